@@ -1,0 +1,202 @@
+//! What is asked of a registry, and every answer it can give: the one type between the network and the rules.
+//!
+//! Nothing here does I/O; [`Prober`] is implemented by `registry` on the wire and by a table in tests.
+
+use std::fmt;
+use std::future::Future;
+
+use crate::keyring::Credential;
+use crate::platform::Platform;
+use crate::reference::Reference;
+
+/// What a manifest is asked for by. With tag and digest the digest is what is pulled (containerd's
+/// `ParseDockerRef` drops the tag).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Target {
+    /// A tag, `latest` filled in where the kubelet does.
+    Tag(String),
+    /// A digest, `algorithm:hex`.
+    Digest(String),
+}
+
+impl Target {
+    /// As it stands in the manifest URL.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Tag(text) | Self::Digest(text) => text,
+        }
+    }
+}
+
+/// One question to a registry: one manifest with one credential. It is its own key for deduplication.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Attempt {
+    /// Registry as the normalised reference names it: `docker.io`, `ghcr.io`, `reg.local:5000`.
+    pub registry: String,
+    /// Repository path, `library/` filled in for Docker Hub.
+    pub repository: String,
+    /// Tag or digest.
+    pub target: Target,
+    /// What the kubelet would send; `None` is an anonymous pull.
+    pub credential: Option<Credential>,
+}
+
+impl Attempt {
+    /// The question for `image` with one credential. An empty username is an anonymous pull in containerd and
+    /// CRI-O alike (containerd `internal/cri/server/images/image_pull.go`, `ParseAuth`).
+    pub fn new(image: &Reference, credential: Option<&Credential>) -> Self {
+        let target = match image.digest() {
+            Some(digest) => Target::Digest(digest.to_owned()),
+            None => Target::Tag(image.tag().unwrap_or("latest").to_owned()),
+        };
+        Self {
+            registry: image.registry().to_owned(),
+            repository: image.repository().to_owned(),
+            target,
+            credential: credential.filter(|credential| !credential.is_anonymous()).cloned(),
+        }
+    }
+}
+
+/// What the registry said of one attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// There is such a manifest and this credential may read it.
+    Found(Manifest),
+    /// The registry knows no such tag, digest or repository.
+    Absent(Evidence),
+    /// The registry refuses this credential, or asks for one.
+    Denied(Denial, Evidence),
+    /// It could not be told: never a pass, never "absent".
+    Unknown(Unknown, Evidence),
+}
+
+/// A manifest that was found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Manifest {
+    /// `Docker-Content-Digest`, validated.
+    pub digest: Option<String>,
+    /// `Content-Type`, without parameters.
+    pub media_type: Option<String>,
+    /// Compressed size in bytes of config and layers, where it was asked for.
+    pub size: Option<u64>,
+    /// The platforms of an index, where it was fetched.
+    pub platforms: Option<Vec<Platform>>,
+    /// What makes the runtime refuse it although it is there.
+    pub defect: Option<Defect>,
+}
+
+/// Why a manifest that is there cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Defect {
+    /// Docker schema 1, or `text/plain`.
+    Schema1,
+    /// Its configuration is not an image's: a Helm chart, an artifact.
+    NotAnImage,
+    /// Over containerd's 4,393,216 bytes.
+    TooBig,
+    /// A digest but no content: `Content-Length: 0`.
+    BrokenProxy,
+    /// A `Docker-Content-Digest` that is none.
+    BrokenRegistry,
+}
+
+/// How a registry refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Denial {
+    /// The token endpoint or the registry does not know this user and password.
+    BadCredentials,
+    /// Missing **or** no access: Docker Hub, ghcr.io, quay.io, Artifact Registry and GitLab do not tell.
+    DeniedOrAbsent,
+    /// 401 again after a token was given.
+    Auth,
+    /// A credential is asked for and none was sent.
+    AuthRequired,
+    /// 403 on the manifest.
+    Denied,
+}
+
+/// Why nothing could be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Unknown {
+    /// 429 at manifest or token.
+    RateLimited,
+    /// 5xx, or a status that no registry should send.
+    RegistryError,
+    /// The token endpoint fails, or hands out no token.
+    AuthServer,
+    /// TLS: unknown authority, expired, wrong name.
+    Tls,
+    /// The name does not resolve.
+    Dns,
+    /// Refused, reset, unreachable, not HTTP.
+    Network,
+    /// No answer in time.
+    Timeout,
+    /// An HTTP answer on the TLS port.
+    PlainHttp,
+    /// The host had failed too often; this reference was not asked for.
+    HostStopped,
+    /// The run's time was over; this reference was not asked for.
+    Deadline,
+    /// `--offline`.
+    Offline,
+    /// Loopback or in-cluster host, or an address that must not be contacted: this machine cannot see what the
+    /// node sees.
+    NodeLocal,
+}
+
+/// What was seen, for the message: never a header or body that could hold a secret.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Evidence {
+    /// HTTP status of the deciding answer.
+    pub status: Option<u16>,
+    /// `HEAD`, `GET` or `POST` of the deciding request.
+    pub method: Option<&'static str>,
+    /// Its URL without query and user info.
+    pub url: Option<String>,
+    /// First error code of the registry's JSON body (`MANIFEST_UNKNOWN`).
+    pub code: Option<String>,
+    /// Its message, or the transport's; at most 300 characters, as received.
+    pub message: Option<String>,
+}
+
+/// Tags of a repository, for "did you mean".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TagList {
+    /// The tags there are (cut at 10,000).
+    Tags(Vec<String>),
+    /// The repository itself is missing.
+    NoRepository,
+    /// It could not be told.
+    Unknown,
+}
+
+/// Everything that was asked for one image use, in the order in which the kubelet would ask.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PullAnswer {
+    /// The kubelet's own attempts; they end at the first success. The number is the index of the credential in
+    /// [`crate::pull::PullContext::credentials`], `None` for the one anonymous pull.
+    pub attempts: Vec<(Option<usize>, Outcome)>,
+    /// Diagnosis, never a pass: an anonymous attempt after a credential was refused.
+    pub anonymous: Option<Outcome>,
+    /// Diagnosis, never a pass: the operator's configuration, where the pod has no credential.
+    pub supplied: Option<Outcome>,
+    /// The repository's tags, after an absent tag.
+    pub tags: Option<TagList>,
+}
+
+/// The one door to registries. Implementations deduplicate nothing: the stage does.
+pub trait Prober: Sync {
+    /// Asks for one manifest. Never fails: what goes wrong is an [`Outcome::Unknown`].
+    fn probe(&self, attempt: &Attempt) -> impl Future<Output = Outcome> + Send;
+
+    /// Lists the tags of the attempt's repository with the attempt's credential.
+    fn tags(&self, attempt: &Attempt) -> impl Future<Output = TagList> + Send;
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,115 @@
+//! The rules: pure functions over finished facts. No rule knows a client, a clock or a file.
+
+pub mod meta;
+
+use crate::finding::{Finding, Severity, Subject};
+use crate::inventory::Inventory;
+use crate::probe::PullAnswer;
+use crate::pull::PullContext;
+use crate::rules::meta::Meta;
+use crate::source::Sources;
+use crate::verdict::Verdict;
+use crate::workload::{ImageUse, Pod, Resource};
+
+/// One image use with everything that was found out about it.
+#[derive(Debug, Clone)]
+pub struct JudgedImage {
+    /// The credentials that the kubelet would try.
+    pub pull: PullContext,
+    /// What the registry said; `None` when it was not asked.
+    pub answer: Option<std::sync::Arc<PullAnswer>>,
+    /// Will it be pulled?
+    pub verdict: Verdict,
+    /// What `kubectl describe pod` would show, where it fails.
+    pub event: Option<String>,
+}
+
+/// What the operator says about the run; the same for every rule.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// `--closed`: what the inputs lack does not exist.
+    pub closed: bool,
+    /// `--offline`: no registry is asked.
+    pub offline: bool,
+    /// `--namespace`: of objects that name none; `None` matches any.
+    pub namespace: Option<String>,
+    /// Whether a dockerconfigjson was supplied.
+    pub supplied: bool,
+}
+
+/// The finished facts.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// The files.
+    pub sources: &'a Sources,
+    /// What they say.
+    pub inventory: &'a Inventory,
+    /// One per image of the inventory, in its order.
+    pub judged: &'a [JudgedImage],
+    /// What the operator says.
+    pub settings: &'a Settings,
+}
+
+/// An image use with all its facts at hand.
+#[derive(Debug, Clone, Copy)]
+pub struct ImageFacts<'a> {
+    /// The use.
+    pub image: &'a ImageUse,
+    /// Its pod.
+    pub pod: &'a Pod,
+    /// Its object.
+    pub resource: &'a Resource,
+    /// What was found out.
+    pub judged: &'a JudgedImage,
+}
+
+impl ImageFacts<'_> {
+    /// The subject of a finding about this image.
+    pub fn subject(&self) -> Subject {
+        Subject {
+            resource: Some(self.resource.name.clone()),
+            container: Some(self.image.container.clone()),
+            image: Some(self.image.text.value.clone()),
+        }
+    }
+}
+
+impl<'a> Context<'a> {
+    /// Every image use, in order.
+    pub fn images(&self) -> impl Iterator<Item = ImageFacts<'a>> + use<'a> {
+        let inventory = self.inventory;
+        inventory.images.iter().zip(self.judged).map(move |(image, judged)| ImageFacts {
+            image,
+            pod: inventory.pod(image.pod),
+            resource: inventory.resource_of(image),
+            judged,
+        })
+    }
+}
+
+/// One rule.
+pub trait Rule: Send + Sync {
+    /// Its words, from `rules/<id>.md`.
+    fn meta(&self) -> &'static Meta;
+
+    /// Adds what it finds.
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>);
+}
+
+/// All rules, in the order of the catalogue.
+pub static RULES: &[&dyn Rule] = &[];
+
+/// Runs every rule and sorts what they found by source, place and rule.
+pub fn run(cx: &Context<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for rule in RULES {
+        rule.check(cx, &mut findings);
+    }
+    findings.sort_by(|a, b| (a.primary.span, a.rule, &a.message).cmp(&(b.primary.span, b.rule, &b.message)));
+    findings
+}
+
+/// The severity that a rule has where nothing else decides.
+pub fn default_severity(rule: &dyn Rule) -> Severity {
+    rule.meta().severity
+}

@@ -1,0 +1,251 @@
+//! The files as they were read, and the only place where byte offsets become lines and columns.
+//!
+//! Everything else in the crate speaks of [`Span`]s: half-open byte ranges into the text of one [`Source`].
+
+use std::ops::Range;
+use std::sync::OnceLock;
+
+use memchr::memchr2_iter;
+
+/// Which [`Source`] of a [`Sources`] a span lies in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceId(pub u32);
+
+/// A half-open byte range into the text of one source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span {
+    /// The source that the range lies in.
+    pub source: SourceId,
+    /// First byte, 0-based.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+impl Span {
+    /// A span from byte offsets into the text of `source`.
+    pub const fn new(source: SourceId, start: u32, end: u32) -> Self {
+        Self { source, start, end }
+    }
+
+    /// The range, for slicing the source's text.
+    pub const fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+/// A value with the place it was written at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spanned<T> {
+    /// The value.
+    pub value: T,
+    /// Where it stands; of a scalar, quotes included.
+    pub span: Span,
+}
+
+/// A place for people and editors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// 1-based line.
+    pub line: u32,
+    /// 1-based column, in Unicode scalar values (`columnKind: unicodeCodePoints` of SARIF). A byte order mark
+    /// is not a column.
+    pub column: u32,
+}
+
+/// How the file's bytes were turned into text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// The text is the file, byte for byte (a byte order mark included).
+    Utf8,
+    /// Little-endian UTF-16 with a byte order mark; the text leaves the mark out.
+    Utf16Le,
+    /// Big-endian UTF-16 with a byte order mark; the text leaves the mark out.
+    Utf16Be,
+}
+
+/// One input file, or standard input.
+#[derive(Debug)]
+pub struct Source {
+    name: String,
+    text: Option<String>,
+    encoding: Encoding,
+    line_starts: OnceLock<Vec<u32>>,
+}
+
+impl Source {
+    /// A source that was read: `name` is the path as the user will see it, with `/` as separator.
+    pub fn new(name: impl Into<String>, text: impl Into<String>, encoding: Encoding) -> Self {
+        Self { name: name.into(), text: Some(text.into()), encoding, line_starts: OnceLock::new() }
+    }
+
+    /// A source of which there is only the name: it could not be read, or is not text.
+    pub fn unreadable(name: impl Into<String>) -> Self {
+        Self { name: name.into(), text: None, encoding: Encoding::Utf8, line_starts: OnceLock::new() }
+    }
+
+    /// The path as the user sees it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The text, empty when the source could not be read.
+    pub fn text(&self) -> &str {
+        self.text.as_deref().unwrap_or_default()
+    }
+
+    /// Whether there is text to point into.
+    pub fn is_readable(&self) -> bool {
+        self.text.is_some()
+    }
+
+    fn line_starts(&self) -> &[u32] {
+        self.line_starts.get_or_init(|| {
+            let bytes = self.text().as_bytes();
+            let mut starts = vec![0];
+            for at in memchr2_iter(b'\n', b'\r', bytes) {
+                if bytes[at] == b'\r' && bytes.get(at + 1) == Some(&b'\n') {
+                    continue;
+                }
+                starts.push(at as u32 + 1);
+            }
+            starts
+        })
+    }
+
+    /// The position of a byte offset into the text.
+    fn position(&self, offset: u32) -> Position {
+        let starts = self.line_starts();
+        let line = starts.partition_point(|&start| start <= offset).max(1) - 1;
+        let before = self.text().get(starts[line] as usize..offset as usize).unwrap_or_default();
+        let before = before.strip_prefix('\u{feff}').filter(|_| line == 0).unwrap_or(before);
+        Position { line: line as u32 + 1, column: before.chars().count() as u32 + 1 }
+    }
+
+    /// The text of a 1-based line, without its line break; empty past the end.
+    pub fn line(&self, line: u32) -> &str {
+        let starts = self.line_starts();
+        let Some(&start) = starts.get((line as usize).wrapping_sub(1)) else { return "" };
+        let end = starts.get(line as usize).map_or(self.text().len(), |&next| next as usize);
+        self.text()[start as usize..end].trim_end_matches(['\r', '\n'])
+    }
+
+    /// The file's bytes for a range of the text: the same range, unless the file is UTF-16.
+    fn file_bytes(&self, offset: u32) -> u64 {
+        match self.encoding {
+            Encoding::Utf8 => u64::from(offset),
+            Encoding::Utf16Le | Encoding::Utf16Be => {
+                let before = self.text().get(..offset as usize).unwrap_or_default();
+                2 + 2 * before.encode_utf16().count() as u64
+            }
+        }
+    }
+}
+
+/// Where a span stands in its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Location {
+    /// The first character.
+    pub start: Position,
+    /// One past the last character.
+    pub end: Position,
+    /// 0-based byte offset of the first byte in the file as it stands on disk.
+    pub byte_start: u64,
+    /// One past the last byte.
+    pub byte_end: u64,
+}
+
+/// All sources of a run, in the order in which they are reported.
+#[derive(Debug, Default)]
+pub struct Sources(Vec<Source>);
+
+impl Sources {
+    /// Takes the sources in their order of report.
+    pub fn new(sources: Vec<Source>) -> Self {
+        Self(sources)
+    }
+
+    /// Adds a source at the end.
+    pub fn push(&mut self, source: Source) -> SourceId {
+        self.0.push(source);
+        SourceId(self.0.len() as u32 - 1)
+    }
+
+    /// The source of an id that this collection gave out.
+    pub fn get(&self, id: SourceId) -> &Source {
+        &self.0[id.0 as usize]
+    }
+
+    /// Every source with its id.
+    pub fn iter(&self) -> impl Iterator<Item = (SourceId, &Source)> {
+        self.0.iter().enumerate().map(|(at, source)| (SourceId(at as u32), source))
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Lines, columns and file bytes of a span: the only such conversion. `None` when the source has no text.
+    pub fn locate(&self, span: Span) -> Option<Location> {
+        let source = self.get(span.source);
+        source.is_readable().then(|| Location {
+            start: source.position(span.start),
+            end: source.position(span.end),
+            byte_start: source.file_bytes(span.start),
+            byte_end: source.file_bytes(span.end),
+        })
+    }
+
+    /// The source text of a span.
+    pub fn slice(&self, span: Span) -> &str {
+        self.get(span.source).text().get(span.range()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn position(text: &str, offset: usize) -> (u32, u32) {
+        let sources = Sources::new(vec![Source::new("a.yaml", text, Encoding::Utf8)]);
+        let span = Span::new(SourceId(0), offset as u32, offset as u32);
+        let at = sources.locate(span).expect("readable").start;
+        (at.line, at.column)
+    }
+
+    #[test]
+    fn lines_end_at_lf_crlf_and_lone_cr() {
+        let text = "a\r\nb\nc\rd";
+        assert_eq!(position(text, 0), (1, 1));
+        assert_eq!(position(text, text.find('b').expect("b")), (2, 1));
+        assert_eq!(position(text, text.find('c').expect("c")), (3, 1));
+        assert_eq!(position(text, text.find('d').expect("d")), (4, 1));
+    }
+
+    #[test]
+    fn columns_count_characters_and_not_the_byte_order_mark() {
+        assert_eq!(position("é: x", "é: ".len()), (1, 4));
+        assert_eq!(position("\u{feff}a: x", "\u{feff}a: ".len()), (1, 4));
+    }
+
+    #[test]
+    fn utf16_offsets_are_mapped_back_to_the_file() {
+        let sources = Sources::new(vec![Source::new("a.yaml", "é𝄞x", Encoding::Utf16Le)]);
+        let at = "é𝄞".len() as u32;
+        let found = sources.locate(Span::new(SourceId(0), at, at + 1)).expect("readable");
+        assert_eq!((found.byte_start, found.byte_end), (2 + 2 + 4, 2 + 2 + 4 + 2));
+        assert_eq!(found.start.column, 3);
+    }
+
+    #[test]
+    fn an_unreadable_source_has_no_place() {
+        let sources = Sources::new(vec![Source::unreadable("b.yaml")]);
+        assert_eq!(sources.locate(Span::new(SourceId(0), 0, 0)), None);
+    }
+}

@@ -1,0 +1,172 @@
+//! Where images stand in Kubernetes objects: the image uses of every workload, with the facts of the pod that they
+//! run in.
+
+pub mod placeholder;
+
+use crate::reference::{Reference, ReferenceError};
+use crate::resource::ResourceName;
+use crate::source::{Span, Spanned};
+use crate::workload::placeholder::Skip;
+
+/// Index of a [`Resource`] in [`crate::inventory::Inventory::resources`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ResourceId(pub u32);
+
+/// Index of a [`Pod`] in [`crate::inventory::Inventory::pods`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PodId(pub u32);
+
+/// A Kubernetes object of the inputs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    /// What it is called.
+    pub name: ResourceName,
+    /// The whole object.
+    pub span: Span,
+}
+
+/// What kind of container an image is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ContainerKind {
+    /// `containers[]`.
+    Container,
+    /// `initContainers[]`, sidecars included.
+    Init,
+    /// `ephemeralContainers[]`.
+    Ephemeral,
+    /// `volumes[].image`.
+    Volume,
+    /// Any other field that holds an image.
+    Other,
+}
+
+impl ContainerKind {
+    /// As JSON output names it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Container => "container",
+            Self::Init => "init",
+            Self::Ephemeral => "ephemeral",
+            Self::Volume => "volume",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// The container, or image volume, that an image is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Container {
+    /// Its kind.
+    pub kind: ContainerKind,
+    /// Its `name`.
+    pub name: Option<String>,
+}
+
+/// `imagePullPolicy`, as the API server takes it (case-sensitive).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PullPolicy {
+    /// Pull at every start.
+    Always,
+    /// Pull where the node lacks it.
+    IfNotPresent,
+    /// Never pull.
+    Never,
+}
+
+impl PullPolicy {
+    /// As it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Always => "Always",
+            Self::IfNotPresent => "IfNotPresent",
+            Self::Never => "Never",
+        }
+    }
+
+    /// The policy of that exact spelling.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "Always" => Some(Self::Always),
+            "IfNotPresent" => Some(Self::IfNotPresent),
+            "Never" => Some(Self::Never),
+            _ => None,
+        }
+    }
+}
+
+/// What the text of an image field is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageText {
+    /// A reference, as the kubelet parses it.
+    Reference(Reference),
+    /// Something the kubelet cannot parse, or nothing at all.
+    Invalid(InvalidImage),
+    /// Not the image that will be pulled: another program puts it there.
+    Skipped(Skip),
+}
+
+/// Why an image field holds no reference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InvalidImage {
+    /// The kubelet's parser refuses it.
+    Unparsable(ReferenceError),
+    /// The field is there, but empty or null: the API server requires a value.
+    Empty,
+    /// The field holds a mapping, sequence, number or boolean: the API server refuses to decode it.
+    NotAString,
+}
+
+/// One image that one container of one pod wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageUse {
+    /// The pod that it runs in.
+    pub pod: PodId,
+    /// The container.
+    pub container: Container,
+    /// Where in the object it stands, JSONPath-like: `spec.template.spec.containers[0].image`.
+    pub path: String,
+    /// The value, and its scalar's place (quotes included; for an alias the alias itself).
+    pub text: Spanned<String>,
+    /// What the value is.
+    pub image: ImageText,
+    /// `imagePullPolicy`, as written.
+    pub declared_policy: Option<Spanned<String>>,
+}
+
+/// How exactly the pod of an image use is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum PodOrigin {
+    /// A Pod object itself.
+    Pod,
+    /// The pod template of a built-in workload.
+    Template,
+    /// A `containers:` list in an object of a kind that pullcheck does not know; pull secrets and service account are
+    /// read where a pod spec has them, but an operator may add its own.
+    Custom,
+}
+
+/// A name in a pod's, or service account's, `imagePullSecrets`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecretReference {
+    /// The name; empty in `[{}]` and `[{name: ""}]`.
+    pub name: String,
+    /// The name's scalar, or the list item where there is no name.
+    pub span: Span,
+}
+
+/// The pod-wide facts that decide with which credentials its images are pulled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pod {
+    /// The object it belongs to.
+    pub resource: ResourceId,
+    /// How well it is known.
+    pub origin: PodOrigin,
+    /// The pod spec.
+    pub span: Span,
+    /// Namespace of the pod; `None` when the object names none.
+    pub namespace: Option<String>,
+    /// `serviceAccountName`, else its alias `serviceAccount`; `None` means `default`.
+    pub service_account: Option<Spanned<String>>,
+    /// `imagePullSecrets`: `None` when absent, null or empty (the service account's list then counts).
+    pub pull_secrets: Option<Vec<SecretReference>>,
+}
