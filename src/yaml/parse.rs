@@ -216,7 +216,8 @@ impl Reader<'_, '_> {
         let end = text[at..].find("\n...").map_or(text.len(), |found| at + found + 1);
         if number >= self.delivered {
             self.delivered = number + 1;
-            let span = |start: usize, end: usize| Span::new(self.source, self.base + start as u32, self.base + end as u32);
+            let span =
+                |start: usize, end: usize| Span::new(self.source, self.base + start as u32, self.base + end as u32);
             let at = span(at, at);
             let error = SyntaxError { at, document: span(start.min(end), end), message: failure.message };
             (self.sink)(Piece::Broken(error));
@@ -290,7 +291,8 @@ impl Builder<'_> {
             Event::MappingStart(style, anchor, _) => self.start(range, NodeKind::Mapping, style, anchor)?,
             Event::SequenceEnd | Event::MappingEnd => self.end(&range),
             Event::Alias(anchor) => {
-                let target = self.anchors.iter().rev().find(|(id, _)| *id == anchor).map_or(u32::MAX, |(_, node)| *node);
+                let target =
+                    self.anchors.iter().rev().find(|(id, _)| *id == anchor).map_or(u32::MAX, |(_, node)| *node);
                 self.node(range, NodeKind::Alias { target }, 0)?;
             }
             Event::Comment(..) => self.tree.comments.push(range),
@@ -395,7 +397,7 @@ mod tests {
         let text = "a: 1\n---\nb: [\n---\nc: 3\n";
         assert_eq!(pieces(text), ["a=1", "broken at 12 in \"---\\nb: [\\n\"", "c=3"]);
         assert_eq!(pieces("a: \"x\n---\nb: 2\n").len(), 2);
-        assert_eq!(pieces("a: [\n...\nb: 2\n"), ["broken at 5 in \"a: [\\n\"", "b=2"]);
+        assert_eq!(pieces("a: [\n...\nb: 2\n"), ["broken at 3 in \"a: [\\n\"", "b=2"]);
         assert_eq!(pieces("%YAML 1.1\n---\na: [\n---\nb: 2\n").last().map(String::as_str), Some("b=2"));
     }
 
