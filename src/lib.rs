@@ -1,10 +1,14 @@
 //! pullcheck: will the kubelet be able to pull every image in these manifests, and if not, which line to change?
 
 pub mod dockerconfig;
+#[cfg(feature = "cli")]
+pub mod error;
 pub mod finding;
 pub mod inventory;
 pub mod keyring;
 pub mod kustomization;
+#[cfg(feature = "cli")]
+pub mod load;
 pub mod platform;
 pub mod probe;
 pub mod pull;
