@@ -2,6 +2,7 @@
 
 pub mod dockerconfig;
 pub mod finding;
+pub mod go;
 pub mod inventory;
 pub mod keyring;
 pub mod platform;
