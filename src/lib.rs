@@ -4,6 +4,7 @@ pub mod dockerconfig;
 #[cfg(feature = "cli")]
 pub mod error;
 pub mod finding;
+pub mod go;
 pub mod inventory;
 pub mod keyring;
 pub mod kustomization;
