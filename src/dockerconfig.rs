@@ -175,22 +175,3 @@ pub enum AuthError {
 fn is_go_space(character: char) -> bool {
     character.is_whitespace()
 }
-
-/// Which of the two formats.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// `{"auths": {…}}`.
-    DockerConfigJson,
-    /// The map itself.
-    DockerCfg,
-}
-
-/// Stub.
-pub fn api_server_accepts(_: &[u8]) -> Result<(), String> {
-    Ok(())
-}
-
-/// Stub.
-pub fn decode(_: &[u8], _: Format) -> Result<DockerConfig, String> {
-    Ok(DockerConfig::default())
-}

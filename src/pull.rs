@@ -5,7 +5,8 @@
 
 use crate::dockerconfig::DockerConfig;
 use crate::inventory::Inventory;
-use crate::keyring::{Credential, Keyring};
+use crate::keyring::{Credential, Keyring, is_wildcard, key_matches};
+use crate::reference::Reference;
 use crate::rules::Settings;
 use crate::secret::{Content, IgnoredBecause, Secret};
 use crate::service_account::ServiceAccount;
@@ -113,6 +114,9 @@ pub struct PullContext {
     pub secrets: Vec<PullSecret>,
     /// What the kubelet tries, in its order. Empty means one anonymous pull.
     pub credentials: Vec<CandidateCredential>,
+    /// What the operator's configuration has for the image where the pod has nothing: to explain a refusal, never to
+    /// turn it into a pass.
+    pub supplied: Vec<Credential>,
     /// What is not to be seen; empty when the list above is certain.
     pub blind: Vec<Blind>,
     /// Name of a secret that breaks every pull of the pod, with the kubelet's words.
@@ -122,9 +126,11 @@ pub struct PullContext {
 /// Resolves the credentials of every image use of the inventory, in its order. `supplied` is the operator's
 /// configuration: it stands in for every referenced secret that the inputs do not define.
 pub fn resolve(inventory: &Inventory, settings: &Settings, supplied: Option<&DockerConfig>) -> Vec<PullContext> {
-    let resolver = Resolver { inventory, settings, supplied };
+    let mut supplied_ring = Keyring::default();
+    supplied.into_iter().for_each(|config| supplied_ring.add(0, config));
+    let resolver = Resolver { inventory, settings, supplied, supplied_ring };
     let pods: Vec<PodPull> = inventory.pods.iter().map(|pod| resolver.pod(pod)).collect();
-    let of_image = |image: &ImageUse| pods[image.pod.0 as usize].of_image(image);
+    let of_image = |image: &ImageUse| pods[image.pod.0 as usize].of_image(image, &resolver);
     inventory.images.iter().map(of_image).collect()
 }
 
@@ -132,33 +138,63 @@ struct Resolver<'a> {
     inventory: &'a Inventory,
     settings: &'a Settings,
     supplied: Option<&'a DockerConfig>,
+    supplied_ring: Keyring,
 }
 
 /// What all images of one pod share.
 struct PodPull {
     context: PullContext,
     keyring: Keyring,
-    /// The secret of each origin number of the keyring.
-    origins: Vec<String>,
+    /// What each origin number of the keyring stands for.
+    origins: Vec<KeyringOrigin>,
+}
+
+/// Where the credentials of a keyring come from.
+struct KeyringOrigin {
+    secret: String,
+    /// The operator's configuration stands in for the secret.
+    supplied: bool,
 }
 
 impl PodPull {
-    fn of_image(&self, image: &ImageUse) -> PullContext {
+    fn add(&mut self, config: &DockerConfig, secret: &str, supplied: bool) {
+        self.keyring.add(self.origins.len(), config);
+        self.origins.push(KeyringOrigin { secret: secret.to_owned(), supplied });
+    }
+
+    fn of_image(&self, image: &ImageUse, resolver: &Resolver<'_>) -> PullContext {
         let mut context = self.context.clone();
-        if let ImageText::Reference(reference) = &image.image {
-            let matches = self.keyring.lookup(&reference.name());
-            context.credentials.extend(matches.into_iter().map(|found| CandidateCredential {
-                secret: self.origins.get(found.origin).cloned(),
+        let ImageText::Reference(reference) = &image.image else { return context };
+        for found in self.keyring.lookup(reference.name()) {
+            let origin = &self.origins[found.origin];
+            if origin.supplied && !resolver.may_send(reference, found.written_key) {
+                context.blind.push(Blind::Secret(origin.secret.clone()));
+                continue;
+            }
+            context.credentials.push(CandidateCredential {
+                secret: Some(origin.secret.clone()),
                 index_key: found.index_key.to_owned(),
                 written_key: found.written_key.to_owned(),
                 credential: found.credential.clone(),
-            }));
+            });
+        }
+        if context.credentials.is_empty() {
+            let explaining = resolver.supplied_ring.lookup(reference.name()).into_iter();
+            let sendable = explaining.filter(|found| resolver.may_send(reference, found.written_key));
+            context.supplied = sendable.map(|found| found.credential.clone()).collect();
         }
         context
     }
 }
 
 impl<'a> Resolver<'a> {
+    /// Whether a credential of the operator's configuration may be sent to an image's registry: one under a wildcard
+    /// key would otherwise reach any host that a stranger's manifest names.
+    fn may_send(&self, reference: &Reference, written_key: &str) -> bool {
+        let allowed = || self.settings.credential_hosts.iter().any(|glob| key_matches(glob, reference.registry()));
+        !is_wildcard(written_key) || allowed()
+    }
+
     fn pod(&self, pod: &Pod) -> PodPull {
         let account_name = pod.service_account.as_ref().map_or("default", |name| &name.value);
         let mut context = PullContext { service_account: account_name.to_owned(), ..PullContext::default() };
@@ -185,8 +221,7 @@ impl<'a> Resolver<'a> {
         let found = self.secret(pod, &reference.name);
         let (state, reason) = match found.map(|(_, secret)| &secret.content) {
             Some(Content::Config(config)) => {
-                pull.keyring.add(pull.origins.len(), config);
-                pull.origins.push(reference.name.clone());
+                pull.add(config, &reference.name, false);
                 (SecretState::Readable, None)
             }
             Some(Content::Opaque) => {
@@ -203,8 +238,7 @@ impl<'a> Resolver<'a> {
                 Some(config) => {
                     // Twice the same configuration would be twice the same attempt.
                     if !pull.context.secrets.iter().any(|secret| secret.state == SecretState::Supplied) {
-                        pull.keyring.add(pull.origins.len(), config);
-                        pull.origins.push(reference.name.clone());
+                        pull.add(config, &reference.name, true);
                     }
                     (SecretState::Supplied, None)
                 }

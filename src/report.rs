@@ -248,7 +248,10 @@ impl ImageReport {
         self.event.clone_from(&judged.event);
         let attempts = judged.answer.iter().flat_map(|answer| &answer.attempts);
         self.attempts = attempts
-            .map(|(credential, outcome)| AttemptReport { credential: *credential, outcome: verdict::outcome_name(outcome) })
+            .map(|(credential, outcome)| AttemptReport {
+                credential: *credential,
+                outcome: verdict::outcome_name(outcome),
+            })
             .collect();
         if let Verdict::Pullable(manifest) = &judged.verdict {
             self.digest.clone_from(&manifest.digest);
