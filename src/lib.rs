@@ -4,6 +4,8 @@ pub mod dockerconfig;
 pub mod finding;
 pub mod inventory;
 pub mod keyring;
+#[cfg(feature = "cli")]
+pub mod output;
 pub mod platform;
 pub mod probe;
 pub mod pull;
