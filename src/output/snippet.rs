@@ -131,8 +131,8 @@ impl Target {
     fn new(edge: &Edge<'_>, span: Span, message: &str, primary: bool) -> Option<Self> {
         let file = edge.sources.get(span.source);
         let text = file.text();
-        let start = text.floor_char_boundary(span.range().start.min(text.len()));
-        let end = text.ceil_char_boundary(span.range().end.clamp(start, text.len()));
+        let start = boundary(text, span.range().start);
+        let end = boundary(text, span.range().end).max(start);
         // A line break at the end of a span would draw it into the next line.
         let end = start + text[start..end].trim_end().len();
         let at = edge.sources.locate(Span::new(span.source, start as u32, end as u32))?;
@@ -155,6 +155,11 @@ impl Target {
             start..self.bytes.end.clamp(start, bytes.end)
         })
     }
+}
+
+/// The last place at or before `offset` at which text can be cut.
+fn boundary(text: &str, offset: usize) -> usize {
+    (0..=offset.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
 }
 
 /// Groups what stands close together in one file; the primary label's group comes first, others in order of place.
@@ -199,13 +204,5 @@ impl SourceCode for Snippet {
             position.column as usize - 1,
             block.text.matches('\n').count(),
         )))
-    }
-}
-
-/// Which source a block of the first mark shows; for tests of the order.
-#[cfg(test)]
-impl Snippet {
-    pub(super) fn blocks(&self) -> Vec<(&str, u32, &str)> {
-        self.blocks.iter().map(|block| (block.name.as_str(), block.first_line, block.text.as_str())).collect()
     }
 }
