@@ -171,6 +171,14 @@ fn no_secret_gets_out_in_any_form() {
 }
 
 #[test]
+fn a_secret_that_only_the_layout_puts_together_is_found() {
+    let (report, sources) = shop();
+    let redactor = Redactor::new(["api.yaml:13:18"]);
+    let shown = output::render(Format::Human, &report, &sources, &Style::default(), &redactor);
+    assert!(!shown.contains("api.yaml:13:18") && shown.contains(",-[shop/***]"), "{shown}");
+}
+
+#[test]
 fn a_secret_that_is_a_word_of_the_contract_leaves_the_contract_alone() {
     let redactor = Redactor::new(["registry", "findings", "severity", "pullcheck", "verdict"]);
     let (report, sources) = shop();
