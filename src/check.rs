@@ -24,7 +24,7 @@ use crate::report::{InputError, Report};
 use crate::rules::{self, Context, JudgedImage, Settings};
 use crate::source::{Source, SourceId, Sources, Span};
 use crate::verdict::{self, Cause};
-use crate::workload::{ImageText, ImageUse};
+use crate::workload::ImageUse;
 
 /// What the inputs say, and the files themselves.
 #[derive(Debug, Default)]
@@ -133,4 +133,8 @@ fn judge(
         JudgedImage { pull: pull.clone(), answer, verdict, event }
     });
     judged.collect()
+}
+
+fn event_of(_: &ImageUse, _: &PullContext, _: Cause, _: Option<&PullAnswer>, _: Runtime) -> Option<String> {
+    None
 }

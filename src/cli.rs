@@ -12,10 +12,11 @@ use clap::Parser;
 use crate::check::{self, Gathered};
 use crate::error::UsageError;
 use crate::load;
-use crate::output::{self, Style};
+use crate::output;
 use crate::registry::Client;
 use crate::report::Report;
 use crate::rules;
+use crate::sensitive::Sensitive;
 use crate::source::Sources;
 pub use args::Args;
 pub use exit::Exit;
@@ -47,13 +48,13 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
             let rule = rules::by_id(rule).ok_or_else(|| unknown_rule(rule))?;
             return Ok(print(&rules::page::explain(rule.meta())));
         }
-        Task::ListRules => return Ok(print(&rules::page::list(rules::RULES))),
+        Task::ListRules => return Ok(print(&rules::page::list_rules())),
         Task::Check | Task::ListImages => {}
     }
     let (inputs, errors) = load::inputs(&options.paths, &options.walk)?;
     let gathered = check::gather(&inputs, errors, options.parse_all);
     let secrets = options.secrets_of(&gathered.inventory);
-    let redactor = output::redact::Redactor::new(secrets.iter().map(String::as_str));
+    let redactor = output::redact::Redactor::new(secrets.iter().map(Sensitive::expose));
     let style = options.style();
     let (sources, report, text);
     if options.task == Task::ListImages {

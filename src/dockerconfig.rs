@@ -12,6 +12,7 @@ use std::ops::Range;
 pub use crate::go::base64;
 use crate::go::json::{self, Reader, SyntaxError};
 use crate::keyring::Credential;
+use crate::sensitive::Sensitive;
 
 /// The credentials of one configuration, in the order in which they are written.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -114,6 +115,16 @@ impl DockerConfig {
     /// Any error breaks *every* image of a pod that names the secret, public ones included.
     pub fn decode(content: &[u8], format: Format) -> Result<Self, DecodeError> {
         decode::decode(content, format)
+    }
+
+    /// What must never be printed: each password, and `user:password` as it is sent.
+    pub fn secrets(&self) -> Vec<Sensitive> {
+        let credentials = self.entries.iter().map(|entry| &entry.credential);
+        let both = credentials.flat_map(|credential| {
+            let (user, password) = (credential.username.expose(), credential.password.expose());
+            [credential.password.clone(), Sensitive::new(format!("{user}:{password}"))]
+        });
+        both.filter(|secret| !secret.is_empty()).collect()
     }
 }
 

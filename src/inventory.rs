@@ -36,7 +36,7 @@ pub struct Inventory {
     pub problems: Vec<Problem>,
     /// Spans whose text is secret.
     pub masked: Vec<Span>,
-    /// The secrets themselves, for the redactor: values of Secret objects as written.
+    /// The registry credentials among them, for the redactor.
     pub secret_texts: Vec<Sensitive>,
 }
 

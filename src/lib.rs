@@ -7,6 +7,7 @@ pub mod cli;
 pub mod dockerconfig;
 #[cfg(feature = "cli")]
 pub mod error;
+pub mod event;
 pub mod finding;
 pub mod go;
 pub mod inventory;
@@ -20,6 +21,8 @@ pub mod platform;
 pub mod probe;
 pub mod pull;
 pub mod reference;
+#[cfg(feature = "cli")]
+pub mod registry;
 pub mod report;
 pub mod resource;
 pub mod rules;

@@ -93,15 +93,31 @@ pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
     }
 }
 
-/// Everything below `data` and `stringData`, and the copy of it that `kubectl apply` leaves in an annotation.
+/// Masks everything below `data` and `stringData`, and the copy of it that `kubectl apply` leaves in an annotation. What
+/// is a docker configuration becomes known to the redactor, whatever is wrong with the secret.
 fn mask_values(secret: Node<'_>, inventory: &mut Inventory) {
     const LAST_APPLIED: &[&str] = &["metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration"];
     let maps = ["data", "stringData"].into_iter().filter_map(|key| secret.get(key));
     let values = maps.flat_map(Node::entries).map(|entry| entry.value).chain(secret.at(LAST_APPLIED));
-    for value in values {
-        inventory.masked.push(value.span());
-        inventory.secret_texts.extend(value.text().map(Sensitive::new));
+    inventory.masked.extend(values.map(Node::span));
+    for format in FORMATS {
+        if let Some((entry, encoding)) = value(secret, format.data_key()) {
+            let text = entry.value.text().unwrap_or_default();
+            inventory.secret_texts.extend(known_secrets(text, encoding));
+        }
     }
+}
+
+/// The configuration itself, and every credential that either format finds in it.
+fn known_secrets(text: &str, encoding: Encoding) -> Vec<Sensitive> {
+    let mut secrets = vec![Sensitive::new(text)];
+    let decoded = match encoding {
+        Encoding::Plain => Ok(text.as_bytes().to_vec()),
+        Encoding::Base64 => base64::decode(text.as_bytes(), base64::Padding::Required).map(|bytes| bytes.to_vec()),
+    };
+    let configs = decoded.iter().flat_map(|content| FORMATS.map(|format| DockerConfig::decode(content, format)));
+    secrets.extend(configs.flatten().flat_map(|config| config.secrets()));
+    secrets
 }
 
 const FORMATS: [Format; 2] = [Format::DockerConfigJson, Format::DockerCfg];

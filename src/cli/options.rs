@@ -17,7 +17,7 @@ use crate::load::WalkOptions;
 use crate::output::{Format, Style};
 use crate::registry::ClientOptions;
 use crate::rules::Settings;
-use crate::secret::Content;
+use crate::sensitive::Sensitive;
 
 /// The environment variable that holds the operator's dockerconfigjson, raw or base64.
 const DOCKERCONFIGJSON_VARIABLE: &str = "PULLCHECK_DOCKERCONFIGJSON";
@@ -154,21 +154,9 @@ impl Options {
     }
 
     /// Every secret that the redactor shall know: of the operator's configuration and of the inputs' Secrets.
-    pub fn secrets_of(&self, inventory: &Inventory) -> Vec<String> {
-        let contents = inventory.secrets.iter().map(|secret| &secret.content);
-        let configs = contents.filter_map(|content| match content {
-            Content::Config(config) => Some(config),
-            _ => None,
-        });
-        let entries = configs.chain(&self.supplied).flat_map(|config| &config.entries);
-        let mut secrets: Vec<String> = Vec::new();
-        for entry in entries {
-            let (user, password) = (entry.credential.username.expose(), entry.credential.password.expose());
-            secrets.push(password.to_owned());
-            secrets.push(format!("{user}:{password}"));
-        }
-        secrets.extend(inventory.secret_texts.iter().map(|text| text.expose().to_owned()));
-        secrets
+    pub fn secrets_of(&self, inventory: &Inventory) -> Vec<Sensitive> {
+        let supplied = self.supplied.iter().flat_map(DockerConfig::secrets);
+        supplied.chain(inventory.secret_texts.iter().cloned()).collect()
     }
 }
 

@@ -39,6 +39,11 @@ impl<'a> Edge<'a> {
         Value(self.redactor.redact(text))
     }
 
+    /// A name out of the manifests, for a data format.
+    pub(super) fn name<'t>(&self, text: &'t str) -> Value<'t> {
+        Value(self.redactor.redact_name(text))
+    }
+
     /// For one line of a text format.
     pub(super) fn line(&self, text: &str) -> String {
         sanitize::line(&sanitize::clip(&self.redactor.redact(text), sanitize::MESSAGE)).into_owned()

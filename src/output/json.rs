@@ -38,7 +38,7 @@ pub(super) fn render(edge: &Edge<'_>, content: Content) -> String {
             .errors
             .iter()
             .map(|it| InputError {
-                file: it.file.as_deref().map(|file| edge.value(file)),
+                file: it.file.as_deref().map(|file| edge.name(file)),
                 message: edge.value(&it.message),
             })
             .collect(),
@@ -193,7 +193,7 @@ struct Credential<'a> {
 }
 
 fn file<'a>(edge: &Edge<'a>, span: Span) -> Value<'a> {
-    edge.value(edge.sources.get(span.source).name())
+    edge.name(edge.sources.get(span.source).name())
 }
 
 fn place(edge: &Edge<'_>, span: Span) -> Place {
@@ -209,17 +209,17 @@ fn place(edge: &Edge<'_>, span: Span) -> Place {
 }
 
 fn resource<'a>(edge: &Edge<'_>, name: &'a ResourceName) -> Resource<'a> {
-    let known = |text: &'a str| (!text.is_empty()).then(|| edge.value(text));
+    let known = |text: &'a str| (!text.is_empty()).then(|| edge.name(text));
     Resource {
         api_version: known(&name.api_version),
         kind: known(&name.kind),
-        namespace: name.namespace.as_deref().map(|it| edge.value(it)),
-        name: name.name.as_deref().map(|it| edge.value(it)),
+        namespace: name.namespace.as_deref().map(|it| edge.name(it)),
+        name: name.name.as_deref().map(|it| edge.name(it)),
     }
 }
 
 fn container<'a>(edge: &Edge<'_>, container: &'a Container) -> JsonContainer<'a> {
-    JsonContainer { kind: container.kind.as_str(), name: container.name.as_deref().map(|it| edge.value(it)) }
+    JsonContainer { kind: container.kind.as_str(), name: container.name.as_deref().map(|it| edge.name(it)) }
 }
 
 fn finding<'a>(edge: &Edge<'a>, finding: &'a Finding) -> JsonFinding<'a> {
@@ -233,7 +233,7 @@ fn finding<'a>(edge: &Edge<'a>, finding: &'a Finding) -> JsonFinding<'a> {
         place: place(edge, span),
         resource: finding.subject.resource.as_ref().map(|it| resource(edge, it)),
         container: finding.subject.container.as_ref().map(|it| container(edge, it)),
-        image: finding.subject.image.as_deref().map(|it| edge.value(it)),
+        image: finding.subject.image.as_deref().map(|it| edge.name(it)),
         event: finding.event.as_deref().map(|it| edge.value(it)),
         related: finding.related.iter().map(|it| related(edge, it)).collect(),
         fixes: [],
@@ -247,29 +247,29 @@ fn related<'a>(edge: &Edge<'a>, label: &'a Label) -> Related<'a> {
 
 fn image<'a>(edge: &Edge<'a>, image: &'a ImageReport) -> JsonImage<'a> {
     JsonImage {
-        value: edge.value(&image.value),
+        value: edge.name(&image.value),
         file: file(edge, image.span),
         place: place(edge, image.span),
-        path: edge.value(&image.path),
+        path: edge.name(&image.path),
         resource: resource(edge, &image.resource),
         container: container(edge, &image.container),
         reference: image.reference.as_ref().map(|it| Reference {
-            registry: edge.value(&it.registry),
-            repository: edge.value(&it.repository),
-            tag: it.tag.as_deref().map(|tag| edge.value(tag)),
-            digest: it.digest.as_deref().map(|digest| edge.value(digest)),
+            registry: edge.name(&it.registry),
+            repository: edge.name(&it.repository),
+            tag: it.tag.as_deref().map(|tag| edge.name(tag)),
+            digest: it.digest.as_deref().map(|digest| edge.name(digest)),
         }),
-        declared_pull_policy: image.declared_pull_policy.as_deref().map(|it| edge.value(it)),
+        declared_pull_policy: image.declared_pull_policy.as_deref().map(|it| edge.name(it)),
         pull_policy: image.pull_policy,
-        service_account: edge.value(&image.service_account),
+        service_account: edge.name(&image.service_account),
         pull_secrets: image.pull_secrets.iter().map(|it| pull_secret(edge, it)).collect(),
         credentials: image.credentials.iter().map(|it| credential(edge, it)).collect(),
         verdict: image.verdict,
         cause: image.cause,
         event: image.event.as_deref().map(|it| edge.value(it)),
-        digest: image.digest.as_deref().map(|it| edge.value(it)),
+        digest: image.digest.as_deref().map(|it| edge.name(it)),
         media_type: image.media_type.as_deref().map(|it| edge.value(it)),
-        platforms: image.platforms.as_ref().map(|all| all.iter().map(|it| edge.value(it)).collect()),
+        platforms: image.platforms.as_ref().map(|all| all.iter().map(|it| edge.name(it)).collect()),
         size: image.size,
         attempts: &image.attempts,
     }
@@ -277,7 +277,7 @@ fn image<'a>(edge: &Edge<'a>, image: &'a ImageReport) -> JsonImage<'a> {
 
 fn pull_secret<'a>(edge: &Edge<'_>, secret: &'a PullSecretReport) -> PullSecret<'a> {
     PullSecret {
-        name: edge.value(&secret.name),
+        name: edge.name(&secret.name),
         via: secret.via,
         state: secret.state,
         reason: secret.reason.as_deref().map(|it| edge.value(it)),
@@ -286,9 +286,9 @@ fn pull_secret<'a>(edge: &Edge<'_>, secret: &'a PullSecretReport) -> PullSecret<
 
 fn credential<'a>(edge: &Edge<'_>, credential: &'a CredentialReport) -> Credential<'a> {
     Credential {
-        secret: credential.secret.as_deref().map(|it| edge.value(it)),
-        key: edge.value(&credential.key),
-        written_key: edge.value(&credential.written_key),
+        secret: credential.secret.as_deref().map(|it| edge.name(it)),
+        key: edge.name(&credential.key),
+        written_key: edge.name(&credential.written_key),
         anonymous: credential.anonymous,
     }
 }

@@ -21,6 +21,10 @@ use super::sanitize;
 /// and so tell more than they hide. The types of the crate keep them out of messages.
 pub const SHORTEST: usize = 6;
 
+/// Secrets shorter than this, in bytes, are left alone in names: `secret` as a password must not turn the pull secret
+/// `shop-secret` into `shop-***`, which would be a false report. Names stand in the manifests in clear anyway.
+pub const SHORTEST_IN_NAMES: usize = 12;
+
 /// What stands in a secret's place.
 pub const MARK: &str = "***";
 
@@ -29,13 +33,23 @@ pub const MARK: &str = "***";
 #[derive(Default)]
 pub struct Redactor {
     automaton: Option<NFA>,
-    /// Per pattern: the base64 characters before and after it that hold a few bits of the secret.
-    edges: Vec<(bool, bool)>,
+    forms: Vec<Form>,
+}
+
+/// What is known of one spelling.
+#[derive(Debug, Clone, Copy, Default)]
+struct Form {
+    /// Whether the base64 character before it holds a few bits of the secret.
+    before: bool,
+    /// Whether the one behind it does.
+    after: bool,
+    /// Bytes of the secret itself.
+    length: usize,
 }
 
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Redactor").field("forms", &self.edges.len()).finish_non_exhaustive()
+        f.debug_struct("Redactor").field("forms", &self.forms.len()).finish_non_exhaustive()
     }
 }
 
@@ -51,14 +65,19 @@ impl Redactor {
             // The builder fails only past 2^31 states: then nothing can be promised, so nothing is shown.
             _ => NFA::builder().match_kind(MatchKind::Standard).build(forms.0.keys()).ok(),
         };
-        Self { automaton, edges: forms.0.into_values().collect() }
+        Self { automaton, forms: forms.0.into_values().collect() }
     }
 
     /// Where secrets stand: disjoint, in order.
     pub fn ranges(&self, text: &str) -> Vec<Range<usize>> {
+        self.ranges_of(text, SHORTEST)
+    }
+
+    /// Where secrets of at least `shortest` bytes stand.
+    fn ranges_of(&self, text: &str, shortest: usize) -> Vec<Range<usize>> {
         let mut found: Vec<Range<usize>> = Vec::new();
         let Some(automaton) = &self.automaton else {
-            if !self.edges.is_empty() && !text.is_empty() {
+            if !self.forms.is_empty() && !text.is_empty() {
                 found.push(0..text.len());
             }
             return found;
@@ -71,7 +90,10 @@ impl Redactor {
                 // The first of a state's patterns is the longest that ends here; the others lie within it.
                 let pattern = automaton.match_pattern(state, 0);
                 let start = at + 1 - automaton.pattern_len(pattern);
-                let (before, after) = self.edges[pattern.as_usize()];
+                let Form { before, after, length } = self.forms[pattern.as_usize()];
+                if length < shortest {
+                    continue;
+                }
                 let start = start - usize::from(before && start > 0 && is_base64(bytes[start - 1]));
                 let end = at + 1 + usize::from(after && bytes.get(at + 1).copied().is_some_and(is_base64));
                 merge(&mut found, start..end);
@@ -82,20 +104,28 @@ impl Redactor {
 
     /// The text with every secret replaced by [`MARK`].
     pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let found = self.ranges(text);
-        if found.is_empty() {
-            return Cow::Borrowed(text);
-        }
-        let mut out = String::with_capacity(text.len());
-        let mut done = 0;
-        for range in found {
-            out.push_str(&text[done..range.start]);
-            out.push_str(MARK);
-            done = range.end;
-        }
-        out.push_str(&text[done..]);
-        Cow::Owned(out)
+        replace(text, self.ranges(text))
     }
+
+    /// The same for a name that stands in the manifests in clear: short secrets are left alone.
+    pub fn redact_name<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        replace(text, self.ranges_of(text, SHORTEST_IN_NAMES))
+    }
+}
+
+fn replace(text: &str, found: Vec<Range<usize>>) -> Cow<'_, str> {
+    if found.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut done = 0;
+    for range in found {
+        out.push_str(&text[done..range.start]);
+        out.push_str(MARK);
+        done = range.end;
+    }
+    out.push_str(&text[done..]);
+    Cow::Owned(out)
 }
 
 /// Adds a range that ends after all others, swallowing those that it meets.
@@ -112,7 +142,7 @@ const fn is_base64(byte: u8) -> bool {
 
 /// Every spelling to look for, with its edges.
 #[derive(Default)]
-struct Forms(BTreeMap<Vec<u8>, (bool, bool)>);
+struct Forms(BTreeMap<Vec<u8>, Form>);
 
 impl Forms {
     fn add_all(&mut self, secret: &str) {
@@ -129,36 +159,45 @@ impl Forms {
         if secret.len() < SHORTEST {
             return;
         }
-        self.add(secret.as_bytes().to_vec());
-        self.add(sanitize::line(secret).into_owned().into_bytes());
+        let length = secret.len();
+        self.add(secret.as_bytes().to_vec(), length);
+        self.add(sanitize::line(secret).into_owned().into_bytes(), length);
         if let Ok(json) = serde_json::to_string(secret) {
             let json = &json[1..json.len() - 1];
             // Go's encoder escapes these for HTML.
             let go = json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026");
-            self.add(go.into_bytes());
-            self.add(json.as_bytes().to_vec());
+            self.add(go.into_bytes(), length);
+            self.add(json.as_bytes().to_vec(), length);
         }
         // What is left alone: by RFC 3986 and Go's QueryEscape, by encodeURIComponent, by Go's PathEscape.
         for kept in [&b"-._~"[..], b"-._~!*'()", b"-._~$&+=:@"] {
             for upper in [true, false] {
                 let encoded = percent(secret.as_bytes(), kept, upper);
-                self.add(encoded.replace("%20", "+").into_bytes());
-                self.add(encoded.into_bytes());
+                self.add(encoded.replace("%20", "+").into_bytes(), length);
+                self.add(encoded.into_bytes(), length);
             }
         }
         for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
-            for (form, edges) in base64_forms(secret.as_bytes(), &engine) {
-                for (form, edges) in base64_forms(&form, &STANDARD_NO_PAD) {
-                    self.0.insert(form, edges);
+            for (once, (before, after)) in base64_forms(secret.as_bytes(), &engine) {
+                for (twice, (before, after)) in base64_forms(&once, &STANDARD_NO_PAD) {
+                    self.insert(twice, Form { before, after, length });
                 }
-                self.0.insert(form, edges);
+                self.insert(once, Form { before, after, length });
             }
         }
     }
 
-    fn add(&mut self, form: Vec<u8>) {
+    fn add(&mut self, form: Vec<u8>, length: usize) {
         if form.len() >= SHORTEST {
-            self.0.insert(form, (false, false));
+            self.insert(form, Form { length, ..Form::default() });
+        }
+    }
+
+    /// Two secrets can share a spelling: the longer one decides.
+    fn insert(&mut self, form: Vec<u8>, found: Form) {
+        let known = self.0.entry(form).or_insert(found);
+        if known.length < found.length {
+            *known = found;
         }
     }
 }

@@ -3,7 +3,7 @@
 //! A bare `image:` key of an unknown kind is never taken for an image.
 
 use crate::resource::Object;
-use crate::workload::pod::PodSpec;
+use crate::workload::pod::{CONTAINER_LISTS, PodSpec};
 use crate::workload::{PodOrigin, ResourceId};
 use crate::yaml::Node;
 
@@ -58,12 +58,17 @@ fn walk<'a>(
     if node.is_alias() {
         return;
     }
-    if is_pod_spec(node) {
+    let is_pod_spec = is_pod_spec(node);
+    if is_pod_spec {
         found(node, parent, steps);
-        return;
     }
     for entry in node.entries() {
-        steps.push(Step::Key(entry.key.text().unwrap_or_default()));
+        let key = entry.key.text().unwrap_or_default();
+        // Some kinds have a pod spec within a pod spec, but none within a container.
+        if is_pod_spec && CONTAINER_LISTS.iter().any(|(list, _)| *list == key) {
+            continue;
+        }
+        steps.push(Step::Key(key));
         walk(entry.value, Some(node), steps, found);
         steps.pop();
     }
@@ -76,11 +81,8 @@ fn walk<'a>(
 
 /// A mapping with a list of containers of which one has an image.
 fn is_pod_spec(node: Node<'_>) -> bool {
-    let containers = node.get("containers").filter(|containers| containers.is_sequence());
-    containers
-        .into_iter()
-        .flat_map(Node::items)
-        .any(|item| item.get("image").is_some_and(|image| image.text().is_some()))
+    let lists = CONTAINER_LISTS.iter().filter_map(|(list, _)| node.get(list)).filter(|list| list.is_sequence());
+    lists.flat_map(Node::items).any(|item| item.get("image").is_some_and(|image| image.text().is_some()))
 }
 
 fn render(steps: &[Step<'_>]) -> String {

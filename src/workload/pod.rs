@@ -11,7 +11,7 @@ use crate::workload::{
 use crate::yaml::{Entry, Node};
 
 /// The container lists of a pod spec.
-const CONTAINER_LISTS: &[(&str, ContainerKind)] = &[
+pub(super) const CONTAINER_LISTS: &[(&str, ContainerKind)] = &[
     ("initContainers", ContainerKind::Init),
     ("containers", ContainerKind::Container),
     ("ephemeralContainers", ContainerKind::Ephemeral),
