@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use crate::finding::Finding;
 use crate::probe::{Evidence, Outcome, TagList};
 use crate::reference::Reference;
-use crate::rules::blame::{Blame, blame, is_official_image};
+use crate::rules::attribution::{Attribution, attribute, is_official_image};
 use crate::rules::meta::Meta;
 use crate::rules::nearest_tag::nearest;
 use crate::rules::{Context, ImageFacts, Rule};
@@ -21,7 +21,7 @@ impl Rule for ImageNotFound {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
-        out.extend(cx.images().filter(|facts| blame(cx, facts) == Some(Blame::NotFound)).filter_map(|facts| {
+        out.extend(cx.images().filter(|facts| attribute(cx, facts) == Some(Attribution::NotFound)).filter_map(|facts| {
             let image = facts.reference()?;
             let missing = missing(&facts, image);
             let message = message(image, missing);

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use crate::finding::{Finding, Severity};
 use crate::probe::{Denial, Outcome};
 use crate::pull::Via;
-use crate::rules::blame::{Blame, blame, sent_credentials};
+use crate::rules::attribution::{Attribution, attribute, sent_credentials};
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
 use crate::verdict::Verdict;
@@ -23,7 +23,7 @@ impl Rule for MissingPullSecret {
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         for facts in cx.images() {
-            if let Some(Blame::NoCredential(denial)) = blame(cx, &facts) {
+            if let Some(Attribution::NoCredential(denial)) = attribute(cx, &facts) {
                 out.push(finding(cx, &facts, denial));
             }
         }

@@ -3,7 +3,7 @@
 pub mod meta;
 pub mod page;
 
-mod blame;
+mod attribution;
 mod nearest_tag;
 #[cfg(test)]
 mod testing;

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use crate::finding::{Finding, Severity, Subject};
 use crate::pull::{PullSecret, SecretState};
-use crate::rules::blame::is_harmless;
+use crate::rules::attribution::is_harmless;
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
 use crate::secret::{Content, IgnoredBecause, Secret};

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use crate::finding::Finding;
 use crate::probe::{Evidence, Outcome, Unknown};
 use crate::pull::Blind;
-use crate::rules::blame::{Blame, blame};
+use crate::rules::attribution::{Attribution, attribute};
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
 
@@ -22,10 +22,10 @@ impl Rule for UnverifiedImage {
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         out.extend(cx.images().filter_map(|facts| {
             // No image and no address in the words: all images of a host that is down are one fault.
-            let (message, help) = match blame(cx, &facts)? {
-                Blame::NoAnswer(unknown) => (no_answer(&facts, unknown)?, what_to_do(unknown).to_owned()),
-                Blame::HiddenSecret => hidden_secret(&facts)?,
-                Blame::NotFound | Blame::CredentialRefused(_) | Blame::NoCredential(_) => return None,
+            let (message, help) = match attribute(cx, &facts)? {
+                Attribution::NoAnswer(unknown) => (no_answer(&facts, unknown)?, what_to_do(unknown).to_owned()),
+                Attribution::HiddenSecret => hidden_secret(&facts)?,
+                Attribution::NotFound | Attribution::CredentialRefused(_) | Attribution::NoCredential(_) => return None,
             };
             let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, "not verified");
             Some(finding.help(help).subject(facts.subject()))

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use crate::finding::{Finding, Severity, Subject};
-use crate::rules::blame::is_harmless;
+use crate::rules::attribution::is_harmless;
 use crate::rules::meta::Meta;
 use crate::rules::{Context, Rule};
 use crate::secret::{Content, IgnoredBecause, Secret};

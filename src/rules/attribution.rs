@@ -7,7 +7,7 @@ use crate::verdict::{Cause, Verdict};
 
 /// The rule that an image's verdict belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Blame {
+pub(crate) enum Attribution {
     /// `image-not-found`.
     NotFound,
     /// `access-denied`: a credential of the pod was sent and refused.
@@ -22,18 +22,18 @@ pub(crate) enum Blame {
 
 /// Assigns an image to a rule; `None` where it is pullable, where another rule names the fault at its root, or where
 /// there is nothing to say.
-pub(crate) fn blame(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Blame> {
+pub(crate) fn attribute(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Attribution> {
     match facts.judged.verdict.cause()? {
-        Cause::Absent => Some(Blame::NotFound),
-        Cause::Denied(Denial::DeniedOrAbsent) if is_official_image(facts) => Some(Blame::NotFound),
-        Cause::Denied(denial) if sent_credentials(facts).next().is_some() => Some(Blame::CredentialRefused(denial)),
+        Cause::Absent => Some(Attribution::NotFound),
+        Cause::Denied(Denial::DeniedOrAbsent) if is_official_image(facts) => Some(Attribution::NotFound),
+        Cause::Denied(denial) if sent_credentials(facts).next().is_some() => Some(Attribution::CredentialRefused(denial)),
         Cause::Denied(denial) => no_credential(cx, facts, Some(denial)),
         Cause::ServiceAccountUnknown => no_credential(cx, facts, last_denial(facts)),
         // A secret that nothing produces is `undefined-pull-secret`'s.
-        Cause::SecretUnknown => (!has_secret_in(facts, &[SecretState::Missing])).then_some(Blame::HiddenSecret),
+        Cause::SecretUnknown => (!has_secret_in(facts, &[SecretState::Missing])).then_some(Attribution::HiddenSecret),
         // Not asked because the operator said so: the summary counts it.
         Cause::Unknown(Unknown::Offline) => None,
-        Cause::Unknown(unknown) => Some(Blame::NoAnswer(unknown)),
+        Cause::Unknown(unknown) => Some(Attribution::NoAnswer(unknown)),
         Cause::InvalidName
         | Cause::Defect(_)
         | Cause::Platform
@@ -48,10 +48,10 @@ pub(crate) fn blame(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Blame> {
 
 /// `missing-pull-secret` speaks only where nothing else says why the pod has no credential: a secret that is ignored,
 /// undefined or listed at the wrong place is reported there.
-fn no_credential(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Option<Denial>) -> Option<Blame> {
+fn no_credential(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Option<Denial>) -> Option<Attribution> {
     let explained = has_secret_in(facts, &[SecretState::Ignored, SecretState::Missing, SecretState::Malformed])
         || cx.inventory.misplaced.iter().any(|misplaced| misplaced.resource == facts.pod.resource);
-    (!explained).then_some(Blame::NoCredential(denial))
+    (!explained).then_some(Attribution::NoCredential(denial))
 }
 
 fn has_secret_in(facts: &ImageFacts<'_>, states: &[SecretState]) -> bool {
