@@ -4,6 +4,7 @@ use crate::probe::{Denial, Outcome, Unknown};
 use crate::pull::{CandidateCredential, SecretState};
 use crate::rules::{Context, ImageFacts};
 use crate::verdict::{Cause, Verdict};
+use crate::workload::ResourceId;
 
 /// The rule that an image's verdict belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,8 +51,18 @@ pub(crate) fn attribute(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Attr
 /// undefined or listed at the wrong place is reported there.
 fn no_credential(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Option<Denial>) -> Option<Attribution> {
     let explained = has_secret_in(facts, &[SecretState::Ignored, SecretState::Missing, SecretState::Malformed])
-        || cx.inventory.misplaced.iter().any(|misplaced| misplaced.resource == facts.pod.resource);
+        || cx.inventory.misplaced.iter().any(|misplaced| {
+            misplaced.resource == facts.pod.resource || is_service_account_of(cx, misplaced.resource, facts)
+        });
     (!explained).then_some(Attribution::NoCredential(denial))
+}
+
+fn is_service_account_of(cx: &Context<'_>, resource: ResourceId, facts: &ImageFacts<'_>) -> bool {
+    cx.inventory.service_accounts.iter().any(|account| {
+        account.resource == resource
+            && account.name == facts.judged.pull.service_account
+            && cx.same_namespace(account.namespace.as_deref(), facts.pod.namespace.as_deref())
+    })
 }
 
 fn has_secret_in(facts: &ImageFacts<'_>, states: &[SecretState]) -> bool {

@@ -75,14 +75,14 @@ fn last_evidence<'a>(facts: &ImageFacts<'a>) -> Option<&'a Evidence> {
 }
 
 fn message(image: &Reference, missing: Missing) -> String {
-    let (registry, repository) = (image.registry(), image.repository());
+    let name = image.name();
     let tag = image.tag().unwrap_or("latest");
     match missing {
-        Missing::Repository => format!("{registry} has no repository {repository:?}"),
-        Missing::Tag => format!("{registry}/{repository} has no tag {tag:?}"),
-        Missing::TagOrRepository => format!("{registry}/{repository} has no tag {tag:?}, or does not exist at all"),
+        Missing::Repository => format!("{} has no repository {:?}", image.registry(), image.repository()),
+        Missing::Tag => format!("{name} has no tag {tag:?}"),
+        Missing::TagOrRepository => format!("{name} has no tag {tag:?}, or does not exist at all"),
         Missing::Digest => {
-            format!("{registry}/{repository} has no manifest {}", image.digest().unwrap_or_default())
+            format!("{name} has no manifest {}", image.digest().unwrap_or_default())
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::Finding;
+use crate::finding::{Finding, Severity};
 use crate::reference::ReferenceError;
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
+use crate::verdict::Verdict;
 use crate::workload::{ContainerKind, ImageText, InvalidImage, PodOrigin};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/invalid-image-reference.md")));
@@ -22,7 +23,10 @@ impl Rule for InvalidImageReference {
         out.extend(cx.images().filter_map(|facts| {
             let ImageText::Invalid(fault) = &facts.image.image else { return None };
             let (message, label, help) = words(&facts, fault)?;
-            let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, label);
+            // What an operator makes of a field of its own kind is not certain.
+            let certain = matches!(facts.judged.verdict, Verdict::Fails(_));
+            let severity = if certain { META.severity } else { Severity::Warning };
+            let finding = Finding::new(META.id, severity, message, facts.image.text.span, label);
             Some(finding.help(help).event(facts.judged.event.clone()).subject(facts.subject()))
         }));
     }
@@ -55,8 +59,16 @@ fn unparsable(facts: &ImageFacts<'_>, error: &ReferenceError) -> (String, String
     if text.trim() != text {
         return around_whitespace(facts);
     }
-    let message = format!("the kubelet cannot parse the image {text:?}: {error}");
-    (message, "InvalidImageName".to_owned(), suggestion(text))
+    let blame = error.blame(text);
+    let reason = if blame.reason.is_empty() { error.to_string() } else { blame.reason };
+    let message = format!("the kubelet cannot parse the image {text:?}: {reason}");
+    let written = blame.replacement.map(|replacement| format!("write `{replacement}`"));
+    let help = match (written, blame.help) {
+        (Some(written), Some(help)) => format!("{written}; {help}"),
+        (Some(only), None) | (None, Some(only)) => only,
+        (None, None) => suggestion(text),
+    };
+    (message, error.to_string(), help)
 }
 
 /// The API server looks at the white space of a Pod's images alone; of a template's only its pods are refused.
@@ -100,9 +112,8 @@ fn has_upper_case(part: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Severity;
     use crate::rules::testing::Facts;
-    use crate::verdict::{Cause, Verdict};
+    use crate::verdict::Cause;
 
     fn help(text: &str, fault: InvalidImage, origin: PodOrigin) -> Option<String> {
         let mut facts = Facts::default();

@@ -56,6 +56,8 @@ pub struct Settings {
     pub namespace: Option<String>,
     /// Whether a dockerconfigjson was supplied.
     pub supplied: bool,
+    /// `--credential-hosts`: globs of hosts that a wildcard key of the supplied configuration may be sent to.
+    pub credential_hosts: Vec<String>,
 }
 
 /// The finished facts.

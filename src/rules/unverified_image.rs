@@ -7,6 +7,7 @@ use crate::probe::{Evidence, Outcome, Unknown};
 use crate::pull::Blind;
 use crate::rules::attribution::{Attribution, attribute};
 use crate::rules::meta::Meta;
+use crate::rules::missing_pull_secret::with_supplied;
 use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unverified-image.md")));
@@ -83,7 +84,7 @@ fn what_to_do(unknown: Unknown) -> &'static str {
         Unknown::HostStopped => "the first failure of this registry says why",
         Unknown::Deadline => "run again with a longer `--deadline`",
         Unknown::NodeLocal => {
-            "if this machine can reach the same registry: `--plain-http`, `--connect-to` or `--mirror`"
+            "if this machine can reach the same registry, say how: `--plain-http` or `--connect-to`"
         }
         Unknown::Offline => "",
     }
@@ -95,9 +96,13 @@ fn hidden_secret(facts: &ImageFacts<'_>) -> Option<(String, String)> {
         Blind::Secret(name) => Some(name),
         Blind::ServiceAccount(_) => None,
     })?;
+    let with_supplied = with_supplied(facts);
     Some((
         format!("{registry} asks for credentials, and those of the pull secret {hidden:?} are not to be seen here"),
-        format!("hand them over to have them tried: `--pull-secret {hidden}=FILE`, or `--dockerconfigjson FILE`"),
+        match with_supplied.strip_prefix(". ") {
+            Some(words) => words.to_owned(),
+            None => "try it with credentials of your own: `--dockerconfigjson FILE`".to_owned(),
+        },
     ))
 }
 
