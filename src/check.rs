@@ -8,16 +8,18 @@
 //! Gather, then judge: the network is one stage with one type of answer, and everything behind it is a pure function
 //! of finished facts.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use crate::dockerconfig::DockerConfig;
-use crate::event::{self, Runtime};
+use crate::event::Runtime;
 use crate::inventory::{Inventory, Problem, ProblemKind, ReadOptions};
 use crate::load::{self, Input};
 use crate::probe::plan::Plan;
 use crate::probe::{Prober, PullAnswer};
 use crate::pull::{self, PullContext};
-use crate::registry::stage;
+use crate::registry::probe_all;
 use crate::report::{InputError, Report};
 use crate::rules::{self, Context, JudgedImage, Settings};
 use crate::source::{Source, SourceId, Sources, Span};
@@ -113,7 +115,7 @@ async fn probe<P: Prober>(
     };
     let plans: Vec<Option<Plan>> = inventory.images.iter().zip(pulls).map(plan).collect();
     let asked: Vec<&Plan> = plans.iter().flatten().collect();
-    let mut answers = stage::probe_all(prober, &asked, concurrency).await.into_iter();
+    let mut answers = probe_all(prober, &asked, concurrency).await.into_iter();
     plans.iter().map(|plan| plan.as_ref().and_then(|_| answers.next())).collect()
 }
 

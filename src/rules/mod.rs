@@ -22,6 +22,7 @@ mod unresolved_placeholder;
 mod unverified_image;
 mod wrong_secret_type;
 
+use crate::event::Runtime;
 use crate::finding::{Finding, Severity, Subject};
 use crate::inventory::Inventory;
 use crate::probe::PullAnswer;
@@ -58,6 +59,8 @@ pub struct Settings {
     pub supplied: bool,
     /// `--credential-hosts`: globs of hosts that a wildcard key of the supplied configuration may be sent to.
     pub credential_hosts: Vec<String>,
+    /// `--runtime`: whose event texts are shown.
+    pub runtime: Runtime,
 }
 
 /// The finished facts.
