@@ -27,7 +27,9 @@ pub(crate) fn attribute(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Attr
     match facts.judged.verdict.cause()? {
         Cause::Absent => Some(Attribution::NotFound),
         Cause::Denied(Denial::DeniedOrAbsent) if is_official_image(facts) => Some(Attribution::NotFound),
-        Cause::Denied(denial) if sent_credentials(facts).next().is_some() => Some(Attribution::CredentialRefused(denial)),
+        Cause::Denied(denial) if sent_credentials(facts).next().is_some() => {
+            Some(Attribution::CredentialRefused(denial))
+        }
         Cause::Denied(denial) => no_credential(cx, facts, Some(denial)),
         Cause::ServiceAccountUnknown => no_credential(cx, facts, last_denial(facts)),
         // A secret that nothing produces is `undefined-pull-secret`'s.

@@ -21,14 +21,16 @@ impl Rule for ImageNotFound {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
-        out.extend(cx.images().filter(|facts| attribute(cx, facts) == Some(Attribution::NotFound)).filter_map(|facts| {
-            let image = facts.reference()?;
-            let missing = missing(&facts, image);
-            let message = message(image, missing);
-            let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, missing.label());
-            let help = help(&facts, image, missing);
-            Some(finding.help(help).event(facts.judged.event.clone()).subject(facts.subject()))
-        }));
+        out.extend(cx.images().filter(|facts| attribute(cx, facts) == Some(Attribution::NotFound)).filter_map(
+            |facts| {
+                let image = facts.reference()?;
+                let missing = missing(&facts, image);
+                let message = message(image, missing);
+                let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, missing.label());
+                let help = help(&facts, image, missing);
+                Some(finding.help(help).event(facts.judged.event.clone()).subject(facts.subject()))
+            },
+        ));
     }
 }
 

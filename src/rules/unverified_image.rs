@@ -26,7 +26,9 @@ impl Rule for UnverifiedImage {
             let (message, help) = match attribute(cx, &facts)? {
                 Attribution::NoAnswer(unknown) => (no_answer(&facts, unknown)?, what_to_do(unknown).to_owned()),
                 Attribution::HiddenSecret => hidden_secret(&facts)?,
-                Attribution::NotFound | Attribution::CredentialRefused(_) | Attribution::NoCredential(_) => return None,
+                Attribution::NotFound | Attribution::CredentialRefused(_) | Attribution::NoCredential(_) => {
+                    return None;
+                }
             };
             let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, "not verified");
             Some(finding.help(help).subject(facts.subject()))
@@ -83,9 +85,7 @@ fn what_to_do(unknown: Unknown) -> &'static str {
         Unknown::PlainHttp => "if the nodes are configured for it: `--plain-http HOST`",
         Unknown::HostStopped => "the first failure of this registry says why",
         Unknown::Deadline => "run again with a longer `--deadline`",
-        Unknown::NodeLocal => {
-            "if this machine can reach the same registry, say how: `--plain-http` or `--connect-to`"
-        }
+        Unknown::NodeLocal => "if this machine can reach the same registry, say how: `--plain-http` or `--connect-to`",
         Unknown::Offline => "",
     }
 }
