@@ -93,3 +93,61 @@ fn last_denial(facts: &ImageFacts<'_>) -> Option<Denial> {
 pub(crate) fn is_harmless(facts: &ImageFacts<'_>) -> bool {
     matches!(facts.judged.verdict, Verdict::Pullable(_) | Verdict::NotPulled)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Severity;
+    use crate::probe::Defect;
+    use crate::rules::RULES;
+    use crate::rules::testing::{Facts, candidate};
+    use crate::workload::PodOrigin;
+
+    const DENIALS: [Denial; 5] =
+        [Denial::BadCredentials, Denial::DeniedOrAbsent, Denial::Auth, Denial::AuthRequired, Denial::Denied];
+
+    /// The rules that speak of an image with this verdict.
+    fn rules(verdict: Verdict, with_credential: bool) -> Vec<(&'static str, Severity)> {
+        let mut facts = Facts::default();
+        let pod = facts.pod(PodOrigin::Template);
+        let judged = facts.image(pod, "ghcr.io/acme/api:1", verdict);
+        if with_credential {
+            judged.pull.credentials.push(candidate(Some("regcred"), "ghcr.io", "user"));
+        }
+        let found = RULES.iter().flat_map(|rule| facts.check(*rule));
+        found.map(|finding| (finding.rule, finding.severity)).collect()
+    }
+
+    #[test]
+    fn an_image_that_fails_is_one_error_of_one_rule() {
+        for denial in DENIALS {
+            let refused = Verdict::Fails(Cause::Denied(denial));
+            assert_eq!(rules(refused.clone(), true), [("access-denied", Severity::Error)], "{denial:?}");
+            assert_eq!(rules(refused, false), [("missing-pull-secret", Severity::Error)], "{denial:?}");
+        }
+        use Defect::{BrokenProxy, BrokenRegistry, NotAnImage, Schema1, TooBig};
+        for defect in [Schema1, NotAnImage, TooBig, BrokenProxy, BrokenRegistry] {
+            let verdict = Verdict::Fails(Cause::Defect(defect));
+            assert_eq!(rules(verdict, false), [("unsupported-manifest", Severity::Error)], "{defect:?}");
+        }
+        assert_eq!(rules(Verdict::Fails(Cause::Absent), true), [("image-not-found", Severity::Error)]);
+    }
+
+    #[test]
+    fn an_image_that_could_not_be_told_is_never_an_error_and_never_silent() {
+        use Unknown::{AuthServer, Deadline, Dns, HostStopped, Network, NodeLocal};
+        use Unknown::{PlainHttp, RateLimited, RegistryError, Timeout, Tls};
+        let unknowns = [AuthServer, Deadline, Dns, HostStopped, Network, NodeLocal];
+        for unknown in unknowns.into_iter().chain([PlainHttp, RateLimited, RegistryError, Timeout, Tls]) {
+            let verdict = Verdict::Unverified(Cause::Unknown(unknown));
+            assert_eq!(rules(verdict, true), [("unverified-image", Severity::Note)], "{unknown:?}");
+        }
+        let blind = Verdict::Unverified(Cause::ServiceAccountUnknown);
+        assert_eq!(rules(blind, false), [("missing-pull-secret", Severity::Warning)]);
+    }
+
+    #[test]
+    fn offline_there_is_nothing_to_say() {
+        assert_eq!(rules(Verdict::Unverified(Cause::Unknown(Unknown::Offline)), true), []);
+    }
+}

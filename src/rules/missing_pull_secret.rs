@@ -81,7 +81,7 @@ fn help(facts: &ImageFacts<'_>, sibling: Option<&str>, certain: bool) -> String 
     help.push_str(with_supplied(facts));
     if !certain && facts.pod.origin != PodOrigin::Custom {
         help.push_str(&format!(
-            ". If the service account {account:?} of the cluster carries one, add it to the inputs to have it counted"
+            ". If the cluster's {account:?} carries one, add that ServiceAccount to the inputs to have it counted"
         ));
     }
     help

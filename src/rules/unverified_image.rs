@@ -30,6 +30,7 @@ impl Rule for UnverifiedImage {
                     return None;
                 }
             };
+            let message = format!("it could not be told whether this can be pulled: {message}");
             let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, "not verified");
             Some(finding.help(help).subject(facts.subject()))
         }));
@@ -44,16 +45,16 @@ fn no_answer(facts: &ImageFacts<'_>, unknown: Unknown) -> Option<String> {
     let words = evidence.and_then(|evidence| evidence.message.as_deref()).map(|words| format!(": {words}"));
     let words = words.unwrap_or_default();
     Some(match unknown {
-        Unknown::RateLimited => format!("{registry} limits the rate of requests{status}: it could not be asked"),
-        Unknown::RegistryError => format!("{registry} fails{status}: it could not be asked"),
-        Unknown::AuthServer => format!("{registry} hands out no token{status}: it could not be asked"),
+        Unknown::RateLimited => format!("{registry} limits the rate of requests{status}"),
+        Unknown::RegistryError => format!("{registry} fails{status}"),
+        Unknown::AuthServer => format!("{registry} hands out no token{status}"),
         Unknown::Tls => format!("{registry} cannot be trusted{words}"),
         Unknown::Dns => format!("the name {registry} does not resolve here{words}"),
         Unknown::Network => format!("{registry} cannot be reached from here{words}"),
         Unknown::Timeout => format!("{registry} did not answer in time"),
         Unknown::PlainHttp => format!("{registry} speaks plain HTTP, and the runtime asks for HTTPS"),
         Unknown::HostStopped => format!("{registry} failed too often, so the rest of its images was not asked for"),
-        Unknown::Deadline => "the time for the run was over before this was asked".to_owned(),
+        Unknown::Deadline => "the time for the run was over".to_owned(),
         Unknown::NodeLocal => {
             format!("{registry} is an address of the node or the cluster: it cannot be seen from here")
         }
@@ -128,7 +129,10 @@ mod tests {
         let found = facts.check(&UnverifiedImage);
         assert_eq!(found.len(), 2);
         assert_eq!((&found[0].message, &found[0].help), (&found[1].message, &found[1].help));
-        assert_eq!(found[0].message, "ghcr.io limits the rate of requests (HTTP 429): it could not be asked");
+        assert_eq!(
+            found[0].message,
+            "it could not be told whether this can be pulled: ghcr.io limits the rate of requests (HTTP 429)"
+        );
         assert_eq!(found[0].severity, Severity::Note);
     }
 
