@@ -13,6 +13,7 @@ use owo_colors::{OwoColorize, Style as Ansi};
 
 use super::edge::Edge;
 use super::snippet::Snippet;
+use super::words;
 use crate::finding::{Finding, Severity, Subject};
 use crate::report::Summary;
 use crate::source::Span;
@@ -79,18 +80,13 @@ impl Screen<'_> {
         self.edge.style.width.map(|width| width.max(NARROWEST))
     }
 
-    /// Writes text after `lead`, its further lines indented by `indent`. Words are never broken: an image reference
-    /// must stay fit for copying.
+    /// Writes text after `lead`, its further lines indented by `indent`.
     fn write(&mut self, lead: &str, indent: usize, text: &str) {
         let rest = " ".repeat(indent);
         for (number, line) in text.split('\n').enumerate() {
-            let options = textwrap::Options::new(self.columns().unwrap_or(usize::MAX))
+            let options = words(self.columns().unwrap_or(usize::MAX))
                 .initial_indent(if number == 0 { lead } else { &rest })
-                .subsequent_indent(&rest)
-                .break_words(false)
-                .word_separator(textwrap::WordSeparator::AsciiSpace)
-                .wrap_algorithm(textwrap::WrapAlgorithm::FirstFit)
-                .word_splitter(textwrap::WordSplitter::NoHyphenation);
+                .subsequent_indent(&rest);
             for line in textwrap::wrap(line, options) {
                 self.out.push_str(line.trim_end());
                 self.out.push('\n');
@@ -109,11 +105,15 @@ impl Screen<'_> {
         for (span, message) in left_out {
             let place = self.edge.place(span);
             let message = self.edge.line(message);
-            self.field("note", &format!("{place}: {message}"));
+            self.field("see", &format!("{place}: {message}"));
+        }
+        if first.related.len() > LABELS {
+            self.field("see", &format!("{} more places", first.related.len() - LABELS));
         }
         if let Some(event) = &first.event {
             let event = self.edge.line(event);
-            self.write("  ", 2, "kubectl describe pod would show:");
+            let lead = self.paint("kubectl describe pod", Ansi::new().cyan());
+            self.write(&format!("  {lead} "), 2, "would show:");
             self.write("    ", 4, &event);
         }
         if let Some(help) = &first.help {
@@ -199,7 +199,7 @@ impl Screen<'_> {
         // Fails only where the snippet does not know its own spans; the finding is told all the same.
         let _ = handler.render_report(&mut drawn, &Drawing(snippet));
         // The first line is miette's own header, for which it is given no words.
-        drawn.split_once('\n').map(|(_, snippet)| snippet.to_owned()).unwrap_or_default()
+        drawn.lines().skip(1).flat_map(|line| [line.trim_end(), "\n"]).collect()
     }
 
     /// What went wrong beside the findings; a file that a finding speaks of is not named twice.

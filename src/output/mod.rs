@@ -14,9 +14,9 @@
 //! Nothing here decides anything: what is wrong was found by the rules.
 
 mod edge;
-pub mod human;
-pub mod json;
-pub mod list;
+mod human;
+mod json;
+mod list;
 pub mod redact;
 pub mod sanitize;
 mod snippet;
@@ -68,5 +68,18 @@ pub fn render_images(format: Format, report: &Report, sources: &Sources, style: 
     }
 }
 
-#[cfg(test)]
-mod fixture;
+/// A message that belongs to no report: an error on the way to one, or a word on standard error.
+pub fn message(text: &str, style: &Style, redactor: &Redactor) -> String {
+    let text = redactor.redact(text);
+    let text = sanitize::paragraph(&text);
+    if style.github { sanitize::break_commands(&text).into_owned() } else { text.into_owned() }
+}
+
+/// How text is wrapped everywhere: words are never broken, so that an image reference stays fit for copying.
+fn words(columns: usize) -> textwrap::Options<'static> {
+    textwrap::Options::new(columns)
+        .break_words(false)
+        .word_separator(textwrap::WordSeparator::AsciiSpace)
+        .word_splitter(textwrap::WordSplitter::NoHyphenation)
+        .wrap_algorithm(textwrap::WrapAlgorithm::FirstFit)
+}

@@ -7,8 +7,11 @@ use std::ops::Range;
 
 use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanContents};
 
+use unicode_width::UnicodeWidthStr;
+
 use super::edge::Edge;
 use super::window::Window;
+use super::words;
 use crate::source::{Position, Span};
 
 /// Lines shown before and after a label.
@@ -16,6 +19,9 @@ const CONTEXT: u32 = 1;
 
 /// A span over more lines than this is drawn at its first line only.
 const MOST_LINES: u32 = 4;
+
+/// A label is wrapped to no fewer columns than this, though it then leaves the screen.
+const NARROWEST: usize = 24;
 
 /// A label with its place in the virtual text.
 #[derive(Debug)]
@@ -93,15 +99,17 @@ impl Snippet {
         let limit = columns.saturating_sub(last.to_string().len() + 4).max(20);
         let mut block =
             Block { name: edge.file(source), first_line: first, offset, text: String::new(), places: Vec::new() };
+        let mut room = vec![limit; group.len()];
         let mut ends: Vec<(Option<usize>, usize)> = vec![(None, 0); group.len()];
         for line in first..=last {
             let bytes = file.line_range(line);
             let touched: Vec<_> = group.iter().map(|target| target.on(line, &bytes)).collect();
             let parts: Vec<_> = touched.iter().flatten().cloned().collect();
             let window = Window::new(edge, source, bytes, &parts, limit);
-            for (end, part) in ends.iter_mut().zip(&touched) {
+            for ((end, room), part) in ends.iter_mut().zip(&mut room).zip(&touched) {
                 if let Some(part) = part {
                     let shown = window.shown(part);
+                    *room = limit.saturating_sub(window.text[..shown.start].width() + shown.len() / 2 + 4);
                     let base = offset + block.text.len();
                     *end = (end.0.or(Some(base + shown.start)), base + shown.end);
                 }
@@ -109,14 +117,11 @@ impl Snippet {
             block.text.push_str(&window.text);
             block.text.push('\n');
         }
-        for (target, (start, end)) in group.iter().zip(ends) {
+        for ((target, (start, end)), room) in group.iter().zip(ends).zip(room) {
             let start = start.unwrap_or(offset);
             block.places.push((start, target.at));
-            self.marks.push(Mark {
-                message: target.message.clone(),
-                shown: start..end.max(start),
-                primary: target.primary,
-            });
+            let message = textwrap::fill(&target.message, words(room.max(NARROWEST)));
+            self.marks.push(Mark { message, shown: start..end.max(start), primary: target.primary });
         }
         self.blocks.push(block);
     }
@@ -126,8 +131,8 @@ impl Target {
     fn new(edge: &Edge<'_>, span: Span, message: &str, primary: bool) -> Option<Self> {
         let file = edge.sources.get(span.source);
         let text = file.text();
-        let start = text.floor_char_boundary(span.range().start.min(text.len()));
-        let end = text.ceil_char_boundary(span.range().end.clamp(start, text.len()));
+        let start = boundary(text, span.range().start);
+        let end = boundary(text, span.range().end).max(start);
         // A line break at the end of a span would draw it into the next line.
         let end = start + text[start..end].trim_end().len();
         let at = edge.sources.locate(Span::new(span.source, start as u32, end as u32))?;
@@ -150,6 +155,11 @@ impl Target {
             start..self.bytes.end.clamp(start, bytes.end)
         })
     }
+}
+
+/// The last place at or before `offset` at which text can be cut.
+fn boundary(text: &str, offset: usize) -> usize {
+    (0..=offset.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
 }
 
 /// Groups what stands close together in one file; the primary label's group comes first, others in order of place.
@@ -194,13 +204,5 @@ impl SourceCode for Snippet {
             position.column as usize - 1,
             block.text.matches('\n').count(),
         )))
-    }
-}
-
-/// Which source a block of the first mark shows; for tests of the order.
-#[cfg(test)]
-impl Snippet {
-    pub(super) fn blocks(&self) -> Vec<(&str, u32, &str)> {
-        self.blocks.iter().map(|block| (block.name.as_str(), block.first_line, block.text.as_str())).collect()
     }
 }

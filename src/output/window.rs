@@ -108,11 +108,11 @@ impl Cutter<'_> {
     /// stay, since an image is told by its registry and by its tag.
     fn kept(&self, marks: &[Range<usize>]) -> Vec<Range<usize>> {
         let Self { text, ref line, limit } = *self;
-        if marks.is_empty() {
-            return vec![line.start..forth(text, line.start, line.end, limit)];
-        }
-        let share = limit / marks.len();
         let mut ranges = Vec::new();
+        if marks.is_empty() {
+            ranges.push(line.start..forth(text, line.start, line.end, limit));
+        }
+        let share = limit / marks.len().max(1);
         for mark in marks {
             let mut start = back(text, line, mark.start, share / 3);
             if start != line.start {

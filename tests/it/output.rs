@@ -1,8 +1,11 @@
 //! Reports as users and programs get them.
 
+mod attack;
+mod human;
+mod json;
+mod list;
+
 use pullcheck::finding::{Finding, Severity, Subject};
-use pullcheck::output::redact::Redactor;
-use pullcheck::output::{self, Format, Style};
 use pullcheck::report::{
     AttemptReport, CredentialReport, ImageReport, InputError, PullSecretReport, ReferenceReport, Report,
 };
@@ -182,20 +185,4 @@ fn shop() -> (Report, Sources) {
         InputError { file: None, message: "the cache folder cannot be written".into() },
     ];
     (report, sources)
-}
-
-#[test]
-#[ignore = "for the eye"]
-fn look() {
-    let (report, sources) = shop();
-    for style in [
-        Style::default(),
-        Style { width: Some(80), unicode: true, ..Style::default() },
-        Style { width: Some(120), unicode: true, color: true, ..Style::default() },
-    ] {
-        println!("{}", output::render(Format::Human, &report, &sources, &style, &Redactor::default()));
-        println!("=======");
-    }
-    println!("{}", output::render(Format::Json, &report, &sources, &Style::default(), &Redactor::default()));
-    println!("{}", output::render_images(Format::Human, &report, &sources, &Style::default(), &Redactor::default()));
 }

@@ -1,0 +1,222 @@
+//! Manifests and registries that mean harm: to the terminal, to the log's reader, to the secret.
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use pullcheck::finding::Subject;
+use pullcheck::output::redact::Redactor;
+use pullcheck::output::{self, Format, Style};
+use pullcheck::report::{InputError, Report};
+use pullcheck::source::{Encoding, Source, SourceId, Sources, Span};
+
+use super::shop;
+
+/// A report in which every string of foreign origin is `text`.
+fn infested(text: &str) -> (Report, Sources) {
+    let (mut report, _) = shop();
+    let source = format!("{text}\nimage: {text}\n# {text}\n");
+    let start = text.len() + 8;
+    let span = Span::new(SourceId(0), start as u32, (start + text.len()) as u32);
+    let mut sources = Sources::new(vec![Source::new(format!("{text}.yaml"), source, Encoding::Utf8)]);
+    let gone = sources.push(Source::unreadable(format!("{text}.json")));
+    let owned = || text.to_owned();
+    let image = &mut report.images[0];
+    image.value = owned();
+    image.span = span;
+    image.path = owned();
+    image.resource.api_version = owned();
+    image.resource.kind = owned();
+    image.resource.namespace = Some(owned());
+    image.resource.name = Some(owned());
+    image.container.name = Some(owned());
+    image.declared_pull_policy = Some(owned());
+    image.service_account = owned();
+    image.event = Some(owned());
+    image.digest = Some(owned());
+    image.media_type = Some(owned());
+    image.platforms = Some(vec![owned()]);
+    image.pull_secrets[0].name = owned();
+    image.credentials[0].key = owned();
+    image.credentials[0].written_key = owned();
+    image.pull_secrets[0].reason = Some(owned());
+    image.credentials[0].secret = Some(owned());
+    let subject = Subject {
+        resource: Some(image.resource.clone()),
+        container: Some(image.container.clone()),
+        image: Some(owned()),
+    };
+    report.findings.truncate(2);
+    report.findings.push(report.findings[1].clone());
+    for finding in &mut report.findings {
+        finding.message = format!("says {text}");
+        finding.help = Some(format!("change\n{text}"));
+        finding.event = Some(owned());
+        finding.subject = subject.clone();
+        finding.primary.span = span;
+        finding.primary.message = owned();
+        finding.related.clear();
+    }
+    report.findings[0] = report.findings[0].clone().related(Span::new(gone, 0, 0), text).related(span, text);
+    report.errors = vec![InputError { file: Some(owned()), message: owned() }];
+    report.masked.clear();
+    (report, sources)
+}
+
+/// Every output that there is, in every style.
+fn outputs(text: &str, redactor: &Redactor, github: bool) -> Vec<(Format, String)> {
+    let (report, sources) = infested(text);
+    let mut all = Vec::new();
+    for style in
+        [Style { github, ..Style::default() }, Style { github, width: Some(40), unicode: true, ..Style::default() }]
+    {
+        for format in [Format::Human, Format::Json] {
+            all.push((format, output::render(format, &report, &sources, &style, redactor)));
+            all.push((format, output::render_images(format, &report, &sources, &style, redactor)));
+        }
+    }
+    all
+}
+
+#[test]
+fn no_control_reaches_a_terminal() {
+    let hidden: Vec<char> = ('\0'..='\u{9f}')
+        .filter(|c| c.is_control())
+        .chain(
+            "\u{61c}\u{200b}\u{200d}\u{200e}\u{202a}\u{202e}\u{2028}\u{2029}\u{2066}\u{2069}\u{feff}\u{e0041}".chars(),
+        )
+        .collect();
+    for c in hidden {
+        for (format, shown) in outputs(&format!("x{c}[2Jy"), &Redactor::default(), false) {
+            let found = shown.chars().find(|&other| other == c && c != '\n');
+            assert_eq!(found, None, "{c:?} in {format:?}: {shown}");
+        }
+    }
+}
+
+#[test]
+fn a_line_break_in_a_field_starts_no_line() {
+    for breaking in ['\n', '\r', '\u{85}', '\u{2028}', '\u{b}'] {
+        for (_, shown) in outputs(&format!("x{breaking}0 files, all is well"), &Redactor::default(), false) {
+            let forged = shown.lines().find(|line| line.starts_with("0 files, all"));
+            assert_eq!(forged, None, "{shown}");
+        }
+    }
+}
+
+#[test]
+fn json_keeps_what_it_escapes() {
+    let text = "x\u{1b}\u{9b}\u{202e}\u{e0041}\u{7f}##[error] é𝄞\"\\";
+    let (_, shown) =
+        outputs(text, &Redactor::default(), false).into_iter().find(|(f, _)| *f == Format::Json).expect("one");
+    let json: serde_json::Value = serde_json::from_str(&shown).expect("output is JSON");
+    assert_eq!(json["images"][0]["value"], text);
+    assert!(shown.contains("\\udb40\\udc41") && shown.contains("é𝄞"), "{shown}");
+}
+
+#[test]
+fn no_workflow_command_reaches_github() {
+    for text in ["##[error]forged", "a ##[group]b", "::set-output name=a::b", " \u{a0}::add-mask::x", "a ::error::b"] {
+        for (_, shown) in outputs(text, &Redactor::default(), true) {
+            assert!(!shown.contains("##["), "{shown}");
+            let command = shown.lines().find(|line| line.trim_start().starts_with("::"));
+            assert_eq!(command, None, "{shown}");
+        }
+    }
+}
+
+#[test]
+fn a_snippet_with_a_broken_command_keeps_its_label_in_place() {
+    let (mut report, _) = shop();
+    let source = "##[error] image: nginx\n";
+    let sources = Sources::new(vec![Source::new("a.yaml", source, Encoding::Utf8)]);
+    report.findings.truncate(1);
+    report.findings[0].related.clear();
+    report.findings[0].primary.span = Span::new(SourceId(0), 17, 22);
+    let style = Style { github: true, ..Style::default() };
+    let shown = output::render(Format::Human, &report, &sources, &style, &Redactor::default());
+    assert!(shown.contains("1 | ##\\[error] image: nginx\n   :                   ^^|^^\n"), "{shown}");
+}
+
+const CANARY: &str = "c4nary/+?&%42 wörd";
+
+fn percent(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02x}")).collect()
+}
+
+#[test]
+fn no_secret_gets_out_in_any_form() {
+    let redactor = Redactor::new([CANARY]);
+    let auth = STANDARD.encode(format!("robot:{CANARY}"));
+    let forms = [
+        CANARY.to_owned(),
+        format!("https://robot:{}@ghcr.io/v2/", "c4nary%2F%2B%3F%26%2542%20w%C3%B6rd"),
+        format!("https://robot:{}@ghcr.io/v2/", "c4nary%2f%2b%3f%26%2542+w%c3%b6rd"),
+        auth.clone(),
+        URL_SAFE.encode(format!("u:{CANARY}")),
+        STANDARD.encode(format!("{{\"auths\":{{\"ghcr.io\":{{\"auth\":\"{auth}\"}}}}}}")),
+    ];
+    let fragments: Vec<String> = [0, 1, 2]
+        .map(|shift| STANDARD.encode(format!("{}{CANARY}", "x".repeat(shift))))
+        .iter()
+        .map(|encoded| encoded[4..16].to_owned())
+        .chain(["c4nary".to_owned(), "wörd".into(), percent("wörd"), STANDARD.encode(&auth)[12..24].to_owned()])
+        .collect();
+    for form in forms {
+        for (format, shown) in outputs(&format!("before {form} after"), &redactor, false) {
+            for fragment in &fragments {
+                assert!(!shown.contains(fragment.as_str()), "{fragment} of {form} in {format:?}: {shown}");
+            }
+            assert!(shown.contains("***"), "{format:?}: {shown}");
+        }
+    }
+}
+
+#[test]
+fn a_secret_that_only_the_layout_puts_together_is_found() {
+    let (report, sources) = shop();
+    let redactor = Redactor::new(["api.yaml:13:18"]);
+    let shown = output::render(Format::Human, &report, &sources, &Style::default(), &redactor);
+    assert!(!shown.contains("api.yaml:13:18") && shown.contains(",-[shop/***]"), "{shown}");
+}
+
+#[test]
+fn a_secret_that_is_a_word_of_the_contract_leaves_the_contract_alone() {
+    let redactor = Redactor::new(["registry", "findings", "severity", "pullcheck", "verdict"]);
+    let (report, sources) = shop();
+    let shown = output::render(Format::Json, &report, &sources, &Style::default(), &redactor);
+    let json: serde_json::Value = serde_json::from_str(&shown).expect("output is JSON");
+    assert_eq!(json["tool"]["name"], "pullcheck");
+    assert_eq!(json["images"][0]["reference"]["registry"], "ghcr.io");
+    assert_eq!(json["findings"][0]["severity"], "error");
+}
+
+#[test]
+fn a_secret_cut_by_a_window_is_not_shown_in_part() {
+    let secret = "s3cr3t".repeat(100);
+    let source = format!("image: {} {secret} z\n", "y".repeat(60));
+    let sources = Sources::new(vec![Source::new("a.yaml", source, Encoding::Utf8)]);
+    let (mut report, _) = shop();
+    report.findings.truncate(1);
+    report.findings[0].related.clear();
+    report.findings[0].primary.span = Span::new(SourceId(0), 0, 5);
+    let style = Style { width: Some(80), ..Style::default() };
+    let shown = output::render(Format::Human, &report, &sources, &style, &Redactor::new([secret.as_str()]));
+    assert!(!shown.contains("s3cr3t") && shown.contains("yy **"), "{shown}");
+}
+
+#[test]
+fn no_field_fills_the_screen() {
+    let (report, sources) = infested(&"a".repeat(1_000_000));
+    for style in [Style::default(), Style { width: Some(80), ..Style::default() }] {
+        let shown = output::render(Format::Human, &report, &sources, &style, &Redactor::default());
+        assert!(shown.len() < 60_000, "{}", shown.len());
+        let table = output::render_images(Format::Human, &report, &sources, &style, &Redactor::default());
+        assert!(table.len() < 10_000, "{}", table.len());
+    }
+}
+
+#[test]
+fn a_message_beside_a_report_is_made_safe_too() {
+    let style = Style { github: true, ..Style::default() };
+    let shown = output::message("::error::\u{1b}c4nary-token\nnext", &style, &Redactor::new(["c4nary-token"]));
+    assert_eq!(shown, "\\::error::\\u{1b}***\nnext");
+}
