@@ -102,9 +102,7 @@ pub enum DecodeErrorKind {
 
 impl From<SyntaxError> for DecodeError {
     fn from(error: SyntaxError) -> Self {
-        let SyntaxError { message, at } = error;
-        let end = if message.starts_with("invalid character") { at + 1 } else { at };
-        Self { message, range: at..end, kind: DecodeErrorKind::Syntax }
+        Self { message: error.message, range: error.range, kind: DecodeErrorKind::Syntax }
     }
 }
 

@@ -135,7 +135,7 @@ fn content(secret: Node<'_>) -> Content {
         return Content::Ignored(IgnoredBecause::MissingKey);
     };
     let text = entry.value.text().unwrap_or_default();
-    if is_placeholder(text) || is_encrypted(text) {
+    if is_filled_in_later(text) || is_encrypted(text) {
         return Content::Opaque;
     }
     match decode(text, encoding, format) {
@@ -169,6 +169,12 @@ fn decode(text: &str, encoding: Encoding, format: Format) -> Result<DockerConfig
     };
     dockerconfig::api_server_accepts(content).map_err(|error| refused(&error))?;
     DockerConfig::decode(content, format).map_err(|error| (RefusedBy::Kubelet, error.to_string()))
+}
+
+/// A value with a placeholder in it. JSON closes its objects with the `}}` that would otherwise end a template
+/// expression; what opens one tells.
+fn is_filled_in_later(text: &str) -> bool {
+    is_placeholder(&text.replace("}}", ""))
 }
 
 /// A value that SOPS encrypted.

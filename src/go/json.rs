@@ -15,8 +15,8 @@ const MAX_DEPTH: usize = 10_000;
 pub(crate) struct SyntaxError {
     /// Go's text.
     pub(crate) message: String,
-    /// The offending byte; the length of the text where it ends too early.
-    pub(crate) at: usize,
+    /// The offending character; empty where the text ends too early.
+    pub(crate) range: Range<usize>,
 }
 
 /// What may come next.
@@ -190,11 +190,15 @@ impl Scanner<'_> {
     /// literal or escape is said to stumble over.
     fn error(&self, context: &str) -> SyntaxError {
         let byte = self.data.get(self.at).copied().unwrap_or(b' ');
-        SyntaxError { message: format!("invalid character {} {context}", quote_byte(byte)), at: self.at }
+        let width = decode_rune(self.data.get(self.at..).unwrap_or_default()).1;
+        SyntaxError {
+            message: format!("invalid character {} {context}", quote_byte(byte)),
+            range: self.at..self.at + width,
+        }
     }
 
     fn end(&self) -> SyntaxError {
-        SyntaxError { message: "unexpected end of JSON input".to_owned(), at: self.data.len() }
+        SyntaxError { message: "unexpected end of JSON input".to_owned(), range: self.data.len()..self.data.len() }
     }
 }
 

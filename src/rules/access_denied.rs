@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use crate::finding::Finding;
 use crate::probe::{Denial, Outcome};
 use crate::pull::CandidateCredential;
-use crate::rules::blame::{Blame, blame, sent_credentials};
+use crate::rules::attribution::{Attribution, attribute, sent_credentials};
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
 use crate::verdict::Verdict;
@@ -22,7 +22,7 @@ impl Rule for AccessDenied {
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         for facts in cx.images() {
-            if let Some(Blame::CredentialRefused(denial)) = blame(cx, &facts) {
+            if let Some(Attribution::CredentialRefused(denial)) = attribute(cx, &facts) {
                 out.push(finding(cx, &facts, denial));
             }
         }

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use crate::finding::Finding;
 use crate::probe::{Evidence, Outcome, TagList};
 use crate::reference::Reference;
-use crate::rules::blame::{Blame, blame, is_official_image};
+use crate::rules::attribution::{Attribution, attribute, is_official_image};
 use crate::rules::meta::Meta;
 use crate::rules::nearest_tag::nearest;
 use crate::rules::{Context, ImageFacts, Rule};
@@ -21,14 +21,16 @@ impl Rule for ImageNotFound {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
-        out.extend(cx.images().filter(|facts| blame(cx, facts) == Some(Blame::NotFound)).filter_map(|facts| {
-            let image = facts.reference()?;
-            let missing = missing(&facts, image);
-            let message = message(image, missing);
-            let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, missing.label());
-            let help = help(&facts, image, missing);
-            Some(finding.help(help).event(facts.judged.event.clone()).subject(facts.subject()))
-        }));
+        out.extend(cx.images().filter(|facts| attribute(cx, facts) == Some(Attribution::NotFound)).filter_map(
+            |facts| {
+                let image = facts.reference()?;
+                let missing = missing(&facts, image);
+                let message = message(image, missing);
+                let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, missing.label());
+                let help = help(&facts, image, missing);
+                Some(finding.help(help).event(facts.judged.event.clone()).subject(facts.subject()))
+            },
+        ));
     }
 }
 
@@ -75,14 +77,14 @@ fn last_evidence<'a>(facts: &ImageFacts<'a>) -> Option<&'a Evidence> {
 }
 
 fn message(image: &Reference, missing: Missing) -> String {
-    let (registry, repository) = (image.registry(), image.repository());
+    let name = image.name();
     let tag = image.tag().unwrap_or("latest");
     match missing {
-        Missing::Repository => format!("{registry} has no repository {repository:?}"),
-        Missing::Tag => format!("{registry}/{repository} has no tag {tag:?}"),
-        Missing::TagOrRepository => format!("{registry}/{repository} has no tag {tag:?}, or does not exist at all"),
+        Missing::Repository => format!("{} has no repository {:?}", image.registry(), image.repository()),
+        Missing::Tag => format!("{name} has no tag {tag:?}"),
+        Missing::TagOrRepository => format!("{name} has no tag {tag:?}, or does not exist at all"),
         Missing::Digest => {
-            format!("{registry}/{repository} has no manifest {}", image.digest().unwrap_or_default())
+            format!("{name} has no manifest {}", image.digest().unwrap_or_default())
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::Finding;
-use crate::reference::ReferenceError;
+use crate::finding::{Finding, Severity};
+use crate::reference::{Blame, ReferenceError};
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
+use crate::verdict::Verdict;
 use crate::workload::{ContainerKind, ImageText, InvalidImage, PodOrigin};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/invalid-image-reference.md")));
@@ -22,7 +23,10 @@ impl Rule for InvalidImageReference {
         out.extend(cx.images().filter_map(|facts| {
             let ImageText::Invalid(fault) = &facts.image.image else { return None };
             let (message, label, help) = words(&facts, fault)?;
-            let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, label);
+            // What an operator makes of a field of its own kind is not certain.
+            let certain = matches!(facts.judged.verdict, Verdict::Fails(_));
+            let severity = if certain { META.severity } else { Severity::Warning };
+            let finding = Finding::new(META.id, severity, message, facts.image.text.span, label);
             Some(finding.help(help).event(facts.judged.event.clone()).subject(facts.subject()))
         }));
     }
@@ -52,15 +56,21 @@ fn words(facts: &ImageFacts<'_>, fault: &InvalidImage) -> Option<(String, String
 
 fn unparsable(facts: &ImageFacts<'_>, error: &ReferenceError) -> (String, String, String) {
     let text = &facts.image.text.value;
+    let Blame { reason, help, replacement, .. } = error.blame(text);
     if text.trim() != text {
-        return around_whitespace(facts);
+        return around_whitespace(facts, replacement);
     }
-    let message = format!("the kubelet cannot parse the image {text:?}: {error}");
-    (message, "InvalidImageName".to_owned(), suggestion(text))
+    let message = format!("the kubelet cannot parse the image {text:?}: {reason}");
+    let help = match (replacement.map(|replacement| format!("write `{replacement}`")), help) {
+        (Some(written), Some(help)) => format!("{written}; {help}"),
+        (Some(only), None) | (None, Some(only)) => only,
+        (None, None) => "write `[registry[:port]/]repository[:tag][@digest]`".to_owned(),
+    };
+    (message, error.to_string(), help)
 }
 
 /// The API server looks at the white space of a Pod's images alone; of a template's only its pods are refused.
-fn around_whitespace(facts: &ImageFacts<'_>) -> (String, String, String) {
+fn around_whitespace(facts: &ImageFacts<'_>, trimmed: Option<String>) -> (String, String, String) {
     let text = &facts.image.text.value;
     let then = match facts.pod.origin {
         PodOrigin::Pod => "the API server refuses the pod",
@@ -70,39 +80,19 @@ fn around_whitespace(facts: &ImageFacts<'_>) -> (String, String, String) {
     (
         format!("white space around the image {text:?}: {then}"),
         "`must not have leading or trailing whitespace`".to_owned(),
-        match text.trim() {
-            "" => "write the image here".to_owned(),
-            trimmed => format!("write `{trimmed}`; mind line breaks that a block scalar (`|`, `>`) adds"),
+        match trimmed {
+            Some(trimmed) => format!("write `{trimmed}`; mind the line break that a block scalar (`|`, `>`) adds"),
+            None => "write the image without it".to_owned(),
         },
     )
-}
-
-/// What to write instead, for the usual slips.
-fn suggestion(text: &str) -> String {
-    if let Some((scheme, rest)) = text.split_once("://") {
-        return format!("an image reference has no scheme: remove `{scheme}://` and write `{rest}`");
-    }
-    if let Some(name) = text.strip_suffix([':', '@']) {
-        return format!("write a tag or digest at the end, or `{name}` alone");
-    }
-    let (name, _) = text.split_once('@').unwrap_or((text, ""));
-    let repository = name.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).map_or(name, |(name, _)| name);
-    if repository.split('/').skip(1).any(has_upper_case) || (!repository.contains('/') && has_upper_case(repository)) {
-        return format!("a repository is lower case: `{}`", text.replacen(repository, &repository.to_lowercase(), 1));
-    }
-    "write `[registry[:port]/]repository[:tag][@digest]`".to_owned()
-}
-
-fn has_upper_case(part: &str) -> bool {
-    part.contains(|c: char| c.is_ascii_uppercase())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Severity;
+    use crate::reference::Reference;
     use crate::rules::testing::Facts;
-    use crate::verdict::{Cause, Verdict};
+    use crate::verdict::Cause;
 
     fn help(text: &str, fault: InvalidImage, origin: PodOrigin) -> Option<String> {
         let mut facts = Facts::default();
@@ -114,19 +104,26 @@ mod tests {
     }
 
     #[test]
-    fn the_usual_slips_are_told_what_to_write() {
+    fn an_unparsable_image_is_told_what_to_write() {
         let cases = [
-            ("docker://nginx", "remove `docker://` and write `nginx`"),
-            ("nginx:", "or `nginx` alone"),
-            ("ghcr.io/Acme/api:V1", "`ghcr.io/acme/api:V1`"),
-            ("MyApp:1", "`myapp:1`"),
-            ("alpine:invalid!", "`[registry[:port]/]repository[:tag][@digest]`"),
-            (" nginx", "write `nginx`"),
+            ("docker://nginx:1", PodOrigin::Template, "write `nginx:1`"),
+            ("ghcr.io/Acme/api:V1", PodOrigin::Template, "write `ghcr.io/acme/api:V1`"),
+            (" nginx", PodOrigin::Pod, "write `nginx`; mind the line break that a block scalar (`|`, `>`) adds"),
         ];
-        for (text, expected) in cases {
-            let help = help(text, InvalidImage::Unparsable(ReferenceError::Format), PodOrigin::Template);
-            assert!(help.as_deref().is_some_and(|help| help.contains(expected)), "{text}: {help:?}");
+        for (text, origin, expected) in cases {
+            let error = Reference::parse(text).expect_err(text);
+            assert_eq!(help(text, InvalidImage::Unparsable(error), origin).as_deref(), Some(expected));
         }
+    }
+
+    #[test]
+    fn what_an_operator_makes_of_it_is_not_certain() {
+        let mut facts = Facts::default();
+        let pod = facts.pod(PodOrigin::Custom);
+        let error = Reference::parse("nginx:").expect_err("no tag");
+        let image = ImageText::Invalid(InvalidImage::Unparsable(error));
+        facts.image_as(pod, "nginx:", image, Verdict::Unverified(Cause::InvalidName));
+        assert_eq!(facts.flags(&InvalidImageReference), [(Severity::Warning, "nginx:")]);
     }
 
     #[test]

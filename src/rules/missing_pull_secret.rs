@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use crate::finding::{Finding, Severity};
 use crate::probe::{Denial, Outcome};
 use crate::pull::Via;
-use crate::rules::blame::{Blame, blame, sent_credentials};
+use crate::rules::attribution::{Attribution, attribute, sent_credentials};
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
 use crate::verdict::Verdict;
@@ -23,7 +23,7 @@ impl Rule for MissingPullSecret {
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         for facts in cx.images() {
-            if let Some(Blame::NoCredential(denial)) = blame(cx, &facts) {
+            if let Some(Attribution::NoCredential(denial)) = attribute(cx, &facts) {
                 out.push(finding(cx, &facts, denial));
             }
         }
@@ -78,19 +78,23 @@ fn help(facts: &ImageFacts<'_>, sibling: Option<&str>, certain: bool) -> String 
              {account:?}"
         ),
     };
-    let supplied = facts.judged.answer.as_ref().and_then(|answer| answer.supplied.as_ref());
-    help.push_str(match supplied {
+    help.push_str(with_supplied(facts));
+    if !certain && facts.pod.origin != PodOrigin::Custom {
+        help.push_str(&format!(
+            ". If the cluster's {account:?} carries one, add that ServiceAccount to the inputs to have it counted"
+        ));
+    }
+    help
+}
+
+/// Whether the operator's credentials would open it.
+pub(super) fn with_supplied(facts: &ImageFacts<'_>) -> &'static str {
+    match facts.judged.answer.as_ref().and_then(|answer| answer.supplied.as_ref()) {
         Some(Outcome::Found(_)) => ". The supplied credentials open it",
         Some(Outcome::Denied(..)) => ". The supplied credentials do not open it either",
         Some(Outcome::Absent(_)) => ". Asked with the supplied credentials the registry says that it does not exist",
         Some(Outcome::Unknown(..)) | None => "",
-    });
-    if !certain && facts.pod.origin != PodOrigin::Custom {
-        help.push_str(&format!(
-            ". If that service account, which is not in the inputs, carries one: `--service-account {account}=SECRET`"
-        ));
     }
-    help
 }
 
 /// A secret with a credential for this image that a workload of the same service account has to name itself: the sign

@@ -3,7 +3,7 @@
 pub mod meta;
 pub mod page;
 
-mod blame;
+mod attribution;
 mod nearest_tag;
 #[cfg(test)]
 mod testing;
@@ -12,6 +12,7 @@ mod access_denied;
 mod image_not_found;
 mod invalid_image_reference;
 mod invalid_yaml;
+mod malformed_pull_secret;
 mod misplaced_pull_secrets;
 mod missing_pull_secret;
 mod mutable_tag;
@@ -19,6 +20,7 @@ mod undefined_pull_secret;
 mod unreadable_input;
 mod unrendered_template;
 mod unresolved_placeholder;
+mod unsupported_manifest;
 mod unverified_image;
 mod wrong_secret_type;
 
@@ -149,8 +151,10 @@ pub static RULES: &[&dyn Rule] = &[
     &misplaced_pull_secrets::MisplacedPullSecrets,
     &undefined_pull_secret::UndefinedPullSecret,
     &wrong_secret_type::WrongSecretType,
+    &malformed_pull_secret::MalformedPullSecret,
     &image_not_found::ImageNotFound,
     &access_denied::AccessDenied,
+    &unsupported_manifest::UnsupportedManifest,
     &unverified_image::UnverifiedImage,
     &invalid_yaml::InvalidYaml,
     &unreadable_input::UnreadableInput,

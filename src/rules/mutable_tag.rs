@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::finding::Finding;
-use crate::reference::Reference;
+use crate::reference::{Reference, default_pull_policy};
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
 use crate::verdict::Verdict;
@@ -43,15 +43,15 @@ impl Rule for MutableTag {
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         out.extend(cx.images().filter_map(|facts| {
             let image = facts.reference()?;
-            let tag = image.tag().filter(|tag| image.digest().is_none() && moves(tag))?;
+            image.tag().filter(|tag| image.digest().is_none() && moves(tag))?;
             let text = &facts.image.text.value;
-            let written = text.ends_with(&format!(":{tag}"));
+            let written = image.tag_is_written();
             let what = if written {
                 format!("the tag of {text:?} moves")
             } else {
                 format!("{text:?} names no tag, so the kubelet pulls `latest`")
             };
-            let message = format!("{what}; {}", consequence(&facts, tag));
+            let message = format!("{what}; {}", consequence(&facts));
             let label = if written { "moving tag" } else { "no tag" };
             let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, label);
             Some(finding.help(help(&facts, image, written)).subject(facts.subject()))
@@ -67,12 +67,10 @@ fn moves(tag: &str) -> bool {
         || tag.ends_with("-snapshot")
 }
 
-/// The policy is the container's own, or the default of `SetDefaults_Container`, which is `Always` for the tag
-/// `latest` in exactly that spelling (`pkg/apis/core/v1/defaults.go`).
-fn consequence(facts: &ImageFacts<'_>, tag: &str) -> &'static str {
+fn consequence(facts: &ImageFacts<'_>) -> &'static str {
     let declared = facts.image.declared_policy.as_ref().and_then(|policy| PullPolicy::parse(&policy.value));
     match declared {
-        None if tag == "latest" => {
+        None if default_pull_policy(&facts.image.text.value) == PullPolicy::Always => {
             "the pull policy defaults to `Always` for it: any restart of the pod may run another image"
         }
         None => {

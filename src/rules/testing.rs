@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::dockerconfig::DockerConfig;
 use crate::finding::{Finding, Severity};
-use crate::inventory::{Inventory, Problem, ProblemKind, ServiceAccount};
+use crate::inventory::{Inventory, Problem, ProblemKind};
 use crate::keyring::Credential;
 use crate::probe::{Evidence, Manifest, PullAnswer};
 use crate::pull::{CandidateCredential, PullContext, PullSecret, SecretState, Via};
@@ -13,6 +13,7 @@ use crate::resource::ResourceName;
 use crate::rules::{Context, JudgedImage, Rule, Settings};
 use crate::secret::{Content, Secret};
 use crate::sensitive::Sensitive;
+use crate::service_account::ServiceAccount;
 use crate::source::{Encoding, Source, SourceId, Sources, Span, Spanned};
 use crate::verdict::Verdict;
 use crate::workload::{

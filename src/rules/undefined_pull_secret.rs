@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use crate::finding::{Finding, Severity, Subject};
 use crate::pull::{PullSecret, SecretState};
-use crate::rules::blame::is_harmless;
+use crate::rules::attribution::is_harmless;
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
 use crate::secret::{Content, IgnoredBecause, Secret};
@@ -63,7 +63,7 @@ fn finding(cx: &Context<'_>, missing: &Missing<'_>) -> Finding {
     };
     let subject = Subject { resource: Some(missing.facts.resource.name.clone()), ..Subject::default() };
     let finding = Finding::new(META.id, severity, message, missing.secret.span, "no such secret in the inputs")
-        .help(help(name, meant, cx.settings.closed))
+        .help(help(meant, cx.settings.closed))
         .event(cx.settings.closed.then(|| event(name)))
         .subject(subject);
     match meant {
@@ -72,16 +72,15 @@ fn finding(cx: &Context<'_>, missing: &Missing<'_>) -> Finding {
     }
 }
 
-fn help(name: &str, meant: Option<&Secret>, closed: bool) -> String {
+fn help(meant: Option<&Secret>, closed: bool) -> String {
     match meant {
         Some(meant) => format!("did you mean `{}`?", meant.name.value),
         None if closed => {
             "add a Secret of that name and of type `kubernetes.io/dockerconfigjson`, or remove the name".to_owned()
         }
-        None => format!(
-            "add the Secret to the inputs, or say that the cluster has it: `--assume-pull-secret {name}`, or \
-             `--pull-secret {name}=FILE` to have its credentials tried"
-        ),
+        None => "add the Secret to the inputs, or hand over what the cluster's pull secrets hold: \
+                 `--dockerconfigjson FILE`"
+            .to_owned(),
     }
 }
 

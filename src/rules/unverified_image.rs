@@ -5,8 +5,9 @@ use std::sync::LazyLock;
 use crate::finding::Finding;
 use crate::probe::{Evidence, Outcome, Unknown};
 use crate::pull::Blind;
-use crate::rules::blame::{Blame, blame};
+use crate::rules::attribution::{Attribution, attribute};
 use crate::rules::meta::Meta;
+use crate::rules::missing_pull_secret::with_supplied;
 use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unverified-image.md")));
@@ -22,11 +23,14 @@ impl Rule for UnverifiedImage {
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         out.extend(cx.images().filter_map(|facts| {
             // No image and no address in the words: all images of a host that is down are one fault.
-            let (message, help) = match blame(cx, &facts)? {
-                Blame::NoAnswer(unknown) => (no_answer(&facts, unknown)?, what_to_do(unknown).to_owned()),
-                Blame::HiddenSecret => hidden_secret(&facts)?,
-                Blame::NotFound | Blame::CredentialRefused(_) | Blame::NoCredential(_) => return None,
+            let (message, help) = match attribute(cx, &facts)? {
+                Attribution::NoAnswer(unknown) => (no_answer(&facts, unknown)?, what_to_do(unknown).to_owned()),
+                Attribution::HiddenSecret => hidden_secret(&facts)?,
+                Attribution::NotFound | Attribution::CredentialRefused(_) | Attribution::NoCredential(_) => {
+                    return None;
+                }
             };
+            let message = format!("it could not be told whether this can be pulled: {message}");
             let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, "not verified");
             Some(finding.help(help).subject(facts.subject()))
         }));
@@ -41,16 +45,16 @@ fn no_answer(facts: &ImageFacts<'_>, unknown: Unknown) -> Option<String> {
     let words = evidence.and_then(|evidence| evidence.message.as_deref()).map(|words| format!(": {words}"));
     let words = words.unwrap_or_default();
     Some(match unknown {
-        Unknown::RateLimited => format!("{registry} limits the rate of requests{status}: it could not be asked"),
-        Unknown::RegistryError => format!("{registry} fails{status}: it could not be asked"),
-        Unknown::AuthServer => format!("{registry} hands out no token{status}: it could not be asked"),
+        Unknown::RateLimited => format!("{registry} limits the rate of requests{status}"),
+        Unknown::RegistryError => format!("{registry} fails{status}"),
+        Unknown::AuthServer => format!("{registry} hands out no token{status}"),
         Unknown::Tls => format!("{registry} cannot be trusted{words}"),
         Unknown::Dns => format!("the name {registry} does not resolve here{words}"),
         Unknown::Network => format!("{registry} cannot be reached from here{words}"),
         Unknown::Timeout => format!("{registry} did not answer in time"),
         Unknown::PlainHttp => format!("{registry} speaks plain HTTP, and the runtime asks for HTTPS"),
         Unknown::HostStopped => format!("{registry} failed too often, so the rest of its images was not asked for"),
-        Unknown::Deadline => "the time for the run was over before this was asked".to_owned(),
+        Unknown::Deadline => "the time for the run was over".to_owned(),
         Unknown::NodeLocal => {
             format!("{registry} is an address of the node or the cluster: it cannot be seen from here")
         }
@@ -82,9 +86,7 @@ fn what_to_do(unknown: Unknown) -> &'static str {
         Unknown::PlainHttp => "if the nodes are configured for it: `--plain-http HOST`",
         Unknown::HostStopped => "the first failure of this registry says why",
         Unknown::Deadline => "run again with a longer `--deadline`",
-        Unknown::NodeLocal => {
-            "if this machine can reach the same registry: `--plain-http`, `--connect-to` or `--mirror`"
-        }
+        Unknown::NodeLocal => "if this machine can reach the same registry, say how: `--plain-http` or `--connect-to`",
         Unknown::Offline => "",
     }
 }
@@ -95,9 +97,13 @@ fn hidden_secret(facts: &ImageFacts<'_>) -> Option<(String, String)> {
         Blind::Secret(name) => Some(name),
         Blind::ServiceAccount(_) => None,
     })?;
+    let with_supplied = with_supplied(facts);
     Some((
         format!("{registry} asks for credentials, and those of the pull secret {hidden:?} are not to be seen here"),
-        format!("hand them over to have them tried: `--pull-secret {hidden}=FILE`, or `--dockerconfigjson FILE`"),
+        match with_supplied.strip_prefix(". ") {
+            Some(words) => words.to_owned(),
+            None => "try it with credentials of your own: `--dockerconfigjson FILE`".to_owned(),
+        },
     ))
 }
 
@@ -123,7 +129,10 @@ mod tests {
         let found = facts.check(&UnverifiedImage);
         assert_eq!(found.len(), 2);
         assert_eq!((&found[0].message, &found[0].help), (&found[1].message, &found[1].help));
-        assert_eq!(found[0].message, "ghcr.io limits the rate of requests (HTTP 429): it could not be asked");
+        assert_eq!(
+            found[0].message,
+            "it could not be told whether this can be pulled: ghcr.io limits the rate of requests (HTTP 429)"
+        );
         assert_eq!(found[0].severity, Severity::Note);
     }
 

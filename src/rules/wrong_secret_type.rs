@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use crate::finding::{Finding, Severity, Subject};
-use crate::rules::blame::is_harmless;
+use crate::rules::attribution::is_harmless;
 use crate::rules::meta::Meta;
 use crate::rules::{Context, Rule};
 use crate::secret::{Content, IgnoredBecause, Secret};
@@ -68,7 +68,7 @@ fn finding(cx: &Context<'_>, secret: &Secret, because: &IgnoredBecause, uses: &U
                 Some(declared) => format!("the pull secret {name:?} has the type {:?}", declared.value),
                 None => format!("the pull secret {name:?} has no type, which makes it `Opaque`"),
             } + ": the kubelet ignores it and says nothing",
-            help_for_type(&resource.kind, *has_docker_config),
+            help_for_type(*has_docker_config),
             if uses.harmless { Severity::Warning } else { META.severity },
         ),
         IgnoredBecause::MissingKey => (
@@ -88,20 +88,11 @@ fn finding(cx: &Context<'_>, secret: &Secret, because: &IgnoredBecause, uses: &U
     uses.references.iter().fold(finding, |finding, &at| finding.related(at, "named as a pull secret here"))
 }
 
-fn help_for_type(kind: &str, has_docker_config: bool) -> String {
-    let field = match kind {
-        "SealedSecret" => "spec.template.type",
-        "ExternalSecret" => "spec.target.template.type",
-        "ClusterExternalSecret" => "spec.externalSecretSpec.target.template.type",
-        "VaultStaticSecret" | "VaultDynamicSecret" | "VaultPKISecret" | "HCPVaultSecretsApp" => "spec.destination.type",
-        "SecretProviderClass" => "spec.secretObjects[].type",
-        "Kustomization" => "secretGenerator[].type",
-        _ => "type",
-    };
+fn help_for_type(has_docker_config: bool) -> String {
     let key = if has_docker_config { "" } else { ", and put the configuration under the key `.dockerconfigjson`" };
     format!(
-        "set `{field}: kubernetes.io/dockerconfigjson`{key}; the type of a Secret that is already in the cluster \
-         cannot be changed: delete it first"
+        "set `type: kubernetes.io/dockerconfigjson`{key}; the type of a Secret that is already in the cluster cannot \
+         be changed: delete it first"
     )
 }
 
@@ -155,8 +146,8 @@ mod tests {
     }
 
     #[test]
-    fn a_producer_is_told_its_own_field() {
-        assert!(help_for_type("ExternalSecret", true).contains("`spec.target.template.type: kubernetes.io/"));
-        assert!(help_for_type("Secret", false).contains("under the key `.dockerconfigjson`"));
+    fn a_secret_without_the_key_needs_that_too() {
+        assert!(help_for_type(false).contains("under the key `.dockerconfigjson`"));
+        assert!(!help_for_type(true).contains("under the key"));
     }
 }

@@ -1,0 +1,153 @@
+//! Which rule speaks of an image that fails, or could not be told: one fault, one rule.
+
+use crate::probe::{Denial, Outcome, Unknown};
+use crate::pull::{CandidateCredential, SecretState};
+use crate::rules::{Context, ImageFacts};
+use crate::verdict::{Cause, Verdict};
+use crate::workload::ResourceId;
+
+/// The rule that an image's verdict belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Attribution {
+    /// `image-not-found`.
+    NotFound,
+    /// `access-denied`: a credential of the pod was sent and refused.
+    CredentialRefused(Denial),
+    /// `missing-pull-secret`: the pod has no credential to send.
+    NoCredential(Option<Denial>),
+    /// `unverified-image`: the registry gave no usable answer.
+    NoAnswer(Unknown),
+    /// `unverified-image`: a pull secret's content is not to be seen.
+    HiddenSecret,
+}
+
+/// Assigns an image to a rule; `None` where it is pullable, where another rule names the fault at its root, or where
+/// there is nothing to say.
+pub(crate) fn attribute(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Attribution> {
+    match facts.judged.verdict.cause()? {
+        Cause::Absent => Some(Attribution::NotFound),
+        Cause::Denied(Denial::DeniedOrAbsent) if is_official_image(facts) => Some(Attribution::NotFound),
+        Cause::Denied(denial) if sent_credentials(facts).next().is_some() => {
+            Some(Attribution::CredentialRefused(denial))
+        }
+        Cause::Denied(denial) => no_credential(cx, facts, Some(denial)),
+        Cause::ServiceAccountUnknown => no_credential(cx, facts, last_denial(facts)),
+        // A secret that nothing produces is `undefined-pull-secret`'s.
+        Cause::SecretUnknown => (!has_secret_in(facts, &[SecretState::Missing])).then_some(Attribution::HiddenSecret),
+        // Not asked because the operator said so: the summary counts it.
+        Cause::Unknown(Unknown::Offline) => None,
+        Cause::Unknown(unknown) => Some(Attribution::NoAnswer(unknown)),
+        Cause::InvalidName
+        | Cause::Defect(_)
+        | Cause::Platform
+        | Cause::MalformedPullSecret
+        | Cause::Expected
+        | Cause::Placeholder
+        | Cause::RewrittenByKustomize
+        | Cause::SetByImageStream
+        | Cause::Never => None,
+    }
+}
+
+/// `missing-pull-secret` speaks only where nothing else says why the pod has no credential: a secret that is ignored,
+/// undefined or listed at the wrong place is reported there.
+fn no_credential(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Option<Denial>) -> Option<Attribution> {
+    let explained = has_secret_in(facts, &[SecretState::Ignored, SecretState::Missing, SecretState::Malformed])
+        || cx.inventory.misplaced.iter().any(|misplaced| {
+            misplaced.resource == facts.pod.resource || is_service_account_of(cx, misplaced.resource, facts)
+        });
+    (!explained).then_some(Attribution::NoCredential(denial))
+}
+
+fn is_service_account_of(cx: &Context<'_>, resource: ResourceId, facts: &ImageFacts<'_>) -> bool {
+    cx.inventory.service_accounts.iter().any(|account| {
+        account.resource == resource
+            && account.name == facts.judged.pull.service_account
+            && cx.same_namespace(account.namespace.as_deref(), facts.pod.namespace.as_deref())
+    })
+}
+
+fn has_secret_in(facts: &ImageFacts<'_>, states: &[SecretState]) -> bool {
+    facts.judged.pull.secrets.iter().any(|secret| states.contains(&secret.state))
+}
+
+/// The credentials that are really sent: runtimes send nothing for an empty user name.
+pub(crate) fn sent_credentials<'a>(facts: &ImageFacts<'a>) -> impl Iterator<Item = &'a CandidateCredential> + use<'a> {
+    facts.judged.pull.credentials.iter().filter(|candidate| !candidate.credential.is_anonymous())
+}
+
+/// Docker Hub has no private repositories under `library/`: a refusal there means that there is no such image.
+pub(crate) fn is_official_image(facts: &ImageFacts<'_>) -> bool {
+    facts.reference().is_some_and(|image| image.registry() == "docker.io" && image.repository().starts_with("library/"))
+}
+
+fn last_denial(facts: &ImageFacts<'_>) -> Option<Denial> {
+    let answer = facts.judged.answer.as_deref()?;
+    answer.attempts.iter().rev().find_map(|(_, outcome)| match outcome {
+        Outcome::Denied(denial, _) => Some(*denial),
+        _ => None,
+    })
+}
+
+/// Whether the image was shown to be pullable, or is never pulled.
+pub(crate) fn is_harmless(facts: &ImageFacts<'_>) -> bool {
+    matches!(facts.judged.verdict, Verdict::Pullable(_) | Verdict::NotPulled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Severity;
+    use crate::probe::Defect;
+    use crate::rules::RULES;
+    use crate::rules::testing::{Facts, candidate};
+    use crate::workload::PodOrigin;
+
+    const DENIALS: [Denial; 5] =
+        [Denial::BadCredentials, Denial::DeniedOrAbsent, Denial::Auth, Denial::AuthRequired, Denial::Denied];
+
+    /// The rules that speak of an image with this verdict.
+    fn rules(verdict: Verdict, with_credential: bool) -> Vec<(&'static str, Severity)> {
+        let mut facts = Facts::default();
+        let pod = facts.pod(PodOrigin::Template);
+        let judged = facts.image(pod, "ghcr.io/acme/api:1", verdict);
+        if with_credential {
+            judged.pull.credentials.push(candidate(Some("regcred"), "ghcr.io", "user"));
+        }
+        let found = RULES.iter().flat_map(|rule| facts.check(*rule));
+        found.map(|finding| (finding.rule, finding.severity)).collect()
+    }
+
+    #[test]
+    fn an_image_that_fails_is_one_error_of_one_rule() {
+        for denial in DENIALS {
+            let refused = Verdict::Fails(Cause::Denied(denial));
+            assert_eq!(rules(refused.clone(), true), [("access-denied", Severity::Error)], "{denial:?}");
+            assert_eq!(rules(refused, false), [("missing-pull-secret", Severity::Error)], "{denial:?}");
+        }
+        use Defect::{BrokenProxy, BrokenRegistry, NotAnImage, Schema1, TooBig};
+        for defect in [Schema1, NotAnImage, TooBig, BrokenProxy, BrokenRegistry] {
+            let verdict = Verdict::Fails(Cause::Defect(defect));
+            assert_eq!(rules(verdict, false), [("unsupported-manifest", Severity::Error)], "{defect:?}");
+        }
+        assert_eq!(rules(Verdict::Fails(Cause::Absent), true), [("image-not-found", Severity::Error)]);
+    }
+
+    #[test]
+    fn an_image_that_could_not_be_told_is_never_an_error_and_never_silent() {
+        use Unknown::{AuthServer, Deadline, Dns, HostStopped, Network, NodeLocal};
+        use Unknown::{PlainHttp, RateLimited, RegistryError, Timeout, Tls};
+        let unknowns = [AuthServer, Deadline, Dns, HostStopped, Network, NodeLocal];
+        for unknown in unknowns.into_iter().chain([PlainHttp, RateLimited, RegistryError, Timeout, Tls]) {
+            let verdict = Verdict::Unverified(Cause::Unknown(unknown));
+            assert_eq!(rules(verdict, true), [("unverified-image", Severity::Note)], "{unknown:?}");
+        }
+        let blind = Verdict::Unverified(Cause::ServiceAccountUnknown);
+        assert_eq!(rules(blind, false), [("missing-pull-secret", Severity::Warning)]);
+    }
+
+    #[test]
+    fn offline_there_is_nothing_to_say() {
+        assert_eq!(rules(Verdict::Unverified(Cause::Unknown(Unknown::Offline)), true), []);
+    }
+}

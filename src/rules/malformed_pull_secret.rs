@@ -1,0 +1,92 @@
+//! `malformed-pull-secret`: a pull secret that cannot be decoded, and that breaks every image of the pods that name it.
+//!
+//! Follows `ValidateSecret` of `pkg/apis/core/validation/validation.go` for what is refused at apply, and
+//! `MakeDockerKeyring` of `pkg/credentialprovider/secrets/secrets.go` for what fails at the pull.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use crate::finding::{Finding, Severity, Subject};
+use crate::rules::meta::Meta;
+use crate::rules::{Context, Rule};
+use crate::secret::{Content, Malformed, RefusedBy, Secret};
+use crate::source::Span;
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/malformed-pull-secret.md")));
+
+/// The rule.
+pub(super) struct MalformedPullSecret;
+
+impl Rule for MalformedPullSecret {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        for (index, secret) in cx.inventory.secrets.iter().enumerate() {
+            if let Content::Malformed(malformed) = &secret.content {
+                out.push(finding(cx, index, secret, malformed));
+            }
+        }
+    }
+}
+
+fn finding(cx: &Context<'_>, index: usize, secret: &Secret, malformed: &Malformed) -> Finding {
+    let (name, why) = (&secret.name.value, &malformed.message);
+    let references: BTreeSet<Span> = cx
+        .images()
+        .flat_map(|facts| facts.judged.pull.secrets.iter().filter(|named| named.object == Some(index)))
+        .map(|named| named.span)
+        .collect();
+    let (message, severity) = match malformed.refused_by {
+        RefusedBy::ApiServer => (format!("the API server refuses the pull secret {name:?}: {why}"), META.severity),
+        RefusedBy::Kubelet if references.is_empty() => (
+            format!(
+                "the kubelet cannot decode the pull secret {name:?}, and would pull no image for a pod that names it: {why}"
+            ),
+            Severity::Warning,
+        ),
+        RefusedBy::Kubelet => (
+            format!(
+                "the kubelet cannot decode the pull secret {name:?}, and pulls no image for the pods that name it: {why}"
+            ),
+            META.severity,
+        ),
+    };
+    let subject = Subject { resource: Some(cx.inventory.resource(secret.resource).name.clone()), ..Subject::default() };
+    let finding = Finding::new(META.id, severity, message, malformed.span, "cannot be decoded")
+        .help("make it anew: `kubectl create secret docker-registry NAME --docker-server=… --dry-run=client -o yaml`")
+        .subject(subject);
+    references.iter().fold(finding, |finding, &at| finding.related(at, "breaks every image of this pod"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pull::SecretState;
+    use crate::rules::testing::Facts;
+    use crate::verdict::{Cause, Verdict};
+    use crate::workload::PodOrigin;
+
+    fn malformed(refused_by: RefusedBy, named: bool) -> Vec<(Severity, usize)> {
+        let mut facts = Facts::default();
+        let span = facts.write("e30=");
+        let content = Content::Malformed(Malformed { message: "no".to_owned(), span, refused_by });
+        let object = facts.secret(None, "regcred", Some("kubernetes.io/dockerconfigjson"), content);
+        let pod = facts.pod(PodOrigin::Template);
+        facts.image(pod, "nginx:1", Verdict::Fails(Cause::MalformedPullSecret));
+        facts.image(pod, "redis:1", Verdict::Fails(Cause::MalformedPullSecret));
+        if named {
+            facts.name_secret(pod, "regcred", SecretState::Malformed, Some(object));
+        }
+        assert!(facts.flags(&MalformedPullSecret).iter().all(|(_, text)| *text == "e30="));
+        facts.check(&MalformedPullSecret).iter().map(|found| (found.severity, found.related.len())).collect()
+    }
+
+    #[test]
+    fn who_refuses_it_decides_when_it_fails() {
+        assert_eq!(malformed(RefusedBy::ApiServer, false), [(Severity::Error, 0)]);
+        assert_eq!(malformed(RefusedBy::Kubelet, true), [(Severity::Error, 1)]);
+        assert_eq!(malformed(RefusedBy::Kubelet, false), [(Severity::Warning, 0)]);
+    }
+}

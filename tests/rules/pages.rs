@@ -1,0 +1,76 @@
+//! What holds for every page of `rules/`.
+
+use std::collections::BTreeSet;
+
+use pullcheck::rules::meta::Meta;
+use pullcheck::rules::{RULES, page};
+
+use crate::example;
+
+/// Sections that every page has, in this order. *Options* may stand before *References*.
+const SECTIONS: [&str; 5] = ["What it does", "Why the pull fails", "Examples", "Fix", "References"];
+
+/// The pages that are there are those of the rules.
+pub(crate) fn pages_are_the_rules(files: &BTreeSet<String>) -> Result<(), String> {
+    let rules: BTreeSet<String> = RULES.iter().map(|rule| format!("{}.md", rule.meta().id)).collect();
+    if rules.len() != RULES.len() {
+        return Err("two rules have the same id".to_owned());
+    }
+    equal("rules/*.md", files, &rules)
+}
+
+/// One page: its sections, its event text, its references, a bad and a good example.
+pub(crate) fn is_complete(meta: &Meta) -> Result<(), String> {
+    let sections: Vec<&str> = headings(meta.body).filter(|heading| *heading != "Options").collect();
+    equal("sections", &sections, &SECTIONS.to_vec())?;
+    if let Some(place) = headings(meta.body).position(|heading| heading == "Options") {
+        equal("place of *Options*", &place, &4)?;
+    }
+    if !section(meta.body, "Why the pull fails").contains("\n```\n") {
+        return Err("*Why the pull fails* shows no event".to_owned());
+    }
+    let references = section(meta.body, "References");
+    let links = references.lines().filter(|line| line.starts_with("- [") && line.contains("](https://"));
+    if links.count() < 2 || !references.contains("kubernetes.io") {
+        return Err("*References* has too few links".to_owned());
+    }
+    if let Some(line) = meta.body.lines().find(|line| line.contains('\t') || line.ends_with(' ')) {
+        return Err(format!("stray white space: {line:?}"));
+    }
+    let examples = example::parse(meta.id, meta.body)?;
+    let (bad, good): (Vec<_>, Vec<_>) = examples.iter().partition(|example| example.expects(meta.id));
+    if bad.is_empty() || good.is_empty() {
+        return Err(format!("{} bad and {} good examples", bad.len(), good.len()));
+    }
+    if meta.online && !bad.iter().any(|example| example.registry.is_some()) {
+        return Err("no bad example asks a registry".to_owned());
+    }
+    Ok(())
+}
+
+/// What `--explain` prints keeps every word and loses the Markdown.
+pub(crate) fn is_explained(meta: &Meta) -> Result<(), String> {
+    let text = page::explain(meta);
+    for left in ["```", "](http", "\n#"] {
+        if text.contains(left) {
+            return Err(format!("{left:?} is left in\n{text}"));
+        }
+    }
+    equal("title", &text.lines().nth(1), &Some(meta.title))
+}
+
+fn headings(body: &str) -> impl Iterator<Item = &str> {
+    body.lines().filter_map(|line| line.strip_prefix("## "))
+}
+
+fn section<'b>(body: &'b str, heading: &str) -> &'b str {
+    let after = body.split_once(&format!("\n## {heading}\n")).map_or("", |(_, after)| after);
+    after.split("\n## ").next().unwrap_or(after)
+}
+
+fn equal<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, expected: &T) -> Result<(), String> {
+    match found == expected {
+        true => Ok(()),
+        false => Err(format!("{what}: found {found:?}, expected {expected:?}")),
+    }
+}

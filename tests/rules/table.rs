@@ -1,0 +1,99 @@
+//! The registry of an example as a table: the fake [`Prober`], which tells in a line what the wire takes requests for.
+
+use pullcheck::probe::{Attempt, Defect, Denial, Evidence, Manifest, Outcome, Prober, TagList, Unknown};
+use pullcheck_support::language::{Guard, Line, Reply};
+
+/// What registries answer.
+pub(crate) struct Table(pub(crate) Vec<Line>);
+
+impl Prober for Table {
+    async fn probe(&self, attempt: &Attempt) -> Outcome {
+        self.refusal(attempt).unwrap_or_else(|| self.answer(attempt))
+    }
+
+    async fn tags(&self, attempt: &Attempt) -> TagList {
+        if self.refusal(attempt).is_some() {
+            return TagList::Unknown;
+        }
+        let mut known = false;
+        let mut there = Vec::new();
+        for line in &self.0 {
+            match line {
+                Line::Tags { name, tags } if is_repository(attempt, &name.registry, &name.repository) => {
+                    return TagList::Tags(tags.clone());
+                }
+                Line::Image { name, reply, .. } if is_repository(attempt, &name.registry, &name.repository) => {
+                    known = true;
+                    there.extend((!matches!(reply, Reply::Status(..))).then(|| name.target.clone()));
+                }
+                _ => {}
+            }
+        }
+        if known { TagList::Tags(there) } else { TagList::NoRepository }
+    }
+}
+
+impl Table {
+    /// The registry's guard before the repository, where it does not let the attempt pass.
+    fn refusal(&self, attempt: &Attempt) -> Option<Outcome> {
+        let guard = self.0.iter().find_map(|line| match line {
+            Line::Image { name, access, .. } if is_repository(attempt, &name.registry, &name.repository) => {
+                (*access != Guard::Open).then_some(access)
+            }
+            _ => None,
+        })?;
+        match guard {
+            Guard::Open => None,
+            Guard::Private(user, password) => refuse(attempt, Denial::DeniedOrAbsent, Some((user, password))),
+            Guard::Basic(user, password) => refuse(attempt, Denial::AuthRequired, Some((user, password))),
+        }
+    }
+
+    fn answer(&self, attempt: &Attempt) -> Outcome {
+        let reply = self.0.iter().find_map(|line| match line {
+            Line::Image { name, reply, .. } if is_repository(attempt, &name.registry, &name.repository) => {
+                (name.target == attempt.target.as_str()).then_some(reply)
+            }
+            _ => None,
+        });
+        let defect = match reply {
+            None => return Outcome::Absent(evidence(404)),
+            Some(Reply::Status(status, _)) => return by_status(*status),
+            Some(Reply::Bearer) => return refuse(attempt, Denial::DeniedOrAbsent, None).unwrap_or_else(unknown),
+            Some(Reply::Basic) => return refuse(attempt, Denial::AuthRequired, None).unwrap_or_else(unknown),
+            Some(Reply::Manifest(media_type)) if media_type.contains("manifest.v1+") => Some(Defect::Schema1),
+            Some(Reply::Image | Reply::Index(_) | Reply::Manifest(_) | Reply::Artifact) => None,
+        };
+        Outcome::Found(Manifest { defect, ..Manifest::default() })
+    }
+}
+
+fn is_repository(attempt: &Attempt, registry: &str, repository: &str) -> bool {
+    attempt.registry == registry && attempt.repository == repository
+}
+
+/// `None` for the one user who may read.
+fn refuse(attempt: &Attempt, anonymous: Denial, reader: Option<(&String, &String)>) -> Option<Outcome> {
+    let Some(credential) = &attempt.credential else { return Some(Outcome::Denied(anonymous, evidence(401))) };
+    let sent = (credential.username.expose(), credential.password.expose());
+    let reads = reader.is_some_and(|(user, password)| sent == (user, password));
+    (!reads).then(|| Outcome::Denied(Denial::BadCredentials, evidence(401)))
+}
+
+fn by_status(status: u16) -> Outcome {
+    match status {
+        404 => Outcome::Absent(evidence(404)),
+        401 => Outcome::Denied(Denial::Auth, evidence(401)),
+        403 => Outcome::Denied(Denial::Denied, evidence(403)),
+        429 => Outcome::Unknown(Unknown::RateLimited, evidence(429)),
+        status => Outcome::Unknown(Unknown::RegistryError, evidence(status)),
+    }
+}
+
+fn unknown() -> Outcome {
+    Outcome::Unknown(Unknown::RegistryError, Evidence::default())
+}
+
+fn evidence(status: u16) -> Evidence {
+    Evidence { status: Some(status), ..Evidence::default() }
+}
