@@ -16,3 +16,4 @@ pub mod sensitive;
 pub mod source;
 pub mod verdict;
 pub mod workload;
+pub mod yaml;

@@ -1,0 +1,300 @@
+//! YAML and JSON as trees with exact spans.
+//!
+//! The text is cut at document boundaries ([`split`]), each piece is parsed by granit-parser into a flat arena
+//! ([`parse`]), and [`Node`] reads it the way Kubernetes does: YAML 1.1 scalars ([`scalar`]), aliases, merge keys, the
+//! last of duplicate keys. Nothing outside this folder knows the parser.
+
+pub mod parse;
+pub mod scalar;
+pub mod split;
+
+use std::cell::Cell;
+use std::ops::Range;
+
+use crate::source::{SourceId, Span};
+use crate::yaml::parse::{NodeKind, RawNode, Text, Tree};
+pub use crate::yaml::parse::{Piece, SyntaxError, read};
+use crate::yaml::scalar::Scalar;
+
+/// Aliases that may be followed while one document is read. A bomb of nested aliases would otherwise make a small file
+/// as large as it likes; real manifests follow a few dozen.
+const ALIAS_BUDGET: u32 = 100_000;
+
+/// One parsed document.
+#[derive(Debug)]
+pub struct Document<'a> {
+    source: SourceId,
+    /// Offset of `text` in the source's text.
+    base: u32,
+    text: &'a str,
+    tree: &'a Tree,
+    aliases_left: Cell<u32>,
+}
+
+impl<'a> Document<'a> {
+    fn new(source: SourceId, base: u32, text: &'a str, tree: &'a Tree) -> Self {
+        Self { source, base, text, tree, aliases_left: Cell::new(ALIAS_BUDGET) }
+    }
+
+    /// The top node; `None` when the document holds nothing but comments.
+    pub fn root(&'a self) -> Option<Node<'a>> {
+        (!self.tree.nodes.is_empty()).then_some(Node { document: self, id: 0 })
+    }
+
+    /// Spans of the comments from `#` to the end of the line, in source order.
+    pub fn comments(&self) -> impl Iterator<Item = Span> {
+        self.tree.comments.iter().map(|range| self.span(range.start, range.end))
+    }
+
+    /// Whether more aliases were followed than any sane document has; what was read is then incomplete.
+    pub fn is_alias_bomb(&self) -> bool {
+        self.aliases_left.get() == 0
+    }
+
+    /// The source it was read from.
+    pub fn source(&self) -> SourceId {
+        self.source
+    }
+
+    fn span(&self, start: u32, end: u32) -> Span {
+        Span::new(self.source, self.base + start, self.base + end)
+    }
+}
+
+/// A node of a document. Copying it is free.
+#[derive(Clone, Copy)]
+pub struct Node<'a> {
+    document: &'a Document<'a>,
+    id: u32,
+}
+
+/// A key and its value.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// The key.
+    pub key: Node<'a>,
+    /// The value; an alias is not yet followed.
+    pub value: Node<'a>,
+}
+
+impl std::fmt::Debug for Node<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?} at {:?}", self.raw().kind, self.range())
+    }
+}
+
+impl<'a> Node<'a> {
+    fn raw(self) -> &'a RawNode {
+        &self.document.tree.nodes[self.id as usize]
+    }
+
+    fn range(self) -> Range<u32> {
+        self.raw().start..self.raw().end
+    }
+
+    /// The node's place. Of a scalar its quotes are part; of an alias it is the alias.
+    pub fn span(self) -> Span {
+        let range = self.range();
+        self.document.span(range.start, range.end)
+    }
+
+    /// The document it belongs to.
+    pub fn document(self) -> &'a Document<'a> {
+        self.document
+    }
+
+    /// The node that an alias stands for; itself when it is none. `None` when the alias is part of its own target or
+    /// the document follows too many.
+    fn target(self) -> Option<Self> {
+        let mut node = self;
+        while let NodeKind::Alias { target } = node.raw().kind {
+            let left = self.document.aliases_left.get().checked_sub(1)?;
+            self.document.aliases_left.set(left);
+            let holder = self.document.tree.nodes.get(target as usize)?;
+            let cyclic = target <= self.id && self.id < holder.next;
+            if left == 0 || cyclic {
+                return None;
+            }
+            node = Node { document: self.document, id: target };
+        }
+        Some(node)
+    }
+
+    /// Whether it is an alias.
+    pub fn is_alias(self) -> bool {
+        matches!(self.raw().kind, NodeKind::Alias { .. })
+    }
+
+    /// Whether it is a mapping, or an alias of one.
+    pub fn is_mapping(self) -> bool {
+        self.target().is_some_and(|node| node.raw().kind == NodeKind::Mapping)
+    }
+
+    /// Whether it is a sequence, or an alias of one.
+    pub fn is_sequence(self) -> bool {
+        self.target().is_some_and(|node| node.raw().kind == NodeKind::Sequence)
+    }
+
+    /// The scalar's text after escapes and folding, whatever its type; `None` for collections.
+    pub fn text(self) -> Option<&'a str> {
+        let node = self.target()?;
+        match node.raw().kind {
+            NodeKind::Scalar { text, .. } => Some(match text {
+                Text::Source { start, end } => node.document.text.get(start as usize..end as usize)?,
+                Text::Owned { index } => node.document.tree.owned.get(index as usize)?,
+            }),
+            _ => None,
+        }
+    }
+
+    /// The scalar as Kubernetes reads it; `None` for collections.
+    pub fn scalar(self) -> Option<Scalar<'a>> {
+        let node = self.target()?;
+        match node.raw().kind {
+            NodeKind::Scalar { plain: true, .. } => Some(scalar::resolve(node.text()?)),
+            NodeKind::Scalar { .. } => Some(Scalar::String(node.text()?)),
+            _ => None,
+        }
+    }
+
+    /// The value of a string field: a string, not a number, boolean or null.
+    pub fn as_str(self) -> Option<&'a str> {
+        match self.scalar()? {
+            Scalar::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether it is null: empty, `~`, `null`.
+    pub fn is_null(self) -> bool {
+        self.scalar() == Some(Scalar::Null)
+    }
+
+    /// The items of a sequence; none for anything else.
+    pub fn items(self) -> impl Iterator<Item = Node<'a>> {
+        let node = self.target().filter(|node| node.raw().kind == NodeKind::Sequence);
+        node.into_iter().flat_map(Self::children)
+    }
+
+    /// The entries of a mapping as written, duplicates and `<<` included; none for anything else.
+    pub fn entries(self) -> impl Iterator<Item = Entry<'a>> {
+        let node = self.target().filter(|node| node.raw().kind == NodeKind::Mapping);
+        let mut children = node.into_iter().flat_map(Self::children);
+        std::iter::from_fn(move || Some(Entry { key: children.next()?, value: children.next()? }))
+    }
+
+    /// The nodes directly below this one, in source order.
+    fn children(self) -> impl Iterator<Item = Node<'a>> {
+        let end = self.raw().next;
+        let mut at = self.id + 1;
+        std::iter::from_fn(move || {
+            let child = (at < end).then_some(Node { document: self.document, id: at })?;
+            at = child.raw().next;
+            Some(child)
+        })
+    }
+
+    /// The entry of a key, as Kubernetes takes it: the last of duplicates, else what `<<` brings in.
+    pub fn entry(self, key: &str) -> Option<Entry<'a>> {
+        self.entry_within(key, 16)
+    }
+
+    fn entry_within(self, key: &str, merges: u8) -> Option<Entry<'a>> {
+        let mut found = None;
+        let mut merge = None;
+        for entry in self.entries() {
+            match entry.key.text() {
+                Some(text) if text == key => found = Some(entry),
+                Some("<<") if entry.key.is_plain() => merge = Some(entry.value),
+                _ => {}
+            }
+        }
+        if found.is_some() || merges == 0 {
+            return found;
+        }
+        let merge = merge?;
+        if merge.is_sequence() {
+            merge.items().find_map(|item| item.entry_within(key, merges - 1))
+        } else {
+            merge.entry_within(key, merges - 1)
+        }
+    }
+
+    fn is_plain(self) -> bool {
+        matches!(self.raw().kind, NodeKind::Scalar { plain: true, .. })
+    }
+
+    /// The value of a key; see [`Node::entry`].
+    pub fn get(self, key: &str) -> Option<Node<'a>> {
+        self.entry(key).map(|entry| entry.value)
+    }
+
+    /// The value at the end of a path of keys.
+    pub fn at(self, path: &[&str]) -> Option<Node<'a>> {
+        path.iter().try_fold(self, |node, key| node.get(key))
+    }
+
+    /// The string at a key.
+    pub fn str(self, key: &str) -> Option<&'a str> {
+        self.get(key)?.as_str()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_root(text: &str, check: impl Fn(Node<'_>)) {
+        let mut seen = 0;
+        read(SourceId(0), text, false, &mut |piece| {
+            if let Piece::Document(document) = piece {
+                check(document.root().expect("a root"));
+                seen += 1;
+            }
+        });
+        assert_eq!(seen, 1, "one document");
+    }
+
+    #[test]
+    fn the_last_of_duplicate_keys_wins() {
+        with_root("a: 1\nb: x\na: z\n", |root| assert_eq!(root.str("a"), Some("z")));
+    }
+
+    #[test]
+    fn merge_keys_fill_in_and_never_override() {
+        let text = "base: &b {image: x, name: base}\nlist: &l {tag: t}\nc:\n  <<: [*b, *l]\n  name: own\n";
+        with_root(text, |root| {
+            let c = root.get("c").expect("c");
+            assert_eq!((c.str("name"), c.str("image"), c.str("tag")), (Some("own"), Some("x"), Some("t")));
+        });
+    }
+
+    #[test]
+    fn an_alias_has_its_own_span_and_its_targets_value() {
+        let text = "a: &x nginx\nb: *x\n";
+        with_root(text, |root| {
+            let b = root.get("b").expect("b");
+            assert_eq!(b.as_str(), Some("nginx"));
+            assert_eq!(&text[b.span().range()], "*x");
+        });
+    }
+
+    #[test]
+    fn a_cycle_is_nothing() {
+        with_root("a: &a\n  b: *a\n", |root| {
+            let b = root.at(&["a", "b"]).expect("b");
+            assert!(!b.is_mapping() && b.text().is_none() && b.entries().next().is_none());
+        });
+    }
+
+    #[test]
+    fn types_are_those_of_yaml_1_1() {
+        with_root("a: yes\nb: 'yes'\nc: 1.0\nd: ~\ne:\nf: !!str 12\ng: 1.2.3\n", |root| {
+            assert_eq!(root.get("a").and_then(Node::scalar), Some(Scalar::Bool(true)));
+            assert_eq!(root.str("b"), Some("yes"));
+            assert_eq!(root.get("c").and_then(Node::scalar), Some(Scalar::Number));
+            assert!(root.get("d").is_some_and(Node::is_null) && root.get("e").is_some_and(Node::is_null));
+            assert_eq!((root.str("f"), root.str("g")), (Some("12"), Some("1.2.3")));
+        });
+    }
+}

@@ -1,0 +1,438 @@
+//! Parser events to arena trees, one document at a time.
+//!
+//! One [`Tree`] is filled, handed out and reused, so that a file's memory is that of its largest document.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, StrInput, StructureStyle};
+
+use crate::source::{SourceId, Span};
+use crate::yaml::Document;
+use crate::yaml::split::{json_stream, split};
+
+/// Nodes that one document may have: 24 bytes each. The largest object that a cluster stores has some 100,000.
+const MAX_NODES: usize = 4_000_000;
+
+/// Line breaks in quoted scalars that are patched before a document is given up (see [`parse_chunk`]).
+const MAX_PATCHES: usize = 256;
+
+/// Comments that the parser may hold back until it knows what follows; 96 by default, which real files exceed.
+const MAX_BUFFERED_COMMENTS: usize = 1 << 20;
+
+/// What [`read`] hands out, in source order.
+#[derive(Debug)]
+pub enum Piece<'a> {
+    /// A document that was parsed; empty ones too.
+    Document(&'a Document<'a>),
+    /// A document that cannot be parsed; what stands around it is still handed out.
+    Broken(SyntaxError),
+    /// A ConfigMap or CustomResourceDefinition that was not parsed.
+    Skipped,
+}
+
+/// Why a document cannot be parsed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SyntaxError {
+    /// The point at which the parser gave up: an empty span.
+    pub at: Span,
+    /// The document, or what is known of its extent.
+    pub document: Span,
+    /// The parser's words.
+    pub message: String,
+}
+
+/// An arena of nodes in source order; a node's children follow it directly.
+#[derive(Debug, Default)]
+pub(super) struct Tree {
+    pub(super) nodes: Vec<RawNode>,
+    /// Scalar values that are not the source text itself: escapes, folding.
+    pub(super) owned: Vec<String>,
+    pub(super) comments: Vec<Range<u32>>,
+}
+
+#[derive(Debug)]
+pub(super) struct RawNode {
+    pub(super) start: u32,
+    pub(super) end: u32,
+    /// Index of the first node after this one and all that is below it.
+    pub(super) next: u32,
+    pub(super) kind: NodeKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NodeKind {
+    Scalar {
+        text: Text,
+        /// Plain and untagged: its type is to be resolved.
+        plain: bool,
+    },
+    Sequence,
+    Mapping,
+    Alias {
+        target: u32,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Text {
+    Source { start: u32, end: u32 },
+    Owned { index: u32 },
+}
+
+/// Reads all documents of a text: YAML, JSON or concatenated JSON. `parse_all` parses ConfigMaps and
+/// CustomResourceDefinitions too.
+pub fn read(source: SourceId, text: &str, parse_all: bool, sink: &mut dyn FnMut(Piece<'_>)) {
+    let mut tree = Tree::default();
+    if let Some(values) = json_stream(text) {
+        for value in values {
+            parse_chunk(source, text, value, &mut tree, sink);
+        }
+        return;
+    }
+    for chunk in split(text, parse_all) {
+        if chunk.skip {
+            sink(Piece::Skipped);
+        } else {
+            parse_chunk(source, text, chunk.range, &mut tree, sink);
+        }
+    }
+}
+
+/// Parses one chunk. A continuation line of a quoted scalar that stands no deeper than its key is legal for kubectl and
+/// an error for this parser: its line break is replaced by a space, which keeps every offset and folds to the same
+/// value, and the chunk is parsed again. When that does not help, the first error counts.
+fn parse_chunk(source: SourceId, text: &str, range: Range<usize>, tree: &mut Tree, sink: &mut dyn FnMut(Piece<'_>)) {
+    let base = range.start as u32;
+    let chunk = &text[range];
+    let mut reader = Reader { source, base, tree, sink, delivered: 0, patches: 0, first_error: None };
+    let mut patched: Cow<'_, str> = Cow::Borrowed(chunk);
+    while let Some(line_break) = reader.read(&patched) {
+        patched = Cow::Owned(without_line_break(&patched, line_break));
+    }
+}
+
+/// Replaces a line break (LF, or CR LF) by spaces.
+fn without_line_break(text: &str, at: usize) -> String {
+    let width = if text[..at].ends_with('\r') { 2 } else { 1 };
+    let start = at + 1 - width;
+    let mut patched = String::with_capacity(text.len());
+    patched.push_str(&text[..start]);
+    patched.push_str(&"  "[..width]);
+    patched.push_str(&text[at + 1..]);
+    patched
+}
+
+type Events<'t> = Parser<'t, StrInput<'t>>;
+
+/// Why reading a document stopped short.
+struct Failure {
+    /// Byte offset in the chunk.
+    at: usize,
+    message: String,
+    quoted_indent: bool,
+}
+
+impl From<ScanError> for Failure {
+    fn from(error: ScanError) -> Self {
+        Self {
+            at: error.marker().byte_offset().unwrap_or_default(),
+            message: error.info(),
+            quoted_indent: matches!(error.kind(), ErrorKind::InvalidQuotedScalarIndent),
+        }
+    }
+}
+
+/// How reading a document ended.
+enum Read {
+    Document,
+    EndOfStream,
+}
+
+struct Reader<'a, 's> {
+    source: SourceId,
+    base: u32,
+    tree: &'a mut Tree,
+    sink: &'s mut dyn FnMut(Piece<'_>),
+    /// Documents of this chunk that were handed out already, by an earlier pass over less patched text.
+    delivered: usize,
+    patches: usize,
+    first_error: Option<Failure>,
+}
+
+impl Reader<'_, '_> {
+    /// Reads all documents of the chunk; the offset of a line break when the chunk is to be patched there and read
+    /// again.
+    fn read(&mut self, text: &str) -> Option<usize> {
+        let options = granit_parser::options! { max_buffered_comment_events: MAX_BUFFERED_COMMENTS };
+        let mut events = Parser::new_from_str_with_options(text, options);
+        let mut number = 0;
+        let mut start = 0;
+        loop {
+            self.tree.clear();
+            match self.read_document(text, &mut events) {
+                Ok(Read::EndOfStream) => {
+                    if !self.tree.comments.is_empty() {
+                        self.deliver(text, number);
+                    }
+                    return None;
+                }
+                Ok(Read::Document) => {
+                    start = self.tree.nodes.first().map_or(start, |root| root.end as usize);
+                    self.deliver(text, number);
+                }
+                Err(failure) => {
+                    let line_break = memchr::memrchr(b'\n', &text.as_bytes()[..failure.at.min(text.len())]);
+                    if failure.quoted_indent && self.patches < MAX_PATCHES && line_break.is_some() {
+                        self.patches += 1;
+                        self.first_error.get_or_insert(failure);
+                        return line_break;
+                    }
+                    let failure = self.first_error.take().unwrap_or(failure);
+                    let end = self.report(text, number, start, failure);
+                    match events.proceed_next_document() {
+                        Ok(true) => start = end,
+                        _ => return None,
+                    }
+                }
+            }
+            number += 1;
+        }
+    }
+
+    fn deliver(&mut self, text: &str, number: usize) {
+        if number < self.delivered {
+            return;
+        }
+        self.delivered = number + 1;
+        // Comments come with the tokens around them, not in source order.
+        self.tree.comments.sort_unstable_by_key(|range| range.start);
+        (self.sink)(Piece::Document(&Document::new(self.source, self.base, text, self.tree)));
+    }
+
+    /// Hands out the error; the offset at which the broken document ends, as far as that is known.
+    fn report(&mut self, text: &str, number: usize, start: usize, failure: Failure) -> usize {
+        let at = failure.at.min(text.len());
+        let end = text[at..].find("\n...").map_or(text.len(), |found| at + found + 1);
+        if number >= self.delivered {
+            self.delivered = number + 1;
+            let span = |start: usize, end: usize| Span::new(self.source, self.base + start as u32, self.base + end as u32);
+            let at = span(at, at);
+            let error = SyntaxError { at, document: span(start.min(end), end), message: failure.message };
+            (self.sink)(Piece::Broken(error));
+        }
+        end
+    }
+
+    fn read_document(&mut self, text: &str, events: &mut Events<'_>) -> Result<Read, Failure> {
+        let mut builder = Builder { text, tree: self.tree, open: Vec::new(), anchors: Vec::new() };
+        let mut inside = false;
+        loop {
+            let Some(next) = events.next_event() else { return Ok(Read::EndOfStream) };
+            let (event, span) = next?;
+            let range = span.byte_range().map_or(0..0, |range| range.start as u32..range.end as u32);
+            match event {
+                Event::DocumentStart(..) => inside = true,
+                Event::DocumentEnd if inside => break,
+                Event::StreamEnd => return Ok(Read::EndOfStream),
+                event => builder.push(event, range)?,
+            }
+        }
+        // An error can come after the end of a document that only seems complete: it belongs to it, unless a marker
+        // stands between.
+        loop {
+            match events.peek() {
+                Some(Ok((Event::Comment(..), _))) => {
+                    if let Some(Ok((event, span))) = events.next_event() {
+                        let range = span.byte_range().map_or(0..0, |range| range.start as u32..range.end as u32);
+                        builder.push(event, range)?;
+                    }
+                }
+                Some(Err(error)) => {
+                    let failure = Failure::from(error);
+                    let end = builder.tree.nodes.first().map_or(0, |root| root.end as usize);
+                    let between = text.get(end..failure.at).unwrap_or_default();
+                    let marked = between.lines().skip(1).any(|line| line.starts_with("...") || line.starts_with("---"));
+                    return if marked { Ok(Read::Document) } else { Err(failure) };
+                }
+                _ => return Ok(Read::Document),
+            }
+        }
+    }
+}
+
+impl Tree {
+    fn clear(&mut self) {
+        self.nodes.clear();
+        self.owned.clear();
+        self.comments.clear();
+    }
+}
+
+struct Builder<'a> {
+    text: &'a str,
+    tree: &'a mut Tree,
+    /// Collections that are not yet closed: their nodes, and whether they are in flow style.
+    open: Vec<(u32, StructureStyle)>,
+    /// The node of each anchor, by the parser's number for it.
+    anchors: Vec<(usize, u32)>,
+}
+
+impl Builder<'_> {
+    fn push(&mut self, event: Event<'_>, range: Range<u32>) -> Result<(), Failure> {
+        match event {
+            Event::Scalar(value, style, anchor, tag) => {
+                let plain = style == ScalarStyle::Plain && tag.is_none();
+                let text = self.keep(&value, &range, plain);
+                self.node(range, NodeKind::Scalar { text, plain }, anchor)?;
+            }
+            Event::SequenceStart(style, anchor, _) => self.start(range, NodeKind::Sequence, style, anchor)?,
+            Event::MappingStart(style, anchor, _) => self.start(range, NodeKind::Mapping, style, anchor)?,
+            Event::SequenceEnd | Event::MappingEnd => self.end(&range),
+            Event::Alias(anchor) => {
+                let target = self.anchors.iter().rev().find(|(id, _)| *id == anchor).map_or(u32::MAX, |(_, node)| *node);
+                self.node(range, NodeKind::Alias { target }, 0)?;
+            }
+            Event::Comment(..) => self.tree.comments.push(range),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Where a scalar's value is to be found. An empty plain scalar arrives as `~`; its empty span tells.
+    fn keep(&mut self, value: &Cow<'_, str>, range: &Range<u32>, plain: bool) -> Text {
+        if plain && range.is_empty() {
+            return Text::Source { start: range.start, end: range.start };
+        }
+        let start = (value.as_ptr() as usize).wrapping_sub(self.text.as_ptr() as usize);
+        if let Cow::Borrowed(borrowed) = value
+            && start.checked_add(borrowed.len()).is_some_and(|end| end <= self.text.len())
+        {
+            return Text::Source { start: start as u32, end: (start + borrowed.len()) as u32 };
+        }
+        self.tree.owned.push(value.to_string());
+        Text::Owned { index: self.tree.owned.len() as u32 - 1 }
+    }
+
+    fn node(&mut self, range: Range<u32>, kind: NodeKind, anchor: usize) -> Result<u32, Failure> {
+        let id = self.tree.nodes.len();
+        if id >= MAX_NODES {
+            let message = format!("the document has more than {MAX_NODES} values");
+            return Err(Failure { at: range.start as usize, message, quoted_indent: false });
+        }
+        let id = id as u32;
+        self.tree.nodes.push(RawNode { start: range.start, end: range.end, next: id + 1, kind });
+        if anchor != 0 {
+            self.anchors.push((anchor, id));
+        }
+        Ok(id)
+    }
+
+    fn start(
+        &mut self,
+        range: Range<u32>,
+        kind: NodeKind,
+        style: StructureStyle,
+        anchor: usize,
+    ) -> Result<(), Failure> {
+        let id = self.node(range, kind, anchor)?;
+        self.open.push((id, style));
+        Ok(())
+    }
+
+    fn end(&mut self, range: &Range<u32>) {
+        let Some((id, style)) = self.open.pop() else { return };
+        let next = self.tree.nodes.len() as u32;
+        // The parser's end of a block collection lies behind trailing comments and blanks: the last child's is exact.
+        let last = self.tree.nodes.last().map_or(range.end, |last| last.end);
+        let node = &mut self.tree.nodes[id as usize];
+        node.next = next;
+        node.end = if style == StructureStyle::Flow { range.end } else { last.max(node.end) };
+        let end = node.end;
+        if let Some((parent, _)) = self.open.last() {
+            let parent = &mut self.tree.nodes[*parent as usize];
+            parent.end = parent.end.max(end);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::yaml::Node;
+
+    /// What was read: `key=value` pairs of each root mapping, or the error's message and place.
+    fn pieces(text: &str) -> Vec<String> {
+        let mut seen = Vec::new();
+        read(SourceId(0), text, false, &mut |piece| {
+            seen.push(match piece {
+                Piece::Document(document) => {
+                    let entries = document.root().into_iter().flat_map(Node::entries);
+                    let pairs = entries.map(|entry| {
+                        format!("{}={}", entry.key.text().unwrap_or("?"), &text[entry.value.span().range()])
+                    });
+                    pairs.collect::<Vec<_>>().join(" ")
+                }
+                Piece::Broken(error) => format!("broken at {} in {:?}", error.at.start, &text[error.document.range()]),
+                Piece::Skipped => "skipped".into(),
+            });
+        });
+        seen
+    }
+
+    #[test]
+    fn spans_are_exact() {
+        assert_eq!(pieces("a: nginx  # c\n"), ["a=nginx"]);
+        assert_eq!(pieces("é: \"x\\n\"\n"), ["é=\"x\\n\""]);
+        assert_eq!(pieces("\u{feff}a: x\n---\nb: 'y'\n"), ["a=x", "b='y'"]);
+        assert_eq!(pieces("a:\n  b: 1\n  c: [x, {y: z}]\n\n# end\n"), ["a=b: 1\n  c: [x, {y: z}]"]);
+        assert_eq!(pieces("a:\n- {b: c}\n\n# end\nd: e\n"), ["a={b: c} d=e"]);
+        assert_eq!(pieces("a:\nb: ~\n"), ["a= b=~"]);
+    }
+
+    #[test]
+    fn a_broken_document_costs_only_itself() {
+        let text = "a: 1\n---\nb: [\n---\nc: 3\n";
+        assert_eq!(pieces(text), ["a=1", "broken at 12 in \"---\\nb: [\\n\"", "c=3"]);
+        assert_eq!(pieces("a: \"x\n---\nb: 2\n").len(), 2);
+        assert_eq!(pieces("a: [\n...\nb: 2\n"), ["broken at 5 in \"a: [\\n\"", "b=2"]);
+        assert_eq!(pieces("%YAML 1.1\n---\na: [\n---\nb: 2\n").last().map(String::as_str), Some("b=2"));
+    }
+
+    #[test]
+    fn an_error_after_the_end_takes_the_document_with_it() {
+        assert_eq!(pieces("{a: 1}\nb: 2\n").len(), 1);
+        assert!(pieces("{a: 1}\nb: 2\n")[0].starts_with("broken"));
+    }
+
+    #[test]
+    fn quoted_lines_at_their_keys_column_are_read_as_kubectl_does() {
+        let text = "a: \"one\ntwo\"\nb: 2\n";
+        assert_eq!(pieces(text), ["a=\"one\ntwo\" b=2"]);
+        let text = "x: 0\n...\na: 'one\r\ntwo'\r\n";
+        assert_eq!(pieces(text), ["x=0", "a='one\r\ntwo'"]);
+    }
+
+    #[test]
+    fn long_comment_blocks_are_no_error() {
+        let text = format!("a:\n{}  b: 1\n", "  # c\n".repeat(100_000));
+        let mut comments = 0;
+        read(SourceId(0), &text, false, &mut |piece| match piece {
+            Piece::Document(document) => comments += document.comments().count(),
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(comments, 100_000);
+    }
+
+    #[test]
+    fn hostile_nesting_is_an_error_and_not_a_crash() {
+        for open in ["[", "{a: ", "- "] {
+            assert!(pieces(&open.repeat(10_000))[0].starts_with("broken"), "{open}");
+        }
+    }
+
+    #[test]
+    fn json_streams_are_read_value_by_value() {
+        assert_eq!(pieces("{\"a\":1}{\"b\":\"x\"}\n"), ["a=1", "b=\"x\""]);
+    }
+}
