@@ -216,7 +216,8 @@ impl Reader<'_, '_> {
         let end = text[at..].find("\n...").map_or(text.len(), |found| at + found + 1);
         if number >= self.delivered {
             self.delivered = number + 1;
-            let span = |start: usize, end: usize| Span::new(self.source, self.base + start as u32, self.base + end as u32);
+            let span =
+                |start: usize, end: usize| Span::new(self.source, self.base + start as u32, self.base + end as u32);
             let at = span(at, at);
             let error = SyntaxError { at, document: span(start.min(end), end), message: failure.message };
             (self.sink)(Piece::Broken(error));
@@ -290,7 +291,8 @@ impl Builder<'_> {
             Event::MappingStart(style, anchor, _) => self.start(range, NodeKind::Mapping, style, anchor)?,
             Event::SequenceEnd | Event::MappingEnd => self.end(&range),
             Event::Alias(anchor) => {
-                let target = self.anchors.iter().rev().find(|(id, _)| *id == anchor).map_or(u32::MAX, |(_, node)| *node);
+                let target =
+                    self.anchors.iter().rev().find(|(id, _)| *id == anchor).map_or(u32::MAX, |(_, node)| *node);
                 self.node(range, NodeKind::Alias { target }, 0)?;
             }
             Event::Comment(..) => self.tree.comments.push(range),

@@ -92,7 +92,9 @@ mod tests {
         for text in ["y", "Yes", "on", "TRUE", "n", "No", "off", "FALSE"] {
             assert!(matches!(resolve(text), Scalar::Bool(_)), "{text:?}");
         }
-        for text in ["0", "12", "-3", "+4", "0644", "0x1F", "0b101", "0o17", "1_000", "1.", "1.5", ".5", "1e3", "-.inf", ".NaN"] {
+        for text in
+            ["0", "12", "-3", "+4", "0644", "0x1F", "0b101", "0o17", "1_000", "1.", "1.5", ".5", "1e3", "-.inf", ".NaN"]
+        {
             assert_eq!(resolve(text), Scalar::Number, "{text:?}");
         }
         for text in ["nginx", "1.2.3", "nUlL", "yEs", "08", "0x", "-", ".", "1e", "v1", "nginx:1", "1:2", "null/x"] {
