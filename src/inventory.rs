@@ -1,8 +1,15 @@
 //! Everything that the inputs say, gathered from all documents: the facts that rules judge.
 
-use crate::secret::Secret;
-use crate::source::{Span, Spanned};
-use crate::workload::{ImageUse, Pod, PodId, Resource, ResourceId, SecretReference};
+use std::collections::BTreeSet;
+
+use crate::secret::{self, Secret};
+use crate::sensitive::Sensitive;
+use crate::service_account::ServiceAccount;
+use crate::source::{Source, SourceId, Sources, Span, Spanned};
+use crate::workload::placeholder::Skip;
+use crate::workload::{self, ImageText, ImageUse, Pod, PodId, Resource, ResourceId};
+use crate::yaml::{self, Document, Piece, SyntaxError};
+use crate::{kustomization, resource, service_account};
 
 /// The facts of all inputs, each list in the order of source and place.
 #[derive(Debug, Default)]
@@ -23,13 +30,136 @@ pub struct Inventory {
     pub misplaced: Vec<MisplacedPullSecrets>,
     /// Kustomizations, for the names they rewrite.
     pub kustomizations: Vec<Kustomization>,
+    /// Names of OpenShift image streams that pods may use as images (`lookupPolicy.local`).
+    pub image_streams: BTreeSet<String>,
     /// What could not be read or parsed.
     pub problems: Vec<Problem>,
     /// Spans whose text is secret.
     pub masked: Vec<Span>,
+    /// The secrets themselves, for the redactor: values of Secret objects as written.
+    pub secret_texts: Vec<Sensitive>,
+}
+
+/// What the reading of a source depends on besides its text.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ReadOptions {
+    /// Parse ConfigMaps and CustomResourceDefinitions too.
+    pub parse_all: bool,
+    /// The user named the file, rather than a folder that it was found in.
+    pub named: bool,
 }
 
 impl Inventory {
+    /// Reads all documents of one source.
+    pub fn of(id: SourceId, source: &Source, options: ReadOptions) -> Self {
+        let mut inventory = Self::default();
+        yaml::read(id, source.text(), options.parse_all, &mut |piece| match piece {
+            Piece::Document(document) => inventory.add_document(source, document),
+            Piece::Skipped => inventory.documents += 1,
+            Piece::Broken(error) => inventory.add_broken(source, error, options),
+        });
+        inventory
+    }
+
+    fn add_document(&mut self, source: &Source, document: &Document<'_>) {
+        let Some(root) = document.root() else { return };
+        self.documents += 1;
+        if kustomization::is_kustomization(source.name(), root) {
+            self.kustomizations.push(kustomization::read(source.name(), root));
+        }
+        let mut objects = Vec::new();
+        resource::objects(root, &mut objects);
+        for object in objects {
+            let id = ResourceId(self.resources.len() as u32);
+            self.resources.push(Resource { name: object.name.clone(), span: object.node.span() });
+            workload::extract(&object, id, self);
+            secret::extract(&object, id, self);
+            service_account::extract(&object, id, self);
+        }
+        if document.is_alias_bomb() {
+            let message = "the document follows too many aliases; what they repeat was not read".into();
+            self.problems.push(Problem {
+                kind: ProblemKind::InvalidYaml { certain: true },
+                span: root.span(),
+                message,
+            });
+        }
+    }
+
+    fn add_broken(&mut self, source: &Source, error: SyntaxError, options: ReadOptions) {
+        self.documents += 1;
+        let text = source.text().get(error.document.range()).unwrap_or_default();
+        let has_line = |key: &str| text.lines().any(|line| line.starts_with(key));
+        let kind = if text.contains("{{") {
+            ProblemKind::Template
+        } else {
+            let certain = options.named || has_line("apiVersion:") && has_line("kind:");
+            ProblemKind::InvalidYaml { certain }
+        };
+        if text.lines().any(|line| line.trim_ascii().starts_with("kind:") && line.contains("Secret")) {
+            self.mask_broken_secret(text, error.document);
+        }
+        self.problems.push(Problem { kind, span: error.at, message: error.message });
+    }
+
+    /// Without a tree nobody knows which lines hold the values: all that stands behind a colon, and lines without one,
+    /// could be secret.
+    fn mask_broken_secret(&mut self, text: &str, document: Span) {
+        let mut at = document.start;
+        for line in text.split_inclusive('\n') {
+            let value = line.find(": ").map_or(if line.contains(':') { line.len() } else { 0 }, |colon| colon + 2);
+            let end = at + line.trim_end().len() as u32;
+            let start = (at + value as u32).min(end);
+            self.masked.push(Span::new(document.source, start, end));
+            self.secret_texts.push(Sensitive::new(line[value..].trim()));
+            at += line.len() as u32;
+        }
+    }
+
+    /// Adds what another source says, behind what is there.
+    pub fn append(&mut self, other: Self) {
+        let resources = self.resources.len() as u32;
+        let pods = self.pods.len() as u32;
+        let resource = |id: ResourceId| ResourceId(id.0 + resources);
+        let shifted = |mut pod: Pod| {
+            pod.resource = resource(pod.resource);
+            pod
+        };
+        self.documents += other.documents;
+        self.resources.extend(other.resources);
+        self.pods.extend(other.pods.into_iter().map(shifted));
+        self.images.extend(other.images.into_iter().map(|image| ImageUse { pod: PodId(image.pod.0 + pods), ..image }));
+        let secrets = other.secrets.into_iter().map(|secret| Secret { resource: resource(secret.resource), ..secret });
+        self.secrets.extend(secrets);
+        let accounts = other.service_accounts.into_iter();
+        self.service_accounts.extend(accounts.map(|it| ServiceAccount { resource: resource(it.resource), ..it }));
+        let misplaced = other.misplaced.into_iter();
+        self.misplaced.extend(misplaced.map(|it| MisplacedPullSecrets { resource: resource(it.resource), ..it }));
+        self.kustomizations.extend(other.kustomizations);
+        self.image_streams.extend(other.image_streams);
+        self.problems.extend(other.problems);
+        self.masked.extend(other.masked);
+        self.secret_texts.extend(other.secret_texts);
+    }
+
+    /// Marks the images that another object of the inputs replaces: a kustomization's `images:`, or an image stream
+    /// that pods may use by its bare name.
+    pub fn mark_rewritten(&mut self, sources: &Sources) {
+        let rewritten = kustomization::rewritten_names(&self.kustomizations, sources);
+        for image in &mut self.images {
+            let text = image.text.value.as_str();
+            if matches!(image.image, ImageText::Skipped(_)) {
+                continue;
+            }
+            let names = rewritten.get(&image.text.span.source);
+            if names.is_some_and(|names| names.contains(kustomization::image_name(text))) {
+                image.image = ImageText::Skipped(Skip::RewrittenByKustomize);
+            } else if self.image_streams.contains(kustomization::image_name(text)) {
+                image.image = ImageText::Skipped(Skip::SetByImageStream);
+            }
+        }
+    }
+
     /// The pod of an image use.
     pub fn pod(&self, id: PodId) -> &Pod {
         &self.pods[id.0 as usize]
@@ -44,19 +174,6 @@ impl Inventory {
     pub fn resource_of(&self, image: &ImageUse) -> &Resource {
         self.resource(self.pod(image.pod).resource)
     }
-}
-
-/// A ServiceAccount of the inputs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServiceAccount {
-    /// Its namespace, when it names one.
-    pub namespace: Option<String>,
-    /// Its name.
-    pub name: String,
-    /// Its `imagePullSecrets`, in order, empty names included.
-    pub pull_secrets: Vec<SecretReference>,
-    /// The object.
-    pub resource: ResourceId,
 }
 
 /// `imagePullSecrets`, or something meant as such, where it has no effect.

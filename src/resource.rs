@@ -1,4 +1,6 @@
-//! Kubernetes objects by their names.
+//! Kubernetes objects by their names, and the objects within Lists and Templates.
+
+use crate::yaml::Node;
 
 /// What identifies a Kubernetes object.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,4 +31,58 @@ impl std::fmt::Display for ResourceName {
             _ => Ok(()),
         }
     }
+}
+
+/// An object of a document, with its path from the document's root (`items[0]`, empty for the root itself).
+#[derive(Debug, Clone)]
+pub struct Object<'a> {
+    /// What it is called.
+    pub name: ResourceName,
+    /// The object.
+    pub node: Node<'a>,
+    /// Path from the document's root.
+    pub path: String,
+}
+
+/// Lists within Lists are followed this far; the API knows none.
+const MAX_LIST_DEPTH: u8 = 8;
+
+/// The Kubernetes objects of a document: the root, or what the items of a List and the objects of an OpenShift Template
+/// are. A root without `kind` is none.
+pub fn objects<'a>(root: Node<'a>, found: &mut Vec<Object<'a>>) {
+    collect(root, String::new(), None, MAX_LIST_DEPTH, found);
+}
+
+fn collect<'a>(node: Node<'a>, path: String, default: Option<&ResourceName>, depth: u8, found: &mut Vec<Object<'a>>) {
+    let inherited = |key: &str, from: fn(&ResourceName) -> &str| {
+        node.str(key).or_else(|| default.map(from)).unwrap_or_default().to_owned()
+    };
+    let kind = inherited("kind", |name| &name.kind);
+    let api_version = inherited("apiVersion", |name| &name.api_version);
+    if kind.is_empty() || depth == 0 {
+        return;
+    }
+    let members = match kind.as_str() {
+        "Template" if node.get("objects").is_some() => Some(("objects", None)),
+        _ => kind.strip_suffix("List").filter(|_| node.get("items").is_some_and(Node::is_sequence)).map(|item_kind| {
+            // The items of a typed list (`PodList`) may leave kind and apiVersion to it.
+            let name = ResourceName { api_version: api_version.clone(), kind: item_kind.into(), ..Default::default() };
+            ("items", Some(name).filter(|name| !name.kind.is_empty()))
+        }),
+    };
+    if let Some((key, default)) = members {
+        for (at, item) in node.get(key).into_iter().flat_map(Node::items).enumerate() {
+            let path = if path.is_empty() { format!("{key}[{at}]") } else { format!("{path}.{key}[{at}]") };
+            collect(item, path, default.as_ref(), depth - 1, found);
+        }
+        return;
+    }
+    let metadata = node.get("metadata");
+    let name = metadata.and_then(|metadata| {
+        let generated = || metadata.str("generateName").map(|prefix| format!("{prefix}*"));
+        metadata.str("name").map(str::to_owned).or_else(generated)
+    });
+    let namespace = metadata.and_then(|metadata| metadata.str("namespace")).map(str::to_owned);
+    let namespace = namespace.filter(|namespace| !namespace.is_empty());
+    found.push(Object { name: ResourceName { api_version, kind, namespace, name }, node, path });
 }

@@ -1,8 +1,30 @@
 //! Secrets of the inputs, and what the kubelet makes of them as pull secrets.
+//!
+//! Follows `pkg/credentialprovider/secrets/secrets.go` (what the kubelet takes), `pkg/apis/core/validation`
+//! (`ValidateSecret`: what the API server refuses) and `pkg/apis/core/v1/conversion.go` (`stringData` over `data`) of
+//! Kubernetes 1.36.
 
-use crate::dockerconfig::DockerConfig;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::dockerconfig::{self, DockerConfig, Format};
+use crate::inventory::Inventory;
+use crate::resource::Object;
+use crate::sensitive::Sensitive;
 use crate::source::{Span, Spanned};
 use crate::workload::ResourceId;
+use crate::workload::placeholder::is_placeholder;
+use crate::workload::pod::spanned_string;
+use crate::yaml::{Entry, Node};
+
+/// The type of pull secrets.
+pub const DOCKER_CONFIG_JSON_TYPE: &str = "kubernetes.io/dockerconfigjson";
+/// The data key that goes with it.
+pub const DOCKER_CONFIG_JSON_KEY: &str = ".dockerconfigjson";
+/// The legacy type.
+pub const DOCKERCFG_TYPE: &str = "kubernetes.io/dockercfg";
+/// The data key that goes with it.
+pub const DOCKERCFG_KEY: &str = ".dockercfg";
 
 /// A Secret, or an object that produces one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,4 +84,84 @@ pub enum RefusedBy {
     ApiServer,
     /// At the pull, for every image of the pod.
     Kubelet,
+}
+
+/// Reads a Secret object. Its values are marked as masked whatever becomes of it.
+pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut Inventory) {
+    let is_secret = object.name.kind == "Secret" && object.name.api_version == "v1";
+    if object.name.kind == "Secret" {
+        mask_values(object.node, inventory);
+    }
+    let Some(name) = object.node.at(&["metadata", "name"]).and_then(spanned_string) else { return };
+    if is_secret {
+        inventory.secrets.push(Secret {
+            namespace: object.name.namespace.clone(),
+            name,
+            resource,
+            declared_type: object.node.get("type").and_then(spanned_string),
+            content: content(object.node),
+        });
+    }
+}
+
+/// Everything below `data` and `stringData`, and the copy of it that `kubectl apply` leaves in an annotation.
+fn mask_values(secret: Node<'_>, inventory: &mut Inventory) {
+    const LAST_APPLIED: &[&str] = &["metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration"];
+    let maps = ["data", "stringData"].into_iter().filter_map(|key| secret.get(key));
+    let values = maps.flat_map(Node::entries).map(|entry| entry.value).chain(secret.at(LAST_APPLIED));
+    for value in values {
+        inventory.masked.push(value.span());
+        inventory.secret_texts.extend(value.text().map(Sensitive::new));
+    }
+}
+
+fn content(secret: Node<'_>) -> Content {
+    let (format, key) = match secret.get("type").and_then(Node::text).unwrap_or_default() {
+        DOCKER_CONFIG_JSON_TYPE => (Format::DockerConfigJson, DOCKER_CONFIG_JSON_KEY),
+        DOCKERCFG_TYPE => (Format::DockerCfg, DOCKERCFG_KEY),
+        other if is_placeholder(other) || is_encrypted(other) => return Content::Opaque,
+        _ => {
+            let has_docker_config =
+                [DOCKER_CONFIG_JSON_KEY, DOCKERCFG_KEY].iter().any(|key| value(secret, key).is_some());
+            return Content::Ignored(IgnoredBecause::WrongType { has_docker_config });
+        }
+    };
+    let Some((entry, encoding)) = value(secret, key) else { return Content::Ignored(IgnoredBecause::MissingKey) };
+    let text = entry.value.text().unwrap_or_default();
+    if is_placeholder(text) || is_encrypted(text) {
+        return Content::Opaque;
+    }
+    match decode(text, encoding, format) {
+        Ok(config) => Content::Config(config),
+        Err((refused_by, message)) => Content::Malformed(Malformed { message, span: entry.value.span(), refused_by }),
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Encoding {
+    Base64,
+    Plain,
+}
+
+/// The value of a data key: `stringData` overwrites `data`.
+fn value<'a>(secret: Node<'a>, key: &str) -> Option<(Entry<'a>, Encoding)> {
+    let plain = secret.get("stringData").and_then(|data| data.entry(key)).map(|entry| (entry, Encoding::Plain));
+    plain.or_else(|| secret.get("data").and_then(|data| data.entry(key)).map(|entry| (entry, Encoding::Base64)))
+}
+
+fn decode(text: &str, encoding: Encoding, format: Format) -> Result<DockerConfig, (RefusedBy, String)> {
+    let decoded = match encoding {
+        Encoding::Plain => text.as_bytes().to_vec(),
+        Encoding::Base64 => {
+            let compact: Vec<u8> = text.bytes().filter(|b| !matches!(b, b'\r' | b'\n')).collect();
+            STANDARD.decode(compact).map_err(|error| (RefusedBy::ApiServer, format!("illegal base64 data: {error}")))?
+        }
+    };
+    dockerconfig::api_server_accepts(&decoded).map_err(|error| (RefusedBy::ApiServer, error.to_string()))?;
+    dockerconfig::decode(&decoded, format).map_err(|error| (RefusedBy::Kubelet, error.to_string()))
+}
+
+/// A value that SOPS encrypted.
+fn is_encrypted(text: &str) -> bool {
+    text.starts_with("ENC[AES256_GCM,")
 }

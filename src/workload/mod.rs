@@ -1,12 +1,19 @@
 //! Where images stand in Kubernetes objects: the image uses of every workload, with the facts of the pod that they
 //! run in.
 
+mod custom;
+pub mod kinds;
+mod misplaced;
+mod openshift;
 pub mod placeholder;
+pub(crate) mod pod;
 
+use crate::inventory::Inventory;
 use crate::reference::{Reference, ReferenceError};
-use crate::resource::ResourceName;
+use crate::resource::{Object, ResourceName};
 use crate::source::{Span, Spanned};
 use crate::workload::placeholder::Skip;
+use crate::workload::pod::PodSpec;
 
 /// Index of a [`Resource`] in [`crate::inventory::Inventory::resources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -169,4 +176,32 @@ pub struct Pod {
     pub service_account: Option<Spanned<String>>,
     /// `imagePullSecrets`: `None` when absent, null or empty (the service account's list then counts).
     pub pull_secrets: Option<Vec<SecretReference>>,
+}
+
+/// Reads the workload that an object is: its pods, their images, misplaced pull secrets.
+pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut Inventory) {
+    inventory.image_streams.extend(openshift::local_stream(object));
+    let triggered = openshift::triggered_containers(object);
+    let mut specs = Vec::new();
+    if let Some(builtin) = kinds::builtin(&object.name) {
+        if let Some(node) = object.node.at(builtin.pod_spec) {
+            specs.push(PodSpec {
+                resource,
+                origin: builtin.origin,
+                namespace: object.name.namespace.clone(),
+                metadata: object.node.at(builtin.pod_metadata),
+                node,
+                path: custom::join(&object.path, &builtin.pod_spec.join(".")),
+                triggered,
+            });
+        }
+        misplaced::find(object.node, &object.path, resource, builtin, &mut inventory.misplaced);
+    } else if !object.name.api_version.is_empty() {
+        custom::pod_specs(object, resource, &triggered, &mut specs);
+    }
+    for spec in specs {
+        let pod = PodId(inventory.pods.len() as u32);
+        inventory.pods.push(spec.pod());
+        spec.images(pod, &mut inventory.images);
+    }
 }

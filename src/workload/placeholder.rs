@@ -1,4 +1,7 @@
 //! Image values that another program replaces before the kubelet sees them.
+//!
+//! Such a value is skipped and counted, never judged: neither its syntax nor its registry says anything about the image
+//! that will run.
 
 /// Why an image use is not judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -11,4 +14,106 @@ pub enum Skip {
     RewrittenByKustomize,
     /// An OpenShift trigger or image stream sets it.
     SetByImageStream,
+}
+
+/// Words that stand for a value to be filled in, wherever they are a whole path component or tag.
+const MARKERS: &[&str] = &[
+    "CHANGEME",
+    "CHANGE_ME",
+    "FIXME",
+    "IMAGE_NAME",
+    "IMAGE_PLACEHOLDER",
+    "IMAGE_TAG",
+    "IMAGE_VERSION",
+    "PLACEHOLDER",
+    "REPLACEME",
+    "REPLACE_ME",
+    "TAG",
+    "TAG_PLACEHOLDER",
+    "TODO",
+    "VERSION",
+];
+
+/// Whether a value is a placeholder whatever the grammar says of it.
+pub fn is_placeholder(text: &str) -> bool {
+    text.contains("{{")
+        || text.contains("}}")
+        || text.contains("${")
+        || text.contains("$(")
+        || starts_variable(text)
+        || has_angle_marker(text)
+        || text.starts_with("ko://")
+        || text.starts_with("(( ")
+        || components(text).any(|component| MARKERS.contains(&component))
+}
+
+/// Whether a value that is no reference looks like one with a part to be filled in: `PROJECT_ID` and its like are never
+/// part of a repository, which has no upper case.
+pub fn looks_unfilled(text: &str) -> bool {
+    let mut letters = components(text).filter(|component| component.bytes().any(|b| b.is_ascii_alphabetic()));
+    letters.any(|component| {
+        component.len() > 1
+            && component.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))
+            && component.bytes().any(|b| b.is_ascii_uppercase())
+    })
+}
+
+/// Path components, tag and digest of whatever the text is.
+fn components(text: &str) -> impl Iterator<Item = &str> {
+    text.split(['/', ':', '@'])
+}
+
+/// `$IMAGE_URL`: a shell variable, which envsubst fills in.
+fn starts_variable(text: &str) -> bool {
+    text.match_indices('$')
+        .any(|(at, _)| text[at + 1..].chars().next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_'))
+}
+
+/// `<X>` as people write a value to be filled in. `<no value>` is none: a rendered template left it behind, and it will
+/// be applied as it stands.
+fn has_angle_marker(text: &str) -> bool {
+    let Some(open) = text.find('<') else { return false };
+    let Some(length) = text[open..].find('>') else { return false };
+    length > 1 && &text[open..=open + length] != "<no value>"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_are_recognised() {
+        for text in [
+            "{{ .Values.image }}",
+            "{{inputs.parameters.image}}",
+            "${IMAGE}",
+            "${X:-host/app:main}",
+            "$(params.image)",
+            "$IMAGE_URL",
+            "<DOCKER_REPO>/chatbot:1.0",
+            "ko://knative.dev/serving/cmd/queue",
+            "gcr.io/acme/app:REPLACE_ME",
+            "IMAGE_PLACEHOLDER",
+            "ghcr.io/acme/app:TAG",
+        ] {
+            assert!(is_placeholder(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn references_are_not() {
+        for text in ["nginx", "ghcr.io/acme/app:v1.0_rc", "ACME/app:1", "app:LATEST", "<no value>", "image-placeholder"]
+        {
+            assert!(!is_placeholder(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn capitals_in_a_path_mean_a_value_to_be_filled_in() {
+        assert!(looks_unfilled("REGION-docker.pkg.dev/PROJECT_ID/repo/app:1"));
+        assert!(looks_unfilled("gcr.io/PROJECT/app"));
+        assert!(!looks_unfilled("ghcr.io/Acme/app:1"));
+        assert!(!looks_unfilled("Nginx"));
+        assert!(!looks_unfilled("https://ghcr.io/acme/app"));
+    }
 }

@@ -397,7 +397,7 @@ mod tests {
         let text = "a: 1\n---\nb: [\n---\nc: 3\n";
         assert_eq!(pieces(text), ["a=1", "broken at 12 in \"---\\nb: [\\n\"", "c=3"]);
         assert_eq!(pieces("a: \"x\n---\nb: 2\n").len(), 2);
-        assert_eq!(pieces("a: [\n...\nb: 2\n"), ["broken at 5 in \"a: [\\n\"", "b=2"]);
+        assert_eq!(pieces("a: [\n...\nb: 2\n"), ["broken at 3 in \"a: [\\n\"", "b=2"]);
         assert_eq!(pieces("%YAML 1.1\n---\na: [\n---\nb: 2\n").last().map(String::as_str), Some("b=2"));
     }
 

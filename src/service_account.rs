@@ -1,0 +1,46 @@
+//! Service accounts: the pull secrets that pods without their own get.
+
+use crate::inventory::{Inventory, MisplacedPullSecrets, Misplacement};
+use crate::resource::Object;
+use crate::workload::pod::secret_references;
+use crate::workload::{ResourceId, SecretReference};
+use crate::yaml::Node;
+
+/// A ServiceAccount of the inputs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceAccount {
+    /// Its namespace, when it names one.
+    pub namespace: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// Its `imagePullSecrets`, in order, empty names included.
+    pub pull_secrets: Vec<SecretReference>,
+    /// The object.
+    pub resource: ResourceId,
+}
+
+/// Reads a ServiceAccount object.
+pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut Inventory) {
+    if object.name.kind != "ServiceAccount" || object.name.api_version != "v1" {
+        return;
+    }
+    let entry = object.node.entry("imagePullSecrets");
+    if let Some(entry) = entry.filter(|entry| entry.value.items().any(|item| item.as_str().is_some())) {
+        let path = if object.path.is_empty() { String::new() } else { format!("{}.", object.path) };
+        inventory.misplaced.push(MisplacedPullSecrets {
+            resource,
+            span: entry.key.span(),
+            fault: Misplacement::ListOfStrings,
+            path: format!("{path}imagePullSecrets"),
+            right_path: format!("{path}imagePullSecrets"),
+            names: entry.value.items().filter_map(Node::as_str).map(str::to_owned).collect(),
+        });
+    }
+    let Some(name) = object.name.name.clone() else { return };
+    inventory.service_accounts.push(ServiceAccount {
+        namespace: object.name.namespace.clone(),
+        name,
+        pull_secrets: entry.map(|entry| secret_references(entry.value)).unwrap_or_default(),
+        resource,
+    });
+}

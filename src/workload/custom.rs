@@ -1,0 +1,101 @@
+//! Pod specs in objects of kinds that pullcheck does not know: whatever has a `containers:` list like a pod's.
+//!
+//! A bare `image:` key of an unknown kind is never taken for an image.
+
+use crate::resource::Object;
+use crate::workload::pod::PodSpec;
+use crate::workload::{PodOrigin, ResourceId};
+use crate::yaml::Node;
+
+/// A step from a node to one below it.
+enum Step<'a> {
+    Key(&'a str),
+    Index(usize),
+}
+
+/// Joins two paths, either of which may be empty.
+pub(super) fn join(path: &str, rest: &str) -> String {
+    match (path.is_empty(), rest.is_empty()) {
+        (true, _) => rest.to_owned(),
+        (_, true) => path.to_owned(),
+        _ => format!("{path}.{rest}"),
+    }
+}
+
+/// Finds every pod-spec-like mapping of an object, `status` left aside: it tells what was, not what will be pulled.
+pub(super) fn pod_specs<'a>(
+    object: &Object<'a>,
+    resource: ResourceId,
+    triggered: &[String],
+    specs: &mut Vec<PodSpec<'a>>,
+) {
+    let mut steps = Vec::new();
+    for entry in object.node.entries() {
+        let Some(key) = entry.key.text().filter(|key| *key != "status") else { continue };
+        steps.push(Step::Key(key));
+        walk(entry.value, None, &mut steps, &mut |node, parent, steps| {
+            specs.push(PodSpec {
+                resource,
+                origin: PodOrigin::Custom,
+                namespace: object.name.namespace.clone(),
+                metadata: parent.and_then(|parent| parent.get("metadata")),
+                node,
+                path: join(&object.path, &render(steps)),
+                triggered: triggered.to_vec(),
+            });
+        });
+        steps.pop();
+    }
+}
+
+/// Aliases are not followed: their target is met where it stands.
+fn walk<'a>(
+    node: Node<'a>,
+    parent: Option<Node<'a>>,
+    steps: &mut Vec<Step<'a>>,
+    found: &mut dyn FnMut(Node<'a>, Option<Node<'a>>, &[Step<'a>]),
+) {
+    if node.is_alias() {
+        return;
+    }
+    if is_pod_spec(node) {
+        found(node, parent, steps);
+        return;
+    }
+    for entry in node.entries() {
+        steps.push(Step::Key(entry.key.text().unwrap_or_default()));
+        walk(entry.value, Some(node), steps, found);
+        steps.pop();
+    }
+    for (at, item) in node.items().enumerate() {
+        steps.push(Step::Index(at));
+        walk(item, Some(node), steps, found);
+        steps.pop();
+    }
+}
+
+/// A mapping with a list of containers of which one has an image.
+fn is_pod_spec(node: Node<'_>) -> bool {
+    let containers = node.get("containers").filter(|containers| containers.is_sequence());
+    containers
+        .into_iter()
+        .flat_map(Node::items)
+        .any(|item| item.get("image").is_some_and(|image| image.text().is_some()))
+}
+
+fn render(steps: &[Step<'_>]) -> String {
+    let mut path = String::new();
+    for step in steps {
+        match step {
+            Step::Index(at) => path.push_str(&format!("[{at}]")),
+            Step::Key(key) if key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')) => {
+                if !path.is_empty() {
+                    path.push('.');
+                }
+                path.push_str(key);
+            }
+            Step::Key(key) => path.push_str(&format!("['{}']", key.replace('\'', "\\'"))),
+        }
+    }
+    path
+}

@@ -1,0 +1,162 @@
+//! Reads a pod spec: its images and what decides with which credentials they are pulled.
+//!
+//! Follows `staging/src/k8s.io/api/core/v1/types.go` of Kubernetes 1.36.
+
+use crate::reference::Reference;
+use crate::source::Spanned;
+use crate::workload::placeholder::{Skip, is_placeholder, looks_unfilled};
+use crate::workload::{
+    Container, ContainerKind, ImageText, ImageUse, InvalidImage, Pod, PodId, PodOrigin, ResourceId, SecretReference,
+};
+use crate::yaml::{Entry, Node};
+
+/// The container lists of a pod spec.
+const CONTAINER_LISTS: &[(&str, ContainerKind)] = &[
+    ("initContainers", ContainerKind::Init),
+    ("containers", ContainerKind::Container),
+    ("ephemeralContainers", ContainerKind::Ephemeral),
+];
+
+/// A pod spec in its object.
+pub(super) struct PodSpec<'a> {
+    /// The object it belongs to.
+    pub(super) resource: ResourceId,
+    /// How well it is known.
+    pub(super) origin: PodOrigin,
+    /// Namespace of the object.
+    pub(super) namespace: Option<String>,
+    /// The pod's metadata, where its place is known.
+    pub(super) metadata: Option<Node<'a>>,
+    /// The spec.
+    pub(super) node: Node<'a>,
+    /// Path of the spec in its document.
+    pub(super) path: String,
+    /// Containers whose image an OpenShift trigger sets.
+    pub(super) triggered: Vec<String>,
+}
+
+impl PodSpec<'_> {
+    /// The pod-wide facts.
+    pub(super) fn pod(&self) -> Pod {
+        let account = |key| self.node.get(key).and_then(spanned_string).filter(|name| !name.value.is_empty());
+        let pull_secrets = self.node.get("imagePullSecrets").map(secret_references);
+        Pod {
+            resource: self.resource,
+            origin: self.origin,
+            span: self.node.span(),
+            namespace: self.namespace.clone(),
+            service_account: account("serviceAccountName").or_else(|| account("serviceAccount")),
+            pull_secrets: pull_secrets.filter(|list| !list.is_empty()),
+        }
+    }
+
+    /// Its image uses, in source order of the lists.
+    pub(super) fn images(&self, pod: PodId, images: &mut Vec<ImageUse>) {
+        let injected = self.is_injected();
+        for (list, kind) in CONTAINER_LISTS {
+            for (at, container) in self.node.get(list).into_iter().flat_map(Node::items).enumerate() {
+                let path = self.join(format!("{list}[{at}].image"));
+                let name = container.str("name").map(str::to_owned);
+                let triggered = name.as_ref().is_some_and(|name| self.triggered.contains(name));
+                let place = Place { pod, container: Container { kind: *kind, name }, path };
+                let policy = container.get("imagePullPolicy");
+                images.extend(place.image(container.entry("image"), policy, injected, triggered));
+            }
+        }
+        for (at, volume) in self.node.get("volumes").into_iter().flat_map(Node::items).enumerate() {
+            let Some(image) = volume.get("image").filter(|image| image.is_mapping()) else { continue };
+            let path = self.join(format!("volumes[{at}].image.reference"));
+            let name = volume.str("name").map(str::to_owned);
+            let place = Place { pod, container: Container { kind: ContainerKind::Volume, name }, path };
+            images.extend(place.image(image.entry("reference"), image.get("pullPolicy"), false, false));
+        }
+    }
+
+    fn join(&self, rest: String) -> String {
+        if self.path.is_empty() { rest } else { format!("{}.{rest}", self.path) }
+    }
+
+    /// Whether Istio's webhook rewrites the pod: by its own annotations and labels, or because it has the proxy
+    /// container that the webhook fills in.
+    fn is_injected(&self) -> bool {
+        let marks = ["annotations", "labels"].into_iter().filter_map(|key| self.metadata?.get(key));
+        let marked = marks.flat_map(Node::entries).filter_map(|entry| entry.key.text()).any(|key| {
+            key.starts_with("inject.istio.io/") || key.starts_with("sidecar.istio.io/") || key.starts_with("istio.io/")
+        });
+        let lists = CONTAINER_LISTS.iter().filter_map(|(list, _)| self.node.get(list));
+        marked || lists.flat_map(Node::items).any(|container| container.str("name") == Some("istio-proxy"))
+    }
+}
+
+struct Place {
+    pod: PodId,
+    container: Container,
+    path: String,
+}
+
+impl Place {
+    /// The image use of a field; `None` when the field is left out, as in patches and operators' templates.
+    fn image(
+        self,
+        field: Option<Entry<'_>>,
+        policy: Option<Node<'_>>,
+        injected: bool,
+        triggered: bool,
+    ) -> Option<ImageUse> {
+        let Entry { key, value } = field?;
+        let text = value.text().unwrap_or_default();
+        let image = if triggered {
+            ImageText::Skipped(Skip::SetByImageStream)
+        } else if value.is_null() || value.as_str() == Some("") {
+            ImageText::Invalid(InvalidImage::Empty)
+        } else if value.is_mapping() && value.text().is_none() && is_unquoted_template(value) {
+            ImageText::Skipped(Skip::Placeholder)
+        } else if value.as_str().is_none() {
+            ImageText::Invalid(InvalidImage::NotAString)
+        } else {
+            classify(text, injected)
+        };
+        // An empty value has no text to point at: the key stands for it.
+        let span = if value.span().range().is_empty() { key.span() } else { value.span() };
+        let declared_policy = policy.and_then(spanned_string);
+        let text = Spanned { value: text.to_owned(), span };
+        Some(ImageUse { pod: self.pod, container: self.container, path: self.path, text, image, declared_policy })
+    }
+}
+
+/// `image: {{ .Values.image }}` composes as a mapping whose key is a mapping.
+fn is_unquoted_template(value: Node<'_>) -> bool {
+    value.entries().next().is_some_and(|entry| entry.key.is_mapping())
+}
+
+/// What a string in an image field is.
+pub(crate) fn classify(text: &str, injected: bool) -> ImageText {
+    if is_placeholder(text) {
+        return ImageText::Skipped(Skip::Placeholder);
+    }
+    if injected && text == "auto" {
+        return ImageText::Skipped(Skip::Injected);
+    }
+    match Reference::parse(text) {
+        Ok(reference) => ImageText::Reference(reference),
+        Err(_) if looks_unfilled(text) => ImageText::Skipped(Skip::Placeholder),
+        Err(error) => ImageText::Invalid(InvalidImage::Unparsable(error)),
+    }
+}
+
+/// A string with its place.
+pub(crate) fn spanned_string(node: Node<'_>) -> Option<Spanned<String>> {
+    Some(Spanned { value: node.as_str()?.to_owned(), span: node.span() })
+}
+
+/// The names of an `imagePullSecrets` list, empty ones included: `[{}]` is a list of one. Items that are no mapping are
+/// left out; the API server refuses them.
+pub(crate) fn secret_references(list: Node<'_>) -> Vec<SecretReference> {
+    let references = list.items().filter(|item| item.is_mapping()).map(|item| match item.get("name") {
+        Some(name) if !name.is_null() => {
+            SecretReference { name: name.text().unwrap_or_default().to_owned(), span: name.span() }
+        }
+        _ => SecretReference { name: String::new(), span: item.span() },
+    });
+    references.collect()
+}

@@ -1,0 +1,354 @@
+//! What a scripted registry holds and how it guards it.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+
+use crate::answer::Answer;
+use crate::name::split_registry;
+use crate::tls::Certificate;
+
+/// Media types of the field.
+pub(crate) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+pub(crate) const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+pub(crate) const SCHEMA1: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+
+/// Everything a scripted registry knows. Repositories are named `acme/api`, served whatever the `Host` header says,
+/// or `ghcr.io/acme/api`, served to that host only: one server can stand for many registries.
+#[derive(Debug, Default)]
+pub struct Script {
+    pub(crate) hosts: BTreeMap<String, HostScript>,
+    pub(crate) routes: Vec<Route>,
+    pub(crate) certificate: Certificate,
+    pub(crate) names: Vec<String>,
+}
+
+/// A path with its own answers.
+#[derive(Debug)]
+pub(crate) struct Route {
+    pub(crate) method: Option<String>,
+    pub(crate) path: String,
+    /// In order; the last one stays.
+    pub(crate) answers: Vec<Answer>,
+    pub(crate) asked: usize,
+}
+
+/// One registry of the server.
+#[derive(Debug, Default)]
+pub struct HostScript {
+    pub(crate) repositories: BTreeMap<String, RepositoryScript>,
+    pub(crate) unknown: Access,
+    pub(crate) realm: Option<String>,
+}
+
+/// One repository.
+#[derive(Debug, Default)]
+pub struct RepositoryScript {
+    /// By tag and by digest.
+    pub(crate) manifests: BTreeMap<String, ManifestScript>,
+    pub(crate) access: Access,
+    /// Instead of the tags of the manifests.
+    pub(crate) tags: Option<Vec<String>>,
+    /// Tags per page, 0 for all.
+    pub(crate) page: usize,
+}
+
+/// A manifest, or what stands in its place.
+#[derive(Debug, Clone)]
+pub(crate) enum ManifestScript {
+    Content {
+        media_type: String,
+        digest: String,
+        bytes: Vec<u8>,
+    },
+    Answer(Answer),
+    /// 401 with this scheme, whatever is sent.
+    Challenge(Access),
+}
+
+/// Who may read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Access {
+    /// Everyone, without a challenge.
+    #[default]
+    Open,
+    /// These users and passwords, by a Basic challenge.
+    Basic(Vec<(String, String)>),
+    /// By a token.
+    Bearer(Bearer),
+}
+
+/// A repository behind a token endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bearer {
+    /// Users that may read.
+    pub readers: Vec<(String, String)>,
+    /// Users whose password is right but that may not read.
+    pub strangers: Vec<(String, String)>,
+    /// How those are refused.
+    pub refusal: Refusal,
+    /// How anonymous pulls are refused; `None` lets them in.
+    pub anonymous: Option<Refusal>,
+}
+
+/// How a token registry says no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// A token is given, and the manifest answers 401 with `error="insufficient_scope"` (Docker Hub).
+    InsufficientScope,
+    /// A token is given, and the manifest answers 401 without `error=` (quay.io).
+    Unauthorized,
+    /// A token is given, and the manifest answers 403.
+    Forbidden,
+    /// The token endpoint answers 403 `DENIED` (ghcr.io, Artifact Registry).
+    TokenForbidden,
+    /// The token endpoint answers 401.
+    TokenUnauthorized,
+}
+
+impl Bearer {
+    /// Anonymous pulls are let in, but with a token.
+    pub fn public() -> Self {
+        Self { readers: vec![], strangers: vec![], refusal: Refusal::InsufficientScope, anonymous: None }
+    }
+
+    /// Only this user reads; all others are refused as Docker Hub does.
+    pub fn private(user: &str, password: &str) -> Self {
+        let readers = vec![(user.to_owned(), password.to_owned())];
+        Self { readers, anonymous: Some(Refusal::InsufficientScope), ..Self::public() }
+    }
+
+    /// Refuses everyone in this way.
+    #[must_use]
+    pub fn refusing(mut self, refusal: Refusal) -> Self {
+        self.refusal = refusal;
+        self.anonymous = self.anonymous.map(|_| refusal);
+        self
+    }
+
+    /// Adds a user whose password is right but that may not read.
+    #[must_use]
+    pub fn stranger(mut self, user: &str, password: &str) -> Self {
+        self.strangers.push((user.to_owned(), password.to_owned()));
+        self
+    }
+}
+
+impl Script {
+    /// A repository, made if there is none: `acme/api`, or `ghcr.io/acme/api` for one registry only.
+    pub fn repository(&mut self, name: &str) -> &mut RepositoryScript {
+        let (host, path) = split_registry(name).unwrap_or(("", name));
+        self.host(host).repositories.entry(path.to_owned()).or_default()
+    }
+
+    /// A registry by name, made if there is none; `""` is the one that serves every other `Host`.
+    pub fn host(&mut self, name: &str) -> &mut HostScript {
+        self.hosts.entry(name.to_owned()).or_default()
+    }
+
+    /// An open repository with a single-platform image.
+    pub fn image(&mut self, repository: &str, tag: &str) -> &mut RepositoryScript {
+        self.repository(repository).image(tag)
+    }
+
+    /// An open repository with an index.
+    pub fn index(&mut self, repository: &str, tag: &str, platforms: &[&str]) -> &mut RepositoryScript {
+        self.repository(repository).index(tag, platforms)
+    }
+
+    /// A repository that only this user reads, behind a token endpoint; its images are added to what it returns.
+    pub fn private(&mut self, repository: &str, user: &str, password: &str) -> &mut RepositoryScript {
+        self.repository(repository).access(Access::Bearer(Bearer::private(user, password)))
+    }
+
+    /// What a path answers, whatever else is known of it. `path` is compared without query; a `method` of `*` means
+    /// any. Several answers are given in turn, and the last one stays.
+    pub fn answer(&mut self, method: &str, path: &str, answers: impl IntoIterator<Item = Answer>) -> &mut Self {
+        self.routes.push(Route {
+            method: (method != "*").then(|| method.to_owned()),
+            path: path.to_owned(),
+            answers: answers.into_iter().collect(),
+            asked: 0,
+        });
+        self
+    }
+
+    /// Which certificate a TLS server shows.
+    pub fn certificate(&mut self, certificate: Certificate) -> &mut Self {
+        self.certificate = certificate;
+        self
+    }
+
+    /// Another name for the certificate of a TLS server, beside loopback and the registries of the script.
+    pub fn also_named(&mut self, name: &str) -> &mut Self {
+        self.names.push(name.to_owned());
+        self
+    }
+
+    /// The next answer of a scripted path.
+    pub(crate) fn route(&mut self, method: &str, path: &str) -> Option<Answer> {
+        let fits = |r: &&mut Route| r.path == path && r.method.as_deref().is_none_or(|m| m == method);
+        let route = self.routes.iter_mut().find(fits)?;
+        let answer = route.answers.get(route.asked).or(route.answers.last()).cloned();
+        route.asked += 1;
+        answer
+    }
+
+    /// Names for the certificate.
+    pub(crate) fn certificate_names(&self) -> Vec<String> {
+        let mut names = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
+        for host in self.hosts.keys().chain(&self.names).filter(|host| !host.is_empty()) {
+            let name = host.rsplit_once(':').map_or(host.as_str(), |(name, _)| name);
+            names.push(name.to_owned());
+            if name == "docker.io" {
+                names.extend(["registry-1.docker.io".to_owned(), "auth.docker.io".to_owned()]);
+            }
+        }
+        names
+    }
+}
+
+impl HostScript {
+    /// How repositories that do not exist are guarded; open by default, so that they answer 404.
+    pub fn unknown(&mut self, access: Access) -> &mut Self {
+        self.unknown = access;
+        self
+    }
+
+    /// The realm of Bearer challenges; by default `/token` of the host that was asked.
+    pub fn realm(&mut self, realm: &str) -> &mut Self {
+        self.realm = Some(realm.to_owned());
+        self
+    }
+}
+
+impl RepositoryScript {
+    /// Adds a single-platform image.
+    pub fn image(&mut self, tag: &str) -> &mut Self {
+        let body = serde_json::json!({
+            "schemaVersion": 2, "mediaType": OCI_MANIFEST,
+            "config": descriptor("application/vnd.oci.image.config.v1+json", tag, 800),
+            "layers": [descriptor("application/vnd.oci.image.layer.v1.tar+gzip", tag, 4_000_000)],
+        });
+        self.manifest(tag, OCI_MANIFEST, body.to_string())
+    }
+
+    /// Adds an index with one image per platform, `linux/arm/v7`.
+    pub fn index(&mut self, tag: &str, platforms: &[&str]) -> &mut Self {
+        let mut entries = Vec::new();
+        for platform in platforms {
+            let mut parts = platform.split('/');
+            let mut entry = self.image_only(&format!("{tag} {platform}"));
+            entry["platform"] = serde_json::json!({
+                "os": parts.next().unwrap_or("linux"), "architecture": parts.next().unwrap_or("amd64"),
+            });
+            if let Some(variant) = parts.next() {
+                entry["platform"]["variant"] = variant.into();
+            }
+            entries.push(entry);
+        }
+        let body = serde_json::json!({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": entries});
+        self.manifest(tag, OCI_INDEX, body.to_string())
+    }
+
+    /// Adds an artifact, a Helm chart: a manifest whose configuration is not an image's.
+    pub fn artifact(&mut self, tag: &str) -> &mut Self {
+        let body = serde_json::json!({
+            "schemaVersion": 2, "mediaType": OCI_MANIFEST,
+            "config": descriptor("application/vnd.cncf.helm.config.v1+json", tag, 300),
+            "layers": [descriptor("application/vnd.cncf.helm.chart.content.v1.tar+gzip", tag, 20_000)],
+        });
+        self.manifest(tag, OCI_MANIFEST, body.to_string())
+    }
+
+    /// Adds a Docker schema 1 manifest.
+    pub fn schema1(&mut self, tag: &str) -> &mut Self {
+        self.manifest(tag, SCHEMA1, r#"{"schemaVersion":1,"signatures":[]}"#)
+    }
+
+    /// Adds a manifest under a tag (and its digest), or under a digest as it is written.
+    pub fn manifest(&mut self, target: &str, media_type: &str, bytes: impl Into<Vec<u8>>) -> &mut Self {
+        let bytes = bytes.into();
+        let digest = if target.contains(':') { target.to_owned() } else { digest_of(&bytes) };
+        let content = ManifestScript::Content { media_type: media_type.to_owned(), digest: digest.clone(), bytes };
+        self.manifests.insert(digest, content.clone());
+        self.manifests.insert(target.to_owned(), content);
+        self
+    }
+
+    /// What a tag or digest answers to those that may read the repository.
+    pub fn answer(&mut self, target: &str, answer: Answer) -> &mut Self {
+        self.manifests.insert(target.to_owned(), ManifestScript::Answer(answer));
+        self
+    }
+
+    /// Refuses a tag or digest to everyone with this challenge.
+    pub fn challenge(&mut self, target: &str, access: Access) -> &mut Self {
+        self.manifests.insert(target.to_owned(), ManifestScript::Challenge(access));
+        self
+    }
+
+    /// Who may read.
+    pub fn access(&mut self, access: Access) -> &mut Self {
+        self.access = access;
+        self
+    }
+
+    /// The tag list, instead of the tags that there are.
+    pub fn tags<'t>(&mut self, tags: impl IntoIterator<Item = &'t str>) -> &mut Self {
+        self.tags = Some(tags.into_iter().map(str::to_owned).collect());
+        self
+    }
+
+    /// Hands the tag list out in pages of this size, with `Link` headers.
+    pub fn page(&mut self, size: usize) -> &mut Self {
+        self.page = size;
+        self
+    }
+
+    /// The digest of a tag.
+    pub fn digest(&self, tag: &str) -> Option<&str> {
+        match self.manifests.get(tag)? {
+            ManifestScript::Content { digest, .. } => Some(digest),
+            _ => None,
+        }
+    }
+
+    /// The tags that `tags/list` shows.
+    pub(crate) fn tag_list(&self) -> Vec<String> {
+        let served = |(name, manifest): (&String, &ManifestScript)| {
+            (!name.contains(':') && matches!(manifest, ManifestScript::Content { .. })).then(|| name.clone())
+        };
+        self.tags.clone().unwrap_or_else(|| self.manifests.iter().filter_map(served).collect())
+    }
+
+    /// Adds an image without tag and returns its descriptor.
+    fn image_only(&mut self, seed: &str) -> serde_json::Value {
+        let mut other = Self::default();
+        other.image(seed);
+        let mut descriptor = serde_json::Value::Null;
+        for (target, manifest) in other.manifests {
+            if let ManifestScript::Content { digest, bytes, .. } = &manifest {
+                descriptor = serde_json::json!({"mediaType": OCI_MANIFEST, "digest": digest, "size": bytes.len()});
+            }
+            if target.starts_with("sha256:") {
+                self.manifests.insert(target, manifest);
+            }
+        }
+        descriptor
+    }
+}
+
+fn descriptor(media_type: &str, seed: &str, size: u64) -> serde_json::Value {
+    let digest = digest_of(format!("{media_type} {seed}").as_bytes());
+    serde_json::json!({"mediaType": media_type, "digest": digest, "size": size})
+}
+
+/// `sha256:` and the hex of the bytes' hash.
+pub(crate) fn digest_of(bytes: &[u8]) -> String {
+    let mut text = String::from("sha256:");
+    for byte in Sha256::digest(bytes) {
+        text.push_str(&format!("{byte:02x}"));
+    }
+    text
+}

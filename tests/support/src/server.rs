@@ -1,0 +1,207 @@
+//! The socket side: one thread with its own runtime, a log of every request.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::JoinHandle;
+
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
+
+use crate::answer::{Answer, Ending, Payload};
+use crate::respond::{Grants, Request, basic, respond, user_of};
+use crate::script::Script;
+use crate::tls;
+
+/// One request as the server saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logged {
+    /// `HEAD`.
+    pub method: String,
+    /// The `Host` header.
+    pub host: String,
+    /// Without query.
+    pub path: String,
+    /// Without `?`.
+    pub query: String,
+    /// The raw `Authorization` header.
+    pub authorization: Option<String>,
+    /// User of a Basic header, or the one a known token was made for.
+    pub user: Option<String>,
+    /// The `Accept` header.
+    pub accept: Option<String>,
+}
+
+/// A registry on 127.0.0.1 that does as it is told, until it is dropped.
+#[derive(Debug)]
+pub struct Registry {
+    address: SocketAddr,
+    authority: Option<String>,
+    shared: Arc<Shared>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    script: Mutex<Script>,
+    grants: Mutex<Grants>,
+    log: Mutex<Vec<Logged>>,
+}
+
+impl Registry {
+    /// Starts one that speaks plain HTTP.
+    pub fn start(build: impl FnOnce(&mut Script)) -> Self {
+        Self::launch(build, false)
+    }
+
+    /// Starts one that speaks TLS, with a certificate for loopback and for every registry that the script names.
+    pub fn start_tls(build: impl FnOnce(&mut Script)) -> Self {
+        Self::launch(build, true)
+    }
+
+    fn launch(build: impl FnOnce(&mut Script), secure: bool) -> Self {
+        let mut script = Script::default();
+        build(&mut script);
+        let tls = secure.then(|| tls::server(script.certificate_names(), script.certificate));
+        let (config, authority) = tls.unzip();
+        let shared = Arc::new(Shared { script: Mutex::new(script), ..Shared::default() });
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+        listener.set_nonblocking(true).expect("a socket can be made non-blocking");
+        let address = listener.local_addr().expect("a bound socket has an address");
+        let (stop, stopped) = oneshot::channel();
+        let served = Arc::clone(&shared);
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts");
+            runtime.block_on(async move {
+                let listener = TcpListener::from_std(listener).expect("the listener is non-blocking");
+                tokio::select! {
+                    () = accept(listener, served, config.map(TlsAcceptor::from)) => {}
+                    _ = stopped => {}
+                }
+            });
+        });
+        Self { address, authority, shared, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `127.0.0.1:PORT`, as a reference names it.
+    pub fn host(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// The authority that vouches for its certificate, as PEM; empty without TLS.
+    pub fn ca_pem(&self) -> &str {
+        self.authority.as_deref().unwrap_or_default()
+    }
+
+    /// Changes the script of the running server.
+    pub fn change(&self, change: impl FnOnce(&mut Script)) {
+        change(&mut lock(&self.shared.script));
+    }
+
+    /// Every request so far.
+    pub fn requests(&self) -> Vec<Logged> {
+        lock(&self.shared.log).clone()
+    }
+
+    /// The requests so far as `HEAD /v2/acme/api/manifests/1.9`, for an assertion that reads well.
+    pub fn lines(&self) -> Vec<String> {
+        self.requests().iter().map(|r| format!("{} {}", r.method, r.path)).collect()
+    }
+
+    /// How many requests there were.
+    pub fn count(&self) -> usize {
+        lock(&self.shared.log).len()
+    }
+
+    /// Forgets the requests so far.
+    pub fn forget(&self) {
+        lock(&self.shared.log).clear();
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>, tls: Option<TlsAcceptor>) {
+    while let Ok((stream, _)) = listener.accept().await {
+        let _ = stream.set_nodelay(true);
+        tokio::spawn(connection(stream, Arc::clone(&shared), tls.clone()));
+    }
+}
+
+async fn connection(stream: TcpStream, shared: Arc<Shared>, tls: Option<TlsAcceptor>) {
+    match tls {
+        None => serve(stream, shared, "http").await,
+        Some(tls) => {
+            if let Ok(stream) = tls.accept(stream).await {
+                serve(stream, shared, "https").await;
+            }
+        }
+    }
+}
+
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, shared: Arc<Shared>, scheme: &'static str) {
+    let service = service_fn(|request| answer(request, Arc::clone(&shared), scheme));
+    // A connection that breaks is the client's business, or the script's.
+    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+}
+
+async fn answer(
+    request: hyper::Request<Incoming>,
+    shared: Arc<Shared>,
+    scheme: &'static str,
+) -> Result<hyper::Response<Payload>, std::io::Error> {
+    let answer = reply(&request, &shared, scheme);
+    tokio::time::sleep(answer.delay).await;
+    match answer.ending {
+        Ending::Abort => Err(std::io::Error::other("scripted abort")),
+        Ending::Hang => std::future::pending().await,
+        Ending::Whole | Ending::ResetInBody => Ok(answer.into_response(request.method() == hyper::Method::HEAD)),
+    }
+}
+
+fn reply(request: &hyper::Request<Incoming>, shared: &Shared, scheme: &str) -> Answer {
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    let asked = Request {
+        method: request.method().as_str(),
+        scheme,
+        host: header("host").unwrap_or_default(),
+        path: request.uri().path(),
+        query: request.uri().query().unwrap_or_default(),
+        authorization: header("authorization"),
+    };
+    let mut grants = lock(&shared.grants);
+    let user = user_of(&grants, asked.authorization).flatten();
+    lock(&shared.log).push(Logged {
+        method: asked.method.to_owned(),
+        host: asked.host.to_owned(),
+        path: asked.path.to_owned(),
+        query: asked.query.to_owned(),
+        authorization: asked.authorization.map(str::to_owned),
+        user: basic(asked.authorization).map(|(user, _)| user).or(user),
+        accept: header("accept").map(str::to_owned),
+    });
+    respond(&mut lock(&shared.script), &mut grants, &asked)
+}
