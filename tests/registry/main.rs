@@ -3,7 +3,9 @@
 //! Where the program is missing the suite passes and says so; `PULLCHECK_REQUIRE_REGISTRY=1` makes that a failure.
 #![expect(clippy::disallowed_methods, reason = "a test writes the files that its registry reads")]
 
+mod answers;
 mod authority;
+mod client;
 mod push;
 mod server;
 mod setup;
