@@ -1,4 +1,3 @@
-//! pullcheck as its users meet it.
-#![expect(clippy::disallowed_methods, reason = "tests read the project's own files")]
+//! The integration tests, in one binary.
 
 mod docs;
