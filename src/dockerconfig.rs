@@ -1,14 +1,25 @@
 //! dockerconfigjson and dockercfg, exactly as the kubelet's decoder takes them.
+//!
+//! Follows `pkg/credentialprovider/config.go` of Kubernetes 1.36, decoded by Go's `encoding/json`, and
+//! `ValidateSecret` of `pkg/apis/core/validation/validation.go` for what the API server looks at. A general JSON
+//! library will not do: what Go takes (keys in any case, duplicates, `null` for anything, bytes that are not UTF-8)
+//! and what it refuses decides whether every image of a pod can be pulled, and its words stand in the event.
+
+mod decode;
 
 use std::ops::Range;
 
+pub use crate::go::base64;
+use crate::go::json::{self, Reader, SyntaxError};
 use crate::keyring::Credential;
 
 /// The credentials of one configuration, in the order in which they are written.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DockerConfig {
-    /// One per `auths` key that is left after Go's rules for duplicates.
+    /// One per `auths` key that is left after Go's rules for duplicates: the last of equal keys, at its own place.
     pub entries: Vec<Entry>,
+    /// Whether it has `credHelpers` or `credsStore`: both are for the docker client, the kubelet never asks them.
+    pub has_helpers: bool,
 }
 
 /// One registry key and its credential.
@@ -20,23 +31,147 @@ pub struct Entry {
     pub key_range: Range<usize>,
     /// What it says; an empty username is an anonymous pull.
     pub credential: Credential,
+    /// What else is in the entry.
+    pub hints: Hints,
 }
 
-/// Which of the two formats.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What the kubelet ignores or cannot send, for messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Hints {
+    /// A non-empty `identitytoken`: ignored.
+    pub identity_token: bool,
+    /// A non-empty `registrytoken`: ignored.
+    pub registry_token: bool,
+    /// `auth` decodes to bytes that are not UTF-8. [`Entry::credential`] then holds U+FFFD for them; the kubelet
+    /// cannot send them to the runtime at all (gRPC strings are UTF-8).
+    pub not_utf8: bool,
+}
+
+/// Which of the two formats, decided by the Secret's type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
-    /// `{"auths": {…}}`.
+    /// `~/.docker/config.json`.
     DockerConfigJson,
-    /// The map itself.
+    /// The legacy `~/.dockercfg`: hosts at the top.
     DockerCfg,
 }
 
-/// Stub.
-pub fn api_server_accepts(_: &[u8]) -> Result<(), String> {
-    Ok(())
+impl Format {
+    /// The Secret type that the kubelet reads it from.
+    pub const fn secret_type(self) -> &'static str {
+        match self {
+            Self::DockerConfigJson => "kubernetes.io/dockerconfigjson",
+            Self::DockerCfg => "kubernetes.io/dockercfg",
+        }
+    }
+
+    /// The key in the Secret's data that goes with the type.
+    pub const fn data_key(self) -> &'static str {
+        match self {
+            Self::DockerConfigJson => ".dockerconfigjson",
+            Self::DockerCfg => ".dockercfg",
+        }
+    }
 }
 
-/// Stub.
-pub fn decode(_: &[u8], _: Format) -> Result<DockerConfig, String> {
-    Ok(DockerConfig::default())
+/// Why a configuration cannot be decoded; its `Display` is the text of Go or of the kubelet.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct DecodeError {
+    /// The words of the kubelet or the API server.
+    pub message: String,
+    /// The offending place in the decoded JSON: bytes. Empty where the text ends too early.
+    pub range: Range<usize>,
+    /// What is wrong.
+    pub kind: DecodeErrorKind,
+}
+
+/// What is wrong with a configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DecodeErrorKind {
+    /// Not JSON: the API server refuses it too.
+    Syntax,
+    /// JSON, but something else stands where an object or a string must.
+    Type,
+    /// `auth` is not base64.
+    Base64,
+    /// `auth` is base64, but there is no colon in it.
+    NoColon,
+}
+
+impl From<SyntaxError> for DecodeError {
+    fn from(error: SyntaxError) -> Self {
+        let SyntaxError { message, at } = error;
+        let end = if message.starts_with("invalid character") { at + 1 } else { at };
+        Self { message, range: at..end, kind: DecodeErrorKind::Syntax }
+    }
+}
+
+impl DockerConfig {
+    /// Decodes the content of a pull secret as the kubelet does before every pull.
+    ///
+    /// # Errors
+    /// Any error breaks *every* image of a pod that names the secret, public ones included.
+    pub fn decode(content: &[u8], format: Format) -> Result<Self, DecodeError> {
+        decode::decode(content, format)
+    }
+}
+
+/// Whether the API server takes the content at apply: `json.Unmarshal` into a map, nothing more. Much that it takes
+/// breaks only at the pull.
+///
+/// # Errors
+/// With the text that follows `Invalid value: "<secret contents redacted>": ` in its answer.
+pub fn api_server_accepts(content: &[u8]) -> Result<(), DecodeError> {
+    json::check(content)?;
+    let mut reader = Reader::new(content);
+    let kind = reader.kind();
+    let mut first = None;
+    let range = reader.numbers(|number, range| {
+        if first.is_none() && number.parse::<f64>().is_ok_and(f64::is_infinite) {
+            first = Some((number.to_owned(), range));
+        }
+    });
+    let (what, go_type, range) = match (kind, first) {
+        (json::Kind::Null, _) | (json::Kind::Object, None) => return Ok(()),
+        (json::Kind::Object, Some((number, range))) => (format!("number {number}"), "float64", range),
+        _ => (kind.as_str().to_owned(), "map[string]interface {}", range),
+    };
+    let message = format!("json: cannot unmarshal {what} into Go value of type {go_type}");
+    Err(DecodeError { message, range, kind: DecodeErrorKind::Type })
+}
+
+/// `decodeDockerConfigFieldAuth`: user and password as bytes. Nothing is trimmed: `echo user:pass | base64` gives a
+/// password that ends in a newline, and it is sent so.
+///
+/// # Errors
+/// Not base64, with Go's text; or no colon in what it decodes to.
+pub fn decode_auth(auth: &str) -> Result<(Secret, Secret), AuthError> {
+    let padding = if auth.trim_end_matches(is_go_space).ends_with('=') {
+        base64::Padding::Required
+    } else {
+        base64::Padding::Forbidden
+    };
+    let decoded = base64::decode(auth.as_bytes(), padding)?;
+    let colon = memchr::memchr(b':', &decoded).ok_or(AuthError::NoColon)?;
+    Ok((Secret::new(decoded[..colon].to_vec()), Secret::new(decoded[colon + 1..].to_vec())))
+}
+
+/// Bytes that are overwritten when dropped.
+pub type Secret = zeroize::Zeroizing<Vec<u8>>;
+
+/// Why an `auth` field cannot be decoded; its `Display` is the kubelet's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AuthError {
+    /// Not base64.
+    #[error(transparent)]
+    Base64(#[from] base64::CorruptInput),
+    /// Nothing to tell user and password apart.
+    #[error("unable to parse auth field, must be formatted as base64(username:password)")]
+    NoColon,
+}
+
+/// `unicode.IsSpace`, by which `strings.TrimSpace` goes: Rust's `White_Space` is the same set.
+fn is_go_space(character: char) -> bool {
+    character.is_whitespace()
 }

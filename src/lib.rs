@@ -1,10 +1,21 @@
 //! pullcheck: will the kubelet be able to pull every image in these manifests, and if not, which line to change?
 
+#[cfg(feature = "cli")]
+pub mod check;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod dockerconfig;
+#[cfg(feature = "cli")]
+pub mod error;
 pub mod finding;
+pub mod go;
 pub mod inventory;
 pub mod keyring;
 pub mod kustomization;
+#[cfg(feature = "cli")]
+pub mod load;
+#[cfg(feature = "cli")]
+pub mod output;
 pub mod platform;
 pub mod probe;
 pub mod pull;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `pullcheck` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pullcheck::cli::main()
+}

@@ -3,8 +3,15 @@
 //! Follows `plugin/pkg/admission/serviceaccount/admission.go`, `pkg/kubelet/kubelet_pods.go`
 //! (`getPullSecretsForPod`) and `pkg/credentialprovider/secrets/secrets.go` of Kubernetes 1.36.
 
-use crate::keyring::Credential;
-use crate::source::Span;
+use crate::dockerconfig::DockerConfig;
+use crate::inventory::Inventory;
+use crate::keyring::{Credential, Keyring, is_wildcard, key_matches};
+use crate::reference::Reference;
+use crate::rules::Settings;
+use crate::secret::{Content, IgnoredBecause, Secret};
+use crate::service_account::ServiceAccount;
+use crate::source::{SourceId, Span};
+use crate::workload::{ImageText, ImageUse, Pod, PodOrigin, SecretReference};
 
 /// Through what a pull secret reaches the pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -107,8 +114,190 @@ pub struct PullContext {
     pub secrets: Vec<PullSecret>,
     /// What the kubelet tries, in its order. Empty means one anonymous pull.
     pub credentials: Vec<CandidateCredential>,
+    /// What the operator's configuration has for the image where the pod has nothing: to explain a refusal, never to
+    /// turn it into a pass.
+    pub supplied: Vec<Credential>,
     /// What is not to be seen; empty when the list above is certain.
     pub blind: Vec<Blind>,
     /// Name of a secret that breaks every pull of the pod, with the kubelet's words.
     pub malformed: Option<(String, String)>,
+}
+
+/// Resolves the credentials of every image use of the inventory, in its order. `supplied` is the operator's
+/// configuration: it stands in for every referenced secret that the inputs do not define.
+pub fn resolve(inventory: &Inventory, settings: &Settings, supplied: Option<&DockerConfig>) -> Vec<PullContext> {
+    let mut supplied_ring = Keyring::default();
+    supplied.into_iter().for_each(|config| supplied_ring.add(0, config));
+    let resolver = Resolver { inventory, settings, supplied, supplied_ring };
+    let pods: Vec<PodPull> = inventory.pods.iter().map(|pod| resolver.pod(pod)).collect();
+    let of_image = |image: &ImageUse| pods[image.pod.0 as usize].of_image(image, &resolver);
+    inventory.images.iter().map(of_image).collect()
+}
+
+struct Resolver<'a> {
+    inventory: &'a Inventory,
+    settings: &'a Settings,
+    supplied: Option<&'a DockerConfig>,
+    supplied_ring: Keyring,
+}
+
+/// What all images of one pod share.
+struct PodPull {
+    context: PullContext,
+    keyring: Keyring,
+    /// What each origin number of the keyring stands for.
+    origins: Vec<KeyringOrigin>,
+}
+
+/// Where the credentials of a keyring come from.
+struct KeyringOrigin {
+    secret: String,
+    /// The operator's configuration stands in for the secret.
+    supplied: bool,
+}
+
+impl PodPull {
+    fn add(&mut self, config: &DockerConfig, secret: &str, supplied: bool) {
+        self.keyring.add(self.origins.len(), config);
+        self.origins.push(KeyringOrigin { secret: secret.to_owned(), supplied });
+    }
+
+    fn of_image(&self, image: &ImageUse, resolver: &Resolver<'_>) -> PullContext {
+        let mut context = self.context.clone();
+        let ImageText::Reference(reference) = &image.image else { return context };
+        for found in self.keyring.lookup(reference.name()) {
+            let origin = &self.origins[found.origin];
+            if origin.supplied && !resolver.may_send(reference, found.written_key) {
+                context.blind.push(Blind::Secret(origin.secret.clone()));
+                continue;
+            }
+            context.credentials.push(CandidateCredential {
+                secret: Some(origin.secret.clone()),
+                index_key: found.index_key.to_owned(),
+                written_key: found.written_key.to_owned(),
+                credential: found.credential.clone(),
+            });
+        }
+        if context.credentials.is_empty() {
+            let explaining = resolver.supplied_ring.lookup(reference.name()).into_iter();
+            let sendable = explaining.filter(|found| resolver.may_send(reference, found.written_key));
+            context.supplied = sendable.map(|found| found.credential.clone()).collect();
+        }
+        context
+    }
+}
+
+impl<'a> Resolver<'a> {
+    /// Whether a credential of the operator's configuration may be sent to an image's registry: one under a wildcard
+    /// key would otherwise reach any host that a stranger's manifest names.
+    fn may_send(&self, reference: &Reference, written_key: &str) -> bool {
+        let allowed = || self.settings.credential_hosts.iter().any(|glob| key_matches(glob, reference.registry()));
+        !is_wildcard(written_key) || allowed()
+    }
+
+    fn pod(&self, pod: &Pod) -> PodPull {
+        let account_name = pod.service_account.as_ref().map_or("default", |name| &name.value);
+        let mut context = PullContext { service_account: account_name.to_owned(), ..PullContext::default() };
+        let account = self.service_account(pod, account_name);
+        let (references, via) = match (&pod.pull_secrets, account) {
+            // All or nothing: a list of the pod's own, even `[{}]`, drops the service account's.
+            (Some(own), _) => (own.as_slice(), Via::Pod),
+            (None, Some(account)) => (account.pull_secrets.as_slice(), Via::ServiceAccount),
+            (None, None) => (&[][..], Via::ServiceAccount),
+        };
+        let unknown_account = pod.pull_secrets.is_none() && account.is_none() && !self.settings.closed;
+        // An operator may give the pods of its own kinds more secrets than the object shows.
+        if unknown_account || pod.origin == PodOrigin::Custom {
+            context.blind.push(Blind::ServiceAccount(account_name.to_owned()));
+        }
+        let mut pull = PodPull { context, keyring: Keyring::default(), origins: Vec::new() };
+        for reference in references.iter().filter(|reference| !reference.name.is_empty()) {
+            self.add_secret(pod, reference, via, &mut pull);
+        }
+        pull
+    }
+
+    fn add_secret(&self, pod: &Pod, reference: &SecretReference, via: Via, pull: &mut PodPull) {
+        let found = self.secret(pod, &reference.name);
+        let (state, reason) = match found.map(|(_, secret)| &secret.content) {
+            Some(Content::Config(config)) => {
+                pull.add(config, &reference.name, false);
+                (SecretState::Readable, None)
+            }
+            Some(Content::Opaque) => {
+                pull.context.blind.push(Blind::Secret(reference.name.clone()));
+                (SecretState::Opaque, None)
+            }
+            Some(Content::Ignored(because)) => (SecretState::Ignored, Some(ignored_reason(because))),
+            Some(Content::Malformed(malformed)) => {
+                let words = (reference.name.clone(), malformed.message.clone());
+                pull.context.malformed.get_or_insert(words);
+                (SecretState::Malformed, Some(malformed.message.clone()))
+            }
+            None => match self.supplied {
+                Some(config) => {
+                    // Twice the same configuration would be twice the same attempt.
+                    if !pull.context.secrets.iter().any(|secret| secret.state == SecretState::Supplied) {
+                        pull.add(config, &reference.name, true);
+                    }
+                    (SecretState::Supplied, None)
+                }
+                None => {
+                    if !self.settings.closed {
+                        pull.context.blind.push(Blind::Secret(reference.name.clone()));
+                    }
+                    (SecretState::Missing, None)
+                }
+            },
+        };
+        let object = found.map(|(at, _)| at);
+        let secret = PullSecret { name: reference.name.clone(), span: reference.span, via, state, reason, object };
+        pull.context.secrets.push(secret);
+    }
+
+    fn service_account(&self, pod: &Pod, name: &str) -> Option<&'a ServiceAccount> {
+        let accounts = self.inventory.service_accounts.iter().filter(|account| account.name == name);
+        let place = |account: &&ServiceAccount| self.inventory.resource(account.resource).span.source;
+        self.nearest(pod, accounts, |account| account.namespace.as_deref(), place)
+    }
+
+    fn secret(&self, pod: &Pod, name: &str) -> Option<(usize, &'a Secret)> {
+        let secrets = self.inventory.secrets.iter().enumerate().filter(|(_, secret)| secret.name.value == name);
+        let place = |(_, secret): &(usize, &Secret)| secret.name.span.source;
+        self.nearest(pod, secrets, |(_, secret)| secret.namespace.as_deref(), place)
+    }
+
+    /// Of several objects of one name the one that the pod means: its namespace must fit, one that is written out is
+    /// better than one that is not, and overlays that define the same name keep to their own file.
+    fn nearest<T>(
+        &self,
+        pod: &Pod,
+        candidates: impl Iterator<Item = T>,
+        namespace: impl Fn(&T) -> Option<&'a str>,
+        source: impl Fn(&T) -> SourceId,
+    ) -> Option<T> {
+        let effective = |written: Option<&str>| written.or(self.settings.namespace.as_deref()).map(str::to_owned);
+        let wanted = effective(pod.namespace.as_deref());
+        let rank = |candidate: &T| {
+            let has = effective(namespace(candidate));
+            let fits = wanted.is_none() || has.is_none() || wanted == has;
+            fits.then(|| (wanted == has, source(candidate) == pod.span.source))
+        };
+        let mut best: Option<(T, (bool, bool))> = None;
+        for candidate in candidates {
+            let Some(rank) = rank(&candidate) else { continue };
+            if best.as_ref().is_none_or(|(_, other)| rank > *other) {
+                best = Some((candidate, rank));
+            }
+        }
+        best.map(|(candidate, _)| candidate)
+    }
+}
+
+/// Why the kubelet ignores a secret, in a few words.
+fn ignored_reason(because: &IgnoredBecause) -> String {
+    match because {
+        IgnoredBecause::WrongType { .. } => "the type is not kubernetes.io/dockerconfigjson".into(),
+        IgnoredBecause::MissingKey => "the data key that goes with the type is missing".into(),
+    }
 }

@@ -1,9 +1,16 @@
 //! What a run found, ready to be printed: flat, owned and free of secrets by construction.
 
-use crate::finding::Finding;
+use std::collections::BTreeSet;
+
+use crate::finding::{Finding, Severity};
+use crate::inventory::Inventory;
+use crate::pull::{CandidateCredential, PullContext, PullSecret};
+use crate::reference::Reference;
 use crate::resource::ResourceName;
-use crate::source::Span;
-use crate::workload::Container;
+use crate::rules::JudgedImage;
+use crate::source::{Sources, Span};
+use crate::verdict::{self, Verdict};
+use crate::workload::{Container, ImageText, ImageUse};
 
 /// The result of a run.
 #[derive(Debug, Default)]
@@ -155,4 +162,137 @@ pub struct AttemptReport {
     pub credential: Option<usize>,
     /// `found`, or a cause of the contract.
     pub outcome: &'static str,
+}
+
+impl Report {
+    /// Puts a run's results together. `judged` is empty for `--list-images`.
+    pub fn new(
+        sources: &Sources,
+        inventory: &Inventory,
+        pulls: &[PullContext],
+        judged: &[JudgedImage],
+        findings: Vec<Finding>,
+        errors: Vec<InputError>,
+    ) -> Self {
+        let reports = inventory.images.iter().zip(pulls).enumerate();
+        let mut images: Vec<ImageReport> = reports
+            .map(|(at, (image, pull))| {
+                let resource = inventory.resource_of(image).name.clone();
+                let report = ImageReport::listed(image, resource, pull);
+                judged.get(at).map_or(report.clone(), |judged| report.judged(judged))
+            })
+            .collect();
+        images.sort_by_key(|image| image.span);
+        let mut summary = Summary::of(&findings, &images);
+        summary.files = sources.len();
+        summary.documents = inventory.documents;
+        summary.resources = inventory.resources.len();
+        Self { findings, images, summary, errors, masked: inventory.masked.clone() }
+    }
+}
+
+impl Summary {
+    fn of(findings: &[Finding], images: &[ImageReport]) -> Self {
+        let verdicts = |name: &str| images.iter().filter(|image| image.verdict == Some(name)).count();
+        let severities = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
+        Self {
+            image_uses: images.len(),
+            unique_images: images.iter().map(|image| image.value.as_str()).collect::<BTreeSet<_>>().len(),
+            pullable: verdicts("pullable"),
+            failing: verdicts("fails"),
+            unverified: verdicts("unverified"),
+            skipped: verdicts("skipped"),
+            not_pulled: verdicts("not-pulled"),
+            errors: severities(Severity::Error),
+            warnings: severities(Severity::Warning),
+            notes: severities(Severity::Note),
+            ..Self::default()
+        }
+    }
+}
+
+impl ImageReport {
+    /// What the inputs alone say of an image use.
+    pub fn listed(image: &ImageUse, resource: ResourceName, pull: &PullContext) -> Self {
+        let reference = match &image.image {
+            ImageText::Reference(reference) => Some(ReferenceReport::from(reference)),
+            _ => None,
+        };
+        let skipped = matches!(image.image, ImageText::Skipped(_));
+        Self {
+            value: image.text.value.clone(),
+            span: image.text.span,
+            path: image.path.clone(),
+            resource,
+            container: image.container.clone(),
+            reference,
+            declared_pull_policy: image.declared_policy.as_ref().map(|policy| policy.value.clone()),
+            pull_policy: verdict::effective_policy(image).filter(|_| !skipped).map(|policy| policy.as_str()),
+            service_account: pull.service_account.clone(),
+            pull_secrets: pull.secrets.iter().map(PullSecretReport::from).collect(),
+            credentials: pull.credentials.iter().map(CredentialReport::from).collect(),
+            verdict: None,
+            cause: None,
+            event: None,
+            digest: None,
+            media_type: None,
+            platforms: None,
+            size: None,
+            attempts: Vec::new(),
+        }
+    }
+
+    fn judged(mut self, judged: &JudgedImage) -> Self {
+        self.verdict = Some(judged.verdict.as_str());
+        self.cause = judged.verdict.cause().map(|cause| cause.as_str());
+        self.event.clone_from(&judged.event);
+        let attempts = judged.answer.iter().flat_map(|answer| &answer.attempts);
+        self.attempts = attempts
+            .map(|(credential, outcome)| AttemptReport {
+                credential: *credential,
+                outcome: verdict::outcome_name(outcome),
+            })
+            .collect();
+        if let Verdict::Pullable(manifest) = &judged.verdict {
+            self.digest.clone_from(&manifest.digest);
+            self.media_type.clone_from(&manifest.media_type);
+            self.size = manifest.size;
+            let platforms = manifest.platforms.as_ref();
+            self.platforms = platforms.map(|list| list.iter().map(ToString::to_string).collect());
+        }
+        self
+    }
+}
+
+impl From<&Reference> for ReferenceReport {
+    fn from(reference: &Reference) -> Self {
+        Self {
+            registry: reference.registry().to_owned(),
+            repository: reference.repository().to_owned(),
+            tag: reference.tag().map(str::to_owned),
+            digest: reference.digest().map(str::to_owned),
+        }
+    }
+}
+
+impl From<&PullSecret> for PullSecretReport {
+    fn from(secret: &PullSecret) -> Self {
+        Self {
+            name: secret.name.clone(),
+            via: secret.via.as_str(),
+            state: secret.state.as_str(),
+            reason: secret.reason.clone(),
+        }
+    }
+}
+
+impl From<&CandidateCredential> for CredentialReport {
+    fn from(candidate: &CandidateCredential) -> Self {
+        Self {
+            secret: candidate.secret.clone(),
+            key: candidate.index_key.clone(),
+            written_key: candidate.written_key.clone(),
+            anonymous: candidate.credential.is_anonymous(),
+        }
+    }
 }

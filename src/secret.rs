@@ -4,10 +4,8 @@
 //! (`ValidateSecret`: what the API server refuses) and `pkg/apis/core/v1/conversion.go` (`stringData` over `data`) of
 //! Kubernetes 1.36.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-
 use crate::dockerconfig::{self, DockerConfig, Format};
+use crate::go::base64;
 use crate::inventory::Inventory;
 use crate::resource::Object;
 use crate::sensitive::Sensitive;
@@ -16,15 +14,6 @@ use crate::workload::ResourceId;
 use crate::workload::placeholder::is_placeholder;
 use crate::workload::pod::spanned_string;
 use crate::yaml::{Entry, Node};
-
-/// The type of pull secrets.
-pub const DOCKER_CONFIG_JSON_TYPE: &str = "kubernetes.io/dockerconfigjson";
-/// The data key that goes with it.
-pub const DOCKER_CONFIG_JSON_KEY: &str = ".dockerconfigjson";
-/// The legacy type.
-pub const DOCKERCFG_TYPE: &str = "kubernetes.io/dockercfg";
-/// The data key that goes with it.
-pub const DOCKERCFG_KEY: &str = ".dockercfg";
 
 /// A Secret, or an object that produces one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,18 +104,20 @@ fn mask_values(secret: Node<'_>, inventory: &mut Inventory) {
     }
 }
 
+const FORMATS: [Format; 2] = [Format::DockerConfigJson, Format::DockerCfg];
+
 fn content(secret: Node<'_>) -> Content {
-    let (format, key) = match secret.get("type").and_then(Node::text).unwrap_or_default() {
-        DOCKER_CONFIG_JSON_TYPE => (Format::DockerConfigJson, DOCKER_CONFIG_JSON_KEY),
-        DOCKERCFG_TYPE => (Format::DockerCfg, DOCKERCFG_KEY),
-        other if is_placeholder(other) || is_encrypted(other) => return Content::Opaque,
-        _ => {
-            let has_docker_config =
-                [DOCKER_CONFIG_JSON_KEY, DOCKERCFG_KEY].iter().any(|key| value(secret, key).is_some());
-            return Content::Ignored(IgnoredBecause::WrongType { has_docker_config });
-        }
+    let written = secret.get("type").and_then(Node::text).unwrap_or_default();
+    if is_placeholder(written) || is_encrypted(written) {
+        return Content::Opaque;
+    }
+    let Some(format) = FORMATS.into_iter().find(|format| format.secret_type() == written) else {
+        let has_docker_config = FORMATS.iter().any(|format| value(secret, format.data_key()).is_some());
+        return Content::Ignored(IgnoredBecause::WrongType { has_docker_config });
     };
-    let Some((entry, encoding)) = value(secret, key) else { return Content::Ignored(IgnoredBecause::MissingKey) };
+    let Some((entry, encoding)) = value(secret, format.data_key()) else {
+        return Content::Ignored(IgnoredBecause::MissingKey);
+    };
     let text = entry.value.text().unwrap_or_default();
     if is_placeholder(text) || is_encrypted(text) {
         return Content::Opaque;
@@ -149,16 +140,19 @@ fn value<'a>(secret: Node<'a>, key: &str) -> Option<(Entry<'a>, Encoding)> {
     plain.or_else(|| secret.get("data").and_then(|data| data.entry(key)).map(|entry| (entry, Encoding::Base64)))
 }
 
+/// Base64 as the API server's JSON decoder takes it, then its validation, then the kubelet's decoder.
 fn decode(text: &str, encoding: Encoding, format: Format) -> Result<DockerConfig, (RefusedBy, String)> {
-    let decoded = match encoding {
-        Encoding::Plain => text.as_bytes().to_vec(),
+    let refused = |error: &dyn std::fmt::Display| (RefusedBy::ApiServer, error.to_string());
+    let decoded;
+    let content = match encoding {
+        Encoding::Plain => text.as_bytes(),
         Encoding::Base64 => {
-            let compact: Vec<u8> = text.bytes().filter(|b| !matches!(b, b'\r' | b'\n')).collect();
-            STANDARD.decode(compact).map_err(|error| (RefusedBy::ApiServer, format!("illegal base64 data: {error}")))?
+            decoded = base64::decode(text.as_bytes(), base64::Padding::Required).map_err(|error| refused(&error))?;
+            &decoded
         }
     };
-    dockerconfig::api_server_accepts(&decoded).map_err(|error| (RefusedBy::ApiServer, error.to_string()))?;
-    dockerconfig::decode(&decoded, format).map_err(|error| (RefusedBy::Kubelet, error.to_string()))
+    dockerconfig::api_server_accepts(content).map_err(|error| refused(&error))?;
+    DockerConfig::decode(content, format).map_err(|error| (RefusedBy::Kubelet, error.to_string()))
 }
 
 /// A value that SOPS encrypted.

@@ -71,17 +71,49 @@ pub struct Source {
     text: Option<String>,
     encoding: Encoding,
     line_starts: OnceLock<Vec<u32>>,
+    marks: OnceLock<Vec<Counts>>,
 }
+
+/// How much text stands before an offset.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counts {
+    chars: u32,
+    utf16_units: u32,
+}
+
+impl Counts {
+    /// Every byte that does not continue a character begins one; a four-byte character is two units of UTF-16.
+    fn add(self, bytes: &[u8]) -> Self {
+        let begun = bytes.iter().filter(|&&byte| byte & 0xc0 != 0x80).count() as u32;
+        let pairs = bytes.iter().filter(|&&byte| byte >= 0xf0).count() as u32;
+        Self { chars: self.chars + begun, utf16_units: self.utf16_units + begun + pairs }
+    }
+}
+
+/// Bytes between two marks: thousands of places in one line of a megabyte must not each count that line anew.
+const MARK: usize = 4096;
 
 impl Source {
     /// A source that was read: `name` is the path as the user will see it, with `/` as separator.
     pub fn new(name: impl Into<String>, text: impl Into<String>, encoding: Encoding) -> Self {
-        Self { name: name.into(), text: Some(text.into()), encoding, line_starts: OnceLock::new() }
+        Self {
+            name: name.into(),
+            text: Some(text.into()),
+            encoding,
+            line_starts: OnceLock::new(),
+            marks: OnceLock::new(),
+        }
     }
 
     /// A source of which there is only the name: it could not be read, or is not text.
     pub fn unreadable(name: impl Into<String>) -> Self {
-        Self { name: name.into(), text: None, encoding: Encoding::Utf8, line_starts: OnceLock::new() }
+        Self {
+            name: name.into(),
+            text: None,
+            encoding: Encoding::Utf8,
+            line_starts: OnceLock::new(),
+            marks: OnceLock::new(),
+        }
     }
 
     /// The path as the user sees it.
@@ -113,31 +145,53 @@ impl Source {
         })
     }
 
+    fn counts(&self, offset: usize) -> Counts {
+        let bytes = self.text().as_bytes();
+        let marks = self.marks.get_or_init(|| {
+            let mut marks = vec![Counts::default()];
+            for (at, chunk) in bytes.chunks_exact(MARK).enumerate() {
+                marks.push(marks[at].add(chunk));
+            }
+            marks
+        });
+        let offset = offset.min(bytes.len());
+        marks[offset / MARK].add(&bytes[offset / MARK * MARK..offset])
+    }
+
     /// The position of a byte offset into the text.
     fn position(&self, offset: u32) -> Position {
         let starts = self.line_starts();
         let line = starts.partition_point(|&start| start <= offset).max(1) - 1;
-        let before = self.text().get(starts[line] as usize..offset as usize).unwrap_or_default();
-        let before = before.strip_prefix('\u{feff}').filter(|_| line == 0).unwrap_or(before);
-        Position { line: line as u32 + 1, column: before.chars().count() as u32 + 1 }
+        let before = self.counts(offset as usize).chars - self.counts(starts[line] as usize).chars;
+        let mark = u32::from(line == 0 && offset >= 3 && self.text().starts_with('\u{feff}'));
+        Position { line: line as u32 + 1, column: before - mark + 1 }
+    }
+
+    /// How many lines there are: at least one.
+    pub fn line_count(&self) -> u32 {
+        self.line_starts().len() as u32
+    }
+
+    /// The bytes of a 1-based line, without its line break; the empty range at the end when there is no such line.
+    pub fn line_range(&self, line: u32) -> Range<usize> {
+        let starts = self.line_starts();
+        let len = self.text().len();
+        let Some(&start) = starts.get((line as usize).wrapping_sub(1)) else { return len..len };
+        let end = starts.get(line as usize).map_or(len, |&next| next as usize);
+        let start = start as usize;
+        start..start + self.text()[start..end].trim_end_matches(['\r', '\n']).len()
     }
 
     /// The text of a 1-based line, without its line break; empty past the end.
     pub fn line(&self, line: u32) -> &str {
-        let starts = self.line_starts();
-        let Some(&start) = starts.get((line as usize).wrapping_sub(1)) else { return "" };
-        let end = starts.get(line as usize).map_or(self.text().len(), |&next| next as usize);
-        self.text()[start as usize..end].trim_end_matches(['\r', '\n'])
+        &self.text()[self.line_range(line)]
     }
 
     /// The file's bytes for a range of the text: the same range, unless the file is UTF-16.
     fn file_bytes(&self, offset: u32) -> u64 {
         match self.encoding {
             Encoding::Utf8 => u64::from(offset),
-            Encoding::Utf16Le | Encoding::Utf16Be => {
-                let before = self.text().get(..offset as usize).unwrap_or_default();
-                2 + 2 * before.encode_utf16().count() as u64
-            }
+            Encoding::Utf16Le | Encoding::Utf16Be => 2 + 2 * u64::from(self.counts(offset as usize).utf16_units),
         }
     }
 }
@@ -241,6 +295,26 @@ mod tests {
         let found = sources.locate(Span::new(SourceId(0), at, at + 1)).expect("readable");
         assert_eq!((found.byte_start, found.byte_end), (2 + 2 + 4, 2 + 2 + 4 + 2));
         assert_eq!(found.start.column, 3);
+    }
+
+    #[test]
+    fn positions_do_not_depend_on_where_the_marks_fall() {
+        let text = "é𝄞x".repeat(MARK);
+        let at = |n: usize| text.char_indices().nth(n).map_or(text.len(), |(at, _)| at);
+        for n in [0, 1, MARK / 2, MARK - 1, MARK, MARK + 1, 2 * MARK + 2, 3 * MARK] {
+            assert_eq!(position(&text, at(n)), (1, n as u32 + 1));
+        }
+        let sources = Sources::new(vec![Source::new("a.yaml", text.as_str(), Encoding::Utf16Le)]);
+        let end = text.len() as u32;
+        let found = sources.locate(Span::new(SourceId(0), end, end)).expect("readable");
+        assert_eq!(found.byte_start, 2 + 2 * text.encode_utf16().count() as u64);
+    }
+
+    #[test]
+    fn a_line_has_a_range_without_its_break() {
+        let source = Source::new("a.yaml", "a\r\nbc\n\nd", Encoding::Utf8);
+        assert_eq!([1, 2, 3, 4, 5].map(|line| source.line_range(line)), [0..1, 3..5, 6..6, 7..8, 8..8]);
+        assert_eq!([0, 2, 9].map(|line| source.line(line)), ["", "bc", ""]);
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! Whether the kubelet will be able to pull, from everything that is known.
 
-use crate::probe::{Defect, Denial, Manifest, Unknown};
+use crate::probe::{Defect, Denial, Evidence, Manifest, Outcome, PullAnswer, Unknown};
+use crate::pull::{Blind, PullContext};
+use crate::reference::{Reference, default_pull_policy};
+use crate::workload::placeholder::Skip;
+use crate::workload::{ImageText, ImageUse, PodOrigin, PullPolicy};
 
 /// Why an image is not, or not known to be, pullable. The strings are part of the JSON contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -110,5 +114,119 @@ impl Verdict {
             Self::Fails(cause) | Self::Unverified(cause) | Self::Skipped(cause) => Some(*cause),
             Self::NotPulled => Some(Cause::Never),
         }
+    }
+}
+
+/// The pull policy that the kubelet goes by: the declared one, else the default of the reference. `None` when the
+/// declared one is none of the three, which the API server refuses.
+pub fn effective_policy(image: &ImageUse) -> Option<PullPolicy> {
+    match &image.declared_policy {
+        Some(declared) if !declared.value.is_empty() => PullPolicy::parse(&declared.value),
+        _ => Some(default_pull_policy(&image.text.value)),
+    }
+}
+
+/// Whether a registry has to be asked to judge an image use.
+pub fn needs_probe<'a>(image: &'a ImageUse, pull: &PullContext) -> Option<&'a Reference> {
+    let ImageText::Reference(reference) = &image.image else { return None };
+    let asks = effective_policy(image) != Some(PullPolicy::Never) && pull.malformed.is_none();
+    asks.then_some(reference)
+}
+
+/// The verdict from everything that is known. `answer` is `None` when no registry was asked.
+pub fn judge(image: &ImageUse, origin: PodOrigin, pull: &PullContext, answer: Option<&PullAnswer>) -> Verdict {
+    let reference = match &image.image {
+        ImageText::Skipped(skip) => return Verdict::Skipped(skip_cause(*skip)),
+        // What an operator makes of a field of its own kind is not certain.
+        ImageText::Invalid(_) if origin == PodOrigin::Custom => return Verdict::Unverified(Cause::InvalidName),
+        ImageText::Invalid(_) => return Verdict::Fails(Cause::InvalidName),
+        ImageText::Reference(reference) => reference,
+    };
+    if effective_policy(image) == Some(PullPolicy::Never) {
+        return Verdict::NotPulled;
+    }
+    if pull.malformed.is_some() {
+        return Verdict::Fails(Cause::MalformedPullSecret);
+    }
+    let Some(answer) = answer else { return Verdict::Unverified(Cause::Unknown(Unknown::Offline)) };
+    let outcomes = answer.attempts.iter().map(|(_, outcome)| outcome);
+    judge_outcomes(reference, pull, outcomes)
+}
+
+fn judge_outcomes<'a>(
+    reference: &Reference,
+    pull: &PullContext,
+    outcomes: impl Iterator<Item = &'a Outcome> + Clone,
+) -> Verdict {
+    if let Some(manifest) = outcomes.clone().find_map(found) {
+        return match manifest.defect {
+            Some(defect) => Verdict::Fails(Cause::Defect(defect)),
+            None => Verdict::Pullable(manifest.clone()),
+        };
+    }
+    // One attempt that could not be told might have been the one that succeeds.
+    if let Some(unknown) = outcomes.clone().find_map(|outcome| match outcome {
+        Outcome::Unknown(unknown, _) => Some(*unknown),
+        _ => None,
+    }) {
+        return Verdict::Unverified(Cause::Unknown(unknown));
+    }
+    if outcomes.clone().any(|outcome| matches!(outcome, Outcome::Absent(_))) {
+        return Verdict::Fails(Cause::Absent);
+    }
+    let Some(denial) = outcomes.clone().find_map(|outcome| match outcome {
+        Outcome::Denied(denial, _) => Some(*denial),
+        _ => None,
+    }) else {
+        return Verdict::Unverified(Cause::Unknown(Unknown::Offline));
+    };
+    // Docker Hub's official images are all public: who is refused one asks for what does not exist.
+    let official = reference.registry() == "docker.io" && reference.repository().starts_with("library/");
+    if official && denial == Denial::DeniedOrAbsent {
+        return Verdict::Fails(Cause::Absent);
+    }
+    match pull.blind.iter().max_by_key(|blind| matches!(blind, Blind::Secret(_))) {
+        Some(Blind::Secret(_)) => Verdict::Unverified(Cause::SecretUnknown),
+        Some(Blind::ServiceAccount(_)) if pull.credentials.iter().all(|it| it.credential.is_anonymous()) => {
+            Verdict::Unverified(Cause::ServiceAccountUnknown)
+        }
+        _ => Verdict::Fails(Cause::Denied(denial)),
+    }
+}
+
+fn found(outcome: &Outcome) -> Option<&Manifest> {
+    match outcome {
+        Outcome::Found(manifest) => Some(manifest),
+        _ => None,
+    }
+}
+
+/// What an outcome is called in the `attempts` of the JSON contract.
+pub fn outcome_name(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Found(Manifest { defect: Some(defect), .. }) => Cause::Defect(*defect).as_str(),
+        Outcome::Found(_) => "found",
+        Outcome::Absent(_) => Cause::Absent.as_str(),
+        Outcome::Denied(denial, _) => Cause::Denied(*denial).as_str(),
+        Outcome::Unknown(unknown, _) => Cause::Unknown(*unknown).as_str(),
+    }
+}
+
+/// The evidence of each attempt that failed, with its cause, in order.
+pub fn failures(answer: &PullAnswer) -> Vec<(Cause, &Evidence)> {
+    let failed = answer.attempts.iter().filter_map(|(_, outcome)| match outcome {
+        Outcome::Found(_) => None,
+        Outcome::Absent(evidence) => Some((Cause::Absent, evidence)),
+        Outcome::Denied(denial, evidence) => Some((Cause::Denied(*denial), evidence)),
+        Outcome::Unknown(unknown, evidence) => Some((Cause::Unknown(*unknown), evidence)),
+    });
+    failed.collect()
+}
+
+const fn skip_cause(skip: Skip) -> Cause {
+    match skip {
+        Skip::Placeholder | Skip::Injected => Cause::Placeholder,
+        Skip::RewrittenByKustomize => Cause::RewrittenByKustomize,
+        Skip::SetByImageStream => Cause::SetByImageStream,
     }
 }

@@ -1,15 +1,37 @@
 //! The rules: pure functions over finished facts. No rule knows a client, a clock or a file.
 
 pub mod meta;
+pub mod page;
 
+mod blame;
+mod nearest_tag;
+#[cfg(test)]
+mod testing;
+
+mod access_denied;
+mod image_not_found;
+mod invalid_image_reference;
+mod invalid_yaml;
+mod misplaced_pull_secrets;
+mod missing_pull_secret;
+mod mutable_tag;
+mod undefined_pull_secret;
+mod unreadable_input;
+mod unrendered_template;
+mod unresolved_placeholder;
+mod unverified_image;
+mod wrong_secret_type;
+
+use crate::event::Runtime;
 use crate::finding::{Finding, Severity, Subject};
 use crate::inventory::Inventory;
 use crate::probe::PullAnswer;
 use crate::pull::PullContext;
+use crate::reference::Reference;
 use crate::rules::meta::Meta;
 use crate::source::Sources;
 use crate::verdict::Verdict;
-use crate::workload::{ImageUse, Pod, Resource};
+use crate::workload::{ImageText, ImageUse, Pod, Resource};
 
 /// One image use with everything that was found out about it.
 #[derive(Debug, Clone)]
@@ -35,6 +57,10 @@ pub struct Settings {
     pub namespace: Option<String>,
     /// Whether a dockerconfigjson was supplied.
     pub supplied: bool,
+    /// `--credential-hosts`: globs of hosts that a wildcard key of the supplied configuration may be sent to.
+    pub credential_hosts: Vec<String>,
+    /// `--runtime`: whose event texts are shown.
+    pub runtime: Runtime,
 }
 
 /// The finished facts.
@@ -63,7 +89,15 @@ pub struct ImageFacts<'a> {
     pub judged: &'a JudgedImage,
 }
 
-impl ImageFacts<'_> {
+impl<'a> ImageFacts<'a> {
+    /// The reference, where the image is one.
+    pub fn reference(&self) -> Option<&'a Reference> {
+        match &self.image.image {
+            ImageText::Reference(reference) => Some(reference),
+            ImageText::Invalid(_) | ImageText::Skipped(_) => None,
+        }
+    }
+
     /// The subject of a finding about this image.
     pub fn subject(&self) -> Subject {
         Subject {
@@ -85,6 +119,16 @@ impl<'a> Context<'a> {
             judged,
         })
     }
+
+    /// Whether an object of namespace `a` can name one of namespace `b`. Where neither the object nor `--namespace`
+    /// says it, any namespace is possible.
+    pub fn same_namespace(&self, a: Option<&str>, b: Option<&str>) -> bool {
+        let default = self.settings.namespace.as_deref();
+        match (a.or(default), b.or(default)) {
+            (Some(a), Some(b)) => a == b,
+            _ => true,
+        }
+    }
 }
 
 /// One rule.
@@ -97,7 +141,26 @@ pub trait Rule: Send + Sync {
 }
 
 /// All rules, in the order of the catalogue.
-pub static RULES: &[&dyn Rule] = &[];
+pub static RULES: &[&dyn Rule] = &[
+    &invalid_image_reference::InvalidImageReference,
+    &mutable_tag::MutableTag,
+    &unresolved_placeholder::UnresolvedPlaceholder,
+    &missing_pull_secret::MissingPullSecret,
+    &misplaced_pull_secrets::MisplacedPullSecrets,
+    &undefined_pull_secret::UndefinedPullSecret,
+    &wrong_secret_type::WrongSecretType,
+    &image_not_found::ImageNotFound,
+    &access_denied::AccessDenied,
+    &unverified_image::UnverifiedImage,
+    &invalid_yaml::InvalidYaml,
+    &unreadable_input::UnreadableInput,
+    &unrendered_template::UnrenderedTemplate,
+];
+
+/// The rule of an id.
+pub fn by_id(id: &str) -> Option<&'static dyn Rule> {
+    RULES.iter().copied().find(|rule| rule.meta().id == id)
+}
 
 /// Runs every rule and sorts what they found by source, place and rule.
 pub fn run(cx: &Context<'_>) -> Vec<Finding> {

@@ -1,0 +1,136 @@
+//! START HERE: a whole run, in the order in which the data goes.
+//!
+//! ```text
+//! paths ─load→ Sources ─yaml, workload, secret→ Inventory ─pull→ PullContexts ─probe→ PullAnswers ─verdict→ verdicts
+//!       ─rules→ Findings ─report→ Report ─output→ text
+//! ```
+//!
+//! Gather, then judge: the network is one stage with one type of answer, and everything behind it is a pure function
+//! of finished facts.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use crate::dockerconfig::DockerConfig;
+use crate::event::Runtime;
+use crate::inventory::{Inventory, Problem, ProblemKind, ReadOptions};
+use crate::load::{self, Input};
+use crate::probe::plan::Plan;
+use crate::probe::{Prober, PullAnswer};
+use crate::pull::{self, PullContext};
+use crate::registry::probe_all;
+use crate::report::{InputError, Report};
+use crate::rules::{self, Context, JudgedImage, Settings};
+use crate::source::{Source, SourceId, Sources, Span};
+use crate::verdict::{self, Cause};
+use crate::workload::{ImageText, ImageUse};
+
+/// What the inputs say, and the files themselves.
+#[derive(Debug, Default)]
+pub struct Gathered {
+    /// The files.
+    pub sources: Sources,
+    /// What they say.
+    pub inventory: Inventory,
+    /// Paths that stand for nothing.
+    pub errors: Vec<InputError>,
+}
+
+/// Reads and parses all inputs, on all cores; the result does not depend on which core was first.
+pub fn gather(inputs: &[Input], errors: Vec<InputError>, parse_all: bool) -> Gathered {
+    let read = |(at, input): (usize, &Input)| {
+        let (source, unreadable) = load::read(input);
+        let options = ReadOptions { parse_all, named: input.named };
+        inventory_of(SourceId(at as u32), source, unreadable, options)
+    };
+    merge(inputs.par_iter().enumerate().map(read).collect(), errors)
+}
+
+/// The same for texts that are in memory already.
+pub fn gather_sources(sources: Vec<Source>, options: ReadOptions) -> Gathered {
+    let read = |(at, source)| inventory_of(SourceId(at as u32), source, None, options);
+    merge(sources.into_iter().enumerate().map(read).collect(), Vec::new())
+}
+
+fn inventory_of(id: SourceId, source: Source, unreadable: Option<String>, options: ReadOptions) -> (Source, Inventory) {
+    let mut inventory = Inventory::of(id, &source, options);
+    if let Some(message) = unreadable {
+        inventory.problems.push(Problem { kind: ProblemKind::Unreadable, span: Span::new(id, 0, 0), message });
+    }
+    (source, inventory)
+}
+
+fn merge(read: Vec<(Source, Inventory)>, errors: Vec<InputError>) -> Gathered {
+    let mut inventory = Inventory::default();
+    let mut sources = Vec::with_capacity(read.len());
+    for (source, part) in read {
+        sources.push(source);
+        inventory.append(part);
+    }
+    let sources = Sources::new(sources);
+    inventory.mark_rewritten(&sources);
+    Gathered { sources, inventory, errors }
+}
+
+/// Judges every image and runs every rule. `prober` is `None` offline.
+pub async fn check<P: Prober>(
+    gathered: Gathered,
+    settings: &Settings,
+    supplied: Option<&DockerConfig>,
+    prober: Option<(&P, usize)>,
+) -> (Sources, Report) {
+    let Gathered { sources, inventory, errors } = gathered;
+    let pulls = pull::resolve(&inventory, settings, supplied);
+    let answers = match prober {
+        Some((prober, concurrency)) => probe(&inventory, &pulls, prober, concurrency).await,
+        None => vec![None; pulls.len()],
+    };
+    let judged = judge(&inventory, &pulls, answers, settings.runtime);
+    let context = Context { sources: &sources, inventory: &inventory, judged: &judged, settings };
+    let findings = rules::run(&context);
+    let report = Report::new(&sources, &inventory, &pulls, &judged, findings, errors);
+    (sources, report)
+}
+
+/// Lists the images without judging them.
+pub fn list(gathered: Gathered, settings: &Settings, supplied: Option<&DockerConfig>) -> (Sources, Report) {
+    let Gathered { sources, inventory, errors } = gathered;
+    let pulls = pull::resolve(&inventory, settings, supplied);
+    let report = Report::new(&sources, &inventory, &pulls, &[], Vec::new(), errors);
+    (sources, report)
+}
+
+/// Asks the registries, each question once; one answer for each image use that has one.
+async fn probe<P: Prober>(
+    inventory: &Inventory,
+    pulls: &[PullContext],
+    prober: &P,
+    concurrency: usize,
+) -> Vec<Option<Arc<PullAnswer>>> {
+    let plan = |(image, pull): (&ImageUse, &PullContext)| {
+        let reference = verdict::needs_probe(image, pull)?;
+        let credentials = pull.credentials.iter().map(|candidate| candidate.credential.clone()).collect();
+        Some(Plan { supplied: pull.supplied.clone(), ..Plan::new(reference, credentials) })
+    };
+    let plans: Vec<Option<Plan>> = inventory.images.iter().zip(pulls).map(plan).collect();
+    let asked: Vec<&Plan> = plans.iter().flatten().collect();
+    let mut answers = probe_all(prober, &asked, concurrency).await.into_iter();
+    plans.iter().map(|plan| plan.as_ref().and_then(|_| answers.next())).collect()
+}
+
+fn judge(
+    inventory: &Inventory,
+    pulls: &[PullContext],
+    answers: Vec<Option<Arc<PullAnswer>>>,
+    runtime: Runtime,
+) -> Vec<JudgedImage> {
+    let images = inventory.images.iter().zip(pulls).zip(answers);
+    let judged = images.map(|((image, pull), answer)| {
+        let origin = inventory.pod(image.pod).origin;
+        let verdict = verdict::judge(image, origin, pull, answer.as_deref());
+        let event = verdict.cause().and_then(|cause| event_of(image, pull, cause, answer.as_deref(), runtime));
+        JudgedImage { pull: pull.clone(), answer, verdict, event }
+    });
+    judged.collect()
+}

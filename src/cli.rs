@@ -1,0 +1,129 @@
+//! The command line: options, what they mean, and the exit status.
+
+mod args;
+mod exit;
+mod options;
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::check::{self, Gathered};
+use crate::error::UsageError;
+use crate::load;
+use crate::output::{self, Style};
+use crate::registry::Client;
+use crate::report::Report;
+use crate::rules;
+use crate::source::Sources;
+pub use args::Args;
+pub use exit::Exit;
+pub use options::{Options, Task};
+
+/// Parses the command line, runs, prints, and says how it went.
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    let outcome = match Options::try_from(args) {
+        Ok(options) => run(&options),
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            print_error(&error.to_string());
+            Exit::Usage.into()
+        }
+    }
+}
+
+/// One whole run.
+///
+/// # Errors
+/// What the options ask for cannot be done at all.
+pub fn run(options: &Options) -> Result<Exit, UsageError> {
+    match &options.task {
+        Task::Explain(rule) => {
+            let rule = rules::by_id(rule).ok_or_else(|| unknown_rule(rule))?;
+            return Ok(print(&rules::page::explain(rule.meta())));
+        }
+        Task::ListRules => return Ok(print(&rules::page::list(rules::RULES))),
+        Task::Check | Task::ListImages => {}
+    }
+    let (inputs, errors) = load::inputs(&options.paths, &options.walk)?;
+    let gathered = check::gather(&inputs, errors, options.parse_all);
+    let secrets = options.secrets_of(&gathered.inventory);
+    let redactor = output::redact::Redactor::new(secrets.iter().map(String::as_str));
+    let style = options.style();
+    let (sources, report, text);
+    if options.task == Task::ListImages {
+        (sources, report) = check::list(gathered, &options.settings, options.supplied.as_ref());
+        text = output::render_images(options.format, &report, &sources, &style, &redactor);
+    } else {
+        (sources, report) = check_with_client(gathered, options)?;
+        text = output::render(options.format, &report, &sources, &style, &redactor);
+    }
+    for error in &report.errors {
+        let file = error.file.as_deref().map(|file| format!("{file}: ")).unwrap_or_default();
+        print_error(&redactor.redact(&format!("{file}{}", error.message)));
+    }
+    let exit = Exit::of(&report, options);
+    if exit == Exit::NothingToCheck {
+        print_error(&nothing_to_check(&sources, &report, options));
+    }
+    let written = print(&text);
+    Ok(if written == Exit::Clean { exit } else { written })
+}
+
+fn check_with_client(gathered: Gathered, options: &Options) -> Result<(Sources, Report), UsageError> {
+    let supplied = options.supplied.as_ref();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| UsageError::new(format!("cannot start: {error}")))?;
+    if options.settings.offline {
+        return Ok(runtime.block_on(check::check::<Client>(gathered, &options.settings, supplied, None)));
+    }
+    let client = Client::new(options.client.clone()).map_err(|error| UsageError::new(error.to_string()))?;
+    let prober = Some((&client, options.client.concurrency));
+    let (sources, mut report) = runtime.block_on(check::check(gathered, &options.settings, supplied, prober));
+    report.summary.requests = client.requests();
+    Ok((sources, report))
+}
+
+fn nothing_to_check(sources: &Sources, report: &Report, options: &Options) -> String {
+    let paths = options.paths.join(" ");
+    let hint = "pass --allow-empty if that is fine";
+    match (sources.len(), report.summary.resources) {
+        (0, _) => format!("no manifest to check: found no *.yaml, *.yml or *.json file in {paths}; {hint}"),
+        (files, _) => {
+            let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
+            format!("no manifest to check: read {files} in {paths}, but none holds a Kubernetes object; {hint}")
+        }
+    }
+}
+
+fn unknown_rule(id: &str) -> UsageError {
+    UsageError::new(format!("there is no rule `{id}`; --list-rules shows all"))
+}
+
+/// Writes to standard output. A reader that has gone away, like `head`, is no failure.
+fn print(text: &str) -> Exit {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Ok(()) => Exit::Clean,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::BrokenPipe,
+        Err(error) => {
+            print_error(&format!("cannot write to standard output: {error}"));
+            Exit::Usage
+        }
+    }
+}
+
+fn print_error(message: &str) {
+    let message = output::sanitize::paragraph(message);
+    let _ = writeln!(io::stderr().lock(), "pullcheck: {message}");
+}
+
+/// Whether standard output is a terminal.
+fn is_terminal() -> bool {
+    io::stdout().is_terminal()
+}

@@ -1,0 +1,213 @@
+//! The syntax of the command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+use crate::registry::{ConnectTo, HostPattern};
+
+/// Will the kubelet be able to pull every image in these manifests?
+#[derive(Debug, Parser)]
+#[command(name = "pullcheck", version, about, after_help = AFTER_HELP, max_term_width = 100)]
+pub struct Args {
+    /// Files, folders, globs, or - for standard input
+    #[arg(default_value = ".", hide_default_value = true)]
+    pub paths: Vec<String>,
+
+    /// Leave out paths that match (repeatable)
+    #[arg(long, value_name = "GLOB", help_heading = "Inputs")]
+    pub exclude: Vec<String>,
+    /// Name under which standard input is reported
+    #[arg(long, value_name = "NAME", help_heading = "Inputs")]
+    pub stdin_filename: Option<String>,
+    /// Walk the hidden folders of tools too (.terraform, .venv, ...; never .git)
+    #[arg(long, help_heading = "Inputs")]
+    pub hidden: bool,
+    /// Do not read .gitignore and its like
+    #[arg(long, help_heading = "Inputs")]
+    pub no_ignore: bool,
+    /// Parse ConfigMaps and CustomResourceDefinitions too
+    #[arg(long, help_heading = "Inputs")]
+    pub parse_all: bool,
+    /// Nothing to check is no error
+    #[arg(long, help_heading = "Inputs")]
+    pub allow_empty: bool,
+    /// Namespace of objects that name none [default: unknown, matches any]
+    #[arg(short, long, value_name = "NS", help_heading = "Inputs")]
+    pub namespace: Option<String>,
+
+    /// The inputs are all there is: what they lack is missing
+    #[arg(long, help_heading = "Cluster facts")]
+    pub closed: bool,
+    /// Container runtime of the nodes, for the event texts
+    #[arg(long, value_enum, default_value_t, value_name = "RUNTIME", help_heading = "Cluster facts")]
+    pub runtime: RuntimeArg,
+
+    /// What the cluster's pull secrets hold: a docker config.json, or - for standard input
+    /// (or its content, raw or base64, in PULLCHECK_DOCKERCONFIGJSON)
+    #[arg(long, value_name = "FILE", help_heading = "Credentials")]
+    pub dockerconfigjson: Option<PathBuf>,
+    /// Hosts that a wildcard key of that file may be sent to (repeatable)
+    #[arg(long, value_name = "GLOB", help_heading = "Credentials")]
+    pub credential_hosts: Vec<String>,
+
+    /// Ask no registry: check what the manifests alone can tell
+    #[arg(long, help_heading = "Registry")]
+    pub offline: bool,
+    /// Trust this certificate authority too (PEM, repeatable)
+    #[arg(long, value_name = "FILE", help_heading = "Registry")]
+    pub ca_cert: Vec<PathBuf>,
+    /// This registry speaks HTTP without TLS (repeatable)
+    #[arg(long, value_name = "HOST[:PORT]", help_heading = "Registry")]
+    pub plain_http: Vec<HostPattern>,
+    /// Connect to another address for this host (repeatable)
+    #[arg(long, value_name = "HOST[:PORT]=ADDR:PORT", help_heading = "Registry")]
+    pub connect_to: Vec<ConnectTo>,
+    /// Time for one image with its retries
+    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = duration, help_heading = "Registry")]
+    pub timeout: Duration,
+    /// Time for one connection
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration, help_heading = "Registry")]
+    pub connect_timeout: Duration,
+    /// Time for the whole run
+    #[arg(long, value_name = "TIME", default_value = "120s", value_parser = duration, help_heading = "Registry")]
+    pub deadline: Duration,
+    /// Requests at the same time
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one, help_heading = "Registry")]
+    pub concurrency: usize,
+    /// Requests at the same time to one host
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = at_least_one, help_heading = "Registry")]
+    pub host_concurrency: usize,
+    /// Retries after a reset, a refused connection or a 5xx
+    #[arg(long, value_name = "N", default_value_t = 2, help_heading = "Registry")]
+    pub retries: u32,
+
+    /// Exit with 1 from this severity on
+    #[arg(long, value_enum, default_value_t, value_name = "SEVERITY", help_heading = "Rules")]
+    pub fail_on: FailOn,
+    /// Exit with 4 when an image could not be verified
+    #[arg(long, help_heading = "Rules")]
+    pub fail_on_unverified: bool,
+
+    /// How the report is written
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
+    pub format: FormatArg,
+    /// List the images instead of checking them
+    #[arg(long, help_heading = "Output")]
+    pub list_images: bool,
+    /// Colour: also NO_COLOR and CLICOLOR_FORCE
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN", help_heading = "Output")]
+    pub color: Color,
+
+    /// Explain a rule
+    #[arg(long, value_name = "RULE", help_heading = "Help")]
+    pub explain: Option<String>,
+    /// List all rules
+    #[arg(long, help_heading = "Help")]
+    pub list_rules: bool,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  pullcheck manifests/                       ask the registries for every image
+  helm template shop ./chart | pullcheck -   check a rendered chart
+  pullcheck --offline .                      without network: references, pull secrets, YAML
+  pullcheck --dockerconfigjson pull.json .   with what the cluster's pull secrets hold
+
+Exit status: 0 nothing found, 1 findings, 2 usage, 3 nothing to check, 4 unverified images
+(with --fail-on-unverified).";
+
+/// `--runtime`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum RuntimeArg {
+    /// containerd 2.1 and later.
+    #[default]
+    Containerd,
+    /// containerd up to 2.0.
+    #[value(name = "containerd-1")]
+    ContainerdOne,
+    /// CRI-O 1.34 and later.
+    #[value(name = "cri-o")]
+    Crio,
+}
+
+/// `--fail-on`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum FailOn {
+    /// Errors only.
+    #[default]
+    Error,
+    /// Warnings and errors.
+    Warning,
+    /// Any finding.
+    Note,
+    /// Findings never change the exit status.
+    Never,
+}
+
+/// `--format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum FormatArg {
+    /// For people.
+    #[default]
+    Human,
+    /// The stable contract, version 1.
+    Json,
+}
+
+/// `--color`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Color {
+    /// On a terminal.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// `15s`, `500ms`, `2m`, `1h`; a bare number is seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let seconds = match unit {
+        "" | "s" => 1.0,
+        "ms" => 0.001,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(format!("`{unit}` is no unit of time; use ms, s, m or h")),
+    };
+    let number: f64 = number.parse().map_err(|_| "a time is a number and a unit, such as 15s".to_owned())?;
+    Duration::try_from_secs_f64(number * seconds).map_err(|error| error.to_string())
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("at least 1".into()),
+        Ok(number) => Ok(number),
+        Err(error) => Err(format!("{error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_units() {
+        assert_eq!(duration("15s"), Ok(Duration::from_secs(15)));
+        assert_eq!(duration("0.5s"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
+        assert_eq!(duration("3"), Ok(Duration::from_secs(3)));
+        assert!(duration("3d").is_err() && duration("s").is_err() && duration("-1s").is_err());
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Args::command().debug_assert();
+    }
+}

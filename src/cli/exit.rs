@@ -1,0 +1,64 @@
+//! The exit status.
+
+use std::process::ExitCode;
+
+use crate::cli::args::FailOn;
+use crate::cli::options::{Options, Task};
+use crate::finding::Severity;
+use crate::report::Report;
+
+/// How a run ended. When several hold: usage before findings before unverified before nothing to check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: nothing at or above the threshold.
+    Clean,
+    /// 1: findings.
+    Findings,
+    /// 2: usage or configuration; also a path that does not exist.
+    Usage,
+    /// 3: nothing to check.
+    NothingToCheck,
+    /// 4: unverified images under `--fail-on-unverified`.
+    Unverified,
+    /// 0: the reader of standard output went away.
+    BrokenPipe,
+}
+
+impl Exit {
+    /// What a finished report means for the exit status; the format does not matter.
+    pub fn of(report: &Report, options: &Options) -> Self {
+        let threshold = match options.fail_on {
+            FailOn::Error => Some(Severity::Error),
+            FailOn::Warning => Some(Severity::Warning),
+            FailOn::Note => Some(Severity::Note),
+            FailOn::Never => None,
+        };
+        let fails = |severity| threshold.is_some_and(|threshold| severity >= threshold);
+        // A folder of broken files is not nothing: its findings say so.
+        let nothing = report.summary.resources == 0 && report.findings.is_empty();
+        let checks = options.task == Task::Check;
+        if !report.errors.is_empty() {
+            Self::Usage
+        } else if checks && report.findings.iter().any(|finding| fails(finding.severity)) {
+            Self::Findings
+        } else if checks && options.fail_on_unverified && report.summary.unverified > 0 {
+            Self::Unverified
+        } else if nothing && !options.allow_empty {
+            Self::NothingToCheck
+        } else {
+            Self::Clean
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Clean | Exit::BrokenPipe => 0,
+            Exit::Findings => 1,
+            Exit::Usage => 2,
+            Exit::NothingToCheck => 3,
+            Exit::Unverified => 4,
+        })
+    }
+}

@@ -1,0 +1,224 @@
+//! The meaning of the command line: files read, environment consulted, nothing left to decide.
+#![expect(clippy::disallowed_methods, reason = "options are where files and environment come in")]
+
+use std::env;
+use std::fs;
+use std::io::{self, Read};
+use std::path::Path;
+
+use crate::cli::args::{Args, Color, FailOn, FormatArg, RuntimeArg};
+use crate::cli::is_terminal;
+use crate::dockerconfig::{DockerConfig, Format as ConfigFormat};
+use crate::error::UsageError;
+use crate::event::Runtime;
+use crate::go::base64;
+use crate::inventory::Inventory;
+use crate::load::WalkOptions;
+use crate::output::{Format, Style};
+use crate::registry::ClientOptions;
+use crate::rules::Settings;
+use crate::secret::Content;
+
+/// The environment variable that holds the operator's dockerconfigjson, raw or base64.
+const DOCKERCONFIGJSON_VARIABLE: &str = "PULLCHECK_DOCKERCONFIGJSON";
+
+/// Largest configuration that is read, in bytes: a Secret holds 1 MiB at most.
+const MAX_CONFIG_BYTES: u64 = 4 << 20;
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Task {
+    /// Check the inputs.
+    Check,
+    /// `--list-images`.
+    ListImages,
+    /// `--explain`.
+    Explain(String),
+    /// `--list-rules`.
+    ListRules,
+}
+
+/// Everything a run needs to know.
+#[derive(Debug)]
+pub struct Options {
+    /// What is to be done.
+    pub task: Task,
+    /// Files, folders, globs, `-`.
+    pub paths: Vec<String>,
+    /// How folders are walked.
+    pub walk: WalkOptions,
+    /// Parse ConfigMaps and CustomResourceDefinitions too.
+    pub parse_all: bool,
+    /// Nothing to check is no error.
+    pub allow_empty: bool,
+    /// What rules and resolution go by.
+    pub settings: Settings,
+    /// What the cluster's pull secrets hold, as the operator says.
+    pub supplied: Option<DockerConfig>,
+    /// How registries are reached.
+    pub client: ClientOptions,
+    /// The severity from which on findings fail the run.
+    pub fail_on: FailOn,
+    /// Whether unverified images fail it.
+    pub fail_on_unverified: bool,
+    /// How the report is written.
+    pub format: Format,
+    /// Colour.
+    pub color: Color,
+}
+
+impl TryFrom<Args> for Options {
+    type Error = UsageError;
+
+    fn try_from(args: Args) -> Result<Self, UsageError> {
+        let task = match (args.explain, args.list_rules, args.list_images) {
+            (Some(rule), ..) => Task::Explain(rule),
+            (None, true, _) => Task::ListRules,
+            (None, false, true) => Task::ListImages,
+            (None, false, false) => Task::Check,
+        };
+        let reads_stdin = args.paths.iter().any(|path| path == "-");
+        if reads_stdin && args.dockerconfigjson.as_deref() == Some(Path::new("-")) {
+            return Err(UsageError::new("standard input can be read once: as a manifest or as the dockerconfigjson"));
+        }
+        let supplied = supplied(args.dockerconfigjson.as_deref())?;
+        Ok(Self {
+            task,
+            paths: args.paths,
+            walk: WalkOptions {
+                exclude: args.exclude,
+                hidden: args.hidden,
+                no_ignore: args.no_ignore,
+                stdin_filename: args.stdin_filename,
+            },
+            parse_all: args.parse_all,
+            allow_empty: args.allow_empty,
+            settings: Settings {
+                closed: args.closed,
+                offline: args.offline,
+                namespace: args.namespace,
+                supplied: supplied.is_some(),
+                credential_hosts: args.credential_hosts,
+                runtime: match args.runtime {
+                    RuntimeArg::Containerd => Runtime::Containerd,
+                    RuntimeArg::ContainerdOne => Runtime::ContainerdOne,
+                    RuntimeArg::Crio => Runtime::Crio,
+                },
+            },
+            supplied,
+            client: ClientOptions {
+                plain_http: args.plain_http,
+                connect_to: args.connect_to,
+                ca_certs: args.ca_cert.iter().map(|path| ca_cert(path)).collect::<Result<_, _>>()?,
+                timeout: args.timeout,
+                connect_timeout: args.connect_timeout,
+                deadline: args.deadline,
+                concurrency: args.concurrency,
+                host_concurrency: args.host_concurrency,
+                retries: args.retries,
+                ..ClientOptions::default()
+            },
+            fail_on: args.fail_on,
+            fail_on_unverified: args.fail_on_unverified,
+            format: match args.format {
+                FormatArg::Human => Format::Human,
+                FormatArg::Json => Format::Json,
+            },
+            color: args.color,
+        })
+    }
+}
+
+impl Options {
+    /// How the report may look. A terminal gets Unicode, and colour unless something says no.
+    pub fn style(&self) -> Style {
+        let set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
+        let terminal = is_terminal();
+        let color = match self.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto if set("NO_COLOR") => false,
+            Color::Auto => terminal && env::var_os("TERM").is_none_or(|term| term != "dumb") || set("CLICOLOR_FORCE"),
+        };
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().filter_map(env::var_os).find(|value| !value.is_empty());
+        let utf8 = locale.is_none_or(|value| {
+            let value = value.to_string_lossy().to_ascii_lowercase();
+            value.contains("utf-8") || value.contains("utf8")
+        });
+        Style {
+            color,
+            unicode: terminal && (utf8 || cfg!(windows)),
+            width: terminal.then(terminal_width).flatten(),
+            github: set("GITHUB_ACTIONS"),
+        }
+    }
+
+    /// Every secret that the redactor shall know: of the operator's configuration and of the inputs' Secrets.
+    pub fn secrets_of(&self, inventory: &Inventory) -> Vec<String> {
+        let contents = inventory.secrets.iter().map(|secret| &secret.content);
+        let configs = contents.filter_map(|content| match content {
+            Content::Config(config) => Some(config),
+            _ => None,
+        });
+        let entries = configs.chain(&self.supplied).flat_map(|config| &config.entries);
+        let mut secrets: Vec<String> = Vec::new();
+        for entry in entries {
+            let (user, password) = (entry.credential.username.expose(), entry.credential.password.expose());
+            secrets.push(password.to_owned());
+            secrets.push(format!("{user}:{password}"));
+        }
+        secrets.extend(inventory.secret_texts.iter().map(|text| text.expose().to_owned()));
+        secrets
+    }
+}
+
+/// The operator's configuration: the option, else the environment.
+fn supplied(path: Option<&Path>) -> Result<Option<DockerConfig>, UsageError> {
+    let (name, content) = match path {
+        Some(path) => {
+            let name = format!("--dockerconfigjson {}", path.display());
+            let read = if path == Path::new("-") { read_capped(io::stdin().lock()) } else { read_file(path) };
+            let content = read.map_err(|error| UsageError::new(format!("{name}: {error}")))?;
+            (name, content)
+        }
+        None => match env::var(DOCKERCONFIGJSON_VARIABLE) {
+            Ok(content) if !content.trim().is_empty() => (DOCKERCONFIGJSON_VARIABLE.to_owned(), content.into_bytes()),
+            Ok(_) | Err(env::VarError::NotPresent) => return Ok(None),
+            Err(env::VarError::NotUnicode(_)) => {
+                return Err(UsageError::new(format!("{DOCKERCONFIGJSON_VARIABLE} is not UTF-8")));
+            }
+        },
+    };
+    let content = if content.trim_ascii_start().starts_with(b"{") {
+        content
+    } else {
+        let hint = "is neither JSON nor base64 of it; give it the content of a docker config.json";
+        let decoded = base64::decode(content.trim_ascii(), base64::Padding::Required);
+        decoded.map_err(|_| UsageError::new(format!("{name} {hint}")))?.to_vec()
+    };
+    let config = DockerConfig::decode(&content, ConfigFormat::DockerConfigJson);
+    config.map(Some).map_err(|error| UsageError::new(format!("{name} is not a dockerconfigjson: {error}")))
+}
+
+fn ca_cert(path: &Path) -> Result<Vec<u8>, UsageError> {
+    read_file(path).map_err(|error| UsageError::new(format!("--ca-cert {}: {error}", path.display())))
+}
+
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    read_capped(fs::File::open(path)?)
+}
+
+fn read_capped(reader: impl Read) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    reader.take(MAX_CONFIG_BYTES + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > MAX_CONFIG_BYTES {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 4 MiB"));
+    }
+    Ok(content)
+}
+
+/// Columns of the terminal; `COLUMNS` counts where it is set.
+fn terminal_width() -> Option<usize> {
+    let columns = env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    columns.or_else(|| terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)))
+}

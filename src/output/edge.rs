@@ -1,0 +1,97 @@
+//! The one way from a report's strings and source text to an output.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::ops::Range;
+
+use serde::Serialize;
+
+use super::redact::Redactor;
+use super::{Style, sanitize};
+use crate::report::Report;
+use crate::source::{SourceId, Sources, Span};
+
+/// A string without secrets: what JSON may hold. It can be had from [`Edge::value`] only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(super) struct Value<'a>(Cow<'a, str>);
+
+/// A report with all that is needed to show it.
+pub(super) struct Edge<'a> {
+    pub(super) report: &'a Report,
+    pub(super) sources: &'a Sources,
+    pub(super) style: &'a Style,
+    redactor: &'a Redactor,
+    masked: Vec<Span>,
+    hidden: Vec<OnceCell<Vec<Range<usize>>>>,
+}
+
+impl<'a> Edge<'a> {
+    pub(super) fn new(report: &'a Report, sources: &'a Sources, style: &'a Style, redactor: &'a Redactor) -> Self {
+        let mut masked = report.masked.clone();
+        masked.sort_unstable();
+        let hidden = sources.iter().map(|_| OnceCell::new()).collect();
+        Self { report, sources, style, redactor, masked, hidden }
+    }
+
+    /// For a data format, which escapes for itself.
+    pub(super) fn value<'t>(&self, text: &'t str) -> Value<'t> {
+        Value(self.redactor.redact(text))
+    }
+
+    /// For one line of a text format.
+    pub(super) fn line(&self, text: &str) -> String {
+        sanitize::line(&sanitize::clip(&self.redactor.redact(text), sanitize::MESSAGE)).into_owned()
+    }
+
+    /// For a text format, with the line breaks that a rule's author wrote.
+    pub(super) fn paragraph(&self, text: &str) -> String {
+        sanitize::paragraph(&sanitize::clip(&self.redactor.redact(text), sanitize::MESSAGE)).into_owned()
+    }
+
+    /// The name of a source, for a text format.
+    pub(super) fn file(&self, source: SourceId) -> String {
+        self.line(self.sources.get(source).name())
+    }
+
+    /// `file:line:column`, or the file alone when nothing of it could be read.
+    pub(super) fn place(&self, span: Span) -> String {
+        let file = self.file(span.source);
+        match self.sources.locate(span) {
+            Some(at) => format!("{file}:{}:{}", at.start.line, at.start.column),
+            None => file,
+        }
+    }
+
+    /// Which bytes of a source must not be shown: disjoint, in order. Found once per source, so that many findings in
+    /// one file cost one search.
+    pub(super) fn hidden(&self, source: SourceId) -> &[Range<usize>] {
+        let Some(cell) = self.hidden.get(source.0 as usize) else { return &[] };
+        cell.get_or_init(|| {
+            let mut ranges = self.redactor.ranges(self.sources.get(source).text());
+            let first = self.masked.partition_point(|span| span.source < source);
+            let masked = self.masked[first..].iter().take_while(|span| span.source == source);
+            ranges.extend(masked.map(|span| span.range()));
+            ranges.sort_unstable_by_key(|range| range.start);
+            ranges.into_iter().fold(Vec::new(), |mut merged: Vec<Range<usize>>, range| {
+                match merged.last_mut().filter(|last| last.end >= range.start) {
+                    Some(last) => last.end = last.end.max(range.end),
+                    None => merged.push(range),
+                }
+                merged
+            })
+        })
+    }
+
+    /// The last pass over a finished text.
+    pub(super) fn finish(&self, text: String) -> String {
+        let text = match self.redactor.redact(&text) {
+            Cow::Borrowed(_) => text,
+            Cow::Owned(redacted) => redacted,
+        };
+        match self.style.github {
+            true => sanitize::break_commands(&text).into_owned(),
+            false => text,
+        }
+    }
+}

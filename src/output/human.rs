@@ -1,0 +1,340 @@
+//! The report for people.
+//!
+//! Faults stand in the order of their first place, as those of rustc, ruff and zizmor do: a reader walks a file from
+//! top to bottom, and two runs can be compared. What is bad is told by colour and by the first word; the last line,
+//! nearest to the prompt, counts. Of one fault a reader sees first what is wrong, second where, third why the pull
+//! fails in the kubelet's words, then what to change.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::{self, Write as _};
+
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, ThemeCharacters, ThemeStyles};
+use owo_colors::{OwoColorize, Style as Ansi};
+
+use super::edge::Edge;
+use super::snippet::Snippet;
+use crate::finding::{Finding, Severity, Subject};
+use crate::report::Summary;
+use crate::source::Span;
+use crate::workload::ContainerKind;
+
+/// How many other places of a fault are listed.
+const PLACES: usize = 10;
+
+/// How many labels of a fault are drawn or listed.
+const LABELS: usize = 8;
+
+/// Columns for snippets where lines are not wrapped.
+const UNWRAPPED: usize = 160;
+
+/// The narrowest layout: below this, lines are longer than the terminal.
+const NARROWEST: usize = 40;
+
+/// One fault: the finding at its first place, and the same at others.
+struct Fault<'a> {
+    first: &'a Finding,
+    others: Vec<&'a Finding>,
+}
+
+pub(super) fn render(edge: &Edge<'_>) -> String {
+    let mut screen = Screen { edge, out: String::new() };
+    let mut explained = HashSet::new();
+    for fault in faults(&edge.report.findings) {
+        screen.fault(&fault, explained.insert(fault.first.rule));
+    }
+    screen.errors();
+    screen.offline();
+    screen.summary();
+    screen.out
+}
+
+/// Findings with the same rule, severity, message and help are one fault, at the place of the first.
+fn faults(findings: &[Finding]) -> Vec<Fault<'_>> {
+    let mut faults: Vec<Fault<'_>> = Vec::new();
+    let mut known = HashMap::new();
+    for finding in findings {
+        let key = (finding.rule, finding.severity, &finding.message, &finding.help);
+        match known.get(&key).and_then(|&at: &usize| faults.get_mut(at)) {
+            Some(fault) => fault.others.push(finding),
+            None => {
+                known.insert(key, faults.len());
+                faults.push(Fault { first: finding, others: Vec::new() });
+            }
+        }
+    }
+    faults
+}
+
+struct Screen<'a> {
+    edge: &'a Edge<'a>,
+    out: String,
+}
+
+impl Screen<'_> {
+    fn paint(&self, text: &str, style: Ansi) -> String {
+        if self.edge.style.color { text.style(style).to_string() } else { text.to_owned() }
+    }
+
+    fn columns(&self) -> Option<usize> {
+        self.edge.style.width.map(|width| width.max(NARROWEST))
+    }
+
+    /// Writes text after `lead`, its further lines indented by `indent`. Words are never broken: an image reference
+    /// must stay fit for copying.
+    fn write(&mut self, lead: &str, indent: usize, text: &str) {
+        let rest = " ".repeat(indent);
+        for (number, line) in text.split('\n').enumerate() {
+            let options = textwrap::Options::new(self.columns().unwrap_or(usize::MAX))
+                .initial_indent(if number == 0 { lead } else { &rest })
+                .subsequent_indent(&rest)
+                .break_words(false)
+                .word_separator(textwrap::WordSeparator::AsciiSpace)
+                .wrap_algorithm(textwrap::WrapAlgorithm::FirstFit)
+                .word_splitter(textwrap::WordSplitter::NoHyphenation);
+            for line in textwrap::wrap(line, options) {
+                self.out.push_str(line.trim_end());
+                self.out.push('\n');
+            }
+        }
+    }
+
+    fn fault(&mut self, fault: &Fault<'_>, first_of_rule: bool) {
+        let Fault { first, others } = fault;
+        let head = format!("{}[{}]", first.severity.as_str(), first.rule);
+        let head = self.paint(&head, severity(first.severity).bold());
+        let message = self.edge.paragraph(&first.message);
+        self.write(&format!("{head}: "), 4, &message);
+        let left_out = self.snippet(first);
+        self.subject(&first.subject);
+        for (span, message) in left_out {
+            let place = self.edge.place(span);
+            let message = self.edge.line(message);
+            self.field("note", &format!("{place}: {message}"));
+        }
+        if let Some(event) = &first.event {
+            let event = self.edge.line(event);
+            self.write("  ", 2, "kubectl describe pod would show:");
+            self.write("    ", 4, &event);
+        }
+        if let Some(help) = &first.help {
+            let help = self.edge.paragraph(help);
+            self.field("help", &help);
+        }
+        self.places(others);
+        if first_of_rule {
+            self.field("more", &format!("pullcheck --explain {}", first.rule));
+        }
+        self.out.push('\n');
+    }
+
+    fn field(&mut self, name: &str, text: &str) {
+        let lead = self.paint(&format!("{name}:"), Ansi::new().cyan());
+        self.write(&format!("  {lead} "), name.len() + 4, text);
+    }
+
+    fn subject(&mut self, subject: &Subject) {
+        let subject = describe(subject);
+        if !subject.is_empty() {
+            let subject = self.edge.line(&subject);
+            self.field("in", &subject);
+        }
+    }
+
+    fn places(&mut self, others: &[&Finding]) {
+        let mut lines: Vec<String> = others.iter().take(PLACES).map(|finding| self.other_place(finding)).collect();
+        if others.len() > PLACES {
+            lines.push(format!("and {} more", others.len() - PLACES));
+        }
+        if !lines.is_empty() {
+            self.field("also at", &lines.join("\n"));
+        }
+    }
+
+    fn other_place(&self, finding: &Finding) -> String {
+        let place = self.edge.place(finding.primary.span);
+        let subject = describe(&finding.subject);
+        if subject.is_empty() { place } else { format!("{place} ({})", self.edge.line(&subject)) }
+    }
+
+    /// Draws the finding's labels; returns those that are to be told in words.
+    fn snippet<'f>(&mut self, finding: &'f Finding) -> Vec<(Span, &'f str)> {
+        let related = finding.related.iter().take(LABELS).map(|label| (label.span, label.message.as_str()));
+        let primary = (finding.primary.span, finding.primary.message.as_str());
+        let labels: Vec<_> = std::iter::once(primary).chain(related).collect();
+        let columns = self.columns().unwrap_or(UNWRAPPED);
+        let (snippet, left_out) = Snippet::new(self.edge, &labels, columns);
+        let drawn = if snippet.is_empty() { String::new() } else { self.draw(snippet, finding.severity, columns) };
+        self.out.push_str(&drawn);
+        if left_out.first() == Some(&0) {
+            let place = self.edge.place(primary.0);
+            self.field("at", &place);
+        }
+        let has_words = |&(_, message): &(Span, &str)| !message.is_empty();
+        left_out.into_iter().filter_map(|index| labels.get(index).copied()).filter(has_words).collect()
+    }
+
+    fn draw(&self, snippet: Snippet, level: Severity, columns: usize) -> String {
+        let styles = match self.edge.style.color {
+            true => ThemeStyles {
+                error: Ansi::new(),
+                warning: Ansi::new(),
+                advice: Ansi::new(),
+                help: Ansi::new(),
+                link: Ansi::new().bold(),
+                linum: Ansi::new().dimmed(),
+                highlights: snippet
+                    .marks
+                    .iter()
+                    .map(|mark| if mark.primary { severity(level).bold() } else { Ansi::new().blue().bold() })
+                    .collect(),
+            },
+            false => ThemeStyles::none(),
+        };
+        let characters = if self.edge.style.unicode { ThemeCharacters::unicode() } else { ThemeCharacters::ascii() };
+        let handler = GraphicalReportHandler::new_themed(GraphicalTheme { characters, styles })
+            .without_syntax_highlighting()
+            .with_links(false)
+            .with_width(columns);
+        let mut drawn = String::new();
+        // Fails only where the snippet does not know its own spans; the finding is told all the same.
+        let _ = handler.render_report(&mut drawn, &Drawing(snippet));
+        // The first line is miette's own header, for which it is given no words.
+        drawn.split_once('\n').map(|(_, snippet)| snippet.to_owned()).unwrap_or_default()
+    }
+
+    /// What went wrong beside the findings; a file that a finding speaks of is not named twice.
+    fn errors(&mut self) {
+        let edge = self.edge;
+        let told: HashSet<&str> = edge
+            .report
+            .findings
+            .iter()
+            .filter(|finding| matches!(finding.rule, "unreadable-input" | "invalid-yaml"))
+            .map(|finding| edge.sources.get(finding.primary.span.source).name())
+            .collect();
+        let mut any = false;
+        for error in &edge.report.errors {
+            if error.file.as_deref().is_some_and(|file| told.contains(file)) {
+                continue;
+            }
+            let file = error.file.as_ref().map(|file| format!("{}: ", edge.line(file))).unwrap_or_default();
+            let message = edge.paragraph(&error.message);
+            let lead = self.paint("error", severity(Severity::Error).bold());
+            self.write(&format!("{lead}: "), 4, &format!("{file}{message}"));
+            any = true;
+        }
+        if any {
+            self.out.push('\n');
+        }
+    }
+
+    fn offline(&mut self) {
+        if self.edge.report.images.iter().any(|image| image.cause == Some("offline")) {
+            let lead = self.paint("offline", Ansi::new().bold());
+            let text = "no registry was asked, so no image is verified. Run without --offline to find out whether \
+                        they can be pulled.";
+            self.write(&format!("{lead}: "), 4, text);
+        }
+    }
+
+    fn summary(&mut self) {
+        let (images, findings) = counts(&self.edge.report.summary);
+        let words = |counts: &[(String, Option<Ansi>)]| {
+            let painted = |(text, style): &(String, Option<Ansi>)| match style {
+                Some(style) => self.paint(text, *style),
+                None => text.clone(),
+            };
+            counts.iter().map(painted).collect::<Vec<_>>().join(", ")
+        };
+        let summary = &self.edge.report.summary;
+        let mut line = format!("{}, {}", number(summary.files, "file"), number(summary.image_uses, "image"));
+        for (lead, counts) in [(": ", images), ("; ", findings)] {
+            if !counts.is_empty() {
+                let _ = write!(line, "{lead}{}", words(&counts));
+            }
+        }
+        self.write("", 4, &line);
+    }
+}
+
+fn severity(severity: Severity) -> Ansi {
+    match severity {
+        Severity::Error => Ansi::new().red(),
+        Severity::Warning => Ansi::new().yellow(),
+        Severity::Note => Ansi::new().cyan(),
+    }
+}
+
+/// `Deployment shop/api, init container migrate`.
+fn describe(subject: &Subject) -> String {
+    let resource = subject.resource.as_ref().map(ToString::to_string);
+    let container = subject.container.as_ref().map(|container| {
+        let kind = match container.kind {
+            ContainerKind::Container => "container",
+            ContainerKind::Init => "init container",
+            ContainerKind::Ephemeral => "ephemeral container",
+            ContainerKind::Volume => "image volume",
+            ContainerKind::Other => "image",
+        };
+        container.name.as_ref().map_or_else(|| kind.to_owned(), |name| format!("{kind} {name}"))
+    });
+    resource.into_iter().chain(container).collect::<Vec<_>>().join(", ")
+}
+
+fn number(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+type Counts = Vec<(String, Option<Ansi>)>;
+
+/// What the last line says of images and of findings, without what is zero.
+fn counts(summary: &Summary) -> (Counts, Counts) {
+    let bad = Some(severity(Severity::Error).bold());
+    let doubtful = Some(severity(Severity::Warning).bold());
+    let images = [
+        (summary.pullable, "pullable", Some(Ansi::new().green().bold())),
+        (summary.failing, "failing", bad),
+        (summary.unverified, "unverified", doubtful),
+        (summary.skipped, "skipped", None),
+        (summary.not_pulled, "not pulled", None),
+    ];
+    let findings = [
+        (summary.errors, "error", bad),
+        (summary.warnings, "warning", doubtful),
+        (summary.notes, "note", Some(severity(Severity::Note).bold())),
+    ];
+    let silenced = [(summary.suppressed, "suppressed"), (summary.baselined, "in the baseline")];
+    let images = images.into_iter().filter(|count| count.0 > 0).map(|(n, word, style)| (format!("{n} {word}"), style));
+    let findings = findings.into_iter().filter(|count| count.0 > 0).map(|(n, noun, style)| (number(n, noun), style));
+    let silenced = silenced.into_iter().filter(|count| count.0 > 0).map(|(n, word)| (format!("{n} {word}"), None));
+    (images.collect(), findings.chain(silenced).collect())
+}
+
+/// A snippet as miette takes it: labels and source, and no words of its own.
+#[derive(Debug)]
+struct Drawing(Snippet);
+
+impl fmt::Display for Drawing {
+    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Ok(())
+    }
+}
+
+impl std::error::Error for Drawing {}
+
+impl Diagnostic for Drawing {
+    fn source_code(&self) -> Option<&dyn miette::SourceCode> {
+        Some(&self.0)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        Some(Box::new(self.0.marks.iter().map(|mark| {
+            let label = Some(mark.message.clone()).filter(|message| !message.is_empty());
+            let span = (mark.shown.start, mark.shown.len());
+            match mark.primary {
+                true => LabeledSpan::new_primary_with_span(label, span),
+                false => LabeledSpan::new_with_span(label, span),
+            }
+        })))
+    }
+}

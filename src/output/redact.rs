@@ -1,0 +1,291 @@
+//! Takes secrets out of text: the last line of defence at the edge, for whatever the types let through.
+//!
+//! A secret is looked for as it is, trimmed, as the sanitiser or JSON would spell it, percent-encoded, and inside
+//! base64 at any offset, also twice: `base64(user:password)` within the base64 of a whole dockerconfigjson. The
+//! search is one pass of an automaton, linear in the text, and finds overlapping secrets.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+
+use aho_corasick::automaton::Automaton;
+use aho_corasick::nfa::contiguous::NFA;
+use aho_corasick::{Anchored, MatchKind};
+use base64::Engine;
+use base64::engine::general_purpose::{GeneralPurpose, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+
+use super::sanitize;
+
+/// Secrets shorter than this, in bytes, are not looked for: they would eat ordinary words (`admin`, `1234`, `app`)
+/// and so tell more than they hide. The types of the crate keep them out of messages.
+pub const SHORTEST: usize = 6;
+
+/// What stands in a secret's place.
+pub const MARK: &str = "***";
+
+/// Knows all secrets of a run. Its memory holds them, so it lives as short as the output does; its `Debug` shows
+/// their number only.
+#[derive(Default)]
+pub struct Redactor {
+    automaton: Option<NFA>,
+    /// Per pattern: the base64 characters before and after it that hold a few bits of the secret.
+    edges: Vec<(bool, bool)>,
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redactor").field("forms", &self.edges.len()).finish_non_exhaustive()
+    }
+}
+
+impl Redactor {
+    /// A redactor for these secrets.
+    pub fn new<'s>(secrets: impl IntoIterator<Item = &'s str>) -> Self {
+        let mut forms = Forms::default();
+        for secret in secrets {
+            forms.add_all(secret);
+        }
+        let automaton = match forms.0.len() {
+            0 => None,
+            // The builder fails only past 2^31 states: then nothing can be promised, so nothing is shown.
+            _ => NFA::builder().match_kind(MatchKind::Standard).build(forms.0.keys()).ok(),
+        };
+        Self { automaton, edges: forms.0.into_values().collect() }
+    }
+
+    /// Where secrets stand: disjoint, in order.
+    pub fn ranges(&self, text: &str) -> Vec<Range<usize>> {
+        let mut found: Vec<Range<usize>> = Vec::new();
+        let Some(automaton) = &self.automaton else {
+            if !self.edges.is_empty() && !text.is_empty() {
+                found.push(0..text.len());
+            }
+            return found;
+        };
+        let bytes = text.as_bytes();
+        let Ok(mut state) = automaton.start_state(Anchored::No) else { return found };
+        for (at, &byte) in bytes.iter().enumerate() {
+            state = automaton.next_state(Anchored::No, state, byte);
+            if automaton.is_match(state) {
+                // The first of a state's patterns is the longest that ends here; the others lie within it.
+                let pattern = automaton.match_pattern(state, 0);
+                let start = at + 1 - automaton.pattern_len(pattern);
+                let (before, after) = self.edges[pattern.as_usize()];
+                let start = start - usize::from(before && start > 0 && is_base64(bytes[start - 1]));
+                let end = at + 1 + usize::from(after && bytes.get(at + 1).copied().is_some_and(is_base64));
+                merge(&mut found, start..end);
+            }
+        }
+        found
+    }
+
+    /// The text with every secret replaced by [`MARK`].
+    pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let found = self.ranges(text);
+        if found.is_empty() {
+            return Cow::Borrowed(text);
+        }
+        let mut out = String::with_capacity(text.len());
+        let mut done = 0;
+        for range in found {
+            out.push_str(&text[done..range.start]);
+            out.push_str(MARK);
+            done = range.end;
+        }
+        out.push_str(&text[done..]);
+        Cow::Owned(out)
+    }
+}
+
+/// Adds a range that ends after all others, swallowing those that it meets.
+fn merge(found: &mut Vec<Range<usize>>, mut range: Range<usize>) {
+    while let Some(last) = found.pop_if(|last| last.end >= range.start) {
+        range = last.start.min(range.start)..last.end.max(range.end);
+    }
+    found.push(range);
+}
+
+const fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
+}
+
+/// Every spelling to look for, with its edges.
+#[derive(Default)]
+struct Forms(BTreeMap<Vec<u8>, (bool, bool)>);
+
+impl Forms {
+    fn add_all(&mut self, secret: &str) {
+        self.add_text(secret);
+        let trimmed = secret.trim();
+        self.add_text(trimmed);
+        // A private key or a service account's JSON: a snippet would show it line by line.
+        for line in trimmed.lines().map(str::trim).filter(|line| line.len() >= 20) {
+            self.add_text(line);
+        }
+    }
+
+    fn add_text(&mut self, secret: &str) {
+        if secret.len() < SHORTEST {
+            return;
+        }
+        self.add(secret.as_bytes().to_vec());
+        self.add(sanitize::line(secret).into_owned().into_bytes());
+        if let Ok(json) = serde_json::to_string(secret) {
+            let json = &json[1..json.len() - 1];
+            // Go's encoder escapes these for HTML.
+            let go = json.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026");
+            self.add(go.into_bytes());
+            self.add(json.as_bytes().to_vec());
+        }
+        // What is left alone: by RFC 3986 and Go's QueryEscape, by encodeURIComponent, by Go's PathEscape.
+        for kept in [&b"-._~"[..], b"-._~!*'()", b"-._~$&+=:@"] {
+            for upper in [true, false] {
+                let encoded = percent(secret.as_bytes(), kept, upper);
+                self.add(encoded.replace("%20", "+").into_bytes());
+                self.add(encoded.into_bytes());
+            }
+        }
+        for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
+            for (form, edges) in base64_forms(secret.as_bytes(), &engine) {
+                for (form, edges) in base64_forms(&form, &STANDARD_NO_PAD) {
+                    self.0.insert(form, edges);
+                }
+                self.0.insert(form, edges);
+            }
+        }
+    }
+
+    fn add(&mut self, form: Vec<u8>) {
+        if form.len() >= SHORTEST {
+            self.0.insert(form, (false, false));
+        }
+    }
+}
+
+fn percent(secret: &[u8], kept: &[u8], upper: bool) -> String {
+    let mut out = String::with_capacity(secret.len() * 3);
+    for &byte in secret {
+        match byte {
+            _ if byte.is_ascii_alphanumeric() || kept.contains(&byte) => out.push(char::from(byte)),
+            _ if upper => out.push_str(&format!("%{byte:02X}")),
+            _ => out.push_str(&format!("%{byte:02x}")),
+        }
+    }
+    out
+}
+
+/// The characters that `bytes` alone decide in a base64 text, for each of the three offsets at which they can begin,
+/// and whether the characters beside them hold the rest of their bits.
+fn base64_forms(bytes: &[u8], engine: &GeneralPurpose) -> [(Vec<u8>, (bool, bool)); 3] {
+    [0, 1, 2].map(|offset| {
+        let mut shifted = vec![0; offset];
+        shifted.extend_from_slice(bytes);
+        let bits = shifted.len() * 8;
+        let encoded = engine.encode(&shifted).into_bytes();
+        let decided = encoded.get((offset * 8).div_ceil(6)..bits / 6).unwrap_or_default().to_vec();
+        (decided, (offset != 0, bits % 6 != 0))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+
+    const CANARY: &str = "c4nary?>&\"pässwörd/+ x";
+
+    fn redactor() -> Redactor {
+        Redactor::new([CANARY])
+    }
+
+    #[test]
+    fn a_secret_as_it_is() {
+        assert_eq!(redactor().redact(&format!("login with {CANARY}!")), "login with ***!");
+        assert!(matches!(redactor().redact("nothing here"), Cow::Borrowed("nothing here")));
+        assert!(matches!(Redactor::default().redact(CANARY), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn a_secret_in_json() {
+        let json = serde_json::json!({ "password": CANARY }).to_string();
+        assert_eq!(redactor().redact(&json), r#"{"password":"***"}"#);
+        let go = json.replace('>', "\\u003e").replace('&', "\\u0026");
+        assert_eq!(redactor().redact(&go), r#"{"password":"***"}"#);
+    }
+
+    #[test]
+    fn a_secret_in_base64_at_every_offset() {
+        for before in ["", "u", "us", "use", "user", "a-long-user:"] {
+            for after in ["", "1", "12", "123"] {
+                let text = format!("{before}{CANARY}{after}");
+                for encoded in [STANDARD.encode(&text), URL_SAFE.encode(&text), STANDARD_NO_PAD.encode(&text)] {
+                    let shown = redactor().redact(&encoded).into_owned();
+                    let left = shown.replace(MARK, "").len();
+                    assert!(shown.contains(MARK), "{shown}");
+                    assert!(left <= (before.len() + after.len()) * 8 / 6 + 3, "{encoded} -> {shown}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_secret_in_a_secret_of_the_cluster() {
+        let auth = STANDARD.encode(format!("robot:{CANARY}"));
+        let config = STANDARD.encode(format!(r#"{{"auths":{{"ghcr.io":{{"auth":"{auth}"}}}}}}"#));
+        let shown = redactor().redact(&config).into_owned();
+        assert!(shown.contains(MARK), "{shown}");
+        let decoded = STANDARD_NO_PAD.encode(&auth);
+        assert!(!shown.contains(&decoded[12..24]), "{shown}");
+    }
+
+    #[test]
+    fn a_secret_in_a_url() {
+        for form in ["c4nary%3F%3E%26%22p%C3%A4ssw%C3%B6rd%2F%2B%20x", "c4nary%3f%3e%26%22p%c3%a4ssw%c3%b6rd%2f%2b+x"] {
+            assert_eq!(redactor().redact(&format!("https://u:{form}@h/")), "https://u:***@h/");
+        }
+        assert_eq!(redactor().redact("c4nary%3F%3E&%22p%C3%A4ssw%C3%B6rd%2F+%20x"), "***");
+    }
+
+    #[test]
+    fn a_secret_as_the_sanitiser_spells_it() {
+        let redactor = Redactor::new(["pass\u{1b}word\n"]);
+        assert_eq!(redactor.redact(&sanitize::line("<pass\u{1b}word\n>")), "<***>");
+        assert_eq!(redactor.redact("<pass\u{1b}word>"), "<***>");
+    }
+
+    #[test]
+    fn the_lines_of_a_key() {
+        let key = "-----BEGIN KEY-----\n  MIIEvQIBADANBgkqhkiG9w0BAQ\n-----END-----";
+        assert_eq!(Redactor::new([key]).redact("  MIIEvQIBADANBgkqhkiG9w0BAQ"), "  ***");
+    }
+
+    #[test]
+    fn short_secrets_are_left_alone() {
+        assert_eq!(
+            Redactor::new(["admin", "", "abc   \n"]).redact("admin YWRtaW4= abc YWJj"),
+            "admin YWRtaW4= abc YWJj"
+        );
+        assert_eq!(Redactor::new(["admin1"]).redact("admin1"), MARK);
+    }
+
+    #[test]
+    fn secrets_within_and_across_each_other() {
+        let redactor = Redactor::new(["abcdef", "abcdefghij", "defghijkl"]);
+        assert_eq!(redactor.redact("-abcdefghijkl-abcdef-"), "-***-***-");
+        assert_eq!(redactor.redact("abcdefabcdef"), "***");
+    }
+
+    #[test]
+    fn nested_secrets_cost_no_more_than_one() {
+        let secrets: Vec<String> = (6..800).map(|n| "a".repeat(n)).collect();
+        let redactor = Redactor::new(secrets.iter().map(String::as_str));
+        assert_eq!(redactor.redact(&"a".repeat(1_000_000)), MARK);
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let shown = format!("{:?}", Redactor::new(["hunter2hunter2"]));
+        assert!(!shown.contains("hunter2") && shown.contains("Redactor"), "{shown}");
+    }
+}

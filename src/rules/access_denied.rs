@@ -1,0 +1,168 @@
+//! `access-denied`: the pod's own credentials are refused.
+
+use std::sync::LazyLock;
+
+use crate::finding::Finding;
+use crate::probe::{Denial, Outcome};
+use crate::pull::CandidateCredential;
+use crate::rules::blame::{Blame, blame, sent_credentials};
+use crate::rules::meta::Meta;
+use crate::rules::{Context, ImageFacts, Rule};
+use crate::verdict::Verdict;
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/access-denied.md")));
+
+/// The rule.
+pub(super) struct AccessDenied;
+
+impl Rule for AccessDenied {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        for facts in cx.images() {
+            if let Some(Blame::CredentialRefused(denial)) = blame(cx, &facts) {
+                out.push(finding(cx, &facts, denial));
+            }
+        }
+    }
+}
+
+fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Denial) -> Finding {
+    let registry = facts.reference().map(|image| image.registry()).unwrap_or_default();
+    let text = &facts.image.text.value;
+    let what = match denial {
+        Denial::BadCredentials => format!("{registry} does not accept the user and password"),
+        Denial::DeniedOrAbsent => {
+            format!("{text:?} does not exist, or {registry} does not show it with the credentials")
+        }
+        Denial::Auth | Denial::AuthRequired | Denial::Denied => {
+            format!("{registry} refuses {text:?} with the credentials")
+        }
+    };
+    let public = is_public(facts);
+    let note =
+        if public { ": the image is public, but the kubelet does not fall back to pulling without them" } else { "" };
+    let message = format!("{what} of {}{note}", owners(facts));
+    let severity = match facts.judged.verdict {
+        Verdict::Fails(_) => META.severity,
+        _ => crate::finding::Severity::Warning,
+    };
+    let finding = Finding::new(META.id, severity, message, facts.image.text.span, "refused")
+        .help(help(denial, public))
+        .event(facts.judged.event.clone())
+        .subject(facts.subject());
+    sent_credentials(facts).fold(finding, |finding, sent| related(cx, facts, finding, sent))
+}
+
+fn is_public(facts: &ImageFacts<'_>) -> bool {
+    let anonymous = facts.judged.answer.as_ref().and_then(|answer| answer.anonymous.as_ref());
+    matches!(anonymous, Some(Outcome::Found(_)))
+}
+
+/// Whose credentials were sent.
+fn owners(facts: &ImageFacts<'_>) -> String {
+    let mut names: Vec<String> = Vec::new();
+    for sent in sent_credentials(facts) {
+        let name = match &sent.secret {
+            Some(secret) => format!("the pull secret {secret:?}"),
+            None => "the node, for which the supplied configuration stands in".to_owned(),
+        };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names.join(" and ")
+}
+
+fn help(denial: Denial, public: bool) -> String {
+    let mend = match denial {
+        Denial::BadCredentials => {
+            "renew the password or token: make a new one, test it with `docker login`, and replace the secret"
+        }
+        Denial::DeniedOrAbsent => {
+            "look for a slip in the name; if it is right, give the account read access to the repository"
+        }
+        Denial::Auth | Denial::AuthRequired | Denial::Denied => {
+            "give the account read access to the repository (a token needs the read scope), or use another account"
+        }
+    };
+    let public =
+        if public { "; or take the secret's entry for this registry away, as the image needs none" } else { "" };
+    format!("{mend}{public}")
+}
+
+/// Points at the place where the pod, or its service account, names the secret, and at the Secret itself.
+fn related(cx: &Context<'_>, facts: &ImageFacts<'_>, finding: Finding, sent: &CandidateCredential) -> Finding {
+    let Some(named) = facts.judged.pull.secrets.iter().find(|named| sent.secret.as_deref() == Some(&named.name)) else {
+        return finding;
+    };
+    let finding = match finding.related.iter().any(|label| label.span == named.span) {
+        true => finding,
+        false => finding.related(named.span, format!("its key {:?} matches the image", sent.written_key)),
+    };
+    match named.object.and_then(|object| cx.inventory.secrets.get(object)) {
+        Some(secret) if finding.related.iter().all(|label| label.span != secret.name.span) => {
+            finding.related(secret.name.span, "the credentials stand in this object")
+        }
+        _ => finding,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Severity;
+    use crate::probe::{Manifest, PullAnswer};
+    use crate::pull::SecretState;
+    use crate::rules::testing::{Facts, answer, candidate, config};
+    use crate::verdict::Cause;
+    use crate::workload::PodOrigin;
+
+    const IMAGE: &str = "ghcr.io/acme/api:1";
+
+    fn refused(denial: Denial, user: &str) -> Facts {
+        let mut facts = Facts::default();
+        let object = facts.secret(None, "regcred", None, config());
+        let pod = facts.pod(PodOrigin::Template);
+        let judged = facts.image(pod, IMAGE, Verdict::Fails(Cause::Denied(denial)));
+        judged.pull.credentials.push(candidate(Some("regcred"), "https://ghcr.io", user));
+        facts.name_secret(pod, "regcred", SecretState::Readable, Some(object));
+        facts
+    }
+
+    #[test]
+    fn it_needs_a_credential_that_was_sent() {
+        assert_eq!(refused(Denial::Denied, "user").flags(&AccessDenied), [(Severity::Error, IMAGE)]);
+        assert_eq!(refused(Denial::Denied, "").flags(&AccessDenied), []);
+    }
+
+    #[test]
+    fn each_refusal_is_told_as_exactly_as_the_registry_does() {
+        let cases = [
+            (Denial::BadCredentials, "ghcr.io does not accept the user and password of the pull secret \"regcred\""),
+            (Denial::DeniedOrAbsent, "does not exist, or ghcr.io does not show it with the credentials of"),
+            (Denial::Denied, "ghcr.io refuses \"ghcr.io/acme/api:1\" with the credentials of"),
+        ];
+        for (denial, expected) in cases {
+            let message = refused(denial, "user").check(&AccessDenied).remove(0).message;
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn points_at_the_reference_and_at_the_secret() {
+        let related = refused(Denial::Denied, "user").check(&AccessDenied).remove(0).related;
+        let messages: Vec<_> = related.iter().map(|label| label.message.as_str()).collect();
+        assert_eq!(messages, ["its key \"https://ghcr.io\" matches the image", "the credentials stand in this object"]);
+    }
+
+    #[test]
+    fn says_that_a_public_image_is_broken_by_its_secret() {
+        let mut facts = refused(Denial::BadCredentials, "user");
+        let anonymous = Some(Outcome::Found(Manifest::default()));
+        facts.judged[0].answer = answer(PullAnswer { anonymous, ..PullAnswer::default() });
+        assert!(facts.check(&AccessDenied)[0].message.contains("the image is public"));
+    }
+}

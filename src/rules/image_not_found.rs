@@ -1,0 +1,195 @@
+//! `image-not-found`: the registry has no such tag, digest or repository.
+
+use std::sync::LazyLock;
+
+use crate::finding::Finding;
+use crate::probe::{Evidence, Outcome, TagList};
+use crate::reference::Reference;
+use crate::rules::blame::{Blame, blame, is_official_image};
+use crate::rules::meta::Meta;
+use crate::rules::nearest_tag::nearest;
+use crate::rules::{Context, ImageFacts, Rule};
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/image-not-found.md")));
+
+/// The rule.
+pub(super) struct ImageNotFound;
+
+impl Rule for ImageNotFound {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        out.extend(cx.images().filter(|facts| blame(cx, facts) == Some(Blame::NotFound)).filter_map(|facts| {
+            let image = facts.reference()?;
+            let missing = missing(&facts, image);
+            let message = message(image, missing);
+            let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, missing.label());
+            let help = help(&facts, image, missing);
+            Some(finding.help(help).event(facts.judged.event.clone()).subject(facts.subject()))
+        }));
+    }
+}
+
+/// What is not there, as far as the registry tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    Repository,
+    Tag,
+    TagOrRepository,
+    Digest,
+}
+
+impl Missing {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Repository => "no such repository",
+            Self::Tag => "no such tag",
+            Self::TagOrRepository => "no such tag or repository",
+            Self::Digest => "no such digest",
+        }
+    }
+}
+
+/// The tag list tells best: of a missing repository many registries say `MANIFEST_UNKNOWN` on the manifest and
+/// `NAME_UNKNOWN` on the tag list only.
+fn missing(facts: &ImageFacts<'_>, image: &Reference) -> Missing {
+    let answer = facts.judged.answer.as_deref();
+    let code = last_evidence(facts).and_then(|evidence| evidence.code.as_deref());
+    match answer.and_then(|answer| answer.tags.as_ref()) {
+        Some(TagList::NoRepository) => Missing::Repository,
+        _ if code == Some("NAME_UNKNOWN") => Missing::Repository,
+        _ if image.digest().is_some() => Missing::Digest,
+        Some(TagList::Tags(_)) => Missing::Tag,
+        _ => Missing::TagOrRepository,
+    }
+}
+
+fn last_evidence<'a>(facts: &ImageFacts<'a>) -> Option<&'a Evidence> {
+    let answer = facts.judged.answer.as_deref()?;
+    answer.attempts.iter().rev().find_map(|(_, outcome)| match outcome {
+        Outcome::Absent(evidence) => Some(evidence),
+        _ => None,
+    })
+}
+
+fn message(image: &Reference, missing: Missing) -> String {
+    let (registry, repository) = (image.registry(), image.repository());
+    let tag = image.tag().unwrap_or("latest");
+    match missing {
+        Missing::Repository => format!("{registry} has no repository {repository:?}"),
+        Missing::Tag => format!("{registry}/{repository} has no tag {tag:?}"),
+        Missing::TagOrRepository => format!("{registry}/{repository} has no tag {tag:?}, or does not exist at all"),
+        Missing::Digest => {
+            format!("{registry}/{repository} has no manifest {}", image.digest().unwrap_or_default())
+        }
+    }
+}
+
+fn help(facts: &ImageFacts<'_>, image: &Reference, missing: Missing) -> String {
+    let text = &facts.image.text.value;
+    if missing != Missing::Tag && is_official_image(facts) && !text.contains('/') {
+        return format!(
+            "a name without a registry is looked for among Docker Hub's official images: write `<registry>/…/{text}`"
+        );
+    }
+    let tags = facts.judged.answer.as_deref().and_then(|answer| answer.tags.as_ref());
+    match (missing, tags) {
+        (Missing::Tag, Some(TagList::Tags(tags))) => near_tags(image.tag().unwrap_or("latest"), tags),
+        (Missing::Digest, _) => {
+            "it was deleted, or pushed to another repository: pin a digest that is there".to_owned()
+        }
+        (Missing::Repository, _) => "look for a slip in the name, or push the image first".to_owned(),
+        _ => "look for a slip in the name and the tag, or push the image first".to_owned(),
+    }
+}
+
+fn near_tags(wanted: &str, tags: &[String]) -> String {
+    let near = nearest(wanted, tags);
+    let list: Vec<_> = near.iter().map(|near| format!("`{}`", near.tag)).collect();
+    match near.first() {
+        Some(best) if best.likely => {
+            let others =
+                list.get(1..).filter(|rest| !rest.is_empty()).map(|rest| format!(" Near it: {}", rest.join(", ")));
+            format!("did you mean `{}`?{}", best.tag, others.unwrap_or_default())
+        }
+        Some(_) => format!("push it first, or take a tag that is there: {}", list.join(", ")),
+        None if tags.is_empty() => "the repository has no tag at all: push the image first".to_owned(),
+        None => "push it first, or take a tag that is there; none has a similar name".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Severity;
+    use crate::probe::{Denial, PullAnswer};
+    use crate::rules::testing::{Facts, answer, evidence};
+    use crate::verdict::{Cause, Verdict};
+    use crate::workload::PodOrigin;
+
+    fn absent(text: &str, code: Option<&str>, tags: Option<TagList>) -> Finding {
+        let mut facts = Facts::default();
+        let pod = facts.pod(PodOrigin::Template);
+        let judged = facts.image(pod, text, Verdict::Fails(Cause::Absent));
+        let evidence = Evidence { code: code.map(str::to_owned), ..evidence(404) };
+        let attempts = vec![(None, Outcome::Absent(evidence))];
+        judged.answer = answer(PullAnswer { attempts, tags, ..PullAnswer::default() });
+        let mut found = facts.check(&ImageNotFound);
+        assert_eq!(facts.flags(&ImageNotFound), [(Severity::Error, text)]);
+        found.remove(0)
+    }
+
+    fn tags(tags: &[&str]) -> Option<TagList> {
+        Some(TagList::Tags(tags.iter().map(|&tag| tag.to_owned()).collect()))
+    }
+
+    #[test]
+    fn tells_a_missing_repository_from_a_missing_tag() {
+        let digest = format!("ghcr.io/acme/api@sha256:{}", "0a".repeat(32));
+        let cases = [
+            ("ghcr.io/acme/api:1.9", Some("MANIFEST_UNKNOWN"), tags(&["1.8"]), "ghcr.io/acme/api has no tag \"1.9\""),
+            (
+                "ghcr.io/acme/api:1.9",
+                Some("MANIFEST_UNKNOWN"),
+                Some(TagList::NoRepository),
+                "ghcr.io has no repository \"acme/api\"",
+            ),
+            ("ghcr.io/acme/api:1.9", Some("NAME_UNKNOWN"), None, "ghcr.io has no repository \"acme/api\""),
+            ("ghcr.io/acme/api:1.9", Some("MANIFEST_UNKNOWN"), Some(TagList::Unknown), "or does not exist at all"),
+            (&digest, Some("MANIFEST_UNKNOWN"), tags(&["1.8"]), "has no manifest sha256:0a"),
+        ];
+        for (text, code, tags, expected) in cases {
+            let message = absent(text, code, tags).message;
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn says_did_you_mean_only_where_it_is_likely() {
+        let cases = [
+            (tags(&["1.9.0", "1.8"]), "did you mean `1.9.0`? Near it: `1.8`"),
+            (tags(&["v1.9"]), "did you mean `v1.9`?"),
+            (tags(&["2.0", "1.7"]), "push it first, or take a tag that is there: `1.7`, `2.0`"),
+            (tags(&["edge"]), "none has a similar name"),
+            (tags(&[]), "no tag at all"),
+        ];
+        for (tags, expected) in cases {
+            let help = absent("ghcr.io/acme/api:1.9", None, tags).help.unwrap_or_default();
+            assert!(help.contains(expected), "{help}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_for_an_official_image_means_that_there_is_none() {
+        let mut facts = Facts::default();
+        let pod = facts.pod(PodOrigin::Template);
+        let refused = Verdict::Fails(Cause::Denied(Denial::DeniedOrAbsent));
+        facts.image(pod, "shop-api:1", refused.clone());
+        facts.image(pod, "acme/shop-api:1", refused);
+        assert_eq!(facts.flags(&ImageNotFound), [(Severity::Error, "shop-api:1")]);
+        let help = facts.check(&ImageNotFound).pop().and_then(|finding| finding.help).unwrap_or_default();
+        assert!(help.contains("a name without a registry"), "{help}");
+    }
+}

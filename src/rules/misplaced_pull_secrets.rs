@@ -1,0 +1,99 @@
+//! `misplaced-pull-secrets`: `imagePullSecrets` where no pod ever sees them.
+
+use std::sync::LazyLock;
+
+use crate::finding::{Finding, Subject};
+use crate::inventory::{MisplacedPullSecrets as Misplaced, Misplacement};
+use crate::rules::meta::Meta;
+use crate::rules::{Context, Rule};
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/misplaced-pull-secrets.md")));
+
+/// The rule.
+pub(super) struct MisplacedPullSecrets;
+
+impl Rule for MisplacedPullSecrets {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        out.extend(cx.inventory.misplaced.iter().map(|misplaced| {
+            let (message, label) = words(misplaced.fault);
+            let resource = cx.inventory.resource(misplaced.resource).name.clone();
+            Finding::new(META.id, META.severity, message, misplaced.span, label)
+                .help(help(misplaced))
+                .subject(Subject { resource: Some(resource), ..Subject::default() })
+        }));
+    }
+}
+
+fn words(fault: Misplacement) -> (&'static str, &'static str) {
+    match fault {
+        Misplacement::InContainer => (
+            "pull secrets belong to the pod, not to a container: the field is unknown here, and no pod gets them",
+            "unknown field of a container",
+        ),
+        Misplacement::InWorkloadSpec => (
+            "pull secrets belong to the pod template, not beside it: the field is unknown here, and no pod gets them",
+            "unknown field beside `template`",
+        ),
+        Misplacement::OutsideSpec => {
+            ("pull secrets belong to the pod's spec: the field is unknown here, and no pod gets them", "unknown field")
+        }
+        Misplacement::Misspelt => (
+            "the API knows no field of this name, only `imagePullSecrets`: no pod gets these pull secrets",
+            "unknown field",
+        ),
+        Misplacement::ListOfStrings => (
+            "`imagePullSecrets` is a list of objects with a `name`, not of strings: the API server refuses to decode it",
+            "strings",
+        ),
+        Misplacement::NotAList => {
+            ("`imagePullSecrets` is a list: the API server refuses to decode anything else", "not a list")
+        }
+    }
+}
+
+/// The field as it should stand, with the names that were meant.
+fn help(misplaced: &Misplaced) -> String {
+    let items: Vec<_> = misplaced.names.iter().map(|name| format!("{{name: {name}}}")).collect();
+    let items = if items.is_empty() { "{name: <secret>}".to_owned() } else { items.join(", ") };
+    format!("write at `{}`: `imagePullSecrets: [{items}]`", misplaced.right_path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Severity;
+    use crate::rules::testing::Facts;
+
+    #[test]
+    fn every_misplacement_is_an_error_that_says_where_it_belongs() {
+        let faults = [
+            Misplacement::InContainer,
+            Misplacement::InWorkloadSpec,
+            Misplacement::OutsideSpec,
+            Misplacement::Misspelt,
+            Misplacement::ListOfStrings,
+            Misplacement::NotAList,
+        ];
+        for fault in faults {
+            let mut facts = Facts::default();
+            let resource = facts.resource("Deployment", None, "web");
+            let span = facts.write("imagePullSecrets");
+            facts.inventory.misplaced.push(Misplaced {
+                resource,
+                span,
+                fault,
+                path: "spec.imagePullSecrets".to_owned(),
+                right_path: "spec.template.spec.imagePullSecrets".to_owned(),
+                names: vec!["a".to_owned(), "b".to_owned()],
+            });
+            assert_eq!(facts.flags(&MisplacedPullSecrets), [(Severity::Error, "imagePullSecrets")], "{fault:?}");
+            let help = facts.check(&MisplacedPullSecrets).pop().and_then(|finding| finding.help).unwrap_or_default();
+            assert!(help.contains("spec.template.spec.imagePullSecrets"), "{help}");
+            assert!(help.ends_with("`imagePullSecrets: [{name: a}, {name: b}]`"), "{help}");
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! `mutable-tag`: the tag moves, so that the image changes while the manifest does not.
+
+use std::sync::LazyLock;
+
+use crate::finding::Finding;
+use crate::reference::Reference;
+use crate::rules::meta::Meta;
+use crate::rules::{Context, ImageFacts, Rule};
+use crate::verdict::Verdict;
+use crate::workload::PullPolicy;
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/mutable-tag.md")));
+
+/// Tags that move by convention, in lower case. Environment names and shortened versions are left out: whether they
+/// move is each project's own affair.
+const MOVING: &[&str] = &[
+    "latest",
+    "main",
+    "master",
+    "trunk",
+    "head",
+    "edge",
+    "nightly",
+    "dev",
+    "devel",
+    "develop",
+    "development",
+    "unstable",
+    "stable",
+    "canary",
+    "rolling",
+    "snapshot",
+];
+
+/// The rule.
+pub(super) struct MutableTag;
+
+impl Rule for MutableTag {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        out.extend(cx.images().filter_map(|facts| {
+            let image = facts.reference()?;
+            let tag = image.tag().filter(|tag| image.digest().is_none() && moves(tag))?;
+            let text = &facts.image.text.value;
+            let written = text.ends_with(&format!(":{tag}"));
+            let what = if written {
+                format!("the tag of {text:?} moves")
+            } else {
+                format!("{text:?} names no tag, so the kubelet pulls `latest`")
+            };
+            let message = format!("{what}; {}", consequence(&facts, tag));
+            let label = if written { "moving tag" } else { "no tag" };
+            let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, label);
+            Some(finding.help(help(&facts, image, written)).subject(facts.subject()))
+        }));
+    }
+}
+
+fn moves(tag: &str) -> bool {
+    let tag = tag.to_ascii_lowercase();
+    MOVING.contains(&tag.as_str())
+        || tag.starts_with("latest-")
+        || tag.ends_with("-latest")
+        || tag.ends_with("-snapshot")
+}
+
+/// The policy is the container's own, or the default of `SetDefaults_Container`, which is `Always` for the tag
+/// `latest` in exactly that spelling (`pkg/apis/core/v1/defaults.go`).
+fn consequence(facts: &ImageFacts<'_>, tag: &str) -> &'static str {
+    let declared = facts.image.declared_policy.as_ref().and_then(|policy| PullPolicy::parse(&policy.value));
+    match declared {
+        None if tag == "latest" => {
+            "the pull policy defaults to `Always` for it: any restart of the pod may run another image"
+        }
+        None => {
+            "the pull policy defaults to `IfNotPresent` for it: each node keeps what it pulled first, so that \
+                 nodes may run different images"
+        }
+        Some(PullPolicy::Always) => "with pull policy `Always` any restart of the pod may run another image",
+        Some(PullPolicy::IfNotPresent) => {
+            "with pull policy `IfNotPresent` each node keeps what it pulled first, so that nodes may run different \
+             images"
+        }
+        Some(PullPolicy::Never) => "with pull policy `Never` each node runs what was loaded onto it under that name",
+    }
+}
+
+/// What to write instead: the digest that the tag has now, where the registry told it.
+fn help(facts: &ImageFacts<'_>, image: &Reference, written: bool) -> String {
+    let text = &facts.image.text.value;
+    let name = match image.tag().filter(|_| written) {
+        Some(tag) => text.get(..text.len() - tag.len() - 1).unwrap_or(text),
+        None => text,
+    };
+    match &facts.judged.verdict {
+        Verdict::Pullable(manifest) if manifest.digest.is_some() => {
+            let digest = manifest.digest.as_deref().unwrap_or_default();
+            format!("name a version, or pin what it is now: `{name}@{digest}`")
+        }
+        _ => format!("name a version (`{name}:<version>`) or pin a digest (`{name}@sha256:…`)"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::Manifest;
+    use crate::rules::testing::{Facts, pullable};
+    use crate::source::Spanned;
+    use crate::workload::PodOrigin;
+
+    fn message(text: &str, policy: Option<&str>) -> Option<String> {
+        let mut facts = Facts::default();
+        let pod = facts.pod(PodOrigin::Template);
+        facts.image(pod, text, pullable());
+        let span = facts.write("policy");
+        facts.inventory.images[0].declared_policy = policy.map(|policy| Spanned { value: policy.to_owned(), span });
+        facts.check(&MutableTag).pop().map(|finding| finding.message)
+    }
+
+    #[test]
+    fn tags_that_move_by_convention_and_no_others() {
+        for text in
+            ["nginx", "nginx:latest", "a/b:main", "a/b:HEAD", "a/b:latest-alpine", "a/b:18-latest", "a/b:1-SNAPSHOT"]
+        {
+            assert!(message(text, None).is_some(), "{text}");
+        }
+        let digest = format!("nginx:latest@sha256:{}", "0a".repeat(32));
+        for text in ["nginx:1.27", "a/b:main-3f2a9c1", "a/b:stable-20240101", "localhost:5000", &digest] {
+            assert_eq!(message(text, None), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_pull_policy_decides_what_happens() {
+        let cases = [
+            ("nginx", None, "names no tag, so the kubelet pulls `latest`; the pull policy defaults to `Always`"),
+            ("nginx:latest", Some("IfNotPresent"), "with pull policy `IfNotPresent`"),
+            ("a/b:edge", None, "moves; the pull policy defaults to `IfNotPresent`"),
+            ("a/b:edge", Some("Never"), "with pull policy `Never`"),
+        ];
+        for (text, policy, expected) in cases {
+            let message = message(text, policy).unwrap_or_default();
+            assert!(message.contains(expected), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn the_digest_that_was_seen_is_offered() {
+        let mut facts = Facts::default();
+        let pod = facts.pod(PodOrigin::Template);
+        let manifest = Manifest { digest: Some("sha256:0a".to_owned()), ..Manifest::default() };
+        facts.image(pod, "reg.local:5000/a:main", Verdict::Pullable(manifest));
+        let help = facts.check(&MutableTag).pop().and_then(|finding| finding.help).unwrap_or_default();
+        assert!(help.ends_with("`reg.local:5000/a@sha256:0a`"), "{help}");
+    }
+}

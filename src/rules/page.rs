@@ -1,0 +1,112 @@
+//! Prints what a rule's page says, for the terminal: `--explain RULE` and `--list-rules`.
+
+use std::fmt::Write as _;
+
+use crate::rules::RULES;
+use crate::rules::meta::Meta;
+
+/// A rule's page as plain text: headings in capitals, code indented, links written out.
+pub fn explain(meta: &Meta) -> String {
+    let needs = if meta.online { ", asks the registry" } else { "" };
+    let mut out = format!("{} ({}{needs}, since {})\n{}\n", meta.id, meta.severity.as_str(), meta.since, meta.title);
+    let mut in_code = false;
+    for line in meta.body.lines() {
+        if let Some(info) = line.strip_prefix("```") {
+            in_code = !in_code;
+            if in_code {
+                out.push_str(introduction(info.split_whitespace().next().unwrap_or_default()));
+            }
+        } else if in_code {
+            out.push_str(if line.is_empty() { "" } else { "    " });
+            out.push_str(line);
+            out.push('\n');
+        } else if let Some(heading) = line.strip_prefix("## ") {
+            out.push_str(&heading.to_uppercase());
+            out.push('\n');
+        } else {
+            out.push_str(&without_links(line.trim_start_matches('#').trim_start_matches(' '), line));
+            out.push('\n');
+        }
+    }
+    out
+}
+
+/// What is said before a block of a kind that is not simply shown.
+fn introduction(kind: &str) -> &'static str {
+    match kind {
+        "registry" => "  where the registry answers\n",
+        "args" => "  checked with\n",
+        "config" => "  under the configuration\n",
+        "findings" => "  is reported as\n",
+        _ => "",
+    }
+}
+
+/// The line with `[text](address)` written as `text (address)`. A sub-heading loses its marks; any other line keeps
+/// its indentation, which is a list's.
+fn without_links(heading: &str, line: &str) -> String {
+    let mut rest = if line.starts_with('#') { heading } else { line };
+    let mut out = String::new();
+    while let Some((before, text, address, after)) = next_link(rest) {
+        out.push_str(before);
+        out.push_str(text);
+        if text != address {
+            let _ = write!(out, " ({address})");
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+fn next_link(line: &str) -> Option<(&str, &str, &str, &str)> {
+    let middle = line.find("](")?;
+    let (head, tail) = (line.get(..middle)?, line.get(middle + 2..)?);
+    let (before, text) = head.rsplit_once('[')?;
+    let (address, after) = tail.split_once(')')?;
+    Some((before, text, address, after))
+}
+
+/// A table of all rules: id, default severity, whether it asks the registry, title.
+pub fn list_rules() -> String {
+    let width = RULES.iter().map(|rule| rule.meta().id.len()).max().unwrap_or_default();
+    let mut out = String::new();
+    for rule in RULES {
+        let meta = rule.meta();
+        let online = if meta.online { "registry" } else { "" };
+        let _ = writeln!(out, "{:width$}  {:7}  {online:8}  {}", meta.id, meta.severity.as_str(), meta.title);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Severity;
+
+    #[test]
+    fn a_page_becomes_plain_text() {
+        let meta = Meta {
+            id: "some-rule",
+            title: "A title",
+            severity: Severity::Error,
+            since: "0.1.0",
+            online: true,
+            fix: false,
+            body: "\n## What it does\n\nSee [the docs](https://k8s.io/x).\n\n### A tag\n\n- one\n  more\n\n```yaml\n# kept\na: [b](c)\n\n```\n```registry\nx = 200\n```\n",
+        };
+        let expected = "some-rule (error, asks the registry, since 0.1.0)\nA title\n\nWHAT IT DOES\n\nSee the docs \
+                        (https://k8s.io/x).\n\nA tag\n\n- one\n  more\n\n    # kept\n    a: [b](c)\n\n  where the \
+                        registry answers\n    x = 200\n";
+        assert_eq!(explain(&meta), expected);
+    }
+
+    #[test]
+    fn every_rule_is_listed_once() {
+        let table = list_rules();
+        assert_eq!(table.lines().count(), RULES.len());
+        for rule in RULES {
+            assert_eq!(table.lines().filter(|line| line.starts_with(&format!("{} ", rule.meta().id))).count(), 1);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Hand-made facts for the unit tests of rules. The examples of `rules/*.md` run the whole way from YAML.
+
+use std::sync::Arc;
+
+use crate::dockerconfig::DockerConfig;
+use crate::finding::{Finding, Severity};
+use crate::inventory::{Inventory, Problem, ProblemKind, ServiceAccount};
+use crate::keyring::Credential;
+use crate::probe::{Evidence, Manifest, PullAnswer};
+use crate::pull::{CandidateCredential, PullContext, PullSecret, SecretState, Via};
+use crate::reference::Reference;
+use crate::resource::ResourceName;
+use crate::rules::{Context, JudgedImage, Rule, Settings};
+use crate::secret::{Content, Secret};
+use crate::sensitive::Sensitive;
+use crate::source::{Encoding, Source, SourceId, Sources, Span, Spanned};
+use crate::verdict::Verdict;
+use crate::workload::{
+    Container, ContainerKind, ImageText, ImageUse, Pod, PodId, PodOrigin, Resource, ResourceId, SecretReference,
+};
+
+/// Facts under construction. Every text that is added becomes a line of one source, so that spans point at it.
+#[derive(Default)]
+pub(super) struct Facts {
+    text: String,
+    pub(super) inventory: Inventory,
+    pub(super) judged: Vec<JudgedImage>,
+    pub(super) settings: Settings,
+}
+
+impl Facts {
+    pub(super) fn write(&mut self, text: &str) -> Span {
+        let start = self.text.len() as u32;
+        self.text.push_str(text);
+        self.text.push('\n');
+        Span::new(SourceId(0), start, start + text.len() as u32)
+    }
+
+    pub(super) fn spanned(&mut self, text: &str) -> Spanned<String> {
+        Spanned { value: text.to_owned(), span: self.write(text) }
+    }
+
+    pub(super) fn resource(&mut self, kind: &str, namespace: Option<&str>, name: &str) -> ResourceId {
+        let span = self.write(&format!("{kind} {name}"));
+        self.inventory.resources.push(Resource {
+            name: ResourceName {
+                api_version: "v1".to_owned(),
+                kind: kind.to_owned(),
+                namespace: namespace.map(str::to_owned),
+                name: Some(name.to_owned()),
+            },
+            span,
+        });
+        ResourceId(self.inventory.resources.len() as u32 - 1)
+    }
+
+    pub(super) fn pod(&mut self, origin: PodOrigin) -> PodId {
+        self.pod_in(origin, None)
+    }
+
+    pub(super) fn pod_in(&mut self, origin: PodOrigin, namespace: Option<&str>) -> PodId {
+        let resource = self.resource("Pod", namespace, "web");
+        let span = self.write("spec");
+        self.inventory.pods.push(Pod {
+            resource,
+            origin,
+            span,
+            namespace: namespace.map(str::to_owned),
+            service_account: None,
+            pull_secrets: None,
+        });
+        PodId(self.inventory.pods.len() as u32 - 1)
+    }
+
+    /// Adds an image that is a reference.
+    pub(super) fn image(&mut self, pod: PodId, text: &str, verdict: Verdict) -> &mut JudgedImage {
+        let reference = Reference::parse(text).expect("a reference");
+        self.image_as(pod, text, ImageText::Reference(reference), verdict)
+    }
+
+    pub(super) fn image_as(&mut self, pod: PodId, text: &str, image: ImageText, verdict: Verdict) -> &mut JudgedImage {
+        let text = self.spanned(text);
+        self.inventory.images.push(ImageUse {
+            pod,
+            container: Container { kind: ContainerKind::Container, name: Some("app".to_owned()) },
+            path: "spec.containers[0].image".to_owned(),
+            text,
+            image,
+            declared_policy: None,
+        });
+        let pull = PullContext { service_account: "default".to_owned(), ..PullContext::default() };
+        self.judged.push(JudgedImage { pull, answer: None, verdict, event: None });
+        self.judged.last_mut().expect("just added")
+    }
+
+    /// Adds a Secret of the inputs and returns its index.
+    pub(super) fn secret(
+        &mut self,
+        namespace: Option<&str>,
+        name: &str,
+        kind: Option<&str>,
+        content: Content,
+    ) -> usize {
+        let resource = self.resource("Secret", namespace, name);
+        let name = self.spanned(name);
+        let declared_type = kind.map(|kind| self.spanned(kind));
+        let namespace = namespace.map(str::to_owned);
+        self.inventory.secrets.push(Secret { namespace, name, resource, declared_type, content });
+        self.inventory.secrets.len() - 1
+    }
+
+    /// Names a pull secret in a pod, as its images then see it.
+    pub(super) fn name_secret(&mut self, pod: PodId, name: &str, state: SecretState, object: Option<usize>) -> Span {
+        let span = self.write(name);
+        let reference = SecretReference { name: name.to_owned(), span };
+        self.inventory.pods[pod.0 as usize].pull_secrets.get_or_insert_default().push(reference);
+        let secret = PullSecret { name: name.to_owned(), span, via: Via::Pod, state, reason: None, object };
+        for (image, judged) in self.inventory.images.iter().zip(&mut self.judged) {
+            if image.pod == pod {
+                judged.pull.secrets.push(secret.clone());
+            }
+        }
+        span
+    }
+
+    pub(super) fn service_account(&mut self, namespace: Option<&str>, name: &str, secrets: &[&str]) {
+        let resource = self.resource("ServiceAccount", namespace, name);
+        let pull_secrets = secrets
+            .iter()
+            .map(|&secret| SecretReference { name: secret.to_owned(), span: self.write(secret) })
+            .collect();
+        let namespace = namespace.map(str::to_owned);
+        self.inventory.service_accounts.push(ServiceAccount {
+            namespace,
+            name: name.to_owned(),
+            pull_secrets,
+            resource,
+        });
+    }
+
+    pub(super) fn problem(&mut self, kind: ProblemKind, text: &str, message: &str) {
+        let span = self.write(text);
+        self.inventory.problems.push(Problem { kind, span, message: message.to_owned() });
+    }
+
+    /// What one rule finds.
+    pub(super) fn check(&self, rule: &dyn Rule) -> Vec<Finding> {
+        let sources = Sources::new(vec![Source::new("a.yaml", self.text.as_str(), Encoding::Utf8)]);
+        let context =
+            Context { sources: &sources, inventory: &self.inventory, judged: &self.judged, settings: &self.settings };
+        let mut findings = Vec::new();
+        rule.check(&context, &mut findings);
+        findings
+    }
+
+    /// What one rule finds, as severity and flagged text.
+    pub(super) fn flags(&self, rule: &dyn Rule) -> Vec<(Severity, &str)> {
+        let at = |finding: &Finding| &self.text[finding.primary.span.range()];
+        self.check(rule).iter().map(|finding| (finding.severity, at(finding))).collect()
+    }
+}
+
+pub(super) fn pullable() -> Verdict {
+    Verdict::Pullable(Manifest::default())
+}
+
+pub(super) fn config() -> Content {
+    Content::Config(DockerConfig::default())
+}
+
+/// A credential of a secret, as the kubelet would try it.
+pub(super) fn candidate(secret: Option<&str>, key: &str, user: &str) -> CandidateCredential {
+    CandidateCredential {
+        secret: secret.map(str::to_owned),
+        index_key: key.to_owned(),
+        written_key: key.to_owned(),
+        credential: Credential { username: Sensitive::new(user), password: Sensitive::new("p") },
+    }
+}
+
+pub(super) fn evidence(status: u16) -> Evidence {
+    Evidence { status: Some(status), ..Evidence::default() }
+}
+
+/// Shares an answer, as the probe stage does.
+pub(super) fn answer(answer: PullAnswer) -> Option<Arc<PullAnswer>> {
+    Some(Arc::new(answer))
+}

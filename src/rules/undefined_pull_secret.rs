@@ -1,0 +1,182 @@
+//! `undefined-pull-secret`: a pod names a pull secret that nothing in the inputs produces.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use crate::finding::{Finding, Severity, Subject};
+use crate::pull::{PullSecret, SecretState};
+use crate::rules::blame::is_harmless;
+use crate::rules::meta::Meta;
+use crate::rules::{Context, ImageFacts, Rule};
+use crate::secret::{Content, IgnoredBecause, Secret};
+use crate::source::Span;
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/undefined-pull-secret.md")));
+
+/// The rule.
+pub(super) struct UndefinedPullSecret;
+
+impl Rule for UndefinedPullSecret {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        // One place names the secret for all images of its pod, or for all pods of its service account.
+        let mut missing: BTreeMap<Span, Missing<'_>> = BTreeMap::new();
+        for facts in cx.images() {
+            for secret in facts.judged.pull.secrets.iter().filter(|named| named.state == SecretState::Missing) {
+                let found = missing.entry(secret.span).or_insert(Missing { secret, facts, harmless: true });
+                found.harmless &= is_harmless(&facts);
+            }
+        }
+        out.extend(missing.values().map(|missing| finding(cx, missing)));
+    }
+}
+
+/// A name that leads nowhere.
+struct Missing<'a> {
+    secret: &'a PullSecret,
+    /// An image that it is named for.
+    facts: ImageFacts<'a>,
+    /// Whether all its images were shown to be pullable without it.
+    harmless: bool,
+}
+
+fn finding(cx: &Context<'_>, missing: &Missing<'_>) -> Finding {
+    let name = &missing.secret.name;
+    let namespace = missing.facts.pod.namespace.as_deref().or(cx.settings.namespace.as_deref());
+    let place = namespace.map(|namespace| format!(" in the namespace {namespace:?}")).unwrap_or_default();
+    let meant = near_miss(cx, missing);
+    let severity = match (cx.settings.closed, meant) {
+        (true, _) if !missing.harmless => Severity::Error,
+        (true, _) | (false, Some(_)) => Severity::Warning,
+        (false, None) => META.severity,
+    };
+    let message = if cx.settings.closed {
+        format!("there is no pull secret {name:?}{place}: the kubelet pulls without it")
+    } else {
+        format!(
+            "nothing in the inputs produces the pull secret {name:?}{place}: unless the cluster already has it, \
+                 the kubelet pulls without it"
+        )
+    };
+    let subject = Subject { resource: Some(missing.facts.resource.name.clone()), ..Subject::default() };
+    let finding = Finding::new(META.id, severity, message, missing.secret.span, "no such secret in the inputs")
+        .help(help(name, meant, cx.settings.closed))
+        .event(cx.settings.closed.then(|| event(name)))
+        .subject(subject);
+    match meant {
+        Some(meant) => finding.related(meant.name.span, "this one has nearly that name"),
+        None => finding,
+    }
+}
+
+fn help(name: &str, meant: Option<&Secret>, closed: bool) -> String {
+    match meant {
+        Some(meant) => format!("did you mean `{}`?", meant.name.value),
+        None if closed => {
+            "add a Secret of that name and of type `kubernetes.io/dockerconfigjson`, or remove the name".to_owned()
+        }
+        None => format!(
+            "add the Secret to the inputs, or say that the cluster has it: `--assume-pull-secret {name}`, or \
+             `--pull-secret {name}=FILE` to have its credentials tried"
+        ),
+    }
+}
+
+/// `pkg/kubelet/kubelet_pods.go`, `getPullSecretsForPod`.
+fn event(name: &str) -> String {
+    format!("Unable to retrieve some image pull secrets ({name}); attempting to pull the image may not succeed.")
+}
+
+/// A pull secret of the same namespace whose name is a slip of the keyboard away.
+fn near_miss<'a>(cx: &Context<'a>, missing: &Missing<'_>) -> Option<&'a Secret> {
+    let name = missing.secret.name.as_str();
+    let no_pull_secret = Content::Ignored(IgnoredBecause::WrongType { has_docker_config: false });
+    let namespace = missing.facts.pod.namespace.as_deref();
+    let candidates =
+        cx.inventory.secrets.iter().filter(|secret| {
+            secret.content != no_pull_secret && cx.same_namespace(namespace, secret.namespace.as_deref())
+        });
+    let near = candidates.filter_map(|secret| {
+        let candidate = secret.name.value.as_str();
+        // In a name of three letters two edits are another name.
+        let limit = (name.len() / 3).min(2);
+        if candidate.len().abs_diff(name.len()) > limit {
+            return None;
+        }
+        let edits = strsim::osa_distance(name, candidate);
+        (1..=limit).contains(&edits).then_some((edits, secret))
+    });
+    near.min_by_key(|(edits, _)| *edits).map(|(_, secret)| secret)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{Facts, config, pullable};
+    use crate::verdict::{Cause, Verdict};
+    use crate::workload::PodOrigin;
+
+    fn naming(name: &str, verdict: Verdict) -> Facts {
+        let mut facts = Facts::default();
+        let pod = facts.pod_in(PodOrigin::Template, Some("shop"));
+        facts.image(pod, "ghcr.io/acme/api:1", verdict.clone());
+        facts.image(pod, "ghcr.io/acme/web:1", verdict);
+        facts.name_secret(pod, name, SecretState::Missing, None);
+        facts
+    }
+
+    #[test]
+    fn a_name_is_one_note_for_all_images_of_its_pod() {
+        let facts = naming("regcred", Verdict::Unverified(Cause::SecretUnknown));
+        assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Note, "regcred")]);
+    }
+
+    #[test]
+    fn a_near_miss_in_the_same_namespace_is_a_warning() {
+        let cases = [
+            ("regcred", "regcerd", Some("shop"), Severity::Warning),
+            ("regcred", "regcerd", None, Severity::Warning),
+            ("regcred", "regcerd", Some("other"), Severity::Note),
+            ("regcred", "pull-secret", Some("shop"), Severity::Note),
+            ("hub", "hum", Some("shop"), Severity::Warning),
+            ("hub", "sub2", Some("shop"), Severity::Note),
+        ];
+        for (name, there, namespace, severity) in cases {
+            let mut facts = naming(name, Verdict::Unverified(Cause::SecretUnknown));
+            facts.secret(namespace, there, None, config());
+            assert_eq!(facts.flags(&UndefinedPullSecret), [(severity, name)], "{name} {there} {namespace:?}");
+        }
+    }
+
+    #[test]
+    fn an_ordinary_secret_is_not_what_was_meant() {
+        let mut facts = naming("app-secrets", Verdict::Unverified(Cause::SecretUnknown));
+        let ordinary = Content::Ignored(IgnoredBecause::WrongType { has_docker_config: false });
+        facts.secret(Some("shop"), "app-secret", None, ordinary);
+        assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Note, "app-secrets")]);
+    }
+
+    #[test]
+    fn closed_inputs_make_it_certain() {
+        let mut facts = naming("regcred", Verdict::Fails(Cause::Absent));
+        facts.settings.closed = true;
+        assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Error, "regcred")]);
+        assert!(facts.check(&UndefinedPullSecret)[0].event.is_some());
+        let mut facts = naming("regcred", pullable());
+        facts.settings.closed = true;
+        assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Warning, "regcred")]);
+    }
+
+    #[test]
+    fn what_is_supplied_or_assumed_is_there() {
+        let mut facts = Facts::default();
+        let pod = facts.pod(PodOrigin::Template);
+        facts.image(pod, "ghcr.io/acme/api:1", pullable());
+        facts.name_secret(pod, "a", SecretState::Supplied, None);
+        facts.name_secret(pod, "b", SecretState::Assumed, None);
+        assert_eq!(facts.flags(&UndefinedPullSecret), []);
+    }
+}

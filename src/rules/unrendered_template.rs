@@ -1,0 +1,48 @@
+//! `unrendered-template`: a Helm template or chart, of which only the rendered form can be checked.
+
+use std::sync::LazyLock;
+
+use crate::finding::Finding;
+use crate::inventory::ProblemKind;
+use crate::rules::meta::Meta;
+use crate::rules::{Context, Rule};
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unrendered-template.md")));
+
+/// The rule.
+pub(super) struct UnrenderedTemplate;
+
+impl Rule for UnrenderedTemplate {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        let templates = cx.inventory.problems.iter().filter(|problem| problem.kind == ProblemKind::Template);
+        // The parser's words are left out: they speak of YAML, which a template is not, and without them all templates
+        // of a chart are one fault.
+        out.extend(templates.map(|problem| {
+            let message = "a template that is not rendered yet: its images are not checked";
+            Finding::new(META.id, META.severity, message, problem.span, "template")
+                .help("render it first and check the result: `helm template … | pullcheck -`")
+        }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Severity;
+    use crate::rules::testing::Facts;
+
+    #[test]
+    fn all_templates_of_a_chart_are_one_fault() {
+        let mut facts = Facts::default();
+        facts.problem(ProblemKind::Template, "{{ if }}", "line 1: a");
+        facts.problem(ProblemKind::Template, "{{ end }}", "line 2: b");
+        facts.problem(ProblemKind::Unreadable, "", "");
+        let found = facts.check(&UnrenderedTemplate);
+        assert_eq!(facts.flags(&UnrenderedTemplate), [(Severity::Note, "{{ if }}"), (Severity::Note, "{{ end }}")]);
+        assert_eq!((&found[0].message, &found[0].help), (&found[1].message, &found[1].help));
+    }
+}

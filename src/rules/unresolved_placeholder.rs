@@ -1,0 +1,85 @@
+//! `unresolved-placeholder`: another program puts the image there, so it is not checked.
+
+use std::sync::LazyLock;
+
+use crate::finding::Finding;
+use crate::rules::meta::Meta;
+use crate::rules::{Context, Rule};
+use crate::workload::ImageText;
+use crate::workload::placeholder::Skip;
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unresolved-placeholder.md")));
+
+/// The rule.
+pub(super) struct UnresolvedPlaceholder;
+
+impl Rule for UnresolvedPlaceholder {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        out.extend(cx.images().filter_map(|facts| {
+            // The other reasons to skip an image are no fault: what fills it in is known.
+            let ImageText::Skipped(Skip::Placeholder) = facts.image.image else { return None };
+            let text = &facts.image.text.value;
+            let message = format!("{text:?} holds a placeholder, so it is not known what is pulled: not checked");
+            let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, "placeholder");
+            Some(finding.help(help(text)).subject(facts.subject()))
+        }));
+    }
+}
+
+/// What fills such a placeholder in.
+fn help(text: &str) -> &'static str {
+    if text.starts_with("ko://") {
+        "`ko resolve` builds the image and writes its reference: check what it prints"
+    } else if text.contains("{{") {
+        "render it first and check the result: `helm template … | pullcheck -`"
+    } else if text.contains("$(") {
+        "the kubelet expands `$(X)` in `command`, `args` and `env` only: check what `oc process`, Tekton or your \
+         pipeline makes of it"
+    } else if text.contains('$') {
+        "substitute it first and check the result: `envsubst < file | pullcheck -`"
+    } else {
+        "write the image, or check the manifest after it was filled in"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::Facts;
+    use crate::verdict::{Cause, Verdict};
+    use crate::workload::PodOrigin;
+
+    #[test]
+    fn only_placeholders_are_worth_a_word() {
+        let skips = [
+            (Skip::Placeholder, Cause::Placeholder, 1),
+            (Skip::Injected, Cause::Placeholder, 0),
+            (Skip::RewrittenByKustomize, Cause::RewrittenByKustomize, 0),
+            (Skip::SetByImageStream, Cause::SetByImageStream, 0),
+        ];
+        for (skip, cause, expected) in skips {
+            let mut facts = Facts::default();
+            let pod = facts.pod(PodOrigin::Template);
+            facts.image_as(pod, "api", ImageText::Skipped(skip), Verdict::Skipped(cause));
+            assert_eq!(facts.check(&UnresolvedPlaceholder).len(), expected, "{skip:?}");
+        }
+    }
+
+    #[test]
+    fn each_kind_is_told_what_fills_it_in() {
+        let cases = [
+            ("ko://example.com/cmd", "ko resolve"),
+            ("{{ .Values.image }}", "helm template"),
+            ("$(IMAGE)", "oc process"),
+            ("${IMAGE}:1", "envsubst"),
+            ("<image>", "filled in"),
+        ];
+        for (text, expected) in cases {
+            assert!(help(text).contains(expected), "{text}");
+        }
+    }
+}

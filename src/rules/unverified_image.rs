@@ -1,0 +1,151 @@
+//! `unverified-image`: it could not be told whether the image can be pulled. Never a pass, and never "absent".
+
+use std::sync::LazyLock;
+
+use crate::finding::Finding;
+use crate::probe::{Evidence, Outcome, Unknown};
+use crate::pull::Blind;
+use crate::rules::blame::{Blame, blame};
+use crate::rules::meta::Meta;
+use crate::rules::{Context, ImageFacts, Rule};
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unverified-image.md")));
+
+/// The rule.
+pub(super) struct UnverifiedImage;
+
+impl Rule for UnverifiedImage {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        out.extend(cx.images().filter_map(|facts| {
+            // No image and no address in the words: all images of a host that is down are one fault.
+            let (message, help) = match blame(cx, &facts)? {
+                Blame::NoAnswer(unknown) => (no_answer(&facts, unknown)?, what_to_do(unknown).to_owned()),
+                Blame::HiddenSecret => hidden_secret(&facts)?,
+                Blame::NotFound | Blame::CredentialRefused(_) | Blame::NoCredential(_) => return None,
+            };
+            let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, "not verified");
+            Some(finding.help(help).subject(facts.subject()))
+        }));
+    }
+}
+
+fn no_answer(facts: &ImageFacts<'_>, unknown: Unknown) -> Option<String> {
+    let registry = facts.reference()?.registry();
+    let evidence = evidence(facts);
+    let status = evidence.and_then(|evidence| evidence.status).map(|status| format!(" (HTTP {status})"));
+    let status = status.unwrap_or_default();
+    let words = evidence.and_then(|evidence| evidence.message.as_deref()).map(|words| format!(": {words}"));
+    let words = words.unwrap_or_default();
+    Some(match unknown {
+        Unknown::RateLimited => format!("{registry} limits the rate of requests{status}: it could not be asked"),
+        Unknown::RegistryError => format!("{registry} fails{status}: it could not be asked"),
+        Unknown::AuthServer => format!("{registry} hands out no token{status}: it could not be asked"),
+        Unknown::Tls => format!("{registry} cannot be trusted{words}"),
+        Unknown::Dns => format!("the name {registry} does not resolve here{words}"),
+        Unknown::Network => format!("{registry} cannot be reached from here{words}"),
+        Unknown::Timeout => format!("{registry} did not answer in time"),
+        Unknown::PlainHttp => format!("{registry} speaks plain HTTP, and the runtime asks for HTTPS"),
+        Unknown::HostStopped => format!("{registry} failed too often, so the rest of its images was not asked for"),
+        Unknown::Deadline => "the time for the run was over before this was asked".to_owned(),
+        Unknown::NodeLocal => {
+            format!("{registry} is an address of the node or the cluster: it cannot be seen from here")
+        }
+        Unknown::Offline => return None,
+    })
+}
+
+fn evidence<'a>(facts: &ImageFacts<'a>) -> Option<&'a Evidence> {
+    let answer = facts.judged.answer.as_deref()?;
+    answer.attempts.iter().rev().find_map(|(_, outcome)| match outcome {
+        Outcome::Unknown(_, evidence) => Some(evidence),
+        _ => None,
+    })
+}
+
+fn what_to_do(unknown: Unknown) -> &'static str {
+    match unknown {
+        Unknown::RateLimited => {
+            "run again later, or supply credentials (`--dockerconfigjson`), which have a limit of their own"
+        }
+        Unknown::RegistryError | Unknown::AuthServer => "run again later; if it stays so, the nodes will meet the same",
+        Unknown::Tls => "if the nodes trust another authority, name it: `--ca-cert FILE`",
+        Unknown::Dns => {
+            "look for a slip in the host; if only the nodes can resolve it: `--connect-to HOST=ADDRESS:PORT`"
+        }
+        Unknown::Network | Unknown::Timeout => {
+            "see whether this machine may reach the registry; the nodes may have another way to it"
+        }
+        Unknown::PlainHttp => "if the nodes are configured for it: `--plain-http HOST`",
+        Unknown::HostStopped => "the first failure of this registry says why",
+        Unknown::Deadline => "run again with a longer `--deadline`",
+        Unknown::NodeLocal => {
+            "if this machine can reach the same registry: `--plain-http`, `--connect-to` or `--mirror`"
+        }
+        Unknown::Offline => "",
+    }
+}
+
+fn hidden_secret(facts: &ImageFacts<'_>) -> Option<(String, String)> {
+    let registry = facts.reference()?.registry();
+    let hidden = facts.judged.pull.blind.iter().find_map(|blind| match blind {
+        Blind::Secret(name) => Some(name),
+        Blind::ServiceAccount(_) => None,
+    })?;
+    Some((
+        format!("{registry} asks for credentials, and those of the pull secret {hidden:?} are not to be seen here"),
+        format!("hand them over to have them tried: `--pull-secret {hidden}=FILE`, or `--dockerconfigjson FILE`"),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Severity;
+    use crate::probe::PullAnswer;
+    use crate::pull::SecretState;
+    use crate::rules::testing::{Facts, answer, evidence};
+    use crate::verdict::{Cause, Verdict};
+    use crate::workload::PodOrigin;
+
+    #[test]
+    fn images_of_one_host_are_one_fault() {
+        let mut facts = Facts::default();
+        let pod = facts.pod(PodOrigin::Template);
+        for text in ["ghcr.io/a/a:1", "ghcr.io/b/b:2"] {
+            let judged = facts.image(pod, text, Verdict::Unverified(Cause::Unknown(Unknown::RateLimited)));
+            let outcome = Outcome::Unknown(Unknown::RateLimited, evidence(429));
+            judged.answer = answer(PullAnswer { attempts: vec![(None, outcome)], ..PullAnswer::default() });
+        }
+        let found = facts.check(&UnverifiedImage);
+        assert_eq!(found.len(), 2);
+        assert_eq!((&found[0].message, &found[0].help), (&found[1].message, &found[1].help));
+        assert_eq!(found[0].message, "ghcr.io limits the rate of requests (HTTP 429): it could not be asked");
+        assert_eq!(found[0].severity, Severity::Note);
+    }
+
+    #[test]
+    fn nothing_is_said_of_what_was_not_to_be_asked() {
+        for cause in [Cause::Unknown(Unknown::Offline), Cause::Expected, Cause::ServiceAccountUnknown] {
+            let mut facts = Facts::default();
+            let pod = facts.pod(PodOrigin::Template);
+            facts.image(pod, "ghcr.io/a/a:1", Verdict::Unverified(cause));
+            assert_eq!(facts.flags(&UnverifiedImage), [], "{cause:?}");
+        }
+    }
+
+    #[test]
+    fn a_hidden_secret_is_named_unless_it_is_undefined() {
+        for (state, count) in [(SecretState::Opaque, 1), (SecretState::Assumed, 1), (SecretState::Missing, 0)] {
+            let mut facts = Facts::default();
+            let pod = facts.pod(PodOrigin::Template);
+            let judged = facts.image(pod, "ghcr.io/a/a:1", Verdict::Unverified(Cause::SecretUnknown));
+            judged.pull.blind.push(Blind::Secret("regcred".to_owned()));
+            facts.name_secret(pod, "regcred", state.clone(), None);
+            assert_eq!(facts.check(&UnverifiedImage).len(), count, "{state:?}");
+        }
+    }
+}

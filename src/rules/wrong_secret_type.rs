@@ -1,0 +1,162 @@
+//! `wrong-secret-type`: a pull secret that the kubelet ignores without a word, because of its type.
+//!
+//! Follows `MakeDockerKeyring` of `pkg/credentialprovider/secrets/secrets.go`: a secret counts only as
+//! `kubernetes.io/dockerconfigjson` with `.dockerconfigjson`, or as `kubernetes.io/dockercfg` with `.dockercfg`.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use crate::finding::{Finding, Severity, Subject};
+use crate::rules::blame::is_harmless;
+use crate::rules::meta::Meta;
+use crate::rules::{Context, Rule};
+use crate::secret::{Content, IgnoredBecause, Secret};
+use crate::source::Span;
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/wrong-secret-type.md")));
+
+/// The rule.
+pub(super) struct WrongSecretType;
+
+impl Rule for WrongSecretType {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        for (index, secret) in cx.inventory.secrets.iter().enumerate() {
+            let Content::Ignored(because) = &secret.content else { continue };
+            let uses = uses(cx, index, secret);
+            // A secret that nobody pulls with may have any type.
+            if !uses.references.is_empty() {
+                out.push(finding(cx, secret, because, &uses));
+            }
+        }
+    }
+}
+
+/// Who pulls with a secret.
+struct Uses {
+    /// Where it is named as a pull secret.
+    references: BTreeSet<Span>,
+    /// Whether every image that it was meant for was shown to be pullable without it.
+    harmless: bool,
+}
+
+fn uses(cx: &Context<'_>, index: usize, secret: &Secret) -> Uses {
+    let mut uses = Uses { references: BTreeSet::new(), harmless: true };
+    for facts in cx.images() {
+        let mut named = facts.judged.pull.secrets.iter().filter(|named| named.object == Some(index)).peekable();
+        uses.harmless &= named.peek().is_none() || is_harmless(&facts);
+        uses.references.extend(named.map(|named| named.span));
+    }
+    let accounts = cx.inventory.service_accounts.iter();
+    for account in accounts.filter(|a| cx.same_namespace(a.namespace.as_deref(), secret.namespace.as_deref())) {
+        let named = account.pull_secrets.iter().filter(|named| named.name == secret.name.value);
+        uses.references.extend(named.map(|named| named.span));
+    }
+    uses
+}
+
+fn finding(cx: &Context<'_>, secret: &Secret, because: &IgnoredBecause, uses: &Uses) -> Finding {
+    let resource = &cx.inventory.resource(secret.resource).name;
+    let name = &secret.name.value;
+    let declared = secret.declared_type.as_ref();
+    let (message, help, severity) = match because {
+        IgnoredBecause::WrongType { has_docker_config } => (
+            match declared {
+                Some(declared) => format!("the pull secret {name:?} has the type {:?}", declared.value),
+                None => format!("the pull secret {name:?} has no type, which makes it `Opaque`"),
+            } + ": the kubelet ignores it and says nothing",
+            help_for_type(&resource.kind, *has_docker_config),
+            if uses.harmless { Severity::Warning } else { META.severity },
+        ),
+        IgnoredBecause::MissingKey => (
+            format!("the pull secret {name:?} lacks the data key that its type goes with: the API server refuses it"),
+            "`kubernetes.io/dockerconfigjson` goes with the key `.dockerconfigjson`, `kubernetes.io/dockercfg` with \
+             `.dockercfg`"
+                .to_owned(),
+            META.severity,
+        ),
+    };
+    let (at, label) = match declared {
+        Some(declared) => (declared.span, "not a pull secret's type"),
+        None => (secret.name.span, "no `type`"),
+    };
+    let subject = Subject { resource: Some(resource.clone()), ..Subject::default() };
+    let finding = Finding::new(META.id, severity, message, at, label).help(help).subject(subject);
+    uses.references.iter().fold(finding, |finding, &at| finding.related(at, "named as a pull secret here"))
+}
+
+fn help_for_type(kind: &str, has_docker_config: bool) -> String {
+    let field = match kind {
+        "SealedSecret" => "spec.template.type",
+        "ExternalSecret" => "spec.target.template.type",
+        "ClusterExternalSecret" => "spec.externalSecretSpec.target.template.type",
+        "VaultStaticSecret" | "VaultDynamicSecret" | "VaultPKISecret" | "HCPVaultSecretsApp" => "spec.destination.type",
+        "SecretProviderClass" => "spec.secretObjects[].type",
+        "Kustomization" => "secretGenerator[].type",
+        _ => "type",
+    };
+    let key = if has_docker_config { "" } else { ", and put the configuration under the key `.dockerconfigjson`" };
+    format!(
+        "set `{field}: kubernetes.io/dockerconfigjson`{key}; the type of a Secret that is already in the cluster \
+         cannot be changed: delete it first"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pull::SecretState;
+    use crate::rules::testing::{Facts, pullable};
+    use crate::verdict::{Cause, Verdict};
+    use crate::workload::PodOrigin;
+
+    const OPAQUE: Content = Content::Ignored(IgnoredBecause::WrongType { has_docker_config: true });
+
+    fn named_by_a_pod(kind: Option<&str>, verdict: Verdict) -> Facts {
+        let mut facts = Facts::default();
+        let object = facts.secret(None, "regcred", kind, OPAQUE);
+        let pod = facts.pod(PodOrigin::Template);
+        facts.image(pod, "ghcr.io/acme/api:1", verdict);
+        facts.name_secret(pod, "regcred", SecretState::Ignored, Some(object));
+        facts
+    }
+
+    #[test]
+    fn the_type_is_flagged_or_the_name_where_there_is_none() {
+        let facts = named_by_a_pod(Some("Opaque"), Verdict::Fails(Cause::Absent));
+        assert_eq!(facts.flags(&WrongSecretType), [(Severity::Error, "Opaque")]);
+        assert_eq!(facts.check(&WrongSecretType)[0].related.len(), 1);
+        let facts = named_by_a_pod(None, Verdict::Fails(Cause::Absent));
+        assert_eq!(facts.flags(&WrongSecretType), [(Severity::Error, "regcred")]);
+    }
+
+    #[test]
+    fn it_is_a_warning_where_every_image_can_be_pulled_without() {
+        let mut facts = named_by_a_pod(Some("Opaque"), pullable());
+        assert_eq!(facts.flags(&WrongSecretType), [(Severity::Warning, "Opaque")]);
+        let pod = facts.inventory.images[0].pod;
+        let secrets = facts.judged[0].pull.secrets.clone();
+        facts.image(pod, "ghcr.io/acme/web:1", Verdict::Fails(Cause::Absent)).pull.secrets = secrets;
+        assert_eq!(facts.flags(&WrongSecretType), [(Severity::Error, "Opaque")]);
+    }
+
+    #[test]
+    fn a_secret_that_nobody_pulls_with_is_no_fault() {
+        let mut facts = Facts::default();
+        facts.secret(Some("shop"), "app", Some("Opaque"), OPAQUE);
+        assert_eq!(facts.flags(&WrongSecretType), []);
+        facts.service_account(Some("other"), "default", &["app"]);
+        assert_eq!(facts.flags(&WrongSecretType), []);
+        facts.service_account(Some("shop"), "default", &["app"]);
+        assert_eq!(facts.flags(&WrongSecretType), [(Severity::Warning, "Opaque")]);
+    }
+
+    #[test]
+    fn a_producer_is_told_its_own_field() {
+        assert!(help_for_type("ExternalSecret", true).contains("`spec.target.template.type: kubernetes.io/"));
+        assert!(help_for_type("Secret", false).contains("under the key `.dockerconfigjson`"));
+    }
+}
