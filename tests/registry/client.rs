@@ -1,0 +1,47 @@
+//! pullcheck's own client, set up as an operator would: the one place that knows how it is made.
+
+use std::net::SocketAddr;
+
+use pullcheck::keyring::Credential;
+use pullcheck::probe::{Attempt, Prober};
+use pullcheck::reference::Reference;
+use pullcheck::sensitive::Sensitive;
+
+/// `--plain-http`, `--connect-to`, `--ca-cert`.
+#[derive(Default)]
+pub(crate) struct Options<'a> {
+    pub(crate) plain_http: Option<String>,
+    pub(crate) connect_to: Option<(&'a str, SocketAddr)>,
+    pub(crate) ca_pem: Option<&'a str>,
+}
+
+/// The client.
+pub(crate) fn client(_options: &Options<'_>) -> impl Prober + use<> {
+    crate::install_tls_provider();
+    Unfinished
+}
+
+struct Unfinished;
+impl Prober for Unfinished {
+    async fn probe(&self, _: &Attempt) -> pullcheck::probe::Outcome {
+        pullcheck::probe::Outcome::Absent(pullcheck::probe::Evidence::default())
+    }
+    async fn tags(&self, _: &Attempt) -> pullcheck::probe::TagList {
+        pullcheck::probe::TagList::Unknown
+    }
+}
+
+/// The question for an image, without a credential.
+pub(crate) fn anonymous(image: &str) -> Attempt {
+    attempt(image, None)
+}
+
+/// The question for an image as this user.
+pub(crate) fn with_password(image: &str, username: &str, password: &str) -> Attempt {
+    let credential = Credential { username: Sensitive::new(username), password: Sensitive::new(password) };
+    attempt(image, Some(&credential))
+}
+
+fn attempt(image: &str, credential: Option<&Credential>) -> Attempt {
+    Attempt::new(&Reference::parse(image).expect("the test writes a good reference"), credential)
+}

@@ -1,0 +1,129 @@
+//! Puts images into a registry with `oci-client`: a client that shares no code with the one under test.
+
+use oci_client::client::{Certificate, CertificateEncoding, Client, ClientConfig, ClientProtocol, ImageLayer};
+use oci_client::secrets::RegistryAuth;
+use oci_client::{Reference, RegistryOperation};
+use serde_json::{Value, json};
+
+use crate::authority::Authority;
+use crate::server::{PASSWORD, Server, USER};
+
+/// Media type of an OCI image manifest.
+pub(crate) const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+/// Media type of an OCI image index.
+pub(crate) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+const HELM_CONFIG: &str = "application/vnd.cncf.helm.config.v1+json";
+const HELM_LAYER: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
+
+/// Pushes to one registry.
+pub(crate) struct Pusher<'a> {
+    client: Client,
+    auth: RegistryAuth,
+    server: &'a Server,
+}
+
+impl<'a> Pusher<'a> {
+    /// To an open registry.
+    pub(crate) fn open(server: &'a Server) -> Self {
+        Self::new(server, RegistryAuth::Anonymous, ClientProtocol::Http, None)
+    }
+
+    /// To a registry with `htpasswd`.
+    pub(crate) fn htpasswd(server: &'a Server) -> Self {
+        let auth = RegistryAuth::Basic(USER.to_owned(), PASSWORD.to_owned());
+        Self::new(server, auth, ClientProtocol::Http, None)
+    }
+
+    /// To a registry with a certificate of `authority`.
+    pub(crate) fn tls(server: &'a Server, authority: &Authority) -> Self {
+        Self::new(server, RegistryAuth::Anonymous, ClientProtocol::Https, Some(authority))
+    }
+
+    fn new(server: &'a Server, auth: RegistryAuth, protocol: ClientProtocol, ca: Option<&Authority>) -> Self {
+        crate::install_tls_provider();
+        let extra_root_certificates = ca
+            .map(|ca| Certificate { encoding: CertificateEncoding::Pem, data: ca.root().as_bytes().to_vec() })
+            .into_iter()
+            .collect();
+        let config = ClientConfig { protocol, extra_root_certificates, ..ClientConfig::default() };
+        Self { client: Client::new(config), auth, server }
+    }
+
+    /// A single-platform image; gives the digest of its manifest.
+    pub(crate) async fn image(&self, repository: &str, tag: &str) -> String {
+        let (manifest, _) = self.platform_image(repository, "amd64").await;
+        self.manifest(repository, tag, &manifest, MANIFEST).await
+    }
+
+    /// An index of `linux/amd64` and `linux/arm64`; gives the digest of the index.
+    pub(crate) async fn index(&self, repository: &str, tag: &str) -> String {
+        let mut entries = Vec::new();
+        for architecture in ["amd64", "arm64"] {
+            let (manifest, size) = self.platform_image(repository, architecture).await;
+            let digest = self.manifest(repository, architecture, &manifest, MANIFEST).await;
+            entries.push(json!({"mediaType": MANIFEST, "digest": digest, "size": size,
+                "platform": {"os": "linux", "architecture": architecture}}));
+        }
+        let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries});
+        self.manifest(repository, tag, &index, INDEX).await
+    }
+
+    /// A Helm chart: an OCI manifest that is no image; gives its digest.
+    pub(crate) async fn helm_chart(&self, repository: &str, tag: &str) -> String {
+        let config = self.blob(repository, br#"{"name":"shop","version":"1.0.0"}"#, HELM_CONFIG).await;
+        let layer = self.blob(repository, b"not really a chart", HELM_LAYER).await;
+        let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer]});
+        self.manifest(repository, tag, &manifest, MANIFEST).await
+    }
+
+    /// A manifest whose blobs are in place, and its size in bytes.
+    async fn platform_image(&self, repository: &str, architecture: &str) -> (Value, usize) {
+        let config = json!({"os": "linux", "architecture": architecture,
+            "rootfs": {"type": "layers", "diff_ids": []}, "config": {}});
+        let config = self.blob(repository, config.to_string().as_bytes(), CONFIG).await;
+        let layer = self.blob(repository, format!("not really a layer for {architecture}").as_bytes(), LAYER).await;
+        let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer]});
+        let size = manifest.to_string().len();
+        (manifest, size)
+    }
+
+    /// Pushes a blob; gives its descriptor.
+    async fn blob(&self, repository: &str, data: &[u8], media_type: &str) -> Value {
+        let at = self.reference(repository, "blob").await;
+        let digest = sha256(data);
+        self.client.push_blob(&at, data.to_vec(), &digest).await.expect("the blob is taken");
+        json!({"mediaType": media_type, "digest": digest, "size": data.len()})
+    }
+
+    async fn manifest(&self, repository: &str, tag: &str, manifest: &Value, media_type: &str) -> String {
+        let at = self.reference(repository, tag).await;
+        let body = manifest.to_string().into_bytes();
+        let digest = sha256(&body);
+        let media_type = media_type.parse().expect("a header value");
+        self.client.push_manifest_raw(&at, body, media_type).await.expect("the manifest is taken");
+        digest
+    }
+
+    async fn reference(&self, repository: &str, tag: &str) -> Reference {
+        let reference = Reference::with_tag(self.server.host(), repository.to_owned(), tag.to_owned());
+        self.client.auth(&reference, &self.auth, RegistryOperation::Push).await.expect("the registry lets us in");
+        reference
+    }
+
+    /// The digest and media type that the registry itself tells, through the pushing client.
+    pub(crate) async fn pulled(&self, repository: &str, tag: &str) -> (String, Value) {
+        let reference = Reference::with_tag(self.server.host(), repository.to_owned(), tag.to_owned());
+        let (body, digest) = self
+            .client
+            .pull_manifest_raw(&reference, &self.auth, &[MANIFEST, INDEX])
+            .await
+            .expect("what was pushed can be pulled");
+        (digest, serde_json::from_slice(&body).expect("a manifest is JSON"))
+    }
+}
+
+fn sha256(data: &[u8]) -> String {
+    ImageLayer::oci_v1(data.to_vec(), None).sha256_digest()
+}
