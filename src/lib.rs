@@ -8,6 +8,8 @@ pub mod platform;
 pub mod probe;
 pub mod pull;
 pub mod reference;
+#[cfg(feature = "cli")]
+pub mod registry;
 pub mod report;
 pub mod resource;
 pub mod rules;

@@ -1,0 +1,3 @@
+//! The integration binary.
+
+mod wire;
