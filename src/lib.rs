@@ -1,6 +1,7 @@
 //! pullcheck: will the kubelet be able to pull every image in these manifests, and if not, which line to change?
 
 pub mod dockerconfig;
+pub mod event;
 pub mod finding;
 pub mod go;
 pub mod inventory;
