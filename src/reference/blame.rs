@@ -119,7 +119,7 @@ fn uppercase(text: &str) -> Blame {
         return Blame::new(algorithm..end, "a digest's algorithm is written in lower case").replacement(lowered);
     }
     // The whole words with upper case in them, from the first to the last.
-    let last = text[start..end].char_indices().filter(upper).last().map_or(first, |(at, _)| start + at);
+    let last = text[start..end].char_indices().rfind(upper).map_or(first, |(at, _)| start + at);
     let from = text[start..first].rfind('/').map_or(start, |slash| start + slash + 1);
     let to = text[last..end].find(['/', '@']).map_or(end, |slash| last + slash);
     Blame::new(from..to, "a repository is written in lower case").replacement(lowered)

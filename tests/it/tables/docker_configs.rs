@@ -1,9 +1,12 @@
 //! Docker configurations and `auth` fields: what the kubelet's decoder (`pkg/credentialprovider/config.go`,
 //! Kubernetes 1.36) and the API server's check make of them.
 
-/// `auth` field, user, password in base64; or the kubelet's words.
+/// An `auth` field; user, and password in base64, or the kubelet's words.
+pub(crate) type AuthField = (&'static str, Result<(&'static str, &'static str), &'static str>);
+
+/// What `auth` fields decode to.
 #[rustfmt::skip]
-pub(crate) const AUTH_FIELDS: &[(&str, Result<(&str, &str), &str>)] = &[
+pub(crate) const AUTH_FIELDS: &[AuthField] = &[
     ("dTpw", Ok(("u", "cA=="))),
     ("dT\npw", Ok(("u", "cA=="))),
     ("dTpwOg==", Ok(("u", "cDo="))),
@@ -88,9 +91,12 @@ pub(crate) const AUTH_FIELDS: &[(&str, Result<(&str, &str), &str>)] = &[
 /// Host, user, password.
 pub(crate) type Auths = &'static [(&'static str, &'static str, &'static str)];
 
-/// Content of a `.dockerconfigjson`, what the kubelet decodes (or says), and what the API server says of it.
+/// Content of a `.dockerconfigjson`, what the kubelet decodes or says, and what the API server says of it.
+pub(crate) type Config = (&'static str, Result<Auths, &'static str>, Result<(), &'static str>);
+
+/// What `.dockerconfigjson` contents decode to.
 #[rustfmt::skip]
-pub(crate) const DOCKER_CONFIGS: &[(&str, Result<Auths, &str>, Result<(), &str>)] = &[
+pub(crate) const DOCKER_CONFIGS: &[Config] = &[
     ("null", Ok(&[]), Ok(())),
     ("\"x\"", Err("json: cannot unmarshal string into Go value of type credentialprovider.DockerConfigJSON"), Err("json: cannot unmarshal string into Go value of type map[string]interface {}")),
     ("{\"auths\":[]}", Err("json: cannot unmarshal array into Go struct field DockerConfigJSON.auths of type credentialprovider.DockerConfig"), Ok(())),
