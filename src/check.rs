@@ -114,9 +114,10 @@ async fn probe<P: Prober>(
         Some(Plan { supplied: pull.supplied.clone(), ..Plan::new(reference, credentials) })
     };
     let plans: Vec<Option<Plan>> = inventory.images.iter().zip(pulls).map(plan).collect();
-    let asked: Vec<&Plan> = plans.iter().flatten().collect();
-    let mut answers = probe_all(prober, &asked, concurrency).await.into_iter();
-    plans.iter().map(|plan| plan.as_ref().and_then(|_| answers.next())).collect()
+    let asked: Vec<bool> = plans.iter().map(Option::is_some).collect();
+    let plans: Vec<Plan> = plans.into_iter().flatten().collect();
+    let mut answers = probe_all(prober, &plans, concurrency).await.into_iter();
+    asked.into_iter().map(|asked| if asked { answers.next() } else { None }).collect()
 }
 
 fn judge(

@@ -2,6 +2,8 @@
 //!
 //! Nothing here does I/O; [`Prober`] is implemented by `registry` on the wire and by a table in tests.
 
+pub mod plan;
+
 use std::fmt;
 use std::future::Future;
 
@@ -53,8 +55,15 @@ impl Attempt {
             registry: image.registry().to_owned(),
             repository: image.repository().to_owned(),
             target,
-            credential: credential.filter(|credential| !credential.is_anonymous()).cloned(),
+            credential: None,
         }
+        .with(credential)
+    }
+
+    /// The same question with another credential.
+    #[must_use]
+    pub fn with(&self, credential: Option<&Credential>) -> Self {
+        Self { credential: credential.filter(|credential| !credential.is_anonymous()).cloned(), ..self.clone() }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::sensitive::Sensitive;
 use crate::source::{Span, Spanned};
 use crate::workload::ResourceId;
 use crate::workload::placeholder::is_placeholder;
-use crate::workload::pod::spanned_string;
+use crate::workload::pod::{is_unquoted_template, spanned_string};
 use crate::yaml::{Entry, Node};
 
 /// A Secret, or an object that produces one.
@@ -135,7 +135,7 @@ fn content(secret: Node<'_>) -> Content {
         return Content::Ignored(IgnoredBecause::MissingKey);
     };
     let text = entry.value.text().unwrap_or_default();
-    if is_filled_in_later(text) || is_encrypted(text) {
+    if is_filled_in_later(entry.value) || is_encrypted(text) {
         return Content::Opaque;
     }
     match decode(text, encoding, format) {
@@ -172,9 +172,23 @@ fn decode(text: &str, encoding: Encoding, format: Format) -> Result<DockerConfig
 }
 
 /// A value with a placeholder in it. JSON closes its objects with the `}}` that would otherwise end a template
-/// expression; what opens one tells.
-fn is_filled_in_later(text: &str) -> bool {
-    is_placeholder(&text.replace("}}", ""))
+/// Whether another program has yet to fill the value in. Within JSON only what cannot be part of a password by chance
+/// counts: `pa$word` is one.
+fn is_filled_in_later(value: Node<'_>) -> bool {
+    let Some(text) = value.text() else { return is_unquoted_template(value) };
+    let json = text.trim_start().starts_with('{') && !text.trim_start().starts_with("{{");
+    if json {
+        text.contains("{{") || has_variable(text, "${", '}') || has_variable(text, "$(", ')')
+    } else {
+        is_placeholder(text)
+    }
+}
+
+fn has_variable(text: &str, open: &str, close: char) -> bool {
+    text.split(open).skip(1).any(|rest| {
+        let name = rest.split(close).next().unwrap_or_default();
+        name.len() < rest.len() && !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    })
 }
 
 /// A value that SOPS encrypted.

@@ -3,6 +3,7 @@
 //! A bare `image:` key of an unknown kind is never taken for an image.
 
 use crate::resource::Object;
+use crate::workload::openshift::Triggered;
 use crate::workload::pod::{CONTAINER_LISTS, PodSpec};
 use crate::workload::{PodOrigin, ResourceId};
 use crate::yaml::Node;
@@ -26,7 +27,7 @@ pub(super) fn join(path: &str, rest: &str) -> String {
 pub(super) fn pod_specs<'a>(
     object: &Object<'a>,
     resource: ResourceId,
-    triggered: &[String],
+    triggered: &[Triggered],
     specs: &mut Vec<PodSpec<'a>>,
 ) {
     let mut steps = Vec::new();

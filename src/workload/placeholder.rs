@@ -50,12 +50,24 @@ pub fn is_placeholder(text: &str) -> bool {
 /// Whether a value that is no reference looks like one with a part to be filled in: `PROJECT_ID` and its like are never
 /// part of a repository, which has no upper case.
 pub fn looks_unfilled(text: &str) -> bool {
+    // `{IMAGE}`, `@IMAGE@`, `%IMAGE%`: what Bazel, autoconf and others fill in. No reference has these characters there.
+    let between = |open: char, close: char| {
+        text.split_once(open).and_then(|(_, rest)| rest.split_once(close)).is_some_and(|(name, _)| is_name(name))
+    };
+    if between('{', '}') || between('%', '%') || text.starts_with('@') && between('@', '@') {
+        return true;
+    }
     let mut letters = components(text).filter(|component| component.bytes().any(|b| b.is_ascii_alphabetic()));
     letters.any(|component| {
         component.len() > 1
             && component.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))
             && component.bytes().any(|b| b.is_ascii_uppercase())
     })
+}
+
+/// The name of a variable.
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
 }
 
 /// Path components, tag and digest of whatever the text is.
@@ -112,6 +124,7 @@ mod tests {
     fn capitals_in_a_path_mean_a_value_to_be_filled_in() {
         assert!(looks_unfilled("REGION-docker.pkg.dev/PROJECT_ID/repo/app:1"));
         assert!(looks_unfilled("gcr.io/PROJECT/app"));
+        assert!(looks_unfilled("{IMAGE}") && looks_unfilled("@IMAGE@") && looks_unfilled("%image%:1"));
         assert!(!looks_unfilled("ghcr.io/Acme/app:1"));
         assert!(!looks_unfilled("Nginx"));
         assert!(!looks_unfilled("https://ghcr.io/acme/app"));

@@ -4,6 +4,7 @@
 
 use crate::reference::Reference;
 use crate::source::Spanned;
+use crate::workload::openshift::Triggered;
 use crate::workload::placeholder::{Skip, is_placeholder, looks_unfilled};
 use crate::workload::{
     Container, ContainerKind, ImageText, ImageUse, InvalidImage, Pod, PodId, PodOrigin, ResourceId, SecretReference,
@@ -32,7 +33,7 @@ pub(super) struct PodSpec<'a> {
     /// Path of the spec in its document.
     pub(super) path: String,
     /// Containers whose image an OpenShift trigger sets.
-    pub(super) triggered: Vec<String>,
+    pub(super) triggered: Vec<Triggered>,
 }
 
 impl PodSpec<'_> {
@@ -57,7 +58,7 @@ impl PodSpec<'_> {
             for (at, container) in self.node.get(list).into_iter().flat_map(Node::items).enumerate() {
                 let path = self.join(format!("{list}[{at}].image"));
                 let name = container.str("name").map(str::to_owned);
-                let triggered = name.as_ref().is_some_and(|name| self.triggered.contains(name));
+                let triggered = self.triggered.iter().any(|it| it.is(list, at, name.as_deref()));
                 let place = Place { pod, container: Container { kind: *kind, name }, path };
                 let policy = container.get("imagePullPolicy");
                 images.extend(place.image(container.entry("image"), policy, injected, triggered));
@@ -125,7 +126,7 @@ impl Place {
 }
 
 /// `image: {{ .Values.image }}` composes as a mapping whose key is a mapping.
-fn is_unquoted_template(value: Node<'_>) -> bool {
+pub(crate) fn is_unquoted_template(value: Node<'_>) -> bool {
     value.entries().next().is_some_and(|entry| entry.key.is_mapping())
 }
 

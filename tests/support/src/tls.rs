@@ -1,6 +1,7 @@
 //! A certificate authority made on the spot.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tokio_rustls::rustls::ServerConfig;
@@ -24,10 +25,14 @@ pub fn certificate_authority() -> String {
     authority().0
 }
 
+/// Each authority has a name of its own.
+static MADE: AtomicUsize = AtomicUsize::new(1);
+
 fn authority() -> (String, CertificateParams, KeyPair) {
     let mut params = CertificateParams::default();
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.distinguished_name.push(DnType::CommonName, "pullcheck test authority");
+    let number = MADE.fetch_add(1, Ordering::Relaxed);
+    params.distinguished_name.push(DnType::CommonName, format!("pullcheck test authority {number}"));
     let key = KeyPair::generate().expect("ring makes keys");
     let pem = params.self_signed(&key).expect("an authority signs itself").pem();
     (pem, params, key)

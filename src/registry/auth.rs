@@ -1,0 +1,255 @@
+//! One request with the credential of its attempt: the remembered challenge, Basic, Bearer, the second 401.
+//!
+//! Follows `core/remotes/docker/authorizer.go` of containerd: the first request goes out bare, and only what the
+//! registry asks for is sent. The challenge is remembered per host and credential, so that a thousand tags cost one.
+
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::{Method, Url};
+
+use super::challenge::{Bearer, Challenge};
+use super::endpoint::Endpoint;
+use super::redirect::{Followed, follow};
+use super::reply::{evidence, failed};
+use super::resolve::Reach;
+use super::token::{Cells, Gate, Token, Tokens, Wanted};
+use super::transport::{Ask, Budget, Transport};
+use crate::keyring::Credential;
+use crate::probe::{Denial, Evidence, Outcome, Unknown};
+use crate::sensitive::Sensitive;
+
+/// What a run has learned of registries and realms.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    tokens: Tokens,
+    challenges: Cells<Holder, Option<Learned>>,
+    basic: Cells<(String, Option<Credential>), Gate>,
+}
+
+/// By origin, credential and, where a host asks differently for some repositories, repository.
+type Holder = (String, Option<Credential>, Option<String>);
+
+/// What a host asked for the first time it was spoken to.
+#[derive(Debug, Clone)]
+enum Learned {
+    /// Nothing; or it could not be told, and everyone finds out alone.
+    Nothing,
+    /// This, when it was asked for that repository.
+    Challenge(Challenge, String),
+}
+
+/// One attempt under way.
+pub(crate) struct Session<'s> {
+    pub(crate) transport: &'s Transport,
+    pub(crate) memory: &'s Memory,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) repository: &'s str,
+    pub(crate) credential: Option<&'s Credential>,
+    pub(crate) budget: Budget,
+}
+
+/// A request within a session.
+#[derive(Debug, Clone)]
+pub(crate) struct Wish {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) headers: HeaderMap,
+    pub(crate) cap: usize,
+}
+
+impl Session<'_> {
+    /// Sends the request with whatever the registry asks for. What comes back is not a 401; `Err` is the outcome of
+    /// an attempt that was refused or met a failure.
+    pub(crate) async fn fetch(&mut self, wish: &Wish) -> Result<Followed, Outcome> {
+        let own = self.memory.challenges.get(self.holder(true)).lock().await.clone();
+        if let Some(Learned::Challenge(challenge, _)) = own {
+            return self.answer_challenge(wish, &challenge).await;
+        }
+        let cell = self.memory.challenges.get(self.holder(false));
+        let mut held = cell.lock().await;
+        match held.clone() {
+            None => {
+                // The others wait here until this one has learned what the host asks for.
+                let (learned, step) = self.discover(wish).await;
+                *held = Some(learned);
+                drop(held);
+                self.finish(wish, step).await
+            }
+            Some(Learned::Nothing) => {
+                drop(held);
+                let (learned, step) = self.discover(wish).await;
+                if matches!(learned, Learned::Challenge(..)) {
+                    *cell.lock().await = Some(learned);
+                }
+                self.finish(wish, step).await
+            }
+            Some(Learned::Challenge(challenge, repository)) => {
+                drop(held);
+                let result = self.answer_challenge(wish, &challenge).await;
+                match result {
+                    Err(outcome) if repository != self.repository && asks_anew(&outcome) => {
+                        self.reconsider(wish, &challenge, outcome).await
+                    }
+                    result => result,
+                }
+            }
+        }
+    }
+
+    /// The host's challenge was learned from another repository, and did not do. Some hosts name another realm for
+    /// each, and leave some open: a refusal counts only if this repository asks for the same.
+    async fn reconsider(&mut self, wish: &Wish, known: &Challenge, outcome: Outcome) -> Result<Followed, Outcome> {
+        let (learned, step) = self.discover(wish).await;
+        *self.memory.challenges.get(self.holder(true)).lock().await = Some(learned);
+        match step {
+            Step::Challenged(challenge) if challenge.is_like(known) => Err(outcome),
+            step => self.finish(wish, step).await,
+        }
+    }
+
+    /// Sends the request bare.
+    async fn discover(&mut self, wish: &Wish) -> (Learned, Step) {
+        let followed = match self.send(wish, None).await {
+            Ok(followed) => followed,
+            Err(outcome) => return (Learned::Nothing, Step::Done(Err(outcome))),
+        };
+        if followed.answer.status != 401 {
+            return (Learned::Nothing, Step::Done(Ok(followed)));
+        }
+        match Challenge::read(&followed.answer.headers).filter(|_| !followed.foreign) {
+            Some(challenge) => {
+                let learned = Learned::Challenge(challenge.clone(), self.repository.to_owned());
+                (learned, Step::Challenged(challenge))
+            }
+            None => {
+                let denial = if self.credential.is_some() { Denial::Auth } else { Denial::AuthRequired };
+                let outcome = Outcome::Denied(denial, self.evidence(wish, &followed));
+                (Learned::Nothing, Step::Done(Err(outcome)))
+            }
+        }
+    }
+
+    async fn finish(&mut self, wish: &Wish, step: Step) -> Result<Followed, Outcome> {
+        match step {
+            Step::Done(result) => result,
+            Step::Challenged(challenge) => self.answer_challenge(wish, &challenge).await,
+        }
+    }
+
+    async fn answer_challenge(&mut self, wish: &Wish, challenge: &Challenge) -> Result<Followed, Outcome> {
+        match challenge {
+            Challenge::Basic => self.with_basic(wish).await,
+            Challenge::Bearer(bearer) => self.with_token(wish, bearer).await,
+        }
+    }
+
+    /// A password goes out alone the first time; refused, it is not shown to the host again.
+    async fn with_basic(&mut self, wish: &Wish) -> Result<Followed, Outcome> {
+        // containerd wants both; without them it has "no basic auth credentials".
+        let complete = self.credential.filter(|credential| !credential.password.is_empty());
+        let Some(credential) = complete else {
+            let evidence = Evidence { status: Some(401), ..self.request_evidence(wish) };
+            return Err(Outcome::Denied(Denial::AuthRequired, evidence));
+        };
+        let mut header = HeaderValue::from_str(&format!("Basic {}", basic_value(credential).expose()))
+            .map_err(|_| Outcome::Denied(Denial::BadCredentials, self.request_evidence(wish)))?;
+        header.set_sensitive(true);
+        let gate = self.memory.basic.get((self.endpoint.origin(), self.credential.cloned()));
+        let mut held = gate.lock().await;
+        match &*held {
+            Gate::Refused(outcome) => return Err(outcome.clone()),
+            Gate::Open => drop(held),
+            Gate::Closed => {
+                let result = self.send(wish, Some(&header)).await;
+                let result = result.and_then(|followed| self.refuse_401(wish, followed, Denial::BadCredentials));
+                *held = match &result {
+                    Err(outcome @ Outcome::Denied(..)) => Gate::Refused(outcome.clone()),
+                    _ => Gate::Open,
+                };
+                return result;
+            }
+        }
+        let followed = self.send(wish, Some(&header)).await?;
+        self.refuse_401(wish, followed, Denial::BadCredentials)
+    }
+
+    async fn with_token(&mut self, wish: &Wish, challenge: &Bearer) -> Result<Followed, Outcome> {
+        let token = self.token(challenge, None).await?;
+        let mut followed = self.send(wish, Some(&token.header)).await?;
+        if followed.answer.status == 401 && token.may_be_stale() {
+            let token = self.token(challenge, Some(&token)).await?;
+            followed = self.send(wish, Some(&token.header)).await?;
+        }
+        // "insufficient_scope" and its like say that the token is good, but not for this.
+        let denial = match Challenge::read(&followed.answer.headers) {
+            Some(Challenge::Bearer(Bearer { error: Some(error), .. })) if error != "invalid_token" => {
+                Denial::DeniedOrAbsent
+            }
+            _ => Denial::Auth,
+        };
+        self.refuse_401(wish, followed, denial)
+    }
+
+    async fn token(&mut self, challenge: &Bearer, refused: Option<&Token>) -> Result<Token, Outcome> {
+        let wanted = Wanted {
+            transport: self.transport,
+            registry: self.endpoint.base(),
+            repository: self.repository,
+            // Without a password containerd asks for an anonymous token.
+            credential: self.credential.filter(|credential| !credential.password.is_empty()),
+        };
+        self.memory.tokens.get(challenge, &wanted, refused, &mut self.budget).await
+    }
+
+    async fn send(&mut self, wish: &Wish, authorization: Option<&HeaderValue>) -> Result<Followed, Outcome> {
+        let mut headers = wish.headers.clone();
+        if let Some(value) = authorization {
+            headers.insert(AUTHORIZATION, value.clone());
+        }
+        let ask =
+            Ask { method: wish.method.clone(), url: wish.url.clone(), headers, cap: wish.cap, reach: Reach::Private };
+        let followed = follow(self.transport, ask, &mut self.budget).await;
+        followed.map_err(|(failure, url)| failed(&wish.method, &url, failure))
+    }
+
+    fn refuse_401(&self, wish: &Wish, followed: Followed, denial: Denial) -> Result<Followed, Outcome> {
+        match (followed.answer.status, followed.foreign) {
+            (401, false) => Err(Outcome::Denied(denial, self.evidence(wish, &followed))),
+            // Another host wants to know who we are, and is not told: that says nothing of the image.
+            (401, true) => Err(Outcome::Unknown(Unknown::RegistryError, self.evidence(wish, &followed))),
+            _ => Ok(followed),
+        }
+    }
+
+    /// What an answer shows.
+    pub(crate) fn evidence(&self, wish: &Wish, followed: &Followed) -> Evidence {
+        evidence(&wish.method, &followed.url, &followed.answer, self.credential)
+    }
+
+    fn request_evidence(&self, wish: &Wish) -> Evidence {
+        let evidence = evidence(&wish.method, &wish.url, &super::transport::Answer::default(), None);
+        Evidence { status: None, ..evidence }
+    }
+
+    fn holder(&self, of_repository: bool) -> Holder {
+        let repository = of_repository.then(|| self.repository.to_owned());
+        (self.endpoint.origin(), self.credential.cloned(), repository)
+    }
+}
+
+/// Where the first, bare request led.
+enum Step {
+    Done(Result<Followed, Outcome>),
+    Challenged(Challenge),
+}
+
+/// Outcomes that another challenge could have avoided.
+fn asks_anew(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Denied(..) | Outcome::Unknown(Unknown::AuthServer, _))
+}
+
+/// The value of a Basic header, without the scheme.
+pub(crate) fn basic_value(credential: &Credential) -> Sensitive {
+    use base64::Engine as _;
+    let pair = zeroize::Zeroizing::new(format!("{}:{}", credential.username.expose(), credential.password.expose()));
+    Sensitive::new(base64::prelude::BASE64_STANDARD.encode(pair.as_bytes()))
+}

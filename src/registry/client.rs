@@ -1,0 +1,106 @@
+//! The [`Prober`] of the wire: one question, one outcome.
+
+use std::sync::Arc;
+
+use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
+use reqwest::{Method, Url};
+
+use super::auth::{Memory, Session, Wish};
+use super::endpoint::{Endpoint, NoEndpoint};
+use super::options::{ClientOptions, OptionsError};
+use super::reply::{Judged, MAX_MANIFEST, judge_get, judge_head};
+use super::resolve::{Lookup, SystemLookup};
+use super::tags;
+use super::transport::{Budget, Transport};
+use crate::probe::{Attempt, Evidence, Outcome, Prober, TagList, Unknown};
+
+/// What containerd accepts (`core/remotes/docker/resolver.go`). Without the OCI types, or with `*/*` alone, some
+/// registries say that a manifest is unknown which is there.
+const MANIFESTS: &str = "application/vnd.docker.distribution.manifest.v2+json, \
+    application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.oci.image.manifest.v1+json, \
+    application/vnd.oci.image.index.v1+json, */*";
+
+/// Asks registries over HTTP, with one memory for a whole run. To be made and used within one tokio runtime.
+pub struct Client {
+    transport: Transport,
+    memory: Memory,
+}
+
+impl Client {
+    /// A client; the run's deadline counts from now.
+    ///
+    /// # Errors
+    /// Settings that cannot work.
+    pub fn new(options: ClientOptions) -> Result<Self, OptionsError> {
+        Self::with_lookup(options, Arc::new(SystemLookup))
+    }
+
+    /// A client that takes addresses from elsewhere than the system.
+    ///
+    /// # Errors
+    /// Settings that cannot work.
+    pub fn with_lookup(options: ClientOptions, lookup: Arc<dyn Lookup>) -> Result<Self, OptionsError> {
+        Ok(Self { transport: Transport::new(options, lookup)?, memory: Memory::default() })
+    }
+
+    /// HTTP requests sent so far, token requests and repetitions included.
+    pub fn requests(&self) -> usize {
+        self.transport.requests()
+    }
+
+    fn session<'s>(&'s self, attempt: &'s Attempt) -> Result<Session<'s>, Outcome> {
+        let endpoint = Endpoint::of(&attempt.registry, self.transport.options()).map_err(|reason| match reason {
+            NoEndpoint::NodeLocal => Outcome::Unknown(Unknown::NodeLocal, Evidence::default()),
+            NoEndpoint::NotAHost => not_a_host(&attempt.registry),
+        })?;
+        Ok(Session {
+            transport: &self.transport,
+            memory: &self.memory,
+            endpoint,
+            repository: &attempt.repository,
+            credential: attempt.credential.as_ref(),
+            budget: Budget::new(self.transport.options().timeout),
+        })
+    }
+
+    async fn ask(&self, attempt: &Attempt) -> Result<Outcome, Outcome> {
+        let mut session = self.session(attempt)?;
+        let url = session.endpoint.manifest(&attempt.repository, attempt.target.as_str());
+        let url = url.ok_or_else(|| not_a_host(&attempt.registry))?;
+        let head = wish(Method::HEAD, url);
+        let followed = session.fetch(&head).await?;
+        let evidence = session.evidence(&head, &followed);
+        match judge_head(&followed.answer, &attempt.target, evidence) {
+            Judged::Clear(outcome) => Ok(outcome),
+            Judged::Fetch => {
+                let get = Wish { method: Method::GET, ..head };
+                let followed = session.fetch(&get).await?;
+                Ok(judge_get(&followed.answer, &attempt.target, session.evidence(&get, &followed)))
+            }
+        }
+    }
+}
+
+impl Prober for Client {
+    async fn probe(&self, attempt: &Attempt) -> Outcome {
+        self.ask(attempt).await.unwrap_or_else(|outcome| outcome)
+    }
+
+    async fn tags(&self, attempt: &Attempt) -> TagList {
+        match self.session(attempt) {
+            Ok(mut session) => tags::list(&mut session).await,
+            Err(_) => TagList::Unknown,
+        }
+    }
+}
+
+fn wish(method: Method, url: Url) -> Wish {
+    let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(MANIFESTS))]);
+    Wish { method, url, headers, cap: MAX_MANIFEST as usize }
+}
+
+/// A name that the reference grammar lets through and that no URL can hold.
+fn not_a_host(registry: &str) -> Outcome {
+    let message = format!("dial tcp: lookup {registry}: no such host");
+    Outcome::Unknown(Unknown::Dns, Evidence { message: Some(message), ..Evidence::default() })
+}

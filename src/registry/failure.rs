@@ -1,0 +1,147 @@
+//! Why a request had no answer: reqwest's errors told apart.
+//!
+//! The cause lies deep: TLS errors are an `io::Error` whose `get_ref()` is another `io::Error` whose `get_ref()` is
+//! the `rustls::Error`, and `source()` skips some of these steps. The words are those of Go's `net/http`, which
+//! containerd prints.
+
+use std::error::Error;
+use std::io;
+
+use rustls::{CertificateError, InvalidMessage};
+
+use super::resolve::ResolveError;
+use crate::probe::Unknown;
+
+/// A request without an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// The cause.
+    pub(crate) unknown: Unknown,
+    /// In Go's words.
+    pub(crate) message: String,
+    /// Whether trying again may help.
+    pub(crate) passing: bool,
+}
+
+impl Failure {
+    /// A failure that stands.
+    pub(crate) fn new(unknown: Unknown, message: impl Into<String>) -> Self {
+        Self { unknown, message: message.into(), passing: false }
+    }
+
+    /// What reqwest ran into.
+    pub(crate) fn of(error: &reqwest::Error) -> Self {
+        let mut found = None;
+        visit(error, &mut |cause| {
+            found = found.take().or_else(|| known(cause));
+            found.is_some()
+        });
+        if let Some(found) = found {
+            return found;
+        }
+        if error.is_timeout() {
+            return Self::new(
+                Unknown::Timeout,
+                if error.is_connect() { "dial tcp: i/o timeout" } else { "i/o timeout" },
+            );
+        }
+        Self::passing("connection failed")
+    }
+
+    /// The time of the run is over.
+    pub(crate) fn over() -> Self {
+        Self::new(Unknown::Deadline, "the run's time was over")
+    }
+
+    fn passing(message: &str) -> Self {
+        Self { passing: true, ..Self::new(Unknown::Network, message) }
+    }
+}
+
+/// Walks through `source()` and `get_ref()`; stops when `see` says so.
+fn visit(error: &(dyn Error + 'static), see: &mut dyn FnMut(&(dyn Error + 'static)) -> bool) -> bool {
+    if see(error) {
+        return true;
+    }
+    let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    let inner = inner.map(|inner| inner as &(dyn Error + 'static));
+    inner.is_some_and(|inner| visit(inner, see)) || error.source().is_some_and(|source| visit(source, see))
+}
+
+fn known(cause: &(dyn Error + 'static)) -> Option<Failure> {
+    if let Some(error) = cause.downcast_ref::<ResolveError>() {
+        return Some(Failure::new(error.unknown(), error.to_string()));
+    }
+    if let Some(error) = cause.downcast_ref::<rustls::Error>() {
+        return Some(tls(error));
+    }
+    if let Some(error) = cause.downcast_ref::<io::Error>() {
+        return transport(error);
+    }
+    // hyper's own type is not within reach of a reqwest user; its words are.
+    let text = cause.to_string();
+    match text.as_str() {
+        "connection closed before message completed" => Some(Failure::passing("EOF")),
+        "end of file before message length reached" => Some(Failure::passing("unexpected EOF")),
+        text if text.starts_with("invalid HTTP") || text.starts_with("message head is too large") => {
+            Some(Failure::new(Unknown::Network, "net/http: malformed HTTP response"))
+        }
+        _ => None,
+    }
+}
+
+/// Only kinds that say something: the wrapped cause of the others comes next in the walk.
+fn transport(error: &io::Error) -> Option<Failure> {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Some(Failure::passing("dial tcp: connect: connection refused")),
+        io::ErrorKind::ConnectionReset => Some(Failure::passing("read: connection reset by peer")),
+        io::ErrorKind::BrokenPipe => Some(Failure::passing("write: broken pipe")),
+        io::ErrorKind::NetworkUnreachable => {
+            Some(Failure::new(Unknown::Network, "dial tcp: connect: network is unreachable"))
+        }
+        io::ErrorKind::HostUnreachable => Some(Failure::new(Unknown::Network, "dial tcp: connect: no route to host")),
+        io::ErrorKind::TimedOut => Some(Failure::new(Unknown::Timeout, "i/o timeout")),
+        io::ErrorKind::UnexpectedEof if error.get_ref().is_none_or(|inner| !inner.is::<rustls::Error>()) => {
+            Some(Failure::passing("unexpected EOF"))
+        }
+        _ => None,
+    }
+}
+
+fn tls(error: &rustls::Error) -> Failure {
+    let message = match error {
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            return Failure::new(Unknown::PlainHttp, "http: server gave HTTP response to HTTPS client");
+        }
+        rustls::Error::InvalidCertificate(certificate) => {
+            format!("tls: failed to verify certificate: x509: {}", x509(certificate))
+        }
+        rustls::Error::AlertReceived(alert) => format!("remote error: tls: {alert:?}"),
+        other => format!("tls: {other}"),
+    };
+    Failure::new(Unknown::Tls, message)
+}
+
+fn x509(error: &CertificateError) -> String {
+    match error {
+        // A bad signature is an authority of the same name with another key: one that is not known.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "certificate signed by unknown authority".to_owned()
+        }
+        CertificateError::Expired
+        | CertificateError::ExpiredContext { .. }
+        | CertificateError::NotValidYet
+        | CertificateError::NotValidYetContext { .. } => "certificate has expired or is not yet valid".to_owned(),
+        CertificateError::NotValidForNameContext { expected, presented } => {
+            let names: Vec<String> = presented.iter().map(|name| dns_name(name)).collect();
+            format!("certificate is valid for {}, not {}", names.join(", "), expected.to_str())
+        }
+        CertificateError::NotValidForName => "certificate is not valid for this name".to_owned(),
+        other => format!("{other}"),
+    }
+}
+
+/// rustls presents names as `DnsName("other.example")`.
+fn dns_name(presented: &str) -> String {
+    presented.split('"').nth(1).unwrap_or(presented).to_owned()
+}

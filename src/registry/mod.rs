@@ -1,0 +1,34 @@
+//! The wire: how registries are asked, in layers of one concern each.
+//!
+//! ```text
+//! stage      what to ask, each question once                    (generic over the Prober)
+//! client     one question → one Outcome                         (the Prober)
+//! auth       remembered challenge, Basic, Bearer, second 401    challenge, token
+//! redirect   by hand, no Authorization across origins
+//! retry      policy, pure
+//! transport  one exchange: limits, budget, body caps, addresses  resolve, tls, failure
+//! ```
+//! It knows core types only; no command line, no output.
+
+mod address;
+mod auth;
+mod challenge;
+mod client;
+mod endpoint;
+mod failure;
+mod limit;
+mod options;
+mod redirect;
+mod reply;
+mod resolve;
+mod retry;
+mod stage;
+mod tags;
+mod tls;
+mod token;
+mod transport;
+
+pub use client::Client;
+pub use options::{ClientOptions, ConnectTo, HostPattern, OptionsError, Proxies};
+pub use resolve::{Lookup, Resolving, SystemLookup};
+pub use stage::probe_all;

@@ -1,0 +1,102 @@
+//! Redirects, followed by hand: a registry may send us anywhere, but not our password.
+
+use reqwest::Url;
+use reqwest::header::AUTHORIZATION;
+
+use super::failure::Failure;
+use super::transport::{Answer, Ask, Budget, Transport};
+use crate::probe::Unknown;
+
+/// registry.k8s.io needs one.
+const MOST: usize = 5;
+
+/// The last answer, and where it came from.
+#[derive(Debug, Clone)]
+pub(crate) struct Followed {
+    pub(crate) answer: Answer,
+    pub(crate) url: Url,
+    /// Whether another origin gave it.
+    pub(crate) foreign: bool,
+}
+
+/// Sends a request and follows redirects. A failure comes with the URL at which it happened.
+pub(crate) async fn follow(
+    transport: &Transport,
+    mut ask: Ask,
+    budget: &mut Budget,
+) -> Result<Followed, (Failure, Url)> {
+    let first = ask.url.clone();
+    for _ in 0..=MOST {
+        let answer = match transport.send(&ask, budget).await {
+            Ok(answer) => answer,
+            Err(failure) => return Err((failure, ask.url)),
+        };
+        match next(&ask.url, &answer) {
+            Ok(None) => {
+                let foreign = ask.url.origin() != first.origin();
+                return Ok(Followed { answer, url: ask.url, foreign });
+            }
+            Ok(Some(url)) => {
+                if url.origin() != ask.url.origin() {
+                    ask.headers.remove(AUTHORIZATION);
+                    ask.reach = transport.reach_from(&first, &url);
+                }
+                ask.url = url;
+            }
+            Err(failure) => return Err((failure, ask.url)),
+        }
+    }
+    Err((Failure::new(Unknown::RegistryError, format!("stopped after {MOST} redirects")), ask.url))
+}
+
+/// Where an answer sends us.
+fn next(from: &Url, answer: &Answer) -> Result<Option<Url>, Failure> {
+    if !matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
+        return Ok(None);
+    }
+    let broken = || Failure::new(Unknown::RegistryError, "redirect without a usable Location");
+    let mut url = from.join(answer.header("location").ok_or_else(broken)?).map_err(|_| broken())?;
+    match (from.scheme(), url.scheme()) {
+        ("https", "http") => return Err(Failure::new(Unknown::RegistryError, "redirect from https to http refused")),
+        (_, "http" | "https") => {}
+        _ => return Err(broken()),
+    }
+    let cleared = url.set_username("").and_then(|()| url.set_password(None));
+    cleared.map_err(|()| broken())?;
+    Ok(Some(url))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reqwest::header::{HeaderMap, HeaderValue, LOCATION};
+
+    fn target(status: u16, from: &str, location: Option<&str>) -> Result<Option<String>, String> {
+        let mut headers = HeaderMap::new();
+        if let Some(location) = location {
+            headers.insert(LOCATION, HeaderValue::from_str(location).unwrap());
+        }
+        let answer = Answer { status, headers, ..Answer::default() };
+        match next(&Url::parse(from).unwrap(), &answer) {
+            Ok(url) => Ok(url.map(String::from)),
+            Err(failure) => Err(failure.message),
+        }
+    }
+
+    #[test]
+    fn only_redirects_lead_on() {
+        assert_eq!(target(200, "https://a/v2/", Some("https://b/")), Ok(None));
+        assert_eq!(target(304, "https://a/v2/", Some("https://b/")), Ok(None));
+        assert_eq!(target(307, "https://a/v2/x", Some("https://b/y")), Ok(Some("https://b/y".to_owned())));
+        assert_eq!(target(302, "https://a/v2/x", Some("/y")), Ok(Some("https://a/y".to_owned())));
+        assert_eq!(target(307, "http://a/x", Some("https://b/y")), Ok(Some("https://b/y".to_owned())));
+    }
+
+    #[test]
+    fn a_redirect_never_leaves_tls_or_carries_a_user() {
+        assert!(target(307, "https://a/x", Some("http://a/x")).is_err());
+        assert!(target(307, "https://a/x", Some("file:///etc/passwd")).is_err());
+        assert!(target(307, "https://a/x", None).is_err());
+        assert_eq!(target(307, "https://a/x", Some("https://u:p@b/y")), Ok(Some("https://b/y".to_owned())));
+    }
+}

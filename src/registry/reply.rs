@@ -1,0 +1,281 @@
+//! What an answer means: from status and headers to an [`Outcome`], without I/O.
+//!
+//! Follows the resolver of containerd, `core/remotes/docker/resolver.go`.
+
+use reqwest::{Method, Url};
+use sha2::{Digest, Sha256};
+
+use super::failure::Failure;
+use super::transport::Answer;
+use crate::keyring::Credential;
+use crate::probe::{Defect, Denial, Evidence, Manifest, Outcome, Target, Unknown};
+
+/// containerd's `MaxManifestSize`, in bytes.
+pub(crate) const MAX_MANIFEST: u64 = 4 * 1048 * 1048;
+
+/// What is kept of a text that a registry sends, in characters.
+const MAX_TEXT: usize = 300;
+
+/// What is to be done with an answer to `HEAD`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Judged {
+    /// It is clear.
+    Clear(Outcome),
+    /// The manifest has to be fetched.
+    Fetch,
+}
+
+/// Judges an answer to `HEAD` of a manifest; 401 was dealt with before.
+pub(crate) fn judge_head(answer: &Answer, asked: &Target, evidence: Evidence) -> Judged {
+    let length = answer.header("content-length").and_then(|text| text.parse::<u64>().ok());
+    let digest = answer.header("docker-content-digest").filter(|digest| !digest.is_empty());
+    match answer.status {
+        405 => Judged::Fetch,
+        200 => match length {
+            Some(length) if digest.is_some() || matches!(asked, Target::Digest(_)) => {
+                Judged::Clear(found(answer, asked, digest, length, evidence))
+            }
+            _ => Judged::Fetch,
+        },
+        _ => Judged::Clear(judge_status(answer.status, evidence)),
+    }
+}
+
+/// Judges an answer to `GET` of a manifest; 401 was dealt with before.
+pub(crate) fn judge_get(answer: &Answer, asked: &Target, evidence: Evidence) -> Outcome {
+    if answer.status != 200 {
+        return judge_status(answer.status, evidence);
+    }
+    let length = if answer.cut { MAX_MANIFEST + 1 } else { answer.body.len() as u64 };
+    let own = answer.header("docker-content-digest").filter(|digest| !digest.is_empty()).map(str::to_owned);
+    // Cut short it has no digest of its own, and is refused for its size anyway.
+    let digest = own.or_else(|| (!answer.cut).then(|| digest_of(&answer.body)));
+    found(answer, asked, digest.as_deref(), length, evidence)
+}
+
+fn judge_status(status: u16, evidence: Evidence) -> Outcome {
+    match status {
+        404 => Outcome::Absent(evidence),
+        403 => Outcome::Denied(Denial::Denied, evidence),
+        429 => Outcome::Unknown(Unknown::RateLimited, evidence),
+        _ => Outcome::Unknown(Unknown::RegistryError, evidence),
+    }
+}
+
+/// A manifest that is there, with what speaks against it. `digest` is what the registry or the content says; asked
+/// by digest, that is the digest, whatever the header says.
+fn found(answer: &Answer, asked: &Target, digest: Option<&str>, length: u64, evidence: Evidence) -> Outcome {
+    let media_type = answer.header("content-type").and_then(|text| text.split(';').next());
+    let media_type = media_type.map(|text| cut(text.trim())).filter(|text| !text.is_empty());
+    let digest = match asked {
+        Target::Digest(digest) => Some(digest.as_str()),
+        Target::Tag(_) => digest,
+    };
+    let valid = digest.filter(|digest| is_digest(digest));
+    let defect = match media_type.as_deref() {
+        _ if valid.is_none() && digest.is_some() => Some(Defect::BrokenRegistry),
+        _ if length == 0 => Some(Defect::BrokenProxy),
+        _ if length > MAX_MANIFEST => Some(Defect::TooBig),
+        Some("text/plain") => Some(Defect::Schema1),
+        Some(schema1) if schema1.starts_with("application/vnd.docker.distribution.manifest.v1+") => {
+            Some(Defect::Schema1)
+        }
+        Some(known) if is_manifest_type(known) => None,
+        // A web page, a proxy's welcome: not a registry's answer, so nothing is known of the image.
+        _ => {
+            let message = format!("not a manifest: Content-Type {}", media_type.as_deref().unwrap_or("is missing"));
+            return Outcome::Unknown(Unknown::RegistryError, Evidence { message: Some(message), ..evidence });
+        }
+    };
+    Outcome::Found(Manifest { digest: valid.map(str::to_owned), media_type, size: None, platforms: None, defect })
+}
+
+/// The media types that containerd pulls (`core/images/mediatypes.go`).
+fn is_manifest_type(media_type: &str) -> bool {
+    matches!(
+        media_type,
+        "application/vnd.docker.distribution.manifest.v2+json"
+            | "application/vnd.docker.distribution.manifest.list.v2+json"
+            | "application/vnd.oci.image.manifest.v1+json"
+            | "application/vnd.oci.image.index.v1+json"
+    )
+}
+
+/// As go-digest validates it: a known algorithm, its length, lower-case hex.
+fn is_digest(text: &str) -> bool {
+    let Some((algorithm, hex)) = text.split_once(':') else { return false };
+    let length = match algorithm {
+        "sha256" => 64,
+        "sha384" => 96,
+        "sha512" => 128,
+        _ => return false,
+    };
+    hex.len() == length && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn digest_of(bytes: &[u8]) -> String {
+    let mut text = String::from("sha256:");
+    for byte in Sha256::digest(bytes) {
+        text.extend([byte >> 4, byte & 15].map(|half| char::from_digit(half.into(), 16).unwrap_or('0')));
+    }
+    text
+}
+
+/// What an answer shows of its reasons. A text that holds the secret that was sent is left out: a registry may echo
+/// what it was given.
+pub(crate) fn evidence(method: &Method, url: &Url, answer: &Answer, sent: Option<&Credential>) -> Evidence {
+    let body: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();
+    let text = |pointer: &str| {
+        let text = body.as_ref()?.pointer(pointer)?.as_str()?;
+        (!echoes(text, sent)).then(|| cut(text))
+    };
+    Evidence {
+        status: Some(answer.status),
+        method: Some(method_name(method)),
+        url: Some(public_url(url)),
+        code: text("/errors/0/code"),
+        message: text("/errors/0/message"),
+    }
+}
+
+/// What a request without an answer shows.
+pub(crate) fn failed(method: &Method, url: &Url, failure: Failure) -> Outcome {
+    let evidence = Evidence {
+        method: Some(method_name(method)),
+        url: Some(public_url(url)),
+        message: Some(cut(&failure.message)),
+        ..Evidence::default()
+    };
+    Outcome::Unknown(failure.unknown, evidence)
+}
+
+fn echoes(text: &str, sent: Option<&Credential>) -> bool {
+    let Some(sent) = sent else { return false };
+    // Whatever scheme it came by, the password or the whole Basic value would show.
+    let basic = super::auth::basic_value(sent);
+    [sent.password.expose(), basic.expose()].iter().any(|secret| !secret.is_empty() && text.contains(secret))
+}
+
+/// Without query, fragment and user: those may hold secrets.
+fn public_url(url: &Url) -> String {
+    format!("{}{}", url.origin().ascii_serialization(), url.path())
+}
+
+fn method_name(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        _ => "HEAD",
+    }
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(MAX_TEXT).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sensitive::Sensitive;
+    use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+
+    const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
+
+    fn answer(status: u16, headers: &[(&'static str, &str)]) -> Answer {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap());
+        }
+        Answer { status, headers: map, ..Answer::default() }
+    }
+
+    fn head(digest: &str, length: &str, media_type: &str) -> Judged {
+        let headers = [("docker-content-digest", digest), ("content-length", length), ("content-type", media_type)];
+        let given: Vec<_> = headers.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        judge_head(&answer(200, &given), &Target::Tag("1".to_owned()), Evidence::default())
+    }
+
+    fn defect(judged: Judged) -> Option<Defect> {
+        match judged {
+            Judged::Clear(Outcome::Found(manifest)) => manifest.defect,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_head_tells_what_is_there() {
+        let expected =
+            Manifest { digest: Some(DIGEST.to_owned()), media_type: Some(OCI.to_owned()), ..Manifest::default() };
+        assert_eq!(head(DIGEST, "500", OCI), Judged::Clear(Outcome::Found(expected.clone())));
+        assert_eq!(head(DIGEST, "500", &format!("{OCI}; charset=utf-8")), Judged::Clear(Outcome::Found(expected)));
+    }
+
+    #[test]
+    fn what_a_head_leaves_out_is_fetched() {
+        assert_eq!(head("", "500", OCI), Judged::Fetch);
+        assert_eq!(head(DIGEST, "", OCI), Judged::Fetch);
+        let not_allowed = answer(405, &[]);
+        assert_eq!(judge_head(&not_allowed, &Target::Tag("1".to_owned()), Evidence::default()), Judged::Fetch);
+    }
+
+    #[test]
+    fn defects_of_a_manifest_that_is_there() {
+        assert_eq!(defect(head("sha256:../../x", "500", OCI)), Some(Defect::BrokenRegistry));
+        assert_eq!(defect(head(&DIGEST.to_uppercase(), "500", OCI)), Some(Defect::BrokenRegistry));
+        assert_eq!(defect(head(DIGEST, "0", OCI)), Some(Defect::BrokenProxy));
+        assert_eq!(defect(head(DIGEST, "4393216", OCI)), None);
+        assert_eq!(defect(head(DIGEST, "4393217", OCI)), Some(Defect::TooBig));
+        assert_eq!(defect(head(DIGEST, "9", "text/plain; charset=utf-8")), Some(Defect::Schema1));
+        let schema1 = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+        assert_eq!(defect(head(DIGEST, "9", schema1)), Some(Defect::Schema1));
+    }
+
+    #[test]
+    fn a_web_page_is_no_manifest() {
+        assert!(matches!(head(DIGEST, "9", "text/html"), Judged::Clear(Outcome::Unknown(Unknown::RegistryError, _))));
+    }
+
+    #[test]
+    fn asked_by_digest_the_header_does_not_count() {
+        let asked = Target::Digest(DIGEST.to_owned());
+        let given = answer(200, &[("content-length", "9"), ("content-type", OCI), ("docker-content-digest", "bad")]);
+        match judge_head(&given, &asked, Evidence::default()) {
+            Judged::Clear(Outcome::Found(manifest)) => {
+                assert_eq!((manifest.digest.as_deref(), manifest.defect), (Some(DIGEST), None));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_fetched_manifest_has_the_digest_of_its_bytes() {
+        let given = Answer { body: b"{}".to_vec(), ..answer(200, &[("content-type", OCI)]) };
+        match judge_get(&given, &Target::Tag("1".to_owned()), Evidence::default()) {
+            Outcome::Found(manifest) => assert_eq!(
+                manifest.digest.as_deref(),
+                Some("sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a")
+            ),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn evidence_holds_the_registrys_words_and_no_secret() {
+        let long = "x".repeat(400);
+        let url = Url::parse("https://u:p@auth.example/token?service=s&secret=1#f").unwrap();
+        let body = serde_json::json!({"errors": [{"code": "DENIED", "message": long}]}).to_string();
+        let given = Answer { body: body.into_bytes(), ..answer(403, &[]) };
+        let seen = evidence(&Method::GET, &url, &given, None);
+        assert_eq!(seen.url.as_deref(), Some("https://auth.example/token"));
+        assert_eq!((seen.status, seen.code.as_deref()), (Some(403), Some("DENIED")));
+        assert_eq!(seen.message.map(|message| message.len()), Some(300));
+
+        let sent = Credential { username: Sensitive::new("bob"), password: Sensitive::new("hunter2") };
+        for echo in ["user bob with hunter2", "Basic Ym9iOmh1bnRlcjI="] {
+            let body = serde_json::json!({"errors": [{"code": "X", "message": echo}]}).to_string();
+            let given = Answer { body: body.into_bytes(), ..answer(403, &[]) };
+            assert_eq!(evidence(&Method::GET, &url, &given, Some(&sent)).message, None, "{echo}");
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Names to addresses, with an error type of its own and a guard over where names may lead.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use reqwest::dns::{Addrs, Name, Resolve};
+
+use super::address::{AddressClass, classify};
+use crate::probe::Unknown;
+
+/// Addresses of a name, to come.
+pub type Resolving = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
+
+/// Where addresses come from: the system, or a table in tests.
+pub trait Lookup: Send + Sync {
+    /// The addresses of a host name, without port.
+    fn lookup(&self, host: &str) -> Resolving;
+}
+
+/// The system's resolver.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemLookup;
+
+impl Lookup for SystemLookup {
+    fn lookup(&self, host: &str) -> Resolving {
+        let host = host.to_owned();
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((host.as_str(), 0)).await?;
+            Ok(found.map(|address| address.ip()).collect())
+        })
+    }
+}
+
+/// Why a name leads nowhere. Its words are those of Go's resolver.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ResolveError {
+    /// There is no such name.
+    #[error("dial tcp: lookup {0}: no such host")]
+    NoSuchHost(String),
+    /// The resolver cannot tell.
+    #[error("dial tcp: lookup {0}: {1}")]
+    Failed(String, String),
+    /// All its addresses are such that must not be contacted.
+    #[error("{0} leads to {1}, which is not contacted")]
+    Refused(String, &'static str),
+}
+
+impl ResolveError {
+    /// As a cause.
+    pub(crate) fn unknown(&self) -> Unknown {
+        match self {
+            Self::Refused(..) => Unknown::NodeLocal,
+            Self::NoSuchHost(_) | Self::Failed(..) => Unknown::Dns,
+        }
+    }
+
+    fn of(host: &str, error: &io::Error) -> Self {
+        let text = error.to_string();
+        let missing = ["not known", "No address associated", "nodename nor servname", "No such host"];
+        if missing.iter().any(|words| text.contains(words)) {
+            return Self::NoSuchHost(host.to_owned());
+        }
+        Self::Failed(host.to_owned(), text)
+    }
+}
+
+/// How far a request may reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Reach {
+    /// The host that the reference names, or one that a registry in a private network names.
+    Private,
+    /// A host that a registry on the internet names: the internet only.
+    Public,
+}
+
+impl Reach {
+    /// Why an address is out of reach. `by_option` tells that an option names the host.
+    pub(crate) fn refuses(self, address: IpAddr, by_option: bool) -> Option<&'static str> {
+        match classify(address) {
+            AddressClass::Forbidden => Some("a link-local or metadata address"),
+            AddressClass::Loopback if !by_option => Some("a loopback address"),
+            AddressClass::Private if self == Self::Public && !by_option => Some("a private address"),
+            _ => None,
+        }
+    }
+}
+
+/// Answers of the resolver, kept for the run: a host that moves between check and use is not asked twice.
+pub(crate) struct Names {
+    lookup: Arc<dyn Lookup>,
+    known: Mutex<HashMap<String, Result<Vec<IpAddr>, ResolveError>>>,
+    /// Hosts that an option names, and proxies: they may be anywhere but on a forbidden address.
+    trusted: Box<dyn Fn(&str) -> bool + Send + Sync>,
+}
+
+impl Names {
+    pub(crate) fn new(lookup: Arc<dyn Lookup>, trusted: Box<dyn Fn(&str) -> bool + Send + Sync>) -> Self {
+        Self { lookup, known: Mutex::default(), trusted }
+    }
+
+    /// Whether an option names the host.
+    pub(crate) fn trusts(&self, host: &str) -> bool {
+        (self.trusted)(host)
+    }
+
+    /// Whether a host was seen to have a private or loopback address.
+    pub(crate) fn is_private(&self, host: &str) -> bool {
+        let private = |address: &IpAddr| matches!(classify(*address), AddressClass::Private | AddressClass::Loopback);
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(known.get(host), Some(Ok(addresses)) if addresses.iter().any(private))
+    }
+
+    async fn resolve(&self, host: &str) -> Result<Vec<IpAddr>, ResolveError> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(host).cloned();
+        if let Some(known) = known {
+            return known;
+        }
+        let found = match self.lookup.lookup(host).await {
+            Ok(addresses) if addresses.is_empty() => Err(ResolveError::NoSuchHost(host.to_owned())),
+            Ok(addresses) => Ok(addresses),
+            Err(error) => Err(ResolveError::of(host, &error)),
+        };
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(host.to_owned(), found.clone());
+        found
+    }
+
+    /// The addresses of a host that may be contacted.
+    pub(crate) async fn reachable(&self, host: &str, reach: Reach) -> Result<Vec<IpAddr>, ResolveError> {
+        let addresses = self.resolve(host).await?;
+        let trusted = self.trusts(host);
+        let mut refusal = None;
+        let mut reachable = Vec::new();
+        for address in addresses {
+            match reach.refuses(address, trusted) {
+                None => reachable.push(address),
+                Some(why) => refusal = Some(why),
+            }
+        }
+        match refusal {
+            Some(why) if reachable.is_empty() => Err(ResolveError::Refused(host.to_owned(), why)),
+            _ => Ok(reachable),
+        }
+    }
+}
+
+/// A resolver for one client of reqwest.
+#[derive(Clone)]
+pub(crate) struct Guarded {
+    pub(crate) names: Arc<Names>,
+    pub(crate) reach: Reach,
+}
+
+impl Resolve for Guarded {
+    fn resolve(&self, name: Name) -> reqwest::dns::Resolving {
+        let this = self.clone();
+        Box::pin(async move {
+            let addresses = this.names.reachable(name.as_str(), this.reach).await?;
+            Ok(Box::new(addresses.into_iter().map(|address| SocketAddr::new(address, 0))) as Addrs)
+        })
+    }
+}
+
+/// A resolver that knows one address, with its port.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Fixed(pub(crate) SocketAddr);
+
+impl Resolve for Fixed {
+    fn resolve(&self, _: Name) -> reqwest::dns::Resolving {
+        let address = self.0;
+        Box::pin(std::future::ready(Ok(Box::new(std::iter::once(address)) as Addrs)))
+    }
+}

@@ -1,0 +1,167 @@
+//! The stage: every image of a run, each question asked once.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::StreamExt;
+use futures_util::future::join_all;
+use futures_util::stream;
+use tokio::sync::OnceCell;
+
+use crate::probe::plan::{Plan, Pull, Question};
+use crate::probe::{Attempt, Outcome, Prober, PullAnswer, TagList, Target};
+
+/// Carries out all plans and returns their answers in the same order; equal plans share one.
+///
+/// A plan is carried out step by step. At most `per_registry` plans of one registry are under way at once, so that a
+/// slow registry holds up no other; how many requests are in flight is the prober's affair.
+pub async fn probe_all(prober: &impl Prober, plans: &[Plan], per_registry: usize) -> Vec<Arc<PullAnswer>> {
+    let stage = Stage { prober, outcomes: Once::default(), tags: Once::default() };
+    let mut groups: BTreeMap<&str, Vec<&Plan>> = BTreeMap::new();
+    let mut seen = HashMap::new();
+    for plan in plans {
+        if seen.insert(plan, ()).is_none() {
+            groups.entry(&plan.image.registry).or_default().push(plan);
+        }
+    }
+    let stage = &stage;
+    let groups = groups.into_values().map(|group| {
+        let pulls = group.into_iter().map(|plan| async move { (plan, Arc::new(stage.carry_out(plan).await)) });
+        stream::iter(pulls).buffer_unordered(per_registry.max(1)).collect::<Vec<_>>()
+    });
+    let answers: HashMap<&Plan, Arc<PullAnswer>> = join_all(groups).await.into_iter().flatten().collect();
+    plans.iter().map(|plan| answers.get(plan).cloned().unwrap_or_default()).collect()
+}
+
+struct Stage<'p, P> {
+    prober: &'p P,
+    outcomes: Once<Attempt, Outcome>,
+    /// The target of the attempt does not count.
+    tags: Once<Attempt, TagList>,
+}
+
+impl<P: Prober> Stage<'_, P> {
+    async fn carry_out(&self, plan: &Plan) -> PullAnswer {
+        let mut pull = Pull::new(plan);
+        while let Some(question) = pull.next() {
+            match &question {
+                Question::Pull(_, attempt) | Question::Anonymous(attempt) | Question::Supplied(attempt) => {
+                    let outcome = self.outcomes.get(attempt, || self.prober.probe(attempt)).await;
+                    pull.tell(&question, outcome);
+                }
+                Question::Tags(attempt) => {
+                    let key = Attempt { target: Target::Tag(String::new()), ..attempt.clone() };
+                    let tags = self.tags.get(&key, || self.prober.tags(attempt)).await;
+                    pull.tell_tags(tags);
+                }
+            }
+        }
+        pull.finish()
+    }
+}
+
+/// Answers by question: the first who asks finds out, the others wait.
+struct Once<K, V>(Mutex<HashMap<K, Arc<OnceCell<V>>>>);
+
+impl<K, V> Default for Once<K, V> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Hash + Eq + Clone, V: Clone> Once<K, V> {
+    async fn get<F: Future<Output = V>>(&self, key: &K, find: impl FnOnce() -> F) -> V {
+        let cell = {
+            let mut cells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(cells.entry(key.clone()).or_default())
+        };
+        cell.get_or_init(find).await.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::{Evidence, Manifest};
+    use std::cell::RefCell;
+
+    /// Answers 404 to tag `none`, 200 to all others, and remembers what it was asked.
+    #[derive(Default)]
+    struct Table(Mutex<RefCell<Vec<String>>>);
+
+    impl Table {
+        fn log(&self, line: String) {
+            self.0.lock().unwrap().borrow_mut().push(line);
+        }
+
+        fn asked(&self) -> Vec<String> {
+            let mut asked = self.0.lock().unwrap().borrow().clone();
+            asked.sort();
+            asked
+        }
+    }
+
+    impl Prober for Table {
+        async fn probe(&self, attempt: &Attempt) -> Outcome {
+            self.log(format!("{}/{}:{}", attempt.registry, attempt.repository, attempt.target));
+            tokio::task::yield_now().await;
+            match attempt.target.as_str() {
+                "none" => Outcome::Absent(Evidence::default()),
+                tag => Outcome::Found(Manifest { digest: Some(tag.to_owned()), ..Manifest::default() }),
+            }
+        }
+
+        async fn tags(&self, attempt: &Attempt) -> TagList {
+            self.log(format!("{}/{} tags", attempt.registry, attempt.repository));
+            tokio::task::yield_now().await;
+            TagList::Tags(vec!["1".to_owned()])
+        }
+    }
+
+    fn plan(registry: &str, repository: &str, tag: &str, try_anonymous: bool) -> Plan {
+        Plan {
+            image: Attempt {
+                registry: registry.to_owned(),
+                repository: repository.to_owned(),
+                target: Target::Tag(tag.to_owned()),
+                credential: None,
+            },
+            credentials: Vec::new(),
+            try_anonymous,
+            supplied: Vec::new(),
+            want_tags: true,
+        }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn answers_come_in_order_and_each_question_once() {
+        let table = Table::default();
+        // The third differs from the first as a plan, but asks the same question.
+        let plans = [
+            plan("b.io", "x", "2", true),
+            plan("a.io", "x", "1", true),
+            plan("b.io", "x", "2", false),
+            plan("b.io", "x", "2", true),
+        ];
+        let answers = probe_all(&table, &plans, 8).await;
+        let digest = |answer: &PullAnswer| match &answer.attempts[0].1 {
+            Outcome::Found(manifest) => manifest.digest.clone().unwrap(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(answers.iter().map(|a| digest(a)).collect::<Vec<_>>(), ["2", "1", "2", "2"]);
+        assert_eq!(table.asked(), ["a.io/x:1", "b.io/x:2"]);
+        assert!(Arc::ptr_eq(&answers[0], &answers[3]));
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn one_tag_list_per_repository() {
+        let table = Table::default();
+        let mut second = plan("a.io", "x", "none", true);
+        second.image.target = Target::Digest("none".to_owned());
+        let plans = [plan("a.io", "x", "none", true), second, plan("a.io", "y", "none", true)];
+        let answers = probe_all(&table, &plans, 8).await;
+        assert!(answers.iter().all(|answer| answer.tags == Some(TagList::Tags(vec!["1".to_owned()]))));
+        assert_eq!(table.asked(), ["a.io/x tags", "a.io/x:none", "a.io/x:none", "a.io/y tags", "a.io/y:none"]);
+    }
+}

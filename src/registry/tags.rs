@@ -1,0 +1,118 @@
+//! Tag lists, page by page.
+
+use reqwest::Url;
+use reqwest::header::HeaderMap;
+
+use super::auth::{Session, Wish};
+use super::redirect::Followed;
+use crate::probe::TagList;
+
+/// Bytes per page.
+const CAP: usize = 8 * 1024 * 1024;
+/// Pages at most.
+const PAGES: usize = 5;
+/// Tags at most.
+const TAGS: usize = 10_000;
+
+/// All tags of the session's repository, as far as the limits let us see.
+pub(crate) async fn list(session: &mut Session<'_>) -> TagList {
+    let Some(plain) = session.endpoint.tags(session.repository) else { return TagList::Unknown };
+    let mut url = plain.clone();
+    // Registries with small pages honour it; docker-registry does not care.
+    url.set_query(Some("n=1000"));
+    let mut tags = Vec::new();
+    for page in 0..PAGES {
+        let mut followed = fetch(session, &url).await;
+        if page == 0 && matches!(&followed, Some(followed) if followed.answer.status == 400) {
+            followed = fetch(session, &plain).await;
+        }
+        let Some(followed) = followed else { return partial(tags) };
+        match read(&followed) {
+            Page::NoRepository if page == 0 => return TagList::NoRepository,
+            Page::NoRepository | Page::Unreadable => return partial(tags),
+            Page::Tags(more) => tags.extend(more),
+        }
+        if tags.len() >= TAGS {
+            tags.truncate(TAGS);
+            break;
+        }
+        match next_page(&followed.answer.headers, &url) {
+            Some(next) => url = next,
+            None => break,
+        }
+    }
+    TagList::Tags(tags)
+}
+
+/// Some tags are better than none for "did you mean".
+fn partial(tags: Vec<String>) -> TagList {
+    if tags.is_empty() { TagList::Unknown } else { TagList::Tags(tags) }
+}
+
+async fn fetch(session: &mut Session<'_>, url: &Url) -> Option<Followed> {
+    let wish = Wish { method: reqwest::Method::GET, url: url.clone(), headers: HeaderMap::new(), cap: CAP };
+    session.fetch(&wish).await.ok()
+}
+
+/// What one answer holds.
+enum Page {
+    Tags(Vec<String>),
+    NoRepository,
+    Unreadable,
+}
+
+fn read(followed: &Followed) -> Page {
+    #[derive(serde::Deserialize)]
+    struct Body {
+        /// `null` where all tags were deleted.
+        tags: Option<Vec<String>>,
+    }
+    let answer = &followed.answer;
+    if answer.status == 404 {
+        let body: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();
+        let code = body.as_ref().and_then(|body| body.pointer("/errors/0/code")).and_then(|code| code.as_str());
+        return if matches!(code, Some("NAME_UNKNOWN" | "NOT_FOUND")) { Page::NoRepository } else { Page::Unreadable };
+    }
+    if answer.status != 200 || answer.cut {
+        return Page::Unreadable;
+    }
+    match serde_json::from_slice::<Body>(&answer.body) {
+        Ok(body) => Page::Tags(body.tags.unwrap_or_default()),
+        Err(_) => Page::Unreadable,
+    }
+}
+
+/// The `Link` with `rel="next"`, if it stays with the registry.
+fn next_page(headers: &HeaderMap, from: &Url) -> Option<Url> {
+    let links = headers.get_all(reqwest::header::LINK).iter().filter_map(|value| value.to_str().ok());
+    let next = links.flat_map(|value| value.split(',')).find_map(|link| {
+        let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
+        let is_next = parameters.split(';').any(|p| matches!(p.trim(), "rel=\"next\"" | "rel=next"));
+        is_next.then_some(target)
+    })?;
+    from.join(next).ok().filter(|url| url.origin() == from.origin())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reqwest::header::{HeaderValue, LINK};
+
+    fn next(link: &str) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(LINK, HeaderValue::from_str(link).unwrap());
+        next_page(&headers, &Url::parse("https://reg.example/v2/a/tags/list").unwrap()).map(String::from)
+    }
+
+    #[test]
+    fn the_next_page_stays_with_the_registry() {
+        let page = Some("https://reg.example/v2/a/tags/list?last=b".to_owned());
+        assert_eq!(next(r#"</v2/a/tags/list?last=b>; rel="next""#), page);
+        assert_eq!(next(r#"<https://reg.example/v2/a/tags/list?last=b>; rel=next"#), page);
+        assert_eq!(next(r#"</v2/a/tags/list>; rel="prev", </v2/a/tags/list?last=b>; rel="next""#), page);
+        assert_eq!(next(r#"<https://evil.example/v2/a/tags/list?last=b>; rel="next""#), None);
+        assert_eq!(next(r#"<http://reg.example/v2/a/tags/list?last=b>; rel="next""#), None);
+        assert_eq!(next(r#"</v2/a/tags/list?last=b>; rel="last""#), None);
+        assert_eq!(next("nonsense"), None);
+    }
+}

@@ -1,0 +1,275 @@
+//! Tokens: fetched once per realm, service, scope and credential, by one caller while the others wait.
+//!
+//! Failures are kept like tokens, and a password that a realm refuses is never shown to it again: 200 references
+//! with one wrong password must not lock an account.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::{Method, Url};
+use tokio::sync::Mutex as AsyncMutex;
+use tokio::time::Instant;
+
+use super::auth::basic_value;
+use super::challenge::Bearer;
+use super::failure::Failure;
+use super::reply::{evidence, failed};
+use super::transport::{Answer, Ask, Budget, SMALL_BODY, Transport};
+use crate::keyring::Credential;
+use crate::probe::{Denial, Outcome, Unknown};
+
+/// What a token is good for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    realm: String,
+    service: Option<String>,
+    scopes: Vec<String>,
+    credential: Option<Credential>,
+}
+
+/// A token as a header.
+#[derive(Debug, Clone)]
+pub(crate) struct Token {
+    /// `Bearer …`, marked sensitive.
+    pub(crate) header: HeaderValue,
+    issued: Instant,
+    expires: Instant,
+}
+
+impl Token {
+    /// Whether a refusal may be due to its age, so that a new one is worth a request. A registry that has just given
+    /// a token and refuses it will refuse the next.
+    pub(crate) fn may_be_stale(&self) -> bool {
+        self.issued.elapsed() >= Duration::from_secs(30)
+    }
+}
+
+/// The tokens of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Tokens {
+    cells: Cells<Key, Option<Result<Token, Outcome>>>,
+    gates: Cells<(String, Credential), Gate>,
+}
+
+/// What a realm thinks of a credential.
+#[derive(Debug, Default)]
+pub(crate) enum Gate {
+    /// It was not asked: the first one asks, alone.
+    #[default]
+    Closed,
+    /// It does not refuse it: all may ask at once.
+    Open,
+    /// It refuses it, with these words: nobody asks again.
+    Refused(Outcome),
+}
+
+/// Values that one caller at a time looks at, by key.
+#[derive(Debug)]
+pub(crate) struct Cells<K, V>(Mutex<HashMap<K, Arc<AsyncMutex<V>>>>);
+
+impl<K, V> Default for Cells<K, V> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Hash + Eq, V: Default> Cells<K, V> {
+    /// The cell of a key.
+    pub(crate) fn get(&self, key: K) -> Arc<AsyncMutex<V>> {
+        Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default())
+    }
+}
+
+/// For whom a token is wanted, and how it may be fetched.
+pub(crate) struct Wanted<'w> {
+    pub(crate) transport: &'w Transport,
+    /// The registry that asks for it.
+    pub(crate) registry: &'w Url,
+    pub(crate) repository: &'w str,
+    pub(crate) credential: Option<&'w Credential>,
+}
+
+impl Tokens {
+    /// A token for the challenge, from the cache if there is one that is not `refused`.
+    pub(crate) async fn get(
+        &self,
+        challenge: &Bearer,
+        wanted: &Wanted<'_>,
+        refused: Option<&Token>,
+        budget: &mut Budget,
+    ) -> Result<Token, Outcome> {
+        let key = Key {
+            realm: challenge.realm.clone(),
+            service: challenge.service.clone(),
+            scopes: challenge.scopes_for(wanted.repository),
+            credential: wanted.credential.cloned(),
+        };
+        let cell = self.cells.get(key.clone());
+        let mut held = cell.lock().await;
+        match &*held {
+            Some(Err(outcome)) => return Err(outcome.clone()),
+            Some(Ok(token)) if token.expires > Instant::now() && refused.is_none_or(|r| r.header != token.header) => {
+                return Ok(token.clone());
+            }
+            _ => {}
+        }
+        let result = self.fetch_gated(&key, wanted, budget).await;
+        *held = Some(result.clone());
+        result
+    }
+
+    async fn fetch_gated(&self, key: &Key, wanted: &Wanted<'_>, budget: &mut Budget) -> Result<Token, Outcome> {
+        let Some(credential) = &key.credential else {
+            return fetch(key, wanted, budget).await;
+        };
+        let gate = self.gates.get((key.realm.clone(), credential.clone()));
+        let mut held = gate.lock().await;
+        match &*held {
+            Gate::Refused(outcome) => return Err(outcome.clone()),
+            Gate::Open => {
+                drop(held);
+                let result = fetch(key, wanted, budget).await;
+                if let Err(outcome @ Outcome::Denied(Denial::BadCredentials, _)) = &result {
+                    *gate.lock().await = Gate::Refused(outcome.clone());
+                }
+                result
+            }
+            Gate::Closed => {
+                let result = fetch(key, wanted, budget).await;
+                *held = match &result {
+                    Err(outcome @ Outcome::Denied(Denial::BadCredentials, _)) => Gate::Refused(outcome.clone()),
+                    _ => Gate::Open,
+                };
+                result
+            }
+        }
+    }
+}
+
+/// Asks the realm.
+async fn fetch(key: &Key, wanted: &Wanted<'_>, budget: &mut Budget) -> Result<Token, Outcome> {
+    let ask = match ask(key, wanted) {
+        Ok(ask) => ask,
+        Err(failure) => return Err(failed(&Method::GET, wanted.registry, failure)),
+    };
+    let answer = wanted.transport.send(&ask, budget).await;
+    let answer = answer.map_err(|failure| failed(&Method::GET, &ask.url, failure))?;
+    read(&answer, Instant::now()).map_err(|refusal| {
+        // The body of a good answer holds the token.
+        let shown = if answer.status == 200 { &Answer { status: 200, ..Answer::default() } } else { &answer };
+        let evidence = evidence(&Method::GET, &ask.url, shown, key.credential.as_ref());
+        match refusal {
+            Refusal::Unauthorized if key.credential.is_some() => Outcome::Denied(Denial::BadCredentials, evidence),
+            Refusal::Unauthorized | Refusal::Forbidden => Outcome::Denied(Denial::DeniedOrAbsent, evidence),
+            Refusal::RateLimited => Outcome::Unknown(Unknown::RateLimited, evidence),
+            Refusal::Broken => Outcome::Unknown(Unknown::AuthServer, evidence),
+        }
+    })
+}
+
+/// The request to the realm. Only https will do, unless the registry itself speaks http.
+fn ask(key: &Key, wanted: &Wanted<'_>) -> Result<Ask, Failure> {
+    let bad = |why: &str| Failure::new(Unknown::AuthServer, why);
+    let mut url = Url::parse(&key.realm).map_err(|_| bad("the registry names no usable token endpoint"))?;
+    match (url.scheme(), wanted.registry.scheme()) {
+        ("https", _) | ("http", "http") => {}
+        _ => return Err(bad("the registry's token endpoint is not https")),
+    }
+    let cleared = url.set_username("").and_then(|()| url.set_password(None));
+    cleared.map_err(|()| bad("the registry names no usable token endpoint"))?;
+    let service = key.service.iter().map(|service| ("service", service));
+    url.query_pairs_mut().extend_pairs(service).extend_pairs(key.scopes.iter().map(|scope| ("scope", scope)));
+    let mut headers = HeaderMap::new();
+    if let Some(credential) = &key.credential {
+        let value = basic_value(credential);
+        let mut header = HeaderValue::from_str(&format!("Basic {}", value.expose()))
+            .map_err(|_| bad("the credential does not fit in a header"))?;
+        header.set_sensitive(true);
+        headers.insert(AUTHORIZATION, header);
+    }
+    let reach = wanted.transport.reach_from(wanted.registry, &url);
+    Ok(Ask { method: Method::GET, url, headers, cap: SMALL_BODY, reach })
+}
+
+/// Why there is no token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    Unauthorized,
+    Forbidden,
+    RateLimited,
+    /// Any other answer; redirects too, which are not followed with a password in hand.
+    Broken,
+}
+
+/// Reads the realm's answer.
+fn read(answer: &Answer, now: Instant) -> Result<Token, Refusal> {
+    #[derive(serde::Deserialize)]
+    struct Body {
+        token: Option<String>,
+        access_token: Option<String>,
+        expires_in: Option<serde_json::Value>,
+    }
+    match answer.status {
+        200 => {}
+        401 => return Err(Refusal::Unauthorized),
+        403 => return Err(Refusal::Forbidden),
+        429 => return Err(Refusal::RateLimited),
+        _ => return Err(Refusal::Broken),
+    }
+    let body: Body = serde_json::from_slice(&answer.body).map_err(|_| Refusal::Broken)?;
+    let given = [body.token, body.access_token].into_iter().flatten().find(|text| !text.is_empty());
+    let text = given.map(zeroize::Zeroizing::new).ok_or(Refusal::Broken)?;
+    let value = zeroize::Zeroizing::new(format!("Bearer {}", text.as_str()));
+    let mut header = HeaderValue::from_str(&value).map_err(|_| Refusal::Broken)?;
+    header.set_sensitive(true);
+    let seconds = body.expires_in.as_ref().and_then(serde_json::Value::as_u64);
+    Ok(Token { header, issued: now, expires: now + lifetime(seconds) })
+}
+
+/// How long a token is used: as the realm says, else a minute, ten seconds less for the way; a day at most.
+fn lifetime(expires_in: Option<u64>) -> Duration {
+    let said = expires_in.filter(|seconds| *seconds > 0).unwrap_or(60).min(86_400);
+    Duration::from_secs(said.saturating_sub(10).max(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_body(body: &str) -> Result<Token, Refusal> {
+        let answer = Answer { status: 200, body: body.as_bytes().to_vec(), ..Answer::default() };
+        read(&answer, Instant::now())
+    }
+
+    #[test]
+    fn either_name_will_do() {
+        for body in [r#"{"token":"t"}"#, r#"{"access_token":"t"}"#, r#"{"token":"","access_token":"t"}"#] {
+            assert_eq!(read_body(body).unwrap().header, "Bearer t");
+        }
+    }
+
+    #[test]
+    fn a_token_does_not_show_itself() {
+        let token = read_body(r#"{"token":"s3cret"}"#).unwrap();
+        assert!(!format!("{token:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused() {
+        for body in ["", "{}", "[]", "null", r#"{"token":""}"#, r#"{"token":"a\nb"}"#, r#"{"token":5}"#, "<html>"] {
+            assert_eq!(read_body(body).err(), Some(Refusal::Broken), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_token_lives_as_long_as_the_realm_says() {
+        assert_eq!(lifetime(None), Duration::from_secs(50));
+        assert_eq!(lifetime(Some(0)), Duration::from_secs(50));
+        assert_eq!(lifetime(Some(300)), Duration::from_secs(290));
+        assert_eq!(lifetime(Some(5)), Duration::from_secs(1));
+        assert_eq!(lifetime(Some(u64::MAX)), Duration::from_secs(86_390));
+    }
+}

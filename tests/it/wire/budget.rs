@@ -1,0 +1,156 @@
+//! How many requests a run costs.
+
+use futures_util::future::join_all;
+use pullcheck::probe::plan::Plan;
+use pullcheck::probe::{Attempt, Denial, Outcome, Prober};
+use pullcheck::registry::{Client, ClientOptions, probe_all};
+use pullcheck_support::{Access, Answer, Bearer, Registry};
+
+use super::{block_on, credential, found, image, plain, with};
+
+fn wide(server: &Registry) -> ClientOptions {
+    ClientOptions { concurrency: 64, host_concurrency: 64, ..plain(server) }
+}
+
+#[track_caller]
+fn assert_found(outcome: Outcome) {
+    found(outcome);
+}
+
+fn ask_all(options: ClientOptions, attempts: &[Attempt]) -> Vec<Outcome> {
+    block_on(async {
+        let client = Client::new(options).unwrap();
+        join_all(attempts.iter().map(|attempt| client.probe(attempt))).await
+    })
+}
+
+#[test]
+fn many_tags_of_one_repository_cost_one_challenge_and_one_token() {
+    let server = Registry::start(|r| {
+        let held = r.private("acme/secret", "bob", "s3cret");
+        for tag in 0..64 {
+            held.image(&tag.to_string());
+        }
+    });
+    let attempts: Vec<Attempt> =
+        (0..64).map(|tag| with(image(&server.host(), &format!("acme/secret:{tag}")), "bob", "s3cret")).collect();
+    ask_all(wide(&server), &attempts).into_iter().for_each(assert_found);
+    assert_eq!(server.count(), 64 + 1 + 1);
+    assert_eq!(server.lines().iter().filter(|line| *line == "GET /token").count(), 1);
+}
+
+#[test]
+fn many_repositories_cost_one_challenge_and_a_token_each() {
+    let server = Registry::start(|r| {
+        for repository in 0..10 {
+            let held = r.repository(&format!("acme/r{repository}"));
+            held.access(Access::Bearer(Bearer::public()));
+            for tag in 0..5 {
+                held.image(&tag.to_string());
+            }
+        }
+    });
+    let names = (0..10).flat_map(|r| (0..5).map(move |tag| format!("acme/r{r}:{tag}")));
+    let attempts: Vec<Attempt> = names.map(|name| image(&server.host(), &name)).collect();
+    ask_all(wide(&server), &attempts).into_iter().for_each(assert_found);
+    assert_eq!(server.count(), 50 + 1 + 10);
+}
+
+#[test]
+fn open_registries_cost_one_request_per_image() {
+    let server = Registry::start(|r| {
+        for tag in 0..40 {
+            r.image("acme/api", &tag.to_string());
+        }
+    });
+    let attempts: Vec<Attempt> = (0..40).map(|tag| image(&server.host(), &format!("acme/api:{tag}"))).collect();
+    ask_all(wide(&server), &attempts).into_iter().for_each(assert_found);
+    assert_eq!(server.count(), 40);
+}
+
+/// An account must not be locked because two hundred references name it.
+#[test]
+fn a_wrong_password_is_shown_at_most_twice() {
+    let bearer = Access::Bearer(Bearer::private("bob", "s3cret"));
+    let basic = Access::Basic(vec![("bob".to_owned(), "s3cret".to_owned())]);
+    for access in [bearer, basic] {
+        let server = Registry::start(|r| {
+            for repository in 0..20 {
+                let held = r.repository(&format!("acme/r{repository}")).access(access.clone());
+                for tag in 0..10 {
+                    held.image(&tag.to_string());
+                }
+            }
+        });
+        let names = (0..20).flat_map(|r| (0..10).map(move |tag| format!("acme/r{r}:{tag}")));
+        let attempts: Vec<Attempt> = names.map(|name| with(image(&server.host(), &name), "bob", "wrong")).collect();
+        for outcome in ask_all(wide(&server), &attempts) {
+            assert!(matches!(outcome, Outcome::Denied(Denial::BadCredentials, _)), "{outcome:?}");
+        }
+        let shown = server.requests().iter().filter(|request| request.authorization.is_some()).count();
+        assert!((1..=2).contains(&shown), "{access:?}: shown {shown} times");
+    }
+}
+
+/// A host may name another realm for each repository, and leave some open: what was learned from one repository
+/// must not refuse another.
+#[test]
+fn one_repositorys_challenge_does_not_refuse_another() {
+    let server = Registry::start(|r| {
+        r.image("acme/open", "1");
+        r.image("acme/secret", "1").access(Access::Bearer(Bearer::private("bob", "s3cret")));
+        r.image("acme/other", "1");
+        let realm = |realm: &str| format!(r#"Bearer realm="{realm}",service="s",scope="repository:acme/other:pull""#);
+        let challenge = Answer::status(401).header("WWW-Authenticate", &realm("http://127.0.0.1:1/none"));
+        r.answer("HEAD", "/v2/acme/closed/manifests/1", [challenge]);
+    });
+    block_on(async {
+        let client = Client::new(plain(&server)).unwrap();
+        let ask = |name| with(image(&server.host(), name), "bob", "wrong");
+        let secret = client.probe(&ask("acme/secret:1")).await;
+        assert!(matches!(secret, Outcome::Denied(Denial::BadCredentials, _)), "{secret:?}");
+        // The realm refuses the password, but these two never ask for it.
+        found(client.probe(&ask("acme/open:1")).await);
+        found(client.probe(&ask("acme/other:1")).await);
+        let closed = client.probe(&ask("acme/closed:1")).await;
+        assert!(matches!(closed, Outcome::Unknown(..)), "its own realm does not answer: {closed:?}");
+    });
+}
+
+#[test]
+fn the_stage_asks_each_question_once() {
+    let server = Registry::start(|r| {
+        r.private("acme/secret", "bob", "s3cret").image("1").image("2");
+        r.image("acme/api", "1");
+    });
+    let plan = |name: &str, users: &[(&str, &str)]| Plan {
+        image: image(&server.host(), name),
+        credentials: users.iter().map(|(user, password)| credential(user, password)).collect(),
+        try_anonymous: true,
+        supplied: vec![],
+        want_tags: true,
+    };
+    let bob = [("bob", "s3cret")];
+    let plans = [
+        plan("acme/secret:1", &bob),
+        plan("acme/secret:1", &bob),
+        plan("acme/secret:3", &bob),
+        plan("acme/secret:4", &bob),
+        plan("acme/api:1", &[]),
+        plan("acme/secret:2", &[]),
+    ];
+    let answers = block_on(async { probe_all(&Client::new(wide(&server)).unwrap(), &plans, 8).await });
+    let last = |at: usize| &answers[at].attempts.last().unwrap().1;
+    assert!(matches!(last(0), Outcome::Found(_)));
+    assert!(matches!(last(2), Outcome::Absent(_)) && matches!(last(3), Outcome::Absent(_)));
+    assert!(answers[2].tags.is_some() && answers[3].tags.is_some());
+    assert!(matches!(last(4), Outcome::Found(_)));
+    assert!(matches!(last(5), Outcome::Denied(Denial::DeniedOrAbsent, _)));
+    let lines = server.lines();
+    let count = |line: &str| lines.iter().filter(|l| *l == line).count();
+    assert_eq!(count("GET /v2/acme/secret/tags/list"), 1);
+    assert_eq!(count("GET /token"), 2, "one for bob, one for nobody");
+    // Bob: one challenge and three tags; nobody: one challenge for the host, and the other image of it.
+    let heads = lines.iter().filter(|line| line.starts_with("HEAD ")).count();
+    assert!((6..=8).contains(&heads), "{lines:#?}");
+}
