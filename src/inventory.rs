@@ -8,7 +8,7 @@ use crate::service_account::ServiceAccount;
 use crate::source::{Source, SourceId, Sources, Span, Spanned};
 use crate::workload::placeholder::Skip;
 use crate::workload::{self, ImageText, ImageUse, Pod, PodId, Resource, ResourceId};
-use crate::yaml::{self, Document, Piece, SyntaxError};
+use crate::yaml::{self, Document, Node, Piece, SyntaxError};
 use crate::{kustomization, resource, service_account};
 
 /// The facts of all inputs, each list in the order of source and place.
@@ -68,7 +68,9 @@ impl Inventory {
             self.kustomizations.push(kustomization::read(source.name(), root));
         }
         let mut objects = Vec::new();
-        resource::objects(root, &mut objects);
+        if !resource::objects(root, &mut objects) {
+            self.add_incomplete(root, "Lists are nested too deep; what the innermost hold was not read");
+        }
         for object in objects {
             let id = ResourceId(self.resources.len() as u32);
             self.resources.push(Resource { name: object.name.clone(), span: object.node.span() });
@@ -77,13 +79,14 @@ impl Inventory {
             service_account::extract(&object, id, self);
         }
         if document.is_alias_bomb() {
-            let message = "the document follows too many aliases; what they repeat was not read".into();
-            self.problems.push(Problem {
-                kind: ProblemKind::InvalidYaml { certain: true },
-                span: root.span(),
-                message,
-            });
+            self.add_incomplete(root, "it follows too many aliases; what they repeat was not read");
         }
+    }
+
+    /// What was not read could hold an image: that must not pass in silence.
+    fn add_incomplete(&mut self, root: Node<'_>, message: &str) {
+        let kind = ProblemKind::InvalidYaml { certain: true };
+        self.problems.push(Problem { kind, span: root.span(), message: message.into() });
     }
 
     fn add_broken(&mut self, source: &Source, error: SyntaxError, options: ReadOptions) {

@@ -48,19 +48,28 @@ pub struct Object<'a> {
 const MAX_LIST_DEPTH: u8 = 8;
 
 /// The Kubernetes objects of a document: the root, or what the items of a List and the objects of an OpenShift Template
-/// are. A root without `kind` is none.
-pub fn objects<'a>(root: Node<'a>, found: &mut Vec<Object<'a>>) {
-    collect(root, String::new(), None, MAX_LIST_DEPTH, found);
+/// are. A root without `kind` is none. The answer is whether all were found: `false` when Lists are nested too deep.
+pub fn objects<'a>(root: Node<'a>, found: &mut Vec<Object<'a>>) -> bool {
+    collect(root, String::new(), None, MAX_LIST_DEPTH, found)
 }
 
-fn collect<'a>(node: Node<'a>, path: String, default: Option<&ResourceName>, depth: u8, found: &mut Vec<Object<'a>>) {
+fn collect<'a>(
+    node: Node<'a>,
+    path: String,
+    default: Option<&ResourceName>,
+    depth: u8,
+    found: &mut Vec<Object<'a>>,
+) -> bool {
     let inherited = |key: &str, from: fn(&ResourceName) -> &str| {
         node.str(key).or_else(|| default.map(from)).unwrap_or_default().to_owned()
     };
     let kind = inherited("kind", |name| &name.kind);
     let api_version = inherited("apiVersion", |name| &name.api_version);
-    if kind.is_empty() || depth == 0 {
-        return;
+    if kind.is_empty() {
+        return true;
+    }
+    if depth == 0 {
+        return false;
     }
     let members = match kind.as_str() {
         "Template" if node.get("objects").is_some() => Some(("objects", None)),
@@ -71,11 +80,12 @@ fn collect<'a>(node: Node<'a>, path: String, default: Option<&ResourceName>, dep
         }),
     };
     if let Some((key, default)) = members {
+        let mut complete = true;
         for (at, item) in node.get(key).into_iter().flat_map(Node::items).enumerate() {
             let path = if path.is_empty() { format!("{key}[{at}]") } else { format!("{path}.{key}[{at}]") };
-            collect(item, path, default.as_ref(), depth - 1, found);
+            complete &= collect(item, path, default.as_ref(), depth - 1, found);
         }
-        return;
+        return complete;
     }
     let metadata = node.get("metadata");
     let name = metadata.and_then(|metadata| {
@@ -85,4 +95,5 @@ fn collect<'a>(node: Node<'a>, path: String, default: Option<&ResourceName>, dep
     let namespace = metadata.and_then(|metadata| metadata.str("namespace")).map(str::to_owned);
     let namespace = namespace.filter(|namespace| !namespace.is_empty());
     found.push(Object { name: ResourceName { api_version, kind, namespace, name }, node, path });
+    true
 }

@@ -118,6 +118,15 @@ fn parsed(bencher: Bencher<'_, '_>, threads: usize) {
     measure(bencher, &CORPUS.parsed, threads);
 }
 
+/// The same documents through the parser alone, its events thrown away: what the rest is to be compared with.
+#[divan::bench(sample_count = 20, sample_size = 1)]
+fn events(bencher: Bencher<'_, '_>) {
+    let texts = &CORPUS.parsed;
+    let bytes: usize = texts.iter().map(String::len).sum();
+    let count = |text: &String| granit_parser::Parser::new_from_str(text).filter(Result::is_ok).count();
+    bencher.counter(BytesCount::new(bytes)).bench_local(|| texts.iter().map(count).sum::<usize>());
+}
+
 /// Documents that are skipped.
 #[divan::bench(args = [1, 2], sample_count = 20, sample_size = 1)]
 fn skipped(bencher: Bencher<'_, '_>, threads: usize) {

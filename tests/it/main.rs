@@ -5,6 +5,7 @@
 mod credentials;
 mod docs;
 mod events;
+mod inputs;
 mod output;
 mod references;
 mod tables;

@@ -1,0 +1,224 @@
+//! Files, folders, globs and standard input; what is wrong with them, and the exit status each time.
+#![expect(clippy::disallowed_methods, reason = "makes the files that are read")]
+
+use std::fs;
+use std::path::Path;
+
+use pullcheck_support::Run;
+use serde_json::Value;
+use tempfile::TempDir;
+
+const POD: &str =
+    "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: 'nginx:1.27'}]}\n";
+
+fn folder(files: &[(&str, &[u8])]) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    for (name, content) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+    folder
+}
+
+fn pullcheck(within: &Path, args: &[&str]) -> Run {
+    Run::new(env!("CARGO_BIN_EXE_pullcheck")).within(within).arg("--offline").args(args)
+}
+
+/// Files of the images that are listed, in order.
+fn listed(within: &Path, args: &[&str]) -> Vec<String> {
+    let output = pullcheck(within, args).args(["--list-images", "--format", "json"]).output().assert_status(0);
+    let report: Value = serde_json::from_str(&output.stdout).unwrap();
+    let images = report["images"].as_array().unwrap();
+    images.iter().map(|image| image["file"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn a_missing_path_is_named_and_the_others_are_checked() {
+    let folder = folder(&[("good.yaml", POD.as_bytes())]);
+    let output = pullcheck(folder.path(), &["absent.yaml", "good.yaml"]).output().assert_status(2);
+    assert_eq!(output.stderr, "pullcheck: absent.yaml: no such file or folder\n");
+    assert!(output.stdout.contains("1 file, 1 image"), "{}", output.stdout);
+}
+
+#[test]
+fn an_empty_folder_is_nothing_to_check() {
+    let folder = folder(&[]);
+    let output = pullcheck(folder.path(), &["."]).output().assert_status(3);
+    assert_eq!(output.stderr.lines().count(), 1, "{}", output.stderr);
+    assert!(output.stderr.contains("found no *.yaml, *.yml or *.json file in ."), "{}", output.stderr);
+    pullcheck(folder.path(), &["--allow-empty", "."]).output().assert_status(0);
+}
+
+#[test]
+fn a_folder_of_other_yaml_is_nothing_to_check() {
+    let folder = folder(&[("ci.yml", b"jobs: {build: {image: nginx}}\n"), ("notes.txt", POD.as_bytes())]);
+    let output = pullcheck(folder.path(), &["."]).output().assert_status(3);
+    assert!(output.stderr.contains("read 1 file in ., but none holds a Kubernetes object"), "{}", output.stderr);
+}
+
+#[test]
+fn a_dockerconfigjson_that_cannot_be_used_stops_the_run() {
+    let folder =
+        folder(&[("p.yaml", POD.as_bytes()), ("bad.json", b"{\"auths\": [\"hunter2-hunter2\"]}"), ("no.json", b"!")]);
+    let cases = [
+        ("absent.json", "No such file"),
+        ("bad.json", "cannot unmarshal array"),
+        ("no.json", "neither JSON nor base64"),
+    ];
+    for (file, words) in cases {
+        let output = pullcheck(folder.path(), &["--dockerconfigjson", file, "p.yaml"]).output().assert_status(2);
+        assert_eq!((output.stderr.lines().count(), output.stdout.as_str()), (1, ""), "{file}");
+        assert!(output.stderr.contains(words) && output.stderr.contains(file), "{}", output.stderr);
+        assert!(!output.stderr.contains("hunter2"), "{}", output.stderr);
+    }
+    let run = pullcheck(folder.path(), &["p.yaml"]).env("PULLCHECK_DOCKERCONFIGJSON", "{\"auths\": 1}");
+    run.output().assert_status(2).assert_stderr_has("PULLCHECK_DOCKERCONFIGJSON is not a dockerconfigjson");
+}
+
+#[test]
+fn standard_input_can_be_read_once() {
+    let folder = folder(&[]);
+    let run = pullcheck(folder.path(), &["--dockerconfigjson", "-", "-"]).stdin("{}");
+    run.output().assert_status(2).assert_stderr_has("standard input can be read once");
+    let run =
+        pullcheck(folder.path(), &["--stdin-filename", "rendered.yaml", "-"]).stdin(POD.replace("nginx", "Nginx"));
+    run.output().assert_status(1).assert_stdout_has("rendered.yaml:4:");
+}
+
+#[test]
+fn broken_documents_cost_only_themselves() {
+    let text = format!("{POD}---\napiVersion: v1\nkind: Pod\nspec: [\n---\n{}", POD.replace("nginx", "Redis"));
+    let folder = folder(&[("a.yaml", text.as_bytes()), ("b.yaml", b"key: [\n")]);
+    let output = pullcheck(folder.path(), &["--format", "json", "."]).output().assert_status(1);
+    let report: Value = serde_json::from_str(&output.stdout).unwrap();
+    let findings = report["findings"].as_array().unwrap();
+    let found: Vec<_> =
+        findings.iter().map(|f| (f["rule"].as_str().unwrap(), f["severity"].as_str().unwrap())).collect();
+    // The second file is YAML of who knows what: no error of ours.
+    assert_eq!(found, [("invalid-yaml", "error"), ("invalid-image-reference", "error"), ("invalid-yaml", "note")]);
+    assert_eq!(report["summary"]["image_uses"], 2);
+    // Named, it is.
+    pullcheck(folder.path(), &["b.yaml"]).output().assert_status(1);
+}
+
+#[test]
+fn what_cannot_be_read_is_a_finding() {
+    let folder = folder(&[("bin.yaml", b"a\0b"), ("latin1.yaml", b"a: \xe9\n"), ("good.yaml", POD.as_bytes())]);
+    let output = pullcheck(folder.path(), &["."]).output().assert_status(1);
+    for words in
+        ["bin.yaml", "it is a binary file", "latin1.yaml", "it is not valid UTF-8 (byte 3)", "3 files, 1 image"]
+    {
+        assert!(output.stdout.contains(words), "{words}: {}", output.stdout);
+    }
+}
+
+#[test]
+fn encodings_and_line_ends_make_no_difference() {
+    let crlf = POD.replace('\n', "\r\n");
+    let utf16: Vec<u8> = [0xfeff].into_iter().chain(crlf.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+    let bom = format!("\u{feff}{POD}");
+    let folder = folder(&[("a.yaml", crlf.as_bytes()), ("b.yaml", &utf16), ("c.yaml", bom.as_bytes())]);
+    let output = pullcheck(folder.path(), &["--list-images", "--format", "json", "."]).output().assert_status(0);
+    let report: Value = serde_json::from_str(&output.stdout).unwrap();
+    let places: Vec<_> =
+        report["images"].as_array().unwrap().iter().map(|i| (i["line"].as_u64(), i["column"].as_u64())).collect();
+    assert_eq!(places, [(Some(4), Some(38)); 3]);
+    let image = &report["images"][1];
+    let range = image["byte_start"].as_u64().unwrap() as usize..image["byte_end"].as_u64().unwrap() as usize;
+    let expected: Vec<u8> = "'nginx:1.27'".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_eq!(utf16[range], expected);
+}
+
+#[test]
+fn folders_are_walked_as_people_expect() {
+    let pod = POD.as_bytes();
+    let folder = folder(&[
+        (".gitignore", b"ignored/\n"),
+        ("ignored/a.yaml", pod),
+        (".deploy/b.yml", pod),
+        (".git/c.yaml", pod),
+        (".terraform/d.yaml", pod),
+        ("e.json", br#"{"apiVersion":"v1","kind":"Pod","spec":{"containers":[{"name":"c","image":"nginx:1"}]}}"#),
+        ("f.yaml.j2", pod),
+        ("g.txt", pod),
+        ("skip me/h.yaml", pod),
+    ]);
+    let root = folder.path();
+    assert_eq!(listed(root, &["."]), [".deploy/b.yml", "e.json", "f.yaml.j2", "skip me/h.yaml"]);
+    assert_eq!(
+        listed(root, &["--exclude", "skip me", "--hidden", "."]),
+        [".deploy/b.yml", ".terraform/d.yaml", "e.json", "f.yaml.j2"]
+    );
+    assert_eq!(listed(root, &["--no-ignore", "ignored"]), ["ignored/a.yaml"]);
+    assert_eq!(listed(root, &["**/*.y*ml"]), [".deploy/b.yml", "skip me/h.yaml"]);
+    assert_eq!(listed(root, &["g.txt", "./g.txt", "e.json"]), ["g.txt", "e.json"]);
+    pullcheck(root, &["*.toml"]).output().assert_status(2).assert_stderr_has("*.toml: the pattern matches no file");
+}
+
+#[cfg(unix)]
+#[test]
+fn links_never_lead_out_of_the_folder() {
+    use std::os::unix::fs::symlink;
+
+    let outside = folder(&[("secret.yaml", POD.as_bytes()), ("more/x.yaml", POD.as_bytes())]);
+    let folder = folder(&[("k8s/real.txt", POD.as_bytes())]);
+    let root = folder.path().join("k8s");
+    symlink(outside.path().join("secret.yaml"), root.join("leak.yaml")).unwrap();
+    symlink(outside.path().join("more"), root.join("folder")).unwrap();
+    symlink("real.txt", root.join("inside.yaml")).unwrap();
+    symlink("loop.yaml", root.join("loop.yaml")).unwrap();
+    assert_eq!(listed(&root, &["."]), ["inside.yaml"]);
+    let output = pullcheck(&root, &["leak.yaml"]).output().assert_status(1);
+    assert!(output.stdout.contains("symbolic link") && !output.stdout.contains("nginx"), "{}", output.stdout);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_not_waited_for() {
+    let folder = folder(&[("p.yaml", POD.as_bytes())]);
+    let made = std::process::Command::new("mkfifo").arg(folder.path().join("fifo.yaml")).status().unwrap();
+    assert!(made.success());
+    assert_eq!(listed(folder.path(), &["."]), ["p.yaml"]);
+    let output = pullcheck(folder.path(), &["fifo.yaml"]).output().assert_status(1);
+    assert!(output.stdout.contains("not a regular file"), "{}", output.stdout);
+}
+
+#[test]
+fn a_file_over_the_cap_is_not_read() {
+    let folder = folder(&[("p.yaml", POD.as_bytes())]);
+    let large = fs::File::create(folder.path().join("large.yaml")).unwrap();
+    large.set_len(pullcheck::load::MAX_FILE_BYTES + 1).unwrap();
+    let output = pullcheck(folder.path(), &["."]).output().assert_status(1);
+    assert!(output.stdout.contains("it is larger than 64 MiB"), "{}", output.stdout);
+}
+
+#[test]
+fn hostile_documents_end_with_a_word_and_spare_the_rest() {
+    let bomb = "apiVersion: v1\nkind: List\na: &a [x, x, x, x, x, x, x, x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a]\nitems: &i\n- kind: List\n  items: &j\n  - kind: List\n    items: [*i, *i, *j, *j, *i]\n";
+    let layers: String =
+        (0..40).map(|n| format!("l{}: &l{} {{kind: List, items: [*l{n}, *l{n}, *l{n}]}}\n", n + 1, n + 1)).collect();
+    let lists = format!(
+        "kind: List\nl0: &l0 {{kind: Pod, spec: {{containers: [{{image: x}}]}}}}\n{layers}items: [*l40, *l7]\n"
+    );
+    let deep = format!("apiVersion: v1\nkind: Pod\nspec: {}", "[".repeat(10_000));
+    let comments = format!("a:\n{}\n---\n{POD}", "# c\n".repeat(100_000));
+    let folder = folder(&[
+        ("bomb.yaml", bomb.as_bytes()),
+        ("comments.yaml", comments.as_bytes()),
+        ("deep.yaml", deep.as_bytes()),
+        ("good.yaml", POD.as_bytes()),
+        ("lists.yaml", lists.as_bytes()),
+    ]);
+    let output = pullcheck(folder.path(), &["--format", "json", "."]).output().assert_status(1);
+    let report: Value = serde_json::from_str(&output.stdout).unwrap();
+    let files = |rule: &str| -> Vec<String> {
+        let findings = report["findings"].as_array().unwrap().iter().filter(|finding| finding["rule"] == rule);
+        findings.map(|finding| finding["file"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(files("invalid-yaml"), ["deep.yaml", "lists.yaml"]);
+    let images = report["images"].as_array().unwrap();
+    for file in ["comments.yaml", "good.yaml"] {
+        assert!(images.iter().any(|image| image["file"] == file), "{file}");
+    }
+}
