@@ -129,7 +129,7 @@ fn judge(
     let images = inventory.images.iter().zip(pulls).zip(answers);
     let judged = images.map(|((image, pull), answer)| {
         let origin = inventory.pod(image.pod).origin;
-        let verdict = verdict::judge(image, origin, pull, answer.as_deref());
+        let verdict = verdict::judge(image, origin, pull, answer.as_deref(), runtime);
         let event = verdict.cause().and_then(|cause| event_of(image, pull, cause, answer.as_deref(), runtime));
         JudgedImage { pull: pull.clone(), answer, verdict, event }
     });
