@@ -79,7 +79,10 @@ fn around_whitespace(facts: &ImageFacts<'_>, trimmed: Option<String>) -> (String
         format!("white space around the image {text:?}: {then}"),
         "`must not have leading or trailing whitespace`".to_owned(),
         match trimmed {
-            Some(trimmed) => format!("write `{trimmed}`; mind the line break that a block scalar (`|`, `>`) adds"),
+            Some(trimmed) if text.ends_with('\n') => {
+                format!("write `{trimmed}` behind `image:`, in one line: a block scalar (`|`, `>`) adds a line break")
+            }
+            Some(trimmed) => format!("write `{trimmed}`"),
             None => "write the image without it".to_owned(),
         },
     )
@@ -107,7 +110,12 @@ mod tests {
         let cases = [
             ("docker://nginx:1", PodOrigin::Template, "write `nginx:1`"),
             ("ghcr.io/Acme/api:V1", PodOrigin::Template, "write `ghcr.io/acme/api:V1`"),
-            (" nginx", PodOrigin::Pod, "write `nginx`; mind the line break that a block scalar (`|`, `>`) adds"),
+            (" nginx", PodOrigin::Pod, "write `nginx`"),
+            (
+                "nginx\n",
+                PodOrigin::Pod,
+                "write `nginx` behind `image:`, in one line: a block scalar (`|`, `>`) adds a line break",
+            ),
         ];
         for (text, origin, expected) in cases {
             let error = Reference::parse(text).expect_err(text);

@@ -52,7 +52,10 @@ fn finding(cx: &Context<'_>, index: usize, secret: &Secret, malformed: &Malforme
     };
     let subject = Subject { resource: Some(cx.inventory.resource(secret.resource).name.clone()), ..Subject::default() };
     let finding = Finding::new(META.id, severity, message, malformed.span, "cannot be decoded")
-        .help("make it anew: `kubectl create secret docker-registry NAME --docker-server=… --dry-run=client -o yaml`")
+        .help(format!(
+            "make it anew: `kubectl create secret docker-registry {name} --docker-server=… --docker-username=… \
+             --docker-password=… --dry-run=client -o yaml`"
+        ))
         .subject(subject);
     references.iter().fold(finding, |finding, &at| finding.related(at, "every pull with it fails"))
 }

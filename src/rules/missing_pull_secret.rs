@@ -53,10 +53,12 @@ fn message(facts: &ImageFacts<'_>, denial: Option<Denial>) -> String {
         ),
         _ => format!("{registry} refuses to give {text:?} to anyone without credentials"),
     };
-    let none = if facts.judged.pull.secrets.is_empty() {
+    let none = if !facts.judged.pull.secrets.is_empty() {
+        "none of this pod's pull secrets has one that matches"
+    } else if matches!(facts.judged.verdict, Verdict::Fails(_)) {
         "no pull secret reaches this pod"
     } else {
-        "none of this pod's pull secrets has one that matches"
+        "this pod names no pull secret"
     };
     format!("{refusal}, and {none}")
 }
@@ -81,7 +83,8 @@ fn help(facts: &ImageFacts<'_>) -> String {
         && facts.pod.origin != PodOrigin::Custom
     {
         help.push_str(&format!(
-            ". If the cluster's {account:?} carries one, add that ServiceAccount to the inputs to have it counted"
+            ". The cluster's {account:?} may carry one already: add that ServiceAccount to the inputs to have it \
+             counted, or say with `--closed` that it carries none"
         ));
     }
     help
