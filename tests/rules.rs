@@ -55,11 +55,16 @@ fn without_credentials() -> Option<ExitCode> {
 
 /// One trial for each way in which an example runs.
 fn runs(example: Example) -> impl Iterator<Item = Trial> {
-    Answers::of(&example).iter().map(move |&answers| {
+    let whatever = {
+        let example = example.clone();
+        test(format!("{} (whatever happens)", example.name), move || agreement::holds_whatever_happens(&example))
+    };
+    let as_announced = Answers::of(&example).iter().map(move |&answers| {
         let example = example.clone();
         let name = format!("{}{}", example.name, answers.suffix());
         test(name, move || run::run_example(&example, answers))
-    })
+    });
+    as_announced.chain([whatever])
 }
 
 fn test(name: String, run: impl FnOnce() -> Result<(), String> + Send + 'static) -> Trial {

@@ -74,7 +74,7 @@ pub(crate) fn run_example(example: &Example, answers: Answers) -> Result<(), Str
 }
 
 /// The options of an example's `args`, which may name its `json` blocks as files.
-fn options(example: &Example, answers: Answers) -> Result<Options, String> {
+pub(crate) fn options(example: &Example, answers: Answers) -> Result<Options, String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     for file in &example.configs {
         fs::write(folder.path().join(&file.name), &file.text).map_err(|error| error.to_string())?;
@@ -103,7 +103,7 @@ async fn run_over_the_wire(example: &Example, options: &Options, lines: &[Line])
     Ok(run(example, options, Some(&client)).await)
 }
 
-async fn run<P: Prober>(example: &Example, options: &Options, prober: Option<&P>) -> Run {
+pub(crate) async fn run<P: Prober>(example: &Example, options: &Options, prober: Option<&P>) -> Run {
     let gathered = gather(example, options);
     let supplied = options.supplied.as_ref();
     let resolved = pull::resolve(&gathered.inventory, &options.settings, supplied);
