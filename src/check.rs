@@ -13,7 +13,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::dockerconfig::DockerConfig;
-use crate::event::Runtime;
+use crate::event::{self, Runtime};
 use crate::inventory::{Inventory, Problem, ProblemKind, ReadOptions};
 use crate::load::{self, Input};
 use crate::probe::plan::Plan;
@@ -23,7 +23,7 @@ use crate::registry::probe_all;
 use crate::report::{InputError, Report};
 use crate::rules::{self, Context, JudgedImage, Settings};
 use crate::source::{Source, SourceId, Sources, Span};
-use crate::verdict::{self, Cause};
+use crate::verdict;
 use crate::workload::ImageUse;
 
 /// What the inputs say, and the files themselves.
@@ -130,12 +130,8 @@ fn judge(
     let judged = images.map(|((image, pull), answer)| {
         let origin = inventory.pod(image.pod).origin;
         let verdict = verdict::judge(image, origin, pull, answer.as_deref(), runtime);
-        let event = verdict.cause().and_then(|cause| event_of(image, pull, cause, answer.as_deref(), runtime));
+        let event = event::of_verdict(runtime, image, pull, &verdict, answer.as_deref());
         JudgedImage { pull: pull.clone(), answer, verdict, event }
     });
     judged.collect()
-}
-
-fn event_of(_: &ImageUse, _: &PullContext, _: Cause, _: Option<&PullAnswer>, _: Runtime) -> Option<String> {
-    None
 }

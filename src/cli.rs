@@ -80,14 +80,19 @@ fn check_with_client(gathered: Gathered, options: &Options) -> Result<(Sources, 
     let supplied = options.supplied.as_ref();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| UsageError::new(format!("cannot start: {error}")))?;
-    if options.settings.offline {
-        return Ok(runtime.block_on(check::check::<Client>(gathered, &options.settings, supplied, None)));
-    }
-    let client = Client::new(options.client.clone()).map_err(|error| UsageError::new(error.to_string()))?;
-    let prober = Some((&client, options.client.concurrency));
-    let (sources, mut report) = runtime.block_on(check::check(gathered, &options.settings, supplied, prober));
-    report.summary.requests = client.requests();
-    Ok((sources, report))
+    let checked = runtime.block_on(async {
+        if options.settings.offline {
+            return Ok(check::check::<Client>(gathered, &options.settings, supplied, None).await);
+        }
+        let client = Client::new(options.client.clone()).map_err(|error| UsageError::new(error.to_string()))?;
+        let prober = Some((&client, options.client.host_concurrency));
+        let (sources, mut report) = check::check(gathered, &options.settings, supplied, prober).await;
+        report.summary.requests = client.requests();
+        Ok((sources, report))
+    });
+    // A name server that does not answer would hold up the exit.
+    runtime.shutdown_background();
+    checked
 }
 
 fn nothing_to_check(sources: &Sources, report: &Report, options: &Options) -> String {

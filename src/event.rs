@@ -1,13 +1,197 @@
-//! What `kubectl describe pod` shows.
+//! The text that `kubectl describe pod` would show for a pull that fails.
+//!
+//! The kubelet's own words follow `pkg/kubelet/images/image_manager.go` and
+//! `pkg/kubelet/kuberuntime/kuberuntime_image.go` of Kubernetes 1.36; the runtime's follow containerd
+//! (`core/remotes/docker`, `internal/cri/server/images`) and CRI-O with containers/image. An ellipsis stands for what
+//! only the node knows: the address of its name server, the service of a token request. Where more than that is
+//! uncertain there is no text at all.
 
-/// The container runtime of the nodes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+mod containerd;
+mod crio;
+
+use crate::go::quote::quote;
+use crate::probe::{Evidence, Outcome, PullAnswer};
+use crate::pull::PullContext;
+use crate::reference::{Reference, ReferenceError};
+use crate::verdict::{Cause, Verdict};
+use crate::workload::{ImageText, ImageUse, InvalidImage};
+
+/// The container runtime of the node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Runtime {
-    /// containerd 2.1 and later.
+    /// containerd 2.1 and later, with its transfer service.
     #[default]
     Containerd,
-    /// containerd up to 2.0.
+    /// containerd up to 2.0, and later ones that are set to the local pull.
     ContainerdOne,
     /// CRI-O 1.34 and later.
     Crio,
+}
+
+/// One attempt that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Failure<'a> {
+    /// Why.
+    pub cause: Cause,
+    /// What was seen.
+    pub evidence: &'a Evidence,
+    /// Whether a user and password were sent. An entry with an empty user is an anonymous pull.
+    pub with_credential: bool,
+}
+
+impl<'a> Failure<'a> {
+    /// The failure in an outcome; `None` where the manifest was found.
+    pub const fn of(outcome: &'a Outcome, with_credential: bool) -> Option<Self> {
+        let (cause, evidence) = match outcome {
+            Outcome::Found(_) => return None,
+            Outcome::Absent(evidence) => (Cause::Absent, evidence),
+            Outcome::Denied(denial, evidence) => (Cause::Denied(*denial), evidence),
+            Outcome::Unknown(unknown, evidence) => (Cause::Unknown(*unknown), evidence),
+        };
+        Some(Self { cause, evidence, with_credential })
+    }
+}
+
+/// The event for an image use that fails, or would fail as far as can be told; `None` where the kubelet gets no chance
+/// to say anything, or nothing certain can be said.
+pub fn of_verdict(
+    runtime: Runtime,
+    image: &ImageUse,
+    pull: &PullContext,
+    verdict: &Verdict,
+    answer: Option<&PullAnswer>,
+) -> Option<String> {
+    let text = image.text.value.as_str();
+    let cause = match verdict {
+        Verdict::Fails(cause) => *cause,
+        // What happens unless an unseen credential helps.
+        Verdict::Unverified(cause @ (Cause::ServiceAccountUnknown | Cause::SecretUnknown)) => *cause,
+        _ => return None,
+    };
+    match (cause, &image.image) {
+        // The API server refuses white space around the name; no pod of such a template ever exists.
+        (_, ImageText::Invalid(InvalidImage::Unparsable(_))) if text.trim() != text => None,
+        (_, ImageText::Invalid(InvalidImage::Unparsable(error))) => Some(invalid_image_name(text, error)),
+        (Cause::MalformedPullSecret, _) => Some(malformed_pull_secret(&pull.breaking.as_ref()?.message)),
+        (_, ImageText::Reference(reference)) => after_attempts(runtime, text, reference, pull, answer?),
+        _ => None,
+    }
+}
+
+/// The event after the attempts that were made for the image written as `image`; `None` where one succeeded, none was
+/// made, or nothing certain can be said.
+pub fn after_attempts(
+    runtime: Runtime,
+    image: &str,
+    reference: &Reference,
+    pull: &PullContext,
+    answer: &PullAnswer,
+) -> Option<String> {
+    let sends = |at: usize| pull.credentials.get(at).is_some_and(|found| !found.credential.is_anonymous());
+    let failures: Option<Vec<_>> = answer
+        .attempts
+        .iter()
+        .map(|(credential, outcome)| Failure::of(outcome, credential.is_some_and(sends)))
+        .collect();
+    pull_failed(runtime, image, reference, &failures?)
+}
+
+/// `Failed to pull image "X": …`, from one failure per credential that was tried, in that order.
+pub fn pull_failed(runtime: Runtime, image: &str, reference: &Reference, failures: &[Failure<'_>]) -> Option<String> {
+    let messages: Option<Vec<_>> = failures
+        .iter()
+        .map(|failure| match runtime {
+            Runtime::Containerd | Runtime::ContainerdOne => containerd::error(runtime, reference, failure),
+            Runtime::Crio => crio::error(reference, failure),
+        })
+        .collect();
+    aggregate(messages?).map(|message| format!("Failed to pull image {}: {message}", quote(image)))
+}
+
+/// `NewAggregate(…).Error()` of apimachinery: every distinct message once, in brackets where there are several.
+pub fn aggregate(messages: Vec<String>) -> Option<String> {
+    let mut distinct: Vec<String> = Vec::with_capacity(messages.len());
+    for message in messages {
+        if !distinct.contains(&message) {
+            distinct.push(message);
+        }
+    }
+    match distinct.len() {
+        0 | 1 => distinct.pop(),
+        _ => Some(format!("[{}]", distinct.join(", "))),
+    }
+}
+
+/// `InspectFailed`, after which the container waits with `InvalidImageName`.
+pub fn invalid_image_name(image: &str, error: &ReferenceError) -> String {
+    format!("Failed to apply default image tag {}: {}", quote(image), error.kubelet_text(image))
+}
+
+/// `ErrImageNeverPull`.
+pub fn never_pulled(image: &str) -> String {
+    format!("Container image {} is not present with pull policy of Never", quote(image))
+}
+
+/// `Failed`, for every container of a pod one of whose pull secrets cannot be decoded. Since 1.33 the keyring is built
+/// before anything is pulled, so the event names neither the image nor the secret.
+pub fn malformed_pull_secret(decoder_message: &str) -> String {
+    format!("Error: {decoder_message}")
+}
+
+/// The registry's host as the runtime contacts it.
+fn contacted_host(reference: &Reference) -> &str {
+    match reference.registry() {
+        "docker.io" => "registry-1.docker.io",
+        host => host,
+    }
+}
+
+/// The tag or digest that is asked for.
+fn target(reference: &Reference) -> &str {
+    reference.digest().or_else(|| reference.tag()).unwrap_or("latest")
+}
+
+/// Whether the deciding answer came from a token endpoint.
+fn is_token_request(evidence: &Evidence) -> bool {
+    evidence.url.as_deref().is_some_and(|url| !url.contains("/manifests/") && !url.contains("/blobs/"))
+}
+
+/// `dial tcp: lookup …`, without the port that the host may carry.
+fn no_such_host(host: &str) -> String {
+    let port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
+    let name = host.rsplit_once(':').filter(|(_, end)| port(end)).map_or(host, |(name, _)| name);
+    format!("dial tcp: lookup {name} on …: no such host")
+}
+
+/// Go's `http.Response.Status`: number and the usual words.
+fn status_line(status: u16) -> Option<String> {
+    let words = match status {
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        402 => "Payment Required",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        406 => "Not Acceptable",
+        410 => "Gone",
+        418 => "I'm a teapot",
+        429 => "Too Many Requests",
+        451 => "Unavailable For Legal Reasons",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        _ => return None,
+    };
+    Some(format!("{status} {words}"))
+}
+
+/// What Go's `crypto/x509` says where rustls refused a certificate; `None` where Go adds times or names that only the
+/// node knows.
+fn certificate_error(evidence: &Evidence) -> Option<&'static str> {
+    let message = evidence.message.as_deref()?;
+    message
+        .contains("UnknownIssuer")
+        .then_some("tls: failed to verify certificate: x509: certificate signed by unknown authority")
 }

@@ -157,7 +157,8 @@ pub fn key_matches(written: &str, repository: &str) -> bool {
 /// that the first time left (`%253F`) is resolved now.
 #[derive(Debug, Clone)]
 struct Pattern {
-    labels: Vec<Vec<u8>>,
+    host: Vec<u8>,
+    /// Whether the host must be matched label by label.
     wildcard: bool,
     port: Vec<u8>,
     path: Vec<u8>,
@@ -182,26 +183,25 @@ impl Pattern {
     fn parse(key: &[u8]) -> Option<Self> {
         let url = url::parse(key)?;
         let (host, port) = url::split_host_port(&url.host);
-        Some(Self {
-            labels: host.split(|&byte| byte == b'.').map(<[u8]>::to_vec).collect(),
-            wildcard: glob::has_meta(host),
-            port: port.to_vec(),
-            path: url.path,
-        })
+        Some(Self { host: host.to_vec(), wildcard: glob::has_meta(host), port: port.to_vec(), path: url.path })
     }
 
     /// `URLsMatch`: equal ports, the key's path a plain prefix of the repository's (no segment boundary), and as many
     /// labels, each matching its counterpart.
     fn matches(&self, target: &Target) -> bool {
-        if self.port != target.port || !target.path.starts_with(&self.path) {
+        // Ports and paths are mostly empty, and comparing nothing is a slow fault in the C library where an empty
+        // vector's pointer is no address; so their lengths go first.
+        let same_port = self.port.len() == target.port.len() && (self.port.is_empty() || self.port == target.port);
+        if !same_port || !(self.path.is_empty() || target.path.starts_with(&self.path)) {
             return false;
         }
-        let labels = target.host.split(|&byte| byte == b'.');
         if !self.wildcard {
-            return labels.eq(self.labels.iter().map(Vec::as_slice));
+            return self.host == target.host;
         }
-        labels.clone().count() == self.labels.len()
-            && labels.zip(&self.labels).all(|(label, pattern)| glob::matches(pattern, label) == Ok(true))
+        let labels = target.host.split(|&byte| byte == b'.');
+        let patterns = self.host.split(|&byte| byte == b'.');
+        labels.clone().count() == patterns.clone().count()
+            && labels.zip(patterns).all(|(label, pattern)| glob::matches(pattern, label) == Ok(true))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::inventory::Inventory;
 use crate::keyring::{Credential, Keyring, is_wildcard, key_matches};
 use crate::reference::Reference;
 use crate::rules::Settings;
-use crate::secret::{Content, IgnoredBecause, Secret};
+use crate::secret::{Content, IgnoredBecause, RefusedBy, Secret};
 use crate::service_account::ServiceAccount;
 use crate::source::{SourceId, Span};
 use crate::workload::{ImageText, ImageUse, Pod, PodOrigin, SecretReference};
@@ -125,8 +125,18 @@ pub struct PullContext {
     /// Where no credential is sent: the pull secrets with one for this image that another workload of the same service
     /// account names itself. They show that the service account carries none, so that it is not blind.
     pub sibling_secrets: Vec<String>,
-    /// Name of a secret that breaks every pull of the pod, with the kubelet's words.
-    pub malformed: Option<(String, String)>,
+    /// The secret that breaks every pull of the pod.
+    pub breaking: Option<BreakingSecret>,
+}
+
+/// A pull secret that the API server takes and the kubelet cannot decode: no image of the pod can be pulled, public ones
+/// included.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BreakingSecret {
+    /// Its name.
+    pub name: String,
+    /// The kubelet's words.
+    pub message: String,
 }
 
 /// Resolves the credentials of every image use of the inventory, in its order. `supplied` is the operator's
@@ -256,8 +266,11 @@ impl<'a> Resolver<'a> {
             }
             Some(Content::Ignored(because)) => (SecretState::Ignored, Some(ignored_reason(because))),
             Some(Content::Malformed(malformed)) => {
-                let words = (reference.name.clone(), malformed.message.clone());
-                pull.context.malformed.get_or_insert(words);
+                // What the API server refuses never comes to exist, so the kubelet goes without it.
+                if malformed.refused_by == RefusedBy::Kubelet {
+                    let breaking = BreakingSecret { name: reference.name.clone(), message: malformed.message.clone() };
+                    pull.context.breaking.get_or_insert(breaking);
+                }
                 (SecretState::Malformed, Some(malformed.message.clone()))
             }
             None => match self.supplied {

@@ -1,7 +1,7 @@
 //! Whether the kubelet will be able to pull, from everything that is known.
 
 use crate::event::Runtime;
-use crate::probe::{Defect, Denial, Evidence, Manifest, Outcome, PullAnswer, Unknown};
+use crate::probe::{Defect, Denial, Manifest, Outcome, PullAnswer, Unknown};
 use crate::pull::{Blind, PullContext};
 use crate::reference::{Reference, default_pull_policy};
 use crate::workload::placeholder::Skip;
@@ -130,7 +130,7 @@ pub fn effective_policy(image: &ImageUse) -> Option<PullPolicy> {
 /// Whether a registry has to be asked to judge an image use.
 pub fn needs_probe<'a>(image: &'a ImageUse, pull: &PullContext) -> Option<&'a Reference> {
     let ImageText::Reference(reference) = &image.image else { return None };
-    let asks = effective_policy(image) != Some(PullPolicy::Never) && pull.malformed.is_none();
+    let asks = effective_policy(image) != Some(PullPolicy::Never) && pull.breaking.is_none();
     asks.then_some(reference)
 }
 
@@ -164,7 +164,7 @@ fn as_written(image: &ImageUse, pull: &PullContext, answer: Option<&PullAnswer>)
     if effective_policy(image) == Some(PullPolicy::Never) {
         return Verdict::NotPulled;
     }
-    if pull.malformed.is_some() {
+    if pull.breaking.is_some() {
         return Verdict::Fails(Cause::MalformedPullSecret);
     }
     let Some(answer) = answer else { return Verdict::Unverified(Cause::Unknown(Unknown::Offline)) };
@@ -229,17 +229,6 @@ pub fn outcome_name(outcome: &Outcome) -> &'static str {
         Outcome::Denied(denial, _) => Cause::Denied(*denial).as_str(),
         Outcome::Unknown(unknown, _) => Cause::Unknown(*unknown).as_str(),
     }
-}
-
-/// The evidence of each attempt that failed, with its cause, in order.
-pub fn failures(answer: &PullAnswer) -> Vec<(Cause, &Evidence)> {
-    let failed = answer.attempts.iter().filter_map(|(_, outcome)| match outcome {
-        Outcome::Found(_) => None,
-        Outcome::Absent(evidence) => Some((Cause::Absent, evidence)),
-        Outcome::Denied(denial, evidence) => Some((Cause::Denied(*denial), evidence)),
-        Outcome::Unknown(unknown, evidence) => Some((Cause::Unknown(*unknown), evidence)),
-    });
-    failed.collect()
 }
 
 const fn skip_cause(skip: Skip) -> Cause {

@@ -1,5 +1,11 @@
-//! The integration tests, in one binary.
+//! What pullcheck does, seen from outside.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
+
+mod credentials;
 mod docs;
+mod events;
 mod output;
+mod references;
+mod tables;
 mod wire;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use pullcheck::keyring::Credential;
 use pullcheck::probe::{Attempt, Prober};
 use pullcheck::reference::Reference;
+use pullcheck::registry::{Client, ClientOptions, Proxies};
 use pullcheck::sensitive::Sensitive;
 
 /// `--plain-http`, `--connect-to`, `--ca-cert`.
@@ -16,19 +17,17 @@ pub(crate) struct Options<'a> {
 }
 
 /// The client.
-pub(crate) fn client(_options: &Options<'_>) -> impl Prober + use<> {
+pub(crate) fn client(options: &Options<'_>) -> impl Prober + use<> {
     crate::install_tls_provider();
-    Unfinished
-}
-
-struct Unfinished;
-impl Prober for Unfinished {
-    async fn probe(&self, _: &Attempt) -> pullcheck::probe::Outcome {
-        pullcheck::probe::Outcome::Absent(pullcheck::probe::Evidence::default())
-    }
-    async fn tags(&self, _: &Attempt) -> pullcheck::probe::TagList {
-        pullcheck::probe::TagList::Unknown
-    }
+    let connect_to = options.connect_to.iter().map(|(name, address)| format!("{name}={address}").parse());
+    let options = ClientOptions {
+        plain_http: options.plain_http.iter().map(|host| host.parse()).collect::<Result<_, _>>().expect("hosts"),
+        connect_to: connect_to.collect::<Result<_, _>>().expect("hosts and addresses"),
+        ca_certs: options.ca_pem.iter().map(|pem| pem.as_bytes().to_vec()).collect(),
+        proxies: Proxies::Off,
+        ..ClientOptions::default()
+    };
+    Client::new(options).expect("options that work")
 }
 
 /// The question for an image, without a credential.

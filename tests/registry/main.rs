@@ -6,6 +6,7 @@
 mod answers;
 mod authority;
 mod client;
+mod command;
 mod push;
 mod server;
 mod setup;

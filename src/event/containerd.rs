@@ -1,0 +1,113 @@
+//! containerd's words.
+
+use super::{Failure, Runtime, certificate_error, contacted_host, is_token_request, no_such_host, status_line, target};
+use crate::probe::{Defect, Denial, Evidence, Unknown};
+use crate::reference::Reference;
+use crate::verdict::Cause;
+
+/// The error of one `PullImage`, as the kubelet gets it: gRPC's prefix is cut for code `Unknown`, and kept for others.
+pub(super) fn error(runtime: Runtime, reference: &Reference, failure: &Failure<'_>) -> Option<String> {
+    let full = reference.containerd_ref();
+    let pulling = format!("failed to pull and unpack image \"{full}\": ");
+    let resolving = match runtime {
+        Runtime::ContainerdOne => format!("{pulling}failed to resolve reference \"{full}\": "),
+        _ => format!("{pulling}failed to resolve image: "),
+    };
+    let evidence = failure.evidence;
+    Some(match failure.cause {
+        Cause::Absent if is_hub_refusal(reference, evidence) => format!("{resolving}{INSUFFICIENT_SCOPE}"),
+        Cause::Absent => format!("{NOT_FOUND}{resolving}{full}: not found"),
+        Cause::Denied(denial) => format!("{resolving}{}", denied(reference, denial, failure)?),
+        Cause::Unknown(unknown) => format!("{resolving}{}", unknown_text(reference, unknown, failure)?),
+        Cause::Platform if runtime == Runtime::ContainerdOne => {
+            format!("{NOT_FOUND}{pulling}no match for platform in manifest: not found")
+        }
+        // The transfer service pulls nothing, and the error comes from the look at what is not there.
+        Cause::Platform => {
+            let digest = reference.digest().unwrap_or("sha256:…");
+            format!("{NOT_FOUND}get image config descriptor: no match for platform in manifest {digest}: not found")
+        }
+        Cause::Defect(Defect::Schema1) if runtime == Runtime::Containerd => {
+            let prefix = "rpc error: code = InvalidArgument desc = ";
+            format!("{prefix}{pulling}schema 1 image manifests are no longer supported: invalid argument")
+        }
+        _ => return None,
+    })
+}
+
+const NOT_FOUND: &str = "rpc error: code = NotFound desc = ";
+const ACCESS_DENIED: &str = "pull access denied, repository does not exist or may require authorization: ";
+const INSUFFICIENT_SCOPE: &str = "pull access denied, repository does not exist or may require authorization: \
+                                  server message: insufficient_scope: authorization failed";
+
+/// Docker Hub never says 404 of a repository.
+fn is_hub_refusal(reference: &Reference, evidence: &Evidence) -> bool {
+    evidence.status == Some(401) && reference.registry() == "docker.io"
+}
+
+fn denied(reference: &Reference, denial: Denial, failure: &Failure<'_>) -> Option<String> {
+    let evidence = failure.evidence;
+    if is_token_request(evidence) {
+        return token_refused(reference, failure);
+    }
+    match denial {
+        Denial::DeniedOrAbsent if evidence.status == Some(401) => Some(INSUFFICIENT_SCOPE.to_owned()),
+        Denial::AuthRequired if !failure.with_credential => {
+            Some(format!("{ACCESS_DENIED}authorization failed: no basic auth credentials"))
+        }
+        Denial::Denied | Denial::Auth | Denial::BadCredentials | Denial::DeniedOrAbsent => {
+            unexpected_status(reference, evidence)
+        }
+        Denial::AuthRequired => None,
+    }
+}
+
+fn unexpected_status(reference: &Reference, evidence: &Evidence) -> Option<String> {
+    let status = status_line(evidence.status?)?;
+    Some(format!("unexpected status from HEAD request to {}: {status}", manifest_url(reference)))
+}
+
+fn token_refused(reference: &Reference, failure: &Failure<'_>) -> Option<String> {
+    let evidence = failure.evidence;
+    let status = status_line(evidence.status?)?;
+    let url = evidence.url.as_deref()?;
+    let kind = if failure.with_credential { "oauth" } else { "anonymous" };
+    // A POST carries its parameters in the body.
+    let (method, query) = match evidence.method {
+        Some("POST") => ("POST", String::new()),
+        _ => ("GET", token_query(reference, url)),
+    };
+    Some(format!(
+        "failed to authorize: failed to fetch {kind} token: unexpected status from {method} request to {url}{query}: {status}"
+    ))
+}
+
+/// The service is in the registry's challenge, which is only known of these two.
+fn token_query(reference: &Reference, url: &str) -> String {
+    let service = match url {
+        "https://auth.docker.io/token" => "registry.docker.io",
+        "https://ghcr.io/token" => "ghcr.io",
+        _ => return "?…".to_owned(),
+    };
+    format!("?scope=repository%3A{}%3Apull&service={service}", reference.repository().replace('/', "%2F"))
+}
+
+fn unknown_text(reference: &Reference, unknown: Unknown, failure: &Failure<'_>) -> Option<String> {
+    let evidence = failure.evidence;
+    let transport = |what: &str| Some(format!("failed to do request: Head \"{}\": {what}", manifest_url(reference)));
+    match unknown {
+        Unknown::RateLimited | Unknown::RegistryError | Unknown::AuthServer if is_token_request(evidence) => {
+            token_refused(reference, failure)
+        }
+        Unknown::RateLimited | Unknown::RegistryError => unexpected_status(reference, evidence),
+        Unknown::Tls => transport(certificate_error(evidence)?),
+        Unknown::PlainHttp => transport("http: server gave HTTP response to HTTPS client"),
+        Unknown::Dns => transport(&no_such_host(contacted_host(reference))),
+        _ => None,
+    }
+}
+
+fn manifest_url(reference: &Reference) -> String {
+    let (host, repository) = (contacted_host(reference), reference.repository());
+    format!("https://{host}/v2/{repository}/manifests/{}", target(reference))
+}

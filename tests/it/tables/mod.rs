@@ -1,0 +1,5 @@
+//! Facts as tables: inputs with the answers of the upstream functions.
+
+pub(crate) mod docker_configs;
+pub(crate) mod keyring;
+pub(crate) mod references;

@@ -1,0 +1,129 @@
+//! The built command against a real registry: what a user would see.
+
+use std::fs;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use pullcheck_support::{Output, Run};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::authority::{Authority, NAME};
+use crate::push::{INDEX, Pusher};
+use crate::server::{PASSWORD, Server, Setup, USER};
+
+/// A folder of manifests to be checked.
+struct Manifests(TempDir);
+
+impl Manifests {
+    /// A namespace whose default service account is known to carry no pull secret.
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let manifests = Self(folder);
+        manifests
+            .add("account", &json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata("default")}));
+        manifests
+    }
+
+    /// A pod with this image and these pull secrets.
+    fn pod(&self, name: &str, image: &str, pull_secrets: &[&str]) {
+        let pull_secrets: Vec<Value> = pull_secrets.iter().map(|name| json!({ "name": name })).collect();
+        let spec = json!({"containers": [{"name": "main", "image": image}], "imagePullSecrets": pull_secrets});
+        self.add(name, &json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata(name), "spec": spec}));
+    }
+
+    /// A pull secret with this password.
+    fn secret(&self, name: &str, host: &str, password: &str) {
+        let auth = BASE64_STANDARD.encode(format!("{USER}:{password}"));
+        let config = json!({"auths": {host: {"auth": auth}}}).to_string();
+        let data = json!({".dockerconfigjson": BASE64_STANDARD.encode(config)});
+        let object = json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata(name),
+            "type": "kubernetes.io/dockerconfigjson", "data": data});
+        self.add(name, &object);
+    }
+
+    fn add(&self, name: &str, object: &Value) {
+        fs::write(self.0.path().join(format!("{name}.json")), object.to_string()).expect("a manifest is written");
+    }
+
+    /// Runs the command on the folder.
+    fn check(&self, options: &[String]) -> Output {
+        Run::new(env!("CARGO_BIN_EXE_pullcheck")).within(self.0.path()).args(options).arg(".").output()
+    }
+}
+
+fn metadata(name: &str) -> Value {
+    json!({"name": name, "namespace": "shop"})
+}
+
+/// A field of every image, by the name of its pod, in the order of the report.
+fn images(output: &Output, field: &str) -> Vec<(String, Value)> {
+    let report: Value = serde_json::from_str(&output.stdout).expect("the report is JSON");
+    let images = report["images"].as_array().expect("a list of images");
+    let name = |image: &Value| image["resource"]["name"].as_str().unwrap_or_default().to_owned();
+    images.iter().map(|image| (name(image), image[field].clone())).collect()
+}
+
+#[tokio::test]
+async fn a_wrong_password_a_missing_secret_and_a_good_one_are_told_apart() {
+    let Some(server) = Server::start(&Setup::htpasswd()) else { return };
+    Pusher::htpasswd(&server).image("shop/api", "1").await;
+    let (manifests, image) = (Manifests::new(), format!("{}/shop/api:1", server.host()));
+    manifests.secret("good-secret", &server.host(), PASSWORD);
+    manifests.secret("old-secret", &server.host(), "a-password-of-last-year");
+    manifests.pod("pod-good", &image, &["good-secret"]);
+    manifests.pod("pod-none", &image, &[]);
+    manifests.pod("pod-wrong", &image, &["old-secret"]);
+    let plain = format!("--plain-http={}", server.host());
+
+    let json = manifests.check(&[plain.clone(), "--format=json".into()]).assert_status(1);
+    let verdicts = [("pod-good", "pullable"), ("pod-none", "fails"), ("pod-wrong", "fails")];
+    assert_eq!(images(&json, "verdict"), verdicts.map(|(pod, verdict)| (pod.to_owned(), json!(verdict))));
+    let report: Value = serde_json::from_str(&json.stdout).expect("the report is JSON");
+    let rules: Vec<_> = report["findings"].as_array().into_iter().flatten().map(|finding| &finding["rule"]).collect();
+    assert_eq!(rules, ["missing-pull-secret", "access-denied"]);
+
+    let human = manifests.check(&[plain]).assert_status(1).assert_stdout_has("1 pullable, 2 failing");
+    for output in [json, human] {
+        for secret in [PASSWORD, "a-password-of-last-year"] {
+            assert!(!output.to_string().contains(secret), "a password is printed\n{output}");
+            let auth = BASE64_STANDARD.encode(format!("{USER}:{secret}"));
+            assert!(!output.to_string().contains(&auth), "a password is printed in base64\n{output}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_missing_tag_comes_with_the_one_that_was_meant() {
+    let Some(server) = Server::start(&Setup::open()) else { return };
+    let pusher = Pusher::open(&server);
+    let digest = pusher.index("shop/web", "2.14.1").await;
+    let manifests = Manifests::new();
+    manifests.pod("pod-there", &format!("{}/shop/web:2.14.1", server.host()), &[]);
+    manifests.pod("pod-typo", &format!("{}/shop/web:2.14.l", server.host()), &[]);
+    let plain = format!("--plain-http={}", server.host());
+    let json = manifests.check(&[plain.clone(), "--format=json".into()]).assert_status(1);
+    assert_eq!(
+        images(&json, "digest"),
+        [("pod-there".to_owned(), json!(digest)), ("pod-typo".to_owned(), json!(null))]
+    );
+    assert_eq!(images(&json, "media_type")[0].1, json!(INDEX));
+    manifests.check(&[plain]).assert_status(1).assert_stdout_has("did you mean `2.14.1`?");
+}
+
+#[tokio::test]
+async fn the_command_brings_its_own_tls_and_trusts_what_it_is_told_to() {
+    let authority = Authority::new();
+    let Some(server) = Server::start(&Setup::tls(&authority)) else { return };
+    Pusher::tls(&server, &authority).image("shop/api", "1").await;
+    let manifests = Manifests::new();
+    manifests.pod("pod", &format!("{NAME}/shop/api:1"), &[]);
+    let ca = tempfile::NamedTempFile::new().expect("a temporary file");
+    fs::write(ca.path(), authority.root()).expect("the certificate is written");
+    let connect = format!("--connect-to={NAME}={}", server.address());
+    let trusting = [connect.clone(), format!("--ca-cert={}", ca.path().display())];
+    manifests.check(&trusting).assert_status(0).assert_stdout_has("1 pullable");
+    let json = manifests.check(&[connect, "--format=json".into()]).assert_status(0);
+    assert_eq!(images(&json, "verdict")[0].1, json!("unverified"), "never a pass, never a certain failure");
+    assert_eq!(images(&json, "cause")[0].1, json!("tls"));
+}
