@@ -36,9 +36,13 @@ fn finding(cx: &Context<'_>, index: usize, secret: &Secret, malformed: &Malforme
     let (name, why) = (&secret.name.value, &malformed.message);
     let mut references: BTreeSet<Span> = BTreeSet::new();
     let mut breaks = false;
+    let mut event = None;
     for facts in cx.images() {
         let mut named = facts.judged.pull.secrets.iter().filter(|named| named.object == Some(index)).peekable();
-        breaks |= named.peek().is_some() && !is_harmless(&facts);
+        if named.peek().is_some() && !is_harmless(&facts) {
+            breaks = true;
+            event = event.or(facts.judged.event.as_ref());
+        }
         references.extend(named.map(|named| named.span));
     }
     let (message, severity) = match malformed.refused_by {
@@ -56,6 +60,7 @@ fn finding(cx: &Context<'_>, index: usize, secret: &Secret, malformed: &Malforme
             "make it anew: `kubectl create secret docker-registry {name} --docker-server=… --docker-username=… \
              --docker-password=… --dry-run=client -o yaml`"
         ))
+        .event(event.cloned())
         .subject(subject);
     references.iter().fold(finding, |finding, &at| finding.related(at, "every pull with it fails"))
 }
@@ -74,11 +79,12 @@ mod tests {
         let content = Content::Malformed(Malformed { message: "no".to_owned(), span, refused_by });
         let object = facts.secret(None, "regcred", Some("kubernetes.io/dockerconfigjson"), content);
         let pod = facts.pod(PodOrigin::Template);
-        facts.image(pod, "nginx:1", Verdict::Fails(Cause::MalformedPullSecret));
+        facts.image(pod, "nginx:1", Verdict::Fails(Cause::MalformedPullSecret)).event = Some("Error: no".to_owned());
         facts.image(pod, "redis:1", Verdict::Fails(Cause::MalformedPullSecret));
         if named {
             facts.name_secret(pod, "regcred", SecretState::Malformed, Some(object));
         }
+        assert_eq!(facts.check(&MalformedPullSecret)[0].event.as_deref(), named.then_some("Error: no"));
         assert!(facts.flags(&MalformedPullSecret).iter().all(|(_, text)| *text == "e30="));
         facts.check(&MalformedPullSecret).iter().map(|found| (found.severity, found.related.len())).collect()
     }

@@ -42,13 +42,18 @@ struct Uses {
     references: BTreeSet<Span>,
     /// Whether every image that it was meant for was shown to be pullable without it.
     harmless: bool,
+    /// What is seen of the first image that fails.
+    event: Option<String>,
 }
 
 fn uses(cx: &Context<'_>, index: usize, secret: &Secret) -> Uses {
-    let mut uses = Uses { references: BTreeSet::new(), harmless: true };
+    let mut uses = Uses { references: BTreeSet::new(), harmless: true, event: None };
     for facts in cx.images() {
         let mut named = facts.judged.pull.secrets.iter().filter(|named| named.object == Some(index)).peekable();
-        uses.harmless &= named.peek().is_none() || is_harmless(&facts);
+        if named.peek().is_some() && !is_harmless(&facts) {
+            uses.harmless = false;
+            uses.event = uses.event.or_else(|| facts.judged.event.clone());
+        }
         uses.references.extend(named.map(|named| named.span));
     }
     let accounts = cx.inventory.service_accounts.iter();
@@ -86,7 +91,8 @@ fn finding(cx: &Context<'_>, secret: &Secret, because: &IgnoredBecause, uses: &U
         (None, _) => (secret.name.span, "no `type`".to_owned()),
     };
     let subject = Subject { resource: Some(resource.clone()), ..Subject::default() };
-    let finding = Finding::new(META.id, severity, message, at, label).help(help).subject(subject);
+    let finding =
+        Finding::new(META.id, severity, message, at, label).help(help).event(uses.event.clone()).subject(subject);
     uses.references.iter().fold(finding, |finding, &at| finding.related(at, "named as a pull secret here"))
 }
 
@@ -124,9 +130,11 @@ mod tests {
 
     #[test]
     fn the_type_is_flagged_or_the_name_where_there_is_none() {
-        let facts = named_by_a_pod(Some("Opaque"), Verdict::Fails(Cause::Absent));
+        let mut facts = named_by_a_pod(Some("Opaque"), Verdict::Fails(Cause::Absent));
+        facts.judged[0].event = Some("pull access denied".to_owned());
         assert_eq!(facts.flags(&WrongSecretType), [(Severity::Error, "Opaque")]);
-        assert_eq!(facts.check(&WrongSecretType)[0].related.len(), 1);
+        let found = facts.check(&WrongSecretType).remove(0);
+        assert_eq!((found.related.len(), found.event.as_deref()), (1, Some("pull access denied")));
         let facts = named_by_a_pod(None, Verdict::Fails(Cause::Absent));
         assert_eq!(facts.flags(&WrongSecretType), [(Severity::Error, "regcred")]);
     }
