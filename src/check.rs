@@ -129,7 +129,7 @@ fn judge(
     let images = inventory.images.iter().zip(pulls).zip(answers);
     let judged = images.map(|((image, pull), answer)| {
         let origin = inventory.pod(image.pod).origin;
-        let verdict = verdict::judge(image, origin, pull, answer.as_deref());
+        let verdict = verdict::judge(image, origin, pull, answer.as_deref(), runtime);
         let event = event::of_verdict(runtime, image, pull, &verdict, answer.as_deref());
         JudgedImage { pull: pull.clone(), answer, verdict, event }
     });

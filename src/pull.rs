@@ -3,6 +3,8 @@
 //! Follows `plugin/pkg/admission/serviceaccount/admission.go`, `pkg/kubelet/kubelet_pods.go`
 //! (`getPullSecretsForPod`) and `pkg/credentialprovider/secrets/secrets.go` of Kubernetes 1.36.
 
+mod sibling;
+
 use crate::dockerconfig::DockerConfig;
 use crate::inventory::Inventory;
 use crate::keyring::{Credential, Keyring, is_wildcard, key_matches};
@@ -12,6 +14,7 @@ use crate::secret::{Content, IgnoredBecause, RefusedBy, Secret};
 use crate::service_account::ServiceAccount;
 use crate::source::{SourceId, Span};
 use crate::workload::{ImageText, ImageUse, Pod, PodOrigin, SecretReference};
+use sibling::Siblings;
 
 /// Through what a pull secret reaches the pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -119,6 +122,9 @@ pub struct PullContext {
     pub supplied: Vec<Credential>,
     /// What is not to be seen; empty when the list above is certain.
     pub blind: Vec<Blind>,
+    /// Where no credential is sent: the pull secrets with one for this image that another workload of the same service
+    /// account names itself. They show that the service account carries none, so that it is not blind.
+    pub sibling_secrets: Vec<String>,
     /// The secret that breaks every pull of the pod.
     pub breaking: Option<BreakingSecret>,
 }
@@ -140,8 +146,16 @@ pub fn resolve(inventory: &Inventory, settings: &Settings, supplied: Option<&Doc
     supplied.into_iter().for_each(|config| supplied_ring.add(0, config));
     let resolver = Resolver { inventory, settings, supplied, supplied_ring };
     let pods: Vec<PodPull> = inventory.pods.iter().map(|pod| resolver.pod(pod)).collect();
-    let of_image = |image: &ImageUse| pods[image.pod.0 as usize].of_image(image, &resolver);
+    let siblings = Siblings::of(&resolver, &pods);
+    let of_image = |image: &ImageUse| {
+        let pod = image.pod.0 as usize;
+        pods[pod].of_image(image, &inventory.pods[pod], &resolver, &siblings)
+    };
     inventory.images.iter().map(of_image).collect()
+}
+
+fn service_account_name(pod: &Pod) -> &str {
+    pod.service_account.as_ref().map_or("default", |name| &name.value)
 }
 
 struct Resolver<'a> {
@@ -172,7 +186,13 @@ impl PodPull {
         self.origins.push(KeyringOrigin { secret: secret.to_owned(), supplied });
     }
 
-    fn of_image(&self, image: &ImageUse, resolver: &Resolver<'_>) -> PullContext {
+    fn of_image<'a>(
+        &self,
+        image: &ImageUse,
+        pod: &'a Pod,
+        resolver: &Resolver<'a>,
+        siblings: &Siblings<'a>,
+    ) -> PullContext {
         let mut context = self.context.clone();
         let ImageText::Reference(reference) = &image.image else { return context };
         for found in self.keyring.lookup(reference.name()) {
@@ -193,6 +213,12 @@ impl PodPull {
             let sendable = explaining.filter(|found| resolver.may_send(reference, found.written_key));
             context.supplied = sendable.map(|found| found.credential.clone()).collect();
         }
+        if context.credentials.iter().all(|candidate| candidate.credential.is_anonymous()) {
+            context.sibling_secrets = siblings.secrets_for(pod, reference);
+            if !context.sibling_secrets.is_empty() && pod.origin != PodOrigin::Custom {
+                context.blind.retain(|blind| !matches!(blind, Blind::ServiceAccount(_)));
+            }
+        }
         context
     }
 }
@@ -206,7 +232,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn pod(&self, pod: &Pod) -> PodPull {
-        let account_name = pod.service_account.as_ref().map_or("default", |name| &name.value);
+        let account_name = service_account_name(pod);
         let mut context = PullContext { service_account: account_name.to_owned(), ..PullContext::default() };
         let account = self.service_account(pod, account_name);
         let (references, via) = match (&pod.pull_secrets, account) {

@@ -1,5 +1,6 @@
 //! Whether the kubelet will be able to pull, from everything that is known.
 
+use crate::event::Runtime;
 use crate::probe::{Defect, Denial, Manifest, Outcome, PullAnswer, Unknown};
 use crate::pull::{Blind, PullContext};
 use crate::reference::{Reference, default_pull_policy};
@@ -133,12 +134,30 @@ pub fn needs_probe<'a>(image: &'a ImageUse, pull: &PullContext) -> Option<&'a Re
     asks.then_some(reference)
 }
 
-/// The verdict from everything that is known. `answer` is `None` when no registry was asked.
-pub fn judge(image: &ImageUse, origin: PodOrigin, pull: &PullContext, answer: Option<&PullAnswer>) -> Verdict {
+/// The verdict from everything that is known. `answer` is `None` when no registry was asked. It is
+/// [`Verdict::Fails`] only for what certainly fails; rules make an error of nothing else.
+pub fn judge(
+    image: &ImageUse,
+    origin: PodOrigin,
+    pull: &PullContext,
+    answer: Option<&PullAnswer>,
+    runtime: Runtime,
+) -> Verdict {
+    match as_written(image, pull, answer) {
+        // What an operator makes of a field of its own kind is not certain.
+        Verdict::Fails(cause) if origin == PodOrigin::Custom => Verdict::Unverified(cause),
+        // CRI-O converts schema 1, and containerd up to 2.0 took it or could be told to.
+        Verdict::Fails(cause @ Cause::Defect(Defect::Schema1)) if runtime != Runtime::Containerd => {
+            Verdict::Unverified(cause)
+        }
+        verdict => verdict,
+    }
+}
+
+/// The verdict of a pod that is made as the manifest has it, under the default runtime.
+fn as_written(image: &ImageUse, pull: &PullContext, answer: Option<&PullAnswer>) -> Verdict {
     let reference = match &image.image {
         ImageText::Skipped(skip) => return Verdict::Skipped(skip_cause(*skip)),
-        // What an operator makes of a field of its own kind is not certain.
-        ImageText::Invalid(_) if origin == PodOrigin::Custom => return Verdict::Unverified(Cause::InvalidName),
         ImageText::Invalid(_) => return Verdict::Fails(Cause::InvalidName),
         ImageText::Reference(reference) => reference,
     };

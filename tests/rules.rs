@@ -1,6 +1,8 @@
 //! The pages of the rules are their tests: every example of `rules/*.md` runs, and finds exactly what it announces.
-#![expect(clippy::disallowed_methods, reason = "the pages are files")]
+#![expect(clippy::disallowed_methods, reason = "the pages are files, and the environment must not matter")]
 
+#[path = "rules/agreement.rs"]
+mod agreement;
 #[path = "rules/example.rs"]
 mod example;
 #[path = "rules/pages.rs"]
@@ -11,30 +13,58 @@ mod run;
 mod table;
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
+use std::{env, fs};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use pullcheck::rules::RULES;
 
+use example::Example;
+use run::Answers;
+
+/// What the shell knows of real credentials is none of an example's.
+const CREDENTIALS: &str = "PULLCHECK_DOCKERCONFIGJSON";
+
 fn main() -> ExitCode {
+    if env::var_os(CREDENTIALS).is_some() {
+        return without_credentials().unwrap_or(ExitCode::FAILURE);
+    }
     let mut trials = vec![
         test("the reader of examples".to_owned(), example::reads_marks_and_blocks),
         test("the pages are the rules".to_owned(), || pages::pages_are_the_rules(&page_files()?)),
     ];
     for rule in RULES {
         let meta = rule.meta();
-        trials.push(test(format!("{}: the page is complete", meta.id), || pages::is_complete(meta)));
-        trials.push(test(format!("{}: the page is explained", meta.id), || pages::is_explained(meta)));
+        trials.push(test(format!("rules/{}.md: the page is complete", meta.id), || pages::is_complete(meta)));
+        trials.push(test(format!("rules/{}.md: the page is explained", meta.id), || pages::is_explained(meta)));
         match example::parse(meta.id, meta.body) {
-            Ok(examples) => trials.extend(
-                examples.into_iter().map(|example| test(example.name.clone(), move || run::run_example(&example))),
-            ),
-            Err(error) => trials.push(test(format!("{}: the page is read", meta.id), || Err(error))),
+            Ok(examples) => trials.extend(examples.into_iter().flat_map(runs)),
+            Err(error) => trials.push(test(format!("rules/{}.md: the page is read", meta.id), || Err(error))),
         }
     }
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// The same run in a clean environment.
+fn without_credentials() -> Option<ExitCode> {
+    let mut again = Command::new(env::current_exe().ok()?);
+    let status = again.args(env::args_os().skip(1)).env_remove(CREDENTIALS).status().ok()?;
+    Some(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// One trial for each way in which an example runs.
+fn runs(example: Example) -> impl Iterator<Item = Trial> {
+    let whatever = {
+        let example = example.clone();
+        test(format!("{} (whatever happens)", example.name), move || agreement::holds_whatever_happens(&example))
+    };
+    let as_announced = Answers::of(&example).iter().map(move |&answers| {
+        let example = example.clone();
+        let name = format!("{}{}", example.name, answers.suffix());
+        test(name, move || run::run_example(&example, answers))
+    });
+    as_announced.chain([whatever])
 }
 
 fn test(name: String, run: impl FnOnce() -> Result<(), String> + Send + 'static) -> Trial {

@@ -5,10 +5,9 @@ use std::sync::LazyLock;
 use crate::finding::Finding;
 use crate::probe::{Denial, Outcome};
 use crate::pull::CandidateCredential;
-use crate::rules::attribution::{Attribution, attribute, sent_credentials};
+use crate::rules::attribution::{Attribution, attribute, doubt, sent_credentials};
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
-use crate::verdict::Verdict;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/access-denied.md")));
 
@@ -44,12 +43,8 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Denial) -> Finding 
     let public = is_public(facts);
     let note =
         if public { ": the image is public, but the kubelet does not fall back to pulling without them" } else { "" };
-    let message = format!("{what} of {}{note}", owners(facts));
-    let severity = match facts.judged.verdict {
-        Verdict::Fails(_) => META.severity,
-        _ => crate::finding::Severity::Warning,
-    };
-    let finding = Finding::new(META.id, severity, message, facts.image.text.span, "refused")
+    let message = format!("{what} of {}{note}{}", owners(facts), doubt(facts));
+    let finding = Finding::new(META.id, facts.severity(&META), message, facts.image.text.span, "refused")
         .help(help(denial, public))
         .event(facts.judged.event.clone())
         .subject(facts.subject());
@@ -117,7 +112,7 @@ mod tests {
     use crate::probe::{Manifest, PullAnswer};
     use crate::pull::SecretState;
     use crate::rules::testing::{Facts, answer, candidate, config};
-    use crate::verdict::Cause;
+    use crate::verdict::{Cause, Verdict};
     use crate::workload::PodOrigin;
 
     const IMAGE: &str = "ghcr.io/acme/api:1";

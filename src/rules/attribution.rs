@@ -4,7 +4,7 @@ use crate::probe::{Denial, Outcome, Unknown};
 use crate::pull::{CandidateCredential, SecretState};
 use crate::rules::{Context, ImageFacts};
 use crate::verdict::{Cause, Verdict};
-use crate::workload::ResourceId;
+use crate::workload::{PodOrigin, ResourceId};
 
 /// The rule that an image's verdict belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,9 +89,20 @@ fn last_denial(facts: &ImageFacts<'_>) -> Option<Denial> {
     })
 }
 
-/// Whether the image was shown to be pullable, or is never pulled.
+/// Whether a pull secret that the kubelet passes over may do the image no harm: it was shown to be pullable, is never
+/// pulled, or its pods are made by a controller that may pull with something else.
 pub(crate) fn is_harmless(facts: &ImageFacts<'_>) -> bool {
-    matches!(facts.judged.verdict, Verdict::Pullable(_) | Verdict::NotPulled)
+    matches!(facts.judged.verdict, Verdict::Pullable(_) | Verdict::NotPulled) || facts.pod.origin == PodOrigin::Custom
+}
+
+/// What is added to a message about an image of a kind that is not known.
+pub(crate) fn doubt(facts: &ImageFacts<'_>) -> String {
+    match facts.pod.origin {
+        PodOrigin::Custom => {
+            format!(" (what the controller of `{}` makes of it is not known)", facts.resource.name.kind)
+        }
+        PodOrigin::Pod | PodOrigin::Template => String::new(),
+    }
 }
 
 #[cfg(test)]
@@ -101,7 +112,6 @@ mod tests {
     use crate::probe::Defect;
     use crate::rules::RULES;
     use crate::rules::testing::{Facts, candidate};
-    use crate::workload::PodOrigin;
 
     const DENIALS: [Denial; 5] =
         [Denial::BadCredentials, Denial::DeniedOrAbsent, Denial::Auth, Denial::AuthRequired, Denial::Denied];

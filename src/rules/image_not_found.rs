@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use crate::finding::Finding;
 use crate::probe::{Evidence, Outcome, TagList};
 use crate::reference::Reference;
-use crate::rules::attribution::{Attribution, attribute, is_official_image};
+use crate::rules::attribution::{Attribution, attribute, doubt, is_official_image};
 use crate::rules::meta::Meta;
 use crate::rules::nearest_tag::nearest;
 use crate::rules::{Context, ImageFacts, Rule};
@@ -25,8 +25,9 @@ impl Rule for ImageNotFound {
             |facts| {
                 let image = facts.reference()?;
                 let missing = missing(&facts, image);
-                let message = message(image, missing);
-                let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, missing.label());
+                let message = format!("{}{}", message(image, missing), doubt(&facts));
+                let severity = facts.severity(&META);
+                let finding = Finding::new(META.id, severity, message, facts.image.text.span, missing.label());
                 let help = help(&facts, image, missing);
                 Some(finding.help(help).event(facts.judged.event.clone()).subject(facts.subject()))
             },

@@ -2,11 +2,11 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::{Finding, Severity};
+use crate::finding::Finding;
 use crate::reference::{Blame, ReferenceError};
+use crate::rules::attribution::doubt;
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
-use crate::verdict::Verdict;
 use crate::workload::{ContainerKind, ImageText, InvalidImage, PodOrigin};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/invalid-image-reference.md")));
@@ -23,10 +23,8 @@ impl Rule for InvalidImageReference {
         out.extend(cx.images().filter_map(|facts| {
             let ImageText::Invalid(fault) = &facts.image.image else { return None };
             let (message, label, help) = words(&facts, fault)?;
-            // What an operator makes of a field of its own kind is not certain.
-            let certain = matches!(facts.judged.verdict, Verdict::Fails(_));
-            let severity = if certain { META.severity } else { Severity::Warning };
-            let finding = Finding::new(META.id, severity, message, facts.image.text.span, label);
+            let message = message + &doubt(&facts);
+            let finding = Finding::new(META.id, facts.severity(&META), message, facts.image.text.span, label);
             Some(finding.help(help).event(facts.judged.event.clone()).subject(facts.subject()))
         }));
     }
@@ -81,7 +79,10 @@ fn around_whitespace(facts: &ImageFacts<'_>, trimmed: Option<String>) -> (String
         format!("white space around the image {text:?}: {then}"),
         "`must not have leading or trailing whitespace`".to_owned(),
         match trimmed {
-            Some(trimmed) => format!("write `{trimmed}`; mind the line break that a block scalar (`|`, `>`) adds"),
+            Some(trimmed) if text.ends_with('\n') => {
+                format!("write `{trimmed}` behind `image:`, in one line: a block scalar (`|`, `>`) adds a line break")
+            }
+            Some(trimmed) => format!("write `{trimmed}`"),
             None => "write the image without it".to_owned(),
         },
     )
@@ -90,9 +91,10 @@ fn around_whitespace(facts: &ImageFacts<'_>, trimmed: Option<String>) -> (String
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::Severity;
     use crate::reference::Reference;
     use crate::rules::testing::Facts;
-    use crate::verdict::Cause;
+    use crate::verdict::{Cause, Verdict};
 
     fn help(text: &str, fault: InvalidImage, origin: PodOrigin) -> Option<String> {
         let mut facts = Facts::default();
@@ -108,7 +110,12 @@ mod tests {
         let cases = [
             ("docker://nginx:1", PodOrigin::Template, "write `nginx:1`"),
             ("ghcr.io/Acme/api:V1", PodOrigin::Template, "write `ghcr.io/acme/api:V1`"),
-            (" nginx", PodOrigin::Pod, "write `nginx`; mind the line break that a block scalar (`|`, `>`) adds"),
+            (" nginx", PodOrigin::Pod, "write `nginx`"),
+            (
+                "nginx\n",
+                PodOrigin::Pod,
+                "write `nginx` behind `image:`, in one line: a block scalar (`|`, `>`) adds a line break",
+            ),
         ];
         for (text, origin, expected) in cases {
             let error = Reference::parse(text).expect_err(text);

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use crate::finding::{Finding, Severity, Subject};
+use crate::rules::attribution::is_harmless;
 use crate::rules::meta::Meta;
 use crate::rules::{Context, Rule};
 use crate::secret::{Content, Malformed, RefusedBy, Secret};
@@ -33,31 +34,35 @@ impl Rule for MalformedPullSecret {
 
 fn finding(cx: &Context<'_>, index: usize, secret: &Secret, malformed: &Malformed) -> Finding {
     let (name, why) = (&secret.name.value, &malformed.message);
-    let references: BTreeSet<Span> = cx
-        .images()
-        .flat_map(|facts| facts.judged.pull.secrets.iter().filter(|named| named.object == Some(index)))
-        .map(|named| named.span)
-        .collect();
+    let mut references: BTreeSet<Span> = BTreeSet::new();
+    let mut breaks = false;
+    let mut event = None;
+    for facts in cx.images() {
+        let mut named = facts.judged.pull.secrets.iter().filter(|named| named.object == Some(index)).peekable();
+        if named.peek().is_some() && !is_harmless(&facts) {
+            breaks = true;
+            event = event.or(facts.judged.event.as_ref());
+        }
+        references.extend(named.map(|named| named.span));
+    }
     let (message, severity) = match malformed.refused_by {
         RefusedBy::ApiServer => (format!("the API server refuses the pull secret {name:?}: {why}"), META.severity),
-        RefusedBy::Kubelet if references.is_empty() => (
-            format!(
-                "the kubelet cannot decode the pull secret {name:?}, and would pull no image for a pod that names it: {why}"
-            ),
-            Severity::Warning,
-        ),
         RefusedBy::Kubelet => (
             format!(
-                "the kubelet cannot decode the pull secret {name:?}, and pulls no image for the pods that name it: {why}"
+                "the kubelet cannot decode the pull secret {name:?}, and pulls no image for a pod that names it: {why}"
             ),
-            META.severity,
+            if breaks { META.severity } else { Severity::Warning },
         ),
     };
     let subject = Subject { resource: Some(cx.inventory.resource(secret.resource).name.clone()), ..Subject::default() };
     let finding = Finding::new(META.id, severity, message, malformed.span, "cannot be decoded")
-        .help("make it anew: `kubectl create secret docker-registry NAME --docker-server=… --dry-run=client -o yaml`")
+        .help(format!(
+            "make it anew: `kubectl create secret docker-registry {name} --docker-server=… --docker-username=… \
+             --docker-password=… --dry-run=client -o yaml`"
+        ))
+        .event(event.cloned())
         .subject(subject);
-    references.iter().fold(finding, |finding, &at| finding.related(at, "breaks every image of this pod"))
+    references.iter().fold(finding, |finding, &at| finding.related(at, "every pull with it fails"))
 }
 
 #[cfg(test)]
@@ -74,11 +79,12 @@ mod tests {
         let content = Content::Malformed(Malformed { message: "no".to_owned(), span, refused_by });
         let object = facts.secret(None, "regcred", Some("kubernetes.io/dockerconfigjson"), content);
         let pod = facts.pod(PodOrigin::Template);
-        facts.image(pod, "nginx:1", Verdict::Fails(Cause::MalformedPullSecret));
+        facts.image(pod, "nginx:1", Verdict::Fails(Cause::MalformedPullSecret)).event = Some("Error: no".to_owned());
         facts.image(pod, "redis:1", Verdict::Fails(Cause::MalformedPullSecret));
         if named {
             facts.name_secret(pod, "regcred", SecretState::Malformed, Some(object));
         }
+        assert_eq!(facts.check(&MalformedPullSecret)[0].event.as_deref(), named.then_some("Error: no"));
         assert!(facts.flags(&MalformedPullSecret).iter().all(|(_, text)| *text == "e30="));
         facts.check(&MalformedPullSecret).iter().map(|found| (found.severity, found.related.len())).collect()
     }

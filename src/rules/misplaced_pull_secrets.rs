@@ -57,9 +57,11 @@ fn words(fault: Misplacement) -> (&'static str, &'static str) {
 
 /// The field as it should stand, with the names that were meant.
 fn help(misplaced: &Misplaced) -> String {
+    let parent = misplaced.right_path.rsplit_once('.').map_or("", |(parent, _)| parent);
+    let place = if parent.is_empty() { "at the top of the object".to_owned() } else { format!("under `{parent}`") };
     let items: Vec<_> = misplaced.names.iter().map(|name| format!("{{name: {name}}}")).collect();
     let items = if items.is_empty() { "{name: <secret>}".to_owned() } else { items.join(", ") };
-    format!("write at `{}`: `imagePullSecrets: [{items}]`", misplaced.right_path)
+    format!("write {place}: `imagePullSecrets: [{items}]`")
 }
 
 #[cfg(test)]
@@ -92,8 +94,8 @@ mod tests {
             });
             assert_eq!(facts.flags(&MisplacedPullSecrets), [(Severity::Error, "imagePullSecrets")], "{fault:?}");
             let help = facts.check(&MisplacedPullSecrets).pop().and_then(|finding| finding.help).unwrap_or_default();
-            assert!(help.contains("spec.template.spec.imagePullSecrets"), "{help}");
-            assert!(help.ends_with("`imagePullSecrets: [{name: a}, {name: b}]`"), "{help}");
+            let expected = "write under `spec.template.spec`: `imagePullSecrets: [{name: a}, {name: b}]`";
+            assert_eq!(help, expected);
         }
     }
 }

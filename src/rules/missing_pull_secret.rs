@@ -2,13 +2,12 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::{Finding, Severity};
+use crate::finding::Finding;
 use crate::probe::{Denial, Outcome};
-use crate::pull::Via;
-use crate::rules::attribution::{Attribution, attribute, sent_credentials};
+use crate::rules::attribution::{Attribution, attribute, doubt};
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
-use crate::verdict::Verdict;
+use crate::verdict::{Cause, Verdict};
 use crate::workload::PodOrigin;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/missing-pull-secret.md")));
@@ -24,21 +23,17 @@ impl Rule for MissingPullSecret {
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         for facts in cx.images() {
             if let Some(Attribution::NoCredential(denial)) = attribute(cx, &facts) {
-                out.push(finding(cx, &facts, denial));
+                out.push(finding(&facts, denial));
             }
         }
     }
 }
 
-fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Option<Denial>) -> Finding {
-    let sibling = sibling_secret(cx, facts);
-    // An operator may add pull secrets of its own to the pods of a kind that is not known.
-    let certain = facts.pod.origin != PodOrigin::Custom
-        && (matches!(facts.judged.verdict, Verdict::Fails(_)) || sibling.is_some());
-    let severity = if certain { META.severity } else { Severity::Warning };
-    let message = message(facts, denial);
+fn finding(facts: &ImageFacts<'_>, denial: Option<Denial>) -> Finding {
+    let message = message(facts, denial) + &doubt(facts);
+    let severity = facts.severity(&META);
     let finding = Finding::new(META.id, severity, message, facts.image.text.span, "pulled without credentials")
-        .help(help(facts, sibling, certain))
+        .help(help(facts))
         .event(facts.judged.event.clone())
         .subject(facts.subject());
     let useless = facts.judged.pull.secrets.iter();
@@ -58,30 +53,38 @@ fn message(facts: &ImageFacts<'_>, denial: Option<Denial>) -> String {
         ),
         _ => format!("{registry} refuses to give {text:?} to anyone without credentials"),
     };
-    let none = if facts.judged.pull.secrets.is_empty() {
+    let none = if !facts.judged.pull.secrets.is_empty() {
+        "none of this pod's pull secrets has one that matches"
+    } else if matches!(facts.judged.verdict, Verdict::Fails(_)) {
         "no pull secret reaches this pod"
     } else {
-        "none of this pod's pull secrets has one that matches"
+        "this pod names no pull secret"
     };
     format!("{refusal}, and {none}")
 }
 
-fn help(facts: &ImageFacts<'_>, sibling: Option<&str>, certain: bool) -> String {
+fn help(facts: &ImageFacts<'_>) -> String {
     let account = &facts.judged.pull.service_account;
-    let mut help = match sibling {
-        Some(secret) => format!(
-            "add `imagePullSecrets: [{{name: {secret}}}]` to the pod's spec, as another workload of the service \
-             account {account:?} does"
-        ),
-        None => format!(
+    let named: Vec<_> = facts.judged.pull.sibling_secrets.iter().map(|name| format!("{{name: {name}}}")).collect();
+    let mut help = if named.is_empty() {
+        format!(
             "name a secret with credentials under `imagePullSecrets` of the pod's spec, or of the service account \
              {account:?}"
-        ),
+        )
+    } else {
+        format!(
+            "add `imagePullSecrets: [{}]` to the pod's spec, as another workload of the service account {account:?} \
+             does",
+            named.join(", ")
+        )
     };
     help.push_str(with_supplied(facts));
-    if !certain && facts.pod.origin != PodOrigin::Custom {
+    if facts.judged.verdict == Verdict::Unverified(Cause::ServiceAccountUnknown)
+        && facts.pod.origin != PodOrigin::Custom
+    {
         help.push_str(&format!(
-            ". If the cluster's {account:?} carries one, add that ServiceAccount to the inputs to have it counted"
+            ". The cluster's {account:?} may carry one already: add that ServiceAccount to the inputs to have it \
+             counted, or say with `--closed` that it carries none"
         ));
     }
     help
@@ -97,31 +100,13 @@ pub(super) fn with_supplied(facts: &ImageFacts<'_>) -> &'static str {
     }
 }
 
-/// A secret with a credential for this image that a workload of the same service account has to name itself: the sign
-/// that the service account carries none.
-pub(crate) fn sibling_secret<'a>(cx: &Context<'a>, facts: &ImageFacts<'_>) -> Option<&'a str> {
-    let wanted = facts.reference()?;
-    let siblings = cx.images().filter(|other| {
-        other.judged.pull.service_account == facts.judged.pull.service_account
-            && other.reference().is_some_and(|image| image.registry() == wanted.registry())
-            && cx.same_namespace(other.pod.namespace.as_deref(), facts.pod.namespace.as_deref())
-    });
-    siblings.flat_map(|other| sent_credentials(&other).map(move |sent| (other, sent))).find_map(|(other, sent)| {
-        let secret = sent.secret.as_deref()?;
-        let own = other.judged.pull.secrets.iter().any(|named| named.via == Via::Pod && named.name == secret);
-        // The key fits the sibling's registry, so it fits this one; its path is a plain prefix.
-        let path = sent.index_key.split_once('/').map_or("", |(_, path)| path);
-        (own && wanted.repository().starts_with(path)).then_some(secret)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::Severity;
     use crate::probe::{Manifest, PullAnswer};
     use crate::pull::SecretState;
-    use crate::rules::testing::{Facts, answer, candidate, config, evidence, pullable};
-    use crate::verdict::Cause;
+    use crate::rules::testing::{Facts, answer, candidate, config, evidence};
     use crate::workload::PodId;
 
     const REFUSED: Verdict = Verdict::Fails(Cause::Denied(Denial::AuthRequired));
@@ -140,26 +125,16 @@ mod tests {
         assert_eq!(facts.flags(&MissingPullSecret), [(Severity::Error, IMAGE)]);
         let (facts, _) = refused(PodOrigin::Template, Verdict::Unverified(Cause::ServiceAccountUnknown));
         assert_eq!(facts.flags(&MissingPullSecret), [(Severity::Warning, IMAGE)]);
-        let (facts, _) = refused(PodOrigin::Custom, REFUSED);
+        let (facts, _) = refused(PodOrigin::Custom, Verdict::Unverified(Cause::Denied(Denial::AuthRequired)));
         assert_eq!(facts.flags(&MissingPullSecret), [(Severity::Warning, IMAGE)]);
     }
 
     #[test]
-    fn a_sibling_that_names_a_matching_secret_makes_it_certain() {
-        let cases = [
-            ("ghcr.io", "regcred", Severity::Error),
-            ("ghcr.io/acme", "regcred", Severity::Error),
-            ("ghcr.io/acme/web", "regcred", Severity::Warning),
-            ("ghcr.io", "of-the-service-account", Severity::Warning),
-        ];
-        for (key, named, severity) in cases {
-            let (mut facts, _) = refused(PodOrigin::Template, Verdict::Unverified(Cause::ServiceAccountUnknown));
-            let sibling = facts.pod(PodOrigin::Template);
-            let judged = facts.image(sibling, "ghcr.io/acme/web:1", pullable());
-            judged.pull.credentials.push(candidate(Some("regcred"), key, "user"));
-            facts.name_secret(sibling, named, SecretState::Readable, None);
-            assert_eq!(facts.flags(&MissingPullSecret), [(severity, IMAGE)], "{key} {named}");
-        }
+    fn a_sibling_shows_which_secret_to_name() {
+        let (mut facts, _) = refused(PodOrigin::Template, REFUSED);
+        facts.judged[0].pull.sibling_secrets = vec!["a".to_owned(), "b".to_owned()];
+        let help = facts.check(&MissingPullSecret).pop().and_then(|finding| finding.help).unwrap_or_default();
+        assert!(help.starts_with("add `imagePullSecrets: [{name: a}, {name: b}]` to the pod's spec"), "{help}");
     }
 
     #[test]

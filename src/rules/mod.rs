@@ -100,6 +100,14 @@ impl<'a> ImageFacts<'a> {
         }
     }
 
+    /// The severity of a finding that says why the image fails: the rule's own where that is certain, else a warning.
+    pub fn severity(&self, meta: &Meta) -> Severity {
+        match self.judged.verdict {
+            Verdict::Fails(_) => meta.severity,
+            _ => meta.severity.min(Severity::Warning),
+        }
+    }
+
     /// The subject of a finding about this image.
     pub fn subject(&self) -> Subject {
         Subject {

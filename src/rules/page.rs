@@ -14,7 +14,7 @@ pub fn explain(meta: &Meta) -> String {
         if let Some(info) = line.strip_prefix("```") {
             in_code = !in_code;
             if in_code {
-                out.push_str(introduction(info.split_whitespace().next().unwrap_or_default()));
+                out.push_str(&introduction(info));
             }
         } else if in_code {
             out.push_str(if line.is_empty() { "" } else { "    " });
@@ -31,14 +31,16 @@ pub fn explain(meta: &Meta) -> String {
     out
 }
 
-/// What is said before a block of a kind that is not simply shown.
-fn introduction(kind: &str) -> &'static str {
-    match kind {
-        "registry" => "  where the registry answers\n",
-        "args" => "  checked with\n",
-        "config" => "  under the configuration\n",
-        "findings" => "  is reported as\n",
-        _ => "",
+/// What is said before a block that is not simply shown, or that has a title.
+fn introduction(info: &str) -> String {
+    let kind = info.split_whitespace().next().unwrap_or_default();
+    let title = info.split_once("title=\"").and_then(|(_, rest)| rest.split_once('"')).map(|(title, _)| title);
+    match (kind, title) {
+        ("registry", _) => "  where the registry answers\n".to_owned(),
+        ("args", _) => "  checked with\n".to_owned(),
+        ("findings", _) => "  is reported as\n".to_owned(),
+        (_, Some(title)) => format!("  {title}\n"),
+        _ => String::new(),
     }
 }
 
@@ -93,10 +95,10 @@ mod tests {
             since: "0.1.0",
             online: true,
             fix: false,
-            body: "\n## What it does\n\nSee [the docs](https://k8s.io/x).\n\n### A tag\n\n- one\n  more\n\n```yaml\n# kept\na: [b](c)\n\n```\n```registry\nx = 200\n```\n",
+            body: "\n## What it does\n\nSee [the docs](https://k8s.io/x).\n\n### A tag\n\n- one\n  more\n\n```yaml title=\"x y.yaml\"\n# kept\na: [b](c)\n\n```\n```registry\nx = 200\n```\n",
         };
         let expected = "some-rule (error, asks the registry, since 0.1.0)\nA title\n\nWHAT IT DOES\n\nSee the docs \
-                        (https://k8s.io/x).\n\nA tag\n\n- one\n  more\n\n    # kept\n    a: [b](c)\n\n  where the \
+                        (https://k8s.io/x).\n\nA tag\n\n- one\n  more\n\n  x y.yaml\n    # kept\n    a: [b](c)\n\n  where the \
                         registry answers\n    x = 200\n";
         assert_eq!(explain(&meta), expected);
     }

@@ -21,7 +21,7 @@ impl Rule for UnreadableInput {
         let unreadable = cx.inventory.problems.iter().filter(|problem| problem.kind == ProblemKind::Unreadable);
         out.extend(unreadable.map(|problem| {
             let message = format!("the file cannot be read, so nothing in it is checked: {}", problem.message);
-            Finding::new(META.id, META.severity, message, problem.span, "not read")
+            Finding::new(META.id, META.severity, message, problem.span, "")
                 .help("make it readable, or leave it out with `--exclude`")
         }));
     }

@@ -3,11 +3,12 @@
 use std::sync::LazyLock;
 
 use crate::event::Runtime;
-use crate::finding::{Finding, Severity};
+use crate::finding::Finding;
 use crate::probe::Defect;
+use crate::rules::attribution::doubt;
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
-use crate::verdict::{Cause, Verdict};
+use crate::verdict::Cause;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unsupported-manifest.md")));
 
@@ -21,23 +22,22 @@ impl Rule for UnsupportedManifest {
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         out.extend(cx.images().filter_map(|facts| {
-            let Verdict::Fails(Cause::Defect(defect)) = facts.judged.verdict else { return None };
-            let (message, help) = words(&facts, defect)?;
-            // CRI-O converts schema 1, and containerd up to 1.7 still took it.
-            let certain = defect != Defect::Schema1 || cx.settings.runtime == Runtime::Containerd;
-            let severity = if certain { META.severity } else { Severity::Warning };
-            let finding = Finding::new(META.id, severity, message, facts.image.text.span, "cannot be used");
+            let Some(Cause::Defect(defect)) = facts.judged.verdict.cause() else { return None };
+            let (message, help) = words(&facts, defect, cx.settings.runtime)?;
+            let message = message + &doubt(&facts);
+            let finding =
+                Finding::new(META.id, facts.severity(&META), message, facts.image.text.span, "cannot be used");
             Some(finding.help(help).event(facts.judged.event.clone()).subject(facts.subject()))
         }));
     }
 }
 
-fn words(facts: &ImageFacts<'_>, defect: Defect) -> Option<(String, &'static str)> {
+fn words(facts: &ImageFacts<'_>, defect: Defect, runtime: Runtime) -> Option<(String, &'static str)> {
     let text = &facts.image.text.value;
     let registry = facts.reference()?.registry();
     Some(match defect {
         Defect::Schema1 => (
-            format!("{text:?} has a manifest of Docker's schema 1, which containerd no longer takes since 2.0"),
+            format!("{text:?} has a manifest of Docker's schema 1, {}", schema1(runtime)),
             "pull and push it with a current client, or build it anew",
         ),
         Defect::NotAnImage => (
@@ -59,30 +59,41 @@ fn words(facts: &ImageFacts<'_>, defect: Defect) -> Option<(String, &'static str
     })
 }
 
+/// How far a runtime still goes along with it.
+const fn schema1(runtime: Runtime) -> &'static str {
+    match runtime {
+        Runtime::Containerd => "which containerd no longer takes",
+        Runtime::ContainerdOne => "which containerd takes up to 1.7 only (2.0 must be told to)",
+        Runtime::Crio => "which CRI-O may still convert, and newer runtimes refuse",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::Severity;
     use crate::rules::testing::Facts;
+    use crate::verdict::Verdict;
     use crate::workload::PodOrigin;
 
+    fn flags(verdict: Verdict, runtime: Runtime) -> Vec<Severity> {
+        let mut facts = Facts::default();
+        facts.settings.runtime = runtime;
+        let pod = facts.pod(PodOrigin::Template);
+        facts.image(pod, "nginx:1", verdict);
+        facts.check(&UnsupportedManifest).iter().map(|finding| finding.severity).collect()
+    }
+
     #[test]
-    fn every_defect_is_an_error_but_schema_one_where_the_runtime_may_take_it() {
-        use Severity::{Error, Warning};
-        let cases = [
-            (Defect::Schema1, Runtime::Containerd, Error),
-            (Defect::Schema1, Runtime::ContainerdOne, Warning),
-            (Defect::Schema1, Runtime::Crio, Warning),
-            (Defect::NotAnImage, Runtime::Crio, Error),
-            (Defect::TooBig, Runtime::Containerd, Error),
-            (Defect::BrokenProxy, Runtime::Containerd, Error),
-            (Defect::BrokenRegistry, Runtime::Containerd, Error),
-        ];
-        for (defect, runtime, severity) in cases {
-            let mut facts = Facts::default();
-            facts.settings.runtime = runtime;
-            let pod = facts.pod(PodOrigin::Template);
-            facts.image(pod, "nginx:1", Verdict::Fails(Cause::Defect(defect)));
-            assert_eq!(facts.flags(&UnsupportedManifest), [(severity, "nginx:1")], "{defect:?}");
+    fn every_defect_is_an_error_but_where_the_runtime_may_take_it() {
+        use Defect::{BrokenProxy, BrokenRegistry, NotAnImage, Schema1, TooBig};
+        for defect in [Schema1, NotAnImage, TooBig, BrokenProxy, BrokenRegistry] {
+            let fails = Verdict::Fails(Cause::Defect(defect));
+            assert_eq!(flags(fails, Runtime::Containerd), [Severity::Error], "{defect:?}");
+        }
+        for runtime in [Runtime::ContainerdOne, Runtime::Crio] {
+            let unverified = Verdict::Unverified(Cause::Defect(Schema1));
+            assert_eq!(flags(unverified, runtime), [Severity::Warning], "{runtime:?}");
         }
     }
 }

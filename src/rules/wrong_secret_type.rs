@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
+use crate::dockerconfig::Format;
 use crate::finding::{Finding, Severity, Subject};
 use crate::rules::attribution::is_harmless;
 use crate::rules::meta::Meta;
@@ -41,13 +42,18 @@ struct Uses {
     references: BTreeSet<Span>,
     /// Whether every image that it was meant for was shown to be pullable without it.
     harmless: bool,
+    /// What is seen of the first image that fails.
+    event: Option<String>,
 }
 
 fn uses(cx: &Context<'_>, index: usize, secret: &Secret) -> Uses {
-    let mut uses = Uses { references: BTreeSet::new(), harmless: true };
+    let mut uses = Uses { references: BTreeSet::new(), harmless: true, event: None };
     for facts in cx.images() {
         let mut named = facts.judged.pull.secrets.iter().filter(|named| named.object == Some(index)).peekable();
-        uses.harmless &= named.peek().is_none() || is_harmless(&facts);
+        if named.peek().is_some() && !is_harmless(&facts) {
+            uses.harmless = false;
+            uses.event = uses.event.or_else(|| facts.judged.event.clone());
+        }
         uses.references.extend(named.map(|named| named.span));
     }
     let accounts = cx.inventory.service_accounts.iter();
@@ -72,20 +78,27 @@ fn finding(cx: &Context<'_>, secret: &Secret, because: &IgnoredBecause, uses: &U
             if uses.harmless { Severity::Warning } else { META.severity },
         ),
         IgnoredBecause::MissingKey => (
-            format!("the pull secret {name:?} lacks the data key that its type goes with: the API server refuses it"),
-            "`kubernetes.io/dockerconfigjson` goes with the key `.dockerconfigjson`, `kubernetes.io/dockercfg` with \
-             `.dockercfg`"
+            format!("the pull secret {name:?} lacks the data key that goes with its type: the API server refuses it"),
+            "`kubernetes.io/dockerconfigjson` goes with the key `.dockerconfigjson`, and `kubernetes.io/dockercfg` \
+             with `.dockercfg`: change one to fit the other"
                 .to_owned(),
             META.severity,
         ),
     };
-    let (at, label) = match declared {
-        Some(declared) => (declared.span, "not a pull secret's type"),
-        None => (secret.name.span, "no `type`"),
+    let (at, label) = match (declared, because) {
+        (Some(declared), IgnoredBecause::WrongType { .. }) => (declared.span, "not a pull secret's type".to_owned()),
+        (Some(declared), IgnoredBecause::MissingKey) => (declared.span, missing_key(&declared.value)),
+        (None, _) => (secret.name.span, "no `type`".to_owned()),
     };
     let subject = Subject { resource: Some(resource.clone()), ..Subject::default() };
-    let finding = Finding::new(META.id, severity, message, at, label).help(help).subject(subject);
+    let finding =
+        Finding::new(META.id, severity, message, at, label).help(help).event(uses.event.clone()).subject(subject);
     uses.references.iter().fold(finding, |finding, &at| finding.related(at, "named as a pull secret here"))
+}
+
+fn missing_key(declared: &str) -> String {
+    let format = [Format::DockerConfigJson, Format::DockerCfg].into_iter().find(|it| it.secret_type() == declared);
+    format.map_or_else(String::new, |format| format!("without the key `{}`", format.data_key()))
 }
 
 fn help_for_type(has_docker_config: bool) -> String {
@@ -117,9 +130,11 @@ mod tests {
 
     #[test]
     fn the_type_is_flagged_or_the_name_where_there_is_none() {
-        let facts = named_by_a_pod(Some("Opaque"), Verdict::Fails(Cause::Absent));
+        let mut facts = named_by_a_pod(Some("Opaque"), Verdict::Fails(Cause::Absent));
+        facts.judged[0].event = Some("pull access denied".to_owned());
         assert_eq!(facts.flags(&WrongSecretType), [(Severity::Error, "Opaque")]);
-        assert_eq!(facts.check(&WrongSecretType)[0].related.len(), 1);
+        let found = facts.check(&WrongSecretType).remove(0);
+        assert_eq!((found.related.len(), found.event.as_deref()), (1, Some("pull access denied")));
         let facts = named_by_a_pod(None, Verdict::Fails(Cause::Absent));
         assert_eq!(facts.flags(&WrongSecretType), [(Severity::Error, "regcred")]);
     }
@@ -143,6 +158,16 @@ mod tests {
         assert_eq!(facts.flags(&WrongSecretType), []);
         facts.service_account(Some("shop"), "default", &["app"]);
         assert_eq!(facts.flags(&WrongSecretType), [(Severity::Warning, "Opaque")]);
+    }
+
+    #[test]
+    fn a_key_that_does_not_go_with_the_type_is_named() {
+        let mut facts = Facts::default();
+        let content = Content::Ignored(IgnoredBecause::MissingKey);
+        facts.secret(None, "regcred", Some("kubernetes.io/dockercfg"), content);
+        facts.service_account(None, "default", &["regcred"]);
+        assert_eq!(facts.flags(&WrongSecretType), [(Severity::Error, "kubernetes.io/dockercfg")]);
+        assert_eq!(facts.check(&WrongSecretType)[0].primary.message, "without the key `.dockercfg`");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! | `findings` | what is found where a comment cannot stand: `error: rule-id @ "flagged text"`, `@ file`, or without a place |
 //! | `registry` | what registries answer, in the language of `pullcheck_support::language`; without it the example runs offline |
 //! | `args` | options, as on the command line |
+//! | `json` | a file that `args` names by its `title="…"` |
 //!
 //! Several `yaml` blocks under one heading are one input.
 
@@ -14,12 +15,14 @@ use std::collections::BTreeMap;
 /// One example of a page.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Example {
-    /// `rule-id: heading`.
+    /// `rules/rule-id.md: heading`.
     pub(crate) name: String,
     pub(crate) files: Vec<File>,
     pub(crate) expected: Vec<Expected>,
     pub(crate) registry: Option<String>,
     pub(crate) args: Vec<String>,
+    /// What `args` names.
+    pub(crate) configs: Vec<File>,
 }
 
 /// One file of an example, without its marks.
@@ -65,7 +68,7 @@ pub(crate) fn parse(rule: &str, body: &str) -> Result<Vec<Example>, String> {
     let mut lines = body.lines().skip_while(|line| *line != "## Examples").skip(1);
     while let Some(line) = lines.next().filter(|line| !line.starts_with("## ")) {
         if let Some(heading) = line.strip_prefix("### ") {
-            examples.push(Example { name: format!("{rule}: {heading}"), ..Example::default() });
+            examples.push(Example { name: format!("rules/{rule}.md: {heading}"), ..Example::default() });
         } else if let Some(info) = line.strip_prefix("```") {
             let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
             let example = examples.last_mut().ok_or("a block before the first heading of an example")?;
@@ -80,6 +83,10 @@ impl Example {
         let kind = info.split_whitespace().next().unwrap_or_default();
         match kind {
             "yaml" => self.add_file(&attributes(info)?, block),
+            "json" => {
+                let title = attributes(info)?.remove("title").ok_or("a json block without a title")?;
+                self.configs.push(File { name: title.to_owned(), text: block.join("\n"), unreadable: None });
+            }
             "findings" => self.expected.extend(block.iter().map(|line| finding(line)).collect::<Result<Vec<_>, _>>()?),
             "registry" => self.registry = Some(block.join("\n")),
             "args" => self.args.extend(block.iter().flat_map(|line| line.split_whitespace()).map(str::to_owned)),
@@ -166,7 +173,7 @@ pub(crate) fn reads_marks_and_blocks() -> Result<(), String> {
         ("note", "r-e", Place::File("f.yaml".to_owned())),
     ];
     let text = &example.files[0].text;
-    match found == expected && text == "x: '#'\ny: 1 # kept\n" && example.name == "rule: One" {
+    match found == expected && text == "x: '#'\ny: 1 # kept\n" && example.name == "rules/rule.md: One" {
         true => Ok(()),
         false => Err(format!("{example:#?}")),
     }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use clap::CommandFactory;
+use pullcheck::cli::Args;
 use pullcheck::rules::meta::Meta;
 use pullcheck::rules::{RULES, page};
 
@@ -37,6 +39,7 @@ pub(crate) fn is_complete(meta: &Meta) -> Result<(), String> {
     if let Some(line) = meta.body.lines().find(|line| line.contains('\t') || line.ends_with(' ')) {
         return Err(format!("stray white space: {line:?}"));
     }
+    names_options_that_exist(meta)?;
     let examples = example::parse(meta.id, meta.body)?;
     let (bad, good): (Vec<_>, Vec<_>) = examples.iter().partition(|example| example.expects(meta.id));
     if bad.is_empty() || good.is_empty() {
@@ -44,6 +47,24 @@ pub(crate) fn is_complete(meta: &Meta) -> Result<(), String> {
     }
     if meta.online && !bad.iter().any(|example| example.registry.is_some()) {
         return Err("no bad example asks a registry".to_owned());
+    }
+    Ok(())
+}
+
+/// Every option in the prose, and of `pullcheck` in a command line, is one. Those of an example's `args` are parsed.
+fn names_options_that_exist(meta: &Meta) -> Result<(), String> {
+    let command = Args::command();
+    let known: Vec<&str> = command.get_arguments().filter_map(|argument| argument.get_long()).collect();
+    let prose = meta.body.split("\n```").step_by(2);
+    let code = prose.flat_map(|text| text.split('`').skip(1).step_by(2));
+    for command in code.flat_map(|code| code.split(" | ")) {
+        if !command.starts_with("--") && !command.starts_with("pullcheck") {
+            continue;
+        }
+        let mut options = command.split_whitespace().filter_map(|word| word.strip_prefix("--"));
+        if let Some(unknown) = options.find(|option| !known.contains(option)) {
+            return Err(format!("there is no option --{unknown}"));
+        }
     }
     Ok(())
 }

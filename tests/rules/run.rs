@@ -1,108 +1,132 @@
-//! Runs one example through the pipeline and compares what is found with what it announces.
+//! Runs one example through the pipeline, as the command would, and holds what is found against what it announces.
 
-use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll, Waker};
+use std::fs;
 
+use clap::Parser;
+use pullcheck::check::{self, Gathered};
+use pullcheck::cli::{Args, Options};
 use pullcheck::finding::Finding;
-use pullcheck::inventory::{Inventory, Problem, ProblemKind, ReadOptions};
-use pullcheck::probe::{Attempt, Outcome, Prober, PullAnswer};
+use pullcheck::inventory::{Problem, ProblemKind, ReadOptions};
+use pullcheck::probe::Prober;
 use pullcheck::pull::{self, PullContext};
-use pullcheck::rules::{self, Context, JudgedImage, Settings};
-use pullcheck::source::{Encoding, Source, Sources, Span};
-use pullcheck::verdict;
-use pullcheck_support::language;
+use pullcheck::registry::{Client, ClientOptions, ConnectTo, HostPattern, Proxies};
+use pullcheck::report::Report;
+use pullcheck::source::{Encoding, Source, SourceId, Sources, Span};
+use pullcheck_support::Registry;
+use pullcheck_support::language::{self, Line};
 
-use crate::example::{Example, Expected, Place};
+use crate::agreement;
+use crate::example::{Example, Expected, File, Place};
 use crate::table::Table;
 
-/// Runs an example against the table of its registry block.
-pub(crate) fn run_example(example: &Example) -> Result<(), String> {
-    let table = match &example.registry {
-        Some(script) => Some(Table(language::parse(script)?)),
-        None => None,
+/// Who answers for the registries of an example.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answers {
+    /// Nobody: it has no registry block, and runs with `--offline`.
+    Nobody,
+    /// The table of its registry block.
+    Table,
+    /// A server that the real client asks.
+    Wire,
+}
+
+impl Answers {
+    /// The ways in which an example runs.
+    pub(crate) fn of(example: &Example) -> &'static [Self] {
+        if example.registry.is_some() { &[Self::Table, Self::Wire] } else { &[Self::Nobody] }
+    }
+
+    /// What a trial's name ends in.
+    pub(crate) const fn suffix(self) -> &'static str {
+        match self {
+            Self::Nobody => "",
+            Self::Table => " (table)",
+            Self::Wire => " (wire)",
+        }
+    }
+}
+
+/// A finished run, with what the resolution knew of each image of the report.
+pub(crate) struct Run {
+    pub(crate) sources: Sources,
+    pub(crate) report: Report,
+    /// In the order of the report's images.
+    pub(crate) pulls: Vec<PullContext>,
+}
+
+/// Runs an example. Everything announced is found and nothing else, and verdicts and severities agree.
+pub(crate) fn run_example(example: &Example, answers: Answers) -> Result<(), String> {
+    let lines = language::parse(example.registry.as_deref().unwrap_or_default())?;
+    let options = options(example, answers)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| error.to_string())?;
+    let run = runtime.block_on(async {
+        match answers {
+            Answers::Nobody => Ok(run::<Table>(example, &options, None).await),
+            Answers::Table => Ok(run(example, &options, Some(&Table(lines))).await),
+            Answers::Wire => run_over_the_wire(example, &options, &lines).await,
+        }
+    })?;
+    // The resolver's threads are not waited for.
+    runtime.shutdown_background();
+    compare(&run.sources, &run.report.findings, &example.expected)?;
+    agreement::check(&run)
+}
+
+/// The options of an example's `args`, which may name its `json` blocks as files.
+pub(crate) fn options(example: &Example, answers: Answers) -> Result<Options, String> {
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    for file in &example.configs {
+        fs::write(folder.path().join(&file.name), &file.text).map_err(|error| error.to_string())?;
+    }
+    let argument = |arg: &String| match example.configs.iter().any(|file| file.name == *arg) {
+        true => folder.path().join(arg).display().to_string(),
+        false => arg.clone(),
     };
-    let settings = settings(&example.args, table.is_none())?;
-    let (sources, findings) = check(example, &settings, table.as_ref());
-    compare(&sources, &findings, &example.expected)
+    let args = ["pullcheck".to_owned()].into_iter().chain(example.args.iter().map(argument));
+    let args = Args::try_parse_from(args).map_err(|error| error.to_string())?;
+    let mut options = Options::try_from(args).map_err(|error| error.to_string())?;
+    options.settings.offline |= answers == Answers::Nobody;
+    Ok(options)
 }
 
-fn settings(args: &[String], offline: bool) -> Result<Settings, String> {
-    let mut settings = Settings { offline, ..Settings::default() };
-    for arg in args {
-        match arg.as_str() {
-            "--closed" => settings.closed = true,
-            "--offline" => settings.offline = true,
-            other => return Err(format!("an option that examples do not know: {other}")),
-        }
+async fn run_over_the_wire(example: &Example, options: &Options, lines: &[Line]) -> Result<Run, String> {
+    let server = Registry::start(|script| language::apply(lines, script));
+    let mut wired = ClientOptions { retries: 0, proxies: Proxies::Off, ..options.client.clone() };
+    for line in lines {
+        let (Line::Image { name, .. } | Line::Tags { name, .. }) = line;
+        let host: HostPattern = name.registry.parse().map_err(|error| format!("{error}"))?;
+        wired.connect_to.push(ConnectTo { host: host.clone(), address: server.address() });
+        wired.plain_http.push(host);
     }
-    Ok(settings)
+    let client = Client::new(wired).map_err(|error| error.to_string())?;
+    Ok(run(example, options, Some(&client)).await)
 }
 
-fn check<P: Prober>(example: &Example, settings: &Settings, prober: Option<&P>) -> (Sources, Vec<Finding>) {
-    let mut sources = Sources::default();
-    let mut inventory = Inventory::default();
-    for file in &example.files {
-        let source = match file.unreadable {
-            None => Source::new(&*file.name, &*file.text, Encoding::Utf8),
-            Some(_) => Source::unreadable(&*file.name),
-        };
-        let id = sources.push(source);
-        inventory.append(Inventory::of(id, sources.get(id), ReadOptions::default()));
-        inventory.problems.extend(file.unreadable.iter().map(|why| Problem {
-            kind: ProblemKind::Unreadable,
-            span: Span::new(id, 0, 0),
-            message: why.clone(),
-        }));
-    }
-    inventory.mark_rewritten(&sources);
-    let pulls = pull::resolve(&inventory, settings, None);
-    let judged: Vec<JudgedImage> = inventory
-        .images
-        .iter()
-        .zip(pulls)
-        .map(|(image, pull)| {
-            let answer = prober.and_then(|prober| {
-                let reference = verdict::needs_probe(image, &pull)?;
-                Some(Arc::new(ask(prober, &Attempt::new(reference, None), &pull)))
-            });
-            let verdict = verdict::judge(image, inventory.pod(image.pod).origin, &pull, answer.as_deref());
-            JudgedImage { pull, answer, verdict, event: None }
-        })
-        .collect();
-    let context = Context { sources: &sources, inventory: &inventory, judged: &judged, settings };
-    let findings = rules::run(&context);
-    (sources, findings)
+pub(crate) async fn run<P: Prober>(example: &Example, options: &Options, prober: Option<&P>) -> Run {
+    let gathered = gather(example, options);
+    let supplied = options.supplied.as_ref();
+    let resolved = pull::resolve(&gathered.inventory, &options.settings, supplied);
+    let mut pulls: Vec<_> = gathered.inventory.images.iter().map(|image| image.text.span).zip(resolved).collect();
+    pulls.sort_by_key(|(span, _)| *span);
+    let prober = prober.filter(|_| !options.settings.offline).map(|prober| (prober, options.client.concurrency));
+    let (sources, report) = check::check(gathered, &options.settings, supplied, prober).await;
+    Run { sources, report, pulls: pulls.into_iter().map(|(_, pull)| pull).collect() }
 }
 
-/// The kubelet's pull loop, as far as examples need it.
-fn ask<P: Prober>(prober: &P, image: &Attempt, pull: &PullContext) -> PullAnswer {
-    let mut answer = PullAnswer::default();
-    let credentials = pull.credentials.iter().map(|candidate| Some(&candidate.credential)).enumerate();
-    let mut tries: Vec<_> = credentials.map(|(at, credential)| (Some(at), credential)).collect();
-    if tries.is_empty() {
-        tries.push((None, None));
+fn gather(example: &Example, options: &Options) -> Gathered {
+    let source = |file: &File| match file.unreadable {
+        None => Source::new(&*file.name, &*file.text, Encoding::Utf8),
+        Some(_) => Source::unreadable(&*file.name),
+    };
+    let reading = ReadOptions { parse_all: options.parse_all, named: false };
+    let mut gathered = check::gather_sources(example.files.iter().map(source).collect(), reading);
+    for (at, file) in example.files.iter().enumerate() {
+        let why = file.unreadable.iter().cloned();
+        let span = Span::new(SourceId(at as u32), 0, 0);
+        gathered.inventory.problems.extend(why.map(|message| Problem { kind: ProblemKind::Unreadable, span, message }));
     }
-    for (at, credential) in tries {
-        let attempt = Attempt { credential: credential.cloned(), ..image.clone() };
-        let outcome = now(prober.probe(&attempt));
-        if matches!(outcome, Outcome::Absent(_)) {
-            answer.tags = Some(now(prober.tags(&attempt)));
-        }
-        let found = matches!(outcome, Outcome::Found(_));
-        answer.attempts.push((at, outcome));
-        if found {
-            break;
-        }
-    }
-    answer
-}
-
-/// The result of a future that waits for nothing.
-fn now<T>(future: impl Future<Output = T>) -> T {
-    match std::pin::pin!(future).poll(&mut TaskContext::from_waker(Waker::noop())) {
-        Poll::Ready(result) => result,
-        Poll::Pending => panic!("the table answers at once"),
-    }
+    gathered
 }
 
 /// Every finding is announced, and every announced finding is there: each once.

@@ -1,0 +1,99 @@
+//! Verdicts and severities say the same of an image: who reads only one of them is not misled.
+
+use pullcheck::finding::{Finding, Severity};
+use pullcheck::probe::{Attempt, Defect, Denial, Evidence, Manifest, Outcome, Prober, TagList, Unknown};
+use pullcheck::pull::PullContext;
+use pullcheck::report::ImageReport;
+
+use crate::example::Example;
+use crate::run::{self, Answers, Run};
+
+/// The files of an example under circumstances that are not its own: whatever the registries answer, with closed inputs
+/// and another runtime, and with its pods in objects of a kind that is not known.
+pub(crate) fn holds_whatever_happens(example: &Example) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| error.to_string())?;
+    for example in [example.clone(), with_custom_kinds(example)] {
+        for arguments in [&[][..], &["--closed"], &["--runtime", "cri-o"]] {
+            let mut example = example.clone();
+            example.args.retain(|argument| argument != "--offline" && !arguments.contains(&argument.as_str()));
+            example.args.extend(arguments.iter().map(|&argument| argument.to_owned()));
+            let options = run::options(&example, Answers::Table)?;
+            for anonymous in outcomes() {
+                for with_credential in outcomes() {
+                    let registries = Same { anonymous: anonymous.clone(), with_credential };
+                    let run = runtime.block_on(run::run(&example, &options, Some(&registries)));
+                    check(&run).map_err(|error| format!("{arguments:?} {registries:?}: {error}"))?;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn with_custom_kinds(example: &Example) -> Example {
+    let mut example = example.clone();
+    for file in &mut example.files {
+        for builtin in ["v1\nkind: Pod\n", "apps/v1\nkind: Deployment\n"] {
+            file.text =
+                file.text.replace(&format!("apiVersion: {builtin}"), "apiVersion: example.com/v1\nkind: Shop\n");
+        }
+    }
+    example
+}
+
+/// Registries that answer the same for every image.
+#[derive(Debug)]
+struct Same {
+    anonymous: Outcome,
+    with_credential: Outcome,
+}
+
+impl Prober for Same {
+    async fn probe(&self, attempt: &Attempt) -> Outcome {
+        if attempt.credential.is_some() { self.with_credential.clone() } else { self.anonymous.clone() }
+    }
+
+    async fn tags(&self, _: &Attempt) -> TagList {
+        TagList::Unknown
+    }
+}
+
+/// One of each kind.
+fn outcomes() -> [Outcome; 5] {
+    let evidence = Evidence::default;
+    [
+        Outcome::Found(Manifest::default()),
+        Outcome::Found(Manifest { defect: Some(Defect::Schema1), ..Manifest::default() }),
+        Outcome::Absent(evidence()),
+        Outcome::Denied(Denial::DeniedOrAbsent, evidence()),
+        Outcome::Unknown(Unknown::RateLimited, evidence()),
+    ]
+}
+
+/// An image with an error on it fails, and one that fails has an error: on itself, on a pull secret of its pod, or on
+/// the place where its pull secrets should not stand.
+pub(crate) fn check(run: &Run) -> Result<(), String> {
+    let errors: Vec<&Finding> = run.report.findings.iter().filter(|it| it.severity == Severity::Error).collect();
+    for (image, pull) in run.report.images.iter().zip(&run.pulls) {
+        let fails = image.verdict == Some("fails");
+        let on_it = errors.iter().find(|error| error.primary.span == image.span);
+        match (on_it, fails) {
+            (Some(error), false) => {
+                return Err(format!("{}: {:?} ({:?}), but {}", image.value, image.verdict, image.cause, error.rule));
+            }
+            (None, true) if !errors.iter().any(|error| explains(error, image, pull)) => {
+                return Err(format!("{}: it fails ({:?}), and no error says why", image.value, image.cause));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether an error that is not on the image itself is the reason why it fails.
+fn explains(error: &Finding, image: &ImageReport, pull: &PullContext) -> bool {
+    let spans = || std::iter::once(error.primary.span).chain(error.related.iter().map(|label| label.span));
+    let of_its_secret = pull.secrets.iter().any(|secret| spans().any(|span| span == secret.span));
+    let misplaced = error.rule == "misplaced-pull-secrets" && error.subject.resource.as_ref() == Some(&image.resource);
+    of_its_secret || misplaced
+}
