@@ -200,7 +200,8 @@ fn entries(root: &Path, options: &WalkOptions, exclude: &GlobSet, found: &mut Fo
             .file_name()
             .to_str()
             .is_some_and(|name| name == ".git" || !hidden && entry.depth() > 0 && TOOL_FOLDERS.contains(&name));
-        !(is_folder && tool) && !exclude.is_match(display(entry.path()))
+        let left_out = is_folder && tool || exclude.is_match(display(entry.path()));
+        !left_out
     });
     let mut files = Vec::new();
     for entry in builder.build() {

@@ -128,7 +128,7 @@ impl Tokens {
         let gate = self.gates.get((key.realm.clone(), credential.clone()));
         let mut held = gate.lock().await;
         match &*held {
-            Gate::Refused(outcome) => return Err(outcome.clone()),
+            Gate::Refused(outcome) => Err(outcome.clone()),
             Gate::Open => {
                 drop(held);
                 let result = fetch(key, wanted, budget).await;

@@ -14,6 +14,9 @@ enum Step<'a> {
     Index(usize),
 }
 
+/// Takes a pod spec, the node above it and the way to it.
+type Found<'f, 'a> = dyn FnMut(Node<'a>, Option<Node<'a>>, &[Step<'a>]) + 'f;
+
 /// Joins two paths, either of which may be empty.
 pub(super) fn join(path: &str, rest: &str) -> String {
     match (path.is_empty(), rest.is_empty()) {
@@ -50,12 +53,7 @@ pub(super) fn pod_specs<'a>(
 }
 
 /// Aliases are not followed: their target is met where it stands.
-fn walk<'a>(
-    node: Node<'a>,
-    parent: Option<Node<'a>>,
-    steps: &mut Vec<Step<'a>>,
-    found: &mut dyn FnMut(Node<'a>, Option<Node<'a>>, &[Step<'a>]),
-) {
+fn walk<'a>(node: Node<'a>, parent: Option<Node<'a>>, steps: &mut Vec<Step<'a>>, found: &mut Found<'_, 'a>) {
     if node.is_alias() {
         return;
     }

@@ -1,6 +1,6 @@
 //! Parser events to arena trees, one document at a time.
 //!
-//! One [`Tree`] is filled, handed out and reused, so that a file's memory is that of its largest document.
+//! One arena is filled, handed out and reused, so that a file's memory is that of its largest document.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -284,7 +284,7 @@ impl Builder<'_> {
         match event {
             Event::Scalar(value, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain && tag.is_none();
-                let text = self.keep(&value, &range, plain);
+                let text = self.keep(value, &range, plain);
                 self.node(range, NodeKind::Scalar { text, plain }, anchor)?;
             }
             Event::SequenceStart(style, anchor, _) => self.start(range, NodeKind::Sequence, style, anchor)?,
@@ -302,7 +302,7 @@ impl Builder<'_> {
     }
 
     /// Where a scalar's value is to be found. An empty plain scalar arrives as `~`; its empty span tells.
-    fn keep(&mut self, value: &Cow<'_, str>, range: &Range<u32>, plain: bool) -> Text {
+    fn keep(&mut self, value: Cow<'_, str>, range: &Range<u32>, plain: bool) -> Text {
         if plain && range.is_empty() {
             return Text::Source { start: range.start, end: range.start };
         }
@@ -312,7 +312,7 @@ impl Builder<'_> {
         {
             return Text::Source { start: start as u32, end: (start + borrowed.len()) as u32 };
         }
-        self.tree.owned.push(value.to_string());
+        self.tree.owned.push(value.into_owned());
         Text::Owned { index: self.tree.owned.len() as u32 - 1 }
     }
 
