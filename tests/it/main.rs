@@ -8,5 +8,6 @@ mod events;
 mod inputs;
 mod output;
 mod references;
+mod spans;
 mod tables;
 mod wire;
