@@ -46,6 +46,9 @@ pub struct Hints {
     /// `auth` decodes to bytes that are not UTF-8. [`Entry::credential`] then holds U+FFFD for them; the kubelet
     /// cannot send them to the runtime at all (gRPC strings are UTF-8).
     pub not_utf8: bool,
+    /// A credential helper has the credential, and it is not known here. Only of the operator's own configuration; see
+    /// [`DockerConfig::set`].
+    pub with_helper: bool,
 }
 
 /// Which of the two formats, decided by the Secret's type.
@@ -113,6 +116,16 @@ impl DockerConfig {
     /// Any error breaks *every* image of a pod that names the secret, public ones included.
     pub fn decode(content: &[u8], format: Format) -> Result<Self, DecodeError> {
         decode::decode(content, format)
+    }
+
+    /// Puts an entry in place of those with its key: what a credential helper of the operator said. `None` where it said
+    /// nothing usable.
+    pub fn set(&mut self, key: &str, credential: Option<Credential>) {
+        let hints = Hints { with_helper: credential.is_none(), ..Hints::default() };
+        let empty = || Credential { username: Sensitive::new(""), password: Sensitive::new("") };
+        let credential = credential.unwrap_or_else(empty);
+        self.entries.retain(|entry| entry.key != key);
+        self.entries.push(Entry { key: key.to_owned(), key_range: 0..0, credential, hints });
     }
 
     /// What must never be printed: each password, and `user:password` as it is sent.

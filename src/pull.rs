@@ -3,17 +3,22 @@
 //! Follows `plugin/pkg/admission/serviceaccount/admission.go`, `pkg/kubelet/kubelet_pods.go`
 //! (`getPullSecretsForPod`) and `pkg/credentialprovider/secrets/secrets.go` of Kubernetes 1.36.
 
+mod cloud;
+pub mod operator;
+mod pod;
+mod resolver;
+mod ring;
 mod sibling;
 
 use crate::dockerconfig::DockerConfig;
 use crate::inventory::Inventory;
-use crate::keyring::{Credential, Keyring, is_wildcard, key_matches};
-use crate::reference::Reference;
+use crate::keyring::Credential;
 use crate::rules::Settings;
-use crate::secret::{Content, IgnoredBecause, RefusedBy, Secret};
-use crate::service_account::ServiceAccount;
-use crate::source::{SourceId, Span};
-use crate::workload::{ImageText, ImageUse, Pod, PodOrigin, SecretReference};
+use crate::source::Span;
+use crate::workload::{ImageUse, PullPolicy};
+use operator::NodeIdentity;
+use pod::PodPull;
+use resolver::Resolver;
 use sibling::Siblings;
 
 /// Through what a pull secret reaches the pod.
@@ -42,7 +47,7 @@ pub enum SecretState {
     Readable,
     /// Something in the inputs produces it, but its content is not to be seen.
     Opaque,
-    /// Not in the inputs; the operator's dockerconfigjson stands in for it.
+    /// The operator gave its content, or a configuration that stands in for what the inputs lack.
     Supplied,
     /// Not in the inputs; the operator says that it exists.
     Assumed,
@@ -82,7 +87,7 @@ pub struct PullSecret {
     pub state: SecretState,
     /// Why, where the state wants a reason.
     pub reason: Option<String>,
-    /// Index in [`crate::inventory::Inventory::secrets`] of the object in the inputs.
+    /// Index in [`Inventory::secrets`] of the object in the inputs.
     pub object: Option<usize>,
 }
 
@@ -106,13 +111,31 @@ pub enum Blind {
     ServiceAccount(String),
     /// This referenced secret's content is unknown.
     Secret(String),
+    /// The nodes authenticate by themselves at this registry, and nothing that was supplied stands in for them.
+    Node(NodeIdentity),
+}
+
+/// What is known of the service account of a pod.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AccountState {
+    /// It is in the inputs: index in [`Inventory::service_accounts`].
+    Inputs(usize),
+    /// The operator declared it.
+    Declared,
+    /// Nothing in the inputs defines it.
+    #[default]
+    Undefined,
 }
 
 /// The credentials of one image use.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PullContext {
+    /// The pull policy that the kubelet goes by; `None` where the API server refuses what is written.
+    pub pull_policy: Option<PullPolicy>,
     /// Effective service account name.
     pub service_account: String,
+    /// What is known of it.
+    pub account: AccountState,
     /// The effective list, empty names left out.
     pub secrets: Vec<PullSecret>,
     /// What the kubelet tries, in its order. Empty means one anonymous pull.
@@ -125,6 +148,9 @@ pub struct PullContext {
     /// Where no credential is sent: the pull secrets with one for this image that another workload of the same service
     /// account names itself. They show that the service account carries none, so that it is not blind.
     pub sibling_secrets: Vec<String>,
+    /// Pull secrets of the service account with a credential for this image, where nothing that the pod's own list
+    /// brings has one: that list drops them.
+    pub suppressed: Vec<String>,
     /// The secret that breaks every pull of the pod.
     pub breaking: Option<BreakingSecret>,
 }
@@ -140,203 +166,15 @@ pub struct BreakingSecret {
 }
 
 /// Resolves the credentials of every image use of the inventory, in its order. `supplied` is the operator's
-/// configuration: it stands in for every referenced secret that the inputs do not define.
+/// configuration: it stands in for every referenced secret that the inputs do not define, and for the nodes' own
+/// identity.
 pub fn resolve(inventory: &Inventory, settings: &Settings, supplied: Option<&DockerConfig>) -> Vec<PullContext> {
-    let mut supplied_ring = Keyring::default();
-    supplied.into_iter().for_each(|config| supplied_ring.add(0, config));
-    let resolver = Resolver { inventory, settings, supplied, supplied_ring };
-    let pods: Vec<PodPull> = inventory.pods.iter().map(|pod| resolver.pod(pod)).collect();
+    let resolver = Resolver::new(inventory, settings, supplied);
+    let pods: Vec<PodPull<'_>> = inventory.pods.iter().map(|pod| resolver.pod(pod)).collect();
     let siblings = Siblings::of(&resolver, &pods);
     let of_image = |image: &ImageUse| {
         let pod = image.pod.0 as usize;
         pods[pod].of_image(image, &inventory.pods[pod], &resolver, &siblings)
     };
     inventory.images.iter().map(of_image).collect()
-}
-
-fn service_account_name(pod: &Pod) -> &str {
-    pod.service_account.as_ref().map_or("default", |name| &name.value)
-}
-
-struct Resolver<'a> {
-    inventory: &'a Inventory,
-    settings: &'a Settings,
-    supplied: Option<&'a DockerConfig>,
-    supplied_ring: Keyring,
-}
-
-/// What all images of one pod share.
-struct PodPull {
-    context: PullContext,
-    keyring: Keyring,
-    /// What each origin number of the keyring stands for.
-    origins: Vec<KeyringOrigin>,
-}
-
-/// Where the credentials of a keyring come from.
-struct KeyringOrigin {
-    secret: String,
-    /// The operator's configuration stands in for the secret.
-    supplied: bool,
-}
-
-impl PodPull {
-    fn add(&mut self, config: &DockerConfig, secret: &str, supplied: bool) {
-        self.keyring.add(self.origins.len(), config);
-        self.origins.push(KeyringOrigin { secret: secret.to_owned(), supplied });
-    }
-
-    fn of_image<'a>(
-        &self,
-        image: &ImageUse,
-        pod: &'a Pod,
-        resolver: &Resolver<'a>,
-        siblings: &Siblings<'a>,
-    ) -> PullContext {
-        let mut context = self.context.clone();
-        let ImageText::Reference(reference) = &image.image else { return context };
-        for found in self.keyring.lookup(reference.name()) {
-            let origin = &self.origins[found.origin];
-            if origin.supplied && !resolver.may_send(reference, found.written_key) {
-                context.blind.push(Blind::Secret(origin.secret.clone()));
-                continue;
-            }
-            context.credentials.push(CandidateCredential {
-                secret: Some(origin.secret.clone()),
-                index_key: found.index_key.to_owned(),
-                written_key: found.written_key.to_owned(),
-                credential: found.credential.clone(),
-            });
-        }
-        if context.credentials.is_empty() {
-            let explaining = resolver.supplied_ring.lookup(reference.name()).into_iter();
-            let sendable = explaining.filter(|found| resolver.may_send(reference, found.written_key));
-            context.supplied = sendable.map(|found| found.credential.clone()).collect();
-        }
-        if context.credentials.iter().all(|candidate| candidate.credential.is_anonymous()) {
-            context.sibling_secrets = siblings.secrets_for(pod, reference);
-            if !context.sibling_secrets.is_empty() && pod.origin != PodOrigin::Custom {
-                context.blind.retain(|blind| !matches!(blind, Blind::ServiceAccount(_)));
-            }
-        }
-        context
-    }
-}
-
-impl<'a> Resolver<'a> {
-    /// Whether a credential of the operator's configuration may be sent to an image's registry: one under a wildcard
-    /// key would otherwise reach any host that a stranger's manifest names.
-    fn may_send(&self, reference: &Reference, written_key: &str) -> bool {
-        let allowed = || self.settings.credential_hosts.iter().any(|glob| key_matches(glob, reference.registry()));
-        !is_wildcard(written_key) || allowed()
-    }
-
-    fn pod(&self, pod: &Pod) -> PodPull {
-        let account_name = service_account_name(pod);
-        let mut context = PullContext { service_account: account_name.to_owned(), ..PullContext::default() };
-        let account = self.service_account(pod, account_name);
-        let (references, via) = match (&pod.pull_secrets, account) {
-            // All or nothing: a list of the pod's own, even `[{}]`, drops the service account's.
-            (Some(own), _) => (own.as_slice(), Via::Pod),
-            (None, Some(account)) => (account.pull_secrets.as_slice(), Via::ServiceAccount),
-            (None, None) => (&[][..], Via::ServiceAccount),
-        };
-        let unknown_account = pod.pull_secrets.is_none() && account.is_none() && !self.settings.closed;
-        // An operator may give the pods of its own kinds more secrets than the object shows.
-        if unknown_account || pod.origin == PodOrigin::Custom {
-            context.blind.push(Blind::ServiceAccount(account_name.to_owned()));
-        }
-        let mut pull = PodPull { context, keyring: Keyring::default(), origins: Vec::new() };
-        for reference in references.iter().filter(|reference| !reference.name.is_empty()) {
-            self.add_secret(pod, reference, via, &mut pull);
-        }
-        pull
-    }
-
-    fn add_secret(&self, pod: &Pod, reference: &SecretReference, via: Via, pull: &mut PodPull) {
-        let found = self.secret(pod, &reference.name);
-        let (state, reason) = match found.map(|(_, secret)| &secret.content) {
-            Some(Content::Config(config)) => {
-                pull.add(config, &reference.name, false);
-                (SecretState::Readable, None)
-            }
-            Some(Content::Opaque) => {
-                pull.context.blind.push(Blind::Secret(reference.name.clone()));
-                (SecretState::Opaque, None)
-            }
-            Some(Content::Ignored(because)) => (SecretState::Ignored, Some(ignored_reason(because))),
-            Some(Content::Malformed(malformed)) => {
-                // What the API server refuses never comes to exist, so the kubelet goes without it.
-                if malformed.refused_by == RefusedBy::Kubelet {
-                    let breaking = BreakingSecret { name: reference.name.clone(), message: malformed.message.clone() };
-                    pull.context.breaking.get_or_insert(breaking);
-                }
-                (SecretState::Malformed, Some(malformed.message.clone()))
-            }
-            None => match self.supplied {
-                Some(config) => {
-                    // Twice the same configuration would be twice the same attempt.
-                    if !pull.context.secrets.iter().any(|secret| secret.state == SecretState::Supplied) {
-                        pull.add(config, &reference.name, true);
-                    }
-                    (SecretState::Supplied, None)
-                }
-                None => {
-                    if !self.settings.closed {
-                        pull.context.blind.push(Blind::Secret(reference.name.clone()));
-                    }
-                    (SecretState::Missing, None)
-                }
-            },
-        };
-        let object = found.map(|(at, _)| at);
-        let secret = PullSecret { name: reference.name.clone(), span: reference.span, via, state, reason, object };
-        pull.context.secrets.push(secret);
-    }
-
-    fn service_account(&self, pod: &Pod, name: &str) -> Option<&'a ServiceAccount> {
-        let accounts = self.inventory.service_accounts.iter().filter(|account| account.name == name);
-        let place = |account: &&ServiceAccount| self.inventory.resource(account.resource).span.source;
-        self.nearest(pod, accounts, |account| account.namespace.as_deref(), place)
-    }
-
-    fn secret(&self, pod: &Pod, name: &str) -> Option<(usize, &'a Secret)> {
-        let secrets = self.inventory.secrets.iter().enumerate().filter(|(_, secret)| secret.name.value == name);
-        let place = |(_, secret): &(usize, &Secret)| secret.name.span.source;
-        self.nearest(pod, secrets, |(_, secret)| secret.namespace.as_deref(), place)
-    }
-
-    /// Of several objects of one name the one that the pod means: its namespace must fit, one that is written out is
-    /// better than one that is not, and overlays that define the same name keep to their own file.
-    fn nearest<T>(
-        &self,
-        pod: &Pod,
-        candidates: impl Iterator<Item = T>,
-        namespace: impl Fn(&T) -> Option<&'a str>,
-        source: impl Fn(&T) -> SourceId,
-    ) -> Option<T> {
-        let effective = |written: Option<&str>| written.or(self.settings.namespace.as_deref()).map(str::to_owned);
-        let wanted = effective(pod.namespace.as_deref());
-        let rank = |candidate: &T| {
-            let has = effective(namespace(candidate));
-            let fits = wanted.is_none() || has.is_none() || wanted == has;
-            fits.then(|| (wanted == has, source(candidate) == pod.span.source))
-        };
-        let mut best: Option<(T, (bool, bool))> = None;
-        for candidate in candidates {
-            let Some(rank) = rank(&candidate) else { continue };
-            if best.as_ref().is_none_or(|(_, other)| rank > *other) {
-                best = Some((candidate, rank));
-            }
-        }
-        best.map(|(candidate, _)| candidate)
-    }
-}
-
-/// Why the kubelet ignores a secret, in a few words.
-fn ignored_reason(because: &IgnoredBecause) -> String {
-    match because {
-        IgnoredBecause::WrongType { .. } => "the type is not kubernetes.io/dockerconfigjson".into(),
-        IgnoredBecause::MissingKey => "the data key that goes with the type is missing".into(),
-    }
 }

@@ -227,7 +227,7 @@ impl ImageReport {
             container: image.container.clone(),
             reference,
             declared_pull_policy: image.declared_policy.as_ref().map(|policy| policy.value.clone()),
-            pull_policy: verdict::effective_policy(image).filter(|_| !skipped).map(|policy| policy.as_str()),
+            pull_policy: pull.pull_policy.filter(|_| !skipped).map(|policy| policy.as_str()),
             service_account: pull.service_account.clone(),
             pull_secrets: pull.secrets.iter().map(PullSecretReport::from).collect(),
             credentials: pull.credentials.iter().map(CredentialReport::from).collect(),

@@ -2,8 +2,9 @@
 
 use crate::event::Runtime;
 use crate::probe::{Defect, Denial, Manifest, Outcome, PullAnswer, Unknown};
+use crate::pull::operator::NodeIdentity;
 use crate::pull::{Blind, PullContext};
-use crate::reference::{Reference, default_pull_policy};
+use crate::reference::Reference;
 use crate::workload::placeholder::Skip;
 use crate::workload::{ImageText, ImageUse, PodOrigin, PullPolicy};
 
@@ -118,19 +119,10 @@ impl Verdict {
     }
 }
 
-/// The pull policy that the kubelet goes by: the declared one, else the default of the reference. `None` when the
-/// declared one is none of the three, which the API server refuses.
-pub fn effective_policy(image: &ImageUse) -> Option<PullPolicy> {
-    match &image.declared_policy {
-        Some(declared) if !declared.value.is_empty() => PullPolicy::parse(&declared.value),
-        _ => Some(default_pull_policy(&image.text.value)),
-    }
-}
-
 /// Whether a registry has to be asked to judge an image use.
 pub fn needs_probe<'a>(image: &'a ImageUse, pull: &PullContext) -> Option<&'a Reference> {
     let ImageText::Reference(reference) = &image.image else { return None };
-    let asks = effective_policy(image) != Some(PullPolicy::Never) && pull.breaking.is_none();
+    let asks = pull.pull_policy != Some(PullPolicy::Never) && pull.breaking.is_none();
     asks.then_some(reference)
 }
 
@@ -161,7 +153,7 @@ fn as_written(image: &ImageUse, pull: &PullContext, answer: Option<&PullAnswer>)
         ImageText::Invalid(_) => return Verdict::Fails(Cause::InvalidName),
         ImageText::Reference(reference) => reference,
     };
-    if effective_policy(image) == Some(PullPolicy::Never) {
+    if pull.pull_policy == Some(PullPolicy::Never) {
         return Verdict::NotPulled;
     }
     if pull.breaking.is_some() {
@@ -190,8 +182,16 @@ fn judge_outcomes<'a>(
     }) {
         return Verdict::Unverified(Cause::Unknown(unknown));
     }
+    let node = pull.blind.iter().find_map(|blind| match blind {
+        Blind::Node(identity) => Some(*identity),
+        _ => None,
+    });
     if outcomes.clone().any(|outcome| matches!(outcome, Outcome::Absent(_))) {
-        return Verdict::Fails(Cause::Absent);
+        // Some registries hide what a client may not see, and only the node's credentials show it.
+        return match node {
+            Some(NodeIdentity::Operator) => Verdict::Unverified(Cause::Absent),
+            Some(NodeIdentity::Cloud) | None => Verdict::Fails(Cause::Absent),
+        };
     }
     let Some(denial) = outcomes.clone().find_map(|outcome| match outcome {
         Outcome::Denied(denial, _) => Some(*denial),
@@ -204,12 +204,17 @@ fn judge_outcomes<'a>(
     if official && denial == Denial::DeniedOrAbsent {
         return Verdict::Fails(Cause::Absent);
     }
-    match pull.blind.iter().max_by_key(|blind| matches!(blind, Blind::Secret(_))) {
-        Some(Blind::Secret(_)) => Verdict::Unverified(Cause::SecretUnknown),
-        Some(Blind::ServiceAccount(_)) if pull.credentials.iter().all(|it| it.credential.is_anonymous()) => {
-            Verdict::Unverified(Cause::ServiceAccountUnknown)
-        }
-        _ => Verdict::Fails(Cause::Denied(denial)),
+    let blind = |is: fn(&Blind) -> bool| pull.blind.iter().any(is);
+    let sends = pull.credentials.iter().any(|candidate| !candidate.credential.is_anonymous());
+    if blind(|blind| matches!(blind, Blind::Secret(_))) {
+        Verdict::Unverified(Cause::SecretUnknown)
+    } else if node.is_some() {
+        // The kubelet goes on with the node's own credentials.
+        Verdict::Unverified(Cause::Denied(denial))
+    } else if blind(|blind| matches!(blind, Blind::ServiceAccount(_))) && !sends {
+        Verdict::Unverified(Cause::ServiceAccountUnknown)
+    } else {
+        Verdict::Fails(Cause::Denied(denial))
     }
 }
 

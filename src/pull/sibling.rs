@@ -3,19 +3,19 @@
 //! A workload that has to name a matching pull secret itself shows that its service account brings none: a pod beside
 //! it, with the same service account and without that secret, is pulled without credentials.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::{PodPull, Resolver, SecretState, Via};
-use crate::keyring::Keyring;
+use super::pod::PodPull;
+use super::ring::Ring;
+use super::{Resolver, Via};
 use crate::reference::Reference;
-use crate::secret::Content;
 use crate::source::SourceId;
 use crate::workload::{Pod, PodOrigin};
 
 /// The pull secrets that pods name themselves, by service account.
 pub(super) struct Siblings<'a> {
     resolver: &'a Resolver<'a>,
-    accounts: BTreeMap<Account<'a>, OwnSecrets>,
+    accounts: BTreeMap<Account<'a>, Ring<'a>>,
 }
 
 /// A service account that two pods certainly share. Where no namespace is known only pods of one file do: other files
@@ -32,30 +32,14 @@ enum Place<'a> {
     File(SourceId),
 }
 
-/// All secrets that the pods of one service account name themselves, in one keyring.
-#[derive(Default)]
-struct OwnSecrets {
-    keyring: Keyring,
-    origins: Vec<Origin>,
-    /// Objects that are in the keyring.
-    known: BTreeSet<usize>,
-}
-
-/// The secrets that a credential is got with.
-struct Origin {
-    names: Vec<String>,
-    /// The operator's configuration stands in for them.
-    supplied: bool,
-}
-
 impl<'a> Siblings<'a> {
-    pub(super) fn of(resolver: &'a Resolver<'a>, pods: &[PodPull]) -> Self {
+    pub(super) fn of(resolver: &'a Resolver<'a>, pods: &[PodPull<'a>]) -> Self {
         let mut siblings = Self { resolver, accounts: BTreeMap::new() };
         for (pod, pull) in resolver.inventory.pods.iter().zip(pods) {
             // What a kind that is not known does with the secrets that it names is not certain.
             if pod.origin != PodOrigin::Custom && pull.context.secrets.iter().any(|secret| secret.via == Via::Pod) {
                 let account = siblings.account(pod);
-                siblings.accounts.entry(account).or_default().add(pull, resolver);
+                siblings.accounts.entry(account).or_default().merge(&pull.ring);
             }
         }
         siblings
@@ -64,40 +48,18 @@ impl<'a> Siblings<'a> {
     /// The secrets with a credential for an image that another pod of the same service account names itself.
     pub(super) fn secrets_for(&self, pod: &'a Pod, image: &Reference) -> Vec<String> {
         let Some(own) = self.accounts.get(&self.account(pod)) else { return Vec::new() };
-        let mut matching = own.keyring.lookup(image.name()).into_iter();
-        let sent = matching.find(|found| {
-            let may_send = !own.origins[found.origin].supplied || self.resolver.may_send(image, found.written_key);
-            may_send && !found.credential.is_anonymous()
-        });
-        sent.map(|found| own.origins[found.origin].names.clone()).unwrap_or_default()
+        let mut matching = own.lookup(image.name());
+        let sent = matching.find(|found| self.resolver.may_use(image, found) && !found.entry.credential.is_anonymous());
+        sent.map(|found| found.origin.secrets.clone()).unwrap_or_default()
     }
 
     fn account(&self, pod: &'a Pod) -> Account<'a> {
-        let namespace = pod.namespace.as_deref().or(self.resolver.settings.namespace.as_deref());
         Account {
-            place: namespace.map_or(Place::File(pod.span.source), Place::Namespace),
-            name: super::service_account_name(pod),
-        }
-    }
-}
-
-impl OwnSecrets {
-    fn add(&mut self, pull: &PodPull, resolver: &Resolver<'_>) {
-        for secret in &pull.context.secrets {
-            let object = secret.object.filter(|object| self.known.insert(*object));
-            let content = object.and_then(|object| resolver.inventory.secrets.get(object)).map(|it| &it.content);
-            if let Some(Content::Config(config)) = content {
-                self.keyring.add(self.origins.len(), config);
-                self.origins.push(Origin { names: vec![secret.name.clone()], supplied: false });
-            }
-        }
-        let supplied = pull.context.secrets.iter().filter(|secret| secret.state == SecretState::Supplied);
-        let names: Vec<_> = supplied.map(|secret| secret.name.clone()).collect();
-        if let Some(config) = resolver.supplied.filter(|_| !names.is_empty())
-            && !self.origins.iter().any(|origin| origin.supplied)
-        {
-            self.keyring.add(self.origins.len(), config);
-            self.origins.push(Origin { names, supplied: true });
+            place: self
+                .resolver
+                .namespace(pod.namespace.as_deref())
+                .map_or(Place::File(pod.span.source), Place::Namespace),
+            name: pod.service_account_name(),
         }
     }
 }

@@ -29,6 +29,7 @@ use crate::finding::{Finding, Severity, Subject};
 use crate::inventory::Inventory;
 use crate::probe::PullAnswer;
 use crate::pull::PullContext;
+use crate::pull::operator::OperatorFacts;
 use crate::reference::Reference;
 use crate::rules::meta::Meta;
 use crate::source::Sources;
@@ -63,6 +64,8 @@ pub struct Settings {
     pub credential_hosts: Vec<String>,
     /// `--runtime`: whose event texts are shown.
     pub runtime: Runtime,
+    /// What else the operator says of the cluster.
+    pub operator: OperatorFacts,
 }
 
 /// The finished facts.

@@ -8,7 +8,7 @@ use crate::inventory::{Inventory, Problem, ProblemKind};
 use crate::keyring::Credential;
 use crate::probe::{Evidence, Manifest, PullAnswer};
 use crate::pull::{CandidateCredential, PullContext, PullSecret, SecretState, Via};
-use crate::reference::Reference;
+use crate::reference::{Reference, default_pull_policy};
 use crate::resource::ResourceName;
 use crate::rules::{Context, JudgedImage, Rule, Settings};
 use crate::secret::{Content, Secret};
@@ -89,7 +89,8 @@ impl Facts {
             image,
             declared_policy: None,
         });
-        let pull = PullContext { service_account: "default".to_owned(), ..PullContext::default() };
+        let pull_policy = Some(default_pull_policy(&self.inventory.images[self.judged.len()].text.value));
+        let pull = PullContext { service_account: "default".to_owned(), pull_policy, ..PullContext::default() };
         self.judged.push(JudgedImage { pull, answer: None, verdict, event: None });
         self.judged.last_mut().expect("just added")
     }

@@ -95,7 +95,7 @@ fn hidden_secret(facts: &ImageFacts<'_>) -> Option<(String, String)> {
     let registry = facts.reference()?.registry();
     let hidden = facts.judged.pull.blind.iter().find_map(|blind| match blind {
         Blind::Secret(name) => Some(name),
-        Blind::ServiceAccount(_) => None,
+        Blind::ServiceAccount(_) | Blind::Node(_) => None,
     })?;
     let with_supplied = with_supplied(facts);
     Some((

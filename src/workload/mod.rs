@@ -178,6 +178,13 @@ pub struct Pod {
     pub pull_secrets: Option<Vec<SecretReference>>,
 }
 
+impl Pod {
+    /// The name of the effective service account.
+    pub fn service_account_name(&self) -> &str {
+        self.service_account.as_ref().map_or("default", |name| &name.value)
+    }
+}
+
 /// Reads the workload that an object is: its pods, their images, misplaced pull secrets.
 pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut Inventory) {
     inventory.image_streams.extend(openshift::local_stream(object));

@@ -119,7 +119,10 @@ impl Place {
         };
         // An empty value has no text to point at: the key stands for it.
         let span = if value.span().range().is_empty() { key.span() } else { value.span() };
-        let declared_policy = policy.and_then(spanned_string);
+        // A number or boolean is shown as it is written: the API server refuses it.
+        let policy = policy.filter(|policy| !policy.is_null());
+        let declared_policy =
+            policy.and_then(|node| Some(Spanned { value: node.text()?.to_owned(), span: node.span() }));
         let text = Spanned { value: text.to_owned(), span };
         Some(ImageUse { pod: self.pod, container: self.container, path: self.path, text, image, declared_policy })
     }
@@ -150,14 +153,15 @@ pub(crate) fn spanned_string(node: Node<'_>) -> Option<Spanned<String>> {
     Some(Spanned { value: node.as_str()?.to_owned(), span: node.span() })
 }
 
-/// The names of an `imagePullSecrets` list, empty ones included: `[{}]` is a list of one. Items that are no mapping are
-/// left out; the API server refuses them.
+/// The names of an `imagePullSecrets` list, empty ones included: `[{}]` is a list of one, and so is `[null]`. Other items
+/// that are no mapping are left out; the API server refuses them.
 pub(crate) fn secret_references(list: Node<'_>) -> Vec<SecretReference> {
-    let references = list.items().filter(|item| item.is_mapping()).map(|item| match item.get("name") {
-        Some(name) if !name.is_null() => {
-            SecretReference { name: name.text().unwrap_or_default().to_owned(), span: name.span() }
-        }
-        _ => SecretReference { name: String::new(), span: item.span() },
-    });
+    let references =
+        list.items().filter(|item| item.is_mapping() || item.is_null()).map(|item| match item.get("name") {
+            Some(name) if !name.is_null() => {
+                SecretReference { name: name.text().unwrap_or_default().to_owned(), span: name.span() }
+            }
+            _ => SecretReference { name: String::new(), span: item.span() },
+        });
     references.collect()
 }

@@ -1,0 +1,261 @@
+//! Looks up what a pod names: its service account, and the secrets of the effective list.
+
+use super::operator::{DeclaredServiceAccount, Named, SuppliedSecret};
+use super::pod::{PodPull, via};
+use super::ring::Ring;
+use super::{AccountState, Blind, BreakingSecret, PullContext, PullSecret, SecretState, Via};
+use crate::dockerconfig::DockerConfig;
+use crate::inventory::Inventory;
+use crate::keyring::{Keyring, is_wildcard, key_matches};
+use crate::reference::Reference;
+use crate::rules::Settings;
+use crate::secret::{Content, IgnoredBecause, RefusedBy, Secret};
+use crate::service_account::ServiceAccount;
+use crate::source::SourceId;
+use crate::workload::placeholder::is_placeholder;
+use crate::workload::{Pod, PodOrigin, SecretReference};
+
+/// All that resolution goes by.
+pub(super) struct Resolver<'a> {
+    pub(super) inventory: &'a Inventory,
+    pub(super) settings: &'a Settings,
+    /// The operator's configuration.
+    pub(super) supplied: Option<&'a DockerConfig>,
+    /// The same as a keyring.
+    pub(super) supplied_ring: Keyring,
+}
+
+/// The service account of a pod.
+enum Account<'a> {
+    Inputs(usize, &'a ServiceAccount),
+    Declared(&'a DeclaredServiceAccount),
+    Undefined,
+}
+
+/// What a referenced secret holds, as far as is known.
+enum Held<'a> {
+    /// These credentials; whether the operator gave them.
+    Config(&'a DockerConfig, bool),
+    /// Nothing that the kubelet could use.
+    Nothing,
+    /// It breaks every pull, with these words.
+    Breaks(&'a str),
+    /// Not to be seen.
+    Unknown,
+}
+
+/// A referenced secret, resolved.
+struct Resolved<'a> {
+    state: SecretState,
+    reason: Option<String>,
+    held: Held<'a>,
+    object: Option<usize>,
+}
+
+impl<'a> Resolver<'a> {
+    pub(super) fn new(inventory: &'a Inventory, settings: &'a Settings, supplied: Option<&'a DockerConfig>) -> Self {
+        let mut supplied_ring = Keyring::default();
+        supplied.into_iter().for_each(|config| supplied_ring.add(0, config));
+        Self { inventory, settings, supplied, supplied_ring }
+    }
+
+    /// Whether a credential that the operator gave may be sent to an image's registry: one under a wildcard key would
+    /// otherwise reach any host that a stranger's manifest names.
+    pub(super) fn may_send(&self, reference: &Reference, written_key: &str) -> bool {
+        let allowed = || self.settings.credential_hosts.iter().any(|glob| key_matches(glob, reference.registry()));
+        !is_wildcard(written_key) || allowed()
+    }
+
+    /// The effective pull secrets of a pod, as the admission of service accounts fixes them.
+    pub(super) fn pod(&self, pod: &'a Pod) -> PodPull<'a> {
+        let name = pod.service_account_name();
+        let account = self.account(pod, name);
+        let of_account = self.references(pod, &account);
+        let state = match account {
+            Account::Inputs(at, _) => AccountState::Inputs(at),
+            Account::Declared(_) => AccountState::Declared,
+            Account::Undefined => AccountState::Undefined,
+        };
+        let context = PullContext { service_account: name.to_owned(), account: state, ..PullContext::default() };
+        let mut pull = PodPull { context, ring: Ring::default(), dropped: Ring::default() };
+        let undefined = state == AccountState::Undefined && (!self.settings.closed || is_placeholder(name));
+        // An operator may give the pods of its own kinds more secrets than the object shows.
+        if undefined && pod.pull_secrets.is_none() || pod.origin == PodOrigin::Custom {
+            pull.context.blind.push(Blind::ServiceAccount(name.to_owned()));
+        }
+        // All or nothing: a list of the pod's own, even `[{}]`, drops the service account's.
+        for reference in pod.pull_secrets.as_ref().unwrap_or(&of_account).iter().filter(|it| !it.name.is_empty()) {
+            self.add_secret(pod, reference, via(pod), &mut pull);
+        }
+        if pod.pull_secrets.is_some() {
+            for reference in of_account.iter().filter(|it| !it.name.is_empty()) {
+                if let Held::Config(config, supplied) = self.resolved(pod, &reference.name).held {
+                    pull.dropped.add(config, &reference.name, supplied);
+                }
+            }
+        }
+        pull
+    }
+
+    /// The pull secrets of a service account. What the operator declares stands in no file: the pod's own place is
+    /// shown for it.
+    fn references(&self, pod: &Pod, account: &Account<'a>) -> Vec<SecretReference> {
+        match account {
+            Account::Inputs(_, account) => account.pull_secrets.clone(),
+            Account::Declared(account) => {
+                let span = pod.service_account.as_ref().map_or(pod.span, |name| name.span);
+                account.pull_secrets.iter().map(|name| SecretReference { name: name.clone(), span }).collect()
+            }
+            Account::Undefined => Vec::new(),
+        }
+    }
+
+    fn add_secret(&self, pod: &Pod, reference: &SecretReference, via: Via, pull: &mut PodPull<'a>) {
+        let name = &reference.name;
+        let Resolved { state, reason, held, object } = self.resolved(pod, name);
+        match held {
+            Held::Config(config, supplied) => pull.ring.add(config, name, supplied),
+            Held::Nothing => {}
+            Held::Unknown => pull.context.blind.push(Blind::Secret(name.clone())),
+            Held::Breaks(message) => {
+                let breaking = BreakingSecret { name: name.clone(), message: message.to_owned() };
+                pull.context.breaking.get_or_insert(breaking);
+            }
+        }
+        pull.context.secrets.push(PullSecret { name: name.clone(), span: reference.span, via, state, reason, object });
+    }
+
+    fn resolved(&self, pod: &Pod, name: &str) -> Resolved<'a> {
+        let found = self.secret(pod, name);
+        let object = found.map(|(at, _)| at);
+        let named = |state, reason, held| Resolved { state, reason, held, object };
+        let content = found.map(|(_, secret)| &secret.content);
+        // What the kubelet ignores or cannot decode, it does so whatever the operator says of the content.
+        match content {
+            Some(Content::Ignored(because)) => {
+                return named(SecretState::Ignored, Some(ignored_reason(because)), Held::Nothing);
+            }
+            Some(Content::Malformed(malformed)) => {
+                // What the API server refuses never comes to exist, so the kubelet goes without it.
+                let held = match malformed.refused_by {
+                    RefusedBy::Kubelet => Held::Breaks(&malformed.message),
+                    RefusedBy::ApiServer => Held::Nothing,
+                };
+                return named(SecretState::Malformed, Some(malformed.message.clone()), held);
+            }
+            Some(Content::Config(_) | Content::Opaque) | None => {}
+        }
+        match (self.given(pod, name), content) {
+            (Some(Ok(given)), _) => {
+                let reason = Some(format!("its content is that of {}", given.file));
+                named(SecretState::Supplied, reason, Held::Config(&given.config, true))
+            }
+            (Some(Err(reason)), _) => named(SecretState::Assumed, Some(reason), Held::Unknown),
+            (None, Some(Content::Config(config))) => named(SecretState::Readable, None, Held::Config(config, false)),
+            (None, Some(_)) => named(SecretState::Opaque, None, Held::Unknown),
+            (None, None) => self.absent(pod, name),
+        }
+    }
+
+    /// A secret that the inputs lack, and whose content is not given.
+    fn absent(&self, pod: &Pod, name: &str) -> Resolved<'a> {
+        let namespace = self.namespace(pod.namespace.as_deref());
+        let operator = &self.settings.operator;
+        let (state, reason, held) = if operator.assumed_secrets.iter().any(|assumed| assumed.has(namespace, name)) {
+            (SecretState::Assumed, None, Held::Unknown)
+        } else if is_placeholder(name) {
+            (SecretState::Opaque, Some("its name is a placeholder".to_owned()), Held::Unknown)
+        } else if let Some(config) = self.supplied {
+            (SecretState::Supplied, None, Held::Config(config, true))
+        } else if self.settings.closed {
+            (SecretState::Missing, None, Held::Nothing)
+        } else {
+            (SecretState::Missing, None, Held::Unknown)
+        };
+        Resolved { state, reason, held, object: None }
+    }
+
+    /// The content that the operator gave for a secret; an error where the pod's namespace, which is not known, decides
+    /// between several.
+    fn given(&self, pod: &Pod, name: &str) -> Option<Result<&'a SuppliedSecret, String>> {
+        let given = &self.settings.operator.pull_secrets;
+        let ambiguous = format!("several are given for {name:?}, and the namespace of the pod is not known");
+        self.of_operator(pod, name, given, |given| &given.named).map(|found| found.ok_or(ambiguous))
+    }
+
+    /// Of the operator's facts the one for an object that a pod names; `Some(None)` where several fit equally well.
+    fn of_operator<T>(
+        &self,
+        pod: &Pod,
+        name: &str,
+        facts: &'a [T],
+        named: impl Fn(&T) -> &Named,
+    ) -> Option<Option<&'a T>> {
+        let namespace = self.namespace(pod.namespace.as_deref());
+        let fitting = facts.iter().filter(|&fact| named(fact).name == name && named(fact).fits(namespace));
+        // One for this very namespace is better than one for any.
+        let rank = |fact: &T| namespace.is_some() && named(fact).namespace.as_deref() == namespace;
+        let fitting: Vec<&T> = fitting.collect();
+        let best = fitting.iter().map(|fact| rank(fact)).max()?;
+        let mut best = fitting.into_iter().filter(|fact| rank(fact) == best);
+        let first = best.next()?;
+        Some(best.next().is_none().then_some(first))
+    }
+
+    fn account(&self, pod: &Pod, name: &str) -> Account<'a> {
+        let declared = &self.settings.operator.service_accounts;
+        match self.of_operator(pod, name, declared, |account| &account.named) {
+            Some(Some(account)) => return Account::Declared(account),
+            Some(None) => return Account::Undefined,
+            None => {}
+        }
+        let accounts = self.inventory.service_accounts.iter().enumerate().filter(|(_, account)| account.name == name);
+        let place = |(_, account): &(usize, &ServiceAccount)| self.inventory.resource(account.resource).span.source;
+        let found = self.nearest(pod, accounts, |(_, account)| account.namespace.as_deref(), place);
+        found.map_or(Account::Undefined, |(at, account)| Account::Inputs(at, account))
+    }
+
+    fn secret(&self, pod: &Pod, name: &str) -> Option<(usize, &'a Secret)> {
+        let secrets = self.inventory.secrets.iter().enumerate().filter(|(_, secret)| secret.name.value == name);
+        let place = |(_, secret): &(usize, &Secret)| secret.name.span.source;
+        self.nearest(pod, secrets, |(_, secret)| secret.namespace.as_deref(), place)
+    }
+
+    /// The namespace of an object, from itself or from the operator.
+    pub(super) fn namespace<'n>(&'n self, written: Option<&'n str>) -> Option<&'n str> {
+        written.or(self.settings.namespace.as_deref())
+    }
+
+    /// Of several objects of one name the one that the pod means: its namespace must fit, one that is written out is
+    /// better than one that is not, and overlays that define the same name keep to their own file.
+    fn nearest<T>(
+        &self,
+        pod: &Pod,
+        candidates: impl Iterator<Item = T>,
+        namespace: impl Fn(&T) -> Option<&'a str>,
+        source: impl Fn(&T) -> SourceId,
+    ) -> Option<T> {
+        let wanted = self.namespace(pod.namespace.as_deref());
+        let rank = |candidate: &T| {
+            let has = self.namespace(namespace(candidate));
+            let fits = wanted.is_none() || has.is_none() || wanted == has;
+            fits.then(|| (wanted == has, source(candidate) == pod.span.source))
+        };
+        let mut best: Option<(T, (bool, bool))> = None;
+        for candidate in candidates {
+            let Some(rank) = rank(&candidate) else { continue };
+            if best.as_ref().is_none_or(|(_, other)| rank > *other) {
+                best = Some((candidate, rank));
+            }
+        }
+        best.map(|(candidate, _)| candidate)
+    }
+}
+
+/// Why the kubelet ignores a secret, in a few words.
+fn ignored_reason(because: &IgnoredBecause) -> String {
+    match because {
+        IgnoredBecause::WrongType { .. } => "the type is not kubernetes.io/dockerconfigjson".into(),
+        IgnoredBecause::MissingKey => "the data key that goes with the type is missing".into(),
+    }
+}
