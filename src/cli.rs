@@ -2,6 +2,7 @@
 
 mod args;
 mod exit;
+mod helper;
 mod options;
 
 use std::io::{self, IsTerminal, Write};
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::check::{self, Gathered};
+use crate::dockerconfig::DockerConfig;
 use crate::error::UsageError;
 use crate::load;
 use crate::output;
@@ -20,6 +22,7 @@ use crate::sensitive::Sensitive;
 use crate::source::Sources;
 pub use args::Args;
 pub use exit::Exit;
+pub use helper::Helpers;
 pub use options::{Options, Task};
 
 /// Parses the command line, runs, prints, and says how it went.
@@ -53,16 +56,26 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
     }
     let (inputs, errors) = load::inputs(&options.paths, &options.walk)?;
     let gathered = check::gather(&inputs, errors, options.parse_all);
-    let secrets = options.secrets_of(&gathered.inventory);
+    let asks = options.task == Task::Check && !options.settings.offline;
+    let mut notes = Vec::new();
+    let helped = match &options.supplied {
+        Some(config) => Some(options.helpers.complete(config, &gathered.inventory, asks, &mut notes)?),
+        None => None,
+    };
+    let supplied = helped.as_ref();
+    let secrets = options.secrets_of(supplied, &gathered.inventory);
     let redactor = output::redact::Redactor::new(secrets.iter().map(Sensitive::expose));
     let style = options.style();
     let (sources, report, text);
     if options.task == Task::ListImages {
-        (sources, report) = check::list(gathered, &options.settings, options.supplied.as_ref());
+        (sources, report) = check::list(gathered, &options.settings, supplied);
         text = output::render_images(options.format, &report, &sources, &style, &redactor);
     } else {
-        (sources, report) = check_with_client(gathered, options)?;
+        (sources, report) = check_with_client(gathered, options, supplied)?;
         text = output::render(options.format, &report, &sources, &style, &redactor);
+    }
+    for note in &notes {
+        print_error(&redactor.redact(&format!("note: {note}")));
     }
     for error in &report.errors {
         let file = error.file.as_deref().map(|file| format!("{file}: ")).unwrap_or_default();
@@ -76,8 +89,11 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
     Ok(if written == Exit::Clean { exit } else { written })
 }
 
-fn check_with_client(gathered: Gathered, options: &Options) -> Result<(Sources, Report), UsageError> {
-    let supplied = options.supplied.as_ref();
+fn check_with_client(
+    gathered: Gathered,
+    options: &Options,
+    supplied: Option<&DockerConfig>,
+) -> Result<(Sources, Report), UsageError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| UsageError::new(format!("cannot start: {error}")))?;
     let checked = runtime.block_on(async {

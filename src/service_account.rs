@@ -15,9 +15,17 @@ pub struct ServiceAccount {
     pub name: String,
     /// Its `imagePullSecrets`, in order, empty names included.
     pub pull_secrets: Vec<SecretReference>,
+    /// Whether pods that run as it may name its own pull secrets alone.
+    pub enforces_mountable_secrets: bool,
     /// The object.
     pub resource: ResourceId,
 }
+
+/// What makes a service account enforce its lists (`plugin/pkg/admission/serviceaccount/admission.go`).
+const ENFORCE_MOUNTABLE_SECRETS: &[&str] = &["metadata", "annotations", "kubernetes.io/enforce-mountable-secrets"];
+
+/// What Go's `strconv.ParseBool` takes for true.
+const TRUE: &[&str] = &["1", "t", "T", "TRUE", "true", "True"];
 
 /// Reads a ServiceAccount object.
 pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut Inventory) {
@@ -36,11 +44,14 @@ pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
             names: entry.value.items().filter_map(Node::as_str).map(str::to_owned).collect(),
         });
     }
+    let annotation = object.node.at(ENFORCE_MOUNTABLE_SECRETS).and_then(Node::as_str);
+    let enforces = annotation.is_some_and(|value| TRUE.contains(&value));
     let Some(name) = object.name.name.clone() else { return };
     inventory.service_accounts.push(ServiceAccount {
         namespace: object.name.namespace.clone(),
         name,
         pull_secrets: entry.map(|entry| secret_references(entry.value)).unwrap_or_default(),
+        enforces_mountable_secrets: enforces,
         resource,
     });
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
+use crate::pull::operator::{AssumedSecrets, DeclaredServiceAccount, Named};
 use crate::registry::{ConnectTo, HostPattern};
 
 /// Will the kubelet be able to pull every image in these manifests?
@@ -40,12 +41,29 @@ pub struct Args {
     /// The inputs are all there is: what they lack is missing
     #[arg(long, help_heading = "Cluster facts")]
     pub closed: bool,
+    /// A service account of the cluster and its pull secrets, none behind the = where it has none (repeatable)
+    #[arg(long, value_name = "[NS/]NAME=SECRET[,SECRET...]", help_heading = "Cluster facts")]
+    pub service_account: Vec<DeclaredServiceAccount>,
+    /// The dockerconfigjson of one pull secret of the cluster (repeatable)
+    #[arg(long, value_name = "[NS/]NAME=FILE", value_parser = pull_secret, help_heading = "Cluster facts")]
+    pub pull_secret: Vec<PullSecretFile>,
+    /// Pull secrets that the cluster has, whatever they hold (repeatable)
+    #[arg(long, value_name = "[NS/]GLOB", help_heading = "Cluster facts")]
+    pub assume_pull_secret: Vec<AssumedSecrets>,
+    /// Registries at which the nodes authenticate by themselves, besides those of AWS, Azure and Google
+    /// (repeatable; none: not at those either)
+    #[arg(long, value_name = "HOSTGLOB", help_heading = "Cluster facts")]
+    pub node_credentials: Vec<String>,
+    /// The admission plugin AlwaysPullImages is on: every pull policy becomes Always
+    #[arg(long, help_heading = "Cluster facts")]
+    pub always_pull_images: bool,
     /// Container runtime of the nodes, for the event texts
     #[arg(long, value_enum, default_value_t, value_name = "RUNTIME", help_heading = "Cluster facts")]
     pub runtime: RuntimeArg,
 
     /// What the cluster's pull secrets hold: a docker config.json, or - for standard input
-    /// (or its content, raw or base64, in PULLCHECK_DOCKERCONFIGJSON)
+    /// (or its content, raw or base64, in PULLCHECK_DOCKERCONFIGJSON). It stands in for every pull
+    /// secret that is named and not in the inputs, and for nodes that authenticate by themselves
     #[arg(long, value_name = "FILE", help_heading = "Credentials")]
     pub dockerconfigjson: Option<PathBuf>,
     /// Hosts that a wildcard key of that file may be sent to (repeatable)
@@ -166,6 +184,21 @@ pub enum Color {
     Always,
     /// Never.
     Never,
+}
+
+/// One value of `--pull-secret`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PullSecretFile {
+    /// Which secret.
+    pub named: Named,
+    /// Where its dockerconfigjson is.
+    pub file: PathBuf,
+}
+
+fn pull_secret(text: &str) -> Result<PullSecretFile, String> {
+    let hint = "write [NAMESPACE/]NAME=FILE";
+    let (named, file) = text.split_once('=').filter(|(_, file)| !file.is_empty()).ok_or(hint)?;
+    Ok(PullSecretFile { named: named.parse()?, file: file.into() })
 }
 
 /// `15s`, `500ms`, `2m`, `1h`; a bare number is seconds.

@@ -6,7 +6,8 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
-use crate::cli::args::{Args, Color, FailOn, FormatArg, RuntimeArg};
+use crate::cli::args::{Args, Color, FailOn, FormatArg, PullSecretFile, RuntimeArg};
+use crate::cli::helper::Helpers;
 use crate::cli::is_terminal;
 use crate::dockerconfig::{DockerConfig, Format as ConfigFormat};
 use crate::error::UsageError;
@@ -15,6 +16,7 @@ use crate::go::base64;
 use crate::inventory::Inventory;
 use crate::load::WalkOptions;
 use crate::output::{Format, Style};
+use crate::pull::operator::{Named, NodeCredentials, OperatorFacts, SuppliedSecret};
 use crate::registry::ClientOptions;
 use crate::rules::Settings;
 use crate::sensitive::Sensitive;
@@ -55,6 +57,8 @@ pub struct Options {
     pub settings: Settings,
     /// What the cluster's pull secrets hold, as the operator says.
     pub supplied: Option<DockerConfig>,
+    /// The credential helpers that its file names.
+    pub helpers: Helpers,
     /// How registries are reached.
     pub client: ClientOptions,
     /// The severity from which on findings fail the run.
@@ -82,6 +86,7 @@ impl TryFrom<Args> for Options {
             return Err(UsageError::new("standard input can be read once: as a manifest or as the dockerconfigjson"));
         }
         let supplied = supplied(args.dockerconfigjson.as_deref())?;
+        let node_credentials = NodeCredentials::new(&args.node_credentials);
         Ok(Self {
             task,
             paths: args.paths,
@@ -98,6 +103,14 @@ impl TryFrom<Args> for Options {
                 offline: args.offline,
                 namespace: args.namespace,
                 supplied: supplied.is_some(),
+                operator: OperatorFacts {
+                    service_accounts: distinct("--service-account", args.service_account, |it| &it.named)?,
+                    pull_secrets: pull_secrets(args.pull_secret)?,
+                    assumed_secrets: args.assume_pull_secret,
+                    node_credentials: node_credentials
+                        .map_err(|error| UsageError::new(format!("--node-credentials: {error}")))?,
+                    always_pull_images: args.always_pull_images,
+                },
                 credential_hosts: args.credential_hosts,
                 runtime: match args.runtime {
                     RuntimeArg::Containerd => Runtime::Containerd,
@@ -105,7 +118,8 @@ impl TryFrom<Args> for Options {
                     RuntimeArg::Crio => Runtime::Crio,
                 },
             },
-            supplied,
+            supplied: supplied.as_ref().map(|supplied| supplied.config.clone()),
+            helpers: supplied.map(|supplied| supplied.helpers).unwrap_or_default(),
             client: ClientOptions {
                 plain_http: args.plain_http,
                 connect_to: args.connect_to,
@@ -153,15 +167,23 @@ impl Options {
         }
     }
 
-    /// Every secret that the redactor shall know: of the operator's configuration and of the inputs' Secrets.
-    pub fn secrets_of(&self, inventory: &Inventory) -> Vec<Sensitive> {
-        let supplied = self.supplied.iter().flat_map(DockerConfig::secrets);
+    /// Every secret that the redactor shall know: of the operator's configurations (`supplied` is the one that credential
+    /// helpers completed) and of the inputs' Secrets.
+    pub fn secrets_of(&self, supplied: Option<&DockerConfig>, inventory: &Inventory) -> Vec<Sensitive> {
+        let given = self.settings.operator.pull_secrets.iter().map(|given| &given.config);
+        let supplied = supplied.into_iter().chain(given).flat_map(DockerConfig::secrets);
         supplied.chain(inventory.secret_texts.iter().cloned()).collect()
     }
 }
 
+/// The operator's configuration.
+struct Supplied {
+    config: DockerConfig,
+    helpers: Helpers,
+}
+
 /// The operator's configuration: the option, else the environment.
-fn supplied(path: Option<&Path>) -> Result<Option<DockerConfig>, UsageError> {
+fn supplied(path: Option<&Path>) -> Result<Option<Supplied>, UsageError> {
     let (name, content) = match path {
         Some(path) => {
             let name = format!("--dockerconfigjson {}", path.display());
@@ -177,6 +199,12 @@ fn supplied(path: Option<&Path>) -> Result<Option<DockerConfig>, UsageError> {
             }
         },
     };
+    let (content, config) = docker_config(&name, content)?;
+    Ok(Some(Supplied { config, helpers: Helpers::read(&content) }))
+}
+
+/// Reads a dockerconfigjson, raw or base64; returns its JSON too.
+fn docker_config(name: &str, content: Vec<u8>) -> Result<(Vec<u8>, DockerConfig), UsageError> {
     let content = if content.trim_ascii_start().starts_with(b"{") {
         content
     } else {
@@ -185,7 +213,30 @@ fn supplied(path: Option<&Path>) -> Result<Option<DockerConfig>, UsageError> {
         decoded.map_err(|_| UsageError::new(format!("{name} {hint}")))?.to_vec()
     };
     let config = DockerConfig::decode(&content, ConfigFormat::DockerConfigJson);
-    config.map(Some).map_err(|error| UsageError::new(format!("{name} is not a dockerconfigjson: {error}")))
+    match config {
+        Ok(config) => Ok((content, config)),
+        Err(error) => Err(UsageError::new(format!("{name} is not a dockerconfigjson: {error}"))),
+    }
+}
+
+fn pull_secrets(files: Vec<PullSecretFile>) -> Result<Vec<SuppliedSecret>, UsageError> {
+    let read = |PullSecretFile { named, file }| {
+        let name = format!("--pull-secret {}", file.display());
+        let content = read_file(&file).map_err(|error| UsageError::new(format!("{name}: {error}")))?;
+        let (_, config) = docker_config(&name, content)?;
+        Ok(SuppliedSecret { named, config, file: file.display().to_string() })
+    };
+    distinct("--pull-secret", files.into_iter().map(read).collect::<Result<_, _>>()?, |given| &given.named)
+}
+
+/// Refuses two values for one object: which of them counts would be a guess.
+fn distinct<T>(option: &str, values: Vec<T>, named: impl Fn(&T) -> &Named) -> Result<Vec<T>, UsageError> {
+    for (at, value) in values.iter().enumerate() {
+        if values[..at].iter().any(|other| named(other) == named(value)) {
+            return Err(UsageError::new(format!("{option}: `{}` is given twice", named(value).name)));
+        }
+    }
+    Ok(values)
 }
 
 fn ca_cert(path: &Path) -> Result<Vec<u8>, UsageError> {

@@ -1,7 +1,7 @@
 //! Which rule speaks of an image that fails, or could not be told: one fault, one rule.
 
 use crate::probe::{Denial, Outcome, Unknown};
-use crate::pull::{CandidateCredential, SecretState};
+use crate::pull::{Blind, CandidateCredential, SecretState};
 use crate::rules::{Context, ImageFacts};
 use crate::verdict::{Cause, Verdict};
 use crate::workload::{PodOrigin, ResourceId};
@@ -90,18 +90,29 @@ fn last_denial(facts: &ImageFacts<'_>) -> Option<Denial> {
 }
 
 /// Whether a pull secret that the kubelet passes over may do the image no harm: it was shown to be pullable, is never
-/// pulled, or its pods are made by a controller that may pull with something else.
+/// pulled, its pods are made by a controller that may pull with something else, or the nodes have credentials for it.
 pub(crate) fn is_harmless(facts: &ImageFacts<'_>) -> bool {
-    matches!(facts.judged.verdict, Verdict::Pullable(_) | Verdict::NotPulled) || facts.pod.origin == PodOrigin::Custom
+    let node = is_pulled_by_node(facts) || facts.judged.pull.credentials.iter().any(|it| it.secret.is_none());
+    matches!(facts.judged.verdict, Verdict::Pullable(_) | Verdict::NotPulled)
+        || facts.pod.origin == PodOrigin::Custom
+        || node && !matches!(facts.judged.verdict, Verdict::Fails(_))
 }
 
-/// What is added to a message about an image of a kind that is not known.
+/// Whether the nodes may pull it with credentials of their own, which are not to be seen here.
+pub(crate) fn is_pulled_by_node(facts: &ImageFacts<'_>) -> bool {
+    facts.judged.pull.blind.iter().any(|blind| matches!(blind, Blind::Node(_)))
+}
+
+/// What is added to a message about an image of a kind that is not known, or one that the nodes may pull all the same.
 pub(crate) fn doubt(facts: &ImageFacts<'_>) -> String {
-    match facts.pod.origin {
-        PodOrigin::Custom => {
+    match (facts.pod.origin, &facts.judged.verdict) {
+        (PodOrigin::Custom, _) => {
             format!(" (what the controller of `{}` makes of it is not known)", facts.resource.name.kind)
         }
-        PodOrigin::Pod | PodOrigin::Template => String::new(),
+        (_, Verdict::Unverified(_)) if is_pulled_by_node(facts) => {
+            " (unless the nodes' own credentials open it)".to_owned()
+        }
+        _ => String::new(),
     }
 }
 

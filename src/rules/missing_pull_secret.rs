@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use crate::finding::Finding;
 use crate::probe::{Denial, Outcome};
-use crate::rules::attribution::{Attribution, attribute, doubt};
+use crate::rules::attribution::{Attribution, attribute, doubt, is_pulled_by_node};
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
 use crate::verdict::{Cause, Verdict};
@@ -78,6 +78,17 @@ fn help(facts: &ImageFacts<'_>) -> String {
             named.join(", ")
         )
     };
+    if let [first, ..] = facts.judged.pull.suppressed.as_slice() {
+        help = format!(
+            "add `{{name: {first}}}` to the pod's own list, or take that list away: it drops the pull secrets of the \
+             service account {account:?}, which has credentials for this registry"
+        );
+    }
+    if is_pulled_by_node(facts) {
+        help = "nodes of that cloud, or with credentials of their own, need no pull secret: hand over what the node \
+                would send (`--dockerconfigjson FILE`) to have it checked, or name a pull secret"
+            .to_owned();
+    }
     help.push_str(with_supplied(facts));
     if facts.judged.verdict == Verdict::Unverified(Cause::ServiceAccountUnknown)
         && facts.pod.origin != PodOrigin::Custom

@@ -9,14 +9,20 @@ mod nearest_tag;
 mod testing;
 
 mod access_denied;
+mod cached_mutable_tag;
 mod image_not_found;
 mod invalid_image_reference;
+mod invalid_pull_policy;
 mod invalid_yaml;
 mod malformed_pull_secret;
 mod misplaced_pull_secrets;
 mod missing_pull_secret;
 mod mutable_tag;
+mod never_pulled;
+mod suppressed_service_account_secrets;
 mod undefined_pull_secret;
+mod undefined_service_account;
+mod unlisted_pull_secret;
 mod unreadable_input;
 mod unrendered_template;
 mod unresolved_placeholder;
@@ -158,11 +164,17 @@ pub static RULES: &[&dyn Rule] = &[
     &invalid_image_reference::InvalidImageReference,
     &mutable_tag::MutableTag,
     &unresolved_placeholder::UnresolvedPlaceholder,
+    &invalid_pull_policy::InvalidPullPolicy,
+    &never_pulled::NeverPulled,
+    &cached_mutable_tag::CachedMutableTag,
     &missing_pull_secret::MissingPullSecret,
     &misplaced_pull_secrets::MisplacedPullSecrets,
     &undefined_pull_secret::UndefinedPullSecret,
+    &undefined_service_account::UndefinedServiceAccount,
+    &unlisted_pull_secret::UnlistedPullSecret,
     &wrong_secret_type::WrongSecretType,
     &malformed_pull_secret::MalformedPullSecret,
+    &suppressed_service_account_secrets::SuppressedServiceAccountSecrets,
     &image_not_found::ImageNotFound,
     &access_denied::AccessDenied,
     &unsupported_manifest::UnsupportedManifest,

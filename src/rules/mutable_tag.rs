@@ -51,7 +51,7 @@ impl Rule for MutableTag {
             } else {
                 format!("{text:?} names no tag, so the kubelet pulls `latest`")
             };
-            let message = format!("{what}; {}", consequence(&facts));
+            let message = format!("{what}; {}", consequence(&facts, cx.settings.operator.always_pull_images));
             let label = if written { "moving tag" } else { "no tag" };
             let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, label);
             Some(finding.help(help(&facts, image, written)).subject(facts.subject()))
@@ -59,7 +59,8 @@ impl Rule for MutableTag {
     }
 }
 
-fn moves(tag: &str) -> bool {
+/// Whether a tag moves by convention.
+pub(super) fn moves(tag: &str) -> bool {
     let tag = tag.to_ascii_lowercase();
     MOVING.contains(&tag.as_str())
         || tag.starts_with("latest-")
@@ -67,8 +68,10 @@ fn moves(tag: &str) -> bool {
         || tag.ends_with("-snapshot")
 }
 
-fn consequence(facts: &ImageFacts<'_>) -> &'static str {
+/// `always`: the admission plugin AlwaysPullImages is on.
+fn consequence(facts: &ImageFacts<'_>, always: bool) -> &'static str {
     let declared = facts.image.declared_policy.as_ref().and_then(|policy| PullPolicy::parse(&policy.value));
+    let declared = if always { Some(PullPolicy::Always) } else { declared };
     match declared {
         None if default_pull_policy(&facts.image.text.value) == PullPolicy::Always => {
             "the pull policy defaults to `Always` for it: any restart of the pod may run another image"

@@ -136,6 +136,7 @@ impl Facts {
             namespace,
             name: name.to_owned(),
             pull_secrets,
+            enforces_mountable_secrets: false,
             resource,
         });
     }

@@ -1,0 +1,95 @@
+//! `cached-mutable-tag`: a tag that is meant to move, with a policy that keeps what was pulled first.
+
+use std::sync::LazyLock;
+
+use crate::finding::Finding;
+use crate::rules::meta::Meta;
+use crate::rules::mutable_tag;
+use crate::rules::{Context, Rule};
+use crate::workload::PullPolicy;
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/cached-mutable-tag.md")));
+
+/// Environments and release channels, in lower case: a tag of that name says where an image is to run, so that it moves
+/// with every deployment or release. Whether that is a fault is the policy's affair; `mutable-tag` leaves them alone.
+const CHANNELS: &[&str] = &[
+    "alpha",
+    "beta",
+    "current",
+    "integration",
+    "live",
+    "lts",
+    "next",
+    "preprod",
+    "preview",
+    "prod",
+    "production",
+    "qa",
+    "release",
+    "sandbox",
+    "stage",
+    "staging",
+    "testing",
+    "uat",
+];
+
+/// The rule.
+pub(super) struct CachedMutableTag;
+
+impl Rule for CachedMutableTag {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        out.extend(cx.images().filter_map(|facts| {
+            let image = facts.reference()?;
+            let tag = image.tag().filter(|_| image.digest().is_none())?;
+            // One fault, one rule: the other tells of the policy too.
+            let cached = facts.judged.pull.pull_policy == Some(PullPolicy::IfNotPresent);
+            let channel = CHANNELS.contains(&tag.to_ascii_lowercase().as_str());
+            if !cached || !channel || mutable_tag::moves(tag) {
+                return None;
+            }
+            let declared = facts.image.declared_policy.as_ref().is_some_and(|policy| !policy.value.is_empty());
+            let policy = if declared { "the pull policy is" } else { "the pull policy defaults to" };
+            let message = format!(
+                "the tag {tag:?} names an environment or a channel, so it moves, and {policy} `IfNotPresent`: each \
+                 node keeps what it pulled first, so that nodes may run different images"
+            );
+            let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, "kept by each node");
+            let help = "pin a version or a digest; or pull at every start: `imagePullPolicy: Always`";
+            Some(finding.help(help).subject(facts.subject()))
+        }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{Facts, pullable};
+    use crate::workload::PodOrigin;
+
+    fn fires(text: &str, policy: PullPolicy) -> bool {
+        let mut facts = Facts::default();
+        let pod = facts.pod(PodOrigin::Template);
+        facts.image(pod, text, pullable()).pull.pull_policy = Some(policy);
+        !facts.check(&CachedMutableTag).is_empty()
+    }
+
+    #[test]
+    fn channels_that_each_node_keeps() {
+        for text in ["a/b:staging", "a/b:PROD", "jenkins/jenkins:lts"] {
+            assert!(fires(text, PullPolicy::IfNotPresent), "{text}");
+            assert!(!fires(text, PullPolicy::Always) && !fires(text, PullPolicy::Never), "{text}");
+        }
+    }
+
+    #[test]
+    fn silent_for_versions_digests_and_what_mutable_tag_reports() {
+        let digest = format!("a/b:staging@sha256:{}", "0a".repeat(32));
+        for text in ["a/b:1", "a/b:staging-3f2a9c1", "a/b:main", "a/b", "a/b:latest", &digest] {
+            assert!(!fires(text, PullPolicy::IfNotPresent), "{text}");
+        }
+    }
+}

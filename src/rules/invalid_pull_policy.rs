@@ -1,0 +1,89 @@
+//! `invalid-pull-policy`: none of the three policies that there are.
+
+use std::sync::LazyLock;
+
+use crate::finding::{Finding, Severity};
+use crate::rules::meta::Meta;
+use crate::rules::{Context, ImageFacts, Rule};
+use crate::source::Spanned;
+use crate::workload::placeholder::{is_placeholder, looks_unfilled};
+use crate::workload::{PodOrigin, PullPolicy};
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/invalid-pull-policy.md")));
+
+/// All there are.
+const POLICIES: [PullPolicy; 3] = [PullPolicy::Always, PullPolicy::IfNotPresent, PullPolicy::Never];
+
+/// The rule.
+pub(super) struct InvalidPullPolicy;
+
+impl Rule for InvalidPullPolicy {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        out.extend(cx.images().filter(|facts| facts.judged.pull.pull_policy.is_none()).filter_map(|facts| {
+            let policy = facts.image.declared_policy.as_ref()?;
+            let filled_in_later = is_placeholder(&policy.value) || looks_unfilled(&policy.value);
+            (!filled_in_later).then(|| finding(&facts, policy))
+        }));
+    }
+}
+
+fn finding(facts: &ImageFacts<'_>, policy: &Spanned<String>) -> Finding {
+    let written = &policy.value;
+    let custom = facts.pod.origin == PodOrigin::Custom;
+    let (severity, refused) = if custom {
+        (Severity::Warning, "a pod with it would be refused")
+    } else {
+        (META.severity, "the API server refuses the object")
+    };
+    let message = format!("{written:?} is no pull policy: {refused}");
+    let meant = POLICIES.iter().map(|policy| policy.as_str()).find(|known| {
+        let (known, written) = (known.to_ascii_lowercase(), written.trim().to_ascii_lowercase());
+        strsim::osa_distance(&known, &written.replace(['-', '_', ' '], "")) <= 2
+    });
+    let help = match meant {
+        Some(meant) => format!("write `{meant}`"),
+        None => "write `Always`, `IfNotPresent` or `Never`, in that spelling; or leave it out".to_owned(),
+    };
+    Finding::new(META.id, severity, message, policy.span, "not a pull policy").help(help).subject(facts.subject())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{Facts, pullable};
+
+    fn help(policy: &str, origin: PodOrigin) -> Option<(Severity, String)> {
+        let mut facts = Facts::default();
+        let pod = facts.pod(origin);
+        facts.image(pod, "nginx:1.27", pullable()).pull.pull_policy = PullPolicy::parse(policy);
+        facts.inventory.images[0].declared_policy = Some(facts.spanned(policy));
+        facts.check(&InvalidPullPolicy).pop().map(|it| (it.severity, it.help.unwrap_or_default()))
+    }
+
+    #[test]
+    fn the_spelling_counts() {
+        for (written, meant) in [
+            ("always", "Always"),
+            ("ifNotPresent", "IfNotPresent"),
+            ("If-Not-Present", "IfNotPresent"),
+            ("Nevr", "Never"),
+        ] {
+            let expected = Some((Severity::Error, format!("write `{meant}`")));
+            assert_eq!(help(written, PodOrigin::Template), expected, "{written}");
+        }
+        assert!(help("OnFailure", PodOrigin::Template).is_some_and(|(_, help)| help.contains("leave it out")));
+        assert!(help("always", PodOrigin::Custom).is_some_and(|(severity, _)| severity == Severity::Warning));
+    }
+
+    #[test]
+    fn what_is_right_or_filled_in_later() {
+        for written in ["Always", "IfNotPresent", "Never", "{{ .Values.policy }}", "${POLICY}", "PULL_POLICY_ID"] {
+            let found = help(written, PodOrigin::Template);
+            assert!(found.is_none() || written == "PULL_POLICY_ID", "{written}: {found:?}");
+        }
+    }
+}

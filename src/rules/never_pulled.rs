@@ -1,0 +1,52 @@
+//! `never-pulled`: the policy forbids the pull.
+
+use std::sync::LazyLock;
+
+use crate::finding::Finding;
+use crate::rules::meta::Meta;
+use crate::rules::{Context, Rule};
+use crate::verdict::Verdict;
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/never-pulled.md")));
+
+/// The rule.
+pub(super) struct NeverPulled;
+
+impl Rule for NeverPulled {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        out.extend(cx.images().filter(|facts| facts.judged.verdict == Verdict::NotPulled).filter_map(|facts| {
+            let policy = facts.image.declared_policy.as_ref()?;
+            let message = format!(
+                "with the pull policy `Never` {:?} must be on every node already: where it is not, the container waits \
+                 with ErrImageNeverPull",
+                facts.image.text.value
+            );
+            let finding = Finding::new(META.id, META.severity, message, policy.span, "never pulled");
+            let help = "if the nodes shall pull it, write `IfNotPresent`";
+            Some(finding.help(help).subject(facts.subject()))
+        }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Severity;
+    use crate::rules::testing::{Facts, pullable};
+    use crate::workload::PodOrigin;
+
+    #[test]
+    fn it_points_at_the_policy() {
+        for (verdict, expected) in [(Verdict::NotPulled, &[(Severity::Note, "Never")][..]), (pullable(), &[])] {
+            let mut facts = Facts::default();
+            let pod = facts.pod(PodOrigin::Template);
+            facts.image(pod, "nginx:1.27", verdict);
+            facts.inventory.images[0].declared_policy = Some(facts.spanned("Never"));
+            assert_eq!(facts.flags(&NeverPulled), expected);
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! `suppressed-service-account-secrets`: the pod's own list drops pull secrets that the image needs.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use crate::finding::{Finding, Subject};
+use crate::rules::attribution::{Attribution, attribute, is_harmless};
+use crate::rules::meta::Meta;
+use crate::rules::{Context, ImageFacts, Rule};
+use crate::workload::SecretReference;
+
+static META: LazyLock<Meta> =
+    LazyLock::new(|| Meta::of_page(include_str!("../../rules/suppressed-service-account-secrets.md")));
+
+/// The rule.
+pub(super) struct SuppressedServiceAccountSecrets;
+
+impl Rule for SuppressedServiceAccountSecrets {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        let mut seen = BTreeSet::new();
+        for facts in cx.images().filter(|facts| !facts.judged.pull.suppressed.is_empty()) {
+            // Where the registry was asked and refused, `missing-pull-secret` tells it as the reason.
+            let told = matches!(attribute(cx, &facts), Some(Attribution::NoCredential(_)));
+            let list = facts.pod.pull_secrets.as_deref().unwrap_or_default();
+            if let Some(first) = list.first().filter(|_| !told && !is_harmless(&facts))
+                && seen.insert(first.span)
+            {
+                out.push(finding(&facts, list, first));
+            }
+        }
+    }
+}
+
+fn finding(facts: &ImageFacts<'_>, list: &[SecretReference], first: &SecretReference) -> Finding {
+    let pull = &facts.judged.pull;
+    let account = &pull.service_account;
+    let registry = facts.reference().map(|image| image.registry()).unwrap_or_default();
+    let names: Vec<_> = pull.suppressed.iter().map(|name| format!("{name:?}")).collect();
+    let names = names.join(" and ");
+    let empty = list.iter().all(|reference| reference.name.is_empty());
+    let own = if empty { "although it names none" } else { "and brings no credentials for it" };
+    let message = format!(
+        "this list drops the pull secrets of the service account {account:?}, {own}: {names} of that account has \
+         credentials for {registry}"
+    );
+    let entries: Vec<_> = pull.suppressed.iter().take(1).map(|name| format!("`{{name: {name}}}`")).collect();
+    let entry = entries.concat();
+    let help = if empty {
+        format!("take the list away, or put {entry} into it; the two lists are never merged")
+    } else {
+        format!("add {entry} to it; the two lists are never merged")
+    };
+    let subject = Subject { resource: Some(facts.resource.name.clone()), ..Subject::default() };
+    Finding::new(META.id, META.severity, message, first.span, "the pod's own list").help(help).subject(subject)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Severity;
+    use crate::probe::{Denial, Unknown};
+    use crate::pull::SecretState;
+    use crate::rules::testing::{Facts, pullable};
+    use crate::verdict::{Cause, Verdict};
+    use crate::workload::PodOrigin;
+
+    fn findings(verdict: Verdict) -> Vec<Finding> {
+        let mut facts = Facts::default();
+        let pod = facts.pod(PodOrigin::Template);
+        for image in ["ghcr.io/acme/api:1", "ghcr.io/acme/web:1"] {
+            facts.image(pod, image, verdict.clone()).pull.suppressed = vec!["regcred".to_owned()];
+        }
+        facts.name_secret(pod, "quay", SecretState::Readable, None);
+        facts.check(&SuppressedServiceAccountSecrets)
+    }
+
+    #[test]
+    fn one_finding_for_a_list_where_the_images_may_need_it() {
+        let found = findings(Verdict::Unverified(Cause::Unknown(Unknown::Offline)));
+        assert_eq!(found.iter().map(|finding| finding.severity).collect::<Vec<_>>(), [Severity::Warning]);
+        assert!(found[0].message.contains("\"regcred\" of that account has credentials for ghcr.io"));
+    }
+
+    #[test]
+    fn silent_where_it_was_not_needed_or_is_told_already() {
+        assert!(findings(pullable()).is_empty());
+        assert!(findings(Verdict::NotPulled).is_empty());
+        assert!(findings(Verdict::Fails(Cause::Denied(Denial::AuthRequired))).is_empty());
+    }
+}

@@ -1,0 +1,131 @@
+//! `undefined-service-account`: a pod names a service account that nothing defines.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use crate::finding::{Finding, Severity, Subject};
+use crate::pull::AccountState;
+use crate::rules::meta::Meta;
+use crate::rules::{Context, ImageFacts, Rule};
+use crate::source::{Span, Spanned};
+use crate::workload::PodOrigin;
+use crate::workload::placeholder::is_placeholder;
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/undefined-service-account.md")));
+
+/// The rule.
+pub(super) struct UndefinedServiceAccount;
+
+impl Rule for UndefinedServiceAccount {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        let mut pods: BTreeMap<Span, (&Spanned<String>, ImageFacts<'_>)> = BTreeMap::new();
+        for facts in cx.images().filter(|facts| facts.judged.pull.account == AccountState::Undefined) {
+            // Every namespace has a `default`: a controller makes it.
+            let named = facts.pod.service_account.as_ref().filter(|name| name.value != "default");
+            if let Some(name) = named.filter(|name| !is_placeholder(&name.value)) {
+                pods.entry(name.span).or_insert((name, facts));
+            }
+        }
+        out.extend(pods.values().map(|(name, facts)| finding(cx, name, facts)));
+    }
+}
+
+fn finding(cx: &Context<'_>, name: &Spanned<String>, facts: &ImageFacts<'_>) -> Finding {
+    let namespace = facts.pod.namespace.as_deref().or(cx.settings.namespace.as_deref());
+    let place = namespace.map(|namespace| format!(" in the namespace {namespace:?}")).unwrap_or_default();
+    let account = &name.value;
+    let (severity, message, event) = if !cx.settings.closed {
+        let unless = "unless the cluster already has it, its pods are refused";
+        let message = format!("nothing in the inputs defines the service account {account:?}{place}: {unless}");
+        (META.severity, message, None)
+    } else if facts.pod.origin == PodOrigin::Custom {
+        let unless = format!("unless the controller of `{}` makes it, the pods are refused", facts.resource.name.kind);
+        (Severity::Warning, format!("there is no service account {account:?}{place}: {unless}"), None)
+    } else {
+        let message = format!("there is no service account {account:?}{place}: the API server refuses the pod");
+        (Severity::Error, message, namespace.map(|namespace| event(namespace, account)))
+    };
+    let subject = Subject { resource: Some(facts.resource.name.clone()), ..Subject::default() };
+    let finding = Finding::new(META.id, severity, message, name.span, "no such service account")
+        .help(help(cx, name, namespace))
+        .event(event)
+        .subject(subject);
+    finding
+}
+
+/// `plugin/pkg/admission/serviceaccount/admission.go`, `Admit`.
+fn event(namespace: &str, name: &str) -> String {
+    format!("error looking up service account {namespace}/{name}: serviceaccount {name:?} not found")
+}
+
+fn help(cx: &Context<'_>, name: &Spanned<String>, namespace: Option<&str>) -> String {
+    let others = cx.inventory.service_accounts.iter();
+    let elsewhere =
+        others.filter(|account| account.name == name.value).find_map(|account| account.namespace.as_deref());
+    if let Some(elsewhere) = elsewhere.filter(|_| namespace.is_some()) {
+        return format!(
+            "a pod can only run as a service account of its own namespace, and that one is in {elsewhere:?}: define \
+             one of that name here too"
+        );
+    }
+    let near = cx.inventory.service_accounts.iter().filter(|account| {
+        cx.same_namespace(account.namespace.as_deref(), namespace)
+            && (1..=2.min(name.value.len() / 3)).contains(&strsim::osa_distance(&account.name, &name.value))
+    });
+    match near.map(|account| account.name.as_str()).next() {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "add the ServiceAccount to the inputs, or declare the cluster's with its pull secrets: \
+                 `--service-account NAME=SECRET,…`"
+            .to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{Facts, pullable};
+
+    fn naming(name: &str, origin: PodOrigin) -> Facts {
+        let mut facts = Facts::default();
+        let pod = facts.pod_in(origin, Some("shop"));
+        facts.inventory.pods[0].service_account = Some(facts.spanned(name));
+        facts.image(pod, "ghcr.io/acme/api:1", pullable());
+        facts.image(pod, "ghcr.io/acme/web:1", pullable());
+        facts
+    }
+
+    #[test]
+    fn one_finding_for_all_images_of_a_pod() {
+        let mut facts = naming("ci", PodOrigin::Template);
+        assert_eq!(facts.flags(&UndefinedServiceAccount), [(Severity::Note, "ci")]);
+        facts.settings.closed = true;
+        assert_eq!(facts.flags(&UndefinedServiceAccount), [(Severity::Error, "ci")]);
+        let mut custom = naming("ci", PodOrigin::Custom);
+        custom.settings.closed = true;
+        assert_eq!(custom.flags(&UndefinedServiceAccount), [(Severity::Warning, "ci")]);
+    }
+
+    #[test]
+    fn the_default_and_placeholders_are_never_undefined() {
+        for name in ["default", "${ACCOUNT}", "{{ .Values.account }}"] {
+            let mut facts = naming(name, PodOrigin::Template);
+            facts.settings.closed = true;
+            assert_eq!(facts.flags(&UndefinedServiceAccount), [], "{name}");
+        }
+    }
+
+    #[test]
+    fn what_was_meant() {
+        let help = |namespace, there| {
+            let mut facts = naming("builder", PodOrigin::Template);
+            facts.service_account(namespace, there, &[]);
+            facts.check(&UndefinedServiceAccount).remove(0).help.unwrap_or_default()
+        };
+        assert_eq!(help(Some("shop"), "bulider"), "did you mean `bulider`?");
+        assert!(help(Some("other"), "builder").contains("that one is in \"other\""));
+    }
+}

@@ -1,0 +1,102 @@
+//! `unlisted-pull-secret`: the service account allows its own pull secrets alone, and the pod names another.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use crate::finding::{Finding, Severity, Subject};
+use crate::pull::AccountState;
+use crate::rules::meta::Meta;
+use crate::rules::{Context, ImageFacts, Rule};
+use crate::service_account::ServiceAccount;
+use crate::workload::placeholder::is_placeholder;
+use crate::workload::{PodOrigin, SecretReference};
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unlisted-pull-secret.md")));
+
+/// The rule.
+pub(super) struct UnlistedPullSecret;
+
+impl Rule for UnlistedPullSecret {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        let mut seen = BTreeSet::new();
+        for facts in cx.images().filter(|facts| seen.insert(facts.image.pod)) {
+            let AccountState::Inputs(at) = facts.judged.pull.account else { continue };
+            let Some(account) = cx.inventory.service_accounts.get(at).filter(|it| it.enforces_mountable_secrets) else {
+                continue;
+            };
+            for (place, named) in facts.pod.pull_secrets.iter().flatten().enumerate() {
+                if !is_placeholder(&named.name) && !account.pull_secrets.iter().any(|listed| listed.name == named.name)
+                {
+                    out.push(finding(&facts, account, place, named));
+                }
+            }
+        }
+    }
+}
+
+fn finding(facts: &ImageFacts<'_>, account: &ServiceAccount, at: usize, named: &SecretReference) -> Finding {
+    let name = &named.name;
+    let what = if name.is_empty() { "an entry without a name".to_owned() } else { format!("the pull secret {name:?}") };
+    let message = format!(
+        "the service account {:?} allows the pull secrets of its own list alone, and {what} is not in it: the API \
+         server refuses the pod",
+        account.name
+    );
+    let custom = facts.pod.origin == PodOrigin::Custom;
+    let severity = if custom { Severity::Warning } else { META.severity };
+    let event = format!(
+        "imagePullSecrets[{at}].name=\"{name}\" is not allowed because service account {} does not reference that \
+         imagePullSecret",
+        account.name
+    );
+    let help = if name.is_empty() {
+        "take the entry away".to_owned()
+    } else {
+        format!(
+            "add `{{name: {name}}}` to `imagePullSecrets` of the service account; or leave the pod's own list out, so \
+             that it gets the service account's"
+        )
+    };
+    let subject = Subject { resource: Some(facts.resource.name.clone()), ..Subject::default() };
+    let finding = Finding::new(META.id, severity, message, named.span, "not in the service account's list")
+        .help(help)
+        .event((!custom).then_some(event))
+        .subject(subject);
+    match account.pull_secrets.first() {
+        Some(first) => finding.related(first.span, "the list that counts"),
+        None => finding,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pull::SecretState;
+    use crate::rules::testing::{Facts, pullable};
+
+    fn named(enforces: bool, listed: &[&str], name: &str, origin: PodOrigin) -> Vec<Severity> {
+        let mut facts = Facts::default();
+        let pod = facts.pod(origin);
+        facts.image(pod, "ghcr.io/acme/api:1", pullable());
+        facts.image(pod, "ghcr.io/acme/web:1", pullable());
+        facts.name_secret(pod, name, SecretState::Assumed, None);
+        facts.service_account(None, "default", listed);
+        facts.inventory.service_accounts[0].enforces_mountable_secrets = enforces;
+        facts.judged.iter_mut().for_each(|judged| judged.pull.account = AccountState::Inputs(0));
+        facts.check(&UnlistedPullSecret).iter().map(|finding| finding.severity).collect()
+    }
+
+    #[test]
+    fn only_where_the_service_account_says_so() {
+        assert_eq!(named(true, &["a"], "b", PodOrigin::Template), [Severity::Error]);
+        assert_eq!(named(true, &["a"], "b", PodOrigin::Custom), [Severity::Warning]);
+        assert_eq!(named(true, &["a", "b"], "b", PodOrigin::Template), []);
+        assert_eq!(named(false, &["a"], "b", PodOrigin::Template), []);
+        assert_eq!(named(true, &["a"], "", PodOrigin::Template), [Severity::Error]);
+        assert_eq!(named(true, &["a"], "${SECRET}", PodOrigin::Template), []);
+    }
+}
