@@ -79,9 +79,15 @@ pub(crate) fn options(example: &Example, answers: Answers) -> Result<Options, St
     for file in &example.configs {
         fs::write(folder.path().join(&file.name), &file.text).map_err(|error| error.to_string())?;
     }
-    let argument = |arg: &String| match example.configs.iter().any(|file| file.name == *arg) {
-        true => folder.path().join(arg).display().to_string(),
-        false => arg.clone(),
+    let argument = |arg: &String| {
+        let (before, name) = arg.rsplit_once('=').unwrap_or(("", arg));
+        let is_file = example.configs.iter().any(|file| file.name == name);
+        let path = || folder.path().join(name).display().to_string();
+        match (is_file, before) {
+            (true, "") => path(),
+            (true, before) => format!("{before}={}", path()),
+            (false, _) => arg.clone(),
+        }
     };
     let args = ["pullcheck".to_owned()].into_iter().chain(example.args.iter().map(argument));
     let args = Args::try_parse_from(args).map_err(|error| error.to_string())?;
