@@ -110,23 +110,12 @@ impl Helpers {
         ask: bool,
         notes: &mut Vec<String>,
     ) -> Result<DockerConfig, UsageError> {
-        self.complete_within(PATIENCE, config, inventory, ask, notes)
-    }
-
-    fn complete_within(
-        &self,
-        patience: Duration,
-        config: &DockerConfig,
-        inventory: &Inventory,
-        ask: bool,
-        notes: &mut Vec<String>,
-    ) -> Result<DockerConfig, UsageError> {
         let mut completed = config.clone();
         let needed = self.needed(config, inventory);
         if needed.is_empty() {
             return Ok(completed);
         }
-        let answers = if ask { get_all(&needed, patience)? } else { needed.iter().map(|_| Ok(None)).collect() };
+        let answers = if ask { get_all(&needed, PATIENCE)? } else { needed.iter().map(|_| Ok(None)).collect() };
         for ((key, name), answer) in needed.iter().zip(answers) {
             let credential = answer.unwrap_or_else(|failure| {
                 notes.push(format!(
@@ -194,9 +183,12 @@ fn get_all(needed: &[(&str, &str)], patience: Duration) -> Result<Vec<Answer>, U
 }
 
 async fn get(name: &str, key: &str, patience: Duration) -> Answer {
-    let mut child = start(name)?;
-    let answered = tokio::time::timeout(patience, converse(&mut child, key)).await;
-    // Dropping the child ends it.
+    answer_of(start(name)?, key, patience).await
+}
+
+/// What a helper that runs says. Dropping it ends it.
+async fn answer_of(mut helper: Child, key: &str, patience: Duration) -> Answer {
+    let answered = tokio::time::timeout(patience, converse(&mut helper, key)).await;
     answered.unwrap_or(Err(Failure::Timeout(patience)))
 }
 
@@ -263,5 +255,59 @@ fn credential(answer: &[u8]) -> Result<Credential, Failure> {
         IDENTITY_TOKEN => Err(Failure::IdentityToken),
         "" => Err(Failure::Answer),
         _ => Ok(Credential { username, password }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dockerconfig::Format;
+    use crate::inventory::ReadOptions;
+    use crate::source::{Encoding, Source, SourceId};
+
+    #[test]
+    #[cfg(unix)]
+    fn one_that_hangs_is_not_waited_for() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let patience = Duration::from_millis(20);
+        let answer = runtime.block_on(async {
+            let mut command = Command::new("sleep");
+            let helper = command.arg("600").stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+            answer_of(helper.spawn().unwrap(), "ghcr.io", patience).await
+        });
+        assert_eq!(answer, Err(Failure::Timeout(patience)));
+    }
+
+    #[test]
+    fn a_name_that_is_a_path_is_never_looked_for() {
+        for name in ["", "../x", "a/b", "a b", "a;b", "ä"] {
+            assert_eq!(start(name).err(), Some(Failure::Name), "{name}");
+        }
+        assert_eq!(start("no-such-one").err(), Some(Failure::NotFound("no-such-one".to_owned())));
+    }
+
+    #[test]
+    fn answers() {
+        let user = |text: &str| credential(text.as_bytes()).map(|it| it.username.expose().to_owned());
+        assert_eq!(user(r#"{"ServerURL":"https://a","Username":"bob","Secret":"p"}"#), Ok("bob".to_owned()));
+        assert_eq!(user(r#"{"Username":"<token>","Secret":"p"}"#), Err(Failure::IdentityToken));
+        for wrong in ["", "credentials not found in native keychain\n", "{}", r#"{"Username":"","Secret":"p"}"#] {
+            assert_eq!(user(wrong), Err(Failure::Answer), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn only_keys_that_an_image_needs_are_asked_for() {
+        let config = r#"{"auths": {"ghcr.io": {}, "quay.io": {"auth": "Ym9iOmh1bnRlcjI="}, "https://index.docker.io/v1/": {},
+            "*.example.com": {}, "gcr.io": {}}, "credHelpers": {"ghcr.io": "gh", "a.example.com": "a", "b.io": "b"},
+            "credsStore": "desktop"}"#;
+        let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{image: ghcr.io/a/b:1}, {image: \
+                   nginx:1}, {image: quay.io/a/b:1}, {image: a.example.com/b:1}, {image: 'gcr.io/{{ x }}'}]}\n";
+        let source = Source::new("a.yaml", pod, Encoding::Utf8);
+        let inventory = Inventory::of(SourceId(0), &source, ReadOptions::default());
+        let helpers = Helpers::read(config.as_bytes());
+        let config = DockerConfig::decode(config.as_bytes(), Format::DockerConfigJson).unwrap();
+        let expected = [("a.example.com", "a"), ("ghcr.io", "gh"), ("https://index.docker.io/v1/", "desktop")];
+        assert_eq!(helpers.needed(&config, &inventory), expected);
     }
 }

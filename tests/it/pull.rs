@@ -1,0 +1,286 @@
+//! Which credentials the kubelet would try, from the manifests and the operator's word, as the JSON report has them.
+#![expect(clippy::disallowed_methods, reason = "manifests and configurations are files")]
+
+#[cfg(unix)]
+mod helpers;
+
+use std::fs;
+
+use pullcheck_support::{Output, Run};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// `bob:hunter2`.
+const AUTH: &str = "Ym9iOmh1bnRlcjI=";
+
+/// A pull secret with one key.
+fn secret(name: &str, key: &str) -> String {
+    format!(
+        "---\napiVersion: v1\nkind: Secret\nmetadata: {{name: {name}}}\ntype: kubernetes.io/dockerconfigjson\n\
+         stringData: {{.dockerconfigjson: '{}'}}\n",
+        config(&[key])
+    )
+}
+
+/// A dockerconfigjson with these keys.
+fn config(keys: &[&str]) -> String {
+    let entries: Vec<_> = keys.iter().map(|key| format!(r#""{key}": {{"auth": "{AUTH}"}}"#)).collect();
+    format!(r#"{{"auths": {{{}}}}}"#, entries.join(", "))
+}
+
+/// A service account with this `imagePullSecrets`.
+fn account(name: &str, secrets: &str) -> String {
+    format!("---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: {name}}}\nimagePullSecrets: {secrets}\n")
+}
+
+/// A pod with one image and other fields of its spec.
+fn pod(image: &str, rest: &str) -> String {
+    format!(
+        "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: a}}\nspec: {{containers: [{{name: a, image: '{image}'}}], \
+         {rest}}}\n"
+    )
+}
+
+/// A folder with manifests and what options name.
+struct Case(TempDir);
+
+impl Case {
+    fn new(files: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            fs::write(folder.path().join(name), content).unwrap();
+        }
+        Self(folder)
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        Run::new(env!("CARGO_BIN_EXE_pullcheck")).within(self.0.path()).arg("a.yaml").args(args).output()
+    }
+
+    fn image(&self, args: &[&str]) -> Value {
+        let output = self.run(&[&["--format", "json", "--offline"], args].concat());
+        let report: Value = serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{output}"));
+        report["images"][0].clone()
+    }
+}
+
+/// `account | name via state, … | secret=key, …` of the first image.
+fn resolved(manifests: &str, args: &[&str]) -> String {
+    let files = [("a.yaml", manifests), ("ghcr.json", &config(&["ghcr.io"])), ("quay.json", &config(&["quay.io"]))];
+    summary(&Case::new(&files).image(args))
+}
+
+fn summary(image: &Value) -> String {
+    let list = |key: &str, line: fn(&Value) -> String| {
+        let lines: Vec<_> = image[key].as_array().unwrap().iter().map(line).collect();
+        lines.join(", ")
+    };
+    let text = |value: &Value| value.as_str().unwrap_or("null").to_owned();
+    let secrets = list("pull_secrets", |it| {
+        let word = |key: &str| it[key].as_str().unwrap().to_owned();
+        format!("{} {} {}", word("name"), word("via"), word("state"))
+    });
+    let credentials = list("credentials", |it| {
+        format!("{}={}", it["secret"].as_str().unwrap_or("null"), it["written_key"].as_str().unwrap())
+    });
+    format!("{} | {secrets} | {credentials}", text(&image["service_account"]))
+}
+
+const IMAGE: &str = "ghcr.io/acme/api:1";
+
+#[test]
+fn the_effective_list_is_the_pods_own_or_its_service_accounts() {
+    let both = || secret("one", "ghcr.io") + &secret("two", "ghcr.io");
+    let default = || account("default", "[{name: one}, {name: two}]");
+    let cases = [
+        (
+            "the pod's own",
+            both() + &pod(IMAGE, "imagePullSecrets: [{name: two}]"),
+            "default | two pod readable | two=ghcr.io",
+        ),
+        (
+            "the account's, in its order",
+            both() + &account("default", "[{name: two}, {name: one}]") + &pod(IMAGE, ""),
+            "default | two service-account readable, one service-account readable | two=ghcr.io, one=ghcr.io",
+        ),
+        (
+            "all or nothing",
+            both() + &default() + &pod(IMAGE, "imagePullSecrets: [{name: two}]"),
+            "default | two pod readable | two=ghcr.io",
+        ),
+        ("an empty entry is a list", both() + &default() + &pod(IMAGE, "imagePullSecrets: [{}]"), "default |  | "),
+        ("an empty name too", both() + &default() + &pod(IMAGE, "imagePullSecrets: [{name: ''}]"), "default |  | "),
+        ("and null", both() + &default() + &pod(IMAGE, "imagePullSecrets: [null]"), "default |  | "),
+        (
+            "an empty list is none",
+            both() + &default() + &pod(IMAGE, "imagePullSecrets: []"),
+            "default | one service-account readable, two service-account readable | one=ghcr.io, two=ghcr.io",
+        ),
+        (
+            "the alias",
+            both() + &account("ci", "[{name: one}]") + &pod(IMAGE, "serviceAccount: ci"),
+            "ci | one service-account readable | one=ghcr.io",
+        ),
+        (
+            "the alias gives way",
+            both() + &account("ci", "[{name: one}]") + &pod(IMAGE, "serviceAccount: cd, serviceAccountName: ci"),
+            "ci | one service-account readable | one=ghcr.io",
+        ),
+        (
+            "an empty name is the alias",
+            both() + &account("ci", "[{name: one}]") + &pod(IMAGE, "serviceAccount: ci, serviceAccountName: ''"),
+            "ci | one service-account readable | one=ghcr.io",
+        ),
+        (
+            "an empty name of the account",
+            both() + &account("default", "[{}, {name: one}]") + &pod(IMAGE, ""),
+            "default | one service-account readable | one=ghcr.io",
+        ),
+        ("unknown account", both() + &pod(IMAGE, "serviceAccountName: ci"), "ci |  | "),
+    ];
+    for (what, manifests, expected) in cases {
+        assert_eq!(resolved(&manifests, &[]), expected, "{what}");
+    }
+}
+
+#[test]
+fn an_object_without_a_namespace_is_in_any_until_it_is_said() {
+    let there = secret("one", "ghcr.io").replace("{name: one}", "{name: one, namespace: shop}");
+    let naming = pod(IMAGE, "imagePullSecrets: [{name: one}]");
+    let elsewhere = naming.replace("{name: a}", "{name: a, namespace: other}");
+    let readable = "default | one pod readable | one=ghcr.io";
+    let missing = "default | one pod missing | ";
+    assert_eq!(resolved(&(there.clone() + &naming), &[]), readable);
+    assert_eq!(resolved(&(there.clone() + &naming), &["-n", "shop"]), readable);
+    assert_eq!(resolved(&(there.clone() + &naming), &["-n", "other"]), missing);
+    assert_eq!(resolved(&(there + &elsewhere), &[]), missing);
+}
+
+#[test]
+fn what_the_operator_says_of_service_accounts_and_secrets() {
+    let plain = pod(IMAGE, "");
+    let naming = pod(IMAGE, "imagePullSecrets: [{name: one}]");
+    let in_shop = naming.replace("{name: a}", "{name: a, namespace: shop}");
+    let declared = ["--service-account", "default=one", "--pull-secret", "one=ghcr.json"];
+    let supplied = "default | one pod supplied | one=ghcr.io";
+    let of = |at: &[&'static str], file| [at, &["--pull-secret", file]].concat();
+    let account = secret("two", "quay.io") + &account("default", "[{name: two}]") + &plain;
+    let cases: [(&str, &str, Vec<&str>, &str); 11] = [
+        ("an account", &plain, declared.to_vec(), "default | one service-account supplied | one=ghcr.io"),
+        ("over the inputs'", &account, declared.to_vec(), "default | one service-account supplied | one=ghcr.io"),
+        ("of another namespace", &in_shop, of(&[], "other/one=ghcr.json"), "default | one pod missing | "),
+        ("of this namespace", &in_shop, of(&["--pull-secret", "one=quay.json"], "shop/one=ghcr.json"), supplied),
+        (
+            "which of two",
+            &naming,
+            of(&["--pull-secret", "a/one=ghcr.json"], "b/one=quay.json"),
+            "default | one pod assumed | ",
+        ),
+        ("assumed", &naming, vec!["--assume-pull-secret", "o*"], "default | one pod assumed | "),
+        ("closed", &naming, vec!["--closed"], "default | one pod missing | "),
+        ("all that lack", &naming, vec!["--dockerconfigjson", "ghcr.json"], supplied),
+        (
+            "assumed goes first",
+            &naming,
+            vec!["--dockerconfigjson", "ghcr.json", "--assume-pull-secret", "shop/one"],
+            "default | one pod assumed | ",
+        ),
+        ("never without a reference", &plain, vec!["--dockerconfigjson", "ghcr.json"], "default |  | "),
+        (
+            "its own content first",
+            &naming,
+            of(&["--dockerconfigjson", "ghcr.json", "--assume-pull-secret", "one"], "one=quay.json"),
+            "default | one pod supplied | ",
+        ),
+    ];
+    for (what, manifests, args, expected) in cases {
+        assert_eq!(resolved(manifests, &args), expected, "{what}");
+    }
+    let reason = Case::new(&[("a.yaml", &naming), ("ghcr.json", &config(&["ghcr.io"]))]);
+    let reason = &reason.image(&["--pull-secret", "one=ghcr.json"])["pull_secrets"][0]["reason"];
+    assert_eq!(reason, "its content is that of ghcr.json");
+}
+
+#[test]
+fn the_nodes_credentials_come_last_and_only_at_their_registries() {
+    let own = secret("one", "gcr.io/acme") + &pod("gcr.io/acme/api:1", "imagePullSecrets: [{name: one}]");
+    let files = [("a.yaml", own.as_str()), ("node.json", &config(&["gcr.io", "ghcr.io"]))];
+    let case = Case::new(&files);
+    let supplied = ["--dockerconfigjson", "node.json"];
+    let expected = "default | one pod readable | one=gcr.io/acme, null=gcr.io";
+    assert_eq!(summary(&case.image(&supplied)), expected);
+    let none = [&supplied[..], &["--node-credentials", "none"]].concat();
+    assert_eq!(summary(&case.image(&none)), "default | one pod readable | one=gcr.io/acme");
+    let hub = pod("nginx:1", "");
+    let case = Case::new(&[("a.yaml", &hub), ("node.json", &config(&["https://index.docker.io/v1/"]))]);
+    let nodes = [&supplied[..], &["--node-credentials", "docker.io"]].concat();
+    assert_eq!(summary(&case.image(&nodes)), "default |  | null=https://index.docker.io/v1/");
+    assert_eq!(summary(&case.image(&supplied)), "default |  | ");
+}
+
+#[test]
+fn a_configuration_that_stands_in_twice_is_tried_once() {
+    let naming = pod("gcr.io/acme/api:1", "imagePullSecrets: [{name: one}, {name: two}]");
+    let case = Case::new(&[("a.yaml", &naming), ("node.json", &config(&["gcr.io"]))]);
+    let image = case.image(&["--dockerconfigjson", "node.json"]);
+    assert_eq!(summary(&image), "default | one pod supplied, two pod supplied | one=gcr.io");
+}
+
+#[test]
+fn a_wildcard_of_the_operator_reaches_no_host_that_was_not_allowed() {
+    let naming = pod(IMAGE, "imagePullSecrets: [{name: one}]");
+    let case = Case::new(&[("a.yaml", &naming), ("wild.json", &config(&["*.io"]))]);
+    for option in [["--pull-secret", "one=wild.json"], ["--dockerconfigjson", "wild.json"]] {
+        assert_eq!(summary(&case.image(&option)), "default | one pod supplied | ");
+        let allowed = [&option[..], &["--credential-hosts", "ghcr.io"]].concat();
+        assert_eq!(summary(&case.image(&allowed)), "default | one pod supplied | one=*.io");
+    }
+}
+
+#[test]
+fn the_effective_pull_policy() {
+    let with = |kind: &str, policy: &str| {
+        let policy = if policy.is_empty() { String::new() } else { format!(", imagePullPolicy: {policy}") };
+        pod(IMAGE, "").replace("api:1'", &format!("api:1'{policy}")).replace("kind: Pod", kind)
+    };
+    let template = |policy: &str| {
+        with("kind: Pod", policy)
+            .replace("apiVersion: v1\nkind: Pod", "apiVersion: apps/v1\nkind: Deployment")
+            .replace("spec: {", "spec: {template: {spec: {")
+            .replace("}], }", "}]}}}")
+    };
+    let always = &["--always-pull-images"][..];
+    let cases = [
+        (with("kind: Pod", ""), &[][..], Value::Null, Value::from("IfNotPresent"), "unverified"),
+        (with("kind: Pod", "Never"), &[], Value::from("Never"), Value::from("Never"), "not-pulled"),
+        (with("kind: Pod", "Never"), always, Value::from("Never"), Value::from("Always"), "unverified"),
+        (with("kind: Pod", "always"), &[], Value::from("always"), Value::Null, "unverified"),
+        (with("kind: Pod", "always"), always, Value::from("always"), Value::from("Always"), "unverified"),
+        (template("always"), always, Value::from("always"), Value::Null, "unverified"),
+        (template("IfNotPresent"), always, Value::from("IfNotPresent"), Value::from("Always"), "unverified"),
+    ];
+    for (manifest, args, declared, effective, verdict) in cases {
+        let image = Case::new(&[("a.yaml", &manifest)]).image(args);
+        assert_eq!(image["declared_pull_policy"], declared, "{manifest}");
+        assert_eq!(image["pull_policy"], effective, "{manifest} {args:?}");
+        assert_eq!(image["verdict"], verdict, "{manifest} {args:?}");
+    }
+}
+
+#[test]
+fn options_that_say_nothing_are_usage_errors() {
+    let case =
+        Case::new(&[("a.yaml", &pod(IMAGE, "")), ("bad.json", r#"{"auths": []}"#), ("c.json", &config(&["a.io"]))]);
+    for (args, message) in [
+        (&["--service-account", "ci"][..], "[NAMESPACE/]NAME=SECRET"),
+        (&["--service-account", "ci=a", "--service-account", "ci=b"], "given twice"),
+        (&["--pull-secret", "one"], "[NAMESPACE/]NAME=FILE"),
+        (&["--pull-secret", "one=none.json"], "none.json"),
+        (&["--pull-secret", "one=bad.json"], "is not a dockerconfigjson"),
+        (&["--pull-secret", "one=c.json", "--pull-secret", "one=c.json"], "given twice"),
+        (&["--assume-pull-secret", "a/b/c"], "NAMESPACE/NAME"),
+        (&["--node-credentials", "a b"], "not a host"),
+    ] {
+        case.run(args).assert_status(2).assert_stderr_has(message);
+    }
+}
