@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::hook::Hook;
+use crate::resource::ResourceName;
 use crate::secret::{self, Secret};
 use crate::sensitive::Sensitive;
 use crate::service_account::ServiceAccount;
-use crate::resource::ResourceName;
 use crate::source::{Source, SourceId, Sources, Span, Spanned};
 use crate::workload::placeholder::Skip;
 use crate::workload::{self, ImageText, ImageUse, Pod, PodId, Resource, ResourceId};

@@ -113,8 +113,8 @@ fn reflector(annotations: Node<'_>) -> Option<Copies> {
     }
     let listed = |key: &str| get(key).and_then(Node::text).map(namespaces).filter(|list| !list.is_empty());
     let allowed = listed("reflection-allowed-namespaces");
-    let by_label = get("reflection-auto-namespaces-selector").is_some()
-        || get("reflection-allowed-namespaces-selector").is_some();
+    let by_label =
+        get("reflection-auto-namespaces-selector").is_some() || get("reflection-allowed-namespaces-selector").is_some();
     let to = if !get("reflection-auto-enabled").is_some_and(is_true) || by_label {
         allowed.unwrap_or_else(|| vec![Target::Unknown]).iter().map(|_| Target::Unknown).collect()
     } else {

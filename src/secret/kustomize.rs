@@ -79,8 +79,7 @@ pub(crate) fn extract(folder: &str, root: Node<'_>, resource: ResourceId, invent
         let disabled = [generator.get("options"), options].into_iter().flatten().any(is_hash_disabled);
         let secret_type = SecretType::of(generator.get("type"));
         let creates = matches!(generator.str("behavior"), None | Some("" | "unspecified" | "create"));
-        let content =
-            if certain && creates { secret_type.content(&keys(generator)) } else { Content::Opaque };
+        let content = if certain && creates { secret_type.content(&keys(generator)) } else { Content::Opaque };
         let namespace = generator.str("namespace").or_else(|| root.str("namespace"));
         inventory.secrets.push(Secret {
             namespace: namespace.filter(|namespace| !namespace.is_empty()).map(str::to_owned),

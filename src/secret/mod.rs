@@ -19,7 +19,7 @@ use crate::resource::Object;
 use crate::source::{Span, Spanned};
 use crate::workload::ResourceId;
 
-pub use copies::{Copies, Copier, Presence, Target};
+pub use copies::{Copier, Copies, Presence, Target};
 pub use kustomize::{Generator, NamedFrom};
 
 /// A Secret, or an object that produces one.
