@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use crate::finding::{Finding, Severity, Subject};
 use crate::pull::{PullSecret, SecretState};
-use crate::rules::attribution::is_harmless;
+use crate::rules::attribution::{elsewhere, is_harmless};
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
 use crate::secret::{Content, IgnoredBecause, Secret};
@@ -26,6 +26,10 @@ impl Rule for UndefinedPullSecret {
         let mut missing: BTreeMap<Span, Missing<'_>> = BTreeMap::new();
         for facts in cx.images() {
             for secret in facts.judged.pull.secrets.iter().filter(|named| named.state == SecretState::Missing) {
+                // That is `pull-secret-in-other-namespace`.
+                if elsewhere(cx, &facts, &secret.name).is_some() {
+                    continue;
+                }
                 let found = missing.entry(secret.span).or_insert(Missing { secret, facts, harmless: true });
                 found.harmless &= is_harmless(&facts);
             }

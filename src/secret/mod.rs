@@ -156,13 +156,18 @@ impl Secret {
         }
     }
 
+    /// Whether its producer stands in no namespace.
+    pub fn is_for_many_namespaces(&self) -> bool {
+        matches!(self.producer, Producer::ExternalSecret { cluster: true })
+    }
+
     /// Whether a namespace has it, as far as can be told; `None` where it has not. `default` is the namespace of objects
     /// that name none.
     pub fn presence(&self, namespace: Option<&str>, default: Option<&str>) -> Option<Presence> {
         let wanted = namespace.or(default);
         let own = self.namespace.as_deref().or(default);
         let made = match (wanted, own) {
-            _ if matches!(self.producer, Producer::ExternalSecret { cluster: true }) => None,
+            _ if self.is_for_many_namespaces() => None,
             (Some(wanted), Some(own)) => (wanted == own).then_some(Presence::Made),
             (None, None) => Some(Presence::Made),
             _ => Some(Presence::Possible),
