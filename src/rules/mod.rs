@@ -9,6 +9,7 @@ mod nearest_tag;
 mod testing;
 
 mod access_denied;
+mod hook_before_secret;
 mod image_not_found;
 mod invalid_image_reference;
 mod invalid_yaml;
@@ -16,6 +17,7 @@ mod malformed_pull_secret;
 mod misplaced_pull_secrets;
 mod missing_pull_secret;
 mod mutable_tag;
+mod pull_secret_in_other_namespace;
 mod undefined_pull_secret;
 mod unreadable_input;
 mod unrendered_template;
@@ -158,8 +160,10 @@ pub static RULES: &[&dyn Rule] = &[
     &missing_pull_secret::MissingPullSecret,
     &misplaced_pull_secrets::MisplacedPullSecrets,
     &undefined_pull_secret::UndefinedPullSecret,
+    &pull_secret_in_other_namespace::PullSecretInOtherNamespace,
     &wrong_secret_type::WrongSecretType,
     &malformed_pull_secret::MalformedPullSecret,
+    &hook_before_secret::HookBeforeSecret,
     &image_not_found::ImageNotFound,
     &access_denied::AccessDenied,
     &unsupported_manifest::UnsupportedManifest,
