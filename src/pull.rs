@@ -4,6 +4,7 @@
 //! (`getPullSecretsForPod`) and `pkg/credentialprovider/secrets/secrets.go` of Kubernetes 1.36.
 
 mod cloud;
+mod lookup;
 pub mod operator;
 mod pod;
 mod resolver;

@@ -3,7 +3,7 @@
 use super::ring::{Found, Ring, is_unknown};
 use super::sibling::Siblings;
 use super::{Blind, CandidateCredential, PullContext, Resolver, Via};
-use crate::keyring::Match;
+use crate::keyring::{Match, shown_key};
 use crate::reference::{Reference, default_pull_policy};
 use crate::workload::{ImageText, ImageUse, Pod, PodOrigin, PullPolicy};
 
@@ -90,7 +90,7 @@ fn add_node(reference: &Reference, resolver: &Resolver<'_>, context: &mut PullCo
         known = true;
         // The same configuration stands in for a secret already.
         let tried = |candidate: &CandidateCredential| {
-            candidate.written_key == found.written_key && candidate.credential == *found.credential
+            candidate.written_key == shown_key(found.written_key) && candidate.credential == *found.credential
         };
         if !context.credentials.iter().any(tried) {
             context.credentials.push(CandidateCredential::of(None, &found));
@@ -106,7 +106,7 @@ impl CandidateCredential {
         Self {
             secret,
             index_key: found.index_key.to_owned(),
-            written_key: found.written_key.to_owned(),
+            written_key: shown_key(found.written_key).into_owned(),
             credential: found.credential.clone(),
         }
     }

@@ -9,7 +9,7 @@ use crate::inventory::Inventory;
 use crate::keyring::{Keyring, is_wildcard, key_matches};
 use crate::reference::Reference;
 use crate::rules::Settings;
-use crate::secret::{Content, IgnoredBecause, RefusedBy, Secret};
+use crate::secret::{Content, RefusedBy};
 use crate::service_account::ServiceAccount;
 use crate::source::SourceId;
 use crate::workload::placeholder::is_placeholder;
@@ -89,7 +89,7 @@ impl<'a> Resolver<'a> {
         }
         if pod.pull_secrets.is_some() {
             for reference in of_account.iter().filter(|it| !it.name.is_empty()) {
-                if let Held::Config(config, supplied) = self.resolved(pod, &reference.name).held {
+                if let Held::Config(config, supplied) = self.resolved(pod, reference, Via::ServiceAccount).held {
                     pull.dropped.add(config, &reference.name, supplied);
                 }
             }
@@ -112,7 +112,7 @@ impl<'a> Resolver<'a> {
 
     fn add_secret(&self, pod: &Pod, reference: &SecretReference, via: Via, pull: &mut PodPull<'a>) {
         let name = &reference.name;
-        let Resolved { state, reason, held, object } = self.resolved(pod, name);
+        let Resolved { state, reason, held, object } = self.resolved(pod, reference, via);
         match held {
             Held::Config(config, supplied) => pull.ring.add(config, name, supplied),
             Held::Nothing => {}
@@ -125,35 +125,37 @@ impl<'a> Resolver<'a> {
         pull.context.secrets.push(PullSecret { name: name.clone(), span: reference.span, via, state, reason, object });
     }
 
-    fn resolved(&self, pod: &Pod, name: &str) -> Resolved<'a> {
-        let found = self.secret(pod, name);
-        let object = found.map(|(at, _)| at);
-        let named = |state, reason, held| Resolved { state, reason, held, object };
-        let content = found.map(|(_, secret)| &secret.content);
-        // What the kubelet ignores or cannot decode, it does so whatever the operator says of the content.
-        match content {
-            Some(Content::Ignored(because)) => {
-                return named(SecretState::Ignored, Some(ignored_reason(because)), Held::Nothing);
-            }
-            Some(Content::Malformed(malformed)) => {
+    fn resolved(&self, pod: &Pod, reference: &SecretReference, via: Via) -> Resolved<'a> {
+        let found = self.secret(pod, reference, via);
+        let object = found.map(|found| found.index);
+        let content = found.map(|found| &found.secret.content);
+        let (state, reason) = found.map(|found| found.state(self.inventory)).unzip();
+        let reason = reason.flatten();
+        let resolved = |state, reason, held| Resolved { state, reason, held, object };
+        match (&state, content) {
+            // What the kubelet ignores or cannot decode, it does so whatever the operator says of the content.
+            (Some(SecretState::Ignored), _) => return resolved(SecretState::Ignored, reason, Held::Nothing),
+            (Some(SecretState::Malformed), Some(Content::Malformed(malformed))) => {
                 // What the API server refuses never comes to exist, so the kubelet goes without it.
                 let held = match malformed.refused_by {
                     RefusedBy::Kubelet => Held::Breaks(&malformed.message),
                     RefusedBy::ApiServer => Held::Nothing,
                 };
-                return named(SecretState::Malformed, Some(malformed.message.clone()), held);
+                return resolved(SecretState::Malformed, reason, held);
             }
-            Some(Content::Config(_) | Content::Opaque) | None => {}
+            _ => {}
         }
-        match (self.given(pod, name), content) {
-            (Some(Ok(given)), _) => {
+        match (self.given(pod, &reference.name), state, content) {
+            (Some(Ok(given)), ..) => {
                 let reason = Some(format!("its content is that of {}", given.file));
-                named(SecretState::Supplied, reason, Held::Config(&given.config, true))
+                resolved(SecretState::Supplied, reason, Held::Config(&given.config, true))
             }
-            (Some(Err(reason)), _) => named(SecretState::Assumed, Some(reason), Held::Unknown),
-            (None, Some(Content::Config(config))) => named(SecretState::Readable, None, Held::Config(config, false)),
-            (None, Some(_)) => named(SecretState::Opaque, None, Held::Unknown),
-            (None, None) => self.absent(pod, name),
+            (Some(Err(reason)), ..) => resolved(SecretState::Assumed, Some(reason), Held::Unknown),
+            (None, Some(state @ SecretState::Readable), Some(Content::Config(config))) => {
+                resolved(state, reason, Held::Config(config, false))
+            }
+            (None, Some(state), _) => resolved(state, reason, Held::Unknown),
+            (None, None, _) => self.absent(pod, &reference.name),
         }
     }
 
@@ -167,10 +169,11 @@ impl<'a> Resolver<'a> {
             (SecretState::Opaque, Some("its name is a placeholder".to_owned()), Held::Unknown)
         } else if let Some(config) = self.supplied {
             (SecretState::Supplied, None, Held::Config(config, true))
-        } else if self.settings.closed {
-            (SecretState::Missing, None, Held::Nothing)
         } else {
-            (SecretState::Missing, None, Held::Unknown)
+            // An object whose name is encrypted may be the one that is named.
+            let certain = self.settings.closed && self.inventory.unrecognisable.is_empty();
+            let held = if certain { Held::Nothing } else { Held::Unknown };
+            (SecretState::Missing, Some(self.why_missing(pod, name)), held)
         };
         Resolved { state, reason, held, object: None }
     }
@@ -215,12 +218,6 @@ impl<'a> Resolver<'a> {
         found.map_or(Account::Undefined, |(at, account)| Account::Inputs(at, account))
     }
 
-    fn secret(&self, pod: &Pod, name: &str) -> Option<(usize, &'a Secret)> {
-        let secrets = self.inventory.secrets.iter().enumerate().filter(|(_, secret)| secret.name.value == name);
-        let place = |(_, secret): &(usize, &Secret)| secret.name.span.source;
-        self.nearest(pod, secrets, |(_, secret)| secret.namespace.as_deref(), place)
-    }
-
     /// The namespace of an object, from itself or from the operator.
     pub(super) fn namespace<'n>(&'n self, written: Option<&'n str>) -> Option<&'n str> {
         written.or(self.settings.namespace.as_deref())
@@ -249,13 +246,5 @@ impl<'a> Resolver<'a> {
             }
         }
         best.map(|(candidate, _)| candidate)
-    }
-}
-
-/// Why the kubelet ignores a secret, in a few words.
-fn ignored_reason(because: &IgnoredBecause) -> String {
-    match because {
-        IgnoredBecause::WrongType { .. } => "the type is not kubernetes.io/dockerconfigjson".into(),
-        IgnoredBecause::MissingKey => "the data key that goes with the type is missing".into(),
     }
 }

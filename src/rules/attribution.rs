@@ -3,6 +3,7 @@
 use crate::probe::{Denial, Outcome, Unknown};
 use crate::pull::{Blind, CandidateCredential, SecretState};
 use crate::rules::{Context, ImageFacts};
+use crate::secret::{Content, IgnoredBecause, Producer, Secret};
 use crate::verdict::{Cause, Verdict};
 use crate::workload::{PodOrigin, ResourceId};
 
@@ -101,6 +102,20 @@ pub(crate) fn is_harmless(facts: &ImageFacts<'_>) -> bool {
 /// Whether the nodes may pull it with credentials of their own, which are not to be seen here.
 pub(crate) fn is_pulled_by_node(facts: &ImageFacts<'_>) -> bool {
     facts.judged.pull.blind.iter().any(|blind| matches!(blind, Blind::Node(_)))
+}
+
+/// A pull secret of that name that only other namespaces than the pod's have; `None` where either is not known.
+pub(crate) fn elsewhere<'a>(cx: &Context<'a>, facts: &ImageFacts<'_>, name: &str) -> Option<&'a Secret> {
+    let default = cx.settings.namespace.as_deref();
+    let own = facts.pod.namespace.as_deref().or(default)?;
+    let no_pull_secret = Content::Ignored(IgnoredBecause::WrongType { has_docker_config: false });
+    cx.inventory.secrets.iter().find(|secret| {
+        let named = match &secret.producer {
+            Producer::Generator(generator) => generator.is_rendered_name(name),
+            _ => secret.name.value == name,
+        };
+        named && secret.content != no_pull_secret && secret.presence(Some(own), default).is_none()
+    })
 }
 
 /// What is added to a message about an image of a kind that is not known, or one that the nodes may pull all the same.

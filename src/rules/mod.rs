@@ -10,6 +10,7 @@ mod testing;
 
 mod access_denied;
 mod cached_mutable_tag;
+mod hook_before_secret;
 mod image_not_found;
 mod invalid_image_reference;
 mod invalid_pull_policy;
@@ -19,6 +20,7 @@ mod misplaced_pull_secrets;
 mod missing_pull_secret;
 mod mutable_tag;
 mod never_pulled;
+mod pull_secret_in_other_namespace;
 mod suppressed_service_account_secrets;
 mod undefined_pull_secret;
 mod undefined_service_account;
@@ -172,9 +174,11 @@ pub static RULES: &[&dyn Rule] = &[
     &undefined_pull_secret::UndefinedPullSecret,
     &undefined_service_account::UndefinedServiceAccount,
     &unlisted_pull_secret::UnlistedPullSecret,
+    &pull_secret_in_other_namespace::PullSecretInOtherNamespace,
     &wrong_secret_type::WrongSecretType,
     &malformed_pull_secret::MalformedPullSecret,
     &suppressed_service_account_secrets::SuppressedServiceAccountSecrets,
+    &hook_before_secret::HookBeforeSecret,
     &image_not_found::ImageNotFound,
     &access_denied::AccessDenied,
     &unsupported_manifest::UnsupportedManifest,
