@@ -243,3 +243,29 @@ const fn skip_cause(skip: Skip) -> Cause {
         Skip::SetByImageStream => Cause::SetByImageStream,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::Evidence;
+
+    #[test]
+    fn the_nodes_own_credentials_may_open_what_is_refused() {
+        let reference = Reference::parse("registry.example/a:1").unwrap();
+        let judge = |blind: Option<NodeIdentity>, outcome: Outcome| {
+            let pull = PullContext { blind: blind.map(Blind::Node).into_iter().collect(), ..PullContext::default() };
+            judge_outcomes(&reference, &pull, std::iter::once(&outcome))
+        };
+        let denied = || Outcome::Denied(Denial::AuthRequired, Evidence::default());
+        let cause = Cause::Denied(Denial::AuthRequired);
+        for identity in [NodeIdentity::Cloud, NodeIdentity::Operator] {
+            assert_eq!(judge(Some(identity), denied()), Verdict::Unverified(cause));
+            let found = Outcome::Found(Manifest::default());
+            assert_eq!(judge(Some(identity), found), Verdict::Pullable(Manifest::default()));
+        }
+        assert_eq!(judge(None, denied()), Verdict::Fails(cause));
+        let absent = || Outcome::Absent(Evidence::default());
+        assert_eq!(judge(Some(NodeIdentity::Cloud), absent()), Verdict::Fails(Cause::Absent));
+        assert_eq!(judge(Some(NodeIdentity::Operator), absent()), Verdict::Unverified(Cause::Absent));
+    }
+}

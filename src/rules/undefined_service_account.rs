@@ -50,11 +50,10 @@ fn finding(cx: &Context<'_>, name: &Spanned<String>, facts: &ImageFacts<'_>) -> 
         (Severity::Error, message, namespace.map(|namespace| event(namespace, account)))
     };
     let subject = Subject { resource: Some(facts.resource.name.clone()), ..Subject::default() };
-    let finding = Finding::new(META.id, severity, message, name.span, "no such service account")
+    Finding::new(META.id, severity, message, name.span, "no such service account")
         .help(help(cx, name, namespace))
         .event(event)
-        .subject(subject);
-    finding
+        .subject(subject)
 }
 
 /// `plugin/pkg/admission/serviceaccount/admission.go`, `Admit`.
