@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use crate::finding::{Finding, Severity, Subject};
+use crate::kustomization::folder;
 use crate::pull::{PullSecret, SecretState};
 use crate::rules::attribution::{elsewhere, is_harmless};
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
-use crate::secret::{Content, IgnoredBecause, Secret};
-use crate::source::Span;
+use crate::secret::{Content, IgnoredBecause, Presence, Secret};
+use crate::source::{SourceId, Span};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/undefined-pull-secret.md")));
 
@@ -132,7 +133,13 @@ fn meant<'a>(cx: &Context<'a>, missing: &Missing<'_>) -> Option<(Meant, &'a Secr
     let no_pull_secret = Content::Ignored(IgnoredBecause::WrongType { has_docker_config: false });
     let (namespace, default) = (missing.facts.pod.namespace.as_deref(), cx.settings.namespace.as_deref());
     let secrets = cx.inventory.secrets.iter();
-    let candidates = secrets.filter(|it| it.content != no_pull_secret && it.presence(namespace, default).is_some());
+    let candidates = secrets.filter(|secret| {
+        let presence = secret.presence(namespace, default);
+        // Where a namespace is not known, two files that lie far apart may have nothing to do with each other.
+        let near = presence == Some(Presence::Made) && namespace.is_some()
+            || lie_together(cx, missing.secret.span.source, secret.name.span.source);
+        secret.content != no_pull_secret && presence.is_some() && near
+    });
     let ranked = candidates.filter_map(|secret| {
         let candidate = secret.name.value.as_str();
         let producer = cx.inventory.resource(secret.resource).name.name.as_deref();
@@ -145,6 +152,15 @@ fn meant<'a>(cx: &Context<'a>, missing: &Missing<'_>) -> Option<(Meant, &'a Secr
         Some((Meant::NearlySo, edits(name, candidate)?, secret))
     });
     ranked.min_by_key(|(how, edits, _)| (*how, *edits)).map(|(how, _, secret)| (how, secret))
+}
+
+/// Whether two files lie in one folder, or one in a folder above the other's.
+fn lie_together(cx: &Context<'_>, a: SourceId, b: SourceId) -> bool {
+    let (a, b) = (folder(cx.sources.get(a).name()), folder(cx.sources.get(b).name()));
+    let is_within = |inner: &str, outer: &str| {
+        outer.is_empty() || inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    is_within(a, b) || is_within(b, a)
 }
 
 /// Edits between two names, where they are few for the length: in a name of three letters two make another name.

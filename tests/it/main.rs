@@ -7,6 +7,7 @@ mod docs;
 mod events;
 mod inputs;
 mod output;
+mod producers;
 mod references;
 mod spans;
 mod tables;
