@@ -280,7 +280,8 @@ impl<'a> Resolver<'a> {
                     if !pull.context.secrets.iter().any(|secret| secret.state == SecretState::Supplied) {
                         pull.add(config, &reference.name, true);
                     }
-                    (SecretState::Supplied, None)
+                    let why = self.why_missing(pod, &reference.name);
+                    (SecretState::Supplied, Some(format!("{why}; the supplied dockerconfigjson stands in for it")))
                 }
                 None => {
                     // An object whose name is encrypted may be the one that is named.

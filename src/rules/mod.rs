@@ -4,6 +4,7 @@ pub mod meta;
 pub mod page;
 
 mod attribution;
+mod nearby;
 mod nearest_tag;
 #[cfg(test)]
 mod testing;

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use crate::finding::{Finding, Severity, Subject};
-use crate::kustomization::folder;
 use crate::pull::{PullSecret, SecretState};
 use crate::rules::attribution::{elsewhere, is_harmless};
 use crate::rules::meta::Meta;
+use crate::rules::nearby::is_at_hand;
 use crate::rules::{Context, ImageFacts, Rule};
-use crate::secret::{Content, IgnoredBecause, Presence, Secret};
-use crate::source::{SourceId, Span};
+use crate::secret::{Content, IgnoredBecause, Secret};
+use crate::source::Span;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/undefined-pull-secret.md")));
 
@@ -131,15 +131,9 @@ enum Meant {
 fn meant<'a>(cx: &Context<'a>, missing: &Missing<'_>) -> Option<(Meant, &'a Secret)> {
     let name = missing.secret.name.as_str();
     let no_pull_secret = Content::Ignored(IgnoredBecause::WrongType { has_docker_config: false });
-    let (namespace, default) = (missing.facts.pod.namespace.as_deref(), cx.settings.namespace.as_deref());
     let secrets = cx.inventory.secrets.iter();
-    let candidates = secrets.filter(|secret| {
-        let presence = secret.presence(namespace, default);
-        // Where a namespace is not known, two files that lie far apart may have nothing to do with each other.
-        let near = presence == Some(Presence::Made) && namespace.is_some()
-            || lie_together(cx, missing.secret.span.source, secret.name.span.source);
-        secret.content != no_pull_secret && presence.is_some() && near
-    });
+    let candidates =
+        secrets.filter(|secret| secret.content != no_pull_secret && is_at_hand(cx, secret, missing.facts.pod));
     let ranked = candidates.filter_map(|secret| {
         let candidate = secret.name.value.as_str();
         let producer = cx.inventory.resource(secret.resource).name.name.as_deref();
@@ -152,15 +146,6 @@ fn meant<'a>(cx: &Context<'a>, missing: &Missing<'_>) -> Option<(Meant, &'a Secr
         Some((Meant::NearlySo, edits(name, candidate)?, secret))
     });
     ranked.min_by_key(|(how, edits, _)| (*how, *edits)).map(|(how, _, secret)| (how, secret))
-}
-
-/// Whether two files lie in one folder, or one in a folder above the other's.
-fn lie_together(cx: &Context<'_>, a: SourceId, b: SourceId) -> bool {
-    let (a, b) = (folder(cx.sources.get(a).name()), folder(cx.sources.get(b).name()));
-    let is_within = |inner: &str, outer: &str| {
-        outer.is_empty() || inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
-    is_within(a, b) || is_within(b, a)
 }
 
 /// Edits between two names, where they are few for the length: in a name of three letters two make another name.
@@ -176,6 +161,7 @@ fn edits(name: &str, candidate: &str) -> Option<usize> {
 mod tests {
     use super::*;
     use crate::rules::testing::{Facts, config, pullable};
+    use crate::secret::Producer;
     use crate::verdict::{Cause, Verdict};
     use crate::workload::PodOrigin;
 
@@ -192,6 +178,29 @@ mod tests {
     fn a_name_is_one_note_for_all_images_of_its_pod() {
         let facts = naming("regcred", Verdict::Unverified(Cause::SecretUnknown));
         assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Note, "regcred")]);
+    }
+
+    #[test]
+    fn the_name_of_the_producer_is_a_near_miss_however_far_it_is() {
+        let mut facts = naming("registry-access", Verdict::Unverified(Cause::SecretUnknown));
+        let secret = facts.secret(Some("shop"), "regcred", Some("kubernetes.io/dockerconfigjson"), Content::Opaque);
+        let resource = facts.resource("ExternalSecret", Some("shop"), "registry-access");
+        facts.inventory.secrets[secret].resource = resource;
+        assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Note, "registry-access")]);
+        facts.inventory.secrets[secret].producer = Producer::ExternalSecret { cluster: false };
+        assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Warning, "registry-access")]);
+        let help = facts.check(&UndefinedPullSecret).remove(0).help;
+        assert_eq!(help.as_deref(), Some("name the Secret `regcred`, not the ExternalSecret that makes it"));
+    }
+
+    #[test]
+    fn what_is_encrypted_whole_may_be_the_one() {
+        let mut facts = naming("regcred", Verdict::Unverified(Cause::SecretUnknown));
+        facts.settings.closed = true;
+        assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Error, "regcred")]);
+        let hidden = facts.write("ENC[AES256_GCM,data:a]");
+        facts.inventory.unrecognisable.push(hidden);
+        assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Warning, "regcred")]);
     }
 
     #[test]
