@@ -1,6 +1,7 @@
 //! Everything that the inputs say, gathered from all documents: the facts that rules judge.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use crate::hook::Hook;
 use crate::resource::ResourceName;
@@ -123,24 +124,23 @@ impl Inventory {
             let certain = options.named || has_line("apiVersion:") && has_line("kind:");
             ProblemKind::InvalidYaml { certain }
         };
-        if text.lines().any(|line| line.trim_ascii().starts_with("kind:") && line.contains("Secret")) {
+        if text.lines().any(may_be_of_a_secret) {
             self.mask_broken_secret(text, error.document);
         }
         self.problems.push(Problem { kind, span: error.at, message: error.message });
     }
 
-    /// Without a tree nobody knows which lines hold the values: all that stands behind a colon, and lines without one,
+    /// Without a tree nobody knows which lines hold the values: all that stands behind a key, and lines without one,
     /// could be secret.
     fn mask_broken_secret(&mut self, text: &str, document: Span) {
         let mut at = document.start;
         for line in text.split_inclusive('\n') {
-            let value = line.find(": ").map_or(if line.contains(':') { line.len() } else { 0 }, |colon| colon + 2);
-            let end = at + line.trim_end().len() as u32;
-            let start = (at + value as u32).min(end);
+            let value = value_in_line(line);
+            let (start, end) = (at + value.start as u32, at + value.end as u32);
             self.masked.push(Span::new(document.source, start, end));
             // `Secret` is a word of every message.
             if !line.starts_with("kind:") && !line.starts_with("apiVersion:") {
-                self.secret_texts.push(Sensitive::new(line[value..].trim()));
+                self.secret_texts.push(Sensitive::new(&line[value]));
             }
             at += line.len() as u32;
         }
@@ -213,6 +213,30 @@ impl Inventory {
     pub fn resource_of(&self, image: &ImageUse) -> &Resource {
         self.resource(self.pod(image.pod).resource)
     }
+}
+
+/// Whether a line of a document that cannot be parsed says that it is a Secret, in YAML or JSON, or holds a value of
+/// one.
+fn may_be_of_a_secret(line: &str) -> bool {
+    let is_kind = |after: &str| {
+        let kind = after.trim_start_matches(['"', '\'']).trim_start().strip_prefix(':').unwrap_or_default();
+        kind.trim_start().trim_start_matches(['"', '\'']).starts_with("Secret")
+    };
+    line.split("kind").skip(1).any(is_kind) || line.contains("stringData") || line.contains(".dockerc")
+}
+
+/// What of a line could be secret: what stands behind its key, or all of it when it has none. Empty for keys whose
+/// values tell where the reader is.
+fn value_in_line(line: &str) -> Range<usize> {
+    const PUBLIC: [&str; 6] = ["apiVersion", "kind", "metadata", "name", "namespace", "type"];
+    let end = line.trim_end().len();
+    let start = end - line[..end].trim_start().len();
+    let Some(colon) = line[start..end].find(": ").map(|at| start + at) else {
+        return if line[..end].ends_with(':') { end..end } else { start..end };
+    };
+    let key = line[start..colon].trim_start_matches("- ").trim_matches('"');
+    let one_value = !line[colon + 1..end].contains([':', ',']);
+    if PUBLIC.contains(&key) && one_value { end..end } else { colon + 2..end }
 }
 
 /// `imagePullSecrets`, or something meant as such, where it has no effect.

@@ -8,7 +8,7 @@ mod sibling;
 
 use crate::dockerconfig::DockerConfig;
 use crate::inventory::Inventory;
-use crate::keyring::{Credential, Keyring, is_wildcard, key_matches};
+use crate::keyring::{Credential, Keyring, is_wildcard, key_matches, shown_key};
 use crate::reference::Reference;
 use crate::rules::Settings;
 use crate::secret::{Content, RefusedBy};
@@ -205,7 +205,7 @@ impl PodPull {
             context.credentials.push(CandidateCredential {
                 secret: Some(origin.secret.clone()),
                 index_key: found.index_key.to_owned(),
-                written_key: found.written_key.to_owned(),
+                written_key: shown_key(found.written_key).into_owned(),
                 credential: found.credential.clone(),
             });
         }
