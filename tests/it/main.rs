@@ -7,6 +7,7 @@ mod docs;
 mod events;
 mod inputs;
 mod output;
+mod platforms;
 mod references;
 mod spans;
 mod tables;
