@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::duplicate::DuplicateKey;
 use crate::secret::{self, Secret};
 use crate::sensitive::Sensitive;
 use crate::service_account::ServiceAccount;
@@ -26,6 +27,8 @@ pub struct Inventory {
     pub secrets: Vec<Secret>,
     /// Service accounts.
     pub service_accounts: Vec<ServiceAccount>,
+    /// Keys that are written twice, where they matter.
+    pub duplicate_keys: Vec<DuplicateKey>,
     /// `imagePullSecrets` at a place that no pod ever sees.
     pub misplaced: Vec<MisplacedPullSecrets>,
     /// Kustomizations, for the names they rewrite.
@@ -136,6 +139,8 @@ impl Inventory {
         self.secrets.extend(secrets);
         let accounts = other.service_accounts.into_iter();
         self.service_accounts.extend(accounts.map(|it| ServiceAccount { resource: resource(it.resource), ..it }));
+        let duplicates = other.duplicate_keys.into_iter();
+        self.duplicate_keys.extend(duplicates.map(|it| DuplicateKey { resource: resource(it.resource), ..it }));
         let misplaced = other.misplaced.into_iter();
         self.misplaced.extend(misplaced.map(|it| MisplacedPullSecrets { resource: resource(it.resource), ..it }));
         self.kustomizations.extend(other.kustomizations);

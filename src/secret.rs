@@ -5,6 +5,7 @@
 //! Kubernetes 1.36.
 
 use crate::dockerconfig::{self, DockerConfig, Format};
+use crate::duplicate;
 use crate::go::base64;
 use crate::inventory::Inventory;
 use crate::resource::Object;
@@ -83,6 +84,11 @@ pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
     }
     let Some(name) = object.node.at(&["metadata", "name"]).and_then(spanned_string) else { return };
     if is_secret {
+        let duplicates = &mut inventory.duplicate_keys;
+        duplicate::find(object.node, &["metadata", "type", "data", "stringData"], resource, None, duplicates);
+        for map in ["data", "stringData"].into_iter().filter_map(|key| object.node.get(key)) {
+            duplicate::find(map, &[".dockerconfigjson", ".dockercfg"], resource, None, duplicates);
+        }
         inventory.secrets.push(Secret {
             namespace: object.name.namespace.clone(),
             name,
