@@ -66,7 +66,10 @@ fn build<'k>(
             continue;
         }
         for member in &kustomization.members {
-            let path = normalise(&format!("{}/{member}", kustomization.folder));
+            let path = match kustomization.folder.as_str() {
+                "" => normalise(member),
+                folder => normalise(&format!("{folder}/{member}")),
+            };
             match files.get(&path) {
                 Some(source) => {
                     build.sources.insert(*source);

@@ -168,7 +168,9 @@ impl<'a> Resolver<'a> {
         } else if is_placeholder(name) {
             (SecretState::Opaque, Some("its name is a placeholder".to_owned()), Held::Unknown)
         } else if let Some(config) = self.supplied {
-            (SecretState::Supplied, None, Held::Config(config, true))
+            let why = self.why_missing(pod, name);
+            let reason = format!("{why}; the supplied dockerconfigjson stands in for it");
+            (SecretState::Supplied, Some(reason), Held::Config(config, true))
         } else {
             // An object whose name is encrypted may be the one that is named.
             let certain = self.settings.closed && self.inventory.unrecognisable.is_empty();

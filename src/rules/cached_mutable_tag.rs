@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use crate::finding::Finding;
 use crate::rules::meta::Meta;
-use crate::rules::mutable_tag;
+use crate::rules::mutable_tag::{self, MutableTag};
 use crate::rules::{Context, Rule};
 use crate::workload::PullPolicy;
 
@@ -48,14 +48,17 @@ impl Rule for CachedMutableTag {
             // One fault, one rule: the other tells of the policy too.
             let cached = facts.judged.pull.pull_policy == Some(PullPolicy::IfNotPresent);
             let channel = CHANNELS.contains(&tag.to_ascii_lowercase().as_str());
-            if !cached || !channel || mutable_tag::moves(tag) {
+            let moves = mutable_tag::is_mutable(image);
+            let told = moves && cx.settings.levels.runs(MutableTag.meta());
+            if !cached || told || !channel && !moves {
                 return None;
             }
             let declared = facts.image.declared_policy.as_ref().is_some_and(|policy| !policy.value.is_empty());
             let policy = if declared { "the pull policy is" } else { "the pull policy defaults to" };
+            let why = if channel { ": it names an environment or a channel" } else { "" };
             let message = format!(
-                "the tag {tag:?} names an environment or a channel, so it moves, and {policy} `IfNotPresent`: each \
-                 node keeps what it pulled first, so that nodes may run different images"
+                "the tag {tag:?} moves{why}, and {policy} `IfNotPresent`: each node keeps what it pulled first, so \
+                 that nodes may run different images"
             );
             let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, "kept by each node");
             let help = "pin a version or a digest; or pull at every start: `imagePullPolicy: Always`";

@@ -93,3 +93,65 @@ fn finding(facts: &ImageFacts<'_>, named: &PullSecret, secret: &Secret, when: &s
         .subject(subject)
         .related(secret.name.span, when)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Severity;
+    use crate::rules::testing::{Facts, candidate, config, pullable};
+    use crate::secret::Content;
+    use crate::verdict::Cause;
+    use crate::workload::{PodOrigin, ResourceId};
+
+    const UNKNOWN: Verdict = Verdict::Unverified(Cause::SecretUnknown);
+
+    /// A hook pod called `web` that names the secret `regcred`, and the weights of both.
+    fn naming(pod_weight: i64, secret_hook: Option<Hook>, state: SecretState, verdict: Verdict) -> Facts {
+        let mut facts = Facts::default();
+        let pod = facts.pod(PodOrigin::Template);
+        facts.image(pod, "ghcr.io/acme/api:1", verdict);
+        let content = if state == SecretState::Readable { config() } else { Content::Opaque };
+        let object = facts.secret(None, "regcred", Some("kubernetes.io/dockerconfigjson"), content);
+        facts.name_secret(pod, "regcred", state, Some(object));
+        let resource = facts.inventory.secrets[object].resource;
+        facts.inventory.hooks.insert(ResourceId(0), Hook { before_install: true, weight: pod_weight });
+        facts.inventory.hooks.extend(secret_hook.map(|hook| (resource, hook)));
+        facts
+    }
+
+    #[test]
+    fn hooks_go_by_weight_and_then_by_name() {
+        let before = |weight| Some(Hook { before_install: true, weight });
+        let cases = [
+            (0, None, true),
+            (0, before(1), true),
+            (0, before(-1), false),
+            // `regcred` comes before `web`.
+            (0, before(0), false),
+            (-5, before(-5), false),
+            (-6, before(-5), true),
+            (0, Some(Hook { before_install: false, weight: -9 }), true),
+        ];
+        for (weight, hook, late) in cases {
+            let facts = naming(weight, hook.clone(), SecretState::Opaque, UNKNOWN);
+            let expected = if late { vec![(Severity::Warning, "regcred")] } else { Vec::new() };
+            assert_eq!(facts.flags(&HookBeforeSecret), expected, "{weight} {hook:?}");
+        }
+    }
+
+    #[test]
+    fn a_hook_that_runs_at_other_times_finds_the_secret() {
+        let mut facts = naming(0, None, SecretState::Opaque, UNKNOWN);
+        facts.inventory.hooks.insert(ResourceId(0), Hook { before_install: false, weight: 0 });
+        assert_eq!(facts.flags(&HookBeforeSecret), []);
+    }
+
+    #[test]
+    fn a_secret_that_the_image_can_do_without_is_no_fault() {
+        assert_eq!(naming(0, None, SecretState::Opaque, pullable()).flags(&HookBeforeSecret), []);
+        let mut facts = naming(0, None, SecretState::Readable, UNKNOWN);
+        assert_eq!(facts.flags(&HookBeforeSecret), []);
+        facts.judged[0].pull.credentials.push(candidate(Some("regcred"), "ghcr.io", "user"));
+        assert_eq!(facts.flags(&HookBeforeSecret), [(Severity::Warning, "regcred")]);
+    }
+}

@@ -1,15 +1,19 @@
 //! The rules: pure functions over finished facts. No rule knows a client, a clock or a file.
 
+pub mod levels;
 pub mod meta;
 pub mod page;
 
 mod attribution;
+mod nearby;
 mod nearest_tag;
 #[cfg(test)]
 mod testing;
 
 mod access_denied;
 mod cached_mutable_tag;
+mod deprecated_registry;
+mod duplicate_key;
 mod hook_before_secret;
 mod image_not_found;
 mod invalid_image_reference;
@@ -20,11 +24,16 @@ mod misplaced_pull_secrets;
 mod missing_pull_secret;
 mod mutable_tag;
 mod never_pulled;
+mod node_local_registry;
 mod pull_secret_in_other_namespace;
+mod registry_typo;
+mod retired;
+mod short_name;
 mod suppressed_service_account_secrets;
 mod undefined_pull_secret;
 mod undefined_service_account;
 mod unlisted_pull_secret;
+mod unpinned_image;
 mod unreadable_input;
 mod unrendered_template;
 mod unresolved_placeholder;
@@ -39,6 +48,7 @@ use crate::probe::PullAnswer;
 use crate::pull::PullContext;
 use crate::pull::operator::OperatorFacts;
 use crate::reference::Reference;
+use crate::rules::levels::Levels;
 use crate::rules::meta::Meta;
 use crate::source::Sources;
 use crate::verdict::Verdict;
@@ -74,6 +84,8 @@ pub struct Settings {
     pub runtime: Runtime,
     /// What else the operator says of the cluster.
     pub operator: OperatorFacts,
+    /// `--deny`, `--warn`, `--note`, `--allow`.
+    pub levels: Levels,
 }
 
 /// The finished facts.
@@ -165,7 +177,12 @@ pub trait Rule: Send + Sync {
 pub static RULES: &[&dyn Rule] = &[
     &invalid_image_reference::InvalidImageReference,
     &mutable_tag::MutableTag,
+    &unpinned_image::UnpinnedImage,
+    &registry_typo::RegistryTypo,
+    &deprecated_registry::DeprecatedRegistry,
+    &short_name::ShortName,
     &unresolved_placeholder::UnresolvedPlaceholder,
+    &node_local_registry::NodeLocalRegistry,
     &invalid_pull_policy::InvalidPullPolicy,
     &never_pulled::NeverPulled,
     &cached_mutable_tag::CachedMutableTag,
@@ -186,6 +203,7 @@ pub static RULES: &[&dyn Rule] = &[
     &invalid_yaml::InvalidYaml,
     &unreadable_input::UnreadableInput,
     &unrendered_template::UnrenderedTemplate,
+    &duplicate_key::DuplicateKey,
 ];
 
 /// The rule of an id.
@@ -193,11 +211,17 @@ pub fn by_id(id: &str) -> Option<&'static dyn Rule> {
     RULES.iter().copied().find(|rule| rule.meta().id == id)
 }
 
-/// Runs every rule and sorts what they found by source, place and rule.
+/// Runs the rules that are on and sorts what they found by source, place and rule. Here, and nowhere else, findings get
+/// the severity that the operator wants.
 pub fn run(cx: &Context<'_>) -> Vec<Finding> {
+    let levels = &cx.settings.levels;
     let mut findings = Vec::new();
-    for rule in RULES {
+    for rule in RULES.iter().filter(|rule| levels.runs(rule.meta())) {
+        let before = findings.len();
         rule.check(cx, &mut findings);
+        for finding in findings.iter_mut().skip(before) {
+            finding.severity = levels.severity(rule.meta(), finding.severity).unwrap_or(finding.severity);
+        }
     }
     findings.sort_by(|a, b| (a.primary.span, a.rule, &a.message).cmp(&(b.primary.span, b.rule, &b.message)));
     findings

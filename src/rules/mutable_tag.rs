@@ -43,7 +43,7 @@ impl Rule for MutableTag {
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         out.extend(cx.images().filter_map(|facts| {
             let image = facts.reference()?;
-            image.tag().filter(|tag| image.digest().is_none() && moves(tag))?;
+            is_mutable(image).then_some(())?;
             let text = &facts.image.text.value;
             let written = image.tag_is_written();
             let what = if written {
@@ -59,8 +59,12 @@ impl Rule for MutableTag {
     }
 }
 
-/// Whether a tag moves by convention.
-pub(super) fn moves(tag: &str) -> bool {
+/// Whether what an image names moves by convention, and no digest holds it.
+pub(crate) fn is_mutable(image: &Reference) -> bool {
+    image.digest().is_none() && image.tag().is_some_and(moves)
+}
+
+fn moves(tag: &str) -> bool {
     let tag = tag.to_ascii_lowercase();
     MOVING.contains(&tag.as_str())
         || tag.starts_with("latest-")

@@ -7,6 +7,7 @@ use crate::finding::{Finding, Severity, Subject};
 use crate::pull::{PullSecret, SecretState};
 use crate::rules::attribution::{elsewhere, is_harmless};
 use crate::rules::meta::Meta;
+use crate::rules::nearby::is_at_hand;
 use crate::rules::{Context, ImageFacts, Rule};
 use crate::secret::{Content, IgnoredBecause, Secret};
 use crate::source::Span;
@@ -130,9 +131,9 @@ enum Meant {
 fn meant<'a>(cx: &Context<'a>, missing: &Missing<'_>) -> Option<(Meant, &'a Secret)> {
     let name = missing.secret.name.as_str();
     let no_pull_secret = Content::Ignored(IgnoredBecause::WrongType { has_docker_config: false });
-    let (namespace, default) = (missing.facts.pod.namespace.as_deref(), cx.settings.namespace.as_deref());
     let secrets = cx.inventory.secrets.iter();
-    let candidates = secrets.filter(|it| it.content != no_pull_secret && it.presence(namespace, default).is_some());
+    let candidates =
+        secrets.filter(|secret| secret.content != no_pull_secret && is_at_hand(cx, secret, missing.facts.pod));
     let ranked = candidates.filter_map(|secret| {
         let candidate = secret.name.value.as_str();
         let producer = cx.inventory.resource(secret.resource).name.name.as_deref();
@@ -160,6 +161,7 @@ fn edits(name: &str, candidate: &str) -> Option<usize> {
 mod tests {
     use super::*;
     use crate::rules::testing::{Facts, config, pullable};
+    use crate::secret::Producer;
     use crate::verdict::{Cause, Verdict};
     use crate::workload::PodOrigin;
 
@@ -176,6 +178,29 @@ mod tests {
     fn a_name_is_one_note_for_all_images_of_its_pod() {
         let facts = naming("regcred", Verdict::Unverified(Cause::SecretUnknown));
         assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Note, "regcred")]);
+    }
+
+    #[test]
+    fn the_name_of_the_producer_is_a_near_miss_however_far_it_is() {
+        let mut facts = naming("registry-access", Verdict::Unverified(Cause::SecretUnknown));
+        let secret = facts.secret(Some("shop"), "regcred", Some("kubernetes.io/dockerconfigjson"), Content::Opaque);
+        let resource = facts.resource("ExternalSecret", Some("shop"), "registry-access");
+        facts.inventory.secrets[secret].resource = resource;
+        assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Note, "registry-access")]);
+        facts.inventory.secrets[secret].producer = Producer::ExternalSecret { cluster: false };
+        assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Warning, "registry-access")]);
+        let help = facts.check(&UndefinedPullSecret).remove(0).help;
+        assert_eq!(help.as_deref(), Some("name the Secret `regcred`, not the ExternalSecret that makes it"));
+    }
+
+    #[test]
+    fn what_is_encrypted_whole_may_be_the_one() {
+        let mut facts = naming("regcred", Verdict::Unverified(Cause::SecretUnknown));
+        facts.settings.closed = true;
+        assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Error, "regcred")]);
+        let hidden = facts.write("ENC[AES256_GCM,data:a]");
+        facts.inventory.unrecognisable.push(hidden);
+        assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Warning, "regcred")]);
     }
 
     #[test]

@@ -8,6 +8,8 @@ mod docs;
 mod events;
 mod inputs;
 mod output;
+mod platforms;
+mod producers;
 mod pull;
 mod references;
 mod spans;
