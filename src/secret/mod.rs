@@ -1,6 +1,6 @@
 //! Secrets of the inputs, whatever makes them, and what the kubelet makes of them as pull secrets.
 //!
-//! A Secret object ([`kubernetes`]) shows what it holds. The others are made in the cluster, or at the build, by
+//! A Secret object shows what it holds. The others are made in the cluster, or at the build, by
 //! something that the inputs hold: the name, the namespaces, the type and often the keys are known, the content is not.
 
 mod copies;
