@@ -115,14 +115,21 @@ impl DockerConfig {
         decode::decode(content, format)
     }
 
-    /// What must never be printed: each password, and `user:password` as it is sent.
+    /// What must never be printed: each password, `user:password` as it is sent, and the same where it is written into
+    /// a key.
     pub fn secrets(&self) -> Vec<Sensitive> {
+        let in_keys = self.entries.iter().flat_map(|entry| {
+            let user_info = entry.key.rsplit_once('@').map_or("", |(before, _)| before);
+            let user_info = user_info.split_once("://").map_or(user_info, |(_, rest)| rest);
+            let password = user_info.split_once(':').map_or("", |(_, password)| password);
+            [Sensitive::new(user_info), Sensitive::new(password)]
+        });
         let credentials = self.entries.iter().map(|entry| &entry.credential);
         let both = credentials.flat_map(|credential| {
             let (user, password) = (credential.username.expose(), credential.password.expose());
             [credential.password.clone(), Sensitive::new(format!("{user}:{password}"))]
         });
-        both.filter(|secret| !secret.is_empty()).collect()
+        both.chain(in_keys).filter(|secret| !secret.is_empty()).collect()
     }
 }
 

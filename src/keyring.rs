@@ -3,6 +3,8 @@
 //! Follows `BasicDockerKeyring` in `pkg/credentialprovider/keyring.go` of Kubernetes 1.36. All pull secrets of a pod
 //! go into one keyring, so their order counts only between entries with the same index key.
 
+use std::borrow::Cow;
+
 use crate::dockerconfig::DockerConfig;
 use crate::go::{glob, url};
 use crate::sensitive::Sensitive;
@@ -126,6 +128,19 @@ impl IndexedKey {
 /// The index key that the kubelet makes of an `auths` key; `None` where it ignores the entry.
 pub fn index_key(written: &str) -> Option<String> {
     index_key_bytes(written).map(|key| String::from_utf8_lossy(&key).into_owned())
+}
+
+/// An `auths` key as it may be shown: the user info that some put before the host, and that the kubelet drops, can
+/// hold a password.
+pub fn shown_key(written: &str) -> Cow<'_, str> {
+    let host = written.find("://").map_or(0, |scheme| scheme + "://".len());
+    let (start, rest) = written.split_at(host);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    // A password with a slash in it ends the authority early, but leaves something behind the colon that is no port.
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    let cut_short = authority.split_once(':').is_some_and(|(_, port)| !is_port(port));
+    let end = authority.rfind('@').or_else(|| rest.rfind('@').filter(|_| cut_short));
+    end.map_or(Cow::Borrowed(written), |at| Cow::Owned(format!("{start}***{}", &rest[at..])))
 }
 
 fn index_key_bytes(written: &str) -> Option<Vec<u8>> {

@@ -2,7 +2,10 @@
 
 use crate::probe::{Denial, Outcome, Unknown};
 use crate::pull::{CandidateCredential, SecretState};
-use crate::rules::{Context, ImageFacts, node_local_registry, registry_typo};
+use crate::rules::node_local_registry::{self, NodeLocalRegistry};
+use crate::rules::registry_typo::{self, RegistryTypo};
+use crate::rules::{Context, ImageFacts, Rule};
+use crate::secret::{Content, IgnoredBecause, Producer, Secret};
 use crate::verdict::{Cause, Verdict};
 use crate::workload::{PodOrigin, ResourceId};
 
@@ -24,7 +27,10 @@ pub(crate) enum Attribution {
 /// Assigns an image to a rule; `None` where it is pullable, where another rule names the fault at its root, or where
 /// there is nothing to say.
 pub(crate) fn attribute(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Attribution> {
-    if registry_typo::explains(facts) || node_local_registry::concerns(facts) {
+    // Each of these two speaks of the image at its root, unless the operator turned it off.
+    let runs = |rule: &dyn Rule| cx.settings.levels.runs(rule.meta());
+    let typo = registry_typo::explains(facts) && runs(&RegistryTypo);
+    if typo || node_local_registry::concerns(facts) && runs(&NodeLocalRegistry) {
         return None;
     }
     match facts.judged.verdict.cause()? {
@@ -98,6 +104,20 @@ pub(crate) fn is_harmless(facts: &ImageFacts<'_>) -> bool {
     matches!(facts.judged.verdict, Verdict::Pullable(_) | Verdict::NotPulled) || facts.pod.origin == PodOrigin::Custom
 }
 
+/// A pull secret of that name that only other namespaces than the pod's have; `None` where either is not known.
+pub(crate) fn elsewhere<'a>(cx: &Context<'a>, facts: &ImageFacts<'_>, name: &str) -> Option<&'a Secret> {
+    let default = cx.settings.namespace.as_deref();
+    let own = facts.pod.namespace.as_deref().or(default)?;
+    let no_pull_secret = Content::Ignored(IgnoredBecause::WrongType { has_docker_config: false });
+    cx.inventory.secrets.iter().find(|secret| {
+        let named = match &secret.producer {
+            Producer::Generator(generator) => generator.is_rendered_name(name),
+            _ => secret.name.value == name,
+        };
+        named && secret.content != no_pull_secret && secret.presence(Some(own), default).is_none()
+    })
+}
+
 /// What is added to a message about an image of a kind that is not known.
 pub(crate) fn doubt(facts: &ImageFacts<'_>) -> String {
     match facts.pod.origin {
@@ -163,5 +183,30 @@ mod tests {
     #[test]
     fn offline_there_is_nothing_to_say() {
         assert_eq!(rules(Verdict::Unverified(Cause::Unknown(Unknown::Offline)), true), []);
+    }
+
+    #[test]
+    fn a_rule_that_is_turned_off_leaves_its_images_to_the_others() {
+        use crate::rules::levels::Level;
+        let cases = [
+            ("gchr.io/a/b:1", "registry-typo", Verdict::Fails(Cause::Absent), Attribution::NotFound),
+            (
+                "localhost:5000/b:1",
+                "node-local-registry",
+                Verdict::Unverified(Cause::Unknown(Unknown::NodeLocal)),
+                Attribution::NoAnswer(Unknown::NodeLocal),
+            ),
+        ];
+        for (text, rule, verdict, expected) in cases {
+            for (off, expected) in [(false, None), (true, Some(expected))] {
+                let mut facts = Facts::default();
+                let pod = facts.pod(PodOrigin::Template);
+                facts.image(pod, text, verdict.clone());
+                if off {
+                    facts.settings.levels.set(rule, Level::Off).expect("a rule");
+                }
+                assert_eq!(facts.attributions(), [expected], "{rule} off: {off}");
+            }
+        }
     }
 }

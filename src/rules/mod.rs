@@ -5,6 +5,7 @@ pub mod meta;
 pub mod page;
 
 mod attribution;
+mod nearby;
 mod nearest_tag;
 #[cfg(test)]
 mod testing;
@@ -12,6 +13,7 @@ mod testing;
 mod access_denied;
 mod deprecated_registry;
 mod duplicate_key;
+mod hook_before_secret;
 mod image_not_found;
 mod invalid_image_reference;
 mod invalid_yaml;
@@ -20,6 +22,7 @@ mod misplaced_pull_secrets;
 mod missing_pull_secret;
 mod mutable_tag;
 mod node_local_registry;
+mod pull_secret_in_other_namespace;
 mod registry_typo;
 mod retired;
 mod short_name;
@@ -174,8 +177,10 @@ pub static RULES: &[&dyn Rule] = &[
     &missing_pull_secret::MissingPullSecret,
     &misplaced_pull_secrets::MisplacedPullSecrets,
     &undefined_pull_secret::UndefinedPullSecret,
+    &pull_secret_in_other_namespace::PullSecretInOtherNamespace,
     &wrong_secret_type::WrongSecretType,
     &malformed_pull_secret::MalformedPullSecret,
+    &hook_before_secret::HookBeforeSecret,
     &image_not_found::ImageNotFound,
     &access_denied::AccessDenied,
     &unsupported_manifest::UnsupportedManifest,

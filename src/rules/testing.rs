@@ -10,8 +10,9 @@ use crate::probe::{Evidence, Manifest, PullAnswer};
 use crate::pull::{CandidateCredential, PullContext, PullSecret, SecretState, Via};
 use crate::reference::Reference;
 use crate::resource::ResourceName;
+use crate::rules::attribution::{Attribution, attribute};
 use crate::rules::{Context, JudgedImage, Rule, Settings};
-use crate::secret::{Content, Secret};
+use crate::secret::{Content, Producer, Secret};
 use crate::sensitive::Sensitive;
 use crate::service_account::ServiceAccount;
 use crate::source::{Encoding, Source, SourceId, Sources, Span, Spanned};
@@ -106,7 +107,16 @@ impl Facts {
         let name = self.spanned(name);
         let declared_type = kind.map(|kind| self.spanned(kind));
         let namespace = namespace.map(str::to_owned);
-        self.inventory.secrets.push(Secret { namespace, name, resource, declared_type, content });
+        let producer = Producer::Itself;
+        self.inventory.secrets.push(Secret {
+            namespace,
+            name,
+            resource,
+            declared_type,
+            content,
+            producer,
+            copies: Vec::new(),
+        });
         self.inventory.secrets.len() - 1
     }
 
@@ -142,6 +152,14 @@ impl Facts {
     pub(super) fn problem(&mut self, kind: ProblemKind, text: &str, message: &str) {
         let span = self.write(text);
         self.inventory.problems.push(Problem { kind, span, message: message.to_owned() });
+    }
+
+    /// The rule that each image belongs to.
+    pub(super) fn attributions(&self) -> Vec<Option<Attribution>> {
+        let sources = Sources::default();
+        let context =
+            Context { sources: &sources, inventory: &self.inventory, judged: &self.judged, settings: &self.settings };
+        context.images().map(|facts| attribute(&context, &facts)).collect()
     }
 
     /// What one rule finds.

@@ -2,13 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+mod canary;
 mod credentials;
 mod docs;
+mod duplicates;
 mod events;
 mod inputs;
+mod levels;
 mod output;
 mod platforms;
+mod producers;
 mod references;
 mod spans;
 mod tables;
 mod wire;
+mod workloads;
