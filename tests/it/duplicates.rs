@@ -4,7 +4,10 @@ use pullcheck::check;
 use pullcheck::inventory::ReadOptions;
 use pullcheck::source::{Encoding, Source};
 
-/// Key and flagged lines: the one that wins, then the others.
+/// A key and its lines: the one that wins, then the others.
+type Duplicate = (&'static str, &'static [u32]);
+
+/// What is found in one file, each as in [`Duplicate`].
 fn duplicates(text: &str) -> Vec<(&'static str, Vec<u32>)> {
     let source = Source::new("a.yaml", text, Encoding::Utf8);
     let gathered = check::gather_sources(vec![source], ReadOptions::default());
@@ -15,7 +18,7 @@ fn duplicates(text: &str) -> Vec<(&'static str, Vec<u32>)> {
 
 #[test]
 fn of_every_object_that_has_a_say() {
-    let cases: [(&str, &[(&'static str, &[u32])]); 7] = [
+    let cases: [(&str, &[Duplicate]); 7] = [
         ("apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ntype: x\ntype: y\ntype: z\n", &[("type", &[6, 4, 5])]),
         (
             "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData:\n  .dockerconfigjson: a\n  .dockerconfigjson: b\n  x: 1\n  x: 2\n",
