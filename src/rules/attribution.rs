@@ -2,7 +2,9 @@
 
 use crate::probe::{Denial, Outcome, Unknown};
 use crate::pull::{CandidateCredential, SecretState};
-use crate::rules::{Context, ImageFacts, node_local_registry, registry_typo};
+use crate::rules::node_local_registry::{self, NodeLocalRegistry};
+use crate::rules::registry_typo::{self, RegistryTypo};
+use crate::rules::{Context, ImageFacts, Rule};
 use crate::secret::{Content, IgnoredBecause, Producer, Secret};
 use crate::verdict::{Cause, Verdict};
 use crate::workload::{PodOrigin, ResourceId};
@@ -25,7 +27,10 @@ pub(crate) enum Attribution {
 /// Assigns an image to a rule; `None` where it is pullable, where another rule names the fault at its root, or where
 /// there is nothing to say.
 pub(crate) fn attribute(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Attribution> {
-    if registry_typo::explains(facts) || node_local_registry::concerns(facts) {
+    // Each of these two speaks of the image at its root, unless the operator turned it off.
+    let runs = |rule: &dyn Rule| cx.settings.levels.runs(rule.meta());
+    let typo = registry_typo::explains(facts) && runs(&RegistryTypo);
+    if typo || node_local_registry::concerns(facts) && runs(&NodeLocalRegistry) {
         return None;
     }
     match facts.judged.verdict.cause()? {
@@ -178,5 +183,30 @@ mod tests {
     #[test]
     fn offline_there_is_nothing_to_say() {
         assert_eq!(rules(Verdict::Unverified(Cause::Unknown(Unknown::Offline)), true), []);
+    }
+
+    #[test]
+    fn a_rule_that_is_turned_off_leaves_its_images_to_the_others() {
+        use crate::rules::levels::Level;
+        let cases = [
+            ("gchr.io/a/b:1", "registry-typo", Verdict::Fails(Cause::Absent), Attribution::NotFound),
+            (
+                "localhost:5000/b:1",
+                "node-local-registry",
+                Verdict::Unverified(Cause::Unknown(Unknown::NodeLocal)),
+                Attribution::NoAnswer(Unknown::NodeLocal),
+            ),
+        ];
+        for (text, rule, verdict, expected) in cases {
+            for (off, expected) in [(false, None), (true, Some(expected))] {
+                let mut facts = Facts::default();
+                let pod = facts.pod(PodOrigin::Template);
+                facts.image(pod, text, verdict.clone());
+                if off {
+                    facts.settings.levels.set(rule, Level::Off).expect("a rule");
+                }
+                assert_eq!(facts.attributions(), [expected], "{rule} off: {off}");
+            }
+        }
     }
 }

@@ -5,8 +5,10 @@
 mod canary;
 mod credentials;
 mod docs;
+mod duplicates;
 mod events;
 mod inputs;
+mod levels;
 mod output;
 mod platforms;
 mod producers;
