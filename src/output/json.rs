@@ -62,14 +62,14 @@ impl io::Write for Escaping<'_> {
             let command = c == '[' && self.hashes >= 2;
             self.hashes = if c == '#' { self.hashes + 1 } else { 0 };
             if command || c != '\n' && sanitize::is_hidden(c) {
-                self.out.write_all(text[done..at].as_bytes())?;
+                self.out.write_all(&bytes[done..at])?;
                 for unit in c.encode_utf16(&mut [0; 2]) {
                     write!(self.out, "\\u{unit:04x}")?;
                 }
                 done = at + c.len_utf8();
             }
         }
-        self.out.write_all(text[done..].as_bytes())?;
+        self.out.write_all(&bytes[done..])?;
         Ok(bytes.len())
     }
 

@@ -28,8 +28,6 @@ pub(super) enum Scheme {
     NoToken,
 }
 
-pub(super) const SCHEMES: [Scheme; 3] = [Scheme::Basic, Scheme::Token, Scheme::NoToken];
-
 const ECHO: &str = "you sent {authorization}, that is {credential}";
 
 fn error(status: u16) -> Answer {
