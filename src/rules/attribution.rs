@@ -2,7 +2,8 @@
 
 use crate::probe::{Denial, Outcome, Unknown};
 use crate::pull::{CandidateCredential, SecretState};
-use crate::rules::{Context, ImageFacts};
+use crate::rules::{Context, ImageFacts, node_local_registry, registry_typo};
+use crate::secret::{Content, IgnoredBecause, Producer, Secret};
 use crate::verdict::{Cause, Verdict};
 use crate::workload::{PodOrigin, ResourceId};
 
@@ -24,6 +25,9 @@ pub(crate) enum Attribution {
 /// Assigns an image to a rule; `None` where it is pullable, where another rule names the fault at its root, or where
 /// there is nothing to say.
 pub(crate) fn attribute(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Attribution> {
+    if registry_typo::explains(facts) || node_local_registry::concerns(facts) {
+        return None;
+    }
     match facts.judged.verdict.cause()? {
         Cause::Absent => Some(Attribution::NotFound),
         Cause::Denied(Denial::DeniedOrAbsent) if is_official_image(facts) => Some(Attribution::NotFound),
@@ -95,6 +99,20 @@ pub(crate) fn is_harmless(facts: &ImageFacts<'_>) -> bool {
     matches!(facts.judged.verdict, Verdict::Pullable(_) | Verdict::NotPulled) || facts.pod.origin == PodOrigin::Custom
 }
 
+/// A pull secret of that name that only other namespaces than the pod's have; `None` where either is not known.
+pub(crate) fn elsewhere<'a>(cx: &Context<'a>, facts: &ImageFacts<'_>, name: &str) -> Option<&'a Secret> {
+    let default = cx.settings.namespace.as_deref();
+    let own = facts.pod.namespace.as_deref().or(default)?;
+    let no_pull_secret = Content::Ignored(IgnoredBecause::WrongType { has_docker_config: false });
+    cx.inventory.secrets.iter().find(|secret| {
+        let named = match &secret.producer {
+            Producer::Generator(generator) => generator.is_rendered_name(name),
+            _ => secret.name.value == name,
+        };
+        named && secret.content != no_pull_secret && secret.presence(Some(own), default).is_none()
+    })
+}
+
 /// What is added to a message about an image of a kind that is not known.
 pub(crate) fn doubt(facts: &ImageFacts<'_>) -> String {
     match facts.pod.origin {
@@ -124,7 +142,8 @@ mod tests {
         if with_credential {
             judged.pull.credentials.push(candidate(Some("regcred"), "ghcr.io", "user"));
         }
-        let found = RULES.iter().flat_map(|rule| facts.check(*rule));
+        let on = RULES.iter().filter(|rule| rule.meta().enabled);
+        let found = on.flat_map(|rule| facts.check(*rule));
         found.map(|finding| (finding.rule, finding.severity)).collect()
     }
 
@@ -145,9 +164,9 @@ mod tests {
 
     #[test]
     fn an_image_that_could_not_be_told_is_never_an_error_and_never_silent() {
-        use Unknown::{AuthServer, Deadline, Dns, HostStopped, Network, NodeLocal};
+        use Unknown::{AuthServer, Deadline, Dns, HostStopped, Network, NoSuchHost, NodeLocal};
         use Unknown::{PlainHttp, RateLimited, RegistryError, Timeout, Tls};
-        let unknowns = [AuthServer, Deadline, Dns, HostStopped, Network, NodeLocal];
+        let unknowns = [AuthServer, Deadline, Dns, NoSuchHost, HostStopped, Network, NodeLocal];
         for unknown in unknowns.into_iter().chain([PlainHttp, RateLimited, RegistryError, Timeout, Tls]) {
             let verdict = Verdict::Unverified(Cause::Unknown(unknown));
             assert_eq!(rules(verdict, true), [("unverified-image", Severity::Note)], "{unknown:?}");

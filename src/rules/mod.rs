@@ -1,14 +1,19 @@
 //! The rules: pure functions over finished facts. No rule knows a client, a clock or a file.
 
+pub mod levels;
 pub mod meta;
 pub mod page;
 
 mod attribution;
+mod nearby;
 mod nearest_tag;
 #[cfg(test)]
 mod testing;
 
 mod access_denied;
+mod deprecated_registry;
+mod duplicate_key;
+mod hook_before_secret;
 mod image_not_found;
 mod invalid_image_reference;
 mod invalid_yaml;
@@ -16,7 +21,13 @@ mod malformed_pull_secret;
 mod misplaced_pull_secrets;
 mod missing_pull_secret;
 mod mutable_tag;
+mod node_local_registry;
+mod pull_secret_in_other_namespace;
+mod registry_typo;
+mod retired;
+mod short_name;
 mod undefined_pull_secret;
+mod unpinned_image;
 mod unreadable_input;
 mod unrendered_template;
 mod unresolved_placeholder;
@@ -30,6 +41,7 @@ use crate::inventory::Inventory;
 use crate::probe::PullAnswer;
 use crate::pull::PullContext;
 use crate::reference::Reference;
+use crate::rules::levels::Levels;
 use crate::rules::meta::Meta;
 use crate::source::Sources;
 use crate::verdict::Verdict;
@@ -63,6 +75,8 @@ pub struct Settings {
     pub credential_hosts: Vec<String>,
     /// `--runtime`: whose event texts are shown.
     pub runtime: Runtime,
+    /// `--deny`, `--warn`, `--note`, `--allow`.
+    pub levels: Levels,
 }
 
 /// The finished facts.
@@ -154,12 +168,19 @@ pub trait Rule: Send + Sync {
 pub static RULES: &[&dyn Rule] = &[
     &invalid_image_reference::InvalidImageReference,
     &mutable_tag::MutableTag,
+    &unpinned_image::UnpinnedImage,
+    &registry_typo::RegistryTypo,
+    &deprecated_registry::DeprecatedRegistry,
+    &short_name::ShortName,
     &unresolved_placeholder::UnresolvedPlaceholder,
+    &node_local_registry::NodeLocalRegistry,
     &missing_pull_secret::MissingPullSecret,
     &misplaced_pull_secrets::MisplacedPullSecrets,
     &undefined_pull_secret::UndefinedPullSecret,
+    &pull_secret_in_other_namespace::PullSecretInOtherNamespace,
     &wrong_secret_type::WrongSecretType,
     &malformed_pull_secret::MalformedPullSecret,
+    &hook_before_secret::HookBeforeSecret,
     &image_not_found::ImageNotFound,
     &access_denied::AccessDenied,
     &unsupported_manifest::UnsupportedManifest,
@@ -167,6 +188,7 @@ pub static RULES: &[&dyn Rule] = &[
     &invalid_yaml::InvalidYaml,
     &unreadable_input::UnreadableInput,
     &unrendered_template::UnrenderedTemplate,
+    &duplicate_key::DuplicateKey,
 ];
 
 /// The rule of an id.
@@ -174,11 +196,17 @@ pub fn by_id(id: &str) -> Option<&'static dyn Rule> {
     RULES.iter().copied().find(|rule| rule.meta().id == id)
 }
 
-/// Runs every rule and sorts what they found by source, place and rule.
+/// Runs the rules that are on and sorts what they found by source, place and rule. Here, and nowhere else, findings get
+/// the severity that the operator wants.
 pub fn run(cx: &Context<'_>) -> Vec<Finding> {
+    let levels = &cx.settings.levels;
     let mut findings = Vec::new();
-    for rule in RULES {
+    for rule in RULES.iter().filter(|rule| levels.runs(rule.meta())) {
+        let before = findings.len();
         rule.check(cx, &mut findings);
+        for finding in findings.iter_mut().skip(before) {
+            finding.severity = levels.severity(rule.meta(), finding.severity).unwrap_or(finding.severity);
+        }
     }
     findings.sort_by(|a, b| (a.primary.span, a.rule, &a.message).cmp(&(b.primary.span, b.rule, &b.message)));
     findings

@@ -49,7 +49,7 @@ fn no_answer(facts: &ImageFacts<'_>, unknown: Unknown) -> Option<String> {
         Unknown::RegistryError => format!("{registry} fails{status}"),
         Unknown::AuthServer => format!("{registry} hands out no token{status}"),
         Unknown::Tls => format!("{registry} cannot be trusted{words}"),
-        Unknown::Dns => format!("the name {registry} does not resolve here{words}"),
+        Unknown::Dns | Unknown::NoSuchHost => format!("the name {registry} does not resolve here{words}"),
         Unknown::Network => format!("{registry} cannot be reached from here{words}"),
         Unknown::Timeout => format!("{registry} did not answer in time"),
         Unknown::PlainHttp => format!("{registry} speaks plain HTTP, and the runtime asks for HTTPS"),
@@ -77,7 +77,7 @@ fn what_to_do(unknown: Unknown) -> &'static str {
         }
         Unknown::RegistryError | Unknown::AuthServer => "run again later; if it stays so, the nodes will meet the same",
         Unknown::Tls => "if the nodes trust another authority, name it: `--ca-cert FILE`",
-        Unknown::Dns => {
+        Unknown::Dns | Unknown::NoSuchHost => {
             "look for a slip in the host; if only the nodes can resolve it: `--connect-to HOST=ADDRESS:PORT`"
         }
         Unknown::Network | Unknown::Timeout => {
@@ -98,8 +98,13 @@ fn hidden_secret(facts: &ImageFacts<'_>) -> Option<(String, String)> {
         Blind::ServiceAccount(_) => None,
     })?;
     let with_supplied = with_supplied(facts);
+    let mut secrets = facts.judged.pull.secrets.iter();
+    let reason = secrets.find(|secret| secret.name == *hidden).and_then(|secret| secret.reason.as_ref());
+    let why = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
     Some((
-        format!("{registry} asks for credentials, and those of the pull secret {hidden:?} are not to be seen here"),
+        format!(
+            "{registry} asks for credentials, and those of the pull secret {hidden:?} are not to be seen here{why}"
+        ),
         match with_supplied.strip_prefix(". ") {
             Some(words) => words.to_owned(),
             None => "try it with credentials of your own: `--dockerconfigjson FILE`".to_owned(),

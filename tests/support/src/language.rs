@@ -13,6 +13,7 @@
 //! ghcr.io/acme/api:1.9 = 200 artifact                a Helm chart
 //! ghcr.io/acme/api:1.9 = 200 private USER:PASSWORD   only this user, by token; others as under 401 Bearer
 //! ghcr.io/acme/api:1.9 = 200 basic USER:PASSWORD     only this user, by a Basic challenge
+//! gchr.io/acme/api:1.9 = no such host                there is no such name; a server has nothing to say then
 //! ghcr.io/acme/api tags: 1.8, 1.8.2, 1.10            what tags/list shows; else the tags that answer 200
 //! ```
 //!
@@ -64,6 +65,8 @@ pub enum Reply {
     Bearer,
     /// 401 to everyone, by a Basic challenge.
     Basic,
+    /// The registry's name does not exist.
+    NoSuchHost,
 }
 
 /// Who may read a repository.
@@ -90,6 +93,9 @@ fn parse_line(line: &str) -> Option<Line> {
         return Some(Line::Tags { name: Name::parse(name.trim()), tags });
     }
     let (name, answer) = line.split_once(" = ")?;
+    if answer == "no such host" {
+        return Some(Line::Image { name: Name::parse(name.trim()), reply: Reply::NoSuchHost, access: Guard::Open });
+    }
     let mut words = answer.split_whitespace().peekable();
     let status: u16 = words.next()?.parse().ok()?;
     let reply = match (status, words.peek().copied()) {
@@ -131,6 +137,7 @@ pub fn apply(lines: &[Line], script: &mut Script) {
                 let held = script.host(&name.registry).repositories.entry(name.repository.clone()).or_default();
                 held.tags(tags.iter().map(String::as_str));
             }
+            Line::Image { reply: Reply::NoSuchHost, .. } => {}
             Line::Image { name, reply, access } => apply_image(script, name, reply, access),
         }
     }
@@ -165,6 +172,7 @@ fn apply_image(script: &mut Script, name: &Name, reply: &Reply, access: &Guard) 
             repository.challenge(target, Access::Bearer(nobody))
         }
         Reply::Basic => repository.challenge(target, Access::Basic(Vec::new())),
+        Reply::NoSuchHost => repository,
     };
 }
 
@@ -180,6 +188,7 @@ mod tests {
              nginx = 200 index linux/amd64,linux/arm64\n\
              reg.example:5000/a/b:1 = 200 private bob:s3:cret\n\
              quay.io/x/y:2 = 401 Bearer\n\
+             quay.oi/x/y:2 = no such host\n\
              quay.io/x/y tags: 1, 2.0\n",
         )
         .unwrap();
@@ -208,6 +217,7 @@ mod tests {
                     Guard::Private("bob".to_owned(), "s3:cret".to_owned())
                 ),
                 image(name("quay.io", "x/y", "2"), Reply::Bearer, Guard::Open),
+                image(name("quay.oi", "x/y", "2"), Reply::NoSuchHost, Guard::Open),
                 Line::Tags { name: name("quay.io", "x/y", "latest"), tags: vec!["1".to_owned(), "2.0".to_owned()] },
             ]
         );
