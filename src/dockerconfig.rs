@@ -13,6 +13,8 @@ pub use crate::go::base64;
 use crate::go::json::{self, Reader, SyntaxError};
 use crate::keyring::Credential;
 use crate::sensitive::Sensitive;
+use crate::source::Span;
+use crate::yaml::Place;
 
 /// The credentials of one configuration, in the order in which they are written.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -21,6 +23,12 @@ pub struct DockerConfig {
     pub entries: Vec<Entry>,
     /// Whether it has `credHelpers` or `credsStore`: both are for the docker client, the kubelet never asks them.
     pub has_helpers: bool,
+    /// Keys that another entry with the very same key replaces: the later one wins. Bytes of the decoded JSON.
+    pub replaced: Vec<Range<usize>>,
+    /// A registry that stands beside `auths` instead of in it, as in a `.dockercfg`: its key, in the decoded JSON.
+    pub outside_auths: Option<Range<usize>>,
+    /// Where the decoded JSON was written, where it comes out of the inputs.
+    pub place: Option<Place>,
 }
 
 /// One registry key and its credential.
@@ -115,14 +123,24 @@ impl DockerConfig {
         decode::decode(content, format)
     }
 
-    /// What must never be printed: each password, and `user:password` as it is sent.
+    /// Where a byte range of the decoded JSON was written; `None` for a configuration that is not out of the inputs.
+    pub fn where_is(&self, range: &Range<usize>) -> Option<Span> {
+        self.place.as_ref().map(|place| place.where_is(range))
+    }
+
+    /// What must never be printed: each password, and `user:password` as it is sent; and what stands before the `@` of
+    /// a key, which the kubelet drops.
     pub fn secrets(&self) -> Vec<Sensitive> {
         let credentials = self.entries.iter().map(|entry| &entry.credential);
         let both = credentials.flat_map(|credential| {
             let (user, password) = (credential.username.expose(), credential.password.expose());
             [credential.password.clone(), Sensitive::new(format!("{user}:{password}"))]
         });
-        both.filter(|secret| !secret.is_empty()).collect()
+        let in_keys = self.entries.iter().filter_map(|entry| entry.key.rsplit_once('@')).map(|(user, _)| {
+            let user = user.rsplit('/').next().unwrap_or(user);
+            Sensitive::new(user.split_once(':').map_or(user, |(_, password)| password))
+        });
+        both.chain(in_keys).filter(|secret| !secret.is_empty()).collect()
     }
 }
 

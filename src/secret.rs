@@ -4,7 +4,7 @@
 //! (`ValidateSecret`: what the API server refuses) and `pkg/apis/core/v1/conversion.go` (`stringData` over `data`) of
 //! Kubernetes 1.36.
 
-use crate::dockerconfig::{self, DockerConfig, Format};
+use crate::dockerconfig::{self, DecodeError, DockerConfig, Format};
 use crate::go::base64;
 use crate::inventory::Inventory;
 use crate::resource::Object;
@@ -13,7 +13,7 @@ use crate::source::{Span, Spanned};
 use crate::workload::ResourceId;
 use crate::workload::placeholder::is_placeholder;
 use crate::workload::pod::{is_unquoted_template, spanned_string};
-use crate::yaml::{Entry, Node};
+use crate::yaml::{Entry, Node, Place};
 
 /// A Secret, or an object that produces one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub enum IgnoredBecause {
 pub struct Malformed {
     /// The words of the API server or the kubelet.
     pub message: String,
-    /// The value.
+    /// The offending place in the value, as exactly as it can be told; else the value.
     pub span: Span,
     /// Who refuses it.
     pub refused_by: RefusedBy,
@@ -78,8 +78,9 @@ pub enum RefusedBy {
 /// Reads a Secret object. Its values are marked as masked whatever becomes of it.
 pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut Inventory) {
     let is_secret = object.name.kind == "Secret" && object.name.api_version == "v1";
+    let content = if is_secret { content(object.node) } else { Content::Opaque };
     if object.name.kind == "Secret" {
-        mask_values(object.node, inventory);
+        mask_values(object.node, &content, inventory);
     }
     let Some(name) = object.node.at(&["metadata", "name"]).and_then(spanned_string) else { return };
     if is_secret {
@@ -88,24 +89,53 @@ pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
             name,
             resource,
             declared_type: object.node.get("type").and_then(spanned_string),
-            content: content(object.node),
+            content,
         });
     }
 }
 
-/// Masks everything below `data` and `stringData`, and the copy of it that `kubectl apply` leaves in an annotation. What
-/// is a docker configuration becomes known to the redactor, whatever is wrong with the secret.
-fn mask_values(secret: Node<'_>, inventory: &mut Inventory) {
+/// Masks everything below `data` and `stringData`, and the copy of it that `kubectl apply` leaves in an annotation; of
+/// a configuration that is understood the names of registries stay readable. What is a docker configuration becomes
+/// known to the redactor, whatever is wrong with the secret.
+fn mask_values(secret: Node<'_>, content: &Content, inventory: &mut Inventory) {
     const LAST_APPLIED: &[&str] = &["metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration"];
     let maps = ["data", "stringData"].into_iter().filter_map(|key| secret.get(key));
     let values = maps.flat_map(Node::entries).map(|entry| entry.value).chain(secret.at(LAST_APPLIED));
-    inventory.masked.extend(values.map(Node::span));
+    let readable = readable_keys(content);
+    inventory.masked.extend(values.flat_map(|value| without(value.span(), &readable)));
     for format in FORMATS {
         if let Some((entry, encoding)) = value(secret, format.data_key()) {
             let text = entry.value.text().unwrap_or_default();
             inventory.secret_texts.extend(known_secrets(text, encoding));
         }
     }
+}
+
+/// The keys of a configuration that are registries' names and nothing more: none with a character that a name does not
+/// have, like the `@` behind a password. Without duplicates, so that each is known to be a key.
+fn readable_keys(content: &Content) -> Vec<Span> {
+    let Content::Config(config) = content else { return Vec::new() };
+    let is_name = |key: &str| {
+        key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:/*[] ".contains(&byte)) && key.contains(['.', ':'])
+    };
+    let entries = config.entries.iter().filter(|entry| is_name(&entry.key));
+    let found = entries.filter_map(|entry| config.place.as_ref()?.find(&entry.key_range));
+    let mut spans: Vec<Span> = found.collect();
+    spans.sort_unstable();
+    spans
+}
+
+/// What is left of a span without those that lie in it, which are in order.
+fn without(span: Span, holes: &[Span]) -> Vec<Span> {
+    let inside = |hole: &&Span| hole.source == span.source && span.start <= hole.start && hole.end <= span.end;
+    let mut left = Vec::new();
+    let mut start = span.start;
+    for hole in holes.iter().filter(inside) {
+        left.push(Span::new(span.source, start, hole.start.max(start)));
+        start = hole.end.max(start);
+    }
+    left.push(Span::new(span.source, start, span.end));
+    left
 }
 
 /// The configuration itself, and every credential that either format finds in it.
@@ -139,8 +169,20 @@ fn content(secret: Node<'_>) -> Content {
         return Content::Opaque;
     }
     match decode(text, encoding, format) {
-        Ok(config) => Content::Config(config),
-        Err((refused_by, message)) => Content::Malformed(Malformed { message, span: entry.value.span(), refused_by }),
+        Ok(config) => Content::Config(DockerConfig { place: Some(place(entry.value, encoding)), ..config }),
+        Err(Refusal { refused_by, message, range }) => {
+            let place = place(entry.value, encoding);
+            let span = range.map_or(place.scalar(), |range| place.where_is(&range));
+            Content::Malformed(Malformed { message, span, refused_by })
+        }
+    }
+}
+
+/// Where the decoded text stands: what is base64 is pointed at as a whole.
+fn place(value: Node<'_>, encoding: Encoding) -> Place {
+    match encoding {
+        Encoding::Plain => value.place(),
+        Encoding::Base64 => Place::whole(value.span()),
     }
 }
 
@@ -156,22 +198,35 @@ fn value<'a>(secret: Node<'a>, key: &str) -> Option<(Entry<'a>, Encoding)> {
     plain.or_else(|| secret.get("data").and_then(|data| data.entry(key)).map(|entry| (entry, Encoding::Base64)))
 }
 
+/// Why a value cannot be decoded.
+struct Refusal {
+    refused_by: RefusedBy,
+    message: String,
+    /// Where in the decoded text; `None` where it is not even base64.
+    range: Option<std::ops::Range<usize>>,
+}
+
 /// Base64 as the API server's JSON decoder takes it, then its validation, then the kubelet's decoder.
-fn decode(text: &str, encoding: Encoding, format: Format) -> Result<DockerConfig, (RefusedBy, String)> {
-    let refused = |error: &dyn std::fmt::Display| (RefusedBy::ApiServer, error.to_string());
+fn decode(text: &str, encoding: Encoding, format: Format) -> Result<DockerConfig, Refusal> {
+    let refusal = |refused_by: RefusedBy| {
+        move |error: DecodeError| Refusal { refused_by, message: error.message, range: Some(error.range) }
+    };
     let decoded;
     let content = match encoding {
         Encoding::Plain => text.as_bytes(),
         Encoding::Base64 => {
-            decoded = base64::decode(text.as_bytes(), base64::Padding::Required).map_err(|error| refused(&error))?;
+            decoded = base64::decode(text.as_bytes(), base64::Padding::Required).map_err(|error| Refusal {
+                refused_by: RefusedBy::ApiServer,
+                message: error.to_string(),
+                range: None,
+            })?;
             &decoded
         }
     };
-    dockerconfig::api_server_accepts(content).map_err(|error| refused(&error))?;
-    DockerConfig::decode(content, format).map_err(|error| (RefusedBy::Kubelet, error.to_string()))
+    dockerconfig::api_server_accepts(content).map_err(refusal(RefusedBy::ApiServer))?;
+    DockerConfig::decode(content, format).map_err(refusal(RefusedBy::Kubelet))
 }
 
-/// A value with a placeholder in it. JSON closes its objects with the `}}` that would otherwise end a template
 /// Whether another program has yet to fill the value in. Within JSON only what cannot be part of a password by chance
 /// counts: `pa$word` is one.
 fn is_filled_in_later(value: Node<'_>) -> bool {
