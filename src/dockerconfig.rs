@@ -23,8 +23,9 @@ pub struct DockerConfig {
     pub entries: Vec<Entry>,
     /// Whether it has `credHelpers` or `credsStore`: both are for the docker client, the kubelet never asks them.
     pub has_helpers: bool,
-    /// Keys that another entry with the very same key replaces: the later one wins. Bytes of the decoded JSON.
-    pub replaced: Vec<Range<usize>>,
+    /// Keys that a later entry with the very same key and another credential replaces, with their place in the decoded
+    /// JSON.
+    pub replaced: Vec<(String, Range<usize>)>,
     /// A registry that stands beside `auths` instead of in it, as in a `.dockercfg`: its key, in the decoded JSON.
     pub outside_auths: Option<Range<usize>>,
     /// Where the decoded JSON was written, where it comes out of the inputs.

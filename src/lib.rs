@@ -12,6 +12,7 @@ pub mod finding;
 pub mod go;
 pub mod inventory;
 pub mod keyring;
+pub mod lifetime;
 pub mod kustomization;
 #[cfg(feature = "cli")]
 pub mod load;

@@ -261,13 +261,17 @@ fn folds_to(name: &str, field: &str) -> bool {
     name.chars().map(fold).eq(field.chars().map(fold))
 }
 
+/// A key, and where it stands.
+type Replaced = (String, Range<usize>);
+
 /// The entries that count, and the keys of those that another one replaces.
-fn last_of_each_key(entries: Vec<Entry>) -> (Vec<Entry>, Vec<Range<usize>>) {
+fn last_of_each_key(entries: Vec<Entry>) -> (Vec<Entry>, Vec<Replaced>) {
     let last: HashMap<String, usize> = entries.iter().enumerate().map(|(at, entry)| (entry.key.clone(), at)).collect();
-    let (kept, replaced): (Vec<_>, Vec<_>) =
-        entries.into_iter().enumerate().partition(|(at, entry)| last.get(&entry.key) == Some(at));
-    (
-        kept.into_iter().map(|(_, entry)| entry).collect(),
-        replaced.into_iter().map(|(_, entry)| entry.key_range).collect(),
-    )
+    let replaced = entries.iter().enumerate().filter(|(at, entry)| {
+        let by = last.get(&entry.key).filter(|by| *by != at).and_then(|&by| entries.get(by));
+        by.is_some_and(|by| by.credential != entry.credential)
+    });
+    let replaced = replaced.map(|(_, entry)| (entry.key.clone(), entry.key_range.clone())).collect();
+    let kept = entries.into_iter().enumerate().filter(|(at, entry)| last.get(&entry.key) == Some(at));
+    (kept.map(|(_, entry)| entry).collect(), replaced)
 }

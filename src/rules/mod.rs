@@ -63,6 +63,8 @@ pub struct Settings {
     pub credential_hosts: Vec<String>,
     /// `--runtime`: whose event texts are shown.
     pub runtime: Runtime,
+    /// The time of the run, in seconds since 1970; `None` where it is not to be known: then nothing has expired.
+    pub now: Option<u64>,
 }
 
 /// The finished facts.
