@@ -8,15 +8,16 @@ pub mod parse;
 mod place;
 pub mod scalar;
 pub mod split;
+mod tree;
 
 use std::cell::Cell;
 use std::ops::Range;
 
 use crate::source::{SourceId, Span};
-use crate::yaml::parse::{NodeKind, RawNode, Text, Tree};
 pub use crate::yaml::parse::{Piece, SyntaxError, read};
 pub use crate::yaml::place::Place;
 use crate::yaml::scalar::Scalar;
+use crate::yaml::tree::{NodeKind, RawNode, Text, Tree};
 
 /// Aliases that may be followed while one document is read. A bomb of nested aliases would otherwise make a small file
 /// as large as it likes; real manifests follow a few dozen.

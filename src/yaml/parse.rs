@@ -5,14 +5,12 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, StrInput, StructureStyle};
+use granit_parser::{Event, Parser, StrInput};
 
 use crate::source::{SourceId, Span};
 use crate::yaml::Document;
 use crate::yaml::split::{json_stream, split};
-
-/// Nodes that one document may have: 24 bytes each. The largest object that a cluster stores has some 100,000.
-const MAX_NODES: usize = 4_000_000;
+use crate::yaml::tree::{Builder, Failure, Tree};
 
 /// Line breaks in quoted scalars that are patched before a document is given up (see [`parse_chunk`]).
 const MAX_PATCHES: usize = 256;
@@ -40,44 +38,6 @@ pub struct SyntaxError {
     pub document: Span,
     /// The parser's words.
     pub message: String,
-}
-
-/// An arena of nodes in source order; a node's children follow it directly.
-#[derive(Debug, Default)]
-pub(super) struct Tree {
-    pub(super) nodes: Vec<RawNode>,
-    /// Scalar values that are not the source text itself: escapes, folding.
-    pub(super) owned: Vec<String>,
-    pub(super) comments: Vec<Range<u32>>,
-}
-
-#[derive(Debug)]
-pub(super) struct RawNode {
-    pub(super) start: u32,
-    pub(super) end: u32,
-    /// Index of the first node after this one and all that is below it.
-    pub(super) next: u32,
-    pub(super) kind: NodeKind,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NodeKind {
-    Scalar {
-        text: Text,
-        /// Plain and untagged: its type is to be resolved.
-        plain: bool,
-    },
-    Sequence,
-    Mapping,
-    Alias {
-        target: u32,
-    },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Text {
-    Source { start: u32, end: u32 },
-    Owned { index: u32 },
 }
 
 /// Reads all documents of a text: YAML, JSON or concatenated JSON. `parse_all` parses ConfigMaps and
@@ -124,24 +84,6 @@ fn without_line_break(text: &str, at: usize) -> String {
 }
 
 type Events<'t> = Parser<'t, StrInput<'t>>;
-
-/// Why reading a document stopped short.
-struct Failure {
-    /// Byte offset in the chunk.
-    at: usize,
-    message: String,
-    quoted_indent: bool,
-}
-
-impl From<ScanError> for Failure {
-    fn from(error: ScanError) -> Self {
-        Self {
-            at: error.marker().byte_offset().unwrap_or_default(),
-            message: error.info(),
-            quoted_indent: matches!(error.kind(), ErrorKind::InvalidQuotedScalarIndent),
-        }
-    }
-}
 
 /// How reading a document ended.
 enum Read {
@@ -226,7 +168,7 @@ impl Reader<'_, '_> {
     }
 
     fn read_document(&mut self, text: &str, events: &mut Events<'_>) -> Result<Read, Failure> {
-        let mut builder = Builder { text, tree: self.tree, open: Vec::new(), anchors: Vec::new() };
+        let mut builder = Builder::new(text, self.tree);
         let mut inside = false;
         loop {
             let Some(next) = events.next_event() else { return Ok(Read::EndOfStream) };
@@ -258,102 +200,6 @@ impl Reader<'_, '_> {
                 }
                 _ => return Ok(Read::Document),
             }
-        }
-    }
-}
-
-impl Tree {
-    fn clear(&mut self) {
-        self.nodes.clear();
-        self.owned.clear();
-        self.comments.clear();
-    }
-}
-
-struct Builder<'a> {
-    text: &'a str,
-    tree: &'a mut Tree,
-    /// Collections that are not yet closed: their nodes, and whether they are in flow style.
-    open: Vec<(u32, StructureStyle)>,
-    /// The node of each anchor, by the parser's number for it.
-    anchors: Vec<(usize, u32)>,
-}
-
-impl Builder<'_> {
-    fn push(&mut self, event: Event<'_>, range: Range<u32>) -> Result<(), Failure> {
-        match event {
-            Event::Scalar(value, style, anchor, tag) => {
-                let plain = style == ScalarStyle::Plain && tag.is_none();
-                let text = self.keep(value, &range, plain);
-                self.node(range, NodeKind::Scalar { text, plain }, anchor)?;
-            }
-            Event::SequenceStart(style, anchor, _) => self.start(range, NodeKind::Sequence, style, anchor)?,
-            Event::MappingStart(style, anchor, _) => self.start(range, NodeKind::Mapping, style, anchor)?,
-            Event::SequenceEnd | Event::MappingEnd => self.end(&range),
-            Event::Alias(anchor) => {
-                let target =
-                    self.anchors.iter().rev().find(|(id, _)| *id == anchor).map_or(u32::MAX, |(_, node)| *node);
-                self.node(range, NodeKind::Alias { target }, 0)?;
-            }
-            Event::Comment(..) => self.tree.comments.push(range),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// Where a scalar's value is to be found. An empty plain scalar arrives as `~`; its empty span tells.
-    fn keep(&mut self, value: Cow<'_, str>, range: &Range<u32>, plain: bool) -> Text {
-        if plain && range.is_empty() {
-            return Text::Source { start: range.start, end: range.start };
-        }
-        let start = (value.as_ptr() as usize).wrapping_sub(self.text.as_ptr() as usize);
-        if let Cow::Borrowed(borrowed) = value
-            && start.checked_add(borrowed.len()).is_some_and(|end| end <= self.text.len())
-        {
-            return Text::Source { start: start as u32, end: (start + borrowed.len()) as u32 };
-        }
-        self.tree.owned.push(value.into_owned());
-        Text::Owned { index: self.tree.owned.len() as u32 - 1 }
-    }
-
-    fn node(&mut self, range: Range<u32>, kind: NodeKind, anchor: usize) -> Result<u32, Failure> {
-        let id = self.tree.nodes.len();
-        if id >= MAX_NODES {
-            let message = format!("the document has more than {MAX_NODES} values");
-            return Err(Failure { at: range.start as usize, message, quoted_indent: false });
-        }
-        let id = id as u32;
-        self.tree.nodes.push(RawNode { start: range.start, end: range.end, next: id + 1, kind });
-        if anchor != 0 {
-            self.anchors.push((anchor, id));
-        }
-        Ok(id)
-    }
-
-    fn start(
-        &mut self,
-        range: Range<u32>,
-        kind: NodeKind,
-        style: StructureStyle,
-        anchor: usize,
-    ) -> Result<(), Failure> {
-        let id = self.node(range, kind, anchor)?;
-        self.open.push((id, style));
-        Ok(())
-    }
-
-    fn end(&mut self, range: &Range<u32>) {
-        let Some((id, style)) = self.open.pop() else { return };
-        let next = self.tree.nodes.len() as u32;
-        // The parser's end of a block collection lies behind trailing comments and blanks: the last child's is exact.
-        let last = self.tree.nodes.last().map_or(range.end, |last| last.end);
-        let node = &mut self.tree.nodes[id as usize];
-        node.next = next;
-        node.end = if style == StructureStyle::Flow { range.end } else { last.max(node.end) };
-        let end = node.end;
-        if let Some((parent, _)) = self.open.last() {
-            let parent = &mut self.tree.nodes[*parent as usize];
-            parent.end = parent.end.max(end);
         }
     }
 }

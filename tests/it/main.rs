@@ -11,3 +11,4 @@ mod references;
 mod spans;
 mod tables;
 mod wire;
+mod workloads;
