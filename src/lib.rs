@@ -24,8 +24,8 @@ pub mod finding;
 pub mod go;
 pub mod inventory;
 pub mod keyring;
-pub mod lifetime;
 pub mod kustomization;
+pub mod lifetime;
 #[cfg(feature = "cli")]
 pub mod load;
 #[cfg(feature = "cli")]

@@ -111,8 +111,7 @@ mod tests {
     fn a_token_says_when_it_ends() {
         assert_eq!(expiry(JWT), Some(1_735_689_600));
         // {"payload":"x","version":"2","type":"DATA_KEY","expiration":1735689600}
-        let ecr =
-            "eyJwYXlsb2FkIjoieCIsInZlcnNpb24iOiIyIiwidHlwZSI6IkRBVEFfS0VZIiwiZXhwaXJhdGlvbiI6MTczNTY4OTYwMH0=";
+        let ecr = "eyJwYXlsb2FkIjoieCIsInZlcnNpb24iOiIyIiwidHlwZSI6IkRBVEFfS0VZIiwiZXhwaXJhdGlvbiI6MTczNTY4OTYwMH0=";
         assert_eq!(expiry(ecr), Some(1_735_689_600));
         for other in ["", "hunter2", "a.b.c", "dckr_pat_abc", "e30=", "e30.e30.", "eyJhbGciOiJSUzI1NiJ9.e30.x"] {
             assert_eq!(expiry(other), None, "{other}");

@@ -107,6 +107,12 @@ pub(crate) fn sent_credentials<'a>(facts: &ImageFacts<'a>) -> impl Iterator<Item
     facts.judged.pull.credentials.iter().filter(|candidate| !candidate.credential.is_anonymous())
 }
 
+/// Whether an error says of the image that its credentials are refused, and says why where it can.
+pub(crate) fn is_told_of_image(cx: &Context<'_>, facts: &ImageFacts<'_>) -> bool {
+    use Attribution::{CredentialRefused, Expired, NoMatchingKey, PublicBroken};
+    matches!(attribute(cx, facts), Some(CredentialRefused(_) | PublicBroken | Expired | NoMatchingKey(_)))
+}
+
 /// Docker Hub has no private repositories under `library/`: a refusal there means that there is no such image.
 pub(crate) fn is_official_image(facts: &ImageFacts<'_>) -> bool {
     facts.reference().is_some_and(|image| image.registry() == "docker.io" && image.repository().starts_with("library/"))

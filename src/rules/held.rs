@@ -117,9 +117,39 @@ pub(crate) fn entry_of<'a>(
 /// Whether a credential is an example's, or one that is filled in later.
 pub(crate) fn is_stand_in(credential: &Credential) -> bool {
     const WORDS: &[&str] = &[
-        "", "bar", "baz", "changeit", "changeme", "default", "dummy", "empty", "example", "fake", "foo", "foobar",
-        "hunter2", "mypassword", "mysecret", "mytoken", "none", "null", "pass", "passwd", "password", "placeholder",
-        "pw", "pwd", "redacted", "removed", "replaceme", "sample", "secret", "test", "todo", "token", "user",
+        "",
+        "bar",
+        "baz",
+        "changeit",
+        "changeme",
+        "default",
+        "dummy",
+        "empty",
+        "example",
+        "fake",
+        "foo",
+        "foobar",
+        "hunter2",
+        "mypassword",
+        "mysecret",
+        "mytoken",
+        "none",
+        "null",
+        "pass",
+        "passwd",
+        "password",
+        "placeholder",
+        "pw",
+        "pwd",
+        "redacted",
+        "removed",
+        "replaceme",
+        "sample",
+        "secret",
+        "test",
+        "todo",
+        "token",
+        "user",
         "username",
     ];
     let password = credential.password.expose().trim_matches(['\n', '\r', '\0', ' ']);
@@ -171,7 +201,9 @@ mod tests {
 
     #[test]
     fn passwords_of_examples_and_real_ones() {
-        for password in ["", "password", "changeme", "xxxxxxxx", "your-token", "<TOKEN>", "${TOKEN}", "hunter2", "PASSWORD"] {
+        for password in
+            ["", "password", "changeme", "xxxxxxxx", "your-token", "<TOKEN>", "${TOKEN}", "hunter2", "PASSWORD"]
+        {
             assert!(is_stand_in(&credential("bob", password)), "{password}");
         }
         for password in ["Harbor12345", "dckr_pat_aB3", "s3cr3t!x", "correct-horse", "ghp_0123ab", "GLDT1234"] {

@@ -32,35 +32,32 @@ impl Rule for MissingPullSecret {
 fn finding(facts: &ImageFacts<'_>, denial: Option<Denial>) -> Finding {
     let message = message(facts, denial) + &doubt(facts);
     let severity = facts.severity(&META);
-    let finding = Finding::new(META.id, severity, message, facts.image.text.span, "pulled without credentials")
+    Finding::new(META.id, severity, message, facts.image.text.span, "pulled without credentials")
         .help(help(facts))
         .event(facts.judged.event.clone())
-        .subject(facts.subject());
-    let useless = facts.judged.pull.secrets.iter();
-    let registry = facts.reference().map(|image| image.registry()).unwrap_or_default();
-    useless.fold(finding, |finding, secret| {
-        finding.related(secret.span, format!("{:?} has no credential for {registry}", secret.name))
-    })
+        .subject(facts.subject())
 }
 
 fn message(facts: &ImageFacts<'_>, denial: Option<Denial>) -> String {
+    let none = if matches!(facts.judged.verdict, Verdict::Fails(_)) {
+        "no pull secret reaches this pod"
+    } else {
+        "this pod names no pull secret"
+    };
+    format!("{}, and {none}", refusal(facts, denial))
+}
+
+/// That the registry refuses, as the first half of a sentence.
+pub(super) fn refusal(facts: &ImageFacts<'_>, denial: Option<Denial>) -> String {
     let text = &facts.image.text.value;
     let registry = facts.reference().map(|image| image.registry()).unwrap_or_default();
-    let refusal = match denial {
+    match denial {
         Some(Denial::DeniedOrAbsent) => format!(
             "{registry} refuses to give {text:?} to anyone without credentials (it is private or does not exist: the \
              registry does not tell)"
         ),
         _ => format!("{registry} refuses to give {text:?} to anyone without credentials"),
-    };
-    let none = if !facts.judged.pull.secrets.is_empty() {
-        "none of this pod's pull secrets has one that matches"
-    } else if matches!(facts.judged.verdict, Verdict::Fails(_)) {
-        "no pull secret reaches this pod"
-    } else {
-        "this pod names no pull secret"
-    };
-    format!("{refusal}, and {none}")
+    }
 }
 
 fn help(facts: &ImageFacts<'_>) -> String {
@@ -147,9 +144,7 @@ mod tests {
         let (mut facts, pod) = refused(PodOrigin::Template, REFUSED);
         let object = facts.secret(None, "regcred", None, config());
         facts.name_secret(pod, "regcred", SecretState::Readable, Some(object));
-        let found = facts.check(&MissingPullSecret);
-        assert!(found[0].message.ends_with("none of this pod's pull secrets has one that matches"));
-        assert_eq!(found[0].related[0].message, "\"regcred\" has no credential for ghcr.io");
+        assert_eq!(facts.flags(&MissingPullSecret), [], "no-credentials-for-registry");
     }
 
     #[test]

@@ -4,24 +4,34 @@ pub mod meta;
 pub mod page;
 
 mod attribution;
+mod held;
 mod nearest_tag;
 #[cfg(test)]
 mod testing;
 
 mod access_denied;
+mod committed_credentials;
+mod empty_credentials;
+mod expired_credentials;
 mod image_not_found;
+mod ineffective_registry_key;
 mod invalid_image_reference;
 mod invalid_yaml;
+mod legacy_dockercfg;
 mod malformed_pull_secret;
 mod misplaced_pull_secrets;
 mod missing_pull_secret;
 mod mutable_tag;
+mod no_credentials_for_registry;
+mod public_image_broken_by_secret;
+mod shadowed_credentials;
 mod undefined_pull_secret;
 mod unreadable_input;
 mod unrendered_template;
 mod unresolved_placeholder;
 mod unsupported_manifest;
 mod unverified_image;
+mod whitespace_in_credentials;
 mod wrong_secret_type;
 
 use crate::event::Runtime;
@@ -162,8 +172,17 @@ pub static RULES: &[&dyn Rule] = &[
     &undefined_pull_secret::UndefinedPullSecret,
     &wrong_secret_type::WrongSecretType,
     &malformed_pull_secret::MalformedPullSecret,
+    &no_credentials_for_registry::NoCredentialsForRegistry,
+    &ineffective_registry_key::IneffectiveRegistryKey,
+    &empty_credentials::EmptyCredentials,
+    &whitespace_in_credentials::WhitespaceInCredentials,
+    &shadowed_credentials::ShadowedCredentials,
+    &expired_credentials::ExpiredCredentials,
+    &legacy_dockercfg::LegacyDockercfg,
+    &committed_credentials::CommittedCredentials,
     &image_not_found::ImageNotFound,
     &access_denied::AccessDenied,
+    &public_image_broken_by_secret::PublicImageBrokenBySecret,
     &unsupported_manifest::UnsupportedManifest,
     &unverified_image::UnverifiedImage,
     &invalid_yaml::InvalidYaml,
