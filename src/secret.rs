@@ -78,9 +78,8 @@ pub enum RefusedBy {
 /// Reads a Secret object. Its values are marked as masked whatever becomes of it.
 pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut Inventory) {
     let is_secret = object.name.kind == "Secret" && object.name.api_version == "v1";
-    let content = if is_secret { content(object.node) } else { Content::Opaque };
     if object.name.kind == "Secret" {
-        mask_values(object.node, &content, inventory);
+        mask_values(object.node, inventory);
     }
     let Some(name) = object.node.at(&["metadata", "name"]).and_then(spanned_string) else { return };
     if is_secret {
@@ -89,53 +88,24 @@ pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
             name,
             resource,
             declared_type: object.node.get("type").and_then(spanned_string),
-            content,
+            content: content(object.node),
         });
     }
 }
 
-/// Masks everything below `data` and `stringData`, and the copy of it that `kubectl apply` leaves in an annotation; of
-/// a configuration that is understood the names of registries stay readable. What is a docker configuration becomes
-/// known to the redactor, whatever is wrong with the secret.
-fn mask_values(secret: Node<'_>, content: &Content, inventory: &mut Inventory) {
+/// Masks everything below `data` and `stringData`, and the copy of it that `kubectl apply` leaves in an annotation. What
+/// is a docker configuration becomes known to the redactor, whatever is wrong with the secret.
+fn mask_values(secret: Node<'_>, inventory: &mut Inventory) {
     const LAST_APPLIED: &[&str] = &["metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration"];
     let maps = ["data", "stringData"].into_iter().filter_map(|key| secret.get(key));
     let values = maps.flat_map(Node::entries).map(|entry| entry.value).chain(secret.at(LAST_APPLIED));
-    let readable = readable_keys(content);
-    inventory.masked.extend(values.flat_map(|value| without(value.span(), &readable)));
+    inventory.masked.extend(values.map(Node::span));
     for format in FORMATS {
         if let Some((entry, encoding)) = value(secret, format.data_key()) {
             let text = entry.value.text().unwrap_or_default();
             inventory.secret_texts.extend(known_secrets(text, encoding));
         }
     }
-}
-
-/// The keys of a configuration that are registries' names and nothing more: none with a character that a name does not
-/// have, like the `@` behind a password. Without duplicates, so that each is known to be a key.
-fn readable_keys(content: &Content) -> Vec<Span> {
-    let Content::Config(config) = content else { return Vec::new() };
-    let is_name = |key: &str| {
-        key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:/*[] ".contains(&byte)) && key.contains(['.', ':'])
-    };
-    let entries = config.entries.iter().filter(|entry| is_name(&entry.key));
-    let found = entries.filter_map(|entry| config.place.as_ref()?.find(&entry.key_range));
-    let mut spans: Vec<Span> = found.collect();
-    spans.sort_unstable();
-    spans
-}
-
-/// What is left of a span without those that lie in it, which are in order.
-fn without(span: Span, holes: &[Span]) -> Vec<Span> {
-    let inside = |hole: &&Span| hole.source == span.source && span.start <= hole.start && hole.end <= span.end;
-    let mut left = Vec::new();
-    let mut start = span.start;
-    for hole in holes.iter().filter(inside) {
-        left.push(Span::new(span.source, start, hole.start.max(start)));
-        start = hole.end.max(start);
-    }
-    left.push(Span::new(span.source, start, span.end));
-    left
 }
 
 /// The configuration itself, and every credential that either format finds in it.

@@ -8,6 +8,7 @@ mod events;
 mod inputs;
 mod output;
 mod references;
+mod registry_keys;
 mod spans;
 mod tables;
 mod wire;
