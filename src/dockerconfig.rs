@@ -129,17 +129,19 @@ impl DockerConfig {
         self.place.as_ref().map(|place| place.where_is(range))
     }
 
-    /// What must never be printed: each password, and `user:password` as it is sent; and what stands before the `@` of
-    /// a key, which the kubelet drops.
+    /// What must never be printed: each password, `user:password` as it is sent, and the same where it is written into
+    /// a key.
     pub fn secrets(&self) -> Vec<Sensitive> {
+        let in_keys = self.entries.iter().flat_map(|entry| {
+            let user_info = entry.key.rsplit_once('@').map_or("", |(before, _)| before);
+            let user_info = user_info.split_once("://").map_or(user_info, |(_, rest)| rest);
+            let password = user_info.split_once(':').map_or("", |(_, password)| password);
+            [Sensitive::new(user_info), Sensitive::new(password)]
+        });
         let credentials = self.entries.iter().map(|entry| &entry.credential);
         let both = credentials.flat_map(|credential| {
             let (user, password) = (credential.username.expose(), credential.password.expose());
             [credential.password.clone(), Sensitive::new(format!("{user}:{password}"))]
-        });
-        let in_keys = self.entries.iter().filter_map(|entry| entry.key.rsplit_once('@')).map(|(user, _)| {
-            let user = user.rsplit('/').next().unwrap_or(user);
-            Sensitive::new(user.split_once(':').map_or(user, |(_, password)| password))
         });
         both.chain(in_keys).filter(|secret| !secret.is_empty()).collect()
     }

@@ -1,7 +1,10 @@
 //! Everything that the inputs say, gathered from all documents: the facts that rules judge.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
+use crate::hook::Hook;
+use crate::resource::ResourceName;
 use crate::secret::{self, Secret};
 use crate::sensitive::Sensitive;
 use crate::service_account::ServiceAccount;
@@ -9,7 +12,7 @@ use crate::source::{Source, SourceId, Sources, Span, Spanned};
 use crate::workload::placeholder::Skip;
 use crate::workload::{self, ImageText, ImageUse, Pod, PodId, Resource, ResourceId};
 use crate::yaml::{self, Document, Node, Piece, SyntaxError};
-use crate::{kustomization, resource, service_account};
+use crate::{kustomization, resource, rewriting, service_account};
 
 /// The facts of all inputs, each list in the order of source and place.
 #[derive(Debug, Default)]
@@ -24,6 +27,13 @@ pub struct Inventory {
     pub images: Vec<ImageUse>,
     /// Secrets, and what produces one.
     pub secrets: Vec<Secret>,
+    /// Namespaces and names of Secrets that something in the inputs fills, but does not make: whatever an object of that
+    /// name holds is written over.
+    pub filled_in: Vec<Spanned<(Option<String>, String)>>,
+    /// Objects whose kind or name is encrypted: any of them may be the one that is missing.
+    pub unrecognisable: Vec<Span>,
+    /// Helm hooks among the objects.
+    pub hooks: BTreeMap<ResourceId, Hook>,
     /// Service accounts.
     pub service_accounts: Vec<ServiceAccount>,
     /// `imagePullSecrets` at a place that no pod ever sees.
@@ -64,19 +74,34 @@ impl Inventory {
     fn add_document(&mut self, source: &Source, document: &Document<'_>) {
         let Some(root) = document.root() else { return };
         self.documents += 1;
-        if kustomization::is_kustomization(source.name(), root) {
+        let is_kustomization = kustomization::is_kustomization(source.name(), root);
+        if is_kustomization {
             self.kustomizations.push(kustomization::read(source.name(), root));
         }
         let mut objects = Vec::new();
         if !resource::objects(root, &mut objects) {
             self.add_incomplete(root, "Lists are nested too deep; what the innermost hold was not read");
         }
+        let first = ResourceId(self.resources.len() as u32);
         for object in objects {
+            if secret::sops::is_unrecognisable(object.node) {
+                self.unrecognisable.push(object.node.span());
+                continue;
+            }
             let id = ResourceId(self.resources.len() as u32);
             self.resources.push(Resource { name: object.name.clone(), span: object.node.span() });
+            self.hooks.extend(Hook::of(object.node).map(|hook| (id, hook)));
             workload::extract(&object, id, self);
             secret::extract(&object, id, self);
             service_account::extract(&object, id, self);
+        }
+        if is_kustomization && root.get("secretGenerator").is_some() {
+            // A kustomization may leave out what it is.
+            if self.resources.len() == first.0 as usize {
+                let name = ResourceName { kind: "Kustomization".to_owned(), ..ResourceName::default() };
+                self.resources.push(Resource { name, span: root.span() });
+            }
+            secret::kustomize::extract(kustomization::folder(source.name()), root, first, self);
         }
         if document.is_alias_bomb() {
             self.add_incomplete(root, "it follows too many aliases; what they repeat was not read");
@@ -99,22 +124,24 @@ impl Inventory {
             let certain = options.named || has_line("apiVersion:") && has_line("kind:");
             ProblemKind::InvalidYaml { certain }
         };
-        if text.lines().any(|line| line.trim_ascii().starts_with("kind:") && line.contains("Secret")) {
+        if text.lines().any(may_be_of_a_secret) {
             self.mask_broken_secret(text, error.document);
         }
         self.problems.push(Problem { kind, span: error.at, message: error.message });
     }
 
-    /// Without a tree nobody knows which lines hold the values: all that stands behind a colon, and lines without one,
+    /// Without a tree nobody knows which lines hold the values: all that stands behind a key, and lines without one,
     /// could be secret.
     fn mask_broken_secret(&mut self, text: &str, document: Span) {
         let mut at = document.start;
         for line in text.split_inclusive('\n') {
-            let value = line.find(": ").map_or(if line.contains(':') { line.len() } else { 0 }, |colon| colon + 2);
-            let end = at + line.trim_end().len() as u32;
-            let start = (at + value as u32).min(end);
+            let value = value_in_line(line);
+            let (start, end) = (at + value.start as u32, at + value.end as u32);
             self.masked.push(Span::new(document.source, start, end));
-            self.secret_texts.push(Sensitive::new(line[value..].trim()));
+            // `Secret` is a word of every message.
+            if !line.starts_with("kind:") && !line.starts_with("apiVersion:") {
+                self.secret_texts.push(Sensitive::new(&line[value]));
+            }
             at += line.len() as u32;
         }
     }
@@ -134,6 +161,9 @@ impl Inventory {
         self.images.extend(other.images.into_iter().map(|image| ImageUse { pod: PodId(image.pod.0 + pods), ..image }));
         let secrets = other.secrets.into_iter().map(|secret| Secret { resource: resource(secret.resource), ..secret });
         self.secrets.extend(secrets);
+        self.filled_in.extend(other.filled_in);
+        self.unrecognisable.extend(other.unrecognisable);
+        self.hooks.extend(other.hooks.into_iter().map(|(id, hook)| (resource(id), hook)));
         let accounts = other.service_accounts.into_iter();
         self.service_accounts.extend(accounts.map(|it| ServiceAccount { resource: resource(it.resource), ..it }));
         let misplaced = other.misplaced.into_iter();
@@ -145,10 +175,15 @@ impl Inventory {
         self.secret_texts.extend(other.secret_texts);
     }
 
-    /// Marks the images that another object of the inputs replaces: a kustomization's `images:`, or an image stream
-    /// that pods may use by its bare name.
+    /// Marks what another object of the inputs replaces: images that a kustomization's `images:` rewrites, or that are
+    /// the bare names of image streams; namespaces that a kustomization sets; Secrets that are filled in.
     pub fn mark_rewritten(&mut self, sources: &Sources) {
-        let rewritten = kustomization::rewritten_names(&self.kustomizations, sources);
+        let kustomizations = std::mem::take(&mut self.kustomizations);
+        let builds = kustomization::builds(&kustomizations, sources);
+        rewriting::set_namespaces(self, &builds);
+        rewriting::mark_generated(&mut self.secrets, &builds);
+        rewriting::mark_filled_in(&mut self.secrets, &self.filled_in);
+        let rewritten = kustomization::rewritten_names(&builds);
         for image in &mut self.images {
             let text = image.text.value.as_str();
             if matches!(image.image, ImageText::Skipped(_)) {
@@ -161,6 +196,7 @@ impl Inventory {
                 image.image = ImageText::Skipped(Skip::SetByImageStream);
             }
         }
+        self.kustomizations = kustomizations;
     }
 
     /// The pod of an image use.
@@ -177,6 +213,30 @@ impl Inventory {
     pub fn resource_of(&self, image: &ImageUse) -> &Resource {
         self.resource(self.pod(image.pod).resource)
     }
+}
+
+/// Whether a line of a document that cannot be parsed says that it is a Secret, in YAML or JSON, or holds a value of
+/// one.
+fn may_be_of_a_secret(line: &str) -> bool {
+    let is_kind = |after: &str| {
+        let kind = after.trim_start_matches(['"', '\'']).trim_start().strip_prefix(':').unwrap_or_default();
+        kind.trim_start().trim_start_matches(['"', '\'']).starts_with("Secret")
+    };
+    line.split("kind").skip(1).any(is_kind) || line.contains("stringData") || line.contains(".dockerc")
+}
+
+/// What of a line could be secret: what stands behind its key, or all of it when it has none. Empty for keys whose
+/// values tell where the reader is.
+fn value_in_line(line: &str) -> Range<usize> {
+    const PUBLIC: [&str; 6] = ["apiVersion", "kind", "metadata", "name", "namespace", "type"];
+    let end = line.trim_end().len();
+    let start = end - line[..end].trim_start().len();
+    let Some(colon) = line[start..end].find(": ").map(|at| start + at) else {
+        return if line[..end].ends_with(':') { end..end } else { start..end };
+    };
+    let key = line[start..colon].trim_start_matches("- ").trim_matches('"');
+    let one_value = !line[colon + 1..end].contains([':', ',']);
+    if PUBLIC.contains(&key) && one_value { end..end } else { colon + 2..end }
 }
 
 /// `imagePullSecrets`, or something meant as such, where it has no effect.

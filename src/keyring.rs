@@ -5,6 +5,8 @@
 
 mod reach;
 
+use std::borrow::Cow;
+
 pub use reach::{Fault, corrected, fault, is_meant_for, mismatch};
 
 use crate::dockerconfig::DockerConfig;
@@ -130,6 +132,19 @@ impl IndexedKey {
 /// The index key that the kubelet makes of an `auths` key; `None` where it ignores the entry.
 pub fn index_key(written: &str) -> Option<String> {
     index_key_bytes(written).map(|key| String::from_utf8_lossy(&key).into_owned())
+}
+
+/// An `auths` key as it may be shown: the user info that some put before the host, and that the kubelet drops, can
+/// hold a password.
+pub fn shown_key(written: &str) -> Cow<'_, str> {
+    let host = written.find("://").map_or(0, |scheme| scheme + "://".len());
+    let (start, rest) = written.split_at(host);
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    // A password with a slash in it ends the authority early, but leaves something behind the colon that is no port.
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    let cut_short = authority.split_once(':').is_some_and(|(_, port)| !is_port(port));
+    let end = authority.rfind('@').or_else(|| rest.rfind('@').filter(|_| cut_short));
+    end.map_or(Cow::Borrowed(written), |at| Cow::Owned(format!("{start}***{}", &rest[at..])))
 }
 
 fn index_key_bytes(written: &str) -> Option<Vec<u8>> {

@@ -26,53 +26,88 @@ pub fn read(file: &str, root: Node<'_>) -> Kustomization {
     let members = members.filter_map(|member| member.as_str().or_else(|| member.str("path")));
     let images = root.get("images").into_iter().flat_map(Node::items).filter_map(|image| image.get("name"));
     Kustomization {
-        folder: file.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned(),
+        folder: folder(file).to_owned(),
         members: members.map(str::to_owned).collect(),
         images: images.filter_map(spanned_string).collect(),
         namespace: root.str("namespace").map(str::to_owned),
     }
 }
 
-/// The image names that are rewritten in each source, by the kustomizations that build from it, directly or through
-/// others.
-pub fn rewritten_names(kustomizations: &[Kustomization], sources: &Sources) -> BTreeMap<SourceId, BTreeSet<String>> {
-    let mut rewritten: BTreeMap<SourceId, BTreeSet<String>> = BTreeMap::new();
-    let rewriting = kustomizations.iter().filter(|kustomization| !kustomization.images.is_empty());
-    if rewriting.clone().next().is_none() {
-        return rewritten;
+/// What one kustomization is built from, directly or through others.
+#[derive(Debug)]
+pub struct Build<'k> {
+    /// The kustomization.
+    pub kustomization: &'k Kustomization,
+    /// Files.
+    pub sources: BTreeSet<SourceId>,
+    /// Folders of the kustomizations, its own among them.
+    pub folders: BTreeSet<&'k str>,
+}
+
+/// The builds of all kustomizations.
+pub fn builds<'k>(kustomizations: &'k [Kustomization], sources: &Sources) -> Vec<Build<'k>> {
+    if kustomizations.is_empty() {
+        return Vec::new();
     }
-    let folders: BTreeMap<&str, &Kustomization> = kustomizations.iter().map(|k| (k.folder.as_str(), k)).collect();
+    let folders: BTreeMap<String, &Kustomization> = kustomizations.iter().map(|k| (normalise(&k.folder), k)).collect();
     let files: BTreeMap<String, SourceId> = sources.iter().map(|(id, source)| (normalise(source.name()), id)).collect();
-    for kustomization in rewriting {
-        for source in sources_of(kustomization, &folders, &files) {
-            rewritten.entry(source).or_default().extend(kustomization.images.iter().map(|name| name.value.clone()));
+    kustomizations.iter().map(|kustomization| build(kustomization, &folders, &files)).collect()
+}
+
+fn build<'k>(
+    kustomization: &'k Kustomization,
+    folders: &BTreeMap<String, &'k Kustomization>,
+    files: &BTreeMap<String, SourceId>,
+) -> Build<'k> {
+    let mut build = Build { kustomization, sources: BTreeSet::new(), folders: BTreeSet::new() };
+    let mut open = vec![kustomization];
+    while let Some(kustomization) = open.pop() {
+        if !build.folders.insert(kustomization.folder.as_str()) {
+            continue;
+        }
+        for member in &kustomization.members {
+            let path = match kustomization.folder.as_str() {
+                "" => normalise(member),
+                folder => normalise(&format!("{folder}/{member}")),
+            };
+            match files.get(&path) {
+                Some(source) => {
+                    build.sources.insert(*source);
+                }
+                None => open.extend(folders.get(&path).copied()),
+            }
+        }
+    }
+    build
+}
+
+/// The image names that are rewritten in each source, by the kustomizations that build from it.
+pub fn rewritten_names(builds: &[Build<'_>]) -> BTreeMap<SourceId, BTreeSet<String>> {
+    let mut rewritten: BTreeMap<SourceId, BTreeSet<String>> = BTreeMap::new();
+    for build in builds.iter().filter(|build| !build.kustomization.images.is_empty()) {
+        for &source in &build.sources {
+            let names = build.kustomization.images.iter().map(|name| name.value.clone());
+            rewritten.entry(source).or_default().extend(names);
         }
     }
     rewritten
 }
 
-fn sources_of(
-    kustomization: &Kustomization,
-    folders: &BTreeMap<&str, &Kustomization>,
-    files: &BTreeMap<String, SourceId>,
-) -> BTreeSet<SourceId> {
-    let mut found = BTreeSet::new();
-    let mut seen = BTreeSet::new();
-    let mut open = vec![kustomization];
-    while let Some(kustomization) = open.pop() {
-        if !seen.insert(kustomization.folder.as_str()) {
-            continue;
-        }
-        for member in &kustomization.members {
-            let path = normalise(&format!("{}/{member}", kustomization.folder));
-            if let Some(source) = files.get(&path) {
-                found.insert(*source);
-            } else if let Some(next) = folders.iter().find(|(folder, _)| normalise(folder) == path) {
-                open.push(next.1);
-            }
+/// The namespaces that are given to what each source holds.
+pub fn namespaces(builds: &[Build<'_>]) -> BTreeMap<SourceId, BTreeSet<String>> {
+    let mut namespaces: BTreeMap<SourceId, BTreeSet<String>> = BTreeMap::new();
+    for build in builds {
+        let Some(namespace) = build.kustomization.namespace.as_ref().filter(|name| !name.is_empty()) else { continue };
+        for &source in &build.sources {
+            namespaces.entry(source).or_default().insert(namespace.clone());
         }
     }
-    found
+    namespaces
+}
+
+/// The folder of a file, empty for the current one.
+pub fn folder(file: &str) -> &str {
+    file.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 /// A path without `.` and, as far as they have something to cancel, `..`.

@@ -3,14 +3,15 @@
 //! Follows `plugin/pkg/admission/serviceaccount/admission.go`, `pkg/kubelet/kubelet_pods.go`
 //! (`getPullSecretsForPod`) and `pkg/credentialprovider/secrets/secrets.go` of Kubernetes 1.36.
 
+mod lookup;
 mod sibling;
 
 use crate::dockerconfig::DockerConfig;
 use crate::inventory::Inventory;
-use crate::keyring::{Credential, Keyring, is_wildcard, key_matches};
+use crate::keyring::{Credential, Keyring, is_wildcard, key_matches, shown_key};
 use crate::reference::Reference;
 use crate::rules::Settings;
-use crate::secret::{Content, IgnoredBecause, RefusedBy, Secret};
+use crate::secret::{Content, RefusedBy};
 use crate::service_account::ServiceAccount;
 use crate::source::{SourceId, Span};
 use crate::workload::{ImageText, ImageUse, Pod, PodOrigin, SecretReference};
@@ -204,7 +205,7 @@ impl PodPull {
             context.credentials.push(CandidateCredential {
                 secret: Some(origin.secret.clone()),
                 index_key: found.index_key.to_owned(),
-                written_key: found.written_key.to_owned(),
+                written_key: shown_key(found.written_key).into_owned(),
                 credential: found.credential.clone(),
             });
         }
@@ -254,24 +255,24 @@ impl<'a> Resolver<'a> {
     }
 
     fn add_secret(&self, pod: &Pod, reference: &SecretReference, via: Via, pull: &mut PodPull) {
-        let found = self.secret(pod, &reference.name);
-        let (state, reason) = match found.map(|(_, secret)| &secret.content) {
-            Some(Content::Config(config)) => {
-                pull.add(config, &reference.name, false);
-                (SecretState::Readable, None)
-            }
-            Some(Content::Opaque) => {
-                pull.context.blind.push(Blind::Secret(reference.name.clone()));
-                (SecretState::Opaque, None)
-            }
-            Some(Content::Ignored(because)) => (SecretState::Ignored, Some(ignored_reason(because))),
-            Some(Content::Malformed(malformed)) => {
-                // What the API server refuses never comes to exist, so the kubelet goes without it.
-                if malformed.refused_by == RefusedBy::Kubelet {
-                    let breaking = BreakingSecret { name: reference.name.clone(), message: malformed.message.clone() };
-                    pull.context.breaking.get_or_insert(breaking);
+        let found = self.secret(pod, reference, via);
+        let (state, reason) = match found {
+            Some(found) => {
+                let (state, reason) = found.state(self.inventory);
+                match (&state, &found.secret.content) {
+                    (SecretState::Readable, Content::Config(config)) => pull.add(config, &reference.name, false),
+                    (SecretState::Opaque, _) => pull.context.blind.push(Blind::Secret(reference.name.clone())),
+                    // What the API server refuses never comes to exist, so the kubelet goes without it.
+                    (SecretState::Malformed, Content::Malformed(malformed))
+                        if malformed.refused_by == RefusedBy::Kubelet =>
+                    {
+                        let message = malformed.message.clone();
+                        let breaking = BreakingSecret { name: reference.name.clone(), message };
+                        pull.context.breaking.get_or_insert(breaking);
+                    }
+                    _ => {}
                 }
-                (SecretState::Malformed, Some(malformed.message.clone()))
+                (state, reason)
             }
             None => match self.supplied {
                 Some(config) => {
@@ -279,17 +280,19 @@ impl<'a> Resolver<'a> {
                     if !pull.context.secrets.iter().any(|secret| secret.state == SecretState::Supplied) {
                         pull.add(config, &reference.name, true);
                     }
-                    (SecretState::Supplied, None)
+                    let why = self.why_missing(pod, &reference.name);
+                    (SecretState::Supplied, Some(format!("{why}; the supplied dockerconfigjson stands in for it")))
                 }
                 None => {
-                    if !self.settings.closed {
+                    // An object whose name is encrypted may be the one that is named.
+                    if !self.settings.closed || !self.inventory.unrecognisable.is_empty() {
                         pull.context.blind.push(Blind::Secret(reference.name.clone()));
                     }
-                    (SecretState::Missing, None)
+                    (SecretState::Missing, Some(self.why_missing(pod, &reference.name)))
                 }
             },
         };
-        let object = found.map(|(at, _)| at);
+        let object = found.map(|found| found.index);
         let secret = PullSecret { name: reference.name.clone(), span: reference.span, via, state, reason, object };
         pull.context.secrets.push(secret);
     }
@@ -298,12 +301,6 @@ impl<'a> Resolver<'a> {
         let accounts = self.inventory.service_accounts.iter().filter(|account| account.name == name);
         let place = |account: &&ServiceAccount| self.inventory.resource(account.resource).span.source;
         self.nearest(pod, accounts, |account| account.namespace.as_deref(), place)
-    }
-
-    fn secret(&self, pod: &Pod, name: &str) -> Option<(usize, &'a Secret)> {
-        let secrets = self.inventory.secrets.iter().enumerate().filter(|(_, secret)| secret.name.value == name);
-        let place = |(_, secret): &(usize, &Secret)| secret.name.span.source;
-        self.nearest(pod, secrets, |(_, secret)| secret.namespace.as_deref(), place)
     }
 
     /// Of several objects of one name the one that the pod means: its namespace must fit, one that is written out is
@@ -330,13 +327,5 @@ impl<'a> Resolver<'a> {
             }
         }
         best.map(|(candidate, _)| candidate)
-    }
-}
-
-/// Why the kubelet ignores a secret, in a few words.
-fn ignored_reason(because: &IgnoredBecause) -> String {
-    match because {
-        IgnoredBecause::WrongType { .. } => "the type is not kubernetes.io/dockerconfigjson".into(),
-        IgnoredBecause::MissingKey => "the data key that goes with the type is missing".into(),
     }
 }

@@ -166,7 +166,12 @@ impl Options {
 fn supplied(path: Option<&Path>) -> Result<Option<DockerConfig>, UsageError> {
     let (name, content) = match path {
         Some(path) => {
-            let name = format!("--dockerconfigjson {}", path.display());
+            let name = match may_be_content(path) {
+                true => {
+                    "--dockerconfigjson (which takes a file; its value is not shown, as it could be a secret)".into()
+                }
+                false => format!("--dockerconfigjson {}", path.display()),
+            };
             let read = if path == Path::new("-") { read_capped(io::stdin().lock()) } else { read_file(path) };
             let content = read.map_err(|error| UsageError::new(format!("{name}: {error}")))?;
             (name, content)
@@ -188,6 +193,14 @@ fn supplied(path: Option<&Path>) -> Result<Option<DockerConfig>, UsageError> {
     };
     let config = DockerConfig::decode(&content, ConfigFormat::DockerConfigJson);
     config.map(Some).map_err(|error| UsageError::new(format!("{name} is not a dockerconfigjson: {error}")))
+}
+
+/// Whether what stands in a file name's place could be the configuration itself: JSON, base64, `user:password`.
+fn may_be_content(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    // Without the slash, so that the names of folders do not count as one long word.
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '+' && c != '=');
+    text.contains(['{', '"', ':', '\n']) || words.into_iter().any(|word| word.len() >= 24)
 }
 
 fn ca_cert(path: &Path) -> Result<Vec<u8>, UsageError> {

@@ -84,7 +84,8 @@ impl<'a> Siblings<'a> {
 impl OwnSecrets {
     fn add(&mut self, pull: &PodPull, resolver: &Resolver<'_>) {
         for secret in &pull.context.secrets {
-            let object = secret.object.filter(|object| self.known.insert(*object));
+            let readable = secret.object.filter(|_| secret.state == SecretState::Readable);
+            let object = readable.filter(|object| self.known.insert(*object));
             let content = object.and_then(|object| resolver.inventory.secrets.get(object)).map(|it| &it.content);
             if let Some(Content::Config(config)) = content {
                 self.keyring.add(self.origins.len(), config);

@@ -66,7 +66,8 @@ fn judge_status(status: u16, evidence: Evidence) -> Outcome {
 /// by digest, that is the digest, whatever the header says.
 fn found(answer: &Answer, asked: &Target, digest: Option<&str>, length: u64, evidence: Evidence) -> Outcome {
     let media_type = answer.header("content-type").and_then(|text| text.split(';').next());
-    let media_type = media_type.map(|text| cut(text.trim())).filter(|text| !text.is_empty());
+    let media_type = media_type.filter(|text| !answer.echoed_in(text)).map(|text| cut(text.trim()));
+    let media_type = media_type.filter(|text| !text.is_empty());
     let digest = match asked {
         Target::Digest(digest) => Some(digest.as_str()),
         Target::Tag(_) => digest,
@@ -121,18 +122,18 @@ fn digest_of(bytes: &[u8]) -> String {
     text
 }
 
-/// What an answer shows of its reasons. A text that holds the secret that was sent is left out: a registry may echo
-/// what it was given.
+/// What an answer shows of its reasons. A text that holds the password or token that was sent is left out: a
+/// registry may echo what it was given.
 pub(crate) fn evidence(method: &Method, url: &Url, answer: &Answer, sent: Option<&Credential>) -> Evidence {
     let body: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();
     let text = |pointer: &str| {
         let text = body.as_ref()?.pointer(pointer)?.as_str()?;
-        (!echoes(text, sent)).then(|| cut(text))
+        (!echoes(text, sent) && !answer.echoed_in(text)).then(|| cut(text))
     };
     Evidence {
         status: Some(answer.status),
         method: Some(method_name(method)),
-        url: Some(public_url(url)),
+        url: Some(public_url(url)).filter(|url| !answer.echoed_in(url)),
         code: text("/errors/0/code"),
         message: text("/errors/0/message"),
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use reqwest::header::{HOST, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HOST, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
 use tokio::time::{Instant, timeout_at};
 
@@ -42,12 +42,21 @@ pub(crate) struct Answer {
     pub(crate) body: Vec<u8>,
     /// Whether the body went over the cap.
     pub(crate) cut: bool,
+    /// What the request carried as `Authorization`: an answer may give it back, and a token is known to nobody else.
+    pub(crate) sent: Option<HeaderValue>,
 }
 
 impl Answer {
     /// A header as text.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Whether a text holds the token or the Basic value that was sent.
+    pub(crate) fn echoed_in(&self, text: &str) -> bool {
+        let value = self.sent.as_ref().and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let secret = value.split_once(' ').map_or(value, |(_, secret)| secret);
+        !secret.is_empty() && text.contains(secret)
     }
 }
 
@@ -157,7 +166,8 @@ impl Transport {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let result = budget.spend(self.deadline, receive(request, ask.cap)).await;
         drop(turn);
-        result?.map_err(|error| Failure::of(&error))
+        let answer = result?.map_err(|error| Failure::of(&error))?;
+        Ok(Answer { sent: ask.headers.get(AUTHORIZATION).cloned(), ..answer })
     }
 
     /// An address in the URL never reaches the resolver.

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::finding::Finding;
+use crate::keyring::shown_key;
 use crate::probe::Denial;
 use crate::pull::CandidateCredential;
 use crate::rules::attribution::{Attribution, attribute, doubt, is_expired, sent_credentials};
@@ -54,7 +55,7 @@ pub(super) fn slips(cx: &Context<'_>, facts: &ImageFacts<'_>) -> String {
     let of_entry = |sent: &CandidateCredential| {
         let (_, entry) = entry_of(cx, facts, sent)?;
         let what = if is_expired(cx, entry) { "the token has expired" } else { white_space(&entry.credential)? };
-        Some(format!(" (under the key {:?} {what})", entry.key))
+        Some(format!(" (under the key {:?} {what})", shown_key(&entry.key)))
     };
     sent_credentials(facts).find_map(of_entry).unwrap_or_default()
 }

@@ -6,6 +6,7 @@ use crate::probe::{Denial, Manifest, Outcome, Unknown};
 use crate::pull::{CandidateCredential, SecretState};
 use crate::rules::held::entry_of;
 use crate::rules::{Context, ImageFacts};
+use crate::secret::{Content, IgnoredBecause, Producer, Secret};
 use crate::verdict::{Cause, Verdict};
 use crate::workload::{PodOrigin, ResourceId};
 
@@ -130,6 +131,20 @@ fn last_denial(facts: &ImageFacts<'_>) -> Option<Denial> {
 /// pulled, or its pods are made by a controller that may pull with something else.
 pub(crate) fn is_harmless(facts: &ImageFacts<'_>) -> bool {
     matches!(facts.judged.verdict, Verdict::Pullable(_) | Verdict::NotPulled) || facts.pod.origin == PodOrigin::Custom
+}
+
+/// A pull secret of that name that only other namespaces than the pod's have; `None` where either is not known.
+pub(crate) fn elsewhere<'a>(cx: &Context<'a>, facts: &ImageFacts<'_>, name: &str) -> Option<&'a Secret> {
+    let default = cx.settings.namespace.as_deref();
+    let own = facts.pod.namespace.as_deref().or(default)?;
+    let no_pull_secret = Content::Ignored(IgnoredBecause::WrongType { has_docker_config: false });
+    cx.inventory.secrets.iter().find(|secret| {
+        let named = match &secret.producer {
+            Producer::Generator(generator) => generator.is_rendered_name(name),
+            _ => secret.name.value == name,
+        };
+        named && secret.content != no_pull_secret && secret.presence(Some(own), default).is_none()
+    })
 }
 
 /// What is added to a message about an image of a kind that is not known.

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use crate::dockerconfig::Entry;
 use crate::finding::Finding;
+use crate::keyring::shown_key;
 use crate::lifetime::short_lived;
 use crate::rules::attribution::is_expired;
 use crate::rules::held::{held, is_stand_in, quoted};
@@ -30,7 +31,7 @@ impl Rule for CommittedCredentials {
             }
             let real: Vec<&Entry> = held.config.entries.iter().filter(|entry| is_real(cx, entry)).collect();
             let Some(first) = real.first() else { continue };
-            let keys = quoted(real.iter().map(|entry| &*entry.key));
+            let keys = quoted(real.iter().map(|entry| shown_key(&entry.key)));
             let name = &held.secret.name.value;
             let message = format!(
                 "the pull secret {name:?} has a password for {keys} that everyone can read who reads this file"

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use crate::dockerconfig::Entry;
 use crate::finding::{Finding, Severity};
+use crate::keyring::shown_key;
 use crate::rules::attribution::{Attribution, attribute};
 use crate::rules::held::{Held, held, quoted};
 use crate::rules::ineffective_registry_key::is_filled_in_later;
@@ -91,7 +92,7 @@ fn is_at_fault(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> bool {
 
 fn of_entries(cx: &Context<'_>, held: &Held<'_>, kind: Kind, entries: &[&Entry]) -> Option<Finding> {
     let (first, rest) = entries.split_first()?;
-    let keys = quoted(entries.iter().map(|entry| &*entry.key));
+    let keys = quoted(entries.iter().map(|entry| shown_key(&entry.key)));
     let (key, are) = if rest.is_empty() { ("key", "is") } else { ("keys", "are") };
     let name = &held.secret.name.value;
     let message = format!("the {key} {keys} of the pull secret {name:?} {are} pulled with anonymously: {}", kind.why());

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use crate::dockerconfig::Entry;
 use crate::finding::{Finding, Severity};
+use crate::keyring::shown_key;
 use crate::lifetime::{self, day, expiry};
 use crate::rules::attribution::{Attribution, attribute, is_expired};
 use crate::rules::held::{Held, held, is_stand_in};
@@ -31,7 +32,7 @@ impl Rule for ExpiredCredentials {
 }
 
 fn finding(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> Option<Finding> {
-    let (key, name) = (&entry.key, &held.secret.name.value);
+    let (key, name) = (shown_key(&entry.key), &held.secret.name.value);
     let short = lifetime::short_lived(&entry.credential);
     let at = held.key_span(entry);
     let renew = "make a new one and replace the secret";

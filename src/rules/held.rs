@@ -155,7 +155,19 @@ pub(crate) fn is_stand_in(credential: &Credential) -> bool {
     let password = credential.password.expose().trim_matches(['\n', '\r', '\0', ' ']);
     let letters: String = password.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
     let first = letters.chars().next();
-    let says_so = ["your", "replace", "insert", "enter", "todo", "change", "example", "placeholder", "redacted"];
+    let says_so = [
+        "your",
+        "replace",
+        "insert",
+        "enter",
+        "todo",
+        "change",
+        "example",
+        "placeholder",
+        "redacted",
+        "notareal",
+        "notreal",
+    ];
     is_placeholder(password)
         || looks_unfilled(password) && !password.bytes().any(|byte| byte.is_ascii_digit())
         || WORDS.contains(&&*letters)
@@ -179,8 +191,8 @@ pub(crate) fn white_space(credential: &Credential) -> Option<&'static str> {
 }
 
 /// Names for a message: `"a"`, `"a" and "b"`, `"a", "b" and 3 more`.
-pub(crate) fn quoted<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
-    let names: Vec<String> = names.into_iter().map(|name| format!("{name:?}")).collect();
+pub(crate) fn quoted(names: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| format!("{:?}", name.as_ref())).collect();
     match &names[..] {
         [] => String::new(),
         [one] => one.clone(),

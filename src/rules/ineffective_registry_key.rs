@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use crate::dockerconfig::Entry;
 use crate::finding::{Finding, Severity};
-use crate::keyring::{Fault, corrected, fault, is_meant_for, key_matches};
+use crate::keyring::{Fault, corrected, fault, is_meant_for, key_matches, shown_key};
 use crate::rules::attribution::{Attribution, attribute};
 use crate::rules::held::{Held, held};
 use crate::rules::meta::Meta;
@@ -45,7 +45,8 @@ fn finding(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> Option<Finding> 
     }
     let never = if fault.is_certain(written) { "never matches" } else { "matches none of these images" };
     let name = &held.secret.name.value;
-    let message = format!("the key {written:?} of the pull secret {name:?} {never}: {}", fault.why(written));
+    let message =
+        format!("the key {:?} of the pull secret {name:?} {never}: {}", shown_key(written), fault.why(written));
     let finding = held.finding(cx, (&META, Severity::Warning), message, held.key_span(entry), label(fault));
     Some(match corrected {
         Some(key) => finding.help(format!("write the key as {key:?}")),

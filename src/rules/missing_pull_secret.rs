@@ -6,7 +6,9 @@ use crate::finding::Finding;
 use crate::probe::{Denial, Outcome};
 use crate::rules::attribution::{Attribution, attribute, doubt};
 use crate::rules::meta::Meta;
+use crate::rules::nearby::unnamed;
 use crate::rules::{Context, ImageFacts, Rule};
+use crate::secret::{Content, Producer, Secret};
 use crate::verdict::{Cause, Verdict};
 use crate::workload::PodOrigin;
 
@@ -23,19 +25,21 @@ impl Rule for MissingPullSecret {
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         for facts in cx.images() {
             if let Some(Attribution::NoCredential(denial)) = attribute(cx, &facts) {
-                out.push(finding(&facts, denial));
+                out.push(finding(cx, &facts, denial));
             }
         }
     }
 }
 
-fn finding(facts: &ImageFacts<'_>, denial: Option<Denial>) -> Finding {
+fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Option<Denial>) -> Finding {
+    let unnamed = unnamed(cx, facts);
     let message = message(facts, denial) + &doubt(facts);
     let severity = facts.severity(&META);
-    Finding::new(META.id, severity, message, facts.image.text.span, "pulled without credentials")
-        .help(help(facts))
+    let finding = Finding::new(META.id, severity, message, facts.image.text.span, "pulled without credentials")
+        .help(help(facts, unnamed))
         .event(facts.judged.event.clone())
-        .subject(facts.subject())
+        .subject(facts.subject());
+    unnamed.into_iter().fold(finding, |finding, secret| finding.related(secret.name.span, offer(secret)))
 }
 
 fn message(facts: &ImageFacts<'_>, denial: Option<Denial>) -> String {
@@ -60,10 +64,25 @@ pub(super) fn refusal(facts: &ImageFacts<'_>, denial: Option<Denial>) -> String 
     }
 }
 
-fn help(facts: &ImageFacts<'_>) -> String {
+/// What a pull secret of the inputs that the pod does not name could do.
+fn offer(secret: &Secret) -> &'static str {
+    match secret.content {
+        Content::Config(_) => "this pull secret has a credential for the image",
+        _ => "this pull secret may have a credential for the image",
+    }
+}
+
+fn help(facts: &ImageFacts<'_>, unnamed: Option<&Secret>) -> String {
     let account = &facts.judged.pull.service_account;
     let named: Vec<_> = facts.judged.pull.sibling_secrets.iter().map(|name| format!("{{name: {name}}}")).collect();
-    let mut help = if named.is_empty() {
+    let plain = unnamed.filter(|secret| !matches!(secret.producer, Producer::Generator(_)));
+    let mut help = if let Some(secret) = plain.filter(|_| named.is_empty()) {
+        let name = &secret.name.value;
+        format!(
+            "add `imagePullSecrets: [{{name: {name}}}]` to the pod's spec, or to the service account {account:?}: the \
+             inputs have that pull secret"
+        )
+    } else if named.is_empty() {
         format!(
             "name a secret with credentials under `imagePullSecrets` of the pod's spec, or of the service account \
              {account:?}"
@@ -100,6 +119,7 @@ pub(super) fn with_supplied(facts: &ImageFacts<'_>) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dockerconfig::{DockerConfig, Format};
     use crate::finding::Severity;
     use crate::probe::{Manifest, PullAnswer};
     use crate::pull::SecretState;
@@ -132,6 +152,28 @@ mod tests {
         facts.judged[0].pull.sibling_secrets = vec!["a".to_owned(), "b".to_owned()];
         let help = facts.check(&MissingPullSecret).pop().and_then(|finding| finding.help).unwrap_or_default();
         assert!(help.starts_with("add `imagePullSecrets: [{name: a}, {name: b}]` to the pod's spec"), "{help}");
+    }
+
+    #[test]
+    fn offers_the_pull_secret_that_the_inputs_have() {
+        let opening = br#"{"auths": {"ghcr.io": {"auth": "Ym9iOmh1bnRlcjI="}}}"#;
+        let opening = DockerConfig::decode(opening, Format::DockerConfigJson).expect("a configuration");
+        let kind = Some("kubernetes.io/dockerconfigjson");
+        let (mut facts, _) = refused(PodOrigin::Template, REFUSED);
+        let offer = |facts: &Facts| {
+            let found = facts.check(&MissingPullSecret).remove(0);
+            (found.help.unwrap_or_default(), found.related.into_iter().map(|label| label.message).collect::<Vec<_>>())
+        };
+        facts.secret(None, "database", Some("Opaque"), Content::Opaque);
+        facts.secret(None, "empty", kind, config());
+        facts.secret(Some("build"), "other", kind, Content::Opaque);
+        facts.settings.namespace = Some("shop".to_owned());
+        assert!(offer(&facts).1.is_empty());
+        facts.secret(None, "sealed", kind, Content::Opaque);
+        assert!(offer(&facts).0.starts_with("add `imagePullSecrets: [{name: sealed}]`"));
+        facts.secret(Some("shop"), "regcred", kind, Content::Config(opening));
+        assert!(offer(&facts).0.starts_with("add `imagePullSecrets: [{name: regcred}]`"));
+        assert_eq!(offer(&facts).1, ["this pull secret has a credential for the image"]);
     }
 
     #[test]

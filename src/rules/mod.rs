@@ -5,6 +5,7 @@ pub mod page;
 
 mod attribution;
 mod held;
+mod nearby;
 mod nearest_tag;
 #[cfg(test)]
 mod testing;
@@ -13,6 +14,7 @@ mod access_denied;
 mod committed_credentials;
 mod empty_credentials;
 mod expired_credentials;
+mod hook_before_secret;
 mod image_not_found;
 mod ineffective_registry_key;
 mod invalid_image_reference;
@@ -24,6 +26,7 @@ mod missing_pull_secret;
 mod mutable_tag;
 mod no_credentials_for_registry;
 mod public_image_broken_by_secret;
+mod pull_secret_in_other_namespace;
 mod shadowed_credentials;
 mod undefined_pull_secret;
 mod unreadable_input;
@@ -170,6 +173,7 @@ pub static RULES: &[&dyn Rule] = &[
     &missing_pull_secret::MissingPullSecret,
     &misplaced_pull_secrets::MisplacedPullSecrets,
     &undefined_pull_secret::UndefinedPullSecret,
+    &pull_secret_in_other_namespace::PullSecretInOtherNamespace,
     &wrong_secret_type::WrongSecretType,
     &malformed_pull_secret::MalformedPullSecret,
     &no_credentials_for_registry::NoCredentialsForRegistry,
@@ -180,6 +184,7 @@ pub static RULES: &[&dyn Rule] = &[
     &expired_credentials::ExpiredCredentials,
     &legacy_dockercfg::LegacyDockercfg,
     &committed_credentials::CommittedCredentials,
+    &hook_before_secret::HookBeforeSecret,
     &image_not_found::ImageNotFound,
     &access_denied::AccessDenied,
     &public_image_broken_by_secret::PublicImageBrokenBySecret,

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use crate::dockerconfig::Entry;
 use crate::finding::{Finding, Severity};
-use crate::keyring::{corrected, fault, is_meant_for, mismatch};
+use crate::keyring::{corrected, fault, is_meant_for, mismatch, shown_key};
 use crate::probe::Denial;
 use crate::pull::SecretState;
 use crate::rules::attribution::{Attribution, attribute, doubt};
@@ -56,9 +56,11 @@ fn refused(cx: &Context<'_>, secrets: &[Held<'_>], facts: &ImageFacts<'_>, denia
         Some((&secret.name.value, entry, secrets.iter().find(|held| held.secret.name == secret.name)?.key_span(entry)))
     });
     let (reason, help, label) = if let Some((secret, entry, at)) = anonymous {
-        let reason =
-            format!("the key {:?} of the pull secret {secret:?} has no user, so that nothing is sent", entry.key);
-        let help = format!("give the key {:?} a user and a password", entry.key);
+        let reason = format!(
+            "the key {:?} of the pull secret {secret:?} has no user, so that nothing is sent",
+            shown_key(&entry.key)
+        );
+        let help = format!("give the key {:?} a user and a password", shown_key(&entry.key));
         (reason, help, Some((at, "matches, and has no user")))
     } else if let Some(near) = near_miss_of(secrets, facts) {
         let reason =
@@ -67,7 +69,7 @@ fn refused(cx: &Context<'_>, secrets: &[Held<'_>], facts: &ImageFacts<'_>, denia
     } else {
         let names = facts.judged.pull.secrets.iter();
         let names = names.filter(|it| matches!(it.state, SecretState::Readable | SecretState::Supplied));
-        let reason = format!("no key of the pull secret {} matches it", quoted(names.map(|it| &*it.name)));
+        let reason = format!("no key of the pull secret {} matches it", quoted(names.map(|it| &it.name)));
         (reason, help(facts, None), None)
     };
     let message = format!("{}, and {reason}{}", refusal(facts, denial), doubt(facts));
@@ -107,7 +109,7 @@ fn near_miss(held: &Held<'_>, facts: &ImageFacts<'_>) -> Option<NearMiss> {
     entries.find_map(|entry| {
         Some(NearMiss {
             why: mismatch(&entry.key, repository)?,
-            key: entry.key.clone(),
+            key: shown_key(&entry.key).into_owned(),
             secret: held.secret.name.value.clone(),
             corrected: corrected(&entry.key).filter(|_| is_meant_for(&entry.key, repository)),
             at: held.key_span(entry),
@@ -135,7 +137,7 @@ fn unused(cx: &Context<'_>, held: &Held<'_>) -> Option<Finding> {
         return None;
     }
     let name = &held.secret.name.value;
-    let keys = quoted(entries.iter().map(|entry| &*entry.key));
+    let keys = quoted(entries.iter().map(|entry| shown_key(&entry.key)));
     let (reason, at, help) = match near {
         Some(near) => (
             format!("the key {:?} does not match: {}", near.key, near.why),

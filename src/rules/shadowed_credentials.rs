@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use crate::dockerconfig::Entry;
 use crate::finding::{Finding, Severity};
-use crate::keyring::{index_key, key_matches};
+use crate::keyring::{index_key, key_matches, shown_key};
 use crate::rules::attribution::{is_told_of_image, sent_credentials};
 use crate::rules::held::{Held, entry_of, held};
 use crate::rules::meta::Meta;
@@ -54,7 +54,7 @@ fn hidden_by_direct_key(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> Opt
         let tried = sent_credentials(facts).any(|sent| sent.credential == entry.credential);
         (!tried && key_matches(&entry.key, image.name())).then_some((facts, sent))
     })?;
-    let (key, name) = (&entry.key, &held.secret.name.value);
+    let (key, name) = (shown_key(&entry.key), &held.secret.name.value);
     let image = &facts.image.text.value;
     let message = format!(
         "the credentials under the key {key:?} of the pull secret {name:?} are never tried for {image:?}: the key {:?} \
@@ -63,7 +63,7 @@ fn hidden_by_direct_key(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> Opt
     );
     let finding = held
         .finding(cx, (&META, Severity::Warning), message, held.key_span(entry), "stands in only where nothing matches")
-        .help(format!("put the right credentials under {:?}, or take that key away", sent.written_key));
+        .help(format!("put the right credentials under {:?}, or take that key away", shown_key(&sent.written_key)));
     let hiding = entry_of(cx, facts, sent).and_then(|(secret, entry)| span_of(cx, secret, entry));
     Some(hiding.into_iter().fold(finding, |finding, at| finding.related(at, "this key matches directly")))
 }
@@ -86,7 +86,7 @@ fn crossing(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> Option<Finding>
         };
         sent_credentials(facts).next().is_some() && sent_credentials(facts).all(|sent| crosses(&sent.index_key))
     })?;
-    let (written, name) = (&entry.key, &held.secret.name.value);
+    let (written, name) = (shown_key(&entry.key), &held.secret.name.value);
     let image = &facts.image.text.value;
     let message = format!(
         "the key {written:?} of the pull secret {name:?} also matches {image:?}, which is then pulled with its \
@@ -110,7 +110,7 @@ fn in_random_order(cx: &Context<'_>, held: &Held<'_>) -> Vec<Finding> {
         if !held.images_of(entry).any(|facts| is_open(cx, facts)) || !seen.insert(key.clone()) {
             continue;
         }
-        let (name, a, b) = (&held.secret.name.value, &entry.key, &other.key);
+        let (name, a, b) = (&held.secret.name.value, shown_key(&entry.key), shown_key(&other.key));
         let message = format!(
             "the keys {a:?} and {b:?} of the pull secret {name:?} are one to the kubelet (`{key}`) and hold different \
              credentials, which are tried in random order"
@@ -133,7 +133,8 @@ fn replaced(cx: &Context<'_>, held: &Held<'_>) -> Vec<Finding> {
     let finding = |(key, range): &(String, std::ops::Range<usize>)| {
         let name = &held.secret.name.value;
         let message = format!(
-            "the key {key:?} stands twice in the pull secret {name:?} with different credentials: the later ones win"
+            "the key {:?} stands twice in the pull secret {name:?} with different credentials: the later ones win",
+            shown_key(key)
         );
         let at = held.config.where_is(range).unwrap_or(held.secret.name.span);
         held.finding(cx, (&META, Severity::Warning), message, at, "replaced by a later one")

@@ -11,7 +11,7 @@ use crate::pull::{CandidateCredential, PullContext, PullSecret, SecretState, Via
 use crate::reference::Reference;
 use crate::resource::ResourceName;
 use crate::rules::{Context, JudgedImage, Rule, Settings};
-use crate::secret::{Content, Secret};
+use crate::secret::{Content, Producer, Secret};
 use crate::sensitive::Sensitive;
 use crate::service_account::ServiceAccount;
 use crate::source::{Encoding, Source, SourceId, Sources, Span, Spanned};
@@ -106,7 +106,16 @@ impl Facts {
         let name = self.spanned(name);
         let declared_type = kind.map(|kind| self.spanned(kind));
         let namespace = namespace.map(str::to_owned);
-        self.inventory.secrets.push(Secret { namespace, name, resource, declared_type, content });
+        let producer = Producer::Itself;
+        self.inventory.secrets.push(Secret {
+            namespace,
+            name,
+            resource,
+            declared_type,
+            content,
+            producer,
+            copies: Vec::new(),
+        });
         self.inventory.secrets.len() - 1
     }
 

@@ -5,8 +5,9 @@ use std::sync::LazyLock;
 
 use crate::finding::{Finding, Severity, Subject};
 use crate::pull::{PullSecret, SecretState};
-use crate::rules::attribution::is_harmless;
+use crate::rules::attribution::{elsewhere, is_harmless};
 use crate::rules::meta::Meta;
+use crate::rules::nearby::is_at_hand;
 use crate::rules::{Context, ImageFacts, Rule};
 use crate::secret::{Content, IgnoredBecause, Secret};
 use crate::source::Span;
@@ -26,6 +27,10 @@ impl Rule for UndefinedPullSecret {
         let mut missing: BTreeMap<Span, Missing<'_>> = BTreeMap::new();
         for facts in cx.images() {
             for secret in facts.judged.pull.secrets.iter().filter(|named| named.state == SecretState::Missing) {
+                // That is `pull-secret-in-other-namespace`.
+                if elsewhere(cx, &facts, &secret.name).is_some() {
+                    continue;
+                }
                 let found = missing.entry(secret.span).or_insert(Missing { secret, facts, harmless: true });
                 found.harmless &= is_harmless(&facts);
             }
@@ -47,13 +52,15 @@ fn finding(cx: &Context<'_>, missing: &Missing<'_>) -> Finding {
     let name = &missing.secret.name;
     let namespace = missing.facts.pod.namespace.as_deref().or(cx.settings.namespace.as_deref());
     let place = namespace.map(|namespace| format!(" in the namespace {namespace:?}")).unwrap_or_default();
-    let meant = near_miss(cx, missing);
+    let meant = meant(cx, missing);
+    let hidden = &cx.inventory.unrecognisable;
     let severity = match (cx.settings.closed, meant) {
-        (true, _) if !missing.harmless => Severity::Error,
+        // An object whose name is encrypted may be the one that is named.
+        (true, _) if !missing.harmless && hidden.is_empty() => Severity::Error,
         (true, _) | (false, Some(_)) => Severity::Warning,
         (false, None) => META.severity,
     };
-    let message = if cx.settings.closed {
+    let message = if cx.settings.closed && hidden.is_empty() {
         format!("there is no pull secret {name:?}{place}: the kubelet pulls without it")
     } else {
         format!(
@@ -63,24 +70,44 @@ fn finding(cx: &Context<'_>, missing: &Missing<'_>) -> Finding {
     };
     let subject = Subject { resource: Some(missing.facts.resource.name.clone()), ..Subject::default() };
     let finding = Finding::new(META.id, severity, message, missing.secret.span, "no such secret in the inputs")
-        .help(help(meant, cx.settings.closed))
+        .help(help(cx, meant))
         .event(cx.settings.closed.then(|| event(name)))
         .subject(subject);
+    let finding = hidden.first().into_iter().fold(finding, |finding, &at| {
+        finding.related(at, "what this is, or how it is called, is encrypted: it may be the one")
+    });
     match meant {
-        Some(meant) => finding.related(meant.name.span, "this one has nearly that name"),
+        Some((Meant::NearlySo, meant)) => finding.related(meant.name.span, "this one has nearly that name"),
+        Some((Meant::Producer, meant)) => finding.related(meant.name.span, "the Secret gets this name"),
+        Some((Meant::Generator, meant)) => {
+            finding.related(meant.name.span, "this one is generated, under another name")
+        }
         None => finding,
     }
 }
 
-fn help(meant: Option<&Secret>, closed: bool) -> String {
-    match meant {
-        Some(meant) => format!("did you mean `{}`?", meant.name.value),
-        None if closed => {
+fn help(cx: &Context<'_>, meant: Option<(Meant, &Secret)>) -> String {
+    let Some((how, meant)) = meant else {
+        return if cx.settings.closed {
             "add a Secret of that name and of type `kubernetes.io/dockerconfigjson`, or remove the name".to_owned()
+        } else {
+            "add the Secret to the inputs, or hand over what the cluster's pull secrets hold: \
+             `--dockerconfigjson FILE`"
+                .to_owned()
+        };
+    };
+    match how {
+        Meant::NearlySo => format!("did you mean `{}`?", meant.name.value),
+        Meant::Producer => {
+            let kind = &cx.inventory.resource(meant.resource).name.kind;
+            format!("name the Secret `{}`, not the {kind} that makes it", meant.name.value)
         }
-        None => "add the Secret to the inputs, or hand over what the cluster's pull secrets hold: \
-                 `--dockerconfigjson FILE`"
-            .to_owned(),
+        Meant::Generator => {
+            "kustomize adds a hash, a prefix or a suffix to the name of a generated Secret, and rewrites \
+             references only in the resources of the same build, in Kubernetes' own kinds except \
+             ReplicationController: add this object to the build, or set `disableNameSuffixHash: true`"
+                .to_owned()
+        }
     }
 }
 
@@ -89,32 +116,52 @@ fn event(name: &str) -> String {
     format!("Unable to retrieve some image pull secrets ({name}); attempting to pull the image may not succeed.")
 }
 
-/// A pull secret of the same namespace whose name is a slip of the keyboard away.
-fn near_miss<'a>(cx: &Context<'a>, missing: &Missing<'_>) -> Option<&'a Secret> {
+/// How another Secret is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Meant {
+    /// Its producer has the name.
+    Producer,
+    /// It is generated under that name, and gets another.
+    Generator,
+    /// The names are a slip of the keyboard apart.
+    NearlySo,
+}
+
+/// The Secret of the same namespace that was probably meant.
+fn meant<'a>(cx: &Context<'a>, missing: &Missing<'_>) -> Option<(Meant, &'a Secret)> {
     let name = missing.secret.name.as_str();
     let no_pull_secret = Content::Ignored(IgnoredBecause::WrongType { has_docker_config: false });
-    let namespace = missing.facts.pod.namespace.as_deref();
+    let secrets = cx.inventory.secrets.iter();
     let candidates =
-        cx.inventory.secrets.iter().filter(|secret| {
-            secret.content != no_pull_secret && cx.same_namespace(namespace, secret.namespace.as_deref())
-        });
-    let near = candidates.filter_map(|secret| {
+        secrets.filter(|secret| secret.content != no_pull_secret && is_at_hand(cx, secret, missing.facts.pod));
+    let ranked = candidates.filter_map(|secret| {
         let candidate = secret.name.value.as_str();
-        // In a name of three letters two edits are another name.
-        let limit = (name.len() / 3).min(2);
-        if candidate.len().abs_diff(name.len()) > limit {
-            return None;
+        let producer = cx.inventory.resource(secret.resource).name.name.as_deref();
+        if candidate == name {
+            return Some((Meant::Generator, 0, secret));
         }
-        let edits = strsim::osa_distance(name, candidate);
-        (1..=limit).contains(&edits).then_some((edits, secret))
+        if !secret.producer.is_object() && producer == Some(name) {
+            return Some((Meant::Producer, 0, secret));
+        }
+        Some((Meant::NearlySo, edits(name, candidate)?, secret))
     });
-    near.min_by_key(|(edits, _)| *edits).map(|(_, secret)| secret)
+    ranked.min_by_key(|(how, edits, _)| (*how, *edits)).map(|(how, _, secret)| (how, secret))
+}
+
+/// Edits between two names, where they are few for the length: in a name of three letters two make another name.
+fn edits(name: &str, candidate: &str) -> Option<usize> {
+    let limit = (name.len() / 3).min(2);
+    if candidate.len().abs_diff(name.len()) > limit {
+        return None;
+    }
+    Some(strsim::osa_distance(name, candidate)).filter(|edits| (1..=limit).contains(edits))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rules::testing::{Facts, config, pullable};
+    use crate::secret::Producer;
     use crate::verdict::{Cause, Verdict};
     use crate::workload::PodOrigin;
 
@@ -131,6 +178,29 @@ mod tests {
     fn a_name_is_one_note_for_all_images_of_its_pod() {
         let facts = naming("regcred", Verdict::Unverified(Cause::SecretUnknown));
         assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Note, "regcred")]);
+    }
+
+    #[test]
+    fn the_name_of_the_producer_is_a_near_miss_however_far_it_is() {
+        let mut facts = naming("registry-access", Verdict::Unverified(Cause::SecretUnknown));
+        let secret = facts.secret(Some("shop"), "regcred", Some("kubernetes.io/dockerconfigjson"), Content::Opaque);
+        let resource = facts.resource("ExternalSecret", Some("shop"), "registry-access");
+        facts.inventory.secrets[secret].resource = resource;
+        assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Note, "registry-access")]);
+        facts.inventory.secrets[secret].producer = Producer::ExternalSecret { cluster: false };
+        assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Warning, "registry-access")]);
+        let help = facts.check(&UndefinedPullSecret).remove(0).help;
+        assert_eq!(help.as_deref(), Some("name the Secret `regcred`, not the ExternalSecret that makes it"));
+    }
+
+    #[test]
+    fn what_is_encrypted_whole_may_be_the_one() {
+        let mut facts = naming("regcred", Verdict::Unverified(Cause::SecretUnknown));
+        facts.settings.closed = true;
+        assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Error, "regcred")]);
+        let hidden = facts.write("ENC[AES256_GCM,data:a]");
+        facts.inventory.unrecognisable.push(hidden);
+        assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Warning, "regcred")]);
     }
 
     #[test]

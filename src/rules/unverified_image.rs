@@ -103,8 +103,13 @@ fn hidden_secret(facts: &ImageFacts<'_>) -> Option<(String, String)> {
         Blind::ServiceAccount(_) => None,
     })?;
     let with_supplied = with_supplied(facts);
+    let mut secrets = facts.judged.pull.secrets.iter();
+    let reason = secrets.find(|secret| secret.name == *hidden).and_then(|secret| secret.reason.as_ref());
+    let why = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
     Some((
-        format!("{registry} asks for credentials, and those of the pull secret {hidden:?} are not to be seen here"),
+        format!(
+            "{registry} asks for credentials, and those of the pull secret {hidden:?} are not to be seen here{why}"
+        ),
         match with_supplied.strip_prefix(". ") {
             Some(words) => words.to_owned(),
             None => "try it with credentials of your own: `--dockerconfigjson FILE`".to_owned(),

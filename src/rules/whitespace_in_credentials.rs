@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use crate::dockerconfig::Entry;
 use crate::finding::{Finding, Severity};
+use crate::keyring::shown_key;
 use crate::rules::attribution::is_told_of_image;
 use crate::rules::held::{Held, held, white_space};
 use crate::rules::meta::Meta;
@@ -35,7 +36,7 @@ fn finding(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> Option<Finding> 
     if told || held.is_shown_harmless(entry) {
         return None;
     }
-    let (key, name) = (&entry.key, &held.secret.name.value);
+    let (key, name) = (shown_key(&entry.key), &held.secret.name.value);
     let message =
         format!("under the key {key:?} of the pull secret {name:?} {what}, and the kubelet sends it as it is");
     let help = "make it anew without: `printf %s user:password | base64`, or `kubectl create secret docker-registry`";

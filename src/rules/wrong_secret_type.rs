@@ -8,10 +8,11 @@ use std::sync::LazyLock;
 
 use crate::dockerconfig::Format;
 use crate::finding::{Finding, Severity, Subject};
+use crate::resource::ResourceName;
 use crate::rules::attribution::is_harmless;
 use crate::rules::meta::Meta;
 use crate::rules::{Context, Rule};
-use crate::secret::{Content, IgnoredBecause, Secret};
+use crate::secret::{Content, IgnoredBecause, NamedFrom, Producer, Secret};
 use crate::source::Span;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/wrong-secret-type.md")));
@@ -57,8 +58,12 @@ fn uses(cx: &Context<'_>, index: usize, secret: &Secret) -> Uses {
         uses.references.extend(named.map(|named| named.span));
     }
     let accounts = cx.inventory.service_accounts.iter();
-    for account in accounts.filter(|a| cx.same_namespace(a.namespace.as_deref(), secret.namespace.as_deref())) {
-        let named = account.pull_secrets.iter().filter(|named| named.name == secret.name.value);
+    let default = cx.settings.namespace.as_deref();
+    for account in accounts.filter(|account| secret.presence(account.namespace.as_deref(), default).is_some()) {
+        let named = account.pull_secrets.iter().filter(|named| {
+            let from = NamedFrom { source: named.span.source, kind: "ServiceAccount", builtin: true };
+            secret.is_named(&named.name, from)
+        });
         uses.references.extend(named.map(|named| named.span));
     }
     uses
@@ -70,15 +75,15 @@ fn finding(cx: &Context<'_>, secret: &Secret, because: &IgnoredBecause, uses: &U
     let declared = secret.declared_type.as_ref();
     let (message, help, severity) = match because {
         IgnoredBecause::WrongType { has_docker_config } => (
-            match declared {
-                Some(declared) => format!("the pull secret {name:?} has the type {:?}", declared.value),
-                None => format!("the pull secret {name:?} has no type, which makes it `Opaque`"),
-            } + ": the kubelet ignores it and says nothing",
-            help_for_type(*has_docker_config),
+            of_type(secret, resource),
+            help_for_type(&secret.producer, *has_docker_config),
             if uses.harmless { Severity::Warning } else { META.severity },
         ),
         IgnoredBecause::MissingKey => (
-            format!("the pull secret {name:?} lacks the data key that goes with its type: the API server refuses it"),
+            format!(
+                "the pull secret {name:?}{} lacks the data key that goes with its type: the API server refuses it",
+                made_by(secret, resource)
+            ),
             "`kubernetes.io/dockerconfigjson` goes with the key `.dockerconfigjson`, and `kubernetes.io/dockercfg` \
              with `.dockercfg`: change one to fit the other"
                 .to_owned(),
@@ -96,17 +101,37 @@ fn finding(cx: &Context<'_>, secret: &Secret, because: &IgnoredBecause, uses: &U
     uses.references.iter().fold(finding, |finding, &at| finding.related(at, "named as a pull secret here"))
 }
 
+/// Which Secret it is, and what its type is.
+fn of_type(secret: &Secret, resource: &ResourceName) -> String {
+    let name = format!("{:?}{}", secret.name.value, made_by(secret, resource));
+    let of_type = match (&secret.declared_type, &secret.producer) {
+        (Some(declared), _) => format!("the pull secret {name} has the type {:?}", declared.value),
+        (None, Producer::SecretProviderClass) => {
+            return format!("the pull secret {name} has no type, without which the driver never makes it");
+        }
+        (None, _) => format!("the pull secret {name} has no type, which makes it `Opaque`"),
+    };
+    of_type + ": the kubelet ignores it and says nothing"
+}
+
+/// What makes the Secret, where that is not the object that has its name.
+fn made_by(secret: &Secret, resource: &ResourceName) -> String {
+    if secret.producer.is_object() { String::new() } else { format!(", which a {} makes,", resource.kind) }
+}
+
 fn missing_key(declared: &str) -> String {
     let format = [Format::DockerConfigJson, Format::DockerCfg].into_iter().find(|it| it.secret_type() == declared);
     format.map_or_else(String::new, |format| format!("without the key `{}`", format.data_key()))
 }
 
-fn help_for_type(has_docker_config: bool) -> String {
+fn help_for_type(producer: &Producer, has_docker_config: bool) -> String {
     let key = if has_docker_config { "" } else { ", and put the configuration under the key `.dockerconfigjson`" };
-    format!(
-        "set `type: kubernetes.io/dockerconfigjson`{key}; the type of a Secret that is already in the cluster cannot \
-         be changed: delete it first"
-    )
+    let remake = "the type of a Secret that is already in the cluster cannot be changed: delete it first";
+    if producer.is_object() {
+        format!("set `type: kubernetes.io/dockerconfigjson`{key}; {remake}")
+    } else {
+        format!("set `{}` to `kubernetes.io/dockerconfigjson`{key}; {remake}", producer.type_path())
+    }
 }
 
 #[cfg(test)]
@@ -172,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_secret_without_the_key_needs_that_too() {
-        assert!(help_for_type(false).contains("under the key `.dockerconfigjson`"));
-        assert!(!help_for_type(true).contains("under the key"));
+        assert!(help_for_type(&Producer::Itself, false).contains("under the key `.dockerconfigjson`"));
+        assert!(!help_for_type(&Producer::Itself, true).contains("under the key"));
     }
 }

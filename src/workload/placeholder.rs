@@ -43,6 +43,8 @@ pub fn is_placeholder(text: &str) -> bool {
         || starts_variable(text)
         || has_angle_marker(text)
         || text.starts_with("ko://")
+        // What SOPS encrypted.
+        || text.starts_with("ENC[AES256_GCM,")
         || text.starts_with("(( ")
         || components(text).any(|component| MARKERS.contains(&component))
 }

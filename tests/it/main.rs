@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+mod canary;
 mod credentials;
 mod docs;
 mod events;
 mod inputs;
 mod output;
+mod producers;
 mod references;
 mod registry_keys;
 mod spans;

@@ -2,4 +2,5 @@
 
 pub(crate) mod docker_configs;
 pub(crate) mod keyring;
+pub(crate) mod producers;
 pub(crate) mod references;

@@ -16,6 +16,10 @@ pub struct Answer {
     pub(crate) padding: u64,
     pub(crate) delay: Duration,
     pub(crate) ending: Ending,
+    /// Whether what the client sent is put into headers and body.
+    pub(crate) echoes: bool,
+    /// What those get that send no `Authorization`.
+    pub(crate) challenge: Option<Box<Answer>>,
 }
 
 /// How the answer ends.
@@ -41,6 +45,8 @@ impl Answer {
             padding: 0,
             delay: Duration::ZERO,
             ending: Ending::Whole,
+            echoes: false,
+            challenge: None,
         }
     }
 
@@ -98,6 +104,42 @@ impl Answer {
     #[must_use]
     pub fn reset_in_body(mut self) -> Self {
         self.ending = Ending::ResetInBody;
+        self
+    }
+
+    /// Gives back what the client sent: in headers and body, `{authorization}` becomes the value of its header, and
+    /// `{credential}` the user and password in it (escaped in a body).
+    #[must_use]
+    pub fn echo(mut self) -> Self {
+        self.echoes = true;
+        self
+    }
+
+    /// Gives this answer to those only that send an `Authorization`, whatever it says; the others are challenged.
+    #[must_use]
+    pub fn behind(mut self, challenge: Answer) -> Self {
+        self.challenge = Some(Box::new(challenge));
+        self
+    }
+
+    /// The answer with what the client sent in it, where it echoes.
+    pub(crate) fn echoing(mut self, authorization: Option<&str>, credential: Option<&str>) -> Self {
+        if let (None, Some(challenge)) = (authorization, self.challenge.take()) {
+            return challenge.echoing(None, None);
+        }
+        if !self.echoes {
+            return self;
+        }
+        let sent = [("{authorization}", authorization), ("{credential}", credential)];
+        for (mark, text) in sent.map(|(mark, text)| (mark, text.unwrap_or("nothing"))) {
+            let one_line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+            for (_, value) in &mut self.headers {
+                *value = value.replace(mark, &one_line);
+            }
+            let quoted = serde_json::Value::from(text).to_string();
+            let body = String::from_utf8_lossy(&self.body).replace(mark, &quoted[1..quoted.len() - 1]);
+            self.body = Bytes::from(body);
+        }
         self
     }
 

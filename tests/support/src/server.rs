@@ -203,5 +203,6 @@ fn reply(request: &hyper::Request<Incoming>, shared: &Shared, scheme: &str) -> A
         user: basic(asked.authorization).map(|(user, _)| user).or(user),
         accept: header("accept").map(str::to_owned),
     });
-    respond(&mut lock(&shared.script), &mut grants, &asked)
+    let credential = basic(asked.authorization).map(|(user, password)| format!("{user}:{password}"));
+    respond(&mut lock(&shared.script), &mut grants, &asked).echoing(asked.authorization, credential.as_deref())
 }

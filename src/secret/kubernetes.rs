@@ -1,4 +1,4 @@
-//! Secrets of the inputs, and what the kubelet makes of them as pull secrets.
+//! Secret objects, and what the kubelet makes of them as pull secrets.
 //!
 //! Follows `pkg/credentialprovider/secrets/secrets.go` (what the kubelet takes), `pkg/apis/core/validation`
 //! (`ValidateSecret`: what the API server refuses) and `pkg/apis/core/v1/conversion.go` (`stringData` over `data`) of
@@ -8,89 +8,50 @@ use crate::dockerconfig::{self, DecodeError, DockerConfig, Format};
 use crate::go::base64;
 use crate::inventory::Inventory;
 use crate::resource::Object;
+use crate::secret::copies::{self, Copies};
+use crate::secret::making::SecretType;
+use crate::secret::sops::is_encrypted;
+use crate::secret::{Content, FORMATS, IgnoredBecause, Malformed, Producer, RefusedBy, Secret};
 use crate::sensitive::Sensitive;
-use crate::source::{Span, Spanned};
 use crate::workload::ResourceId;
 use crate::workload::placeholder::is_placeholder;
 use crate::workload::pod::{is_unquoted_template, spanned_string};
 use crate::yaml::{Entry, Node, Place};
 
-/// A Secret, or an object that produces one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Secret {
-    /// Its namespace, when it names one.
-    pub namespace: Option<String>,
-    /// The Secret's name.
-    pub name: Spanned<String>,
-    /// The object.
-    pub resource: ResourceId,
-    /// `type` with its place; `None` where it is left out (the API server fills in `Opaque`).
-    pub declared_type: Option<Spanned<String>>,
-    /// What it holds.
-    pub content: Content,
-}
-
-/// What the kubelet finds in a secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Content {
-    /// Credentials, by registry key.
-    Config(DockerConfig),
-    /// Ignored without a word, because of its type or because type and key do not go together.
-    Ignored(IgnoredBecause),
-    /// It cannot be decoded.
-    Malformed(Malformed),
-    /// Not to be seen from here: encrypted, or filled in later.
-    Opaque,
-}
-
-/// Why the kubelet ignores a secret.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum IgnoredBecause {
-    /// Its type is neither `kubernetes.io/dockerconfigjson` nor `kubernetes.io/dockercfg`.
-    WrongType {
-        /// Whether it has the key of a pull secret, so that the type is the only fault.
-        has_docker_config: bool,
-    },
-    /// The type is right, but the data key that goes with it is missing: the API server refuses it.
-    MissingKey,
-}
-
-/// Why a secret cannot be decoded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Malformed {
-    /// The words of the API server or the kubelet.
-    pub message: String,
-    /// The offending place in the value, as exactly as it can be told; else the value.
-    pub span: Span,
-    /// Who refuses it.
-    pub refused_by: RefusedBy,
-}
-
-/// When a malformed secret shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum RefusedBy {
-    /// At apply.
-    ApiServer,
-    /// At the pull, for every image of the pod.
-    Kubelet,
-}
-
 /// Reads a Secret object. Its values are marked as masked whatever becomes of it.
-pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut Inventory) {
+pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut Inventory) {
     let is_secret = object.name.kind == "Secret" && object.name.api_version == "v1";
     if object.name.kind == "Secret" {
         mask_values(object.node, inventory);
     }
     let Some(name) = object.node.at(&["metadata", "name"]).and_then(spanned_string) else { return };
-    if is_secret {
-        inventory.secrets.push(Secret {
-            namespace: object.name.namespace.clone(),
-            name,
-            resource,
-            declared_type: object.node.get("type").and_then(spanned_string),
-            content: content(object.node),
-        });
+    if !is_secret {
+        return;
     }
+    let annotations = object.node.at(&["metadata", "annotations"]);
+    let secret_type = SecretType::of(object.node.get("type"));
+    let mirrored = copies::mirrored(annotations).map(str::to_owned);
+    let content = content(object.node, &secret_type);
+    // What a controller overwrites says nothing, as long as the API server takes it.
+    let overwritten = mirrored.is_some()
+        && match &content {
+            Content::Config(_) => true,
+            Content::Malformed(malformed) => malformed.refused_by == RefusedBy::Kubelet,
+            Content::Ignored(_) | Content::Opaque => false,
+        };
+    inventory.secrets.push(Secret {
+        namespace: object.name.namespace.clone(),
+        name,
+        resource,
+        declared_type: secret_type.written(),
+        content: if overwritten { Content::Opaque } else { content },
+        producer: match mirrored {
+            Some(source) => Producer::Mirror(source),
+            None if object.node.get("sops").is_some_and(Node::is_mapping) => Producer::Sops,
+            None => Producer::Itself,
+        },
+        copies: Copies::of_annotations(annotations),
+    });
 }
 
 /// Masks everything below `data` and `stringData`, and the copy of it that `kubectl apply` leaves in an annotation. What
@@ -109,7 +70,7 @@ fn mask_values(secret: Node<'_>, inventory: &mut Inventory) {
 }
 
 /// The configuration itself, and every credential that either format finds in it.
-fn known_secrets(text: &str, encoding: Encoding) -> Vec<Sensitive> {
+pub(super) fn known_secrets(text: &str, encoding: Encoding) -> Vec<Sensitive> {
     let mut secrets = vec![Sensitive::new(text)];
     let decoded = match encoding {
         Encoding::Plain => Ok(text.as_bytes().to_vec()),
@@ -120,13 +81,12 @@ fn known_secrets(text: &str, encoding: Encoding) -> Vec<Sensitive> {
     secrets
 }
 
-const FORMATS: [Format; 2] = [Format::DockerConfigJson, Format::DockerCfg];
-
-fn content(secret: Node<'_>) -> Content {
-    let written = secret.get("type").and_then(Node::text).unwrap_or_default();
-    if is_placeholder(written) || is_encrypted(written) {
-        return Content::Opaque;
-    }
+fn content(secret: Node<'_>, secret_type: &SecretType) -> Content {
+    let written = match secret_type {
+        SecretType::Unknown => return Content::Opaque,
+        SecretType::Unset => "",
+        SecretType::Written(text) => text.value.as_str(),
+    };
     let Some(format) = FORMATS.into_iter().find(|format| format.secret_type() == written) else {
         let has_docker_config = FORMATS.iter().any(|format| value(secret, format.data_key()).is_some());
         return Content::Ignored(IgnoredBecause::WrongType { has_docker_config });
@@ -156,8 +116,9 @@ fn place(value: Node<'_>, encoding: Encoding) -> Place {
     }
 }
 
+/// How a value is written.
 #[derive(Clone, Copy)]
-enum Encoding {
+pub(super) enum Encoding {
     Base64,
     Plain,
 }
@@ -214,9 +175,4 @@ fn has_variable(text: &str, open: &str, close: char) -> bool {
         let name = rest.split(close).next().unwrap_or_default();
         name.len() < rest.len() && !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
     })
-}
-
-/// A value that SOPS encrypted.
-fn is_encrypted(text: &str) -> bool {
-    text.starts_with("ENC[AES256_GCM,")
 }

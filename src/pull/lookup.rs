@@ -1,0 +1,104 @@
+//! Which Secret of the inputs a reference leads to, and what is known of it there.
+
+use std::cmp::Reverse;
+
+use super::{Resolver, SecretState, Via};
+use crate::inventory::Inventory;
+use crate::secret::{Content, IgnoredBecause, NamedFrom, Presence, Producer, Secret};
+use crate::workload::{Pod, PodOrigin, SecretReference};
+
+/// A Secret that a reference leads to.
+#[derive(Clone, Copy)]
+pub(super) struct Found<'a> {
+    /// Index in the inventory.
+    pub(super) index: usize,
+    pub(super) secret: &'a Secret,
+    /// How certainly the pod's namespace has it.
+    pub(super) presence: Presence,
+}
+
+impl<'a> Resolver<'a> {
+    /// Of several Secrets of one name the one that the pod means: its namespace must have it, the more certainly the
+    /// better, and overlays that define the same name keep to their own file.
+    pub(super) fn secret(&self, pod: &Pod, reference: &SecretReference, via: Via) -> Option<Found<'a>> {
+        let from = named_from(self.inventory, pod, reference, via);
+        let default = self.settings.namespace.as_deref();
+        let found = self.inventory.secrets.iter().enumerate().filter_map(|(index, secret)| {
+            let presence = secret.presence(pod.namespace.as_deref(), default)?;
+            secret.is_named(&reference.name, from).then_some(Found { index, secret, presence })
+        });
+        // The first of equals.
+        found.max_by_key(|found| {
+            (found.presence, found.secret.name.span.source == pod.span.source, Reverse(found.index))
+        })
+    }
+
+    /// Why no Secret was found, where the inputs tell.
+    pub(super) fn why_missing(&self, pod: &Pod, name: &str) -> String {
+        let elsewhere = self.inventory.secrets.iter().filter(|secret| secret.name.value == name);
+        let namespace = elsewhere.filter_map(|secret| secret.namespace.as_deref()).find(|namespace| {
+            let own = pod.namespace.as_deref().or(self.settings.namespace.as_deref());
+            own.is_some_and(|own| own != *namespace)
+        });
+        match namespace {
+            Some(namespace) => format!("the inputs have it in the namespace {namespace} only"),
+            None => "nothing in the inputs produces it".to_owned(),
+        }
+    }
+}
+
+/// Where a reference stands, as kustomize sees it.
+fn named_from<'a>(inventory: &'a Inventory, pod: &Pod, reference: &SecretReference, via: Via) -> NamedFrom<'a> {
+    let kind = match via {
+        Via::Pod => inventory.resource(pod.resource).name.kind.as_str(),
+        Via::ServiceAccount => "ServiceAccount",
+    };
+    let builtin = via == Via::ServiceAccount || pod.origin != PodOrigin::Custom;
+    NamedFrom { source: reference.span.source, kind, builtin }
+}
+
+impl Found<'_> {
+    /// What is known of the Secret in the pod's namespace, and why.
+    pub(super) fn state(&self, inventory: &Inventory) -> (SecretState, Option<String>) {
+        let state = match (&self.secret.content, self.presence) {
+            // Whether it is there is not known, so neither is what the kubelet finds.
+            (Content::Config(_) | Content::Malformed(_), Presence::Perhaps(_)) => SecretState::Opaque,
+            (Content::Config(_), _) => SecretState::Readable,
+            (Content::Opaque, _) => SecretState::Opaque,
+            (Content::Ignored(_), _) => SecretState::Ignored,
+            (Content::Malformed(_), _) => SecretState::Malformed,
+        };
+        let mut reasons: Vec<String> = Vec::new();
+        let producer = &self.secret.producer;
+        let object = &inventory.resource(self.secret.resource).name;
+        match (&self.secret.content, producer) {
+            (Content::Ignored(because), _) => {
+                if !producer.is_object() {
+                    reasons.push(format!("produced by the {object}"));
+                }
+                reasons.push(ignored_reason(because));
+            }
+            (Content::Malformed(malformed), _) => reasons.push(malformed.message.clone()),
+            (Content::Opaque, Producer::Mirror(source)) => reasons.push(format!("its content is copied from {source}")),
+            (Content::Opaque, _) if producer.is_object() => reasons.push(producer.hides().to_owned()),
+            (Content::Opaque, _) => reasons.push(format!("produced by the {object}, {}", producer.hides())),
+            (Content::Config(_), _) => {}
+        }
+        match self.presence {
+            Presence::Copied(copier) => reasons.push(format!("copied by {}", copier.as_str())),
+            Presence::Perhaps(copier) => {
+                reasons.push(format!("whether {} brings it to this namespace is not known", copier.as_str()));
+            }
+            Presence::Possible | Presence::Made => {}
+        }
+        (state, (!reasons.is_empty()).then(|| reasons.join("; ")))
+    }
+}
+
+/// Why the kubelet ignores a secret, in a few words.
+fn ignored_reason(because: &IgnoredBecause) -> String {
+    match because {
+        IgnoredBecause::WrongType { .. } => "the type is not kubernetes.io/dockerconfigjson".into(),
+        IgnoredBecause::MissingKey => "the data key that goes with the type is missing".into(),
+    }
+}

@@ -1,0 +1,67 @@
+//! What some objects of the inputs change about others: namespaces, names and contents of Secrets.
+
+use std::collections::BTreeSet;
+
+use crate::inventory::Inventory;
+use crate::kustomization::{self, Build};
+use crate::secret::{Content, Producer, RefusedBy, Secret};
+use crate::source::{SourceId, Spanned};
+
+/// kustomize sets the namespace of all that it builds. Where several builds, or a build and the object, disagree any of
+/// them is possible.
+pub(crate) fn set_namespaces(inventory: &mut Inventory, builds: &[Build<'_>]) {
+    let namespaces = kustomization::namespaces(builds);
+    let set = |namespace: &mut Option<String>, source: SourceId| {
+        if let Some(built) = namespaces.get(&source) {
+            *namespace = the_only(built.iter().cloned().chain(namespace.take()));
+        }
+    };
+    inventory.pods.iter_mut().for_each(|pod| set(&mut pod.namespace, pod.span.source));
+    for secret in &mut inventory.secrets {
+        if !matches!(secret.producer, Producer::Generator(_)) {
+            set(&mut secret.namespace, secret.name.span.source);
+        }
+    }
+    for account in &mut inventory.service_accounts {
+        let resource = inventory.resources.get(account.resource.0 as usize);
+        resource.into_iter().for_each(|resource| set(&mut account.namespace, resource.span.source));
+    }
+}
+
+/// Tells each secret generator whose references kustomize rewrites, and which namespace its Secrets get.
+pub(crate) fn mark_generated(secrets: &mut [Secret], builds: &[Build<'_>]) {
+    for secret in secrets {
+        let Producer::Generator(generator) = &mut secret.producer else { continue };
+        let part_of = || builds.iter().filter(|build| build.folders.contains(generator.folder.as_str()));
+        let outer = part_of().filter_map(|build| build.kustomization.namespace.clone());
+        secret.namespace = the_only(outer.chain(secret.namespace.take()));
+        generator.build = part_of().flat_map(|build| build.sources.iter().copied()).collect();
+    }
+}
+
+/// What a Secret holds is not known where something fills it in, as long as the API server takes it.
+pub(crate) fn mark_filled_in(secrets: &mut [Secret], filled_in: &[Spanned<(Option<String>, String)>]) {
+    for filled in filled_in {
+        let (namespace, name) = &filled.value;
+        let is_meant = |secret: &&mut Secret| {
+            let elsewhere = secret.namespace.is_some() && namespace.is_some() && secret.namespace != *namespace;
+            secret.name.value == *name && !elsewhere
+        };
+        for secret in secrets.iter_mut().filter(is_meant) {
+            let overwritten = match &secret.content {
+                Content::Config(_) => true,
+                Content::Malformed(malformed) => malformed.refused_by == RefusedBy::Kubelet,
+                Content::Ignored(_) | Content::Opaque => false,
+            };
+            if overwritten {
+                secret.content = Content::Opaque;
+            }
+        }
+    }
+}
+
+/// The value that all agree on.
+fn the_only(values: impl Iterator<Item = String>) -> Option<String> {
+    let mut values: BTreeSet<String> = values.collect();
+    values.pop_first().filter(|_| values.is_empty())
+}

@@ -1,0 +1,204 @@
+//! Secrets of the inputs, whatever makes them, and what the kubelet makes of them as pull secrets.
+//!
+//! A Secret object ([`kubernetes`]) shows what it holds. The others are made in the cluster, or at the build, by
+//! something that the inputs hold: the name, the namespaces, the type and often the keys are known, the content is not.
+
+mod copies;
+mod external;
+mod kubernetes;
+pub(crate) mod kustomize;
+mod making;
+mod provider_class;
+mod sealed;
+pub(crate) mod sops;
+mod vault;
+
+use crate::dockerconfig::{DockerConfig, Format};
+use crate::inventory::Inventory;
+use crate::resource::Object;
+use crate::source::{Span, Spanned};
+use crate::workload::ResourceId;
+
+pub use copies::{Copier, Copies, Presence, Target};
+pub use kustomize::{Generator, NamedFrom};
+
+/// A Secret, or an object that produces one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Secret {
+    /// Its namespace, when it names one. A producer that makes Secrets in other namespaces than its own has none.
+    pub namespace: Option<String>,
+    /// The Secret's name. That of a kustomize generator is the one in front of prefix, suffix and hash.
+    pub name: Spanned<String>,
+    /// The object.
+    pub resource: ResourceId,
+    /// `type` with its place; `None` where it is left out (the API server fills in `Opaque`).
+    pub declared_type: Option<Spanned<String>>,
+    /// What it holds.
+    pub content: Content,
+    /// What makes it.
+    pub producer: Producer,
+    /// Other namespaces that have, or may have, one of the same name and content.
+    pub copies: Vec<Copies>,
+}
+
+/// What makes a Secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Producer {
+    /// Nothing: it is a Secret object.
+    Itself,
+    /// A Secret object whose values SOPS encrypted.
+    Sops,
+    /// A Secret object that a controller fills with the content of another: `namespace/name`.
+    Mirror(String),
+    /// SealedSecret of Bitnami's sealed-secrets.
+    SealedSecret,
+    /// ExternalSecret or ClusterExternalSecret of the External Secrets Operator.
+    ExternalSecret {
+        /// It makes one in many namespaces, and none in its own.
+        cluster: bool,
+    },
+    /// A kind of the Vault Secrets Operator.
+    Vault,
+    /// SecretProviderClass of the Secrets Store CSI driver.
+    SecretProviderClass,
+    /// `secretGenerator` of a kustomization.
+    Generator(Generator),
+}
+
+impl Producer {
+    /// Why what the Secret holds is not to be seen, to follow the producer's name.
+    pub const fn hides(&self) -> &'static str {
+        match self {
+            Self::Itself => "its content is filled in later",
+            Self::Sops | Self::SealedSecret => "its content is encrypted",
+            Self::Mirror(_) => "its content is copied from another Secret",
+            Self::ExternalSecret { .. } => "its content is fetched from a secret store",
+            Self::Vault => "its content is fetched from Vault",
+            Self::SecretProviderClass => {
+                "its content is fetched from a secret store, and it exists only while a running pod mounts the volume"
+            }
+            Self::Generator(_) => "its content is generated when kustomize builds",
+        }
+    }
+
+    /// Path of the field that decides the Secret's type.
+    pub const fn type_path(&self) -> &'static str {
+        match self {
+            Self::Itself | Self::Sops | Self::Mirror(_) => "type",
+            Self::SealedSecret => "spec.template.type",
+            Self::ExternalSecret { cluster: false } => "spec.target.template.type",
+            Self::ExternalSecret { cluster: true } => "spec.externalSecretSpec.target.template.type",
+            Self::Vault => "spec.destination.type",
+            Self::SecretProviderClass => "spec.secretObjects[].type",
+            Self::Generator(_) => "secretGenerator[].type",
+        }
+    }
+
+    /// Whether the Secret itself stands in the inputs.
+    pub const fn is_object(&self) -> bool {
+        matches!(self, Self::Itself | Self::Sops | Self::Mirror(_))
+    }
+}
+
+/// What the kubelet finds in a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// Credentials, by registry key.
+    Config(DockerConfig),
+    /// Ignored without a word, because of its type or because type and key do not go together.
+    Ignored(IgnoredBecause),
+    /// It cannot be decoded.
+    Malformed(Malformed),
+    /// Not to be seen from here: encrypted, or filled in later.
+    Opaque,
+}
+
+/// Why the kubelet ignores a secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IgnoredBecause {
+    /// Its type is neither `kubernetes.io/dockerconfigjson` nor `kubernetes.io/dockercfg`.
+    WrongType {
+        /// Whether it has the key of a pull secret, so that the type is the only fault.
+        has_docker_config: bool,
+    },
+    /// The type is right, but the data key that goes with it is missing: the API server refuses it.
+    MissingKey,
+}
+
+/// Why a secret cannot be decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Malformed {
+    /// The words of the API server or the kubelet.
+    pub message: String,
+    /// The offending place in the value, as exactly as it can be told; else the value.
+    pub span: Span,
+    /// Who refuses it.
+    pub refused_by: RefusedBy,
+}
+
+/// When a malformed secret shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum RefusedBy {
+    /// At apply.
+    ApiServer,
+    /// At the pull, for every image of the pod.
+    Kubelet,
+}
+
+const FORMATS: [Format; 2] = [Format::DockerConfigJson, Format::DockerCfg];
+
+impl Secret {
+    /// Whether a reference that stands there names it.
+    pub fn is_named(&self, reference: &str, from: NamedFrom<'_>) -> bool {
+        match &self.producer {
+            Producer::Generator(generator) => generator.is_named(&self.name.value, reference, from),
+            _ => self.name.value == reference,
+        }
+    }
+
+    /// Whether its producer stands in no namespace.
+    pub fn is_for_many_namespaces(&self) -> bool {
+        matches!(self.producer, Producer::ExternalSecret { cluster: true })
+    }
+
+    /// Whether a namespace has it, as far as can be told; `None` where it has not. `default` is the namespace of objects
+    /// that name none.
+    pub fn presence(&self, namespace: Option<&str>, default: Option<&str>) -> Option<Presence> {
+        let wanted = namespace.or(default);
+        let own = self.namespace.as_deref().or(default);
+        let made = match (wanted, own) {
+            _ if self.is_for_many_namespaces() => None,
+            (Some(wanted), Some(own)) => (wanted == own).then_some(Presence::Made),
+            (None, None) => Some(Presence::Made),
+            _ => Some(Presence::Possible),
+        };
+        made.into_iter().chain(self.copies.iter().filter_map(|copies| copies.presence(wanted))).max()
+    }
+
+    /// Whether it is meant as a pull secret: it has the type of one, or all of one but the type.
+    pub fn is_meant_for_pulls(&self) -> bool {
+        match &self.content {
+            Content::Config(_) | Content::Malformed(_) => true,
+            Content::Ignored(IgnoredBecause::MissingKey) => true,
+            Content::Ignored(IgnoredBecause::WrongType { has_docker_config }) => *has_docker_config,
+            Content::Opaque => {
+                let written = self.declared_type.as_ref().map(|declared| declared.value.as_str());
+                FORMATS.iter().any(|format| Some(format.secret_type()) == written)
+            }
+        }
+    }
+}
+
+/// Reads a Secret, or whatever produces Secrets, into the inventory.
+pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut Inventory) {
+    match (object.name.group(), object.name.kind.as_str()) {
+        (_, "Secret") => kubernetes::extract(object, resource, inventory),
+        ("bitnami.com", "SealedSecret") => sealed::extract(object, resource, inventory),
+        ("external-secrets.io", "ExternalSecret" | "ClusterExternalSecret") => {
+            external::extract(object, resource, inventory);
+        }
+        ("secrets.hashicorp.com", kind) if vault::KINDS.contains(&kind) => vault::extract(object, resource, inventory),
+        ("secrets-store.csi.x-k8s.io", "SecretProviderClass") => provider_class::extract(object, resource, inventory),
+        _ => {}
+    }
+}

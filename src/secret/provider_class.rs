@@ -1,0 +1,28 @@
+//! SecretProviderClass: the Secrets Store CSI driver makes Secrets of what it mounts, once a pod mounts it.
+//!
+//! Follows `pkg/util/secretutil/secret.go` of secrets-store-csi-driver; without a type it makes none.
+
+use crate::inventory::Inventory;
+use crate::resource::Object;
+use crate::secret::copies::Copies;
+use crate::secret::making::{Keys, SecretType};
+use crate::secret::{Producer, Secret};
+use crate::workload::ResourceId;
+use crate::workload::pod::spanned_string;
+use crate::yaml::Node;
+
+pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut Inventory) {
+    for item in object.node.at(&["spec", "secretObjects"]).into_iter().flat_map(Node::items) {
+        let Some(name) = item.get("secretName").and_then(spanned_string) else { continue };
+        let secret_type = SecretType::of(item.get("type"));
+        inventory.secrets.push(Secret {
+            namespace: object.name.namespace.clone(),
+            name,
+            resource,
+            content: secret_type.content(&Keys::of_items(item.get("data"), "key")),
+            declared_type: secret_type.written(),
+            producer: Producer::SecretProviderClass,
+            copies: Copies::of_annotations(item.get("annotations")),
+        });
+    }
+}

@@ -1,0 +1,42 @@
+//! The kinds of the Vault Secrets Operator that write a Secret.
+//!
+//! Follows `Destination` of vault-secrets-operator, `api/v1beta1/common.go`: `type` counts only with `create: true`, and
+//! without that the Secret has to be there already.
+
+use crate::inventory::Inventory;
+use crate::resource::Object;
+use crate::secret::copies::Copies;
+use crate::secret::making::{Keys, SecretType};
+use crate::secret::{Producer, Secret};
+use crate::source::Spanned;
+use crate::workload::ResourceId;
+use crate::workload::pod::spanned_string;
+use crate::yaml::Node;
+use crate::yaml::scalar::Scalar;
+
+/// Kinds with a `spec.destination`.
+pub(super) const KINDS: &[&str] = &["VaultStaticSecret", "VaultDynamicSecret", "VaultPKISecret", "HCPVaultSecretsApp"];
+
+pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut Inventory) {
+    let Some(destination) = object.node.at(&["spec", "destination"]) else { return };
+    let Some(name) = destination.get("name").and_then(spanned_string).filter(|name| !name.value.is_empty()) else {
+        return;
+    };
+    let create = destination.get("create").and_then(Node::scalar);
+    if matches!(create, None | Some(Scalar::Bool(false) | Scalar::Null)) {
+        let written = (object.name.namespace.clone(), name.value);
+        inventory.filled_in.push(Spanned { value: written, span: name.span });
+        return;
+    }
+    let secret_type = SecretType::of(destination.get("type"));
+    inventory.secrets.push(Secret {
+        namespace: object.name.namespace.clone(),
+        name,
+        resource,
+        // The keys are those of the secret in Vault, and what `transformation` adds.
+        content: secret_type.content(&Keys::AtLeast(Vec::new())),
+        declared_type: secret_type.written(),
+        producer: Producer::Vault,
+        copies: Copies::of_annotations(destination.get("annotations")),
+    });
+}

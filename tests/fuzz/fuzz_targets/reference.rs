@@ -1,0 +1,28 @@
+//! Image references: what parses parses again to the same, and what does not has a place to blame.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use pullcheck::reference::{Reference, default_pull_policy};
+
+fuzz_target!(|text: &str| {
+    let _ = default_pull_policy(text);
+    match Reference::parse(text) {
+        Ok(reference) => {
+            let again = Reference::parse(&reference.to_string()).expect("a printed reference parses");
+            assert_eq!(again.to_string(), reference.to_string());
+            assert_eq!(
+                (again.name(), again.tag(), again.digest()),
+                (reference.name(), reference.tag(), reference.digest())
+            );
+            let _ = (reference.containerd_ref(), reference.cri_image(text));
+        }
+        Err(error) => {
+            let blame = error.blame(text);
+            assert!(text.get(blame.range.clone()).is_some(), "{blame:?}");
+            assert!(!blame.reason.is_empty() && !error.kubelet_text(text).is_empty());
+            if let Some(replacement) = blame.replacement {
+                assert!(Reference::parse(&replacement).is_ok(), "{replacement}");
+            }
+        }
+    }
+});
