@@ -108,7 +108,7 @@ fn nothing_to_check(sources: &Sources, report: &Report, options: &Options) -> St
 }
 
 fn unknown_rule(id: &str) -> UsageError {
-    UsageError::new(format!("there is no rule `{id}`; --list-rules shows all"))
+    UsageError::new(rules::levels::unknown(id))
 }
 
 /// Writes to standard output. A reader that has gone away, like `head`, is no failure.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use crate::duplicate::DuplicateKey;
 use crate::hook::Hook;
 use crate::resource::ResourceName;
 use crate::secret::{self, Secret};
@@ -36,6 +37,8 @@ pub struct Inventory {
     pub hooks: BTreeMap<ResourceId, Hook>,
     /// Service accounts.
     pub service_accounts: Vec<ServiceAccount>,
+    /// Keys that are written twice, where they matter.
+    pub duplicate_keys: Vec<DuplicateKey>,
     /// `imagePullSecrets` at a place that no pod ever sees.
     pub misplaced: Vec<MisplacedPullSecrets>,
     /// Kustomizations, for the names they rewrite.
@@ -166,6 +169,8 @@ impl Inventory {
         self.hooks.extend(other.hooks.into_iter().map(|(id, hook)| (resource(id), hook)));
         let accounts = other.service_accounts.into_iter();
         self.service_accounts.extend(accounts.map(|it| ServiceAccount { resource: resource(it.resource), ..it }));
+        let duplicates = other.duplicate_keys.into_iter();
+        self.duplicate_keys.extend(duplicates.map(|it| DuplicateKey { resource: resource(it.resource), ..it }));
         let misplaced = other.misplaced.into_iter();
         self.misplaced.extend(misplaced.map(|it| MisplacedPullSecrets { resource: resource(it.resource), ..it }));
         self.kustomizations.extend(other.kustomizations);

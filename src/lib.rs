@@ -17,12 +17,14 @@ pub mod check;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod dockerconfig;
+pub mod duplicate;
 #[cfg(feature = "cli")]
 pub mod error;
 pub mod event;
 pub mod finding;
 pub mod go;
 pub mod hook;
+pub mod host;
 pub mod inventory;
 pub mod keyring;
 pub mod kustomization;
@@ -46,5 +48,6 @@ pub mod sensitive;
 pub mod service_account;
 pub mod source;
 pub mod verdict;
+mod well_known;
 pub mod workload;
 pub mod yaml;

@@ -136,8 +136,10 @@ pub enum Unknown {
     AuthServer,
     /// TLS: unknown authority, expired, wrong name.
     Tls,
-    /// The name does not resolve.
+    /// The name does not resolve, or its name servers do not tell.
     Dns,
+    /// There is no such name: NXDOMAIN.
+    NoSuchHost,
     /// Refused, reset, unreachable, not HTTP.
     Network,
     /// No answer in time.

@@ -1,5 +1,6 @@
 //! Service accounts: the pull secrets that pods without their own get.
 
+use crate::duplicate;
 use crate::inventory::{Inventory, MisplacedPullSecrets, Misplacement};
 use crate::resource::Object;
 use crate::workload::pod::secret_references;
@@ -24,6 +25,7 @@ pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
     if object.name.kind != "ServiceAccount" || object.name.api_version != "v1" {
         return;
     }
+    duplicate::find(object.node, &["metadata", "imagePullSecrets"], resource, None, &mut inventory.duplicate_keys);
     let entry = object.node.entry("imagePullSecrets");
     if let Some(entry) = entry.filter(|entry| entry.value.items().any(|item| item.as_str().is_some())) {
         let path = if object.path.is_empty() { String::new() } else { format!("{}.", object.path) };

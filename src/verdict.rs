@@ -1,7 +1,8 @@
 //! Whether the kubelet will be able to pull, from everything that is known.
 
 use crate::event::Runtime;
-use crate::probe::{Defect, Denial, Manifest, Outcome, PullAnswer, Unknown};
+use crate::host;
+use crate::probe::{Defect, Denial, Evidence, Manifest, Outcome, PullAnswer, Unknown};
 use crate::pull::{Blind, PullContext};
 use crate::reference::{Reference, default_pull_policy};
 use crate::workload::placeholder::Skip;
@@ -61,7 +62,7 @@ impl Cause {
             Self::Unknown(Unknown::RegistryError) => "registry-error",
             Self::Unknown(Unknown::AuthServer) => "auth-server",
             Self::Unknown(Unknown::Tls) => "tls",
-            Self::Unknown(Unknown::Dns) => "dns",
+            Self::Unknown(Unknown::Dns | Unknown::NoSuchHost) => "dns",
             Self::Unknown(Unknown::Network) => "network",
             Self::Unknown(Unknown::Timeout) => "timeout",
             Self::Unknown(Unknown::PlainHttp) => "plain-http",
@@ -184,11 +185,13 @@ fn judge_outcomes<'a>(
         };
     }
     // One attempt that could not be told might have been the one that succeeds.
-    if let Some(unknown) = outcomes.clone().find_map(|outcome| match outcome {
-        Outcome::Unknown(unknown, _) => Some(*unknown),
+    if let Some((unknown, evidence)) = outcomes.clone().find_map(|outcome| match outcome {
+        Outcome::Unknown(unknown, evidence) => Some((*unknown, evidence)),
         _ => None,
     }) {
-        return Verdict::Unverified(Cause::Unknown(unknown));
+        let nowhere = unknown == Unknown::NoSuchHost && is_nowhere(reference.registry(), evidence);
+        let cause = Cause::Unknown(unknown);
+        return if nowhere { Verdict::Fails(cause) } else { Verdict::Unverified(cause) };
     }
     if outcomes.clone().any(|outcome| matches!(outcome, Outcome::Absent(_))) {
         return Verdict::Fails(Cause::Absent);
@@ -211,6 +214,14 @@ fn judge_outcomes<'a>(
         }
         _ => Verdict::Fails(Cause::Denied(denial)),
     }
+}
+
+/// A name that does not exist here may exist where the nodes are. Not so the slip of a public registry's name in a
+/// public zone. The words must be of the registry itself and not of its token endpoint.
+fn is_nowhere(registry: &str, evidence: &Evidence) -> bool {
+    let of_registry = format!("lookup {registry}: ");
+    let is_of_registry = evidence.message.as_ref().is_some_and(|words| words.contains(&of_registry));
+    is_of_registry && host::slip_of(registry).is_some_and(|slip| slip.public)
 }
 
 fn found(outcome: &Outcome) -> Option<&Manifest> {

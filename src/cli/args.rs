@@ -83,6 +83,18 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 2, help_heading = "Registry")]
     pub retries: u32,
 
+    /// Report what this rule finds as errors; `all` for every rule that is on (repeatable)
+    #[arg(long, value_name = "RULE", help_heading = "Rules")]
+    pub deny: Vec<String>,
+    /// Report it as warnings; turns on a rule that is off (repeatable)
+    #[arg(long, value_name = "RULE", help_heading = "Rules")]
+    pub warn: Vec<String>,
+    /// Report it as notes (repeatable)
+    #[arg(long, value_name = "RULE", help_heading = "Rules")]
+    pub note: Vec<String>,
+    /// Do not report it (repeatable)
+    #[arg(long, value_name = "RULE", help_heading = "Rules")]
+    pub allow: Vec<String>,
     /// Exit with 1 from this severity on
     #[arg(long, value_enum, default_value_t, value_name = "SEVERITY", help_heading = "Rules")]
     pub fail_on: FailOn,

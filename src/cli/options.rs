@@ -12,12 +12,14 @@ use crate::cli::is_terminal;
 use crate::dockerconfig::{DockerConfig, Format as ConfigFormat};
 use crate::error::UsageError;
 use crate::event::Runtime;
+use crate::finding::Severity;
 use crate::go::base64;
 use crate::inventory::Inventory;
 use crate::load::WalkOptions;
 use crate::output::{Format, Style};
 use crate::registry::ClientOptions;
 use crate::rules::Settings;
+use crate::rules::levels::{Level, Levels};
 use crate::sensitive::Sensitive;
 
 /// The environment variable that holds the operator's dockerconfigjson, raw or base64.
@@ -72,7 +74,7 @@ impl TryFrom<Args> for Options {
     type Error = UsageError;
 
     fn try_from(args: Args) -> Result<Self, UsageError> {
-        let task = match (args.explain, args.list_rules, args.list_images) {
+        let task = match (args.explain.clone(), args.list_rules, args.list_images) {
             (Some(rule), ..) => Task::Explain(rule),
             (None, true, _) => Task::ListRules,
             (None, false, true) => Task::ListImages,
@@ -82,6 +84,7 @@ impl TryFrom<Args> for Options {
         if reads_stdin && args.dockerconfigjson.as_deref() == Some(Path::new("-")) {
             return Err(UsageError::new("standard input can be read once: as a manifest or as the dockerconfigjson"));
         }
+        let levels = levels(&args)?;
         let supplied = supplied(args.dockerconfigjson.as_deref())?;
         Ok(Self {
             task,
@@ -106,6 +109,7 @@ impl TryFrom<Args> for Options {
                     RuntimeArg::Crio => Runtime::Crio,
                 },
                 now: SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs()),
+                levels,
             },
             supplied,
             client: ClientOptions {
@@ -160,6 +164,23 @@ impl Options {
         let supplied = self.supplied.iter().flat_map(DockerConfig::secrets);
         supplied.chain(inventory.secret_texts.iter().cloned()).collect()
     }
+}
+
+/// What the operator wants of the rules.
+fn levels(args: &Args) -> Result<Levels, UsageError> {
+    let mut levels = Levels::default();
+    let options = [
+        ("--deny", &args.deny, Level::At(Severity::Error)),
+        ("--warn", &args.warn, Level::At(Severity::Warning)),
+        ("--note", &args.note, Level::At(Severity::Note)),
+        ("--allow", &args.allow, Level::Off),
+    ];
+    for (option, rules, level) in options {
+        for rule in rules {
+            levels.set(rule, level).map_err(|error| UsageError::new(format!("{option} {rule}: {error}")))?;
+        }
+    }
+    Ok(levels)
 }
 
 /// The operator's configuration: the option, else the environment.

@@ -102,7 +102,7 @@ fn unknown_text(reference: &Reference, unknown: Unknown, failure: &Failure<'_>) 
         Unknown::RateLimited | Unknown::RegistryError => unexpected_status(reference, evidence),
         Unknown::Tls => transport(certificate_error(evidence)?),
         Unknown::PlainHttp => transport("http: server gave HTTP response to HTTPS client"),
-        Unknown::Dns => transport(&no_such_host(contacted_host(reference))),
+        Unknown::Dns | Unknown::NoSuchHost => transport(&no_such_host(contacted_host(reference))),
         _ => None,
     }
 }

@@ -51,7 +51,7 @@ fn network(source: &str, reference: &Reference, unknown: Unknown, evidence: &Evi
     let what = match unknown {
         Unknown::PlainHttp => "http: server gave HTTP response to HTTPS client".to_owned(),
         Unknown::Tls => certificate_error(evidence)?.to_owned(),
-        Unknown::Dns => no_such_host(host),
+        Unknown::Dns | Unknown::NoSuchHost => no_such_host(host),
         _ => return None,
     };
     Some(format!("unable to pull image: {source}pinging container registry {host}: Get \"https://{host}/v2/\": {what}"))

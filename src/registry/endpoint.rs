@@ -4,6 +4,7 @@ use reqwest::Url;
 
 use super::address::{AddressClass, classify, literal};
 use super::options::ClientOptions;
+use crate::host::is_local_name;
 
 /// Where Docker Hub's API is.
 pub(crate) const DOCKER_HUB: &str = "registry-1.docker.io";
@@ -71,8 +72,7 @@ fn is_node_local(host: &str) -> bool {
     if let Some(address) = literal(host) {
         return classify(address) == AddressClass::Loopback;
     }
-    let host = host.trim_end_matches('.').to_ascii_lowercase();
-    host == "localhost" || [".localhost", ".svc", ".cluster.local"].iter().any(|suffix| host.ends_with(suffix))
+    is_local_name(host)
 }
 
 #[cfg(test)]

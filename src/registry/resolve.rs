@@ -41,6 +41,9 @@ pub(crate) enum ResolveError {
     /// There is no such name.
     #[error("dial tcp: lookup {0}: no such host")]
     NoSuchHost(String),
+    /// There is such a name, and it has no address. Go's resolver does not tell this from the former.
+    #[error("dial tcp: lookup {0}: no such host")]
+    NoAddress(String),
     /// The resolver cannot tell.
     #[error("dial tcp: lookup {0}: {1}")]
     Failed(String, String),
@@ -54,15 +57,22 @@ impl ResolveError {
     pub(crate) fn unknown(&self) -> Unknown {
         match self {
             Self::Refused(..) => Unknown::NodeLocal,
-            Self::NoSuchHost(_) | Self::Failed(..) => Unknown::Dns,
+            Self::NoSuchHost(_) => Unknown::NoSuchHost,
+            Self::NoAddress(_) | Self::Failed(..) => Unknown::Dns,
         }
     }
 
     fn of(host: &str, error: &io::Error) -> Self {
         let text = error.to_string();
-        let missing = ["not known", "No address associated", "nodename nor servname", "No such host"];
-        if missing.iter().any(|words| text.contains(words)) {
+        // glibc, musl, Windows. macOS says the same of a name without address, and without a network.
+        let missing = ["Name or service not known", "Name does not resolve", "No such host"];
+        let no_address = ["No address associated", "no usable address", "nodename nor servname"];
+        let says = |words: &[&str]| words.iter().any(|words| text.contains(words));
+        if says(&missing) {
             return Self::NoSuchHost(host.to_owned());
+        }
+        if says(&no_address) {
+            return Self::NoAddress(host.to_owned());
         }
         Self::Failed(host.to_owned(), text)
     }
@@ -120,7 +130,7 @@ impl Names {
             return known;
         }
         let found = match self.lookup.lookup(host).await {
-            Ok(addresses) if addresses.is_empty() => Err(ResolveError::NoSuchHost(host.to_owned())),
+            Ok(addresses) if addresses.is_empty() => Err(ResolveError::NoAddress(host.to_owned())),
             Ok(addresses) => Ok(addresses),
             Err(error) => Err(ResolveError::of(host, &error)),
         };

@@ -5,7 +5,7 @@ use crate::lifetime;
 use crate::probe::{Denial, Manifest, Outcome, Unknown};
 use crate::pull::{CandidateCredential, SecretState};
 use crate::rules::held::entry_of;
-use crate::rules::{Context, ImageFacts};
+use crate::rules::{Context, ImageFacts, node_local_registry, registry_typo};
 use crate::secret::{Content, IgnoredBecause, Producer, Secret};
 use crate::verdict::{Cause, Verdict};
 use crate::workload::{PodOrigin, ResourceId};
@@ -34,6 +34,9 @@ pub(crate) enum Attribution {
 /// Assigns an image to a rule; `None` where it is pullable, where another rule names the fault at its root, or where
 /// there is nothing to say.
 pub(crate) fn attribute(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Attribution> {
+    if registry_typo::explains(facts) || node_local_registry::concerns(facts) {
+        return None;
+    }
     match facts.judged.verdict.cause()? {
         Cause::Absent => Some(Attribution::NotFound),
         Cause::Denied(Denial::DeniedOrAbsent) if is_official_image(facts) => Some(Attribution::NotFound),
@@ -176,7 +179,8 @@ mod tests {
         if with_credential {
             judged.pull.credentials.push(candidate(Some("regcred"), "ghcr.io", "user"));
         }
-        let found = RULES.iter().flat_map(|rule| facts.check(*rule));
+        let on = RULES.iter().filter(|rule| rule.meta().enabled);
+        let found = on.flat_map(|rule| facts.check(*rule));
         found.map(|finding| (finding.rule, finding.severity)).collect()
     }
 
@@ -197,9 +201,9 @@ mod tests {
 
     #[test]
     fn an_image_that_could_not_be_told_is_never_an_error_and_never_silent() {
-        use Unknown::{AuthServer, Deadline, Dns, HostStopped, Network, NodeLocal};
+        use Unknown::{AuthServer, Deadline, Dns, HostStopped, Network, NoSuchHost, NodeLocal};
         use Unknown::{PlainHttp, RateLimited, RegistryError, Timeout, Tls};
-        let unknowns = [AuthServer, Deadline, Dns, HostStopped, Network, NodeLocal];
+        let unknowns = [AuthServer, Deadline, Dns, NoSuchHost, HostStopped, Network, NodeLocal];
         for unknown in unknowns.into_iter().chain([PlainHttp, RateLimited, RegistryError, Timeout, Tls]) {
             let verdict = Verdict::Unverified(Cause::Unknown(unknown));
             assert_eq!(rules(verdict, true), [("unverified-image", Severity::Note)], "{unknown:?}");

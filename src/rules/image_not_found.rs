@@ -8,6 +8,7 @@ use crate::reference::Reference;
 use crate::rules::attribution::{Attribution, attribute, doubt, is_official_image};
 use crate::rules::meta::Meta;
 use crate::rules::nearest_tag::nearest;
+use crate::rules::retired::retired;
 use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/image-not-found.md")));
@@ -28,7 +29,10 @@ impl Rule for ImageNotFound {
                 let message = format!("{}{}", message(image, missing), doubt(&facts));
                 let severity = facts.severity(&META);
                 let finding = Finding::new(META.id, severity, message, facts.image.text.span, missing.label());
-                let help = help(&facts, image, missing);
+                let mut help = help(&facts, image, missing);
+                if let Some(retired) = retired(image) {
+                    help = format!("{} {}: move to {}", retired.prefix, retired.fate, retired.instead);
+                }
                 Some(finding.help(help).event(facts.judged.event.clone()).subject(facts.subject()))
             },
         ));

@@ -11,6 +11,8 @@ pub struct Meta {
     pub title: &'static str,
     /// The default severity.
     pub severity: Severity,
+    /// Whether it runs without being asked for.
+    pub enabled: bool,
     /// Version that brought the rule.
     pub since: &'static str,
     /// Whether it needs the registry.
@@ -38,10 +40,11 @@ pub enum PageError {
     Value(&'static str),
 }
 
-const KEYS: [&str; 6] = ["id", "title", "severity", "since", "online", "fix"];
+const KEYS: [&str; 7] = ["id", "title", "severity", "since", "online", "fix", "enabled"];
 
 impl Meta {
-    /// Reads a page: `key: value` lines between two `---` lines, each of the six keys once, then Markdown.
+    /// Reads a page: `key: value` lines between two `---` lines, each of the keys once, then Markdown. Only
+    /// `enabled` may be left out: it is `true`.
     pub fn parse(page: &'static str) -> Result<Self, PageError> {
         let rest = page.strip_prefix("---\n").ok_or(PageError::NoFrontMatter)?;
         let (front, body) = rest.split_once("\n---\n").ok_or(PageError::NoFrontMatter)?;
@@ -54,16 +57,22 @@ impl Meta {
                 _ => return Err(PageError::Line(line)),
             }
         }
-        let [id, title, severity, since, online, fix] = values;
+        let [id, title, severity, since, online, fix, enabled] = values;
         Ok(Self {
             id: required("id", id)?,
             title: required("title", title)?,
             severity: severity_of(required("severity", severity)?)?,
+            enabled: flag("enabled", enabled.or(Some("true")))?,
             since: required("since", since)?,
             online: flag("online", online)?,
             fix: flag("fix", fix)?,
             body,
         })
+    }
+
+    /// What the rule does when nobody asks: its severity, or `off`.
+    pub const fn default_level(&self) -> &'static str {
+        if self.enabled { self.severity.as_str() } else { "off" }
     }
 
     /// Reads a page that is compiled in.
@@ -110,6 +119,14 @@ mod tests {
         let meta = Meta::parse(GOOD).expect("good");
         assert_eq!((meta.id, meta.title, meta.severity), ("a-b", "Colons: allowed", Severity::Note));
         assert_eq!((meta.since, meta.online, meta.fix, meta.body), ("0.1.0", true, false, "body\n"));
+        assert_eq!((meta.enabled, meta.default_level()), (true, "note"));
+    }
+
+    #[test]
+    fn a_rule_may_be_off() {
+        let page = "---\nid: a\ntitle: t\nseverity: error\nenabled: false\nsince: 1\nonline: true\nfix: false\n---\n";
+        let meta = Meta::parse(page).expect("good");
+        assert_eq!((meta.enabled, meta.severity, meta.default_level()), (false, Severity::Error, "off"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The rules: pure functions over finished facts. No rule knows a client, a clock or a file.
 
+pub mod levels;
 pub mod meta;
 pub mod page;
 
@@ -12,6 +13,8 @@ mod testing;
 
 mod access_denied;
 mod committed_credentials;
+mod deprecated_registry;
+mod duplicate_key;
 mod empty_credentials;
 mod expired_credentials;
 mod hook_before_secret;
@@ -25,10 +28,15 @@ mod misplaced_pull_secrets;
 mod missing_pull_secret;
 mod mutable_tag;
 mod no_credentials_for_registry;
+mod node_local_registry;
 mod public_image_broken_by_secret;
 mod pull_secret_in_other_namespace;
+mod registry_typo;
+mod retired;
 mod shadowed_credentials;
+mod short_name;
 mod undefined_pull_secret;
+mod unpinned_image;
 mod unreadable_input;
 mod unrendered_template;
 mod unresolved_placeholder;
@@ -43,6 +51,7 @@ use crate::inventory::Inventory;
 use crate::probe::PullAnswer;
 use crate::pull::PullContext;
 use crate::reference::Reference;
+use crate::rules::levels::Levels;
 use crate::rules::meta::Meta;
 use crate::source::Sources;
 use crate::verdict::Verdict;
@@ -78,6 +87,8 @@ pub struct Settings {
     pub runtime: Runtime,
     /// The time of the run, in seconds since 1970; `None` where it is not to be known: then nothing has expired.
     pub now: Option<u64>,
+    /// `--deny`, `--warn`, `--note`, `--allow`.
+    pub levels: Levels,
 }
 
 /// The finished facts.
@@ -169,7 +180,12 @@ pub trait Rule: Send + Sync {
 pub static RULES: &[&dyn Rule] = &[
     &invalid_image_reference::InvalidImageReference,
     &mutable_tag::MutableTag,
+    &unpinned_image::UnpinnedImage,
+    &registry_typo::RegistryTypo,
+    &deprecated_registry::DeprecatedRegistry,
+    &short_name::ShortName,
     &unresolved_placeholder::UnresolvedPlaceholder,
+    &node_local_registry::NodeLocalRegistry,
     &missing_pull_secret::MissingPullSecret,
     &misplaced_pull_secrets::MisplacedPullSecrets,
     &undefined_pull_secret::UndefinedPullSecret,
@@ -193,6 +209,7 @@ pub static RULES: &[&dyn Rule] = &[
     &invalid_yaml::InvalidYaml,
     &unreadable_input::UnreadableInput,
     &unrendered_template::UnrenderedTemplate,
+    &duplicate_key::DuplicateKey,
 ];
 
 /// The rule of an id.
@@ -200,11 +217,17 @@ pub fn by_id(id: &str) -> Option<&'static dyn Rule> {
     RULES.iter().copied().find(|rule| rule.meta().id == id)
 }
 
-/// Runs every rule and sorts what they found by source, place and rule.
+/// Runs the rules that are on and sorts what they found by source, place and rule. Here, and nowhere else, findings get
+/// the severity that the operator wants.
 pub fn run(cx: &Context<'_>) -> Vec<Finding> {
+    let levels = &cx.settings.levels;
     let mut findings = Vec::new();
-    for rule in RULES {
+    for rule in RULES.iter().filter(|rule| levels.runs(rule.meta())) {
+        let before = findings.len();
         rule.check(cx, &mut findings);
+        for finding in findings.iter_mut().skip(before) {
+            finding.severity = levels.severity(rule.meta(), finding.severity).unwrap_or(finding.severity);
+        }
     }
     findings.sort_by(|a, b| (a.primary.span, a.rule, &a.message).cmp(&(b.primary.span, b.rule, &b.message)));
     findings

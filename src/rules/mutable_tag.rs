@@ -43,7 +43,7 @@ impl Rule for MutableTag {
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         out.extend(cx.images().filter_map(|facts| {
             let image = facts.reference()?;
-            image.tag().filter(|tag| image.digest().is_none() && moves(tag))?;
+            is_mutable(image).then_some(())?;
             let text = &facts.image.text.value;
             let written = image.tag_is_written();
             let what = if written {
@@ -57,6 +57,11 @@ impl Rule for MutableTag {
             Some(finding.help(help(&facts, image, written)).subject(facts.subject()))
         }));
     }
+}
+
+/// Whether what an image names moves by convention, and no digest holds it.
+pub(crate) fn is_mutable(image: &Reference) -> bool {
+    image.digest().is_none() && image.tag().is_some_and(moves)
 }
 
 fn moves(tag: &str) -> bool {

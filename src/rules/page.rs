@@ -2,13 +2,15 @@
 
 use std::fmt::Write as _;
 
+use crate::finding::Severity;
 use crate::rules::RULES;
 use crate::rules::meta::Meta;
 
 /// A rule's page as plain text: headings in capitals, code indented, links written out.
 pub fn explain(meta: &Meta) -> String {
     let needs = if meta.online { ", asks the registry" } else { "" };
-    let mut out = format!("{} ({}{needs}, since {})\n{}\n", meta.id, meta.severity.as_str(), meta.since, meta.title);
+    let level = if meta.enabled { meta.severity.as_str().to_owned() } else { off(meta) };
+    let mut out = format!("{} ({level}{needs}, since {})\n{}\n", meta.id, meta.since, meta.title);
     let mut in_code = false;
     for line in meta.body.lines() {
         if let Some(info) = line.strip_prefix("```") {
@@ -29,6 +31,16 @@ pub fn explain(meta: &Meta) -> String {
         }
     }
     out
+}
+
+/// How a rule that is off is turned on.
+fn off(meta: &Meta) -> String {
+    let option = match meta.severity {
+        Severity::Error => "--deny",
+        Severity::Warning => "--warn",
+        Severity::Note => "--note",
+    };
+    format!("off, turned on by {option} {}", meta.id)
 }
 
 /// What is said before a block that is not simply shown, or that has a title.
@@ -69,14 +81,14 @@ fn next_link(line: &str) -> Option<(&str, &str, &str, &str)> {
     Some((before, text, address, after))
 }
 
-/// A table of all rules: id, default severity, whether it asks the registry, title.
+/// A table of all rules: id, default severity or `off`, whether it asks the registry, title.
 pub fn list_rules() -> String {
     let width = RULES.iter().map(|rule| rule.meta().id.len()).max().unwrap_or_default();
     let mut out = String::new();
     for rule in RULES {
         let meta = rule.meta();
         let online = if meta.online { "registry" } else { "" };
-        let _ = writeln!(out, "{:width$}  {:7}  {online:8}  {}", meta.id, meta.severity.as_str(), meta.title);
+        let _ = writeln!(out, "{:width$}  {:7}  {online:8}  {}", meta.id, meta.default_level(), meta.title);
     }
     out
 }
@@ -84,7 +96,6 @@ pub fn list_rules() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Severity;
 
     #[test]
     fn a_page_becomes_plain_text() {
@@ -92,6 +103,7 @@ mod tests {
             id: "some-rule",
             title: "A title",
             severity: Severity::Error,
+            enabled: true,
             since: "0.1.0",
             online: true,
             fix: false,

@@ -54,7 +54,7 @@ fn no_answer(facts: &ImageFacts<'_>, unknown: Unknown) -> Option<String> {
         Unknown::RegistryError => format!("{registry} fails{status}"),
         Unknown::AuthServer => format!("{registry} hands out no token{status}"),
         Unknown::Tls => format!("{registry} cannot be trusted{words}"),
-        Unknown::Dns => format!("the name {registry} does not resolve here{words}"),
+        Unknown::Dns | Unknown::NoSuchHost => format!("the name {registry} does not resolve here{words}"),
         Unknown::Network => format!("{registry} cannot be reached from here{words}"),
         Unknown::Timeout => format!("{registry} did not answer in time"),
         Unknown::PlainHttp => format!("{registry} speaks plain HTTP, and the runtime asks for HTTPS"),
@@ -82,7 +82,7 @@ fn what_to_do(unknown: Unknown) -> &'static str {
         }
         Unknown::RegistryError | Unknown::AuthServer => "run again later; if it stays so, the nodes will meet the same",
         Unknown::Tls => "if the nodes trust another authority, name it: `--ca-cert FILE`",
-        Unknown::Dns => {
+        Unknown::Dns | Unknown::NoSuchHost => {
             "look for a slip in the host; if only the nodes can resolve it: `--connect-to HOST=ADDRESS:PORT`"
         }
         Unknown::Network | Unknown::Timeout => {

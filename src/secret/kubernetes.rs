@@ -5,6 +5,7 @@
 //! Kubernetes 1.36.
 
 use crate::dockerconfig::{self, DecodeError, DockerConfig, Format};
+use crate::duplicate;
 use crate::go::base64;
 use crate::inventory::Inventory;
 use crate::resource::Object;
@@ -27,6 +28,11 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
     let Some(name) = object.node.at(&["metadata", "name"]).and_then(spanned_string) else { return };
     if !is_secret {
         return;
+    }
+    let duplicates = &mut inventory.duplicate_keys;
+    duplicate::find(object.node, &["metadata", "type", "data", "stringData"], resource, None, duplicates);
+    for map in ["data", "stringData"].into_iter().filter_map(|key| object.node.get(key)) {
+        duplicate::find(map, &[".dockerconfigjson", ".dockercfg"], resource, None, duplicates);
     }
     let annotations = object.node.at(&["metadata", "annotations"]);
     let secret_type = SecretType::of(object.node.get("type"));

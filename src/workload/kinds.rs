@@ -19,6 +19,9 @@ pub struct BuiltinKind {
     pub origin: PodOrigin,
 }
 
+/// The keys on the way from an object to its pods.
+pub(super) const LEVEL_KEYS: &[&str] = &["kind", "metadata", "spec", "template", "jobTemplate"];
+
 const APPS: &[&str] = &["apps", "extensions"];
 
 const fn template(kind: &'static str, groups: &'static [&'static str]) -> BuiltinKind {

@@ -8,6 +8,7 @@ mod openshift;
 pub mod placeholder;
 pub(crate) mod pod;
 
+use crate::duplicate;
 use crate::inventory::Inventory;
 use crate::reference::{Reference, ReferenceError};
 use crate::resource::{Object, ResourceName};
@@ -195,6 +196,11 @@ pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
                 triggered,
             });
         }
+        // A second `spec` or `template` hides a whole pod.
+        for depth in 0..builtin.pod_spec.len() {
+            let Some(level) = object.node.at(&builtin.pod_spec[..depth]) else { break };
+            duplicate::find(level, kinds::LEVEL_KEYS, resource, None, &mut inventory.duplicate_keys);
+        }
         misplaced::find(object.node, &object.path, resource, builtin, &mut inventory.misplaced);
     } else if !object.name.api_version.is_empty() {
         custom::pod_specs(object, resource, &triggered, &mut specs);
@@ -203,5 +209,6 @@ pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
         let pod = PodId(inventory.pods.len() as u32);
         inventory.pods.push(spec.pod());
         spec.images(pod, &mut inventory.images);
+        spec.duplicate_keys(&mut inventory.duplicate_keys);
     }
 }

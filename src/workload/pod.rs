@@ -2,6 +2,7 @@
 //!
 //! Follows `staging/src/k8s.io/api/core/v1/types.go` of Kubernetes 1.36.
 
+use crate::duplicate::{self, DuplicateKey};
 use crate::reference::Reference;
 use crate::source::Spanned;
 use crate::workload::openshift::Triggered;
@@ -17,6 +18,22 @@ pub(super) const CONTAINER_LISTS: &[(&str, ContainerKind)] = &[
     ("containers", ContainerKind::Container),
     ("ephemeralContainers", ContainerKind::Ephemeral),
 ];
+
+/// The keys of a pod spec that decide what is pulled, with what, and where.
+const SPEC_KEYS: &[&str] = &[
+    "initContainers",
+    "containers",
+    "ephemeralContainers",
+    "imagePullSecrets",
+    "serviceAccountName",
+    "serviceAccount",
+    "volumes",
+    "nodeSelector",
+    "affinity",
+];
+
+/// The same of a container.
+const CONTAINER_KEYS: &[&str] = &["name", "image", "imagePullPolicy"];
 
 /// A pod spec in its object.
 pub(super) struct PodSpec<'a> {
@@ -70,6 +87,18 @@ impl PodSpec<'_> {
             let name = volume.str("name").map(str::to_owned);
             let place = Place { pod, container: Container { kind: ContainerKind::Volume, name }, path };
             images.extend(place.image(image.entry("reference"), image.get("pullPolicy"), false, false));
+        }
+    }
+
+    /// Keys of the spec and its containers that are written twice.
+    pub(super) fn duplicate_keys(&self, found: &mut Vec<DuplicateKey>) {
+        duplicate::find(self.node, SPEC_KEYS, self.resource, None, found);
+        for (list, kind) in CONTAINER_LISTS {
+            for container in self.node.get(list).into_iter().flat_map(Node::items) {
+                let name = container.str("name").map(str::to_owned);
+                let subject = Container { kind: *kind, name };
+                duplicate::find(container, CONTAINER_KEYS, self.resource, Some(&subject), found);
+            }
         }
     }
 

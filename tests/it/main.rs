@@ -8,6 +8,7 @@ mod docs;
 mod events;
 mod inputs;
 mod output;
+mod platforms;
 mod producers;
 mod references;
 mod registry_keys;

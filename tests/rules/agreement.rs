@@ -59,14 +59,17 @@ impl Prober for Same {
 }
 
 /// One of each kind.
-fn outcomes() -> [Outcome; 5] {
+fn outcomes() -> [Outcome; 6] {
     let evidence = Evidence::default;
+    let nowhere =
+        Evidence { message: Some("dial tcp: lookup gchr.io: no such host".to_owned()), ..Evidence::default() };
     [
         Outcome::Found(Manifest::default()),
         Outcome::Found(Manifest { defect: Some(Defect::Schema1), ..Manifest::default() }),
         Outcome::Absent(evidence()),
         Outcome::Denied(Denial::DeniedOrAbsent, evidence()),
         Outcome::Unknown(Unknown::RateLimited, evidence()),
+        Outcome::Unknown(Unknown::NoSuchHost, nowhere),
     ]
 }
 

@@ -1,6 +1,8 @@
 //! Runs one example through the pipeline, as the command would, and holds what is found against what it announces.
 
 use std::fs;
+use std::io;
+use std::sync::Arc;
 
 use clap::Parser;
 use pullcheck::check::{self, Gathered};
@@ -9,11 +11,11 @@ use pullcheck::finding::Finding;
 use pullcheck::inventory::{Problem, ProblemKind, ReadOptions};
 use pullcheck::probe::Prober;
 use pullcheck::pull::{self, PullContext};
-use pullcheck::registry::{Client, ClientOptions, ConnectTo, HostPattern, Proxies};
+use pullcheck::registry::{Client, ClientOptions, ConnectTo, HostPattern, Lookup, Proxies, Resolving};
 use pullcheck::report::Report;
 use pullcheck::source::{Encoding, Source, SourceId, Sources, Span};
 use pullcheck_support::Registry;
-use pullcheck_support::language::{self, Line};
+use pullcheck_support::language::{self, Line, Reply};
 
 use crate::agreement;
 use crate::example::{Example, Expected, File, Place};
@@ -98,13 +100,25 @@ async fn run_over_the_wire(example: &Example, options: &Options, lines: &[Line])
     let server = Registry::start(|script| language::apply(lines, script));
     let mut wired = ClientOptions { retries: 0, proxies: Proxies::Off, ..options.client.clone() };
     for line in lines {
-        let (Line::Image { name, .. } | Line::Tags { name, .. }) = line;
+        let name = match line {
+            Line::Image { reply: Reply::NoSuchHost, .. } => continue,
+            Line::Image { name, .. } | Line::Tags { name, .. } => name,
+        };
         let host: HostPattern = name.registry.parse().map_err(|error| format!("{error}"))?;
         wired.connect_to.push(ConnectTo { host: host.clone(), address: server.address() });
         wired.plain_http.push(host);
     }
-    let client = Client::new(wired).map_err(|error| error.to_string())?;
+    let client = Client::with_lookup(wired, Arc::new(NoNames)).map_err(|error| error.to_string())?;
     Ok(run(example, options, Some(&client)).await)
+}
+
+/// No name leads off this machine: the registries that are there have an address of their own.
+struct NoNames;
+
+impl Lookup for NoNames {
+    fn lookup(&self, _: &str) -> Resolving {
+        Box::pin(std::future::ready(Err(io::Error::other("Name or service not known"))))
+    }
 }
 
 pub(crate) async fn run<P: Prober>(example: &Example, options: &Options, prober: Option<&P>) -> Run {

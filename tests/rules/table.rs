@@ -64,6 +64,10 @@ impl Table {
             Some(Reply::Status(status, _)) => return by_status(*status),
             Some(Reply::Bearer) => return refuse(attempt, Denial::DeniedOrAbsent, None).unwrap_or_else(unknown),
             Some(Reply::Basic) => return refuse(attempt, Denial::AuthRequired, None).unwrap_or_else(unknown),
+            Some(Reply::NoSuchHost) => {
+                let message = Some(format!("dial tcp: lookup {}: no such host", attempt.registry));
+                return Outcome::Unknown(Unknown::NoSuchHost, Evidence { message, ..Evidence::default() });
+            }
             Some(Reply::Manifest(media_type)) if media_type.contains("manifest.v1+") => Some(Defect::Schema1),
             Some(Reply::Image | Reply::Index(_) | Reply::Manifest(_) | Reply::Artifact) => None,
         };

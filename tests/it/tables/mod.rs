@@ -2,5 +2,6 @@
 
 pub(crate) mod docker_configs;
 pub(crate) mod keyring;
+pub(crate) mod platforms;
 pub(crate) mod producers;
 pub(crate) mod references;

@@ -132,7 +132,7 @@ fn loopback_and_cluster_names_are_not_asked() {
 #[test]
 fn a_name_that_leads_nowhere_or_home() {
     let cases = [
-        ("", Unknown::Dns, "dial tcp: lookup reg.invalid: no such host"),
+        ("", Unknown::NoSuchHost, "dial tcp: lookup reg.invalid: no such host"),
         ("127.0.0.1", Unknown::NodeLocal, "reg.invalid leads to a loopback address, which is not contacted"),
         ("::1", Unknown::NodeLocal, "reg.invalid leads to a loopback address, which is not contacted"),
         (

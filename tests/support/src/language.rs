@@ -14,6 +14,7 @@
 //! ghcr.io/acme/api:1.9 = 200 private USER:PASSWORD   only this user, by token; others as under 401 Bearer
 //! ghcr.io/acme/api:1.9 = 200 basic USER:PASSWORD     only this user, by a Basic challenge
 //! ghcr.io/acme/api:1.9 = 200 public                  everyone without a password, by token; no password is known
+//! gchr.io/acme/api:1.9 = no such host                there is no such name; a server has nothing to say then
 //! ghcr.io/acme/api tags: 1.8, 1.8.2, 1.10            what tags/list shows; else the tags that answer 200
 //! ```
 //!
@@ -65,6 +66,8 @@ pub enum Reply {
     Bearer,
     /// 401 to everyone, by a Basic challenge.
     Basic,
+    /// The registry's name does not exist.
+    NoSuchHost,
 }
 
 /// Who may read a repository.
@@ -93,6 +96,9 @@ fn parse_line(line: &str) -> Option<Line> {
         return Some(Line::Tags { name: Name::parse(name.trim()), tags });
     }
     let (name, answer) = line.split_once(" = ")?;
+    if answer == "no such host" {
+        return Some(Line::Image { name: Name::parse(name.trim()), reply: Reply::NoSuchHost, access: Guard::Open });
+    }
     let mut words = answer.split_whitespace().peekable();
     let status: u16 = words.next()?.parse().ok()?;
     let reply = match (status, words.peek().copied()) {
@@ -135,6 +141,7 @@ pub fn apply(lines: &[Line], script: &mut Script) {
                 let held = script.host(&name.registry).repositories.entry(name.repository.clone()).or_default();
                 held.tags(tags.iter().map(String::as_str));
             }
+            Line::Image { reply: Reply::NoSuchHost, .. } => {}
             Line::Image { name, reply, access } => apply_image(script, name, reply, access),
         }
     }
@@ -172,6 +179,7 @@ fn apply_image(script: &mut Script, name: &Name, reply: &Reply, access: &Guard) 
             repository.challenge(target, Access::Bearer(nobody))
         }
         Reply::Basic => repository.challenge(target, Access::Basic(Vec::new())),
+        Reply::NoSuchHost => repository,
     };
 }
 
@@ -188,6 +196,7 @@ mod tests {
              reg.example:5000/a/b:1 = 200 private bob:s3:cret\n\
              quay.io/x/y:2 = 401 Bearer\n\
              quay.io/x/z:2 = 200 public\n\
+             quay.oi/x/y:2 = no such host\n\
              quay.io/x/y tags: 1, 2.0\n",
         )
         .unwrap();
@@ -217,6 +226,7 @@ mod tests {
                 ),
                 image(name("quay.io", "x/y", "2"), Reply::Bearer, Guard::Open),
                 image(name("quay.io", "x/z", "2"), Reply::Image, Guard::Public),
+                image(name("quay.oi", "x/y", "2"), Reply::NoSuchHost, Guard::Open),
                 Line::Tags { name: name("quay.io", "x/y", "latest"), tags: vec!["1".to_owned(), "2.0".to_owned()] },
             ]
         );

@@ -1,0 +1,52 @@
+//! `deprecated-registry`: the image is in a place that is shut down or frozen.
+
+use std::sync::LazyLock;
+
+use crate::finding::Finding;
+use crate::rules::meta::Meta;
+use crate::rules::retired::retired;
+use crate::rules::{Context, Rule};
+use crate::verdict::{Cause, Verdict};
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/deprecated-registry.md")));
+
+/// The rule.
+pub(super) struct DeprecatedRegistry;
+
+impl Rule for DeprecatedRegistry {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        out.extend(cx.images().filter_map(|facts| {
+            let retired = retired(facts.reference()?)?;
+            // `image-not-found` says then what became of it.
+            if facts.judged.verdict == Verdict::Fails(Cause::Absent) {
+                return None;
+            }
+            let message = format!("{} {}", retired.prefix, retired.fate);
+            let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, "no longer updated");
+            Some(finding.help(format!("move to {}", retired.instead)).subject(facts.subject()))
+        }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Severity;
+    use crate::rules::testing::{Facts, pullable};
+    use crate::workload::PodOrigin;
+
+    #[test]
+    fn an_image_that_is_gone_is_left_to_its_own_rule() {
+        for (verdict, count) in [(pullable(), 1), (Verdict::NotPulled, 1), (Verdict::Fails(Cause::Absent), 0)] {
+            let mut facts = Facts::default();
+            let pod = facts.pod(PodOrigin::Template);
+            facts.image(pod, "k8s.gcr.io/pause:3.9", verdict.clone());
+            let expected = [(Severity::Warning, "k8s.gcr.io/pause:3.9")];
+            assert_eq!(facts.flags(&DeprecatedRegistry), expected[..count], "{verdict:?}");
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! `duplicate-key`: a key that decides what is pulled is written twice, and the last one wins.
+
+use std::sync::LazyLock;
+
+use crate::finding::{Finding, Subject};
+use crate::rules::meta::Meta;
+use crate::rules::{Context, Rule};
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/duplicate-key.md")));
+
+/// The rule.
+pub(super) struct DuplicateKey;
+
+impl Rule for DuplicateKey {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        out.extend(cx.inventory.duplicate_keys.iter().map(|duplicate| {
+            let times = match duplicate.lose.len() {
+                1 => "twice".to_owned(),
+                others => format!("{} times", others + 1),
+            };
+            let message = format!(
+                "`{}` is written {times} in one mapping: Kubernetes takes the last, and what stands before it counts \
+                 for nothing",
+                duplicate.key
+            );
+            let help = format!("leave one `{}`, and join what belongs together below it", duplicate.key);
+            let finding = Finding::new(META.id, META.severity, message, duplicate.wins, "this one counts");
+            let finding = duplicate.lose.iter().fold(finding, |finding, at| finding.related(*at, "overwritten"));
+            finding.help(help).subject(Subject {
+                resource: Some(cx.inventory.resource(duplicate.resource).name.clone()),
+                container: duplicate.container.clone(),
+                image: None,
+            })
+        }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::duplicate;
+    use crate::rules::testing::Facts;
+
+    #[test]
+    fn the_last_counts_and_the_others_are_shown() {
+        let mut facts = Facts::default();
+        let resource = facts.resource("Pod", None, "web");
+        let lose = vec![facts.write("image: a"), facts.write("image: b")];
+        let wins = facts.write("image: c");
+        facts.inventory.duplicate_keys.push(duplicate::DuplicateKey {
+            resource,
+            container: None,
+            key: "image",
+            wins,
+            lose: lose.clone(),
+        });
+        let found = facts.check(&DuplicateKey).pop().expect("one finding");
+        assert!(found.message.starts_with("`image` is written 3 times"), "{}", found.message);
+        assert_eq!(found.primary.span, wins);
+        assert_eq!(found.related.iter().map(|label| label.span).collect::<Vec<_>>(), lose);
+    }
+}

@@ -1,0 +1,123 @@
+//! `--deny`, `--warn`, `--note`, `--allow`: the severity that the operator gives to rules.
+
+use std::collections::BTreeMap;
+
+use crate::finding::Severity;
+use crate::rules::meta::Meta;
+use crate::rules::{RULES, by_id};
+
+/// The word for all rules that are on by default.
+pub const ALL: &str = "all";
+
+/// What the operator wants of a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// It does not run.
+    Off,
+    /// Everything that it finds has this severity; a rule that is off by default runs.
+    At(Severity),
+}
+
+/// What the operator wants of every rule. A rule that is named counts before `all`, and `all` does not turn on what is
+/// off by default: those rules contradict each other's projects, so that each is asked for by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Levels {
+    all: Option<Level>,
+    named: BTreeMap<&'static str, Level>,
+}
+
+/// Why a level cannot be set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LevelError {
+    /// There is no such rule.
+    #[error("{}", unknown(.0))]
+    Unknown(String),
+    /// Two levels for one rule.
+    #[error("`{0}` is given two severities; leave one of them out")]
+    Twice(String),
+}
+
+impl Levels {
+    /// Sets the level of a rule, or of `all`.
+    ///
+    /// # Errors
+    /// There is no such rule, or it has another level already.
+    pub fn set(&mut self, rule: &str, level: Level) -> Result<(), LevelError> {
+        let before = if rule == ALL {
+            self.all.replace(level)
+        } else {
+            let rule = by_id(rule).ok_or_else(|| LevelError::Unknown(rule.to_owned()))?;
+            self.named.insert(rule.meta().id, level)
+        };
+        match before {
+            Some(before) if before != level => Err(LevelError::Twice(rule.to_owned())),
+            _ => Ok(()),
+        }
+    }
+
+    /// What becomes of a finding of a rule that it gave `found`: its severity, or `None` where the rule does not run.
+    pub fn severity(&self, meta: &Meta, found: Severity) -> Option<Severity> {
+        match self.named.get(meta.id).copied().or(self.all.filter(|_| meta.enabled)) {
+            Some(Level::Off) => None,
+            Some(Level::At(severity)) => Some(severity),
+            None => meta.enabled.then_some(found),
+        }
+    }
+
+    /// Whether a rule runs.
+    pub fn runs(&self, meta: &Meta) -> bool {
+        self.severity(meta, meta.severity).is_some()
+    }
+}
+
+/// What is said of a rule that does not exist, with the one that may be meant.
+pub fn unknown(id: &str) -> String {
+    let distance = |known: &str| strsim::osa_distance(&id.to_ascii_lowercase().replace('_', "-"), known);
+    let ids = RULES.iter().map(|rule| rule.meta().id);
+    let nearest =
+        ids.map(|known| (distance(known), known)).min().filter(|(distance, known)| *distance * 3 <= known.len());
+    match nearest {
+        Some((_, nearest)) => format!("there is no rule `{id}`; did you mean `{nearest}`?"),
+        None => format!("there is no rule `{id}`; --list-rules shows all"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Severity::{Error, Note, Warning};
+
+    fn severity(levels: &[(&str, Level)], rule: &str) -> Option<Severity> {
+        let mut chosen = Levels::default();
+        for (rule, level) in levels {
+            chosen.set(rule, *level).expect("a rule");
+        }
+        chosen.severity(by_id(rule).expect("a rule").meta(), Note)
+    }
+
+    #[test]
+    fn a_name_counts_before_all_and_all_turns_nothing_on() {
+        let (deny, warn, off) = (Level::At(Error), Level::At(Warning), Level::Off);
+        assert_eq!(severity(&[], "mutable-tag"), Some(Note));
+        assert_eq!(severity(&[("mutable-tag", deny)], "mutable-tag"), Some(Error));
+        assert_eq!(severity(&[("mutable-tag", deny), ("all", off)], "mutable-tag"), Some(Error));
+        assert_eq!(severity(&[("all", off)], "mutable-tag"), None);
+        assert_eq!(severity(&[("all", warn)], "mutable-tag"), Some(Warning));
+        assert_eq!(severity(&[], "short-name"), None);
+        assert_eq!(severity(&[("all", deny)], "short-name"), None);
+        assert_eq!(severity(&[("short-name", warn)], "short-name"), Some(Warning));
+    }
+
+    #[test]
+    fn slips_and_contradictions_are_refused() {
+        let mut levels = Levels::default();
+        let said = |error: Result<(), LevelError>| error.expect_err("refused").to_string();
+        let meant = "there is no rule `mutable_tags`; did you mean `mutable-tag`?";
+        assert_eq!(said(levels.set("mutable_tags", Level::Off)), meant);
+        assert_eq!(said(levels.set("xyz", Level::Off)), "there is no rule `xyz`; --list-rules shows all");
+        assert_eq!(levels.set("mutable-tag", Level::Off), Ok(()));
+        assert_eq!(levels.set("mutable-tag", Level::Off), Ok(()));
+        let twice = "`mutable-tag` is given two severities; leave one of them out";
+        assert_eq!(said(levels.set("mutable-tag", Level::At(Note))), twice);
+    }
+}

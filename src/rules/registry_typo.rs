@@ -1,0 +1,135 @@
+//! `registry-typo`: a host that is one slip away from a well-known registry, and is none itself.
+
+use std::sync::LazyLock;
+
+use crate::finding::{Finding, Severity};
+use crate::host::{self, Slip};
+use crate::probe::{Denial, Outcome, Unknown};
+use crate::rules::meta::Meta;
+use crate::rules::{Context, ImageFacts, Rule};
+use crate::verdict::{Cause, Verdict};
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/registry-typo.md")));
+
+/// The rule.
+pub(super) struct RegistryTypo;
+
+impl Rule for RegistryTypo {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        out.extend(cx.images().filter_map(|facts| {
+            let slip = slip(&facts)?;
+            let host = facts.reference()?.registry();
+            let severity = match facts.judged.verdict {
+                Verdict::Fails(_) if explains(&facts) => Severity::Error,
+                _ => META.severity,
+            };
+            let message = message(&facts, host, &slip);
+            let finding = Finding::new(META.id, severity, message, facts.image.text.span, "one slip away");
+            let finding = finding.help(format!("write `{}` where `{host}` stands", slip.meant));
+            Some(finding.event(facts.judged.event.clone()).subject(facts.subject()))
+        }));
+    }
+}
+
+/// The registry that was meant, where the one that is written did not prove to be one.
+pub(crate) fn slip(facts: &ImageFacts<'_>) -> Option<Slip> {
+    let slip = host::slip_of(facts.reference()?.registry())?;
+    let pulled = !matches!(facts.judged.verdict, Verdict::NotPulled | Verdict::Skipped(_));
+    (pulled && (slip.impostor || !is_registry(facts))).then_some(slip)
+}
+
+/// Whether the slip is why the image fails or could not be told, so that no other rule needs to speak of it.
+pub(crate) fn explains(facts: &ImageFacts<'_>) -> bool {
+    let by_answer = matches!(
+        facts.judged.verdict.cause(),
+        Some(
+            Cause::Absent | Cause::Denied(_) | Cause::Unknown(_) | Cause::ServiceAccountUnknown | Cause::SecretUnknown
+        )
+    );
+    by_answer && slip(facts).is_some()
+}
+
+/// Whether something answered as a registry does: with a manifest, a challenge, or an error code of the API.
+fn is_registry(facts: &ImageFacts<'_>) -> bool {
+    let answer = facts.judged.answer.as_deref();
+    answer.into_iter().flat_map(|answer| &answer.attempts).any(|(_, outcome)| match outcome {
+        Outcome::Found(_) | Outcome::Unknown(Unknown::RateLimited | Unknown::AuthServer, _) => true,
+        Outcome::Absent(evidence) | Outcome::Denied(Denial::Denied, evidence) => evidence.code.is_some(),
+        Outcome::Denied(..) => true,
+        Outcome::Unknown(..) => false,
+    })
+}
+
+fn message(facts: &ImageFacts<'_>, host: &str, slip: &Slip) -> String {
+    let meant = slip.meant;
+    if slip.impostor {
+        return format!(
+            "{host} is not {meant}: it is a look-alike that is known to ask for credentials, and gets those of the pod"
+        );
+    }
+    match facts.judged.verdict.cause() {
+        Some(Cause::Unknown(Unknown::NoSuchHost)) => {
+            format!("there is no host {host}: it is one slip away from {meant}")
+        }
+        None | Some(Cause::Unknown(Unknown::Offline) | Cause::MalformedPullSecret) => {
+            format!("{host} is one slip away from {meant}, and no registry that is widely known")
+        }
+        // A 404 without an error code, as to a HEAD request, says nothing of who gave it.
+        Some(Cause::Absent) => format!("{host} has no such image, and is one slip away from {meant}"),
+        Some(_) => format!("{host} is one slip away from {meant}, and did not answer as a registry does"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::{Evidence, Manifest, PullAnswer};
+    use crate::rules::testing::{Facts, answer, evidence};
+    use crate::workload::PodOrigin;
+
+    fn found(text: &str, outcome: Outcome, verdict: Verdict) -> Vec<(Severity, String)> {
+        let mut facts = Facts::default();
+        let pod = facts.pod(PodOrigin::Template);
+        let judged = facts.image(pod, text, verdict);
+        judged.answer = answer(PullAnswer { attempts: vec![(None, outcome)], ..PullAnswer::default() });
+        facts.check(&RegistryTypo).into_iter().map(|finding| (finding.severity, finding.message)).collect()
+    }
+
+    #[test]
+    fn a_host_that_is_not_there_is_an_error() {
+        let (cause, words) = (Cause::Unknown(Unknown::NoSuchHost), Evidence::default());
+        let found = found("gchr.io/a/b:1", Outcome::Unknown(Unknown::NoSuchHost, words), Verdict::Fails(cause));
+        let message = "there is no host gchr.io: it is one slip away from ghcr.io".to_owned();
+        assert_eq!(found, [(Severity::Error, message)]);
+    }
+
+    #[test]
+    fn whoever_answers_as_a_registry_is_one() {
+        let coded = || Evidence { code: Some("MANIFEST_UNKNOWN".to_owned()), ..evidence(404) };
+        let (absent, limited) = (Cause::Absent, Cause::Unknown(Unknown::RateLimited));
+        let auth = Cause::Denied(Denial::AuthRequired);
+        let registries = [
+            (Outcome::Found(Manifest::default()), Verdict::Pullable(Manifest::default())),
+            (Outcome::Absent(coded()), Verdict::Fails(absent)),
+            (Outcome::Denied(Denial::AuthRequired, evidence(401)), Verdict::Fails(auth)),
+            (Outcome::Unknown(Unknown::RateLimited, evidence(429)), Verdict::Unverified(limited)),
+        ];
+        for (outcome, verdict) in registries {
+            assert_eq!(found("quay.ip/a/b:1", outcome.clone(), verdict), [], "{outcome:?}");
+        }
+        let page = found("quay.ip/a/b:1", Outcome::Absent(evidence(404)), Verdict::Fails(absent));
+        let message = "quay.ip has no such image, and is one slip away from quay.io".to_owned();
+        assert_eq!(page, [(Severity::Error, message)]);
+    }
+
+    #[test]
+    fn an_impostor_that_answers_is_none() {
+        let verdict = Verdict::Pullable(Manifest::default());
+        let found = found("ghrc.io/a/b:1", Outcome::Found(Manifest::default()), verdict);
+        assert_eq!(found.iter().map(|(severity, _)| *severity).collect::<Vec<_>>(), [Severity::Warning]);
+    }
+}

@@ -1,0 +1,78 @@
+//! `short-name`: a name without a registry, which CRI-O completes as the node's configuration says.
+
+use std::sync::LazyLock;
+
+use crate::event::Runtime;
+use crate::finding::Finding;
+use crate::rules::meta::Meta;
+use crate::rules::{Context, Rule};
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/short-name.md")));
+
+/// The rule.
+pub(super) struct ShortName;
+
+impl Rule for ShortName {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        let message = match cx.settings.runtime {
+            Runtime::Crio => {
+                "it names no registry: CRI-O refuses it where the node searches several registries, and pulls it from \
+                 another one than Docker Hub where the node says so"
+            }
+            Runtime::Containerd | Runtime::ContainerdOne => {
+                "it names no registry: containerd takes Docker Hub, other runtimes what the node is configured for"
+            }
+        };
+        out.extend(cx.images().filter_map(|facts| {
+            let image = facts.reference()?;
+            let text = &facts.image.text.value;
+            is_short(text).then_some(())?;
+            let rest = text.strip_prefix("library/").unwrap_or(text);
+            let full = match image.repository().split_once('/') {
+                Some(("library", _)) => format!("docker.io/library/{rest}"),
+                _ => format!("{}/{text}", image.registry()),
+            };
+            let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, "no registry");
+            Some(finding.help(format!("write it in full: `{full}`")).subject(facts.subject()))
+        }));
+    }
+}
+
+/// As `IsShortName` of containers/image (`pkg/shortnames`) has it: no host in front.
+fn is_short(text: &str) -> bool {
+    match text.split_once('/') {
+        Some((first, _)) => !first.contains(['.', ':']) && first != "localhost",
+        None => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::{Facts, pullable};
+    use crate::workload::PodOrigin;
+
+    #[test]
+    fn the_full_name_is_offered() {
+        let cases = [
+            ("nginx:1", Some("write it in full: `docker.io/library/nginx:1`")),
+            ("library/nginx", Some("write it in full: `docker.io/library/nginx`")),
+            ("grafana/grafana:11", Some("write it in full: `docker.io/grafana/grafana:11`")),
+            ("localhost:5000", Some("write it in full: `docker.io/library/localhost:5000`")),
+            ("docker.io/nginx:1", None),
+            ("localhost/nginx", None),
+            ("reg:5000/nginx", None),
+        ];
+        for (text, expected) in cases {
+            let mut facts = Facts::default();
+            let pod = facts.pod(PodOrigin::Template);
+            facts.image(pod, text, pullable());
+            let help = facts.check(&ShortName).pop().and_then(|finding| finding.help);
+            assert_eq!(help.as_deref(), expected, "{text}");
+        }
+    }
+}

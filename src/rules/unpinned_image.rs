@@ -1,0 +1,62 @@
+//! `unpinned-image`: no digest, so that the registry decides what runs.
+
+use std::sync::LazyLock;
+
+use crate::finding::Finding;
+use crate::rules::meta::Meta;
+use crate::rules::mutable_tag::{MutableTag, is_mutable};
+use crate::rules::{Context, Rule};
+use crate::verdict::Verdict;
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unpinned-image.md")));
+
+/// The rule.
+pub(super) struct UnpinnedImage;
+
+impl Rule for UnpinnedImage {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        // What moves by convention is `mutable-tag`'s.
+        let moving_is_reported = cx.settings.levels.runs(MutableTag.meta());
+        out.extend(cx.images().filter_map(|facts| {
+            let image = facts.reference().filter(|image| image.digest().is_none())?;
+            if moving_is_reported && is_mutable(image) {
+                return None;
+            }
+            let message = "it is pinned to no digest: whoever may push to the repository decides what runs";
+            let help = match &facts.judged.verdict {
+                Verdict::Pullable(manifest) if manifest.digest.is_some() => {
+                    let digest = manifest.digest.as_deref().unwrap_or_default();
+                    format!("pin what it is now: `{}@{digest}`", facts.image.text.value)
+                }
+                _ => "put the digest behind the tag: `name:tag@sha256:…`".to_owned(),
+            };
+            let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, "no digest");
+            Some(finding.help(help).subject(facts.subject()))
+        }));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Severity;
+    use crate::rules::levels::Level;
+    use crate::rules::testing::{Facts, pullable};
+    use crate::workload::PodOrigin;
+
+    #[test]
+    fn it_leaves_moving_tags_to_their_own_rule_unless_that_is_off() {
+        let mut facts = Facts::default();
+        let pod = facts.pod(PodOrigin::Template);
+        facts.image(pod, "nginx:1.27", pullable());
+        facts.image(pod, "nginx:latest", pullable());
+        facts.image(pod, &format!("nginx:1.27@sha256:{}", "0a".repeat(32)), pullable());
+        assert_eq!(facts.flags(&UnpinnedImage), [(Severity::Warning, "nginx:1.27")]);
+        facts.settings.levels.set("mutable-tag", Level::Off).expect("a rule");
+        assert_eq!(facts.flags(&UnpinnedImage).len(), 2);
+    }
+}
