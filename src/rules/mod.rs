@@ -5,26 +5,35 @@ pub mod meta;
 pub mod page;
 
 mod attribution;
+mod held;
 mod nearby;
 mod nearest_tag;
 #[cfg(test)]
 mod testing;
 
 mod access_denied;
+mod committed_credentials;
 mod deprecated_registry;
 mod duplicate_key;
+mod empty_credentials;
+mod expired_credentials;
 mod hook_before_secret;
 mod image_not_found;
+mod ineffective_registry_key;
 mod invalid_image_reference;
 mod invalid_yaml;
+mod legacy_dockercfg;
 mod malformed_pull_secret;
 mod misplaced_pull_secrets;
 mod missing_pull_secret;
 mod mutable_tag;
+mod no_credentials_for_registry;
 mod node_local_registry;
+mod public_image_broken_by_secret;
 mod pull_secret_in_other_namespace;
 mod registry_typo;
 mod retired;
+mod shadowed_credentials;
 mod short_name;
 mod undefined_pull_secret;
 mod unpinned_image;
@@ -33,6 +42,7 @@ mod unrendered_template;
 mod unresolved_placeholder;
 mod unsupported_manifest;
 mod unverified_image;
+mod whitespace_in_credentials;
 mod wrong_secret_type;
 
 use crate::event::Runtime;
@@ -75,6 +85,8 @@ pub struct Settings {
     pub credential_hosts: Vec<String>,
     /// `--runtime`: whose event texts are shown.
     pub runtime: Runtime,
+    /// The time of the run, in seconds since 1970; `None` where it is not to be known: then nothing has expired.
+    pub now: Option<u64>,
     /// `--deny`, `--warn`, `--note`, `--allow`.
     pub levels: Levels,
 }
@@ -180,9 +192,18 @@ pub static RULES: &[&dyn Rule] = &[
     &pull_secret_in_other_namespace::PullSecretInOtherNamespace,
     &wrong_secret_type::WrongSecretType,
     &malformed_pull_secret::MalformedPullSecret,
+    &no_credentials_for_registry::NoCredentialsForRegistry,
+    &ineffective_registry_key::IneffectiveRegistryKey,
+    &empty_credentials::EmptyCredentials,
+    &whitespace_in_credentials::WhitespaceInCredentials,
+    &shadowed_credentials::ShadowedCredentials,
+    &expired_credentials::ExpiredCredentials,
+    &legacy_dockercfg::LegacyDockercfg,
+    &committed_credentials::CommittedCredentials,
     &hook_before_secret::HookBeforeSecret,
     &image_not_found::ImageNotFound,
     &access_denied::AccessDenied,
+    &public_image_broken_by_secret::PublicImageBrokenBySecret,
     &unsupported_manifest::UnsupportedManifest,
     &unverified_image::UnverifiedImage,
     &invalid_yaml::InvalidYaml,

@@ -130,7 +130,7 @@ pub enum IgnoredBecause {
 pub struct Malformed {
     /// The words of the API server or the kubelet.
     pub message: String,
-    /// The value.
+    /// The offending place in the value, as exactly as it can be told; else the value.
     pub span: Span,
     /// Who refuses it.
     pub refused_by: RefusedBy,

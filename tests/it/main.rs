@@ -13,6 +13,7 @@ mod output;
 mod platforms;
 mod producers;
 mod references;
+mod registry_keys;
 mod spans;
 mod tables;
 mod wire;
