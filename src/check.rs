@@ -86,10 +86,11 @@ pub async fn check<P: Prober>(
         Some((prober, concurrency)) => probe(&inventory, &pulls, prober, concurrency).await,
         None => vec![None; pulls.len()],
     };
-    let judged = judge(&inventory, &pulls, answers, settings.runtime);
+    let judged = judge(&inventory, pulls, answers, settings.runtime);
     let context = Context { sources: &sources, inventory: &inventory, judged: &judged, settings };
     let findings = rules::run(&context);
-    let report = Report::new(&sources, &inventory, &pulls, &judged, findings, errors);
+    let pulls = judged.iter().map(|judged| &judged.pull);
+    let report = Report::new(&sources, &inventory, pulls, &judged, findings, errors);
     (sources, report)
 }
 
@@ -122,16 +123,16 @@ async fn probe<P: Prober>(
 
 fn judge(
     inventory: &Inventory,
-    pulls: &[PullContext],
+    pulls: Vec<PullContext>,
     answers: Vec<Option<Arc<PullAnswer>>>,
     runtime: Runtime,
 ) -> Vec<JudgedImage> {
     let images = inventory.images.iter().zip(pulls).zip(answers);
     let judged = images.map(|((image, pull), answer)| {
         let origin = inventory.pod(image.pod).origin;
-        let verdict = verdict::judge(image, origin, pull, answer.as_deref(), runtime);
-        let event = event::of_verdict(runtime, image, pull, &verdict, answer.as_deref());
-        JudgedImage { pull: pull.clone(), answer, verdict, event }
+        let verdict = verdict::judge(image, origin, &pull, answer.as_deref(), runtime);
+        let event = event::of_verdict(runtime, image, &pull, &verdict, answer.as_deref());
+        JudgedImage { pull, answer, verdict, event }
     });
     judged.collect()
 }

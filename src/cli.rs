@@ -14,7 +14,7 @@ use crate::check::{self, Gathered};
 use crate::dockerconfig::DockerConfig;
 use crate::error::UsageError;
 use crate::load;
-use crate::output;
+use crate::output::{self, Content};
 use crate::registry::Client;
 use crate::report::Report;
 use crate::rules;
@@ -49,9 +49,9 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
     match &options.task {
         Task::Explain(rule) => {
             let rule = rules::by_id(rule).ok_or_else(|| unknown_rule(rule))?;
-            return Ok(print(&rules::page::explain(rule.meta())));
+            return Ok(print(|out| out.write_all(rules::page::explain(rule.meta()).as_bytes())));
         }
-        Task::ListRules => return Ok(print(&rules::page::list_rules())),
+        Task::ListRules => return Ok(print(|out| out.write_all(rules::page::list_rules().as_bytes()))),
         Task::Check | Task::ListImages => {}
     }
     let (inputs, errors) = load::inputs(&options.paths, &options.walk)?;
@@ -66,14 +66,11 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
     let secrets = options.secrets_of(supplied, &gathered.inventory);
     let redactor = output::redact::Redactor::new(secrets.iter().map(Sensitive::expose));
     let style = options.style();
-    let (sources, report, text);
-    if options.task == Task::ListImages {
-        (sources, report) = check::list(gathered, &options.settings, supplied);
-        text = output::render_images(options.format, &report, &sources, &style, &redactor);
+    let ((sources, report), content) = if options.task == Task::ListImages {
+        (check::list(gathered, &options.settings, supplied), Content::Images)
     } else {
-        (sources, report) = check_with_client(gathered, options, supplied)?;
-        text = output::render(options.format, &report, &sources, &style, &redactor);
-    }
+        (check_with_client(gathered, options, supplied)?, Content::Check)
+    };
     for note in &notes {
         print_error(&redactor.redact(&format!("note: {note}")));
     }
@@ -85,7 +82,7 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
     if exit == Exit::NothingToCheck {
         print_error(&nothing_to_check(&sources, &report, options));
     }
-    let written = print(&text);
+    let written = print(|out| output::write(out, (options.format, content), (&report, &sources), &style, &redactor));
     Ok(if written == Exit::Clean { exit } else { written })
 }
 
@@ -128,9 +125,9 @@ fn unknown_rule(id: &str) -> UsageError {
 }
 
 /// Writes to standard output. A reader that has gone away, like `head`, is no failure.
-fn print(text: &str) -> Exit {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Exit {
+    let mut stdout = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    match write(&mut stdout).and_then(|()| stdout.flush()) {
         Ok(()) => Exit::Clean,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::BrokenPipe,
         Err(error) => {

@@ -13,6 +13,8 @@ pub use crate::go::base64;
 use crate::go::json::{self, Reader, SyntaxError};
 use crate::keyring::Credential;
 use crate::sensitive::Sensitive;
+use crate::source::Span;
+use crate::yaml::Place;
 
 /// The credentials of one configuration, in the order in which they are written.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -21,6 +23,13 @@ pub struct DockerConfig {
     pub entries: Vec<Entry>,
     /// Whether it has `credHelpers` or `credsStore`: both are for the docker client, the kubelet never asks them.
     pub has_helpers: bool,
+    /// Keys that a later entry with the very same key and another credential replaces, with their place in the decoded
+    /// JSON.
+    pub replaced: Vec<(String, Range<usize>)>,
+    /// A registry that stands beside `auths` instead of in it, as in a `.dockercfg`: its key, in the decoded JSON.
+    pub outside_auths: Option<Range<usize>>,
+    /// Where the decoded JSON was written, where it comes out of the inputs.
+    pub place: Option<Place>,
 }
 
 /// One registry key and its credential.
@@ -126,6 +135,11 @@ impl DockerConfig {
         let credential = credential.unwrap_or_else(empty);
         self.entries.retain(|entry| entry.key != key);
         self.entries.push(Entry { key: key.to_owned(), key_range: 0..0, credential, hints });
+    }
+
+    /// Where a byte range of the decoded JSON was written; `None` for a configuration that is not out of the inputs.
+    pub fn where_is(&self, range: &Range<usize>) -> Option<Span> {
+        self.place.as_ref().map(|place| place.where_is(range))
     }
 
     /// What must never be printed: each password, `user:password` as it is sent, and the same where it is written into

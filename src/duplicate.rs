@@ -18,6 +18,8 @@ pub struct DuplicateKey {
     pub wins: Span,
     /// Those before it, which count for nothing.
     pub lose: Vec<Span>,
+    /// Whether all have the same scalar, so that nothing is lost.
+    pub same: bool,
 }
 
 /// Looks for the watched keys, at most sixteen, in one mapping. A mapping that is met again through an alias is not
@@ -37,13 +39,15 @@ pub(crate) fn find(
             seen |= 1 << at;
         }
     }
-    for (at, key) in watched.iter().take(16).enumerate().filter(|(at, _)| twice & (1 << at) != 0) {
-        let entries = node.entries().filter(|entry| entry.key.text() == Some(key));
-        let mut lose: Vec<Span> = entries.map(|entry| entry.key.span()).collect();
-        debug_assert!(lose.len() > 1, "key {at} was seen twice");
+    for (_, key) in watched.iter().enumerate().take(16).filter(|(at, _)| twice & (1 << at) != 0) {
+        let entries = || node.entries().filter(|entry| entry.key.text() == Some(key));
+        let mut lose: Vec<Span> = entries().map(|entry| entry.key.span()).collect();
         let Some(wins) = lose.pop() else { continue };
+        let mut texts = entries().map(|entry| entry.value.text());
+        let first = texts.next().flatten();
+        let same = first.is_some() && texts.all(|text| text == first);
         if found.iter().all(|other| other.wins != wins) {
-            found.push(DuplicateKey { resource, container: container.cloned(), key, wins, lose });
+            found.push(DuplicateKey { resource, container: container.cloned(), key, wins, lose, same });
         }
     }
 }

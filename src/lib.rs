@@ -28,6 +28,7 @@ pub mod host;
 pub mod inventory;
 pub mod keyring;
 pub mod kustomization;
+pub mod lifetime;
 #[cfg(feature = "cli")]
 pub mod load;
 #[cfg(feature = "cli")]

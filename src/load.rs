@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::UsageError;
 use crate::report::InputError;
-use crate::source::Source;
+use crate::source::{STDIN, Source};
 use decode::decode;
 use walk::{display, expand, glob_set, is_glob, leads_into, walk};
 
@@ -65,7 +65,7 @@ pub fn inputs(paths: &[String], options: &WalkOptions) -> Result<(Vec<Input>, Ve
     let mut found = Found { inputs: Vec::new(), seen: HashSet::new(), errors: Vec::new() };
     for path in paths {
         if path == "-" {
-            let name = options.stdin_filename.clone().unwrap_or_else(|| "<stdin>".into());
+            let name = options.stdin_filename.clone().unwrap_or_else(|| STDIN.into());
             found.push(Input { name, origin: Origin::Stdin, named: true });
             continue;
         }

@@ -166,10 +166,10 @@ pub struct AttemptReport {
 
 impl Report {
     /// Puts a run's results together. `judged` is empty for `--list-images`.
-    pub fn new(
+    pub fn new<'p>(
         sources: &Sources,
         inventory: &Inventory,
-        pulls: &[PullContext],
+        pulls: impl IntoIterator<Item = &'p PullContext>,
         judged: &[JudgedImage],
         findings: Vec<Finding>,
         errors: Vec<InputError>,
@@ -179,7 +179,10 @@ impl Report {
             .map(|(at, (image, pull))| {
                 let resource = inventory.resource_of(image).name.clone();
                 let report = ImageReport::listed(image, resource, pull);
-                judged.get(at).map_or(report.clone(), |judged| report.judged(judged))
+                match judged.get(at) {
+                    Some(judged) => report.judged(judged),
+                    None => report,
+                }
             })
             .collect();
         images.sort_by_key(|image| image.span);

@@ -18,7 +18,7 @@ pub(crate) fn set_namespaces(inventory: &mut Inventory, builds: &[Build<'_>]) {
     };
     inventory.pods.iter_mut().for_each(|pod| set(&mut pod.namespace, pod.span.source));
     for secret in &mut inventory.secrets {
-        if !matches!(secret.producer, Producer::Generator(_)) {
+        if !matches!(secret.producer, Producer::Generator(_)) && !secret.is_for_many_namespaces() {
             set(&mut secret.namespace, secret.name.span.source);
         }
     }

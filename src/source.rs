@@ -64,6 +64,9 @@ pub enum Encoding {
     Utf16Be,
 }
 
+/// The name of standard input, where the user gives it no other.
+pub const STDIN: &str = "<stdin>";
+
 /// One input file, or standard input.
 #[derive(Debug)]
 pub struct Source {

@@ -5,6 +5,7 @@ use std::env;
 use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::cli::args::{Args, Color, FailOn, FormatArg, PullSecretFile, RuntimeArg};
 use crate::cli::helper::Helpers;
@@ -120,6 +121,7 @@ impl TryFrom<Args> for Options {
                     RuntimeArg::ContainerdOne => Runtime::ContainerdOne,
                     RuntimeArg::Crio => Runtime::Crio,
                 },
+                now: SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs()),
                 levels,
             },
             supplied: supplied.as_ref().map(|supplied| supplied.config.clone()),

@@ -13,8 +13,14 @@ use crate::sensitive::Sensitive;
 
 pub(super) fn decode(content: &[u8], format: Format) -> Result<DockerConfig, DecodeError> {
     json::check(content)?;
-    let mut decoder =
-        Decoder { reader: Reader::new(content), format, entries: Vec::new(), helpers: false, saved: None };
+    let mut decoder = Decoder {
+        reader: Reader::new(content),
+        format,
+        entries: Vec::new(),
+        helpers: false,
+        outside: None,
+        saved: None,
+    };
     match (decoder.reader.kind(), format) {
         (Kind::Null, _) => {}
         (Kind::Object, Format::DockerConfigJson) => decoder.docker_config_json()?,
@@ -24,7 +30,11 @@ pub(super) fn decode(content: &[u8], format: Format) -> Result<DockerConfig, Dec
     }
     match decoder.saved {
         Some(error) => Err(error),
-        None => Ok(DockerConfig { entries: last_of_each_key(decoder.entries), has_helpers: decoder.helpers }),
+        None => {
+            let (entries, replaced) = last_of_each_key(decoder.entries);
+            let outside_auths = decoder.outside;
+            Ok(DockerConfig { entries, has_helpers: decoder.helpers, replaced, outside_auths, place: None })
+        }
     }
 }
 
@@ -41,6 +51,8 @@ struct Decoder<'d> {
     format: Format,
     entries: Vec<Entry>,
     helpers: bool,
+    /// The first key beside `auths` that has a registry's entry.
+    outside: Option<Range<usize>>,
     /// The first type error. Go goes on after it, and an error that ends the decoding goes before it.
     saved: Option<DecodeError>,
 }
@@ -65,10 +77,26 @@ impl Decoder<'_> {
                 self.http_headers();
             } else {
                 self.helpers |= name == "credHelpers" || name == "credsStore";
-                self.reader.skip_value();
+                if self.skip_credential() {
+                    self.outside.get_or_insert(key);
+                }
             }
         }
         Ok(())
+    }
+
+    /// Goes over a value; whether it is an object that a registry's entry could be.
+    fn skip_credential(&mut self) -> bool {
+        if self.reader.kind() != Kind::Object {
+            self.reader.skip_value();
+            return false;
+        }
+        let mut found = false;
+        while let Some(key) = self.reader.next_key() {
+            found |= ["auth", "username", "password"].contains(&&*self.reader.text(&key));
+            self.reader.skip_value();
+        }
+        found
     }
 
     /// `map[string]string`, read and never used; but its types count.
@@ -233,10 +261,17 @@ fn folds_to(name: &str, field: &str) -> bool {
     name.chars().map(fold).eq(field.chars().map(fold))
 }
 
-fn last_of_each_key(entries: Vec<Entry>) -> Vec<Entry> {
+/// A key, and where it stands.
+type Replaced = (String, Range<usize>);
+
+/// The entries that count, and the keys of those that another one replaces.
+fn last_of_each_key(entries: Vec<Entry>) -> (Vec<Entry>, Vec<Replaced>) {
     let last: HashMap<String, usize> = entries.iter().enumerate().map(|(at, entry)| (entry.key.clone(), at)).collect();
-    if last.len() == entries.len() {
-        return entries;
-    }
-    entries.into_iter().enumerate().filter(|(at, entry)| last.get(&entry.key) == Some(at)).map(|(_, e)| e).collect()
+    let replaced = entries.iter().enumerate().filter(|(at, entry)| {
+        let by = last.get(&entry.key).filter(|by| *by != at).and_then(|&by| entries.get(by));
+        by.is_some_and(|by| by.credential != entry.credential)
+    });
+    let replaced = replaced.map(|(_, entry)| (entry.key.clone(), entry.key_range.clone())).collect();
+    let kept = entries.into_iter().enumerate().filter(|(at, entry)| last.get(&entry.key) == Some(at));
+    (kept.map(|(_, entry)| entry).collect(), replaced)
 }

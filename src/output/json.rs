@@ -2,14 +2,14 @@
 //!
 //! Within version 1 keys are only ever added. Every key is always there, and null where nothing is known.
 
-use std::fmt::Write as _;
+use std::io::{self, Write as _};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::edge::{Edge, Value};
-use super::sanitize;
+use super::{Content, sanitize};
 use crate::finding::{Finding, Label};
-use crate::report::{AttemptReport, CredentialReport, ImageReport, PullSecretReport, Summary};
+use crate::report::{AttemptReport, CredentialReport, ImageReport, InputError, PullSecretReport, Summary};
 use crate::resource::ResourceName;
 use crate::source::Span;
 use crate::workload::Container;
@@ -17,66 +17,76 @@ use crate::workload::Container;
 /// Version of the contract.
 const SCHEMA_VERSION: u32 = 1;
 
-/// What the report is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Content {
-    /// A run.
-    Check,
-    /// `--list-images`: the same without `findings`.
-    Images,
-}
-
-pub(super) fn render(edge: &Edge<'_>, content: Content) -> String {
+/// Writes the report as it goes, item by item: of a report of half a million images no second copy is made.
+///
+/// # Errors
+/// Those of the writer.
+pub(super) fn write(edge: &Edge<'_>, content: Content, out: &mut dyn io::Write) -> io::Result<()> {
     let report = edge.report;
     let json = JsonReport {
         schema_version: SCHEMA_VERSION,
         tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
         summary: &report.summary,
-        findings: (content == Content::Check).then(|| report.findings.iter().map(|it| finding(edge, it)).collect()),
-        images: report.images.iter().map(|it| image(edge, it)).collect(),
-        errors: report
-            .errors
-            .iter()
-            .map(|it| InputError {
-                file: it.file.as_deref().map(|file| edge.name(file)),
-                message: edge.value(&it.message),
-            })
-            .collect(),
+        findings: (content == Content::Check).then_some(Each(&report.findings, |it| finding(edge, it))),
+        images: Each(&report.images, |it| image(edge, it)),
+        errors: Each(&report.errors, |it| input_error(edge, it)),
     };
-    // These types have no map with other keys than strings and no fallible `Serialize`: it cannot fail.
-    let mut text = escape(&serde_json::to_string_pretty(&json).unwrap_or_default());
-    text.push('\n');
-    text
+    let mut out = Escaping { out, hashes: 0 };
+    serde_json::to_writer_pretty(&mut out, &json)?;
+    out.write_all(b"\n")
+}
+
+/// Items that are made as they are written.
+struct Each<'a, T, F>(&'a [T], F);
+
+impl<'a, T, U: Serialize, F: Fn(&'a T) -> U> Serialize for Each<'a, T, F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(&self.1))
+    }
 }
 
 /// Escapes what serde_json leaves as it is though it acts on a terminal or on the log of GitHub Actions. All of that
 /// can stand in strings only, so that the values stay the same for every reader of JSON.
-fn escape(json: &str) -> String {
-    let mut out = String::with_capacity(json.len());
-    for c in json.chars() {
-        match c {
-            '\n' => out.push('\n'),
-            '[' if out.ends_with("##") => out.push_str("\\u005b"),
-            c if sanitize::is_hidden(c) => {
+struct Escaping<'w> {
+    out: &'w mut dyn io::Write,
+    /// How many `#` came last.
+    hashes: usize,
+}
+
+impl io::Write for Escaping<'_> {
+    /// Takes whole characters only, as serde_json writes them.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = std::str::from_utf8(bytes).map_err(io::Error::other)?;
+        let mut done = 0;
+        for (at, c) in text.char_indices() {
+            let command = c == '[' && self.hashes >= 2;
+            self.hashes = if c == '#' { self.hashes + 1 } else { 0 };
+            if command || c != '\n' && sanitize::is_hidden(c) {
+                self.out.write_all(&bytes[done..at])?;
                 for unit in c.encode_utf16(&mut [0; 2]) {
-                    let _ = write!(out, "\\u{unit:04x}");
+                    write!(self.out, "\\u{unit:04x}")?;
                 }
+                done = at + c.len_utf8();
             }
-            c => out.push(c),
         }
+        self.out.write_all(&bytes[done..])?;
+        Ok(bytes.len())
     }
-    out
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 #[derive(Serialize)]
-struct JsonReport<'a> {
+struct JsonReport<'a, F, I, E> {
     schema_version: u32,
     tool: Tool,
     summary: &'a Summary,
     #[serde(skip_serializing_if = "Option::is_none")]
-    findings: Option<Vec<JsonFinding<'a>>>,
-    images: Vec<JsonImage<'a>>,
-    errors: Vec<InputError<'a>>,
+    findings: Option<F>,
+    images: I,
+    errors: E,
 }
 
 #[derive(Serialize)]
@@ -86,7 +96,7 @@ struct Tool {
 }
 
 #[derive(Serialize)]
-struct InputError<'a> {
+struct JsonError<'a> {
     file: Option<Value<'a>>,
     message: Value<'a>,
 }
@@ -190,6 +200,10 @@ struct Credential<'a> {
     key: Value<'a>,
     written_key: Value<'a>,
     anonymous: bool,
+}
+
+fn input_error<'a>(edge: &Edge<'_>, error: &'a InputError) -> JsonError<'a> {
+    JsonError { file: error.file.as_deref().map(|file| edge.name(file)), message: edge.value(&error.message) }
 }
 
 fn file<'a>(edge: &Edge<'a>, span: Span) -> Value<'a> {

@@ -1,7 +1,7 @@
 //! The edge at which a report becomes text:
 //!
 //! ```text
-//! Report ─> masked ─> redacted ─> sanitised ─> rendered ─> redacted ─> String
+//! Report ─> masked ─> redacted ─> sanitised ─> rendered ─> redacted ─> Write
 //! ```
 //!
 //! *Masked*: what lies in [`Report::masked`] (the values of Secrets) is shown as `*`. *Redacted*: every string of the
@@ -21,6 +21,8 @@ pub mod redact;
 pub mod sanitize;
 mod snippet;
 mod window;
+
+use std::io;
 
 use crate::report::Report;
 use crate::source::Sources;
@@ -50,22 +52,50 @@ pub struct Style {
     pub github: bool,
 }
 
+/// What of a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content {
+    /// The findings, and for JSON all else.
+    Check,
+    /// The images (`--list-images`).
+    Images,
+}
+
+/// Writes a report; it ends in a line feed.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write(
+    out: &mut dyn io::Write,
+    (format, content): (Format, Content),
+    (report, sources): (&Report, &Sources),
+    style: &Style,
+    redactor: &Redactor,
+) -> io::Result<()> {
+    let edge = Edge::new(report, sources, style, redactor);
+    let text = match (format, content) {
+        (Format::Json, content) => return json::write(&edge, content, out),
+        (Format::Human, Content::Check) => human::render(&edge),
+        (Format::Human, Content::Images) => list::render(&edge),
+    };
+    out.write_all(edge.finish(text).as_bytes())
+}
+
 /// The findings, as finished text that ends in a line feed.
 pub fn render(format: Format, report: &Report, sources: &Sources, style: &Style, redactor: &Redactor) -> String {
-    let edge = Edge::new(report, sources, style, redactor);
-    match format {
-        Format::Human => edge.finish(human::render(&edge)),
-        Format::Json => json::render(&edge, json::Content::Check),
-    }
+    text((format, Content::Check), (report, sources), style, redactor)
 }
 
 /// The images (`--list-images`), as finished text that ends in a line feed.
 pub fn render_images(format: Format, report: &Report, sources: &Sources, style: &Style, redactor: &Redactor) -> String {
-    let edge = Edge::new(report, sources, style, redactor);
-    match format {
-        Format::Human => edge.finish(list::render(&edge)),
-        Format::Json => json::render(&edge, json::Content::Images),
-    }
+    text((format, Content::Images), (report, sources), style, redactor)
+}
+
+fn text(form: (Format, Content), report: (&Report, &Sources), style: &Style, redactor: &Redactor) -> String {
+    let mut out = Vec::new();
+    // Memory takes all that is written, and all of it is text.
+    let _ = write(&mut out, form, report, style, redactor);
+    String::from_utf8(out).unwrap_or_default()
 }
 
 /// A message that belongs to no report: an error on the way to one, or a word on standard error.

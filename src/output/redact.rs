@@ -169,8 +169,9 @@ impl Forms {
             self.add(go.into_bytes(), length);
             self.add(json.as_bytes().to_vec(), length);
         }
-        // What is left alone: by RFC 3986 and Go's QueryEscape, by encodeURIComponent, by Go's PathEscape.
-        for kept in [&b"-._~"[..], b"-._~!*'()", b"-._~$&+=:@"] {
+        // What is left alone: by the most careful, by RFC 3986 and Go's QueryEscape, by encodeURIComponent, by Go's
+        // PathEscape.
+        for kept in [&b""[..], b"-._~", b"-._~!*'()", b"-._~$&+=:@"] {
             for upper in [true, false] {
                 let encoded = percent(secret.as_bytes(), kept, upper);
                 self.add(encoded.replace("%20", "+").into_bytes(), length);

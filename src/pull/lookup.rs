@@ -70,7 +70,10 @@ impl Found<'_> {
         };
         let mut reasons: Vec<String> = Vec::new();
         let producer = &self.secret.producer;
-        let object = &inventory.resource(self.secret.resource).name;
+        let object = match producer {
+            Producer::Generator(generator) => format!("secretGenerator of {}", generator.kustomization()),
+            _ => inventory.resource(self.secret.resource).name.to_string(),
+        };
         match (&self.secret.content, producer) {
             (Content::Ignored(because), _) => {
                 if !producer.is_object() {

@@ -148,7 +148,8 @@ impl<'a> Resolver<'a> {
         match (self.given(pod, &reference.name), state, content) {
             (Some(Ok(given)), ..) => {
                 let reason = Some(format!("its content is that of {}", given.file));
-                resolved(SecretState::Supplied, reason, Held::Config(&given.config, true))
+                // The object of the inputs is not what the pod gets.
+                Resolved { state: SecretState::Supplied, reason, held: Held::Config(&given.config, true), object: None }
             }
             (Some(Err(reason)), ..) => resolved(SecretState::Assumed, Some(reason), Held::Unknown),
             (None, Some(state @ SecretState::Readable), Some(Content::Config(config))) => {

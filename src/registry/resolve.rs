@@ -185,3 +185,24 @@ impl Resolve for Fixed {
         Box::pin(std::future::ready(Ok(Box::new(std::iter::once(address)) as Addrs)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_name_that_is_not_there_is_said_to_be_nowhere() {
+        let cases = [
+            ("failed to lookup address information: Name or service not known", Unknown::NoSuchHost),
+            ("failed to lookup address information: Name does not resolve", Unknown::NoSuchHost),
+            ("No such host is known. (os error 11001)", Unknown::NoSuchHost),
+            ("failed to lookup address information: No address associated with hostname", Unknown::Dns),
+            ("failed to lookup address information: Temporary failure in name resolution", Unknown::Dns),
+            ("failed to lookup address information: nodename nor servname provided, or not known", Unknown::Dns),
+        ];
+        for (words, expected) in cases {
+            let error = ResolveError::of("reg.example", &io::Error::other(words));
+            assert_eq!(error.unknown(), expected, "{words}");
+        }
+    }
+}

@@ -3,9 +3,11 @@
 use std::sync::LazyLock;
 
 use crate::finding::Finding;
-use crate::probe::{Denial, Outcome};
+use crate::keyring::shown_key;
+use crate::probe::Denial;
 use crate::pull::CandidateCredential;
-use crate::rules::attribution::{Attribution, attribute, doubt, sent_credentials};
+use crate::rules::attribution::{Attribution, attribute, doubt, is_expired, sent_credentials};
+use crate::rules::held::{entry_of, white_space};
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
 
@@ -40,24 +42,26 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Denial) -> Finding 
             format!("{registry} refuses {text:?} with the credentials")
         }
     };
-    let public = is_public(facts);
-    let note =
-        if public { ": the image is public, but the kubelet does not fall back to pulling without them" } else { "" };
-    let message = format!("{what} of {}{note}{}", owners(facts), doubt(facts));
+    let message = format!("{what} of {}{}{}", owners(facts), slips(cx, facts), doubt(facts));
     let finding = Finding::new(META.id, facts.severity(&META), message, facts.image.text.span, "refused")
-        .help(help(denial, public))
+        .help(help(denial))
         .event(facts.judged.event.clone())
         .subject(facts.subject());
     sent_credentials(facts).fold(finding, |finding, sent| related(cx, facts, finding, sent))
 }
 
-fn is_public(facts: &ImageFacts<'_>) -> bool {
-    let anonymous = facts.judged.answer.as_ref().and_then(|answer| answer.anonymous.as_ref());
-    matches!(anonymous, Some(Outcome::Found(_)))
+/// What can be seen to be wrong with the credentials that were sent, for the end of a sentence.
+pub(super) fn slips(cx: &Context<'_>, facts: &ImageFacts<'_>) -> String {
+    let of_entry = |sent: &CandidateCredential| {
+        let (_, entry) = entry_of(cx, facts, sent)?;
+        let what = if is_expired(cx, entry) { "the token has expired" } else { white_space(&entry.credential)? };
+        Some(format!(" (under the key {:?} {what})", shown_key(&entry.key)))
+    };
+    sent_credentials(facts).find_map(of_entry).unwrap_or_default()
 }
 
 /// Whose credentials were sent.
-fn owners(facts: &ImageFacts<'_>) -> String {
+pub(super) fn owners(facts: &ImageFacts<'_>) -> String {
     let mut names: Vec<String> = Vec::new();
     for sent in sent_credentials(facts) {
         let name = match &sent.secret {
@@ -71,8 +75,8 @@ fn owners(facts: &ImageFacts<'_>) -> String {
     names.join(" and ")
 }
 
-fn help(denial: Denial, public: bool) -> String {
-    let mend = match denial {
+fn help(denial: Denial) -> &'static str {
+    match denial {
         Denial::BadCredentials => {
             "renew the password or token: make a new one, test it with `docker login`, and replace the secret"
         }
@@ -82,14 +86,16 @@ fn help(denial: Denial, public: bool) -> String {
         Denial::Auth | Denial::AuthRequired | Denial::Denied => {
             "give the account read access to the repository (a token needs the read scope), or use another account"
         }
-    };
-    let public =
-        if public { "; or take the secret's entry for this registry away, as the image needs none" } else { "" };
-    format!("{mend}{public}")
+    }
 }
 
 /// Points at the place where the pod, or its service account, names the secret, and at the Secret itself.
-fn related(cx: &Context<'_>, facts: &ImageFacts<'_>, finding: Finding, sent: &CandidateCredential) -> Finding {
+pub(super) fn related(
+    cx: &Context<'_>,
+    facts: &ImageFacts<'_>,
+    finding: Finding,
+    sent: &CandidateCredential,
+) -> Finding {
     let Some(named) = facts.judged.pull.secrets.iter().find(|named| sent.secret.as_deref() == Some(&named.name)) else {
         return finding;
     };
@@ -109,7 +115,7 @@ fn related(cx: &Context<'_>, facts: &ImageFacts<'_>, finding: Finding, sent: &Ca
 mod tests {
     use super::*;
     use crate::finding::Severity;
-    use crate::probe::{Manifest, PullAnswer};
+    use crate::probe::{Manifest, Outcome, PullAnswer};
     use crate::pull::SecretState;
     use crate::rules::testing::{Facts, answer, candidate, config};
     use crate::verdict::{Cause, Verdict};
@@ -154,10 +160,10 @@ mod tests {
     }
 
     #[test]
-    fn says_that_a_public_image_is_broken_by_its_secret() {
+    fn a_public_image_is_another_rules() {
         let mut facts = refused(Denial::BadCredentials, "user");
         let anonymous = Some(Outcome::Found(Manifest::default()));
         facts.judged[0].answer = answer(PullAnswer { anonymous, ..PullAnswer::default() });
-        assert!(facts.check(&AccessDenied)[0].message.contains("the image is public"));
+        assert_eq!(facts.flags(&AccessDenied), []);
     }
 }

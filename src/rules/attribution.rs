@@ -1,8 +1,13 @@
 //! Which rule speaks of an image that fails, or could not be told: one fault, one rule.
 
-use crate::probe::{Denial, Outcome, Unknown};
+use crate::dockerconfig::Entry;
+use crate::lifetime;
+use crate::probe::{Denial, Manifest, Outcome, Unknown};
 use crate::pull::{Blind, CandidateCredential, SecretState};
-use crate::rules::{Context, ImageFacts, node_local_registry, registry_typo};
+use crate::rules::held::entry_of;
+use crate::rules::node_local_registry::{self, NodeLocalRegistry};
+use crate::rules::registry_typo::{self, RegistryTypo};
+use crate::rules::{Context, ImageFacts, Rule};
 use crate::secret::{Content, IgnoredBecause, Producer, Secret};
 use crate::verdict::{Cause, Verdict};
 use crate::workload::{PodOrigin, ResourceId};
@@ -14,6 +19,12 @@ pub(crate) enum Attribution {
     NotFound,
     /// `access-denied`: a credential of the pod was sent and refused.
     CredentialRefused(Denial),
+    /// `expired-credentials`: the same, and every credential that was sent says that its time is over.
+    Expired,
+    /// `public-image-broken-by-secret`: the same, and without any credential the image can be pulled.
+    PublicBroken,
+    /// `no-credentials-for-registry`: the pod has pull secrets, and none of their keys has a credential for the image.
+    NoMatchingKey(Option<Denial>),
     /// `missing-pull-secret`: the pod has no credential to send.
     NoCredential(Option<Denial>),
     /// `unverified-image`: the registry gave no usable answer.
@@ -25,15 +36,22 @@ pub(crate) enum Attribution {
 /// Assigns an image to a rule; `None` where it is pullable, where another rule names the fault at its root, or where
 /// there is nothing to say.
 pub(crate) fn attribute(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Attribution> {
-    if registry_typo::explains(facts) || node_local_registry::concerns(facts) {
+    // Each of these two speaks of the image at its root, unless the operator turned it off.
+    let runs = |rule: &dyn Rule| cx.settings.levels.runs(rule.meta());
+    let typo = registry_typo::explains(facts) && runs(&RegistryTypo);
+    if typo || node_local_registry::concerns(facts) && runs(&NodeLocalRegistry) {
         return None;
     }
     match facts.judged.verdict.cause()? {
         Cause::Absent => Some(Attribution::NotFound),
         Cause::Denied(Denial::DeniedOrAbsent) if is_official_image(facts) => Some(Attribution::NotFound),
-        Cause::Denied(denial) if sent_credentials(facts).next().is_some() => {
-            Some(Attribution::CredentialRefused(denial))
-        }
+        Cause::Denied(denial) if sent_credentials(facts).next().is_some() => Some(if all_expired(cx, facts) {
+            Attribution::Expired
+        } else if is_public(facts) {
+            Attribution::PublicBroken
+        } else {
+            Attribution::CredentialRefused(denial)
+        }),
         Cause::Denied(denial) => no_credential(cx, facts, Some(denial)),
         Cause::ServiceAccountUnknown => no_credential(cx, facts, last_denial(facts)),
         // A secret that nothing produces is `undefined-pull-secret`'s.
@@ -60,7 +78,25 @@ fn no_credential(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Option<Denial
         || cx.inventory.misplaced.iter().any(|misplaced| {
             misplaced.resource == facts.pod.resource || is_service_account_of(cx, misplaced.resource, facts)
         });
-    (!explained).then_some(Attribution::NoCredential(denial))
+    let has_secret = has_secret_in(facts, &[SecretState::Readable, SecretState::Supplied]);
+    let attribution = if has_secret { Attribution::NoMatchingKey } else { Attribution::NoCredential };
+    (!explained).then(|| attribution(denial))
+}
+
+fn all_expired(cx: &Context<'_>, facts: &ImageFacts<'_>) -> bool {
+    sent_credentials(facts).all(|sent| entry_of(cx, facts, sent).is_some_and(|(_, entry)| is_expired(cx, entry)))
+}
+
+/// Whether a credential says that its time is over.
+pub(crate) fn is_expired(cx: &Context<'_>, entry: &Entry) -> bool {
+    let expiry = || lifetime::expiry(entry.credential.password.expose());
+    cx.settings.now.is_some_and(|now| expiry().is_some_and(|expiry| expiry <= now))
+}
+
+/// Whether the registry was seen to give the image to anyone.
+fn is_public(facts: &ImageFacts<'_>) -> bool {
+    let anonymous = facts.judged.answer.as_ref().and_then(|answer| answer.anonymous.as_ref());
+    matches!(anonymous, Some(Outcome::Found(Manifest { defect: None, .. })))
 }
 
 fn is_service_account_of(cx: &Context<'_>, resource: ResourceId, facts: &ImageFacts<'_>) -> bool {
@@ -78,6 +114,12 @@ fn has_secret_in(facts: &ImageFacts<'_>, states: &[SecretState]) -> bool {
 /// The credentials that are really sent: runtimes send nothing for an empty user name.
 pub(crate) fn sent_credentials<'a>(facts: &ImageFacts<'a>) -> impl Iterator<Item = &'a CandidateCredential> + use<'a> {
     facts.judged.pull.credentials.iter().filter(|candidate| !candidate.credential.is_anonymous())
+}
+
+/// Whether an error says of the image that its credentials are refused, and says why where it can.
+pub(crate) fn is_told_of_image(cx: &Context<'_>, facts: &ImageFacts<'_>) -> bool {
+    use Attribution::{CredentialRefused, Expired, NoMatchingKey, PublicBroken};
+    matches!(attribute(cx, facts), Some(CredentialRefused(_) | PublicBroken | Expired | NoMatchingKey(_)))
 }
 
 /// Docker Hub has no private repositories under `library/`: a refusal there means that there is no such image.
@@ -189,5 +231,30 @@ mod tests {
     #[test]
     fn offline_there_is_nothing_to_say() {
         assert_eq!(rules(Verdict::Unverified(Cause::Unknown(Unknown::Offline)), true), []);
+    }
+
+    #[test]
+    fn a_rule_that_is_turned_off_leaves_its_images_to_the_others() {
+        use crate::rules::levels::Level;
+        let cases = [
+            ("gchr.io/a/b:1", "registry-typo", Verdict::Fails(Cause::Absent), Attribution::NotFound),
+            (
+                "localhost:5000/b:1",
+                "node-local-registry",
+                Verdict::Unverified(Cause::Unknown(Unknown::NodeLocal)),
+                Attribution::NoAnswer(Unknown::NodeLocal),
+            ),
+        ];
+        for (text, rule, verdict, expected) in cases {
+            for (off, expected) in [(false, None), (true, Some(expected))] {
+                let mut facts = Facts::default();
+                let pod = facts.pod(PodOrigin::Template);
+                facts.image(pod, text, verdict.clone());
+                if off {
+                    facts.settings.levels.set(rule, Level::Off).expect("a rule");
+                }
+                assert_eq!(facts.attributions(), [expected], "{rule} off: {off}");
+            }
+        }
     }
 }

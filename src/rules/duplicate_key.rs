@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::{Finding, Subject};
+use crate::finding::{Finding, Severity, Subject};
 use crate::rules::meta::Meta;
 use crate::rules::{Context, Rule};
 
@@ -22,13 +22,19 @@ impl Rule for DuplicateKey {
                 1 => "twice".to_owned(),
                 others => format!("{} times", others + 1),
             };
-            let message = format!(
-                "`{}` is written {times} in one mapping: Kubernetes takes the last, and what stands before it counts \
-                 for nothing",
-                duplicate.key
-            );
-            let help = format!("leave one `{}`, and join what belongs together below it", duplicate.key);
-            let finding = Finding::new(META.id, META.severity, message, duplicate.wins, "this one counts");
+            let key = duplicate.key;
+            let (severity, message) = if duplicate.same {
+                let message = format!("`{key}` is written {times} in one mapping, with the same value: one is enough");
+                (Severity::Note, message)
+            } else {
+                let message = format!(
+                    "`{key}` is written {times} in one mapping: Kubernetes takes the last, and what stands before it \
+                     counts for nothing"
+                );
+                (META.severity, message)
+            };
+            let help = format!("leave one `{key}`, and join what belongs together below it");
+            let finding = Finding::new(META.id, severity, message, duplicate.wins, "this one counts");
             let finding = duplicate.lose.iter().fold(finding, |finding, at| finding.related(*at, "overwritten"));
             finding.help(help).subject(Subject {
                 resource: Some(cx.inventory.resource(duplicate.resource).name.clone()),
@@ -57,6 +63,7 @@ mod tests {
             key: "image",
             wins,
             lose: lose.clone(),
+            same: false,
         });
         let found = facts.check(&DuplicateKey).pop().expect("one finding");
         assert!(found.message.starts_with("`image` is written 3 times"), "{}", found.message);

@@ -39,32 +39,29 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Option<Denial>) -> 
         .help(help(facts, unnamed))
         .event(facts.judged.event.clone())
         .subject(facts.subject());
-    let useless = facts.judged.pull.secrets.iter();
-    let registry = facts.reference().map(|image| image.registry()).unwrap_or_default();
-    let finding = useless.fold(finding, |finding, secret| {
-        finding.related(secret.span, format!("{:?} has no credential for {registry}", secret.name))
-    });
     unnamed.into_iter().fold(finding, |finding, secret| finding.related(secret.name.span, offer(secret)))
 }
 
 fn message(facts: &ImageFacts<'_>, denial: Option<Denial>) -> String {
+    let none = if matches!(facts.judged.verdict, Verdict::Fails(_)) {
+        "no pull secret reaches this pod"
+    } else {
+        "this pod names no pull secret"
+    };
+    format!("{}, and {none}", refusal(facts, denial))
+}
+
+/// That the registry refuses, as the first half of a sentence.
+pub(super) fn refusal(facts: &ImageFacts<'_>, denial: Option<Denial>) -> String {
     let text = &facts.image.text.value;
     let registry = facts.reference().map(|image| image.registry()).unwrap_or_default();
-    let refusal = match denial {
+    match denial {
         Some(Denial::DeniedOrAbsent) => format!(
             "{registry} refuses to give {text:?} to anyone without credentials (it is private or does not exist: the \
              registry does not tell)"
         ),
         _ => format!("{registry} refuses to give {text:?} to anyone without credentials"),
-    };
-    let none = if !facts.judged.pull.secrets.is_empty() {
-        "none of this pod's pull secrets has one that matches"
-    } else if matches!(facts.judged.verdict, Verdict::Fails(_)) {
-        "no pull secret reaches this pod"
-    } else {
-        "this pod names no pull secret"
-    };
-    format!("{refusal}, and {none}")
+    }
 }
 
 /// What a pull secret of the inputs that the pod does not name could do.
@@ -97,11 +94,8 @@ fn help(facts: &ImageFacts<'_>, unnamed: Option<&Secret>) -> String {
             named.join(", ")
         )
     };
-    if let [first, ..] = facts.judged.pull.suppressed.as_slice() {
-        help = format!(
-            "add `{{name: {first}}}` to the pod's own list, or take that list away: it drops the pull secrets of the \
-             service account {account:?}, which has credentials for this registry"
-        );
+    if let Some(dropped) = dropped(facts) {
+        help = dropped;
     }
     if is_pulled_by_node(facts) {
         help = "nodes of that cloud, or with credentials of their own, need no pull secret: hand over what the node \
@@ -118,6 +112,17 @@ fn help(facts: &ImageFacts<'_>, unnamed: Option<&Secret>) -> String {
         ));
     }
     help
+}
+
+/// What to do where the pod's own list drops the pull secret of its service account that would open the image.
+pub(super) fn dropped(facts: &ImageFacts<'_>) -> Option<String> {
+    let pull = &facts.judged.pull;
+    let first = pull.suppressed.first()?;
+    Some(format!(
+        "add `{{name: {first}}}` to the pod's own list, or take that list away: it drops the pull secrets of the service \
+         account {:?}, which has credentials for this registry",
+        pull.service_account
+    ))
 }
 
 /// Whether the operator's credentials would open it.
@@ -200,9 +205,7 @@ mod tests {
         let (mut facts, pod) = refused(PodOrigin::Template, REFUSED);
         let object = facts.secret(None, "regcred", None, config());
         facts.name_secret(pod, "regcred", SecretState::Readable, Some(object));
-        let found = facts.check(&MissingPullSecret);
-        assert!(found[0].message.ends_with("none of this pod's pull secrets has one that matches"));
-        assert_eq!(found[0].related[0].message, "\"regcred\" has no credential for ghcr.io");
+        assert_eq!(facts.flags(&MissingPullSecret), [], "no-credentials-for-registry");
     }
 
     #[test]

@@ -5,6 +5,7 @@ pub mod meta;
 pub mod page;
 
 mod attribution;
+mod held;
 mod nearby;
 mod nearest_tag;
 #[cfg(test)]
@@ -12,22 +13,30 @@ mod testing;
 
 mod access_denied;
 mod cached_mutable_tag;
+mod committed_credentials;
 mod deprecated_registry;
 mod duplicate_key;
+mod empty_credentials;
+mod expired_credentials;
 mod hook_before_secret;
 mod image_not_found;
+mod ineffective_registry_key;
 mod invalid_image_reference;
 mod invalid_pull_policy;
 mod invalid_yaml;
+mod legacy_dockercfg;
 mod malformed_pull_secret;
 mod misplaced_pull_secrets;
 mod missing_pull_secret;
 mod mutable_tag;
 mod never_pulled;
+mod no_credentials_for_registry;
 mod node_local_registry;
+mod public_image_broken_by_secret;
 mod pull_secret_in_other_namespace;
 mod registry_typo;
 mod retired;
+mod shadowed_credentials;
 mod short_name;
 mod suppressed_service_account_secrets;
 mod undefined_pull_secret;
@@ -39,6 +48,7 @@ mod unrendered_template;
 mod unresolved_placeholder;
 mod unsupported_manifest;
 mod unverified_image;
+mod whitespace_in_credentials;
 mod wrong_secret_type;
 
 use crate::event::Runtime;
@@ -84,6 +94,8 @@ pub struct Settings {
     pub runtime: Runtime,
     /// What else the operator says of the cluster.
     pub operator: OperatorFacts,
+    /// The time of the run, in seconds since 1970; `None` where it is not to be known: then nothing has expired.
+    pub now: Option<u64>,
     /// `--deny`, `--warn`, `--note`, `--allow`.
     pub levels: Levels,
 }
@@ -194,10 +206,19 @@ pub static RULES: &[&dyn Rule] = &[
     &pull_secret_in_other_namespace::PullSecretInOtherNamespace,
     &wrong_secret_type::WrongSecretType,
     &malformed_pull_secret::MalformedPullSecret,
+    &no_credentials_for_registry::NoCredentialsForRegistry,
+    &ineffective_registry_key::IneffectiveRegistryKey,
+    &empty_credentials::EmptyCredentials,
+    &whitespace_in_credentials::WhitespaceInCredentials,
+    &shadowed_credentials::ShadowedCredentials,
+    &expired_credentials::ExpiredCredentials,
     &suppressed_service_account_secrets::SuppressedServiceAccountSecrets,
+    &legacy_dockercfg::LegacyDockercfg,
+    &committed_credentials::CommittedCredentials,
     &hook_before_secret::HookBeforeSecret,
     &image_not_found::ImageNotFound,
     &access_denied::AccessDenied,
+    &public_image_broken_by_secret::PublicImageBrokenBySecret,
     &unsupported_manifest::UnsupportedManifest,
     &unverified_image::UnverifiedImage,
     &invalid_yaml::InvalidYaml,

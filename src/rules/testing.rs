@@ -10,6 +10,7 @@ use crate::probe::{Evidence, Manifest, PullAnswer};
 use crate::pull::{CandidateCredential, PullContext, PullSecret, SecretState, Via};
 use crate::reference::{Reference, default_pull_policy};
 use crate::resource::ResourceName;
+use crate::rules::attribution::{Attribution, attribute};
 use crate::rules::{Context, JudgedImage, Rule, Settings};
 use crate::secret::{Content, Producer, Secret};
 use crate::sensitive::Sensitive;
@@ -153,6 +154,14 @@ impl Facts {
     pub(super) fn problem(&mut self, kind: ProblemKind, text: &str, message: &str) {
         let span = self.write(text);
         self.inventory.problems.push(Problem { kind, span, message: message.to_owned() });
+    }
+
+    /// The rule that each image belongs to.
+    pub(super) fn attributions(&self) -> Vec<Option<Attribution>> {
+        let sources = Sources::default();
+        let context =
+            Context { sources: &sources, inventory: &self.inventory, judged: &self.judged, settings: &self.settings };
+        context.images().map(|facts| attribute(&context, &facts)).collect()
     }
 
     /// What one rule finds.

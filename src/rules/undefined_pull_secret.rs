@@ -9,7 +9,7 @@ use crate::rules::attribution::{elsewhere, is_harmless};
 use crate::rules::meta::Meta;
 use crate::rules::nearby::is_at_hand;
 use crate::rules::{Context, ImageFacts, Rule};
-use crate::secret::{Content, IgnoredBecause, Secret};
+use crate::secret::{Content, IgnoredBecause, Producer, Secret};
 use crate::source::Span;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/undefined-pull-secret.md")));
@@ -137,8 +137,9 @@ fn meant<'a>(cx: &Context<'a>, missing: &Missing<'_>) -> Option<(Meant, &'a Secr
     let ranked = candidates.filter_map(|secret| {
         let candidate = secret.name.value.as_str();
         let producer = cx.inventory.resource(secret.resource).name.name.as_deref();
-        if candidate == name {
-            return Some((Meant::Generator, 0, secret));
+        if let (true, Producer::Generator(generator)) = (candidate == name, &secret.producer) {
+            let other_build = !generator.build.contains(&missing.secret.span.source);
+            return Some((Meant::Generator, usize::from(other_build), secret));
         }
         if !secret.producer.is_object() && producer == Some(name) {
             return Some((Meant::Producer, 0, secret));
@@ -161,7 +162,6 @@ fn edits(name: &str, candidate: &str) -> Option<usize> {
 mod tests {
     use super::*;
     use crate::rules::testing::{Facts, config, pullable};
-    use crate::secret::Producer;
     use crate::verdict::{Cause, Verdict};
     use crate::workload::PodOrigin;
 

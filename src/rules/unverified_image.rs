@@ -26,7 +26,12 @@ impl Rule for UnverifiedImage {
             let (message, help) = match attribute(cx, &facts)? {
                 Attribution::NoAnswer(unknown) => (no_answer(&facts, unknown)?, what_to_do(unknown).to_owned()),
                 Attribution::HiddenSecret => hidden_secret(&facts)?,
-                Attribution::NotFound | Attribution::CredentialRefused(_) | Attribution::NoCredential(_) => {
+                Attribution::NotFound
+                | Attribution::CredentialRefused(_)
+                | Attribution::Expired
+                | Attribution::PublicBroken
+                | Attribution::NoMatchingKey(_)
+                | Attribution::NoCredential(_) => {
                     return None;
                 }
             };

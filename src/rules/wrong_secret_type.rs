@@ -116,7 +116,13 @@ fn of_type(secret: &Secret, resource: &ResourceName) -> String {
 
 /// What makes the Secret, where that is not the object that has its name.
 fn made_by(secret: &Secret, resource: &ResourceName) -> String {
-    if secret.producer.is_object() { String::new() } else { format!(", which a {} makes,", resource.kind) }
+    let kind = match secret.producer {
+        Producer::Generator(_) => "secretGenerator",
+        _ if secret.producer.is_object() => return String::new(),
+        _ => resource.kind.as_str(),
+    };
+    let article = if kind.starts_with(['A', 'E', 'I', 'O', 'U']) { "an" } else { "a" };
+    format!(", which {article} {kind} makes,")
 }
 
 fn missing_key(declared: &str) -> String {

@@ -4,7 +4,7 @@
 //! (`ValidateSecret`: what the API server refuses) and `pkg/apis/core/v1/conversion.go` (`stringData` over `data`) of
 //! Kubernetes 1.36.
 
-use crate::dockerconfig::{self, DockerConfig, Format};
+use crate::dockerconfig::{self, DecodeError, DockerConfig, Format};
 use crate::duplicate;
 use crate::go::base64;
 use crate::inventory::Inventory;
@@ -17,7 +17,7 @@ use crate::sensitive::Sensitive;
 use crate::workload::ResourceId;
 use crate::workload::placeholder::is_placeholder;
 use crate::workload::pod::{is_unquoted_template, spanned_string};
-use crate::yaml::{Entry, Node};
+use crate::yaml::{Entry, Node, Place};
 
 /// Reads a Secret object. Its values are marked as masked whatever becomes of it.
 pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut Inventory) {
@@ -105,8 +105,20 @@ fn content(secret: Node<'_>, secret_type: &SecretType) -> Content {
         return Content::Opaque;
     }
     match decode(text, encoding, format) {
-        Ok(config) => Content::Config(config),
-        Err((refused_by, message)) => Content::Malformed(Malformed { message, span: entry.value.span(), refused_by }),
+        Ok(config) => Content::Config(DockerConfig { place: Some(place(entry.value, encoding)), ..config }),
+        Err(Refusal { refused_by, message, range }) => {
+            let place = place(entry.value, encoding);
+            let span = range.map_or(place.scalar(), |range| place.where_is(&range));
+            Content::Malformed(Malformed { message, span, refused_by })
+        }
+    }
+}
+
+/// Where the decoded text stands: what is base64 is pointed at as a whole.
+fn place(value: Node<'_>, encoding: Encoding) -> Place {
+    match encoding {
+        Encoding::Plain => value.place(),
+        Encoding::Base64 => Place::whole(value.span()),
     }
 }
 
@@ -123,19 +135,33 @@ fn value<'a>(secret: Node<'a>, key: &str) -> Option<(Entry<'a>, Encoding)> {
     plain.or_else(|| secret.get("data").and_then(|data| data.entry(key)).map(|entry| (entry, Encoding::Base64)))
 }
 
+/// Why a value cannot be decoded.
+struct Refusal {
+    refused_by: RefusedBy,
+    message: String,
+    /// Where in the decoded text; `None` where it is not even base64.
+    range: Option<std::ops::Range<usize>>,
+}
+
 /// Base64 as the API server's JSON decoder takes it, then its validation, then the kubelet's decoder.
-fn decode(text: &str, encoding: Encoding, format: Format) -> Result<DockerConfig, (RefusedBy, String)> {
-    let refused = |error: &dyn std::fmt::Display| (RefusedBy::ApiServer, error.to_string());
+fn decode(text: &str, encoding: Encoding, format: Format) -> Result<DockerConfig, Refusal> {
+    let refusal = |refused_by: RefusedBy| {
+        move |error: DecodeError| Refusal { refused_by, message: error.message, range: Some(error.range) }
+    };
     let decoded;
     let content = match encoding {
         Encoding::Plain => text.as_bytes(),
         Encoding::Base64 => {
-            decoded = base64::decode(text.as_bytes(), base64::Padding::Required).map_err(|error| refused(&error))?;
+            decoded = base64::decode(text.as_bytes(), base64::Padding::Required).map_err(|error| Refusal {
+                refused_by: RefusedBy::ApiServer,
+                message: error.to_string(),
+                range: None,
+            })?;
             &decoded
         }
     };
-    dockerconfig::api_server_accepts(content).map_err(|error| refused(&error))?;
-    DockerConfig::decode(content, format).map_err(|error| (RefusedBy::Kubelet, error.to_string()))
+    dockerconfig::api_server_accepts(content).map_err(refusal(RefusedBy::ApiServer))?;
+    DockerConfig::decode(content, format).map_err(refusal(RefusedBy::Kubelet))
 }
 
 /// Whether another program has yet to fill the value in. Within JSON only what cannot be part of a password by chance

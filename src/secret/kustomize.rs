@@ -52,6 +52,11 @@ impl Generator {
         rewritten && reference == plain || self.is_rendered_name(reference)
     }
 
+    /// The folder that is built.
+    pub fn kustomization(&self) -> &str {
+        if self.folder.is_empty() { "." } else { &self.folder }
+    }
+
     /// Whether it is the name that the built Secret has, as far as that can be told.
     pub fn is_rendered_name(&self, reference: &str) -> bool {
         let Some(rest) = reference.strip_prefix(self.full_name.as_str()) else { return false };

@@ -1,6 +1,6 @@
 //! Secrets of the inputs, whatever makes them, and what the kubelet makes of them as pull secrets.
 //!
-//! A Secret object ([`kubernetes`]) shows what it holds. The others are made in the cluster, or at the build, by
+//! A Secret object shows what it holds. The others are made in the cluster, or at the build, by
 //! something that the inputs hold: the name, the namespaces, the type and often the keys are known, the content is not.
 
 mod copies;
@@ -130,7 +130,7 @@ pub enum IgnoredBecause {
 pub struct Malformed {
     /// The words of the API server or the kubelet.
     pub message: String,
-    /// The value.
+    /// The offending place in the value, as exactly as it can be told; else the value.
     pub span: Span,
     /// Who refuses it.
     pub refused_by: RefusedBy,

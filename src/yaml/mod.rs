@@ -5,6 +5,7 @@
 //! last of duplicate keys. Nothing outside this folder knows the parser.
 
 pub mod parse;
+mod place;
 pub mod scalar;
 pub mod split;
 mod tree;
@@ -14,6 +15,7 @@ use std::ops::Range;
 
 use crate::source::{SourceId, Span};
 pub use crate::yaml::parse::{Piece, SyntaxError, read};
+pub use crate::yaml::place::Place;
 use crate::yaml::scalar::Scalar;
 use crate::yaml::tree::{NodeKind, RawNode, Text, Tree};
 
@@ -145,6 +147,16 @@ impl<'a> Node<'a> {
                 Text::Owned { index } => node.document.tree.owned.get(index as usize)?,
             }),
             _ => None,
+        }
+    }
+
+    /// Where the scalar's text was written, byte by byte. Of an alias it is the alias.
+    pub fn place(self) -> Place {
+        let range = self.range();
+        let written = self.document.text.get(range.start as usize..range.end as usize);
+        match (self.is_alias(), self.text(), written) {
+            (false, Some(text), Some(written)) => Place::of_scalar(text, written, self.span()),
+            _ => Place::whole(self.span()),
         }
     }
 

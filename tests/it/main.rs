@@ -5,13 +5,16 @@
 mod canary;
 mod credentials;
 mod docs;
+mod duplicates;
 mod events;
 mod inputs;
+mod levels;
 mod output;
 mod platforms;
 mod producers;
 mod pull;
 mod references;
+mod registry_keys;
 mod spans;
 mod tables;
 mod wire;

@@ -93,6 +93,7 @@ fn an_overlay_rewrites_what_its_base_names() {
         ("base/web.yaml", pod(None, "regcred")),
     ];
     assert_eq!(pull_secrets(&files, false)[0].0, "opaque");
+    assert!(pull_secrets(&files, false)[0].1.starts_with("produced by the secretGenerator of prod,"));
     let generator = GENERATOR.replace("type: kubernetes.io/dockerconfigjson, ", "");
     let files = [("kustomization.yaml", generator.clone()), ("web.yaml", pod(None, "regcred"))];
     assert_eq!(pull_secrets(&files, false)[0].0, "ignored");

@@ -44,6 +44,9 @@ impl Table {
         })?;
         match guard {
             Guard::Open => None,
+            Guard::Public => {
+                attempt.credential.as_ref().map(|_| Outcome::Denied(Denial::BadCredentials, evidence(401)))
+            }
             Guard::Private(user, password) => refuse(attempt, Denial::DeniedOrAbsent, Some((user, password))),
             Guard::Basic(user, password) => refuse(attempt, Denial::AuthRequired, Some((user, password))),
         }

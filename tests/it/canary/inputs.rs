@@ -96,10 +96,21 @@ pub(super) fn secrets(password: &str, host: &str) -> Files {
             host,
         ),
     );
+    add("known", format!("{}---\n{}", with_pod("known", DATA, &data(&whole), host), neighbours(password)));
     for (name, text) in broken(&whole, password, host) {
         add(name, text);
     }
     files
+}
+
+/// A pod that shows the password of a Secret in clear, next to a line that a report shows.
+fn neighbours(password: &str) -> String {
+    let auth = STANDARD.encode(format!("robot:{password}"));
+    format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: neighbours}}\nspec:\n  containers:\n  - name: c\n    env: [{{name: \
+         PASSWORD, value: {}}}]\n    image: nginx\n    args: [--auth={auth}]\n",
+        quoted(password)
+    )
 }
 
 const DATA: &str = "kubernetes.io/dockerconfigjson";

@@ -3,8 +3,19 @@
 use pullcheck_support::{Answer, Registry};
 
 /// The tags, each named after what answers it; the repository is `TAG/app`.
-pub(super) const TAGS: [&str; 10] =
-    ["refused", "forbidden", "broken", "limited", "absent", "moved", "elsewhere", "typed", "digest", "listed"];
+pub(super) const TAGS: [&str; 11] = [
+    "refused",
+    "forbidden",
+    "broken",
+    "limited",
+    "absent",
+    "escaped",
+    "moved",
+    "elsewhere",
+    "typed",
+    "digest",
+    "listed",
+];
 
 /// How it asks who we are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,8 +27,6 @@ pub(super) enum Scheme {
     /// For a token, which it does not give.
     NoToken,
 }
-
-pub(super) const SCHEMES: [Scheme; 3] = [Scheme::Basic, Scheme::Token, Scheme::NoToken];
 
 const ECHO: &str = "you sent {authorization}, that is {credential}";
 
@@ -52,6 +61,7 @@ pub(super) fn echoing(scheme: Scheme) -> Registry {
                 "refused" => error(401).header("WWW-Authenticate", "Basic realm=\"{credential}\""),
                 "forbidden" => error(403),
                 "broken" => error(500),
+                "escaped" => Answer::error(404, "SENT", "you sent {escaped}"),
                 "limited" => error(429).header("Retry-After", "{credential}"),
                 "moved" => Answer::status(307).header("Location", &location),
                 "elsewhere" => Answer::status(307).header("Location", "/{authorization}/{credential}"),

@@ -107,8 +107,8 @@ impl Answer {
         self
     }
 
-    /// Gives back what the client sent: in headers and body, `{authorization}` becomes the value of its header, and
-    /// `{credential}` the user and password in it (escaped in a body).
+    /// Gives back what the client sent: in headers and body, `{authorization}` becomes the value of its header,
+    /// `{credential}` the user and password in it (in a body as JSON has them), `{escaped}` the same as in a URL.
     #[must_use]
     pub fn echo(mut self) -> Self {
         self.echoes = true;
@@ -130,7 +130,13 @@ impl Answer {
         if !self.echoes {
             return self;
         }
-        let sent = [("{authorization}", authorization), ("{credential}", credential)];
+        let escape = |byte: u8| match byte.is_ascii_alphanumeric() {
+            true => char::from(byte).to_string(),
+            false => format!("%{byte:02X}"),
+        };
+        let escaped = credential.map(|text| text.bytes().map(escape).collect::<String>());
+        let sent =
+            [("{authorization}", authorization), ("{credential}", credential), ("{escaped}", escaped.as_deref())];
         for (mark, text) in sent.map(|(mark, text)| (mark, text.unwrap_or("nothing"))) {
             let one_line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
             for (_, value) in &mut self.headers {

@@ -13,11 +13,12 @@
 //! ghcr.io/acme/api:1.9 = 200 artifact                a Helm chart
 //! ghcr.io/acme/api:1.9 = 200 private USER:PASSWORD   only this user, by token; others as under 401 Bearer
 //! ghcr.io/acme/api:1.9 = 200 basic USER:PASSWORD     only this user, by a Basic challenge
+//! ghcr.io/acme/api:1.9 = 200 public                  everyone without a password, by token; no password is known
 //! gchr.io/acme/api:1.9 = no such host                there is no such name; a server has nothing to say then
 //! ghcr.io/acme/api tags: 1.8, 1.8.2, 1.10            what tags/list shows; else the tags that answer 200
 //! ```
 //!
-//! `private` and `basic` hold for the whole repository and may follow `index …`, `manifest …` and `artifact`; on a
+//! `private`, `basic` and `public` hold for the whole repository and may follow `index …`, `manifest …` and `artifact`; on a
 //! `404` line they say that the tag is missing in a guarded repository. A name without registry is Docker Hub's. An
 //! image that no line names answers 404: `MANIFEST_UNKNOWN` where the repository is known, else `NAME_UNKNOWN`.
 //!
@@ -75,6 +76,8 @@ pub enum Guard {
     /// Everyone.
     #[default]
     Open,
+    /// Everyone without a password, by token; no password is known.
+    Public,
     /// This user and password, by token.
     Private(String, String),
     /// This user and password, by a Basic challenge.
@@ -112,11 +115,12 @@ fn parse_line(line: &str) -> Option<Line> {
         (401, Some("Bearer")) => words.next().map(|_| Reply::Bearer)?,
         (401, Some("Basic")) => words.next().map(|_| Reply::Basic)?,
         (status, _) => {
-            Reply::Status(status, words.next_if(|word| !matches!(*word, "private" | "basic")).map(str::to_owned))
+            Reply::Status(status, words.next_if(|word| !matches!(*word, "private" | "basic" | "public")).map(str::to_owned))
         }
     };
     let access = match words.next() {
         None => Guard::Open,
+        Some("public") => Guard::Public,
         Some(kind) => {
             let (user, password) = words.next()?.split_once(':')?;
             match kind {
@@ -148,6 +152,9 @@ fn apply_image(script: &mut Script, name: &Name, reply: &Reply, access: &Guard) 
     let target = name.target.as_str();
     match access {
         Guard::Open => {}
+        Guard::Public => {
+            repository.access(Access::Bearer(Bearer::public()));
+        }
         Guard::Private(user, password) => {
             repository.access(Access::Bearer(Bearer::private(user, password)));
         }
@@ -188,6 +195,7 @@ mod tests {
              nginx = 200 index linux/amd64,linux/arm64\n\
              reg.example:5000/a/b:1 = 200 private bob:s3:cret\n\
              quay.io/x/y:2 = 401 Bearer\n\
+             quay.io/x/z:2 = 200 public\n\
              quay.oi/x/y:2 = no such host\n\
              quay.io/x/y tags: 1, 2.0\n",
         )
@@ -217,6 +225,7 @@ mod tests {
                     Guard::Private("bob".to_owned(), "s3:cret".to_owned())
                 ),
                 image(name("quay.io", "x/y", "2"), Reply::Bearer, Guard::Open),
+                image(name("quay.io", "x/z", "2"), Reply::Image, Guard::Public),
                 image(name("quay.oi", "x/y", "2"), Reply::NoSuchHost, Guard::Open),
                 Line::Tags { name: name("quay.io", "x/y", "latest"), tags: vec!["1".to_owned(), "2.0".to_owned()] },
             ]

@@ -1,0 +1,52 @@
+//! `committed-credentials`: a registry password that can be read in a file of the repository.
+
+use std::sync::LazyLock;
+
+use crate::dockerconfig::Entry;
+use crate::finding::Finding;
+use crate::keyring::shown_key;
+use crate::lifetime::short_lived;
+use crate::rules::attribution::is_expired;
+use crate::rules::held::{held, is_stand_in, quoted};
+use crate::rules::ineffective_registry_key::is_filled_in_later;
+use crate::rules::meta::Meta;
+use crate::rules::{Context, Rule};
+use crate::source::STDIN;
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/committed-credentials.md")));
+
+/// The rule.
+pub(super) struct CommittedCredentials;
+
+impl Rule for CommittedCredentials {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        for held in held(cx) {
+            // What comes through a pipe was rendered a moment ago, and lies in no repository.
+            if cx.sources.get(held.secret.name.span.source).name() == STDIN {
+                continue;
+            }
+            let real: Vec<&Entry> = held.config.entries.iter().filter(|entry| is_real(cx, entry)).collect();
+            let Some(first) = real.first() else { continue };
+            let keys = quoted(real.iter().map(|entry| shown_key(&entry.key)));
+            let name = &held.secret.name.value;
+            let message = format!(
+                "the pull secret {name:?} has a password for {keys} that everyone can read who reads this file"
+            );
+            let help = "revoke it, make a new one, and keep it out of the repository: with SealedSecrets, SOPS or the \
+                        External Secrets Operator, or created by hand";
+            let at = held.key_span(first);
+            out.push(held.finding(cx, (&META, META.severity), message, at, "a readable password").help(help));
+        }
+    }
+}
+
+/// A password that opens something, today and tomorrow.
+fn is_real(cx: &Context<'_>, entry: &Entry) -> bool {
+    let credential = &entry.credential;
+    let dies = || is_expired(cx, entry) || short_lived(credential).is_some();
+    !credential.password.is_empty() && !is_stand_in(credential) && !is_filled_in_later(&entry.key) && !dies()
+}

@@ -1,0 +1,119 @@
+//! `empty-credentials`: entries without a user, for which the runtime sends nothing.
+//!
+//! Follows `DockerConfigEntry` of `pkg/credentialprovider/config.go` for what is read, and containerd's `ParseAuth`
+//! (`internal/cri/server/images/image_pull.go`) for what is sent.
+
+use std::sync::LazyLock;
+
+use crate::dockerconfig::Entry;
+use crate::finding::{Finding, Severity};
+use crate::keyring::shown_key;
+use crate::rules::attribution::{Attribution, attribute};
+use crate::rules::held::{Held, held, quoted};
+use crate::rules::ineffective_registry_key::is_filled_in_later;
+use crate::rules::meta::Meta;
+use crate::rules::{Context, Rule};
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/empty-credentials.md")));
+
+/// The rule.
+pub(super) struct EmptyCredentials;
+
+/// What stands in the place of user and password.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    IdentityToken,
+    RegistryToken,
+    Helper,
+    NoUser,
+    Nothing,
+    /// `auths` in a `.dockercfg`, where it is taken for a registry.
+    AuthsInDockerCfg,
+}
+
+impl Kind {
+    const ALL: [Self; 6] =
+        [Self::IdentityToken, Self::RegistryToken, Self::Helper, Self::NoUser, Self::Nothing, Self::AuthsInDockerCfg];
+
+    fn of(held: &Held<'_>, entry: &Entry) -> Self {
+        let hints = entry.hints;
+        match () {
+            () if entry.key == "auths" => Self::AuthsInDockerCfg,
+            () if hints.identity_token => Self::IdentityToken,
+            () if hints.registry_token => Self::RegistryToken,
+            () if !entry.credential.password.is_empty() => Self::NoUser,
+            () if held.config.has_helpers => Self::Helper,
+            () => Self::Nothing,
+        }
+    }
+
+    const fn why(self) -> &'static str {
+        match self {
+            Self::IdentityToken => "there is an identity token and nothing else, and the kubelet does not read it",
+            Self::RegistryToken => "there is a registry token and nothing else, and the kubelet does not read it",
+            Self::Helper => {
+                "the password lies with a credential helper (`credsStore`, `credHelpers`) of the machine that wrote the \
+                 file, and the kubelet asks none"
+            }
+            Self::NoUser => "there is a password without a user name, and runtimes look at the user name alone",
+            Self::Nothing => "there is neither user nor password",
+            Self::AuthsInDockerCfg => {
+                "in a `.dockercfg` registries stand at the top, so that `auths` is taken for the name of one"
+            }
+        }
+    }
+}
+
+impl Rule for EmptyCredentials {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        for held in held(cx) {
+            let empty: Vec<&Entry> = held.config.entries.iter().filter(|entry| is_at_fault(cx, &held, entry)).collect();
+            for kind in Kind::ALL {
+                let of_kind = empty.iter().copied().filter(|entry| Kind::of(&held, entry) == kind);
+                out.extend(of_entries(cx, &held, kind, &of_kind.collect::<Vec<_>>()));
+            }
+            if held.config.entries.is_empty() {
+                out.extend(without_entries(cx, &held));
+            }
+        }
+    }
+}
+
+fn is_at_fault(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> bool {
+    // The refused image says the same, as an error.
+    let told =
+        || held.images_of(entry).any(|facts| matches!(attribute(cx, facts), Some(Attribution::NoMatchingKey(_))));
+    entry.credential.is_anonymous() && !is_filled_in_later(&entry.key) && !held.is_shown_harmless(entry) && !told()
+}
+
+fn of_entries(cx: &Context<'_>, held: &Held<'_>, kind: Kind, entries: &[&Entry]) -> Option<Finding> {
+    let (first, rest) = entries.split_first()?;
+    let keys = quoted(entries.iter().map(|entry| shown_key(&entry.key)));
+    let (key, are) = if rest.is_empty() { ("key", "is") } else { ("keys", "are") };
+    let name = &held.secret.name.value;
+    let message = format!("the {key} {keys} of the pull secret {name:?} {are} pulled with anonymously: {}", kind.why());
+    let finding = held.finding(cx, (&META, Severity::Warning), message, held.key_span(first), "no user").help(HELP);
+    Some(rest.iter().fold(finding, |finding, entry| finding.related(held.key_span(entry), "no user")))
+}
+
+/// A configuration in which the kubelet finds no registry at all, although one was meant.
+fn without_entries(cx: &Context<'_>, held: &Held<'_>) -> Option<Finding> {
+    let name = &held.secret.name.value;
+    let config = held.config;
+    let (why, range) = match &config.outside_auths {
+        Some(range) => ("its registries stand beside `auths` instead of in it", range.clone()),
+        None if config.has_helpers => (Kind::Helper.why(), 0..0),
+        None => return None,
+    };
+    let whole = config.place.as_ref().map_or(held.secret.name.span, |place| place.scalar());
+    let at = if range.is_empty() { whole } else { config.where_is(&range).unwrap_or(whole) };
+    let message = format!("the pull secret {name:?} holds no credential for the kubelet: {why}");
+    Some(held.finding(cx, (&META, Severity::Warning), message, at, "no credential").help(HELP))
+}
+
+const HELP: &str = "make it anew with a user and a password or token: `kubectl create secret docker-registry … \
+                    --docker-server=… --docker-username=… --docker-password=…`";

@@ -1,0 +1,59 @@
+//! `expired-credentials`: a credential whose time is over by its own words, or that lives too short for a manifest.
+
+use std::sync::LazyLock;
+
+use crate::dockerconfig::Entry;
+use crate::finding::{Finding, Severity};
+use crate::keyring::shown_key;
+use crate::lifetime::{self, day, expiry};
+use crate::rules::attribution::{Attribution, attribute, is_expired};
+use crate::rules::held::{Held, held, is_stand_in};
+use crate::rules::meta::Meta;
+use crate::rules::{Context, Rule};
+use crate::verdict::Verdict;
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/expired-credentials.md")));
+
+/// The rule.
+pub(super) struct ExpiredCredentials;
+
+impl Rule for ExpiredCredentials {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        for held in held(cx) {
+            let real = |entry: &&Entry| !entry.credential.is_anonymous() && !is_stand_in(&entry.credential);
+            let entries = held.config.entries.iter().filter(real);
+            out.extend(entries.filter_map(|entry| finding(cx, &held, entry)));
+        }
+    }
+}
+
+fn finding(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> Option<Finding> {
+    let (key, name) = (shown_key(&entry.key), &held.secret.name.value);
+    let short = lifetime::short_lived(&entry.credential);
+    let at = held.key_span(entry);
+    let renew = "make a new one and replace the secret";
+    if !is_expired(cx, entry) {
+        let short = short?;
+        let message = format!(
+            "under the key {key:?} the pull secret {name:?} holds {}: pods that are started later cannot pull with it",
+            short.as_str()
+        );
+        let finding = held.finding(cx, (&META, Severity::Warning), message, at, "lives for a short time only");
+        return Some(finding.help(short.instead()));
+    }
+    let mut refused = held.images_of(entry).filter(|facts| {
+        attribute(cx, facts) == Some(Attribution::Expired) && matches!(facts.judged.verdict, Verdict::Fails(_))
+    });
+    let refused = refused.next();
+    let severity = if refused.is_some() { META.severity } else { Severity::Warning };
+    let end = expiry(entry.credential.password.expose()).map(day).unwrap_or_default();
+    let accepted = if held.is_shown_harmless(entry) { ", though the registry still takes it" } else { "" };
+    let message = format!("the token under the key {key:?} of the pull secret {name:?} expired on {end}{accepted}");
+    let help = short.map_or_else(|| renew.to_owned(), |short| format!("{renew}; or rather, {}", short.instead()));
+    let event = refused.and_then(|facts| facts.judged.event.clone());
+    Some(held.finding(cx, (&META, severity), message, at, "expired").help(help).event(event))
+}

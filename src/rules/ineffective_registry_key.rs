@@ -1,0 +1,84 @@
+//! `ineffective-registry-key`: an `auths` key that matches no image.
+//!
+//! Follows `BasicDockerKeyring.Add` of `pkg/credentialprovider/keyring.go`.
+
+use std::sync::LazyLock;
+
+use crate::dockerconfig::Entry;
+use crate::finding::{Finding, Severity};
+use crate::keyring::{Fault, corrected, fault, is_meant_for, key_matches, shown_key};
+use crate::rules::attribution::{Attribution, attribute};
+use crate::rules::held::{Held, held};
+use crate::rules::meta::Meta;
+use crate::rules::{Context, ImageFacts, Rule};
+use crate::workload::placeholder::{is_placeholder, looks_unfilled};
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/ineffective-registry-key.md")));
+
+/// The rule.
+pub(super) struct IneffectiveRegistryKey;
+
+impl Rule for IneffectiveRegistryKey {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        for held in held(cx) {
+            let entries = held.config.entries.iter().filter(|entry| !entry.credential.is_anonymous());
+            out.extend(entries.filter_map(|entry| finding(cx, &held, entry)));
+        }
+    }
+}
+
+fn finding(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> Option<Finding> {
+    let written = &entry.key;
+    let fault = fault(written)?;
+    let corrected = corrected(written);
+    let meant: Vec<&ImageFacts<'_>> = held.images.iter().filter(|facts| is_for(facts, written)).collect();
+    let uncertain = !fault.is_certain(written) && (meant.is_empty() || held.matches_any(entry));
+    // The refused image says the same, as an error.
+    let told = meant.iter().any(|facts| matches!(attribute(cx, facts), Some(Attribution::NoMatchingKey(_))));
+    let covered = corrected.as_ref().is_some_and(|key| is_covered(held, entry, key));
+    if uncertain || told || covered || is_filled_in_later(written) || is_of_docker_login(written) {
+        return None;
+    }
+    let never = if fault.is_certain(written) { "never matches" } else { "matches none of these images" };
+    let name = &held.secret.name.value;
+    let message =
+        format!("the key {:?} of the pull secret {name:?} {never}: {}", shown_key(written), fault.why(written));
+    let finding = held.finding(cx, (&META, Severity::Warning), message, held.key_span(entry), label(fault));
+    Some(match corrected {
+        Some(key) => finding.help(format!("write the key as {key:?}")),
+        None => finding.help("write the key as the registry's host, as images name it: `ghcr.io`, `reg.example:5000`"),
+    })
+}
+
+fn label(fault: Fault) -> &'static str {
+    match fault {
+        Fault::NotAUrl | Fault::WhiteSpace => "the kubelet passes over it",
+        _ => "matches no image",
+    }
+}
+
+fn is_for(facts: &ImageFacts<'_>, written: &str) -> bool {
+    facts.reference().is_some_and(|image| is_meant_for(written, image.name()))
+}
+
+/// Whether another key of the secret does what this one was meant to do: some tools write every spelling they know.
+fn is_covered(held: &Held<'_>, entry: &Entry, corrected: &str) -> bool {
+    let host = if corrected == "https://index.docker.io/v1/" { "docker.io" } else { corrected };
+    let image = format!("{}/x/x", host.replace('*', "x").trim_end_matches('/'));
+    let mut others = held.config.entries.iter().filter(|other| other.key != entry.key);
+    others.any(|other| !other.credential.is_anonymous() && key_matches(&other.key, &image))
+}
+
+/// Docker Desktop keeps two tokens of its own beside the credentials.
+fn is_of_docker_login(written: &str) -> bool {
+    written.ends_with("/v1/access-token") || written.ends_with("/v1/refresh-token")
+}
+
+/// Whether a key is one that an example or a template leaves to the reader.
+pub(super) fn is_filled_in_later(written: &str) -> bool {
+    is_placeholder(written) || looks_unfilled(written)
+}

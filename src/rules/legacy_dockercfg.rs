@@ -1,0 +1,34 @@
+//! `legacy-dockercfg`: a pull secret in the format that docker left behind in 2015.
+
+use std::sync::LazyLock;
+
+use crate::dockerconfig::Format;
+use crate::finding::Finding;
+use crate::rules::held::held;
+use crate::rules::meta::Meta;
+use crate::rules::{Context, Rule};
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/legacy-dockercfg.md")));
+
+/// The rule.
+pub(super) struct LegacyDockercfg;
+
+impl Rule for LegacyDockercfg {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        for held in held(cx) {
+            let Some(declared) = &held.secret.declared_type else { continue };
+            if declared.value == Format::DockerCfg.secret_type() {
+                let name = &held.secret.name.value;
+                let message =
+                    format!("the pull secret {name:?} is in the legacy format `.dockercfg`, which still works");
+                let help = "make it a `kubernetes.io/dockerconfigjson` under another name, with the same entries within \
+                            `{\"auths\": …}` under the key `.dockerconfigjson`: the type of a Secret cannot be changed";
+                out.push(held.finding(cx, (&META, META.severity), message, declared.span, "legacy").help(help));
+            }
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! `no-credentials-for-registry`: pull secrets are there, and none of their keys has a credential for the image.
+//!
+//! Follows `Lookup` and `URLsMatch` of `pkg/credentialprovider/keyring.go`.
+
+use std::sync::LazyLock;
+
+use crate::dockerconfig::Entry;
+use crate::finding::{Finding, Severity};
+use crate::keyring::{corrected, fault, is_meant_for, mismatch, shown_key};
+use crate::probe::Denial;
+use crate::pull::SecretState;
+use crate::rules::attribution::{Attribution, attribute, doubt};
+use crate::rules::held::{Held, entry_of, held, is_stand_in, quoted};
+use crate::rules::meta::Meta;
+use crate::rules::missing_pull_secret::{dropped, refusal, with_supplied};
+use crate::rules::{Context, ImageFacts, Rule};
+use crate::source::Span;
+use crate::verdict::Verdict;
+use crate::workload::{ImageText, PodOrigin};
+
+static META: LazyLock<Meta> =
+    LazyLock::new(|| Meta::of_page(include_str!("../../rules/no-credentials-for-registry.md")));
+
+/// The rule.
+pub(super) struct NoCredentialsForRegistry;
+
+impl Rule for NoCredentialsForRegistry {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        let secrets = held(cx);
+        for facts in cx.images() {
+            if let Some(Attribution::NoMatchingKey(denial)) = attribute(cx, &facts) {
+                out.push(refused(cx, &secrets, &facts, denial));
+            }
+        }
+        out.extend(secrets.iter().filter_map(|secret| unused(cx, secret)));
+    }
+}
+
+/// A key that looks as if it should have matched.
+struct NearMiss {
+    why: String,
+    key: String,
+    secret: String,
+    corrected: Option<String>,
+    at: Span,
+}
+
+/// An image that is refused without credentials.
+fn refused(cx: &Context<'_>, secrets: &[Held<'_>], facts: &ImageFacts<'_>, denial: Option<Denial>) -> Finding {
+    let anonymous = facts.judged.pull.credentials.iter().find_map(|sent| {
+        let (secret, entry) = entry_of(cx, facts, sent)?;
+        Some((&secret.name.value, entry, secrets.iter().find(|held| held.secret.name == secret.name)?.key_span(entry)))
+    });
+    let (reason, help, label) = if let Some((secret, entry, at)) = anonymous {
+        let reason = format!(
+            "the key {:?} of the pull secret {secret:?} has no user, so that nothing is sent",
+            shown_key(&entry.key)
+        );
+        let help = format!("give the key {:?} a user and a password", shown_key(&entry.key));
+        (reason, help, Some((at, "matches, and has no user")))
+    } else if let Some(near) = near_miss_of(secrets, facts) {
+        let reason =
+            format!("the key {:?} of the pull secret {:?} does not match it: {}", near.key, near.secret, near.why);
+        (reason, help(facts, near.corrected.as_deref()), Some((near.at, "does not match the image")))
+    } else {
+        let names = facts.judged.pull.secrets.iter();
+        let names = names.filter(|it| matches!(it.state, SecretState::Readable | SecretState::Supplied));
+        let reason = format!("no key of the pull secret {} matches it", quoted(names.map(|it| &it.name)));
+        (reason, help(facts, None), None)
+    };
+    let message = format!("{}, and {reason}{}", refusal(facts, denial), doubt(facts));
+    let finding =
+        Finding::new(META.id, facts.severity(&META), message, facts.image.text.span, "pulled without credentials")
+            .help(dropped(facts).unwrap_or(help) + with_supplied(facts))
+            .event(facts.judged.event.clone())
+            .subject(facts.subject());
+    let registry = facts.reference().map(|image| image.registry()).unwrap_or_default();
+    let finding = label.into_iter().fold(finding, |finding, (at, label)| finding.related(at, label));
+    facts.judged.pull.secrets.iter().fold(finding, |finding, named| {
+        finding.related(named.span, format!("{:?} has no credential for {registry}", named.name))
+    })
+}
+
+fn help(facts: &ImageFacts<'_>, corrected: Option<&str>) -> String {
+    match (corrected, facts.reference()) {
+        (Some(key), _) => format!("write the key as {key:?}"),
+        (None, Some(image)) => format!("add credentials under the key {:?} to the secret", key_for(image.registry())),
+        (None, None) => "add credentials for the registry to the secret".to_owned(),
+    }
+}
+
+/// The key that one writes for a registry.
+fn key_for(registry: &str) -> &str {
+    if registry == "docker.io" { "https://index.docker.io/v1/" } else { registry }
+}
+
+fn near_miss_of(secrets: &[Held<'_>], facts: &ImageFacts<'_>) -> Option<NearMiss> {
+    let is_of_pod = |held: &&Held<'_>| held.images.iter().any(|image| std::ptr::eq(image.image, facts.image));
+    secrets.iter().filter(is_of_pod).find_map(|held| near_miss(held, facts))
+}
+
+fn near_miss(held: &Held<'_>, facts: &ImageFacts<'_>) -> Option<NearMiss> {
+    let repository = facts.reference()?.name();
+    let mut entries = held.config.entries.iter().filter(|entry| !entry.credential.is_anonymous());
+    entries.find_map(|entry| {
+        Some(NearMiss {
+            why: mismatch(&entry.key, repository)?,
+            key: shown_key(&entry.key).into_owned(),
+            secret: held.secret.name.value.clone(),
+            corrected: corrected(&entry.key).filter(|_| is_meant_for(&entry.key, repository)),
+            at: held.key_span(entry),
+        })
+    })
+}
+
+/// A secret that is of no use to any pod that names it.
+fn unused(cx: &Context<'_>, held: &Held<'_>) -> Option<Finding> {
+    let entries = &held.config.entries;
+    let useful = |entry: &Entry| held.matches_any(entry) || is_stand_in_key(entry);
+    // What is empty is the business of `empty-credentials`, a key that matches nothing of `ineffective-registry-key`.
+    let ineffective = |entry: &Entry| fault(&entry.key).is_some_and(|fault| fault.is_certain(&entry.key));
+    let silent = held.images.is_empty()
+        || entries.iter().all(|entry| entry.credential.is_anonymous())
+        || entries.iter().any(|entry| useful(entry) || ineffective(entry) || is_meant_for_one(held, entry))
+        || !held.images.iter().all(|facts| is_told(facts))
+        || held.images.iter().any(|facts| matches!(attribute(cx, facts), Some(Attribution::NoMatchingKey(_))));
+    if silent {
+        return None;
+    }
+    let near = held.images.iter().find_map(|facts| near_miss(held, facts));
+    let pulled = held.images.iter().all(|facts| matches!(facts.judged.verdict, Verdict::Pullable(_)));
+    if near.is_none() && (held.by_account || pulled) {
+        return None;
+    }
+    let name = &held.secret.name.value;
+    let keys = quoted(entries.iter().map(|entry| shown_key(&entry.key)));
+    let (reason, at, help) = match near {
+        Some(near) => (
+            format!("the key {:?} does not match: {}", near.key, near.why),
+            near.at,
+            near.corrected.map(|key| format!("write the key as {key:?}")),
+        ),
+        None => (format!("it has credentials for {keys} only"), held.secret.name.span, None),
+    };
+    let message = format!("the pull secret {name:?} is for no image of the pods that name it: {reason}");
+    let help = help.unwrap_or_else(|| {
+        let mut registries: Vec<_> =
+            held.images.iter().filter_map(|it| it.reference()).map(|it| it.registry()).collect();
+        registries.dedup();
+        let keys = quoted(registries.into_iter().take(3).map(key_for));
+        format!("a key for these images is {keys}; where they need no credentials, take the reference away")
+    });
+    Some(held.finding(cx, (&META, Severity::Warning), message, at, "matches no image here").help(help))
+}
+
+fn is_stand_in_key(entry: &Entry) -> bool {
+    super::ineffective_registry_key::is_filled_in_later(&entry.key)
+        || is_stand_in(&entry.credential) && entry.key.is_empty()
+}
+
+fn is_meant_for_one(held: &Held<'_>, entry: &Entry) -> bool {
+    let mut references = held.images.iter().filter_map(ImageFacts::reference);
+    fault(&entry.key).is_some() && references.any(|image| is_meant_for(&entry.key, image.name()))
+}
+
+/// Whether it is known what will be pulled, and by whom the pod is made.
+fn is_told(facts: &ImageFacts<'_>) -> bool {
+    !matches!(facts.image.image, ImageText::Skipped(_)) && facts.pod.origin != PodOrigin::Custom
+}

@@ -1,0 +1,47 @@
+//! `public-image-broken-by-secret`: the pod's credentials are refused, and without any the image can be pulled.
+//!
+//! Follows `PullImage` of `pkg/kubelet/kuberuntime/kuberuntime_image.go`: anonymous only where no key matches.
+
+use std::sync::LazyLock;
+
+use crate::finding::Finding;
+use crate::rules::access_denied::{owners, related, slips};
+use crate::rules::attribution::{Attribution, attribute, doubt, sent_credentials};
+use crate::rules::meta::Meta;
+use crate::rules::{Context, ImageFacts, Rule};
+
+static META: LazyLock<Meta> =
+    LazyLock::new(|| Meta::of_page(include_str!("../../rules/public-image-broken-by-secret.md")));
+
+/// The rule.
+pub(super) struct PublicImageBrokenBySecret;
+
+impl Rule for PublicImageBrokenBySecret {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        for facts in cx.images() {
+            if attribute(cx, &facts) == Some(Attribution::PublicBroken) {
+                out.push(finding(cx, &facts));
+            }
+        }
+    }
+}
+
+fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Finding {
+    let text = &facts.image.text.value;
+    let message = format!(
+        "anyone may pull {text:?}, but not with the credentials of {}: they are refused{}, and the kubelet does not fall \
+         back to pulling without{}",
+        owners(facts),
+        slips(cx, facts),
+        doubt(facts)
+    );
+    let finding = Finding::new(META.id, facts.severity(&META), message, facts.image.text.span, "public, and refused")
+        .help("renew the credentials, or take the entry that matches the image out of the secret")
+        .event(facts.judged.event.clone())
+        .subject(facts.subject());
+    sent_credentials(facts).fold(finding, |finding, sent| related(cx, facts, finding, sent))
+}

@@ -1,0 +1,144 @@
+//! `shadowed-credentials`: a credential that is never tried, or not reliably the first, because of another one.
+//!
+//! Follows `Lookup` of `pkg/credentialprovider/keyring.go`: all matching keys are tried, but the stand-in for Docker
+//! Hub only where no key matches directly; and paths are plain prefixes.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use crate::dockerconfig::Entry;
+use crate::finding::{Finding, Severity};
+use crate::keyring::{index_key, key_matches, shown_key};
+use crate::rules::attribution::{is_told_of_image, sent_credentials};
+use crate::rules::held::{Held, entry_of, held};
+use crate::rules::meta::Meta;
+use crate::rules::{Context, ImageFacts, Rule};
+use crate::verdict::Verdict;
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/shadowed-credentials.md")));
+
+/// The rule.
+pub(super) struct ShadowedCredentials;
+
+impl Rule for ShadowedCredentials {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        let secrets = held(cx);
+        for held in &secrets {
+            let entries = held.config.entries.iter();
+            out.extend(entries.clone().filter_map(|entry| hidden_by_direct_key(cx, held, entry)));
+            out.extend(entries.filter_map(|entry| crossing(cx, held, entry)));
+            out.extend(in_random_order(cx, held));
+            out.extend(replaced(cx, held));
+        }
+    }
+}
+
+/// Whether a fault with the image's credentials can still matter, and no error says so already.
+fn is_open(cx: &Context<'_>, facts: &ImageFacts<'_>) -> bool {
+    !matches!(facts.judged.verdict, Verdict::Pullable(_) | Verdict::NotPulled | Verdict::Skipped(_))
+        && !is_told_of_image(cx, facts)
+}
+
+/// A direct key for `docker.io` keeps `index.docker.io` from standing in.
+fn hidden_by_direct_key(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> Option<Finding> {
+    if index_key(&entry.key).as_deref() != Some("index.docker.io") || entry.credential.is_anonymous() {
+        return None;
+    }
+    let (facts, sent) = held.images.iter().filter(|facts| is_open(cx, facts)).find_map(|facts| {
+        let image = facts.reference().filter(|image| image.registry() == "docker.io")?;
+        let sent = sent_credentials(facts).next()?;
+        let tried = sent_credentials(facts).any(|sent| sent.credential == entry.credential);
+        (!tried && key_matches(&entry.key, image.name())).then_some((facts, sent))
+    })?;
+    let (key, name) = (shown_key(&entry.key), &held.secret.name.value);
+    let image = &facts.image.text.value;
+    let message = format!(
+        "the credentials under the key {key:?} of the pull secret {name:?} are never tried for {image:?}: the key {:?} \
+         matches it directly",
+        sent.written_key
+    );
+    let finding = held
+        .finding(cx, (&META, Severity::Warning), message, held.key_span(entry), "stands in only where nothing matches")
+        .help(format!("put the right credentials under {:?}, or take that key away", shown_key(&sent.written_key)));
+    let hiding = entry_of(cx, facts, sent).and_then(|(secret, entry)| span_of(cx, secret, entry));
+    Some(hiding.into_iter().fold(finding, |finding, at| finding.related(at, "this key matches directly")))
+}
+
+fn span_of(cx: &Context<'_>, secret: &crate::secret::Secret, entry: &Entry) -> Option<crate::source::Span> {
+    let held = held(cx).into_iter().find(|held| held.secret.resource == secret.resource)?;
+    Some(held.key_span(entry))
+}
+
+/// A path that ends within a component of the image's repository, so that it was hardly meant for it.
+fn crossing(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> Option<Finding> {
+    let key = index_key(&entry.key)?;
+    let (_, path) = key.split_once('/')?;
+    let facts = held.images_of(entry).filter(|facts| is_open(cx, facts)).find(|facts| {
+        let crosses = |key: &str| {
+            let path = key.split_once('/').map_or("", |(_, path)| path);
+            let rest = facts.reference().and_then(|image| image.repository().strip_prefix(path));
+            path.ends_with(|c: char| c.is_ascii_alphanumeric())
+                && rest.is_some_and(|rest| !rest.starts_with('/') && !rest.is_empty())
+        };
+        sent_credentials(facts).next().is_some() && sent_credentials(facts).all(|sent| crosses(&sent.index_key))
+    })?;
+    let (written, name) = (shown_key(&entry.key), &held.secret.name.value);
+    let image = &facts.image.text.value;
+    let message = format!(
+        "the key {written:?} of the pull secret {name:?} also matches {image:?}, which is then pulled with its \
+         credentials only: `{path}` is a plain prefix and does not end at a `/`"
+    );
+    Some(
+        held.finding(cx, (&META, Severity::Warning), message, held.key_span(entry), "a plain prefix")
+            .help(format!("end the key in a slash: {:?}", format!("{key}/"))),
+    )
+}
+
+/// Two keys of one secret with the same index key: the kubelet walks over them in Go's random order.
+fn in_random_order(cx: &Context<'_>, held: &Held<'_>) -> Vec<Finding> {
+    let mut seen = BTreeSet::new();
+    let mut found = Vec::new();
+    for entry in held.config.entries.iter().filter(|entry| !entry.credential.is_anonymous()) {
+        let Some(key) = index_key(&entry.key) else { continue };
+        let same = |other: &&Entry| other.key != entry.key && index_key(&other.key).as_ref() == Some(&key);
+        let differs = |other: &&Entry| other.credential != entry.credential && !other.credential.is_anonymous();
+        let Some(other) = held.config.entries.iter().filter(same).find(differs) else { continue };
+        if !held.images_of(entry).any(|facts| is_open(cx, facts)) || !seen.insert(key.clone()) {
+            continue;
+        }
+        let (name, a, b) = (&held.secret.name.value, shown_key(&entry.key), shown_key(&other.key));
+        let message = format!(
+            "the keys {a:?} and {b:?} of the pull secret {name:?} are one to the kubelet (`{key}`) and hold different \
+             credentials, which are tried in random order"
+        );
+        let finding = held
+            .finding(cx, (&META, Severity::Warning), message, held.key_span(other), "the same key once more")
+            .help("keep the one with the right credentials");
+        found.push(finding.related(held.key_span(entry), "the same key"));
+    }
+    found
+}
+
+/// The same key twice in the JSON text.
+fn replaced(cx: &Context<'_>, held: &Held<'_>) -> Vec<Finding> {
+    let used = |key: &str| {
+        let mut images = held.images.iter().filter(|facts| is_open(cx, facts));
+        images.any(|facts| facts.reference().is_some_and(|image| key_matches(key, image.name())))
+    };
+    let replaced = held.config.replaced.iter().filter(|(key, _)| used(key));
+    let finding = |(key, range): &(String, std::ops::Range<usize>)| {
+        let name = &held.secret.name.value;
+        let message = format!(
+            "the key {:?} stands twice in the pull secret {name:?} with different credentials: the later ones win",
+            shown_key(key)
+        );
+        let at = held.config.where_is(range).unwrap_or(held.secret.name.span);
+        held.finding(cx, (&META, Severity::Warning), message, at, "replaced by a later one")
+            .help("keep the one with the right credentials")
+    };
+    replaced.map(finding).collect()
+}

@@ -1,0 +1,44 @@
+//! `whitespace-in-credentials`: a password with the line break that `echo` put behind it.
+//!
+//! Follows `decodeDockerConfigFieldAuth` of `pkg/credentialprovider/config.go`, which trims nothing.
+
+use std::sync::LazyLock;
+
+use crate::dockerconfig::Entry;
+use crate::finding::{Finding, Severity};
+use crate::keyring::shown_key;
+use crate::rules::attribution::is_told_of_image;
+use crate::rules::held::{Held, held, white_space};
+use crate::rules::meta::Meta;
+use crate::rules::{Context, Rule};
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/whitespace-in-credentials.md")));
+
+/// The rule.
+pub(super) struct WhitespaceInCredentials;
+
+impl Rule for WhitespaceInCredentials {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        for held in held(cx) {
+            let entries = held.config.entries.iter().filter(|entry| !entry.credential.is_anonymous());
+            out.extend(entries.filter_map(|entry| finding(cx, &held, entry)));
+        }
+    }
+}
+
+fn finding(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> Option<Finding> {
+    let what = white_space(&entry.credential)?;
+    let told = held.images_of(entry).any(|facts| is_told_of_image(cx, facts));
+    if told || held.is_shown_harmless(entry) {
+        return None;
+    }
+    let (key, name) = (shown_key(&entry.key), &held.secret.name.value);
+    let message =
+        format!("under the key {key:?} of the pull secret {name:?} {what}, and the kubelet sends it as it is");
+    let help = "make it anew without: `printf %s user:password | base64`, or `kubectl create secret docker-registry`";
+    Some(held.finding(cx, (&META, Severity::Warning), message, held.key_span(entry), what).help(help))
+}
