@@ -109,7 +109,8 @@ fn check_with_client(
 }
 
 fn nothing_to_check(sources: &Sources, report: &Report, options: &Options) -> String {
-    let paths = options.paths.join(" ");
+    let name = |path: &String| if path == "-" { "standard input".to_owned() } else { path.clone() };
+    let paths = options.paths.iter().map(name).collect::<Vec<_>>().join(" ");
     let hint = "pass --allow-empty if that is fine";
     match (sources.len(), report.summary.resources) {
         (0, _) => format!("no manifest to check: found no *.yaml, *.yml or *.json file in {paths}; {hint}"),
