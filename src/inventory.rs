@@ -11,6 +11,8 @@ use crate::sensitive::Sensitive;
 use crate::service_account::ServiceAccount;
 use crate::source::{Source, SourceId, Sources, Span, Spanned};
 use crate::workload::placeholder::Skip;
+use crate::workload::placeholder::is_placeholder;
+use crate::workload::pod::is_unquoted_template;
 use crate::workload::{self, ImageText, ImageUse, Pod, PodId, Resource, ResourceId};
 use crate::yaml::{self, Document, Node, Piece, SyntaxError};
 use crate::{kustomization, resource, rewriting, service_account};
@@ -31,7 +33,7 @@ pub struct Inventory {
     /// Namespaces and names of Secrets that something in the inputs fills, but does not make: whatever an object of that
     /// name holds is written over.
     pub filled_in: Vec<Spanned<(Option<String>, String)>>,
-    /// Objects whose kind or name is encrypted: any of them may be the one that is missing.
+    /// Objects whose kind or name is encrypted, Secrets and service accounts whose name is a placeholder: any of them may be the one that is missing.
     pub unrecognisable: Vec<Span>,
     /// Helm hooks among the objects.
     pub hooks: BTreeMap<ResourceId, Hook>,
@@ -95,8 +97,16 @@ impl Inventory {
             self.resources.push(Resource { name: object.name.clone(), span: object.node.span() });
             self.hooks.extend(Hook::of(object.node).map(|hook| (id, hook)));
             workload::extract(&object, id, self);
+            let (secrets, accounts) = (self.secrets.len(), self.service_accounts.len());
             secret::extract(&object, id, self);
             service_account::extract(&object, id, self);
+            let secrets = self.secrets.iter().skip(secrets).map(|secret| secret.name.value.as_str());
+            let accounts = self.service_accounts.iter().skip(accounts).map(|account| account.name.as_str());
+            let unnamed = object.node.at(&["metadata", "name"]).is_some_and(is_unquoted_template)
+                && (object.name.kind.ends_with("Secret") || object.name.kind == "ServiceAccount");
+            if unnamed || secrets.chain(accounts).any(is_placeholder) {
+                self.unrecognisable.push(object.node.span());
+            }
         }
         if is_kustomization && root.get("secretGenerator").is_some() {
             // A kustomization may leave out what it is.

@@ -1,5 +1,6 @@
 //! Kubernetes objects by their names, and the objects within Lists and Templates.
 
+use crate::workload::placeholder::is_placeholder;
 use crate::yaml::Node;
 
 /// What identifies a Kubernetes object.
@@ -9,7 +10,7 @@ pub struct ResourceName {
     pub api_version: String,
     /// `Deployment`; empty when the object has none.
     pub kind: String,
-    /// `metadata.namespace`; `None` when the object names none.
+    /// `metadata.namespace`; `None` when the object names none, or a placeholder.
     pub namespace: Option<String>,
     /// `metadata.name`, or `metadata.generateName` followed by `*`.
     pub name: Option<String>,
@@ -93,7 +94,8 @@ fn collect<'a>(
         metadata.str("name").map(str::to_owned).or_else(generated)
     });
     let namespace = metadata.and_then(|metadata| metadata.str("namespace")).map(str::to_owned);
-    let namespace = namespace.filter(|namespace| !namespace.is_empty());
+    // What another program has yet to write is not known.
+    let namespace = namespace.filter(|namespace| !namespace.is_empty() && !is_placeholder(namespace));
     found.push(Object { name: ResourceName { api_version, kind, namespace, name }, node, path });
     true
 }

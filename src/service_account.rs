@@ -3,7 +3,7 @@
 use crate::duplicate;
 use crate::inventory::{Inventory, MisplacedPullSecrets, Misplacement};
 use crate::resource::Object;
-use crate::workload::pod::secret_references;
+use crate::workload::pod::{is_to_be_written, secret_references};
 use crate::workload::{ResourceId, SecretReference};
 use crate::yaml::Node;
 
@@ -43,7 +43,8 @@ pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
     }
     duplicate::find(object.node, &["metadata", "imagePullSecrets"], resource, None, &mut inventory.duplicate_keys);
     let entry = object.node.entry("imagePullSecrets");
-    if let Some(entry) = entry.filter(|entry| entry.value.items().any(|item| item.as_str().is_some())) {
+    let is_string = |item: Node<'_>| item.as_str().is_some() && !is_to_be_written(item);
+    if let Some(entry) = entry.filter(|entry| entry.value.items().any(is_string)) {
         let path = if object.path.is_empty() { String::new() } else { format!("{}.", object.path) };
         inventory.misplaced.push(MisplacedPullSecrets {
             resource,

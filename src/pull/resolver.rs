@@ -82,7 +82,10 @@ impl<'a> Resolver<'a> {
         let context = PullContext { service_account: name.to_owned(), account: state, ..PullContext::default() };
         let mut pull = PodPull { context, ring: Ring::default(), dropped: Ring::default() };
         let undefined = match state {
-            AccountState::Undefined => !self.settings.closed || is_placeholder(name),
+            AccountState::Undefined => {
+                let certain = self.settings.closed && self.inventory.unrecognisable.is_empty();
+                !certain || is_placeholder(name)
+            }
             AccountState::Ambiguous => true,
             AccountState::Inputs(_) | AccountState::Declared => false,
         };
@@ -180,7 +183,7 @@ impl<'a> Resolver<'a> {
             let reason = format!("{why}; the supplied dockerconfigjson stands in for it");
             (SecretState::Supplied, Some(reason), Held::Config(config, true))
         } else {
-            // An object whose name is encrypted may be the one that is named.
+            // An object whose name is encrypted, or a placeholder, may be the one that is named.
             let certain = self.settings.closed && self.inventory.unrecognisable.is_empty();
             let held = if certain { Held::Nothing } else { Held::Unknown };
             (SecretState::Missing, Some(self.why_missing(pod, name)), held)

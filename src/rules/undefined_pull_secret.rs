@@ -71,7 +71,7 @@ fn finding(cx: &Context<'_>, missing: &Missing<'_>) -> Finding {
     let subject = Subject { resource: Some(missing.facts.resource.name.clone()), ..Subject::default() };
     let finding = Finding::new(META.id, severity, message, missing.secret.span, "no such secret in the inputs")
         .help(help(cx, meant))
-        .event(cx.settings.closed.then(|| event(name)))
+        .event((cx.settings.closed && hidden.is_empty()).then(|| event(name)))
         .subject(subject);
     let finding = hidden.first().into_iter().fold(finding, |finding, &at| {
         finding.related(at, "what this is, or how it is called, is encrypted: it may be the one")

@@ -16,7 +16,7 @@ use crate::secret::{Content, FORMATS, IgnoredBecause, Malformed, Producer, Refus
 use crate::sensitive::Sensitive;
 use crate::workload::ResourceId;
 use crate::workload::placeholder::is_placeholder;
-use crate::workload::pod::{is_unquoted_template, spanned_string};
+use crate::workload::pod::{is_to_be_written, is_unquoted_template, spanned_string};
 use crate::yaml::{Entry, Node, Place};
 
 /// Reads a Secret object. Its values are marked as masked whatever becomes of it.
@@ -98,6 +98,9 @@ fn content(secret: Node<'_>, secret_type: &SecretType) -> Content {
         return Content::Ignored(IgnoredBecause::WrongType { has_docker_config });
     };
     let Some((entry, encoding)) = value(secret, format.data_key()) else {
+        if ["data", "stringData"].into_iter().filter_map(|key| secret.get(key)).any(is_to_be_written) {
+            return Content::Opaque;
+        }
         return Content::Ignored(IgnoredBecause::MissingKey);
     };
     let text = content_text(entry.value);

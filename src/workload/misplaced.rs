@@ -3,6 +3,7 @@
 use crate::inventory::{MisplacedPullSecrets, Misplacement};
 use crate::workload::ResourceId;
 use crate::workload::kinds::BuiltinKind;
+use crate::workload::pod::is_to_be_written;
 use crate::yaml::Node;
 
 const KEY: &str = "imagePullSecrets";
@@ -50,8 +51,10 @@ impl Search<'_> {
         self.misspelt(spec, path);
         if let Some(entry) = spec.entry(KEY) {
             let value = entry.value;
-            let strings = value.items().filter(|item| item.as_str().is_some()).count();
-            if !value.is_null() && !value.is_sequence() {
+            let strings = value.items().filter(|item| item.as_str().is_some() && !is_to_be_written(*item)).count();
+            if is_to_be_written(value) {
+                // What it will be is not known.
+            } else if !value.is_null() && !value.is_sequence() {
                 self.push(entry.key, value, path, Misplacement::NotAList);
             } else if strings > 0 {
                 self.push(entry.key, value, path, Misplacement::ListOfStrings);

@@ -56,7 +56,7 @@ pub(super) struct PodSpec<'a> {
 impl PodSpec<'_> {
     /// The pod-wide facts.
     pub(super) fn pod(&self) -> Pod {
-        let account = |key| self.node.get(key).and_then(spanned_string).filter(|name| !name.value.is_empty());
+        let account = |key| self.node.get(key).and_then(string_or_template).filter(|name| !name.value.is_empty());
         let pull_secrets = self.node.get("imagePullSecrets").map(secret_references);
         Pod {
             resource: self.resource,
@@ -150,8 +150,10 @@ impl Place {
         let span = if value.span().range().is_empty() { key.span() } else { value.span() };
         // A number or boolean is shown as it is written: the API server refuses it.
         let policy = policy.filter(|policy| !policy.is_null());
-        let declared_policy =
-            policy.and_then(|node| Some(Spanned { value: node.text()?.to_owned(), span: node.span() }));
+        let declared_policy = policy.and_then(|node| {
+            let text = || Some(Spanned { value: node.text()?.to_owned(), span: node.span() });
+            string_or_template(node).or_else(text)
+        });
         let text = Spanned { value: text.to_owned(), span };
         Some(ImageUse { pod: self.pod, container: self.container, path: self.path, text, image, declared_policy })
     }
@@ -182,15 +184,43 @@ pub(crate) fn spanned_string(node: Node<'_>) -> Option<Spanned<String>> {
     Some(Spanned { value: node.as_str()?.to_owned(), span: node.span() })
 }
 
-/// The names of an `imagePullSecrets` list, empty ones included: `[{}]` is a list of one, and so is `[null]`. Other items
-/// that are no mapping are left out; the API server refuses them.
+/// What stands for a value that a template expression without quotes is to write.
+const TEMPLATE: &str = "{{ … }}";
+
+/// A string with its place, or a template expression that is to write one.
+fn string_or_template(node: Node<'_>) -> Option<Spanned<String>> {
+    let template = || is_unquoted_template(node).then(|| Spanned { value: TEMPLATE.to_owned(), span: node.span() });
+    spanned_string(node).or_else(template)
+}
+
+/// Whether another program has yet to write the value.
+pub(crate) fn is_to_be_written(value: Node<'_>) -> bool {
+    value.as_str().map_or_else(|| is_unquoted_template(value), is_placeholder)
+}
+
+/// The names of an `imagePullSecrets` list, empty ones included: `[{}]` is a list of one, and so is `[null]`. A
+/// placeholder in place of the list, or of an item, is a name that is not known. Other items that are no mapping are left
+/// out; the API server refuses them.
 pub(crate) fn secret_references(list: Node<'_>) -> Vec<SecretReference> {
-    let references =
-        list.items().filter(|item| item.is_mapping() || item.is_null()).map(|item| match item.get("name") {
-            Some(name) if !name.is_null() => {
-                SecretReference { name: name.text().unwrap_or_default().to_owned(), span: name.span() }
-            }
-            _ => SecretReference { name: String::new(), span: item.span() },
-        });
+    let placeholder = |node: Node<'_>| {
+        let name = node.as_str().unwrap_or(TEMPLATE).to_owned();
+        is_to_be_written(node).then(|| SecretReference { name, span: node.span() })
+    };
+    if let Some(unknown) = placeholder(list) {
+        return vec![unknown];
+    }
+    let references = list.items().filter_map(|item| {
+        if let Some(unknown) = placeholder(item) {
+            return Some(unknown);
+        }
+        let name = item.get("name").filter(|name| !name.is_null());
+        let named = |name: Node<'_>| {
+            let text = string_or_template(name).map(|text| text.value);
+            let text = text.or_else(|| name.text().map(str::to_owned)).unwrap_or_default();
+            SecretReference { name: text, span: name.span() }
+        };
+        let empty = || SecretReference { name: String::new(), span: item.span() };
+        (item.is_mapping() || item.is_null()).then(|| name.map_or_else(empty, named))
+    });
     references.collect()
 }

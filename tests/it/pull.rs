@@ -356,3 +356,50 @@ fn options_that_say_nothing_are_usage_errors() {
         case.run(args).assert_status(2).assert_stderr_has(message);
     }
 }
+
+/// A Deployment in block style, as charts and templates are written.
+fn template(spec: &str) -> String {
+    format!(
+        "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: a}}\nspec:\n  template:\n    spec:\n      {spec}\n      \
+         containers: [{{name: a, image: '{IMAGE}'}}]\n"
+    )
+}
+
+#[test]
+fn what_is_yet_to_be_written_is_not_known() {
+    let unknown = |name: &str| format!("default | {name} pod opaque | ");
+    let accounts = || account("default", "[]");
+    for (spec, expected) in [
+        ("imagePullSecrets: {{ toYaml .Values.secrets }}", unknown("{{ … }}")),
+        ("imagePullSecrets: ${SECRETS}", unknown("${SECRETS}")),
+        ("imagePullSecrets: ['${SECRET}']", unknown("${SECRET}")),
+        ("imagePullSecrets: [{{ .Values.secret }}]", unknown("{{ … }}")),
+        ("imagePullSecrets: [{name: {{ .Values.secret }}}]", unknown("{{ … }}")),
+        ("serviceAccountName: {{ .Values.account }}", "{{ … }} |  | ".to_owned()),
+    ] {
+        let case = Case::new(&[("a.yaml", &(accounts() + &template(spec)))]);
+        assert_eq!(summary(&case.image(&["--closed"])), expected, "{spec}");
+        case.run(&["--offline", "--closed"]).assert_status(0);
+    }
+    let lists = account("default", "{{ toYaml .Values.secrets }}") + &template("dnsPolicy: Default");
+    assert_eq!(resolved(&lists, &["--closed"]), "default | {{ … }} service-account opaque | ");
+}
+
+#[test]
+fn an_object_whose_name_or_namespace_is_yet_to_be_written_may_be_the_one_that_is_meant() {
+    let in_namespace =
+        |object: String, namespace: &str| object.replacen("}\n", &format!(", namespace: '{namespace}'}}\n"), 1);
+    let pod = |namespace: &str| in_namespace(template("imagePullSecrets: [{name: regcred}]"), namespace);
+    let with_account = || template("serviceAccountName: ci");
+    for manifests in [
+        in_namespace(secret("regcred", "ghcr.io"), "${NAMESPACE}") + &pod("shop"),
+        in_namespace(secret("regcred", "ghcr.io"), "{{ .Values.one }}") + &pod("{{ .Values.other }}"),
+        secret("'{{ .Release.Name }}-pull'", "ghcr.io") + &pod("shop"),
+        secret("{{ .Values.name }}", "ghcr.io") + &pod("shop"),
+        account("'{{ .Release.Name }}'", "[]") + &with_account(),
+        in_namespace(account("ci", "[]"), "${NAMESPACE}") + &in_namespace(with_account(), "shop"),
+        format!("{}data: {{{{ .Values.data }}}}\n", secret_with(DOCKER_CONFIG, "immutable: true")) + &pod("shop"),
+    ] {
+        Case::new(&[("a.yaml", &manifests)]).run(&["--offline", "--closed"]).assert_status(0);
+    }
+}
