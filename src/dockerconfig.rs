@@ -11,7 +11,7 @@ use std::ops::Range;
 
 pub use crate::go::base64;
 use crate::go::json::{self, Reader, SyntaxError};
-use crate::keyring::Credential;
+use crate::keyring::{Credential, user_info};
 use crate::sensitive::Sensitive;
 use crate::source::Span;
 use crate::yaml::Place;
@@ -146,8 +146,7 @@ impl DockerConfig {
     /// a key.
     pub fn secrets(&self) -> Vec<Sensitive> {
         let in_keys = self.entries.iter().flat_map(|entry| {
-            let user_info = entry.key.rsplit_once('@').map_or("", |(before, _)| before);
-            let user_info = user_info.split_once("://").map_or(user_info, |(_, rest)| rest);
+            let user_info = user_info(&entry.key).map_or("", |range| &entry.key[range]);
             let password = user_info.split_once(':').map_or("", |(_, password)| password);
             [Sensitive::new(user_info), Sensitive::new(password)]
         });

@@ -6,6 +6,7 @@
 mod reach;
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 pub use reach::{Fault, corrected, fault, is_meant_for, mismatch};
 
@@ -137,14 +138,25 @@ pub fn index_key(written: &str) -> Option<String> {
 /// An `auths` key as it may be shown: the user info that some put before the host, and that the kubelet drops, can
 /// hold a password.
 pub fn shown_key(written: &str) -> Cow<'_, str> {
-    let host = written.find("://").map_or(0, |scheme| scheme + "://".len());
-    let (start, rest) = written.split_at(host);
+    match user_info(written) {
+        Some(Range { start, end }) => Cow::Owned(format!("{}***{}", &written[..start], &written[end..])),
+        None => Cow::Borrowed(written),
+    }
+}
+
+/// Where the user info of an `auths` key stands. An `@` in the path is none: `ghcr.io/acme/api@sha256:…` is a key that
+/// somebody made of an image.
+pub fn user_info(written: &str) -> Option<Range<usize>> {
+    let scheme = written.split_once("://").filter(|(scheme, _)| !scheme.contains('@'));
+    let host = scheme.map_or(0, |(scheme, _)| scheme.len() + "://".len());
+    let rest = &written[host..];
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     // A password with a slash in it ends the authority early, but leaves something behind the colon that is no port.
     let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
-    let cut_short = authority.split_once(':').is_some_and(|(_, port)| !is_port(port));
+    let is_registry = |host: &str| host.contains('.') || host == "localhost";
+    let cut_short = authority.split_once(':').is_some_and(|(host, port)| !is_port(port) || !is_registry(host));
     let end = authority.rfind('@').or_else(|| rest.rfind('@').filter(|_| cut_short));
-    end.map_or(Cow::Borrowed(written), |at| Cow::Owned(format!("{start}***{}", &rest[at..])))
+    end.map(|at| host..host + at)
 }
 
 fn index_key_bytes(written: &str) -> Option<Vec<u8>> {

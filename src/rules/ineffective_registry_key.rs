@@ -80,5 +80,7 @@ fn is_of_docker_login(written: &str) -> bool {
 
 /// Whether a key is one that an example or a template leaves to the reader.
 pub(super) fn is_filled_in_later(written: &str) -> bool {
-    is_placeholder(written) || looks_unfilled(written)
+    // A scheme in capitals is a fault of its own.
+    let rest = ["HTTPS:", "HTTP:"].into_iter().find_map(|scheme| written.strip_prefix(scheme)).unwrap_or(written);
+    is_placeholder(written) || looks_unfilled(rest)
 }

@@ -403,3 +403,18 @@ fn an_object_whose_name_or_namespace_is_yet_to_be_written_may_be_the_one_that_is
         Case::new(&[("a.yaml", &manifests)]).run(&["--offline", "--closed"]).assert_status(0);
     }
 }
+
+#[test]
+fn a_key_that_was_made_of_an_image_hides_no_image() {
+    let key = "ghcr.io/acme/api@sha256:0";
+    let manifests = secret("regcred", key) + &pod(IMAGE, "imagePullSecrets: [{name: regcred}]");
+    let case = Case::new(&[("a.yaml", &manifests)]);
+    assert_eq!(case.image(&[])["value"], IMAGE);
+    case.run(&["--offline"]).assert_stdout_has(&format!("the key \"{key}\""));
+}
+
+#[test]
+fn a_scheme_in_capitals_is_no_placeholder() {
+    let manifests = secret("regcred", "HTTPS://ghcr.io") + &pod(IMAGE, "imagePullSecrets: [{name: regcred}]");
+    Case::new(&[("a.yaml", &manifests)]).run(&["--offline"]).assert_stdout_has("ineffective-registry-key");
+}
