@@ -9,7 +9,7 @@ use crate::dockerconfig::Entry;
 use crate::finding::{Finding, Severity};
 use crate::keyring::shown_key;
 use crate::rules::attribution::{Attribution, attribute};
-use crate::rules::held::{Held, held, quoted};
+use crate::rules::held::{Held, quoted};
 use crate::rules::ineffective_registry_key::is_filled_in_later;
 use crate::rules::meta::Meta;
 use crate::rules::{Context, Rule};
@@ -70,11 +70,11 @@ impl Rule for EmptyCredentials {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
-        for held in held(cx) {
-            let empty: Vec<&Entry> = held.config.entries.iter().filter(|entry| is_at_fault(cx, &held, entry)).collect();
+        for held in &cx.held {
+            let empty: Vec<&Entry> = held.config.entries.iter().filter(|entry| is_at_fault(cx, held, entry)).collect();
             for kind in Kind::ALL {
-                let of_kind = empty.iter().copied().filter(|entry| Kind::of(&held, entry) == kind);
-                out.extend(of_entries(cx, &held, kind, &of_kind.collect::<Vec<_>>()));
+                let of_kind = empty.iter().copied().filter(|entry| Kind::of(held, entry) == kind);
+                out.extend(of_entries(cx, held, kind, &of_kind.collect::<Vec<_>>()));
             }
             if held.config.entries.is_empty() {
                 out.extend(without_entries(cx, &held));

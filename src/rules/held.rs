@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::dockerconfig::{DockerConfig, Entry};
 use crate::finding::{Finding, Severity, Subject};
-use crate::keyring::{Credential, key_matches};
+use crate::keyring::{Credential, key_matches, shown_key};
 use crate::pull::{CandidateCredential, Via};
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts};
@@ -14,6 +14,7 @@ use crate::verdict::Verdict;
 use crate::workload::placeholder::{is_placeholder, looks_unfilled};
 
 /// A readable pull secret of the inputs, and who pulls with it.
+#[derive(Debug)]
 pub(crate) struct Held<'a> {
     /// The object.
     pub(crate) secret: &'a Secret,
@@ -27,8 +28,8 @@ pub(crate) struct Held<'a> {
     pub(crate) by_account: bool,
 }
 
-/// Every readable pull secret, in the order of the inputs.
-pub(crate) fn held<'a>(cx: &Context<'a>) -> Vec<Held<'a>> {
+/// Every readable pull secret, in the order of the inputs. Called once, by [`Context::new`]: rules find it there.
+pub(super) fn of_inputs<'a>(cx: &Context<'a>) -> Vec<Held<'a>> {
     let mut place: Vec<Option<usize>> = Vec::with_capacity(cx.inventory.secrets.len());
     let mut all: Vec<Held<'a>> = Vec::new();
     for secret in &cx.inventory.secrets {
@@ -70,7 +71,7 @@ impl<'a> Held<'a> {
     }
 
     fn is_sent(&self, entry: &Entry, sent: &CandidateCredential) -> bool {
-        sent.secret.as_deref() == Some(&self.secret.name.value) && sent.written_key == entry.key
+        sent.secret.as_deref() == Some(&self.secret.name.value) && sent.written_key == shown_key(&entry.key)
     }
 
     /// Whether the entry was tried, and every image that it was tried for was shown to be pullable.
@@ -110,7 +111,7 @@ pub(crate) fn entry_of<'a>(
     let named = facts.judged.pull.secrets.iter().find(|named| sent.secret.as_deref() == Some(&named.name))?;
     let secret = cx.inventory.secrets.get(named.object?)?;
     let Content::Config(config) = &secret.content else { return None };
-    let entry = config.entries.iter().find(|entry| entry.key == sent.written_key)?;
+    let entry = config.entries.iter().find(|entry| sent.written_key == shown_key(&entry.key))?;
     Some((secret, entry))
 }
 
@@ -174,6 +175,10 @@ pub(crate) fn is_stand_in(credential: &Credential) -> bool {
         || letters.chars().all(|letter| Some(letter) == first)
         || says_so.iter().any(|word| letters.starts_with(word))
 }
+
+/// What to do about [`white_space`].
+pub(crate) const WITHOUT_WHITE_SPACE: &str = "write user and password without it: `printf %s user:password | base64` \
+    makes an `auth`, where `echo` adds a line break; or let `kubectl create secret docker-registry` make the Secret";
 
 /// What is wrong with the white space of a credential: it is sent as it stands.
 pub(crate) fn white_space(credential: &Credential) -> Option<&'static str> {
