@@ -7,8 +7,9 @@ use crate::keyring::shown_key;
 use crate::probe::Denial;
 use crate::pull::CandidateCredential;
 use crate::rules::attribution::{Attribution, attribute, doubt, is_expired, sent_credentials};
-use crate::rules::held::{WITHOUT_WHITE_SPACE, entry_of, white_space};
+use crate::rules::held::entry_of;
 use crate::rules::meta::Meta;
+use crate::rules::password::{WITHOUT_WHITE_SPACE, white_space};
 use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/access-denied.md")));

@@ -7,9 +7,10 @@ use crate::finding::Finding;
 use crate::keyring::shown_key;
 use crate::lifetime::short_lived;
 use crate::rules::attribution::is_expired;
-use crate::rules::held::{is_stand_in, quoted};
+use crate::rules::held::quoted;
 use crate::rules::ineffective_registry_key::is_filled_in_later;
 use crate::rules::meta::Meta;
+use crate::rules::password::is_stand_in;
 use crate::rules::{Context, Rule};
 use crate::source::STDIN;
 

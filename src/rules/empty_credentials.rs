@@ -77,7 +77,7 @@ impl Rule for EmptyCredentials {
                 out.extend(of_entries(cx, held, kind, &of_kind.collect::<Vec<_>>()));
             }
             if held.config.entries.is_empty() {
-                out.extend(without_entries(cx, &held));
+                out.extend(without_entries(cx, held));
             }
         }
     }

@@ -25,8 +25,7 @@ impl Rule for IneffectiveRegistryKey {
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         for held in &cx.held {
-            let entries = held.config.entries.iter().filter(|entry| !entry.credential.is_anonymous());
-            out.extend(entries.filter_map(|entry| finding(cx, held, entry)));
+            out.extend(held.credentials().filter_map(|entry| finding(cx, held, entry)));
         }
     }
 }

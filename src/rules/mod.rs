@@ -8,6 +8,7 @@ mod attribution;
 mod held;
 mod nearby;
 mod nearest_tag;
+mod password;
 #[cfg(test)]
 mod testing;
 

@@ -10,9 +10,10 @@ use crate::keyring::{corrected, fault, is_meant_for, mismatch, shown_key};
 use crate::probe::Denial;
 use crate::pull::SecretState;
 use crate::rules::attribution::{Attribution, attribute, doubt};
-use crate::rules::held::{Held, entry_of, is_stand_in, quoted};
+use crate::rules::held::{Held, entry_of, quoted};
 use crate::rules::meta::Meta;
 use crate::rules::missing_pull_secret::{dropped, refusal, with_supplied};
+use crate::rules::password::is_stand_in;
 use crate::rules::{Context, ImageFacts, Rule};
 use crate::source::Span;
 use crate::verdict::Verdict;
@@ -104,7 +105,7 @@ fn near_miss_of(secrets: &[Held<'_>], facts: &ImageFacts<'_>) -> Option<NearMiss
 
 fn near_miss(held: &Held<'_>, facts: &ImageFacts<'_>) -> Option<NearMiss> {
     let repository = facts.reference()?.name();
-    let mut entries = held.config.entries.iter().filter(|entry| !entry.credential.is_anonymous());
+    let mut entries = held.credentials();
     entries.find_map(|entry| {
         Some(NearMiss {
             why: mismatch(&entry.key, repository)?,
@@ -123,7 +124,7 @@ fn unused(cx: &Context<'_>, held: &Held<'_>) -> Option<Finding> {
     // What is empty is the business of `empty-credentials`, a key that matches nothing of `ineffective-registry-key`.
     let ineffective = |entry: &Entry| fault(&entry.key).is_some_and(|fault| fault.is_certain(&entry.key));
     let silent = held.images.is_empty()
-        || entries.iter().all(|entry| entry.credential.is_anonymous())
+        || held.credentials().next().is_none()
         || entries.iter().any(|entry| useful(entry) || ineffective(entry) || is_meant_for_one(held, entry))
         || !held.images.iter().all(|facts| is_told(facts))
         || held.images.iter().any(|facts| matches!(attribute(cx, facts), Some(Attribution::NoMatchingKey(_))));

@@ -101,7 +101,7 @@ fn crossing(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> Option<Finding>
 fn in_random_order(cx: &Context<'_>, held: &Held<'_>) -> Vec<Finding> {
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
-    for entry in held.config.entries.iter().filter(|entry| !entry.credential.is_anonymous()) {
+    for entry in held.credentials() {
         let Some(key) = index_key(&entry.key) else { continue };
         let same = |other: &&Entry| other.key != entry.key && index_key(&other.key).as_ref() == Some(&key);
         let differs = |other: &&Entry| other.credential != entry.credential && !other.credential.is_anonymous();

@@ -8,8 +8,9 @@ use crate::dockerconfig::Entry;
 use crate::finding::{Finding, Severity};
 use crate::keyring::shown_key;
 use crate::rules::attribution::is_told_of_image;
-use crate::rules::held::{Held, WITHOUT_WHITE_SPACE, white_space};
+use crate::rules::held::Held;
 use crate::rules::meta::Meta;
+use crate::rules::password::{WITHOUT_WHITE_SPACE, white_space};
 use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/whitespace-in-credentials.md")));
@@ -24,8 +25,7 @@ impl Rule for WhitespaceInCredentials {
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         for held in &cx.held {
-            let entries = held.config.entries.iter().filter(|entry| !entry.credential.is_anonymous());
-            out.extend(entries.filter_map(|entry| finding(cx, held, entry)));
+            out.extend(held.credentials().filter_map(|entry| finding(cx, held, entry)));
         }
     }
 }
