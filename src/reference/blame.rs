@@ -151,7 +151,8 @@ fn digest(text: &str) -> Blame {
         Some(length) if hex.len() != length => Blame::new(
             hex_start..text.len(),
             format!("a {algorithm} digest has {length} hexadecimal digits, this one has {}", hex.len()),
-        ),
+        )
+        .help(format!("copy the whole digest, from `{algorithm}:` on")),
         Some(_) => Blame::new(hex_start..text.len(), "a digest is written in lower case").replacement(lowered),
     }
 }
@@ -219,10 +220,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_missing_is_to_be_written() {
+        let help = |text| blamed(text).help.unwrap_or_default();
+        assert_eq!(help("ghcr.io/acme/app:"), "write the tag behind the colon: `ghcr.io/acme/app:<version>`");
+        assert_eq!(help("ghcr.io/acme/:1"), "write the name that is missing behind the slash");
+        assert_eq!(help("nginx@sha256:abc"), "copy the whole digest, from `sha256:` on");
+    }
+
+    #[test]
     fn digests_are_measured() {
         let hex = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         let short = blamed(&format!("nginx@sha256:{}", &hex[1..]));
         assert_eq!(short.reason, "a sha256 digest has 64 hexadecimal digits, this one has 63");
+        assert_eq!(short.help.as_deref(), Some("copy the whole digest, from `sha256:` on"));
         let upper = blamed(&format!("nginx@sha256:{}", hex.to_uppercase()));
         assert_eq!(upper.replacement, Some(format!("nginx@sha256:{hex}")));
         let algorithm = blamed(&format!("nginx@SHA256:{hex}"));

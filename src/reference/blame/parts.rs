@@ -195,7 +195,9 @@ fn malformed_digest(text: &str, start: usize) -> Option<Blame> {
     if hex.len() < 32 {
         let length = digest_length(algorithm).unwrap_or(64);
         let reason = format!("the digest is cut short: it has {} of {length} hexadecimal digits", hex.len());
-        return Some(Blame::new(hex_start..text.len(), reason));
+        return Some(
+            Blame::new(hex_start..text.len(), reason).help(format!("copy the whole digest, from `{algorithm}:` on")),
+        );
     }
     Some(Blame::new(start..start + algorithm.len(), format!("`{algorithm}` is no digest algorithm")).help(shape))
 }
