@@ -93,9 +93,12 @@ fn is_at_fault(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> bool {
 fn of_entries(cx: &Context<'_>, held: &Held<'_>, kind: Kind, entries: &[&Entry]) -> Option<Finding> {
     let (first, rest) = entries.split_first()?;
     let keys = quoted(entries.iter().map(|entry| shown_key(&entry.key)));
-    let (key, are) = if rest.is_empty() { ("key", "is") } else { ("keys", "are") };
+    let (key, send) = if rest.is_empty() { ("key", "sends") } else { ("keys", "send") };
     let name = &held.secret.name.value;
-    let message = format!("the {key} {keys} of the pull secret {name:?} {are} pulled with anonymously: {}", kind.why());
+    let message = format!(
+        "the {key} {keys} of the pull secret {name:?} {send} nothing, as if there were no secret: {}",
+        kind.why()
+    );
     let finding = held.finding(cx, (&META, Severity::Warning), message, held.key_span(first), "no user").help(HELP);
     Some(rest.iter().fold(finding, |finding, entry| finding.related(held.key_span(entry), "no user")))
 }
