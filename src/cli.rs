@@ -14,7 +14,8 @@ use crate::check::{self, Gathered};
 use crate::dockerconfig::DockerConfig;
 use crate::error::UsageError;
 use crate::load;
-use crate::output::{self, Content};
+use crate::output::redact::Redactor;
+use crate::output::{self, Content, Style};
 use crate::registry::Client;
 use crate::report::Report;
 use crate::rules;
@@ -64,7 +65,7 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
     };
     let supplied = helped.as_ref();
     let secrets = options.secrets_of(supplied, &gathered.inventory);
-    let redactor = output::redact::Redactor::new(secrets.iter().map(Sensitive::expose));
+    let redactor = Redactor::new(secrets.iter().map(Sensitive::expose));
     let style = options.style();
     let ((sources, report), content) = if options.task == Task::ListImages {
         (check::list(gathered, &options.settings, supplied), Content::Images)
@@ -138,8 +139,10 @@ fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Exit {
     }
 }
 
+/// Standard error is part of the log too: what a path or a server says must not steer its reader.
 fn print_error(message: &str) {
-    let message = output::sanitize::paragraph(message);
+    let style = Style { github: options::is_github_actions(), ..Style::default() };
+    let message = output::message(message, &style, &Redactor::default());
     let _ = writeln!(io::stderr().lock(), "pullcheck: {message}");
 }
 

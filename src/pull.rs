@@ -123,6 +123,8 @@ pub enum AccountState {
     Inputs(usize),
     /// The operator declared it.
     Declared,
+    /// Several of its name fit the pod, and differ: which one the pod gets is not known.
+    Ambiguous,
     /// Nothing in the inputs defines it.
     #[default]
     Undefined,

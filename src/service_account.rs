@@ -22,6 +22,14 @@ pub struct ServiceAccount {
     pub resource: ResourceId,
 }
 
+impl ServiceAccount {
+    /// Whether another does the same for a pod: the same pull secrets in the same order, enforced or not.
+    pub fn means_the_same(&self, other: &Self) -> bool {
+        let names = |account: &Self| account.pull_secrets.iter().map(|named| named.name.clone()).collect::<Vec<_>>();
+        names(self) == names(other) && self.enforces_mountable_secrets == other.enforces_mountable_secrets
+    }
+}
+
 /// What makes a service account enforce its lists (`plugin/pkg/admission/serviceaccount/admission.go`).
 const ENFORCE_MOUNTABLE_SECRETS: &[&str] = &["metadata", "annotations", "kubernetes.io/enforce-mountable-secrets"];
 

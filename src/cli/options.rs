@@ -152,7 +152,6 @@ impl TryFrom<Args> for Options {
 impl Options {
     /// How the report may look. A terminal gets Unicode, and colour unless something says no.
     pub fn style(&self) -> Style {
-        let set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
         let terminal = is_terminal();
         let color = match self.color {
             Color::Always => true,
@@ -169,7 +168,7 @@ impl Options {
             color,
             unicode: terminal && (utf8 || cfg!(windows)),
             width: terminal.then(terminal_width).flatten(),
-            github: set("GITHUB_ACTIONS"),
+            github: is_github_actions(),
         }
     }
 
@@ -203,6 +202,16 @@ fn levels(args: &Args) -> Result<Levels, UsageError> {
 struct Supplied {
     config: DockerConfig,
     helpers: Helpers,
+}
+
+/// Whether the log's reader is GitHub Actions, which obeys commands in it.
+pub(super) fn is_github_actions() -> bool {
+    set("GITHUB_ACTIONS")
+}
+
+/// Whether a variable says yes.
+fn set(name: &str) -> bool {
+    env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0")
 }
 
 /// The operator's configuration: the option, else the environment.

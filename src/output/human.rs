@@ -43,7 +43,6 @@ pub(super) fn render(edge: &Edge<'_>) -> String {
     for fault in faults(&edge.report.findings) {
         screen.fault(&fault, explained.insert(fault.first.rule));
     }
-    screen.errors();
     screen.offline();
     screen.summary();
     screen.out
@@ -200,32 +199,6 @@ impl Screen<'_> {
         let _ = handler.render_report(&mut drawn, &Drawing(snippet));
         // The first line is miette's own header, for which it is given no words.
         drawn.lines().skip(1).flat_map(|line| [line.trim_end(), "\n"]).collect()
-    }
-
-    /// What went wrong beside the findings; a file that a finding speaks of is not named twice.
-    fn errors(&mut self) {
-        let edge = self.edge;
-        let told: HashSet<&str> = edge
-            .report
-            .findings
-            .iter()
-            .filter(|finding| matches!(finding.rule, "unreadable-input" | "invalid-yaml"))
-            .map(|finding| edge.sources.get(finding.primary.span.source).name())
-            .collect();
-        let mut any = false;
-        for error in &edge.report.errors {
-            if error.file.as_deref().is_some_and(|file| told.contains(file)) {
-                continue;
-            }
-            let file = error.file.as_ref().map(|file| format!("{}: ", edge.line(file))).unwrap_or_default();
-            let message = edge.paragraph(&error.message);
-            let lead = self.paint("error", severity(Severity::Error).bold());
-            self.write(&format!("{lead}: "), 4, &format!("{file}{message}"));
-            any = true;
-        }
-        if any {
-            self.out.push('\n');
-        }
     }
 
     fn offline(&mut self) {

@@ -1,7 +1,5 @@
 //! Which Secret of the inputs a reference leads to, and what is known of it there.
 
-use std::cmp::Reverse;
-
 use super::{Resolver, SecretState, Via};
 use crate::inventory::Inventory;
 use crate::secret::{Content, IgnoredBecause, NamedFrom, Presence, Producer, Secret};
@@ -15,36 +13,75 @@ pub(super) struct Found<'a> {
     pub(super) secret: &'a Secret,
     /// How certainly the pod's namespace has it.
     pub(super) presence: Presence,
+    /// Whether others fit as well, and hold something else: which of them the cluster has is not known.
+    pub(super) ambiguous: bool,
 }
 
 impl<'a> Resolver<'a> {
     /// Of several Secrets of one name the one that the pod means: its namespace must have it, the more certainly the
-    /// better, and overlays that define the same name keep to their own file.
+    /// better, and overlays that define the same name keep to their own file. Within one file the last one counts: it is
+    /// applied over the others.
     pub(super) fn secret(&self, pod: &Pod, reference: &SecretReference, via: Via) -> Option<Found<'a>> {
         let from = named_from(self.inventory, pod, reference, via);
         let default = self.settings.namespace.as_deref();
         let found = self.inventory.secrets.iter().enumerate().filter_map(|(index, secret)| {
             let presence = secret.presence(pod.namespace.as_deref(), default)?;
-            secret.is_named(&reference.name, from).then_some(Found { index, secret, presence })
+            secret.is_named(&reference.name, from).then_some(Found { index, secret, presence, ambiguous: false })
         });
-        // The first of equals.
-        found.max_by_key(|found| {
-            (found.presence, found.secret.name.span.source == pod.span.source, Reverse(found.index))
-        })
+        let found = best(found, |found| (found.presence, found.secret.name.span.source == pod.span.source));
+        let place = |found: &Found<'a>| (found.secret.namespace.as_deref(), found.secret.name.span.source);
+        choose(found, place, |one, other| one.secret.content.means_the_same(&other.secret.content))
+            .map(|(found, ambiguous)| Found { ambiguous, ..found })
     }
 
     /// Why no Secret was found, where the inputs tell.
     pub(super) fn why_missing(&self, pod: &Pod, name: &str) -> String {
         let elsewhere = self.inventory.secrets.iter().filter(|secret| secret.name.value == name);
-        let namespace = elsewhere.filter_map(|secret| secret.namespace.as_deref()).find(|namespace| {
-            let own = pod.namespace.as_deref().or(self.settings.namespace.as_deref());
-            own.is_some_and(|own| own != *namespace)
-        });
+        let own = self.namespace(pod.namespace.as_deref());
+        let namespace = elsewhere
+            .filter(|secret| !secret.is_for_many_namespaces())
+            .filter_map(|secret| self.namespace(secret.namespace.as_deref()))
+            .find(|namespace| own.is_some_and(|own| own != *namespace));
         match namespace {
             Some(namespace) => format!("the inputs have it in the namespace {namespace} only"),
             None => "nothing in the inputs produces it".to_owned(),
         }
     }
+}
+
+/// Those of the highest rank, in their order.
+pub(super) fn best<T, R: Ord>(candidates: impl Iterator<Item = T>, rank: impl Fn(&T) -> R) -> Vec<T> {
+    let mut highest = None;
+    let mut best = Vec::new();
+    for candidate in candidates {
+        let own = Some(rank(&candidate));
+        if own > highest {
+            best.clear();
+        }
+        if own >= highest {
+            best.push(candidate);
+            highest = own;
+        }
+    }
+    best
+}
+
+/// The first of equals, and whether another differs from it. Of several in one place, which is a namespace in a file, the
+/// last one is applied over the others.
+pub(super) fn choose<T, P: PartialEq>(
+    mut candidates: Vec<T>,
+    place: impl Fn(&T) -> P,
+    same: impl Fn(&T, &T) -> bool,
+) -> Option<(T, bool)> {
+    let mut last: Vec<T> = Vec::new();
+    while let Some(candidate) = candidates.pop() {
+        if !last.iter().any(|later| place(later) == place(&candidate)) {
+            last.push(candidate);
+        }
+    }
+    let first = last.pop()?;
+    let ambiguous = last.iter().any(|other| !same(&first, other));
+    Some((first, ambiguous))
 }
 
 /// Where a reference stands, as kustomize sees it.
@@ -60,6 +97,11 @@ fn named_from<'a>(inventory: &'a Inventory, pod: &Pod, reference: &SecretReferen
 impl Found<'_> {
     /// What is known of the Secret in the pod's namespace, and why.
     pub(super) fn state(&self, inventory: &Inventory) -> (SecretState, Option<String>) {
+        if self.ambiguous {
+            let reason =
+                "the inputs have several of this name, which differ, and which one the cluster has is not known";
+            return (SecretState::Opaque, Some(reason.to_owned()));
+        }
         let state = match (&self.secret.content, self.presence) {
             // Whether it is there is not known, so neither is what the kubelet finds.
             (Content::Config(_) | Content::Malformed(_), Presence::Perhaps(_)) => SecretState::Opaque,

@@ -5,7 +5,7 @@ use super::sibling::Siblings;
 use super::{Blind, CandidateCredential, PullContext, Resolver, Via};
 use crate::keyring::{Match, shown_key};
 use crate::reference::{Reference, default_pull_policy};
-use crate::workload::{ImageText, ImageUse, Pod, PodOrigin, PullPolicy};
+use crate::workload::{ImageText, ImageUse, InvalidImage, Pod, PodOrigin, PullPolicy};
 
 /// A pod's pull secrets, as a keyring.
 #[derive(Debug)]
@@ -131,6 +131,10 @@ impl Resolver<'_> {
 pub(super) fn effective_policy(image: &ImageUse, origin: PodOrigin, always: bool) -> Option<PullPolicy> {
     let policy = match &image.declared_policy {
         Some(declared) if !declared.value.is_empty() => PullPolicy::parse(&declared.value),
+        // Of `null` or a number no tag is known.
+        _ if matches!(image.image, ImageText::Invalid(InvalidImage::Empty | InvalidImage::NotAString)) => {
+            Some(PullPolicy::IfNotPresent)
+        }
         _ => Some(default_pull_policy(&image.text.value)),
     };
     let mended = always && (policy.is_some() || origin == PodOrigin::Pod);

@@ -1,5 +1,6 @@
 //! Looks up what a pod names: its service account, and the secrets of the effective list.
 
+use super::lookup::{best, choose};
 use super::operator::{DeclaredServiceAccount, Named, SuppliedSecret};
 use super::pod::{PodPull, via};
 use super::ring::Ring;
@@ -11,7 +12,6 @@ use crate::reference::Reference;
 use crate::rules::Settings;
 use crate::secret::{Content, RefusedBy};
 use crate::service_account::ServiceAccount;
-use crate::source::SourceId;
 use crate::workload::placeholder::is_placeholder;
 use crate::workload::{Pod, PodOrigin, SecretReference};
 
@@ -29,6 +29,8 @@ pub(super) struct Resolver<'a> {
 enum Account<'a> {
     Inputs(usize, &'a ServiceAccount),
     Declared(&'a DeclaredServiceAccount),
+    /// Several fit, and differ.
+    Ambiguous,
     Undefined,
 }
 
@@ -74,11 +76,16 @@ impl<'a> Resolver<'a> {
         let state = match account {
             Account::Inputs(at, _) => AccountState::Inputs(at),
             Account::Declared(_) => AccountState::Declared,
+            Account::Ambiguous => AccountState::Ambiguous,
             Account::Undefined => AccountState::Undefined,
         };
         let context = PullContext { service_account: name.to_owned(), account: state, ..PullContext::default() };
         let mut pull = PodPull { context, ring: Ring::default(), dropped: Ring::default() };
-        let undefined = state == AccountState::Undefined && (!self.settings.closed || is_placeholder(name));
+        let undefined = match state {
+            AccountState::Undefined => !self.settings.closed || is_placeholder(name),
+            AccountState::Ambiguous => true,
+            AccountState::Inputs(_) | AccountState::Declared => false,
+        };
         // An operator may give the pods of its own kinds more secrets than the object shows.
         if undefined && pod.pull_secrets.is_none() || pod.origin == PodOrigin::Custom {
             pull.context.blind.push(Blind::ServiceAccount(name.to_owned()));
@@ -106,7 +113,7 @@ impl<'a> Resolver<'a> {
                 let span = pod.service_account.as_ref().map_or(pod.span, |name| name.span);
                 account.pull_secrets.iter().map(|name| SecretReference { name: name.clone(), span }).collect()
             }
-            Account::Undefined => Vec::new(),
+            Account::Ambiguous | Account::Undefined => Vec::new(),
         }
     }
 
@@ -127,7 +134,7 @@ impl<'a> Resolver<'a> {
 
     fn resolved(&self, pod: &Pod, reference: &SecretReference, via: Via) -> Resolved<'a> {
         let found = self.secret(pod, reference, via);
-        let object = found.map(|found| found.index);
+        let object = found.filter(|found| !found.ambiguous).map(|found| found.index);
         let content = found.map(|found| &found.secret.content);
         let (state, reason) = found.map(|found| found.state(self.inventory)).unzip();
         let reason = reason.flatten();
@@ -212,42 +219,31 @@ impl<'a> Resolver<'a> {
         let declared = &self.settings.operator.service_accounts;
         match self.of_operator(pod, name, declared, |account| &account.named) {
             Some(Some(account)) => return Account::Declared(account),
-            Some(None) => return Account::Undefined,
+            Some(None) => return Account::Ambiguous,
             None => {}
         }
-        let accounts = self.inventory.service_accounts.iter().enumerate().filter(|(_, account)| account.name == name);
-        let place = |(_, account): &(usize, &ServiceAccount)| self.inventory.resource(account.resource).span.source;
-        let found = self.nearest(pod, accounts, |(_, account)| account.namespace.as_deref(), place);
-        found.map_or(Account::Undefined, |(at, account)| Account::Inputs(at, account))
+        let wanted = self.namespace(pod.namespace.as_deref());
+        let accounts = self.inventory.service_accounts.iter().enumerate();
+        let fitting = accounts.filter(|(_, account)| account.name == name).filter(|(_, account)| {
+            let has = self.namespace(account.namespace.as_deref());
+            wanted.is_none() || has.is_none() || wanted == has
+        });
+        // One whose namespace is written out is better than one that names none, and overlays that define the same name
+        // keep to their own file.
+        let source = |account: &ServiceAccount| self.inventory.resource(account.resource).span.source;
+        let found = best(fitting, |(_, account)| {
+            (wanted == self.namespace(account.namespace.as_deref()), source(account) == pod.span.source)
+        });
+        let place = |(_, account): &(usize, &'a ServiceAccount)| (account.namespace.as_deref(), source(account));
+        match choose(found, place, |(_, one), (_, other)| one.means_the_same(other)) {
+            Some((_, true)) => Account::Ambiguous,
+            Some(((at, account), false)) => Account::Inputs(at, account),
+            None => Account::Undefined,
+        }
     }
 
     /// The namespace of an object, from itself or from the operator.
     pub(super) fn namespace<'n>(&'n self, written: Option<&'n str>) -> Option<&'n str> {
         written.or(self.settings.namespace.as_deref())
-    }
-
-    /// Of several objects of one name the one that the pod means: its namespace must fit, one that is written out is
-    /// better than one that is not, and overlays that define the same name keep to their own file.
-    fn nearest<T>(
-        &self,
-        pod: &Pod,
-        candidates: impl Iterator<Item = T>,
-        namespace: impl Fn(&T) -> Option<&'a str>,
-        source: impl Fn(&T) -> SourceId,
-    ) -> Option<T> {
-        let wanted = self.namespace(pod.namespace.as_deref());
-        let rank = |candidate: &T| {
-            let has = self.namespace(namespace(candidate));
-            let fits = wanted.is_none() || has.is_none() || wanted == has;
-            fits.then(|| (wanted == has, source(candidate) == pod.span.source))
-        };
-        let mut best: Option<(T, (bool, bool))> = None;
-        for candidate in candidates {
-            let Some(rank) = rank(&candidate) else { continue };
-            if best.as_ref().is_none_or(|(_, other)| rank > *other) {
-                best = Some((candidate, rank));
-            }
-        }
-        best.map(|(candidate, _)| candidate)
     }
 }

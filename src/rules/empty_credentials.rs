@@ -13,6 +13,7 @@ use crate::rules::held::{Held, quoted};
 use crate::rules::ineffective_registry_key::is_filled_in_later;
 use crate::rules::meta::Meta;
 use crate::rules::{Context, Rule};
+use crate::verdict::Verdict;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/empty-credentials.md")));
 
@@ -103,14 +104,16 @@ fn of_entries(cx: &Context<'_>, held: &Held<'_>, kind: Kind, entries: &[&Entry])
     Some(rest.iter().fold(finding, |finding, entry| finding.related(held.key_span(entry), "no user")))
 }
 
-/// A configuration in which the kubelet finds no registry at all, although one was meant.
+/// A configuration in which the kubelet finds no registry at all, although one was meant, or a pod pulls with it.
 fn without_entries(cx: &Context<'_>, held: &Held<'_>) -> Option<Finding> {
     let name = &held.secret.name.value;
     let config = held.config;
     let (why, range) = match &config.outside_auths {
         Some(range) => ("its registries stand beside `auths` instead of in it", range.clone()),
         None if config.has_helpers => (Kind::Helper.why(), 0..0),
-        None => return None,
+        // Without a pod it may be written by another program yet; where the images are public it is meant so.
+        None if held.images.iter().all(|facts| matches!(facts.judged.verdict, Verdict::Pullable(_))) => return None,
+        None => ("it names no registry", 0..0),
     };
     let whole = config.place.as_ref().map_or(held.secret.name.span, |place| place.scalar());
     let at = if range.is_empty() { whole } else { config.where_is(&range).unwrap_or(whole) };

@@ -11,9 +11,10 @@ use crate::finding::{Finding, Severity, Subject};
 use crate::resource::ResourceName;
 use crate::rules::attribution::is_harmless;
 use crate::rules::meta::Meta;
-use crate::rules::{Context, Rule};
+use crate::rules::{Context, ImageFacts, Rule};
 use crate::secret::{Content, IgnoredBecause, NamedFrom, Producer, Secret};
 use crate::source::Span;
+use crate::verdict::Cause;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/wrong-secret-type.md")));
 
@@ -47,13 +48,19 @@ struct Uses {
     event: Option<String>,
 }
 
+/// Whether it is for want of a credential that the image fails: another fault's event does not belong here.
+fn wants_credentials(facts: &ImageFacts<'_>) -> bool {
+    let cause = facts.judged.verdict.cause();
+    matches!(cause, Some(Cause::Denied(_) | Cause::SecretUnknown | Cause::ServiceAccountUnknown))
+}
+
 fn uses(cx: &Context<'_>, index: usize, secret: &Secret) -> Uses {
     let mut uses = Uses { references: BTreeSet::new(), harmless: true, event: None };
     for facts in cx.images() {
         let mut named = facts.judged.pull.secrets.iter().filter(|named| named.object == Some(index)).peekable();
         if named.peek().is_some() && !is_harmless(&facts) {
             uses.harmless = false;
-            uses.event = uses.event.or_else(|| facts.judged.event.clone());
+            uses.event = uses.event.or_else(|| facts.judged.event.clone().filter(|_| wants_credentials(&facts)));
         }
         uses.references.extend(named.map(|named| named.span));
     }
@@ -143,6 +150,7 @@ fn help_for_type(producer: &Producer, has_docker_config: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::probe::Denial;
     use crate::pull::SecretState;
     use crate::rules::testing::{Facts, pullable};
     use crate::verdict::{Cause, Verdict};
@@ -161,13 +169,16 @@ mod tests {
 
     #[test]
     fn the_type_is_flagged_or_the_name_where_there_is_none() {
-        let mut facts = named_by_a_pod(Some("Opaque"), Verdict::Fails(Cause::Absent));
+        let mut facts = named_by_a_pod(Some("Opaque"), Verdict::Fails(Cause::Denied(Denial::DeniedOrAbsent)));
         facts.judged[0].event = Some("pull access denied".to_owned());
         assert_eq!(facts.flags(&WrongSecretType), [(Severity::Error, "Opaque")]);
         let found = facts.check(&WrongSecretType).remove(0);
         assert_eq!((found.related.len(), found.event.as_deref()), (1, Some("pull access denied")));
-        let facts = named_by_a_pod(None, Verdict::Fails(Cause::Absent));
+        let mut facts = named_by_a_pod(None, Verdict::Fails(Cause::Absent));
+        facts.judged[0].event = Some("not found".to_owned());
         assert_eq!(facts.flags(&WrongSecretType), [(Severity::Error, "regcred")]);
+        // The event of another fault.
+        assert_eq!(facts.check(&WrongSecretType).remove(0).event, None);
     }
 
     #[test]

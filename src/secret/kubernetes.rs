@@ -100,9 +100,12 @@ fn content(secret: Node<'_>, secret_type: &SecretType) -> Content {
     let Some((entry, encoding)) = value(secret, format.data_key()) else {
         return Content::Ignored(IgnoredBecause::MissingKey);
     };
-    let text = entry.value.text().unwrap_or_default();
+    let text = content_text(entry.value);
     if is_filled_in_later(entry.value) || is_encrypted(text) {
         return Content::Opaque;
+    }
+    if let Some(malformed) = not_base64(secret) {
+        return Content::Malformed(malformed);
     }
     match decode(text, encoding, format) {
         Ok(config) => Content::Config(DockerConfig { place: Some(place(entry.value, encoding)), ..config }),
@@ -112,6 +115,24 @@ fn content(secret: Node<'_>, secret_type: &SecretType) -> Content {
             Content::Malformed(Malformed { message, span, refused_by })
         }
     }
+}
+
+/// What a value holds: `null` is the empty string to the API server.
+fn content_text(value: Node<'_>) -> &str {
+    value.text().filter(|_| !value.is_null()).unwrap_or_default()
+}
+
+/// The first value under `data` that is not base64. The API server refuses the whole object for it, even where
+/// `stringData` overwrites the value: it decodes first.
+fn not_base64(secret: Node<'_>) -> Option<Malformed> {
+    secret.get("data")?.entries().find_map(|Entry { value, .. }| {
+        let text = content_text(value);
+        if is_filled_in_later(value) || is_encrypted(text) {
+            return None;
+        }
+        let error = base64::decode(text.as_bytes(), base64::Padding::Required).err()?;
+        Some(Malformed { message: error.to_string(), span: value.span(), refused_by: RefusedBy::ApiServer })
+    })
 }
 
 /// Where the decoded text stands: what is base64 is pointed at as a whole.

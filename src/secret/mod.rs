@@ -113,6 +113,28 @@ pub enum Content {
     Opaque,
 }
 
+impl Content {
+    /// Whether the kubelet does the same with another, wherever the two are written.
+    pub fn means_the_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Config(config), Self::Config(other)) => {
+                let entries = |config: &DockerConfig| {
+                    let mut entries: Vec<_> =
+                        config.entries.iter().map(|entry| (entry.key.clone(), entry.credential.clone())).collect();
+                    entries.sort_by(|one, other| one.0.cmp(&other.0));
+                    entries
+                };
+                entries(config) == entries(other)
+            }
+            (Self::Malformed(malformed), Self::Malformed(other)) => {
+                (&malformed.message, malformed.refused_by) == (&other.message, other.refused_by)
+            }
+            (Self::Ignored(_), Self::Ignored(_)) | (Self::Opaque, Self::Opaque) => true,
+            _ => false,
+        }
+    }
+}
+
 /// Why the kubelet ignores a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IgnoredBecause {

@@ -64,7 +64,13 @@ pub fn looks_unfilled(text: &str) -> bool {
         component.len() > 1
             && component.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))
             && component.bytes().any(|b| b.is_ascii_uppercase())
+            && !is_digest(component)
     })
+}
+
+/// The hexadecimal digits of a digest, which some tools print in capitals.
+fn is_digest(text: &str) -> bool {
+    text.len() >= 32 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// The name of a variable.
@@ -128,6 +134,7 @@ mod tests {
         assert!(looks_unfilled("gcr.io/PROJECT/app"));
         assert!(looks_unfilled("{IMAGE}") && looks_unfilled("@IMAGE@") && looks_unfilled("%image%:1"));
         assert!(!looks_unfilled("ghcr.io/Acme/app:1"));
+        assert!(!looks_unfilled(&format!("nginx@sha256:{}", "0A".repeat(32))));
         assert!(!looks_unfilled("Nginx"));
         assert!(!looks_unfilled("https://ghcr.io/acme/app"));
     }

@@ -293,6 +293,17 @@ mod tests {
     }
 
     #[test]
+    fn each_alias_finds_the_last_anchor_of_its_name_before_it() {
+        let text = "a: &x [&y {k: 1.0.0}, *y]\nb: *x\nc: &x two\nd: *x\ne: *y\n";
+        with_root(text, |root| {
+            let first = |node: Node<'_>| node.items().last().and_then(|item| item.str("k").map(str::to_owned));
+            assert_eq!(root.get("a").and_then(first).as_deref(), Some("1.0.0"));
+            assert_eq!(root.get("b").and_then(first).as_deref(), Some("1.0.0"));
+            assert_eq!((root.str("d"), root.get("e").and_then(|e| e.str("k"))), (Some("two"), Some("1.0.0")));
+        });
+    }
+
+    #[test]
     fn a_cycle_is_nothing() {
         with_root("a: &a\n  b: *a\n", |root| {
             let b = root.at(&["a", "b"]).expect("b");

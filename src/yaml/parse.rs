@@ -72,6 +72,13 @@ fn parse_chunk(source: SourceId, text: &str, range: Range<usize>, tree: &mut Tre
     }
 }
 
+/// Whether a document marker stands behind a point, or before it on the same line.
+fn may_go_on(text: &str, at: usize) -> bool {
+    let line = memchr::memrchr(b'\n', &text.as_bytes()[..at]).unwrap_or(0);
+    let rest = &text.as_bytes()[line..];
+    ["\n...", "\n---", "\r...", "\r---"].iter().any(|marker| memchr::memmem::find(rest, marker.as_bytes()).is_some())
+}
+
 /// Replaces a line break (LF, or CR LF) by spaces.
 fn without_line_break(text: &str, at: usize) -> String {
     let width = if text[..at].ends_with('\r') { 2 } else { 1 };
@@ -130,12 +137,14 @@ impl Reader<'_, '_> {
                         self.first_error.get_or_insert(failure);
                         return line_break;
                     }
+                    let failure_at = failure.at.min(text.len());
                     let failure = self.first_error.take().unwrap_or(failure);
                     let end = self.report(text, number, start, failure);
-                    match events.proceed_next_document() {
-                        Ok(true) => start = end,
-                        _ => return None,
+                    // Looking for the next document costs as much as parsing what is left of this one.
+                    if !may_go_on(text, failure_at) || !matches!(events.proceed_next_document(), Ok(true)) {
+                        return None;
                     }
+                    start = end;
                 }
             }
             number += 1;

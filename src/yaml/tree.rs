@@ -99,8 +99,9 @@ impl<'a> Builder<'a> {
             Event::MappingStart(style, anchor, _) => self.start(range, NodeKind::Mapping, style, anchor)?,
             Event::SequenceEnd | Event::MappingEnd => self.end(&range),
             Event::Alias(anchor) => {
-                let target =
-                    self.anchors.iter().rev().find(|(id, _)| *id == anchor).map_or(u32::MAX, |(_, node)| *node);
+                // Anchors are numbered in the order of their nodes.
+                let known = self.anchors.binary_search_by_key(&anchor, |(number, _)| *number);
+                let target = known.map_or(u32::MAX, |at| self.anchors[at].1);
                 self.node(range, NodeKind::Alias { target }, 0)?;
             }
             Event::Comment(..) => self.tree.comments.push(range),

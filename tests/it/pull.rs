@@ -88,6 +88,78 @@ fn summary(image: &Value) -> String {
 
 const IMAGE: &str = "ghcr.io/acme/api:1";
 
+/// A pull secret of this type, whatever it holds.
+fn secret_with(kind: &str, values: &str) -> String {
+    format!("---\napiVersion: v1\nkind: Secret\nmetadata: {{name: regcred}}\ntype: {kind}\n{values}\n")
+}
+
+const DOCKER_CONFIG: &str = "kubernetes.io/dockerconfigjson";
+
+#[test]
+fn of_secrets_with_one_name_the_last_of_a_file_counts() {
+    let malformed = || secret_with(DOCKER_CONFIG, "stringData: {.dockerconfigjson: '{\"auths\": []}'}");
+    let pod = || pod(IMAGE, "imagePullSecrets: [{name: regcred}]");
+    let good = || secret("regcred", "ghcr.io");
+    assert_eq!(resolved(&(malformed() + &good() + &pod()), &[]), "default | regcred pod readable | regcred=ghcr.io");
+    assert_eq!(resolved(&(good() + &malformed() + &pod()), &[]), "default | regcred pod malformed | ");
+    let accounts = account("default", "[]") + &account("default", "[{name: regcred}]");
+    let expected = "default | regcred service-account readable | regcred=ghcr.io";
+    assert_eq!(resolved(&(good() + &accounts + &self::pod(IMAGE, "")), &[]), expected);
+}
+
+#[test]
+fn which_of_two_overlays_is_deployed_is_not_known() {
+    let opaque = secret_with("Opaque", "stringData: {}");
+    let malformed = secret_with(DOCKER_CONFIG, "stringData: {.dockerconfigjson: '{\"auths\": []}'}");
+    let good = secret("regcred", "ghcr.io");
+    let pod = pod(IMAGE, "imagePullSecrets: [{name: regcred}]");
+    let cases = [
+        (&malformed, &good, "default | regcred pod opaque | "),
+        (&opaque, &good, "default | regcred pod opaque | "),
+        (&opaque, &opaque, "default | regcred pod ignored | "),
+        (&good, &good, "default | regcred pod readable | regcred=ghcr.io"),
+    ];
+    for (dev, prod, expected) in cases {
+        let case = Case::new(&[("a.yaml", &pod), ("dev.yaml", dev), ("prod.yaml", prod)]);
+        let args = ["dev.yaml", "prod.yaml"];
+        assert_eq!(summary(&case.image(&args)), expected, "{dev} {prod}");
+        assert_eq!(case.image(&args)["verdict"], "unverified", "{dev} {prod}");
+    }
+    let accounts = [account("default", "[]"), account("default", "[{name: regcred}]")];
+    let pod = self::pod(IMAGE, "");
+    let case = Case::new(&[("a.yaml", &(good + &pod)), ("dev.yaml", &accounts[0]), ("prod.yaml", &accounts[1])]);
+    assert_eq!(summary(&case.image(&["dev.yaml", "prod.yaml", "--closed"])), "default |  | ");
+}
+
+#[test]
+fn a_service_account_that_is_declared_in_two_namespaces_exists() {
+    let case = Case::new(&[("a.yaml", &pod(IMAGE, "serviceAccountName: ci"))]);
+    let facts = ["--offline", "--closed", "--service-account", "dev/ci=one", "--service-account", "prod/ci="];
+    let output = case.run(&facts);
+    assert!(!output.stdout.contains("undefined-service-account"), "{output}");
+    assert_eq!(output.status, Some(0), "{output}");
+}
+
+#[test]
+fn the_api_server_decodes_all_data_before_string_data_overwrites_it() {
+    let state = |values: &str| {
+        let manifests = secret_with(DOCKER_CONFIG, values) + &pod(IMAGE, "imagePullSecrets: [{name: regcred}]");
+        let image = Case::new(&[("a.yaml", &manifests)]).image(&[]);
+        let secret = &image["pull_secrets"][0];
+        let word = |key: &str| secret[key].as_str().unwrap_or("null").to_owned();
+        format!("{}: {}", word("state"), word("reason"))
+    };
+    let plain = "stringData: {.dockerconfigjson: '{}'}";
+    let not_base64 = "malformed: illegal base64 data at input byte 0";
+    assert_eq!(state(&format!("data: {{.dockerconfigjson: '!'}}\n{plain}")), not_base64);
+    assert_eq!(state(&format!("data: {{other: '!'}}\n{plain}")), not_base64);
+    assert_eq!(state(&format!("data: {{other: '${{FILLED_IN}}'}}\n{plain}")), "readable: null");
+    // `null` is the empty string, and no JSON.
+    let empty = "malformed: unexpected end of JSON input";
+    assert_eq!(state("data: {.dockerconfigjson: null}"), empty);
+    assert_eq!(state("data: {.dockerconfigjson: e30=}\nstringData: {.dockerconfigjson: null}"), empty);
+}
+
 #[test]
 fn the_effective_list_is_the_pods_own_or_its_service_accounts() {
     let both = || secret("one", "ghcr.io") + &secret("two", "ghcr.io");

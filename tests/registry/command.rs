@@ -81,7 +81,7 @@ async fn a_wrong_password_a_missing_secret_and_a_good_one_are_told_apart() {
     assert_eq!(images(&json, "verdict"), verdicts.map(|(pod, verdict)| (pod.to_owned(), json!(verdict))));
     let report: Value = serde_json::from_str(&json.stdout).expect("the report is JSON");
     let rules: Vec<_> = report["findings"].as_array().into_iter().flatten().map(|finding| &finding["rule"]).collect();
-    assert_eq!(rules, ["missing-pull-secret", "access-denied"]);
+    assert_eq!(rules, ["committed-credentials", "missing-pull-secret", "access-denied"]);
 
     let human = manifests.check(&[plain]).assert_status(1).assert_stdout_has("1 pullable, 2 failing");
     for output in [json, human] {

@@ -89,8 +89,6 @@ error[unreadable-input]: permission denied
   at: shop/broken.yaml
   more: pullcheck --explain unreadable-input
 
-error: the cache folder cannot be written
-
 3 files, 3 images: 2 failing, 1 unverified; 4 errors, 1 note
 "#);
 }
@@ -159,8 +157,6 @@ note[unverified-image]: registry.example.com did not answer within 15 s
 error[unreadable-input]: permission denied
   at: shop/broken.yaml
   more: pullcheck --explain unreadable-input
-
-error: the cache folder cannot be written
 
 3 files, 3 images: 2 failing, 1 unverified; 4 errors, 1 note
 "#);
