@@ -87,7 +87,7 @@ pub async fn check<P: Prober>(
         None => vec![None; pulls.len()],
     };
     let judged = judge(&inventory, pulls, answers, settings.runtime);
-    let context = Context { sources: &sources, inventory: &inventory, judged: &judged, settings };
+    let context = Context::new(&sources, &inventory, &judged, settings);
     let findings = rules::run(&context);
     let pulls = judged.iter().map(|judged| &judged.pull);
     let report = Report::new(&sources, &inventory, pulls, &judged, findings, errors);

@@ -3,12 +3,14 @@
 //! Follows `BasicDockerKeyring` in `pkg/credentialprovider/keyring.go` of Kubernetes 1.36. All pull secrets of a pod
 //! go into one keyring, so their order counts only between entries with the same index key.
 
+mod mismatch;
 mod reach;
 
 use std::borrow::Cow;
 use std::ops::Range;
 
-pub use reach::{Fault, corrected, fault, is_meant_for, mismatch};
+pub use mismatch::mismatch;
+pub use reach::{Fault, corrected, fault, is_meant_for};
 
 use crate::dockerconfig::DockerConfig;
 use crate::go::{glob, url};

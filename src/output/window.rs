@@ -30,12 +30,12 @@ impl Window {
         if line.start == 0 && text.starts_with('\u{feff}') {
             line.start = line.end.min('\u{feff}'.len_utf8());
         }
+        let gap = if edge.style.unicode { "…" } else { "..." };
         let kept = match back(text, &line, line.end, limit) == line.start {
             true => vec![line.clone()],
-            false => Cutter { text, line: line.clone(), limit }.kept(marks),
+            false => Cutter { text, line: line.clone(), limit, gap: gap.chars().count() }.kept(marks),
         };
         let mut window = Self { text: String::new(), map: Vec::new() };
-        let gap = if edge.style.unicode { "…" } else { "..." };
         let mut shown_to = line.start;
         for range in kept {
             if range.start > shown_to {
@@ -101,18 +101,20 @@ struct Cutter<'t> {
     text: &'t str,
     line: Range<usize>,
     limit: usize,
+    /// Columns of what stands for a piece that is left out.
+    gap: usize,
 }
 
 impl Cutter<'_> {
     /// Disjoint ranges in order. Around every mark some text stays; of a mark that is too long its head and its tail
     /// stay, since an image is told by its registry and by its tag.
     fn kept(&self, marks: &[Range<usize>]) -> Vec<Range<usize>> {
-        let Self { text, ref line, limit } = *self;
+        let Self { text, ref line, limit, gap } = *self;
         let mut ranges = Vec::new();
         if marks.is_empty() {
-            ranges.push(line.start..forth(text, line.start, line.end, limit));
+            ranges.push(line.start..forth(text, line.start, line.end, limit.saturating_sub(gap)));
         }
-        let share = limit / marks.len().max(1);
+        let share = limit.saturating_sub(gap * (marks.len() + 1)) / marks.len().max(1);
         for mark in marks {
             let mut start = back(text, line, mark.start, share / 3);
             if start != line.start {
@@ -124,6 +126,7 @@ impl Cutter<'_> {
             if forth(text, mark.start, mark.end, room) == mark.end {
                 ranges.push(start..forth(text, mark.start, line.end, left.max(room)).max(mark.end));
             } else {
+                let room = room.saturating_sub(gap).max(8);
                 ranges.push(start..forth(text, mark.start, mark.end, room / 2));
                 ranges.push(back(text, line, mark.end, room / 2)..end);
             }

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use crate::dockerconfig::DockerConfig;
 use crate::go::glob;
-use crate::keyring::key_matches;
+use crate::keyring::{fault, index_key, key_matches};
 use crate::pull::cloud;
 use crate::reference::Reference;
 
@@ -142,8 +142,10 @@ impl NodeCredentials {
         for value in values {
             if value == Self::NONE {
                 found.without_clouds = true;
-            } else if crate::keyring::index_key(value).is_none_or(|key| key.is_empty()) {
+            } else if index_key(value).is_none_or(|key| key.is_empty()) {
                 return Err(format!("`{value}` is not a host or a pattern of hosts"));
+            } else if let Some(fault) = fault(value).filter(|fault| fault.is_certain(value)) {
+                return Err(format!("`{value}` matches no image: {}", fault.why(value)));
             } else {
                 found.patterns.push(value.clone());
             }
@@ -204,6 +206,11 @@ mod tests {
         assert_eq!(identity(&["*.corp.example"], own), None);
         assert_eq!(identity(&["*.corp.example:5000"], ecr), Some(NodeIdentity::Cloud));
         assert_eq!(identity(&["none"], ecr), None);
-        assert!(NodeCredentials::new(&["a b".to_owned()]).is_err());
+        let refused = |value: &str| NodeCredentials::new(&[value.to_owned()]).expect_err(value);
+        assert_eq!(refused("a b"), "`a b` is not a host or a pattern of hosts");
+        assert_eq!(
+            refused("registry.corp.example/shop:1"),
+            "`registry.corp.example/shop:1` matches no image: keys are held against repositories, without tag and digest"
+        );
     }
 }

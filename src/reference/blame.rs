@@ -151,7 +151,8 @@ fn digest(text: &str) -> Blame {
         Some(length) if hex.len() != length => Blame::new(
             hex_start..text.len(),
             format!("a {algorithm} digest has {length} hexadecimal digits, this one has {}", hex.len()),
-        ),
+        )
+        .help(format!("copy the whole digest, from `{algorithm}:` on")),
         Some(_) => Blame::new(hex_start..text.len(), "a digest is written in lower case").replacement(lowered),
     }
 }
@@ -178,7 +179,9 @@ mod tests {
         ("ghcr.io/acme/My/App:V1", "My/App", "a repository is written in lower case", Some("ghcr.io/acme/my/app:V1")),
         ("a/bC@sha256:x", "bC", "a repository is written in lower case", None),
         ("My_Reg/app", "_", "a registry host cannot contain `_`", None),
-        ("nginx:", ":", "the tag is empty", Some("nginx")),
+        ("nginx:", ":", "the tag is empty", None),
+        ("nginx:@sha256:abc", ":", "the tag is empty", None),
+        ("ghcr.io/acme/:1", "/", "a repository cannot end with `/`", None),
         ("nginx:1.0+build", "+", "a tag cannot contain `+`", Some("nginx:1.0_build")),
         ("nginx:-1", "-", "a tag cannot begin with `-`", None),
         ("nginx:1:2", ":", "a tag cannot contain `:`", None),
@@ -217,10 +220,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_missing_is_to_be_written() {
+        let help = |text| blamed(text).help.unwrap_or_default();
+        assert_eq!(help("ghcr.io/acme/app:"), "write the tag behind the colon: `ghcr.io/acme/app:<version>`");
+        assert_eq!(help("ghcr.io/acme/:1"), "write the name that is missing behind the slash");
+        assert_eq!(help("nginx@sha256:abc"), "copy the whole digest, from `sha256:` on");
+    }
+
+    #[test]
     fn digests_are_measured() {
         let hex = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         let short = blamed(&format!("nginx@sha256:{}", &hex[1..]));
         assert_eq!(short.reason, "a sha256 digest has 64 hexadecimal digits, this one has 63");
+        assert_eq!(short.help.as_deref(), Some("copy the whole digest, from `sha256:` on"));
         let upper = blamed(&format!("nginx@sha256:{}", hex.to_uppercase()));
         assert_eq!(upper.replacement, Some(format!("nginx@sha256:{hex}")));
         let algorithm = blamed(&format!("nginx@SHA256:{hex}"));

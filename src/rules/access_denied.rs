@@ -7,8 +7,9 @@ use crate::keyring::shown_key;
 use crate::probe::Denial;
 use crate::pull::CandidateCredential;
 use crate::rules::attribution::{Attribution, attribute, doubt, is_expired, sent_credentials};
-use crate::rules::held::{entry_of, white_space};
+use crate::rules::held::entry_of;
 use crate::rules::meta::Meta;
+use crate::rules::password::{WITHOUT_WHITE_SPACE, white_space};
 use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/access-denied.md")));
@@ -44,7 +45,7 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Denial) -> Finding 
     };
     let message = format!("{what} of {}{}{}", owners(facts), slips(cx, facts), doubt(facts));
     let finding = Finding::new(META.id, facts.severity(&META), message, facts.image.text.span, "refused")
-        .help(help(denial))
+        .help(help(cx, facts, denial))
         .event(facts.judged.event.clone())
         .subject(facts.subject());
     sent_credentials(facts).fold(finding, |finding, sent| related(cx, facts, finding, sent))
@@ -75,8 +76,10 @@ pub(super) fn owners(facts: &ImageFacts<'_>) -> String {
     names.join(" and ")
 }
 
-fn help(denial: Denial) -> &'static str {
+fn help(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Denial) -> &'static str {
+    let has_space = |sent| entry_of(cx, facts, sent).is_some_and(|(_, entry)| white_space(&entry.credential).is_some());
     match denial {
+        Denial::BadCredentials if sent_credentials(facts).any(has_space) => WITHOUT_WHITE_SPACE,
         Denial::BadCredentials => {
             "renew the password or token: make a new one, test it with `docker login`, and replace the secret"
         }
@@ -114,10 +117,12 @@ pub(super) fn related(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dockerconfig::{DockerConfig, Format};
     use crate::finding::Severity;
     use crate::probe::{Manifest, Outcome, PullAnswer};
     use crate::pull::SecretState;
     use crate::rules::testing::{Facts, answer, candidate, config};
+    use crate::secret::Content;
     use crate::verdict::{Cause, Verdict};
     use crate::workload::PodOrigin;
 
@@ -149,6 +154,21 @@ mod tests {
         for (denial, expected) in cases {
             let message = refused(denial, "user").check(&AccessDenied).remove(0).message;
             assert!(message.contains(expected), "{message}");
+        }
+    }
+
+    #[test]
+    fn white_space_is_taken_away_and_not_renewed() {
+        let mut facts = refused(Denial::BadCredentials, "user");
+        let help = |facts: &Facts| facts.check(&AccessDenied).remove(0).help.unwrap_or_default();
+        assert!(help(&facts).starts_with("renew the password"));
+        // The user info before the host is not shown, and is none of what the entry is found by.
+        for key in ["https://ghcr.io", "https://me:x@ghcr.io"] {
+            let text = format!(r#"{{"auths": {{"{key}": {{"username": "user", "password": "p\n"}}}}}}"#);
+            let config = DockerConfig::decode(text.as_bytes(), Format::DockerConfigJson).expect("a configuration");
+            facts.inventory.secrets[0].content = Content::Config(config);
+            facts.judged[0].pull.credentials = vec![candidate(Some("regcred"), &shown_key(key), "user")];
+            assert_eq!(help(&facts), WITHOUT_WHITE_SPACE, "{key}");
         }
     }
 

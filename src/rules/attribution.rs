@@ -7,6 +7,7 @@ use crate::pull::{Blind, CandidateCredential, SecretState};
 use crate::rules::held::entry_of;
 use crate::rules::node_local_registry::{self, NodeLocalRegistry};
 use crate::rules::registry_typo::{self, RegistryTypo};
+use crate::rules::undefined_service_account::{self, UndefinedServiceAccount};
 use crate::rules::{Context, ImageFacts, Rule};
 use crate::secret::{Content, IgnoredBecause, Producer, Secret};
 use crate::verdict::{Cause, Verdict};
@@ -78,9 +79,15 @@ fn no_credential(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Option<Denial
         || cx.inventory.misplaced.iter().any(|misplaced| {
             misplaced.resource == facts.pod.resource || is_service_account_of(cx, misplaced.resource, facts)
         });
-    let has_secret = has_secret_in(facts, &[SecretState::Readable, SecretState::Supplied]);
-    let attribution = if has_secret { Attribution::NoMatchingKey } else { Attribution::NoCredential };
-    (!explained).then(|| attribution(denial))
+    if explained {
+        return None;
+    }
+    if has_secret_in(facts, &[SecretState::Readable, SecretState::Supplied]) {
+        return Some(Attribution::NoMatchingKey(denial));
+    }
+    // The pod is refused as long as its service account is not there, and may get its pull secrets together with it.
+    let runs = cx.settings.levels.runs(UndefinedServiceAccount.meta());
+    (!(runs && undefined_service_account::refuses_pod(cx, facts))).then_some(Attribution::NoCredential(denial))
 }
 
 fn all_expired(cx: &Context<'_>, facts: &ImageFacts<'_>) -> bool {

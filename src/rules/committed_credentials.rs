@@ -7,9 +7,10 @@ use crate::finding::Finding;
 use crate::keyring::shown_key;
 use crate::lifetime::short_lived;
 use crate::rules::attribution::is_expired;
-use crate::rules::held::{held, is_stand_in, quoted};
+use crate::rules::held::quoted;
 use crate::rules::ineffective_registry_key::is_filled_in_later;
 use crate::rules::meta::Meta;
+use crate::rules::password::is_stand_in;
 use crate::rules::{Context, Rule};
 use crate::source::STDIN;
 
@@ -24,7 +25,7 @@ impl Rule for CommittedCredentials {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
-        for held in held(cx) {
+        for held in &cx.held {
             // What comes through a pipe was rendered a moment ago, and lies in no repository.
             if cx.sources.get(held.secret.name.span.source).name() == STDIN {
                 continue;
@@ -34,7 +35,7 @@ impl Rule for CommittedCredentials {
             let keys = quoted(real.iter().map(|entry| shown_key(&entry.key)));
             let name = &held.secret.name.value;
             let message = format!(
-                "the pull secret {name:?} has a password for {keys} that everyone can read who reads this file"
+                "the pull secret {name:?} holds a readable password for {keys}: whoever can read this file has it"
             );
             let help = "revoke it, make a new one, and keep it out of the repository: with SealedSecrets, SOPS or the \
                         External Secrets Operator, or created by hand";

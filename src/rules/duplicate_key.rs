@@ -8,6 +8,19 @@ use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/duplicate-key.md")));
 
+/// Keys below which there is nothing to join.
+const SCALARS: &[&str] = &[
+    "kind",
+    "type",
+    "name",
+    "image",
+    "imagePullPolicy",
+    "serviceAccount",
+    "serviceAccountName",
+    ".dockerconfigjson",
+    ".dockercfg",
+];
+
 /// The rule.
 pub(super) struct DuplicateKey;
 
@@ -33,7 +46,11 @@ impl Rule for DuplicateKey {
                 );
                 (META.severity, message)
             };
-            let help = format!("leave one `{key}`, and join what belongs together below it");
+            let help = if duplicate.same || SCALARS.contains(&key) {
+                format!("leave one `{key}`: the one that is meant")
+            } else {
+                format!("leave one `{key}`, and join what belongs together below it")
+            };
             let finding = Finding::new(META.id, severity, message, duplicate.wins, "this one counts");
             let finding = duplicate.lose.iter().fold(finding, |finding, at| finding.related(*at, "overwritten"));
             finding.help(help).subject(Subject {
@@ -67,6 +84,7 @@ mod tests {
         });
         let found = facts.check(&DuplicateKey).pop().expect("one finding");
         assert!(found.message.starts_with("`image` is written 3 times"), "{}", found.message);
+        assert_eq!(found.help.as_deref(), Some("leave one `image`: the one that is meant"));
         assert_eq!(found.primary.span, wins);
         assert_eq!(found.related.iter().map(|label| label.span).collect::<Vec<_>>(), lose);
     }

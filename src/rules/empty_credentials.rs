@@ -9,7 +9,7 @@ use crate::dockerconfig::Entry;
 use crate::finding::{Finding, Severity};
 use crate::keyring::shown_key;
 use crate::rules::attribution::{Attribution, attribute};
-use crate::rules::held::{Held, held, quoted};
+use crate::rules::held::{Held, quoted};
 use crate::rules::ineffective_registry_key::is_filled_in_later;
 use crate::rules::meta::Meta;
 use crate::rules::{Context, Rule};
@@ -71,14 +71,14 @@ impl Rule for EmptyCredentials {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
-        for held in held(cx) {
-            let empty: Vec<&Entry> = held.config.entries.iter().filter(|entry| is_at_fault(cx, &held, entry)).collect();
+        for held in &cx.held {
+            let empty: Vec<&Entry> = held.config.entries.iter().filter(|entry| is_at_fault(cx, held, entry)).collect();
             for kind in Kind::ALL {
-                let of_kind = empty.iter().copied().filter(|entry| Kind::of(&held, entry) == kind);
-                out.extend(of_entries(cx, &held, kind, &of_kind.collect::<Vec<_>>()));
+                let of_kind = empty.iter().copied().filter(|entry| Kind::of(held, entry) == kind);
+                out.extend(of_entries(cx, held, kind, &of_kind.collect::<Vec<_>>()));
             }
             if held.config.entries.is_empty() {
-                out.extend(without_entries(cx, &held));
+                out.extend(without_entries(cx, held));
             }
         }
     }
@@ -94,9 +94,12 @@ fn is_at_fault(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> bool {
 fn of_entries(cx: &Context<'_>, held: &Held<'_>, kind: Kind, entries: &[&Entry]) -> Option<Finding> {
     let (first, rest) = entries.split_first()?;
     let keys = quoted(entries.iter().map(|entry| shown_key(&entry.key)));
-    let (key, are) = if rest.is_empty() { ("key", "is") } else { ("keys", "are") };
+    let (key, send) = if rest.is_empty() { ("key", "sends") } else { ("keys", "send") };
     let name = &held.secret.name.value;
-    let message = format!("the {key} {keys} of the pull secret {name:?} {are} pulled with anonymously: {}", kind.why());
+    let message = format!(
+        "the {key} {keys} of the pull secret {name:?} {send} nothing, as if there were no secret: {}",
+        kind.why()
+    );
     let finding = held.finding(cx, (&META, Severity::Warning), message, held.key_span(first), "no user").help(HELP);
     Some(rest.iter().fold(finding, |finding, entry| finding.related(held.key_span(entry), "no user")))
 }

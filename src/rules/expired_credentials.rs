@@ -7,8 +7,9 @@ use crate::finding::{Finding, Severity};
 use crate::keyring::shown_key;
 use crate::lifetime::{self, day, expiry};
 use crate::rules::attribution::{Attribution, attribute, is_expired};
-use crate::rules::held::{Held, held, is_stand_in};
+use crate::rules::held::Held;
 use crate::rules::meta::Meta;
+use crate::rules::password::is_stand_in;
 use crate::rules::{Context, Rule};
 use crate::verdict::Verdict;
 
@@ -23,10 +24,9 @@ impl Rule for ExpiredCredentials {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
-        for held in held(cx) {
-            let real = |entry: &&Entry| !entry.credential.is_anonymous() && !is_stand_in(&entry.credential);
-            let entries = held.config.entries.iter().filter(real);
-            out.extend(entries.filter_map(|entry| finding(cx, &held, entry)));
+        for held in &cx.held {
+            let real = held.credentials().filter(|entry| !is_stand_in(&entry.credential));
+            out.extend(real.filter_map(|entry| finding(cx, held, entry)));
         }
     }
 }

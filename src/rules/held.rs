@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 
 use crate::dockerconfig::{DockerConfig, Entry};
 use crate::finding::{Finding, Severity, Subject};
-use crate::keyring::{Credential, key_matches};
+use crate::keyring::{key_matches, shown_key};
 use crate::pull::{CandidateCredential, Via};
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts};
 use crate::secret::{Content, Secret};
 use crate::source::Span;
 use crate::verdict::Verdict;
-use crate::workload::placeholder::{is_placeholder, looks_unfilled};
 
 /// A readable pull secret of the inputs, and who pulls with it.
+#[derive(Debug)]
 pub(crate) struct Held<'a> {
     /// The object.
     pub(crate) secret: &'a Secret,
@@ -27,8 +27,8 @@ pub(crate) struct Held<'a> {
     pub(crate) by_account: bool,
 }
 
-/// Every readable pull secret, in the order of the inputs.
-pub(crate) fn held<'a>(cx: &Context<'a>) -> Vec<Held<'a>> {
+/// Every readable pull secret, in the order of the inputs. Called once, by [`Context::new`]: rules find it there.
+pub(super) fn of_inputs<'a>(cx: &Context<'a>) -> Vec<Held<'a>> {
     let mut place: Vec<Option<usize>> = Vec::with_capacity(cx.inventory.secrets.len());
     let mut all: Vec<Held<'a>> = Vec::new();
     for secret in &cx.inventory.secrets {
@@ -59,6 +59,11 @@ pub(crate) fn held<'a>(cx: &Context<'a>) -> Vec<Held<'a>> {
 }
 
 impl<'a> Held<'a> {
+    /// The entries that send something: runtimes send nothing for an empty user name.
+    pub(crate) fn credentials(&self) -> impl Iterator<Item = &'a Entry> + Clone + use<'a> {
+        self.config.entries.iter().filter(|entry| !entry.credential.is_anonymous())
+    }
+
     /// Where an entry's key stands; the secret's name where it is not known.
     pub(crate) fn key_span(&self, entry: &Entry) -> Span {
         self.config.where_is(&entry.key_range).unwrap_or(self.secret.name.span)
@@ -70,7 +75,7 @@ impl<'a> Held<'a> {
     }
 
     fn is_sent(&self, entry: &Entry, sent: &CandidateCredential) -> bool {
-        sent.secret.as_deref() == Some(&self.secret.name.value) && sent.written_key == entry.key
+        sent.secret.as_deref() == Some(&self.secret.name.value) && sent.written_key == shown_key(&entry.key)
     }
 
     /// Whether the entry was tried, and every image that it was tried for was shown to be pullable.
@@ -110,84 +115,8 @@ pub(crate) fn entry_of<'a>(
     let named = facts.judged.pull.secrets.iter().find(|named| sent.secret.as_deref() == Some(&named.name))?;
     let secret = cx.inventory.secrets.get(named.object?)?;
     let Content::Config(config) = &secret.content else { return None };
-    let entry = config.entries.iter().find(|entry| entry.key == sent.written_key)?;
+    let entry = config.entries.iter().find(|entry| sent.written_key == shown_key(&entry.key))?;
     Some((secret, entry))
-}
-
-/// Whether a credential is an example's, or one that is filled in later.
-pub(crate) fn is_stand_in(credential: &Credential) -> bool {
-    const WORDS: &[&str] = &[
-        "",
-        "bar",
-        "baz",
-        "changeit",
-        "changeme",
-        "default",
-        "dummy",
-        "empty",
-        "example",
-        "fake",
-        "foo",
-        "foobar",
-        "hunter2",
-        "mypassword",
-        "mysecret",
-        "mytoken",
-        "none",
-        "null",
-        "pass",
-        "passwd",
-        "password",
-        "placeholder",
-        "pw",
-        "pwd",
-        "redacted",
-        "removed",
-        "replaceme",
-        "sample",
-        "secret",
-        "test",
-        "todo",
-        "token",
-        "user",
-        "username",
-    ];
-    let password = credential.password.expose().trim_matches(['\n', '\r', '\0', ' ']);
-    let letters: String = password.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
-    let first = letters.chars().next();
-    let says_so = [
-        "your",
-        "replace",
-        "insert",
-        "enter",
-        "todo",
-        "change",
-        "example",
-        "placeholder",
-        "redacted",
-        "notareal",
-        "notreal",
-    ];
-    is_placeholder(password)
-        || looks_unfilled(password) && !password.bytes().any(|byte| byte.is_ascii_digit())
-        || WORDS.contains(&&*letters)
-        || letters.chars().all(|letter| Some(letter) == first)
-        || says_so.iter().any(|word| letters.starts_with(word))
-}
-
-/// What is wrong with the white space of a credential: it is sent as it stands.
-pub(crate) fn white_space(credential: &Credential) -> Option<&'static str> {
-    let (user, password) = (credential.username.expose(), credential.password.expose());
-    let is_blank = |c: char| c.is_whitespace() || c.is_control();
-    Some(match password.chars().next_back() {
-        Some('\n') => "the password ends in a line break",
-        Some('\r') => "the password ends in a carriage return",
-        Some('\0') => "the password ends in a NUL byte",
-        Some(last) if is_blank(last) => "the password ends in white space",
-        _ if password.starts_with(is_blank) => "the password begins with white space",
-        _ if user.starts_with(is_blank) || user.ends_with(is_blank) => "the user name begins or ends in white space",
-        _ => return None,
-    })
 }
 
 /// Names for a message: `"a"`, `"a" and "b"`, `"a", "b" and 3 more`.
@@ -205,32 +134,6 @@ pub(crate) fn quoted(names: impl IntoIterator<Item = impl AsRef<str>>) -> String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sensitive::Sensitive;
-
-    fn credential(user: &str, password: &str) -> Credential {
-        Credential { username: Sensitive::new(user), password: Sensitive::new(password) }
-    }
-
-    #[test]
-    fn passwords_of_examples_and_real_ones() {
-        for password in
-            ["", "password", "changeme", "xxxxxxxx", "your-token", "<TOKEN>", "${TOKEN}", "hunter2", "PASSWORD"]
-        {
-            assert!(is_stand_in(&credential("bob", password)), "{password}");
-        }
-        for password in ["Harbor12345", "dckr_pat_aB3", "s3cr3t!x", "correct-horse", "ghp_0123ab", "GLDT1234"] {
-            assert!(!is_stand_in(&credential("bob", password)), "{password}");
-        }
-    }
-
-    #[test]
-    fn white_space_at_the_edges() {
-        assert_eq!(white_space(&credential("bob", "p\n")), Some("the password ends in a line break"));
-        assert_eq!(white_space(&credential("bob", "p\0")), Some("the password ends in a NUL byte"));
-        assert_eq!(white_space(&credential("bob", " p")), Some("the password begins with white space"));
-        assert_eq!(white_space(&credential("bob ", "p")), Some("the user name begins or ends in white space"));
-        assert_eq!(white_space(&credential("bob", "p w")), None);
-    }
 
     #[test]
     fn lists_stay_short() {

@@ -8,7 +8,7 @@ use crate::dockerconfig::Entry;
 use crate::finding::{Finding, Severity};
 use crate::keyring::{Fault, corrected, fault, is_meant_for, key_matches, shown_key};
 use crate::rules::attribution::{Attribution, attribute};
-use crate::rules::held::{Held, held};
+use crate::rules::held::Held;
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
 use crate::workload::placeholder::{is_placeholder, looks_unfilled};
@@ -24,9 +24,8 @@ impl Rule for IneffectiveRegistryKey {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
-        for held in held(cx) {
-            let entries = held.config.entries.iter().filter(|entry| !entry.credential.is_anonymous());
-            out.extend(entries.filter_map(|entry| finding(cx, &held, entry)));
+        for held in &cx.held {
+            out.extend(held.credentials().filter_map(|entry| finding(cx, held, entry)));
         }
     }
 }

@@ -4,7 +4,6 @@ use std::sync::LazyLock;
 
 use crate::dockerconfig::Format;
 use crate::finding::Finding;
-use crate::rules::held::held;
 use crate::rules::meta::Meta;
 use crate::rules::{Context, Rule};
 
@@ -19,7 +18,7 @@ impl Rule for LegacyDockercfg {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
-        for held in held(cx) {
+        for held in &cx.held {
             let Some(declared) = &held.secret.declared_type else { continue };
             if declared.value == Format::DockerCfg.secret_type() {
                 let name = &held.secret.name.value;

@@ -46,7 +46,10 @@ fn finding(cx: &Context<'_>, index: usize, secret: &Secret, malformed: &Malforme
         references.extend(named.map(|named| named.span));
     }
     let (message, severity) = match malformed.refused_by {
-        RefusedBy::ApiServer => (format!("the API server refuses the pull secret {name:?}: {why}"), META.severity),
+        RefusedBy::ApiServer => (
+            format!("the API server refuses the pull secret {name:?}: it cannot decode the value: {why}"),
+            META.severity,
+        ),
         RefusedBy::Kubelet => (
             format!(
                 "the kubelet cannot decode the pull secret {name:?}, and pulls no image for a pod that names it: {why}"

@@ -8,6 +8,7 @@ mod attribution;
 mod held;
 mod nearby;
 mod nearest_tag;
+mod password;
 #[cfg(test)]
 mod testing;
 
@@ -111,6 +112,8 @@ pub struct Context<'a> {
     pub judged: &'a [JudgedImage],
     /// What the operator says.
     pub settings: &'a Settings,
+    /// The readable pull secrets of the inputs, and who pulls with them.
+    held: Vec<held::Held<'a>>,
 }
 
 /// An image use with all its facts at hand.
@@ -154,6 +157,17 @@ impl<'a> ImageFacts<'a> {
 }
 
 impl<'a> Context<'a> {
+    /// From the facts, one `judged` for each image of the inventory, in its order.
+    pub fn new(
+        sources: &'a Sources,
+        inventory: &'a Inventory,
+        judged: &'a [JudgedImage],
+        settings: &'a Settings,
+    ) -> Self {
+        let facts = Self { sources, inventory, judged, settings, held: Vec::new() };
+        Self { held: held::of_inputs(&facts), ..facts }
+    }
+
     /// Every image use, in order.
     pub fn images(&self) -> impl Iterator<Item = ImageFacts<'a>> + use<'a> {
         let inventory = self.inventory;

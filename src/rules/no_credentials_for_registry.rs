@@ -10,13 +10,14 @@ use crate::keyring::{corrected, fault, is_meant_for, mismatch, shown_key};
 use crate::probe::Denial;
 use crate::pull::SecretState;
 use crate::rules::attribution::{Attribution, attribute, doubt};
-use crate::rules::held::{Held, entry_of, held, is_stand_in, quoted};
+use crate::rules::held::{Held, entry_of, quoted};
 use crate::rules::meta::Meta;
 use crate::rules::missing_pull_secret::{dropped, refusal, with_supplied};
+use crate::rules::password::is_stand_in;
 use crate::rules::{Context, ImageFacts, Rule};
 use crate::source::Span;
 use crate::verdict::Verdict;
-use crate::workload::{ImageText, PodOrigin};
+use crate::workload::PodOrigin;
 
 static META: LazyLock<Meta> =
     LazyLock::new(|| Meta::of_page(include_str!("../../rules/no-credentials-for-registry.md")));
@@ -30,13 +31,12 @@ impl Rule for NoCredentialsForRegistry {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
-        let secrets = held(cx);
         for facts in cx.images() {
             if let Some(Attribution::NoMatchingKey(denial)) = attribute(cx, &facts) {
-                out.push(refused(cx, &secrets, &facts, denial));
+                out.push(refused(cx, &facts, denial));
             }
         }
-        out.extend(secrets.iter().filter_map(|secret| unused(cx, secret)));
+        out.extend(cx.held.iter().filter_map(|secret| unused(cx, secret)));
     }
 }
 
@@ -50,10 +50,10 @@ struct NearMiss {
 }
 
 /// An image that is refused without credentials.
-fn refused(cx: &Context<'_>, secrets: &[Held<'_>], facts: &ImageFacts<'_>, denial: Option<Denial>) -> Finding {
+fn refused(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Option<Denial>) -> Finding {
     let anonymous = facts.judged.pull.credentials.iter().find_map(|sent| {
         let (secret, entry) = entry_of(cx, facts, sent)?;
-        Some((&secret.name.value, entry, secrets.iter().find(|held| held.secret.name == secret.name)?.key_span(entry)))
+        Some((&secret.name.value, entry, cx.held.iter().find(|held| held.secret.name == secret.name)?.key_span(entry)))
     });
     let (reason, help, label) = if let Some((secret, entry, at)) = anonymous {
         let reason = format!(
@@ -62,7 +62,7 @@ fn refused(cx: &Context<'_>, secrets: &[Held<'_>], facts: &ImageFacts<'_>, denia
         );
         let help = format!("give the key {:?} a user and a password", shown_key(&entry.key));
         (reason, help, Some((at, "matches, and has no user")))
-    } else if let Some(near) = near_miss_of(secrets, facts) {
+    } else if let Some(near) = near_miss_of(&cx.held, facts) {
         let reason =
             format!("the key {:?} of the pull secret {:?} does not match it: {}", near.key, near.secret, near.why);
         (reason, help(facts, near.corrected.as_deref()), Some((near.at, "does not match the image")))
@@ -105,7 +105,7 @@ fn near_miss_of(secrets: &[Held<'_>], facts: &ImageFacts<'_>) -> Option<NearMiss
 
 fn near_miss(held: &Held<'_>, facts: &ImageFacts<'_>) -> Option<NearMiss> {
     let repository = facts.reference()?.name();
-    let mut entries = held.config.entries.iter().filter(|entry| !entry.credential.is_anonymous());
+    let mut entries = held.credentials();
     entries.find_map(|entry| {
         Some(NearMiss {
             why: mismatch(&entry.key, repository)?,
@@ -124,7 +124,7 @@ fn unused(cx: &Context<'_>, held: &Held<'_>) -> Option<Finding> {
     // What is empty is the business of `empty-credentials`, a key that matches nothing of `ineffective-registry-key`.
     let ineffective = |entry: &Entry| fault(&entry.key).is_some_and(|fault| fault.is_certain(&entry.key));
     let silent = held.images.is_empty()
-        || entries.iter().all(|entry| entry.credential.is_anonymous())
+        || held.credentials().next().is_none()
         || entries.iter().any(|entry| useful(entry) || ineffective(entry) || is_meant_for_one(held, entry))
         || !held.images.iter().all(|facts| is_told(facts))
         || held.images.iter().any(|facts| matches!(attribute(cx, facts), Some(Attribution::NoMatchingKey(_))));
@@ -167,7 +167,8 @@ fn is_meant_for_one(held: &Held<'_>, entry: &Entry) -> bool {
     fault(&entry.key).is_some() && references.any(|image| is_meant_for(&entry.key, image.name()))
 }
 
-/// Whether it is known what will be pulled, and by whom the pod is made.
+/// Whether it is known what will be pulled, and by whom the pod is made. An image that cannot be parsed may be one of the
+/// secret's as soon as it is mended.
 fn is_told(facts: &ImageFacts<'_>) -> bool {
-    !matches!(facts.image.image, ImageText::Skipped(_)) && facts.pod.origin != PodOrigin::Custom
+    facts.reference().is_some() && facts.pod.origin != PodOrigin::Custom
 }

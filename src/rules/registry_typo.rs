@@ -76,7 +76,7 @@ fn message(facts: &ImageFacts<'_>, host: &str, slip: &Slip) -> String {
             format!("there is no host {host}: it is one slip away from {meant}")
         }
         None | Some(Cause::Unknown(Unknown::Offline) | Cause::MalformedPullSecret) => {
-            format!("{host} is one slip away from {meant}, and no registry that is widely known")
+            format!("{host} is one slip away from {meant}, and is itself no widely known registry")
         }
         // A 404 without an error code, as to a HEAD request, says nothing of who gave it.
         Some(Cause::Absent) => format!("{host} has no such image, and is one slip away from {meant}"),

@@ -10,7 +10,7 @@ use crate::dockerconfig::Entry;
 use crate::finding::{Finding, Severity};
 use crate::keyring::{index_key, key_matches, shown_key};
 use crate::rules::attribution::{is_told_of_image, sent_credentials};
-use crate::rules::held::{Held, entry_of, held};
+use crate::rules::held::{Held, entry_of};
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
 use crate::verdict::Verdict;
@@ -26,8 +26,7 @@ impl Rule for ShadowedCredentials {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
-        let secrets = held(cx);
-        for held in &secrets {
+        for held in &cx.held {
             let entries = held.config.entries.iter();
             out.extend(entries.clone().filter_map(|entry| hidden_by_direct_key(cx, held, entry)));
             out.extend(entries.filter_map(|entry| crossing(cx, held, entry)));
@@ -69,7 +68,7 @@ fn hidden_by_direct_key(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> Opt
 }
 
 fn span_of(cx: &Context<'_>, secret: &crate::secret::Secret, entry: &Entry) -> Option<crate::source::Span> {
-    let held = held(cx).into_iter().find(|held| held.secret.resource == secret.resource)?;
+    let held = cx.held.iter().find(|held| held.secret.resource == secret.resource)?;
     Some(held.key_span(entry))
 }
 
@@ -102,7 +101,7 @@ fn crossing(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> Option<Finding>
 fn in_random_order(cx: &Context<'_>, held: &Held<'_>) -> Vec<Finding> {
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
-    for entry in held.config.entries.iter().filter(|entry| !entry.credential.is_anonymous()) {
+    for entry in held.credentials() {
         let Some(key) = index_key(&entry.key) else { continue };
         let same = |other: &&Entry| other.key != entry.key && index_key(&other.key).as_ref() == Some(&key);
         let differs = |other: &&Entry| other.credential != entry.credential && !other.credential.is_anonymous();

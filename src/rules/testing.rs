@@ -159,16 +159,14 @@ impl Facts {
     /// The rule that each image belongs to.
     pub(super) fn attributions(&self) -> Vec<Option<Attribution>> {
         let sources = Sources::default();
-        let context =
-            Context { sources: &sources, inventory: &self.inventory, judged: &self.judged, settings: &self.settings };
+        let context = Context::new(&sources, &self.inventory, &self.judged, &self.settings);
         context.images().map(|facts| attribute(&context, &facts)).collect()
     }
 
     /// What one rule finds.
     pub(super) fn check(&self, rule: &dyn Rule) -> Vec<Finding> {
         let sources = Sources::new(vec![Source::new("a.yaml", self.text.as_str(), Encoding::Utf8)]);
-        let context =
-            Context { sources: &sources, inventory: &self.inventory, judged: &self.judged, settings: &self.settings };
+        let context = Context::new(&sources, &self.inventory, &self.judged, &self.settings);
         let mut findings = Vec::new();
         rule.check(&context, &mut findings);
         findings

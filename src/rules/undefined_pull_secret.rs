@@ -55,7 +55,7 @@ fn finding(cx: &Context<'_>, missing: &Missing<'_>) -> Finding {
     let meant = meant(cx, missing);
     let hidden = &cx.inventory.unrecognisable;
     let severity = match (cx.settings.closed, meant) {
-        // An object whose name is encrypted may be the one that is named.
+        // An object whose name is encrypted, or a placeholder, may be the one that is named.
         (true, _) if !missing.harmless && hidden.is_empty() => Severity::Error,
         (true, _) | (false, Some(_)) => Severity::Warning,
         (false, None) => META.severity,
@@ -70,11 +70,11 @@ fn finding(cx: &Context<'_>, missing: &Missing<'_>) -> Finding {
     };
     let subject = Subject { resource: Some(missing.facts.resource.name.clone()), ..Subject::default() };
     let finding = Finding::new(META.id, severity, message, missing.secret.span, "no such secret in the inputs")
-        .help(help(cx, meant))
+        .help(help(cx, missing, meant))
         .event((cx.settings.closed && hidden.is_empty()).then(|| event(name)))
         .subject(subject);
     let finding = hidden.first().into_iter().fold(finding, |finding, &at| {
-        finding.related(at, "what this is, or how it is called, is encrypted: it may be the one")
+        finding.related(at, "what this is, or how it is called, is encrypted or yet to be written: it may be the one")
     });
     match meant {
         Some((Meant::NearlySo, meant)) => finding.related(meant.name.span, "this one has nearly that name"),
@@ -86,7 +86,7 @@ fn finding(cx: &Context<'_>, missing: &Missing<'_>) -> Finding {
     }
 }
 
-fn help(cx: &Context<'_>, meant: Option<(Meant, &Secret)>) -> String {
+fn help(cx: &Context<'_>, missing: &Missing<'_>, meant: Option<(Meant, &Secret)>) -> String {
     let Some((how, meant)) = meant else {
         return if cx.settings.closed {
             "add a Secret of that name and of type `kubernetes.io/dockerconfigjson`, or remove the name".to_owned()
@@ -102,12 +102,34 @@ fn help(cx: &Context<'_>, meant: Option<(Meant, &Secret)>) -> String {
             let kind = &cx.inventory.resource(meant.resource).name.kind;
             format!("name the Secret `{}`, not the {kind} that makes it", meant.name.value)
         }
-        Meant::Generator => {
-            "kustomize adds a hash, a prefix or a suffix to the name of a generated Secret, and rewrites \
-             references only in the resources of the same build, in Kubernetes' own kinds except \
-             ReplicationController: add this object to the build, or set `disableNameSuffixHash: true`"
-                .to_owned()
-        }
+        Meant::Generator => help_generated(missing, meant),
+    }
+}
+
+/// Why kustomize leaves the plain name of a generated Secret as it is, and how to have it rewritten, or right as it is.
+fn help_generated(missing: &Missing<'_>, meant: &Secret) -> String {
+    let Producer::Generator(generator) = &meant.producer else { return String::new() };
+    let adds = match (generator.hashed, generator.full_name == meant.name.value) {
+        (true, true) => "a hash",
+        (true, false) => "a hash, and a prefix or suffix,",
+        (false, _) => "a prefix or suffix",
+    };
+    let plain = match (generator.hashed, generator.full_name.as_str()) {
+        (true, name) if name == meant.name.value => "set `generatorOptions: {disableNameSuffixHash: true}`".to_owned(),
+        (true, name) => format!("set `generatorOptions: {{disableNameSuffixHash: true}}` and name `{name}`"),
+        (false, name) => format!("name `{name}`"),
+    };
+    let kind = &missing.facts.resource.name.kind;
+    if generator.build.contains(&missing.secret.span.source) {
+        format!(
+            "kustomize adds {adds} to this name, and does not know that a {kind} names Secrets: tell it \
+             (`configurations:` with a `nameReference`), or {plain}"
+        )
+    } else {
+        format!(
+            "kustomize adds {adds} to this name, and rewrites it only in what is built with it: add this object to the \
+             `resources` of that kustomization, or {plain}"
+        )
     }
 }
 
@@ -162,6 +184,8 @@ fn edits(name: &str, candidate: &str) -> Option<usize> {
 mod tests {
     use super::*;
     use crate::rules::testing::{Facts, config, pullable};
+    use crate::secret::Generator;
+    use crate::source::SourceId;
     use crate::verdict::{Cause, Verdict};
     use crate::workload::PodOrigin;
 
@@ -226,6 +250,34 @@ mod tests {
         let ordinary = Content::Ignored(IgnoredBecause::WrongType { has_docker_config: false });
         facts.secret(Some("shop"), "app-secret", None, ordinary);
         assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Note, "app-secrets")]);
+    }
+
+    #[test]
+    fn what_to_do_about_a_generated_name() {
+        let help = |kind: &str, full_name: &str, hashed: bool, same_build: bool| {
+            let mut facts = naming("regcred", Verdict::Fails(Cause::Absent));
+            facts.inventory.resources[0].name.kind = kind.to_owned();
+            let object = facts.secret(None, "regcred", None, config());
+            facts.inventory.secrets[object].producer = Producer::Generator(Generator {
+                folder: String::new(),
+                full_name: full_name.to_owned(),
+                hashed,
+                custom_references: false,
+                build: same_build.then_some(SourceId(0)).into_iter().collect(),
+            });
+            facts.check(&UndefinedPullSecret).remove(0).help.unwrap_or_default()
+        };
+        let known = help("Deployment", "regcred", true, false);
+        assert!(known.contains("adds a hash to this name") && known.contains("`resources`"), "{known}");
+        assert!(known.ends_with("or set `generatorOptions: {disableNameSuffixHash: true}`"), "{known}");
+        let unknown = help("Rollout", "prod-regcred", true, true);
+        assert!(unknown.contains("does not know that a Rollout names Secrets"), "{unknown}");
+        assert!(unknown.ends_with("{disableNameSuffixHash: true}` and name `prod-regcred`"), "{unknown}");
+        let affixed = help("Deployment", "prod-regcred", false, false);
+        assert!(
+            affixed.contains("adds a prefix or suffix to") && affixed.ends_with("or name `prod-regcred`"),
+            "{affixed}"
+        );
     }
 
     #[test]

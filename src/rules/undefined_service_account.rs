@@ -23,15 +23,26 @@ impl Rule for UndefinedServiceAccount {
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         let mut pods: BTreeMap<Span, (&Spanned<String>, ImageFacts<'_>)> = BTreeMap::new();
-        for facts in cx.images().filter(|facts| facts.judged.pull.account == AccountState::Undefined) {
-            // Every namespace has a `default`: a controller makes it.
-            let named = facts.pod.service_account.as_ref().filter(|name| name.value != "default");
-            if let Some(name) = named.filter(|name| !is_placeholder(&name.value)) {
+        for facts in cx.images() {
+            if let Some(name) = undefined(&facts) {
                 pods.entry(name.span).or_insert((name, facts));
             }
         }
         out.extend(pods.values().map(|(name, facts)| finding(cx, name, facts)));
     }
+}
+
+/// The service account that an image's pod names and nothing defines.
+fn undefined<'a>(facts: &ImageFacts<'a>) -> Option<&'a Spanned<String>> {
+    // Every namespace has a `default`: a controller makes it.
+    let named =
+        facts.pod.service_account.as_ref().filter(|name| name.value != "default" && !is_placeholder(&name.value));
+    named.filter(|_| facts.judged.pull.account == AccountState::Undefined)
+}
+
+/// Whether the API server refuses an image's pod for certain, before anything is pulled.
+pub(crate) fn refuses_pod(cx: &Context<'_>, facts: &ImageFacts<'_>) -> bool {
+    cx.settings.closed && facts.pod.origin != PodOrigin::Custom && undefined(facts).is_some()
 }
 
 fn finding(cx: &Context<'_>, name: &Spanned<String>, facts: &ImageFacts<'_>) -> Finding {

@@ -8,8 +8,9 @@ use crate::dockerconfig::Entry;
 use crate::finding::{Finding, Severity};
 use crate::keyring::shown_key;
 use crate::rules::attribution::is_told_of_image;
-use crate::rules::held::{Held, held, white_space};
+use crate::rules::held::Held;
 use crate::rules::meta::Meta;
+use crate::rules::password::{WITHOUT_WHITE_SPACE, white_space};
 use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/whitespace-in-credentials.md")));
@@ -23,9 +24,8 @@ impl Rule for WhitespaceInCredentials {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
-        for held in held(cx) {
-            let entries = held.config.entries.iter().filter(|entry| !entry.credential.is_anonymous());
-            out.extend(entries.filter_map(|entry| finding(cx, &held, entry)));
+        for held in &cx.held {
+            out.extend(held.credentials().filter_map(|entry| finding(cx, held, entry)));
         }
     }
 }
@@ -39,6 +39,5 @@ fn finding(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> Option<Finding> 
     let (key, name) = (shown_key(&entry.key), &held.secret.name.value);
     let message =
         format!("under the key {key:?} of the pull secret {name:?} {what}, and the kubelet sends it as it is");
-    let help = "make it anew without: `printf %s user:password | base64`, or `kubectl create secret docker-registry`";
-    Some(held.finding(cx, (&META, Severity::Warning), message, held.key_span(entry), what).help(help))
+    Some(held.finding(cx, (&META, Severity::Warning), message, held.key_span(entry), what).help(WITHOUT_WHITE_SPACE))
 }

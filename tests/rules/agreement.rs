@@ -97,6 +97,7 @@ pub(crate) fn check(run: &Run) -> Result<(), String> {
 fn explains(error: &Finding, image: &ImageReport, pull: &PullContext) -> bool {
     let spans = || std::iter::once(error.primary.span).chain(error.related.iter().map(|label| label.span));
     let of_its_secret = pull.secrets.iter().any(|secret| spans().any(|span| span == secret.span));
-    let misplaced = error.rule == "misplaced-pull-secrets" && error.subject.resource.as_ref() == Some(&image.resource);
-    of_its_secret || misplaced
+    let of_its_pod = ["misplaced-pull-secrets", "undefined-service-account"].contains(&error.rule)
+        && error.subject.resource.as_ref() == Some(&image.resource);
+    of_its_secret || of_its_pod
 }

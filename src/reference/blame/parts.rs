@@ -95,6 +95,10 @@ fn slash(text: &str, at: usize, range: &Range<usize>) -> Blame {
         (at - 1..at, "a repository cannot end with `/`")
     };
     let parts: Vec<_> = text[range.clone()].split('/').filter(|part| !part.is_empty()).collect();
+    if at == range.end && at < text.len() {
+        // With a tag or digest behind it a name was meant to stand here.
+        return Blame::new(slash, reason).help("write the name that is missing behind the slash");
+    }
     let whole = format!("{}{}{}", &text[..range.start], parts.join("/"), &text[range.end..]);
     Blame::new(slash, reason).replacement(whole)
 }
@@ -138,9 +142,13 @@ fn tag(text: &str, range: Range<usize>) -> Option<Blame> {
     let before = &text[..range.start - 1];
     let after = &text[range.end..];
     if tag.is_empty() {
-        return Some(
-            Blame::new(range.start - 1..range.end, "the tag is empty").replacement(format!("{before}{after}")),
-        );
+        let blame = Blame::new(range.start - 1..range.end, "the tag is empty");
+        return Some(if after.is_empty() {
+            // Without the colon the kubelet would pull `latest`, which is hardly what was meant.
+            blame.help(format!("write the tag behind the colon: `{before}:<version>`"))
+        } else {
+            blame.replacement(format!("{before}{after}"))
+        });
     }
     if let Some((at, bad)) = tag.char_indices().find(|(_, c)| !c.is_ascii_alphanumeric() && !"_.-".contains(*c)) {
         let place = range.start + at..range.start + at + bad.len_utf8();
@@ -187,7 +195,9 @@ fn malformed_digest(text: &str, start: usize) -> Option<Blame> {
     if hex.len() < 32 {
         let length = digest_length(algorithm).unwrap_or(64);
         let reason = format!("the digest is cut short: it has {} of {length} hexadecimal digits", hex.len());
-        return Some(Blame::new(hex_start..text.len(), reason));
+        return Some(
+            Blame::new(hex_start..text.len(), reason).help(format!("copy the whole digest, from `{algorithm}:` on")),
+        );
     }
     Some(Blame::new(start..start + algorithm.len(), format!("`{algorithm}` is no digest algorithm")).help(shape))
 }

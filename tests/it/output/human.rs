@@ -147,9 +147,9 @@ error[image-not-found]: ghcr.io/acme/api has no tag 1.9
 note[unverified-image]: registry.example.com did not answer within 15 s
     ╭─[shop/api.yaml:15:18]
  14 │         - name: proxy
- 15 │           image: registry.example.com/platfor…394a5b6c7d8e9f00112233445566
-    ·                  ────────────────────────────┬────────────────────────────
-    ·                                              ╰── could not be told
+ 15 │           image: registry.example.com/platfo…94a5b6c7d8e9f00112233445566
+    ·                  ───────────────────────────┬───────────────────────────
+    ·                                             ╰── could not be told
     ╰────
   in: Deployment shop/api, container proxy
   more: pullcheck --explain unverified-image
@@ -371,6 +371,19 @@ warning[mutable-tag]: it moves
 }
 
 #[test]
+fn a_long_line_fits_the_terminal() {
+    let line = format!("{}\"registry.example.com/{}:1\"{}\n", "x".repeat(300), "deep/".repeat(40), "y".repeat(300));
+    let (start, end) = around(&line, &format!("registry.example.com/{}:1", "deep/".repeat(40)));
+    for (columns, unicode) in [(60, true), (60, false), (80, true), (80, false), (120, true), (120, false)] {
+        for span in [(0, 5), (start, start + 8), (start, end), (line.len() - 6, line.len() - 1)] {
+            let style = Style { width: Some(columns), unicode, ..Style::default() };
+            let shown = one(text(&line), span, &style);
+            assert!(shown.lines().all(|line| line.chars().count() <= columns), "{columns} {span:?}\n{shown}");
+        }
+    }
+}
+
+#[test]
 fn a_long_line_is_cut_around_its_labels() {
     let source =
         format!(r#"{{"a":"{}","image":"ghcr.io/acme/api:1.9","b":"{}"}}"#, "x".repeat(60_000), "y".repeat(60_000));
@@ -378,9 +391,9 @@ fn a_long_line_is_cut_around_its_labels() {
     assert_snapshot!(one(text(&source), span, &Style { width: Some(80), ..Style::default() }), @r#"
 warning[mutable-tag]: it moves
    ,-[a.yaml:1:60018]
- 1 | ..."image":"ghcr.io/acme/api:1.9","b":"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy...
-   :             ^^^^^^^^^^|^^^^^^^^^
-   :                       `-- here
+ 1 | ...image":"ghcr.io/acme/api:1.9","b":"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy...
+   :            ^^^^^^^^^^|^^^^^^^^^
+   :                      `-- here
    `----
 "#);
     let long = format!("image: registry.example.com/{}:the-tag # why\n", "deep/".repeat(40));
@@ -388,9 +401,9 @@ warning[mutable-tag]: it moves
     assert_snapshot!(one(text(&long), span, &Style { width: Some(80), ..Style::default() }), @r#"
 warning[mutable-tag]: it moves
    ,-[a.yaml:1:8]
- 1 | image: registry.example.com/deep/deep/...ep/deep/deep/deep/deep/:the-tag # why
-   :        ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^|^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-   :                                        `-- here
+ 1 | image: registry.example.com/deep/...ep/deep/deep/deep/:the-tag # why
+   :        ^^^^^^^^^^^^^^^^^^^^^^^^^^^|^^^^^^^^^^^^^^^^^^^^^^^^^^^
+   :                                   `-- here
    `----
 "#);
     // Context lines are cut too.
