@@ -80,7 +80,17 @@ fn hold(folder: &Path) -> usize {
         let from = (number("line").unwrap(), number("column").unwrap());
         let to = (number("end_line").unwrap(), number("end_column").unwrap());
         assert_eq!(file.between(from, to), text, "{}: {place}", path.display());
-        let flagged = place.get("value").or_else(|| place.get("image")).and_then(Value::as_str);
+        let rule = place.get("rule").and_then(Value::as_str).unwrap_or_default();
+        let flagged = match rule {
+            // They are about an image, and flag its pull policy.
+            "never-pulled" | "invalid-pull-policy" => {
+                let of_image =
+                    |image: &&Value| ["file", "resource", "container"].iter().all(|key| image[*key] == place[*key]);
+                let image = report["images"].as_array().unwrap().iter().find(of_image).unwrap();
+                image["declared_pull_policy"].as_str()
+            }
+            _ => place.get("value").or_else(|| place.get("image")).and_then(Value::as_str),
+        };
         if let Some(value) = flagged {
             assert!(is_scalar_of(&text, value), "{}: {text:?} is not {value:?}", path.display());
         }
