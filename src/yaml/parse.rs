@@ -245,6 +245,8 @@ mod tests {
         assert_eq!(pieces("a:\n  b: 1\n  c: [x, {y: z}]\n\n# end\n"), ["a=b: 1\n  c: [x, {y: z}]"]);
         assert_eq!(pieces("a:\n- {b: c}\n\n# end\nd: e\n"), ["a={b: c} d=e"]);
         assert_eq!(pieces("a:\nb: ~\n"), ["a= b=~"]);
+        assert_eq!(pieces("a:\n  b: >-\n    x\n    y\n\n  c: |\n    z\n")[0], "a=b: >-\n    x\n    y\n\n  c: |\n    z");
+        assert_eq!(pieces("b: >-\n  x\n  y\n\nc: |\n  z\n"), ["b=x\n  y c=z"]);
     }
 
     #[test]

@@ -91,6 +91,12 @@ impl<'a> Builder<'a> {
     pub(super) fn push(&mut self, event: Event<'_>, range: Range<u32>) -> Result<(), Failure> {
         match event {
             Event::Scalar(value, style, anchor, tag) => {
+                let mut range = range;
+                if matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
+                    // The parser's span of a block scalar runs into the indentation of what follows.
+                    let text = self.text.get(range.start as usize..range.end as usize).unwrap_or_default();
+                    range.end = range.start + text.trim_end().len() as u32;
+                }
                 let plain = style == ScalarStyle::Plain && tag.is_none();
                 let text = self.keep(value, &range, plain);
                 self.node(range, NodeKind::Scalar { text, plain }, anchor)?;
