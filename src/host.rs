@@ -26,10 +26,19 @@ pub fn slip_of(registry: &str) -> Option<Slip> {
     if !host.contains('.') || host.contains(':') || is_known() || of_family() {
         return None;
     }
-    let near = |meant: &&&str| meant.len().abs_diff(host.len()) <= 1 && strsim::osa_distance(meant, &host) == 1;
+    let near = |meant: &&&str| differ_in_one_place(meant, &host) && strsim::osa_distance(meant, &host) == 1;
     let transposed = |meant: &&&str| meant.len() == host.len() && strsim::levenshtein(meant, &host) == 2 && near(meant);
     let meant = WELL_KNOWN.iter().find(near).or_else(|| SHORT.iter().find(transposed))?;
     Some(Slip { meant, public: is_public(meant, &host), impostor: IMPOSTORS.contains(&&*host) })
+}
+
+/// Whether all but two neighbouring letters are the same, as one edit leaves them: asked for every image and registry,
+/// so it must cost less than the distance itself.
+fn differ_in_one_place(a: &str, b: &str) -> bool {
+    let same = |pairs: &mut dyn Iterator<Item = (u8, u8)>| pairs.take_while(|(a, b)| a == b).count();
+    let front = same(&mut a.bytes().zip(b.bytes()));
+    let back = same(&mut a.bytes().rev().zip(b.bytes().rev()));
+    a.len().abs_diff(b.len()) <= 1 && front + back + 2 >= a.len().max(b.len())
 }
 
 /// Whether nobody but the owner of a public zone could give the name an address: the last label is that of the
