@@ -25,7 +25,7 @@ fuzz_target!(|data: &[u8]| {
         hints: Hints::default(),
     });
     let mut ring = Keyring::default();
-    ring.add(0, &DockerConfig { entries: entries.collect(), has_helpers: false });
+    ring.add(0, &DockerConfig { entries: entries.collect(), ..DockerConfig::default() });
     let mine: Vec<&str> = ring.lookup(repository).iter().map(|found| found.written_key).collect();
     for key in &mine {
         assert!(index_key(key).is_some() && key_matches(key, repository), "{key:?} {repository:?}");
