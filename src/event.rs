@@ -10,7 +10,7 @@ mod containerd;
 mod crio;
 
 use crate::go::quote::quote;
-use crate::probe::{Evidence, Outcome, PullAnswer};
+use crate::probe::{Evidence, Outcome, PullAnswer, TlsFault};
 use crate::pull::PullContext;
 use crate::reference::{Reference, ReferenceError};
 use crate::verdict::{Cause, Verdict};
@@ -187,11 +187,15 @@ fn status_line(status: u16) -> Option<String> {
     Some(format!("{status} {words}"))
 }
 
-/// What Go's `crypto/x509` says where rustls refused a certificate; `None` where Go adds times or names that only the
-/// node knows.
-fn certificate_error(evidence: &Evidence) -> Option<&'static str> {
-    let message = evidence.message.as_deref()?;
-    message
-        .contains("UnknownIssuer")
-        .then_some("tls: failed to verify certificate: x509: certificate signed by unknown authority")
+/// What Go's `crypto/x509` says where rustls refused a certificate; `None` where the connection failed in another way,
+/// for which the two stacks have no words in common.
+fn certificate_error(fault: TlsFault, evidence: &Evidence) -> Option<String> {
+    const FAILED: &str = "tls: failed to verify certificate: x509: ";
+    match fault {
+        TlsFault::UnknownAuthority => Some(format!("{FAILED}certificate signed by unknown authority")),
+        // Go adds the times.
+        TlsFault::Expired => Some(format!("{FAILED}certificate has expired or is not yet valid: …")),
+        TlsFault::WrongName => evidence.message.clone(),
+        TlsFault::Other => None,
+    }
 }

@@ -31,6 +31,7 @@ pub mod kustomization;
 pub mod lifetime;
 #[cfg(feature = "cli")]
 pub mod load;
+pub mod manifest;
 #[cfg(feature = "cli")]
 pub mod output;
 pub mod platform;

@@ -6,8 +6,10 @@ pub mod plan;
 
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 
 use crate::keyring::Credential;
+use crate::manifest::Content;
 use crate::platform::Platform;
 use crate::reference::Reference;
 
@@ -93,6 +95,21 @@ pub struct Manifest {
     pub platforms: Option<Vec<Platform>>,
     /// What makes the runtime refuse it although it is there.
     pub defect: Option<Defect>,
+    /// What it holds, where the registry made us fetch it to learn that it is there.
+    pub content: Option<Arc<Content>>,
+    /// What the registry says of its rate limit.
+    pub rate: Option<RateLimit>,
+}
+
+/// `ratelimit-limit` and `ratelimit-remaining` of Docker Hub: pulls, of all that come from one address or account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RateLimit {
+    /// Pulls per window.
+    pub limit: Option<u64>,
+    /// Pulls that are left.
+    pub remaining: u64,
+    /// Length of the window in seconds.
+    pub window: Option<u64>,
 }
 
 /// Why a manifest that is there cannot be used.
@@ -134,8 +151,8 @@ pub enum Unknown {
     RegistryError,
     /// The token endpoint fails, or hands out no token.
     AuthServer,
-    /// TLS: unknown authority, expired, wrong name.
-    Tls,
+    /// The registry's certificate is not to be trusted, or TLS fails otherwise.
+    Tls(TlsFault),
     /// The name does not resolve, or its name servers do not tell.
     Dns,
     /// There is no such name: NXDOMAIN.
@@ -150,11 +167,26 @@ pub enum Unknown {
     HostStopped,
     /// The run's time was over; this reference was not asked for.
     Deadline,
+    /// The run was interrupted; this reference was not asked for.
+    Interrupted,
     /// `--offline`.
     Offline,
     /// Loopback or in-cluster host, or an address that must not be contacted: this machine cannot see what the
     /// node sees.
     NodeLocal,
+}
+
+/// What is wrong with a TLS connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TlsFault {
+    /// Its authority is not known here; the nodes may know it.
+    UnknownAuthority,
+    /// Its time is over, or has not come: for the nodes as well.
+    Expired,
+    /// It is for another name.
+    WrongName,
+    /// Anything else: no common version, an alert, a client certificate that is wanted.
+    Other,
 }
 
 /// What was seen, for the message: never a header or body that could hold a secret.
@@ -170,6 +202,19 @@ pub struct Evidence {
     pub code: Option<String>,
     /// Its message, or the transport's; at most 300 characters, as received.
     pub message: Option<String>,
+    /// What the registry says of its rate limit.
+    pub rate: Option<RateLimit>,
+    /// `Retry-After` of a 429 or 503, in seconds from the answer.
+    pub retry_after: Option<u64>,
+}
+
+/// What could not be read although it is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// Why.
+    pub unknown: Unknown,
+    /// What was seen.
+    pub evidence: Evidence,
 }
 
 /// Tags of a repository, for "did you mean".
@@ -195,6 +240,17 @@ pub struct PullAnswer {
     pub supplied: Option<Outcome>,
     /// The repository's tags, after an absent tag.
     pub tags: Option<TagList>,
+    /// Diagnosis: the answer to `GET` where that to `HEAD`, which has no body, was 403 or 404. containerd does not ask
+    /// so; CRI-O asks no other way.
+    pub explained: Option<Outcome>,
+    /// What the tag beside a digest leads to, where that was wanted.
+    pub tag: Option<Outcome>,
+    /// What the manifest holds, where it was wanted.
+    pub content: Option<Result<Arc<Content>, Unread>>,
+    /// The platform of a single image, where it was wanted.
+    pub config: Option<Result<Platform, Unread>>,
+    /// The manifests of single platforms of an index, by digest, where sizes were wanted.
+    pub parts: Vec<(String, Result<Arc<Content>, Unread>)>,
 }
 
 /// The one door to registries. Implementations deduplicate nothing: the stage does.
@@ -204,6 +260,15 @@ pub trait Prober: Sync {
 
     /// Lists the tags of the attempt's repository with the attempt's credential.
     fn tags(&self, attempt: &Attempt) -> impl Future<Output = TagList> + Send;
+
+    /// Asks once more by `GET`, for the body that an answer to `HEAD` has not.
+    fn explain(&self, attempt: &Attempt) -> impl Future<Output = Outcome> + Send;
+
+    /// Reads a manifest that was found. The attempt's target is its digest.
+    fn content(&self, attempt: &Attempt) -> impl Future<Output = Result<Arc<Content>, Unread>> + Send;
+
+    /// Reads the platform in the configuration of a single image. The attempt's target is the configuration's digest.
+    fn config(&self, attempt: &Attempt) -> impl Future<Output = Result<Platform, Unread>> + Send;
 }
 
 impl fmt::Display for Target {

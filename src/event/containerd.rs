@@ -100,7 +100,7 @@ fn unknown_text(reference: &Reference, unknown: Unknown, failure: &Failure<'_>) 
             token_refused(reference, failure)
         }
         Unknown::RateLimited | Unknown::RegistryError => unexpected_status(reference, evidence),
-        Unknown::Tls => transport(certificate_error(evidence)?),
+        Unknown::Tls(fault) => transport(&certificate_error(fault, evidence)?),
         Unknown::PlainHttp => transport("http: server gave HTTP response to HTTPS client"),
         Unknown::Dns | Unknown::NoSuchHost => transport(&no_such_host(contacted_host(reference))),
         _ => None,

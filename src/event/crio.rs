@@ -50,7 +50,7 @@ fn network(source: &str, reference: &Reference, unknown: Unknown, evidence: &Evi
     let host = contacted_host(reference);
     let what = match unknown {
         Unknown::PlainHttp => "http: server gave HTTP response to HTTPS client".to_owned(),
-        Unknown::Tls => certificate_error(evidence)?.to_owned(),
+        Unknown::Tls(fault) => certificate_error(fault, evidence)?,
         Unknown::Dns | Unknown::NoSuchHost => no_such_host(host),
         _ => return None,
     };

@@ -4,9 +4,17 @@
 //! turn, the first success wins, one anonymous pull only where no credential matched. What comes after is diagnosis
 //! and never turns a failure into a pass.
 
+use std::sync::Arc;
+
+use crate::event::Runtime;
 use crate::keyring::Credential;
-use crate::probe::{Attempt, Outcome, PullAnswer, TagList};
+use crate::manifest::{Content, Entry};
+use crate::platform::{self, Platform};
+use crate::probe::{Attempt, Denial, Evidence, Manifest, Outcome, PullAnswer, TagList, Target, Unknown, Unread};
 use crate::reference::Reference;
+
+/// With fewer pulls than these left nothing is fetched that counts as one.
+const SPARED_PULLS: u64 = 10;
 
 /// Everything to be asked about one image with the credentials of one pod.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -21,6 +29,23 @@ pub struct Plan {
     pub supplied: Vec<Credential>,
     /// Whether an absent tag shall be explained by the tag list.
     pub want_tags: bool,
+    /// What has to be read of a manifest that is there.
+    pub look: Look,
+}
+
+/// What has to be read of a manifest that is there. By default nothing: on Docker Hub each reading counts as a pull.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Look {
+    /// The platforms that it is for: those of an index, or that in the configuration of a single image.
+    pub platforms: bool,
+    /// Whether it is an image or another artifact.
+    pub kind: bool,
+    /// The sizes of what nodes of these platforms pull.
+    pub sizes: Vec<Platform>,
+    /// How the entry for a node is chosen.
+    pub runtime: Runtime,
+    /// The tag beside a digest, to see whether it still leads there.
+    pub tag: Option<String>,
 }
 
 impl Plan {
@@ -32,6 +57,7 @@ impl Plan {
             try_anonymous: true,
             supplied: Vec::new(),
             want_tags: true,
+            look: Look::default(),
         }
     }
 }
@@ -45,8 +71,31 @@ pub enum Question {
     Anonymous(Attempt),
     /// Diagnosis with a credential of the operator.
     Supplied(Attempt),
+    /// Diagnosis: the same by `GET`, with the credential that was answered 403 or 404.
+    Explain(Attempt),
     /// The tag list, with a credential that the pod itself has.
     Tags(Attempt),
+    /// The tag beside the digest.
+    Tag(Attempt),
+    /// The manifest that was found, by digest.
+    Content(Attempt),
+    /// The configuration of a single image, by digest.
+    Config(Attempt),
+    /// The manifest of one platform of an index, by digest.
+    Part(Attempt),
+}
+
+/// What a question was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// To [`Question::Pull`], [`Question::Anonymous`], [`Question::Supplied`], [`Question::Explain`], [`Question::Tag`].
+    Outcome(Outcome),
+    /// To [`Question::Tags`].
+    Tags(TagList),
+    /// To [`Question::Content`] and [`Question::Part`].
+    Content(Result<Arc<Content>, Unread>),
+    /// To [`Question::Config`].
+    Config(Result<Platform, Unread>),
 }
 
 /// A plan under way. It holds no connection and waits for nothing: ask it what to ask, and tell it the answer.
@@ -65,28 +114,47 @@ impl<'p> Pull<'p> {
 
     /// The next question, or `None` at the end.
     pub fn next(&self) -> Option<Question> {
-        if self.pulled() {
-            return None;
+        match self.pulled() {
+            Some((index, manifest)) => self.next_look(index, manifest),
+            None => self
+                .next_pull()
+                .or_else(|| self.next_explanation())
+                .or_else(|| self.next_diagnosis())
+                .or_else(|| self.next_tags()),
         }
-        self.next_pull().or_else(|| self.next_diagnosis()).or_else(|| self.next_tags())
     }
 
-    /// The answer to the last question, where it was one for a manifest.
-    pub fn tell(&mut self, question: &Question, outcome: Outcome) {
-        match question {
-            Question::Pull(index, _) => self.answer.attempts.push((*index, outcome)),
-            Question::Anonymous(_) => self.answer.anonymous = Some(outcome),
-            Question::Supplied(_) => {
+    /// The answer to the last question.
+    pub fn tell(&mut self, question: &Question, reply: Reply) {
+        match (question, reply) {
+            (Question::Pull(index, _), Reply::Outcome(outcome)) => self.pull_answered(*index, outcome),
+            (Question::Anonymous(_), Reply::Outcome(outcome)) => self.answer.anonymous = Some(outcome),
+            (Question::Supplied(_), Reply::Outcome(outcome)) => {
                 self.supplied_asked += 1;
                 self.answer.supplied = Some(outcome);
             }
-            Question::Tags(_) => {}
+            (Question::Explain(_), Reply::Outcome(outcome)) => self.answer.explained = Some(outcome),
+            (Question::Tag(_), Reply::Outcome(outcome)) => self.answer.tag = Some(outcome),
+            (Question::Tags(_), Reply::Tags(tags)) => self.answer.tags = Some(tags),
+            (Question::Content(_), Reply::Content(content)) => self.answer.content = Some(content),
+            (Question::Config(_), Reply::Config(config)) => self.answer.config = Some(config),
+            (Question::Part(attempt), Reply::Content(part)) => {
+                self.answer.parts.push((attempt.target.as_str().to_owned(), part));
+            }
+            (question, reply) => debug_assert!(false, "{reply:?} is no answer to {question:?}"),
         }
     }
 
-    /// The answer to the question for the tag list.
-    pub fn tell_tags(&mut self, tags: TagList) {
-        self.answer.tags = Some(tags);
+    fn pull_answered(&mut self, index: Option<usize>, outcome: Outcome) {
+        if let Outcome::Found(manifest) = &outcome {
+            if let Some(content) = &manifest.content {
+                self.answer.content = Some(Ok(Arc::clone(content)));
+            } else if manifest.rate.is_some_and(|rate| rate.remaining < SPARED_PULLS) {
+                let evidence = Evidence { rate: manifest.rate, ..Evidence::default() };
+                self.answer.content = Some(Err(Unread { unknown: Unknown::RateLimited, evidence }));
+            }
+        }
+        self.answer.attempts.push((index, outcome));
     }
 
     /// Everything that was told.
@@ -102,6 +170,51 @@ impl<'p> Pull<'p> {
             None => return None,
         };
         Some(Question::Pull(index, self.plan.image.clone()))
+    }
+
+    /// What has still to be read of a manifest that is there, with the credential that opened it.
+    fn next_look(&self, index: Option<usize>, manifest: &Manifest) -> Option<Question> {
+        if manifest.defect.is_some() {
+            return None;
+        }
+        let look = &self.plan.look;
+        let ask = |target: Target| Attempt { target, ..self.plan.image.with(self.credential(index)) };
+        let by_digest = |digest: &str| ask(Target::Digest(digest.to_owned()));
+        if let (Some(tag), Target::Digest(_), None) = (&look.tag, &self.plan.image.target, &self.answer.tag) {
+            return Some(Question::Tag(ask(Target::Tag(tag.clone()))));
+        }
+        let is_index = manifest.media_type.as_deref().is_some_and(is_index_type);
+        let wanted = look.platforms || !look.sizes.is_empty() || (look.kind && !is_index);
+        let content = match &self.answer.content {
+            None if wanted => return Some(Question::Content(by_digest(manifest.digest.as_deref()?))),
+            Some(Ok(content)) => content,
+            None | Some(Err(_)) => return None,
+        };
+        match &**content {
+            Content::Image(image) if look.platforms && self.answer.config.is_none() && image.is_container_image() => {
+                Some(Question::Config(by_digest(image.config_digest.as_deref()?)))
+            }
+            Content::Image(_) => None,
+            Content::Index(entries) => {
+                let chosen = look.sizes.iter().filter_map(|node| choose(look.runtime, node, entries));
+                let read = |digest: &&str| self.answer.parts.iter().any(|(read, _)| read == digest);
+                let next = chosen.filter_map(|entry| entry.digest.as_deref()).find(|digest| !read(digest))?;
+                Some(Question::Part(by_digest(next)))
+            }
+        }
+    }
+
+    /// An answer to `HEAD` has no words: `GET` tells a missing repository from a missing tag and an expired token from
+    /// a missing right, and whether the registry answers `HEAD` wrongly.
+    fn next_explanation(&self) -> Option<Question> {
+        if self.answer.explained.is_some() {
+            return None;
+        }
+        let (index, _) = self.answer.attempts.iter().rev().find(|(_, outcome)| match outcome {
+            Outcome::Absent(evidence) | Outcome::Denied(Denial::Denied, evidence) => evidence.method == Some("HEAD"),
+            _ => false,
+        })?;
+        Some(Question::Explain(self.plan.image.with(self.credential(*index))))
     }
 
     /// Only a refusal can be explained by another credential.
@@ -135,9 +248,29 @@ impl<'p> Pull<'p> {
         self.plan.credentials.get(index?)
     }
 
-    fn pulled(&self) -> bool {
-        self.answer.attempts.last().is_some_and(|(_, outcome)| found(Some(outcome)))
+    fn pulled(&self) -> Option<(Option<usize>, &Manifest)> {
+        match self.answer.attempts.last() {
+            Some((index, Outcome::Found(manifest))) => Some((*index, manifest)),
+            _ => None,
+        }
     }
+}
+
+/// The entry of an index that a node of a runtime pulls; one without a platform where no other fits.
+pub fn choose<'e>(runtime: Runtime, node: &Platform, entries: &'e [Entry]) -> Option<&'e Entry> {
+    let ranked = entries.iter().filter(|entry| !entry.is_attestation()).filter_map(|entry| match &entry.platform {
+        Some(platform) => platform::rank(runtime, node, platform).map(|rank| (rank, entry)),
+        None => Some((u32::MAX, entry)),
+    });
+    ranked.min_by_key(|(rank, _)| *rank).map(|(_, entry)| entry)
+}
+
+/// The media types of indexes.
+fn is_index_type(media_type: &str) -> bool {
+    matches!(
+        media_type,
+        "application/vnd.docker.distribution.manifest.list.v2+json" | "application/vnd.oci.image.index.v1+json"
+    )
 }
 
 fn found(outcome: Option<&Outcome>) -> bool {
@@ -147,7 +280,6 @@ fn found(outcome: Option<&Outcome>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::probe::{Denial, Evidence, Manifest, Target, Unknown};
     use crate::sensitive::Sensitive;
 
     fn credential(user: &str) -> Credential {
@@ -166,6 +298,7 @@ mod tests {
             try_anonymous: true,
             supplied: supplied.iter().map(|user| credential(user)).collect(),
             want_tags: true,
+            look: Look::default(),
         }
     }
 
@@ -178,15 +311,20 @@ mod tests {
                 Question::Pull(_, attempt) => ("pull", attempt),
                 Question::Anonymous(attempt) => ("anonymous", attempt),
                 Question::Supplied(attempt) => ("supplied", attempt),
+                Question::Explain(attempt) => ("explain", attempt),
                 Question::Tags(attempt) => ("tags", attempt),
+                Question::Tag(attempt) => ("tag", attempt),
+                Question::Content(attempt) => ("content", attempt),
+                Question::Config(attempt) => ("config", attempt),
+                Question::Part(attempt) => ("part", attempt),
             };
             let user = attempt.credential.as_ref().map_or("-", |c| c.username.expose());
             log.push(format!("{kind} {user}"));
             match question {
-                Question::Tags(_) => pull.tell_tags(TagList::Unknown),
+                Question::Tags(_) => pull.tell(&question, Reply::Tags(TagList::Unknown)),
                 _ => {
                     let outcome = answers.iter().find(|(name, _)| *name == user).unwrap().1.clone();
-                    pull.tell(&question, outcome);
+                    pull.tell(&question, Reply::Outcome(outcome));
                 }
             }
         }

@@ -8,11 +8,13 @@ use reqwest::{Method, Url};
 use super::auth::{Memory, Session, Wish};
 use super::endpoint::{Endpoint, NoEndpoint};
 use super::options::{ClientOptions, OptionsError};
-use super::reply::{Judged, MAX_MANIFEST, judge_get, judge_head};
+use super::reply::{Judged, MAX_MANIFEST, judge_get, judge_head, read_content, told};
 use super::resolve::{Lookup, SystemLookup};
 use super::tags;
 use super::transport::{Budget, Transport};
-use crate::probe::{Attempt, Evidence, Outcome, Prober, TagList, Unknown};
+use crate::manifest::{self, Content};
+use crate::platform::Platform;
+use crate::probe::{Attempt, Evidence, Outcome, Prober, TagList, Unknown, Unread};
 
 /// What containerd accepts (`core/remotes/docker/resolver.go`). Without the OCI types, or with `*/*` alone, some
 /// registries say that a manifest is unknown which is there.
@@ -63,6 +65,19 @@ impl Client {
         })
     }
 
+    /// What stands at a digest, whose bytes are checked against it.
+    async fn read(&self, attempt: &Attempt, place: Place) -> Result<Vec<u8>, Unread> {
+        let mut session = self.session(attempt).map_err(unread)?;
+        let digest = attempt.target.as_str();
+        let url = match place {
+            Place::Manifest => session.endpoint.manifest(&attempt.repository, digest),
+            Place::Blob => session.endpoint.blob(&attempt.repository, digest),
+        };
+        let get = wish(Method::GET, url.ok_or_else(|| unread(not_a_host(&attempt.registry)))?);
+        let followed = session.fetch(&get).await.map_err(unread)?;
+        read_content(&followed.answer, digest, session.evidence(&get, &followed))
+    }
+
     async fn ask(&self, attempt: &Attempt) -> Result<Outcome, Outcome> {
         let mut session = self.session(attempt)?;
         let url = session.endpoint.manifest(&attempt.repository, attempt.target.as_str());
@@ -79,6 +94,32 @@ impl Client {
             }
         }
     }
+
+    async fn ask_by_get(&self, attempt: &Attempt) -> Result<Outcome, Outcome> {
+        let mut session = self.session(attempt)?;
+        let url = session.endpoint.manifest(&attempt.repository, attempt.target.as_str());
+        let get = wish(Method::GET, url.ok_or_else(|| not_a_host(&attempt.registry))?);
+        let followed = session.fetch(&get).await?;
+        Ok(judge_get(&followed.answer, &attempt.target, session.evidence(&get, &followed)))
+    }
+}
+
+/// Where a digest leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Manifest,
+    Blob,
+}
+
+/// An outcome that is not a manifest, as the reason why one was not read.
+fn unread(outcome: Outcome) -> Unread {
+    match outcome {
+        Outcome::Unknown(unknown, evidence) => Unread { unknown, evidence },
+        Outcome::Absent(evidence) | Outcome::Denied(_, evidence) => {
+            Unread { unknown: Unknown::RegistryError, evidence }
+        }
+        Outcome::Found(_) => Unread { unknown: Unknown::RegistryError, evidence: Evidence::default() },
+    }
 }
 
 impl Prober for Client {
@@ -91,6 +132,27 @@ impl Prober for Client {
             Ok(mut session) => tags::list(&mut session).await,
             Err(_) => TagList::Unknown,
         }
+    }
+
+    async fn explain(&self, attempt: &Attempt) -> Outcome {
+        self.ask_by_get(attempt).await.unwrap_or_else(|outcome| outcome)
+    }
+
+    async fn content(&self, attempt: &Attempt) -> Result<Arc<Content>, Unread> {
+        let bytes = self.read(attempt, Place::Manifest).await?;
+        let content = manifest::parse(&bytes).map(Arc::new);
+        content.ok_or_else(|| Unread {
+            unknown: Unknown::RegistryError,
+            evidence: told(Evidence::default(), "neither a manifest nor an index"),
+        })
+    }
+
+    async fn config(&self, attempt: &Attempt) -> Result<Platform, Unread> {
+        let bytes = self.read(attempt, Place::Blob).await?;
+        manifest::parse_config(&bytes).ok_or_else(|| Unread {
+            unknown: Unknown::RegistryError,
+            evidence: told(Evidence::default(), "the image's configuration names no platform"),
+        })
     }
 }
 

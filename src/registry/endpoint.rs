@@ -45,6 +45,11 @@ impl Endpoint {
         self.base.join(&format!("/v2/{repository}/manifests/{target}")).ok()
     }
 
+    /// The URL of a blob.
+    pub(crate) fn blob(&self, repository: &str, digest: &str) -> Option<Url> {
+        self.base.join(&format!("/v2/{repository}/blobs/{digest}")).ok()
+    }
+
     /// The URL of a tag list.
     pub(crate) fn tags(&self, repository: &str) -> Option<Url> {
         self.base.join(&format!("/v2/{repository}/tags/list")).ok()

@@ -10,7 +10,7 @@ use std::io;
 use rustls::{CertificateError, InvalidMessage};
 
 use super::resolve::ResolveError;
-use crate::probe::Unknown;
+use crate::probe::{TlsFault, Unknown};
 
 /// A request without an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,35 +109,39 @@ fn transport(error: &io::Error) -> Option<Failure> {
 }
 
 fn tls(error: &rustls::Error) -> Failure {
-    let message = match error {
+    let (fault, message) = match error {
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
             return Failure::new(Unknown::PlainHttp, "http: server gave HTTP response to HTTPS client");
         }
         rustls::Error::InvalidCertificate(certificate) => {
-            format!("tls: failed to verify certificate: x509: {}", x509(certificate))
+            let (fault, words) = x509(certificate);
+            (fault, format!("tls: failed to verify certificate: x509: {words}"))
         }
-        rustls::Error::AlertReceived(alert) => format!("remote error: tls: {alert:?}"),
-        other => format!("tls: {other}"),
+        rustls::Error::AlertReceived(alert) => (TlsFault::Other, format!("remote error: tls: {alert:?}")),
+        other => (TlsFault::Other, format!("tls: {other}")),
     };
-    Failure::new(Unknown::Tls, message)
+    Failure::new(Unknown::Tls(fault), message)
 }
 
-fn x509(error: &CertificateError) -> String {
+fn x509(error: &CertificateError) -> (TlsFault, String) {
     match error {
         // A bad signature is an authority of the same name with another key: one that is not known.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
-            "certificate signed by unknown authority".to_owned()
+            (TlsFault::UnknownAuthority, "certificate signed by unknown authority".to_owned())
         }
         CertificateError::Expired
         | CertificateError::ExpiredContext { .. }
         | CertificateError::NotValidYet
-        | CertificateError::NotValidYetContext { .. } => "certificate has expired or is not yet valid".to_owned(),
+        | CertificateError::NotValidYetContext { .. } => {
+            (TlsFault::Expired, "certificate has expired or is not yet valid".to_owned())
+        }
         CertificateError::NotValidForNameContext { expected, presented } => {
             let names: Vec<String> = presented.iter().map(|name| dns_name(name)).collect();
-            format!("certificate is valid for {}, not {}", names.join(", "), expected.to_str())
+            let words = format!("certificate is valid for {}, not {}", names.join(", "), expected.to_str());
+            (TlsFault::WrongName, words)
         }
-        CertificateError::NotValidForName => "certificate is not valid for this name".to_owned(),
-        other => format!("{other}"),
+        CertificateError::NotValidForName => (TlsFault::WrongName, "certificate is not valid for this name".to_owned()),
+        other => (TlsFault::Other, format!("{other}")),
     }
 }
 

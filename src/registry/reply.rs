@@ -2,13 +2,16 @@
 //!
 //! Follows the resolver of containerd, `core/remotes/docker/resolver.go`.
 
+use std::sync::Arc;
+
 use reqwest::{Method, Url};
 use sha2::{Digest, Sha256};
 
 use super::failure::Failure;
 use super::transport::Answer;
 use crate::keyring::Credential;
-use crate::probe::{Defect, Denial, Evidence, Manifest, Outcome, Target, Unknown};
+use crate::manifest::{self, is_digest};
+use crate::probe::{Defect, Denial, Evidence, Manifest, Outcome, RateLimit, Target, Unknown, Unread};
 
 /// containerd's `MaxManifestSize`, in bytes.
 pub(crate) const MAX_MANIFEST: u64 = 4 * 1048 * 1048;
@@ -50,7 +53,32 @@ pub(crate) fn judge_get(answer: &Answer, asked: &Target, evidence: Evidence) -> 
     let own = answer.header("docker-content-digest").filter(|digest| !digest.is_empty()).map(str::to_owned);
     // Cut short it has no digest of its own, and is refused for its size anyway.
     let digest = own.or_else(|| (!answer.cut).then(|| digest_of(&answer.body)));
-    found(answer, asked, digest.as_deref(), length, evidence)
+    match found(answer, asked, digest.as_deref(), length, evidence) {
+        Outcome::Found(found) if found.defect.is_none() => {
+            Outcome::Found(Manifest { content: manifest::parse(&answer.body).map(Arc::new), ..found })
+        }
+        outcome => outcome,
+    }
+}
+
+/// The bytes behind a digest, if they are what it says.
+pub(crate) fn read_content(answer: &Answer, digest: &str, evidence: Evidence) -> Result<Vec<u8>, Unread> {
+    let unread = |unknown, evidence| Err(Unread { unknown, evidence });
+    match answer.status {
+        200 if answer.cut => unread(Unknown::RegistryError, told(evidence, "larger than it may be")),
+        // The other algorithms are taken at the registry's word.
+        200 if digest.starts_with("sha256:") && digest_of(&answer.body) != digest => {
+            unread(Unknown::RegistryError, told(evidence, "the content does not have the digest that it was asked by"))
+        }
+        200 => Ok(answer.body.clone()),
+        429 => unread(Unknown::RateLimited, evidence),
+        _ => unread(Unknown::RegistryError, evidence),
+    }
+}
+
+/// The same evidence in other words.
+pub(crate) fn told(evidence: Evidence, words: &str) -> Evidence {
+    Evidence { message: Some(words.to_owned()), ..evidence }
 }
 
 fn judge_status(status: u16, evidence: Evidence) -> Outcome {
@@ -88,7 +116,8 @@ fn found(answer: &Answer, asked: &Target, digest: Option<&str>, length: u64, evi
             return Outcome::Unknown(Unknown::RegistryError, Evidence { message: Some(message), ..evidence });
         }
     };
-    Outcome::Found(Manifest { digest: valid.map(str::to_owned), media_type, size: None, platforms: None, defect })
+    let (digest, rate) = (valid.map(str::to_owned), evidence.rate);
+    Outcome::Found(Manifest { digest, media_type, defect, rate, ..Manifest::default() })
 }
 
 /// The media types that containerd pulls (`core/images/mediatypes.go`).
@@ -100,18 +129,6 @@ fn is_manifest_type(media_type: &str) -> bool {
             | "application/vnd.oci.image.manifest.v1+json"
             | "application/vnd.oci.image.index.v1+json"
     )
-}
-
-/// As go-digest validates it: a known algorithm, its length, lower-case hex.
-fn is_digest(text: &str) -> bool {
-    let Some((algorithm, hex)) = text.split_once(':') else { return false };
-    let length = match algorithm {
-        "sha256" => 64,
-        "sha384" => 96,
-        "sha512" => 128,
-        _ => return false,
-    };
-    hex.len() == length && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn digest_of(bytes: &[u8]) -> String {
@@ -136,7 +153,22 @@ pub(crate) fn evidence(method: &Method, url: &Url, answer: &Answer, sent: Option
         url: Some(public_url(url)).filter(|url| !answer.echoed_in(url)),
         code: text("/errors/0/code"),
         message: text("/errors/0/message"),
+        rate: rate_limit(answer),
+        retry_after: None,
     }
+}
+
+/// `ratelimit-remaining: 76;w=21600`, as Docker Hub sends it.
+fn rate_limit(answer: &Answer) -> Option<RateLimit> {
+    let number = |name: &str| {
+        let mut parts = answer.header(name)?.split(';');
+        let count = parts.next()?.trim().parse::<u64>().ok()?;
+        let window = parts.find_map(|part| part.trim().strip_prefix("w=")?.parse().ok());
+        Some((count, window))
+    };
+    let (remaining, window) = number("ratelimit-remaining")?;
+    let limit = number("ratelimit-limit");
+    Some(RateLimit { limit: limit.map(|(limit, _)| limit), remaining, window: window.or(limit.and_then(|it| it.1)) })
 }
 
 /// What a request without an answer shows.

@@ -9,15 +9,17 @@ use futures_util::future::join_all;
 use futures_util::stream;
 use tokio::sync::OnceCell;
 
-use crate::probe::plan::{Plan, Pull, Question};
-use crate::probe::{Attempt, Outcome, Prober, PullAnswer, TagList, Target};
+use crate::manifest::Content;
+use crate::platform::Platform;
+use crate::probe::plan::{Plan, Pull, Question, Reply};
+use crate::probe::{Attempt, Outcome, Prober, PullAnswer, TagList, Target, Unread};
 
 /// Carries out all plans and returns their answers in the same order; equal plans share one.
 ///
 /// A plan is carried out step by step. At most `per_registry` plans of one registry are under way at once, so that a
 /// slow registry holds up no other; how many requests are in flight is the prober's affair.
 pub async fn probe_all(prober: &impl Prober, plans: &[Plan], per_registry: usize) -> Vec<Arc<PullAnswer>> {
-    let stage = Stage { prober, outcomes: Once::default(), tags: Once::default() };
+    let stage = Stage::new(prober);
     let mut groups: BTreeMap<&str, Vec<&Plan>> = BTreeMap::new();
     let mut seen = HashMap::new();
     for plan in plans {
@@ -37,27 +39,50 @@ pub async fn probe_all(prober: &impl Prober, plans: &[Plan], per_registry: usize
 struct Stage<'p, P> {
     prober: &'p P,
     outcomes: Once<Attempt, Outcome>,
+    explained: Once<Attempt, Outcome>,
     /// The target of the attempt does not count.
     tags: Once<Attempt, TagList>,
+    contents: Once<Attempt, Result<Arc<Content>, Unread>>,
+    configs: Once<Attempt, Result<Platform, Unread>>,
 }
 
-impl<P: Prober> Stage<'_, P> {
+impl<'p, P: Prober> Stage<'p, P> {
+    fn new(prober: &'p P) -> Self {
+        Self {
+            prober,
+            outcomes: Once::default(),
+            explained: Once::default(),
+            tags: Once::default(),
+            contents: Once::default(),
+            configs: Once::default(),
+        }
+    }
+
     async fn carry_out(&self, plan: &Plan) -> PullAnswer {
         let mut pull = Pull::new(plan);
         while let Some(question) = pull.next() {
-            match &question {
-                Question::Pull(_, attempt) | Question::Anonymous(attempt) | Question::Supplied(attempt) => {
-                    let outcome = self.outcomes.get(attempt, || self.prober.probe(attempt)).await;
-                    pull.tell(&question, outcome);
-                }
-                Question::Tags(attempt) => {
-                    let key = Attempt { target: Target::Tag(String::new()), ..attempt.clone() };
-                    let tags = self.tags.get(&key, || self.prober.tags(attempt)).await;
-                    pull.tell_tags(tags);
-                }
-            }
+            let reply = self.ask(&question).await;
+            pull.tell(&question, reply);
         }
         pull.finish()
+    }
+
+    async fn ask(&self, question: &Question) -> Reply {
+        use Question::{Anonymous, Config, Content, Explain, Part, Pull, Supplied, Tag, Tags};
+        match question {
+            Pull(_, attempt) | Anonymous(attempt) | Supplied(attempt) | Tag(attempt) => {
+                Reply::Outcome(self.outcomes.get(attempt, || self.prober.probe(attempt)).await)
+            }
+            Explain(attempt) => Reply::Outcome(self.explained.get(attempt, || self.prober.explain(attempt)).await),
+            Tags(attempt) => {
+                let key = Attempt { target: Target::Tag(String::new()), ..attempt.clone() };
+                Reply::Tags(self.tags.get(&key, || self.prober.tags(attempt)).await)
+            }
+            Content(attempt) | Part(attempt) => {
+                Reply::Content(self.contents.get(attempt, || self.prober.content(attempt)).await)
+            }
+            Config(attempt) => Reply::Config(self.configs.get(attempt, || self.prober.config(attempt)).await),
+        }
     }
 }
 
@@ -83,6 +108,7 @@ impl<K: Hash + Eq + Clone, V: Clone> Once<K, V> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::probe::plan::Look;
     use crate::probe::{Evidence, Manifest};
     use std::cell::RefCell;
 
@@ -117,6 +143,18 @@ mod tests {
             tokio::task::yield_now().await;
             TagList::Tags(vec!["1".to_owned()])
         }
+
+        async fn explain(&self, _: &Attempt) -> Outcome {
+            Outcome::Absent(Evidence::default())
+        }
+
+        async fn content(&self, _: &Attempt) -> Result<Arc<Content>, Unread> {
+            unimplemented!("nobody asks for it")
+        }
+
+        async fn config(&self, _: &Attempt) -> Result<Platform, Unread> {
+            unimplemented!("nobody asks for it")
+        }
     }
 
     fn plan(registry: &str, repository: &str, tag: &str, try_anonymous: bool) -> Plan {
@@ -131,6 +169,7 @@ mod tests {
             try_anonymous,
             supplied: Vec::new(),
             want_tags: true,
+            look: Look::default(),
         }
     }
 

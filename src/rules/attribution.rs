@@ -225,9 +225,10 @@ mod tests {
     #[test]
     fn an_image_that_could_not_be_told_is_never_an_error_and_never_silent() {
         use Unknown::{AuthServer, Deadline, Dns, HostStopped, Network, NoSuchHost, NodeLocal};
-        use Unknown::{PlainHttp, RateLimited, RegistryError, Timeout, Tls};
+        use Unknown::{Interrupted, PlainHttp, RateLimited, RegistryError, Timeout};
+        let tls = Unknown::Tls(crate::probe::TlsFault::Other);
         let unknowns = [AuthServer, Deadline, Dns, NoSuchHost, HostStopped, Network, NodeLocal];
-        for unknown in unknowns.into_iter().chain([PlainHttp, RateLimited, RegistryError, Timeout, Tls]) {
+        for unknown in unknowns.into_iter().chain([PlainHttp, RateLimited, RegistryError, Timeout, Interrupted, tls]) {
             let verdict = Verdict::Unverified(Cause::Unknown(unknown));
             assert_eq!(rules(verdict, true), [("unverified-image", Severity::Note)], "{unknown:?}");
         }

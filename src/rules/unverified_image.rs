@@ -53,13 +53,14 @@ fn no_answer(facts: &ImageFacts<'_>, unknown: Unknown) -> Option<String> {
         Unknown::RateLimited => format!("{registry} limits the rate of requests{status}"),
         Unknown::RegistryError => format!("{registry} fails{status}"),
         Unknown::AuthServer => format!("{registry} hands out no token{status}"),
-        Unknown::Tls => format!("{registry} cannot be trusted{words}"),
+        Unknown::Tls(_) => format!("{registry} cannot be trusted{words}"),
         Unknown::Dns | Unknown::NoSuchHost => format!("the name {registry} does not resolve here{words}"),
         Unknown::Network => format!("{registry} cannot be reached from here{words}"),
         Unknown::Timeout => format!("{registry} did not answer in time"),
         Unknown::PlainHttp => format!("{registry} speaks plain HTTP, and the runtime asks for HTTPS"),
         Unknown::HostStopped => format!("{registry} failed too often, so the rest of its images was not asked for"),
         Unknown::Deadline => "the time for the run was over".to_owned(),
+        Unknown::Interrupted => "the run was interrupted".to_owned(),
         Unknown::NodeLocal => {
             format!("{registry} is an address of the node or the cluster: it cannot be seen from here")
         }
@@ -81,7 +82,7 @@ fn what_to_do(unknown: Unknown) -> &'static str {
             "run again later, or supply credentials (`--dockerconfigjson`), which have a limit of their own"
         }
         Unknown::RegistryError | Unknown::AuthServer => "run again later; if it stays so, the nodes will meet the same",
-        Unknown::Tls => "if the nodes trust another authority, name it: `--ca-cert FILE`",
+        Unknown::Tls(_) => "if the nodes trust another authority, name it: `--ca-cert FILE`",
         Unknown::Dns | Unknown::NoSuchHost => {
             "look for a slip in the host; if only the nodes can resolve it: `--connect-to HOST=ADDRESS:PORT`"
         }
@@ -91,6 +92,7 @@ fn what_to_do(unknown: Unknown) -> &'static str {
         Unknown::PlainHttp => "if the nodes are configured for it: `--plain-http HOST`",
         Unknown::HostStopped => "the first failure of this registry says why",
         Unknown::Deadline => "run again with a longer `--deadline`",
+        Unknown::Interrupted => "run again",
         Unknown::NodeLocal => "if this machine can reach the same registry, say how: `--plain-http` or `--connect-to`",
         Unknown::Offline => "",
     }

@@ -4,7 +4,7 @@ use pullcheck::event::{
     Failure, Runtime, after_attempts, aggregate, invalid_image_name, malformed_pull_secret, never_pulled, pull_failed,
 };
 use pullcheck::keyring::Credential;
-use pullcheck::probe::{Denial, Evidence, Outcome, PullAnswer, Unknown};
+use pullcheck::probe::{Denial, Evidence, Outcome, PullAnswer, TlsFault, Unknown};
 use pullcheck::pull::{CandidateCredential, PullContext};
 use pullcheck::reference::Reference;
 use pullcheck::sensitive::Sensitive;
@@ -170,7 +170,10 @@ fn transport() {
     let plain = unknown(Unknown::PlainHttp, "");
     let expected = wrapped("http: server gave HTTP response to HTTPS client");
     assert_event(Runtime::Containerd, image, &plain, &expected);
-    let issuer = unknown(Unknown::Tls, "invalid peer certificate: UnknownIssuer");
+    let issuer = unknown(
+        Unknown::Tls(TlsFault::UnknownAuthority),
+        "tls: failed to verify certificate: x509: certificate signed by unknown authority",
+    );
     let expected = wrapped("tls: failed to verify certificate: x509: certificate signed by unknown authority");
     assert_event(Runtime::Containerd, image, &issuer, &expected);
     let name = unknown(Unknown::Dns, "");

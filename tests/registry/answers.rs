@@ -114,12 +114,12 @@ async fn a_certificate_is_trusted_with_its_authority_only_and_for_its_name_only(
     let stranger = Authority::new();
     for ca_pem in [None, Some(stranger.root())] {
         let outcome = reach(NAME, ca_pem).probe(&image).await;
-        assert!(matches!(outcome, Outcome::Unknown(Unknown::Tls, _)), "{outcome:?}");
+        assert!(matches!(outcome, Outcome::Unknown(Unknown::Tls(_), _)), "{outcome:?}");
     }
 
     let other = "other.acme-shop.example";
     let outcome = reach(other, Some(authority.root())).probe(&anonymous(&format!("{other}/shop/api:1"))).await;
-    assert!(matches!(outcome, Outcome::Unknown(Unknown::Tls, _)), "{outcome:?}");
+    assert!(matches!(outcome, Outcome::Unknown(Unknown::Tls(_), _)), "{outcome:?}");
 }
 
 #[tokio::test]

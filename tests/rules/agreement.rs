@@ -1,7 +1,11 @@
 //! Verdicts and severities say the same of an image: who reads only one of them is not misled.
 
+use std::sync::Arc;
+
 use pullcheck::finding::{Finding, Severity};
-use pullcheck::probe::{Attempt, Defect, Denial, Evidence, Manifest, Outcome, Prober, TagList, Unknown};
+use pullcheck::manifest::Content;
+use pullcheck::platform::Platform;
+use pullcheck::probe::{Attempt, Defect, Denial, Evidence, Manifest, Outcome, Prober, TagList, Unknown, Unread};
 use pullcheck::pull::PullContext;
 use pullcheck::report::ImageReport;
 
@@ -55,6 +59,18 @@ impl Prober for Same {
 
     async fn tags(&self, _: &Attempt) -> TagList {
         TagList::Unknown
+    }
+
+    async fn explain(&self, attempt: &Attempt) -> Outcome {
+        self.probe(attempt).await
+    }
+
+    async fn content(&self, _: &Attempt) -> Result<Arc<Content>, Unread> {
+        Err(Unread { unknown: Unknown::RegistryError, evidence: Evidence::default() })
+    }
+
+    async fn config(&self, _: &Attempt) -> Result<Platform, Unread> {
+        Err(Unread { unknown: Unknown::RegistryError, evidence: Evidence::default() })
     }
 }
 

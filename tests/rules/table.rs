@@ -1,6 +1,10 @@
 //! The registry of an example as a table: the fake [`Prober`], which tells in a line what the wire takes requests for.
 
-use pullcheck::probe::{Attempt, Defect, Denial, Evidence, Manifest, Outcome, Prober, TagList, Unknown};
+use std::sync::Arc;
+
+use pullcheck::manifest::Content;
+use pullcheck::platform::Platform;
+use pullcheck::probe::{Attempt, Defect, Denial, Evidence, Manifest, Outcome, Prober, TagList, Unknown, Unread};
 use pullcheck_support::language::{Guard, Line, Reply};
 
 /// What registries answer.
@@ -30,6 +34,18 @@ impl Prober for Table {
             }
         }
         if known { TagList::Tags(there) } else { TagList::NoRepository }
+    }
+
+    async fn explain(&self, attempt: &Attempt) -> Outcome {
+        self.probe(attempt).await
+    }
+
+    async fn content(&self, _: &Attempt) -> Result<Arc<Content>, Unread> {
+        Err(Unread { unknown: Unknown::RegistryError, evidence: Evidence::default() })
+    }
+
+    async fn config(&self, _: &Attempt) -> Result<Platform, Unread> {
+        Err(Unread { unknown: Unknown::RegistryError, evidence: Evidence::default() })
     }
 }
 

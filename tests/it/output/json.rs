@@ -3,7 +3,7 @@
 use pullcheck::finding::Severity;
 use pullcheck::output::redact::Redactor;
 use pullcheck::output::{self, Format, Style};
-use pullcheck::probe::{Defect, Denial, Unknown};
+use pullcheck::probe::{Defect, Denial, TlsFault, Unknown};
 use pullcheck::report::Report;
 use pullcheck::resource::ResourceName;
 use pullcheck::source::{Encoding, Source, SourceId, Sources, Span};
@@ -125,8 +125,8 @@ fn the_schema_knows_every_cause() {
     use Denial::{Auth, AuthRequired, BadCredentials, Denied, DeniedOrAbsent};
     causes.extend([Auth, AuthRequired, BadCredentials, Denied, DeniedOrAbsent].map(Cause::Denied));
     use Unknown::{
-        AuthServer, Deadline, Dns, HostStopped, Network, NoSuchHost, NodeLocal, Offline, PlainHttp, RateLimited,
-        RegistryError, Timeout, Tls,
+        AuthServer, Deadline, Dns, HostStopped, Interrupted, Network, NoSuchHost, NodeLocal, Offline, PlainHttp,
+        RateLimited, RegistryError, Timeout, Tls,
     };
     causes.extend(
         [
@@ -142,7 +142,8 @@ fn the_schema_knows_every_cause() {
             RateLimited,
             RegistryError,
             Timeout,
-            Tls,
+            Tls(TlsFault::Other),
+            Interrupted,
         ]
         .map(Cause::Unknown),
     );

@@ -1,7 +1,7 @@
 //! How many requests a run costs.
 
 use futures_util::future::join_all;
-use pullcheck::probe::plan::Plan;
+use pullcheck::probe::plan::{Look, Plan};
 use pullcheck::probe::{Attempt, Denial, Outcome, Prober};
 use pullcheck::registry::{Client, ClientOptions, probe_all};
 use pullcheck_support::{Access, Answer, Bearer, Registry};
@@ -129,6 +129,7 @@ fn the_stage_asks_each_question_once() {
         try_anonymous: true,
         supplied: vec![],
         want_tags: true,
+        look: Look::default(),
     };
     let bob = [("bob", "s3cret")];
     let plans = [
