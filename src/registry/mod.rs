@@ -6,7 +6,8 @@
 //! auth       remembered challenge, Basic, Bearer, second 401    challenge, token
 //! redirect   by hand, no Authorization across origins
 //! retry      policy, pure
-//! transport  one exchange: limits, budget, body caps, addresses  resolve, tls, failure
+//! transport  one exchange: limits, budget, body caps             failure
+//! connections  which client for which host, and which addresses    resolve, tls
 //! ```
 //! It knows core types only; no command line, no output.
 
@@ -14,6 +15,7 @@ mod address;
 mod auth;
 mod challenge;
 mod client;
+mod connections;
 mod endpoint;
 mod failure;
 mod limit;

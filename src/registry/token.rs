@@ -190,7 +190,7 @@ fn ask(key: &Key, wanted: &Wanted<'_>) -> Result<Ask, Failure> {
         header.set_sensitive(true);
         headers.insert(AUTHORIZATION, header);
     }
-    let reach = wanted.transport.reach_from(wanted.registry, &url);
+    let reach = wanted.transport.connections().reach_from(wanted.registry, &url);
     Ok(Ask { method: Method::GET, url, headers, cap: SMALL_BODY, reach })
 }
 
