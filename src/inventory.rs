@@ -10,6 +10,7 @@ use crate::secret::{self, Secret};
 use crate::sensitive::Sensitive;
 use crate::service_account::ServiceAccount;
 use crate::source::{Source, SourceId, Sources, Span, Spanned};
+use crate::suppression::{self, Suppressions};
 use crate::workload::placeholder::Skip;
 use crate::workload::placeholder::is_placeholder;
 use crate::workload::pod::is_unquoted_template;
@@ -53,6 +54,8 @@ pub struct Inventory {
     pub masked: Vec<Span>,
     /// The registry credentials among them, for the redactor.
     pub secret_texts: Vec<Sensitive>,
+    /// What comments and annotations silence.
+    pub suppressions: Suppressions,
 }
 
 /// What the reading of a source depends on besides its text.
@@ -68,11 +71,22 @@ impl Inventory {
     /// Reads all documents of one source.
     pub fn of(id: SourceId, source: &Source, options: ReadOptions) -> Self {
         let mut inventory = Self::default();
+        let (mut comments, mut broken) = (Vec::new(), Vec::new());
+        let silences = suppression::may_have(source);
         yaml::read(id, source.text(), options.parse_all, &mut |piece| match piece {
-            Piece::Document(document) => inventory.add_document(source, document),
+            Piece::Document(document) => {
+                comments.extend(document.comments().filter(|_| silences));
+                inventory.add_document(source, document);
+            }
             Piece::Skipped => inventory.documents += 1,
-            Piece::Broken(error) => inventory.add_broken(source, error, options),
+            Piece::Broken(error) => {
+                broken.push(error.document);
+                inventory.add_broken(source, error, options);
+            }
         });
+        if silences {
+            inventory.suppressions.append(suppression::read(id, source, &comments, &broken));
+        }
         inventory
     }
 
@@ -97,6 +111,7 @@ impl Inventory {
             self.resources.push(Resource { name: object.name.clone(), span: object.node.span() });
             self.hooks.extend(Hook::of(object.node).map(|hook| (id, hook)));
             workload::extract(&object, id, self);
+            self.suppressions.add_annotation(&object, object.node.get("metadata"));
             let (secrets, accounts) = (self.secrets.len(), self.service_accounts.len());
             secret::extract(&object, id, self);
             service_account::extract(&object, id, self);
@@ -188,6 +203,7 @@ impl Inventory {
         self.problems.extend(other.problems);
         self.masked.extend(other.masked);
         self.secret_texts.extend(other.secret_texts);
+        self.suppressions.append(other.suppressions);
     }
 
     /// Marks what another object of the inputs replaces: images that a kustomization's `images:` rewrites, or that are

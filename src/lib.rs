@@ -12,6 +12,7 @@
 //!
 //! As a library it has no stable interface yet; the command line, its exit status and its JSON are the contract.
 
+pub mod baseline;
 #[cfg(feature = "cli")]
 pub mod check;
 #[cfg(feature = "cli")]
@@ -48,6 +49,7 @@ pub mod secret;
 pub mod sensitive;
 pub mod service_account;
 pub mod source;
+pub mod suppression;
 pub mod verdict;
 mod well_known;
 pub mod workload;

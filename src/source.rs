@@ -170,6 +170,11 @@ impl Source {
         Position { line: line as u32 + 1, column: before - mark + 1 }
     }
 
+    /// The 1-based line of a byte offset into the text.
+    pub fn line_of(&self, offset: u32) -> u32 {
+        self.position(offset).line
+    }
+
     /// How many lines there are: at least one.
     pub fn line_count(&self) -> u32 {
         self.line_starts().len() as u32
