@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! paths ─load→ Sources ─yaml, workload, secret→ Inventory ─pull→ PullContexts ─probe→ PullAnswers ─verdict→ verdicts
-//!       ─rules→ Findings ─report→ Report ─output→ text
+//!       ─rules→ Findings ─suppression, baseline→ Findings ─report→ Report ─output→ text
 //! ```
 //!
 //! Gather, then judge: the network is one stage with one type of answer, and everything behind it is a pure function
@@ -89,8 +89,9 @@ pub async fn check<P: Prober>(
     let judged = judge(&inventory, pulls, answers, settings.runtime);
     let context = Context::new(&sources, &inventory, &judged, settings);
     let findings = rules::run(&context);
+    let (findings, silenced) = rules::silence(&context, findings);
     let pulls = judged.iter().map(|judged| &judged.pull);
-    let report = Report::new(&sources, &inventory, pulls, &judged, findings, errors);
+    let report = Report::new(&sources, &inventory, pulls, &judged, (findings, silenced), errors);
     (sources, report)
 }
 
@@ -98,7 +99,7 @@ pub async fn check<P: Prober>(
 pub fn list(gathered: Gathered, settings: &Settings, supplied: Option<&DockerConfig>) -> (Sources, Report) {
     let Gathered { sources, inventory, errors } = gathered;
     let pulls = pull::resolve(&inventory, settings, supplied);
-    let report = Report::new(&sources, &inventory, &pulls, &[], Vec::new(), errors);
+    let report = Report::new(&sources, &inventory, &pulls, &[], (Vec::new(), Vec::new()), errors);
     (sources, report)
 }
 

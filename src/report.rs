@@ -9,6 +9,7 @@ use crate::reference::Reference;
 use crate::resource::ResourceName;
 use crate::rules::JudgedImage;
 use crate::source::{Sources, Span};
+use crate::suppression::{Silenced, SilencedBy};
 use crate::verdict::{self, Verdict};
 use crate::workload::{Container, ImageText, ImageUse};
 
@@ -17,6 +18,8 @@ use crate::workload::{Container, ImageText, ImageUse};
 pub struct Report {
     /// Findings in the order of source, place and rule.
     pub findings: Vec<Finding>,
+    /// Those that a suppression or the baseline silences, in the same order.
+    pub silenced: Vec<Silenced>,
     /// Every image use, in the order of source and place.
     pub images: Vec<ImageReport>,
     /// The counts.
@@ -171,7 +174,7 @@ impl Report {
         inventory: &Inventory,
         pulls: impl IntoIterator<Item = &'p PullContext>,
         judged: &[JudgedImage],
-        findings: Vec<Finding>,
+        (findings, silenced): (Vec<Finding>, Vec<Silenced>),
         errors: Vec<InputError>,
     ) -> Self {
         let reports = inventory.images.iter().zip(pulls).enumerate();
@@ -190,7 +193,9 @@ impl Report {
         summary.files = sources.len();
         summary.documents = inventory.documents;
         summary.resources = inventory.resources.len();
-        Self { findings, images, summary, errors, masked: inventory.masked.clone() }
+        summary.baselined = silenced.iter().filter(|it| it.by == SilencedBy::Baseline).count();
+        summary.suppressed = silenced.len() - summary.baselined;
+        Self { findings, silenced, images, summary, errors, masked: inventory.masked.clone() }
     }
 }
 

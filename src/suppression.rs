@@ -101,11 +101,6 @@ impl Suppressions {
 }
 
 impl Suppression {
-    /// Whether it silences a finding.
-    pub fn silences(&self, finding: &Finding, sources: &Sources) -> bool {
-        self.rules.iter().any(|rule| rule.value == finding.rule) && self.covers(finding.primary.span, sources)
-    }
-
     /// Whether it speaks of a place.
     pub fn covers(&self, place: Span, sources: &Sources) -> bool {
         match self.scope {
@@ -124,4 +119,60 @@ impl Suppression {
 /// Whether a source may hold a directive at all: asked of every file, so it must cost next to nothing.
 pub(crate) fn may_have(source: &Source) -> bool {
     memchr::memmem::find(source.text().as_bytes(), b"pullcheck").is_some()
+}
+
+/// Takes out what the inputs silence. Which of the suppressions silenced something is told beside, in their order.
+pub fn apply(
+    findings: Vec<Finding>,
+    suppressions: &[Suppression],
+    sources: &Sources,
+) -> (Vec<Finding>, Vec<Silenced>, Vec<Used>) {
+    let mut used: Vec<Used> = suppressions.iter().map(|it| Used(vec![false; it.rules.len()])).collect();
+    let (mut reported, mut silenced) = (Vec::new(), Vec::new());
+    for finding in findings {
+        let mut by = None;
+        for (suppression, used) in suppressions.iter().zip(&mut used) {
+            if suppression.covers(finding.primary.span, sources) {
+                for (rule, used) in suppression.rules.iter().zip(&mut used.0) {
+                    if rule.value == finding.rule {
+                        *used = true;
+                        by = by.or(Some(suppression));
+                    }
+                }
+            }
+        }
+        match by {
+            None => reported.push(finding),
+            Some(suppression) => {
+                let by = SilencedBy::Suppression { reason: suppression.reason.clone() };
+                silenced.push(Silenced { finding, by });
+            }
+        }
+    }
+    (reported, silenced, used)
+}
+
+/// Which of a suppression's rules silenced something, in their order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Used(pub Vec<bool>);
+
+/// A finding that is not reported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Silenced {
+    /// The finding.
+    pub finding: Finding,
+    /// What silences it.
+    pub by: SilencedBy,
+}
+
+/// What silences a finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SilencedBy {
+    /// A comment or an annotation.
+    Suppression {
+        /// Why, in the author's words.
+        reason: Option<String>,
+    },
+    /// The baseline.
+    Baseline,
 }

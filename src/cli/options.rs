@@ -123,6 +123,7 @@ impl TryFrom<Args> for Options {
                 },
                 now: SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs()),
                 levels,
+                ..Settings::default()
             },
             supplied: supplied.as_ref().map(|supplied| supplied.config.clone()),
             helpers: supplied.map(|supplied| supplied.helpers).unwrap_or_default(),

@@ -24,6 +24,7 @@ mod image_not_found;
 mod ineffective_registry_key;
 mod invalid_image_reference;
 mod invalid_pull_policy;
+mod invalid_suppression;
 mod invalid_yaml;
 mod legacy_dockercfg;
 mod malformed_pull_secret;
@@ -48,10 +49,12 @@ mod unreadable_input;
 mod unrendered_template;
 mod unresolved_placeholder;
 mod unsupported_manifest;
+mod unused_suppression;
 mod unverified_image;
 mod whitespace_in_credentials;
 mod wrong_secret_type;
 
+use crate::baseline::Baseline;
 use crate::event::Runtime;
 use crate::finding::{Finding, Severity, Subject};
 use crate::inventory::Inventory;
@@ -62,6 +65,7 @@ use crate::reference::Reference;
 use crate::rules::levels::Levels;
 use crate::rules::meta::Meta;
 use crate::source::Sources;
+use crate::suppression::{self, Silenced, SilencedBy};
 use crate::verdict::Verdict;
 use crate::workload::{ImageText, ImageUse, Pod, Resource};
 
@@ -99,6 +103,15 @@ pub struct Settings {
     pub now: Option<u64>,
     /// `--deny`, `--warn`, `--note`, `--allow`.
     pub levels: Levels,
+    /// `--no-suppressions`: comments and annotations silence nothing.
+    pub no_suppressions: bool,
+    /// `--baseline`: findings that were there before.
+    pub baseline: Option<Baseline>,
+    /// `allowed-registries`: globs of the registries, and prefixes of their repositories, that images may come from;
+    /// empty allows all.
+    pub allowed_registries: Vec<String>,
+    /// `mutable-tags`: globs of the tags that move, instead of those that move by convention.
+    pub mutable_tags: Option<Vec<String>>,
 }
 
 /// The finished facts.
@@ -239,6 +252,8 @@ pub static RULES: &[&dyn Rule] = &[
     &unreadable_input::UnreadableInput,
     &unrendered_template::UnrenderedTemplate,
     &duplicate_key::DuplicateKey,
+    &unused_suppression::UnusedSuppression,
+    &invalid_suppression::InvalidSuppression,
 ];
 
 /// The rule of an id.
@@ -258,8 +273,35 @@ pub fn run(cx: &Context<'_>) -> Vec<Finding> {
             finding.severity = levels.severity(rule.meta(), finding.severity).unwrap_or(finding.severity);
         }
     }
-    findings.sort_by(|a, b| (a.primary.span, a.rule, &a.message).cmp(&(b.primary.span, b.rule, &b.message)));
+    sort(&mut findings);
     findings
+}
+
+/// Takes out what the inputs and the baseline silence, and reports suppressions that silence nothing.
+pub fn silence(cx: &Context<'_>, findings: Vec<Finding>) -> (Vec<Finding>, Vec<Silenced>) {
+    let settings = cx.settings;
+    if settings.no_suppressions && settings.baseline.is_none() {
+        return (findings, Vec::new());
+    }
+    let (mut findings, mut silenced) = (findings, Vec::new());
+    if !settings.no_suppressions {
+        let suppressions = &cx.inventory.suppressions.valid;
+        let (reported, by_inputs, used) = suppression::apply(findings, suppressions, cx.sources);
+        (findings, silenced) = (reported, by_inputs);
+        findings.extend(unused_suppression::find(cx, &used));
+        sort(&mut findings);
+    }
+    if let Some(mut baseline) = settings.baseline.clone() {
+        let (known, new) = findings.into_iter().partition(|finding| baseline.take(finding, cx.sources));
+        findings = new;
+        let known: Vec<Finding> = known;
+        silenced.extend(known.into_iter().map(|finding| Silenced { finding, by: SilencedBy::Baseline }));
+    }
+    (findings, silenced)
+}
+
+fn sort(findings: &mut [Finding]) {
+    findings.sort_by(|a, b| (a.primary.span, a.rule, &a.message).cmp(&(b.primary.span, b.rule, &b.message)));
 }
 
 /// The severity that a rule has where nothing else decides.

@@ -172,7 +172,8 @@ mod tests {
 
     #[test]
     fn a_whole_file_is_spoken_of_at_its_head_only() {
-        let text = "# licence\n# pullcheck: ignore-file[mutable-tag] old\n---\nkind: Pod\n# pullcheck: ignore-file[x]\n";
+        let text =
+            "# licence\n# pullcheck: ignore-file[mutable-tag] old\n---\nkind: Pod\n# pullcheck: ignore-file[x]\n";
         let found = read_text(text);
         assert_eq!(found.valid.iter().map(|it| it.scope).collect::<Vec<_>>(), [Scope::File(SourceId(0))]);
         assert_eq!(found.invalid.iter().map(|it| it.fault).collect::<Vec<_>>(), [DirectiveFault::NotAtHead]);

@@ -1,0 +1,50 @@
+//! `invalid-suppression`: a comment or annotation that is meant to silence findings, and cannot.
+
+use std::sync::LazyLock;
+
+use crate::finding::Finding;
+use crate::rules::levels;
+use crate::rules::meta::Meta;
+use crate::rules::{Context, Rule, by_id};
+use crate::suppression::DirectiveFault;
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/invalid-suppression.md")));
+
+/// The rule.
+pub(super) struct InvalidSuppression;
+
+impl Rule for InvalidSuppression {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        let suppressions = &cx.inventory.suppressions;
+        out.extend(suppressions.invalid.iter().map(|it| {
+            let (message, help) = words(it.fault);
+            Finding::new(META.id, META.severity, message, it.span, "silences nothing").help(help)
+        }));
+        let named = suppressions.valid.iter().flat_map(|it| &it.rules);
+        out.extend(named.filter(|rule| by_id(&rule.value).is_none()).map(|rule| {
+            let message = levels::unknown(&rule.value);
+            Finding::new(META.id, META.severity, message, rule.span, "no rule").help("name rules as findings show them")
+        }));
+    }
+}
+
+const fn words(fault: DirectiveFault) -> (&'static str, &'static str) {
+    match fault {
+        DirectiveFault::NoRules => (
+            "a suppression names no rule, so it silences nothing",
+            "name the rules in brackets: `# pullcheck: ignore[mutable-tag] why`",
+        ),
+        DirectiveFault::Unknown => (
+            "a comment that begins with `pullcheck:` says neither `ignore[...]` nor `ignore-file[...]`",
+            "write `# pullcheck: ignore[rule] why`, on the flagged line or alone on the line above",
+        ),
+        DirectiveFault::NotAtHead => (
+            "`ignore-file` counts in the file's first comment block only",
+            "move it to the top of the file, or write `ignore[...]` at the line",
+        ),
+    }
+}
