@@ -44,6 +44,16 @@ impl<'a> Edge<'a> {
         Value(self.redactor.redact_name(text))
     }
 
+    /// For a data format: what `shape` makes of a text that has lost its secrets.
+    pub(super) fn shaped(&self, text: &str, shape: impl FnOnce(&str) -> String) -> Value<'static> {
+        Value(Cow::Owned(shape(&self.redactor.redact(text))))
+    }
+
+    /// The same of a name.
+    pub(super) fn shaped_name(&self, text: &str, shape: impl FnOnce(&str) -> String) -> Value<'static> {
+        Value(Cow::Owned(shape(&self.redactor.redact_name(text))))
+    }
+
     /// For one line of a text format.
     pub(super) fn line(&self, text: &str) -> String {
         sanitize::line(&sanitize::clip(&self.redactor.redact(text), sanitize::MESSAGE)).into_owned()

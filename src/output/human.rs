@@ -32,9 +32,9 @@ const UNWRAPPED: usize = 160;
 const NARROWEST: usize = 40;
 
 /// One fault: the finding at its first place, and the same at others.
-struct Fault<'a> {
-    first: &'a Finding,
-    others: Vec<&'a Finding>,
+pub(super) struct Fault<'a> {
+    pub(super) first: &'a Finding,
+    pub(super) others: Vec<&'a Finding>,
 }
 
 pub(super) fn render(edge: &Edge<'_>) -> String {
@@ -49,7 +49,7 @@ pub(super) fn render(edge: &Edge<'_>) -> String {
 }
 
 /// Findings with the same rule, severity, message and help are one fault, at the place of the first.
-fn faults(findings: &[Finding]) -> Vec<Fault<'_>> {
+pub(super) fn faults(findings: &[Finding]) -> Vec<Fault<'_>> {
     let mut faults: Vec<Fault<'_>> = Vec::new();
     let mut known = HashMap::new();
     for finding in findings {
@@ -239,7 +239,7 @@ fn severity(severity: Severity) -> Ansi {
 }
 
 /// `Deployment shop/api, init container migrate`.
-fn describe(subject: &Subject) -> String {
+pub(super) fn describe(subject: &Subject) -> String {
     let resource = subject.resource.as_ref().map(ToString::to_string);
     let container = subject.container.as_ref().map(|container| {
         let kind = match container.kind {
@@ -254,8 +254,21 @@ fn describe(subject: &Subject) -> String {
     resource.into_iter().chain(container).collect::<Vec<_>>().join(", ")
 }
 
-fn number(count: usize, noun: &str) -> String {
+pub(super) fn number(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The last line without colour, for formats whose reader sees no report of all findings.
+pub(super) fn summary_line(summary: &Summary) -> String {
+    let (images, findings) = counts(summary);
+    let mut line = format!("{}, {}", number(summary.files, "file"), number(summary.image_uses, "image"));
+    for (lead, counts) in [(": ", images), ("; ", findings)] {
+        if !counts.is_empty() {
+            let words: Vec<String> = counts.into_iter().map(|(text, _)| text).collect();
+            let _ = write!(line, "{lead}{}", words.join(", "));
+        }
+    }
+    line
 }
 
 type Counts = Vec<(String, Option<Ansi>)>;

@@ -31,13 +31,18 @@ pub(super) fn write(edge: &Edge<'_>, content: Content, out: &mut dyn io::Write) 
         images: Each(&report.images, |it| image(edge, it)),
         errors: Each(&report.errors, |it| input_error(edge, it)),
     };
+    write_json(&json, out)
+}
+
+/// Writes any JSON so that a terminal and the log of GitHub Actions may show it; it ends in a line feed.
+pub(super) fn write_json(json: &impl Serialize, out: &mut dyn io::Write) -> io::Result<()> {
     let mut out = Escaping { out, hashes: 0 };
-    serde_json::to_writer_pretty(&mut out, &json)?;
+    serde_json::to_writer_pretty(&mut out, json)?;
     out.write_all(b"\n")
 }
 
 /// Items that are made as they are written.
-struct Each<'a, T, F>(&'a [T], F);
+pub(super) struct Each<'a, T, F>(pub(super) &'a [T], pub(super) F);
 
 impl<'a, T, U: Serialize, F: Fn(&'a T) -> U> Serialize for Each<'a, T, F> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -7,18 +7,26 @@
 //! *Masked*: what lies in [`Report::masked`] (the values of Secrets) is shown as `*`. *Redacted*: every string of the
 //! report, and every piece of source text, passes the one [`redact::Redactor`], before layout could cut a secret in
 //! two. *Sanitised*: [`sanitize`] makes visible what would steer a terminal or hide. *Rendered*: by one module per
-//! [`Format`], none of which reads a string of the report but through `Edge`. *Redacted* again: text formats pass the
-//! redactor as a whole, so that a string that went round `Edge` does not get out either. JSON does not: a password
-//! that is an ordinary word would rewrite its keys; its types accept no string but the edge's instead.
+//! [`Format`], none of which reads a string of the report but through `Edge`. *Redacted* again: formats for people pass
+//! the redactor as a whole, so that a string that went round `Edge` does not get out either. Formats for programs do
+//! not: a password that is an ordinary word would rewrite their keys, commands or tags. Their types, or the one
+//! function through which they escape, accept no string but the edge's instead.
 //!
 //! Nothing here decides anything: what is wrong was found by the rules.
 
 mod edge;
+mod github;
+mod gitlab;
 mod human;
 mod json;
+mod junit;
 mod list;
+mod markdown;
+mod numbered;
+mod plain;
 pub mod redact;
 pub mod sanitize;
+mod sarif;
 mod snippet;
 mod window;
 
@@ -35,8 +43,41 @@ pub enum Format {
     /// For people: snippets, help and a last line of counts; for `--list-images` a table.
     #[default]
     Human,
+    /// One line per finding, for editors and `grep`.
+    Plain,
     /// The stable contract, version 1 (`report.schema.json`).
     Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// Workflow commands of GitHub Actions, which become annotations.
+    Github,
+    /// The code quality report of GitLab.
+    Gitlab,
+    /// JUnit XML: an image use is a test case.
+    Junit,
+    /// Markdown that fits into the comment of a pull request.
+    Markdown,
+}
+
+impl Format {
+    /// The name on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Human => "human",
+            Self::Plain => "plain",
+            Self::Json => "json",
+            Self::Sarif => "sarif",
+            Self::Github => "github",
+            Self::Gitlab => "gitlab",
+            Self::Junit => "junit",
+            Self::Markdown => "markdown",
+        }
+    }
+
+    /// Whether it can show images without findings (`--list-images`).
+    pub const fn lists_images(self) -> bool {
+        matches!(self, Self::Human | Self::Json)
+    }
 }
 
 /// What the reader's screen can show. The default fits a file or a pipe: ASCII, no colour, no wrapping.
@@ -61,7 +102,7 @@ pub enum Content {
     Images,
 }
 
-/// Writes a report; it ends in a line feed.
+/// Writes a report; it ends in a line feed. What of a format has no form for the images alone writes the findings.
 ///
 /// # Errors
 /// Those of the writer.
@@ -74,11 +115,25 @@ pub fn write(
 ) -> io::Result<()> {
     let edge = Edge::new(report, sources, style, redactor);
     let text = match (format, content) {
-        (Format::Json, content) => return json::write(&edge, content, out),
         (Format::Human, Content::Check) => human::render(&edge),
         (Format::Human, Content::Images) => list::render(&edge),
+        (Format::Markdown, _) => markdown::render(&edge, markdown::COMMENT),
+        (Format::Plain, _) => return plain::write(&edge, out),
+        (Format::Json, content) => return json::write(&edge, content, out),
+        (Format::Sarif, _) => return sarif::write(&edge, out),
+        (Format::Github, _) => return github::write(&edge, out),
+        (Format::Gitlab, _) => return gitlab::write(&edge, out),
+        (Format::Junit, _) => return junit::write(&edge, out),
     };
     out.write_all(edge.finish(text).as_bytes())
+}
+
+/// The Markdown of a job summary of GitHub Actions, in at most `limit` bytes: whole faults, and a word on those that
+/// are left out. Empty where not even the counts fit.
+pub fn job_summary((report, sources): (&Report, &Sources), limit: usize, style: &Style, redactor: &Redactor) -> String {
+    let edge = Edge::new(report, sources, style, redactor);
+    let text = edge.finish(markdown::render(&edge, limit));
+    if text.len() <= limit { text } else { String::new() }
 }
 
 /// The findings, as finished text that ends in a line feed.

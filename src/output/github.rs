@@ -1,0 +1,99 @@
+//! Workflow commands of GitHub Actions: `::error file=a.yaml,line=3,col=5,endLine=3,endColumn=9,title=…::message`.
+//!
+//! The runner reads a line with `ActionCommand.TryParseV2` (actions/runner, `src/Runner.Common/ActionCommand.cs`): `%`,
+//! CR and LF must be escaped in the message, `:` and `,` in properties too. It keeps ten annotations of each kind for a
+//! step and drops the rest without a word, so the most useful ten are chosen, and a last line counts the others.
+
+use std::io;
+
+use super::edge::Edge;
+use super::human::{faults, summary_line};
+use super::sanitize;
+use crate::finding::{Finding, Severity};
+use crate::source::Span;
+
+/// Annotations of one kind that GitHub shows for a step.
+const MOST: usize = 10;
+
+/// Writes the commands, errors first, and a line of counts.
+///
+/// # Errors
+/// Those of the writer.
+pub(super) fn write(edge: &Edge<'_>, out: &mut dyn io::Write) -> io::Result<()> {
+    let kinds = [
+        (Severity::Error, "error", "errors"),
+        (Severity::Warning, "warning", "warnings"),
+        (Severity::Note, "notice", "notes"),
+    ];
+    let faults = faults(&edge.report.findings);
+    let mut left_out = Vec::new();
+    for (severity, command, plural) in kinds {
+        // Each fault once before any of them twice.
+        let of_kind = || faults.iter().filter(|fault| fault.first.severity == severity);
+        let others = of_kind().flat_map(|fault| fault.others.iter().copied());
+        let chosen: Vec<&Finding> = of_kind().map(|fault| fault.first).chain(others).take(MOST).collect();
+        let all: usize = of_kind().map(|fault| 1 + fault.others.len()).sum();
+        for finding in &chosen {
+            writeln!(out, "{}", annotation(edge, command, finding))?;
+        }
+        if all > chosen.len() {
+            left_out.push(format!("{} of {all} {plural}", all - chosen.len()));
+        }
+    }
+    if !left_out.is_empty() {
+        let left_out = left_out.join(", ");
+        writeln!(
+            out,
+            "pullcheck: no annotation for {left_out}: GitHub shows {MOST} of each kind; see the job summary"
+        )?;
+    }
+    writeln!(out, "pullcheck: {}", summary_line(&edge.report.summary))
+}
+
+fn annotation(edge: &Edge<'_>, command: &str, finding: &Finding) -> String {
+    let mut properties = place(edge, finding.primary.span);
+    properties.push(("title", format!("pullcheck: {}", finding.rule)));
+    let properties: Vec<String> = properties.iter().map(|(name, text)| format!("{name}={}", property(text))).collect();
+    let help = finding.help.as_deref().map(|help| format!("\n{}", edge.paragraph(help))).unwrap_or_default();
+    let message = format!("{}{help}", edge.paragraph(&finding.message));
+    format!("::{command} {}::{}", properties.join(","), data(&message))
+}
+
+/// Columns count only within one line: the runner drops them otherwise, with a complaint.
+fn place(edge: &Edge<'_>, span: Span) -> Vec<(&'static str, String)> {
+    let file = edge.file(span.source);
+    let mut properties = vec![("file", file.strip_prefix("./").unwrap_or(&file).to_owned())];
+    if let Some(at) = edge.sources.locate(span) {
+        properties.push(("line", at.start.line.to_string()));
+        if at.start.line == at.end.line {
+            properties.push(("col", at.start.column.to_string()));
+        }
+        properties.push(("endLine", at.end.line.to_string()));
+        if at.start.line == at.end.line {
+            properties.push(("endColumn", at.end.column.to_string()));
+        }
+    }
+    properties
+}
+
+/// Besides what the runner reads, no text may hold what the older syntax of commands would obey.
+fn data(text: &str) -> String {
+    let text = sanitize::break_commands(text);
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_separates_is_escaped() {
+        assert_eq!(data("100% a:b,c\r\nd"), "100%25 a:b,c%0D%0Ad");
+        assert_eq!(property("a:b,c%2Cd"), "a%3Ab%2Cc%252Cd");
+        assert_eq!(data("x ##[group]y"), "x ##\\[group]y");
+    }
+}

@@ -1,0 +1,232 @@
+//! JUnit XML, for the test tab of a CI system: a file is a suite, an image use is a test case.
+//!
+//! A case fails by findings of severity error. What could not be told is skipped, never passed. Lesser findings stand in
+//! `system-out`, and those that speak of no image are cases of their own. Readers take one `failure` of a case, so all
+//! errors of a case are in one.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io;
+
+use super::edge::Edge;
+use super::human::describe;
+use crate::finding::{Finding, Severity, Subject};
+use crate::report::ImageReport;
+use crate::source::{SourceId, Span};
+
+/// Writes suite by suite.
+///
+/// # Errors
+/// Those of the writer.
+pub(super) fn write(edge: &Edge<'_>, out: &mut dyn io::Write) -> io::Result<()> {
+    let suites = suites(edge);
+    let counts = suites.values().flatten().fold(Counts::default(), Counts::add);
+    let errors = edge.report.errors.len();
+    writeln!(out, r#"<?xml version="1.0" encoding="UTF-8"?>"#)?;
+    let total = counts.cases + errors;
+    let attributes =
+        format!(r#"tests="{total}" failures="{}" errors="{errors}" skipped="{}""#, counts.failures, counts.skipped);
+    writeln!(out, r#"<testsuites name="pullcheck" {attributes}>"#)?;
+    input_errors(edge, out)?;
+    for (source, cases) in &suites {
+        let name = escaped(&edge.file(*source));
+        let Counts { cases: tests, failures, skipped } = cases.iter().fold(Counts::default(), Counts::add);
+        let attributes = format!(r#"tests="{tests}" failures="{failures}" errors="0" skipped="{skipped}""#);
+        writeln!(out, r#"  <testsuite name="{name}" {attributes}>"#)?;
+        for case in cases {
+            out.write_all(case.render(edge, &name).as_bytes())?;
+        }
+        writeln!(out, "  </testsuite>")?;
+    }
+    writeln!(out, "</testsuites>")
+}
+
+fn input_errors(edge: &Edge<'_>, out: &mut dyn io::Write) -> io::Result<()> {
+    let errors = &edge.report.errors;
+    if errors.is_empty() {
+        return Ok(());
+    }
+    let count = errors.len();
+    writeln!(out, r#"  <testsuite name="inputs" tests="{count}" failures="0" errors="{count}" skipped="0">"#)?;
+    for error in errors {
+        let name = escaped(&edge.line(error.file.as_deref().unwrap_or("input")));
+        let message = escaped(&edge.line(&error.message));
+        writeln!(out, r#"    <testcase classname="inputs" name="{name}"><error message="{message}"/></testcase>"#)?;
+    }
+    writeln!(out, "  </testsuite>")
+}
+
+/// A test case.
+struct Case<'a> {
+    /// `None` for findings that speak of no image.
+    image: Option<&'a ImageReport>,
+    findings: Vec<&'a Finding>,
+    span: Span,
+}
+
+/// How a case ended.
+enum End {
+    Passed,
+    Failed,
+    Skipped(String),
+}
+
+#[derive(Default)]
+struct Counts {
+    cases: usize,
+    failures: usize,
+    skipped: usize,
+}
+
+impl Counts {
+    fn add(self, case: &Case<'_>) -> Self {
+        let end = case.end();
+        Self {
+            cases: self.cases + 1,
+            failures: self.failures + usize::from(matches!(end, End::Failed)),
+            skipped: self.skipped + usize::from(matches!(end, End::Skipped(_))),
+        }
+    }
+}
+
+/// The cases of each file, in the order of their places.
+fn suites<'a>(edge: &Edge<'a>) -> BTreeMap<SourceId, Vec<Case<'a>>> {
+    let mut suites: BTreeMap<SourceId, Vec<Case<'a>>> = BTreeMap::new();
+    let mut by_span: BTreeMap<Span, usize> = BTreeMap::new();
+    let mut by_subject: BTreeMap<(SourceId, String), usize> = BTreeMap::new();
+    for image in &edge.report.images {
+        let cases = suites.entry(image.span.source).or_default();
+        let subject = describe(&subject(image));
+        by_span.entry(image.span).or_insert(cases.len());
+        by_subject.entry((image.span.source, subject)).or_insert(cases.len());
+        cases.push(Case { image: Some(image), findings: Vec::new(), span: image.span });
+    }
+    for finding in &edge.report.findings {
+        let span = finding.primary.span;
+        let cases = suites.entry(span.source).or_default();
+        let of_container = || {
+            finding.subject.container.as_ref()?;
+            by_subject.get(&(span.source, describe(&finding.subject)))
+        };
+        match by_span.get(&span).or_else(of_container).and_then(|&at| cases.get_mut(at)) {
+            Some(case) => case.findings.push(finding),
+            None => cases.push(Case { image: None, findings: vec![finding], span }),
+        }
+    }
+    for cases in suites.values_mut() {
+        cases.sort_by_key(|case| case.span);
+    }
+    suites
+}
+
+fn subject(image: &ImageReport) -> Subject {
+    Subject { resource: Some(image.resource.clone()), container: Some(image.container.clone()), image: None }
+}
+
+impl Case<'_> {
+    fn end(&self) -> End {
+        if self.findings.iter().any(|finding| finding.severity == Severity::Error) {
+            return End::Failed;
+        }
+        let Some(image) = self.image else { return End::Passed };
+        let cause = image.cause.unwrap_or("unknown");
+        match image.verdict {
+            Some("pullable") => End::Passed,
+            // Its error is silenced, or was made less than one.
+            Some("fails") => End::Skipped(format!("fails ({cause}), but no error of it is reported")),
+            Some("not-pulled") => End::Skipped("not pulled: the pull policy is Never".to_owned()),
+            Some(verdict) => End::Skipped(format!("{verdict}: {cause}")),
+            None => End::Skipped("not checked".to_owned()),
+        }
+    }
+
+    fn name(&self) -> String {
+        match (self.image, self.findings.first()) {
+            (Some(image), _) => format!("{}: {}", describe(&subject(image)), image.value),
+            (None, Some(finding)) => {
+                let subject = describe(&finding.subject);
+                if subject.is_empty() { finding.rule.to_owned() } else { format!("{}: {subject}", finding.rule) }
+            }
+            (None, None) => String::new(),
+        }
+    }
+
+    fn render(&self, edge: &Edge<'_>, file: &str) -> String {
+        let name = escaped(&edge.line(&self.name()));
+        let line = edge.sources.locate(self.span).map(|at| format!(r#" line="{}""#, at.start.line)).unwrap_or_default();
+        let mut out = format!(r#"    <testcase classname="{file}" name="{name}" file="{file}"{line}"#);
+        let (errors, others): (Vec<&Finding>, Vec<&Finding>) =
+            self.findings.iter().partition(|it| it.severity == Severity::Error);
+        let mut inner = String::new();
+        match (self.end(), errors.first()) {
+            (End::Failed, Some(first)) => {
+                let message = escaped(&edge.line(&first.message));
+                let text = escaped(&errors.iter().map(|finding| told(edge, finding)).collect::<String>());
+                let _ = writeln!(inner, r#"      <failure type="{}" message="{message}">{text}</failure>"#, first.rule);
+            }
+            (End::Skipped(why), _) => {
+                let _ = writeln!(inner, r#"      <skipped message="{}"/>"#, escaped(&edge.line(&why)));
+            }
+            (End::Passed | End::Failed, _) => {}
+        }
+        if !others.is_empty() {
+            let text = escaped(&others.iter().map(|finding| told(edge, finding)).collect::<String>());
+            let _ = writeln!(inner, "      <system-out>{text}</system-out>");
+        }
+        match inner.is_empty() {
+            true => out.push_str("/>\n"),
+            false => {
+                let _ = write!(out, ">\n{inner}    </testcase>\n");
+            }
+        }
+        out
+    }
+}
+
+/// A finding in a few lines.
+fn told(edge: &Edge<'_>, finding: &Finding) -> String {
+    let place = edge.place(finding.primary.span);
+    let message = edge.line(&finding.message);
+    let mut out = format!("{place}: {}[{}] {message}\n", finding.severity.as_str(), finding.rule);
+    for (name, text) in [("help", &finding.help), ("kubectl describe pod would show", &finding.event)] {
+        if let Some(text) = text {
+            let _ = writeln!(out, "{name}: {}", edge.paragraph(text));
+        }
+    }
+    out
+}
+
+/// Text for an element or an attribute, of which the edge has made controls visible already. What XML 1.0 has no
+/// character for (two noncharacters besides) is made visible too, and what GitHub Actions would obey is spelt otherwise,
+/// which no reader of XML notices.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    let mut last = ['\0'; 2];
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&apos;"),
+            ':' if last[1] == ':' => out.push_str("&#58;"),
+            '[' if last == ['#', '#'] => out.push_str("&#91;"),
+            '\u{fffe}' | '\u{ffff}' => out.extend(c.escape_default()),
+            _ => out.push(c),
+        }
+        last = [last[1], c];
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_and_commands_are_escaped() {
+        assert_eq!(escaped("<a b='\"'>&]]>"), "&lt;a b=&apos;&quot;&apos;&gt;&amp;]]&gt;");
+        assert_eq!(escaped("##[error] ::error::\u{ffff}"), "##&#91;error] :&#58;error:&#58;\\u{ffff}");
+        assert_eq!(escaped(":::"), ":&#58;&#58;");
+    }
+}

@@ -1,0 +1,169 @@
+//! Markdown for the comment of a pull request or the summary of a job: a table of counts, then fault by fault.
+//!
+//! What a manifest or a registry says must neither become markup nor call anybody (`@team`, `#12`, bare addresses are
+//! links on GitHub and GitLab, whatever stands around them). So every word of it that is not plain letters or a plain
+//! number stands in a code span, in which nothing is obeyed; an image reads best that way anyway.
+
+use std::fmt::Write as _;
+
+use super::edge::Edge;
+use super::human::{Fault, describe, faults, number};
+use crate::finding::{Finding, Severity};
+use crate::report::Summary;
+
+/// Bytes of a comment: GitHub takes 65,536 characters.
+pub(super) const COMMENT: usize = 65_000;
+
+/// Places of one fault.
+const PLACES: usize = 20;
+
+/// Room for the last line.
+const LAST_LINE: usize = 200;
+
+/// Whole faults, the severest first, in at most `limit` bytes (the counts are always there).
+pub(super) fn render(edge: &Edge<'_>, limit: usize) -> String {
+    let mut out = head(&edge.report.summary);
+    let mut faults = faults(&edge.report.findings);
+    faults.sort_by_key(|fault| std::cmp::Reverse(fault.first.severity));
+    let mut left_out = 0;
+    for fault in &faults {
+        let text = section(edge, fault);
+        if left_out > 0 || out.len() + text.len() + LAST_LINE > limit {
+            left_out += 1;
+        } else {
+            out.push_str(&text);
+        }
+    }
+    if left_out > 0 {
+        let _ = writeln!(out, "\n**{} not shown here:** there is no room for more.", number(left_out, "more fault"));
+    }
+    out
+}
+
+fn head(summary: &Summary) -> String {
+    let verdict = match (summary.errors, summary.warnings, summary.notes) {
+        (0, 0, 0) => "no findings".to_owned(),
+        counts => {
+            let counts = [(counts.0, "error"), (counts.1, "warning"), (counts.2, "note")];
+            let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+            counts.map(|(count, noun)| number(count, noun)).collect::<Vec<_>>().join(", ")
+        }
+    };
+    let counts = [
+        ("files", summary.files),
+        ("images", summary.image_uses),
+        ("pullable", summary.pullable),
+        ("failing", summary.failing),
+        ("unverified", summary.unverified),
+        ("skipped", summary.skipped),
+        ("not pulled", summary.not_pulled),
+        ("suppressed", summary.suppressed),
+        ("in the baseline", summary.baselined),
+    ];
+    let shown = |&(name, count): &(&str, usize)| count > 0 || matches!(name, "files" | "images" | "failing");
+    let counts: Vec<_> = counts.into_iter().filter(shown).collect();
+    let row = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
+    let mut out = format!("## pullcheck: {verdict}\n\n");
+    out.push_str(&row(counts.iter().map(|(name, _)| (*name).to_owned()).collect()));
+    out.push_str(&row(counts.iter().map(|_| "---:".to_owned()).collect()));
+    out.push_str(&row(counts.iter().map(|(_, count)| count.to_string()).collect()));
+    out
+}
+
+fn section(edge: &Edge<'_>, Fault { first, others }: &Fault<'_>) -> String {
+    let sign = match first.severity {
+        Severity::Error => "❌",
+        Severity::Warning => "⚠️",
+        Severity::Note => "ℹ️",
+    };
+    let mut out = format!("\n### {sign} {}: {}\n\n", first.severity.as_str(), first.rule);
+    let _ = writeln!(out, "{}\n", text(&edge.line(&first.message)));
+    for finding in std::iter::once(first).chain(others).take(PLACES) {
+        let _ = writeln!(out, "- {}", place(edge, finding));
+    }
+    let places = 1 + others.len();
+    if places > PLACES {
+        let _ = writeln!(out, "- and {}", number(places - PLACES, "more place"));
+    }
+    if let Some(help) = &first.help {
+        let help = edge.paragraph(help);
+        let lines: Vec<String> = help.split('\n').map(line_of_help).collect();
+        let _ = write!(out, "\n**Help:** {}\n", lines.join("<br>\n"));
+    }
+    if let Some(event) = &first.event {
+        let _ = write!(out, "\n`kubectl describe pod` would show:\n\n> {}\n", code(&edge.line(event)));
+    }
+    out
+}
+
+fn place(edge: &Edge<'_>, finding: &Finding) -> String {
+    let place = code(&edge.place(finding.primary.span));
+    let subject = describe(&finding.subject);
+    if subject.is_empty() { place } else { format!("{place} in {}", text(&edge.line(&subject))) }
+}
+
+/// A line that is indented is something to write: code as a whole.
+fn line_of_help(line: &str) -> String {
+    match line.trim_start() {
+        "" => String::new(),
+        inner if inner.len() < line.len() => format!("&nbsp;&nbsp;{}", code(inner)),
+        _ => text(line),
+    }
+}
+
+/// One line of foreign words.
+fn text(line: &str) -> String {
+    let words: Vec<String> = line.split(' ').filter(|word| !word.is_empty()).map(word).collect();
+    words.join(" ")
+}
+
+/// A word with the punctuation around it, which obeys nothing by itself.
+fn word(word: &str) -> String {
+    let inner = word.trim_start_matches(['(', '"', '\'']);
+    let lead = &word[..word.len() - inner.len()];
+    let inner_end = inner.trim_end_matches([')', '"', '\'', ',', ';', '.', ':', '?']).len();
+    let (inner, trail) = inner.split_at(inner_end);
+    let letters = inner.split(['-', '\'']).all(|part| !part.is_empty() && part.chars().all(char::is_alphabetic));
+    // `1.` and `1)` would begin a list.
+    let number = inner.bytes().all(|byte| byte.is_ascii_digit()) && !trail.starts_with(['.', ')']);
+    let plain = inner.is_empty() || letters || number;
+    if plain { word.to_owned() } else { format!("{lead}{}{trail}", code(inner)) }
+}
+
+/// A code span: between more backticks than it has in a row itself.
+fn code(text: &str) -> String {
+    let mut longest = 0;
+    let mut run = 0;
+    for c in text.chars() {
+        run = if c == '`' { run + 1 } else { 0 };
+        longest = longest.max(run);
+    }
+    let fence = "`".repeat(longest + 1);
+    let pad = if text.starts_with(['`', ' ']) || text.ends_with(['`', ' ']) { " " } else { "" };
+    if text.is_empty() { String::new() } else { format!("{fence}{pad}{text}{pad}{fence}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_that_mean_something_are_code() {
+        let cases = [
+            ("ghcr.io/acme/api has no tag 1.9", "`ghcr.io/acme/api` has no tag `1.9`"),
+            ("1. and 2) or 3", "`1`. and `2`) or 3"),
+            ("did not answer within 15 s.", "did not answer within 15 s."),
+            ("cc @acme/team, see #12", "cc `@acme/team`, see `#12`"),
+            ("<img src=x> **b** ~s~ $x$", "`<img` `src=x>` `**b**` `~s~` `$x$`"),
+            ("[a](https://evil.example)", "`[a](https://evil.example`)"),
+            ("a|b", "`a|b`"),
+            ("it isn't well-known (\"yes\")", "it isn't well-known (\"yes\")"),
+            ("`x``y`", "``` `x``y` ```"),
+            ("\\", "`\\`"),
+            ("- - --", "`-` `-` `--`"),
+        ];
+        for (given, expected) in cases {
+            assert_eq!(text(given), expected);
+        }
+    }
+}
