@@ -4,6 +4,7 @@ mod args;
 mod exit;
 mod helper;
 mod options;
+mod outputs;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -15,7 +16,7 @@ use crate::dockerconfig::DockerConfig;
 use crate::error::UsageError;
 use crate::load;
 use crate::output::redact::Redactor;
-use crate::output::{self, Content, Style};
+use crate::output::{self, Content, Format, Style};
 use crate::registry::Client;
 use crate::report::Report;
 use crate::rules;
@@ -25,6 +26,7 @@ pub use args::Args;
 pub use exit::Exit;
 pub use helper::Helpers;
 pub use options::{Options, Task};
+pub use outputs::{OutputArg, Outputs};
 
 /// Parses the command line, runs, prints, and says how it went.
 pub fn main() -> ExitCode {
@@ -55,6 +57,7 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
         Task::ListRules => return Ok(print(|out| out.write_all(rules::page::list_rules().as_bytes()))),
         Task::Check | Task::ListImages => {}
     }
+    options.outputs.try_files()?;
     let (inputs, errors) = load::inputs(&options.paths, &options.walk)?;
     let gathered = check::gather(&inputs, errors, options.parse_all);
     let asks = options.task == Task::Check && !options.settings.offline;
@@ -66,7 +69,6 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
     let supplied = helped.as_ref();
     let secrets = options.secrets_of(supplied, &gathered.inventory);
     let redactor = Redactor::new(secrets.iter().map(Sensitive::expose));
-    let style = options.style();
     let ((sources, report), content) = if options.task == Task::ListImages {
         (check::list(gathered, &options.settings, supplied), Content::Images)
     } else {
@@ -83,8 +85,31 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
     if exit == Exit::NothingToCheck {
         print_error(&nothing_to_check(&sources, &report, options));
     }
-    let written = print(|out| output::write(out, (options.format, content), (&report, &sources), &style, &redactor));
+    let written = write_reports(options, content, (&report, &sources), &redactor)?;
     Ok(if written == Exit::Clean { exit } else { written })
+}
+
+/// Standard output first: a file that cannot be written after all must not take the report with it.
+fn write_reports(
+    options: &Options,
+    content: Content,
+    report: (&Report, &Sources),
+    redactor: &Redactor,
+) -> Result<Exit, UsageError> {
+    let style = options.style();
+    let format = options.outputs.stdout;
+    let written = print(|out| output::write(out, (format, content), report, &style, redactor));
+    let in_file = Style { github: style.github, ..Style::default() };
+    if let Some(file) = options.job_summary.as_deref().filter(|_| format == Format::Github) {
+        let appended = outputs::append_summary(file, |limit| output::job_summary(report, limit, &in_file, redactor));
+        if let Err(error) = appended {
+            print_error(&format!("the job summary {} cannot be written: {error}", file.display()));
+        }
+    }
+    for (format, file) in &options.outputs.files {
+        outputs::write_file(*format, file, |out| output::write(out, (*format, content), report, &in_file, redactor))?;
+    }
+    Ok(written)
 }
 
 fn check_with_client(

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
+use crate::cli::outputs::OutputArg;
+use crate::output::Format;
 use crate::pull::operator::{AssumedSecrets, DeclaredServiceAccount, Named};
 use crate::registry::{ConnectTo, HostPattern};
 
@@ -120,9 +122,12 @@ pub struct Args {
     #[arg(long, help_heading = "Rules")]
     pub fail_on_unverified: bool,
 
-    /// How the report is written
-    #[arg(long, value_enum, default_value_t, value_name = "FORMAT", help_heading = "Output")]
-    pub format: FormatArg,
+    /// How the report is written [default: human, or github in GitHub Actions]
+    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Output")]
+    pub format: Option<FormatArg>,
+    /// Write a report to a file too, or instead of the default to - (repeatable)
+    #[arg(long, value_name = "FORMAT=FILE", help_heading = "Output")]
+    pub output: Vec<OutputArg>,
     /// List the images instead of checking them
     #[arg(long, help_heading = "Output")]
     pub list_images: bool,
@@ -182,8 +187,35 @@ pub enum FormatArg {
     /// For people.
     #[default]
     Human,
+    /// file:line:column: severity[rule] message.
+    Plain,
     /// The stable contract, version 1.
     Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// Annotations of GitHub Actions, and a job summary.
+    Github,
+    /// Code quality report of GitLab.
+    Gitlab,
+    /// JUnit XML.
+    Junit,
+    /// For the comment of a pull request.
+    Markdown,
+}
+
+impl From<FormatArg> for Format {
+    fn from(format: FormatArg) -> Self {
+        match format {
+            FormatArg::Human => Self::Human,
+            FormatArg::Plain => Self::Plain,
+            FormatArg::Json => Self::Json,
+            FormatArg::Sarif => Self::Sarif,
+            FormatArg::Github => Self::Github,
+            FormatArg::Gitlab => Self::Gitlab,
+            FormatArg::Junit => Self::Junit,
+            FormatArg::Markdown => Self::Markdown,
+        }
+    }
 }
 
 /// `--color`.

@@ -4,12 +4,13 @@
 use std::env;
 use std::fs;
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::cli::args::{Args, Color, FailOn, FormatArg, PullSecretFile, RuntimeArg};
+use crate::cli::args::{Args, Color, FailOn, PullSecretFile, RuntimeArg};
 use crate::cli::helper::Helpers;
 use crate::cli::is_terminal;
+use crate::cli::outputs::Outputs;
 use crate::dockerconfig::{DockerConfig, Format as ConfigFormat};
 use crate::error::UsageError;
 use crate::event::Runtime;
@@ -68,8 +69,10 @@ pub struct Options {
     pub fail_on: FailOn,
     /// Whether unverified images fail it.
     pub fail_on_unverified: bool,
-    /// How the report is written.
-    pub format: Format,
+    /// How the report is written, and where to.
+    pub outputs: Outputs,
+    /// Where a summary of the job is written, for the format `github`.
+    pub job_summary: Option<PathBuf>,
     /// Colour.
     pub color: Color,
 }
@@ -88,6 +91,8 @@ impl TryFrom<Args> for Options {
         if reads_stdin && args.dockerconfigjson.as_deref() == Some(Path::new("-")) {
             return Err(UsageError::new("standard input can be read once: as a manifest or as the dockerconfigjson"));
         }
+        let default = if is_github_actions() { Format::Github } else { Format::Human };
+        let outputs = Outputs::new(args.format, args.output.clone(), task == Task::ListImages, default)?;
         let levels = levels(&args)?;
         let supplied = supplied(args.dockerconfigjson.as_deref())?;
         let node_credentials = NodeCredentials::new(&args.node_credentials);
@@ -141,10 +146,8 @@ impl TryFrom<Args> for Options {
             },
             fail_on: args.fail_on,
             fail_on_unverified: args.fail_on_unverified,
-            format: match args.format {
-                FormatArg::Human => Format::Human,
-                FormatArg::Json => Format::Json,
-            },
+            outputs,
+            job_summary: env::var_os("GITHUB_STEP_SUMMARY").filter(|file| !file.is_empty()).map(PathBuf::from),
             color: args.color,
         })
     }

@@ -190,7 +190,7 @@ fn told(edge: &Edge<'_>, finding: &Finding) -> String {
     let mut out = format!("{place}: {}[{}] {message}\n", finding.severity.as_str(), finding.rule);
     for (name, text) in [("help", &finding.help), ("kubectl describe pod would show", &finding.event)] {
         if let Some(text) = text {
-            let _ = writeln!(out, "{name}: {}", edge.paragraph(text));
+            let _ = writeln!(out, "{name}: {}", edge.paragraph(text).replace('\n', "\n  "));
         }
     }
     out

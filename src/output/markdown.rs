@@ -88,7 +88,7 @@ fn section(edge: &Edge<'_>, Fault { first, others }: &Fault<'_>) -> String {
     if let Some(help) = &first.help {
         let help = edge.paragraph(help);
         let lines: Vec<String> = help.split('\n').map(line_of_help).collect();
-        let _ = write!(out, "\n**Help:** {}\n", lines.join("<br>\n"));
+        let _ = write!(out, "\n**Help:** {}\n", lines.join("<br>\n  "));
     }
     if let Some(event) = &first.event {
         let _ = write!(out, "\n`kubectl describe pod` would show:\n\n> {}\n", code(&edge.line(event)));
@@ -113,21 +113,50 @@ fn line_of_help(line: &str) -> String {
 
 /// One line of foreign words.
 fn text(line: &str) -> String {
-    let words: Vec<String> = line.split(' ').filter(|word| !word.is_empty()).map(word).collect();
+    let mut words = Vec::new();
+    let mut rest = line.trim_start_matches(' ');
+    while !rest.is_empty() {
+        let (shown, after) = quoted(rest).unwrap_or_else(|| {
+            let (next, after) = rest.split_once(' ').unwrap_or((rest, ""));
+            (word(next), after)
+        });
+        words.push(shown);
+        rest = after.trim_start_matches(' ');
+    }
     words.join(" ")
 }
 
-/// A word with the punctuation around it, which obeys nothing by itself.
+/// What may stand behind a word: it obeys nothing by itself.
+const CLOSING: [char; 8] = [')', '"', '\'', ',', ';', '.', ':', '?'];
+
+/// What stands between backticks or quotes at the head of a text, as code, and what follows. `None` where nothing but
+/// punctuation must stand behind it, but does.
+fn quoted(text: &str) -> Option<(String, &str)> {
+    let inner = text.strip_prefix('(').unwrap_or(text);
+    let lead = &text[..text.len() - inner.len()];
+    let mark = inner.chars().next().filter(|c| matches!(c, '`' | '"' | '\''))?;
+    let (content, behind) = inner[1..].split_once(mark)?;
+    let (trail, after) = behind.split_once(' ').unwrap_or((behind, ""));
+    let closed = !content.is_empty() && trail.chars().all(|c| CLOSING.contains(&c));
+    let code = closed && (mark == '`' || !content.split(' ').all(is_plain));
+    code.then(|| (format!("{lead}{}{trail}", self::code(content)), after))
+}
+
+/// A word with the punctuation around it.
 fn word(word: &str) -> String {
     let inner = word.trim_start_matches(['(', '"', '\'']);
     let lead = &word[..word.len() - inner.len()];
-    let inner_end = inner.trim_end_matches([')', '"', '\'', ',', ';', '.', ':', '?']).len();
-    let (inner, trail) = inner.split_at(inner_end);
-    let letters = inner.split(['-', '\'']).all(|part| !part.is_empty() && part.chars().all(char::is_alphabetic));
+    let (inner, trail) = inner.split_at(inner.trim_end_matches(CLOSING).len());
     // `1.` and `1)` would begin a list.
-    let number = inner.bytes().all(|byte| byte.is_ascii_digit()) && !trail.starts_with(['.', ')']);
-    let plain = inner.is_empty() || letters || number;
+    let item = trail.starts_with(['.', ')']) && inner.bytes().all(|byte| byte.is_ascii_digit());
+    let plain = inner.is_empty() || is_plain(inner) && !item;
     if plain { word.to_owned() } else { format!("{lead}{}{trail}", code(inner)) }
+}
+
+/// Letters, with hyphens and apostrophes between them, or a number.
+fn is_plain(word: &str) -> bool {
+    let letters = |part: &str| !part.is_empty() && part.chars().all(char::is_alphabetic);
+    word.split(['-', '\'']).all(letters) || !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// A code span: between more backticks than it has in a row itself.
@@ -157,6 +186,9 @@ mod tests {
             ("<img src=x> **b** ~s~ $x$", "`<img` `src=x>` `**b**` `~s~` `$x$`"),
             ("[a](https://evil.example)", "`[a](https://evil.example`)"),
             ("a|b", "`a|b`"),
+            ("run (`helm template . | pullcheck -`), then", "run (`helm template . | pullcheck -`), then"),
+            ("the image \"/api:\": a", "the image `/api:`: a"),
+            ("`a`@team \"x.y\"z 'q.r", "`` `a`@team `` \"`x.y\"z` '`q.r`"),
             ("it isn't well-known (\"yes\")", "it isn't well-known (\"yes\")"),
             ("`x``y`", "``` `x``y` ```"),
             ("\\", "`\\`"),

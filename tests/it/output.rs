@@ -1,6 +1,7 @@
 //! Reports as users and programs get them.
 
 mod attack;
+mod formats;
 mod human;
 mod json;
 mod list;

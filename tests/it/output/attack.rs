@@ -4,11 +4,24 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use pullcheck::finding::Subject;
 use pullcheck::output::redact::Redactor;
-use pullcheck::output::{self, Format, Style};
+use pullcheck::output::{self, Format, Style, sanitize};
 use pullcheck::report::{InputError, Report};
 use pullcheck::source::{Encoding, Source, SourceId, Sources, Span};
+use pullcheck::suppression::{Silenced, SilencedBy};
 
 use super::shop;
+use crate::readers;
+
+const FORMATS: [Format; 8] = [
+    Format::Human,
+    Format::Plain,
+    Format::Json,
+    Format::Sarif,
+    Format::Github,
+    Format::Gitlab,
+    Format::Junit,
+    Format::Markdown,
+];
 
 /// A report in which every string of foreign origin is `text`.
 fn infested(text: &str) -> (Report, Sources) {
@@ -56,6 +69,8 @@ fn infested(text: &str) -> (Report, Sources) {
         finding.related.clear();
     }
     report.findings[0] = report.findings[0].clone().related(Span::new(gone, 0, 0), text).related(span, text);
+    let reason = SilencedBy::Suppression { reason: Some(owned()) };
+    report.silenced = vec![Silenced { finding: report.findings[1].clone(), by: reason }];
     report.errors = vec![InputError { file: Some(owned()), message: owned() }];
     report.masked.clear();
     (report, sources)
@@ -68,9 +83,11 @@ fn outputs(text: &str, redactor: &Redactor, github: bool) -> Vec<(Format, String
     for style in
         [Style { github, ..Style::default() }, Style { github, width: Some(40), unicode: true, ..Style::default() }]
     {
-        for format in [Format::Human, Format::Json] {
+        for format in FORMATS {
             all.push((format, output::render(format, &report, &sources, &style, redactor)));
-            all.push((format, output::render_images(format, &report, &sources, &style, redactor)));
+            if format.lists_images() {
+                all.push((format, output::render_images(format, &report, &sources, &style, redactor)));
+            }
         }
     }
     all
@@ -115,12 +132,117 @@ fn json_keeps_what_it_escapes() {
 #[test]
 fn no_workflow_command_reaches_github() {
     for text in ["##[error]forged", "a ##[group]b", "::set-output name=a::b", " \u{a0}::add-mask::x", "a ::error::b"] {
-        for (_, shown) in outputs(text, &Redactor::default(), true) {
+        for (format, shown) in outputs(text, &Redactor::default(), true) {
             assert!(!shown.contains("##["), "{shown}");
-            let command = shown.lines().find(|line| line.trim_start().starts_with("::"));
-            assert_eq!(command, None, "{shown}");
+            let command = |line: &&str| line.trim_start().starts_with("::");
+            let ours = shown.lines().filter(command).filter(|line| readers::Command::parse(line).is_some_and(is_ours));
+            let all = shown.lines().filter(command);
+            assert_eq!((format == Format::Github) as usize * 3, ours.count(), "{shown}");
+            assert_eq!((format == Format::Github) as usize * 3, all.count(), "{shown}");
         }
     }
+}
+
+/// Whether a command is one that the report itself gives.
+fn is_ours(command: readers::Command) -> bool {
+    let names: Vec<&str> = command.properties.iter().map(|(name, _)| name.as_str()).collect();
+    let title = command.property("title").unwrap_or_default();
+    command.name == "error"
+        && names == ["file", "line", "col", "endLine", "endColumn", "title"]
+        && matches!(title, "pullcheck: image-not-found" | "pullcheck: wrong-secret-type")
+}
+
+/// Text that means harm to one format or another.
+const HOSTILE: [&str; 22] = [
+    "##[error]forged",
+    "::error file=a::b",
+    "%0A::error::x%0D%25%3A%2C",
+    "a,line=9,title=b::c",
+    "\u{1b}[2J\u{9b}x",
+    "\u{202e}gpj.exe\u{2066}",
+    "x\n::error::y\r\nz",
+    "`` ` ```code```",
+    "```\n\n# heading",
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "]]><failure/>",
+    "<![CDATA[",
+    "<!-- --><b>",
+    "&lt;&#60;&amp;",
+    "\"'",
+    "[click](https://evil.example)",
+    "@acme/team #12 https://evil.example www.evil.example GH-1",
+    "| a | b |",
+    "**b** _i_ ~s~ $x$ :smile:",
+    "{0} {{ .Values.image }}",
+    "\u{ffff}\u{fffe}\u{0}\u{b}",
+];
+
+#[test]
+fn hostile_text_stays_text_in_every_format() {
+    for text in HOSTILE {
+        let spelt = sanitize::line(text).into_owned();
+        for (format, shown) in outputs(text, &Redactor::default(), false) {
+            let context = format!("{text:?} in {format:?}:\n{shown}");
+            match format {
+                Format::Human => {}
+                Format::Json => drop(serde_json::from_str::<serde_json::Value>(&shown).expect(&context)),
+                Format::Plain => {
+                    assert_eq!(shown.lines().count(), 3, "{context}");
+                    let good = |line: &str| line.starts_with(&format!("{spelt}.yaml:")) && line.contains(": error[");
+                    assert!(shown.lines().all(good), "{context}");
+                }
+                Format::Sarif => {
+                    let json = readers::sarif(&shown).expect(&context);
+                    let result = &json["runs"][0]["results"][0];
+                    let message = result["message"]["text"].as_str().expect(&context);
+                    assert!(!message.replace("\\](", "").contains("]("), "{context}");
+                    let uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].as_str();
+                    assert_eq!(readers::percent_decoded(uri.expect(&context)), format!("{text}.yaml"), "{context}");
+                }
+                Format::Gitlab => {
+                    let json: serde_json::Value = serde_json::from_str(&shown).expect(&context);
+                    assert_eq!(json[0]["location"]["path"], format!("{text}.yaml"), "{context}");
+                }
+                Format::Github => {
+                    let commands: Vec<_> = shown.lines().filter_map(readers::Command::parse).collect();
+                    assert_eq!(commands.len(), 3, "{context}");
+                    for command in commands {
+                        let broken = spelt.replace("##[", "##\\[");
+                        let head = if broken.starts_with("::") { "\\" } else { "" };
+                        assert_eq!(command.property("file"), Some(&*format!("{head}{broken}.yaml")), "{context}");
+                        assert!(command.message.starts_with(&format!("says {broken}")), "{context}");
+                        assert!(is_ours(command), "{context}");
+                    }
+                }
+                Format::Junit => {
+                    let document = roxmltree::Document::parse(&shown).expect(&context);
+                    let named =
+                        |name: &str| document.descendants().filter(|it| it.has_tag_name(name)).collect::<Vec<_>>();
+                    let spelt = junit_spells(&spelt);
+                    let cases = named("testcase");
+                    assert!(
+                        cases.iter().any(|it| it.attribute("name").is_some_and(|name| name.ends_with(&spelt))),
+                        "{context}"
+                    );
+                    let failures = named("failure");
+                    assert_eq!(failures.len(), 1, "{context}");
+                    assert_eq!(failures[0].attribute("message"), Some(&*format!("says {spelt}")), "{context}");
+                }
+                Format::Markdown => {
+                    let prose = readers::markdown_prose(&shown);
+                    let markup = prose.find(['<', '>', '&', '@', '[', ']', '*', '_', '~', '$', '`', '/', '\\']);
+                    assert_eq!(markup.map(|at| &prose[at..]), None, "{prose}\n{context}");
+                    assert!(prose.lines().filter(|line| line.starts_with('#')).count() <= 3, "{context}");
+                }
+            }
+        }
+    }
+}
+
+/// XML has no such characters at all.
+fn junit_spells(text: &str) -> String {
+    text.replace('\u{ffff}', "\\u{ffff}").replace('\u{fffe}', "\\u{fffe}")
 }
 
 #[test]

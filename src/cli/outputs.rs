@@ -1,0 +1,187 @@
+//! Where reports go: one to standard output, others to files.
+//!
+//! A file is written beside its place and then moved there, so that whoever reads it never sees half a report. That it
+//! can be written is tried before anything is checked: nobody should wait two minutes for the news that it cannot.
+#![expect(clippy::disallowed_methods, reason = "writes the files that the operator names")]
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::ValueEnum;
+
+use crate::cli::args::FormatArg;
+use crate::error::UsageError;
+use crate::output::Format;
+
+/// Bytes of a step's summary that GitHub shows.
+const SUMMARY: u64 = 1 << 20;
+
+/// One value of `--output`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputArg {
+    /// How it is written.
+    pub format: FormatArg,
+    /// The file; `-` is standard output.
+    pub file: PathBuf,
+}
+
+impl FromStr for OutputArg {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (format, file) = text.split_once('=').filter(|(_, file)| !file.is_empty()).ok_or("write FORMAT=FILE")?;
+        let known = || {
+            let names = FormatArg::value_variants().iter().map(|it| Format::from(*it).as_str());
+            format!("`{format}` is no format; use {}", names.collect::<Vec<_>>().join(", "))
+        };
+        Ok(Self { format: FormatArg::from_str(format, false).map_err(|_| known())?, file: file.into() })
+    }
+}
+
+/// All reports that are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outputs {
+    /// What goes to standard output.
+    pub stdout: Format,
+    /// What goes to files.
+    pub files: Vec<(Format, PathBuf)>,
+}
+
+impl Outputs {
+    /// Puts `--format` and `--output` together; `default` is what standard output gets without either.
+    ///
+    /// # Errors
+    /// Two reports for one place, or a list of images in a format for findings.
+    pub fn new(
+        format: Option<FormatArg>,
+        outputs: Vec<OutputArg>,
+        list_images: bool,
+        default: Format,
+    ) -> Result<Self, UsageError> {
+        let mut stdout = format.map(Format::from);
+        let mut files: Vec<(Format, PathBuf)> = Vec::new();
+        for OutputArg { format, file } in outputs {
+            let format = Format::from(format);
+            if file == Path::new("-") {
+                if let Some(other) = stdout.replace(format) {
+                    let (other, new) = (other.as_str(), format.as_str());
+                    let hint = "give one of them a file: --output FORMAT=FILE";
+                    return Err(UsageError::new(format!(
+                        "standard output takes one report, not {other} and {new}; {hint}"
+                    )));
+                }
+            } else if files.iter().any(|(_, other)| *other == file) {
+                return Err(UsageError::new(format!("--output: two reports cannot go to {}", file.display())));
+            } else {
+                files.push((format, file));
+            }
+        }
+        let all = stdout.iter().chain(files.iter().map(|(format, _)| format));
+        if let Some(format) = all.into_iter().find(|format| list_images && !format.lists_images()) {
+            let format = format.as_str();
+            return Err(UsageError::new(format!(
+                "--list-images has no findings to write as {format}: use human or json"
+            )));
+        }
+        let default = if list_images && !default.lists_images() { Format::Human } else { default };
+        Ok(Self { stdout: stdout.unwrap_or(default), files })
+    }
+
+    /// Tries whether every file can be written, and leaves no trace.
+    ///
+    /// # Errors
+    /// One cannot.
+    pub fn try_files(&self) -> Result<(), UsageError> {
+        for (format, file) in &self.files {
+            let tried = Target::open(file).and_then(Target::discard);
+            tried.map_err(|error| cannot_write(*format, file, &error))?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes a report to its file.
+///
+/// # Errors
+/// The file cannot be written; an older one is left as it was.
+pub(super) fn write_file(
+    format: Format,
+    file: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> Result<(), UsageError> {
+    let written = Target::open(file).and_then(|target| target.fill(write));
+    written.map_err(|error| cannot_write(format, file, &error))
+}
+
+fn cannot_write(format: Format, file: &Path, error: &io::Error) -> UsageError {
+    UsageError::new(format!("--output {}={}: {error}", format.as_str(), file.display()))
+}
+
+/// Appends to the summary of a step of GitHub Actions, as far as there is room. `text` is given how many bytes it may
+/// have.
+///
+/// # Errors
+/// The file cannot be written.
+pub(super) fn append_summary(file: &Path, text: impl FnOnce(usize) -> String) -> io::Result<()> {
+    let mut out = OpenOptions::new().append(true).create(true).open(file)?;
+    let before = out.metadata()?.len();
+    let text = text(usize::try_from(SUMMARY.saturating_sub(before + 1)).unwrap_or_default());
+    if !text.is_empty() {
+        let lead = if before == 0 { "" } else { "\n" };
+        out.write_all(format!("{lead}{text}").as_bytes())?;
+    }
+    Ok(())
+}
+
+/// A file that is being written.
+struct Target {
+    out: File,
+    /// What it is called meanwhile, and where it goes; `None` for what is written in place: a pipe, a device.
+    moved: Option<(PathBuf, PathBuf)>,
+}
+
+impl Target {
+    fn open(file: &Path) -> io::Result<Self> {
+        // The file behind a link is replaced, not the link.
+        let place = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+        match fs::metadata(&place) {
+            Ok(meta) if meta.is_dir() => return Err(io::Error::from(io::ErrorKind::IsADirectory)),
+            Ok(meta) if !meta.is_file() => {
+                return Ok(Self { out: OpenOptions::new().write(true).open(&place)?, moved: None });
+            }
+            _ => {}
+        }
+        let name = place.file_name().ok_or(io::ErrorKind::IsADirectory)?.to_string_lossy().into_owned();
+        for attempt in 0..16 {
+            let meanwhile = place.with_file_name(format!(".{name}.{}-{attempt}", std::process::id()));
+            match OpenOptions::new().write(true).create_new(true).open(&meanwhile) {
+                Ok(out) => return Ok(Self { out, moved: Some((meanwhile, place)) }),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(io::Error::from(io::ErrorKind::AlreadyExists))
+    }
+
+    fn discard(self) -> io::Result<()> {
+        self.moved.map_or(Ok(()), |(meanwhile, _)| fs::remove_file(meanwhile))
+    }
+
+    fn fill(self, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+        let mut out = io::BufWriter::with_capacity(1 << 16, &self.out);
+        let written = write(&mut out).and_then(|()| out.flush());
+        drop(out);
+        match self.moved {
+            None => written,
+            Some((meanwhile, place)) => {
+                let moved = written.and_then(|()| fs::rename(&meanwhile, place));
+                if moved.is_err() {
+                    let _ = fs::remove_file(meanwhile);
+                }
+                moved
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Where reports go: `--format`, `--output`, and what GitHub Actions gets by itself.
+#![expect(clippy::disallowed_methods, reason = "reads what was written")]
+
+use std::fs;
+use std::path::Path;
+
+use pullcheck_support::Run;
+use tempfile::TempDir;
+
+use crate::readers;
+
+const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: web, image: 'a b'}]}\n";
+
+fn folder() -> TempDir {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join("pod.yaml"), POD).unwrap();
+    folder
+}
+
+fn pullcheck(folder: &Path) -> Run {
+    Run::new(env!("CARGO_BIN_EXE_pullcheck")).within(folder).args(["--offline", "pod.yaml"])
+}
+
+#[test]
+fn several_reports_in_one_run() {
+    let folder = folder();
+    let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    fs::write(folder.path().join("out.sarif"), "old").unwrap();
+    let run = pullcheck(folder.path()).args([
+        "--color",
+        "always",
+        "--output",
+        "sarif=out.sarif",
+        "--output",
+        "human=out.txt",
+    ]);
+    let output = run.args(["--output", "junit=out.xml"]).output().assert_status(1);
+    assert!(output.stdout.contains("\u{1b}["), "{output}");
+    assert!(read("out.txt").starts_with("error[invalid-image-reference]: "), "a file has no colour");
+    readers::sarif(&read("out.sarif")).unwrap();
+    roxmltree::Document::parse(&read("out.xml")).unwrap();
+    let mut names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|it| it.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["out.sarif", "out.txt", "out.xml", "pod.yaml"]);
+}
+
+#[test]
+fn a_dash_is_standard_output() {
+    let folder = folder();
+    let run = |args: &[&str]| pullcheck(folder.path()).args(args).output();
+    let plain = run(&["--format", "plain"]).assert_status(1);
+    assert!(plain.stdout.starts_with("pod.yaml:4:41: error[invalid-image-reference] "), "{plain}");
+    assert_eq!(run(&["--output", "plain=-"]), plain);
+    run(&["--output", "plain=-", "--format", "json"]).assert_status(2).assert_stderr_has("takes one report");
+}
+
+#[test]
+fn what_cannot_be_written_is_a_usage_error_before_anything_is_checked() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("folder")).unwrap();
+    for (value, words) in [
+        ("sarif=missing/out.sarif", "--output sarif=missing/out.sarif: "),
+        ("sarif=folder", "--output sarif=folder: "),
+        ("sarif", "write FORMAT=FILE"),
+        ("sarif=", "write FORMAT=FILE"),
+        ("tap=out", "`tap` is no format; use human, plain, json"),
+    ] {
+        let output = pullcheck(folder.path()).args(["--output", value]).output();
+        let output = output.assert_status(2).assert_stderr_has(words);
+        assert_eq!(output.stdout, "", "{output}");
+    }
+    let twice = pullcheck(folder.path()).args(["--output", "json=out", "--output", "sarif=out"]).output();
+    twice.assert_status(2).assert_stderr_has("two reports cannot go to out");
+}
+
+#[test]
+fn a_list_of_images_has_two_formats() {
+    let folder = folder();
+    for format in ["plain", "sarif", "github", "gitlab", "junit", "markdown"] {
+        for args in [["--format".to_owned(), format.to_owned()], ["--output".to_owned(), format!("{format}=out")]] {
+            let output = pullcheck(folder.path()).arg("--list-images").args(&args).output();
+            output.assert_status(2).assert_stderr_has("--list-images has no findings to write as");
+        }
+    }
+    let output =
+        pullcheck(folder.path()).args(["--list-images", "--output", "json=out.json"]).output().assert_status(0);
+    assert!(output.stdout.starts_with("IMAGE"), "{output}");
+    assert!(fs::read_to_string(folder.path().join("out.json")).unwrap().contains("\"images\""));
+}
+
+#[test]
+fn github_actions_gets_annotations_and_a_summary() {
+    let folder = folder();
+    let summary = folder.path().join("summary.md");
+    let run = || pullcheck(folder.path()).env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", &summary);
+    let output = run().output().assert_status(1);
+    let command = output.stdout.lines().find_map(readers::Command::parse).unwrap();
+    assert_eq!((command.name.as_str(), command.property("line")), ("error", Some("4")));
+    let first = fs::read_to_string(&summary).unwrap();
+    assert!(first.starts_with("## pullcheck: 1 error\n"), "{first}");
+    run().output();
+    assert_eq!(fs::read_to_string(&summary).unwrap(), format!("{first}\n{first}"));
+    // Another format has a file of its own, and the list of images is for people.
+    run().args(["--format", "human"]).output().assert_stdout_has("error[invalid-image-reference]: ");
+    run().arg("--list-images").output().assert_stdout_has("IMAGE");
+    assert_eq!(fs::read_to_string(&summary).unwrap(), format!("{first}\n{first}"));
+    fs::write(&summary, "x".repeat((1 << 20) - 100)).unwrap();
+    run().output().assert_status(1);
+    assert_eq!(fs::metadata(&summary).unwrap().len(), (1 << 20) - 100, "no room");
+    let lost = run().env("GITHUB_STEP_SUMMARY", "missing/summary.md").output().assert_status(1);
+    lost.assert_stderr_has("the job summary missing/summary.md cannot be written");
+}
