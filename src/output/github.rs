@@ -55,7 +55,7 @@ fn annotation(edge: &Edge<'_>, command: &str, finding: &Finding) -> String {
     properties.push(("title", format!("pullcheck: {}", finding.rule)));
     let properties: Vec<String> = properties.iter().map(|(name, text)| format!("{name}={}", property(text))).collect();
     let help = finding.help.as_deref().map(|help| format!("\n{}", edge.paragraph(help))).unwrap_or_default();
-    let message = format!("{}{help}", edge.paragraph(&finding.message));
+    let message = format!("{}{help}", edge.line(&finding.message));
     format!("::{command} {}::{}", properties.join(","), data(&message))
 }
 

@@ -30,11 +30,17 @@ const PASSWORDS: [&str; 5] = [
 ];
 
 /// Every way in which a report is printed.
-const PRINTED: [&[&str]; 6] = [
+const PRINTED: [&[&str]; 12] = [
     &["--color", "never"],
     &["--color", "always"],
     &["--runtime", "cri-o", "--color", "always"],
     &["--format", "json"],
+    &["--format", "plain"],
+    &["--format", "sarif"],
+    &["--format", "github"],
+    &["--format", "gitlab"],
+    &["--format", "junit"],
+    &["--format", "markdown"],
     &["--list-images"],
     &["--list-images", "--format", "json"],
 ];

@@ -49,7 +49,7 @@ fn a_dash_is_standard_output() {
     let folder = folder();
     let run = |args: &[&str]| pullcheck(folder.path()).args(args).output();
     let plain = run(&["--format", "plain"]).assert_status(1);
-    assert!(plain.stdout.starts_with("pod.yaml:4:41: error[invalid-image-reference] "), "{plain}");
+    assert!(plain.stdout.starts_with("pod.yaml:4:40: error[invalid-image-reference] "), "{plain}");
     assert_eq!(run(&["--output", "plain=-"]), plain);
     run(&["--output", "plain=-", "--format", "json"]).assert_status(2).assert_stderr_has("takes one report");
 }

@@ -1,15 +1,17 @@
-//! Every place in the JSON report, held against the files themselves by means of its own: the bytes, and the text
-//! between line:column and end_line:end_column, are the same text, and that text is what is flagged.
+//! Every place in every report, held against the files themselves by means of its own: the bytes, and the text between
+//! line:column and end_line:end_column, are the same text, and that text is what is flagged.
 //!
 //! `PULLCHECK_CORPUS=FOLDER` names more files to go through.
 #![expect(clippy::disallowed_methods, reason = "reads the files that the report speaks of")]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use pullcheck_support::Run;
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::readers;
 
 /// A file as this test reads it: its text, without byte order mark, and where each character's bytes begin.
 struct File {
@@ -63,9 +65,8 @@ impl File {
 
 /// Goes through every place of a report over a folder; how many there were.
 fn hold(folder: &Path) -> usize {
-    let run = Run::new(env!("CARGO_BIN_EXE_pullcheck")).within(folder);
-    let output = run.args(["--offline", "--format", "json", "--allow-empty", "."]).output();
-    let report: Value = serde_json::from_str(&output.stdout).unwrap();
+    let reports = Reports::of(folder);
+    let report: Value = serde_json::from_str(&reports.read("json")).unwrap();
     let mut files: HashMap<PathBuf, File> = HashMap::new();
     let mut places = 0;
     let findings = report["findings"].as_array().unwrap();
@@ -96,7 +97,137 @@ fn hold(folder: &Path) -> usize {
         }
         places += 1;
     }
+    let told: Vec<Place> = findings.iter().map(|finding| Place::of_json(folder, finding, &mut files)).collect();
+    hold_sarif(&reports, folder, &mut files, &told);
+    hold_gitlab(&reports, &told);
+    hold_lines(&reports, &told);
     places
+}
+
+/// The reports of one run over a folder, in every format that tells places.
+struct Reports(TempDir);
+
+impl Reports {
+    fn of(folder: &Path) -> Self {
+        let out = TempDir::new().unwrap();
+        let mut run = Run::new(env!("CARGO_BIN_EXE_pullcheck")).within(folder);
+        for format in ["json", "sarif", "gitlab", "github", "plain", "junit"] {
+            run = run.arg("--output").arg(format!("{format}={}", out.path().join(format).display()));
+        }
+        run.args(["--offline", "--allow-empty", "."]).output();
+        Self(out)
+    }
+
+    fn read(&self, format: &str) -> String {
+        std::fs::read_to_string(self.0.path().join(format)).unwrap()
+    }
+}
+
+/// Where a finding is, as the JSON report says and this test has confirmed.
+#[derive(Debug, PartialEq)]
+struct Place {
+    rule: String,
+    file: String,
+    /// `None` where the file could not be read.
+    text: Option<String>,
+    from: (u64, u64),
+    to: (u64, u64),
+}
+
+impl Place {
+    fn of_json(folder: &Path, finding: &Value, files: &mut HashMap<PathBuf, File>) -> Self {
+        let number = |key: &str| finding[key].as_u64().unwrap_or(1);
+        let (from, to) = ((number("line"), number("column")), (number("end_line"), number("end_column")));
+        let file = finding["file"].as_str().unwrap().to_owned();
+        let path = folder.join(&file);
+        let read =
+            finding["byte_start"].as_u64().map(|_| files.entry(path.clone()).or_insert_with(|| File::read(&path)));
+        let text = read.map(|read| read.between(from, to));
+        Self { rule: finding["rule"].as_str().unwrap().to_owned(), file, text, from, to }
+    }
+}
+
+/// The places of a SARIF log, by its own bytes and by its own lines and columns.
+fn hold_sarif(reports: &Reports, folder: &Path, files: &mut HashMap<PathBuf, File>, told: &[Place]) {
+    let log = readers::sarif(&reports.read("sarif")).unwrap();
+    let results = log["runs"][0]["results"].as_array().unwrap();
+    let reported = results.iter().filter(|it| it["suppressions"].as_array().is_none_or(Vec::is_empty));
+    let reported: Vec<&Value> = reported.collect();
+    assert_eq!(reported.len(), told.len());
+    for (result, told) in reported.iter().zip(told) {
+        assert_eq!(result["ruleId"], told.rule);
+        let related = result["relatedLocations"].as_array().into_iter().flatten();
+        for (at, location) in result["locations"].as_array().unwrap().iter().chain(related).enumerate() {
+            let place = &location["physicalLocation"];
+            let file = readers::percent_decoded(place["artifactLocation"]["uri"].as_str().unwrap());
+            let region = |key: &str| place["region"][key].as_u64();
+            let Some(start) = region("byteOffset") else { continue };
+            let read = files.entry(folder.join(&file)).or_insert_with(|| File::read(&folder.join(&file)));
+            let bytes = &read.bytes[start as usize..(start + region("byteLength").unwrap()) as usize];
+            let from = (region("startLine").unwrap(), region("startColumn").unwrap());
+            let text = read.between(from, (region("endLine").unwrap(), region("endColumn").unwrap()));
+            assert_eq!(text, read.decode(bytes), "{file}: {place}");
+            if at == 0 {
+                assert_eq!((&file, Some(text)), (&told.file, told.text.clone()));
+            }
+        }
+    }
+}
+
+fn hold_gitlab(reports: &Reports, told: &[Place]) {
+    let issues: Value = serde_json::from_str(&reports.read("gitlab")).unwrap();
+    let issues = issues.as_array().unwrap();
+    assert_eq!(issues.len(), told.len());
+    for (issue, told) in issues.iter().zip(told) {
+        let place = &issue["location"];
+        let at = |end: &str| ["line", "column"].map(|key| place["positions"][end][key].as_u64().unwrap_or(1)).into();
+        assert_eq!((&issue["check_name"], &place["path"]), (&told.rule.clone().into(), &told.file.clone().into()));
+        assert_eq!((at("begin"), at("end")), (told.from, told.to));
+        assert_eq!(place["lines"], serde_json::json!({"begin": told.from.0, "end": told.to.0}));
+    }
+    let prints: HashSet<&str> = issues.iter().map(|issue| issue["fingerprint"].as_str().unwrap()).collect();
+    assert_eq!(prints.len(), issues.len(), "fingerprints are unique");
+}
+
+/// The formats that tell a place in a line of text: `plain` and `junit` where it begins, `github` to its end.
+fn hold_lines(reports: &Reports, told: &[Place]) {
+    let lines: Vec<String> = told.iter().map(Place::plainly).collect();
+    let plain = reports.read("plain");
+    assert_eq!(plain.lines().count(), lines.len());
+    for (line, lead) in plain.lines().zip(&lines) {
+        assert!(line.starts_with(lead), "{line} is not at {lead}");
+    }
+    let junit = reports.read("junit");
+    let junit = roxmltree::Document::parse(&junit).unwrap();
+    let shown = junit.descendants().filter(|it| it.has_tag_name("failure") || it.has_tag_name("system-out"));
+    let shown: String = shown.filter_map(|it| it.text()).collect();
+    assert!(lines.iter().all(|lead| shown.contains(lead)));
+    let github = reports.read("github");
+    for command in github.lines().filter_map(readers::Command::parse) {
+        let number = |name: &str| command.property(name).map(|text| text.parse::<u64>().unwrap());
+        let rule = command.property("title").unwrap().strip_prefix("pullcheck: ").unwrap();
+        let file = command.property("file").unwrap();
+        let same = |place: &&Place| {
+            let one_line = place.from.0 == place.to.0;
+            place.rule == rule
+                && place.file == file
+                && number("line").unwrap_or(1) == place.from.0
+                && number("endLine").unwrap_or(1) == place.to.0
+                && number("col") == Some(place.from.1).filter(|_| one_line && place.text.is_some())
+                && number("endColumn") == Some(place.to.1).filter(|_| one_line && place.text.is_some())
+        };
+        assert!(told.iter().any(|place| same(&place)), "{command:?}");
+    }
+    assert_eq!(github.contains("::"), !told.is_empty());
+}
+
+impl Place {
+    /// As an editor reads it.
+    fn plainly(&self) -> String {
+        let (file, (line, column)) = (&self.file, self.from);
+        let place = if self.text.is_some() { format!("{file}:{line}:{column}") } else { file.clone() };
+        format!("{place}: ")
+    }
 }
 
 /// Whether a source text is a scalar of this value: plain, quoted, in a block, an alias, or the key of an empty value.

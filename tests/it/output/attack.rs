@@ -148,7 +148,10 @@ fn is_ours(command: readers::Command) -> bool {
     let names: Vec<&str> = command.properties.iter().map(|(name, _)| name.as_str()).collect();
     let title = command.property("title").unwrap_or_default();
     command.name == "error"
-        && names == ["file", "line", "col", "endLine", "endColumn", "title"]
+        && matches!(
+            names.as_slice(),
+            ["file", "line", "col", "endLine", "endColumn", "title"] | ["file", "line", "endLine", "title"]
+        )
         && matches!(title, "pullcheck: image-not-found" | "pullcheck: wrong-secret-type")
 }
 
