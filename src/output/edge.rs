@@ -78,6 +78,25 @@ impl<'a> Edge<'a> {
         }
     }
 
+    /// A name out of the manifests, for one line of a text that programs read: they compare it.
+    pub(super) fn name_line(&self, text: &str) -> String {
+        sanitize::line(&sanitize::clip(&self.redactor.redact_name(text), sanitize::MESSAGE)).into_owned()
+    }
+
+    /// The name of a source, for a text that programs read: they open it.
+    pub(super) fn path(&self, source: SourceId) -> String {
+        self.name_line(self.sources.get(source).name())
+    }
+
+    /// `file:line:column` for programs.
+    pub(super) fn path_place(&self, span: Span) -> String {
+        let path = self.path(span.source);
+        match self.sources.locate(span) {
+            Some(at) => format!("{path}:{}:{}", at.start.line, at.start.column),
+            None => path,
+        }
+    }
+
     /// Which bytes of a source must not be shown: disjoint, in order. Found once per source, so that many findings in
     /// one file cost one search.
     pub(super) fn hidden(&self, source: SourceId) -> &[Range<usize>] {
@@ -104,6 +123,11 @@ impl<'a> Edge<'a> {
             Cow::Borrowed(_) => text,
             Cow::Owned(redacted) => redacted,
         };
+        self.without_commands(text)
+    }
+
+    /// The last pass over a text that programs read: each of its strings has passed the redactor alone.
+    pub(super) fn without_commands(&self, text: String) -> String {
         match self.style.github {
             true => sanitize::break_commands(&text).into_owned(),
             false => text,

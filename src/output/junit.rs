@@ -29,7 +29,7 @@ pub(super) fn write(edge: &Edge<'_>, out: &mut dyn io::Write) -> io::Result<()> 
     writeln!(out, r#"<testsuites name="pullcheck" {attributes}>"#)?;
     input_errors(edge, out)?;
     for (source, cases) in &suites {
-        let name = escaped(&edge.file(*source));
+        let name = escaped(&edge.path(*source));
         let Counts { cases: tests, failures, skipped } = cases.iter().fold(Counts::default(), Counts::add);
         let attributes = format!(r#"tests="{tests}" failures="{failures}" errors="0" skipped="{skipped}""#);
         writeln!(out, r#"  <testsuite name="{name}" {attributes}>"#)?;
@@ -49,7 +49,7 @@ fn input_errors(edge: &Edge<'_>, out: &mut dyn io::Write) -> io::Result<()> {
     let count = errors.len();
     writeln!(out, r#"  <testsuite name="inputs" tests="{count}" failures="0" errors="{count}" skipped="0">"#)?;
     for error in errors {
-        let name = escaped(&edge.line(error.file.as_deref().unwrap_or("input")));
+        let name = escaped(&edge.name_line(error.file.as_deref().unwrap_or("input")));
         let message = escaped(&edge.line(&error.message));
         writeln!(out, r#"    <testcase classname="inputs" name="{name}"><error message="{message}"/></testcase>"#)?;
     }
@@ -152,7 +152,7 @@ impl Case<'_> {
     }
 
     fn render(&self, edge: &Edge<'_>, file: &str) -> String {
-        let name = escaped(&edge.line(&self.name()));
+        let name = escaped(&edge.name_line(&self.name()));
         let line = edge.sources.locate(self.span).map(|at| format!(r#" line="{}""#, at.start.line)).unwrap_or_default();
         let mut out = format!(r#"    <testcase classname="{file}" name="{name}" file="{file}"{line}"#);
         let (errors, others): (Vec<&Finding>, Vec<&Finding>) =
@@ -185,7 +185,7 @@ impl Case<'_> {
 
 /// A finding in a few lines.
 fn told(edge: &Edge<'_>, finding: &Finding) -> String {
-    let place = edge.place(finding.primary.span);
+    let place = edge.path_place(finding.primary.span);
     let message = edge.line(&finding.message);
     let mut out = format!("{place}: {}[{}] {message}\n", finding.severity.as_str(), finding.rule);
     for (name, text) in [("help", &finding.help), ("kubectl describe pod would show", &finding.event)] {

@@ -11,10 +11,10 @@ use super::edge::Edge;
 /// Those of the writer.
 pub(super) fn write(edge: &Edge<'_>, out: &mut dyn io::Write) -> io::Result<()> {
     for finding in &edge.report.findings {
-        let place = edge.place(finding.primary.span);
+        let place = edge.path_place(finding.primary.span);
         let (severity, message) = (finding.severity.as_str(), edge.line(&finding.message));
         let line = format!("{place}: {severity}[{}] {message}\n", finding.rule);
-        out.write_all(edge.finish(line).as_bytes())?;
+        out.write_all(edge.without_commands(line).as_bytes())?;
     }
     Ok(())
 }

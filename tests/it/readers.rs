@@ -52,6 +52,18 @@ pub(crate) fn sarif(text: &str) -> Result<Value, String> {
     Ok(json)
 }
 
+static REPORT: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
+    let schema: Value = serde_json::from_str(include_str!("../../src/output/report.schema.json")).expect("JSON");
+    jsonschema::draft202012::new(&schema).expect("a schema")
+});
+
+/// A JSON report that its own schema takes.
+pub(crate) fn report(text: &str) -> Result<Value, String> {
+    let json: Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    REPORT.validate(&json).map_err(|error| format!("{error} at {}", error.instance_path()))?;
+    Ok(json)
+}
+
 /// The name behind a URI.
 pub(crate) fn percent_decoded(uri: &str) -> String {
     let mut bytes = Vec::new();

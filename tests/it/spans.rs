@@ -66,7 +66,7 @@ impl File {
 /// Goes through every place of a report over a folder; how many there were.
 fn hold(folder: &Path) -> usize {
     let reports = Reports::of(folder);
-    let report: Value = serde_json::from_str(&reports.read("json")).unwrap();
+    let report = readers::report(&reports.read("json")).unwrap();
     let mut files: HashMap<PathBuf, File> = HashMap::new();
     let mut places = 0;
     let findings = report["findings"].as_array().unwrap();

@@ -315,6 +315,28 @@ fn a_secret_that_is_a_word_of_the_contract_leaves_the_contract_alone() {
 }
 
 #[test]
+fn a_secret_that_is_a_word_leaves_what_programs_read_alone() {
+    let redactor = Redactor::new(["failure", "testsuite", "warning", "results", "check_name", "shop/api", "endLine"]);
+    let (report, sources) = shop();
+    let write = |format| output::render(format, &report, &sources, &Style::default(), &redactor);
+    assert!(write(Format::Plain).starts_with("shop/api.yaml:10:17: error[wrong-secret-type] "));
+    assert_eq!(write(Format::Github).lines().filter_map(readers::Command::parse).count(), 5);
+    let junit = write(Format::Junit);
+    let junit = roxmltree::Document::parse(&junit).expect("XML");
+    assert!(
+        junit.descendants().any(|it| it.has_tag_name("failure") && it.attribute("type") == Some("image-not-found"))
+    );
+    let sarif = readers::sarif(&write(Format::Sarif)).expect("valid");
+    let place = &sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "shop/api.yaml");
+    let gitlab: serde_json::Value = serde_json::from_str(&write(Format::Gitlab)).expect("JSON");
+    assert_eq!(
+        (&gitlab[0]["check_name"], &gitlab[0]["location"]["path"]),
+        (&"wrong-secret-type".into(), &"shop/api.yaml".into())
+    );
+}
+
+#[test]
 fn a_secret_cut_by_a_window_is_not_shown_in_part() {
     let secret = "s3cr3t".repeat(100);
     let source = format!("image: {} {secret} z\n", "y".repeat(50));
