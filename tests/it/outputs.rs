@@ -74,6 +74,25 @@ fn what_cannot_be_written_is_a_usage_error_before_anything_is_checked() {
 }
 
 #[test]
+#[cfg(unix)]
+fn a_link_stays_a_link_and_a_stream_a_stream() {
+    let folder = folder();
+    let path = |name: &str| folder.path().join(name);
+    fs::create_dir(path("real")).unwrap();
+    fs::write(path("real/out"), "old").unwrap();
+    std::os::unix::fs::symlink("real/out", path("link")).unwrap();
+    pullcheck(folder.path()).args(["--output", "plain=link"]).output().assert_status(1);
+    assert!(fs::symlink_metadata(path("link")).unwrap().is_symlink());
+    assert!(fs::read_to_string(path("real/out")).unwrap().starts_with("pod.yaml:4:40: "));
+    // Standard error is a file here, as in many a CI job: what stands in it stays.
+    let script = "exec 2>log; echo before >&2; \"$0\" --offline --format json --output plain=/dev/stderr pod.yaml";
+    let run = Run::new("sh").within(folder.path()).args(["-c", script, env!("CARGO_BIN_EXE_pullcheck")]);
+    run.output().assert_status(1);
+    let log = fs::read_to_string(path("log")).unwrap();
+    assert!(log.starts_with("before\npod.yaml:4:40: "), "{log}");
+}
+
+#[test]
 fn a_list_of_images_has_two_formats() {
     let folder = folder();
     for format in ["plain", "sarif", "github", "gitlab", "junit", "markdown"] {
