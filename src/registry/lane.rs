@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use reqwest::Url;
+use reqwest::{Method, Url};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -33,9 +33,18 @@ pub(crate) struct Lane {
 
 #[derive(Debug, Default)]
 struct State {
-    breaker: Breaker,
+    /// Of `HEAD`, and of all else: some hosts answer the one and break off the other, and a sign of life of the one
+    /// would hide that.
+    head: Breaker,
+    others: Breaker,
     pace: Pace,
     traffic: Traffic,
+}
+
+impl State {
+    fn breaker(&mut self, method: &Method) -> &mut Breaker {
+        if *method == Method::HEAD { &mut self.head } else { &mut self.others }
+    }
 }
 
 impl Lanes {
@@ -75,18 +84,18 @@ impl Lane {
     ///
     /// # Errors
     /// The host is given up, or left alone.
-    pub(crate) fn leave(&self, now: Instant) -> Result<Leave, Failure> {
-        let state = self.lock();
-        match state.breaker.stopped() {
+    pub(crate) fn leave(&self, method: &Method, now: Instant) -> Result<Leave, Failure> {
+        let mut state = self.lock();
+        match state.breaker(method).stopped() {
             Some(failure) => Err(failure.clone()),
             None => state.pace.leave(now),
         }
     }
 
     /// Whether nothing more is asked of it.
-    pub(crate) fn is_stopped(&self) -> bool {
-        let state = self.lock();
-        state.breaker.stopped().or(state.pace.stopped()).is_some()
+    pub(crate) fn is_stopped(&self, method: &Method) -> bool {
+        let mut state = self.lock();
+        state.breaker(method).stopped().is_some() || state.pace.stopped().is_some()
     }
 
     /// A request goes out.
@@ -105,13 +114,13 @@ impl Lane {
     }
 
     /// The result of a request with its repetitions.
-    pub(crate) fn tell(&self, result: &Result<Answer, Failure>) {
-        self.lock().breaker.tell(result);
+    pub(crate) fn tell(&self, method: &Method, result: &Result<Answer, Failure>) {
+        self.lock().breaker(method).tell(result);
     }
 
     fn shown(&self, name: &str) -> HostTraffic {
         let state = self.lock();
-        let stopped = state.breaker.stopped().or(state.pace.stopped());
+        let stopped = state.head.stopped().or(state.others.stopped()).or(state.pace.stopped());
         state.traffic.shown(name, stopped.map(|failure| failure.message.clone()))
     }
 
@@ -154,13 +163,27 @@ mod tests {
         for _ in 0..3 {
             sick.sent(false, now);
             sick.came_back(&refused, now, now);
-            sick.tell(&refused);
+            sick.tell(&Method::HEAD, &refused);
         }
-        assert_eq!(sick.leave(now).unwrap_err().unknown, Unknown::HostStopped);
-        assert!(lanes.of(&url("https://sick.example:5000/")).leave(now).is_ok());
+        assert_eq!(sick.leave(&Method::HEAD, now).unwrap_err().unknown, Unknown::HostStopped);
+        assert!(lanes.of(&url("https://sick.example:5000/")).leave(&Method::HEAD, now).is_ok());
         let shown = lanes.traffic();
         assert_eq!(shown.len(), 1, "the other was not asked");
         assert_eq!((shown[0].requests, shown[0].stopped.as_deref()), (3, Some("connection refused")));
+    }
+
+    #[test]
+    fn a_host_that_breaks_off_every_get_may_still_answer_head() {
+        let (lanes, now) = (Lanes::new(8), Instant::now());
+        let lane = lanes.of(&url("https://reg.example/"));
+        let (alive, reset) =
+            (Ok(Answer { status: 200, ..Answer::default() }), Err(Failure::new(Unknown::Network, "EOF")));
+        for _ in 0..3 {
+            lane.tell(&Method::HEAD, &alive);
+            lane.tell(&Method::GET, &reset);
+        }
+        assert!(lane.leave(&Method::HEAD, now).is_ok());
+        assert!(lane.leave(&Method::GET, now).is_err());
     }
 
     #[test]

@@ -145,7 +145,7 @@ impl Transport {
         let mut tries = Tries::default();
         let mut last = None;
         loop {
-            let (turn, sent) = match self.admit(&lane).await {
+            let (turn, sent) = match self.admit(&lane, &ask.method).await {
                 Ok(admitted) => admitted,
                 // What the host said itself tells more than that nobody asks it any more.
                 Err(failure) => return last.unwrap_or(Err(failure)),
@@ -154,10 +154,10 @@ impl Transport {
             let had = *budget;
             let result = self.exchange(&lane, request, ask, last.is_some(), budget).await;
             drop(turn);
-            if !self.shall_repeat(&lane, &result, sent, &mut tries, budget).await {
+            if !self.shall_repeat((&lane, &ask.method), &result, sent, &mut tries, budget).await {
                 if !(ask.is_aside() && result.is_ok()) && !(had.is_short(self.options().timeout) && is_timeout(&result))
                 {
-                    lane.tell(&result);
+                    lane.tell(&ask.method, &result);
                 }
                 return result;
             }
@@ -166,9 +166,9 @@ impl Transport {
     }
 
     /// Waits for a turn, and for the end of a pause that the host asked for; neither is the probe's own time.
-    async fn admit<'l>(&'l self, lane: &'l Lane) -> Result<(Turn<'l>, Sent), Failure> {
+    async fn admit<'l>(&'l self, lane: &'l Lane, method: &Method) -> Result<(Turn<'l>, Sent), Failure> {
         loop {
-            if let Leave::Wait(until) = lane.leave(Instant::now())? {
+            if let Leave::Wait(until) = lane.leave(method, Instant::now())? {
                 tokio::time::sleep_until(until.min(self.deadline)).await;
             }
             let turn = timeout_at(self.deadline, self.limits.turn(&lane.gate)).await.map_err(|_| Failure::over())?;
@@ -177,7 +177,7 @@ impl Transport {
             if now >= self.deadline {
                 return Err(Failure::over());
             }
-            if let Leave::Go(sent) = lane.leave(now)? {
+            if let Leave::Go(sent) = lane.leave(method, now)? {
                 return Ok((turn, sent));
             }
         }
@@ -209,7 +209,7 @@ impl Transport {
     /// Whether the request shall be sent once more; the pause before it is over then.
     async fn shall_repeat(
         &self,
-        lane: &Lane,
+        (lane, method): (&Lane, &Method),
         result: &Result<Answer, Failure>,
         sent: Sent,
         tries: &mut Tries,
@@ -220,7 +220,7 @@ impl Transport {
         {
             return lane.limited(answer, sent, Instant::now(), self.deadline);
         }
-        if lane.is_stopped() {
+        if lane.is_stopped(method) {
             return false;
         }
         match self.retry.again(tries, result, jitter()) {
