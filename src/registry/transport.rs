@@ -115,8 +115,10 @@ impl Transport {
         let limits = Limits::new(options.concurrency);
         let lanes = Lanes::new(options.host_concurrency);
         let retry = Retry { times: options.retries, delay: options.retry_delay };
-        let deadline = Instant::now() + options.deadline;
+        let time = options.deadline;
         let connections = Connections::new(options, lookup)?;
+        // Reading the authorities of the system takes a while; it is not the registries' time.
+        let deadline = Instant::now() + time;
         Ok(Self { connections, limits, lanes, retry, requests: AtomicUsize::new(0), deadline })
     }
 

@@ -271,7 +271,7 @@ fn sick_hosts_among_healthy_ones() {
     hosts.extend(healthy.iter().chain([&hangs, &limits, &fails, &resets]).map(Registry::host));
     let options = ClientOptions {
         plain_http: hosts.iter().map(|host| host.parse().unwrap()).collect(),
-        timeout: Duration::from_millis(500),
+        timeout: Duration::from_secs(2),
         ..quick()
     };
     let attempts: Vec<Attempt> = hosts.iter().flat_map(|host| images(host, IMAGES)).collect();
