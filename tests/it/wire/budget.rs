@@ -1,5 +1,7 @@
 //! How many requests a run costs.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use pullcheck::probe::plan::{Look, Plan};
 use pullcheck::probe::{Attempt, Denial, Outcome, Prober};
@@ -24,48 +26,87 @@ fn ask_all(options: ClientOptions, attempts: &[Attempt]) -> Vec<Outcome> {
     })
 }
 
-#[test]
-fn many_tags_of_one_repository_cost_one_challenge_and_one_token() {
-    let server = Registry::start(|r| {
+/// A thousand tags of one repository that bob may read.
+fn many_tags() -> Registry {
+    Registry::start(|r| {
         let held = r.private("acme/secret", "bob", "s3cret");
-        for tag in 0..64 {
+        for tag in 0..1000 {
             held.image(&tag.to_string());
         }
-    });
+    })
+}
+
+#[test]
+fn many_tags_of_one_repository_cost_one_challenge_and_one_token() {
+    let server = many_tags();
     let attempts: Vec<Attempt> =
-        (0..64).map(|tag| with(image(&server.host(), &format!("acme/secret:{tag}")), "bob", "s3cret")).collect();
+        (0..1000).map(|tag| with(image(&server.host(), &format!("acme/secret:{tag}")), "bob", "s3cret")).collect();
     ask_all(wide(&server), &attempts).into_iter().for_each(assert_found);
-    assert_eq!(server.count(), 64 + 1 + 1);
+    assert_eq!(server.count(), 1000 + 1 + 1);
     assert_eq!(server.lines().iter().filter(|line| *line == "GET /token").count(), 1);
 }
 
 #[test]
 fn many_repositories_cost_one_challenge_and_a_token_each() {
     let server = Registry::start(|r| {
-        for repository in 0..10 {
+        for repository in 0..50 {
             let held = r.repository(&format!("acme/r{repository}"));
             held.access(Access::Bearer(Bearer::public()));
-            for tag in 0..5 {
+            for tag in 0..20 {
                 held.image(&tag.to_string());
             }
         }
     });
-    let names = (0..10).flat_map(|r| (0..5).map(move |tag| format!("acme/r{r}:{tag}")));
+    let names = (0..50).flat_map(|r| (0..20).map(move |tag| format!("acme/r{r}:{tag}")));
     let attempts: Vec<Attempt> = names.map(|name| image(&server.host(), &name)).collect();
     ask_all(wide(&server), &attempts).into_iter().for_each(assert_found);
-    assert_eq!(server.count(), 50 + 1 + 10);
+    assert_eq!(server.count(), 1000 + 1 + 50);
 }
 
 #[test]
 fn open_registries_cost_one_request_per_image() {
     let server = Registry::start(|r| {
-        for tag in 0..40 {
+        for tag in 0..1000 {
             r.image("acme/api", &tag.to_string());
         }
     });
-    let attempts: Vec<Attempt> = (0..40).map(|tag| image(&server.host(), &format!("acme/api:{tag}"))).collect();
+    let attempts: Vec<Attempt> = (0..1000).map(|tag| image(&server.host(), &format!("acme/api:{tag}"))).collect();
     ask_all(wide(&server), &attempts).into_iter().for_each(assert_found);
-    assert_eq!(server.count(), 40);
+    assert_eq!(server.count(), 1000);
+}
+
+/// A connection costs three ways across the world, and a registry counts them.
+#[test]
+fn a_connection_serves_many_requests() {
+    let server = many_tags();
+    let attempts: Vec<Attempt> =
+        (0..1000).map(|tag| with(image(&server.host(), &format!("acme/secret:{tag}")), "bob", "s3cret")).collect();
+    let options = ClientOptions { concurrency: 64, host_concurrency: 8, ..plain(&server) };
+    ask_all(options, &attempts).into_iter().for_each(assert_found);
+    let connections = server.connections();
+    assert!(connections <= 8, "{connections} connections for {} requests", server.count());
+}
+
+/// A host that never answers takes its own places only.
+#[test]
+fn a_silent_host_holds_up_no_other() {
+    let silent = Registry::start(|r| {
+        for tag in 0..100 {
+            r.answer("*", &format!("/v2/acme/api/manifests/{tag}"), [Answer::hang()]);
+        }
+    });
+    let busy = many_tags();
+    let mut options = ClientOptions { concurrency: 64, host_concurrency: 8, ..plain(&silent) };
+    options.plain_http.push(busy.host().parse().unwrap());
+    // Asked eight at a time the silent one would take half a minute; the run is over long before.
+    options.timeout = Duration::from_millis(2500);
+    options.deadline = Duration::from_secs(5);
+    let slow = (0..100).map(|tag| image(&silent.host(), &format!("acme/api:{tag}")));
+    let quick = (0..1000).map(|tag| with(image(&busy.host(), &format!("acme/secret:{tag}")), "bob", "s3cret"));
+    let attempts: Vec<Attempt> = slow.chain(quick).collect();
+    let mut outcomes = ask_all(options, &attempts);
+    outcomes.drain(100..).for_each(assert_found);
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Unknown(..))));
 }
 
 /// An account must not be locked because two hundred references name it.
