@@ -1,12 +1,10 @@
 //! How many requests a run costs.
 
-use std::time::Duration;
-
-use futures_util::future::join_all;
+use futures_util::future::{Either, join_all, select};
 use pullcheck::probe::plan::{Look, Plan};
 use pullcheck::probe::{Attempt, Denial, Outcome, Prober};
 use pullcheck::registry::{Client, ClientOptions, probe_all};
-use pullcheck_support::{Access, Answer, Bearer, Registry};
+use pullcheck_support::{Access, Answer, Bearer, Registry, Run};
 
 use super::{block_on, credential, found, image, plain, with};
 
@@ -98,15 +96,60 @@ fn a_silent_host_holds_up_no_other() {
     let busy = many_tags();
     let mut options = ClientOptions { concurrency: 64, host_concurrency: 8, ..plain(&silent) };
     options.plain_http.push(busy.host().parse().unwrap());
-    // Asked eight at a time the silent one would take half a minute; the run is over long before.
-    options.timeout = Duration::from_millis(2500);
-    options.deadline = Duration::from_secs(5);
-    let slow = (0..100).map(|tag| image(&silent.host(), &format!("acme/api:{tag}")));
-    let quick = (0..1000).map(|tag| with(image(&busy.host(), &format!("acme/secret:{tag}")), "bob", "s3cret"));
-    let attempts: Vec<Attempt> = slow.chain(quick).collect();
-    let mut outcomes = ask_all(options, &attempts);
-    outcomes.drain(100..).for_each(assert_found);
-    assert!(outcomes.iter().all(|outcome| matches!(outcome, Outcome::Unknown(..))));
+    let slow: Vec<Attempt> = (0..100).map(|tag| image(&silent.host(), &format!("acme/api:{tag}"))).collect();
+    let quick: Vec<Attempt> =
+        (0..200).map(|tag| with(image(&busy.host(), &format!("acme/secret:{tag}")), "bob", "s3cret")).collect();
+    block_on(async {
+        let client = Client::new(options).unwrap();
+        let slow = join_all(slow.iter().map(|attempt| client.probe(attempt)));
+        let quick = join_all(quick.iter().map(|attempt| client.probe(attempt)));
+        match select(slow, quick).await {
+            Either::Right((outcomes, _)) => outcomes.into_iter().for_each(assert_found),
+            Either::Left(_) => panic!("the silent host was waited for"),
+        }
+    });
+}
+
+/// The whole command: its report counts what the server counts.
+fn run_on(server: &Registry, images: &[String], password: &str) -> serde_json::Value {
+    let config = serde_json::json!({"auths": {server.host(): {"username": "bob", "password": password}}});
+    let secret = serde_json::json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "pull", "namespace": "a"},
+        "type": "kubernetes.io/dockerconfigjson", "stringData": {".dockerconfigjson": config.to_string()}});
+    let container = |(at, image): (usize, &String)| serde_json::json!({"name": format!("c{at}"), "image": format!("{}/{image}", server.host())});
+    let containers: Vec<_> = images.iter().enumerate().map(container).collect();
+    let pod = serde_json::json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "a"},
+        "spec": {"imagePullSecrets": [{"name": "pull"}], "containers": containers}});
+    let output = Run::new(env!("CARGO_BIN_EXE_pullcheck"))
+        .args(["--format=json", "--fail-on=never", "--concurrency=64", "--host-concurrency=64"])
+        .arg(format!("--plain-http={}", server.host()))
+        .arg("-")
+        .stdin(format!("{secret}\n{pod}\n"))
+        .output()
+        .assert_status(0);
+    let report: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(report["summary"]["unique_images"], images.len());
+    assert_eq!(report["summary"]["requests"], server.count(), "the report and the server count the same");
+    report
+}
+
+#[test]
+fn a_run_over_a_thousand_images_costs_a_request_each() {
+    let server = Registry::start(|r| {
+        for number in 0..1000 {
+            r.image(&format!("acme/r{}", number / 20), &(number % 20).to_string());
+        }
+    });
+    let images: Vec<String> = (0..1000).map(|number| format!("acme/r{}:{}", number / 20, number % 20)).collect();
+    let report = run_on(&server, &images, "s3cret");
+    assert_eq!((&report["summary"]["pullable"], server.count()), (&1000.into(), 1000));
+}
+
+#[test]
+fn a_run_over_a_thousand_tags_costs_one_token() {
+    let server = many_tags();
+    let images: Vec<String> = (0..1000).map(|tag| format!("acme/secret:{tag}")).collect();
+    let report = run_on(&server, &images, "s3cret");
+    assert_eq!((&report["summary"]["pullable"], server.count()), (&1000.into(), 1002));
 }
 
 /// An account must not be locked because two hundred references name it.
@@ -115,21 +158,34 @@ fn a_wrong_password_is_shown_at_most_twice() {
     let bearer = Access::Bearer(Bearer::private("bob", "s3cret"));
     let basic = Access::Basic(vec![("bob".to_owned(), "s3cret".to_owned())]);
     for access in [bearer, basic] {
-        let server = Registry::start(|r| {
-            for repository in 0..20 {
-                let held = r.repository(&format!("acme/r{repository}")).access(access.clone());
-                for tag in 0..10 {
-                    held.image(&tag.to_string());
+        let start = || {
+            Registry::start(|r| {
+                for repository in 0..20 {
+                    let held = r.repository(&format!("acme/r{repository}")).access(access.clone());
+                    for tag in 0..10 {
+                        held.image(&tag.to_string());
+                    }
                 }
-            }
-        });
-        let names = (0..20).flat_map(|r| (0..10).map(move |tag| format!("acme/r{r}:{tag}")));
-        let attempts: Vec<Attempt> = names.map(|name| with(image(&server.host(), &name), "bob", "wrong")).collect();
+            })
+        };
+        let names = || (0..20).flat_map(|r| (0..10).map(move |tag| format!("acme/r{r}:{tag}")));
+        let assert_shown = |server: &Registry| {
+            let shown = server.requests().iter().filter(|request| request.user.as_deref() == Some("bob")).count();
+            assert!((1..=2).contains(&shown), "{access:?}: shown {shown} times");
+        };
+
+        let server = start();
+        let attempts: Vec<Attempt> = names().map(|name| with(image(&server.host(), &name), "bob", "wrong")).collect();
         for outcome in ask_all(wide(&server), &attempts) {
             assert!(matches!(outcome, Outcome::Denied(Denial::BadCredentials, _)), "{outcome:?}");
         }
-        let shown = server.requests().iter().filter(|request| request.authorization.is_some()).count();
-        assert!((1..=2).contains(&shown), "{access:?}: shown {shown} times");
+        assert_shown(&server);
+
+        // With the diagnosis of the failure, which asks without the password.
+        let server = start();
+        let report = run_on(&server, &names().collect::<Vec<_>>(), "wrong");
+        assert_eq!(report["summary"]["failing"], 200);
+        assert_shown(&server);
     }
 }
 
