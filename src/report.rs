@@ -9,7 +9,7 @@ use crate::reference::Reference;
 use crate::resource::ResourceName;
 use crate::rules::JudgedImage;
 use crate::source::{Sources, Span};
-use crate::verdict::{self, Verdict};
+use crate::verdict;
 use crate::workload::{Container, ImageText, ImageUse};
 
 /// The result of a run.
@@ -256,7 +256,7 @@ impl ImageReport {
                 outcome: verdict::outcome_name(outcome),
             })
             .collect();
-        if let Verdict::Pullable(manifest) = &judged.verdict {
+        if let Some(manifest) = &judged.manifest {
             self.digest.clone_from(&manifest.digest);
             self.media_type.clone_from(&manifest.media_type);
             self.size = manifest.size;

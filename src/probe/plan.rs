@@ -266,7 +266,7 @@ pub fn choose<'e>(runtime: Runtime, node: &Platform, entries: &'e [Entry]) -> Op
 }
 
 /// The media types of indexes.
-fn is_index_type(media_type: &str) -> bool {
+pub(crate) fn is_index_type(media_type: &str) -> bool {
     matches!(
         media_type,
         "application/vnd.docker.distribution.manifest.list.v2+json" | "application/vnd.oci.image.index.v1+json"

@@ -55,7 +55,7 @@ mod wrong_secret_type;
 use crate::event::Runtime;
 use crate::finding::{Finding, Severity, Subject};
 use crate::inventory::Inventory;
-use crate::probe::PullAnswer;
+use crate::probe::{Manifest, PullAnswer};
 use crate::pull::PullContext;
 use crate::pull::operator::OperatorFacts;
 use crate::reference::Reference;
@@ -74,6 +74,8 @@ pub struct JudgedImage {
     pub answer: Option<std::sync::Arc<PullAnswer>>,
     /// Will it be pulled?
     pub verdict: Verdict,
+    /// The manifest that was found, with what was read of it; also where the nodes cannot use it.
+    pub manifest: Option<Manifest>,
     /// What `kubectl describe pod` would show, where it fails.
     pub event: Option<String>,
 }
@@ -99,7 +101,12 @@ pub struct Settings {
     pub now: Option<u64>,
     /// `--deny`, `--warn`, `--note`, `--allow`.
     pub levels: Levels,
+    /// `--max-image-size`, in bytes, compressed; `None` means [`MAX_IMAGE_SIZE`].
+    pub max_image_size: Option<u64>,
 }
+
+/// `--max-image-size` where it is not given: 2 GiB.
+pub const MAX_IMAGE_SIZE: u64 = 2 << 30;
 
 /// The finished facts.
 #[derive(Debug)]
