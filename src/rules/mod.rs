@@ -25,6 +25,7 @@ mod ineffective_registry_key;
 mod invalid_image_reference;
 mod invalid_pull_policy;
 mod invalid_yaml;
+mod large_image;
 mod legacy_dockercfg;
 mod malformed_pull_secret;
 mod misplaced_pull_secrets;
@@ -33,12 +34,14 @@ mod mutable_tag;
 mod never_pulled;
 mod no_credentials_for_registry;
 mod node_local_registry;
+mod platform_mismatch;
 mod public_image_broken_by_secret;
 mod pull_secret_in_other_namespace;
 mod registry_typo;
 mod retired;
 mod shadowed_credentials;
 mod short_name;
+mod stale_digest;
 mod suppressed_service_account_secrets;
 mod undefined_pull_secret;
 mod undefined_service_account;
@@ -240,7 +243,10 @@ pub static RULES: &[&dyn Rule] = &[
     &image_not_found::ImageNotFound,
     &access_denied::AccessDenied,
     &public_image_broken_by_secret::PublicImageBrokenBySecret,
+    &platform_mismatch::PlatformMismatch,
+    &stale_digest::StaleDigest,
     &unsupported_manifest::UnsupportedManifest,
+    &large_image::LargeImage,
     &unverified_image::UnverifiedImage,
     &invalid_yaml::InvalidYaml,
     &unreadable_input::UnreadableInput,
