@@ -108,7 +108,7 @@ pub struct ImageReport {
     pub digest: Option<String>,
     /// Its media type.
     pub media_type: Option<String>,
-    /// Platforms of an index.
+    /// The platforms that it is for, where they were read.
     pub platforms: Option<Vec<String>>,
     /// Compressed size in bytes.
     pub size: Option<u64>,

@@ -146,3 +146,125 @@ fn artifact(image: &Image, is_volume: bool, runtime: Runtime) -> Option<Verdict>
         (false, _) => Some(Verdict::Unverified(cause)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::Entry;
+    use crate::probe::{Evidence, Outcome};
+    use crate::source::{SourceId, Span, Spanned};
+    use crate::workload::{Container, PodId};
+
+    const OCI: &str = "application/vnd.oci.image.config.v1+json";
+
+    fn image_use(text: &str, kind: ContainerKind) -> ImageUse {
+        ImageUse {
+            pod: PodId(0),
+            container: Container { kind, name: None },
+            path: String::new(),
+            text: Spanned { value: text.to_owned(), span: Span::new(SourceId(0), 0, 0) },
+            image: ImageText::Reference(Reference::parse(text).expect("a reference")),
+            declared_policy: None,
+        }
+    }
+
+    fn image(config_type: &str) -> Content {
+        Content::Image(Image { config_type: config_type.to_owned(), config_digest: None, size: 7 })
+    }
+
+    fn index(platforms: &[&str]) -> Content {
+        let entry = |text: &&str| Entry { digest: None, platform: text.parse().ok() };
+        Content::Index(platforms.iter().map(entry).collect())
+    }
+
+    fn unread() -> Unread {
+        Unread { unknown: Unknown::RateLimited, evidence: Evidence::default() }
+    }
+
+    /// The verdict of an image of this kind, as JSON names it.
+    fn verdict(
+        kind: ContainerKind,
+        runtime: Runtime,
+        answer: PullAnswer,
+        nodes: &[&str],
+    ) -> (&'static str, Option<Cause>) {
+        let nodes: Vec<Nodes> = nodes.iter().map(|text| Nodes::of(&text.parse().expect("a platform"))).collect();
+        let manifest = Manifest::default();
+        let answer = PullAnswer { attempts: vec![(None, Outcome::Found(manifest.clone()))], ..answer };
+        let verdict = judge(&manifest, &answer, &image_use("ghcr.io/a/b:1", kind), &nodes, runtime);
+        (verdict.as_str(), verdict.cause())
+    }
+
+    fn answer(content: Option<Result<Content, Unread>>, config: Option<Result<&str, Unread>>) -> PullAnswer {
+        let config = config.map(|config| config.map(|text| text.parse().expect("a platform")));
+        PullAnswer { content: content.map(|content| content.map(Arc::new)), config, ..PullAnswer::default() }
+    }
+
+    #[test]
+    fn every_node_has_to_be_served() {
+        let container = |answer, nodes: &[&str]| verdict(ContainerKind::Container, Runtime::Containerd, answer, nodes);
+        let both = ["linux/amd64", "linux/arm64"];
+        let (passes, platform) = (("pullable", None), Some(Cause::Platform));
+        let of = |platforms: &[&str]| answer(Some(Ok(index(platforms))), None);
+        assert_eq!(container(of(&both), &both), passes);
+        assert_eq!(container(of(&both[..1]), &both), ("unverified", platform));
+        assert_eq!(container(of(&["linux/s390x"]), &both), ("fails", platform));
+        assert_eq!(container(of(&[]), &both[..1]), ("fails", platform));
+        assert_eq!(container(of(&["no platform"]), &both[..1]), ("unverified", platform));
+        assert_eq!(container(of(&[]), &[]), passes, "nothing is declared");
+        let single = |config| answer(Some(Ok(image(OCI))), config);
+        assert_eq!(container(single(Some(Ok("linux/amd64"))), &both[..1]), passes);
+        assert_eq!(container(single(Some(Ok("linux/arm64"))), &both[..1]), ("fails", platform));
+        assert_eq!(container(single(Some(Ok("linux/arm64"))), &both), ("unverified", platform));
+    }
+
+    #[test]
+    fn what_was_wanted_and_not_read_is_never_a_pass() {
+        let container = |answer, nodes: &[&str]| verdict(ContainerKind::Container, Runtime::Containerd, answer, nodes);
+        let cause = |unknown| Some(Cause::Unknown(unknown));
+        let limited = ("unverified", cause(Unknown::RateLimited));
+        let failed = ("unverified", cause(Unknown::RegistryError));
+        let nodes = ["linux/amd64"];
+        assert_eq!(container(answer(Some(Err(unread())), None), &nodes), limited);
+        assert_eq!(container(answer(None, None), &nodes), failed);
+        assert_eq!(container(answer(Some(Ok(image(OCI))), Some(Err(unread()))), &nodes), limited);
+        assert_eq!(container(answer(Some(Ok(image(OCI))), None), &nodes), failed);
+        assert_eq!(container(answer(Some(Err(unread())), None), &[]), ("pullable", None), "nobody wanted it");
+        let volume = verdict(ContainerKind::Volume, Runtime::Containerd, answer(Some(Err(unread())), None), &[]);
+        assert_eq!(volume, limited, "it may be an artifact");
+    }
+
+    #[test]
+    fn an_artifact_is_for_volumes_and_for_crio() {
+        let chart = || answer(Some(Ok(image("application/vnd.cncf.helm.config.v1+json"))), None);
+        let untyped = || answer(Some(Ok(image(""))), None);
+        let cause = Some(Cause::Defect(Defect::NotAnImage));
+        let (container, volume) = (ContainerKind::Container, ContainerKind::Volume);
+        for runtime in [Runtime::Containerd, Runtime::ContainerdOne, Runtime::Crio] {
+            assert_eq!(verdict(container, runtime, chart(), &[]), ("fails", cause), "{runtime:?}");
+            assert_eq!(verdict(container, runtime, untyped(), &[]), ("unverified", cause), "{runtime:?}");
+        }
+        assert_eq!(verdict(volume, Runtime::Containerd, chart(), &["linux/amd64"]), ("unverified", cause));
+        assert_eq!(verdict(volume, Runtime::Crio, chart(), &["linux/amd64"]), ("pullable", None));
+        let other = answer(Some(Ok(image(OCI))), Some(Ok("linux/arm64")));
+        assert_eq!(
+            verdict(volume, Runtime::Containerd, other, &["linux/amd64"]),
+            ("pullable", None),
+            "nothing of it runs"
+        );
+    }
+
+    #[test]
+    fn what_is_named_like_a_chart_is_looked_at() {
+        for (text, kind, looked_at) in [
+            ("ghcr.io/acme/charts/api:1", ContainerKind::Container, true),
+            ("ghcr.io/acme/api:1.9-helm", ContainerKind::Init, true),
+            ("ghcr.io/acme/api:1", ContainerKind::Volume, true),
+            ("ghcr.io/acme/api:1", ContainerKind::Container, false),
+            ("ghcr.io/acme/chartmuseum:v0.16", ContainerKind::Container, false),
+            ("ghcr.io/fluxcd/helm-controller:v1", ContainerKind::Container, false),
+        ] {
+            assert_eq!(may_be_artifact(&image_use(text, kind)), looked_at, "{text}");
+        }
+    }
+}
