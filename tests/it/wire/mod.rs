@@ -2,6 +2,7 @@
 
 mod auth;
 mod budget;
+mod contents;
 mod faults;
 mod found;
 mod hostile;
