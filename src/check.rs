@@ -16,7 +16,7 @@ use crate::dockerconfig::DockerConfig;
 use crate::event::{self, Runtime};
 use crate::inventory::{Inventory, Problem, ProblemKind, ReadOptions};
 use crate::load::{self, Input};
-use crate::probe::plan::Plan;
+use crate::probe::plan::{Look, Plan};
 use crate::probe::{Prober, PullAnswer};
 use crate::pull::{self, PullContext};
 use crate::registry::probe_all;
@@ -83,10 +83,10 @@ pub async fn check<P: Prober>(
     let Gathered { sources, inventory, errors } = gathered;
     let pulls = pull::resolve(&inventory, settings, supplied);
     let answers = match prober {
-        Some((prober, concurrency)) => probe(&inventory, &pulls, prober, concurrency).await,
+        Some((prober, concurrency)) => probe(&inventory, &pulls, settings.runtime, prober, concurrency).await,
         None => vec![None; pulls.len()],
     };
-    let judged = judge(&inventory, pulls, answers, settings.runtime);
+    let judged = judge(&inventory, pulls, answers, settings);
     let context = Context::new(&sources, &inventory, &judged, settings);
     let findings = rules::run(&context);
     let pulls = judged.iter().map(|judged| &judged.pull);
@@ -106,13 +106,15 @@ pub fn list(gathered: Gathered, settings: &Settings, supplied: Option<&DockerCon
 async fn probe<P: Prober>(
     inventory: &Inventory,
     pulls: &[PullContext],
+    runtime: Runtime,
     prober: &P,
     concurrency: usize,
 ) -> Vec<Option<Arc<PullAnswer>>> {
     let plan = |(image, pull): (&ImageUse, &PullContext)| {
         let reference = verdict::needs_probe(image, pull)?;
         let credentials = pull.credentials.iter().map(|candidate| candidate.credential.clone()).collect();
-        Some(Plan { supplied: pull.supplied.clone(), ..Plan::new(reference, credentials) })
+        let look = Look { runtime, ..Look::default() };
+        Some(Plan { supplied: pull.supplied.clone(), look, ..Plan::new(reference, credentials) })
     };
     let plans: Vec<Option<Plan>> = inventory.images.iter().zip(pulls).map(plan).collect();
     let asked: Vec<bool> = plans.iter().map(Option::is_some).collect();
@@ -125,12 +127,14 @@ fn judge(
     inventory: &Inventory,
     pulls: Vec<PullContext>,
     answers: Vec<Option<Arc<PullAnswer>>>,
-    runtime: Runtime,
+    settings: &Settings,
 ) -> Vec<JudgedImage> {
+    let runtime = settings.runtime;
     let images = inventory.images.iter().zip(pulls).zip(answers);
     let judged = images.map(|((image, pull), answer)| {
         let origin = inventory.pod(image.pod).origin;
         let verdict = verdict::judge(image, origin, &pull, answer.as_deref(), runtime);
+        let verdict = verdict::as_declared(verdict, image, origin, answer.as_deref(), settings);
         let event = event::of_verdict(runtime, image, &pull, &verdict, answer.as_deref());
         JudgedImage { pull, answer, verdict, event }
     });

@@ -24,16 +24,16 @@ impl Rule for UnverifiedImage {
         out.extend(cx.images().filter_map(|facts| {
             // No image and no address in the words: all images of a host that is down are one fault.
             let (message, help) = match attribute(cx, &facts)? {
-                Attribution::NoAnswer(unknown) => (no_answer(&facts, unknown)?, what_to_do(unknown).to_owned()),
+                Attribution::NoAnswer(unknown) => (no_answer(&facts, unknown)?, what_to_do(&facts, unknown)),
                 Attribution::HiddenSecret => hidden_secret(&facts)?,
                 Attribution::NotFound
                 | Attribution::CredentialRefused(_)
                 | Attribution::Expired
                 | Attribution::PublicBroken
                 | Attribution::NoMatchingKey(_)
-                | Attribution::NoCredential(_) => {
-                    return None;
-                }
+                | Attribution::NoCredential(_)
+                | Attribution::PlainHttp
+                | Attribution::Untrusted(_) => return None,
             };
             let message = format!("it could not be told whether this can be pulled: {message}");
             let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, "not verified");
@@ -51,16 +51,18 @@ fn no_answer(facts: &ImageFacts<'_>, unknown: Unknown) -> Option<String> {
     let words = words.unwrap_or_default();
     Some(match unknown {
         Unknown::RateLimited => format!("{registry} limits the rate of requests{status}"),
-        Unknown::RegistryError => format!("{registry} fails{status}"),
-        Unknown::AuthServer => format!("{registry} hands out no token{status}"),
-        Unknown::Tls(_) => format!("{registry} cannot be trusted{words}"),
+        Unknown::RegistryError => format!("{registry} fails{status}{words}"),
+        Unknown::AuthServer => format!("{registry} hands out no token{status}{words}"),
+        Unknown::Tls(_) => format!("no TLS connection to {registry} comes about{words}"),
         Unknown::Dns | Unknown::NoSuchHost => format!("the name {registry} does not resolve here{words}"),
         Unknown::Network => format!("{registry} cannot be reached from here{words}"),
-        Unknown::Timeout => format!("{registry} did not answer in time"),
+        Unknown::Timeout => format!("{registry} did not answer in time{words}"),
         Unknown::PlainHttp => format!("{registry} speaks plain HTTP, and the runtime asks for HTTPS"),
-        Unknown::HostStopped => format!("{registry} failed too often, so the rest of its images was not asked for"),
+        Unknown::HostStopped => {
+            format!("{registry} failed too often, so the rest of its images was not asked for{words}")
+        }
         Unknown::Deadline => "the time for the run was over".to_owned(),
-        Unknown::Interrupted => "the run was interrupted".to_owned(),
+        Unknown::Interrupted => "the run was interrupted before".to_owned(),
         Unknown::NodeLocal => {
             format!("{registry} is an address of the node or the cluster: it cannot be seen from here")
         }
@@ -76,13 +78,20 @@ fn evidence<'a>(facts: &ImageFacts<'a>) -> Option<&'a Evidence> {
     })
 }
 
-fn what_to_do(unknown: Unknown) -> &'static str {
-    match unknown {
+fn what_to_do(facts: &ImageFacts<'_>, unknown: Unknown) -> String {
+    let pause = || evidence(facts).and_then(|evidence| evidence.retry_after).map(pause);
+    let help = match unknown {
         Unknown::RateLimited => {
-            "run again later, or supply credentials (`--dockerconfigjson`), which have a limit of their own"
+            let later = pause().unwrap_or_else(|| "later".to_owned());
+            return format!(
+                "run again {later}, or supply credentials (`--dockerconfigjson`), which have a limit of their own"
+            );
         }
-        Unknown::RegistryError | Unknown::AuthServer => "run again later; if it stays so, the nodes will meet the same",
-        Unknown::Tls(_) => "if the nodes trust another authority, name it: `--ca-cert FILE`",
+        Unknown::RegistryError | Unknown::AuthServer => {
+            let later = pause().unwrap_or_else(|| "later".to_owned());
+            return format!("run again {later}; if it stays so, the nodes will meet the same");
+        }
+        Unknown::Tls(_) => "see which versions of TLS, and which client certificate, the registry asks for",
         Unknown::Dns | Unknown::NoSuchHost => {
             "look for a slip in the host; if only the nodes can resolve it: `--connect-to HOST=ADDRESS:PORT`"
         }
@@ -90,11 +99,21 @@ fn what_to_do(unknown: Unknown) -> &'static str {
             "see whether this machine may reach the registry; the nodes may have another way to it"
         }
         Unknown::PlainHttp => "if the nodes are configured for it: `--plain-http HOST`",
-        Unknown::HostStopped => "the first failure of this registry says why",
+        Unknown::HostStopped => "its first failure says why; run again when the registry answers",
         Unknown::Deadline => "run again with a longer `--deadline`",
         Unknown::Interrupted => "run again",
         Unknown::NodeLocal => "if this machine can reach the same registry, say how: `--plain-http` or `--connect-to`",
         Unknown::Offline => "",
+    };
+    help.to_owned()
+}
+
+/// How long the registry wants to be left alone, roughly: images that were asked for one after the other are one fault.
+fn pause(seconds: u64) -> String {
+    match seconds {
+        0..=60 => "in a minute".to_owned(),
+        61..=5400 => format!("in {} minutes, as it asks", seconds.div_ceil(300) * 5),
+        _ => format!("in {} hours, as it asks", seconds.div_ceil(3600)),
     }
 }
 
@@ -146,6 +165,31 @@ mod tests {
             "it could not be told whether this can be pulled: ghcr.io limits the rate of requests (HTTP 429)"
         );
         assert_eq!(found[0].severity, Severity::Note);
+    }
+
+    #[test]
+    fn what_the_registry_and_the_prober_say_is_passed_on() {
+        let said = |unknown: Unknown, seen: Evidence| {
+            let mut facts = Facts::default();
+            let pod = facts.pod(PodOrigin::Template);
+            let judged = facts.image(pod, "ghcr.io/a/a:1", Verdict::Unverified(Cause::Unknown(unknown)));
+            let attempts = vec![(None, Outcome::Unknown(unknown, seen))];
+            judged.answer = answer(PullAnswer { attempts, ..PullAnswer::default() });
+            let found = facts.check(&UnverifiedImage).remove(0);
+            format!("{} -> {}", found.message, found.help.unwrap_or_default())
+        };
+        let words = |words: &str| Evidence { message: Some(words.to_owned()), ..Evidence::default() };
+        let stopped = said(Unknown::HostStopped, words("dial tcp: connect: connection refused"));
+        assert!(stopped.contains("was not asked for: dial tcp: connect: connection refused"), "{stopped}");
+        let timeout = said(Unknown::Timeout, words("i/o timeout"));
+        assert!(timeout.contains("did not answer in time: i/o timeout"), "{timeout}");
+        for (seconds, expected) in [(7, "run again in a minute,"), (290, "in 5 minutes,"), (21_000, "in 6 hours,")] {
+            let limited = said(Unknown::RateLimited, Evidence { retry_after: Some(seconds), ..evidence(429) });
+            assert!(limited.contains(expected), "{limited}");
+        }
+        assert!(said(Unknown::RateLimited, evidence(429)).contains("run again later,"));
+        assert!(said(Unknown::Interrupted, Evidence::default()).contains("the run was interrupted"));
+        assert!(said(Unknown::Deadline, Evidence::default()).contains("`--deadline`"));
     }
 
     #[test]
