@@ -10,7 +10,7 @@ mod containerd;
 mod crio;
 
 use crate::go::quote::quote;
-use crate::probe::{Evidence, Outcome, PullAnswer, TlsFault, Unknown};
+use crate::probe::{Evidence, Manifest, Outcome, PullAnswer, TlsFault, Unknown};
 use crate::pull::PullContext;
 use crate::reference::{Reference, ReferenceError};
 use crate::verdict::{Cause, Verdict};
@@ -39,10 +39,23 @@ pub struct Failure<'a> {
     pub with_credential: bool,
 }
 
+/// A manifest that is there leaves no evidence of a failure.
+static NOTHING: Evidence = Evidence {
+    status: None,
+    method: None,
+    url: None,
+    code: None,
+    challenge_error: None,
+    message: None,
+    rate: None,
+    retry_after: None,
+};
+
 impl<'a> Failure<'a> {
-    /// The failure in an outcome; `None` where the manifest was found.
+    /// The failure in an outcome; `None` where the manifest was found and can be used.
     pub const fn of(outcome: &'a Outcome, with_credential: bool) -> Option<Self> {
         let (cause, evidence) = match outcome {
+            Outcome::Found(Manifest { defect: Some(defect), .. }) => (Cause::Defect(*defect), &NOTHING),
             Outcome::Found(_) => return None,
             Outcome::Absent(evidence) => (Cause::Absent, evidence),
             Outcome::Denied(denial, evidence) => (Cause::Denied(*denial), evidence),

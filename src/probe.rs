@@ -200,6 +200,8 @@ pub struct Evidence {
     pub url: Option<String>,
     /// First error code of the registry's JSON body (`MANIFEST_UNKNOWN`).
     pub code: Option<String>,
+    /// `error=` of the challenge of a 401 (`insufficient_scope`).
+    pub challenge_error: Option<String>,
     /// Its message, or the transport's; at most 300 characters, as received.
     pub message: Option<String>,
     /// What the registry says of its rate limit.

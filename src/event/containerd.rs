@@ -53,6 +53,9 @@ fn denied(reference: &Reference, denial: Denial, failure: &Failure<'_>) -> Optio
     if is_token_request(evidence) {
         return token_refused(reference, failure);
     }
+    if let Some(error) = evidence.challenge_error.as_ref().filter(|_| denial != Denial::AuthRequired) {
+        return Some(format!("{ACCESS_DENIED}server message: {error}: authorization failed"));
+    }
     match denial {
         Denial::DeniedOrAbsent if evidence.status == Some(401) => Some(INSUFFICIENT_SCOPE.to_owned()),
         Denial::AuthRequired if !failure.with_credential => {

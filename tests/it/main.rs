@@ -14,6 +14,7 @@ mod platforms;
 mod producers;
 mod pull;
 mod references;
+mod registries;
 mod registry_keys;
 mod spans;
 mod tables;
