@@ -154,7 +154,8 @@ pub(crate) fn evidence(method: &Method, url: &Url, answer: &Answer, sent: Option
         url: Some(public_url(url)).filter(|url| !answer.echoed_in(url)),
         code: text("/errors/0/code"),
         challenge_error: challenge_error(answer, sent),
-        message: text("/errors/0/message"),
+        // Docker Hub's token endpoint has a form of its own.
+        message: text("/errors/0/message").or_else(|| text("/details")),
         rate: rate_limit(answer),
         retry_after: None,
     }
