@@ -13,7 +13,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::dockerconfig::DockerConfig;
-use crate::event::{self, Runtime};
+use crate::event;
 use crate::inventory::{Inventory, Problem, ProblemKind, ReadOptions};
 use crate::load::{self, Input};
 use crate::probe::plan::{Look, Plan};
@@ -98,7 +98,7 @@ pub async fn check_watched<P: Prober>(
         Some(prober) => probe(&inventory, &pulls, settings, prober, progress).await,
         None => vec![None; pulls.len()],
     };
-    let judged = judge(&inventory, pulls, answers, settings.runtime);
+    let judged = judge(&inventory, pulls, answers, settings);
     let context = Context::new(&sources, &inventory, &judged, settings);
     let findings = rules::run(&context);
     let pulls = judged.iter().map(|judged| &judged.pull);
@@ -152,12 +152,14 @@ fn judge(
     inventory: &Inventory,
     pulls: Vec<PullContext>,
     answers: Vec<Option<Arc<PullAnswer>>>,
-    runtime: Runtime,
+    settings: &Settings,
 ) -> Vec<JudgedImage> {
+    let runtime = settings.runtime;
     let images = inventory.images.iter().zip(pulls).zip(answers);
     let judged = images.map(|((image, pull), answer)| {
         let origin = inventory.pod(image.pod).origin;
         let verdict = verdict::judge(image, origin, &pull, answer.as_deref(), runtime);
+        let verdict = verdict::as_declared(verdict, image, origin, answer.as_deref(), settings);
         let event = event::of_verdict(runtime, image, &pull, &verdict, answer.as_deref());
         let manifest = answer.as_deref().and_then(|answer| {
             let manifest = verdict::found_by(answer)?;

@@ -13,7 +13,7 @@ use crate::go::quote::quote;
 use crate::manifest::Content;
 use crate::node::Nodes;
 use crate::platform::Platform;
-use crate::probe::{Evidence, Outcome, PullAnswer, TlsFault};
+use crate::probe::{Evidence, Manifest, Outcome, PullAnswer, TlsFault, Unknown};
 use crate::pull::PullContext;
 use crate::reference::{Reference, ReferenceError};
 use crate::verdict::{Cause, Verdict};
@@ -42,10 +42,23 @@ pub struct Failure<'a> {
     pub with_credential: bool,
 }
 
+/// A manifest that is there leaves no evidence of a failure.
+static NOTHING: Evidence = Evidence {
+    status: None,
+    method: None,
+    url: None,
+    code: None,
+    challenge_error: None,
+    message: None,
+    rate: None,
+    retry_after: None,
+};
+
 impl<'a> Failure<'a> {
-    /// The failure in an outcome; `None` where the manifest was found.
+    /// The failure in an outcome; `None` where the manifest was found and can be used.
     pub const fn of(outcome: &'a Outcome, with_credential: bool) -> Option<Self> {
         let (cause, evidence) = match outcome {
+            Outcome::Found(Manifest { defect: Some(defect), .. }) => (Cause::Defect(*defect), &NOTHING),
             Outcome::Found(_) => return None,
             Outcome::Absent(evidence) => (Cause::Absent, evidence),
             Outcome::Denied(denial, evidence) => (Cause::Denied(*denial), evidence),
@@ -80,6 +93,10 @@ pub fn of_verdict(
         Verdict::Fails(cause) => *cause,
         // What happens unless an unseen credential helps.
         Verdict::Unverified(cause @ (Cause::ServiceAccountUnknown | Cause::SecretUnknown)) => *cause,
+        // What happens unless the nodes are configured for it.
+        Verdict::Unverified(
+            cause @ Cause::Unknown(Unknown::PlainHttp | Unknown::Tls(TlsFault::UnknownAuthority | TlsFault::WrongName)),
+        ) => *cause,
         _ => return None,
     };
     match (cause, &image.image) {
@@ -219,6 +236,25 @@ fn is_token_request(evidence: &Evidence) -> bool {
     evidence.url.as_deref().is_some_and(|url| !url.contains("/manifests/") && !url.contains("/blobs/"))
 }
 
+/// The URL that was really asked: a registry may redirect to another host.
+fn manifest_url(reference: &Reference, evidence: &Evidence) -> String {
+    let host = contacted_host(reference);
+    let elsewhere = evidence.url.as_deref().filter(|url| url.starts_with("https://") && !is_of(url, host));
+    match elsewhere.filter(|_| !is_token_request(evidence)) {
+        Some(url) => url.to_owned(),
+        None => format!("https://{host}/v2/{}/manifests/{}", reference.repository(), target(reference)),
+    }
+}
+
+/// Whether a URL is of the host as the reference names it; a URL does not show the port that is usual.
+fn is_of(url: &str, host: &str) -> bool {
+    host_of(url).is_some_and(|found| found == host || Some(found) == host.strip_suffix(":443"))
+}
+
+fn host_of(url: &str) -> Option<&str> {
+    url.split_once("://")?.1.split('/').next()
+}
+
 /// `dial tcp: lookup …`, without the port that the host may carry.
 fn no_such_host(host: &str) -> String {
     let port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
@@ -258,7 +294,13 @@ fn certificate_error(fault: TlsFault, evidence: &Evidence) -> Option<String> {
         TlsFault::UnknownAuthority => Some(format!("{FAILED}certificate signed by unknown authority")),
         // Go adds the times.
         TlsFault::Expired => Some(format!("{FAILED}certificate has expired or is not yet valid: …")),
-        TlsFault::WrongName => evidence.message.clone(),
+        // rustls tells no certificate without names from one with a common name only; Go has other words for each, and
+        // for addresses.
+        TlsFault::WrongName => evidence.message.clone().filter(|words| {
+            let names =
+                words.split_once("certificate is valid for ").and_then(|(_, names)| names.rsplit_once(", not "));
+            names.is_some_and(|(valid, wanted)| !valid.is_empty() && wanted.parse::<std::net::IpAddr>().is_err())
+        }),
         TlsFault::Other => None,
     }
 }

@@ -4,10 +4,11 @@ pub mod content;
 
 use crate::event::Runtime;
 use crate::host;
-use crate::probe::{Defect, Denial, Evidence, Manifest, Outcome, PullAnswer, Unknown};
+use crate::probe::{Defect, Denial, Evidence, Manifest, Outcome, PullAnswer, TlsFault, Unknown};
 use crate::pull::operator::NodeIdentity;
 use crate::pull::{Blind, PullContext};
 use crate::reference::Reference;
+use crate::rules::Settings;
 use crate::workload::placeholder::Skip;
 use crate::workload::{ImageText, ImageUse, PodOrigin, PullPolicy};
 
@@ -150,6 +151,41 @@ pub fn judge(
     }
 }
 
+/// The verdict with what the operator says besides: which images will be pushed later (`--expect-image`), and that the
+/// nodes' hosts.toml files are at hand (`--certs-dir`), so that a registry that speaks HTTP and is not among them
+/// cannot be pulled from.
+pub fn as_declared(
+    verdict: Verdict,
+    image: &ImageUse,
+    origin: PodOrigin,
+    answer: Option<&PullAnswer>,
+    settings: &Settings,
+) -> Verdict {
+    let ImageText::Reference(reference) = &image.image else { return verdict };
+    let expected = || settings.operator.expected_images.iter().any(|it| it.matches(&image.text.value, reference));
+    match verdict {
+        Verdict::Fails(Cause::Absent) | Verdict::Unverified(Cause::Absent) if expected() => {
+            Verdict::Skipped(Cause::Expected)
+        }
+        Verdict::Fails(_) | Verdict::Unverified(_) if may_be_absent(answer) && expected() => {
+            Verdict::Unverified(Cause::Expected)
+        }
+        Verdict::Unverified(cause @ Cause::Unknown(Unknown::PlainHttp))
+            if settings.certs_dir && settings.runtime != Runtime::Crio && origin != PodOrigin::Custom =>
+        {
+            Verdict::Fails(cause)
+        }
+        verdict => verdict,
+    }
+}
+
+/// Whether every attempt was answered in a way that the registry has for what is missing as well as for what it hides.
+fn may_be_absent(answer: Option<&PullAnswer>) -> bool {
+    let attempts = answer.map(|answer| answer.attempts.as_slice()).unwrap_or_default();
+    let hides = |outcome: &Outcome| matches!(outcome, Outcome::Denied(Denial::DeniedOrAbsent | Denial::Auth, _));
+    !attempts.is_empty() && attempts.iter().all(|(_, outcome)| hides(outcome))
+}
+
 /// The verdict of a pod that is made as it is written.
 fn as_written(image: &ImageUse, pull: &PullContext, answer: Option<&PullAnswer>, runtime: Runtime) -> Verdict {
     let reference = match &image.image {
@@ -188,9 +224,14 @@ fn judge_failures<'a>(
         Outcome::Unknown(unknown, evidence) => Some((*unknown, evidence)),
         _ => None,
     }) {
-        let nowhere = unknown == Unknown::NoSuchHost && is_nowhere(reference.registry(), evidence);
+        let certain = match unknown {
+            Unknown::NoSuchHost => is_nowhere(reference.registry(), evidence),
+            // The nodes see the same certificate, and have the same date.
+            Unknown::Tls(TlsFault::Expired) => true,
+            _ => false,
+        };
         let cause = Cause::Unknown(unknown);
-        return if nowhere { Verdict::Fails(cause) } else { Verdict::Unverified(cause) };
+        return if certain { Verdict::Fails(cause) } else { Verdict::Unverified(cause) };
     }
     let node = pull.blind.iter().find_map(|blind| match blind {
         Blind::Node(identity) => Some(*identity),
@@ -259,6 +300,22 @@ const fn skip_cause(skip: Skip) -> Cause {
 mod tests {
     use super::*;
     use crate::probe::Evidence;
+
+    #[test]
+    fn an_expired_certificate_is_the_same_for_the_nodes() {
+        let reference = Reference::parse("registry.example/a:1").unwrap();
+        for (fault, fails) in [
+            (TlsFault::Expired, true),
+            (TlsFault::UnknownAuthority, false),
+            (TlsFault::WrongName, false),
+            (TlsFault::Other, false),
+        ] {
+            let outcome = Outcome::Unknown(Unknown::Tls(fault), Evidence::default());
+            let verdict = judge_failures(&reference, &PullContext::default(), std::iter::once(&outcome));
+            assert_eq!(matches!(verdict, Verdict::Fails(_)), fails, "{fault:?}");
+            assert_eq!(verdict.cause(), Some(Cause::Unknown(Unknown::Tls(fault))));
+        }
+    }
 
     #[test]
     fn the_nodes_own_credentials_may_open_what_is_refused() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 
 use crate::platform::Platform;
-use crate::pull::operator::{AssumedSecrets, DeclaredServiceAccount, Named};
+use crate::pull::operator::{AssumedSecrets, DeclaredServiceAccount, ExpectedImages, Named};
 use crate::registry::{ConnectTo, HostPattern};
 
 /// Will the kubelet be able to pull every image in these manifests?
@@ -87,6 +87,10 @@ pub struct Args {
     /// Connect to another address for this host (repeatable)
     #[arg(long, value_name = "HOST[:PORT]=ADDR:PORT", help_heading = "Registry")]
     pub connect_to: Vec<ConnectTo>,
+    /// Images that will be pushed before the manifests are applied: they may be absent (repeatable;
+    /// * does not go beyond a slash; with the tag or without)
+    #[arg(long, value_name = "GLOB", help_heading = "Registry")]
+    pub expect_image: Vec<ExpectedImages>,
     /// Time for one image with its retries
     #[arg(long, value_name = "TIME", default_value = "15s", value_parser = duration, help_heading = "Registry")]
     pub timeout: Duration,

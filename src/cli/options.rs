@@ -119,6 +119,7 @@ impl TryFrom<Args> for Options {
                     assumed_secrets: args.assume_pull_secret,
                     node_credentials: node_credentials
                         .map_err(|error| UsageError::new(format!("--node-credentials: {error}")))?,
+                    expected_images: args.expect_image,
                     always_pull_images: args.always_pull_images,
                     platforms: args.platform,
                 },
@@ -128,6 +129,7 @@ impl TryFrom<Args> for Options {
                     RuntimeArg::ContainerdOne => Runtime::ContainerdOne,
                     RuntimeArg::Crio => Runtime::Crio,
                 },
+                certs_dir: false,
                 now: SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs()),
                 levels,
                 max_image_size: args.max_image_size,

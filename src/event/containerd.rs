@@ -1,6 +1,9 @@
 //! containerd's words.
 
-use super::{Failure, Runtime, certificate_error, contacted_host, is_token_request, no_such_host, status_line, target};
+use super::{
+    Failure, Runtime, certificate_error, contacted_host, host_of, is_token_request, manifest_url, no_such_host,
+    status_line,
+};
 use crate::probe::{Defect, Denial, Evidence, Unknown};
 use crate::reference::Reference;
 use crate::verdict::Cause;
@@ -55,6 +58,9 @@ fn denied(reference: &Reference, denial: Denial, failure: &Failure<'_>) -> Optio
     if is_token_request(evidence) {
         return token_refused(reference, failure);
     }
+    if let Some(error) = evidence.challenge_error.as_ref().filter(|_| denial != Denial::AuthRequired) {
+        return Some(format!("{ACCESS_DENIED}server message: {error}: authorization failed"));
+    }
     match denial {
         Denial::DeniedOrAbsent if evidence.status == Some(401) => Some(INSUFFICIENT_SCOPE.to_owned()),
         Denial::AuthRequired if !failure.with_credential => {
@@ -69,7 +75,7 @@ fn denied(reference: &Reference, denial: Denial, failure: &Failure<'_>) -> Optio
 
 fn unexpected_status(reference: &Reference, evidence: &Evidence) -> Option<String> {
     let status = status_line(evidence.status?)?;
-    Some(format!("unexpected status from HEAD request to {}: {status}", manifest_url(reference)))
+    Some(format!("unexpected status from HEAD request to {}: {status}", manifest_url(reference, evidence)))
 }
 
 fn token_refused(reference: &Reference, failure: &Failure<'_>) -> Option<String> {
@@ -99,7 +105,7 @@ fn token_query(reference: &Reference, url: &str) -> String {
 
 fn unknown_text(reference: &Reference, unknown: Unknown, failure: &Failure<'_>) -> Option<String> {
     let evidence = failure.evidence;
-    let transport = |what: &str| Some(format!("failed to do request: Head \"{}\": {what}", manifest_url(reference)));
+    let transport = |what: &str| Some(no_answer(reference, failure, what));
     match unknown {
         Unknown::RateLimited | Unknown::RegistryError | Unknown::AuthServer if is_token_request(evidence) => {
             token_refused(reference, failure)
@@ -107,12 +113,25 @@ fn unknown_text(reference: &Reference, unknown: Unknown, failure: &Failure<'_>) 
         Unknown::RateLimited | Unknown::RegistryError => unexpected_status(reference, evidence),
         Unknown::Tls(fault) => transport(&certificate_error(fault, evidence)?),
         Unknown::PlainHttp => transport("http: server gave HTTP response to HTTPS client"),
-        Unknown::Dns | Unknown::NoSuchHost => transport(&no_such_host(contacted_host(reference))),
+        Unknown::Dns | Unknown::NoSuchHost => {
+            let host = evidence.url.as_deref().and_then(host_of).unwrap_or_else(|| contacted_host(reference));
+            transport(&no_such_host(host))
+        }
         _ => None,
     }
 }
 
-fn manifest_url(reference: &Reference) -> String {
-    let (host, repository) = (contacted_host(reference), reference.repository());
-    format!("https://{host}/v2/{repository}/manifests/{}", target(reference))
+/// Go's `url.Error`. A token that belongs to a user is asked for by `POST`, whose parameters are in the body.
+fn no_answer(reference: &Reference, failure: &Failure<'_>, what: &str) -> String {
+    let evidence = failure.evidence;
+    match evidence.url.as_deref().filter(|_| is_token_request(evidence)) {
+        Some(url) if failure.with_credential => {
+            format!("failed to authorize: failed to fetch oauth token: Post \"{url}\": {what}")
+        }
+        Some(url) => {
+            let query = token_query(reference, url);
+            format!("failed to authorize: failed to fetch anonymous token: Get \"{url}{query}\": {what}")
+        }
+        None => format!("failed to do request: Head \"{}\": {what}", manifest_url(reference, evidence)),
+    }
 }

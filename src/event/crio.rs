@@ -1,6 +1,8 @@
 //! CRI-O's words.
 
-use super::{Failure, NoEntry, certificate_error, contacted_host, is_token_request, no_such_host, status_line, target};
+use super::{
+    Failure, NoEntry, certificate_error, contacted_host, is_of, is_token_request, no_such_host, status_line, target,
+};
 use crate::probe::{Denial, Evidence, Unknown};
 use crate::reference::Reference;
 use crate::verdict::Cause;
@@ -70,6 +72,10 @@ fn denied(source: &str, reading: &str, denial: Denial, failure: &Failure<'_>) ->
 /// Errors of the network are not tried again as an artifact, and come while the registry is pinged.
 fn network(source: &str, reference: &Reference, unknown: Unknown, evidence: &Evidence) -> Option<String> {
     let host = contacted_host(reference);
+    // What is said of a token endpoint, or after a redirect, is not established.
+    if evidence.url.as_deref().is_some_and(|url| is_token_request(evidence) || !is_of(url, host)) {
+        return None;
+    }
     let what = match unknown {
         Unknown::PlainHttp => "http: server gave HTTP response to HTTPS client".to_owned(),
         Unknown::Tls(fault) => certificate_error(fault, evidence)?,

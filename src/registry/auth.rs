@@ -175,7 +175,8 @@ impl Session<'_> {
     async fn with_token(&mut self, wish: &Wish, challenge: &Bearer) -> Result<Followed, Outcome> {
         let token = self.token(challenge, None).await?;
         let mut followed = self.send(wish, Some(&token.header)).await?;
-        if followed.answer.status == 401 && token.may_be_stale() {
+        // public.ecr.aws answers 400 to a token whose time is over.
+        if matches!(followed.answer.status, 400 | 401) && token.may_be_stale() {
             let token = self.token(challenge, Some(&token)).await?;
             followed = self.send(wish, Some(&token.header)).await?;
         }

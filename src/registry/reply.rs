@@ -7,6 +7,7 @@ use std::sync::Arc;
 use reqwest::{Method, Url};
 use sha2::{Digest, Sha256};
 
+use super::challenge::Challenge;
 use super::failure::Failure;
 use super::transport::Answer;
 use crate::keyring::Credential;
@@ -156,10 +157,21 @@ pub(crate) fn evidence(method: &Method, url: &Url, answer: &Answer, sent: Option
         method: Some(method_name(method)),
         url: Some(public_url(url)).filter(|url| !answer.echoed_in(url)),
         code: text("/errors/0/code"),
-        message: text("/errors/0/message"),
+        challenge_error: challenge_error(answer, sent),
+        // Docker Hub's token endpoint has a form of its own.
+        message: text("/errors/0/message").or_else(|| text("/details")),
         rate: rate_limit(answer),
         retry_after: answer.retry_after.map(|wait| wait.as_secs()),
     }
+}
+
+/// containerd prints it of a second 401.
+fn challenge_error(answer: &Answer, sent: Option<&Credential>) -> Option<String> {
+    let error = match Challenge::read(&answer.headers).filter(|_| answer.status == 401)? {
+        Challenge::Bearer(bearer) => bearer.error?,
+        Challenge::Basic => return None,
+    };
+    (!echoes(&error, sent) && !answer.echoed_in(&error)).then(|| cut(&error))
 }
 
 /// `ratelimit-remaining: 76;w=21600`, as Docker Hub sends it.

@@ -11,6 +11,7 @@ mod nearest_tag;
 mod password;
 #[cfg(test)]
 mod testing;
+mod told;
 
 mod access_denied;
 mod cached_mutable_tag;
@@ -34,9 +35,11 @@ mod mutable_tag;
 mod never_pulled;
 mod no_credentials_for_registry;
 mod node_local_registry;
+mod plain_http_registry;
 mod platform_mismatch;
 mod public_image_broken_by_secret;
 mod pull_secret_in_other_namespace;
+mod rate_limit_risk;
 mod registry_typo;
 mod retired;
 mod shadowed_credentials;
@@ -51,6 +54,7 @@ mod unreadable_input;
 mod unrendered_template;
 mod unresolved_placeholder;
 mod unsupported_manifest;
+mod untrusted_certificate;
 mod unverified_image;
 mod whitespace_in_credentials;
 mod wrong_secret_type;
@@ -100,6 +104,8 @@ pub struct Settings {
     pub runtime: Runtime,
     /// What else the operator says of the cluster.
     pub operator: OperatorFacts,
+    /// `--certs-dir`: how the nodes reach registries is known.
+    pub certs_dir: bool,
     /// The time of the run, in seconds since 1970; `None` where it is not to be known: then nothing has expired.
     pub now: Option<u64>,
     /// `--deny`, `--warn`, `--note`, `--allow`.
@@ -247,6 +253,9 @@ pub static RULES: &[&dyn Rule] = &[
     &stale_digest::StaleDigest,
     &unsupported_manifest::UnsupportedManifest,
     &large_image::LargeImage,
+    &plain_http_registry::PlainHttpRegistry,
+    &untrusted_certificate::UntrustedCertificate,
+    &rate_limit_risk::RateLimitRisk,
     &unverified_image::UnverifiedImage,
     &invalid_yaml::InvalidYaml,
     &unreadable_input::UnreadableInput,

@@ -27,7 +27,7 @@ impl Rule for UnverifiedImage {
             let (message, help) = match attribute(cx, &facts)? {
                 Attribution::NoAnswer(unknown) => {
                     let what = if is_there(&facts) { "it is there, but what it holds could not be read: " } else { "" };
-                    (format!("{what}{}", no_answer(&facts, unknown)?), what_to_do(unknown).to_owned())
+                    (format!("{what}{}", no_answer(&facts, unknown)?), what_to_do(&facts, unknown))
                 }
                 Attribution::HiddenSecret => hidden_secret(&facts)?,
                 Attribution::NotFound
@@ -35,9 +35,9 @@ impl Rule for UnverifiedImage {
                 | Attribution::Expired
                 | Attribution::PublicBroken
                 | Attribution::NoMatchingKey(_)
-                | Attribution::NoCredential(_) => {
-                    return None;
-                }
+                | Attribution::NoCredential(_)
+                | Attribution::PlainHttp
+                | Attribution::Untrusted(_) => return None,
             };
             let message = format!("it could not be told whether this can be pulled: {message}");
             let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, "not verified");
@@ -65,14 +65,12 @@ fn no_answer(facts: &ImageFacts<'_>, unknown: Unknown) -> Option<String> {
             format!("{host} limits the rate of requests, so the rest of its images was not asked for")
         }
         Unknown::RateLimited => format!("{registry} limits the rate of requests{status}"),
-        // A registry's words on what it does not hand out are no more secret than its status.
-        Unknown::RegistryError if is_there(facts) => format!("{registry} fails{status}{words}"),
-        Unknown::RegistryError => format!("{registry} fails{status}"),
-        Unknown::AuthServer => format!("{registry} hands out no token{status}"),
-        Unknown::Tls(_) => format!("{registry} cannot be trusted{words}"),
+        Unknown::RegistryError => format!("{registry} fails{status}{words}"),
+        Unknown::AuthServer => format!("{registry} hands out no token{status}{words}"),
+        Unknown::Tls(_) => format!("no TLS connection to {registry} comes about{words}"),
         Unknown::Dns | Unknown::NoSuchHost => format!("the name {registry} does not resolve here{words}"),
         Unknown::Network => format!("{registry} cannot be reached from here{words}"),
-        Unknown::Timeout => format!("{registry} did not answer in time"),
+        Unknown::Timeout => format!("{registry} did not answer in time{words}"),
         Unknown::PlainHttp => format!("{registry} speaks plain HTTP, and the runtime asks for HTTPS"),
         Unknown::HostStopped => {
             format!(
@@ -81,7 +79,7 @@ fn no_answer(facts: &ImageFacts<'_>, unknown: Unknown) -> Option<String> {
             )
         }
         Unknown::Deadline => "the time for the run was over".to_owned(),
-        Unknown::Interrupted => "the run was interrupted".to_owned(),
+        Unknown::Interrupted => "the run was interrupted before".to_owned(),
         Unknown::NodeLocal => {
             format!("{registry} is an address of the node or the cluster: it cannot be seen from here")
         }
@@ -109,13 +107,20 @@ fn evidence<'a>(facts: &ImageFacts<'a>) -> Option<&'a Evidence> {
     unknown.or_else(|| unread().map(|unread| &unread.evidence))
 }
 
-fn what_to_do(unknown: Unknown) -> &'static str {
-    match unknown {
+fn what_to_do(facts: &ImageFacts<'_>, unknown: Unknown) -> String {
+    let pause = || evidence(facts).and_then(|evidence| evidence.retry_after).map(pause);
+    let help = match unknown {
         Unknown::RateLimited => {
-            "run again later, or supply credentials (`--dockerconfigjson`), which have a limit of their own"
+            let later = pause().unwrap_or_else(|| "later".to_owned());
+            return format!(
+                "run again {later}, or supply credentials (`--dockerconfigjson`), which have a limit of their own"
+            );
         }
-        Unknown::RegistryError | Unknown::AuthServer => "run again later; if it stays so, the nodes will meet the same",
-        Unknown::Tls(_) => "if the nodes trust another authority, name it: `--ca-cert FILE`",
+        Unknown::RegistryError | Unknown::AuthServer => {
+            let later = pause().unwrap_or_else(|| "later".to_owned());
+            return format!("run again {later}; if it stays so, the nodes will meet the same");
+        }
+        Unknown::Tls(_) => "see which versions of TLS, and which client certificate, the registry asks for",
         Unknown::Dns | Unknown::NoSuchHost => {
             "look for a slip in the host; if only the nodes can resolve it: `--connect-to HOST=ADDRESS:PORT`"
         }
@@ -131,6 +136,16 @@ fn what_to_do(unknown: Unknown) -> &'static str {
         Unknown::Interrupted => "run again",
         Unknown::NodeLocal => "if this machine can reach the same registry, say how: `--plain-http` or `--connect-to`",
         Unknown::Offline => "",
+    };
+    help.to_owned()
+}
+
+/// How long the registry wants to be left alone, roughly: images that were asked for one after the other are one fault.
+fn pause(seconds: u64) -> String {
+    match seconds {
+        0..=60 => "in a minute".to_owned(),
+        61..=5400 => format!("in {} minutes, as it asks", seconds.div_ceil(300) * 5),
+        _ => format!("in {} hours, as it asks", seconds.div_ceil(3600)),
     }
 }
 
@@ -199,6 +214,31 @@ mod tests {
             "it could not be told whether this can be pulled: it is there, but what it holds could not be read: ghcr.io \
              fails (HTTP 200): the image's configuration names no platform"
         );
+    }
+
+    #[test]
+    fn what_the_registry_and_the_prober_say_is_passed_on() {
+        let said = |unknown: Unknown, seen: Evidence| {
+            let mut facts = Facts::default();
+            let pod = facts.pod(PodOrigin::Template);
+            let judged = facts.image(pod, "ghcr.io/a/a:1", Verdict::Unverified(Cause::Unknown(unknown)));
+            let attempts = vec![(None, Outcome::Unknown(unknown, seen))];
+            judged.answer = answer(PullAnswer { attempts, ..PullAnswer::default() });
+            let found = facts.check(&UnverifiedImage).remove(0);
+            format!("{} -> {}", found.message, found.help.unwrap_or_default())
+        };
+        let words = |words: &str| Evidence { message: Some(words.to_owned()), ..Evidence::default() };
+        let stopped = said(Unknown::HostStopped, words("dial tcp: connect: connection refused"));
+        assert!(stopped.contains("was not asked for: dial tcp: connect: connection refused"), "{stopped}");
+        let timeout = said(Unknown::Timeout, words("i/o timeout"));
+        assert!(timeout.contains("did not answer in time: i/o timeout"), "{timeout}");
+        for (seconds, expected) in [(7, "run again in a minute,"), (290, "in 5 minutes,"), (21_000, "in 6 hours,")] {
+            let limited = said(Unknown::RateLimited, Evidence { retry_after: Some(seconds), ..evidence(429) });
+            assert!(limited.contains(expected), "{limited}");
+        }
+        assert!(said(Unknown::RateLimited, evidence(429)).contains("run again later,"));
+        assert!(said(Unknown::Interrupted, Evidence::default()).contains("the run was interrupted"));
+        assert!(said(Unknown::Deadline, Evidence::default()).contains("`--deadline`"));
     }
 
     #[test]

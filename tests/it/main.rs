@@ -15,6 +15,7 @@ mod platforms;
 mod producers;
 mod pull;
 mod references;
+mod registries;
 mod registry_keys;
 mod spans;
 mod tables;

@@ -4,8 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use pullcheck::manifest::{self, Content};
 use pullcheck::platform::Platform;
-use pullcheck::probe::{Attempt, Defect, Denial, Evidence, Manifest, Outcome, Prober, TagList, Unknown, Unread};
-use pullcheck_support::language::{self, Guard, Line, Reply};
+use pullcheck::probe::{
+    Attempt, Defect, Denial, Evidence, Manifest, Outcome, Prober, RateLimit, TagList, TlsFault, Unknown, Unread,
+};
+use pullcheck_support::language::{self, Fault, Guard, Line, Reply};
 use pullcheck_support::{RepositoryScript, Script};
 
 /// What registries answer.
@@ -103,9 +105,10 @@ impl Table {
             Some(Reply::Status(status, _)) => return by_status(*status),
             Some(Reply::Bearer) => return refuse(attempt, Denial::DeniedOrAbsent, None).unwrap_or_else(unknown),
             Some(Reply::Basic) => return refuse(attempt, Denial::AuthRequired, None).unwrap_or_else(unknown),
-            Some(Reply::NoSuchHost) => {
-                let message = Some(format!("dial tcp: lookup {}: no such host", attempt.registry));
-                return Outcome::Unknown(Unknown::NoSuchHost, Evidence { message, ..Evidence::default() });
+            Some(Reply::Unreachable(fault)) => return unreachable(*fault, &attempt.registry),
+            Some(Reply::PullsLeft(remaining)) => {
+                let rate = Some(RateLimit { limit: None, remaining: *remaining, window: Some(21_600) });
+                return Outcome::Found(Manifest { rate, ..Manifest::default() });
             }
             Some(Reply::Manifest(media_type)) if media_type.contains("manifest.v1+") => Some(Defect::Schema1),
             Some(Reply::Manifest(media_type)) if media_type.contains("artifact.manifest") => Some(Defect::NotAnImage),
@@ -152,6 +155,17 @@ fn by_status(status: u16) -> Outcome {
 
 fn unread() -> Unread {
     Unread { unknown: Unknown::RegistryError, evidence: Evidence::default() }
+}
+
+fn unreachable(fault: Fault, registry: &str) -> Outcome {
+    let (unknown, words) = match fault {
+        Fault::NoSuchHost => (Unknown::NoSuchHost, format!("dial tcp: lookup {registry}: no such host")),
+        Fault::PlainHttp => (Unknown::PlainHttp, "http: server gave HTTP response to HTTPS client".to_owned()),
+        Fault::UnknownAuthority => (Unknown::Tls(TlsFault::UnknownAuthority), String::new()),
+        Fault::WrongName => (Unknown::Tls(TlsFault::WrongName), String::new()),
+        Fault::Expired => (Unknown::Tls(TlsFault::Expired), String::new()),
+    };
+    Outcome::Unknown(unknown, Evidence { message: Some(words), ..Evidence::default() })
 }
 
 fn unknown() -> Outcome {

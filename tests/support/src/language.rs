@@ -19,6 +19,10 @@
 //! ghcr.io/acme/api:1.9 = 200 private USER:PASSWORD   only this user, by token; others as under 401 Bearer
 //! ghcr.io/acme/api:1.9 = 200 basic USER:PASSWORD     only this user, by a Basic challenge
 //! ghcr.io/acme/api:1.9 = 200 public                  everyone without a password, by token; no password is known
+//! ghcr.io/acme/api:1.9 = 200 3 pulls left            … with Docker Hub's rate limit headers
+//! reg.example/acme/api:1.9 = plain http              an HTTP answer on the port of TLS
+//! reg.example/acme/api:1.9 = unknown authority       a certificate of an authority that nobody knows; likewise
+//!                                                    `wrong name` and `expired certificate`
 //! gchr.io/acme/api:1.9 = no such host                there is no such name; a server has nothing to say then
 //! ghcr.io/acme/api tags: 1.8, 1.8.2, 1.10            what tags/list shows; else the tags that answer 200
 //! ```
@@ -77,8 +81,38 @@ pub enum Reply {
     Bearer,
     /// 401 to everyone, by a Basic challenge.
     Basic,
+    /// A single-platform image, and how many pulls are left.
+    PullsLeft(u64),
+    /// Nothing comes of the connection, for this reason.
+    Unreachable(Fault),
+}
+
+/// Why nothing comes of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
     /// The registry's name does not exist.
     NoSuchHost,
+    /// An HTTP answer on the port of TLS.
+    PlainHttp,
+    /// A certificate of an authority that nobody knows.
+    UnknownAuthority,
+    /// A certificate for another name.
+    WrongName,
+    /// A certificate that is out of date.
+    Expired,
+}
+
+impl Fault {
+    fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "no such host" => Self::NoSuchHost,
+            "plain http" => Self::PlainHttp,
+            "unknown authority" => Self::UnknownAuthority,
+            "wrong name" => Self::WrongName,
+            "expired certificate" => Self::Expired,
+            _ => return None,
+        })
+    }
 }
 
 /// Who may read a repository.
@@ -107,8 +141,14 @@ fn parse_line(line: &str) -> Option<Line> {
         return Some(Line::Tags { name: Name::parse(name.trim()), tags });
     }
     let (name, answer) = line.split_once(" = ")?;
-    if answer == "no such host" {
-        return Some(Line::Image { name: Name::parse(name.trim()), reply: Reply::NoSuchHost, access: Guard::Open });
+    if let Some(fault) = Fault::parse(answer) {
+        let reply = Reply::Unreachable(fault);
+        return Some(Line::Image { name: Name::parse(name.trim()), reply, access: Guard::Open });
+    }
+    let left = answer.strip_prefix("200 ").and_then(|rest| rest.strip_suffix(" left")?.split_once(' '));
+    if let Some((count, "pull" | "pulls")) = left {
+        let reply = Reply::PullsLeft(count.parse().ok()?);
+        return Some(Line::Image { name: Name::parse(name.trim()), reply, access: Guard::Open });
     }
     let mut words = answer.split_whitespace().peekable();
     let status: u16 = words.next()?.parse().ok()?;
@@ -174,7 +214,7 @@ pub fn apply(lines: &[Line], script: &mut Script) {
                 let held = script.host(&name.registry).repositories.entry(name.repository.clone()).or_default();
                 held.tags(tags.iter().map(String::as_str));
             }
-            Line::Image { reply: Reply::NoSuchHost, .. } => {}
+            Line::Image { reply: Reply::Unreachable(_), .. } => {}
             Line::Image { name, reply, access } => apply_image(script, name, reply, access),
         }
     }
@@ -222,7 +262,8 @@ fn apply_reply(repository: &mut RepositoryScript, target: &str, reply: &Reply, s
             repository.challenge(target, Access::Bearer(nobody))
         }
         Reply::Basic => repository.challenge(target, Access::Basic(Vec::new())),
-        Reply::NoSuchHost => repository,
+        Reply::PullsLeft(count) => repository.image(target).header("ratelimit-remaining", &format!("{count};w=21600")),
+        Reply::Unreachable(_) => repository,
     };
 }
 
@@ -243,6 +284,7 @@ mod tests {
              quay.io/x/y:3 = 200 image linux/arm64 public\n\
              quay.io/x/y:4 = 200 index linux/arm64,- size 3GiB\n\
              quay.io/x/y:5 = 200 at sha256:ab\n\
+             redis:7 = 200 1 pull left\n\
              quay.io/x/y tags: 1, 2.0\n",
         )
         .unwrap();
@@ -272,7 +314,7 @@ mod tests {
                 ),
                 image(name("quay.io", "x/y", "2"), Reply::Bearer, Guard::Open),
                 image(name("quay.io", "x/z", "2"), Reply::Image, Guard::Public),
-                image(name("quay.oi", "x/y", "2"), Reply::NoSuchHost, Guard::Open),
+                image(name("quay.oi", "x/y", "2"), Reply::Unreachable(Fault::NoSuchHost), Guard::Open),
                 image(name("quay.io", "x/y", "3"), Reply::ImageFor("linux/arm64".to_owned()), Guard::Public),
                 image(
                     name("quay.io", "x/y", "4"),
@@ -280,6 +322,7 @@ mod tests {
                     Guard::Open
                 ),
                 image(name("quay.io", "x/y", "5"), Reply::At("sha256:ab".to_owned()), Guard::Open),
+                image(name("docker.io", "library/redis", "7"), Reply::PullsLeft(1), Guard::Open),
                 Line::Tags { name: name("quay.io", "x/y", "latest"), tags: vec!["1".to_owned(), "2.0".to_owned()] },
             ]
         );

@@ -170,10 +170,13 @@ fn manifest(
             unauthorized(&bearer(host, request, repository, rest))
         }
         Some(ManifestScript::Challenge(_)) => unauthorized(r#"Basic realm="registry""#),
-        Some(ManifestScript::Content { media_type, digest, bytes }) => Answer::status(200)
-            .header("Content-Type", media_type)
-            .header("Docker-Content-Digest", digest)
-            .body(bytes.clone()),
+        Some(ManifestScript::Content { media_type, digest, bytes }) => {
+            let answer = Answer::status(200)
+                .header("Content-Type", media_type)
+                .header("Docker-Content-Digest", digest)
+                .body(bytes.clone());
+            held.headers.iter().fold(answer, |answer, (name, value)| answer.header(name, value))
+        }
     }
 }
 

@@ -49,6 +49,8 @@ pub struct RepositoryScript {
     /// By digest.
     pub(crate) blobs: BTreeMap<String, Vec<u8>>,
     pub(crate) access: Access,
+    /// Sent with every manifest.
+    pub(crate) headers: Vec<(String, String)>,
     /// Instead of the tags of the manifests.
     pub(crate) tags: Option<Vec<String>>,
     /// Tags per page, 0 for all.
@@ -298,6 +300,12 @@ impl RepositoryScript {
     /// Refuses a tag or digest to everyone with this challenge.
     pub fn challenge(&mut self, target: &str, access: Access) -> &mut Self {
         self.manifests.insert(target.to_owned(), ManifestScript::Challenge(access));
+        self
+    }
+
+    /// Sends a header with every manifest.
+    pub fn header(&mut self, name: &str, value: &str) -> &mut Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
