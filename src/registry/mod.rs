@@ -7,17 +7,21 @@
 //! redirect   by hand, no Authorization across origins
 //! retry      policy, pure
 //! transport  one exchange: limits, budget, body caps             failure
-//! connections  which client for which host, and which addresses    resolve, tls
+//! connections  which client for which host, and which addresses    resolve, tls, identity
+//! endpoint     which hosts for which registry                      hosts_toml, certs_dir
 //! ```
 //! It knows core types only; no command line, no output.
 
 mod address;
 mod auth;
+mod certs_dir;
 mod challenge;
 mod client;
 mod connections;
 mod endpoint;
 mod failure;
+pub mod hosts_toml;
+mod identity;
 mod limit;
 mod options;
 mod redirect;
@@ -29,8 +33,11 @@ mod tags;
 mod tls;
 mod token;
 mod transport;
+mod verdicts;
 
+pub use certs_dir::{CertsDir, CertsDirError};
 pub use client::Client;
-pub use options::{ClientOptions, ConnectTo, HostPattern, OptionsError, Proxies};
+pub use identity::{Identity, IdentityError};
+pub use options::{ClientOptions, ConnectTo, HostPattern, Mirror, OptionsError, Proxies};
 pub use resolve::{Lookup, Resolving, SystemLookup};
 pub use stage::probe_all;

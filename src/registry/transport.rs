@@ -10,12 +10,14 @@ use reqwest::{Method, Url};
 use tokio::time::{Instant, timeout_at};
 
 use super::connections::Connections;
+use super::endpoint::Dial;
 use super::failure::Failure;
 use super::limit::Limits;
 use super::options::{ClientOptions, OptionsError};
 use super::resolve::{Lookup, Reach};
 use super::retry::Retry;
 use crate::probe::Unknown;
+use crate::sensitive::Sensitive;
 
 /// Cap of error bodies and tokens.
 pub(crate) const SMALL_BODY: usize = 64 * 1024;
@@ -30,6 +32,11 @@ pub(crate) struct Ask {
     /// Cap of a good answer's body in bytes.
     pub(crate) cap: usize,
     pub(crate) reach: Reach,
+    /// What the operator sends along to this host.
+    pub(crate) own: HeaderMap,
+    pub(crate) dial: Dial,
+    /// Sent as `application/x-www-form-urlencoded`, if there is any.
+    pub(crate) form: Vec<(&'static str, Sensitive)>,
 }
 
 /// An answer.
