@@ -21,17 +21,21 @@ use crate::probe::Unknown;
 pub(crate) struct Connections {
     options: ClientOptions,
     names: Arc<Names>,
+    /// Whether the environment names a proxy; it may speak TLS itself.
+    has_proxies: bool,
     /// How TLS is spoken where nothing else is said.
     tls: TlsSettings,
     /// By the way of reaching a host, made when the first request takes it.
     clients: Mutex<HashMap<Way, reqwest::Client>>,
-    /// By settings and whether any certificate will do: reading the system's authorities takes time.
+    /// By settings and whether any certificate will do.
     configs: Mutex<HashMap<(usize, bool), rustls::ClientConfig>>,
 }
 
 /// A way of reaching a host; connections are shared by all requests that take the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Way {
+    /// Whether TLS may be spoken at all: reading the system's authorities takes time.
+    secure: bool,
     /// Which TLS settings, 0 for the usual ones.
     tls: usize,
     /// Whether an option says that any certificate will do.
@@ -61,9 +65,10 @@ impl Connections {
         let tls = TlsSettings { authorities, identities, skip_verify: false };
         let named = options.clone();
         let proxies = proxy_hosts(options.proxies);
+        let has_proxies = !proxies.is_empty();
         let trusted = move |host: &str| named.names(host) || proxies.iter().any(|proxy| proxy == host);
         let names = Arc::new(Names::new(lookup, Box::new(trusted)));
-        Ok(Self { options, names, tls, clients: Mutex::default(), configs: Mutex::default() })
+        Ok(Self { options, names, has_proxies, tls, clients: Mutex::default(), configs: Mutex::default() })
     }
 
     pub(crate) fn options(&self) -> &ClientOptions {
@@ -94,7 +99,9 @@ impl Connections {
             None => (To::Named(ask.reach), ask.url.clone(), None),
         };
         let insecure = self.options.is_insecure(host, ask.url.port_or_known_default());
-        let client = self.client(&ask.dial, insecure, to);
+        let secure = ask.url.scheme() == "https" || (self.has_proxies && matches!(to, To::Named(_)));
+        let timeout = ask.dial.timeout.filter(|timeout| !timeout.is_zero()).unwrap_or(self.options.connect_timeout);
+        let client = self.client(&ask.dial, Way { secure, tls: id(&ask.dial), insecure, to, timeout });
         let client = client.map_err(|error| Failure::new(Unknown::Network, error.to_string()))?;
         let mut own = ask.own.clone();
         own.remove(HOST);
@@ -128,9 +135,7 @@ impl Connections {
         self.options.connect_to.iter().find(|entry| entry.host.matches(host, port))
     }
 
-    fn client(&self, dial: &Dial, insecure: bool, to: To) -> Result<reqwest::Client, OptionsError> {
-        let timeout = dial.timeout.filter(|timeout| !timeout.is_zero()).unwrap_or(self.options.connect_timeout);
-        let way = Way { tls: id(dial), insecure, to, timeout };
+    fn client(&self, dial: &Dial, way: Way) -> Result<reqwest::Client, OptionsError> {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(&way) {
             return Ok(client.clone());
@@ -141,7 +146,7 @@ impl Connections {
     }
 
     fn build(&self, dial: &Dial, way: Way) -> Result<reqwest::Client, OptionsError> {
-        let mut tls = self.tls_config(dial, way.insecure)?;
+        let mut tls = if way.secure { self.tls_config(dial, way.insecure)? } else { tls::none()? };
         let guarded = |reach| Guarded { names: Arc::clone(&self.names), reach };
         // HTTP/2 has no Host header: it would name the address without the port that was taken away.
         let is_fixed = matches!(way.to, To::Fixed(_));

@@ -41,6 +41,14 @@ pub(crate) fn config(settings: &TlsSettings) -> Result<ClientConfig, OptionsErro
     Ok(builder.with_client_cert_resolver(Arc::new(Choice(settings.identities.clone()))))
 }
 
+/// A TLS configuration for clients that speak none: it trusts nobody.
+pub(crate) fn none() -> Result<ClientConfig, OptionsError> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let builder = builder.with_safe_default_protocol_versions();
+    let builder = builder.map_err(|error| OptionsError::Setup(error.to_string()))?;
+    Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+}
+
 /// The certificates of a PEM file: at least one, and each of them an authority that can be used.
 pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, OptionsError> {
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();

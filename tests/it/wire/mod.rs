@@ -2,11 +2,14 @@
 
 mod auth;
 mod budget;
+mod command;
 mod faults;
 mod found;
 mod hostile;
+mod mirrors;
 mod names;
 mod proxies;
+mod secure;
 mod tags;
 
 use std::time::Duration;
