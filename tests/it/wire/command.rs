@@ -1,4 +1,5 @@
 //! The options of the transport, with the built binary.
+#![expect(clippy::disallowed_methods, reason = "a test writes its files")]
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,5 @@
 //! Mirrors and `hosts.toml`: who is asked for the images of a registry, in which order, and what is made of it.
+#![expect(clippy::disallowed_methods, reason = "a test writes its files")]
 
 use std::path::Path;
 

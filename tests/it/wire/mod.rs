@@ -9,6 +9,7 @@ mod hostile;
 mod mirrors;
 mod names;
 mod proxies;
+mod reach;
 mod secure;
 mod tags;
 

@@ -1,4 +1,5 @@
 //! Proxies of the environment, with the built binary: what a company's network looks like.
+#![expect(clippy::disallowed_methods, reason = "a test writes its files")]
 
 use pullcheck_support::{Access, Bearer, Output, Proxy, Registry, Run};
 
