@@ -171,6 +171,12 @@ impl Endpoint {
         &self.base
     }
 
+    /// What the host itself calls a repository, where its root lies below `/v2` (`override_path`): its tokens are for
+    /// that, and containerd asks for both.
+    pub(crate) fn own_name(&self, repository: &str) -> Option<String> {
+        self.root.strip_prefix("/v2/").map(|prefix| format!("{prefix}/{repository}"))
+    }
+
     /// How its connections are made.
     pub(crate) fn dial(&self) -> &Dial {
         &self.dial

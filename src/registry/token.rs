@@ -106,7 +106,7 @@ impl Tokens {
         let key = Key {
             realm: challenge.realm.clone(),
             service: challenge.service.clone(),
-            scopes: challenge.scopes_for(wanted.repository),
+            scopes: scopes(challenge, wanted),
             credential: wanted.credential.cloned(),
         };
         let cell = self.cells.get(key.clone());
@@ -149,6 +149,13 @@ impl Tokens {
             }
         }
     }
+}
+
+fn scopes(challenge: &Bearer, wanted: &Wanted<'_>) -> Vec<String> {
+    let mut scopes = challenge.scopes_for(wanted.repository);
+    scopes.extend(wanted.endpoint.own_name(wanted.repository).map(|name| format!("repository:{name}:pull")));
+    scopes.sort();
+    scopes
 }
 
 /// Asks the realm: with GET, and once more with POST where it does not know GET and there is a password to be sent.

@@ -282,6 +282,21 @@ fn the_token_of_a_mirror_is_fetched_as_its_requests_are_sent() {
     assert!(mirror.requests().iter().all(|request| request.header("x-key") == Some("k")));
 }
 
+/// A proxy project of Harbor: its tokens are for the name that it gives the repository.
+#[test]
+fn a_mirror_below_a_path_has_its_own_names() {
+    let harbor = Registry::start(|r| {
+        r.image("hub/acme/api", "1").access(Access::Bearer(Bearer::private("bob", "s3cret")));
+    });
+    let text = "[host.'http://harbor.example/v2/hub']\noverride_path = true";
+    let (_root, options) = certs_dir("reg.example", text);
+    let attempt = with(image("reg.example", "acme/api:1"), "bob", "s3cret");
+    found(ask(leading(options, &[("harbor.example", &harbor)]), &attempt));
+    let query = &harbor.requests()[1].query;
+    let scopes = "&scope=repository%3Aacme%2Fapi%3Apull&scope=repository%3Ahub%2Facme%2Fapi%3Apull";
+    assert!(query.ends_with(scopes), "{query}");
+}
+
 #[test]
 fn mistakes_in_a_folder_are_told_with_their_file() {
     let table = [
