@@ -1,16 +1,20 @@
 //! The [`Prober`] of the wire: one question, one outcome.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
+use tokio::time::Instant;
 
 use super::auth::{Memory, Session, Wish};
 use super::endpoint::{Endpoint, NoEndpoint, hosts_of};
+use super::interrupt::Interrupter;
 use super::options::{ClientOptions, OptionsError};
 use super::reply::{Judged, MAX_MANIFEST, judge_get, judge_head, read_content, told};
 use super::resolve::{Lookup, SystemLookup};
 use super::tags;
+use super::traffic::HostTraffic;
 use super::transport::{Budget, Transport};
 use super::verdicts::Verdicts;
 use crate::manifest::{self, Content};
@@ -27,6 +31,7 @@ const MANIFESTS: &str = "application/vnd.docker.distribution.manifest.v2+json, \
 pub struct Client {
     transport: Transport,
     memory: Memory,
+    interrupter: Interrupter,
 }
 
 impl Client {
@@ -43,12 +48,31 @@ impl Client {
     /// # Errors
     /// Settings that cannot work.
     pub fn with_lookup(options: ClientOptions, lookup: Arc<dyn Lookup>) -> Result<Self, OptionsError> {
-        Ok(Self { transport: Transport::new(options, lookup)?, memory: Memory::default() })
+        Ok(Self {
+            transport: Transport::new(options, lookup)?,
+            memory: Memory::default(),
+            interrupter: Interrupter::default(),
+        })
     }
 
     /// HTTP requests sent so far, token requests and repetitions included.
     pub fn requests(&self) -> usize {
         self.transport.requests()
+    }
+
+    /// What was sent to each host and port, in the order of their names.
+    pub fn traffic(&self) -> Vec<HostTraffic> {
+        self.transport.lanes().traffic()
+    }
+
+    /// The host that lets us wait longest at this moment, and for how long.
+    pub fn slowest(&self) -> Option<(String, Duration)> {
+        self.transport.lanes().slowest(Instant::now())
+    }
+
+    /// The means to end it before its time.
+    pub fn interrupter(&self) -> Interrupter {
+        self.interrupter.clone()
     }
 
     /// Whether an option decides how a registry is reached: what it answers then is not what it answers to others.
@@ -109,6 +133,11 @@ impl Client {
 
     /// What stands at a digest, whose bytes are checked against it.
     async fn read(&self, attempt: &Attempt, place: Place) -> Result<Vec<u8>, Unread> {
+        let read = self.interrupter.unless_interrupted(self.read_from_hosts(attempt, place)).await;
+        read.unwrap_or_else(|| Err(unread(interrupted())))
+    }
+
+    async fn read_from_hosts(&self, attempt: &Attempt, place: Place) -> Result<Vec<u8>, Unread> {
         let mut budget = self.budget();
         let mut all = Verdicts::default();
         for host in self.hosts(attempt) {
@@ -134,6 +163,21 @@ impl Client {
             }
         }
         Err(unread(all.most_telling()))
+    }
+
+    async fn list(&self, attempt: &Attempt) -> TagList {
+        let mut budget = self.budget();
+        let mut told = TagList::Unknown;
+        for endpoint in self.hosts(attempt).into_iter().flatten() {
+            let mut session = self.session(attempt, endpoint, budget);
+            match tags::list(&mut session).await {
+                TagList::Unknown => {}
+                TagList::NoRepository => told = TagList::NoRepository,
+                tags => return tags,
+            }
+            budget = session.budget;
+        }
+        told
     }
 }
 
@@ -185,26 +229,17 @@ fn unread(outcome: Outcome) -> Unread {
 
 impl Prober for Client {
     async fn probe(&self, attempt: &Attempt) -> Outcome {
-        self.ask_hosts(attempt, Method::HEAD).await
+        let asked = self.interrupter.unless_interrupted(self.ask_hosts(attempt, Method::HEAD)).await;
+        asked.unwrap_or_else(interrupted)
     }
 
     async fn tags(&self, attempt: &Attempt) -> TagList {
-        let mut budget = self.budget();
-        let mut told = TagList::Unknown;
-        for endpoint in self.hosts(attempt).into_iter().flatten() {
-            let mut session = self.session(attempt, endpoint, budget);
-            match tags::list(&mut session).await {
-                TagList::Unknown => {}
-                TagList::NoRepository => told = TagList::NoRepository,
-                tags => return tags,
-            }
-            budget = session.budget;
-        }
-        told
+        self.interrupter.unless_interrupted(self.list(attempt)).await.unwrap_or(TagList::Unknown)
     }
 
     async fn explain(&self, attempt: &Attempt) -> Outcome {
-        self.ask_hosts(attempt, Method::GET).await
+        let asked = self.interrupter.unless_interrupted(self.ask_hosts(attempt, Method::GET)).await;
+        asked.unwrap_or_else(interrupted)
     }
 
     async fn content(&self, attempt: &Attempt) -> Result<Arc<Content>, Unread> {
@@ -235,6 +270,10 @@ fn no_endpoint(registry: &str, reason: &NoEndpoint) -> Outcome {
         NoEndpoint::NodeLocal => Outcome::Unknown(Unknown::NodeLocal, Evidence::default()),
         NoEndpoint::NotAHost => not_a_host(registry),
     }
+}
+
+fn interrupted() -> Outcome {
+    Outcome::Unknown(Unknown::Interrupted, Evidence::default())
 }
 
 /// A name that the reference grammar lets through and that no URL can hold.

@@ -5,8 +5,9 @@
 //! client     one question → one Outcome                         (the Prober)
 //! auth       remembered challenge, Basic, Bearer, second 401    challenge, token
 //! redirect   by hand, no Authorization across origins
-//! retry      policy, pure
-//! transport  one exchange: limits, budget, body caps             failure
+//! transport  one exchange: turns, budget, body caps              failure, limit
+//! lane       what is kept of each host and port                  traffic
+//! breaker, pace, retry  policy, pure                             retry_after
 //! connections  which client for which host, and which addresses    resolve, tls, identity
 //! endpoint     which hosts for which registry                      hosts_toml, certs_dir
 //! ```
@@ -14,6 +15,7 @@
 
 mod address;
 mod auth;
+mod breaker;
 mod certs_dir;
 mod challenge;
 mod client;
@@ -22,22 +24,31 @@ mod endpoint;
 mod failure;
 pub mod hosts_toml;
 mod identity;
+mod interrupt;
+mod lane;
 mod limit;
 mod options;
+mod pace;
+mod progress;
 mod redirect;
 mod reply;
 mod resolve;
 mod retry;
+mod retry_after;
 mod stage;
 mod tags;
 mod tls;
 mod token;
+mod traffic;
 mod transport;
 mod verdicts;
 
 pub use certs_dir::{CertsDir, CertsDirError};
 pub use client::Client;
 pub use identity::{Identity, IdentityError};
+pub use interrupt::Interrupter;
 pub use options::{ClientOptions, ConnectTo, HostPattern, Mirror, OptionsError, Proxies};
+pub use progress::Progress;
 pub use resolve::{Lookup, Resolving, SystemLookup};
-pub use stage::probe_all;
+pub use stage::{probe_all, probe_all_watched};
+pub use traffic::HostTraffic;

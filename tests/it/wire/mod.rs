@@ -11,6 +11,7 @@ mod names;
 mod proxies;
 mod reach;
 mod secure;
+mod sick;
 mod tags;
 
 use std::time::Duration;

@@ -139,7 +139,7 @@ impl Registry {
         lock(&self.shared.log).len()
     }
 
-    /// How many connections came so far as to be spoken on.
+    /// How many connections were made, since it started.
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::Relaxed)
     }
@@ -168,6 +168,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 async fn accept(listener: TcpListener, shared: Arc<Shared>, tls: Option<TlsAcceptor>) {
     while let Ok((stream, _)) = listener.accept().await {
         let _ = stream.set_nodelay(true);
+        shared.connections.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(connection(stream, Arc::clone(&shared), tls.clone()));
     }
 }
@@ -188,7 +189,6 @@ async fn serve<S>(stream: S, shared: Arc<Shared>, scheme: &'static str, http2: b
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    shared.connections.fetch_add(1, Ordering::Relaxed);
     let service = service_fn(|request| answer(request, Arc::clone(&shared), scheme));
     let stream = TokioIo::new(stream);
     // A connection that breaks is the client's business, or the script's.
