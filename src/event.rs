@@ -10,6 +10,9 @@ mod containerd;
 mod crio;
 
 use crate::go::quote::quote;
+use crate::manifest::Content;
+use crate::node::Nodes;
+use crate::platform::Platform;
 use crate::probe::{Evidence, Outcome, PullAnswer, TlsFault};
 use crate::pull::PullContext;
 use crate::reference::{Reference, ReferenceError};
@@ -52,6 +55,17 @@ impl<'a> Failure<'a> {
     }
 }
 
+/// An index that has nothing for the node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoEntry<'a> {
+    /// The digest of the index.
+    pub digest: &'a str,
+    /// Whether it is Docker's manifest list, and no OCI index.
+    pub is_list: bool,
+    /// The platform of the node, where it is known.
+    pub node: Option<&'a Platform>,
+}
+
 /// The event for an image use that fails, or would fail as far as can be told; `None` where the kubelet gets no chance
 /// to say anything, or nothing certain can be said.
 pub fn of_verdict(
@@ -73,6 +87,7 @@ pub fn of_verdict(
         (_, ImageText::Invalid(InvalidImage::Unparsable(_))) if text.trim() != text => None,
         (_, ImageText::Invalid(InvalidImage::Unparsable(error))) => Some(invalid_image_name(text, error)),
         (Cause::MalformedPullSecret, _) => Some(malformed_pull_secret(&pull.breaking.as_ref()?.message)),
+        (Cause::Platform, ImageText::Reference(reference)) => no_platform(runtime, text, reference, pull, answer?),
         (_, ImageText::Reference(reference)) => after_attempts(runtime, text, reference, pull, answer?),
         _ => None,
     }
@@ -87,25 +102,73 @@ pub fn after_attempts(
     pull: &PullContext,
     answer: &PullAnswer,
 ) -> Option<String> {
+    pull_failed(runtime, image, reference, &failures(pull, &answer.attempts)?)
+}
+
+/// One failure per attempt; `None` where one is none.
+fn failures<'a>(pull: &PullContext, attempts: &'a [(Option<usize>, Outcome)]) -> Option<Vec<Failure<'a>>> {
     let sends = |at: usize| pull.credentials.get(at).is_some_and(|found| !found.credential.is_anonymous());
-    let failures: Option<Vec<_>> = answer
-        .attempts
-        .iter()
-        .map(|(credential, outcome)| Failure::of(outcome, credential.is_some_and(sends)))
-        .collect();
-    pull_failed(runtime, image, reference, &failures?)
+    let failure =
+        |(credential, outcome): &'a (Option<usize>, Outcome)| Failure::of(outcome, credential.is_some_and(sends));
+    attempts.iter().map(failure).collect()
+}
+
+/// The event where the last attempt found an index that has nothing for the node. A manifest of one image is pulled
+/// whatever it is for, and its container dies without a word of the kubelet about the image.
+fn no_platform(
+    runtime: Runtime,
+    image: &str,
+    reference: &Reference,
+    pull: &PullContext,
+    answer: &PullAnswer,
+) -> Option<String> {
+    let (Some((_, Outcome::Found(manifest))), Some(Ok(content))) = (answer.attempts.last(), &answer.content) else {
+        return None;
+    };
+    // The kubelet would go on with the next credential, whose answer is not known.
+    let was_last = answer.attempts.len() >= pull.credentials.len();
+    let Content::Index(_) = &**content else { return None };
+    let missing = NoEntry {
+        digest: manifest.digest.as_deref().filter(|_| was_last)?,
+        is_list: manifest.media_type.as_deref() == Some("application/vnd.docker.distribution.manifest.list.v2+json"),
+        node: pull.nodes.iter().find_map(Nodes::platform),
+    };
+    let earlier = answer.attempts.get(..answer.attempts.len() - 1).unwrap_or_default();
+    no_entry(runtime, image, reference, &failures(pull, earlier)?, missing)
+}
+
+/// `Failed to pull image "X": …` of an index without an entry for the node, after the failures of other credentials.
+pub fn no_entry(
+    runtime: Runtime,
+    image: &str,
+    reference: &Reference,
+    earlier: &[Failure<'_>],
+    missing: NoEntry<'_>,
+) -> Option<String> {
+    let mut messages = messages(runtime, reference, earlier)?;
+    messages.push(match runtime {
+        Runtime::Containerd | Runtime::ContainerdOne => containerd::no_entry(runtime, reference, missing.digest),
+        Runtime::Crio => crio::no_entry(reference, missing)?,
+    });
+    aggregate(messages).map(|message| pull_failed_with(image, &message))
 }
 
 /// `Failed to pull image "X": …`, from one failure per credential that was tried, in that order.
 pub fn pull_failed(runtime: Runtime, image: &str, reference: &Reference, failures: &[Failure<'_>]) -> Option<String> {
-    let messages: Option<Vec<_>> = failures
-        .iter()
-        .map(|failure| match runtime {
-            Runtime::Containerd | Runtime::ContainerdOne => containerd::error(runtime, reference, failure),
-            Runtime::Crio => crio::error(reference, failure),
-        })
-        .collect();
-    aggregate(messages?).map(|message| format!("Failed to pull image {}: {message}", quote(image)))
+    aggregate(messages(runtime, reference, failures)?).map(|message| pull_failed_with(image, &message))
+}
+
+fn pull_failed_with(image: &str, message: &str) -> String {
+    format!("Failed to pull image {}: {message}", quote(image))
+}
+
+/// The runtime's words for each failure; `None` where one of them is not certain.
+fn messages(runtime: Runtime, reference: &Reference, failures: &[Failure<'_>]) -> Option<Vec<String>> {
+    let words = failures.iter().map(|failure| match runtime {
+        Runtime::Containerd | Runtime::ContainerdOne => containerd::error(runtime, reference, failure),
+        Runtime::Crio => crio::error(reference, failure),
+    });
+    words.collect()
 }
 
 /// `NewAggregate(…).Error()` of apimachinery: every distinct message once, in brackets where there are several.

@@ -8,6 +8,13 @@ use serde::Deserialize;
 
 use crate::platform::Platform;
 
+/// Entries that an index may have. Real ones have a few dozen; to hold hundreds of thousands against every node would
+/// take minutes.
+const MAX_ENTRIES: usize = 2_000;
+
+/// What is kept of the parts of a platform, in characters: more than any has that there is.
+const MAX_PART: usize = 64;
+
 /// What a manifest holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
@@ -54,12 +61,14 @@ impl Image {
     }
 }
 
-/// Reads a manifest; `None` where it is none. The media type in the document goes before the registry's word.
+/// Reads a manifest; `None` where it is none. Its form decides what it is, and not the media type that it names.
 pub fn parse(bytes: &[u8]) -> Option<Content> {
     let document: Document = serde_json::from_slice(bytes).ok()?;
-    match (document.manifests, document.config) {
-        (Some(manifests), None) => Some(Content::Index(manifests.into_iter().map(Entry::from).collect())),
-        (None, Some(config)) => Some(Content::Image(image(&config, document.layers.unwrap_or_default()))),
+    match (document.manifests, document.config, document.layers) {
+        (Some(manifests), None, None) if manifests.len() <= MAX_ENTRIES => {
+            Some(Content::Index(manifests.into_iter().map(|it| Entry::from(it.read())).collect()))
+        }
+        (None, Some(config), layers) => Some(Content::Image(image(config.read(), layers.unwrap_or_default()))),
         // Neither, or both, which containerd refuses too (`validateMediaType`).
         _ => None,
     }
@@ -90,7 +99,7 @@ struct Document {
     layers: Option<Vec<Lenient<Descriptor>>>,
 }
 
-/// A value, or something that is none and is passed over.
+/// A value, or something that is none and is passed over: one broken field leaves the others readable.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Lenient<T> {
@@ -98,55 +107,194 @@ enum Lenient<T> {
     Other(serde::de::IgnoredAny),
 }
 
-#[derive(Deserialize, Default)]
-struct Descriptor {
-    #[serde(rename = "mediaType", default)]
-    media_type: String,
-    #[serde(default)]
-    digest: String,
-    #[serde(default)]
-    size: u64,
-    platform: Option<WrittenPlatform>,
-}
-
-#[derive(Deserialize)]
-struct WrittenPlatform {
-    #[serde(default)]
-    os: String,
-    #[serde(default)]
-    architecture: String,
-    #[serde(default)]
-    variant: String,
-}
-
-impl From<WrittenPlatform> for Platform {
-    fn from(written: WrittenPlatform) -> Self {
-        Self { os: written.os, architecture: written.architecture, variant: written.variant }
-    }
-}
-
-impl From<Lenient<Descriptor>> for Entry {
-    fn from(written: Lenient<Descriptor>) -> Self {
-        let descriptor = match written {
-            Lenient::Read(descriptor) => descriptor,
-            Lenient::Other(_) => Descriptor::default(),
-        };
-        Self {
-            digest: Some(descriptor.digest).filter(|digest| is_digest(digest)),
-            platform: descriptor.platform.map(Platform::from),
+impl<T: Default> Lenient<T> {
+    fn read(self) -> T {
+        match self {
+            Self::Read(value) => value,
+            Self::Other(_) => T::default(),
         }
     }
 }
 
-fn image(config: &Lenient<Descriptor>, layers: Vec<Lenient<Descriptor>>) -> Image {
-    let size = |descriptor: &Lenient<Descriptor>| match descriptor {
-        Lenient::Read(descriptor) => descriptor.size,
-        Lenient::Other(_) => 0,
-    };
-    let total = layers.iter().map(size).fold(size(config), u64::saturating_add);
-    let (config_type, digest) = match config {
-        Lenient::Read(descriptor) => (descriptor.media_type.clone(), Some(descriptor.digest.clone())),
-        Lenient::Other(_) => (String::new(), None),
-    };
-    Image { config_type, config_digest: digest.filter(|digest| is_digest(digest)), size: total }
+#[derive(Deserialize, Default)]
+struct Descriptor {
+    #[serde(rename = "mediaType")]
+    media_type: Option<Lenient<String>>,
+    digest: Option<Lenient<String>>,
+    size: Option<Lenient<u64>>,
+    platform: Option<Lenient<Option<WrittenPlatform>>>,
+}
+
+#[derive(Deserialize)]
+struct WrittenPlatform {
+    os: Option<Lenient<String>>,
+    architecture: Option<Lenient<String>>,
+    variant: Option<Lenient<String>>,
+}
+
+fn read<T: Default>(field: Option<Lenient<T>>) -> T {
+    field.map(Lenient::read).unwrap_or_default()
+}
+
+impl From<WrittenPlatform> for Platform {
+    fn from(written: WrittenPlatform) -> Self {
+        let part = |field| read::<String>(field).chars().take(MAX_PART).collect();
+        Self { os: part(written.os), architecture: part(written.architecture), variant: part(written.variant) }
+    }
+}
+
+impl From<Descriptor> for Entry {
+    fn from(descriptor: Descriptor) -> Self {
+        Self {
+            digest: Some(read(descriptor.digest)).filter(|digest| is_digest(digest)),
+            platform: read(descriptor.platform).map(Platform::from),
+        }
+    }
+}
+
+fn image(config: Descriptor, layers: Vec<Lenient<Descriptor>>) -> Image {
+    let sizes = layers.into_iter().map(|layer| read(layer.read().size));
+    Image {
+        size: sizes.fold(read(config.size), u64::saturating_add),
+        config_type: read(config.media_type),
+        config_digest: Some(read(config.digest)).filter(|digest| is_digest(digest)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+
+    fn parsed(document: &Value) -> Option<Content> {
+        parse(document.to_string().as_bytes())
+    }
+
+    fn entries(manifests: Value) -> Vec<Entry> {
+        match parsed(&json!({"schemaVersion": 2, "manifests": manifests})) {
+            Some(Content::Index(entries)) => entries,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn image_of(document: &Value) -> Image {
+        match parsed(document) {
+            Some(Content::Image(image)) => image,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_index_lists_what_it_is_for() {
+        let found = entries(json!([
+            {"digest": DIGEST, "size": 7, "platform": {"os": "linux", "architecture": "arm", "variant": "v7", "os.version": "1"}},
+            {"digest": DIGEST, "platform": {"os": "unknown", "architecture": "unknown"}},
+            {"digest": DIGEST},
+        ]));
+        let platform = Some(Platform::new("linux", "arm", "v7"));
+        assert_eq!(found[0], Entry { digest: Some(DIGEST.to_owned()), platform });
+        assert_eq!(found.iter().map(Entry::is_attestation).collect::<Vec<_>>(), [false, true, false]);
+        assert_eq!(found[2].platform, None);
+        assert_eq!(entries(json!([])), []);
+    }
+
+    #[test]
+    fn one_broken_field_leaves_the_others_readable() {
+        let amd64 = json!({"os": "linux", "architecture": "amd64"});
+        let platform = Some(Platform::new("linux", "amd64", ""));
+        let found = entries(json!([
+            {"digest": "sha256:../../x", "size": "large", "platform": amd64},
+            {"digest": 7, "mediaType": null, "platform": {"os": null, "architecture": 7, "variant": []}},
+            {"digest": DIGEST, "platform": null},
+            {"digest": DIGEST, "platform": "linux/amd64"},
+            "nothing",
+            null,
+            {"digest": DIGEST, "size": -1, "platform": amd64},
+        ]));
+        assert_eq!(found[0], Entry { digest: None, platform: platform.clone() });
+        assert_eq!(found[1], Entry { digest: None, platform: Some(Platform::new("", "", "")) });
+        assert_eq!(found[2], Entry { digest: Some(DIGEST.to_owned()), platform: None });
+        assert_eq!((&found[3], found.len()), (&found[2], 7));
+        assert_eq!(found[6].platform, platform);
+    }
+
+    #[test]
+    fn an_image_is_as_large_as_its_parts() {
+        let document = json!({
+            "config": {"mediaType": OCI_CONFIG, "digest": DIGEST, "size": 5},
+            "layers": [{"size": 10}, {"size": "many"}, {"digest": DIGEST, "size": 20}],
+        });
+        let expected = Image { config_type: OCI_CONFIG.to_owned(), config_digest: Some(DIGEST.to_owned()), size: 35 };
+        assert_eq!(image_of(&document), expected);
+        assert!(expected.is_container_image());
+        let layer = json!({"size": u64::MAX});
+        assert_eq!(image_of(&json!({"config": {}, "layers": [layer, layer]})).size, u64::MAX);
+        assert_eq!(image_of(&json!({"config": {}, "layers": null, "manifests": null})).size, 0);
+    }
+
+    #[test]
+    fn an_artifact_is_no_image() {
+        for (config_type, is_image) in [
+            (OCI_CONFIG, true),
+            ("application/vnd.docker.container.image.v1+json", true),
+            ("application/vnd.cncf.helm.config.v1+json", false),
+            ("application/vnd.oci.empty.v1+json", false),
+            ("", false),
+        ] {
+            let image = image_of(&json!({"config": {"mediaType": config_type, "digest": "bad"}}));
+            assert_eq!((image.is_container_image(), image.config_digest), (is_image, None), "{config_type}");
+        }
+    }
+
+    #[test]
+    fn what_is_neither_or_both_is_no_manifest() {
+        for document in [
+            json!({}),
+            json!([]),
+            json!(null),
+            json!({"schemaVersion": 2}),
+            json!({"manifests": [], "config": {}}),
+            json!({"manifests": [], "layers": []}),
+            json!({"manifests": "many"}),
+            json!({"manifests": vec![json!({}); MAX_ENTRIES + 1]}),
+        ] {
+            assert_eq!(parsed(&document), None, "{:.80}", document.to_string());
+        }
+        let deep = format!("{{\"manifests\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+        assert_eq!(parse(deep.as_bytes()), None);
+        assert_eq!(parse(b"<html>"), None);
+    }
+
+    #[test]
+    fn a_configuration_names_the_platform() {
+        let config = |document: Value| parse_config(document.to_string().as_bytes());
+        let named = json!({"architecture": "arm64", "os": "linux", "variant": "v8", "rootfs": {}});
+        assert_eq!(config(named), Some(Platform::new("linux", "arm64", "v8")));
+        assert_eq!(config(json!({"architecture": "amd64", "os": null})), Some(Platform::new("", "amd64", "")));
+        for nothing in [json!({}), json!({"os": "linux"}), json!({"architecture": 7}), json!([])] {
+            assert_eq!(config(nothing.clone()), None, "{nothing}");
+        }
+        let long = config(json!({"architecture": "x".repeat(1 << 20)}));
+        assert_eq!(long.map(|platform| platform.architecture.len()), Some(MAX_PART));
+    }
+
+    #[test]
+    fn digests_are_as_go_digest_takes_them() {
+        let hex = |length: usize| "0a".repeat(length / 2);
+        for (text, valid) in [
+            (DIGEST.to_owned(), true),
+            (format!("sha384:{}", hex(96)), true),
+            (format!("sha512:{}", hex(128)), true),
+            (DIGEST.to_uppercase(), false),
+            (format!("sha256:{}", hex(62)), false),
+            (format!("md5:{}", hex(32)), false),
+            ("sha256:".to_owned(), false),
+            (String::new(), false),
+        ] {
+            assert_eq!(is_digest(&text), valid, "{text}");
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! Whether the kubelet will be able to pull, from everything that is known.
 
+pub mod content;
+
 use crate::event::Runtime;
 use crate::host;
 use crate::probe::{Defect, Denial, Evidence, Manifest, Outcome, PullAnswer, Unknown};
@@ -137,7 +139,7 @@ pub fn judge(
     answer: Option<&PullAnswer>,
     runtime: Runtime,
 ) -> Verdict {
-    match as_written(image, pull, answer) {
+    match as_written(image, pull, answer, runtime) {
         // What an operator makes of a field of its own kind is not certain.
         Verdict::Fails(cause) if origin == PodOrigin::Custom => Verdict::Unverified(cause),
         // CRI-O converts schema 1, and containerd up to 2.0 took it or could be told to.
@@ -148,8 +150,8 @@ pub fn judge(
     }
 }
 
-/// The verdict of a pod that is made as the manifest has it, under the default runtime.
-fn as_written(image: &ImageUse, pull: &PullContext, answer: Option<&PullAnswer>) -> Verdict {
+/// The verdict of a pod that is made as it is written.
+fn as_written(image: &ImageUse, pull: &PullContext, answer: Option<&PullAnswer>, runtime: Runtime) -> Verdict {
     let reference = match &image.image {
         ImageText::Skipped(skip) => return Verdict::Skipped(skip_cause(*skip)),
         ImageText::Invalid(_) => return Verdict::Fails(Cause::InvalidName),
@@ -162,21 +164,25 @@ fn as_written(image: &ImageUse, pull: &PullContext, answer: Option<&PullAnswer>)
         return Verdict::Fails(Cause::MalformedPullSecret);
     }
     let Some(answer) = answer else { return Verdict::Unverified(Cause::Unknown(Unknown::Offline)) };
-    let outcomes = answer.attempts.iter().map(|(_, outcome)| outcome);
-    judge_outcomes(reference, pull, outcomes)
+    match found_by(answer) {
+        Some(manifest) => content::judge(manifest, answer, image, &pull.nodes, runtime),
+        None => judge_failures(reference, pull, answer.attempts.iter().map(|(_, outcome)| outcome)),
+    }
 }
 
-fn judge_outcomes<'a>(
+/// The manifest that the kubelet's own attempts found.
+pub fn found_by(answer: &PullAnswer) -> Option<&Manifest> {
+    answer.attempts.iter().find_map(|(_, outcome)| match outcome {
+        Outcome::Found(manifest) => Some(manifest),
+        _ => None,
+    })
+}
+
+fn judge_failures<'a>(
     reference: &Reference,
     pull: &PullContext,
     outcomes: impl Iterator<Item = &'a Outcome> + Clone,
 ) -> Verdict {
-    if let Some(manifest) = outcomes.clone().find_map(found) {
-        return match manifest.defect {
-            Some(defect) => Verdict::Fails(Cause::Defect(defect)),
-            None => Verdict::Pullable(manifest.clone()),
-        };
-    }
     // One attempt that could not be told might have been the one that succeeds.
     if let Some((unknown, evidence)) = outcomes.clone().find_map(|outcome| match outcome {
         Outcome::Unknown(unknown, evidence) => Some((*unknown, evidence)),
@@ -230,13 +236,6 @@ fn is_nowhere(registry: &str, evidence: &Evidence) -> bool {
     is_of_registry && host::slip_of(registry).is_some_and(|slip| slip.public)
 }
 
-fn found(outcome: &Outcome) -> Option<&Manifest> {
-    match outcome {
-        Outcome::Found(manifest) => Some(manifest),
-        _ => None,
-    }
-}
-
 /// What an outcome is called in the `attempts` of the JSON contract.
 pub fn outcome_name(outcome: &Outcome) -> &'static str {
     match outcome {
@@ -266,14 +265,12 @@ mod tests {
         let reference = Reference::parse("registry.example/a:1").unwrap();
         let judge = |blind: Option<NodeIdentity>, outcome: Outcome| {
             let pull = PullContext { blind: blind.map(Blind::Node).into_iter().collect(), ..PullContext::default() };
-            judge_outcomes(&reference, &pull, std::iter::once(&outcome))
+            judge_failures(&reference, &pull, std::iter::once(&outcome))
         };
         let denied = || Outcome::Denied(Denial::AuthRequired, Evidence::default());
         let cause = Cause::Denied(Denial::AuthRequired);
         for identity in [NodeIdentity::Cloud, NodeIdentity::Operator] {
             assert_eq!(judge(Some(identity), denied()), Verdict::Unverified(cause));
-            let found = Outcome::Found(Manifest::default());
-            assert_eq!(judge(Some(identity), found), Verdict::Pullable(Manifest::default()));
         }
         assert_eq!(judge(None, denied()), Verdict::Fails(cause));
         let absent = || Outcome::Absent(Evidence::default());

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
+use crate::platform::Platform;
 use crate::pull::operator::{AssumedSecrets, DeclaredServiceAccount, Named};
 use crate::registry::{ConnectTo, HostPattern, Mirror};
 
@@ -57,7 +58,11 @@ pub struct Args {
     /// The admission plugin AlwaysPullImages is on: every pull policy becomes Always
     #[arg(long, help_heading = "Cluster facts")]
     pub always_pull_images: bool,
-    /// Container runtime of the nodes, for the event texts
+    /// Platforms of the cluster's nodes, which images have to be built for (repeatable)
+    /// [default: what a pod's node selector or affinity asks for]
+    #[arg(long, value_name = "OS/ARCH[/VARIANT],...", value_delimiter = ',', help_heading = "Cluster facts")]
+    pub platform: Vec<Platform>,
+    /// Container runtime of the nodes, for the event texts and for the choice among platforms
     #[arg(long, value_enum, default_value_t, value_name = "RUNTIME", help_heading = "Cluster facts")]
     pub runtime: RuntimeArg,
 
@@ -130,6 +135,10 @@ pub struct Args {
     /// Do not report it (repeatable)
     #[arg(long, value_name = "RULE", help_heading = "Rules")]
     pub allow: Vec<String>,
+    /// Warn of images that are larger than this, compressed, and of pods whose images are together
+    /// [default: 2GiB, where `large-image` is on]
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Rules")]
+    pub max_image_size: Option<u64>,
     /// Exit with 1 from this severity on
     #[arg(long, value_enum, default_value_t, value_name = "SEVERITY", help_heading = "Rules")]
     pub fail_on: FailOn,
@@ -256,6 +265,27 @@ fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number * seconds).map_err(|error| error.to_string())
 }
 
+/// `2GiB`, `500MB`, `1.5G`; a bare number is bytes. `K`, `M`, `G` and `T` alone are binary, as in `docker` options.
+fn size(text: &str) -> Result<u64, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let unit = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "kb" => 1e3,
+        "mb" => 1e6,
+        "gb" => 1e9,
+        "tb" => 1e12,
+        "k" | "ki" | "kib" => 1024.0,
+        "m" | "mi" | "mib" => 1024.0 * 1024.0,
+        "g" | "gi" | "gib" => 1024.0 * 1024.0 * 1024.0,
+        "t" | "ti" | "tib" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+        _ => return Err(format!("`{unit}` is no unit of size; use KiB, MiB, GiB, or KB, MB, GB")),
+    };
+    let number: f64 = number.parse().map_err(|_| "a size is a number and a unit, such as 2GiB".to_owned())?;
+    let bytes = number * unit;
+    if bytes < 1.0 { Err("at least one byte".to_owned()) } else { Ok(bytes as u64) }
+}
+
 fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("at least 1".into()),
@@ -276,6 +306,40 @@ mod tests {
         assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
         assert_eq!(duration("3"), Ok(Duration::from_secs(3)));
         assert!(duration("3d").is_err() && duration("s").is_err() && duration("-1s").is_err());
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(size("2GiB"), Ok(2 << 30));
+        assert_eq!(size("1.5g"), Ok(3 << 29));
+        assert_eq!((size("500MB"), size("7")), (Ok(500_000_000), Ok(7)));
+        for text in ["", "GiB", "2 parsecs", "-1GiB", "0", "1.2.3MB"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn platforms_are_listed_or_repeated() {
+        let platforms = |args: &[&str]| {
+            let args = ["pullcheck"].into_iter().chain(args.iter().copied());
+            let args = Args::try_parse_from(args).map_err(|error| error.to_string());
+            args.map(|args| args.platform.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        let read = platforms(&["--platform", "linux/amd64,linux/aarch64", "--platform=Linux/arm/v6"]);
+        assert_eq!(read.as_deref(), Ok(["linux/amd64", "linux/arm64", "linux/arm/v6"].map(str::to_owned).as_slice()));
+        let left_out = platforms(&["--platform", "linux/amd64/v3,linux/arm64/v8,linux/arm"]);
+        assert_eq!(left_out.as_deref(), Ok(["linux/amd64", "linux/arm64", "linux/arm"].map(str::to_owned).as_slice()));
+        for (text, words) in [
+            ("amd64", "`amd64` is no platform: write OS/ARCH[/VARIANT], such as linux/amd64"),
+            ("linux/amd64,", "`` is no platform"),
+            ("darwin/arm64", "`darwin/arm64`: no node runs `darwin`; write linux or windows"),
+            ("linux/amd46", "`linux/amd46`: there is no architecture `amd46`"),
+            ("linux/arm/big", "`linux/arm/big`: there is no variant `big` of arm"),
+            ("linux/amd64/", "`linux/amd64/` is no platform"),
+        ] {
+            let error = platforms(&["--platform", text]).expect_err(text);
+            assert!(error.contains(words), "{text}: {error}");
+        }
     }
 
     #[test]

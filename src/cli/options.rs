@@ -125,6 +125,7 @@ impl TryFrom<Args> for Options {
                     node_credentials: node_credentials
                         .map_err(|error| UsageError::new(format!("--node-credentials: {error}")))?,
                     always_pull_images: args.always_pull_images,
+                    platforms: args.platform,
                 },
                 credential_hosts: args.credential_hosts,
                 runtime: match args.runtime {
@@ -134,6 +135,7 @@ impl TryFrom<Args> for Options {
                 },
                 now: SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs()),
                 levels,
+                max_image_size: args.max_image_size,
             },
             supplied: supplied.as_ref().map(|supplied| supplied.config.clone()),
             helpers: supplied.map(|supplied| supplied.helpers).unwrap_or_default(),
@@ -220,6 +222,9 @@ fn levels(args: &Args) -> Result<Levels, UsageError> {
         for rule in rules {
             levels.set(rule, level).map_err(|error| UsageError::new(format!("{option} {rule}: {error}")))?;
         }
+    }
+    if args.max_image_size.is_some() {
+        levels.turn_on("large-image", Severity::Warning);
     }
     Ok(levels)
 }

@@ -19,20 +19,25 @@ pub(super) fn error(runtime: Runtime, reference: &Reference, failure: &Failure<'
         Cause::Absent => format!("{NOT_FOUND}{resolving}{full}: not found"),
         Cause::Denied(denial) => format!("{resolving}{}", denied(reference, denial, failure)?),
         Cause::Unknown(unknown) => format!("{resolving}{}", unknown_text(reference, unknown, failure)?),
-        Cause::Platform if runtime == Runtime::ContainerdOne => {
-            format!("{NOT_FOUND}{pulling}no match for platform in manifest: not found")
-        }
-        // The transfer service pulls nothing, and the error comes from the look at what is not there.
-        Cause::Platform => {
-            let digest = reference.digest().unwrap_or("sha256:…");
-            format!("{NOT_FOUND}get image config descriptor: no match for platform in manifest {digest}: not found")
-        }
+        Cause::Platform => no_entry(runtime, reference, reference.digest().unwrap_or("sha256:…")),
         Cause::Defect(Defect::Schema1) if runtime == Runtime::Containerd => {
             let prefix = "rpc error: code = InvalidArgument desc = ";
             format!("{prefix}{pulling}schema 1 image manifests are no longer supported: invalid argument")
         }
         _ => return None,
     })
+}
+
+/// The error for an index that has nothing for the node. The transfer service pulls nothing, and says so when it looks at
+/// what is not there (`core/images/image.go`, `Config`).
+pub(super) fn no_entry(runtime: Runtime, reference: &Reference, index: &str) -> String {
+    if runtime == Runtime::ContainerdOne {
+        let full = reference.containerd_ref();
+        return format!(
+            "{NOT_FOUND}failed to pull and unpack image \"{full}\": no match for platform in manifest: not found"
+        );
+    }
+    format!("{NOT_FOUND}get image config descriptor: no match for platform in manifest {index}: not found")
 }
 
 const NOT_FOUND: &str = "rpc error: code = NotFound desc = ";

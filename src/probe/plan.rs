@@ -183,6 +183,9 @@ impl<'p> Pull<'p> {
         if let (Some(tag), Target::Digest(_), None) = (&look.tag, &self.plan.image.target, &self.answer.tag) {
             return Some(Question::Tag(ask(Target::Tag(tag.clone()))));
         }
+        if let Some(index) = self.index_beside(manifest) {
+            return Some(Question::Part(by_digest(index)));
+        }
         let is_index = manifest.media_type.as_deref().is_some_and(is_index_type);
         let wanted = look.platforms || !look.sizes.is_empty() || (look.kind && !is_index);
         let content = match &self.answer.content {
@@ -202,6 +205,16 @@ impl<'p> Pull<'p> {
                 Some(Question::Part(by_digest(next)))
             }
         }
+    }
+
+    /// The index that the tag leads to, unless it was read: it may hold the image that the digest names.
+    fn index_beside(&self, manifest: &Manifest) -> Option<&str> {
+        let Some(Outcome::Found(tagged)) = &self.answer.tag else { return None };
+        let is_index = tagged.media_type.as_deref().is_some_and(is_index_type);
+        let digest =
+            tagged.digest.as_deref().filter(|digest| is_index && Some(*digest) != manifest.digest.as_deref())?;
+        let read = self.answer.parts.iter().any(|(read, _)| read == digest);
+        (!read).then_some(digest)
     }
 
     /// An answer to `HEAD` has no words: `GET` tells a missing repository from a missing tag and an expired token from
@@ -266,7 +279,7 @@ pub fn choose<'e>(runtime: Runtime, node: &Platform, entries: &'e [Entry]) -> Op
 }
 
 /// The media types of indexes.
-fn is_index_type(media_type: &str) -> bool {
+pub(crate) fn is_index_type(media_type: &str) -> bool {
     matches!(
         media_type,
         "application/vnd.docker.distribution.manifest.list.v2+json" | "application/vnd.oci.image.index.v1+json"

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use crate::dockerconfig::DockerConfig;
 use crate::go::glob;
 use crate::keyring::{Keys, fault, index_key, key_matches};
+use crate::platform::Platform;
 use crate::pull::cloud;
 use crate::reference::Reference;
 
@@ -22,6 +23,8 @@ pub struct OperatorFacts {
     pub node_credentials: NodeCredentials,
     /// `--always-pull-images`: the admission plugin sets `Always` on every pod.
     pub always_pull_images: bool,
+    /// `--platform`: those of the cluster's nodes; empty where nothing is said.
+    pub platforms: Vec<Platform>,
 }
 
 /// `[NS/]NAME`. Without a namespace it is the object of that name in any.

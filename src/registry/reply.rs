@@ -16,6 +16,9 @@ use crate::probe::{Defect, Denial, Evidence, Manifest, Outcome, RateLimit, Targe
 /// containerd's `MaxManifestSize`, in bytes.
 pub(crate) const MAX_MANIFEST: u64 = 4 * 1048 * 1048;
 
+/// The manifest of an artifact, from the time before OCI gave it up for that of images (image-spec 1.1.0-rc2).
+const ARTIFACT_MANIFEST: &str = "application/vnd.oci.artifact.manifest.v1+json";
+
 /// What is kept of a text that a registry sends, in characters.
 const MAX_TEXT: usize = 300;
 
@@ -109,6 +112,7 @@ fn found(answer: &Answer, asked: &Target, digest: Option<&str>, length: u64, evi
         Some(schema1) if schema1.starts_with("application/vnd.docker.distribution.manifest.v1+") => {
             Some(Defect::Schema1)
         }
+        Some(ARTIFACT_MANIFEST) => Some(Defect::NotAnImage),
         Some(known) if is_manifest_type(known) => None,
         // A web page, a proxy's welcome: not a registry's answer, so nothing is known of the image.
         _ => {
@@ -263,6 +267,7 @@ mod tests {
         assert_eq!(defect(head(DIGEST, "9", "text/plain; charset=utf-8")), Some(Defect::Schema1));
         let schema1 = "application/vnd.docker.distribution.manifest.v1+prettyjws";
         assert_eq!(defect(head(DIGEST, "9", schema1)), Some(Defect::Schema1));
+        assert_eq!(defect(head(DIGEST, "9", ARTIFACT_MANIFEST)), Some(Defect::NotAnImage));
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod ineffective_registry_key;
 mod invalid_image_reference;
 mod invalid_pull_policy;
 mod invalid_yaml;
+mod large_image;
 mod legacy_dockercfg;
 mod malformed_pull_secret;
 mod misplaced_pull_secrets;
@@ -33,12 +34,14 @@ mod mutable_tag;
 mod never_pulled;
 mod no_credentials_for_registry;
 mod node_local_registry;
+mod platform_mismatch;
 mod public_image_broken_by_secret;
 mod pull_secret_in_other_namespace;
 mod registry_typo;
 mod retired;
 mod shadowed_credentials;
 mod short_name;
+mod stale_digest;
 mod suppressed_service_account_secrets;
 mod undefined_pull_secret;
 mod undefined_service_account;
@@ -55,7 +58,7 @@ mod wrong_secret_type;
 use crate::event::Runtime;
 use crate::finding::{Finding, Severity, Subject};
 use crate::inventory::Inventory;
-use crate::probe::PullAnswer;
+use crate::probe::{Manifest, PullAnswer};
 use crate::pull::PullContext;
 use crate::pull::operator::OperatorFacts;
 use crate::reference::Reference;
@@ -74,6 +77,8 @@ pub struct JudgedImage {
     pub answer: Option<std::sync::Arc<PullAnswer>>,
     /// Will it be pulled?
     pub verdict: Verdict,
+    /// The manifest that was found, with what was read of it; also where the nodes cannot use it.
+    pub manifest: Option<Manifest>,
     /// What `kubectl describe pod` would show, where it fails.
     pub event: Option<String>,
 }
@@ -102,7 +107,12 @@ pub struct Settings {
     pub now: Option<u64>,
     /// `--deny`, `--warn`, `--note`, `--allow`.
     pub levels: Levels,
+    /// `--max-image-size`, in bytes, compressed; `None` means [`MAX_IMAGE_SIZE`].
+    pub max_image_size: Option<u64>,
 }
+
+/// `--max-image-size` where it is not given: 2 GiB.
+pub const MAX_IMAGE_SIZE: u64 = 2 << 30;
 
 /// The finished facts.
 #[derive(Debug)]
@@ -236,7 +246,10 @@ pub static RULES: &[&dyn Rule] = &[
     &image_not_found::ImageNotFound,
     &access_denied::AccessDenied,
     &public_image_broken_by_secret::PublicImageBrokenBySecret,
+    &platform_mismatch::PlatformMismatch,
+    &stale_digest::StaleDigest,
     &unsupported_manifest::UnsupportedManifest,
+    &large_image::LargeImage,
     &unverified_image::UnverifiedImage,
     &invalid_yaml::InvalidYaml,
     &unreadable_input::UnreadableInput,

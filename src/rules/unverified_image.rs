@@ -9,6 +9,7 @@ use crate::rules::attribution::{Attribution, attribute};
 use crate::rules::meta::Meta;
 use crate::rules::missing_pull_secret::with_supplied;
 use crate::rules::{Context, ImageFacts, Rule};
+use crate::verdict::found_by;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unverified-image.md")));
 
@@ -24,7 +25,10 @@ impl Rule for UnverifiedImage {
         out.extend(cx.images().filter_map(|facts| {
             // No image and no address in the words: all images of a host that is down are one fault.
             let (message, help) = match attribute(cx, &facts)? {
-                Attribution::NoAnswer(unknown) => (no_answer(&facts, unknown)?, what_to_do(unknown).to_owned()),
+                Attribution::NoAnswer(unknown) => {
+                    let what = if is_there(&facts) { "it is there, but what it holds could not be read: " } else { "" };
+                    (format!("{what}{}", no_answer(&facts, unknown)?), what_to_do(unknown).to_owned())
+                }
                 Attribution::HiddenSecret => hidden_secret(&facts)?,
                 Attribution::NotFound
                 | Attribution::CredentialRefused(_)
@@ -42,6 +46,11 @@ impl Rule for UnverifiedImage {
     }
 }
 
+/// Whether the manifest was found, and only its content is missing.
+fn is_there(facts: &ImageFacts<'_>) -> bool {
+    facts.judged.answer.as_deref().and_then(found_by).is_some()
+}
+
 fn no_answer(facts: &ImageFacts<'_>, unknown: Unknown) -> Option<String> {
     let registry = facts.reference()?.registry();
     let evidence = evidence(facts);
@@ -56,6 +65,8 @@ fn no_answer(facts: &ImageFacts<'_>, unknown: Unknown) -> Option<String> {
             format!("{host} limits the rate of requests, so the rest of its images was not asked for")
         }
         Unknown::RateLimited => format!("{registry} limits the rate of requests{status}"),
+        // A registry's words on what it does not hand out are no more secret than its status.
+        Unknown::RegistryError if is_there(facts) => format!("{registry} fails{status}{words}"),
         Unknown::RegistryError => format!("{registry} fails{status}"),
         Unknown::AuthServer => format!("{registry} hands out no token{status}"),
         Unknown::Tls(_) => format!("{registry} cannot be trusted{words}"),
@@ -87,10 +98,15 @@ fn failing<'a>(evidence: Option<&'a Evidence>, registry: &'a str) -> &'a str {
 
 fn evidence<'a>(facts: &ImageFacts<'a>) -> Option<&'a Evidence> {
     let answer = facts.judged.answer.as_deref()?;
-    answer.attempts.iter().rev().find_map(|(_, outcome)| match outcome {
+    let unread = || {
+        let content = answer.content.as_ref().and_then(|content| content.as_ref().err());
+        content.or_else(|| answer.config.as_ref().and_then(|config| config.as_ref().err()))
+    };
+    let unknown = answer.attempts.iter().rev().find_map(|(_, outcome)| match outcome {
         Outcome::Unknown(_, evidence) => Some(evidence),
         _ => None,
-    })
+    });
+    unknown.or_else(|| unread().map(|unread| &unread.evidence))
 }
 
 fn what_to_do(unknown: Unknown) -> &'static str {
@@ -143,7 +159,7 @@ fn hidden_secret(facts: &ImageFacts<'_>) -> Option<(String, String)> {
 mod tests {
     use super::*;
     use crate::finding::Severity;
-    use crate::probe::PullAnswer;
+    use crate::probe::{Manifest, PullAnswer, Unread};
     use crate::pull::SecretState;
     use crate::rules::testing::{Facts, answer, evidence};
     use crate::verdict::{Cause, Verdict};
@@ -166,6 +182,23 @@ mod tests {
             "it could not be told whether this can be pulled: ghcr.io limits the rate of requests (HTTP 429)"
         );
         assert_eq!(found[0].severity, Severity::Note);
+    }
+
+    #[test]
+    fn a_manifest_that_is_there_may_still_not_be_read() {
+        let mut facts = Facts::default();
+        let pod = facts.pod(PodOrigin::Template);
+        let judged = facts.image(pod, "ghcr.io/a/a:1", Verdict::Unverified(Cause::Unknown(Unknown::RegistryError)));
+        let attempts = vec![(None, Outcome::Found(Manifest::default()))];
+        let evidence =
+            Evidence { message: Some("the image's configuration names no platform".to_owned()), ..evidence(200) };
+        let config = Some(Err(Unread { unknown: Unknown::RegistryError, evidence }));
+        judged.answer = answer(PullAnswer { attempts, config, ..PullAnswer::default() });
+        assert_eq!(
+            facts.check(&UnverifiedImage)[0].message,
+            "it could not be told whether this can be pulled: it is there, but what it holds could not be read: ghcr.io \
+             fails (HTTP 200): the image's configuration names no platform"
+        );
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The text of the event is the kubelet's and the runtime's own.
 
 use pullcheck::event::{
-    Failure, Runtime, after_attempts, aggregate, invalid_image_name, malformed_pull_secret, never_pulled, pull_failed,
+    Failure, NoEntry, Runtime, after_attempts, aggregate, invalid_image_name, malformed_pull_secret, never_pulled,
+    no_entry, pull_failed,
 };
 use pullcheck::keyring::Credential;
+use pullcheck::platform::Platform;
 use pullcheck::probe::{Denial, Evidence, Outcome, PullAnswer, TlsFault, Unknown};
 use pullcheck::pull::{CandidateCredential, PullContext};
 use pullcheck::reference::Reference;
@@ -213,6 +215,41 @@ fn platform() {
         "Failed to pull image \"nginx\": rpc error: code = NotFound desc = get image config descriptor: no match for \
          platform in manifest sha256:…: not found",
     );
+}
+
+#[test]
+fn an_index_without_an_entry_for_the_node() {
+    let digest = format!("sha256:{}", "ab".repeat(32));
+    let node = Platform::new("linux", "arm64", "");
+    let text = |runtime, image: &str, is_list, node: &Platform, earlier: &[Failure<'_>]| {
+        let missing = NoEntry { digest: &digest, is_list, node: Some(node) };
+        no_entry(runtime, image, &Reference::parse(image).unwrap(), earlier, missing)
+    };
+    let containerd = text(Runtime::Containerd, "reg.io/app:1", false, &node, &[]).unwrap();
+    assert_eq!(
+        containerd,
+        format!(
+            "Failed to pull image \"reg.io/app:1\": rpc error: code = NotFound desc = get image config descriptor: no match \
+             for platform in manifest {digest}: not found"
+        )
+    );
+    let crio = |is_list, node: &Platform| text(Runtime::Crio, "reg.io/app:1", is_list, node, &[]);
+    let expected = |what: &str, node: &str| {
+        Some(format!(
+            "Failed to pull image \"reg.io/app:1\": unable to pull image or OCI artifact: pull image err: choosing an image \
+             from manifest list docker://reg.io/app:1: no image found in {what} for {node}, OS \"linux\"; artifact err: …"
+        ))
+    };
+    assert_eq!(crio(false, &node), expected("image index", "architecture \"arm64\", variant \"v8\""));
+    let amd64 = Platform::new("linux", "amd64", "");
+    assert_eq!(crio(true, &amd64), expected("manifest list", "architecture \"amd64\", variant \"\""));
+    assert_eq!(crio(false, &Platform::new("linux", "arm", "")), None, "its version is not known");
+    assert_eq!(text(Runtime::Crio, "nginx", false, &amd64, &[]), None, "CRI-O looks for the registry itself");
+    let refused = evidence(&REFUSED_BY_TOKEN);
+    let refused = Failure { cause: REFUSED_BY_TOKEN.cause, evidence: &refused, with_credential: true };
+    let both = text(Runtime::Containerd, "reg.io/app:1", false, &node, &[refused]).unwrap();
+    assert!(both.starts_with("Failed to pull image \"reg.io/app:1\": [failed to pull and unpack"), "{both}");
+    assert!(both.ends_with(&format!("manifest {digest}: not found]")), "{both}");
 }
 
 #[test]

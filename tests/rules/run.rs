@@ -68,7 +68,7 @@ pub(crate) fn run_example(example: &Example, answers: Answers) -> Result<(), Str
     let run = runtime.block_on(async {
         match answers {
             Answers::Nobody => Ok(run::<Table>(example, &options, None).await),
-            Answers::Table => Ok(run(example, &options, Some(&Table(lines))).await),
+            Answers::Table => Ok(run(example, &options, Some(&Table::new(lines))).await),
             Answers::Wire => run_over_the_wire(example, &options, &lines).await,
         }
     })?;

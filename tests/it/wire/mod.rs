@@ -3,6 +3,7 @@
 mod auth;
 mod budget;
 mod command;
+mod contents;
 mod faults;
 mod found;
 mod hostile;

@@ -7,8 +7,13 @@
 //! ghcr.io/acme/api:1.9 = 401 Bearer                  refused to all: a token is given, the manifest answers
 //!                                                    401 insufficient_scope; a password is not known (token 401)
 //! ghcr.io/acme/api:1.9 = 401 Basic                   refused to all by a Basic challenge
-//! ghcr.io/acme/api:1.9 = 200                         a single-platform image, open to all
+//! ghcr.io/acme/api:1.9 = 200                         a single image for linux/amd64, open to all
+//! ghcr.io/acme/api:1.9 = 200 image linux/arm64       a single image for another platform
 //! ghcr.io/acme/api:1.9 = 200 index linux/amd64,linux/arm64
+//!                                                    several; - is an entry without platform
+//! ghcr.io/acme/api:1.9 = 200 index linux/amd64 size 3GiB
+//!                                                    the layers of every image in it, or of the one; MiB or GiB
+//! ghcr.io/acme/api:1.9 = 200 at sha256:…             the tag leads to this digest, which answers too
 //! ghcr.io/acme/api:1.9 = 200 manifest application/vnd.docker.distribution.manifest.v1+prettyjws
 //! ghcr.io/acme/api:1.9 = 200 artifact                a Helm chart
 //! ghcr.io/acme/api:1.9 = 200 private USER:PASSWORD   only this user, by token; others as under 401 Bearer
@@ -18,7 +23,7 @@
 //! ghcr.io/acme/api tags: 1.8, 1.8.2, 1.10            what tags/list shows; else the tags that answer 200
 //! ```
 //!
-//! `private`, `basic` and `public` hold for the whole repository and may follow `index …`, `manifest …` and `artifact`; on a
+//! `private`, `basic` and `public` hold for the whole repository and may follow everything else behind `200`; on a
 //! `404` line they say that the tag is missing in a guarded repository. A name without registry is Docker Hub's. An
 //! image that no line names answers 404: `MANIFEST_UNKNOWN` where the repository is known, else `NAME_UNKNOWN`.
 //!
@@ -26,7 +31,7 @@
 
 use crate::answer::Answer;
 use crate::name::Name;
-use crate::script::{Access, Bearer, Script};
+use crate::script::{Access, Bearer, RepositoryScript, Script};
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +61,12 @@ pub enum Reply {
     Image,
     /// An index with these platforms.
     Index(Vec<String>),
+    /// A single image for this platform.
+    ImageFor(String),
+    /// The image or index, whose layers have this size in bytes.
+    Sized(Box<Self>, u64),
+    /// A single image at this digest.
+    At(String),
     /// A manifest of this media type.
     Manifest(String),
     /// A Helm chart.
@@ -110,6 +121,14 @@ fn parse_line(line: &str) -> Option<Line> {
             words.next();
             Reply::Manifest(words.next()?.to_owned())
         }
+        (200, Some("image")) => {
+            words.next();
+            Reply::ImageFor(words.next()?.to_owned())
+        }
+        (200, Some("at")) => {
+            words.next();
+            Reply::At(words.next()?.to_owned())
+        }
         (200, Some("artifact")) => words.next().map(|_| Reply::Artifact)?,
         (200, _) => Reply::Image,
         (401, Some("Bearer")) => words.next().map(|_| Reply::Bearer)?,
@@ -117,6 +136,10 @@ fn parse_line(line: &str) -> Option<Line> {
         (status, _) => {
             Reply::Status(status, words.next_if(|word| !matches!(*word, "private" | "basic" | "public")).map(str::to_owned))
         }
+    };
+    let reply = match words.next_if(|word| *word == "size") {
+        Some(_) => Reply::Sized(Box::new(reply), bytes(words.next()?)?),
+        None => reply,
     };
     let access = match words.next() {
         None => Guard::Open,
@@ -131,6 +154,16 @@ fn parse_line(line: &str) -> Option<Line> {
         }
     };
     words.next().is_none().then(|| Line::Image { name: Name::parse(name.trim()), reply, access })
+}
+
+/// `500MiB`, `3GiB`.
+fn bytes(text: &str) -> Option<u64> {
+    let (number, shift) = match text.split_at_checked(text.len().checked_sub(3)?)? {
+        (number, "MiB") => (number, 20),
+        (number, "GiB") => (number, 30),
+        _ => return None,
+    };
+    Some(number.parse::<u64>().ok()? << shift)
 }
 
 /// Puts the lines into a server's script, each under its registry's name.
@@ -162,9 +195,19 @@ fn apply_image(script: &mut Script, name: &Name, reply: &Reply, access: &Guard) 
             repository.access(Access::Basic(vec![(user.clone(), password.clone())]));
         }
     }
+    apply_reply(repository, target, reply, None);
+}
+
+fn apply_reply(repository: &mut RepositoryScript, target: &str, reply: &Reply, size: Option<u64>) {
+    let size = size.unwrap_or(4_000_000);
     match reply {
-        Reply::Image => repository.image(target),
-        Reply::Index(platforms) => repository.index(target, &platforms.iter().map(String::as_str).collect::<Vec<_>>()),
+        Reply::Image => repository.image_for(target, "linux/amd64", size),
+        Reply::ImageFor(platform) => repository.image_for(target, platform, size),
+        Reply::Index(platforms) => {
+            repository.index_of(target, &platforms.iter().map(String::as_str).collect::<Vec<_>>(), size)
+        }
+        Reply::Sized(reply, size) => return apply_reply(repository, target, reply, Some(*size)),
+        Reply::At(digest) => repository.at(target, digest),
         Reply::Manifest(media_type) => repository.manifest(target, media_type, r#"{"schemaVersion":2}"#),
         Reply::Artifact => repository.artifact(target),
         Reply::Status(status, code) => repository.answer(
@@ -197,6 +240,9 @@ mod tests {
              quay.io/x/y:2 = 401 Bearer\n\
              quay.io/x/z:2 = 200 public\n\
              quay.oi/x/y:2 = no such host\n\
+             quay.io/x/y:3 = 200 image linux/arm64 public\n\
+             quay.io/x/y:4 = 200 index linux/arm64,- size 3GiB\n\
+             quay.io/x/y:5 = 200 at sha256:ab\n\
              quay.io/x/y tags: 1, 2.0\n",
         )
         .unwrap();
@@ -227,6 +273,13 @@ mod tests {
                 image(name("quay.io", "x/y", "2"), Reply::Bearer, Guard::Open),
                 image(name("quay.io", "x/z", "2"), Reply::Image, Guard::Public),
                 image(name("quay.oi", "x/y", "2"), Reply::NoSuchHost, Guard::Open),
+                image(name("quay.io", "x/y", "3"), Reply::ImageFor("linux/arm64".to_owned()), Guard::Public),
+                image(
+                    name("quay.io", "x/y", "4"),
+                    Reply::Sized(Box::new(Reply::Index(vec!["linux/arm64".to_owned(), "-".to_owned()])), 3 << 30),
+                    Guard::Open
+                ),
+                image(name("quay.io", "x/y", "5"), Reply::At("sha256:ab".to_owned()), Guard::Open),
                 Line::Tags { name: name("quay.io", "x/y", "latest"), tags: vec!["1".to_owned(), "2.0".to_owned()] },
             ]
         );

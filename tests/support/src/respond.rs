@@ -47,6 +47,9 @@ pub(crate) fn respond(script: &mut Script, grants: &mut Grants, request: &Reques
     if let Some((repository, target)) = path.rsplit_once("/manifests/") {
         return guarded(host, grants, request, repository, |held| manifest(host, held, request, repository, target));
     }
+    if let Some((repository, digest)) = path.rsplit_once("/blobs/") {
+        return guarded(host, grants, request, repository, |held| blob(held, digest));
+    }
     if let Some(repository) = path.strip_suffix("/tags/list") {
         return guarded(host, grants, request, repository, |held| tags(held, request, repository));
     }
@@ -171,6 +174,16 @@ fn manifest(
             .header("Content-Type", media_type)
             .header("Docker-Content-Digest", digest)
             .body(bytes.clone()),
+    }
+}
+
+fn blob(held: Option<&RepositoryScript>, digest: &str) -> Answer {
+    match held.and_then(|held| held.blob(digest)) {
+        None => Answer::error(404, "BLOB_UNKNOWN", "blob unknown to registry"),
+        Some(bytes) => Answer::status(200)
+            .header("Content-Type", "application/octet-stream")
+            .header("Docker-Content-Digest", digest)
+            .body(bytes.to_vec()),
     }
 }
 
