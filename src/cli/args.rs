@@ -7,7 +7,7 @@ use clap::{Parser, ValueEnum};
 
 use crate::platform::Platform;
 use crate::pull::operator::{AssumedSecrets, DeclaredServiceAccount, ExpectedImages, Named};
-use crate::registry::{ConnectTo, HostPattern};
+use crate::registry::{ConnectTo, HostPattern, Mirror};
 
 /// Will the kubelet be able to pull every image in these manifests?
 #[derive(Debug, Parser)]
@@ -81,12 +81,29 @@ pub struct Args {
     /// Trust this certificate authority too (PEM, repeatable)
     #[arg(long, value_name = "FILE", help_heading = "Registry")]
     pub ca_cert: Vec<PathBuf>,
+    /// Certificate to show to registries that want one (PEM; with --client-key)
+    #[arg(long, value_name = "FILE", requires = "client_key", help_heading = "Registry")]
+    pub client_cert: Option<PathBuf>,
+    /// Its key (PEM, without a passphrase)
+    #[arg(long, value_name = "FILE", requires = "client_cert", help_heading = "Registry")]
+    pub client_key: Option<PathBuf>,
+    /// Do not check the certificate of this host (repeatable)
+    #[arg(long, value_name = "HOST[:PORT]", help_heading = "Registry")]
+    pub insecure_skip_tls_verify: Vec<HostPattern>,
     /// This registry speaks HTTP without TLS (repeatable)
     #[arg(long, value_name = "HOST[:PORT]", help_heading = "Registry")]
     pub plain_http: Vec<HostPattern>,
     /// Connect to another address for this host (repeatable)
     #[arg(long, value_name = "HOST[:PORT]=ADDR:PORT", help_heading = "Registry")]
     pub connect_to: Vec<ConnectTo>,
+    /// A host that is asked before the registry itself, as the nodes do; its credentials are the registry's
+    /// (repeatable, asked in this order)
+    #[arg(long, value_name = "HOST[:PORT]=URL", help_heading = "Registry")]
+    pub mirror: Vec<Mirror>,
+    /// The nodes' containerd settings of registries, /etc/containerd/certs.d: mirrors and certificates
+    /// by hosts.toml. Not with --runtime cri-o, which does not read them (repeatable)
+    #[arg(long, value_name = "DIR", help_heading = "Registry")]
+    pub certs_dir: Vec<PathBuf>,
     /// Images that will be pushed before the manifests are applied: they may be absent (repeatable;
     /// * does not go beyond a slash; with the tag or without)
     #[arg(long, value_name = "GLOB", help_heading = "Registry")]

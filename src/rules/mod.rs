@@ -94,6 +94,9 @@ pub struct Settings {
     pub closed: bool,
     /// `--offline`: no registry is asked.
     pub offline: bool,
+    /// `--certs-dir`: how the nodes reach registries is known, so that what it does not allow, plain HTTP, is certain to
+    /// fail there.
+    pub certs_dir: bool,
     /// `--namespace`: of objects that name none; `None` matches any.
     pub namespace: Option<String>,
     /// Whether a dockerconfigjson was supplied.
@@ -104,8 +107,6 @@ pub struct Settings {
     pub runtime: Runtime,
     /// What else the operator says of the cluster.
     pub operator: OperatorFacts,
-    /// `--certs-dir`: how the nodes reach registries is known.
-    pub certs_dir: bool,
     /// The time of the run, in seconds since 1970; `None` where it is not to be known: then nothing has expired.
     pub now: Option<u64>,
     /// `--deny`, `--warn`, `--note`, `--allow`.

@@ -2,11 +2,16 @@
 
 mod auth;
 mod budget;
+mod command;
 mod contents;
 mod faults;
 mod found;
 mod hostile;
+mod mirrors;
 mod names;
+mod proxies;
+mod reach;
+mod secure;
 mod sick;
 mod tags;
 

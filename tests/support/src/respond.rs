@@ -122,8 +122,8 @@ fn token(host: &HostScript, grants: &mut Grants, request: &Request<'_>) -> Answe
         .map(|(_, value)| value)
         .collect::<Vec<_>>()
         .join(" ");
-    let repository = scope.split(' ').find_map(|s| s.strip_prefix("repository:")?.strip_suffix(":pull"));
-    let held = repository.and_then(|repository| host.repositories.get(repository));
+    let mut asked = scope.split(' ').filter_map(|s| s.strip_prefix("repository:")?.strip_suffix(":pull"));
+    let held = asked.find_map(|repository| host.repositories.get(repository));
     let user = basic(request.authorization);
     let scripted = held.into_iter().flat_map(|held| held.manifests.values()).find_map(|manifest| match manifest {
         ManifestScript::Challenge(Access::Bearer(access)) => Some(access),

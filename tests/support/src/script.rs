@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::answer::Answer;
 use crate::name::split_registry;
-use crate::tls::Certificate;
+use crate::tls::{Certificate, Manner};
 
 /// Media types of the field.
 pub(crate) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -19,7 +19,7 @@ pub(crate) const SCHEMA1: &str = "application/vnd.docker.distribution.manifest.v
 pub struct Script {
     pub(crate) hosts: BTreeMap<String, HostScript>,
     pub(crate) routes: Vec<Route>,
-    pub(crate) certificate: Certificate,
+    pub(crate) manner: Manner,
     pub(crate) names: Vec<String>,
 }
 
@@ -179,7 +179,19 @@ impl Script {
 
     /// Which certificate a TLS server shows.
     pub fn certificate(&mut self, certificate: Certificate) -> &mut Self {
-        self.certificate = certificate;
+        self.manner.certificate = certificate;
+        self
+    }
+
+    /// A TLS server demands a client certificate of this authority, given as PEM.
+    pub fn demand_client(&mut self, authority: &str) -> &mut Self {
+        self.manner.demands = Some(authority.to_owned());
+        self
+    }
+
+    /// A TLS server offers HTTP/2.
+    pub fn http2(&mut self) -> &mut Self {
+        self.manner.http2 = true;
         self
     }
 
