@@ -16,7 +16,7 @@ use crate::error::UsageError;
 use crate::load;
 use crate::output::redact::Redactor;
 use crate::output::{self, Content, Style};
-use crate::registry::Client;
+use crate::registry::{Cached, Client, Store};
 use crate::report::Report;
 use crate::rules;
 use crate::sensitive::Sensitive;
@@ -99,7 +99,12 @@ fn check_with_client(
             return Ok(check::check::<Client>(gathered, &options.settings, supplied, None).await);
         }
         let client = Client::new(options.client.clone()).map_err(|error| UsageError::new(error.to_string()))?;
-        let prober = Some((&client, options.client.host_concurrency));
+        let time_to_live = options.cache_time_to_live;
+        // Why there is no cache is nobody's concern: the run is as right without.
+        let store = if time_to_live.is_zero() { None } else { Store::open().ok() };
+        let is_overridden = |registry: &str| options.client.is_overridden(registry);
+        let cached = Cached::new(&client, store, time_to_live, is_overridden);
+        let prober = Some((&cached, options.client.host_concurrency));
         let (sources, mut report) = check::check(gathered, &options.settings, supplied, prober).await;
         report.summary.requests = client.requests();
         Ok((sources, report))

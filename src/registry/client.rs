@@ -8,11 +8,12 @@ use reqwest::{Method, Url};
 use super::auth::{Memory, Session, Wish};
 use super::endpoint::{Endpoint, NoEndpoint};
 use super::options::{ClientOptions, OptionsError};
-use super::reply::{Judged, MAX_MANIFEST, judge_get, judge_head, read_content, told};
+use super::read::{self, Place, Reader};
+use super::reply::{Judged, MAX_MANIFEST, judge_get, judge_head, read_content};
 use super::resolve::{Lookup, SystemLookup};
 use super::tags;
 use super::transport::{Budget, Transport};
-use crate::manifest::{self, Content};
+use crate::manifest::Content;
 use crate::platform::Platform;
 use crate::probe::{Attempt, Evidence, Outcome, Prober, TagList, Unknown, Unread};
 
@@ -65,19 +66,6 @@ impl Client {
         })
     }
 
-    /// What stands at a digest, whose bytes are checked against it.
-    async fn read(&self, attempt: &Attempt, place: Place) -> Result<Vec<u8>, Unread> {
-        let mut session = self.session(attempt).map_err(unread)?;
-        let digest = attempt.target.as_str();
-        let url = match place {
-            Place::Manifest => session.endpoint.manifest(&attempt.repository, digest),
-            Place::Blob => session.endpoint.blob(&attempt.repository, digest),
-        };
-        let get = wish(Method::GET, url.ok_or_else(|| unread(not_a_host(&attempt.registry)))?);
-        let followed = session.fetch(&get).await.map_err(unread)?;
-        read_content(&followed.answer, digest, session.evidence(&get, &followed))
-    }
-
     async fn ask(&self, attempt: &Attempt) -> Result<Outcome, Outcome> {
         let mut session = self.session(attempt)?;
         let url = session.endpoint.manifest(&attempt.repository, attempt.target.as_str());
@@ -102,13 +90,6 @@ impl Client {
         let followed = session.fetch(&get).await?;
         Ok(judge_get(&followed.answer, &attempt.target, session.evidence(&get, &followed)))
     }
-}
-
-/// Where a digest leads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Manifest,
-    Blob,
 }
 
 /// An outcome that is not a manifest, as the reason why one was not read.
@@ -139,20 +120,25 @@ impl Prober for Client {
     }
 
     async fn content(&self, attempt: &Attempt) -> Result<Arc<Content>, Unread> {
-        let bytes = self.read(attempt, Place::Manifest).await?;
-        let content = manifest::parse(&bytes).map(Arc::new);
-        content.ok_or_else(|| Unread {
-            unknown: Unknown::RegistryError,
-            evidence: told(Evidence::default(), "neither a manifest nor an index"),
-        })
+        read::content(&self.read(attempt, Place::Manifest).await?)
     }
 
     async fn config(&self, attempt: &Attempt) -> Result<Platform, Unread> {
-        let bytes = self.read(attempt, Place::Blob).await?;
-        manifest::parse_config(&bytes).ok_or_else(|| Unread {
-            unknown: Unknown::RegistryError,
-            evidence: told(Evidence::default(), "the image's configuration names no platform"),
-        })
+        read::config(&self.read(attempt, Place::Blob).await?)
+    }
+}
+
+impl Reader for Client {
+    async fn read(&self, attempt: &Attempt, place: Place) -> Result<Vec<u8>, Unread> {
+        let mut session = self.session(attempt).map_err(unread)?;
+        let digest = attempt.target.as_str();
+        let url = match place {
+            Place::Manifest => session.endpoint.manifest(&attempt.repository, digest),
+            Place::Blob => session.endpoint.blob(&attempt.repository, digest),
+        };
+        let get = wish(Method::GET, url.ok_or_else(|| unread(not_a_host(&attempt.registry)))?);
+        let followed = session.fetch(&get).await.map_err(unread)?;
+        read_content(&followed.answer, digest, session.evidence(&get, &followed))
     }
 }
 

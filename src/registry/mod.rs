@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! stage      what to ask, each question once                    (generic over the Prober)
+//! cache      what was found before, across runs                 (a Prober around a Prober)
 //! client     one question → one Outcome                         (the Prober)
 //! auth       remembered challenge, Basic, Bearer, second 401    challenge, token
 //! redirect   by hand, no Authorization across origins
@@ -13,6 +14,7 @@
 
 mod address;
 mod auth;
+mod cache;
 mod challenge;
 mod client;
 mod connections;
@@ -20,6 +22,7 @@ mod endpoint;
 mod failure;
 mod limit;
 mod options;
+mod read;
 mod redirect;
 mod reply;
 mod resolve;
@@ -30,7 +33,9 @@ mod tls;
 mod token;
 mod transport;
 
+pub use cache::{Cached, NoStore, Store};
 pub use client::Client;
 pub use options::{ClientOptions, ConnectTo, HostPattern, OptionsError, Proxies};
+pub use read::{Place, Reader};
 pub use resolve::{Lookup, Resolving, SystemLookup};
 pub use stage::probe_all;

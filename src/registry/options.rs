@@ -73,6 +73,14 @@ impl ClientOptions {
         patterns.into_iter().any(|pattern| pattern.is_host(host))
     }
 
+    /// Whether an option changes how a registry is reached or what it must prove: what is found then holds for this
+    /// way only.
+    pub fn is_overridden(&self, registry: &str) -> bool {
+        let host = registry.rsplit_once(':').map_or(registry, |(host, _)| host);
+        let api = if registry == "docker.io" { super::endpoint::DOCKER_HUB } else { host };
+        !self.ca_certs.is_empty() || self.names(api)
+    }
+
     /// Finds settings that cannot work before anything is asked.
     pub(crate) fn check(&self) -> Result<(), OptionsError> {
         for ConnectTo { host, .. } in &self.connect_to {
