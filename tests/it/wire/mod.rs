@@ -6,6 +6,7 @@ mod faults;
 mod found;
 mod hostile;
 mod names;
+mod proxies;
 mod tags;
 
 use std::time::Duration;
