@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+mod cache;
 mod canary;
 mod credentials;
 mod docs;

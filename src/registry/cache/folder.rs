@@ -67,6 +67,11 @@ pub(super) fn platform_folder() -> Result<PathBuf, NoStore> {
     if let Some(path) = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute()) {
         return Ok(path);
     }
+    // Without the variable the library looks the home up in the user database; whoever cleared the environment does not
+    // expect files there.
+    if cfg!(unix) && std::env::var_os("HOME").is_none_or(|home| home.is_empty()) {
+        return Err(NoStore::NoFolder);
+    }
     let native = etcetera::base_strategy::choose_native_strategy().map_err(|_| NoStore::NoFolder)?;
     Some(native.cache_dir()).filter(|path| path.is_absolute()).ok_or(NoStore::NoFolder)
 }
@@ -96,8 +101,13 @@ impl Folder {
         }
         let mut mark = [0; 8];
         random.fill(&mut mark).map_err(|_| NoStore::Key)?;
-        let folder =
-            Self { root, mark: u64::from_ne_bytes(mark), written: Default::default(), closed: AtomicBool::new(false) };
+        let folder = Self {
+            root,
+            room: ROOM,
+            mark: u64::from_ne_bytes(mark),
+            written: Default::default(),
+            closed: AtomicBool::new(false),
+        };
         let key = folder.key(random).ok_or(NoStore::Key)?;
         Ok((folder, key))
     }

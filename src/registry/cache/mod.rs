@@ -116,4 +116,5 @@ fn now() -> SystemTime {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests lay out files")]
 mod tests;
