@@ -153,7 +153,7 @@ impl Folder {
         let path = self.path(name);
         let Some(part) = path.parent() else { return };
         let count = self.written[part_of(name)].fetch_add(1, Ordering::Relaxed);
-        if count % self.room.look_every == 0 {
+        if count.is_multiple_of(self.room.look_every) {
             make_room(part, self.room);
         }
         let temporary = self.temporary(part, count);

@@ -135,7 +135,7 @@ fn what_was_found_is_not_asked_again() {
 fn only_the_very_question_is_answered() {
     let home = home();
     let asked_first = by(&image("1"), "bob", "s3cret");
-    assert_eq!(asked(&home, &[asked_first.clone()]), 1);
+    assert_eq!(asked(&home, std::slice::from_ref(&asked_first)), 1);
     let others = [
         image("1"),
         by(&image("1"), "bob", "other"),
