@@ -4,7 +4,11 @@
 //! Follows `core/images/image.go` and `core/images/mediatypes.go` of containerd 2.1, and the OCI image specification
 //! 1.1. Nothing here is trusted: what is used to build URLs (digests) is validated first.
 
-use serde::Deserialize;
+use std::fmt;
+
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 use crate::platform::Platform;
 
@@ -54,12 +58,15 @@ impl Image {
     }
 }
 
+/// Most manifests of an index and most layers of an image that are read; a container image has 127 layers at most.
+const MAX_DESCRIPTORS: usize = 10_000;
+
 /// Reads a manifest; `None` where it is none. The media type in the document goes before the registry's word.
 pub fn parse(bytes: &[u8]) -> Option<Content> {
-    let document: Document = serde_json::from_slice(bytes).ok()?;
+    let document: Document<'_> = serde_json::from_slice(bytes).ok()?;
     match (document.manifests, document.config) {
-        (Some(manifests), None) => Some(Content::Index(manifests.into_iter().map(Entry::from).collect())),
-        (None, Some(config)) => Some(Content::Image(image(&config, document.layers.unwrap_or_default()))),
+        (Some(manifests), None) => Some(Content::Index(manifests.0.into_iter().map(entry).collect())),
+        (None, Some(config)) => Some(Content::Image(image(config, &document.layers.unwrap_or_default()))),
         // Neither, or both, which containerd refuses too (`validateMediaType`).
         _ => None,
     }
@@ -83,19 +90,44 @@ pub fn is_digest(text: &str) -> bool {
     hex.len() == length && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
+/// Values stay as they are written until each is looked at: 4 MiB of JSON can say two million of them.
 #[derive(Deserialize)]
-struct Document {
-    manifests: Option<Vec<Lenient<Descriptor>>>,
-    config: Option<Lenient<Descriptor>>,
-    layers: Option<Vec<Lenient<Descriptor>>>,
+struct Document<'d> {
+    #[serde(borrow)]
+    manifests: Option<Written<'d>>,
+    #[serde(borrow)]
+    config: Option<&'d RawValue>,
+    #[serde(borrow)]
+    layers: Option<Written<'d>>,
 }
 
-/// A value, or something that is none and is passed over.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Lenient<T> {
-    Read(T),
-    Other(serde::de::IgnoredAny),
+/// Descriptors that a manifest lists; more than [`MAX_DESCRIPTORS`] are an error, not a shorter list.
+#[derive(Default)]
+struct Written<'d>(Vec<&'d RawValue>);
+
+impl<'de: 'd, 'd> Deserialize<'de> for Written<'d> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List;
+        impl<'de> Visitor<'de> for List {
+            type Value = Vec<&'de RawValue>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "at most {MAX_DESCRIPTORS} descriptors")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut read = Vec::new();
+                while let Some(next) = list.next_element()? {
+                    if read.len() == MAX_DESCRIPTORS {
+                        return Err(A::Error::invalid_length(read.len() + 1, &self));
+                    }
+                    read.push(next);
+                }
+                Ok(read)
+            }
+        }
+        deserializer.deserialize_seq(List).map(Written)
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -125,28 +157,21 @@ impl From<WrittenPlatform> for Platform {
     }
 }
 
-impl From<Lenient<Descriptor>> for Entry {
-    fn from(written: Lenient<Descriptor>) -> Self {
-        let descriptor = match written {
-            Lenient::Read(descriptor) => descriptor,
-            Lenient::Other(_) => Descriptor::default(),
-        };
-        Self {
-            digest: Some(descriptor.digest).filter(|digest| is_digest(digest)),
-            platform: descriptor.platform.map(Platform::from),
-        }
+/// What is no descriptor is an empty one.
+fn descriptor(written: &RawValue) -> Descriptor {
+    serde_json::from_str(written.get()).unwrap_or_default()
+}
+
+fn entry(written: &RawValue) -> Entry {
+    let descriptor = descriptor(written);
+    Entry {
+        digest: Some(descriptor.digest).filter(|digest| is_digest(digest)),
+        platform: descriptor.platform.map(Platform::from),
     }
 }
 
-fn image(config: &Lenient<Descriptor>, layers: Vec<Lenient<Descriptor>>) -> Image {
-    let size = |descriptor: &Lenient<Descriptor>| match descriptor {
-        Lenient::Read(descriptor) => descriptor.size,
-        Lenient::Other(_) => 0,
-    };
-    let total = layers.iter().map(size).fold(size(config), u64::saturating_add);
-    let (config_type, digest) = match config {
-        Lenient::Read(descriptor) => (descriptor.media_type.clone(), Some(descriptor.digest.clone())),
-        Lenient::Other(_) => (String::new(), None),
-    };
-    Image { config_type, config_digest: digest.filter(|digest| is_digest(digest)), size: total }
+fn image(config: &RawValue, layers: &Written<'_>) -> Image {
+    let config = descriptor(config);
+    let size = layers.0.iter().map(|layer| descriptor(layer).size).fold(config.size, u64::saturating_add);
+    Image { config_type: config.media_type, config_digest: Some(config.digest).filter(|it| is_digest(it)), size }
 }

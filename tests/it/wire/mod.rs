@@ -3,10 +3,12 @@
 mod auth;
 mod budget;
 mod faults;
+mod floods;
 mod found;
 mod hostile;
 mod names;
 mod proxies;
+mod realms;
 mod tags;
 
 use std::time::Duration;
