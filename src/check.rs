@@ -19,7 +19,7 @@ use crate::load::{self, Input};
 use crate::probe::plan::Plan;
 use crate::probe::{Prober, PullAnswer};
 use crate::pull::{self, PullContext};
-use crate::registry::probe_all;
+use crate::registry::{Progress, probe_all_watched};
 use crate::report::{InputError, Report};
 use crate::rules::{self, Context, JudgedImage, Settings};
 use crate::source::{Source, SourceId, Sources, Span};
@@ -80,10 +80,21 @@ pub async fn check<P: Prober>(
     supplied: Option<&DockerConfig>,
     prober: Option<(&P, usize)>,
 ) -> (Sources, Report) {
+    check_watched(gathered, settings, supplied, prober, &Progress::default()).await
+}
+
+/// The same, and somebody may look on.
+pub async fn check_watched<P: Prober>(
+    gathered: Gathered,
+    settings: &Settings,
+    supplied: Option<&DockerConfig>,
+    prober: Option<(&P, usize)>,
+    progress: &Progress,
+) -> (Sources, Report) {
     let Gathered { sources, inventory, errors } = gathered;
     let pulls = pull::resolve(&inventory, settings, supplied);
     let answers = match prober {
-        Some((prober, concurrency)) => probe(&inventory, &pulls, prober, concurrency).await,
+        Some(prober) => probe(&inventory, &pulls, prober, progress).await,
         None => vec![None; pulls.len()],
     };
     let judged = judge(&inventory, pulls, answers, settings.runtime);
@@ -106,8 +117,8 @@ pub fn list(gathered: Gathered, settings: &Settings, supplied: Option<&DockerCon
 async fn probe<P: Prober>(
     inventory: &Inventory,
     pulls: &[PullContext],
-    prober: &P,
-    concurrency: usize,
+    (prober, per_registry): (&P, usize),
+    progress: &Progress,
 ) -> Vec<Option<Arc<PullAnswer>>> {
     let plan = |(image, pull): (&ImageUse, &PullContext)| {
         let reference = verdict::needs_probe(image, pull)?;
@@ -117,7 +128,7 @@ async fn probe<P: Prober>(
     let plans: Vec<Option<Plan>> = inventory.images.iter().zip(pulls).map(plan).collect();
     let asked: Vec<bool> = plans.iter().map(Option::is_some).collect();
     let plans: Vec<Plan> = plans.into_iter().flatten().collect();
-    let mut answers = probe_all(prober, &plans, concurrency).await.into_iter();
+    let mut answers = probe_all_watched(prober, &plans, per_registry, progress).await.into_iter();
     asked.into_iter().map(|asked| if asked { answers.next() } else { None }).collect()
 }
 

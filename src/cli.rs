@@ -3,7 +3,9 @@
 mod args;
 mod exit;
 mod helper;
+mod interrupt;
 mod options;
+mod progress;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -16,7 +18,7 @@ use crate::error::UsageError;
 use crate::load;
 use crate::output::redact::Redactor;
 use crate::output::{self, Content, Style};
-use crate::registry::{Cached, Client, Store};
+use crate::registry::{Cached, Client, HostTraffic, NoStore, Progress, Store};
 use crate::report::Report;
 use crate::rules;
 use crate::sensitive::Sensitive;
@@ -24,6 +26,7 @@ use crate::source::Sources;
 pub use args::Args;
 pub use exit::Exit;
 pub use helper::Helpers;
+use interrupt::Signals;
 pub use options::{Options, Task};
 
 /// Parses the command line, runs, prints, and says how it went.
@@ -67,11 +70,13 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
     let secrets = options.secrets_of(supplied, &gathered.inventory);
     let redactor = Redactor::new(secrets.iter().map(Sensitive::expose));
     let style = options.style();
-    let ((sources, report), content) = if options.task == Task::ListImages {
-        (check::list(gathered, &options.settings, supplied), Content::Images)
-    } else {
-        (check_with_client(gathered, options, supplied)?, Content::Check)
+    let (asked, content) = match options.task {
+        Task::ListImages => (Asked::nobody(check::list(gathered, &options.settings, supplied)), Content::Images),
+        _ if options.quiet => (check_with_client(gathered, options, supplied)?, Content::Findings),
+        _ => (check_with_client(gathered, options, supplied)?, Content::Check),
     };
+    let Asked { sources, report, traffic, interrupted, no_store } = asked;
+    notes.retain(|_| !options.quiet);
     for note in &notes {
         print_error(&redactor.redact(&format!("note: {note}")));
     }
@@ -79,35 +84,69 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
         let file = error.file.as_deref().map(|file| format!("{file}: ")).unwrap_or_default();
         print_error(&redactor.redact(&format!("{file}{}", error.message)));
     }
-    let exit = Exit::of(&report, options);
-    if exit == Exit::NothingToCheck {
-        print_error(&nothing_to_check(&sources, &report, options));
+    let exit = if interrupted { Exit::Interrupted } else { Exit::of(&report, options) };
+    match exit {
+        Exit::NothingToCheck => print_error(&nothing_to_check(&sources, &report, options)),
+        Exit::Interrupted => print_error("interrupted: the report tells what was known by then"),
+        _ => {}
     }
     let written = print(|out| output::write(out, (options.format, content), (&report, &sources), &style, &redactor));
-    Ok(if written == Exit::Clean { exit } else { written })
+    if let Some(why) = no_store.filter(|_| options.verbose) {
+        print_error(&redactor.redact(&format!("note: {why}")));
+    }
+    for host in traffic.iter().filter(|_| options.verbose) {
+        print_error(&redactor.redact(&progress::traffic_line(host)));
+    }
+    Ok(if written == Exit::Clean || exit == Exit::Interrupted { exit } else { written })
+}
+
+/// A report, and how it was come by.
+struct Asked {
+    sources: Sources,
+    report: Report,
+    traffic: Vec<HostTraffic>,
+    interrupted: bool,
+    /// Why it is not remembered for the next run.
+    no_store: Option<NoStore>,
+}
+
+impl Asked {
+    /// No registry was asked.
+    fn nobody((sources, report): (Sources, Report)) -> Self {
+        Self { sources, report, traffic: Vec::new(), interrupted: false, no_store: None }
+    }
 }
 
 fn check_with_client(
     gathered: Gathered,
     options: &Options,
     supplied: Option<&DockerConfig>,
-) -> Result<(Sources, Report), UsageError> {
+) -> Result<Asked, UsageError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| UsageError::new(format!("cannot start: {error}")))?;
     let checked = runtime.block_on(async {
         if options.settings.offline {
-            return Ok(check::check::<Client>(gathered, &options.settings, supplied, None).await);
+            let checked = check::check::<Client>(gathered, &options.settings, supplied, None).await;
+            return Ok(Asked::nobody(checked));
         }
         let client = Client::new(options.client.clone()).map_err(|error| UsageError::new(error.to_string()))?;
+        let _signals = Signals::listen(client.interrupter());
         let time_to_live = options.cache_time_to_live;
-        // Why there is no cache is nobody's concern: the run is as right without.
-        let store = if time_to_live.is_zero() { None } else { Store::open().ok() };
-        let is_overridden = |registry: &str| options.client.is_overridden(registry);
-        let cached = Cached::new(&client, store, time_to_live, is_overridden);
+        let (store, no_store) = match (!time_to_live.is_zero()).then(Store::open).transpose() {
+            Ok(store) => (store, None),
+            Err(why) => (None, Some(why)),
+        };
+        let cached = Cached::new(&client, store, time_to_live, |registry| options.client.is_overridden(registry));
         let prober = Some((&cached, options.client.host_concurrency));
-        let (sources, mut report) = check::check(gathered, &options.settings, supplied, prober).await;
+        let progress = Progress::default();
+        let work = check::check_watched(gathered, &options.settings, supplied, prober, &progress);
+        let (sources, mut report) = match options.shows_progress() {
+            true => progress::under_bar(&progress, &client, work).await,
+            false => work.await,
+        };
         report.summary.requests = client.requests();
-        Ok((sources, report))
+        let interrupted = client.interrupter().is_interrupted();
+        Ok(Asked { sources, report, traffic: client.traffic(), interrupted, no_store })
     });
     // A name server that does not answer would hold up the exit.
     runtime.shutdown_background();

@@ -136,6 +136,17 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t, value_name = "WHEN", help_heading = "Output")]
     pub color: Color,
 
+    /// Print findings and errors, but no summary, notes or progress; JSON stays whole
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
+    pub quiet: bool,
+    /// Tell for each host, at the end and on standard error, how many requests and retries there were, how long they
+    /// took, and why it was given up
+    #[arg(short, long, help_heading = "Output")]
+    pub verbose: bool,
+    /// Show no progress bar (there is none either in CI, or where standard error is no terminal)
+    #[arg(long, help_heading = "Output")]
+    pub no_progress: bool,
+
     /// Explain a rule
     #[arg(long, value_name = "RULE", help_heading = "Help")]
     pub explain: Option<String>,
@@ -152,7 +163,7 @@ Examples:
   pullcheck --dockerconfigjson pull.json .   with what the cluster's pull secrets hold
 
 Exit status: 0 nothing found, 1 findings, 2 usage, 3 nothing to check, 4 unverified images
-(with --fail-on-unverified).";
+(with --fail-on-unverified), 130 interrupted (what is known by then is reported).";
 
 /// `--runtime`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

@@ -3,7 +3,7 @@
 
 use std::env;
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -74,6 +74,12 @@ pub struct Options {
     pub format: Format,
     /// Colour.
     pub color: Color,
+    /// Findings and errors only.
+    pub quiet: bool,
+    /// Tell the traffic of each host.
+    pub verbose: bool,
+    /// No progress bar.
+    pub no_progress: bool,
 }
 
 impl TryFrom<Args> for Options {
@@ -148,6 +154,9 @@ impl TryFrom<Args> for Options {
                 FormatArg::Json => Format::Json,
             },
             color: args.color,
+            quiet: args.quiet,
+            verbose: args.verbose,
+            no_progress: args.no_progress,
         })
     }
 }
@@ -173,6 +182,12 @@ impl Options {
             width: terminal.then(terminal_width).flatten(),
             github: is_github_actions(),
         }
+    }
+
+    /// Whether somebody watches who would like to see how far it is.
+    pub fn shows_progress(&self) -> bool {
+        let terminal = io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb");
+        terminal && !self.quiet && !self.no_progress && !set("CI")
     }
 
     /// Every secret that the redactor shall know: of the operator's configurations (`supplied` is the one that credential

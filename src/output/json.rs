@@ -27,7 +27,7 @@ pub(super) fn write(edge: &Edge<'_>, content: Content, out: &mut dyn io::Write) 
         schema_version: SCHEMA_VERSION,
         tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
         summary: &report.summary,
-        findings: (content == Content::Check).then_some(Each(&report.findings, |it| finding(edge, it))),
+        findings: (content != Content::Images).then_some(Each(&report.findings, |it| finding(edge, it))),
         images: Each(&report.images, |it| image(edge, it)),
         errors: Each(&report.errors, |it| input_error(edge, it)),
     };

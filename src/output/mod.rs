@@ -55,8 +55,10 @@ pub struct Style {
 /// What of a report is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
-    /// The findings, and for JSON all else.
+    /// The findings and a summary, and for JSON all else.
     Check,
+    /// The findings alone; JSON stays whole.
+    Findings,
     /// The images (`--list-images`).
     Images,
 }
@@ -76,6 +78,7 @@ pub fn write(
     let text = match (format, content) {
         (Format::Json, content) => return json::write(&edge, content, out),
         (Format::Human, Content::Check) => human::render(&edge),
+        (Format::Human, Content::Findings) => human::render_findings(&edge),
         (Format::Human, Content::Images) => list::render(&edge),
     };
     out.write_all(edge.finish(text).as_bytes())

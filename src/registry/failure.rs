@@ -21,12 +21,14 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     /// Whether trying again may help.
     pub(crate) passing: bool,
+    /// `Retry-After` of the host that is left alone, in seconds.
+    pub(crate) retry_after: Option<u64>,
 }
 
 impl Failure {
     /// A failure that stands.
     pub(crate) fn new(unknown: Unknown, message: impl Into<String>) -> Self {
-        Self { unknown, message: message.into(), passing: false }
+        Self { unknown, message: message.into(), passing: false, retry_after: None }
     }
 
     /// What reqwest ran into.

@@ -6,36 +6,47 @@
 //! client     one question → one Outcome                         (the Prober)
 //! auth       remembered challenge, Basic, Bearer, second 401    challenge, token
 //! redirect   by hand, no Authorization across origins
-//! retry      policy, pure
-//! transport  one exchange: limits, budget, body caps             failure
+//! transport  one exchange: turns, budget, body caps              failure, limit
+//! lane       what is kept of each host and port                  traffic
+//! breaker, pace, retry  policy, pure                             retry_after
 //! connections  which client for which host, and which addresses    resolve, tls
 //! ```
 //! It knows core types only; no command line, no output.
 
 mod address;
 mod auth;
+mod breaker;
 mod cache;
 mod challenge;
 mod client;
 mod connections;
 mod endpoint;
 mod failure;
+mod interrupt;
+mod lane;
 mod limit;
 mod options;
+mod pace;
+mod progress;
 mod read;
 mod redirect;
 mod reply;
 mod resolve;
 mod retry;
+mod retry_after;
 mod stage;
 mod tags;
 mod tls;
 mod token;
+mod traffic;
 mod transport;
 
 pub use cache::{Cached, NoStore, Store};
 pub use client::Client;
+pub use interrupt::Interrupter;
 pub use options::{ClientOptions, ConnectTo, HostPattern, OptionsError, Proxies};
+pub use progress::Progress;
 pub use read::{Place, Reader};
 pub use resolve::{Lookup, Resolving, SystemLookup};
-pub use stage::probe_all;
+pub use stage::{probe_all, probe_all_watched};
+pub use traffic::HostTraffic;

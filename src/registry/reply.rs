@@ -154,7 +154,7 @@ pub(crate) fn evidence(method: &Method, url: &Url, answer: &Answer, sent: Option
         code: text("/errors/0/code"),
         message: text("/errors/0/message"),
         rate: rate_limit(answer),
-        retry_after: None,
+        retry_after: answer.retry_after.map(|wait| wait.as_secs()),
     }
 }
 
@@ -177,6 +177,7 @@ pub(crate) fn failed(method: &Method, url: &Url, failure: Failure) -> Outcome {
         method: Some(method_name(method)),
         url: Some(public_url(url)),
         message: Some(cut(&failure.message)),
+        retry_after: failure.retry_after,
         ..Evidence::default()
     };
     Outcome::Unknown(failure.unknown, evidence)

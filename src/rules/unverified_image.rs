@@ -50,6 +50,11 @@ fn no_answer(facts: &ImageFacts<'_>, unknown: Unknown) -> Option<String> {
     let words = evidence.and_then(|evidence| evidence.message.as_deref()).map(|words| format!(": {words}"));
     let words = words.unwrap_or_default();
     Some(match unknown {
+        // Words without a status are our own.
+        Unknown::RateLimited if status.is_empty() && !words.is_empty() => {
+            let host = failing(evidence, registry);
+            format!("{host} limits the rate of requests, so the rest of its images was not asked for")
+        }
         Unknown::RateLimited => format!("{registry} limits the rate of requests{status}"),
         Unknown::RegistryError => format!("{registry} fails{status}"),
         Unknown::AuthServer => format!("{registry} hands out no token{status}"),
@@ -58,7 +63,12 @@ fn no_answer(facts: &ImageFacts<'_>, unknown: Unknown) -> Option<String> {
         Unknown::Network => format!("{registry} cannot be reached from here{words}"),
         Unknown::Timeout => format!("{registry} did not answer in time"),
         Unknown::PlainHttp => format!("{registry} speaks plain HTTP, and the runtime asks for HTTPS"),
-        Unknown::HostStopped => format!("{registry} failed too often, so the rest of its images was not asked for"),
+        Unknown::HostStopped => {
+            format!(
+                "{} failed too often, so the rest of its images was not asked for{words}",
+                failing(evidence, registry)
+            )
+        }
         Unknown::Deadline => "the time for the run was over".to_owned(),
         Unknown::Interrupted => "the run was interrupted".to_owned(),
         Unknown::NodeLocal => {
@@ -66,6 +76,13 @@ fn no_answer(facts: &ImageFacts<'_>, unknown: Unknown) -> Option<String> {
         }
         Unknown::Offline => return None,
     })
+}
+
+/// The host that failed: the registry, or the one that hands out its tokens.
+fn failing<'a>(evidence: Option<&'a Evidence>, registry: &'a str) -> &'a str {
+    let url = evidence.and_then(|evidence| evidence.url.as_deref());
+    let host = url.and_then(|url| url.split_once("://")).and_then(|(_, rest)| rest.split('/').next());
+    host.unwrap_or(registry)
 }
 
 fn evidence<'a>(facts: &ImageFacts<'a>) -> Option<&'a Evidence> {
@@ -90,7 +107,10 @@ fn what_to_do(unknown: Unknown) -> &'static str {
             "see whether this machine may reach the registry; the nodes may have another way to it"
         }
         Unknown::PlainHttp => "if the nodes are configured for it: `--plain-http HOST`",
-        Unknown::HostStopped => "the first failure of this registry says why",
+        Unknown::HostStopped => {
+            "run again when it answers; `-v` tells how many requests were made. If only the nodes can reach it, say how: \
+             `--connect-to HOST=ADDRESS:PORT`"
+        }
         Unknown::Deadline => "run again with a longer `--deadline`",
         Unknown::Interrupted => "run again",
         Unknown::NodeLocal => "if this machine can reach the same registry, say how: `--plain-http` or `--connect-to`",

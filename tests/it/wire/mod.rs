@@ -9,6 +9,7 @@ mod hostile;
 mod names;
 mod proxies;
 mod realms;
+mod sick;
 mod tags;
 
 use std::time::Duration;
