@@ -136,7 +136,7 @@ fn check_with_client(
             Ok(store) => (store, None),
             Err(why) => (None, Some(why)),
         };
-        let cached = Cached::new(&client, store, time_to_live, |registry| options.client.is_overridden(registry));
+        let cached = Cached::new(&client, store, time_to_live, |registry| client.is_overridden(registry));
         let prober = Some((&cached, options.client.host_concurrency));
         let progress = Progress::default();
         let work = check::check_watched(gathered, &options.settings, supplied, prober, &progress);

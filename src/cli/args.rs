@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 
 use crate::pull::operator::{AssumedSecrets, DeclaredServiceAccount, Named};
-use crate::registry::{ConnectTo, HostPattern};
+use crate::registry::{ConnectTo, HostPattern, Mirror};
 
 /// Will the kubelet be able to pull every image in these manifests?
 #[derive(Debug, Parser)]
@@ -76,12 +76,29 @@ pub struct Args {
     /// Trust this certificate authority too (PEM, repeatable)
     #[arg(long, value_name = "FILE", help_heading = "Registry")]
     pub ca_cert: Vec<PathBuf>,
+    /// Certificate to show to registries that want one (PEM; with --client-key)
+    #[arg(long, value_name = "FILE", requires = "client_key", help_heading = "Registry")]
+    pub client_cert: Option<PathBuf>,
+    /// Its key (PEM, without a passphrase)
+    #[arg(long, value_name = "FILE", requires = "client_cert", help_heading = "Registry")]
+    pub client_key: Option<PathBuf>,
+    /// Do not check the certificate of this host (repeatable)
+    #[arg(long, value_name = "HOST[:PORT]", help_heading = "Registry")]
+    pub insecure_skip_tls_verify: Vec<HostPattern>,
     /// This registry speaks HTTP without TLS (repeatable)
     #[arg(long, value_name = "HOST[:PORT]", help_heading = "Registry")]
     pub plain_http: Vec<HostPattern>,
     /// Connect to another address for this host (repeatable)
     #[arg(long, value_name = "HOST[:PORT]=ADDR:PORT", help_heading = "Registry")]
     pub connect_to: Vec<ConnectTo>,
+    /// A host that is asked before the registry itself, as the nodes do; its credentials are the registry's
+    /// (repeatable, asked in this order)
+    #[arg(long, value_name = "HOST[:PORT]=URL", help_heading = "Registry")]
+    pub mirror: Vec<Mirror>,
+    /// The nodes' containerd settings of registries, /etc/containerd/certs.d: mirrors and certificates
+    /// by hosts.toml. Not with --runtime cri-o, which does not read them (repeatable)
+    #[arg(long, value_name = "DIR", help_heading = "Registry")]
+    pub certs_dir: Vec<PathBuf>,
     /// Time for one image with its retries
     #[arg(long, value_name = "TIME", default_value = "15s", value_parser = duration, help_heading = "Registry")]
     pub timeout: Duration,

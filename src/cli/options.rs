@@ -19,7 +19,7 @@ use crate::inventory::Inventory;
 use crate::load::WalkOptions;
 use crate::output::{Format, Style};
 use crate::pull::operator::{Named, NodeCredentials, OperatorFacts, SuppliedSecret};
-use crate::registry::ClientOptions;
+use crate::registry::{CertsDir, ClientOptions, Identity};
 use crate::rules::Settings;
 use crate::rules::levels::{Level, Levels};
 use crate::sensitive::Sensitive;
@@ -96,6 +96,10 @@ impl TryFrom<Args> for Options {
         if reads_stdin && args.dockerconfigjson.as_deref() == Some(Path::new("-")) {
             return Err(UsageError::new("standard input can be read once: as a manifest or as the dockerconfigjson"));
         }
+        if !args.certs_dir.is_empty() && args.runtime == RuntimeArg::Crio {
+            let hint = "CRI-O does not read hosts.toml; name the mirrors with --mirror";
+            return Err(UsageError::new(format!("--certs-dir does not go with --runtime cri-o: {hint}")));
+        }
         let levels = levels(&args)?;
         let supplied = supplied(args.dockerconfigjson.as_deref())?;
         let node_credentials = NodeCredentials::new(&args.node_credentials);
@@ -113,6 +117,7 @@ impl TryFrom<Args> for Options {
             settings: Settings {
                 closed: args.closed,
                 offline: args.offline,
+                certs_dir: !args.certs_dir.is_empty(),
                 namespace: args.namespace,
                 supplied: supplied.is_some(),
                 operator: OperatorFacts {
@@ -138,6 +143,11 @@ impl TryFrom<Args> for Options {
                 plain_http: args.plain_http,
                 connect_to: args.connect_to,
                 ca_certs: args.ca_cert.iter().map(|path| ca_cert(path)).collect::<Result<_, _>>()?,
+                client_cert: identity(args.client_cert.as_deref(), args.client_key.as_deref())?,
+                insecure: args.insecure_skip_tls_verify,
+                mirrors: args.mirror,
+                certs_dir: CertsDir::read(&args.certs_dir)
+                    .map_err(|error| UsageError::new(format!("--certs-dir: {error}")))?,
                 timeout: args.timeout,
                 connect_timeout: args.connect_timeout,
                 deadline: args.deadline,
@@ -195,7 +205,8 @@ impl Options {
     pub fn secrets_of(&self, supplied: Option<&DockerConfig>, inventory: &Inventory) -> Vec<Sensitive> {
         let given = self.settings.operator.pull_secrets.iter().map(|given| &given.config);
         let supplied = supplied.into_iter().chain(given).flat_map(DockerConfig::secrets);
-        supplied.chain(inventory.secret_texts.iter().cloned()).collect()
+        let headers = self.client.certs_dir.secrets();
+        supplied.chain(inventory.secret_texts.iter().cloned()).chain(headers).collect()
     }
 }
 
@@ -304,6 +315,18 @@ fn may_be_content(path: &Path) -> bool {
 
 fn ca_cert(path: &Path) -> Result<Vec<u8>, UsageError> {
     read_file(path).map_err(|error| UsageError::new(format!("--ca-cert {}: {error}", path.display())))
+}
+
+fn identity(certificate: Option<&Path>, key: Option<&Path>) -> Result<Option<Identity>, UsageError> {
+    let (Some(certificate), Some(key)) = (certificate, key) else { return Ok(None) };
+    let read = |option: &str, path: &Path| {
+        read_file(path).map_err(|error| UsageError::new(format!("{option} {}: {error}", path.display())))
+    };
+    let identity = Identity::from_pem(&read("--client-cert", certificate)?, &read("--client-key", key)?);
+    identity.map(Some).map_err(|error| {
+        let (certificate, key) = (certificate.display(), key.display());
+        UsageError::new(format!("--client-cert {certificate}, --client-key {key}: {error}"))
+    })
 }
 
 fn read_file(path: &Path) -> io::Result<Vec<u8>> {

@@ -9,7 +9,8 @@
 //! transport  one exchange: turns, budget, body caps              failure, limit
 //! lane       what is kept of each host and port                  traffic
 //! breaker, pace, retry  policy, pure                             retry_after
-//! connections  which client for which host, and which addresses    resolve, tls
+//! connections  which client for which host, and which addresses    resolve, tls, identity
+//! endpoint     which hosts for which registry                      hosts_toml, certs_dir
 //! ```
 //! It knows core types only; no command line, no output.
 
@@ -17,11 +18,14 @@ mod address;
 mod auth;
 mod breaker;
 mod cache;
+mod certs_dir;
 mod challenge;
 mod client;
 mod connections;
 mod endpoint;
 mod failure;
+pub mod hosts_toml;
+mod identity;
 mod interrupt;
 mod lane;
 mod limit;
@@ -40,11 +44,14 @@ mod tls;
 mod token;
 mod traffic;
 mod transport;
+mod verdicts;
 
 pub use cache::{Cached, NoStore, Store};
+pub use certs_dir::{CertsDir, CertsDirError};
 pub use client::Client;
+pub use identity::{Identity, IdentityError};
 pub use interrupt::Interrupter;
-pub use options::{ClientOptions, ConnectTo, HostPattern, OptionsError, Proxies};
+pub use options::{ClientOptions, ConnectTo, HostPattern, Mirror, OptionsError, Proxies};
 pub use progress::Progress;
 pub use read::{Place, Reader};
 pub use resolve::{Lookup, Resolving, SystemLookup};

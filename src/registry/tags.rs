@@ -23,7 +23,7 @@ pub(crate) async fn list(session: &mut Session<'_>) -> TagList {
     let Some(plain) = session.endpoint.tags(session.repository) else { return TagList::Unknown };
     let mut url = plain.clone();
     // Registries with small pages honour it; docker-registry does not care.
-    url.set_query(Some("n=1000"));
+    url.query_pairs_mut().append_pair("n", "1000");
     let mut tags = Vec::new();
     for page in 0..PAGES {
         let mut followed = fetch(session, &url).await;

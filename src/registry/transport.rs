@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use super::connections::Connections;
+use super::endpoint::Dial;
 use super::failure::Failure;
 use super::lane::{Lane, Lanes, went_out};
 use super::limit::{Limits, Turn};
@@ -20,6 +21,7 @@ use super::resolve::{Lookup, Reach};
 use super::retry::{Pause, Retry, Tries};
 use super::retry_after;
 use crate::probe::Unknown;
+use crate::sensitive::Sensitive;
 
 /// Cap of error bodies and tokens.
 pub(crate) const SMALL_BODY: usize = 64 * 1024;
@@ -39,6 +41,11 @@ pub(crate) struct Ask {
     /// Cap of a good answer's body in bytes.
     pub(crate) cap: usize,
     pub(crate) reach: Reach,
+    /// What the operator sends along to this host.
+    pub(crate) own: HeaderMap,
+    pub(crate) dial: Dial,
+    /// Sent as `application/x-www-form-urlencoded`, if there is any.
+    pub(crate) form: Vec<(&'static str, Sensitive)>,
 }
 
 impl Ask {

@@ -85,6 +85,9 @@ pub struct Settings {
     pub closed: bool,
     /// `--offline`: no registry is asked.
     pub offline: bool,
+    /// `--certs-dir`: how the nodes reach registries is known, so that what it does not allow, plain HTTP, is certain to
+    /// fail there.
+    pub certs_dir: bool,
     /// `--namespace`: of objects that name none; `None` matches any.
     pub namespace: Option<String>,
     /// Whether a dockerconfigjson was supplied.
