@@ -19,7 +19,7 @@ use crate::load;
 use crate::output::redact::Redactor;
 use crate::output::{self, Content, Style};
 use crate::registry::{Cached, Client, HostTraffic, NoStore, Progress, Store};
-use crate::report::Report;
+use crate::report::{InputError, Report};
 use crate::rules;
 use crate::sensitive::Sensitive;
 use crate::source::Sources;
@@ -77,13 +77,9 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
     };
     let Asked { sources, report, traffic, interrupted, no_store } = asked;
     notes.retain(|_| !options.quiet);
-    for note in &notes {
-        print_error(&redactor.redact(&format!("note: {note}")));
-    }
-    for error in &report.errors {
-        let file = error.file.as_deref().map(|file| format!("{file}: ")).unwrap_or_default();
-        print_error(&redactor.redact(&format!("{file}{}", error.message)));
-    }
+    let file = |error: &InputError| error.file.as_deref().map(|file| format!("{file}: ")).unwrap_or_default();
+    let errors = report.errors.iter().map(|error| format!("{}{}", file(error), error.message));
+    print_errors(&redactor, notes.iter().map(|note| format!("note: {note}")).chain(errors));
     let exit = if interrupted { Exit::Interrupted } else { Exit::of(&report, options) };
     match exit {
         Exit::NothingToCheck => print_error(&nothing_to_check(&sources, &report, options)),
@@ -91,12 +87,8 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
         _ => {}
     }
     let written = print(|out| output::write(out, (options.format, content), (&report, &sources), &style, &redactor));
-    if let Some(why) = no_store.filter(|_| options.verbose) {
-        print_error(&redactor.redact(&format!("note: {why}")));
-    }
-    for host in traffic.iter().filter(|_| options.verbose) {
-        print_error(&redactor.redact(&progress::traffic_line(host)));
-    }
+    let said = no_store.iter().map(|why| format!("note: {why}")).chain(traffic.iter().map(progress::traffic_line));
+    print_errors(&redactor, said.filter(|_| options.verbose));
     Ok(if written == Exit::Clean || exit == Exit::Interrupted { exit } else { written })
 }
 
@@ -188,6 +180,11 @@ fn print_error(message: &str) {
     let style = Style { github: options::is_github_actions(), ..Style::default() };
     let message = output::message(message, &style, &Redactor::default());
     let _ = writeln!(io::stderr().lock(), "pullcheck: {message}");
+}
+
+/// The same of what may hold a secret.
+fn print_errors(redactor: &Redactor, messages: impl Iterator<Item = String>) {
+    messages.for_each(|message| print_error(&redactor.redact(&message)));
 }
 
 /// Whether standard output is a terminal.

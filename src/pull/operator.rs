@@ -1,10 +1,11 @@
 //! What the operator says of the cluster: service accounts, secrets and node identities that the inputs lack.
 
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use crate::dockerconfig::DockerConfig;
 use crate::go::glob;
-use crate::keyring::{fault, index_key, key_matches};
+use crate::keyring::{Keys, fault, index_key, key_matches};
 use crate::pull::cloud;
 use crate::reference::Reference;
 
@@ -156,11 +157,12 @@ impl NodeCredentials {
     /// Whether the nodes authenticate by themselves for an image, by the match of a credential provider's
     /// `matchImages` (`pkg/credentialprovider/plugin/plugin.go`).
     pub fn identity(&self, image: &Reference) -> Option<NodeIdentity> {
-        let matches = |pattern: &str| key_matches(pattern, image.name());
-        if !self.without_clouds && cloud::NODE_CREDENTIALS.iter().copied().any(matches) {
+        static CLOUDS: LazyLock<Keys> = LazyLock::new(|| Keys::new(cloud::NODE_CREDENTIALS.iter().copied()));
+        if !self.without_clouds && CLOUDS.matches(image.name()) {
             return Some(NodeIdentity::Cloud);
         }
-        self.patterns.iter().any(|pattern| matches(pattern)).then_some(NodeIdentity::Operator)
+        let matches = |pattern: &String| key_matches(pattern, image.name());
+        self.patterns.iter().any(matches).then_some(NodeIdentity::Operator)
     }
 }
 

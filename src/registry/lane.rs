@@ -120,8 +120,9 @@ impl Lane {
 
     fn shown(&self, name: &str) -> HostTraffic {
         let state = self.lock();
-        let stopped = state.head.stopped().or(state.others.stopped()).or(state.pace.stopped());
-        state.traffic.shown(name, stopped.map(|failure| failure.message.clone()))
+        let failed = state.head.stopped().or(state.others.stopped()).map(|failure| failure.message.clone());
+        let limited = || state.pace.stopped().map(|_| "429 Too Many Requests".to_owned());
+        state.traffic.shown(name, failed.or_else(limited))
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

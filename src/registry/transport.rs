@@ -129,9 +129,11 @@ impl Transport {
         let limits = Limits::new(options.concurrency);
         let lanes = Lanes::new(options.host_concurrency);
         let retry = Retry { times: options.retries, delay: options.retry_delay };
-        let deadline = Instant::now() + options.deadline;
+        let time = options.deadline;
         let connections = Connections::new(options, lookup)?;
         let large = Semaphore::new(LARGE_BODIES);
+        // Reading the authorities of the system takes a while; it is not the registries' time.
+        let deadline = Instant::now() + time;
         Ok(Self { connections, limits, lanes, retry, requests: AtomicUsize::new(0), large, deadline })
     }
 
@@ -170,8 +172,7 @@ impl Transport {
             let result = self.exchange(&lane, request, ask, last.is_some(), budget).await;
             drop(turn);
             if !self.shall_repeat((&lane, &ask.method), &result, sent, &mut tries, budget).await {
-                if !(ask.is_aside() && result.is_ok()) && !(had.is_short(self.options().timeout) && is_timeout(&result))
-                {
+                if !is_not_telling(ask, &result, had, self.options().timeout) {
                     lane.tell(&ask.method, &result);
                 }
                 return result;
@@ -246,8 +247,12 @@ impl Transport {
     }
 }
 
-fn is_timeout(result: &Result<Answer, Failure>) -> bool {
-    matches!(result, Err(failure) if failure.unknown == Unknown::Timeout)
+/// Whether a result says nothing of how its host fares. `had` is the time that there was for it.
+fn is_not_telling(ask: &Ask, result: &Result<Answer, Failure>, had: Budget, whole: Duration) -> bool {
+    match result {
+        Ok(_) => ask.is_aside(),
+        Err(failure) => failure.unknown == Unknown::Timeout && had.is_short(whole),
+    }
 }
 
 async fn receive(request: reqwest::RequestBuilder, cap: usize, large: &Semaphore) -> Result<Answer, reqwest::Error> {

@@ -1,4 +1,5 @@
 //! Servers that send too much, too slowly, too deeply, or no HTTP at all.
+#![expect(clippy::disallowed_methods, reason = "patience is measured")]
 
 use std::time::{Duration, Instant};
 

@@ -271,7 +271,7 @@ fn sick_hosts_among_healthy_ones() {
     hosts.extend(healthy.iter().chain([&hangs, &limits, &fails, &resets]).map(Registry::host));
     let options = ClientOptions {
         plain_http: hosts.iter().map(|host| host.parse().unwrap()).collect(),
-        timeout: Duration::from_millis(500),
+        timeout: Duration::from_secs(2),
         ..quick()
     };
     let attempts: Vec<Attempt> = hosts.iter().flat_map(|host| images(host, IMAGES)).collect();
@@ -292,6 +292,7 @@ fn sick_hosts_among_healthy_ones() {
     }
     assert_eq!(of(&limits.host()), [("rate-limited", IMAGES)]);
     assert_eq!(limits.count(), 1);
+    assert_eq!(sent(&limits.host()).stopped.as_deref(), Some("429 Too Many Requests"));
 
     // Eight may be under way when the third fails, and two have failed before: ten images, asked three times at most.
     let (most, stopped) = (8 + 2, "host-stopped");
@@ -299,7 +300,6 @@ fn sick_hosts_among_healthy_ones() {
         [(&closed, "network", 3), (&hangs.host(), "timeout", 1), (&fails.host(), "registry-error", 3)]
     {
         let tally = of(host);
-        assert_eq!(tally.iter().map(|(name, _)| *name).collect::<Vec<_>>().len(), 2, "{tally:?}");
         let count = |name| tally.iter().find(|it| it.0 == name).map_or(0, |it| it.1);
         assert!((3..=most).contains(&count(own)), "{own}: {tally:?}");
         assert_eq!(count(own) + count(stopped), IMAGES);

@@ -1,6 +1,7 @@
 //! The socket side: one thread with its own runtime, a log of every request.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 
@@ -51,6 +52,7 @@ struct Shared {
     script: Mutex<Script>,
     grants: Mutex<Grants>,
     log: Mutex<Vec<Logged>>,
+    connections: AtomicUsize,
 }
 
 impl Registry {
@@ -123,6 +125,11 @@ impl Registry {
         lock(&self.shared.log).len()
     }
 
+    /// How many connections were made, since it started.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::Relaxed)
+    }
+
     /// Forgets the requests so far.
     pub fn forget(&self) {
         lock(&self.shared.log).clear();
@@ -147,6 +154,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 async fn accept(listener: TcpListener, shared: Arc<Shared>, tls: Option<TlsAcceptor>) {
     while let Ok((stream, _)) = listener.accept().await {
         let _ = stream.set_nodelay(true);
+        shared.connections.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(connection(stream, Arc::clone(&shared), tls.clone()));
     }
 }
