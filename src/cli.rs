@@ -18,7 +18,7 @@ use crate::error::UsageError;
 use crate::load;
 use crate::output::redact::Redactor;
 use crate::output::{self, Content, Style};
-use crate::registry::{Client, HostTraffic, Progress};
+use crate::registry::{Cached, Client, HostTraffic, NoStore, Progress, Store};
 use crate::report::{InputError, Report};
 use crate::rules;
 use crate::sensitive::Sensitive;
@@ -75,7 +75,7 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
         _ if options.quiet => (check_with_client(gathered, options, supplied)?, Content::Findings),
         _ => (check_with_client(gathered, options, supplied)?, Content::Check),
     };
-    let Asked { sources, report, traffic, interrupted } = asked;
+    let Asked { sources, report, traffic, interrupted, no_store } = asked;
     notes.retain(|_| !options.quiet);
     let file = |error: &InputError| error.file.as_deref().map(|file| format!("{file}: ")).unwrap_or_default();
     let errors = report.errors.iter().map(|error| format!("{}{}", file(error), error.message));
@@ -87,7 +87,8 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
         _ => {}
     }
     let written = print(|out| output::write(out, (options.format, content), (&report, &sources), &style, &redactor));
-    print_errors(&redactor, traffic.iter().filter(|_| options.verbose).map(progress::traffic_line));
+    let said = no_store.iter().map(|why| format!("note: {why}")).chain(traffic.iter().map(progress::traffic_line));
+    print_errors(&redactor, said.filter(|_| options.verbose));
     Ok(if written == Exit::Clean || exit == Exit::Interrupted { exit } else { written })
 }
 
@@ -97,12 +98,14 @@ struct Asked {
     report: Report,
     traffic: Vec<HostTraffic>,
     interrupted: bool,
+    /// Why it is not remembered for the next run.
+    no_store: Option<NoStore>,
 }
 
 impl Asked {
     /// No registry was asked.
     fn nobody((sources, report): (Sources, Report)) -> Self {
-        Self { sources, report, traffic: Vec::new(), interrupted: false }
+        Self { sources, report, traffic: Vec::new(), interrupted: false, no_store: None }
     }
 }
 
@@ -120,7 +123,13 @@ fn check_with_client(
         }
         let client = Client::new(options.client.clone()).map_err(|error| UsageError::new(error.to_string()))?;
         let _signals = Signals::listen(client.interrupter());
-        let prober = Some((&client, options.client.host_concurrency));
+        let time_to_live = options.cache_time_to_live;
+        let (store, no_store) = match (!time_to_live.is_zero()).then(Store::open).transpose() {
+            Ok(store) => (store, None),
+            Err(why) => (None, Some(why)),
+        };
+        let cached = Cached::new(&client, store, time_to_live, |registry| client.is_overridden(registry));
+        let prober = Some((&cached, options.client.host_concurrency));
         let progress = Progress::default();
         let work = check::check_watched(gathered, &options.settings, supplied, prober, &progress);
         let (sources, mut report) = match options.shows_progress() {
@@ -129,7 +138,7 @@ fn check_with_client(
         };
         report.summary.requests = client.requests();
         let interrupted = client.interrupter().is_interrupted();
-        Ok(Asked { sources, report, traffic: client.traffic(), interrupted })
+        Ok(Asked { sources, report, traffic: client.traffic(), interrupted, no_store })
     });
     // A name server that does not answer would hold up the exit.
     runtime.shutdown_background();

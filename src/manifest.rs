@@ -4,7 +4,11 @@
 //! Follows `core/images/image.go` and `core/images/mediatypes.go` of containerd 2.1, and the OCI image specification
 //! 1.1. Nothing here is trusted: what is used to build URLs (digests) is validated first.
 
-use serde::Deserialize;
+use std::fmt;
+
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 use crate::platform::Platform;
 
@@ -61,14 +65,17 @@ impl Image {
     }
 }
 
+/// Most descriptors that a list holds; a container image has 127 layers at most.
+const MAX_DESCRIPTORS: usize = 10_000;
+
 /// Reads a manifest; `None` where it is none. Its form decides what it is, and not the media type that it names.
 pub fn parse(bytes: &[u8]) -> Option<Content> {
-    let document: Document = serde_json::from_slice(bytes).ok()?;
+    let document: Document<'_> = serde_json::from_slice(bytes).ok()?;
     match (document.manifests, document.config, document.layers) {
-        (Some(manifests), None, None) if manifests.len() <= MAX_ENTRIES => {
-            Some(Content::Index(manifests.into_iter().map(|it| Entry::from(it.read())).collect()))
+        (Some(manifests), None, None) if manifests.0.len() <= MAX_ENTRIES => {
+            Some(Content::Index(manifests.0.into_iter().map(|it| Entry::from(descriptor(it))).collect()))
         }
-        (None, Some(config), layers) => Some(Content::Image(image(config.read(), layers.unwrap_or_default()))),
+        (None, Some(config), layers) => Some(Content::Image(image(descriptor(config), &layers.unwrap_or_default()))),
         // Neither, or both, which containerd refuses too (`validateMediaType`).
         _ => None,
     }
@@ -92,11 +99,44 @@ pub fn is_digest(text: &str) -> bool {
     hex.len() == length && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
+/// Values stay as they are written until each is looked at: 4 MiB of JSON can say two million of them.
 #[derive(Deserialize)]
-struct Document {
-    manifests: Option<Vec<Lenient<Descriptor>>>,
-    config: Option<Lenient<Descriptor>>,
-    layers: Option<Vec<Lenient<Descriptor>>>,
+struct Document<'d> {
+    #[serde(borrow)]
+    manifests: Option<Written<'d>>,
+    #[serde(borrow)]
+    config: Option<&'d RawValue>,
+    #[serde(borrow)]
+    layers: Option<Written<'d>>,
+}
+
+/// Descriptors that a manifest lists; more than [`MAX_DESCRIPTORS`] are an error, not a shorter list.
+#[derive(Default)]
+struct Written<'d>(Vec<&'d RawValue>);
+
+impl<'de: 'd, 'd> Deserialize<'de> for Written<'d> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List;
+        impl<'de> Visitor<'de> for List {
+            type Value = Vec<&'de RawValue>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "at most {MAX_DESCRIPTORS} descriptors")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut read = Vec::new();
+                while let Some(next) = list.next_element()? {
+                    if read.len() == MAX_DESCRIPTORS {
+                        return Err(A::Error::invalid_length(read.len() + 1, &self));
+                    }
+                    read.push(next);
+                }
+                Ok(read)
+            }
+        }
+        deserializer.deserialize_seq(List).map(Written)
+    }
 }
 
 /// A value, or something that is none and is passed over: one broken field leaves the others readable.
@@ -152,8 +192,13 @@ impl From<Descriptor> for Entry {
     }
 }
 
-fn image(config: Descriptor, layers: Vec<Lenient<Descriptor>>) -> Image {
-    let sizes = layers.into_iter().map(|layer| read(layer.read().size));
+/// What is no descriptor is an empty one.
+fn descriptor(written: &RawValue) -> Descriptor {
+    serde_json::from_str(written.get()).unwrap_or_default()
+}
+
+fn image(config: Descriptor, layers: &Written<'_>) -> Image {
+    let sizes = layers.0.iter().map(|layer| read(descriptor(layer).size));
     Image {
         size: sizes.fold(read(config.size), u64::saturating_add),
         config_type: read(config.media_type),
@@ -264,7 +309,7 @@ mod tests {
             assert_eq!(parsed(&document), None, "{:.80}", document.to_string());
         }
         let deep = format!("{{\"manifests\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
-        assert_eq!(parse(deep.as_bytes()), None);
+        assert_eq!(parse(deep.as_bytes()), Some(Content::Index(vec![Entry { digest: None, platform: None }])));
         assert_eq!(parse(b"<html>"), None);
     }
 

@@ -126,6 +126,12 @@ pub struct Args {
     /// Retries after a reset, a refused connection or a 5xx
     #[arg(long, value_name = "N", default_value_t = 2, help_heading = "Registry")]
     pub retries: u32,
+    /// Ask for everything, whatever earlier runs found
+    #[arg(long, help_heading = "Registry")]
+    pub no_cache: bool,
+    /// How long an image that was found need not be asked for again; 0 asks always
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration, help_heading = "Registry")]
+    pub cache_ttl: Duration,
 
     /// Report what this rule finds as errors; `all` for every rule that is on (repeatable)
     #[arg(long, value_name = "RULE", help_heading = "Rules")]

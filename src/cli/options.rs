@@ -5,7 +5,7 @@ use std::env;
 use std::fs;
 use std::io::{self, IsTerminal, Read};
 use std::path::Path;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::cli::args::{Args, Color, FailOn, FormatArg, PullSecretFile, RuntimeArg};
 use crate::cli::helper::Helpers;
@@ -64,6 +64,8 @@ pub struct Options {
     pub helpers: Helpers,
     /// How registries are reached.
     pub client: ClientOptions,
+    /// How long an image that was found need not be asked for again; 0 where nothing is remembered.
+    pub cache_time_to_live: Duration,
     /// The severity from which on findings fail the run.
     pub fail_on: FailOn,
     /// Whether unverified images fail it.
@@ -157,6 +159,7 @@ impl TryFrom<Args> for Options {
                 retries: args.retries,
                 ..ClientOptions::default()
             },
+            cache_time_to_live: if args.no_cache { Duration::ZERO } else { args.cache_ttl },
             fail_on: args.fail_on,
             fail_on_unverified: args.fail_on_unverified,
             format: match args.format {

@@ -11,13 +11,14 @@ use super::auth::{Memory, Session, Wish};
 use super::endpoint::{Endpoint, NoEndpoint, hosts_of};
 use super::interrupt::Interrupter;
 use super::options::{ClientOptions, OptionsError};
-use super::reply::{Judged, MAX_MANIFEST, judge_get, judge_head, read_content, told};
+use super::read::{self, Place, Reader};
+use super::reply::{Judged, MAX_MANIFEST, judge_get, judge_head, read_content};
 use super::resolve::{Lookup, SystemLookup};
 use super::tags;
 use super::traffic::HostTraffic;
 use super::transport::{Budget, Transport};
 use super::verdicts::Verdicts;
-use crate::manifest::{self, Content};
+use crate::manifest::Content;
 use crate::platform::Platform;
 use crate::probe::{Attempt, Evidence, Outcome, Prober, TagList, Target, Unknown, Unread};
 
@@ -77,7 +78,8 @@ impl Client {
 
     /// Whether an option decides how a registry is reached: what it answers then is not what it answers to others.
     pub fn is_overridden(&self, registry: &str) -> bool {
-        self.transport.options().is_overridden(registry)
+        let options = self.transport.options();
+        options.overrides_any() || options.is_overridden(registry)
     }
 
     /// Who is asked, in order.
@@ -132,12 +134,7 @@ impl Client {
     }
 
     /// What stands at a digest, whose bytes are checked against it.
-    async fn read(&self, attempt: &Attempt, place: Place) -> Result<Vec<u8>, Unread> {
-        let read = self.interrupter.unless_interrupted(self.read_from_hosts(attempt, place)).await;
-        read.unwrap_or_else(|| Err(unread(interrupted())))
-    }
-
-    async fn read_from_hosts(&self, attempt: &Attempt, place: Place) -> Result<Vec<u8>, Unread> {
+    async fn read_at(&self, attempt: &Attempt, place: Place) -> Result<Vec<u8>, Unread> {
         let mut budget = self.budget();
         let mut all = Verdicts::default();
         for host in self.hosts(attempt) {
@@ -165,7 +162,7 @@ impl Client {
         Err(unread(all.most_telling()))
     }
 
-    async fn list(&self, attempt: &Attempt) -> TagList {
+    async fn tags_of_hosts(&self, attempt: &Attempt) -> TagList {
         let mut budget = self.budget();
         let mut told = TagList::Unknown;
         for endpoint in self.hosts(attempt).into_iter().flatten() {
@@ -209,13 +206,6 @@ async fn read_from(session: &mut Session<'_>, digest: &str, place: Place) -> Res
     read_content(&followed.answer, digest, session.evidence(&get, &followed))
 }
 
-/// Where a digest leads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Manifest,
-    Blob,
-}
-
 /// An outcome that is not a manifest, as the reason why one was not read.
 fn unread(outcome: Outcome) -> Unread {
     match outcome {
@@ -234,7 +224,8 @@ impl Prober for Client {
     }
 
     async fn tags(&self, attempt: &Attempt) -> TagList {
-        self.interrupter.unless_interrupted(self.list(attempt)).await.unwrap_or(TagList::Unknown)
+        let list = self.interrupter.unless_interrupted(self.tags_of_hosts(attempt)).await;
+        list.unwrap_or(TagList::Unknown)
     }
 
     async fn explain(&self, attempt: &Attempt) -> Outcome {
@@ -243,20 +234,18 @@ impl Prober for Client {
     }
 
     async fn content(&self, attempt: &Attempt) -> Result<Arc<Content>, Unread> {
-        let bytes = self.read(attempt, Place::Manifest).await?;
-        let content = manifest::parse(&bytes).map(Arc::new);
-        content.ok_or_else(|| Unread {
-            unknown: Unknown::RegistryError,
-            evidence: told(Evidence::default(), "neither a manifest nor an index"),
-        })
+        read::content(&self.read(attempt, Place::Manifest).await?)
     }
 
     async fn config(&self, attempt: &Attempt) -> Result<Platform, Unread> {
-        let bytes = self.read(attempt, Place::Blob).await?;
-        manifest::parse_config(&bytes).ok_or_else(|| Unread {
-            unknown: Unknown::RegistryError,
-            evidence: told(Evidence::default(), "the image's configuration names no platform"),
-        })
+        read::config(&self.read(attempt, Place::Blob).await?)
+    }
+}
+
+impl Reader for Client {
+    async fn read(&self, attempt: &Attempt, place: Place) -> Result<Vec<u8>, Unread> {
+        let read = self.interrupter.unless_interrupted(self.read_at(attempt, place)).await;
+        read.unwrap_or_else(|| Err(unread(interrupted())))
     }
 }
 
@@ -265,15 +254,15 @@ fn wish(method: Method, url: Url) -> Wish {
     Wish { method, url, headers, cap: MAX_MANIFEST as usize }
 }
 
+fn interrupted() -> Outcome {
+    Outcome::Unknown(Unknown::Interrupted, Evidence::default())
+}
+
 fn no_endpoint(registry: &str, reason: &NoEndpoint) -> Outcome {
     match reason {
         NoEndpoint::NodeLocal => Outcome::Unknown(Unknown::NodeLocal, Evidence::default()),
         NoEndpoint::NotAHost => not_a_host(registry),
     }
-}
-
-fn interrupted() -> Outcome {
-    Outcome::Unknown(Unknown::Interrupted, Evidence::default())
 }
 
 /// A name that the reference grammar lets through and that no URL can hold.

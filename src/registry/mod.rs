@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! stage      what to ask, each question once                    (generic over the Prober)
+//! cache      what was found before, across runs                 (a Prober around a Prober)
 //! client     one question → one Outcome                         (the Prober)
 //! auth       remembered challenge, Basic, Bearer, second 401    challenge, token
 //! redirect   by hand, no Authorization across origins
@@ -16,8 +17,9 @@
 mod address;
 mod auth;
 mod breaker;
+mod cache;
 mod certs_dir;
-mod challenge;
+pub mod challenge;
 mod client;
 mod connections;
 mod endpoint;
@@ -30,6 +32,7 @@ mod limit;
 mod options;
 mod pace;
 mod progress;
+mod read;
 mod redirect;
 mod reply;
 mod resolve;
@@ -39,16 +42,19 @@ mod stage;
 mod tags;
 mod tls;
 mod token;
+pub mod token_body;
 mod traffic;
 mod transport;
 mod verdicts;
 
+pub use cache::{Cached, NoStore, Store};
 pub use certs_dir::{CertsDir, CertsDirError};
 pub use client::Client;
 pub use identity::{Identity, IdentityError};
 pub use interrupt::Interrupter;
 pub use options::{ClientOptions, ConnectTo, HostPattern, Mirror, OptionsError, Proxies};
 pub use progress::Progress;
+pub use read::{Place, Reader};
 pub use resolve::{Lookup, Resolving, SystemLookup};
 pub use stage::{probe_all, probe_all_watched};
 pub use traffic::HostTraffic;

@@ -118,6 +118,12 @@ impl ClientOptions {
             || self.certs_dir.hosts_of(registry).is_some()
     }
 
+    /// Whether an option reaches hosts that no reference names: the one that a registry redirects to may be led
+    /// elsewhere, and another authority may vouch for any.
+    pub(crate) fn overrides_any(&self) -> bool {
+        !(self.ca_certs.is_empty() && self.connect_to.is_empty() && self.insecure.is_empty())
+    }
+
     /// Finds settings that cannot work before anything is asked.
     pub(crate) fn check(&self) -> Result<(), OptionsError> {
         for ConnectTo { host, .. } in &self.connect_to {

@@ -18,6 +18,7 @@ use super::challenge::Bearer;
 use super::endpoint::Endpoint;
 use super::failure::Failure;
 use super::reply::{evidence, failed};
+use super::token_body::{self, TokenBody};
 use super::transport::{Answer, Ask, Budget, SMALL_BODY, Transport};
 use crate::keyring::Credential;
 use crate::probe::{Denial, Outcome, Unknown};
@@ -261,12 +262,6 @@ enum Refusal {
 
 /// Reads the realm's answer.
 fn read(answer: &Answer, now: Instant) -> Result<Token, Refusal> {
-    #[derive(serde::Deserialize)]
-    struct Body {
-        token: Option<String>,
-        access_token: Option<String>,
-        expires_in: Option<serde_json::Value>,
-    }
     match answer.status {
         200 => {}
         401 => return Err(Refusal::Unauthorized),
@@ -275,20 +270,8 @@ fn read(answer: &Answer, now: Instant) -> Result<Token, Refusal> {
         404 | 405 => return Err(Refusal::NotKnown),
         _ => return Err(Refusal::Broken),
     }
-    let body: Body = serde_json::from_slice(&answer.body).map_err(|_| Refusal::Broken)?;
-    let given = [body.token, body.access_token].into_iter().flatten().find(|text| !text.is_empty());
-    let text = given.map(zeroize::Zeroizing::new).ok_or(Refusal::Broken)?;
-    let value = zeroize::Zeroizing::new(format!("Bearer {}", text.as_str()));
-    let mut header = HeaderValue::from_str(&value).map_err(|_| Refusal::Broken)?;
-    header.set_sensitive(true);
-    let seconds = body.expires_in.as_ref().and_then(serde_json::Value::as_u64);
-    Ok(Token { header, issued: now, expires: now + lifetime(seconds) })
-}
-
-/// How long a token is used: as the realm says, else a minute, ten seconds less for the way; a day at most.
-fn lifetime(expires_in: Option<u64>) -> Duration {
-    let said = expires_in.filter(|seconds| *seconds > 0).unwrap_or(60).min(86_400);
-    Duration::from_secs(said.saturating_sub(10).max(1))
+    let TokenBody { header, lifetime } = token_body::parse(&answer.body).ok_or(Refusal::Broken)?;
+    Ok(Token { header, issued: now, expires: now + lifetime })
 }
 
 #[cfg(test)]
@@ -318,14 +301,5 @@ mod tests {
         for body in ["", "{}", "[]", "null", r#"{"token":""}"#, r#"{"token":"a\nb"}"#, r#"{"token":5}"#, "<html>"] {
             assert_eq!(read_body(body).err(), Some(Refusal::Broken), "{body}");
         }
-    }
-
-    #[test]
-    fn a_token_lives_as_long_as_the_realm_says() {
-        assert_eq!(lifetime(None), Duration::from_secs(50));
-        assert_eq!(lifetime(Some(0)), Duration::from_secs(50));
-        assert_eq!(lifetime(Some(300)), Duration::from_secs(290));
-        assert_eq!(lifetime(Some(5)), Duration::from_secs(1));
-        assert_eq!(lifetime(Some(u64::MAX)), Duration::from_secs(86_390));
     }
 }

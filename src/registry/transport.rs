@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use super::connections::Connections;
@@ -24,6 +25,11 @@ use crate::sensitive::Sensitive;
 
 /// Cap of error bodies and tokens.
 pub(crate) const SMALL_BODY: usize = 64 * 1024;
+
+/// Up to this size in bytes all bodies come at once, as real manifests do; of larger ones so many, whatever the number
+/// of hosts that send them.
+const FREE_BODY: usize = 256 * 1024;
+const LARGE_BODIES: usize = 4;
 
 /// A request.
 #[derive(Debug, Clone)]
@@ -55,7 +61,7 @@ impl Ask {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
-    /// What there is of it up to the cap.
+    /// Empty where it went over the cap.
     pub(crate) body: Vec<u8>,
     /// Whether the body went over the cap.
     pub(crate) cut: bool,
@@ -114,6 +120,7 @@ pub(crate) struct Transport {
     lanes: Lanes,
     retry: Retry,
     requests: AtomicUsize,
+    large: Semaphore,
     deadline: Instant,
 }
 
@@ -124,9 +131,10 @@ impl Transport {
         let retry = Retry { times: options.retries, delay: options.retry_delay };
         let time = options.deadline;
         let connections = Connections::new(options, lookup)?;
+        let large = Semaphore::new(LARGE_BODIES);
         // Reading the authorities of the system takes a while; it is not the registries' time.
         let deadline = Instant::now() + time;
-        Ok(Self { connections, limits, lanes, retry, requests: AtomicUsize::new(0), deadline })
+        Ok(Self { connections, limits, lanes, retry, requests: AtomicUsize::new(0), large, deadline })
     }
 
     pub(crate) fn options(&self) -> &ClientOptions {
@@ -202,7 +210,7 @@ impl Transport {
         let start = Instant::now();
         self.requests.fetch_add(1, Ordering::Relaxed);
         lane.sent(again, start);
-        let result = match budget.spend(self.deadline, receive(request, ask.cap)).await {
+        let result = match budget.spend(self.deadline, receive(request, ask.cap, &self.large)).await {
             Ok(Ok(answer)) => Ok(Answer { sent: ask.headers.get(AUTHORIZATION).cloned(), ..answer }),
             Ok(Err(error)) => Err(Failure::of(&error)),
             Err(failure) => Err(failure),
@@ -247,19 +255,23 @@ fn is_not_telling(ask: &Ask, result: &Result<Answer, Failure>, had: Budget, whol
     }
 }
 
-async fn receive(request: reqwest::RequestBuilder, cap: usize) -> Result<Answer, reqwest::Error> {
+async fn receive(request: reqwest::RequestBuilder, cap: usize, large: &Semaphore) -> Result<Answer, reqwest::Error> {
     let mut response = request.send().await?;
     let status = response.status().as_u16();
     let cap = if response.status().is_success() { cap } else { cap.min(SMALL_BODY) };
     let headers = std::mem::take(response.headers_mut());
     let retry_after = if matches!(status, 429 | 503) { retry_after::read(&headers, wall_clock()) } else { None };
     let mut answer = Answer { status, headers, retry_after, ..Answer::default() };
+    let mut room = None;
     while let Some(chunk) = response.chunk().await? {
-        let room = cap - answer.body.len();
-        answer.body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        if chunk.len() > room {
-            answer.cut = true;
+        if chunk.len() > cap - answer.body.len() {
+            // Nobody can read half of it, and it may wait for its turn to be judged.
+            (answer.body, answer.cut) = (Vec::new(), true);
             break;
+        }
+        answer.body.extend_from_slice(&chunk);
+        if answer.body.len() > FREE_BODY && room.is_none() {
+            room = large.acquire().await.ok();
         }
     }
     Ok(answer)

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod asking;
+mod cache;
 mod canary;
 mod credentials;
 mod docs;
