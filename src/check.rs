@@ -13,17 +13,18 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use crate::dockerconfig::DockerConfig;
-use crate::event::{self, Runtime};
+use crate::event;
 use crate::inventory::{Inventory, Problem, ProblemKind, ReadOptions};
 use crate::load::{self, Input};
-use crate::probe::plan::Plan;
+use crate::probe::plan::{Look, Plan};
 use crate::probe::{Prober, PullAnswer};
 use crate::pull::{self, PullContext};
-use crate::registry::probe_all;
+use crate::reference::Reference;
+use crate::registry::{Progress, probe_all_watched};
 use crate::report::{InputError, Report};
 use crate::rules::{self, Context, JudgedImage, Settings};
 use crate::source::{Source, SourceId, Sources, Span};
-use crate::verdict;
+use crate::verdict::{self, content};
 use crate::workload::ImageUse;
 
 /// What the inputs say, and the files themselves.
@@ -80,13 +81,24 @@ pub async fn check<P: Prober>(
     supplied: Option<&DockerConfig>,
     prober: Option<(&P, usize)>,
 ) -> (Sources, Report) {
+    check_watched(gathered, settings, supplied, prober, &Progress::default()).await
+}
+
+/// The same, and somebody may look on.
+pub async fn check_watched<P: Prober>(
+    gathered: Gathered,
+    settings: &Settings,
+    supplied: Option<&DockerConfig>,
+    prober: Option<(&P, usize)>,
+    progress: &Progress,
+) -> (Sources, Report) {
     let Gathered { sources, inventory, errors } = gathered;
     let pulls = pull::resolve(&inventory, settings, supplied);
     let answers = match prober {
-        Some((prober, concurrency)) => probe(&inventory, &pulls, prober, concurrency).await,
+        Some(prober) => probe(&inventory, &pulls, settings, prober, progress).await,
         None => vec![None; pulls.len()],
     };
-    let judged = judge(&inventory, pulls, answers, settings.runtime);
+    let judged = judge(&inventory, pulls, answers, settings);
     let context = Context::new(&sources, &inventory, &judged, settings);
     let findings = rules::run(&context);
     let (findings, silenced) = rules::silence(&context, findings);
@@ -107,33 +119,54 @@ pub fn list(gathered: Gathered, settings: &Settings, supplied: Option<&DockerCon
 async fn probe<P: Prober>(
     inventory: &Inventory,
     pulls: &[PullContext],
-    prober: &P,
-    concurrency: usize,
+    settings: &Settings,
+    (prober, per_registry): (&P, usize),
+    progress: &Progress,
 ) -> Vec<Option<Arc<PullAnswer>>> {
     let plan = |(image, pull): (&ImageUse, &PullContext)| {
         let reference = verdict::needs_probe(image, pull)?;
         let credentials = pull.credentials.iter().map(|candidate| candidate.credential.clone()).collect();
-        Some(Plan { supplied: pull.supplied.clone(), ..Plan::new(reference, credentials) })
+        let look = look(image, reference, pull, settings);
+        Some(Plan { supplied: pull.supplied.clone(), look, ..Plan::new(reference, credentials) })
     };
     let plans: Vec<Option<Plan>> = inventory.images.iter().zip(pulls).map(plan).collect();
     let asked: Vec<bool> = plans.iter().map(Option::is_some).collect();
     let plans: Vec<Plan> = plans.into_iter().flatten().collect();
-    let mut answers = probe_all(prober, &plans, concurrency).await.into_iter();
+    let mut answers = probe_all_watched(prober, &plans, per_registry, progress).await.into_iter();
     asked.into_iter().map(|asked| if asked { answers.next() } else { None }).collect()
+}
+
+/// What has to be read of an image that is there: what its pod or the operator declares, and what a rule asks for that
+/// they turned on. By default nothing is, as each reading is a request more, and on Docker Hub a pull.
+fn look(image: &ImageUse, reference: &Reference, pull: &PullContext, settings: &Settings) -> Look {
+    let runs = |id| rules::by_id(id).is_some_and(|rule| settings.levels.runs(rule.meta()));
+    Look {
+        platforms: !pull.nodes.is_empty(),
+        kind: content::may_be_artifact(image),
+        sizes: if runs("large-image") { content::sized(&pull.nodes) } else { Vec::new() },
+        runtime: settings.runtime,
+        tag: reference.tag().filter(|_| reference.digest().is_some() && runs("stale-digest")).map(str::to_owned),
+    }
 }
 
 fn judge(
     inventory: &Inventory,
     pulls: Vec<PullContext>,
     answers: Vec<Option<Arc<PullAnswer>>>,
-    runtime: Runtime,
+    settings: &Settings,
 ) -> Vec<JudgedImage> {
+    let runtime = settings.runtime;
     let images = inventory.images.iter().zip(pulls).zip(answers);
     let judged = images.map(|((image, pull), answer)| {
         let origin = inventory.pod(image.pod).origin;
         let verdict = verdict::judge(image, origin, &pull, answer.as_deref(), runtime);
+        let verdict = verdict::as_declared(verdict, image, origin, answer.as_deref(), settings);
         let event = event::of_verdict(runtime, image, &pull, &verdict, answer.as_deref());
-        JudgedImage { pull, answer, verdict, event }
+        let manifest = answer.as_deref().and_then(|answer| {
+            let manifest = verdict::found_by(answer)?;
+            Some(content::described(manifest, answer, &pull.nodes, runtime))
+        });
+        JudgedImage { pull, answer, verdict, manifest, event }
     });
     judged.collect()
 }

@@ -3,8 +3,10 @@
 mod args;
 mod exit;
 mod helper;
+mod interrupt;
 mod options;
 mod outputs;
+mod progress;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
@@ -17,14 +19,15 @@ use crate::error::UsageError;
 use crate::load;
 use crate::output::redact::Redactor;
 use crate::output::{self, Content, Format, Style};
-use crate::registry::Client;
-use crate::report::Report;
+use crate::registry::{Cached, Client, HostTraffic, NoStore, Progress, Store};
+use crate::report::{InputError, Report};
 use crate::rules;
 use crate::sensitive::Sensitive;
 use crate::source::Sources;
 pub use args::Args;
 pub use exit::Exit;
 pub use helper::Helpers;
+use interrupt::Signals;
 pub use options::{Options, Task};
 pub use outputs::{OutputArg, Outputs};
 
@@ -69,24 +72,43 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
     let supplied = helped.as_ref();
     let secrets = options.secrets_of(supplied, &gathered.inventory);
     let redactor = Redactor::new(secrets.iter().map(Sensitive::expose));
-    let ((sources, report), content) = if options.task == Task::ListImages {
-        (check::list(gathered, &options.settings, supplied), Content::Images)
-    } else {
-        (check_with_client(gathered, options, supplied)?, Content::Check)
+    let (asked, content) = match options.task {
+        Task::ListImages => (Asked::nobody(check::list(gathered, &options.settings, supplied)), Content::Images),
+        _ if options.quiet => (check_with_client(gathered, options, supplied)?, Content::Findings),
+        _ => (check_with_client(gathered, options, supplied)?, Content::Check),
     };
-    for note in &notes {
-        print_error(&redactor.redact(&format!("note: {note}")));
-    }
-    for error in &report.errors {
-        let file = error.file.as_deref().map(|file| format!("{file}: ")).unwrap_or_default();
-        print_error(&redactor.redact(&format!("{file}{}", error.message)));
-    }
-    let exit = Exit::of(&report, options);
-    if exit == Exit::NothingToCheck {
-        print_error(&nothing_to_check(&sources, &report, options));
+    let Asked { sources, report, traffic, interrupted, no_store } = asked;
+    notes.retain(|_| !options.quiet);
+    let file = |error: &InputError| error.file.as_deref().map(|file| format!("{file}: ")).unwrap_or_default();
+    let errors = report.errors.iter().map(|error| format!("{}{}", file(error), error.message));
+    print_errors(&redactor, notes.iter().map(|note| format!("note: {note}")).chain(errors));
+    let exit = if interrupted { Exit::Interrupted } else { Exit::of(&report, options) };
+    match exit {
+        Exit::NothingToCheck => print_error(&nothing_to_check(&sources, &report, options)),
+        Exit::Interrupted => print_error("interrupted: the report tells what was known by then"),
+        _ => {}
     }
     let written = write_reports(options, content, (&report, &sources), &redactor)?;
-    Ok(if written == Exit::Clean { exit } else { written })
+    let said = no_store.iter().map(|why| format!("note: {why}")).chain(traffic.iter().map(progress::traffic_line));
+    print_errors(&redactor, said.filter(|_| options.verbose));
+    Ok(if written == Exit::Clean || exit == Exit::Interrupted { exit } else { written })
+}
+
+/// A report, and how it was come by.
+struct Asked {
+    sources: Sources,
+    report: Report,
+    traffic: Vec<HostTraffic>,
+    interrupted: bool,
+    /// Why it is not remembered for the next run.
+    no_store: Option<NoStore>,
+}
+
+impl Asked {
+    /// No registry was asked.
+    fn nobody((sources, report): (Sources, Report)) -> Self {
+        Self { sources, report, traffic: Vec::new(), interrupted: false, no_store: None }
+    }
 }
 
 /// Standard output first: a file that cannot be written after all must not take the report with it.
@@ -116,18 +138,32 @@ fn check_with_client(
     gathered: Gathered,
     options: &Options,
     supplied: Option<&DockerConfig>,
-) -> Result<(Sources, Report), UsageError> {
+) -> Result<Asked, UsageError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| UsageError::new(format!("cannot start: {error}")))?;
     let checked = runtime.block_on(async {
         if options.settings.offline {
-            return Ok(check::check::<Client>(gathered, &options.settings, supplied, None).await);
+            let checked = check::check::<Client>(gathered, &options.settings, supplied, None).await;
+            return Ok(Asked::nobody(checked));
         }
         let client = Client::new(options.client.clone()).map_err(|error| UsageError::new(error.to_string()))?;
-        let prober = Some((&client, options.client.host_concurrency));
-        let (sources, mut report) = check::check(gathered, &options.settings, supplied, prober).await;
+        let _signals = Signals::listen(client.interrupter());
+        let time_to_live = options.cache_time_to_live;
+        let (store, no_store) = match (!time_to_live.is_zero()).then(Store::open).transpose() {
+            Ok(store) => (store, None),
+            Err(why) => (None, Some(why)),
+        };
+        let cached = Cached::new(&client, store, time_to_live, |registry| client.is_overridden(registry));
+        let prober = Some((&cached, options.client.host_concurrency));
+        let progress = Progress::default();
+        let work = check::check_watched(gathered, &options.settings, supplied, prober, &progress);
+        let (sources, mut report) = match options.shows_progress() {
+            true => progress::under_bar(&progress, &client, work).await,
+            false => work.await,
+        };
         report.summary.requests = client.requests();
-        Ok((sources, report))
+        let interrupted = client.interrupter().is_interrupted();
+        Ok(Asked { sources, report, traffic: client.traffic(), interrupted, no_store })
     });
     // A name server that does not answer would hold up the exit.
     runtime.shutdown_background();
@@ -169,6 +205,11 @@ fn print_error(message: &str) {
     let style = Style { github: options::is_github_actions(), ..Style::default() };
     let message = output::message(message, &style, &Redactor::default());
     let _ = writeln!(io::stderr().lock(), "pullcheck: {message}");
+}
+
+/// The same of what may hold a secret.
+fn print_errors(redactor: &Redactor, messages: impl Iterator<Item = String>) {
+    messages.for_each(|message| print_error(&redactor.redact(&message)));
 }
 
 /// Whether standard output is a terminal.

@@ -10,7 +10,10 @@ mod containerd;
 mod crio;
 
 use crate::go::quote::quote;
-use crate::probe::{Evidence, Outcome, PullAnswer, TlsFault};
+use crate::manifest::Content;
+use crate::node::Nodes;
+use crate::platform::Platform;
+use crate::probe::{Evidence, Manifest, Outcome, PullAnswer, TlsFault, Unknown};
 use crate::pull::PullContext;
 use crate::reference::{Reference, ReferenceError};
 use crate::verdict::{Cause, Verdict};
@@ -39,10 +42,23 @@ pub struct Failure<'a> {
     pub with_credential: bool,
 }
 
+/// A manifest that is there leaves no evidence of a failure.
+static NOTHING: Evidence = Evidence {
+    status: None,
+    method: None,
+    url: None,
+    code: None,
+    challenge_error: None,
+    message: None,
+    rate: None,
+    retry_after: None,
+};
+
 impl<'a> Failure<'a> {
-    /// The failure in an outcome; `None` where the manifest was found.
+    /// The failure in an outcome; `None` where the manifest was found and can be used.
     pub const fn of(outcome: &'a Outcome, with_credential: bool) -> Option<Self> {
         let (cause, evidence) = match outcome {
+            Outcome::Found(Manifest { defect: Some(defect), .. }) => (Cause::Defect(*defect), &NOTHING),
             Outcome::Found(_) => return None,
             Outcome::Absent(evidence) => (Cause::Absent, evidence),
             Outcome::Denied(denial, evidence) => (Cause::Denied(*denial), evidence),
@@ -50,6 +66,17 @@ impl<'a> Failure<'a> {
         };
         Some(Self { cause, evidence, with_credential })
     }
+}
+
+/// An index that has nothing for the node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoEntry<'a> {
+    /// The digest of the index.
+    pub digest: &'a str,
+    /// Whether it is Docker's manifest list, and no OCI index.
+    pub is_list: bool,
+    /// The platform of the node, where it is known.
+    pub node: Option<&'a Platform>,
 }
 
 /// The event for an image use that fails, or would fail as far as can be told; `None` where the kubelet gets no chance
@@ -66,6 +93,10 @@ pub fn of_verdict(
         Verdict::Fails(cause) => *cause,
         // What happens unless an unseen credential helps.
         Verdict::Unverified(cause @ (Cause::ServiceAccountUnknown | Cause::SecretUnknown)) => *cause,
+        // What happens unless the nodes are configured for it.
+        Verdict::Unverified(
+            cause @ Cause::Unknown(Unknown::PlainHttp | Unknown::Tls(TlsFault::UnknownAuthority | TlsFault::WrongName)),
+        ) => *cause,
         _ => return None,
     };
     match (cause, &image.image) {
@@ -73,6 +104,7 @@ pub fn of_verdict(
         (_, ImageText::Invalid(InvalidImage::Unparsable(_))) if text.trim() != text => None,
         (_, ImageText::Invalid(InvalidImage::Unparsable(error))) => Some(invalid_image_name(text, error)),
         (Cause::MalformedPullSecret, _) => Some(malformed_pull_secret(&pull.breaking.as_ref()?.message)),
+        (Cause::Platform, ImageText::Reference(reference)) => no_platform(runtime, text, reference, pull, answer?),
         (_, ImageText::Reference(reference)) => after_attempts(runtime, text, reference, pull, answer?),
         _ => None,
     }
@@ -87,25 +119,73 @@ pub fn after_attempts(
     pull: &PullContext,
     answer: &PullAnswer,
 ) -> Option<String> {
+    pull_failed(runtime, image, reference, &failures(pull, &answer.attempts)?)
+}
+
+/// One failure per attempt; `None` where one is none.
+fn failures<'a>(pull: &PullContext, attempts: &'a [(Option<usize>, Outcome)]) -> Option<Vec<Failure<'a>>> {
     let sends = |at: usize| pull.credentials.get(at).is_some_and(|found| !found.credential.is_anonymous());
-    let failures: Option<Vec<_>> = answer
-        .attempts
-        .iter()
-        .map(|(credential, outcome)| Failure::of(outcome, credential.is_some_and(sends)))
-        .collect();
-    pull_failed(runtime, image, reference, &failures?)
+    let failure =
+        |(credential, outcome): &'a (Option<usize>, Outcome)| Failure::of(outcome, credential.is_some_and(sends));
+    attempts.iter().map(failure).collect()
+}
+
+/// The event where the last attempt found an index that has nothing for the node. A manifest of one image is pulled
+/// whatever it is for, and its container dies without a word of the kubelet about the image.
+fn no_platform(
+    runtime: Runtime,
+    image: &str,
+    reference: &Reference,
+    pull: &PullContext,
+    answer: &PullAnswer,
+) -> Option<String> {
+    let (Some((_, Outcome::Found(manifest))), Some(Ok(content))) = (answer.attempts.last(), &answer.content) else {
+        return None;
+    };
+    // The kubelet would go on with the next credential, whose answer is not known.
+    let was_last = answer.attempts.len() >= pull.credentials.len();
+    let Content::Index(_) = &**content else { return None };
+    let missing = NoEntry {
+        digest: manifest.digest.as_deref().filter(|_| was_last)?,
+        is_list: manifest.media_type.as_deref() == Some("application/vnd.docker.distribution.manifest.list.v2+json"),
+        node: pull.nodes.iter().find_map(Nodes::platform),
+    };
+    let earlier = answer.attempts.get(..answer.attempts.len() - 1).unwrap_or_default();
+    no_entry(runtime, image, reference, &failures(pull, earlier)?, missing)
+}
+
+/// `Failed to pull image "X": …` of an index without an entry for the node, after the failures of other credentials.
+pub fn no_entry(
+    runtime: Runtime,
+    image: &str,
+    reference: &Reference,
+    earlier: &[Failure<'_>],
+    missing: NoEntry<'_>,
+) -> Option<String> {
+    let mut messages = messages(runtime, reference, earlier)?;
+    messages.push(match runtime {
+        Runtime::Containerd | Runtime::ContainerdOne => containerd::no_entry(runtime, reference, missing.digest),
+        Runtime::Crio => crio::no_entry(reference, missing)?,
+    });
+    aggregate(messages).map(|message| pull_failed_with(image, &message))
 }
 
 /// `Failed to pull image "X": …`, from one failure per credential that was tried, in that order.
 pub fn pull_failed(runtime: Runtime, image: &str, reference: &Reference, failures: &[Failure<'_>]) -> Option<String> {
-    let messages: Option<Vec<_>> = failures
-        .iter()
-        .map(|failure| match runtime {
-            Runtime::Containerd | Runtime::ContainerdOne => containerd::error(runtime, reference, failure),
-            Runtime::Crio => crio::error(reference, failure),
-        })
-        .collect();
-    aggregate(messages?).map(|message| format!("Failed to pull image {}: {message}", quote(image)))
+    aggregate(messages(runtime, reference, failures)?).map(|message| pull_failed_with(image, &message))
+}
+
+fn pull_failed_with(image: &str, message: &str) -> String {
+    format!("Failed to pull image {}: {message}", quote(image))
+}
+
+/// The runtime's words for each failure; `None` where one of them is not certain.
+fn messages(runtime: Runtime, reference: &Reference, failures: &[Failure<'_>]) -> Option<Vec<String>> {
+    let words = failures.iter().map(|failure| match runtime {
+        Runtime::Containerd | Runtime::ContainerdOne => containerd::error(runtime, reference, failure),
+        Runtime::Crio => crio::error(reference, failure),
+    });
+    words.collect()
 }
 
 /// `NewAggregate(…).Error()` of apimachinery: every distinct message once, in brackets where there are several.
@@ -156,6 +236,25 @@ fn is_token_request(evidence: &Evidence) -> bool {
     evidence.url.as_deref().is_some_and(|url| !url.contains("/manifests/") && !url.contains("/blobs/"))
 }
 
+/// The URL that was really asked: a registry may redirect to another host.
+fn manifest_url(reference: &Reference, evidence: &Evidence) -> String {
+    let host = contacted_host(reference);
+    let elsewhere = evidence.url.as_deref().filter(|url| url.starts_with("https://") && !is_of(url, host));
+    match elsewhere.filter(|_| !is_token_request(evidence)) {
+        Some(url) => url.to_owned(),
+        None => format!("https://{host}/v2/{}/manifests/{}", reference.repository(), target(reference)),
+    }
+}
+
+/// Whether a URL is of the host as the reference names it; a URL does not show the port that is usual.
+fn is_of(url: &str, host: &str) -> bool {
+    host_of(url).is_some_and(|found| found == host || Some(found) == host.strip_suffix(":443"))
+}
+
+fn host_of(url: &str) -> Option<&str> {
+    url.split_once("://")?.1.split('/').next()
+}
+
 /// `dial tcp: lookup …`, without the port that the host may carry.
 fn no_such_host(host: &str) -> String {
     let port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
@@ -195,7 +294,13 @@ fn certificate_error(fault: TlsFault, evidence: &Evidence) -> Option<String> {
         TlsFault::UnknownAuthority => Some(format!("{FAILED}certificate signed by unknown authority")),
         // Go adds the times.
         TlsFault::Expired => Some(format!("{FAILED}certificate has expired or is not yet valid: …")),
-        TlsFault::WrongName => evidence.message.clone(),
+        // rustls tells no certificate without names from one with a common name only; Go has other words for each, and
+        // for addresses.
+        TlsFault::WrongName => evidence.message.clone().filter(|words| {
+            let names =
+                words.split_once("certificate is valid for ").and_then(|(_, names)| names.rsplit_once(", not "));
+            names.is_some_and(|(valid, wanted)| !valid.is_empty() && wanted.parse::<std::net::IpAddr>().is_err())
+        }),
         TlsFault::Other => None,
     }
 }

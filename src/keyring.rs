@@ -180,10 +180,32 @@ pub fn is_wildcard(written: &str) -> bool {
 
 /// Whether a key would match a repository, Docker Hub's fallback included.
 pub fn key_matches(written: &str, repository: &str) -> bool {
-    let Some(key) = index_key_bytes(written) else { return false };
-    let direct =
-        Pattern::parse(&key).zip(Target::parse(repository)).is_some_and(|(pattern, target)| pattern.matches(&target));
-    direct || (key == DEFAULT_REGISTRY_KEY && is_default_registry(repository))
+    Keys::new([written]).matches(repository)
+}
+
+/// Keys as they are written, read once to be matched against many repositories.
+#[derive(Debug, Clone)]
+pub struct Keys(Vec<(Vec<u8>, Option<Pattern>)>);
+
+impl Keys {
+    /// Reads the keys; one that is none matches nothing.
+    pub fn new<'k>(written: impl IntoIterator<Item = &'k str>) -> Self {
+        let keys = written.into_iter().filter_map(index_key_bytes);
+        let read = |key: Vec<u8>| {
+            let pattern = Pattern::parse(&key);
+            (key, pattern)
+        };
+        Self(keys.map(read).collect())
+    }
+
+    /// Whether one of them would match a repository, Docker Hub's fallback included.
+    pub fn matches(&self, repository: &str) -> bool {
+        let target = Target::parse(repository);
+        self.0.iter().any(|(key, pattern)| {
+            let direct = pattern.as_ref().zip(target.as_ref()).is_some_and(|(pattern, target)| pattern.matches(target));
+            direct || (key == DEFAULT_REGISTRY_KEY && is_default_registry(repository))
+        })
+    }
 }
 
 /// An index key, parsed for the match. It goes through URL parsing a second time, as in `URLsMatchStr`, so an escape

@@ -33,6 +33,7 @@ pub mod lifetime;
 #[cfg(feature = "cli")]
 pub mod load;
 pub mod manifest;
+pub mod node;
 #[cfg(feature = "cli")]
 pub mod output;
 pub mod platform;

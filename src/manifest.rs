@@ -4,9 +4,20 @@
 //! Follows `core/images/image.go` and `core/images/mediatypes.go` of containerd 2.1, and the OCI image specification
 //! 1.1. Nothing here is trusted: what is used to build URLs (digests) is validated first.
 
-use serde::Deserialize;
+use std::fmt;
+
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 
 use crate::platform::Platform;
+
+/// Entries that an index may have. Real ones have a few dozen; to hold hundreds of thousands against every node would
+/// take minutes.
+const MAX_ENTRIES: usize = 2_000;
+
+/// What is kept of the parts of a platform, in characters: more than any has that there is.
+const MAX_PART: usize = 64;
 
 /// What a manifest holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,12 +65,17 @@ impl Image {
     }
 }
 
-/// Reads a manifest; `None` where it is none. The media type in the document goes before the registry's word.
+/// Most descriptors that a list holds; a container image has 127 layers at most.
+const MAX_DESCRIPTORS: usize = 10_000;
+
+/// Reads a manifest; `None` where it is none. Its form decides what it is, and not the media type that it names.
 pub fn parse(bytes: &[u8]) -> Option<Content> {
-    let document: Document = serde_json::from_slice(bytes).ok()?;
-    match (document.manifests, document.config) {
-        (Some(manifests), None) => Some(Content::Index(manifests.into_iter().map(Entry::from).collect())),
-        (None, Some(config)) => Some(Content::Image(image(&config, document.layers.unwrap_or_default()))),
+    let document: Document<'_> = serde_json::from_slice(bytes).ok()?;
+    match (document.manifests, document.config, document.layers) {
+        (Some(manifests), None, None) if manifests.0.len() <= MAX_ENTRIES => {
+            Some(Content::Index(manifests.0.into_iter().map(|it| Entry::from(descriptor(it))).collect()))
+        }
+        (None, Some(config), layers) => Some(Content::Image(image(descriptor(config), &layers.unwrap_or_default()))),
         // Neither, or both, which containerd refuses too (`validateMediaType`).
         _ => None,
     }
@@ -83,14 +99,47 @@ pub fn is_digest(text: &str) -> bool {
     hex.len() == length && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
+/// Values stay as they are written until each is looked at: 4 MiB of JSON can say two million of them.
 #[derive(Deserialize)]
-struct Document {
-    manifests: Option<Vec<Lenient<Descriptor>>>,
-    config: Option<Lenient<Descriptor>>,
-    layers: Option<Vec<Lenient<Descriptor>>>,
+struct Document<'d> {
+    #[serde(borrow)]
+    manifests: Option<Written<'d>>,
+    #[serde(borrow)]
+    config: Option<&'d RawValue>,
+    #[serde(borrow)]
+    layers: Option<Written<'d>>,
 }
 
-/// A value, or something that is none and is passed over.
+/// Descriptors that a manifest lists; more than [`MAX_DESCRIPTORS`] are an error, not a shorter list.
+#[derive(Default)]
+struct Written<'d>(Vec<&'d RawValue>);
+
+impl<'de: 'd, 'd> Deserialize<'de> for Written<'d> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List;
+        impl<'de> Visitor<'de> for List {
+            type Value = Vec<&'de RawValue>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "at most {MAX_DESCRIPTORS} descriptors")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut read = Vec::new();
+                while let Some(next) = list.next_element()? {
+                    if read.len() == MAX_DESCRIPTORS {
+                        return Err(A::Error::invalid_length(read.len() + 1, &self));
+                    }
+                    read.push(next);
+                }
+                Ok(read)
+            }
+        }
+        deserializer.deserialize_seq(List).map(Written)
+    }
+}
+
+/// A value, or something that is none and is passed over: one broken field leaves the others readable.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Lenient<T> {
@@ -98,55 +147,199 @@ enum Lenient<T> {
     Other(serde::de::IgnoredAny),
 }
 
-#[derive(Deserialize, Default)]
-struct Descriptor {
-    #[serde(rename = "mediaType", default)]
-    media_type: String,
-    #[serde(default)]
-    digest: String,
-    #[serde(default)]
-    size: u64,
-    platform: Option<WrittenPlatform>,
-}
-
-#[derive(Deserialize)]
-struct WrittenPlatform {
-    #[serde(default)]
-    os: String,
-    #[serde(default)]
-    architecture: String,
-    #[serde(default)]
-    variant: String,
-}
-
-impl From<WrittenPlatform> for Platform {
-    fn from(written: WrittenPlatform) -> Self {
-        Self { os: written.os, architecture: written.architecture, variant: written.variant }
-    }
-}
-
-impl From<Lenient<Descriptor>> for Entry {
-    fn from(written: Lenient<Descriptor>) -> Self {
-        let descriptor = match written {
-            Lenient::Read(descriptor) => descriptor,
-            Lenient::Other(_) => Descriptor::default(),
-        };
-        Self {
-            digest: Some(descriptor.digest).filter(|digest| is_digest(digest)),
-            platform: descriptor.platform.map(Platform::from),
+impl<T: Default> Lenient<T> {
+    fn read(self) -> T {
+        match self {
+            Self::Read(value) => value,
+            Self::Other(_) => T::default(),
         }
     }
 }
 
-fn image(config: &Lenient<Descriptor>, layers: Vec<Lenient<Descriptor>>) -> Image {
-    let size = |descriptor: &Lenient<Descriptor>| match descriptor {
-        Lenient::Read(descriptor) => descriptor.size,
-        Lenient::Other(_) => 0,
-    };
-    let total = layers.iter().map(size).fold(size(config), u64::saturating_add);
-    let (config_type, digest) = match config {
-        Lenient::Read(descriptor) => (descriptor.media_type.clone(), Some(descriptor.digest.clone())),
-        Lenient::Other(_) => (String::new(), None),
-    };
-    Image { config_type, config_digest: digest.filter(|digest| is_digest(digest)), size: total }
+#[derive(Deserialize, Default)]
+struct Descriptor {
+    #[serde(rename = "mediaType")]
+    media_type: Option<Lenient<String>>,
+    digest: Option<Lenient<String>>,
+    size: Option<Lenient<u64>>,
+    platform: Option<Lenient<Option<WrittenPlatform>>>,
+}
+
+#[derive(Deserialize)]
+struct WrittenPlatform {
+    os: Option<Lenient<String>>,
+    architecture: Option<Lenient<String>>,
+    variant: Option<Lenient<String>>,
+}
+
+fn read<T: Default>(field: Option<Lenient<T>>) -> T {
+    field.map(Lenient::read).unwrap_or_default()
+}
+
+impl From<WrittenPlatform> for Platform {
+    fn from(written: WrittenPlatform) -> Self {
+        let part = |field| read::<String>(field).chars().take(MAX_PART).collect();
+        Self { os: part(written.os), architecture: part(written.architecture), variant: part(written.variant) }
+    }
+}
+
+impl From<Descriptor> for Entry {
+    fn from(descriptor: Descriptor) -> Self {
+        Self {
+            digest: Some(read(descriptor.digest)).filter(|digest| is_digest(digest)),
+            platform: read(descriptor.platform).map(Platform::from),
+        }
+    }
+}
+
+/// What is no descriptor is an empty one.
+fn descriptor(written: &RawValue) -> Descriptor {
+    serde_json::from_str(written.get()).unwrap_or_default()
+}
+
+fn image(config: Descriptor, layers: &Written<'_>) -> Image {
+    let sizes = layers.0.iter().map(|layer| read(descriptor(layer).size));
+    Image {
+        size: sizes.fold(read(config.size), u64::saturating_add),
+        config_type: read(config.media_type),
+        config_digest: Some(read(config.digest)).filter(|digest| is_digest(digest)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+
+    fn parsed(document: &Value) -> Option<Content> {
+        parse(document.to_string().as_bytes())
+    }
+
+    fn entries(manifests: Value) -> Vec<Entry> {
+        match parsed(&json!({"schemaVersion": 2, "manifests": manifests})) {
+            Some(Content::Index(entries)) => entries,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn image_of(document: &Value) -> Image {
+        match parsed(document) {
+            Some(Content::Image(image)) => image,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_index_lists_what_it_is_for() {
+        let found = entries(json!([
+            {"digest": DIGEST, "size": 7, "platform": {"os": "linux", "architecture": "arm", "variant": "v7", "os.version": "1"}},
+            {"digest": DIGEST, "platform": {"os": "unknown", "architecture": "unknown"}},
+            {"digest": DIGEST},
+        ]));
+        let platform = Some(Platform::new("linux", "arm", "v7"));
+        assert_eq!(found[0], Entry { digest: Some(DIGEST.to_owned()), platform });
+        assert_eq!(found.iter().map(Entry::is_attestation).collect::<Vec<_>>(), [false, true, false]);
+        assert_eq!(found[2].platform, None);
+        assert_eq!(entries(json!([])), []);
+    }
+
+    #[test]
+    fn one_broken_field_leaves_the_others_readable() {
+        let amd64 = json!({"os": "linux", "architecture": "amd64"});
+        let platform = Some(Platform::new("linux", "amd64", ""));
+        let found = entries(json!([
+            {"digest": "sha256:../../x", "size": "large", "platform": amd64},
+            {"digest": 7, "mediaType": null, "platform": {"os": null, "architecture": 7, "variant": []}},
+            {"digest": DIGEST, "platform": null},
+            {"digest": DIGEST, "platform": "linux/amd64"},
+            "nothing",
+            null,
+            {"digest": DIGEST, "size": -1, "platform": amd64},
+        ]));
+        assert_eq!(found[0], Entry { digest: None, platform: platform.clone() });
+        assert_eq!(found[1], Entry { digest: None, platform: Some(Platform::new("", "", "")) });
+        assert_eq!(found[2], Entry { digest: Some(DIGEST.to_owned()), platform: None });
+        assert_eq!((&found[3], found.len()), (&found[2], 7));
+        assert_eq!(found[6].platform, platform);
+    }
+
+    #[test]
+    fn an_image_is_as_large_as_its_parts() {
+        let document = json!({
+            "config": {"mediaType": OCI_CONFIG, "digest": DIGEST, "size": 5},
+            "layers": [{"size": 10}, {"size": "many"}, {"digest": DIGEST, "size": 20}],
+        });
+        let expected = Image { config_type: OCI_CONFIG.to_owned(), config_digest: Some(DIGEST.to_owned()), size: 35 };
+        assert_eq!(image_of(&document), expected);
+        assert!(expected.is_container_image());
+        let layer = json!({"size": u64::MAX});
+        assert_eq!(image_of(&json!({"config": {}, "layers": [layer, layer]})).size, u64::MAX);
+        assert_eq!(image_of(&json!({"config": {}, "layers": null, "manifests": null})).size, 0);
+    }
+
+    #[test]
+    fn an_artifact_is_no_image() {
+        for (config_type, is_image) in [
+            (OCI_CONFIG, true),
+            ("application/vnd.docker.container.image.v1+json", true),
+            ("application/vnd.cncf.helm.config.v1+json", false),
+            ("application/vnd.oci.empty.v1+json", false),
+            ("", false),
+        ] {
+            let image = image_of(&json!({"config": {"mediaType": config_type, "digest": "bad"}}));
+            assert_eq!((image.is_container_image(), image.config_digest), (is_image, None), "{config_type}");
+        }
+    }
+
+    #[test]
+    fn what_is_neither_or_both_is_no_manifest() {
+        for document in [
+            json!({}),
+            json!([]),
+            json!(null),
+            json!({"schemaVersion": 2}),
+            json!({"manifests": [], "config": {}}),
+            json!({"manifests": [], "layers": []}),
+            json!({"manifests": "many"}),
+            json!({"manifests": vec![json!({}); MAX_ENTRIES + 1]}),
+        ] {
+            assert_eq!(parsed(&document), None, "{:.80}", document.to_string());
+        }
+        let deep = format!("{{\"manifests\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+        assert_eq!(parse(deep.as_bytes()), Some(Content::Index(vec![Entry { digest: None, platform: None }])));
+        assert_eq!(parse(b"<html>"), None);
+    }
+
+    #[test]
+    fn a_configuration_names_the_platform() {
+        let config = |document: Value| parse_config(document.to_string().as_bytes());
+        let named = json!({"architecture": "arm64", "os": "linux", "variant": "v8", "rootfs": {}});
+        assert_eq!(config(named), Some(Platform::new("linux", "arm64", "v8")));
+        assert_eq!(config(json!({"architecture": "amd64", "os": null})), Some(Platform::new("", "amd64", "")));
+        for nothing in [json!({}), json!({"os": "linux"}), json!({"architecture": 7}), json!([])] {
+            assert_eq!(config(nothing.clone()), None, "{nothing}");
+        }
+        let long = config(json!({"architecture": "x".repeat(1 << 20)}));
+        assert_eq!(long.map(|platform| platform.architecture.len()), Some(MAX_PART));
+    }
+
+    #[test]
+    fn digests_are_as_go_digest_takes_them() {
+        let hex = |length: usize| "0a".repeat(length / 2);
+        for (text, valid) in [
+            (DIGEST.to_owned(), true),
+            (format!("sha384:{}", hex(96)), true),
+            (format!("sha512:{}", hex(128)), true),
+            (DIGEST.to_uppercase(), false),
+            (format!("sha256:{}", hex(62)), false),
+            (format!("md5:{}", hex(32)), false),
+            ("sha256:".to_owned(), false),
+            (String::new(), false),
+        ] {
+            assert_eq!(is_digest(&text), valid, "{text}");
+        }
+    }
 }

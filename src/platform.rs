@@ -7,8 +7,10 @@
 //! same in go.podman.io/image 5.38). Builds of Windows (`os.version`) and `os.features` are left aside.
 
 use std::fmt;
+use std::str::FromStr;
 
 use crate::event::Runtime;
+use crate::node::{ARCHITECTURES, SYSTEMS};
 
 /// `os/arch[/variant]`, as an index entry or an operator writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -77,6 +79,67 @@ pub fn rank(runtime: Runtime, node: &Platform, entry: &Platform) -> Option<u32> 
 /// Whether a node of a runtime takes an entry at all.
 pub fn matches(runtime: Runtime, node: &Platform, entry: &Platform) -> bool {
     rank(runtime, node, entry).is_some()
+}
+
+/// Whether the code of an image can run on a node, whatever a runtime thinks of it: variants are left aside, as an image's
+/// configuration rarely tells them.
+pub fn runs(node: &Platform, image: &Platform) -> bool {
+    let host = host_of(node);
+    let (node, image) = (node.normalized(host), image.normalized(host));
+    let also = matches!((&*node.architecture, &*image.architecture), ("amd64", "386") | ("arm64", "arm"));
+    node.os == image.os && (node.architecture == image.architecture || also)
+}
+
+/// Why a text is not the platform of a node.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlatformError {
+    /// It has not two or three parts.
+    #[error("`{0}` is no platform: write OS/ARCH[/VARIANT], such as linux/amd64")]
+    Form(String),
+    /// No node has this operating system.
+    #[error("`{0}`: no node runs `{1}`; write linux or windows")]
+    System(String, String),
+    /// No node has this architecture.
+    #[error("`{0}`: there is no architecture `{1}`; write it as Go does, such as amd64 or arm64")]
+    Architecture(String, String),
+    /// No such variant of the architecture.
+    #[error("`{0}`: there is no variant `{1}` of {2}")]
+    Variant(String, String, String),
+}
+
+impl FromStr for Platform {
+    type Err = PlatformError;
+
+    /// The platform of a node, as an operator writes it, in the spelling of its labels. A variant is kept of 32-bit ARM
+    /// only: runtimes find none on other nodes (`cpuinfo.go`), or always the same (`v8` of arm64), so that an entry for
+    /// `amd64/v3` is taken by no node.
+    fn from_str(text: &str) -> Result<Self, PlatformError> {
+        let parts: Vec<&str> = text.split('/').collect();
+        let (os, architecture, variant) = match parts.as_slice() {
+            [os, architecture] => (*os, *architecture, ""),
+            [os, architecture, variant] if !variant.is_empty() => (*os, *architecture, *variant),
+            _ => return Err(PlatformError::Form(text.to_owned())),
+        };
+        if os.is_empty() || architecture.is_empty() {
+            return Err(PlatformError::Form(text.to_owned()));
+        }
+        let normalized = Self::new(os, architecture, variant).normalized("linux");
+        if !SYSTEMS.contains(&&*normalized.os) {
+            return Err(PlatformError::System(text.to_owned(), os.to_owned()));
+        }
+        if !ARCHITECTURES.contains(&&*normalized.architecture) {
+            return Err(PlatformError::Architecture(text.to_owned(), architecture.to_owned()));
+        }
+        let is_version = version_of(&normalized.variant).is_some() || arm64_versions(&normalized.variant).is_some();
+        if !normalized.variant.is_empty() && !is_version {
+            let architecture = normalized.architecture;
+            return Err(PlatformError::Variant(text.to_owned(), variant.to_owned(), architecture));
+        }
+        // What is not written is not known: a node of `arm` may be of any version.
+        let is_open = variant.is_empty() && architecture.eq_ignore_ascii_case("arm");
+        let variant = if normalized.architecture == "arm" && !is_open { normalized.variant } else { String::new() };
+        Ok(Self { variant, ..normalized })
+    }
 }
 
 /// `platforms.Ordered(node)`: the node's own platform, in any spelling.

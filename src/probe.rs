@@ -91,7 +91,7 @@ pub struct Manifest {
     pub media_type: Option<String>,
     /// Compressed size in bytes of config and layers, where it was asked for.
     pub size: Option<u64>,
-    /// The platforms of an index, where it was fetched.
+    /// The platforms that it is for, where they were read: those of an index without attestations, or that of one image.
     pub platforms: Option<Vec<Platform>>,
     /// What makes the runtime refuse it although it is there.
     pub defect: Option<Defect>,
@@ -200,6 +200,8 @@ pub struct Evidence {
     pub url: Option<String>,
     /// First error code of the registry's JSON body (`MANIFEST_UNKNOWN`).
     pub code: Option<String>,
+    /// `error=` of the challenge of a 401 (`insufficient_scope`).
+    pub challenge_error: Option<String>,
     /// Its message, or the transport's; at most 300 characters, as received.
     pub message: Option<String>,
     /// What the registry says of its rate limit.
@@ -240,8 +242,8 @@ pub struct PullAnswer {
     pub supplied: Option<Outcome>,
     /// The repository's tags, after an absent tag.
     pub tags: Option<TagList>,
-    /// Diagnosis: the answer to `GET` where that to `HEAD`, which has no body, was 403 or 404. containerd does not ask
-    /// so; CRI-O asks no other way.
+    /// Diagnosis, never a pass: the answer to `GET` where that to `HEAD`, which has no body, was 403 or 404. containerd
+    /// does not ask so. CRI-O asks no other way: for it that answer stands among the attempts.
     pub explained: Option<Outcome>,
     /// What the tag beside a digest leads to, where that was wanted.
     pub tag: Option<Outcome>,

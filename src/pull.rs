@@ -11,9 +11,12 @@ mod resolver;
 mod ring;
 mod sibling;
 
+use std::sync::Arc;
+
 use crate::dockerconfig::DockerConfig;
 use crate::inventory::Inventory;
 use crate::keyring::Credential;
+use crate::node::Nodes;
 use crate::rules::Settings;
 use crate::source::Span;
 use crate::workload::{ImageUse, PullPolicy};
@@ -156,6 +159,8 @@ pub struct PullContext {
     pub suppressed: Vec<String>,
     /// The secret that breaks every pull of the pod.
     pub breaking: Option<BreakingSecret>,
+    /// The nodes that the image has to fit; empty where nothing is known of them.
+    pub nodes: Arc<[Nodes]>,
 }
 
 /// A pull secret that the API server takes and the kubelet cannot decode: no image of the pod can be pulled, public ones

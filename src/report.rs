@@ -10,7 +10,7 @@ use crate::resource::ResourceName;
 use crate::rules::JudgedImage;
 use crate::source::{Sources, Span};
 use crate::suppression::{Silenced, SilencedBy};
-use crate::verdict::{self, Verdict};
+use crate::verdict;
 use crate::workload::{Container, ImageText, ImageUse};
 
 /// The result of a run.
@@ -111,7 +111,7 @@ pub struct ImageReport {
     pub digest: Option<String>,
     /// Its media type.
     pub media_type: Option<String>,
-    /// Platforms of an index.
+    /// The platforms that it is for, where they were read.
     pub platforms: Option<Vec<String>>,
     /// Compressed size in bytes.
     pub size: Option<u64>,
@@ -261,7 +261,7 @@ impl ImageReport {
                 outcome: verdict::outcome_name(outcome),
             })
             .collect();
-        if let Verdict::Pullable(manifest) = &judged.verdict {
+        if let Some(manifest) = &judged.manifest {
             self.digest.clone_from(&manifest.digest);
             self.media_type.clone_from(&manifest.media_type);
             self.size = manifest.size;

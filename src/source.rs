@@ -161,11 +161,20 @@ impl Source {
         marks[offset / MARK].add(&bytes[offset / MARK * MARK..offset])
     }
 
+    /// The characters from one byte offset to a later one. Nearly all lines are short: counting them takes less than
+    /// counting from the marks.
+    fn chars_between(&self, start: usize, end: usize) -> u32 {
+        match self.text().as_bytes().get(start..end) {
+            Some(bytes) if bytes.len() < MARK => Counts::default().add(bytes).chars,
+            _ => self.counts(end).chars - self.counts(start).chars,
+        }
+    }
+
     /// The position of a byte offset into the text.
     fn position(&self, offset: u32) -> Position {
         let starts = self.line_starts();
         let line = starts.partition_point(|&start| start <= offset).max(1) - 1;
-        let before = self.counts(offset as usize).chars - self.counts(starts[line] as usize).chars;
+        let before = self.chars_between(starts[line] as usize, offset as usize);
         let mark = u32::from(line == 0 && offset >= 3 && self.text().starts_with('\u{feff}'));
         Position { line: line as u32 + 1, column: before - mark + 1 }
     }

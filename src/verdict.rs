@@ -1,11 +1,14 @@
 //! Whether the kubelet will be able to pull, from everything that is known.
 
+pub mod content;
+
 use crate::event::Runtime;
 use crate::host;
-use crate::probe::{Defect, Denial, Evidence, Manifest, Outcome, PullAnswer, Unknown};
+use crate::probe::{Defect, Denial, Evidence, Manifest, Outcome, PullAnswer, TlsFault, Unknown};
 use crate::pull::operator::NodeIdentity;
 use crate::pull::{Blind, PullContext};
 use crate::reference::Reference;
+use crate::rules::Settings;
 use crate::workload::placeholder::Skip;
 use crate::workload::{ImageText, ImageUse, PodOrigin, PullPolicy};
 
@@ -137,7 +140,7 @@ pub fn judge(
     answer: Option<&PullAnswer>,
     runtime: Runtime,
 ) -> Verdict {
-    match as_written(image, pull, answer) {
+    match as_written(image, pull, answer, runtime) {
         // What an operator makes of a field of its own kind is not certain.
         Verdict::Fails(cause) if origin == PodOrigin::Custom => Verdict::Unverified(cause),
         // CRI-O converts schema 1, and containerd up to 2.0 took it or could be told to.
@@ -148,8 +151,43 @@ pub fn judge(
     }
 }
 
-/// The verdict of a pod that is made as the manifest has it, under the default runtime.
-fn as_written(image: &ImageUse, pull: &PullContext, answer: Option<&PullAnswer>) -> Verdict {
+/// The verdict with what the operator says besides: which images will be pushed later (`--expect-image`), and that the
+/// nodes' hosts.toml files are at hand (`--certs-dir`), so that a registry that speaks HTTP and is not among them
+/// cannot be pulled from.
+pub fn as_declared(
+    verdict: Verdict,
+    image: &ImageUse,
+    origin: PodOrigin,
+    answer: Option<&PullAnswer>,
+    settings: &Settings,
+) -> Verdict {
+    let ImageText::Reference(reference) = &image.image else { return verdict };
+    let expected = || settings.operator.expected_images.iter().any(|it| it.matches(&image.text.value, reference));
+    match verdict {
+        Verdict::Fails(Cause::Absent) | Verdict::Unverified(Cause::Absent) if expected() => {
+            Verdict::Skipped(Cause::Expected)
+        }
+        Verdict::Fails(_) | Verdict::Unverified(_) if may_be_absent(answer) && expected() => {
+            Verdict::Unverified(Cause::Expected)
+        }
+        Verdict::Unverified(cause @ Cause::Unknown(Unknown::PlainHttp))
+            if settings.certs_dir && settings.runtime != Runtime::Crio && origin != PodOrigin::Custom =>
+        {
+            Verdict::Fails(cause)
+        }
+        verdict => verdict,
+    }
+}
+
+/// Whether every attempt was answered in a way that the registry has for what is missing as well as for what it hides.
+fn may_be_absent(answer: Option<&PullAnswer>) -> bool {
+    let attempts = answer.map(|answer| answer.attempts.as_slice()).unwrap_or_default();
+    let hides = |outcome: &Outcome| matches!(outcome, Outcome::Denied(Denial::DeniedOrAbsent | Denial::Auth, _));
+    !attempts.is_empty() && attempts.iter().all(|(_, outcome)| hides(outcome))
+}
+
+/// The verdict of a pod that is made as it is written.
+fn as_written(image: &ImageUse, pull: &PullContext, answer: Option<&PullAnswer>, runtime: Runtime) -> Verdict {
     let reference = match &image.image {
         ImageText::Skipped(skip) => return Verdict::Skipped(skip_cause(*skip)),
         ImageText::Invalid(_) => return Verdict::Fails(Cause::InvalidName),
@@ -162,29 +200,38 @@ fn as_written(image: &ImageUse, pull: &PullContext, answer: Option<&PullAnswer>)
         return Verdict::Fails(Cause::MalformedPullSecret);
     }
     let Some(answer) = answer else { return Verdict::Unverified(Cause::Unknown(Unknown::Offline)) };
-    let outcomes = answer.attempts.iter().map(|(_, outcome)| outcome);
-    judge_outcomes(reference, pull, outcomes)
+    match found_by(answer) {
+        Some(manifest) => content::judge(manifest, answer, image, &pull.nodes, runtime),
+        None => judge_failures(reference, pull, answer.attempts.iter().map(|(_, outcome)| outcome)),
+    }
 }
 
-fn judge_outcomes<'a>(
+/// The manifest that the kubelet's own attempts found.
+pub fn found_by(answer: &PullAnswer) -> Option<&Manifest> {
+    answer.attempts.iter().find_map(|(_, outcome)| match outcome {
+        Outcome::Found(manifest) => Some(manifest),
+        _ => None,
+    })
+}
+
+fn judge_failures<'a>(
     reference: &Reference,
     pull: &PullContext,
     outcomes: impl Iterator<Item = &'a Outcome> + Clone,
 ) -> Verdict {
-    if let Some(manifest) = outcomes.clone().find_map(found) {
-        return match manifest.defect {
-            Some(defect) => Verdict::Fails(Cause::Defect(defect)),
-            None => Verdict::Pullable(manifest.clone()),
-        };
-    }
     // One attempt that could not be told might have been the one that succeeds.
     if let Some((unknown, evidence)) = outcomes.clone().find_map(|outcome| match outcome {
         Outcome::Unknown(unknown, evidence) => Some((*unknown, evidence)),
         _ => None,
     }) {
-        let nowhere = unknown == Unknown::NoSuchHost && is_nowhere(reference.registry(), evidence);
+        let certain = match unknown {
+            Unknown::NoSuchHost => is_nowhere(reference.registry(), evidence),
+            // The nodes see the same certificate, and have the same date.
+            Unknown::Tls(TlsFault::Expired) => true,
+            _ => false,
+        };
         let cause = Cause::Unknown(unknown);
-        return if nowhere { Verdict::Fails(cause) } else { Verdict::Unverified(cause) };
+        return if certain { Verdict::Fails(cause) } else { Verdict::Unverified(cause) };
     }
     let node = pull.blind.iter().find_map(|blind| match blind {
         Blind::Node(identity) => Some(*identity),
@@ -230,13 +277,6 @@ fn is_nowhere(registry: &str, evidence: &Evidence) -> bool {
     is_of_registry && host::slip_of(registry).is_some_and(|slip| slip.public)
 }
 
-fn found(outcome: &Outcome) -> Option<&Manifest> {
-    match outcome {
-        Outcome::Found(manifest) => Some(manifest),
-        _ => None,
-    }
-}
-
 /// What an outcome is called in the `attempts` of the JSON contract.
 pub fn outcome_name(outcome: &Outcome) -> &'static str {
     match outcome {
@@ -262,18 +302,32 @@ mod tests {
     use crate::probe::Evidence;
 
     #[test]
+    fn an_expired_certificate_is_the_same_for_the_nodes() {
+        let reference = Reference::parse("registry.example/a:1").unwrap();
+        for (fault, fails) in [
+            (TlsFault::Expired, true),
+            (TlsFault::UnknownAuthority, false),
+            (TlsFault::WrongName, false),
+            (TlsFault::Other, false),
+        ] {
+            let outcome = Outcome::Unknown(Unknown::Tls(fault), Evidence::default());
+            let verdict = judge_failures(&reference, &PullContext::default(), std::iter::once(&outcome));
+            assert_eq!(matches!(verdict, Verdict::Fails(_)), fails, "{fault:?}");
+            assert_eq!(verdict.cause(), Some(Cause::Unknown(Unknown::Tls(fault))));
+        }
+    }
+
+    #[test]
     fn the_nodes_own_credentials_may_open_what_is_refused() {
         let reference = Reference::parse("registry.example/a:1").unwrap();
         let judge = |blind: Option<NodeIdentity>, outcome: Outcome| {
             let pull = PullContext { blind: blind.map(Blind::Node).into_iter().collect(), ..PullContext::default() };
-            judge_outcomes(&reference, &pull, std::iter::once(&outcome))
+            judge_failures(&reference, &pull, std::iter::once(&outcome))
         };
         let denied = || Outcome::Denied(Denial::AuthRequired, Evidence::default());
         let cause = Cause::Denied(Denial::AuthRequired);
         for identity in [NodeIdentity::Cloud, NodeIdentity::Operator] {
             assert_eq!(judge(Some(identity), denied()), Verdict::Unverified(cause));
-            let found = Outcome::Found(Manifest::default());
-            assert_eq!(judge(Some(identity), found), Verdict::Pullable(Manifest::default()));
         }
         assert_eq!(judge(None, denied()), Verdict::Fails(cause));
         let absent = || Outcome::Absent(Evidence::default());

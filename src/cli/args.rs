@@ -7,8 +7,9 @@ use clap::{Parser, ValueEnum};
 
 use crate::cli::outputs::OutputArg;
 use crate::output::Format;
-use crate::pull::operator::{AssumedSecrets, DeclaredServiceAccount, Named};
-use crate::registry::{ConnectTo, HostPattern};
+use crate::platform::Platform;
+use crate::pull::operator::{AssumedSecrets, DeclaredServiceAccount, ExpectedImages, Named};
+use crate::registry::{ConnectTo, HostPattern, Mirror};
 
 /// Will the kubelet be able to pull every image in these manifests?
 #[derive(Debug, Parser)]
@@ -59,7 +60,11 @@ pub struct Args {
     /// The admission plugin AlwaysPullImages is on: every pull policy becomes Always
     #[arg(long, help_heading = "Cluster facts")]
     pub always_pull_images: bool,
-    /// Container runtime of the nodes, for the event texts
+    /// Platforms of the cluster's nodes, which images have to be built for (repeatable)
+    /// [default: what a pod's node selector or affinity asks for]
+    #[arg(long, value_name = "OS/ARCH[/VARIANT],...", value_delimiter = ',', help_heading = "Cluster facts")]
+    pub platform: Vec<Platform>,
+    /// Container runtime of the nodes, for the event texts and for the choice among platforms
     #[arg(long, value_enum, default_value_t, value_name = "RUNTIME", help_heading = "Cluster facts")]
     pub runtime: RuntimeArg,
 
@@ -78,12 +83,33 @@ pub struct Args {
     /// Trust this certificate authority too (PEM, repeatable)
     #[arg(long, value_name = "FILE", help_heading = "Registry")]
     pub ca_cert: Vec<PathBuf>,
+    /// Certificate to show to registries that want one (PEM; with --client-key)
+    #[arg(long, value_name = "FILE", requires = "client_key", help_heading = "Registry")]
+    pub client_cert: Option<PathBuf>,
+    /// Its key (PEM, without a passphrase)
+    #[arg(long, value_name = "FILE", requires = "client_cert", help_heading = "Registry")]
+    pub client_key: Option<PathBuf>,
+    /// Do not check the certificate of this host (repeatable)
+    #[arg(long, value_name = "HOST[:PORT]", help_heading = "Registry")]
+    pub insecure_skip_tls_verify: Vec<HostPattern>,
     /// This registry speaks HTTP without TLS (repeatable)
     #[arg(long, value_name = "HOST[:PORT]", help_heading = "Registry")]
     pub plain_http: Vec<HostPattern>,
     /// Connect to another address for this host (repeatable)
     #[arg(long, value_name = "HOST[:PORT]=ADDR:PORT", help_heading = "Registry")]
     pub connect_to: Vec<ConnectTo>,
+    /// A host that is asked before the registry itself, as the nodes do; its credentials are the registry's
+    /// (repeatable, asked in this order)
+    #[arg(long, value_name = "HOST[:PORT]=URL", help_heading = "Registry")]
+    pub mirror: Vec<Mirror>,
+    /// The nodes' containerd settings of registries, /etc/containerd/certs.d: mirrors and certificates
+    /// by hosts.toml. Not with --runtime cri-o, which does not read them (repeatable)
+    #[arg(long, value_name = "DIR", help_heading = "Registry")]
+    pub certs_dir: Vec<PathBuf>,
+    /// Images that will be pushed before the manifests are applied: they may be absent (repeatable;
+    /// * does not go beyond a slash; with the tag or without)
+    #[arg(long, value_name = "GLOB", help_heading = "Registry")]
+    pub expect_image: Vec<ExpectedImages>,
     /// Time for one image with its retries
     #[arg(long, value_name = "TIME", default_value = "15s", value_parser = duration, help_heading = "Registry")]
     pub timeout: Duration,
@@ -102,6 +128,12 @@ pub struct Args {
     /// Retries after a reset, a refused connection or a 5xx
     #[arg(long, value_name = "N", default_value_t = 2, help_heading = "Registry")]
     pub retries: u32,
+    /// Ask for everything, whatever earlier runs found
+    #[arg(long, help_heading = "Registry")]
+    pub no_cache: bool,
+    /// How long an image that was found need not be asked for again; 0 asks always
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration, help_heading = "Registry")]
+    pub cache_ttl: Duration,
 
     /// Report what this rule finds as errors; `all` for every rule that is on (repeatable)
     #[arg(long, value_name = "RULE", help_heading = "Rules")]
@@ -115,6 +147,10 @@ pub struct Args {
     /// Do not report it (repeatable)
     #[arg(long, value_name = "RULE", help_heading = "Rules")]
     pub allow: Vec<String>,
+    /// Warn of images that are larger than this, compressed, and of pods whose images are together
+    /// [default: 2GiB, where `large-image` is on]
+    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Rules")]
+    pub max_image_size: Option<u64>,
     /// Exit with 1 from this severity on
     #[arg(long, value_enum, default_value_t, value_name = "SEVERITY", help_heading = "Rules")]
     pub fail_on: FailOn,
@@ -135,6 +171,17 @@ pub struct Args {
     #[arg(long, value_enum, default_value_t, value_name = "WHEN", help_heading = "Output")]
     pub color: Color,
 
+    /// Print findings and errors, but no summary, notes or progress; JSON stays whole
+    #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
+    pub quiet: bool,
+    /// Tell for each host, at the end and on standard error, how many requests and retries there were, how long they
+    /// took, and why it was given up
+    #[arg(short, long, help_heading = "Output")]
+    pub verbose: bool,
+    /// Show no progress bar (there is none either in CI, or where standard error is no terminal)
+    #[arg(long, help_heading = "Output")]
+    pub no_progress: bool,
+
     /// Explain a rule
     #[arg(long, value_name = "RULE", help_heading = "Help")]
     pub explain: Option<String>,
@@ -151,7 +198,7 @@ Examples:
   pullcheck --dockerconfigjson pull.json .   with what the cluster's pull secrets hold
 
 Exit status: 0 nothing found, 1 findings, 2 usage, 3 nothing to check, 4 unverified images
-(with --fail-on-unverified).";
+(with --fail-on-unverified), 130 interrupted (what is known by then is reported).";
 
 /// `--runtime`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
@@ -260,6 +307,27 @@ fn duration(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(number * seconds).map_err(|error| error.to_string())
 }
 
+/// `2GiB`, `500MB`, `1.5G`; a bare number is bytes. `K`, `M`, `G` and `T` alone are binary, as in `docker` options.
+fn size(text: &str) -> Result<u64, String> {
+    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let unit = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "kb" => 1e3,
+        "mb" => 1e6,
+        "gb" => 1e9,
+        "tb" => 1e12,
+        "k" | "ki" | "kib" => 1024.0,
+        "m" | "mi" | "mib" => 1024.0 * 1024.0,
+        "g" | "gi" | "gib" => 1024.0 * 1024.0 * 1024.0,
+        "t" | "ti" | "tib" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+        _ => return Err(format!("`{unit}` is no unit of size; use KiB, MiB, GiB, or KB, MB, GB")),
+    };
+    let number: f64 = number.parse().map_err(|_| "a size is a number and a unit, such as 2GiB".to_owned())?;
+    let bytes = number * unit;
+    if bytes < 1.0 { Err("at least one byte".to_owned()) } else { Ok(bytes as u64) }
+}
+
 fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("at least 1".into()),
@@ -280,6 +348,40 @@ mod tests {
         assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
         assert_eq!(duration("3"), Ok(Duration::from_secs(3)));
         assert!(duration("3d").is_err() && duration("s").is_err() && duration("-1s").is_err());
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(size("2GiB"), Ok(2 << 30));
+        assert_eq!(size("1.5g"), Ok(3 << 29));
+        assert_eq!((size("500MB"), size("7")), (Ok(500_000_000), Ok(7)));
+        for text in ["", "GiB", "2 parsecs", "-1GiB", "0", "1.2.3MB"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn platforms_are_listed_or_repeated() {
+        let platforms = |args: &[&str]| {
+            let args = ["pullcheck"].into_iter().chain(args.iter().copied());
+            let args = Args::try_parse_from(args).map_err(|error| error.to_string());
+            args.map(|args| args.platform.iter().map(ToString::to_string).collect::<Vec<_>>())
+        };
+        let read = platforms(&["--platform", "linux/amd64,linux/aarch64", "--platform=Linux/arm/v6"]);
+        assert_eq!(read.as_deref(), Ok(["linux/amd64", "linux/arm64", "linux/arm/v6"].map(str::to_owned).as_slice()));
+        let left_out = platforms(&["--platform", "linux/amd64/v3,linux/arm64/v8,linux/arm"]);
+        assert_eq!(left_out.as_deref(), Ok(["linux/amd64", "linux/arm64", "linux/arm"].map(str::to_owned).as_slice()));
+        for (text, words) in [
+            ("amd64", "`amd64` is no platform: write OS/ARCH[/VARIANT], such as linux/amd64"),
+            ("linux/amd64,", "`` is no platform"),
+            ("darwin/arm64", "`darwin/arm64`: no node runs `darwin`; write linux or windows"),
+            ("linux/amd46", "`linux/amd46`: there is no architecture `amd46`"),
+            ("linux/arm/big", "`linux/arm/big`: there is no variant `big` of arm"),
+            ("linux/amd64/", "`linux/amd64/` is no platform"),
+        ] {
+            let error = platforms(&["--platform", text]).expect_err(text);
+            assert!(error.contains(words), "{text}: {error}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::cli::options::{Options, Task};
 use crate::finding::Severity;
 use crate::report::Report;
 
-/// How a run ended. When several hold: usage before findings before unverified before nothing to check.
+/// How a run ended. When several hold: interrupted before usage before findings before unverified before nothing to check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// 0: nothing at or above the threshold.
@@ -22,7 +22,12 @@ pub enum Exit {
     Unverified,
     /// 0: the reader of standard output went away.
     BrokenPipe,
+    /// 130: interrupted, after the report of what was known.
+    Interrupted,
 }
+
+/// What a shell makes of a command that SIGINT ended.
+pub(super) const INTERRUPTED: u8 = 130;
 
 impl Exit {
     /// What a finished report means for the exit status; the format does not matter.
@@ -59,6 +64,7 @@ impl From<Exit> for ExitCode {
             Exit::Usage => 2,
             Exit::NothingToCheck => 3,
             Exit::Unverified => 4,
+            Exit::Interrupted => INTERRUPTED,
         })
     }
 }

@@ -3,9 +3,9 @@
 
 use std::env;
 use std::fs;
-use std::io::{self, Read};
+use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::cli::args::{Args, Color, FailOn, PullSecretFile, RuntimeArg};
 use crate::cli::helper::Helpers;
@@ -20,7 +20,7 @@ use crate::inventory::Inventory;
 use crate::load::WalkOptions;
 use crate::output::{Format, Style};
 use crate::pull::operator::{Named, NodeCredentials, OperatorFacts, SuppliedSecret};
-use crate::registry::ClientOptions;
+use crate::registry::{CertsDir, ClientOptions, Identity};
 use crate::rules::Settings;
 use crate::rules::levels::{Level, Levels};
 use crate::sensitive::Sensitive;
@@ -65,6 +65,8 @@ pub struct Options {
     pub helpers: Helpers,
     /// How registries are reached.
     pub client: ClientOptions,
+    /// How long an image that was found need not be asked for again; 0 where nothing is remembered.
+    pub cache_time_to_live: Duration,
     /// The severity from which on findings fail the run.
     pub fail_on: FailOn,
     /// Whether unverified images fail it.
@@ -75,6 +77,12 @@ pub struct Options {
     pub job_summary: Option<PathBuf>,
     /// Colour.
     pub color: Color,
+    /// Findings and errors only.
+    pub quiet: bool,
+    /// Tell the traffic of each host.
+    pub verbose: bool,
+    /// No progress bar.
+    pub no_progress: bool,
 }
 
 impl TryFrom<Args> for Options {
@@ -93,6 +101,10 @@ impl TryFrom<Args> for Options {
         }
         let default = if is_github_actions() { Format::Github } else { Format::Human };
         let outputs = Outputs::new(args.format, args.output.clone(), task == Task::ListImages, default)?;
+        if !args.certs_dir.is_empty() && args.runtime == RuntimeArg::Crio {
+            let hint = "CRI-O does not read hosts.toml; name the mirrors with --mirror";
+            return Err(UsageError::new(format!("--certs-dir does not go with --runtime cri-o: {hint}")));
+        }
         let levels = levels(&args)?;
         let supplied = supplied(args.dockerconfigjson.as_deref())?;
         let node_credentials = NodeCredentials::new(&args.node_credentials);
@@ -110,6 +122,7 @@ impl TryFrom<Args> for Options {
             settings: Settings {
                 closed: args.closed,
                 offline: args.offline,
+                certs_dir: !args.certs_dir.is_empty(),
                 namespace: args.namespace,
                 supplied: supplied.is_some(),
                 operator: OperatorFacts {
@@ -118,7 +131,9 @@ impl TryFrom<Args> for Options {
                     assumed_secrets: args.assume_pull_secret,
                     node_credentials: node_credentials
                         .map_err(|error| UsageError::new(format!("--node-credentials: {error}")))?,
+                    expected_images: args.expect_image,
                     always_pull_images: args.always_pull_images,
+                    platforms: args.platform,
                 },
                 credential_hosts: args.credential_hosts,
                 runtime: match args.runtime {
@@ -128,6 +143,7 @@ impl TryFrom<Args> for Options {
                 },
                 now: SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs()),
                 levels,
+                max_image_size: args.max_image_size,
                 ..Settings::default()
             },
             supplied: supplied.as_ref().map(|supplied| supplied.config.clone()),
@@ -136,6 +152,11 @@ impl TryFrom<Args> for Options {
                 plain_http: args.plain_http,
                 connect_to: args.connect_to,
                 ca_certs: args.ca_cert.iter().map(|path| ca_cert(path)).collect::<Result<_, _>>()?,
+                client_cert: identity(args.client_cert.as_deref(), args.client_key.as_deref())?,
+                insecure: args.insecure_skip_tls_verify,
+                mirrors: args.mirror,
+                certs_dir: CertsDir::read(&args.certs_dir)
+                    .map_err(|error| UsageError::new(format!("--certs-dir: {error}")))?,
                 timeout: args.timeout,
                 connect_timeout: args.connect_timeout,
                 deadline: args.deadline,
@@ -144,11 +165,15 @@ impl TryFrom<Args> for Options {
                 retries: args.retries,
                 ..ClientOptions::default()
             },
+            cache_time_to_live: if args.no_cache { Duration::ZERO } else { args.cache_ttl },
             fail_on: args.fail_on,
             fail_on_unverified: args.fail_on_unverified,
             outputs,
             job_summary: env::var_os("GITHUB_STEP_SUMMARY").filter(|file| !file.is_empty()).map(PathBuf::from),
             color: args.color,
+            quiet: args.quiet,
+            verbose: args.verbose,
+            no_progress: args.no_progress,
         })
     }
 }
@@ -176,12 +201,19 @@ impl Options {
         }
     }
 
+    /// Whether somebody watches who would like to see how far it is.
+    pub fn shows_progress(&self) -> bool {
+        let terminal = io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb");
+        terminal && !self.quiet && !self.no_progress && !set("CI")
+    }
+
     /// Every secret that the redactor shall know: of the operator's configurations (`supplied` is the one that credential
     /// helpers completed) and of the inputs' Secrets.
     pub fn secrets_of(&self, supplied: Option<&DockerConfig>, inventory: &Inventory) -> Vec<Sensitive> {
         let given = self.settings.operator.pull_secrets.iter().map(|given| &given.config);
         let supplied = supplied.into_iter().chain(given).flat_map(DockerConfig::secrets);
-        supplied.chain(inventory.secret_texts.iter().cloned()).collect()
+        let headers = self.client.certs_dir.secrets();
+        supplied.chain(inventory.secret_texts.iter().cloned()).chain(headers).collect()
     }
 }
 
@@ -198,6 +230,9 @@ fn levels(args: &Args) -> Result<Levels, UsageError> {
         for rule in rules {
             levels.set(rule, level).map_err(|error| UsageError::new(format!("{option} {rule}: {error}")))?;
         }
+    }
+    if args.max_image_size.is_some() {
+        levels.turn_on("large-image", Severity::Warning);
     }
     Ok(levels)
 }
@@ -290,6 +325,18 @@ fn may_be_content(path: &Path) -> bool {
 
 fn ca_cert(path: &Path) -> Result<Vec<u8>, UsageError> {
     read_file(path).map_err(|error| UsageError::new(format!("--ca-cert {}: {error}", path.display())))
+}
+
+fn identity(certificate: Option<&Path>, key: Option<&Path>) -> Result<Option<Identity>, UsageError> {
+    let (Some(certificate), Some(key)) = (certificate, key) else { return Ok(None) };
+    let read = |option: &str, path: &Path| {
+        read_file(path).map_err(|error| UsageError::new(format!("{option} {}: {error}", path.display())))
+    };
+    let identity = Identity::from_pem(&read("--client-cert", certificate)?, &read("--client-key", key)?);
+    identity.map(Some).map_err(|error| {
+        let (certificate, key) = (certificate.display(), key.display());
+        UsageError::new(format!("--client-cert {certificate}, --client-key {key}: {error}"))
+    })
 }
 
 fn read_file(path: &Path) -> io::Result<Vec<u8>> {

@@ -1,6 +1,9 @@
 //! containerd's words.
 
-use super::{Failure, Runtime, certificate_error, contacted_host, is_token_request, no_such_host, status_line, target};
+use super::{
+    Failure, Runtime, certificate_error, contacted_host, host_of, is_token_request, manifest_url, no_such_host,
+    status_line,
+};
 use crate::probe::{Defect, Denial, Evidence, Unknown};
 use crate::reference::Reference;
 use crate::verdict::Cause;
@@ -19,20 +22,25 @@ pub(super) fn error(runtime: Runtime, reference: &Reference, failure: &Failure<'
         Cause::Absent => format!("{NOT_FOUND}{resolving}{full}: not found"),
         Cause::Denied(denial) => format!("{resolving}{}", denied(reference, denial, failure)?),
         Cause::Unknown(unknown) => format!("{resolving}{}", unknown_text(reference, unknown, failure)?),
-        Cause::Platform if runtime == Runtime::ContainerdOne => {
-            format!("{NOT_FOUND}{pulling}no match for platform in manifest: not found")
-        }
-        // The transfer service pulls nothing, and the error comes from the look at what is not there.
-        Cause::Platform => {
-            let digest = reference.digest().unwrap_or("sha256:…");
-            format!("{NOT_FOUND}get image config descriptor: no match for platform in manifest {digest}: not found")
-        }
+        Cause::Platform => no_entry(runtime, reference, reference.digest().unwrap_or("sha256:…")),
         Cause::Defect(Defect::Schema1) if runtime == Runtime::Containerd => {
             let prefix = "rpc error: code = InvalidArgument desc = ";
             format!("{prefix}{pulling}schema 1 image manifests are no longer supported: invalid argument")
         }
         _ => return None,
     })
+}
+
+/// The error for an index that has nothing for the node. The transfer service pulls nothing, and says so when it looks at
+/// what is not there (`core/images/image.go`, `Config`).
+pub(super) fn no_entry(runtime: Runtime, reference: &Reference, index: &str) -> String {
+    if runtime == Runtime::ContainerdOne {
+        let full = reference.containerd_ref();
+        return format!(
+            "{NOT_FOUND}failed to pull and unpack image \"{full}\": no match for platform in manifest: not found"
+        );
+    }
+    format!("{NOT_FOUND}get image config descriptor: no match for platform in manifest {index}: not found")
 }
 
 const NOT_FOUND: &str = "rpc error: code = NotFound desc = ";
@@ -50,6 +58,9 @@ fn denied(reference: &Reference, denial: Denial, failure: &Failure<'_>) -> Optio
     if is_token_request(evidence) {
         return token_refused(reference, failure);
     }
+    if let Some(error) = evidence.challenge_error.as_ref().filter(|_| denial != Denial::AuthRequired) {
+        return Some(format!("{ACCESS_DENIED}server message: {error}: authorization failed"));
+    }
     match denial {
         Denial::DeniedOrAbsent if evidence.status == Some(401) => Some(INSUFFICIENT_SCOPE.to_owned()),
         Denial::AuthRequired if !failure.with_credential => {
@@ -64,7 +75,7 @@ fn denied(reference: &Reference, denial: Denial, failure: &Failure<'_>) -> Optio
 
 fn unexpected_status(reference: &Reference, evidence: &Evidence) -> Option<String> {
     let status = status_line(evidence.status?)?;
-    Some(format!("unexpected status from HEAD request to {}: {status}", manifest_url(reference)))
+    Some(format!("unexpected status from HEAD request to {}: {status}", manifest_url(reference, evidence)))
 }
 
 fn token_refused(reference: &Reference, failure: &Failure<'_>) -> Option<String> {
@@ -94,7 +105,7 @@ fn token_query(reference: &Reference, url: &str) -> String {
 
 fn unknown_text(reference: &Reference, unknown: Unknown, failure: &Failure<'_>) -> Option<String> {
     let evidence = failure.evidence;
-    let transport = |what: &str| Some(format!("failed to do request: Head \"{}\": {what}", manifest_url(reference)));
+    let transport = |what: &str| Some(no_answer(reference, failure, what));
     match unknown {
         Unknown::RateLimited | Unknown::RegistryError | Unknown::AuthServer if is_token_request(evidence) => {
             token_refused(reference, failure)
@@ -102,12 +113,25 @@ fn unknown_text(reference: &Reference, unknown: Unknown, failure: &Failure<'_>) 
         Unknown::RateLimited | Unknown::RegistryError => unexpected_status(reference, evidence),
         Unknown::Tls(fault) => transport(&certificate_error(fault, evidence)?),
         Unknown::PlainHttp => transport("http: server gave HTTP response to HTTPS client"),
-        Unknown::Dns | Unknown::NoSuchHost => transport(&no_such_host(contacted_host(reference))),
+        Unknown::Dns | Unknown::NoSuchHost => {
+            let host = evidence.url.as_deref().and_then(host_of).unwrap_or_else(|| contacted_host(reference));
+            transport(&no_such_host(host))
+        }
         _ => None,
     }
 }
 
-fn manifest_url(reference: &Reference) -> String {
-    let (host, repository) = (contacted_host(reference), reference.repository());
-    format!("https://{host}/v2/{repository}/manifests/{}", target(reference))
+/// Go's `url.Error`. A token that belongs to a user is asked for by `POST`, whose parameters are in the body.
+fn no_answer(reference: &Reference, failure: &Failure<'_>, what: &str) -> String {
+    let evidence = failure.evidence;
+    match evidence.url.as_deref().filter(|_| is_token_request(evidence)) {
+        Some(url) if failure.with_credential => {
+            format!("failed to authorize: failed to fetch oauth token: Post \"{url}\": {what}")
+        }
+        Some(url) => {
+            let query = token_query(reference, url);
+            format!("failed to authorize: failed to fetch anonymous token: Get \"{url}{query}\": {what}")
+        }
+        None => format!("failed to do request: Head \"{}\": {what}", manifest_url(reference, evidence)),
+    }
 }

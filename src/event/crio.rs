@@ -1,6 +1,8 @@
 //! CRI-O's words.
 
-use super::{Failure, certificate_error, contacted_host, is_token_request, no_such_host, status_line, target};
+use super::{
+    Failure, NoEntry, certificate_error, contacted_host, is_of, is_token_request, no_such_host, status_line, target,
+};
 use crate::probe::{Denial, Evidence, Unknown};
 use crate::reference::Reference;
 use crate::verdict::Cause;
@@ -20,8 +22,30 @@ pub(super) fn error(reference: &Reference, failure: &Failure<'_>) -> Option<Stri
         Cause::Unknown(unknown) => return network(&source, reference, unknown, evidence),
         _ => return None,
     };
-    // The failed image is tried once more as an artifact, which fails the same way in other words.
-    Some(format!("unable to pull image or OCI artifact: pull image err: {cause}; artifact err: …"))
+    Some(after_artifact(&cause))
+}
+
+/// The failed image is tried once more as an artifact, which fails the same way in other words.
+fn after_artifact(cause: &str) -> String {
+    format!("unable to pull image or OCI artifact: pull image err: {cause}; artifact err: …")
+}
+
+/// The error for an index that has nothing for the node (`chooseInstance` of containers/image,
+/// `internal/manifest/{oci_index,docker_schema2_list}.go`). It names the variant that the node finds: `v8` on every arm64.
+pub(super) fn no_entry(reference: &Reference, missing: NoEntry<'_>) -> Option<String> {
+    let node = missing.node.filter(|_| !reference.is_short_name())?;
+    let variant = match (&*node.architecture, &*node.variant) {
+        ("arm64", "") => "v8",
+        ("arm", "") => return None,
+        (_, variant) => variant,
+    };
+    let (what, architecture, os) =
+        (if missing.is_list { "manifest list" } else { "image index" }, &node.architecture, &node.os);
+    Some(after_artifact(&format!(
+        "choosing an image from manifest list docker://{}: no image found in {what} for architecture \"{architecture}\", \
+         variant \"{variant}\", OS \"{os}\"",
+        familiar(reference)
+    )))
 }
 
 fn denied(source: &str, reading: &str, denial: Denial, failure: &Failure<'_>) -> Option<String> {
@@ -48,6 +72,10 @@ fn denied(source: &str, reading: &str, denial: Denial, failure: &Failure<'_>) ->
 /// Errors of the network are not tried again as an artifact, and come while the registry is pinged.
 fn network(source: &str, reference: &Reference, unknown: Unknown, evidence: &Evidence) -> Option<String> {
     let host = contacted_host(reference);
+    // What is said of a token endpoint, or after a redirect, is not established.
+    if evidence.url.as_deref().is_some_and(|url| is_token_request(evidence) || !is_of(url, host)) {
+        return None;
+    }
     let what = match unknown {
         Unknown::PlainHttp => "http: server gave HTTP response to HTTPS client".to_owned(),
         Unknown::Tls(fault) => certificate_error(fault, evidence)?,

@@ -38,13 +38,19 @@ pub(super) struct Fault<'a> {
 }
 
 pub(super) fn render(edge: &Edge<'_>) -> String {
+    let mut screen = Screen { edge, out: render_findings(edge) };
+    screen.offline();
+    screen.summary();
+    screen.out
+}
+
+/// Without what is said of the run as a whole.
+pub(super) fn render_findings(edge: &Edge<'_>) -> String {
     let mut screen = Screen { edge, out: String::new() };
     let mut explained = HashSet::new();
     for fault in faults(&edge.report.findings) {
         screen.fault(&fault, explained.insert(fault.first.rule));
     }
-    screen.offline();
-    screen.summary();
     screen.out
 }
 

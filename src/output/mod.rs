@@ -96,8 +96,10 @@ pub struct Style {
 /// What of a report is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
-    /// The findings, and for JSON all else.
+    /// The findings and a summary, and for JSON all else.
     Check,
+    /// The findings alone; JSON stays whole.
+    Findings,
     /// The images (`--list-images`).
     Images,
 }
@@ -116,6 +118,7 @@ pub fn write(
     let edge = Edge::new(report, sources, style, redactor);
     let text = match (format, content) {
         (Format::Human, Content::Check) => human::render(&edge),
+        (Format::Human, Content::Findings) => human::render_findings(&edge),
         (Format::Human, Content::Images) => list::render(&edge),
         (Format::Markdown, _) => markdown::render(&edge, markdown::COMMENT),
         (Format::Plain, _) => return plain::write(&edge, out),

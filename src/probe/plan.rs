@@ -116,11 +116,17 @@ impl<'p> Pull<'p> {
     pub fn next(&self) -> Option<Question> {
         match self.pulled() {
             Some((index, manifest)) => self.next_look(index, manifest),
-            None => self
+            // CRI-O goes by the answer to `GET`: everything else depends on it.
+            None if self.plan.look.runtime == Runtime::Crio => self
                 .next_pull()
                 .or_else(|| self.next_explanation())
                 .or_else(|| self.next_diagnosis())
                 .or_else(|| self.next_tags()),
+            None => self
+                .next_pull()
+                .or_else(|| self.next_diagnosis())
+                .or_else(|| self.next_tags())
+                .or_else(|| self.next_explanation()),
         }
     }
 
@@ -133,7 +139,7 @@ impl<'p> Pull<'p> {
                 self.supplied_asked += 1;
                 self.answer.supplied = Some(outcome);
             }
-            (Question::Explain(_), Reply::Outcome(outcome)) => self.answer.explained = Some(outcome),
+            (Question::Explain(_), Reply::Outcome(outcome)) => self.explained(outcome),
             (Question::Tag(_), Reply::Outcome(outcome)) => self.answer.tag = Some(outcome),
             (Question::Tags(_), Reply::Tags(tags)) => self.answer.tags = Some(tags),
             (Question::Content(_), Reply::Content(content)) => self.answer.content = Some(content),
@@ -155,6 +161,24 @@ impl<'p> Pull<'p> {
             }
         }
         self.answer.attempts.push((index, outcome));
+    }
+
+    /// containerd does not ask by `GET`: for it the answer is diagnosis. CRI-O asks no other way: for it the answer is
+    /// the one to the attempt itself.
+    fn explained(&mut self, outcome: Outcome) {
+        match self.in_doubt() {
+            Some(at) if self.plan.look.runtime == Runtime::Crio => {
+                let (index, _) = self.answer.attempts.remove(at);
+                // The kubelet stops at the first success.
+                if matches!(outcome, Outcome::Found(_)) {
+                    self.answer.attempts.truncate(at);
+                    self.pull_answered(index, outcome);
+                } else {
+                    self.answer.attempts.insert(at, (index, outcome));
+                }
+            }
+            _ => self.answer.explained = Some(outcome),
+        }
     }
 
     /// Everything that was told.
@@ -183,6 +207,9 @@ impl<'p> Pull<'p> {
         if let (Some(tag), Target::Digest(_), None) = (&look.tag, &self.plan.image.target, &self.answer.tag) {
             return Some(Question::Tag(ask(Target::Tag(tag.clone()))));
         }
+        if let Some(index) = self.index_beside(manifest) {
+            return Some(Question::Part(by_digest(index)));
+        }
         let is_index = manifest.media_type.as_deref().is_some_and(is_index_type);
         let wanted = look.platforms || !look.sizes.is_empty() || (look.kind && !is_index);
         let content = match &self.answer.content {
@@ -204,17 +231,43 @@ impl<'p> Pull<'p> {
         }
     }
 
+    /// The index that the tag leads to, unless it was read: it may hold the image that the digest names.
+    fn index_beside(&self, manifest: &Manifest) -> Option<&str> {
+        let Some(Outcome::Found(tagged)) = &self.answer.tag else { return None };
+        let is_index = tagged.media_type.as_deref().is_some_and(is_index_type);
+        let digest =
+            tagged.digest.as_deref().filter(|digest| is_index && Some(*digest) != manifest.digest.as_deref())?;
+        let read = self.answer.parts.iter().any(|(read, _)| read == digest);
+        (!read).then_some(digest)
+    }
+
     /// An answer to `HEAD` has no words: `GET` tells a missing repository from a missing tag and an expired token from
     /// a missing right, and whether the registry answers `HEAD` wrongly.
     fn next_explanation(&self) -> Option<Question> {
-        if self.answer.explained.is_some() {
+        let (index, _) = self.answer.attempts.get(self.in_doubt()?)?;
+        if self.answer.explained.is_some() || self.is_told_by_tags() {
             return None;
         }
-        let (index, _) = self.answer.attempts.iter().rev().find(|(_, outcome)| match outcome {
-            Outcome::Absent(evidence) | Outcome::Denied(Denial::Denied, evidence) => evidence.method == Some("HEAD"),
-            _ => false,
-        })?;
         Some(Question::Explain(self.plan.image.with(self.credential(*index))))
+    }
+
+    /// The attempt that an answer to `HEAD` decided, and `GET` would explain. Absence goes first: it may be a mistake.
+    fn in_doubt(&self) -> Option<usize> {
+        let by_head = |evidence: &Evidence| evidence.method == Some("HEAD");
+        let last = |is: &dyn Fn(&Outcome) -> bool| self.answer.attempts.iter().rposition(|(_, outcome)| is(outcome));
+        last(&|outcome| matches!(outcome, Outcome::Absent(evidence) if by_head(evidence))).or_else(|| {
+            last(&|outcome| matches!(outcome, Outcome::Denied(Denial::Denied, evidence) if by_head(evidence)))
+        })
+    }
+
+    /// Whether the tag list says already what is missing: the repository, or the tag in it. A list that has the tag
+    /// speaks against the answer to `HEAD`.
+    fn is_told_by_tags(&self) -> bool {
+        match (&self.answer.tags, &self.plan.image.target) {
+            (Some(TagList::NoRepository), _) => true,
+            (Some(TagList::Tags(tags)), Target::Tag(tag)) => !tags.contains(tag),
+            _ => false,
+        }
     }
 
     /// Only a refusal can be explained by another credential.
@@ -266,7 +319,7 @@ pub fn choose<'e>(runtime: Runtime, node: &Platform, entries: &'e [Entry]) -> Op
 }
 
 /// The media types of indexes.
-fn is_index_type(media_type: &str) -> bool {
+pub(crate) fn is_index_type(media_type: &str) -> bool {
     matches!(
         media_type,
         "application/vnd.docker.distribution.manifest.list.v2+json" | "application/vnd.oci.image.index.v1+json"
@@ -389,6 +442,47 @@ mod tests {
         assert_eq!(log, ["pull a", "pull b", "tags a"]);
         let (log, _) = asked(&plan(&[], &["s"]), &[("-", absent())]);
         assert_eq!(log, ["pull -", "tags -"]);
+    }
+
+    #[test]
+    fn a_get_is_spent_only_where_the_tag_list_does_not_tell() {
+        let by_head = || Evidence { method: Some("HEAD"), ..Evidence::default() };
+        let tags = |tags: &[&str]| TagList::Tags(tags.iter().map(|&tag| tag.to_owned()).collect());
+        let log = |runtime, outcome: &Outcome, tags: &TagList| {
+            let plan = Plan { look: Look { runtime, ..Look::default() }, ..plan(&[], &[]) };
+            let mut pull = Pull::new(&plan);
+            let mut log = Vec::new();
+            while let Some(question) = pull.next() {
+                let (kind, reply) = match &question {
+                    Question::Tags(_) => ("tags", Reply::Tags(tags.clone())),
+                    Question::Explain(_) => ("explain", Reply::Outcome(good())),
+                    _ => ("pull", Reply::Outcome(outcome.clone())),
+                };
+                log.push(kind);
+                pull.tell(&question, reply);
+            }
+            (log.join(" "), pull.finish())
+        };
+        let absent = Outcome::Absent(by_head());
+        let cases = [
+            (TagList::NoRepository, "pull tags"),
+            (tags(&["1.8"]), "pull tags"),
+            (tags(&["1.8", "1.9"]), "pull tags explain"),
+            (TagList::Unknown, "pull tags explain"),
+        ];
+        for (tags, expected) in cases {
+            let (log, answer) = log(Runtime::Containerd, &absent, &tags);
+            assert_eq!(log, expected, "{tags:?}");
+            assert_eq!(answer.attempts, [(None, absent.clone())], "diagnosis is no pass");
+        }
+        let (asked, _) = log(Runtime::Containerd, &Outcome::Denied(Denial::Denied, by_head()), &TagList::Unknown);
+        assert_eq!(asked, "pull explain");
+        let (asked, _) = log(Runtime::Containerd, &Outcome::Denied(Denial::Auth, by_head()), &TagList::Unknown);
+        assert_eq!(asked, "pull");
+        for outcome in [absent, Outcome::Denied(Denial::Denied, by_head())] {
+            let (asked, answer) = log(Runtime::Crio, &outcome, &TagList::Unknown);
+            assert_eq!((asked.as_str(), answer.attempts), ("pull explain", vec![(None, good())]));
+        }
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! What the operator says of the cluster: service accounts, secrets and node identities that the inputs lack.
 
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use crate::dockerconfig::DockerConfig;
 use crate::go::glob;
-use crate::keyring::{fault, index_key, key_matches};
+use crate::keyring::{Keys, fault, index_key, key_matches};
+use crate::platform::Platform;
 use crate::pull::cloud;
 use crate::reference::Reference;
 
@@ -19,8 +21,12 @@ pub struct OperatorFacts {
     pub assumed_secrets: Vec<AssumedSecrets>,
     /// `--node-credentials`.
     pub node_credentials: NodeCredentials,
+    /// `--expect-image`: images that will be pushed later.
+    pub expected_images: Vec<ExpectedImages>,
     /// `--always-pull-images`: the admission plugin sets `Always` on every pod.
     pub always_pull_images: bool,
+    /// `--platform`: those of the cluster's nodes; empty where nothing is said.
+    pub platforms: Vec<Platform>,
 }
 
 /// `[NS/]NAME`. Without a namespace it is the object of that name in any.
@@ -112,6 +118,32 @@ impl FromStr for AssumedSecrets {
     }
 }
 
+/// Images that will be pushed before the manifests are applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExpectedImages(String);
+
+impl ExpectedImages {
+    /// Whether an image is among them: as it is written, or normalised (`docker.io/library/nginx`), each with its tag or
+    /// digest and without. The pattern is Go's `filepath.Match`, whose `*` does not go beyond a slash.
+    pub fn matches(&self, written: &str, image: &Reference) -> bool {
+        let matches = |name: &str| glob::matches(self.0.as_bytes(), name.as_bytes()) == Ok(true);
+        let bare = written.split_once('@').map_or(written, |(name, _)| name);
+        let tag = image.tag().map(|tag| format!(":{tag}")).unwrap_or_default();
+        let bare = bare.strip_suffix(&tag).unwrap_or(bare);
+        let tagged = format!("{}{tag}", image.name());
+        [written, bare, image.name(), &tagged, &image.containerd_ref()].into_iter().any(matches)
+    }
+}
+
+impl FromStr for ExpectedImages {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let valid = !text.trim().is_empty() && glob::matches(text.as_bytes(), b"").is_ok();
+        if valid { Ok(Self(text.to_owned())) } else { Err(format!("`{text}` is not a pattern")) }
+    }
+}
+
 /// Whose images the nodes pull with an identity of their own.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NodeCredentials {
@@ -156,11 +188,12 @@ impl NodeCredentials {
     /// Whether the nodes authenticate by themselves for an image, by the match of a credential provider's
     /// `matchImages` (`pkg/credentialprovider/plugin/plugin.go`).
     pub fn identity(&self, image: &Reference) -> Option<NodeIdentity> {
-        let matches = |pattern: &str| key_matches(pattern, image.name());
-        if !self.without_clouds && cloud::NODE_CREDENTIALS.iter().copied().any(matches) {
+        static CLOUDS: LazyLock<Keys> = LazyLock::new(|| Keys::new(cloud::NODE_CREDENTIALS.iter().copied()));
+        if !self.without_clouds && CLOUDS.matches(image.name()) {
             return Some(NodeIdentity::Cloud);
         }
-        self.patterns.iter().any(|pattern| matches(pattern)).then_some(NodeIdentity::Operator)
+        let matches = |pattern: &String| key_matches(pattern, image.name());
+        self.patterns.iter().any(matches).then_some(NodeIdentity::Operator)
     }
 }
 
@@ -187,6 +220,32 @@ mod tests {
         assert!(assumed("reg*", None, "regcred") && assumed("reg*", Some("shop"), "regcred"));
         assert!(assumed("shop/regcred", None, "regcred") && assumed("shop/regcred", Some("shop"), "regcred"));
         assert!(!assumed("shop/regcred", Some("other"), "regcred") && !assumed("reg", None, "regcred"));
+    }
+
+    #[test]
+    fn expected_images_are_named_in_any_form() {
+        let digest = format!("sha256:{}", "0a".repeat(32));
+        let pinned = format!("ghcr.io/acme/api:1.9@{digest}");
+        let cases: &[(&str, &str, bool)] = &[
+            ("ghcr.io/acme/api:1.9", "ghcr.io/acme/api:1.9", true),
+            ("ghcr.io/acme/api", "ghcr.io/acme/api:1.9", true),
+            ("ghcr.io/acme/*", "ghcr.io/acme/api:1.9", true),
+            ("ghcr.io/*", "ghcr.io/acme/api:1.9", false),
+            ("ghcr.io/acme/api:1.8", "ghcr.io/acme/api:1.9", false),
+            ("ghcr.io/acme/api:2.*", "ghcr.io/acme/api:2.4", true),
+            ("ghcr.io/acme/api", "ghcr.io/acme/apiary:1", false),
+            ("shop-api", "shop-api:1", true),
+            ("docker.io/library/shop-*", "shop-api:1", true),
+            ("docker.io/library/shop-api:latest", "shop-api", true),
+            ("ghcr.io/acme/api:1.9", &pinned, true),
+            ("ghcr.io/acme/api@sha256:*", &pinned, true),
+            ("ghcr.io/acme/api", &pinned, true),
+        ];
+        for (glob, image, expected) in cases {
+            let glob: ExpectedImages = glob.parse().unwrap();
+            assert_eq!(glob.matches(image, &Reference::parse(image).unwrap()), *expected, "{glob:?} {image}");
+        }
+        assert!("".parse::<ExpectedImages>().is_err() && "[".parse::<ExpectedImages>().is_err());
     }
 
     #[test]

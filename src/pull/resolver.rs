@@ -79,7 +79,12 @@ impl<'a> Resolver<'a> {
             Account::Ambiguous => AccountState::Ambiguous,
             Account::Undefined => AccountState::Undefined,
         };
-        let context = PullContext { service_account: name.to_owned(), account: state, ..PullContext::default() };
+        let context = PullContext {
+            service_account: name.to_owned(),
+            account: state,
+            nodes: pod.demand.nodes(&self.settings.operator.platforms).into(),
+            ..PullContext::default()
+        };
         let mut pull = PodPull { context, ring: Ring::default(), dropped: Ring::default() };
         let undefined = match state {
             AccountState::Undefined => {

@@ -28,6 +28,23 @@ pub(crate) fn classify(address: IpAddr) -> AddressClass {
     }
 }
 
+/// Names of metadata services: a proxy in a cloud would find them.
+const METADATA_NAMES: [&str; 7] = [
+    "metadata",
+    "metadata.google.internal",
+    "metadata.goog",
+    "instance-data",
+    "instance-data.ec2.internal",
+    "metadata.azure.internal",
+    "metadata.tencentyun.com",
+];
+
+/// Whether a name means the metadata service of a cloud.
+pub(crate) fn is_metadata_name(host: &str) -> bool {
+    let host = host.trim_end_matches('.');
+    METADATA_NAMES.iter().any(|name| name.eq_ignore_ascii_case(host))
+}
+
 /// The address that a URL's host is, if it is none to be resolved. URLs write IPv4 addresses in one form only.
 pub(crate) fn literal(host: &str) -> Option<IpAddr> {
     host.trim_matches(['[', ']']).parse().ok()

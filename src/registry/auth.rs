@@ -175,7 +175,8 @@ impl Session<'_> {
     async fn with_token(&mut self, wish: &Wish, challenge: &Bearer) -> Result<Followed, Outcome> {
         let token = self.token(challenge, None).await?;
         let mut followed = self.send(wish, Some(&token.header)).await?;
-        if followed.answer.status == 401 && token.may_be_stale() {
+        // public.ecr.aws answers 400 to a token whose time is over.
+        if matches!(followed.answer.status, 400 | 401) && token.may_be_stale() {
             let token = self.token(challenge, Some(&token)).await?;
             followed = self.send(wish, Some(&token.header)).await?;
         }
@@ -192,7 +193,7 @@ impl Session<'_> {
     async fn token(&mut self, challenge: &Bearer, refused: Option<&Token>) -> Result<Token, Outcome> {
         let wanted = Wanted {
             transport: self.transport,
-            registry: self.endpoint.base(),
+            endpoint: &self.endpoint,
             repository: self.repository,
             // Without a password containerd asks for an anonymous token.
             credential: self.credential.filter(|credential| !credential.password.is_empty()),
@@ -205,8 +206,16 @@ impl Session<'_> {
         if let Some(value) = authorization {
             headers.insert(AUTHORIZATION, value.clone());
         }
-        let ask =
-            Ask { method: wish.method.clone(), url: wish.url.clone(), headers, cap: wish.cap, reach: Reach::Private };
+        let ask = Ask {
+            method: wish.method.clone(),
+            url: wish.url.clone(),
+            headers,
+            cap: wish.cap,
+            reach: Reach::Private,
+            own: self.endpoint.headers().clone(),
+            dial: self.endpoint.dial().clone(),
+            form: Vec::new(),
+        };
         let followed = follow(self.transport, ask, &mut self.budget).await;
         followed.map_err(|(failure, url)| failed(&wish.method, &url, failure))
     }

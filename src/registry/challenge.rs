@@ -8,7 +8,7 @@ use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 
 /// How to authenticate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Challenge {
+pub enum Challenge {
     /// With user and password.
     Basic,
     /// With a token.
@@ -17,24 +17,28 @@ pub(crate) enum Challenge {
 
 /// Where a token is to be had.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Bearer {
+pub struct Bearer {
     /// URL of the token endpoint; empty where the registry names none.
-    pub(crate) realm: String,
+    pub realm: String,
     /// What the token is for.
-    pub(crate) service: Option<String>,
+    pub service: Option<String>,
     /// Scopes that the registry asks for.
-    pub(crate) scopes: Vec<String>,
+    pub scopes: Vec<String>,
     /// Why the last token did not do.
-    pub(crate) error: Option<String>,
+    pub error: Option<String>,
 }
 
 impl Challenge {
     /// The challenge that is to be answered, if there is one that can be.
     pub(crate) fn read(headers: &HeaderMap) -> Option<Self> {
+        Self::parse(headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok()))
+    }
+
+    /// The same for the values of all `WWW-Authenticate` headers.
+    pub fn parse<'v>(values: impl IntoIterator<Item = &'v str>) -> Option<Self> {
         let mut basic = None;
-        for value in headers.get_all(WWW_AUTHENTICATE) {
-            let Ok(text) = value.to_str() else { continue };
-            for challenge in ChallengeParser::new(text).map_while(Result::ok) {
+        for value in values {
+            for challenge in ChallengeParser::new(value).map_while(Result::ok) {
                 if challenge.scheme.eq_ignore_ascii_case("bearer") {
                     let params = challenge.params.iter().map(|(name, value)| (*name, value.to_unescaped()));
                     return Some(Self::Bearer(Bearer::from_params(params)));
@@ -75,7 +79,7 @@ impl Bearer {
     /// The scopes to ask for to pull from `repository`, sorted, each once: containerd's own, and the registry's
     /// (`GetTokenScopes` in `core/remotes/docker/scope.go`). The challenge may have been given for another
     /// repository; its repository scopes are not carried over.
-    pub(crate) fn scopes_for(&self, repository: &str) -> Vec<String> {
+    pub fn scopes_for(&self, repository: &str) -> Vec<String> {
         let others = self.scopes.iter().filter(|scope| !scope.starts_with("repository:")).cloned();
         let mut scopes: Vec<String> = others.chain([format!("repository:{repository}:pull")]).collect();
         scopes.sort();

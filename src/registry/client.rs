@@ -1,20 +1,26 @@
 //! The [`Prober`] of the wire: one question, one outcome.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
+use tokio::time::Instant;
 
 use super::auth::{Memory, Session, Wish};
-use super::endpoint::{Endpoint, NoEndpoint};
+use super::endpoint::{Endpoint, NoEndpoint, hosts_of};
+use super::interrupt::Interrupter;
 use super::options::{ClientOptions, OptionsError};
-use super::reply::{Judged, MAX_MANIFEST, judge_get, judge_head, read_content, told};
+use super::read::{self, Place, Reader};
+use super::reply::{Judged, MAX_MANIFEST, judge_get, judge_head, read_content};
 use super::resolve::{Lookup, SystemLookup};
 use super::tags;
+use super::traffic::HostTraffic;
 use super::transport::{Budget, Transport};
-use crate::manifest::{self, Content};
+use super::verdicts::Verdicts;
+use crate::manifest::Content;
 use crate::platform::Platform;
-use crate::probe::{Attempt, Evidence, Outcome, Prober, TagList, Unknown, Unread};
+use crate::probe::{Attempt, Evidence, Outcome, Prober, TagList, Target, Unknown, Unread};
 
 /// What containerd accepts (`core/remotes/docker/resolver.go`). Without the OCI types, or with `*/*` alone, some
 /// registries say that a manifest is unknown which is there.
@@ -26,6 +32,7 @@ const MANIFESTS: &str = "application/vnd.docker.distribution.manifest.v2+json, \
 pub struct Client {
     transport: Transport,
     memory: Memory,
+    interrupter: Interrupter,
 }
 
 impl Client {
@@ -42,7 +49,11 @@ impl Client {
     /// # Errors
     /// Settings that cannot work.
     pub fn with_lookup(options: ClientOptions, lookup: Arc<dyn Lookup>) -> Result<Self, OptionsError> {
-        Ok(Self { transport: Transport::new(options, lookup)?, memory: Memory::default() })
+        Ok(Self {
+            transport: Transport::new(options, lookup)?,
+            memory: Memory::default(),
+            interrupter: Interrupter::default(),
+        })
     }
 
     /// HTTP requests sent so far, token requests and repetitions included.
@@ -50,65 +61,149 @@ impl Client {
         self.transport.requests()
     }
 
-    fn session<'s>(&'s self, attempt: &'s Attempt) -> Result<Session<'s>, Outcome> {
-        let endpoint = Endpoint::of(&attempt.registry, self.transport.options()).map_err(|reason| match reason {
-            NoEndpoint::NodeLocal => Outcome::Unknown(Unknown::NodeLocal, Evidence::default()),
-            NoEndpoint::NotAHost => not_a_host(&attempt.registry),
-        })?;
-        Ok(Session {
+    /// What was sent to each host and port, in the order of their names.
+    pub fn traffic(&self) -> Vec<HostTraffic> {
+        self.transport.lanes().traffic()
+    }
+
+    /// The host that lets us wait longest at this moment, and for how long.
+    pub fn slowest(&self) -> Option<(String, Duration)> {
+        self.transport.lanes().slowest(Instant::now())
+    }
+
+    /// The means to end it before its time.
+    pub fn interrupter(&self) -> Interrupter {
+        self.interrupter.clone()
+    }
+
+    /// Whether an option decides how a registry is reached: what it answers then is not what it answers to others.
+    pub fn is_overridden(&self, registry: &str) -> bool {
+        let options = self.transport.options();
+        options.overrides_any() || options.is_overridden(registry)
+    }
+
+    /// Who is asked, in order.
+    fn hosts(&self, attempt: &Attempt) -> Vec<Result<Endpoint, NoEndpoint>> {
+        let by_tag = matches!(attempt.target, Target::Tag(_));
+        hosts_of(&attempt.registry, by_tag, self.transport.options())
+    }
+
+    fn session<'s>(&'s self, attempt: &'s Attempt, endpoint: Endpoint, budget: Budget) -> Session<'s> {
+        Session {
             transport: &self.transport,
             memory: &self.memory,
             endpoint,
             repository: &attempt.repository,
             credential: attempt.credential.as_ref(),
-            budget: Budget::new(self.transport.options().timeout),
-        })
-    }
-
-    /// What stands at a digest, whose bytes are checked against it.
-    async fn read(&self, attempt: &Attempt, place: Place) -> Result<Vec<u8>, Unread> {
-        let mut session = self.session(attempt).map_err(unread)?;
-        let digest = attempt.target.as_str();
-        let url = match place {
-            Place::Manifest => session.endpoint.manifest(&attempt.repository, digest),
-            Place::Blob => session.endpoint.blob(&attempt.repository, digest),
-        };
-        let get = wish(Method::GET, url.ok_or_else(|| unread(not_a_host(&attempt.registry)))?);
-        let followed = session.fetch(&get).await.map_err(unread)?;
-        read_content(&followed.answer, digest, session.evidence(&get, &followed))
-    }
-
-    async fn ask(&self, attempt: &Attempt) -> Result<Outcome, Outcome> {
-        let mut session = self.session(attempt)?;
-        let url = session.endpoint.manifest(&attempt.repository, attempt.target.as_str());
-        let url = url.ok_or_else(|| not_a_host(&attempt.registry))?;
-        let head = wish(Method::HEAD, url);
-        let followed = session.fetch(&head).await?;
-        let evidence = session.evidence(&head, &followed);
-        match judge_head(&followed.answer, &attempt.target, evidence) {
-            Judged::Clear(outcome) => Ok(outcome),
-            Judged::Fetch => {
-                let get = Wish { method: Method::GET, ..head };
-                let followed = session.fetch(&get).await?;
-                Ok(judge_get(&followed.answer, &attempt.target, session.evidence(&get, &followed)))
-            }
+            budget,
         }
     }
 
-    async fn ask_by_get(&self, attempt: &Attempt) -> Result<Outcome, Outcome> {
-        let mut session = self.session(attempt)?;
-        let url = session.endpoint.manifest(&attempt.repository, attempt.target.as_str());
-        let get = wish(Method::GET, url.ok_or_else(|| not_a_host(&attempt.registry))?);
-        let followed = session.fetch(&get).await?;
-        Ok(judge_get(&followed.answer, &attempt.target, session.evidence(&get, &followed)))
+    fn budget(&self) -> Budget {
+        Budget::new(self.transport.options().timeout)
+    }
+
+    /// Asks one host after the other, until one has the manifest.
+    async fn ask_hosts(&self, attempt: &Attempt, by: Method) -> Outcome {
+        let mut budget = self.budget();
+        let mut all = Verdicts::default();
+        for host in self.hosts(attempt) {
+            let mut next = Some(host);
+            while let Some(host) = next.take() {
+                let outcome = match host {
+                    Err(reason) => no_endpoint(&attempt.registry, &reason),
+                    Ok(endpoint) => {
+                        let mut session = self.session(attempt, endpoint, budget);
+                        let outcome = ask(&mut session, &attempt.target, &by).await.unwrap_or_else(|outcome| outcome);
+                        budget = session.budget;
+                        if let Outcome::Unknown(failure, _) = &outcome {
+                            next = session.endpoint.without_tls(*failure).map(Ok);
+                        }
+                        outcome
+                    }
+                };
+                if matches!(outcome, Outcome::Found(_)) {
+                    return outcome;
+                }
+                if next.is_none() {
+                    all.add(outcome);
+                }
+            }
+        }
+        all.most_telling()
+    }
+
+    /// What stands at a digest, whose bytes are checked against it.
+    async fn read_at(&self, attempt: &Attempt, place: Place) -> Result<Vec<u8>, Unread> {
+        let mut budget = self.budget();
+        let mut all = Verdicts::default();
+        for host in self.hosts(attempt) {
+            let mut next = Some(host);
+            while let Some(host) = next.take() {
+                let endpoint = match host {
+                    Err(reason) => {
+                        all.add(no_endpoint(&attempt.registry, &reason));
+                        continue;
+                    }
+                    Ok(endpoint) => endpoint,
+                };
+                let mut session = self.session(attempt, endpoint, budget);
+                let result = read_from(&mut session, attempt.target.as_str(), place).await;
+                budget = session.budget;
+                match result {
+                    Ok(bytes) => return Ok(bytes),
+                    Err(why) => match session.endpoint.without_tls(why.unknown) {
+                        Some(plain) => next = Some(Ok(plain)),
+                        None => all.add(Outcome::Unknown(why.unknown, why.evidence)),
+                    },
+                }
+            }
+        }
+        Err(unread(all.most_telling()))
+    }
+
+    async fn tags_of_hosts(&self, attempt: &Attempt) -> TagList {
+        let mut budget = self.budget();
+        let mut told = TagList::Unknown;
+        for endpoint in self.hosts(attempt).into_iter().flatten() {
+            let mut session = self.session(attempt, endpoint, budget);
+            match tags::list(&mut session).await {
+                TagList::Unknown => {}
+                TagList::NoRepository => told = TagList::NoRepository,
+                tags => return tags,
+            }
+            budget = session.budget;
+        }
+        told
     }
 }
 
-/// Where a digest leads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Manifest,
-    Blob,
+/// The question to one host.
+async fn ask(session: &mut Session<'_>, target: &Target, by: &Method) -> Result<Outcome, Outcome> {
+    let url = session.endpoint.manifest(session.repository, target.as_str());
+    let url = url.ok_or_else(|| not_a_host(session.endpoint.base().host_str().unwrap_or_default()))?;
+    let wish = wish(by.clone(), url);
+    if wish.method == Method::HEAD {
+        let followed = session.fetch(&wish).await?;
+        match judge_head(&followed.answer, target, session.evidence(&wish, &followed)) {
+            Judged::Clear(outcome) => return Ok(outcome),
+            Judged::Fetch => {}
+        }
+    }
+    let get = Wish { method: Method::GET, ..wish };
+    let followed = session.fetch(&get).await?;
+    Ok(judge_get(&followed.answer, target, session.evidence(&get, &followed)))
+}
+
+async fn read_from(session: &mut Session<'_>, digest: &str, place: Place) -> Result<Vec<u8>, Unread> {
+    let url = match place {
+        Place::Manifest => session.endpoint.manifest(session.repository, digest),
+        Place::Blob => session.endpoint.blob(session.repository, digest),
+    };
+    let host = session.endpoint.base().host_str().unwrap_or_default();
+    let get = wish(Method::GET, url.ok_or_else(|| unread(not_a_host(host)))?);
+    let followed = session.fetch(&get).await.map_err(unread)?;
+    read_content(&followed.answer, digest, session.evidence(&get, &followed))
 }
 
 /// An outcome that is not a manifest, as the reason why one was not read.
@@ -124,41 +219,50 @@ fn unread(outcome: Outcome) -> Unread {
 
 impl Prober for Client {
     async fn probe(&self, attempt: &Attempt) -> Outcome {
-        self.ask(attempt).await.unwrap_or_else(|outcome| outcome)
+        let asked = self.interrupter.unless_interrupted(self.ask_hosts(attempt, Method::HEAD)).await;
+        asked.unwrap_or_else(interrupted)
     }
 
     async fn tags(&self, attempt: &Attempt) -> TagList {
-        match self.session(attempt) {
-            Ok(mut session) => tags::list(&mut session).await,
-            Err(_) => TagList::Unknown,
-        }
+        let list = self.interrupter.unless_interrupted(self.tags_of_hosts(attempt)).await;
+        list.unwrap_or(TagList::Unknown)
     }
 
     async fn explain(&self, attempt: &Attempt) -> Outcome {
-        self.ask_by_get(attempt).await.unwrap_or_else(|outcome| outcome)
+        let asked = self.interrupter.unless_interrupted(self.ask_hosts(attempt, Method::GET)).await;
+        asked.unwrap_or_else(interrupted)
     }
 
     async fn content(&self, attempt: &Attempt) -> Result<Arc<Content>, Unread> {
-        let bytes = self.read(attempt, Place::Manifest).await?;
-        let content = manifest::parse(&bytes).map(Arc::new);
-        content.ok_or_else(|| Unread {
-            unknown: Unknown::RegistryError,
-            evidence: told(Evidence::default(), "neither a manifest nor an index"),
-        })
+        read::content(&self.read(attempt, Place::Manifest).await?)
     }
 
     async fn config(&self, attempt: &Attempt) -> Result<Platform, Unread> {
-        let bytes = self.read(attempt, Place::Blob).await?;
-        manifest::parse_config(&bytes).ok_or_else(|| Unread {
-            unknown: Unknown::RegistryError,
-            evidence: told(Evidence::default(), "the image's configuration names no platform"),
-        })
+        read::config(&self.read(attempt, Place::Blob).await?)
+    }
+}
+
+impl Reader for Client {
+    async fn read(&self, attempt: &Attempt, place: Place) -> Result<Vec<u8>, Unread> {
+        let read = self.interrupter.unless_interrupted(self.read_at(attempt, place)).await;
+        read.unwrap_or_else(|| Err(unread(interrupted())))
     }
 }
 
 fn wish(method: Method, url: Url) -> Wish {
     let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(MANIFESTS))]);
     Wish { method, url, headers, cap: MAX_MANIFEST as usize }
+}
+
+fn interrupted() -> Outcome {
+    Outcome::Unknown(Unknown::Interrupted, Evidence::default())
+}
+
+fn no_endpoint(registry: &str, reason: &NoEndpoint) -> Outcome {
+    match reason {
+        NoEndpoint::NodeLocal => Outcome::Unknown(Unknown::NodeLocal, Evidence::default()),
+        NoEndpoint::NotAHost => not_a_host(registry),
+    }
 }
 
 /// A name that the reference grammar lets through and that no URL can hold.

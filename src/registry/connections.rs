@@ -1,15 +1,19 @@
 //! Where a request goes: one HTTP client for each way of reaching a host, and the guard over addresses.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use reqwest::Url;
 use reqwest::header::{HOST, HeaderValue};
 
-use super::address::literal;
+use super::address::{is_metadata_name, literal};
+use super::endpoint::Dial;
 use super::failure::Failure;
-use super::options::{ClientOptions, ConnectTo, OptionsError, Proxies};
+use super::options::{ClientOptions, ConnectTo, OptionsError, Proxies, is_this_machine};
 use super::resolve::{Fixed, Guarded, Lookup, Names, Reach};
-use super::tls;
+use super::tls::{self, TlsSettings};
 use super::transport::Ask;
 use crate::probe::Unknown;
 
@@ -17,36 +21,54 @@ use crate::probe::Unknown;
 pub(crate) struct Connections {
     options: ClientOptions,
     names: Arc<Names>,
-    private: reqwest::Client,
-    public: reqwest::Client,
-    /// For hosts on this machine: never by proxy.
-    direct: reqwest::Client,
-    /// One per `--connect-to`.
-    fixed: Vec<reqwest::Client>,
+    /// Whether the environment names a proxy; it may speak TLS itself.
+    has_proxies: bool,
+    /// How TLS is spoken where nothing else is said.
+    tls: TlsSettings,
+    /// By the way of reaching a host, made when the first request takes it.
+    clients: Mutex<HashMap<Way, reqwest::Client>>,
+    /// By settings and whether any certificate will do.
+    configs: Mutex<HashMap<(usize, bool), rustls::ClientConfig>>,
+}
+
+/// A way of reaching a host; connections are shared by all requests that take the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Way {
+    /// Whether TLS may be spoken at all: reading the system's authorities takes time.
+    secure: bool,
+    /// Which TLS settings, 0 for the usual ones.
+    tls: usize,
+    /// Whether an option says that any certificate will do.
+    insecure: bool,
+    to: To,
+    timeout: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum To {
+    /// Wherever its name leads, within reach.
+    Named(Reach),
+    /// This machine: never by proxy.
+    Here,
+    /// There, by `--connect-to`.
+    Fixed(SocketAddr),
 }
 
 impl Connections {
     pub(crate) fn new(options: ClientOptions, lookup: Arc<dyn Lookup>) -> Result<Self, OptionsError> {
         options.check()?;
+        let mut authorities = Vec::new();
+        for pem in &options.ca_certs {
+            authorities.extend(tls::certificates(pem)?);
+        }
+        let identities = options.client_cert.iter().cloned().collect();
+        let tls = TlsSettings { authorities, identities, skip_verify: false };
         let named = options.clone();
         let proxies = proxy_hosts(options.proxies);
+        let has_proxies = !proxies.is_empty();
         let trusted = move |host: &str| named.names(host) || proxies.iter().any(|proxy| proxy == host);
         let names = Arc::new(Names::new(lookup, Box::new(trusted)));
-        let tls = tls::config(&options.ca_certs)?;
-        let guarded = |reach| Guarded { names: Arc::clone(&names), reach };
-        let proxied = options.proxies;
-        let build = |proxies, versions: &[&str]| builder(&options, &tls, proxies, versions);
-        let both: &[&str] = &["h2", "http/1.1"];
-        let private = finish(build(proxied, both).dns_resolver(guarded(Reach::Private)))?;
-        let public = finish(build(proxied, both).dns_resolver(guarded(Reach::Public)))?;
-        let direct = finish(build(Proxies::Off, both).dns_resolver(guarded(Reach::Private)))?;
-        // HTTP/2 has no Host header: it would name the address without the port that was taken away.
-        let fixed = options
-            .connect_to
-            .iter()
-            .map(|entry| finish(build(Proxies::Off, &["http/1.1"]).http1_only().dns_resolver(Fixed(entry.address))));
-        let fixed = fixed.collect::<Result<_, _>>()?;
-        Ok(Self { options, names, private, public, direct, fixed })
+        Ok(Self { options, names, has_proxies, tls, clients: Mutex::default(), configs: Mutex::default() })
     }
 
     pub(crate) fn options(&self) -> &ClientOptions {
@@ -56,7 +78,7 @@ impl Connections {
     /// How far a request may reach whose URL came from the registry at `registry`.
     pub(crate) fn reach_from(&self, registry: &Url, target: &Url) -> Reach {
         let host = registry.host_str().unwrap_or_default();
-        let fixed = self.fixed(registry).map(|(entry, _)| entry.address.ip());
+        let fixed = self.fixed(registry).map(|entry| entry.address.ip());
         let private = match fixed.or_else(|| literal(host)) {
             Some(address) => Reach::Public.refuses(address, false).is_some(),
             None => self.names.is_private(host),
@@ -66,39 +88,106 @@ impl Connections {
 
     /// The request, ready to be sent on the way that leads to its host.
     pub(crate) fn request(&self, ask: &Ask) -> Result<reqwest::RequestBuilder, Failure> {
-        self.check_literal(&ask.url, ask.reach)?;
+        self.check_name(&ask.url, ask.reach)?;
         let host = ask.url.host_str().unwrap_or_default();
-        let (client, url, name) = match self.fixed(&ask.url) {
-            Some((entry, client)) => {
+        let (to, url, name) = match self.fixed(&ask.url) {
+            Some(entry) => {
                 let (url, name) = redirected(&ask.url, entry.address)?;
-                (client, url, Some(name))
+                (To::Fixed(entry.address), url, Some(name))
             }
-            None if self.names.trusts(host) => (&self.direct, ask.url.clone(), None),
-            None if ask.reach == Reach::Public => (&self.public, ask.url.clone(), None),
-            None => (&self.private, ask.url.clone(), None),
+            None if is_this_machine(host) => (To::Here, ask.url.clone(), None),
+            None => (To::Named(ask.reach), ask.url.clone(), None),
         };
-        let mut request = client.request(ask.method.clone(), url).headers(ask.headers.clone());
+        let insecure = self.options.is_insecure(host, ask.url.port_or_known_default());
+        let secure = ask.url.scheme() == "https" || (self.has_proxies && matches!(to, To::Named(_)));
+        let timeout = ask.dial.timeout.filter(|timeout| !timeout.is_zero()).unwrap_or(self.options.connect_timeout);
+        let client = self.client(&ask.dial, Way { secure, tls: id(&ask.dial), insecure, to, timeout });
+        let client = client.map_err(|error| Failure::new(Unknown::Network, error.to_string()))?;
+        let mut own = ask.own.clone();
+        own.remove(HOST);
+        let mut request = client.request(ask.method.clone(), url).headers(own).headers(ask.headers.clone());
+        if !ask.form.is_empty() {
+            let fields: Vec<_> = ask.form.iter().map(|(name, value)| (name, value.expose())).collect();
+            request = request.form(&fields);
+        }
         if let Some(name) = name {
             request = request.header(HOST, name);
         }
         Ok(request)
     }
 
-    /// An address in the URL never reaches the resolver.
-    fn check_literal(&self, url: &Url, reach: Reach) -> Result<(), Failure> {
+    /// Neither an address in the URL nor a name that a proxy looks up reaches our resolver.
+    fn check_name(&self, url: &Url, reach: Reach) -> Result<(), Failure> {
         let host = url.host_str().unwrap_or_default();
-        let Some(address) = literal(host) else { return Ok(()) };
-        match reach.refuses(address, self.names.trusts(host)) {
+        let why = match literal(host) {
+            Some(address) => reach.refuses(address, self.names.trusts(host)),
+            None => is_metadata_name(host).then_some("the metadata service of a cloud"),
+        };
+        match why {
             Some(why) => Err(Failure::new(Unknown::NodeLocal, format!("{host} is {why}, which is not contacted"))),
             None => Ok(()),
         }
     }
 
     /// The `--connect-to` that speaks of a URL's host.
-    fn fixed(&self, url: &Url) -> Option<(&ConnectTo, &reqwest::Client)> {
+    fn fixed(&self, url: &Url) -> Option<&ConnectTo> {
         let (host, port) = (url.host_str()?, url.port_or_known_default());
-        self.options.connect_to.iter().zip(&self.fixed).find(|(entry, _)| entry.host.matches(host, port))
+        self.options.connect_to.iter().find(|entry| entry.host.matches(host, port))
     }
+
+    fn client(&self, dial: &Dial, way: Way) -> Result<reqwest::Client, OptionsError> {
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.get(&way) {
+            return Ok(client.clone());
+        }
+        let client = self.build(dial, way)?;
+        clients.insert(way, client.clone());
+        Ok(client)
+    }
+
+    fn build(&self, dial: &Dial, way: Way) -> Result<reqwest::Client, OptionsError> {
+        let mut tls = if way.secure { self.tls_config(dial, way.insecure)? } else { tls::none()? };
+        let guarded = |reach| Guarded { names: Arc::clone(&self.names), reach };
+        // HTTP/2 has no Host header: it would name the address without the port that was taken away.
+        let is_fixed = matches!(way.to, To::Fixed(_));
+        let versions: &[&str] = if is_fixed { &["http/1.1"] } else { &["h2", "http/1.1"] };
+        tls.alpn_protocols = versions.iter().map(|version| version.as_bytes().to_vec()).collect();
+        let builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .user_agent(&self.options.user_agent)
+            .connect_timeout(way.timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false);
+        let builder = match (way.to, self.options.proxies) {
+            (To::Named(reach), Proxies::Environment) => builder.dns_resolver(guarded(reach)),
+            (To::Named(reach), Proxies::Off) => builder.no_proxy().dns_resolver(guarded(reach)),
+            (To::Here, _) => builder.no_proxy().dns_resolver(guarded(Reach::Private)),
+            (To::Fixed(address), _) => builder.no_proxy().http1_only().dns_resolver(Fixed(address)),
+        };
+        builder.build().map_err(|error| OptionsError::Setup(error.to_string()))
+    }
+
+    fn tls_config(&self, dial: &Dial, insecure: bool) -> Result<rustls::ClientConfig, OptionsError> {
+        let mut configs = self.configs.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(config) = configs.get(&(id(dial), insecure)) {
+            return Ok(config.clone());
+        }
+        let mut settings = self.tls.clone();
+        if let Some(own) = &dial.tls {
+            settings.authorities.extend(own.authorities.iter().cloned());
+            settings.identities.extend(own.identities.iter().cloned());
+            settings.skip_verify = own.skip_verify;
+        }
+        settings.skip_verify |= insecure;
+        let config = tls::config(&settings)?;
+        configs.insert((id(dial), insecure), config.clone());
+        Ok(config)
+    }
+}
+
+/// The settings live as long as the run, each at its place.
+fn id(dial: &Dial) -> usize {
+    dial.tls.as_ref().map_or(0, |tls| Arc::as_ptr(tls).addr())
 }
 
 /// The URL and `Host` header under `--connect-to`. An explicit port in a URL wins over the resolver's, so it has to
@@ -122,30 +211,6 @@ fn redirected(url: &Url, address: std::net::SocketAddr) -> Result<(Url, HeaderVa
         return Err(bad());
     }
     Ok((url, name))
-}
-
-fn builder(
-    options: &ClientOptions,
-    tls: &rustls::ClientConfig,
-    proxies: Proxies,
-    versions: &[&str],
-) -> reqwest::ClientBuilder {
-    let mut tls = tls.clone();
-    tls.alpn_protocols = versions.iter().map(|version| version.as_bytes().to_vec()).collect();
-    let builder = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .user_agent(&options.user_agent)
-        .connect_timeout(options.connect_timeout)
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false);
-    match proxies {
-        Proxies::Environment => builder,
-        Proxies::Off => builder.no_proxy(),
-    }
-}
-
-fn finish(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, OptionsError> {
-    builder.build().map_err(|error| OptionsError::Setup(error.to_string()))
 }
 
 /// Names of the proxies: the resolver is asked for them and must let them through.

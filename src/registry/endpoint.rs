@@ -1,20 +1,54 @@
 //! From a registry's name to the URLs of its API.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use reqwest::Url;
+use reqwest::header::HeaderMap;
 
 use super::address::{AddressClass, classify, literal};
+use super::certs_dir::ConfiguredHost;
+use super::hosts_toml::HostUrl;
 use super::options::ClientOptions;
+use super::tls::TlsSettings;
 use crate::host::is_local_name;
+use crate::probe::Unknown;
 
 /// Where Docker Hub's API is.
 pub(crate) const DOCKER_HUB: &str = "registry-1.docker.io";
 
-/// Where a registry is spoken to.
+/// Where a registry is spoken to: `RegistryHost` of containerd.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Endpoint {
     /// `https://ghcr.io/`.
     base: Url,
+    /// Root of the API: `/v2`.
+    root: String,
+    /// The registry that it stands in for, where it is another.
+    namespace: Option<String>,
+    /// Whether plain HTTP is to be tried where TLS finds none.
+    falls_back: bool,
+    dial: Dial,
+    headers: HeaderMap,
 }
+
+/// What is particular in connections of one endpoint; it holds for its redirects and its token endpoint too, as in
+/// containerd, where one client does all of it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Dial {
+    /// TLS other than with every host.
+    pub(crate) tls: Option<Arc<TlsSettings>>,
+    /// For one connection, instead of the usual time.
+    pub(crate) timeout: Option<Duration>,
+}
+
+impl PartialEq for Dial {
+    fn eq(&self, other: &Self) -> bool {
+        self.tls.as_ref().map(Arc::as_ptr) == other.tls.as_ref().map(Arc::as_ptr) && self.timeout == other.timeout
+    }
+}
+
+impl Eq for Dial {}
 
 /// Why a registry is not asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,34 +59,106 @@ pub(crate) enum NoEndpoint {
     NotAHost,
 }
 
+/// Who is asked for the images of a registry, in this order: mirrors of the command line, then the hosts of its
+/// `hosts.toml`, or else the registry itself. `by_tag` leaves out those that may not be asked what a tag means.
+pub(crate) fn hosts_of(registry: &str, by_tag: bool, options: &ClientOptions) -> Vec<Result<Endpoint, NoEndpoint>> {
+    let mirrors = options.mirrors_of(registry).map(|url| Endpoint::at(url, registry, options));
+    let mut hosts: Vec<_> = mirrors.collect();
+    match options.certs_dir.hosts_of(registry) {
+        Some(configured) => {
+            let may = |host: &&ConfiguredHost| {
+                let capabilities = host.config.capabilities;
+                // What is said of the registry's own capabilities counts only where its URL is written out.
+                host.config.url.is_none() || (capabilities.pull && (capabilities.resolve || !by_tag))
+            };
+            hosts.extend(configured.iter().filter(may).map(|host| Endpoint::configured(host, registry, options)));
+        }
+        None => hosts.push(Endpoint::of(registry, options)),
+    }
+    hosts
+}
+
 impl Endpoint {
     /// The API of a registry, as the normalised reference names it.
     pub(crate) fn of(registry: &str, options: &ClientOptions) -> Result<Self, NoEndpoint> {
         let api = if registry == "docker.io" { DOCKER_HUB } else { registry };
         let parsed = Url::parse(&format!("https://{api}/")).map_err(|_| NoEndpoint::NotAHost)?;
         let host = parsed.host_str().ok_or(NoEndpoint::NotAHost)?;
+        let tls = !options.is_plain_http(host, written_port(api));
+        Self::at(&HostUrl { tls, authority: api.to_owned(), path: "/v2".to_owned() }, registry, options)
+    }
+
+    /// A host that answers for a registry.
+    fn at(url: &HostUrl, registry: &str, options: &ClientOptions) -> Result<Self, NoEndpoint> {
+        let scheme = if url.tls { "https" } else { "http" };
+        let base = Url::parse(&format!("{scheme}://{}/", url.authority)).map_err(|_| NoEndpoint::NotAHost)?;
+        let host = base.host_str().ok_or(NoEndpoint::NotAHost)?;
         if is_node_local(host) && !options.names(host) {
             return Err(NoEndpoint::NodeLocal);
         }
-        let plain = options.is_plain_http(host, written_port(api));
-        let scheme = if plain { "http" } else { "https" };
-        let base = Url::parse(&format!("{scheme}://{api}/")).map_err(|_| NoEndpoint::NotAHost)?;
-        Ok(Self { base })
+        let is_registry = url.authority == registry || (registry == "docker.io" && url.authority == DOCKER_HUB);
+        Ok(Self {
+            root: url.path.split('/').filter(|part| !part.is_empty()).map(|part| format!("/{part}")).collect(),
+            namespace: (!is_registry).then(|| registry.to_owned()),
+            falls_back: false,
+            dial: Dial::default(),
+            headers: HeaderMap::new(),
+            base,
+        })
+    }
+
+    fn configured(host: &ConfiguredHost, registry: &str, options: &ClientOptions) -> Result<Self, NoEndpoint> {
+        let mut endpoint = match &host.config.url {
+            Some(url) => Self::at(url, registry, options)?,
+            None => Self::of(registry, options)?,
+        };
+        // containerd tries TLS where anything is said of it, whatever the URL says, and then goes back.
+        let ambiguous = |url: &HostUrl| !url.tls && !url.authority.ends_with(":80");
+        if host.tls.is_some() && host.config.url.as_ref().is_some_and(ambiguous) {
+            endpoint.falls_back = endpoint.base.set_scheme("https").is_ok();
+        }
+        endpoint.dial = Dial { tls: host.tls.clone(), timeout: host.config.dial_timeout };
+        endpoint.headers = host.headers.clone();
+        Ok(endpoint)
+    }
+
+    /// The same host without TLS, where that is to be tried after this failure: an HTTP answer, or none at all where
+    /// no port is written and `http` means another (`NewHTTPFallback` in `core/remotes/docker/resolver.go` of
+    /// containerd).
+    pub(crate) fn without_tls(&self, failure: Unknown) -> Option<Self> {
+        let other_port = self.base.port().is_none();
+        let calls_for_it = match failure {
+            Unknown::PlainHttp => true,
+            Unknown::Network | Unknown::Timeout => other_port,
+            _ => false,
+        };
+        let mut plain = self.clone();
+        let changed = self.falls_back && calls_for_it && plain.base.set_scheme("http").is_ok();
+        changed.then(|| Self { falls_back: false, ..plain })
     }
 
     /// The URL of a manifest.
     pub(crate) fn manifest(&self, repository: &str, target: &str) -> Option<Url> {
-        self.base.join(&format!("/v2/{repository}/manifests/{target}")).ok()
+        self.url(&format!("{repository}/manifests/{target}"))
     }
 
     /// The URL of a blob.
     pub(crate) fn blob(&self, repository: &str, digest: &str) -> Option<Url> {
-        self.base.join(&format!("/v2/{repository}/blobs/{digest}")).ok()
+        self.url(&format!("{repository}/blobs/{digest}"))
     }
 
     /// The URL of a tag list.
     pub(crate) fn tags(&self, repository: &str) -> Option<Url> {
-        self.base.join(&format!("/v2/{repository}/tags/list")).ok()
+        self.url(&format!("{repository}/tags/list"))
+    }
+
+    /// A host that stands in for a registry is told for which (`addNamespace` of containerd).
+    fn url(&self, path: &str) -> Option<Url> {
+        let mut url = self.base.join(&format!("{}/{path}", self.root)).ok()?;
+        if let Some(namespace) = &self.namespace {
+            url.query_pairs_mut().append_pair("ns", namespace);
+        }
+        Some(url)
     }
 
     /// Scheme, host and port.
@@ -63,6 +169,22 @@ impl Endpoint {
     /// Any URL of it.
     pub(crate) fn base(&self) -> &Url {
         &self.base
+    }
+
+    /// What the host itself calls a repository, where its root lies below `/v2` (`override_path`): its tokens are for
+    /// that, and containerd asks for both.
+    pub(crate) fn own_name(&self, repository: &str) -> Option<String> {
+        self.root.strip_prefix("/v2/").map(|prefix| format!("{prefix}/{repository}"))
+    }
+
+    /// How its connections are made.
+    pub(crate) fn dial(&self) -> &Dial {
+        &self.dial
+    }
+
+    /// What the operator sends along.
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.headers
     }
 }
 

@@ -7,7 +7,7 @@
 use std::error::Error;
 use std::io;
 
-use rustls::{CertificateError, InvalidMessage};
+use rustls::{AlertDescription, CertificateError, InvalidMessage};
 
 use super::resolve::ResolveError;
 use crate::probe::{TlsFault, Unknown};
@@ -21,16 +21,29 @@ pub(crate) struct Failure {
     pub(crate) message: String,
     /// Whether trying again may help.
     pub(crate) passing: bool,
+    /// `Retry-After` of the host that is left alone, in seconds.
+    pub(crate) retry_after: Option<u64>,
 }
 
 impl Failure {
     /// A failure that stands.
     pub(crate) fn new(unknown: Unknown, message: impl Into<String>) -> Self {
-        Self { unknown, message: message.into(), passing: false }
+        Self { unknown, message: message.into(), passing: false, retry_after: None }
     }
 
     /// What reqwest ran into.
     pub(crate) fn of(error: &reqwest::Error) -> Self {
+        match tunnel(error) {
+            None => Self::of_connection(error),
+            Some(Tunnel::Refused(words)) => Self::new(Unknown::Network, format!("proxyconnect tcp: {words}")),
+            Some(Tunnel::Failed) => {
+                let failure = Self::of_connection(error);
+                Self { message: format!("proxyconnect tcp: {}", failure.message), ..failure }
+            }
+        }
+    }
+
+    fn of_connection(error: &reqwest::Error) -> Self {
         let mut found = None;
         visit(error, &mut |cause| {
             found = found.take().or_else(|| known(cause));
@@ -66,6 +79,29 @@ fn visit(error: &(dyn Error + 'static), see: &mut dyn FnMut(&(dyn Error + 'stati
     let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
     let inner = inner.map(|inner| inner as &(dyn Error + 'static));
     inner.is_some_and(|inner| visit(inner, see)) || error.source().is_some_and(|source| visit(source, see))
+}
+
+/// What went wrong between us and a proxy.
+enum Tunnel {
+    /// It does not lead us on.
+    Refused(&'static str),
+    /// It was not reached.
+    Failed,
+}
+
+/// The type of a tunnel's errors is not within our reach; their words are.
+fn tunnel(error: &reqwest::Error) -> Option<Tunnel> {
+    let mut found = None;
+    visit(error, &mut |cause| {
+        found = match cause.to_string().strip_prefix("tunnel error: ") {
+            Some("proxy authorization required") => Some(Tunnel::Refused("Proxy Authentication Required")),
+            Some("unsuccessful") => Some(Tunnel::Refused("the proxy refuses to connect to this host")),
+            Some(_) => Some(Tunnel::Failed),
+            None => None,
+        };
+        found.is_some()
+    });
+    found
 }
 
 fn known(cause: &(dyn Error + 'static)) -> Option<Failure> {
@@ -117,10 +153,31 @@ fn tls(error: &rustls::Error) -> Failure {
             let (fault, words) = x509(certificate);
             (fault, format!("tls: failed to verify certificate: x509: {words}"))
         }
-        rustls::Error::AlertReceived(alert) => (TlsFault::Other, format!("remote error: tls: {alert:?}")),
+        rustls::Error::AlertReceived(alert) => (TlsFault::Other, format!("remote error: tls: {}", alert_text(*alert))),
         other => (TlsFault::Other, format!("tls: {other}")),
     };
     Failure::new(Unknown::Tls(fault), message)
+}
+
+/// What Go calls an alert (`alertText` in `crypto/tls/alert.go`), of those that a registry sends.
+fn alert_text(alert: AlertDescription) -> String {
+    let known = match alert {
+        AlertDescription::HandshakeFailure => "handshake failure",
+        AlertDescription::BadCertificate => "bad certificate",
+        AlertDescription::UnsupportedCertificate => "unsupported certificate",
+        AlertDescription::CertificateRevoked => "revoked certificate",
+        AlertDescription::CertificateExpired => "expired certificate",
+        AlertDescription::CertificateUnknown => "unknown certificate",
+        AlertDescription::UnknownCA => "unknown certificate authority",
+        AlertDescription::AccessDenied => "access denied",
+        AlertDescription::ProtocolVersion => "protocol version not supported",
+        AlertDescription::InternalError => "internal error",
+        AlertDescription::UnrecognisedName => "unrecognized name",
+        AlertDescription::CertificateRequired => "certificate required",
+        AlertDescription::NoApplicationProtocol => "no application protocol",
+        other => return format!("{other:?}"),
+    };
+    known.to_owned()
 }
 
 fn x509(error: &CertificateError) -> (TlsFault, String) {

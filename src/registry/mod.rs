@@ -2,35 +2,59 @@
 //!
 //! ```text
 //! stage      what to ask, each question once                    (generic over the Prober)
+//! cache      what was found before, across runs                 (a Prober around a Prober)
 //! client     one question → one Outcome                         (the Prober)
 //! auth       remembered challenge, Basic, Bearer, second 401    challenge, token
 //! redirect   by hand, no Authorization across origins
-//! retry      policy, pure
-//! transport  one exchange: limits, budget, body caps             failure
-//! connections  which client for which host, and which addresses    resolve, tls
+//! transport  one exchange: turns, budget, body caps              failure, limit
+//! lane       what is kept of each host and port                  traffic
+//! breaker, pace, retry  policy, pure                             retry_after
+//! connections  which client for which host, and which addresses    resolve, tls, identity
+//! endpoint     which hosts for which registry                      hosts_toml, certs_dir
 //! ```
 //! It knows core types only; no command line, no output.
 
 mod address;
 mod auth;
-mod challenge;
+mod breaker;
+mod cache;
+mod certs_dir;
+pub mod challenge;
 mod client;
 mod connections;
 mod endpoint;
 mod failure;
+pub mod hosts_toml;
+mod identity;
+mod interrupt;
+mod lane;
 mod limit;
 mod options;
+mod pace;
+mod progress;
+mod read;
 mod redirect;
 mod reply;
 mod resolve;
 mod retry;
+mod retry_after;
 mod stage;
 mod tags;
 mod tls;
 mod token;
+pub mod token_body;
+mod traffic;
 mod transport;
+mod verdicts;
 
+pub use cache::{Cached, NoStore, Store};
+pub use certs_dir::{CertsDir, CertsDirError};
 pub use client::Client;
-pub use options::{ClientOptions, ConnectTo, HostPattern, OptionsError, Proxies};
+pub use identity::{Identity, IdentityError};
+pub use interrupt::Interrupter;
+pub use options::{ClientOptions, ConnectTo, HostPattern, Mirror, OptionsError, Proxies};
+pub use progress::Progress;
+pub use read::{Place, Reader};
 pub use resolve::{Lookup, Resolving, SystemLookup};
-pub use stage::probe_all;
+pub use stage::{probe_all, probe_all_watched};
+pub use traffic::HostTraffic;

@@ -4,6 +4,11 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::address::{AddressClass, classify, literal};
+use super::certs_dir::CertsDir;
+use super::hosts_toml::HostUrl;
+use super::identity::Identity;
+
 /// Settings of a [`crate::registry::Client`]: plain data.
 #[derive(Debug, Clone)]
 pub struct ClientOptions {
@@ -13,6 +18,14 @@ pub struct ClientOptions {
     pub connect_to: Vec<ConnectTo>,
     /// Contents of PEM files with further authorities.
     pub ca_certs: Vec<Vec<u8>>,
+    /// Shown to every server that wants a client certificate.
+    pub client_cert: Option<Identity>,
+    /// Hosts whose certificate is not checked.
+    pub insecure: Vec<HostPattern>,
+    /// Mirrors, in the order in which they are asked.
+    pub mirrors: Vec<Mirror>,
+    /// containerd's settings of hosts.
+    pub certs_dir: CertsDir,
     /// For one probe with its retries, waiting for its turn not counted.
     pub timeout: Duration,
     /// For one connection.
@@ -48,6 +61,10 @@ impl Default for ClientOptions {
             plain_http: Vec::new(),
             connect_to: Vec::new(),
             ca_certs: Vec::new(),
+            client_cert: None,
+            insecure: Vec::new(),
+            mirrors: Vec::new(),
+            certs_dir: CertsDir::default(),
             timeout: Duration::from_secs(15),
             connect_timeout: Duration::from_secs(5),
             deadline: Duration::from_secs(120),
@@ -67,10 +84,44 @@ impl ClientOptions {
         self.plain_http.iter().any(|pattern| pattern.matches(host, port))
     }
 
-    /// Whether an option speaks of this host, whatever the port: then even loopback is meant.
+    /// Whether a host's certificate is not checked.
+    pub(crate) fn is_insecure(&self, host: &str, port: Option<u16>) -> bool {
+        self.insecure.iter().any(|pattern| pattern.matches(host, port))
+    }
+
+    /// Whether an option speaks of this host, whatever the port: then even loopback is meant. A `hosts.toml` is no
+    /// option: it speaks of the node's loopback.
     pub(crate) fn names(&self, host: &str) -> bool {
         let patterns = self.plain_http.iter().chain(self.connect_to.iter().map(|entry| &entry.host));
-        patterns.into_iter().any(|pattern| pattern.is_host(host))
+        let mut patterns = patterns.chain(self.mirrors.iter().map(|mirror| &mirror.host));
+        let is_mirror = |mirror: &Mirror| mirror.at.eq_ignore_ascii_case(host);
+        patterns.any(|pattern| pattern.is_host(host)) || self.mirrors.iter().any(is_mirror)
+    }
+
+    /// The mirrors of a registry as the reference names it.
+    pub(crate) fn mirrors_of(&self, registry: &str) -> impl Iterator<Item = &HostUrl> {
+        let (host, port) = split_port(registry);
+        let meant = move |mirror: &&Mirror| mirror.host.matches(host, port.or(Some(443)));
+        self.mirrors.iter().filter(meant).map(|mirror| &mirror.url)
+    }
+
+    /// Whether anything but the registry's own name, the system's authorities and its proxies decides what answers.
+    pub(crate) fn is_overridden(&self, registry: &str) -> bool {
+        let api = if registry == "docker.io" { super::endpoint::DOCKER_HUB } else { registry };
+        let (host, port) = split_port(api);
+        let port = port.or(Some(443));
+        self.client_cert.is_some()
+            || self.is_plain_http(host, port)
+            || self.is_insecure(host, port)
+            || self.connect_to.iter().any(|entry| entry.host.matches(host, port))
+            || self.mirrors_of(registry).next().is_some()
+            || self.certs_dir.hosts_of(registry).is_some()
+    }
+
+    /// Whether an option reaches hosts that no reference names: the one that a registry redirects to may be led
+    /// elsewhere, and another authority may vouch for any.
+    pub(crate) fn overrides_any(&self) -> bool {
+        !(self.ca_certs.is_empty() && self.connect_to.is_empty() && self.insecure.is_empty())
     }
 
     /// Finds settings that cannot work before anything is asked.
@@ -82,6 +133,19 @@ impl ClientOptions {
         }
         Ok(())
     }
+}
+
+/// Whether a host is this machine by its name: never by proxy, as in Go (`useProxy` of `x/net/http/httpproxy`).
+pub(crate) fn is_this_machine(host: &str) -> bool {
+    let name = host.trim_end_matches('.').to_ascii_lowercase();
+    let is_loopback = |address| classify(address) == AddressClass::Loopback;
+    name == "localhost" || name.ends_with(".localhost") || literal(host).is_some_and(is_loopback)
+}
+
+/// A registry's name and the port that it writes.
+fn split_port(registry: &str) -> (&str, Option<u16>) {
+    let split = registry.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+    split.map_or((registry, None), |(host, port)| (host, Some(port)))
 }
 
 /// `HOST[:PORT]`: without port it means every port of the host.
@@ -151,6 +215,32 @@ impl FromStr for ConnectTo {
     }
 }
 
+/// `HOST[:PORT]=URL`: a host that is asked before the registry itself, for everything, as one of a `hosts.toml` is that
+/// names no capability.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mirror {
+    /// The registry as the reference writes it.
+    pub host: HostPattern,
+    /// Where the mirror is.
+    pub(crate) url: HostUrl,
+    /// Its host alone, as URLs write it.
+    at: String,
+}
+
+impl FromStr for Mirror {
+    type Err = OptionsError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bad = || OptionsError::Mirror(text.to_owned());
+        let (host, url) = text.split_once('=').ok_or_else(bad)?;
+        let parsed = reqwest::Url::parse(url).map_err(|_| bad())?;
+        let plain = parsed.username().is_empty() && parsed.password().is_none() && parsed.query().is_none();
+        let plain = plain && matches!(parsed.scheme(), "http" | "https");
+        let at = parsed.host_str().filter(|_| plain).ok_or_else(bad)?.to_owned();
+        Ok(Self { host: host.parse()?, url: HostUrl::parse(url, false).map_err(|_| bad())?, at })
+    }
+}
+
 /// Settings that cannot work.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OptionsError {
@@ -160,6 +250,9 @@ pub enum OptionsError {
     /// A `--connect-to` that is none.
     #[error("{0:?} is not HOST[:PORT]=ADDR:PORT, with a numeric address")]
     ConnectTo(String),
+    /// A `--mirror` that is none.
+    #[error("{0:?} is not HOST[:PORT]=URL, with https:// or http:// and without user or query")]
+    Mirror(String),
     /// A `--connect-to` of an address whose certificate would be checked against that address.
     #[error("--connect-to {0}: an address can be redirected over plain HTTP only; add --plain-http {0}")]
     AddressOverTls(String),
@@ -204,6 +297,84 @@ mod tests {
         }
         for text in ["reg", "reg=", "reg=localhost:5000", "reg=127.0.0.1"] {
             assert_eq!(text.parse::<ConnectTo>(), Err(OptionsError::ConnectTo(text.to_owned())));
+        }
+    }
+
+    #[test]
+    fn a_mirror_is_a_host_and_a_url() {
+        let table = [
+            ("docker.io=https://mirror.example", ("mirror.example", "/v2", true)),
+            ("docker.io=http://127.0.0.1:5000/", ("127.0.0.1:5000", "//v2", false)),
+            ("reg.example:5000=https://mirror.example:8443/hub", ("mirror.example:8443", "/hub/v2", true)),
+            ("docker.io=https://mirror.example/v2", ("mirror.example", "/v2", true)),
+        ];
+        for (text, (authority, path, tls)) in table {
+            let mirror: Mirror = text.parse().unwrap();
+            let expected = HostUrl { tls, authority: authority.to_owned(), path: path.to_owned() };
+            assert_eq!(mirror.url, expected, "{text}");
+        }
+        for text in [
+            "docker.io",
+            "docker.io=",
+            "docker.io=mirror.example",
+            "docker.io=ftp://mirror.example",
+            "docker.io=https://bob:s3cret@mirror.example",
+            "docker.io=https://mirror.example?x=y",
+        ] {
+            assert_eq!(text.parse::<Mirror>(), Err(OptionsError::Mirror(text.to_owned())));
+        }
+        assert_eq!("a/b=https://m".parse::<Mirror>(), Err(OptionsError::Host("a/b".to_owned())));
+    }
+
+    #[test]
+    fn a_mirror_is_meant_by_name_and_port() {
+        let mirrors =
+            ["docker.io=https://hub.example", "reg.example:5000=https://a.example", "reg.example=https://b.example"];
+        let mirrors = mirrors.iter().map(|mirror| mirror.parse().unwrap()).collect();
+        let options = ClientOptions { mirrors, ..ClientOptions::default() };
+        let of = |registry: &str| options.mirrors_of(registry).map(|url| url.authority.clone()).collect::<Vec<_>>();
+        assert_eq!(of("docker.io"), ["hub.example"]);
+        assert_eq!(of("reg.example:5000"), ["a.example", "b.example"]);
+        assert_eq!(of("reg.example"), ["b.example"]);
+        assert_eq!(of("ghcr.io"), [""; 0]);
+        assert!(options.names("hub.example") && options.names("docker.io") && !options.names("ghcr.io"));
+    }
+
+    #[test]
+    fn what_is_reached_otherwise_is_known() {
+        let pattern = |text: &str| vec![text.parse().unwrap()];
+        let table = [
+            (ClientOptions { plain_http: pattern("reg.example:5000"), ..ClientOptions::default() }, "reg.example:5000"),
+            (ClientOptions { insecure: pattern("reg.example"), ..ClientOptions::default() }, "reg.example:5000"),
+            (
+                ClientOptions {
+                    connect_to: vec!["docker.io=127.0.0.1:1".parse().unwrap()],
+                    ..ClientOptions::default()
+                },
+                "docker.io",
+            ),
+            (
+                ClientOptions {
+                    mirrors: vec!["docker.io=https://mirror.example".parse().unwrap()],
+                    ..ClientOptions::default()
+                },
+                "docker.io",
+            ),
+        ];
+        for (options, registry) in table {
+            assert!(options.is_overridden(registry), "{registry}");
+            assert!(!options.is_overridden("ghcr.io"), "{registry}");
+        }
+        assert!(!ClientOptions::default().is_overridden("docker.io"));
+    }
+
+    #[test]
+    fn this_machine_goes_by_several_names() {
+        for host in ["localhost", "LOCALHOST", "localhost.", "reg.localhost", "127.0.0.1", "127.3.2.1", "[::1]"] {
+            assert!(is_this_machine(host), "{host}");
+        }
+        for host in ["10.0.0.1", "reg.example", "localhost.example"] {
+            assert!(!is_this_machine(host), "{host}");
         }
     }
 

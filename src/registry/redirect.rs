@@ -39,6 +39,7 @@ pub(crate) async fn follow(
             Ok(Some(url)) => {
                 if url.origin() != ask.url.origin() {
                     ask.headers.remove(AUTHORIZATION);
+                    ask.own.clear();
                     ask.reach = transport.connections().reach_from(&first, &url);
                 }
                 ask.url = url;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use reqwest::{Method, Url};
 use sha2::{Digest, Sha256};
 
+use super::challenge::Challenge;
 use super::failure::Failure;
 use super::transport::Answer;
 use crate::keyring::Credential;
@@ -15,6 +16,9 @@ use crate::probe::{Defect, Denial, Evidence, Manifest, Outcome, RateLimit, Targe
 
 /// containerd's `MaxManifestSize`, in bytes.
 pub(crate) const MAX_MANIFEST: u64 = 4 * 1048 * 1048;
+
+/// The manifest of an artifact, from the time before OCI gave it up for that of images (image-spec 1.1.0-rc2).
+const ARTIFACT_MANIFEST: &str = "application/vnd.oci.artifact.manifest.v1+json";
 
 /// What is kept of a text that a registry sends, in characters.
 const MAX_TEXT: usize = 300;
@@ -109,6 +113,7 @@ fn found(answer: &Answer, asked: &Target, digest: Option<&str>, length: u64, evi
         Some(schema1) if schema1.starts_with("application/vnd.docker.distribution.manifest.v1+") => {
             Some(Defect::Schema1)
         }
+        Some(ARTIFACT_MANIFEST) => Some(Defect::NotAnImage),
         Some(known) if is_manifest_type(known) => None,
         // A web page, a proxy's welcome: not a registry's answer, so nothing is known of the image.
         _ => {
@@ -131,7 +136,7 @@ fn is_manifest_type(media_type: &str) -> bool {
     )
 }
 
-fn digest_of(bytes: &[u8]) -> String {
+pub(crate) fn digest_of(bytes: &[u8]) -> String {
     let mut text = String::from("sha256:");
     for byte in Sha256::digest(bytes) {
         text.extend([byte >> 4, byte & 15].map(|half| char::from_digit(half.into(), 16).unwrap_or('0')));
@@ -152,10 +157,21 @@ pub(crate) fn evidence(method: &Method, url: &Url, answer: &Answer, sent: Option
         method: Some(method_name(method)),
         url: Some(public_url(url)).filter(|url| !answer.echoed_in(url)),
         code: text("/errors/0/code"),
-        message: text("/errors/0/message"),
+        challenge_error: challenge_error(answer, sent),
+        // Docker Hub's token endpoint has a form of its own.
+        message: text("/errors/0/message").or_else(|| text("/details")),
         rate: rate_limit(answer),
-        retry_after: None,
+        retry_after: answer.retry_after.map(|wait| wait.as_secs()),
     }
+}
+
+/// containerd prints it of a second 401.
+fn challenge_error(answer: &Answer, sent: Option<&Credential>) -> Option<String> {
+    let error = match Challenge::read(&answer.headers).filter(|_| answer.status == 401)? {
+        Challenge::Bearer(bearer) => bearer.error?,
+        Challenge::Basic => return None,
+    };
+    (!echoes(&error, sent) && !answer.echoed_in(&error)).then(|| cut(&error))
 }
 
 /// `ratelimit-remaining: 76;w=21600`, as Docker Hub sends it.
@@ -177,6 +193,7 @@ pub(crate) fn failed(method: &Method, url: &Url, failure: Failure) -> Outcome {
         method: Some(method_name(method)),
         url: Some(public_url(url)),
         message: Some(cut(&failure.message)),
+        retry_after: failure.retry_after,
         ..Evidence::default()
     };
     Outcome::Unknown(failure.unknown, evidence)
@@ -262,6 +279,7 @@ mod tests {
         assert_eq!(defect(head(DIGEST, "9", "text/plain; charset=utf-8")), Some(Defect::Schema1));
         let schema1 = "application/vnd.docker.distribution.manifest.v1+prettyjws";
         assert_eq!(defect(head(DIGEST, "9", schema1)), Some(Defect::Schema1));
+        assert_eq!(defect(head(DIGEST, "9", ARTIFACT_MANIFEST)), Some(Defect::NotAnImage));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::failure::Failure;
+use super::pace::LONGEST_PAUSE;
 use super::transport::Answer;
 
 /// How often, and how long to wait.
@@ -14,18 +15,48 @@ pub(crate) struct Retry {
     pub(crate) delay: Duration,
 }
 
+/// One request and its repetitions so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Tries {
+    /// Repetitions made.
+    done: u32,
+    /// Pauses taken at the host's word, summed.
+    waited: Duration,
+}
+
+/// A pause before a repetition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pause {
+    /// Our own.
+    Own(Duration),
+    /// The one that the host asks for: it does not count against the time of the probe.
+    Asked(Duration),
+}
+
 impl Retry {
-    /// The pause before the next try, or `None` when the result stands. `done` repetitions were made. `jitter` lies
-    /// in 0..=1 and takes up to half of the pause away, so that many callers do not come back at once.
-    pub(crate) fn again(self, done: u32, result: &Result<Answer, Failure>, jitter: f64) -> Option<Duration> {
-        let passing = match result {
-            Ok(answer) => matches!(answer.status, 408 | 500 | 502 | 503 | 504),
-            Err(failure) => failure.passing,
+    /// The pause before the next try, or `None` when the result stands. `jitter` lies in 0..=1 and takes up to half of
+    /// our own pause away, so that many callers do not come back at once. A 503 may name its own (`Retry-After`); one
+    /// request follows such words for ten seconds in all.
+    pub(crate) fn again(self, tries: &mut Tries, result: &Result<Answer, Failure>, jitter: f64) -> Option<Pause> {
+        let (passing, asked) = match result {
+            Ok(answer) => (matches!(answer.status, 408 | 500 | 502 | 503 | 504), answer.retry_after),
+            Err(failure) => (failure.passing, None),
         };
-        if !passing || done >= self.times {
+        if !passing || tries.done >= self.times {
             return None;
         }
-        Some(self.delay.saturating_mul(1 << done.min(6)).mul_f64(1.0 - jitter.clamp(0.0, 1.0) / 2.0))
+        let pause = match asked {
+            Some(asked) => {
+                tries.waited = tries.waited.saturating_add(asked);
+                Some(Pause::Asked(asked)).filter(|_| tries.waited <= LONGEST_PAUSE)?
+            }
+            None => {
+                let doubled = self.delay.saturating_mul(1 << tries.done.min(6));
+                Pause::Own(doubled.mul_f64(1.0 - jitter.clamp(0.0, 1.0) / 2.0))
+            }
+        };
+        tries.done += 1;
+        Some(pause)
     }
 }
 
@@ -40,22 +71,38 @@ mod tests {
         Ok(Answer { status, ..Answer::default() })
     }
 
+    fn pauses(result: &Result<Answer, Failure>) -> Vec<Pause> {
+        let mut tries = Tries::default();
+        std::iter::from_fn(|| TWICE.again(&mut tries, result, 0.0)).collect()
+    }
+
     #[test]
     fn what_passes_is_tried_twice_more() {
+        let own = [100, 200].map(|millis| Pause::Own(Duration::from_millis(millis)));
         for status in [408, 500, 502, 503, 504] {
-            assert_eq!(TWICE.again(0, &answer(status), 0.0), Some(Duration::from_millis(100)));
-            assert_eq!(TWICE.again(1, &answer(status), 0.0), Some(Duration::from_millis(200)));
-            assert_eq!(TWICE.again(2, &answer(status), 0.0), None);
+            assert_eq!(pauses(&answer(status)), own, "{status}");
         }
-        assert_eq!(TWICE.again(0, &answer(503), 1.0), Some(Duration::from_millis(50)));
+        let half = Some(Pause::Own(Duration::from_millis(50)));
+        assert_eq!(TWICE.again(&mut Tries::default(), &answer(503), 1.0), half);
     }
 
     #[test]
     fn what_stands_is_not_repeated() {
         for status in [200, 307, 400, 401, 403, 404, 405, 429, 501] {
-            assert_eq!(TWICE.again(0, &answer(status), 0.0), None, "{status}");
+            assert_eq!(pauses(&answer(status)), [], "{status}");
         }
-        let timeout = Err(Failure::new(Unknown::Timeout, "i/o timeout"));
-        assert_eq!(TWICE.again(0, &timeout, 0.0), None);
+        assert_eq!(pauses(&Err(Failure::new(Unknown::Timeout, "i/o timeout"))), []);
+    }
+
+    #[test]
+    fn a_pause_that_the_host_asks_for_is_kept_within_bounds() {
+        let asking =
+            |seconds| Ok(Answer { status: 503, retry_after: Some(Duration::from_secs(seconds)), ..Answer::default() });
+        let asked = |seconds| Pause::Asked(Duration::from_secs(seconds));
+        assert_eq!(pauses(&asking(4)), [asked(4), asked(4)]);
+        assert_eq!(pauses(&asking(6)), [asked(6)], "the second would make it twelve");
+        assert_eq!(pauses(&asking(10)), [asked(10)]);
+        assert_eq!(pauses(&asking(11)), []);
+        assert_eq!(pauses(&asking(u64::MAX)), []);
     }
 }

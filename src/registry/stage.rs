@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use futures_util::stream;
 use tokio::sync::OnceCell;
 
+use super::progress::Progress;
 use crate::manifest::Content;
 use crate::platform::Platform;
 use crate::probe::plan::{Plan, Pull, Question, Reply};
@@ -19,6 +20,16 @@ use crate::probe::{Attempt, Outcome, Prober, PullAnswer, TagList, Target, Unread
 /// A plan is carried out step by step. At most `per_registry` plans of one registry are under way at once, so that a
 /// slow registry holds up no other; how many requests are in flight is the prober's affair.
 pub async fn probe_all(prober: &impl Prober, plans: &[Plan], per_registry: usize) -> Vec<Arc<PullAnswer>> {
+    probe_all_watched(prober, plans, per_registry, &Progress::default()).await
+}
+
+/// The same, and somebody may look on.
+pub async fn probe_all_watched(
+    prober: &impl Prober,
+    plans: &[Plan],
+    per_registry: usize,
+    progress: &Progress,
+) -> Vec<Arc<PullAnswer>> {
     let stage = Stage::new(prober);
     let mut groups: BTreeMap<&str, Vec<&Plan>> = BTreeMap::new();
     let mut seen = HashMap::new();
@@ -27,9 +38,14 @@ pub async fn probe_all(prober: &impl Prober, plans: &[Plan], per_registry: usize
             groups.entry(&plan.image.registry).or_default().push(plan);
         }
     }
+    progress.begin(seen.len());
     let stage = &stage;
     let groups = groups.into_values().map(|group| {
-        let pulls = group.into_iter().map(|plan| async move { (plan, Arc::new(stage.carry_out(plan).await)) });
+        let pulls = group.into_iter().map(|plan| async move {
+            let answer = stage.carry_out(plan).await;
+            progress.step();
+            (plan, Arc::new(answer))
+        });
         stream::iter(pulls).buffer_unordered(per_registry.max(1)).collect::<Vec<_>>()
     });
     let answers: HashMap<&Plan, Arc<PullAnswer>> = join_all(groups).await.into_iter().flatten().collect();
@@ -191,6 +207,15 @@ mod tests {
         assert_eq!(answers.iter().map(|a| digest(a)).collect::<Vec<_>>(), ["2", "1", "2", "2"]);
         assert_eq!(table.asked(), ["a.io/x:1", "b.io/x:2"]);
         assert!(Arc::ptr_eq(&answers[0], &answers[3]));
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn progress_counts_each_image_once() {
+        let progress = Progress::default();
+        let plans = [plan("a.io", "x", "1", true), plan("a.io", "x", "1", true), plan("b.io", "x", "none", true)];
+        assert_eq!(progress.seen(), None);
+        probe_all_watched(&Table::default(), &plans, 8, &progress).await;
+        assert_eq!(progress.seen(), Some((2, 2)));
     }
 
     #[tokio::test(flavor = "current_thread")]

@@ -1,7 +1,11 @@
 //! Tag lists, page by page.
 
+use std::fmt;
+
 use reqwest::Url;
 use reqwest::header::HeaderMap;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::auth::{Session, Wish};
 use super::redirect::Followed;
@@ -19,7 +23,7 @@ pub(crate) async fn list(session: &mut Session<'_>) -> TagList {
     let Some(plain) = session.endpoint.tags(session.repository) else { return TagList::Unknown };
     let mut url = plain.clone();
     // Registries with small pages honour it; docker-registry does not care.
-    url.set_query(Some("n=1000"));
+    url.query_pairs_mut().append_pair("n", "1000");
     let mut tags = Vec::new();
     for page in 0..PAGES {
         let mut followed = fetch(session, &url).await;
@@ -62,10 +66,11 @@ enum Page {
 }
 
 fn read(followed: &Followed) -> Page {
-    #[derive(serde::Deserialize)]
+    #[derive(Deserialize)]
     struct Body {
         /// `null` where all tags were deleted.
-        tags: Option<Vec<String>>,
+        #[serde(deserialize_with = "Option::deserialize")]
+        tags: Option<First>,
     }
     let answer = &followed.answer;
     if answer.status == 404 {
@@ -77,8 +82,37 @@ fn read(followed: &Followed) -> Page {
         return Page::Unreadable;
     }
     match serde_json::from_slice::<Body>(&answer.body) {
-        Ok(body) => Page::Tags(body.tags.unwrap_or_default()),
+        Ok(body) => Page::Tags(body.tags.map(|first| first.0).unwrap_or_default()),
         Err(_) => Page::Unreadable,
+    }
+}
+
+/// The first tags of a list. 8 MiB of JSON can say two million of them, which would take many times that.
+struct First(Vec<String>);
+
+impl<'de> Deserialize<'de> for First {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List;
+        impl<'de> Visitor<'de> for List {
+            type Value = Vec<String>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of tags")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut first = Vec::new();
+                while first.len() < TAGS {
+                    match list.next_element()? {
+                        Some(tag) => first.push(tag),
+                        None => return Ok(first),
+                    }
+                }
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(first)
+            }
+        }
+        deserializer.deserialize_seq(List).map(First)
     }
 }
 

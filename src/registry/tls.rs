@@ -1,33 +1,56 @@
-//! Whom we trust: the system's authorities, the operator's, and Mozilla's where the system has none.
+//! Whom we trust: the system's authorities, the operator's, and Mozilla's where the system has none; or anyone, where
+//! the operator says so.
 
 use std::sync::Arc;
 
-use rustls::client::WebPkiServerVerifier;
-use rustls::client::danger::ServerCertVerifier;
-use rustls::crypto::{CryptoProvider, ring};
-use rustls::pki_types::CertificateDer;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme,
+};
 use rustls_platform_verifier::Verifier;
 
+use super::identity::{Choice, Identity};
 use super::options::OptionsError;
 
-/// A TLS configuration that trusts `pems` beside the system. It brings its own cryptography, whatever the process
-/// has installed.
-pub(crate) fn config(pems: &[Vec<u8>]) -> Result<ClientConfig, OptionsError> {
-    let mut extra = Vec::new();
-    for pem in pems {
-        extra.extend(certificates(pem)?);
-    }
+/// How TLS is spoken.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct TlsSettings {
+    /// Authorities beside those of the system.
+    pub(crate) authorities: Vec<CertificateDer<'static>>,
+    /// What we may show.
+    pub(crate) identities: Vec<Identity>,
+    /// Whether any certificate will do.
+    pub(crate) skip_verify: bool,
+}
+
+/// A TLS configuration with its own cryptography, whatever the process has installed.
+pub(crate) fn config(settings: &TlsSettings) -> Result<ClientConfig, OptionsError> {
     let provider = Arc::new(ring::default_provider());
-    let verifier = verifier(&extra, &provider)?;
+    let verifier = match settings.skip_verify {
+        true => Arc::new(Anyone(Arc::clone(&provider))),
+        false => verifier(&settings.authorities, &provider)?,
+    };
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     let builder = builder.map_err(|error| OptionsError::Setup(error.to_string()))?;
-    Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+    let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
+    Ok(builder.with_client_cert_resolver(Arc::new(Choice(settings.identities.clone()))))
+}
+
+/// A TLS configuration for clients that speak none: it trusts nobody.
+pub(crate) fn none() -> Result<ClientConfig, OptionsError> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let builder = builder.with_safe_default_protocol_versions();
+    let builder = builder.map_err(|error| OptionsError::Setup(error.to_string()))?;
+    Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
 }
 
 /// The certificates of a PEM file: at least one, and each of them an authority that can be used.
-fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, OptionsError> {
+pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, OptionsError> {
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let found = read.map_err(|error| OptionsError::BadCertificate(error.to_string()))?;
     if found.is_empty() {
@@ -40,6 +63,112 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, OptionsError
     Ok(found)
 }
 
+/// The same as Go reads it for containerd (`AppendCertsFromPEM` of `crypto/x509`): what is no certificate is passed
+/// over, and one is enough.
+pub(crate) fn some_certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
+    let usable = |certificate: &CertificateDer<'static>| RootCertStore::empty().add(certificate.clone()).is_ok();
+    let found: Vec<_> = CertificateDer::pem_slice_iter(pem).filter_map(Result::ok).filter(usable).collect();
+    (!found.is_empty()).then_some(found)
+}
+
+/// Accepts every certificate, but not a server that has not its key.
+#[derive(Debug)]
+struct Anyone(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anyone {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(message, certificate, signed, &self.0.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Accepts what Go accepts and the usual verifier does not: a server's certificate that is itself among the
+/// operator's authorities, made by `openssl req -x509` with the mark of an authority (`Certificate.Verify` of Go's
+/// `crypto/x509` asks first whether the roots hold it).
+#[derive(Debug)]
+struct OrItself {
+    usual: Arc<dyn ServerCertVerifier>,
+    authorities: Vec<CertificateDer<'static>>,
+}
+
+impl ServerCertVerifier for OrItself {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let usual = self.usual.verify_server_cert(certificate, intermediates, name, ocsp, now);
+        match usual {
+            // Its time was looked at before its mark.
+            Err(Error::InvalidCertificate(CertificateError::Other(error)))
+                if is_authority_as_server(&error) && self.authorities.iter().any(|known| known == certificate) =>
+            {
+                verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            usual => usual,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.usual.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.usual.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.usual.supported_verify_schemes()
+    }
+}
+
+/// The verifier's own error type is not within our reach; its name is.
+fn is_authority_as_server(error: &OtherError) -> bool {
+    format!("{error:?}").contains("CaUsedAsEndEntity")
+}
+
 fn verifier(
     extra: &[CertificateDer<'static>],
     provider: &Arc<CryptoProvider>,
@@ -48,10 +177,14 @@ fn verifier(
     match Verifier::new(Arc::clone(provider)) {
         Ok(system) if extra.is_empty() => Ok(Arc::new(system)),
         Ok(_) => Verifier::new_with_extra_roots(extra.iter().cloned(), Arc::clone(provider))
-            .map(|both| Arc::new(both) as Arc<dyn ServerCertVerifier>)
+            .map(|both| or_itself(Arc::new(both), extra))
             .map_err(|error| OptionsError::BadCertificate(error.to_string())),
-        Err(_) => bundled(extra, provider),
+        Err(_) => bundled(extra, provider).map(|usual| or_itself(usual, extra)),
     }
+}
+
+fn or_itself(usual: Arc<dyn ServerCertVerifier>, extra: &[CertificateDer<'static>]) -> Arc<dyn ServerCertVerifier> {
+    Arc::new(OrItself { usual, authorities: extra.to_vec() })
 }
 
 fn bundled(
@@ -73,11 +206,12 @@ mod tests {
 
     #[test]
     fn a_ca_file_must_hold_a_certificate() {
-        assert_eq!(config(&[b"no certificate here".to_vec()]).err(), Some(OptionsError::NoCertificate));
-        let broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_vec();
-        assert!(matches!(config(&[broken]).err(), Some(OptionsError::BadCertificate(_))));
-        let cut = b"-----BEGIN CERTIFICATE-----\n%%%\n".to_vec();
-        assert!(config(&[cut]).is_err());
+        assert_eq!(certificates(b"no certificate here").err(), Some(OptionsError::NoCertificate));
+        let broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert!(matches!(certificates(broken).err(), Some(OptionsError::BadCertificate(_))));
+        let cut = b"-----BEGIN CERTIFICATE-----\n%%%\n";
+        assert!(certificates(cut).is_err());
+        assert_eq!(some_certificates(broken), None);
     }
 
     #[test]

@@ -15,11 +15,14 @@ use tokio::time::Instant;
 
 use super::auth::basic_value;
 use super::challenge::Bearer;
+use super::endpoint::Endpoint;
 use super::failure::Failure;
 use super::reply::{evidence, failed};
+use super::token_body::{self, TokenBody};
 use super::transport::{Answer, Ask, Budget, SMALL_BODY, Transport};
 use crate::keyring::Credential;
 use crate::probe::{Denial, Outcome, Unknown};
+use crate::sensitive::Sensitive;
 
 /// What a token is good for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -86,8 +89,8 @@ impl<K: Hash + Eq, V: Default> Cells<K, V> {
 /// For whom a token is wanted, and how it may be fetched.
 pub(crate) struct Wanted<'w> {
     pub(crate) transport: &'w Transport,
-    /// The registry that asks for it.
-    pub(crate) registry: &'w Url,
+    /// Who asks for it.
+    pub(crate) endpoint: &'w Endpoint,
     pub(crate) repository: &'w str,
     pub(crate) credential: Option<&'w Credential>,
 }
@@ -104,7 +107,7 @@ impl Tokens {
         let key = Key {
             realm: challenge.realm.clone(),
             service: challenge.service.clone(),
-            scopes: challenge.scopes_for(wanted.repository),
+            scopes: scopes(challenge, wanted),
             credential: wanted.credential.cloned(),
         };
         let cell = self.cells.get(key.clone());
@@ -149,49 +152,100 @@ impl Tokens {
     }
 }
 
-/// Asks the realm.
+fn scopes(challenge: &Bearer, wanted: &Wanted<'_>) -> Vec<String> {
+    let mut scopes = challenge.scopes_for(wanted.repository);
+    scopes.extend(wanted.endpoint.own_name(wanted.repository).map(|name| format!("repository:{name}:pull")));
+    scopes.sort();
+    scopes
+}
+
+/// Asks the realm: with GET, and once more with POST where it does not know GET and there is a password to be sent.
+/// containerd goes the other way round (`doBearerAuth` in `core/remotes/docker/authorizer.go`); what a token endpoint
+/// has to know is GET, so that this costs fewer requests.
 async fn fetch(key: &Key, wanted: &Wanted<'_>, budget: &mut Budget) -> Result<Token, Outcome> {
-    let ask = match ask(key, wanted) {
-        Ok(ask) => ask,
-        Err(failure) => return Err(failed(&Method::GET, wanted.registry, failure)),
-    };
+    let first = exchange(ask(key, wanted), key, wanted, budget).await;
+    match first {
+        Err((Refusal::NotKnown, _)) if key.credential.is_some() => {
+            exchange(post(key, wanted), key, wanted, budget).await.map_err(|(_, outcome)| outcome)
+        }
+        first => first.map_err(|(_, outcome)| outcome),
+    }
+}
+
+async fn exchange(
+    ask: Result<Ask, Failure>,
+    key: &Key,
+    wanted: &Wanted<'_>,
+    budget: &mut Budget,
+) -> Result<Token, (Refusal, Outcome)> {
+    let broken = |method: &Method, url: &Url, failure| (Refusal::Broken, failed(method, url, failure));
+    let ask = ask.map_err(|failure| broken(&Method::GET, wanted.endpoint.base(), failure))?;
     let answer = wanted.transport.send(&ask, budget).await;
-    let answer = answer.map_err(|failure| failed(&Method::GET, &ask.url, failure))?;
+    let answer = answer.map_err(|failure| broken(&ask.method, &ask.url, failure))?;
     read(&answer, Instant::now()).map_err(|refusal| {
         // The body of a good answer holds the token.
         let shown = if answer.status == 200 { &Answer { status: 200, ..Answer::default() } } else { &answer };
-        let evidence = evidence(&Method::GET, &ask.url, shown, key.credential.as_ref());
-        match refusal {
+        let evidence = evidence(&ask.method, &ask.url, shown, key.credential.as_ref());
+        let outcome = match refusal {
             Refusal::Unauthorized if key.credential.is_some() => Outcome::Denied(Denial::BadCredentials, evidence),
             Refusal::Unauthorized | Refusal::Forbidden => Outcome::Denied(Denial::DeniedOrAbsent, evidence),
             Refusal::RateLimited => Outcome::Unknown(Unknown::RateLimited, evidence),
-            Refusal::Broken => Outcome::Unknown(Unknown::AuthServer, evidence),
-        }
+            Refusal::NotKnown | Refusal::Broken => Outcome::Unknown(Unknown::AuthServer, evidence),
+        };
+        (refusal, outcome)
     })
 }
 
-/// The request to the realm. Only https will do, unless the registry itself speaks http.
-fn ask(key: &Key, wanted: &Wanted<'_>) -> Result<Ask, Failure> {
+/// A request to the realm. Only https will do, unless the registry itself speaks http.
+fn to_realm(key: &Key, wanted: &Wanted<'_>) -> Result<Ask, Failure> {
     let bad = |why: &str| Failure::new(Unknown::AuthServer, why);
     let mut url = Url::parse(&key.realm).map_err(|_| bad("the registry names no usable token endpoint"))?;
-    match (url.scheme(), wanted.registry.scheme()) {
+    match (url.scheme(), wanted.endpoint.base().scheme()) {
         ("https", _) | ("http", "http") => {}
         _ => return Err(bad("the registry's token endpoint is not https")),
     }
     let cleared = url.set_username("").and_then(|()| url.set_password(None));
     cleared.map_err(|()| bad("the registry names no usable token endpoint"))?;
+    let reach = wanted.transport.connections().reach_from(wanted.endpoint.base(), &url);
+    Ok(Ask {
+        method: Method::GET,
+        url,
+        headers: HeaderMap::new(),
+        cap: SMALL_BODY,
+        reach,
+        own: wanted.endpoint.headers().clone(),
+        dial: wanted.endpoint.dial().clone(),
+        form: Vec::new(),
+    })
+}
+
+/// `FetchToken` in `core/remotes/docker/auth/fetch.go` of containerd.
+fn ask(key: &Key, wanted: &Wanted<'_>) -> Result<Ask, Failure> {
+    let mut ask = to_realm(key, wanted)?;
     let service = key.service.iter().map(|service| ("service", service));
-    url.query_pairs_mut().extend_pairs(service).extend_pairs(key.scopes.iter().map(|scope| ("scope", scope)));
-    let mut headers = HeaderMap::new();
+    ask.url.query_pairs_mut().extend_pairs(service).extend_pairs(key.scopes.iter().map(|scope| ("scope", scope)));
     if let Some(credential) = &key.credential {
         let value = basic_value(credential);
         let mut header = HeaderValue::from_str(&format!("Basic {}", value.expose()))
-            .map_err(|_| bad("the credential does not fit in a header"))?;
+            .map_err(|_| Failure::new(Unknown::AuthServer, "the credential does not fit in a header"))?;
         header.set_sensitive(true);
-        headers.insert(AUTHORIZATION, header);
+        ask.headers.insert(AUTHORIZATION, header);
     }
-    let reach = wanted.transport.connections().reach_from(wanted.registry, &url);
-    Ok(Ask { method: Method::GET, url, headers, cap: SMALL_BODY, reach })
+    Ok(ask)
+}
+
+/// `FetchTokenWithOAuth` there: the password goes in the body. No refresh token is asked for.
+fn post(key: &Key, wanted: &Wanted<'_>) -> Result<Ask, Failure> {
+    let mut form = Vec::new();
+    if let Some(credential) = &key.credential {
+        form.push(("grant_type", Sensitive::new("password")));
+        form.push(("username", credential.username.clone()));
+        form.push(("password", credential.password.clone()));
+    }
+    form.push(("service", Sensitive::new(key.service.as_deref().unwrap_or_default())));
+    form.push(("client_id", Sensitive::new("pullcheck")));
+    form.push(("scope", Sensitive::new(key.scopes.join(" "))));
+    Ok(Ask { method: Method::POST, form, ..to_realm(key, wanted)? })
 }
 
 /// Why there is no token.
@@ -200,39 +254,24 @@ enum Refusal {
     Unauthorized,
     Forbidden,
     RateLimited,
+    /// 404 or 405: the method is not known.
+    NotKnown,
     /// Any other answer; redirects too, which are not followed with a password in hand.
     Broken,
 }
 
 /// Reads the realm's answer.
 fn read(answer: &Answer, now: Instant) -> Result<Token, Refusal> {
-    #[derive(serde::Deserialize)]
-    struct Body {
-        token: Option<String>,
-        access_token: Option<String>,
-        expires_in: Option<serde_json::Value>,
-    }
     match answer.status {
         200 => {}
         401 => return Err(Refusal::Unauthorized),
         403 => return Err(Refusal::Forbidden),
         429 => return Err(Refusal::RateLimited),
+        404 | 405 => return Err(Refusal::NotKnown),
         _ => return Err(Refusal::Broken),
     }
-    let body: Body = serde_json::from_slice(&answer.body).map_err(|_| Refusal::Broken)?;
-    let given = [body.token, body.access_token].into_iter().flatten().find(|text| !text.is_empty());
-    let text = given.map(zeroize::Zeroizing::new).ok_or(Refusal::Broken)?;
-    let value = zeroize::Zeroizing::new(format!("Bearer {}", text.as_str()));
-    let mut header = HeaderValue::from_str(&value).map_err(|_| Refusal::Broken)?;
-    header.set_sensitive(true);
-    let seconds = body.expires_in.as_ref().and_then(serde_json::Value::as_u64);
-    Ok(Token { header, issued: now, expires: now + lifetime(seconds) })
-}
-
-/// How long a token is used: as the realm says, else a minute, ten seconds less for the way; a day at most.
-fn lifetime(expires_in: Option<u64>) -> Duration {
-    let said = expires_in.filter(|seconds| *seconds > 0).unwrap_or(60).min(86_400);
-    Duration::from_secs(said.saturating_sub(10).max(1))
+    let TokenBody { header, lifetime } = token_body::parse(&answer.body).ok_or(Refusal::Broken)?;
+    Ok(Token { header, issued: now, expires: now + lifetime })
 }
 
 #[cfg(test)]
@@ -262,14 +301,5 @@ mod tests {
         for body in ["", "{}", "[]", "null", r#"{"token":""}"#, r#"{"token":"a\nb"}"#, r#"{"token":5}"#, "<html>"] {
             assert_eq!(read_body(body).err(), Some(Refusal::Broken), "{body}");
         }
-    }
-
-    #[test]
-    fn a_token_lives_as_long_as_the_realm_says() {
-        assert_eq!(lifetime(None), Duration::from_secs(50));
-        assert_eq!(lifetime(Some(0)), Duration::from_secs(50));
-        assert_eq!(lifetime(Some(300)), Duration::from_secs(290));
-        assert_eq!(lifetime(Some(5)), Duration::from_secs(1));
-        assert_eq!(lifetime(Some(u64::MAX)), Duration::from_secs(86_390));
     }
 }

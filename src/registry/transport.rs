@@ -3,22 +3,33 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use super::connections::Connections;
+use super::endpoint::Dial;
 use super::failure::Failure;
-use super::limit::Limits;
+use super::lane::{Lane, Lanes, went_out};
+use super::limit::{Limits, Turn};
 use super::options::{ClientOptions, OptionsError};
+use super::pace::{Leave, Sent};
 use super::resolve::{Lookup, Reach};
-use super::retry::Retry;
+use super::retry::{Pause, Retry, Tries};
+use super::retry_after;
 use crate::probe::Unknown;
+use crate::sensitive::Sensitive;
 
 /// Cap of error bodies and tokens.
 pub(crate) const SMALL_BODY: usize = 64 * 1024;
+
+/// Up to this size in bytes all bodies come at once, as real manifests do; of larger ones so many, whatever the number
+/// of hosts that send them.
+const FREE_BODY: usize = 256 * 1024;
+const LARGE_BODIES: usize = 4;
 
 /// A request.
 #[derive(Debug, Clone)]
@@ -30,6 +41,19 @@ pub(crate) struct Ask {
     /// Cap of a good answer's body in bytes.
     pub(crate) cap: usize,
     pub(crate) reach: Reach,
+    /// What the operator sends along to this host.
+    pub(crate) own: HeaderMap,
+    pub(crate) dial: Dial,
+    /// Sent as `application/x-www-form-urlencoded`, if there is any.
+    pub(crate) form: Vec<(&'static str, Sensitive)>,
+}
+
+impl Ask {
+    /// Whether the answer helps only to explain. Many registries serve no tag lists: a status that says so tells
+    /// nothing of how the host fares with manifests.
+    fn is_aside(&self) -> bool {
+        self.url.path().ends_with("/tags/list")
+    }
 }
 
 /// An answer.
@@ -37,12 +61,14 @@ pub(crate) struct Ask {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
-    /// What there is of it up to the cap.
+    /// Empty where it went over the cap.
     pub(crate) body: Vec<u8>,
     /// Whether the body went over the cap.
     pub(crate) cut: bool,
     /// What the request carried as `Authorization`: an answer may give it back, and a token is known to nobody else.
     pub(crate) sent: Option<HeaderValue>,
+    /// `Retry-After` of a 429 or 503.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 impl Answer {
@@ -70,6 +96,11 @@ impl Budget {
         Self { left }
     }
 
+    /// Whether most of it was spent before, perhaps on another host: who is late then is not to blame.
+    fn is_short(self, whole: Duration) -> bool {
+        self.left < whole / 3
+    }
+
     /// Lets a future take what is left, but not beyond the deadline of the run.
     async fn spend<T>(&mut self, deadline: Instant, work: impl Future<Output = T>) -> Result<T, Failure> {
         let start = Instant::now();
@@ -86,18 +117,24 @@ impl Budget {
 pub(crate) struct Transport {
     connections: Connections,
     limits: Limits,
+    lanes: Lanes,
     retry: Retry,
     requests: AtomicUsize,
+    large: Semaphore,
     deadline: Instant,
 }
 
 impl Transport {
     pub(crate) fn new(options: ClientOptions, lookup: Arc<dyn Lookup>) -> Result<Self, OptionsError> {
-        let limits = Limits::new(options.concurrency, options.host_concurrency);
+        let limits = Limits::new(options.concurrency);
+        let lanes = Lanes::new(options.host_concurrency);
         let retry = Retry { times: options.retries, delay: options.retry_delay };
-        let deadline = Instant::now() + options.deadline;
+        let time = options.deadline;
         let connections = Connections::new(options, lookup)?;
-        Ok(Self { connections, limits, retry, requests: AtomicUsize::new(0), deadline })
+        let large = Semaphore::new(LARGE_BODIES);
+        // Reading the authorities of the system takes a while; it is not the registries' time.
+        let deadline = Instant::now() + time;
+        Ok(Self { connections, limits, lanes, retry, requests: AtomicUsize::new(0), large, deadline })
     }
 
     pub(crate) fn options(&self) -> &ClientOptions {
@@ -114,49 +151,135 @@ impl Transport {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// Sends a request, again where the policy says so.
+    /// Every host and port, and how it is with them.
+    pub(crate) fn lanes(&self) -> &Lanes {
+        &self.lanes
+    }
+
+    /// Sends a request, again where the policies say so.
     pub(crate) async fn send(&self, ask: &Ask, budget: &mut Budget) -> Result<Answer, Failure> {
-        let mut done = 0;
+        let lane = self.lanes.of(&ask.url);
+        let mut tries = Tries::default();
+        let mut last = None;
         loop {
-            let result = self.exchange(ask, budget).await;
-            let Some(pause) = self.retry.again(done, &result, jitter()) else { return result };
-            if budget.spend(self.deadline, tokio::time::sleep(pause)).await.is_err() {
+            let (turn, sent) = match self.admit(&lane, &ask.method).await {
+                Ok(admitted) => admitted,
+                // What the host said itself tells more than that nobody asks it any more.
+                Err(failure) => return last.unwrap_or(Err(failure)),
+            };
+            let request = self.connections.request(ask)?;
+            let had = *budget;
+            let result = self.exchange(&lane, request, ask, last.is_some(), budget).await;
+            drop(turn);
+            if !self.shall_repeat((&lane, &ask.method), &result, sent, &mut tries, budget).await {
+                if !is_not_telling(ask, &result, had, self.options().timeout) {
+                    lane.tell(&ask.method, &result);
+                }
                 return result;
             }
-            done += 1;
+            last = Some(result);
         }
     }
 
-    async fn exchange(&self, ask: &Ask, budget: &mut Budget) -> Result<Answer, Failure> {
-        let request = self.connections.request(ask)?;
-        let host = host_and_port(&ask.url);
-        let turn = timeout_at(self.deadline, self.limits.turn(&host)).await.map_err(|_| Failure::over())?;
+    /// Waits for a turn, and for the end of a pause that the host asked for; neither is the probe's own time.
+    async fn admit<'l>(&'l self, lane: &'l Lane, method: &Method) -> Result<(Turn<'l>, Sent), Failure> {
+        loop {
+            if let Leave::Wait(until) = lane.leave(method, Instant::now())? {
+                tokio::time::sleep_until(until.min(self.deadline)).await;
+            }
+            let turn = timeout_at(self.deadline, self.limits.turn(&lane.gate)).await.map_err(|_| Failure::over())?;
+            // Much may have happened to the host in the meantime.
+            let now = Instant::now();
+            if now >= self.deadline {
+                return Err(Failure::over());
+            }
+            if let Leave::Go(sent) = lane.leave(method, now)? {
+                return Ok((turn, sent));
+            }
+        }
+    }
+
+    async fn exchange(
+        &self,
+        lane: &Lane,
+        request: reqwest::RequestBuilder,
+        ask: &Ask,
+        again: bool,
+        budget: &mut Budget,
+    ) -> Result<Answer, Failure> {
+        let start = Instant::now();
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let result = budget.spend(self.deadline, receive(request, ask.cap)).await;
-        drop(turn);
-        let answer = result?.map_err(|error| Failure::of(&error))?;
-        Ok(Answer { sent: ask.headers.get(AUTHORIZATION).cloned(), ..answer })
+        lane.sent(again, start);
+        let result = match budget.spend(self.deadline, receive(request, ask.cap, &self.large)).await {
+            Ok(Ok(answer)) => Ok(Answer { sent: ask.headers.get(AUTHORIZATION).cloned(), ..answer }),
+            Ok(Err(error)) => Err(Failure::of(&error)),
+            Err(failure) => Err(failure),
+        };
+        lane.came_back(&result, start, Instant::now());
+        if !went_out(&result) {
+            self.requests.fetch_sub(1, Ordering::Relaxed);
+        }
+        result
+    }
+
+    /// Whether the request shall be sent once more; the pause before it is over then.
+    async fn shall_repeat(
+        &self,
+        (lane, method): (&Lane, &Method),
+        result: &Result<Answer, Failure>,
+        sent: Sent,
+        tries: &mut Tries,
+        budget: &mut Budget,
+    ) -> bool {
+        if let Ok(answer) = result
+            && answer.status == 429
+        {
+            return lane.limited(answer, sent, Instant::now(), self.deadline);
+        }
+        if lane.is_stopped(method) {
+            return false;
+        }
+        match self.retry.again(tries, result, jitter()) {
+            None => false,
+            Some(Pause::Own(pause)) => budget.spend(self.deadline, tokio::time::sleep(pause)).await.is_ok(),
+            Some(Pause::Asked(pause)) => timeout_at(self.deadline, tokio::time::sleep(pause)).await.is_ok(),
+        }
     }
 }
 
-async fn receive(request: reqwest::RequestBuilder, cap: usize) -> Result<Answer, reqwest::Error> {
+/// Whether a result says nothing of how its host fares. `had` is the time that there was for it.
+fn is_not_telling(ask: &Ask, result: &Result<Answer, Failure>, had: Budget, whole: Duration) -> bool {
+    match result {
+        Ok(_) => ask.is_aside(),
+        Err(failure) => failure.unknown == Unknown::Timeout && had.is_short(whole),
+    }
+}
+
+async fn receive(request: reqwest::RequestBuilder, cap: usize, large: &Semaphore) -> Result<Answer, reqwest::Error> {
     let mut response = request.send().await?;
     let status = response.status().as_u16();
     let cap = if response.status().is_success() { cap } else { cap.min(SMALL_BODY) };
-    let mut answer = Answer { status, headers: std::mem::take(response.headers_mut()), ..Answer::default() };
+    let headers = std::mem::take(response.headers_mut());
+    let retry_after = if matches!(status, 429 | 503) { retry_after::read(&headers, wall_clock()) } else { None };
+    let mut answer = Answer { status, headers, retry_after, ..Answer::default() };
+    let mut room = None;
     while let Some(chunk) = response.chunk().await? {
-        let room = cap - answer.body.len();
-        answer.body.extend_from_slice(&chunk[..chunk.len().min(room)]);
-        if chunk.len() > room {
-            answer.cut = true;
+        if chunk.len() > cap - answer.body.len() {
+            // Nobody can read half of it, and it may wait for its turn to be judged.
+            (answer.body, answer.cut) = (Vec::new(), true);
             break;
+        }
+        answer.body.extend_from_slice(&chunk);
+        if answer.body.len() > FREE_BODY && room.is_none() {
+            room = large.acquire().await.ok();
         }
     }
     Ok(answer)
 }
 
-fn host_and_port(url: &Url) -> String {
-    format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default())
+#[expect(clippy::disallowed_methods, reason = "`Retry-After` may be a date; it is set against the time here, once")]
+fn wall_clock() -> SystemTime {
+    SystemTime::now()
 }
 
 /// In 0..1, different at each call; it need not be unpredictable.

@@ -10,6 +10,7 @@ use crate::rules::attribution::{Attribution, attribute, doubt, is_expired, sent_
 use crate::rules::held::entry_of;
 use crate::rules::meta::Meta;
 use crate::rules::password::{WITHOUT_WHITE_SPACE, white_space};
+use crate::rules::told::{is_expired_token, may_be_absent, quoted};
 use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/access-denied.md")));
@@ -34,16 +35,16 @@ impl Rule for AccessDenied {
 fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Denial) -> Finding {
     let registry = facts.reference().map(|image| image.registry()).unwrap_or_default();
     let text = &facts.image.text.value;
+    let owners = owners(facts);
     let what = match denial {
-        Denial::BadCredentials => format!("{registry} does not accept the user and password"),
-        Denial::DeniedOrAbsent => {
-            format!("{text:?} does not exist, or {registry} does not show it with the credentials")
+        _ if is_expired_token(facts) => format!("{registry} refuses {text:?}: the token has expired that stands in"),
+        Denial::BadCredentials => format!("{registry} does not accept the user and password of"),
+        denial if may_be_absent(denial) => {
+            format!("{text:?} does not exist, or {registry} does not show it with the credentials of")
         }
-        Denial::Auth | Denial::AuthRequired | Denial::Denied => {
-            format!("{registry} refuses {text:?} with the credentials")
-        }
+        _ => format!("{registry} refuses {text:?} with the credentials of"),
     };
-    let message = format!("{what} of {}{}{}", owners(facts), slips(cx, facts), doubt(facts));
+    let message = format!("{what} {owners}{}{}{}", slips(cx, facts), quoted(facts), doubt(facts));
     let finding = Finding::new(META.id, facts.severity(&META), message, facts.image.text.span, "refused")
         .help(help(cx, facts, denial))
         .event(facts.judged.event.clone())
@@ -79,16 +80,18 @@ pub(super) fn owners(facts: &ImageFacts<'_>) -> String {
 fn help(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Denial) -> &'static str {
     let has_space = |sent| entry_of(cx, facts, sent).is_some_and(|(_, entry)| white_space(&entry.credential).is_some());
     match denial {
+        _ if is_expired_token(facts) => {
+            "ECR's tokens live 12 hours, so a secret that holds one has to be renewed all the time: let the nodes \
+             authenticate by themselves (the role of the nodes, or of the service account), or have a controller renew it"
+        }
         Denial::BadCredentials if sent_credentials(facts).any(has_space) => WITHOUT_WHITE_SPACE,
         Denial::BadCredentials => {
             "renew the password or token: make a new one, test it with `docker login`, and replace the secret"
         }
-        Denial::DeniedOrAbsent => {
+        denial if may_be_absent(denial) => {
             "look for a slip in the name; if it is right, give the account read access to the repository"
         }
-        Denial::Auth | Denial::AuthRequired | Denial::Denied => {
-            "give the account read access to the repository (a token needs the read scope), or use another account"
-        }
+        _ => "give the account read access to the repository (a token needs the read scope), or use another account",
     }
 }
 
@@ -119,9 +122,9 @@ mod tests {
     use super::*;
     use crate::dockerconfig::{DockerConfig, Format};
     use crate::finding::Severity;
-    use crate::probe::{Manifest, Outcome, PullAnswer};
+    use crate::probe::{Evidence, Manifest, Outcome, PullAnswer};
     use crate::pull::SecretState;
-    use crate::rules::testing::{Facts, answer, candidate, config};
+    use crate::rules::testing::{Facts, answer, candidate, config, evidence};
     use crate::secret::Content;
     use crate::verdict::{Cause, Verdict};
     use crate::workload::PodOrigin;
@@ -149,12 +152,34 @@ mod tests {
         let cases = [
             (Denial::BadCredentials, "ghcr.io does not accept the user and password of the pull secret \"regcred\""),
             (Denial::DeniedOrAbsent, "does not exist, or ghcr.io does not show it with the credentials of"),
+            (Denial::Auth, "does not exist, or ghcr.io does not show it with the credentials of"),
             (Denial::Denied, "ghcr.io refuses \"ghcr.io/acme/api:1\" with the credentials of"),
         ];
         for (denial, expected) in cases {
             let message = refused(denial, "user").check(&AccessDenied).remove(0).message;
             assert!(message.contains(expected), "{message}");
         }
+    }
+
+    #[test]
+    fn an_expired_token_is_told_from_a_missing_right() {
+        let mut facts = refused(Denial::Denied, "AWS");
+        let said = |message: &str| {
+            let evidence = Evidence { message: Some(message.to_owned()), ..evidence(403) };
+            let explained = Some(Outcome::Denied(Denial::Denied, evidence));
+            answer(PullAnswer { explained, ..PullAnswer::default() })
+        };
+        facts.judged[0].answer = said("Your authorization token has expired. Reauthenticate and try again.");
+        let expired = facts.check(&AccessDenied).remove(0);
+        assert!(
+            expired.message.contains("the token has expired that stands in the pull secret"),
+            "{}",
+            expired.message
+        );
+        assert!(expired.help.is_some_and(|help| help.contains("12 hours")));
+        facts.judged[0].answer = said("the organisation forbids classic tokens");
+        let refused = facts.check(&AccessDenied).remove(0).message;
+        assert!(refused.ends_with("(it says: the organisation forbids classic tokens)"), "{refused}");
     }
 
     #[test]

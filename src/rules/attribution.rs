@@ -2,7 +2,7 @@
 
 use crate::dockerconfig::Entry;
 use crate::lifetime;
-use crate::probe::{Denial, Manifest, Outcome, Unknown};
+use crate::probe::{Denial, Manifest, Outcome, TlsFault, Unknown};
 use crate::pull::{Blind, CandidateCredential, SecretState};
 use crate::rules::held::entry_of;
 use crate::rules::node_local_registry::{self, NodeLocalRegistry};
@@ -28,6 +28,10 @@ pub(crate) enum Attribution {
     NoMatchingKey(Option<Denial>),
     /// `missing-pull-secret`: the pod has no credential to send.
     NoCredential(Option<Denial>),
+    /// `plain-http-registry`.
+    PlainHttp,
+    /// `untrusted-certificate`.
+    Untrusted(TlsFault),
     /// `unverified-image`: the registry gave no usable answer.
     NoAnswer(Unknown),
     /// `unverified-image`: a pull secret's content is not to be seen.
@@ -59,6 +63,8 @@ pub(crate) fn attribute(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Attr
         Cause::SecretUnknown => (!has_secret_in(facts, &[SecretState::Missing])).then_some(Attribution::HiddenSecret),
         // Not asked because the operator said so: the summary counts it.
         Cause::Unknown(Unknown::Offline) => None,
+        Cause::Unknown(Unknown::PlainHttp) => Some(Attribution::PlainHttp),
+        Cause::Unknown(Unknown::Tls(fault)) if fault != TlsFault::Other => Some(Attribution::Untrusted(fault)),
         Cause::Unknown(unknown) => Some(Attribution::NoAnswer(unknown)),
         Cause::InvalidName
         | Cause::Defect(_)
@@ -220,18 +226,29 @@ mod tests {
             assert_eq!(rules(verdict, false), [("unsupported-manifest", Severity::Error)], "{defect:?}");
         }
         assert_eq!(rules(Verdict::Fails(Cause::Absent), true), [("image-not-found", Severity::Error)]);
+        let expired = Verdict::Fails(Cause::Unknown(Unknown::Tls(TlsFault::Expired)));
+        assert_eq!(rules(expired, true), [("untrusted-certificate", Severity::Error)]);
+        let plain = Verdict::Fails(Cause::Unknown(Unknown::PlainHttp));
+        assert_eq!(rules(plain, true), [("plain-http-registry", Severity::Error)]);
     }
 
     #[test]
     fn an_image_that_could_not_be_told_is_never_an_error_and_never_silent() {
         use Unknown::{AuthServer, Deadline, Dns, HostStopped, Network, NoSuchHost, NodeLocal};
-        use Unknown::{Interrupted, PlainHttp, RateLimited, RegistryError, Timeout};
-        let tls = Unknown::Tls(crate::probe::TlsFault::Other);
+        use Unknown::{Interrupted, RateLimited, RegistryError, Timeout};
+        let tls = Unknown::Tls(TlsFault::Other);
         let unknowns = [AuthServer, Deadline, Dns, NoSuchHost, HostStopped, Network, NodeLocal];
-        for unknown in unknowns.into_iter().chain([PlainHttp, RateLimited, RegistryError, Timeout, Interrupted, tls]) {
+        for unknown in unknowns.into_iter().chain([RateLimited, RegistryError, Timeout, Interrupted, tls]) {
             let verdict = Verdict::Unverified(Cause::Unknown(unknown));
             assert_eq!(rules(verdict, true), [("unverified-image", Severity::Note)], "{unknown:?}");
         }
+        let plain = Verdict::Unverified(Cause::Unknown(Unknown::PlainHttp));
+        assert_eq!(rules(plain, true), [("plain-http-registry", Severity::Warning)]);
+        for fault in [TlsFault::UnknownAuthority, TlsFault::WrongName] {
+            let untrusted = Verdict::Unverified(Cause::Unknown(Unknown::Tls(fault)));
+            assert_eq!(rules(untrusted, true), [("untrusted-certificate", Severity::Warning)], "{fault:?}");
+        }
+        assert_eq!(rules(Verdict::Unverified(Cause::Expected), true), []);
         let blind = Verdict::Unverified(Cause::ServiceAccountUnknown);
         assert_eq!(rules(blind, false), [("missing-pull-secret", Severity::Warning)]);
     }

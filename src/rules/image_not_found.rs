@@ -3,12 +3,13 @@
 use std::sync::LazyLock;
 
 use crate::finding::Finding;
-use crate::probe::{Evidence, Outcome, TagList};
+use crate::probe::{Outcome, TagList};
 use crate::reference::Reference;
 use crate::rules::attribution::{Attribution, attribute, doubt, is_official_image};
 use crate::rules::meta::Meta;
 use crate::rules::nearest_tag::nearest;
 use crate::rules::retired::retired;
+use crate::rules::told::{quoted, refusals};
 use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/image-not-found.md")));
@@ -26,7 +27,7 @@ impl Rule for ImageNotFound {
             |facts| {
                 let image = facts.reference()?;
                 let missing = missing(&facts, image);
-                let message = format!("{}{}", message(image, missing), doubt(&facts));
+                let message = format!("{}{}", message(&facts, image, missing), doubt(&facts));
                 let severity = facts.severity(&META);
                 let finding = Finding::new(META.id, severity, message, facts.image.text.span, missing.label());
                 let mut help = help(&facts, image, missing);
@@ -46,6 +47,8 @@ enum Missing {
     Tag,
     TagOrRepository,
     Digest,
+    /// To `HEAD` it is not there, to `GET` it is.
+    ByHead,
 }
 
 impl Missing {
@@ -55,6 +58,7 @@ impl Missing {
             Self::Tag => "no such tag",
             Self::TagOrRepository => "no such tag or repository",
             Self::Digest => "no such digest",
+            Self::ByHead => "not there for containerd",
         }
     }
 }
@@ -63,8 +67,9 @@ impl Missing {
 /// `NAME_UNKNOWN` on the tag list only.
 fn missing(facts: &ImageFacts<'_>, image: &Reference) -> Missing {
     let answer = facts.judged.answer.as_deref();
-    let code = last_evidence(facts).and_then(|evidence| evidence.code.as_deref());
+    let code = refusals(facts).find_map(|evidence| evidence.code.as_deref());
     match answer.and_then(|answer| answer.tags.as_ref()) {
+        _ if matches!(answer.and_then(|answer| answer.explained.as_ref()), Some(Outcome::Found(_))) => Missing::ByHead,
         Some(TagList::NoRepository) => Missing::Repository,
         _ if code == Some("NAME_UNKNOWN") => Missing::Repository,
         _ if image.digest().is_some() => Missing::Digest,
@@ -73,30 +78,27 @@ fn missing(facts: &ImageFacts<'_>, image: &Reference) -> Missing {
     }
 }
 
-fn last_evidence<'a>(facts: &ImageFacts<'a>) -> Option<&'a Evidence> {
-    let answer = facts.judged.answer.as_deref()?;
-    answer.attempts.iter().rev().find_map(|(_, outcome)| match outcome {
-        Outcome::Absent(evidence) => Some(evidence),
-        _ => None,
-    })
-}
-
-fn message(image: &Reference, missing: Missing) -> String {
+fn message(facts: &ImageFacts<'_>, image: &Reference, missing: Missing) -> String {
     let name = image.name();
     let tag = image.tag().unwrap_or("latest");
     match missing {
         Missing::Repository => format!("{} has no repository {:?}", image.registry(), image.repository()),
         Missing::Tag => format!("{name} has no tag {tag:?}"),
-        Missing::TagOrRepository => format!("{name} has no tag {tag:?}, or does not exist at all"),
+        Missing::TagOrRepository => format!("{name} has no tag {tag:?}, or does not exist at all{}", quoted(facts)),
         Missing::Digest => {
             format!("{name} has no manifest {}", image.digest().unwrap_or_default())
         }
+        Missing::ByHead => format!(
+            "{} has {:?}, but answers 404 to the HEAD request by which containerd looks for it",
+            image.registry(),
+            facts.image.text.value
+        ),
     }
 }
 
 fn help(facts: &ImageFacts<'_>, image: &Reference, missing: Missing) -> String {
     let text = &facts.image.text.value;
-    if missing != Missing::Tag && is_official_image(facts) && !text.contains('/') {
+    if !matches!(missing, Missing::Tag | Missing::ByHead) && is_official_image(facts) && !text.contains('/') {
         return format!(
             "a name without a registry is looked for among Docker Hub's official images: write `<registry>/…/{text}`"
         );
@@ -104,6 +106,11 @@ fn help(facts: &ImageFacts<'_>, image: &Reference, missing: Missing) -> String {
     let tags = facts.judged.answer.as_deref().and_then(|answer| answer.tags.as_ref());
     match (missing, tags) {
         (Missing::Tag, Some(TagList::Tags(tags))) => near_tags(image.tag().unwrap_or("latest"), tags),
+        (Missing::ByHead, _) => {
+            "mend the registry, or the proxy before it: `docker pull` and CRI-O, which ask by GET, get \
+                                 the image, and containerd does not"
+                .to_owned()
+        }
         (Missing::Digest, _) => {
             "it was deleted, or pushed to another repository: pin a digest that is there".to_owned()
         }
@@ -131,7 +138,7 @@ fn near_tags(wanted: &str, tags: &[String]) -> String {
 mod tests {
     use super::*;
     use crate::finding::Severity;
-    use crate::probe::{Denial, PullAnswer};
+    use crate::probe::{Denial, Evidence, Manifest, PullAnswer};
     use crate::rules::testing::{Facts, answer, evidence};
     use crate::verdict::{Cause, Verdict};
     use crate::workload::PodOrigin;
@@ -171,6 +178,30 @@ mod tests {
             let message = absent(text, code, tags).message;
             assert!(message.contains(expected), "{message}");
         }
+    }
+
+    #[test]
+    fn the_answer_to_get_tells_what_that_to_head_does_not() {
+        let explained = |explained: Outcome| {
+            let mut facts = Facts::default();
+            let pod = facts.pod(PodOrigin::Template);
+            let judged = facts.image(pod, "ghcr.io/acme/api:1.9", Verdict::Fails(Cause::Absent));
+            let attempts = vec![(None, Outcome::Absent(evidence(404)))];
+            let explained = Some(explained);
+            judged.answer = answer(PullAnswer { attempts, explained, ..PullAnswer::default() });
+            facts.check(&ImageNotFound).remove(0)
+        };
+        let absent = |code: &str, message: &str| {
+            let (code, message) = (Some(code.to_owned()), Some(message.to_owned()));
+            Outcome::Absent(Evidence { code, message, ..evidence(404) })
+        };
+        let repository = explained(absent("NAME_UNKNOWN", "repository name not known to registry"));
+        assert_eq!(repository.message, "ghcr.io has no repository \"acme/api\"");
+        let words = explained(absent("MANIFEST_UNKNOWN", "manifest tagged by \"1.9\" is not found")).message;
+        assert!(words.ends_with("at all (it says: manifest tagged by \"1.9\" is not found)"), "{words}");
+        let wrong = explained(Outcome::Found(Manifest::default()));
+        assert!(wrong.message.contains("answers 404 to the HEAD request"), "{}", wrong.message);
+        assert!(wrong.help.is_some_and(|help| help.contains("`docker pull` and CRI-O")));
     }
 
     #[test]

@@ -55,6 +55,13 @@ impl Levels {
         }
     }
 
+    /// Turns on a rule that is off by default, where the operator names no level for it.
+    pub fn turn_on(&mut self, rule: &str, severity: Severity) {
+        if let Some(rule) = by_id(rule) {
+            self.named.entry(rule.meta().id).or_insert(Level::At(severity));
+        }
+    }
+
     /// What becomes of a finding of a rule that it gave `found`: its severity, or `None` where the rule does not run.
     pub fn severity(&self, meta: &Meta, found: Severity) -> Option<Severity> {
         match self.named.get(meta.id).copied().or(self.all.filter(|_| meta.enabled)) {
@@ -106,6 +113,17 @@ mod tests {
         assert_eq!(severity(&[], "short-name"), None);
         assert_eq!(severity(&[("all", deny)], "short-name"), None);
         assert_eq!(severity(&[("short-name", warn)], "short-name"), Some(Warning));
+    }
+
+    #[test]
+    fn an_option_turns_a_rule_on_but_does_not_outvote_its_name() {
+        let mut levels = Levels::default();
+        levels.turn_on("short-name", Warning);
+        assert_eq!(levels.severity(by_id("short-name").expect("a rule").meta(), Note), Some(Warning));
+        let mut levels = Levels::default();
+        levels.set("short-name", Level::Off).expect("a rule");
+        levels.turn_on("short-name", Warning);
+        assert_eq!(levels.severity(by_id("short-name").expect("a rule").meta(), Note), None);
     }
 
     #[test]

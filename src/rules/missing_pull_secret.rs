@@ -7,6 +7,7 @@ use crate::probe::{Denial, Outcome};
 use crate::rules::attribution::{Attribution, attribute, doubt, is_pulled_by_node};
 use crate::rules::meta::Meta;
 use crate::rules::nearby::unnamed;
+use crate::rules::told::{may_be_absent, quoted};
 use crate::rules::{Context, ImageFacts, Rule};
 use crate::secret::{Content, Producer, Secret};
 use crate::verdict::{Cause, Verdict};
@@ -55,12 +56,11 @@ fn message(facts: &ImageFacts<'_>, denial: Option<Denial>) -> String {
 pub(super) fn refusal(facts: &ImageFacts<'_>, denial: Option<Denial>) -> String {
     let text = &facts.image.text.value;
     let registry = facts.reference().map(|image| image.registry()).unwrap_or_default();
-    match denial {
-        Some(Denial::DeniedOrAbsent) => format!(
-            "{registry} refuses to give {text:?} to anyone without credentials (it is private or does not exist: the \
-             registry does not tell)"
-        ),
-        _ => format!("{registry} refuses to give {text:?} to anyone without credentials"),
+    let refuses = format!("{registry} refuses to give {text:?} to anyone without credentials");
+    let quoted = quoted(facts);
+    match denial.filter(|denial| may_be_absent(*denial)) {
+        Some(_) => format!("{refuses} (it is private or does not exist: the registry does not tell){quoted}"),
+        None => format!("{refuses}{quoted}"),
     }
 }
 

@@ -11,6 +11,7 @@ mod nearest_tag;
 mod password;
 #[cfg(test)]
 mod testing;
+mod told;
 
 mod access_denied;
 mod cached_mutable_tag;
@@ -26,6 +27,7 @@ mod invalid_image_reference;
 mod invalid_pull_policy;
 mod invalid_suppression;
 mod invalid_yaml;
+mod large_image;
 mod legacy_dockercfg;
 mod malformed_pull_secret;
 mod misplaced_pull_secrets;
@@ -34,12 +36,16 @@ mod mutable_tag;
 mod never_pulled;
 mod no_credentials_for_registry;
 mod node_local_registry;
+mod plain_http_registry;
+mod platform_mismatch;
 mod public_image_broken_by_secret;
 mod pull_secret_in_other_namespace;
+mod rate_limit_risk;
 mod registry_typo;
 mod retired;
 mod shadowed_credentials;
 mod short_name;
+mod stale_digest;
 mod suppressed_service_account_secrets;
 mod undefined_pull_secret;
 mod undefined_service_account;
@@ -49,6 +55,7 @@ mod unreadable_input;
 mod unrendered_template;
 mod unresolved_placeholder;
 mod unsupported_manifest;
+mod untrusted_certificate;
 mod unused_suppression;
 mod unverified_image;
 mod whitespace_in_credentials;
@@ -58,7 +65,7 @@ use crate::baseline::Baseline;
 use crate::event::Runtime;
 use crate::finding::{Finding, Severity, Subject};
 use crate::inventory::Inventory;
-use crate::probe::PullAnswer;
+use crate::probe::{Manifest, PullAnswer};
 use crate::pull::PullContext;
 use crate::pull::operator::OperatorFacts;
 use crate::reference::Reference;
@@ -78,6 +85,8 @@ pub struct JudgedImage {
     pub answer: Option<std::sync::Arc<PullAnswer>>,
     /// Will it be pulled?
     pub verdict: Verdict,
+    /// The manifest that was found, with what was read of it; also where the nodes cannot use it.
+    pub manifest: Option<Manifest>,
     /// What `kubectl describe pod` would show, where it fails.
     pub event: Option<String>,
 }
@@ -89,6 +98,9 @@ pub struct Settings {
     pub closed: bool,
     /// `--offline`: no registry is asked.
     pub offline: bool,
+    /// `--certs-dir`: how the nodes reach registries is known, so that what it does not allow, plain HTTP, is certain to
+    /// fail there.
+    pub certs_dir: bool,
     /// `--namespace`: of objects that name none; `None` matches any.
     pub namespace: Option<String>,
     /// Whether a dockerconfigjson was supplied.
@@ -103,6 +115,8 @@ pub struct Settings {
     pub now: Option<u64>,
     /// `--deny`, `--warn`, `--note`, `--allow`.
     pub levels: Levels,
+    /// `--max-image-size`, in bytes, compressed; `None` means [`MAX_IMAGE_SIZE`].
+    pub max_image_size: Option<u64>,
     /// `--no-suppressions`: comments and annotations silence nothing.
     pub no_suppressions: bool,
     /// `--baseline`: findings that were there before.
@@ -113,6 +127,9 @@ pub struct Settings {
     /// `mutable-tags`: globs of the tags that move, instead of those that move by convention.
     pub mutable_tags: Option<Vec<String>>,
 }
+
+/// `--max-image-size` where it is not given: 2 GiB.
+pub const MAX_IMAGE_SIZE: u64 = 2 << 30;
 
 /// The finished facts.
 #[derive(Debug)]
@@ -246,7 +263,13 @@ pub static RULES: &[&dyn Rule] = &[
     &image_not_found::ImageNotFound,
     &access_denied::AccessDenied,
     &public_image_broken_by_secret::PublicImageBrokenBySecret,
+    &platform_mismatch::PlatformMismatch,
+    &stale_digest::StaleDigest,
     &unsupported_manifest::UnsupportedManifest,
+    &large_image::LargeImage,
+    &plain_http_registry::PlainHttpRegistry,
+    &untrusted_certificate::UntrustedCertificate,
+    &rate_limit_risk::RateLimitRisk,
     &unverified_image::UnverifiedImage,
     &invalid_yaml::InvalidYaml,
     &unreadable_input::UnreadableInput,

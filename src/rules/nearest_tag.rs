@@ -36,6 +36,8 @@ pub(crate) fn nearest<'t>(wanted: &str, tags: &'t [String]) -> Vec<Near<'t>> {
 enum Class {
     /// Differs in case, or by a leading `v`.
     Spelling,
+    /// Differs in characters that look alike: `1.O` and `1.0`, `v1-9` and `v1.9`.
+    LookAlike,
     /// The same version, more or less exactly: `1.9` and `1.9.0`.
     Precision,
     /// One or two edits away.
@@ -82,6 +84,8 @@ impl<'t> Tag<'t> {
         let edits = self.edits(other);
         let class = if self.bare.eq_ignore_ascii_case(other.bare) {
             Class::Spelling
+        } else if looks(self.text).eq(looks(other.text)) || looks(self.bare).eq(looks(other.bare)) {
+            Class::LookAlike
         } else if precision && same_flavour {
             Class::Precision
         } else if versions && same_flavour {
@@ -103,6 +107,16 @@ impl<'t> Tag<'t> {
         }
         Some(strsim::osa_distance(self.text, other.text)).filter(|&edits| edits <= limit)
     }
+}
+
+/// The text with one character for all that look like it, or are taken for each other.
+fn looks(text: &str) -> impl Iterator<Item = char> {
+    text.chars().map(|c| match c {
+        'l' | 'L' | 'i' | 'I' => '1',
+        'o' | 'O' => '0',
+        '_' | '.' => '-',
+        other => other.to_ascii_lowercase(),
+    })
 }
 
 fn gap(a: &[u64], b: &[u64]) -> Vec<u64> {
@@ -128,6 +142,10 @@ mod tests {
             ("1.27-alpin", &["1.27-alpine", "1.27", "1.27-perl"], &["1.27-alpine"]),
             ("lastest", &["1.0", "latest", "edge"], &["latest"]),
             ("Main", &["maine", "main"], &["main"]),
+            ("1.O", &["1.1", "1.0", "1.9"], &["1.0", "1.1", "1.9"]),
+            ("v1-9", &["1.8", "v1.9", "v1-8"], &["v1.9", "v1-8"]),
+            ("release_2", &["release-3", "release-2"], &["release-2", "release-3"]),
+            ("l.2", &["2.2", "1.2"], &["1.2", "2.2"]),
             ("3f2a9c1", &["9d8e7f6", "a1b2c3d"], &[]),
             ("1.9", &["sha256-0a.sig"], &[]),
             ("a", &["b"], &[]),

@@ -8,6 +8,7 @@ use crate::finding::Finding;
 use crate::rules::access_denied::{owners, related, slips};
 use crate::rules::attribution::{Attribution, attribute, doubt, sent_credentials};
 use crate::rules::meta::Meta;
+use crate::rules::told::quoted;
 use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> =
@@ -33,10 +34,11 @@ impl Rule for PublicImageBrokenBySecret {
 fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Finding {
     let text = &facts.image.text.value;
     let message = format!(
-        "anyone may pull {text:?}, but not with the credentials of {}: they are refused{}, and the kubelet does not fall \
-         back to pulling without{}",
+        "anyone may pull {text:?}, but not with the credentials of {}: they are refused{}{}, and the kubelet does not \
+         fall back to pulling without{}",
         owners(facts),
         slips(cx, facts),
+        quoted(facts),
         doubt(facts)
     );
     let finding = Finding::new(META.id, facts.severity(&META), message, facts.image.text.span, "public, and refused")

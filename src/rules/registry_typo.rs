@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use crate::finding::{Finding, Severity};
 use crate::host::{self, Slip};
-use crate::probe::{Denial, Outcome, Unknown};
+use crate::probe::{Denial, Outcome, TagList, Unknown};
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
 use crate::verdict::{Cause, Verdict};
@@ -55,8 +55,12 @@ pub(crate) fn explains(facts: &ImageFacts<'_>) -> bool {
 
 /// Whether something answered as a registry does: with a manifest, a challenge, or an error code of the API.
 fn is_registry(facts: &ImageFacts<'_>) -> bool {
-    let answer = facts.judged.answer.as_deref();
-    answer.into_iter().flat_map(|answer| &answer.attempts).any(|(_, outcome)| match outcome {
+    let Some(answer) = facts.judged.answer.as_deref() else { return false };
+    if matches!(answer.tags, Some(TagList::Tags(_) | TagList::NoRepository)) {
+        return true;
+    }
+    let outcomes = answer.attempts.iter().map(|(_, outcome)| outcome);
+    outcomes.chain(&answer.explained).any(|outcome| match outcome {
         Outcome::Found(_) | Outcome::Unknown(Unknown::RateLimited | Unknown::AuthServer, _) => true,
         Outcome::Absent(evidence) | Outcome::Denied(Denial::Denied, evidence) => evidence.code.is_some(),
         Outcome::Denied(..) => true,

@@ -6,6 +6,7 @@ use crate::dockerconfig::DockerConfig;
 use crate::finding::{Finding, Severity};
 use crate::inventory::{Inventory, Problem, ProblemKind};
 use crate::keyring::Credential;
+use crate::node::Demand;
 use crate::probe::{Evidence, Manifest, PullAnswer};
 use crate::pull::{CandidateCredential, PullContext, PullSecret, SecretState, Via};
 use crate::reference::{Reference, default_pull_policy};
@@ -70,6 +71,7 @@ impl Facts {
             namespace: namespace.map(str::to_owned),
             service_account: None,
             pull_secrets: None,
+            demand: Demand::default(),
         });
         PodId(self.inventory.pods.len() as u32 - 1)
     }
@@ -92,7 +94,11 @@ impl Facts {
         });
         let pull_policy = Some(default_pull_policy(&self.inventory.images[self.judged.len()].text.value));
         let pull = PullContext { service_account: "default".to_owned(), pull_policy, ..PullContext::default() };
-        self.judged.push(JudgedImage { pull, answer: None, verdict, event: None });
+        let manifest = match &verdict {
+            Verdict::Pullable(manifest) => Some(manifest.clone()),
+            _ => None,
+        };
+        self.judged.push(JudgedImage { pull, answer: None, verdict, manifest, event: None });
         self.judged.last_mut().expect("just added")
     }
 

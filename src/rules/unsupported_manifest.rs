@@ -4,11 +4,13 @@ use std::sync::LazyLock;
 
 use crate::event::Runtime;
 use crate::finding::Finding;
+use crate::manifest::Content;
 use crate::probe::Defect;
 use crate::rules::attribution::doubt;
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
 use crate::verdict::Cause;
+use crate::workload::ContainerKind;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unsupported-manifest.md")));
 
@@ -41,8 +43,8 @@ fn words(facts: &ImageFacts<'_>, defect: Defect, runtime: Runtime) -> Option<(St
             "pull and push it with a current client, or build it anew",
         ),
         Defect::NotAnImage => (
-            format!("{text:?} is no container image but another artifact, such as a Helm chart"),
-            "look for a slip in the name: a chart and its image often share a repository",
+            format!("{text:?} is no container image but {}: {}", artifact(facts), not_an_image(facts, runtime)),
+            "look for a slip in the name: a chart and its image often have the same",
         ),
         Defect::TooBig => (
             format!("the manifest of {text:?} is larger than the 4 MiB that containerd reads"),
@@ -57,6 +59,31 @@ fn words(facts: &ImageFacts<'_>, defect: Defect, runtime: Runtime) -> Option<(St
             "the registry, or a proxy before it, is broken: mend it there",
         ),
     })
+}
+
+/// What it is instead, as its configuration says.
+fn artifact(facts: &ImageFacts<'_>) -> String {
+    let content = facts.judged.answer.as_deref().and_then(|answer| answer.content.as_ref()?.as_ref().ok());
+    match content.map(|content| &**content) {
+        Some(Content::Image(image)) if image.config_type.starts_with("application/vnd.cncf.helm.") => {
+            "a Helm chart".to_owned()
+        }
+        Some(Content::Image(image)) if !image.config_type.is_empty() => {
+            format!("another artifact ({})", image.config_type)
+        }
+        _ => "another artifact".to_owned(),
+    }
+}
+
+/// What becomes of it.
+fn not_an_image(facts: &ImageFacts<'_>, runtime: Runtime) -> &'static str {
+    match (facts.image.container.kind, runtime) {
+        (ContainerKind::Volume, _) => "containerd may mount nothing of it, CRI-O mounts artifacts since 1.34",
+        (_, Runtime::Crio) => "CRI-O starts no container of it",
+        (_, Runtime::Containerd | Runtime::ContainerdOne) => {
+            "containerd leaves out what it does not know of it, and then there is no command to start"
+        }
+    }
 }
 
 /// How far a runtime still goes along with it.

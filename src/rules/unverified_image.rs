@@ -9,6 +9,7 @@ use crate::rules::attribution::{Attribution, attribute};
 use crate::rules::meta::Meta;
 use crate::rules::missing_pull_secret::with_supplied;
 use crate::rules::{Context, ImageFacts, Rule};
+use crate::verdict::found_by;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unverified-image.md")));
 
@@ -24,22 +25,30 @@ impl Rule for UnverifiedImage {
         out.extend(cx.images().filter_map(|facts| {
             // No image and no address in the words: all images of a host that is down are one fault.
             let (message, help) = match attribute(cx, &facts)? {
-                Attribution::NoAnswer(unknown) => (no_answer(&facts, unknown)?, what_to_do(unknown).to_owned()),
+                Attribution::NoAnswer(unknown) => {
+                    let what = if is_there(&facts) { "it is there, but what it holds could not be read: " } else { "" };
+                    (format!("{what}{}", no_answer(&facts, unknown)?), what_to_do(&facts, unknown))
+                }
                 Attribution::HiddenSecret => hidden_secret(&facts)?,
                 Attribution::NotFound
                 | Attribution::CredentialRefused(_)
                 | Attribution::Expired
                 | Attribution::PublicBroken
                 | Attribution::NoMatchingKey(_)
-                | Attribution::NoCredential(_) => {
-                    return None;
-                }
+                | Attribution::NoCredential(_)
+                | Attribution::PlainHttp
+                | Attribution::Untrusted(_) => return None,
             };
             let message = format!("it could not be told whether this can be pulled: {message}");
             let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, "not verified");
             Some(finding.help(help).subject(facts.subject()))
         }));
     }
+}
+
+/// Whether the manifest was found, and only its content is missing.
+fn is_there(facts: &ImageFacts<'_>) -> bool {
+    facts.judged.answer.as_deref().and_then(found_by).is_some()
 }
 
 fn no_answer(facts: &ImageFacts<'_>, unknown: Unknown) -> Option<String> {
@@ -50,17 +59,27 @@ fn no_answer(facts: &ImageFacts<'_>, unknown: Unknown) -> Option<String> {
     let words = evidence.and_then(|evidence| evidence.message.as_deref()).map(|words| format!(": {words}"));
     let words = words.unwrap_or_default();
     Some(match unknown {
+        // Words without a status are our own.
+        Unknown::RateLimited if status.is_empty() && !words.is_empty() => {
+            let host = failing(evidence, registry);
+            format!("{host} limits the rate of requests, so the rest of its images was not asked for")
+        }
         Unknown::RateLimited => format!("{registry} limits the rate of requests{status}"),
-        Unknown::RegistryError => format!("{registry} fails{status}"),
-        Unknown::AuthServer => format!("{registry} hands out no token{status}"),
-        Unknown::Tls(_) => format!("{registry} cannot be trusted{words}"),
+        Unknown::RegistryError => format!("{registry} fails{status}{words}"),
+        Unknown::AuthServer => format!("{registry} hands out no token{status}{words}"),
+        Unknown::Tls(_) => format!("no TLS connection to {registry} comes about{words}"),
         Unknown::Dns | Unknown::NoSuchHost => format!("the name {registry} does not resolve here{words}"),
         Unknown::Network => format!("{registry} cannot be reached from here{words}"),
-        Unknown::Timeout => format!("{registry} did not answer in time"),
+        Unknown::Timeout => format!("{registry} did not answer in time{words}"),
         Unknown::PlainHttp => format!("{registry} speaks plain HTTP, and the runtime asks for HTTPS"),
-        Unknown::HostStopped => format!("{registry} failed too often, so the rest of its images was not asked for"),
+        Unknown::HostStopped => {
+            format!(
+                "{} failed too often, so the rest of its images was not asked for{words}",
+                failing(evidence, registry)
+            )
+        }
         Unknown::Deadline => "the time for the run was over".to_owned(),
-        Unknown::Interrupted => "the run was interrupted".to_owned(),
+        Unknown::Interrupted => "the run was interrupted before".to_owned(),
         Unknown::NodeLocal => {
             format!("{registry} is an address of the node or the cluster: it cannot be seen from here")
         }
@@ -68,21 +87,40 @@ fn no_answer(facts: &ImageFacts<'_>, unknown: Unknown) -> Option<String> {
     })
 }
 
-fn evidence<'a>(facts: &ImageFacts<'a>) -> Option<&'a Evidence> {
-    let answer = facts.judged.answer.as_deref()?;
-    answer.attempts.iter().rev().find_map(|(_, outcome)| match outcome {
-        Outcome::Unknown(_, evidence) => Some(evidence),
-        _ => None,
-    })
+/// The host that failed: the registry, or the one that hands out its tokens.
+fn failing<'a>(evidence: Option<&'a Evidence>, registry: &'a str) -> &'a str {
+    let url = evidence.and_then(|evidence| evidence.url.as_deref());
+    let host = url.and_then(|url| url.split_once("://")).and_then(|(_, rest)| rest.split('/').next());
+    host.unwrap_or(registry)
 }
 
-fn what_to_do(unknown: Unknown) -> &'static str {
-    match unknown {
+fn evidence<'a>(facts: &ImageFacts<'a>) -> Option<&'a Evidence> {
+    let answer = facts.judged.answer.as_deref()?;
+    let unread = || {
+        let content = answer.content.as_ref().and_then(|content| content.as_ref().err());
+        content.or_else(|| answer.config.as_ref().and_then(|config| config.as_ref().err()))
+    };
+    let unknown = answer.attempts.iter().rev().find_map(|(_, outcome)| match outcome {
+        Outcome::Unknown(_, evidence) => Some(evidence),
+        _ => None,
+    });
+    unknown.or_else(|| unread().map(|unread| &unread.evidence))
+}
+
+fn what_to_do(facts: &ImageFacts<'_>, unknown: Unknown) -> String {
+    let pause = || evidence(facts).and_then(|evidence| evidence.retry_after).map(pause);
+    let help = match unknown {
         Unknown::RateLimited => {
-            "run again later, or supply credentials (`--dockerconfigjson`), which have a limit of their own"
+            let later = pause().unwrap_or_else(|| "later".to_owned());
+            return format!(
+                "run again {later}, or supply credentials (`--dockerconfigjson`), which have a limit of their own"
+            );
         }
-        Unknown::RegistryError | Unknown::AuthServer => "run again later; if it stays so, the nodes will meet the same",
-        Unknown::Tls(_) => "if the nodes trust another authority, name it: `--ca-cert FILE`",
+        Unknown::RegistryError | Unknown::AuthServer => {
+            let later = pause().unwrap_or_else(|| "later".to_owned());
+            return format!("run again {later}; if it stays so, the nodes will meet the same");
+        }
+        Unknown::Tls(_) => "see which versions of TLS, and which client certificate, the registry asks for",
         Unknown::Dns | Unknown::NoSuchHost => {
             "look for a slip in the host; if only the nodes can resolve it: `--connect-to HOST=ADDRESS:PORT`"
         }
@@ -90,11 +128,24 @@ fn what_to_do(unknown: Unknown) -> &'static str {
             "see whether this machine may reach the registry; the nodes may have another way to it"
         }
         Unknown::PlainHttp => "if the nodes are configured for it: `--plain-http HOST`",
-        Unknown::HostStopped => "the first failure of this registry says why",
+        Unknown::HostStopped => {
+            "run again when it answers; `-v` tells how many requests were made. If only the nodes can reach it, say how: \
+             `--connect-to HOST=ADDRESS:PORT`"
+        }
         Unknown::Deadline => "run again with a longer `--deadline`",
         Unknown::Interrupted => "run again",
         Unknown::NodeLocal => "if this machine can reach the same registry, say how: `--plain-http` or `--connect-to`",
         Unknown::Offline => "",
+    };
+    help.to_owned()
+}
+
+/// How long the registry wants to be left alone, roughly: images that were asked for one after the other are one fault.
+fn pause(seconds: u64) -> String {
+    match seconds {
+        0..=60 => "in a minute".to_owned(),
+        61..=5400 => format!("in {} minutes, as it asks", seconds.div_ceil(300) * 5),
+        _ => format!("in {} hours, as it asks", seconds.div_ceil(3600)),
     }
 }
 
@@ -123,7 +174,7 @@ fn hidden_secret(facts: &ImageFacts<'_>) -> Option<(String, String)> {
 mod tests {
     use super::*;
     use crate::finding::Severity;
-    use crate::probe::PullAnswer;
+    use crate::probe::{Manifest, PullAnswer, Unread};
     use crate::pull::SecretState;
     use crate::rules::testing::{Facts, answer, evidence};
     use crate::verdict::{Cause, Verdict};
@@ -146,6 +197,48 @@ mod tests {
             "it could not be told whether this can be pulled: ghcr.io limits the rate of requests (HTTP 429)"
         );
         assert_eq!(found[0].severity, Severity::Note);
+    }
+
+    #[test]
+    fn a_manifest_that_is_there_may_still_not_be_read() {
+        let mut facts = Facts::default();
+        let pod = facts.pod(PodOrigin::Template);
+        let judged = facts.image(pod, "ghcr.io/a/a:1", Verdict::Unverified(Cause::Unknown(Unknown::RegistryError)));
+        let attempts = vec![(None, Outcome::Found(Manifest::default()))];
+        let evidence =
+            Evidence { message: Some("the image's configuration names no platform".to_owned()), ..evidence(200) };
+        let config = Some(Err(Unread { unknown: Unknown::RegistryError, evidence }));
+        judged.answer = answer(PullAnswer { attempts, config, ..PullAnswer::default() });
+        assert_eq!(
+            facts.check(&UnverifiedImage)[0].message,
+            "it could not be told whether this can be pulled: it is there, but what it holds could not be read: ghcr.io \
+             fails (HTTP 200): the image's configuration names no platform"
+        );
+    }
+
+    #[test]
+    fn what_the_registry_and_the_prober_say_is_passed_on() {
+        let said = |unknown: Unknown, seen: Evidence| {
+            let mut facts = Facts::default();
+            let pod = facts.pod(PodOrigin::Template);
+            let judged = facts.image(pod, "ghcr.io/a/a:1", Verdict::Unverified(Cause::Unknown(unknown)));
+            let attempts = vec![(None, Outcome::Unknown(unknown, seen))];
+            judged.answer = answer(PullAnswer { attempts, ..PullAnswer::default() });
+            let found = facts.check(&UnverifiedImage).remove(0);
+            format!("{} -> {}", found.message, found.help.unwrap_or_default())
+        };
+        let words = |words: &str| Evidence { message: Some(words.to_owned()), ..Evidence::default() };
+        let stopped = said(Unknown::HostStopped, words("dial tcp: connect: connection refused"));
+        assert!(stopped.contains("was not asked for: dial tcp: connect: connection refused"), "{stopped}");
+        let timeout = said(Unknown::Timeout, words("i/o timeout"));
+        assert!(timeout.contains("did not answer in time: i/o timeout"), "{timeout}");
+        for (seconds, expected) in [(7, "run again in a minute,"), (290, "in 5 minutes,"), (21_000, "in 6 hours,")] {
+            let limited = said(Unknown::RateLimited, Evidence { retry_after: Some(seconds), ..evidence(429) });
+            assert!(limited.contains(expected), "{limited}");
+        }
+        assert!(said(Unknown::RateLimited, evidence(429)).contains("run again later,"));
+        assert!(said(Unknown::Interrupted, Evidence::default()).contains("the run was interrupted"));
+        assert!(said(Unknown::Deadline, Evidence::default()).contains("`--deadline`"));
     }
 
     #[test]

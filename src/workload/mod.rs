@@ -2,6 +2,7 @@
 //! run in.
 
 mod custom;
+mod demand;
 pub mod kinds;
 mod misplaced;
 mod openshift;
@@ -10,6 +11,7 @@ pub(crate) mod pod;
 
 use crate::duplicate;
 use crate::inventory::Inventory;
+use crate::node::Demand;
 use crate::reference::{Reference, ReferenceError};
 use crate::resource::{Object, ResourceName};
 use crate::source::{Span, Spanned};
@@ -177,6 +179,8 @@ pub struct Pod {
     pub service_account: Option<Spanned<String>>,
     /// `imagePullSecrets`: `None` when absent, null or empty (the service account's list then counts).
     pub pull_secrets: Option<Vec<SecretReference>>,
+    /// What it asks of its nodes, as far as images depend on it.
+    pub demand: Demand,
 }
 
 impl Pod {

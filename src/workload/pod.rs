@@ -5,6 +5,7 @@
 use crate::duplicate::{self, DuplicateKey};
 use crate::reference::Reference;
 use crate::source::Spanned;
+use crate::workload::demand;
 use crate::workload::openshift::Triggered;
 use crate::workload::placeholder::{Skip, is_placeholder, looks_unfilled};
 use crate::workload::{
@@ -65,6 +66,7 @@ impl PodSpec<'_> {
             namespace: self.namespace.clone(),
             service_account: account("serviceAccountName").or_else(|| account("serviceAccount")),
             pull_secrets: pull_secrets.filter(|list| !list.is_empty()),
+            demand: demand::of_pod_spec(self.node),
         }
     }
 

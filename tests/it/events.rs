@@ -1,9 +1,11 @@
 //! The text of the event is the kubelet's and the runtime's own.
 
 use pullcheck::event::{
-    Failure, Runtime, after_attempts, aggregate, invalid_image_name, malformed_pull_secret, never_pulled, pull_failed,
+    Failure, NoEntry, Runtime, after_attempts, aggregate, invalid_image_name, malformed_pull_secret, never_pulled,
+    no_entry, pull_failed,
 };
 use pullcheck::keyring::Credential;
+use pullcheck::platform::Platform;
 use pullcheck::probe::{Denial, Evidence, Outcome, PullAnswer, TlsFault, Unknown};
 use pullcheck::pull::{CandidateCredential, PullContext};
 use pullcheck::reference::Reference;
@@ -188,6 +190,123 @@ fn transport() {
     );
 }
 
+/// A request that fails on the way to the token endpoint names that, and a redirected one where it was sent to.
+#[test]
+fn requests_to_another_host() {
+    let image = "reg.io/app:1";
+    let wrapped = |cause: &str| {
+        format!(
+            "Failed to pull image \"{image}\": failed to pull and unpack image \"{image}\": failed to resolve image: {cause}"
+        )
+    };
+    let expired = "tls: failed to verify certificate: x509: certificate has expired or is not yet valid: …";
+    let at = |url, with_credential| Seen {
+        cause: Cause::Unknown(Unknown::Tls(TlsFault::Expired)),
+        status: 0,
+        url,
+        with_credential,
+        ..NOTHING
+    };
+    let cases = [
+        (
+            at("https://auth.io/token", false),
+            format!("failed to authorize: failed to fetch anonymous token: Get \"https://auth.io/token?…\": {expired}"),
+        ),
+        (
+            at("https://auth.io/token", true),
+            format!("failed to authorize: failed to fetch oauth token: Post \"https://auth.io/token\": {expired}"),
+        ),
+        (
+            at("https://cdn.io/v2/app/manifests/1", false),
+            format!("failed to do request: Head \"https://cdn.io/v2/app/manifests/1\": {expired}"),
+        ),
+        (
+            at("https://reg.io/v2/app/manifests/1", false),
+            format!("failed to do request: Head \"https://reg.io/v2/app/manifests/1\": {expired}"),
+        ),
+    ];
+    for (seen, expected) in &cases {
+        assert_event(Runtime::Containerd, image, seen, &wrapped(expected));
+    }
+    for (seen, _) in &cases[..3] {
+        assert_eq!(event(Runtime::Crio, image, seen), None, "not established: {}", seen.url);
+    }
+    let nowhere = Seen { cause: Cause::Unknown(Unknown::Dns), ..at("https://auth.io/token", false) };
+    let expected = "failed to authorize: failed to fetch anonymous token: Get \"https://auth.io/token?…\": dial tcp: lookup \
+                    auth.io on …: no such host";
+    assert_event(Runtime::Containerd, image, &nowhere, &wrapped(expected));
+    // The port that is usual does not show in a URL, but in what containerd prints.
+    let usual = Seen { cause: Cause::Unknown(Unknown::PlainHttp), ..at("https://reg.io/v2/app/manifests/1", false) };
+    let text = event(Runtime::Containerd, "reg.io:443/app:1", &usual).unwrap();
+    assert!(text.contains("Head \"https://reg.io:443/v2/app/manifests/1\""), "{text}");
+}
+
+/// Go and rustls have the same words only for a certificate with names, asked for by name.
+#[test]
+fn a_certificate_for_another_name() {
+    let seen = |message| {
+        let cause = Cause::Unknown(Unknown::Tls(TlsFault::WrongName));
+        event(Runtime::Containerd, "reg.io/app:1", &Seen { cause, status: 0, message, ..NOTHING })
+    };
+    let words = "tls: failed to verify certificate: x509: certificate is valid for a.io, b.io, not reg.io";
+    assert!(seen(words).unwrap().ends_with(words));
+    for words in [
+        "tls: failed to verify certificate: x509: certificate is valid for , not reg.io",
+        "tls: failed to verify certificate: x509: certificate is valid for a.io, not 10.0.0.1",
+        "tls: failed to verify certificate: x509: certificate is not valid for this name",
+    ] {
+        assert_eq!(seen(words), None, "{words}");
+    }
+}
+
+/// Statuses, row by row, of both runtimes where they are established.
+#[test]
+fn statuses() {
+    let url = "https://reg.io/v2/app/manifests/1";
+    let cases = [
+        (
+            Unknown::RateLimited,
+            429,
+            url,
+            "unexpected status from HEAD request to https://reg.io/v2/app/manifests/1: 429 Too Many Requests",
+        ),
+        (
+            Unknown::RegistryError,
+            500,
+            url,
+            "unexpected status from HEAD request to https://reg.io/v2/app/manifests/1: 500 Internal Server Error",
+        ),
+        (
+            Unknown::RegistryError,
+            503,
+            url,
+            "unexpected status from HEAD request to https://reg.io/v2/app/manifests/1: 503 Service Unavailable",
+        ),
+        (
+            Unknown::AuthServer,
+            500,
+            "https://auth.io/token",
+            "failed to authorize: failed to fetch anonymous token: unexpected status from GET request to https://auth.io/token?…: 500 Internal Server Error",
+        ),
+        (
+            Unknown::RateLimited,
+            429,
+            "https://auth.io/token",
+            "failed to authorize: failed to fetch anonymous token: unexpected status from GET request to https://auth.io/token?…: 429 Too Many Requests",
+        ),
+    ];
+    for (unknown, status, url, expected) in cases {
+        let seen = Seen { cause: Cause::Unknown(unknown), status, url, ..NOTHING };
+        let text = event(Runtime::Containerd, "reg.io/app:1", &seen).unwrap();
+        assert!(text.ends_with(&format!("failed to resolve image: {expected}")), "{text}");
+        assert_eq!(event(Runtime::Crio, "reg.io/app:1", &seen), None, "not established: {unknown:?} {status}");
+    }
+    // Whether it is no JSON or has no token decides what is said.
+    let no_token =
+        Seen { cause: Cause::Unknown(Unknown::AuthServer), status: 200, url: "https://auth.io/token", ..NOTHING };
+    assert_eq!(event(Runtime::Containerd, "reg.io/app:1", &no_token), None);
+}
+
 #[test]
 fn of_tag_and_digest_the_digest_is_named() {
     let digest = format!("sha256:{}", "ab".repeat(32));
@@ -216,10 +335,51 @@ fn platform() {
 }
 
 #[test]
+fn an_index_without_an_entry_for_the_node() {
+    let digest = format!("sha256:{}", "ab".repeat(32));
+    let node = Platform::new("linux", "arm64", "");
+    let text = |runtime, image: &str, is_list, node: &Platform, earlier: &[Failure<'_>]| {
+        let missing = NoEntry { digest: &digest, is_list, node: Some(node) };
+        no_entry(runtime, image, &Reference::parse(image).unwrap(), earlier, missing)
+    };
+    let containerd = text(Runtime::Containerd, "reg.io/app:1", false, &node, &[]).unwrap();
+    assert_eq!(
+        containerd,
+        format!(
+            "Failed to pull image \"reg.io/app:1\": rpc error: code = NotFound desc = get image config descriptor: no match \
+             for platform in manifest {digest}: not found"
+        )
+    );
+    let crio = |is_list, node: &Platform| text(Runtime::Crio, "reg.io/app:1", is_list, node, &[]);
+    let expected = |what: &str, node: &str| {
+        Some(format!(
+            "Failed to pull image \"reg.io/app:1\": unable to pull image or OCI artifact: pull image err: choosing an image \
+             from manifest list docker://reg.io/app:1: no image found in {what} for {node}, OS \"linux\"; artifact err: …"
+        ))
+    };
+    assert_eq!(crio(false, &node), expected("image index", "architecture \"arm64\", variant \"v8\""));
+    let amd64 = Platform::new("linux", "amd64", "");
+    assert_eq!(crio(true, &amd64), expected("manifest list", "architecture \"amd64\", variant \"\""));
+    assert_eq!(crio(false, &Platform::new("linux", "arm", "")), None, "its version is not known");
+    assert_eq!(text(Runtime::Crio, "nginx", false, &amd64, &[]), None, "CRI-O looks for the registry itself");
+    let refused = evidence(&REFUSED_BY_TOKEN);
+    let refused = Failure { cause: REFUSED_BY_TOKEN.cause, evidence: &refused, with_credential: true };
+    let both = text(Runtime::Containerd, "reg.io/app:1", false, &node, &[refused]).unwrap();
+    assert!(both.starts_with("Failed to pull image \"reg.io/app:1\": [failed to pull and unpack"), "{both}");
+    assert!(both.ends_with(&format!("manifest {digest}: not found]")), "{both}");
+}
+
+#[test]
 fn what_cannot_be_said_for_certain_is_not_said() {
     for cause in [
         Cause::Unknown(Unknown::Offline),
+        // The nodes have another network.
         Cause::Unknown(Unknown::Timeout),
+        Cause::Unknown(Unknown::Network),
+        Cause::Unknown(Unknown::HostStopped),
+        Cause::Unknown(Unknown::Deadline),
+        Cause::Unknown(Unknown::Interrupted),
+        Cause::Unknown(Unknown::Tls(TlsFault::Other)),
         Cause::Unknown(Unknown::NodeLocal),
         Cause::Placeholder,
         Cause::SecretUnknown,

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+mod asking;
+mod cache;
 mod canary;
 mod credentials;
 mod docs;
@@ -16,6 +18,7 @@ mod producers;
 mod pull;
 mod readers;
 mod references;
+mod registries;
 mod registry_keys;
 mod spans;
 mod tables;

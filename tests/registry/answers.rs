@@ -74,7 +74,7 @@ async fn what_was_never_pushed_is_absent_and_the_tag_list_tells_tag_from_reposit
 #[tokio::test]
 async fn a_guarded_registry_asks_for_a_credential_and_takes_only_the_right_one() {
     let Some(server) = Server::start(&Setup::htpasswd()) else { return };
-    let digest = Pusher::htpasswd(&server).image("shop/api", "1").await;
+    let digest = Pusher::guarded(&server).image("shop/api", "1").await;
     let (client, image) = (plain(&server), format!("{}/shop/api:1", server.host()));
     let anonymous = client.probe(&anonymous(&image)).await;
     assert!(matches!(anonymous, Outcome::Denied(Denial::AuthRequired, _)), "{anonymous:?}");
@@ -91,7 +91,7 @@ async fn a_guarded_registry_asks_for_a_credential_and_takes_only_the_right_one()
 #[tokio::test]
 async fn a_missing_tag_of_a_guarded_registry_is_absent_to_those_who_may_look() {
     let Some(server) = Server::start(&Setup::htpasswd()) else { return };
-    Pusher::htpasswd(&server).image("shop/api", "1").await;
+    Pusher::guarded(&server).image("shop/api", "1").await;
     let (client, image) = (plain(&server), format!("{}/shop/api:2", server.host()));
     let attempt = with_password(&image, USER, PASSWORD);
     assert!(matches!(client.probe(&attempt).await, Outcome::Absent(_)));

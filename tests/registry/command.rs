@@ -1,6 +1,10 @@
 //! The built command against a real registry: what a user would see.
 
+mod budget;
+mod setups;
+
 use std::fs;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -27,14 +31,21 @@ impl Manifests {
 
     /// A pod with this image and these pull secrets.
     fn pod(&self, name: &str, image: &str, pull_secrets: &[&str]) {
+        self.pod_of(name, &[image.to_owned()], pull_secrets);
+    }
+
+    /// A pod with these images and these pull secrets.
+    fn pod_of(&self, name: &str, images: &[String], pull_secrets: &[&str]) {
         let pull_secrets: Vec<Value> = pull_secrets.iter().map(|name| json!({ "name": name })).collect();
-        let spec = json!({"containers": [{"name": "main", "image": image}], "imagePullSecrets": pull_secrets});
+        let container = |(at, image): (usize, &String)| json!({"name": format!("c{at}"), "image": image});
+        let containers: Vec<Value> = images.iter().enumerate().map(container).collect();
+        let spec = json!({"containers": containers, "imagePullSecrets": pull_secrets});
         self.add(name, &json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata(name), "spec": spec}));
     }
 
     /// A pull secret with this password.
     fn secret(&self, name: &str, host: &str, password: &str) {
-        let auth = BASE64_STANDARD.encode(format!("{USER}:{password}"));
+        let auth = auth(USER, password);
         let config = json!({"auths": {host: {"auth": auth}}}).to_string();
         let data = json!({".dockerconfigjson": BASE64_STANDARD.encode(config)});
         let object = json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata(name),
@@ -48,8 +59,25 @@ impl Manifests {
 
     /// Runs the command on the folder.
     fn check(&self, options: &[String]) -> Output {
-        Run::new(env!("CARGO_BIN_EXE_pullcheck")).within(self.0.path()).args(options).arg(".").output()
+        Run::new(binary()).within(self.0.path()).args(options).arg(".").output()
     }
+
+    /// Where files may stand that are not to be checked.
+    fn folder(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+/// The command that is tested: the one that was built with the tests, or the one that `PULLCHECK_BIN` names. What is
+/// released is built without the tests' dependencies, and must not need them.
+fn binary() -> PathBuf {
+    let named = std::env::var_os("PULLCHECK_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_pullcheck").into());
+    std::path::absolute(named).expect("a path to the command")
+}
+
+/// `auth` of a docker configuration.
+fn auth(user: &str, password: &str) -> String {
+    BASE64_STANDARD.encode(format!("{user}:{password}"))
 }
 
 fn metadata(name: &str) -> Value {
@@ -67,7 +95,7 @@ fn images(output: &Output, field: &str) -> Vec<(String, Value)> {
 #[tokio::test]
 async fn a_wrong_password_a_missing_secret_and_a_good_one_are_told_apart() {
     let Some(server) = Server::start(&Setup::htpasswd()) else { return };
-    Pusher::htpasswd(&server).image("shop/api", "1").await;
+    Pusher::guarded(&server).image("shop/api", "1").await;
     let (manifests, image) = (Manifests::new(), format!("{}/shop/api:1", server.host()));
     manifests.secret("good-secret", &server.host(), PASSWORD);
     manifests.secret("old-secret", &server.host(), "a-password-of-last-year");
@@ -87,7 +115,7 @@ async fn a_wrong_password_a_missing_secret_and_a_good_one_are_told_apart() {
     for output in [json, human] {
         for secret in [PASSWORD, "a-password-of-last-year"] {
             assert!(!output.to_string().contains(secret), "a password is printed\n{output}");
-            let auth = BASE64_STANDARD.encode(format!("{USER}:{secret}"));
+            let auth = auth(USER, secret);
             assert!(!output.to_string().contains(&auth), "a password is printed in base64\n{output}");
         }
     }

@@ -7,9 +7,12 @@ mod answers;
 mod authority;
 mod client;
 mod command;
+mod ground;
+mod place;
 mod push;
 mod server;
-mod setup;
+mod setups;
+mod tokens;
 
 /// TLS needs a provider in this process, and no dependency may be the one that happens to install it.
 fn install_tls_provider() {

@@ -1,5 +1,6 @@
 //! Puts images into a registry with `oci-client`: a client that shares no code with the one under test.
 
+use futures_util::future::join_all;
 use oci_client::client::{Certificate, CertificateEncoding, Client, ClientConfig, ClientProtocol, ImageLayer};
 use oci_client::secrets::RegistryAuth;
 use oci_client::{Reference, RegistryOperation};
@@ -30,8 +31,8 @@ impl<'a> Pusher<'a> {
         Self::new(server, RegistryAuth::Anonymous, ClientProtocol::Http, None)
     }
 
-    /// To a registry with `htpasswd`.
-    pub(crate) fn htpasswd(server: &'a Server) -> Self {
+    /// To a registry that lets [`USER`] in, by password or by token.
+    pub(crate) fn guarded(server: &'a Server) -> Self {
         let auth = RegistryAuth::Basic(USER.to_owned(), PASSWORD.to_owned());
         Self::new(server, auth, ClientProtocol::Http, None)
     }
@@ -70,6 +71,16 @@ impl<'a> Pusher<'a> {
         self.manifest(repository, tag, &index, INDEX).await
     }
 
+    /// One image under many tags.
+    pub(crate) async fn tags(&self, repository: &str, tags: &[String]) {
+        let (manifest, _) = self.platform_image(repository, "amd64").await;
+        let at = |tag: &String| Reference::with_tag(self.server.host(), repository.to_owned(), tag.clone());
+        let tags: Vec<Reference> = tags.iter().map(at).collect();
+        for tags in tags.chunks(32) {
+            join_all(tags.iter().map(|at| self.put(at, &manifest, MANIFEST))).await;
+        }
+    }
+
     /// A Helm chart: an OCI manifest that is no image; gives its digest.
     pub(crate) async fn helm_chart(&self, repository: &str, tag: &str) -> String {
         let config = self.blob(repository, br#"{"name":"shop","version":"1.0.0"}"#, HELM_CONFIG).await;
@@ -98,11 +109,14 @@ impl<'a> Pusher<'a> {
     }
 
     async fn manifest(&self, repository: &str, tag: &str, manifest: &Value, media_type: &str) -> String {
-        let at = self.reference(repository, tag).await;
+        self.put(&self.reference(repository, tag).await, manifest, media_type).await
+    }
+
+    async fn put(&self, at: &Reference, manifest: &Value, media_type: &str) -> String {
         let body = manifest.to_string().into_bytes();
         let digest = sha256(&body);
         let media_type = media_type.parse().expect("a header value");
-        self.client.push_manifest_raw(&at, body, media_type).await.expect("the manifest is taken");
+        self.client.push_manifest_raw(at, body, media_type).await.expect("the manifest is taken");
         digest
     }
 

@@ -17,6 +17,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::authority::Authority;
+use crate::tokens::{ISSUER, SERVICE, Tokens};
 
 /// How long the process may take to start, and a log line to arrive: far more than it needs.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -33,6 +34,7 @@ const HTPASSWD: &str = "deploy:$2b$04$abcdefghijklmnopqrstuuvoAsEQFJ20T9HDj1L/is
 pub(crate) struct Setup<'a> {
     htpasswd: bool,
     tls: Option<&'a Authority>,
+    tokens: Option<&'a Tokens>,
 }
 
 impl<'a> Setup<'a> {
@@ -51,6 +53,11 @@ impl<'a> Setup<'a> {
         Self { tls: Some(authority), ..Self::default() }
     }
 
+    /// Plain HTTP, nothing without a token of this server.
+    pub(crate) fn token(tokens: &'a Tokens) -> Self {
+        Self { tokens: Some(tokens), ..Self::default() }
+    }
+
     /// The configuration file, its companions beside it.
     fn write(&self, home: &Path) -> io::Result<()> {
         let mut config = String::from(
@@ -61,6 +68,13 @@ impl<'a> Setup<'a> {
         if self.htpasswd {
             std::fs::write(home.join("htpasswd"), HTPASSWD)?;
             config.push_str("auth: {htpasswd: {realm: shop, path: htpasswd}}\n");
+        }
+        if let Some(tokens) = self.tokens {
+            std::fs::write(home.join("tokens.pem"), tokens.certificate())?;
+            config.push_str(&format!(
+                "auth: {{token: {{realm: '{}', service: {SERVICE}, issuer: {ISSUER}, rootcertbundle: tokens.pem}}}}\n",
+                tokens.realm()
+            ));
         }
         config.push_str("http:\n  addr: 127.0.0.1:0\n  secret: not-a-real-secret\n");
         if let Some(authority) = self.tls {

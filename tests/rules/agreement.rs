@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pullcheck::finding::{Finding, Severity};
-use pullcheck::manifest::Content;
+use pullcheck::manifest::{Content, Entry, Image};
 use pullcheck::platform::Platform;
 use pullcheck::probe::{Attempt, Defect, Denial, Evidence, Manifest, Outcome, Prober, TagList, Unknown, Unread};
 use pullcheck::pull::PullContext;
@@ -28,6 +28,24 @@ pub(crate) fn holds_whatever_happens(example: &Example) -> Result<(), String> {
                     let run = runtime.block_on(run::run(&example, &options, Some(&registries)));
                     check(&run).map_err(|error| format!("{arguments:?} {registries:?}: {error}"))?;
                 }
+            }
+        }
+    }
+    holds_whatever_is_read(example, &runtime)
+}
+
+/// The same where every image is there, but not what the pod's nodes can use, or cannot be read.
+fn holds_whatever_is_read(example: &Example, runtime: &tokio::runtime::Runtime) -> Result<(), String> {
+    for example in [example.clone(), with_custom_kinds(example)] {
+        for arguments in ["", "--platform linux/amd64", "--platform linux/amd64,linux/arm64 --runtime cri-o"] {
+            let mut example = example.clone();
+            let arguments: Vec<_> = arguments.split_whitespace().map(str::to_owned).collect();
+            example.args.retain(|argument| argument != "--offline" && argument != "--runtime" && argument != "cri-o");
+            example.args.extend(arguments.iter().cloned());
+            let options = run::options(&example, Answers::Table)?;
+            for held in held() {
+                let run = runtime.block_on(run::run(&example, &options, Some(&held)));
+                check(&run).map_err(|error| format!("{arguments:?} {held:?}: {error}"))?;
             }
         }
     }
@@ -72,6 +90,76 @@ impl Prober for Same {
     async fn config(&self, _: &Attempt) -> Result<Platform, Unread> {
         Err(Unread { unknown: Unknown::RegistryError, evidence: Evidence::default() })
     }
+}
+
+/// Registries that have every image, with this content.
+#[derive(Debug)]
+struct Held {
+    media_type: &'static str,
+    content: Option<Content>,
+    config: Option<Platform>,
+}
+
+impl Prober for Held {
+    async fn probe(&self, _: &Attempt) -> Outcome {
+        let digest = Some(format!("sha256:{}", "ab".repeat(32)));
+        Outcome::Found(Manifest { digest, media_type: Some(self.media_type.to_owned()), ..Manifest::default() })
+    }
+
+    async fn tags(&self, _: &Attempt) -> TagList {
+        TagList::Unknown
+    }
+
+    async fn explain(&self, attempt: &Attempt) -> Outcome {
+        self.probe(attempt).await
+    }
+
+    async fn content(&self, _: &Attempt) -> Result<Arc<Content>, Unread> {
+        self.content.clone().map(Arc::new).ok_or_else(unread)
+    }
+
+    async fn config(&self, _: &Attempt) -> Result<Platform, Unread> {
+        self.config.clone().ok_or_else(unread)
+    }
+}
+
+fn unread() -> Unread {
+    Unread { unknown: Unknown::RegistryError, evidence: Evidence::default() }
+}
+
+/// An index and an image for every node, for some, and for none; an artifact; and what cannot be read.
+fn held() -> Vec<Held> {
+    let index = "application/vnd.oci.image.index.v1+json";
+    let single = "application/vnd.oci.image.manifest.v1+json";
+    let entry = |architecture: Option<&str>| Entry {
+        digest: Some(format!("sha256:{}", "cd".repeat(32))),
+        platform: architecture.map(|it| Platform::new("linux", it, "")),
+    };
+    let image = |config_type: &str| {
+        let config_digest = Some(format!("sha256:{}", "ef".repeat(32)));
+        Content::Image(Image { config_type: config_type.to_owned(), config_digest, size: 3 << 30 })
+    };
+    let of_index =
+        |entries: Vec<Entry>| Held { media_type: index, content: Some(Content::Index(entries)), config: None };
+    let of_image = |config_type, architecture: Option<&str>| Held {
+        media_type: single,
+        content: Some(image(config_type)),
+        config: architecture.map(|it| Platform::new("linux", it, "")),
+    };
+    let config_type = "application/vnd.oci.image.config.v1+json";
+    vec![
+        of_index(vec![entry(Some("amd64")), entry(Some("arm64"))]),
+        of_index(vec![entry(Some("amd64"))]),
+        of_index(vec![entry(Some("s390x"))]),
+        of_index(vec![entry(None)]),
+        of_index(vec![]),
+        of_image(config_type, Some("amd64")),
+        of_image(config_type, Some("s390x")),
+        of_image(config_type, None),
+        of_image("application/vnd.cncf.helm.config.v1+json", None),
+        Held { media_type: index, content: None, config: None },
+        Held { media_type: single, content: None, config: None },
+    ]
 }
 
 /// One of each kind.

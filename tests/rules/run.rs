@@ -14,8 +14,8 @@ use pullcheck::pull::{self, PullContext};
 use pullcheck::registry::{Client, ClientOptions, ConnectTo, HostPattern, Lookup, Proxies, Resolving};
 use pullcheck::report::Report;
 use pullcheck::source::{Encoding, Source, SourceId, Sources, Span};
-use pullcheck_support::Registry;
-use pullcheck_support::language::{self, Line, Reply};
+use pullcheck_support::language::{self, Fault, Line, Reply};
+use pullcheck_support::{Certificate, Registry};
 
 use crate::agreement;
 use crate::example::{Example, Expected, File, Place};
@@ -68,7 +68,7 @@ pub(crate) fn run_example(example: &Example, answers: Answers) -> Result<(), Str
     let run = runtime.block_on(async {
         match answers {
             Answers::Nobody => Ok(run::<Table>(example, &options, None).await),
-            Answers::Table => Ok(run(example, &options, Some(&Table(lines))).await),
+            Answers::Table => Ok(run(example, &options, Some(&Table::new(lines))).await),
             Answers::Wire => run_over_the_wire(example, &options, &lines).await,
         }
     })?;
@@ -105,17 +105,42 @@ pub(crate) fn options(example: &Example, answers: Answers) -> Result<Options, St
 async fn run_over_the_wire(example: &Example, options: &Options, lines: &[Line]) -> Result<Run, String> {
     let server = Registry::start(|script| language::apply(lines, script));
     let mut wired = ClientOptions { retries: 0, proxies: Proxies::Off, ..options.client.clone() };
+    let mut faulty = Vec::new();
     for line in lines {
-        let name = match line {
-            Line::Image { reply: Reply::NoSuchHost, .. } => continue,
-            Line::Image { name, .. } | Line::Tags { name, .. } => name,
+        let (name, fault) = match line {
+            Line::Image { name, reply: Reply::Unreachable(fault), .. } => (name, Some(*fault)),
+            Line::Image { name, .. } | Line::Tags { name, .. } => (name, None),
         };
         let host: HostPattern = name.registry.parse().map_err(|error| format!("{error}"))?;
-        wired.connect_to.push(ConnectTo { host: host.clone(), address: server.address() });
-        wired.plain_http.push(host);
+        let address = match fault {
+            Some(Fault::NoSuchHost) => continue,
+            Some(Fault::PlainHttp) => server.address(),
+            Some(fault) => {
+                let refused = with_certificate(fault, &name.registry);
+                wired.ca_certs.extend((fault != Fault::UnknownAuthority).then(|| refused.ca_pem().into()));
+                faulty.push(refused);
+                faulty.last().map_or(server.address(), Registry::address)
+            }
+            None => {
+                wired.plain_http.push(host.clone());
+                server.address()
+            }
+        };
+        wired.connect_to.push(ConnectTo { host, address });
     }
     let client = Client::with_lookup(wired, Arc::new(NoNames)).map_err(|error| error.to_string())?;
     Ok(run(example, options, Some(&client)).await)
+}
+
+/// A server whose certificate has this fault.
+fn with_certificate(fault: Fault, registry: &str) -> Registry {
+    Registry::start_tls(|script| {
+        script.also_named(registry).certificate(match fault {
+            Fault::WrongName => Certificate::WrongName,
+            Fault::Expired => Certificate::Expired,
+            Fault::NoSuchHost | Fault::PlainHttp | Fault::UnknownAuthority => Certificate::Good,
+        });
+    })
 }
 
 /// No name leads off this machine: the registries that are there have an address of their own.

@@ -1,14 +1,21 @@
 //! The registry of an example as a table: the fake [`Prober`], which tells in a line what the wire takes requests for.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use pullcheck::manifest::Content;
+use pullcheck::manifest::{self, Content};
 use pullcheck::platform::Platform;
-use pullcheck::probe::{Attempt, Defect, Denial, Evidence, Manifest, Outcome, Prober, TagList, Unknown, Unread};
-use pullcheck_support::language::{Guard, Line, Reply};
+use pullcheck::probe::{
+    Attempt, Defect, Denial, Evidence, Manifest, Outcome, Prober, RateLimit, TagList, TlsFault, Unknown, Unread,
+};
+use pullcheck_support::language::{self, Fault, Guard, Line, Reply};
+use pullcheck_support::{RepositoryScript, Script};
 
 /// What registries answer.
-pub(crate) struct Table(pub(crate) Vec<Line>);
+pub(crate) struct Table {
+    lines: Vec<Line>,
+    /// The same, for what manifests and blobs hold.
+    held: Mutex<Script>,
+}
 
 impl Prober for Table {
     async fn probe(&self, attempt: &Attempt) -> Outcome {
@@ -21,7 +28,7 @@ impl Prober for Table {
         }
         let mut known = false;
         let mut there = Vec::new();
-        for line in &self.0 {
+        for line in &self.lines {
             match line {
                 Line::Tags { name, tags } if is_repository(attempt, &name.registry, &name.repository) => {
                     return TagList::Tags(tags.clone());
@@ -40,19 +47,35 @@ impl Prober for Table {
         self.probe(attempt).await
     }
 
-    async fn content(&self, _: &Attempt) -> Result<Arc<Content>, Unread> {
-        Err(Unread { unknown: Unknown::RegistryError, evidence: Evidence::default() })
+    async fn content(&self, attempt: &Attempt) -> Result<Arc<Content>, Unread> {
+        let target = attempt.target.as_str();
+        let content =
+            self.within(attempt, |held| held.content(target).and_then(|(_, _, bytes)| manifest::parse(bytes)));
+        content.map(Arc::new).ok_or_else(unread)
     }
 
-    async fn config(&self, _: &Attempt) -> Result<Platform, Unread> {
-        Err(Unread { unknown: Unknown::RegistryError, evidence: Evidence::default() })
+    async fn config(&self, attempt: &Attempt) -> Result<Platform, Unread> {
+        let target = attempt.target.as_str();
+        self.within(attempt, |held| held.blob(target).and_then(manifest::parse_config)).ok_or_else(unread)
     }
 }
 
 impl Table {
+    pub(crate) fn new(lines: Vec<Line>) -> Self {
+        let mut script = Script::default();
+        language::apply(&lines, &mut script);
+        Self { lines, held: Mutex::new(script) }
+    }
+
+    /// What the attempt's repository holds.
+    fn within<T>(&self, attempt: &Attempt, read: impl Fn(&RepositoryScript) -> T) -> T {
+        let mut script = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        read(script.repository(&format!("{}/{}", attempt.registry, attempt.repository)))
+    }
+
     /// The registry's guard before the repository, where it does not let the attempt pass.
     fn refusal(&self, attempt: &Attempt) -> Option<Outcome> {
-        let guard = self.0.iter().find_map(|line| match line {
+        let guard = self.lines.iter().find_map(|line| match line {
             Line::Image { name, access, .. } if is_repository(attempt, &name.registry, &name.repository) => {
                 (*access != Guard::Open).then_some(access)
             }
@@ -69,9 +92,11 @@ impl Table {
     }
 
     fn answer(&self, attempt: &Attempt) -> Outcome {
-        let reply = self.0.iter().find_map(|line| match line {
+        let reply = self.lines.iter().find_map(|line| match line {
             Line::Image { name, reply, .. } if is_repository(attempt, &name.registry, &name.repository) => {
-                (name.target == attempt.target.as_str()).then_some(reply)
+                let target = attempt.target.as_str();
+                let leads_there = matches!(reply, Reply::At(digest) if digest == target);
+                (name.target == target || leads_there).then_some(reply)
             }
             _ => None,
         });
@@ -80,14 +105,29 @@ impl Table {
             Some(Reply::Status(status, _)) => return by_status(*status),
             Some(Reply::Bearer) => return refuse(attempt, Denial::DeniedOrAbsent, None).unwrap_or_else(unknown),
             Some(Reply::Basic) => return refuse(attempt, Denial::AuthRequired, None).unwrap_or_else(unknown),
-            Some(Reply::NoSuchHost) => {
-                let message = Some(format!("dial tcp: lookup {}: no such host", attempt.registry));
-                return Outcome::Unknown(Unknown::NoSuchHost, Evidence { message, ..Evidence::default() });
+            Some(Reply::Unreachable(fault)) => return unreachable(*fault, &attempt.registry),
+            Some(Reply::PullsLeft(remaining)) => {
+                let rate = Some(RateLimit { limit: None, remaining: *remaining, window: Some(21_600) });
+                return Outcome::Found(Manifest { rate, ..Manifest::default() });
             }
             Some(Reply::Manifest(media_type)) if media_type.contains("manifest.v1+") => Some(Defect::Schema1),
-            Some(Reply::Image | Reply::Index(_) | Reply::Manifest(_) | Reply::Artifact) => None,
+            Some(Reply::Manifest(media_type)) if media_type.contains("artifact.manifest") => Some(Defect::NotAnImage),
+            Some(
+                Reply::Image
+                | Reply::ImageFor(_)
+                | Reply::Sized(..)
+                | Reply::At(_)
+                | Reply::Index(_)
+                | Reply::Manifest(_)
+                | Reply::Artifact,
+            ) => None,
         };
-        Outcome::Found(Manifest { defect, ..Manifest::default() })
+        let target = attempt.target.as_str();
+        let (media_type, digest) = self.within(attempt, |held| {
+            let content = held.content(target);
+            content.map(|(media_type, digest, _)| (media_type.to_owned(), digest.to_owned())).unzip()
+        });
+        Outcome::Found(Manifest { digest, media_type, defect, ..Manifest::default() })
     }
 }
 
@@ -111,6 +151,21 @@ fn by_status(status: u16) -> Outcome {
         429 => Outcome::Unknown(Unknown::RateLimited, evidence(429)),
         status => Outcome::Unknown(Unknown::RegistryError, evidence(status)),
     }
+}
+
+fn unread() -> Unread {
+    Unread { unknown: Unknown::RegistryError, evidence: Evidence::default() }
+}
+
+fn unreachable(fault: Fault, registry: &str) -> Outcome {
+    let (unknown, words) = match fault {
+        Fault::NoSuchHost => (Unknown::NoSuchHost, format!("dial tcp: lookup {registry}: no such host")),
+        Fault::PlainHttp => (Unknown::PlainHttp, "http: server gave HTTP response to HTTPS client".to_owned()),
+        Fault::UnknownAuthority => (Unknown::Tls(TlsFault::UnknownAuthority), String::new()),
+        Fault::WrongName => (Unknown::Tls(TlsFault::WrongName), String::new()),
+        Fault::Expired => (Unknown::Tls(TlsFault::Expired), String::new()),
+    };
+    Outcome::Unknown(unknown, Evidence { message: Some(words), ..Evidence::default() })
 }
 
 fn unknown() -> Outcome {

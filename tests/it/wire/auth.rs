@@ -1,6 +1,7 @@
 //! Who is let in, and how others are refused.
 
-use pullcheck::probe::{Denial, Evidence, Outcome, Unknown};
+use pullcheck::probe::{Denial, Evidence, Outcome, Prober, Unknown};
+use pullcheck::registry::Client;
 use pullcheck_support::{Access, Answer, Bearer, Refusal, Registry, Script};
 
 use super::{ask, found, image, plain, shown, unknown, with};
@@ -170,4 +171,79 @@ fn a_rate_limit_at_the_token_endpoint() {
     assert_eq!(cause, Unknown::RateLimited);
     assert_eq!(shown(&evidence), format!("GET http://{}/token 429 TOOMANYREQUESTS: slow down", server.host()));
     assert_eq!(server.count(), 2);
+}
+
+/// A registry whose token endpoint answers GET with this status and POST with those answers.
+fn post_only(get: u16, answers: impl IntoIterator<Item = Answer>) -> Registry {
+    let server = Registry::start(|r| {
+        r.answer("GET", "/token", [Answer::status(get)]);
+        r.answer("POST", "/token", answers);
+    });
+    let realm = format!("Bearer realm=\"http://{}/token\",service=\"reg & co\"", server.host());
+    server.change(|r| {
+        for tag in ["1", "2"] {
+            let manifest = Answer::status(200).header("Docker-Content-Digest", &format!("sha256:{}", "a".repeat(64)));
+            let manifest = manifest.header("Content-Type", "application/vnd.oci.image.manifest.v1+json").body("{}");
+            let path = format!("/v2/acme/secret/manifests/{tag}");
+            r.answer("HEAD", &path, [manifest.behind(Answer::status(401).header("WWW-Authenticate", &realm))]);
+        }
+    });
+    server
+}
+
+/// containerd sends POST first; we send it where GET is not known.
+#[test]
+fn a_token_endpoint_that_knows_post_alone() {
+    for status in [404, 405] {
+        let server = post_only(status, [Answer::status(200).body(r#"{"access_token":"an-opaque-token"}"#)]);
+        let manifest = "HEAD /v2/acme/secret/manifests/1";
+        found(ask(plain(&server), &with(image(&server.host(), "acme/secret:1"), "bob", "s3&cret")));
+        assert_eq!(server.lines(), [manifest, "GET /token", "POST /token", manifest]);
+        let post = &server.requests()[2];
+        let form = "grant_type=password&username=bob&password=s3%26cret&service=reg+%26+co&client_id=pullcheck\
+                    &scope=repository%3Aacme%2Fsecret%3Apull";
+        assert_eq!((post.body.as_str(), post.query.as_str()), (form, ""));
+        assert_eq!(post.header("content-type"), Some("application/x-www-form-urlencoded"));
+        assert_eq!(post.authorization, None);
+        assert_eq!(server.requests()[3].authorization.as_deref(), Some("Bearer an-opaque-token"));
+    }
+}
+
+#[test]
+fn nobody_posts_without_a_password_or_where_get_is_known() {
+    let server = post_only(404, [Answer::status(200).body(r#"{"access_token":"an-opaque-token"}"#)]);
+    let (cause, evidence) = unknown(ask(plain(&server), &image(&server.host(), "acme/secret:1")));
+    assert_eq!((cause, evidence.method, evidence.status), (Unknown::AuthServer, Some("GET"), Some(404)));
+    assert_eq!(server.count(), 2);
+    for status in [400, 403, 429] {
+        let server = post_only(status, [Answer::status(200).body(r#"{"access_token":"an-opaque-token"}"#)]);
+        let outcome = ask(plain(&server), &with(image(&server.host(), "acme/secret:1"), "bob", "s3cret"));
+        assert!(!matches!(outcome, Outcome::Found(_)), "{status}");
+        assert_eq!(server.count(), 2, "{status}");
+    }
+}
+
+/// Two requests carry it, whatever the number of images.
+#[test]
+fn a_wrong_password_by_post_is_not_shown_again() {
+    let server = post_only(405, [Answer::error(401, "UNAUTHORIZED", "no")]);
+    super::block_on(async {
+        let client = Client::new(plain(&server)).unwrap();
+        for tag in ["1", "2", "1"] {
+            let attempt = with(image(&server.host(), &format!("acme/secret:{tag}")), "bob", "wrong");
+            let (denial, evidence) = denied(client.probe(&attempt).await);
+            assert_eq!((denial, evidence.method), (Denial::BadCredentials, Some("POST")));
+        }
+    });
+    let carrying = server.requests().into_iter().filter(|request| request.path == "/token");
+    assert_eq!(carrying.count(), 2);
+}
+
+/// A password in a body follows no redirect.
+#[test]
+fn a_post_is_not_redirected() {
+    let server = post_only(404, [Answer::status(307).header("Location", "/elsewhere")]);
+    let outcome = ask(plain(&server), &with(image(&server.host(), "acme/secret:1"), "bob", "s3cret"));
+    assert_eq!(unknown(outcome).0, Unknown::AuthServer);
+    assert_eq!(server.lines()[1..], ["GET /token", "POST /token"]);
 }

@@ -1,10 +1,12 @@
 //! How many requests a run costs.
 
-use futures_util::future::join_all;
+use std::time::Duration;
+
+use futures_util::future::{Either, join_all, select};
 use pullcheck::probe::plan::{Look, Plan};
 use pullcheck::probe::{Attempt, Denial, Outcome, Prober};
 use pullcheck::registry::{Client, ClientOptions, probe_all};
-use pullcheck_support::{Access, Answer, Bearer, Registry};
+use pullcheck_support::{Access, Answer, Bearer, Registry, Run};
 
 use super::{block_on, credential, found, image, plain, with};
 
@@ -24,48 +26,137 @@ fn ask_all(options: ClientOptions, attempts: &[Attempt]) -> Vec<Outcome> {
     })
 }
 
-#[test]
-fn many_tags_of_one_repository_cost_one_challenge_and_one_token() {
-    let server = Registry::start(|r| {
+/// A thousand tags of one repository that bob may read.
+fn many_tags() -> Registry {
+    Registry::start(|r| {
         let held = r.private("acme/secret", "bob", "s3cret");
-        for tag in 0..64 {
+        for tag in 0..1000 {
             held.image(&tag.to_string());
         }
-    });
+    })
+}
+
+#[test]
+fn many_tags_of_one_repository_cost_one_challenge_and_one_token() {
+    let server = many_tags();
     let attempts: Vec<Attempt> =
-        (0..64).map(|tag| with(image(&server.host(), &format!("acme/secret:{tag}")), "bob", "s3cret")).collect();
+        (0..1000).map(|tag| with(image(&server.host(), &format!("acme/secret:{tag}")), "bob", "s3cret")).collect();
     ask_all(wide(&server), &attempts).into_iter().for_each(assert_found);
-    assert_eq!(server.count(), 64 + 1 + 1);
+    assert_eq!(server.count(), 1000 + 1 + 1);
     assert_eq!(server.lines().iter().filter(|line| *line == "GET /token").count(), 1);
 }
 
 #[test]
 fn many_repositories_cost_one_challenge_and_a_token_each() {
     let server = Registry::start(|r| {
-        for repository in 0..10 {
+        for repository in 0..50 {
             let held = r.repository(&format!("acme/r{repository}"));
             held.access(Access::Bearer(Bearer::public()));
-            for tag in 0..5 {
+            for tag in 0..20 {
                 held.image(&tag.to_string());
             }
         }
     });
-    let names = (0..10).flat_map(|r| (0..5).map(move |tag| format!("acme/r{r}:{tag}")));
+    let names = (0..50).flat_map(|r| (0..20).map(move |tag| format!("acme/r{r}:{tag}")));
     let attempts: Vec<Attempt> = names.map(|name| image(&server.host(), &name)).collect();
     ask_all(wide(&server), &attempts).into_iter().for_each(assert_found);
-    assert_eq!(server.count(), 50 + 1 + 10);
+    assert_eq!(server.count(), 1000 + 1 + 50);
 }
 
 #[test]
 fn open_registries_cost_one_request_per_image() {
     let server = Registry::start(|r| {
-        for tag in 0..40 {
+        for tag in 0..1000 {
             r.image("acme/api", &tag.to_string());
         }
     });
-    let attempts: Vec<Attempt> = (0..40).map(|tag| image(&server.host(), &format!("acme/api:{tag}"))).collect();
+    let attempts: Vec<Attempt> = (0..1000).map(|tag| image(&server.host(), &format!("acme/api:{tag}"))).collect();
     ask_all(wide(&server), &attempts).into_iter().for_each(assert_found);
-    assert_eq!(server.count(), 40);
+    assert_eq!(server.count(), 1000);
+}
+
+/// A connection costs three ways across the world, and a registry counts them.
+#[test]
+fn a_connection_serves_many_requests() {
+    let server = many_tags();
+    let attempts: Vec<Attempt> =
+        (0..1000).map(|tag| with(image(&server.host(), &format!("acme/secret:{tag}")), "bob", "s3cret")).collect();
+    let options = ClientOptions { concurrency: 64, host_concurrency: 8, ..plain(&server) };
+    ask_all(options, &attempts).into_iter().for_each(assert_found);
+    let connections = server.connections();
+    // Now and then one is opened while another is just becoming free.
+    assert!(connections <= 16, "{connections} connections for {} requests", server.count());
+}
+
+/// A host that never answers takes its own places only.
+#[test]
+fn a_silent_host_holds_up_no_other() {
+    let silent = Registry::start(|r| {
+        // What it asks for is learned from this one, so that the others are asked for side by side.
+        r.image("acme/api", "0");
+        for tag in 1..100 {
+            r.answer("*", &format!("/v2/acme/api/manifests/{tag}"), [Answer::hang()]);
+        }
+    });
+    let busy = many_tags();
+    let mut options = ClientOptions { concurrency: 64, host_concurrency: 8, ..plain(&silent) };
+    options.plain_http.push(busy.host().parse().unwrap());
+    // Longer than the run may take.
+    options.timeout = Duration::from_secs(60);
+    let slow: Vec<Attempt> = (0..100).map(|tag| image(&silent.host(), &format!("acme/api:{tag}"))).collect();
+    let quick: Vec<Attempt> =
+        (0..200).map(|tag| with(image(&busy.host(), &format!("acme/secret:{tag}")), "bob", "s3cret")).collect();
+    block_on(async {
+        let client = Client::new(options).unwrap();
+        let slow = join_all(slow.iter().map(|attempt| client.probe(attempt)));
+        let quick = join_all(quick.iter().map(|attempt| client.probe(attempt)));
+        match select(slow, quick).await {
+            Either::Right((outcomes, _)) => outcomes.into_iter().for_each(assert_found),
+            Either::Left(_) => panic!("the silent host was waited for"),
+        }
+    });
+}
+
+/// The whole command: its report counts what the server counts.
+fn run_on(server: &Registry, images: &[String], password: &str) -> serde_json::Value {
+    let config = serde_json::json!({"auths": {server.host(): {"username": "bob", "password": password}}});
+    let secret = serde_json::json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "pull", "namespace": "a"},
+        "type": "kubernetes.io/dockerconfigjson", "stringData": {".dockerconfigjson": config.to_string()}});
+    let container = |(at, image): (usize, &String)| serde_json::json!({"name": format!("c{at}"), "image": format!("{}/{image}", server.host())});
+    let containers: Vec<_> = images.iter().enumerate().map(container).collect();
+    let pod = serde_json::json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "a"},
+        "spec": {"imagePullSecrets": [{"name": "pull"}], "containers": containers}});
+    let output = Run::new(env!("CARGO_BIN_EXE_pullcheck"))
+        .args(["--format=json", "--fail-on=never", "--concurrency=64", "--host-concurrency=64"])
+        .arg(format!("--plain-http={}", server.host()))
+        .arg("-")
+        .stdin(format!("{secret}\n{pod}\n"))
+        .output()
+        .assert_status(0);
+    let report: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(report["summary"]["unique_images"], images.len());
+    assert_eq!(report["summary"]["requests"], server.count(), "the report and the server count the same");
+    report
+}
+
+#[test]
+fn a_run_over_a_thousand_images_costs_a_request_each() {
+    let server = Registry::start(|r| {
+        for number in 0..1000 {
+            r.image(&format!("acme/r{}", number / 20), &(number % 20).to_string());
+        }
+    });
+    let images: Vec<String> = (0..1000).map(|number| format!("acme/r{}:{}", number / 20, number % 20)).collect();
+    let report = run_on(&server, &images, "s3cret");
+    assert_eq!((&report["summary"]["pullable"], server.count()), (&1000.into(), 1000));
+}
+
+#[test]
+fn a_run_over_a_thousand_tags_costs_one_token() {
+    let server = many_tags();
+    let images: Vec<String> = (0..1000).map(|tag| format!("acme/secret:{tag}")).collect();
+    let report = run_on(&server, &images, "s3cret");
+    assert_eq!((&report["summary"]["pullable"], server.count()), (&1000.into(), 1002));
 }
 
 /// An account must not be locked because two hundred references name it.
@@ -74,21 +165,34 @@ fn a_wrong_password_is_shown_at_most_twice() {
     let bearer = Access::Bearer(Bearer::private("bob", "s3cret"));
     let basic = Access::Basic(vec![("bob".to_owned(), "s3cret".to_owned())]);
     for access in [bearer, basic] {
-        let server = Registry::start(|r| {
-            for repository in 0..20 {
-                let held = r.repository(&format!("acme/r{repository}")).access(access.clone());
-                for tag in 0..10 {
-                    held.image(&tag.to_string());
+        let start = || {
+            Registry::start(|r| {
+                for repository in 0..20 {
+                    let held = r.repository(&format!("acme/r{repository}")).access(access.clone());
+                    for tag in 0..10 {
+                        held.image(&tag.to_string());
+                    }
                 }
-            }
-        });
-        let names = (0..20).flat_map(|r| (0..10).map(move |tag| format!("acme/r{r}:{tag}")));
-        let attempts: Vec<Attempt> = names.map(|name| with(image(&server.host(), &name), "bob", "wrong")).collect();
+            })
+        };
+        let names = || (0..20).flat_map(|r| (0..10).map(move |tag| format!("acme/r{r}:{tag}")));
+        let assert_shown = |server: &Registry| {
+            let shown = server.requests().iter().filter(|request| request.user.as_deref() == Some("bob")).count();
+            assert!((1..=2).contains(&shown), "{access:?}: shown {shown} times");
+        };
+
+        let server = start();
+        let attempts: Vec<Attempt> = names().map(|name| with(image(&server.host(), &name), "bob", "wrong")).collect();
         for outcome in ask_all(wide(&server), &attempts) {
             assert!(matches!(outcome, Outcome::Denied(Denial::BadCredentials, _)), "{outcome:?}");
         }
-        let shown = server.requests().iter().filter(|request| request.authorization.is_some()).count();
-        assert!((1..=2).contains(&shown), "{access:?}: shown {shown} times");
+        assert_shown(&server);
+
+        // With the diagnosis of the failure, which asks without the password.
+        let server = start();
+        let report = run_on(&server, &names().collect::<Vec<_>>(), "wrong");
+        assert_eq!(report["summary"]["failing"], 200);
+        assert_shown(&server);
     }
 }
 

@@ -2,10 +2,19 @@
 
 mod auth;
 mod budget;
+mod command;
+mod contents;
 mod faults;
+mod floods;
 mod found;
 mod hostile;
+mod mirrors;
 mod names;
+mod proxies;
+mod reach;
+mod realms;
+mod secure;
+mod sick;
 mod tags;
 
 use std::time::Duration;

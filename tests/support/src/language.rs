@@ -7,18 +7,27 @@
 //! ghcr.io/acme/api:1.9 = 401 Bearer                  refused to all: a token is given, the manifest answers
 //!                                                    401 insufficient_scope; a password is not known (token 401)
 //! ghcr.io/acme/api:1.9 = 401 Basic                   refused to all by a Basic challenge
-//! ghcr.io/acme/api:1.9 = 200                         a single-platform image, open to all
+//! ghcr.io/acme/api:1.9 = 200                         a single image for linux/amd64, open to all
+//! ghcr.io/acme/api:1.9 = 200 image linux/arm64       a single image for another platform
 //! ghcr.io/acme/api:1.9 = 200 index linux/amd64,linux/arm64
+//!                                                    several; - is an entry without platform
+//! ghcr.io/acme/api:1.9 = 200 index linux/amd64 size 3GiB
+//!                                                    the layers of every image in it, or of the one; MiB or GiB
+//! ghcr.io/acme/api:1.9 = 200 at sha256:…             the tag leads to this digest, which answers too
 //! ghcr.io/acme/api:1.9 = 200 manifest application/vnd.docker.distribution.manifest.v1+prettyjws
 //! ghcr.io/acme/api:1.9 = 200 artifact                a Helm chart
 //! ghcr.io/acme/api:1.9 = 200 private USER:PASSWORD   only this user, by token; others as under 401 Bearer
 //! ghcr.io/acme/api:1.9 = 200 basic USER:PASSWORD     only this user, by a Basic challenge
 //! ghcr.io/acme/api:1.9 = 200 public                  everyone without a password, by token; no password is known
+//! ghcr.io/acme/api:1.9 = 200 3 pulls left            … with Docker Hub's rate limit headers
+//! reg.example/acme/api:1.9 = plain http              an HTTP answer on the port of TLS
+//! reg.example/acme/api:1.9 = unknown authority       a certificate of an authority that nobody knows; likewise
+//!                                                    `wrong name` and `expired certificate`
 //! gchr.io/acme/api:1.9 = no such host                there is no such name; a server has nothing to say then
 //! ghcr.io/acme/api tags: 1.8, 1.8.2, 1.10            what tags/list shows; else the tags that answer 200
 //! ```
 //!
-//! `private`, `basic` and `public` hold for the whole repository and may follow `index …`, `manifest …` and `artifact`; on a
+//! `private`, `basic` and `public` hold for the whole repository and may follow everything else behind `200`; on a
 //! `404` line they say that the tag is missing in a guarded repository. A name without registry is Docker Hub's. An
 //! image that no line names answers 404: `MANIFEST_UNKNOWN` where the repository is known, else `NAME_UNKNOWN`.
 //!
@@ -26,7 +35,7 @@
 
 use crate::answer::Answer;
 use crate::name::Name;
-use crate::script::{Access, Bearer, Script};
+use crate::script::{Access, Bearer, RepositoryScript, Script};
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +65,12 @@ pub enum Reply {
     Image,
     /// An index with these platforms.
     Index(Vec<String>),
+    /// A single image for this platform.
+    ImageFor(String),
+    /// The image or index, whose layers have this size in bytes.
+    Sized(Box<Self>, u64),
+    /// A single image at this digest.
+    At(String),
     /// A manifest of this media type.
     Manifest(String),
     /// A Helm chart.
@@ -66,8 +81,38 @@ pub enum Reply {
     Bearer,
     /// 401 to everyone, by a Basic challenge.
     Basic,
+    /// A single-platform image, and how many pulls are left.
+    PullsLeft(u64),
+    /// Nothing comes of the connection, for this reason.
+    Unreachable(Fault),
+}
+
+/// Why nothing comes of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
     /// The registry's name does not exist.
     NoSuchHost,
+    /// An HTTP answer on the port of TLS.
+    PlainHttp,
+    /// A certificate of an authority that nobody knows.
+    UnknownAuthority,
+    /// A certificate for another name.
+    WrongName,
+    /// A certificate that is out of date.
+    Expired,
+}
+
+impl Fault {
+    fn parse(text: &str) -> Option<Self> {
+        Some(match text {
+            "no such host" => Self::NoSuchHost,
+            "plain http" => Self::PlainHttp,
+            "unknown authority" => Self::UnknownAuthority,
+            "wrong name" => Self::WrongName,
+            "expired certificate" => Self::Expired,
+            _ => return None,
+        })
+    }
 }
 
 /// Who may read a repository.
@@ -96,8 +141,14 @@ fn parse_line(line: &str) -> Option<Line> {
         return Some(Line::Tags { name: Name::parse(name.trim()), tags });
     }
     let (name, answer) = line.split_once(" = ")?;
-    if answer == "no such host" {
-        return Some(Line::Image { name: Name::parse(name.trim()), reply: Reply::NoSuchHost, access: Guard::Open });
+    if let Some(fault) = Fault::parse(answer) {
+        let reply = Reply::Unreachable(fault);
+        return Some(Line::Image { name: Name::parse(name.trim()), reply, access: Guard::Open });
+    }
+    let left = answer.strip_prefix("200 ").and_then(|rest| rest.strip_suffix(" left")?.split_once(' '));
+    if let Some((count, "pull" | "pulls")) = left {
+        let reply = Reply::PullsLeft(count.parse().ok()?);
+        return Some(Line::Image { name: Name::parse(name.trim()), reply, access: Guard::Open });
     }
     let mut words = answer.split_whitespace().peekable();
     let status: u16 = words.next()?.parse().ok()?;
@@ -110,6 +161,14 @@ fn parse_line(line: &str) -> Option<Line> {
             words.next();
             Reply::Manifest(words.next()?.to_owned())
         }
+        (200, Some("image")) => {
+            words.next();
+            Reply::ImageFor(words.next()?.to_owned())
+        }
+        (200, Some("at")) => {
+            words.next();
+            Reply::At(words.next()?.to_owned())
+        }
         (200, Some("artifact")) => words.next().map(|_| Reply::Artifact)?,
         (200, _) => Reply::Image,
         (401, Some("Bearer")) => words.next().map(|_| Reply::Bearer)?,
@@ -117,6 +176,10 @@ fn parse_line(line: &str) -> Option<Line> {
         (status, _) => {
             Reply::Status(status, words.next_if(|word| !matches!(*word, "private" | "basic" | "public")).map(str::to_owned))
         }
+    };
+    let reply = match words.next_if(|word| *word == "size") {
+        Some(_) => Reply::Sized(Box::new(reply), bytes(words.next()?)?),
+        None => reply,
     };
     let access = match words.next() {
         None => Guard::Open,
@@ -133,6 +196,16 @@ fn parse_line(line: &str) -> Option<Line> {
     words.next().is_none().then(|| Line::Image { name: Name::parse(name.trim()), reply, access })
 }
 
+/// `500MiB`, `3GiB`.
+fn bytes(text: &str) -> Option<u64> {
+    let (number, shift) = match text.split_at_checked(text.len().checked_sub(3)?)? {
+        (number, "MiB") => (number, 20),
+        (number, "GiB") => (number, 30),
+        _ => return None,
+    };
+    Some(number.parse::<u64>().ok()? << shift)
+}
+
 /// Puts the lines into a server's script, each under its registry's name.
 pub fn apply(lines: &[Line], script: &mut Script) {
     for line in lines {
@@ -141,7 +214,7 @@ pub fn apply(lines: &[Line], script: &mut Script) {
                 let held = script.host(&name.registry).repositories.entry(name.repository.clone()).or_default();
                 held.tags(tags.iter().map(String::as_str));
             }
-            Line::Image { reply: Reply::NoSuchHost, .. } => {}
+            Line::Image { reply: Reply::Unreachable(_), .. } => {}
             Line::Image { name, reply, access } => apply_image(script, name, reply, access),
         }
     }
@@ -162,9 +235,19 @@ fn apply_image(script: &mut Script, name: &Name, reply: &Reply, access: &Guard) 
             repository.access(Access::Basic(vec![(user.clone(), password.clone())]));
         }
     }
+    apply_reply(repository, target, reply, None);
+}
+
+fn apply_reply(repository: &mut RepositoryScript, target: &str, reply: &Reply, size: Option<u64>) {
+    let size = size.unwrap_or(4_000_000);
     match reply {
-        Reply::Image => repository.image(target),
-        Reply::Index(platforms) => repository.index(target, &platforms.iter().map(String::as_str).collect::<Vec<_>>()),
+        Reply::Image => repository.image_for(target, "linux/amd64", size),
+        Reply::ImageFor(platform) => repository.image_for(target, platform, size),
+        Reply::Index(platforms) => {
+            repository.index_of(target, &platforms.iter().map(String::as_str).collect::<Vec<_>>(), size)
+        }
+        Reply::Sized(reply, size) => return apply_reply(repository, target, reply, Some(*size)),
+        Reply::At(digest) => repository.at(target, digest),
         Reply::Manifest(media_type) => repository.manifest(target, media_type, r#"{"schemaVersion":2}"#),
         Reply::Artifact => repository.artifact(target),
         Reply::Status(status, code) => repository.answer(
@@ -179,7 +262,8 @@ fn apply_image(script: &mut Script, name: &Name, reply: &Reply, access: &Guard) 
             repository.challenge(target, Access::Bearer(nobody))
         }
         Reply::Basic => repository.challenge(target, Access::Basic(Vec::new())),
-        Reply::NoSuchHost => repository,
+        Reply::PullsLeft(count) => repository.image(target).header("ratelimit-remaining", &format!("{count};w=21600")),
+        Reply::Unreachable(_) => repository,
     };
 }
 
@@ -197,6 +281,10 @@ mod tests {
              quay.io/x/y:2 = 401 Bearer\n\
              quay.io/x/z:2 = 200 public\n\
              quay.oi/x/y:2 = no such host\n\
+             quay.io/x/y:3 = 200 image linux/arm64 public\n\
+             quay.io/x/y:4 = 200 index linux/arm64,- size 3GiB\n\
+             quay.io/x/y:5 = 200 at sha256:ab\n\
+             redis:7 = 200 1 pull left\n\
              quay.io/x/y tags: 1, 2.0\n",
         )
         .unwrap();
@@ -226,7 +314,15 @@ mod tests {
                 ),
                 image(name("quay.io", "x/y", "2"), Reply::Bearer, Guard::Open),
                 image(name("quay.io", "x/z", "2"), Reply::Image, Guard::Public),
-                image(name("quay.oi", "x/y", "2"), Reply::NoSuchHost, Guard::Open),
+                image(name("quay.oi", "x/y", "2"), Reply::Unreachable(Fault::NoSuchHost), Guard::Open),
+                image(name("quay.io", "x/y", "3"), Reply::ImageFor("linux/arm64".to_owned()), Guard::Public),
+                image(
+                    name("quay.io", "x/y", "4"),
+                    Reply::Sized(Box::new(Reply::Index(vec!["linux/arm64".to_owned(), "-".to_owned()])), 3 << 30),
+                    Guard::Open
+                ),
+                image(name("quay.io", "x/y", "5"), Reply::At("sha256:ab".to_owned()), Guard::Open),
+                image(name("docker.io", "library/redis", "7"), Reply::PullsLeft(1), Guard::Open),
                 Line::Tags { name: name("quay.io", "x/y", "latest"), tags: vec!["1".to_owned(), "2.0".to_owned()] },
             ]
         );

@@ -47,6 +47,9 @@ pub(crate) fn respond(script: &mut Script, grants: &mut Grants, request: &Reques
     if let Some((repository, target)) = path.rsplit_once("/manifests/") {
         return guarded(host, grants, request, repository, |held| manifest(host, held, request, repository, target));
     }
+    if let Some((repository, digest)) = path.rsplit_once("/blobs/") {
+        return guarded(host, grants, request, repository, |held| blob(held, digest));
+    }
     if let Some(repository) = path.strip_suffix("/tags/list") {
         return guarded(host, grants, request, repository, |held| tags(held, request, repository));
     }
@@ -119,8 +122,8 @@ fn token(host: &HostScript, grants: &mut Grants, request: &Request<'_>) -> Answe
         .map(|(_, value)| value)
         .collect::<Vec<_>>()
         .join(" ");
-    let repository = scope.split(' ').find_map(|s| s.strip_prefix("repository:")?.strip_suffix(":pull"));
-    let held = repository.and_then(|repository| host.repositories.get(repository));
+    let mut asked = scope.split(' ').filter_map(|s| s.strip_prefix("repository:")?.strip_suffix(":pull"));
+    let held = asked.find_map(|repository| host.repositories.get(repository));
     let user = basic(request.authorization);
     let scripted = held.into_iter().flat_map(|held| held.manifests.values()).find_map(|manifest| match manifest {
         ManifestScript::Challenge(Access::Bearer(access)) => Some(access),
@@ -167,10 +170,23 @@ fn manifest(
             unauthorized(&bearer(host, request, repository, rest))
         }
         Some(ManifestScript::Challenge(_)) => unauthorized(r#"Basic realm="registry""#),
-        Some(ManifestScript::Content { media_type, digest, bytes }) => Answer::status(200)
-            .header("Content-Type", media_type)
+        Some(ManifestScript::Content { media_type, digest, bytes }) => {
+            let answer = Answer::status(200)
+                .header("Content-Type", media_type)
+                .header("Docker-Content-Digest", digest)
+                .body(bytes.clone());
+            held.headers.iter().fold(answer, |answer, (name, value)| answer.header(name, value))
+        }
+    }
+}
+
+fn blob(held: Option<&RepositoryScript>, digest: &str) -> Answer {
+    match held.and_then(|held| held.blob(digest)) {
+        None => Answer::error(404, "BLOB_UNKNOWN", "blob unknown to registry"),
+        Some(bytes) => Answer::status(200)
+            .header("Content-Type", "application/octet-stream")
             .header("Docker-Content-Digest", digest)
-            .body(bytes.clone()),
+            .body(bytes.to_vec()),
     }
 }
 

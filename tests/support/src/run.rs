@@ -82,12 +82,18 @@ impl Run {
     }
 
     /// Runs to the end.
-    pub fn output(mut self) -> Output {
+    pub fn output(self) -> Output {
+        self.output_after(|_| {})
+    }
+
+    /// Runs to the end, and does something with the running process, of which the number is given.
+    pub fn output_after(mut self, meanwhile: impl FnOnce(u32)) -> Output {
         let mut child = self.command.spawn().unwrap_or_else(|error| panic!("{:?}: {error}", self.command));
         let mut pipe = child.stdin.take().expect("standard input is piped");
         let stdin = std::mem::take(&mut self.stdin);
         // On its own thread: a program that prints before it reads would block us both. It may also not read at all.
         let feeder = std::thread::spawn(move || drop(pipe.write_all(&stdin)));
+        meanwhile(child.id());
         let output = child.wait_with_output().expect("a started program ends");
         feeder.join().expect("feeding cannot panic");
         Output {

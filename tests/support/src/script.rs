@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use crate::answer::Answer;
 use crate::name::split_registry;
-use crate::tls::Certificate;
+use crate::tls::{Certificate, Manner};
 
 /// Media types of the field.
 pub(crate) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -19,7 +19,7 @@ pub(crate) const SCHEMA1: &str = "application/vnd.docker.distribution.manifest.v
 pub struct Script {
     pub(crate) hosts: BTreeMap<String, HostScript>,
     pub(crate) routes: Vec<Route>,
-    pub(crate) certificate: Certificate,
+    pub(crate) manner: Manner,
     pub(crate) names: Vec<String>,
 }
 
@@ -46,7 +46,11 @@ pub struct HostScript {
 pub struct RepositoryScript {
     /// By tag and by digest.
     pub(crate) manifests: BTreeMap<String, ManifestScript>,
+    /// By digest.
+    pub(crate) blobs: BTreeMap<String, Vec<u8>>,
     pub(crate) access: Access,
+    /// Sent with every manifest.
+    pub(crate) headers: Vec<(String, String)>,
     /// Instead of the tags of the manifests.
     pub(crate) tags: Option<Vec<String>>,
     /// Tags per page, 0 for all.
@@ -175,7 +179,19 @@ impl Script {
 
     /// Which certificate a TLS server shows.
     pub fn certificate(&mut self, certificate: Certificate) -> &mut Self {
-        self.certificate = certificate;
+        self.manner.certificate = certificate;
+        self
+    }
+
+    /// A TLS server demands a client certificate of this authority, given as PEM.
+    pub fn demand_client(&mut self, authority: &str) -> &mut Self {
+        self.manner.demands = Some(authority.to_owned());
+        self
+    }
+
+    /// A TLS server offers HTTP/2.
+    pub fn http2(&mut self) -> &mut Self {
+        self.manner.http2 = true;
         self
     }
 
@@ -223,27 +239,38 @@ impl HostScript {
 }
 
 impl RepositoryScript {
-    /// Adds a single-platform image.
+    /// Adds a single-platform image for linux/amd64.
     pub fn image(&mut self, tag: &str) -> &mut Self {
+        self.image_for(tag, "linux/amd64", LAYER)
+    }
+
+    /// Adds a single-platform image with its configuration, whose layers have `size` bytes.
+    pub fn image_for(&mut self, tag: &str, platform: &str, size: u64) -> &mut Self {
+        let mut config = platform_object(platform);
+        config["history"] = serde_json::json!([{"comment": tag}]);
+        let config = config.to_string().into_bytes();
+        let digest = digest_of(&config);
         let body = serde_json::json!({
             "schemaVersion": 2, "mediaType": OCI_MANIFEST,
-            "config": descriptor("application/vnd.oci.image.config.v1+json", tag, 800),
-            "layers": [descriptor("application/vnd.oci.image.layer.v1.tar+gzip", tag, 4_000_000)],
+            "config": {"mediaType": OCI_CONFIG, "digest": digest, "size": config.len()},
+            "layers": [descriptor("application/vnd.oci.image.layer.v1.tar+gzip", tag, size)],
         });
+        self.blobs.insert(digest, config);
         self.manifest(tag, OCI_MANIFEST, body.to_string())
     }
 
-    /// Adds an index with one image per platform, `linux/arm/v7`.
+    /// Adds an index with one image per platform, `linux/arm/v7`; `-` is an entry without one.
     pub fn index(&mut self, tag: &str, platforms: &[&str]) -> &mut Self {
+        self.index_of(tag, platforms, LAYER)
+    }
+
+    /// The same with images whose layers have `size` bytes.
+    pub fn index_of(&mut self, tag: &str, platforms: &[&str], size: u64) -> &mut Self {
         let mut entries = Vec::new();
         for platform in platforms {
-            let mut parts = platform.split('/');
-            let mut entry = self.image_only(&format!("{tag} {platform}"));
-            entry["platform"] = serde_json::json!({
-                "os": parts.next().unwrap_or("linux"), "architecture": parts.next().unwrap_or("amd64"),
-            });
-            if let Some(variant) = parts.next() {
-                entry["platform"]["variant"] = variant.into();
+            let mut entry = self.image_only(&format!("{tag} {platform}"), platform, size);
+            if *platform != "-" {
+                entry["platform"] = platform_object(platform);
             }
             entries.push(entry);
         }
@@ -288,6 +315,12 @@ impl RepositoryScript {
         self
     }
 
+    /// Sends a header with every manifest.
+    pub fn header(&mut self, name: &str, value: &str) -> &mut Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
     /// Who may read.
     pub fn access(&mut self, access: Access) -> &mut Self {
         self.access = access;
@@ -322,10 +355,33 @@ impl RepositoryScript {
         self.tags.clone().unwrap_or_else(|| self.manifests.iter().filter_map(served).collect())
     }
 
+    /// Media type, digest and bytes of the manifest at a tag or digest.
+    pub fn content(&self, target: &str) -> Option<(&str, &str, &[u8])> {
+        match self.manifests.get(target)? {
+            ManifestScript::Content { media_type, digest, bytes } => Some((media_type, digest, bytes)),
+            _ => None,
+        }
+    }
+
+    /// The bytes of a blob.
+    pub fn blob(&self, digest: &str) -> Option<&[u8]> {
+        self.blobs.get(digest).map(Vec::as_slice)
+    }
+
+    /// Lets a tag lead to a digest as it is written, whatever the bytes there have.
+    pub fn at(&mut self, tag: &str, digest: &str) -> &mut Self {
+        self.image(digest);
+        if let Some(content) = self.manifests.get(digest).cloned() {
+            self.manifests.insert(tag.to_owned(), content);
+        }
+        self
+    }
+
     /// Adds an image without tag and returns its descriptor.
-    fn image_only(&mut self, seed: &str) -> serde_json::Value {
+    fn image_only(&mut self, seed: &str, platform: &str, size: u64) -> serde_json::Value {
         let mut other = Self::default();
-        other.image(seed);
+        other.image_for(seed, platform, size);
+        self.blobs.append(&mut other.blobs);
         let mut descriptor = serde_json::Value::Null;
         for (target, manifest) in other.manifests {
             if let ManifestScript::Content { digest, bytes, .. } = &manifest {
@@ -337,6 +393,23 @@ impl RepositoryScript {
         }
         descriptor
     }
+}
+
+/// Bytes of the layers of an image where nothing else is said.
+const LAYER: u64 = 4_000_000;
+
+const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+
+/// `linux/arm/v7` as it stands in an index and in a configuration; anything shorter means linux/amd64.
+fn platform_object(platform: &str) -> serde_json::Value {
+    let mut parts = platform.split('/').filter(|part| *part != "-");
+    let mut object = serde_json::json!({
+        "os": parts.next().unwrap_or("linux"), "architecture": parts.next().unwrap_or("amd64"),
+    });
+    if let Some(variant) = parts.next() {
+        object["variant"] = variant.into();
+    }
+    object
 }
 
 fn descriptor(media_type: &str, seed: &str, size: u64) -> serde_json::Value {

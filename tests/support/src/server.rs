@@ -1,12 +1,14 @@
 //! The socket side: one thread with its own runtime, a log of every request.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
 
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -34,6 +36,19 @@ pub struct Logged {
     pub user: Option<String>,
     /// The `Accept` header.
     pub accept: Option<String>,
+    /// All header fields, names in small letters.
+    pub headers: Vec<(String, String)>,
+    /// The body, a form.
+    pub body: String,
+    /// Whether it came over HTTP/2.
+    pub http2: bool,
+}
+
+impl Logged {
+    /// A header field.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
 }
 
 /// A registry on 127.0.0.1 that does as it is told, until it is dropped.
@@ -51,6 +66,7 @@ struct Shared {
     script: Mutex<Script>,
     grants: Mutex<Grants>,
     log: Mutex<Vec<Logged>>,
+    connections: AtomicUsize,
 }
 
 impl Registry {
@@ -67,7 +83,7 @@ impl Registry {
     fn launch(build: impl FnOnce(&mut Script), secure: bool) -> Self {
         let mut script = Script::default();
         build(&mut script);
-        let tls = secure.then(|| tls::server(script.certificate_names(), script.certificate));
+        let tls = secure.then(|| tls::server(script.certificate_names(), &script.manner));
         let (config, authority) = tls.unzip();
         let shared = Arc::new(Shared { script: Mutex::new(script), ..Shared::default() });
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
@@ -123,6 +139,11 @@ impl Registry {
         lock(&self.shared.log).len()
     }
 
+    /// How many connections were made, since it started.
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::Relaxed)
+    }
+
     /// Forgets the requests so far.
     pub fn forget(&self) {
         lock(&self.shared.log).clear();
@@ -147,25 +168,35 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 async fn accept(listener: TcpListener, shared: Arc<Shared>, tls: Option<TlsAcceptor>) {
     while let Ok((stream, _)) = listener.accept().await {
         let _ = stream.set_nodelay(true);
+        shared.connections.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(connection(stream, Arc::clone(&shared), tls.clone()));
     }
 }
 
 async fn connection(stream: TcpStream, shared: Arc<Shared>, tls: Option<TlsAcceptor>) {
     match tls {
-        None => serve(stream, shared, "http").await,
+        None => serve(stream, shared, "http", false).await,
         Some(tls) => {
             if let Ok(stream) = tls.accept(stream).await {
-                serve(stream, shared, "https").await;
+                let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                serve(stream, shared, "https", http2).await;
             }
         }
     }
 }
 
-async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, shared: Arc<Shared>, scheme: &'static str) {
+async fn serve<S>(stream: S, shared: Arc<Shared>, scheme: &'static str, http2: bool)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = service_fn(|request| answer(request, Arc::clone(&shared), scheme));
+    let stream = TokioIo::new(stream);
     // A connection that breaks is the client's business, or the script's.
-    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    if http2 {
+        let _ = hyper::server::conn::http2::Builder::new(TokioExecutor::new()).serve_connection(stream, service).await;
+    } else {
+        let _ = hyper::server::conn::http1::Builder::new().serve_connection(stream, service).await;
+    }
 }
 
 async fn answer(
@@ -173,6 +204,9 @@ async fn answer(
     shared: Arc<Shared>,
     scheme: &'static str,
 ) -> Result<hyper::Response<Payload>, std::io::Error> {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let request = hyper::Request::from_parts(head, String::from_utf8_lossy(&body).into_owned());
     let answer = reply(&request, &shared, scheme);
     tokio::time::sleep(answer.delay).await;
     match answer.ending {
@@ -182,12 +216,14 @@ async fn answer(
     }
 }
 
-fn reply(request: &hyper::Request<Incoming>, shared: &Shared, scheme: &str) -> Answer {
+fn reply(request: &hyper::Request<String>, shared: &Shared, scheme: &str) -> Answer {
     let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    // HTTP/2 has no Host header.
+    let authority = request.uri().authority().map(|authority| authority.as_str());
     let asked = Request {
         method: request.method().as_str(),
         scheme,
-        host: header("host").unwrap_or_default(),
+        host: header("host").or(authority).unwrap_or_default(),
         path: request.uri().path(),
         query: request.uri().query().unwrap_or_default(),
         authorization: header("authorization"),
@@ -202,7 +238,14 @@ fn reply(request: &hyper::Request<Incoming>, shared: &Shared, scheme: &str) -> A
         authorization: asked.authorization.map(str::to_owned),
         user: basic(asked.authorization).map(|(user, _)| user).or(user),
         accept: header("accept").map(str::to_owned),
+        headers: request.headers().iter().map(field).collect(),
+        body: request.body().clone(),
+        http2: request.version() == hyper::Version::HTTP_2,
     });
     let credential = basic(asked.authorization).map(|(user, password)| format!("{user}:{password}"));
     respond(&mut lock(&shared.script), &mut grants, &asked).echoing(asked.authorization, credential.as_deref())
+}
+
+fn field((name, value): (&hyper::header::HeaderName, &hyper::header::HeaderValue)) -> (String, String) {
+    (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
 }

@@ -19,7 +19,7 @@ async fn what_is_pushed_to_an_open_registry_is_there() {
 #[tokio::test]
 async fn an_index_names_its_platforms_and_a_chart_is_no_image() {
     let Some(server) = Server::start(&Setup::htpasswd()) else { return };
-    let pusher = Pusher::htpasswd(&server);
+    let pusher = Pusher::guarded(&server);
     let digest = pusher.index("shop/web", "2").await;
     let (pulled, index) = pusher.pulled("shop/web", "2").await;
     assert_eq!((pulled, &index["mediaType"]), (digest, &json!(INDEX)));

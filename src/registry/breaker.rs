@@ -1,0 +1,148 @@
+//! When a host is given up: pure policy, without a clock.
+//!
+//! Three failures in a row, of whatever requests, and the rest of the host is not asked. It stays so: a run is short,
+//! and who is unsure says so.
+
+use reqwest::StatusCode;
+
+use super::failure::Failure;
+use super::transport::Answer;
+use crate::probe::Unknown;
+
+/// Failures in a row that are enough.
+const ENOUGH: u32 = 3;
+
+/// The breaker of one host.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Breaker {
+    failures: u32,
+    /// What the rest will be told: known from the first failure on.
+    reason: Option<Failure>,
+}
+
+impl Breaker {
+    /// The result of one request, its repetitions included.
+    pub(crate) fn tell(&mut self, result: &Result<Answer, Failure>) {
+        if self.stopped().is_some() {
+            return;
+        }
+        match sign(result) {
+            Sign::Alive => *self = Self::default(),
+            Sign::Nothing => {}
+            Sign::Failed(failure) => {
+                self.failures += 1;
+                self.reason = Some(match self.reason.take() {
+                    None if lies_with_host(failure.unknown) => failure,
+                    Some(first) if first.unknown == failure.unknown => first,
+                    None => Failure::new(Unknown::HostStopped, failure.message),
+                    Some(first) => Failure::new(Unknown::HostStopped, first.message),
+                });
+            }
+        }
+    }
+
+    /// What the rest of the host is told.
+    pub(crate) fn stopped(&self) -> Option<&Failure> {
+        self.reason.as_ref().filter(|_| self.failures >= ENOUGH)
+    }
+}
+
+/// What a result says of its host.
+enum Sign {
+    /// It answers, whatever it says.
+    Alive,
+    /// It failed.
+    Failed(Failure),
+    /// It was not reached for reasons that are not its own, or that cost nothing to hear again.
+    Nothing,
+}
+
+fn sign(result: &Result<Answer, Failure>) -> Sign {
+    match result {
+        Ok(answer) if answer.status == 408 || answer.status >= 500 => {
+            let status = StatusCode::from_u16(answer.status).map(|status| status.to_string());
+            let words = status.unwrap_or_else(|_| answer.status.to_string());
+            Sign::Failed(Failure::new(Unknown::RegistryError, words.trim_end_matches(" <unknown status code>")))
+        }
+        Ok(_) => Sign::Alive,
+        Err(failure) => match failure.unknown {
+            Unknown::Timeout | Unknown::Network | Unknown::Dns | Unknown::Tls(_) | Unknown::PlainHttp => {
+                Sign::Failed(failure.clone())
+            }
+            _ => Sign::Nothing,
+        },
+    }
+}
+
+/// Failures that come before a path is named: whoever asks the host meets the same, and is told the same. The word of
+/// a certificate's fault must not depend on how many images were asked for before.
+fn lies_with_host(unknown: Unknown) -> bool {
+    matches!(unknown, Unknown::Dns | Unknown::Tls(_) | Unknown::PlainHttp)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::TlsFault;
+
+    fn answer(status: u16) -> Result<Answer, Failure> {
+        Ok(Answer { status, ..Answer::default() })
+    }
+
+    fn failure(unknown: Unknown, message: &str) -> Result<Answer, Failure> {
+        Err(Failure::new(unknown, message))
+    }
+
+    fn refused() -> Result<Answer, Failure> {
+        failure(Unknown::Network, "connection refused")
+    }
+
+    fn after(results: &[Result<Answer, Failure>]) -> Option<(Unknown, String)> {
+        let mut breaker = Breaker::default();
+        results.iter().for_each(|result| breaker.tell(result));
+        breaker.stopped().map(|failure| (failure.unknown, failure.message.clone()))
+    }
+
+    #[test]
+    fn three_in_a_row_are_enough_and_the_first_says_why() {
+        let timeout = || failure(Unknown::Timeout, "i/o timeout");
+        assert_eq!(after(&[refused(), timeout()]), None);
+        let stopped = Some((Unknown::HostStopped, "connection refused".to_owned()));
+        assert_eq!(after(&[refused(), timeout(), answer(503)]), stopped);
+        let stopped = Some((Unknown::HostStopped, "503 Service Unavailable".to_owned()));
+        assert_eq!(after(&[answer(503), answer(500), refused()]), stopped);
+        assert_eq!(after(&[answer(599), answer(599), answer(599)]), Some((Unknown::HostStopped, "599".to_owned())));
+    }
+
+    #[test]
+    fn any_answer_begins_the_count_anew() {
+        for status in [200, 307, 400, 401, 403, 404, 429] {
+            assert_eq!(after(&[refused(), refused(), answer(status), refused(), refused()]), None, "{status}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_the_hosts_own_does_not_count() {
+        for unknown in [Unknown::NoSuchHost, Unknown::NodeLocal, Unknown::Deadline, Unknown::Interrupted] {
+            let other = || failure(unknown, "x");
+            assert_eq!(after(&[other(), other(), other(), other()]), None, "{unknown:?}");
+            assert!(after(&[refused(), other(), refused(), refused()]).is_some(), "nor is it a sign of life");
+        }
+    }
+
+    #[test]
+    fn a_fault_of_the_host_itself_is_told_to_all() {
+        let expired = || failure(Unknown::Tls(TlsFault::Expired), "expired");
+        let stopped = Some((Unknown::Tls(TlsFault::Expired), "expired".to_owned()));
+        assert_eq!(after(&[expired(), expired(), expired()]), stopped);
+        let mixed = Some((Unknown::HostStopped, "expired".to_owned()));
+        assert_eq!(after(&[expired(), refused(), expired()]), mixed, "not sure to be met by all");
+        let mixed = Some((Unknown::HostStopped, "connection refused".to_owned()));
+        assert_eq!(after(&[refused(), expired(), expired()]), mixed);
+    }
+
+    #[test]
+    fn what_is_stopped_stays_so() {
+        assert!(after(&[refused(), refused(), refused(), answer(200)]).is_some());
+    }
+}

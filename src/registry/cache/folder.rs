@@ -1,0 +1,310 @@
+//! The folder on disk: `<cache>/pullcheck/v1/<one hex digit>/<the other 63>`, and the key beside them.
+//!
+//! It belongs to this user and is open to no other; where that does not hold it is not used at all, because on a
+//! machine that is shared others could plant a key, and with it whatever they like. Runs at the same time do not harm
+//! each other: a file appears whole or not at all. What fails here fails silently: a run without cache is only slower.
+#![expect(clippy::disallowed_methods, reason = "the cache is where earlier runs left it")]
+
+use std::fs::{self, DirBuilder, DirEntry, File, Metadata, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::SystemTime;
+
+use etcetera::BaseStrategy;
+use ring::rand::{SecureRandom, SystemRandom};
+use zeroize::Zeroizing;
+
+/// Bytes of the local key.
+pub(super) const KEY_BYTES: usize = 32;
+
+/// Largest file that is kept, in bytes. Few manifests have a tenth of it.
+const MAX_ENTRY: usize = 256 * 1024;
+/// Parts of the folder.
+const PARTS: usize = 16;
+/// What one part may hold. Over it the oldest files go, down to half.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    pub(super) files: usize,
+    pub(super) bytes: u64,
+    /// After so many files of this run a part is looked through again.
+    pub(super) look_every: usize,
+}
+
+const ROOM: Room = Room { files: 1024, bytes: 4 << 20, look_every: 256 };
+
+/// Why there is no cache.
+#[derive(Debug, thiserror::Error)]
+pub enum NoStore {
+    /// The platform names no cache folder.
+    #[error("there is no folder for caches: neither XDG_CACHE_HOME nor a home")]
+    NoFolder,
+    /// It cannot be made or read.
+    #[error("the cache folder {0} cannot be used: {1}")]
+    Unusable(PathBuf, io::Error),
+    /// Another user owns it or can write in it, or it is a link.
+    #[error("the cache folder {0} is not used: {1}")]
+    Unsafe(PathBuf, &'static str),
+    /// The local key cannot be made or read.
+    #[error("the cache has no usable key")]
+    Key,
+}
+
+/// The folder of this version's entries.
+#[derive(Debug)]
+pub(super) struct Folder {
+    root: PathBuf,
+    pub(super) room: Room,
+    /// Of this process alone: names of files that are being written.
+    mark: u64,
+    written: [AtomicUsize; PARTS],
+    /// Nothing can be written: a disk that is full or read-only is tried once.
+    closed: AtomicBool,
+}
+
+/// The platform's folder for caches; `XDG_CACHE_HOME` goes first on every platform.
+pub(super) fn platform_folder() -> Result<PathBuf, NoStore> {
+    if let Some(path) = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute()) {
+        return Ok(path);
+    }
+    // Without the variable the library looks the home up in the user database; whoever cleared the environment does not
+    // expect files there.
+    if cfg!(unix) && std::env::var_os("HOME").is_none_or(|home| home.is_empty()) {
+        return Err(NoStore::NoFolder);
+    }
+    let native = etcetera::base_strategy::choose_native_strategy().map_err(|_| NoStore::NoFolder)?;
+    Some(native.cache_dir()).filter(|path| path.is_absolute()).ok_or(NoStore::NoFolder)
+}
+
+impl Folder {
+    /// Opens or makes it, with its key.
+    pub(super) fn open(cache: &Path, random: &SystemRandom) -> Result<(Self, Zeroizing<[u8; KEY_BYTES]>), NoStore> {
+        let unusable = |path: &Path| {
+            let path = path.to_owned();
+            move |error| NoStore::Unusable(path, error)
+        };
+        private_folder(true).create(cache).map_err(unusable(cache))?;
+        let mut root = fs::canonicalize(cache).map_err(unusable(cache))?;
+        for above in root.ancestors() {
+            let metadata = fs::metadata(above).map_err(unusable(above))?;
+            permissions::check_above(&metadata).map_err(|why| NoStore::Unsafe(above.to_owned(), why))?;
+        }
+        for name in ["pullcheck", "v1"] {
+            root.push(name);
+            match private_folder(false).create(&root) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(unusable(&root)(error)),
+                _ => {}
+            }
+            let metadata = fs::symlink_metadata(&root).map_err(unusable(&root))?;
+            let checked = if metadata.is_dir() { permissions::check_own(&metadata) } else { Err("it is no folder") };
+            checked.map_err(|why| NoStore::Unsafe(root.clone(), why))?;
+        }
+        let mut mark = [0; 8];
+        random.fill(&mut mark).map_err(|_| NoStore::Key)?;
+        let folder = Self {
+            root,
+            room: ROOM,
+            mark: u64::from_ne_bytes(mark),
+            written: Default::default(),
+            closed: AtomicBool::new(false),
+        };
+        let key = folder.key(random).ok_or(NoStore::Key)?;
+        Ok((folder, key))
+    }
+
+    /// The key that all runs share, made by the first. What is no key, or not ours alone, is replaced: the entries that it sealed are lost.
+    fn key(&self, random: &SystemRandom) -> Option<Zeroizing<[u8; KEY_BYTES]>> {
+        let path = self.root.join("key");
+        for _ in 0..2 {
+            match read_own(&path, KEY_BYTES).map(Zeroizing::new) {
+                Ok(bytes) if bytes.len() == KEY_BYTES => return to_key(&bytes),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                _ => fs::remove_file(&path).ok()?,
+            }
+            let mut key = Zeroizing::new([0; KEY_BYTES]);
+            random.fill(&mut key[..]).ok()?;
+            let temporary = self.temporary(&self.root, 0);
+            // A link, which never replaces a file: of several first runs one wins, and all read what it wrote.
+            let linked = write_new(&temporary, &key[..]).and_then(|()| fs::hard_link(&temporary, &path));
+            let _ = fs::remove_file(&temporary);
+            match linked {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return None,
+                _ => {}
+            }
+        }
+        to_key(&Zeroizing::new(read_own(&path, KEY_BYTES).ok()?))
+    }
+
+    /// The entry of a name.
+    pub(super) fn read(&self, name: &[u8; 32]) -> Option<Vec<u8>> {
+        read_own(&self.path(name), MAX_ENTRY).ok()
+    }
+
+    /// Forgets an entry that is of no use any more.
+    pub(super) fn remove(&self, name: &[u8; 32]) {
+        let _ = fs::remove_file(self.path(name));
+    }
+
+    /// Writes an entry, in place of the one that was there.
+    pub(super) fn write(&self, name: &[u8; 32], bytes: &[u8]) {
+        if bytes.len() > MAX_ENTRY || self.closed.load(Ordering::Relaxed) {
+            return;
+        }
+        let path = self.path(name);
+        let Some(part) = path.parent() else { return };
+        let count = self.written[part_of(name)].fetch_add(1, Ordering::Relaxed);
+        if count.is_multiple_of(self.room.look_every) {
+            make_room(part, self.room);
+        }
+        let temporary = self.temporary(part, count);
+        let mut written = write_new(&temporary, bytes);
+        if written.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            let _ = private_folder(false).create(part);
+            written = write_new(&temporary, bytes);
+        }
+        if written.and_then(|()| fs::rename(&temporary, &path)).is_err() {
+            let _ = fs::remove_file(&temporary);
+            self.closed.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn path(&self, name: &[u8; 32]) -> PathBuf {
+        let hex: String = name
+            .iter()
+            .flat_map(|byte| [byte >> 4, byte & 15])
+            .map(|half| char::from_digit(half.into(), 16).unwrap_or('0'))
+            .collect();
+        let (part, rest) = hex.split_at(1);
+        self.root.join(part).join(rest)
+    }
+
+    fn temporary(&self, folder: &Path, number: usize) -> PathBuf {
+        folder.join(format!(".{:016x}-{number}", self.mark))
+    }
+}
+
+fn to_key(bytes: &[u8]) -> Option<Zeroizing<[u8; KEY_BYTES]>> {
+    bytes.try_into().ok().map(Zeroizing::new)
+}
+
+fn part_of(name: &[u8; 32]) -> usize {
+    usize::from(name[0] >> 4) % PARTS
+}
+
+/// Removes the oldest files of a part that holds too much; whatever a run left behind that was killed goes with them.
+fn make_room(part: &Path, room: Room) {
+    let Ok(entries) = fs::read_dir(part) else { return };
+    let measured = |entry: DirEntry| {
+        let metadata = entry.metadata().ok()?;
+        Some((metadata.modified().unwrap_or(SystemTime::UNIX_EPOCH), metadata.len(), entry.path()))
+    };
+    let mut files: Vec<_> = entries.filter_map(Result::ok).filter_map(measured).collect();
+    let mut bytes: u64 = files.iter().map(|(_, length, _)| length).sum();
+    if files.len() < room.files && bytes < room.bytes {
+        return;
+    }
+    files.sort_unstable();
+    let mut left = files.len();
+    for (_, length, path) in files {
+        if left <= room.files / 2 && bytes <= room.bytes / 2 {
+            break;
+        }
+        if fs::remove_file(path).is_ok() {
+            left -= 1;
+            bytes -= length;
+        }
+    }
+}
+
+fn read_own(path: &Path, most: usize) -> io::Result<Vec<u8>> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    permissions::no_surprises(&mut options);
+    let file: File = options.open(path)?;
+    let metadata = file.metadata()?;
+    let own = metadata.is_file() && permissions::check_own(&metadata).is_ok();
+    if !own || metadata.len() > most as u64 {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    let mut bytes = Vec::with_capacity(metadata.len() as usize);
+    file.take(most as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    permissions::private(&mut options);
+    options.open(path)?.write_all(bytes)
+}
+
+fn private_folder(recursive: bool) -> DirBuilder {
+    let mut builder = DirBuilder::new();
+    builder.recursive(recursive);
+    permissions::private_folder(&mut builder);
+    builder
+}
+
+#[cfg(unix)]
+mod permissions {
+    use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+
+    use rustix::fs::OFlags;
+
+    use super::{DirBuilder, Metadata, OpenOptions};
+
+    /// Folders above ours: whoever can rename what is in them can put something else in our place.
+    pub(super) fn check_above(metadata: &Metadata) -> Result<(), &'static str> {
+        let sticky = metadata.mode() & 0o1000 != 0;
+        match metadata.uid() {
+            0 => {}
+            uid if uid == own_uid() => {}
+            _ => return Err("it belongs to another user"),
+        }
+        if metadata.mode() & 0o002 != 0 && !sticky { Err("everybody can write in it") } else { Ok(()) }
+    }
+
+    pub(super) fn check_own(metadata: &Metadata) -> Result<(), &'static str> {
+        if metadata.uid() != own_uid() {
+            return Err("it belongs to another user");
+        }
+        if metadata.mode() & 0o077 != 0 { Err("it is open to others: make it 0700") } else { Ok(()) }
+    }
+
+    pub(super) fn private(options: &mut OpenOptions) {
+        options.mode(0o600);
+    }
+
+    pub(super) fn private_folder(builder: &mut DirBuilder) {
+        builder.mode(0o700);
+    }
+
+    /// Neither follows a link nor waits for a pipe's other end.
+    pub(super) fn no_surprises(options: &mut OpenOptions) {
+        options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32);
+    }
+
+    fn own_uid() -> u32 {
+        rustix::process::geteuid().as_raw()
+    }
+}
+
+/// A user's profile is closed to others by what it inherits.
+#[cfg(not(unix))]
+mod permissions {
+    use super::{DirBuilder, Metadata, OpenOptions};
+
+    pub(super) fn check_above(_: &Metadata) -> Result<(), &'static str> {
+        Ok(())
+    }
+
+    pub(super) fn check_own(_: &Metadata) -> Result<(), &'static str> {
+        Ok(())
+    }
+
+    pub(super) fn private(_: &mut OpenOptions) {}
+
+    pub(super) fn private_folder(_: &mut DirBuilder) {}
+
+    pub(super) fn no_surprises(_: &mut OpenOptions) {}
+}

@@ -1,0 +1,217 @@
+//! The rows of containerd, and what it does not read.
+
+use super::*;
+
+fn url(tls: bool, authority: &str, path: &str) -> Option<HostUrl> {
+    Some(HostUrl { tls, authority: authority.to_owned(), path: path.to_owned() })
+}
+
+fn pull_only(url: Option<HostUrl>) -> HostConfig {
+    HostConfig { capabilities: Capabilities { pull: true, resolve: false, push: false }, ..HostConfig::plain(url) }
+}
+
+fn paths(names: &[&str]) -> Vec<PathBuf> {
+    names.iter().map(PathBuf::from).collect()
+}
+
+/// The rows of `TestParseHostFile` in `core/remotes/docker/config/hosts_test.go` of containerd, in other words.
+#[test]
+fn every_key_is_read_and_the_order_kept() {
+    let text = r#"
+server = "https://default.example"
+ca = "/ca/default"
+[header]
+  x-one = "custom header"
+
+[host."https://mirror.example"]
+  capabilities = ["pull"]
+  ca = "certs/mirror.pem"
+  skip_verify = false
+  [host."https://mirror.example".header]
+    x-two = ["value1", "value2"]
+
+[host."https://backup.example/us"]
+  capabilities = ["pull"]
+  skip_verify = true
+
+[host."http://mirror.example"]
+  capabilities = ["PULL"]
+
+[host."https://one.example"]
+  capabilities = ["pull", "resolve", "push"]
+  ca = ["/ca/one.pem", "special.pem"]
+  client = [["/c/client.cert", "client.key"], ["client.pem", "/c/client.pem"]]
+
+[host."https://two.example"]
+  client = "client.pem"
+
+[host."https://three.example"]
+  client = ["one.pem", "/c/two.pem"]
+
+[host."https://harbor.example/v2/hub"]
+  capabilities = ["pull"]
+  override_path = true
+
+[host."https://bare.example"]
+  override_path = true
+
+[host."https://header.example".header]
+  x-one = "justaheader"
+
+[host."slow.example:8443"]
+  dial_timeout = "1m2.5s"
+"#;
+    let header = |name: &str, values: &[&str]| {
+        vec![(name.to_owned(), values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>())]
+    };
+    let expected = vec![
+        HostConfig {
+            ca: Some(paths(&["/base/certs/mirror.pem"])),
+            skip_verify: Some(false),
+            header: header("x-two", &["value1", "value2"]),
+            ..pull_only(url(true, "mirror.example", "/v2"))
+        },
+        HostConfig { skip_verify: Some(true), ..pull_only(url(true, "backup.example", "/us/v2")) },
+        pull_only(url(false, "mirror.example", "/v2")),
+        HostConfig {
+            ca: Some(paths(&["/ca/one.pem", "/base/special.pem"])),
+            client: vec![
+                ("/c/client.cert".into(), Some("/base/client.key".into())),
+                ("/base/client.pem".into(), Some("/c/client.pem".into())),
+            ],
+            ..HostConfig::plain(url(true, "one.example", "/v2"))
+        },
+        HostConfig {
+            client: vec![("/base/client.pem".into(), None)],
+            ..HostConfig::plain(url(true, "two.example", "/v2"))
+        },
+        HostConfig {
+            client: vec![("/base/one.pem".into(), None), ("/c/two.pem".into(), None)],
+            ..HostConfig::plain(url(true, "three.example", "/v2"))
+        },
+        pull_only(url(true, "harbor.example", "/v2/hub")),
+        HostConfig::plain(url(true, "bare.example", "")),
+        HostConfig {
+            header: header("x-one", &["justaheader"]),
+            ..HostConfig::plain(url(true, "header.example", "/v2"))
+        },
+        HostConfig {
+            dial_timeout: Some(Duration::from_millis(62_500)),
+            ..HostConfig::plain(url(true, "slow.example:8443", "/v2"))
+        },
+        HostConfig {
+            ca: Some(paths(&["/ca/default"])),
+            header: header("x-one", &["custom header"]),
+            ..HostConfig::plain(url(true, "default.example", "/v2"))
+        },
+    ];
+    let found = parse(Path::new("/base"), text).unwrap();
+    for (at, (found, expected)) in found.iter().zip(&expected).enumerate() {
+        assert_eq!(found, expected, "host {at}");
+    }
+    assert_eq!(found.len(), expected.len());
+}
+
+fn authorities(text: &str) -> Vec<String> {
+    let hosts = parse(Path::new("/"), text).unwrap();
+    hosts.into_iter().map(|host| host.url.map_or("-".to_owned(), |url| url.authority)).collect()
+}
+
+#[test]
+fn without_a_server_the_registry_itself_comes_last() {
+    let two = "[host.\"https://b.example\"]\n[host.\"https://a.example\"]";
+    assert_eq!(authorities(two), ["b.example", "a.example", "-"]);
+    assert_eq!(authorities("server = \"\""), ["-"]);
+    assert_eq!(authorities("# nothing"), ["-"]);
+    assert_eq!(authorities("SERVER = \"https://s.example\"\nunknown = 1"), ["s.example"]);
+}
+
+/// `getSortedHosts` looks at the headers of tables.
+#[test]
+fn a_host_that_is_not_a_table_of_its_own_is_passed_over() {
+    assert_eq!(authorities("host.\"https://a.example\" = {}"), ["-"]);
+    assert_eq!(authorities("host = { \"https://a.example\" = { capabilities = [\"pull\"] } }"), ["-"]);
+    assert_eq!(authorities("[host]\n\"https://a.example\" = {}"), ["-"]);
+    assert_eq!(authorities("  [ host . \"https://a.example\" ]"), ["a.example", "-"]);
+}
+
+#[test]
+fn a_url_becomes_an_api() {
+    let table = [
+        ("mirror.example", false, url(true, "mirror.example", "/v2")),
+        ("https://mirror.example/", false, url(true, "mirror.example", "//v2")),
+        ("https://mirror.example/v2", false, url(true, "mirror.example", "/v2")),
+        ("https://mirror.example/v2/", false, url(true, "mirror.example", "/v2")),
+        ("https://mirror.example/a//b/../c", false, url(true, "mirror.example", "/a/c/v2")),
+        ("https://mirror.example/a", true, url(true, "mirror.example", "/a")),
+        ("http://10.0.0.1:5000", false, url(false, "10.0.0.1:5000", "/v2")),
+        ("https://[fd00::1]:5000/x?y#z", false, url(true, "[fd00::1]:5000", "/x/v2")),
+        ("https://bob:s3cret@mirror.example", false, url(true, "mirror.example", "/v2")),
+    ];
+    for (server, override_path, expected) in table {
+        assert_eq!(HostUrl::parse(server, override_path).ok(), expected, "{server}");
+    }
+    for server in ["https://", "https:///v2", "http", "httpx://a", "https://a b", "ftp://a"] {
+        assert!(HostUrl::parse(server, false).is_err(), "{server}");
+    }
+}
+
+#[test]
+fn what_containerd_cannot_read_is_told_with_line_and_key() {
+    let table = [
+        ("server = ", "line 1: string values must be quoted"),
+        ("server = 5", "line 1: `server`: must be a string"),
+        ("\nserver = 'https://'", "line 2: `server`: not the URL of a host"),
+        ("host = 5", "line 1: `host`: must be a table of hosts"),
+        ("[host]\n'https://a' = 5", "line 2: `https://a`: must be a table"),
+        ("[host.'https://a']\ncapabilities = 'pull'", "line 2: `host.\"https://a\".capabilities`: must be a list of"),
+        (
+            "[host.'https://a']\ncapabilities = ['fly']",
+            "line 2: `host.\"https://a\".capabilities`: unknown capability \"fly\"",
+        ),
+        ("[host.'https://a']\ncapabilities = [1]", "line 2: `host.\"https://a\".capabilities`: must be a list of"),
+        ("ca = 1", "line 1: `ca`: must be a file name or a list of them"),
+        ("ca = ['a', 1]", "line 1: `ca`: must be a file name or a list of them"),
+        ("client = {}", "line 1: `client`: must be a file name, a list of them, or a list of pairs"),
+        ("client = [['a']]", "line 1: `client`: must be a file name, a list of them, or a list of pairs"),
+        ("client = [['a', 'b', 'c']]", "line 1: `client`: must be"),
+        ("client = [['a', 1]]", "line 1: `client`: must be"),
+        ("skip_verify = 'true'", "line 1: `skip_verify`: must be true or false"),
+        ("override_path = 1", "line 1: `override_path`: must be true or false"),
+        ("header = 1", "line 1: `header`: must be a table"),
+        ("[header]\nx = 1", "line 1: `header.x`: must be a string or a list"),
+        ("dial_timeout = 3", "line 1: `dial_timeout`: must be a string such as \"3s\""),
+        ("dial_timeout = '3'", "line 1: `dial_timeout`: must be a time such as"),
+        ("dial_timeout = 's'", "line 1: `dial_timeout`: must be a time such as"),
+        ("[host.'https://']", "line 1: `host.\"https://\"`: not the URL of a host"),
+    ];
+    for (text, expected) in table {
+        let error = parse(Path::new("/"), text).map(drop).unwrap_err().to_string();
+        assert!(
+            error.starts_with(expected),
+            "{text}
+{error}"
+        );
+    }
+}
+
+#[test]
+fn times_are_written_as_in_go() {
+    let table = [
+        ("3s", Some(3_000)),
+        ("1h", Some(3_600_000)),
+        ("1.5m", Some(90_000)),
+        ("1m30s500ms", Some(90_500)),
+        ("0", Some(0)),
+        ("+2s", Some(2_000)),
+        ("", None),
+        ("3", None),
+        ("3d", None),
+        ("-3s", None),
+        ("1e3s", None),
+        (".s", None),
+    ];
+    for (text, expected) in table {
+        assert_eq!(duration(text), expected.map(Duration::from_millis), "{text:?}");
+    }
+}

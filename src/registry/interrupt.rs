@@ -1,0 +1,55 @@
+//! Ending a run before its time: what is under way ends at once, and nothing more is asked.
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+/// Interrupts the client that it was taken from, from any thread.
+#[derive(Debug, Clone)]
+pub struct Interrupter(Arc<watch::Sender<bool>>);
+
+impl Default for Interrupter {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(false)))
+    }
+}
+
+impl Interrupter {
+    /// Every question under way, and every one after it, is answered with
+    /// [`Unknown::Interrupted`](crate::probe::Unknown::Interrupted).
+    pub fn interrupt(&self) {
+        self.0.send_replace(true);
+    }
+
+    /// Whether that was done.
+    pub fn is_interrupted(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Does the work, or drops it when interrupted.
+    pub(crate) async fn unless_interrupted<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        let mut seen = self.0.subscribe();
+        tokio::select! {
+            biased;
+            _ = seen.wait_for(|interrupted| *interrupted) => None,
+            done = work => Some(done),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn what_is_under_way_ends_and_nothing_begins() {
+        let interrupter = Interrupter::default();
+        assert_eq!(interrupter.unless_interrupted(async { 1 }).await, Some(1));
+        let mut waiting = Box::pin(interrupter.unless_interrupted(std::future::pending::<()>()));
+        assert_eq!((&mut waiting).now_or_never(), None);
+        interrupter.clone().interrupt();
+        assert_eq!(waiting.await, None);
+        assert_eq!(interrupter.unless_interrupted(async { unreachable!("nothing begins") }).await, None::<()>);
+    }
+}

@@ -1,0 +1,90 @@
+//! `plain-http-registry`: the registry speaks HTTP, and the runtime asks for HTTPS.
+
+use std::sync::LazyLock;
+
+use crate::event::Runtime;
+use crate::finding::Finding;
+use crate::rules::attribution::{Attribution, attribute, doubt};
+use crate::rules::meta::Meta;
+use crate::rules::{Context, Rule};
+use crate::verdict::Verdict;
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/plain-http-registry.md")));
+
+/// The rule.
+pub(super) struct PlainHttpRegistry;
+
+impl Rule for PlainHttpRegistry {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        out.extend(cx.images().filter(|facts| attribute(cx, facts) == Some(Attribution::PlainHttp)).filter_map(
+            |facts| {
+                let registry = facts.reference()?.registry();
+                // No image in the words: all images of one registry are one fault.
+                let unless = match facts.judged.verdict {
+                    Verdict::Fails(_) => ", and the nodes' hosts.toml files do not allow it",
+                    _ => ", which the nodes must be configured for",
+                };
+                let message =
+                    format!("{registry} speaks plain HTTP{unless}: the runtime asks for HTTPS{}", doubt(&facts));
+                let (image, label) = (facts.image.text.span, "pulled over HTTPS");
+                // The rule is a warning by itself: only with the nodes' configuration at hand it is certain.
+                let severity = match facts.judged.verdict {
+                    Verdict::Fails(_) => crate::finding::Severity::Error,
+                    _ => META.severity,
+                };
+                let finding =
+                    Finding::new(META.id, severity, message, image, label).help(help(registry, cx.settings.runtime));
+                Some(finding.event(facts.judged.event.clone()).subject(facts.subject()))
+            },
+        ));
+    }
+}
+
+fn help(registry: &str, runtime: Runtime) -> String {
+    let configure = match runtime {
+        Runtime::Crio => {
+            format!("a `[[registry]]` with `location = \"{registry}\"` and `insecure = true` in registries.conf")
+        }
+        _ => format!("`server = \"http://{registry}\"` in /etc/containerd/certs.d/{registry}/hosts.toml"),
+    };
+    format!(
+        "give the registry a certificate, or configure every node: {configure}; if that is done, say so: \
+         `--plain-http {registry}`"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Severity;
+    use crate::probe::Unknown;
+    use crate::rules::testing::Facts;
+    use crate::verdict::Cause;
+    use crate::workload::PodOrigin;
+
+    #[test]
+    fn an_error_only_where_the_nodes_are_known() {
+        let cause = Cause::Unknown(Unknown::PlainHttp);
+        for (verdict, severity, words) in [
+            (Verdict::Unverified(cause), Severity::Warning, "which the nodes must be configured for"),
+            (Verdict::Fails(cause), Severity::Error, "the nodes' hosts.toml files do not allow it"),
+        ] {
+            let mut facts = Facts::default();
+            let pod = facts.pod(PodOrigin::Template);
+            facts.image(pod, "reg.example:5000/api:1", verdict);
+            let found = facts.check(&PlainHttpRegistry).remove(0);
+            assert_eq!(found.severity, severity);
+            assert!(found.message.contains(words), "{}", found.message);
+        }
+    }
+
+    #[test]
+    fn each_runtime_is_configured_in_its_own_file() {
+        assert!(help("reg.example:5000", Runtime::Containerd).contains("certs.d/reg.example:5000/hosts.toml"));
+        assert!(help("reg.example:5000", Runtime::Crio).contains("registries.conf"));
+    }
+}

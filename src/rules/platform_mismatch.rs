@@ -1,0 +1,233 @@
+//! `platform-mismatch`: the image is there, and nodes that the pod may run on have no use for it.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use crate::event::Runtime;
+use crate::finding::Finding;
+use crate::manifest::Content;
+use crate::node::Fit;
+use crate::platform::Platform;
+use crate::rules::attribution::doubt;
+use crate::rules::meta::Meta;
+use crate::rules::{Context, ImageFacts, Rule};
+use crate::verdict::Cause;
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/platform-mismatch.md")));
+
+/// Platforms that one message lists.
+const MAX_LISTED: usize = 12;
+
+/// The rule.
+pub(super) struct PlatformMismatch;
+
+impl Rule for PlatformMismatch {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        let concerned = cx.images().filter(|facts| facts.judged.verdict.cause() == Some(Cause::Platform));
+        out.extend(concerned.filter_map(|facts| finding(cx, &facts)));
+    }
+}
+
+fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Finding> {
+    let content = facts.judged.answer.as_deref()?.content.as_ref()?.as_ref().ok()?;
+    let platforms = facts.judged.manifest.as_ref()?.platforms.as_deref().unwrap_or_default();
+    let nodes = sorted(facts, content, cx.settings.runtime);
+    let text = &facts.image.text.value;
+    let message = match &**content {
+        Content::Image(_) => single(text, platforms, &nodes),
+        Content::Index(_) => index(text, platforms, &nodes),
+    };
+    let label = match nodes.without.as_slice() {
+        [] => "does not say for which platform".to_owned(),
+        without => format!("not for {}", list(without, "or")),
+    };
+    let message = message + &doubt(facts);
+    let finding = Finding::new(META.id, facts.severity(&META), message, facts.image.text.span, label)
+        .help(help(platforms, &nodes, cx.settings.runtime))
+        .event(facts.judged.event.clone())
+        .subject(facts.subject());
+    let spans = facts.pod.demand.spans.iter();
+    Some(spans.fold(finding, |finding, span| finding.related(*span, "the pod asks for these nodes")))
+}
+
+/// The nodes that count, told apart.
+struct Sorted {
+    /// Those that the image is for.
+    with: Vec<String>,
+    /// Those that it is not for.
+    without: Vec<String>,
+    /// Those of which it could not be told.
+    open: Vec<String>,
+    /// Platforms of nodes that the image is not for.
+    lacking: Vec<Platform>,
+}
+
+fn sorted(facts: &ImageFacts<'_>, content: &Content, runtime: Runtime) -> Sorted {
+    let config = facts.judged.answer.as_deref().and_then(|answer| answer.config.as_ref()?.as_ref().ok());
+    let mut sorted = Sorted { with: vec![], without: vec![], open: vec![], lacking: vec![] };
+    for nodes in facts.judged.pull.nodes.iter() {
+        let fit = match (content, config) {
+            (Content::Index(entries), _) => nodes.fit_index(runtime, entries),
+            (Content::Image(_), Some(platform)) => nodes.fit_image(platform),
+            (Content::Image(_), None) => Fit::Maybe,
+        };
+        let list = match fit {
+            Fit::Yes => &mut sorted.with,
+            Fit::Maybe => &mut sorted.open,
+            Fit::No => {
+                sorted.lacking.extend(nodes.platform().cloned());
+                &mut sorted.without
+            }
+        };
+        list.push(nodes.to_string());
+    }
+    sorted
+}
+
+fn index(text: &str, platforms: &[Platform], nodes: &Sorted) -> String {
+    let has = match platforms {
+        [] => "the index names no platform at all".to_owned(),
+        some => format!("it is there for {}", list(some, "and")),
+    };
+    if nodes.without.is_empty() {
+        return format!(
+            "whether {text:?} has an image for {} nodes could not be told: {has}",
+            list(&nodes.open, "and")
+        );
+    }
+    let some = if nodes.with.is_empty() { "" } else { ", and the pod may be put on one" };
+    format!("{text:?} has no image for {} nodes{some}: {has}", list(&nodes.without, "or"))
+}
+
+fn single(text: &str, platforms: &[Platform], nodes: &Sorted) -> String {
+    let some = if nodes.with.is_empty() { "" } else { ", and the pod may be put on one" };
+    format!(
+        "{text:?} is for {} alone: {} nodes pull it all the same{some}, and then its container ends at once, with `exec \
+         format error`",
+        list(platforms, "and"),
+        list(&nodes.without, "or")
+    )
+}
+
+fn help(platforms: &[Platform], nodes: &Sorted, runtime: Runtime) -> String {
+    let own = |(node, platform): (&Platform, &Platform)| {
+        crate::platform::runs(node, platform)
+            && crate::platform::matches(Runtime::ContainerdOne, node, platform)
+            && !crate::platform::matches(runtime, node, platform)
+    };
+    let mut pairs = nodes.lacking.iter().flat_map(|node| platforms.iter().map(move |platform| (node, platform)));
+    if let Some((node, platform)) = pairs.find(|pair| own(*pair)) {
+        let runtime = if runtime == Runtime::Crio { "CRI-O" } else { "containerd since 2.1" };
+        return format!(
+            "a {node} node could run {platform}, but {runtime} takes the node's own platform only: build the image for it"
+        );
+    }
+    if nodes.without.is_empty() {
+        return "write the platforms into the index, as `docker buildx build --platform` does".to_owned();
+    }
+    let mut keep = platforms.iter().map(|platform| &*platform.architecture).collect::<Vec<_>>();
+    keep.dedup();
+    let build = format!("build it for {} too", list(&nodes.without, "and"));
+    match keep.as_slice() {
+        [architecture] => {
+            format!("{build}, or keep the pod on nodes that it is for: `kubernetes.io/arch: {architecture}`")
+        }
+        [] => build,
+        _ => format!("{build}, or keep the pod on nodes that it is for"),
+    }
+}
+
+/// `a, b and c`, each once, and no more than a reader takes in: what an index lists is the registry's to choose.
+fn list<T: ToString>(items: &[T], last: &str) -> String {
+    let mut seen = BTreeSet::new();
+    let mut names: Vec<String> =
+        items.iter().map(ToString::to_string).filter(|name| seen.insert(name.clone())).collect();
+    if let more @ 1.. = names.len().saturating_sub(MAX_LISTED) {
+        names.truncate(MAX_LISTED);
+        names.push(format!("{more} more"));
+    }
+    match names.split_last() {
+        None => String::new(),
+        Some((one, [])) => one.clone(),
+        Some((end, rest)) => format!("{} {last} {end}", rest.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Severity;
+    use crate::manifest::Entry;
+    use crate::node::Nodes;
+    use crate::probe::{Manifest, Outcome, PullAnswer};
+    use crate::rules::testing::{Facts, answer};
+    use crate::verdict::{self, Verdict};
+    use crate::workload::PodOrigin;
+
+    /// What is said of an index with these entries on nodes of these platforms.
+    fn said(entries: &[&str], nodes: &[&str]) -> (Severity, String, Option<String>) {
+        let mut facts = Facts::default();
+        let pod = facts.pod(PodOrigin::Template);
+        let entry = |text: &&str| Entry { digest: None, platform: text.parse().ok() };
+        let content = Some(Ok(std::sync::Arc::new(Content::Index(entries.iter().map(entry).collect()))));
+        let attempts = vec![(None, Outcome::Found(Manifest::default()))];
+        let told = PullAnswer { attempts, content, ..PullAnswer::default() };
+        let nodes: Vec<Nodes> = nodes.iter().map(|text| Nodes::of(&text.parse().expect("a platform"))).collect();
+        let judged = facts.image(pod, "ghcr.io/acme/api:1", Verdict::NotPulled);
+        judged.pull.nodes = nodes.into();
+        let nodes = std::sync::Arc::clone(&judged.pull.nodes);
+        judged.manifest = verdict::found_by(&told)
+            .map(|manifest| verdict::content::described(manifest, &told, &nodes, Runtime::Containerd));
+        judged.answer = answer(told);
+        let (image, judged) = (&facts.inventory.images[0], &mut facts.judged[0]);
+        let runtime = Runtime::Containerd;
+        judged.verdict = verdict::judge(image, PodOrigin::Template, &judged.pull, judged.answer.as_deref(), runtime);
+        let finding = facts.check(&PlatformMismatch).remove(0);
+        (finding.severity, finding.message, finding.help)
+    }
+
+    #[test]
+    fn it_says_what_there_is_and_what_is_missing() {
+        let (severity, message, help) = said(&["linux/amd64"], &["linux/arm64"]);
+        assert_eq!(severity, Severity::Error);
+        assert_eq!(message, "\"ghcr.io/acme/api:1\" has no image for linux/arm64 nodes: it is there for linux/amd64");
+        assert_eq!(
+            help.as_deref(),
+            Some("build it for linux/arm64 too, or keep the pod on nodes that it is for: `kubernetes.io/arch: amd64`")
+        );
+        let (severity, message, _) = said(&["linux/amd64", "linux/s390x"], &["linux/amd64", "linux/arm64"]);
+        assert_eq!(severity, Severity::Warning);
+        assert_eq!(
+            message,
+            "\"ghcr.io/acme/api:1\" has no image for linux/arm64 nodes, and the pod may be put on one: it is there for \
+             linux/amd64 and linux/s390x"
+        );
+    }
+
+    #[test]
+    fn a_platform_that_would_run_is_told_apart() {
+        for (entry, node) in
+            [("linux/386", "linux/amd64"), ("linux/arm/v6", "linux/arm/v7"), ("linux/arm/v7", "linux/arm64")]
+        {
+            let (severity, _, help) = said(&[entry], &[node]);
+            assert_eq!(severity, Severity::Error);
+            let expected = format!(
+                "a {node} node could run {entry}, but containerd since 2.1 takes the node's own platform only: build \
+                 the image for it"
+            );
+            assert_eq!(help, Some(expected));
+        }
+    }
+
+    #[test]
+    fn an_index_cannot_fill_the_screen() {
+        let names: Vec<String> = (0..100).map(|at| format!("p{at}")).collect();
+        assert_eq!(list(&names[..3], "and"), "p0, p1 and p2");
+        assert_eq!(list(&names, "and"), "p0, p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11 and 88 more");
+        assert_eq!(list(&["a", "a"], "or"), "a");
+    }
+}

@@ -1,0 +1,152 @@
+//! `rate-limit-risk`: Docker Hub gives fewer pulls than the inputs need.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use crate::finding::Finding;
+use crate::probe::{Evidence, Manifest, Outcome, RateLimit, Unknown};
+use crate::pull::Blind;
+use crate::rules::meta::Meta;
+use crate::rules::{Context, ImageFacts, Rule};
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/rate-limit-risk.md")));
+
+/// The rule.
+pub(super) struct RateLimitRisk;
+
+impl Rule for RateLimitRisk {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    /// The limit is one fault of the whole run: it is told once, at the first image that it concerns.
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        let uses: Vec<Use<'_>> = cx.images().filter_map(Use::of).collect();
+        let names: BTreeSet<String> =
+            uses.iter().filter_map(|it| it.facts.reference()).map(|image| image.containerd_ref()).collect();
+        let least = uses.iter().filter_map(|it| it.rate).min_by_key(|rate| rate.remaining);
+        let refused = uses.iter().find(|it| it.refused);
+        let (first, message) = match (refused, least, uses.first()) {
+            (Some(refused), ..) => (refused, told(names.len(), None)),
+            (None, Some(rate), Some(first)) if rate.remaining < names.len() as u64 => {
+                (first, told(names.len(), Some(rate)))
+            }
+            _ => return,
+        };
+        let help = "name a pull secret of a Docker Hub account, whose limit is higher and its own; or pull through a \
+                    mirror or cache";
+        let span = first.facts.image.text.span;
+        let finding = Finding::new(META.id, META.severity, message, span, "pulled without credentials");
+        out.push(finding.help(help).subject(first.facts.subject()));
+    }
+}
+
+/// An image that is pulled from Docker Hub without credentials, as far as the inputs show.
+struct Use<'a> {
+    facts: ImageFacts<'a>,
+    rate: Option<RateLimit>,
+    /// Whether Docker Hub answered 429.
+    refused: bool,
+}
+
+impl<'a> Use<'a> {
+    fn of(facts: ImageFacts<'a>) -> Option<Self> {
+        let pull = &facts.judged.pull;
+        facts.reference().filter(|image| image.registry() == "docker.io")?;
+        let (credential, outcome) = facts.judged.answer.as_deref()?.attempts.last()?;
+        let sends = |at: usize| pull.credentials.get(at).is_some_and(|sent| !sent.credential.is_anonymous());
+        // Of a hidden secret or the node's own credentials it is not known whether they are for Docker Hub.
+        let hidden = pull.blind.iter().any(|blind| matches!(blind, Blind::Secret(_) | Blind::Node(_)));
+        if credential.is_some_and(sends) || hidden {
+            return None;
+        }
+        match outcome {
+            Outcome::Found(Manifest { rate, .. }) => Some(Self { facts, rate: *rate, refused: false }),
+            Outcome::Unknown(Unknown::RateLimited, Evidence { rate, .. }) => {
+                Some(Self { facts, rate: *rate, refused: true })
+            }
+            // What is not there costs no pull.
+            _ => None,
+        }
+    }
+}
+
+fn told(images: usize, rate: Option<RateLimit>) -> String {
+    let need = match images {
+        1 => "an image is".to_owned(),
+        count => format!("{count} images are"),
+    };
+    let need = format!("{need} pulled from Docker Hub without credentials");
+    match rate {
+        None => format!("{need}, which refuses further pulls from this address for now (HTTP 429)"),
+        Some(RateLimit { limit, remaining, window }) => {
+            let of = limit.map(|limit| format!(" of {limit}")).unwrap_or_default();
+            let every =
+                window.filter(|seconds| *seconds >= 3600).map(|seconds| format!(" in {} hours", seconds / 3600));
+            format!(
+                "{need}, and this address has {remaining} pulls left{of}{}: nodes share such a limit as well",
+                every.unwrap_or_default()
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Severity;
+    use crate::probe::PullAnswer;
+    use crate::rules::testing::{Facts, answer, candidate, pullable};
+    use crate::verdict::{Cause, Verdict};
+    use crate::workload::PodOrigin;
+
+    fn left(remaining: u64) -> Outcome {
+        let rate = Some(RateLimit { limit: Some(100), remaining, window: Some(21_600) });
+        Outcome::Found(Manifest { rate, ..Manifest::default() })
+    }
+
+    fn facts(images: &[(&str, Outcome)]) -> Facts {
+        let mut facts = Facts::default();
+        let pod = facts.pod(PodOrigin::Template);
+        for (text, outcome) in images {
+            let verdict = match outcome {
+                Outcome::Unknown(unknown, _) => Verdict::Unverified(Cause::Unknown(*unknown)),
+                _ => pullable(),
+            };
+            let attempts = vec![(None, outcome.clone())];
+            facts.image(pod, text, verdict).answer = answer(PullAnswer { attempts, ..PullAnswer::default() });
+        }
+        facts
+    }
+
+    #[test]
+    fn fewer_pulls_than_images_are_told_once() {
+        let images =
+            [("quay.io/a/b:1", left(0)), ("nginx:1", left(2)), ("redis:7", left(1)), ("docker.io/nginx:1", left(1))];
+        let found = facts(&images).check(&RateLimitRisk);
+        let messages: Vec<_> = found.iter().map(|finding| finding.message.as_str()).collect();
+        assert_eq!(
+            messages,
+            ["2 images are pulled from Docker Hub without credentials, and this address has 1 pulls left of 100 in 6 \
+              hours: nodes share such a limit as well"]
+        );
+        assert_eq!(facts(&images).flags(&RateLimitRisk), [(Severity::Note, "nginx:1")]);
+        assert_eq!(facts(&[("nginx:1", left(2)), ("redis:7", left(2))]).flags(&RateLimitRisk), []);
+    }
+
+    #[test]
+    fn a_429_is_told_at_the_image_that_met_it() {
+        let refused = Outcome::Unknown(Unknown::RateLimited, Evidence::default());
+        let facts = facts(&[("nginx:1", left(9)), ("redis:7", refused.clone()), ("ghcr.io/a/b:1", refused)]);
+        assert_eq!(facts.flags(&RateLimitRisk), [(Severity::Note, "redis:7")]);
+    }
+
+    #[test]
+    fn an_account_has_a_limit_of_its_own() {
+        let mut facts = facts(&[("nginx:1", left(0))]);
+        facts.judged[0].pull.credentials.push(candidate(Some("hub"), "index.docker.io", "bob"));
+        let attempts = vec![(Some(0), left(0))];
+        facts.judged[0].answer = answer(PullAnswer { attempts, ..PullAnswer::default() });
+        assert_eq!(facts.flags(&RateLimitRisk), []);
+    }
+}

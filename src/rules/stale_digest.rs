@@ -1,0 +1,61 @@
+//! `stale-digest`: the tag beside a digest leads elsewhere by now.
+
+use std::sync::LazyLock;
+
+use crate::finding::Finding;
+use crate::manifest::Content;
+use crate::probe::{Manifest, Outcome, PullAnswer};
+use crate::rules::meta::Meta;
+use crate::rules::{Context, ImageFacts, Rule};
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/stale-digest.md")));
+
+/// The rule.
+pub(super) struct StaleDigest;
+
+impl Rule for StaleDigest {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        out.extend(cx.images().filter_map(|facts| finding(&facts)));
+    }
+}
+
+fn finding(facts: &ImageFacts<'_>) -> Option<Finding> {
+    let reference = facts.reference()?;
+    let (tag, pinned) = (reference.tag()?, reference.digest()?);
+    let answer = facts.judged.answer.as_deref()?;
+    let name = reference.name();
+    let (message, label, help) = match answer.tag.as_ref()? {
+        Outcome::Found(Manifest { digest: Some(digest), .. }) if leads_elsewhere(answer, digest, pinned) => (
+            format!(
+                "the tag {tag:?} of {name} has moved on: it leads to {digest} by now, and the pod pulls what it was"
+            ),
+            "no longer what the tag leads to",
+            format!("pin what it is now: `{tag}@{digest}`; or leave it, if the pod shall stay with what it has"),
+        ),
+        Outcome::Absent(_) => (
+            format!("{name} has no tag {tag:?} any more: the pod pulls the digest as long as the registry keeps it"),
+            "the tag is gone",
+            "many registries delete what no tag leads to: push the tag again, or pin one that is there".to_owned(),
+        ),
+        Outcome::Found(_) | Outcome::Denied(..) | Outcome::Unknown(..) => return None,
+    };
+    let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, label);
+    Some(finding.help(help).subject(facts.subject()))
+}
+
+/// Whether a tag leads neither to the digest nor to an index that has it. An index that could not be read is not held
+/// against it.
+fn leads_elsewhere(answer: &PullAnswer, digest: &str, pinned: &str) -> bool {
+    let within = answer.parts.iter().find(|(read, _)| read == digest).map(|(_, part)| match part {
+        Ok(content) => match &**content {
+            Content::Index(entries) => entries.iter().any(|entry| entry.digest.as_deref() == Some(pinned)),
+            Content::Image(_) => false,
+        },
+        Err(_) => true,
+    });
+    digest != pinned && !within.unwrap_or(false)
+}

@@ -1,0 +1,134 @@
+//! `untrusted-certificate`: the certificate of the registry, or of its token endpoint, is not to be trusted.
+
+use std::sync::LazyLock;
+
+use crate::event::Runtime;
+use crate::finding::{Finding, Severity};
+use crate::probe::{Evidence, Outcome, TlsFault, Unknown};
+use crate::rules::attribution::{Attribution, attribute, doubt};
+use crate::rules::meta::Meta;
+use crate::rules::{Context, ImageFacts, Rule};
+use crate::verdict::Verdict;
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/untrusted-certificate.md")));
+
+/// The rule.
+pub(super) struct UntrustedCertificate;
+
+impl Rule for UntrustedCertificate {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        out.extend(cx.images().filter_map(|facts| match attribute(cx, &facts)? {
+            Attribution::Untrusted(fault) => finding(cx, &facts, fault),
+            _ => None,
+        }));
+    }
+}
+
+fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, fault: TlsFault) -> Option<Finding> {
+    let registry = facts.reference()?.registry();
+    let evidence = evidence(facts);
+    let host = evidence.and_then(asked_host).unwrap_or(registry);
+    // No image in the words: all images of one registry are one fault.
+    let what = match fault {
+        TlsFault::Expired => format!("the certificate of {host} has expired or is not yet valid"),
+        TlsFault::WrongName => format!("the certificate of {host} is for another name{}", names(evidence)),
+        TlsFault::UnknownAuthority | TlsFault::Other => {
+            format!("the certificate of {host} is signed by an authority that is not known here")
+        }
+    };
+    let severity = match facts.judged.verdict {
+        Verdict::Fails(_) => Severity::Error,
+        _ => META.severity,
+    };
+    let message = what + &doubt(facts);
+    let finding = Finding::new(META.id, severity, message, facts.image.text.span, "not trusted");
+    let finding = finding.help(help(fault, cx.settings.runtime)).event(facts.judged.event.clone());
+    Some(finding.subject(facts.subject()))
+}
+
+/// `: valid for a, b, not c`, in the words of Go.
+fn names(evidence: Option<&Evidence>) -> String {
+    let words = evidence.and_then(|evidence| evidence.message.as_deref()).unwrap_or_default();
+    words.split_once("certificate is ").map(|(_, words)| format!(": {words}")).unwrap_or_default()
+}
+
+fn evidence<'a>(facts: &ImageFacts<'a>) -> Option<&'a Evidence> {
+    let answer = facts.judged.answer.as_deref()?;
+    answer.attempts.iter().rev().find_map(|(_, outcome)| match outcome {
+        Outcome::Unknown(Unknown::Tls(_), evidence) => Some(evidence),
+        _ => None,
+    })
+}
+
+/// Whoever showed the certificate: the registry, its token endpoint, or where it redirects to.
+fn asked_host(evidence: &Evidence) -> Option<&str> {
+    let (_, rest) = evidence.url.as_deref()?.split_once("://")?;
+    rest.split('/').next().filter(|host| !host.is_empty())
+}
+
+fn help(fault: TlsFault, runtime: Runtime) -> String {
+    if fault == TlsFault::Expired {
+        return "renew it: the nodes see the same certificate, and refuse it too".to_owned();
+    }
+    if fault == TlsFault::WrongName {
+        return "write the name that the certificate is for, or give the registry one for the name that is written"
+            .to_owned();
+    }
+    let place = match runtime {
+        Runtime::Crio => "its PEM file in /etc/containers/certs.d/HOST/ca.crt, or among the system's",
+        _ => "`ca = \"FILE\"` in /etc/containerd/certs.d/HOST/hosts.toml, or among the system's",
+    };
+    format!(
+        "if the nodes trust that authority, name it here too: `--ca-cert FILE`; if not, give it to every node: {place}"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::PullAnswer;
+    use crate::rules::testing::{Facts, answer};
+    use crate::verdict::Cause;
+    use crate::workload::PodOrigin;
+
+    fn found(fault: TlsFault, url: &str, message: &str, verdict: fn(Cause) -> Verdict) -> (Severity, String) {
+        let mut facts = Facts::default();
+        let pod = facts.pod(PodOrigin::Template);
+        let unknown = Unknown::Tls(fault);
+        let judged = facts.image(pod, "reg.example/api:1", verdict(Cause::Unknown(unknown)));
+        let evidence = Evidence { url: Some(url.to_owned()), message: Some(message.to_owned()), ..Evidence::default() };
+        let attempts = vec![(None, Outcome::Unknown(unknown, evidence))];
+        judged.answer = answer(PullAnswer { attempts, ..PullAnswer::default() });
+        let found = facts.check(&UntrustedCertificate).remove(0);
+        (found.severity, found.message)
+    }
+
+    #[test]
+    fn each_fault_in_its_words() {
+        let cases = [
+            (
+                TlsFault::UnknownAuthority,
+                "https://reg.example/v2/api/manifests/1",
+                "the certificate of reg.example is signed by an authority that is not known here",
+            ),
+            (
+                TlsFault::WrongName,
+                "https://auth.example/token",
+                "the certificate of auth.example is for another name: valid for other.example, not auth.example",
+            ),
+        ];
+        for (fault, url, expected) in cases {
+            let words =
+                "tls: failed to verify certificate: x509: certificate is valid for other.example, not auth.example";
+            let found = found(fault, url, words, Verdict::Unverified);
+            assert_eq!(found, (Severity::Warning, expected.to_owned()));
+        }
+        let expired = found(TlsFault::Expired, "https://reg.example/v2/", "", Verdict::Fails);
+        let words = "the certificate of reg.example has expired or is not yet valid".to_owned();
+        assert_eq!(expired, (Severity::Error, words));
+    }
+}

@@ -1,0 +1,30 @@
+//! containerd's `hosts.toml`: what is read is read alike twice, and hosts are hosts.
+#![no_main]
+
+use std::path::Path;
+
+use libfuzzer_sys::fuzz_target;
+use pullcheck::registry::hosts_toml::parse;
+
+fuzz_target!(|text: &str| {
+    let folder = Path::new("/etc/containerd/certs.d/docker.io");
+    match (parse(folder, text), parse(folder, text)) {
+        (Ok(hosts), again) => {
+            assert_eq!(Ok(&hosts), again.as_ref());
+            for host in hosts {
+                if let Some(url) = &host.url {
+                    assert!(!url.authority.contains(['/', '?', '#', '@']), "{url:?}");
+                    assert!(url.path.is_empty() || url.path.starts_with('/'), "{url:?}");
+                }
+                let files = host.client.iter().flat_map(|(cert, key)| [Some(cert), key.as_ref()]).flatten();
+                for file in files.chain(host.ca.iter().flatten()) {
+                    assert!(file.is_absolute(), "{}", file.display());
+                }
+            }
+        }
+        (Err(error), again) => {
+            assert_eq!(Err(&error), again.as_ref());
+            assert!(!error.to_string().is_empty());
+        }
+    }
+});

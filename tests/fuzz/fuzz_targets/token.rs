@@ -1,0 +1,20 @@
+//! Answers of token endpoints: what goes out as a header is one line of ASCII, and a token has an end.
+#![no_main]
+
+use std::time::Duration;
+
+use libfuzzer_sys::fuzz_target;
+use pullcheck::registry::token_body::parse;
+
+fuzz_target!(|body: &[u8]| {
+    let token = parse(body);
+    assert_eq!(token, parse(body), "the same twice");
+    let Some(token) = token else { return };
+    let header = token.header.as_bytes();
+    assert!(header.strip_prefix(b"Bearer ").is_some_and(|token| !token.is_empty()));
+    // A tab may stand in a header, for Go too.
+    assert!(header.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~')), "{header:?}");
+    assert!(token.header.is_sensitive() && !format!("{token:?}").contains("Bearer"), "it shows itself");
+    assert!((Duration::from_secs(1)..=Duration::from_secs(86_400)).contains(&token.lifetime), "{:?}", token.lifetime);
+    assert!(serde_json::from_slice::<serde_json::Value>(body).is_ok(), "a token out of what is no JSON");
+});

@@ -1,0 +1,271 @@
+//! Each answer of a registry that tells a cause by itself, whichever registry gives it.
+
+use pullcheck_support::{Access, Answer, Bearer, Refusal, Script};
+
+use super::{DENIED, ROW, Row, bearer, rows, there, token};
+
+const HOST: &str = "reg.example";
+const IMAGE: &str = "reg.example/shop/api:1.9";
+const PATH: &str = "/v2/shop/api/manifests/1.9";
+const TAGS: &str = "/v2/shop/api/tags/list";
+
+/// An answer to every request for the manifest.
+fn manifest(answer: Answer) -> impl Fn(&mut Script) {
+    move |r| {
+        r.answer("*", PATH, [answer.clone()]);
+    }
+}
+
+fn guarded(bearer: Bearer) -> impl Fn(&mut Script) {
+    move |r| {
+        r.repository("reg.example/shop/api").access(Access::Bearer(bearer.clone())).image("1.9");
+    }
+}
+
+const WITH_TOKEN: [&str; 3] = ["HEAD 1.9", "GET reg.example/token", "HEAD 1.9 with a token"];
+
+fn status(status: &str) -> String {
+    format!("unexpected status from HEAD request to https://{HOST}{PATH}: {status}")
+}
+
+#[test]
+fn a_name_that_cannot_be_parsed_is_not_asked_for() {
+    let invalid = Row {
+        name: "upper case",
+        image: "reg.example/Shop/api:1.9",
+        verdict: "fails invalid-name",
+        rules: &["error invalid-image-reference"],
+        event: "Failed to apply default image tag \"reg.example/Shop/api:1.9\": couldn't parse image name \
+                \"reg.example/Shop/api:1.9\": invalid reference format: repository name (Shop/api) must be lowercase",
+        ..ROW
+    };
+    rows(&[HOST], |_| {}, &[invalid]);
+}
+
+#[test]
+fn a_404_is_absent_whatever_its_code() {
+    let absent = Row {
+        image: IMAGE,
+        verdict: "fails absent",
+        rules: &["error image-not-found"],
+        event: "rpc error: code = NotFound desc = reg.example/shop/api:1.9: not found",
+        requests: &["HEAD 1.9", "GET tags", "GET 1.9"],
+        ..ROW
+    };
+    // Without a tag list only the answer to GET tells what is missing.
+    for (code, says) in [
+        ("MANIFEST_UNKNOWN", "reg.example/shop/api has no tag \"1.9\", or does not exist at all"),
+        ("NAME_UNKNOWN", "reg.example has no repository \"shop/api\""),
+        ("NOT_FOUND", "(it says: artifact shop/api:1.9 not found)"),
+    ] {
+        let script = |r: &mut Script| {
+            let words = if code == "NOT_FOUND" { "artifact shop/api:1.9 not found" } else { "" };
+            r.answer("*", PATH, [Answer::error(404, code, words)]);
+            r.answer("GET", TAGS, [Answer::status(403)]);
+        };
+        rows(&[HOST], script, &[Row { name: code, says, ..absent }]);
+    }
+    // docker-registry says MANIFEST_UNKNOWN of a missing repository; its tag list says better, and nothing more is asked.
+    let open = |r: &mut Script| {
+        r.repository("reg.example/shop/web").image("1.9");
+    };
+    let told = Row { name: "no repository", says: "has no repository \"shop/api\"", ..absent };
+    rows(&[HOST], open, &[Row { requests: &["HEAD 1.9", "GET tags"], ..told }]);
+}
+
+#[test]
+fn refusals() {
+    let hub = Bearer::private("bob", "right").stranger("eve", "right");
+    let bad = Row {
+        name: "token 401 with credentials",
+        image: IMAGE,
+        login: Some(("bob", "wrong")),
+        verdict: "fails bad-credentials",
+        rules: &["error access-denied"],
+        says: "reg.example does not accept the user and password of the pull secret",
+        event: "failed to authorize: failed to fetch oauth token: unexpected status from GET request to \
+                https://reg.example/token?…: 401 Unauthorized",
+        requests: &[
+            "HEAD 1.9",
+            "GET reg.example/token as bob",
+            "HEAD 1.9",
+            "GET reg.example/token",
+            "HEAD 1.9 with a token",
+        ],
+        ..ROW
+    };
+    let crio = Row {
+        name: "token 401 with credentials, CRI-O",
+        args: &["--runtime", "cri-o"],
+        event: "unable to pull image or OCI artifact: pull image err: initializing source docker://reg.example/shop/api:1.9: \
+                unable to retrieve auth token: invalid username/password: unauthorized: incorrect username or password; \
+                artifact err: …",
+        ..bad
+    };
+    rows(&[HOST], guarded(hub.clone()), &[bad, crio]);
+
+    let refused = Row { image: IMAGE, rules: &["error missing-pull-secret"], requests: &WITH_TOKEN, ..ROW };
+    let insufficient = Row {
+        name: "401 insufficient_scope",
+        verdict: "fails denied-or-absent",
+        says: "it is private or does not exist",
+        event: &format!("{DENIED}server message: insufficient_scope: authorization failed"),
+        ..refused
+    };
+    let crio = Row {
+        name: "401 insufficient_scope, CRI-O",
+        args: &["--runtime", "cri-o"],
+        event: "unable to pull image or OCI artifact: pull image err: initializing source docker://reg.example/shop/api:1.9: \
+                reading manifest 1.9 in reg.example/shop/api: requested access to the resource is denied; artifact err: …",
+        ..insufficient
+    };
+    rows(&[HOST], guarded(hub.clone()), &[insufficient, crio]);
+    let unauthorized = status("401 Unauthorized");
+    let again = Row {
+        name: "401 again, without a reason",
+        verdict: "fails auth",
+        says: "it is private or does not exist",
+        event: &unauthorized,
+        ..refused
+    };
+    rows(&[HOST], guarded(hub.clone().refusing(Refusal::Unauthorized)), &[again]);
+    let token_forbidden = Row {
+        name: "token 403",
+        verdict: "fails denied-or-absent",
+        says: "it is private or does not exist",
+        event: "failed to authorize: failed to fetch anonymous token: unexpected status from GET request to \
+                https://reg.example/token?…: 403 Forbidden",
+        requests: &WITH_TOKEN[..2],
+        ..refused
+    };
+    rows(&[HOST], guarded(hub.clone().refusing(Refusal::TokenForbidden)), &[token_forbidden]);
+    let forbidden = Row {
+        name: "403 on the manifest",
+        verdict: "fails denied",
+        event: &status("403 Forbidden"),
+        requests: &["HEAD 1.9", "GET reg.example/token", "HEAD 1.9 with a token", "GET 1.9 with a token"],
+        ..refused
+    };
+    rows(&[HOST], guarded(hub.refusing(Refusal::Forbidden)), &[forbidden]);
+    let invalid_token = |r: &mut Script| {
+        let again = r#"Bearer realm="https://reg.example/token",service="s",error="invalid_token""#;
+        let again = Answer::error(401, "UNAUTHORIZED", "invalid token").header("WWW-Authenticate", again);
+        r.answer("*", PATH, [again.behind(bearer("https://reg.example/token"))]);
+        r.answer("GET", "/token", [token()]);
+    };
+    let invalid = Row {
+        name: "401 invalid_token",
+        verdict: "fails auth",
+        event: &format!("{DENIED}server message: invalid_token: authorization failed"),
+        ..refused
+    };
+    rows(&[HOST], invalid_token, &[invalid]);
+}
+
+#[test]
+fn a_limit_on_requests() {
+    let limited = Row {
+        image: IMAGE,
+        verdict: "unverified rate-limited",
+        rules: &["note unverified-image"],
+        says: "reg.example limits the rate of requests (HTTP 429)",
+        ..ROW
+    };
+    let answer = || Answer::error(429, "TOOMANYREQUESTS", "slow down").header("Retry-After", "3600");
+    rows(&[HOST], manifest(answer()), &[Row { name: "at the manifest", requests: &["HEAD 1.9"], ..limited }]);
+    let at_token = |r: &mut Script| {
+        r.answer("*", PATH, [there().behind(bearer("https://reg.example/token"))]);
+        r.answer("GET", "/token", [answer()]);
+    };
+    rows(
+        &[HOST],
+        at_token,
+        &[Row { name: "at the token", requests: &["HEAD 1.9", "GET reg.example/token"], ..limited }],
+    );
+}
+
+#[test]
+fn a_registry_that_fails_is_asked_twice_more() {
+    for code in [500, 502, 503, 504] {
+        let row = Row {
+            name: "5xx",
+            image: IMAGE,
+            verdict: "unverified registry-error",
+            rules: &["note unverified-image"],
+            says: "reg.example fails (HTTP 50",
+            requests: &["HEAD 1.9", "HEAD 1.9", "HEAD 1.9"],
+            ..ROW
+        };
+        rows(&[HOST], manifest(Answer::status(code)), &[row]);
+    }
+}
+
+#[test]
+fn a_token_endpoint_without_a_token() {
+    for body in ["", "{}", r#"{"token":""}"#, "<html>"] {
+        let script = |r: &mut Script| {
+            r.answer("*", PATH, [there().behind(bearer("https://reg.example/token"))]);
+            r.answer("GET", "/token", [Answer::status(200).body(body)]);
+        };
+        let row = Row {
+            name: body,
+            image: IMAGE,
+            verdict: "unverified auth-server",
+            rules: &["note unverified-image"],
+            says: "reg.example hands out no token",
+            requests: &["HEAD 1.9", "GET reg.example/token"],
+            ..ROW
+        };
+        rows(&[HOST], script, &[row]);
+    }
+}
+
+#[test]
+fn manifests_that_cannot_be_used() {
+    const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
+    let digest = format!("sha256:{}", "0a".repeat(32));
+    let head = |media_type: &str, digest: &str, length: &str| {
+        let answer = Answer::status(200).header("Content-Type", media_type).header("Docker-Content-Digest", digest);
+        manifest(answer.header("Content-Length", length))
+    };
+    let row = Row { image: IMAGE, rules: &["error unsupported-manifest"], requests: &["HEAD 1.9"], ..ROW };
+    let schema1 = "rpc error: code = InvalidArgument desc = failed to pull and unpack image \"reg.example/shop/api:1.9\": \
+                   schema 1 image manifests are no longer supported: invalid argument";
+    let cases = [
+        ("broken-proxy", OCI, digest.as_str(), "0", ""),
+        ("broken-registry", OCI, "sha256:../../x", "500", ""),
+        ("too-big", OCI, &digest, "4393217", ""),
+        ("schema1", "application/vnd.docker.distribution.manifest.v1+prettyjws", &digest, "500", schema1),
+        ("schema1", "text/plain; charset=utf-8", &digest, "500", schema1),
+    ];
+    for (cause, media_type, digest, length, event) in cases {
+        let verdict = format!("fails {cause}");
+        rows(&[HOST], head(media_type, digest, length), &[Row { name: cause, verdict: &verdict, event, ..row }]);
+    }
+    let kept = Row {
+        name: "schema1, containerd up to 2.0",
+        args: &["--runtime", "containerd-1"],
+        verdict: "unverified schema1",
+        rules: &["warning unsupported-manifest"],
+        ..row
+    };
+    rows(&[HOST], head("text/plain", &digest, "500"), &[kept]);
+}
+
+/// What is to be pushed later may be missing; whether it is, a registry that hides it does not tell.
+#[test]
+fn expected_images() {
+    let expected = Row { image: IMAGE, args: &["--expect-image", "reg.example/shop/*"], ..ROW };
+    let nothing = |r: &mut Script| {
+        r.repository("reg.example/shop/api").image("1.8");
+    };
+    let row = Row { verdict: "skipped expected", requests: &["HEAD 1.9", "GET tags"], ..expected };
+    rows(&[HOST], nothing, &[Row { name: "absent", ..row }]);
+    let hidden = guarded(Bearer::private("bob", "right"));
+    let row = Row { verdict: "unverified expected", requests: &WITH_TOKEN, ..expected };
+    rows(&[HOST], hidden, &[Row { name: "hidden", ..row }]);
+    rows(&[HOST], manifest(there()), &[Row { name: "there already", requests: &["HEAD 1.9"], ..expected }]);
+    let row = Row { verdict: "unverified registry-error", rules: &["note unverified-image"], ..expected };
+    let failing = manifest(Answer::status(418));
+    rows(&[HOST], failing, &[Row { name: "not told", requests: &["HEAD 1.9"], ..row }]);
+}

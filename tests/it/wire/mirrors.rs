@@ -1,0 +1,331 @@
+//! Mirrors and `hosts.toml`: who is asked for the images of a registry, in which order, and what is made of it.
+#![expect(clippy::disallowed_methods, reason = "a test writes its files")]
+
+use std::path::Path;
+
+use pullcheck::probe::{Outcome, Prober, TagList, Unknown};
+use pullcheck::registry::{CertsDir, Client, ClientOptions};
+use pullcheck_support::{Access, Answer, Bearer, ClientCertificate, Registry};
+use tempfile::TempDir;
+
+use super::{ask, block_on, found, image, list, quick, shown, unknown, with};
+
+/// A registry with one image, and one without.
+fn pair() -> (Registry, Registry) {
+    let full = Registry::start(|r| {
+        r.image("acme/api", "1");
+    });
+    (full, Registry::start(|_| {}))
+}
+
+/// `--mirror reg.example=…` for each, and the registry itself at `origin`.
+fn mirrored(origin: &Registry, mirrors: &[&Registry]) -> ClientOptions {
+    let mirrors = mirrors.iter().map(|mirror| format!("reg.example=http://{}", mirror.host()).parse().unwrap());
+    ClientOptions {
+        mirrors: mirrors.collect(),
+        plain_http: vec!["reg.example".parse().unwrap()],
+        connect_to: vec![format!("reg.example={}", origin.address()).parse().unwrap()],
+        ..quick()
+    }
+}
+
+#[test]
+fn a_mirror_is_asked_first_and_told_for_whom() {
+    let (full, origin) = pair();
+    found(ask(mirrored(&origin, &[&full]), &image("reg.example", "acme/api:1")));
+    assert_eq!((full.count(), origin.count()), (1, 0));
+    assert_eq!(full.requests()[0].query, "ns=reg.example");
+}
+
+#[test]
+fn mirrors_are_asked_in_order_and_the_registry_last() {
+    let (full, origin) = pair();
+    let empty = Registry::start(|_| {});
+    found(ask(mirrored(&origin, &[&empty, &full]), &image("reg.example", "acme/api:1")));
+    assert_eq!((empty.count(), full.count(), origin.count()), (1, 1, 0));
+
+    let (full, empty) = pair();
+    found(ask(mirrored(&full, &[&empty]), &image("reg.example", "acme/api:1")));
+    assert_eq!((empty.count(), full.count()), (1, 1));
+    assert_eq!(full.requests()[0].query, "", "the registry itself is not told who it is");
+}
+
+#[test]
+fn all_say_no() {
+    let refusing = Registry::start(|r| {
+        r.answer("*", "/v2/acme/api/manifests/1", [Answer::error(403, "DENIED", "not for you")]);
+    });
+    let empty = Registry::start(|_| {});
+    // Another status goes before a 404, whoever gives it.
+    for (first, second) in [(&refusing, &empty), (&empty, &refusing)] {
+        let outcome = ask(mirrored(second, &[first]), &image("reg.example", "acme/api:1"));
+        assert!(matches!(&outcome, Outcome::Denied(_, evidence) if evidence.status == Some(403)), "{outcome:?}");
+    }
+    let outcome = ask(mirrored(&empty, &[&empty]), &image("reg.example", "acme/api:1"));
+    assert!(matches!(outcome, Outcome::Absent(_)), "{outcome:?}");
+}
+
+/// The nodes may reach a mirror that we do not.
+#[test]
+fn a_mirror_out_of_reach_leaves_it_open() {
+    let gone = Registry::start(|_| {}).host();
+    let origin = Registry::start(|_| {});
+    let options = ClientOptions {
+        mirrors: vec![format!("reg.example=http://{gone}").parse().unwrap()],
+        retries: 0,
+        ..mirrored(&origin, &[])
+    };
+    let (cause, evidence) = unknown(ask(options, &image("reg.example", "acme/api:1")));
+    assert_eq!(cause, Unknown::Network);
+    assert_eq!(evidence.url, Some(format!("http://{gone}/v2/acme/api/manifests/1")));
+    assert_eq!(origin.count(), 1);
+}
+
+/// containerd shows the same credential to every host that is asked.
+#[test]
+fn the_credential_goes_to_the_mirror() {
+    let mirror = Registry::start(|r| {
+        r.image("acme/api", "1").access(Access::Basic(vec![("bob".to_owned(), "s3cret".to_owned())]));
+    });
+    let origin = Registry::start(|_| {});
+    found(ask(mirrored(&origin, &[&mirror]), &with(image("reg.example", "acme/api:1"), "bob", "s3cret")));
+    assert_eq!(mirror.requests()[1].user.as_deref(), Some("bob"));
+    assert_eq!(origin.count(), 0);
+}
+
+#[test]
+fn tags_and_contents_come_from_whoever_has_them() {
+    let (full, empty) = pair();
+    let attempt = image("reg.example", "acme/api:1");
+    assert_eq!(list(mirrored(&full, &[&empty]), &attempt), TagList::Tags(vec!["1".to_owned()]));
+    let digest = found(ask(mirrored(&full, &[&empty]), &attempt)).digest.unwrap();
+    let by_digest = image("reg.example", &format!("acme/api@{digest}"));
+    block_on(async {
+        let client = Client::new(mirrored(&full, &[&empty])).unwrap();
+        client.content(&by_digest).await.unwrap();
+        let missing = image("reg.example", &format!("acme/api@sha256:{}", "0".repeat(64)));
+        assert!(client.content(&missing).await.is_err());
+    });
+}
+
+/// A `--certs-dir` with one `hosts.toml`.
+fn certs_dir(folder: &str, text: &str) -> (TempDir, ClientOptions) {
+    let root = tempfile::tempdir().unwrap();
+    write(root.path(), folder, text);
+    let options = ClientOptions { certs_dir: CertsDir::read(&[root.path().to_owned()]).unwrap(), ..quick() };
+    (root, options)
+}
+
+fn write(root: &Path, folder: &str, text: &str) {
+    std::fs::create_dir_all(root.join(folder)).unwrap();
+    std::fs::write(root.join(folder).join("hosts.toml"), text).unwrap();
+}
+
+/// Leads names to servers on loopback, as `hosts.toml` may not name it.
+fn leading(options: ClientOptions, names: &[(&str, &Registry)]) -> ClientOptions {
+    let connect_to = names.iter().map(|(name, server)| format!("{name}={}", server.address()).parse().unwrap());
+    ClientOptions { connect_to: connect_to.collect(), ..options }
+}
+
+#[test]
+fn capabilities_decide_who_is_asked() {
+    let (full, other) = pair();
+    let digest = found(ask(super::plain(&full), &image(&full.host(), "acme/api:1"))).digest.unwrap();
+    full.forget();
+    let text = "server = 'http://origin.example'\n[host.'http://mirror.example']\ncapabilities = ['pull']";
+    let (_root, options) = certs_dir("reg.example", text);
+    let options = leading(options, &[("mirror.example", &other), ("origin.example", &full)]);
+    found(ask(options.clone(), &image("reg.example", "acme/api:1")));
+    assert_eq!((other.count(), full.count()), (0, 1), "a tag is for whoever may resolve it");
+    assert_eq!(full.requests()[0].query, "ns=reg.example", "the server is not the registry either");
+    found(ask(options, &image("reg.example", &format!("acme/api@{digest}"))));
+    assert_eq!((other.count(), full.count()), (1, 2), "a digest is for both");
+
+    let (_root, options) = certs_dir("reg.example", "server = 'http://origin.example'\ncapabilities = ['push']");
+    let (cause, _) = unknown(ask(leading(options, &[("origin.example", &full)]), &image("reg.example", "acme/api:1")));
+    assert_eq!((cause, full.count()), (Unknown::RegistryError, 2), "nobody may");
+}
+
+#[test]
+fn paths_and_headers_are_the_operators() {
+    let harbor = Registry::start(|r| {
+        let manifest = || {
+            let body = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json"}"#;
+            Answer::status(200).header("Content-Type", "application/vnd.oci.image.manifest.v1+json").body(body)
+        };
+        r.answer("*", "/v2/hub/acme/api/manifests/1", [manifest()]);
+        r.answer("*", "/eu/v2/acme/api/manifests/1", [manifest()]);
+    });
+    let text = "[host.'http://harbor.example/v2/hub']\noverride_path = true\n[host.'http://harbor.example/v2/hub'.header]\nx-team = ['a', 'b']\nauthorization = 'Bearer t'";
+    let (_root, options) = certs_dir("_default", text);
+    found(ask(leading(options, &[("harbor.example", &harbor)]), &image("reg.example", "acme/api:1")));
+    let request = &harbor.requests()[0];
+    assert_eq!(request.header("x-team"), Some("a"));
+    assert_eq!(request.authorization.as_deref(), Some("Bearer t"));
+    let (_root, options) = certs_dir("_default", "server = 'http://harbor.example/eu/'");
+    found(ask(leading(options, &[("harbor.example", &harbor)]), &image("reg.example", "acme/api:1")));
+}
+
+/// A header may be a key to the mirror.
+#[test]
+fn headers_do_not_follow_a_redirect_elsewhere() {
+    let (full, _) = pair();
+    let mirror = Registry::start(|r| {
+        let there = "http://blobs.example/v2/acme/api/manifests/1";
+        r.answer("*", "/v2/acme/api/manifests/1", [Answer::status(307).header("Location", there)]);
+    });
+    let text = "[host.'http://mirror.example']\n[host.'http://mirror.example'.header]\nx-key = 's3cret'";
+    let (_root, options) = certs_dir("reg.example", text);
+    let options = leading(options, &[("mirror.example", &mirror), ("blobs.example", &full)]);
+    found(ask(options, &image("reg.example", "acme/api:1")));
+    assert_eq!(mirror.requests()[0].header("x-key"), Some("s3cret"));
+    assert_eq!(full.requests()[0].header("x-key"), None);
+}
+
+#[test]
+fn folders_are_looked_up_as_containerd_does() {
+    let table = [
+        (&["reg.example_5000_", "reg.example:5000", "reg.example", "_default"][..], "reg.example:5000", 0),
+        (&["reg.example:5000", "reg.example", "_default"], "reg.example:5000", 0),
+        (&["reg.example", "_default"], "reg.example:5000", 1),
+        (&["reg.example", "_default"], "reg.example", 0),
+        (&["other.example", "_default"], "reg.example", 1),
+    ];
+    for (folders, registry, expected) in table {
+        let servers: Vec<Registry> = folders.iter().map(|_| pair().0).collect();
+        let root = tempfile::tempdir().unwrap();
+        let mut names = Vec::new();
+        for (at, folder) in folders.iter().enumerate() {
+            write(root.path(), folder, &format!("server = 'http://server{at}.example'"));
+            names.push(format!("server{at}.example"));
+        }
+        std::fs::write(root.path().join("README"), "not a folder").unwrap();
+        let options = ClientOptions { certs_dir: CertsDir::read(&[root.path().to_owned()]).unwrap(), ..quick() };
+        let names: Vec<_> = names.iter().map(String::as_str).zip(&servers).collect();
+        found(ask(leading(options, &names), &image(registry, "acme/api:1")));
+        let counts: Vec<usize> = servers.iter().map(Registry::count).collect();
+        let asked = counts.iter().position(|count| *count == 1);
+        assert_eq!(asked, Some(expected), "{folders:?} {registry}");
+    }
+}
+
+#[test]
+fn certificates_stand_in_hosts_toml_or_in_dockers_layout() {
+    let client = ClientCertificate::new();
+    let server = Registry::start_tls(|r| {
+        r.demand_client(&client.authority).image("reg.example/acme/api", "1");
+    });
+    let files = |folder: &Path| {
+        std::fs::create_dir_all(folder).unwrap();
+        std::fs::write(folder.join("ca.crt"), server.ca_pem()).unwrap();
+        std::fs::write(folder.join("node.cert"), &client.certificate).unwrap();
+        std::fs::write(folder.join("node.key"), &client.key).unwrap();
+    };
+    for text in [None, Some(""), Some("ca = 'ca.crt'\nclient = [['node.cert', 'node.key']]")] {
+        let root = tempfile::tempdir().unwrap();
+        files(&root.path().join("reg.example"));
+        if let Some(text) = text {
+            write(root.path(), "reg.example", text);
+        }
+        let options = ClientOptions { certs_dir: CertsDir::read(&[root.path().to_owned()]).unwrap(), ..quick() };
+        found(ask(leading(options, &[("reg.example", &server)]), &image("reg.example", "acme/api:1")));
+    }
+    for text in ["skip_verify = true", "ca = 'ca.crt'", "client = [['node.cert', 'node.key']]"] {
+        let root = tempfile::tempdir().unwrap();
+        files(&root.path().join("reg.example"));
+        write(root.path(), "reg.example", text);
+        let options = ClientOptions { certs_dir: CertsDir::read(&[root.path().to_owned()]).unwrap(), ..quick() };
+        let options = leading(options, &[("reg.example", &server)]);
+        let (cause, _) = unknown(ask(options, &image("reg.example", "acme/api:1")));
+        assert!(matches!(cause, Unknown::Tls(_)), "{text}: {cause:?}");
+    }
+}
+
+/// containerd tries TLS where the file speaks of it, and goes back.
+#[test]
+fn plain_http_is_tried_after_tls_where_the_file_speaks_of_both() {
+    let (full, _) = pair();
+    let (_root, options) = certs_dir("reg.example", "server = 'http://origin.example:5000'\nskip_verify = true");
+    found(ask(leading(options, &[("origin.example", &full)]), &image("reg.example", "acme/api:1")));
+    let secure = Registry::start_tls(|r| {
+        r.image("origin.example:5000/acme/api", "1");
+    });
+    let (_root, options) = certs_dir("reg.example", "server = 'http://origin.example:5000'\nskip_verify = true");
+    found(ask(leading(options, &[("origin.example", &secure)]), &image("reg.example", "acme/api:1")));
+    let (_root, options) = certs_dir("reg.example", "server = 'https://origin.example:5000'\nskip_verify = true");
+    let outcome = ask(leading(options, &[("origin.example", &full)]), &image("reg.example", "acme/api:1"));
+    assert_eq!(unknown(outcome).0, Unknown::PlainHttp);
+}
+
+/// What stands there is the node's loopback.
+#[test]
+fn hosts_toml_does_not_open_loopback() {
+    let (full, origin) = pair();
+    let text = format!("[host.'http://{}']\n[host.'http://localhost:{}']", full.host(), full.address().port());
+    let (_root, options) = certs_dir("reg.example", &text);
+    let options = ClientOptions { plain_http: vec!["reg.example".parse().unwrap()], ..options };
+    let (cause, _) = unknown(ask(leading(options, &[("reg.example", &origin)]), &image("reg.example", "acme/api:1")));
+    assert_eq!((cause, full.count(), origin.count()), (Unknown::NodeLocal, 0, 1));
+}
+
+#[test]
+fn the_token_of_a_mirror_is_fetched_as_its_requests_are_sent() {
+    let mirror = Registry::start_tls(|r| {
+        r.image("mirror.example/acme/api", "1").access(Access::Bearer(Bearer::private("bob", "s3cret")));
+        r.host("mirror.example").realm("https://mirror.example/token");
+    });
+    let text = "[host.'https://mirror.example']\nskip_verify = true\nheader = { x-key = 'k' }";
+    let (_root, options) = certs_dir("reg.example", text);
+    let attempt = with(image("reg.example", "acme/api:1"), "bob", "s3cret");
+    found(ask(leading(options, &[("mirror.example", &mirror)]), &attempt));
+    assert_eq!(mirror.lines()[1], "GET /token");
+    assert!(mirror.requests().iter().all(|request| request.header("x-key") == Some("k")));
+}
+
+/// A proxy project of Harbor: its tokens are for the name that it gives the repository.
+#[test]
+fn a_mirror_below_a_path_has_its_own_names() {
+    let harbor = Registry::start(|r| {
+        r.image("hub/acme/api", "1").access(Access::Bearer(Bearer::private("bob", "s3cret")));
+    });
+    let text = "[host.'http://harbor.example/v2/hub']\noverride_path = true";
+    let (_root, options) = certs_dir("reg.example", text);
+    let attempt = with(image("reg.example", "acme/api:1"), "bob", "s3cret");
+    found(ask(leading(options, &[("harbor.example", &harbor)]), &attempt));
+    let query = &harbor.requests()[1].query;
+    let scopes = "&scope=repository%3Aacme%2Fapi%3Apull&scope=repository%3Ahub%2Facme%2Fapi%3Apull";
+    assert!(query.ends_with(scopes), "{query}");
+}
+
+#[test]
+fn mistakes_in_a_folder_are_told_with_their_file() {
+    let table = [
+        ("[host", "/reg.example/hosts.toml: line 1: "),
+        (
+            "ca = 1",
+            "/reg.example/hosts.toml: line 1: `ca`: must be a file name or a list of them; containerd would log this",
+        ),
+        ("ca = 'gone.pem'", "/reg.example/gone.pem: No such file"),
+        ("ca = 'hosts.toml'", "/reg.example/hosts.toml: holds no certificate that can be used"),
+        ("client = 'hosts.toml'", "/reg.example/hosts.toml: the certificate file holds no PEM certificate"),
+        ("header = { 'a b' = 'c' }", "/reg.example/hosts.toml: header \"a b\" or its value cannot be sent"),
+    ];
+    for (text, expected) in table {
+        let root = tempfile::tempdir().unwrap();
+        write(root.path(), "reg.example", text);
+        let error = CertsDir::read(&[root.path().to_owned()]).unwrap_err().to_string();
+        assert!(error.contains(expected), "{text}\n{error}");
+    }
+    assert!(CertsDir::read(&["/nowhere/at/all".into()]).unwrap_err().to_string().starts_with("/nowhere/at/all: "));
+}
+
+#[test]
+fn evidence_names_the_host_that_was_asked() {
+    let mirror = Registry::start(|r| {
+        r.answer("*", "/v2/acme/api/manifests/1", [Answer::status(503)]);
+    });
+    let origin = Registry::start(|_| {});
+    let options = ClientOptions { retries: 0, ..mirrored(&origin, &[&mirror]) };
+    let (_, evidence) = unknown(ask(options, &image("reg.example", "acme/api:1")));
+    assert_eq!(shown(&evidence), format!("HEAD http://{}/v2/acme/api/manifests/1 503", mirror.host()));
+}
