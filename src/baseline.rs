@@ -3,7 +3,7 @@
 //! A known finding is recognised by what does not move: rule, file, object, container and image, and how many of them
 //! there were. Lines and messages do not count.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -70,7 +70,7 @@ struct Counted {
 #[derive(Debug, thiserror::Error)]
 pub enum BaselineError {
     /// It is not JSON of that form.
-    #[error("not a baseline of pullcheck: {0}")]
+    #[error("it is no baseline of pullcheck: {0}")]
     Malformed(#[from] serde_json::Error),
     /// Another version wrote it.
     #[error("it has version {0}, and this pullcheck reads version {VERSION}; write it anew with --write-baseline")]
@@ -94,7 +94,15 @@ impl Baseline {
     pub fn parse(text: &str) -> Result<Self, BaselineError> {
         let file: File = serde_json::from_str(text)?;
         match file.version {
-            VERSION => Ok(Self(file.findings.into_iter().map(|it| (it.key, it.count)).collect())),
+            VERSION => {
+                let mut counts = BTreeMap::new();
+                for Counted { key, count } in file.findings {
+                    // A merge of two branches may leave both their lines: neither said more than its own count.
+                    let known: &mut u64 = counts.entry(key).or_default();
+                    *known = count.max(*known);
+                }
+                Ok(Self(counts))
+            }
             other => Err(BaselineError::Version(other)),
         }
     }
@@ -119,10 +127,39 @@ impl Baseline {
         }
     }
 
-    /// How many findings it knows that were not met: they were mended, and may go.
-    pub fn left(&self) -> u64 {
-        self.0.values().sum()
+    /// How many findings it knows.
+    pub fn len(&self) -> u64 {
+        self.0.values().fold(0, |sum, count| sum.saturating_add(*count))
     }
+
+    /// Whether it knows none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many of the findings that are left were to be met: those of files that were read, by rules that had their
+    /// say, which `spoke(rule, file)` tells. They were mended, and may go.
+    pub fn gone(&self, spoke: impl Fn(&str, &str) -> bool) -> u64 {
+        let left = self.0.iter().filter(|(key, count)| **count > 0 && spoke(&key.rule, &key.file));
+        left.fold(0, |sum, (_, count)| sum.saturating_add(*count))
+    }
+
+    /// Whether it knows findings, but none of these files: it was written in another folder.
+    pub fn is_foreign(&self, sources: &Sources) -> bool {
+        let names: BTreeSet<&str> = sources.iter().map(|(_, source)| source.name()).collect();
+        !self.0.is_empty() && !names.is_empty() && !self.0.keys().any(|key| names.contains(key.file.as_str()))
+    }
+}
+
+/// What became of the baseline in a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BaselineUse {
+    /// `--write-baseline`: what is to be written.
+    pub written: Option<Baseline>,
+    /// `--baseline`: findings that it knows and that are not there any more.
+    pub gone: u64,
+    /// `--baseline`: it knows nothing of the files that were read, though it is not empty.
+    pub foreign: bool,
 }
 
 #[cfg(test)]
@@ -153,7 +190,7 @@ mod tests {
         assert!(!baseline.take(&finding("image-not-found", 7, "web"), &sources));
         assert!(baseline.take(&finding("mutable-tag", 0, "web"), &sources));
         assert!(!baseline.take(&finding("mutable-tag", 0, "web"), &sources), "there were two");
-        assert_eq!(baseline.left(), 0);
+        assert_eq!(baseline.gone(|_, _| true), 0);
     }
 
     #[test]
@@ -161,6 +198,25 @@ mod tests {
         assert!(matches!(Baseline::parse("[]"), Err(BaselineError::Malformed(_))));
         assert!(matches!(Baseline::parse(r#"{"version":2,"findings":[]}"#), Err(BaselineError::Version(2))));
         assert!(matches!(Baseline::parse(r#"{"version":1,"findings":[],"x":1}"#), Err(BaselineError::Malformed(_))));
-        assert_eq!(Baseline::parse(r#"{"version":1,"findings":[]}"#).expect("empty").left(), 0);
+        assert_eq!(Baseline::parse(r#"{"version":1,"findings":[]}"#).expect("empty").len(), 0);
+    }
+
+    #[test]
+    fn what_is_left_counts_where_it_could_have_been_met() {
+        let sources = sources();
+        let mut baseline = Baseline::of(&[finding("mutable-tag", 0, "web"), finding("short-name", 0, "web")], &sources);
+        assert!(baseline.take(&finding("short-name", 0, "web"), &sources));
+        assert_eq!(baseline.gone(|rule, file| (rule, file) == ("mutable-tag", "a.yaml")), 1);
+        assert_eq!(baseline.gone(|rule, _| rule != "mutable-tag"), 0);
+        assert!(!baseline.is_foreign(&sources));
+        let other = Sources::new(vec![Source::new("./else/a.yaml", "", Encoding::Utf8)]);
+        assert!(baseline.is_foreign(&other) && !Baseline::default().is_foreign(&other));
+    }
+
+    #[test]
+    fn lines_of_two_branches_do_not_add_up() {
+        let line = r#"{"rule":"mutable-tag","file":"a.yaml","kind":"Pod","name":"web","image":"nginx","count":1}"#;
+        let text = format!(r#"{{"version":1,"findings":[{line},{line}]}}"#);
+        assert_eq!(Baseline::parse(&text).expect("a baseline").len(), 1);
     }
 }

@@ -22,7 +22,7 @@ use crate::pull::{self, PullContext};
 use crate::reference::Reference;
 use crate::registry::{Progress, probe_all_watched};
 use crate::report::{InputError, Report};
-use crate::rules::{self, Context, JudgedImage, Settings};
+use crate::rules::{self, Context, JudgedImage, Settings, Silence};
 use crate::source::{Source, SourceId, Sources, Span};
 use crate::verdict::{self, content};
 use crate::workload::ImageUse;
@@ -101,9 +101,9 @@ pub async fn check_watched<P: Prober>(
     let judged = judge(&inventory, pulls, answers, settings);
     let context = Context::new(&sources, &inventory, &judged, settings);
     let findings = rules::run(&context);
-    let (findings, silenced) = rules::silence(&context, findings);
+    let silence = rules::silence(&context, findings);
     let pulls = judged.iter().map(|judged| &judged.pull);
-    let report = Report::new(&sources, &inventory, pulls, &judged, (findings, silenced), errors);
+    let report = Report::new(&sources, &inventory, pulls, &judged, silence, errors);
     (sources, report)
 }
 
@@ -111,7 +111,7 @@ pub async fn check_watched<P: Prober>(
 pub fn list(gathered: Gathered, settings: &Settings, supplied: Option<&DockerConfig>) -> (Sources, Report) {
     let Gathered { sources, inventory, errors } = gathered;
     let pulls = pull::resolve(&inventory, settings, supplied);
-    let report = Report::new(&sources, &inventory, &pulls, &[], (Vec::new(), Vec::new()), errors);
+    let report = Report::new(&sources, &inventory, &pulls, &[], Silence::default(), errors);
     (sources, report)
 }
 

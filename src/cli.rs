@@ -1,6 +1,7 @@
 //! The command line: options, what they mean, and the exit status.
 
 mod args;
+mod baseline;
 mod exit;
 mod helper;
 mod interrupt;
@@ -61,6 +62,7 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
         Task::Check | Task::ListImages => {}
     }
     options.outputs.try_files()?;
+    options.write_baseline.iter().try_for_each(|file| outputs::try_file("--write-baseline ", file))?;
     let (inputs, errors) = load::inputs(&options.paths, &options.walk)?;
     let gathered = check::gather(&inputs, errors, options.parse_all);
     let asks = options.task == Task::Check && !options.settings.offline;
@@ -88,9 +90,14 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
         Exit::Interrupted => print_error("interrupted: the report tells what was known by then"),
         _ => {}
     }
+    let known = baseline::notes(options, &report);
+    print_errors(&redactor, known.filter(|_| !options.quiet).map(|note| format!("note: {note}")));
     let written = write_reports(options, content, (&report, &sources), &redactor)?;
     let said = no_store.iter().map(|why| format!("note: {why}")).chain(traffic.iter().map(progress::traffic_line));
     print_errors(&redactor, said.filter(|_| options.verbose));
+    if let Some(said) = baseline::write(options, &report, exit)? {
+        print_errors(&redactor, [said].into_iter().filter(|_| !options.quiet));
+    }
     Ok(if written == Exit::Clean || exit == Exit::Interrupted { exit } else { written })
 }
 
@@ -129,7 +136,8 @@ fn write_reports(
         }
     }
     for (format, file) in &options.outputs.files {
-        outputs::write_file(*format, file, |out| output::write(out, (*format, content), report, &in_file, redactor))?;
+        let option = outputs::option(*format);
+        outputs::write_file(&option, file, |out| output::write(out, (*format, content), report, &in_file, redactor))?;
     }
     Ok(written)
 }

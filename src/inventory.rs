@@ -87,6 +87,7 @@ impl Inventory {
         if silences {
             inventory.suppressions.append(suppression::read(id, source, &comments, &broken));
         }
+        inventory.suppressions.sort();
         inventory
     }
 
@@ -111,7 +112,7 @@ impl Inventory {
             self.resources.push(Resource { name: object.name.clone(), span: object.node.span() });
             self.hooks.extend(Hook::of(object.node).map(|hook| (id, hook)));
             workload::extract(&object, id, self);
-            self.suppressions.add_annotation(&object, object.node.get("metadata"));
+            self.suppressions.add_annotation(object.node.span(), object.node.get("metadata"));
             let (secrets, accounts) = (self.secrets.len(), self.service_accounts.len());
             secret::extract(&object, id, self);
             service_account::extract(&object, id, self);

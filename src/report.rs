@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use crate::baseline::BaselineUse;
 use crate::finding::{Finding, Severity};
 use crate::inventory::Inventory;
 use crate::pull::{CandidateCredential, PullContext, PullSecret};
 use crate::reference::Reference;
 use crate::resource::ResourceName;
-use crate::rules::JudgedImage;
+use crate::rules::{JudgedImage, Silence};
 use crate::source::{Sources, Span};
 use crate::suppression::{Silenced, SilencedBy};
 use crate::verdict;
@@ -20,6 +21,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Those that a suppression or the baseline silences, in the same order.
     pub silenced: Vec<Silenced>,
+    /// What became of the baseline.
+    pub baseline: BaselineUse,
     /// Every image use, in the order of source and place.
     pub images: Vec<ImageReport>,
     /// The counts.
@@ -174,7 +177,7 @@ impl Report {
         inventory: &Inventory,
         pulls: impl IntoIterator<Item = &'p PullContext>,
         judged: &[JudgedImage],
-        (findings, silenced): (Vec<Finding>, Vec<Silenced>),
+        Silence { findings, silenced, baseline }: Silence,
         errors: Vec<InputError>,
     ) -> Self {
         let reports = inventory.images.iter().zip(pulls).enumerate();
@@ -195,7 +198,7 @@ impl Report {
         summary.resources = inventory.resources.len();
         summary.baselined = silenced.iter().filter(|it| it.by == SilencedBy::Baseline).count();
         summary.suppressed = silenced.len() - summary.baselined;
-        Self { findings, silenced, images, summary, errors, masked: inventory.masked.clone() }
+        Self { findings, silenced, baseline, images, summary, errors, masked: inventory.masked.clone() }
     }
 }
 

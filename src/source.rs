@@ -181,7 +181,7 @@ impl Source {
 
     /// The 1-based line of a byte offset into the text.
     pub fn line_of(&self, offset: u32) -> u32 {
-        self.position(offset).line
+        self.line_starts().partition_point(|&start| start <= offset).max(1) as u32
     }
 
     /// How many lines there are: at least one.

@@ -8,31 +8,42 @@
 //!
 //! # pullcheck: ignore-file[unresolved-placeholder] in the first comment block of a file
 //!
-//! metadata: { annotations: { pullcheck.dev/ignore: "mutable-tag,unpinned-image" } }    the whole object
+//! metadata: { annotations: { pullcheck.dev/ignore: "mutable-tag,unpinned-image" } }    the whole object, or pod template
 //! ```
 //!
 //! A directive names its rules: one that silences everything would hide the next fault too.
 
+mod annotation;
 mod comment;
+mod index;
 
 use crate::finding::Finding;
-use crate::resource::Object;
 use crate::source::{Source, SourceId, Sources, Span, Spanned};
-use crate::yaml::Node;
 pub(crate) use comment::read;
+pub(crate) use index::lines_of;
 
 /// The annotation that silences findings of an object.
 pub const ANNOTATION: &str = "pullcheck.dev/ignore";
 
 /// Which findings a suppression is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scope {
-    /// Those whose flagged text touches this line (1-based) of the source.
+    /// Those whose flagged text begins or ends on this line (1-based) of the source, or is the value that the line leads
+    /// up to: `image:`, `image: >-`.
     Line(SourceId, u32),
     /// All of a source.
     File(SourceId),
-    /// Those whose flagged text lies in this object.
+    /// Those whose flagged text lies in this object, or pod template.
     Object(Span),
+}
+
+impl Scope {
+    /// The source that it is about.
+    pub const fn source(self) -> SourceId {
+        match self {
+            Self::Line(source, _) | Self::File(source) | Self::Object(Span { source, .. }) => source,
+        }
+    }
 }
 
 /// A directive that names at least one rule.
@@ -51,7 +62,7 @@ pub struct Suppression {
 /// A directive that silences nothing, because of how it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Misdirected {
-    /// The comment, or the annotation's value.
+    /// The comment, or the annotation's key or value.
     pub span: Span,
     /// What is wrong with it.
     pub fault: DirectiveFault,
@@ -60,12 +71,22 @@ pub struct Misdirected {
 /// What is wrong with a directive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DirectiveFault {
-    /// It names no rule.
+    /// It names no rule in brackets.
     NoRules,
+    /// The bracket is not closed.
+    Unclosed,
     /// It is neither `ignore[…]` nor `ignore-file[…]`.
     Unknown,
+    /// It says `ignore[…]`, but not `pullcheck:` in front of it.
+    NoColon,
     /// `ignore-file` below the file's first comment block.
     NotAtHead,
+    /// The annotation names no rule.
+    EmptyAnnotation,
+    /// The annotation is no string: the API server refuses the object.
+    NotAString,
+    /// An annotation of pullcheck's that does not exist.
+    UnknownAnnotation,
 }
 
 /// What the directives of a source say.
@@ -83,42 +104,11 @@ impl Suppressions {
         self.valid.extend(other.valid);
         self.invalid.extend(other.invalid);
     }
-
-    /// Adds the annotation of an object, or of its pod template, given by `metadata`.
-    pub(crate) fn add_annotation(&mut self, object: &Object<'_>, metadata: Option<Node<'_>>) {
-        let annotations = metadata.and_then(|metadata| metadata.get("annotations"));
-        let Some(value) = annotations.and_then(|all| all.get(ANNOTATION)) else { return };
-        let span = value.span();
-        let names = value.text().unwrap_or_default().split([',', ' ', '\n']);
-        let named = names.map(str::trim).filter(|name| !name.is_empty());
-        let rules: Vec<_> = named.map(|name| Spanned { value: name.to_owned(), span }).collect();
-        if rules.is_empty() {
-            self.invalid.push(Misdirected { span, fault: DirectiveFault::NoRules });
-        } else {
-            self.valid.push(Suppression { scope: Scope::Object(object.node.span()), rules, reason: None, span });
-        }
-    }
-}
-
-impl Suppression {
-    /// Whether it speaks of a place.
-    pub fn covers(&self, place: Span, sources: &Sources) -> bool {
-        match self.scope {
-            Scope::File(source) => place.source == source,
-            Scope::Object(object) => {
-                place.source == object.source && object.start <= place.start && place.end <= object.end
-            }
-            Scope::Line(source, line) => {
-                place.source == source
-                    && sources.locate(place).is_some_and(|at| (at.start.line..=at.end.line).contains(&line))
-            }
-        }
-    }
 }
 
 /// Whether a source may hold a directive at all: asked of every file, so it must cost next to nothing.
 pub(crate) fn may_have(source: &Source) -> bool {
-    memchr::memmem::find(source.text().as_bytes(), b"pullcheck").is_some()
+    memchr::memmem::find(source.text().as_bytes(), b"ullcheck").is_some()
 }
 
 /// Takes out what the inputs silence. Which of the suppressions silenced something is told beside, in their order.
@@ -128,25 +118,19 @@ pub fn apply(
     sources: &Sources,
 ) -> (Vec<Finding>, Vec<Silenced>, Vec<Used>) {
     let mut used: Vec<Used> = suppressions.iter().map(|it| Used(vec![false; it.rules.len()])).collect();
+    let index = index::Index::new(suppressions);
     let (mut reported, mut silenced) = (Vec::new(), Vec::new());
     for finding in findings {
         let mut by = None;
-        for (suppression, used) in suppressions.iter().zip(&mut used) {
-            if suppression.covers(finding.primary.span, sources) {
-                for (rule, used) in suppression.rules.iter().zip(&mut used.0) {
-                    if rule.value == finding.rule {
-                        *used = true;
-                        by = by.or(Some(suppression));
-                    }
-                }
+        for (at, rule) in index.about(finding.rule, finding.primary.span, sources) {
+            if let Some(used) = used.get_mut(at).and_then(|used| used.0.get_mut(rule)) {
+                *used = true;
             }
+            by = by.or(suppressions.get(at));
         }
         match by {
             None => reported.push(finding),
-            Some(suppression) => {
-                let by = SilencedBy::Suppression { reason: suppression.reason.clone() };
-                silenced.push(Silenced { finding, by });
-            }
+            Some(suppression) => silenced.push(Silenced::by(suppression, finding)),
         }
     }
     (reported, silenced, used)
@@ -163,6 +147,13 @@ pub struct Silenced {
     pub finding: Finding,
     /// What silences it.
     pub by: SilencedBy,
+}
+
+impl Silenced {
+    /// By a comment or an annotation.
+    pub(crate) fn by(suppression: &Suppression, finding: Finding) -> Self {
+        Self { finding, by: SilencedBy::Suppression { reason: suppression.reason.clone() } }
+    }
 }
 
 /// What silences a finding.

@@ -157,6 +157,16 @@ pub struct Args {
     /// Exit with 4 when an image could not be verified
     #[arg(long, help_heading = "Rules")]
     pub fail_on_unverified: bool,
+    /// Findings that are known already: they are counted, but not reported, and do not fail the run. Paths in it go
+    /// from the current folder
+    #[arg(long, value_name = "FILE", help_heading = "Rules")]
+    pub baseline: Option<PathBuf>,
+    /// Write what this run finds to a baseline, and exit with 0; --baseline does not count then
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["list_images", "explain", "list_rules"], help_heading = "Rules")]
+    pub write_baseline: Option<PathBuf>,
+    /// Comments and annotations in the manifests silence nothing: for pull requests of strangers
+    #[arg(long, help_heading = "Rules")]
+    pub no_suppressions: bool,
 
     /// How the report is written [default: human, or github in GitHub Actions]
     #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Output")]

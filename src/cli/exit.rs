@@ -8,6 +8,7 @@ use crate::finding::Severity;
 use crate::report::Report;
 
 /// How a run ended. When several hold: interrupted before usage before findings before unverified before nothing to check.
+/// What a suppression or the baseline silences is no finding; its image still fails, or is unverified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// 0: nothing at or above the threshold.
@@ -40,13 +41,15 @@ impl Exit {
         };
         let fails = |severity| threshold.is_some_and(|threshold| severity >= threshold);
         // A folder of broken files is not nothing: its findings say so.
-        let nothing = report.summary.resources == 0 && report.findings.is_empty();
+        let nothing = report.summary.resources == 0 && report.findings.is_empty() && report.silenced.is_empty();
         let checks = options.task == Task::Check;
+        // Who writes a baseline begins anew: what is found is known from now on.
+        let fails_on_unverified = options.fail_on_unverified && options.write_baseline.is_none();
         if !report.errors.is_empty() {
             Self::Usage
         } else if checks && report.findings.iter().any(|finding| fails(finding.severity)) {
             Self::Findings
-        } else if checks && options.fail_on_unverified && report.summary.unverified > 0 {
+        } else if checks && fails_on_unverified && report.summary.unverified > 0 {
             Self::Unverified
         } else if nothing && !options.allow_empty {
             Self::NothingToCheck

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::cli::args::{Args, Color, FailOn, PullSecretFile, RuntimeArg};
+use crate::cli::baseline;
 use crate::cli::helper::Helpers;
 use crate::cli::is_terminal;
 use crate::cli::outputs::Outputs;
@@ -73,6 +74,10 @@ pub struct Options {
     pub fail_on_unverified: bool,
     /// How the report is written, and where to.
     pub outputs: Outputs,
+    /// The baseline that was read.
+    pub baseline: Option<PathBuf>,
+    /// The baseline that is to be written.
+    pub write_baseline: Option<PathBuf>,
     /// Where a summary of the job is written, for the format `github`.
     pub job_summary: Option<PathBuf>,
     /// Colour.
@@ -107,6 +112,10 @@ impl TryFrom<Args> for Options {
         }
         let levels = levels(&args)?;
         let supplied = supplied(args.dockerconfigjson.as_deref())?;
+        let baseline = match (&args.baseline, &args.write_baseline) {
+            (Some(file), None) => Some((file.clone(), baseline::read(file)?)),
+            _ => None,
+        };
         let node_credentials = NodeCredentials::new(&args.node_credentials);
         Ok(Self {
             task,
@@ -144,6 +153,9 @@ impl TryFrom<Args> for Options {
                 now: SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs()),
                 levels,
                 max_image_size: args.max_image_size,
+                no_suppressions: args.no_suppressions,
+                baseline: baseline.as_ref().map(|(_, baseline)| baseline.clone()),
+                write_baseline: args.write_baseline.is_some(),
                 ..Settings::default()
             },
             supplied: supplied.as_ref().map(|supplied| supplied.config.clone()),
@@ -169,6 +181,8 @@ impl TryFrom<Args> for Options {
             fail_on: args.fail_on,
             fail_on_unverified: args.fail_on_unverified,
             outputs,
+            baseline: baseline.map(|(file, _)| file),
+            write_baseline: args.write_baseline,
             job_summary: env::var_os("GITHUB_STEP_SUMMARY").filter(|file| !file.is_empty()).map(PathBuf::from),
             color: args.color,
             quiet: args.quiet,

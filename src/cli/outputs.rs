@@ -94,29 +94,39 @@ impl Outputs {
     /// # Errors
     /// One cannot.
     pub fn try_files(&self) -> Result<(), UsageError> {
-        for (format, file) in &self.files {
-            let tried = Target::open(file).and_then(Target::discard);
-            tried.map_err(|error| cannot_write(*format, file, &error))?;
-        }
-        Ok(())
+        self.files.iter().try_for_each(|(format, file)| try_file(&option(*format), file))
     }
 }
 
-/// Writes a report to its file.
+/// Tries whether a file can be written, and leaves no trace. `option` is what stands in front of its name.
+///
+/// # Errors
+/// It cannot.
+pub(super) fn try_file(option: &str, file: &Path) -> Result<(), UsageError> {
+    let tried = Target::open(file).and_then(Target::discard);
+    tried.map_err(|error| cannot_write(option, file, &error))
+}
+
+/// Writes a report to its file. `option` is what stands in front of the file's name.
 ///
 /// # Errors
 /// The file cannot be written; an older one is left as it was.
 pub(super) fn write_file(
-    format: Format,
+    option: &str,
     file: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), UsageError> {
     let written = Target::open(file).and_then(|target| target.fill(write));
-    written.map_err(|error| cannot_write(format, file, &error))
+    written.map_err(|error| cannot_write(option, file, &error))
 }
 
-fn cannot_write(format: Format, file: &Path, error: &io::Error) -> UsageError {
-    UsageError::new(format!("--output {}={}: {error}", format.as_str(), file.display()))
+/// The option that asks for a report in a file, without the file.
+pub(super) fn option(format: Format) -> String {
+    format!("--output {}=", format.as_str())
+}
+
+fn cannot_write(option: &str, file: &Path, error: &io::Error) -> UsageError {
+    UsageError::new(format!("{option}{}: {error}", file.display()))
 }
 
 /// Appends to the summary of a step of GitHub Actions, as far as there is room. `text` is given how many bytes it may

@@ -26,7 +26,10 @@ impl Rule for InvalidSuppression {
         }));
         let named = suppressions.valid.iter().flat_map(|it| &it.rules);
         out.extend(named.filter(|rule| by_id(&rule.value).is_none()).map(|rule| {
-            let message = levels::unknown(&rule.value);
+            let message = match rule.value.as_str() {
+                "all" | "*" => "a suppression cannot silence all rules: it would hide the next fault too".to_owned(),
+                other => levels::unknown(other),
+            };
             Finding::new(META.id, META.severity, message, rule.span, "no rule").help("name rules as findings show them")
         }));
     }
@@ -35,16 +38,35 @@ impl Rule for InvalidSuppression {
 const fn words(fault: DirectiveFault) -> (&'static str, &'static str) {
     match fault {
         DirectiveFault::NoRules => (
-            "a suppression names no rule, so it silences nothing",
+            "a suppression names no rule in brackets, so it silences nothing",
             "name the rules in brackets: `# pullcheck: ignore[mutable-tag] why`",
+        ),
+        DirectiveFault::Unclosed => (
+            "the list of a suppression does not end, so it silences nothing",
+            "close the bracket: `# pullcheck: ignore[mutable-tag] why`",
         ),
         DirectiveFault::Unknown => (
             "a comment that begins with `pullcheck:` says neither `ignore[...]` nor `ignore-file[...]`",
             "write `# pullcheck: ignore[rule] why`, on the flagged line or alone on the line above",
         ),
+        DirectiveFault::NoColon => (
+            "a suppression begins with `pullcheck:`, in lower case and with the colon; this one silences nothing",
+            "write `# pullcheck: ignore[rule] why`",
+        ),
         DirectiveFault::NotAtHead => (
             "`ignore-file` counts in the file's first comment block only",
             "move it to the top of the file, or write `ignore[...]` at the line",
         ),
+        DirectiveFault::EmptyAnnotation => (
+            "the annotation names no rule, so it silences nothing",
+            "name the rules: `pullcheck.dev/ignore: mutable-tag,unpinned-image`",
+        ),
+        DirectiveFault::NotAString => (
+            "the annotation is no string, so it silences nothing, and the API server refuses the object",
+            "write the rules as one string: `pullcheck.dev/ignore: \"mutable-tag,unpinned-image\"`",
+        ),
+        DirectiveFault::UnknownAnnotation => {
+            ("there is no annotation of that name, so it silences nothing", "the annotation is `pullcheck.dev/ignore`")
+        }
     }
 }

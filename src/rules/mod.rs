@@ -9,6 +9,7 @@ mod held;
 mod nearby;
 mod nearest_tag;
 mod password;
+mod speakers;
 #[cfg(test)]
 mod testing;
 mod told;
@@ -61,7 +62,7 @@ mod unverified_image;
 mod whitespace_in_credentials;
 mod wrong_secret_type;
 
-use crate::baseline::Baseline;
+use crate::baseline::{Baseline, BaselineUse};
 use crate::event::Runtime;
 use crate::finding::{Finding, Severity, Subject};
 use crate::inventory::Inventory;
@@ -71,7 +72,8 @@ use crate::pull::operator::OperatorFacts;
 use crate::reference::Reference;
 use crate::rules::levels::Levels;
 use crate::rules::meta::Meta;
-use crate::source::Sources;
+use crate::rules::speakers::Speakers;
+use crate::source::{Sources, Span};
 use crate::suppression::{self, Silenced, SilencedBy};
 use crate::verdict::Verdict;
 use crate::workload::{ImageText, ImageUse, Pod, Resource};
@@ -121,6 +123,8 @@ pub struct Settings {
     pub no_suppressions: bool,
     /// `--baseline`: findings that were there before.
     pub baseline: Option<Baseline>,
+    /// `--write-baseline`: what is found is known from now on; `baseline` does not count.
+    pub write_baseline: bool,
     /// `allowed-registries`: globs of the registries, and prefixes of their repositories, that images may come from;
     /// empty allows all.
     pub allowed_registries: Vec<String>,
@@ -300,31 +304,56 @@ pub fn run(cx: &Context<'_>) -> Vec<Finding> {
     findings
 }
 
+/// What is left of the findings, and what is not.
+#[derive(Debug, Default)]
+pub struct Silence {
+    /// Those that are reported.
+    pub findings: Vec<Finding>,
+    /// Those that a suppression or the baseline silences.
+    pub silenced: Vec<Silenced>,
+    /// What became of the baseline.
+    pub baseline: BaselineUse,
+}
+
 /// Takes out what the inputs and the baseline silence, and reports suppressions that silence nothing.
-pub fn silence(cx: &Context<'_>, findings: Vec<Finding>) -> (Vec<Finding>, Vec<Silenced>) {
-    let settings = cx.settings;
-    if settings.no_suppressions && settings.baseline.is_none() {
-        return (findings, Vec::new());
-    }
-    let (mut findings, mut silenced) = (findings, Vec::new());
-    if !settings.no_suppressions {
+pub fn silence(cx: &Context<'_>, findings: Vec<Finding>) -> Silence {
+    let mut silence = Silence { findings, ..Silence::default() };
+    if !cx.settings.no_suppressions {
         let suppressions = &cx.inventory.suppressions.valid;
-        let (reported, by_inputs, used) = suppression::apply(findings, suppressions, cx.sources);
-        (findings, silenced) = (reported, by_inputs);
-        findings.extend(unused_suppression::find(cx, &used));
-        sort(&mut findings);
+        let (reported, silenced, used) = suppression::apply(silence.findings, suppressions, cx.sources);
+        silence = Silence { findings: reported, silenced, ..silence };
+        unused_suppression::find(cx, &used, &mut silence);
+        sort(&mut silence.findings);
     }
-    if let Some(mut baseline) = settings.baseline.clone() {
-        let (known, new) = findings.into_iter().partition(|finding| baseline.take(finding, cx.sources));
-        findings = new;
-        let known: Vec<Finding> = known;
-        silenced.extend(known.into_iter().map(|finding| Silenced { finding, by: SilencedBy::Baseline }));
+    if cx.settings.write_baseline {
+        silence.baseline.written = Some(Baseline::of(&silence.findings, cx.sources));
+        silence.keep(|_| false);
+    } else if let Some(mut baseline) = cx.settings.baseline.clone() {
+        silence.keep(|finding| !baseline.take(finding, cx.sources));
+        let speakers = Speakers::new(cx);
+        silence.baseline.gone = baseline.gone(|rule, file| speakers.spoke_in_file(rule, file));
+        silence.baseline.foreign = baseline.is_foreign(cx.sources);
     }
-    (findings, silenced)
+    silence.silenced.sort_by(|a, b| place(&a.finding).cmp(&place(&b.finding)));
+    silence
+}
+
+impl Silence {
+    /// The baseline takes what is not to be kept.
+    fn keep(&mut self, mut keep: impl FnMut(&Finding) -> bool) {
+        let (kept, known): (Vec<_>, Vec<_>) = std::mem::take(&mut self.findings).into_iter().partition(|it| keep(it));
+        self.findings = kept;
+        let known = known.into_iter().map(|finding| Silenced { finding, by: SilencedBy::Baseline });
+        self.silenced.extend(known);
+    }
 }
 
 fn sort(findings: &mut [Finding]) {
-    findings.sort_by(|a, b| (a.primary.span, a.rule, &a.message).cmp(&(b.primary.span, b.rule, &b.message)));
+    findings.sort_by(|a, b| place(a).cmp(&place(b)));
+}
+
+fn place(finding: &Finding) -> (Span, &'static str, &str) {
+    (finding.primary.span, finding.rule, &finding.message)
 }
 
 /// The severity that a rule has where nothing else decides.

@@ -1,5 +1,7 @@
 //! Directives in comments: `# pullcheck: ignore[rule, …] reason`.
 
+use std::ops::Range;
+
 use crate::source::{Source, SourceId, Span, Spanned};
 use crate::suppression::{DirectiveFault, Misdirected, Scope, Suppression, Suppressions};
 
@@ -7,73 +9,101 @@ use crate::suppression::{DirectiveFault, Misdirected, Scope, Suppression, Suppre
 const NAME: &str = "pullcheck:";
 
 /// Reads the directives of a source. `comments` are those of the documents that were parsed; of a document that is
-/// `broken`, and of the lines before the first document, any line that begins with `#` counts.
+/// `broken` all that looks like one counts, as nobody knows better.
 pub(crate) fn read(id: SourceId, source: &Source, comments: &[Span], broken: &[Span]) -> Suppressions {
     let mut found = Suppressions::default();
     let head = head_end(source);
-    let lines_of = |range: std::ops::Range<u32>| own_lines(source, range).map(|(start, end)| Span::new(id, start, end));
-    let of_broken = broken.iter().flat_map(|span| lines_of(span.start..span.end));
-    let below = comments.iter().copied().chain(of_broken).filter(|comment| comment.start >= head);
-    for comment in lines_of(0..head).chain(below) {
-        let Some(directive) = directive(source.text(), comment) else { continue };
-        let at_head = comment.start < head;
-        match parse(directive, source.text()) {
-            Ok((Verb::Ignore, rules, reason)) => {
-                let scope = Scope::Line(id, target_line(source, comment.start));
-                found.valid.push(Suppression { scope, rules, reason, span: directive });
-            }
-            Ok((Verb::IgnoreFile, rules, reason)) if at_head => {
-                found.valid.push(Suppression { scope: Scope::File(id), rules, reason, span: directive });
-            }
-            Ok((Verb::IgnoreFile, ..)) => {
-                found.invalid.push(Misdirected { span: directive, fault: DirectiveFault::NotAtHead });
-            }
-            Err(fault) => found.invalid.push(Misdirected { span: directive, fault }),
+    let span = |range: Range<usize>| Span::new(id, range.start as u32, range.end as u32);
+    let of_head = (1..head).filter_map(|line| comment_of(source, line)).map(span);
+    let of_broken = broken.iter().flat_map(|document| {
+        let lines = source.line_of(document.start)..=source.line_of(document.end);
+        lines.filter_map(|line| comment_of(source, line)).map(span)
+    });
+    let below = comments.iter().copied().chain(of_broken).filter(|comment| source.line_of(comment.start) >= head);
+    for comment in of_head.chain(below) {
+        for directive in directives(source.text(), comment) {
+            found.add(directive, source, source.line_of(directive.start) < head);
         }
     }
-    found.valid.sort_by_key(|it| it.span);
-    found.valid.dedup_by_key(|it| it.span);
-    found.invalid.sort_by_key(|it| it.span);
-    found.invalid.dedup_by_key(|it| it.span);
     found
 }
 
-/// Where the file's first comment block ends: before the first line that is neither blank, nor a comment, nor a
-/// document's beginning.
+impl Suppressions {
+    fn add(&mut self, directive: Span, source: &Source, at_head: bool) {
+        let fault = match parse(directive, source.text()) {
+            Ok((Verb::IgnoreFile, ..)) if !at_head => DirectiveFault::NotAtHead,
+            Ok((verb, rules, reason)) => {
+                let scope = match verb {
+                    Verb::Ignore => Scope::Line(directive.source, target_line(source, directive.start)),
+                    Verb::IgnoreFile => Scope::File(directive.source),
+                };
+                return self.valid.push(Suppression { scope, rules, reason, span: directive });
+            }
+            Err(fault) => fault,
+        };
+        self.invalid.push(Misdirected { span: directive, fault });
+    }
+
+    /// In the order of their places, each once.
+    pub(crate) fn sort(&mut self) {
+        self.valid.sort_by_key(|it| it.span);
+        self.valid.dedup();
+        self.invalid.sort_by_key(|it| it.span);
+        self.invalid.dedup();
+    }
+}
+
+/// The line behind the file's first comment block: the first that is neither blank, nor a comment, nor a document's
+/// beginning.
 fn head_end(source: &Source) -> u32 {
     let is_head = |line: &str| {
         let line = line.trim_start_matches('\u{feff}').trim();
-        line.is_empty() || line.starts_with('#') || line == "---" || line.starts_with('%')
+        let begun = line.strip_prefix("---").map(str::trim_start);
+        line.is_empty() || line.starts_with(['#', '%']) || begun.is_some_and(|it| it.is_empty() || it.starts_with('#'))
     };
-    let mut end = 0;
-    for line in source.text().split_inclusive('\n') {
-        if !is_head(line) {
-            break;
-        }
-        end += line.len();
-    }
-    end as u32
+    let lines = 1..=source.line_count();
+    lines.into_iter().find(|line| !is_head(source.line(*line))).unwrap_or(source.line_count() + 1)
 }
 
-/// Lines of a part of the source that hold nothing but a comment, from `#` to the line's end.
-fn own_lines(source: &Source, range: std::ops::Range<u32>) -> impl Iterator<Item = (u32, u32)> {
-    let mut at = range.start;
-    let text = source.text().get(range.start as usize..range.end as usize).unwrap_or_default();
-    text.split_inclusive('\n').filter_map(move |line| {
-        let start = at;
-        at += line.len() as u32;
-        let bare = line.trim_start_matches(['\u{feff}', ' ', '\t']);
-        let from = start + (line.len() - bare.len()) as u32;
-        bare.starts_with('#').then(|| (from, from + bare.trim_end().len() as u32))
-    })
+/// What looks like a comment in a line.
+fn comment_of(source: &Source, line: u32) -> Option<Range<usize>> {
+    let range = source.line_range(line);
+    let text = source.text().get(range.clone())?;
+    let bytes = text.trim_start_matches('\u{feff}').as_bytes();
+    let mark = text.len() - bytes.len();
+    let begins = |at: usize| at == 0 || matches!(bytes.get(at - 1), Some(b' ' | b'\t'));
+    let at = memchr::memchr_iter(b'#', bytes).find(|&at| begins(at))?;
+    Some(range.start + mark + at..range.start + text.trim_end().len())
 }
 
-/// The directive in a comment, which may follow other words: `# renovate: … # pullcheck: ignore[…]`.
-fn directive(text: &str, comment: Span) -> Option<Span> {
-    let words = text.get(comment.range())?;
+/// The directives in a comment, which may follow other words, and one another: `# renovate: … # pullcheck: ignore[…]`.
+fn directives(text: &str, comment: Span) -> Vec<Span> {
+    let words = text.get(comment.range()).unwrap_or_default();
     let starts = words.match_indices('#').map(|(at, _)| at);
-    let at = starts.into_iter().find(|at| words[at + 1..].trim_start().starts_with(NAME))?;
-    Some(Span::new(comment.source, comment.start + at as u32, comment.end))
+    let starts: Vec<usize> = starts.filter(|at| is_directive(words.get(at + 1..).unwrap_or_default())).collect();
+    let ends = starts.iter().skip(1).copied().chain([words.len()]);
+    let spans = starts.iter().zip(ends).filter_map(|(&start, end)| {
+        let length = words.get(start..end)?.trim_end().len();
+        let start = comment.start + start as u32;
+        Some(Span::new(comment.source, start, start + length as u32))
+    });
+    spans.collect()
+}
+
+/// Whether words begin as a directive does, or are plainly meant as one.
+fn is_directive(words: &str) -> bool {
+    let words = words.trim_start();
+    words.starts_with(NAME) || is_meant(words)
+}
+
+/// `pullcheck ignore[…]`, `Pullcheck-ignore-file[…]`: who wrote that believes that it counts.
+fn is_meant(words: &str) -> bool {
+    let Some((name, rest)) = words.split_at_checked(NAME.len() - 1) else { return false };
+    let verb = rest.trim_start_matches([' ', ':', '-', '.', '/']);
+    let end = verb.find('[').unwrap_or_default();
+    name.eq_ignore_ascii_case("pullcheck")
+        && verb.len() < rest.len()
+        && verb.get(..end).is_some_and(|verb| ["ignore", "ignore-file"].contains(&verb.trim_end()))
 }
 
 /// What a directive wants.
@@ -87,7 +117,8 @@ type Parsed = (Verb, Vec<Spanned<String>>, Option<String>);
 
 fn parse(directive: Span, text: &str) -> Result<Parsed, DirectiveFault> {
     let words = text.get(directive.range()).unwrap_or_default();
-    let rest = words.trim_start_matches('#').trim_start().strip_prefix(NAME).unwrap_or_default().trim_start();
+    let rest = words.trim_start_matches('#').trim_start();
+    let rest = rest.strip_prefix(NAME).ok_or(DirectiveFault::NoColon)?.trim_start();
     let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '-').unwrap_or(rest.len());
     let (verb, rest) = rest.split_at(end);
     let verb = match verb {
@@ -96,7 +127,7 @@ fn parse(directive: Span, text: &str) -> Result<Parsed, DirectiveFault> {
         _ => return Err(DirectiveFault::Unknown),
     };
     let list = rest.trim_start().strip_prefix('[').ok_or(DirectiveFault::NoRules)?;
-    let (list, reason) = list.split_once(']').ok_or(DirectiveFault::NoRules)?;
+    let (list, reason) = list.split_once(']').ok_or(DirectiveFault::Unclosed)?;
     let rules: Vec<_> = list.split(',').filter_map(|name| rule(directive, words, name)).collect();
     if rules.is_empty() {
         return Err(DirectiveFault::NoRules);
@@ -116,15 +147,13 @@ fn rule(directive: Span, words: &str, name: &str) -> Option<Spanned<String>> {
 
 /// The line that a comment speaks of: its own, or, where it stands alone, the next that is neither blank nor a comment.
 fn target_line(source: &Source, comment: u32) -> u32 {
-    let mut line = source.line_of(comment);
+    let line = source.line_of(comment);
     let begins = |line: u32| source.line(line).trim_start_matches('\u{feff}').trim_start();
     if !begins(line).starts_with('#') {
         return line;
     }
-    while line < source.line_count() && (begins(line).starts_with('#') || begins(line).is_empty()) {
-        line += 1;
-    }
-    line
+    let is_code = |line: &u32| !begins(*line).is_empty() && !begins(*line).starts_with('#');
+    (line..=source.line_count()).find(is_code).unwrap_or(line)
 }
 
 #[cfg(test)]
@@ -142,7 +171,9 @@ mod tests {
             crate::yaml::Piece::Broken(error) => broken.push(error.document),
             crate::yaml::Piece::Skipped => {}
         });
-        read(id, &source, &comments, &broken)
+        let mut found = read(id, &source, &comments, &broken);
+        found.sort();
+        found
     }
 
     fn valid(text: &str) -> Vec<(Scope, String, Option<String>)> {
@@ -195,10 +226,40 @@ mod tests {
         let fault = |comment: &str| read_text(&format!("kind: Pod\n{comment}\n")).invalid.first().map(|it| it.fault);
         assert_eq!(fault("# pullcheck: ignore"), Some(DirectiveFault::NoRules));
         assert_eq!(fault("# pullcheck: ignore[]"), Some(DirectiveFault::NoRules));
-        assert_eq!(fault("# pullcheck: ignore[a"), Some(DirectiveFault::NoRules));
+        assert_eq!(fault("# pullcheck: ignore mutable-tag"), Some(DirectiveFault::NoRules));
+        assert_eq!(fault("# pullcheck: ignore[a"), Some(DirectiveFault::Unclosed));
+        assert_eq!(fault("# pullcheck ignore[a]"), Some(DirectiveFault::NoColon));
+        assert_eq!(fault("# Pullcheck: ignore[a]"), Some(DirectiveFault::NoColon));
+        assert_eq!(fault("# pullcheck-ignore-file[a]"), Some(DirectiveFault::NoColon));
+        assert_eq!(fault("# pullcheck ignores [a]"), None);
+        assert_eq!(fault("# pullcheck.dev/ignore: a"), None);
         assert_eq!(fault("# pullcheck: disable[a]"), Some(DirectiveFault::Unknown));
         assert_eq!(fault("# pullcheck is a tool"), None);
         assert_eq!(fault("# see pullcheck: ignore[a]"), None);
+    }
+
+    #[test]
+    fn a_comment_may_hold_two() {
+        let text = "a: b # pullcheck: ignore[a] one # pullcheck: ignore[b] two\r\n";
+        let of = |name: &str, reason: &str| (line(1), name.to_owned(), Some(reason.to_owned()));
+        assert_eq!(valid(text), [of("a", "one"), of("b", "two")]);
+    }
+
+    #[test]
+    fn the_end_of_a_broken_line_counts_too() {
+        let text = "apiVersion: v1\nkind: Pod\na: [ # pullcheck: ignore[invalid-yaml]\n";
+        assert_eq!(valid(text), [(line(3), "invalid-yaml".to_owned(), None)]);
+    }
+
+    #[test]
+    fn every_line_end_and_mark_is_passed() {
+        for text in [
+            "\u{feff}# pullcheck: ignore-file[a]\r\n--- # x\r\nb: c\r\n# pullcheck: ignore[d] e\r\n\r\nf: g\r\n",
+            "# pullcheck: ignore-file[a]\r--- # x\rb: c\r# pullcheck: ignore[d] e\r\rf: g\r",
+        ] {
+            let file = (Scope::File(SourceId(0)), "a".to_owned(), None);
+            assert_eq!(valid(text), [file, (line(6), "d".to_owned(), Some("e".to_owned()))], "{text:?}");
+        }
     }
 
     #[test]

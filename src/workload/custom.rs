@@ -43,6 +43,7 @@ pub(super) fn pod_specs<'a>(
                 origin: PodOrigin::Custom,
                 namespace: object.name.namespace.clone(),
                 metadata: parent.and_then(|parent| parent.get("metadata")),
+                template: parent,
                 node,
                 path: join(&object.path, &render(steps)),
                 triggered: triggered.to_vec(),

@@ -19,6 +19,13 @@ pub struct BuiltinKind {
     pub origin: PodOrigin,
 }
 
+impl BuiltinKind {
+    /// Keys from the object to its pod template; `None` where it is the pod itself.
+    pub fn template(&self) -> Option<&'static [&'static str]> {
+        self.pod_metadata.split_last().map(|(_, path)| path).filter(|path| !path.is_empty())
+    }
+}
+
 /// The keys on the way from an object to its pods.
 pub(super) const LEVEL_KEYS: &[&str] = &["kind", "metadata", "spec", "template", "jobTemplate"];
 

@@ -202,6 +202,7 @@ pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
                 origin: builtin.origin,
                 namespace: object.name.namespace.clone(),
                 metadata: object.node.at(builtin.pod_metadata),
+                template: builtin.template().and_then(|path| object.node.at(path)),
                 node,
                 path: custom::join(&object.path, &builtin.pod_spec.join(".")),
                 triggered,
@@ -219,6 +220,9 @@ pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
     for spec in specs {
         let pod = PodId(inventory.pods.len() as u32);
         inventory.pods.push(spec.pod());
+        if let Some(template) = spec.template {
+            inventory.suppressions.add_annotation(template.span(), spec.metadata);
+        }
         spec.images(pod, &mut inventory.images);
         spec.duplicate_keys(&mut inventory.duplicate_keys);
     }

@@ -46,6 +46,8 @@ pub(super) struct PodSpec<'a> {
     pub(super) namespace: Option<String>,
     /// The pod's metadata, where its place is known.
     pub(super) metadata: Option<Node<'a>>,
+    /// The pod template; `None` where the object is the pod itself.
+    pub(super) template: Option<Node<'a>>,
     /// The spec.
     pub(super) node: Node<'a>,
     /// Path of the spec in its document.
