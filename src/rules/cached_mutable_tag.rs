@@ -49,7 +49,7 @@ impl Rule for CachedMutableTag {
             let cached = facts.judged.pull.pull_policy == Some(PullPolicy::IfNotPresent);
             let channel = CHANNELS.contains(&tag.to_ascii_lowercase().as_str());
             let moves = mutable_tag::is_mutable(image);
-            let told = moves && cx.settings.levels.runs(MutableTag.meta());
+            let told = moves && cx.settings.runs_in(facts.image.text.span.source, MutableTag.meta());
             if !cached || told || !channel && !moves {
                 return None;
             }

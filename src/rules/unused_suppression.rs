@@ -24,14 +24,15 @@ impl Rule for UnusedSuppression {
 
 /// The suppressions that silenced nothing. `used` goes with the suppressions of the inventory.
 pub(super) fn find(cx: &Context<'_>, used: &[Used]) -> Vec<Finding> {
-    let Some(severity) = cx.settings.levels.severity(&META, META.severity) else { return Vec::new() };
     let mut found = Vec::new();
     // Whoever was not asked may yet say what is silenced.
     let all_asked = !cx.settings.offline && !cx.judged.iter().any(|it| matches!(it.verdict, Verdict::Unverified(_)));
     for (suppression, used) in cx.inventory.suppressions.valid.iter().zip(used) {
         for (rule, used) in suppression.rules.iter().zip(&used.0) {
             let Some(meta) = by_id(&rule.value).map(|rule| rule.meta()) else { continue };
-            if *used || !cx.settings.levels.runs(meta) || (meta.online && !all_asked) {
+            let levels = cx.settings.levels_of(rule.span.source);
+            let Some(severity) = levels.severity(&META, META.severity) else { continue };
+            if *used || !levels.runs(meta) || (meta.online && !all_asked) {
                 continue;
             }
             let message = format!("nothing here is silenced by `{}`", rule.value);
