@@ -139,7 +139,7 @@ async fn probe<P: Prober>(
 /// What has to be read of an image that is there: what its pod or the operator declares, and what a rule asks for that
 /// they turned on. By default nothing is, as each reading is a request more, and on Docker Hub a pull.
 fn look(image: &ImageUse, reference: &Reference, pull: &PullContext, settings: &Settings) -> Look {
-    let runs = |id| rules::by_id(id).is_some_and(|rule| settings.levels.runs(rule.meta()));
+    let runs = |id| rules::by_id(id).is_some_and(|rule| settings.runs_in(image.text.span.source, rule.meta()));
     Look {
         platforms: !pull.nodes.is_empty(),
         kind: content::may_be_artifact(image),

@@ -42,7 +42,7 @@ pub(crate) enum Attribution {
 /// there is nothing to say.
 pub(crate) fn attribute(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Attribution> {
     // Each of these two speaks of the image at its root, unless the operator turned it off.
-    let runs = |rule: &dyn Rule| cx.settings.levels.runs(rule.meta());
+    let runs = |rule: &dyn Rule| cx.settings.runs_in(facts.image.text.span.source, rule.meta());
     let typo = registry_typo::explains(facts) && runs(&RegistryTypo);
     if typo || node_local_registry::concerns(facts) && runs(&NodeLocalRegistry) {
         return None;
@@ -92,7 +92,7 @@ fn no_credential(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Option<Denial
         return Some(Attribution::NoMatchingKey(denial));
     }
     // The pod is refused as long as its service account is not there, and may get its pull secrets together with it.
-    let runs = cx.settings.levels.runs(UndefinedServiceAccount.meta());
+    let runs = cx.settings.runs_in(facts.image.text.span.source, UndefinedServiceAccount.meta());
     (!(runs && undefined_service_account::refuses_pod(cx, facts))).then_some(Attribution::NoCredential(denial))
 }
 

@@ -47,9 +47,10 @@ impl Rule for CachedMutableTag {
             let tag = image.tag().filter(|_| image.digest().is_none())?;
             // One fault, one rule: the other tells of the policy too.
             let cached = facts.judged.pull.pull_policy == Some(PullPolicy::IfNotPresent);
-            let channel = CHANNELS.contains(&tag.to_ascii_lowercase().as_str());
-            let moves = mutable_tag::is_mutable(image);
-            let told = moves && cx.settings.levels.runs(MutableTag.meta());
+            // Who says which tags move has said that the others do not.
+            let channel = cx.settings.mutable_tags.is_none() && CHANNELS.contains(&tag.to_ascii_lowercase().as_str());
+            let moves = mutable_tag::is_mutable(image, cx.settings);
+            let told = moves && cx.settings.runs_in(facts.image.text.span.source, MutableTag.meta());
             if !cached || told || !channel && !moves {
                 return None;
             }

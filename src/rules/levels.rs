@@ -18,6 +18,16 @@ pub enum Level {
     At(Severity),
 }
 
+impl Level {
+    /// `error`, `warning`, `note` or `off`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::At(severity) => severity.as_str(),
+        }
+    }
+}
+
 /// What the operator wants of every rule. A rule that is named counts before `all`, and `all` does not turn on what is
 /// off by default: those rules contradict each other's projects, so that each is asked for by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -69,6 +79,24 @@ impl Levels {
             Some(Level::At(severity)) => Some(severity),
             None => meta.enabled.then_some(found),
         }
+    }
+
+    /// These levels over `lower` ones: what these name counts, then their `all`, which means every rule that is on below,
+    /// then what stands below.
+    #[must_use]
+    pub fn over(&self, lower: &Self) -> Self {
+        let level = |meta: &Meta| {
+            let below = lower.named.get(meta.id).copied().or(lower.all.filter(|_| meta.enabled));
+            let on = below.map_or(meta.enabled, |level| level != Level::Off);
+            self.named.get(meta.id).copied().or(self.all.filter(|_| on)).or(below)
+        };
+        let metas = RULES.iter().map(|rule| rule.meta());
+        Self { all: None, named: metas.filter_map(|meta| Some((meta.id, level(meta)?))).collect() }
+    }
+
+    /// Every level that was set, by the id of its rule; `all` is the first.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, Level)> {
+        self.all.map(|level| (ALL, level)).into_iter().chain(self.named.iter().map(|(rule, level)| (*rule, *level)))
     }
 
     /// Whether a rule runs.
@@ -124,6 +152,29 @@ mod tests {
         levels.set("short-name", Level::Off).expect("a rule");
         levels.turn_on("short-name", Warning);
         assert_eq!(levels.severity(by_id("short-name").expect("a rule").meta(), Note), None);
+    }
+
+    #[test]
+    fn levels_lie_over_one_another() {
+        let (deny, warn, off) = (Level::At(Error), Level::At(Warning), Level::Off);
+        let of = |upper: &[(&str, Level)], lower: &[(&str, Level)], rule: &str| {
+            let [upper, lower] = [upper, lower].map(|layer| {
+                let mut levels = Levels::default();
+                layer.iter().for_each(|(rule, level)| levels.set(rule, *level).expect("a rule"));
+                levels
+            });
+            upper.over(&lower).severity(by_id(rule).expect("a rule").meta(), Note)
+        };
+        assert_eq!(of(&[], &[], "mutable-tag"), Some(Note));
+        assert_eq!(of(&[], &[], "short-name"), None);
+        assert_eq!(of(&[], &[("all", warn)], "mutable-tag"), Some(Warning));
+        assert_eq!(of(&[("mutable-tag", deny)], &[("mutable-tag", off)], "mutable-tag"), Some(Error));
+        // `all` of the upper layer is every rule that is on in the lower one.
+        assert_eq!(of(&[("all", deny)], &[("mutable-tag", off)], "mutable-tag"), None);
+        assert_eq!(of(&[("all", deny)], &[("short-name", warn)], "short-name"), Some(Error));
+        assert_eq!(of(&[("all", deny)], &[("mutable-tag", warn)], "mutable-tag"), Some(Error));
+        assert_eq!(of(&[("all", off)], &[("short-name", warn)], "short-name"), None);
+        assert_eq!(of(&[("all", deny)], &[("all", off)], "mutable-tag"), None);
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod access_denied;
 mod cached_mutable_tag;
 mod committed_credentials;
 mod deprecated_registry;
+pub mod disallowed_registry;
 mod duplicate_key;
 mod empty_credentials;
 mod expired_credentials;
@@ -62,6 +63,9 @@ mod unverified_image;
 mod whitespace_in_credentials;
 mod wrong_secret_type;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use crate::baseline::{Baseline, BaselineUse};
 use crate::event::Runtime;
 use crate::finding::{Finding, Severity, Subject};
@@ -73,7 +77,7 @@ use crate::reference::Reference;
 use crate::rules::levels::Levels;
 use crate::rules::meta::Meta;
 use crate::rules::speakers::Speakers;
-use crate::source::{Sources, Span};
+use crate::source::{SourceId, Sources, Span};
 use crate::suppression::{self, Silenced, SilencedBy};
 use crate::verdict::Verdict;
 use crate::workload::{ImageText, ImageUse, Pod, Resource};
@@ -115,8 +119,10 @@ pub struct Settings {
     pub operator: OperatorFacts,
     /// The time of the run, in seconds since 1970; `None` where it is not to be known: then nothing has expired.
     pub now: Option<u64>,
-    /// `--deny`, `--warn`, `--note`, `--allow`.
+    /// What the operator wants of the rules.
     pub levels: Levels,
+    /// The same of the sources of which something else is wanted: `overrides` of the configuration.
+    pub source_levels: BTreeMap<SourceId, Arc<Levels>>,
     /// `--max-image-size`, in bytes, compressed; `None` means [`MAX_IMAGE_SIZE`].
     pub max_image_size: Option<u64>,
     /// `--no-suppressions`: comments and annotations silence nothing.
@@ -130,6 +136,23 @@ pub struct Settings {
     pub allowed_registries: Vec<String>,
     /// `mutable-tags`: globs of the tags that move, instead of those that move by convention.
     pub mutable_tags: Option<Vec<String>>,
+}
+
+impl Settings {
+    /// What the operator wants of the rules in a source.
+    pub fn levels_of(&self, source: SourceId) -> &Levels {
+        self.source_levels.get(&source).map_or(&self.levels, AsRef::as_ref)
+    }
+
+    /// Whether a rule runs in a source.
+    pub fn runs_in(&self, source: SourceId, meta: &Meta) -> bool {
+        self.levels_of(source).runs(meta)
+    }
+
+    /// Whether a rule runs in any source.
+    pub fn runs(&self, meta: &Meta) -> bool {
+        self.levels.runs(meta) || self.source_levels.values().any(|levels| levels.runs(meta))
+    }
 }
 
 /// `--max-image-size` where it is not given: 2 GiB.
@@ -240,6 +263,7 @@ pub static RULES: &[&dyn Rule] = &[
     &unpinned_image::UnpinnedImage,
     &registry_typo::RegistryTypo,
     &deprecated_registry::DeprecatedRegistry,
+    &disallowed_registry::DisallowedRegistry,
     &short_name::ShortName,
     &unresolved_placeholder::UnresolvedPlaceholder,
     &node_local_registry::NodeLocalRegistry,
@@ -291,14 +315,15 @@ pub fn by_id(id: &str) -> Option<&'static dyn Rule> {
 /// Runs the rules that are on and sorts what they found by source, place and rule. Here, and nowhere else, findings get
 /// the severity that the operator wants.
 pub fn run(cx: &Context<'_>) -> Vec<Finding> {
-    let levels = &cx.settings.levels;
     let mut findings = Vec::new();
-    for rule in RULES.iter().filter(|rule| levels.runs(rule.meta())) {
-        let before = findings.len();
-        rule.check(cx, &mut findings);
-        for finding in findings.iter_mut().skip(before) {
-            finding.severity = levels.severity(rule.meta(), finding.severity).unwrap_or(finding.severity);
-        }
+    for rule in RULES.iter().filter(|rule| cx.settings.runs(rule.meta())) {
+        let mut found = Vec::new();
+        rule.check(cx, &mut found);
+        findings.extend(found.into_iter().filter_map(|finding| {
+            let levels = cx.settings.levels_of(finding.primary.span.source);
+            let severity = levels.severity(rule.meta(), finding.severity)?;
+            Some(Finding { severity, ..finding })
+        }));
     }
     sort(&mut findings);
     findings

@@ -3,9 +3,10 @@
 use std::sync::LazyLock;
 
 use crate::finding::Finding;
+use crate::go::glob;
 use crate::reference::{Reference, default_pull_policy};
 use crate::rules::meta::Meta;
-use crate::rules::{Context, ImageFacts, Rule};
+use crate::rules::{Context, ImageFacts, Rule, Settings};
 use crate::verdict::Verdict;
 use crate::workload::PullPolicy;
 
@@ -43,7 +44,7 @@ impl Rule for MutableTag {
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         out.extend(cx.images().filter_map(|facts| {
             let image = facts.reference()?;
-            is_mutable(image).then_some(())?;
+            is_mutable(image, cx.settings).then_some(())?;
             let text = &facts.image.text.value;
             let written = image.tag_is_written();
             let what = if written {
@@ -59,17 +60,24 @@ impl Rule for MutableTag {
     }
 }
 
-/// Whether what an image names moves by convention, and no digest holds it.
-pub(crate) fn is_mutable(image: &Reference) -> bool {
-    image.digest().is_none() && image.tag().is_some_and(moves)
+/// Whether what an image names moves, by convention or by what the operator says, and no digest holds it.
+pub(crate) fn is_mutable(image: &Reference, settings: &Settings) -> bool {
+    let tag = image.tag().filter(|_| image.digest().is_none());
+    tag.is_some_and(|tag| moves(&tag.to_ascii_lowercase(), settings.mutable_tags.as_deref()))
 }
 
-fn moves(tag: &str) -> bool {
-    let tag = tag.to_ascii_lowercase();
-    MOVING.contains(&tag.as_str())
-        || tag.starts_with("latest-")
-        || tag.ends_with("-latest")
-        || tag.ends_with("-snapshot")
+/// `latest` moves whatever the operator says: the API server takes it for that.
+fn moves(tag: &str, patterns: Option<&[String]>) -> bool {
+    let matches = |pattern: &String| glob::matches(pattern.to_ascii_lowercase().as_bytes(), tag.as_bytes()) == Ok(true);
+    match patterns {
+        Some(patterns) => tag == "latest" || patterns.iter().any(matches),
+        None => {
+            MOVING.contains(&tag)
+                || tag.starts_with("latest-")
+                || tag.ends_with("-latest")
+                || tag.ends_with("-snapshot")
+        }
+    }
 }
 
 /// `always`: the admission plugin AlwaysPullImages is on.
@@ -151,6 +159,19 @@ mod tests {
             let message = message(text, policy).unwrap_or_default();
             assert!(message.contains(expected), "{text}: {message}");
         }
+    }
+
+    #[test]
+    fn the_operator_says_which_tags_move() {
+        let fires = |tag: &str, patterns: &[&str]| {
+            let mut facts = Facts::default();
+            let pod = facts.pod(PodOrigin::Template);
+            facts.image(pod, &format!("a/b:{tag}"), pullable());
+            facts.settings.mutable_tags = Some(patterns.iter().map(|&it| it.to_owned()).collect());
+            !facts.check(&MutableTag).is_empty()
+        };
+        assert!(fires("dev-7", &["x", "dev-*"]) && fires("DEV-7", &["Dev-?"]) && fires("latest", &[]));
+        assert!(!fires("main", &["dev-*"]) && !fires("latest-alpine", &[]) && !fires("a-dev-7", &["dev-*", "["]));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use crate::finding::{Finding, Severity};
 use crate::host::{self, Slip};
 use crate::probe::{Denial, Outcome, TagList, Unknown};
+use crate::rules::disallowed_registry::{Allowed, DisallowedRegistry};
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
 use crate::verdict::{Cause, Verdict};
@@ -20,8 +21,16 @@ impl Rule for RegistryTypo {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        // What is not allowed is reported as such, and one letter off is why.
+        let allowed = Allowed::of(cx.settings);
+        let told = |image| allowed.as_ref().is_some_and(|allowed| !allowed.allows(image));
         out.extend(cx.images().filter_map(|facts| {
             let slip = slip(&facts)?;
+            if facts.reference().is_some_and(told)
+                && cx.settings.runs_in(facts.image.text.span.source, DisallowedRegistry.meta())
+            {
+                return None;
+            }
             let host = facts.reference()?.registry();
             let severity = match facts.judged.verdict {
                 Verdict::Fails(_) if explains(&facts) => Severity::Error,

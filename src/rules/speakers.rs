@@ -90,7 +90,7 @@ impl<'a> Speakers<'a> {
         } else {
             !settings.offline && self.untold.is_empty() && !self.skipped.meet(scope)
         };
-        asked && heard && settings.levels.runs(meta) && !self.troubled.contains(&scope.source())
+        asked && heard && settings.runs_in(scope.source(), meta) && !self.troubled.contains(&scope.source())
     }
 
     /// Whether a rule, given by its id, had its say of a file, given by its name; a rule that is no more has none left.

@@ -19,11 +19,10 @@ impl Rule for UnpinnedImage {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
-        // What moves by convention is `mutable-tag`'s.
-        let moving_is_reported = cx.settings.levels.runs(MutableTag.meta());
         out.extend(cx.images().filter_map(|facts| {
             let image = facts.reference().filter(|image| image.digest().is_none())?;
-            if moving_is_reported && is_mutable(image) {
+            // What moves by convention is `mutable-tag`'s.
+            if is_mutable(image, cx.settings) && cx.settings.runs_in(facts.image.text.span.source, MutableTag.meta()) {
                 return None;
             }
             let message = "it is pinned to no digest: whoever may push to the repository decides what runs";

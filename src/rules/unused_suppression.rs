@@ -7,7 +7,7 @@ use crate::finding::Finding;
 use crate::rules::meta::Meta;
 use crate::rules::speakers::Speakers;
 use crate::rules::{Context, Rule, Silence, by_id};
-use crate::source::{SourceId, Span};
+use crate::source::{SourceId, Span, Spanned};
 use crate::suppression::{Scope, Silenced, Suppression, Used};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unused-suppression.md")));
@@ -29,54 +29,55 @@ impl Rule for UnusedSuppression {
 
 /// Adds the suppressions that silenced nothing. `used` goes with the suppressions of the inventory.
 pub(super) fn find(cx: &Context<'_>, used: &[Used], silence: &mut Silence) {
-    let speakers = Speakers::new(cx);
-    let flagged = Flagged::new(&silence.findings);
-    let suppressions = || cx.inventory.suppressions.valid.iter().zip(used);
-    // An annotation that several objects share silences something where one of them needs it.
-    let shared: HashSet<(Span, &str)> = suppressions()
-        .filter(|(it, _)| matches!(it.scope, Scope::Object(_)))
-        .flat_map(|(it, used)| it.rules.iter().zip(&used.0).filter(|(_, used)| **used).map(|(rule, _)| rule))
-        .map(|rule| (rule.span, rule.value.as_str()))
-        .collect();
-    let mut told = HashSet::new();
-    let mut unused = Vec::new();
-    for (suppression, used) in suppressions() {
-        for (rule, used) in suppression.rules.iter().zip(&used.0) {
-            let Some(meta) = by_id(&rule.value).map(|rule| rule.meta()).filter(|meta| meta.id != META.id) else {
-                continue;
-            };
-            let Some(severity) = cx.settings.levels.severity(&META, META.severity) else { continue };
-            let key = (rule.span, rule.value.as_str());
-            if *used || shared.contains(&key) || !speakers.spoke(meta, suppression.scope) || !told.insert(key) {
-                continue;
-            }
-            let message = format!("nothing here is silenced by `{}`", rule.value);
-            let finding = Finding::new(META.id, severity, message, rule.span, "not needed");
-            let finding = match flagged.near(suppression, meta.id) {
-                None => finding.help("take it out, so that it does not hide the next fault"),
-                Some(place) => finding
-                    .help("put it at the end of the line that is flagged, or alone on the line above")
-                    .related(place, "this is what the rule flags"),
-            };
-            unused.push((suppression, finding));
-        }
-    }
-    let of_files: BTreeMap<SourceId, &Suppression> = suppressions()
-        .filter_map(|(it, _)| own(it).filter(|it| it.scope == Scope::File(it.span.source)))
+    let of_files: BTreeMap<SourceId, &Suppression> = cx
+        .inventory
+        .suppressions
+        .valid
+        .iter()
+        .filter(|it| it.scope == Scope::File(it.span.source) && may_be_unused(it))
         .map(|it| (it.span.source, it))
         .collect();
-    for (suppression, finding) in unused {
-        // It may be needed elsewhere: of what a template renders, or in another branch.
-        match own(suppression).or_else(|| of_files.get(&suppression.span.source).copied()) {
+    let flagged = Flagged::new(&silence.findings);
+    for (suppression, rule) in unused(cx, used) {
+        let levels = cx.settings.levels_of(rule.span.source);
+        let Some(severity) = levels.severity(&META, META.severity) else { continue };
+        let message = format!("nothing here is silenced by `{}`", rule.value);
+        let finding = Finding::new(META.id, severity, message, rule.span, "not needed");
+        let finding = match flagged.near(suppression, &rule.value) {
+            None => finding.help("take it out, so that it does not hide the next fault"),
+            Some(place) => finding
+                .help("put it at the end of the line that is flagged, or alone on the line above")
+                .related(place, "this is what the rule flags"),
+        };
+        // It may be needed elsewhere: in what another branch holds, or a template renders for another cluster.
+        let own = Some(suppression).filter(|it| may_be_unused(it));
+        match own.or_else(|| of_files.get(&suppression.span.source).copied()) {
             Some(by) => silence.silenced.push(Silenced::by(by, finding)),
             None => silence.findings.push(finding),
         }
     }
 }
 
-/// A suppression that says of itself that it may be unused.
-fn own(suppression: &Suppression) -> Option<&Suppression> {
-    Some(suppression).filter(|it| it.rules.iter().any(|rule| rule.value == META.id))
+/// The rules of suppressions that could have been needed, and were not.
+fn unused<'a>(cx: &'a Context<'_>, used: &[Used]) -> Vec<(&'a Suppression, &'a Spanned<String>)> {
+    let speakers = Speakers::new(cx);
+    let rules = || {
+        let suppressions = cx.inventory.suppressions.valid.iter().zip(used);
+        suppressions.flat_map(|(it, used)| it.rules.iter().zip(&used.0).map(move |(rule, used)| (it, rule, *used)))
+    };
+    // An annotation that several objects share silences something where one of them needs it.
+    let mut told: HashSet<(Span, &str)> =
+        rules().filter(|(.., used)| *used).map(|(_, rule, _)| (rule.span, rule.value.as_str())).collect();
+    let unused = rules().filter(|(suppression, rule, _)| {
+        let meta = by_id(&rule.value).map(|rule| rule.meta()).filter(|meta| meta.id != META.id);
+        meta.is_some_and(|meta| speakers.spoke(meta, suppression.scope)) && told.insert((rule.span, &rule.value))
+    });
+    unused.map(|(suppression, rule, _)| (suppression, rule)).collect()
+}
+
+/// Whether a suppression says of itself that it may be unused.
+fn may_be_unused(suppression: &Suppression) -> bool {
+    suppression.rules.iter().any(|rule| rule.value == META.id)
 }
 
 /// What is reported, by rule and place: a suppression that missed its line is told where it is.
@@ -88,9 +89,10 @@ impl Flagged {
     }
 
     /// The next finding of a rule below a comment, in the same file.
-    fn near(&self, suppression: &Suppression, rule: &'static str) -> Option<Span> {
+    fn near(&self, suppression: &Suppression, rule: &str) -> Option<Span> {
         let at = suppression.span;
         let Scope::Line(..) = suppression.scope else { return None };
+        let rule = by_id(rule)?.meta().id;
         let (found, place) = self.0.range((rule, at)..).next()?;
         (*found == rule && place.source == at.source && place.start.saturating_sub(at.end) < NEAR).then_some(*place)
     }

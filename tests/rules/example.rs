@@ -6,6 +6,7 @@
 //! | `findings` | what is found where a comment cannot stand: `error: rule-id @ "flagged text"`, `@ file`, or without a place |
 //! | `registry` | what registries answer, in the language of `pullcheck_support::language`; without it the example runs offline |
 //! | `args` | options, as on the command line |
+//! | `config` | the configuration file of the run, as `--config` takes it |
 //! | `json` | a file that `args` names by its `title="…"` |
 //!
 //! Several `yaml` blocks under one heading are one input.
@@ -21,6 +22,8 @@ pub(crate) struct Example {
     pub(crate) expected: Vec<Expected>,
     pub(crate) registry: Option<String>,
     pub(crate) args: Vec<String>,
+    /// The configuration file.
+    pub(crate) config: Option<String>,
     /// What `args` names.
     pub(crate) configs: Vec<File>,
 }
@@ -89,6 +92,7 @@ impl Example {
             }
             "findings" => self.expected.extend(block.iter().map(|line| finding(line)).collect::<Result<Vec<_>, _>>()?),
             "registry" => self.registry = Some(block.join("\n")),
+            "config" => self.config = Some(format!("{}\n", block.join("\n"))),
             "args" => self.args.extend(block.iter().flat_map(|line| line.split_whitespace()).map(str::to_owned)),
             _ => return Err(format!("a block of an unknown kind: ```{info}")),
         }
@@ -160,7 +164,7 @@ fn finding(line: &str) -> Result<Expected, String> {
 /// What is wrong with this reader; its own tests, as `harness = false` has no `#[test]`.
 pub(crate) fn reads_marks_and_blocks() -> Result<(), String> {
     let page = "## Examples\n\n### One\n\n```yaml title=\"a b.yaml\"\nx: '#' # error: [r-a, r-b] # note: [r-c]\ny: 1 # \
-                kept\n```\n\n```findings\nerror: r-d @ \"t # t\"\nnote: r-e @ f.yaml\n```\n\n## Fix\n\n```yaml\nz\n```\n";
+                kept\n```\n\n```config\nk:\n  - v\n```\n\n```findings\nerror: r-d @ \"t # t\"\nnote: r-e @ f.yaml\n```\n\n## Fix\n\n```yaml\nz\n```\n";
     let examples = parse("rule", page)?;
     let [example] = &examples[..] else { return Err(format!("{examples:?}")) };
     let found: Vec<_> = example.expected.iter().map(|e| (&*e.severity, &*e.rule, e.place.clone())).collect();
@@ -173,7 +177,8 @@ pub(crate) fn reads_marks_and_blocks() -> Result<(), String> {
         ("note", "r-e", Place::File("f.yaml".to_owned())),
     ];
     let text = &example.files[0].text;
-    match found == expected && text == "x: '#'\ny: 1 # kept\n" && example.name == "rules/rule.md: One" {
+    let config = example.config.as_deref() == Some("k:\n  - v\n");
+    match config && found == expected && text == "x: '#'\ny: 1 # kept\n" && example.name == "rules/rule.md: One" {
         true => Ok(()),
         false => Err(format!("{example:#?}")),
     }

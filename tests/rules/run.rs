@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::sync::Arc;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use pullcheck::check::{self, Gathered};
 use pullcheck::cli::{Args, Options};
 use pullcheck::finding::Finding;
@@ -94,12 +94,36 @@ pub(crate) fn options(example: &Example, answers: Answers) -> Result<Options, St
             (false, _) => arg.clone(),
         }
     };
-    let args = ["pullcheck".to_owned()].into_iter().chain(example.args.iter().map(argument));
+    let config = example.config.as_ref().map(|text| {
+        let file = folder.path().join("config.yaml");
+        fs::write(&file, text).map(|()| format!("--config={}", file.display()))
+    });
+    let config = config.transpose().map_err(|error| error.to_string())?;
+    let knows_config = Args::command().get_arguments().any(|argument| argument.get_long() == Some("config"));
+    let config = config.filter(|_| knows_config);
+    let args = ["pullcheck".to_owned()].into_iter().chain(config).chain(example.args.iter().map(argument));
     let args = Args::try_parse_from(args).map_err(|error| error.to_string())?;
     let mut options = Options::try_from(args).map_err(|error| error.to_string())?;
     options.settings.offline |= answers == Answers::Nobody;
     options.settings.now = Some(NOW);
+    if !knows_config {
+        set_lists(example.config.as_deref().unwrap_or_default(), &mut options);
+    }
     Ok(options)
+}
+
+/// The two lists of a configuration that examples need, as long as there is no option for the file.
+fn set_lists(config: &str, options: &mut Options) {
+    pullcheck::yaml::read(SourceId(0), config, false, &mut |piece| {
+        let pullcheck::yaml::Piece::Document(document) = piece else { return };
+        let Some(root) = document.root() else { return };
+        let list = |key: &str| {
+            let items = root.get(key)?.items().filter_map(|item| item.as_str().map(str::to_owned));
+            Some(items.collect::<Vec<_>>())
+        };
+        options.settings.allowed_registries = list("allowed-registries").unwrap_or_default();
+        options.settings.mutable_tags = list("mutable-tags");
+    });
 }
 
 async fn run_over_the_wire(example: &Example, options: &Options, lines: &[Line]) -> Result<Run, String> {
