@@ -1,5 +1,6 @@
 //! `invalid-suppression`: a comment or annotation that is meant to silence findings, and cannot.
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use crate::finding::Finding;
@@ -25,14 +26,38 @@ impl Rule for InvalidSuppression {
             Finding::new(META.id, META.severity, message, it.span, "silences nothing").help(help)
         }));
         let named = suppressions.valid.iter().flat_map(|it| &it.rules);
+        let mut seen = HashMap::new();
         out.extend(named.filter(|rule| by_id(&rule.value).is_none()).map(|rule| {
-            let message = match rule.value.as_str() {
-                "all" | "*" => "a suppression cannot silence all rules: it would hide the next fault too".to_owned(),
-                other => levels::unknown(other),
-            };
+            let message = message(&rule.value, &mut seen);
             Finding::new(META.id, META.severity, message, rule.span, "no rule").help("name rules as findings show them")
         }));
     }
+}
+
+/// Unknown names for which the rule that may be meant is looked for: a file could hold millions.
+const LOOKED_UP: usize = 1000;
+
+/// Characters of a name that are repeated; no rule has as many.
+const LONGEST: usize = 60;
+
+fn message<'a>(name: &'a str, seen: &mut HashMap<&'a str, String>) -> String {
+    if matches!(name, "all" | "*") {
+        return "a suppression cannot silence all rules: it would hide the next fault too".to_owned();
+    }
+    if let Some(message) = seen.get(name) {
+        return message.clone();
+    }
+    let long = name.chars().nth(LONGEST).is_some();
+    let message = if long || seen.len() >= LOOKED_UP {
+        let (shown, more): (String, _) = (name.chars().take(LONGEST).collect(), if long { "…" } else { "" });
+        format!("there is no rule `{shown}{more}`; --list-rules shows all")
+    } else {
+        levels::unknown(name)
+    };
+    if seen.len() < LOOKED_UP {
+        seen.insert(name, message.clone());
+    }
+    message
 }
 
 const fn words(fault: DirectiveFault) -> (&'static str, &'static str) {
@@ -68,5 +93,24 @@ const fn words(fault: DirectiveFault) -> (&'static str, &'static str) {
         DirectiveFault::UnknownAnnotation => {
             ("there is no annotation of that name, so it silences nothing", "the annotation is `pullcheck.dev/ignore`")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_without_end_are_cut() {
+        let mut seen = HashMap::new();
+        let long = "x".repeat(10_000);
+        assert_eq!(
+            message(&long, &mut seen),
+            format!("there is no rule `{}…`; --list-rules shows all", "x".repeat(60))
+        );
+        assert!(message("mutable-tags", &mut seen).ends_with("did you mean `mutable-tag`?"));
+        let many: Vec<String> = (0..2 * LOOKED_UP).map(|number| format!("mutable-ta{number}")).collect();
+        let guessed = many.iter().filter(|name| message(name, &mut seen).contains("did you mean")).count();
+        assert!(seen.len() == LOOKED_UP && guessed < LOOKED_UP, "{guessed}");
     }
 }

@@ -3,12 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 mod asking;
+mod baselines;
 mod cache;
 mod canary;
 mod credentials;
 mod docs;
 mod duplicates;
 mod events;
+mod exit;
 mod inputs;
 mod levels;
 mod output;
@@ -21,6 +23,7 @@ mod references;
 mod registries;
 mod registry_keys;
 mod spans;
+mod suppressions;
 mod tables;
 mod wire;
 mod workloads;

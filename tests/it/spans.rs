@@ -90,9 +90,19 @@ fn hold(folder: &Path) -> usize {
                 let image = report["images"].as_array().unwrap().iter().find(of_image).unwrap();
                 image["declared_pull_policy"].as_str()
             }
+            "invalid-suppression" | "unused-suppression" => {
+                // They flag the rule that they speak of.
+                let message = place["message"].as_str().unwrap();
+                let named = message.starts_with("there is no rule") || message.starts_with("nothing here");
+                message.split('`').nth(1).filter(|_| named)
+            }
             _ => place.get("value").or_else(|| place.get("image")).and_then(Value::as_str),
         };
-        if let Some(value) = flagged {
+        let of_a_list = rule.ends_with("-suppression");
+        if let Some(value) = flagged.filter(|_| of_a_list) {
+            let unescaped: String = serde_json::from_str(&format!("\"{text}\"")).unwrap_or(text);
+            assert_eq!(unescaped, value, "{}", path.display());
+        } else if let Some(value) = flagged {
             assert!(is_scalar_of(&text, value), "{}: {text:?} is not {value:?}", path.display());
         }
         places += 1;
@@ -258,6 +268,11 @@ fn places_in_every_style_encoding_and_line_end() {
     let styles = [
         "image: Nginx",
         "image: Nginx # comment",
+        "image: Nginx # é𝄞 # pullcheck: ignore[ unpinned, mutable-tagg ] é𝄞",
+        "# pullcheck: ignore[invalid-image-reference, mutable-tag]\n    image: nginx:1",
+        "# pullcheck: ignore\n    image: Nginx",
+        "image: Nginx\nmetadata: {annotations: {pullcheck.dev/ignore: 'a-b, \u{e9}\u{1d11e} ,c'}}",
+        "image: Nginx\nmetadata: {annotations: {pullcheck.dev/ignore: \"a\\u002db\"}}",
         "image: 'Nginx'",
         "image: \"Ngin\\u0078\"",
         "image: >-\n      Nginx\n",

@@ -180,7 +180,10 @@ fn outcomes() -> [Outcome; 6] {
 /// An image with an error on it fails, and one that fails has an error: on itself, on a pull secret of its pod, or on
 /// the place where its pull secrets should not stand.
 pub(crate) fn check(run: &Run) -> Result<(), String> {
-    let errors: Vec<&Finding> = run.report.findings.iter().filter(|it| it.severity == Severity::Error).collect();
+    // A suppression silences what is said of an image, and not its verdict.
+    let silenced = run.report.silenced.iter().map(|it| &it.finding);
+    let all = run.report.findings.iter().chain(silenced);
+    let errors: Vec<&Finding> = all.filter(|it| it.severity == Severity::Error).collect();
     for (image, pull) in run.report.images.iter().zip(&run.pulls) {
         let fails = image.verdict == Some("fails");
         // A list of the operator's own is not the kubelet's.
