@@ -1,9 +1,9 @@
 //! The report for people.
 //!
-//! Faults stand in the order of their first place, as those of rustc, ruff and zizmor do: a reader walks a file from
-//! top to bottom, and two runs can be compared. What is bad is told by colour and by the first word; the last line,
-//! nearest to the prompt, counts. Of one fault a reader sees first what is wrong, second where, third why the pull
-//! fails in the kubelet's words, then what to change.
+//! The worst stands first, and where the report is long the errors stand once more at its end, a line each: in a
+//! terminal, and in the log of CI, the end is what one sees. The last line, nearest to the prompt, counts. Of one fault
+//! a reader sees first what is wrong, second where, third why the pull fails in the kubelet's words, then what to
+//! change.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Write as _};
@@ -11,7 +11,9 @@ use std::fmt::{self, Write as _};
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, ThemeCharacters, ThemeStyles};
 use owo_colors::{OwoColorize, Style as Ansi};
 
+use super::brief::{self, Brief};
 use super::edge::Edge;
+use super::order::worst_first;
 use super::snippet::Snippet;
 use super::words;
 use crate::finding::{Finding, Severity, Subject};
@@ -24,6 +26,12 @@ const PLACES: usize = 10;
 
 /// How many labels of a fault are drawn or listed.
 const LABELS: usize = 8;
+
+/// From how many lines on a report ends with its errors once more.
+const LONG: usize = 60;
+
+/// How many errors it ends with.
+const ERRORS: usize = 20;
 
 /// Columns for snippets where lines are not wrapped.
 const UNWRAPPED: usize = 160;
@@ -38,7 +46,11 @@ pub(super) struct Fault<'a> {
 }
 
 pub(super) fn render(edge: &Edge<'_>) -> String {
-    let mut screen = Screen { edge, out: render_findings(edge) };
+    let mut faults = faults(&edge.report.findings);
+    worst_first(&mut faults);
+    let mut screen = Screen { edge, out: String::new() };
+    screen.faults(&faults);
+    screen.errors(&faults);
     screen.offline();
     screen.summary();
     screen.out
@@ -46,11 +58,10 @@ pub(super) fn render(edge: &Edge<'_>) -> String {
 
 /// Without what is said of the run as a whole.
 pub(super) fn render_findings(edge: &Edge<'_>) -> String {
+    let mut faults = faults(&edge.report.findings);
+    worst_first(&mut faults);
     let mut screen = Screen { edge, out: String::new() };
-    let mut explained = HashSet::new();
-    for fault in faults(&edge.report.findings) {
-        screen.fault(&fault, explained.insert(fault.first.rule));
-    }
+    screen.faults(&faults);
     screen.out
 }
 
@@ -99,10 +110,57 @@ impl Screen<'_> {
         }
     }
 
+    fn faults(&mut self, faults: &[Fault<'_>]) {
+        let mut explained = HashSet::new();
+        let (full, briefs) = brief::part(faults, self.edge.style.full_from);
+        for severity in [Severity::Error, Severity::Warning, Severity::Note] {
+            for fault in full.iter().filter(|fault| fault.first.severity == severity) {
+                self.fault(fault, explained.insert(fault.first.rule));
+            }
+            briefs.iter().filter(|brief| brief.severity == severity).for_each(|brief| self.brief(brief));
+        }
+        if !briefs.is_empty() {
+            let lead = self.paint("in brief", Ansi::new().bold());
+            let text = "of a rule that finds much, what does not fail the run is not told in full. -v tells all of \
+                        it, and --format plain gives a line to each.";
+            self.write(&format!("{lead}: "), 4, text);
+            self.out.push('\n');
+        }
+    }
+
+    fn head(&self, level: Severity, rule: &str) -> String {
+        self.paint(&format!("{}[{rule}]", level.as_str()), severity(level).bold())
+    }
+
+    fn brief(&mut self, brief: &Brief<'_, '_>) {
+        let head = self.head(brief.severity, brief.rule);
+        self.write(&format!("{head}: "), 4, &brief.count());
+        for line in brief.lines(self.edge).into_iter().chain(brief.rest(self.edge)) {
+            self.write("  ", 6, &line);
+        }
+        self.out.push('\n');
+    }
+
+    /// Once more, where the first of them have gone out of sight.
+    fn errors(&mut self, faults: &[Fault<'_>]) {
+        let errors: Vec<&Fault<'_>> = faults.iter().filter(|fault| fault.first.severity == Severity::Error).collect();
+        if errors.len() < 2 || self.out.lines().count() < LONG {
+            return;
+        }
+        let head = self.paint("errors", severity(Severity::Error).bold());
+        self.write(&head, 0, ", the worst first:");
+        for fault in errors.iter().take(ERRORS) {
+            self.write("  ", 6, &brief::line(self.edge, fault));
+        }
+        if errors.len() > ERRORS {
+            self.write("  ", 6, &format!("and {} more", errors.len() - ERRORS));
+        }
+        self.out.push('\n');
+    }
+
     fn fault(&mut self, fault: &Fault<'_>, first_of_rule: bool) {
         let Fault { first, others } = fault;
-        let head = format!("{}[{}]", first.severity.as_str(), first.rule);
-        let head = self.paint(&head, severity(first.severity).bold());
+        let head = self.head(first.severity, first.rule);
         let message = self.edge.paragraph(&first.message);
         self.write(&format!("{head}: "), 4, &message);
         let left_out = self.snippet(first);
@@ -148,7 +206,8 @@ impl Screen<'_> {
     fn places(&mut self, others: &[&Finding]) {
         let mut lines: Vec<String> = others.iter().take(PLACES).map(|finding| self.other_place(finding)).collect();
         if others.len() > PLACES {
-            lines.push(format!("and {} more", others.len() - PLACES));
+            let rest = others.iter().skip(PLACES).copied();
+            lines.push(format!("and {} more{}", others.len() - PLACES, brief::folders(self.edge, rest)));
         }
         if !lines.is_empty() {
             self.field("also at", &lines.join("\n"));
