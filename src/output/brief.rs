@@ -9,7 +9,12 @@ use super::human::{Fault, number};
 use crate::finding::{Finding, Severity};
 
 /// How many faults of a rule are told in full before the others are told in brief.
-const IN_FULL: usize = 3;
+const fn in_full(severity: Severity) -> usize {
+    match severity {
+        Severity::Note => 1,
+        Severity::Warning | Severity::Error => 3,
+    }
+}
 
 /// How many get a line each.
 const LINES: usize = 10;
@@ -41,7 +46,8 @@ pub(super) fn part<'a, 'f>(
         let (all, told) = counts.entry((severity, rule)).or_default();
         *told += 1;
         // A single one that is left over takes little more room than the word on it.
-        if full_from.is_none_or(|from| severity >= from) || *told <= IN_FULL || *all == IN_FULL + 1 {
+        if full_from.is_none_or(|from| severity >= from) || *told <= in_full(severity) || *all == in_full(severity) + 1
+        {
             full.push(fault);
         } else if let Some(brief) = briefs.iter_mut().find(|it| (it.rule, it.severity) == (rule, severity)) {
             brief.faults.push(fault);
@@ -67,8 +73,9 @@ impl Brief<'_, '_> {
     /// What is said of the others.
     pub(super) fn rest(&self, edge: &Edge<'_>) -> Option<String> {
         let others = self.faults.get(LINES..).filter(|others| !others.is_empty())?;
-        let findings = others.iter().flat_map(|fault| std::iter::once(fault.first).chain(fault.others.iter().copied()));
-        Some(format!("and {} more{}", others.len(), folders(edge, findings)))
+        let findings = || others.iter().flat_map(|it| std::iter::once(it.first).chain(it.others.iter().copied()));
+        let places = number(findings().count(), "place");
+        Some(format!("and {} more, at {places}{}", others.len(), folders(edge, findings())))
     }
 }
 

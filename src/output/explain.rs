@@ -251,7 +251,7 @@ mod tests {
         let style = Style { color: true, ..Style::default() };
         let page = explain(&meta("\n## Fix\n\nWrite `a`.\n\n```yaml\na: b # error: [x]\n```\n"), &style);
         assert!(page.contains("\u{1b}[1mFIX\u{1b}[0m\n"), "{page:?}");
-        assert!(page.contains("  Write \u{1b}[36ma\u{1b}[39m.\n"), "{page:?}");
+        assert!(page.contains("  Write \u{1b}[36ma\u{1b}[0m.\n"), "{page:?}");
         assert!(page.contains("      a: b\u{1b}[2m # error: [x]\u{1b}[0m\n"), "{page:?}");
     }
 
