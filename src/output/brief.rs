@@ -65,9 +65,9 @@ impl Brief<'_, '_> {
         format!("{} more, at {}", self.faults.len(), number(places, "place"))
     }
 
-    /// A line for each of the first faults.
-    pub(super) fn lines(&self, edge: &Edge<'_>) -> Vec<String> {
-        self.faults.iter().take(LINES).map(|fault| line(edge, fault)).collect()
+    /// Those of which each gets a line.
+    pub(super) fn first(&self) -> impl Iterator<Item = &Fault<'_>> {
+        self.faults.iter().take(LINES).copied()
     }
 
     /// What is said of the others.
@@ -79,19 +79,19 @@ impl Brief<'_, '_> {
     }
 }
 
-/// Where a fault is and what it is, in a line.
-pub(super) fn line(edge: &Edge<'_>, fault: &Fault<'_>) -> String {
+/// Where a fault is, and what it is, for one line.
+pub(super) fn line(edge: &Edge<'_>, fault: &Fault<'_>) -> (String, String) {
     let place = edge.place(fault.first.primary.span);
     let message = edge.line(gist(&fault.first.message));
     match fault.others.len() {
-        0 => format!("{place}: {message}"),
-        others => format!("{place}: {message} (and at {})", number(others, "other place")),
+        0 => (place, message),
+        others => (place, format!("{message} (and at {})", number(others, "other place"))),
     }
 }
 
 /// The first clause of a message: what is wrong, without why and what follows.
 fn gist(message: &str) -> &str {
-    let end = ["; ", ": ", ", so ", "\n"].iter().filter_map(|mark| message.find(mark)).min();
+    let end = ["; ", ": ", ", so ", " (", "\n"].iter().filter_map(|mark| message.find(mark)).min();
     end.and_then(|end| message.get(..end)).unwrap_or(message)
 }
 
@@ -160,6 +160,7 @@ mod tests {
     fn the_gist_is_the_first_clause() {
         assert_eq!(gist("the tag of \"a:latest\" moves; any restart"), "the tag of \"a:latest\" moves");
         assert_eq!(gist("\"nginx\" names no tag, so the kubelet"), "\"nginx\" names no tag");
+        assert_eq!(gist("it is refused (it says: no), and"), "it is refused");
         assert_eq!(gist("a plain one"), "a plain one");
     }
 

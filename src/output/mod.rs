@@ -15,6 +15,7 @@
 //! Nothing here decides anything: what is wrong was found by the rules.
 
 mod brief;
+mod draw;
 mod edge;
 mod explain;
 mod github;
