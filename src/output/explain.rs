@@ -28,16 +28,16 @@ pub fn explain(meta: &Meta, style: &Style) -> String {
     let mut page = Page { style, out: String::new(), paragraph: Paragraph::default() };
     let id = page.paint(meta.id, Ansi::new().bold());
     page.out.push_str(&format!("{id} ({})\n{}\n", facts(meta), meta.title));
-    let mut in_code = false;
+    let mut block = None;
     for line in meta.body.lines() {
         if let Some(info) = line.strip_prefix("```") {
             page.end_paragraph();
-            in_code = !in_code;
-            if in_code {
+            block = if block.is_none() { Some(info) } else { None };
+            if let Some(info) = block {
                 page.introduce(info);
             }
-        } else if in_code {
-            page.code(line);
+        } else if let Some(info) = block {
+            page.code(line, info.is_empty());
         } else {
             page.text(line);
         }
@@ -78,6 +78,10 @@ struct Page<'a> {
 impl Page<'_> {
     fn paint(&self, text: &str, style: Ansi) -> String {
         if self.style.color { text.style(style).to_string() } else { text.to_owned() }
+    }
+
+    fn columns(&self) -> usize {
+        self.style.width.map_or(WIDEST, |width| width.clamp(40, WIDEST))
     }
 
     fn line(&mut self, line: &str) {
@@ -132,8 +136,7 @@ impl Page<'_> {
             return;
         }
         let text = self.inline(&text);
-        let columns = self.style.width.map_or(WIDEST, |width| width.clamp(40, WIDEST));
-        let options = words(columns).initial_indent(&lead).subsequent_indent(&indent);
+        let options = words(self.columns()).initial_indent(&lead).subsequent_indent(&indent);
         for line in textwrap::wrap(&text, options) {
             self.line(&line);
         }
@@ -153,7 +156,14 @@ impl Page<'_> {
         self.line(&format!("{INDENT}  {words}"));
     }
 
-    fn code(&mut self, line: &str) {
+    /// A line of a block. What is of no language is a message, and messages are wrapped.
+    fn code(&mut self, line: &str, is_message: bool) {
+        if is_message {
+            let further = format!("{CODE}    ");
+            let options = words(self.columns()).initial_indent(CODE).subsequent_indent(&further);
+            textwrap::wrap(line, options).iter().for_each(|line| self.line(line));
+            return;
+        }
         // The marks of the examples are what a reader looks for.
         let painted = match line.find(" # ").filter(|_| self.style.color) {
             Some(at) => {
@@ -239,10 +249,12 @@ mod tests {
     #[test]
     fn text_is_wrapped_and_code_is_not() {
         let body = "\nThe kubelet tries each of the credentials that match, in an order of its own.\n\n```yaml\n\
-                    image: registry.example.com/a/very/long/repository/name:1.9.0-alpine3.20\n```\n";
+                    image: registry.example.com/a/very/long/repository/name:1.9.0-alpine3.20\n```\n\n```\n\
+                    Warning  Failed  Error: ErrImagePull\n```\n";
         let style = Style { width: Some(40), ..Style::default() };
         let expected = "\n  The kubelet tries each of the\n  credentials that match, in an order of\n  its own.\n\n      \
-                        image: registry.example.com/a/very/long/repository/name:1.9.0-alpine3.20\n";
+                        image: registry.example.com/a/very/long/repository/name:1.9.0-alpine3.20\n\n      Warning  Failed  \
+                        Error:\n          ErrImagePull\n";
         assert!(explain(&meta(body), &style).ends_with(expected), "{}", explain(&meta(body), &style));
     }
 

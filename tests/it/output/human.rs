@@ -263,9 +263,9 @@ in brief: of a rule that finds much, what does not fail the run is not told in f
 fn the_last_line_is_broken_between_images_and_findings() {
     let mut report = Report::default();
     (report.summary.files, report.summary.image_uses, report.summary.pullable) = (1, 3, 3);
-    report.summary.warnings = 3;
+    (report.summary.warnings, report.summary.notes) = (3, 2);
     let style = Style { width: Some(40), ..Style::default() };
-    assert_eq!(render(&report, &Sources::default(), &style), "1 file, 3 images: 3 pullable\n    3 warnings\n");
+    assert_eq!(render(&report, &Sources::default(), &style), "1 file, 3 images: 3 pullable\n    3 warnings, 2 notes\n");
 }
 
 #[test]
