@@ -3,6 +3,7 @@
 mod args;
 mod baseline;
 mod exit;
+mod help;
 mod helper;
 mod interrupt;
 mod options;
@@ -35,6 +36,9 @@ pub use outputs::{OutputArg, Outputs};
 /// Parses the command line, runs, prints, and says how it went.
 pub fn main() -> ExitCode {
     let args = Args::parse();
+    if let Some(exit) = help::tell(&args) {
+        return exit.into();
+    }
     let outcome = match Options::try_from(args) {
         Ok(options) => run(&options),
         Err(error) => Err(error),
@@ -56,7 +60,12 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
     match &options.task {
         Task::Explain(rule) => {
             let rule = rules::by_id(rule).ok_or_else(|| unknown_rule(rule))?;
-            return Ok(print(|out| out.write_all(rules::page::explain(rule.meta()).as_bytes())));
+            let style = options.style();
+            let text = match is_terminal() || style.color {
+                true => output::explain(rule.meta(), &style),
+                false => output::explain_in_markdown(rule.meta()),
+            };
+            return Ok(print(|out| out.write_all(text.as_bytes())));
         }
         Task::ListRules => return Ok(print(|out| out.write_all(rules::page::list_rules().as_bytes()))),
         Task::Check | Task::ListImages => {}

@@ -168,7 +168,9 @@ impl Inventory {
             let (start, end) = (at + value.start as u32, at + value.end as u32);
             self.masked.push(Span::new(document.source, start, end));
             // `Secret` is a word of every message.
-            if !line.starts_with("kind:") && !line.starts_with("apiVersion:") {
+            let public =
+                line.starts_with("kind:") || line.starts_with("apiVersion:") || is_plain_word(&line[value.clone()]);
+            if !public {
                 self.secret_texts.push(Sensitive::new(&line[value]));
             }
             at += line.len() as u32;
@@ -269,6 +271,14 @@ fn value_in_line(line: &str) -> Range<usize> {
     let key = line[start..colon].trim_start_matches("- ").trim_matches('"');
     let one_value = !line[colon + 1..end].contains([':', ',']);
     if PUBLIC.contains(&key) && one_value { end..end } else { colon + 2..end }
+}
+
+/// A short word of letters: the value of a label sooner than a secret. It is masked where it stands, but the same word
+/// in other files, in paths and image names, has to stay readable: most broken documents are templates that say
+/// `component: controller`.
+fn is_plain_word(value: &str) -> bool {
+    let word = value.trim_matches(['"', '\'']);
+    word.len() < 12 && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
 }
 
 /// `imagePullSecrets`, or something meant as such, where it has no effect.

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::{ArgAction, Parser, ValueEnum, ValueHint};
+use clap_complete::Shell;
 
+use crate::cli::help;
 use crate::cli::outputs::OutputArg;
 use crate::output::Format;
 use crate::platform::Platform;
@@ -13,10 +15,11 @@ use crate::registry::{ConnectTo, HostPattern, Mirror};
 
 /// Will the kubelet be able to pull every image in these manifests?
 #[derive(Debug, Parser)]
-#[command(name = "pullcheck", version, about, after_help = AFTER_HELP, max_term_width = 100)]
+#[command(name = "pullcheck", version, about, after_help = help::END, max_term_width = 100)]
+#[command(disable_help_flag = true, disable_version_flag = true)]
 pub struct Args {
-    /// Files, folders, globs, or - for standard input
-    #[arg(default_value = ".", hide_default_value = true)]
+    /// Files, folders, globs, or - for standard input [default: the current folder]
+    #[arg(default_value = ".", hide_default_value = true, value_hint = ValueHint::AnyPath)]
     pub paths: Vec<String>,
 
     /// Leave out paths that match (repeatable)
@@ -34,23 +37,23 @@ pub struct Args {
     /// Parse ConfigMaps and CustomResourceDefinitions too
     #[arg(long, help_heading = "Inputs")]
     pub parse_all: bool,
-    /// Nothing to check is no error
+    /// Exit with 0, not 3, when there is nothing to check
     #[arg(long, help_heading = "Inputs")]
     pub allow_empty: bool,
     /// Namespace of objects that name none [default: unknown, matches any]
     #[arg(short, long, value_name = "NS", help_heading = "Inputs")]
     pub namespace: Option<String>,
 
-    /// The inputs are all there is: what they lack is missing
+    /// The inputs are all that the cluster has: a pull secret or service account that they lack does not exist
     #[arg(long, help_heading = "Cluster facts")]
     pub closed: bool,
-    /// A service account of the cluster and its pull secrets, none behind the = where it has none (repeatable)
+    /// A service account that the cluster has, and its pull secrets; nothing behind the = where it has none (repeatable)
     #[arg(long, value_name = "[NS/]NAME=SECRET[,SECRET...]", help_heading = "Cluster facts")]
     pub service_account: Vec<DeclaredServiceAccount>,
     /// The dockerconfigjson of one pull secret of the cluster (repeatable)
     #[arg(long, value_name = "[NS/]NAME=FILE", value_parser = pull_secret, help_heading = "Cluster facts")]
     pub pull_secret: Vec<PullSecretFile>,
-    /// Pull secrets that the cluster has, whatever they hold (repeatable)
+    /// Pull secrets that the cluster has, and nobody here knows what they hold (repeatable)
     #[arg(long, value_name = "[NS/]GLOB", help_heading = "Cluster facts")]
     pub assume_pull_secret: Vec<AssumedSecrets>,
     /// Registries at which the nodes authenticate by themselves, besides those of AWS, Azure and Google
@@ -77,7 +80,7 @@ pub struct Args {
     #[arg(long, value_name = "GLOB", help_heading = "Credentials")]
     pub credential_hosts: Vec<String>,
 
-    /// Ask no registry: check what the manifests alone can tell
+    /// Ask no registry, and check what the manifests alone can tell
     #[arg(long, help_heading = "Registry")]
     pub offline: bool,
     /// Trust this certificate authority too (PEM, repeatable)
@@ -138,20 +141,20 @@ pub struct Args {
     /// Report what this rule finds as errors; `all` for every rule that is on (repeatable)
     #[arg(long, value_name = "RULE", help_heading = "Rules")]
     pub deny: Vec<String>,
-    /// Report it as warnings; turns on a rule that is off (repeatable)
+    /// Report what this rule finds as warnings; turns on a rule that is off (repeatable)
     #[arg(long, value_name = "RULE", help_heading = "Rules")]
     pub warn: Vec<String>,
-    /// Report it as notes (repeatable)
+    /// Report what this rule finds as notes (repeatable)
     #[arg(long, value_name = "RULE", help_heading = "Rules")]
     pub note: Vec<String>,
-    /// Do not report it (repeatable)
+    /// Turn this rule off (repeatable)
     #[arg(long, value_name = "RULE", help_heading = "Rules")]
     pub allow: Vec<String>,
     /// Warn of images that are larger than this, compressed, and of pods whose images are together
     /// [default: 2GiB, where `large-image` is on]
     #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Rules")]
     pub max_image_size: Option<u64>,
-    /// Exit with 1 from this severity on
+    /// The least severity that makes the run fail, with exit status 1
     #[arg(long, value_enum, default_value_t, value_name = "SEVERITY", help_heading = "Rules")]
     pub fail_on: FailOn,
     /// Exit with 4 when an image could not be verified
@@ -174,41 +177,43 @@ pub struct Args {
     /// Write a report to a file too, or instead of the default to - (repeatable)
     #[arg(long, value_name = "FORMAT=FILE", help_heading = "Output")]
     pub output: Vec<OutputArg>,
-    /// List the images instead of checking them
+    /// List all images instead of checking them
     #[arg(long, help_heading = "Output")]
     pub list_images: bool,
-    /// Colour: also NO_COLOR and CLICOLOR_FORCE
+    /// When to use colour; NO_COLOR and CLICOLOR_FORCE count too
     #[arg(long, value_enum, default_value_t, value_name = "WHEN", help_heading = "Output")]
     pub color: Color,
 
     /// Print findings and errors, but no summary, notes or progress; JSON stays whole
     #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
     pub quiet: bool,
-    /// Tell for each host, at the end and on standard error, how many requests and retries there were, how long they
-    /// took, and why it was given up
+    /// Tell every finding in full, and for each host, on standard error, its requests and retries, how long they took,
+    /// and why it was given up
     #[arg(short, long, help_heading = "Output")]
     pub verbose: bool,
     /// Show no progress bar (there is none either in CI, or where standard error is no terminal)
     #[arg(long, help_heading = "Output")]
     pub no_progress: bool,
 
-    /// Explain a rule
+    /// Explain a rule: what it finds, why the pull fails, what to change
     #[arg(long, value_name = "RULE", help_heading = "Help")]
     pub explain: Option<String>,
     /// List all rules
     #[arg(long, help_heading = "Help")]
     pub list_rules: bool,
+    /// Print the script that completes these options in a shell
+    #[arg(long, value_enum, value_name = "SHELL", help_heading = "Help")]
+    pub completions: Option<Shell>,
+    /// Print all options
+    #[arg(long, action = ArgAction::HelpShort, help_heading = "Help")]
+    pub help: Option<bool>,
+    /// Print the everyday options
+    #[arg(short = 'h', help_heading = "Help")]
+    pub short_help: bool,
+    /// Print the version
+    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = "Help")]
+    pub version: Option<bool>,
 }
-
-const AFTER_HELP: &str = "\
-Examples:
-  pullcheck manifests/                       ask the registries for every image
-  helm template shop ./chart | pullcheck -   check a rendered chart
-  pullcheck --offline .                      without network: references, pull secrets, YAML
-  pullcheck --dockerconfigjson pull.json .   with what the cluster's pull secrets hold
-
-Exit status: 0 nothing found, 1 findings, 2 usage, 3 nothing to check, 4 unverified images
-(with --fail-on-unverified), 130 interrupted (what is known by then is reported).";
 
 /// `--runtime`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

@@ -94,11 +94,11 @@ impl TryFrom<Args> for Options {
     type Error = UsageError;
 
     fn try_from(args: Args) -> Result<Self, UsageError> {
-        let task = match (args.explain.clone(), args.list_rules, args.list_images) {
-            (Some(rule), ..) => Task::Explain(rule),
-            (None, true, _) => Task::ListRules,
-            (None, false, true) => Task::ListImages,
-            (None, false, false) => Task::Check,
+        let task = match &args {
+            Args { explain: Some(rule), .. } => Task::Explain(rule.clone()),
+            Args { list_rules: true, .. } => Task::ListRules,
+            Args { list_images: true, .. } => Task::ListImages,
+            _ => Task::Check,
         };
         let reads_stdin = args.paths.iter().any(|path| path == "-");
         if reads_stdin && args.dockerconfigjson.as_deref() == Some(Path::new("-")) {
@@ -212,6 +212,12 @@ impl Options {
             unicode: terminal && (utf8 || cfg!(windows)),
             width: terminal.then(terminal_width).flatten(),
             github: is_github_actions(),
+            full_from: match self.fail_on {
+                _ if self.verbose => None,
+                FailOn::Error | FailOn::Never => Some(Severity::Error),
+                FailOn::Warning => Some(Severity::Warning),
+                FailOn::Note => None,
+            },
         }
     }
 

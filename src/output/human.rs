@@ -1,17 +1,19 @@
 //! The report for people.
 //!
-//! Faults stand in the order of their first place, as those of rustc, ruff and zizmor do: a reader walks a file from
-//! top to bottom, and two runs can be compared. What is bad is told by colour and by the first word; the last line,
-//! nearest to the prompt, counts. Of one fault a reader sees first what is wrong, second where, third why the pull
-//! fails in the kubelet's words, then what to change.
+//! The worst stands first, and where the report is long the errors stand once more at its end, a line each: in a
+//! terminal, and in the log of CI, the end is what one sees. The last line, nearest to the prompt, counts. Of one fault
+//! a reader sees first what is wrong, second where, third why the pull fails in the kubelet's words, then what to
+//! change.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, ThemeCharacters, ThemeStyles};
 use owo_colors::{OwoColorize, Style as Ansi};
 
+use super::brief::{self, Brief};
+use super::draw;
 use super::edge::Edge;
+use super::order::worst_first;
 use super::snippet::Snippet;
 use super::words;
 use crate::finding::{Finding, Severity, Subject};
@@ -24,6 +26,12 @@ const PLACES: usize = 10;
 
 /// How many labels of a fault are drawn or listed.
 const LABELS: usize = 8;
+
+/// From how many lines on a report ends with its errors once more.
+const LONG: usize = 60;
+
+/// How many errors it ends with.
+const ERRORS: usize = 20;
 
 /// Columns for snippets where lines are not wrapped.
 const UNWRAPPED: usize = 160;
@@ -38,7 +46,11 @@ pub(super) struct Fault<'a> {
 }
 
 pub(super) fn render(edge: &Edge<'_>) -> String {
-    let mut screen = Screen { edge, out: render_findings(edge) };
+    let mut faults = faults(&edge.report.findings);
+    worst_first(&mut faults);
+    let mut screen = Screen { edge, out: String::new() };
+    screen.faults(&faults);
+    screen.errors(&faults);
     screen.offline();
     screen.summary();
     screen.out
@@ -46,11 +58,10 @@ pub(super) fn render(edge: &Edge<'_>) -> String {
 
 /// Without what is said of the run as a whole.
 pub(super) fn render_findings(edge: &Edge<'_>) -> String {
+    let mut faults = faults(&edge.report.findings);
+    worst_first(&mut faults);
     let mut screen = Screen { edge, out: String::new() };
-    let mut explained = HashSet::new();
-    for fault in faults(&edge.report.findings) {
-        screen.fault(&fault, explained.insert(fault.first.rule));
-    }
+    screen.faults(&faults);
     screen.out
 }
 
@@ -92,17 +103,70 @@ impl Screen<'_> {
             let options = words(self.columns().unwrap_or(usize::MAX))
                 .initial_indent(if number == 0 { lead } else { &rest })
                 .subsequent_indent(&rest);
-            for line in textwrap::wrap(line, options) {
-                self.out.push_str(line.trim_end());
+            let line = hold_code_together(line);
+            for line in textwrap::wrap(&line, options) {
+                self.out.push_str(&line.trim_end().replace(HELD, " "));
                 self.out.push('\n');
             }
         }
     }
 
+    fn faults(&mut self, faults: &[Fault<'_>]) {
+        let mut explained = HashSet::new();
+        let (full, briefs) = brief::part(faults, self.edge.style.full_from);
+        for severity in [Severity::Error, Severity::Warning, Severity::Note] {
+            for fault in full.iter().filter(|fault| fault.first.severity == severity) {
+                self.fault(fault, explained.insert(fault.first.rule));
+            }
+            briefs.iter().filter(|brief| brief.severity == severity).for_each(|brief| self.brief(brief));
+        }
+        if !briefs.is_empty() {
+            let lead = self.paint("in brief", Ansi::new().bold());
+            let text = "of a rule that finds much, what does not fail the run is not told in full. -v tells all of \
+                        it, and --format plain gives a line to each.";
+            self.write(&format!("{lead}: "), 4, text);
+            self.out.push('\n');
+        }
+    }
+
+    fn head(&self, level: Severity, rule: &str) -> String {
+        self.paint(&format!("{}[{rule}]", level.as_str()), severity(level).bold())
+    }
+
+    fn brief(&mut self, brief: &Brief<'_, '_>) {
+        let head = self.head(brief.severity, brief.rule);
+        self.write(&format!("{head}: "), 4, &brief.count());
+        brief.first().for_each(|fault| self.one_line(fault));
+        if let Some(rest) = brief.rest(self.edge) {
+            self.write("  ", 6, &rest);
+        }
+        self.out.push('\n');
+    }
+
+    fn one_line(&mut self, fault: &Fault<'_>) {
+        let (place, message) = brief::line(self.edge, fault);
+        let place = self.paint(&place, Ansi::new().bold());
+        self.write("  ", 6, &format!("{place}: {message}"));
+    }
+
+    /// Once more, where the first of them have gone out of sight.
+    fn errors(&mut self, faults: &[Fault<'_>]) {
+        let errors: Vec<&Fault<'_>> = faults.iter().filter(|fault| fault.first.severity == Severity::Error).collect();
+        if errors.len() < 2 || self.out.lines().count() < LONG {
+            return;
+        }
+        let head = self.paint("errors", severity(Severity::Error).bold());
+        self.write(&head, 0, ", the worst first:");
+        errors.iter().take(ERRORS).for_each(|fault| self.one_line(fault));
+        if errors.len() > ERRORS {
+            self.write("  ", 6, &format!("and {} more", errors.len() - ERRORS));
+        }
+        self.out.push('\n');
+    }
+
     fn fault(&mut self, fault: &Fault<'_>, first_of_rule: bool) {
         let Fault { first, others } = fault;
-        let head = format!("{}[{}]", first.severity.as_str(), first.rule);
-        let head = self.paint(&head, severity(first.severity).bold());
+        let head = self.head(first.severity, first.rule);
         let message = self.edge.paragraph(&first.message);
         self.write(&format!("{head}: "), 4, &message);
         let left_out = self.snippet(first);
@@ -148,7 +212,8 @@ impl Screen<'_> {
     fn places(&mut self, others: &[&Finding]) {
         let mut lines: Vec<String> = others.iter().take(PLACES).map(|finding| self.other_place(finding)).collect();
         if others.len() > PLACES {
-            lines.push(format!("and {} more", others.len() - PLACES));
+            let rest = others.iter().skip(PLACES).copied();
+            lines.push(format!("and {} more{}", others.len() - PLACES, brief::folders(self.edge, rest)));
         }
         if !lines.is_empty() {
             self.field("also at", &lines.join("\n"));
@@ -168,7 +233,11 @@ impl Screen<'_> {
         let labels: Vec<_> = std::iter::once(primary).chain(related).collect();
         let columns = self.columns().unwrap_or(UNWRAPPED);
         let (snippet, left_out) = Snippet::new(self.edge, &labels, columns);
-        let drawn = if snippet.is_empty() { String::new() } else { self.draw(snippet, finding.severity, columns) };
+        let drawn = if snippet.is_empty() {
+            String::new()
+        } else {
+            draw::draw(self.edge.style, snippet, (severity(finding.severity), columns))
+        };
         self.out.push_str(&drawn);
         if left_out.first() == Some(&0) {
             let place = self.edge.place(primary.0);
@@ -176,35 +245,6 @@ impl Screen<'_> {
         }
         let has_words = |&(_, message): &(Span, &str)| !message.is_empty();
         left_out.into_iter().filter_map(|index| labels.get(index).copied()).filter(has_words).collect()
-    }
-
-    fn draw(&self, snippet: Snippet, level: Severity, columns: usize) -> String {
-        let styles = match self.edge.style.color {
-            true => ThemeStyles {
-                error: Ansi::new(),
-                warning: Ansi::new(),
-                advice: Ansi::new(),
-                help: Ansi::new(),
-                link: Ansi::new().bold(),
-                linum: Ansi::new().dimmed(),
-                highlights: snippet
-                    .marks
-                    .iter()
-                    .map(|mark| if mark.primary { severity(level).bold() } else { Ansi::new().blue().bold() })
-                    .collect(),
-            },
-            false => ThemeStyles::none(),
-        };
-        let characters = if self.edge.style.unicode { ThemeCharacters::unicode() } else { ThemeCharacters::ascii() };
-        let handler = GraphicalReportHandler::new_themed(GraphicalTheme { characters, styles })
-            .without_syntax_highlighting()
-            .with_links(false)
-            .with_width(columns);
-        let mut drawn = String::new();
-        // Fails only where the snippet does not know its own spans; the finding is told all the same.
-        let _ = handler.render_report(&mut drawn, &Drawing(snippet));
-        // The first line is miette's own header, for which it is given no words.
-        drawn.lines().skip(1).flat_map(|line| [line.trim_end(), "\n"]).collect()
     }
 
     fn offline(&mut self) {
@@ -227,13 +267,35 @@ impl Screen<'_> {
         };
         let summary = &self.edge.report.summary;
         let mut line = format!("{}, {}", number(summary.files, "file"), number(summary.image_uses, "image"));
-        for (lead, counts) in [(": ", images), ("; ", findings)] {
-            if !counts.is_empty() {
-                let _ = write!(line, "{lead}{}", words(&counts));
-            }
+        if !images.is_empty() {
+            let _ = write!(line, ": {}", words(&images));
+        }
+        if !findings.is_empty() {
+            let findings = words(&findings);
+            let whole = textwrap::core::display_width(&line) + 2 + textwrap::core::display_width(&findings);
+            // A number must not be parted from what it counts.
+            line.push_str(if self.columns().is_some_and(|columns| whole > columns) { "\n" } else { "; " });
+            line.push_str(&findings);
         }
         self.write("", 4, &line);
     }
+}
+
+/// Stands for a space at which a line must not be broken.
+const HELD: &str = "\u{e000}";
+
+/// How long a piece of code may be that stays on one line.
+const CODE: usize = 40;
+
+/// What is to be copied is not broken: `envsubst < file | pullcheck -`.
+fn hold_code_together(text: &str) -> String {
+    let pieces: Vec<&str> = text.split('`').collect();
+    let hold =
+        |(number, piece): (usize, &&str)| match number % 2 == 1 && number + 1 < pieces.len() && piece.len() <= CODE {
+            true => piece.replace(' ', HELD),
+            false => (*piece).to_owned(),
+        };
+    pieces.iter().enumerate().map(hold).collect::<Vec<_>>().join("`")
 }
 
 fn severity(severity: Severity) -> Ansi {
@@ -302,31 +364,15 @@ fn counts(summary: &Summary) -> (Counts, Counts) {
     (images.collect(), findings.chain(silenced).collect())
 }
 
-/// A snippet as miette takes it: labels and source, and no words of its own.
-#[derive(Debug)]
-struct Drawing(Snippet);
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl fmt::Display for Drawing {
-    fn fmt(&self, _: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Ok(())
-    }
-}
-
-impl std::error::Error for Drawing {}
-
-impl Diagnostic for Drawing {
-    fn source_code(&self) -> Option<&dyn miette::SourceCode> {
-        Some(&self.0)
-    }
-
-    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        Some(Box::new(self.0.marks.iter().map(|mark| {
-            let label = Some(mark.message.clone()).filter(|message| !message.is_empty());
-            let span = (mark.shown.start, mark.shown.len());
-            match mark.primary {
-                true => LabeledSpan::new_primary_with_span(label, span),
-                false => LabeledSpan::new_with_span(label, span),
-            }
-        })))
+    #[test]
+    fn code_is_not_broken_unless_it_is_long() {
+        let held = hold_code_together("a b `c d` e `f");
+        assert_eq!(held, format!("a b `c{HELD}d` e `f"));
+        let long = format!("`{}`", "a ".repeat(30));
+        assert_eq!(hold_code_together(&long), long);
     }
 }

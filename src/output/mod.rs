@@ -14,7 +14,10 @@
 //!
 //! Nothing here decides anything: what is wrong was found by the rules.
 
+mod brief;
+mod draw;
 mod edge;
+mod explain;
 mod github;
 mod gitlab;
 mod human;
@@ -23,6 +26,7 @@ mod junit;
 mod list;
 mod markdown;
 mod numbered;
+mod order;
 mod plain;
 pub mod redact;
 pub mod sanitize;
@@ -32,9 +36,11 @@ mod window;
 
 use std::io;
 
+use crate::finding::Severity;
 use crate::report::Report;
 use crate::source::Sources;
 use edge::Edge;
+pub use explain::{explain, markdown as explain_in_markdown};
 use redact::Redactor;
 
 /// What a report is written as.
@@ -91,6 +97,9 @@ pub struct Style {
     pub width: Option<usize>,
     /// The output is read by GitHub Actions, which obeys commands in it.
     pub github: bool,
+    /// In the report for people: of findings below this severity, where a rule has many, most are told in brief.
+    /// `None`: all are told in full.
+    pub full_from: Option<Severity>,
 }
 
 /// What of a report is written.

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use clap::CommandFactory;
 use pullcheck::cli::Args;
+use pullcheck::output::{self, Style};
+use pullcheck::rules::RULES;
 use pullcheck::rules::meta::Meta;
-use pullcheck::rules::{RULES, page};
 
 use crate::example;
 
@@ -71,7 +72,7 @@ fn names_options_that_exist(meta: &Meta) -> Result<(), String> {
 
 /// What `--explain` prints keeps every word and loses the Markdown.
 pub(crate) fn is_explained(meta: &Meta) -> Result<(), String> {
-    let text = page::explain(meta);
+    let text = output::explain(meta, &Style::default());
     for left in ["```", "](http", "\n#"] {
         if text.contains(left) {
             return Err(format!("{left:?} is left in\n{text}"));

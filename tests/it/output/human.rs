@@ -35,6 +35,21 @@ fn around(text: &str, needle: &str) -> (usize, usize) {
 fn a_report_in_a_file_or_pipe() {
     let (report, sources) = shop();
     assert_snapshot!(render(&report, &sources, &Style::default()), @r#"
+error[image-not-found]: ghcr.io/acme/api has no tag 1.9
+    ,-[shop/api.yaml:13:18]
+ 12 |         - name: api
+ 13 |           image: ghcr.io/acme/api:1.9
+    :                  ^^^^^^^^^^|^^^^^^^^^
+    :                            `-- no such tag
+ 14 |         - name: proxy
+    `----
+  in: Deployment shop/api, container api
+  kubectl describe pod would show:
+    Failed to pull image "ghcr.io/acme/api:1.9": rpc error: code = NotFound desc = failed to pull and unpack image "ghcr.io/acme/api:1.9": failed to resolve reference "ghcr.io/acme/api:1.9": ghcr.io/acme/api:1.9: not found
+  help: use 1.9.0, the nearest of its 14 tags
+  also at: shop/web.yaml:9:38 (CronJob nightly, init container migrate)
+  more: pullcheck --explain image-not-found
+
 error[wrong-secret-type]: the kubelet ignores the pull secret ghcr without a word: its type is Opaque, and only kubernetes.io/dockerconfigjson and kubernetes.io/dockercfg count
     ,-[shop/api.yaml:10:17]
   9 |       imagePullSecrets:
@@ -60,20 +75,9 @@ error[wrong-secret-type]: the kubelet ignores the pull secret ghcr without a wor
           type: kubernetes.io/dockerconfigjson
   more: pullcheck --explain wrong-secret-type
 
-error[image-not-found]: ghcr.io/acme/api has no tag 1.9
-    ,-[shop/api.yaml:13:18]
- 12 |         - name: api
- 13 |           image: ghcr.io/acme/api:1.9
-    :                  ^^^^^^^^^^|^^^^^^^^^
-    :                            `-- no such tag
- 14 |         - name: proxy
-    `----
-  in: Deployment shop/api, container api
-  kubectl describe pod would show:
-    Failed to pull image "ghcr.io/acme/api:1.9": rpc error: code = NotFound desc = failed to pull and unpack image "ghcr.io/acme/api:1.9": failed to resolve reference "ghcr.io/acme/api:1.9": ghcr.io/acme/api:1.9: not found
-  help: use 1.9.0, the nearest of its 14 tags
-  also at: shop/web.yaml:9:38 (CronJob nightly, init container migrate)
-  more: pullcheck --explain image-not-found
+error[unreadable-input]: permission denied
+  at: shop/broken.yaml
+  more: pullcheck --explain unreadable-input
 
 note[unverified-image]: registry.example.com did not answer within 15 s
     ,-[shop/api.yaml:15:18]
@@ -84,10 +88,6 @@ note[unverified-image]: registry.example.com did not answer within 15 s
     `----
   in: Deployment shop/api, container proxy
   more: pullcheck --explain unverified-image
-
-error[unreadable-input]: permission denied
-  at: shop/broken.yaml
-  more: pullcheck --explain unreadable-input
 
 3 files, 3 images: 2 failing, 1 unverified; 4 errors, 1 note
 "#);
@@ -100,6 +100,23 @@ fn a_report_on_a_terminal_of_eighty_columns() {
     let shown = render(&report, &sources, &style);
     assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
     assert_snapshot!(shown, @r#"
+error[image-not-found]: ghcr.io/acme/api has no tag 1.9
+    ╭─[shop/api.yaml:13:18]
+ 12 │         - name: api
+ 13 │           image: ghcr.io/acme/api:1.9
+    ·                  ──────────┬─────────
+    ·                            ╰── no such tag
+ 14 │         - name: proxy
+    ╰────
+  in: Deployment shop/api, container api
+  kubectl describe pod would show:
+    Failed to pull image "ghcr.io/acme/api:1.9": rpc error: code = NotFound desc
+    = failed to pull and unpack image "ghcr.io/acme/api:1.9": failed to resolve
+    reference "ghcr.io/acme/api:1.9": ghcr.io/acme/api:1.9: not found
+  help: use 1.9.0, the nearest of its 14 tags
+  also at: shop/web.yaml:9:38 (CronJob nightly, init container migrate)
+  more: pullcheck --explain image-not-found
+
 error[wrong-secret-type]: the kubelet ignores the pull secret ghcr without a
     word: its type is Opaque, and only kubernetes.io/dockerconfigjson and
     kubernetes.io/dockercfg count
@@ -127,22 +144,9 @@ error[wrong-secret-type]: the kubelet ignores the pull secret ghcr without a
           type: kubernetes.io/dockerconfigjson
   more: pullcheck --explain wrong-secret-type
 
-error[image-not-found]: ghcr.io/acme/api has no tag 1.9
-    ╭─[shop/api.yaml:13:18]
- 12 │         - name: api
- 13 │           image: ghcr.io/acme/api:1.9
-    ·                  ──────────┬─────────
-    ·                            ╰── no such tag
- 14 │         - name: proxy
-    ╰────
-  in: Deployment shop/api, container api
-  kubectl describe pod would show:
-    Failed to pull image "ghcr.io/acme/api:1.9": rpc error: code = NotFound desc
-    = failed to pull and unpack image "ghcr.io/acme/api:1.9": failed to resolve
-    reference "ghcr.io/acme/api:1.9": ghcr.io/acme/api:1.9: not found
-  help: use 1.9.0, the nearest of its 14 tags
-  also at: shop/web.yaml:9:38 (CronJob nightly, init container migrate)
-  more: pullcheck --explain image-not-found
+error[unreadable-input]: permission denied
+  at: shop/broken.yaml
+  more: pullcheck --explain unreadable-input
 
 note[unverified-image]: registry.example.com did not answer within 15 s
     ╭─[shop/api.yaml:15:18]
@@ -154,10 +158,6 @@ note[unverified-image]: registry.example.com did not answer within 15 s
   in: Deployment shop/api, container proxy
   more: pullcheck --explain unverified-image
 
-error[unreadable-input]: permission denied
-  at: shop/broken.yaml
-  more: pullcheck --explain unreadable-input
-
 3 files, 3 images: 2 failing, 1 unverified; 4 errors, 1 note
 "#);
 }
@@ -167,7 +167,7 @@ fn colours_change_nothing_but_colours() {
     let (report, sources) = shop();
     let style = Style { width: Some(80), unicode: true, ..Style::default() };
     let colored = render(&report, &sources, &Style { color: true, ..style });
-    assert!(colored.starts_with("\u{1b}[31;1merror[wrong-secret-type]\u{1b}[0m: "), "{colored}");
+    assert!(colored.starts_with("\u{1b}[31;1merror[image-not-found]\u{1b}[0m: "), "{colored}");
     let mut plain = String::new();
     for (number, part) in colored.split('\u{1b}').enumerate() {
         plain.push_str(if number == 0 { part } else { part.split_once('m').expect("an SGR sequence").1 });
@@ -208,13 +208,64 @@ warning[mutable-tag]: no tag
 }
 
 #[test]
-fn faults_stand_in_the_order_of_their_first_places() {
+fn the_worst_stands_first_and_what_hits_most_places() {
     let (report, sources) = shop();
     let shown = render(&report, &sources, &Style::default());
     let heads: Vec<&str> = shown.lines().filter_map(|line| line.split_once("]: ")).map(|(head, _)| head).collect();
     let expected =
-        ["error[wrong-secret-type", "error[image-not-found", "note[unverified-image", "error[unreadable-input"];
+        ["error[image-not-found", "error[wrong-secret-type", "error[unreadable-input", "note[unverified-image"];
     assert_eq!(heads, expected);
+}
+
+#[test]
+fn what_is_many_and_fails_no_run_is_told_in_brief() {
+    let lines: Vec<String> = (0..20).map(|n| format!("image: nginx{n:02}")).collect();
+    let sources = Sources::new(vec![text(&lines.join("\n"))]);
+    let finding = |(severity, n): (Severity, usize)| {
+        let span = at(&sources, 0, &format!("nginx{n:02}"));
+        Finding::new("mutable-tag", severity, format!("nginx{n:02} moves; and so on"), span, "")
+    };
+    let findings = (0..16).map(|n| (Severity::Warning, n)).chain([(Severity::Error, 16), (Severity::Error, 17)]);
+    let report = Report { findings: findings.map(finding).collect(), ..Report::default() };
+    let style = |full_from| Style { full_from, ..Style::default() };
+
+    let all = render(&report, &sources, &style(None));
+    assert_eq!(all.matches("moves; and so on").count(), 18);
+    assert!(all.ends_with(
+        "errors, the worst first:\n  a.yaml:17:8: nginx16 moves\n  a.yaml:18:8: nginx17 moves\n\n0 files, 0 images\n"
+    ));
+    assert_eq!(render(&report, &sources, &style(Some(Severity::Warning))), all, "what fails the run is told in full");
+
+    let brief = render(&report, &sources, &style(Some(Severity::Error)));
+    assert_eq!(brief.matches("moves; and so on").count(), 5);
+    let (_, brief) = brief.split_once("\n\nwarning[mutable-tag]: 13 more, ").expect("a part in brief");
+    assert_snapshot!(brief, @r#"
+at 13 places
+  a.yaml:4:8: nginx03 moves
+  a.yaml:5:8: nginx04 moves
+  a.yaml:6:8: nginx05 moves
+  a.yaml:7:8: nginx06 moves
+  a.yaml:8:8: nginx07 moves
+  a.yaml:9:8: nginx08 moves
+  a.yaml:10:8: nginx09 moves
+  a.yaml:11:8: nginx10 moves
+  a.yaml:12:8: nginx11 moves
+  a.yaml:13:8: nginx12 moves
+  and 3 more, at 3 places
+
+in brief: of a rule that finds much, what does not fail the run is not told in full. -v tells all of it, and --format plain gives a line to each.
+
+0 files, 0 images
+"#);
+}
+
+#[test]
+fn the_last_line_is_broken_between_images_and_findings() {
+    let mut report = Report::default();
+    (report.summary.files, report.summary.image_uses, report.summary.pullable) = (1, 3, 3);
+    (report.summary.warnings, report.summary.notes) = (3, 2);
+    let style = Style { width: Some(40), ..Style::default() };
+    assert_eq!(render(&report, &Sources::default(), &style), "1 file, 3 images: 3 pullable\n    3 warnings, 2 notes\n");
 }
 
 #[test]

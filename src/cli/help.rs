@@ -1,0 +1,143 @@
+//! `-h`, `--help` and `--completions`: what the command line says of itself.
+
+use std::io::Write;
+
+use clap::builder::PossibleValuesParser;
+use clap::{Command, CommandFactory};
+use clap_complete::Shell;
+
+use crate::cli::args::Args;
+use crate::cli::{Exit, print};
+use crate::rules::RULES;
+
+/// What `-h` shows: the options that most runs are made of. `--help` shows all.
+const EVERYDAY: [&str; 22] = [
+    "paths",
+    "exclude",
+    "namespace",
+    "closed",
+    "mirror",
+    "platform",
+    "dockerconfigjson",
+    "offline",
+    "ca_cert",
+    "expect_image",
+    "allow",
+    "fail_on",
+    "fail_on_unverified",
+    "baseline",
+    "format",
+    "output",
+    "list_images",
+    "verbose",
+    "explain",
+    "list_rules",
+    "help",
+    "short_help",
+];
+
+/// What `-h` says more shortly than `--help`.
+const SHORTER: [(&str, &str); 8] = [
+    ("closed", "The inputs are all that the cluster has: what they lack does not exist"),
+    ("platform", "Platforms of the cluster's nodes, which images have to be built for"),
+    ("dockerconfigjson", "What the cluster's pull secrets hold: a docker config.json"),
+    ("mirror", "A host that the nodes ask before the registry itself (repeatable)"),
+    ("expect_image", "Images that may be absent: they will be pushed in time (repeatable)"),
+    ("fail_on", "The least severity that makes the run fail"),
+    ("output", "Write a report to a file too (repeatable)"),
+    ("verbose", "Tell every finding in full, and what was asked of each host"),
+];
+
+const SHORT_END: &str = "\
+Examples:
+  pullcheck manifests/                       ask the registries for every image
+  helm template shop ./chart | pullcheck -   check a rendered chart
+  pullcheck --offline .                      without network: image names, pull secrets, YAML
+
+All options, and what the exit status means: pullcheck --help";
+
+/// What stands at the end of `--help`.
+pub(super) const END: &str = "\
+Examples:
+  pullcheck manifests/                       ask the registries for every image
+  helm template shop ./chart | pullcheck -   check a rendered chart
+  pullcheck --offline .                      without network: image names, pull secrets, YAML
+  pullcheck --dockerconfigjson pull.json .   with what the cluster's pull secrets hold
+  pullcheck --output sarif=pull.sarif .      a report to read, and one for code scanning
+  pullcheck --deny mutable-tag .             a moving tag fails the run too
+
+Exit status:
+  0    nothing at or above --fail-on
+  1    findings
+  2    wrong usage or configuration
+  3    nothing to check (--allow-empty makes it 0)
+  4    images that could not be verified, under --fail-on-unverified
+  130  interrupted: what was known by then is reported";
+
+/// The command as `-h` shows it.
+fn short() -> Command {
+    let all = Args::command();
+    all.mut_args(|arg| {
+        let id = arg.get_id().as_str();
+        let hidden = !EVERYDAY.contains(&id);
+        match SHORTER.iter().find(|(of, _)| *of == id) {
+            Some((_, text)) => arg.help(*text),
+            None => arg.hide(hidden),
+        }
+    })
+    .after_help(SHORT_END)
+}
+
+/// What asks for a word on the command line itself, and for nothing else: neither files nor environment are read.
+pub(super) fn tell(args: &Args) -> Option<Exit> {
+    if args.short_help {
+        return Some(print(|_| short().print_help()));
+    }
+    let shell = args.completions?;
+    let mut script = Vec::new();
+    complete(shell, &mut script);
+    Some(print(|out| out.write_all(&script)))
+}
+
+/// Writes the script that completes the command line in a shell: options, their values, and the rules.
+fn complete(shell: Shell, out: &mut dyn Write) {
+    let rules = || RULES.iter().map(|rule| rule.meta().id);
+    let mut command = Args::command().mut_arg("explain", |arg| arg.value_parser(PossibleValuesParser::new(rules())));
+    for option in ["deny", "warn", "note", "allow"] {
+        let values = rules().chain(["all"]);
+        command = command.mut_arg(option, |arg| arg.value_parser(PossibleValuesParser::new(values)));
+    }
+    clap_complete::generate(shell, &mut command, "pullcheck", out);
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+
+    #[test]
+    fn the_short_help_is_a_part_of_the_whole() {
+        let text = |mut command: Command| command.render_help().to_string();
+        let (short, whole) = (text(short()), text(Args::command()));
+        assert!(short.lines().count() < 60 && short.lines().count() * 2 < whole.lines().count(), "{short}");
+        for argument in Args::command().get_arguments().filter_map(|argument| argument.get_long()) {
+            assert!(whole.contains(&format!("--{argument}")), "--{argument} is missing in\n{whole}");
+        }
+        assert!(short.contains("--offline") && !short.contains("--host-concurrency"), "{short}");
+    }
+
+    #[test]
+    fn every_shell_completes_options_and_rules() {
+        for shell in Shell::value_variants() {
+            let mut script = Vec::new();
+            complete(*shell, &mut script);
+            let script = String::from_utf8(script).expect("a script is text");
+            assert!(script.contains("offline"), "{shell}");
+            // The others complete no values.
+            if matches!(shell, Shell::Bash | Shell::Fish | Shell::Zsh) {
+                assert!(script.contains("image-not-found") && script.contains("containerd-1"), "{shell}");
+            }
+        }
+    }
+}
