@@ -182,6 +182,16 @@ pub struct Args {
     #[arg(long, help_heading = "Output")]
     pub no_progress: bool,
 
+    /// Configuration file [default: .pullcheck.yaml of this folder or above, within the git repository]
+    #[arg(long, value_name = "FILE", help_heading = "Configuration")]
+    pub config: Option<PathBuf>,
+    /// Look for no configuration file
+    #[arg(long, conflicts_with = "config", help_heading = "Configuration")]
+    pub no_config: bool,
+    /// Print what the options are and who set them, as a configuration file
+    #[arg(long, help_heading = "Configuration")]
+    pub print_config: bool,
+
     /// Explain a rule
     #[arg(long, value_name = "RULE", help_heading = "Help")]
     pub explain: Option<String>,

@@ -166,7 +166,7 @@ fn has_component(name: &str, ending: &str) -> bool {
 }
 
 /// The path as it is shown: without a leading `./`, `/` as separator.
-pub(super) fn display(path: &Path) -> String {
+pub(crate) fn display(path: &Path) -> String {
     let text = path.to_string_lossy();
     let text = if cfg!(windows) { text.replace('\\', "/") } else { text.into_owned() };
     text.strip_prefix("./").filter(|rest| !rest.is_empty()).map(str::to_owned).unwrap_or(text)

@@ -6,6 +6,7 @@
 //! | `findings` | what is found where a comment cannot stand: `error: rule-id @ "flagged text"`, `@ file`, or without a place |
 //! | `registry` | what registries answer, in the language of `pullcheck_support::language`; without it the example runs offline |
 //! | `args` | options, as on the command line |
+//! | `config` | the configuration, as with `--config` |
 //! | `json` | a file that `args` names by its `title="…"` |
 //!
 //! Several `yaml` blocks under one heading are one input.
@@ -21,6 +22,8 @@ pub(crate) struct Example {
     pub(crate) expected: Vec<Expected>,
     pub(crate) registry: Option<String>,
     pub(crate) args: Vec<String>,
+    /// The text of the configuration file.
+    pub(crate) config: Option<String>,
     /// What `args` names.
     pub(crate) configs: Vec<File>,
 }
@@ -89,6 +92,7 @@ impl Example {
             }
             "findings" => self.expected.extend(block.iter().map(|line| finding(line)).collect::<Result<Vec<_>, _>>()?),
             "registry" => self.registry = Some(block.join("\n")),
+            "config" => self.config = Some(block.join("\n")),
             "args" => self.args.extend(block.iter().flat_map(|line| line.split_whitespace()).map(str::to_owned)),
             _ => return Err(format!("a block of an unknown kind: ```{info}")),
         }
