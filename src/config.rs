@@ -147,9 +147,16 @@ fn origins(command: &Command, given: &ArgMatches) -> BTreeMap<String, Origin> {
 
 /// Whether the command line or the environment says what a file says too, or what does not go with it.
 fn is_overridden(command: &Command, origins: &BTreeMap<String, Origin>, set: &SetOption) -> bool {
-    let arg = command.get_arguments().find(|arg| *arg.get_id() == set.id.as_str());
-    let against = arg.map(|arg| command.get_arg_conflicts_with(arg)).unwrap_or_default();
-    origins.contains_key(&set.id) || against.iter().any(|arg| origins.contains_key(arg.get_id().as_str()))
+    let against = |arg: &clap::Arg, other: &str| {
+        command.get_arg_conflicts_with(arg).iter().any(|arg| arg.get_id().as_str() == other)
+    };
+    let own = command.get_arguments().find(|arg| arg.get_id().as_str() == set.id);
+    let given = command.get_arguments().filter(|arg| origins.contains_key(arg.get_id().as_str()));
+    origins.contains_key(&set.id)
+        || given.into_iter().any(|arg| {
+            // clap knows a conflict by the one of the two that declares it.
+            against(arg, &set.id) || own.is_some_and(|own| against(own, arg.get_id().as_str()))
+        })
 }
 
 /// An error that only the file and the command line have together.
@@ -162,7 +169,8 @@ fn of_both(error: clap::Error, file: Option<&ConfigFile>) -> Refusal {
 
 #[expect(clippy::disallowed_methods, reason = "the environment counts before the file")]
 fn is_set(variable: &str) -> bool {
-    env::var_os(variable).is_some_and(|value| !value.to_string_lossy().trim().is_empty())
+    let value = env::var_os(variable).unwrap_or_default();
+    !matches!(value.to_string_lossy().trim(), "" | "0")
 }
 
 /// The current folder; empty where there is none, as after it was removed.

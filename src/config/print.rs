@@ -41,12 +41,7 @@ impl Invocation {
 
     fn print_option(&self, out: &mut String, arg: &Arg, long: &str) {
         let id = arg.get_id().as_str();
-        let origin = match self.origins.get(id) {
-            None => "default".to_owned(),
-            Some(Origin::CommandLine) => "command line".to_owned(),
-            Some(Origin::Environment(variable)) => format!("environment: {variable}"),
-            Some(Origin::File(place)) => comment(place),
-        };
+        let origin = self.origin(id);
         let raw: Vec<&OsStr> = self.matches.get_raw(id).into_iter().flatten().collect();
         let values: Option<Vec<String>> = raw.iter().map(|value| shown(long, value)).collect();
         let repeated = matches!(arg.get_action(), ArgAction::Append);
@@ -59,6 +54,15 @@ impl Invocation {
             (_, Some([value])) if !repeated => writeln!(out, "{long}: {value} # {origin}"),
             (_, Some(values)) => writeln!(out, "{long}: # {origin}\n  - {}", values.join("\n  - ")),
         };
+    }
+
+    fn origin(&self, id: &str) -> String {
+        match self.origins.get(id) {
+            None => "default".to_owned(),
+            Some(Origin::CommandLine) => "command line".to_owned(),
+            Some(Origin::Environment(variable)) => format!("environment: {variable}"),
+            Some(Origin::File(place)) => comment(place),
+        }
     }
 
     fn print_list(&self, out: &mut String, key: &str, values: Option<&[String]>) {
@@ -78,12 +82,21 @@ impl Invocation {
         let levels = layers.base();
         out.push_str(if levels.iter().next().is_some() { "rules:\n" } else { "# rules: as --list-rules says\n" });
         for (rule, level) in levels.iter() {
-            let below = self.policy.rules.iter().find(|(set, _)| *set == rule);
-            let below = below.or_else(|| self.policy.rules.iter().find(|(set, _)| *set == ALL));
-            let by_file = below.filter(|(_, below)| *below == level && !layers.command_line().names(rule));
-            let place = by_file.and_then(|(set, _)| self.places.get(&format!("rules.{set}")));
-            let origin = place.map_or("command line".to_owned(), |place| comment(place));
+            let origin = self.origin_of_level(rule, level, layers.command_line());
             let _ = writeln!(out, "  {rule}: {} # {origin}", level.as_str());
+        }
+    }
+
+    fn origin_of_level(&self, rule: &str, level: Level, command_line: &Levels) -> String {
+        let by_file = [rule, ALL].into_iter().find_map(|name| self.policy.rules.iter().find(|(set, _)| *set == name));
+        let by_all = command_line.iter().any(|(set, _)| set == ALL);
+        match by_file {
+            Some((set, below)) if below == level && !command_line.names(rule) => {
+                self.places.get(&format!("rules.{set}")).map_or_else(String::new, |place| comment(place))
+            }
+            // What neither names was turned on by the option that it is about.
+            None if !command_line.names(rule) && !by_all => self.origin("max_image_size"),
+            _ => "command line".to_owned(),
         }
     }
 

@@ -5,6 +5,7 @@
 mod asking;
 mod cache;
 mod canary;
+mod config;
 mod credentials;
 mod docs;
 mod duplicates;
