@@ -42,6 +42,8 @@ impl Override {
     /// The pattern at this place is none.
     pub(super) fn new(folder: &Path, paths: Vec<String>, levels: Levels) -> Result<Self, (usize, String)> {
         let mut builder = GitignoreBuilder::new(folder);
+        // Git takes `a[` for a name; here it is a slip.
+        builder.allow_unclosed_class(false);
         for (at, pattern) in paths.iter().enumerate() {
             let added = builder.add_line(None, pattern);
             added.map_err(|error| (at, without_pattern(error)))?;
