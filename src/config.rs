@@ -11,6 +11,7 @@ mod policy;
 mod print;
 mod schema;
 mod value;
+mod words;
 
 use std::collections::BTreeMap;
 use std::env;

@@ -10,9 +10,10 @@ use std::path::{Component, Path, PathBuf};
 use clap::{Arg, ArgAction, Command};
 
 use crate::config::discover::ConfigFile;
-use crate::config::options::{Names, Reach, of_files, option};
+use crate::config::options::{Names, Reach, option};
 use crate::config::policy::{Override, Policy, normal};
 use crate::config::value;
+use crate::config::words::{MAX_QUOTED, OWN_KEYS, quoted, refusal, unknown, unknown_key};
 use crate::error::UsageError;
 use crate::finding::Severity;
 use crate::output::sanitize;
@@ -21,14 +22,11 @@ use crate::source::{SourceId, Span};
 use crate::yaml::scalar::Scalar;
 use crate::yaml::{self, Entry, Node, Piece};
 
-/// Keys that are no options.
-pub(super) const OWN_KEYS: [&str; 4] = ["rules", "overrides", "mutable-tags", "allowed-registries"];
-
 /// Faults that are told of one file, so that a file of another kind does not fill the screen.
 const MAX_FAULTS: usize = 20;
 
-/// Characters of a file's own words that are shown in a message.
-const MAX_QUOTED: usize = 100;
+/// Items of a list and keys of a mapping: no team has as many, and a stranger's file must not take all day.
+const MAX_ITEMS: usize = 2000;
 
 /// What a file says.
 #[derive(Debug, Default)]
@@ -121,9 +119,6 @@ impl Reader<'_> {
     }
 
     fn root(&mut self, root: Node<'_>) {
-        if root.is_null() {
-            return;
-        }
         for (key, entry) in self.entries(root, "a configuration", "names of options with their values") {
             match key.as_str() {
                 "rules" => self.out.policy.rules = self.rules(entry.value, Some("rules")),
@@ -141,11 +136,14 @@ impl Reader<'_> {
 
     /// The entries of a mapping: each key once.
     fn entries<'n>(&mut self, node: Node<'n>, what: &str, of: &str) -> Vec<(String, Entry<'n>)> {
-        if !node.is_mapping() {
+        if !node.is_mapping() && !node.is_null() {
             self.fault(node.span(), format!("{what} is a mapping: {of}"));
         }
+        if node.entries().count() > MAX_ITEMS {
+            self.fault(node.span(), format!("{what} has more than {MAX_ITEMS} keys"));
+        }
         let mut entries: Vec<(String, Entry<'n>)> = Vec::new();
-        for entry in node.entries() {
+        for entry in node.entries().take(MAX_ITEMS) {
             match entry.key.text() {
                 None => self.fault(entry.key.span(), "a key is a name"),
                 Some(key) if entries.iter().any(|(known, _)| known == key) => {
@@ -183,7 +181,7 @@ impl Reader<'_> {
 
     /// The scalars of an option's value.
     fn values(&mut self, key: &str, node: Node<'_>, repeated: bool) -> Vec<(String, Span)> {
-        let nodes = if node.is_sequence() && repeated { node.items().collect() } else { vec![node] };
+        let nodes = if node.is_sequence() && repeated { self.items(key, node) } else { vec![node] };
         let mut values = Vec::new();
         for node in nodes {
             match node.text().filter(|_| !node.is_null()) {
@@ -196,10 +194,17 @@ impl Reader<'_> {
         values
     }
 
+    fn items<'n>(&mut self, key: &str, node: Node<'n>) -> Vec<Node<'n>> {
+        if node.items().count() > MAX_ITEMS {
+            self.fault(node.span(), format!("{key}: the list has more than {MAX_ITEMS} items"));
+        }
+        node.items().take(MAX_ITEMS).collect()
+    }
+
     /// `--key=value`, where clap takes it.
     fn word(&mut self, arg: &Arg, of: (Reach, Names), value: String, span: Span) -> Option<OsString> {
         let key = arg.get_long().unwrap_or_default();
-        let value = match self.from_folder(of, value) {
+        let value = match self.as_seen_from_folder(of, value) {
             Ok(value) => value,
             Err(why) => {
                 self.fault(span, format!("{key}: {why}"));
@@ -218,7 +223,7 @@ impl Reader<'_> {
     }
 
     /// A value in which the name of a file is meant from the configuration's folder.
-    fn from_folder(&self, (reach, names): (Reach, Names), value: String) -> Result<OsString, String> {
+    fn as_seen_from_folder(&self, (reach, names): (Reach, Names), value: String) -> Result<OsString, String> {
         let (before, file) = match names {
             Names::Nothing => return Ok(value.into()),
             Names::File => ("", value.as_str()),
@@ -262,7 +267,9 @@ impl Reader<'_> {
                     continue;
                 }
             };
-            if let Err(error) = levels.set(&rule, level) {
+            if rule.len() > MAX_QUOTED {
+                self.fault(entry.key.span(), format!("there is no rule `{}`", quoted(&rule)));
+            } else if let Err(error) = levels.set(&rule, level) {
                 self.fault(entry.key.span(), error.to_string());
             } else if let Some(prefix) = places {
                 let place = self.place(entry.key.span());
@@ -273,10 +280,11 @@ impl Reader<'_> {
     }
 
     fn overrides(&mut self, node: Node<'_>) -> Vec<Override> {
-        if !node.is_sequence() {
+        if !node.is_sequence() && !node.is_null() {
             self.fault(node.span(), "`overrides` is a list: each item has `paths` and `rules`");
         }
-        node.items().filter_map(|item| self.one_override(item)).collect()
+        let items = self.items("overrides", node);
+        items.into_iter().filter_map(|item| self.one_override(item)).collect()
     }
 
     fn one_override(&mut self, item: Node<'_>) -> Option<Override> {
@@ -313,43 +321,4 @@ impl Reader<'_> {
         empty.into_iter().for_each(|span| self.fault(span, format!("{key}: it is empty")));
         values.into_iter().map(|(text, _)| text).collect()
     }
-}
-
-/// Why a file may not say this.
-fn refusal(key: &str, reach: Reach, discovered: bool) -> Option<String> {
-    match reach {
-        Reach::CommandLine => Some(format!("`{key}` is for the command line alone: pass --{key}")),
-        Reach::Rules => Some(format!("`{key}` is for the command line; a file says it as `rules: {{RULE: SEVERITY}}`")),
-        Reach::Operator(why) if discovered => Some(format!(
-            "`{key}` may not be set in a file that is found in the repository, as a pull request could bring it: {why}; \
-             pass --{key}, or name a file that you trust with --config"
-        )),
-        Reach::Operator(_) | Reach::Repository | Reach::Inside => None,
-    }
-}
-
-fn unknown_key(key: &str) -> String {
-    let known = of_files().map(|(long, _)| long).chain(OWN_KEYS);
-    unknown(
-        key,
-        known,
-        "the keys are the long names of the options (see --help), and rules, overrides, mutable-tags, \
-                         allowed-registries",
-    )
-}
-
-/// What is said of a key that there is not, with the one that may be meant.
-fn unknown<'k>(key: &str, known: impl Iterator<Item = &'k str>, hint: &str) -> String {
-    let meant = key.trim_start_matches('-').to_ascii_lowercase().replace('_', "-");
-    // What is as long as a file is no slip of the pen, and comparing it would take its time.
-    let near = known.filter(|_| meant.len() <= MAX_QUOTED).map(|known| (strsim::osa_distance(&meant, known), known));
-    let near = near.min().filter(|(distance, known)| distance * 3 <= known.len());
-    match near {
-        Some((_, near)) => format!("unknown key `{}`; did you mean `{near}`?", quoted(key)),
-        None => format!("unknown key `{}`; {hint}", quoted(key)),
-    }
-}
-
-fn quoted(text: &str) -> String {
-    sanitize::clip(text, MAX_QUOTED).into_owned()
 }

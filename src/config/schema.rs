@@ -91,7 +91,7 @@ fn rules() -> Value {
         (meta.id.to_owned(), level(words))
     };
     let properties: Map<String, Value> = [all].into_iter().chain(RULES.iter().map(|it| rule(it.meta()))).collect();
-    json!({ "type": "object", "additionalProperties": false, "properties": properties })
+    json!({ "type": ["object", "null"], "additionalProperties": false, "properties": properties })
 }
 
 fn overrides() -> Value {
@@ -111,5 +111,5 @@ fn overrides() -> Value {
         "required": ["paths", "rules"],
         "properties": properties,
     });
-    json!({ "type": "array", "items": item })
+    json!({ "type": ["array", "null"], "items": item })
 }

@@ -132,6 +132,7 @@ fn faults_have_places() {
     for (text, expected) in [
         ("", &[][..]),
         ("# nothing\n", &[]),
+        ("rules:\n# mutable-tag: off\noverrides:\n", &[]),
         ("fail_on: error\n", &["1:1: unknown key `fail_on`; did you mean `fail-on`?"]),
         ("\n  rule: {}\n", &["2:3: unknown key `rule`; did you mean `rules`?"]),
         (
@@ -193,6 +194,8 @@ fn faults_have_places() {
     ] {
         assert_eq!(faults(text), expected, "{text}");
     }
+    assert_eq!(faults("exclude: [a, '[']\n"), ["1:14: exclude: unclosed character class; missing ']'"]);
+    assert!(faults("node-credentials: ghcr.io/a b\n")[0].starts_with("1:19: node-credentials: `ghcr.io/a b` "));
     assert!(faults("a: [\n")[0].contains("it is not YAML"));
     assert_eq!(faults(&(0..30).map(|n| format!("k{n}: 1\n")).collect::<String>()).last().unwrap(), "and 10 more");
 }

@@ -79,6 +79,27 @@ fn nobody_is_asked_where_a_configuration_is_refused() {
     assert!(server.requests().is_empty());
 }
 
+#[test]
+fn a_file_that_goes_on_and_on_is_soon_refused() {
+    let many = |item: &str| item.repeat((1 << 20) / item.len() - 20);
+    let keys: String = (0..100_000).map(|n| format!("k{n}: 1\n")).collect();
+    let rules: String = (0..50_000).map(|n| format!("  r{n}: error\n")).collect();
+    for (config, words) in [
+        (keys, "more than 2000 keys"),
+        (format!("rules:\n{rules}"), "more than 2000 keys"),
+        (format!("exclude:\n{}", many("- a\n")), "more than 2000 items"),
+        (format!("overrides:\n{}", many("- {paths: a, rules: {}}\n")), "more than 2000 items"),
+        (format!("rules:\n  ? {}\n  : error\n", many("x")), "there is no rule"),
+        (format!("? {}\n: error\n", many("x")), "unknown key"),
+        (format!("a: &a {{b: *a}}\nexclude: [*a]\nrules: *a\n{}", many("#")), "unknown key `a`"),
+        (many("["), "it is not YAML"),
+    ] {
+        let folder = repository(&[("pod.yaml", POD), (".pullcheck.yaml", &config)]);
+        let output = pullcheck(&folder.path().join("repo")).arg(".").output().assert_status(2);
+        assert!(output.stderr.contains(words) && output.stderr.len() < 20_000, "{words}\n{output}");
+    }
+}
+
 /// What steers a terminal, hides text, or is a command of a log.
 const EVIL: &str = "\u{1b}[31m\u{7}\u{9b}2J\u{202e}\u{200b}##[error]x\n::error file=a::b\n";
 
