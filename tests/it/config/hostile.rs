@@ -81,7 +81,7 @@ fn nobody_is_asked_where_a_configuration_is_refused() {
 
 #[test]
 fn a_file_that_goes_on_and_on_is_soon_refused() {
-    let many = |item: &str| item.repeat((1 << 20) / item.len() - 20);
+    let many = |item: &str| item.repeat((1 << 20) / item.len() - 64);
     let keys: String = (0..100_000).map(|n| format!("k{n}: 1\n")).collect();
     let rules: String = (0..50_000).map(|n| format!("  r{n}: error\n")).collect();
     for (config, words) in [
