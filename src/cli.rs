@@ -10,12 +10,12 @@ mod options;
 mod outputs;
 mod progress;
 
+use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::check::{self, Gathered};
+use crate::config::{self, Invocation, Refusal};
 use crate::dockerconfig::DockerConfig;
 use crate::error::UsageError;
 use crate::load;
@@ -35,21 +35,30 @@ pub use outputs::{OutputArg, Outputs};
 
 /// Parses the command line, runs, prints, and says how it went.
 pub fn main() -> ExitCode {
-    let args = Args::parse();
-    if let Some(exit) = help::tell(&args) {
-        return exit.into();
-    }
-    let outcome = match Options::try_from(args) {
-        Ok(options) => run(&options),
-        Err(error) => Err(error),
+    let invocation = match Invocation::new(env::args_os(), Some(&config::current_folder())) {
+        Ok(invocation) => Ok(invocation),
+        // Help and the version too; it ends here.
+        Err(Refusal::CommandLine(error)) => error.exit(),
+        Err(Refusal::Configuration(error)) => Err(error),
     };
-    match outcome {
+    match invocation.and_then(run_invocation) {
         Ok(exit) => exit.into(),
         Err(error) => {
             print_error(&error.to_string());
             Exit::Usage.into()
         }
     }
+}
+
+fn run_invocation(invocation: Invocation) -> Result<Exit, UsageError> {
+    if let Some(exit) = help::tell(&invocation.args) {
+        return Ok(exit);
+    }
+    if invocation.args.print_config {
+        let text = invocation.print()?;
+        return Ok(print(|out| out.write_all(text.as_bytes())));
+    }
+    run(&Options::try_from(invocation)?)
 }
 
 /// One whole run.
@@ -156,11 +165,12 @@ fn check_with_client(
     options: &Options,
     supplied: Option<&DockerConfig>,
 ) -> Result<Asked, UsageError> {
+    let settings = options.settings_of(&gathered.sources);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| UsageError::new(format!("cannot start: {error}")))?;
     let checked = runtime.block_on(async {
         if options.settings.offline {
-            let checked = check::check::<Client>(gathered, &options.settings, supplied, None).await;
+            let checked = check::check::<Client>(gathered, &settings, supplied, None).await;
             return Ok(Asked::nobody(checked));
         }
         let client = Client::new(options.client.clone()).map_err(|error| UsageError::new(error.to_string()))?;
@@ -173,7 +183,7 @@ fn check_with_client(
         let cached = Cached::new(&client, store, time_to_live, |registry| client.is_overridden(registry));
         let prober = Some((&cached, options.client.host_concurrency));
         let progress = Progress::default();
-        let work = check::check_watched(gathered, &options.settings, supplied, prober, &progress);
+        let work = check::check_watched(gathered, &settings, supplied, prober, &progress);
         let (sources, mut report) = match options.shows_progress() {
             true => progress::under_bar(&progress, &client, work).await,
             false => work.await,

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! **Core**, without I/O, clock or runtime, built by `--no-default-features`: everything but the modules below.
-//! **Edges**, feature `cli`: `cli` (options, exit status), `load` (files), `registry` (network), `output`
+//! **Edges**, feature `cli`: `cli` (options, exit status), `config` (the configuration file), `load` (files), `registry` (network), `output`
 //! (text), and `check`, which joins them all and is the place to start reading. Edges use the core, never the other
 //! way round; `registry` and `output` do not know each other.
 //!
@@ -17,6 +17,8 @@ pub mod baseline;
 pub mod check;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "cli")]
+pub mod config;
 pub mod dockerconfig;
 pub mod duplicate;
 #[cfg(feature = "cli")]

@@ -15,8 +15,9 @@ use std::path::{Path, PathBuf};
 use crate::error::UsageError;
 use crate::report::InputError;
 use crate::source::{STDIN, Source};
-use decode::decode;
-use walk::{display, expand, glob_set, is_glob, leads_into, walk};
+pub(crate) use decode::decode;
+pub(crate) use walk::display;
+use walk::{expand, glob_set, is_glob, leads_into, walk};
 
 /// Largest file that is read, in bytes.
 pub const MAX_FILE_BYTES: u64 = 64 << 20;

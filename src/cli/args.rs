@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use clap::{ArgAction, Parser, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use globset::Glob;
 
 use crate::cli::help;
 use crate::cli::outputs::OutputArg;
 use crate::output::Format;
 use crate::platform::Platform;
-use crate::pull::operator::{AssumedSecrets, DeclaredServiceAccount, ExpectedImages, Named};
+use crate::pull::operator::{AssumedSecrets, DeclaredServiceAccount, ExpectedImages, Named, NodeCredentials};
 use crate::registry::{ConnectTo, HostPattern, Mirror};
 
 /// Will the kubelet be able to pull every image in these manifests?
@@ -23,7 +24,7 @@ pub struct Args {
     pub paths: Vec<String>,
 
     /// Leave out paths that match (repeatable)
-    #[arg(long, value_name = "GLOB", help_heading = "Inputs")]
+    #[arg(long, value_name = "GLOB", value_parser = glob, help_heading = "Inputs")]
     pub exclude: Vec<String>,
     /// Name under which standard input is reported
     #[arg(long, value_name = "NAME", help_heading = "Inputs")]
@@ -58,7 +59,7 @@ pub struct Args {
     pub assume_pull_secret: Vec<AssumedSecrets>,
     /// Registries at which the nodes authenticate by themselves, besides those of AWS, Azure and Google
     /// (repeatable; none: not at those either)
-    #[arg(long, value_name = "HOSTGLOB", help_heading = "Cluster facts")]
+    #[arg(long, value_name = "HOSTGLOB", value_parser = node_credentials, help_heading = "Cluster facts")]
     pub node_credentials: Vec<String>,
     /// The admission plugin AlwaysPullImages is on: every pull policy becomes Always
     #[arg(long, help_heading = "Cluster facts")]
@@ -195,6 +196,16 @@ pub struct Args {
     #[arg(long, help_heading = "Output")]
     pub no_progress: bool,
 
+    /// Configuration file [default: .pullcheck.yaml of this folder or above, within the git repository]
+    #[arg(long, value_name = "FILE", help_heading = "Configuration")]
+    pub config: Option<PathBuf>,
+    /// Look for no configuration file
+    #[arg(long, conflicts_with = "config", help_heading = "Configuration")]
+    pub no_config: bool,
+    /// Print what the options are and who set them, as a configuration file
+    #[arg(long, help_heading = "Configuration")]
+    pub print_config: bool,
+
     /// Explain a rule: what it finds, why the pull fails, what to change
     #[arg(long, value_name = "RULE", help_heading = "Help")]
     pub explain: Option<String>,
@@ -305,6 +316,15 @@ fn pull_secret(text: &str) -> Result<PullSecretFile, String> {
     let hint = "write [NAMESPACE/]NAME=FILE";
     let (named, file) = text.split_once('=').filter(|(_, file)| !file.is_empty()).ok_or(hint)?;
     Ok(PullSecretFile { named: named.parse()?, file: file.into() })
+}
+
+fn glob(text: &str) -> Result<String, String> {
+    Glob::new(text).map(|_| text.to_owned()).map_err(|error| error.kind().to_string())
+}
+
+fn node_credentials(text: &str) -> Result<String, String> {
+    let text = text.to_owned();
+    NodeCredentials::new(std::slice::from_ref(&text)).map(|_| text)
 }
 
 /// `15s`, `500ms`, `2m`, `1h`; a bare number is seconds.

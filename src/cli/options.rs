@@ -1,6 +1,7 @@
 //! The meaning of the command line: files read, environment consulted, nothing left to decide.
 #![expect(clippy::disallowed_methods, reason = "options are where files and environment come in")]
 
+use std::borrow::Cow;
 use std::env;
 use std::fs;
 use std::io::{self, IsTerminal, Read};
@@ -12,6 +13,7 @@ use crate::cli::baseline;
 use crate::cli::helper::Helpers;
 use crate::cli::is_terminal;
 use crate::cli::outputs::Outputs;
+use crate::config::{self, Invocation, Layers, Policy};
 use crate::dockerconfig::{DockerConfig, Format as ConfigFormat};
 use crate::error::UsageError;
 use crate::event::Runtime;
@@ -25,6 +27,7 @@ use crate::registry::{CertsDir, ClientOptions, Identity};
 use crate::rules::Settings;
 use crate::rules::levels::{Level, Levels};
 use crate::sensitive::Sensitive;
+use crate::source::Sources;
 
 /// The environment variable that holds the operator's dockerconfigjson, raw or base64.
 const DOCKERCONFIGJSON_VARIABLE: &str = "PULLCHECK_DOCKERCONFIGJSON";
@@ -60,6 +63,8 @@ pub struct Options {
     pub allow_empty: bool,
     /// What rules and resolution go by.
     pub settings: Settings,
+    /// What is wanted of the rules, file by file.
+    pub layers: Layers,
     /// What the cluster's pull secrets hold, as the operator says.
     pub supplied: Option<DockerConfig>,
     /// The credential helpers that its file names.
@@ -94,6 +99,24 @@ impl TryFrom<Args> for Options {
     type Error = UsageError;
 
     fn try_from(args: Args) -> Result<Self, UsageError> {
+        Self::new(args, &Policy::default())
+    }
+}
+
+impl TryFrom<Invocation> for Options {
+    type Error = UsageError;
+
+    fn try_from(invocation: Invocation) -> Result<Self, UsageError> {
+        Self::new(invocation.args, &invocation.policy)
+    }
+}
+
+impl Options {
+    /// What a command line and the policy of a configuration come to.
+    ///
+    /// # Errors
+    /// They contradict themselves, or name what cannot be read.
+    pub fn new(args: Args, policy: &Policy) -> Result<Self, UsageError> {
         let task = match &args {
             Args { explain: Some(rule), .. } => Task::Explain(rule.clone()),
             Args { list_rules: true, .. } => Task::ListRules,
@@ -110,7 +133,7 @@ impl TryFrom<Args> for Options {
             let hint = "CRI-O does not read hosts.toml; name the mirrors with --mirror";
             return Err(UsageError::new(format!("--certs-dir does not go with --runtime cri-o: {hint}")));
         }
-        let levels = levels(&args)?;
+        let layers = Layers::new(policy, Self::levels(&args)?, Self::turned_on(&args));
         let supplied = supplied(args.dockerconfigjson.as_deref())?;
         let baseline = match (&args.baseline, &args.write_baseline) {
             (Some(file), None) => Some((file.clone(), baseline::read(file)?)),
@@ -151,15 +174,18 @@ impl TryFrom<Args> for Options {
                     RuntimeArg::Crio => Runtime::Crio,
                 },
                 now: SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs()),
-                levels,
+                levels: layers.base(),
                 max_image_size: args.max_image_size,
                 no_suppressions: args.no_suppressions,
                 baseline: baseline.as_ref().map(|(_, baseline)| baseline.clone()),
                 write_baseline: args.write_baseline.is_some(),
+                mutable_tags: policy.mutable_tags.clone(),
+                allowed_registries: policy.allowed_registries.clone(),
                 ..Settings::default()
             },
             supplied: supplied.as_ref().map(|supplied| supplied.config.clone()),
             helpers: supplied.map(|supplied| supplied.helpers).unwrap_or_default(),
+            layers,
             client: ClientOptions {
                 plain_http: args.plain_http,
                 connect_to: args.connect_to,
@@ -190,9 +216,12 @@ impl TryFrom<Args> for Options {
             no_progress: args.no_progress,
         })
     }
-}
 
-impl Options {
+    /// The settings of a run over these sources.
+    pub fn settings_of(&self, sources: &Sources) -> Cow<'_, Settings> {
+        self.layers.settle(&self.settings, sources, &config::current_folder())
+    }
+
     /// How the report may look. A terminal gets Unicode, and colour unless something says no.
     pub fn style(&self) -> Style {
         let terminal = is_terminal();
@@ -221,6 +250,39 @@ impl Options {
         }
     }
 
+    /// What the command line wants of the rules.
+    ///
+    /// # Errors
+    /// There is no such rule, or it is given two severities.
+    pub(crate) fn levels(args: &Args) -> Result<Levels, UsageError> {
+        let mut levels = Levels::default();
+        let options = [
+            ("--deny", &args.deny, Level::At(Severity::Error)),
+            ("--warn", &args.warn, Level::At(Severity::Warning)),
+            ("--note", &args.note, Level::At(Severity::Note)),
+            ("--allow", &args.allow, Level::Off),
+        ];
+        for (option, rules, level) in options {
+            for rule in rules {
+                levels.set(rule, level).map_err(|error| UsageError::new(format!("{option} {rule}: {error}")))?;
+            }
+        }
+        Ok(levels)
+    }
+
+    /// The rules that an option turns on.
+    pub(crate) fn turned_on(args: &Args) -> Vec<&'static str> {
+        args.max_image_size.iter().map(|_| "large-image").collect()
+    }
+
+    /// Whether what stands in a file name's place could be the configuration itself: JSON, base64, `user:password`.
+    pub(crate) fn may_be_content(path: &Path) -> bool {
+        let text = path.to_string_lossy();
+        // Without the slash, so that the names of folders do not count as one long word.
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '+' && c != '=');
+        text.contains(['{', '"', ':', '\n']) || words.into_iter().any(|word| word.len() >= 24)
+    }
+
     /// Whether somebody watches who would like to see how far it is.
     pub fn shows_progress(&self) -> bool {
         let terminal = io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb");
@@ -235,26 +297,6 @@ impl Options {
         let headers = self.client.certs_dir.secrets();
         supplied.chain(inventory.secret_texts.iter().cloned()).chain(headers).collect()
     }
-}
-
-/// What the operator wants of the rules.
-fn levels(args: &Args) -> Result<Levels, UsageError> {
-    let mut levels = Levels::default();
-    let options = [
-        ("--deny", &args.deny, Level::At(Severity::Error)),
-        ("--warn", &args.warn, Level::At(Severity::Warning)),
-        ("--note", &args.note, Level::At(Severity::Note)),
-        ("--allow", &args.allow, Level::Off),
-    ];
-    for (option, rules, level) in options {
-        for rule in rules {
-            levels.set(rule, level).map_err(|error| UsageError::new(format!("{option} {rule}: {error}")))?;
-        }
-    }
-    if args.max_image_size.is_some() {
-        levels.turn_on("large-image", Severity::Warning);
-    }
-    Ok(levels)
 }
 
 /// The operator's configuration.
@@ -277,7 +319,7 @@ fn set(name: &str) -> bool {
 fn supplied(path: Option<&Path>) -> Result<Option<Supplied>, UsageError> {
     let (name, content) = match path {
         Some(path) => {
-            let name = match may_be_content(path) {
+            let name = match Options::may_be_content(path) {
                 true => {
                     "--dockerconfigjson (which takes a file; its value is not shown, as it could be a secret)".into()
                 }
@@ -333,14 +375,6 @@ fn distinct<T>(option: &str, values: Vec<T>, named: impl Fn(&T) -> &Named) -> Re
         }
     }
     Ok(values)
-}
-
-/// Whether what stands in a file name's place could be the configuration itself: JSON, base64, `user:password`.
-fn may_be_content(path: &Path) -> bool {
-    let text = path.to_string_lossy();
-    // Without the slash, so that the names of folders do not count as one long word.
-    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '+' && c != '=');
-    text.contains(['{', '"', ':', '\n']) || words.into_iter().any(|word| word.len() >= 24)
 }
 
 fn ca_cert(path: &Path) -> Result<Vec<u8>, UsageError> {

@@ -3,7 +3,7 @@
 use crate::source::Encoding;
 
 /// Bytes to text: UTF-8, or UTF-16 with a byte order mark, which Kubernetes' YAML library takes too.
-pub(super) fn decode(bytes: Vec<u8>) -> Result<(String, Encoding), String> {
+pub(crate) fn decode(bytes: Vec<u8>) -> Result<(String, Encoding), String> {
     let encoding = match bytes.as_slice() {
         [0xff, 0xfe, ..] => Encoding::Utf16Le,
         [0xfe, 0xff, ..] => Encoding::Utf16Be,

@@ -94,6 +94,11 @@ impl Levels {
         Self { all: None, named: metas.filter_map(|meta| Some((meta.id, level(meta)?))).collect() }
     }
 
+    /// Whether a rule has a level of its own.
+    pub fn names(&self, rule: &str) -> bool {
+        self.named.contains_key(rule)
+    }
+
     /// Every level that was set, by the id of its rule; `all` is the first.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, Level)> {
         self.all.map(|level| (ALL, level)).into_iter().chain(self.named.iter().map(|(rule, level)| (*rule, *level)))

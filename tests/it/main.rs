@@ -6,6 +6,7 @@ mod asking;
 mod baselines;
 mod cache;
 mod canary;
+mod config;
 mod credentials;
 mod docs;
 mod duplicates;

@@ -4,9 +4,9 @@ use std::fs;
 use std::io;
 use std::sync::Arc;
 
-use clap::{CommandFactory, Parser};
 use pullcheck::check::{self, Gathered};
-use pullcheck::cli::{Args, Options};
+use pullcheck::cli::Options;
+use pullcheck::config::Invocation;
 use pullcheck::finding::Finding;
 use pullcheck::inventory::{Problem, ProblemKind, ReadOptions};
 use pullcheck::probe::Prober;
@@ -78,7 +78,7 @@ pub(crate) fn run_example(example: &Example, answers: Answers) -> Result<(), Str
     agreement::check(&run)
 }
 
-/// The options of an example's `args`, which may name its `json` blocks as files.
+/// The options of an example's `config` and `args`, which may name its `json` blocks as files.
 pub(crate) fn options(example: &Example, answers: Answers) -> Result<Options, String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     for file in &example.configs {
@@ -94,36 +94,18 @@ pub(crate) fn options(example: &Example, answers: Answers) -> Result<Options, St
             (false, _) => arg.clone(),
         }
     };
-    let config = example.config.as_ref().map(|text| {
-        let file = folder.path().join("config.yaml");
-        fs::write(&file, text).map(|()| format!("--config={}", file.display()))
-    });
-    let config = config.transpose().map_err(|error| error.to_string())?;
-    let knows_config = Args::command().get_arguments().any(|argument| argument.get_long() == Some("config"));
-    let config = config.filter(|_| knows_config);
-    let args = ["pullcheck".to_owned()].into_iter().chain(config).chain(example.args.iter().map(argument));
-    let args = Args::try_parse_from(args).map_err(|error| error.to_string())?;
-    let mut options = Options::try_from(args).map_err(|error| error.to_string())?;
+    let mut args = vec!["pullcheck".to_owned()];
+    if let Some(config) = &example.config {
+        let path = folder.path().join("pullcheck.yaml");
+        fs::write(&path, config).map_err(|error| error.to_string())?;
+        args.push(format!("--config={}", path.display()));
+    }
+    args.extend(example.args.iter().map(argument));
+    let invocation = Invocation::new(args.into_iter().map(Into::into), None).map_err(|error| error.to_string())?;
+    let mut options = Options::try_from(invocation).map_err(|error| error.to_string())?;
     options.settings.offline |= answers == Answers::Nobody;
     options.settings.now = Some(NOW);
-    if !knows_config {
-        set_lists(example.config.as_deref().unwrap_or_default(), &mut options);
-    }
     Ok(options)
-}
-
-/// The two lists of a configuration that examples need, as long as there is no option for the file.
-fn set_lists(config: &str, options: &mut Options) {
-    pullcheck::yaml::read(SourceId(0), config, false, &mut |piece| {
-        let pullcheck::yaml::Piece::Document(document) = piece else { return };
-        let Some(root) = document.root() else { return };
-        let list = |key: &str| {
-            let items = root.get(key)?.items().filter_map(|item| item.as_str().map(str::to_owned));
-            Some(items.collect::<Vec<_>>())
-        };
-        options.settings.allowed_registries = list("allowed-registries").unwrap_or_default();
-        options.settings.mutable_tags = list("mutable-tags");
-    });
 }
 
 async fn run_over_the_wire(example: &Example, options: &Options, lines: &[Line]) -> Result<Run, String> {
@@ -179,11 +161,12 @@ impl Lookup for NoNames {
 pub(crate) async fn run<P: Prober>(example: &Example, options: &Options, prober: Option<&P>) -> Run {
     let gathered = gather(example, options);
     let supplied = options.supplied.as_ref();
-    let resolved = pull::resolve(&gathered.inventory, &options.settings, supplied);
+    let settings = options.settings_of(&gathered.sources);
+    let resolved = pull::resolve(&gathered.inventory, &settings, supplied);
     let mut pulls: Vec<_> = gathered.inventory.images.iter().map(|image| image.text.span).zip(resolved).collect();
     pulls.sort_by_key(|(span, _)| *span);
     let prober = prober.filter(|_| !options.settings.offline).map(|prober| (prober, options.client.concurrency));
-    let (sources, report) = check::check(gathered, &options.settings, supplied, prober).await;
+    let (sources, report) = check::check(gathered, &settings, supplied, prober).await;
     Run { sources, report, pulls: pulls.into_iter().map(|(_, pull)| pull).collect() }
 }
 
