@@ -244,15 +244,15 @@ fn judge_failures<'a>(
             Some(NodeIdentity::Cloud) | None => Verdict::Fails(Cause::Absent),
         };
     }
-    let Some(denial) = outcomes.clone().find_map(|outcome| match outcome {
-        Outcome::Denied(denial, _) => Some(*denial),
+    let Some((denial, evidence)) = outcomes.clone().find_map(|outcome| match outcome {
+        Outcome::Denied(denial, evidence) => Some((*denial, evidence)),
         _ => None,
     }) else {
         return Verdict::Unverified(Cause::Unknown(Unknown::Offline));
     };
-    // Docker Hub's official images are all public: who is refused one asks for what does not exist.
+    // Docker Hub's official images are all public: who is refused one there asks for what does not exist.
     let official = reference.registry() == "docker.io" && reference.repository().starts_with("library/");
-    if official && denial == Denial::DeniedOrAbsent {
+    if official && is_of_docker_hub(evidence) && denial == Denial::DeniedOrAbsent {
         return Verdict::Fails(Cause::Absent);
     }
     let blind = |is: fn(&Blind) -> bool| pull.blind.iter().any(is);
@@ -267,6 +267,12 @@ fn judge_failures<'a>(
     } else {
         Verdict::Fails(Cause::Denied(denial))
     }
+}
+
+/// Whether Docker Hub said it itself, and not a mirror that may want another credential.
+fn is_of_docker_hub(evidence: &Evidence) -> bool {
+    let host = evidence.url.as_deref().and_then(|url| url.split_once("://")?.1.split(['/', ':']).next());
+    host.is_some_and(|host| host.ends_with(".docker.io"))
 }
 
 /// A name that does not exist here may exist where the nodes are. Not so the slip of a public registry's name in a
@@ -314,6 +320,22 @@ mod tests {
             let verdict = judge_failures(&reference, &PullContext::default(), std::iter::once(&outcome));
             assert_eq!(matches!(verdict, Verdict::Fails(_)), fails, "{fault:?}");
             assert_eq!(verdict.cause(), Some(Cause::Unknown(Unknown::Tls(fault))));
+        }
+    }
+
+    #[test]
+    fn a_mirrors_refusal_is_not_docker_hubs() {
+        let reference = Reference::parse("nginx:1.27").unwrap();
+        for (url, cause) in [
+            ("https://auth.docker.io/token", Cause::Absent),
+            ("https://registry-1.docker.io/v2/library/nginx/manifests/1.27", Cause::Absent),
+            ("https://mirror.example/v2/library/nginx/manifests/1.27", Cause::Denied(Denial::DeniedOrAbsent)),
+            ("https://docker.io.example/token", Cause::Denied(Denial::DeniedOrAbsent)),
+        ] {
+            let evidence = Evidence { url: Some(url.to_owned()), ..Evidence::default() };
+            let outcome = Outcome::Denied(Denial::DeniedOrAbsent, evidence);
+            let verdict = judge_failures(&reference, &PullContext::default(), std::iter::once(&outcome));
+            assert_eq!(verdict.cause(), Some(cause), "{url}");
         }
     }
 
