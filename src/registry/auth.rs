@@ -214,6 +214,7 @@ impl Session<'_> {
             reach: Reach::Private,
             own: self.endpoint.headers().clone(),
             dial: self.endpoint.dial().clone(),
+            is_token: false,
             form: Vec::new(),
         };
         let followed = follow(self.transport, ask, &mut self.budget).await;

@@ -1,5 +1,6 @@
 //! The [`Prober`] of the wire: one question, one outcome.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,9 +84,9 @@ impl Client {
     }
 
     /// Who is asked, in order.
-    fn hosts(&self, attempt: &Attempt) -> Vec<Result<Endpoint, NoEndpoint>> {
+    fn hosts(&self, attempt: &Attempt) -> VecDeque<Result<Endpoint, NoEndpoint>> {
         let by_tag = matches!(attempt.target, Target::Tag(_));
-        hosts_of(&attempt.registry, by_tag, self.transport.options())
+        hosts_of(&attempt.registry, by_tag, self.transport.options()).into()
     }
 
     fn session<'s>(&'s self, attempt: &'s Attempt, endpoint: Endpoint, budget: Budget) -> Session<'s> {
@@ -103,31 +104,31 @@ impl Client {
         Budget::new(self.transport.options().timeout)
     }
 
-    /// Asks one host after the other, until one has the manifest.
+    /// Asks one host after the other, until one has the manifest. Each has its share of the time, so that one that hangs
+    /// leaves enough for the next.
     async fn ask_hosts(&self, attempt: &Attempt, by: Method) -> Outcome {
         let mut budget = self.budget();
         let mut all = Verdicts::default();
-        for host in self.hosts(attempt) {
-            let mut next = Some(host);
-            while let Some(host) = next.take() {
-                let outcome = match host {
-                    Err(reason) => no_endpoint(&attempt.registry, &reason),
-                    Ok(endpoint) => {
-                        let mut session = self.session(attempt, endpoint, budget);
-                        let outcome = ask(&mut session, &attempt.target, &by).await.unwrap_or_else(|outcome| outcome);
-                        budget = session.budget;
-                        if let Outcome::Unknown(failure, _) = &outcome {
-                            next = session.endpoint.without_tls(*failure).map(Ok);
-                        }
-                        outcome
-                    }
-                };
-                if matches!(outcome, Outcome::Found(_)) {
-                    return outcome;
+        let mut hosts = self.hosts(attempt);
+        while let Some(host) = hosts.pop_front() {
+            let endpoint = match host {
+                Ok(endpoint) => endpoint,
+                Err(reason) => {
+                    all.add(no_endpoint(&attempt.registry, &reason));
+                    continue;
                 }
-                if next.is_none() {
-                    all.add(outcome);
-                }
+            };
+            let share = budget.share(turns(&endpoint, &hosts));
+            let mut session = self.session(attempt, endpoint, share);
+            let outcome = ask(&mut session, &attempt.target, &by).await.unwrap_or_else(|outcome| outcome);
+            budget.give_back(session.budget);
+            match &outcome {
+                Outcome::Found(_) => return outcome,
+                Outcome::Unknown(failure, _) => match session.endpoint.without_tls(*failure) {
+                    Some(plain) => hosts.push_front(Ok(plain)),
+                    None => all.add(outcome),
+                },
+                _ => all.add(outcome),
             }
         }
         all.most_telling()
@@ -137,26 +138,25 @@ impl Client {
     async fn read_at(&self, attempt: &Attempt, place: Place) -> Result<Vec<u8>, Unread> {
         let mut budget = self.budget();
         let mut all = Verdicts::default();
-        for host in self.hosts(attempt) {
-            let mut next = Some(host);
-            while let Some(host) = next.take() {
-                let endpoint = match host {
-                    Err(reason) => {
-                        all.add(no_endpoint(&attempt.registry, &reason));
-                        continue;
-                    }
-                    Ok(endpoint) => endpoint,
-                };
-                let mut session = self.session(attempt, endpoint, budget);
-                let result = read_from(&mut session, attempt.target.as_str(), place).await;
-                budget = session.budget;
-                match result {
-                    Ok(bytes) => return Ok(bytes),
-                    Err(why) => match session.endpoint.without_tls(why.unknown) {
-                        Some(plain) => next = Some(Ok(plain)),
-                        None => all.add(Outcome::Unknown(why.unknown, why.evidence)),
-                    },
+        let mut hosts = self.hosts(attempt);
+        while let Some(host) = hosts.pop_front() {
+            let endpoint = match host {
+                Ok(endpoint) => endpoint,
+                Err(reason) => {
+                    all.add(no_endpoint(&attempt.registry, &reason));
+                    continue;
                 }
+            };
+            let share = budget.share(turns(&endpoint, &hosts));
+            let mut session = self.session(attempt, endpoint, share);
+            let result = read_from(&mut session, attempt.target.as_str(), place).await;
+            budget.give_back(session.budget);
+            match result {
+                Ok(bytes) => return Ok(bytes),
+                Err(why) => match session.endpoint.without_tls(why.unknown) {
+                    Some(plain) => hosts.push_front(Ok(plain)),
+                    None => all.add(Outcome::Unknown(why.unknown, why.evidence)),
+                },
             }
         }
         Err(unread(all.most_telling()))
@@ -165,17 +165,25 @@ impl Client {
     async fn tags_of_hosts(&self, attempt: &Attempt) -> TagList {
         let mut budget = self.budget();
         let mut told = TagList::Unknown;
-        for endpoint in self.hosts(attempt).into_iter().flatten() {
-            let mut session = self.session(attempt, endpoint, budget);
+        let mut hosts = self.hosts(attempt);
+        while let Some(host) = hosts.pop_front() {
+            let Ok(endpoint) = host else { continue };
+            let share = budget.share(turns(&endpoint, &hosts));
+            let mut session = self.session(attempt, endpoint, share);
             match tags::list(&mut session).await {
                 TagList::Unknown => {}
                 TagList::NoRepository => told = TagList::NoRepository,
                 tags => return tags,
             }
-            budget = session.budget;
+            budget.give_back(session.budget);
         }
         told
     }
+}
+
+/// How many may still be asked, this one among them; one that falls back to HTTP is asked twice.
+fn turns(next: &Endpoint, others: &VecDeque<Result<Endpoint, NoEndpoint>>) -> u32 {
+    others.iter().flatten().chain([next]).map(Endpoint::turns).sum()
 }
 
 /// The question to one host.

@@ -137,6 +137,11 @@ impl Endpoint {
         changed.then(|| Self { falls_back: false, ..plain })
     }
 
+    /// How often it may be asked: once more without TLS.
+    pub(crate) fn turns(&self) -> u32 {
+        if self.falls_back { 2 } else { 1 }
+    }
+
     /// The URL of a manifest.
     pub(crate) fn manifest(&self, repository: &str, target: &str) -> Option<Url> {
         self.url(&format!("{repository}/manifests/{target}"))

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use reqwest::{Method, Url};
+use reqwest::Url;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -15,6 +15,17 @@ use super::pace::{Leave, Pace, Sent};
 use super::traffic::{HostTraffic, Traffic};
 use super::transport::Answer;
 use crate::probe::Unknown;
+
+/// What a request is sent for, as far as a host may do one thing and fail at another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Errand {
+    /// `HEAD` of a manifest.
+    Head,
+    /// `GET` of a manifest, of a configuration, of tags.
+    Get,
+    /// A token.
+    Token,
+}
 
 /// All hosts of a run.
 #[derive(Debug)]
@@ -33,24 +44,29 @@ pub(crate) struct Lane {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Of `HEAD`, and of all else: some hosts answer the one and break off the other, and a sign of life of the one
-    /// would hide that.
+    /// Some hosts answer the one and break off the other, and a sign of life of the one would hide that. Nor must tokens
+    /// be lost because a registry fails at `GET` of what it has not.
     head: Breaker,
-    others: Breaker,
+    get: Breaker,
+    token: Breaker,
     pace: Pace,
     traffic: Traffic,
 }
 
 impl State {
-    fn breaker(&mut self, method: &Method) -> &mut Breaker {
-        if *method == Method::HEAD { &mut self.head } else { &mut self.others }
+    fn breaker(&mut self, errand: Errand) -> &mut Breaker {
+        match errand {
+            Errand::Head => &mut self.head,
+            Errand::Get => &mut self.get,
+            Errand::Token => &mut self.token,
+        }
     }
 }
 
 impl Lanes {
     /// `per_host` requests are under way at one host at most.
     pub(crate) fn new(per_host: usize) -> Self {
-        Self { per_host: per_host.max(1), lanes: Mutex::default() }
+        Self { per_host: per_host.clamp(1, Semaphore::MAX_PERMITS), lanes: Mutex::default() }
     }
 
     /// The lane that leads to a URL.
@@ -84,18 +100,18 @@ impl Lane {
     ///
     /// # Errors
     /// The host is given up, or left alone.
-    pub(crate) fn leave(&self, method: &Method, now: Instant) -> Result<Leave, Failure> {
+    pub(crate) fn leave(&self, errand: Errand, now: Instant) -> Result<Leave, Failure> {
         let mut state = self.lock();
-        match state.breaker(method).stopped() {
+        match state.breaker(errand).stopped() {
             Some(failure) => Err(failure.clone()),
             None => state.pace.leave(now),
         }
     }
 
     /// Whether nothing more is asked of it.
-    pub(crate) fn is_stopped(&self, method: &Method) -> bool {
+    pub(crate) fn is_stopped(&self, errand: Errand) -> bool {
         let mut state = self.lock();
-        state.breaker(method).stopped().is_some() || state.pace.stopped().is_some()
+        state.breaker(errand).stopped().is_some() || state.pace.stopped().is_some()
     }
 
     /// A request goes out.
@@ -114,13 +130,18 @@ impl Lane {
     }
 
     /// The result of a request with its repetitions.
-    pub(crate) fn tell(&self, method: &Method, result: &Result<Answer, Failure>) {
-        self.lock().breaker(method).tell(result);
+    pub(crate) fn tell(&self, errand: Errand, result: &Result<Answer, Failure>) {
+        self.lock().breaker(errand).tell(result);
     }
 
     fn shown(&self, name: &str) -> HostTraffic {
         let state = self.lock();
-        let failed = state.head.stopped().or(state.others.stopped()).map(|failure| failure.message.clone());
+        let failed = state
+            .head
+            .stopped()
+            .or(state.get.stopped())
+            .or(state.token.stopped())
+            .map(|failure| failure.message.clone());
         let limited = || state.pace.stopped().map(|_| "429 Too Many Requests".to_owned());
         state.traffic.shown(name, failed.or_else(limited))
     }
@@ -164,10 +185,10 @@ mod tests {
         for _ in 0..3 {
             sick.sent(false, now);
             sick.came_back(&refused, now, now);
-            sick.tell(&Method::HEAD, &refused);
+            sick.tell(Errand::Head, &refused);
         }
-        assert_eq!(sick.leave(&Method::HEAD, now).unwrap_err().unknown, Unknown::HostStopped);
-        assert!(lanes.of(&url("https://sick.example:5000/")).leave(&Method::HEAD, now).is_ok());
+        assert_eq!(sick.leave(Errand::Head, now).unwrap_err().unknown, Unknown::HostStopped);
+        assert!(lanes.of(&url("https://sick.example:5000/")).leave(Errand::Head, now).is_ok());
         let shown = lanes.traffic();
         assert_eq!(shown.len(), 1, "the other was not asked");
         assert_eq!((shown[0].requests, shown[0].stopped.as_deref()), (3, Some("connection refused")));
@@ -180,11 +201,11 @@ mod tests {
         let (alive, reset) =
             (Ok(Answer { status: 200, ..Answer::default() }), Err(Failure::new(Unknown::Network, "EOF")));
         for _ in 0..3 {
-            lane.tell(&Method::HEAD, &alive);
-            lane.tell(&Method::GET, &reset);
+            lane.tell(Errand::Head, &alive);
+            lane.tell(Errand::Get, &reset);
         }
-        assert!(lane.leave(&Method::HEAD, now).is_ok());
-        assert!(lane.leave(&Method::GET, now).is_err());
+        assert!(lane.leave(Errand::Head, now).is_ok());
+        assert!(lane.leave(Errand::Get, now).is_err());
     }
 
     #[test]

@@ -215,6 +215,7 @@ fn to_realm(key: &Key, wanted: &Wanted<'_>) -> Result<Ask, Failure> {
         reach,
         own: wanted.endpoint.headers().clone(),
         dial: wanted.endpoint.dial().clone(),
+        is_token: true,
         form: Vec::new(),
     })
 }

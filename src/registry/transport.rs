@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use super::connections::Connections;
 use super::endpoint::Dial;
 use super::failure::Failure;
-use super::lane::{Lane, Lanes, went_out};
+use super::lane::{Errand, Lane, Lanes, went_out};
 use super::limit::{Limits, Turn};
 use super::options::{ClientOptions, OptionsError};
 use super::pace::{Leave, Sent};
@@ -31,6 +31,9 @@ pub(crate) const SMALL_BODY: usize = 64 * 1024;
 const FREE_BODY: usize = 256 * 1024;
 const LARGE_BODIES: usize = 4;
 
+/// As good as for ever, and still a time that can be added to the present.
+const AGES: Duration = Duration::from_secs(366 * 24 * 60 * 60);
+
 /// A request.
 #[derive(Debug, Clone)]
 pub(crate) struct Ask {
@@ -44,11 +47,21 @@ pub(crate) struct Ask {
     /// What the operator sends along to this host.
     pub(crate) own: HeaderMap,
     pub(crate) dial: Dial,
+    /// Whether a token is asked for.
+    pub(crate) is_token: bool,
     /// Sent as `application/x-www-form-urlencoded`, if there is any.
     pub(crate) form: Vec<(&'static str, Sensitive)>,
 }
 
 impl Ask {
+    fn errand(&self) -> Errand {
+        match self.method {
+            _ if self.is_token => Errand::Token,
+            Method::HEAD => Errand::Head,
+            _ => Errand::Get,
+        }
+    }
+
     /// Whether the answer helps only to explain. Many registries serve no tag lists: a status that says so tells
     /// nothing of how the host fares with manifests.
     fn is_aside(&self) -> bool {
@@ -89,16 +102,29 @@ impl Answer {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget {
     left: Duration,
+    whole: Duration,
 }
 
 impl Budget {
-    pub(crate) fn new(left: Duration) -> Self {
-        Self { left }
+    pub(crate) fn new(whole: Duration) -> Self {
+        Self { left: whole, whole }
+    }
+
+    /// What the next of so many hosts may spend.
+    pub(crate) fn share(&mut self, hosts: u32) -> Self {
+        let share = self.left / hosts.max(1);
+        self.left -= share;
+        Self::new(share)
+    }
+
+    /// What that host has left.
+    pub(crate) fn give_back(&mut self, share: Self) {
+        self.left += share.left;
     }
 
     /// Whether most of it was spent before, perhaps on another host: who is late then is not to blame.
-    fn is_short(self, whole: Duration) -> bool {
-        self.left < whole / 3
+    fn is_short(self) -> bool {
+        self.left < self.whole / 3
     }
 
     /// Lets a future take what is left, but not beyond the deadline of the run.
@@ -126,8 +152,15 @@ pub(crate) struct Transport {
 
 impl Transport {
     pub(crate) fn new(options: ClientOptions, lookup: Arc<dyn Lookup>) -> Result<Self, OptionsError> {
+        let options = ClientOptions {
+            timeout: options.timeout.min(AGES),
+            connect_timeout: options.connect_timeout.min(AGES),
+            deadline: options.deadline.min(AGES),
+            ..options
+        };
         let limits = Limits::new(options.concurrency);
-        let lanes = Lanes::new(options.host_concurrency);
+        // One place is left to the others, whatever one host does.
+        let lanes = Lanes::new(options.host_concurrency.min(options.concurrency.saturating_sub(1)));
         let retry = Retry { times: options.retries, delay: options.retry_delay };
         let time = options.deadline;
         let connections = Connections::new(options, lookup)?;
@@ -162,7 +195,7 @@ impl Transport {
         let mut tries = Tries::default();
         let mut last = None;
         loop {
-            let (turn, sent) = match self.admit(&lane, &ask.method).await {
+            let (turn, sent) = match self.admit(&lane, ask.errand()).await {
                 Ok(admitted) => admitted,
                 // What the host said itself tells more than that nobody asks it any more.
                 Err(failure) => return last.unwrap_or(Err(failure)),
@@ -171,9 +204,9 @@ impl Transport {
             let had = *budget;
             let result = self.exchange(&lane, request, ask, last.is_some(), budget).await;
             drop(turn);
-            if !self.shall_repeat((&lane, &ask.method), &result, sent, &mut tries, budget).await {
-                if !is_not_telling(ask, &result, had, self.options().timeout) {
-                    lane.tell(&ask.method, &result);
+            if !self.shall_repeat((&lane, ask.errand()), &result, sent, &mut tries, budget).await {
+                if !is_not_telling(ask, &result, had) {
+                    lane.tell(ask.errand(), &result);
                 }
                 return result;
             }
@@ -182,9 +215,9 @@ impl Transport {
     }
 
     /// Waits for a turn, and for the end of a pause that the host asked for; neither is the probe's own time.
-    async fn admit<'l>(&'l self, lane: &'l Lane, method: &Method) -> Result<(Turn<'l>, Sent), Failure> {
+    async fn admit<'l>(&'l self, lane: &'l Lane, errand: Errand) -> Result<(Turn<'l>, Sent), Failure> {
         loop {
-            if let Leave::Wait(until) = lane.leave(method, Instant::now())? {
+            if let Leave::Wait(until) = lane.leave(errand, Instant::now())? {
                 tokio::time::sleep_until(until.min(self.deadline)).await;
             }
             let turn = timeout_at(self.deadline, self.limits.turn(&lane.gate)).await.map_err(|_| Failure::over())?;
@@ -193,7 +226,7 @@ impl Transport {
             if now >= self.deadline {
                 return Err(Failure::over());
             }
-            if let Leave::Go(sent) = lane.leave(method, now)? {
+            if let Leave::Go(sent) = lane.leave(errand, now)? {
                 return Ok((turn, sent));
             }
         }
@@ -225,7 +258,7 @@ impl Transport {
     /// Whether the request shall be sent once more; the pause before it is over then.
     async fn shall_repeat(
         &self,
-        (lane, method): (&Lane, &Method),
+        (lane, errand): (&Lane, Errand),
         result: &Result<Answer, Failure>,
         sent: Sent,
         tries: &mut Tries,
@@ -236,7 +269,7 @@ impl Transport {
         {
             return lane.limited(answer, sent, Instant::now(), self.deadline);
         }
-        if lane.is_stopped(method) {
+        if lane.is_stopped(errand) {
             return false;
         }
         match self.retry.again(tries, result, jitter()) {
@@ -248,10 +281,10 @@ impl Transport {
 }
 
 /// Whether a result says nothing of how its host fares. `had` is the time that there was for it.
-fn is_not_telling(ask: &Ask, result: &Result<Answer, Failure>, had: Budget, whole: Duration) -> bool {
+fn is_not_telling(ask: &Ask, result: &Result<Answer, Failure>, had: Budget) -> bool {
     match result {
         Ok(_) => ask.is_aside(),
-        Err(failure) => failure.unknown == Unknown::Timeout && had.is_short(whole),
+        Err(failure) => failure.unknown == Unknown::Timeout && had.is_short(),
     }
 }
 

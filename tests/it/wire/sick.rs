@@ -314,3 +314,49 @@ fn sick_hosts_among_healthy_ones() {
         assert_eq!(sent(&server.host()).requests, server.count());
     }
 }
+
+/// A registry may fail at `GET` of what it has not: that must not cost the tokens of what it has.
+#[test]
+fn explanations_that_fail_cost_no_token() {
+    let server = Registry::start(|r| {
+        for at in 0..4 {
+            r.answer("GET", &path(at), [Answer::status(500)]);
+        }
+        r.image("acme/web", "1").access(Access::Bearer(Bearer::public()));
+    });
+    block_on(async {
+        let client = Client::new(ClientOptions { retries: 0, ..plain(&server) }).unwrap();
+        for attempt in images(&server.host(), 4) {
+            client.explain(&attempt).await;
+        }
+        found(client.probe(&image(&server.host(), "acme/web:1")).await);
+    });
+}
+
+#[test]
+fn a_host_that_hangs_leaves_a_place_to_the_others() {
+    let hangs = answering("HEAD", &[Answer::hang()]);
+    hangs.change(|r| _ = r.answer("HEAD", &path(0), [Answer::status(404)]));
+    let healthy = answering("POST", &[]);
+    let options = ClientOptions {
+        plain_http: [&hangs, &healthy].iter().map(|server| server.host().parse().unwrap()).collect(),
+        concurrency: 4,
+        host_concurrency: 4,
+        ..quick()
+    };
+    block_on(async {
+        let client = Client::new(options).unwrap();
+        client.probe(&image(&hangs.host(), "acme/api:0")).await;
+        let slow = images(&hangs.host(), 9);
+        let slow = join_all(slow[1..].iter().map(|attempt| client.probe(attempt)));
+        let quick = async {
+            while hangs.count() < 4 {
+                tokio::task::yield_now().await;
+            }
+            found(client.probe(&image(&healthy.host(), "acme/api:1")).await);
+            client.interrupter().interrupt();
+        };
+        let (outcomes, ()) = tokio::join!(slow, quick);
+        assert_eq!(kinds(&outcomes), [Some(Unknown::Interrupted); 8], "none was waited for");
+    });
+}
