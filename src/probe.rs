@@ -99,6 +99,8 @@ pub struct Manifest {
     pub content: Option<Arc<Content>>,
     /// What the registry says of its rate limit.
     pub rate: Option<RateLimit>,
+    /// Whether an earlier run was told so, and the registry was not asked: a tag may have moved since.
+    pub remembered: bool,
 }
 
 /// `ratelimit-limit` and `ratelimit-remaining` of Docker Hub: pulls, of all that come from one address or account.
@@ -268,6 +270,9 @@ pub trait Prober: Sync {
 
     /// Reads a manifest that was found. The attempt's target is its digest.
     fn content(&self, attempt: &Attempt) -> impl Future<Output = Result<Arc<Content>, Unread>> + Send;
+
+    /// Asks the registry itself the next time, whatever is remembered of earlier runs.
+    fn forget(&self, _attempt: &Attempt) {}
 
     /// Reads the platform in the configuration of a single image. The attempt's target is the configuration's digest.
     fn config(&self, attempt: &Attempt) -> impl Future<Output = Result<Platform, Unread>> + Send;

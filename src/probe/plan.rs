@@ -60,6 +60,17 @@ impl Plan {
             look: Look::default(),
         }
     }
+
+    /// What the kubelet itself would ask, with each credential, and the tag beside a digest.
+    pub fn first_questions(&self) -> impl Iterator<Item = Attempt> {
+        let none = self.credentials.is_empty().then_some(None);
+        let credentials = self.credentials.iter().map(Some).chain(none);
+        credentials.flat_map(|credential| {
+            let pull = self.image.with(credential);
+            let tag = self.look.tag.clone().map(|tag| Attempt { target: Target::Tag(tag), ..pull.clone() });
+            [Some(pull), tag].into_iter().flatten()
+        })
+    }
 }
 
 /// What to ask next.

@@ -44,7 +44,7 @@ mod registry_typo;
 mod retired;
 mod shadowed_credentials;
 mod short_name;
-mod stale_digest;
+pub(crate) mod stale_digest;
 mod suppressed_service_account_secrets;
 mod undefined_pull_secret;
 mod undefined_service_account;
