@@ -238,11 +238,14 @@ fn judge_failures<'a>(
         _ => None,
     });
     if outcomes.clone().any(|outcome| matches!(outcome, Outcome::Absent(_))) {
-        // Some registries hide what a client may not see, and only the node's credentials show it.
-        return match node {
-            Some(NodeIdentity::Operator) => Verdict::Unverified(Cause::Absent),
-            Some(NodeIdentity::Cloud) | None => Verdict::Fails(Cause::Absent),
-        };
+        // Some registries hide what a client may not see: Artifactory does where it is told to. Only the credentials that
+        // are not to be seen here show it then. The registries that everyone knows do not.
+        let hidden = pull.blind.iter().any(|blind| match blind {
+            Blind::Node(identity) => *identity == NodeIdentity::Operator,
+            Blind::Secret(_) => !host::is_well_known(reference.registry()),
+            Blind::ServiceAccount(_) => false,
+        });
+        return if hidden { Verdict::Unverified(Cause::Absent) } else { Verdict::Fails(Cause::Absent) };
     }
     let Some((denial, evidence)) = outcomes.clone().find_map(|outcome| match outcome {
         Outcome::Denied(denial, evidence) => Some((*denial, evidence)),
@@ -272,7 +275,7 @@ fn judge_failures<'a>(
 /// Whether Docker Hub said it itself, and not a mirror that may want another credential.
 fn is_of_docker_hub(evidence: &Evidence) -> bool {
     let host = evidence.url.as_deref().and_then(|url| url.split_once("://")?.1.split(['/', ':']).next());
-    host.is_some_and(|host| host.ends_with(".docker.io"))
+    host.is_none_or(|host| host.ends_with(".docker.io"))
 }
 
 /// A name that does not exist here may exist where the nodes are. Not so the slip of a public registry's name in a
@@ -355,5 +358,26 @@ mod tests {
         let absent = || Outcome::Absent(Evidence::default());
         assert_eq!(judge(Some(NodeIdentity::Cloud), absent()), Verdict::Fails(Cause::Absent));
         assert_eq!(judge(Some(NodeIdentity::Operator), absent()), Verdict::Unverified(Cause::Absent));
+    }
+
+    #[test]
+    fn a_secret_that_is_not_to_be_seen_may_show_what_somebodys_own_registry_hides() {
+        let absent = Outcome::Absent(Evidence::default());
+        let pull = PullContext { blind: vec![Blind::Secret("regcred".to_owned())], ..PullContext::default() };
+        for (image, fails) in [
+            ("artifactory.example/a:1", false),
+            ("reg.example:5000/a:1", false),
+            ("nginx:1.27", true),
+            ("ghcr.io/a/b:1", true),
+            ("shop.azurecr.io/a:1", true),
+            ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/a:1", true),
+        ] {
+            let verdict = judge_failures(&Reference::parse(image).unwrap(), &pull, std::iter::once(&absent));
+            assert_eq!(
+                (matches!(verdict, Verdict::Fails(_)), verdict.cause()),
+                (fails, Some(Cause::Absent)),
+                "{image}"
+            );
+        }
     }
 }

@@ -128,7 +128,7 @@ fn what_was_found_is_not_asked_again() {
     assert_eq!(asked, 0);
     let (Outcome::Found(first), Outcome::Found(second)) = (&first[0], &second[0]) else { panic!("{second:?}") };
     assert_eq!(second.rate, None, "how many pulls are left was true then");
-    assert_eq!(*second, Manifest { rate: None, ..first.clone() });
+    assert_eq!(*second, Manifest { rate: None, remembered: true, ..first.clone() });
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn a_failure_is_asked_again() {
 #[test]
 fn an_entry_lives_for_its_time() {
     let home = home();
-    let (store, manifest) = (store(&home), Manifest::default());
+    let (store, manifest) = (store(&home), Manifest { remembered: true, ..Manifest::default() });
     let made = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
     let found = |after: Duration| {
         store.keep_found(&image("1"), &manifest, made);
