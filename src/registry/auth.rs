@@ -5,6 +5,8 @@
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::Instant;
 
 use super::challenge::{Bearer, Challenge};
 use super::endpoint::Endpoint;
@@ -61,11 +63,16 @@ impl Session<'_> {
     /// an attempt that was refused or met a failure.
     pub(crate) async fn fetch(&mut self, wish: &Wish) -> Result<Followed, Outcome> {
         let own = self.memory.challenges.get(self.holder(true)).lock().await.clone();
-        if let Some(Learned::Challenge(challenge, _)) = own {
-            return self.answer_challenge(wish, &challenge).await;
+        match own {
+            Some(Learned::Challenge(challenge, _)) => return self.answer_challenge(wish, &challenge).await,
+            // It is open though its host is not.
+            Some(Learned::Nothing) => return self.ask_bare(wish, true).await,
+            None => {}
         }
         let cell = self.memory.challenges.get(self.holder(false));
-        let mut held = cell.lock().await;
+        let Some(mut held) = self.after_the_first(&cell, wish).await else {
+            return self.ask_bare(wish, false).await;
+        };
         match held.clone() {
             None => {
                 // The others wait here until this one has learned what the host asks for.
@@ -76,11 +83,7 @@ impl Session<'_> {
             }
             Some(Learned::Nothing) => {
                 drop(held);
-                let (learned, step) = self.discover(wish).await;
-                if matches!(learned, Learned::Challenge(..)) {
-                    *cell.lock().await = Some(learned);
-                }
-                self.finish(wish, step).await
+                self.ask_bare(wish, false).await
             }
             Some(Learned::Challenge(challenge, repository)) => {
                 drop(held);
@@ -93,6 +96,37 @@ impl Session<'_> {
                 }
             }
         }
+    }
+
+    /// Waits for what the first one learns of the host; not any longer where the host lets that one wait too.
+    async fn after_the_first<'c>(
+        &self,
+        cell: &'c Mutex<Option<Learned>>,
+        wish: &Wish,
+    ) -> Option<MutexGuard<'c, Option<Learned>>> {
+        let patience = self.transport.patience();
+        let lane = self.transport.lanes().of(&wish.url);
+        let mut lock = std::pin::pin!(cell.lock());
+        loop {
+            match tokio::time::timeout(patience, &mut lock).await {
+                Ok(held) => return Some(held),
+                Err(_) if lane.is_silent(patience, Instant::now()) => return None,
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Without waiting for anybody; what it learns is for all, or for those who ask for the same repository.
+    async fn ask_bare(&mut self, wish: &Wish, of_repository: bool) -> Result<Followed, Outcome> {
+        let (learned, step) = self.discover(wish).await;
+        if matches!(learned, Learned::Challenge(..)) {
+            let cell = self.memory.challenges.get(self.holder(of_repository));
+            // Whoever holds it learns the same.
+            if let Ok(mut held) = cell.try_lock() {
+                *held = Some(learned);
+            }
+        }
+        self.finish(wish, step).await
     }
 
     /// The host's challenge was learned from another repository, and did not do. Some hosts name another realm for

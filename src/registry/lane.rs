@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::Url;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
 use super::breaker::Breaker;
@@ -39,6 +39,7 @@ pub(crate) struct Lanes {
 pub(crate) struct Lane {
     /// One permit for each request that may be under way.
     pub(crate) gate: Semaphore,
+    given_up: Notify,
     state: Mutex<State>,
 }
 
@@ -73,7 +74,8 @@ impl Lanes {
     pub(crate) fn of(&self, url: &Url) -> Arc<Lane> {
         let name =
             format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
-        let new = || Arc::new(Lane { gate: Semaphore::new(self.per_host), state: Mutex::default() });
+        let new =
+            || Arc::new(Lane { gate: Semaphore::new(self.per_host), given_up: Notify::new(), state: Mutex::default() });
         Arc::clone(locked(&self.lanes).entry(name).or_insert_with(new))
     }
 
@@ -131,7 +133,29 @@ impl Lane {
 
     /// The result of a request with its repetitions.
     pub(crate) fn tell(&self, errand: Errand, result: &Result<Answer, Failure>) {
-        self.lock().breaker(errand).tell(result);
+        let mut state = self.lock();
+        state.breaker(errand).tell(result);
+        if state.breaker(errand).stopped().is_some() {
+            self.given_up.notify_waiters();
+        }
+    }
+
+    /// Waits until the host is given up; what those are told who are still waiting for it.
+    pub(crate) async fn given_up(&self, errand: Errand) -> Failure {
+        loop {
+            let mut told = std::pin::pin!(self.given_up.notified());
+            // From here on no notice is missed.
+            told.as_mut().enable();
+            if let Some(failure) = self.lock().breaker(errand).stopped() {
+                return failure.clone();
+            }
+            told.await;
+        }
+    }
+
+    /// Whether something is under way, and nothing has come back for so long.
+    pub(crate) fn is_silent(&self, patience: Duration, now: Instant) -> bool {
+        self.lock().traffic.waiting_since().is_some_and(|since| now.duration_since(since) >= patience)
     }
 
     fn shown(&self, name: &str) -> HostTraffic {

@@ -179,6 +179,11 @@ impl Transport {
         &self.connections
     }
 
+    /// For how long a host may be silent before others stop waiting for what it says to one.
+    pub(crate) fn patience(&self) -> Duration {
+        (self.options().timeout / 5).max(Duration::from_millis(10))
+    }
+
     /// Requests sent so far.
     pub(crate) fn requests(&self) -> usize {
         self.requests.load(Ordering::Relaxed)
@@ -243,10 +248,19 @@ impl Transport {
         let start = Instant::now();
         self.requests.fetch_add(1, Ordering::Relaxed);
         lane.sent(again, start);
-        let result = match budget.spend(self.deadline, receive(request, ask.cap, &self.large)).await {
-            Ok(Ok(answer)) => Ok(Answer { sent: ask.headers.get(AUTHORIZATION).cloned(), ..answer }),
-            Ok(Err(error)) => Err(Failure::of(&error)),
-            Err(failure) => Err(failure),
+        let given_up = async {
+            tokio::time::sleep(self.patience()).await;
+            lane.given_up(ask.errand()).await
+        };
+        let result = tokio::select! {
+            biased;
+            received = budget.spend(self.deadline, receive(request, ask.cap, &self.large)) => match received {
+                Ok(Ok(answer)) => Ok(Answer { sent: ask.headers.get(AUTHORIZATION).cloned(), ..answer }),
+                Ok(Err(error)) => Err(Failure::of(&error)),
+                Err(failure) => Err(failure),
+            },
+            // Others have waited in vain in the meantime.
+            failure = given_up => Err(failure),
         };
         lane.came_back(&result, start, Instant::now());
         if !went_out(&result) {

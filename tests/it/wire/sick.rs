@@ -359,3 +359,45 @@ fn a_host_that_hangs_leaves_a_place_to_the_others() {
         assert_eq!(kinds(&outcomes), [Some(Unknown::Interrupted); 8], "none was waited for");
     });
 }
+
+/// The first asks what the host wants to know, and the others wait for that: not for ever.
+#[test]
+fn nobody_waits_behind_one_whom_the_host_lets_wait() {
+    let hangs = answering("HEAD", &[Answer::hang()]);
+    let options = ClientOptions { timeout: Duration::from_secs(3), ..plain(&hangs) };
+    block_on(async {
+        let client = Client::new(options).unwrap();
+        let attempts = images(&hangs.host(), 8);
+        let all = join_all(attempts.iter().map(|attempt| client.probe(attempt)));
+        let interrupt = async {
+            while hangs.count() < 8 {
+                tokio::task::yield_now().await;
+            }
+            client.interrupter().interrupt();
+        };
+        let (outcomes, ()) = tokio::join!(all, interrupt);
+        assert_eq!(kinds(&outcomes), [Some(Unknown::Interrupted); 8], "the first has not come to its end");
+    });
+}
+
+/// What is asked late of a host that hangs does not wait its whole time.
+#[test]
+fn who_waits_when_a_host_is_given_up_waits_no_longer() {
+    let hangs = answering("HEAD", &[Answer::hang()]);
+    let options = ClientOptions { timeout: Duration::from_secs(2), ..plain(&hangs) };
+    block_on(async {
+        let client = Client::new(options).unwrap();
+        client.probe(&image(&hangs.host(), "acme/other:1")).await;
+        let attempts = images(&hangs.host(), 4);
+        let first = join_all(attempts[..3].iter().map(|attempt| client.probe(attempt)));
+        let last = async {
+            // Not to wait for anything: it is to be late.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            client.probe(&attempts[3]).await
+        };
+        let (outcomes, last) = tokio::join!(first, last);
+        assert_eq!(kinds(&outcomes), [Some(Unknown::Timeout); 3]);
+        assert_eq!(kinds(&[last]), [Some(Unknown::HostStopped)]);
+        assert_eq!(hangs.count(), 5);
+    });
+}
