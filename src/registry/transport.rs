@@ -254,11 +254,7 @@ impl Transport {
         };
         let result = tokio::select! {
             biased;
-            received = budget.spend(self.deadline, receive(request, ask.cap, &self.large)) => match received {
-                Ok(Ok(answer)) => Ok(Answer { sent: ask.headers.get(AUTHORIZATION).cloned(), ..answer }),
-                Ok(Err(error)) => Err(Failure::of(&error)),
-                Err(failure) => Err(failure),
-            },
+            received = self.receive(request, ask, budget) => received,
             // Others have waited in vain in the meantime.
             failure = given_up => Err(failure),
         };
@@ -267,6 +263,27 @@ impl Transport {
             self.requests.fetch_sub(1, Ordering::Relaxed);
         }
         result
+    }
+
+    /// A large body waits for its place, which is not the probe's own time: another host may be in no hurry.
+    async fn receive(
+        &self,
+        request: reqwest::RequestBuilder,
+        ask: &Ask,
+        budget: &mut Budget,
+    ) -> Result<Answer, Failure> {
+        let begun = async {
+            let mut incoming = Incoming::begin(request, ask.cap).await?;
+            let whole = incoming.read(FREE_BODY).await?;
+            Ok((incoming, whole))
+        };
+        let (mut incoming, whole) = budget.spend(self.deadline, begun).await?.map_err(|error| Failure::of(&error))?;
+        if !whole {
+            let _place = timeout_at(self.deadline, self.large.acquire()).await.map_err(|_| Failure::over())?;
+            let rest = budget.spend(self.deadline, incoming.read(usize::MAX)).await?;
+            rest.map_err(|error| Failure::of(&error))?;
+        }
+        Ok(Answer { sent: ask.headers.get(AUTHORIZATION).cloned(), ..incoming.answer })
     }
 
     /// Whether the request shall be sent once more; the pause before it is over then.
@@ -302,26 +319,36 @@ fn is_not_telling(ask: &Ask, result: &Result<Answer, Failure>, had: Budget) -> b
     }
 }
 
-async fn receive(request: reqwest::RequestBuilder, cap: usize, large: &Semaphore) -> Result<Answer, reqwest::Error> {
-    let mut response = request.send().await?;
-    let status = response.status().as_u16();
-    let cap = if response.status().is_success() { cap } else { cap.min(SMALL_BODY) };
-    let headers = std::mem::take(response.headers_mut());
-    let retry_after = if matches!(status, 429 | 503) { retry_after::read(&headers, wall_clock()) } else { None };
-    let mut answer = Answer { status, headers, retry_after, ..Answer::default() };
-    let mut room = None;
-    while let Some(chunk) = response.chunk().await? {
-        if chunk.len() > cap - answer.body.len() {
-            // Nobody can read half of it, and it may wait for its turn to be judged.
-            (answer.body, answer.cut) = (Vec::new(), true);
-            break;
-        }
-        answer.body.extend_from_slice(&chunk);
-        if answer.body.len() > FREE_BODY && room.is_none() {
-            room = large.acquire().await.ok();
-        }
+/// An answer that is being read.
+struct Incoming {
+    response: reqwest::Response,
+    cap: usize,
+    answer: Answer,
+}
+
+impl Incoming {
+    async fn begin(request: reqwest::RequestBuilder, cap: usize) -> Result<Self, reqwest::Error> {
+        let mut response = request.send().await?;
+        let status = response.status().as_u16();
+        let cap = if response.status().is_success() { cap } else { cap.min(SMALL_BODY) };
+        let headers = std::mem::take(response.headers_mut());
+        let retry_after = if matches!(status, 429 | 503) { retry_after::read(&headers, wall_clock()) } else { None };
+        Ok(Self { response, cap, answer: Answer { status, headers, retry_after, ..Answer::default() } })
     }
-    Ok(answer)
+
+    /// Reads on, until there is more than `enough`; tells whether that is all.
+    async fn read(&mut self, enough: usize) -> Result<bool, reqwest::Error> {
+        while self.answer.body.len() <= enough {
+            let Some(chunk) = self.response.chunk().await? else { return Ok(true) };
+            if chunk.len() > self.cap - self.answer.body.len() {
+                // Nobody can read half of it, and it may wait for its turn to be judged.
+                (self.answer.body, self.answer.cut) = (Vec::new(), true);
+                return Ok(true);
+            }
+            self.answer.body.extend_from_slice(&chunk);
+        }
+        Ok(false)
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "`Retry-After` may be a date; it is set against the time here, once")]

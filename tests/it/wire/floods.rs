@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use pullcheck::manifest::Content;
 use pullcheck::probe::{Attempt, Defect, Evidence, Outcome, Prober, TagList, Unknown, Unread};
 use pullcheck::registry::{Client, ClientOptions};
@@ -247,4 +248,39 @@ fn lists_without_measure_are_cut_or_refused() {
         panic!("a list of tags")
     };
     assert_eq!(tags.len(), 10_000);
+}
+
+/// Few large bodies are read at once. A host that sends one slowly costs another host's image no time of its own.
+#[test]
+fn a_large_manifest_waits_for_a_slow_one_and_is_read() {
+    const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
+    let slow = Raw::start(|wire| {
+        wire.head();
+        wire.send(format!("HTTP/1.1 200 OK\r\nContent-Type: {OCI}\r\nContent-Length: 4000000\r\n\r\n"));
+        wire.send(vec![b' '; 300 << 10]);
+        wire.drip(" ", Duration::from_millis(50));
+    });
+    let server = Registry::start(|r| {
+        let bytes = format!("{{{}}}", " ".repeat(300 << 10));
+        r.image("acme/large", "0").manifest("1", OCI, bytes);
+    });
+    let options = ClientOptions {
+        plain_http: [slow.host(), server.host()].iter().map(|host| host.parse().unwrap()).collect(),
+        timeout: Duration::from_secs(1),
+        ..quick()
+    };
+    block_on(async {
+        let client = Client::new(options).unwrap();
+        let slowly = (0..4).map(|at| image(&slow.host(), &format!("acme/slow{at}:1"))).collect::<Vec<_>>();
+        let slowly = join_all(slowly.iter().map(|attempt| client.explain(attempt)));
+        let other = async {
+            while slow.heads().len() < 4 {
+                tokio::task::yield_now().await;
+            }
+            client.explain(&image(&server.host(), "acme/large:1")).await
+        };
+        let (slowly, other) = tokio::join!(slowly, other);
+        assert!(slowly.into_iter().all(|outcome| unknown(outcome).0 == Unknown::Timeout));
+        found(other);
+    });
 }
