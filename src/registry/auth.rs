@@ -63,15 +63,12 @@ impl Session<'_> {
     /// an attempt that was refused or met a failure.
     pub(crate) async fn fetch(&mut self, wish: &Wish) -> Result<Followed, Outcome> {
         let own = self.memory.challenges.get(self.holder(true)).lock().await.clone();
-        match own {
-            Some(Learned::Challenge(challenge, _)) => return self.answer_challenge(wish, &challenge).await,
-            // It is open though its host is not.
-            Some(Learned::Nothing) => return self.ask_bare(wish, true).await,
-            None => {}
+        if let Some(Learned::Challenge(challenge, _)) = own {
+            return self.answer_challenge(wish, &challenge).await;
         }
         let cell = self.memory.challenges.get(self.holder(false));
         let Some(mut held) = self.after_the_first(&cell, wish).await else {
-            return self.ask_bare(wish, false).await;
+            return self.ask_bare(wish).await;
         };
         match held.clone() {
             None => {
@@ -83,7 +80,7 @@ impl Session<'_> {
             }
             Some(Learned::Nothing) => {
                 drop(held);
-                self.ask_bare(wish, false).await
+                self.ask_bare(wish).await
             }
             Some(Learned::Challenge(challenge, repository)) => {
                 drop(held);
@@ -116,11 +113,11 @@ impl Session<'_> {
         }
     }
 
-    /// Without waiting for anybody; what it learns is for all, or for those who ask for the same repository.
-    async fn ask_bare(&mut self, wish: &Wish, of_repository: bool) -> Result<Followed, Outcome> {
+    /// Without waiting for anybody; what it learns is for all.
+    async fn ask_bare(&mut self, wish: &Wish) -> Result<Followed, Outcome> {
         let (learned, step) = self.discover(wish).await;
         if matches!(learned, Learned::Challenge(..)) {
-            let cell = self.memory.challenges.get(self.holder(of_repository));
+            let cell = self.memory.challenges.get(self.holder(false));
             // Whoever holds it learns the same.
             if let Ok(mut held) = cell.try_lock() {
                 *held = Some(learned);

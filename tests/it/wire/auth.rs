@@ -247,23 +247,3 @@ fn a_post_is_not_redirected() {
     assert_eq!(unknown(outcome).0, Unknown::AuthServer);
     assert_eq!(server.lines()[1..], ["GET /token", "POST /token"]);
 }
-
-#[test]
-fn an_open_repository_of_a_closed_host_is_asked_once_per_image() {
-    let server = Registry::start(|r| {
-        r.image("acme/closed", "1").access(Access::Bearer(Bearer::private("bob", "s3cret")));
-        r.image("acme/open", "1").image("2").image("3");
-        r.host("").unknown(Access::Bearer(Bearer::private("bob", "s3cret")));
-        r.answer("GET", "/token", [Answer::error(401, "UNAUTHORIZED", "who are you?")]);
-    });
-    block_on(async {
-        let client = Client::new(plain(&server)).unwrap();
-        client.probe(&image(&server.host(), "acme/closed:1")).await;
-        found(client.probe(&image(&server.host(), "acme/open:1")).await);
-        server.forget();
-        for tag in ["2", "3"] {
-            found(client.probe(&image(&server.host(), &format!("acme/open:{tag}"))).await);
-        }
-        assert_eq!(server.count(), 2, "{:?}", server.lines());
-    });
-}
