@@ -4,7 +4,7 @@ use pullcheck::probe::{Denial, Evidence, Outcome, Prober, Unknown};
 use pullcheck::registry::Client;
 use pullcheck_support::{Access, Answer, Bearer, Refusal, Registry, Script};
 
-use super::{ask, block_on, found, image, plain, shown, unknown, with};
+use super::{ask, found, image, plain, shown, unknown, with};
 
 #[track_caller]
 fn denied(outcome: Outcome) -> (Denial, Evidence) {
