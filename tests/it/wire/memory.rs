@@ -1,5 +1,6 @@
 //! What a hostile server may make the command hold, measured on the built command as a process of its own.
 #![cfg(target_os = "linux")]
+#![expect(clippy::disallowed_methods, reason = "the command that is measured may be named by the environment")]
 
 use pullcheck_support::{Answer, Registry, Run, Script};
 use serde_json::json;
