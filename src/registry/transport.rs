@@ -27,9 +27,10 @@ use crate::sensitive::Sensitive;
 pub(crate) const SMALL_BODY: usize = 64 * 1024;
 
 /// Up to this size in bytes all bodies come at once, as real manifests do; of larger ones so many, whatever the number
-/// of hosts that send them.
-const FREE_BODY: usize = 256 * 1024;
-const LARGE_BODIES: usize = 4;
+/// of hosts that send them. A connection holds several times what was taken from it so far: hyper reads ahead, and more
+/// at a time the more comes.
+const FREE_BODY: usize = 32 * 1024;
+const LARGE_BODIES: usize = 2;
 
 /// As good as for ever, and still a time that can be added to the present.
 const AGES: Duration = Duration::from_secs(366 * 24 * 60 * 60);
@@ -274,7 +275,7 @@ impl Transport {
     ) -> Result<Answer, Failure> {
         let begun = async {
             let mut incoming = Incoming::begin(request, ask.cap).await?;
-            let whole = incoming.read(FREE_BODY).await?;
+            let whole = incoming.read_small().await?;
             Ok((incoming, whole))
         };
         let (mut incoming, whole) = budget.spend(self.deadline, begun).await?.map_err(|error| Failure::of(&error))?;
@@ -322,6 +323,8 @@ fn is_not_telling(ask: &Ask, result: &Result<Answer, Failure>, had: Budget) -> b
 /// An answer that is being read.
 struct Incoming {
     response: reqwest::Response,
+    /// What its header says of the body, in bytes; 0 where it says nothing.
+    length: u64,
     cap: usize,
     answer: Answer,
 }
@@ -331,13 +334,28 @@ impl Incoming {
         let mut response = request.send().await?;
         let status = response.status().as_u16();
         let cap = if response.status().is_success() { cap } else { cap.min(SMALL_BODY) };
+        let length = response.content_length().unwrap_or_default();
         let headers = std::mem::take(response.headers_mut());
         let retry_after = if matches!(status, 429 | 503) { retry_after::read(&headers, wall_clock()) } else { None };
-        Ok(Self { response, cap, answer: Answer { status, headers, retry_after, ..Answer::default() } })
+        let cut = length > cap as u64;
+        let answer = Answer { status, headers, retry_after, cut, ..Answer::default() };
+        Ok(Self { response, length, cap, answer })
+    }
+
+    /// Reads what is small; tells whether that is all.
+    async fn read_small(&mut self) -> Result<bool, reqwest::Error> {
+        if self.answer.cut {
+            return Ok(true);
+        }
+        if self.length > FREE_BODY as u64 {
+            return Ok(false);
+        }
+        self.read(FREE_BODY).await
     }
 
     /// Reads on, until there is more than `enough`; tells whether that is all.
     async fn read(&mut self, enough: usize) -> Result<bool, reqwest::Error> {
+        self.answer.body.reserve_exact((self.length as usize).saturating_sub(self.answer.body.len()));
         while self.answer.body.len() <= enough {
             let Some(chunk) = self.response.chunk().await? else { return Ok(true) };
             if chunk.len() > self.cap - self.answer.body.len() {
