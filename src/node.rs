@@ -10,8 +10,7 @@ use std::fmt;
 
 use crate::event::Runtime;
 use crate::manifest::Entry;
-use crate::platform::{self, Platform};
-use crate::probe::plan::choose;
+use crate::platform::{self, Platform, choose};
 use crate::source::Span;
 
 /// The operating systems that nodes have.

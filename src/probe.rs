@@ -2,6 +2,7 @@
 //!
 //! Nothing here does I/O; [`Prober`] is implemented by `registry` on the wire and by a table in tests.
 
+pub mod order;
 pub mod plan;
 
 use std::fmt;

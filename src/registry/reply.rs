@@ -11,7 +11,7 @@ use super::challenge::Challenge;
 use super::failure::Failure;
 use super::transport::Answer;
 use crate::keyring::Credential;
-use crate::manifest::{self, is_digest};
+use crate::manifest::{self, is_digest, is_index_type};
 use crate::probe::{Defect, Denial, Evidence, Manifest, Outcome, RateLimit, Target, Unknown, Unread};
 
 /// containerd's `MaxManifestSize`, in bytes.
@@ -127,13 +127,8 @@ fn found(answer: &Answer, asked: &Target, digest: Option<&str>, length: u64, evi
 
 /// The media types that containerd pulls (`core/images/mediatypes.go`).
 fn is_manifest_type(media_type: &str) -> bool {
-    matches!(
-        media_type,
-        "application/vnd.docker.distribution.manifest.v2+json"
-            | "application/vnd.docker.distribution.manifest.list.v2+json"
-            | "application/vnd.oci.image.manifest.v1+json"
-            | "application/vnd.oci.image.index.v1+json"
-    )
+    let image = ["application/vnd.docker.distribution.manifest.v2+json", "application/vnd.oci.image.manifest.v1+json"];
+    image.contains(&media_type) || is_index_type(media_type)
 }
 
 pub(crate) fn digest_of(bytes: &[u8]) -> String {

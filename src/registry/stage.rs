@@ -12,7 +12,8 @@ use tokio::sync::OnceCell;
 use super::progress::Progress;
 use crate::manifest::Content;
 use crate::platform::Platform;
-use crate::probe::plan::{Plan, Pull, Question, Reply};
+use crate::probe::order::{Pull, Question, Reply};
+use crate::probe::plan::Plan;
 use crate::probe::{Attempt, Outcome, Prober, PullAnswer, TagList, Target, Unread};
 
 /// Carries out all plans and returns their answers in the same order; equal plans share one.

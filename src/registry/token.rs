@@ -298,7 +298,17 @@ mod tests {
 
     #[test]
     fn what_is_no_token_is_refused() {
-        for body in ["", "{}", "[]", "null", r#"{"token":""}"#, r#"{"token":"a\nb"}"#, r#"{"token":5}"#, "<html>"] {
+        for body in [
+            "",
+            "{}",
+            "[]",
+            r#"["t",null,null]"#,
+            "null",
+            r#"{"token":""}"#,
+            r#"{"token":"a\nb"}"#,
+            r#"{"token":5}"#,
+            "<html>",
+        ] {
             assert_eq!(read_body(body).err(), Some(Refusal::Broken), "{body}");
         }
     }

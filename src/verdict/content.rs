@@ -9,10 +9,9 @@ use std::sync::Arc;
 
 use super::{Cause, Verdict};
 use crate::event::Runtime;
-use crate::manifest::{Content, Image};
+use crate::manifest::{Content, Image, is_index_type};
 use crate::node::{Fit, Nodes};
-use crate::platform::Platform;
-use crate::probe::plan::{choose, is_index_type};
+use crate::platform::{Platform, choose};
 use crate::probe::{Defect, Manifest, PullAnswer, Unknown, Unread};
 use crate::reference::Reference;
 use crate::workload::{ContainerKind, ImageText, ImageUse};

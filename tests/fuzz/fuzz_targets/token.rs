@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use pullcheck::registry::token_body::parse;
+use serde::de::IgnoredAny;
 
 fuzz_target!(|body: &[u8]| {
     let token = parse(body);
@@ -16,5 +17,7 @@ fuzz_target!(|body: &[u8]| {
     assert!(header.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~')), "{header:?}");
     assert!(token.header.is_sensitive() && !format!("{token:?}").contains("Bearer"), "it shows itself");
     assert!((Duration::from_secs(1)..=Duration::from_secs(86_400)).contains(&token.lifetime), "{:?}", token.lifetime);
-    assert!(serde_json::from_slice::<serde_json::Value>(body).is_ok(), "a token out of what is no JSON");
+    // Numbers and depths that a `Value` cannot hold do not matter in a field that nobody reads.
+    assert!(serde_json::from_slice::<IgnoredAny>(body).is_ok(), "a token out of what is no JSON");
+    assert!(body.trim_ascii_start().starts_with(b"{"), "a token out of what is no object");
 });
