@@ -30,6 +30,9 @@ pub struct Args {
     /// How registries are asked.
     #[command(flatten)]
     pub registry: RegistryArgs,
+    /// How much is asked, how long is waited, and what is remembered.
+    #[command(flatten)]
+    pub limits: LimitArgs,
     /// What is reported, and what fails the run.
     #[command(flatten)]
     pub rules: RuleArgs,
@@ -95,6 +98,10 @@ pub struct ClusterArgs {
     /// [default: what a pod's node selector or affinity asks for]
     #[arg(long, value_name = "OS/ARCH[/VARIANT],...", value_delimiter = ',')]
     pub platform: Vec<Platform>,
+    /// Images that will be pushed before the manifests are applied: they may be absent (repeatable;
+    /// * does not go beyond a slash; with the tag or without)
+    #[arg(long, value_name = "GLOB")]
+    pub expect_image: Vec<ExpectedImages>,
     /// Container runtime of the nodes, for the event texts and for the choice among platforms
     #[arg(long, value_enum, default_value_t, value_name = "RUNTIME")]
     pub runtime: RuntimeArg,
@@ -147,10 +154,12 @@ pub struct RegistryArgs {
     /// by hosts.toml. Not with --runtime cri-o, which does not read them (repeatable)
     #[arg(long, value_name = "DIR")]
     pub certs_dir: Vec<PathBuf>,
-    /// Images that will be pushed before the manifests are applied: they may be absent (repeatable;
-    /// * does not go beyond a slash; with the tag or without)
-    #[arg(long, value_name = "GLOB")]
-    pub expect_image: Vec<ExpectedImages>,
+}
+
+/// How much is asked, how long is waited, and what is remembered.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Limits and cache")]
+pub struct LimitArgs {
     /// Time for one image with its retries
     #[arg(long, value_name = "TIME", default_value = "15s", value_parser = duration)]
     pub timeout: Duration,
@@ -218,7 +227,7 @@ pub struct OutputArgs {
     /// Colour: also NO_COLOR and CLICOLOR_FORCE
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     pub color: Color,
-    /// Print findings and errors, but no summary, notes or progress; JSON stays whole
+    /// Print findings and errors only: no summary, remarks or progress; JSON stays whole
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
     /// Tell for each host, at the end and on standard error, how many requests and retries there were, how long they

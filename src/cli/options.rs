@@ -7,7 +7,7 @@ use std::io::{self, IsTerminal, Read};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::cli::args::{Args, ClusterArgs, Color, FailOn, FormatArg, RegistryArgs, RuleArgs, RuntimeArg};
+use crate::cli::args::{Args, ClusterArgs, Color, FailOn, FormatArg, LimitArgs, RegistryArgs, RuleArgs, RuntimeArg};
 use crate::cli::helper::Helpers;
 use crate::cli::is_terminal;
 use crate::cli::values::PullSecretFile;
@@ -19,7 +19,7 @@ use crate::go::base64;
 use crate::inventory::Inventory;
 use crate::load::WalkOptions;
 use crate::output::{Format, Style};
-use crate::pull::operator::{ExpectedImages, Named, NodeCredentials, OperatorFacts, SuppliedSecret};
+use crate::pull::operator::{Named, NodeCredentials, OperatorFacts, SuppliedSecret};
 use crate::registry::{CertsDir, ClientOptions, Identity};
 use crate::rules::Settings;
 use crate::rules::levels::{Level, Levels};
@@ -87,7 +87,7 @@ impl TryFrom<Args> for Options {
     type Error = UsageError;
 
     fn try_from(args: Args) -> Result<Self, UsageError> {
-        let Args { paths, inputs, cluster, credentials, registry, rules, output, help } = args;
+        let Args { paths, inputs, cluster, credentials, registry, limits, rules, output, help } = args;
         let task = match (help.explain, help.list_rules, output.list_images) {
             (Some(rule), ..) => Task::Explain(rule),
             (None, true, _) => Task::ListRules,
@@ -119,7 +119,7 @@ impl TryFrom<Args> for Options {
             now: SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs()),
             levels,
             max_image_size: rules.max_image_size,
-            operator: operator_facts(cluster, registry.expect_image.clone())?,
+            operator: operator_facts(cluster)?,
         };
         Ok(Self {
             task,
@@ -135,8 +135,8 @@ impl TryFrom<Args> for Options {
             settings,
             supplied: supplied.as_ref().map(|supplied| supplied.config.clone()),
             helpers: supplied.map(|supplied| supplied.helpers).unwrap_or_default(),
-            cache_time_to_live: if registry.no_cache { Duration::ZERO } else { registry.cache_ttl },
-            client: client_options(registry)?,
+            cache_time_to_live: if limits.no_cache { Duration::ZERO } else { limits.cache_ttl },
+            client: client_options(registry, limits)?,
             fail_on: rules.fail_on,
             fail_on_unverified: rules.fail_on_unverified,
             format: match output.format {
@@ -151,7 +151,7 @@ impl TryFrom<Args> for Options {
     }
 }
 
-fn operator_facts(cluster: ClusterArgs, expected_images: Vec<ExpectedImages>) -> Result<OperatorFacts, UsageError> {
+fn operator_facts(cluster: ClusterArgs) -> Result<OperatorFacts, UsageError> {
     let service_accounts = distinct("--service-account", cluster.service_account, |it| &it.named)?;
     let pull_secrets = pull_secrets(cluster.pull_secret)?;
     let node_credentials = NodeCredentials::new(&cluster.node_credentials);
@@ -160,13 +160,13 @@ fn operator_facts(cluster: ClusterArgs, expected_images: Vec<ExpectedImages>) ->
         pull_secrets,
         assumed_secrets: cluster.assume_pull_secret,
         node_credentials: node_credentials.map_err(|error| UsageError::new(format!("--node-credentials: {error}")))?,
-        expected_images,
+        expected_images: cluster.expect_image,
         always_pull_images: cluster.always_pull_images,
         platforms: cluster.platform,
     })
 }
 
-fn client_options(args: RegistryArgs) -> Result<ClientOptions, UsageError> {
+fn client_options(args: RegistryArgs, limits: LimitArgs) -> Result<ClientOptions, UsageError> {
     let ca_certs = args.ca_cert.iter().map(|path| ca_cert(path)).collect::<Result<_, _>>()?;
     let client_cert = identity(args.client_cert.as_deref(), args.client_key.as_deref())?;
     let certs_dir = CertsDir::read(&args.certs_dir);
@@ -178,12 +178,12 @@ fn client_options(args: RegistryArgs) -> Result<ClientOptions, UsageError> {
         insecure: args.insecure_skip_tls_verify,
         mirrors: args.mirror,
         certs_dir: certs_dir.map_err(|error| UsageError::new(format!("--certs-dir: {error}")))?,
-        timeout: args.timeout,
-        connect_timeout: args.connect_timeout,
-        deadline: args.deadline,
-        concurrency: args.concurrency,
-        host_concurrency: args.host_concurrency,
-        retries: args.retries,
+        timeout: limits.timeout,
+        connect_timeout: limits.connect_timeout,
+        deadline: limits.deadline,
+        concurrency: limits.concurrency,
+        host_concurrency: limits.host_concurrency,
+        retries: limits.retries,
         ..ClientOptions::default()
     })
 }

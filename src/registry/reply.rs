@@ -324,4 +324,16 @@ mod tests {
             assert_eq!(evidence(&Method::GET, &url, &given, Some(&sent)).message, None, "{echo}");
         }
     }
+
+    #[test]
+    fn a_token_that_comes_back_is_not_shown() {
+        let url = Url::parse("https://reg.example/v2/").unwrap();
+        for token in ["opaque", "päßchen"] {
+            let body = serde_json::json!({"errors": [{"code": "X", "message": format!("bad token {token}")}]});
+            let sent = HeaderValue::from_str(&format!("Bearer {token}")).ok();
+            let given = Answer { body: body.to_string().into_bytes(), sent, ..answer(403, &[]) };
+            let seen = evidence(&Method::GET, &url, &given, None);
+            assert_eq!((seen.code.as_deref(), seen.message), (Some("X"), None), "{token}");
+        }
+    }
 }

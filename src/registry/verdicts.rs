@@ -1,6 +1,6 @@
 //! What several hosts say of one image, made into one outcome.
 
-use crate::probe::{Denial, Evidence, Outcome, Unknown};
+use crate::probe::{Denial, Evidence, Outcome, TlsFault, Unknown};
 
 /// Outcomes of hosts that do not have the image, in the order in which they were asked.
 #[derive(Debug, Default)]
@@ -13,12 +13,11 @@ impl Verdicts {
 
     /// What is reported of them: what came furthest, the first of those that came as far, as containerd has it
     /// (`firstErrPriority` in `core/remotes/docker/resolver.go`). A host that could not be asked from here leaves open
-    /// whether it has the image, so that no other's refusal counts.
+    /// whether it has the image, so that no other's refusal counts, nor what the nodes are sure to meet at another.
     pub(crate) fn most_telling(self) -> Outcome {
-        let is_open = self.0.iter().any(|outcome| matches!(outcome, Outcome::Unknown(..)));
-        let counts = |outcome: &&Outcome| !is_open || matches!(outcome, Outcome::Unknown(..));
+        let leaves_open = self.0.iter().map(openness).max();
         let mut told: Option<&Outcome> = None;
-        for outcome in self.0.iter().filter(counts) {
+        for outcome in self.0.iter().filter(|outcome| Some(openness(outcome)) == leaves_open) {
             if told.is_none_or(|told| progress(told) < progress(outcome)) {
                 told = Some(outcome);
             }
@@ -27,6 +26,15 @@ impl Verdicts {
             let message = Some("hosts.toml names no host that may resolve and pull".to_owned());
             Outcome::Unknown(Unknown::RegistryError, Evidence { message, ..Evidence::default() })
         })
+    }
+}
+
+/// How much an outcome leaves to be found out by the nodes.
+fn openness(outcome: &Outcome) -> u8 {
+    match outcome {
+        Outcome::Unknown(Unknown::Tls(TlsFault::Expired) | Unknown::NoSuchHost, _) => 1,
+        Outcome::Unknown(..) => 2,
+        Outcome::Found(_) | Outcome::Absent(_) | Outcome::Denied(..) => 0,
     }
 }
 
@@ -62,7 +70,8 @@ mod tests {
         let broken = Outcome::Unknown(Unknown::RegistryError, manifest(Some(500)));
         let limited = Outcome::Unknown(Unknown::RateLimited, manifest(Some(429)));
         let gone = Outcome::Unknown(Unknown::Network, manifest(None));
-        let table: [(&[&Outcome], &Outcome); 11] = [
+        let expired = Outcome::Unknown(Unknown::Tls(TlsFault::Expired), manifest(None));
+        let table: [(&[&Outcome], &Outcome); 14] = [
             (&[&absent], &absent),
             (&[&token, &absent], &absent),
             (&[&absent, &token], &absent),
@@ -75,6 +84,10 @@ mod tests {
             (&[&gone, &broken], &broken),
             // The mirror may have it for all we know.
             (&[&gone, &absent], &gone),
+            // What is sure to fail at one host does not speak for one that is out of our reach.
+            (&[&expired, &gone], &gone),
+            (&[&expired, &broken, &absent], &broken),
+            (&[&expired, &absent], &expired),
         ];
         for (outcomes, expected) in table {
             let verdicts = Verdicts(outcomes.iter().copied().cloned().collect());
