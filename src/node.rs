@@ -226,7 +226,7 @@ fn choices(values: &Values, known: &[&'static str]) -> Vec<(Option<String>, Vec<
 
 impl Demand {
     /// Whether the pod says nothing of operating system or architecture.
-    pub fn is_silent(&self) -> bool {
+    fn is_silent(&self) -> bool {
         self.spans.is_empty() || self.terms.iter().all(|term| term.os.is_any() && term.architecture.is_any())
     }
 

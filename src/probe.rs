@@ -1,5 +1,6 @@
 //! What is asked of a registry, and every answer it can give: the one type between the network and the rules.
 //!
+//! `plan` is what is to be asked about one image, `order` in which order that is done, one question after the other.
 //! Nothing here does I/O; [`Prober`] is implemented by `registry` on the wire and by a table in tests.
 
 pub mod order;

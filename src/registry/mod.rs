@@ -6,7 +6,7 @@
 //! client       one question → one Outcome, host after host             (the Prober)
 //!                reply: what an answer means    read: bytes behind a digest    tags: tag lists
 //!                verdicts: what several hosts say together
-//! auth         remembered challenge, Basic, Bearer, second 401           challenge, token, token_body
+//! auth         remembered challenge, Basic, Bearer, second 401           challenge, token, token_body, gate
 //! redirect     by hand, no Authorization across origins
 //! transport    one exchange: turns, budget, body caps                    failure, limit
 //! lane         what is kept of each host and port                        traffic
@@ -15,7 +15,7 @@
 //!                resolve, address: where a name may lead
 //! ```
 //! Beside them: `options`, what the operator sets; `endpoint`, which hosts stand for a registry (from `certs_dir`,
-//! `hosts_toml`, `host_url`); `interrupt`, the end before its time.
+//! `hosts_toml`, `host_url`); `interrupt`, the end before its time; `cells`, what tasks share.
 //!
 //! All of it knows core types only; no command line, no output. `challenge`, `hosts_toml` and `token_body` are public for
 //! the fuzz targets alone.
@@ -24,12 +24,15 @@ mod address;
 mod auth;
 mod breaker;
 mod cache;
+mod cells;
 mod certs_dir;
 pub mod challenge;
 mod client;
 mod connections;
+mod digest;
 mod endpoint;
 mod failure;
+mod gate;
 mod host_url;
 pub mod hosts_toml;
 mod identity;

@@ -5,9 +5,9 @@
 use std::sync::Arc;
 
 use reqwest::{Method, Url};
-use sha2::{Digest, Sha256};
 
 use super::challenge::Challenge;
+use super::digest::digest_of;
 use super::failure::Failure;
 use super::transport::Answer;
 use crate::keyring::Credential;
@@ -129,14 +129,6 @@ fn found(answer: &Answer, asked: &Target, digest: Option<&str>, length: u64, evi
 fn is_manifest_type(media_type: &str) -> bool {
     let image = ["application/vnd.docker.distribution.manifest.v2+json", "application/vnd.oci.image.manifest.v1+json"];
     image.contains(&media_type) || is_index_type(media_type)
-}
-
-pub(crate) fn digest_of(bytes: &[u8]) -> String {
-    let mut text = String::from("sha256:");
-    for byte in Sha256::digest(bytes) {
-        text.extend([byte >> 4, byte & 15].map(|half| char::from_digit(half.into(), 16).unwrap_or('0')));
-    }
-    text
 }
 
 /// What an answer shows of its reasons. A text that holds the password or token that was sent is left out: a
