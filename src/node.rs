@@ -194,8 +194,8 @@ impl Nodes {
     }
 }
 
-/// An entry without platform is a candidate, but containerd looks into its configuration before it takes it, and nothing
-/// says that it will run. Nor is it known of which version a 32-bit ARM node is, where nobody says it.
+/// An entry without platform is a candidate, but containerd looks into its configuration before it takes it, and
+/// nothing says that it will run. Nor is it known of which version a 32-bit ARM node is, where nobody says it.
 fn fit_index(runtime: Runtime, node: &Platform, entries: &[Entry]) -> Fit {
     let chosen = |node: &Platform| choose(runtime, node, entries);
     match chosen(node) {
@@ -230,8 +230,8 @@ impl Demand {
         self.spans.is_empty() || self.terms.iter().all(|term| term.os.is_any() && term.architecture.is_any())
     }
 
-    /// The nodes that count for the pod: those of the cluster (`--platform`) that it may run on, else those that it asks
-    /// for. Empty: nothing is known of them, or there can be none.
+    /// The nodes that count for the pod: those of the cluster (`--platform`) that it may run on, else those that it
+    /// asks for. Empty: nothing is known of them, or there can be none.
     pub fn nodes(&self, cluster: &[Platform]) -> Vec<Nodes> {
         let mut nodes: Vec<Nodes> = Vec::new();
         let allowed = |platform: &&Platform| {

@@ -93,7 +93,8 @@ pub struct Manifest {
     pub media_type: Option<String>,
     /// Compressed size in bytes of config and layers, where it was asked for.
     pub size: Option<u64>,
-    /// The platforms that it is for, where they were read: those of an index without attestations, or that of one image.
+    /// The platforms that it is for, where they were read: those of an index without attestations, or that of one
+    /// image.
     pub platforms: Option<Vec<Platform>>,
     /// What makes the runtime refuse it although it is there.
     pub defect: Option<Defect>,

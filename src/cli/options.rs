@@ -217,8 +217,8 @@ impl Options {
         terminal && !self.quiet && !self.no_progress && !set("CI")
     }
 
-    /// Every secret that the redactor shall know: of the operator's configurations (`supplied` is the one that credential
-    /// helpers completed) and of the inputs' Secrets.
+    /// Every secret that the redactor shall know: of the operator's configurations (`supplied` is the one that
+    /// credential helpers completed) and of the inputs' Secrets.
     pub fn secrets_of(&self, supplied: Option<&DockerConfig>, inventory: &Inventory) -> Vec<Sensitive> {
         let given = self.settings.operator.pull_secrets.iter().map(|given| &given.config);
         let supplied = supplied.into_iter().chain(given).flat_map(DockerConfig::secrets);

@@ -42,7 +42,8 @@ pub enum Question {
 /// What a question was answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// To [`Question::Pull`], [`Question::Anonymous`], [`Question::Supplied`], [`Question::Explain`], [`Question::Tag`].
+    /// To [`Question::Pull`], [`Question::Anonymous`], [`Question::Supplied`], [`Question::Explain`],
+    /// [`Question::Tag`].
     Outcome(Outcome),
     /// To [`Question::Tags`].
     Tags(TagList),

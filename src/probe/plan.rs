@@ -1,5 +1,5 @@
-//! What is to be asked about one image: the kubelet's own attempts, the diagnoses, and what a pod or a rule wants to know
-//! of a manifest that is there.
+//! What is to be asked about one image: the kubelet's own attempts, the diagnoses, and what a pod or a rule wants to
+//! know of a manifest that is there.
 
 use crate::event::Runtime;
 use crate::keyring::Credential;

@@ -17,8 +17,8 @@
 //! Beside them: `options`, what the operator sets; `endpoint`, which hosts stand for a registry (from `certs_dir`,
 //! `hosts_toml`, `host_url`); `interrupt`, the end before its time; `cells`, what tasks share.
 //!
-//! All of it knows core types only; no command line, no output. `challenge`, `hosts_toml` and `token_body` are public for
-//! the fuzz targets alone.
+//! All of it knows core types only; no command line, no output. `challenge`, `hosts_toml` and `token_body` are public
+//! for the fuzz targets alone.
 
 mod address;
 mod auth;
