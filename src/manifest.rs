@@ -13,11 +13,11 @@ use serde_json::value::RawValue;
 use crate::platform::Platform;
 
 /// Entries that an index may have. Real ones have a few dozen; to hold hundreds of thousands against every node would
-/// take minutes.
-const MAX_ENTRIES: usize = 2_000;
+/// take minutes, and what was read stays in memory to the end of the run.
+const MAX_ENTRIES: usize = 250;
 
 /// What is kept of the parts of a platform, in characters: more than any has that there is.
-const MAX_PART: usize = 64;
+const MAX_PART: usize = 32;
 
 /// What a manifest holds.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -31,10 +31,15 @@ pub(super) fn write(edge: &Edge<'_>, content: Content, out: &mut dyn io::Write) 
         images: Each(&report.images, |it| image(edge, it)),
         errors: Each(&report.errors, |it| input_error(edge, it)),
     };
-    let mut out = Escaping { out, hashes: 0 };
+    // serde_json writes a few bytes at a time. A buffer passes on whole writes only, and so whole characters.
+    let mut out = io::BufWriter::with_capacity(BLOCK, Escaping { out, hashes: 0 });
     serde_json::to_writer_pretty(&mut out, &json)?;
-    out.write_all(b"\n")
+    out.write_all(b"\n")?;
+    out.flush()
 }
+
+/// Bytes that are looked through at once.
+const BLOCK: usize = 8 * 1024;
 
 /// Items that are made as they are written.
 struct Each<'a, T, F>(&'a [T], F);

@@ -134,7 +134,11 @@ fn is_manifest_type(media_type: &str) -> bool {
 /// What an answer shows of its reasons. A text that holds the password or token that was sent is left out: a
 /// registry may echo what it was given.
 pub(crate) fn evidence(method: &Method, url: &Url, answer: &Answer, sent: Option<&Credential>) -> Evidence {
-    let body: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();
+    // A good answer has no reasons, and may be a hundred times larger: as values it would take many times that.
+    let body: Option<serde_json::Value> = match answer.status {
+        200..300 => None,
+        _ => serde_json::from_slice(&answer.body).ok(),
+    };
     let text = |pointer: &str| {
         let text = body.as_ref()?.pointer(pointer)?.as_str()?;
         (!echoes(text, sent) && !answer.echoed_in(text)).then(|| cut(text))

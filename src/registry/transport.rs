@@ -27,9 +27,10 @@ use crate::sensitive::Sensitive;
 pub(crate) const SMALL_BODY: usize = 64 * 1024;
 
 /// Up to this size in bytes all bodies come at once, as real manifests do; of larger ones so many, whatever the number
-/// of hosts that send them.
-const FREE_BODY: usize = 256 * 1024;
-const LARGE_BODIES: usize = 4;
+/// of hosts that send them. A connection holds several times what was taken from it so far: hyper reads ahead, and more
+/// at a time the more comes.
+const FREE_BODY: usize = 32 * 1024;
+const LARGE_BODIES: usize = 2;
 
 /// A request.
 #[derive(Debug, Clone)]
@@ -260,10 +261,15 @@ async fn receive(request: reqwest::RequestBuilder, cap: usize, large: &Semaphore
     let mut response = request.send().await?;
     let status = response.status().as_u16();
     let cap = if response.status().is_success() { cap } else { cap.min(SMALL_BODY) };
+    let length = response.content_length().unwrap_or_default();
     let headers = std::mem::take(response.headers_mut());
     let retry_after = if matches!(status, 429 | 503) { retry_after::read(&headers, wall_clock()) } else { None };
     let mut answer = Answer { status, headers, retry_after, ..Answer::default() };
-    let mut room = None;
+    if length > cap as u64 {
+        return Ok(Answer { cut: true, ..answer });
+    }
+    let mut room = if length > FREE_BODY as u64 { large.acquire().await.ok() } else { None };
+    answer.body.reserve_exact(length as usize);
     while let Some(chunk) = response.chunk().await? {
         if chunk.len() > cap - answer.body.len() {
             // Nobody can read half of it, and it may wait for its turn to be judged.
@@ -271,6 +277,7 @@ async fn receive(request: reqwest::RequestBuilder, cap: usize, large: &Semaphore
             break;
         }
         answer.body.extend_from_slice(&chunk);
+        drop(chunk);
         if answer.body.len() > FREE_BODY && room.is_none() {
             room = large.acquire().await.ok();
         }
