@@ -6,6 +6,7 @@ mod helper;
 mod interrupt;
 mod options;
 mod progress;
+mod values;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;

@@ -1,7 +1,9 @@
 //! What is asked of a registry, and every answer it can give: the one type between the network and the rules.
 //!
+//! `plan` is what is to be asked about one image, `order` in which order that is done, one question after the other.
 //! Nothing here does I/O; [`Prober`] is implemented by `registry` on the wire and by a table in tests.
 
+pub mod order;
 pub mod plan;
 
 use std::fmt;
@@ -91,7 +93,8 @@ pub struct Manifest {
     pub media_type: Option<String>,
     /// Compressed size in bytes of config and layers, where it was asked for.
     pub size: Option<u64>,
-    /// The platforms that it is for, where they were read: those of an index without attestations, or that of one image.
+    /// The platforms that it is for, where they were read: those of an index without attestations, or that of one
+    /// image.
     pub platforms: Option<Vec<Platform>>,
     /// What makes the runtime refuse it although it is there.
     pub defect: Option<Defect>,

@@ -224,14 +224,7 @@ fn judge_failures<'a>(
         Outcome::Unknown(unknown, evidence) => Some((*unknown, evidence)),
         _ => None,
     }) {
-        let certain = match unknown {
-            Unknown::NoSuchHost => is_nowhere(reference.registry(), evidence),
-            // The nodes see the same certificate, and have the same date.
-            Unknown::Tls(TlsFault::Expired) => true,
-            _ => false,
-        };
-        let cause = Cause::Unknown(unknown);
-        return if certain { Verdict::Fails(cause) } else { Verdict::Unverified(cause) };
+        return judge_unknown(reference, unknown, evidence);
     }
     let node = pull.blind.iter().find_map(|blind| match blind {
         Blind::Node(identity) => Some(*identity),
@@ -247,12 +240,36 @@ fn judge_failures<'a>(
         });
         return if hidden { Verdict::Unverified(Cause::Absent) } else { Verdict::Fails(Cause::Absent) };
     }
-    let Some((denial, evidence)) = outcomes.clone().find_map(|outcome| match outcome {
+    let denial = outcomes.clone().find_map(|outcome| match outcome {
         Outcome::Denied(denial, evidence) => Some((*denial, evidence)),
         _ => None,
-    }) else {
-        return Verdict::Unverified(Cause::Unknown(Unknown::Offline));
+    });
+    match denial {
+        Some((denial, evidence)) => judge_denial(reference, pull, node, denial, evidence),
+        None => Verdict::Unverified(Cause::Unknown(Unknown::Offline)),
+    }
+}
+
+/// Few failures are sure to be met by the nodes too.
+fn judge_unknown(reference: &Reference, unknown: Unknown, evidence: &Evidence) -> Verdict {
+    let certain = match unknown {
+        Unknown::NoSuchHost => is_nowhere(reference.registry(), evidence),
+        // The nodes see the same certificate, and have the same date.
+        Unknown::Tls(TlsFault::Expired) => true,
+        _ => false,
     };
+    let cause = Cause::Unknown(unknown);
+    if certain { Verdict::Fails(cause) } else { Verdict::Unverified(cause) }
+}
+
+/// A refusal is certain only where the kubelet has no credentials that we do not see.
+fn judge_denial(
+    reference: &Reference,
+    pull: &PullContext,
+    node: Option<NodeIdentity>,
+    denial: Denial,
+    evidence: &Evidence,
+) -> Verdict {
     // Docker Hub's official images are all public: who is refused one there asks for what does not exist.
     let official = reference.registry() == "docker.io" && reference.repository().starts_with("library/");
     if official && is_of_docker_hub(evidence) && denial == Denial::DeniedOrAbsent {

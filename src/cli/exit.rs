@@ -7,7 +7,8 @@ use crate::cli::options::{Options, Task};
 use crate::finding::Severity;
 use crate::report::Report;
 
-/// How a run ended. When several hold: interrupted before usage before findings before unverified before nothing to check.
+/// How a run ended. When several hold: interrupted before usage before findings before unverified before nothing to
+/// check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// 0: nothing at or above the threshold.

@@ -8,12 +8,14 @@ use reqwest::{Method, Url};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
+use super::cells::Cells;
 use super::challenge::{Bearer, Challenge};
 use super::endpoint::Endpoint;
+use super::gate::Gates;
 use super::redirect::{Followed, follow};
 use super::reply::{evidence, failed};
 use super::resolve::Reach;
-use super::token::{Cells, Gate, Token, Tokens, Wanted};
+use super::token::{Token, Tokens, Wanted};
 use super::transport::{Ask, Budget, Transport};
 use crate::keyring::Credential;
 use crate::probe::{Denial, Evidence, Outcome, Unknown};
@@ -23,8 +25,8 @@ use crate::sensitive::Sensitive;
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     tokens: Tokens,
-    challenges: Cells<Holder, Option<Learned>>,
-    basic: Cells<(String, Option<Credential>), Gate>,
+    challenges: Cells<Holder, Mutex<Option<Learned>>>,
+    basic: Gates<(String, Credential)>,
 }
 
 /// By origin, credential and, where a host asks differently for some repositories, repository.
@@ -184,23 +186,13 @@ impl Session<'_> {
         let mut header = HeaderValue::from_str(&format!("Basic {}", basic_value(credential).expose()))
             .map_err(|_| Outcome::Denied(Denial::BadCredentials, self.request_evidence(wish)))?;
         header.set_sensitive(true);
-        let gate = self.memory.basic.get((self.endpoint.origin(), self.credential.cloned()));
-        let mut held = gate.lock().await;
-        match &*held {
-            Gate::Refused(outcome) => return Err(outcome.clone()),
-            Gate::Open => drop(held),
-            Gate::Closed => {
-                let result = self.send(wish, Some(&header)).await;
-                let result = result.and_then(|followed| self.refuse_401(wish, followed, Denial::BadCredentials));
-                *held = match &result {
-                    Err(outcome @ Outcome::Denied(..)) => Gate::Refused(outcome.clone()),
-                    _ => Gate::Open,
-                };
-                return result;
-            }
-        }
-        let followed = self.send(wish, Some(&header)).await?;
-        self.refuse_401(wish, followed, Denial::BadCredentials)
+        let (memory, key) = (self.memory, (self.endpoint.origin(), credential.clone()));
+        let ask = async {
+            let followed = self.send(wish, Some(&header)).await?;
+            self.refuse_401(wish, followed, Denial::BadCredentials)
+        };
+        // Whoever let a password pass once refuses the repository, and not the password.
+        memory.basic.pass(key, ask, |outcome, first| first && matches!(outcome, Outcome::Denied(..))).await
     }
 
     async fn with_token(&mut self, wish: &Wish, challenge: &Bearer) -> Result<Followed, Outcome> {

@@ -8,7 +8,7 @@ use reqwest::header::HeaderMap;
 
 use super::address::{AddressClass, classify, literal};
 use super::certs_dir::ConfiguredHost;
-use super::hosts_toml::HostUrl;
+use super::host_url::HostUrl;
 use super::options::ClientOptions;
 use super::tls::TlsSettings;
 use crate::host::is_local_name;

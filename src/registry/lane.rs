@@ -1,5 +1,5 @@
-//! What is kept of each host and port: its turns, its breaker, its pace and its traffic. Limits go by host **and** port:
-//! two servers on one machine are two.
+//! What is kept of each host and port: its turns, its breaker, its pace and its traffic. Limits go by host **and**
+//! port: two servers on one machine are two.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

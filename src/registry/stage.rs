@@ -1,18 +1,19 @@
 //! The stage: every image of a run, each question asked once.
 
 use std::collections::{BTreeMap, HashMap};
-use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream;
 use tokio::sync::OnceCell;
 
+use super::cells::Cells;
 use super::progress::Progress;
 use crate::manifest::Content;
 use crate::platform::Platform;
-use crate::probe::plan::{Plan, Pull, Question, Reply};
+use crate::probe::order::{Pull, Question, Reply};
+use crate::probe::plan::Plan;
 use crate::probe::{Attempt, Outcome, Prober, PullAnswer, TagList, Target, Unread};
 
 /// Carries out all plans and returns their answers in the same order; equal plans share one.
@@ -52,25 +53,28 @@ pub async fn probe_all_watched(
     plans.iter().map(|plan| answers.get(plan).cloned().unwrap_or_default()).collect()
 }
 
+/// Answers by question.
+type Answers<V> = Cells<Attempt, OnceCell<V>>;
+
 struct Stage<'p, P> {
     prober: &'p P,
-    outcomes: Once<Attempt, Outcome>,
-    explained: Once<Attempt, Outcome>,
+    outcomes: Answers<Outcome>,
+    explained: Answers<Outcome>,
     /// The target of the attempt does not count.
-    tags: Once<Attempt, TagList>,
-    contents: Once<Attempt, Result<Arc<Content>, Unread>>,
-    configs: Once<Attempt, Result<Platform, Unread>>,
+    tags: Answers<TagList>,
+    contents: Answers<Result<Arc<Content>, Unread>>,
+    configs: Answers<Result<Platform, Unread>>,
 }
 
 impl<'p, P: Prober> Stage<'p, P> {
     fn new(prober: &'p P) -> Self {
         Self {
             prober,
-            outcomes: Once::default(),
-            explained: Once::default(),
-            tags: Once::default(),
-            contents: Once::default(),
-            configs: Once::default(),
+            outcomes: Answers::default(),
+            explained: Answers::default(),
+            tags: Answers::default(),
+            contents: Answers::default(),
+            configs: Answers::default(),
         }
     }
 
@@ -87,37 +91,20 @@ impl<'p, P: Prober> Stage<'p, P> {
         use Question::{Anonymous, Config, Content, Explain, Part, Pull, Supplied, Tag, Tags};
         match question {
             Pull(_, attempt) | Anonymous(attempt) | Supplied(attempt) | Tag(attempt) => {
-                Reply::Outcome(self.outcomes.get(attempt, || self.prober.probe(attempt)).await)
+                Reply::Outcome(self.outcomes.once(attempt.clone(), || self.prober.probe(attempt)).await)
             }
-            Explain(attempt) => Reply::Outcome(self.explained.get(attempt, || self.prober.explain(attempt)).await),
+            Explain(attempt) => {
+                Reply::Outcome(self.explained.once(attempt.clone(), || self.prober.explain(attempt)).await)
+            }
             Tags(attempt) => {
                 let key = Attempt { target: Target::Tag(String::new()), ..attempt.clone() };
-                Reply::Tags(self.tags.get(&key, || self.prober.tags(attempt)).await)
+                Reply::Tags(self.tags.once(key, || self.prober.tags(attempt)).await)
             }
             Content(attempt) | Part(attempt) => {
-                Reply::Content(self.contents.get(attempt, || self.prober.content(attempt)).await)
+                Reply::Content(self.contents.once(attempt.clone(), || self.prober.content(attempt)).await)
             }
-            Config(attempt) => Reply::Config(self.configs.get(attempt, || self.prober.config(attempt)).await),
+            Config(attempt) => Reply::Config(self.configs.once(attempt.clone(), || self.prober.config(attempt)).await),
         }
-    }
-}
-
-/// Answers by question: the first who asks finds out, the others wait.
-struct Once<K, V>(Mutex<HashMap<K, Arc<OnceCell<V>>>>);
-
-impl<K, V> Default for Once<K, V> {
-    fn default() -> Self {
-        Self(Mutex::default())
-    }
-}
-
-impl<K: Hash + Eq + Clone, V: Clone> Once<K, V> {
-    async fn get<F: Future<Output = V>>(&self, key: &K, find: impl FnOnce() -> F) -> V {
-        let cell = {
-            let mut cells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(cells.entry(key.clone()).or_default())
-        };
-        cell.get_or_init(find).await.clone()
     }
 }
 
@@ -126,19 +113,19 @@ mod tests {
     use super::*;
     use crate::probe::plan::Look;
     use crate::probe::{Evidence, Manifest};
-    use std::cell::RefCell;
+    use std::sync::Mutex;
 
     /// Answers 404 to tag `none`, 200 to all others, and remembers what it was asked.
     #[derive(Default)]
-    struct Table(Mutex<RefCell<Vec<String>>>);
+    struct Table(Mutex<Vec<String>>);
 
     impl Table {
         fn log(&self, line: String) {
-            self.0.lock().unwrap().borrow_mut().push(line);
+            self.0.lock().unwrap().push(line);
         }
 
         fn asked(&self) -> Vec<String> {
-            let mut asked = self.0.lock().unwrap().borrow().clone();
+            let mut asked = self.0.lock().unwrap().clone();
             asked.sort();
             asked
         }

@@ -93,7 +93,8 @@ impl Answer {
 
     /// Whether a text holds the token or the Basic value that was sent.
     pub(crate) fn echoed_in(&self, text: &str) -> bool {
-        let value = self.sent.as_ref().and_then(|value| value.to_str().ok()).unwrap_or_default();
+        // A token need not be ASCII.
+        let value = self.sent.as_ref().and_then(|value| std::str::from_utf8(value.as_bytes()).ok()).unwrap_or_default();
         let secret = value.split_once(' ').map_or(value, |(_, secret)| secret);
         !secret.is_empty() && text.contains(secret)
     }

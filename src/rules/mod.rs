@@ -163,6 +163,14 @@ impl<'a> ImageFacts<'a> {
         }
     }
 
+    /// The same of a rule that is no error by itself, as it is seldom certain: an error where the image fails.
+    pub fn raised_severity(&self, meta: &Meta) -> Severity {
+        match self.judged.verdict {
+            Verdict::Fails(_) => Severity::Error,
+            _ => meta.severity,
+        }
+    }
+
     /// The subject of a finding about this image.
     pub fn subject(&self) -> Subject {
         Subject {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::folder::{Folder, KEY_BYTES, NoStore};
 use crate::manifest::is_digest;
 use crate::probe::{Attempt, Manifest, Target};
-use crate::registry::reply::digest_of;
+use crate::registry::digest::digest_of;
 
 /// Entries in a folder of this user's.
 #[derive(Debug)]

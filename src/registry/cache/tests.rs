@@ -197,7 +197,7 @@ fn without_time_to_live_or_for_another_way_nothing_is_kept_or_taken() {
 
 /// The digest of [`INDEX`].
 fn index_digest() -> String {
-    crate::registry::reply::digest_of(INDEX)
+    crate::registry::digest::digest_of(INDEX)
 }
 
 #[test]
@@ -357,7 +357,7 @@ fn large_contents_leave_too() {
     store.folder.room = Room { files: usize::MAX, bytes: 40_000, look_every: 4 };
     for number in 0..400 {
         let bytes = format!("{number:5000}").into_bytes();
-        store.keep_content(&image(&crate::registry::reply::digest_of(&bytes)), &bytes);
+        store.keep_content(&image(&crate::registry::digest::digest_of(&bytes)), &bytes);
     }
     let bytes: u64 = entries(&home).iter().map(|path| fs::metadata(path).unwrap().len()).sum();
     assert!((16 * 20_000..=16 * 65_000).contains(&bytes), "{bytes}");

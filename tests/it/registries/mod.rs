@@ -3,6 +3,7 @@
 //!
 //! Each registry stands in its own name behind TLS; the scripted server answers for it, and for the hosts of its tokens.
 
+mod aws;
 mod causes;
 mod clouds;
 mod hubs;
