@@ -20,7 +20,7 @@ use crate::probe::plan::{Look, Plan};
 use crate::probe::{Outcome, Prober, PullAnswer};
 use crate::pull::{self, PullContext};
 use crate::reference::Reference;
-use crate::registry::{Progress, probe_all_watched};
+use crate::registry::{Concurrency, Progress, probe_all_watched};
 use crate::report::{InputError, Report};
 use crate::rules::{self, Context, JudgedImage, Settings};
 use crate::source::{Source, SourceId, Sources, Span};
@@ -79,7 +79,7 @@ pub async fn check<P: Prober>(
     gathered: Gathered,
     settings: &Settings,
     supplied: Option<&DockerConfig>,
-    prober: Option<(&P, usize)>,
+    prober: Option<(&P, Concurrency)>,
 ) -> (Sources, Report) {
     check_watched(gathered, settings, supplied, prober, &Progress::default()).await
 }
@@ -89,7 +89,7 @@ pub async fn check_watched<P: Prober>(
     gathered: Gathered,
     settings: &Settings,
     supplied: Option<&DockerConfig>,
-    prober: Option<(&P, usize)>,
+    prober: Option<(&P, Concurrency)>,
     progress: &Progress,
 ) -> (Sources, Report) {
     let Gathered { sources, inventory, errors } = gathered;
@@ -120,7 +120,7 @@ async fn probe<P: Prober>(
     inventory: &Inventory,
     pulls: &[PullContext],
     settings: &Settings,
-    (prober, per_registry): (&P, usize),
+    (prober, concurrency): (&P, Concurrency),
     progress: &Progress,
 ) -> Vec<Option<Arc<PullAnswer>>> {
     let plan = |(image, pull): (&ImageUse, &PullContext)| {
@@ -130,7 +130,7 @@ async fn probe<P: Prober>(
         Some(Plan { supplied: pull.supplied.clone(), look, ..Plan::new(reference, credentials) })
     };
     let mut plans: Vec<Option<Plan>> = inventory.images.iter().zip(pulls).map(plan).collect();
-    let mut answers = ask(&plans, (prober, per_registry), progress).await;
+    let mut answers = ask(&plans, (prober, concurrency), progress).await;
     let uses = inventory.images.iter().zip(pulls).zip(&answers);
     for (plan, ((image, pull), answer)) in plans.iter_mut().zip(uses) {
         let doubtful = answer.as_deref().is_some_and(|answer| is_doubtful(image, pull, answer, settings));
@@ -138,7 +138,7 @@ async fn probe<P: Prober>(
         plan.iter().flat_map(Plan::first_questions).for_each(|attempt| prober.forget(&attempt));
     }
     if plans.iter().any(Option::is_some) {
-        let anew = ask(&plans, (prober, per_registry), &Progress::default()).await;
+        let anew = ask(&plans, (prober, concurrency), &Progress::default()).await;
         answers = anew.into_iter().zip(answers).map(|(anew, answer)| anew.or(answer)).collect();
     }
     answers
@@ -146,11 +146,11 @@ async fn probe<P: Prober>(
 
 async fn ask<P: Prober>(
     plans: &[Option<Plan>],
-    (prober, per_registry): (&P, usize),
+    (prober, concurrency): (&P, Concurrency),
     progress: &Progress,
 ) -> Vec<Option<Arc<PullAnswer>>> {
     let asked: Vec<Plan> = plans.iter().flatten().cloned().collect();
-    let mut answers = probe_all_watched(prober, &asked, per_registry, progress).await.into_iter();
+    let mut answers = probe_all_watched(prober, &asked, concurrency, progress).await.into_iter();
     plans.iter().map(|plan| plan.as_ref().and_then(|_| answers.next())).collect()
 }
 

@@ -19,7 +19,7 @@ use crate::error::UsageError;
 use crate::load;
 use crate::output::redact::Redactor;
 use crate::output::{self, Content, Style};
-use crate::registry::{Cached, Client, HostTraffic, NoStore, Progress, Store};
+use crate::registry::{Cached, Client, Concurrency, HostTraffic, NoStore, Progress, Store};
 use crate::report::{InputError, Report};
 use crate::rules;
 use crate::sensitive::Sensitive;
@@ -130,7 +130,8 @@ fn check_with_client(
             Err(why) => (None, Some(why)),
         };
         let cached = Cached::new(&client, store, time_to_live, |registry| client.is_overridden(registry));
-        let prober = Some((&cached, options.client.host_concurrency));
+        let (all, per_registry) = (options.client.concurrency, options.client.host_concurrency);
+        let prober = Some((&cached, Concurrency { all, per_registry }));
         let progress = Progress::default();
         let work = check::check_watched(gathered, &options.settings, supplied, prober, &progress);
         let (sources, mut report) = match options.shows_progress() {

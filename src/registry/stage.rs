@@ -16,19 +16,37 @@ use crate::probe::order::{Pull, Question, Reply};
 use crate::probe::plan::Plan;
 use crate::probe::{Attempt, Outcome, Prober, PullAnswer, TagList, Target, Unread};
 
+/// How many plans are under way at once. Each waits for one request at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Concurrency {
+    /// Requests that may be in flight in all.
+    pub all: usize,
+    /// Plans of one registry.
+    pub per_registry: usize,
+}
+
+impl Concurrency {
+    /// Plans of one registry among so many: one place is left to the others, whatever it does.
+    fn among(self, registries: usize) -> usize {
+        let most = if registries > 1 { self.all.saturating_sub(1) } else { self.all };
+        self.per_registry.min(most).max(1)
+    }
+}
+
 /// Carries out all plans and returns their answers in the same order; equal plans share one.
 ///
 /// A plan is carried out step by step. At most `per_registry` plans of one registry are under way at once, so that a
 /// slow registry holds up no other; how many requests are in flight is the prober's affair.
 pub async fn probe_all(prober: &impl Prober, plans: &[Plan], per_registry: usize) -> Vec<Arc<PullAnswer>> {
-    probe_all_watched(prober, plans, per_registry, &Progress::default()).await
+    let concurrency = Concurrency { all: usize::MAX, per_registry };
+    probe_all_watched(prober, plans, concurrency, &Progress::default()).await
 }
 
 /// The same, and somebody may look on.
 pub async fn probe_all_watched(
     prober: &impl Prober,
     plans: &[Plan],
-    per_registry: usize,
+    concurrency: Concurrency,
     progress: &Progress,
 ) -> Vec<Arc<PullAnswer>> {
     let stage = Stage::new(prober);
@@ -41,13 +59,14 @@ pub async fn probe_all_watched(
     }
     progress.begin(seen.len());
     let stage = &stage;
+    let per_registry = concurrency.among(groups.len());
     let groups = groups.into_values().map(|group| {
         let pulls = group.into_iter().map(|plan| async move {
             let answer = stage.carry_out(plan).await;
             progress.step();
             (plan, Arc::new(answer))
         });
-        stream::iter(pulls).buffer_unordered(per_registry.max(1)).collect::<Vec<_>>()
+        stream::iter(pulls).buffer_unordered(per_registry).collect::<Vec<_>>()
     });
     let answers: HashMap<&Plan, Arc<PullAnswer>> = join_all(groups).await.into_iter().flatten().collect();
     plans.iter().map(|plan| answers.get(plan).cloned().unwrap_or_default()).collect()
@@ -201,8 +220,17 @@ mod tests {
         let progress = Progress::default();
         let plans = [plan("a.io", "x", "1", true), plan("a.io", "x", "1", true), plan("b.io", "x", "none", true)];
         assert_eq!(progress.seen(), None);
-        probe_all_watched(&Table::default(), &plans, 8, &progress).await;
+        probe_all_watched(&Table::default(), &plans, Concurrency { all: 64, per_registry: 8 }, &progress).await;
         assert_eq!(progress.seen(), Some((2, 2)));
+    }
+
+    #[test]
+    fn one_registry_leaves_a_place_to_others_and_takes_all_where_there_is_none() {
+        let concurrency = Concurrency { all: 4, per_registry: 4 };
+        assert_eq!((concurrency.among(1), concurrency.among(2)), (4, 3));
+        let narrow = Concurrency { all: 64, per_registry: 8 };
+        assert_eq!((narrow.among(1), narrow.among(9)), (8, 8));
+        assert_eq!(Concurrency { all: 1, per_registry: 8 }.among(2), 1);
     }
 
     #[tokio::test(flavor = "current_thread")]

@@ -161,8 +161,7 @@ impl Transport {
             ..options
         };
         let limits = Limits::new(options.concurrency);
-        // One place is left to the others, whatever one host does.
-        let lanes = Lanes::new(options.host_concurrency.min(options.concurrency.saturating_sub(1)));
+        let lanes = Lanes::new(options.host_concurrency);
         let retry = Retry { times: options.retries, delay: options.retry_delay };
         let time = options.deadline;
         let connections = Connections::new(options, lookup)?;

@@ -48,6 +48,7 @@ fn finding(facts: &ImageFacts<'_>) -> Option<Finding> {
 }
 
 /// Whether the tag beside the digest was seen to lead elsewhere.
+#[cfg(feature = "cli")]
 pub(crate) fn has_moved(pinned: &str, answer: &PullAnswer) -> bool {
     match &answer.tag {
         Some(Outcome::Found(Manifest { digest: Some(digest), .. })) => leads_elsewhere(answer, digest, pinned),
