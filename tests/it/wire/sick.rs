@@ -335,8 +335,15 @@ fn explanations_that_fail_cost_no_token() {
 
 #[test]
 fn a_host_that_hangs_leaves_a_place_to_the_others() {
-    let hangs = answering("HEAD", &[Answer::hang()]);
-    let healthy = answering("POST", &[]);
+    // The registries begin in the order of their names: the one that hangs shall be the first to take places.
+    let mut servers = [answering("POST", &[]), answering("POST", &[])];
+    servers.sort_by_key(Registry::host);
+    let [hangs, healthy] = servers;
+    hangs.change(|r| {
+        for at in 0..8 {
+            r.answer("HEAD", &path(at), [Answer::hang()]);
+        }
+    });
     let options = ClientOptions {
         plain_http: [&hangs, &healthy].iter().map(|server| server.host().parse().unwrap()).collect(),
         concurrency: 4,
