@@ -17,15 +17,15 @@ use crate::event;
 use crate::inventory::{Inventory, Problem, ProblemKind, ReadOptions};
 use crate::load::{self, Input};
 use crate::probe::plan::{Look, Plan};
-use crate::probe::{Prober, PullAnswer};
+use crate::probe::{Outcome, Prober, PullAnswer};
 use crate::pull::{self, PullContext};
 use crate::reference::Reference;
-use crate::registry::{Progress, probe_all_watched};
+use crate::registry::{Concurrency, Progress, probe_all_watched};
 use crate::report::{InputError, Report};
 use crate::rules::{self, Context, JudgedImage, Settings, Silence};
 use crate::source::{Source, SourceId, Sources, Span};
-use crate::verdict::{self, content};
-use crate::workload::ImageUse;
+use crate::verdict::{self, Verdict, content};
+use crate::workload::{ImageText, ImageUse, PodOrigin};
 
 /// What the inputs say, and the files themselves.
 #[derive(Debug, Default)]
@@ -79,7 +79,7 @@ pub async fn check<P: Prober>(
     gathered: Gathered,
     settings: &Settings,
     supplied: Option<&DockerConfig>,
-    prober: Option<(&P, usize)>,
+    prober: Option<(&P, Concurrency)>,
 ) -> (Sources, Report) {
     check_watched(gathered, settings, supplied, prober, &Progress::default()).await
 }
@@ -89,7 +89,7 @@ pub async fn check_watched<P: Prober>(
     gathered: Gathered,
     settings: &Settings,
     supplied: Option<&DockerConfig>,
-    prober: Option<(&P, usize)>,
+    prober: Option<(&P, Concurrency)>,
     progress: &Progress,
 ) -> (Sources, Report) {
     let Gathered { sources, inventory, errors } = gathered;
@@ -115,12 +115,13 @@ pub fn list(gathered: Gathered, settings: &Settings, supplied: Option<&DockerCon
     (sources, report)
 }
 
-/// Asks the registries, each question once; one answer for each image use that has one.
+/// Asks the registries, each question once; one answer for each image use that has one. Where what earlier runs were
+/// told speaks against an image, they are asked after all: its tag may lead elsewhere by now.
 async fn probe<P: Prober>(
     inventory: &Inventory,
     pulls: &[PullContext],
     settings: &Settings,
-    (prober, per_registry): (&P, usize),
+    (prober, concurrency): (&P, Concurrency),
     progress: &Progress,
 ) -> Vec<Option<Arc<PullAnswer>>> {
     let plan = |(image, pull): (&ImageUse, &PullContext)| {
@@ -129,11 +130,43 @@ async fn probe<P: Prober>(
         let look = look(image, reference, pull, settings);
         Some(Plan { supplied: pull.supplied.clone(), look, ..Plan::new(reference, credentials) })
     };
-    let plans: Vec<Option<Plan>> = inventory.images.iter().zip(pulls).map(plan).collect();
-    let asked: Vec<bool> = plans.iter().map(Option::is_some).collect();
-    let plans: Vec<Plan> = plans.into_iter().flatten().collect();
-    let mut answers = probe_all_watched(prober, &plans, per_registry, progress).await.into_iter();
-    asked.into_iter().map(|asked| if asked { answers.next() } else { None }).collect()
+    let mut plans: Vec<Option<Plan>> = inventory.images.iter().zip(pulls).map(plan).collect();
+    let mut answers = ask(&plans, (prober, concurrency), progress).await;
+    let uses = inventory.images.iter().zip(pulls).zip(&answers);
+    for (plan, ((image, pull), answer)) in plans.iter_mut().zip(uses) {
+        let doubtful = answer.as_deref().is_some_and(|answer| is_doubtful(image, pull, answer, settings));
+        *plan = plan.take().filter(|_| doubtful);
+        plan.iter().flat_map(Plan::first_questions).for_each(|attempt| prober.forget(&attempt));
+    }
+    if plans.iter().any(Option::is_some) {
+        let anew = ask(&plans, (prober, concurrency), &Progress::default()).await;
+        answers = anew.into_iter().zip(answers).map(|(anew, answer)| anew.or(answer)).collect();
+    }
+    answers
+}
+
+async fn ask<P: Prober>(
+    plans: &[Option<Plan>],
+    (prober, concurrency): (&P, Concurrency),
+    progress: &Progress,
+) -> Vec<Option<Arc<PullAnswer>>> {
+    let asked: Vec<Plan> = plans.iter().flatten().cloned().collect();
+    let mut answers = probe_all_watched(prober, &asked, concurrency, progress).await.into_iter();
+    plans.iter().map(|plan| plan.as_ref().and_then(|_| answers.next())).collect()
+}
+
+/// Whether an answer that rests on a tag as an earlier run saw it is about to become a finding.
+fn is_doubtful(image: &ImageUse, pull: &PullContext, answer: &PullAnswer, settings: &Settings) -> bool {
+    let ImageText::Reference(reference) = &image.image else { return false };
+    if let Some(pinned) = reference.digest() {
+        let remembered = matches!(&answer.tag, Some(Outcome::Found(tagged)) if tagged.remembered);
+        return remembered && rules::stale_digest::has_moved(pinned, answer);
+    }
+    let Some(found) = verdict::found_by(answer).filter(|found| found.remembered) else { return false };
+    let large = |size: u64| size > settings.max_image_size.unwrap_or(rules::MAX_IMAGE_SIZE);
+    let described = content::described(found, answer, &pull.nodes, settings.runtime);
+    let verdict = verdict::judge(image, PodOrigin::Pod, pull, Some(answer), settings.runtime);
+    !matches!(verdict, Verdict::Pullable(_)) || described.size.is_some_and(large)
 }
 
 /// What has to be read of an image that is there: what its pod or the operator declares, and what a rule asks for that

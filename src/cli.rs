@@ -9,6 +9,7 @@ mod interrupt;
 mod options;
 mod outputs;
 mod progress;
+mod values;
 
 use std::env;
 use std::io::{self, IsTerminal, Write};
@@ -21,7 +22,7 @@ use crate::error::UsageError;
 use crate::load;
 use crate::output::redact::Redactor;
 use crate::output::{self, Content, Format, Style};
-use crate::registry::{Cached, Client, HostTraffic, NoStore, Progress, Store};
+use crate::registry::{Cached, Client, Concurrency, HostTraffic, NoStore, Progress, Store};
 use crate::report::{InputError, Report};
 use crate::rules;
 use crate::sensitive::Sensitive;
@@ -54,7 +55,7 @@ fn run_invocation(invocation: Invocation) -> Result<Exit, UsageError> {
     if let Some(exit) = help::tell(&invocation.args) {
         return Ok(exit);
     }
-    if invocation.args.print_config {
+    if invocation.args.configuration.print_config {
         let text = invocation.print()?;
         return Ok(print(|out| out.write_all(text.as_bytes())));
     }
@@ -181,7 +182,8 @@ fn check_with_client(
             Err(why) => (None, Some(why)),
         };
         let cached = Cached::new(&client, store, time_to_live, |registry| client.is_overridden(registry));
-        let prober = Some((&cached, options.client.host_concurrency));
+        let (all, per_registry) = (options.client.concurrency, options.client.host_concurrency);
+        let prober = Some((&cached, Concurrency { all, per_registry }));
         let progress = Progress::default();
         let work = check::check_watched(gathered, &settings, supplied, prober, &progress);
         let (sources, mut report) = match options.shows_progress() {

@@ -16,6 +16,12 @@ pub struct Slip {
     pub impostor: bool,
 }
 
+/// Whether it is a registry that everyone knows, or one of a cloud: how those answer is known.
+pub fn is_well_known(registry: &str) -> bool {
+    let is_cloud = || OF_ANY_NAME.iter().any(|suffix| registry.ends_with(suffix)) || registry.contains(".dkr");
+    WELL_KNOWN.contains(&registry) || SHORT.contains(&registry) || is_cloud()
+}
+
 /// The registry that was meant by `registry`, a host as a reference names it: one insertion, deletion, substitution or
 /// transposition away (optimal string alignment). Of names of three and four letters, which differ from each other by
 /// less than that, only a transposition counts. A host with a port is somebody's own.

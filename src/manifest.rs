@@ -13,11 +13,11 @@ use serde_json::value::RawValue;
 use crate::platform::Platform;
 
 /// Entries that an index may have. Real ones have a few dozen; to hold hundreds of thousands against every node would
-/// take minutes.
-const MAX_ENTRIES: usize = 2_000;
+/// take minutes, and what was read stays in memory to the end of the run.
+const MAX_ENTRIES: usize = 250;
 
 /// What is kept of the parts of a platform, in characters: more than any has that there is.
-const MAX_PART: usize = 64;
+const MAX_PART: usize = 32;
 
 /// What a manifest holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +70,7 @@ const MAX_DESCRIPTORS: usize = 10_000;
 
 /// Reads a manifest; `None` where it is none. Its form decides what it is, and not the media type that it names.
 pub fn parse(bytes: &[u8]) -> Option<Content> {
-    let document: Document<'_> = serde_json::from_slice(bytes).ok()?;
+    let document: Document<'_> = object(std::str::from_utf8(bytes).ok()?)?;
     match (document.manifests, document.config, document.layers) {
         (Some(manifests), None, None) if manifests.0.len() <= MAX_ENTRIES => {
             Some(Content::Index(manifests.0.into_iter().map(|it| Entry::from(descriptor(it))).collect()))
@@ -81,9 +81,17 @@ pub fn parse(bytes: &[u8]) -> Option<Content> {
     }
 }
 
+/// The media types of indexes.
+pub(crate) fn is_index_type(media_type: &str) -> bool {
+    matches!(
+        media_type,
+        "application/vnd.docker.distribution.manifest.list.v2+json" | "application/vnd.oci.image.index.v1+json"
+    )
+}
+
 /// Reads the platform in an image's configuration; `None` where there is none.
 pub fn parse_config(bytes: &[u8]) -> Option<Platform> {
-    let config: Option<WrittenPlatform> = serde_json::from_slice(bytes).ok();
+    let config: Option<WrittenPlatform> = std::str::from_utf8(bytes).ok().and_then(object);
     config.map(Platform::from).filter(|platform| !platform.architecture.is_empty())
 }
 
@@ -97,6 +105,12 @@ pub fn is_digest(text: &str) -> bool {
         _ => return false,
     };
     hex.len() == length && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// An object's fields. serde would take a list for one too, value by value, and Go does not.
+fn object<'d, T: Deserialize<'d>>(text: &'d str) -> Option<T> {
+    let is_object = text.trim_start().starts_with('{');
+    is_object.then(|| serde_json::from_str(text).ok()).flatten()
 }
 
 /// Values stay as they are written until each is looked at: 4 MiB of JSON can say two million of them.
@@ -157,12 +171,13 @@ impl<T: Default> Lenient<T> {
 }
 
 #[derive(Deserialize, Default)]
-struct Descriptor {
+struct Descriptor<'d> {
     #[serde(rename = "mediaType")]
     media_type: Option<Lenient<String>>,
     digest: Option<Lenient<String>>,
     size: Option<Lenient<u64>>,
-    platform: Option<Lenient<Option<WrittenPlatform>>>,
+    #[serde(borrow)]
+    platform: Option<&'d RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -183,21 +198,21 @@ impl From<WrittenPlatform> for Platform {
     }
 }
 
-impl From<Descriptor> for Entry {
-    fn from(descriptor: Descriptor) -> Self {
+impl From<Descriptor<'_>> for Entry {
+    fn from(descriptor: Descriptor<'_>) -> Self {
         Self {
             digest: Some(read(descriptor.digest)).filter(|digest| is_digest(digest)),
-            platform: read(descriptor.platform).map(Platform::from),
+            platform: descriptor.platform.and_then(|written| object(written.get())).map(WrittenPlatform::into),
         }
     }
 }
 
 /// What is no descriptor is an empty one.
-fn descriptor(written: &RawValue) -> Descriptor {
-    serde_json::from_str(written.get()).unwrap_or_default()
+fn descriptor(written: &RawValue) -> Descriptor<'_> {
+    object(written.get()).unwrap_or_default()
 }
 
-fn image(config: Descriptor, layers: &Written<'_>) -> Image {
+fn image(config: Descriptor<'_>, layers: &Written<'_>) -> Image {
     let sizes = layers.0.iter().map(|layer| read(descriptor(layer).size));
     Image {
         size: sizes.fold(read(config.size), u64::saturating_add),
@@ -255,6 +270,8 @@ mod tests {
             {"digest": 7, "mediaType": null, "platform": {"os": null, "architecture": 7, "variant": []}},
             {"digest": DIGEST, "platform": null},
             {"digest": DIGEST, "platform": "linux/amd64"},
+            {"digest": DIGEST, "platform": ["linux", "amd64", ""]},
+            [null, DIGEST, 7, amd64],
             "nothing",
             null,
             {"digest": DIGEST, "size": -1, "platform": amd64},
@@ -262,8 +279,9 @@ mod tests {
         assert_eq!(found[0], Entry { digest: None, platform: platform.clone() });
         assert_eq!(found[1], Entry { digest: None, platform: Some(Platform::new("", "", "")) });
         assert_eq!(found[2], Entry { digest: Some(DIGEST.to_owned()), platform: None });
-        assert_eq!((&found[3], found.len()), (&found[2], 7));
-        assert_eq!(found[6].platform, platform);
+        assert_eq!((&found[3], &found[4], found.len()), (&found[2], &found[2], 9));
+        assert_eq!(found[5], Entry { digest: None, platform: None }, "a list is no descriptor");
+        assert_eq!(found[8].platform, platform);
     }
 
     #[test]
@@ -299,6 +317,7 @@ mod tests {
         for document in [
             json!({}),
             json!([]),
+            json!([[], null, null]),
             json!(null),
             json!({"schemaVersion": 2}),
             json!({"manifests": [], "config": {}}),
@@ -319,7 +338,7 @@ mod tests {
         let named = json!({"architecture": "arm64", "os": "linux", "variant": "v8", "rootfs": {}});
         assert_eq!(config(named), Some(Platform::new("linux", "arm64", "v8")));
         assert_eq!(config(json!({"architecture": "amd64", "os": null})), Some(Platform::new("", "amd64", "")));
-        for nothing in [json!({}), json!({"os": "linux"}), json!({"architecture": 7}), json!([])] {
+        for nothing in [json!({}), json!({"os": "linux"}), json!({"architecture": 7}), json!(["linux", "amd64", ""])] {
             assert_eq!(config(nothing.clone()), None, "{nothing}");
         }
         let long = config(json!({"architecture": "x".repeat(1 << 20)}));

@@ -10,8 +10,7 @@ use std::fmt;
 
 use crate::event::Runtime;
 use crate::manifest::Entry;
-use crate::platform::{self, Platform};
-use crate::probe::plan::choose;
+use crate::platform::{self, Platform, choose};
 use crate::source::Span;
 
 /// The operating systems that nodes have.
@@ -195,8 +194,8 @@ impl Nodes {
     }
 }
 
-/// An entry without platform is a candidate, but containerd looks into its configuration before it takes it, and nothing
-/// says that it will run. Nor is it known of which version a 32-bit ARM node is, where nobody says it.
+/// An entry without platform is a candidate, but containerd looks into its configuration before it takes it, and
+/// nothing says that it will run. Nor is it known of which version a 32-bit ARM node is, where nobody says it.
 fn fit_index(runtime: Runtime, node: &Platform, entries: &[Entry]) -> Fit {
     let chosen = |node: &Platform| choose(runtime, node, entries);
     match chosen(node) {
@@ -227,12 +226,12 @@ fn choices(values: &Values, known: &[&'static str]) -> Vec<(Option<String>, Vec<
 
 impl Demand {
     /// Whether the pod says nothing of operating system or architecture.
-    pub fn is_silent(&self) -> bool {
+    fn is_silent(&self) -> bool {
         self.spans.is_empty() || self.terms.iter().all(|term| term.os.is_any() && term.architecture.is_any())
     }
 
-    /// The nodes that count for the pod: those of the cluster (`--platform`) that it may run on, else those that it asks
-    /// for. Empty: nothing is known of them, or there can be none.
+    /// The nodes that count for the pod: those of the cluster (`--platform`) that it may run on, else those that it
+    /// asks for. Empty: nothing is known of them, or there can be none.
     pub fn nodes(&self, cluster: &[Platform]) -> Vec<Nodes> {
         let mut nodes: Vec<Nodes> = Vec::new();
         let allowed = |platform: &&Platform| {

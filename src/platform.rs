@@ -10,6 +10,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::event::Runtime;
+use crate::manifest::Entry;
 use crate::node::{ARCHITECTURES, SYSTEMS};
 
 /// `os/arch[/variant]`, as an index entry or an operator writes it.
@@ -74,6 +75,15 @@ pub fn rank(runtime: Runtime, node: &Platform, entry: &Platform) -> Option<u32> 
         Runtime::ContainerdOne => only(node, entry),
         Runtime::Crio => literal(node, entry),
     }
+}
+
+/// The entry of an index that a node of a runtime pulls; one without a platform where no other fits.
+pub fn choose<'e>(runtime: Runtime, node: &Platform, entries: &'e [Entry]) -> Option<&'e Entry> {
+    let ranked = entries.iter().filter(|entry| !entry.is_attestation()).filter_map(|entry| match &entry.platform {
+        Some(platform) => rank(runtime, node, platform).map(|rank| (rank, entry)),
+        None => Some((u32::MAX, entry)),
+    });
+    ranked.min_by_key(|(rank, _)| *rank).map(|(_, entry)| entry)
 }
 
 /// Whether a node of a runtime takes an entry at all.

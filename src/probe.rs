@@ -1,7 +1,9 @@
 //! What is asked of a registry, and every answer it can give: the one type between the network and the rules.
 //!
+//! `plan` is what is to be asked about one image, `order` in which order that is done, one question after the other.
 //! Nothing here does I/O; [`Prober`] is implemented by `registry` on the wire and by a table in tests.
 
+pub mod order;
 pub mod plan;
 
 use std::fmt;
@@ -91,7 +93,8 @@ pub struct Manifest {
     pub media_type: Option<String>,
     /// Compressed size in bytes of config and layers, where it was asked for.
     pub size: Option<u64>,
-    /// The platforms that it is for, where they were read: those of an index without attestations, or that of one image.
+    /// The platforms that it is for, where they were read: those of an index without attestations, or that of one
+    /// image.
     pub platforms: Option<Vec<Platform>>,
     /// What makes the runtime refuse it although it is there.
     pub defect: Option<Defect>,
@@ -99,6 +102,8 @@ pub struct Manifest {
     pub content: Option<Arc<Content>>,
     /// What the registry says of its rate limit.
     pub rate: Option<RateLimit>,
+    /// Whether an earlier run was told so, and the registry was not asked: a tag may have moved since.
+    pub remembered: bool,
 }
 
 /// `ratelimit-limit` and `ratelimit-remaining` of Docker Hub: pulls, of all that come from one address or account.
@@ -268,6 +273,9 @@ pub trait Prober: Sync {
 
     /// Reads a manifest that was found. The attempt's target is its digest.
     fn content(&self, attempt: &Attempt) -> impl Future<Output = Result<Arc<Content>, Unread>> + Send;
+
+    /// Asks the registry itself the next time, whatever is remembered of earlier runs.
+    fn forget(&self, _attempt: &Attempt) {}
 
     /// Reads the platform in the configuration of a single image. The attempt's target is the configuration's digest.
     fn config(&self, attempt: &Attempt) -> impl Future<Output = Result<Platform, Unread>> + Send;

@@ -224,35 +224,55 @@ fn judge_failures<'a>(
         Outcome::Unknown(unknown, evidence) => Some((*unknown, evidence)),
         _ => None,
     }) {
-        let certain = match unknown {
-            Unknown::NoSuchHost => is_nowhere(reference.registry(), evidence),
-            // The nodes see the same certificate, and have the same date.
-            Unknown::Tls(TlsFault::Expired) => true,
-            _ => false,
-        };
-        let cause = Cause::Unknown(unknown);
-        return if certain { Verdict::Fails(cause) } else { Verdict::Unverified(cause) };
+        return judge_unknown(reference, unknown, evidence);
     }
     let node = pull.blind.iter().find_map(|blind| match blind {
         Blind::Node(identity) => Some(*identity),
         _ => None,
     });
     if outcomes.clone().any(|outcome| matches!(outcome, Outcome::Absent(_))) {
-        // Some registries hide what a client may not see, and only the node's credentials show it.
-        return match node {
-            Some(NodeIdentity::Operator) => Verdict::Unverified(Cause::Absent),
-            Some(NodeIdentity::Cloud) | None => Verdict::Fails(Cause::Absent),
-        };
+        // Some registries hide what a client may not see: Artifactory does where it is told to. Only the credentials that
+        // are not to be seen here show it then. The registries that everyone knows do not.
+        let hidden = pull.blind.iter().any(|blind| match blind {
+            Blind::Node(identity) => *identity == NodeIdentity::Operator,
+            Blind::Secret(_) => !host::is_well_known(reference.registry()),
+            Blind::ServiceAccount(_) => false,
+        });
+        return if hidden { Verdict::Unverified(Cause::Absent) } else { Verdict::Fails(Cause::Absent) };
     }
-    let Some(denial) = outcomes.clone().find_map(|outcome| match outcome {
-        Outcome::Denied(denial, _) => Some(*denial),
+    let denial = outcomes.clone().find_map(|outcome| match outcome {
+        Outcome::Denied(denial, evidence) => Some((*denial, evidence)),
         _ => None,
-    }) else {
-        return Verdict::Unverified(Cause::Unknown(Unknown::Offline));
+    });
+    match denial {
+        Some((denial, evidence)) => judge_denial(reference, pull, node, denial, evidence),
+        None => Verdict::Unverified(Cause::Unknown(Unknown::Offline)),
+    }
+}
+
+/// Few failures are sure to be met by the nodes too.
+fn judge_unknown(reference: &Reference, unknown: Unknown, evidence: &Evidence) -> Verdict {
+    let certain = match unknown {
+        Unknown::NoSuchHost => is_nowhere(reference.registry(), evidence),
+        // The nodes see the same certificate, and have the same date.
+        Unknown::Tls(TlsFault::Expired) => true,
+        _ => false,
     };
-    // Docker Hub's official images are all public: who is refused one asks for what does not exist.
+    let cause = Cause::Unknown(unknown);
+    if certain { Verdict::Fails(cause) } else { Verdict::Unverified(cause) }
+}
+
+/// A refusal is certain only where the kubelet has no credentials that we do not see.
+fn judge_denial(
+    reference: &Reference,
+    pull: &PullContext,
+    node: Option<NodeIdentity>,
+    denial: Denial,
+    evidence: &Evidence,
+) -> Verdict {
+    // Docker Hub's official images are all public: who is refused one there asks for what does not exist.
     let official = reference.registry() == "docker.io" && reference.repository().starts_with("library/");
-    if official && denial == Denial::DeniedOrAbsent {
+    if official && is_of_docker_hub(evidence) && denial == Denial::DeniedOrAbsent {
         return Verdict::Fails(Cause::Absent);
     }
     let blind = |is: fn(&Blind) -> bool| pull.blind.iter().any(is);
@@ -267,6 +287,12 @@ fn judge_failures<'a>(
     } else {
         Verdict::Fails(Cause::Denied(denial))
     }
+}
+
+/// Whether Docker Hub said it itself, and not a mirror that may want another credential.
+fn is_of_docker_hub(evidence: &Evidence) -> bool {
+    let host = evidence.url.as_deref().and_then(|url| url.split_once("://")?.1.split(['/', ':']).next());
+    host.is_none_or(|host| host.ends_with(".docker.io"))
 }
 
 /// A name that does not exist here may exist where the nodes are. Not so the slip of a public registry's name in a
@@ -318,6 +344,22 @@ mod tests {
     }
 
     #[test]
+    fn a_mirrors_refusal_is_not_docker_hubs() {
+        let reference = Reference::parse("nginx:1.27").unwrap();
+        for (url, cause) in [
+            ("https://auth.docker.io/token", Cause::Absent),
+            ("https://registry-1.docker.io/v2/library/nginx/manifests/1.27", Cause::Absent),
+            ("https://mirror.example/v2/library/nginx/manifests/1.27", Cause::Denied(Denial::DeniedOrAbsent)),
+            ("https://docker.io.example/token", Cause::Denied(Denial::DeniedOrAbsent)),
+        ] {
+            let evidence = Evidence { url: Some(url.to_owned()), ..Evidence::default() };
+            let outcome = Outcome::Denied(Denial::DeniedOrAbsent, evidence);
+            let verdict = judge_failures(&reference, &PullContext::default(), std::iter::once(&outcome));
+            assert_eq!(verdict.cause(), Some(cause), "{url}");
+        }
+    }
+
+    #[test]
     fn the_nodes_own_credentials_may_open_what_is_refused() {
         let reference = Reference::parse("registry.example/a:1").unwrap();
         let judge = |blind: Option<NodeIdentity>, outcome: Outcome| {
@@ -333,5 +375,26 @@ mod tests {
         let absent = || Outcome::Absent(Evidence::default());
         assert_eq!(judge(Some(NodeIdentity::Cloud), absent()), Verdict::Fails(Cause::Absent));
         assert_eq!(judge(Some(NodeIdentity::Operator), absent()), Verdict::Unverified(Cause::Absent));
+    }
+
+    #[test]
+    fn a_secret_that_is_not_to_be_seen_may_show_what_somebodys_own_registry_hides() {
+        let absent = Outcome::Absent(Evidence::default());
+        let pull = PullContext { blind: vec![Blind::Secret("regcred".to_owned())], ..PullContext::default() };
+        for (image, fails) in [
+            ("artifactory.example/a:1", false),
+            ("reg.example:5000/a:1", false),
+            ("nginx:1.27", true),
+            ("ghcr.io/a/b:1", true),
+            ("shop.azurecr.io/a:1", true),
+            ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/a:1", true),
+        ] {
+            let verdict = judge_failures(&Reference::parse(image).unwrap(), &pull, std::iter::once(&absent));
+            assert_eq!(
+                (matches!(verdict, Verdict::Fails(_)), verdict.cause()),
+                (fails, Some(Cause::Absent)),
+                "{image}"
+            );
+        }
     }
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use clap::{ArgAction, Parser, ValueEnum, ValueHint};
 use clap_complete::Shell;
-use globset::Glob;
 
 use crate::cli::help;
 use crate::cli::outputs::OutputArg;
+use crate::cli::values::{PullSecretFile, at_least_one, duration, glob, node_credentials, pull_secret, size};
 use crate::output::Format;
 use crate::platform::Platform;
-use crate::pull::operator::{AssumedSecrets, DeclaredServiceAccount, ExpectedImages, Named, NodeCredentials};
+use crate::pull::operator::{AssumedSecrets, DeclaredServiceAccount, ExpectedImages};
 use crate::registry::{ConnectTo, HostPattern, Mirror};
 
 /// Will the kubelet be able to pull every image in these manifests?
@@ -23,206 +23,279 @@ pub struct Args {
     #[arg(default_value = ".", hide_default_value = true, value_hint = ValueHint::AnyPath)]
     pub paths: Vec<String>,
 
+    /// What is read.
+    #[command(flatten)]
+    pub inputs: InputArgs,
+    /// What the operator says of the cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+    /// What the operator has in place of the cluster's secrets.
+    #[command(flatten)]
+    pub credentials: CredentialArgs,
+    /// How registries are asked.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+    /// How much is asked, how long is waited, and what is remembered.
+    #[command(flatten)]
+    pub limits: LimitArgs,
+    /// What is reported, and what fails the run.
+    #[command(flatten)]
+    pub rules: RuleArgs,
+    /// How it is told.
+    #[command(flatten)]
+    pub output: OutputArgs,
+    /// What the options are taken from besides.
+    #[command(flatten)]
+    pub configuration: ConfigArgs,
+    /// What is told of the program, instead of a run.
+    #[command(flatten)]
+    pub help: HelpArgs,
+}
+
+/// What is read.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Inputs")]
+pub struct InputArgs {
     /// Leave out paths that match (repeatable)
-    #[arg(long, value_name = "GLOB", value_parser = glob, help_heading = "Inputs")]
+    #[arg(long, value_name = "GLOB", value_parser = glob)]
     pub exclude: Vec<String>,
     /// Name under which standard input is reported
-    #[arg(long, value_name = "NAME", help_heading = "Inputs")]
+    #[arg(long, value_name = "NAME")]
     pub stdin_filename: Option<String>,
     /// Walk the hidden folders of tools too (.terraform, .venv, ...; never .git)
-    #[arg(long, help_heading = "Inputs")]
+    #[arg(long)]
     pub hidden: bool,
     /// Do not read .gitignore and its like
-    #[arg(long, help_heading = "Inputs")]
+    #[arg(long)]
     pub no_ignore: bool,
     /// Parse ConfigMaps and CustomResourceDefinitions too
-    #[arg(long, help_heading = "Inputs")]
+    #[arg(long)]
     pub parse_all: bool,
     /// Exit with 0, not 3, when there is nothing to check
-    #[arg(long, help_heading = "Inputs")]
+    #[arg(long)]
     pub allow_empty: bool,
     /// Namespace of objects that name none [default: unknown, matches any]
-    #[arg(short, long, value_name = "NS", help_heading = "Inputs")]
+    #[arg(short, long, value_name = "NS")]
     pub namespace: Option<String>,
+}
 
+/// What the operator says of the cluster.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Cluster facts")]
+pub struct ClusterArgs {
     /// The inputs are all that the cluster has: a pull secret or service account that they lack does not exist
-    #[arg(long, help_heading = "Cluster facts")]
+    #[arg(long)]
     pub closed: bool,
     /// A service account that the cluster has, and its pull secrets; nothing behind the = where it has none (repeatable)
-    #[arg(long, value_name = "[NS/]NAME=SECRET[,SECRET...]", help_heading = "Cluster facts")]
+    #[arg(long, value_name = "[NS/]NAME=SECRET[,SECRET...]")]
     pub service_account: Vec<DeclaredServiceAccount>,
     /// The dockerconfigjson of one pull secret of the cluster (repeatable)
-    #[arg(long, value_name = "[NS/]NAME=FILE", value_parser = pull_secret, help_heading = "Cluster facts")]
+    #[arg(long, value_name = "[NS/]NAME=FILE", value_parser = pull_secret)]
     pub pull_secret: Vec<PullSecretFile>,
     /// Pull secrets that the cluster has, and nobody here knows what they hold (repeatable)
-    #[arg(long, value_name = "[NS/]GLOB", help_heading = "Cluster facts")]
+    #[arg(long, value_name = "[NS/]GLOB")]
     pub assume_pull_secret: Vec<AssumedSecrets>,
     /// Registries at which the nodes authenticate by themselves, besides those of AWS, Azure and Google
     /// (repeatable; none: not at those either)
-    #[arg(long, value_name = "HOSTGLOB", value_parser = node_credentials, help_heading = "Cluster facts")]
+    #[arg(long, value_name = "HOSTGLOB", value_parser = node_credentials)]
     pub node_credentials: Vec<String>,
     /// The admission plugin AlwaysPullImages is on: every pull policy becomes Always
-    #[arg(long, help_heading = "Cluster facts")]
+    #[arg(long)]
     pub always_pull_images: bool,
     /// Platforms of the cluster's nodes, which images have to be built for (repeatable)
     /// [default: what a pod's node selector or affinity asks for]
-    #[arg(long, value_name = "OS/ARCH[/VARIANT],...", value_delimiter = ',', help_heading = "Cluster facts")]
+    #[arg(long, value_name = "OS/ARCH[/VARIANT],...", value_delimiter = ',')]
     pub platform: Vec<Platform>,
     /// Container runtime of the nodes, for the event texts and for the choice among platforms
-    #[arg(long, value_enum, default_value_t, value_name = "RUNTIME", help_heading = "Cluster facts")]
+    #[arg(long, value_enum, default_value_t, value_name = "RUNTIME")]
     pub runtime: RuntimeArg,
+    /// Images that will be pushed before the manifests are applied: they may be absent (repeatable;
+    /// * does not go beyond a slash; with the tag or without)
+    #[arg(long, value_name = "GLOB")]
+    pub expect_image: Vec<ExpectedImages>,
+}
 
+/// What the operator has in place of the cluster's secrets.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Credentials")]
+pub struct CredentialArgs {
     /// What the cluster's pull secrets hold: a docker config.json, or - for standard input
     /// (or its content, raw or base64, in PULLCHECK_DOCKERCONFIGJSON). It stands in for every pull
     /// secret that is named and not in the inputs, and for nodes that authenticate by themselves
-    #[arg(long, value_name = "FILE", help_heading = "Credentials")]
+    #[arg(long, value_name = "FILE")]
     pub dockerconfigjson: Option<PathBuf>,
     /// Hosts that a wildcard key of that file may be sent to (repeatable)
-    #[arg(long, value_name = "GLOB", help_heading = "Credentials")]
+    #[arg(long, value_name = "GLOB")]
     pub credential_hosts: Vec<String>,
+}
 
+/// How registries are asked.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Registry")]
+pub struct RegistryArgs {
     /// Ask no registry, and check what the manifests alone can tell
-    #[arg(long, help_heading = "Registry")]
+    #[arg(long)]
     pub offline: bool,
     /// Trust this certificate authority too (PEM, repeatable)
-    #[arg(long, value_name = "FILE", help_heading = "Registry")]
+    #[arg(long, value_name = "FILE")]
     pub ca_cert: Vec<PathBuf>,
     /// Certificate to show to registries that want one (PEM; with --client-key)
-    #[arg(long, value_name = "FILE", requires = "client_key", help_heading = "Registry")]
+    #[arg(long, value_name = "FILE", requires = "client_key")]
     pub client_cert: Option<PathBuf>,
     /// Its key (PEM, without a passphrase)
-    #[arg(long, value_name = "FILE", requires = "client_cert", help_heading = "Registry")]
+    #[arg(long, value_name = "FILE", requires = "client_cert")]
     pub client_key: Option<PathBuf>,
     /// Do not check the certificate of this host (repeatable)
-    #[arg(long, value_name = "HOST[:PORT]", help_heading = "Registry")]
+    #[arg(long, value_name = "HOST[:PORT]")]
     pub insecure_skip_tls_verify: Vec<HostPattern>,
     /// This registry speaks HTTP without TLS (repeatable)
-    #[arg(long, value_name = "HOST[:PORT]", help_heading = "Registry")]
+    #[arg(long, value_name = "HOST[:PORT]")]
     pub plain_http: Vec<HostPattern>,
     /// Connect to another address for this host (repeatable)
-    #[arg(long, value_name = "HOST[:PORT]=ADDR:PORT", help_heading = "Registry")]
+    #[arg(long, value_name = "HOST[:PORT]=ADDR:PORT")]
     pub connect_to: Vec<ConnectTo>,
     /// A host that is asked before the registry itself, as the nodes do; its credentials are the registry's
     /// (repeatable, asked in this order)
-    #[arg(long, value_name = "HOST[:PORT]=URL", help_heading = "Registry")]
+    #[arg(long, value_name = "HOST[:PORT]=URL")]
     pub mirror: Vec<Mirror>,
     /// The nodes' containerd settings of registries, /etc/containerd/certs.d: mirrors and certificates
     /// by hosts.toml. Not with --runtime cri-o, which does not read them (repeatable)
-    #[arg(long, value_name = "DIR", help_heading = "Registry")]
+    #[arg(long, value_name = "DIR")]
     pub certs_dir: Vec<PathBuf>,
-    /// Images that will be pushed before the manifests are applied: they may be absent (repeatable;
-    /// * does not go beyond a slash; with the tag or without)
-    #[arg(long, value_name = "GLOB", help_heading = "Registry")]
-    pub expect_image: Vec<ExpectedImages>,
+}
+
+/// How much is asked, how long is waited, and what is remembered.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Limits and cache")]
+pub struct LimitArgs {
     /// Time for one image with its retries
-    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = duration, help_heading = "Registry")]
+    #[arg(long, value_name = "TIME", default_value = "15s", value_parser = duration)]
     pub timeout: Duration,
     /// Time for one connection
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration, help_heading = "Registry")]
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = duration)]
     pub connect_timeout: Duration,
     /// Time for the whole run
-    #[arg(long, value_name = "TIME", default_value = "120s", value_parser = duration, help_heading = "Registry")]
+    #[arg(long, value_name = "TIME", default_value = "120s", value_parser = duration)]
     pub deadline: Duration,
     /// Requests at the same time
-    #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one, help_heading = "Registry")]
+    #[arg(long, value_name = "N", default_value_t = 64, value_parser = at_least_one)]
     pub concurrency: usize,
     /// Requests at the same time to one host
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = at_least_one, help_heading = "Registry")]
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = at_least_one)]
     pub host_concurrency: usize,
     /// Retries after a reset, a refused connection or a 5xx
-    #[arg(long, value_name = "N", default_value_t = 2, help_heading = "Registry")]
+    #[arg(long, value_name = "N", default_value_t = 2)]
     pub retries: u32,
     /// Ask for everything, whatever earlier runs found
-    #[arg(long, help_heading = "Registry")]
+    #[arg(long)]
     pub no_cache: bool,
     /// How long an image that was found need not be asked for again; 0 asks always
-    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration, help_heading = "Registry")]
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
     pub cache_ttl: Duration,
+}
 
+/// What is reported, and what fails the run.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Rules")]
+pub struct RuleArgs {
     /// Report what this rule finds as errors; `all` for every rule that is on (repeatable)
-    #[arg(long, value_name = "RULE", help_heading = "Rules")]
+    #[arg(long, value_name = "RULE")]
     pub deny: Vec<String>,
     /// Report what this rule finds as warnings; turns on a rule that is off (repeatable)
-    #[arg(long, value_name = "RULE", help_heading = "Rules")]
+    #[arg(long, value_name = "RULE")]
     pub warn: Vec<String>,
     /// Report what this rule finds as notes (repeatable)
-    #[arg(long, value_name = "RULE", help_heading = "Rules")]
+    #[arg(long, value_name = "RULE")]
     pub note: Vec<String>,
     /// Turn this rule off (repeatable)
-    #[arg(long, value_name = "RULE", help_heading = "Rules")]
+    #[arg(long, value_name = "RULE")]
     pub allow: Vec<String>,
     /// Warn of images that are larger than this, compressed, and of pods whose images are together
     /// [default: 2GiB, where `large-image` is on]
-    #[arg(long, value_name = "SIZE", value_parser = size, help_heading = "Rules")]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
     pub max_image_size: Option<u64>,
     /// The least severity that makes the run fail, with exit status 1
-    #[arg(long, value_enum, default_value_t, value_name = "SEVERITY", help_heading = "Rules")]
+    #[arg(long, value_enum, default_value_t, value_name = "SEVERITY")]
     pub fail_on: FailOn,
     /// Exit with 4 when an image could not be verified
-    #[arg(long, help_heading = "Rules")]
+    #[arg(long)]
     pub fail_on_unverified: bool,
     /// Findings that are known already: they are counted, but not reported, and do not fail the run. Paths in it go
     /// from the current folder
-    #[arg(long, value_name = "FILE", help_heading = "Rules")]
+    #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
     /// Write what this run finds to a baseline, and exit with 0; --baseline does not count then
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["list_images", "explain", "list_rules"], help_heading = "Rules")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["list_images", "explain", "list_rules"])]
     pub write_baseline: Option<PathBuf>,
     /// Comments and annotations in the manifests silence nothing: for pull requests of strangers
-    #[arg(long, help_heading = "Rules")]
+    #[arg(long)]
     pub no_suppressions: bool,
+}
 
+/// How it is told.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
     /// How the report is written [default: human, or github in GitHub Actions]
-    #[arg(long, value_enum, value_name = "FORMAT", help_heading = "Output")]
+    #[arg(long, value_enum, value_name = "FORMAT")]
     pub format: Option<FormatArg>,
     /// Write a report to a file too, or instead of the default to - (repeatable)
-    #[arg(long, value_name = "FORMAT=FILE", help_heading = "Output")]
+    #[arg(long, value_name = "FORMAT=FILE")]
     pub output: Vec<OutputArg>,
     /// List all images instead of checking them
-    #[arg(long, help_heading = "Output")]
+    #[arg(long)]
     pub list_images: bool,
     /// When to use colour; NO_COLOR and CLICOLOR_FORCE count too
-    #[arg(long, value_enum, default_value_t, value_name = "WHEN", help_heading = "Output")]
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     pub color: Color,
-
     /// Print findings and errors, but no summary, notes or progress; JSON stays whole
-    #[arg(short, long, conflicts_with = "verbose", help_heading = "Output")]
+    #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
     /// Tell every finding in full, and for each host, on standard error, its requests and retries, how long they took,
     /// and why it was given up
-    #[arg(short, long, help_heading = "Output")]
+    #[arg(short, long)]
     pub verbose: bool,
     /// Show no progress bar (there is none either in CI, or where standard error is no terminal)
-    #[arg(long, help_heading = "Output")]
+    #[arg(long)]
     pub no_progress: bool,
+}
 
+/// What the options are taken from besides.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Configuration")]
+pub struct ConfigArgs {
     /// Configuration file [default: .pullcheck.yaml of this folder or above, within the git repository]
-    #[arg(long, value_name = "FILE", help_heading = "Configuration")]
+    #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Look for no configuration file
-    #[arg(long, conflicts_with = "config", help_heading = "Configuration")]
+    #[arg(long, conflicts_with = "config")]
     pub no_config: bool,
     /// Print what the options are and who set them, as a configuration file
-    #[arg(long, help_heading = "Configuration")]
+    #[arg(long)]
     pub print_config: bool,
+}
 
+/// What is told of the program, instead of a run.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Help")]
+pub struct HelpArgs {
     /// Explain a rule: what it finds, why the pull fails, what to change
-    #[arg(long, value_name = "RULE", help_heading = "Help")]
+    #[arg(long, value_name = "RULE")]
     pub explain: Option<String>,
     /// List all rules
-    #[arg(long, help_heading = "Help")]
+    #[arg(long)]
     pub list_rules: bool,
     /// Print the script that completes these options in a shell
-    #[arg(long, value_enum, value_name = "SHELL", help_heading = "Help")]
+    #[arg(long, value_enum, value_name = "SHELL")]
     pub completions: Option<Shell>,
     /// Print all options
-    #[arg(long, action = ArgAction::HelpShort, help_heading = "Help")]
+    #[arg(long, action = ArgAction::HelpShort)]
     pub help: Option<bool>,
     /// Print the everyday options
-    #[arg(short = 'h', help_heading = "Help")]
+    #[arg(short = 'h')]
     pub short_help: bool,
     /// Print the version
-    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = "Help")]
+    #[arg(short = 'V', long, action = ArgAction::Version)]
     pub version: Option<bool>,
 }
 
@@ -303,104 +376,16 @@ pub enum Color {
     Never,
 }
 
-/// One value of `--pull-secret`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PullSecretFile {
-    /// Which secret.
-    pub named: Named,
-    /// Where its dockerconfigjson is.
-    pub file: PathBuf,
-}
-
-fn pull_secret(text: &str) -> Result<PullSecretFile, String> {
-    let hint = "write [NAMESPACE/]NAME=FILE";
-    let (named, file) = text.split_once('=').filter(|(_, file)| !file.is_empty()).ok_or(hint)?;
-    Ok(PullSecretFile { named: named.parse()?, file: file.into() })
-}
-
-fn glob(text: &str) -> Result<String, String> {
-    Glob::new(text).map(|_| text.to_owned()).map_err(|error| error.kind().to_string())
-}
-
-fn node_credentials(text: &str) -> Result<String, String> {
-    let text = text.to_owned();
-    NodeCredentials::new(std::slice::from_ref(&text)).map(|_| text)
-}
-
-/// `15s`, `500ms`, `2m`, `1h`; a bare number is seconds.
-fn duration(text: &str) -> Result<Duration, String> {
-    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let seconds = match unit {
-        "" | "s" => 1.0,
-        "ms" => 0.001,
-        "m" => 60.0,
-        "h" => 3600.0,
-        _ => return Err(format!("`{unit}` is no unit of time; use ms, s, m or h")),
-    };
-    let number: f64 = number.parse().map_err(|_| "a time is a number and a unit, such as 15s".to_owned())?;
-    Duration::try_from_secs_f64(number * seconds).map_err(|error| error.to_string())
-}
-
-/// `2GiB`, `500MB`, `1.5G`; a bare number is bytes. `K`, `M`, `G` and `T` alone are binary, as in `docker` options.
-fn size(text: &str) -> Result<u64, String> {
-    let split = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let unit = match unit.trim().to_ascii_lowercase().as_str() {
-        "" | "b" => 1.0,
-        "kb" => 1e3,
-        "mb" => 1e6,
-        "gb" => 1e9,
-        "tb" => 1e12,
-        "k" | "ki" | "kib" => 1024.0,
-        "m" | "mi" | "mib" => 1024.0 * 1024.0,
-        "g" | "gi" | "gib" => 1024.0 * 1024.0 * 1024.0,
-        "t" | "ti" | "tib" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
-        _ => return Err(format!("`{unit}` is no unit of size; use KiB, MiB, GiB, or KB, MB, GB")),
-    };
-    let number: f64 = number.parse().map_err(|_| "a size is a number and a unit, such as 2GiB".to_owned())?;
-    let bytes = number * unit;
-    if bytes < 1.0 { Err("at least one byte".to_owned()) } else { Ok(bytes as u64) }
-}
-
-fn at_least_one(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(0) => Err("at least 1".into()),
-        Ok(number) => Ok(number),
-        Err(error) => Err(format!("{error}")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_have_units() {
-        assert_eq!(duration("15s"), Ok(Duration::from_secs(15)));
-        assert_eq!(duration("0.5s"), Ok(Duration::from_millis(500)));
-        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
-        assert_eq!(duration("2m"), Ok(Duration::from_secs(120)));
-        assert_eq!(duration("3"), Ok(Duration::from_secs(3)));
-        assert!(duration("3d").is_err() && duration("s").is_err() && duration("-1s").is_err());
-    }
-
-    #[test]
-    fn sizes_have_units() {
-        assert_eq!(size("2GiB"), Ok(2 << 30));
-        assert_eq!(size("1.5g"), Ok(3 << 29));
-        assert_eq!((size("500MB"), size("7")), (Ok(500_000_000), Ok(7)));
-        for text in ["", "GiB", "2 parsecs", "-1GiB", "0", "1.2.3MB"] {
-            assert!(size(text).is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn platforms_are_listed_or_repeated() {
         let platforms = |args: &[&str]| {
             let args = ["pullcheck"].into_iter().chain(args.iter().copied());
             let args = Args::try_parse_from(args).map_err(|error| error.to_string());
-            args.map(|args| args.platform.iter().map(ToString::to_string).collect::<Vec<_>>())
+            args.map(|args| args.cluster.platform.iter().map(ToString::to_string).collect::<Vec<_>>())
         };
         let read = platforms(&["--platform", "linux/amd64,linux/aarch64", "--platform=Linux/arm/v6"]);
         assert_eq!(read.as_deref(), Ok(["linux/amd64", "linux/arm64", "linux/arm/v6"].map(str::to_owned).as_slice()));

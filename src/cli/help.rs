@@ -90,10 +90,10 @@ fn short() -> Command {
 
 /// What asks for a word on the command line itself, and for nothing else: neither files nor environment are read.
 pub(super) fn tell(args: &Args) -> Option<Exit> {
-    if args.short_help {
+    if args.help.short_help {
         return Some(print(|_| short().print_help()));
     }
-    let shell = args.completions?;
+    let shell = args.help.completions?;
     let mut script = Vec::new();
     complete(shell, &mut script);
     Some(print(|out| out.write_all(&script)))

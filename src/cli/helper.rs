@@ -1,9 +1,9 @@
 //! Credential helpers of the operator's own docker configuration: `docker-credential-NAME get`.
 //!
 //! Only that configuration may name one, never a Secret of the inputs: it would run a program that a stranger chose.
-//! A helper is asked for nothing but a key of `auths` or `credHelpers` that an image of the inputs needs, once, and with
-//! as much of the environment as it needs. What it prints is a password and is never shown, not even when it fails.
-//! The protocol is that of docker/docker-credential-helpers, the choice of the helper that of docker/cli
+//! A helper is asked for nothing but a key of `auths` or `credHelpers` that an image of the inputs needs, once, and
+//! with as much of the environment as it needs. What it prints is a password and is never shown, not even when it
+//! fails. The protocol is that of docker/docker-credential-helpers, the choice of the helper that of docker/cli
 //! (`cli/config/configfile/file.go`).
 #![expect(clippy::disallowed_methods, reason = "programs are started with parts of the environment")]
 

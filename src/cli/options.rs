@@ -8,11 +8,12 @@ use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::cli::args::{Args, Color, FailOn, PullSecretFile, RuntimeArg};
+use crate::cli::args::{Args, ClusterArgs, Color, FailOn, LimitArgs, RegistryArgs, RuleArgs, RuntimeArg};
 use crate::cli::baseline;
 use crate::cli::helper::Helpers;
 use crate::cli::is_terminal;
 use crate::cli::outputs::Outputs;
+use crate::cli::values::PullSecretFile;
 use crate::config::{self, Invocation, Layers, Policy};
 use crate::dockerconfig::{DockerConfig, Format as ConfigFormat};
 use crate::error::UsageError;
@@ -117,103 +118,79 @@ impl Options {
     /// # Errors
     /// They contradict themselves, or name what cannot be read.
     pub fn new(args: Args, policy: &Policy) -> Result<Self, UsageError> {
-        let task = match &args {
-            Args { explain: Some(rule), .. } => Task::Explain(rule.clone()),
-            Args { list_rules: true, .. } => Task::ListRules,
-            Args { list_images: true, .. } => Task::ListImages,
-            _ => Task::Check,
+        let Args { paths, inputs, cluster, credentials, registry, limits, rules, output, help, .. } = args;
+        let task = match (help.explain, help.list_rules, output.list_images) {
+            (Some(rule), ..) => Task::Explain(rule),
+            (None, true, _) => Task::ListRules,
+            (None, false, true) => Task::ListImages,
+            (None, false, false) => Task::Check,
         };
-        let reads_stdin = args.paths.iter().any(|path| path == "-");
-        if reads_stdin && args.dockerconfigjson.as_deref() == Some(Path::new("-")) {
+        let reads_stdin = paths.iter().any(|path| path == "-");
+        if reads_stdin && credentials.dockerconfigjson.as_deref() == Some(Path::new("-")) {
             return Err(UsageError::new("standard input can be read once: as a manifest or as the dockerconfigjson"));
         }
         let default = if is_github_actions() { Format::Github } else { Format::Human };
-        let outputs = Outputs::new(args.format, args.output.clone(), task == Task::ListImages, default)?;
-        if !args.certs_dir.is_empty() && args.runtime == RuntimeArg::Crio {
+        let outputs = Outputs::new(output.format, output.output, task == Task::ListImages, default)?;
+        if !registry.certs_dir.is_empty() && cluster.runtime == RuntimeArg::Crio {
             let hint = "CRI-O does not read hosts.toml; name the mirrors with --mirror";
             return Err(UsageError::new(format!("--certs-dir does not go with --runtime cri-o: {hint}")));
         }
-        let layers = Layers::new(policy, Self::levels(&args)?, Self::turned_on(&args));
-        let supplied = supplied(args.dockerconfigjson.as_deref())?;
-        let baseline = match (&args.baseline, &args.write_baseline) {
+        let layers = Layers::new(policy, Self::levels(&rules)?, Self::turned_on(&rules));
+        let supplied = supplied(credentials.dockerconfigjson.as_deref())?;
+        let baseline = match (&rules.baseline, &rules.write_baseline) {
             (Some(file), None) => Some((file.clone(), baseline::read(file)?)),
             _ => None,
         };
-        let node_credentials = NodeCredentials::new(&args.node_credentials);
+        let settings = Settings {
+            closed: cluster.closed,
+            offline: registry.offline,
+            certs_dir: !registry.certs_dir.is_empty(),
+            namespace: inputs.namespace,
+            supplied: supplied.is_some(),
+            credential_hosts: credentials.credential_hosts,
+            runtime: match cluster.runtime {
+                RuntimeArg::Containerd => Runtime::Containerd,
+                RuntimeArg::ContainerdOne => Runtime::ContainerdOne,
+                RuntimeArg::Crio => Runtime::Crio,
+            },
+            now: SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs()),
+            levels: layers.base(),
+            max_image_size: rules.max_image_size,
+            no_suppressions: rules.no_suppressions,
+            baseline: baseline.as_ref().map(|(_, baseline)| baseline.clone()),
+            write_baseline: rules.write_baseline.is_some(),
+            mutable_tags: policy.mutable_tags.clone(),
+            allowed_registries: policy.allowed_registries.clone(),
+            operator: operator_facts(cluster)?,
+            ..Settings::default()
+        };
         Ok(Self {
             task,
-            paths: args.paths,
+            paths,
             walk: WalkOptions {
-                exclude: args.exclude,
-                hidden: args.hidden,
-                no_ignore: args.no_ignore,
-                stdin_filename: args.stdin_filename,
+                exclude: inputs.exclude,
+                hidden: inputs.hidden,
+                no_ignore: inputs.no_ignore,
+                stdin_filename: inputs.stdin_filename,
             },
-            parse_all: args.parse_all,
-            allow_empty: args.allow_empty,
-            settings: Settings {
-                closed: args.closed,
-                offline: args.offline,
-                certs_dir: !args.certs_dir.is_empty(),
-                namespace: args.namespace,
-                supplied: supplied.is_some(),
-                operator: OperatorFacts {
-                    service_accounts: distinct("--service-account", args.service_account, |it| &it.named)?,
-                    pull_secrets: pull_secrets(args.pull_secret)?,
-                    assumed_secrets: args.assume_pull_secret,
-                    node_credentials: node_credentials
-                        .map_err(|error| UsageError::new(format!("--node-credentials: {error}")))?,
-                    expected_images: args.expect_image,
-                    always_pull_images: args.always_pull_images,
-                    platforms: args.platform,
-                },
-                credential_hosts: args.credential_hosts,
-                runtime: match args.runtime {
-                    RuntimeArg::Containerd => Runtime::Containerd,
-                    RuntimeArg::ContainerdOne => Runtime::ContainerdOne,
-                    RuntimeArg::Crio => Runtime::Crio,
-                },
-                now: SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs()),
-                levels: layers.base(),
-                max_image_size: args.max_image_size,
-                no_suppressions: args.no_suppressions,
-                baseline: baseline.as_ref().map(|(_, baseline)| baseline.clone()),
-                write_baseline: args.write_baseline.is_some(),
-                mutable_tags: policy.mutable_tags.clone(),
-                allowed_registries: policy.allowed_registries.clone(),
-                ..Settings::default()
-            },
+            parse_all: inputs.parse_all,
+            allow_empty: inputs.allow_empty,
+            settings,
+            layers,
             supplied: supplied.as_ref().map(|supplied| supplied.config.clone()),
             helpers: supplied.map(|supplied| supplied.helpers).unwrap_or_default(),
-            layers,
-            client: ClientOptions {
-                plain_http: args.plain_http,
-                connect_to: args.connect_to,
-                ca_certs: args.ca_cert.iter().map(|path| ca_cert(path)).collect::<Result<_, _>>()?,
-                client_cert: identity(args.client_cert.as_deref(), args.client_key.as_deref())?,
-                insecure: args.insecure_skip_tls_verify,
-                mirrors: args.mirror,
-                certs_dir: CertsDir::read(&args.certs_dir)
-                    .map_err(|error| UsageError::new(format!("--certs-dir: {error}")))?,
-                timeout: args.timeout,
-                connect_timeout: args.connect_timeout,
-                deadline: args.deadline,
-                concurrency: args.concurrency,
-                host_concurrency: args.host_concurrency,
-                retries: args.retries,
-                ..ClientOptions::default()
-            },
-            cache_time_to_live: if args.no_cache { Duration::ZERO } else { args.cache_ttl },
-            fail_on: args.fail_on,
-            fail_on_unverified: args.fail_on_unverified,
+            cache_time_to_live: if limits.no_cache { Duration::ZERO } else { limits.cache_ttl },
+            client: client_options(registry, limits)?,
+            fail_on: rules.fail_on,
+            fail_on_unverified: rules.fail_on_unverified,
             outputs,
             baseline: baseline.map(|(file, _)| file),
-            write_baseline: args.write_baseline,
+            write_baseline: rules.write_baseline,
             job_summary: env::var_os("GITHUB_STEP_SUMMARY").filter(|file| !file.is_empty()).map(PathBuf::from),
-            color: args.color,
-            quiet: args.quiet,
-            verbose: args.verbose,
-            no_progress: args.no_progress,
+            color: output.color,
+            quiet: output.quiet,
+            verbose: output.verbose,
+            no_progress: output.no_progress,
         })
     }
 
@@ -254,7 +231,7 @@ impl Options {
     ///
     /// # Errors
     /// There is no such rule, or it is given two severities.
-    pub(crate) fn levels(args: &Args) -> Result<Levels, UsageError> {
+    pub(crate) fn levels(args: &RuleArgs) -> Result<Levels, UsageError> {
         let mut levels = Levels::default();
         let options = [
             ("--deny", &args.deny, Level::At(Severity::Error)),
@@ -271,7 +248,7 @@ impl Options {
     }
 
     /// The rules that an option turns on.
-    pub(crate) fn turned_on(args: &Args) -> Vec<&'static str> {
+    pub(crate) fn turned_on(args: &RuleArgs) -> Vec<&'static str> {
         args.max_image_size.iter().map(|_| "large-image").collect()
     }
 
@@ -297,6 +274,43 @@ impl Options {
         let headers = self.client.certs_dir.secrets();
         supplied.chain(inventory.secret_texts.iter().cloned()).chain(headers).collect()
     }
+}
+
+fn operator_facts(cluster: ClusterArgs) -> Result<OperatorFacts, UsageError> {
+    let service_accounts = distinct("--service-account", cluster.service_account, |it| &it.named)?;
+    let pull_secrets = pull_secrets(cluster.pull_secret)?;
+    let node_credentials = NodeCredentials::new(&cluster.node_credentials);
+    Ok(OperatorFacts {
+        service_accounts,
+        pull_secrets,
+        assumed_secrets: cluster.assume_pull_secret,
+        node_credentials: node_credentials.map_err(|error| UsageError::new(format!("--node-credentials: {error}")))?,
+        expected_images: cluster.expect_image,
+        always_pull_images: cluster.always_pull_images,
+        platforms: cluster.platform,
+    })
+}
+
+fn client_options(args: RegistryArgs, limits: LimitArgs) -> Result<ClientOptions, UsageError> {
+    let ca_certs = args.ca_cert.iter().map(|path| ca_cert(path)).collect::<Result<_, _>>()?;
+    let client_cert = identity(args.client_cert.as_deref(), args.client_key.as_deref())?;
+    let certs_dir = CertsDir::read(&args.certs_dir);
+    Ok(ClientOptions {
+        plain_http: args.plain_http,
+        connect_to: args.connect_to,
+        ca_certs,
+        client_cert,
+        insecure: args.insecure_skip_tls_verify,
+        mirrors: args.mirror,
+        certs_dir: certs_dir.map_err(|error| UsageError::new(format!("--certs-dir: {error}")))?,
+        timeout: limits.timeout,
+        connect_timeout: limits.connect_timeout,
+        deadline: limits.deadline,
+        concurrency: limits.concurrency,
+        host_concurrency: limits.host_concurrency,
+        retries: limits.retries,
+        ..ClientOptions::default()
+    })
 }
 
 /// The operator's configuration.

@@ -108,7 +108,6 @@ pub(super) const OPTIONS: &[(&str, Reach, Names)] = &[
     ("list-rules", Reach::CommandLine, Names::Nothing),
     ("completions", Reach::CommandLine, Names::Nothing),
     ("help", Reach::CommandLine, Names::Nothing),
-    ("short-help", Reach::CommandLine, Names::Nothing),
     ("version", Reach::CommandLine, Names::Nothing),
 ];
 

@@ -30,7 +30,8 @@ impl Invocation {
                 self.print_option(&mut out, arg, long);
             }
         }
-        let layers = Layers::new(&self.policy, Options::levels(&self.args)?, Options::turned_on(&self.args));
+        let layers =
+            Layers::new(&self.policy, Options::levels(&self.args.rules)?, Options::turned_on(&self.args.rules));
         self.print_rules(&mut out, &layers);
         self.print_overrides(&mut out, layers.command_line());
         self.print_list(&mut out, "mutable-tags", self.policy.mutable_tags.as_deref());

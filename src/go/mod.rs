@@ -5,10 +5,16 @@
 //! functions it calls, as of Go 1.19. Go 1.26 decides alike but for two things: it refuses more malformed hosts (more
 //! than one colon, brackets around anything but an IPv6 address), of which none but a key like `[A-Z]` could match an
 //! image; and its type errors name the field too (`DockerConfigJSON.auths.username` for `DockerConfigJSON.auths`).
+//!
+//! `path` and `time` are for containerd's `hosts.toml`, as are its URLs.
 
 pub mod base64;
 pub(crate) mod glob;
 pub(crate) mod json;
+#[cfg(feature = "cli")]
+pub(crate) mod path;
 pub mod quote;
+#[cfg(feature = "cli")]
+pub(crate) mod time;
 pub(crate) mod url;
 pub(crate) mod utf8;

@@ -1,6 +1,7 @@
-//! `net/url.Parse`, as far as an `auths` key goes through it: host and path of an `http` or `https` URL.
+//! `net/url.Parse`, as far as an `auths` key and the hosts of a `hosts.toml` go through it: host and path of an `http` or
+//! `https` URL.
 
-/// The two parts of a URL that make an index key, percent-decoded. Bytes, because `%ff` decodes to one.
+/// The two parts of a URL that count, percent-decoded. Bytes, because `%ff` decodes to one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Url {
     /// `URL.Host`: with port and brackets, case kept, user info dropped.

@@ -36,10 +36,15 @@ pub(super) fn write(edge: &Edge<'_>, content: Content, out: &mut dyn io::Write) 
 
 /// Writes any JSON so that a terminal and the log of GitHub Actions may show it; it ends in a line feed.
 pub(super) fn write_json(json: &impl Serialize, out: &mut dyn io::Write) -> io::Result<()> {
-    let mut out = Escaping { out, hashes: 0 };
+    // serde_json writes a few bytes at a time. A buffer passes on whole writes only, and so whole characters.
+    let mut out = io::BufWriter::with_capacity(BLOCK, Escaping { out, hashes: 0 });
     serde_json::to_writer_pretty(&mut out, json)?;
-    out.write_all(b"\n")
+    out.write_all(b"\n")?;
+    out.flush()
 }
+
+/// Bytes that are looked through at once.
+const BLOCK: usize = 8 * 1024;
 
 /// Items that are made as they are written.
 pub(super) struct Each<'a, T, F>(pub(super) &'a [T], pub(super) F);

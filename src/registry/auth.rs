@@ -5,13 +5,17 @@
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::Instant;
 
+use super::cells::Cells;
 use super::challenge::{Bearer, Challenge};
 use super::endpoint::Endpoint;
+use super::gate::Gates;
 use super::redirect::{Followed, follow};
 use super::reply::{evidence, failed};
 use super::resolve::Reach;
-use super::token::{Cells, Gate, Token, Tokens, Wanted};
+use super::token::{Token, Tokens, Wanted};
 use super::transport::{Ask, Budget, Transport};
 use crate::keyring::Credential;
 use crate::probe::{Denial, Evidence, Outcome, Unknown};
@@ -21,8 +25,8 @@ use crate::sensitive::Sensitive;
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     tokens: Tokens,
-    challenges: Cells<Holder, Option<Learned>>,
-    basic: Cells<(String, Option<Credential>), Gate>,
+    challenges: Cells<Holder, Mutex<Option<Learned>>>,
+    basic: Gates<(String, Credential)>,
 }
 
 /// By origin, credential and, where a host asks differently for some repositories, repository.
@@ -65,7 +69,9 @@ impl Session<'_> {
             return self.answer_challenge(wish, &challenge).await;
         }
         let cell = self.memory.challenges.get(self.holder(false));
-        let mut held = cell.lock().await;
+        let Some(mut held) = self.after_the_first(&cell, wish).await else {
+            return self.ask_bare(wish).await;
+        };
         match held.clone() {
             None => {
                 // The others wait here until this one has learned what the host asks for.
@@ -76,11 +82,7 @@ impl Session<'_> {
             }
             Some(Learned::Nothing) => {
                 drop(held);
-                let (learned, step) = self.discover(wish).await;
-                if matches!(learned, Learned::Challenge(..)) {
-                    *cell.lock().await = Some(learned);
-                }
-                self.finish(wish, step).await
+                self.ask_bare(wish).await
             }
             Some(Learned::Challenge(challenge, repository)) => {
                 drop(held);
@@ -93,6 +95,37 @@ impl Session<'_> {
                 }
             }
         }
+    }
+
+    /// Waits for what the first one learns of the host; not any longer where the host lets that one wait too.
+    async fn after_the_first<'c>(
+        &self,
+        cell: &'c Mutex<Option<Learned>>,
+        wish: &Wish,
+    ) -> Option<MutexGuard<'c, Option<Learned>>> {
+        let patience = self.transport.patience();
+        let lane = self.transport.lanes().of(&wish.url);
+        let mut lock = std::pin::pin!(cell.lock());
+        loop {
+            match tokio::time::timeout(patience, &mut lock).await {
+                Ok(held) => return Some(held),
+                Err(_) if lane.is_silent(patience, Instant::now()) => return None,
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Without waiting for anybody; what it learns is for all.
+    async fn ask_bare(&mut self, wish: &Wish) -> Result<Followed, Outcome> {
+        let (learned, step) = self.discover(wish).await;
+        if matches!(learned, Learned::Challenge(..)) {
+            let cell = self.memory.challenges.get(self.holder(false));
+            // Whoever holds it learns the same.
+            if let Ok(mut held) = cell.try_lock() {
+                *held = Some(learned);
+            }
+        }
+        self.finish(wish, step).await
     }
 
     /// The host's challenge was learned from another repository, and did not do. Some hosts name another realm for
@@ -153,23 +186,13 @@ impl Session<'_> {
         let mut header = HeaderValue::from_str(&format!("Basic {}", basic_value(credential).expose()))
             .map_err(|_| Outcome::Denied(Denial::BadCredentials, self.request_evidence(wish)))?;
         header.set_sensitive(true);
-        let gate = self.memory.basic.get((self.endpoint.origin(), self.credential.cloned()));
-        let mut held = gate.lock().await;
-        match &*held {
-            Gate::Refused(outcome) => return Err(outcome.clone()),
-            Gate::Open => drop(held),
-            Gate::Closed => {
-                let result = self.send(wish, Some(&header)).await;
-                let result = result.and_then(|followed| self.refuse_401(wish, followed, Denial::BadCredentials));
-                *held = match &result {
-                    Err(outcome @ Outcome::Denied(..)) => Gate::Refused(outcome.clone()),
-                    _ => Gate::Open,
-                };
-                return result;
-            }
-        }
-        let followed = self.send(wish, Some(&header)).await?;
-        self.refuse_401(wish, followed, Denial::BadCredentials)
+        let (memory, key) = (self.memory, (self.endpoint.origin(), credential.clone()));
+        let ask = async {
+            let followed = self.send(wish, Some(&header)).await?;
+            self.refuse_401(wish, followed, Denial::BadCredentials)
+        };
+        // Whoever let a password pass once refuses the repository, and not the password.
+        memory.basic.pass(key, ask, |outcome, first| first && matches!(outcome, Outcome::Denied(..))).await
     }
 
     async fn with_token(&mut self, wish: &Wish, challenge: &Bearer) -> Result<Followed, Outcome> {
@@ -214,6 +237,7 @@ impl Session<'_> {
             reach: Reach::Private,
             own: self.endpoint.headers().clone(),
             dial: self.endpoint.dial().clone(),
+            is_token: false,
             form: Vec::new(),
         };
         let followed = follow(self.transport, ask, &mut self.budget).await;

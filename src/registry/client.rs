@@ -1,8 +1,10 @@
 //! The [`Prober`] of the wire: one question, one outcome.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
 use tokio::time::Instant;
@@ -20,7 +22,7 @@ use super::transport::{Budget, Transport};
 use super::verdicts::Verdicts;
 use crate::manifest::Content;
 use crate::platform::Platform;
-use crate::probe::{Attempt, Evidence, Outcome, Prober, TagList, Target, Unknown, Unread};
+use crate::probe::{Attempt, Evidence, Manifest, Outcome, Prober, TagList, Target, Unknown, Unread};
 
 /// What containerd accepts (`core/remotes/docker/resolver.go`). Without the OCI types, or with `*/*` alone, some
 /// registries say that a manifest is unknown which is there.
@@ -83,9 +85,9 @@ impl Client {
     }
 
     /// Who is asked, in order.
-    fn hosts(&self, attempt: &Attempt) -> Vec<Result<Endpoint, NoEndpoint>> {
+    fn hosts(&self, attempt: &Attempt) -> VecDeque<Result<Endpoint, NoEndpoint>> {
         let by_tag = matches!(attempt.target, Target::Tag(_));
-        hosts_of(&attempt.registry, by_tag, self.transport.options())
+        hosts_of(&attempt.registry, by_tag, self.transport.options()).into()
     }
 
     fn session<'s>(&'s self, attempt: &'s Attempt, endpoint: Endpoint, budget: Budget) -> Session<'s> {
@@ -103,107 +105,110 @@ impl Client {
         Budget::new(self.transport.options().timeout)
     }
 
-    /// Asks one host after the other, until one has the manifest.
-    async fn ask_hosts(&self, attempt: &Attempt, by: Method) -> Outcome {
+    /// Asks one host after the other until one has it. Each has its share of the time, so that one that hangs leaves
+    /// enough for the next. `Err` is what the others say together.
+    async fn first_of_hosts<'s, T>(
+        &'s self,
+        attempt: &'s Attempt,
+        ask: impl for<'a> Fn(&'a mut Session<'s>) -> BoxFuture<'a, Result<T, Outcome>>,
+    ) -> Result<T, Outcome> {
         let mut budget = self.budget();
         let mut all = Verdicts::default();
-        for host in self.hosts(attempt) {
-            let mut next = Some(host);
-            while let Some(host) = next.take() {
-                let outcome = match host {
-                    Err(reason) => no_endpoint(&attempt.registry, &reason),
-                    Ok(endpoint) => {
-                        let mut session = self.session(attempt, endpoint, budget);
-                        let outcome = ask(&mut session, &attempt.target, &by).await.unwrap_or_else(|outcome| outcome);
-                        budget = session.budget;
-                        if let Outcome::Unknown(failure, _) = &outcome {
-                            next = session.endpoint.without_tls(*failure).map(Ok);
-                        }
-                        outcome
-                    }
-                };
-                if matches!(outcome, Outcome::Found(_)) {
-                    return outcome;
+        let mut hosts = self.hosts(attempt);
+        while let Some(host) = hosts.pop_front() {
+            let endpoint = match host {
+                Ok(endpoint) => endpoint,
+                Err(reason) => {
+                    all.add(no_endpoint(&attempt.registry, &reason));
+                    continue;
                 }
-                if next.is_none() {
-                    all.add(outcome);
-                }
+            };
+            let share = budget.share(turns(&endpoint, &hosts));
+            let mut session = self.session(attempt, endpoint, share);
+            let outcome = match ask(&mut session).await {
+                Ok(found) => return Ok(found),
+                Err(outcome) => outcome,
+            };
+            budget.give_back(session.budget);
+            let plain = match &outcome {
+                Outcome::Unknown(failure, _) => session.endpoint.without_tls(*failure),
+                _ => None,
+            };
+            match plain {
+                Some(plain) => hosts.push_front(Ok(plain)),
+                None => all.add(outcome),
             }
         }
-        all.most_telling()
+        Err(all.most_telling())
+    }
+
+    async fn ask_hosts(&self, attempt: &Attempt, by: &Method) -> Outcome {
+        let found = self.first_of_hosts(attempt, |session| Box::pin(ask(session, &attempt.target, by))).await;
+        found.map_or_else(|outcome| outcome, Outcome::Found)
     }
 
     /// What stands at a digest, whose bytes are checked against it.
     async fn read_at(&self, attempt: &Attempt, place: Place) -> Result<Vec<u8>, Unread> {
-        let mut budget = self.budget();
-        let mut all = Verdicts::default();
-        for host in self.hosts(attempt) {
-            let mut next = Some(host);
-            while let Some(host) = next.take() {
-                let endpoint = match host {
-                    Err(reason) => {
-                        all.add(no_endpoint(&attempt.registry, &reason));
-                        continue;
-                    }
-                    Ok(endpoint) => endpoint,
-                };
-                let mut session = self.session(attempt, endpoint, budget);
-                let result = read_from(&mut session, attempt.target.as_str(), place).await;
-                budget = session.budget;
-                match result {
-                    Ok(bytes) => return Ok(bytes),
-                    Err(why) => match session.endpoint.without_tls(why.unknown) {
-                        Some(plain) => next = Some(Ok(plain)),
-                        None => all.add(Outcome::Unknown(why.unknown, why.evidence)),
-                    },
-                }
-            }
-        }
-        Err(unread(all.most_telling()))
+        let digest = attempt.target.as_str();
+        self.first_of_hosts(attempt, |session| Box::pin(read_from(session, digest, place))).await.map_err(unread)
     }
 
     async fn tags_of_hosts(&self, attempt: &Attempt) -> TagList {
         let mut budget = self.budget();
         let mut told = TagList::Unknown;
-        for endpoint in self.hosts(attempt).into_iter().flatten() {
-            let mut session = self.session(attempt, endpoint, budget);
+        let mut hosts = self.hosts(attempt);
+        while let Some(host) = hosts.pop_front() {
+            let Ok(endpoint) = host else { continue };
+            let share = budget.share(turns(&endpoint, &hosts));
+            let mut session = self.session(attempt, endpoint, share);
             match tags::list(&mut session).await {
                 TagList::Unknown => {}
                 TagList::NoRepository => told = TagList::NoRepository,
                 tags => return tags,
             }
-            budget = session.budget;
+            budget.give_back(session.budget);
         }
         told
     }
 }
 
-/// The question to one host.
-async fn ask(session: &mut Session<'_>, target: &Target, by: &Method) -> Result<Outcome, Outcome> {
+/// How many may still be asked, this one among them; one that falls back to HTTP is asked twice.
+fn turns(next: &Endpoint, others: &VecDeque<Result<Endpoint, NoEndpoint>>) -> u32 {
+    others.iter().flatten().chain([next]).map(Endpoint::turns).sum()
+}
+
+/// The question to one host. `Err` is any outcome but a manifest.
+async fn ask(session: &mut Session<'_>, target: &Target, by: &Method) -> Result<Manifest, Outcome> {
+    let manifest_of = |outcome| match outcome {
+        Outcome::Found(manifest) => Ok(manifest),
+        outcome => Err(outcome),
+    };
     let url = session.endpoint.manifest(session.repository, target.as_str());
     let url = url.ok_or_else(|| not_a_host(session.endpoint.base().host_str().unwrap_or_default()))?;
     let wish = wish(by.clone(), url);
     if wish.method == Method::HEAD {
         let followed = session.fetch(&wish).await?;
         match judge_head(&followed.answer, target, session.evidence(&wish, &followed)) {
-            Judged::Clear(outcome) => return Ok(outcome),
+            Judged::Clear(outcome) => return manifest_of(outcome),
             Judged::Fetch => {}
         }
     }
     let get = Wish { method: Method::GET, ..wish };
     let followed = session.fetch(&get).await?;
-    Ok(judge_get(&followed.answer, target, session.evidence(&get, &followed)))
+    manifest_of(judge_get(&followed.answer, target, session.evidence(&get, &followed)))
 }
 
-async fn read_from(session: &mut Session<'_>, digest: &str, place: Place) -> Result<Vec<u8>, Unread> {
+/// The bytes at a digest of one host. `Err` is always unknown: what is not read says nothing of the image.
+async fn read_from(session: &mut Session<'_>, digest: &str, place: Place) -> Result<Vec<u8>, Outcome> {
     let url = match place {
         Place::Manifest => session.endpoint.manifest(session.repository, digest),
         Place::Blob => session.endpoint.blob(session.repository, digest),
     };
     let host = session.endpoint.base().host_str().unwrap_or_default();
-    let get = wish(Method::GET, url.ok_or_else(|| unread(not_a_host(host)))?);
-    let followed = session.fetch(&get).await.map_err(unread)?;
-    read_content(&followed.answer, digest, session.evidence(&get, &followed))
+    let get = wish(Method::GET, url.ok_or_else(|| not_a_host(host))?);
+    let followed = session.fetch(&get).await.map_err(unread);
+    let read = followed.and_then(|it| read_content(&it.answer, digest, session.evidence(&get, &it)));
+    read.map_err(|why| Outcome::Unknown(why.unknown, why.evidence))
 }
 
 /// An outcome that is not a manifest, as the reason why one was not read.
@@ -219,7 +224,7 @@ fn unread(outcome: Outcome) -> Unread {
 
 impl Prober for Client {
     async fn probe(&self, attempt: &Attempt) -> Outcome {
-        let asked = self.interrupter.unless_interrupted(self.ask_hosts(attempt, Method::HEAD)).await;
+        let asked = self.interrupter.unless_interrupted(self.ask_hosts(attempt, &Method::HEAD)).await;
         asked.unwrap_or_else(interrupted)
     }
 
@@ -229,7 +234,7 @@ impl Prober for Client {
     }
 
     async fn explain(&self, attempt: &Attempt) -> Outcome {
-        let asked = self.interrupter.unless_interrupted(self.ask_hosts(attempt, Method::GET)).await;
+        let asked = self.interrupter.unless_interrupted(self.ask_hosts(attempt, &Method::GET)).await;
         asked.unwrap_or_else(interrupted)
     }
 

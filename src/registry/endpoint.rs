@@ -8,7 +8,7 @@ use reqwest::header::HeaderMap;
 
 use super::address::{AddressClass, classify, literal};
 use super::certs_dir::ConfiguredHost;
-use super::hosts_toml::HostUrl;
+use super::host_url::HostUrl;
 use super::options::ClientOptions;
 use super::tls::TlsSettings;
 use crate::host::is_local_name;
@@ -135,6 +135,11 @@ impl Endpoint {
         let mut plain = self.clone();
         let changed = self.falls_back && calls_for_it && plain.base.set_scheme("http").is_ok();
         changed.then(|| Self { falls_back: false, ..plain })
+    }
+
+    /// How often it may be asked: once more without TLS.
+    pub(crate) fn turns(&self) -> u32 {
+        if self.falls_back { 2 } else { 1 }
     }
 
     /// The URL of a manifest.

@@ -38,7 +38,12 @@ impl Failure {
             Some(Tunnel::Refused(words)) => Self::new(Unknown::Network, format!("proxyconnect tcp: {words}")),
             Some(Tunnel::Failed) => {
                 let failure = Self::of_connection(error);
-                Self { message: format!("proxyconnect tcp: {}", failure.message), ..failure }
+                // Its certificate or its lack of TLS says nothing of the registry: the nodes have other proxies.
+                let unknown = match failure.unknown {
+                    Unknown::Tls(_) | Unknown::PlainHttp => Unknown::Network,
+                    other => other,
+                };
+                Self { unknown, message: format!("proxyconnect tcp: {}", failure.message), ..failure }
             }
         }
     }

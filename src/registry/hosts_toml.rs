@@ -10,6 +10,9 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::host_url::HostUrl;
+use crate::go::time;
+
 /// One host of a file: `RegistryHost` before its certificates are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostConfig {
@@ -27,17 +30,6 @@ pub struct HostConfig {
     pub header: Vec<(String, Vec<String>)>,
     /// `dial_timeout`.
     pub dial_timeout: Option<Duration>,
-}
-
-/// Where a host is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HostUrl {
-    /// `https` and not `http`.
-    pub tls: bool,
-    /// Host and port, as written.
-    pub authority: String,
-    /// Root of the API: `/v2`, `/us/v2`; with `override_path` as written, even empty.
-    pub path: String,
 }
 
 /// What a host may be asked for.
@@ -264,78 +256,8 @@ impl<'t> Reader<'t> {
         if text.is_empty() {
             return Ok(None);
         }
-        duration(text).map(Some).ok_or_else(|| self.wrong(key, "a time such as \"3s\" or \"1m30s\""))
+        time::parse_duration(text).map(Some).ok_or_else(|| self.wrong(key, "a time such as \"3s\" or \"1m30s\""))
     }
-}
-
-impl HostUrl {
-    /// Where a host is, as `parseHostConfig` reads it: `https` unless it says otherwise, and `/v2` behind its path
-    /// unless `override_path` says that the path is the API's.
-    ///
-    /// # Errors
-    /// What is no URL of a host.
-    pub fn parse(server: &str, override_path: bool) -> Result<Self, &'static str> {
-        let bad = "not the URL of a host, such as \"https://mirror.example\"";
-        let whole = if server.starts_with("http") { server.to_owned() } else { format!("https://{server}") };
-        let (scheme, rest) = whole.split_once("://").ok_or(bad)?;
-        let tls = match scheme.to_ascii_lowercase().as_str() {
-            "https" => true,
-            "http" => false,
-            _ => return Err(bad),
-        };
-        let rest = rest.split(['?', '#']).next().unwrap_or_default();
-        let (authority, path) = rest.find('/').map_or((rest, ""), |slash| rest.split_at(slash));
-        let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
-        let parsed = reqwest::Url::parse(&format!("{scheme}://{authority}/")).map_err(|_| bad)?;
-        if authority.is_empty() || authority.ends_with(':') || parsed.host_str().is_none() {
-            return Err(bad);
-        }
-        let mut path = if path.is_empty() { String::new() } else { clean(path) };
-        if !override_path && !path.ends_with("/v2") {
-            path.push_str("/v2");
-        }
-        Ok(Self { tls, authority: authority.to_owned(), path })
-    }
-}
-
-/// `path.Clean` of Go, for a path that begins with a slash.
-fn clean(path: &str) -> String {
-    let mut parts = Vec::new();
-    for part in path.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => drop(parts.pop()),
-            part => parts.push(part),
-        }
-    }
-    format!("/{}", parts.join("/"))
-}
-
-/// `time.ParseDuration` of Go, without negative times.
-fn duration(text: &str) -> Option<Duration> {
-    let mut rest = text.strip_prefix('+').unwrap_or(text);
-    if rest == "0" {
-        return Some(Duration::ZERO);
-    }
-    let mut seconds = 0.0;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.').filter(|at| *at > 0)?;
-        let (number, tail) = rest.split_at(digits);
-        let units = tail.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(tail.len());
-        let (unit, tail) = tail.split_at(units);
-        let factor = match unit {
-            "ns" => 1e-9,
-            "us" | "µs" | "μs" => 1e-6,
-            "ms" => 1e-3,
-            "s" => 1.0,
-            "m" => 60.0,
-            "h" => 3600.0,
-            _ => return None,
-        };
-        seconds += number.parse::<f64>().ok()? * factor;
-        rest = tail;
-    }
-    (!text.is_empty()).then(|| Duration::try_from_secs_f64(seconds).ok())?
 }
 
 /// Whether the line of an offset is the header of a table.

@@ -1,12 +1,12 @@
-//! What is kept of each host and port: its turns, its breaker, its pace and its traffic. Limits go by host **and** port:
-//! two servers on one machine are two.
+//! What is kept of each host and port: its turns, its breaker, its pace and its traffic. Limits go by host **and**
+//! port: two servers on one machine are two.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use reqwest::{Method, Url};
-use tokio::sync::Semaphore;
+use reqwest::Url;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
 use super::breaker::Breaker;
@@ -15,6 +15,17 @@ use super::pace::{Leave, Pace, Sent};
 use super::traffic::{HostTraffic, Traffic};
 use super::transport::Answer;
 use crate::probe::Unknown;
+
+/// What a request is sent for, as far as a host may do one thing and fail at another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Errand {
+    /// `HEAD` of a manifest.
+    Head,
+    /// `GET` of a manifest, of a configuration, of tags.
+    Get,
+    /// A token.
+    Token,
+}
 
 /// All hosts of a run.
 #[derive(Debug)]
@@ -28,36 +39,43 @@ pub(crate) struct Lanes {
 pub(crate) struct Lane {
     /// One permit for each request that may be under way.
     pub(crate) gate: Semaphore,
+    given_up: Notify,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Of `HEAD`, and of all else: some hosts answer the one and break off the other, and a sign of life of the one
-    /// would hide that.
+    /// Some hosts answer the one and break off the other, and a sign of life of the one would hide that. Nor must tokens
+    /// be lost because a registry fails at `GET` of what it has not.
     head: Breaker,
-    others: Breaker,
+    get: Breaker,
+    token: Breaker,
     pace: Pace,
     traffic: Traffic,
 }
 
 impl State {
-    fn breaker(&mut self, method: &Method) -> &mut Breaker {
-        if *method == Method::HEAD { &mut self.head } else { &mut self.others }
+    fn breaker(&mut self, errand: Errand) -> &mut Breaker {
+        match errand {
+            Errand::Head => &mut self.head,
+            Errand::Get => &mut self.get,
+            Errand::Token => &mut self.token,
+        }
     }
 }
 
 impl Lanes {
     /// `per_host` requests are under way at one host at most.
     pub(crate) fn new(per_host: usize) -> Self {
-        Self { per_host: per_host.max(1), lanes: Mutex::default() }
+        Self { per_host: per_host.clamp(1, Semaphore::MAX_PERMITS), lanes: Mutex::default() }
     }
 
     /// The lane that leads to a URL.
     pub(crate) fn of(&self, url: &Url) -> Arc<Lane> {
         let name =
             format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
-        let new = || Arc::new(Lane { gate: Semaphore::new(self.per_host), state: Mutex::default() });
+        let new =
+            || Arc::new(Lane { gate: Semaphore::new(self.per_host), given_up: Notify::new(), state: Mutex::default() });
         Arc::clone(locked(&self.lanes).entry(name).or_insert_with(new))
     }
 
@@ -84,18 +102,18 @@ impl Lane {
     ///
     /// # Errors
     /// The host is given up, or left alone.
-    pub(crate) fn leave(&self, method: &Method, now: Instant) -> Result<Leave, Failure> {
+    pub(crate) fn leave(&self, errand: Errand, now: Instant) -> Result<Leave, Failure> {
         let mut state = self.lock();
-        match state.breaker(method).stopped() {
+        match state.breaker(errand).stopped() {
             Some(failure) => Err(failure.clone()),
             None => state.pace.leave(now),
         }
     }
 
     /// Whether nothing more is asked of it.
-    pub(crate) fn is_stopped(&self, method: &Method) -> bool {
+    pub(crate) fn is_stopped(&self, errand: Errand) -> bool {
         let mut state = self.lock();
-        state.breaker(method).stopped().is_some() || state.pace.stopped().is_some()
+        state.breaker(errand).stopped().is_some() || state.pace.stopped().is_some()
     }
 
     /// A request goes out.
@@ -114,13 +132,40 @@ impl Lane {
     }
 
     /// The result of a request with its repetitions.
-    pub(crate) fn tell(&self, method: &Method, result: &Result<Answer, Failure>) {
-        self.lock().breaker(method).tell(result);
+    pub(crate) fn tell(&self, errand: Errand, result: &Result<Answer, Failure>) {
+        let mut state = self.lock();
+        state.breaker(errand).tell(result);
+        if state.breaker(errand).stopped().is_some() {
+            self.given_up.notify_waiters();
+        }
+    }
+
+    /// Waits until the host is given up; what those are told who are still waiting for it.
+    pub(crate) async fn given_up(&self, errand: Errand) -> Failure {
+        loop {
+            let mut told = std::pin::pin!(self.given_up.notified());
+            // From here on no notice is missed.
+            told.as_mut().enable();
+            if let Some(failure) = self.lock().breaker(errand).stopped() {
+                return failure.clone();
+            }
+            told.await;
+        }
+    }
+
+    /// Whether something is under way, and nothing has come back for so long.
+    pub(crate) fn is_silent(&self, patience: Duration, now: Instant) -> bool {
+        self.lock().traffic.waiting_since().is_some_and(|since| now.duration_since(since) >= patience)
     }
 
     fn shown(&self, name: &str) -> HostTraffic {
         let state = self.lock();
-        let failed = state.head.stopped().or(state.others.stopped()).map(|failure| failure.message.clone());
+        let failed = state
+            .head
+            .stopped()
+            .or(state.get.stopped())
+            .or(state.token.stopped())
+            .map(|failure| failure.message.clone());
         let limited = || state.pace.stopped().map(|_| "429 Too Many Requests".to_owned());
         state.traffic.shown(name, failed.or_else(limited))
     }
@@ -164,10 +209,10 @@ mod tests {
         for _ in 0..3 {
             sick.sent(false, now);
             sick.came_back(&refused, now, now);
-            sick.tell(&Method::HEAD, &refused);
+            sick.tell(Errand::Head, &refused);
         }
-        assert_eq!(sick.leave(&Method::HEAD, now).unwrap_err().unknown, Unknown::HostStopped);
-        assert!(lanes.of(&url("https://sick.example:5000/")).leave(&Method::HEAD, now).is_ok());
+        assert_eq!(sick.leave(Errand::Head, now).unwrap_err().unknown, Unknown::HostStopped);
+        assert!(lanes.of(&url("https://sick.example:5000/")).leave(Errand::Head, now).is_ok());
         let shown = lanes.traffic();
         assert_eq!(shown.len(), 1, "the other was not asked");
         assert_eq!((shown[0].requests, shown[0].stopped.as_deref()), (3, Some("connection refused")));
@@ -180,11 +225,11 @@ mod tests {
         let (alive, reset) =
             (Ok(Answer { status: 200, ..Answer::default() }), Err(Failure::new(Unknown::Network, "EOF")));
         for _ in 0..3 {
-            lane.tell(&Method::HEAD, &alive);
-            lane.tell(&Method::GET, &reset);
+            lane.tell(Errand::Head, &alive);
+            lane.tell(Errand::Get, &reset);
         }
-        assert!(lane.leave(&Method::HEAD, now).is_ok());
-        assert!(lane.leave(&Method::GET, now).is_err());
+        assert!(lane.leave(Errand::Head, now).is_ok());
+        assert!(lane.leave(Errand::Get, now).is_err());
     }
 
     #[test]

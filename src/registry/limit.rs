@@ -18,7 +18,7 @@ pub(crate) struct Turn<'l> {
 impl Limits {
     /// At least 1.
     pub(crate) fn new(all: usize) -> Self {
-        Self { all: Semaphore::new(all.max(1)) }
+        Self { all: Semaphore::new(all.clamp(1, Semaphore::MAX_PERMITS)) }
     }
 
     /// Waits for a turn. The host's comes first: whoever waits for a slow host must not hold a place that others

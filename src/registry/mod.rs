@@ -1,29 +1,39 @@
 //! The wire: how registries are asked, in layers of one concern each.
 //!
 //! ```text
-//! stage      what to ask, each question once                    (generic over the Prober)
-//! cache      what was found before, across runs                 (a Prober around a Prober)
-//! client     one question → one Outcome                         (the Prober)
-//! auth       remembered challenge, Basic, Bearer, second 401    challenge, token
-//! redirect   by hand, no Authorization across origins
-//! transport  one exchange: turns, budget, body caps              failure, limit
-//! lane       what is kept of each host and port                  traffic
-//! breaker, pace, retry  policy, pure                             retry_after
-//! connections  which client for which host, and which addresses    resolve, tls, identity
-//! endpoint     which hosts for which registry                      hosts_toml, certs_dir
+//! stage        what to ask, each question once; watched by progress    (generic over the Prober)
+//! cache        what earlier runs found                                 (a Prober around a Prober)
+//! client       one question → one Outcome, host after host             (the Prober)
+//!                reply: what an answer means    read: bytes behind a digest    tags: tag lists
+//!                verdicts: what several hosts say together
+//! auth         remembered challenge, Basic, Bearer, second 401           challenge, token, token_body, gate
+//! redirect     by hand, no Authorization across origins
+//! transport    one exchange: turns, budget, body caps                    failure, limit
+//! lane         what is kept of each host and port                        traffic
+//!                breaker, pace, retry: policy, pure                      retry_after
+//! connections  which client for which host                               tls, identity
+//!                resolve, address: where a name may lead
 //! ```
-//! It knows core types only; no command line, no output.
+//! Beside them: `options`, what the operator sets; `endpoint`, which hosts stand for a registry (from `certs_dir`,
+//! `hosts_toml`, `host_url`); `interrupt`, the end before its time; `cells`, what tasks share.
+//!
+//! All of it knows core types only; no command line, no output. `challenge`, `hosts_toml` and `token_body` are public
+//! for the fuzz targets alone.
 
 mod address;
 mod auth;
 mod breaker;
 mod cache;
+mod cells;
 mod certs_dir;
 pub mod challenge;
 mod client;
 mod connections;
+mod digest;
 mod endpoint;
 mod failure;
+mod gate;
+mod host_url;
 pub mod hosts_toml;
 mod identity;
 mod interrupt;
@@ -50,11 +60,12 @@ mod verdicts;
 pub use cache::{Cached, NoStore, Store};
 pub use certs_dir::{CertsDir, CertsDirError};
 pub use client::Client;
+pub use host_url::HostUrl;
 pub use identity::{Identity, IdentityError};
 pub use interrupt::Interrupter;
 pub use options::{ClientOptions, ConnectTo, HostPattern, Mirror, OptionsError, Proxies};
 pub use progress::Progress;
 pub use read::{Place, Reader};
 pub use resolve::{Lookup, Resolving, SystemLookup};
-pub use stage::{probe_all, probe_all_watched};
+pub use stage::{Concurrency, probe_all, probe_all_watched};
 pub use traffic::HostTraffic;

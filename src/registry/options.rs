@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::address::{AddressClass, classify, literal};
 use super::certs_dir::CertsDir;
-use super::hosts_toml::HostUrl;
+use super::host_url::HostUrl;
 use super::identity::Identity;
 
 /// Settings of a [`crate::registry::Client`]: plain data.
@@ -167,7 +167,7 @@ impl HostPattern {
     }
 
     fn is_address(&self) -> bool {
-        self.host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok()
+        literal(&self.host).is_some()
     }
 }
 

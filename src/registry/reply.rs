@@ -5,13 +5,13 @@
 use std::sync::Arc;
 
 use reqwest::{Method, Url};
-use sha2::{Digest, Sha256};
 
 use super::challenge::Challenge;
+use super::digest::digest_of;
 use super::failure::Failure;
 use super::transport::Answer;
 use crate::keyring::Credential;
-use crate::manifest::{self, is_digest};
+use crate::manifest::{self, is_digest, is_index_type};
 use crate::probe::{Defect, Denial, Evidence, Manifest, Outcome, RateLimit, Target, Unknown, Unread};
 
 /// containerd's `MaxManifestSize`, in bytes.
@@ -127,27 +127,18 @@ fn found(answer: &Answer, asked: &Target, digest: Option<&str>, length: u64, evi
 
 /// The media types that containerd pulls (`core/images/mediatypes.go`).
 fn is_manifest_type(media_type: &str) -> bool {
-    matches!(
-        media_type,
-        "application/vnd.docker.distribution.manifest.v2+json"
-            | "application/vnd.docker.distribution.manifest.list.v2+json"
-            | "application/vnd.oci.image.manifest.v1+json"
-            | "application/vnd.oci.image.index.v1+json"
-    )
-}
-
-pub(crate) fn digest_of(bytes: &[u8]) -> String {
-    let mut text = String::from("sha256:");
-    for byte in Sha256::digest(bytes) {
-        text.extend([byte >> 4, byte & 15].map(|half| char::from_digit(half.into(), 16).unwrap_or('0')));
-    }
-    text
+    let image = ["application/vnd.docker.distribution.manifest.v2+json", "application/vnd.oci.image.manifest.v1+json"];
+    image.contains(&media_type) || is_index_type(media_type)
 }
 
 /// What an answer shows of its reasons. A text that holds the password or token that was sent is left out: a
 /// registry may echo what it was given.
 pub(crate) fn evidence(method: &Method, url: &Url, answer: &Answer, sent: Option<&Credential>) -> Evidence {
-    let body: Option<serde_json::Value> = serde_json::from_slice(&answer.body).ok();
+    // A good answer has no reasons, and may be a hundred times larger: as values it would take many times that.
+    let body: Option<serde_json::Value> = match answer.status {
+        200..300 => None,
+        _ => serde_json::from_slice(&answer.body).ok(),
+    };
     let text = |pointer: &str| {
         let text = body.as_ref()?.pointer(pointer)?.as_str()?;
         (!echoes(text, sent) && !answer.echoed_in(text)).then(|| cut(text))
@@ -327,6 +318,18 @@ mod tests {
             let body = serde_json::json!({"errors": [{"code": "X", "message": echo}]}).to_string();
             let given = Answer { body: body.into_bytes(), ..answer(403, &[]) };
             assert_eq!(evidence(&Method::GET, &url, &given, Some(&sent)).message, None, "{echo}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_comes_back_is_not_shown() {
+        let url = Url::parse("https://reg.example/v2/").unwrap();
+        for token in ["opaque", "päßchen"] {
+            let body = serde_json::json!({"errors": [{"code": "X", "message": format!("bad token {token}")}]});
+            let sent = HeaderValue::from_str(&format!("Bearer {token}")).ok();
+            let given = Answer { body: body.to_string().into_bytes(), sent, ..answer(403, &[]) };
+            let seen = evidence(&Method::GET, &url, &given, None);
+            assert_eq!((seen.code.as_deref(), seen.message), (Some("X"), None), "{token}");
         }
     }
 }

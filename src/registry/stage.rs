@@ -1,33 +1,52 @@
 //! The stage: every image of a run, each question asked once.
 
 use std::collections::{BTreeMap, HashMap};
-use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::future::join_all;
 use futures_util::stream;
 use tokio::sync::OnceCell;
 
+use super::cells::Cells;
 use super::progress::Progress;
 use crate::manifest::Content;
 use crate::platform::Platform;
-use crate::probe::plan::{Plan, Pull, Question, Reply};
+use crate::probe::order::{Pull, Question, Reply};
+use crate::probe::plan::Plan;
 use crate::probe::{Attempt, Outcome, Prober, PullAnswer, TagList, Target, Unread};
+
+/// How many plans are under way at once. Each waits for one request at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Concurrency {
+    /// Requests that may be in flight in all.
+    pub all: usize,
+    /// Plans of one registry.
+    pub per_registry: usize,
+}
+
+impl Concurrency {
+    /// Plans of one registry among so many: one place is left to the others, whatever it does.
+    fn among(self, registries: usize) -> usize {
+        let most = if registries > 1 { self.all.saturating_sub(1) } else { self.all };
+        self.per_registry.min(most).max(1)
+    }
+}
 
 /// Carries out all plans and returns their answers in the same order; equal plans share one.
 ///
 /// A plan is carried out step by step. At most `per_registry` plans of one registry are under way at once, so that a
 /// slow registry holds up no other; how many requests are in flight is the prober's affair.
 pub async fn probe_all(prober: &impl Prober, plans: &[Plan], per_registry: usize) -> Vec<Arc<PullAnswer>> {
-    probe_all_watched(prober, plans, per_registry, &Progress::default()).await
+    let concurrency = Concurrency { all: usize::MAX, per_registry };
+    probe_all_watched(prober, plans, concurrency, &Progress::default()).await
 }
 
 /// The same, and somebody may look on.
 pub async fn probe_all_watched(
     prober: &impl Prober,
     plans: &[Plan],
-    per_registry: usize,
+    concurrency: Concurrency,
     progress: &Progress,
 ) -> Vec<Arc<PullAnswer>> {
     let stage = Stage::new(prober);
@@ -40,37 +59,41 @@ pub async fn probe_all_watched(
     }
     progress.begin(seen.len());
     let stage = &stage;
+    let per_registry = concurrency.among(groups.len());
     let groups = groups.into_values().map(|group| {
         let pulls = group.into_iter().map(|plan| async move {
             let answer = stage.carry_out(plan).await;
             progress.step();
             (plan, Arc::new(answer))
         });
-        stream::iter(pulls).buffer_unordered(per_registry.max(1)).collect::<Vec<_>>()
+        stream::iter(pulls).buffer_unordered(per_registry).collect::<Vec<_>>()
     });
     let answers: HashMap<&Plan, Arc<PullAnswer>> = join_all(groups).await.into_iter().flatten().collect();
     plans.iter().map(|plan| answers.get(plan).cloned().unwrap_or_default()).collect()
 }
 
+/// Answers by question.
+type Answers<V> = Cells<Attempt, OnceCell<V>>;
+
 struct Stage<'p, P> {
     prober: &'p P,
-    outcomes: Once<Attempt, Outcome>,
-    explained: Once<Attempt, Outcome>,
+    outcomes: Answers<Outcome>,
+    explained: Answers<Outcome>,
     /// The target of the attempt does not count.
-    tags: Once<Attempt, TagList>,
-    contents: Once<Attempt, Result<Arc<Content>, Unread>>,
-    configs: Once<Attempt, Result<Platform, Unread>>,
+    tags: Answers<TagList>,
+    contents: Answers<Result<Arc<Content>, Unread>>,
+    configs: Answers<Result<Platform, Unread>>,
 }
 
 impl<'p, P: Prober> Stage<'p, P> {
     fn new(prober: &'p P) -> Self {
         Self {
             prober,
-            outcomes: Once::default(),
-            explained: Once::default(),
-            tags: Once::default(),
-            contents: Once::default(),
-            configs: Once::default(),
+            outcomes: Answers::default(),
+            explained: Answers::default(),
+            tags: Answers::default(),
+            contents: Answers::default(),
+            configs: Answers::default(),
         }
     }
 
@@ -87,37 +110,20 @@ impl<'p, P: Prober> Stage<'p, P> {
         use Question::{Anonymous, Config, Content, Explain, Part, Pull, Supplied, Tag, Tags};
         match question {
             Pull(_, attempt) | Anonymous(attempt) | Supplied(attempt) | Tag(attempt) => {
-                Reply::Outcome(self.outcomes.get(attempt, || self.prober.probe(attempt)).await)
+                Reply::Outcome(self.outcomes.once(attempt.clone(), || self.prober.probe(attempt)).await)
             }
-            Explain(attempt) => Reply::Outcome(self.explained.get(attempt, || self.prober.explain(attempt)).await),
+            Explain(attempt) => {
+                Reply::Outcome(self.explained.once(attempt.clone(), || self.prober.explain(attempt)).await)
+            }
             Tags(attempt) => {
                 let key = Attempt { target: Target::Tag(String::new()), ..attempt.clone() };
-                Reply::Tags(self.tags.get(&key, || self.prober.tags(attempt)).await)
+                Reply::Tags(self.tags.once(key, || self.prober.tags(attempt)).await)
             }
             Content(attempt) | Part(attempt) => {
-                Reply::Content(self.contents.get(attempt, || self.prober.content(attempt)).await)
+                Reply::Content(self.contents.once(attempt.clone(), || self.prober.content(attempt)).await)
             }
-            Config(attempt) => Reply::Config(self.configs.get(attempt, || self.prober.config(attempt)).await),
+            Config(attempt) => Reply::Config(self.configs.once(attempt.clone(), || self.prober.config(attempt)).await),
         }
-    }
-}
-
-/// Answers by question: the first who asks finds out, the others wait.
-struct Once<K, V>(Mutex<HashMap<K, Arc<OnceCell<V>>>>);
-
-impl<K, V> Default for Once<K, V> {
-    fn default() -> Self {
-        Self(Mutex::default())
-    }
-}
-
-impl<K: Hash + Eq + Clone, V: Clone> Once<K, V> {
-    async fn get<F: Future<Output = V>>(&self, key: &K, find: impl FnOnce() -> F) -> V {
-        let cell = {
-            let mut cells = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(cells.entry(key.clone()).or_default())
-        };
-        cell.get_or_init(find).await.clone()
     }
 }
 
@@ -126,19 +132,19 @@ mod tests {
     use super::*;
     use crate::probe::plan::Look;
     use crate::probe::{Evidence, Manifest};
-    use std::cell::RefCell;
+    use std::sync::Mutex;
 
     /// Answers 404 to tag `none`, 200 to all others, and remembers what it was asked.
     #[derive(Default)]
-    struct Table(Mutex<RefCell<Vec<String>>>);
+    struct Table(Mutex<Vec<String>>);
 
     impl Table {
         fn log(&self, line: String) {
-            self.0.lock().unwrap().borrow_mut().push(line);
+            self.0.lock().unwrap().push(line);
         }
 
         fn asked(&self) -> Vec<String> {
-            let mut asked = self.0.lock().unwrap().borrow().clone();
+            let mut asked = self.0.lock().unwrap().clone();
             asked.sort();
             asked
         }
@@ -214,8 +220,17 @@ mod tests {
         let progress = Progress::default();
         let plans = [plan("a.io", "x", "1", true), plan("a.io", "x", "1", true), plan("b.io", "x", "none", true)];
         assert_eq!(progress.seen(), None);
-        probe_all_watched(&Table::default(), &plans, 8, &progress).await;
+        probe_all_watched(&Table::default(), &plans, Concurrency { all: 64, per_registry: 8 }, &progress).await;
         assert_eq!(progress.seen(), Some((2, 2)));
+    }
+
+    #[test]
+    fn one_registry_leaves_a_place_to_others_and_takes_all_where_there_is_none() {
+        let concurrency = Concurrency { all: 4, per_registry: 4 };
+        assert_eq!((concurrency.among(1), concurrency.among(2)), (4, 3));
+        let narrow = Concurrency { all: 64, per_registry: 8 };
+        assert_eq!((narrow.among(1), narrow.among(9)), (8, 8));
+        assert_eq!(Concurrency { all: 1, per_registry: 8 }.among(2), 1);
     }
 
     #[tokio::test(flavor = "current_thread")]

@@ -1,22 +1,20 @@
 //! Tokens: fetched once per realm, service, scope and credential, by one caller while the others wait.
 //!
-//! Failures are kept like tokens, and a password that a realm refuses is never shown to it again: 200 references
-//! with one wrong password must not lock an account.
+//! Failures are kept like tokens, and a password that a realm refuses is never shown to it again.
 
-use std::collections::HashMap;
-use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
-use tokio::sync::Mutex as AsyncMutex;
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::auth::basic_value;
+use super::cells::Cells;
 use super::challenge::Bearer;
 use super::endpoint::Endpoint;
 use super::failure::Failure;
+use super::gate::Gates;
 use super::reply::{evidence, failed};
 use super::token_body::{self, TokenBody};
 use super::transport::{Answer, Ask, Budget, SMALL_BODY, Transport};
@@ -53,37 +51,8 @@ impl Token {
 /// The tokens of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Tokens {
-    cells: Cells<Key, Option<Result<Token, Outcome>>>,
-    gates: Cells<(String, Credential), Gate>,
-}
-
-/// What a realm thinks of a credential.
-#[derive(Debug, Default)]
-pub(crate) enum Gate {
-    /// It was not asked: the first one asks, alone.
-    #[default]
-    Closed,
-    /// It does not refuse it: all may ask at once.
-    Open,
-    /// It refuses it, with these words: nobody asks again.
-    Refused(Outcome),
-}
-
-/// Values that one caller at a time looks at, by key.
-#[derive(Debug)]
-pub(crate) struct Cells<K, V>(Mutex<HashMap<K, Arc<AsyncMutex<V>>>>);
-
-impl<K, V> Default for Cells<K, V> {
-    fn default() -> Self {
-        Self(Mutex::default())
-    }
-}
-
-impl<K: Hash + Eq, V: Default> Cells<K, V> {
-    /// The cell of a key.
-    pub(crate) fn get(&self, key: K) -> Arc<AsyncMutex<V>> {
-        Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default())
-    }
+    cells: Cells<Key, Mutex<Option<Result<Token, Outcome>>>>,
+    gates: Gates<(String, Credential)>,
 }
 
 /// For whom a token is wanted, and how it may be fetched.
@@ -125,30 +94,10 @@ impl Tokens {
     }
 
     async fn fetch_gated(&self, key: &Key, wanted: &Wanted<'_>, budget: &mut Budget) -> Result<Token, Outcome> {
-        let Some(credential) = &key.credential else {
-            return fetch(key, wanted, budget).await;
-        };
-        let gate = self.gates.get((key.realm.clone(), credential.clone()));
-        let mut held = gate.lock().await;
-        match &*held {
-            Gate::Refused(outcome) => Err(outcome.clone()),
-            Gate::Open => {
-                drop(held);
-                let result = fetch(key, wanted, budget).await;
-                if let Err(outcome @ Outcome::Denied(Denial::BadCredentials, _)) = &result {
-                    *gate.lock().await = Gate::Refused(outcome.clone());
-                }
-                result
-            }
-            Gate::Closed => {
-                let result = fetch(key, wanted, budget).await;
-                *held = match &result {
-                    Err(outcome @ Outcome::Denied(Denial::BadCredentials, _)) => Gate::Refused(outcome.clone()),
-                    _ => Gate::Open,
-                };
-                result
-            }
-        }
+        let ask = fetch(key, wanted, budget);
+        let Some(credential) = &key.credential else { return ask.await };
+        let refuses = |outcome: &Outcome, _| matches!(outcome, Outcome::Denied(Denial::BadCredentials, _));
+        self.gates.pass((key.realm.clone(), credential.clone()), ask, refuses).await
     }
 }
 
@@ -215,6 +164,7 @@ fn to_realm(key: &Key, wanted: &Wanted<'_>) -> Result<Ask, Failure> {
         reach,
         own: wanted.endpoint.headers().clone(),
         dial: wanted.endpoint.dial().clone(),
+        is_token: true,
         form: Vec::new(),
     })
 }
@@ -298,7 +248,17 @@ mod tests {
 
     #[test]
     fn what_is_no_token_is_refused() {
-        for body in ["", "{}", "[]", "null", r#"{"token":""}"#, r#"{"token":"a\nb"}"#, r#"{"token":5}"#, "<html>"] {
+        for body in [
+            "",
+            "{}",
+            "[]",
+            r#"["t",null,null]"#,
+            "null",
+            r#"{"token":""}"#,
+            r#"{"token":"a\nb"}"#,
+            r#"{"token":5}"#,
+            "<html>",
+        ] {
             assert_eq!(read_body(body).err(), Some(Refusal::Broken), "{body}");
         }
     }

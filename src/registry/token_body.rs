@@ -24,7 +24,8 @@ pub fn parse(body: &[u8]) -> Option<TokenBody> {
         access_token: Option<String>,
         expires_in: Option<serde_json::Value>,
     }
-    let body: Body = serde_json::from_slice(body).ok()?;
+    // serde would take a list for an object, and Go does not.
+    let body: Body = body.trim_ascii_start().starts_with(b"{").then(|| serde_json::from_slice(body).ok()).flatten()?;
     let text =
         [body.token, body.access_token].into_iter().flatten().find(|text| !text.is_empty()).map(Zeroizing::new)?;
     let value = Zeroizing::new(format!("Bearer {}", text.as_str()));

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use super::connections::Connections;
 use super::endpoint::Dial;
 use super::failure::Failure;
-use super::lane::{Lane, Lanes, went_out};
+use super::lane::{Errand, Lane, Lanes, went_out};
 use super::limit::{Limits, Turn};
 use super::options::{ClientOptions, OptionsError};
 use super::pace::{Leave, Sent};
@@ -27,9 +27,13 @@ use crate::sensitive::Sensitive;
 pub(crate) const SMALL_BODY: usize = 64 * 1024;
 
 /// Up to this size in bytes all bodies come at once, as real manifests do; of larger ones so many, whatever the number
-/// of hosts that send them.
-const FREE_BODY: usize = 256 * 1024;
-const LARGE_BODIES: usize = 4;
+/// of hosts that send them. A connection holds several times what was taken from it so far: hyper reads ahead, and more
+/// at a time the more comes.
+const FREE_BODY: usize = 32 * 1024;
+const LARGE_BODIES: usize = 2;
+
+/// As good as for ever, and still a time that can be added to the present.
+const AGES: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// A request.
 #[derive(Debug, Clone)]
@@ -44,11 +48,21 @@ pub(crate) struct Ask {
     /// What the operator sends along to this host.
     pub(crate) own: HeaderMap,
     pub(crate) dial: Dial,
+    /// Whether a token is asked for.
+    pub(crate) is_token: bool,
     /// Sent as `application/x-www-form-urlencoded`, if there is any.
     pub(crate) form: Vec<(&'static str, Sensitive)>,
 }
 
 impl Ask {
+    fn errand(&self) -> Errand {
+        match self.method {
+            _ if self.is_token => Errand::Token,
+            Method::HEAD => Errand::Head,
+            _ => Errand::Get,
+        }
+    }
+
     /// Whether the answer helps only to explain. Many registries serve no tag lists: a status that says so tells
     /// nothing of how the host fares with manifests.
     fn is_aside(&self) -> bool {
@@ -79,7 +93,8 @@ impl Answer {
 
     /// Whether a text holds the token or the Basic value that was sent.
     pub(crate) fn echoed_in(&self, text: &str) -> bool {
-        let value = self.sent.as_ref().and_then(|value| value.to_str().ok()).unwrap_or_default();
+        // A token need not be ASCII.
+        let value = self.sent.as_ref().and_then(|value| std::str::from_utf8(value.as_bytes()).ok()).unwrap_or_default();
         let secret = value.split_once(' ').map_or(value, |(_, secret)| secret);
         !secret.is_empty() && text.contains(secret)
     }
@@ -89,16 +104,29 @@ impl Answer {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget {
     left: Duration,
+    whole: Duration,
 }
 
 impl Budget {
-    pub(crate) fn new(left: Duration) -> Self {
-        Self { left }
+    pub(crate) fn new(whole: Duration) -> Self {
+        Self { left: whole, whole }
+    }
+
+    /// What the next of so many hosts may spend.
+    pub(crate) fn share(&mut self, hosts: u32) -> Self {
+        let share = self.left / hosts.max(1);
+        self.left -= share;
+        Self::new(share)
+    }
+
+    /// What that host has left.
+    pub(crate) fn give_back(&mut self, share: Self) {
+        self.left += share.left;
     }
 
     /// Whether most of it was spent before, perhaps on another host: who is late then is not to blame.
-    fn is_short(self, whole: Duration) -> bool {
-        self.left < whole / 3
+    fn is_short(self) -> bool {
+        self.left < self.whole / 3
     }
 
     /// Lets a future take what is left, but not beyond the deadline of the run.
@@ -126,6 +154,12 @@ pub(crate) struct Transport {
 
 impl Transport {
     pub(crate) fn new(options: ClientOptions, lookup: Arc<dyn Lookup>) -> Result<Self, OptionsError> {
+        let options = ClientOptions {
+            timeout: options.timeout.min(AGES),
+            connect_timeout: options.connect_timeout.min(AGES),
+            deadline: options.deadline.min(AGES),
+            ..options
+        };
         let limits = Limits::new(options.concurrency);
         let lanes = Lanes::new(options.host_concurrency);
         let retry = Retry { times: options.retries, delay: options.retry_delay };
@@ -146,6 +180,11 @@ impl Transport {
         &self.connections
     }
 
+    /// For how long a host may be silent before others stop waiting for what it says to one.
+    pub(crate) fn patience(&self) -> Duration {
+        (self.options().timeout / 5).max(Duration::from_millis(10))
+    }
+
     /// Requests sent so far.
     pub(crate) fn requests(&self) -> usize {
         self.requests.load(Ordering::Relaxed)
@@ -162,7 +201,7 @@ impl Transport {
         let mut tries = Tries::default();
         let mut last = None;
         loop {
-            let (turn, sent) = match self.admit(&lane, &ask.method).await {
+            let (turn, sent) = match self.admit(&lane, ask.errand()).await {
                 Ok(admitted) => admitted,
                 // What the host said itself tells more than that nobody asks it any more.
                 Err(failure) => return last.unwrap_or(Err(failure)),
@@ -171,9 +210,9 @@ impl Transport {
             let had = *budget;
             let result = self.exchange(&lane, request, ask, last.is_some(), budget).await;
             drop(turn);
-            if !self.shall_repeat((&lane, &ask.method), &result, sent, &mut tries, budget).await {
-                if !is_not_telling(ask, &result, had, self.options().timeout) {
-                    lane.tell(&ask.method, &result);
+            if !self.shall_repeat((&lane, ask.errand()), &result, sent, &mut tries, budget).await {
+                if !is_not_telling(ask, &result, had) {
+                    lane.tell(ask.errand(), &result);
                 }
                 return result;
             }
@@ -182,9 +221,9 @@ impl Transport {
     }
 
     /// Waits for a turn, and for the end of a pause that the host asked for; neither is the probe's own time.
-    async fn admit<'l>(&'l self, lane: &'l Lane, method: &Method) -> Result<(Turn<'l>, Sent), Failure> {
+    async fn admit<'l>(&'l self, lane: &'l Lane, errand: Errand) -> Result<(Turn<'l>, Sent), Failure> {
         loop {
-            if let Leave::Wait(until) = lane.leave(method, Instant::now())? {
+            if let Leave::Wait(until) = lane.leave(errand, Instant::now())? {
                 tokio::time::sleep_until(until.min(self.deadline)).await;
             }
             let turn = timeout_at(self.deadline, self.limits.turn(&lane.gate)).await.map_err(|_| Failure::over())?;
@@ -193,7 +232,7 @@ impl Transport {
             if now >= self.deadline {
                 return Err(Failure::over());
             }
-            if let Leave::Go(sent) = lane.leave(method, now)? {
+            if let Leave::Go(sent) = lane.leave(errand, now)? {
                 return Ok((turn, sent));
             }
         }
@@ -210,10 +249,15 @@ impl Transport {
         let start = Instant::now();
         self.requests.fetch_add(1, Ordering::Relaxed);
         lane.sent(again, start);
-        let result = match budget.spend(self.deadline, receive(request, ask.cap, &self.large)).await {
-            Ok(Ok(answer)) => Ok(Answer { sent: ask.headers.get(AUTHORIZATION).cloned(), ..answer }),
-            Ok(Err(error)) => Err(Failure::of(&error)),
-            Err(failure) => Err(failure),
+        let given_up = async {
+            tokio::time::sleep(self.patience()).await;
+            lane.given_up(ask.errand()).await
+        };
+        let result = tokio::select! {
+            biased;
+            received = self.receive(request, ask, budget) => received,
+            // Others have waited in vain in the meantime.
+            failure = given_up => Err(failure),
         };
         lane.came_back(&result, start, Instant::now());
         if !went_out(&result) {
@@ -222,10 +266,31 @@ impl Transport {
         result
     }
 
+    /// A large body waits for its place, which is not the probe's own time: another host may be in no hurry.
+    async fn receive(
+        &self,
+        request: reqwest::RequestBuilder,
+        ask: &Ask,
+        budget: &mut Budget,
+    ) -> Result<Answer, Failure> {
+        let begun = async {
+            let mut incoming = Incoming::begin(request, ask.cap).await?;
+            let whole = incoming.read_small().await?;
+            Ok((incoming, whole))
+        };
+        let (mut incoming, whole) = budget.spend(self.deadline, begun).await?.map_err(|error| Failure::of(&error))?;
+        if !whole {
+            let _place = timeout_at(self.deadline, self.large.acquire()).await.map_err(|_| Failure::over())?;
+            let rest = budget.spend(self.deadline, incoming.read(usize::MAX)).await?;
+            rest.map_err(|error| Failure::of(&error))?;
+        }
+        Ok(Answer { sent: ask.headers.get(AUTHORIZATION).cloned(), ..incoming.answer })
+    }
+
     /// Whether the request shall be sent once more; the pause before it is over then.
     async fn shall_repeat(
         &self,
-        (lane, method): (&Lane, &Method),
+        (lane, errand): (&Lane, Errand),
         result: &Result<Answer, Failure>,
         sent: Sent,
         tries: &mut Tries,
@@ -236,7 +301,7 @@ impl Transport {
         {
             return lane.limited(answer, sent, Instant::now(), self.deadline);
         }
-        if lane.is_stopped(method) {
+        if lane.is_stopped(errand) {
             return false;
         }
         match self.retry.again(tries, result, jitter()) {
@@ -248,33 +313,60 @@ impl Transport {
 }
 
 /// Whether a result says nothing of how its host fares. `had` is the time that there was for it.
-fn is_not_telling(ask: &Ask, result: &Result<Answer, Failure>, had: Budget, whole: Duration) -> bool {
+fn is_not_telling(ask: &Ask, result: &Result<Answer, Failure>, had: Budget) -> bool {
     match result {
         Ok(_) => ask.is_aside(),
-        Err(failure) => failure.unknown == Unknown::Timeout && had.is_short(whole),
+        Err(failure) => failure.unknown == Unknown::Timeout && had.is_short(),
     }
 }
 
-async fn receive(request: reqwest::RequestBuilder, cap: usize, large: &Semaphore) -> Result<Answer, reqwest::Error> {
-    let mut response = request.send().await?;
-    let status = response.status().as_u16();
-    let cap = if response.status().is_success() { cap } else { cap.min(SMALL_BODY) };
-    let headers = std::mem::take(response.headers_mut());
-    let retry_after = if matches!(status, 429 | 503) { retry_after::read(&headers, wall_clock()) } else { None };
-    let mut answer = Answer { status, headers, retry_after, ..Answer::default() };
-    let mut room = None;
-    while let Some(chunk) = response.chunk().await? {
-        if chunk.len() > cap - answer.body.len() {
-            // Nobody can read half of it, and it may wait for its turn to be judged.
-            (answer.body, answer.cut) = (Vec::new(), true);
-            break;
-        }
-        answer.body.extend_from_slice(&chunk);
-        if answer.body.len() > FREE_BODY && room.is_none() {
-            room = large.acquire().await.ok();
-        }
+/// An answer that is being read.
+struct Incoming {
+    response: reqwest::Response,
+    /// What its header says of the body, in bytes; 0 where it says nothing.
+    length: u64,
+    cap: usize,
+    answer: Answer,
+}
+
+impl Incoming {
+    async fn begin(request: reqwest::RequestBuilder, cap: usize) -> Result<Self, reqwest::Error> {
+        let mut response = request.send().await?;
+        let status = response.status().as_u16();
+        let cap = if response.status().is_success() { cap } else { cap.min(SMALL_BODY) };
+        let length = response.content_length().unwrap_or_default();
+        let headers = std::mem::take(response.headers_mut());
+        let retry_after = if matches!(status, 429 | 503) { retry_after::read(&headers, wall_clock()) } else { None };
+        let cut = length > cap as u64;
+        let answer = Answer { status, headers, retry_after, cut, ..Answer::default() };
+        Ok(Self { response, length, cap, answer })
     }
-    Ok(answer)
+
+    /// Reads what is small; tells whether that is all.
+    async fn read_small(&mut self) -> Result<bool, reqwest::Error> {
+        if self.answer.cut {
+            return Ok(true);
+        }
+        if self.length > FREE_BODY as u64 {
+            return Ok(false);
+        }
+        self.read(FREE_BODY).await
+    }
+
+    /// Reads on, until there is more than `enough`; tells whether that is all.
+    async fn read(&mut self, enough: usize) -> Result<bool, reqwest::Error> {
+        self.answer.body.reserve_exact((self.length as usize).saturating_sub(self.answer.body.len()));
+        while self.answer.body.len() <= enough {
+            let Some(chunk) = self.response.chunk().await? else { return Ok(true) };
+            if chunk.len() > self.cap - self.answer.body.len() {
+                // Nobody can read half of it, and it may wait for its turn to be judged.
+                (self.answer.body, self.answer.cut) = (Vec::new(), true);
+                return Ok(true);
+            }
+            self.answer.body.extend_from_slice(&chunk);
+        }
+        Ok(false)
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "`Retry-After` may be a date; it is set against the time here, once")]

@@ -1,6 +1,6 @@
 //! What several hosts say of one image, made into one outcome.
 
-use crate::probe::{Denial, Evidence, Outcome, Unknown};
+use crate::probe::{Denial, Evidence, Outcome, TlsFault, Unknown};
 
 /// Outcomes of hosts that do not have the image, in the order in which they were asked.
 #[derive(Debug, Default)]
@@ -13,10 +13,10 @@ impl Verdicts {
 
     /// What is reported of them: what came furthest, the first of those that came as far, as containerd has it
     /// (`firstErrPriority` in `core/remotes/docker/resolver.go`). A host that could not be asked from here leaves open
-    /// whether it has the image, so that no other's refusal counts.
+    /// whether it has the image, so that no other's refusal counts, nor a failure that the nodes will certainly meet.
     pub(crate) fn most_telling(self) -> Outcome {
-        let is_open = self.0.iter().any(|outcome| matches!(outcome, Outcome::Unknown(..)));
-        let counts = |outcome: &&Outcome| !is_open || matches!(outcome, Outcome::Unknown(..));
+        let least = self.0.iter().map(certainty).min();
+        let counts = |outcome: &&Outcome| Some(certainty(outcome)) == least;
         let mut told: Option<&Outcome> = None;
         for outcome in self.0.iter().filter(counts) {
             if told.is_none_or(|told| progress(told) < progress(outcome)) {
@@ -27,6 +27,19 @@ impl Verdicts {
             let message = Some("hosts.toml names no host that may resolve and pull".to_owned());
             Outcome::Unknown(Unknown::RegistryError, Evidence { message, ..Evidence::default() })
         })
+    }
+}
+
+/// How certain it is that the nodes fare no better with the host. Nothing is made of the more certain where a less
+/// certain one stands beside it: pulling fails only if every host fails.
+fn certainty(outcome: &Outcome) -> u8 {
+    match outcome {
+        // The same certificate and the same date are everywhere.
+        Outcome::Unknown(Unknown::Tls(TlsFault::Expired), _) => 3,
+        Outcome::Unknown(Unknown::PlainHttp, _) => 2,
+        Outcome::Unknown(Unknown::NoSuchHost, _) => 1,
+        Outcome::Unknown(..) => 0,
+        Outcome::Found(_) | Outcome::Absent(_) | Outcome::Denied(..) => 3,
     }
 }
 
@@ -62,7 +75,9 @@ mod tests {
         let broken = Outcome::Unknown(Unknown::RegistryError, manifest(Some(500)));
         let limited = Outcome::Unknown(Unknown::RateLimited, manifest(Some(429)));
         let gone = Outcome::Unknown(Unknown::Network, manifest(None));
-        let table: [(&[&Outcome], &Outcome); 11] = [
+        let expired = Outcome::Unknown(Unknown::Tls(TlsFault::Expired), manifest(None));
+        let plain = Outcome::Unknown(Unknown::PlainHttp, manifest(None));
+        let table: [(&[&Outcome], &Outcome); 16] = [
             (&[&absent], &absent),
             (&[&token, &absent], &absent),
             (&[&absent, &token], &absent),
@@ -75,6 +90,12 @@ mod tests {
             (&[&gone, &broken], &broken),
             // The mirror may have it for all we know.
             (&[&gone, &absent], &gone),
+            // What is sure of one host must not be said of all.
+            (&[&expired, &gone], &gone),
+            (&[&plain, &gone], &gone),
+            (&[&expired, &plain], &plain),
+            (&[&expired, &absent], &absent),
+            (&[&expired, &token], &expired),
         ];
         for (outcomes, expected) in table {
             let verdicts = Verdicts(outcomes.iter().copied().cloned().collect());

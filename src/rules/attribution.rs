@@ -49,7 +49,6 @@ pub(crate) fn attribute(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Attr
     }
     match facts.judged.verdict.cause()? {
         Cause::Absent => Some(Attribution::NotFound),
-        Cause::Denied(Denial::DeniedOrAbsent) if is_official_image(facts) => Some(Attribution::NotFound),
         Cause::Denied(denial) if sent_credentials(facts).next().is_some() => Some(if all_expired(cx, facts) {
             Attribution::Expired
         } else if is_public(facts) {
@@ -184,6 +183,9 @@ pub(crate) fn doubt(facts: &ImageFacts<'_>) -> String {
         }
         (_, Verdict::Unverified(_)) if is_pulled_by_node(facts) => {
             " (unless the nodes' own credentials open it)".to_owned()
+        }
+        (_, Verdict::Unverified(_)) if facts.judged.pull.blind.iter().any(|it| matches!(it, Blind::Secret(_))) => {
+            " (unless the pull secret that is not to be seen here opens it)".to_owned()
         }
         _ => String::new(),
     }

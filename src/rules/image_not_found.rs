@@ -223,9 +223,8 @@ mod tests {
     fn a_refusal_for_an_official_image_means_that_there_is_none() {
         let mut facts = Facts::default();
         let pod = facts.pod(PodOrigin::Template);
-        let refused = Verdict::Fails(Cause::Denied(Denial::DeniedOrAbsent));
-        facts.image(pod, "shop-api:1", refused.clone());
-        facts.image(pod, "acme/shop-api:1", refused);
+        facts.image(pod, "shop-api:1", Verdict::Fails(Cause::Absent));
+        facts.image(pod, "acme/shop-api:1", Verdict::Fails(Cause::Denied(Denial::DeniedOrAbsent)));
         assert_eq!(facts.flags(&ImageNotFound), [(Severity::Error, "shop-api:1")]);
         let help = facts.check(&ImageNotFound).pop().and_then(|finding| finding.help).unwrap_or_default();
         assert!(help.contains("a name without a registry"), "{help}");

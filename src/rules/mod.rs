@@ -47,7 +47,7 @@ mod registry_typo;
 mod retired;
 mod shadowed_credentials;
 mod short_name;
-mod stale_digest;
+pub(crate) mod stale_digest;
 mod suppressed_service_account_secrets;
 mod undefined_pull_secret;
 mod undefined_service_account;
@@ -200,6 +200,14 @@ impl<'a> ImageFacts<'a> {
         match self.judged.verdict {
             Verdict::Fails(_) => meta.severity,
             _ => meta.severity.min(Severity::Warning),
+        }
+    }
+
+    /// The same of a rule that is no error by itself, as it is seldom certain: an error where the image fails.
+    pub fn raised_severity(&self, meta: &Meta) -> Severity {
+        match self.judged.verdict {
+            Verdict::Fails(_) => Severity::Error,
+            _ => meta.severity,
         }
     }
 

@@ -6,7 +6,7 @@ use crate::event::Runtime;
 use crate::finding::Finding;
 use crate::rules::attribution::{Attribution, attribute, doubt};
 use crate::rules::meta::Meta;
-use crate::rules::{Context, Rule};
+use crate::rules::{Context, ImageFacts, Rule};
 use crate::verdict::Verdict;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/plain-http-registry.md")));
@@ -20,28 +20,23 @@ impl Rule for PlainHttpRegistry {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
-        out.extend(cx.images().filter(|facts| attribute(cx, facts) == Some(Attribution::PlainHttp)).filter_map(
-            |facts| {
-                let registry = facts.reference()?.registry();
-                // No image in the words: all images of one registry are one fault.
-                let unless = match facts.judged.verdict {
-                    Verdict::Fails(_) => ", and the nodes' hosts.toml files do not allow it",
-                    _ => ", which the nodes must be configured for",
-                };
-                let message =
-                    format!("{registry} speaks plain HTTP{unless}: the runtime asks for HTTPS{}", doubt(&facts));
-                let (image, label) = (facts.image.text.span, "pulled over HTTPS");
-                // The rule is a warning by itself: only with the nodes' configuration at hand it is certain.
-                let severity = match facts.judged.verdict {
-                    Verdict::Fails(_) => crate::finding::Severity::Error,
-                    _ => META.severity,
-                };
-                let finding =
-                    Finding::new(META.id, severity, message, image, label).help(help(registry, cx.settings.runtime));
-                Some(finding.event(facts.judged.event.clone()).subject(facts.subject()))
-            },
-        ));
+        let concerned = cx.images().filter(|facts| attribute(cx, facts) == Some(Attribution::PlainHttp));
+        out.extend(concerned.filter_map(|facts| finding(cx, &facts)));
     }
+}
+
+fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Finding> {
+    let registry = facts.reference()?.registry();
+    let unless = match facts.judged.verdict {
+        Verdict::Fails(_) => ", and the nodes' hosts.toml files do not allow it",
+        _ => ", which the nodes must be configured for",
+    };
+    // No image in the words: all images of one registry are one fault.
+    let message = format!("{registry} speaks plain HTTP{unless}: the runtime asks for HTTPS{}", doubt(facts));
+    let severity = facts.raised_severity(&META);
+    let finding = Finding::new(META.id, severity, message, facts.image.text.span, "pulled over HTTPS");
+    let finding = finding.help(help(registry, cx.settings.runtime)).event(facts.judged.event.clone());
+    Some(finding.subject(facts.subject()))
 }
 
 fn help(registry: &str, runtime: Runtime) -> String {

@@ -83,8 +83,9 @@ fn told(images: usize, rate: Option<RateLimit>) -> String {
             let of = limit.map(|limit| format!(" of {limit}")).unwrap_or_default();
             let every =
                 window.filter(|seconds| *seconds >= 3600).map(|seconds| format!(" in {} hours", seconds / 3600));
+            let pulls = if remaining == 1 { "pull" } else { "pulls" };
             format!(
-                "{need}, and this address has {remaining} pulls left{of}{}: nodes share such a limit as well",
+                "{need}, and this address has {remaining} {pulls} left{of}{}: nodes share such a limit as well",
                 every.unwrap_or_default()
             )
         }
@@ -127,7 +128,7 @@ mod tests {
         let messages: Vec<_> = found.iter().map(|finding| finding.message.as_str()).collect();
         assert_eq!(
             messages,
-            ["2 images are pulled from Docker Hub without credentials, and this address has 1 pulls left of 100 in 6 \
+            ["2 images are pulled from Docker Hub without credentials, and this address has 1 pull left of 100 in 6 \
               hours: nodes share such a limit as well"]
         );
         assert_eq!(facts(&images).flags(&RateLimitRisk), [(Severity::Note, "nginx:1")]);

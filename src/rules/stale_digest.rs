@@ -47,6 +47,15 @@ fn finding(facts: &ImageFacts<'_>) -> Option<Finding> {
     Some(finding.help(help).subject(facts.subject()))
 }
 
+/// Whether the tag beside the digest was seen to lead elsewhere.
+#[cfg(feature = "cli")]
+pub(crate) fn has_moved(pinned: &str, answer: &PullAnswer) -> bool {
+    match &answer.tag {
+        Some(Outcome::Found(Manifest { digest: Some(digest), .. })) => leads_elsewhere(answer, digest, pinned),
+        _ => false,
+    }
+}
+
 /// Whether a tag leads neither to the digest nor to an index that has it. An index that could not be read is not held
 /// against it.
 fn leads_elsewhere(answer: &PullAnswer, digest: &str, pinned: &str) -> bool {

@@ -3,12 +3,11 @@
 use std::sync::LazyLock;
 
 use crate::event::Runtime;
-use crate::finding::{Finding, Severity};
+use crate::finding::Finding;
 use crate::probe::{Evidence, Outcome, TlsFault, Unknown};
 use crate::rules::attribution::{Attribution, attribute, doubt};
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
-use crate::verdict::Verdict;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/untrusted-certificate.md")));
 
@@ -40,12 +39,8 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, fault: TlsFault) -> Option<
             format!("the certificate of {host} is signed by an authority that is not known here")
         }
     };
-    let severity = match facts.judged.verdict {
-        Verdict::Fails(_) => Severity::Error,
-        _ => META.severity,
-    };
     let message = what + &doubt(facts);
-    let finding = Finding::new(META.id, severity, message, facts.image.text.span, "not trusted");
+    let finding = Finding::new(META.id, facts.raised_severity(&META), message, facts.image.text.span, "not trusted");
     let finding = finding.help(help(fault, cx.settings.runtime)).event(facts.judged.event.clone());
     Some(finding.subject(facts.subject()))
 }
@@ -90,9 +85,10 @@ fn help(fault: TlsFault, runtime: Runtime) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::Severity;
     use crate::probe::PullAnswer;
     use crate::rules::testing::{Facts, answer};
-    use crate::verdict::Cause;
+    use crate::verdict::{Cause, Verdict};
     use crate::workload::PodOrigin;
 
     fn found(fault: TlsFault, url: &str, message: &str, verdict: fn(Cause) -> Verdict) -> (Severity, String) {

@@ -2,17 +2,16 @@
 //!
 //! Which entry of an index a runtime takes is in [`crate::platform`]. A manifest of one image is pulled whatever its
 //! platform (containerd `core/images/image.go`, containers/image `internal/image`): it fails when its container starts.
-//! What is no image at all fails then under containerd too, which leaves out layers that it does not know, and while it is
-//! pulled under CRI-O, but for image volumes (`internal/storage/image.go` of CRI-O).
+//! What is no image at all fails then under containerd too, which leaves out layers that it does not know, and while it
+//! is pulled under CRI-O, but for image volumes (`internal/storage/image.go` of CRI-O).
 
 use std::sync::Arc;
 
 use super::{Cause, Verdict};
 use crate::event::Runtime;
-use crate::manifest::{Content, Image};
+use crate::manifest::{Content, Image, is_index_type};
 use crate::node::{Fit, Nodes};
-use crate::platform::Platform;
-use crate::probe::plan::{choose, is_index_type};
+use crate::platform::{Platform, choose};
 use crate::probe::{Defect, Manifest, PullAnswer, Unknown, Unread};
 use crate::reference::Reference;
 use crate::workload::{ContainerKind, ImageText, ImageUse};
@@ -20,8 +19,8 @@ use crate::workload::{ContainerKind, ImageText, ImageUse};
 /// Segments of a repository's path, and parts of a tag, that speak of a Helm chart.
 const CHART_WORDS: [&str; 4] = ["chart", "charts", "helm", "helm-charts"];
 
-/// Whether an image may well be another artifact, so that one request to see it is not wasted: what a volume mounts, and
-/// what is named like a chart.
+/// Whether an image may well be another artifact, so that one request to see it is not wasted: what a volume mounts,
+/// and what is named like a chart.
 pub fn may_be_artifact(image: &ImageUse) -> bool {
     let ImageText::Reference(reference) = &image.image else { return false };
     image.container.kind == ContainerKind::Volume || is_named_like_chart(reference)

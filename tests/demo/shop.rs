@@ -7,7 +7,7 @@ use clap::Parser;
 use pullcheck::check;
 use pullcheck::cli::{Args, Options};
 use pullcheck::load;
-use pullcheck::registry::Client;
+use pullcheck::registry::{Client, Concurrency};
 use pullcheck::report::Report;
 use pullcheck::source::Sources;
 use pullcheck_support::{Access, Bearer, Refusal, Registry, Script};
@@ -109,7 +109,8 @@ pub(crate) fn report(options: &Options) -> Result<(Sources, Report), Box<dyn Err
     let gathered = check::gather(&inputs, errors, options.parse_all);
     let client = Client::new(options.client.clone())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let prober = Some((&client, options.client.concurrency));
+    let concurrency = Concurrency { all: 64, per_registry: options.client.concurrency };
+    let prober = Some((&client, concurrency));
     Ok(runtime.block_on(check::check(gathered, &options.settings, None, prober)))
 }
 

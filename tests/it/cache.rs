@@ -139,6 +139,48 @@ fn what_fails_is_asked_again() {
     assert_eq!(shop.requests(&[]), 0);
 }
 
+/// Somebody adds the platform that was missing, under the same tag, and runs again at once.
+#[test]
+fn what_speaks_against_a_tag_is_asked_again() {
+    let shop = Shop::new();
+    let platforms = |platforms: &[&str]| {
+        shop.registry.change(|r| {
+            r.index("ghcr.io/acme/many", "1", platforms);
+        });
+    };
+    shop.images(&["ghcr.io/acme/many:1"]);
+    platforms(&["linux/amd64"]);
+    let arm = ["--platform", "linux/arm64"];
+    for _ in 0..2 {
+        assert_eq!(verdicts(&shop.run().args(arm).output().assert_status(1))[0].0, "fails");
+    }
+    assert_eq!(shop.requests(&arm), 1, "the index is known by its digest");
+    platforms(&["linux/amd64", "linux/arm64"]);
+    assert_eq!(verdicts(&shop.run().args(arm).output().assert_status(0))[0].0, "pullable");
+    assert_eq!(shop.requests(&arm), 0);
+}
+
+/// Somebody pushes, pins what was pushed, and runs again at once.
+#[test]
+fn a_tag_is_not_said_to_have_moved_from_what_it_leads_to() {
+    let shop = Shop::new();
+    let pin = |platform: &str| {
+        let mut pinned = String::new();
+        shop.registry.change(|r| {
+            let repository = r.index("ghcr.io/acme/many", "1", &[platform]);
+            pinned = format!("ghcr.io/acme/many:1@{}", repository.digest("1").unwrap());
+        });
+        shop.images(&[&pinned]);
+    };
+    let options = ["--warn", "stale-digest"];
+    for platform in ["linux/amd64", "linux/arm64"] {
+        pin(platform);
+        let output = shop.run().args(options).output().assert_status(0);
+        assert!(!output.stdout.contains("stale-digest"), "{output}");
+        assert_eq!(shop.requests(&options), 0);
+    }
+}
+
 #[test]
 fn after_its_time_it_is_asked_again() {
     let shop = Shop::new();

@@ -1,6 +1,7 @@
 //! The built command against a real registry: what a user would see.
 
 mod budget;
+mod contents;
 mod setups;
 
 use std::fs;

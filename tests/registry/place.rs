@@ -99,10 +99,14 @@ impl Place {
         self.tokens.iter().flat_map(Tokens::requests).collect()
     }
 
-    /// Requests to the registry and its token server since the last call, from their logs; `None` over TLS, whose log
-    /// is not read.
+    /// Requests to the registry since the last call, from its log; `None` over TLS, whose log is not read.
+    pub(crate) fn registry_requests(&self) -> Option<Vec<String>> {
+        self.authority.is_none().then(|| self.server.requests())
+    }
+
+    /// How many there were, and to its token server.
     pub(crate) fn request_count(&self) -> Option<usize> {
         let tokens = self.token_requests().len();
-        self.authority.is_none().then(|| self.server.requests().len() + tokens)
+        self.registry_requests().map(|requests| requests.len() + tokens)
     }
 }

@@ -52,9 +52,14 @@ impl<'a> Pusher<'a> {
         Self { client: Client::new(config), auth, server }
     }
 
-    /// A single-platform image; gives the digest of its manifest.
+    /// An image of `linux/amd64`; gives the digest of its manifest.
     pub(crate) async fn image(&self, repository: &str, tag: &str) -> String {
-        let (manifest, _) = self.platform_image(repository, "amd64").await;
+        self.image_for(repository, tag, "amd64").await
+    }
+
+    /// An image of this architecture alone; gives the digest of its manifest.
+    pub(crate) async fn image_for(&self, repository: &str, tag: &str, architecture: &str) -> String {
+        let (manifest, _) = self.platform_image(repository, architecture).await;
         self.manifest(repository, tag, &manifest, MANIFEST).await
     }
 

@@ -1,5 +1,6 @@
 //! The same questions to a registry in each of its set-ups, through the client.
 
+use pullcheck::manifest::Content;
 use pullcheck::probe::{Denial, Outcome, Prober, TagList};
 
 use crate::client::{anonymous, with_password};
@@ -20,6 +21,23 @@ fn told(outcome: Outcome) -> String {
     }
 }
 
+/// `index of PLATFORMS`, `image of PLATFORM` or `no image: MEDIA TYPE`: what stands at a digest.
+async fn content(client: &impl Prober, place: &Place, repository: &str, digest: &str) -> String {
+    let at = |digest: &str| with_password(&place.image(&format!("{repository}@{digest}")), USER, PASSWORD);
+    match &*client.content(&at(digest)).await.expect("it can be read") {
+        Content::Index(entries) => {
+            let platforms = entries.iter().filter_map(|entry| entry.platform.as_ref()).map(ToString::to_string);
+            format!("index of {}", platforms.collect::<Vec<_>>().join(", "))
+        }
+        Content::Image(image) if image.is_container_image() => {
+            let config = image.config_digest.as_deref().expect("it has a configuration");
+            let platform = client.config(&at(config)).await.expect("its configuration can be read");
+            format!("image of {platform}")
+        }
+        Content::Image(image) => format!("no image: {}", image.config_type),
+    }
+}
+
 /// What one of our users is told, and what those are that the registry does not let in.
 async fn everything_is_told(place: Option<Place>) {
     let Some(place) = place else { return };
@@ -35,6 +53,12 @@ async fn everything_is_told(place: Option<Place>) {
     assert_eq!(ask(&format!("shop/api:never-pushed@{single}")).await, format!("{single} {MANIFEST}"));
     assert_eq!(ask("shop/web:2").await, format!("{index} {INDEX}"));
     assert_eq!(ask("shop/chart:1.0.0").await, format!("{chart} {MANIFEST}"));
+    assert_eq!(content(&client, &place, "shop/api", &single).await, "image of linux/amd64");
+    assert_eq!(content(&client, &place, "shop/web", &index).await, "index of linux/amd64, linux/arm64");
+    assert_eq!(
+        content(&client, &place, "shop/chart", &chart).await,
+        "no image: application/vnd.cncf.helm.config.v1+json"
+    );
     assert!(ask("shop/api:1.4.l").await.starts_with("absent"));
     assert!(ask("shop/ipa:1.4.2").await.starts_with("absent"));
     assert_eq!(client.tags(&known("shop/api:1.4.l")).await, TagList::Tags(vec!["1.4.2".to_owned()]));

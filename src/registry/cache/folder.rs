@@ -15,6 +15,8 @@ use etcetera::BaseStrategy;
 use ring::rand::{SecureRandom, SystemRandom};
 use zeroize::Zeroizing;
 
+use crate::registry::digest::hex;
+
 /// Bytes of the local key.
 pub(super) const KEY_BYTES: usize = 32;
 
@@ -112,7 +114,8 @@ impl Folder {
         Ok((folder, key))
     }
 
-    /// The key that all runs share, made by the first. What is no key, or not ours alone, is replaced: the entries that it sealed are lost.
+    /// The key that all runs share, made by the first. What is no key, or not ours alone, is replaced: the entries that
+    /// it sealed are lost.
     fn key(&self, random: &SystemRandom) -> Option<Zeroizing<[u8; KEY_BYTES]>> {
         let path = self.root.join("key");
         for _ in 0..2 {
@@ -169,11 +172,7 @@ impl Folder {
     }
 
     fn path(&self, name: &[u8; 32]) -> PathBuf {
-        let hex: String = name
-            .iter()
-            .flat_map(|byte| [byte >> 4, byte & 15])
-            .map(|half| char::from_digit(half.into(), 16).unwrap_or('0'))
-            .collect();
+        let hex = hex(name);
         let (part, rest) = hex.split_at(1);
         self.root.join(part).join(rest)
     }

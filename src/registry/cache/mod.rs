@@ -2,6 +2,8 @@
 //!
 //! Kept is what can do no harm. That a manifest is there and that a credential opens it, for the time to live; an
 //! absence, a refusal or a failure never, because somebody pushes the image or mends the secret and runs again at once.
+//! For the same reason what speaks against a tag that is remembered is told only after the registry was asked
+//! ([`Prober::forget`]).
 //! Manifests and configurations, which their digest proves, for as long as there is room; they are given out only
 //! after this run has learned that the credential opens their repository.
 
@@ -86,6 +88,12 @@ impl<P: Reader> Prober for Cached<'_, P> {
             }
         }
         outcome
+    }
+
+    fn forget(&self, attempt: &Attempt) {
+        if let Some(store) = self.store_for(attempt) {
+            store.forget(attempt);
+        }
     }
 
     async fn tags(&self, attempt: &Attempt) -> TagList {

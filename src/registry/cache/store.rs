@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::folder::{Folder, KEY_BYTES, NoStore};
 use crate::manifest::is_digest;
 use crate::probe::{Attempt, Manifest, Target};
-use crate::registry::reply::digest_of;
+use crate::registry::digest::digest_of;
 
 /// Entries in a folder of this user's.
 #[derive(Debug)]
@@ -73,7 +73,13 @@ impl Store {
             self.folder.remove(&name);
             return None;
         };
-        Some(Manifest { digest: entry.digest, media_type: entry.media_type, ..Manifest::default() })
+        let (digest, media_type) = (entry.digest, entry.media_type);
+        Some(Manifest { digest, media_type, remembered: true, ..Manifest::default() })
+    }
+
+    /// Drops what was found for this question.
+    pub(super) fn forget(&self, attempt: &Attempt) {
+        self.folder.remove(&self.name_of_question(attempt));
     }
 
     /// Keeps that it was found.

@@ -128,7 +128,7 @@ fn what_was_found_is_not_asked_again() {
     assert_eq!(asked, 0);
     let (Outcome::Found(first), Outcome::Found(second)) = (&first[0], &second[0]) else { panic!("{second:?}") };
     assert_eq!(second.rate, None, "how many pulls are left was true then");
-    assert_eq!(*second, Manifest { rate: None, ..first.clone() });
+    assert_eq!(*second, Manifest { rate: None, remembered: true, ..first.clone() });
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn a_failure_is_asked_again() {
 #[test]
 fn an_entry_lives_for_its_time() {
     let home = home();
-    let (store, manifest) = (store(&home), Manifest::default());
+    let (store, manifest) = (store(&home), Manifest { remembered: true, ..Manifest::default() });
     let made = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
     let found = |after: Duration| {
         store.keep_found(&image("1"), &manifest, made);
@@ -197,7 +197,7 @@ fn without_time_to_live_or_for_another_way_nothing_is_kept_or_taken() {
 
 /// The digest of [`INDEX`].
 fn index_digest() -> String {
-    crate::registry::reply::digest_of(INDEX)
+    crate::registry::digest::digest_of(INDEX)
 }
 
 #[test]
@@ -357,7 +357,7 @@ fn large_contents_leave_too() {
     store.folder.room = Room { files: usize::MAX, bytes: 40_000, look_every: 4 };
     for number in 0..400 {
         let bytes = format!("{number:5000}").into_bytes();
-        store.keep_content(&image(&crate::registry::reply::digest_of(&bytes)), &bytes);
+        store.keep_content(&image(&crate::registry::digest::digest_of(&bytes)), &bytes);
     }
     let bytes: u64 = entries(&home).iter().map(|path| fs::metadata(path).unwrap().len()).sum();
     assert!((16 * 20_000..=16 * 65_000).contains(&bytes), "{bytes}");

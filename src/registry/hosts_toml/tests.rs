@@ -136,27 +136,6 @@ fn a_host_that_is_not_a_table_of_its_own_is_passed_over() {
 }
 
 #[test]
-fn a_url_becomes_an_api() {
-    let table = [
-        ("mirror.example", false, url(true, "mirror.example", "/v2")),
-        ("https://mirror.example/", false, url(true, "mirror.example", "//v2")),
-        ("https://mirror.example/v2", false, url(true, "mirror.example", "/v2")),
-        ("https://mirror.example/v2/", false, url(true, "mirror.example", "/v2")),
-        ("https://mirror.example/a//b/../c", false, url(true, "mirror.example", "/a/c/v2")),
-        ("https://mirror.example/a", true, url(true, "mirror.example", "/a")),
-        ("http://10.0.0.1:5000", false, url(false, "10.0.0.1:5000", "/v2")),
-        ("https://[fd00::1]:5000/x?y#z", false, url(true, "[fd00::1]:5000", "/x/v2")),
-        ("https://bob:s3cret@mirror.example", false, url(true, "mirror.example", "/v2")),
-    ];
-    for (server, override_path, expected) in table {
-        assert_eq!(HostUrl::parse(server, override_path).ok(), expected, "{server}");
-    }
-    for server in ["https://", "https:///v2", "http", "httpx://a", "https://a b", "ftp://a"] {
-        assert!(HostUrl::parse(server, false).is_err(), "{server}");
-    }
-}
-
-#[test]
 fn what_containerd_cannot_read_is_told_with_line_and_key() {
     let table = [
         ("server = ", "line 1: string values must be quoted"),
@@ -192,26 +171,5 @@ fn what_containerd_cannot_read_is_told_with_line_and_key() {
             "{text}
 {error}"
         );
-    }
-}
-
-#[test]
-fn times_are_written_as_in_go() {
-    let table = [
-        ("3s", Some(3_000)),
-        ("1h", Some(3_600_000)),
-        ("1.5m", Some(90_000)),
-        ("1m30s500ms", Some(90_500)),
-        ("0", Some(0)),
-        ("+2s", Some(2_000)),
-        ("", None),
-        ("3", None),
-        ("3d", None),
-        ("-3s", None),
-        ("1e3s", None),
-        (".s", None),
-    ];
-    for (text, expected) in table {
-        assert_eq!(duration(text), expected.map(Duration::from_millis), "{text:?}");
     }
 }

@@ -13,7 +13,8 @@ fuzz_target!(|text: &str| {
             assert_eq!(Ok(&hosts), again.as_ref());
             for host in hosts {
                 if let Some(url) = &host.url {
-                    assert!(!url.authority.contains(['/', '?', '#', '@']), "{url:?}");
+                    assert!(!url.authority.contains(['/', '\\', '?', '#', '@', ' ']), "{url:?}");
+                    assert!(!url.authority.contains(char::is_control), "{url:?}");
                     assert!(url.path.is_empty() || url.path.starts_with('/'), "{url:?}");
                 }
                 let files = host.client.iter().flat_map(|(cert, key)| [Some(cert), key.as_ref()]).flatten();

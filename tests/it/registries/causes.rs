@@ -252,6 +252,117 @@ fn manifests_that_cannot_be_used() {
     rows(&[HOST], head("text/plain", &digest, "500"), &[kept]);
 }
 
+#[test]
+fn nothing_for_the_nodes() {
+    let script = |r: &mut Script| {
+        let api = r.repository("reg.example/shop/api");
+        api.index("1.9", &["linux/amd64", "linux/arm64"]).index("old", &["linux/386"]).image("one").artifact("chart");
+        let list = r#"{"manifests":[{"platform":{"os":"linux","architecture":"amd64"}}]}"#;
+        api.manifest("list", "application/vnd.docker.distribution.manifest.list.v2+json", list);
+    };
+    let mut scripted = Script::default();
+    script(&mut scripted);
+    let api = scripted.repository("reg.example/shop/api");
+    let [index, old, list, one] = ["1.9", "old", "list", "one"].map(|tag| api.digest(tag).unwrap().to_owned());
+    let [get, get_old, get_list, get_one] = [&index, &old, &list, &one].map(|digest| format!("GET {digest}"));
+    let chart = format!("GET {}", api.digest("chart").unwrap());
+
+    let not_found = "rpc error: code = NotFound desc = ";
+    let no_entry =
+        format!("{not_found}get image config descriptor: no match for platform in manifest {index}: not found");
+    let row = Row {
+        name: "containerd",
+        image: IMAGE,
+        args: &["--platform", "linux/s390x"],
+        verdict: "fails platform",
+        rules: &["error platform-mismatch"],
+        says: "has no image for linux/s390x nodes: it is there for linux/amd64 and linux/arm64",
+        event: &no_entry,
+        requests: &["HEAD 1.9", &get],
+        ..ROW
+    };
+    let pulling = "failed to pull and unpack image \"reg.example/shop/api:1.9\": ";
+    let up_to_2_0 = Row {
+        name: "containerd up to 2.0",
+        args: &["--platform", "linux/s390x", "--runtime", "containerd-1"],
+        event: &format!("{not_found}{pulling}no match for platform in manifest: not found"),
+        ..row
+    };
+    let crio_says = |tag: &str, what: &str| {
+        format!(
+            "unable to pull image or OCI artifact: pull image err: choosing an image from manifest list \
+             docker://reg.example/shop/api:{tag}: no image found in {what} for architecture \"s390x\", variant \"\", OS \
+             \"linux\"; artifact err: …"
+        )
+    };
+    let crio_args = ["--platform", "linux/s390x", "--runtime", "cri-o"];
+    let crio_event = crio_says("1.9", "image index");
+    let crio = Row { name: "CRI-O", args: &crio_args, event: &crio_event, ..row };
+    let docker_list = Row {
+        name: "a Docker list, CRI-O",
+        image: "reg.example/shop/api:list",
+        says: "it is there for linux/amd64",
+        event: &crio_says("list", "manifest list"),
+        requests: &["HEAD list", &get_list],
+        ..crio
+    };
+    let some = Row {
+        name: "some nodes",
+        says: "has no image for linux/s390x nodes, and the pod may be put on one",
+        args: &["--platform", "linux/amd64,linux/s390x"],
+        verdict: "unverified platform",
+        rules: &["warning platform-mismatch"],
+        event: "",
+        ..row
+    };
+    let no_entry = no_entry.replace(&index, &old);
+    let exact = Row {
+        name: "386 on amd64",
+        image: "reg.example/shop/api:old",
+        args: &["--platform", "linux/amd64"],
+        says: "has no image for linux/amd64 nodes: it is there for linux/386",
+        event: &no_entry,
+        requests: &["HEAD old", &get_old],
+        ..row
+    };
+    let compatible = Row {
+        name: "386 on amd64, containerd up to 2.0",
+        args: &["--platform", "linux/amd64", "--runtime", "containerd-1"],
+        verdict: "pullable",
+        rules: &[],
+        says: "",
+        event: "",
+        ..exact
+    };
+    rows(&[HOST], script, &[row, up_to_2_0, crio, docker_list, some, exact, compatible]);
+
+    // Of one image no runtime asks what it is for: it is pulled, and ends at once.
+    let config = match pullcheck::manifest::parse(api.content("one").unwrap().2) {
+        Some(pullcheck::manifest::Content::Image(image)) => image.config_digest.unwrap(),
+        other => panic!("{other:?}"),
+    };
+    let blob = format!("GET reg.example/v2/shop/api/blobs/{config}");
+    let single = Row {
+        name: "a single image",
+        image: "reg.example/shop/api:one",
+        says: "exec format error",
+        event: "",
+        requests: &["HEAD one", &get_one, &blob],
+        ..row
+    };
+    let no_image = Row {
+        name: "a chart",
+        image: "reg.example/shop/api:chart",
+        verdict: "fails not-an-image",
+        rules: &["error unsupported-manifest"],
+        says: "is no container image but a Helm chart",
+        event: "",
+        requests: &["HEAD chart", &chart],
+        ..row
+    };
+    rows(&[HOST], script, &[single, no_image]);
+}
+
 /// What is to be pushed later may be missing; whether it is, a registry that hides it does not tell.
 #[test]
 fn expected_images() {

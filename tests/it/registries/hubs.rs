@@ -228,7 +228,8 @@ fn on_quay() {
         r.host("quay.io").unknown(refusing(nobody));
         let private = Bearer::private("acme+robot", "right").stranger("acme+other", "right");
         r.repository("quay.io/acme/api").access(refusing(private)).image("1.9");
-        r.repository("quay.io/acme/web").access(Access::Bearer(Bearer::public())).image("1.9");
+        // Its pages have to be followed.
+        r.repository("quay.io/acme/web").access(Access::Bearer(Bearer::public())).image("1.10").image("1.9").page(1);
     };
     let challenge = ["HEAD 1.9", "GET quay.io/token", "HEAD 1.9 with a token"];
     let unauthorized =
@@ -282,7 +283,13 @@ fn on_quay() {
                 rules: &["error image-not-found"],
                 says: "`1.9`",
                 event: "rpc error: code = NotFound desc = quay.io/acme/web:1.8: not found",
-                requests: &["HEAD 1.8", "GET quay.io/token", "HEAD 1.8 with a token", "GET tags with a token"],
+                requests: &[
+                    "HEAD 1.8",
+                    "GET quay.io/token",
+                    "HEAD 1.8 with a token",
+                    "GET tags with a token",
+                    "GET tags with a token",
+                ],
                 ..ROW
             },
         ],

@@ -135,3 +135,22 @@ fn a_header_of_hosts_toml_is_not_printed() {
     }
     assert!(mirror.requests()[0].authorization.is_some());
 }
+
+#[test]
+fn absurd_numbers_are_as_good_as_no_limit() {
+    let server = Registry::start(|r| {
+        r.image("reg.example/acme/api", "1");
+    });
+    let (connect, most, long) = (connect(&server), usize::MAX.to_string(), "5000000000000000h");
+    for (option, value) in [
+        ("--concurrency", &*most),
+        ("--host-concurrency", &*most),
+        ("--timeout", long),
+        ("--connect-timeout", long),
+        ("--deadline", long),
+        ("--cache-ttl", long),
+    ] {
+        let output = run(&["--plain-http", "reg.example", &connect, option, value]);
+        assert_eq!(output.status, Some(0), "{option}: {output}");
+    }
+}

@@ -5,7 +5,7 @@ use pullcheck::event::Runtime;
 use pullcheck::finding::Finding;
 use pullcheck::inventory::ReadOptions;
 use pullcheck::platform::Platform;
-use pullcheck::registry::Client;
+use pullcheck::registry::{Client, Concurrency};
 use pullcheck::report::{ImageReport, Report};
 use pullcheck::rules::Settings;
 use pullcheck::source::{Encoding, Source};
@@ -29,7 +29,7 @@ fn run(server: &Registry, settings: &Settings, manifests: &[String]) -> (Report,
     let before = server.count();
     let (_, report) = block_on(async {
         let client = Client::new(plain(server)).unwrap();
-        check::check(gathered, settings, None, Some((&client, 8))).await
+        check::check(gathered, settings, None, Some((&client, Concurrency { all: 64, per_registry: 8 }))).await
     });
     (report, server.count() - before)
 }

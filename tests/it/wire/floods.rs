@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use pullcheck::manifest::Content;
 use pullcheck::probe::{Attempt, Defect, Evidence, Outcome, Prober, TagList, Unknown, Unread};
 use pullcheck::registry::{Client, ClientOptions};
@@ -247,4 +248,43 @@ fn lists_without_measure_are_cut_or_refused() {
         panic!("a list of tags")
     };
     assert_eq!(tags.len(), 10_000);
+}
+
+/// Few large bodies are read at once. A host that sends one slowly costs another host's image no time of its own.
+#[test]
+fn a_large_manifest_waits_for_a_slow_one_and_is_read() {
+    const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
+    let slow = Raw::start(|wire| {
+        wire.head();
+        wire.send(format!("HTTP/1.1 200 OK\r\nContent-Type: {OCI}\r\nContent-Length: 4000000\r\n\r\n"));
+        wire.send(vec![b' '; 300 << 10]);
+        wire.drip(" ", Duration::from_millis(50));
+    });
+    let server = Registry::start(|r| {
+        let bytes = format!("{{{}}}", " ".repeat(300 << 10));
+        let answer = Answer::status(200).header("Content-Type", OCI).body(bytes).after(Duration::from_millis(600));
+        r.answer("GET", "/v2/acme/large/manifests/1", [answer]);
+    });
+    let options = ClientOptions {
+        plain_http: [slow.host(), server.host()].iter().map(|host| host.parse().unwrap()).collect(),
+        timeout: Duration::from_secs(1),
+        ..quick()
+    };
+    block_on(async {
+        let client = Client::new(options).unwrap();
+        // The first is alone until the host's silence is noticed; the last waits for the place of one before.
+        let slowly = (0..5).map(|at| image(&slow.host(), &format!("acme/slow{at}:1"))).collect::<Vec<_>>();
+        let slowly = async {
+            while server.count() == 0 {
+                tokio::task::yield_now().await;
+            }
+            join_all(slowly.iter().map(|attempt| client.explain(attempt))).await
+        };
+        let large = image(&server.host(), "acme/large:1");
+        let other = client.explain(&large);
+        let (slowly, other) = tokio::join!(slowly, other);
+        let late = [Unknown::Timeout, Unknown::HostStopped];
+        assert!(slowly.into_iter().all(|outcome| late.contains(&unknown(outcome).0)));
+        found(other);
+    });
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "a test writes its files")]
 
 use std::path::Path;
+use std::time::Duration;
 
 use pullcheck::probe::{Outcome, Prober, TagList, Unknown};
 use pullcheck::registry::{CertsDir, Client, ClientOptions};
@@ -328,4 +329,26 @@ fn evidence_names_the_host_that_was_asked() {
     let options = ClientOptions { retries: 0, ..mirrored(&origin, &[&mirror]) };
     let (_, evidence) = unknown(ask(options, &image("reg.example", "acme/api:1")));
     assert_eq!(shown(&evidence), format!("HEAD http://{}/v2/acme/api/manifests/1 503", mirror.host()));
+}
+
+/// containerd goes on to the next host, whatever the one before it cost.
+#[test]
+fn mirrors_that_hang_leave_time_for_the_registry() {
+    let hangs: Vec<Registry> =
+        (0..3).map(|_| Registry::start(|r| _ = r.answer("*", "/v2/acme/api/manifests/1", [Answer::hang()]))).collect();
+    let origin = Registry::start(|r| {
+        r.answer("HEAD", "/v2/acme/api/manifests/1", [Answer::status(404).after(Duration::from_millis(20))]);
+    });
+    let mirrors: Vec<&Registry> = hangs.iter().collect();
+    let options = ClientOptions { timeout: Duration::from_secs(1), ..mirrored(&origin, &mirrors) };
+    let attempt = image("reg.example", "acme/api:1");
+    let (asked, stopped) = block_on(async {
+        let client = Client::new(options).unwrap();
+        for _ in 0..4 {
+            client.probe(&attempt).await;
+        }
+        (client.requests(), client.traffic().iter().filter(|host| host.stopped.is_some()).count())
+    });
+    assert_eq!(origin.count(), 4, "each time");
+    assert_eq!((asked, stopped), (3 * 3 + 4, 3), "the mirrors are given up after three times");
 }

@@ -8,6 +8,7 @@ mod faults;
 mod floods;
 mod found;
 mod hostile;
+mod memory;
 mod mirrors;
 mod names;
 mod proxies;

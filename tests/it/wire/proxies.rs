@@ -1,7 +1,7 @@
 //! Proxies of the environment, with the built binary: what a company's network looks like.
 #![expect(clippy::disallowed_methods, reason = "a test writes its files")]
 
-use pullcheck_support::{Access, Bearer, Output, Proxy, Registry, Run};
+use pullcheck_support::{Access, Bearer, Output, Proxy, Raw, Registry, Run};
 
 const POD: &str =
     "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: c, image: 'ghcr.io/acme/api:1'}]}\n";
@@ -147,4 +147,18 @@ fn a_proxy_that_is_not_there_is_named() {
     let output = run(&server, &proxy, POD, &[("HTTPS_PROXY", &gone)]);
     assert!(output.stdout.contains("proxyconnect tcp: dial tcp: connect: connection refused"), "{output}");
     assert_eq!(proxy.hosts(), [""; 0]);
+}
+
+/// Whatever is wrong with it: the nodes have another.
+#[test]
+fn a_proxy_without_tls_says_nothing_of_the_registry() {
+    let server = ghcr();
+    let proxy = Raw::start(|wire| {
+        wire.send("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");
+        wire.finish();
+    });
+    let url = format!("https://{}", proxy.host());
+    let output = run(&server, &Proxy::refusing(), POD, &[("HTTPS_PROXY", &url)]);
+    assert_eq!(verdict(&output), ("unverified".to_owned(), "network".to_owned()), "{output}");
+    assert!(output.stdout.contains("proxyconnect tcp: "), "{output}");
 }

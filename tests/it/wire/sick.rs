@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use pullcheck::probe::plan::{Look, Plan};
 use pullcheck::probe::{Attempt, Evidence, Outcome, Prober, Unknown};
-use pullcheck::registry::{Client, ClientOptions, HostTraffic, probe_all};
+use pullcheck::registry::{Client, ClientOptions, Concurrency, HostTraffic, Progress, probe_all, probe_all_watched};
 use pullcheck_support::{Access, Answer, Bearer, Registry};
 
 use super::{block_on, found, image, plain, quick, shown, unknown};
@@ -313,4 +313,103 @@ fn sick_hosts_among_healthy_ones() {
     for server in [&hangs, &fails, &resets] {
         assert_eq!(sent(&server.host()).requests, server.count());
     }
+}
+
+/// A registry may fail at `GET` of what it has not: that must not cost the tokens of what it has.
+#[test]
+fn explanations_that_fail_cost_no_token() {
+    let server = Registry::start(|r| {
+        for at in 0..4 {
+            r.answer("GET", &path(at), [Answer::status(500)]);
+        }
+        r.image("acme/web", "1").access(Access::Bearer(Bearer::public()));
+    });
+    block_on(async {
+        let client = Client::new(ClientOptions { retries: 0, ..plain(&server) }).unwrap();
+        for attempt in images(&server.host(), 4) {
+            client.explain(&attempt).await;
+        }
+        found(client.probe(&image(&server.host(), "acme/web:1")).await);
+    });
+}
+
+#[test]
+fn a_host_that_hangs_leaves_a_place_to_the_others() {
+    // The registries begin in the order of their names: the one that hangs shall be the first to take places.
+    let mut servers = [answering("POST", &[]), answering("POST", &[])];
+    servers.sort_by_key(Registry::host);
+    let [hangs, healthy] = servers;
+    hangs.change(|r| {
+        for at in 0..8 {
+            r.answer("HEAD", &path(at), [Answer::hang()]);
+        }
+    });
+    let options = ClientOptions {
+        plain_http: [&hangs, &healthy].iter().map(|server| server.host().parse().unwrap()).collect(),
+        concurrency: 4,
+        host_concurrency: 4,
+        ..quick()
+    };
+    let mut plans: Vec<Plan> = images(&hangs.host(), 8).into_iter().map(plan).collect();
+    plans.push(plan(image(&healthy.host(), "acme/api:1")));
+    block_on(async {
+        let client = Client::new(options).unwrap();
+        // The challenge of a host is asked for by one alone; the eight are to hang all at once.
+        client.probe(&image(&hangs.host(), "acme/other:1")).await;
+        let concurrency = Concurrency { all: 4, per_registry: 4 };
+        let progress = Progress::default();
+        let all = probe_all_watched(&client, &plans, concurrency, &progress);
+        let quick = async {
+            while progress.seen().is_none_or(|(done, _)| done < 1) {
+                tokio::task::yield_now().await;
+            }
+            client.interrupter().interrupt();
+        };
+        let (answers, ()) = tokio::join!(all, quick);
+        let outcomes: Vec<Outcome> = answers.iter().map(|answer| answer.attempts[0].1.clone()).collect();
+        assert_eq!(kinds(&outcomes[..8]), [Some(Unknown::Interrupted); 8], "none was waited for");
+        found(outcomes[8].clone());
+    });
+}
+
+/// The first asks what the host wants to know, and the others wait for that: not for ever.
+#[test]
+fn nobody_waits_behind_one_whom_the_host_lets_wait() {
+    let hangs = answering("HEAD", &[Answer::hang()]);
+    let options = ClientOptions { timeout: Duration::from_secs(3), ..plain(&hangs) };
+    block_on(async {
+        let client = Client::new(options).unwrap();
+        let attempts = images(&hangs.host(), 8);
+        let all = join_all(attempts.iter().map(|attempt| client.probe(attempt)));
+        let interrupt = async {
+            while hangs.count() < 8 {
+                tokio::task::yield_now().await;
+            }
+            client.interrupter().interrupt();
+        };
+        let (outcomes, ()) = tokio::join!(all, interrupt);
+        assert_eq!(kinds(&outcomes), [Some(Unknown::Interrupted); 8], "the first has not come to its end");
+    });
+}
+
+/// What is asked late of a host that hangs does not wait its whole time.
+#[test]
+fn who_waits_when_a_host_is_given_up_waits_no_longer() {
+    let hangs = answering("HEAD", &[Answer::hang()]);
+    let options = ClientOptions { timeout: Duration::from_secs(2), ..plain(&hangs) };
+    block_on(async {
+        let client = Client::new(options).unwrap();
+        client.probe(&image(&hangs.host(), "acme/other:1")).await;
+        let attempts = images(&hangs.host(), 4);
+        let first = join_all(attempts[..3].iter().map(|attempt| client.probe(attempt)));
+        let last = async {
+            // Not to wait for anything: it is to be late.
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            client.probe(&attempts[3]).await
+        };
+        let (outcomes, last) = tokio::join!(first, last);
+        assert_eq!(kinds(&outcomes), [Some(Unknown::Timeout); 3]);
+        assert_eq!(kinds(&[last]), [Some(Unknown::HostStopped)]);
+        assert_eq!(hangs.count(), 5);
+    });
 }

@@ -33,9 +33,11 @@
 //!
 //! The lines are plain data ([`Line`]), for a fake prober; [`apply`] puts them into a [`Script`] for the wire.
 
+use crate::access::{Access, Bearer};
 use crate::answer::Answer;
 use crate::name::Name;
-use crate::script::{Access, Bearer, RepositoryScript, Script};
+use crate::repository::RepositoryScript;
+use crate::script::Script;
 
 /// One line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,9 +175,10 @@ fn parse_line(line: &str) -> Option<Line> {
         (200, _) => Reply::Image,
         (401, Some("Bearer")) => words.next().map(|_| Reply::Bearer)?,
         (401, Some("Basic")) => words.next().map(|_| Reply::Basic)?,
-        (status, _) => {
-            Reply::Status(status, words.next_if(|word| !matches!(*word, "private" | "basic" | "public")).map(str::to_owned))
-        }
+        (status, _) => Reply::Status(
+            status,
+            words.next_if(|word| !matches!(*word, "private" | "basic" | "public")).map(str::to_owned),
+        ),
     };
     let reply = match words.next_if(|word| *word == "size") {
         Some(_) => Reply::Sized(Box::new(reply), bytes(words.next()?)?),

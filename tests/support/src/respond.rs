@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
+use crate::access::{Access, Bearer, Refusal};
 use crate::answer::Answer;
 use crate::name::registry_of_host;
-use crate::script::{Access, Bearer, HostScript, ManifestScript, Refusal, RepositoryScript, Script};
+use crate::repository::{ManifestScript, RepositoryScript};
+use crate::script::{HostScript, Script};
 
 /// What of a request matters.
 pub(crate) struct Request<'r> {

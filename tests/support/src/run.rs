@@ -86,6 +86,13 @@ impl Run {
         self.output_after(|_| {})
     }
 
+    /// Runs to the end; gives also the most that it held in memory at once, in KiB, where the system tells.
+    pub fn output_and_peak(self) -> (Output, Option<u64>) {
+        let mut watching = None;
+        let output = self.output_after(|process| watching = Some(std::thread::spawn(move || peak(process))));
+        (output, watching.and_then(|watching| watching.join().expect("watching cannot panic")))
+    }
+
     /// Runs to the end, and does something with the running process, of which the number is given.
     pub fn output_after(mut self, meanwhile: impl FnOnce(u32)) -> Output {
         let mut child = self.command.spawn().unwrap_or_else(|error| panic!("{:?}: {error}", self.command));
@@ -102,6 +109,19 @@ impl Run {
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
     }
+}
+
+/// `VmHWM` of a process, which only grows, read until it ends.
+fn peak(process: u32) -> Option<u64> {
+    let mut peak = None;
+    while let Ok(status) = std::fs::read_to_string(format!("/proc/{process}/status")) {
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        // A process that has ended has a status without memory.
+        let Some(kib) = line.and_then(|line| line.trim().strip_suffix("kB")) else { break };
+        peak = kib.trim().parse().ok().or(peak);
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    peak
 }
 
 impl Output {

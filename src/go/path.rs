@@ -1,0 +1,26 @@
+//! `path.Clean`, for paths that begin with a slash.
+
+/// The shortest path that means the same: no empty part, no `.` and no `..`.
+pub(crate) fn clean(path: &str) -> String {
+    let mut parts = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_made_short() {
+        for (path, expected) in [("/", "/"), ("/a//b/./c/", "/a/b/c"), ("/a/../../b", "/b"), ("/..", "/")] {
+            assert_eq!(clean(path), expected, "{path}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Where a host is that stands in for a registry, as `hosts.toml` and `--mirror` write it.
+
+use crate::go::{path, url};
+
+/// Where a host is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostUrl {
+    /// `https` and not `http`.
+    pub tls: bool,
+    /// Host and port, as written.
+    pub authority: String,
+    /// Root of the API: `/v2`, `/us/v2`; with `override_path` as written, even empty.
+    pub path: String,
+}
+
+/// What is said of a text that is none.
+const NO_URL: &str = "not the URL of a host, such as \"https://mirror.example\"";
+
+impl HostUrl {
+    /// Where a host is, as `parseHostConfig` in `core/remotes/docker/config/hosts.go` of containerd 2.1 reads it:
+    /// `https` unless it says otherwise, and `/v2` behind its path unless `override_path` says that the path is the
+    /// API's.
+    ///
+    /// # Errors
+    /// What is no URL of a host.
+    pub fn parse(server: &str, override_path: bool) -> Result<Self, &'static str> {
+        let whole = if server.starts_with("http") { server.to_owned() } else { format!("https://{server}") };
+        let (scheme, rest) = whole.split_once("://").ok_or(NO_URL)?;
+        let tls = match scheme.to_ascii_lowercase().as_str() {
+            "https" => true,
+            "http" => false,
+            _ => return Err(NO_URL),
+        };
+        let parsed = url::parse(rest.as_bytes()).ok_or(NO_URL)?;
+        let authority = String::from_utf8(parsed.host).map_err(|_| NO_URL)?;
+        let mut path = String::from_utf8(parsed.path).map_err(|_| NO_URL)?;
+        // What Go takes for a host need not be one for the URLs that are made of it.
+        let is_host = reqwest::Url::parse(&format!("{scheme}://{authority}/")).is_ok_and(|url| url.has_host());
+        if authority.is_empty() || authority.ends_with(':') || !is_host {
+            return Err(NO_URL);
+        }
+        if !path.is_empty() {
+            path = path::clean(&path);
+        }
+        if !override_path && !path.ends_with("/v2") {
+            path.push_str("/v2");
+        }
+        Ok(Self { tls, authority, path })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_becomes_an_api() {
+        let url = |tls, authority: &str, path: &str| {
+            Some(HostUrl { tls, authority: authority.to_owned(), path: path.to_owned() })
+        };
+        let table = [
+            ("mirror.example", false, url(true, "mirror.example", "/v2")),
+            ("https://mirror.example/", false, url(true, "mirror.example", "//v2")),
+            ("https://mirror.example/v2", false, url(true, "mirror.example", "/v2")),
+            ("https://mirror.example/v2/", false, url(true, "mirror.example", "/v2")),
+            ("https://mirror.example/a//b/../c", false, url(true, "mirror.example", "/a/c/v2")),
+            ("https://mirror.example/a", true, url(true, "mirror.example", "/a")),
+            ("http://10.0.0.1:5000", false, url(false, "10.0.0.1:5000", "/v2")),
+            ("https://[fd00::1]:5000/x?y#z", false, url(true, "[fd00::1]:5000", "/x/v2")),
+            ("https://bob:s3cret@mirror.example", false, url(true, "mirror.example", "/v2")),
+        ];
+        for (server, override_path, expected) in table {
+            assert_eq!(HostUrl::parse(server, override_path).ok(), expected, "{server}");
+        }
+        let none =
+            ["https://", "https:///v2", "http", "httpx://a", "https://a b", "ftp://a", "https://a\\b", "https://a\tb"];
+        for server in none {
+            assert!(HostUrl::parse(server, false).is_err(), "{server}");
+        }
+    }
+}

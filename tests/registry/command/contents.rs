@@ -1,0 +1,246 @@
+//! What is behind a name, looked into as far as a run wants to know: platforms, artifacts, the tag beside a digest.
+
+use serde_json::{Value, json};
+
+use super::Manifests;
+use crate::place::{Guard, Place};
+use crate::push::INDEX;
+use crate::server::PASSWORD;
+
+/// One pod, and what is said of it.
+struct Row<'r> {
+    image: &'r str,
+    /// The architecture that the pod's node selector asks for.
+    selects: Option<&'r str>,
+    args: &'r [&'r str],
+    /// Verdict and cause.
+    verdict: &'r str,
+    /// Severity and rule.
+    findings: &'r [&'r str],
+    platforms: Value,
+    /// What an open registry is asked, after `/v2/`.
+    requests: &'r [&'r str],
+}
+
+impl Row<'_> {
+    fn hold(&self, place: &Place) {
+        let (manifests, name) = (Manifests::new(), self.image);
+        manifests.secret("pull", &place.host(), PASSWORD);
+        let mut spec = json!({"containers": [{"name": "c", "image": place.image(self.image)}],
+            "imagePullSecrets": [{"name": "pull"}]});
+        if let Some(architecture) = self.selects {
+            spec["nodeSelector"] = json!({"kubernetes.io/arch": architecture});
+        }
+        let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": super::metadata("pod"), "spec": spec});
+        manifests.add("pod", &pod);
+        let mut options = place.options(manifests.folder());
+        options.extend(["--format=json", "--fail-on=never", "--allow=committed-credentials"].map(String::from));
+        options.extend(self.args.iter().map(|&arg| arg.to_owned()));
+        place.request_count();
+        let output = manifests.check(&options).assert_status(0);
+
+        let report: Value = serde_json::from_str(&output.stdout).expect("the report is JSON");
+        let image = &report["images"][0];
+        let words = [&image["verdict"], &image["cause"]].map(|word| word.as_str().unwrap_or_default());
+        assert_eq!(words.join(" ").trim(), self.verdict, "{name} {:?}\n{output}", self.args);
+        let findings = report["findings"].as_array().into_iter().flatten();
+        let words = findings.map(|it| [&it["severity"], &it["rule"]].map(|word| word.as_str().unwrap_or_default()));
+        assert_eq!(words.map(|words| words.join(" ")).collect::<Vec<_>>(), self.findings, "{name}\n{output}");
+        assert_eq!(image["platforms"], self.platforms, "{name}");
+
+        // The first answer is the challenge, and what it asks for is fetched once.
+        let more = match place.guard {
+            Guard::Open => 0,
+            Guard::Basic => 1,
+            Guard::Token => 2,
+        };
+        assert_eq!(report["summary"]["requests"], self.requests.len() + more, "{name} {:?}", self.args);
+        if let Some(log) = place.registry_requests() {
+            let log = if more == 0 { &log[..] } else { &log[1..] };
+            let log: Vec<String> = log.iter().map(|line| line.replacen(" /v2/", " ", 1)).collect();
+            assert_eq!(log, self.requests, "{name} {:?}", self.args);
+        }
+    }
+}
+
+async fn platforms_are_compared(place: Option<Place>) {
+    let Some(place) = place else { return };
+    let pusher = place.pusher();
+    let index = pusher.index("shop/web", "2").await;
+    let single = pusher.image("shop/api", "1").await;
+    let config = pusher.pulled("shop/api", "1").await.1["config"]["digest"].as_str().map(str::to_owned);
+    let config = config.expect("an image has a configuration");
+
+    let both = json!(["linux/amd64", "linux/arm64"]);
+    let get = format!("GET shop/web/manifests/{index}");
+    let looked = ["HEAD shop/web/manifests/2", &get];
+    let row = |selects, args, verdict, findings| Row {
+        image: "shop/web:2",
+        selects,
+        args,
+        verdict,
+        findings,
+        platforms: both.clone(),
+        requests: &looked,
+    };
+    let none = Row { platforms: Value::Null, requests: &looked[..1], ..row(None, &[], "pullable", &[]) };
+    let mismatch: &[&str] = &["error platform-mismatch"];
+    let rows = [
+        none,
+        row(None, &["--platform=linux/amd64,linux/arm64"], "pullable", &[]),
+        row(Some("arm64"), &[], "pullable", &[]),
+        row(Some("arm64"), &["--platform=linux/amd64,linux/arm64,linux/s390x"], "pullable", &[]),
+        row(None, &["--platform=linux/s390x"], "fails platform", mismatch),
+        row(Some("s390x"), &[], "fails platform", mismatch),
+        row(Some("s390x"), &["--runtime=containerd-1"], "fails platform", mismatch),
+        row(Some("s390x"), &["--runtime=cri-o"], "fails platform", mismatch),
+        row(None, &["--platform=linux/amd64,linux/s390x"], "unverified platform", &["warning platform-mismatch"]),
+    ];
+    rows.iter().for_each(|row| row.hold(&place));
+
+    let get = [format!("GET shop/api/manifests/{single}"), format!("GET shop/api/blobs/{config}")];
+    let looked = ["HEAD shop/api/manifests/1", &get[0], &get[1]];
+    let row = |selects, verdict, findings| Row {
+        image: "shop/api:1",
+        selects: Some(selects),
+        args: &[],
+        verdict,
+        findings,
+        platforms: json!(["linux/amd64"]),
+        requests: &looked,
+    };
+    [row("amd64", "pullable", &[]), row("arm64", "fails platform", mismatch)].iter().for_each(|row| row.hold(&place));
+}
+
+async fn artifacts_are_no_images(place: Option<Place>) {
+    let Some(place) = place else { return };
+    let pusher = place.pusher();
+    let chart = pusher.helm_chart("shop/charts/web", "1.0.0").await;
+    let named_otherwise = pusher.helm_chart("shop/web", "1.0.0").await;
+    assert_eq!(chart, named_otherwise, "the same manifest");
+    let row = |image, args, verdict, findings, requests| Row {
+        image,
+        selects: None,
+        args,
+        verdict,
+        findings,
+        platforms: Value::Null,
+        requests,
+    };
+    let unsupported: &[&str] = &["error unsupported-manifest"];
+    let head = |name: &str| format!("HEAD shop/{name}/manifests/1.0.0");
+    let get = |name: &str| format!("GET shop/{name}/manifests/{chart}");
+    let (head_chart, get_chart, head_web, get_web) = (head("charts/web"), get("charts/web"), head("web"), get("web"));
+    let looked = [head_chart.as_str(), &get_chart];
+    let looked_by_platform = [head_web.as_str(), &get_web];
+    let pinned = format!("shop/charts/web:1.0.0@{chart}");
+    let pinned_looked = [format!("HEAD shop/charts/web/manifests/{chart}"), get_chart.clone()];
+    let pinned_looked = pinned_looked.each_ref().map(String::as_str);
+    let rows = [
+        row("shop/charts/web:1.0.0", &[], "fails not-an-image", unsupported, &looked),
+        row("shop/charts/web:1.0.0", &["--runtime=cri-o"], "fails not-an-image", unsupported, &looked),
+        row(&pinned, &[], "fails not-an-image", unsupported, &pinned_looked),
+        row("shop/web:1.0.0", &["--platform=linux/amd64"], "fails not-an-image", unsupported, &looked_by_platform),
+        // Nothing in the name speaks for a chart, and nobody asks what the image is for: one request has to do.
+        row("shop/web:1.0.0", &[], "pullable", &[], &looked_by_platform[..1]),
+    ];
+    rows.iter().for_each(|row| row.hold(&place));
+}
+
+async fn tags_beside_digests_are_compared(place: Option<Place>) {
+    let Some(place) = place else { return };
+    let pusher = place.pusher();
+    let old = pusher.image("shop/api", "1").await;
+    let new = pusher.image_for("shop/api", "1", "arm64").await;
+    assert_ne!(old, new);
+    let index = pusher.index("shop/web", "2").await;
+    let (_, entries) = pusher.pulled("shop/web", "2").await;
+    let entry = entries["manifests"][1]["digest"].as_str().expect("an entry has a digest").to_owned();
+
+    let head = |name: &str, target: &str| format!("HEAD shop/{name}/manifests/{target}");
+    let (tag, web) = (head("api", "1"), head("web", "2"));
+    let (stale, fresh, gone) = (head("api", &old), head("api", &new), head("api", "0"));
+    let (whole, part, get) = (head("web", &index), head("web", &entry), format!("GET shop/web/manifests/{index}"));
+    let images = [
+        format!("shop/api:1@{old}"),
+        format!("shop/api:1@{new}"),
+        format!("shop/api:0@{old}"),
+        format!("shop/web:2@{index}"),
+        format!("shop/web:2@{entry}"),
+    ];
+    let found: &[&str] = &["warning stale-digest"];
+    let cases: [(&[&str], &[&str]); 5] = [
+        (found, &[&stale, &tag]),
+        (&[], &[&fresh, &tag]),
+        (found, &[&stale, &gone]),
+        (&[], &[&whole, &web]),
+        (&[], &[&part, &web, &get]),
+    ];
+    for (image, (findings, requests)) in images.iter().zip(cases) {
+        let row = Row {
+            image,
+            selects: None,
+            args: &["--warn=stale-digest"],
+            verdict: "pullable",
+            findings,
+            platforms: Value::Null,
+            requests,
+        };
+        row.hold(&place);
+        Row { args: &[], findings: &[], requests: &requests[..1], ..row }.hold(&place);
+    }
+}
+
+/// The same for each way in which a registry is set up.
+macro_rules! everywhere {
+    ($($setup:ident: $test:ident),*) => {$(
+        mod $test {
+            use crate::place::Place;
+
+            #[tokio::test]
+            async fn platforms() {
+                super::platforms_are_compared(Place::$setup()).await;
+            }
+
+            #[tokio::test]
+            async fn artifacts() {
+                super::artifacts_are_no_images(Place::$setup()).await;
+            }
+
+            #[tokio::test]
+            async fn tags_beside_digests() {
+                super::tags_beside_digests_are_compared(Place::$setup()).await;
+            }
+        }
+    )*};
+}
+
+everywhere!(open: an_open_registry, htpasswd: a_registry_with_passwords, tls: a_registry_with_a_certificate, token: a_registry_with_tokens);
+
+/// Two for each image, however many share what they look into.
+#[tokio::test]
+async fn an_index_costs_one_request_more() {
+    let Some(place) = Place::token() else { return };
+    let pusher = place.pusher();
+    let manifests = Manifests::new();
+    manifests.secret("pull", &place.host(), PASSWORD);
+    let mut images = Vec::new();
+    for number in 0..20 {
+        let name = format!("app-{number}");
+        let index = pusher.index(&format!("shop/{name}"), "1").await;
+        images.extend([place.image(&format!("shop/{name}:1")), place.image(&format!("shop/{name}:1@{index}"))]);
+    }
+    manifests.pod_of("pod", &images, &["pull"]);
+    let mut options = place.options(manifests.folder());
+    options.extend(["--format=json", "--fail-on=never", "--platform=linux/amd64"].map(String::from));
+    place.request_count();
+    let output = manifests.check(&options).assert_status(0);
+    let report: Value = serde_json::from_str(&output.stdout).expect("the report is JSON");
+    assert_eq!(report["summary"]["pullable"], 40);
+    assert_eq!(report["images"][0]["media_type"], INDEX);
+    let log = place.server.requests();
+    let count = |method: &str| log.iter().filter(|line| line.starts_with(method)).count();
+    // A tag and its digest are two questions, what stands there is read once; the first answer is the challenge.
+    assert_eq!((count("HEAD "), count("GET ")), (40 + 1, 20), "{log:?}");
+    assert_eq!(place.token_requests().len(), 20);
+}
