@@ -9,12 +9,17 @@ const PATH: &str = "/v2/acme/api/manifests/";
 const TAGS: &str = "/v2/acme/api/tags/list";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
-/// What no server may drive the command beyond, in KiB.
+/// What no server may drive the command beyond, in KiB. `.ci/run` holds the released one against it.
 const LIMIT: u64 = 64 * 1024;
+
+/// What a build for debugging may need besides: its code and its stack frames are several times as large.
+const DEBUG_ALLOWANCE: u64 = 24 * 1024;
 
 #[track_caller]
 fn assert_below_limit(peak: u64) {
-    assert!(peak < LIMIT, "{peak} KiB");
+    let released = std::env::var_os("PULLCHECK_BIN").is_some() || !cfg!(debug_assertions);
+    let limit = if released { LIMIT } else { LIMIT + DEBUG_ALLOWANCE };
+    assert!(peak < limit, "{peak} KiB of {limit}");
 }
 
 /// Runs the command on so many tags of a registry, and gives the most that it held at once, in KiB.
@@ -24,6 +29,8 @@ fn peak(tags: usize, options: &[&str], script: impl FnOnce(&mut Script)) -> u64 
     let containers: Vec<_> = (0..tags).map(image).collect();
     let pod = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}, "spec": {"containers": containers}});
     let program = std::env::var_os("PULLCHECK_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_pullcheck").into());
+    // The run has a folder of its own; what is named is meant from here.
+    let program = std::path::absolute(program).expect("a path");
     let run = Run::new(program).args(["--fail-on=never", "--plain-http", &server.host()]).args(options).arg("-");
     let (output, peak) = run.stdin(pod.to_string()).output_and_peak();
     output.assert_status(0);
