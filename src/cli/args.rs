@@ -248,7 +248,7 @@ pub struct OutputArgs {
     /// When to use colour; NO_COLOR and CLICOLOR_FORCE count too
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     pub color: Color,
-    /// Print findings and errors, but no summary, notes or progress; JSON stays whole
+    /// Print findings and errors, but no summary, hints or progress; JSON stays whole
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
     /// Tell every finding in full, and for each host, on standard error, its requests and retries, how long they took,

@@ -37,13 +37,14 @@ const EVERYDAY: [&str; 22] = [
 ];
 
 /// What `-h` says more shortly than `--help`.
-const SHORTER: [(&str, &str); 8] = [
+const SHORTER: [(&str, &str); 9] = [
     ("closed", "The inputs are all that the cluster has: what they lack does not exist"),
     ("platform", "Platforms of the cluster's nodes, which images have to be built for"),
     ("dockerconfigjson", "What the cluster's pull secrets hold: a docker config.json"),
     ("mirror", "A host that the nodes ask before the registry itself (repeatable)"),
     ("expect_image", "Images that may be absent: they will be pushed in time (repeatable)"),
     ("fail_on", "The least severity that makes the run fail"),
+    ("baseline", "Known findings, of --write-baseline: counted, and no reason to fail"),
     ("output", "Write a report to a file too (repeatable)"),
     ("verbose", "Tell every finding in full, and what was asked of each host"),
 ];
@@ -54,7 +55,7 @@ Examples:
   helm template shop ./chart | pullcheck -   check a rendered chart
   pullcheck --offline .                      without network: image names, pull secrets, YAML
 
-All options, and what the exit status means: pullcheck --help";
+All options, the configuration file, and what the exit status means: pullcheck --help";
 
 /// What stands at the end of `--help`.
 pub(super) const END: &str = "\
