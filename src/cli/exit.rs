@@ -9,6 +9,7 @@ use crate::report::Report;
 
 /// How a run ended. When several hold: interrupted before usage before findings before unverified before nothing to
 /// check.
+///
 /// What a suppression or the baseline silences is no finding; its image still fails, or is unverified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {

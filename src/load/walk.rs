@@ -42,9 +42,6 @@ const TOOL_FOLDERS: &[&str] = &[
     ".yarn",
 ];
 
-/// Our own files, which hold no resource.
-const CONFIGURATION: [&str; 2] = [".pullcheck.yaml", ".pullcheck.yml"];
-
 pub(super) fn glob_set(globs: &[String]) -> Result<GlobSet, UsageError> {
     let mut builder = GlobSetBuilder::new();
     for glob in globs {
@@ -156,9 +153,6 @@ pub(super) fn leads_into(link: &Path, folder: &Path) -> bool {
 
 fn is_candidate(path: &Path) -> bool {
     let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return false };
-    if CONFIGURATION.contains(&name) {
-        return false;
-    }
     let is_yaml = |name: &str| name.rsplit_once('.').is_some_and(|(_, ending)| EXTENSIONS.contains(&ending));
     let template = name.rsplit_once('.').filter(|(_, ending)| TEMPLATE_EXTENSIONS.contains(ending));
     let inner = template.map(|(stem, _)| stem);

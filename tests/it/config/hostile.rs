@@ -100,6 +100,15 @@ fn a_file_that_goes_on_and_on_is_soon_refused() {
     }
 }
 
+/// `kubectl apply -f FOLDER` takes files of that name too.
+#[test]
+fn a_manifest_does_not_hide_under_the_name_of_a_configuration() {
+    let broken = POD.replace("nginx", "Nginx");
+    let folder = repository(&[("pod.yaml", POD), ("deploy/.pullcheck.yaml", &broken), ("b/.pullcheck.yml", &broken)]);
+    let output = pullcheck(&folder.path().join("repo")).args(["--format", "plain", "."]).output().assert_status(1);
+    assert_eq!(output.stdout.matches("error[invalid-image-reference]").count(), 2, "{output}");
+}
+
 /// What steers a terminal, hides text, or is a command of a log.
 const EVIL: &str = "\u{1b}[31m\u{7}\u{9b}2J\u{202e}\u{200b}##[error]x\n::error file=a::b\n";
 
