@@ -270,7 +270,7 @@ pub struct ConfigArgs {
     /// Look for no configuration file
     #[arg(long, conflicts_with = "config")]
     pub no_config: bool,
-    /// Print what the options are and who set them, as a configuration file
+    /// Print what the options are and who set them, as a file for --config
     #[arg(long)]
     pub print_config: bool,
 }
