@@ -131,6 +131,12 @@ impl Options {
         }
         let default = if is_github_actions() { Format::Github } else { Format::Human };
         let outputs = Outputs::new(output.format, output.output, task == Task::ListImages, default)?;
+        if let Some(file) = rules.write_baseline.as_deref().filter(|file| outputs.has(file)) {
+            let file = file.display();
+            return Err(UsageError::new(format!(
+                "--output, --write-baseline: a report and a baseline cannot both go to {file}"
+            )));
+        }
         if !registry.certs_dir.is_empty() && cluster.runtime == RuntimeArg::Crio {
             let hint = "CRI-O does not read hosts.toml; name the mirrors with --mirror";
             return Err(UsageError::new(format!("--certs-dir does not go with --runtime cri-o: {hint}")));
