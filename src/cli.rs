@@ -53,11 +53,8 @@ pub fn main() -> ExitCode {
 /// clap's own words: an error, help, the version. An error quotes what a shell made of `*`, names of files among it.
 fn refused(error: &clap::Error) -> ExitCode {
     let text = error.to_string();
-    let shown = output::message(
-        &text,
-        &Style { github: options::is_github_actions(), ..Style::default() },
-        &Redactor::default(),
-    );
+    let shown =
+        output::message(&text, &Style { github: options::is_obeyed(), ..Style::default() }, &Redactor::default());
     if !error.use_stderr() || shown == text {
         error.exit();
     }
@@ -255,7 +252,7 @@ fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Exit {
 
 /// Standard error is part of the log too: what a path or a server says must not steer its reader.
 fn print_error(message: &str) {
-    let style = Style { github: options::is_github_actions(), ..Style::default() };
+    let style = Style { github: options::is_obeyed(), ..Style::default() };
     let message = output::message(message, &style, &Redactor::default());
     let _ = writeln!(io::stderr().lock(), "pullcheck: {message}");
 }

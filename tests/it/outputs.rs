@@ -117,6 +117,21 @@ fn an_argument_that_is_refused_steers_no_log() {
 }
 
 #[test]
+fn no_service_is_given_commands() {
+    let folder = folder();
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: \"##vso[task.prependpath]x\"}\n\
+               spec: {containers: [{name: c, image: \"a b ##vso[task.setvariable variable=PATH]x\"}]}\n";
+    fs::write(folder.path().join("pod.yaml"), pod).unwrap();
+    for (variable, value) in [("TF_BUILD", "True"), ("TEAMCITY_VERSION", "2026.1"), ("GITHUB_ACTIONS", "true")] {
+        for format in ["human", "plain", "json", "sarif", "github", "gitlab", "junit", "markdown"] {
+            let run = pullcheck(folder.path()).args(["--format", format, "##vso[z].yaml"]).env(variable, value);
+            let output = run.output().assert_status(2);
+            assert!(!output.stdout.contains("##vso[") && !output.stderr.contains("##vso["), "{format}: {output}");
+        }
+    }
+}
+
+#[test]
 #[cfg(unix)]
 fn a_link_stays_a_link_and_a_stream_a_stream() {
     let folder = folder();
