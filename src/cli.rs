@@ -21,7 +21,7 @@ use crate::dockerconfig::DockerConfig;
 use crate::error::UsageError;
 use crate::load;
 use crate::output::redact::Redactor;
-use crate::output::{self, Content, Format, Style};
+use crate::output::{self, Content, Format, Style, sanitize};
 use crate::registry::{Cached, Client, Concurrency, HostTraffic, NoStore, Progress, Store};
 use crate::report::{InputError, Report};
 use crate::rules;
@@ -38,8 +38,7 @@ pub use outputs::{OutputArg, Outputs};
 pub fn main() -> ExitCode {
     let invocation = match Invocation::new(env::args_os(), Some(&config::current_folder())) {
         Ok(invocation) => Ok(invocation),
-        // Help and the version too; it ends here.
-        Err(Refusal::CommandLine(error)) => error.exit(),
+        Err(Refusal::CommandLine(error)) => return refused(&error),
         Err(Refusal::Configuration(error)) => Err(error),
     };
     match invocation.and_then(run_invocation) {
@@ -49,6 +48,18 @@ pub fn main() -> ExitCode {
             Exit::Usage.into()
         }
     }
+}
+
+/// clap's own words: an error, help, the version. An error quotes what a shell made of `*`, names of files among it.
+fn refused(error: &clap::Error) -> ExitCode {
+    let text = error.to_string();
+    let shown =
+        output::message(&text, &Style { github: options::is_obeyed(), ..Style::default() }, &Redactor::default());
+    if !error.use_stderr() || shown == text {
+        error.exit();
+    }
+    let _ = io::stderr().lock().write_all(shown.as_bytes());
+    Exit::Usage.into()
 }
 
 fn run_invocation(invocation: Invocation) -> Result<Exit, UsageError> {
@@ -100,7 +111,9 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
     };
     let Asked { sources, report, traffic, interrupted, no_store } = asked;
     notes.retain(|_| !options.quiet);
-    let file = |error: &InputError| error.file.as_deref().map(|file| format!("{file}: ")).unwrap_or_default();
+    let file = |error: &InputError| {
+        error.file.as_deref().map(|file| format!("{}: ", sanitize::line(file))).unwrap_or_default()
+    };
     let errors = report.errors.iter().map(|error| format!("{}{}", file(error), error.message));
     print_errors(&redactor, notes.iter().map(|note| format!("note: {note}")).chain(errors));
     let exit = if interrupted { Exit::Interrupted } else { Exit::of(&report, options) };
@@ -117,7 +130,9 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
     if let Some(said) = baseline::write(options, &report, exit)? {
         print_errors(&redactor, [said].into_iter().filter(|_| !options.quiet));
     }
-    Ok(if written == Exit::Clean || exit == Exit::Interrupted { exit } else { written })
+    // Who reads no further, like `head`, does not change what was found.
+    let all_said = matches!(written, Exit::Clean | Exit::BrokenPipe);
+    Ok(if all_said || exit == Exit::Interrupted { exit } else { written })
 }
 
 /// A report, and how it was come by.
@@ -137,7 +152,8 @@ impl Asked {
     }
 }
 
-/// Standard output first: a file that cannot be written after all must not take the report with it.
+/// Standard output first: a file that cannot be written after all must take neither the report with it nor the other
+/// files.
 fn write_reports(
     options: &Options,
     content: Content,
@@ -154,11 +170,15 @@ fn write_reports(
             print_error(&format!("the job summary {} cannot be written: {error}", file.display()));
         }
     }
+    let mut failure = None;
     for (format, file) in &options.outputs.files {
         let option = outputs::option(*format);
-        outputs::write_file(&option, file, |out| output::write(out, (*format, content), report, &in_file, redactor))?;
+        let written = outputs::write_file(&option, file, |out| {
+            output::write(out, (*format, content), report, &in_file, redactor)
+        });
+        failure = failure.or(written.err());
     }
-    Ok(written)
+    failure.map_or(Ok(written), Err)
 }
 
 fn check_with_client(
@@ -200,7 +220,8 @@ fn check_with_client(
 }
 
 fn nothing_to_check(sources: &Sources, report: &Report, options: &Options) -> String {
-    let name = |path: &String| if path == "-" { "standard input".to_owned() } else { path.clone() };
+    let name =
+        |path: &String| if path == "-" { "standard input".to_owned() } else { sanitize::line(path).into_owned() };
     let paths = options.paths.iter().map(name).collect::<Vec<_>>().join(" ");
     let hint = "pass --allow-empty if that is fine";
     match (sources.len(), report.summary.resources) {
@@ -231,7 +252,7 @@ fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Exit {
 
 /// Standard error is part of the log too: what a path or a server says must not steer its reader.
 fn print_error(message: &str) {
-    let style = Style { github: options::is_github_actions(), ..Style::default() };
+    let style = Style { github: options::is_obeyed(), ..Style::default() };
     let message = output::message(message, &style, &Redactor::default());
     let _ = writeln!(io::stderr().lock(), "pullcheck: {message}");
 }

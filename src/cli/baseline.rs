@@ -10,6 +10,7 @@ use crate::cli::exit::Exit;
 use crate::cli::options::Options;
 use crate::cli::outputs;
 use crate::error::UsageError;
+use crate::output::sanitize;
 use crate::report::Report;
 
 /// Largest baseline that is read, in bytes: a quarter of a million findings.
@@ -20,7 +21,8 @@ const MAX_BYTES: u64 = 64 << 20;
 /// # Errors
 /// There is no such file, or it is no baseline.
 pub(super) fn read(file: &Path) -> Result<Baseline, UsageError> {
-    let refused = |why: &str| UsageError::new(format!("--baseline {}: {why}", file.display()));
+    // A file may quote itself at length.
+    let refused = |why: &str| UsageError::new(format!("--baseline {}: {}", shown(file), one_line(why)));
     let text = read_text(file).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => refused("no such file; --write-baseline writes one"),
         io::ErrorKind::InvalidData => refused("it is no baseline of pullcheck: it is not UTF-8"),
@@ -29,6 +31,14 @@ pub(super) fn read(file: &Path) -> Result<Baseline, UsageError> {
     // Editors of Windows put a mark in front.
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     Baseline::parse(text).map_err(|error| refused(&error.to_string()))
+}
+
+fn shown(file: &Path) -> String {
+    one_line(&file.display().to_string())
+}
+
+fn one_line(text: &str) -> String {
+    sanitize::line(&sanitize::clip(text, sanitize::MESSAGE)).into_owned()
 }
 
 fn read_text(file: &Path) -> io::Result<String> {
@@ -42,7 +52,7 @@ fn read_text(file: &Path) -> io::Result<String> {
 
 /// What is to be said of the baseline that was read.
 pub(super) fn notes(options: &Options, report: &Report) -> impl Iterator<Item = String> {
-    let name = options.baseline.as_deref().map(|file| file.display().to_string()).unwrap_or_default();
+    let name = options.baseline.as_deref().map(shown).unwrap_or_default();
     let gone = match report.baseline.gone {
         0 => None,
         1 => Some(format!("1 finding of the baseline {name} is no longer found: {AGAIN} {name}")),
@@ -66,7 +76,7 @@ const AGAIN: &str = "write it anew with --write-baseline";
 /// The file cannot be written; an older one is left as it was.
 pub(super) fn write(options: &Options, report: &Report, exit: Exit) -> Result<Option<String>, UsageError> {
     let (Some(file), Some(baseline)) = (&options.write_baseline, &report.baseline.written) else { return Ok(None) };
-    let name = file.display();
+    let name = shown(file);
     let why = match exit {
         Exit::Interrupted => Some("the run was interrupted"),
         Exit::Usage => Some("not all inputs could be read"),

@@ -23,7 +23,7 @@ pub enum Exit {
     NothingToCheck,
     /// 4: unverified images under `--fail-on-unverified`.
     Unverified,
-    /// 0: the reader of standard output went away.
+    /// 0: the reader of standard output went away, before a text that is no report ended.
     BrokenPipe,
     /// 130: interrupted, after the report of what was known.
     Interrupted,

@@ -131,6 +131,12 @@ impl Options {
         }
         let default = if is_github_actions() { Format::Github } else { Format::Human };
         let outputs = Outputs::new(output.format, output.output, task == Task::ListImages, default)?;
+        if let Some(file) = rules.write_baseline.as_deref().filter(|file| outputs.has(file)) {
+            let file = file.display();
+            return Err(UsageError::new(format!(
+                "--output, --write-baseline: a report and a baseline cannot both go to {file}"
+            )));
+        }
         if !registry.certs_dir.is_empty() && cluster.runtime == RuntimeArg::Crio {
             let hint = "CRI-O does not read hosts.toml; name the mirrors with --mirror";
             return Err(UsageError::new(format!("--certs-dir does not go with --runtime cri-o: {hint}")));
@@ -217,7 +223,7 @@ impl Options {
             color,
             unicode: terminal && (utf8 || cfg!(windows)),
             width: terminal.then(terminal_width).flatten(),
-            github: is_github_actions(),
+            github: is_obeyed(),
             full_from: match self.fail_on {
                 _ if self.verbose => None,
                 FailOn::Error | FailOn::Never => Some(Severity::Error),
@@ -322,6 +328,11 @@ struct Supplied {
 /// Whether the log's reader is GitHub Actions, which obeys commands in it.
 pub(super) fn is_github_actions() -> bool {
     set("GITHUB_ACTIONS")
+}
+
+/// Whether the log's reader obeys commands in it: besides GitHub Actions, Azure Pipelines and TeamCity.
+pub(super) fn is_obeyed() -> bool {
+    is_github_actions() || set("TF_BUILD") || set("TEAMCITY_VERSION")
 }
 
 /// Whether a variable says yes.

@@ -72,7 +72,7 @@ impl Outputs {
                         "standard output takes one report, not {other} and {new}; {hint}"
                     )));
                 }
-            } else if files.iter().any(|(_, other)| *other == file) {
+            } else if files.iter().any(|(_, other)| place_of(other) == place_of(&file)) {
                 return Err(UsageError::new(format!("--output: two reports cannot go to {}", file.display())));
             } else {
                 files.push((format, file));
@@ -89,6 +89,11 @@ impl Outputs {
         Ok(Self { stdout: stdout.unwrap_or(default), files })
     }
 
+    /// Whether a report goes to this file.
+    pub(super) fn has(&self, file: &Path) -> bool {
+        self.files.iter().any(|(_, other)| place_of(other) == place_of(file))
+    }
+
     /// Tries whether every file can be written, and leaves no trace.
     ///
     /// # Errors
@@ -96,6 +101,13 @@ impl Outputs {
     pub fn try_files(&self) -> Result<(), UsageError> {
         self.files.iter().try_for_each(|(format, file)| try_file(&option(*format), file))
     }
+}
+
+/// Where a file lies or will lie, however it is named.
+fn place_of(file: &Path) -> PathBuf {
+    let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let to_be = || Some(fs::canonicalize(parent).ok()?.join(file.file_name()?));
+    fs::canonicalize(file).ok().or_else(to_be).unwrap_or_else(|| file.to_owned())
 }
 
 /// Tries whether a file can be written, and leaves no trace. `option` is what stands in front of its name.

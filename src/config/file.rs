@@ -28,6 +28,9 @@ const MAX_FAULTS: usize = 20;
 /// Items of a list and keys of a mapping: no team has as many, and a stranger's file must not take all day.
 const MAX_ITEMS: usize = 2000;
 
+/// Items and keys of the whole file, as often as its aliases repeat them.
+const MAX_NODES: usize = 20_000;
+
 /// What a file says.
 #[derive(Debug, Default)]
 pub(super) struct Settings {
@@ -60,6 +63,7 @@ pub(super) fn read(file: &ConfigFile, command: &Command, current: &Path) -> Resu
         command,
         folder: normal(&current.join(&file.folder)),
         faults: Vec::new(),
+        nodes: 0,
         out: Settings::default(),
     };
     let text = file.sources.iter().next().map_or("", |(_, source)| source.text());
@@ -89,6 +93,8 @@ struct Reader<'a> {
     /// The file's folder, absolute.
     folder: PathBuf,
     faults: Vec<(Span, String)>,
+    /// Items and keys that were read.
+    nodes: usize,
     out: Settings,
 }
 
@@ -143,6 +149,9 @@ impl Reader<'_> {
             self.fault(node.span(), format!("{what} has more than {MAX_ITEMS} keys"));
         }
         let mut entries: Vec<(String, Entry<'n>)> = Vec::new();
+        if !self.has_room(node, node.entries().count()) {
+            return entries;
+        }
         for entry in node.entries().take(MAX_ITEMS) {
             match entry.key.text() {
                 None => self.fault(entry.key.span(), "a key is a name"),
@@ -198,7 +207,19 @@ impl Reader<'_> {
         if node.items().count() > MAX_ITEMS {
             self.fault(node.span(), format!("{key}: the list has more than {MAX_ITEMS} items"));
         }
-        node.items().take(MAX_ITEMS).collect()
+        let has_room = self.has_room(node, node.items().count());
+        node.items().take(if has_room { MAX_ITEMS } else { 0 }).collect()
+    }
+
+    /// Counts what is to be read; past the limit nothing more is, and that is told once.
+    fn has_room(&mut self, node: Node<'_>, count: usize) -> bool {
+        let had_room = self.nodes <= MAX_NODES;
+        self.nodes = self.nodes.saturating_add(count);
+        let has_room = self.nodes <= MAX_NODES;
+        if had_room && !has_room {
+            self.fault(node.span(), format!("the file has more than {MAX_NODES} keys and items, aliases counted"));
+        }
+        has_room
     }
 
     /// `--key=value`, where clap takes it.

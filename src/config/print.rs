@@ -106,10 +106,12 @@ impl Invocation {
             return out.push_str("# overrides: not set\n");
         }
         let place = self.places.get("overrides").map_or_else(String::new, |place| comment(place));
-        let _ = writeln!(out, "overrides: # {place}");
+        let _ = writeln!(out, "overrides: # {place}; their paths are meant from the folder of that file");
         for it in &self.policy.overrides {
             let paths: Vec<String> = it.paths.iter().map(|path| scalar(path)).collect();
-            let _ = writeln!(out, "  - paths:\n      - {}\n    rules:", paths.join("\n      - "));
+            let paths =
+                if paths.is_empty() { " []".to_owned() } else { format!("\n      - {}", paths.join("\n      - ")) };
+            let _ = writeln!(out, "  - paths:{paths}\n    rules:");
             for (rule, level) in below(&it.levels, command_line) {
                 let _ = writeln!(out, "      {rule}: {}", level.as_str());
             }

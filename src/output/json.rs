@@ -37,7 +37,7 @@ pub(super) fn write(edge: &Edge<'_>, content: Content, out: &mut dyn io::Write) 
 /// Writes any JSON so that a terminal and the log of GitHub Actions may show it; it ends in a line feed.
 pub(super) fn write_json(json: &impl Serialize, out: &mut dyn io::Write) -> io::Result<()> {
     // serde_json writes a few bytes at a time. A buffer passes on whole writes only, and so whole characters.
-    let mut out = io::BufWriter::with_capacity(BLOCK, Escaping { out, hashes: 0 });
+    let mut out = io::BufWriter::with_capacity(BLOCK, Escaping { out, brackets: sanitize::Brackets::default() });
     serde_json::to_writer_pretty(&mut out, json)?;
     out.write_all(b"\n")?;
     out.flush()
@@ -59,8 +59,7 @@ impl<'a, T, U: Serialize, F: Fn(&'a T) -> U> Serialize for Each<'a, T, F> {
 /// can stand in strings only, so that the values stay the same for every reader of JSON.
 struct Escaping<'w> {
     out: &'w mut dyn io::Write,
-    /// How many `#` came last.
-    hashes: usize,
+    brackets: sanitize::Brackets,
 }
 
 impl io::Write for Escaping<'_> {
@@ -68,15 +67,14 @@ impl io::Write for Escaping<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         // Nearly all of a report: nothing in it is hidden, or begins or ends a command.
         let plain = |&byte: &u8| matches!(byte, b'\n' | b' '..=b'~') && byte != b'#';
-        if self.hashes == 0 && bytes.iter().all(plain) {
+        if self.brackets.is_idle() && bytes.iter().all(plain) {
             self.out.write_all(bytes)?;
             return Ok(bytes.len());
         }
         let text = std::str::from_utf8(bytes).map_err(io::Error::other)?;
         let mut done = 0;
         for (at, c) in text.char_indices() {
-            let command = c == '[' && self.hashes >= 2;
-            self.hashes = if c == '#' { self.hashes + 1 } else { 0 };
+            let command = self.brackets.completes(c);
             if command || c != '\n' && sanitize::is_hidden(c) {
                 self.out.write_all(&bytes[done..at])?;
                 for unit in c.encode_utf16(&mut [0; 2]) {

@@ -10,6 +10,7 @@ use std::io;
 
 use super::edge::Edge;
 use super::human::describe;
+use super::sanitize::Brackets;
 use crate::finding::{Finding, Severity, Subject};
 use crate::report::ImageReport;
 use crate::source::{SourceId, Span};
@@ -202,7 +203,9 @@ fn told(edge: &Edge<'_>, finding: &Finding) -> String {
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
     let mut last = ['\0'; 2];
+    let mut brackets = Brackets::default();
     for c in text.chars() {
+        let command = brackets.completes(c);
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
@@ -210,7 +213,7 @@ fn escaped(text: &str) -> String {
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&apos;"),
             ':' if last[1] == ':' => out.push_str("&#58;"),
-            '[' if last == ['#', '#'] => out.push_str("&#91;"),
+            '[' if command => out.push_str("&#91;"),
             '\u{fffe}' | '\u{ffff}' => out.extend(c.escape_default()),
             _ => out.push(c),
         }
@@ -227,6 +230,7 @@ mod tests {
     fn marks_and_commands_are_escaped() {
         assert_eq!(escaped("<a b='\"'>&]]>"), "&lt;a b=&apos;&quot;&apos;&gt;&amp;]]&gt;");
         assert_eq!(escaped("##[error] ::error::\u{ffff}"), "##&#91;error] :&#58;error:&#58;\\u{ffff}");
+        assert_eq!(escaped("##vso[x]"), "##vso&#91;x]");
         assert_eq!(escaped(":::"), ":&#58;&#58;");
     }
 }

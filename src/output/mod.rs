@@ -95,7 +95,7 @@ pub struct Style {
     pub unicode: bool,
     /// Columns of the terminal; `None` where lines are not to be wrapped.
     pub width: Option<usize>,
-    /// The output is read by GitHub Actions, which obeys commands in it.
+    /// The output is read by GitHub Actions, or by another service that obeys commands in it.
     pub github: bool,
     /// In the report for people: of findings below this severity, where a rule has many, most are told in brief.
     /// `None`: all are told in full.

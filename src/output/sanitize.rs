@@ -67,10 +67,45 @@ pub fn registry_text(text: &str) -> String {
     line(&clip(text, REGISTRY_TEXT)).into_owned()
 }
 
-/// Breaks what the log of GitHub Actions would obey: `##[` anywhere in a line, and `::` at its head, leading white
-/// space aside (`ActionCommand.TryParse` and `TryParseV2` of actions/runner).
+/// Finds the bracket of what a log obeys anywhere in a line: `##[` of GitHub Actions, `##vso[` of Azure Pipelines
+/// (`Command.TryParse` of azure-pipelines-agent), `##teamcity[`. It is shown one character after the other.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Brackets {
+    /// How many `#` came last.
+    hashes: usize,
+    /// Whether two of them and letters did.
+    named: bool,
+}
+
+impl Brackets {
+    /// Whether this character completes the head of a command.
+    pub(super) fn completes(&mut self, c: char) -> bool {
+        let begun = self.is_begun();
+        self.named = begun && c.is_ascii_alphabetic();
+        self.hashes = if c == '#' { self.hashes + 1 } else { 0 };
+        begun && c == '['
+    }
+
+    /// Whether what came last could be the head of one.
+    fn is_begun(self) -> bool {
+        self.named || self.hashes >= 2
+    }
+
+    /// Whether nothing of one came last.
+    pub(super) fn is_idle(self) -> bool {
+        self.hashes == 0 && !self.named
+    }
+}
+
+/// Whether a bracket behind this text would complete the head of a command.
+pub(super) fn ends_in_command_head(text: &str) -> bool {
+    text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).ends_with("##")
+}
+
+/// Breaks what the log of a CI service would obey: `##[`, `##vso[`, `##teamcity[` anywhere in a line, and `::` at its
+/// head, leading white space aside (`ActionCommand.TryParse` and `TryParseV2` of actions/runner).
 pub fn break_commands(text: &str) -> Cow<'_, str> {
-    if !text.contains("##[") && !text.contains("::") {
+    if !text.contains("##") && !text.contains("::") {
         return Cow::Borrowed(text);
     }
     let mut out = String::with_capacity(text.len() + 16);
@@ -79,12 +114,20 @@ pub fn break_commands(text: &str) -> Cow<'_, str> {
         if body.starts_with("::") {
             out.push_str(&line[..line.len() - body.len()]);
             out.push('\\');
-            out.push_str(&body.replace("##[", "##\\["));
+            push_broken(&mut out, body);
         } else {
-            out.push_str(&line.replace("##[", "##\\["));
+            push_broken(&mut out, line);
         }
     }
     Cow::Owned(out)
+}
+
+fn push_broken(out: &mut String, text: &str) {
+    let mut brackets = Brackets::default();
+    for c in text.chars() {
+        out.extend(brackets.completes(c).then_some('\\'));
+        out.push(c);
+    }
 }
 
 #[cfg(test)]
@@ -127,6 +170,7 @@ mod tests {
         assert_eq!(break_commands("a\n \u{a0}\t::error::b\n"), "a\n \u{a0}\t\\::error::b\n");
         assert_eq!(break_commands("x ##[error]y ##[group]"), "x ##\\[error]y ##\\[group]");
         assert_eq!(break_commands("::##[a"), "\\::##\\[a");
+        assert_eq!(break_commands("a ##vso[x]b ###TeamCity[y] ## [z]"), "a ##vso\\[x]b ###TeamCity\\[y] ## [z]");
         assert!(
             matches!(break_commands("std::env is # fine [x]"), Cow::Owned(same) if same == "std::env is # fine [x]")
         );

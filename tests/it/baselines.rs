@@ -80,6 +80,8 @@ fn what_is_no_baseline_is_a_usage_error() {
     {
         fs::write(path.join(name), text).unwrap();
     }
+    let long = format!(r#"{{"version":1,"a\n::error::x\u001b[1m{}":1,"findings":[]}}"#, "y".repeat(1 << 20));
+    fs::write(path.join("long.json"), long).unwrap();
     fs::write(path.join("binary.json"), b"\xff\xfe").unwrap();
     for (name, words) in [
         ("absent.json", "--baseline absent.json: no such file; --write-baseline writes one"),
@@ -87,10 +89,13 @@ fn what_is_no_baseline_is_a_usage_error() {
         ("new.json", "it has version 9, and this pullcheck reads version 1"),
         ("x.json", "it is no baseline of pullcheck: expected value"),
         ("binary.json", "it is not UTF-8"),
+        ("long.json", r"unknown field `a\n::error::x\u{1b}[1myyy"),
+        ("new\nline.json", r"--baseline new\nline.json: no such file"),
     ] {
         let output = pullcheck(path, &["--baseline", name, "a.yaml"]).output().assert_status(2);
         assert!(output.stderr.contains(words), "{output}");
         assert_eq!((output.stderr.lines().count(), output.stdout.as_str()), (1, ""), "{output}");
+        assert!(output.stderr.len() < 3000, "{}", output.stderr.len());
     }
     pullcheck(path, &["--write-baseline", "no/b.json", "a.yaml"]).output().assert_status(2);
 }

@@ -307,7 +307,8 @@ fn what_is_printed_can_be_read_back() {
                   service-account: ['a=b,c', 'd=']\nnode-credentials: none\nruntime: cri-o\n\
                   rules: {all: warning, short-name: note, mutable-tag: off}\nmutable-tags: []\n\
                   allowed-registries: [ghcr.io/acme, '*.corp:5000']\n\
-                  overrides:\n- {paths: [x, '#y'], rules: {all: off, mutable-tag: error}}\n- {paths: z, rules: {}}\n";
+                  overrides:\n- {paths: [x, '#y'], rules: {all: off, mutable-tag: error}}\n- {paths: z, rules: {}}\n\
+                  - {paths: [], rules: {mutable-tag: off}}\n";
     let folder = repository(&[(".pullcheck.yaml", config), ("o/pod.yaml", POD)]);
     let repo = folder.path().join("repo");
     let args =

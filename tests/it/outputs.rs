@@ -74,6 +74,64 @@ fn what_cannot_be_written_is_a_usage_error_before_anything_is_checked() {
 }
 
 #[test]
+fn a_file_has_one_report_whatever_it_is_called() {
+    let folder = folder();
+    fs::create_dir(folder.path().join("sub")).unwrap();
+    for args in
+        [["--output", "json=out", "--output", "sarif=./out"], ["--output", "json=out", "--output", "plain=sub/../out"]]
+    {
+        let output = pullcheck(folder.path()).args(args).output().assert_status(2);
+        assert!(output.stderr.contains("two reports cannot go to "), "{output}");
+    }
+    let output = pullcheck(folder.path()).args(["--output", "json=out", "--write-baseline", "./out"]).output();
+    output.assert_status(2).assert_stderr_has("a report and a baseline cannot both go to ./out");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_takes_one_report_and_not_the_others() {
+    let folder = folder();
+    let run = pullcheck(folder.path()).args(["--output", "sarif=/dev/full", "--output", "plain=out"]);
+    run.output().assert_status(2).assert_stderr_has("--output sarif=/dev/full: ");
+    assert!(fs::read_to_string(folder.path().join("out")).unwrap().starts_with("pod.yaml:4:40: "));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_reader_that_goes_away_hides_no_finding() {
+    let folder = folder();
+    // The pipe has no reader any more when the report is written: `sleep` on it has ended, by `wait`.
+    let script = "mkfifo p; cat p >/dev/null & exec 3>p; kill $!; wait $! 2>/dev/null; \"$0\" --offline pod.yaml >&3";
+    let run = Run::new("sh").within(folder.path()).args(["-c", script, env!("CARGO_BIN_EXE_pullcheck")]);
+    run.output().assert_status(1);
+}
+
+#[test]
+fn an_argument_that_is_refused_steers_no_log() {
+    let folder = folder();
+    let run = pullcheck(folder.path()).arg("--x\n::error::y \u{1b}]0;z\u{202e}##[group]").env("GITHUB_ACTIONS", "true");
+    let output = run.output().assert_status(2).assert_stderr_has("unexpected argument '--x");
+    let bad = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+    assert!(!output.stderr.contains(bad) && !output.stderr.contains("##["), "{output}");
+    assert!(!output.stderr.lines().any(|line| line.trim_start().starts_with("::")), "{output}");
+}
+
+#[test]
+fn no_service_is_given_commands() {
+    let folder = folder();
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: \"##vso[task.prependpath]x\"}\n\
+               spec: {containers: [{name: c, image: \"a b ##vso[task.setvariable variable=PATH]x\"}]}\n";
+    fs::write(folder.path().join("pod.yaml"), pod).unwrap();
+    for (variable, value) in [("TF_BUILD", "True"), ("TEAMCITY_VERSION", "2026.1"), ("GITHUB_ACTIONS", "true")] {
+        for format in ["human", "plain", "json", "sarif", "github", "gitlab", "junit", "markdown"] {
+            let run = pullcheck(folder.path()).args(["--format", format, "##vso[z].yaml"]).env(variable, value);
+            let output = run.output().assert_status(2);
+            assert!(!output.stdout.contains("##vso[") && !output.stderr.contains("##vso["), "{format}: {output}");
+        }
+    }
+}
+
+#[test]
 #[cfg(unix)]
 fn a_link_stays_a_link_and_a_stream_a_stream() {
     let folder = folder();

@@ -79,6 +79,14 @@ fn nobody_is_asked_where_a_configuration_is_refused() {
     assert!(server.requests().is_empty());
 }
 
+/// A small file whose aliases stand for millions of patterns and rules.
+fn repeated(pattern: &str, rule: &str) -> String {
+    let paths: String = (0..1900).map(|n| format!("'{pattern}{n}', ")).collect();
+    let rules: String = (0..1000).map(|n| format!(", r{n}: error")).collect();
+    let rules = if rule.starts_with('x') { rules } else { String::new() };
+    format!("overrides:\n- &o {{paths: [{paths}], rules: {{{rule}{rules}}}}}\n{}", "- *o\n".repeat(1900))
+}
+
 #[test]
 fn a_file_that_goes_on_and_on_is_soon_refused() {
     let many = |item: &str| item.repeat((1 << 20) / item.len() - 64);
@@ -93,6 +101,8 @@ fn a_file_that_goes_on_and_on_is_soon_refused() {
         (format!("? {}\n: error\n", many("x")), "unknown key"),
         (format!("a: &a {{b: *a}}\nexclude: [*a]\nrules: *a\n{}", many("#")), "unknown key `a`"),
         (many("["), "it is not YAML"),
+        (repeated("a*b[c-z]", "mutable-tag: off"), "more than 20000 keys and items"),
+        (repeated("a", "x: error"), "more than 20000 keys and items"),
     ] {
         let folder = repository(&[("pod.yaml", POD), (".pullcheck.yaml", &config)]);
         let output = pullcheck(&folder.path().join("repo")).arg(".").output().assert_status(2);
