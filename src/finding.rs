@@ -35,6 +35,45 @@ pub struct Label {
     pub message: String,
 }
 
+/// A change of the inputs that mends a finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fix {
+    /// What it does, in a few words.
+    pub title: String,
+    /// Whether it may be made unseen.
+    pub safety: Safety,
+    /// The text that is replaced, and by what.
+    pub edits: Vec<Edit>,
+}
+
+/// Whether a fix may be made without a look at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Safety {
+    /// What is deployed stays the same, or what failed for certain now works as it was meant.
+    Safe,
+    /// It is a guess at what was meant.
+    Unsafe,
+}
+
+impl Safety {
+    /// As JSON output names it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Safe => "safe",
+            Self::Unsafe => "unsafe",
+        }
+    }
+}
+
+/// One replacement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// The text that goes.
+    pub span: Span,
+    /// What comes in its place.
+    pub replacement: String,
+}
+
 /// The object and container that a finding speaks of.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Subject {
@@ -66,6 +105,8 @@ pub struct Finding {
     pub event: Option<String>,
     /// What the finding is about.
     pub subject: Subject,
+    /// What would mend it, the likeliest first.
+    pub fixes: Vec<Fix>,
 }
 
 impl Finding {
@@ -86,7 +127,15 @@ impl Finding {
             help: None,
             event: None,
             subject: Subject::default(),
+            fixes: Vec::new(),
         }
+    }
+
+    /// Offers a change, if there is one.
+    #[must_use]
+    pub fn fix(mut self, fix: Option<Fix>) -> Self {
+        self.fixes.extend(fix);
+        self
     }
 
     /// Says what to change.

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 
 use super::edge::{Edge, Value};
 use super::{Content, sanitize};
-use crate::finding::{Finding, Label};
+use crate::finding::{Edit, Finding, Fix, Label};
 use crate::report::{AttemptReport, CredentialReport, ImageReport, InputError, PullSecretReport, Summary};
 use crate::resource::ResourceName;
 use crate::source::Span;
@@ -154,9 +154,23 @@ struct JsonFinding<'a> {
     image: Option<Value<'a>>,
     event: Option<Value<'a>>,
     related: Vec<Related<'a>>,
-    /// Nothing is fixed yet; the contract has the place.
-    fixes: [(); 0],
+    fixes: Vec<JsonFix<'a>>,
     fingerprint: String,
+}
+
+#[derive(Serialize)]
+struct JsonFix<'a> {
+    title: Value<'a>,
+    safety: &'static str,
+    edits: Vec<JsonEdit<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonEdit<'a> {
+    file: Value<'a>,
+    byte_start: Option<u64>,
+    byte_end: Option<u64>,
+    replacement: Value<'a>,
 }
 
 #[derive(Serialize)]
@@ -264,9 +278,20 @@ fn finding<'a>(edge: &Edge<'a>, finding: &'a Finding) -> JsonFinding<'a> {
         image: finding.subject.image.as_deref().map(|it| edge.name(it)),
         event: finding.event.as_deref().map(|it| edge.value(it)),
         related: finding.related.iter().map(|it| related(edge, it)).collect(),
-        fixes: [],
+        fixes: finding.fixes.iter().map(|it| fix(edge, it)).collect(),
         fingerprint: finding.fingerprint(edge.sources.get(span.source).name()),
     }
+}
+
+fn fix<'a>(edge: &Edge<'a>, fix: &'a Fix) -> JsonFix<'a> {
+    let edit = |edit: &'a Edit| JsonEdit {
+        file: file(edge, edit.span),
+        byte_start: edge.sources.locate(edit.span).map(|at| at.byte_start),
+        byte_end: edge.sources.locate(edit.span).map(|at| at.byte_end),
+        replacement: edge.name(&edit.replacement),
+    };
+    let edits = fix.edits.iter().map(edit).collect();
+    JsonFix { title: edge.value(&fix.title), safety: fix.safety.as_str(), edits }
 }
 
 fn related<'a>(edge: &Edge<'a>, label: &'a Label) -> Related<'a> {

@@ -15,7 +15,7 @@ use super::human::describe;
 use super::json::{Each, write_json};
 use super::numbered::{self, Numbered};
 use super::sanitize;
-use crate::finding::{Finding, Severity, Subject};
+use crate::finding::{Edit, Finding, Fix, Severity, Subject};
 use crate::report::InputError;
 use crate::rules::RULES;
 use crate::rules::meta::Meta;
@@ -184,6 +184,34 @@ struct SarifResult<'a> {
     /// On every result where any has one (SARIF 2.1.0, 3.27.23).
     #[serde(skip_serializing_if = "Option::is_none")]
     suppressions: Option<Vec<Suppression>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    fixes: Vec<SarifFix>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct SarifFix {
+    description: Message,
+    artifact_changes: Vec<ArtifactChange>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ArtifactChange {
+    artifact_location: ArtifactLocation,
+    replacements: [Replacement; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Replacement {
+    deleted_region: Region,
+    inserted_content: Inserted,
+}
+
+#[derive(Serialize)]
+struct Inserted {
+    text: Value<'static>,
 }
 
 /// The only fingerprint that GitHub reads.
@@ -371,7 +399,20 @@ fn result<'a>(
         related_locations: related.collect(),
         partial_fingerprints: Fingerprints { primary_location_line_hash: &numbered.fingerprint },
         suppressions: marks.then(|| numbered.silenced.map(|by| suppression(edge, by)).into_iter().collect()),
+        fixes: finding.fixes.iter().map(|it| fix(edge, it)).collect(),
     }
+}
+
+fn fix(edge: &Edge<'_>, fix: &Fix) -> SarifFix {
+    let change = |edit: &Edit| ArtifactChange {
+        artifact_location: artifact(edge, edge.sources.get(edit.span.source).name()),
+        replacements: [Replacement {
+            deleted_region: region(edge, edit.span),
+            inserted_content: Inserted { text: edge.shaped_name(&edit.replacement, str::to_owned) },
+        }],
+    };
+    let artifact_changes = fix.edits.iter().map(change).collect();
+    SarifFix { description: message(edge, &fix.title), artifact_changes }
 }
 
 /// What is wrong, what to change, and what the kubelet will say.

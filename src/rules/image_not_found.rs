@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::Finding;
+use crate::finding::{Edit, Finding, Fix, Safety};
 use crate::probe::{Outcome, TagList};
 use crate::reference::Reference;
 use crate::rules::attribution::{Attribution, attribute, doubt, is_official_image};
@@ -34,7 +34,8 @@ impl Rule for ImageNotFound {
                 if let Some(retired) = retired(image) {
                     help = format!("{} {}: move to {}", retired.prefix, retired.fate, retired.instead);
                 }
-                Some(finding.help(help).event(facts.judged.event.clone()).subject(facts.subject()))
+                let finding = finding.help(help).event(facts.judged.event.clone()).subject(facts.subject());
+                Some(finding.fix(tag_fix(cx, &facts, image, missing)))
             },
         ));
     }
@@ -117,6 +118,17 @@ fn help(facts: &ImageFacts<'_>, image: &Reference, missing: Missing) -> String {
         (Missing::Repository, _) => "look for a slip in the name, or push the image first".to_owned(),
         _ => "look for a slip in the name and the tag, or push the image first".to_owned(),
     }
+}
+
+/// Writes the tag that was probably meant. The registry names it, and nothing but a tag may get into a file.
+fn tag_fix(cx: &Context<'_>, facts: &ImageFacts<'_>, image: &Reference, missing: Missing) -> Option<Fix> {
+    let tags = facts.judged.answer.as_deref()?.tags.as_ref();
+    let (Missing::Tag, Some(TagList::Tags(tags)), Some(wanted)) = (missing, tags, image.tag()) else { return None };
+    let best = nearest(wanted, tags).into_iter().find(|near| near.likely)?;
+    let is_tag = best.tag.len() <= 128 && best.tag.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
+    facts.image.text.value.strip_suffix(wanted).filter(|name| is_tag && name.ends_with(':'))?;
+    let edits = vec![Edit { span: facts.place_of(cx.sources, wanted)?, replacement: best.tag.to_owned() }];
+    Some(Fix { title: format!("take the tag `{}`", best.tag), safety: Safety::Unsafe, edits })
 }
 
 fn near_tags(wanted: &str, tags: &[String]) -> String {
@@ -228,5 +240,28 @@ mod tests {
         assert_eq!(facts.flags(&ImageNotFound), [(Severity::Error, "shop-api:1")]);
         let help = facts.check(&ImageNotFound).pop().and_then(|finding| finding.help).unwrap_or_default();
         assert!(help.contains("a name without a registry"), "{help}");
+    }
+
+    #[test]
+    fn a_slip_in_the_tag_is_mended_at_its_place_and_nothing_else_gets_into_the_file() {
+        let fix = |text: &str, listed: &[&str]| {
+            let mut facts = Facts::default();
+            let pod = facts.pod(PodOrigin::Template);
+            let judged = facts.image(pod, text, Verdict::Fails(Cause::Absent));
+            let attempts = vec![(None, Outcome::Absent(evidence(404)))];
+            judged.answer = answer(PullAnswer { attempts, tags: tags(listed), ..PullAnswer::default() });
+            let found = facts.check(&ImageNotFound).remove(0);
+            found.fixes.into_iter().flat_map(|fix| fix.edits).next().map(|edit| {
+                let at = (edit.span.start - found.primary.span.start) as usize;
+                let end = (edit.span.end - found.primary.span.start) as usize;
+                (text[at..end].to_owned(), edit.replacement)
+            })
+        };
+        let expected = Some(("2.14.l".to_owned(), "2.14.1".to_owned()));
+        assert_eq!(fix("ghcr.io/2.14.l/web:2.14.l", &["2.14.1", "2.13.0"]), expected);
+        // The next version is no slip; no tag is written, so that none can be replaced; and what is no tag stays out.
+        assert_eq!(fix("ghcr.io/acme/web:2.14.9", &["2.13.0"]), None);
+        assert_eq!(fix("ghcr.io/acme/web", &["latests"]), None);
+        assert_eq!(fix("ghcr.io/acme/web:2.14.l", &["2.14.\n"]), None);
     }
 }

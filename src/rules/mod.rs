@@ -211,6 +211,17 @@ impl<'a> ImageFacts<'a> {
         }
     }
 
+    /// Where a part of the image stands in its file, the last one of that text; `None` where the scalar writes it in
+    /// another way, with escapes, over several lines or by an alias.
+    pub fn place_of(&self, sources: &Sources, part: &str) -> Option<Span> {
+        let scalar = self.image.text.span;
+        let written = sources.slice(scalar);
+        let whole = written.find(&self.image.text.value)?;
+        let at = whole + self.image.text.value.rfind(part)?;
+        let start = scalar.start + at as u32;
+        Some(Span::new(scalar.source, start, start + part.len() as u32))
+    }
+
     /// The subject of a finding about this image.
     pub fn subject(&self) -> Subject {
         Subject {

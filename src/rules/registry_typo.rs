@@ -2,12 +2,13 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::{Finding, Severity};
+use crate::finding::{Edit, Finding, Fix, Safety, Severity};
 use crate::host::{self, Slip};
 use crate::probe::{Denial, Outcome, TagList, Unknown};
 use crate::rules::disallowed_registry::{Allowed, DisallowedRegistry};
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
+use crate::source::Span;
 use crate::verdict::{Cause, Verdict};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/registry-typo.md")));
@@ -39,9 +40,19 @@ impl Rule for RegistryTypo {
             let message = message(&facts, host, &slip);
             let finding = Finding::new(META.id, severity, message, facts.image.text.span, "one slip away");
             let finding = finding.help(format!("write `{}` where `{host}` stands", slip.meant));
-            Some(finding.event(facts.judged.event.clone()).subject(facts.subject()))
+            let finding = finding.event(facts.judged.event.clone()).subject(facts.subject());
+            Some(finding.fix(host_fix(cx, &facts, host, slip.meant)))
         }));
     }
+}
+
+/// Writes the registry that was meant; where the host stands first in the text, as it does in every full name.
+fn host_fix(cx: &Context<'_>, facts: &ImageFacts<'_>, host: &str, meant: &str) -> Option<Fix> {
+    let rest = facts.image.text.value.strip_prefix(host)?;
+    let place = facts.place_of(cx.sources, &facts.image.text.value)?;
+    let span = Span::new(place.source, place.start, place.end - rest.len() as u32);
+    let edits = vec![Edit { span, replacement: meant.to_owned() }];
+    Some(Fix { title: format!("write `{meant}`"), safety: Safety::Unsafe, edits })
 }
 
 /// The registry that was meant, where the one that is written did not prove to be one.
@@ -144,5 +155,16 @@ mod tests {
         let verdict = Verdict::Pullable(Manifest::default());
         let found = found("ghrc.io/a/b:1", Outcome::Found(Manifest::default()), verdict);
         assert_eq!(found.iter().map(|(severity, _)| *severity).collect::<Vec<_>>(), [Severity::Warning]);
+    }
+
+    #[test]
+    fn the_fix_replaces_the_host_alone() {
+        let mut facts = Facts::default();
+        let pod = facts.pod(PodOrigin::Template);
+        facts.image(pod, "gchr.io/gchr.io/b:1", Verdict::Unverified(Cause::Unknown(Unknown::Offline)));
+        let found = facts.check(&RegistryTypo).remove(0);
+        let edit = &found.fixes[0].edits[0];
+        assert_eq!((edit.span.start, edit.span.end - edit.span.start), (found.primary.span.start, 7));
+        assert_eq!(edit.replacement, "ghcr.io");
     }
 }
