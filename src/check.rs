@@ -39,22 +39,27 @@ pub struct Gathered {
 }
 
 /// Reads and parses all inputs, on all cores; the result does not depend on which core was first.
-pub fn gather(inputs: &[Input], errors: Vec<InputError>, parse_all: bool) -> Gathered {
+pub fn gather(inputs: &[Input], errors: Vec<InputError>, reading: ReadOptions<'_>) -> Gathered {
     let read = |(at, input): (usize, &Input)| {
         let (source, unreadable) = load::read(input);
-        let options = ReadOptions { parse_all, named: input.named };
+        let options = ReadOptions { named: input.named, ..reading };
         inventory_of(SourceId(at as u32), source, unreadable, options)
     };
     merge(inputs.par_iter().enumerate().map(read).collect(), errors)
 }
 
 /// The same for texts that are in memory already.
-pub fn gather_sources(sources: Vec<Source>, options: ReadOptions) -> Gathered {
+pub fn gather_sources(sources: Vec<Source>, options: ReadOptions<'_>) -> Gathered {
     let read = |(at, source)| inventory_of(SourceId(at as u32), source, None, options);
     merge(sources.into_iter().enumerate().map(read).collect(), Vec::new())
 }
 
-fn inventory_of(id: SourceId, source: Source, unreadable: Option<String>, options: ReadOptions) -> (Source, Inventory) {
+fn inventory_of(
+    id: SourceId,
+    source: Source,
+    unreadable: Option<String>,
+    options: ReadOptions<'_>,
+) -> (Source, Inventory) {
     let mut inventory = Inventory::of(id, &source, options);
     if let Some(message) = unreadable {
         inventory.problems.push(Problem { kind: ProblemKind::Unreadable, span: Span::new(id, 0, 0), message });

@@ -19,6 +19,7 @@ use crate::check::{self, Gathered};
 use crate::config::{self, Invocation, Refusal};
 use crate::dockerconfig::DockerConfig;
 use crate::error::UsageError;
+use crate::inventory::ReadOptions;
 use crate::load;
 use crate::output::redact::Redactor;
 use crate::output::{self, Content, Format, Style, sanitize};
@@ -94,7 +95,8 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
     options.outputs.try_files()?;
     options.write_baseline.iter().try_for_each(|file| outputs::try_file("--write-baseline ", file))?;
     let (inputs, errors) = load::inputs(&options.paths, &options.walk)?;
-    let gathered = check::gather(&inputs, errors, options.parse_all);
+    let reading = ReadOptions { parse_all: options.parse_all, kinds: &options.kinds, ..ReadOptions::default() };
+    let gathered = check::gather(&inputs, errors, reading);
     let asks = options.task == Task::Check && !options.settings.offline;
     let mut notes = Vec::new();
     let helped = match &options.supplied {

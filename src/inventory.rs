@@ -11,6 +11,7 @@ use crate::sensitive::Sensitive;
 use crate::service_account::ServiceAccount;
 use crate::source::{Source, SourceId, Sources, Span, Spanned};
 use crate::suppression::{self, Suppressions};
+use crate::workload::custom::kind::Kind;
 use crate::workload::placeholder::Skip;
 use crate::workload::placeholder::is_placeholder;
 use crate::workload::pod::is_unquoted_template;
@@ -60,11 +61,13 @@ pub struct Inventory {
 
 /// What the reading of a source depends on besides its text.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct ReadOptions {
+pub struct ReadOptions<'k> {
     /// Parse ConfigMaps and CustomResourceDefinitions too.
     pub parse_all: bool,
     /// The user named the file, rather than a folder that it was found in.
     pub named: bool,
+    /// Kinds that the configuration knows; they come before those of the table.
+    pub kinds: &'k [Kind],
 }
 
 impl Inventory {
@@ -76,7 +79,7 @@ impl Inventory {
         yaml::read(id, source.text(), options.parse_all, &mut |piece| match piece {
             Piece::Document(document) => {
                 comments.extend(document.comments().filter(|_| silences));
-                inventory.add_document(source, document);
+                inventory.add_document(source, document, options.kinds);
             }
             Piece::Skipped => inventory.documents += 1,
             Piece::Broken(error) => {
@@ -91,7 +94,7 @@ impl Inventory {
         inventory
     }
 
-    fn add_document(&mut self, source: &Source, document: &Document<'_>) {
+    fn add_document(&mut self, source: &Source, document: &Document<'_>, kinds: &[Kind]) {
         let Some(root) = document.root() else { return };
         self.documents += 1;
         let is_kustomization = kustomization::is_kustomization(source.name(), root);
@@ -111,7 +114,7 @@ impl Inventory {
             let id = ResourceId(self.resources.len() as u32);
             self.resources.push(Resource { name: object.name.clone(), span: object.node.span() });
             self.hooks.extend(Hook::of(object.node).map(|hook| (id, hook)));
-            workload::extract(&object, id, self);
+            workload::extract(&object, id, kinds, self);
             self.suppressions.add_annotation(object.node.span(), object.node.get("metadata"));
             let (secrets, accounts) = (self.secrets.len(), self.service_accounts.len());
             secret::extract(&object, id, self);

@@ -82,8 +82,10 @@ pub struct Summary {
 /// One image use as it is reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageReport {
-    /// The value.
+    /// The value, as the workload writes it.
     pub value: String,
+    /// The value that is pulled, where it is another: a parameter was filled in, or a kustomization sets another.
+    pub resolved: Option<String>,
     /// Its scalar.
     pub span: Span,
     /// JSONPath-like place in its object.
@@ -208,7 +210,11 @@ impl Summary {
         let severities = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
         Self {
             image_uses: images.len(),
-            unique_images: images.iter().map(|image| image.value.as_str()).collect::<BTreeSet<_>>().len(),
+            unique_images: images
+                .iter()
+                .map(|image| image.resolved.as_deref().unwrap_or(&image.value))
+                .collect::<BTreeSet<_>>()
+                .len(),
             pullable: verdicts("pullable"),
             failing: verdicts("fails"),
             unverified: verdicts("unverified"),
@@ -231,7 +237,8 @@ impl ImageReport {
         };
         let skipped = matches!(image.image, ImageText::Skipped(_));
         Self {
-            value: image.text.value.clone(),
+            value: image.written.as_ref().unwrap_or(&image.text.value).clone(),
+            resolved: image.written.as_ref().map(|_| image.text.value.clone()),
             span: image.text.span,
             path: image.path.clone(),
             resource,

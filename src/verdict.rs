@@ -41,6 +41,8 @@ pub enum Cause {
     RewrittenByKustomize,
     /// An OpenShift image stream sets it.
     SetByImageStream,
+    /// Another program than a kubelet pulls it.
+    PulledByAnother,
     /// Pull policy `Never`.
     Never,
 }
@@ -82,6 +84,7 @@ impl Cause {
             Self::Placeholder => "placeholder",
             Self::RewrittenByKustomize => "rewritten-by-kustomize",
             Self::SetByImageStream => "set-by-image-stream",
+            Self::PulledByAnother => "pulled-by-another",
             Self::Never => "never",
         }
     }
@@ -142,7 +145,9 @@ pub fn judge(
 ) -> Verdict {
     match as_written(image, pull, answer, runtime) {
         // What an operator makes of a field of its own kind is not certain.
-        Verdict::Fails(cause) if origin == PodOrigin::Custom => Verdict::Unverified(cause),
+        Verdict::Fails(cause) if !origin.is_certain() => Verdict::Unverified(cause),
+        // Its operator may know other credentials.
+        Verdict::Fails(cause @ Cause::Denied(_)) if !origin.is_whole() => Verdict::Unverified(cause),
         // CRI-O converts schema 1, and containerd up to 2.0 took it or could be told to.
         Verdict::Fails(cause @ Cause::Defect(Defect::Schema1)) if runtime != Runtime::Containerd => {
             Verdict::Unverified(cause)
@@ -171,7 +176,7 @@ pub fn as_declared(
             Verdict::Unverified(Cause::Expected)
         }
         Verdict::Unverified(cause @ Cause::Unknown(Unknown::PlainHttp))
-            if settings.certs_dir && settings.runtime != Runtime::Crio && origin != PodOrigin::Custom =>
+            if settings.certs_dir && settings.runtime != Runtime::Crio && origin.is_certain() =>
         {
             Verdict::Fails(cause)
         }
@@ -319,6 +324,7 @@ const fn skip_cause(skip: Skip) -> Cause {
         Skip::Placeholder | Skip::Injected => Cause::Placeholder,
         Skip::RewrittenByKustomize => Cause::RewrittenByKustomize,
         Skip::SetByImageStream => Cause::SetByImageStream,
+        Skip::PulledByAnother => Cause::PulledByAnother,
     }
 }
 

@@ -29,6 +29,7 @@ use crate::rules::Settings;
 use crate::rules::levels::{Level, Levels};
 use crate::sensitive::Sensitive;
 use crate::source::Sources;
+use crate::workload::custom::kind::Kind;
 
 /// The environment variable that holds the operator's dockerconfigjson, raw or base64.
 const DOCKERCONFIGJSON_VARIABLE: &str = "PULLCHECK_DOCKERCONFIGJSON";
@@ -60,6 +61,8 @@ pub struct Options {
     pub walk: WalkOptions,
     /// Parse ConfigMaps and CustomResourceDefinitions too.
     pub parse_all: bool,
+    /// Kinds that the configuration knows.
+    pub kinds: Vec<Kind>,
     /// Nothing to check is no error.
     pub allow_empty: bool,
     /// What rules and resolution go by.
@@ -180,6 +183,7 @@ impl Options {
                 stdin_filename: inputs.stdin_filename,
             },
             parse_all: inputs.parse_all,
+            kinds: policy.kinds.clone(),
             allow_empty: inputs.allow_empty,
             settings,
             layers,

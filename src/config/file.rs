@@ -19,6 +19,7 @@ use crate::finding::Severity;
 use crate::output::sanitize;
 use crate::rules::levels::{Level, Levels};
 use crate::source::{SourceId, Span};
+use crate::workload::custom::kind;
 use crate::yaml::scalar::Scalar;
 use crate::yaml::{self, Entry, Node, Piece};
 
@@ -131,6 +132,7 @@ impl Reader<'_> {
                 "overrides" => self.out.policy.overrides = self.overrides(entry.value),
                 "mutable-tags" => self.out.policy.mutable_tags = Some(self.texts(&key, entry.value)),
                 "allowed-registries" => self.out.policy.allowed_registries = self.texts(&key, entry.value),
+                "kinds" => self.kinds(entry.value),
                 _ => self.option(&key, entry),
             }
             if OWN_KEYS.contains(&key.as_str()) {
@@ -334,6 +336,13 @@ impl Reader<'_> {
         }
     }
 
+    /// Kinds of the team's own, in the form of the table of those that are known.
+    fn kinds(&mut self, node: Node<'_>) {
+        if self.has_room(node, nodes_below(node)) {
+            self.out.policy.kinds = kind::read(node, &mut self.faults);
+        }
+    }
+
     /// A list of texts that are not empty.
     fn texts(&mut self, key: &str, node: Node<'_>) -> Vec<String> {
         let values = self.values(key, node, true);
@@ -342,4 +351,18 @@ impl Reader<'_> {
         empty.into_iter().for_each(|span| self.fault(span, format!("{key}: it is empty")));
         values.into_iter().map(|(text, _)| text).collect()
     }
+}
+
+/// Keys and items below a node, as often as aliases repeat them; no more are counted than may be read.
+fn nodes_below(node: Node<'_>) -> usize {
+    let (mut open, mut count) = (vec![node], 0);
+    while let Some(node) = open.pop() {
+        let before = open.len();
+        open.extend(node.items().chain(node.entries().map(|entry| entry.value)).take(MAX_NODES + 1));
+        count += open.len() - before;
+        if count > MAX_NODES {
+            break;
+        }
+    }
+    count
 }

@@ -11,6 +11,7 @@ use crate::finding::Severity;
 use crate::rules::Settings;
 use crate::rules::levels::Levels;
 use crate::source::{STDIN, Source, SourceId, Sources};
+use crate::workload::custom::kind::Kind;
 
 /// The settings of a configuration file that no option has.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +24,8 @@ pub struct Policy {
     pub mutable_tags: Option<Vec<String>>,
     /// `allowed-registries`.
     pub allowed_registries: Vec<String>,
+    /// `kinds`.
+    pub kinds: Vec<Kind>,
 }
 
 /// Severities of the files that some patterns match.

@@ -4,7 +4,7 @@ use crate::config::options::{Reach, of_files};
 use crate::output::sanitize;
 
 /// Keys that are no options.
-pub(super) const OWN_KEYS: [&str; 4] = ["rules", "overrides", "mutable-tags", "allowed-registries"];
+pub(super) const OWN_KEYS: [&str; 5] = ["rules", "overrides", "mutable-tags", "allowed-registries", "kinds"];
 
 /// Characters of a file's own words that are shown in a message.
 pub(super) const MAX_QUOTED: usize = 100;
@@ -28,7 +28,7 @@ pub(super) fn unknown_key(key: &str) -> String {
         key,
         known,
         "the keys are the long names of the options (see --help), and rules, overrides, mutable-tags, \
-                         allowed-registries",
+                         allowed-registries, kinds",
     )
 }
 

@@ -184,6 +184,7 @@ struct Related<'a> {
 #[derive(Serialize)]
 struct JsonImage<'a> {
     value: Value<'a>,
+    resolved: Option<Value<'a>>,
     file: Value<'a>,
     #[serde(flatten)]
     place: Place,
@@ -301,6 +302,7 @@ fn related<'a>(edge: &Edge<'a>, label: &'a Label) -> Related<'a> {
 fn image<'a>(edge: &Edge<'a>, image: &'a ImageReport) -> JsonImage<'a> {
     JsonImage {
         value: edge.name(&image.value),
+        resolved: image.resolved.as_deref().map(|it| edge.name(it)),
         file: file(edge, image.span),
         place: place(edge, image.span),
         path: edge.name(&image.path),

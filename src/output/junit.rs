@@ -143,7 +143,9 @@ impl Case<'_> {
 
     fn name(&self) -> String {
         match (self.image, self.findings.first()) {
-            (Some(image), _) => format!("{}: {}", describe(&subject(image)), image.value),
+            (Some(image), _) => {
+                format!("{}: {}", describe(&subject(image)), image.resolved.as_ref().unwrap_or(&image.value))
+            }
             (None, Some(finding)) => {
                 let subject = describe(&finding.subject);
                 if subject.is_empty() { finding.rule.to_owned() } else { format!("{}: {subject}", finding.rule) }

@@ -50,7 +50,7 @@ fn row(edge: &Edge<'_>, image: &ImageReport) -> [String; 6] {
     };
     let secrets: Vec<&str> = image.pull_secrets.iter().map(|secret| secret.name.as_str()).collect();
     let cells = [
-        image.value.clone(),
+        image.resolved.as_ref().unwrap_or(&image.value).clone(),
         edge.place(image.span),
         image.resource.to_string(),
         format!("{}{kind}", image.container.name.as_deref().unwrap_or("-")),

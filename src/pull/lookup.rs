@@ -3,7 +3,7 @@
 use super::{Resolver, SecretState, Via};
 use crate::inventory::Inventory;
 use crate::secret::{Content, IgnoredBecause, NamedFrom, Presence, Producer, Secret};
-use crate::workload::{Pod, PodOrigin, SecretReference};
+use crate::workload::{Pod, SecretReference, kinds};
 
 /// A Secret that a reference leads to.
 #[derive(Clone, Copy)]
@@ -90,7 +90,7 @@ fn named_from<'a>(inventory: &'a Inventory, pod: &Pod, reference: &SecretReferen
         Via::Pod => inventory.resource(pod.resource).name.kind.as_str(),
         Via::ServiceAccount => "ServiceAccount",
     };
-    let builtin = via == Via::ServiceAccount || pod.origin != PodOrigin::Custom;
+    let builtin = via == Via::ServiceAccount || kinds::builtin(&inventory.resource(pod.resource).name).is_some();
     NamedFrom { source: reference.span.source, kind, builtin }
 }
 

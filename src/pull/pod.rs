@@ -40,7 +40,7 @@ impl<'a> PodPull<'a> {
         }
         if context.credentials.iter().all(|candidate| candidate.credential.is_anonymous()) {
             context.sibling_secrets = siblings.secrets_for(pod, reference);
-            if !context.sibling_secrets.is_empty() && pod.origin != PodOrigin::Custom {
+            if !context.sibling_secrets.is_empty() && pod.origin.is_whole() {
                 context.blind.retain(|blind| !matches!(blind, Blind::ServiceAccount(_)));
             }
             context.suppressed = self.suppressed(reference, pod, resolver, &context);
@@ -67,7 +67,7 @@ impl<'a> PodPull<'a> {
         resolver: &Resolver<'a>,
         context: &PullContext,
     ) -> Vec<String> {
-        if pod.origin == PodOrigin::Custom || !context.blind.is_empty() {
+        if !pod.origin.is_whole() || !context.blind.is_empty() {
             return Vec::new();
         }
         let sent = self

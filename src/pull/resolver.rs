@@ -13,7 +13,7 @@ use crate::rules::Settings;
 use crate::secret::{Content, RefusedBy};
 use crate::service_account::ServiceAccount;
 use crate::workload::placeholder::is_placeholder;
-use crate::workload::{Pod, PodOrigin, SecretReference};
+use crate::workload::{Pod, SecretReference};
 
 /// All that resolution goes by.
 pub(super) struct Resolver<'a> {
@@ -95,7 +95,7 @@ impl<'a> Resolver<'a> {
             AccountState::Inputs(_) | AccountState::Declared => false,
         };
         // An operator may give the pods of its own kinds more secrets than the object shows.
-        if undefined && pod.pull_secrets.is_none() || pod.origin == PodOrigin::Custom {
+        if undefined && pod.pull_secrets.is_none() || !pod.origin.is_whole() {
             pull.context.blind.push(Blind::ServiceAccount(name.to_owned()));
         }
         // All or nothing: a list of the pod's own, even `[{}]`, drops the service account's.

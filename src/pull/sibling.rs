@@ -10,7 +10,7 @@ use super::ring::Ring;
 use super::{Resolver, Via};
 use crate::reference::Reference;
 use crate::source::SourceId;
-use crate::workload::{Pod, PodOrigin};
+use crate::workload::Pod;
 
 /// The pull secrets that pods name themselves, by service account.
 pub(super) struct Siblings<'a> {
@@ -37,7 +37,7 @@ impl<'a> Siblings<'a> {
         let mut siblings = Self { resolver, accounts: BTreeMap::new() };
         for (pod, pull) in resolver.inventory.pods.iter().zip(pods) {
             // What a kind that is not known does with the secrets that it names is not certain.
-            if pod.origin != PodOrigin::Custom && pull.context.secrets.iter().any(|secret| secret.via == Via::Pod) {
+            if pod.origin.is_whole() && pull.context.secrets.iter().any(|secret| secret.via == Via::Pod) {
                 let account = siblings.account(pod);
                 siblings.accounts.entry(account).or_default().merge(&pull.ring);
             }

@@ -70,6 +70,7 @@ pub(crate) fn attribute(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Attr
         | Cause::Platform
         | Cause::MalformedPullSecret
         | Cause::Expected
+        | Cause::PulledByAnother
         | Cause::Placeholder
         | Cause::RewrittenByKustomize
         | Cause::SetByImageStream
@@ -152,7 +153,7 @@ fn last_denial(facts: &ImageFacts<'_>) -> Option<Denial> {
 pub(crate) fn is_harmless(facts: &ImageFacts<'_>) -> bool {
     let node = is_pulled_by_node(facts) || facts.judged.pull.credentials.iter().any(|it| it.secret.is_none());
     matches!(facts.judged.verdict, Verdict::Pullable(_) | Verdict::NotPulled)
-        || facts.pod.origin == PodOrigin::Custom
+        || !facts.pod.origin.is_whole()
         || node && !matches!(facts.judged.verdict, Verdict::Fails(_))
 }
 
@@ -178,7 +179,7 @@ pub(crate) fn elsewhere<'a>(cx: &Context<'a>, facts: &ImageFacts<'_>, name: &str
 /// What is added to a message about an image of a kind that is not known, or one that the nodes may pull all the same.
 pub(crate) fn doubt(facts: &ImageFacts<'_>) -> String {
     match (facts.pod.origin, &facts.judged.verdict) {
-        (PodOrigin::Custom, _) => {
+        (PodOrigin::Custom | PodOrigin::Mention, _) => {
             format!(" (what the controller of `{}` makes of it is not known)", facts.resource.name.kind)
         }
         (_, Verdict::Unverified(_)) if is_pulled_by_node(facts) => {

@@ -32,7 +32,7 @@ impl Rule for InvalidImageReference {
 
 /// Message, label and help. `None` where an operator may fill the field in before a pod sees it.
 fn words(facts: &ImageFacts<'_>, fault: &InvalidImage) -> Option<(String, String, String)> {
-    let operator_fills_in = facts.pod.origin == PodOrigin::Custom;
+    let operator_fills_in = !facts.pod.origin.is_whole();
     match fault {
         InvalidImage::Unparsable(error) => Some(unparsable(facts, error)),
         InvalidImage::Empty | InvalidImage::NotAString if operator_fills_in => None,
@@ -73,7 +73,7 @@ fn around_whitespace(facts: &ImageFacts<'_>, trimmed: Option<String>) -> (String
     let then = match facts.pod.origin {
         PodOrigin::Pod => "the API server refuses the pod",
         PodOrigin::Template => "the API server accepts the template and then refuses each of its pods (FailedCreate)",
-        PodOrigin::Custom => "no pod with it can start",
+        PodOrigin::Operator | PodOrigin::Custom | PodOrigin::Mention => "no pod with it can start",
     };
     (
         format!("white space around the image {text:?}: {then}"),

@@ -6,8 +6,8 @@ use crate::finding::{Finding, Severity};
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
 use crate::source::Spanned;
+use crate::workload::PullPolicy;
 use crate::workload::placeholder::{is_placeholder, looks_unfilled};
-use crate::workload::{PodOrigin, PullPolicy};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/invalid-pull-policy.md")));
 
@@ -33,7 +33,7 @@ impl Rule for InvalidPullPolicy {
 
 fn finding(facts: &ImageFacts<'_>, policy: &Spanned<String>) -> Finding {
     let written = &policy.value;
-    let custom = facts.pod.origin == PodOrigin::Custom;
+    let custom = !facts.pod.origin.is_whole();
     let (severity, refused) = if custom {
         (Severity::Warning, "a pod with it would be refused")
     } else {
@@ -55,6 +55,7 @@ fn finding(facts: &ImageFacts<'_>, policy: &Spanned<String>) -> Finding {
 mod tests {
     use super::*;
     use crate::rules::testing::{Facts, pullable};
+    use crate::workload::PodOrigin;
 
     fn help(policy: &str, origin: PodOrigin) -> Option<(Severity, String)> {
         let mut facts = Facts::default();

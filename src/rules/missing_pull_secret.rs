@@ -11,7 +11,6 @@ use crate::rules::told::{may_be_absent, quoted};
 use crate::rules::{Context, ImageFacts, Rule};
 use crate::secret::{Content, Producer, Secret};
 use crate::verdict::{Cause, Verdict};
-use crate::workload::PodOrigin;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/missing-pull-secret.md")));
 
@@ -103,9 +102,7 @@ fn help(facts: &ImageFacts<'_>, unnamed: Option<&Secret>) -> String {
             .to_owned();
     }
     help.push_str(with_supplied(facts));
-    if facts.judged.verdict == Verdict::Unverified(Cause::ServiceAccountUnknown)
-        && facts.pod.origin != PodOrigin::Custom
-    {
+    if facts.judged.verdict == Verdict::Unverified(Cause::ServiceAccountUnknown) && facts.pod.origin.is_whole() {
         help.push_str(&format!(
             ". The cluster's {account:?} may carry one already: add that ServiceAccount to the inputs to have it \
              counted, or say with `--closed` that it carries none"
@@ -144,6 +141,7 @@ mod tests {
     use crate::pull::SecretState;
     use crate::rules::testing::{Facts, answer, candidate, config, evidence};
     use crate::workload::PodId;
+    use crate::workload::PodOrigin;
 
     const REFUSED: Verdict = Verdict::Fails(Cause::Denied(Denial::AuthRequired));
     const IMAGE: &str = "ghcr.io/acme/api:1";

@@ -63,7 +63,7 @@ mod unverified_image;
 mod whitespace_in_credentials;
 mod wrong_secret_type;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::baseline::{Baseline, BaselineUse};
@@ -80,7 +80,7 @@ use crate::rules::speakers::Speakers;
 use crate::source::{SourceId, Sources, Span};
 use crate::suppression::{self, Silenced, SilencedBy};
 use crate::verdict::Verdict;
-use crate::workload::{ImageText, ImageUse, Pod, Resource};
+use crate::workload::{ImageText, ImageUse, Pod, PodOrigin, Resource};
 
 /// One image use with everything that was found out about it.
 #[derive(Debug, Clone)]
@@ -335,17 +335,26 @@ pub fn by_id(id: &str) -> Option<&'static dyn Rule> {
 /// the severity that the operator wants.
 pub fn run(cx: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let mentions = mentions(cx);
     for rule in RULES.iter().filter(|rule| cx.settings.runs(rule.meta())) {
         let mut found = Vec::new();
         rule.check(cx, &mut found);
         findings.extend(found.into_iter().filter_map(|finding| {
             let levels = cx.settings.levels_of(finding.primary.span.source);
-            let severity = levels.severity(rule.meta(), finding.severity)?;
+            let certain = if mentions.contains(&finding.primary.span) { Severity::Note } else { finding.severity };
+            let severity = levels.severity(rule.meta(), certain.min(finding.severity))?;
             Some(Finding { severity, ..finding })
         }));
     }
     sort(&mut findings);
     findings
+}
+
+/// Places of the images that only a flag or an annotation names: what becomes of them is another program's business, and
+/// worth a note at most.
+fn mentions(cx: &Context<'_>) -> BTreeSet<Span> {
+    let mentioned = cx.images().filter(|facts| facts.pod.origin == PodOrigin::Mention);
+    mentioned.map(|facts| facts.image.text.span).collect()
 }
 
 /// What is left of the findings, and what is not.

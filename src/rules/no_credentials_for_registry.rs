@@ -17,7 +17,6 @@ use crate::rules::password::is_stand_in;
 use crate::rules::{Context, ImageFacts, Rule};
 use crate::source::Span;
 use crate::verdict::Verdict;
-use crate::workload::PodOrigin;
 
 static META: LazyLock<Meta> =
     LazyLock::new(|| Meta::of_page(include_str!("../../rules/no-credentials-for-registry.md")));
@@ -170,5 +169,5 @@ fn is_meant_for_one(held: &Held<'_>, entry: &Entry) -> bool {
 /// Whether it is known what will be pulled, and by whom the pod is made. An image that cannot be parsed may be one of the
 /// secret's as soon as it is mended.
 fn is_told(facts: &ImageFacts<'_>) -> bool {
-    facts.reference().is_some() && facts.pod.origin != PodOrigin::Custom
+    facts.reference().is_some() && facts.pod.origin.is_whole()
 }

@@ -90,6 +90,7 @@ impl Facts {
             path: "spec.containers[0].image".to_owned(),
             text,
             image,
+            written: None,
             declared_policy: None,
         });
         let pull_policy = Some(default_pull_policy(&self.inventory.images[self.judged.len()].text.value));

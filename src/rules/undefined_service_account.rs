@@ -8,7 +8,6 @@ use crate::pull::AccountState;
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
 use crate::source::{Span, Spanned};
-use crate::workload::PodOrigin;
 use crate::workload::placeholder::is_placeholder;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/undefined-service-account.md")));
@@ -42,7 +41,7 @@ fn undefined<'a>(facts: &ImageFacts<'a>) -> Option<&'a Spanned<String>> {
 
 /// Whether the API server refuses an image's pod for certain, before anything is pulled.
 pub(crate) fn refuses_pod(cx: &Context<'_>, facts: &ImageFacts<'_>) -> bool {
-    cx.settings.closed && facts.pod.origin != PodOrigin::Custom && undefined(facts).is_some()
+    cx.settings.closed && facts.pod.origin.is_whole() && undefined(facts).is_some()
 }
 
 fn finding(cx: &Context<'_>, name: &Spanned<String>, facts: &ImageFacts<'_>) -> Finding {
@@ -55,7 +54,7 @@ fn finding(cx: &Context<'_>, name: &Spanned<String>, facts: &ImageFacts<'_>) -> 
         let unless = "unless the cluster already has it, its pods are refused";
         let message = format!("nothing in the inputs defines the service account {account:?}{place}: {unless}");
         (META.severity, message, None)
-    } else if facts.pod.origin == PodOrigin::Custom {
+    } else if !facts.pod.origin.is_whole() {
         let unless = format!("unless the controller of `{}` makes it, the pods are refused", facts.resource.name.kind);
         (Severity::Warning, format!("there is no service account {account:?}{place}: {unless}"), None)
     } else {
@@ -100,6 +99,7 @@ fn help(cx: &Context<'_>, name: &Spanned<String>, namespace: Option<&str>) -> St
 mod tests {
     use super::*;
     use crate::rules::testing::{Facts, pullable};
+    use crate::workload::PodOrigin;
 
     fn naming(name: &str, origin: PodOrigin) -> Facts {
         let mut facts = Facts::default();

@@ -8,8 +8,8 @@ use crate::pull::AccountState;
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
 use crate::service_account::ServiceAccount;
+use crate::workload::SecretReference;
 use crate::workload::placeholder::is_placeholder;
-use crate::workload::{PodOrigin, SecretReference};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unlisted-pull-secret.md")));
 
@@ -50,7 +50,7 @@ fn finding(facts: &ImageFacts<'_>, account: &ServiceAccount, at: usize, named: &
          server refuses the pod",
         account.name
     );
-    let custom = facts.pod.origin == PodOrigin::Custom;
+    let custom = !facts.pod.origin.is_whole();
     let severity = if custom { Severity::Warning } else { META.severity };
     let event = format!(
         "imagePullSecrets[{at}].name=\"{name}\" is not allowed because service account {} does not reference that \
@@ -81,6 +81,7 @@ mod tests {
     use super::*;
     use crate::pull::SecretState;
     use crate::rules::testing::{Facts, pullable};
+    use crate::workload::PodOrigin;
 
     fn named(enforces: bool, listed: &[&str], name: &str, origin: PodOrigin) -> Vec<Severity> {
         let mut facts = Facts::default();

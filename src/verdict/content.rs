@@ -163,6 +163,7 @@ mod tests {
             path: String::new(),
             text: Spanned { value: text.to_owned(), span: Span::new(SourceId(0), 0, 0) },
             image: ImageText::Reference(Reference::parse(text).expect("a reference")),
+            written: None,
             declared_policy: None,
         }
     }

@@ -1,7 +1,7 @@
 //! Where images stand in Kubernetes objects: the image uses of every workload, with the facts of the pod that they
 //! run in.
 
-mod custom;
+pub mod custom;
 mod demand;
 pub mod kinds;
 mod misplaced;
@@ -15,6 +15,7 @@ use crate::node::Demand;
 use crate::reference::{Reference, ReferenceError};
 use crate::resource::{Object, ResourceName};
 use crate::source::{Span, Spanned};
+use crate::workload::custom::kind::Kind;
 use crate::workload::placeholder::Skip;
 use crate::workload::pod::PodSpec;
 
@@ -135,8 +136,12 @@ pub struct ImageUse {
     pub container: Container,
     /// Where in the object it stands, JSONPath-like: `spec.template.spec.containers[0].image`.
     pub path: String,
-    /// The value, and its scalar's place (quotes included; for an alias the alias itself).
+    /// The value that is pulled, and the place of the scalar that decides it (quotes included; for an alias the alias
+    /// itself).
     pub text: Spanned<String>,
+    /// The value as the workload writes it, where another one is pulled: a parameter was filled in, or a kustomization
+    /// sets another name, tag or digest.
+    pub written: Option<String>,
     /// What the value is.
     pub image: ImageText,
     /// `imagePullPolicy`, as written.
@@ -150,9 +155,26 @@ pub enum PodOrigin {
     Pod,
     /// The pod template of a built-in workload.
     Template,
+    /// A field of a kind whose operator makes a pod of its own with it: the image is what is pulled, but the pod may
+    /// have another service account and more pull secrets than the object shows.
+    Operator,
     /// A `containers:` list in an object of a kind that pullcheck does not know; pull secrets and service account are
     /// read where a pod spec has them, but an operator may add its own.
     Custom,
+    /// An image that a flag or an annotation names: another program may make a pod of it.
+    Mention,
+}
+
+impl PodOrigin {
+    /// Whether the pods get exactly what is written: all that they pull with is known.
+    pub const fn is_whole(self) -> bool {
+        matches!(self, Self::Pod | Self::Template)
+    }
+
+    /// Whether the image is certain to be pulled as it is written.
+    pub const fn is_certain(self) -> bool {
+        matches!(self, Self::Pod | Self::Template | Self::Operator)
+    }
 }
 
 /// A name in a pod's, or service account's, `imagePullSecrets`.
@@ -190,8 +212,9 @@ impl Pod {
     }
 }
 
-/// Reads the workload that an object is: its pods, their images, misplaced pull secrets.
-pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut Inventory) {
+/// Reads the workload that an object is: its pods, their images, misplaced pull secrets. `own_kinds` are those of the
+/// configuration.
+pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, own_kinds: &[Kind], inventory: &mut Inventory) {
     inventory.image_streams.extend(openshift::local_stream(object));
     let triggered = openshift::triggered_containers(object);
     let mut specs = Vec::new();
@@ -215,7 +238,7 @@ pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
         }
         misplaced::find(object.node, &object.path, resource, builtin, &mut inventory.misplaced);
     } else if !object.name.api_version.is_empty() {
-        custom::pod_specs(object, resource, &triggered, &mut specs);
+        custom::extract(object, resource, &triggered, own_kinds, inventory);
     }
     for spec in specs {
         let pod = PodId(inventory.pods.len() as u32);

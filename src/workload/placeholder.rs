@@ -14,6 +14,8 @@ pub enum Skip {
     RewrittenByKustomize,
     /// An OpenShift trigger or image stream sets it.
     SetByImageStream,
+    /// It is not a kubelet that pulls it: Flux, Crossplane, an image build or Istio's agent does.
+    PulledByAnother,
 }
 
 /// Words that stand for a value to be filled in, wherever they are a whole path component or tag.

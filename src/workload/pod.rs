@@ -77,20 +77,13 @@ impl PodSpec<'_> {
         let injected = self.is_injected();
         for (list, kind) in CONTAINER_LISTS {
             for (at, container) in self.node.get(list).into_iter().flat_map(Node::items).enumerate() {
-                let path = self.join(format!("{list}[{at}].image"));
-                let name = container.str("name").map(str::to_owned);
-                let triggered = self.triggered.iter().any(|it| it.is(list, at, name.as_deref()));
-                let place = Place { pod, container: Container { kind: *kind, name }, path };
-                let policy = container.get("imagePullPolicy");
-                images.extend(place.image(container.entry("image"), policy, injected, triggered));
+                let path = self.join(format!("{list}[{at}]"));
+                let triggered = self.triggered.iter().any(|it| it.is(list, at, container.str("name")));
+                images.extend(container_image(pod, *kind, container, &path, injected, triggered));
             }
         }
         for (at, volume) in self.node.get("volumes").into_iter().flat_map(Node::items).enumerate() {
-            let Some(image) = volume.get("image").filter(|image| image.is_mapping()) else { continue };
-            let path = self.join(format!("volumes[{at}].image.reference"));
-            let name = volume.str("name").map(str::to_owned);
-            let place = Place { pod, container: Container { kind: ContainerKind::Volume, name }, path };
-            images.extend(place.image(image.entry("reference"), image.get("pullPolicy"), false, false));
+            images.extend(volume_image(pod, volume, &self.join(format!("volumes[{at}]"))));
         }
     }
 
@@ -122,15 +115,42 @@ impl PodSpec<'_> {
     }
 }
 
-struct Place {
+/// The image use of a container at a path.
+pub(super) fn container_image(
     pod: PodId,
-    container: Container,
-    path: String,
+    kind: ContainerKind,
+    container: Node<'_>,
+    path: &str,
+    injected: bool,
+    triggered: bool,
+) -> Option<ImageUse> {
+    let name = container.str("name").map(str::to_owned);
+    let place = Place { pod, container: Container { kind, name }, path: format!("{path}.image") };
+    place.image(container.entry("image"), container.get("imagePullPolicy"), injected, triggered)
+}
+
+/// The image use of a volume at a path.
+pub(super) fn volume_image(pod: PodId, volume: Node<'_>, path: &str) -> Option<ImageUse> {
+    let image = volume.get("image").filter(|image| image.is_mapping())?;
+    let name = volume.str("name").map(str::to_owned);
+    let container = Container { kind: ContainerKind::Volume, name };
+    let place = Place { pod, container, path: format!("{path}.image.reference") };
+    place.image(image.entry("reference"), image.get("pullPolicy"), false, false)
+}
+
+/// Where an image stands.
+pub(super) struct Place {
+    /// Its pod.
+    pub(super) pod: PodId,
+    /// Its container.
+    pub(super) container: Container,
+    /// Path of the field in its document.
+    pub(super) path: String,
 }
 
 impl Place {
     /// The image use of a field; `None` when the field is left out, as in patches and operators' templates.
-    fn image(
+    pub(super) fn image(
         self,
         field: Option<Entry<'_>>,
         policy: Option<Node<'_>>,
@@ -159,7 +179,15 @@ impl Place {
             string_or_template(node).or_else(text)
         });
         let text = Spanned { value: text.to_owned(), span };
-        Some(ImageUse { pod: self.pod, container: self.container, path: self.path, text, image, declared_policy })
+        Some(ImageUse {
+            pod: self.pod,
+            container: self.container,
+            path: self.path,
+            text,
+            written: None,
+            image,
+            declared_policy,
+        })
     }
 }
 
@@ -192,7 +220,7 @@ pub(crate) fn spanned_string(node: Node<'_>) -> Option<Spanned<String>> {
 const TEMPLATE: &str = "{{ … }}";
 
 /// A string with its place, or a template expression that is to write one.
-fn string_or_template(node: Node<'_>) -> Option<Spanned<String>> {
+pub(super) fn string_or_template(node: Node<'_>) -> Option<Spanned<String>> {
     let template = || is_unquoted_template(node).then(|| Spanned { value: TEMPLATE.to_owned(), span: node.span() });
     spanned_string(node).or_else(template)
 }

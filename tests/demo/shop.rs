@@ -6,6 +6,7 @@ use std::path::Path;
 use clap::Parser;
 use pullcheck::check;
 use pullcheck::cli::{Args, Options};
+use pullcheck::inventory::ReadOptions;
 use pullcheck::load;
 use pullcheck::registry::{Client, Concurrency};
 use pullcheck::report::Report;
@@ -106,7 +107,8 @@ pub(crate) fn options(registries: &Registry, authority: &Path) -> Result<Options
 /// What the command finds, as facts: the same steps, short of printing.
 pub(crate) fn report(options: &Options) -> Result<(Sources, Report), Box<dyn Error>> {
     let (inputs, errors) = load::inputs(&options.paths, &options.walk)?;
-    let gathered = check::gather(&inputs, errors, options.parse_all);
+    let gathered =
+        check::gather(&inputs, errors, ReadOptions { parse_all: options.parse_all, ..ReadOptions::default() });
     let client = Client::new(options.client.clone())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let concurrency = Concurrency { all: 64, per_registry: options.client.concurrency };

@@ -147,6 +147,7 @@ fn shop() -> (Report, Sources) {
     report.summary.notes = 1;
     report.images = vec![ImageReport {
         value: image.into(),
+        resolved: None,
         span: at(&sources, 0, image),
         path: "spec.template.spec.containers[0].image".into(),
         resource: resource("Deployment", Some("shop"), "api"),

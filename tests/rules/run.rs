@@ -177,7 +177,7 @@ fn gather(example: &Example, options: &Options) -> Gathered {
         None => Source::new(&*file.name, &*file.text, Encoding::Utf8),
         Some(_) => Source::unreadable(&*file.name),
     };
-    let reading = ReadOptions { parse_all: options.parse_all, named: false };
+    let reading = ReadOptions { parse_all: options.parse_all, ..ReadOptions::default() };
     let mut gathered = check::gather_sources(example.files.iter().map(source).collect(), reading);
     for (at, file) in example.files.iter().enumerate() {
         let why = file.unreadable.iter().cloned();

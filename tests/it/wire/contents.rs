@@ -25,7 +25,7 @@ const ARM64: &str = "  nodeSelector: {kubernetes.io/arch: arm64}\n";
 /// Checks manifests against a server; the requests that it took.
 fn run(server: &Registry, settings: &Settings, manifests: &[String]) -> (Report, usize) {
     let sources = manifests.iter().map(|text| Source::new("a.yaml", text.as_str(), Encoding::Utf8)).collect();
-    let gathered = check::gather_sources(sources, ReadOptions { parse_all: false, named: true });
+    let gathered = check::gather_sources(sources, ReadOptions { named: true, ..ReadOptions::default() });
     let before = server.count();
     let (_, report) = block_on(async {
         let client = Client::new(plain(server)).unwrap();

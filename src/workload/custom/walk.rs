@@ -18,7 +18,7 @@ enum Step<'a> {
 type Found<'f, 'a> = dyn FnMut(Node<'a>, Option<Node<'a>>, &[Step<'a>]) + 'f;
 
 /// Joins two paths, either of which may be empty.
-pub(super) fn join(path: &str, rest: &str) -> String {
+pub(in crate::workload) fn join(path: &str, rest: &str) -> String {
     match (path.is_empty(), rest.is_empty()) {
         (true, _) => rest.to_owned(),
         (_, true) => path.to_owned(),

@@ -1,0 +1,173 @@
+//! Paths to fields of an object: `spec.tasks[].template.spec`, `spec.{driver,executor}.image`, `spec.replicaSpecs.*`.
+//!
+//! A step is a key, `{a,b}` for one of several keys, or `*` for every key; `[]` behind a step means every item of its
+//! list. `.` alone is the place where the path begins.
+
+use crate::workload::pod::is_to_be_written;
+use crate::yaml::{Entry, Node};
+
+/// The way from one node of an object to others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FieldPath(Vec<Step>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Step {
+    /// One of these keys.
+    Keys(Vec<String>),
+    /// Every key.
+    AnyKey,
+    /// Every item.
+    Items,
+}
+
+/// A field that a path leads to.
+#[derive(Debug, Clone)]
+pub(super) struct Field<'a> {
+    /// The key, or the value itself where it is an item of a list.
+    pub(super) key: Node<'a>,
+    /// The value.
+    pub(super) value: Node<'a>,
+    /// What holds the field; `None` for the node that the path began at.
+    pub(super) parent: Option<Node<'a>>,
+    /// Path from the node that the path began at, with the places in lists: `spec.tasks[2].image`.
+    pub(super) path: String,
+}
+
+impl<'a> Field<'a> {
+    /// The node that paths begin at.
+    pub(super) fn root(node: Node<'a>, path: &str) -> Self {
+        Self { key: node, value: node, parent: None, path: path.to_owned() }
+    }
+
+    /// As an entry of a mapping.
+    pub(super) fn entry(&self) -> Entry<'a> {
+        Entry { key: self.key, value: self.value }
+    }
+
+    fn below(&self, key: Node<'a>, value: Node<'a>, path: String) -> Self {
+        Self { key, value, parent: Some(self.value), path }
+    }
+}
+
+impl FieldPath {
+    /// Reads a path.
+    ///
+    /// # Errors
+    /// What is wrong with it, in a few words.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text == "." {
+            return Ok(Self::default());
+        }
+        let mut steps = Vec::new();
+        for part in split_outside_braces(text) {
+            let (name, lists) = match part.find("[]") {
+                Some(at) => (&part[..at], &part[at..]),
+                None => (part, ""),
+            };
+            steps.push(step(name).ok_or_else(|| format!("{part:?} is not a key, a `{{list,of,keys}}` or `*`"))?);
+            if lists.replace("[]", "") != "" {
+                return Err(format!("{part:?}: only `[]` may follow a key"));
+            }
+            steps.extend(lists.as_bytes().as_chunks::<2>().0.iter().map(|_| Step::Items));
+        }
+        Ok(Self(steps))
+    }
+
+    /// The fields that it leads to from a node, in the order of the source.
+    pub(super) fn fields<'a>(&self, from: &Field<'a>) -> Vec<Field<'a>> {
+        let mut fields = vec![from.clone()];
+        for step in &self.0 {
+            fields = fields.iter().flat_map(|field| step.from(field)).collect();
+        }
+        fields
+    }
+
+    /// The same, and lists or items that a template expression stands for: what they will hold is not known.
+    pub(super) fn fields_or_unwritten<'a>(&self, from: &Field<'a>) -> Vec<Field<'a>> {
+        let (mut fields, mut unwritten) = (vec![from.clone()], Vec::new());
+        for step in &self.0 {
+            let (open, written): (Vec<_>, Vec<_>) = fields
+                .into_iter()
+                .partition(|field| field.parent.is_some() && !field.value.is_null() && is_to_be_written(field.value));
+            unwritten.extend(open);
+            fields = written.iter().flat_map(|field| step.from(field)).collect();
+        }
+        fields.extend(unwritten);
+        fields
+    }
+}
+
+impl Step {
+    fn from<'a>(&self, field: &Field<'a>) -> Vec<Field<'a>> {
+        let joined = |key: &str| if field.path.is_empty() { key.to_owned() } else { format!("{}.{key}", field.path) };
+        match self {
+            Self::Keys(keys) => {
+                let entries = keys.iter().filter_map(|key| Some((key, field.value.entry(key)?)));
+                entries.map(|(key, entry)| field.below(entry.key, entry.value, joined(key))).collect()
+            }
+            Self::AnyKey => {
+                let named = field.value.entries().filter_map(|entry| Some((entry.key.text()?, entry)));
+                named.map(|(key, entry)| field.below(entry.key, entry.value, joined(key))).collect()
+            }
+            Self::Items => {
+                let items = field.value.items().enumerate();
+                items.map(|(at, item)| field.below(item, item, format!("{}[{at}]", field.path))).collect()
+            }
+        }
+    }
+}
+
+fn step(name: &str) -> Option<Step> {
+    let is_key = |key: &str| !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-/".contains(&b));
+    match name.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+        _ if name == "*" => Some(Step::AnyKey),
+        Some(keys) => {
+            let keys: Vec<String> = keys.split(',').map(|key| key.trim().to_owned()).collect();
+            keys.iter().all(|key| is_key(key)).then_some(Step::Keys(keys))
+        }
+        None => is_key(name).then(|| Step::Keys(vec![name.to_owned()])),
+    }
+}
+
+fn split_outside_braces(text: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 0_i32;
+    text.split(move |c| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        c == '.' && depth == 0
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::SourceId;
+    use crate::yaml::{Piece, read};
+
+    fn paths(path: &str, text: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        read(SourceId(0), text, false, &mut |piece| {
+            let Piece::Document(document) = piece else { return };
+            let root = Field::root(document.root().expect("a root"), "");
+            let path = FieldPath::parse(path).expect("a path");
+            found.extend(path.fields(&root).into_iter().map(|field| field.path));
+        });
+        found
+    }
+
+    #[test]
+    fn a_path_leads_to_every_field_of_its_form() {
+        let text = "spec: {a: {image: x}, b: {image: y}, tasks: [{image: z}, {name: n}, {image: w}]}\n";
+        assert_eq!(paths("spec.tasks[].image", text), ["spec.tasks[0].image", "spec.tasks[2].image"]);
+        assert_eq!(paths("spec.{a,c}.image", text), ["spec.a.image"]);
+        assert_eq!(paths("spec.*.image", text), ["spec.a.image", "spec.b.image"]);
+        assert_eq!(paths("spec.tasks.image", text), [""; 0]);
+        assert_eq!(paths(".", text), [""]);
+    }
+
+    #[test]
+    fn what_is_no_path_is_said() {
+        for wrong in ["", "a..b", "a[0]", "{a,}.b", "a.[]", "$.a", "a b"] {
+            assert!(FieldPath::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}
