@@ -9,7 +9,7 @@ use crate::resource::ResourceName;
 use crate::secret::{self, Secret};
 use crate::sensitive::Sensitive;
 use crate::service_account::ServiceAccount;
-use crate::source::{Source, SourceId, Sources, Span, Spanned};
+use crate::source::{Source, SourceId, SourceOrigin, Sources, Span, Spanned};
 use crate::suppression::{self, Suppressions};
 use crate::workload::custom::kind::Kind;
 use crate::workload::placeholder::Skip;
@@ -150,7 +150,8 @@ impl Inventory {
         self.documents += 1;
         let text = source.text().get(error.document.range()).unwrap_or_default();
         let has_line = |key: &str| text.lines().any(|line| line.starts_with(key));
-        let kind = if text.contains("{{") {
+        let rendered = matches!(source.origin(), SourceOrigin::Rendered(_));
+        let kind = if text.contains("{{") && !rendered {
             ProblemKind::Template
         } else {
             let certain = options.named || has_line("apiVersion:") && has_line("kind:");
@@ -210,6 +211,13 @@ impl Inventory {
         self.masked.extend(other.masked);
         self.secret_texts.extend(other.secret_texts);
         self.suppressions.append(other.suppressions);
+    }
+
+    /// What is left of a source whose objects are read in a tool's output instead: what of its text is secret, as the
+    /// text may still be shown.
+    #[must_use]
+    pub fn only_secrets(self) -> Self {
+        Self { masked: self.masked, secret_texts: self.secret_texts, ..Self::default() }
     }
 
     /// Marks what another object of the inputs replaces: images that a kustomization's `images:` rewrites, or that are
@@ -355,4 +363,9 @@ pub enum ProblemKind {
     },
     /// An unrendered template.
     Template,
+    /// A chart or kustomization that could not be rendered; the message is the tool's own.
+    RenderFailed {
+        /// The tool, as a user would call it: `helm template`.
+        tool: &'static str,
+    },
 }
