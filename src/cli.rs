@@ -121,6 +121,7 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
     };
     let errors = report.errors.iter().map(|error| format!("{}{}", file(error), error.message));
     print_errors(&redactor, notes.iter().map(|note| format!("note: {note}")).chain(errors));
+    print_errors(&redactor, whole_messages(&report));
     let exit = if interrupted { Exit::Interrupted } else { Exit::of(&report, options) };
     match exit {
         Exit::NothingToCheck => print_error(&nothing_to_check(&sources, &report, options)),
@@ -161,6 +162,13 @@ fn gather(
         _ => {}
     }
     Ok(gathered.map(|(gathered, _)| gathered))
+}
+
+/// What a tool said of its failure, where a report for people has no room for all of it.
+fn whole_messages(report: &Report) -> impl Iterator<Item = String> {
+    let failures = report.findings.iter().filter(|finding| finding.rule == "render-failed");
+    let long = failures.filter(|finding| finding.message.chars().nth(sanitize::MESSAGE).is_some());
+    long.map(|finding| finding.message.clone())
 }
 
 /// A report, and how it was come by.
