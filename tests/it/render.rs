@@ -199,7 +199,7 @@ fn a_kustomization_that_fails_in_its_wrapper_is_built_by_itself() {
     let stage = Stage::new(&files, &[("kubectl", &script)]);
     let path = format!("{}:{}", stage.tools.path().display(), tools_of_a_shell(&stage));
     let report = json(&stage.run().env("PATH", path).args(["--format", "json", "."]).output().assert_status(0));
-    assert_eq!(images(&report), [("prod (kubectl kustomize)".to_owned(), "docker.io/a/made:1".to_owned())]);
+    assert_eq!(images(&report), [("prod (kustomize build)".to_owned(), "docker.io/a/made:1".to_owned())]);
 }
 
 /// A folder with `cat` and nothing that renders.
