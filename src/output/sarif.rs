@@ -2,8 +2,8 @@
 //! such) and what could not be read.
 //!
 //! What GitHub takes (`docs.github.com`: "SARIF support for code scanning"): 25,000 results a run, 20 tags a rule, 1,000
-//! locations a result, 1,024 characters of a description. Results past the limit are left out, reported and severe ones last of all,
-//! and a notification of the run counts them.
+//! locations a result, 1,024 characters of a description. Results past the limit are left out, reported and severe ones
+//! last of all, and a notification of the run counts them.
 
 mod document;
 
