@@ -6,9 +6,9 @@ mod runner;
 
 use std::fs;
 
-use pullcheck_support::Raw;
+use pullcheck_support::{Raw, Run};
 use release::{FORBIDDEN, Files, executable, release, serve};
-use runner::{Done, Job, root, with_yaml};
+use runner::{BASH, Done, Job, root, with_yaml};
 
 use crate::readers::{self, Command};
 
@@ -77,7 +77,8 @@ fn findings_fail_the_step_and_are_told() {
 #[test]
 fn nothing_found_is_success() {
     let (_server, job) = job(&[("pod.yaml", &pod("ghcr.io/acme/api:1.2.3"))]);
-    let done = job.run().assert_status(0);
+    // A pull request from a fork gets no secret: the variable is there, and empty.
+    let done = job.env("PULLCHECK_DOCKERCONFIGJSON", "").run().assert_status(0);
     assert_eq!(done.all(["exit-status", "errors", "unverified"]), ["0", "0", "1"]);
     assert_eq!(commands(&done), []);
 }
@@ -320,4 +321,34 @@ fn each_runner_gets_its_own_archive() {
     }
     let (_server, job) = job(&[]);
     job.runner("Windows", "X64").run().assert_status(2).assert_log_has("runs on Linux and macOS");
+}
+
+/// The job that branch protection looks at waits for all others, and takes nothing but success.
+#[test]
+fn the_gate_lets_only_success_through() {
+    let (script, jobs) = with_yaml(".github/workflows/ci.yml", |workflow| {
+        let jobs = workflow.get("jobs").unwrap();
+        let gate = jobs.get("gate").unwrap();
+        assert_eq!(gate.str("if"), Some("always()"));
+        let names: Vec<_> = jobs.entries().map(|it| it.key.text().unwrap().to_owned()).collect();
+        let needs = gate.get("needs").unwrap().items().map(|it| it.text().unwrap().to_owned());
+        assert_eq!(needs.chain(["gate".to_owned()]).collect::<Vec<_>>(), names);
+        let step = gate.get("steps").unwrap().items().next().unwrap();
+        assert_eq!(step.at(&["env", "RESULTS"]).unwrap().text(), Some("${{ join(needs.*.result, ' ') }}"));
+        (step.str("run").unwrap().to_owned(), names.len() - 1)
+    });
+    let gate = |results: &[&str]| {
+        let run = Run::new("bash").args(BASH).args(["-c", &script]).env("RESULTS", results.join(" "));
+        run.output().status == Some(0)
+    };
+    let mut results = vec!["success"; jobs];
+    assert!(gate(&results));
+    assert!(!gate(&[]));
+    for at in 0..jobs {
+        for bad in ["failure", "cancelled", "skipped"] {
+            results[at] = bad;
+            assert!(!gate(&results), "{results:?}");
+        }
+        results[at] = "success";
+    }
 }

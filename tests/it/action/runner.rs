@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::fs;
 
 /// What `shell: bash` means (actions/runner, `ScriptHandlerHelpers.cs`), without the script.
-const BASH: [&str; 4] = ["--noprofile", "--norc", "-eo", "pipefail"];
+pub(super) const BASH: [&str; 4] = ["--noprofile", "--norc", "-eo", "pipefail"];
 
 type Values = BTreeMap<String, String>;
 
