@@ -253,6 +253,9 @@ fn a_server_that_refuses_is_no_reason_to_build() {
     assert!(!job.outside("cargo").exists());
 }
 
+/// What a case does to its job.
+type Change = fn(Job) -> Job;
+
 /// Without a release of the version, for the runner, or of a repository; or because it is asked for.
 #[test]
 fn without_a_release_it_is_built_from_the_actions_own_source() {
@@ -263,7 +266,7 @@ fn without_a_release_it_is_built_from_the_actions_own_source() {
         files.iter_mut().filter(|(name, _)| name.ends_with("SUMS")).for_each(|(_, text)| text.clear());
         serve(files)
     };
-    let cases: [(Raw, fn(Job) -> Job); 6] = [
+    let cases: [(Raw, Change); 6] = [
         (empty(), |job| job),
         (without_sum(), |job| job),
         (full(), |job| job.runner("Linux", "ARM")),
@@ -273,9 +276,8 @@ fn without_a_release_it_is_built_from_the_actions_own_source() {
     ];
     for (server, change) in cases {
         // A toolchain of the repository would be a program of its author.
-        let hostile =
-            [("pod.yaml", pod("ghcr.io/acme/api:1.2.3")), ("rust-toolchain.toml", "[toolchain]\npath = 'x'\n".into())];
-        let (server, job) = with_server(server, &[("pod.yaml", &hostile[0].1), ("rust-toolchain.toml", &hostile[1].1)]);
+        let toolchain = ("rust-toolchain.toml", "[toolchain]\npath = 'x'\n");
+        let (server, job) = with_server(server, &[("pod.yaml", &pod("ghcr.io/acme/api:1.2.3")), toolchain]);
         let job = change(cargo(job));
         let done = job.run().assert_status(0);
         assert_eq!(done.outputs["images"], "1", "{:?}", server.heads());
