@@ -1,14 +1,16 @@
 //! `action.yml`, its steps run as a runner runs them, against a server with releases on loopback.
 #![expect(clippy::disallowed_methods, reason = "makes the files that are read")]
 
+mod gate;
+mod install;
 mod release;
 mod runner;
 
 use std::fs;
 
-use pullcheck_support::{Raw, Run};
-use release::{FORBIDDEN, Files, executable, release, serve};
-use runner::{BASH, Done, Job, root, with_yaml};
+use pullcheck_support::Raw;
+use release::{Files, executable, release, serve};
+use runner::{Done, Job, root, with_yaml};
 
 use crate::readers::{self, Command};
 
@@ -228,129 +230,4 @@ fn credentials_come_by_the_environment_and_reach_pullcheck_alone() {
     // Only who reads it can complain of it.
     job.run().assert_status(2).assert_log_has("PULLCHECK_DOCKERCONFIGJSON");
     assert!(fs::read_to_string(job.outside("cargo")).unwrap().ends_with("secret none\n"));
-}
-
-#[test]
-fn what_does_not_fit_its_checksum_is_not_run() {
-    let mut files = release(OWN, TARGET);
-    let archive = files.keys().find(|name| name.ends_with(".tar.gz")).unwrap().clone();
-    let other = release("9.9.9", TARGET).into_iter().find(|(name, _)| name.ends_with(".tar.gz")).unwrap().1;
-    files.insert(archive, [other.as_slice(), b"x"].concat());
-    let (_server, job) = with_server(serve(files), &[("pod.yaml", &pod("nginx"))]);
-    let job = cargo(job);
-    let done = job.run().assert_status(2).assert_log_has("is not what SHA256SUMS of its release says");
-    assert_eq!(done.ran, ["install"]);
-    assert_eq!(done.all(["exit-status", "sarif-file"]), ["", ""]);
-    assert!(told(&job).is_empty() && !job.outside("cargo").exists(), "something was run or built");
-}
-
-#[test]
-fn a_server_that_refuses_is_no_reason_to_build() {
-    let files = release(OWN, TARGET).into_keys().map(|name| (name, FORBIDDEN.to_vec())).collect();
-    let (_server, job) = with_server(serve(files), &[("pod.yaml", &pod("nginx"))]);
-    let job = cargo(job);
-    job.run().assert_status(2).assert_log_has("was answered with the status 403");
-    assert!(!job.outside("cargo").exists());
-}
-
-/// What a case does to its job.
-type Change = fn(Job) -> Job;
-
-/// Without a release of the version, for the runner, or of a repository; or because it is asked for.
-#[test]
-fn without_a_release_it_is_built_from_the_actions_own_source() {
-    let empty = || serve(Files::new());
-    let full = || serve(release(OWN, TARGET));
-    let without_sum = || {
-        let mut files = release(OWN, TARGET);
-        files.iter_mut().filter(|(name, _)| name.ends_with("SUMS")).for_each(|(_, text)| text.clear());
-        serve(files)
-    };
-    let cases: [(Raw, Change); 6] = [
-        (empty(), |job| job),
-        (without_sum(), |job| job),
-        (full(), |job| job.runner("Linux", "ARM")),
-        (full(), |job| job.repository("")),
-        (full(), |job| job.repository("../../acme/pullcheck")),
-        (full(), |job| job.input("version", "source")),
-    ];
-    for (server, change) in cases {
-        // A toolchain of the repository would be a program of its author.
-        let toolchain = ("rust-toolchain.toml", "[toolchain]\npath = 'x'\n");
-        let (server, job) = with_server(server, &[("pod.yaml", &pod("ghcr.io/acme/api:1.2.3")), toolchain]);
-        let job = change(cargo(job));
-        let done = job.run().assert_status(0);
-        assert_eq!(done.outputs["images"], "1", "{:?}", server.heads());
-        let asked = fs::read_to_string(job.outside("cargo")).unwrap();
-        assert!(asked.starts_with("install\n--locked\n--path\n.\n--root\n"), "{asked}");
-        assert!(asked.contains(&format!("\nin {}\n", root().display())), "{asked}");
-    }
-}
-
-#[test]
-fn another_version_is_downloaded_or_not_to_be_had() {
-    let mut files = release("99.1.0-rc.1", TARGET);
-    files.extend(release(OWN, TARGET));
-    let (server, job) = with_server(serve(files), &[("pod.yaml", &pod("ghcr.io/acme/api:1.2.3"))]);
-    let job = cargo(job).input("version", "v99.1.0-rc.1");
-    job.run().assert_status(0).assert_log_has("pullcheck 99.1.0-rc.1 for");
-    let job = job.input("version", "98.0.0");
-    job.run().assert_status(2).assert_log_has("there is no release 98.0.0");
-    let asked = server.heads().len();
-    for version in ["latest", "1.0.0/../../../evil", "1.0", "1.0.0 x", "1.0.0\n2.0.0", "--help"] {
-        let job = Job::new(&[]).input("version", version);
-        job.run().assert_status(2).assert_log_has("::error title=pullcheck::version: write a number");
-    }
-    assert_eq!(server.heads().len(), asked);
-    assert!(!job.outside("cargo").exists());
-}
-
-#[test]
-fn each_runner_gets_its_own_archive() {
-    let targets = [
-        ("Linux", "X64", "x86_64-unknown-linux-musl"),
-        ("Linux", "ARM64", "aarch64-unknown-linux-musl"),
-        ("macOS", "X64", "x86_64-apple-darwin"),
-        ("macOS", "ARM64", "aarch64-apple-darwin"),
-    ];
-    for (os, arch, target) in targets {
-        let (_server, job) = with_server(serve(release(OWN, target)), &[("pod.yaml", &pod("ghcr.io/acme/api:1.2.3"))]);
-        job.runner(os, arch).run().assert_status(0).assert_log_has(&format!("pullcheck {OWN} for {target}"));
-    }
-    let workflow = fs::read_to_string(root().join(".github/workflows/release.yml")).unwrap();
-    for (_, _, target) in targets {
-        assert!(workflow.contains(&format!("target: {target}\n")), "no release is made for {target}");
-    }
-    let (_server, job) = job(&[]);
-    job.runner("Windows", "X64").run().assert_status(2).assert_log_has("runs on Linux and macOS");
-}
-
-/// The job that branch protection looks at waits for all others, and takes nothing but success.
-#[test]
-fn the_gate_lets_only_success_through() {
-    let (script, jobs) = with_yaml(".github/workflows/ci.yml", |workflow| {
-        let jobs = workflow.get("jobs").unwrap();
-        let gate = jobs.get("gate").unwrap();
-        assert_eq!(gate.str("if"), Some("always()"));
-        let names: Vec<_> = jobs.entries().map(|it| it.key.text().unwrap().to_owned()).collect();
-        let needs = gate.get("needs").unwrap().items().map(|it| it.text().unwrap().to_owned());
-        assert_eq!(needs.chain(["gate".to_owned()]).collect::<Vec<_>>(), names);
-        let step = gate.get("steps").unwrap().items().next().unwrap();
-        assert_eq!(step.at(&["env", "RESULTS"]).unwrap().text(), Some("${{ join(needs.*.result, ' ') }}"));
-        (step.str("run").unwrap().to_owned(), names.len() - 1)
-    });
-    let gate = |results: &[&str]| {
-        let run = Run::new("bash").args(BASH).args(["-c", &script]).env("RESULTS", results.join(" "));
-        run.output().status == Some(0)
-    };
-    let mut results = vec!["success"; jobs];
-    assert!(gate(&results));
-    assert!(!gate(&[]));
-    for at in 0..jobs {
-        for bad in ["failure", "cancelled", "skipped"] {
-            results[at] = bad;
-            assert!(!gate(&results), "{results:?}");
-        }
-        results[at] = "success";
-    }
 }

@@ -21,10 +21,13 @@ pub(super) fn release(version: &str, target: &str) -> Files {
     let real = env!("CARGO_BIN_EXE_pullcheck");
     let script = format!("#!/bin/sh\nfor it; do printf '=\\n%s\\n' \"$it\"; done >>\"$TOLD\"\nexec '{real}' \"$@\"\n");
     super::executable(&folder.path().join("pullcheck"), &script);
-    let archive = format!("pullcheck-{version}-{target}.tar.gz");
-    let tar = |args: &[&str]| Command::new("tar").args(args).current_dir(folder.path()).status().unwrap().success();
-    assert!(tar(&["-czf", &archive, "pullcheck"]));
-    let bytes = fs::read(folder.path().join(&archive)).unwrap();
+    let archive = |version: &str| format!("pullcheck-{version}-{target}.tar.gz");
+    // As the release workflow packs it.
+    let mut packing = Command::new(super::root().join(".ci/archive"));
+    let packed = packing.args([target, "pullcheck", "."]).current_dir(folder.path()).output().unwrap();
+    assert!(packed.status.success(), "{packed:?}");
+    let bytes = fs::read(folder.path().join(archive(super::OWN))).unwrap();
+    let archive = archive(version);
     let sums = format!("{}  pullcheck-{version}.whl\n{}  {archive}\n", "0".repeat(64), sha256(&bytes));
     let at = |name: &str| format!("/acme/pullcheck/releases/download/v{version}/{name}");
     Files::from([(at("SHA256SUMS"), sums.into_bytes()), (at(&archive), bytes)])
