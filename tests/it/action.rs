@@ -231,3 +231,24 @@ fn credentials_come_by_the_environment_and_reach_pullcheck_alone() {
     job.run().assert_status(2).assert_log_has("PULLCHECK_DOCKERCONFIGJSON");
     assert!(fs::read_to_string(job.outside("cargo")).unwrap().ends_with("secret none\n"));
 }
+
+#[test]
+fn the_readme_tells_of_the_action_as_it_is() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let (_, section) = readme.split_once("#### GitHub Action\n").unwrap();
+    let (section, _) = section.split_once("\n#### ").unwrap();
+    assert!(section.contains(&format!("uses: pullcheck/pullcheck@v{OWN}\n")), "the version is stale");
+    let names = |key: &str| -> Vec<String> {
+        with_yaml("action.yml", |action| {
+            action.get(key).unwrap().entries().map(|it| it.key.text().unwrap().to_owned()).collect()
+        })
+    };
+    let (inputs, outputs) = (names("inputs"), names("outputs"));
+    for name in inputs.iter().chain(&outputs) {
+        assert!(section.contains(&format!("`{name}`")), "README.md does not tell of {name}");
+    }
+    for used in section.split("steps.pullcheck.outputs.").skip(1) {
+        let name = used.split([' ', '}']).next().unwrap();
+        assert!(outputs.iter().any(|it| it == name), "there is no output {name}");
+    }
+}
