@@ -21,6 +21,8 @@ export PRE_COMMIT_HOME=$ground/pre-commit PRE_COMMIT_COLOR=never XDG_CACHE_HOME=
 export GIT_CONFIG_GLOBAL=$ground/gitconfig GIT_CONFIG_NOSYSTEM=1
 # Elsewhere pullcheck would write for GitHub.
 unset GITHUB_ACTIONS GITHUB_STEP_SUMMARY
+# Inside a hook of git these would lead to its repository.
+unset GIT_DIR GIT_INDEX_FILE GIT_WORK_TREE
 git config --file "$ground/gitconfig" user.name nobody
 git config --file "$ground/gitconfig" user.email nobody@example.invalid
 git config --file "$ground/gitconfig" init.defaultBranch main
