@@ -18,6 +18,7 @@ mod inputs;
 mod levels;
 mod output;
 mod outputs;
+mod places;
 mod platforms;
 mod producers;
 mod pull;
