@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+#[cfg(unix)]
+mod action;
 mod asking;
 mod baselines;
 mod cache;
@@ -16,6 +18,7 @@ mod inputs;
 mod levels;
 mod output;
 mod outputs;
+mod places;
 mod platforms;
 mod producers;
 mod pull;
