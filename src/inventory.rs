@@ -12,6 +12,7 @@ use crate::service_account::ServiceAccount;
 use crate::source::{Source, SourceId, Sources, Span, Spanned};
 use crate::suppression::{self, Suppressions};
 use crate::workload::custom::kind::Kind;
+use crate::workload::openshift::{self, StreamTag, template};
 use crate::workload::placeholder::Skip;
 use crate::workload::placeholder::is_placeholder;
 use crate::workload::pod::is_unquoted_template;
@@ -49,6 +50,8 @@ pub struct Inventory {
     pub kustomizations: Vec<Kustomization>,
     /// Names of OpenShift image streams that pods may use as images (`lookupPolicy.local`).
     pub image_streams: BTreeSet<String>,
+    /// The tags of image streams.
+    pub stream_tags: Vec<StreamTag>,
     /// What could not be read or parsed.
     pub problems: Vec<Problem>,
     /// Spans whose text is secret.
@@ -97,6 +100,7 @@ impl Inventory {
     fn add_document(&mut self, source: &Source, document: &Document<'_>, kinds: &[Kind]) {
         let Some(root) = document.root() else { return };
         self.documents += 1;
+        template::fill(document, &mut self.masked);
         let is_kustomization = kustomization::is_kustomization(source.name(), root);
         if is_kustomization {
             self.kustomizations.push(kustomization::read(source.name(), root));
@@ -206,6 +210,7 @@ impl Inventory {
         self.misplaced.extend(misplaced.map(|it| MisplacedPullSecrets { resource: resource(it.resource), ..it }));
         self.kustomizations.extend(other.kustomizations);
         self.image_streams.extend(other.image_streams);
+        self.stream_tags.extend(other.stream_tags);
         self.problems.extend(other.problems);
         self.masked.extend(other.masked);
         self.secret_texts.extend(other.secret_texts);
@@ -234,6 +239,7 @@ impl Inventory {
             }
         }
         self.kustomizations = kustomizations;
+        openshift::resolve(self);
     }
 
     /// The pod of an image use.

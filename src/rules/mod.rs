@@ -64,7 +64,7 @@ mod unverified_image;
 mod whitespace_in_credentials;
 mod wrong_secret_type;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::baseline::{Baseline, BaselineUse};
@@ -82,7 +82,7 @@ use crate::rules::speakers::Speakers;
 use crate::source::{SourceId, Sources, Span};
 use crate::suppression::{self, Silenced, SilencedBy};
 use crate::verdict::Verdict;
-use crate::workload::{ImageText, ImageUse, Pod, PodOrigin, Resource};
+use crate::workload::{ImageText, ImageUse, Pod, Resource};
 
 /// One image use with everything that was found out about it.
 #[derive(Debug, Clone)]
@@ -337,27 +337,19 @@ pub fn by_id(id: &str) -> Option<&'static dyn Rule> {
 /// the severity that the operator wants.
 pub fn run(cx: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mentions = mentions(cx);
     let decisions = Decisions::new(cx);
     for rule in RULES.iter().filter(|rule| cx.settings.runs(rule.meta())) {
         let mut found = Vec::new();
         rule.check(cx, &mut found);
         findings.extend(found.into_iter().filter_map(|finding| {
             let levels = cx.settings.levels_of(finding.primary.span.source);
-            let certain = if mentions.contains(&finding.primary.span) { Severity::Note } else { finding.severity };
-            let severity = levels.severity(rule.meta(), certain.min(finding.severity))?;
+            let certain = finding.severity.min(decisions.most(&finding));
+            let severity = levels.severity(rule.meta(), certain)?;
             Some(decisions.add_to(Finding { severity, ..finding }))
         }));
     }
     sort(&mut findings);
     findings
-}
-
-/// Places of the images that only a flag or an annotation names: what becomes of them is another program's business, and
-/// worth a note at most.
-fn mentions(cx: &Context<'_>) -> BTreeSet<Span> {
-    let mentioned = cx.images().filter(|facts| facts.pod.origin == PodOrigin::Mention);
-    mentioned.map(|facts| facts.image.text.span).collect()
 }
 
 /// What is left of the findings, and what is not.
