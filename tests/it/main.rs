@@ -14,6 +14,8 @@ mod events;
 mod exit;
 mod inputs;
 mod levels;
+mod mentions;
+mod openshift;
 mod output;
 mod outputs;
 mod platforms;
