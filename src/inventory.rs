@@ -16,7 +16,7 @@ use crate::workload::openshift::{self, StreamTag, template};
 use crate::workload::placeholder::Skip;
 use crate::workload::placeholder::is_placeholder;
 use crate::workload::pod::is_unquoted_template;
-use crate::workload::{self, ImageText, ImageUse, Pod, PodId, Resource, ResourceId};
+use crate::workload::{self, ImageText, ImageUse, Pod, PodId, PodOrigin, Resource, ResourceId};
 use crate::yaml::{self, Document, Node, Piece, SyntaxError};
 use crate::{kustomization, resource, rewriting, service_account};
 
@@ -228,7 +228,9 @@ impl Inventory {
         let rewritten = kustomization::rewritten_names(&builds);
         for image in &mut self.images {
             let text = image.text.value.as_str();
-            if matches!(image.image, ImageText::Skipped(_)) {
+            // Flags and annotations are no field that either rewrites.
+            let is_mention = self.pods.get(image.pod.0 as usize).is_some_and(|pod| pod.origin == PodOrigin::Mention);
+            if is_mention || matches!(image.image, ImageText::Skipped(_)) {
                 continue;
             }
             let names = rewritten.get(&image.text.span.source);

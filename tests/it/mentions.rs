@@ -1,11 +1,12 @@
 //! Images that only a flag, an environment variable or an annotation names.
+#![expect(clippy::disallowed_methods, reason = "writes the files that the command reads")]
 
 use std::fs;
 
 use pullcheck::check::gather_sources;
 use pullcheck::inventory::{Inventory, ReadOptions};
 use pullcheck::source::{Encoding, Source};
-use pullcheck::workload::{ContainerKind, PodOrigin};
+use pullcheck::workload::{ContainerKind, ImageText, PodOrigin};
 use pullcheck_support::Run;
 use tempfile::TempDir;
 
@@ -51,8 +52,8 @@ fn flags_name_images() {
     assert_eq!(args(&format!("-prometheus-config-reloader={image}")), at(1, image));
     assert_eq!(args(&format!("'--config-reloader-image={image}'")), at(1, image));
     assert_eq!(args(&format!("--acme-http01-solver-image, '{image}'")), at(2, &format!("'{image}'")));
-    let escaped = format!("\"--config-reloader-image=quay.io\\u002facme/reloader:1\"");
-    assert_eq!(args(&escaped), at(1, &escaped));
+    let escaped = "\"--config-reloader-image=quay.io\\u002facme/reloader:1\"";
+    assert_eq!(args(escaped), at(1, escaped));
     let command = mentions(&format!("command: [longhorn-manager, --engine-image, {image}]"), "");
     assert_eq!(command, [mention("spec.containers[0].command[2]", image, image)]);
 }
@@ -109,6 +110,16 @@ fn pods_and_unknown_kinds_mention_images_too() {
     assert_eq!(paths(&pod), expected);
     let unknown = format!("apiVersion: example.com/v1\nkind: Widget\nspec: {{deep: {{{spec}}}}}\n");
     assert_eq!(paths(&unknown), ["spec.deep.spec.containers[0].image", "spec.deep.spec.containers[0].args[0]"]);
+}
+
+#[test]
+fn a_kustomization_leaves_flags_alone() {
+    let pod = "apiVersion: v1\nkind: Pod\nspec: {containers: [{image: 'a:1', args: ['--nop-image=a:1']}]}\n";
+    let kustomization = "resources: [pod.yaml]\nimages: [{name: a, newTag: '2'}]\n";
+    let files = [("kustomization.yaml", kustomization), ("pod.yaml", pod)];
+    let sources = files.iter().map(|(name, text)| Source::new(*name, *text, Encoding::Utf8)).collect();
+    let flag = gather_sources(sources, ReadOptions::default()).inventory.images.remove(1);
+    assert!(matches!(&flag.image, ImageText::Reference(reference) if reference.tag() == Some("1")), "{flag:?}");
 }
 
 #[test]

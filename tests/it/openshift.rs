@@ -1,4 +1,5 @@
 //! Templates, image streams, builds and triggers of OpenShift.
+#![expect(clippy::disallowed_methods, reason = "writes the files that the command reads")]
 
 use std::fs;
 
