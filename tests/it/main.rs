@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+#[cfg(unix)]
+mod action;
 mod asking;
 mod baselines;
 mod cache;
@@ -18,6 +20,7 @@ mod mentions;
 mod openshift;
 mod output;
 mod outputs;
+mod places;
 mod platforms;
 mod producers;
 mod pull;
