@@ -16,6 +16,8 @@ mod events;
 mod exit;
 mod inputs;
 mod levels;
+mod mentions;
+mod openshift;
 mod output;
 mod outputs;
 mod places;
