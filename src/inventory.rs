@@ -17,6 +17,7 @@ use crate::workload::placeholder::is_placeholder;
 use crate::workload::pod::is_unquoted_template;
 use crate::workload::{self, ImageText, ImageUse, Pod, PodId, Resource, ResourceId};
 use crate::yaml::{self, Document, Node, Piece, SyntaxError};
+use crate::kustomization::{Kustomization, PatchFiles, Unrendered};
 use crate::{kustomization, resource, rewriting, service_account};
 
 /// The facts of all inputs, each list in the order of source and place.
@@ -45,8 +46,14 @@ pub struct Inventory {
     pub duplicate_keys: Vec<DuplicateKey>,
     /// `imagePullSecrets` at a place that no pod ever sees.
     pub misplaced: Vec<MisplacedPullSecrets>,
-    /// Kustomizations, for the names they rewrite.
+    /// Kustomizations, for what they change.
     pub kustomizations: Vec<Kustomization>,
+    /// JSON 6902 patches, which name no object.
+    pub patch_files: PatchFiles,
+    /// Folders of kustomizations whose rendered form is among the inputs.
+    pub rendered: BTreeSet<String>,
+    /// Builds of which something is not followed, for want of a rendered form.
+    pub unrendered: Vec<Unrendered>,
     /// Names of OpenShift image streams that pods may use as images (`lookupPolicy.local`).
     pub image_streams: BTreeSet<String>,
     /// What could not be read or parsed.
@@ -100,6 +107,9 @@ impl Inventory {
         let is_kustomization = kustomization::is_kustomization(source.name(), root);
         if is_kustomization {
             self.kustomizations.push(kustomization::read(source.name(), root));
+        }
+        if let Some(operations) = kustomization::operations(root) {
+            self.patch_files.entry(root.span().source).or_default().push(operations);
         }
         let mut objects = Vec::new();
         if !resource::objects(root, &mut objects) {
@@ -205,6 +215,9 @@ impl Inventory {
         let misplaced = other.misplaced.into_iter();
         self.misplaced.extend(misplaced.map(|it| MisplacedPullSecrets { resource: resource(it.resource), ..it }));
         self.kustomizations.extend(other.kustomizations);
+        self.patch_files.extend(other.patch_files);
+        self.rendered.extend(other.rendered);
+        self.unrendered.extend(other.unrendered);
         self.image_streams.extend(other.image_streams);
         self.problems.extend(other.problems);
         self.masked.extend(other.masked);
@@ -220,16 +233,9 @@ impl Inventory {
         rewriting::set_namespaces(self, &builds);
         rewriting::mark_generated(&mut self.secrets, &builds);
         rewriting::mark_filled_in(&mut self.secrets, &self.filled_in);
-        let rewritten = kustomization::rewritten_names(&builds);
+        kustomization::apply(self, &kustomizations, &builds, sources);
         for image in &mut self.images {
-            let text = image.text.value.as_str();
-            if matches!(image.image, ImageText::Skipped(_)) {
-                continue;
-            }
-            let names = rewritten.get(&image.text.span.source);
-            if names.is_some_and(|names| names.contains(kustomization::image_name(text))) {
-                image.image = ImageText::Skipped(Skip::RewrittenByKustomize);
-            } else if self.image_streams.contains(kustomization::image_name(text)) {
+            if !matches!(image.image, ImageText::Skipped(_)) && self.image_streams.contains(bare_name(&image.text.value)) {
                 image.image = ImageText::Skipped(Skip::SetByImageStream);
             }
         }
@@ -250,6 +256,13 @@ impl Inventory {
     pub fn resource_of(&self, image: &ImageUse) -> &Resource {
         self.resource(self.pod(image.pod).resource)
     }
+}
+
+/// An image's name without tag and digest.
+fn bare_name(text: &str) -> &str {
+    let text = text.split_once('@').map_or(text, |(name, _)| name);
+    let path_start = text.rfind('/').map_or(0, |slash| slash + 1);
+    text[path_start..].find(':').map_or(text, |colon| &text[..path_start + colon])
 }
 
 /// Whether a line of a document that cannot be parsed says that it is a Secret, in YAML or JSON, or holds a value of
@@ -316,19 +329,6 @@ pub enum Misplacement {
     ListOfStrings,
     /// Not a list.
     NotAList,
-}
-
-/// A kustomization's image rewriting.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kustomization {
-    /// The kustomization file's folder, `/`-separated, empty for the current folder.
-    pub folder: String,
-    /// `resources`, `bases`, `components`, `patches…` paths as written.
-    pub members: Vec<String>,
-    /// `images[].name`.
-    pub images: Vec<Spanned<String>>,
-    /// `namespace`.
-    pub namespace: Option<String>,
 }
 
 /// An input that could not be read or parsed.
