@@ -5,6 +5,7 @@ pub mod meta;
 pub mod page;
 
 mod attribution;
+mod decisions;
 mod held;
 mod nearby;
 mod nearest_tag;
@@ -74,6 +75,7 @@ use crate::probe::{Manifest, PullAnswer};
 use crate::pull::PullContext;
 use crate::pull::operator::OperatorFacts;
 use crate::reference::Reference;
+use crate::rules::decisions::Decisions;
 use crate::rules::levels::Levels;
 use crate::rules::meta::Meta;
 use crate::rules::speakers::Speakers;
@@ -336,6 +338,7 @@ pub fn by_id(id: &str) -> Option<&'static dyn Rule> {
 pub fn run(cx: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mentions = mentions(cx);
+    let decisions = Decisions::new(cx);
     for rule in RULES.iter().filter(|rule| cx.settings.runs(rule.meta())) {
         let mut found = Vec::new();
         rule.check(cx, &mut found);
@@ -343,7 +346,7 @@ pub fn run(cx: &Context<'_>) -> Vec<Finding> {
             let levels = cx.settings.levels_of(finding.primary.span.source);
             let certain = if mentions.contains(&finding.primary.span) { Severity::Note } else { finding.severity };
             let severity = levels.severity(rule.meta(), certain.min(finding.severity))?;
-            Some(Finding { severity, ..finding })
+            Some(decisions.add_to(Finding { severity, ..finding }))
         }));
     }
     sort(&mut findings);

@@ -91,6 +91,7 @@ impl Facts {
             text,
             image,
             written: None,
+            decided_by: Vec::new(),
             declared_policy: None,
         });
         let pull_policy = Some(default_pull_policy(&self.inventory.images[self.judged.len()].text.value));

@@ -142,10 +142,22 @@ pub struct ImageUse {
     /// The value as the workload writes it, where another one is pulled: a parameter was filled in, or a kustomization
     /// sets another name, tag or digest.
     pub written: Option<String>,
+    /// The places of the inputs that decide the value besides its own, in the order in which they count.
+    pub decided_by: Vec<DecidedBy>,
     /// What the value is.
     pub image: ImageText,
     /// `imagePullPolicy`, as written.
     pub declared_policy: Option<Spanned<String>>,
+}
+
+/// A place that decides an image, or a part of it, from elsewhere in the inputs: the value of a template's parameter, a
+/// kustomization's `newTag`, a line of a chart's values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecidedBy {
+    /// The place: of a scalar, quotes included.
+    pub span: Span,
+    /// What it says, in a few words.
+    pub message: String,
 }
 
 /// How exactly the pod of an image use is known.

@@ -185,6 +185,7 @@ impl Place {
             path: self.path,
             text,
             written: None,
+            decided_by: Vec::new(),
             image,
             declared_policy,
         })
