@@ -230,10 +230,10 @@ impl Inventory {
     pub fn mark_rewritten(&mut self, sources: &Sources) {
         let kustomizations = std::mem::take(&mut self.kustomizations);
         let builds = kustomization::builds(&kustomizations, sources);
-        rewriting::set_namespaces(self, &builds);
+        let settled = kustomization::apply(self, &kustomizations, &builds, sources);
+        rewriting::set_namespaces(self, &builds, &settled);
         rewriting::mark_generated(&mut self.secrets, &builds);
         rewriting::mark_filled_in(&mut self.secrets, &self.filled_in);
-        kustomization::apply(self, &kustomizations, &builds, sources);
         for image in &mut self.images {
             if !matches!(image.image, ImageText::Skipped(_)) && self.image_streams.contains(bare_name(&image.text.value)) {
                 image.image = ImageText::Skipped(Skip::SetByImageStream);

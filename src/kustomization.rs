@@ -15,7 +15,6 @@ pub(crate) use patch::operations;
 pub use unrendered::{Unfollowed, Unrendered};
 
 use crate::source::{SourceId, Sources, Span};
-use crate::workload::placeholder::is_placeholder;
 use crate::yaml::Node;
 
 /// Keys that name files and folders a kustomization is built from.
@@ -47,6 +46,8 @@ pub struct Kustomization {
     pub name_prefix: String,
     /// `nameSuffix`.
     pub name_suffix: String,
+    /// Whether `configurations` may say which fields of custom kinds hold images.
+    pub has_configurations: bool,
     /// What is not followed without rendering it.
     pub unfollowed: Vec<Unfollowed>,
 }
@@ -82,6 +83,7 @@ pub fn read(file: &str, root: Node<'_>) -> Kustomization {
         namespace: root.str("namespace").map(str::to_owned),
         name_prefix: text("namePrefix"),
         name_suffix: text("nameSuffix"),
+        has_configurations: root.get("configurations").is_some(),
         unfollowed: unrendered::read(root),
     }
 }

@@ -6,17 +6,19 @@ use crate::inventory::Inventory;
 use crate::kustomization::{self, Build};
 use crate::secret::{Content, Producer, RefusedBy, Secret};
 use crate::source::{SourceId, Spanned};
+use crate::workload::PodId;
 
 /// kustomize sets the namespace of all that it builds. Where several builds, or a build and the object, disagree any of
 /// them is possible.
-pub(crate) fn set_namespaces(inventory: &mut Inventory, builds: &[Build<'_>]) {
+pub(crate) fn set_namespaces(inventory: &mut Inventory, builds: &[Build<'_>], settled: &BTreeSet<PodId>) {
     let namespaces = kustomization::namespaces(builds);
     let set = |namespace: &mut Option<String>, source: SourceId| {
         if let Some(built) = namespaces.get(&source) {
             *namespace = the_only(built.iter().cloned().chain(namespace.take()));
         }
     };
-    inventory.pods.iter_mut().for_each(|pod| set(&mut pod.namespace, pod.span.source));
+    let pods = inventory.pods.iter_mut().enumerate().filter(|(at, _)| !settled.contains(&PodId(*at as u32)));
+    pods.for_each(|(_, pod)| set(&mut pod.namespace, pod.span.source));
     for secret in &mut inventory.secrets {
         if !matches!(secret.producer, Producer::Generator(_)) && !secret.is_for_many_namespaces() {
             set(&mut secret.namespace, secret.name.span.source);

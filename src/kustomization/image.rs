@@ -138,21 +138,25 @@ fn split(value: &str) -> (&str, &str, &str) {
 /// How often the transformer passes over a field: once for each list of containers wherever it stands, and once more
 /// for those at the paths of the built-in field specs. A suffix is then there twice.
 pub(super) fn passes(path: &str) -> u8 {
-    let Some((list, index)) = path.strip_suffix("].image").and_then(|path| path.rsplit_once('[')) else { return 0 };
+    let Some((list, index)) = within_item(path).strip_suffix("].image").and_then(|path| path.rsplit_once('[')) else { return 0 };
     let is_index = index.bytes().all(|b| b.is_ascii_digit());
     let (parent, key) = list.rsplit_once('.').unwrap_or(("", list));
     if !is_index || !matches!(key, "containers" | "initContainers") {
         return 0;
     }
-    // An item of a List is an object of its own.
-    let mut parent = parent;
-    while let Some((index, rest)) = parent.strip_prefix("items[").and_then(|rest| rest.split_once("].")) {
+    if matches!(parent, "spec" | "spec.template.spec") { 2 } else { 1 }
+}
+
+/// The path in its own object: an item of a List is one.
+pub(super) fn within_item(path: &str) -> &str {
+    let mut path = path;
+    while let Some((index, rest)) = path.strip_prefix("items[").and_then(|rest| rest.split_once("].")) {
         if !index.bytes().all(|b| b.is_ascii_digit()) {
             break;
         }
-        parent = rest;
+        path = rest;
     }
-    if matches!(parent, "spec" | "spec.template.spec") { 2 } else { 1 }
+    path
 }
 
 /// Whether the field holds the image of a volume, which kustomize rewrites since 5.7 only.

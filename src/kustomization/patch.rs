@@ -7,7 +7,7 @@ use crate::inventory::Inventory;
 use crate::resource::{self, ResourceName};
 use crate::source::{SourceId, Span, Spanned};
 use crate::workload::pod::secret_references;
-use crate::workload::{self, Container, ImageUse, Pod, PodId, ResourceId, SecretReference};
+use crate::workload::{self, Container, ImageUse, Pod, ResourceId, SecretReference};
 use crate::yaml::{self, Node, Piece};
 
 /// A patch as the kustomization names it.
@@ -91,7 +91,7 @@ impl Merge {
         let pod = |pod: &Pod| MergedPod {
             pull_secrets: pod.pull_secrets.clone(),
             service_account: pod.service_account.clone(),
-            has_demand: pod.demand != Default::default(),
+            has_demand: !pod.demand.spans.is_empty(),
         };
         let merged = |(at, image): (Option<usize>, &ImageUse)| MergedImage {
             container: image.container.clone(),
@@ -209,7 +209,7 @@ fn inline(node: Node<'_>) -> Body {
             let Some(root) = document.root() else { return };
             let found = match operations(root) {
                 Some(operations) => vec![Change::Operations(operations)],
-                None => merges(root),
+                None => merges(root, is_beyond(text)),
             };
             changes.iter_mut().for_each(|changes| changes.extend(found.iter().cloned()));
         }
@@ -236,7 +236,7 @@ fn inline(node: Node<'_>) -> Body {
 }
 
 /// The partial objects of a document.
-fn merges(root: Node<'_>) -> Vec<Change> {
+fn merges(root: Node<'_>, beyond: bool) -> Vec<Change> {
     let mut objects = Vec::new();
     resource::objects(root, &mut objects);
     let merge = |object: resource::Object<'_>| {
@@ -246,7 +246,7 @@ fn merges(root: Node<'_>) -> Vec<Change> {
             read.pods.push(account_pod(object.node));
         }
         let images = read.images.iter().map(|image| (None, image));
-        Change::Merge(Merge::new(object.name, read.pods.iter(), images, has_directive(object.node)))
+        Change::Merge(Merge::new(object.name, read.pods.iter(), images, beyond))
     };
     objects.into_iter().map(merge).collect()
 }
@@ -261,23 +261,15 @@ fn account_pod(node: Node<'_>) -> Pod {
         service_account: None,
         pull_secrets: node.get("imagePullSecrets").map(secret_references),
         demand: Default::default(),
+        hidden: Default::default(),
     }
 }
 
-fn has_directive(node: Node<'_>) -> bool {
-    let mut open = vec![node];
-    while let Some(node) = open.pop() {
-        for entry in node.entries() {
-            if entry.key.text().is_some_and(|key| key.starts_with('$')) {
-                return true;
-            }
-            if !entry.value.is_alias() {
-                open.push(entry.value);
-            }
-        }
-        open.extend(node.items().filter(|item| !item.is_alias()));
-    }
-    false
+/// Whether the text of a partial object does what is not followed: directives, and a policy that pulls nothing.
+pub(super) fn is_beyond(text: &str) -> bool {
+    const DIRECTIVES: [&str; 4] = ["$patch", "$retainKeys", "$setElementOrder", "$deleteFromPrimitiveList"];
+    DIRECTIVES.iter().any(|directive| text.contains(directive))
+        || text.contains("imagePullPolicy") && text.contains("Never")
 }
 
 /// The operations of a JSON 6902 patch; `None` where the document is none.
@@ -328,8 +320,3 @@ fn dotted(pointer: &str) -> String {
 
 /// JSON 6902 patches among the inputs, by their files.
 pub type PatchFiles = std::collections::BTreeMap<SourceId, Vec<Vec<Operation>>>;
-
-/// The pod of an image, for the list of images that a patch file sets.
-pub(super) fn of_pod(images: &[ImageUse], pod: PodId) -> impl Iterator<Item = (Option<usize>, &ImageUse)> {
-    images.iter().enumerate().filter(move |(_, image)| image.pod == pod).map(|(at, image)| (Some(at), image))
-}
