@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::duplicate::DuplicateKey;
 use crate::hook::Hook;
+use crate::kustomization::{Kustomization, PatchFiles, Unrendered};
 use crate::resource::ResourceName;
 use crate::secret::{self, Secret};
 use crate::sensitive::Sensitive;
@@ -17,7 +18,6 @@ use crate::workload::placeholder::is_placeholder;
 use crate::workload::pod::is_unquoted_template;
 use crate::workload::{self, ImageText, ImageUse, Pod, PodId, Resource, ResourceId};
 use crate::yaml::{self, Document, Node, Piece, SyntaxError};
-use crate::kustomization::{Kustomization, PatchFiles, Unrendered};
 use crate::{kustomization, resource, rewriting, service_account};
 
 /// The facts of all inputs, each list in the order of source and place.
@@ -235,7 +235,9 @@ impl Inventory {
         rewriting::mark_generated(&mut self.secrets, &builds);
         rewriting::mark_filled_in(&mut self.secrets, &self.filled_in);
         for image in &mut self.images {
-            if !matches!(image.image, ImageText::Skipped(_)) && self.image_streams.contains(bare_name(&image.text.value)) {
+            if !matches!(image.image, ImageText::Skipped(_))
+                && self.image_streams.contains(bare_name(&image.text.value))
+            {
                 image.image = ImageText::Skipped(Skip::SetByImageStream);
             }
         }

@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use effective::apply;
 pub use image::ImageRule;
-pub use patch::{Body, Change, Merge, MergedImage, MergedPod, Operation, Patch, PatchFiles, Target};
 pub(crate) use patch::operations;
+pub use patch::{Body, Change, Merge, MergedImage, MergedPod, Operation, Patch, PatchFiles, Target};
 pub use unrendered::{Unfollowed, Unrendered};
 
 use crate::source::{SourceId, Sources, Span};
@@ -28,6 +28,8 @@ pub struct Kustomization {
     pub folder: String,
     /// The first key of the file.
     pub span: Span,
+    /// The key of its `resources`, else its first one.
+    pub members_span: Span,
     /// Whether it is a Component: it works on what another one has built.
     pub is_component: bool,
     /// `resources`, `bases`, `components`, `patches…` paths as written.
@@ -70,10 +72,13 @@ pub fn read(file: &str, root: Node<'_>) -> Kustomization {
         items.filter_map(Node::as_str).map(str::to_owned).collect()
     };
     let images = root.get("images").into_iter().flat_map(Node::items).enumerate();
+    let first = root.entries().next().map_or(root.span(), |entry| entry.key.span());
+    let members_key = ["resources", "bases", "components"].into_iter().find_map(|key| root.entry(key));
     let text = |key: &str| root.str(key).unwrap_or_default().to_owned();
     Kustomization {
         folder: folder(file).to_owned(),
-        span: root.entries().next().map_or(root.span(), |entry| entry.key.span()),
+        span: first,
+        members_span: members_key.map_or(first, |entry| entry.key.span()),
         is_component: root.str("kind") == Some("Component"),
         members: members.map(str::to_owned).collect(),
         resources: strings(&["resources", "bases"]),

@@ -234,7 +234,7 @@ impl<'k> Builder<'k> {
         } else {
             Reason::Missing(member.to_owned())
         };
-        self.reasons.push(Unfollowed { reason, span: own.span });
+        self.reasons.push(Unfollowed { reason, span: own.members_span });
     }
 
     fn spend(&mut self, pods: &[BuiltPod]) {
@@ -397,9 +397,10 @@ impl<'k> Builder<'k> {
 /// The places that decided a value before the last one.
 fn decided_by(written: &Spanned<String>, set: &[Set]) -> Vec<DecidedBy> {
     let workload = DecidedBy { span: written.span, message: "the workload's own line".to_owned() };
-    let earlier = set.iter().rev().skip(1).map(|set| DecidedBy {
-        span: set.span,
-        message: format!("{} makes it {}, before", set.path, set.value),
-    });
+    let earlier = set
+        .iter()
+        .rev()
+        .skip(1)
+        .map(|set| DecidedBy { span: set.span, message: format!("{} makes it {}, before", set.path, set.value) });
     earlier.chain(std::iter::once(workload)).collect()
 }

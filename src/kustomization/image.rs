@@ -138,7 +138,9 @@ fn split(value: &str) -> (&str, &str, &str) {
 /// How often the transformer passes over a field: once for each list of containers wherever it stands, and once more
 /// for those at the paths of the built-in field specs. A suffix is then there twice.
 pub(super) fn passes(path: &str) -> u8 {
-    let Some((list, index)) = within_item(path).strip_suffix("].image").and_then(|path| path.rsplit_once('[')) else { return 0 };
+    let Some((list, index)) = within_item(path).strip_suffix("].image").and_then(|path| path.rsplit_once('[')) else {
+        return 0;
+    };
     let is_index = index.bytes().all(|b| b.is_ascii_digit());
     let (parent, key) = list.rsplit_once('.').unwrap_or(("", list));
     if !is_index || !matches!(key, "containers" | "initContainers") {

@@ -130,5 +130,6 @@ fn may_set_images(transformer: Node<'_>) -> bool {
 fn may_replace_images(replacement: Node<'_>) -> bool {
     let paths = replacement.get("targets").into_iter().flat_map(Node::items);
     let mut paths = paths.filter_map(|target| target.get("fieldPaths")).flat_map(Node::items).filter_map(Node::as_str);
-    replacement.get("path").is_some() || paths.any(|path| path.rsplit('.').next() == Some("image") || !path.contains('.'))
+    replacement.get("path").is_some()
+        || paths.any(|path| path.rsplit('.').next() == Some("image") || !path.contains('.'))
 }

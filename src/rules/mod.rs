@@ -55,6 +55,7 @@ mod undefined_service_account;
 mod unlisted_pull_secret;
 mod unpinned_image;
 mod unreadable_input;
+mod unrendered_kustomization;
 mod unrendered_template;
 mod unresolved_placeholder;
 mod unsupported_manifest;
@@ -323,6 +324,7 @@ pub static RULES: &[&dyn Rule] = &[
     &invalid_yaml::InvalidYaml,
     &unreadable_input::UnreadableInput,
     &unrendered_template::UnrenderedTemplate,
+    &unrendered_kustomization::UnrenderedKustomization,
     &duplicate_key::DuplicateKey,
     &unused_suppression::UnusedSuppression,
     &invalid_suppression::InvalidSuppression,

@@ -13,6 +13,7 @@ mod duplicates;
 mod events;
 mod exit;
 mod inputs;
+mod kustomizations;
 mod levels;
 mod output;
 mod outputs;

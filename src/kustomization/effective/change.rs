@@ -119,16 +119,18 @@ fn merge_object(inventory: &Inventory, patch: &Patch, merge: &Merge, pod: &mut B
     followed
 }
 
-fn merge_image(inventory: &Inventory, patch: &Patch, image: &MergedImage, is_builtin: bool, pod: &mut BuiltPod) -> bool {
+fn merge_image(
+    inventory: &Inventory,
+    patch: &Patch,
+    image: &MergedImage,
+    is_builtin: bool,
+    pod: &mut BuiltPod,
+) -> bool {
     let container = |item: &Item| {
         let of_use = || inventory.images.get(item.image).map(|image| image.container.clone());
         item.container.clone().or_else(of_use)
     };
-    let set = || Set {
-        value: image.text.value.clone(),
-        span: image.text.span,
-        path: format!("{}.patch", patch.path),
-    };
+    let set = || Set { value: image.text.value.clone(), span: image.text.span, path: format!("{}.patch", patch.path) };
     if image.container.name.is_none() {
         blur(pod);
         return false;
@@ -145,8 +147,8 @@ fn merge_image(inventory: &Inventory, patch: &Patch, image: &MergedImage, is_bui
         (None, Some(at)) => {
             pod.items.push(Item { image: at, container: None, set: Vec::new(), is_unknown: false });
         }
-        // A container of its own needs a use to begin as: any of its pod.
-        (None, None) => match pod.items.first().map(|item| item.image) {
+        // A container of its own needs a use to begin as: any that its pod is written with.
+        (None, None) => match inventory.images.iter().position(|image| image.pod == pod.pod) {
             Some(at) => pod.items.push(Item {
                 image: at,
                 container: Some(image.container.clone()),
@@ -169,9 +171,9 @@ impl Operation {
     fn is_of_pods(&self) -> bool {
         let last = self.path.rsplit(['.', ']']).next().unwrap_or_default();
         let whole = ["", "spec", "template", "jobTemplate", "volumes", "containers", "initContainers"];
-        let names = ["image", "imagePullPolicy", "imagePullSecrets", "serviceAccountName", "serviceAccount", "reference"];
-        self.op != "test"
-            && (whole.contains(&last) || names.contains(&last) || self.path.contains("imagePullSecrets"))
+        let names =
+            ["image", "imagePullPolicy", "imagePullSecrets", "serviceAccountName", "serviceAccount", "reference"];
+        self.op != "test" && (whole.contains(&last) || names.contains(&last) || self.path.contains("imagePullSecrets"))
     }
 }
 
@@ -247,7 +249,9 @@ pub(super) fn accounts(builder: &Builder<'_>, builds: &[Build<'_>]) -> Vec<Patch
                 Body::Unknown => &[],
             };
             for change in changes {
-                let Some(secrets) = account_secrets(change, patch, matches!(patch.body, Body::Inline(_))) else { continue };
+                let Some(secrets) = account_secrets(change, patch, matches!(patch.body, Body::Inline(_))) else {
+                    continue;
+                };
                 for account in &builder.inventory.service_accounts {
                     let resource = builder.inventory.resource(account.resource);
                     let of_build = own.is_component || build.sources.contains(&resource.span.source);
@@ -273,9 +277,10 @@ fn account_secrets(change: &Change, patch: &Patch, is_inline: bool) -> Option<Ve
             merge.pods.first().and_then(|pod| pod.pull_secrets.clone())
         }
         Change::Merge(_) => None,
-        Change::Operations(operations) => operations.iter().find(|it| it.path.starts_with("imagePullSecrets")).map(|_| {
-            vec![SecretReference { name: "${PATCHED}".to_owned(), span: patch.span }]
-        }),
+        Change::Operations(operations) => operations
+            .iter()
+            .find(|it| it.path.starts_with("imagePullSecrets"))
+            .map(|_| vec![SecretReference { name: "${PATCHED}".to_owned(), span: patch.span }]),
     }
 }
 

@@ -42,7 +42,8 @@ pub(super) fn hide(
             let account = accounts.get(account);
             let own = pod.facts.pull_secrets.iter().flatten().map(|named| named.name.as_str());
             let names = own.chain(account.into_iter().flat_map(|(_, secrets)| secrets.iter().copied()));
-            let mut named: BTreeSet<SourceId> = names.filter_map(|name| defining.get(name)).flatten().copied().collect();
+            let mut named: BTreeSet<SourceId> =
+                names.filter_map(|name| defining.get(name)).flatten().copied().collect();
             named.extend(account.into_iter().flat_map(|(sources, _)| sources));
             let elsewhere = |source: &SourceId| {
                 !files[at].contains(source)
