@@ -11,7 +11,7 @@ mod scope;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::image::{self, ImageRule, Rewritten};
-use super::patch::{self, Body, Change, Merge};
+use super::patch::{Body, Change, Merge};
 use super::unrendered::{Reason, Unfollowed};
 use super::{Build, Kustomization, member_path, normalise};
 use crate::inventory::Inventory;
@@ -31,8 +31,8 @@ const MAX_DEPTH: usize = 64;
 struct Item {
     /// Index of the use that it began as.
     image: usize,
-    /// The container, where a patch adds one.
-    container: Option<Container>,
+    /// The container and the path of its image, where a patch adds one.
+    added: Option<(Container, String)>,
     /// What replaced the value, the last decision at the end; empty where it stands as it is written.
     set: Vec<Set>,
     /// Something changes it, and it is not known to what.
@@ -71,6 +71,8 @@ pub(super) struct BuiltPod {
     namespaces: Vec<Option<String>>,
     facts: Facts,
     items: Vec<Item>,
+    /// A patch moved containers within their lists.
+    is_reordered: bool,
 }
 
 /// Follows all builds and gives every image use the values that are deployed. The answer is the pods that were settled.
@@ -87,7 +89,6 @@ pub fn apply(
     let mut builder = Builder::new(inventory, kustomizations, sources);
     let mut outcomes = Vec::new();
     for &root in &roots {
-        builder.spent_here = 0;
         builder.reasons.clear();
         builder.is_exhausted = false;
         let mut pods = builder.build(root, None, 0);
@@ -140,10 +141,11 @@ struct Builder<'k> {
     open: Vec<usize>,
     /// What was not followed in the root at hand.
     reasons: Vec<Unfollowed>,
+    /// Image uses of patches that were merged into an object.
+    merged: BTreeSet<usize>,
     /// Patch files that were met, with what they hold.
     patch_files: BTreeMap<SourceId, Vec<Change>>,
     spent: usize,
-    spent_here: usize,
     is_exhausted: bool,
 }
 
@@ -173,9 +175,9 @@ impl<'k> Builder<'k> {
             finished: BTreeMap::new(),
             open: Vec::new(),
             reasons: Vec::new(),
+            merged: BTreeSet::new(),
             patch_files: BTreeMap::new(),
             spent: 0,
-            spent_here: 0,
             is_exhausted: false,
         }
     }
@@ -250,7 +252,7 @@ impl<'k> Builder<'k> {
     fn as_written(&self, id: PodId) -> BuiltPod {
         let pod = self.inventory.pod(id);
         let images = self.images.get(id.0 as usize).into_iter().flatten();
-        let item = |&image| Item { image, container: None, set: Vec::new(), is_unknown: false };
+        let item = |&image| Item { image, added: None, set: Vec::new(), is_unknown: false };
         BuiltPod {
             pod: id,
             names: self.inventory.resource(pod.resource).name.name.iter().cloned().collect(),
@@ -264,6 +266,7 @@ impl<'k> Builder<'k> {
                 hidden: BTreeSet::new(),
             },
             items: images.map(item).collect(),
+            is_reordered: false,
         }
     }
 
@@ -308,9 +311,10 @@ impl<'k> Builder<'k> {
             image.image,
             ImageText::Reference(_) | ImageText::Invalid(_) | ImageText::Skipped(Skip::Placeholder | Skip::Injected)
         );
+        let path = item.added.as_ref().map_or(image.path.as_str(), |(_, path)| path);
         // Newer versions rewrite the images of volumes too, and `configurations` may name any field.
-        let covered = image::passes(&image.path);
-        let may_be_covered = covered == 0 && (own.has_configurations || image::is_volume(&image.path));
+        let covered = image::passes(path);
+        let may_be_covered = covered == 0 && (own.has_configurations || image::is_volume(path));
         let passes = if may_be_covered { 1 } else { covered };
         if item.is_unknown || !is_whole {
             return;
@@ -357,9 +361,9 @@ impl<'k> Builder<'k> {
                 .collect();
             let images = pods.iter().flat_map(|pod| self.images.get(pod.0 as usize).into_iter().flatten());
             let images = images.filter_map(|&at| Some((Some(at), self.inventory.images.get(at)?)));
-            let has_directive = patch::is_beyond(self.sources.slice(resource.span));
+            let text = self.sources.slice(resource.span);
             let pods = pods.iter().map(|pod| self.inventory.pod(*pod));
-            Change::Merge(Merge::new(resource.name.clone(), pods, images, has_directive))
+            Change::Merge(Merge::new(resource.name.clone(), pods, images, text))
         };
         let merges = self.resources.get(&source).into_iter().flatten().map(merge);
         let operations = self.inventory.patch_files.get(&source).into_iter().flatten();
@@ -390,7 +394,8 @@ impl<'k> Builder<'k> {
         let sources = outcomes.iter().flat_map(|outcome| &builds[outcome.root].sources);
         let pods = sources.flat_map(|source| self.pods.get(source).into_iter().flatten());
         let pods = pods.filter(|pod| !patches.contains(pod));
-        pods.flat_map(|pod| self.images.get(pod.0 as usize).into_iter().flatten().copied()).collect()
+        let images = pods.flat_map(|pod| self.images.get(pod.0 as usize).into_iter().flatten().copied());
+        images.chain(self.merged.iter().copied()).collect()
     }
 }
 

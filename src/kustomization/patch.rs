@@ -54,6 +54,8 @@ pub struct Merge {
     pub pods: Vec<MergedPod>,
     /// It has a `$patch` or another directive: what comes out is not known.
     pub has_directive: bool,
+    /// It says something of containers: those stand first in their list then.
+    pub reorders: bool,
 }
 
 /// The image of a container in a partial object.
@@ -81,12 +83,12 @@ pub struct MergedPod {
 }
 
 impl Merge {
-    /// From what was read of the object. `at` gives the index of each image.
+    /// From what was read of the object, and its text. Each image comes with its index.
     pub(super) fn new<'i>(
         name: ResourceName,
         pods: impl Iterator<Item = &'i Pod>,
         images: impl Iterator<Item = (Option<usize>, &'i ImageUse)>,
-        has_directive: bool,
+        text: &str,
     ) -> Self {
         let pod = |pod: &Pod| MergedPod {
             pull_secrets: pod.pull_secrets.clone(),
@@ -99,7 +101,13 @@ impl Merge {
             text: image.text.clone(),
             image: at,
         };
-        Self { name, images: images.map(merged).collect(), pods: pods.map(pod).collect(), has_directive }
+        Self {
+            name,
+            images: images.map(merged).collect(),
+            pods: pods.map(pod).collect(),
+            has_directive: is_beyond(text),
+            reorders: text.contains("ontainers"),
+        }
     }
 }
 
@@ -209,7 +217,7 @@ fn inline(node: Node<'_>) -> Body {
             let Some(root) = document.root() else { return };
             let found = match operations(root) {
                 Some(operations) => vec![Change::Operations(operations)],
-                None => merges(root, is_beyond(text)),
+                None => merges(root, text),
             };
             changes.iter_mut().for_each(|changes| changes.extend(found.iter().cloned()));
         }
@@ -236,7 +244,7 @@ fn inline(node: Node<'_>) -> Body {
 }
 
 /// The partial objects of a document.
-fn merges(root: Node<'_>, beyond: bool) -> Vec<Change> {
+fn merges(root: Node<'_>, text: &str) -> Vec<Change> {
     let mut objects = Vec::new();
     resource::objects(root, &mut objects);
     let merge = |object: resource::Object<'_>| {
@@ -246,7 +254,7 @@ fn merges(root: Node<'_>, beyond: bool) -> Vec<Change> {
             read.pods.push(account_pod(object.node));
         }
         let images = read.images.iter().map(|image| (None, image));
-        Change::Merge(Merge::new(object.name, read.pods.iter(), images, beyond))
+        Change::Merge(Merge::new(object.name, read.pods.iter(), images, text))
     };
     objects.into_iter().map(merge).collect()
 }
@@ -266,7 +274,7 @@ fn account_pod(node: Node<'_>) -> Pod {
 }
 
 /// Whether the text of a partial object does what is not followed: directives, and a policy that pulls nothing.
-pub(super) fn is_beyond(text: &str) -> bool {
+fn is_beyond(text: &str) -> bool {
     const DIRECTIVES: [&str; 4] = ["$patch", "$retainKeys", "$setElementOrder", "$deleteFromPrimitiveList"];
     DIRECTIVES.iter().any(|directive| text.contains(directive))
         || text.contains("imagePullPolicy") && text.contains("Never")

@@ -34,16 +34,24 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// What it is called, in the words of a kustomization.
-    fn words(&self) -> String {
+    /// What all of its kind are called.
+    const fn words(&self) -> &'static str {
         match self {
-            Self::Remote(member) => format!("`{member}`, which is remote"),
-            Self::Missing(member) => format!("`{member}`, which is not among the inputs"),
-            Self::Patch => "patches of images or of what they are pulled with".to_owned(),
-            Self::Replacements => "`replacements`".to_owned(),
-            Self::Transformers => "`transformers`".to_owned(),
-            Self::Generators => "`generators`".to_owned(),
-            Self::Charts => "`helmCharts`".to_owned(),
+            Self::Remote(_) => "remote resources",
+            Self::Missing(_) => "resources that are not among the inputs",
+            Self::Patch => "patches that are not followed",
+            Self::Replacements => "`replacements`",
+            Self::Transformers => "`transformers`",
+            Self::Generators => "`generators`",
+            Self::Charts => "`helmCharts`",
+        }
+    }
+
+    /// What it is called in the kustomization, where that says more.
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::Remote(member) | Self::Missing(member) => Some(member),
+            _ => None,
         }
     }
 
@@ -77,10 +85,27 @@ impl Unrendered {
         Self {
             span: own.map_or(root.span, |it| it.span),
             folder: if root.folder.is_empty() { ".".to_owned() } else { root.folder.clone() },
-            parts: sorted.iter().map(|reason| reason.words()).collect(),
+            parts: parts(&sorted),
             has_charts: sorted.contains(&&Reason::Charts),
         }
     }
+}
+
+/// Each kind of what is not followed, with the first names.
+fn parts(reasons: &[&Reason]) -> Vec<String> {
+    const SHOWN: usize = 3;
+    let alike = reasons.chunk_by(|one, other| one.words() == other.words());
+    let part = |alike: &[&Reason]| {
+        let names: Vec<String> = alike.iter().filter_map(|it| it.name()).map(|name| format!("`{name}`")).collect();
+        let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+        let words = alike.first().map_or("", |reason| reason.words());
+        match (names.len(), names.len().saturating_sub(SHOWN)) {
+            (0, _) => words.to_owned(),
+            (_, 0) => format!("{words} ({shown})"),
+            (_, more) => format!("{words} ({shown} and {more} more)"),
+        }
+    };
+    alike.map(part).collect()
 }
 
 /// What of a kustomization is not followed, by its own keys.

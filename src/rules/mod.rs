@@ -352,7 +352,18 @@ pub fn run(cx: &Context<'_>) -> Vec<Finding> {
         }));
     }
     sort(&mut findings);
+    // One place that several overlays deploy in the same way is one fault.
+    findings.dedup_by(|other, one| {
+        let words =
+            |finding: &Finding| (finding.rule, finding.severity, finding.primary.clone(), finding.related.clone());
+        words(other) == words(one) && other.message == one.message && other.help == one.help && is_same(one, other)
+    });
     findings
+}
+
+/// Whether two findings speak of one container of one object, in whatever namespace.
+fn is_same(one: &Finding, other: &Finding) -> bool {
+    one.subject.container == other.subject.container && one.subject.resource == other.subject.resource
 }
 
 /// Places of the images that only a flag or an annotation names: what becomes of them is another program's business, and

@@ -19,22 +19,10 @@ impl Rule for UnrenderedKustomization {
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         out.extend(cx.inventory.unrendered.iter().map(|unrendered| {
-            let message = format!(
-                "what this kustomization deploys is known in part only, as it is not rendered: {}",
-                parts(&unrendered.parts)
-            );
+            let parts = unrendered.parts.join(", ");
+            let message = format!("it is known in part only what this kustomization deploys; not followed: {parts}");
             Finding::new(META.id, META.severity, message, unrendered.span, "not followed").help(help(unrendered))
         }));
-    }
-}
-
-/// The first few, and how many more there are.
-fn parts(parts: &[String]) -> String {
-    const SHOWN: usize = 4;
-    let shown = parts.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    match parts.len().saturating_sub(SHOWN) {
-        0 => format!("it has {shown}"),
-        more => format!("it has {shown} and {more} more"),
     }
 }
 
@@ -72,12 +60,12 @@ mod tests {
         let unrendered = |folder: &str, has_charts| Unrendered {
             span,
             folder: folder.to_owned(),
-            parts: (1..=6).map(|part| part.to_string()).collect(),
+            parts: vec!["a".to_owned(), "b".to_owned()],
             has_charts,
         };
         facts.inventory.unrendered = vec![unrendered("a/b", false), unrendered("a b", true)];
         let found = facts.check(&UnrenderedKustomization);
-        assert!(found[0].message.ends_with("it has 1, 2, 3, 4 and 2 more"));
+        assert!(found[0].message.ends_with("not followed: a, b"));
         let helps: Vec<&str> = found.iter().filter_map(|finding| finding.help.as_deref()).collect();
         assert!(helps[0].contains("`kubectl kustomize a/b | pullcheck -`"));
         assert!(helps[1].contains("--enable-helm 'a b' | pullcheck -"));

@@ -45,7 +45,10 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
                     blur(pod);
                     followed = false;
                 }
-                (Some(true), Change::Merge(merge)) => followed &= merge_object(builder.inventory, patch, merge, pod),
+                (Some(true), Change::Merge(merge)) => {
+                    builder.merged.extend(merge.images.iter().filter_map(|image| image.image));
+                    followed &= merge_object(builder.inventory, patch, merge, pod);
+                }
                 (Some(true), Change::Operations(operations)) => {
                     for operation in operations {
                         followed &= operate(builder.inventory, patch, operation, pod);
@@ -63,7 +66,7 @@ fn concerns(merge: &Merge) -> bool {
     let says = |pod: &crate::kustomization::patch::MergedPod| {
         pod.pull_secrets.is_some() || pod.service_account.is_some() || pod.has_demand
     };
-    !merge.images.is_empty() || merge.pods.iter().any(says)
+    merge.reorders || merge.pods.iter().any(says)
 }
 
 /// Nothing is known any more of a pod.
@@ -96,10 +99,15 @@ fn merge_object(inventory: &Inventory, patch: &Patch, merge: &Merge, pod: &mut B
     let is_builtin = kinds::builtin(object).is_some();
     if !is_builtin {
         // Without a schema a list is replaced as a whole.
-        let path = |item: &Item| inventory.images.get(item.image).map(|image| image.path.clone()).unwrap_or_default();
+        if merge.reorders && merge.images.is_empty() {
+            blur(pod);
+            return false;
+        }
+        let path = |item: &Item| path_of(inventory, item).unwrap_or_default().to_owned();
         let lists: Vec<&str> = merge.images.iter().filter_map(|image| list_of(&image.path)).collect();
         pod.items.retain(|item| list_of(&path(item)).is_none_or(|list| !lists.contains(&list)));
     }
+    pod.is_reordered |= merge.reorders && is_builtin;
     let mut followed = true;
     for image in &merge.images {
         followed &= merge_image(inventory, patch, image, is_builtin, pod);
@@ -128,7 +136,7 @@ fn merge_image(
 ) -> bool {
     let container = |item: &Item| {
         let of_use = || inventory.images.get(item.image).map(|image| image.container.clone());
-        item.container.clone().or_else(of_use)
+        item.added.as_ref().map(|(container, _)| container.clone()).or_else(of_use)
     };
     let set = || Set { value: image.text.value.clone(), span: image.text.span, path: format!("{}.patch", patch.path) };
     if image.container.name.is_none() {
@@ -138,20 +146,20 @@ fn merge_image(
     let merged = pod.items.iter_mut().find(|item| is_builtin && container(item).as_ref() == Some(&image.container));
     match (merged, image.image) {
         (Some(item), Some(at)) => {
-            *item = Item { image: at, container: None, set: Vec::new(), is_unknown: false };
+            *item = Item { image: at, added: None, set: Vec::new(), is_unknown: false };
         }
         (Some(item), None) => {
             item.set.push(set());
             item.is_unknown = false;
         }
         (None, Some(at)) => {
-            pod.items.push(Item { image: at, container: None, set: Vec::new(), is_unknown: false });
+            pod.items.push(Item { image: at, added: None, set: Vec::new(), is_unknown: false });
         }
         // A container of its own needs a use to begin as: any that its pod is written with.
         (None, None) => match inventory.images.iter().position(|image| image.pod == pod.pod) {
             Some(at) => pod.items.push(Item {
                 image: at,
-                container: Some(image.container.clone()),
+                added: Some((image.container.clone(), image.path.clone())),
                 set: vec![set()],
                 is_unknown: false,
             }),
@@ -159,6 +167,12 @@ fn merge_image(
         },
     }
     true
+}
+
+/// Where the item's field stands in its object.
+fn path_of<'i>(inventory: &'i Inventory, item: &'i Item) -> Option<&'i str> {
+    let added = item.added.as_ref().map(|(_, path)| path.as_str());
+    added.or_else(|| inventory.images.get(item.image).map(|image| image.path.as_str()))
 }
 
 /// `spec.containers` of `spec.containers[0].image`.
@@ -190,11 +204,17 @@ fn operate(inventory: &Inventory, patch: &Patch, operation: &Operation, pod: &mu
     // An item that comes or goes moves those behind it.
     let list = path.strip_suffix(']').and_then(|_| list_of(path));
     let is_appended = path.ends_with("[-]");
+    let moved = pod.is_reordered.then(|| list_of(path)).flatten();
     for item in &mut pod.items {
-        let Some(image) = inventory.images.get(item.image) else { continue };
-        let own = within_item(&image.path);
+        let Some(own) = path_of(inventory, item).map(within_item).map(str::to_owned) else { continue };
+        let own = own.as_str();
+        if moved.is_some_and(|list| list_of(own) == Some(list)) && path.ends_with(".image") {
+            item.is_unknown = true;
+            followed = false;
+            continue;
+        }
         match (&operation.value, operation.op.as_str()) {
-            (Some(value), "replace" | "add") if own == path && item.container.is_none() => {
+            (Some(value), "replace" | "add") if own == path => {
                 let set = Set { value: value.value.clone(), span: value.span, path: format!("{}.patch", patch.path) };
                 item.set.push(set);
                 item.is_unknown = false;

@@ -79,13 +79,13 @@ pub(super) fn emit(
 /// The use that an item ends as.
 fn as_set(image: &ImageUse, item: &Item, pod: PodId) -> ImageUse {
     let Some(set) = item.set.last() else { return ImageUse { pod, ..image.clone() } };
-    let is_new = item.container.is_some();
+    let is_new = item.added.is_some();
     let is_empty = set.value.is_empty();
     let judged = if is_empty { ImageText::Invalid(InvalidImage::Empty) } else { classify(&set.value, false) };
     let decided_by = if is_new { Vec::new() } else { decided_by(&image.text, &item.set) };
     ImageUse {
         pod,
-        container: item.container.clone().unwrap_or_else(|| image.container.clone()),
+        container: item.added.as_ref().map_or_else(|| image.container.clone(), |(container, _)| container.clone()),
         path: set.path.clone(),
         text: Spanned { value: set.value.clone(), span: set.span },
         written: (!is_new).then(|| image.text.value.clone()),
