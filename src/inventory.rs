@@ -231,7 +231,7 @@ impl Inventory {
         let kustomizations = std::mem::take(&mut self.kustomizations);
         let builds = kustomization::builds(&kustomizations, sources);
         let settled = kustomization::apply(self, &kustomizations, &builds, sources);
-        rewriting::set_namespaces(self, &builds, &settled);
+        rewriting::set_namespaces(self, &builds, &settled, sources);
         rewriting::mark_generated(&mut self.secrets, &builds);
         rewriting::mark_filled_in(&mut self.secrets, &self.filled_in);
         for image in &mut self.images {

@@ -143,13 +143,31 @@ fn build<'k>(
     build
 }
 
-/// The namespaces that are given to what each source holds.
-pub fn namespaces(builds: &[Build<'_>]) -> BTreeMap<SourceId, BTreeSet<String>> {
-    let mut namespaces: BTreeMap<SourceId, BTreeSet<String>> = BTreeMap::new();
-    for build in builds {
-        let Some(namespace) = build.kustomization.namespace.as_ref().filter(|name| !name.is_empty()) else { continue };
-        for &source in &build.sources {
-            namespaces.entry(source).or_default().insert(namespace.clone());
+/// The namespaces that are given to what each source holds: of each build that is no part of another, the outermost one
+/// that is set on the way to the source. `None` leaves the objects their own.
+pub fn namespaces(builds: &[Build<'_>], sources: &Sources) -> BTreeMap<SourceId, BTreeSet<Option<String>>> {
+    let folders: BTreeMap<String, &Kustomization> =
+        builds.iter().map(|build| (normalise(&build.kustomization.folder), build.kustomization)).collect();
+    let files: BTreeMap<String, SourceId> = sources.iter().map(|(id, source)| (normalise(source.name()), id)).collect();
+    let mut namespaces: BTreeMap<SourceId, BTreeSet<Option<String>>> = BTreeMap::new();
+    for root in effective::roots(builds) {
+        let mut seen = BTreeSet::new();
+        let mut open: Vec<(&Kustomization, Option<&String>)> = vec![(root, None)];
+        while let Some((kustomization, outer)) = open.pop() {
+            let own = kustomization.namespace.as_ref().filter(|name| !name.is_empty());
+            let namespace = outer.or(own);
+            if !seen.insert((kustomization.folder.as_str(), namespace)) {
+                continue;
+            }
+            for member in &kustomization.members {
+                let path = member_path(&kustomization.folder, member);
+                match files.get(&path) {
+                    Some(source) => {
+                        namespaces.entry(*source).or_default().insert(namespace.cloned());
+                    }
+                    None => open.extend(folders.get(&path).map(|inner| (*inner, namespace))),
+                }
+            }
         }
     }
     namespaces

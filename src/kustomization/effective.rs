@@ -85,7 +85,7 @@ pub fn apply(
     if kustomizations.is_empty() {
         return BTreeSet::new();
     }
-    let roots = roots(kustomizations, builds);
+    let roots = root_indices(builds);
     let mut builder = Builder::new(inventory, kustomizations, sources);
     let mut outcomes = Vec::new();
     for &root in &roots {
@@ -107,13 +107,17 @@ pub fn apply(
 }
 
 /// Kustomizations that no other one builds from.
-fn roots(kustomizations: &[Kustomization], builds: &[Build<'_>]) -> Vec<usize> {
+pub(super) fn roots<'k>(builds: &[Build<'k>]) -> impl Iterator<Item = &'k Kustomization> {
+    root_indices(builds).into_iter().filter_map(|at| builds.get(at)).map(|build| build.kustomization)
+}
+
+fn root_indices(builds: &[Build<'_>]) -> Vec<usize> {
     let mut included = BTreeSet::new();
-    for (at, build) in builds.iter().enumerate() {
-        let own = kustomizations[at].folder.as_str();
+    for build in builds {
+        let own = build.kustomization.folder.as_str();
         included.extend(build.folders.iter().copied().filter(|folder| *folder != own));
     }
-    (0..kustomizations.len()).filter(|at| !included.contains(kustomizations[*at].folder.as_str())).collect()
+    (0..builds.len()).filter(|at| !included.contains(builds[*at].kustomization.folder.as_str())).collect()
 }
 
 impl BuiltPod {
