@@ -281,7 +281,7 @@ impl<'k> Builder<'k> {
         pods
     }
 
-    fn transform(&mut self, own: &Kustomization, pods: &mut Vec<BuiltPod>) {
+    fn transform(&mut self, own: &Kustomization, pods: &mut [BuiltPod]) {
         for patch in &own.patches {
             change::patch(self, own, patch, pods);
         }

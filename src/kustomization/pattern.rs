@@ -8,6 +8,17 @@ pub(super) fn matches(pattern: &str, text: &str) -> Option<bool> {
     if anchored.contains(['\\', '(', ')', '[', ']', '{', '}', '^', '$', '?']) {
         return None;
     }
+    if !anchored.contains(['*', '+', '|']) {
+        // Almost every name, asked for of every image.
+        let (mut wanted, mut given) = (anchored.chars(), text.chars());
+        return Some(loop {
+            match (wanted.next(), given.next()) {
+                (None, None) => break true,
+                (Some(one), Some(other)) if one == '.' || one == other => {}
+                _ => break false,
+            }
+        });
+    }
     let mut any = false;
     for alternative in anchored.split('|') {
         any |= alternative_matches(alternative, text)?;

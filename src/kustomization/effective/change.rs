@@ -307,7 +307,7 @@ fn account_secrets(change: &Change, patch: &Patch, is_inline: bool) -> Option<Ve
 fn account_fits(patch: &Patch, change: &Change, account: &ResourceName) -> bool {
     let names: Vec<String> = account.name.iter().cloned().collect();
     match (&patch.target, change) {
-        (Some(target), _) => target.fits(account, &names, &[account.namespace.clone()]) != Some(false),
+        (Some(target), _) => target.fits(account, &names, std::slice::from_ref(&account.namespace)) != Some(false),
         (None, Change::Merge(merge)) => merge.name.name == account.name,
         (None, Change::Operations(_)) => false,
     }
