@@ -13,10 +13,11 @@ use crate::service_account::ServiceAccount;
 use crate::source::{Source, SourceId, Sources, Span, Spanned};
 use crate::suppression::{self, Suppressions};
 use crate::workload::custom::kind::Kind;
+use crate::workload::openshift::{self, StreamTag, template};
 use crate::workload::placeholder::Skip;
 use crate::workload::placeholder::is_placeholder;
 use crate::workload::pod::is_unquoted_template;
-use crate::workload::{self, ImageText, ImageUse, Pod, PodId, Resource, ResourceId};
+use crate::workload::{self, ImageText, ImageUse, Pod, PodId, PodOrigin, Resource, ResourceId};
 use crate::yaml::{self, Document, Node, Piece, SyntaxError};
 use crate::{kustomization, resource, rewriting, service_account};
 
@@ -56,6 +57,8 @@ pub struct Inventory {
     pub unrendered: Vec<Unrendered>,
     /// Names of OpenShift image streams that pods may use as images (`lookupPolicy.local`).
     pub image_streams: BTreeSet<String>,
+    /// The tags of image streams.
+    pub stream_tags: Vec<StreamTag>,
     /// What could not be read or parsed.
     pub problems: Vec<Problem>,
     /// Spans whose text is secret.
@@ -104,6 +107,7 @@ impl Inventory {
     fn add_document(&mut self, source: &Source, document: &Document<'_>, kinds: &[Kind]) {
         let Some(root) = document.root() else { return };
         self.documents += 1;
+        template::fill(document, &mut self.masked);
         let is_kustomization = kustomization::is_kustomization(source.name(), root);
         if is_kustomization {
             self.kustomizations.push(kustomization::read(source.name(), root));
@@ -219,6 +223,7 @@ impl Inventory {
         self.rendered.extend(other.rendered);
         self.unrendered.extend(other.unrendered);
         self.image_streams.extend(other.image_streams);
+        self.stream_tags.extend(other.stream_tags);
         self.problems.extend(other.problems);
         self.masked.extend(other.masked);
         self.secret_texts.extend(other.secret_texts);
@@ -235,13 +240,17 @@ impl Inventory {
         rewriting::mark_generated(&mut self.secrets, &builds);
         rewriting::mark_filled_in(&mut self.secrets, &self.filled_in);
         for image in &mut self.images {
-            if !matches!(image.image, ImageText::Skipped(_))
-                && self.image_streams.contains(bare_name(&image.text.value))
-            {
+            // Flags and annotations are no field that it rewrites.
+            let is_mention = self.pods.get(image.pod.0 as usize).is_some_and(|pod| pod.origin == PodOrigin::Mention);
+            if is_mention || matches!(image.image, ImageText::Skipped(_)) {
+                continue;
+            }
+            if self.image_streams.contains(bare_name(&image.text.value)) {
                 image.image = ImageText::Skipped(Skip::SetByImageStream);
             }
         }
         self.kustomizations = kustomizations;
+        openshift::resolve(self);
     }
 
     /// The pod of an image use.

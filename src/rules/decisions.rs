@@ -3,27 +3,40 @@
 
 use std::collections::BTreeMap;
 
-use crate::finding::{Finding, Label};
+use crate::finding::{Finding, Label, Severity};
 use crate::rules::Context;
 use crate::source::Span;
-use crate::workload::ImageUse;
+use crate::workload::{ImageUse, PodOrigin};
 
-/// The images that something else decides, by their places.
-pub(super) struct Decisions<'a>(BTreeMap<Span, &'a ImageUse>);
+/// The images that something else decides, or only mentions, by their places.
+pub(super) struct Decisions<'a>(BTreeMap<Span, (&'a ImageUse, PodOrigin)>);
 
 impl<'a> Decisions<'a> {
     pub(super) fn new(cx: &Context<'a>) -> Self {
-        let decided = cx.inventory.images.iter().filter(|image| !image.decided_by.is_empty());
-        Self(decided.map(|image| (image.text.span, image)).collect())
+        let images = cx.images().map(|facts| (facts.image.text.span, (facts.image, facts.pod.origin)));
+        let decided = |image: &ImageUse| !image.decided_by.is_empty();
+        Self(images.filter(|(_, (image, origin))| decided(image) || *origin == PodOrigin::Mention).collect())
+    }
+
+    /// The image that a finding flags, or a part of.
+    fn image(&self, finding: &Finding) -> Option<(&'a ImageUse, PodOrigin)> {
+        let at = finding.primary.span;
+        let (whole, found) = self.0.range(..=Span { end: u32::MAX, ..at }).next_back()?;
+        (whole.source == at.source && at.end <= whole.end).then_some(*found)
+    }
+
+    /// The worst that a finding can be. What becomes of an image that only a flag or an annotation names is another
+    /// program's business.
+    pub(super) fn most(&self, finding: &Finding) -> Severity {
+        match self.image(finding) {
+            Some((_, PodOrigin::Mention)) => Severity::Note,
+            _ => Severity::Error,
+        }
     }
 
     /// A finding about an image, or a part of it, with the places that decide the image.
     pub(super) fn add_to(&self, mut finding: Finding) -> Finding {
-        let at = finding.primary.span;
-        let from_here = Span { end: u32::MAX, ..at };
-        let image = self.0.range(..=from_here).next_back().map(|(_, image)| *image);
-        let within = |image: &&ImageUse| image.text.span.source == at.source && at.end <= image.text.span.end;
-        for decision in image.filter(within).into_iter().flat_map(|image| &image.decided_by) {
+        for decision in self.image(&finding).into_iter().flat_map(|(image, _)| &image.decided_by) {
             if finding.related.iter().all(|label| label.span != decision.span) {
                 finding.related.push(Label { span: decision.span, message: decision.message.clone() });
             }

@@ -67,11 +67,8 @@ mod unverified_image;
 mod whitespace_in_credentials;
 mod wrong_secret_type;
 
-use std::collections::BTreeSet;
-
 use crate::finding::{Finding, Severity};
 use crate::source::Span;
-use crate::workload::PodOrigin;
 
 pub use context::{Context, ImageFacts, JudgedImage, MAX_IMAGE_SIZE, Settings};
 use decisions::Decisions;
@@ -148,15 +145,14 @@ pub fn by_id(id: &str) -> Option<&'static dyn Rule> {
 /// the severity that the operator wants.
 pub fn run(cx: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mentions = mentions(cx);
     let decisions = Decisions::new(cx);
     for rule in RULES.iter().filter(|rule| cx.settings.runs(rule.meta())) {
         let mut found = Vec::new();
         rule.check(cx, &mut found);
         findings.extend(found.into_iter().filter_map(|finding| {
             let levels = cx.settings.levels_of(finding.primary.span.source);
-            let certain = if mentions.contains(&finding.primary.span) { Severity::Note } else { finding.severity };
-            let severity = levels.severity(rule.meta(), certain.min(finding.severity))?;
+            let certain = finding.severity.min(decisions.most(&finding));
+            let severity = levels.severity(rule.meta(), certain)?;
             Some(decisions.add_to(Finding { severity, ..finding }))
         }));
     }
@@ -173,13 +169,6 @@ pub fn run(cx: &Context<'_>) -> Vec<Finding> {
 /// Whether two findings speak of one container of one object, in whatever namespace.
 fn is_same(one: &Finding, other: &Finding) -> bool {
     one.subject.container == other.subject.container && one.subject.resource == other.subject.resource
-}
-
-/// Places of the images that only a flag or an annotation names: what becomes of them is another program's business, and
-/// worth a note at most.
-fn mentions(cx: &Context<'_>) -> BTreeSet<Span> {
-    let mentioned = cx.images().filter(|facts| facts.pod.origin == PodOrigin::Mention);
-    mentioned.map(|facts| facts.image.text.span).collect()
 }
 
 fn sort(findings: &mut [Finding]) {

@@ -93,6 +93,7 @@ impl Facts {
             image,
             written: None,
             decided_by: Vec::new(),
+            stream_tag: None,
             declared_policy: None,
         });
         let pull_policy = Some(default_pull_policy(&self.inventory.images[self.judged.len()].text.value));

@@ -165,6 +165,7 @@ mod tests {
             image: ImageText::Reference(Reference::parse(text).expect("a reference")),
             written: None,
             decided_by: Vec::new(),
+            stream_tag: None,
             declared_policy: None,
         }
     }

@@ -4,8 +4,9 @@
 pub mod custom;
 mod demand;
 pub mod kinds;
+mod mention;
 mod misplaced;
-mod openshift;
+pub mod openshift;
 pub mod placeholder;
 pub(crate) mod pod;
 
@@ -18,6 +19,7 @@ use crate::reference::{Reference, ReferenceError};
 use crate::resource::{Object, ResourceName};
 use crate::source::{SourceId, Span, Spanned};
 use crate::workload::custom::kind::Kind;
+use crate::workload::openshift::TagName;
 use crate::workload::placeholder::Skip;
 use crate::workload::pod::PodSpec;
 
@@ -146,6 +148,8 @@ pub struct ImageUse {
     pub written: Option<String>,
     /// The places of the inputs that decide the value besides its own, in the order in which they count.
     pub decided_by: Vec<DecidedBy>,
+    /// The tag of an image stream that a trigger of OpenShift replaces the value by.
+    pub stream_tag: Option<TagName>,
     /// What the value is.
     pub image: ImageText,
     /// `imagePullPolicy`, as written.
@@ -235,6 +239,8 @@ impl Pod {
 /// configuration.
 pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, own_kinds: &[Kind], inventory: &mut Inventory) {
     inventory.image_streams.extend(openshift::local_stream(object));
+    inventory.stream_tags.extend(openshift::tags(object));
+    openshift::extract(object, resource, inventory);
     let triggered = openshift::triggered_containers(object);
     let mut specs = Vec::new();
     if let Some(builtin) = kinds::builtin(&object.name) {
@@ -266,6 +272,7 @@ pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, own_kinds: &[Ki
             inventory.suppressions.add_annotation(template.span(), spec.metadata);
         }
         spec.images(pod, &mut inventory.images);
+        mention::extract(&spec, inventory);
         spec.duplicate_keys(&mut inventory.duplicate_keys);
     }
 }

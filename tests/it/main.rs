@@ -17,6 +17,8 @@ mod exit;
 mod inputs;
 mod kustomizations;
 mod levels;
+mod mentions;
+mod openshift;
 mod output;
 mod outputs;
 mod places;

@@ -91,6 +91,7 @@ fn as_set(image: &ImageUse, item: &Item, pod: PodId) -> ImageUse {
         written: (!is_new).then(|| image.text.value.clone()),
         decided_by,
         image: judged,
+        stream_tag: None,
         declared_policy: image.declared_policy.clone().filter(|_| !is_new),
     }
 }
