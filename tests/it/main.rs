@@ -15,6 +15,7 @@ mod duplicates;
 mod events;
 mod exit;
 mod inputs;
+mod kustomizations;
 mod levels;
 mod mentions;
 mod openshift;
