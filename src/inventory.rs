@@ -12,6 +12,7 @@ use crate::service_account::ServiceAccount;
 use crate::source::{Source, SourceId, Sources, Span, Spanned};
 use crate::suppression::{self, Suppressions};
 use crate::workload::custom::kind::Kind;
+use crate::workload::custom::path::Form;
 use crate::workload::placeholder::Skip;
 use crate::workload::placeholder::is_placeholder;
 use crate::workload::pod::is_unquoted_template;
@@ -316,6 +317,8 @@ pub enum Misplacement {
     ListOfStrings,
     /// Not a list.
     NotAList,
+    /// A field of a kind that is not built in, in another form than this.
+    OtherForm(Form),
 }
 
 /// A kustomization's image rewriting.

@@ -16,7 +16,8 @@ pub(crate) fn set_namespaces(inventory: &mut Inventory, builds: &[Build<'_>]) {
             *namespace = the_only(built.iter().cloned().chain(namespace.take()));
         }
     };
-    inventory.pods.iter_mut().for_each(|pod| set(&mut pod.namespace, pod.span.source));
+    let placed = inventory.pods.iter_mut().filter(|pod| !pod.hidden.namespace);
+    placed.for_each(|pod| set(&mut pod.namespace, pod.span.source));
     for secret in &mut inventory.secrets {
         if !matches!(secret.producer, Producer::Generator(_)) && !secret.is_for_many_namespaces() {
             set(&mut secret.namespace, secret.name.span.source);

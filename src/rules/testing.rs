@@ -72,6 +72,7 @@ impl Facts {
             service_account: None,
             pull_secrets: None,
             demand: Demand::default(),
+            hidden: Hidden::default(),
         });
         PodId(self.inventory.pods.len() as u32 - 1)
     }

@@ -203,12 +203,29 @@ pub struct Pod {
     pub pull_secrets: Option<Vec<SecretReference>>,
     /// What it asks of its nodes, as far as images depend on it.
     pub demand: Demand,
+    /// What its operator decides, and the object does not show.
+    pub hidden: Hidden,
+}
+
+/// What an operator decides about a pod, and its object does not show.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Hidden {
+    /// In which namespace it runs.
+    pub namespace: bool,
+    /// As which service account it runs where none is named.
+    pub service_account: bool,
 }
 
 impl Pod {
-    /// The name of the effective service account.
+    /// The name of the effective service account; words where its operator alone knows it, which are no name.
     pub fn service_account_name(&self) -> &str {
-        self.service_account.as_ref().map_or("default", |name| &name.value)
+        let unnamed = if self.hidden.service_account { "(its operator's)" } else { "default" };
+        self.service_account.as_ref().map_or(unnamed, |name| &name.value)
+    }
+
+    /// The namespace of the pod. `default` is that of objects that name none.
+    pub fn namespace_or<'n>(&'n self, default: Option<&'n str>) -> Option<&'n str> {
+        self.namespace.as_deref().or(default.filter(|_| !self.hidden.namespace))
     }
 }
 

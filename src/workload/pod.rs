@@ -9,7 +9,8 @@ use crate::workload::demand;
 use crate::workload::openshift::Triggered;
 use crate::workload::placeholder::{Skip, is_placeholder, looks_unfilled};
 use crate::workload::{
-    Container, ContainerKind, ImageText, ImageUse, InvalidImage, Pod, PodId, PodOrigin, ResourceId, SecretReference,
+    Container, ContainerKind, Hidden, ImageText, ImageUse, InvalidImage, Pod, PodId, PodOrigin, ResourceId,
+    SecretReference,
 };
 use crate::yaml::{Entry, Node};
 
@@ -69,6 +70,7 @@ impl PodSpec<'_> {
             service_account: account("serviceAccountName").or_else(|| account("serviceAccount")),
             pull_secrets: pull_secrets.filter(|list| !list.is_empty()),
             demand: demand::of_pod_spec(self.node),
+            hidden: Hidden::default(),
         }
     }
 

@@ -13,6 +13,7 @@ mod duplicates;
 mod events;
 mod exit;
 mod inputs;
+mod kinds;
 mod levels;
 mod output;
 mod outputs;

@@ -3,12 +3,14 @@
 //! The table of the kinds that are known (`table.yaml`) and the `kinds` of a configuration file are written in the same
 //! way and read here.
 
+use std::fmt;
 use std::sync::LazyLock;
 
 use crate::resource::ResourceName;
 use crate::source::{SourceId, Span};
 use crate::workload::custom::path::FieldPath;
-use crate::yaml::{self, Entry, Node, Piece};
+use crate::workload::kinds::BUILTIN;
+use crate::yaml::{self, Node, Piece};
 
 /// A kind, or several of one group that are built alike.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub struct Kind {
     pub group: String,
     /// Kinds of the group.
     pub kinds: Vec<String>,
+    /// Where the paths of the pods begin; the object itself where it is empty.
+    pub at: FieldPath,
     /// The pods that are made of an object.
     pub pods: Vec<PodFields>,
     /// Objects of the kinds, one document each, that show its fields; of the table alone.
@@ -26,36 +30,48 @@ pub struct Kind {
 /// Where the images of a pod stand, and what it is pulled with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PodFields {
-    /// What there is one pod for; the object itself where it is empty. The other paths begin there.
-    pub each: FieldPath,
+    /// What there is one pod for; the other paths begin there.
+    pub each: Vec<FieldPath>,
     /// A whole pod spec, whose own fields count as those of a pod do.
     pub pod_spec: Option<FieldPath>,
     /// Fields that hold an image.
-    pub images: Vec<FieldPath>,
+    pub images: Vec<ScopedPath>,
+    /// Mappings whose `baseImage` with `sha`, `tag` or `version` is the image where they have no `image`.
+    pub image_parts: Vec<ScopedPath>,
     /// Containers: `name`, `image` and `imagePullPolicy` are read of each.
-    pub containers: Vec<FieldPath>,
+    pub containers: Vec<ScopedPath>,
     /// The same of those that run before.
-    pub init_containers: Vec<FieldPath>,
+    pub init_containers: Vec<ScopedPath>,
     /// Volumes, of which `image` counts.
-    pub volumes: Vec<FieldPath>,
+    pub volumes: Vec<ScopedPath>,
     /// Names of pull secrets. The path shows what the field is: a list of objects (`imagePullSecrets[].name`), a list of
     /// names (`pullSecrets[]`) or one name (`imagePullSecret`).
     pub pull_secrets: Vec<ScopedPath>,
     /// The service account; the first that is there.
     pub service_account: Vec<ScopedPath>,
+    /// Whether the operator makes a service account where none is named; else it is `default`.
+    pub makes_service_account: bool,
     /// The namespace of the pods.
     pub namespace: PodNamespace,
+    /// Whether the operator has a registry of its own for images that name none.
+    pub completes_registry: bool,
     /// What the operator makes of it.
     pub passes: Passes,
 }
 
-/// A path from the place of the pod's fields, or with `/` in front from the object.
+/// A path from the place of the pod's fields, or with `/` in front from where the kind's paths begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScopedPath {
-    /// Whether it begins at the object.
-    pub from_object: bool,
+    /// Whether it has `/` in front. An image there is one of all pods.
+    pub is_shared: bool,
     /// The way from there.
     pub path: FieldPath,
+}
+
+impl fmt::Display for ScopedPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", if self.is_shared { "/" } else { "" }, self.path)
+    }
 }
 
 /// The namespace of the pods that an operator makes.
@@ -116,17 +132,20 @@ struct Reader<'f> {
     faults: &'f mut Vec<(Span, String)>,
 }
 
-const KIND_KEYS: &[&str] = &["group", "kind", "pods", "source", "example"];
+const KIND_KEYS: &[&str] = &["group", "kind", "at", "pods", "source", "example"];
 const POD_KEYS: &[&str] = &[
     "each",
     "pod-spec",
     "images",
+    "image-parts",
     "containers",
     "init-containers",
     "volumes",
     "pull-secrets",
     "service-account",
+    "default-service-account",
     "namespace",
+    "default-registry",
     "pulled-by",
     "credentials",
 ];
@@ -137,73 +156,136 @@ impl Reader<'_> {
     }
 
     fn kind(&mut self, node: Node<'_>) -> Option<Kind> {
-        self.keys(node, KIND_KEYS);
-        let group = node.str("group").map(str::to_owned);
-        let kinds: Vec<String> = node.get("kind").into_iter().flat_map(strings).map(|it| it.0.to_owned()).collect();
+        if !node.is_mapping() {
+            self.fault(node.span(), "a kind is a mapping with `group`, `kind` and `pods`");
+            return None;
+        }
+        self.keys(node, KIND_KEYS, "a kind");
+        let group = self.group(node);
+        let kinds = self.names(node);
+        let at = node.get("at").and_then(|value| self.path(value)).unwrap_or_default();
         let pods: Vec<PodFields> =
             node.get("pods").into_iter().flat_map(Node::items).map(|pod| self.pod(pod)).collect();
-        if group.is_none() || kinds.is_empty() || pods.is_empty() {
-            self.fault(node.span(), "a kind has a `group`, a `kind` and at least one of `pods`");
+        if pods.is_empty() {
+            let span = node.entry("pods").map_or(node.span(), |entry| entry.key.span());
+            self.fault(span, "a kind needs `pods`, a list with one item for each pod that is made of an object");
         }
+        self.refuse_builtin(group.as_deref(), node);
         let example = node.str("example").map(str::to_owned);
-        Some(Kind { group: group?, kinds, pods, example })
+        Some(Kind { group: group?, kinds, at, pods, example })
+    }
+
+    fn group(&mut self, node: Node<'_>) -> Option<String> {
+        let Some(value) = node.get("group") else {
+            self.fault(node.span(), "a kind needs its `group`: what stands before the `/` of `apiVersion`");
+            return None;
+        };
+        match value.as_str() {
+            Some(group) if group.contains('/') => {
+                self.fault(
+                    value.span(),
+                    "a group has no version: what stands before the `/` of `apiVersion` is wanted",
+                );
+                None
+            }
+            Some(group) => Some(group.to_owned()),
+            None => {
+                self.fault(value.span(), "the group is text, such as `example.com`");
+                None
+            }
+        }
+    }
+
+    fn names(&mut self, node: Node<'_>) -> Vec<String> {
+        let Some(value) = node.get("kind") else {
+            self.fault(node.span(), "a kind needs `kind`: its name, or a list of names");
+            return Vec::new();
+        };
+        let names: Vec<String> = one_or_more(value)
+            .into_iter()
+            .filter_map(|item| {
+                let name = item.as_str().filter(|name| !name.is_empty());
+                if name.is_none() {
+                    self.fault(item.span(), "the name of a kind is wanted");
+                }
+                name.map(str::to_owned)
+            })
+            .collect();
+        if value.items().next().is_none() && value.is_sequence() {
+            self.fault(value.span(), "the name of a kind is wanted");
+        }
+        names
+    }
+
+    /// What is built in is read the way the API server does, whatever a file says.
+    fn refuse_builtin(&mut self, group: Option<&str>, node: Node<'_>) {
+        for item in node.get("kind").map(one_or_more).unwrap_or_default() {
+            let (Some(kind), Some(group)) = (item.as_str(), group) else { continue };
+            if BUILTIN.iter().any(|builtin| builtin.is(group, kind)) {
+                let of = if group.is_empty() { "the core group".to_owned() } else { format!("the group `{group}`") };
+                let message = format!("`{kind}` of {of} is built in, and its pods are read without a row");
+                self.fault(item.span(), message);
+            }
+        }
     }
 
     fn pod(&mut self, node: Node<'_>) -> PodFields {
-        self.keys(node, POD_KEYS);
-        let namespace = match node.entry("namespace").map(|entry| (entry, entry.value.as_str())) {
-            None | Some((_, Some("own"))) => PodNamespace::Own,
-            Some((_, Some("unknown"))) => PodNamespace::Unknown,
-            Some((entry, _)) => {
-                self.fault(entry.value.span(), "`own` or `unknown` is wanted");
-                PodNamespace::Unknown
-            }
-        };
+        if !node.is_mapping() {
+            self.fault(node.span(), "a mapping with the fields of a pod is wanted");
+            return PodFields::default();
+        }
+        self.keys(node, POD_KEYS, "a pod");
         let pod_spec = node.get("pod-spec").and_then(|value| self.path(value));
         let by_default = if pod_spec.is_some() { Passes::AsWritten } else { Passes::WithMore };
+        let each: Vec<FieldPath> = match node.get("each") {
+            None => vec![FieldPath::default()],
+            Some(value) => one_or_more(value).into_iter().filter_map(|path| self.path(path)).collect(),
+        };
+        let unknown_namespace = self.is_second(node, "namespace", ["own", "unknown"]);
         PodFields {
-            each: node.get("each").and_then(|value| self.path(value)).unwrap_or_default(),
+            each,
             pod_spec,
-            images: self.paths(node, "images"),
-            containers: self.paths(node, "containers"),
-            init_containers: self.paths(node, "init-containers"),
-            volumes: self.paths(node, "volumes"),
+            images: self.scoped(node, "images"),
+            image_parts: self.scoped(node, "image-parts"),
+            containers: self.scoped(node, "containers"),
+            init_containers: self.scoped(node, "init-containers"),
+            volumes: self.scoped(node, "volumes"),
             pull_secrets: self.scoped(node, "pull-secrets"),
             service_account: self.scoped(node, "service-account"),
-            namespace,
-            passes: self.passes(node).unwrap_or(by_default),
+            makes_service_account: self.is_second(node, "default-service-account", ["default", "unknown"]),
+            namespace: if unknown_namespace { PodNamespace::Unknown } else { PodNamespace::Own },
+            completes_registry: self.is_second(node, "default-registry", ["docker.io", "unknown"]),
+            passes: self.passes(node, by_default),
         }
     }
 
-    fn passes(&mut self, node: Node<'_>) -> Option<Passes> {
-        let word = |key: &str| node.entry(key).map(|Entry { value, .. }| (value.as_str(), value.span()));
-        match (word("pulled-by"), word("credentials")) {
-            (None, None) | (Some((Some("kubelet"), _)), None) => None,
-            (Some((Some("operator"), _)), _) => Some(Passes::ByItself),
-            (_, Some((Some("as-written"), _))) => Some(Passes::AsWritten),
-            (_, Some((Some("and-more"), _))) => Some(Passes::WithMore),
-            (_, Some((_, span))) => {
-                self.fault(span, "`as-written` or `and-more` is wanted");
-                None
-            }
-            (Some((_, span)), None) => {
-                self.fault(span, "`kubelet` or `operator` is wanted");
-                None
-            }
+    /// Whether a key has the second of its two values; the first counts where it is left out.
+    fn is_second(&mut self, node: Node<'_>, key: &str, [first, second]: [&str; 2]) -> bool {
+        let Some(value) = node.get(key) else { return false };
+        let is_second = value.as_str() == Some(second);
+        if !is_second && value.as_str() != Some(first) {
+            self.fault(value.span(), format!("{key}: it is `{first}` or `{second}`"));
         }
+        is_second
     }
 
-    fn paths(&mut self, node: Node<'_>, key: &str) -> Vec<FieldPath> {
-        let values: Vec<Node<'_>> = node.get(key).map(one_or_more).unwrap_or_default();
-        values.into_iter().filter_map(|value| self.path(value)).collect()
+    fn passes(&mut self, node: Node<'_>, by_default: Passes) -> Passes {
+        let by_operator = self.is_second(node, "pulled-by", ["kubelet", "operator"]);
+        let with_more = self.is_second(node, "credentials", ["as-written", "and-more"]);
+        match node.get("credentials") {
+            _ if by_operator => Passes::ByItself,
+            None => by_default,
+            Some(_) if with_more => Passes::WithMore,
+            Some(_) => Passes::AsWritten,
+        }
     }
 
     fn scoped(&mut self, node: Node<'_>, key: &str) -> Vec<ScopedPath> {
         let values: Vec<Node<'_>> = node.get(key).map(one_or_more).unwrap_or_default();
         let read = |value: Node<'_>| {
             let text = value.as_str().unwrap_or_default();
-            let path = self.parsed(text.trim_start_matches('/'), value.span())?;
-            Some(ScopedPath { from_object: text.starts_with('/'), path })
+            let path = self.parsed(text.strip_prefix('/').unwrap_or(text), value.span())?;
+            Some(ScopedPath { is_shared: text.starts_with('/'), path })
         };
         values.into_iter().filter_map(read).collect()
     }
@@ -216,22 +298,35 @@ impl Reader<'_> {
         FieldPath::parse(text).map_err(|message| self.fault(span, format!("not a path of fields: {message}"))).ok()
     }
 
-    fn keys(&mut self, node: Node<'_>, known: &[&str]) {
+    fn keys(&mut self, node: Node<'_>, known: &[&str], what: &str) {
+        let mut seen: Vec<&str> = Vec::new();
         for entry in node.entries() {
-            if !entry.key.text().is_some_and(|key| known.contains(&key)) {
-                self.fault(entry.key.span(), format!("an unknown key; one of {} is wanted", known.join(", ")));
+            match entry.key.text() {
+                Some(key) if seen.contains(&key) => {
+                    self.fault(entry.key.span(), format!("`{key}` is set twice; leave one of them out"));
+                }
+                Some(key) if known.contains(&key) => seen.push(key),
+                key => self.fault(entry.key.span(), unknown(key.unwrap_or_default(), known, what)),
             }
         }
+    }
+}
+
+/// What is said of a key that there is not, with the one that may be meant.
+fn unknown(key: &str, known: &[&str], what: &str) -> String {
+    // What is as long as a file is no slip of the pen, and comparing it would take its time.
+    let meant: String = key.chars().take(100).map(|c| if c == '_' { '-' } else { c.to_ascii_lowercase() }).collect();
+    let near = known.iter().map(|known| (strsim::osa_distance(&meant, known), known)).min();
+    let shown: String = key.chars().take(100).collect();
+    match near.filter(|(distance, known)| distance * 3 <= known.len()) {
+        Some((_, near)) => format!("unknown key `{shown}`; did you mean `{near}`?"),
+        None => format!("unknown key `{shown}`; {what} has {}", known.join(", ")),
     }
 }
 
 /// The items of a list, or the one value.
 fn one_or_more(node: Node<'_>) -> Vec<Node<'_>> {
     if node.is_sequence() { node.items().collect() } else { vec![node] }
-}
-
-fn strings(node: Node<'_>) -> impl Iterator<Item = (&str, Span)> {
-    one_or_more(node).into_iter().filter_map(|item| Some((item.as_str()?, item.span())))
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! A step is a key, `{a,b}` for one of several keys, or `*` for every key; `[]` behind a step means every item of its
 //! list. `.` alone is the place where the path begins.
 
+use std::fmt;
+
 use crate::workload::pod::is_to_be_written;
 use crate::yaml::{Entry, Node};
 
@@ -18,6 +20,35 @@ enum Step {
     AnyKey,
     /// Every item.
     Items,
+}
+
+impl fmt::Display for FieldPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str(".");
+        }
+        for (at, step) in self.0.iter().enumerate() {
+            let dot = if at == 0 { "" } else { "." };
+            match step {
+                Step::Keys(keys) if keys.len() == 1 => write!(f, "{dot}{}", keys.concat())?,
+                Step::Keys(keys) => write!(f, "{dot}{{{}}}", keys.join(","))?,
+                Step::AnyKey => write!(f, "{dot}*")?,
+                Step::Items => f.write_str("[]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a field that names pull secrets is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Form {
+    /// A list of objects with a `name`.
+    Objects,
+    /// A list of names.
+    Names,
+    /// One name.
+    Name,
 }
 
 /// A field that a path leads to.
@@ -71,6 +102,21 @@ impl FieldPath {
             steps.extend(lists.as_bytes().as_chunks::<2>().0.iter().map(|_| Step::Items));
         }
         Ok(Self(steps))
+    }
+
+    /// The way to one key.
+    pub(super) fn key(name: &str) -> Self {
+        Self(vec![Step::Keys(vec![name.to_owned()])])
+    }
+
+    /// The field that holds pull secrets, and the form that the rest of the path gives it.
+    pub(super) fn holder(&self) -> (Self, Form) {
+        let cut = |at: usize| Self(self.0[..at].to_vec());
+        match self.0.as_slice() {
+            [.., Step::Items, Step::Keys(_)] => (cut(self.0.len() - 2), Form::Objects),
+            [.., Step::Items] => (cut(self.0.len() - 1), Form::Names),
+            _ => (self.clone(), Form::Name),
+        }
     }
 
     /// The fields that it leads to from a node, in the order of the source.
@@ -162,6 +208,13 @@ mod tests {
         assert_eq!(paths("spec.*.image", text), ["spec.a.image", "spec.b.image"]);
         assert_eq!(paths("spec.tasks.image", text), [""; 0]);
         assert_eq!(paths(".", text), [""]);
+    }
+
+    #[test]
+    fn a_path_is_shown_as_it_is_read() {
+        for text in [".", "a", "spec.tasks[].image", "steps[][].inline", "spec.{a,b}.*.image"] {
+            assert_eq!(FieldPath::parse(text).expect("a path").to_string(), text);
+        }
     }
 
     #[test]
