@@ -101,6 +101,31 @@ mod tests {
     use crate::rules::testing::Facts;
 
     #[test]
+    fn the_form_of_a_kinds_own_field_is_shown() {
+        let forms = [
+            (Form::Objects, "write under `spec`: `pullSecrets: [{name: a}, {name: b}]`"),
+            (Form::Names, "write `pullSecrets: [a, b]`"),
+            (Form::Name, "write `pullSecrets: a`"),
+        ];
+        for (form, expected) in forms {
+            let mut facts = Facts::default();
+            let resource = facts.resource("ImagePullJob", None, "warm");
+            let span = facts.write("pullSecrets");
+            facts.inventory.misplaced.push(Misplaced {
+                resource,
+                span,
+                fault: Misplacement::OtherForm(form),
+                path: "spec.pullSecrets".to_owned(),
+                right_path: "spec.pullSecrets".to_owned(),
+                names: vec!["a".to_owned(), "b".to_owned()],
+            });
+            assert_eq!(facts.flags(&MisplacedPullSecrets), [(Severity::Warning, "pullSecrets")], "{form:?}");
+            let help = facts.check(&MisplacedPullSecrets).pop().and_then(|finding| finding.help);
+            assert_eq!(help.as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
     fn every_misplacement_is_an_error_that_says_where_it_belongs() {
         let faults = [
             Misplacement::InContainer,

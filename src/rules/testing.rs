@@ -19,7 +19,7 @@ use crate::service_account::ServiceAccount;
 use crate::source::{Encoding, Source, SourceId, Sources, Span, Spanned};
 use crate::verdict::Verdict;
 use crate::workload::{
-    Container, ContainerKind, ImageText, ImageUse, Pod, PodId, PodOrigin, Resource, ResourceId, SecretReference,
+    Container, ContainerKind, Hidden, ImageText, ImageUse, Pod, PodId, PodOrigin, Resource, ResourceId, SecretReference,
 };
 
 /// Facts under construction. Every text that is added becomes a line of one source, so that spans point at it.

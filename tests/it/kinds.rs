@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use pullcheck::check::{Gathered, gather_sources};
-use pullcheck::inventory::ReadOptions;
+use pullcheck::inventory::{Misplacement, ReadOptions};
 use pullcheck::source::{Encoding, Source};
 use pullcheck::workload::ImageText;
 use pullcheck::workload::custom::kind::{Kind, table};
+use pullcheck::workload::custom::path::Form;
 use pullcheck::workload::placeholder::Skip;
 
 fn gather(text: &str) -> Gathered {
@@ -97,4 +98,105 @@ fn every_row_finds_what_its_example_marks_and_nothing_else() {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn no_two_rows_are_for_the_same_kind() {
+    let mut seen = BTreeSet::new();
+    for (group, kind) in table().iter().flat_map(|kind| kind.kinds.iter().map(|name| (&kind.group, name))) {
+        assert!(seen.insert((group, kind)), "{group} {kind} has two rows");
+    }
+    assert!(seen.len() > 80, "is the table still read?");
+}
+
+#[test]
+fn a_kind_of_another_group_is_not_taken_for_it() {
+    let bare = |api_version: &str, kind: &str| {
+        let text = format!(
+            "apiVersion: {api_version}\nkind: {kind}\nmetadata: {{name: a}}\nspec: {{image: a, package: b, url: 'oci://c', \
+             imageName: d, images: [e, {{image: f}}], trainer: {{image: g}}, driver: {{image: h}}, taskSpec: {{stepTemplate: \
+             {{image: i}}}}, templates: [{{container: {{image: j}}}}]}}\n"
+        );
+        gather(&text).inventory.images.len()
+    };
+    for kind in table() {
+        for name in &kind.kinds {
+            for group in ["example.com", "x.argoproj.io", "apps", "v1"] {
+                let api_version = if group == "v1" { "v1".to_owned() } else { format!("{group}/v1") };
+                assert_eq!(bare(&api_version, name), 0, "{api_version} {name}");
+            }
+        }
+        assert_eq!(bare(&format!("{}/v1", kind.group), "Unknown"), 0, "{}", kind.group);
+    }
+    assert_eq!(bare("monitoring.coreos.com/v1", "Prometheus"), 1);
+}
+
+#[test]
+fn lists_and_json_hold_them_too() {
+    let object = r#"{"apiVersion": "monitoring.coreos.com/v1", "kind": "Prometheus", "spec": {"image": "a:1"}}"#;
+    let shown = |text: &str| {
+        let images = gather(text).inventory.images;
+        images.iter().map(|image| format!("{}={}", image.path, image.text.value)).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(object), ["spec.image=a:1"]);
+    let list = format!(r#"{{"apiVersion": "v1", "kind": "List", "items": [{object}]}}"#);
+    assert_eq!(shown(&list), ["items[0].spec.image=a:1"]);
+    let typed = "apiVersion: kubevirt.io/v1\nkind: VirtualMachineList\nitems:\n- spec: {template: {spec: {volumes: \
+                 [{containerDisk: {image: 'a:1'}}]}}}\n";
+    assert_eq!(shown(typed), ["items[0].spec.template.spec.volumes[0].containerDisk.image=a:1"]);
+}
+
+#[test]
+fn what_the_operator_fills_in_is_not_listed() {
+    for value in ["''", "~", "{repository: a}", "1.5"] {
+        let text = format!("apiVersion: monitoring.coreos.com/v1\nkind: Prometheus\nspec: {{image: {value}}}\n");
+        assert_eq!(gather(&text).inventory.images, [], "{value}");
+        let elastic = format!(
+            "apiVersion: kibana.k8s.elastic.co/v1\nkind: Kibana\nspec: {{image: {value}, podTemplate: {{spec: {{}}}}}}\n"
+        );
+        assert_eq!(gather(&elastic).inventory.images, [], "{value}");
+    }
+}
+
+#[test]
+fn pull_secrets_in_another_form_are_found() {
+    let faults = |text: &str| -> Vec<(Misplacement, String)> {
+        gather(text).inventory.misplaced.into_iter().map(|it| (it.fault, it.path)).collect()
+    };
+    let job = |secrets: &str| {
+        faults(&format!("apiVersion: apps.kruise.io/v1alpha1\nkind: ImagePullJob\nspec: {{pullSecrets: {secrets}}}\n"))
+    };
+    let names = [(Misplacement::OtherForm(Form::Names), "spec.pullSecrets".to_owned())];
+    for wrong in ["[{name: a}]", "a", "{name: a}", "[a, {name: b}]"] {
+        assert_eq!(job(wrong), names, "{wrong}");
+    }
+    for right in ["[a]", "[]", "~", "'{{ .Values.secrets }}'", "${SECRETS}", "['{{ .x }}', a]", "{{ .Values.secrets }}"]
+    {
+        assert_eq!(job(right), [], "{right}");
+    }
+    let prometheus = |secrets: &str| {
+        faults(&format!(
+            "apiVersion: monitoring.coreos.com/v1\nkind: Prometheus\nspec: {{imagePullSecrets: {secrets}}}\n"
+        ))
+    };
+    let objects = [(Misplacement::OtherForm(Form::Objects), "spec.imagePullSecrets".to_owned())];
+    for wrong in ["[a]", "a", "{name: a}"] {
+        assert_eq!(prometheus(wrong), objects, "{wrong}");
+    }
+    for right in ["[{name: a}]", "[{}]", "['{{ .x }}']", "$(x)", "~"] {
+        assert_eq!(prometheus(right), [], "{right}");
+    }
+    let machine = |secret: &str| {
+        faults(&format!(
+            "apiVersion: kubevirt.io/v1\nkind: VirtualMachineInstance\nspec: {{volumes: [{{containerDisk: {{image: a, \
+             imagePullSecret: {secret}}}}}]}}\n"
+        ))
+    };
+    let name = [(Misplacement::OtherForm(Form::Name), "spec.volumes[0].containerDisk.imagePullSecret".to_owned())];
+    assert_eq!((machine("{name: a}"), machine("[a]")), (name.to_vec(), name.to_vec()));
+    assert_eq!((machine("a"), machine("${A}")), (vec![], vec![]));
+    let rollout =
+        "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nspec: {template: {spec: {imagePullSecrets: [a]}}}\n";
+    let path = "spec.template.spec.imagePullSecrets".to_owned();
+    assert_eq!(faults(rollout), [(Misplacement::OtherForm(Form::Objects), path)]);
 }

@@ -121,7 +121,7 @@ pub(super) fn of<'k>(name: &ResourceName, own: &'k [Kind]) -> Option<&'k Kind> {
 
 /// Reads a list of kinds. What is wrong goes to `faults`, with its place.
 pub fn read(list: Node<'_>, faults: &mut Vec<(Span, String)>) -> Vec<Kind> {
-    if !list.is_sequence() {
+    if !list.is_sequence() && !list.is_null() {
         faults.push((list.span(), "a list of kinds is wanted, each with `group`, `kind` and `pods`".into()));
     }
     let mut reader = Reader { faults };

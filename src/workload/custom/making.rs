@@ -147,6 +147,10 @@ impl<'a> Making<'_, 'a> {
 
     /// What the kind's own fields say of a pod besides its spec.
     fn with_own_fields(&self, mut pod: Pod, each: &Field<'a>) -> Pod {
+        // What the operator pulls with says nothing of a pod.
+        if self.fields.passes == Passes::ByItself {
+            return pod;
+        }
         let fields = self.fields.pull_secrets.iter().flat_map(|path| {
             let from = self.from(path, each);
             path.path.fields_or_unwritten(from)
@@ -200,11 +204,10 @@ impl<'a> Making<'_, 'a> {
     /// Leaves out what the operator fills in, and marks what no kubelet pulls.
     fn settle(&self, images: &mut Vec<ImageUse>, known: &mut BTreeSet<Span>) {
         known.extend(images.iter().map(|image| image.text.span));
-        if self.fields.passes != Passes::AsWritten {
-            let unset =
-                |it: &ImageUse| matches!(it.image, ImageText::Invalid(InvalidImage::Empty | InvalidImage::NotAString));
-            images.retain(|image| !unset(image));
-        }
+        let as_written = self.fields.passes == Passes::AsWritten;
+        let unset =
+            |it: &ImageUse| matches!(it.image, ImageText::Invalid(InvalidImage::Empty | InvalidImage::NotAString));
+        images.retain(|image| as_written && image.container.kind != ContainerKind::Other || !unset(image));
         let by_itself = self.fields.passes == Passes::ByItself;
         if by_itself {
             // What is fetched over HTTP, or from a bucket, is no image.
