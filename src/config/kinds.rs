@@ -35,6 +35,7 @@ fn print_pod(out: &mut String, pod: &PodFields) {
         ("init-containers", &pod.init_containers),
         ("volumes", &pod.volumes),
         ("pull-secrets", &pod.pull_secrets),
+        ("own-pull-secrets", &pod.own_pull_secrets),
         ("service-account", &pod.service_account),
     ];
     for (key, paths) in lists.iter().filter(|(_, paths)| !paths.is_empty()) {
@@ -77,6 +78,7 @@ pub(super) fn schema() -> Value {
             "Names of pull secrets: `imagePullSecrets[].name` is a list of objects, `pullSecrets[]` a list of names, \
              `imagePullSecret` one name",
         ),
+        "own-pull-secrets": paths("Names of pull secrets that count in place of those where there are any"),
         "service-account": paths("The name of the service account; the first that is there"),
         "default-service-account": word(["default", "unknown"], "The service account where none is named"),
         "namespace": word(["own", "unknown"], "The namespace of the pods: that of the object, or another one"),

@@ -136,6 +136,7 @@ fn faults_have_places() {
         ("fail_on: error\n", &["1:1: unknown key `fail_on`; did you mean `fail-on`?"]),
         ("\n  rule: {}\n", &["2:3: unknown key `rule`; did you mean `rules`?"]),
         ("kinds: []\n", &[]),
+        ("kinds:\n", &[]),
         ("kinds: x\n", &["1:8: a list of kinds is wanted, each with `group`, `kind` and `pods`"]),
         ("kinds: [x]\n", &["1:9: a kind is a mapping with `group`, `kind` and `pods`"]),
         (
@@ -150,14 +151,14 @@ fn faults_have_places() {
         ),
         (
             "kinds:\n- group: a.example\n  kind: B\n  pods:\n  - image: spec.image\n    pull_secrets: a[0]\n    \
-             images: spec..image\n    credentials: all\n    pulled-by: istio\n    images: x\n",
+             volumes: spec..image\n    credentials: all\n    pulled-by: istio\n    volumes: spec[x]\n",
             &[
                 "5:5: unknown key `image`; did you mean `images`?",
                 "6:5: unknown key `pull_secrets`; did you mean `pull-secrets`?",
-                "7:13: not a path of fields: \"\" is not a key, a `{list,of,keys}` or `*`",
                 "8:18: credentials: it is `as-written` or `and-more`",
                 "9:16: pulled-by: it is `kubelet` or `operator`",
-                "10:5: `images` is set twice; leave one of them out",
+                "10:5: `volumes` is set twice; leave one of them out",
+                "10:14: not a path of fields: \"spec[x]\": behind a key stand `[]` and `[key=field]` only",
             ],
         ),
         (
@@ -338,7 +339,7 @@ fn what_is_printed_can_be_read_back() {
                   kinds:\n- {group: '', kind: Widget, at: spec, pods: [{images: ['a.{b,c}.*', '/d[][]'], \
                   pull-secrets: 's[].name'}, {each: ['e[]', .], pod-spec: ., namespace: unknown}]}\n\
                   - {group: b.example, kind: ['on', C], pods: [{image-parts: ., containers: c, init-containers: i, \
-                  volumes: v, service-account: [a, /b], default-service-account: unknown, default-registry: unknown, \
+                  volumes: v, own-pull-secrets: '/s[key=name].t[]', service-account: [a, /b], default-service-account: unknown, default-registry: unknown, \
                   pulled-by: operator}]}\n\
                   overrides:\n- {paths: [x, '#y'], rules: {all: off, mutable-tag: error}}\n- {paths: z, rules: {}}\n\
                   - {paths: [], rules: {mutable-tag: off}}\n";

@@ -33,14 +33,11 @@ pub(super) fn check(
             });
         }
     };
-    let shared = fields.pull_secrets.iter().filter(|path| path.is_shared);
-    for (path, form) in shared.map(|path| path.path.holder()) {
-        path.fields(root).into_iter().for_each(|field| push(field, form));
-    }
     for each in fields.each.iter().flat_map(|path| path.fields(root)) {
-        let own = fields.pull_secrets.iter().filter(|path| !path.is_shared);
-        for (path, form) in own.map(|path| path.path.holder()) {
-            path.fields(&each).into_iter().for_each(|field| push(field, form));
+        for path in fields.pull_secrets.iter().chain(&fields.own_pull_secrets) {
+            let (holder, form) = path.path.of_part(each.value).holder();
+            let from = if path.is_shared { root } else { &each };
+            holder.fields(from).into_iter().for_each(|field| push(field, form));
         }
         let specs = fields.pod_spec.iter().flat_map(|path| path.fields(&each));
         let lists = specs.flat_map(|spec| FieldPath::key("imagePullSecrets").fields(&spec));

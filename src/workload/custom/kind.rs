@@ -47,6 +47,8 @@ pub struct PodFields {
     /// Names of pull secrets. The path shows what the field is: a list of objects (`imagePullSecrets[].name`), a list of
     /// names (`pullSecrets[]`) or one name (`imagePullSecret`).
     pub pull_secrets: Vec<ScopedPath>,
+    /// Names of pull secrets that count in place of those where there are any.
+    pub own_pull_secrets: Vec<ScopedPath>,
     /// The service account; the first that is there.
     pub service_account: Vec<ScopedPath>,
     /// Whether the operator makes a service account where none is named; else it is `default`.
@@ -142,6 +144,7 @@ const POD_KEYS: &[&str] = &[
     "init-containers",
     "volumes",
     "pull-secrets",
+    "own-pull-secrets",
     "service-account",
     "default-service-account",
     "namespace",
@@ -251,6 +254,7 @@ impl Reader<'_> {
             init_containers: self.scoped(node, "init-containers"),
             volumes: self.scoped(node, "volumes"),
             pull_secrets: self.scoped(node, "pull-secrets"),
+            own_pull_secrets: self.scoped(node, "own-pull-secrets"),
             service_account: self.scoped(node, "service-account"),
             makes_service_account: self.is_second(node, "default-service-account", ["default", "unknown"]),
             namespace: if unknown_namespace { PodNamespace::Unknown } else { PodNamespace::Own },

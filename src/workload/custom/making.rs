@@ -151,20 +151,13 @@ impl<'a> Making<'_, 'a> {
         if self.fields.passes == Passes::ByItself {
             return pod;
         }
-        let fields = self.fields.pull_secrets.iter().flat_map(|path| {
-            let from = self.from(path, each);
-            path.path.fields_or_unwritten(from)
-        });
-        let secrets: Vec<SecretReference> = fields
-            .filter_map(|field| {
-                let name = string_or_template(field.value)?;
-                Some(SecretReference { name: name.value, span: name.span })
-            })
-            .collect();
+        let own = self.names(&self.fields.own_pull_secrets, each);
+        let secrets = if own.is_empty() { self.names(&self.fields.pull_secrets, each) } else { own };
         if !secrets.is_empty() {
             pod.pull_secrets.get_or_insert_default().extend(secrets);
         }
-        let accounts = self.fields.service_account.iter().flat_map(|path| path.path.fields(self.from(path, each)));
+        let accounts = self.fields.service_account.iter();
+        let accounts = accounts.flat_map(|path| path.path.of_part(each.value).fields(self.from(path, each)));
         let account = accounts.filter_map(|field| string_or_template(field.value)).find(|name| !name.value.is_empty());
         pod.service_account = account.or(pod.service_account);
         pod.hidden = Hidden {
@@ -172,6 +165,16 @@ impl<'a> Making<'_, 'a> {
             service_account: self.fields.makes_service_account,
         };
         pod
+    }
+
+    /// The names of pull secrets that fields hold.
+    fn names(&self, paths: &[ScopedPath], each: &Field<'a>) -> Vec<SecretReference> {
+        let fields = paths.iter().flat_map(|path| {
+            let from = self.from(path, each);
+            path.path.of_part(each.value).fields_or_unwritten(from)
+        });
+        let named = fields.filter_map(|field| string_or_template(field.value));
+        named.map(|name| SecretReference { name: name.value, span: name.span }).collect()
     }
 
     /// The images of the kind's own fields: those of one part, or those of all pods.

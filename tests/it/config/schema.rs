@@ -52,7 +52,6 @@ fn the_schema_and_the_reader_agree() {
         "overrides:\n- paths: [staging/, '!x']\n  rules: {mutable-tag: off}\n- {paths: a, rules: {}}\n",
         "mutable-tags: [main, 'pr-*']\nallowed-registries: ghcr.io/acme\n",
         "max-image-size: 2GiB\n",
-        "kinds:\n",
         "kinds: []\n",
         "kinds: [{group: '', kind: B, source: x, example: y, pods: [{images: spec.image}]}]\n",
         "kinds: [{group: a, kind: [B, C], at: spec, pods: [{each: ['a[]'], pod-spec: ., pull-secrets: '/s[]', \
