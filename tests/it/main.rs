@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+#[cfg(unix)]
+mod action;
 mod asking;
 mod baselines;
 mod cache;
@@ -17,6 +19,7 @@ mod kinds;
 mod levels;
 mod output;
 mod outputs;
+mod places;
 mod platforms;
 mod producers;
 mod pull;
