@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use pullcheck::check::{Gathered, gather_sources};
 use pullcheck::inventory::{Misplacement, ReadOptions};
+use pullcheck::pull;
+use pullcheck::rules::Settings;
 use pullcheck::source::{Encoding, Source};
 use pullcheck::workload::ImageText;
 use pullcheck::workload::custom::kind::{Kind, table};
@@ -199,4 +201,30 @@ fn pull_secrets_in_another_form_are_found() {
         "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nspec: {template: {spec: {imagePullSecrets: [a]}}}\n";
     let path = "spec.template.spec.imagePullSecrets".to_owned();
     assert_eq!(faults(rollout), [(Misplacement::OtherForm(Form::Objects), path)]);
+}
+
+#[test]
+fn what_the_operator_chooses_is_not_guessed() {
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: regcred, namespace: system}\ntype: \
+                  kubernetes.io/dockerconfigjson\nstringData: {.dockerconfigjson: '{\"auths\": {\"ghcr.io\": {\"auth\": \
+                  \"Ym9iOmh1bnRlcjI=\"}}}'}\n---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: default, namespace: \
+                  system}\nimagePullSecrets: [{name: regcred}]\n---\n";
+    let credentials = |object: &str| {
+        let gathered = gather(&format!("{secret}{object}"));
+        let settings = Settings { namespace: Some("shop".into()), closed: true, ..Settings::default() };
+        let pull = pull::resolve(&gathered.inventory, &settings, None).pop().expect("an image");
+        let states: Vec<&str> = pull.secrets.iter().map(|secret| secret.state.as_str()).collect();
+        (states.join(" "), pull.credentials.len(), pull.blind.len())
+    };
+    // The pods of a package run in the namespace of Crossplane, whatever that is, and not in `--namespace`.
+    let provider = "apiVersion: pkg.crossplane.io/v1\nkind: Provider\nmetadata: {name: p}\nspec: {package: 'ghcr.io/a/b:1', \
+                    packagePullSecrets: [{name: regcred}]}\n";
+    assert_eq!(credentials(provider), ("readable".to_owned(), 1, 1));
+    // Strimzi makes a service account; Prometheus runs as `default` where none is named.
+    let kafka = "apiVersion: kafka.strimzi.io/v1\nkind: Kafka\nmetadata: {name: k, namespace: system}\nspec: {kafka: \
+                 {image: 'ghcr.io/a/b:1'}}\n";
+    assert_eq!(credentials(kafka), (String::new(), 0, 1));
+    let prometheus = "apiVersion: monitoring.coreos.com/v1\nkind: Prometheus\nmetadata: {name: p, namespace: system}\nspec: \
+                      {image: 'ghcr.io/a/b:1'}\n";
+    assert_eq!(credentials(prometheus), ("readable".to_owned(), 1, 1));
 }
