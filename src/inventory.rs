@@ -5,18 +5,20 @@ use std::ops::Range;
 
 use crate::duplicate::DuplicateKey;
 use crate::hook::Hook;
+use crate::kustomization::{Kustomization, PatchFiles, Unrendered};
 use crate::resource::ResourceName;
 use crate::secret::{self, Secret};
 use crate::sensitive::Sensitive;
 use crate::service_account::ServiceAccount;
-use crate::source::{Source, SourceId, Sources, Span, Spanned};
+use crate::source::{Source, SourceId, SourceOrigin, Sources, Span, Spanned};
 use crate::suppression::{self, Suppressions};
 use crate::workload::custom::kind::Kind;
 use crate::workload::custom::path::Form;
+use crate::workload::openshift::{self, StreamTag, template};
 use crate::workload::placeholder::Skip;
 use crate::workload::placeholder::is_placeholder;
 use crate::workload::pod::is_unquoted_template;
-use crate::workload::{self, ImageText, ImageUse, Pod, PodId, Resource, ResourceId};
+use crate::workload::{self, ImageText, ImageUse, Pod, PodId, PodOrigin, Resource, ResourceId};
 use crate::yaml::{self, Document, Node, Piece, SyntaxError};
 use crate::{kustomization, resource, rewriting, service_account};
 
@@ -46,10 +48,18 @@ pub struct Inventory {
     pub duplicate_keys: Vec<DuplicateKey>,
     /// `imagePullSecrets` at a place that no pod ever sees.
     pub misplaced: Vec<MisplacedPullSecrets>,
-    /// Kustomizations, for the names they rewrite.
+    /// Kustomizations, for what they change.
     pub kustomizations: Vec<Kustomization>,
+    /// JSON 6902 patches, which name no object.
+    pub patch_files: PatchFiles,
+    /// Folders of kustomizations whose rendered form is among the inputs.
+    pub rendered: BTreeSet<String>,
+    /// Builds of which something is not followed, for want of a rendered form.
+    pub unrendered: Vec<Unrendered>,
     /// Names of OpenShift image streams that pods may use as images (`lookupPolicy.local`).
     pub image_streams: BTreeSet<String>,
+    /// The tags of image streams.
+    pub stream_tags: Vec<StreamTag>,
     /// What could not be read or parsed.
     pub problems: Vec<Problem>,
     /// Spans whose text is secret.
@@ -98,9 +108,13 @@ impl Inventory {
     fn add_document(&mut self, source: &Source, document: &Document<'_>, kinds: &[Kind]) {
         let Some(root) = document.root() else { return };
         self.documents += 1;
+        template::fill(document, &mut self.masked);
         let is_kustomization = kustomization::is_kustomization(source.name(), root);
         if is_kustomization {
             self.kustomizations.push(kustomization::read(source.name(), root));
+        }
+        if let Some(operations) = kustomization::operations(root) {
+            self.patch_files.entry(root.span().source).or_default().push(operations);
         }
         let mut objects = Vec::new();
         if !resource::objects(root, &mut objects) {
@@ -151,7 +165,8 @@ impl Inventory {
         self.documents += 1;
         let text = source.text().get(error.document.range()).unwrap_or_default();
         let has_line = |key: &str| text.lines().any(|line| line.starts_with(key));
-        let kind = if text.contains("{{") {
+        let rendered = matches!(source.origin(), SourceOrigin::Rendered(_));
+        let kind = if text.contains("{{") && !rendered {
             ProblemKind::Template
         } else {
             let certain = options.named || has_line("apiVersion:") && has_line("kind:");
@@ -206,11 +221,22 @@ impl Inventory {
         let misplaced = other.misplaced.into_iter();
         self.misplaced.extend(misplaced.map(|it| MisplacedPullSecrets { resource: resource(it.resource), ..it }));
         self.kustomizations.extend(other.kustomizations);
+        self.patch_files.extend(other.patch_files);
+        self.rendered.extend(other.rendered);
+        self.unrendered.extend(other.unrendered);
         self.image_streams.extend(other.image_streams);
+        self.stream_tags.extend(other.stream_tags);
         self.problems.extend(other.problems);
         self.masked.extend(other.masked);
         self.secret_texts.extend(other.secret_texts);
         self.suppressions.append(other.suppressions);
+    }
+
+    /// What is left of a source whose objects are read in a tool's output instead: what of its text is secret, as the
+    /// text may still be shown.
+    #[must_use]
+    pub fn only_secrets(self) -> Self {
+        Self { masked: self.masked, secret_texts: self.secret_texts, ..Self::default() }
     }
 
     /// Marks what another object of the inputs replaces: images that a kustomization's `images:` rewrites, or that are
@@ -218,23 +244,22 @@ impl Inventory {
     pub fn mark_rewritten(&mut self, sources: &Sources) {
         let kustomizations = std::mem::take(&mut self.kustomizations);
         let builds = kustomization::builds(&kustomizations, sources);
-        rewriting::set_namespaces(self, &builds);
+        let settled = kustomization::apply(self, &kustomizations, &builds, sources);
+        rewriting::set_namespaces(self, &builds, &settled, sources);
         rewriting::mark_generated(&mut self.secrets, &builds);
         rewriting::mark_filled_in(&mut self.secrets, &self.filled_in);
-        let rewritten = kustomization::rewritten_names(&builds);
         for image in &mut self.images {
-            let text = image.text.value.as_str();
-            if matches!(image.image, ImageText::Skipped(_)) {
+            // Flags and annotations are no field that it rewrites.
+            let is_mention = self.pods.get(image.pod.0 as usize).is_some_and(|pod| pod.origin == PodOrigin::Mention);
+            if is_mention || matches!(image.image, ImageText::Skipped(_)) {
                 continue;
             }
-            let names = rewritten.get(&image.text.span.source);
-            if names.is_some_and(|names| names.contains(kustomization::image_name(text))) {
-                image.image = ImageText::Skipped(Skip::RewrittenByKustomize);
-            } else if self.image_streams.contains(kustomization::image_name(text)) {
+            if self.image_streams.contains(bare_name(&image.text.value)) {
                 image.image = ImageText::Skipped(Skip::SetByImageStream);
             }
         }
         self.kustomizations = kustomizations;
+        openshift::resolve(self);
     }
 
     /// The pod of an image use.
@@ -251,6 +276,13 @@ impl Inventory {
     pub fn resource_of(&self, image: &ImageUse) -> &Resource {
         self.resource(self.pod(image.pod).resource)
     }
+}
+
+/// An image's name without tag and digest.
+fn bare_name(text: &str) -> &str {
+    let text = text.split_once('@').map_or(text, |(name, _)| name);
+    let path_start = text.rfind('/').map_or(0, |slash| slash + 1);
+    text[path_start..].find(':').map_or(text, |colon| &text[..path_start + colon])
 }
 
 /// Whether a line of a document that cannot be parsed says that it is a Secret, in YAML or JSON, or holds a value of
@@ -321,19 +353,6 @@ pub enum Misplacement {
     OtherForm(Form),
 }
 
-/// A kustomization's image rewriting.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kustomization {
-    /// The kustomization file's folder, `/`-separated, empty for the current folder.
-    pub folder: String,
-    /// `resources`, `bases`, `components`, `patches…` paths as written.
-    pub members: Vec<String>,
-    /// `images[].name`.
-    pub images: Vec<Spanned<String>>,
-    /// `namespace`.
-    pub namespace: Option<String>,
-}
-
 /// An input that could not be read or parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -358,4 +377,9 @@ pub enum ProblemKind {
     },
     /// An unrendered template.
     Template,
+    /// A chart or kustomization that could not be rendered; the message is the tool's own.
+    RenderFailed {
+        /// The tool, as a user would call it: `helm template`.
+        tool: &'static str,
+    },
 }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::UsageError;
 use crate::report::InputError;
-use crate::source::{STDIN, Source};
+use crate::source::{STDIN, Source, SourceOrigin};
 pub(crate) use decode::decode;
 pub(crate) use walk::display;
 use walk::{expand, glob_set, is_glob, leads_into, walk};
@@ -123,9 +123,10 @@ pub fn read(input: &Input) -> (Source, Option<String>) {
         Origin::File(path) => read_file(path),
         Origin::Unreadable(message) => Err(message.clone()),
     };
+    let origin = if input.origin == Origin::Stdin { SourceOrigin::Stdin } else { SourceOrigin::File };
     match bytes.and_then(decode) {
-        Ok((text, encoding)) => (Source::new(&input.name, text, encoding), None),
-        Err(message) => (Source::unreadable(&input.name), Some(message)),
+        Ok((text, encoding)) => (Source::new(&input.name, text, encoding).from_origin(origin), None),
+        Err(message) => (Source::unreadable(&input.name).from_origin(origin), Some(message)),
     }
 }
 

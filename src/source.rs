@@ -67,10 +67,32 @@ pub enum Encoding {
 /// The name of standard input, where the user gives it no other.
 pub const STDIN: &str = "<stdin>";
 
-/// One input file, or standard input.
+/// Where the text of a source comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum SourceOrigin {
+    /// A file of that name.
+    #[default]
+    File,
+    /// Standard input.
+    Stdin,
+    /// A tool's output.
+    Rendered(Rendering),
+}
+
+/// What was rendered, and by what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendering {
+    /// The tool, as a user would call it: `helm template`, `kubectl kustomize`, `kustomize build`.
+    pub tool: &'static str,
+    /// The folder of the chart or kustomization, as names of sources are written; `.` for the current one.
+    pub folder: String,
+}
+
+/// One input file, standard input, or what a tool made of input files.
 #[derive(Debug)]
 pub struct Source {
     name: String,
+    origin: SourceOrigin,
     text: Option<String>,
     encoding: Encoding,
     line_starts: OnceLock<Vec<u32>>,
@@ -101,6 +123,7 @@ impl Source {
     pub fn new(name: impl Into<String>, text: impl Into<String>, encoding: Encoding) -> Self {
         Self {
             name: name.into(),
+            origin: SourceOrigin::File,
             text: Some(text.into()),
             encoding,
             line_starts: OnceLock::new(),
@@ -112,11 +135,31 @@ impl Source {
     pub fn unreadable(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
+            origin: SourceOrigin::File,
             text: None,
             encoding: Encoding::Utf8,
             line_starts: OnceLock::new(),
             marks: OnceLock::new(),
         }
+    }
+
+    /// A tool's output. Its name tells what was rendered and how, so that nobody takes it for a file. Baselines hold it:
+    /// it is the same whichever program builds a kustomization here.
+    pub fn rendered(rendering: Rendering, text: impl Into<String>) -> Self {
+        let how = if rendering.tool == "kubectl kustomize" { "kustomize build" } else { rendering.tool };
+        let name = format!("{} ({how})", rendering.folder);
+        Self { origin: SourceOrigin::Rendered(rendering), ..Self::new(name, text, Encoding::Utf8) }
+    }
+
+    /// The same source, told to come from elsewhere than from a file.
+    #[must_use]
+    pub fn from_origin(self, origin: SourceOrigin) -> Self {
+        Self { origin, ..self }
+    }
+
+    /// Where the text comes from.
+    pub fn origin(&self) -> &SourceOrigin {
+        &self.origin
     }
 
     /// The path as the user sees it.

@@ -116,7 +116,7 @@ fn is_service_account_of(cx: &Context<'_>, resource: ResourceId, facts: &ImageFa
     cx.inventory.service_accounts.iter().any(|account| {
         account.resource == resource
             && account.name == facts.judged.pull.service_account
-            && (facts.pod.hidden.namespace
+            && (facts.pod.chosen.namespace
                 || cx.same_namespace(account.namespace.as_deref(), facts.pod.namespace.as_deref()))
     })
 }

@@ -17,6 +17,7 @@ use crate::pull::operator::OperatorFacts;
 use crate::reference::Reference;
 use crate::source::{SourceId, Sources, Span};
 use crate::verdict::Verdict;
+use crate::workload::placeholder::Skip;
 use crate::workload::{ImageText, ImageUse, Pod, Resource};
 
 /// One image use with everything that was found out about it.
@@ -149,8 +150,11 @@ impl<'a> ImageFacts<'a> {
     }
 
     /// Where a part of the image stands in its file, the last one of that text; `None` where the scalar writes it in
-    /// another way, with escapes, over several lines or by an alias.
+    /// another way, with escapes, over several lines or by an alias, or where another value is pulled.
     pub fn place_of(&self, sources: &Sources, part: &str) -> Option<Span> {
+        if self.image.written.is_some() {
+            return None;
+        }
         let scalar = self.image.text.span;
         let written = sources.slice(scalar);
         let whole = written.find(&self.image.text.value)?;
@@ -190,6 +194,11 @@ impl<'a> Context<'a> {
             resource: inventory.resource_of(image),
             judged,
         })
+    }
+
+    /// Those without the ones that another program pulls: what a kubelet makes of pull secrets says nothing of them.
+    pub fn images_of_kubelets(&self) -> impl Iterator<Item = ImageFacts<'a>> + use<'a> {
+        self.images().filter(|facts| facts.image.image != ImageText::Skipped(Skip::PulledByAnother))
     }
 
     /// Whether an object of namespace `a` can name one of namespace `b`. Where neither the object nor `--namespace`

@@ -6,6 +6,7 @@ pub mod page;
 
 mod attribution;
 mod context;
+mod decisions;
 mod held;
 mod nearby;
 mod nearest_tag;
@@ -46,6 +47,7 @@ mod public_image_broken_by_secret;
 mod pull_secret_in_other_namespace;
 mod rate_limit_risk;
 mod registry_typo;
+mod render_failed;
 mod retired;
 mod shadowed_credentials;
 mod short_name;
@@ -56,6 +58,7 @@ mod undefined_service_account;
 mod unlisted_pull_secret;
 mod unpinned_image;
 mod unreadable_input;
+mod unrendered_kustomization;
 mod unrendered_template;
 mod unresolved_placeholder;
 mod unsupported_manifest;
@@ -65,13 +68,11 @@ mod unverified_image;
 mod whitespace_in_credentials;
 mod wrong_secret_type;
 
-use std::collections::BTreeSet;
-
 use crate::finding::{Finding, Severity};
 use crate::source::Span;
-use crate::workload::PodOrigin;
 
 pub use context::{Context, ImageFacts, JudgedImage, MAX_IMAGE_SIZE, Settings};
+use decisions::Decisions;
 use meta::Meta;
 pub use silence::{Silence, silence};
 
@@ -129,7 +130,9 @@ pub static RULES: &[&dyn Rule] = &[
     &unverified_image::UnverifiedImage,
     &invalid_yaml::InvalidYaml,
     &unreadable_input::UnreadableInput,
+    &render_failed::RenderFailed,
     &unrendered_template::UnrenderedTemplate,
+    &unrendered_kustomization::UnrenderedKustomization,
     &duplicate_key::DuplicateKey,
     &unused_suppression::UnusedSuppression,
     &invalid_suppression::InvalidSuppression,
@@ -144,26 +147,30 @@ pub fn by_id(id: &str) -> Option<&'static dyn Rule> {
 /// the severity that the operator wants.
 pub fn run(cx: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mentions = mentions(cx);
+    let decisions = Decisions::new(cx);
     for rule in RULES.iter().filter(|rule| cx.settings.runs(rule.meta())) {
         let mut found = Vec::new();
         rule.check(cx, &mut found);
         findings.extend(found.into_iter().filter_map(|finding| {
             let levels = cx.settings.levels_of(finding.primary.span.source);
-            let certain = if mentions.contains(&finding.primary.span) { Severity::Note } else { finding.severity };
-            let severity = levels.severity(rule.meta(), certain.min(finding.severity))?;
-            Some(Finding { severity, ..finding })
+            let certain = finding.severity.min(decisions.most(&finding));
+            let severity = levels.severity(rule.meta(), certain)?;
+            Some(decisions.add_to(Finding { severity, ..finding }))
         }));
     }
     sort(&mut findings);
+    // One place that several overlays deploy in the same way is one fault.
+    findings.dedup_by(|other, one| {
+        let words =
+            |finding: &Finding| (finding.rule, finding.severity, finding.primary.clone(), finding.related.clone());
+        words(other) == words(one) && other.message == one.message && other.help == one.help && is_same(one, other)
+    });
     findings
 }
 
-/// Places of the images that only a flag or an annotation names: what becomes of them is another program's business, and
-/// worth a note at most.
-fn mentions(cx: &Context<'_>) -> BTreeSet<Span> {
-    let mentioned = cx.images().filter(|facts| facts.pod.origin == PodOrigin::Mention);
-    mentioned.map(|facts| facts.image.text.span).collect()
+/// Whether two findings speak of one container of one object, in whatever namespace.
+fn is_same(one: &Finding, other: &Finding) -> bool {
+    one.subject.container == other.subject.container && one.subject.resource == other.subject.resource
 }
 
 fn sort(findings: &mut [Finding]) {

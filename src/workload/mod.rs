@@ -4,18 +4,22 @@
 pub mod custom;
 mod demand;
 pub mod kinds;
+mod mention;
 mod misplaced;
-mod openshift;
+pub mod openshift;
 pub mod placeholder;
 pub(crate) mod pod;
+
+use std::collections::BTreeSet;
 
 use crate::duplicate;
 use crate::inventory::Inventory;
 use crate::node::Demand;
 use crate::reference::{Reference, ReferenceError};
 use crate::resource::{Object, ResourceName};
-use crate::source::{Span, Spanned};
+use crate::source::{SourceId, Span, Spanned};
 use crate::workload::custom::kind::Kind;
+use crate::workload::openshift::TagName;
 use crate::workload::placeholder::Skip;
 use crate::workload::pod::PodSpec;
 
@@ -142,10 +146,24 @@ pub struct ImageUse {
     /// The value as the workload writes it, where another one is pulled: a parameter was filled in, or a kustomization
     /// sets another name, tag or digest.
     pub written: Option<String>,
+    /// The places of the inputs that decide the value besides its own, in the order in which they count.
+    pub decided_by: Vec<DecidedBy>,
+    /// The tag of an image stream that a trigger of OpenShift replaces the value by.
+    pub stream_tag: Option<TagName>,
     /// What the value is.
     pub image: ImageText,
     /// `imagePullPolicy`, as written.
     pub declared_policy: Option<Spanned<String>>,
+}
+
+/// A place that decides an image, or a part of it, from elsewhere in the inputs: the value of a template's parameter, a
+/// kustomization's `newTag`, a line of a chart's values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecidedBy {
+    /// The place: of a scalar, quotes included.
+    pub span: Span,
+    /// What it says, in a few words.
+    pub message: String,
 }
 
 /// How exactly the pod of an image use is known.
@@ -155,6 +173,9 @@ pub enum PodOrigin {
     Pod,
     /// The pod template of a built-in workload.
     Template,
+    /// One of the two that a kustomization patches in a way that is not followed: it may have another service account
+    /// and other pull secrets than are to be seen.
+    Patched,
     /// A field of a kind whose operator makes a pod of its own with it: the image is what is pulled, but the pod may
     /// have another service account and more pull secrets than the object shows.
     Operator,
@@ -173,7 +194,7 @@ impl PodOrigin {
 
     /// Whether the image is certain to be pulled as it is written.
     pub const fn is_certain(self) -> bool {
-        matches!(self, Self::Pod | Self::Template | Self::Operator)
+        matches!(self, Self::Pod | Self::Template | Self::Patched | Self::Operator)
     }
 }
 
@@ -203,13 +224,15 @@ pub struct Pod {
     pub pull_secrets: Option<Vec<SecretReference>>,
     /// What it asks of its nodes, as far as images depend on it.
     pub demand: Demand,
+    /// Files whose Secrets and service accounts it never meets: those of other overlays of the same base.
+    pub hidden: BTreeSet<SourceId>,
     /// What its operator decides, and the object does not show.
-    pub hidden: Hidden,
+    pub chosen: Chosen,
 }
 
 /// What an operator decides about a pod, and its object does not show.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Hidden {
+pub struct Chosen {
     /// In which namespace it runs.
     pub namespace: bool,
     /// As which service account it runs where none is named.
@@ -219,13 +242,13 @@ pub struct Hidden {
 impl Pod {
     /// The name of the effective service account; words where its operator alone knows it, which are no name.
     pub fn service_account_name(&self) -> &str {
-        let unnamed = if self.hidden.service_account { "(its operator's)" } else { "default" };
+        let unnamed = if self.chosen.service_account { "(its operator's)" } else { "default" };
         self.service_account.as_ref().map_or(unnamed, |name| &name.value)
     }
 
     /// The namespace of the pod. `default` is that of objects that name none.
     pub fn namespace_or<'n>(&'n self, default: Option<&'n str>) -> Option<&'n str> {
-        self.namespace.as_deref().or(default.filter(|_| !self.hidden.namespace))
+        self.namespace.as_deref().or(default.filter(|_| !self.chosen.namespace))
     }
 }
 
@@ -233,6 +256,8 @@ impl Pod {
 /// configuration.
 pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, own_kinds: &[Kind], inventory: &mut Inventory) {
     inventory.image_streams.extend(openshift::local_stream(object));
+    inventory.stream_tags.extend(openshift::tags(object));
+    openshift::extract(object, resource, inventory);
     let triggered = openshift::triggered_containers(object);
     let mut specs = Vec::new();
     if let Some(builtin) = kinds::builtin(&object.name) {
@@ -264,6 +289,7 @@ pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, own_kinds: &[Ki
             inventory.suppressions.add_annotation(template.span(), spec.metadata);
         }
         spec.images(pod, &mut inventory.images);
+        mention::extract(&spec, inventory);
         spec.duplicate_keys(&mut inventory.duplicate_keys);
     }
 }

@@ -68,10 +68,10 @@ fn found(gathered: &Gathered, text: &str) -> BTreeSet<String> {
         }
         match &pod.service_account {
             Some(account) => line = format!("{line} as {}", account.value),
-            None if pod.hidden.service_account => line.push_str(" as ?"),
+            None if pod.chosen.service_account => line.push_str(" as ?"),
             None => {}
         }
-        if pod.hidden.namespace {
+        if pod.chosen.namespace {
             line.push_str(" elsewhere");
         }
         line

@@ -12,7 +12,7 @@ use crate::workload::openshift::Triggered;
 use crate::workload::placeholder::Skip;
 use crate::workload::pod::{Place, PodSpec, container_image, string_or_template, volume_image};
 use crate::workload::{
-    Container, ContainerKind, Hidden, ImageText, ImageUse, InvalidImage, Pod, PodId, PodOrigin, ResourceId,
+    Chosen, Container, ContainerKind, ImageText, ImageUse, InvalidImage, Pod, PodId, PodOrigin, ResourceId,
     SecretReference,
 };
 
@@ -112,7 +112,7 @@ impl<'a> Making<'_, 'a> {
                 let shared: Vec<SecretReference> = shared.filter(|secret| theirs.contains(&secret.name)).collect();
                 common.pull_secrets = Some(shared).filter(|shared| !shared.is_empty());
                 common.service_account = None;
-                common.hidden.service_account = true;
+                common.chosen.service_account = true;
                 common.origin = PodOrigin::Operator;
             }
         }
@@ -128,7 +128,8 @@ impl<'a> Making<'_, 'a> {
             service_account: None,
             pull_secrets: None,
             demand: Default::default(),
-            hidden: Hidden::default(),
+            chosen: Chosen::default(),
+            hidden: Default::default(),
         }
     }
 
@@ -160,7 +161,7 @@ impl<'a> Making<'_, 'a> {
         let accounts = accounts.flat_map(|path| path.path.of_part(each.value).fields(self.from(path, each)));
         let account = accounts.filter_map(|field| string_or_template(field.value)).find(|name| !name.value.is_empty());
         pod.service_account = account.or(pod.service_account);
-        pod.hidden = Hidden {
+        pod.chosen = Chosen {
             namespace: self.fields.namespace == PodNamespace::Unknown,
             service_account: self.fields.makes_service_account,
         };

@@ -18,6 +18,7 @@ use crate::source::Span;
 use crate::workload::custom::kind::Kind;
 use crate::workload::custom::making::Making;
 use crate::workload::custom::path::Field;
+use crate::workload::mention;
 use crate::workload::openshift::Triggered;
 use crate::workload::pod::PodSpec;
 use crate::workload::{ImageUse, Pod, PodId, ResourceId};
@@ -73,5 +74,6 @@ fn add(spec: &PodSpec<'_>, pod: Pod, images: Vec<ImageUse>, inventory: &mut Inve
         inventory.suppressions.add_annotation(template.span(), spec.metadata);
     }
     inventory.images.extend(images);
+    mention::extract(spec, inventory);
     spec.duplicate_keys(&mut inventory.duplicate_keys);
 }

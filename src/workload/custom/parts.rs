@@ -33,5 +33,7 @@ pub(super) fn image(field: &Field<'_>, pod: PodId, container: Container, path: &
         written: (whole != written).then(|| written.to_owned()),
         text: Spanned { value: whole, span: base.span() },
         declared_policy: None,
+        decided_by: Vec::new(),
+        stream_tag: None,
     })
 }
