@@ -6,6 +6,7 @@
 
 mod discover;
 mod file;
+mod kinds;
 mod options;
 mod policy;
 mod print;

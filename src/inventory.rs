@@ -13,6 +13,7 @@ use crate::service_account::ServiceAccount;
 use crate::source::{Source, SourceId, SourceOrigin, Sources, Span, Spanned};
 use crate::suppression::{self, Suppressions};
 use crate::workload::custom::kind::Kind;
+use crate::workload::custom::path::Form;
 use crate::workload::openshift::{self, StreamTag, template};
 use crate::workload::placeholder::Skip;
 use crate::workload::placeholder::is_placeholder;
@@ -348,6 +349,8 @@ pub enum Misplacement {
     ListOfStrings,
     /// Not a list.
     NotAList,
+    /// A field of a kind that is not built in, in another form than this.
+    OtherForm(Form),
 }
 
 /// An input that could not be read or parsed.

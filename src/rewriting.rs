@@ -25,7 +25,11 @@ pub(crate) fn set_namespaces(
             *namespace = given.and_then(|given| the_only(given.into_iter()));
         }
     };
-    let pods = inventory.pods.iter_mut().enumerate().filter(|(at, _)| !settled.contains(&PodId(*at as u32)));
+    let pods = inventory
+        .pods
+        .iter_mut()
+        .enumerate()
+        .filter(|(at, pod)| !pod.chosen.namespace && !settled.contains(&PodId(*at as u32)));
     pods.for_each(|(_, pod)| set(&mut pod.namespace, pod.span.source));
     for secret in &mut inventory.secrets {
         if !matches!(secret.producer, Producer::Generator(_)) && !secret.is_for_many_namespaces() {

@@ -8,6 +8,7 @@ use std::path::Path;
 use clap::{Arg, ArgAction, CommandFactory};
 
 use crate::cli::{Args, Options};
+use crate::config::kinds;
 use crate::config::options::{Names, of_files, option};
 use crate::config::policy::Layers;
 use crate::config::{Invocation, Origin, current_folder};
@@ -37,6 +38,8 @@ impl Invocation {
         self.print_list(&mut out, "mutable-tags", self.policy.mutable_tags.as_deref());
         let registries = Some(self.policy.allowed_registries.as_slice()).filter(|registries| !registries.is_empty());
         self.print_list(&mut out, "allowed-registries", registries);
+        let place = self.places.get("kinds").map_or_else(String::new, |place| comment(place));
+        kinds::print(&mut out, &self.policy.kinds, &place);
         Ok(out)
     }
 
@@ -142,7 +145,7 @@ fn shown(long: &str, value: &OsStr) -> Option<String> {
 }
 
 /// A scalar of YAML: plain where nobody can take it for anything else, else quoted.
-fn scalar(text: &str) -> String {
+pub(super) fn scalar(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "./_-".contains(c);
     let empty = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"];
     let is_plain = text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '/')

@@ -4,6 +4,7 @@ use clap::{Arg, ArgAction, CommandFactory};
 use serde_json::{Map, Value, json};
 
 use crate::cli::Args;
+use crate::config::kinds;
 use crate::config::options::{Reach, of_files};
 use crate::rules::RULES;
 use crate::rules::levels::ALL;
@@ -27,6 +28,7 @@ pub fn schema() -> Value {
             list,
             "Registries, and prefixes of their repositories, that images may come from (globs)",
         ),
+        ("kinds", kinds::schema(), "Kinds whose objects hold images, before those that pullcheck knows itself"),
     ];
     properties.extend(own.map(|(key, schema, words)| (key.to_owned(), described(schema, words.to_owned()))));
     json!({
@@ -39,7 +41,7 @@ pub fn schema() -> Value {
     })
 }
 
-fn described(mut schema: Value, words: String) -> Value {
+pub(super) fn described(mut schema: Value, words: String) -> Value {
     if let Some(schema) = schema.as_object_mut() {
         schema.insert("description".to_owned(), words.into());
     }
@@ -79,7 +81,7 @@ fn of_value(arg: &Arg) -> Value {
     }
 }
 
-fn text() -> Value {
+pub(super) fn text() -> Value {
     json!({ "type": "string", "minLength": 1 })
 }
 

@@ -269,6 +269,7 @@ fn account_pod(node: Node<'_>) -> Pod {
         service_account: None,
         pull_secrets: node.get("imagePullSecrets").map(secret_references),
         demand: Default::default(),
+        chosen: Default::default(),
         hidden: Default::default(),
     }
 }

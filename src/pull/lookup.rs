@@ -27,7 +27,7 @@ impl<'a> Resolver<'a> {
         let in_reach = |secret: &Secret| !pod.hidden.contains(&secret.name.span.source);
         let found = self.inventory.secrets.iter().enumerate().filter(|(_, secret)| in_reach(secret));
         let found = found.filter_map(|(index, secret)| {
-            let presence = secret.presence(pod.namespace.as_deref(), default)?;
+            let presence = secret.presence_in(pod.namespace_or(default), default)?;
             secret.is_named(&reference.name, from).then_some(Found { index, secret, presence, ambiguous: false })
         });
         let found = best(found, |found| (found.presence, found.secret.name.span.source == pod.span.source));
@@ -39,7 +39,7 @@ impl<'a> Resolver<'a> {
     /// Why no Secret was found, where the inputs tell.
     pub(super) fn why_missing(&self, pod: &Pod, name: &str) -> String {
         let elsewhere = self.inventory.secrets.iter().filter(|secret| secret.name.value == name);
-        let own = self.namespace(pod.namespace.as_deref());
+        let own = pod.namespace_or(self.settings.namespace.as_deref());
         let namespace = elsewhere
             .filter(|secret| !secret.is_for_many_namespaces())
             .filter_map(|secret| self.namespace(secret.namespace.as_deref()))

@@ -177,7 +177,7 @@ impl<'a> Resolver<'a> {
 
     /// A secret that the inputs lack, and whose content is not given.
     fn absent(&self, pod: &Pod, name: &str) -> Resolved<'a> {
-        let namespace = self.namespace(pod.namespace.as_deref());
+        let namespace = pod.namespace_or(self.settings.namespace.as_deref());
         let operator = &self.settings.operator;
         let (state, reason, held) = if operator.assumed_secrets.iter().any(|assumed| assumed.has(namespace, name)) {
             (SecretState::Assumed, None, Held::Unknown)
@@ -212,7 +212,7 @@ impl<'a> Resolver<'a> {
         facts: &'a [T],
         named: impl Fn(&T) -> &Named,
     ) -> Option<Option<&'a T>> {
-        let namespace = self.namespace(pod.namespace.as_deref());
+        let namespace = pod.namespace_or(self.settings.namespace.as_deref());
         let fitting = facts.iter().filter(|&fact| named(fact).name == name && named(fact).fits(namespace));
         // One for this very namespace is better than one for any.
         let rank = |fact: &T| namespace.is_some() && named(fact).namespace.as_deref() == namespace;
@@ -231,7 +231,7 @@ impl<'a> Resolver<'a> {
             None => {}
         }
         let source = |account: &ServiceAccount| self.inventory.resource(account.resource).span.source;
-        let wanted = self.namespace(pod.namespace.as_deref());
+        let wanted = pod.namespace_or(self.settings.namespace.as_deref());
         let accounts = self.inventory.service_accounts.iter().enumerate();
         let fitting = accounts.filter(|(_, account)| account.name == name).filter(|(_, account)| {
             let has = self.namespace(account.namespace.as_deref());

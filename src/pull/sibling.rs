@@ -55,9 +55,8 @@ impl<'a> Siblings<'a> {
 
     fn account(&self, pod: &'a Pod) -> Account<'a> {
         Account {
-            place: self
-                .resolver
-                .namespace(pod.namespace.as_deref())
+            place: pod
+                .namespace_or(self.resolver.settings.namespace.as_deref())
                 .map_or(Place::File(pod.span.source), Place::Namespace),
             name: pod.service_account_name(),
         }

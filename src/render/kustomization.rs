@@ -7,8 +7,7 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use crate::inventory::Inventory;
-use crate::kustomization::Kustomization;
-use crate::kustomization::{builds, folder, normalise};
+use crate::kustomization::{Kustomization, builds, folder, normalise};
 use crate::render::child::Failure;
 use crate::render::{Bench, Job, Kind, path_argument};
 use crate::source::{SourceId, SourceOrigin, Sources};

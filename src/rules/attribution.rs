@@ -116,7 +116,8 @@ fn is_service_account_of(cx: &Context<'_>, resource: ResourceId, facts: &ImageFa
     cx.inventory.service_accounts.iter().any(|account| {
         account.resource == resource
             && account.name == facts.judged.pull.service_account
-            && cx.same_namespace(account.namespace.as_deref(), facts.pod.namespace.as_deref())
+            && (facts.pod.chosen.namespace
+                || cx.same_namespace(account.namespace.as_deref(), facts.pod.namespace.as_deref()))
     })
 }
 
@@ -165,7 +166,7 @@ pub(crate) fn is_pulled_by_node(facts: &ImageFacts<'_>) -> bool {
 /// A pull secret of that name that only other namespaces than the pod's have; `None` where either is not known.
 pub(crate) fn elsewhere<'a>(cx: &Context<'a>, facts: &ImageFacts<'_>, name: &str) -> Option<&'a Secret> {
     let default = cx.settings.namespace.as_deref();
-    let own = facts.pod.namespace.as_deref().or(default)?;
+    let own = facts.pod.namespace_or(default)?;
     let no_pull_secret = Content::Ignored(IgnoredBecause::WrongType { has_docker_config: false });
     cx.inventory.secrets.iter().find(|secret| {
         let named = match &secret.producer {

@@ -2,10 +2,11 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::{Finding, Subject};
+use crate::finding::{Finding, Severity, Subject};
 use crate::inventory::{MisplacedPullSecrets as Misplaced, Misplacement};
 use crate::rules::meta::Meta;
 use crate::rules::{Context, Rule};
+use crate::workload::custom::path::Form;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/misplaced-pull-secrets.md")));
 
@@ -21,7 +22,12 @@ impl Rule for MisplacedPullSecrets {
         out.extend(cx.inventory.misplaced.iter().map(|misplaced| {
             let (message, label) = words(misplaced.fault);
             let resource = cx.inventory.resource(misplaced.resource).name.clone();
-            Finding::new(META.id, META.severity, message, misplaced.span, label)
+            // What the API server makes of it is for the kind's own schema to say.
+            let severity = match misplaced.fault {
+                Misplacement::OtherForm(_) => Severity::Warning,
+                _ => META.severity,
+            };
+            Finding::new(META.id, severity, message, misplaced.span, label)
                 .help(help(misplaced))
                 .subject(Subject { resource: Some(resource), ..Subject::default() })
         }));
@@ -52,23 +58,72 @@ fn words(fault: Misplacement) -> (&'static str, &'static str) {
         Misplacement::NotAList => {
             ("`imagePullSecrets` is a list: the API server refuses to decode anything else", "not a list")
         }
+        Misplacement::OtherForm(Form::Objects) => (
+            "this kind takes its pull secrets as a list of objects with a `name`: in another form they are refused or \
+             ignored, and no pod gets them",
+            "not a list of objects",
+        ),
+        Misplacement::OtherForm(Form::Names) => (
+            "this kind takes its pull secrets as a list of names: in another form they are refused or ignored, and no pod \
+             gets them",
+            "not a list of names",
+        ),
+        Misplacement::OtherForm(Form::Name) => (
+            "this kind takes its pull secret as one name: in another form it is refused or ignored, and no pod gets it",
+            "not one name",
+        ),
     }
 }
 
 /// The field as it should stand, with the names that were meant.
 fn help(misplaced: &Misplaced) -> String {
+    let key = misplaced.path.rsplit('.').next().unwrap_or_default();
+    let first = misplaced.names.first().map_or("<secret>", String::as_str);
+    match misplaced.fault {
+        Misplacement::OtherForm(Form::Name) => return format!("write `{key}: {first}`"),
+        Misplacement::OtherForm(Form::Names) => {
+            let names = if misplaced.names.is_empty() { first.to_owned() } else { misplaced.names.join(", ") };
+            return format!("write `{key}: [{names}]`");
+        }
+        _ => {}
+    }
     let parent = misplaced.right_path.rsplit_once('.').map_or("", |(parent, _)| parent);
     let place = if parent.is_empty() { "at the top of the object".to_owned() } else { format!("under `{parent}`") };
     let items: Vec<_> = misplaced.names.iter().map(|name| format!("{{name: {name}}}")).collect();
     let items = if items.is_empty() { "{name: <secret>}".to_owned() } else { items.join(", ") };
-    format!("write {place}: `imagePullSecrets: [{items}]`")
+    let key = if let Misplacement::OtherForm(_) = misplaced.fault { key } else { "imagePullSecrets" };
+    format!("write {place}: `{key}: [{items}]`")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Severity;
     use crate::rules::testing::Facts;
+
+    #[test]
+    fn the_form_of_a_kinds_own_field_is_shown() {
+        let forms = [
+            (Form::Objects, "write under `spec`: `pullSecrets: [{name: a}, {name: b}]`"),
+            (Form::Names, "write `pullSecrets: [a, b]`"),
+            (Form::Name, "write `pullSecrets: a`"),
+        ];
+        for (form, expected) in forms {
+            let mut facts = Facts::default();
+            let resource = facts.resource("ImagePullJob", None, "warm");
+            let span = facts.write("pullSecrets");
+            facts.inventory.misplaced.push(Misplaced {
+                resource,
+                span,
+                fault: Misplacement::OtherForm(form),
+                path: "spec.pullSecrets".to_owned(),
+                right_path: "spec.pullSecrets".to_owned(),
+                names: vec!["a".to_owned(), "b".to_owned()],
+            });
+            assert_eq!(facts.flags(&MisplacedPullSecrets), [(Severity::Warning, "pullSecrets")], "{form:?}");
+            let help = facts.check(&MisplacedPullSecrets).pop().and_then(|finding| finding.help);
+            assert_eq!(help.as_deref(), Some(expected));
+        }
+    }
 
     #[test]
     fn every_misplacement_is_an_error_that_says_where_it_belongs() {

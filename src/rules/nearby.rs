@@ -11,9 +11,9 @@ use crate::workload::Pod;
 /// do with each other.
 pub(crate) fn is_at_hand(cx: &Context<'_>, secret: &Secret, pod: &Pod) -> bool {
     let default = cx.settings.namespace.as_deref();
-    let namespace = pod.namespace.as_deref();
-    match secret.presence(namespace, default) {
-        Some(Presence::Made) if namespace.or(default).is_some() => true,
+    let namespace = pod.namespace_or(default);
+    match secret.presence_in(namespace, default) {
+        Some(Presence::Made) if namespace.is_some() => true,
         Some(_) => lie_together(cx, pod.span.source, secret.name.span.source),
         None => false,
     }

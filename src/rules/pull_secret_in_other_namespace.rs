@@ -49,7 +49,7 @@ struct Stray<'a> {
 fn finding(cx: &Context<'_>, stray: &Stray<'_>) -> Option<Finding> {
     let name = &stray.named.name;
     let default = cx.settings.namespace.as_deref();
-    let own = stray.facts.pod.namespace.as_deref().or(default)?;
+    let own = stray.facts.pod.namespace_or(default)?;
     let certain = cx.settings.closed && cx.inventory.unrecognisable.is_empty();
     let severity = if certain && !stray.harmless { Severity::Error } else { META.severity };
     let places = places(stray.secret, default);

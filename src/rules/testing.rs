@@ -19,7 +19,7 @@ use crate::service_account::ServiceAccount;
 use crate::source::{Encoding, Source, SourceId, Sources, Span, Spanned};
 use crate::verdict::Verdict;
 use crate::workload::{
-    Container, ContainerKind, ImageText, ImageUse, Pod, PodId, PodOrigin, Resource, ResourceId, SecretReference,
+    Chosen, Container, ContainerKind, ImageText, ImageUse, Pod, PodId, PodOrigin, Resource, ResourceId, SecretReference,
 };
 
 /// Facts under construction. Every text that is added becomes a line of one source, so that spans point at it.
@@ -72,6 +72,7 @@ impl Facts {
             service_account: None,
             pull_secrets: None,
             demand: Demand::default(),
+            chosen: Chosen::default(),
             hidden: Default::default(),
         });
         PodId(self.inventory.pods.len() as u32 - 1)

@@ -50,7 +50,7 @@ struct Missing<'a> {
 
 fn finding(cx: &Context<'_>, missing: &Missing<'_>) -> Finding {
     let name = &missing.secret.name;
-    let namespace = missing.facts.pod.namespace.as_deref().or(cx.settings.namespace.as_deref());
+    let namespace = missing.facts.pod.namespace_or(cx.settings.namespace.as_deref());
     let place = namespace.map(|namespace| format!(" in the namespace {namespace:?}")).unwrap_or_default();
     let meant = meant(cx, missing);
     let hidden = &cx.inventory.unrecognisable;

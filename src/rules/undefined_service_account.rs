@@ -45,7 +45,7 @@ pub(crate) fn refuses_pod(cx: &Context<'_>, facts: &ImageFacts<'_>) -> bool {
 }
 
 fn finding(cx: &Context<'_>, name: &Spanned<String>, facts: &ImageFacts<'_>) -> Finding {
-    let namespace = facts.pod.namespace.as_deref().or(cx.settings.namespace.as_deref());
+    let namespace = facts.pod.namespace_or(cx.settings.namespace.as_deref());
     let place = namespace.map(|namespace| format!(" in the namespace {namespace:?}")).unwrap_or_default();
     let account = &name.value;
     // An object whose name is encrypted, or a placeholder, may be the one that is named.

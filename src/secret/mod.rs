@@ -186,7 +186,11 @@ impl Secret {
     /// Whether a namespace has it, as far as can be told; `None` where it has not. `default` is the namespace of objects
     /// that name none.
     pub fn presence(&self, namespace: Option<&str>, default: Option<&str>) -> Option<Presence> {
-        let wanted = namespace.or(default);
+        self.presence_in(namespace.or(default), default)
+    }
+
+    /// The same of a namespace that `default` does not stand in for where it is not known.
+    pub fn presence_in(&self, wanted: Option<&str>, default: Option<&str>) -> Option<Presence> {
         let own = self.namespace.as_deref().or(default);
         let made = match (wanted, own) {
             _ if self.is_for_many_namespaces() => None,

@@ -20,6 +20,11 @@ pub struct BuiltinKind {
 }
 
 impl BuiltinKind {
+    /// Whether it is this kind of this group.
+    pub fn is(&self, group: &str, kind: &str) -> bool {
+        self.kind == kind && self.groups.contains(&group)
+    }
+
     /// Keys from the object to its pod template; `None` where it is the pod itself.
     pub fn template(&self) -> Option<&'static [&'static str]> {
         self.pod_metadata.split_last().map(|(_, path)| path).filter(|path| !path.is_empty())
@@ -75,7 +80,7 @@ pub const BUILTIN: &[BuiltinKind] = &[
 
 /// The built-in kind of an object; an object of a foreign group is none, even if it borrows the name.
 pub fn builtin(name: &ResourceName) -> Option<&'static BuiltinKind> {
-    BUILTIN.iter().find(|builtin| builtin.kind == name.kind && builtin.groups.contains(&name.group()))
+    BUILTIN.iter().find(|builtin| builtin.is(name.group(), &name.kind))
 }
 
 #[cfg(test)]

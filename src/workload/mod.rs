@@ -226,12 +226,29 @@ pub struct Pod {
     pub demand: Demand,
     /// Files whose Secrets and service accounts it never meets: those of other overlays of the same base.
     pub hidden: BTreeSet<SourceId>,
+    /// What its operator decides, and the object does not show.
+    pub chosen: Chosen,
+}
+
+/// What an operator decides about a pod, and its object does not show.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Chosen {
+    /// In which namespace it runs.
+    pub namespace: bool,
+    /// As which service account it runs where none is named.
+    pub service_account: bool,
 }
 
 impl Pod {
-    /// The name of the effective service account.
+    /// The name of the effective service account; words where its operator alone knows it, which are no name.
     pub fn service_account_name(&self) -> &str {
-        self.service_account.as_ref().map_or("default", |name| &name.value)
+        let unnamed = if self.chosen.service_account { "(its operator's)" } else { "default" };
+        self.service_account.as_ref().map_or(unnamed, |name| &name.value)
+    }
+
+    /// The namespace of the pod. `default` is that of objects that name none.
+    pub fn namespace_or<'n>(&'n self, default: Option<&'n str>) -> Option<&'n str> {
+        self.namespace.as_deref().or(default.filter(|_| !self.chosen.namespace))
     }
 }
 

@@ -9,7 +9,7 @@ use crate::workload::demand;
 use crate::workload::openshift::Triggered;
 use crate::workload::placeholder::{Skip, is_placeholder, looks_unfilled};
 use crate::workload::{
-    Container, ContainerKind, DecidedBy, ImageText, ImageUse, InvalidImage, Pod, PodId, PodOrigin, ResourceId,
+    Chosen, Container, ContainerKind, DecidedBy, ImageText, ImageUse, InvalidImage, Pod, PodId, PodOrigin, ResourceId,
     SecretReference,
 };
 use crate::yaml::{Entry, Filling, Node};
@@ -70,6 +70,7 @@ impl PodSpec<'_> {
             service_account: account("serviceAccountName").or_else(|| account("serviceAccount")),
             pull_secrets: pull_secrets.filter(|list| !list.is_empty()),
             demand: demand::of_pod_spec(self.node),
+            chosen: Chosen::default(),
             hidden: Default::default(),
         }
     }

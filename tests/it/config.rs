@@ -135,16 +135,45 @@ fn faults_have_places() {
         ("rules:\n# mutable-tag: off\noverrides:\n", &[]),
         ("fail_on: error\n", &["1:1: unknown key `fail_on`; did you mean `fail-on`?"]),
         ("\n  rule: {}\n", &["2:3: unknown key `rule`; did you mean `rules`?"]),
+        ("kinds: []\n", &[]),
+        ("kinds:\n", &[]),
+        ("kinds: x\n", &["1:8: a list of kinds is wanted, each with `group`, `kind` and `pods`"]),
+        ("kinds: [x]\n", &["1:9: a kind is a mapping with `group`, `kind` and `pods`"]),
         (
-            "kinds: []\n",
-            &["1:1: unknown key `kinds`; the keys are the long names of the options (see --help), and \
-                           rules, overrides, mutable-tags, allowed-registries"],
+            "kinds:\n- group: a.example/v1\n  kinds: B\n  pod: []\n",
+            &[
+                "2:3: a kind needs `kind`: its name, or a list of names",
+                "2:3: a kind needs `pods`, a list with one item for each pod that is made of an object",
+                "2:10: a group has no version: what stands before the `/` of `apiVersion` is wanted",
+                "3:3: unknown key `kinds`; did you mean `kind`?",
+                "4:3: unknown key `pod`; did you mean `pods`?",
+            ],
+        ),
+        (
+            "kinds:\n- group: a.example\n  kind: B\n  pods:\n  - image: spec.image\n    pull_secrets: a[0]\n    \
+             volumes: spec..image\n    credentials: all\n    pulled-by: istio\n    volumes: spec[x]\n",
+            &[
+                "5:5: unknown key `image`; did you mean `images`?",
+                "6:5: unknown key `pull_secrets`; did you mean `pull-secrets`?",
+                "8:18: credentials: it is `as-written` or `and-more`",
+                "9:16: pulled-by: it is `kubelet` or `operator`",
+                "10:5: `volumes` is set twice; leave one of them out",
+                "10:14: not a path of fields: \"spec[x]\": behind a key stand `[]` and `[key=field]` only",
+            ],
+        ),
+        (
+            "kinds:\n- group: apps\n  kind: [StatefulSet, Deployment2]\n  pods: [{pod-spec: spec}]\n- group: ''\n  \
+             kind: Pod\n  pods: [{pod-spec: spec}]\n",
+            &[
+                "3:10: `StatefulSet` of the group `apps` is built in, and its pods are read without a row",
+                "6:9: `Pod` of the core group is built in, and its pods are read without a row",
+            ],
         ),
         (
             "é: &a 1\nclosed: *a\n",
             &[
                 "1:1: unknown key `é`; the keys are the long names of the options (see --help), and rules, overrides, \
-             mutable-tags, allowed-registries",
+             mutable-tags, allowed-registries, kinds",
                 "2:9: closed: it is `true` or `false`",
             ],
         ),
@@ -186,7 +215,7 @@ fn faults_have_places() {
             "a: 1\n---\nb: 2\n",
             &[
                 "1:1: unknown key `a`; the keys are the long names of the options (see --help), and rules, overrides, \
-             mutable-tags, allowed-registries",
+             mutable-tags, allowed-registries, kinds",
                 "3:1: a second document; a configuration is one",
             ],
         ),
@@ -307,6 +336,11 @@ fn what_is_printed_can_be_read_back() {
                   service-account: ['a=b,c', 'd=']\nnode-credentials: none\nruntime: cri-o\n\
                   rules: {all: warning, short-name: note, mutable-tag: off}\nmutable-tags: []\n\
                   allowed-registries: [ghcr.io/acme, '*.corp:5000']\n\
+                  kinds:\n- {group: '', kind: Widget, at: spec, pods: [{images: ['a.{b,c}.*', '/d[][]'], \
+                  pull-secrets: 's[].name'}, {each: ['e[]', .], pod-spec: ., namespace: unknown}]}\n\
+                  - {group: b.example, kind: ['on', C], pods: [{image-parts: ., containers: c, init-containers: i, \
+                  volumes: v, own-pull-secrets: '/s[key=name].t[]', service-account: [a, /b], default-service-account: unknown, default-registry: unknown, \
+                  pulled-by: operator}]}\n\
                   overrides:\n- {paths: [x, '#y'], rules: {all: off, mutable-tag: error}}\n- {paths: z, rules: {}}\n\
                   - {paths: [], rules: {mutable-tag: off}}\n";
     let folder = repository(&[(".pullcheck.yaml", config), ("o/pod.yaml", POD)]);
@@ -324,5 +358,22 @@ fn what_is_printed_can_be_read_back() {
     let run = Run::new(env!("CARGO_BIN_EXE_pullcheck")).within(&elsewhere).arg("--config").arg(&file);
     let second = run.arg("--print-config").output().assert_status(0).stdout;
     assert_eq!(without_origins(&second), without_origins(&first), "{first}");
+    assert!(first.contains("group: b.example\n    kind: [\"on\", C]"), "{first}");
     assert!(first.contains(&repo.join("ca.pem").display().to_string()), "{first}");
+}
+
+#[test]
+fn a_kind_of_the_teams_own_is_read_like_those_of_the_table() {
+    let widget =
+        "apiVersion: widgets.example/v1\nkind: Widget\nmetadata: {name: w}\nspec:\n  image: ghcr.io/acme/w:latest\n";
+    let rollout =
+        "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: r}\nspec:\n  image: ghcr.io/acme/r:latest\n";
+    let kinds = "kinds:\n- {group: widgets.example, kind: Widget, pods: [{images: spec.image}]}\n\
+                 - {group: argoproj.io, kind: Rollout, pods: [{images: spec.image}]}\n";
+    let folder = repository(&[("w.yaml", widget), ("r.yaml", rollout)]);
+    let repo = folder.path().join("repo");
+    assert_eq!(found(&repo, &[]), [""; 0]);
+    fs::write(repo.join(".pullcheck.yaml"), kinds).unwrap();
+    // A row of the file counts in place of the table's.
+    assert_eq!(found(&repo, &[]), ["warning mutable-tag r.yaml", "warning mutable-tag w.yaml"]);
 }

@@ -15,6 +15,7 @@ mod duplicates;
 mod events;
 mod exit;
 mod inputs;
+mod kinds;
 mod kustomizations;
 mod levels;
 mod mentions;

@@ -1,7 +1,10 @@
 //! Paths to fields of an object: `spec.tasks[].template.spec`, `spec.{driver,executor}.image`, `spec.replicaSpecs.*`.
 //!
 //! A step is a key, `{a,b}` for one of several keys, or `*` for every key; `[]` behind a step means every item of its
-//! list. `.` alone is the place where the path begins.
+//! list, and `[key=field]` those whose `key` is what the part has as its `field`. `.` alone is the place where the path
+//! begins.
+
+use std::fmt;
 
 use crate::workload::pod::is_to_be_written;
 use crate::yaml::{Entry, Node};
@@ -18,6 +21,45 @@ enum Step {
     AnyKey,
     /// Every item.
     Items,
+    /// The items that are for the part that a pod is made of: one key of theirs is a field of the part.
+    ItemsOf {
+        /// Their key.
+        key: String,
+        /// The field of the part.
+        field: String,
+        /// What the part has there.
+        value: Option<String>,
+    },
+}
+
+impl fmt::Display for FieldPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str(".");
+        }
+        for (at, step) in self.0.iter().enumerate() {
+            let dot = if at == 0 { "" } else { "." };
+            match step {
+                Step::Keys(keys) if keys.len() == 1 => write!(f, "{dot}{}", keys.concat())?,
+                Step::Keys(keys) => write!(f, "{dot}{{{}}}", keys.join(","))?,
+                Step::AnyKey => write!(f, "{dot}*")?,
+                Step::Items => f.write_str("[]")?,
+                Step::ItemsOf { key, field, .. } => write!(f, "[{key}={field}]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a field that names pull secrets is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Form {
+    /// A list of objects with a `name`.
+    Objects,
+    /// A list of names.
+    Names,
+    /// One name.
+    Name,
 }
 
 /// A field that a path leads to.
@@ -44,6 +86,11 @@ impl<'a> Field<'a> {
         Entry { key: self.key, value: self.value }
     }
 
+    fn items(&self, wanted: impl Fn(Node<'a>) -> bool) -> Vec<Field<'a>> {
+        let items = self.value.items().enumerate().filter(|(_, item)| wanted(*item));
+        items.map(|(at, item)| self.below(item, item, format!("{}[{at}]", self.path))).collect()
+    }
+
     fn below(&self, key: Node<'a>, value: Node<'a>, path: String) -> Self {
         Self { key, value, parent: Some(self.value), path }
     }
@@ -60,17 +107,42 @@ impl FieldPath {
         }
         let mut steps = Vec::new();
         for part in split_outside_braces(text) {
-            let (name, lists) = match part.find("[]") {
-                Some(at) => (&part[..at], &part[at..]),
-                None => (part, ""),
-            };
+            let (name, lists) = part.find('[').map_or((part, ""), |at| part.split_at(at));
             steps.push(step(name).ok_or_else(|| format!("{part:?} is not a key, a `{{list,of,keys}}` or `*`"))?);
-            if lists.replace("[]", "") != "" {
-                return Err(format!("{part:?}: only `[]` may follow a key"));
+            let wrong = || format!("{part:?}: behind a key stand `[]` and `[key=field]` only");
+            for list in lists.split_inclusive(']') {
+                let inner = list.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).ok_or_else(wrong)?;
+                steps.push(items(inner).ok_or_else(wrong)?);
             }
-            steps.extend(lists.as_bytes().as_chunks::<2>().0.iter().map(|_| Step::Items));
         }
         Ok(Self(steps))
+    }
+
+    /// The way to one key.
+    pub(super) fn key(name: &str) -> Self {
+        Self(vec![Step::Keys(vec![name.to_owned()])])
+    }
+
+    /// The field that holds pull secrets, and the form that the rest of the path gives it.
+    pub(super) fn holder(&self) -> (Self, Form) {
+        let cut = |at: usize| Self(self.0[..at].to_vec());
+        match self.0.as_slice() {
+            [.., Step::Items, Step::Keys(_)] => (cut(self.0.len() - 2), Form::Objects),
+            [.., Step::Items] => (cut(self.0.len() - 1), Form::Names),
+            _ => (self.clone(), Form::Name),
+        }
+    }
+
+    /// The same way for one part of an object.
+    pub(super) fn of_part(&self, part: Node<'_>) -> Self {
+        let bound = |step: &Step| match step {
+            Step::ItemsOf { key, field, .. } => {
+                let value = part.get(field).and_then(Node::text).map(str::to_owned);
+                Step::ItemsOf { key: key.clone(), field: field.clone(), value }
+            }
+            other => other.clone(),
+        };
+        Self(self.0.iter().map(bound).collect())
     }
 
     /// The fields that it leads to from a node, in the order of the source.
@@ -109,16 +181,28 @@ impl Step {
                 let named = field.value.entries().filter_map(|entry| Some((entry.key.text()?, entry)));
                 named.map(|(key, entry)| field.below(entry.key, entry.value, joined(key))).collect()
             }
-            Self::Items => {
-                let items = field.value.items().enumerate();
-                items.map(|(at, item)| field.below(item, item, format!("{}[{at}]", field.path))).collect()
+            Self::Items => field.items(|_| true),
+            Self::ItemsOf { key, value, .. } => {
+                field.items(|item| value.is_some() && item.get(key).and_then(Node::text) == value.as_deref())
             }
         }
     }
 }
 
+fn items(inner: &str) -> Option<Step> {
+    if inner.is_empty() {
+        return Some(Step::Items);
+    }
+    let (key, field) = inner.split_once('=')?;
+    let is_step = is_key(key) && is_key(field);
+    is_step.then(|| Step::ItemsOf { key: key.to_owned(), field: field.to_owned(), value: None })
+}
+
+fn is_key(key: &str) -> bool {
+    !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-/".contains(&b))
+}
+
 fn step(name: &str) -> Option<Step> {
-    let is_key = |key: &str| !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-/".contains(&b));
     match name.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
         _ if name == "*" => Some(Step::AnyKey),
         Some(keys) => {
@@ -165,8 +249,15 @@ mod tests {
     }
 
     #[test]
+    fn a_path_is_shown_as_it_is_read() {
+        for text in [".", "a", "spec.tasks[].image", "steps[][].inline", "spec.{a,b}.*.image", "a[b=c].d"] {
+            assert_eq!(FieldPath::parse(text).expect("a path").to_string(), text);
+        }
+    }
+
+    #[test]
     fn what_is_no_path_is_said() {
-        for wrong in ["", "a..b", "a[0]", "{a,}.b", "a.[]", "$.a", "a b"] {
+        for wrong in ["", "a..b", "a[0]", "{a,}.b", "a.[]", "$.a", "a b", "a[=b]", "a[]b", "a[", "a]"] {
             assert!(FieldPath::parse(wrong).is_err(), "{wrong}");
         }
     }

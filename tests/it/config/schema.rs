@@ -52,6 +52,11 @@ fn the_schema_and_the_reader_agree() {
         "overrides:\n- paths: [staging/, '!x']\n  rules: {mutable-tag: off}\n- {paths: a, rules: {}}\n",
         "mutable-tags: [main, 'pr-*']\nallowed-registries: ghcr.io/acme\n",
         "max-image-size: 2GiB\n",
+        "kinds: []\n",
+        "kinds: [{group: '', kind: B, source: x, example: y, pods: [{images: spec.image}]}]\n",
+        "kinds: [{group: a, kind: [B, C], at: spec, pods: [{each: ['a[]'], pod-spec: ., pull-secrets: '/s[]', \
+         credentials: and-more, pulled-by: operator, namespace: unknown, default-registry: unknown, \
+         default-service-account: unknown}]}]\n",
         "max-image-size: 12\nruntime: containerd-1\nformat: sarif\ncolor: never\n",
     ];
     for text in good {
@@ -74,7 +79,14 @@ fn the_schema_and_the_reader_agree() {
         "overrides: [{paths: a, rules: {}, more: 1}]\n",
         "mutable-tags: ['']\n",
         "max-image-size: 3 parsecs\n",
-        "kinds: []\n",
+        "kinds: {group: a}\n",
+        "kinds: [{group: a/v1, kind: B, pods: [{}]}]\n",
+        "kinds: [{group: a, kind: B}]\n",
+        "kinds: [{group: a, kind: B, pods: []}]\n",
+        "kinds: [{group: a, kind: B, pods: [{image: a}]}]\n",
+        "kinds: [{group: a, kind: B, pods: [{namespace: other}]}]\n",
+        "kinds: [{group: a, kind: B, pods: [{images: {}}]}]\n",
+        "kinds: [{group: a, kind: '', pods: [{images: a}]}]\n",
         "deny: [mutable-tag]\n",
         "list-images: true\n",
         "print-config: true\n",

@@ -1,0 +1,230 @@
+//! Kinds of operators: each row of the table against its own example.
+
+use std::collections::BTreeSet;
+
+use pullcheck::check::{Gathered, gather_sources};
+use pullcheck::inventory::{Misplacement, ReadOptions};
+use pullcheck::pull;
+use pullcheck::rules::Settings;
+use pullcheck::source::{Encoding, Source};
+use pullcheck::workload::ImageText;
+use pullcheck::workload::custom::kind::{Kind, table};
+use pullcheck::workload::custom::path::Form;
+use pullcheck::workload::placeholder::Skip;
+
+fn gather(text: &str) -> Gathered {
+    gather_sources(vec![Source::new("a.yaml", text, Encoding::Utf8)], ReadOptions::default())
+}
+
+/// The example of a row with another of its kinds.
+fn example(kind: &Kind, name: &str) -> String {
+    let text = kind.example.as_deref().unwrap_or_default();
+    let first = format!("kind: {}", kind.kinds[0]);
+    let line = |line: &str| if line == first { format!("kind: {name}\n") } else { format!("{line}\n") };
+    text.lines().map(line).collect()
+}
+
+/// The word of the table's marks for an image that is not judged, or none.
+fn skipped(image: &ImageText) -> &'static str {
+    match image {
+        ImageText::Reference(_) => "",
+        ImageText::Skipped(Skip::Placeholder) => "placeholder ",
+        ImageText::Skipped(Skip::PulledByAnother) => "elsewhere-pulled ",
+        other => panic!("not a good example: {other:?}"),
+    }
+}
+
+/// What the marks of an example announce: `line: mark`, with the value where the mark does not give it.
+fn announced(text: &str) -> BTreeSet<String> {
+    let lines = text.lines().enumerate().filter_map(|(at, line)| {
+        let (written, mark) = line.split_once(" # ")?;
+        let mark = mark.trim();
+        let value = written.rsplit_once(": ").or_else(|| written.rsplit_once("- "))?.1.trim_matches('\'');
+        let words: Vec<&str> = mark.split(' ').collect();
+        let kind = words.iter().position(|word| ["container", "init", "volume", "other"].contains(word));
+        let kind = kind.filter(|_| mark != "not an image")?;
+        let composed = words.get(kind + 1).is_some_and(|word| word.contains('/'));
+        let (before, after) = words.split_at(kind + 1);
+        let value = if composed { after[0] } else { value };
+        let rest = if composed { &after[1..] } else { after };
+        let rest: String = rest.iter().map(|word| format!(" {word}")).collect();
+        Some(format!("{}: {} {value}{rest}", at + 1, before.join(" ")))
+    });
+    lines.collect()
+}
+
+/// What is found, in the same words.
+fn found(gathered: &Gathered, text: &str) -> BTreeSet<String> {
+    let lines = gathered.inventory.images.iter().map(|image| {
+        let pod = gathered.inventory.pod(image.pod);
+        let at = gathered.sources.locate(image.text.span).expect("in the example").start;
+        let shown = text[image.text.span.range()].trim_matches('\'');
+        assert_eq!(shown, image.written.as_ref().unwrap_or(&image.text.value), "the span is that of the value");
+        let secrets: Vec<&str> = pod.pull_secrets.iter().flatten().map(|secret| secret.name.as_str()).collect();
+        let mut line = format!("{}: {}{}", at.line, skipped(&image.image), image.container.kind.as_str());
+        line = format!("{line} {}", image.text.value);
+        if !secrets.is_empty() {
+            line = format!("{line} with {}", secrets.join(", "));
+        }
+        match &pod.service_account {
+            Some(account) => line = format!("{line} as {}", account.value),
+            None if pod.chosen.service_account => line.push_str(" as ?"),
+            None => {}
+        }
+        if pod.chosen.namespace {
+            line.push_str(" elsewhere");
+        }
+        line
+    });
+    lines.collect()
+}
+
+#[test]
+fn every_row_finds_what_its_example_marks_and_nothing_else() {
+    let mut faults = Vec::new();
+    for kind in table() {
+        for name in &kind.kinds {
+            let text = example(kind, name);
+            let gathered = gather(&text);
+            assert_eq!(gathered.inventory.problems, [], "{name}");
+            assert_eq!(gathered.inventory.misplaced, [], "{name}");
+            let (announced, found) = (announced(&text), found(&gathered, &text));
+            let images = gathered.inventory.images.len();
+            if images != found.len() {
+                faults.push(format!("{} {name}: {images} images at {} places", kind.group, found.len()));
+            }
+            let missing = announced.difference(&found).map(|line| format!("{} {name}: missing {line}", kind.group));
+            faults.extend(missing);
+            let more = found.difference(&announced).map(|line| format!("{} {name}: not marked {line}", kind.group));
+            faults.extend(more);
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn no_two_rows_are_for_the_same_kind() {
+    let mut seen = BTreeSet::new();
+    for (group, kind) in table().iter().flat_map(|kind| kind.kinds.iter().map(|name| (&kind.group, name))) {
+        assert!(seen.insert((group, kind)), "{group} {kind} has two rows");
+    }
+    assert!(seen.len() > 80, "is the table still read?");
+}
+
+#[test]
+fn a_kind_of_another_group_is_not_taken_for_it() {
+    let bare = |api_version: &str, kind: &str| {
+        let text = format!(
+            "apiVersion: {api_version}\nkind: {kind}\nmetadata: {{name: a}}\nspec: {{image: a, package: b, url: 'oci://c', \
+             imageName: d, images: [e, {{image: f}}], trainer: {{image: g}}, driver: {{image: h}}, taskSpec: {{stepTemplate: \
+             {{image: i}}}}, templates: [{{container: {{image: j}}}}]}}\n"
+        );
+        gather(&text).inventory.images.len()
+    };
+    for kind in table() {
+        for name in &kind.kinds {
+            for group in ["example.com", "x.argoproj.io", "apps", "v1"] {
+                let api_version = if group == "v1" { "v1".to_owned() } else { format!("{group}/v1") };
+                assert_eq!(bare(&api_version, name), 0, "{api_version} {name}");
+            }
+        }
+        assert_eq!(bare(&format!("{}/v1", kind.group), "Unknown"), 0, "{}", kind.group);
+    }
+    assert_eq!(bare("monitoring.coreos.com/v1", "Prometheus"), 1);
+}
+
+#[test]
+fn lists_and_json_hold_them_too() {
+    let object = r#"{"apiVersion": "monitoring.coreos.com/v1", "kind": "Prometheus", "spec": {"image": "a:1"}}"#;
+    let shown = |text: &str| {
+        let images = gather(text).inventory.images;
+        images.iter().map(|image| format!("{}={}", image.path, image.text.value)).collect::<Vec<_>>()
+    };
+    assert_eq!(shown(object), ["spec.image=a:1"]);
+    let list = format!(r#"{{"apiVersion": "v1", "kind": "List", "items": [{object}]}}"#);
+    assert_eq!(shown(&list), ["items[0].spec.image=a:1"]);
+    let typed = "apiVersion: kubevirt.io/v1\nkind: VirtualMachineList\nitems:\n- spec: {template: {spec: {volumes: \
+                 [{containerDisk: {image: 'a:1'}}]}}}\n";
+    assert_eq!(shown(typed), ["items[0].spec.template.spec.volumes[0].containerDisk.image=a:1"]);
+}
+
+#[test]
+fn what_the_operator_fills_in_is_not_listed() {
+    for value in ["''", "~", "{repository: a}", "1.5"] {
+        let text = format!("apiVersion: monitoring.coreos.com/v1\nkind: Prometheus\nspec: {{image: {value}}}\n");
+        assert_eq!(gather(&text).inventory.images, [], "{value}");
+        let elastic = format!(
+            "apiVersion: kibana.k8s.elastic.co/v1\nkind: Kibana\nspec: {{image: {value}, podTemplate: {{spec: {{}}}}}}\n"
+        );
+        assert_eq!(gather(&elastic).inventory.images, [], "{value}");
+    }
+}
+
+#[test]
+fn pull_secrets_in_another_form_are_found() {
+    let faults = |text: &str| -> Vec<(Misplacement, String)> {
+        gather(text).inventory.misplaced.into_iter().map(|it| (it.fault, it.path)).collect()
+    };
+    let job = |secrets: &str| {
+        faults(&format!("apiVersion: apps.kruise.io/v1alpha1\nkind: ImagePullJob\nspec: {{pullSecrets: {secrets}}}\n"))
+    };
+    let names = [(Misplacement::OtherForm(Form::Names), "spec.pullSecrets".to_owned())];
+    for wrong in ["[{name: a}]", "a", "{name: a}", "[a, {name: b}]"] {
+        assert_eq!(job(wrong), names, "{wrong}");
+    }
+    for right in ["[a]", "[]", "~", "'{{ .Values.secrets }}'", "${SECRETS}", "['{{ .x }}', a]", "{{ .Values.secrets }}"]
+    {
+        assert_eq!(job(right), [], "{right}");
+    }
+    let prometheus = |secrets: &str| {
+        faults(&format!(
+            "apiVersion: monitoring.coreos.com/v1\nkind: Prometheus\nspec: {{imagePullSecrets: {secrets}}}\n"
+        ))
+    };
+    let objects = [(Misplacement::OtherForm(Form::Objects), "spec.imagePullSecrets".to_owned())];
+    for wrong in ["[a]", "a", "{name: a}"] {
+        assert_eq!(prometheus(wrong), objects, "{wrong}");
+    }
+    for right in ["[{name: a}]", "[{}]", "['{{ .x }}']", "$(x)", "~"] {
+        assert_eq!(prometheus(right), [], "{right}");
+    }
+    let machine = |secret: &str| {
+        faults(&format!(
+            "apiVersion: kubevirt.io/v1\nkind: VirtualMachineInstance\nspec: {{volumes: [{{containerDisk: {{image: a, \
+             imagePullSecret: {secret}}}}}]}}\n"
+        ))
+    };
+    let name = [(Misplacement::OtherForm(Form::Name), "spec.volumes[0].containerDisk.imagePullSecret".to_owned())];
+    assert_eq!((machine("{name: a}"), machine("[a]")), (name.to_vec(), name.to_vec()));
+    assert_eq!((machine("a"), machine("${A}")), (vec![], vec![]));
+    let rollout =
+        "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nspec: {template: {spec: {imagePullSecrets: [a]}}}\n";
+    let path = "spec.template.spec.imagePullSecrets".to_owned();
+    assert_eq!(faults(rollout), [(Misplacement::OtherForm(Form::Objects), path)]);
+}
+
+#[test]
+fn what_the_operator_chooses_is_not_guessed() {
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: regcred, namespace: system}\ntype: \
+                  kubernetes.io/dockerconfigjson\nstringData: {.dockerconfigjson: '{\"auths\": {\"ghcr.io\": {\"auth\": \
+                  \"Ym9iOmh1bnRlcjI=\"}}}'}\n---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: default, namespace: \
+                  system}\nimagePullSecrets: [{name: regcred}]\n---\n";
+    let credentials = |object: &str| {
+        let gathered = gather(&format!("{secret}{object}"));
+        let settings = Settings { namespace: Some("shop".into()), closed: true, ..Settings::default() };
+        let pull = pull::resolve(&gathered.inventory, &settings, None).pop().expect("an image");
+        let states: Vec<&str> = pull.secrets.iter().map(|secret| secret.state.as_str()).collect();
+        (states.join(" "), pull.credentials.len(), pull.blind.len())
+    };
+    // The pods of a package run in the namespace of Crossplane, whatever that is, and not in `--namespace`.
+    let provider = "apiVersion: pkg.crossplane.io/v1\nkind: Provider\nmetadata: {name: p}\nspec: {package: 'ghcr.io/a/b:1', \
+                    packagePullSecrets: [{name: regcred}]}\n";
+    assert_eq!(credentials(provider), ("readable".to_owned(), 1, 1));
+    // Strimzi makes a service account; Prometheus runs as `default` where none is named.
+    let kafka = "apiVersion: kafka.strimzi.io/v1\nkind: Kafka\nmetadata: {name: k, namespace: system}\nspec: {kafka: \
+                 {image: 'ghcr.io/a/b:1'}}\n";
+    assert_eq!(credentials(kafka), (String::new(), 0, 1));
+    let prometheus = "apiVersion: monitoring.coreos.com/v1\nkind: Prometheus\nmetadata: {name: p, namespace: system}\nspec: \
+                      {image: 'ghcr.io/a/b:1'}\n";
+    assert_eq!(credentials(prometheus), ("readable".to_owned(), 1, 1));
+}
