@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use crate::chart;
 use crate::dockerconfig::DockerConfig;
 use crate::event;
 use crate::inventory::{Inventory, Problem, ProblemKind, ReadOptions};
@@ -24,6 +25,7 @@ use crate::registry::{Concurrency, Progress, probe_all_watched};
 use crate::report::{InputError, Report};
 use crate::rules::{self, Context, JudgedImage, Settings, Silence};
 use crate::source::{Source, SourceId, Sources, Span};
+use crate::trace;
 use crate::verdict::{self, Verdict, content};
 use crate::workload::{ImageText, ImageUse, PodOrigin};
 
@@ -76,6 +78,7 @@ fn merge(read: Vec<(Source, Inventory)>, errors: Vec<InputError>) -> Gathered {
     }
     let sources = Sources::new(sources);
     inventory.mark_rewritten(&sources);
+    chart::set_apart(&mut inventory, &sources);
     Gathered { sources, inventory, errors }
 }
 
@@ -106,8 +109,9 @@ pub async fn check_watched<P: Prober>(
     let judged = judge(&inventory, pulls, answers, settings);
     let context = Context::new(&sources, &inventory, &judged, settings);
     let findings = rules::run(&context);
-    let silence = rules::silence(&context, findings);
+    let mut silence = rules::silence(&context, findings);
     let pulls = judged.iter().map(|judged| &judged.pull);
+    trace::name_templates(&mut silence, &inventory, &sources);
     let report = Report::new(&sources, &inventory, pulls, &judged, silence, errors);
     (sources, report)
 }

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use crate::chart::{Unrendered, comment};
 use crate::duplicate::DuplicateKey;
 use crate::hook::Hook;
 use crate::resource::ResourceName;
 use crate::secret::{self, Secret};
 use crate::sensitive::Sensitive;
 use crate::service_account::ServiceAccount;
-use crate::source::{Source, SourceId, Sources, Span, Spanned};
+use crate::source::{Source, SourceId, SourceOrigin, Sources, Span, Spanned};
 use crate::suppression::{self, Suppressions};
 use crate::workload::custom::kind::Kind;
 use crate::workload::placeholder::Skip;
@@ -57,6 +58,10 @@ pub struct Inventory {
     pub secret_texts: Vec<Sensitive>,
     /// What comments and annotations silence.
     pub suppressions: Suppressions,
+    /// Folders of the charts and kustomizations whose rendered form is among the sources.
+    pub rendered: BTreeSet<String>,
+    /// Charts that are not rendered.
+    pub unrendered: Unrendered,
 }
 
 /// What the reading of a source depends on besides its text.
@@ -105,6 +110,8 @@ impl Inventory {
         if !resource::objects(root, &mut objects) {
             self.add_incomplete(root, "Lists are nested too deep; what the innermost hold was not read");
         }
+        let rendered = matches!(source.origin(), SourceOrigin::Rendered(_));
+        let template = comment::template_at(source.text(), root.span().start, rendered).map(str::to_owned);
         let first = ResourceId(self.resources.len() as u32);
         for object in objects {
             if secret::sops::is_unrecognisable(object.node) {
@@ -112,7 +119,8 @@ impl Inventory {
                 continue;
             }
             let id = ResourceId(self.resources.len() as u32);
-            self.resources.push(Resource { name: object.name.clone(), span: object.node.span() });
+            let span = object.node.span();
+            self.resources.push(Resource { name: object.name.clone(), span, template: template.clone() });
             self.hooks.extend(Hook::of(object.node).map(|hook| (id, hook)));
             workload::extract(&object, id, kinds, self);
             self.suppressions.add_annotation(object.node.span(), object.node.get("metadata"));
@@ -131,7 +139,7 @@ impl Inventory {
             // A kustomization may leave out what it is.
             if self.resources.len() == first.0 as usize {
                 let name = ResourceName { kind: "Kustomization".to_owned(), ..ResourceName::default() };
-                self.resources.push(Resource { name, span: root.span() });
+                self.resources.push(Resource { name, span: root.span(), template: template.clone() });
             }
             secret::kustomize::extract(kustomization::folder(source.name()), root, first, self);
         }
@@ -210,6 +218,7 @@ impl Inventory {
         self.masked.extend(other.masked);
         self.secret_texts.extend(other.secret_texts);
         self.suppressions.append(other.suppressions);
+        self.rendered.extend(other.rendered);
     }
 
     /// Marks what another object of the inputs replaces: images that a kustomization's `images:` rewrites, or that are

@@ -186,6 +186,13 @@ struct SarifResult<'a> {
     suppressions: Option<Vec<Suppression>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     fixes: Vec<SarifFix>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    properties: Option<ResultProperties>,
+}
+
+#[derive(Serialize)]
+struct ResultProperties {
+    template: Value<'static>,
 }
 
 #[derive(Serialize)]
@@ -400,6 +407,10 @@ fn result<'a>(
         partial_fingerprints: Fingerprints { primary_location_line_hash: &numbered.fingerprint },
         suppressions: marks.then(|| numbered.silenced.map(|by| suppression(edge, by)).into_iter().collect()),
         fixes: finding.fixes.iter().map(|it| fix(edge, it)).collect(),
+        properties: finding
+            .template
+            .as_deref()
+            .map(|it| ResultProperties { template: edge.shaped_name(it, str::to_owned) }),
     }
 }
 

@@ -13,6 +13,7 @@ mod speakers;
 #[cfg(test)]
 mod testing;
 mod told;
+mod unrendered;
 
 mod access_denied;
 mod cached_mutable_tag;
@@ -336,10 +337,12 @@ pub fn by_id(id: &str) -> Option<&'static dyn Rule> {
 pub fn run(cx: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mentions = mentions(cx);
+    let unrendered = unrendered::Doubt::new(cx);
     for rule in RULES.iter().filter(|rule| cx.settings.runs(rule.meta())) {
         let mut found = Vec::new();
         rule.check(cx, &mut found);
         findings.extend(found.into_iter().filter_map(|finding| {
+            let finding = unrendered.doubt(finding)?;
             let levels = cx.settings.levels_of(finding.primary.span.source);
             let certain = if mentions.contains(&finding.primary.span) { Severity::Note } else { finding.severity };
             let severity = levels.severity(rule.meta(), certain.min(finding.severity))?;
