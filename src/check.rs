@@ -8,6 +8,7 @@
 //! Gather, then judge: the network is one stage with one type of answer, and everything behind it is a pure function
 //! of finished facts.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -38,6 +39,8 @@ pub struct Gathered {
     pub inventory: Inventory,
     /// Paths that stand for nothing.
     pub errors: Vec<InputError>,
+    /// The folders of the charts beside the inputs, by the input and the name that it gives the chart.
+    pub charts: BTreeMap<(SourceId, String), String>,
 }
 
 /// Reads and parses all inputs, on all cores; the result does not depend on which core was first.
@@ -79,7 +82,7 @@ fn merge(read: Vec<(Source, Inventory)>, errors: Vec<InputError>) -> Gathered {
     let sources = Sources::new(sources);
     inventory.mark_rewritten(&sources);
     chart::set_apart(&mut inventory, &sources);
-    Gathered { sources, inventory, errors }
+    Gathered { sources, inventory, errors, charts: BTreeMap::new() }
 }
 
 /// Judges every image and runs every rule. `prober` is `None` offline.
@@ -100,7 +103,7 @@ pub async fn check_watched<P: Prober>(
     prober: Option<(&P, Concurrency)>,
     progress: &Progress,
 ) -> (Sources, Report) {
-    let Gathered { sources, inventory, errors } = gathered;
+    let Gathered { sources, inventory, errors, charts } = gathered;
     let pulls = pull::resolve(&inventory, settings, supplied);
     let answers = match prober {
         Some(prober) => probe(&inventory, &pulls, settings, prober, progress).await,
@@ -112,15 +115,17 @@ pub async fn check_watched<P: Prober>(
     let mut silence = rules::silence(&context, findings);
     let pulls = judged.iter().map(|judged| &judged.pull);
     trace::name_templates(&mut silence, &inventory, &sources);
-    let report = Report::new(&sources, &inventory, pulls, &judged, silence, errors);
+    let mut report = Report::new(&sources, &inventory, pulls, &judged, silence, errors);
+    trace::to_templates(&mut report, &inventory, &sources, &charts);
     (sources, report)
 }
 
 /// Lists the images without judging them.
 pub fn list(gathered: Gathered, settings: &Settings, supplied: Option<&DockerConfig>) -> (Sources, Report) {
-    let Gathered { sources, inventory, errors } = gathered;
+    let Gathered { sources, inventory, errors, charts } = gathered;
     let pulls = pull::resolve(&inventory, settings, supplied);
-    let report = Report::new(&sources, &inventory, &pulls, &[], Silence::default(), errors);
+    let mut report = Report::new(&sources, &inventory, &pulls, &[], Silence::default(), errors);
+    trace::to_templates(&mut report, &inventory, &sources, &charts);
     (sources, report)
 }
 

@@ -55,6 +55,7 @@ pub mod sensitive;
 pub mod service_account;
 pub mod source;
 pub mod suppression;
+mod template;
 pub mod trace;
 pub mod verdict;
 mod well_known;

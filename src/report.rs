@@ -197,7 +197,7 @@ impl Report {
             .collect();
         images.sort_by_key(|image| image.span);
         let mut summary = Summary::of(&findings, &images);
-        summary.files = sources.len();
+        summary.files = sources.inputs();
         summary.documents = inventory.documents;
         summary.resources = inventory.resources.len();
         summary.baselined = silenced.iter().filter(|it| it.by == SilencedBy::Baseline).count();

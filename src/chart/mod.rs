@@ -97,7 +97,7 @@ pub fn within<'p>(path: &'p str, folder: &str) -> Option<&'p str> {
 }
 
 /// Whether a path in a chart is that of a template, of the chart or of a subchart.
-fn is_template(path: &str) -> bool {
+pub(crate) fn is_template(path: &str) -> bool {
     let mut parts = path.split('/');
     loop {
         match parts.next() {

@@ -404,7 +404,7 @@ impl Silence {
     }
 }
 
-fn sort(findings: &mut [Finding]) {
+pub(crate) fn sort(findings: &mut [Finding]) {
     findings.sort_by(|a, b| place(a).cmp(&place(b)));
 }
 
