@@ -1,7 +1,7 @@
 //! START HERE: a whole run, in the order in which the data goes.
 //!
 //! ```text
-//! paths ─load→ Sources ─yaml, workload, secret→ Inventory ─pull→ PullContexts ─probe→ PullAnswers ─verdict→ verdicts
+//! paths ─load→ Sources ─(render→ Sources) ─yaml, workload, secret→ Inventory ─pull→ PullContexts ─probe→ PullAnswers ─verdict→ verdicts
 //!       ─rules→ Findings ─suppression, baseline→ Findings ─report→ Report ─output→ text
 //! ```
 //!
@@ -15,6 +15,7 @@ use rayon::prelude::*;
 
 use crate::chart;
 use crate::dockerconfig::DockerConfig;
+use crate::error::UsageError;
 use crate::event;
 use crate::inventory::{Inventory, Problem, ProblemKind, ReadOptions};
 use crate::load::{self, Input};
@@ -22,7 +23,8 @@ use crate::probe::plan::{Look, Plan};
 use crate::probe::{Outcome, Prober, PullAnswer};
 use crate::pull::{self, PullContext};
 use crate::reference::Reference;
-use crate::registry::{Concurrency, Progress, probe_all_watched};
+use crate::registry::{Concurrency, Interrupter, Progress, probe_all_watched};
+use crate::render::{self, RenderCount, RenderOptions, Rendered};
 use crate::report::{InputError, Report};
 use crate::rules::{self, Context, JudgedImage, Settings, Silence};
 use crate::source::{Source, SourceId, Sources, Span};
@@ -45,18 +47,61 @@ pub struct Gathered {
 
 /// Reads and parses all inputs, on all cores; the result does not depend on which core was first.
 pub fn gather(inputs: &[Input], errors: Vec<InputError>, reading: ReadOptions<'_>) -> Gathered {
+    let (sources, parts) = read(inputs, reading);
+    merge(sources, parts, errors)
+}
+
+/// The same, with the charts and kustomizations among the inputs rendered. What they are rendered from is not read a
+/// second time, unless the rendering failed. The second part says how many there are, and how many of them are
+/// rendered; `None` when interrupted.
+///
+/// # Errors
+/// There is something to render, and nothing to render it with.
+pub fn gather_rendered(
+    inputs: &[Input],
+    errors: Vec<InputError>,
+    reading: ReadOptions<'_>,
+    options: &RenderOptions,
+    interrupter: &Interrupter,
+) -> Result<Option<(Gathered, RenderCount)>, UsageError> {
+    let (mut sources, mut parts) = read(inputs, reading);
+    let Some(rendered) = render::render(&sources, &parts, options, interrupter)? else { return Ok(None) };
+    let Rendered { sources: outputs, failures, covered } = rendered;
+    let count = RenderCount { rendered: outputs.len(), failed: failures.len() };
+    for id in covered {
+        if let Some(part) = parts.get_mut(id.0 as usize) {
+            *part = std::mem::take(part).only_secrets();
+        }
+    }
+    for failure in failures {
+        if let Some(part) = parts.get_mut(failure.span.source.0 as usize) {
+            part.problems.push(failure);
+        }
+    }
+    let reading = ReadOptions { named: true, ..reading };
+    for output in outputs {
+        let id = sources.push(output);
+        parts.push(Inventory::of(id, sources.get(id), reading));
+    }
+    Ok(Some((merge(sources, parts, errors), count)))
+}
+
+/// Reads and parses all inputs, on all cores.
+fn read(inputs: &[Input], reading: ReadOptions<'_>) -> (Sources, Vec<Inventory>) {
     let read = |(at, input): (usize, &Input)| {
         let (source, unreadable) = load::read(input);
         let options = ReadOptions { named: input.named, ..reading };
         inventory_of(SourceId(at as u32), source, unreadable, options)
     };
-    merge(inputs.par_iter().enumerate().map(read).collect(), errors)
+    let (sources, parts) = inputs.par_iter().enumerate().map(read).unzip();
+    (Sources::new(sources), parts)
 }
 
 /// The same for texts that are in memory already.
 pub fn gather_sources(sources: Vec<Source>, options: ReadOptions<'_>) -> Gathered {
     let read = |(at, source)| inventory_of(SourceId(at as u32), source, None, options);
-    merge(sources.into_iter().enumerate().map(read).collect(), Vec::new())
+    let (sources, parts): (Vec<_>, Vec<_>) = sources.into_iter().enumerate().map(read).unzip();
+    merge(Sources::new(sources), parts, Vec::new())
 }
 
 fn inventory_of(
@@ -72,14 +117,9 @@ fn inventory_of(
     (source, inventory)
 }
 
-fn merge(read: Vec<(Source, Inventory)>, errors: Vec<InputError>) -> Gathered {
+fn merge(sources: Sources, parts: Vec<Inventory>, errors: Vec<InputError>) -> Gathered {
     let mut inventory = Inventory::default();
-    let mut sources = Vec::with_capacity(read.len());
-    for (source, part) in read {
-        sources.push(source);
-        inventory.append(part);
-    }
-    let sources = Sources::new(sources);
+    parts.into_iter().for_each(|part| inventory.append(part));
     inventory.mark_rewritten(&sources);
     chart::set_apart(&mut inventory, &sources);
     Gathered { sources, inventory, errors, charts: BTreeMap::new() }

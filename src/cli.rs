@@ -20,10 +20,10 @@ use crate::config::{self, Invocation, Refusal};
 use crate::dockerconfig::DockerConfig;
 use crate::error::UsageError;
 use crate::inventory::ReadOptions;
-use crate::load;
+use crate::load::{self, Input};
 use crate::output::redact::Redactor;
 use crate::output::{self, Content, Format, Style, sanitize};
-use crate::registry::{Cached, Client, Concurrency, HostTraffic, NoStore, Progress, Store};
+use crate::registry::{Cached, Client, Concurrency, HostTraffic, Interrupter, NoStore, Progress, Store};
 use crate::report::{InputError, Report};
 use crate::rules;
 use crate::sensitive::Sensitive;
@@ -96,7 +96,10 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
     options.write_baseline.iter().try_for_each(|file| outputs::try_file("--write-baseline ", file))?;
     let (inputs, errors) = load::inputs(&options.paths, &options.walk)?;
     let reading = ReadOptions { parse_all: options.parse_all, kinds: &options.kinds, ..ReadOptions::default() };
-    let mut gathered = check::gather(&inputs, errors, reading);
+    let Some(mut gathered) = gather(&inputs, errors, reading, options)? else {
+        print_error("interrupted: nothing is checked yet");
+        return Ok(Exit::Interrupted);
+    };
     load::chart::beside(&mut gathered);
     let asks = options.task == Task::Check && !options.settings.offline;
     let mut notes = Vec::new();
@@ -119,6 +122,7 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
     };
     let errors = report.errors.iter().map(|error| format!("{}{}", file(error), error.message));
     print_errors(&redactor, notes.iter().map(|note| format!("note: {note}")).chain(errors));
+    print_errors(&redactor, whole_messages(&report));
     let exit = if interrupted { Exit::Interrupted } else { Exit::of(&report, options) };
     match exit {
         Exit::NothingToCheck => print_error(&nothing_to_check(&sources, &report, options)),
@@ -136,6 +140,36 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
     // Who reads no further, like `head`, does not change what was found.
     let all_said = matches!(written, Exit::Clean | Exit::BrokenPipe);
     Ok(if all_said || exit == Exit::Interrupted { exit } else { written })
+}
+
+/// Reads the inputs, rendered where that is wanted; `None` when interrupted.
+fn gather(
+    inputs: &[Input],
+    errors: Vec<InputError>,
+    reading: ReadOptions<'_>,
+    options: &Options,
+) -> Result<Option<Gathered>, UsageError> {
+    let Some(render) = &options.render else { return Ok(Some(check::gather(inputs, errors, reading))) };
+    let interrupter = Interrupter::default();
+    let _signals = Signals::listen(interrupter.clone());
+    let gathered = check::gather_rendered(inputs, errors, reading, render, &interrupter)?;
+    match gathered.as_ref().map(|(_, count)| (count.rendered, count.failed)) {
+        Some((0, 0)) if !options.quiet => {
+            print_error("note: --render: there is no chart and no kustomization among the inputs");
+        }
+        Some((rendered, failed)) if options.verbose => {
+            print_error(&format!("--render: {rendered} rendered, {failed} failed"));
+        }
+        _ => {}
+    }
+    Ok(gathered.map(|(gathered, _)| gathered))
+}
+
+/// What a tool said of its failure, where a report for people has no room for all of it.
+fn whole_messages(report: &Report) -> impl Iterator<Item = String> {
+    let failures = report.findings.iter().filter(|finding| finding.rule == "render-failed");
+    let long = failures.filter(|finding| finding.message.chars().nth(sanitize::MESSAGE).is_some());
+    long.map(|finding| finding.message.clone())
 }
 
 /// A report, and how it was come by.

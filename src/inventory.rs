@@ -58,8 +58,6 @@ pub struct Inventory {
     pub secret_texts: Vec<Sensitive>,
     /// What comments and annotations silence.
     pub suppressions: Suppressions,
-    /// Folders of the charts and kustomizations whose rendered form is among the sources.
-    pub rendered: BTreeSet<String>,
     /// Charts that are not rendered.
     pub unrendered: Unrendered,
 }
@@ -158,7 +156,8 @@ impl Inventory {
         self.documents += 1;
         let text = source.text().get(error.document.range()).unwrap_or_default();
         let has_line = |key: &str| text.lines().any(|line| line.starts_with(key));
-        let kind = if text.contains("{{") {
+        let rendered = matches!(source.origin(), SourceOrigin::Rendered(_));
+        let kind = if text.contains("{{") && !rendered {
             ProblemKind::Template
         } else {
             let certain = options.named || has_line("apiVersion:") && has_line("kind:");
@@ -218,7 +217,13 @@ impl Inventory {
         self.masked.extend(other.masked);
         self.secret_texts.extend(other.secret_texts);
         self.suppressions.append(other.suppressions);
-        self.rendered.extend(other.rendered);
+    }
+
+    /// What is left of a source whose objects are read in a tool's output instead: what of its text is secret, as the
+    /// text may still be shown.
+    #[must_use]
+    pub fn only_secrets(self) -> Self {
+        Self { masked: self.masked, secret_texts: self.secret_texts, ..Self::default() }
     }
 
     /// Marks what another object of the inputs replaces: images that a kustomization's `images:` rewrites, or that are
@@ -364,4 +369,9 @@ pub enum ProblemKind {
     },
     /// An unrendered template.
     Template,
+    /// A chart or kustomization that could not be rendered; the message is the tool's own.
+    RenderFailed {
+        /// The tool, as a user would call it: `helm template`.
+        tool: &'static str,
+    },
 }

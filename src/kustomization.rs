@@ -111,7 +111,7 @@ pub fn folder(file: &str) -> &str {
 }
 
 /// A path without `.` and, as far as they have something to cancel, `..`.
-fn normalise(path: &str) -> String {
+pub(crate) fn normalise(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/').filter(|part| !matches!(*part, "" | ".")) {
         if part == ".." && parts.last().is_some_and(|last| *last != "..") {

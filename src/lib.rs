@@ -8,7 +8,7 @@
 //!
 //! **Core**, without I/O, clock or runtime, built by `--no-default-features`: everything but the modules below.
 //! **Edges**, feature `cli`: `cli` (options, exit status), `config` (the configuration file), `load` (files), `registry`
-//! (network), `output` (text), and `check`, which joins them all and is the place to start reading. Edges use the core,
+//! (network), `render` (helm and kustomize), `output` (text), and `check`, which joins them all and is the place to start reading. Edges use the core,
 //! never the other way round; `registry` and `output` do not know each other.
 //!
 //! As a library it has no stable interface yet; the command line, its exit status and its JSON are the contract.
@@ -46,6 +46,8 @@ pub mod pull;
 pub mod reference;
 #[cfg(feature = "cli")]
 pub mod registry;
+#[cfg(feature = "cli")]
+pub mod render;
 pub mod report;
 pub mod resource;
 mod rewriting;

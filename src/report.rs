@@ -9,7 +9,7 @@ use crate::pull::{CandidateCredential, PullContext, PullSecret};
 use crate::reference::Reference;
 use crate::resource::ResourceName;
 use crate::rules::{JudgedImage, Silence};
-use crate::source::{Sources, Span};
+use crate::source::{Source, SourceOrigin, Sources, Span};
 use crate::suppression::{Silenced, SilencedBy};
 use crate::verdict;
 use crate::workload::{Container, ImageText, ImageUse, Resource};
@@ -197,7 +197,10 @@ impl Report {
             .collect();
         images.sort_by_key(|image| image.span);
         let mut summary = Summary::of(&findings, &images);
-        summary.files = sources.inputs();
+        // What was rendered is made of files that are counted.
+        let is_rendered = |source: &Source| matches!(source.origin(), SourceOrigin::Rendered(_));
+        let rendered = sources.iter().filter(|(_, source)| is_rendered(source)).count();
+        summary.files = sources.inputs() - rendered;
         summary.documents = inventory.documents;
         summary.resources = inventory.resources.len();
         summary.baselined = silenced.iter().filter(|it| it.by == SilencedBy::Baseline).count();

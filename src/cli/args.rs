@@ -26,6 +26,9 @@ pub struct Args {
     /// What is read.
     #[command(flatten)]
     pub inputs: InputArgs,
+    /// What charts and kustomizations become.
+    #[command(flatten)]
+    pub render: RenderArgs,
     /// What the operator says of the cluster.
     #[command(flatten)]
     pub cluster: ClusterArgs,
@@ -77,6 +80,26 @@ pub struct InputArgs {
     /// Namespace of objects that name none [default: unknown, matches any]
     #[arg(short, long, value_name = "NS")]
     pub namespace: Option<String>,
+}
+
+/// What charts and kustomizations become.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Render")]
+pub struct RenderArgs {
+    /// Render the charts (helm template) and kustomizations (kustomize build, or kubectl kustomize) among the
+    /// inputs, and check the result. Not on pull requests of strangers: what is rendered can read files, and
+    /// fetch others
+    #[arg(long)]
+    pub render: bool,
+    /// Values for every chart that is rendered (repeatable; the path goes from the current folder)
+    #[arg(long, value_name = "FILE", requires = "render")]
+    pub values: Vec<PathBuf>,
+    /// One value for every chart that is rendered, as helm's --set takes it (repeatable)
+    #[arg(long, value_name = "KEY=VALUE", requires = "render")]
+    pub set: Vec<String>,
+    /// Name of the release of every chart that is rendered [default: that of the chart's folder]
+    #[arg(long, value_name = "NAME", requires = "render")]
+    pub release_name: Option<String>,
 }
 
 /// What the operator says of the cluster.

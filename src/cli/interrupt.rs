@@ -2,54 +2,62 @@
 //! command.
 
 use std::convert::Infallible;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::{Mutex, MutexGuard, Once, PoisonError, mpsc};
 use std::{io, process, thread};
 
 use super::exit::INTERRUPTED;
 use crate::registry::Interrupter;
 
-/// Listens until the command ends. Dropped, it says that nothing is left to be interrupted: then the first signal ends
-/// the command, which may be waiting for a pager.
+/// What the next signal interrupts; without it, the command itself.
+static TARGET: Mutex<Option<Interrupter>> = Mutex::new(None);
+
+/// Something that can be interrupted is under way. Dropped, it says that nothing is left to be: then the first signal
+/// ends the command, which may be waiting for a pager.
 #[derive(Debug)]
-pub(super) struct Signals {
-    over: Arc<AtomicBool>,
-}
+pub(super) struct Signals(());
 
 impl Signals {
-    /// Begins to listen. On a thread of its own: a signal that is once listened to has lost its usual effect for good,
-    /// and must not be left to a runtime that has ended. Where that fails, signals keep their usual effect.
+    /// Begins to listen, or turns to something else. On a thread of its own, which lasts as long as the command: a signal
+    /// that is once listened to has lost its usual effect for good, and must not be left to a runtime that has ended.
+    /// Where that fails, signals keep their usual effect.
     pub(super) fn listen(interrupter: Interrupter) -> Self {
-        let over = Arc::new(AtomicBool::new(false));
-        let seen = Arc::clone(&over);
-        let (ready, listening) = mpsc::channel();
-        let listener = thread::Builder::new().name("signals".to_owned());
-        let started = listener.spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-            runtime.block_on(async move {
-                let mut signals = Received::new()?;
-                let _ = ready.send(());
-                loop {
-                    signals.next().await;
-                    if seen.load(Ordering::Relaxed) || interrupter.is_interrupted() {
-                        end();
-                    }
-                    interrupter.interrupt();
-                }
-            })
-        });
-        let _: Option<thread::JoinHandle<io::Result<Infallible>>> = started.ok();
-        // An error is the end of a listener that could not begin.
-        let _ = listening.recv();
-        Self { over }
+        static LISTENER: Once = Once::new();
+        *target() = Some(interrupter);
+        LISTENER.call_once(start);
+        Self(())
     }
 }
 
 impl Drop for Signals {
     fn drop(&mut self) {
-        self.over.store(true, Ordering::Relaxed);
+        *target() = None;
     }
+}
+
+fn target() -> MutexGuard<'static, Option<Interrupter>> {
+    TARGET.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn start() {
+    let (ready, listening) = mpsc::channel();
+    let listener = thread::Builder::new().name("signals".to_owned());
+    let started = listener.spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        runtime.block_on(async move {
+            let mut signals = Received::new()?;
+            let _ = ready.send(());
+            loop {
+                signals.next().await;
+                match &*target() {
+                    Some(interrupter) if !interrupter.is_interrupted() => interrupter.interrupt(),
+                    _ => end(),
+                }
+            }
+        })
+    });
+    let _: Option<thread::JoinHandle<io::Result<Infallible>>> = started.ok();
+    // An error is the end of a listener that could not begin.
+    let _ = listening.recv();
 }
 
 #[expect(clippy::exit, reason = "whoever interrupts twice does not want to wait for anything")]

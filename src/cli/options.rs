@@ -8,7 +8,7 @@ use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::cli::args::{Args, ClusterArgs, Color, FailOn, LimitArgs, RegistryArgs, RuleArgs, RuntimeArg};
+use crate::cli::args::{Args, ClusterArgs, Color, FailOn, LimitArgs, RegistryArgs, RenderArgs, RuleArgs, RuntimeArg};
 use crate::cli::baseline;
 use crate::cli::helper::Helpers;
 use crate::cli::is_terminal;
@@ -25,6 +25,7 @@ use crate::load::WalkOptions;
 use crate::output::{Format, Style};
 use crate::pull::operator::{Named, NodeCredentials, OperatorFacts, SuppliedSecret};
 use crate::registry::{CertsDir, ClientOptions, Identity};
+use crate::render::{self, RenderOptions};
 use crate::rules::Settings;
 use crate::rules::levels::{Level, Levels};
 use crate::sensitive::Sensitive;
@@ -59,6 +60,8 @@ pub struct Options {
     pub paths: Vec<String>,
     /// How folders are walked.
     pub walk: WalkOptions,
+    /// How charts and kustomizations are rendered; `None` where they are not.
+    pub render: Option<RenderOptions>,
     /// Parse ConfigMaps and CustomResourceDefinitions too.
     pub parse_all: bool,
     /// Kinds that the configuration knows.
@@ -121,7 +124,7 @@ impl Options {
     /// # Errors
     /// They contradict themselves, or name what cannot be read.
     pub fn new(args: Args, policy: &Policy) -> Result<Self, UsageError> {
-        let Args { paths, inputs, cluster, credentials, registry, limits, rules, output, help, .. } = args;
+        let Args { paths, inputs, render, cluster, credentials, registry, limits, rules, output, help, .. } = args;
         let task = match (help.explain, help.list_rules, output.list_images) {
             (Some(rule), ..) => Task::Explain(rule),
             (None, true, _) => Task::ListRules,
@@ -150,6 +153,7 @@ impl Options {
             (Some(file), None) => Some((file.clone(), baseline::read(file)?)),
             _ => None,
         };
+        let render = render_options(render, inputs.namespace.as_deref())?;
         let settings = Settings {
             closed: cluster.closed,
             offline: registry.offline,
@@ -182,6 +186,7 @@ impl Options {
                 no_ignore: inputs.no_ignore,
                 stdin_filename: inputs.stdin_filename,
             },
+            render,
             parse_all: inputs.parse_all,
             kinds: policy.kinds.clone(),
             allow_empty: inputs.allow_empty,
@@ -284,6 +289,32 @@ impl Options {
         let headers = self.client.certs_dir.secrets();
         supplied.chain(inventory.secret_texts.iter().cloned()).chain(headers).collect()
     }
+}
+
+fn render_options(args: RenderArgs, namespace: Option<&str>) -> Result<Option<RenderOptions>, UsageError> {
+    if !args.render {
+        return Ok(None);
+    }
+    // Helm takes addresses too, and fetches them.
+    for file in &args.values {
+        let name = || format!("--values {}", file.display());
+        let metadata = fs::metadata(file).map_err(|error| UsageError::new(format!("{}: {error}", name())))?;
+        if !metadata.is_file() {
+            return Err(UsageError::new(format!("{}: it is not a regular file", name())));
+        }
+    }
+    if let Some(name) = args.release_name.as_deref().filter(|name| !render::is_release_name(name)) {
+        let hint = "Helm takes lower-case letters, digits, `-` and `.`, 53 characters at most";
+        return Err(UsageError::new(format!("--release-name {name}: {hint}")));
+    }
+    Ok(Some(RenderOptions {
+        values: args.values,
+        set: args.set,
+        release_name: args.release_name,
+        namespace: namespace.map(str::to_owned),
+        path: env::var_os("PATH").unwrap_or_default(),
+        limits: render::Limits::default(),
+    }))
 }
 
 fn operator_facts(cluster: ClusterArgs) -> Result<OperatorFacts, UsageError> {

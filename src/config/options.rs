@@ -50,6 +50,11 @@ pub(super) const OPTIONS: &[(&str, Reach, Names)] = &[
     ("parse-all", Reach::Repository, Names::Nothing),
     ("allow-empty", Reach::Repository, Names::Nothing),
     ("namespace", Reach::Repository, Names::Nothing),
+    // A chart or kustomization is a program: whoever runs the command decides, each time.
+    ("render", Reach::CommandLine, Names::Nothing),
+    ("values", Reach::CommandLine, Names::File),
+    ("set", Reach::CommandLine, Names::Nothing),
+    ("release-name", Reach::CommandLine, Names::Nothing),
     // What the cluster is like: names, never contents. A supplied credential still goes only to the hosts of its key.
     ("closed", Reach::Repository, Names::Nothing),
     ("service-account", Reach::Repository, Names::Nothing),

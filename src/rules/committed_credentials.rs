@@ -12,7 +12,7 @@ use crate::rules::ineffective_registry_key::is_filled_in_later;
 use crate::rules::meta::Meta;
 use crate::rules::password::is_stand_in;
 use crate::rules::{Context, Rule};
-use crate::source::STDIN;
+use crate::source::{STDIN, Source, SourceOrigin};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/committed-credentials.md")));
 
@@ -26,8 +26,7 @@ impl Rule for CommittedCredentials {
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         for held in &cx.held {
-            // What comes through a pipe was rendered a moment ago, and lies in no repository.
-            if cx.sources.get(held.secret.name.span.source).name() == STDIN {
+            if is_made_now(cx.sources.get(held.secret.name.span.source)) {
                 continue;
             }
             let real: Vec<&Entry> = held.config.entries.iter().filter(|entry| is_real(cx, entry)).collect();
@@ -43,6 +42,13 @@ impl Rule for CommittedCredentials {
             out.push(held.finding(cx, (&META, META.severity), message, at, "a readable password").help(help));
         }
     }
+}
+
+/// What comes through a pipe was rendered a moment ago, and lies in no repository; what Helm rendered may be a value
+/// that somebody decrypted for it. kustomize has nothing but files.
+fn is_made_now(source: &Source) -> bool {
+    let of_helm = matches!(source.origin(), SourceOrigin::Rendered(rendering) if rendering.tool.starts_with("helm"));
+    of_helm || source.name() == STDIN
 }
 
 /// A password that opens something, today and tomorrow.

@@ -45,6 +45,7 @@ mod public_image_broken_by_secret;
 mod pull_secret_in_other_namespace;
 mod rate_limit_risk;
 mod registry_typo;
+mod render_failed;
 mod retired;
 mod shadowed_credentials;
 mod short_name;
@@ -321,6 +322,7 @@ pub static RULES: &[&dyn Rule] = &[
     &unverified_image::UnverifiedImage,
     &invalid_yaml::InvalidYaml,
     &unreadable_input::UnreadableInput,
+    &render_failed::RenderFailed,
     &unrendered_template::UnrenderedTemplate,
     &duplicate_key::DuplicateKey,
     &unused_suppression::UnusedSuppression,

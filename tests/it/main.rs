@@ -23,6 +23,7 @@ mod readers;
 mod references;
 mod registries;
 mod registry_keys;
+mod render;
 mod spans;
 mod suppressions;
 mod tables;

@@ -2,7 +2,7 @@
 //!
 //! | block | meaning |
 //! |---|---|
-//! | `yaml` | a file. `# error: [rule-id]` at the end of a line says what is found there, and is taken away before the file is read. `title="…"` names it, `unreadable="…"` says that reading it fails with these words |
+//! | `yaml` | a file. `# error: [rule-id]` at the end of a line says what is found there, and is taken away before the file is read. `title="…"` names it, `unreadable="…"` says that reading it fails with these words, `unrendered="…"` that `helm template` fails with them |
 //! | `findings` | what is found where a comment cannot stand: `error: rule-id @ "flagged text"`, `@ file`, or without a place |
 //! | `registry` | what registries answer, in the language of `pullcheck_support::language`; without it the example runs offline |
 //! | `args` | options, as on the command line |
@@ -35,6 +35,8 @@ pub(crate) struct File {
     pub(crate) text: String,
     /// Why it cannot be read.
     pub(crate) unreadable: Option<String>,
+    /// With which words `helm template` fails to render its chart.
+    pub(crate) unrendered: Option<String>,
 }
 
 /// A finding that an example announces.
@@ -88,7 +90,12 @@ impl Example {
             "yaml" => self.add_file(&attributes(info)?, block),
             "json" => {
                 let title = attributes(info)?.remove("title").ok_or("a json block without a title")?;
-                self.configs.push(File { name: title.to_owned(), text: block.join("\n"), unreadable: None });
+                self.configs.push(File {
+                    name: title.to_owned(),
+                    text: block.join("\n"),
+                    unreadable: None,
+                    unrendered: None,
+                });
             }
             "findings" => self.expected.extend(block.iter().map(|line| finding(line)).collect::<Result<Vec<_>, _>>()?),
             "registry" => self.registry = Some(block.join("\n")),
@@ -114,7 +121,8 @@ impl Example {
             }));
         }
         let unreadable = attributes.get("unreadable").map(|&why| why.to_owned());
-        self.files.push(File { name, text, unreadable });
+        let unrendered = attributes.get("unrendered").map(|&why| why.to_owned());
+        self.files.push(File { name, text, unreadable, unrendered });
     }
 }
 

@@ -183,6 +183,10 @@ fn gather(example: &Example, options: &Options) -> Gathered {
         let why = file.unreadable.iter().cloned();
         let span = Span::new(SourceId(at as u32), 0, 0);
         gathered.inventory.problems.extend(why.map(|message| Problem { kind: ProblemKind::Unreadable, span, message }));
+        let first_line = Span { end: file.text.lines().next().map_or(0, str::len) as u32, ..span };
+        let kind = ProblemKind::RenderFailed { tool: "helm template" };
+        let why = file.unrendered.iter().cloned();
+        gathered.inventory.problems.extend(why.map(|message| Problem { kind, span: first_line, message }));
     }
     gathered
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::*;
 
 /// A value for each setting that only the operator may give.
-const FORBIDDEN: [(&str, &str); 24] = [
+const FORBIDDEN: [(&str, &str); 28] = [
     ("pull-secret", "pull=secret.json"),
     ("dockerconfigjson", "secret.json"),
     ("credential-hosts", "'*'"),
@@ -32,6 +32,10 @@ const FORBIDDEN: [(&str, &str); 24] = [
     ("list-images", "true"),
     ("config", "other.yaml"),
     ("stdin-filename", "x"),
+    ("render", "true"),
+    ("values", "evil.yaml"),
+    ("set", "image.tag=evil"),
+    ("release-name", "evil"),
 ];
 
 #[test]
