@@ -8,7 +8,7 @@ pub mod comment;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::inventory::{Inventory, ProblemKind};
-use crate::source::{Source, SourceId, Sources, Span};
+use crate::source::{Source, SourceId, SourceOrigin, Sources, Span};
 use crate::workload::PodOrigin;
 use crate::yaml::{self, Piece};
 
@@ -138,7 +138,15 @@ pub fn set_apart(inventory: &mut Inventory, sources: &Sources) {
             counts[at] += 1;
         }
     }
-    let is_rendered = |chart: &ChartFile| inventory.rendered.contains(&chart.folder);
+    // A rendering that failed is told by itself.
+    let rendered = sources.iter().filter_map(|(_, source)| match source.origin() {
+        SourceOrigin::Rendered(rendering) => Some(rendering.folder.as_str()),
+        _ => None,
+    });
+    let rendered: BTreeSet<&str> = rendered.collect();
+    let failed = inventory.problems.iter().filter(|it| matches!(it.kind, ProblemKind::RenderFailed { .. }));
+    let failed: BTreeSet<SourceId> = failed.map(|it| it.span.source).collect();
+    let is_rendered = |chart: &ChartFile| rendered.contains(chart.folder.as_str()) || failed.contains(&chart.source);
     let named =
         charts.iter().zip(counts).filter(|(chart, count)| *count > 0 && !chart.is_library && !is_rendered(chart));
     unrendered.charts = named.map(|(chart, templates)| UnrenderedChart { chart: chart.clone(), templates }).collect();

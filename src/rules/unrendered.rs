@@ -31,7 +31,8 @@ const OF_IMAGES: &[&str] = &[
 ];
 
 /// Rules about the files themselves.
-const OF_FILES: &[&str] = &["unreadable-input", "invalid-suppression", "unused-suppression", "committed-credentials"];
+const OF_FILES: &[&str] =
+    &["unreadable-input", "invalid-suppression", "unused-suppression", "committed-credentials", "render-failed"];
 
 /// Where things are uncertain.
 pub(super) struct Doubt<'a> {
