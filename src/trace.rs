@@ -5,12 +5,13 @@ use std::rc::Rc;
 
 use crate::chart::{self, CHART_FILE, ChartFile, comment};
 use crate::finding::{Finding, Label};
-use crate::inventory::Inventory;
+use crate::inventory::{Inventory, ReadOptions};
 use crate::report::{ImageReport, ReferenceReport, Report};
 use crate::rules::{self, Silence};
 use crate::source::{SourceId, SourceOrigin, Sources, Span};
 use crate::template::tree::{self, Tree};
 use crate::template::{Program, Supplier, Traced, Wanted};
+use crate::workload::ImageUse;
 
 /// Names the template of every finding in a renderer's output.
 pub fn name_templates(silence: &mut Silence, inventory: &Inventory, sources: &Sources) {
@@ -224,7 +225,11 @@ fn image_origins(report: &Report, house: &House<'_>) -> BTreeMap<Span, ImageOrig
             let traced = house.trace(&located);
             Some((located, traced))
         });
-        let Some((_, Some(traced))) = located else { continue };
+        let Some((_, Some(traced))) = located else {
+            let line = house.line_of_base(image, template);
+            found.extend(line.map(|line| (image.span, ImageOrigin { line: Some(line), suppliers: Vec::new() })));
+            continue;
+        };
         let last = image.path.rsplit('.').next().unwrap_or_default();
         let wanted = Wanted {
             key: last.split('[').next().unwrap_or_default(),
@@ -301,12 +306,34 @@ impl<'a> House<'a> {
             let named = |name: &str| self.chart(&join(&folder, &format!("charts/{name}")));
             // The comment gives the alias where there is one; the folder has the chart's own name.
             let alias = owner.aliases.get(key).map(String::as_str);
-            let sub = alias.and_then(named).or_else(|| named(key))?;
+            let mut sub = alias.and_then(named).or_else(|| named(key))?;
+            // An alias is the chart's name from then on (`pkg/chartutil/dependencies.go`).
+            sub.name = key.to_owned();
             values = tree::for_subchart(&values, key, &self.values(&sub.folder));
             (folder, owner, path) = (sub.folder.clone(), sub, rest);
         }
         let source = self.file(&folder, path)?;
         Some(Located { source, root: root.clone(), owner, values: Some(values) })
+    }
+
+    /// The image of the same container in the file that a kustomization took an object from: what is rendered may be
+    /// another, as `images:` and patches change it.
+    fn line_of_base(&self, image: &ImageReport, file: &str) -> Option<Span> {
+        let SourceOrigin::Rendered(_) = self.sources.get(image.span.source).origin() else { return None };
+        let id = *self.files.get(file)?;
+        let base = Inventory::of(id, self.sources.get(id), ReadOptions::default());
+        let same = |it: &&ImageUse| {
+            let resource = &base.resource_of(it).name;
+            // A kustomization may put something before and behind a name.
+            let named = match (&resource.name, &image.resource.name) {
+                (Some(own), Some(rendered)) => rendered.contains(own.as_str()),
+                _ => false,
+            };
+            resource.kind == image.resource.kind && named && it.path == image.path && it.container == image.container
+        };
+        let mut found = base.images.iter().filter(same);
+        let one = found.next()?;
+        found.next().is_none().then_some(one.text.span)
     }
 
     fn trace(&self, located: &Located) -> Option<Traced<'_>> {

@@ -15,7 +15,9 @@ use std::rc::Rc;
 use crate::chart::ChartFile;
 use crate::source::{SourceId, Span};
 pub(crate) use crate::template::eval::Supplier;
-use crate::template::eval::{Defines, Eval, File, Record, Records, Value, known, open, supplied, suppliers, trim};
+use crate::template::eval::{
+    Defines, Eval, File, Record, Records, Value, known, open, plain, supplied, suppliers, trim,
+};
 use crate::template::field::{Field, fields, fits};
 use crate::template::parse::{Node, parse};
 use crate::template::tree::Tree;
@@ -52,7 +54,7 @@ impl Program {
             it.as_ref().map_or(Value::Unknown, |(text, span)| supplied(text, *span, key))
         };
         let about = open([
-            ("Name", supplied(&chart.name, chart.name_span, "name")),
+            ("Name", plain(&chart.name)),
             ("AppVersion", place(&chart.app_version, "appVersion")),
             ("Version", place(&chart.version, "version")),
         ]);

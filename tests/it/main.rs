@@ -12,6 +12,7 @@ mod docs;
 mod duplicates;
 mod events;
 mod exit;
+mod helm;
 mod inputs;
 mod levels;
 mod output;
