@@ -13,10 +13,11 @@ use crate::service_account::ServiceAccount;
 use crate::source::{Source, SourceId, SourceOrigin, Sources, Span, Spanned};
 use crate::suppression::{self, Suppressions};
 use crate::workload::custom::kind::Kind;
+use crate::workload::openshift::{self, StreamTag, template};
 use crate::workload::placeholder::Skip;
 use crate::workload::placeholder::is_placeholder;
 use crate::workload::pod::is_unquoted_template;
-use crate::workload::{self, ImageText, ImageUse, Pod, PodId, Resource, ResourceId};
+use crate::workload::{self, ImageText, ImageUse, Pod, PodId, PodOrigin, Resource, ResourceId};
 use crate::yaml::{self, Document, Node, Piece, SyntaxError};
 use crate::{kustomization, resource, rewriting, service_account};
 
@@ -50,6 +51,8 @@ pub struct Inventory {
     pub kustomizations: Vec<Kustomization>,
     /// Names of OpenShift image streams that pods may use as images (`lookupPolicy.local`).
     pub image_streams: BTreeSet<String>,
+    /// The tags of image streams.
+    pub stream_tags: Vec<StreamTag>,
     /// What could not be read or parsed.
     pub problems: Vec<Problem>,
     /// Spans whose text is secret.
@@ -100,6 +103,7 @@ impl Inventory {
     fn add_document(&mut self, source: &Source, document: &Document<'_>, kinds: &[Kind]) {
         let Some(root) = document.root() else { return };
         self.documents += 1;
+        template::fill(document, &mut self.masked);
         let is_kustomization = kustomization::is_kustomization(source.name(), root);
         if is_kustomization {
             self.kustomizations.push(kustomization::read(source.name(), root));
@@ -213,6 +217,7 @@ impl Inventory {
         self.misplaced.extend(misplaced.map(|it| MisplacedPullSecrets { resource: resource(it.resource), ..it }));
         self.kustomizations.extend(other.kustomizations);
         self.image_streams.extend(other.image_streams);
+        self.stream_tags.extend(other.stream_tags);
         self.problems.extend(other.problems);
         self.masked.extend(other.masked);
         self.secret_texts.extend(other.secret_texts);
@@ -237,7 +242,9 @@ impl Inventory {
         let rewritten = kustomization::rewritten_names(&builds);
         for image in &mut self.images {
             let text = image.text.value.as_str();
-            if matches!(image.image, ImageText::Skipped(_)) {
+            // Flags and annotations are no field that either rewrites.
+            let is_mention = self.pods.get(image.pod.0 as usize).is_some_and(|pod| pod.origin == PodOrigin::Mention);
+            if is_mention || matches!(image.image, ImageText::Skipped(_)) {
                 continue;
             }
             let names = rewritten.get(&image.text.span.source);
@@ -248,6 +255,7 @@ impl Inventory {
             }
         }
         self.kustomizations = kustomizations;
+        openshift::resolve(self);
     }
 
     /// The pod of an image use.

@@ -1,5 +1,6 @@
 //! Kubernetes objects by their names, and the objects within Lists and Templates.
 
+use crate::workload::openshift::template;
 use crate::workload::placeholder::is_placeholder;
 use crate::yaml::Node;
 
@@ -51,18 +52,21 @@ const MAX_LIST_DEPTH: u8 = 8;
 /// The Kubernetes objects of a document: the root, or what the items of a List and the objects of an OpenShift Template
 /// are. A root without `kind` is none. The answer is whether all were found: `false` when Lists are nested too deep.
 pub fn objects<'a>(root: Node<'a>, found: &mut Vec<Object<'a>>) -> bool {
-    collect(root, String::new(), None, MAX_LIST_DEPTH, found)
+    collect(root, String::new(), Holder::default(), MAX_LIST_DEPTH, found)
 }
 
-fn collect<'a>(
-    node: Node<'a>,
-    path: String,
-    default: Option<&ResourceName>,
-    depth: u8,
-    found: &mut Vec<Object<'a>>,
-) -> bool {
+/// What the List or Template that an object stands in says of it.
+#[derive(Default, Clone, Copy)]
+struct Holder<'h> {
+    /// kind and apiVersion of those that leave them out.
+    default: Option<&'h ResourceName>,
+    /// Whether it is one of the objects of a Template.
+    is_template: bool,
+}
+
+fn collect<'a>(node: Node<'a>, path: String, holder: Holder<'_>, depth: u8, found: &mut Vec<Object<'a>>) -> bool {
     let inherited = |key: &str, from: fn(&ResourceName) -> &str| {
-        node.str(key).or_else(|| default.map(from)).unwrap_or_default().to_owned()
+        node.str(key).or_else(|| holder.default.map(from)).unwrap_or_default().to_owned()
     };
     let kind = inherited("kind", |name| &name.kind);
     let api_version = inherited("apiVersion", |name| &name.api_version);
@@ -73,7 +77,7 @@ fn collect<'a>(
         return false;
     }
     let members = match kind.as_str() {
-        "Template" if node.get("objects").is_some() => Some(("objects", None)),
+        _ if template::is_template(&kind, node) => Some(("objects", None)),
         _ => kind.strip_suffix("List").filter(|_| node.get("items").is_some_and(Node::is_sequence)).map(|item_kind| {
             // The items of a typed list (`PodList`) may leave kind and apiVersion to it.
             let name = ResourceName { api_version: api_version.clone(), kind: item_kind.into(), ..Default::default() };
@@ -84,7 +88,8 @@ fn collect<'a>(
         let mut complete = true;
         for (at, item) in node.get(key).into_iter().flat_map(Node::items).enumerate() {
             let path = if path.is_empty() { format!("{key}[{at}]") } else { format!("{path}.{key}[{at}]") };
-            complete &= collect(item, path, default.as_ref(), depth - 1, found);
+            let holder = Holder { default: default.as_ref(), is_template: key == "objects" };
+            complete &= collect(item, path, holder, depth - 1, found);
         }
         return complete;
     }
@@ -93,7 +98,10 @@ fn collect<'a>(
         let generated = || metadata.str("generateName").map(|prefix| format!("{prefix}*"));
         metadata.str("name").map(str::to_owned).or_else(generated)
     });
-    let namespace = metadata.and_then(|metadata| metadata.str("namespace")).map(str::to_owned);
+    let namespace = metadata.and_then(|metadata| metadata.get("namespace"));
+    let counts = |namespace: &Node<'_>| namespace.written().is_some_and(template::keeps_namespace);
+    let namespace = namespace.filter(|namespace| !holder.is_template || counts(namespace));
+    let namespace = namespace.and_then(Node::as_str).map(str::to_owned);
     // What another program has yet to write is not known.
     let namespace = namespace.filter(|namespace| !namespace.is_empty() && !is_placeholder(namespace));
     found.push(Object { name: ResourceName { api_version, kind, namespace, name }, node, path });

@@ -18,6 +18,8 @@ use crate::registry::{ConnectTo, HostPattern, Mirror};
 #[derive(Debug, Parser)]
 #[command(name = "pullcheck", version, about, after_help = help::END, max_term_width = 100)]
 #[command(disable_help_flag = true, disable_version_flag = true)]
+// Hooks and CI templates put options in front of those of their users: the last one counts.
+#[command(args_override_self = true)]
 pub struct Args {
     /// Files, folders, globs, or - for standard input [default: the current folder]
     #[arg(default_value = ".", hide_default_value = true, value_hint = ValueHint::AnyPath)]

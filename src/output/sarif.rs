@@ -2,15 +2,15 @@
 //! such) and what could not be read.
 //!
 //! What GitHub takes (`docs.github.com`: "SARIF support for code scanning"): 25,000 results a run, 20 tags a rule, 1,000
-//! locations a result, 1,024 characters of a description. Results past the limit are left out, reported and severe ones last of all,
-//! and a notification of the run counts them.
+//! locations a result, 1,024 characters of a description. Results past the limit are left out, reported and severe ones
+//! last of all, and a notification of the run counts them.
+
+mod document;
 
 use std::collections::BTreeMap;
 use std::io;
 
-use serde::Serialize;
-
-use super::edge::{Edge, Value};
+use super::edge::Edge;
 use super::human::describe;
 use super::json::{Each, write_json};
 use super::numbered::{self, Numbered};
@@ -21,6 +21,11 @@ use crate::rules::RULES;
 use crate::rules::meta::Meta;
 use crate::source::Span;
 use crate::suppression::SilencedBy;
+use document::{
+    ArtifactChange, ArtifactLocation, Configuration, Driver, Exact, Fingerprints, Inserted, Invocation, Location, Log,
+    LogicalLocation, Message, Notification, PhysicalLocation, Properties, Region, Replacement, ResultProperties, Rule,
+    Run, SarifFix, SarifResult, Suppression, Tool, Words,
+};
 
 const SCHEMA: &str = "https://raw.githubusercontent.com/oasis-tcs/sarif-spec/master/Schemata/sarif-schema-2.1.0.json";
 
@@ -76,217 +81,6 @@ fn chosen(mut results: Vec<Numbered<'_>>) -> (Vec<Numbered<'_>>, usize) {
         results.sort_by(|a, b| (place(a), a.finding.rule).cmp(&(place(b), b.finding.rule)));
     }
     (results, left_out)
-}
-
-#[derive(Serialize)]
-struct Log<R, T> {
-    #[serde(rename = "$schema")]
-    schema: &'static str,
-    version: &'static str,
-    runs: [Run<R, T>; 1],
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Run<R, T> {
-    tool: Tool<R>,
-    invocations: [Invocation; 1],
-    column_kind: &'static str,
-    results: T,
-}
-
-#[derive(Serialize)]
-struct Tool<R> {
-    driver: Driver<R>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Driver<R> {
-    name: &'static str,
-    version: &'static str,
-    semantic_version: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    information_uri: Option<&'static str>,
-    rules: R,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Rule {
-    id: &'static str,
-    name: String,
-    short_description: Words,
-    full_description: Words,
-    help: Words,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    help_uri: Option<String>,
-    default_configuration: Configuration,
-    properties: Properties,
-}
-
-/// Words of a rule's page, which is compiled in.
-#[derive(Serialize)]
-struct Words {
-    text: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    markdown: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Configuration {
-    enabled: bool,
-    level: &'static str,
-}
-
-#[derive(Serialize)]
-struct Properties {
-    precision: &'static str,
-    #[serde(rename = "problem.severity")]
-    problem_severity: &'static str,
-    #[serde(rename = "security-severity", skip_serializing_if = "Option::is_none")]
-    security_severity: Option<&'static str>,
-    tags: Vec<&'static str>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Invocation {
-    execution_successful: bool,
-    tool_execution_notifications: Vec<Notification>,
-}
-
-#[derive(Serialize)]
-struct Notification {
-    level: &'static str,
-    message: Message,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    locations: Vec<Location>,
-}
-
-#[derive(Serialize)]
-struct Message {
-    text: Value<'static>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SarifResult<'a> {
-    rule_id: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rule_index: Option<usize>,
-    level: &'static str,
-    message: Message,
-    locations: [Location; 1],
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    related_locations: Vec<Location>,
-    partial_fingerprints: Fingerprints<'a>,
-    /// On every result where any has one (SARIF 2.1.0, 3.27.23).
-    #[serde(skip_serializing_if = "Option::is_none")]
-    suppressions: Option<Vec<Suppression>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    fixes: Vec<SarifFix>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    properties: Option<ResultProperties>,
-}
-
-#[derive(Serialize)]
-struct ResultProperties {
-    template: Value<'static>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct SarifFix {
-    description: Message,
-    artifact_changes: Vec<ArtifactChange>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ArtifactChange {
-    artifact_location: ArtifactLocation,
-    replacements: [Replacement; 1],
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Replacement {
-    deleted_region: Region,
-    inserted_content: Inserted,
-}
-
-#[derive(Serialize)]
-struct Inserted {
-    text: Value<'static>,
-}
-
-/// The only fingerprint that GitHub reads.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Fingerprints<'a> {
-    primary_location_line_hash: &'a str,
-}
-
-#[derive(Serialize)]
-struct Suppression {
-    kind: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    justification: Option<Value<'static>>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Location {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<usize>,
-    physical_location: PhysicalLocation,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    logical_locations: Vec<LogicalLocation>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<Message>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct LogicalLocation {
-    fully_qualified_name: Value<'static>,
-    kind: &'static str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct PhysicalLocation {
-    artifact_location: ArtifactLocation,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    region: Option<Region>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ArtifactLocation {
-    uri: Value<'static>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    uri_base_id: Option<&'static str>,
-}
-
-/// Text and bytes of the same place; without columns, where the file could not be read: GitHub wants a line.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Region {
-    start_line: u32,
-    #[serde(flatten)]
-    exact: Option<Exact>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Exact {
-    start_column: u32,
-    end_line: u32,
-    end_column: u32,
-    byte_offset: u64,
-    byte_length: u64,
 }
 
 /// The home of the project, as far as the package knows one.

@@ -26,7 +26,7 @@ impl Rule for HookBeforeSecret {
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         // One place names the secret for all images of its pod.
         let mut found: BTreeMap<Span, Finding> = BTreeMap::new();
-        for facts in cx.images() {
+        for facts in cx.images_of_kubelets() {
             let Some(hook) = cx.inventory.hooks.get(&facts.pod.resource).filter(|hook| hook.before_install) else {
                 continue;
             };

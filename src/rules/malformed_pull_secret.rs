@@ -37,7 +37,7 @@ fn finding(cx: &Context<'_>, index: usize, secret: &Secret, malformed: &Malforme
     let mut references: BTreeSet<Span> = BTreeSet::new();
     let mut breaks = false;
     let mut event = None;
-    for facts in cx.images() {
+    for facts in cx.images_of_kubelets() {
         let mut named = facts.judged.pull.secrets.iter().filter(|named| named.object == Some(index)).peekable();
         if named.peek().is_some() && !is_harmless(&facts) {
             breaks = true;

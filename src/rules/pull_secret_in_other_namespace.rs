@@ -25,7 +25,7 @@ impl Rule for PullSecretInOtherNamespace {
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         // One place names the secret for all images of its pod, or for all pods of its service account.
         let mut stray: BTreeMap<Span, Stray<'_>> = BTreeMap::new();
-        for facts in cx.images() {
+        for facts in cx.images_of_kubelets() {
             for named in facts.judged.pull.secrets.iter().filter(|named| named.state == SecretState::Missing) {
                 let Some(secret) = elsewhere(cx, &facts, &named.name) else { continue };
                 let found = stray.entry(named.span).or_insert(Stray { named, secret, facts, harmless: true });

@@ -92,6 +92,8 @@ impl Facts {
             text,
             image,
             written: None,
+            decided_by: Vec::new(),
+            stream_tag: None,
             declared_policy: None,
         });
         let pull_policy = Some(default_pull_policy(&self.inventory.images[self.judged.len()].text.value));

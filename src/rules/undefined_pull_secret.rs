@@ -25,7 +25,7 @@ impl Rule for UndefinedPullSecret {
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         // One place names the secret for all images of its pod, or for all pods of its service account.
         let mut missing: BTreeMap<Span, Missing<'_>> = BTreeMap::new();
-        for facts in cx.images() {
+        for facts in cx.images_of_kubelets() {
             for secret in facts.judged.pull.secrets.iter().filter(|named| named.state == SecretState::Missing) {
                 // That is `pull-secret-in-other-namespace`.
                 if elsewhere(cx, &facts, &secret.name).is_some() {

@@ -23,7 +23,7 @@ impl Rule for UnlistedPullSecret {
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         let mut seen = BTreeSet::new();
-        for facts in cx.images().filter(|facts| seen.insert(facts.image.pod)) {
+        for facts in cx.images_of_kubelets().filter(|facts| seen.insert(facts.image.pod)) {
             let AccountState::Inputs(at) = facts.judged.pull.account else { continue };
             let Some(account) = cx.inventory.service_accounts.get(at).filter(|it| it.enforces_mountable_secrets) else {
                 continue;

@@ -56,7 +56,7 @@ fn wants_credentials(facts: &ImageFacts<'_>) -> bool {
 
 fn uses(cx: &Context<'_>, index: usize, secret: &Secret) -> Uses {
     let mut uses = Uses { references: BTreeSet::new(), harmless: true, event: None };
-    for facts in cx.images() {
+    for facts in cx.images_of_kubelets() {
         let mut named = facts.judged.pull.secrets.iter().filter(|named| named.object == Some(index)).peekable();
         if named.peek().is_some() && !is_harmless(&facts) {
             uses.harmless = false;

@@ -164,6 +164,8 @@ mod tests {
             text: Spanned { value: text.to_owned(), span: Span::new(SourceId(0), 0, 0) },
             image: ImageText::Reference(Reference::parse(text).expect("a reference")),
             written: None,
+            decided_by: Vec::new(),
+            stream_tag: None,
             declared_policy: None,
         }
     }

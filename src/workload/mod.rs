@@ -4,8 +4,9 @@
 pub mod custom;
 mod demand;
 pub mod kinds;
+mod mention;
 mod misplaced;
-mod openshift;
+pub mod openshift;
 pub mod placeholder;
 pub(crate) mod pod;
 
@@ -16,6 +17,7 @@ use crate::reference::{Reference, ReferenceError};
 use crate::resource::{Object, ResourceName};
 use crate::source::{Span, Spanned};
 use crate::workload::custom::kind::Kind;
+use crate::workload::openshift::TagName;
 use crate::workload::placeholder::Skip;
 use crate::workload::pod::PodSpec;
 
@@ -144,10 +146,24 @@ pub struct ImageUse {
     /// The value as the workload writes it, where another one is pulled: a parameter was filled in, or a kustomization
     /// sets another name, tag or digest.
     pub written: Option<String>,
+    /// The places of the inputs that decide the value besides its own, in the order in which they count.
+    pub decided_by: Vec<DecidedBy>,
+    /// The tag of an image stream that a trigger of OpenShift replaces the value by.
+    pub stream_tag: Option<TagName>,
     /// What the value is.
     pub image: ImageText,
     /// `imagePullPolicy`, as written.
     pub declared_policy: Option<Spanned<String>>,
+}
+
+/// A place that decides an image, or a part of it, from elsewhere in the inputs: the value of a template's parameter, a
+/// kustomization's `newTag`, a line of a chart's values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecidedBy {
+    /// The place: of a scalar, quotes included.
+    pub span: Span,
+    /// What it says, in a few words.
+    pub message: String,
 }
 
 /// How exactly the pod of an image use is known.
@@ -220,6 +236,8 @@ impl Pod {
 /// configuration.
 pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, own_kinds: &[Kind], inventory: &mut Inventory) {
     inventory.image_streams.extend(openshift::local_stream(object));
+    inventory.stream_tags.extend(openshift::tags(object));
+    openshift::extract(object, resource, inventory);
     let triggered = openshift::triggered_containers(object);
     let mut specs = Vec::new();
     if let Some(builtin) = kinds::builtin(&object.name) {
@@ -251,6 +269,7 @@ pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, own_kinds: &[Ki
             inventory.suppressions.add_annotation(template.span(), spec.metadata);
         }
         spec.images(pod, &mut inventory.images);
+        mention::extract(&spec, inventory);
         spec.duplicate_keys(&mut inventory.duplicate_keys);
     }
 }

@@ -9,9 +9,10 @@ use crate::workload::demand;
 use crate::workload::openshift::Triggered;
 use crate::workload::placeholder::{Skip, is_placeholder, looks_unfilled};
 use crate::workload::{
-    Container, ContainerKind, ImageText, ImageUse, InvalidImage, Pod, PodId, PodOrigin, ResourceId, SecretReference,
+    Container, ContainerKind, DecidedBy, ImageText, ImageUse, InvalidImage, Pod, PodId, PodOrigin, ResourceId,
+    SecretReference,
 };
-use crate::yaml::{Entry, Node};
+use crate::yaml::{Entry, Filling, Node};
 
 /// The container lists of a pod spec.
 pub(super) const CONTAINER_LISTS: &[(&str, ContainerKind)] = &[
@@ -44,7 +45,7 @@ pub(super) struct PodSpec<'a> {
     pub(super) origin: PodOrigin,
     /// Namespace of the object.
     pub(super) namespace: Option<String>,
-    /// The pod's metadata, where its place is known.
+    /// The pod's metadata, where its place is known: beside the spec.
     pub(super) metadata: Option<Node<'a>>,
     /// The pod template; `None` where the object is the pod itself.
     pub(super) template: Option<Node<'a>>,
@@ -78,13 +79,23 @@ impl PodSpec<'_> {
         for (list, kind) in CONTAINER_LISTS {
             for (at, container) in self.node.get(list).into_iter().flat_map(Node::items).enumerate() {
                 let path = self.join(format!("{list}[{at}]"));
-                let triggered = self.triggered.iter().any(|it| it.is(list, at, container.str("name")));
-                images.extend(container_image(pod, *kind, container, &path, injected, triggered));
+                let trigger = self.trigger(list, at, container);
+                let image = container_image(pod, *kind, container, &path, injected, trigger.is_some());
+                let stream_tag = trigger.and_then(|trigger| trigger.from.clone());
+                images.extend(image.map(|image| ImageUse { stream_tag, ..image }));
             }
         }
         for (at, volume) in self.node.get("volumes").into_iter().flat_map(Node::items).enumerate() {
             images.extend(volume_image(pod, volume, &self.join(format!("volumes[{at}]"))));
         }
+    }
+
+    /// The trigger that replaces the image of a container. One that is paused does not, but whoever wrote nothing meant
+    /// it to.
+    fn trigger(&self, list: &str, at: usize, container: Node<'_>) -> Option<&Triggered> {
+        let blank = container.str("image").is_none_or(|image| image.trim().is_empty());
+        let name = container.str("name");
+        self.triggered.iter().find(|trigger| trigger.is(list, at, name) && (blank || !trigger.paused))
     }
 
     /// Keys of the spec and its containers that are written twice.
@@ -99,7 +110,15 @@ impl PodSpec<'_> {
         }
     }
 
-    fn join(&self, rest: String) -> String {
+    /// Path of the pod's metadata in its document.
+    pub(super) fn metadata_path(&self) -> String {
+        match self.path.rsplit_once('.') {
+            Some((holder, _)) => format!("{holder}.metadata"),
+            None => "metadata".to_owned(),
+        }
+    }
+
+    pub(super) fn join(&self, rest: String) -> String {
         if self.path.is_empty() { rest } else { format!("{}.{rest}", self.path) }
     }
 
@@ -158,7 +177,9 @@ impl Place {
         triggered: bool,
     ) -> Option<ImageUse> {
         let Entry { key, value } = field?;
-        let text = value.text().unwrap_or_default();
+        // What a trigger replaces is not pulled, whatever a parameter makes of it.
+        let filling = value.filling().filter(|_| !triggered);
+        let text = if triggered { value.written() } else { value.text() }.unwrap_or_default();
         let image = if triggered {
             ImageText::Skipped(Skip::SetByImageStream)
         } else if value.is_null() || value.as_str() == Some("") {
@@ -184,11 +205,22 @@ impl Place {
             container: self.container,
             path: self.path,
             text,
-            written: None,
+            written: filling.and(value.written()).map(str::to_owned),
+            decided_by: filling.map(decided_by).unwrap_or_default(),
+            stream_tag: None,
             image,
             declared_policy,
         })
     }
+}
+
+/// The parameters that decide a value which was filled in.
+pub(super) fn decided_by(filling: &Filling) -> Vec<DecidedBy> {
+    let decision = |parameter: &Spanned<String>| DecidedBy {
+        span: parameter.span,
+        message: format!("the parameter `{}` is set here", parameter.value),
+    };
+    filling.parameters.iter().map(decision).collect()
 }
 
 /// `image: {{ .Values.image }}` composes as a mapping whose key is a mapping.

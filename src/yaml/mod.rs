@@ -10,10 +10,11 @@ pub mod scalar;
 pub mod split;
 mod tree;
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::source::{SourceId, Span};
+use crate::source::{SourceId, Span, Spanned};
 pub use crate::yaml::parse::{Piece, SyntaxError, read};
 pub use crate::yaml::place::Place;
 use crate::yaml::scalar::Scalar;
@@ -32,11 +33,33 @@ pub struct Document<'a> {
     text: &'a str,
     tree: &'a Tree,
     aliases_left: Cell<u32>,
+    /// Scalars that another text stands in for, by their nodes.
+    filled: OnceCell<BTreeMap<u32, Filling>>,
+}
+
+/// The text that stands in for a scalar which names parameters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filling {
+    /// The text.
+    pub text: String,
+    /// Whether its type is to be resolved, as that of a plain scalar; otherwise it is a string.
+    pub typed: bool,
+    /// The names of the parameters, and where their values stand.
+    pub parameters: Vec<Spanned<String>>,
 }
 
 impl<'a> Document<'a> {
     fn new(source: SourceId, base: u32, text: &'a str, tree: &'a Tree) -> Self {
-        Self { source, base, text, tree, aliases_left: Cell::new(ALIAS_BUDGET) }
+        Self { source, base, text, tree, aliases_left: Cell::new(ALIAS_BUDGET), filled: OnceCell::new() }
+    }
+
+    /// From here on the scalars have these texts. A document is filled in once; what comes later has no effect.
+    pub(crate) fn fill(&self, fillings: impl IntoIterator<Item = (Node<'a>, Filling)>) {
+        let fillings: BTreeMap<u32, Filling> = fillings.into_iter().map(|(node, filling)| (node.id, filling)).collect();
+        if !fillings.is_empty() {
+            // A second filling is not wanted.
+            let _ = self.filled.set(fillings);
+        }
     }
 
     /// The top node; `None` when the document holds nothing but comments.
@@ -140,6 +163,19 @@ impl<'a> Node<'a> {
 
     /// The scalar's text after escapes and folding, whatever its type; `None` for collections.
     pub fn text(self) -> Option<&'a str> {
+        match self.target()?.filling() {
+            Some(filling) => Some(&filling.text),
+            None => self.written(),
+        }
+    }
+
+    /// The text that stands in for the scalar; `None` where it counts as it is written.
+    pub(crate) fn filling(self) -> Option<&'a Filling> {
+        self.document.filled.get()?.get(&self.target()?.id)
+    }
+
+    /// The scalar's text as it is written, whatever stands in for it.
+    pub(crate) fn written(self) -> Option<&'a str> {
         let node = self.target()?;
         match node.raw().kind {
             NodeKind::Scalar { text, .. } => Some(match text {
@@ -152,9 +188,18 @@ impl<'a> Node<'a> {
 
     /// Where the scalar's text was written, byte by byte. Of an alias it is the alias.
     pub fn place(self) -> Place {
+        self.place_of(self.text())
+    }
+
+    /// The same for the text as it is written, whatever stands in for it.
+    pub(crate) fn written_place(self) -> Place {
+        self.place_of(self.written())
+    }
+
+    fn place_of(self, text: Option<&str>) -> Place {
         let range = self.range();
         let written = self.document.text.get(range.start as usize..range.end as usize);
-        match (self.is_alias(), self.text(), written) {
+        match (self.is_alias(), text, written) {
             (false, Some(text), Some(written)) => Place::of_scalar(text, written, self.span()),
             _ => Place::whole(self.span()),
         }
@@ -163,6 +208,9 @@ impl<'a> Node<'a> {
     /// The scalar as Kubernetes reads it; `None` for collections.
     pub fn scalar(self) -> Option<Scalar<'a>> {
         let node = self.target()?;
+        if let Some(filling) = node.filling() {
+            return Some(if filling.typed { scalar::resolve(&filling.text) } else { Scalar::String(&filling.text) });
+        }
         match node.raw().kind {
             NodeKind::Scalar { plain: true, .. } => Some(scalar::resolve(node.text()?)),
             NodeKind::Scalar { .. } => Some(Scalar::String(node.text()?)),

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
+#[cfg(unix)]
+mod action;
 mod asking;
 mod baselines;
 mod cache;
@@ -15,8 +17,11 @@ mod exit;
 mod helm;
 mod inputs;
 mod levels;
+mod mentions;
+mod openshift;
 mod output;
 mod outputs;
+mod places;
 mod platforms;
 mod producers;
 mod pull;

@@ -14,6 +14,7 @@ use crate::resource::Object;
 use crate::source::Span;
 use crate::workload::custom::kind::{Kind, Passes, PodFields, PodNamespace, ScopedPath};
 use crate::workload::custom::path::Field;
+use crate::workload::mention;
 use crate::workload::openshift::Triggered;
 use crate::workload::placeholder::Skip;
 use crate::workload::pod::{Place, PodSpec, container_image, string_or_template, volume_image};
@@ -62,6 +63,7 @@ fn add(spec: &PodSpec<'_>, pod: Pod, images: Vec<ImageUse>, inventory: &mut Inve
         inventory.suppressions.add_annotation(template.span(), spec.metadata);
     }
     inventory.images.extend(images);
+    mention::extract(spec, inventory);
     spec.duplicate_keys(&mut inventory.duplicate_keys);
 }
 

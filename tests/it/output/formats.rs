@@ -68,6 +68,9 @@ fn sarif_tells_rule_place_and_words() {
     let rule = &run["tool"]["driver"]["rules"][index];
     assert_eq!((&rule["id"], &rule["name"]), (&json!("image-not-found"), &json!("ImageNotFound")));
     assert_eq!(rule["defaultConfiguration"], json!({"enabled": true, "level": "error"}));
+    let home = "https://github.com/pullcheck/pullcheck";
+    assert_eq!(run["tool"]["driver"]["informationUri"], home);
+    assert_eq!(rule["helpUri"], format!("{home}/blob/main/rules/image-not-found.md"));
     assert!(!rule["help"]["markdown"].as_str().expect("help").contains("## Examples"));
     assert_eq!(result["level"], "error");
     let place = &result["locations"][0]["physicalLocation"];
