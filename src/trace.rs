@@ -210,7 +210,8 @@ fn part_of(image: &ImageReport, text: &str) -> &'static str {
 
 fn image_origins(report: &Report, house: &House<'_>) -> BTreeMap<Span, ImageOrigin> {
     let mut found = BTreeMap::new();
-    let mut traced: BTreeMap<(SourceId, &str), Option<(Located, Option<Traced<'_>>)>> = BTreeMap::new();
+    type Run<'p> = Option<(Located, Option<Traced<'p>>)>;
+    let mut traced: BTreeMap<(SourceId, &str), Run<'_>> = BTreeMap::new();
     let key = |image: &ImageReport| {
         (image.span.source, image.template.clone(), image.resource.to_string(), image.value.clone())
     };

@@ -119,7 +119,7 @@ impl Lines<'_> {
             })
         };
         let first = inside().find(controls).map(|action| action.start);
-        let last = inside().filter(controls).last().map(|action| action.end);
+        let last = inside().rfind(controls).map(|action| action.end);
         let mut wild: Vec<Range<usize>> = inside().cloned().collect();
         if let (Some(first), Some(last)) = (first, last) {
             wild.retain(|action| action.end <= first || action.start >= last);

@@ -168,11 +168,10 @@ impl Traced<'_> {
                 return false;
             }
             let above = file.text[document.start..it.range.start].rfind("\nmetadata:");
-            let near = above.is_some_and(|at| {
+            above.is_some_and(|at| {
                 let between = &file.text[document.start + at + 1..it.range.start];
                 between.lines().skip(1).all(|line| line.is_empty() || line.starts_with([' ', '{', '#']))
-            });
-            near
+            })
         });
         let kinds = around.all(|it| it.key != "kind" || it.column != 0 || field_fits(it, wanted.kind));
         let names = wanted.name.is_none_or(|name| metadata.all(|it| field_fits(it, name)));

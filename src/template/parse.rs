@@ -183,13 +183,12 @@ fn assigned(text: &str) -> (Vec<String>, &str) {
         name.strip_prefix('$')
             .is_some_and(|rest| !rest.is_empty() && rest.chars().all(|c| c.is_alphanumeric() || c == '_'))
     };
-    for (at, _) in trimmed.match_indices('=') {
+    if let Some(at) = trimmed.find('=') {
         let left = trimmed[..at].trim_end_matches(':');
         let names: Vec<&str> = left.split(',').map(str::trim).collect();
         if names.iter().all(|name| is_name(name)) {
             return (names.into_iter().map(str::to_owned).collect(), &trimmed[at + 1..]);
         }
-        break;
     }
     (Vec::new(), trimmed)
 }
