@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use crate::chart::{Unrendered, comment};
+use crate::chart::{self, comment};
 use crate::duplicate::DuplicateKey;
 use crate::hook::Hook;
+use crate::kustomization::{Kustomization, PatchFiles, Unrendered};
 use crate::resource::ResourceName;
 use crate::secret::{self, Secret};
 use crate::sensitive::Sensitive;
@@ -47,8 +48,14 @@ pub struct Inventory {
     pub duplicate_keys: Vec<DuplicateKey>,
     /// `imagePullSecrets` at a place that no pod ever sees.
     pub misplaced: Vec<MisplacedPullSecrets>,
-    /// Kustomizations, for the names they rewrite.
+    /// Kustomizations, for what they change.
     pub kustomizations: Vec<Kustomization>,
+    /// JSON 6902 patches, which name no object.
+    pub patch_files: PatchFiles,
+    /// Folders of kustomizations whose rendered form is among the inputs.
+    pub rendered: BTreeSet<String>,
+    /// Builds of which something is not followed, for want of a rendered form.
+    pub unrendered: Vec<Unrendered>,
     /// Names of OpenShift image streams that pods may use as images (`lookupPolicy.local`).
     pub image_streams: BTreeSet<String>,
     /// The tags of image streams.
@@ -62,7 +69,7 @@ pub struct Inventory {
     /// What comments and annotations silence.
     pub suppressions: Suppressions,
     /// Charts that are not rendered.
-    pub unrendered: Unrendered,
+    pub charts: chart::Unrendered,
 }
 
 /// What the reading of a source depends on besides its text.
@@ -107,6 +114,9 @@ impl Inventory {
         let is_kustomization = kustomization::is_kustomization(source.name(), root);
         if is_kustomization {
             self.kustomizations.push(kustomization::read(source.name(), root));
+        }
+        if let Some(operations) = kustomization::operations(root) {
+            self.patch_files.entry(root.span().source).or_default().push(operations);
         }
         let mut objects = Vec::new();
         if !resource::objects(root, &mut objects) {
@@ -216,6 +226,9 @@ impl Inventory {
         let misplaced = other.misplaced.into_iter();
         self.misplaced.extend(misplaced.map(|it| MisplacedPullSecrets { resource: resource(it.resource), ..it }));
         self.kustomizations.extend(other.kustomizations);
+        self.patch_files.extend(other.patch_files);
+        self.rendered.extend(other.rendered);
+        self.unrendered.extend(other.unrendered);
         self.image_streams.extend(other.image_streams);
         self.stream_tags.extend(other.stream_tags);
         self.problems.extend(other.problems);
@@ -236,21 +249,17 @@ impl Inventory {
     pub fn mark_rewritten(&mut self, sources: &Sources) {
         let kustomizations = std::mem::take(&mut self.kustomizations);
         let builds = kustomization::builds(&kustomizations, sources);
-        rewriting::set_namespaces(self, &builds);
+        let settled = kustomization::apply(self, &kustomizations, &builds, sources);
+        rewriting::set_namespaces(self, &builds, &settled, sources);
         rewriting::mark_generated(&mut self.secrets, &builds);
         rewriting::mark_filled_in(&mut self.secrets, &self.filled_in);
-        let rewritten = kustomization::rewritten_names(&builds);
         for image in &mut self.images {
-            let text = image.text.value.as_str();
-            // Flags and annotations are no field that either rewrites.
+            // Flags and annotations are no field that it rewrites.
             let is_mention = self.pods.get(image.pod.0 as usize).is_some_and(|pod| pod.origin == PodOrigin::Mention);
             if is_mention || matches!(image.image, ImageText::Skipped(_)) {
                 continue;
             }
-            let names = rewritten.get(&image.text.span.source);
-            if names.is_some_and(|names| names.contains(kustomization::image_name(text))) {
-                image.image = ImageText::Skipped(Skip::RewrittenByKustomize);
-            } else if self.image_streams.contains(kustomization::image_name(text)) {
+            if self.image_streams.contains(bare_name(&image.text.value)) {
                 image.image = ImageText::Skipped(Skip::SetByImageStream);
             }
         }
@@ -272,6 +281,13 @@ impl Inventory {
     pub fn resource_of(&self, image: &ImageUse) -> &Resource {
         self.resource(self.pod(image.pod).resource)
     }
+}
+
+/// An image's name without tag and digest.
+fn bare_name(text: &str) -> &str {
+    let text = text.split_once('@').map_or(text, |(name, _)| name);
+    let path_start = text.rfind('/').map_or(0, |slash| slash + 1);
+    text[path_start..].find(':').map_or(text, |colon| &text[..path_start + colon])
 }
 
 /// Whether a line of a document that cannot be parsed says that it is a Secret, in YAML or JSON, or holds a value of
@@ -338,19 +354,6 @@ pub enum Misplacement {
     ListOfStrings,
     /// Not a list.
     NotAList,
-}
-
-/// A kustomization's image rewriting.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kustomization {
-    /// The kustomization file's folder, `/`-separated, empty for the current folder.
-    pub folder: String,
-    /// `resources`, `bases`, `components`, `patches…` paths as written.
-    pub members: Vec<String>,
-    /// `images[].name`.
-    pub images: Vec<Spanned<String>>,
-    /// `namespace`.
-    pub namespace: Option<String>,
 }
 
 /// An input that could not be read or parsed.

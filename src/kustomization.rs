@@ -1,15 +1,58 @@
-//! Kustomizations of the inputs: which files they build from, and which image names they rewrite.
+//! Kustomizations of the inputs: which files they build from, what they change, and what is deployed in the end.
+
+mod effective;
+mod image;
+mod patch;
+mod pattern;
+mod unrendered;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::inventory::Kustomization;
-use crate::source::{SourceId, Sources};
-use crate::workload::pod::spanned_string;
+pub use effective::apply;
+pub use image::ImageRule;
+pub(crate) use patch::operations;
+pub use patch::{Body, Change, Merge, MergedImage, MergedPod, Operation, Patch, PatchFiles, Target};
+pub use unrendered::{Unfollowed, Unrendered};
+
+use crate::source::{SourceId, Sources, Span};
 use crate::yaml::Node;
 
 /// Keys that name files and folders a kustomization is built from.
 const MEMBER_KEYS: &[&str] =
     &["resources", "bases", "components", "patchesStrategicMerge", "patches", "patchesJson6902", "generators"];
+
+/// A kustomization, as far as it decides what is pulled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kustomization {
+    /// The kustomization file's folder, `/`-separated, empty for the current folder.
+    pub folder: String,
+    /// The first key of the file.
+    pub span: Span,
+    /// The key of its `resources`, else its first one.
+    pub members_span: Span,
+    /// Whether it is a Component: it works on what another one has built.
+    pub is_component: bool,
+    /// `resources`, `bases`, `components`, `patches…` paths as written.
+    pub members: Vec<String>,
+    /// `resources` and `bases`, as written.
+    pub resources: Vec<String>,
+    /// `components`, as written.
+    pub components: Vec<String>,
+    /// What it patches.
+    pub patches: Vec<Patch>,
+    /// `images`.
+    pub images: Vec<ImageRule>,
+    /// `namespace`.
+    pub namespace: Option<String>,
+    /// `namePrefix`.
+    pub name_prefix: String,
+    /// `nameSuffix`.
+    pub name_suffix: String,
+    /// Whether `configurations` may say which fields of custom kinds hold images.
+    pub has_configurations: bool,
+    /// What is not followed without rendering it.
+    pub unfollowed: Vec<Unfollowed>,
+}
 
 /// Whether a document is a kustomization: by its file's name, or by its kind.
 pub fn is_kustomization(file: &str, root: Node<'_>) -> bool {
@@ -24,13 +67,35 @@ pub fn is_kustomization(file: &str, root: Node<'_>) -> bool {
 pub fn read(file: &str, root: Node<'_>) -> Kustomization {
     let members = MEMBER_KEYS.iter().filter_map(|key| root.get(key)).flat_map(Node::items);
     let members = members.filter_map(|member| member.as_str().or_else(|| member.str("path")));
-    let images = root.get("images").into_iter().flat_map(Node::items).filter_map(|image| image.get("name"));
+    let strings = |keys: &[&str]| -> Vec<String> {
+        let items = keys.iter().filter_map(|key| root.get(key)).flat_map(Node::items);
+        items.filter_map(Node::as_str).map(str::to_owned).collect()
+    };
+    let images = root.get("images").into_iter().flat_map(Node::items).enumerate();
+    let first = root.entries().next().map_or(root.span(), |entry| entry.key.span());
+    let members_key = ["resources", "bases", "components"].into_iter().find_map(|key| root.entry(key));
+    let text = |key: &str| root.str(key).unwrap_or_default().to_owned();
     Kustomization {
         folder: folder(file).to_owned(),
+        span: first,
+        members_span: members_key.map_or(first, |entry| entry.key.span()),
+        is_component: root.str("kind") == Some("Component"),
         members: members.map(str::to_owned).collect(),
-        images: images.filter_map(spanned_string).collect(),
+        resources: strings(&["resources", "bases"]),
+        components: strings(&["components"]),
+        patches: patch::read(root),
+        images: images.filter_map(|(at, entry)| ImageRule::read(at, entry)).collect(),
         namespace: root.str("namespace").map(str::to_owned),
+        name_prefix: text("namePrefix"),
+        name_suffix: text("nameSuffix"),
+        has_configurations: root.get("configurations").is_some(),
+        unfollowed: unrendered::read(root),
     }
+}
+
+/// A member's path from the folder that the inputs are named from.
+fn member_path(folder: &str, member: &str) -> String {
+    if folder.is_empty() { normalise(member) } else { normalise(&format!("{folder}/{member}")) }
 }
 
 /// What one kustomization is built from, directly or through others.
@@ -66,10 +131,7 @@ fn build<'k>(
             continue;
         }
         for member in &kustomization.members {
-            let path = match kustomization.folder.as_str() {
-                "" => normalise(member),
-                folder => normalise(&format!("{folder}/{member}")),
-            };
+            let path = member_path(&kustomization.folder, member);
             match files.get(&path) {
                 Some(source) => {
                     build.sources.insert(*source);
@@ -81,25 +143,31 @@ fn build<'k>(
     build
 }
 
-/// The image names that are rewritten in each source, by the kustomizations that build from it.
-pub fn rewritten_names(builds: &[Build<'_>]) -> BTreeMap<SourceId, BTreeSet<String>> {
-    let mut rewritten: BTreeMap<SourceId, BTreeSet<String>> = BTreeMap::new();
-    for build in builds.iter().filter(|build| !build.kustomization.images.is_empty()) {
-        for &source in &build.sources {
-            let names = build.kustomization.images.iter().map(|name| name.value.clone());
-            rewritten.entry(source).or_default().extend(names);
-        }
-    }
-    rewritten
-}
-
-/// The namespaces that are given to what each source holds.
-pub fn namespaces(builds: &[Build<'_>]) -> BTreeMap<SourceId, BTreeSet<String>> {
-    let mut namespaces: BTreeMap<SourceId, BTreeSet<String>> = BTreeMap::new();
-    for build in builds {
-        let Some(namespace) = build.kustomization.namespace.as_ref().filter(|name| !name.is_empty()) else { continue };
-        for &source in &build.sources {
-            namespaces.entry(source).or_default().insert(namespace.clone());
+/// The namespaces that are given to what each source holds: of each build that is no part of another, the outermost one
+/// that is set on the way to the source. `None` leaves the objects their own.
+pub fn namespaces(builds: &[Build<'_>], sources: &Sources) -> BTreeMap<SourceId, BTreeSet<Option<String>>> {
+    let folders: BTreeMap<String, &Kustomization> =
+        builds.iter().map(|build| (normalise(&build.kustomization.folder), build.kustomization)).collect();
+    let files: BTreeMap<String, SourceId> = sources.iter().map(|(id, source)| (normalise(source.name()), id)).collect();
+    let mut namespaces: BTreeMap<SourceId, BTreeSet<Option<String>>> = BTreeMap::new();
+    for root in effective::roots(builds) {
+        let mut seen = BTreeSet::new();
+        let mut open: Vec<(&Kustomization, Option<&String>)> = vec![(root, None)];
+        while let Some((kustomization, outer)) = open.pop() {
+            let own = kustomization.namespace.as_ref().filter(|name| !name.is_empty());
+            let namespace = outer.or(own);
+            if !seen.insert((kustomization.folder.as_str(), namespace)) {
+                continue;
+            }
+            for member in &kustomization.members {
+                let path = member_path(&kustomization.folder, member);
+                match files.get(&path) {
+                    Some(source) => {
+                        namespaces.entry(*source).or_default().insert(namespace.cloned());
+                    }
+                    None => open.extend(folders.get(&path).map(|inner| (*inner, namespace))),
+                }
+            }
         }
     }
     namespaces
@@ -124,22 +192,9 @@ pub(crate) fn normalise(path: &str) -> String {
     format!("{root}{}", parts.join("/"))
 }
 
-/// The name of an image as kustomize matches it: without tag and digest, as written (`api/filters/imagetag`).
-pub fn image_name(text: &str) -> &str {
-    let text = text.split_once('@').map_or(text, |(name, _)| name);
-    let path_start = text.rfind('/').map_or(0, |slash| slash + 1);
-    text[path_start..].find(':').map_or(text, |colon| &text[..path_start + colon])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_cut_as_kustomize_does() {
-        assert_eq!(image_name("reg:5000/app:1@sha256:x"), "reg:5000/app");
-        assert_eq!(image_name("app"), "app");
-    }
 
     #[test]
     fn paths_are_normalised() {

@@ -1,8 +1,8 @@
 //! `--render`: charts and kustomizations of the inputs, turned into manifests by the tools that deploy them.
 //!
 //! Only with `--render`, which no file can set: a chart's templates and a kustomization are programs that a pull request
-//! may bring. The tools get no credentials, no cluster, no plugins, little time and a home of their own ([`child`]); what
-//! runs programs, fetches charts or leaves the folder is never turned on ([`chart`], [`kustomization`]).
+//! may bring. The tools get no credentials, no cluster, no plugins, little time and a home of their own (`child`); what
+//! runs programs, fetches charts or leaves the folder is never turned on (`chart`, `kustomization`).
 
 mod chart;
 mod child;

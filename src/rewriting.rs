@@ -5,18 +5,28 @@ use std::collections::BTreeSet;
 use crate::inventory::Inventory;
 use crate::kustomization::{self, Build};
 use crate::secret::{Content, Producer, RefusedBy, Secret};
-use crate::source::{SourceId, Spanned};
+use crate::source::{SourceId, Sources, Spanned};
+use crate::workload::PodId;
 
 /// kustomize sets the namespace of all that it builds. Where several builds, or a build and the object, disagree any of
 /// them is possible.
-pub(crate) fn set_namespaces(inventory: &mut Inventory, builds: &[Build<'_>]) {
-    let namespaces = kustomization::namespaces(builds);
+pub(crate) fn set_namespaces(
+    inventory: &mut Inventory,
+    builds: &[Build<'_>],
+    settled: &BTreeSet<PodId>,
+    sources: &Sources,
+) {
+    let namespaces = kustomization::namespaces(builds, sources);
     let set = |namespace: &mut Option<String>, source: SourceId| {
         if let Some(built) = namespaces.get(&source) {
-            *namespace = the_only(built.iter().cloned().chain(namespace.take()));
+            let own = namespace.take();
+            // Where a build leaves an object without a namespace, so is it: any is possible.
+            let given: Option<Vec<String>> = built.iter().map(|built| built.clone().or_else(|| own.clone())).collect();
+            *namespace = given.and_then(|given| the_only(given.into_iter()));
         }
     };
-    inventory.pods.iter_mut().for_each(|pod| set(&mut pod.namespace, pod.span.source));
+    let pods = inventory.pods.iter_mut().enumerate().filter(|(at, _)| !settled.contains(&PodId(*at as u32)));
+    pods.for_each(|(_, pod)| set(&mut pod.namespace, pod.span.source));
     for secret in &mut inventory.secrets {
         if !matches!(secret.producer, Producer::Generator(_)) && !secret.is_for_many_namespaces() {
             set(&mut secret.namespace, secret.name.span.source);

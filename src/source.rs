@@ -143,9 +143,11 @@ impl Source {
         }
     }
 
-    /// A tool's output. Its name tells what was rendered and how, so that nobody takes it for a file.
+    /// A tool's output. Its name tells what was rendered and how, so that nobody takes it for a file. Baselines hold it:
+    /// it is the same whichever program builds a kustomization here.
     pub fn rendered(rendering: Rendering, text: impl Into<String>) -> Self {
-        let name = format!("{} ({})", rendering.folder, rendering.tool);
+        let how = if rendering.tool == "kubectl kustomize" { "kustomize build" } else { rendering.tool };
+        let name = format!("{} ({how})", rendering.folder);
         Self { origin: SourceOrigin::Rendered(rendering), ..Self::new(name, text, Encoding::Utf8) }
     }
 

@@ -151,7 +151,7 @@ pub fn set_apart(inventory: &mut Inventory, sources: &Sources) {
         charts.iter().zip(counts).filter(|(chart, count)| *count > 0 && !chart.is_library && !is_rendered(chart));
     unrendered.charts = named.map(|(chart, templates)| UnrenderedChart { chart: chart.clone(), templates }).collect();
     doubt(inventory, &unrendered.templates);
-    inventory.unrendered = unrendered;
+    inventory.charts = unrendered;
 }
 
 /// The outermost chart that a file belongs to, and the file's path in it. A chart in the `charts/` of another is part

@@ -11,10 +11,11 @@ use crate::cli::{Exit, print};
 use crate::rules::RULES;
 
 /// What `-h` shows: the options that most runs are made of. `--help` shows all.
-const EVERYDAY: [&str; 22] = [
+const EVERYDAY: [&str; 23] = [
     "paths",
     "exclude",
     "namespace",
+    "render",
     "closed",
     "mirror",
     "platform",
@@ -37,7 +38,8 @@ const EVERYDAY: [&str; 22] = [
 ];
 
 /// What `-h` says more shortly than `--help`.
-const SHORTER: [(&str, &str); 9] = [
+const SHORTER: [(&str, &str); 10] = [
+    ("render", "Render charts (helm) and kustomizations (kustomize), and check the result"),
     ("closed", "The inputs are all that the cluster has: what they lack does not exist"),
     ("platform", "Platforms of the cluster's nodes, which images have to be built for"),
     ("dockerconfigjson", "What the cluster's pull secrets hold: a docker config.json"),

@@ -10,7 +10,7 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 use crate::finding::Severity;
 use crate::rules::Settings;
 use crate::rules::levels::Levels;
-use crate::source::{STDIN, Source, SourceId, Sources};
+use crate::source::{STDIN, Source, SourceId, SourceOrigin, Sources};
 use crate::workload::custom::kind::Kind;
 
 /// The settings of a configuration file that no option has.
@@ -121,7 +121,12 @@ impl Layers {
         if self.overrides.is_empty() || source.name() == STDIN {
             return Vec::new();
         }
-        let path = normal(&current.join(source.name()));
+        // What was rendered counts as a file of the folder that it was rendered from.
+        let path = match source.origin() {
+            SourceOrigin::Rendered(rendering) => current.join(&rendering.folder).join(rendering.tool),
+            SourceOrigin::File | SourceOrigin::Stdin => current.join(source.name()),
+        };
+        let path = normal(&path);
         let matching = self.overrides.iter().enumerate().filter(|(_, it)| it.matches(&path));
         matching.map(|(at, _)| at).collect()
     }

@@ -24,7 +24,9 @@ impl<'a> Resolver<'a> {
     pub(super) fn secret(&self, pod: &Pod, reference: &SecretReference, via: Via) -> Option<Found<'a>> {
         let from = named_from(self.inventory, pod, reference, via);
         let default = self.settings.namespace.as_deref();
-        let found = self.inventory.secrets.iter().enumerate().filter_map(|(index, secret)| {
+        let in_reach = |secret: &Secret| !pod.hidden.contains(&secret.name.span.source);
+        let found = self.inventory.secrets.iter().enumerate().filter(|(_, secret)| in_reach(secret));
+        let found = found.filter_map(|(index, secret)| {
             let presence = secret.presence(pod.namespace.as_deref(), default)?;
             secret.is_named(&reference.name, from).then_some(Found { index, secret, presence, ambiguous: false })
         });

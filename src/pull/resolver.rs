@@ -230,15 +230,16 @@ impl<'a> Resolver<'a> {
             Some(None) => return Account::Ambiguous,
             None => {}
         }
+        let source = |account: &ServiceAccount| self.inventory.resource(account.resource).span.source;
         let wanted = self.namespace(pod.namespace.as_deref());
         let accounts = self.inventory.service_accounts.iter().enumerate();
         let fitting = accounts.filter(|(_, account)| account.name == name).filter(|(_, account)| {
             let has = self.namespace(account.namespace.as_deref());
-            wanted.is_none() || has.is_none() || wanted == has
+            let is_hidden = pod.hidden.contains(&source(account));
+            !is_hidden && (wanted.is_none() || has.is_none() || wanted == has)
         });
         // One whose namespace is written out is better than one that names none, and overlays that define the same name
         // keep to their own file.
-        let source = |account: &ServiceAccount| self.inventory.resource(account.resource).span.source;
         let found = best(fitting, |(_, account)| {
             (wanted == self.namespace(account.namespace.as_deref()), source(account) == pod.span.source)
         });

@@ -83,11 +83,11 @@ fn quoted(file: &Path) -> OsString {
 /// A release's name after the chart's folder.
 fn release_name(chart: &str) -> String {
     let whole = std::path::absolute(if chart.is_empty() { "." } else { chart }).unwrap_or_default();
-    let name = whole.components().filter_map(|part| match part {
+    let mut name = whole.components().filter_map(|part| match part {
         std::path::Component::Normal(name) => Some(name.to_string_lossy()),
         _ => None,
     });
-    sanitised(&name.last().unwrap_or_default())
+    sanitised(&name.next_back().unwrap_or_default())
 }
 
 fn sanitised(name: &str) -> String {

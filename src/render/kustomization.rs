@@ -6,7 +6,8 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use crate::inventory::{Inventory, Kustomization};
+use crate::inventory::Inventory;
+use crate::kustomization::Kustomization;
 use crate::kustomization::{builds, folder, normalise};
 use crate::render::child::Failure;
 use crate::render::{Bench, Job, Kind, path_argument};

@@ -72,7 +72,9 @@ fn around_whitespace(facts: &ImageFacts<'_>, trimmed: Option<String>) -> (String
     let text = &facts.image.text.value;
     let then = match facts.pod.origin {
         PodOrigin::Pod => "the API server refuses the pod",
-        PodOrigin::Template => "the API server accepts the template and then refuses each of its pods (FailedCreate)",
+        PodOrigin::Template | PodOrigin::Patched => {
+            "the API server accepts the template and then refuses each of its pods (FailedCreate)"
+        }
         PodOrigin::Operator | PodOrigin::Custom | PodOrigin::Unrendered | PodOrigin::Mention => {
             "no pod with it can start"
         }

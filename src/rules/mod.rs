@@ -59,6 +59,7 @@ mod undefined_service_account;
 mod unlisted_pull_secret;
 mod unpinned_image;
 mod unreadable_input;
+mod unrendered_kustomization;
 mod unrendered_template;
 mod unresolved_placeholder;
 mod unsupported_manifest;
@@ -132,6 +133,7 @@ pub static RULES: &[&dyn Rule] = &[
     &unreadable_input::UnreadableInput,
     &render_failed::RenderFailed,
     &unrendered_template::UnrenderedTemplate,
+    &unrendered_kustomization::UnrenderedKustomization,
     &duplicate_key::DuplicateKey,
     &unused_suppression::UnusedSuppression,
     &invalid_suppression::InvalidSuppression,
@@ -160,7 +162,18 @@ pub fn run(cx: &Context<'_>) -> Vec<Finding> {
         }));
     }
     sort(&mut findings);
+    // One place that several overlays deploy in the same way is one fault.
+    findings.dedup_by(|other, one| {
+        let words =
+            |finding: &Finding| (finding.rule, finding.severity, finding.primary.clone(), finding.related.clone());
+        words(other) == words(one) && other.message == one.message && other.help == one.help && is_same(one, other)
+    });
     findings
+}
+
+/// Whether two findings speak of one container of one object, in whatever namespace.
+fn is_same(one: &Finding, other: &Finding) -> bool {
+    one.subject.container == other.subject.container && one.subject.resource == other.subject.resource
 }
 
 pub(crate) fn sort(findings: &mut [Finding]) {

@@ -71,7 +71,7 @@ impl<'a> Speakers<'a> {
             files: cx.sources.iter().map(|(id, source)| (source.name(), id)).collect(),
             troubled: {
                 let problems = cx.inventory.problems.iter().map(|problem| problem.span.source);
-                problems.chain(cx.inventory.unrendered.templates.iter().copied()).collect()
+                problems.chain(cx.inventory.charts.templates.iter().copied()).collect()
             },
             skipped: places(|verdict| matches!(verdict, Verdict::Skipped(_))),
             untold: places(|verdict| matches!(verdict, Verdict::Skipped(_) | Verdict::Unverified(_))),

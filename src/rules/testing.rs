@@ -73,6 +73,7 @@ impl Facts {
             service_account: None,
             pull_secrets: None,
             demand: Demand::default(),
+            hidden: Default::default(),
         });
         PodId(self.inventory.pods.len() as u32 - 1)
     }

@@ -43,7 +43,7 @@ pub(super) struct Doubt<'a> {
 
 impl<'a> Doubt<'a> {
     pub(super) fn new(cx: &Context<'a>) -> Self {
-        let unrendered = &cx.inventory.unrendered;
+        let unrendered = &cx.inventory.charts;
         let images = cx.inventory.images.iter().map(|image| image.text.span);
         Self {
             templates: &unrendered.templates,

@@ -26,7 +26,7 @@ impl Rule for UnrenderedTemplate {
             Finding::new(META.id, META.severity, message, problem.span, "template")
                 .help("render it first and check the result: `helm template … | pullcheck -`")
         }));
-        out.extend(cx.inventory.unrendered.charts.iter().map(|unrendered| {
+        out.extend(cx.inventory.charts.charts.iter().map(|unrendered| {
             let (chart, count) = (&unrendered.chart, unrendered.templates);
             let templates = if count == 1 { "template" } else { "templates" };
             let message =

@@ -94,6 +94,7 @@ pub(super) fn extract(spec: &PodSpec<'_>, inventory: &mut Inventory) {
         service_account: None,
         pull_secrets: None,
         demand: Default::default(),
+        hidden: Default::default(),
     });
     inventory.images.extend(images);
 }

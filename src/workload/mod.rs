@@ -10,12 +10,14 @@ pub mod openshift;
 pub mod placeholder;
 pub(crate) mod pod;
 
+use std::collections::BTreeSet;
+
 use crate::duplicate;
 use crate::inventory::Inventory;
 use crate::node::Demand;
 use crate::reference::{Reference, ReferenceError};
 use crate::resource::{Object, ResourceName};
-use crate::source::{Span, Spanned};
+use crate::source::{SourceId, Span, Spanned};
 use crate::workload::custom::kind::Kind;
 use crate::workload::openshift::TagName;
 use crate::workload::placeholder::Skip;
@@ -173,6 +175,9 @@ pub enum PodOrigin {
     Pod,
     /// The pod template of a built-in workload.
     Template,
+    /// One of the two that a kustomization patches in a way that is not followed: it may have another service account
+    /// and other pull secrets than are to be seen.
+    Patched,
     /// A field of a kind whose operator makes a pod of its own with it: the image is what is pulled, but the pod may
     /// have another service account and more pull secrets than the object shows.
     Operator,
@@ -193,7 +198,7 @@ impl PodOrigin {
 
     /// Whether the image is certain to be pulled as it is written.
     pub const fn is_certain(self) -> bool {
-        matches!(self, Self::Pod | Self::Template | Self::Operator)
+        matches!(self, Self::Pod | Self::Template | Self::Patched | Self::Operator)
     }
 }
 
@@ -223,6 +228,8 @@ pub struct Pod {
     pub pull_secrets: Option<Vec<SecretReference>>,
     /// What it asks of its nodes, as far as images depend on it.
     pub demand: Demand,
+    /// Files whose Secrets and service accounts it never meets: those of other overlays of the same base.
+    pub hidden: BTreeSet<SourceId>,
 }
 
 impl Pod {

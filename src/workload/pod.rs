@@ -70,6 +70,7 @@ impl PodSpec<'_> {
             service_account: account("serviceAccountName").or_else(|| account("serviceAccount")),
             pull_secrets: pull_secrets.filter(|list| !list.is_empty()),
             demand: demand::of_pod_spec(self.node),
+            hidden: Default::default(),
         }
     }
 

@@ -16,6 +16,7 @@ mod events;
 mod exit;
 mod helm;
 mod inputs;
+mod kustomizations;
 mod levels;
 mod mentions;
 mod openshift;

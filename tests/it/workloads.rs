@@ -130,9 +130,13 @@ fn kustomizations_rewrite_what_they_build_from() {
         ("base/pod.yaml", pod),
         ("elsewhere/pod.yaml", pod),
     ]);
-    let skipped: Vec<bool> =
-        found.images.iter().map(|image| image.image == ImageText::Skipped(Skip::RewrittenByKustomize)).collect();
-    assert_eq!(skipped, [true, false, false, false]);
+    let listed: Vec<_> = found
+        .images
+        .iter()
+        .map(|image| (image.text.value.as_str(), image.image == ImageText::Skipped(Skip::RewrittenByKustomize)))
+        .collect();
+    let expected = [("app:2", false), ("app:1", true), ("other", false), ("app:1", false), ("other", false)];
+    assert_eq!(listed, expected);
 }
 
 #[test]

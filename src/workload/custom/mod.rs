@@ -118,6 +118,7 @@ impl<'a> Making<'_, 'a> {
             service_account: None,
             pull_secrets: None,
             demand: Default::default(),
+            hidden: Default::default(),
         };
         inventory.pods.push(self.with_own_fields(pod));
         inventory.images.extend(images);

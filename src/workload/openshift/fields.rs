@@ -40,6 +40,7 @@ pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
             service_account: None,
             pull_secrets: secret.map(|name| vec![SecretReference { name: name.value, span: name.span }]),
             demand: Default::default(),
+            hidden: Default::default(),
         });
         inventory.images.push(image);
     }

@@ -1,7 +1,7 @@
 //! The same with Helm and kustomize themselves, where they are installed.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use pullcheck::check;
 use pullcheck::inventory::ReadOptions;
@@ -12,14 +12,13 @@ use pullcheck_support::Run;
 
 use super::{Stage, images, json, pod};
 
-/// The folder of a tool. Without one the test is skipped, unless `PULLCHECK_REQUIRE_RENDERERS` is set.
-fn folder_of(tools: &[&str]) -> Option<(PathBuf, String)> {
+/// Whether one of these tools is installed. Where none is the test is skipped, unless `PULLCHECK_REQUIRE_RENDERERS` is
+/// set.
+fn is_there(tools: &[&str]) -> bool {
     let path = env::var_os("PATH").unwrap_or_default();
-    let found = tools.iter().find_map(|tool| {
-        let folder = env::split_paths(&path).find(|folder| folder.is_absolute() && folder.join(tool).is_file())?;
-        Some((folder, (*tool).to_owned()))
-    });
-    if found.is_none() {
+    let mut folders = env::split_paths(&path).filter(|folder| folder.is_absolute());
+    let found = folders.any(|folder| tools.iter().any(|tool| folder.join(tool).is_file()));
+    if !found {
         assert!(env::var_os("PULLCHECK_REQUIRE_RENDERERS").is_none(), "there is none of {tools:?} in PATH");
         #[expect(clippy::print_stderr, reason = "a test that does nothing says so")]
         {
@@ -44,7 +43,7 @@ fn values(listed: &[(String, String)]) -> Vec<&str> {
 
 #[test]
 fn a_chart_becomes_what_helm_deploys() {
-    if folder_of(&["helm"]).is_none() {
+    if !is_there(&["helm"]) {
         return;
     }
     let found = listed(pullcheck().arg("testdata/charts"));
@@ -62,7 +61,7 @@ fn a_chart_becomes_what_helm_deploys() {
 
 #[test]
 fn values_namespace_and_release_reach_helm() {
-    if folder_of(&["helm"]).is_none() {
+    if !is_there(&["helm"]) {
         return;
     }
     let stage = Stage::new(&[("mine.yaml", "image: {tag: 2.0.0}\nproxy: {enabled: false}\n")], &[]);
@@ -98,7 +97,7 @@ fn an_overlay_becomes_what_kustomize_builds() {
 
 #[test]
 fn each_object_names_its_file() {
-    if folder_of(&["kustomize", "kubectl"]).is_none() {
+    if !is_there(&["kustomize", "kubectl"]) {
         return;
     }
     let (inputs, errors) = load::inputs(&["testdata/kustomize".to_owned()], &WalkOptions::default()).unwrap();
@@ -115,7 +114,7 @@ fn each_object_names_its_file() {
 
 #[test]
 fn nothing_that_a_chart_lacks_is_fetched() {
-    if folder_of(&["helm"]).is_none() {
+    if !is_there(&["helm"]) {
         return;
     }
     let chart = "apiVersion: v2\nname: shop\nversion: 1.0.0\ndependencies:\n  - name: redis\n    version: 1.0.0\n    \
@@ -129,7 +128,7 @@ fn nothing_that_a_chart_lacks_is_fetched() {
 
 #[test]
 fn what_runs_programs_or_reads_elsewhere_is_never_turned_on() {
-    if folder_of(&["kustomize", "kubectl"]).is_none() {
+    if !is_there(&["kustomize", "kubectl"]) {
         return;
     }
     let helm = "helmCharts: [{name: shop, repo: 'https://localhost:1'}]\n";

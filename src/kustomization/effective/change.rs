@@ -1,0 +1,314 @@
+//! What the patches of a kustomization change.
+
+use super::{Builder, BuiltPod, Item, Set};
+use crate::inventory::Inventory;
+use crate::kustomization::image::within_item;
+use crate::kustomization::patch::{Body, Change, Merge, MergedImage, Operation, Patch};
+use crate::kustomization::unrendered::{Reason, Unfollowed};
+use crate::kustomization::{Build, Kustomization, member_path};
+use crate::resource::ResourceName;
+use crate::service_account::ServiceAccount;
+use crate::source::Span;
+use crate::workload::{Resource, ResourceId, SecretReference, kinds};
+
+/// Applies one patch.
+pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patch, pods: &mut [BuiltPod]) {
+    let changes = match &patch.body {
+        Body::File(file) => {
+            let source = builder.files.get(&member_path(&own.folder, file)).copied();
+            source.and_then(|source| builder.changes_of(source))
+        }
+        Body::Inline(changes) => Some(changes.clone()),
+        Body::Unknown => None,
+    };
+    let unfollowed = |reason| Unfollowed { reason, span: patch.span };
+    let Some(changes) = changes else {
+        builder.reasons.push(unfollowed(Reason::Patch));
+        for pod in pods.iter_mut().filter(|pod| fit(builder.inventory, patch, None, pod) != Some(false)) {
+            blur(pod);
+        }
+        return;
+    };
+    for change in &changes {
+        let (name, concerns) = match change {
+            Change::Merge(merge) => (Some(&merge.name), merge.has_directive || concerns(merge)),
+            Change::Operations(operations) => (None, operations.iter().any(|it| it.adds_image || it.is_of_pods())),
+        };
+        if !concerns {
+            continue;
+        }
+        let mut followed = true;
+        for pod in pods.iter_mut() {
+            match (fit(builder.inventory, patch, name, pod), change) {
+                (Some(false), _) => {}
+                (None, _) => {
+                    blur(pod);
+                    followed = false;
+                }
+                (Some(true), Change::Merge(merge)) => {
+                    builder.merged.extend(merge.images.iter().filter_map(|image| image.image));
+                    followed &= merge_object(builder.inventory, patch, merge, pod);
+                }
+                (Some(true), Change::Operations(operations)) => {
+                    for operation in operations {
+                        followed &= operate(builder.inventory, patch, operation, pod);
+                    }
+                }
+            }
+        }
+        if !followed {
+            builder.reasons.push(unfollowed(Reason::Patch));
+        }
+    }
+}
+
+fn concerns(merge: &Merge) -> bool {
+    let says = |pod: &crate::kustomization::patch::MergedPod| {
+        pod.pull_secrets.is_some() || pod.service_account.is_some() || pod.has_demand
+    };
+    merge.reorders || merge.pods.iter().any(says)
+}
+
+/// Nothing is known any more of a pod.
+fn blur(pod: &mut BuiltPod) {
+    pod.items.iter_mut().for_each(|item| item.is_unknown = true);
+    pod.facts.is_uncertain = true;
+}
+
+/// Whether a patch is meant for a pod's object; `None` where it may be.
+fn fit(inventory: &Inventory, patch: &Patch, name: Option<&ResourceName>, pod: &BuiltPod) -> Option<bool> {
+    let object = &inventory.resource(inventory.pod(pod.pod).resource).name;
+    match (&patch.target, name) {
+        (Some(target), _) => target.fits(object, &pod.names, &pod.namespaces),
+        (None, None) => None,
+        (None, Some(name)) => {
+            let is_named = name.name.as_ref().is_some_and(|name| pod.names.contains(name));
+            let same_namespace = name.namespace.is_none() || pod.namespaces.contains(&name.namespace);
+            Some(name.kind == object.kind && name.group() == object.group() && is_named && same_namespace)
+        }
+    }
+}
+
+/// Merges a partial object; `false` where what comes out is not known.
+fn merge_object(inventory: &Inventory, patch: &Patch, merge: &Merge, pod: &mut BuiltPod) -> bool {
+    if merge.has_directive {
+        blur(pod);
+        return false;
+    }
+    let object = &inventory.resource(inventory.pod(pod.pod).resource).name;
+    let is_builtin = kinds::builtin(object).is_some();
+    if !is_builtin {
+        // Without a schema a list is replaced as a whole.
+        if merge.reorders && merge.images.is_empty() {
+            blur(pod);
+            return false;
+        }
+        let path = |item: &Item| path_of(inventory, item).unwrap_or_default().to_owned();
+        let lists: Vec<&str> = merge.images.iter().filter_map(|image| list_of(&image.path)).collect();
+        pod.items.retain(|item| list_of(&path(item)).is_none_or(|list| !lists.contains(&list)));
+    }
+    pod.is_reordered |= merge.reorders && is_builtin;
+    let mut followed = true;
+    for image in &merge.images {
+        followed &= merge_image(inventory, patch, image, is_builtin, pod);
+    }
+    for merged in &merge.pods {
+        if let Some(secrets) = &merged.pull_secrets {
+            let own = pod.facts.pull_secrets.take().filter(|_| is_builtin).unwrap_or_default();
+            let mut merged: Vec<SecretReference> = secrets.clone();
+            merged.extend(own.into_iter().filter(|own| !secrets.iter().any(|it| it.name == own.name)));
+            pod.facts.pull_secrets = Some(merged);
+        }
+        if merged.service_account.is_some() {
+            pod.facts.service_account.clone_from(&merged.service_account);
+        }
+        pod.facts.has_other_demand |= merged.has_demand;
+    }
+    followed
+}
+
+fn merge_image(
+    inventory: &Inventory,
+    patch: &Patch,
+    image: &MergedImage,
+    is_builtin: bool,
+    pod: &mut BuiltPod,
+) -> bool {
+    let container = |item: &Item| {
+        let of_use = || inventory.images.get(item.image).map(|image| image.container.clone());
+        item.added.as_ref().map(|(container, _)| container.clone()).or_else(of_use)
+    };
+    let set = || Set { value: image.text.value.clone(), span: image.text.span, path: format!("{}.patch", patch.path) };
+    if image.container.name.is_none() {
+        blur(pod);
+        return false;
+    }
+    let merged = pod.items.iter_mut().find(|item| is_builtin && container(item).as_ref() == Some(&image.container));
+    match (merged, image.image) {
+        (Some(item), Some(at)) => {
+            *item = Item { image: at, added: None, set: Vec::new(), is_unknown: false };
+        }
+        (Some(item), None) => {
+            item.set.push(set());
+            item.is_unknown = false;
+        }
+        (None, Some(at)) => {
+            pod.items.push(Item { image: at, added: None, set: Vec::new(), is_unknown: false });
+        }
+        // A container of its own needs a use to begin as: any that its pod is written with.
+        (None, None) => match inventory.images.iter().position(|image| image.pod == pod.pod) {
+            Some(at) => pod.items.push(Item {
+                image: at,
+                added: Some((image.container.clone(), image.path.clone())),
+                set: vec![set()],
+                is_unknown: false,
+            }),
+            None => return false,
+        },
+    }
+    true
+}
+
+/// Where the item's field stands in its object.
+fn path_of<'i>(inventory: &'i Inventory, item: &'i Item) -> Option<&'i str> {
+    let added = item.added.as_ref().map(|(_, path)| path.as_str());
+    added.or_else(|| inventory.images.get(item.image).map(|image| image.path.as_str()))
+}
+
+/// `spec.containers` of `spec.containers[0].image`.
+fn list_of(path: &str) -> Option<&str> {
+    path.rsplit_once('[').map(|(list, _)| list)
+}
+
+impl Operation {
+    /// Whether it could change what a pod pulls, or with what.
+    fn is_of_pods(&self) -> bool {
+        let last = self.path.rsplit(['.', ']']).next().unwrap_or_default();
+        let whole = ["", "spec", "template", "jobTemplate", "volumes", "containers", "initContainers"];
+        let names =
+            ["image", "imagePullPolicy", "imagePullSecrets", "serviceAccountName", "serviceAccount", "reference"];
+        self.op != "test" && (whole.contains(&last) || names.contains(&last) || self.path.contains("imagePullSecrets"))
+    }
+}
+
+/// One operation of JSON 6902; `false` where what comes out is not known.
+fn operate(inventory: &Inventory, patch: &Patch, operation: &Operation, pod: &mut BuiltPod) -> bool {
+    if operation.op == "test" {
+        return true;
+    }
+    let path = operation.path.as_str();
+    let below = |whole: &str, part: &str| {
+        whole == part || whole.strip_prefix(part).is_some_and(|rest| rest.starts_with(['.', '[']) || part.is_empty())
+    };
+    let mut followed = true;
+    // An item that comes or goes moves those behind it.
+    let list = path.strip_suffix(']').and_then(|_| list_of(path));
+    let is_appended = path.ends_with("[-]");
+    let moved = pod.is_reordered.then(|| list_of(path)).flatten();
+    for item in &mut pod.items {
+        let Some(own) = path_of(inventory, item).map(within_item).map(str::to_owned) else { continue };
+        let own = own.as_str();
+        if moved.is_some_and(|list| list_of(own) == Some(list)) && path.ends_with(".image") {
+            item.is_unknown = true;
+            followed = false;
+            continue;
+        }
+        match (&operation.value, operation.op.as_str()) {
+            (Some(value), "replace" | "add") if own == path => {
+                let set = Set { value: value.value.clone(), span: value.span, path: format!("{}.patch", patch.path) };
+                item.set.push(set);
+                item.is_unknown = false;
+            }
+            _ if list.is_some_and(|list| !is_appended && below(own, list)) || list.is_none() && below(own, path) => {
+                item.is_unknown = true;
+                followed = false;
+            }
+            _ if path.ends_with("imagePullPolicy") && list_of(own) == list_of(path) => {
+                item.is_unknown = true;
+                followed = false;
+            }
+            _ => {}
+        }
+    }
+    let last = path.rsplit('.').next().unwrap_or_default();
+    let is_of_credentials = path.contains("imagePullSecrets") || last.starts_with("serviceAccount");
+    if is_of_credentials || list.is_none() && matches!(last, "" | "spec" | "template" | "jobTemplate") {
+        pod.facts.is_uncertain = true;
+        followed = false;
+    }
+    followed && !(operation.adds_image && list.is_some())
+}
+
+/// A service account as a patch leaves it: besides the one that is patched, as not every build may patch it.
+pub(super) struct PatchedAccount {
+    account: ServiceAccount,
+    name: ResourceName,
+    span: Span,
+}
+
+impl PatchedAccount {
+    pub(super) fn add_to(self, inventory: &mut Inventory) {
+        let resource = ResourceId(inventory.resources.len() as u32);
+        inventory.resources.push(Resource { name: self.name, span: self.span, template: None });
+        inventory.service_accounts.push(ServiceAccount { resource, ..self.account });
+    }
+}
+
+/// Service accounts whose pull secrets a patch within a kustomization, or one of JSON 6902, changes.
+pub(super) fn accounts(builder: &Builder<'_>, builds: &[Build<'_>]) -> Vec<PatchedAccount> {
+    let mut patched = Vec::new();
+    for (own, build) in builder.kustomizations.iter().zip(builds) {
+        for patch in &own.patches {
+            let changes: &[Change] = match &patch.body {
+                Body::Inline(changes) => changes,
+                Body::File(file) => builder
+                    .files
+                    .get(&member_path(&own.folder, file))
+                    .and_then(|source| builder.patch_files.get(source))
+                    .map_or(&[], Vec::as_slice),
+                Body::Unknown => &[],
+            };
+            for change in changes {
+                let Some(secrets) = account_secrets(change, patch, matches!(patch.body, Body::Inline(_))) else {
+                    continue;
+                };
+                for account in &builder.inventory.service_accounts {
+                    let resource = builder.inventory.resource(account.resource);
+                    let of_build = own.is_component || build.sources.contains(&resource.span.source);
+                    if of_build && account_fits(patch, change, &resource.name) {
+                        let pull_secrets = secrets.iter().chain(&account.pull_secrets).cloned().collect();
+                        patched.push(PatchedAccount {
+                            account: ServiceAccount { pull_secrets, ..account.clone() },
+                            name: resource.name.clone(),
+                            span: patch.span,
+                        });
+                    }
+                }
+            }
+        }
+    }
+    patched
+}
+
+fn account_secrets(change: &Change, patch: &Patch, is_inline: bool) -> Option<Vec<SecretReference>> {
+    match change {
+        // One in a file of its own was read as what it is.
+        Change::Merge(merge) if is_inline && merge.name.kind == "ServiceAccount" => {
+            merge.pods.first().and_then(|pod| pod.pull_secrets.clone())
+        }
+        Change::Merge(_) => None,
+        Change::Operations(operations) => operations
+            .iter()
+            .find(|it| it.path.starts_with("imagePullSecrets"))
+            .map(|_| vec![SecretReference { name: "${PATCHED}".to_owned(), span: patch.span }]),
+    }
+}
+
+fn account_fits(patch: &Patch, change: &Change, account: &ResourceName) -> bool {
+    let names: Vec<String> = account.name.iter().cloned().collect();
+    match (&patch.target, change) {
+        (Some(target), _) => target.fits(account, &names, std::slice::from_ref(&account.namespace)) != Some(false),
+        (None, Change::Merge(merge)) => merge.name.name == account.name,
+        (None, Change::Operations(_)) => false,
+    }
+}

@@ -1,0 +1,239 @@
+//! `images:` of a kustomization: which image values an entry rewrites, and to what.
+//!
+//! Follows `api/internal/image/image.go`, `api/filters/imagetag/{updater,legacy}.go` and
+//! `api/internal/konfig/builtinpluginconsts/images.go` of kustomize 5.5.
+
+use super::pattern;
+use crate::source::{Span, Spanned};
+use crate::yaml::Node;
+
+/// One entry of `images:`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageRule {
+    /// Where it stands in the list.
+    pub index: usize,
+    /// `name`: a regular expression without anchors.
+    pub name: Spanned<String>,
+    /// `newName`.
+    pub new_name: Option<Spanned<String>>,
+    /// `newTag`.
+    pub new_tag: Option<Spanned<String>>,
+    /// `tagSuffix`.
+    pub tag_suffix: Option<Spanned<String>>,
+    /// `digest`.
+    pub digest: Option<Spanned<String>>,
+    /// A field holds no string: kustomize refuses the kustomization, and what is deployed is not known.
+    pub is_broken: bool,
+}
+
+/// What a rule makes of a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Rewritten<'r> {
+    /// Nothing.
+    Unmatched,
+    /// This value, decided by the scalar of this key.
+    To(String, Option<(&'static str, &'r Spanned<String>)>),
+    /// It cannot be told.
+    Unknown,
+}
+
+impl ImageRule {
+    /// Reads an entry; `None` where it has no name.
+    pub(super) fn read(index: usize, entry: Node<'_>) -> Option<Self> {
+        let mut is_broken = false;
+        let mut string = |key: &str| {
+            let node = entry.get(key).filter(|node| !node.is_null())?;
+            is_broken |= node.as_str().is_none();
+            let text = Spanned { value: node.text()?.to_owned(), span: node.span() };
+            Some(text).filter(|text| !text.value.is_empty())
+        };
+        let name = string("name");
+        let (new_name, new_tag) = (string("newName"), string("newTag"));
+        let (tag_suffix, digest) = (string("tagSuffix"), string("digest"));
+        Some(Self { index, name: name?, new_name, new_tag, tag_suffix, digest, is_broken })
+    }
+
+    /// The value that comes out of one pass of the transformer.
+    pub(super) fn apply(&self, value: &str) -> Rewritten<'_> {
+        match self.is_match(value) {
+            Some(false) => return Rewritten::Unmatched,
+            Some(true) if !self.is_broken => {}
+            _ => return Rewritten::Unknown,
+        }
+        let (mut name, mut tag, mut digest) = split(value);
+        if let Some(new_name) = &self.new_name {
+            name = &new_name.value;
+        }
+        let suffixed;
+        match (&self.new_tag, &self.digest, &self.tag_suffix) {
+            (Some(new_tag), Some(new_digest), _) => (tag, digest) = (&new_tag.value, &new_digest.value),
+            (Some(new_tag), None, _) => (tag, digest) = (&new_tag.value, ""),
+            (None, Some(new_digest), _) => (tag, digest) = ("", &new_digest.value),
+            (None, None, Some(suffix)) => {
+                suffixed = format!("{tag}{}", suffix.value);
+                (tag, digest) = (&suffixed, "");
+            }
+            (None, None, None) => {}
+        }
+        let mut rewritten = name.to_owned();
+        for (mark, part) in [(':', tag), ('@', digest)] {
+            if !part.is_empty() {
+                rewritten.push(mark);
+                rewritten.push_str(part);
+            }
+        }
+        Rewritten::To(rewritten, self.deciding())
+    }
+
+    /// The scalar that says most of the new value: with a digest the kubelet goes by that alone.
+    fn deciding(&self) -> Option<(&'static str, &Spanned<String>)> {
+        let fields = [
+            ("digest", &self.digest),
+            ("newTag", &self.new_tag),
+            ("tagSuffix", &self.tag_suffix),
+            ("newName", &self.new_name),
+        ];
+        fields.into_iter().find_map(|(key, field)| Some((key, field.as_ref()?)))
+    }
+
+    /// `^NAME(:TAG)?(@sha256:DIGEST)?$`.
+    fn is_match(&self, value: &str) -> Option<bool> {
+        // Before kustomize 5.7 only SHA-256 was a digest, since then any algorithm is.
+        let (rest, other_digest) = match value.rsplit_once('@') {
+            Some((rest, digest)) => match digest.split_once(':') {
+                Some(("sha256", hex)) if is_tag(hex) => (rest, false),
+                Some((algorithm, hex)) if is_tag(hex) && algorithm.bytes().all(|b| b.is_ascii_alphanumeric()) => {
+                    (rest, true)
+                }
+                _ => (value, false),
+            },
+            None => (value, false),
+        };
+        let tagged = rest.rsplit_once(':').filter(|(_, tag)| is_tag(tag)).map(|(name, _)| name);
+        let mut matched = pattern::matches(&self.name.value, rest)?;
+        if let Some(name) = tagged {
+            matched |= pattern::matches(&self.name.value, name)?;
+        }
+        if matched && other_digest { None } else { Some(matched) }
+    }
+}
+
+/// What kustomize lets be a tag: Bazel's `{STABLE_TAG}` too.
+fn is_tag(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.{}-".contains(&b))
+}
+
+/// Name, tag and digest as kustomize cuts them: behind the first slash, whatever stands before it.
+fn split(value: &str) -> (&str, &str, &str) {
+    let path = value.find('/').filter(|slash| *slash > 0).unwrap_or(0);
+    let digest_at = value[path..].find('@').map(|at| at + path);
+    let tag_at = value[path..].find(':').map(|at| at + path).filter(|at| digest_at.is_none_or(|digest| *at < digest));
+    let end = digest_at.unwrap_or(value.len());
+    let name = &value[..tag_at.unwrap_or(end)];
+    let tag = tag_at.map_or("", |at| &value[at + 1..end]);
+    let digest = digest_at.map_or("", |at| &value[at + 1..]);
+    (name, tag, digest)
+}
+
+/// How often the transformer passes over a field: once for each list of containers wherever it stands, and once more
+/// for those at the paths of the built-in field specs. A suffix is then there twice.
+pub(super) fn passes(path: &str) -> u8 {
+    let Some((list, index)) = within_item(path).strip_suffix("].image").and_then(|path| path.rsplit_once('[')) else {
+        return 0;
+    };
+    let is_index = index.bytes().all(|b| b.is_ascii_digit());
+    let (parent, key) = list.rsplit_once('.').unwrap_or(("", list));
+    if !is_index || !matches!(key, "containers" | "initContainers") {
+        return 0;
+    }
+    if matches!(parent, "spec" | "spec.template.spec") { 2 } else { 1 }
+}
+
+/// The path in its own object: an item of a List is one.
+pub(super) fn within_item(path: &str) -> &str {
+    let mut path = path;
+    while let Some((index, rest)) = path.strip_prefix("items[").and_then(|rest| rest.split_once("].")) {
+        if !index.bytes().all(|b| b.is_ascii_digit()) {
+            break;
+        }
+        path = rest;
+    }
+    path
+}
+
+/// Whether the field holds the image of a volume, which kustomize rewrites since 5.7 only.
+pub(super) fn is_volume(path: &str) -> bool {
+    path.ends_with("].image.reference")
+}
+
+/// The way to a rule's field in its kustomization.
+pub(super) fn path_of(rule: &ImageRule, key: &str) -> String {
+    format!("images[{}].{key}", rule.index)
+}
+
+/// What kustomize takes for the place of an image rule's decision.
+pub(super) fn decision(rule: &ImageRule, deciding: Option<(&'static str, &Spanned<String>)>) -> Option<(Span, String)> {
+    deciding.map(|(key, field)| (field.span, path_of(rule, key)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::SourceId;
+    use crate::yaml::{Piece, read};
+
+    fn rewritten(entry: &str, value: &str) -> Option<String> {
+        let mut result = None;
+        read(SourceId(0), entry, true, &mut |piece| {
+            let Piece::Document(document) = piece else { return };
+            let rule = ImageRule::read(0, document.root().expect("a root")).expect("a name");
+            result = match rule.apply(value) {
+                Rewritten::To(value, _) => Some(value),
+                Rewritten::Unmatched => None,
+                Rewritten::Unknown => Some("?".to_owned()),
+            };
+        });
+        result
+    }
+
+    #[test]
+    fn an_entry_rewrites_as_kustomize_does() {
+        for (entry, value, expected) in [
+            ("{name: app, newTag: '2'}", "app:1", Some("app:2")),
+            ("{name: app, newTag: '2'}", "app@sha256:ab", Some("app:2")),
+            ("{name: app, newTag: '2'}", "app:1@sha256:ab", Some("app:2")),
+            ("{name: app, digest: 'sha256:cd'}", "app:1", Some("app@sha256:cd")),
+            ("{name: app, newTag: '2', digest: 'sha256:cd'}", "app", Some("app:2@sha256:cd")),
+            ("{name: app, newName: b/app}", "app:1@sha256:ab", Some("b/app:1@sha256:ab")),
+            ("{name: app, newName: ''}", "app:1", Some("app:1")),
+            ("{name: app, tagSuffix: -x}", "app:1@sha256:ab", Some("app:1-x")),
+            ("{name: 'reg:5000/app', newTag: '2'}", "reg:5000/app:1", Some("reg:5000/app:2")),
+            ("{name: reg, newTag: '2'}", "reg:5000/app:1", None),
+            ("{name: app, newTag: '2'}", "lib/app", None),
+            ("{name: quay.io/app, newTag: '2'}", "quayXio/app", Some("quayXio/app:2")),
+            ("{name: app, newTag: '2'}", "app:", Some("app:2")),
+            ("{name: app, newTag: '2'}", "app@sha512:ab", Some("?")),
+            ("{name: app, newTag: 1.5}", "app", Some("?")),
+            ("{name: '(app|web)', newTag: '2'}", "app", Some("?")),
+        ] {
+            assert_eq!(rewritten(entry, value).as_deref(), expected, "{entry} {value}");
+        }
+    }
+
+    #[test]
+    fn only_lists_of_containers_are_covered() {
+        for (path, expected) in [
+            ("spec.containers[0].image", 2),
+            ("spec.template.spec.initContainers[12].image", 2),
+            ("items[3].spec.containers[0].image", 2),
+            ("spec.jobTemplate.spec.template.spec.containers[0].image", 1),
+            ("spec.steps[0].containers[1].image", 1),
+            ("spec.steps[0].spec.containers[1].image", 1),
+            ("spec.ephemeralContainers[0].image", 0),
+            ("spec.image", 0),
+            ("spec.template.spec.volumes[0].image.reference", 0),
+        ] {
+            assert_eq!(passes(path), expected, "{path}");
+        }
+    }
+}

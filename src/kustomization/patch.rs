@@ -1,0 +1,330 @@
+//! Patches of a kustomization, as far as they change what is pulled, and with what.
+//!
+//! Follows `api/types/{patch,selector}.go` and `api/internal/builtins/PatchTransformer.go` of kustomize 5.5.
+
+use super::pattern;
+use crate::inventory::Inventory;
+use crate::resource::{self, ResourceName};
+use crate::source::{SourceId, Span, Spanned};
+use crate::workload::pod::secret_references;
+use crate::workload::{self, Container, ImageUse, Pod, ResourceId, SecretReference};
+use crate::yaml::{self, Node, Piece};
+
+/// A patch as the kustomization names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Patch {
+    /// The list and the place in it: `patches[0]`.
+    pub path: String,
+    /// The file, or the text.
+    pub body: Body,
+    /// What is patched; `None` where the patch itself says it.
+    pub target: Option<Target>,
+    /// The entry.
+    pub span: Span,
+}
+
+/// Where a patch stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// In this file.
+    File(String),
+    /// In the kustomization.
+    Inline(Vec<Change>),
+    /// Nowhere, or it cannot be read.
+    Unknown,
+}
+
+/// One document of a patch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// A partial object.
+    Merge(Merge),
+    /// JSON 6902.
+    Operations(Vec<Operation>),
+}
+
+/// What a partial object changes.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Merge {
+    /// Which object, where no target says it.
+    pub name: ResourceName,
+    /// The images that it sets.
+    pub images: Vec<MergedImage>,
+    /// What it says of pods.
+    pub pods: Vec<MergedPod>,
+    /// It has a `$patch` or another directive: what comes out is not known.
+    pub has_directive: bool,
+    /// It says something of containers: those stand first in their list then.
+    pub reorders: bool,
+}
+
+/// The image of a container in a partial object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MergedImage {
+    /// The container.
+    pub container: Container,
+    /// Path of the field in the object.
+    pub path: String,
+    /// The value.
+    pub text: Spanned<String>,
+    /// Index in [`Inventory::images`], of a patch in a file of its own.
+    pub image: Option<usize>,
+}
+
+/// What a partial object says of a pod.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MergedPod {
+    /// `imagePullSecrets`.
+    pub pull_secrets: Option<Vec<SecretReference>>,
+    /// The service account.
+    pub service_account: Option<Spanned<String>>,
+    /// Whether it says on which nodes the pod runs.
+    pub has_demand: bool,
+}
+
+impl Merge {
+    /// From what was read of the object, and its text. Each image comes with its index.
+    pub(super) fn new<'i>(
+        name: ResourceName,
+        pods: impl Iterator<Item = &'i Pod>,
+        images: impl Iterator<Item = (Option<usize>, &'i ImageUse)>,
+        text: &str,
+    ) -> Self {
+        let pod = |pod: &Pod| MergedPod {
+            pull_secrets: pod.pull_secrets.clone(),
+            service_account: pod.service_account.clone(),
+            has_demand: !pod.demand.spans.is_empty(),
+        };
+        let merged = |(at, image): (Option<usize>, &ImageUse)| MergedImage {
+            container: image.container.clone(),
+            path: image.path.clone(),
+            text: image.text.clone(),
+            image: at,
+        };
+        Self {
+            name,
+            images: images.map(merged).collect(),
+            pods: pods.map(pod).collect(),
+            has_directive: is_beyond(text),
+            reorders: text.contains("ontainers"),
+        }
+    }
+}
+
+/// One operation of JSON 6902.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation {
+    /// `op`.
+    pub op: String,
+    /// `path`, written as pullcheck writes paths: `spec.containers[0].image`.
+    pub path: String,
+    /// The value, where it is a string.
+    pub value: Option<Spanned<String>>,
+    /// Whether the value holds an image of a container.
+    pub adds_image: bool,
+}
+
+/// Which objects are patched. Fields left out fit all.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Target {
+    /// API group, kind, name and namespace: regular expressions.
+    pub group: Option<String>,
+    /// See above.
+    pub kind: Option<String>,
+    /// See above.
+    pub name: Option<String>,
+    /// See above.
+    pub namespace: Option<String>,
+    /// Labels or annotations are asked for too.
+    pub has_selector: bool,
+}
+
+impl Target {
+    fn read(node: Node<'_>) -> Self {
+        let field = |key: &str| node.str(key).filter(|text| !text.is_empty()).map(str::to_owned);
+        Self {
+            group: field("group"),
+            kind: field("kind"),
+            name: field("name"),
+            namespace: field("namespace"),
+            has_selector: node.get("labelSelector").is_some() || node.get("annotationSelector").is_some(),
+        }
+    }
+
+    /// Whether an object that had these names is meant; `None` where it may be.
+    pub(super) fn fits(&self, object: &ResourceName, names: &[String], namespaces: &[Option<String>]) -> Option<bool> {
+        let field = |pattern: &Option<String>, values: &[&str]| match pattern {
+            None => Some(true),
+            Some(pattern) => {
+                let answers: Vec<Option<bool>> = values.iter().map(|it| pattern::matches(pattern, it)).collect();
+                if answers.contains(&Some(true)) {
+                    Some(true)
+                } else if answers.contains(&None) {
+                    None
+                } else {
+                    Some(false)
+                }
+            }
+        };
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let namespaces: Vec<&str> = namespaces.iter().map(|it| it.as_deref().unwrap_or("default")).collect();
+        let group = self.group.is_none() || self.group.as_deref() == Some(object.group());
+        let answers = [
+            Some(group),
+            field(&self.kind, &[&object.kind]),
+            field(&self.name, &names),
+            field(&self.namespace, &namespaces),
+            if self.has_selector { None } else { Some(true) },
+        ];
+        if answers.contains(&Some(false)) {
+            Some(false)
+        } else if answers.contains(&None) {
+            None
+        } else {
+            Some(true)
+        }
+    }
+}
+
+/// The patches of a kustomization, in the order in which kustomize makes them.
+pub(super) fn read(root: Node<'_>) -> Vec<Patch> {
+    let mut patches = Vec::new();
+    for list in ["patchesStrategicMerge", "patches", "patchesJson6902"] {
+        for (at, entry) in root.get(list).into_iter().flat_map(Node::items).enumerate() {
+            let target = entry.get("target").filter(|target| target.is_mapping()).map(Target::read);
+            let text = if entry.is_mapping() { entry.get("patch") } else { Some(entry) };
+            let body = match (entry.str("path"), text) {
+                (Some(file), _) => Body::File(file.to_owned()),
+                (None, Some(text)) if !entry.is_mapping() && !text.text().is_some_and(|it| it.contains('\n')) => {
+                    text.as_str().map_or(Body::Unknown, |file| Body::File(file.to_owned()))
+                }
+                (None, Some(text)) => inline(text),
+                (None, None) => Body::Unknown,
+            };
+            patches.push(Patch { path: format!("{list}[{at}]"), body, target, span: entry.span() });
+        }
+    }
+    patches
+}
+
+/// Reads a patch that stands in the kustomization as a text.
+fn inline(node: Node<'_>) -> Body {
+    let Some(text) = node.as_str() else { return Body::Unknown };
+    let place = node.place();
+    let mut changes = Some(Vec::new());
+    yaml::read(node.span().source, text, true, &mut |piece| match piece {
+        Piece::Document(document) => {
+            let Some(root) = document.root() else { return };
+            let found = match operations(root) {
+                Some(operations) => vec![Change::Operations(operations)],
+                None => merges(root, text),
+            };
+            changes.iter_mut().for_each(|changes| changes.extend(found.iter().cloned()));
+        }
+        Piece::Skipped => {}
+        Piece::Broken(_) => changes = None,
+    });
+    let Some(mut changes) = changes else { return Body::Unknown };
+    let mend = |span: &mut Span| *span = place.where_is(&span.range());
+    for change in &mut changes {
+        match change {
+            Change::Merge(merge) => {
+                merge.images.iter_mut().for_each(|image| mend(&mut image.text.span));
+                for pod in &mut merge.pods {
+                    pod.pull_secrets.iter_mut().flatten().for_each(|named| mend(&mut named.span));
+                    pod.service_account.iter_mut().for_each(|named| mend(&mut named.span));
+                }
+            }
+            Change::Operations(operations) => {
+                operations.iter_mut().filter_map(|it| it.value.as_mut()).for_each(|value| mend(&mut value.span));
+            }
+        }
+    }
+    Body::Inline(changes)
+}
+
+/// The partial objects of a document.
+fn merges(root: Node<'_>, text: &str) -> Vec<Change> {
+    let mut objects = Vec::new();
+    resource::objects(root, &mut objects);
+    let merge = |object: resource::Object<'_>| {
+        let mut read = Inventory::default();
+        workload::extract(&object, ResourceId(0), &[], &mut read);
+        if object.name.kind == "ServiceAccount" {
+            read.pods.push(account_pod(object.node));
+        }
+        let images = read.images.iter().map(|image| (None, image));
+        Change::Merge(Merge::new(object.name, read.pods.iter(), images, text))
+    };
+    objects.into_iter().map(merge).collect()
+}
+
+/// The pull secrets of a service account, in the same form as those of a pod.
+fn account_pod(node: Node<'_>) -> Pod {
+    Pod {
+        resource: ResourceId(0),
+        origin: workload::PodOrigin::Pod,
+        span: node.span(),
+        namespace: None,
+        service_account: None,
+        pull_secrets: node.get("imagePullSecrets").map(secret_references),
+        demand: Default::default(),
+        hidden: Default::default(),
+    }
+}
+
+/// Whether the text of a partial object does what is not followed: directives, and a policy that pulls nothing.
+fn is_beyond(text: &str) -> bool {
+    const DIRECTIVES: [&str; 4] = ["$patch", "$retainKeys", "$setElementOrder", "$deleteFromPrimitiveList"];
+    DIRECTIVES.iter().any(|directive| text.contains(directive))
+        || text.contains("imagePullPolicy") && text.contains("Never")
+}
+
+/// The operations of a JSON 6902 patch; `None` where the document is none.
+pub(crate) fn operations(root: Node<'_>) -> Option<Vec<Operation>> {
+    let is_operation = |node: Node<'_>| node.str("op").is_some() && node.str("path").is_some();
+    if !root.is_sequence() || root.items().next().is_none() || !root.items().all(is_operation) {
+        return None;
+    }
+    let operation = |node: Node<'_>| {
+        let value = node.get("value");
+        Some(Operation {
+            op: node.str("op")?.to_owned(),
+            path: dotted(node.str("path")?),
+            value: value.and_then(workload::pod::spanned_string),
+            adds_image: value.is_some_and(has_image),
+        })
+    };
+    Some(root.items().filter_map(operation).collect())
+}
+
+fn has_image(value: Node<'_>) -> bool {
+    let mut open = vec![value];
+    while let Some(node) = open.pop() {
+        if node.get("image").is_some() {
+            return true;
+        }
+        open.extend(node.entries().map(|entry| entry.value).chain(node.items()).filter(|node| !node.is_alias()));
+    }
+    false
+}
+
+/// `/spec/containers/0/image` as `spec.containers[0].image`. What stands behind the last item, `-`, is `[-]`.
+fn dotted(pointer: &str) -> String {
+    let mut path = String::new();
+    for step in pointer.split('/').skip(1) {
+        let step = step.replace("~1", "/").replace("~0", "~");
+        if !step.is_empty() && (step == "-" || step.bytes().all(|b| b.is_ascii_digit())) {
+            path.push_str(&format!("[{step}]"));
+        } else {
+            if !path.is_empty() {
+                path.push('.');
+            }
+            path.push_str(&step);
+        }
+    }
+    path
+}
+
+/// JSON 6902 patches among the inputs, by their files.
+pub type PatchFiles = std::collections::BTreeMap<SourceId, Vec<Vec<Operation>>>;

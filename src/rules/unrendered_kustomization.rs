@@ -1,0 +1,73 @@
+//! `unrendered-kustomization`: a kustomization of which only the rendered form shows everything.
+
+use std::sync::LazyLock;
+
+use crate::finding::Finding;
+use crate::kustomization::Unrendered;
+use crate::rules::meta::Meta;
+use crate::rules::{Context, Rule};
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unrendered-kustomization.md")));
+
+/// The rule.
+pub(super) struct UnrenderedKustomization;
+
+impl Rule for UnrenderedKustomization {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        out.extend(cx.inventory.unrendered.iter().map(|unrendered| {
+            let parts = unrendered.parts.join(", ");
+            let message = format!("it is known in part only what this kustomization deploys; not followed: {parts}");
+            Finding::new(META.id, META.severity, message, unrendered.span, "not followed").help(help(unrendered))
+        }));
+    }
+}
+
+fn help(unrendered: &Unrendered) -> String {
+    let folder = quoted(&unrendered.folder);
+    if unrendered.has_charts {
+        format!(
+            "render it and check the result: `kustomize build --enable-helm {folder} | pullcheck -`; \
+             pullcheck itself never passes --enable-helm, which runs what the charts bring"
+        )
+    } else {
+        format!("render it and check the result: `kubectl kustomize {folder} | pullcheck -`")
+    }
+}
+
+/// A folder as a shell takes it.
+fn quoted(folder: &str) -> String {
+    let is_plain = folder.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._-+,@".contains(&b));
+    if is_plain && !folder.starts_with('-') {
+        folder.to_owned()
+    } else {
+        format!("'{}'", folder.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::Facts;
+
+    #[test]
+    fn the_note_has_the_command() {
+        let mut facts = Facts::default();
+        let span = facts.spanned("helmCharts").span;
+        let unrendered = |folder: &str, has_charts| Unrendered {
+            span,
+            folder: folder.to_owned(),
+            parts: vec!["a".to_owned(), "b".to_owned()],
+            has_charts,
+        };
+        facts.inventory.unrendered = vec![unrendered("a/b", false), unrendered("a b", true)];
+        let found = facts.check(&UnrenderedKustomization);
+        assert!(found[0].message.ends_with("not followed: a, b"));
+        let helps: Vec<&str> = found.iter().filter_map(|finding| finding.help.as_deref()).collect();
+        assert!(helps[0].contains("`kubectl kustomize a/b | pullcheck -`"));
+        assert!(helps[1].contains("--enable-helm 'a b' | pullcheck -"));
+    }
+}

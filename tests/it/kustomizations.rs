@@ -1,0 +1,344 @@
+//! What kustomizations deploy, held against what the real tool renders.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use pullcheck::check::gather_sources;
+use pullcheck::inventory::{Inventory, ReadOptions};
+use pullcheck::source::{Encoding, Source, Sources};
+use pullcheck::workload::placeholder::Skip;
+use pullcheck::workload::{ImageText, PodOrigin};
+
+type Files<'f> = &'f [(&'f str, &'f str)];
+
+fn gather(files: Files<'_>) -> (Sources, Inventory) {
+    let sources = files.iter().map(|(name, text)| Source::new(*name, *text, Encoding::Utf8)).collect();
+    let gathered = gather_sources(sources, ReadOptions::default());
+    (gathered.sources, gathered.inventory)
+}
+
+/// Kind, namespace, container and image of what is pulled.
+type Pulled = BTreeSet<(String, String, String, String)>;
+
+fn pulled(inventory: &Inventory) -> Pulled {
+    let uses = inventory.images.iter().filter(|image| !matches!(image.image, ImageText::Skipped(_)));
+    let row = |image: &pullcheck::workload::ImageUse| {
+        let pod = inventory.pod(image.pod);
+        (
+            inventory.resource_of(image).name.kind.clone(),
+            pod.namespace.clone().unwrap_or_default(),
+            image.container.name.clone().unwrap_or_default(),
+            image.text.value.clone(),
+        )
+    };
+    uses.map(row).collect()
+}
+
+const BASE: (&str, &str) = ("base/kustomization.yaml", "resources: [web.yaml]\n");
+
+const WEB: (&str, &str) = (
+    "base/web.yaml",
+    r#"apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, labels: {app: web}}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      imagePullSecrets: [{name: regcred}]
+      initContainers:
+      - {name: init, image: "busybox:1.36"}
+      containers:
+      - {name: web, image: "reg.example:5000/acme/web:1"}
+      - {name: side, image: "ghcr.io/acme/side@sha256:1111111111111111111111111111111111111111111111111111111111111111"}
+      - {name: both, image: "ghcr.io/acme/both:1@sha256:1111111111111111111111111111111111111111111111111111111111111111"}
+      - {name: bare, image: redis}
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: nightly}
+spec:
+  schedule: "@daily"
+  jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: job, image: "redis:7"}]}}}}
+---
+apiVersion: example.com/v1
+kind: Shop
+metadata: {name: shop}
+spec: {parts: [{containers: [{name: part, image: "redis:7"}]}]}
+"#,
+);
+
+/// Cases with one root each, in the folder `over` unless they say otherwise.
+fn cases() -> BTreeMap<&'static str, Vec<(&'static str, &'static str)>> {
+    let over = |text: &'static str| vec![BASE, WEB, ("over/kustomization.yaml", text)];
+    BTreeMap::from([
+        ("nothing", over("resources: [../base]\n")),
+        ("a tag", over("resources: [../base]\nnamespace: shop\nimages: [{name: redis, newTag: '8'}]\n")),
+        ("a port", over("resources: [../base]\nimages: [{name: 'reg.example:5000/acme/web', newTag: '2'}]\n")),
+        (
+            "digests",
+            over(
+                "resources: [../base]\nimages:\n- {name: redis, digest: 'sha256:2222222222222222222222222222222222222222222222222222222222222222'}\n- {name: ghcr.io/acme/side, newTag: '3'}\n- {name: ghcr.io/acme/both, newName: quay.io/acme/both}\n- {name: busybox, newTag: '1.37', digest: 'sha256:2222222222222222222222222222222222222222222222222222222222222222'}\n",
+            ),
+        ),
+        ("a name only", over("resources: [../base]\nimages: [{name: redis, newName: valkey/valkey}]\n")),
+        (
+            "a later entry sees the earlier one's result",
+            over("resources: [../base]\nimages: [{name: redis, newName: valkey}, {name: valkey, newTag: '8'}]\n"),
+        ),
+        (
+            "the same name twice",
+            over("resources: [../base]\nimages: [{name: redis, newTag: '8'}, {name: redis, newTag: '9'}]\n"),
+        ),
+        ("a suffix is put twice", over("resources: [../base]\nimages: [{name: redis, tagSuffix: -alpine}]\n")),
+        (
+            "a dot is any character",
+            over(
+                "resources: [../base]\nimages: [{name: ghcr-io/acme/side, newTag: '9'}, {name: ghcr.io.acme.both, newTag: '9'}]\n",
+            ),
+        ),
+        (
+            "a chain",
+            vec![
+                BASE,
+                WEB,
+                (
+                    "middle/kustomization.yaml",
+                    "resources: [../base]\nnamespace: mid\nimages: [{name: redis, newName: valkey/valkey}]\n",
+                ),
+                (
+                    "over/kustomization.yaml",
+                    "resources: [../middle]\nnamespace: top\nimages: [{name: redis, newTag: '8'}, {name: valkey/valkey, newTag: '9'}]\n",
+                ),
+            ],
+        ),
+        (
+            "a component",
+            vec![
+                BASE,
+                WEB,
+                (
+                    "tags/kustomization.yaml",
+                    "apiVersion: kustomize.config.k8s.io/v1alpha1\nkind: Component\nimages: [{name: redis, newTag: '8'}]\n",
+                ),
+                (
+                    "over/kustomization.yaml",
+                    "resources: [../base]\ncomponents: [../tags]\nimages: [{name: busybox, newTag: '1.37'}]\n",
+                ),
+            ],
+        ),
+        (
+            "two bases under two names",
+            vec![
+                BASE,
+                WEB,
+                (
+                    "a/kustomization.yaml",
+                    "resources: [../base]\nnamePrefix: a-\nimages: [{name: redis, newTag: 'a'}]\n",
+                ),
+                (
+                    "b/kustomization.yaml",
+                    "resources: [../base]\nnamePrefix: b-\nimages: [{name: redis, newTag: 'b'}]\n",
+                ),
+                ("over/kustomization.yaml", "resources: [../a, ../b]\n"),
+            ],
+        ),
+        (
+            "a strategic merge",
+            vec![
+                BASE,
+                WEB,
+                (
+                    "over/patch.yaml",
+                    "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {template: {spec: {containers: [{name: web, image: 'acme/web:patched'}, {name: new, image: 'acme/new:1'}]}}}\n",
+                ),
+                (
+                    "over/kustomization.yaml",
+                    "resources: [../base]\npatches: [{path: patch.yaml}]\nimages: [{name: acme/web, newTag: both}]\n",
+                ),
+            ],
+        ),
+        (
+            "patches in the kustomization",
+            over(
+                "resources: [../base]\npatches:\n- patch: |-\n    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: web}\n    spec:\n      template:\n        spec:\n          containers:\n          - name: bare\n            image: \"redis:inline\"\n          - name: added\n            image: busybox:added\n- target: {kind: CronJob, name: night.*}\n  patch: |-\n    - op: replace\n      path: /spec/jobTemplate/spec/template/spec/containers/0/image\n      value: redis:pointer\n",
+            ),
+        ),
+        (
+            "an old list of patches",
+            over(
+                "resources: [../base]\npatchesStrategicMerge:\n- |-\n  apiVersion: apps/v1\n  kind: Deployment\n  metadata: {name: web}\n  spec: {template: {spec: {initContainers: [{name: init, image: 'busybox:old'}]}}}\n",
+            ),
+        ),
+        (
+            "a list of a custom kind is replaced",
+            over(
+                "resources: [../base]\npatches:\n- target: {kind: Shop}\n  patch: |-\n    apiVersion: example.com/v1\n    kind: Shop\n    metadata: {name: any}\n    spec: {parts: [{containers: [{name: other, image: 'redis:other'}]}]}\n",
+            ),
+        ),
+    ])
+}
+
+/// The renderer of this machine, with the arguments before the folder.
+fn renderer() -> Option<Vec<&'static str>> {
+    let found = [vec!["kustomize", "build"], vec!["kubectl", "kustomize"]].into_iter().find(|command| {
+        let version = if command[0] == "kubectl" { vec!["version", "--client"] } else { vec!["version"] };
+        Command::new(command[0]).args(version).output().is_ok_and(|output| output.status.success())
+    });
+    let required = std::env::var_os("PULLCHECK_REQUIRE_RENDERERS").is_some_and(|value| value == "1");
+    assert!(found.is_some() || !required, "neither kustomize nor kubectl is installed");
+    found
+}
+
+fn rendered(command: &[&str], files: Files<'_>) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let output = Command::new(command[0]).args(&command[1..]).arg("over").current_dir(folder.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn the_images_are_those_that_the_real_tool_renders() {
+    let Some(command) = renderer() else {
+        eprintln!("skipped: neither kustomize nor kubectl is installed");
+        return;
+    };
+    for (case, files) in cases() {
+        let text = rendered(&command, &files);
+        let (_, expected) = gather(&[("rendered.yaml", &text)]);
+        let (_, found) = gather(&files);
+        assert_eq!(pulled(&found), pulled(&expected), "{case}");
+        assert!(found.unrendered.is_empty(), "{case}: {:?}", found.unrendered);
+    }
+}
+
+#[test]
+fn the_deciding_scalar_is_the_place() {
+    let files = [
+        BASE,
+        WEB,
+        (
+            "over/kustomization.yaml",
+            "resources: [../base]\nimages:\n- name: redis\n  newName: valkey/valkey\n  newTag: '8'\n",
+        ),
+    ];
+    let (sources, inventory) = gather(&files);
+    let set: Vec<_> = inventory.images.iter().filter(|image| image.text.value == "valkey/valkey:8").collect();
+    assert_eq!(set.len(), 3);
+    for image in set {
+        assert_eq!(sources.slice(image.text.span), "'8'");
+        assert_eq!(image.path, "images[0].newTag");
+        let workload = image.decided_by.last().unwrap();
+        assert_eq!(Some(sources.slice(workload.span).trim_matches('"')), image.written.as_deref());
+    }
+    let skipped = inventory.images.iter().filter(|it| it.image == ImageText::Skipped(Skip::RewrittenByKustomize));
+    assert_eq!(skipped.count(), 3, "the base's own are listed");
+}
+
+#[test]
+fn each_overlay_has_its_own_pods() {
+    let files = [
+        BASE,
+        WEB,
+        (
+            "dev/kustomization.yaml",
+            "resources: [../base, secret.yaml]\nnamespace: dev\nimages: [{name: redis, newTag: dev}]\n",
+        ),
+        ("dev/secret.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: regcred}\n"),
+        ("prod/kustomization.yaml", "resources: [../base]\nnamespace: prod\n"),
+    ];
+    let (_, inventory) = gather(&files);
+    let of = |image: &str| -> Vec<String> {
+        let uses = inventory.images.iter().filter(|it| it.text.value == image);
+        let uses = uses.filter(|it| !matches!(it.image, ImageText::Skipped(_)));
+        uses.filter_map(|it| inventory.pod(it.pod).namespace.clone()).collect()
+    };
+    assert_eq!(of("redis:dev"), ["dev", "dev", "dev"]);
+    assert_eq!(of("redis:7"), ["prod", "prod"]);
+    let mut both = of("busybox:1.36");
+    both.sort();
+    assert_eq!(both, ["dev", "prod"]);
+    let hides = |namespace: &str| {
+        let mut pods = inventory.pods.iter().filter(|pod| pod.namespace.as_deref() == Some(namespace));
+        pods.any(|pod| !pod.hidden.is_empty())
+    };
+    assert!(hides("prod") && !hides("dev"), "the Secret of dev does not serve prod");
+}
+
+#[test]
+fn a_patch_pulls_with_what_its_base_has() {
+    let patch = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: NAME}\nspec: {template: {spec: {containers: [{name: web, image: 'acme/web:patched'}]}}}\n";
+    let pod_of = |name: &str| {
+        let patch = patch.replace("NAME", name);
+        let files = [
+            BASE,
+            WEB,
+            ("over/patch.yaml", patch.as_str()),
+            ("over/kustomization.yaml", "resources: [../base]\npatches: [{path: patch.yaml}]\n"),
+        ];
+        let (_, inventory) = gather(&files);
+        let image = inventory.images.iter().find(|image| image.text.value == "acme/web:patched").unwrap();
+        let pod = inventory.pod(image.pod);
+        let secrets: Vec<String> = pod.pull_secrets.iter().flatten().map(|it| it.name.clone()).collect();
+        (secrets, pod.origin)
+    };
+    assert_eq!(pod_of("web"), (vec!["regcred".to_owned()], PodOrigin::Template));
+    assert_eq!(pod_of("elsewhere"), (vec![], PodOrigin::Patched), "what it patches is not to be seen");
+}
+
+#[test]
+fn what_a_patch_adds_to_pull_with_reaches_the_base() {
+    let files = [
+        BASE,
+        WEB,
+        (
+            "over/kustomization.yaml",
+            "resources: [../base]\npatches:\n- patch: |-\n    apiVersion: apps/v1\n    kind: Deployment\n    metadata: {name: web}\n    spec: {template: {spec: {serviceAccountName: puller, imagePullSecrets: [{name: more}]}}}\n",
+        ),
+    ];
+    let (_, inventory) = gather(&files);
+    let image = inventory.images.iter().find(|image| image.text.value == "redis").unwrap();
+    let pod = inventory.pod(image.pod);
+    assert_eq!(pod.service_account_name(), "puller");
+    let names: Vec<&str> = pod.pull_secrets.iter().flatten().map(|named| named.name.as_str()).collect();
+    assert_eq!(names, ["more", "regcred"]);
+}
+
+#[test]
+fn what_is_not_followed_is_skipped_and_noted_once() {
+    for (text, part) in [
+        ("resources: [../base, 'https://example.com/x.yaml']\n", "remote"),
+        ("resources: [../base, ../gone]\n", "../gone"),
+        ("resources: [../base]\nhelmCharts: [{name: x}]\n", "helmCharts"),
+        ("resources: [../base]\npatches: [{path: gone.yaml}]\n", "patches"),
+        (
+            "resources: [../base]\npatches:\n- target: {kind: Deployment}\n  patch: '[{op: remove, path: /spec/template/spec/containers/0}]'\n",
+            "patches",
+        ),
+        ("resources: [../base]\ntransformers: [x.yaml]\n", "transformers"),
+    ] {
+        let (_, inventory) = gather(&[BASE, WEB, ("over/kustomization.yaml", text)]);
+        let [unrendered] = &inventory.unrendered[..] else { panic!("{text}: {:?}", inventory.unrendered) };
+        assert!(unrendered.parts.iter().any(|it| it.contains(part)), "{:?}", unrendered.parts);
+        let of_web = inventory.images.iter().find(|image| image.text.value.ends_with("/web:1")).unwrap();
+        let is_touched = matches!(part, "patches" | "transformers");
+        assert_eq!(of_web.image == ImageText::Skipped(Skip::RewrittenByKustomize), is_touched, "{text}");
+    }
+}
+
+#[test]
+fn kustomizations_that_build_from_each_other_come_to_an_end() {
+    let pod = "apiVersion: v1\nkind: Pod\nspec: {containers: [{name: c, image: 'app:1'}]}\n";
+    let (_, inventory) = gather(&[
+        ("a/kustomization.yaml", "resources: [../b, pod.yaml]\nimages: [{name: app, newTag: '2'}]\n"),
+        ("b/kustomization.yaml", "resources: [../a]\n"),
+        ("a/pod.yaml", pod),
+    ]);
+    assert!(inventory.images.iter().any(|image| image.text.value == "app:1"));
+}
