@@ -8,10 +8,12 @@
 //! Gather, then judge: the network is one stage with one type of answer, and everything behind it is a pure function
 //! of finished facts.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use crate::chart;
 use crate::dockerconfig::DockerConfig;
 use crate::error::UsageError;
 use crate::event;
@@ -26,6 +28,7 @@ use crate::render::{self, RenderCount, RenderOptions, Rendered};
 use crate::report::{InputError, Report};
 use crate::rules::{self, Context, JudgedImage, Settings, Silence};
 use crate::source::{Source, SourceId, Sources, Span};
+use crate::trace;
 use crate::verdict::{self, Verdict, content};
 use crate::workload::{ImageText, ImageUse, PodOrigin};
 
@@ -38,6 +41,8 @@ pub struct Gathered {
     pub inventory: Inventory,
     /// Paths that stand for nothing.
     pub errors: Vec<InputError>,
+    /// The folders of the charts beside the inputs, by the input and the name that it gives the chart.
+    pub charts: BTreeMap<(SourceId, String), String>,
 }
 
 /// Reads and parses all inputs, on all cores; the result does not depend on which core was first.
@@ -116,7 +121,8 @@ fn merge(sources: Sources, parts: Vec<Inventory>, errors: Vec<InputError>) -> Ga
     let mut inventory = Inventory::default();
     parts.into_iter().for_each(|part| inventory.append(part));
     inventory.mark_rewritten(&sources);
-    Gathered { sources, inventory, errors }
+    chart::set_apart(&mut inventory, &sources);
+    Gathered { sources, inventory, errors, charts: BTreeMap::new() }
 }
 
 /// Judges every image and runs every rule. `prober` is `None` offline.
@@ -137,7 +143,7 @@ pub async fn check_watched<P: Prober>(
     prober: Option<(&P, Concurrency)>,
     progress: &Progress,
 ) -> (Sources, Report) {
-    let Gathered { sources, inventory, errors } = gathered;
+    let Gathered { sources, inventory, errors, charts } = gathered;
     let pulls = pull::resolve(&inventory, settings, supplied);
     let answers = match prober {
         Some(prober) => probe(&inventory, &pulls, settings, prober, progress).await,
@@ -146,17 +152,20 @@ pub async fn check_watched<P: Prober>(
     let judged = judge(&inventory, pulls, answers, settings);
     let context = Context::new(&sources, &inventory, &judged, settings);
     let findings = rules::run(&context);
-    let silence = rules::silence(&context, findings);
+    let mut silence = rules::silence(&context, findings);
     let pulls = judged.iter().map(|judged| &judged.pull);
-    let report = Report::new(&sources, &inventory, pulls, &judged, silence, errors);
+    trace::name_templates(&mut silence, &inventory, &sources);
+    let mut report = Report::new(&sources, &inventory, pulls, &judged, silence, errors);
+    trace::to_templates(&mut report, &inventory, &sources, &charts);
     (sources, report)
 }
 
 /// Lists the images without judging them.
 pub fn list(gathered: Gathered, settings: &Settings, supplied: Option<&DockerConfig>) -> (Sources, Report) {
-    let Gathered { sources, inventory, errors } = gathered;
+    let Gathered { sources, inventory, errors, charts } = gathered;
     let pulls = pull::resolve(&inventory, settings, supplied);
-    let report = Report::new(&sources, &inventory, &pulls, &[], Silence::default(), errors);
+    let mut report = Report::new(&sources, &inventory, &pulls, &[], Silence::default(), errors);
+    trace::to_templates(&mut report, &inventory, &sources, &charts);
     (sources, report)
 }
 

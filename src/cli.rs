@@ -96,10 +96,11 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
     options.write_baseline.iter().try_for_each(|file| outputs::try_file("--write-baseline ", file))?;
     let (inputs, errors) = load::inputs(&options.paths, &options.walk)?;
     let reading = ReadOptions { parse_all: options.parse_all, kinds: &options.kinds, ..ReadOptions::default() };
-    let Some(gathered) = gather(&inputs, errors, reading, options)? else {
+    let Some(mut gathered) = gather(&inputs, errors, reading, options)? else {
         print_error("interrupted: nothing is checked yet");
         return Ok(Exit::Interrupted);
     };
+    load::chart::beside(&mut gathered);
     let asks = options.task == Task::Check && !options.settings.offline;
     let mut notes = Vec::new();
     let helped = match &options.supplied {
@@ -260,7 +261,7 @@ fn nothing_to_check(sources: &Sources, report: &Report, options: &Options) -> St
         |path: &String| if path == "-" { "standard input".to_owned() } else { sanitize::line(path).into_owned() };
     let paths = options.paths.iter().map(name).collect::<Vec<_>>().join(" ");
     let hint = "pass --allow-empty if that is fine";
-    match (sources.len(), report.summary.resources) {
+    match (sources.inputs(), report.summary.resources) {
         (0, _) => format!("no manifest to check: found no *.yaml, *.yml or *.json file in {paths}; {hint}"),
         (files, _) => {
             let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };

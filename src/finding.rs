@@ -107,6 +107,8 @@ pub struct Finding {
     pub subject: Subject,
     /// What would mend it, the likeliest first.
     pub fixes: Vec<Fix>,
+    /// The template that wrote what is flagged, as a renderer's comment names it: `shop/templates/deployment.yaml`.
+    pub template: Option<String>,
 }
 
 impl Finding {
@@ -128,6 +130,7 @@ impl Finding {
             event: None,
             subject: Subject::default(),
             fixes: Vec::new(),
+            template: None,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
+use crate::chart::{self, comment};
 use crate::duplicate::DuplicateKey;
 use crate::hook::Hook;
 use crate::kustomization::{Kustomization, PatchFiles, Unrendered};
@@ -68,6 +69,8 @@ pub struct Inventory {
     pub secret_texts: Vec<Sensitive>,
     /// What comments and annotations silence.
     pub suppressions: Suppressions,
+    /// Charts that are not rendered.
+    pub charts: chart::Unrendered,
 }
 
 /// What the reading of a source depends on besides its text.
@@ -120,6 +123,8 @@ impl Inventory {
         if !resource::objects(root, &mut objects) {
             self.add_incomplete(root, "Lists are nested too deep; what the innermost hold was not read");
         }
+        let rendered = matches!(source.origin(), SourceOrigin::Rendered(_));
+        let template = comment::template_at(source.text(), root.span().start, rendered).map(str::to_owned);
         let first = ResourceId(self.resources.len() as u32);
         for object in objects {
             if secret::sops::is_unrecognisable(object.node) {
@@ -127,7 +132,8 @@ impl Inventory {
                 continue;
             }
             let id = ResourceId(self.resources.len() as u32);
-            self.resources.push(Resource { name: object.name.clone(), span: object.node.span() });
+            let span = object.node.span();
+            self.resources.push(Resource { name: object.name.clone(), span, template: template.clone() });
             self.hooks.extend(Hook::of(object.node).map(|hook| (id, hook)));
             workload::extract(&object, id, kinds, self);
             self.suppressions.add_annotation(object.node.span(), object.node.get("metadata"));
@@ -146,7 +152,7 @@ impl Inventory {
             // A kustomization may leave out what it is.
             if self.resources.len() == first.0 as usize {
                 let name = ResourceName { kind: "Kustomization".to_owned(), ..ResourceName::default() };
-                self.resources.push(Resource { name, span: root.span() });
+                self.resources.push(Resource { name, span: root.span(), template: template.clone() });
             }
             secret::kustomize::extract(kustomization::folder(source.name()), root, first, self);
         }

@@ -14,6 +14,7 @@
 //! As a library it has no stable interface yet; the command line, its exit status and its JSON are the contract.
 
 pub mod baseline;
+pub mod chart;
 #[cfg(feature = "cli")]
 pub mod check;
 #[cfg(feature = "cli")]
@@ -56,6 +57,8 @@ pub mod sensitive;
 pub mod service_account;
 pub mod source;
 pub mod suppression;
+mod template;
+pub mod trace;
 pub mod verdict;
 mod well_known;
 pub mod workload;

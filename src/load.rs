@@ -4,6 +4,7 @@
 //! leads out of the folder that was asked for: a pull request could bring one.
 #![expect(clippy::disallowed_methods, reason = "this module is the file system's edge")]
 
+pub mod chart;
 mod decode;
 mod walk;
 

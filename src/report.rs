@@ -12,7 +12,7 @@ use crate::rules::{JudgedImage, Silence};
 use crate::source::{Source, SourceOrigin, Sources, Span};
 use crate::suppression::{Silenced, SilencedBy};
 use crate::verdict;
-use crate::workload::{Container, ImageText, ImageUse};
+use crate::workload::{Container, ImageText, ImageUse, Resource};
 
 /// The result of a run.
 #[derive(Debug, Default)]
@@ -92,6 +92,8 @@ pub struct ImageReport {
     pub path: String,
     /// The object.
     pub resource: ResourceName,
+    /// The template that wrote it, as a renderer's comment names it.
+    pub template: Option<String>,
     /// The container.
     pub container: Container,
     /// The parts, where it is a reference.
@@ -185,7 +187,7 @@ impl Report {
         let reports = inventory.images.iter().zip(pulls).enumerate();
         let mut images: Vec<ImageReport> = reports
             .map(|(at, (image, pull))| {
-                let resource = inventory.resource_of(image).name.clone();
+                let resource = inventory.resource_of(image);
                 let report = ImageReport::listed(image, resource, pull);
                 match judged.get(at) {
                     Some(judged) => report.judged(judged),
@@ -196,8 +198,9 @@ impl Report {
         images.sort_by_key(|image| image.span);
         let mut summary = Summary::of(&findings, &images);
         // What was rendered is made of files that are counted.
-        let is_file = |source: &Source| !matches!(source.origin(), SourceOrigin::Rendered(_));
-        summary.files = sources.iter().filter(|(_, source)| is_file(source)).count();
+        let is_rendered = |source: &Source| matches!(source.origin(), SourceOrigin::Rendered(_));
+        let rendered = sources.iter().filter(|(_, source)| is_rendered(source)).count();
+        summary.files = sources.inputs() - rendered;
         summary.documents = inventory.documents;
         summary.resources = inventory.resources.len();
         summary.baselined = silenced.iter().filter(|it| it.by == SilencedBy::Baseline).count();
@@ -232,7 +235,7 @@ impl Summary {
 
 impl ImageReport {
     /// What the inputs alone say of an image use.
-    pub fn listed(image: &ImageUse, resource: ResourceName, pull: &PullContext) -> Self {
+    pub fn listed(image: &ImageUse, resource: &Resource, pull: &PullContext) -> Self {
         let reference = match &image.image {
             ImageText::Reference(reference) => Some(ReferenceReport::from(reference)),
             _ => None,
@@ -243,7 +246,8 @@ impl ImageReport {
             resolved: image.written.as_ref().map(|_| image.text.value.clone()),
             span: image.text.span,
             path: image.path.clone(),
-            resource,
+            resource: resource.name.clone(),
+            template: resource.template.clone(),
             container: image.container.clone(),
             reference,
             declared_pull_policy: image.declared_policy.as_ref().map(|policy| policy.value.clone()),

@@ -271,38 +271,53 @@ pub struct Location {
 
 /// All sources of a run, in the order in which they are reported.
 #[derive(Debug, Default)]
-pub struct Sources(Vec<Source>);
+pub struct Sources {
+    all: Vec<Source>,
+    /// How many of them were read besides the inputs.
+    beside: usize,
+}
 
 impl Sources {
     /// Takes the sources in their order of report.
     pub fn new(sources: Vec<Source>) -> Self {
-        Self(sources)
+        Self { all: sources, beside: 0 }
     }
 
     /// Adds a source at the end.
     pub fn push(&mut self, source: Source) -> SourceId {
-        self.0.push(source);
-        SourceId(self.0.len() as u32 - 1)
+        self.all.push(source);
+        SourceId(self.all.len() as u32 - 1)
+    }
+
+    /// Adds a source that is no input: it is pointed at, and not checked.
+    pub fn push_beside(&mut self, source: Source) -> SourceId {
+        self.beside += 1;
+        self.push(source)
+    }
+
+    /// How many inputs there are.
+    pub fn inputs(&self) -> usize {
+        self.all.len() - self.beside
     }
 
     /// The source of an id that this collection gave out.
     pub fn get(&self, id: SourceId) -> &Source {
-        &self.0[id.0 as usize]
+        &self.all[id.0 as usize]
     }
 
     /// Every source with its id.
     pub fn iter(&self) -> impl Iterator<Item = (SourceId, &Source)> {
-        self.0.iter().enumerate().map(|(at, source)| (SourceId(at as u32), source))
+        self.all.iter().enumerate().map(|(at, source)| (SourceId(at as u32), source))
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.all.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
     }
 
     /// Lines, columns and file bytes of a span: the only such conversion. `None` when the source has no text.

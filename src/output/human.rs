@@ -170,7 +170,7 @@ impl Screen<'_> {
         let message = self.edge.paragraph(&first.message);
         self.write(&format!("{head}: "), 4, &message);
         let left_out = self.snippet(first);
-        self.subject(&first.subject);
+        self.subject(first);
         for (span, message) in left_out {
             let place = self.edge.place(span);
             let message = self.edge.line(message);
@@ -201,11 +201,15 @@ impl Screen<'_> {
         self.write(&format!("  {lead} "), name.len() + 4, text);
     }
 
-    fn subject(&mut self, subject: &Subject) {
-        let subject = describe(subject);
+    fn subject(&mut self, finding: &Finding) {
+        let subject = describe(&finding.subject);
         if !subject.is_empty() {
             let subject = self.edge.line(&subject);
             self.field("in", &subject);
+        }
+        if let Some(template) = &finding.template {
+            let template = self.edge.line(template);
+            self.field("from", &format!("template {template}"));
         }
     }
 

@@ -155,6 +155,7 @@ struct JsonFinding<'a> {
     event: Option<Value<'a>>,
     related: Vec<Related<'a>>,
     fixes: Vec<JsonFix<'a>>,
+    template: Option<Value<'a>>,
     fingerprint: String,
 }
 
@@ -190,6 +191,7 @@ struct JsonImage<'a> {
     place: Place,
     path: Value<'a>,
     resource: Resource<'a>,
+    template: Option<Value<'a>>,
     container: JsonContainer<'a>,
     reference: Option<Reference<'a>>,
     declared_pull_policy: Option<Value<'a>>,
@@ -280,6 +282,7 @@ fn finding<'a>(edge: &Edge<'a>, finding: &'a Finding) -> JsonFinding<'a> {
         event: finding.event.as_deref().map(|it| edge.value(it)),
         related: finding.related.iter().map(|it| related(edge, it)).collect(),
         fixes: finding.fixes.iter().map(|it| fix(edge, it)).collect(),
+        template: finding.template.as_deref().map(|it| edge.name(it)),
         fingerprint: finding.fingerprint(edge.sources.get(span.source).name()),
     }
 }
@@ -307,6 +310,7 @@ fn image<'a>(edge: &Edge<'a>, image: &'a ImageReport) -> JsonImage<'a> {
         place: place(edge, image.span),
         path: edge.name(&image.path),
         resource: resource(edge, &image.resource),
+        template: image.template.as_deref().map(|it| edge.name(it)),
         container: container(edge, &image.container),
         reference: image.reference.as_ref().map(|it| Reference {
             registry: edge.name(&it.registry),

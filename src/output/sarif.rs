@@ -23,8 +23,8 @@ use crate::source::Span;
 use crate::suppression::SilencedBy;
 use document::{
     ArtifactChange, ArtifactLocation, Configuration, Driver, Exact, Fingerprints, Inserted, Invocation, Location, Log,
-    LogicalLocation, Message, Notification, PhysicalLocation, Properties, Region, Replacement, Rule, Run, SarifFix,
-    SarifResult, Suppression, Tool, Words,
+    LogicalLocation, Message, Notification, PhysicalLocation, Properties, Region, Replacement, ResultProperties, Rule,
+    Run, SarifFix, SarifResult, Suppression, Tool, Words,
 };
 
 const SCHEMA: &str = "https://raw.githubusercontent.com/oasis-tcs/sarif-spec/master/Schemata/sarif-schema-2.1.0.json";
@@ -201,6 +201,10 @@ fn result<'a>(
         partial_fingerprints: Fingerprints { primary_location_line_hash: &numbered.fingerprint },
         suppressions: marks.then(|| numbered.silenced.map(|by| suppression(edge, by)).into_iter().collect()),
         fixes: finding.fixes.iter().map(|it| fix(edge, it)).collect(),
+        properties: finding
+            .template
+            .as_deref()
+            .map(|it| ResultProperties { template: edge.shaped_name(it, str::to_owned) }),
     }
 }
 

@@ -183,6 +183,7 @@ pub(crate) fn doubt(facts: &ImageFacts<'_>) -> String {
         (PodOrigin::Custom | PodOrigin::Mention, _) => {
             format!(" (what the controller of `{}` makes of it is not known)", facts.resource.name.kind)
         }
+        (PodOrigin::Unrendered, _) => " (what the rendered chart makes of it is not known)".to_owned(),
         (_, Verdict::Unverified(_)) if is_pulled_by_node(facts) => {
             " (unless the nodes' own credentials open it)".to_owned()
         }

@@ -75,7 +75,9 @@ fn around_whitespace(facts: &ImageFacts<'_>, trimmed: Option<String>) -> (String
         PodOrigin::Template | PodOrigin::Patched => {
             "the API server accepts the template and then refuses each of its pods (FailedCreate)"
         }
-        PodOrigin::Operator | PodOrigin::Custom | PodOrigin::Mention => "no pod with it can start",
+        PodOrigin::Operator | PodOrigin::Custom | PodOrigin::Unrendered | PodOrigin::Mention => {
+            "no pod with it can start"
+        }
     };
     (
         format!("white space around the image {text:?}: {then}"),

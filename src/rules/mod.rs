@@ -16,6 +16,7 @@ mod speakers;
 #[cfg(test)]
 mod testing;
 mod told;
+mod unrendered;
 
 mod access_denied;
 mod cached_mutable_tag;
@@ -147,11 +148,13 @@ pub fn by_id(id: &str) -> Option<&'static dyn Rule> {
 /// the severity that the operator wants.
 pub fn run(cx: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let unrendered = unrendered::Doubt::new(cx);
     let decisions = Decisions::new(cx);
     for rule in RULES.iter().filter(|rule| cx.settings.runs(rule.meta())) {
         let mut found = Vec::new();
         rule.check(cx, &mut found);
         findings.extend(found.into_iter().filter_map(|finding| {
+            let finding = unrendered.doubt(finding)?;
             let levels = cx.settings.levels_of(finding.primary.span.source);
             let certain = finding.severity.min(decisions.most(&finding));
             let severity = levels.severity(rule.meta(), certain)?;
@@ -173,7 +176,7 @@ fn is_same(one: &Finding, other: &Finding) -> bool {
     one.subject.container == other.subject.container && one.subject.resource == other.subject.resource
 }
 
-fn sort(findings: &mut [Finding]) {
+pub(crate) fn sort(findings: &mut [Finding]) {
     findings.sort_by(|a, b| place(a).cmp(&place(b)));
 }
 

@@ -69,7 +69,10 @@ impl<'a> Speakers<'a> {
         Self {
             cx,
             files: cx.sources.iter().map(|(id, source)| (source.name(), id)).collect(),
-            troubled: cx.inventory.problems.iter().map(|problem| problem.span.source).collect(),
+            troubled: {
+                let problems = cx.inventory.problems.iter().map(|problem| problem.span.source);
+                problems.chain(cx.inventory.charts.templates.iter().copied()).collect()
+            },
             skipped: places(|verdict| matches!(verdict, Verdict::Skipped(_))),
             untold: places(|verdict| matches!(verdict, Verdict::Skipped(_) | Verdict::Unverified(_))),
         }

@@ -53,6 +53,7 @@ impl Facts {
                 name: Some(name.to_owned()),
             },
             span,
+            template: None,
         });
         ResourceId(self.inventory.resources.len() as u32 - 1)
     }

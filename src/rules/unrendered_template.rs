@@ -26,7 +26,23 @@ impl Rule for UnrenderedTemplate {
             Finding::new(META.id, META.severity, message, problem.span, "template")
                 .help("render it first and check the result: `helm template … | pullcheck -`")
         }));
+        out.extend(cx.inventory.charts.charts.iter().map(|unrendered| {
+            let (chart, count) = (&unrendered.chart, unrendered.templates);
+            let templates = if count == 1 { "template" } else { "templates" };
+            let message =
+                format!("a chart that is not rendered: what its {count} {templates} will pull is not checked");
+            let command = format!("helm template {} {}", word(&chart.name), word(&chart.folder));
+            Finding::new(META.id, META.severity, message, chart.name_span, "this chart")
+                .help(format!("check what it renders to: `{command} | pullcheck -`, or pass `--render`"))
+        }));
     }
+}
+
+/// A word of a command line, quoted where a shell would take it for more than one.
+fn word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%,:=".contains(c);
+    let is_word = !text.is_empty() && !text.starts_with('-') && text.chars().all(plain);
+    if is_word { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 #[cfg(test)]

@@ -38,6 +38,8 @@ pub struct Resource {
     pub name: ResourceName,
     /// The whole object.
     pub span: Span,
+    /// The template that wrote it, as a renderer's comment names it: `shop/templates/deployment.yaml`.
+    pub template: Option<String>,
 }
 
 /// What kind of container an image is for.
@@ -182,6 +184,8 @@ pub enum PodOrigin {
     /// A `containers:` list in an object of a kind that pullcheck does not know; pull secrets and service account are
     /// read where a pod spec has them, but an operator may add its own.
     Custom,
+    /// Something in a chart's template that is not rendered: a condition may drop or change it.
+    Unrendered,
     /// An image that a flag or an annotation names: another program may make a pod of it.
     Mention,
 }

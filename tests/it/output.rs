@@ -148,6 +148,7 @@ fn shop() -> (Report, Sources) {
     report.images = vec![ImageReport {
         value: image.into(),
         resolved: None,
+        template: None,
         span: at(&sources, 0, image),
         path: "spec.template.spec.containers[0].image".into(),
         resource: resource("Deployment", Some("shop"), "api"),

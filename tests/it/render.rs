@@ -81,7 +81,7 @@ fn images(report: &Value) -> Vec<(String, String)> {
 fn what_is_rendered_is_read_once() {
     let stage = Stage::chart(&format!("cat <<'END'\n{}END\n", pod("made", "docker.io/a/made:1")));
     let report = json(&stage.run().args(["--format", "json", "."]).output().assert_status(0));
-    let expected = [("b.yaml", "docker.io/a/beside:1"), ("shop (helm template)", "docker.io/a/made:1")];
+    let expected = [("b.yaml", "docker.io/a/beside:1"), ("shop/Chart.yaml", "docker.io/a/made:1")];
     assert_eq!(images(&report), expected.map(|(file, image)| (file.to_owned(), image.to_owned())));
     assert_eq!(report["summary"]["files"], 3);
 }
@@ -188,7 +188,7 @@ fn what_is_no_manifest_does_not_pass() {
     let stage = Stage::chart("echo 'a: [ {{ b }'");
     let report = json(&stage.run().args(["--format", "json", "."]).output().assert_status(1));
     let finding = &report["findings"][0];
-    assert_eq!((&finding["rule"], &finding["file"]), (&"invalid-yaml".into(), &"shop (helm template)".into()));
+    assert_eq!((&finding["rule"], &finding["file"]), (&"invalid-yaml".into(), &"shop/Chart.yaml".into()));
 }
 
 #[test]
@@ -199,7 +199,7 @@ fn a_kustomization_that_fails_in_its_wrapper_is_built_by_itself() {
     let stage = Stage::new(&files, &[("kubectl", &script)]);
     let path = format!("{}:{}", stage.tools.path().display(), tools_of_a_shell(&stage));
     let report = json(&stage.run().env("PATH", path).args(["--format", "json", "."]).output().assert_status(0));
-    assert_eq!(images(&report), [("prod (kustomize build)".to_owned(), "docker.io/a/made:1".to_owned())]);
+    assert_eq!(images(&report), [("prod/kustomization.yaml".to_owned(), "docker.io/a/made:1".to_owned())]);
 }
 
 /// A folder with `cat` and nothing that renders.

@@ -249,7 +249,7 @@ pub(super) struct PatchedAccount {
 impl PatchedAccount {
     pub(super) fn add_to(self, inventory: &mut Inventory) {
         let resource = ResourceId(inventory.resources.len() as u32);
-        inventory.resources.push(Resource { name: self.name, span: self.span });
+        inventory.resources.push(Resource { name: self.name, span: self.span, template: None });
         inventory.service_accounts.push(ServiceAccount { resource, ..self.account });
     }
 }

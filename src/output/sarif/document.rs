@@ -113,6 +113,13 @@ pub(super) struct SarifResult<'a> {
     pub(super) suppressions: Option<Vec<Suppression>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) fixes: Vec<SarifFix>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) properties: Option<ResultProperties>,
+}
+
+#[derive(Serialize)]
+pub(super) struct ResultProperties {
+    pub(super) template: Value<'static>,
 }
 
 #[derive(Serialize)]

@@ -177,9 +177,10 @@ fn keys_come_in_the_order_of_the_contract() {
     let (report, sources) = shop();
     let text = text(&report, &sources);
     let expected = "rule severity message help file line column end_line end_column byte_start byte_end resource \
-                    container image event related fixes fingerprint";
+                    container image event related fixes template fingerprint";
     assert_eq!(keys_at(&text, 6, "\"findings\"").join(" "), expected);
-    let expected = "value resolved file line column end_line end_column byte_start byte_end path resource container reference \
+    let expected = "value resolved file line column end_line end_column byte_start byte_end path resource template \
+                    container reference \
                     declared_pull_policy pull_policy service_account pull_secrets credentials verdict cause event \
                     digest media_type platforms size attempts";
     assert_eq!(keys_at(&text, 6, "\"images\"").join(" "), expected);

@@ -48,15 +48,15 @@ fn a_chart_becomes_what_helm_deploys() {
     }
     let found = listed(pullcheck().arg("testdata/charts"));
     let expected = [
+        "docker.io/library/redis:7.4.2",
         "ghcr.io/acme/shop:1.9.2",
         "docker.io/envoyproxy/envoy:v1.34.1",
         "quay.io/prometheus/nginx-exporter:latest",
-        "docker.io/library/redis:7.4.2",
-        "docker.io/library/busybox:1.37.0",
         "ghcr.io/acme/shop-migrations:1.9.2",
+        "docker.io/library/busybox:1.37.0",
     ];
     assert_eq!(values(&found), expected);
-    assert!(found.iter().all(|(file, _)| file == "testdata/charts/shop (helm template)"), "{found:?}");
+    assert!(found.iter().all(|(file, _)| file.starts_with("testdata/charts/shop/")), "{found:?}");
 }
 
 #[test]
@@ -78,21 +78,21 @@ fn values_namespace_and_release_reach_helm() {
 
 #[test]
 fn an_overlay_becomes_what_kustomize_builds() {
-    if !is_there(&["kustomize", "kubectl"]) {
+    if folder_of(&["kustomize", "kubectl"]).is_none() {
         return;
     }
     let found = listed(pullcheck().arg("testdata/kustomize"));
     let expected = [
-        "ghcr.io/acme/api:main",
-        "docker.io/envoyproxy/envoy:v1.34.1",
         "ghcr.io/acme/cleanup:2.1",
+        "ghcr.io/acme/cleanup:2.1",
+        "ghcr.io/acme/api:main",
         "ghcr.io/acme/api:1.9",
         "docker.io/envoyproxy/envoy:v1.34.1",
+        "docker.io/envoyproxy/envoy:v1.34.1",
         "ghcr.io/acme/worker:1.9",
-        "ghcr.io/acme/cleanup:2.1",
     ];
     assert_eq!(values(&found), expected);
-    assert_eq!(found[0].0, "testdata/kustomize/overlays/dev (kustomize build)");
+    assert!(found.iter().all(|(file, _)| file.starts_with("testdata/kustomize/")), "{found:?}");
 }
 
 #[test]

@@ -1,0 +1,580 @@
+//! What a template writes under the values of its chart, piece by piece, with the place that each piece comes from.
+//!
+//! This is no template engine: what it does not understand is unknown, and nothing is concluded from it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use std::rc::Rc;
+
+use crate::source::{SourceId, Span};
+use crate::template::field::{self, Field};
+use crate::template::parse::{Branch, Expr, Node};
+use crate::template::tree::Tree;
+
+/// A part of what a template writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// The text; `None` where it is not known.
+    pub(crate) text: Option<String>,
+    /// The value that supplied it.
+    pub(crate) from: Option<Supplier>,
+    /// Whether it stands in the template's own text, so that no values change it.
+    pub(crate) fixed: bool,
+}
+
+/// A scalar of a values file or of Chart.yaml.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Supplier {
+    pub(crate) span: Span,
+    /// `image.tag`, `appVersion`.
+    pub(crate) path: String,
+}
+
+impl Part {
+    fn unknown() -> Self {
+        Self { text: None, from: None, fixed: false }
+    }
+
+    fn text(text: impl Into<String>) -> Self {
+        Self { text: Some(text.into()), from: None, fixed: false }
+    }
+}
+
+/// A value.
+#[derive(Debug, Clone)]
+pub(super) enum Value {
+    Unknown,
+    Nil,
+    Bool(bool),
+    Text(Vec<Part>),
+    Tree(Rc<Tree>),
+    /// Keys and values; of an open one not all are known.
+    Dict(Rc<BTreeMap<String, Value>>, bool),
+}
+
+/// A file that takes part.
+pub(super) struct File {
+    pub(super) source: SourceId,
+    pub(super) text: Rc<str>,
+    pub(super) fields: Rc<Vec<Field>>,
+}
+
+/// A named template: its file and what it holds.
+pub(super) type Defines = BTreeMap<String, (usize, Rc<Vec<Node>>)>;
+
+/// What a field was seen to write: once for every time that the template comes by.
+pub(super) type Records = BTreeMap<(usize, usize), Vec<Record>>;
+
+/// What a field wrote one time.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Record {
+    pub(super) parts: Vec<Part>,
+    /// Whether no condition is known to leave it out.
+    pub(super) live: bool,
+}
+
+/// Nodes that are visited at most for one template.
+const BUDGET: u32 = 100_000;
+
+/// Named templates within each other that are followed.
+const MAX_DEPTH: u8 = 24;
+
+pub(super) struct Eval<'a> {
+    pub(super) files: &'a [File],
+    pub(super) defines: &'a Defines,
+    pub(super) records: Records,
+    /// Whether some action may write whole containers.
+    pub(super) opaque: bool,
+    root: Value,
+    variables: Vec<(String, Value)>,
+    budget: u32,
+    depth: u8,
+    recording: bool,
+    live: bool,
+}
+
+impl<'a> Eval<'a> {
+    pub(super) fn new(files: &'a [File], defines: &'a Defines, root: Value) -> Self {
+        Self {
+            files,
+            defines,
+            records: BTreeMap::new(),
+            opaque: false,
+            variables: vec![("$".to_owned(), root.clone())],
+            root,
+            budget: BUDGET,
+            depth: 0,
+            recording: true,
+            live: true,
+        }
+    }
+
+    /// Runs a template file.
+    pub(super) fn file(&mut self, file: usize, body: &[Node]) {
+        let dot = self.root.clone();
+        self.run(file, body, &dot);
+    }
+
+    /// Whether all of it was visited.
+    pub(super) fn is_whole(&self) -> bool {
+        self.budget > 0
+    }
+
+    fn run(&mut self, file: usize, nodes: &[Node], dot: &Value) -> Vec<Part> {
+        let mut out = Vec::new();
+        let scope = self.variables.len();
+        for node in nodes {
+            let Some(left) = self.budget.checked_sub(1) else { break };
+            self.budget = left;
+            self.node(file, node, dot, &mut out);
+        }
+        if self.budget == 0 {
+            out.push(Part::unknown());
+        }
+        self.variables.truncate(scope);
+        out
+    }
+
+    fn node(&mut self, file: usize, node: &Node, dot: &Value, out: &mut Vec<Part>) {
+        match node {
+            Node::Text(range) => {
+                self.record_text(file, range);
+                let text = self.files.get(file).and_then(|it| it.text.get(range.clone())).unwrap_or_default();
+                out.push(Part::text(text));
+            }
+            Node::Emit(range, expr) => {
+                let opaque = self.opaque;
+                let parts = self.within_field(file, range.start, |it| parts(it.value(expr, dot)));
+                let in_field = self.field_at(file, range.start).is_some();
+                let text = self.files.get(file).map_or("", |it| &it.text);
+                if in_field || self.recording && field::is_harmless(text, range.start) {
+                    self.opaque = opaque;
+                } else {
+                    self.opaque |= self.recording && parts.iter().any(|part| part.text.is_none());
+                }
+                out.extend(parts);
+            }
+            Node::Assign(name, expr) => {
+                let value = self.value(expr, dot);
+                // `=` and `:=` are told apart by whether the name is there; a shadowing `:=` is rare, and changes no more.
+                match self.variables.iter_mut().rev().find(|(known, _)| known == name) {
+                    Some(known) => known.1 = value,
+                    None => self.variables.push((name.clone(), value)),
+                }
+            }
+            Node::Branches { start, with, branches } => {
+                let parts = self.within_field(file, *start, |it| it.branches(file, *with, branches, dot));
+                out.extend(parts);
+            }
+            Node::Loop { start, names, body } => {
+                let parts = self.within_field(file, *start, |it| {
+                    let before = it.variables.clone();
+                    it.variables.extend(names.iter().map(|name| (name.clone(), Value::Unknown)));
+                    it.run(file, body, &Value::Unknown);
+                    it.restore(before, None);
+                    vec![Part::unknown()]
+                });
+                out.extend(parts);
+            }
+        }
+    }
+
+    /// Variables as they were; those that something changed are not known, unless it is known to have happened.
+    fn restore(&mut self, before: Vec<(String, Value)>, happened: Option<bool>) {
+        let after = std::mem::replace(&mut self.variables, before);
+        for (known, (_, new)) in self.variables.iter_mut().zip(after) {
+            match happened {
+                Some(true) => known.1 = new,
+                None if !same(&known.1, &new) => known.1 = Value::Unknown,
+                _ => {}
+            }
+        }
+    }
+
+    fn branches(&mut self, file: usize, with: bool, branches: &[Branch], dot: &Value) -> Vec<Part> {
+        let mut decided = Some(false);
+        let mut out = Vec::new();
+        for branch in branches {
+            let (value, name) = match &branch.condition {
+                Some((name, expr)) => (self.value(expr, dot), name.clone()),
+                None => (Value::Bool(true), None),
+            };
+            let holds = if branch.condition.is_some() { truth(&value) } else { Some(true) };
+            let runs = match (decided, holds) {
+                (Some(true), _) | (_, Some(false)) => Some(false),
+                (Some(false), holds) => holds,
+                (None, _) => None,
+            };
+            if runs == Some(false) && !self.recording {
+                continue;
+            }
+            let inner = if with && branch.condition.is_some() { value.clone() } else { dot.clone() };
+            let before = self.variables.clone();
+            self.variables.extend(name.map(|name| (name, value)));
+            let live = self.live;
+            self.live &= runs != Some(false);
+            let written = self.run(file, &branch.body, &inner);
+            self.live = live;
+            self.restore(before, runs);
+            if runs == Some(true) {
+                out = written;
+            }
+            decided = match (decided, runs) {
+                (Some(true), _) | (_, Some(true)) => Some(true),
+                (_, None) | (None, _) => None,
+                (decided, Some(false)) => decided,
+            };
+        }
+        if decided.is_none() { vec![Part::unknown()] } else { out }
+    }
+
+    /// What an action within a field writes is part of the field; fields in what it includes are none then.
+    fn within_field(&mut self, file: usize, at: usize, write: impl FnOnce(&mut Self) -> Vec<Part>) -> Vec<Part> {
+        let Some(field) = self.field_at(file, at) else { return write(self) };
+        let recording = std::mem::replace(&mut self.recording, false);
+        let parts = write(self);
+        self.recording = recording;
+        if recording {
+            self.record(file, field, at, parts.clone());
+        }
+        parts
+    }
+
+    fn field_at(&self, file: usize, at: usize) -> Option<usize> {
+        let fields = &self.files.get(file)?.fields;
+        let after = fields.partition_point(|field| field.range.start <= at);
+        let index = after.checked_sub(1)?;
+        fields.get(index).filter(|field| at < field.range.end).map(|_| index)
+    }
+
+    fn record(&mut self, file: usize, field: usize, at: usize, parts: Vec<Part>) {
+        let starts = self.files.get(file).and_then(|it| it.fields.get(field)).is_some_and(|it| at <= it.range.start);
+        let records = self.records.entry((file, field)).or_default();
+        if starts || records.is_empty() {
+            records.push(Record { parts: Vec::new(), live: self.live });
+        }
+        if let Some(record) = records.last_mut() {
+            record.parts.extend(parts);
+        }
+    }
+
+    fn record_text(&mut self, file: usize, range: &Range<usize>) {
+        if !self.recording {
+            return;
+        }
+        let Some(it) = self.files.get(file) else { return };
+        let first = it.fields.partition_point(|field| field.range.end <= range.start);
+        let fields = Rc::clone(&it.fields);
+        let text = Rc::clone(&it.text);
+        for (index, field) in
+            fields.iter().enumerate().skip(first).take_while(|(_, field)| field.range.start < range.end)
+        {
+            let (start, end) = (range.start.max(field.range.start), range.end.min(field.range.end));
+            let written = text.get(start..end).unwrap_or_default();
+            self.record(file, index, start, vec![Part { fixed: true, ..Part::text(written) }]);
+        }
+    }
+
+    fn value(&mut self, expr: &Expr, dot: &Value) -> Value {
+        let Some(left) = self.budget.checked_sub(1) else { return Value::Unknown };
+        self.budget = left;
+        match expr {
+            Expr::Dot => dot.clone(),
+            Expr::Var(name) => {
+                let known = self.variables.iter().rev().find(|(known, _)| known == name);
+                known.map_or(Value::Unknown, |(_, value)| value.clone())
+            }
+            Expr::Str(text) | Expr::Word(text) if !matches!(text.as_str(), "true" | "false") => {
+                Value::Text(vec![Part::text(text.clone())])
+            }
+            Expr::Str(text) => Value::Text(vec![Part::text(text.clone())]),
+            Expr::Word(text) => Value::Bool(text == "true"),
+            Expr::Nil => Value::Nil,
+            Expr::Field(base, path) => {
+                let base = self.value(base, dot);
+                path.iter().fold(base, |value, key| field_of(&value, key))
+            }
+            Expr::Call(name, arguments) => self.call(name, arguments, dot),
+            Expr::Unknown => Value::Unknown,
+        }
+    }
+
+    fn call(&mut self, name: &str, arguments: &[Expr], dot: &Value) -> Value {
+        let values: Vec<Value> = arguments.iter().map(|it| self.value(it, dot)).collect();
+        let last = values.last().cloned().unwrap_or(Value::Unknown);
+        match name {
+            "include" => self.include(&values),
+            "default" => match truth(&last) {
+                Some(true) => last,
+                Some(false) => values.first().cloned().unwrap_or(Value::Unknown),
+                None => Value::Unknown,
+            },
+            "coalesce" | "or" => first_true(&values),
+            "and" => match values.iter().find(|it| truth(it) != Some(true)) {
+                Some(value) if truth(value).is_none() => Value::Unknown,
+                Some(value) => value.clone(),
+                None => last,
+            },
+            "not" | "empty" => truth(&last).map_or(Value::Unknown, |it| Value::Bool(!it)),
+            "eq" | "ne" => {
+                let texts: Option<Vec<String>> = values.iter().map(|it| known(&parts(it.clone()))).collect();
+                match texts.as_deref() {
+                    Some([first, rest @ ..]) => Value::Bool(rest.contains(first) == (name == "eq")),
+                    _ => Value::Unknown,
+                }
+            }
+            "required" | "toString" | "quote" | "squote" | "nindent" | "indent" | "toStrings" => last,
+            "trim" => trimmed(last),
+            "tpl" => {
+                let text = values.first().cloned().unwrap_or(Value::Unknown);
+                let plain = known(&parts(text.clone())).is_some_and(|it| !it.contains("{{"));
+                if plain { text } else { Value::Unknown }
+            }
+            "ternary" => match (truth(&last), &values[..]) {
+                (Some(yes), [a, b, _]) => {
+                    if yes {
+                        a.clone()
+                    } else {
+                        b.clone()
+                    }
+                }
+                _ => Value::Unknown,
+            },
+            "dict" => dict(&values),
+            "get" | "index" => {
+                let keys: Option<Vec<String>> = values.iter().skip(1).map(|it| known(&parts(it.clone()))).collect();
+                let first = values.first().cloned().unwrap_or(Value::Unknown);
+                keys.map_or(Value::Unknown, |keys| keys.iter().fold(first, |value, key| field_of(&value, key)))
+            }
+            "hasKey" => match (values.first(), values.get(1).and_then(|it| known(&parts(it.clone())))) {
+                (Some(Value::Tree(tree)), Some(key)) => Value::Bool(tree.get(&key).is_some()),
+                (Some(Value::Dict(map, false)), Some(key)) => Value::Bool(map.contains_key(&key)),
+                _ => Value::Unknown,
+            },
+            "printf" => printf(&values),
+            "print" => Value::Text(values.into_iter().flat_map(parts).collect()),
+            "trunc" | "trimSuffix" | "trimPrefix" | "lower" | "upper" | "replace" => changed(name, &values),
+            _ => Value::Unknown,
+        }
+    }
+
+    fn include(&mut self, values: &[Value]) -> Value {
+        let name = values.first().and_then(|it| known(&parts(it.clone())));
+        let Some((file, body)) = name.and_then(|name| self.defines.get(&name)).cloned() else { return Value::Unknown };
+        if self.depth >= MAX_DEPTH {
+            return Value::Unknown;
+        }
+        let dot = values.get(1).cloned().unwrap_or(Value::Nil);
+        self.depth += 1;
+        let outer = std::mem::replace(&mut self.variables, vec![("$".to_owned(), dot.clone())]);
+        let parts = self.run(file, &body, &dot);
+        self.variables = outer;
+        self.depth -= 1;
+        Value::Text(trim(parts))
+    }
+}
+
+/// Whether two values are surely the same.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Nil, Value::Nil) | (Value::Unknown, Value::Unknown) => true,
+        (Value::Bool(a), Value::Bool(b)) => a == b,
+        (Value::Text(a), Value::Text(b)) => a == b,
+        (Value::Tree(a), Value::Tree(b)) => Rc::ptr_eq(a, b) || a == b,
+        (Value::Dict(a, _), Value::Dict(b, _)) => Rc::ptr_eq(a, b),
+        _ => false,
+    }
+}
+
+fn field_of(value: &Value, key: &str) -> Value {
+    match value {
+        Value::Tree(tree) if matches!(tree.as_ref(), Tree::Map(_)) => {
+            tree.get(key).map_or(Value::Nil, |it| Value::Tree(Rc::clone(it)))
+        }
+        Value::Tree(tree) if matches!(tree.as_ref(), Tree::Null) => Value::Nil,
+        Value::Dict(map, open) => match map.get(key) {
+            Some(value) => value.clone(),
+            None if *open => Value::Unknown,
+            None => Value::Nil,
+        },
+        Value::Nil => Value::Nil,
+        _ => Value::Unknown,
+    }
+}
+
+/// Whether a condition takes a value for true.
+fn truth(value: &Value) -> Option<bool> {
+    match value {
+        Value::Unknown => None,
+        Value::Nil => Some(false),
+        Value::Bool(value) => Some(*value),
+        Value::Text(parts) => match known(parts) {
+            Some(text) => Some(!text.is_empty()),
+            None => parts.iter().any(|part| part.text.as_ref().is_some_and(|it| !it.is_empty())).then_some(true),
+        },
+        Value::Tree(tree) => Some(match tree.as_ref() {
+            Tree::Null => false,
+            Tree::Scalar(leaf) => !leaf.is_empty,
+            Tree::List(items) => !items.is_empty(),
+            Tree::Map(map) => !map.is_empty(),
+        }),
+        Value::Dict(map, open) => (*open || !map.is_empty()).then_some(true).or(Some(false)),
+    }
+}
+
+fn first_true(values: &[Value]) -> Value {
+    for value in values {
+        match truth(value) {
+            Some(true) => return value.clone(),
+            Some(false) => {}
+            None => return Value::Unknown,
+        }
+    }
+    values.last().cloned().unwrap_or(Value::Nil)
+}
+
+/// What a value is written as.
+fn parts(value: Value) -> Vec<Part> {
+    match value {
+        Value::Text(parts) => parts,
+        Value::Bool(value) => vec![Part::text(value.to_string())],
+        Value::Tree(tree) => match tree.as_ref() {
+            Tree::Scalar(leaf) => {
+                let from = Some(Supplier { span: leaf.span, path: leaf.path.clone() });
+                vec![Part { text: Some(leaf.text.clone()), from, fixed: false }]
+            }
+            _ => vec![Part::unknown()],
+        },
+        Value::Nil => Vec::new(),
+        Value::Unknown | Value::Dict(..) => vec![Part::unknown()],
+    }
+}
+
+/// The text of the parts, where all of it is known.
+pub(super) fn known(parts: &[Part]) -> Option<String> {
+    parts.iter().map(|part| part.text.as_deref()).collect()
+}
+
+/// Without the blanks at both ends.
+pub(super) fn trim(mut parts: Vec<Part>) -> Vec<Part> {
+    let blank = |part: &Part| part.text.as_ref().is_some_and(|text| text.trim().is_empty());
+    let first = parts.iter().position(|part| !blank(part)).unwrap_or(parts.len());
+    parts.drain(..first);
+    while parts.last().is_some_and(blank) {
+        parts.pop();
+    }
+    if let Some(text) = parts.first_mut().and_then(|part| part.text.as_mut()) {
+        *text = text.trim_start().to_owned();
+    }
+    if let Some(text) = parts.last_mut().and_then(|part| part.text.as_mut()) {
+        *text = text.trim_end().to_owned();
+    }
+    parts
+}
+
+fn trimmed(value: Value) -> Value {
+    match value {
+        Value::Text(parts) => Value::Text(trim(parts)),
+        value => value,
+    }
+}
+
+fn dict(values: &[Value]) -> Value {
+    let mut map = BTreeMap::new();
+    for pair in values.chunks(2) {
+        let [key, value] = pair else { return Value::Unknown };
+        let Some(key) = known(&parts(key.clone())) else { return Value::Unknown };
+        map.insert(key, value.clone());
+    }
+    Value::Dict(Rc::new(map), false)
+}
+
+/// `printf` with `%s`, `%v` and `%d` alone.
+fn printf(values: &[Value]) -> Value {
+    let Some(format) = values.first().and_then(|it| known(&parts(it.clone()))) else { return Value::Unknown };
+    let mut arguments = values.iter().skip(1);
+    let mut out = Vec::new();
+    let mut pieces = format.split('%');
+    out.extend(pieces.next().map(Part::text));
+    while let Some(piece) = pieces.next() {
+        if piece.is_empty() {
+            out.push(Part::text("%"));
+            out.extend(pieces.next().map(Part::text));
+            continue;
+        }
+        let Some(rest) = piece.strip_prefix(['s', 'v', 'd']) else { return Value::Unknown };
+        let Some(argument) = arguments.next() else { return Value::Unknown };
+        if matches!(argument, Value::Nil) {
+            return Value::Unknown;
+        }
+        out.extend(parts(argument.clone()));
+        out.push(Part::text(rest));
+    }
+    Value::Text(out)
+}
+
+/// Functions that may change a text: one that does takes its origin away.
+fn changed(name: &str, values: &[Value]) -> Value {
+    let texts: Option<Vec<String>> = values.iter().map(|it| known(&parts(it.clone()))).collect();
+    let Some(texts) = texts else { return Value::Unknown };
+    let Some(text) = texts.last() else { return Value::Unknown };
+    let new = match (name, &texts[..]) {
+        ("lower", _) => text.to_lowercase(),
+        ("upper", _) => text.to_uppercase(),
+        ("trimSuffix", [end, _]) => text.strip_suffix(end.as_str()).unwrap_or(text).to_owned(),
+        ("trimPrefix", [start, _]) => text.strip_prefix(start.as_str()).unwrap_or(text).to_owned(),
+        ("replace", [old, new, _]) => text.replace(old.as_str(), new),
+        ("trunc", [length, _]) => match length.parse::<usize>() {
+            Ok(length) => text.chars().take(length).collect(),
+            Err(_) => return Value::Unknown,
+        },
+        _ => return Value::Unknown,
+    };
+    if new == *text { values.last().cloned().unwrap_or(Value::Unknown) } else { Value::Text(vec![Part::text(new)]) }
+}
+
+/// The keys of a map that are all known.
+pub(super) fn open(entries: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
+    let map = entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    Value::Dict(Rc::new(map), true)
+}
+
+/// A text that no value supplied.
+pub(super) fn plain(text: &str) -> Value {
+    Value::Text(vec![Part::text(text)])
+}
+
+/// A text with its place.
+pub(super) fn supplied(text: &str, span: Span, path: &str) -> Value {
+    let from = Some(Supplier { span, path: path.to_owned() });
+    Value::Text(vec![Part { text: Some(text.to_owned()), from, fixed: false }])
+}
+
+/// The values that supplied a text, given the parts that it was put together from. Those that another value was set for
+/// when it was rendered are none: the fewest that explain the text. `None` where the text is not explained at all.
+pub(crate) fn suppliers(parts: &[Part], text: &str) -> Option<Vec<Supplier>> {
+    let set: Vec<usize> = (0..parts.len()).filter(|&at| parts[at].from.is_some()).collect();
+    if set.len() > 8 || text.len() > 1024 {
+        return None;
+    }
+    let mut best: Option<(u32, BTreeSet<usize>)> = None;
+    for wild in 0_u32..1 << set.len() {
+        let count = wild.count_ones();
+        if best.as_ref().is_some_and(|(fewest, _)| *fewest < count) {
+            continue;
+        }
+        let is_wild = |at: usize| set.iter().position(|&it| it == at).is_some_and(|bit| wild & 1 << bit != 0);
+        let shown = parts.iter().enumerate().map(|(at, part)| part.text.as_deref().filter(|_| !is_wild(at)));
+        if !field::fits(shown, text) {
+            continue;
+        }
+        let kept: BTreeSet<usize> = set.iter().copied().filter(|&at| !is_wild(at)).collect();
+        best = Some(match best {
+            Some((fewest, common)) if fewest == count => (count, &common & &kept),
+            _ => (count, kept),
+        });
+    }
+    let (_, kept) = best?;
+    let nonempty = |at: &usize| parts[*at].text.as_ref().is_some_and(|text| !text.is_empty());
+    Some(kept.into_iter().filter(nonempty).filter_map(|at| parts[at].from.clone()).collect())
+}
