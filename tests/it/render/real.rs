@@ -78,7 +78,7 @@ fn values_namespace_and_release_reach_helm() {
 
 #[test]
 fn an_overlay_becomes_what_kustomize_builds() {
-    if folder_of(&["kustomize", "kubectl"]).is_none() {
+    if !is_there(&["kustomize", "kubectl"]) {
         return;
     }
     let found = listed(pullcheck().arg("testdata/kustomize"));
