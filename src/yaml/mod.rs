@@ -77,6 +77,15 @@ impl<'a> Document<'a> {
         self.aliases_left.get() == 0
     }
 
+    /// Counts things that are met through an alias, each of which costs as much as following one. `false` once there are
+    /// too many: what was read is incomplete then.
+    pub(crate) fn may_repeat(&self, things: usize) -> bool {
+        let things = u32::try_from(things).unwrap_or(u32::MAX);
+        let left = self.aliases_left.get().saturating_sub(things);
+        self.aliases_left.set(left);
+        left > 0
+    }
+
     /// The source it was read from.
     pub fn source(&self) -> SourceId {
         self.source

@@ -228,3 +228,44 @@ fn what_the_operator_chooses_is_not_guessed() {
                       {image: 'ghcr.io/a/b:1'}\n";
     assert_eq!(credentials(prometheus), ("readable".to_owned(), 1, 1));
 }
+
+#[test]
+fn a_container_without_an_image_gets_that_of_its_kind() {
+    let of = |api: &str, kind: &str, spec: &str| {
+        let text = format!("apiVersion: {api}\nkind: {kind}\nmetadata: {{name: a}}\nspec: {spec}\n");
+        let found = gather(&text).inventory.images;
+        found.into_iter().map(|image| image.text.value).collect::<Vec<_>>()
+    };
+    let pod =
+        "spec: {containers: [{name: a, image: \"\"}, {name: b, image: null}, {name: c, image: ghcr.io/acme/c:1}]}";
+    let elastic = format!("{{nodeSets: [{{podTemplate: {{{pod}}}}}]}}");
+    assert_eq!(of("elasticsearch.k8s.elastic.co/v1", "Elasticsearch", &elastic), ["ghcr.io/acme/c:1"]);
+    assert_eq!(of("kibana.k8s.elastic.co/v1", "Kibana", &format!("{{podTemplate: {{{pod}}}}}")), ["ghcr.io/acme/c:1"]);
+    // The API server requires one where nothing fills it in.
+    let rollout = format!("{{template: {{{pod}}}}}");
+    assert_eq!(of("argoproj.io/v1alpha1", "Rollout", &rollout), ["", "null", "ghcr.io/acme/c:1"]);
+}
+
+#[test]
+fn aliases_that_multiply_are_told_and_not_followed() {
+    let many = |alias: &str| vec![alias; 300].join(", ");
+    let workflow = format!(
+        "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {{name: a}}\nx:\n  i: &i {{inline: {{container: \
+         {{image: alpine:1}}}}}}\n  s: &s [{}]\n  t: &t {{steps: [{}]}}\nspec: {{templates: [{}]}}\n",
+        many("*i"),
+        many("*s"),
+        many("*t")
+    );
+    // Each follow of an alias brings a whole list that is written out.
+    let jobs = format!(
+        "apiVersion: jobset.x-k8s.io/v1alpha2\nkind: JobSet\nmetadata: {{name: a}}\nx: &x {{template: {{spec: {{template: \
+         {{spec: {{containers: [{}]}}}}}}}}}}\nspec: {{replicatedJobs: [{}]}}\n",
+        vec!["{name: a, image: b}"; 2000].join(", "),
+        vec!["*x"; 2000].join(", ")
+    );
+    for text in [workflow, jobs] {
+        let found = gather(&text).inventory;
+        assert!(found.images.len() < 110_000, "{}", found.images.len());
+        assert!(found.problems.iter().any(|problem| problem.message.contains("too many aliases")));
+    }
+}

@@ -9,13 +9,19 @@ use crate::yaml::{Document, Filling, Node};
 /// Lists and objects within objects are followed this far.
 const MAX_DEPTH: u8 = 64;
 
+/// A text that gets longer than this many bytes is no image and no name: it stays as it is written.
+const MAX_FILLED: usize = 64 << 10;
+
+/// The bytes that the texts of a document may have together. Those past it stay as they are written.
+const MAX_ALL_FILLED: usize = 64 << 20;
+
 /// The parameters of a template that have a value, by their names.
 type Parameters = BTreeMap<String, Spanned<String>>;
 
 /// Fills in the objects of the Templates of a document. Values that go into a Secret are not filled in, as the defaults
 /// of passwords are there to be replaced; the places of those values are added to `masked`.
 pub(crate) fn fill<'a>(document: &'a Document<'a>, masked: &mut Vec<Span>) {
-    let mut filler = Filler { fillings: Vec::new(), masked };
+    let mut filler = Filler { fillings: Vec::new(), left: MAX_ALL_FILLED, masked };
     if let Some(root) = document.root() {
         filler.templates(root, 8);
     }
@@ -36,6 +42,8 @@ pub(crate) fn keeps_namespace(written: &str) -> bool {
 
 struct Filler<'f, 'a> {
     fillings: Vec<(Node<'a>, Filling)>,
+    /// Bytes that may still be filled in.
+    left: usize,
     masked: &'f mut Vec<Span>,
 }
 
@@ -69,7 +77,11 @@ impl<'a> Filler<'_, 'a> {
             return;
         }
         if let Some(text) = node.written() {
-            self.fillings.extend(substitute(text, given).map(|filling| (node, filling)));
+            let filling = substitute(text, given).filter(|filling| filling.text.len() <= self.left);
+            if let Some(filling) = filling {
+                self.left -= filling.text.len();
+                self.fillings.push((node, filling));
+            }
         }
         node.entries().for_each(|entry| self.walk(entry.value, given, depth - 1));
         node.items().for_each(|item| self.walk(item, given, depth - 1));
@@ -107,12 +119,15 @@ fn parameters(template: Node<'_>) -> (Parameters, Parameters) {
 fn substitute(text: &str, given: &Parameters) -> Option<Filling> {
     let filling = |text, typed, parameters| Some(Filling { text, typed, parameters });
     let named = |name: &str| {
-        let value = given.get(name)?;
+        let value = given.get(name).filter(|value| value.value.len() <= MAX_FILLED)?;
         Some((value.value.as_str(), Spanned { value: name.to_owned(), span: value.span }))
     };
     if let Some(name) = whole_reference(text) {
         let (value, parameter) = named(name)?;
         return filling(value.to_owned(), true, vec![parameter]);
+    }
+    if text.len() > MAX_FILLED {
+        return None;
     }
     let mut out = text.to_owned();
     let mut parameters: Vec<Spanned<String>> = Vec::new();
@@ -120,6 +135,9 @@ fn substitute(text: &str, given: &Parameters) -> Option<Filling> {
         let (value, parameter) = named(name)?;
         // Each is sought in what the ones before have made of the text.
         out = out.replacen(reference, value, 1);
+        if out.len() > MAX_FILLED {
+            return None;
+        }
         if !parameters.contains(&parameter) {
             parameters.push(parameter);
         }
@@ -135,15 +153,19 @@ fn whole_reference(text: &str) -> Option<&str> {
 /// Every `${NAME}` of a string, with its name.
 fn references(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.match_indices("${").filter_map(|(at, _)| {
-        let rest = &text[at..];
-        let reference = &rest[..=rest.find('}')?];
-        let name = reference.strip_prefix("${")?.strip_suffix('}')?;
-        is_name(name).then_some((reference, name))
+        let rest = &text[at + 2..];
+        let name = &rest[..rest.bytes().take_while(|b| is_of_name(*b)).count()];
+        let is_reference = !name.is_empty() && rest[name.len()..].starts_with('}');
+        is_reference.then(|| (&text[at..at + name.len() + 3], name))
     })
 }
 
 fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    !text.is_empty() && text.bytes().all(is_of_name)
+}
+
+fn is_of_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
 #[cfg(test)]
@@ -156,6 +178,14 @@ mod tests {
         let given = [("A", "a"), ("B_2", "b"), ("N", "${A}")];
         let given = given.into_iter().map(|(name, text)| (name.to_owned(), value(text))).collect();
         substitute(text, &given).map(|filling| (filling.text, filling.typed))
+    }
+
+    #[test]
+    fn a_text_that_grows_beyond_measure_stays_as_it_is() {
+        let value = Spanned { value: "x".repeat(1 << 10), span: Span::new(SourceId(0), 0, 0) };
+        let given = BTreeMap::from([("A".to_owned(), value)]);
+        assert!(substitute(&"${A}".repeat(60), &given).is_some());
+        assert!(substitute(&"${A}".repeat(70), &given).is_none());
     }
 
     #[test]
