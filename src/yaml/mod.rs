@@ -155,6 +155,11 @@ impl<'a> Node<'a> {
         Some(node)
     }
 
+    /// How many nodes it has with all below it, that of an alias as its target has.
+    pub(crate) fn size(self) -> usize {
+        self.target().map_or(1, |node| node.raw().next.saturating_sub(node.id) as usize)
+    }
+
     /// Whether it is an alias.
     pub fn is_alias(self) -> bool {
         matches!(self.raw().kind, NodeKind::Alias { .. })

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use pullcheck::check::{Gathered, gather_sources};
-use pullcheck::inventory::{Misplacement, ReadOptions};
+use pullcheck::inventory::{Misplacement, Problem, ReadOptions};
 use pullcheck::pull;
 use pullcheck::rules::Settings;
 use pullcheck::source::{Encoding, Source};
@@ -268,4 +268,20 @@ fn aliases_that_multiply_are_told_and_not_followed() {
         assert!(found.images.len() < 110_000, "{}", found.images.len());
         assert!(found.problems.iter().any(|problem| problem.message.contains("too many aliases")));
     }
+}
+
+#[test]
+fn aliases_do_not_multiply_the_objects_of_a_list() {
+    let pod = "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{name: a, image: b}]}}";
+    let list = |pods: usize, aliases: usize| {
+        let (pods, aliases) = (vec![pod; pods].join(", "), vec!["*x"; aliases].join(", "));
+        gather(&format!(
+            "apiVersion: v1\nkind: List\nx: &x {{apiVersion: v1, kind: List, items: [{pods}]}}\nitems: [{aliases}]\n"
+        ))
+        .inventory
+    };
+    let told = |problems: &[Problem]| problems.iter().any(|problem| problem.message.contains("too many aliases"));
+    let (few, many) = (list(20, 10), list(1000, 1000));
+    assert_eq!((few.images.len(), told(&few.problems)), (200, false));
+    assert!(many.images.len() < 100_000 && told(&many.problems), "{}", many.images.len());
 }
