@@ -285,3 +285,23 @@ fn aliases_do_not_multiply_the_objects_of_a_list() {
     assert_eq!((few.images.len(), told(&few.problems)), (200, false));
     assert!(many.images.len() < 100_000 && told(&many.problems), "{}", many.images.len());
 }
+
+#[test]
+fn the_version_of_a_runtime_is_the_tag_of_its_image() {
+    let digest = format!("ghcr.io/acme/sklearn@sha256:{}", "a".repeat(64));
+    for (image, version, wanted) in [
+        ("ghcr.io/acme/sklearn", "'1.5.2'", "ghcr.io/acme/sklearn:1.5.2"),
+        ("ghcr.io/acme/sklearn:1.0.0", "v2", "ghcr.io/acme/sklearn:v2"),
+        ("localhost:5000/sklearn", "v2", "localhost:5000/sklearn:v2"),
+        ("ghcr.io/acme/sklearn:1.0.0", "1.5", "ghcr.io/acme/sklearn:1.0.0"),
+        (digest.as_str(), "v2", digest.as_str()),
+    ] {
+        let found = gather(&format!(
+            "apiVersion: serving.kserve.io/v1beta1\nkind: InferenceService\nmetadata: {{name: a}}\nspec: {{predictor: \
+             {{model: {{image: '{image}', runtimeVersion: {version}}}}}}}\n"
+        ))
+        .inventory;
+        let value = &found.images[0].text.value;
+        assert_eq!((value.as_str(), found.images[0].decided_by.len()), (wanted, usize::from(image != wanted)));
+    }
+}

@@ -12,7 +12,7 @@ use crate::resource::ResourceName;
 use crate::source::SourceId;
 use crate::workload::custom::path::FieldPath;
 use crate::yaml::{self, Piece};
-pub use read::read;
+pub use read::{FIELD_KEYS, read};
 
 /// A kind, or several of one group that are built alike.
 #[derive(Debug, Clone, PartialEq, Eq)]

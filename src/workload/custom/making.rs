@@ -200,7 +200,8 @@ impl<'a> Making<'_, 'a> {
             [(&self.fields.init_containers, ContainerKind::Init), (&self.fields.containers, ContainerKind::Container)];
         for (paths, kind) in lists {
             for field in fields(paths) {
-                images.extend(container_image(pod, kind, field.value, &self.path(&field), false, false));
+                let image = container_image(pod, kind, field.value, &self.path(&field), false, false);
+                images.extend(image.map(|image| parts::of_runtime(image, field.value)));
             }
         }
         for field in fields(&self.fields.volumes) {
