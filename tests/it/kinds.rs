@@ -1,6 +1,8 @@
 //! Kinds of operators: each row of the table against its own example.
+#![expect(clippy::disallowed_methods, reason = "makes the files that are read")]
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use pullcheck::check::{Gathered, gather_sources};
 use pullcheck::inventory::{Misplacement, Problem, ReadOptions};
@@ -11,6 +13,7 @@ use pullcheck::workload::ImageText;
 use pullcheck::workload::custom::kind::{Kind, table};
 use pullcheck::workload::custom::path::Form;
 use pullcheck::workload::placeholder::Skip;
+use pullcheck_support::Run;
 
 fn gather(text: &str) -> Gathered {
     gather_sources(vec![Source::new("a.yaml", text, Encoding::Utf8)], ReadOptions::default())
@@ -304,4 +307,36 @@ fn the_version_of_a_runtime_is_the_tag_of_its_image() {
         let value = &found.images[0].text.value;
         assert_eq!((value.as_str(), found.images[0].decided_by.len()), (wanted, usize::from(image != wanted)));
     }
+}
+
+#[test]
+fn a_kind_of_the_configuration_that_finds_nothing_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("it can be written");
+    let object = |kind: &str| {
+        format!("apiVersion: acme.example/v1\nkind: {kind}\nmetadata: {{name: a}}\nspec: {{image: 'ghcr.io/a/b:1'}}\n")
+    };
+    write("a.yaml", &[object("Shop"), object("Shop"), object("Store")].join("---\n"));
+    let row =
+        |kind: &str, path: &str| format!("  - {{group: acme.example, kind: {kind}, pods: [{{images: {path}}}]}}\n");
+    let kinds = [row("Shop", "spec.imag"), row("Store", "spec.image"), row("Absent", "spec.image")].concat();
+    write("kinds.yaml", &format!("kinds:\n{kinds}"));
+    let run = || {
+        Run::new(env!("CARGO_BIN_EXE_pullcheck")).within(folder.path()).args([
+            "--offline",
+            "--config",
+            "kinds.yaml",
+            "a.yaml",
+        ])
+    };
+    let output = run().output().assert_status(0);
+    let told: Vec<&str> = output.stderr.lines().filter(|line| line.contains("kinds: ")).collect();
+    assert_eq!(
+        told,
+        [
+            "pullcheck: note: kinds: there is no image in any of 2 objects of the kind Shop (acme.example); are its paths \
+          as they should be?"
+        ]
+    );
+    assert!(!run().arg("-q").output().assert_status(0).stderr.contains("kinds: "));
 }
