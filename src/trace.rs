@@ -271,9 +271,10 @@ impl<'a> House<'a> {
     fn new(sources: &'a Sources, folders: &'a BTreeMap<(SourceId, String), String>) -> Self {
         let readable = sources.iter().filter(|(_, source)| *source.origin() == SourceOrigin::File);
         let files: BTreeMap<_, _> = readable.map(|(id, source)| (source.name(), id)).collect();
+        let budget = Rc::default();
         let program = |folder: &'a String| {
             let inside = files.iter().filter(|(name, _)| chart::within(name, folder).is_some_and(chart::is_template));
-            (folder.as_str(), Program::new(inside.map(|(_, &id)| (id, sources.get(id).text()))))
+            (folder.as_str(), Program::new(inside.map(|(_, &id)| (id, sources.get(id).text())), &budget))
         };
         let programs = folders.values().collect::<BTreeSet<_>>().into_iter().map(program).collect();
         Self { sources, folders, files, programs }

@@ -125,6 +125,11 @@ impl BuiltPod {
     pub(super) fn blur_images(&mut self) {
         self.items.iter_mut().for_each(|item| item.is_unknown = true);
     }
+
+    /// What it pulls with is not known any more.
+    pub(super) const fn blur_credentials(&mut self) {
+        self.facts.is_uncertain = true;
+    }
 }
 
 struct Builder<'k> {
@@ -250,7 +255,18 @@ impl<'k> Builder<'k> {
     /// The pods of a file, as they are written.
     fn of_source(&self, source: SourceId) -> Vec<BuiltPod> {
         let pods = self.pods.get(&source).into_iter().flatten();
-        pods.map(|&id| self.as_written(id)).collect()
+        pods.map(|&id| self.as_built_from(id)).collect()
+    }
+
+    /// What `config.kubernetes.io/local-config` keeps from being deployed is not followed: any value but `false` may
+    /// (`IgnoreLocal` of `api/internal/target/kusttarget.go`).
+    fn as_built_from(&self, id: PodId) -> BuiltPod {
+        let mut pod = self.as_written(id);
+        let text = self.sources.slice(self.inventory.resource(self.inventory.pod(id).resource).span);
+        if text.contains("config.kubernetes.io/local-config") {
+            pod.blur_images();
+        }
+        pod
     }
 
     fn as_written(&self, id: PodId) -> BuiltPod {
