@@ -23,6 +23,15 @@ use crate::workload::{Container, DecidedBy, ImageText, PodId, SecretReference};
 /// could grow without bound.
 const BUDGET: usize = 400_000;
 
+/// Entries of `images:` that are held against images, at most.
+const MAX_CHECKS: usize = 20_000_000;
+
+/// Decisions that are kept of an image, at most: the first ones and the last.
+const MAX_SET: usize = 16;
+
+/// The longest value that is followed, in bytes; the kubelet takes no image that is as long.
+const MAX_VALUE: usize = 4096;
+
 /// Kustomizations that build from each other, at most.
 const MAX_DEPTH: usize = 64;
 
@@ -107,11 +116,7 @@ pub fn apply(
 }
 
 /// Kustomizations that no other one builds from.
-pub(super) fn roots<'k>(builds: &[Build<'k>]) -> impl Iterator<Item = &'k Kustomization> {
-    root_indices(builds).into_iter().filter_map(|at| builds.get(at)).map(|build| build.kustomization)
-}
-
-fn root_indices(builds: &[Build<'_>]) -> Vec<usize> {
+pub(super) fn root_indices(builds: &[Build<'_>]) -> Vec<usize> {
     let mut included = BTreeSet::new();
     for build in builds {
         let own = build.kustomization.folder.as_str();
@@ -155,6 +160,7 @@ struct Builder<'k> {
     /// Patch files that were met, with what they hold.
     patch_files: BTreeMap<SourceId, Vec<Change>>,
     spent: usize,
+    checks: usize,
     is_exhausted: bool,
 }
 
@@ -187,6 +193,7 @@ impl<'k> Builder<'k> {
             merged: BTreeSet::new(),
             patch_files: BTreeMap::new(),
             spent: 0,
+            checks: 0,
             is_exhausted: false,
         }
     }
@@ -315,6 +322,11 @@ impl<'k> Builder<'k> {
                 let name = pod.names.last().map(|name| format!("{}{name}{}", own.name_prefix, own.name_suffix));
                 pod.names.extend(name);
             }
+            self.checks += own.images.len() * pod.items.len();
+            if self.checks > MAX_CHECKS {
+                self.is_exhausted = true;
+                return;
+            }
             for rule in &own.images {
                 pod.items.iter_mut().for_each(|item| self.rewrite(own, rule, item));
             }
@@ -348,6 +360,13 @@ impl<'k> Builder<'k> {
                 Rewritten::To(value, deciding) => {
                     let Some((span, path)) = image::decision(rule, deciding) else { continue };
                     if pass > 0 && item.set.last().is_some_and(|set| set.span == span) {
+                        item.set.pop();
+                    }
+                    if value.len() > MAX_VALUE {
+                        item.is_unknown = true;
+                        return;
+                    }
+                    if item.set.len() >= MAX_SET {
                         item.set.pop();
                     }
                     item.set.push(Set { value, span, path });

@@ -29,6 +29,9 @@ pub(crate) struct Program {
     budget: Rc<Budget>,
 }
 
+/// What it costs to look closely at a line that may have written an image, in nodes of a template.
+const COMPARISON: usize = 10;
+
 /// Larger templates are not looked into.
 const MAX_TEMPLATE: usize = 1 << 20;
 
@@ -151,12 +154,15 @@ impl Traced<'_> {
         for ((file_at, field_at), records) in &self.records {
             let Some(file) = self.program.files.get(*file_at) else { continue };
             let Some(field) = file.fields.get(*field_at) else { continue };
-            if field.key == wanted.key && !self.program.budget.spend(1 + records.len()) {
+            if field.key == wanted.key && !self.program.budget.spend(1) {
                 return Vec::new();
             }
             let may_be = field.key == wanted.key && field_fits(field, wanted.value);
             if !may_be || !fits_object(file, field, wanted) {
                 continue;
+            }
+            if !self.program.budget.spend(COMPARISON + records.len()) {
+                return Vec::new();
             }
             let beside = beside(&file.text, &file.fields, *field_at, "name");
             let mut by_name = false;

@@ -384,3 +384,28 @@ fn a_replaced_namespace_leaves_open_what_is_pulled_with() {
     assert_eq!(pulled(&inventory).len(), 1);
     assert!(inventory.pods.iter().all(|pod| pod.origin == PodOrigin::Patched));
 }
+
+/// Kustomizations of strangers that grow with each entry, each other or each step.
+#[test]
+fn hostile_kustomizations_end() {
+    let suffixes = format!("- {{name: '.*', tagSuffix: {}}}\n", "x".repeat(50)).repeat(10_000);
+    let grown = format!("resources: [../base]\nimages:\n{suffixes}");
+    let (_, inventory) = gather(&[BASE, WEB, ("o/kustomization.yaml", &grown)]);
+    // Far too long for the kubelet, and not followed to its end.
+    assert!(pulled(&inventory).iter().all(|it| it.3.len() <= 4096));
+    let tags: String = (0..5_000).map(|at| format!("- {{name: '.*web', newTag: 't{at}'}}\n")).collect();
+    let set = format!("resources: [../base]\nimages:\n{tags}");
+    let (_, inventory) = gather(&[BASE, WEB, ("o/kustomization.yaml", &set)]);
+    let web = inventory.images.iter().find(|image| image.text.value == "reg.example:5000/acme/web:t4999");
+    assert!(web.is_some_and(|image| image.decided_by.len() < 20));
+    let circle: Vec<(String, String)> = (0..200)
+        .map(|at| {
+            let others: String =
+                (0..200).filter(|other| *other != at).map(|other| format!("- ../k{other}\n")).collect();
+            (format!("k{at}/kustomization.yaml"), format!("resources:\n- ../base\n{others}"))
+        })
+        .collect();
+    let mut files: Vec<(&str, &str)> = vec![BASE, WEB, ("o/kustomization.yaml", "resources: [../k0]\n")];
+    files.extend(circle.iter().map(|(name, text)| (name.as_str(), text.as_str())));
+    let _ = gather(&files);
+}
