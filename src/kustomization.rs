@@ -56,11 +56,15 @@ pub struct Kustomization {
 
 /// Whether a document is a kustomization: by its file's name, or by its kind.
 pub fn is_kustomization(file: &str, root: Node<'_>) -> bool {
-    let name = file.rsplit('/').next().unwrap_or(file);
-    let by_name = matches!(name, "kustomization.yaml" | "kustomization.yml" | "Kustomization");
-    by_name
+    is_file_name(file)
         || root.str("apiVersion").is_some_and(|version| version.starts_with("kustomize.config.k8s.io/"))
             && matches!(root.str("kind"), Some("Kustomization" | "Component"))
+}
+
+/// Whether kustomize takes a file of that name for one (`api/konfig/general.go`).
+pub(crate) fn is_file_name(file: &str) -> bool {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    matches!(name, "kustomization.yaml" | "kustomization.yml" | "Kustomization")
 }
 
 /// Reads a kustomization file.
@@ -203,6 +207,32 @@ pub fn namespaces(builds: &[Build<'_>], sources: &Sources) -> BTreeMap<SourceId,
         }
     }
     namespaces
+}
+
+/// The entry of `images:` that makes one value another, where a single one of the kustomization in a folder, and of those
+/// that it is built from, does: the place of the scalar, its path and the part of an image that it is.
+pub(crate) fn setting(
+    builds: &[Build<'_>],
+    folder: &str,
+    from: &str,
+    to: &str,
+) -> Option<(Span, String, &'static str)> {
+    let build = builds.iter().find(|build| normalise(&build.kustomization.folder) == normalise(folder))?;
+    let within = builds.iter().filter(|it| build.folders.contains(it.kustomization.folder.as_str()));
+    let mut found = within.flat_map(|it| &it.kustomization.images).filter_map(|rule| match rule.apply(from) {
+        image::Rewritten::To(value, deciding) if value == to => {
+            let (span, path) = image::decision(rule, deciding)?;
+            let part = match path.rsplit('.').next() {
+                Some("digest") => "digest",
+                Some("newName") => "repository",
+                _ => "tag",
+            };
+            Some((span, path, part))
+        }
+        _ => None,
+    });
+    let one = found.next()?;
+    found.next().is_none().then_some(one)
 }
 
 /// The folder of a file, empty for the current one.
