@@ -1,6 +1,8 @@
 //! Kinds of operators: each row of the table against its own example.
+#![expect(clippy::disallowed_methods, reason = "makes the files that are read")]
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use pullcheck::check::{Gathered, gather_sources};
 use pullcheck::inventory::{Misplacement, ReadOptions};
@@ -11,6 +13,7 @@ use pullcheck::workload::ImageText;
 use pullcheck::workload::custom::kind::{Kind, table};
 use pullcheck::workload::custom::path::Form;
 use pullcheck::workload::placeholder::Skip;
+use pullcheck_support::Run;
 
 fn gather(text: &str) -> Gathered {
     gather_sources(vec![Source::new("a.yaml", text, Encoding::Utf8)], ReadOptions::default())
@@ -227,4 +230,36 @@ fn what_the_operator_chooses_is_not_guessed() {
     let prometheus = "apiVersion: monitoring.coreos.com/v1\nkind: Prometheus\nmetadata: {name: p, namespace: system}\nspec: \
                       {image: 'ghcr.io/a/b:1'}\n";
     assert_eq!(credentials(prometheus), ("readable".to_owned(), 1, 1));
+}
+
+#[test]
+fn a_kind_of_the_configuration_that_finds_nothing_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("it can be written");
+    let object = |kind: &str| {
+        format!("apiVersion: acme.example/v1\nkind: {kind}\nmetadata: {{name: a}}\nspec: {{image: 'ghcr.io/a/b:1'}}\n")
+    };
+    write("a.yaml", &[object("Shop"), object("Shop"), object("Store")].join("---\n"));
+    let row =
+        |kind: &str, path: &str| format!("  - {{group: acme.example, kind: {kind}, pods: [{{images: {path}}}]}}\n");
+    let kinds = [row("Shop", "spec.imag"), row("Store", "spec.image"), row("Absent", "spec.image")].concat();
+    write("kinds.yaml", &format!("kinds:\n{kinds}"));
+    let run = || {
+        Run::new(env!("CARGO_BIN_EXE_pullcheck")).within(folder.path()).args([
+            "--offline",
+            "--config",
+            "kinds.yaml",
+            "a.yaml",
+        ])
+    };
+    let output = run().output().assert_status(0);
+    let told: Vec<&str> = output.stderr.lines().filter(|line| line.contains("kinds: ")).collect();
+    assert_eq!(
+        told,
+        [
+            "pullcheck: note: kinds: there is no image in any of 2 objects of the kind Shop (acme.example); are its paths \
+          as they should be?"
+        ]
+    );
+    assert!(!run().arg("-q").output().assert_status(0).stderr.contains("kinds: "));
 }
