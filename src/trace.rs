@@ -6,6 +6,7 @@ use std::rc::Rc;
 use crate::chart::{self, CHART_FILE, ChartFile, comment};
 use crate::finding::{Finding, Label};
 use crate::inventory::{Inventory, ReadOptions};
+use crate::kustomization::{self, Build, Kustomization};
 use crate::report::{ImageReport, ReferenceReport, Report};
 use crate::rules::{self, Silence};
 use crate::source::{SourceId, SourceOrigin, Sources, Span};
@@ -195,8 +196,13 @@ fn origin_at(origins: &BTreeMap<Span, ImageOrigin>, span: Span) -> Option<&Image
 }
 
 /// What of an image a value is.
-fn part_of(image: &ImageReport, text: &str) -> &'static str {
+fn part_of(image: &ImageReport, path: &str, text: &str) -> &'static str {
     let reference = image.reference.as_ref();
+    if reference.is_none() && text != image.value {
+        // What cannot be parsed has no parts: the key says what was meant.
+        let key = path.rsplit('.').next().unwrap_or_default();
+        return ["registry", "repository", "tag", "digest"].into_iter().find(|part| *part == key).unwrap_or("value");
+    }
     let is = |part: fn(&ReferenceReport) -> Option<&str>| reference.and_then(part) == Some(text);
     match text {
         _ if text == image.value => "image",
@@ -210,6 +216,9 @@ fn part_of(image: &ImageReport, text: &str) -> &'static str {
 
 fn image_origins(report: &Report, house: &House<'_>) -> BTreeMap<Span, ImageOrigin> {
     let mut found = BTreeMap::new();
+    let mut bases = BTreeMap::new();
+    let kustomizations = house.kustomizations();
+    let builds = kustomization::builds(&kustomizations, house.sources);
     type Run<'p> = Option<(Located, Option<Traced<'p>>)>;
     let mut traced: BTreeMap<(SourceId, &str), Run<'_>> = BTreeMap::new();
     let key = |image: &ImageReport| {
@@ -227,8 +236,10 @@ fn image_origins(report: &Report, house: &House<'_>) -> BTreeMap<Span, ImageOrig
             Some((located, traced))
         });
         let Some((_, Some(traced))) = located else {
-            let line = house.line_of_base(image, template);
-            found.extend(line.map(|line| (image.span, ImageOrigin { line: Some(line), suppliers: Vec::new() })));
+            if let Some((line, written)) = house.line_of_base(image, template, &mut bases) {
+                let suppliers = house.setting(image, &written, &builds).into_iter().collect();
+                found.insert(image.span, ImageOrigin { line: Some(line), suppliers });
+            }
             continue;
         };
         let last = image.path.rsplit('.').next().unwrap_or_default();
@@ -241,7 +252,14 @@ fn image_origins(report: &Report, house: &House<'_>) -> BTreeMap<Span, ImageOrig
             sole: uses.get(&key(image)) == Some(&1),
         };
         if let Some(line) = traced.find(wanted) {
-            let suppliers = line.suppliers.into_iter().map(|(it, text)| (it, part_of(image, &text))).collect();
+            let suppliers = line
+                .suppliers
+                .into_iter()
+                .map(|(it, text)| {
+                    let part = part_of(image, &it.path, &text);
+                    (it, part)
+                })
+                .collect();
             found.insert(image.span, ImageOrigin { line: Some(line.span), suppliers });
         }
     }
@@ -271,9 +289,10 @@ impl<'a> House<'a> {
     fn new(sources: &'a Sources, folders: &'a BTreeMap<(SourceId, String), String>) -> Self {
         let readable = sources.iter().filter(|(_, source)| *source.origin() == SourceOrigin::File);
         let files: BTreeMap<_, _> = readable.map(|(id, source)| (source.name(), id)).collect();
+        let budget = Rc::default();
         let program = |folder: &'a String| {
             let inside = files.iter().filter(|(name, _)| chart::within(name, folder).is_some_and(chart::is_template));
-            (folder.as_str(), Program::new(inside.map(|(_, &id)| (id, sources.get(id).text()))))
+            (folder.as_str(), Program::new(inside.map(|(_, &id)| (id, sources.get(id).text())), &budget))
         };
         let programs = folders.values().collect::<BTreeSet<_>>().into_iter().map(program).collect();
         Self { sources, folders, files, programs }
@@ -318,11 +337,17 @@ impl<'a> House<'a> {
     }
 
     /// The image of the same container in the file that a kustomization took an object from: what is rendered may be
-    /// another, as `images:` and patches change it.
-    fn line_of_base(&self, image: &ImageReport, file: &str) -> Option<Span> {
+    /// another, as `images:` and patches change it. With what is written there.
+    fn line_of_base(
+        &self,
+        image: &ImageReport,
+        file: &str,
+        bases: &mut BTreeMap<SourceId, Inventory>,
+    ) -> Option<(Span, String)> {
         let SourceOrigin::Rendered(_) = self.sources.get(image.span.source).origin() else { return None };
         let id = *self.files.get(file)?;
-        let base = Inventory::of(id, self.sources.get(id), ReadOptions::default());
+        let read = || Inventory::of(id, self.sources.get(id), ReadOptions::default());
+        let base = bases.entry(id).or_insert_with(read);
         let same = |it: &&ImageUse| {
             let resource = &base.resource_of(it).name;
             // A kustomization may put something before and behind a name.
@@ -334,7 +359,24 @@ impl<'a> House<'a> {
         };
         let mut found = base.images.iter().filter(same);
         let one = found.next()?;
-        found.next().is_none().then_some(one.text.span)
+        found.next().is_none().then(|| (one.text.span, one.text.value.clone()))
+    }
+
+    /// The kustomizations whose rendered form is among the sources, and all that they may be built from.
+    fn kustomizations(&self) -> Vec<Kustomization> {
+        if !self.sources.iter().any(|(_, source)| matches!(source.origin(), SourceOrigin::Rendered(_))) {
+            return Vec::new();
+        }
+        let names = self.files.iter().filter(|(name, _)| kustomization::is_file_name(name));
+        let read = names.map(|(_, &id)| Inventory::of(id, self.sources.get(id), ReadOptions::default()));
+        read.flat_map(|read| read.kustomizations).collect()
+    }
+
+    /// What of a kustomization made an image another than the one that its base has.
+    fn setting(&self, image: &ImageReport, written: &str, builds: &[Build<'_>]) -> Option<(Supplier, &'static str)> {
+        let SourceOrigin::Rendered(rendering) = self.sources.get(image.span.source).origin() else { return None };
+        let (span, path, part) = kustomization::setting(builds, &rendering.folder, written, &image.value)?;
+        Some((Supplier { span, path }, part))
     }
 
     fn trace(&self, located: &Located) -> Option<Traced<'_>> {

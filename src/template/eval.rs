@@ -2,6 +2,7 @@
 //!
 //! This is no template engine: what it does not understand is unknown, and nothing is concluded from it.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::rc::Rc;
@@ -57,6 +58,17 @@ pub(super) struct File {
     pub(super) source: SourceId,
     pub(super) text: Rc<str>,
     pub(super) fields: Rc<Vec<Field>>,
+    pub(super) documents: Vec<Document>,
+}
+
+/// A document of a template.
+pub(super) struct Document {
+    /// Where it begins.
+    pub(super) start: usize,
+    /// The fields that write its kind, as places in the file's fields.
+    pub(super) kinds: Vec<usize>,
+    /// Those that write its name.
+    pub(super) names: Vec<usize>,
 }
 
 /// A named template: its file and what it holds.
@@ -73,8 +85,41 @@ pub(super) struct Record {
     pub(super) live: bool,
 }
 
-/// Nodes that are visited at most for one template.
+/// What may be done for one template: nodes visited, parts and stretches of text copied.
 const BUDGET: u32 = 100_000;
+
+/// What may be done for all templates: nobody waits longer for places in them.
+const BUDGET_OF_ALL: u32 = 4_000_000;
+
+/// What is left for all templates.
+#[derive(Debug)]
+pub(crate) struct Budget(Cell<u32>);
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self(Cell::new(BUDGET_OF_ALL))
+    }
+}
+
+impl Budget {
+    /// What one template may use.
+    fn for_one(&self) -> u32 {
+        self.0.get().min(BUDGET)
+    }
+
+    /// Takes it away; `false` where so much is not left.
+    pub(crate) fn spend(&self, cost: usize) -> bool {
+        let left = u32::try_from(cost).ok().and_then(|cost| self.0.get().checked_sub(cost));
+        self.0.set(left.unwrap_or_default());
+        left.is_some()
+    }
+}
+
+/// Bytes of text that cost as much to copy as a node costs to visit.
+const BYTES: usize = 64;
+
+/// The longest text that a function may make, in bytes: no image is as long.
+const MAX_TEXT: usize = 64 << 10;
 
 /// Named templates within each other that are followed.
 const MAX_DEPTH: u8 = 24;
@@ -88,13 +133,14 @@ pub(super) struct Eval<'a> {
     root: Value,
     variables: Vec<(String, Value)>,
     budget: u32,
+    given: u32,
     depth: u8,
     recording: bool,
     live: bool,
 }
 
 impl<'a> Eval<'a> {
-    pub(super) fn new(files: &'a [File], defines: &'a Defines, root: Value) -> Self {
+    pub(super) fn new(files: &'a [File], defines: &'a Defines, root: Value, all: &Budget) -> Self {
         Self {
             files,
             defines,
@@ -102,7 +148,8 @@ impl<'a> Eval<'a> {
             opaque: false,
             variables: vec![("$".to_owned(), root.clone())],
             root,
-            budget: BUDGET,
+            budget: all.for_one(),
+            given: all.for_one(),
             depth: 0,
             recording: true,
             live: true,
@@ -120,16 +167,27 @@ impl<'a> Eval<'a> {
         self.budget > 0
     }
 
+    /// What it took.
+    pub(super) const fn spent(&self) -> usize {
+        (self.given - self.budget) as usize
+    }
+
+    fn spend(&mut self, cost: usize) {
+        self.budget = self.budget.saturating_sub(u32::try_from(cost).unwrap_or(u32::MAX));
+    }
+
     fn run(&mut self, file: usize, nodes: &[Node], dot: &Value) -> Vec<Part> {
         let mut out = Vec::new();
         let scope = self.variables.len();
         for node in nodes {
             let Some(left) = self.budget.checked_sub(1) else { break };
             self.budget = left;
+            let before = out.len();
             self.node(file, node, dot, &mut out);
+            self.spend(out.get(before..).map_or(0, cost));
         }
         if self.budget == 0 {
-            out.push(Part::unknown());
+            out = vec![Part::unknown()];
         }
         self.variables.truncate(scope);
         out
@@ -156,6 +214,7 @@ impl<'a> Eval<'a> {
             }
             Node::Assign(name, expr) => {
                 let value = self.value(expr, dot);
+                self.spend(self.variables.len() / BYTES);
                 // `=` and `:=` are told apart by whether the name is there; a shadowing `:=` is rare, and changes no more.
                 match self.variables.iter_mut().rev().find(|(known, _)| known == name) {
                     Some(known) => known.1 = value,
@@ -168,7 +227,7 @@ impl<'a> Eval<'a> {
             }
             Node::Loop { start, names, body } => {
                 let parts = self.within_field(file, *start, |it| {
-                    let before = it.variables.clone();
+                    let before = it.snapshot();
                     it.variables.extend(names.iter().map(|name| (name.clone(), Value::Unknown)));
                     it.run(file, body, &Value::Unknown);
                     it.restore(before, None);
@@ -177,6 +236,16 @@ impl<'a> Eval<'a> {
                 out.extend(parts);
             }
         }
+    }
+
+    fn snapshot(&mut self) -> Vec<(String, Value)> {
+        let size = |(_, value): &(String, Value)| match value {
+            Value::Text(parts) => 1 + cost(parts),
+            _ => 1,
+        };
+        // A few of them cost no more than the branch itself.
+        self.spend(self.variables.iter().map(size).sum::<usize>() / 16);
+        if self.budget == 0 { Vec::new() } else { self.variables.clone() }
     }
 
     /// Variables as they were; those that something changed are not known, unless it is known to have happened.
@@ -209,7 +278,7 @@ impl<'a> Eval<'a> {
                 continue;
             }
             let inner = if with && branch.condition.is_some() { value.clone() } else { dot.clone() };
-            let before = self.variables.clone();
+            let before = self.snapshot();
             self.variables.extend(name.map(|name| (name, value)));
             let live = self.live;
             self.live &= runs != Some(false);
@@ -279,10 +348,12 @@ impl<'a> Eval<'a> {
         let Some(left) = self.budget.checked_sub(1) else { return Value::Unknown };
         self.budget = left;
         match expr {
-            Expr::Dot => dot.clone(),
+            Expr::Dot => self.counted(dot.clone()),
             Expr::Var(name) => {
+                self.spend(self.variables.len() / BYTES);
                 let known = self.variables.iter().rev().find(|(known, _)| known == name);
-                known.map_or(Value::Unknown, |(_, value)| value.clone())
+                let value = known.map_or(Value::Unknown, |(_, value)| value.clone());
+                self.counted(value)
             }
             Expr::Str(text) | Expr::Word(text) if !matches!(text.as_str(), "true" | "false") => {
                 Value::Text(vec![Part::text(text.clone())])
@@ -294,9 +365,25 @@ impl<'a> Eval<'a> {
                 let base = self.value(base, dot);
                 path.iter().fold(base, |value, key| field_of(&value, key))
             }
-            Expr::Call(name, arguments) => self.call(name, arguments, dot),
+            Expr::Call(name, arguments) => {
+                let value = self.call(name, arguments, dot);
+                self.counted(value)
+            }
             Expr::Unknown => Value::Unknown,
         }
+    }
+
+    /// A value, once it is paid for.
+    fn counted(&mut self, value: Value) -> Value {
+        if let Value::Text(parts) = &value {
+            self.spend(cost(parts));
+            if self.budget == 0
+                || parts.iter().filter_map(|it| it.text.as_ref()).map(String::len).sum::<usize>() > MAX_TEXT
+            {
+                return Value::Unknown;
+            }
+        }
+        value
     }
 
     fn call(&mut self, name: &str, arguments: &[Expr], dot: &Value) -> Value {
@@ -372,6 +459,11 @@ impl<'a> Eval<'a> {
         self.depth -= 1;
         Value::Text(trim(parts))
     }
+}
+
+/// What it costs to copy parts.
+fn cost(parts: &[Part]) -> usize {
+    parts.iter().map(|part| 1 + part.text.as_ref().map_or(0, |text| text.len() / BYTES)).sum()
 }
 
 /// Whether two values are surely the same.
@@ -523,6 +615,11 @@ fn changed(name: &str, values: &[Value]) -> Value {
         ("upper", _) => text.to_uppercase(),
         ("trimSuffix", [end, _]) => text.strip_suffix(end.as_str()).unwrap_or(text).to_owned(),
         ("trimPrefix", [start, _]) => text.strip_prefix(start.as_str()).unwrap_or(text).to_owned(),
+        ("replace", [old, new, _])
+            if text.len().saturating_mul(new.len() + 1) > MAX_TEXT << 4 && new.len() > old.len() =>
+        {
+            return Value::Unknown;
+        }
         ("replace", [old, new, _]) => text.replace(old.as_str(), new),
         ("trunc", [length, _]) => match length.parse::<usize>() {
             Ok(length) => text.chars().take(length).collect(),
@@ -554,7 +651,7 @@ pub(super) fn supplied(text: &str, span: Span, path: &str) -> Value {
 /// when it was rendered are none: the fewest that explain the text. `None` where the text is not explained at all.
 pub(crate) fn suppliers(parts: &[Part], text: &str) -> Option<Vec<Supplier>> {
     let set: Vec<usize> = (0..parts.len()).filter(|&at| parts[at].from.is_some()).collect();
-    if set.len() > 8 || text.len() > 1024 {
+    if set.len() > 8 || parts.len() > 256 || text.len() > 1024 {
         return None;
     }
     let mut best: Option<(u32, BTreeSet<usize>)> = None;

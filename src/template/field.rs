@@ -104,14 +104,21 @@ impl Lines<'_> {
     fn without_comment(&self, start: usize, end: usize) -> Range<usize> {
         let text = &self.text[start..end];
         let mut comments = text.match_indices(" #").map(|(at, _)| start + at);
-        let end = comments.find(|&at| !self.actions.iter().any(|it| it.contains(&at))).unwrap_or(end);
+        let end = comments.find(|&at| self.action_at(at).is_none()).unwrap_or(end);
         let text = &self.text[start..end];
         let start = start + (text.len() - text.trim_start().len());
         start..start + text.trim().len()
     }
 
+    fn action_at(&self, at: usize) -> Option<&Range<usize>> {
+        let after = self.actions.partition_point(|action| action.start <= at);
+        self.actions.get(after.checked_sub(1)?).filter(|action| at < action.end)
+    }
+
     fn skeleton(&self, range: &Range<usize>) -> Vec<Option<String>> {
-        let inside = || self.actions.iter().filter(|action| range.start <= action.start && action.end <= range.end);
+        let first = self.actions.partition_point(|action| action.start < range.start);
+        let until = self.actions.partition_point(|action| action.end <= range.end);
+        let inside = || self.actions.get(first..until).unwrap_or_default().iter();
         let controls = |action: &&Range<usize>| {
             let inner = self.text[(*action).clone()].trim_start_matches(['{', '-']).trim_start();
             ["if", "else", "end", "with", "range"].iter().any(|word| {
@@ -141,6 +148,9 @@ impl Lines<'_> {
         skeleton
     }
 }
+
+/// Lines above an action that are looked through for the key that it stands below.
+const MAX_LINES: usize = 500;
 
 /// Keys below which no container is ever written.
 const HARMLESS: &[&str] = &[
@@ -184,7 +194,7 @@ pub(super) fn is_harmless(text: &str, at: usize) -> bool {
     if !before[start..].trim().is_empty() {
         return false;
     }
-    let above = before[..start].lines().rev().filter(|line| {
+    let above = before[..start].lines().rev().take(MAX_LINES).filter(|line| {
         let trimmed = line.trim_start();
         !trimmed.is_empty() && !trimmed.starts_with("{{") && !trimmed.starts_with('#')
     });

@@ -59,6 +59,12 @@ pub(super) struct Parsed {
 /// Blocks within blocks that are followed.
 const MAX_DEPTH: usize = 64;
 
+/// Parentheses within parentheses that are read.
+const MAX_PARENTHESES: usize = 16;
+
+/// Commands of one pipeline that are read: each becomes an argument of the next.
+const MAX_PIPES: usize = 16;
+
 pub(super) fn parse(text: &str) -> Parsed {
     let mut parser = Parser { text, tokens: tokens(text), at: 0, defines: Vec::new(), depth: 0 };
     let mut body = Vec::new();
@@ -280,13 +286,14 @@ fn unescape(text: &str) -> String {
 fn expression(text: &str) -> Expr {
     let words = words(text);
     let mut at = 0;
-    let expr = pipeline(&words, &mut at, MAX_DEPTH);
+    let expr = pipeline(&words, &mut at, MAX_PARENTHESES);
     if at == words.len() { expr } else { Expr::Unknown }
 }
 
 /// Commands joined by `|`: what each gives is the last argument of the next.
 fn pipeline(words: &[Word], at: &mut usize, depth: usize) -> Expr {
     let mut piped = None;
+    let mut pipes = 0;
     loop {
         let mut command = command(words, at, depth);
         if let Some(before) = piped.take() {
@@ -302,6 +309,10 @@ fn pipeline(words: &[Word], at: &mut usize, depth: usize) -> Expr {
             return command;
         }
         *at += 1;
+        pipes += 1;
+        if pipes > MAX_PIPES {
+            return Expr::Unknown;
+        }
         piped = Some(command);
     }
 }

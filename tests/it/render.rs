@@ -225,6 +225,32 @@ fn the_order_is_that_of_the_folders() {
 }
 
 #[test]
+fn the_entry_that_set_an_image_is_pointed_at() {
+    let base = pod("web", "docker.io/a/web:1");
+    let made = base.replace("web:1", "web:latest");
+    let entry = "resources: [../base]\nimages:\n- name: docker.io/a/web\n  newTag: latest\n";
+    let files = [
+        ("base/kustomization.yaml", "resources: [a.yaml]\n"),
+        ("base/a.yaml", base.as_str()),
+        ("prod/kustomization.yaml", entry),
+        // Another one's, of the same base.
+        ("dev/kustomization.yaml", entry),
+    ];
+    let script = format!("cat <<'END'\n# Source: base/a.yaml\n{made}END\n");
+    let stage = Stage::new(&files, &[("kustomize", &script)]);
+    let report = json(&stage.run().args(["--format", "json", "."]).output());
+    let findings: Vec<&Value> =
+        report["findings"].as_array().unwrap().iter().filter(|it| it["rule"] == "mutable-tag").collect();
+    assert_eq!(findings.len(), 2, "{report}");
+    for (finding, file) in findings.iter().zip(["dev/kustomization.yaml", "prod/kustomization.yaml"]) {
+        assert_eq!(finding["file"], "base/a.yaml");
+        let related = &finding["related"][0];
+        assert_eq!((&related["file"], &related["line"]), (&file.into(), &4.into()), "{related}");
+        assert_eq!(related["message"], "the tag comes from here: images[0].newTag");
+    }
+}
+
+#[test]
 fn nothing_to_render_with_is_wrong_usage() {
     let chart = Stage::chart("");
     let run = |stage: &Stage, path: &str| stage.run().env("PATH", path).arg(".").output().assert_status(2);
