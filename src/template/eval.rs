@@ -76,8 +76,15 @@ pub(super) struct Record {
 /// Nodes that are visited at most for one template.
 const BUDGET: u32 = 100_000;
 
-/// Named templates within each other that are followed.
-const MAX_DEPTH: u8 = 24;
+/// Bytes that are copied at most for one template: a text may be included, or put together with itself, again and again.
+const MAX_COPIED: usize = 16 << 20;
+
+/// Blocks, expressions and named templates within each other that are followed: each takes of the stack, of which a
+/// thread may have one megabyte.
+const MAX_DEPTH: u8 = 120;
+
+/// Longer formats and texts are not rewritten.
+const MAX_REWRITTEN: usize = 4096;
 
 pub(super) struct Eval<'a> {
     pub(super) files: &'a [File],
@@ -88,6 +95,7 @@ pub(super) struct Eval<'a> {
     root: Value,
     variables: Vec<(String, Value)>,
     budget: u32,
+    copied: usize,
     depth: u8,
     recording: bool,
     live: bool,
@@ -103,6 +111,7 @@ impl<'a> Eval<'a> {
             variables: vec![("$".to_owned(), root.clone())],
             root,
             budget: BUDGET,
+            copied: 0,
             depth: 0,
             recording: true,
             live: true,
@@ -120,7 +129,34 @@ impl<'a> Eval<'a> {
         self.budget > 0
     }
 
+    /// Counts what is copied; too much of it is as much as too many nodes.
+    fn copies(&mut self, bytes: usize) {
+        self.copied = self.copied.saturating_add(bytes);
+        if self.copied > MAX_COPIED {
+            self.budget = 0;
+        }
+    }
+
+    /// The variables, to go back to them.
+    fn kept_variables(&mut self) -> Vec<(String, Value)> {
+        self.copies(self.variables.iter().map(|(name, value)| name.len() + size(value)).sum());
+        if self.budget == 0 { Vec::new() } else { self.variables.clone() }
+    }
+
+    /// One level deeper; `None` where that is too deep.
+    fn deeper<T>(&mut self, enter: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        let depth = self.depth.checked_add(1).filter(|depth| *depth <= MAX_DEPTH)?;
+        self.depth = depth;
+        let done = enter(self);
+        self.depth -= 1;
+        Some(done)
+    }
+
     fn run(&mut self, file: usize, nodes: &[Node], dot: &Value) -> Vec<Part> {
+        self.deeper(|it| it.nodes(file, nodes, dot)).unwrap_or_else(|| vec![Part::unknown()])
+    }
+
+    fn nodes(&mut self, file: usize, nodes: &[Node], dot: &Value) -> Vec<Part> {
         let mut out = Vec::new();
         let scope = self.variables.len();
         for node in nodes {
@@ -141,6 +177,7 @@ impl<'a> Eval<'a> {
                 self.record_text(file, range);
                 let text = self.files.get(file).and_then(|it| it.text.get(range.clone())).unwrap_or_default();
                 out.push(Part::text(text));
+                self.copies(text.len() + size_of::<Part>());
             }
             Node::Emit(range, expr) => {
                 let opaque = self.opaque;
@@ -168,7 +205,7 @@ impl<'a> Eval<'a> {
             }
             Node::Loop { start, names, body } => {
                 let parts = self.within_field(file, *start, |it| {
-                    let before = it.variables.clone();
+                    let before = it.kept_variables();
                     it.variables.extend(names.iter().map(|name| (name.clone(), Value::Unknown)));
                     it.run(file, body, &Value::Unknown);
                     it.restore(before, None);
@@ -209,7 +246,7 @@ impl<'a> Eval<'a> {
                 continue;
             }
             let inner = if with && branch.condition.is_some() { value.clone() } else { dot.clone() };
-            let before = self.variables.clone();
+            let before = self.kept_variables();
             self.variables.extend(name.map(|name| (name, value)));
             let live = self.live;
             self.live &= runs != Some(false);
@@ -278,6 +315,12 @@ impl<'a> Eval<'a> {
     fn value(&mut self, expr: &Expr, dot: &Value) -> Value {
         let Some(left) = self.budget.checked_sub(1) else { return Value::Unknown };
         self.budget = left;
+        let value = self.deeper(|it| it.evaluated(expr, dot)).unwrap_or(Value::Unknown);
+        self.copies(size(&value));
+        value
+    }
+
+    fn evaluated(&mut self, expr: &Expr, dot: &Value) -> Value {
         match expr {
             Expr::Dot => dot.clone(),
             Expr::Var(name) => {
@@ -361,16 +404,20 @@ impl<'a> Eval<'a> {
     fn include(&mut self, values: &[Value]) -> Value {
         let name = values.first().and_then(|it| known(&parts(it.clone())));
         let Some((file, body)) = name.and_then(|name| self.defines.get(&name)).cloned() else { return Value::Unknown };
-        if self.depth >= MAX_DEPTH {
-            return Value::Unknown;
-        }
         let dot = values.get(1).cloned().unwrap_or(Value::Nil);
-        self.depth += 1;
         let outer = std::mem::replace(&mut self.variables, vec![("$".to_owned(), dot.clone())]);
         let parts = self.run(file, &body, &dot);
         self.variables = outer;
-        self.depth -= 1;
         Value::Text(trim(parts))
+    }
+}
+
+/// About how many bytes a copy of a value takes.
+fn size(value: &Value) -> usize {
+    let of_part = |part: &Part| size_of::<Part>() + part.text.as_ref().map_or(0, String::len);
+    match value {
+        Value::Text(parts) => parts.iter().map(of_part).sum(),
+        _ => size_of::<Value>(),
     }
 }
 
@@ -492,6 +539,9 @@ fn dict(values: &[Value]) -> Value {
 /// `printf` with `%s`, `%v` and `%d` alone.
 fn printf(values: &[Value]) -> Value {
     let Some(format) = values.first().and_then(|it| known(&parts(it.clone()))) else { return Value::Unknown };
+    if format.len() > MAX_REWRITTEN {
+        return Value::Unknown;
+    }
     let mut arguments = values.iter().skip(1);
     let mut out = Vec::new();
     let mut pieces = format.split('%');
@@ -517,6 +567,9 @@ fn printf(values: &[Value]) -> Value {
 fn changed(name: &str, values: &[Value]) -> Value {
     let texts: Option<Vec<String>> = values.iter().map(|it| known(&parts(it.clone()))).collect();
     let Some(texts) = texts else { return Value::Unknown };
+    if texts.iter().any(|text| text.len() > MAX_REWRITTEN) {
+        return Value::Unknown;
+    }
     let Some(text) = texts.last() else { return Value::Unknown };
     let new = match (name, &texts[..]) {
         ("lower", _) => text.to_lowercase(),
@@ -554,7 +607,7 @@ pub(super) fn supplied(text: &str, span: Span, path: &str) -> Value {
 /// when it was rendered are none: the fewest that explain the text. `None` where the text is not explained at all.
 pub(crate) fn suppliers(parts: &[Part], text: &str) -> Option<Vec<Supplier>> {
     let set: Vec<usize> = (0..parts.len()).filter(|&at| parts[at].from.is_some()).collect();
-    if set.len() > 8 || text.len() > 1024 {
+    if set.len() > 8 || parts.len() > 256 || text.len() > 1024 {
         return None;
     }
     let mut best: Option<(u32, BTreeSet<usize>)> = None;

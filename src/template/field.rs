@@ -104,14 +104,21 @@ impl Lines<'_> {
     fn without_comment(&self, start: usize, end: usize) -> Range<usize> {
         let text = &self.text[start..end];
         let mut comments = text.match_indices(" #").map(|(at, _)| start + at);
-        let end = comments.find(|&at| !self.actions.iter().any(|it| it.contains(&at))).unwrap_or(end);
+        let end = comments.find(|&at| !self.is_in_action(at)).unwrap_or(end);
         let text = &self.text[start..end];
         let start = start + (text.len() - text.trim_start().len());
         start..start + text.trim().len()
     }
 
+    fn is_in_action(&self, at: usize) -> bool {
+        let after = self.actions.partition_point(|action| action.start <= at);
+        after.checked_sub(1).and_then(|it| self.actions.get(it)).is_some_and(|action| action.contains(&at))
+    }
+
     fn skeleton(&self, range: &Range<usize>) -> Vec<Option<String>> {
-        let inside = || self.actions.iter().filter(|action| range.start <= action.start && action.end <= range.end);
+        let first = self.actions.partition_point(|action| action.start < range.start);
+        let after = self.actions.partition_point(|action| action.end <= range.end);
+        let inside = || self.actions.get(first..after).unwrap_or_default().iter();
         let controls = |action: &&Range<usize>| {
             let inner = self.text[(*action).clone()].trim_start_matches(['{', '-']).trim_start();
             ["if", "else", "end", "with", "range"].iter().any(|word| {
@@ -172,9 +179,16 @@ const HARMLESS: &[&str] = &[
     "volumeMounts",
 ];
 
+/// How far above an action its key is looked for, in bytes.
+const MAX_ABOVE: usize = 16 << 10;
+
 /// Whether what an action writes stands below a key that holds no container: told by the lines above it.
 pub(super) fn is_harmless(text: &str, at: usize) -> bool {
-    let before = text.get(..at).unwrap_or_default();
+    let mut from = at.saturating_sub(MAX_ABOVE);
+    while !text.is_char_boundary(from) {
+        from += 1;
+    }
+    let before = text.get(from..at).unwrap_or_default();
     let start = before.rfind('\n').map_or(0, |at| at + 1);
     let column = before.len() - start;
     // Behind a key on its own line it writes that key's value.

@@ -162,9 +162,11 @@ impl Traced<'_> {
     /// Whether the kind and name of the document around a field allow the object.
     fn fits_object(&self, file: &File, field: &Field, wanted: Wanted<'_>) -> bool {
         let document = document_around(&file.text, field.range.start);
-        let mut around = file.fields.iter().filter(|it| document.contains(&it.range.start));
-        let mut metadata = file.fields.iter().filter(|it| {
-            if !document.contains(&it.range.start) || it.key != "name" || it.column != 2 {
+        let first = file.fields.partition_point(|it| it.range.start < document.start);
+        let after = file.fields.partition_point(|it| it.range.start < document.end);
+        let around = file.fields.get(first..after).unwrap_or_default();
+        let mut metadata = around.iter().filter(|it| {
+            if it.key != "name" || it.column != 2 {
                 return false;
             }
             let above = file.text[document.start..it.range.start].rfind("\nmetadata:");
@@ -173,15 +175,15 @@ impl Traced<'_> {
                 between.lines().skip(1).all(|line| line.is_empty() || line.starts_with([' ', '{', '#']))
             })
         });
-        let kinds = around.all(|it| it.key != "kind" || it.column != 0 || field_fits(it, wanted.kind));
+        let kinds = around.iter().all(|it| it.key != "kind" || it.column != 0 || field_fits(it, wanted.kind));
         let names = wanted.name.is_none_or(|name| metadata.all(|it| field_fits(it, name)));
         kinds && names
     }
 }
 
-/// Whether a field can have written a text.
+/// Whether a field can have written a text. One of very many pieces may have written anything.
 fn field_fits(field: &Field, text: &str) -> bool {
-    text.len() <= 4096 && fits(field.skeleton.iter().map(Option::as_deref), text)
+    text.len() <= 4096 && (field.skeleton.len() > 256 || fits(field.skeleton.iter().map(Option::as_deref), text))
 }
 
 /// The document of a template that holds a place.
@@ -191,12 +193,21 @@ fn document_around(text: &str, at: usize) -> Range<usize> {
     start..end
 }
 
+/// How far away the field of the same container is looked for, in fields.
+const MAX_BESIDE: usize = 200;
+
+/// The same in bytes.
+const MAX_CONTAINER: usize = 64 << 10;
+
 /// The field of a key in the same mapping as another field.
 fn beside(text: &str, fields: &[Field], at: usize, key: &str) -> Option<usize> {
     let field = fields.get(at)?;
     let same = |other: &Field| other.column == field.column && other.key == key;
     // Up to the first of its list item, down to the first of the next.
     let broken = |from: usize, to: usize| {
+        if to.saturating_sub(from) > MAX_CONTAINER {
+            return true;
+        }
         text.get(from..to).unwrap_or_default().lines().skip(1).any(|line| {
             let trimmed = line.trim_start_matches(' ');
             let indent = line.len() - trimmed.len();
@@ -208,7 +219,7 @@ fn beside(text: &str, fields: &[Field], at: usize, key: &str) -> Option<usize> {
         if field.starts_item {
             return None;
         }
-        for index in (0..at).rev() {
+        for index in (0..at).rev().take(MAX_BESIDE) {
             let other = fields.get(index)?;
             if broken(line_start(text, other.range.start), line_start(text, field.range.start)) {
                 return None;
@@ -223,7 +234,7 @@ fn beside(text: &str, fields: &[Field], at: usize, key: &str) -> Option<usize> {
         None
     };
     let down = || {
-        for (index, other) in fields.iter().enumerate().skip(at + 1) {
+        for (index, other) in fields.iter().enumerate().skip(at + 1).take(MAX_BESIDE) {
             let item = other.starts_item && other.column <= field.column;
             if item || broken(field.range.end, other.range.end) {
                 return None;
@@ -265,5 +276,7 @@ fn common_suppliers(records: &[Record], value: &str) -> Vec<(Supplier, String)> 
     common.filter_map(|supplier| Some((supplier.clone(), text_of(supplier)?))).collect()
 }
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod tests;

@@ -59,6 +59,9 @@ pub(super) struct Parsed {
 /// Blocks within blocks that are followed.
 const MAX_DEPTH: usize = 64;
 
+/// Pipes and parentheses of one expression that are followed; each is an expression within another.
+const MAX_NESTED: usize = 128;
+
 pub(super) fn parse(text: &str) -> Parsed {
     let mut parser = Parser { text, tokens: tokens(text), at: 0, defines: Vec::new(), depth: 0 };
     let mut body = Vec::new();
@@ -279,6 +282,9 @@ fn unescape(text: &str) -> String {
 
 fn expression(text: &str) -> Expr {
     let words = words(text);
+    if words.iter().filter(|word| matches!(word, Word::Pipe | Word::Open)).count() > MAX_NESTED {
+        return Expr::Unknown;
+    }
     let mut at = 0;
     let expr = pipeline(&words, &mut at, MAX_DEPTH);
     if at == words.len() { expr } else { Expr::Unknown }
