@@ -23,6 +23,9 @@ use crate::workload::{Container, DecidedBy, ImageText, PodId, SecretReference};
 /// could grow without bound.
 const BUDGET: usize = 400_000;
 
+/// How many changes of an image use count as much as one that is carried through a build.
+const TRANSFORMED: usize = 16;
+
 /// Kustomizations that build from each other, at most.
 const MAX_DEPTH: usize = 64;
 
@@ -282,6 +285,13 @@ impl<'k> Builder<'k> {
     }
 
     fn transform(&mut self, own: &Kustomization, pods: &mut [BuiltPod]) {
+        let items: usize = pods.iter().map(|pod| 1 + pod.items.len()).sum();
+        self.spent =
+            self.spent.saturating_add((own.patches.len() + own.images.len()).saturating_mul(items) / TRANSFORMED);
+        if self.spent > BUDGET {
+            self.is_exhausted = true;
+            return;
+        }
         for patch in &own.patches {
             change::patch(self, own, patch, pods);
         }

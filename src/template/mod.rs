@@ -135,11 +135,24 @@ impl Traced<'_> {
 
     fn candidates(&self, wanted: Wanted<'_>) -> Vec<Candidate<'_>> {
         let mut found = Vec::new();
+        let mut judged: Option<(usize, Range<usize>, bool)> = None;
         for ((file_at, field_at), records) in &self.records {
             let Some(file) = self.program.files.get(*file_at) else { continue };
             let Some(field) = file.fields.get(*field_at) else { continue };
             let may_be = field.key == wanted.key && field_fits(field, wanted.value);
-            if !may_be || !self.fits_object(file, field, wanted) {
+            if !may_be {
+                continue;
+            }
+            // Fields come in order: those of a document follow one another.
+            let known_fit =
+                judged.as_ref().filter(|(at, document, _)| at == file_at && document.contains(&field.range.start));
+            let fits = known_fit.map(|(.., fits)| *fits).unwrap_or_else(|| {
+                let document = document_around(&file.text, field.range.start);
+                let fits = fits_object(file, &document, wanted);
+                judged = Some((*file_at, document, fits));
+                fits
+            });
+            if !fits {
                 continue;
             }
             let beside = beside(&file.text, &file.fields, *field_at, "name");
@@ -158,27 +171,26 @@ impl Traced<'_> {
         }
         found
     }
+}
 
-    /// Whether the kind and name of the document around a field allow the object.
-    fn fits_object(&self, file: &File, field: &Field, wanted: Wanted<'_>) -> bool {
-        let document = document_around(&file.text, field.range.start);
-        let first = file.fields.partition_point(|it| it.range.start < document.start);
-        let after = file.fields.partition_point(|it| it.range.start < document.end);
-        let around = file.fields.get(first..after).unwrap_or_default();
-        let mut metadata = around.iter().filter(|it| {
-            if it.key != "name" || it.column != 2 {
-                return false;
-            }
-            let above = file.text[document.start..it.range.start].rfind("\nmetadata:");
-            above.is_some_and(|at| {
-                let between = &file.text[document.start + at + 1..it.range.start];
-                between.lines().skip(1).all(|line| line.is_empty() || line.starts_with([' ', '{', '#']))
-            })
-        });
-        let kinds = around.iter().all(|it| it.key != "kind" || it.column != 0 || field_fits(it, wanted.kind));
-        let names = wanted.name.is_none_or(|name| metadata.all(|it| field_fits(it, name)));
-        kinds && names
-    }
+/// Whether the kind and name of a document of a template allow the object.
+fn fits_object(file: &File, document: &Range<usize>, wanted: Wanted<'_>) -> bool {
+    let first = file.fields.partition_point(|it| it.range.start < document.start);
+    let after = file.fields.partition_point(|it| it.range.start < document.end);
+    let around = file.fields.get(first..after).unwrap_or_default();
+    let mut metadata = around.iter().filter(|it| {
+        if it.key != "name" || it.column != 2 {
+            return false;
+        }
+        let above = file.text[document.start..it.range.start].rfind("\nmetadata:");
+        above.is_some_and(|at| {
+            let between = &file.text[document.start + at + 1..it.range.start];
+            between.lines().skip(1).all(|line| line.is_empty() || line.starts_with([' ', '{', '#']))
+        })
+    });
+    let kinds = around.iter().all(|it| it.key != "kind" || it.column != 0 || field_fits(it, wanted.kind));
+    let names = wanted.name.is_none_or(|name| metadata.all(|it| field_fits(it, name)));
+    kinds && names
 }
 
 /// Whether a field can have written a text. One of very many pieces may have written anything.
@@ -196,18 +208,12 @@ fn document_around(text: &str, at: usize) -> Range<usize> {
 /// How far away the field of the same container is looked for, in fields.
 const MAX_BESIDE: usize = 200;
 
-/// The same in bytes.
-const MAX_CONTAINER: usize = 64 << 10;
-
 /// The field of a key in the same mapping as another field.
 fn beside(text: &str, fields: &[Field], at: usize, key: &str) -> Option<usize> {
     let field = fields.get(at)?;
     let same = |other: &Field| other.column == field.column && other.key == key;
     // Up to the first of its list item, down to the first of the next.
     let broken = |from: usize, to: usize| {
-        if to.saturating_sub(from) > MAX_CONTAINER {
-            return true;
-        }
         text.get(from..to).unwrap_or_default().lines().skip(1).any(|line| {
             let trimmed = line.trim_start_matches(' ');
             let indent = line.len() - trimmed.len();
@@ -219,11 +225,14 @@ fn beside(text: &str, fields: &[Field], at: usize, key: &str) -> Option<usize> {
         if field.starts_item {
             return None;
         }
+        let mut seen = line_start(text, field.range.start);
         for index in (0..at).rev().take(MAX_BESIDE) {
             let other = fields.get(index)?;
-            if broken(line_start(text, other.range.start), line_start(text, field.range.start)) {
+            let from = line_start(text, other.range.start);
+            if broken(from, seen) {
                 return None;
             }
+            seen = from;
             if same(other) {
                 return Some(index);
             }
@@ -234,11 +243,13 @@ fn beside(text: &str, fields: &[Field], at: usize, key: &str) -> Option<usize> {
         None
     };
     let down = || {
+        let mut seen = field.range.end;
         for (index, other) in fields.iter().enumerate().skip(at + 1).take(MAX_BESIDE) {
             let item = other.starts_item && other.column <= field.column;
-            if item || broken(field.range.end, other.range.end) {
+            if item || broken(seen, other.range.end) {
                 return None;
             }
+            seen = other.range.end;
             if same(other) {
                 return Some(index);
             }

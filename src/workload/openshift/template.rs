@@ -9,13 +9,20 @@ use crate::yaml::{Document, Filling, Node};
 /// Lists and objects within objects are followed this far.
 const MAX_DEPTH: u8 = 64;
 
+/// Bytes that are filled in at most in one document: a long value may be named again and again.
+const MAX_FILLED: usize = 16 << 20;
+
+/// Parameters in one string, and the bytes that it may become. Larger ones hold no image, and stay as they are.
+const MAX_REFERENCES: usize = 64;
+const MAX_STRING: usize = 1 << 20;
+
 /// The parameters of a template that have a value, by their names.
 type Parameters = BTreeMap<String, Spanned<String>>;
 
 /// Fills in the objects of the Templates of a document. Values that go into a Secret are not filled in, as the defaults
 /// of passwords are there to be replaced; the places of those values are added to `masked`.
 pub(crate) fn fill<'a>(document: &'a Document<'a>, masked: &mut Vec<Span>) {
-    let mut filler = Filler { fillings: Vec::new(), masked };
+    let mut filler = Filler { fillings: Vec::new(), left: MAX_FILLED, masked };
     if let Some(root) = document.root() {
         filler.templates(root, 8);
     }
@@ -36,6 +43,8 @@ pub(crate) fn keeps_namespace(written: &str) -> bool {
 
 struct Filler<'f, 'a> {
     fillings: Vec<(Node<'a>, Filling)>,
+    /// Bytes that may still be filled in.
+    left: usize,
     masked: &'f mut Vec<Span>,
 }
 
@@ -69,7 +78,9 @@ impl<'a> Filler<'_, 'a> {
             return;
         }
         if let Some(text) = node.written() {
-            self.fillings.extend(substitute(text, given).map(|filling| (node, filling)));
+            let filling = substitute(text, given).filter(|filling| filling.text.len() <= self.left);
+            self.left -= filling.as_ref().map_or(0, |filling| filling.text.len());
+            self.fillings.extend(filling.map(|filling| (node, filling)));
         }
         node.entries().for_each(|entry| self.walk(entry.value, given, depth - 1));
         node.items().for_each(|item| self.walk(item, given, depth - 1));
@@ -114,12 +125,18 @@ fn substitute(text: &str, given: &Parameters) -> Option<Filling> {
         let (value, parameter) = named(name)?;
         return filling(value.to_owned(), true, vec![parameter]);
     }
+    if references(text).nth(MAX_REFERENCES).is_some() {
+        return None;
+    }
     let mut out = text.to_owned();
     let mut parameters: Vec<Spanned<String>> = Vec::new();
     for (reference, name) in references(text) {
         let (value, parameter) = named(name)?;
         // Each is sought in what the ones before have made of the text.
         out = out.replacen(reference, value, 1);
+        if out.len() > MAX_STRING {
+            return None;
+        }
         if !parameters.contains(&parameter) {
             parameters.push(parameter);
         }
@@ -169,5 +186,25 @@ mod tests {
         assert_eq!(substituted("${A}:${UNKNOWN}"), None);
         assert_eq!(substituted("${A-B}"), None);
         assert_eq!(substituted("plain"), None);
+    }
+
+    #[test]
+    fn what_grows_without_end_is_not_filled_in() {
+        assert_eq!(substituted(&"${A}".repeat(300_000)), None);
+        let long = "x".repeat(1 << 20);
+        let strings = "- ${LONG}\n".repeat(10_000);
+        let text = format!(
+            "apiVersion: template.openshift.io/v1\nkind: Template\nmetadata: {{name: a}}\nparameters: [{{name: LONG, value: {long}}}]\n\
+             objects:\n- kind: ConfigMap\n  x:\n{}",
+            strings.replace("- ", "  - ")
+        );
+        let mut masked = Vec::new();
+        crate::yaml::read(SourceId(0), &text, true, &mut |piece| {
+            let crate::yaml::Piece::Document(document) = piece else { return };
+            fill(document, &mut masked);
+            let items = document.root().and_then(|root| root.get("objects")?.items().next()?.get("x"));
+            let filled = items.into_iter().flat_map(Node::items).filter(|item| item.filling().is_some()).count();
+            assert_eq!(filled, 16);
+        });
     }
 }
