@@ -109,34 +109,67 @@ pub struct Build<'k> {
     pub folders: BTreeSet<&'k str>,
 }
 
+/// What a member's path leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Member {
+    /// A file.
+    File(SourceId),
+    /// The kustomization at this index.
+    Folder(usize),
+}
+
+/// What each kustomization names, as far as it is among the inputs.
+fn members<'k>(
+    kustomizations: impl IntoIterator<Item = &'k Kustomization>,
+    sources: &Sources,
+) -> Vec<BTreeSet<Member>> {
+    let kustomizations: Vec<&Kustomization> = kustomizations.into_iter().collect();
+    let folders: BTreeMap<String, usize> =
+        kustomizations.iter().enumerate().map(|(at, it)| (normalise(&it.folder), at)).collect();
+    let files: BTreeMap<String, SourceId> = sources.iter().map(|(id, source)| (normalise(source.name()), id)).collect();
+    let of = |own: &&Kustomization| {
+        let led = |member: &String| {
+            let path = member_path(&own.folder, member);
+            let file = files.get(&path).map(|id| Member::File(*id));
+            file.or_else(|| folders.get(&path).map(|at| Member::Folder(*at)))
+        };
+        own.members.iter().filter_map(led).collect()
+    };
+    kustomizations.iter().map(of).collect()
+}
+
+/// Steps from kustomizations to what they name, at most; builds that take more are cut short.
+const MAX_STEPS: usize = 20_000_000;
+
 /// The builds of all kustomizations.
 pub fn builds<'k>(kustomizations: &'k [Kustomization], sources: &Sources) -> Vec<Build<'k>> {
     if kustomizations.is_empty() {
         return Vec::new();
     }
-    let folders: BTreeMap<String, &Kustomization> = kustomizations.iter().map(|k| (normalise(&k.folder), k)).collect();
-    let files: BTreeMap<String, SourceId> = sources.iter().map(|(id, source)| (normalise(source.name()), id)).collect();
-    kustomizations.iter().map(|kustomization| build(kustomization, &folders, &files)).collect()
+    let members = members(kustomizations, sources);
+    let mut steps = MAX_STEPS;
+    (0..kustomizations.len()).map(|at| build(at, kustomizations, &members, &mut steps)).collect()
 }
 
 fn build<'k>(
-    kustomization: &'k Kustomization,
-    folders: &BTreeMap<String, &'k Kustomization>,
-    files: &BTreeMap<String, SourceId>,
+    at: usize,
+    kustomizations: &'k [Kustomization],
+    members: &[BTreeSet<Member>],
+    steps: &mut usize,
 ) -> Build<'k> {
-    let mut build = Build { kustomization, sources: BTreeSet::new(), folders: BTreeSet::new() };
-    let mut open = vec![kustomization];
-    while let Some(kustomization) = open.pop() {
-        if !build.folders.insert(kustomization.folder.as_str()) {
+    let mut build = Build { kustomization: &kustomizations[at], sources: BTreeSet::new(), folders: BTreeSet::new() };
+    let mut open = vec![at];
+    while let Some(at) = open.pop() {
+        let (Some(own), Some(members)) = (kustomizations.get(at), members.get(at)) else { continue };
+        if !build.folders.insert(own.folder.as_str()) {
             continue;
         }
-        for member in &kustomization.members {
-            let path = member_path(&kustomization.folder, member);
-            match files.get(&path) {
-                Some(source) => {
-                    build.sources.insert(*source);
-                }
-                None => open.extend(folders.get(&path).copied()),
+        let Some(left) = steps.checked_sub(1 + members.len()) else { break };
+        *steps = left;
+        for member in members {
+            match member {
+                Member::File(source) => drop(build.sources.insert(*source)),
+                Member::Folder(inner) => open.push(*inner),
             }
         }
     }
@@ -146,26 +179,25 @@ fn build<'k>(
 /// The namespaces that are given to what each source holds: of each build that is no part of another, the outermost one
 /// that is set on the way to the source. `None` leaves the objects their own.
 pub fn namespaces(builds: &[Build<'_>], sources: &Sources) -> BTreeMap<SourceId, BTreeSet<Option<String>>> {
-    let folders: BTreeMap<String, &Kustomization> =
-        builds.iter().map(|build| (normalise(&build.kustomization.folder), build.kustomization)).collect();
-    let files: BTreeMap<String, SourceId> = sources.iter().map(|(id, source)| (normalise(source.name()), id)).collect();
+    let members = members(builds.iter().map(|build| build.kustomization), sources);
+    let mut steps = MAX_STEPS;
     let mut namespaces: BTreeMap<SourceId, BTreeSet<Option<String>>> = BTreeMap::new();
-    for root in effective::roots(builds) {
+    for root in effective::root_indices(builds) {
         let mut seen = BTreeSet::new();
-        let mut open: Vec<(&Kustomization, Option<&String>)> = vec![(root, None)];
-        while let Some((kustomization, outer)) = open.pop() {
-            let own = kustomization.namespace.as_ref().filter(|name| !name.is_empty());
+        let mut open: Vec<(usize, Option<&String>)> = vec![(root, None)];
+        while let Some((at, outer)) = open.pop() {
+            let (Some(build), Some(members)) = (builds.get(at), members.get(at)) else { continue };
+            let own = build.kustomization.namespace.as_ref().filter(|name| !name.is_empty());
             let namespace = outer.or(own);
-            if !seen.insert((kustomization.folder.as_str(), namespace)) {
+            if !seen.insert((at, namespace)) {
                 continue;
             }
-            for member in &kustomization.members {
-                let path = member_path(&kustomization.folder, member);
-                match files.get(&path) {
-                    Some(source) => {
-                        namespaces.entry(*source).or_default().insert(namespace.cloned());
-                    }
-                    None => open.extend(folders.get(&path).map(|inner| (*inner, namespace))),
+            let Some(left) = steps.checked_sub(1 + members.len()) else { break };
+            steps = left;
+            for member in members {
+                match member {
+                    Member::File(source) => drop(namespaces.entry(*source).or_default().insert(namespace.cloned())),
+                    Member::Folder(inner) => open.push((*inner, namespace)),
                 }
             }
         }

@@ -195,8 +195,13 @@ fn origin_at(origins: &BTreeMap<Span, ImageOrigin>, span: Span) -> Option<&Image
 }
 
 /// What of an image a value is.
-fn part_of(image: &ImageReport, text: &str) -> &'static str {
+fn part_of(image: &ImageReport, path: &str, text: &str) -> &'static str {
     let reference = image.reference.as_ref();
+    if reference.is_none() && text != image.value {
+        // What cannot be parsed has no parts: the key says what was meant.
+        let key = path.rsplit('.').next().unwrap_or_default();
+        return ["registry", "repository", "tag", "digest"].into_iter().find(|part| *part == key).unwrap_or("value");
+    }
     let is = |part: fn(&ReferenceReport) -> Option<&str>| reference.and_then(part) == Some(text);
     match text {
         _ if text == image.value => "image",
@@ -210,6 +215,7 @@ fn part_of(image: &ImageReport, text: &str) -> &'static str {
 
 fn image_origins(report: &Report, house: &House<'_>) -> BTreeMap<Span, ImageOrigin> {
     let mut found = BTreeMap::new();
+    let mut bases = BTreeMap::new();
     type Run<'p> = Option<(Located, Option<Traced<'p>>)>;
     let mut traced: BTreeMap<(SourceId, &str), Run<'_>> = BTreeMap::new();
     let key = |image: &ImageReport| {
@@ -227,7 +233,7 @@ fn image_origins(report: &Report, house: &House<'_>) -> BTreeMap<Span, ImageOrig
             Some((located, traced))
         });
         let Some((_, Some(traced))) = located else {
-            let line = house.line_of_base(image, template);
+            let line = house.line_of_base(image, template, &mut bases);
             found.extend(line.map(|line| (image.span, ImageOrigin { line: Some(line), suppliers: Vec::new() })));
             continue;
         };
@@ -241,7 +247,14 @@ fn image_origins(report: &Report, house: &House<'_>) -> BTreeMap<Span, ImageOrig
             sole: uses.get(&key(image)) == Some(&1),
         };
         if let Some(line) = traced.find(wanted) {
-            let suppliers = line.suppliers.into_iter().map(|(it, text)| (it, part_of(image, &text))).collect();
+            let suppliers = line
+                .suppliers
+                .into_iter()
+                .map(|(it, text)| {
+                    let part = part_of(image, &it.path, &text);
+                    (it, part)
+                })
+                .collect();
             found.insert(image.span, ImageOrigin { line: Some(line.span), suppliers });
         }
     }
@@ -271,9 +284,10 @@ impl<'a> House<'a> {
     fn new(sources: &'a Sources, folders: &'a BTreeMap<(SourceId, String), String>) -> Self {
         let readable = sources.iter().filter(|(_, source)| *source.origin() == SourceOrigin::File);
         let files: BTreeMap<_, _> = readable.map(|(id, source)| (source.name(), id)).collect();
+        let budget = Rc::default();
         let program = |folder: &'a String| {
             let inside = files.iter().filter(|(name, _)| chart::within(name, folder).is_some_and(chart::is_template));
-            (folder.as_str(), Program::new(inside.map(|(_, &id)| (id, sources.get(id).text()))))
+            (folder.as_str(), Program::new(inside.map(|(_, &id)| (id, sources.get(id).text())), &budget))
         };
         let programs = folders.values().collect::<BTreeSet<_>>().into_iter().map(program).collect();
         Self { sources, folders, files, programs }
@@ -319,10 +333,11 @@ impl<'a> House<'a> {
 
     /// The image of the same container in the file that a kustomization took an object from: what is rendered may be
     /// another, as `images:` and patches change it.
-    fn line_of_base(&self, image: &ImageReport, file: &str) -> Option<Span> {
+    fn line_of_base(&self, image: &ImageReport, file: &str, bases: &mut BTreeMap<SourceId, Inventory>) -> Option<Span> {
         let SourceOrigin::Rendered(_) = self.sources.get(image.span.source).origin() else { return None };
         let id = *self.files.get(file)?;
-        let base = Inventory::of(id, self.sources.get(id), ReadOptions::default());
+        let read = || Inventory::of(id, self.sources.get(id), ReadOptions::default());
+        let base = bases.entry(id).or_insert_with(read);
         let same = |it: &&ImageUse| {
             let resource = &base.resource_of(it).name;
             // A kustomization may put something before and behind a name.

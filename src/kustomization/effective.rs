@@ -23,8 +23,14 @@ use crate::workload::{Container, DecidedBy, ImageText, PodId, SecretReference};
 /// could grow without bound.
 const BUDGET: usize = 400_000;
 
-/// How many changes of an image use count as much as one that is carried through a build.
-const TRANSFORMED: usize = 16;
+/// Entries of `images:` that are held against images, at most.
+const MAX_CHECKS: usize = 20_000_000;
+
+/// Decisions that are kept of an image, at most: the first ones and the last.
+const MAX_SET: usize = 16;
+
+/// The longest value that is followed, in bytes; the kubelet takes no image that is as long.
+const MAX_VALUE: usize = 4096;
 
 /// Kustomizations that build from each other, at most.
 const MAX_DEPTH: usize = 64;
@@ -110,11 +116,7 @@ pub fn apply(
 }
 
 /// Kustomizations that no other one builds from.
-pub(super) fn roots<'k>(builds: &[Build<'k>]) -> impl Iterator<Item = &'k Kustomization> {
-    root_indices(builds).into_iter().filter_map(|at| builds.get(at)).map(|build| build.kustomization)
-}
-
-fn root_indices(builds: &[Build<'_>]) -> Vec<usize> {
+pub(super) fn root_indices(builds: &[Build<'_>]) -> Vec<usize> {
     let mut included = BTreeSet::new();
     for build in builds {
         let own = build.kustomization.folder.as_str();
@@ -127,6 +129,11 @@ impl BuiltPod {
     /// Its images are not known any more.
     pub(super) fn blur_images(&mut self) {
         self.items.iter_mut().for_each(|item| item.is_unknown = true);
+    }
+
+    /// What it pulls with is not known any more.
+    pub(super) const fn blur_credentials(&mut self) {
+        self.facts.is_uncertain = true;
     }
 }
 
@@ -153,6 +160,7 @@ struct Builder<'k> {
     /// Patch files that were met, with what they hold.
     patch_files: BTreeMap<SourceId, Vec<Change>>,
     spent: usize,
+    checks: usize,
     is_exhausted: bool,
 }
 
@@ -185,6 +193,7 @@ impl<'k> Builder<'k> {
             merged: BTreeSet::new(),
             patch_files: BTreeMap::new(),
             spent: 0,
+            checks: 0,
             is_exhausted: false,
         }
     }
@@ -253,7 +262,18 @@ impl<'k> Builder<'k> {
     /// The pods of a file, as they are written.
     fn of_source(&self, source: SourceId) -> Vec<BuiltPod> {
         let pods = self.pods.get(&source).into_iter().flatten();
-        pods.map(|&id| self.as_written(id)).collect()
+        pods.map(|&id| self.as_built_from(id)).collect()
+    }
+
+    /// What `config.kubernetes.io/local-config` keeps from being deployed is not followed: any value but `false` may
+    /// (`IgnoreLocal` of `api/internal/target/kusttarget.go`).
+    fn as_built_from(&self, id: PodId) -> BuiltPod {
+        let mut pod = self.as_written(id);
+        let text = self.sources.slice(self.inventory.resource(self.inventory.pod(id).resource).span);
+        if text.contains("config.kubernetes.io/local-config") {
+            pod.blur_images();
+        }
+        pod
     }
 
     fn as_written(&self, id: PodId) -> BuiltPod {
@@ -285,13 +305,6 @@ impl<'k> Builder<'k> {
     }
 
     fn transform(&mut self, own: &Kustomization, pods: &mut [BuiltPod]) {
-        let items: usize = pods.iter().map(|pod| 1 + pod.items.len()).sum();
-        self.spent =
-            self.spent.saturating_add((own.patches.len() + own.images.len()).saturating_mul(items) / TRANSFORMED);
-        if self.spent > BUDGET {
-            self.is_exhausted = true;
-            return;
-        }
         for patch in &own.patches {
             change::patch(self, own, patch, pods);
         }
@@ -308,6 +321,11 @@ impl<'k> Builder<'k> {
             if !own.name_prefix.is_empty() || !own.name_suffix.is_empty() {
                 let name = pod.names.last().map(|name| format!("{}{name}{}", own.name_prefix, own.name_suffix));
                 pod.names.extend(name);
+            }
+            self.checks += own.images.len() * pod.items.len();
+            if self.checks > MAX_CHECKS {
+                self.is_exhausted = true;
+                return;
             }
             for rule in &own.images {
                 pod.items.iter_mut().for_each(|item| self.rewrite(own, rule, item));
@@ -342,6 +360,13 @@ impl<'k> Builder<'k> {
                 Rewritten::To(value, deciding) => {
                     let Some((span, path)) = image::decision(rule, deciding) else { continue };
                     if pass > 0 && item.set.last().is_some_and(|set| set.span == span) {
+                        item.set.pop();
+                    }
+                    if value.len() > MAX_VALUE {
+                        item.is_unknown = true;
+                        return;
+                    }
+                    if item.set.len() >= MAX_SET {
                         item.set.pop();
                     }
                     item.set.push(Set { value, span, path });

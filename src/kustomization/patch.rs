@@ -279,6 +279,33 @@ fn is_beyond(text: &str) -> bool {
     const DIRECTIVES: [&str; 4] = ["$patch", "$retainKeys", "$setElementOrder", "$deleteFromPrimitiveList"];
     DIRECTIVES.iter().any(|directive| text.contains(directive))
         || text.contains("imagePullPolicy") && text.contains("Never")
+        || deletes(text)
+}
+
+/// Whether a null takes away what a pod is made of: a merge deletes the field.
+fn deletes(text: &str) -> bool {
+    const FIELDS: [&str; 8] = [
+        "spec",
+        "template",
+        "jobTemplate",
+        "image",
+        "imagePullSecrets",
+        "serviceAccountName",
+        "serviceAccount",
+        "volumes",
+    ];
+    let is_field = |key: &str| FIELDS.contains(&key) || key.ends_with("ontainers");
+    let mut found = false;
+    // Which file it is of does not matter here.
+    yaml::read(SourceId(0), text, true, &mut |piece| {
+        let Piece::Document(document) = piece else { return };
+        let mut open: Vec<Node<'_>> = document.root().into_iter().collect();
+        while let Some(node) = open.pop() {
+            found |= node.entries().any(|entry| entry.value.is_null() && entry.key.text().is_some_and(is_field));
+            open.extend(node.entries().map(|entry| entry.value).chain(node.items()).filter(|node| !node.is_alias()));
+        }
+    });
+    found
 }
 
 /// The operations of a JSON 6902 patch; `None` where the document is none.
@@ -296,7 +323,12 @@ pub(crate) fn operations(root: Node<'_>) -> Option<Vec<Operation>> {
             adds_image: value.is_some_and(has_image),
         })
     };
-    Some(root.items().filter_map(operation).collect())
+    // What is moved is no longer where it was.
+    let taken = |node: Node<'_>| {
+        let from = node.str("from").filter(|_| node.str("op") == Some("move"))?;
+        Some(Operation { op: "remove".to_owned(), path: dotted(from), value: None, adds_image: false })
+    };
+    Some(root.items().flat_map(|node| taken(node).into_iter().chain(operation(node))).collect())
 }
 
 fn has_image(value: Node<'_>) -> bool {

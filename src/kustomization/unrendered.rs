@@ -25,6 +25,8 @@ pub enum Reason {
     Patch,
     /// `replacements` that may set an image.
     Replacements,
+    /// `replacements` that may set what an image is pulled with: names of Secrets, service accounts, namespaces.
+    CredentialReplacements,
     /// `transformers`.
     Transformers,
     /// `generators`.
@@ -40,7 +42,7 @@ impl Reason {
             Self::Remote(_) => "remote resources",
             Self::Missing(_) => "resources that are not among the inputs",
             Self::Patch => "patches that are not followed",
-            Self::Replacements => "`replacements`",
+            Self::Replacements | Self::CredentialReplacements => "`replacements`",
             Self::Transformers => "`transformers`",
             Self::Generators => "`generators`",
             Self::Charts => "`helmCharts`",
@@ -55,10 +57,12 @@ impl Reason {
         }
     }
 
-    /// Marks the images that it may change.
+    /// Marks the images that it may change, and those that may be pulled with something else.
     pub(super) fn mark(&self, pods: &mut [BuiltPod]) {
-        if matches!(self, Self::Replacements | Self::Transformers) {
-            pods.iter_mut().for_each(BuiltPod::blur_images);
+        match self {
+            Self::Replacements | Self::Transformers => pods.iter_mut().for_each(BuiltPod::blur_images),
+            Self::CredentialReplacements => pods.iter_mut().for_each(BuiltPod::blur_credentials),
+            _ => {}
         }
     }
 }
@@ -122,8 +126,12 @@ pub(super) fn read(root: Node<'_>) -> Vec<Unfollowed> {
     if root.get("transformers").into_iter().flat_map(Node::items).any(may_set_images) {
         note(Reason::Transformers, "transformers");
     }
-    if root.get("replacements").into_iter().flat_map(Node::items).any(may_replace_images) {
+    let replacements = || root.get("replacements").into_iter().flat_map(Node::items);
+    if replacements().any(|it| may_replace(it, is_of_images)) {
         note(Reason::Replacements, "replacements");
+    }
+    if replacements().any(|it| may_replace(it, is_of_credentials)) {
+        note(Reason::CredentialReplacements, "replacements");
     }
     found
 }
@@ -152,9 +160,57 @@ fn may_set_images(transformer: Node<'_>) -> bool {
 }
 
 /// Those in a file of its own could replace anything.
-fn may_replace_images(replacement: Node<'_>) -> bool {
+fn may_replace(replacement: Node<'_>, is_meant: fn(&str) -> bool) -> bool {
     let paths = replacement.get("targets").into_iter().flat_map(Node::items);
     let mut paths = paths.filter_map(|target| target.get("fieldPaths")).flat_map(Node::items).filter_map(Node::as_str);
-    replacement.get("path").is_some()
-        || paths.any(|path| path.rsplit('.').next() == Some("image") || !path.contains('.'))
+    replacement.get("path").is_some() || paths.any(is_meant)
+}
+
+/// Whether a field path may lead to an image, or to something that holds one: `spec.template.spec.containers`,
+/// `spec.containers.[name=web].image`, `spec.containers.*`.
+fn is_of_images(path: &str) -> bool {
+    const HOLDERS: [&str; 7] = ["spec", "template", "jobTemplate", "volumes", "reference", "repository", "version"];
+    let is_item = |part: &&str| {
+        matches!(*part, "*" | "-")
+            || part.ends_with(']')
+            || !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit())
+    };
+    let last = path.split('.').rfind(|part| !is_item(part)).unwrap_or_default();
+    let lower = last.to_ascii_lowercase();
+    !path.contains('.')
+        || HOLDERS.contains(&last)
+        || ["image", "containers", "tag", "sha"].iter().any(|it| lower.ends_with(it))
+}
+
+fn is_of_credentials(path: &str) -> bool {
+    ["imagePullSecrets", "serviceAccount", "metadata.namespace"].iter().any(|part| path.contains(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn field_paths_tell_what_is_replaced() {
+        for path in [
+            "spec.template.spec.containers.[name=web].image",
+            "spec.template.spec.containers.[image=a.b].image",
+            "spec.template.spec.containers.0.image",
+            "spec.template.spec.containers",
+            "spec.template.spec.initContainers.*",
+            "spec.template.spec",
+            "spec.sidecarImage",
+            "spec.image.tag",
+            "spec",
+        ] {
+            assert!(is_of_images(path), "{path}");
+        }
+        for path in ["metadata.name", "metadata.annotations.a", "spec.template.spec.containers.0.env.0.value", "data.x"]
+        {
+            assert!(!is_of_images(path), "{path}");
+        }
+        assert!(is_of_credentials("spec.template.spec.imagePullSecrets.0.name"));
+        assert!(is_of_credentials("metadata.namespace"));
+        assert!(!is_of_credentials("metadata.name"));
+    }
 }

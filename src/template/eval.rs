@@ -2,6 +2,7 @@
 //!
 //! This is no template engine: what it does not understand is unknown, and nothing is concluded from it.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::rc::Rc;
@@ -57,6 +58,17 @@ pub(super) struct File {
     pub(super) source: SourceId,
     pub(super) text: Rc<str>,
     pub(super) fields: Rc<Vec<Field>>,
+    pub(super) documents: Vec<Document>,
+}
+
+/// A document of a template.
+pub(super) struct Document {
+    /// Where it begins.
+    pub(super) start: usize,
+    /// The fields that write its kind, as places in the file's fields.
+    pub(super) kinds: Vec<usize>,
+    /// Those that write its name.
+    pub(super) names: Vec<usize>,
 }
 
 /// A named template: its file and what it holds.
@@ -73,18 +85,44 @@ pub(super) struct Record {
     pub(super) live: bool,
 }
 
-/// Nodes that are visited at most for one template.
+/// What may be done for one template: nodes visited, parts and stretches of text copied.
 const BUDGET: u32 = 100_000;
 
-/// Bytes that are copied at most for one template: a text may be included, or put together with itself, again and again.
-const MAX_COPIED: usize = 16 << 20;
+/// What may be done for all templates: nobody waits longer for places in them.
+const BUDGET_OF_ALL: u32 = 4_000_000;
 
-/// Blocks, expressions and named templates within each other that are followed: each takes of the stack, of which a
-/// thread may have one megabyte.
-const MAX_DEPTH: u8 = 120;
+/// What is left for all templates.
+#[derive(Debug)]
+pub(crate) struct Budget(Cell<u32>);
 
-/// Longer formats and texts are not rewritten.
-const MAX_REWRITTEN: usize = 4096;
+impl Default for Budget {
+    fn default() -> Self {
+        Self(Cell::new(BUDGET_OF_ALL))
+    }
+}
+
+impl Budget {
+    /// What one template may use.
+    fn for_one(&self) -> u32 {
+        self.0.get().min(BUDGET)
+    }
+
+    /// Takes it away; `false` where so much is not left.
+    pub(crate) fn spend(&self, cost: usize) -> bool {
+        let left = u32::try_from(cost).ok().and_then(|cost| self.0.get().checked_sub(cost));
+        self.0.set(left.unwrap_or_default());
+        left.is_some()
+    }
+}
+
+/// Bytes of text that cost as much to copy as a node costs to visit.
+const BYTES: usize = 64;
+
+/// The longest text that a function may make, in bytes: no image is as long.
+const MAX_TEXT: usize = 64 << 10;
+
+/// Named templates within each other that are followed.
+const MAX_DEPTH: u8 = 24;
 
 pub(super) struct Eval<'a> {
     pub(super) files: &'a [File],
@@ -95,14 +133,14 @@ pub(super) struct Eval<'a> {
     root: Value,
     variables: Vec<(String, Value)>,
     budget: u32,
-    copied: usize,
+    given: u32,
     depth: u8,
     recording: bool,
     live: bool,
 }
 
 impl<'a> Eval<'a> {
-    pub(super) fn new(files: &'a [File], defines: &'a Defines, root: Value) -> Self {
+    pub(super) fn new(files: &'a [File], defines: &'a Defines, root: Value, all: &Budget) -> Self {
         Self {
             files,
             defines,
@@ -110,8 +148,8 @@ impl<'a> Eval<'a> {
             opaque: false,
             variables: vec![("$".to_owned(), root.clone())],
             root,
-            budget: BUDGET,
-            copied: 0,
+            budget: all.for_one(),
+            given: all.for_one(),
             depth: 0,
             recording: true,
             live: true,
@@ -129,43 +167,27 @@ impl<'a> Eval<'a> {
         self.budget > 0
     }
 
-    /// Counts what is copied; too much of it is as much as too many nodes.
-    fn copies(&mut self, bytes: usize) {
-        self.copied = self.copied.saturating_add(bytes);
-        if self.copied > MAX_COPIED {
-            self.budget = 0;
-        }
+    /// What it took.
+    pub(super) const fn spent(&self) -> usize {
+        (self.given - self.budget) as usize
     }
 
-    /// The variables, to go back to them.
-    fn kept_variables(&mut self) -> Vec<(String, Value)> {
-        self.copies(self.variables.iter().map(|(name, value)| name.len() + size(value)).sum());
-        if self.budget == 0 { Vec::new() } else { self.variables.clone() }
-    }
-
-    /// One level deeper; `None` where that is too deep.
-    fn deeper<T>(&mut self, enter: impl FnOnce(&mut Self) -> T) -> Option<T> {
-        let depth = self.depth.checked_add(1).filter(|depth| *depth <= MAX_DEPTH)?;
-        self.depth = depth;
-        let done = enter(self);
-        self.depth -= 1;
-        Some(done)
+    fn spend(&mut self, cost: usize) {
+        self.budget = self.budget.saturating_sub(u32::try_from(cost).unwrap_or(u32::MAX));
     }
 
     fn run(&mut self, file: usize, nodes: &[Node], dot: &Value) -> Vec<Part> {
-        self.deeper(|it| it.nodes(file, nodes, dot)).unwrap_or_else(|| vec![Part::unknown()])
-    }
-
-    fn nodes(&mut self, file: usize, nodes: &[Node], dot: &Value) -> Vec<Part> {
         let mut out = Vec::new();
         let scope = self.variables.len();
         for node in nodes {
             let Some(left) = self.budget.checked_sub(1) else { break };
             self.budget = left;
+            let before = out.len();
             self.node(file, node, dot, &mut out);
+            self.spend(out.get(before..).map_or(0, cost));
         }
         if self.budget == 0 {
-            out.push(Part::unknown());
+            out = vec![Part::unknown()];
         }
         self.variables.truncate(scope);
         out
@@ -177,7 +199,6 @@ impl<'a> Eval<'a> {
                 self.record_text(file, range);
                 let text = self.files.get(file).and_then(|it| it.text.get(range.clone())).unwrap_or_default();
                 out.push(Part::text(text));
-                self.copies(text.len() + size_of::<Part>());
             }
             Node::Emit(range, expr) => {
                 let opaque = self.opaque;
@@ -193,6 +214,7 @@ impl<'a> Eval<'a> {
             }
             Node::Assign(name, expr) => {
                 let value = self.value(expr, dot);
+                self.spend(self.variables.len() / BYTES);
                 // `=` and `:=` are told apart by whether the name is there; a shadowing `:=` is rare, and changes no more.
                 match self.variables.iter_mut().rev().find(|(known, _)| known == name) {
                     Some(known) => known.1 = value,
@@ -205,7 +227,7 @@ impl<'a> Eval<'a> {
             }
             Node::Loop { start, names, body } => {
                 let parts = self.within_field(file, *start, |it| {
-                    let before = it.kept_variables();
+                    let before = it.snapshot();
                     it.variables.extend(names.iter().map(|name| (name.clone(), Value::Unknown)));
                     it.run(file, body, &Value::Unknown);
                     it.restore(before, None);
@@ -214,6 +236,16 @@ impl<'a> Eval<'a> {
                 out.extend(parts);
             }
         }
+    }
+
+    fn snapshot(&mut self) -> Vec<(String, Value)> {
+        let size = |(_, value): &(String, Value)| match value {
+            Value::Text(parts) => 1 + cost(parts),
+            _ => 1,
+        };
+        // A few of them cost no more than the branch itself.
+        self.spend(self.variables.iter().map(size).sum::<usize>() / 16);
+        if self.budget == 0 { Vec::new() } else { self.variables.clone() }
     }
 
     /// Variables as they were; those that something changed are not known, unless it is known to have happened.
@@ -246,7 +278,7 @@ impl<'a> Eval<'a> {
                 continue;
             }
             let inner = if with && branch.condition.is_some() { value.clone() } else { dot.clone() };
-            let before = self.kept_variables();
+            let before = self.snapshot();
             self.variables.extend(name.map(|name| (name, value)));
             let live = self.live;
             self.live &= runs != Some(false);
@@ -315,17 +347,13 @@ impl<'a> Eval<'a> {
     fn value(&mut self, expr: &Expr, dot: &Value) -> Value {
         let Some(left) = self.budget.checked_sub(1) else { return Value::Unknown };
         self.budget = left;
-        let value = self.deeper(|it| it.evaluated(expr, dot)).unwrap_or(Value::Unknown);
-        self.copies(size(&value));
-        value
-    }
-
-    fn evaluated(&mut self, expr: &Expr, dot: &Value) -> Value {
         match expr {
-            Expr::Dot => dot.clone(),
+            Expr::Dot => self.counted(dot.clone()),
             Expr::Var(name) => {
+                self.spend(self.variables.len() / BYTES);
                 let known = self.variables.iter().rev().find(|(known, _)| known == name);
-                known.map_or(Value::Unknown, |(_, value)| value.clone())
+                let value = known.map_or(Value::Unknown, |(_, value)| value.clone());
+                self.counted(value)
             }
             Expr::Str(text) | Expr::Word(text) if !matches!(text.as_str(), "true" | "false") => {
                 Value::Text(vec![Part::text(text.clone())])
@@ -337,9 +365,25 @@ impl<'a> Eval<'a> {
                 let base = self.value(base, dot);
                 path.iter().fold(base, |value, key| field_of(&value, key))
             }
-            Expr::Call(name, arguments) => self.call(name, arguments, dot),
+            Expr::Call(name, arguments) => {
+                let value = self.call(name, arguments, dot);
+                self.counted(value)
+            }
             Expr::Unknown => Value::Unknown,
         }
+    }
+
+    /// A value, once it is paid for.
+    fn counted(&mut self, value: Value) -> Value {
+        if let Value::Text(parts) = &value {
+            self.spend(cost(parts));
+            if self.budget == 0
+                || parts.iter().filter_map(|it| it.text.as_ref()).map(String::len).sum::<usize>() > MAX_TEXT
+            {
+                return Value::Unknown;
+            }
+        }
+        value
     }
 
     fn call(&mut self, name: &str, arguments: &[Expr], dot: &Value) -> Value {
@@ -404,21 +448,22 @@ impl<'a> Eval<'a> {
     fn include(&mut self, values: &[Value]) -> Value {
         let name = values.first().and_then(|it| known(&parts(it.clone())));
         let Some((file, body)) = name.and_then(|name| self.defines.get(&name)).cloned() else { return Value::Unknown };
+        if self.depth >= MAX_DEPTH {
+            return Value::Unknown;
+        }
         let dot = values.get(1).cloned().unwrap_or(Value::Nil);
+        self.depth += 1;
         let outer = std::mem::replace(&mut self.variables, vec![("$".to_owned(), dot.clone())]);
         let parts = self.run(file, &body, &dot);
         self.variables = outer;
+        self.depth -= 1;
         Value::Text(trim(parts))
     }
 }
 
-/// About how many bytes a copy of a value takes.
-fn size(value: &Value) -> usize {
-    let of_part = |part: &Part| size_of::<Part>() + part.text.as_ref().map_or(0, String::len);
-    match value {
-        Value::Text(parts) => parts.iter().map(of_part).sum(),
-        _ => size_of::<Value>(),
-    }
+/// What it costs to copy parts.
+fn cost(parts: &[Part]) -> usize {
+    parts.iter().map(|part| 1 + part.text.as_ref().map_or(0, |text| text.len() / BYTES)).sum()
 }
 
 /// Whether two values are surely the same.
@@ -539,9 +584,6 @@ fn dict(values: &[Value]) -> Value {
 /// `printf` with `%s`, `%v` and `%d` alone.
 fn printf(values: &[Value]) -> Value {
     let Some(format) = values.first().and_then(|it| known(&parts(it.clone()))) else { return Value::Unknown };
-    if format.len() > MAX_REWRITTEN {
-        return Value::Unknown;
-    }
     let mut arguments = values.iter().skip(1);
     let mut out = Vec::new();
     let mut pieces = format.split('%');
@@ -567,15 +609,17 @@ fn printf(values: &[Value]) -> Value {
 fn changed(name: &str, values: &[Value]) -> Value {
     let texts: Option<Vec<String>> = values.iter().map(|it| known(&parts(it.clone()))).collect();
     let Some(texts) = texts else { return Value::Unknown };
-    if texts.iter().any(|text| text.len() > MAX_REWRITTEN) {
-        return Value::Unknown;
-    }
     let Some(text) = texts.last() else { return Value::Unknown };
     let new = match (name, &texts[..]) {
         ("lower", _) => text.to_lowercase(),
         ("upper", _) => text.to_uppercase(),
         ("trimSuffix", [end, _]) => text.strip_suffix(end.as_str()).unwrap_or(text).to_owned(),
         ("trimPrefix", [start, _]) => text.strip_prefix(start.as_str()).unwrap_or(text).to_owned(),
+        ("replace", [old, new, _])
+            if text.len().saturating_mul(new.len() + 1) > MAX_TEXT << 4 && new.len() > old.len() =>
+        {
+            return Value::Unknown;
+        }
         ("replace", [old, new, _]) => text.replace(old.as_str(), new),
         ("trunc", [length, _]) => match length.parse::<usize>() {
             Ok(length) => text.chars().take(length).collect(),

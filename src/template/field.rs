@@ -104,21 +104,21 @@ impl Lines<'_> {
     fn without_comment(&self, start: usize, end: usize) -> Range<usize> {
         let text = &self.text[start..end];
         let mut comments = text.match_indices(" #").map(|(at, _)| start + at);
-        let end = comments.find(|&at| !self.is_in_action(at)).unwrap_or(end);
+        let end = comments.find(|&at| self.action_at(at).is_none()).unwrap_or(end);
         let text = &self.text[start..end];
         let start = start + (text.len() - text.trim_start().len());
         start..start + text.trim().len()
     }
 
-    fn is_in_action(&self, at: usize) -> bool {
+    fn action_at(&self, at: usize) -> Option<&Range<usize>> {
         let after = self.actions.partition_point(|action| action.start <= at);
-        after.checked_sub(1).and_then(|it| self.actions.get(it)).is_some_and(|action| action.contains(&at))
+        self.actions.get(after.checked_sub(1)?).filter(|action| at < action.end)
     }
 
     fn skeleton(&self, range: &Range<usize>) -> Vec<Option<String>> {
         let first = self.actions.partition_point(|action| action.start < range.start);
-        let after = self.actions.partition_point(|action| action.end <= range.end);
-        let inside = || self.actions.get(first..after).unwrap_or_default().iter();
+        let until = self.actions.partition_point(|action| action.end <= range.end);
+        let inside = || self.actions.get(first..until).unwrap_or_default().iter();
         let controls = |action: &&Range<usize>| {
             let inner = self.text[(*action).clone()].trim_start_matches(['{', '-']).trim_start();
             ["if", "else", "end", "with", "range"].iter().any(|word| {
@@ -148,6 +148,9 @@ impl Lines<'_> {
         skeleton
     }
 }
+
+/// Lines above an action that are looked through for the key that it stands below.
+const MAX_LINES: usize = 500;
 
 /// Keys below which no container is ever written.
 const HARMLESS: &[&str] = &[
@@ -179,16 +182,9 @@ const HARMLESS: &[&str] = &[
     "volumeMounts",
 ];
 
-/// How far above an action its key is looked for, in bytes.
-const MAX_ABOVE: usize = 16 << 10;
-
 /// Whether what an action writes stands below a key that holds no container: told by the lines above it.
 pub(super) fn is_harmless(text: &str, at: usize) -> bool {
-    let mut from = at.saturating_sub(MAX_ABOVE);
-    while !text.is_char_boundary(from) {
-        from += 1;
-    }
-    let before = text.get(from..at).unwrap_or_default();
+    let before = text.get(..at).unwrap_or_default();
     let start = before.rfind('\n').map_or(0, |at| at + 1);
     let column = before.len() - start;
     // Behind a key on its own line it writes that key's value.
@@ -198,7 +194,7 @@ pub(super) fn is_harmless(text: &str, at: usize) -> bool {
     if !before[start..].trim().is_empty() {
         return false;
     }
-    let above = before[..start].lines().rev().filter(|line| {
+    let above = before[..start].lines().rev().take(MAX_LINES).filter(|line| {
         let trimmed = line.trim_start();
         !trimmed.is_empty() && !trimmed.starts_with("{{") && !trimmed.starts_with('#')
     });

@@ -9,14 +9,13 @@ mod lex;
 mod parse;
 pub(crate) mod tree;
 
-use std::ops::Range;
 use std::rc::Rc;
 
 use crate::chart::ChartFile;
 use crate::source::{SourceId, Span};
-pub(crate) use crate::template::eval::Supplier;
+pub(crate) use crate::template::eval::{Budget, Supplier};
 use crate::template::eval::{
-    Defines, Eval, File, Record, Records, Value, known, open, plain, supplied, suppliers, trim,
+    Defines, Document, Eval, File, Record, Records, Value, known, open, plain, supplied, suppliers, trim,
 };
 use crate::template::field::{Field, fields, fits};
 use crate::template::parse::{Node, parse};
@@ -27,19 +26,32 @@ pub(crate) struct Program {
     files: Vec<File>,
     bodies: Vec<Vec<Node>>,
     defines: Defines,
+    budget: Rc<Budget>,
 }
+
+/// What it costs to look closely at a line that may have written an image, in nodes of a template.
+const COMPARISON: usize = 10;
 
 /// Larger templates are not looked into.
 const MAX_TEMPLATE: usize = 1 << 20;
 
+/// The longest mapping of a container that is looked through for its name, in bytes.
+const MAX_MAPPING: usize = 16 << 10;
+
+/// Fields before and behind an image that are looked through for the name of its container.
+const MAX_FIELDS: usize = 200;
+
 impl Program {
     /// Reads the templates.
-    pub(crate) fn new<'t>(texts: impl IntoIterator<Item = (SourceId, &'t str)>) -> Self {
-        let mut program = Self { files: Vec::new(), bodies: Vec::new(), defines: Defines::new() };
+    pub(crate) fn new<'t>(texts: impl IntoIterator<Item = (SourceId, &'t str)>, budget: &Rc<Budget>) -> Self {
+        let mut program =
+            Self { files: Vec::new(), bodies: Vec::new(), defines: Defines::new(), budget: Rc::clone(budget) };
         for (source, text) in texts.into_iter().filter(|(_, text)| text.len() <= MAX_TEMPLATE) {
             let parsed = parse(text);
             let at = program.files.len();
-            program.files.push(File { source, text: text.into(), fields: Rc::new(fields(text)) });
+            let fields = fields(text);
+            let documents = documents(text, &fields);
+            program.files.push(File { source, text: text.into(), fields: Rc::new(fields), documents });
             program.defines.extend(parsed.defines.into_iter().map(|(name, body)| (name, (at, Rc::new(body)))));
             program.bodies.push(parsed.body);
         }
@@ -58,9 +70,10 @@ impl Program {
             ("AppVersion", place(&chart.app_version, "appVersion")),
             ("Version", place(&chart.version, "version")),
         ]);
-        let mut eval = Eval::new(&self.files, &self.defines, open([("Values", values), ("Chart", about)]));
+        let mut eval =
+            Eval::new(&self.files, &self.defines, open([("Values", values), ("Chart", about)]), &self.budget);
         eval.file(at, &self.bodies[at]);
-        let whole = eval.is_whole();
+        let whole = eval.is_whole() && self.budget.spend(eval.spent());
         Some(Traced { opaque: eval.opaque, records: eval.records, program: self, whole })
     }
 }
@@ -135,25 +148,21 @@ impl Traced<'_> {
 
     fn candidates(&self, wanted: Wanted<'_>) -> Vec<Candidate<'_>> {
         let mut found = Vec::new();
-        let mut judged: Option<(usize, Range<usize>, bool)> = None;
+        if !self.program.budget.spend(self.records.len() / 16) {
+            return found;
+        }
         for ((file_at, field_at), records) in &self.records {
             let Some(file) = self.program.files.get(*file_at) else { continue };
             let Some(field) = file.fields.get(*field_at) else { continue };
+            if field.key == wanted.key && !self.program.budget.spend(1) {
+                return Vec::new();
+            }
             let may_be = field.key == wanted.key && field_fits(field, wanted.value);
-            if !may_be {
+            if !may_be || !fits_object(file, field, wanted) {
                 continue;
             }
-            // Fields come in order: those of a document follow one another.
-            let known_fit =
-                judged.as_ref().filter(|(at, document, _)| at == file_at && document.contains(&field.range.start));
-            let fits = known_fit.map(|(.., fits)| *fits).unwrap_or_else(|| {
-                let document = document_around(&file.text, field.range.start);
-                let fits = fits_object(file, &document, wanted);
-                judged = Some((*file_at, document, fits));
-                fits
-            });
-            if !fits {
-                continue;
+            if !self.program.budget.spend(COMPARISON + records.len()) {
+                return Vec::new();
             }
             let beside = beside(&file.text, &file.fields, *field_at, "name");
             let mut by_name = false;
@@ -173,40 +182,53 @@ impl Traced<'_> {
     }
 }
 
-/// Whether the kind and name of a document of a template allow the object.
-fn fits_object(file: &File, document: &Range<usize>, wanted: Wanted<'_>) -> bool {
-    let first = file.fields.partition_point(|it| it.range.start < document.start);
-    let after = file.fields.partition_point(|it| it.range.start < document.end);
-    let around = file.fields.get(first..after).unwrap_or_default();
-    let mut metadata = around.iter().filter(|it| {
-        if it.key != "name" || it.column != 2 {
-            return false;
-        }
-        let above = file.text[document.start..it.range.start].rfind("\nmetadata:");
-        above.is_some_and(|at| {
-            let between = &file.text[document.start + at + 1..it.range.start];
-            between.lines().skip(1).all(|line| line.is_empty() || line.starts_with([' ', '{', '#']))
-        })
-    });
-    let kinds = around.iter().all(|it| it.key != "kind" || it.column != 0 || field_fits(it, wanted.kind));
-    let names = wanted.name.is_none_or(|name| metadata.all(|it| field_fits(it, name)));
-    kinds && names
+/// Whether the kind and name of the document around a field allow the object.
+fn fits_object(file: &File, field: &Field, wanted: Wanted<'_>) -> bool {
+    let after = file.documents.partition_point(|document| document.start <= field.range.start);
+    let Some(document) = after.checked_sub(1).and_then(|at| file.documents.get(at)) else { return true };
+    let fit = |fields: &[usize], text: &str| {
+        let mut fields = fields.iter().filter_map(|&at| file.fields.get(at));
+        fields.all(|it| field_fits(it, text))
+    };
+    fit(&document.kinds, wanted.kind) && wanted.name.is_none_or(|name| fit(&document.names, name))
 }
 
-/// Whether a field can have written a text. One of very many pieces may have written anything.
+/// Whether a field can have written a text.
 fn field_fits(field: &Field, text: &str) -> bool {
-    text.len() <= 4096 && (field.skeleton.len() > 256 || fits(field.skeleton.iter().map(Option::as_deref), text))
+    text.len() <= 4096 && fits(field.skeleton.iter().map(Option::as_deref), text)
 }
 
-/// The document of a template that holds a place.
-fn document_around(text: &str, at: usize) -> Range<usize> {
-    let start = text[..at].rfind("\n---").map_or(0, |found| found + 1);
-    let end = text[at..].find("\n---").map_or(text.len(), |found| at + found);
-    start..end
+/// The documents of a template, in order, with the fields that say what objects they are.
+fn documents(text: &str, fields: &[Field]) -> Vec<Document> {
+    let starts = std::iter::once(0).chain(text.match_indices("\n---").map(|(at, _)| at + 1));
+    let mut documents: Vec<Document> =
+        starts.map(|start| Document { start, kinds: Vec::new(), names: Vec::new() }).collect();
+    let tops = tops(text);
+    for (at, field) in fields.iter().enumerate() {
+        let after = documents.partition_point(|document| document.start <= field.range.start);
+        let Some(document) = after.checked_sub(1).and_then(|at| documents.get_mut(at)) else { continue };
+        if field.key == "kind" && field.column == 0 {
+            document.kinds.push(at);
+        }
+        if field.key == "name" && field.column == 2 && is_in_metadata(text, &tops, document.start, field.range.start) {
+            document.names.push(at);
+        }
+    }
+    documents
 }
 
-/// How far away the field of the same container is looked for, in fields.
-const MAX_BESIDE: usize = 200;
+/// Where the lines begin that are not indented and no actions or comments.
+fn tops(text: &str) -> Vec<usize> {
+    let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
+    let is_top = |at: &usize| !text[*at..].starts_with(['\n', '\r', ' ', '{', '#']);
+    starts.filter(is_top).collect()
+}
+
+/// Whether `metadata:` is the key above a place that is two columns deep.
+fn is_in_metadata(text: &str, tops: &[usize], start: usize, at: usize) -> bool {
+    let above = tops.partition_point(|top| *top <= at).checked_sub(1).and_then(|above| tops.get(above));
+    above.is_some_and(|&above| above >= start && text[above..].starts_with("metadata:"))
+}
 
 /// The field of a key in the same mapping as another field.
 fn beside(text: &str, fields: &[Field], at: usize, key: &str) -> Option<usize> {
@@ -214,25 +236,23 @@ fn beside(text: &str, fields: &[Field], at: usize, key: &str) -> Option<usize> {
     let same = |other: &Field| other.column == field.column && other.key == key;
     // Up to the first of its list item, down to the first of the next.
     let broken = |from: usize, to: usize| {
-        text.get(from..to).unwrap_or_default().lines().skip(1).any(|line| {
-            let trimmed = line.trim_start_matches(' ');
-            let indent = line.len() - trimmed.len();
-            let is_plain = !trimmed.is_empty() && !trimmed.starts_with("{{") && !trimmed.starts_with('#');
-            is_plain && (indent < field.column && !starts_item_at(line, field.column) || trimmed.starts_with("---"))
-        })
+        to.saturating_sub(from) > MAX_MAPPING
+            || text.get(from..to).unwrap_or_default().lines().skip(1).any(|line| {
+                let trimmed = line.trim_start_matches(' ');
+                let indent = line.len() - trimmed.len();
+                let is_plain = !trimmed.is_empty() && !trimmed.starts_with("{{") && !trimmed.starts_with('#');
+                is_plain && (indent < field.column && !starts_item_at(line, field.column) || trimmed.starts_with("---"))
+            })
     };
     let up = || {
         if field.starts_item {
             return None;
         }
-        let mut seen = line_start(text, field.range.start);
-        for index in (0..at).rev().take(MAX_BESIDE) {
+        for index in (0..at).rev().take(MAX_FIELDS) {
             let other = fields.get(index)?;
-            let from = line_start(text, other.range.start);
-            if broken(from, seen) {
+            if broken(line_start(text, other.range.start), line_start(text, field.range.start)) {
                 return None;
             }
-            seen = from;
             if same(other) {
                 return Some(index);
             }
@@ -243,13 +263,11 @@ fn beside(text: &str, fields: &[Field], at: usize, key: &str) -> Option<usize> {
         None
     };
     let down = || {
-        let mut seen = field.range.end;
-        for (index, other) in fields.iter().enumerate().skip(at + 1).take(MAX_BESIDE) {
+        for (index, other) in fields.iter().enumerate().skip(at + 1).take(MAX_FIELDS) {
             let item = other.starts_item && other.column <= field.column;
-            if item || broken(seen, other.range.end) {
+            if item || broken(field.range.end, other.range.end) {
                 return None;
             }
-            seen = other.range.end;
             if same(other) {
                 return Some(index);
             }

@@ -59,8 +59,11 @@ pub(super) struct Parsed {
 /// Blocks within blocks that are followed.
 const MAX_DEPTH: usize = 64;
 
-/// Pipes and parentheses of one expression that are followed; each is an expression within another.
-const MAX_NESTED: usize = 128;
+/// Parentheses within parentheses that are read.
+const MAX_PARENTHESES: usize = 16;
+
+/// Commands of one pipeline that are read: each becomes an argument of the next.
+const MAX_PIPES: usize = 16;
 
 pub(super) fn parse(text: &str) -> Parsed {
     let mut parser = Parser { text, tokens: tokens(text), at: 0, defines: Vec::new(), depth: 0 };
@@ -282,17 +285,15 @@ fn unescape(text: &str) -> String {
 
 fn expression(text: &str) -> Expr {
     let words = words(text);
-    if words.iter().filter(|word| matches!(word, Word::Pipe | Word::Open)).count() > MAX_NESTED {
-        return Expr::Unknown;
-    }
     let mut at = 0;
-    let expr = pipeline(&words, &mut at, MAX_DEPTH);
+    let expr = pipeline(&words, &mut at, MAX_PARENTHESES);
     if at == words.len() { expr } else { Expr::Unknown }
 }
 
 /// Commands joined by `|`: what each gives is the last argument of the next.
 fn pipeline(words: &[Word], at: &mut usize, depth: usize) -> Expr {
     let mut piped = None;
+    let mut pipes = 0;
     loop {
         let mut command = command(words, at, depth);
         if let Some(before) = piped.take() {
@@ -308,6 +309,10 @@ fn pipeline(words: &[Word], at: &mut usize, depth: usize) -> Expr {
             return command;
         }
         *at += 1;
+        pipes += 1;
+        if pipes > MAX_PIPES {
+            return Expr::Unknown;
+        }
         piped = Some(command);
     }
 }

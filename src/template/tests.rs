@@ -16,7 +16,7 @@ fn trace(template: &str, helpers: &str, wanted: Wanted<'_>) -> Option<(String, V
     let values = Source::new("shop/values.yaml", VALUES, Encoding::Utf8);
     let chart = crate::chart::read(SourceId(0), &chart).expect("a chart");
     let values = tree::read(SourceId(1), &values);
-    let program = Program::new([(SourceId(2), template), (SourceId(3), helpers)]);
+    let program = Program::new([(SourceId(2), template), (SourceId(3), helpers)], &Rc::default());
     let found = program.run(SourceId(2), &chart, values.as_ref()).expect("a template").find(wanted)?;
     let text = if found.span.source == SourceId(2) { template } else { helpers };
     let suppliers = found.suppliers.iter().map(|(supplier, text)| {
@@ -147,6 +147,23 @@ fn hostile_templates_end() {
     let _ = trace(&deep, "", wanted("y", "z"));
     let deep = format!("image: {{{{ {} }}}}", "(".repeat(10_000));
     let _ = trace(&deep, "", wanted("y", "z"));
+    let pod = "image: {{ .Values.image.repository }}:{{ .Values.image.tag }}\n";
+    let doubled = |with: &str| format!("{{{{ $a := \"aaaaaaaaaa\" }}}}\n{}{pod}", with.repeat(60));
+    let helper = "{{ define \"twice\" }}{{ . }}{{ . }}{{ end }}";
+    for growing in [
+        doubled("{{ $a = printf \"%s%s\" $a $a }}\n"),
+        doubled("{{ $a = include \"twice\" $a }}\n"),
+        doubled("{{ $a = replace \"a\" \"aaaaaaaaaa\" $a }}\n"),
+        format!("{{{{ $a := \"{}\" }}}}{}{pod}", "x".repeat(900_000), "{{ $b := $a }}".repeat(5_000)),
+        format!("{{{{ $a := 1{} }}}}{pod}", " | quote".repeat(100_000)),
+        format!(
+            "{}{}{pod}",
+            (0..25_000).map(|at| format!("{{{{$v{at}:=1}}}}")).collect::<String>(),
+            "{{if .x}}{{end}}".repeat(20_000)
+        ),
+    ] {
+        let _ = trace(&growing, helper, wanted("ghcr.io/acme/api:1.9", "x"));
+    }
     for text in [
         "{{",
         "{{}}",

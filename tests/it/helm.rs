@@ -269,3 +269,20 @@ fn charts(folder: &Path) -> Vec<PathBuf> {
     }
     found
 }
+
+#[test]
+fn what_cannot_be_parsed_is_named_by_its_key() {
+    let values = VALUES.replace("latest", "\"not a tag\"");
+    assert_ne!(values, VALUES);
+    let text = rendered("ghcr.io/acme/api:not a tag");
+    let folder = stage(&[
+        ("rendered.yaml", &text),
+        ("Chart.yaml", CHART),
+        ("values.yaml", &values),
+        ("templates/deployment.yaml", DEPLOYMENT),
+    ]);
+    let report = json(pullcheck(folder.path()).arg("rendered.yaml"));
+    let places = related(folder.path(), found(&report, "invalid-image-reference")[0]);
+    assert!(places.iter().any(|it| it.ends_with("not a tag\" = the tag comes from here: image.tag")), "{places:?}");
+    assert!(places.iter().any(|it| it.ends_with("= the repository comes from here: image.repository")), "{places:?}");
+}

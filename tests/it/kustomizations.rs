@@ -337,3 +337,70 @@ fn kustomizations_that_build_from_each_other_come_to_an_end() {
     ]);
     assert!(inventory.images.iter().any(|image| image.text.value == "app:1"));
 }
+
+/// What is left out of a build, or written by `replacements`, is not judged as it stands.
+#[test]
+fn what_a_build_takes_away_is_not_judged() {
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  initContainers: [{name: i, image: init:1}]\n  \
+               containers: [{name: web, image: web:1}]\n";
+    let other = "apiVersion: v1\nkind: Pod\nmetadata: {name: other}\nspec: {containers: [{name: o, image: other:1}]}\n";
+    let patch = |spec: &str| {
+        format!(
+            "resources: [pod.yaml, other.yaml]\npatches:\n- patch: |-\n    apiVersion: v1\n    kind: Pod\n    metadata: \
+             {{name: web}}\n    {spec}\n"
+        )
+    };
+    let replacement = "resources: [pod.yaml, other.yaml]\nreplacements:\n- source: {kind: Pod, name: other, fieldPath: \
+                       spec.containers}\n  targets:\n  - select: {kind: Pod, name: web}\n    fieldPaths: [spec.containers]\n";
+    for kustomization in [
+        patch("spec: {initContainers: null}"),
+        patch("spec:\n      initContainers:"),
+        patch("spec: {containers: [{name: web, image: null}]}"),
+        patch("spec: ~"),
+        replacement.to_owned(),
+    ] {
+        let (_, inventory) =
+            gather(&[("kustomization.yaml", &kustomization), ("pod.yaml", pod), ("other.yaml", other)]);
+        let names: Vec<_> = pulled(&inventory).into_iter().map(|it| it.3).filter(|it| it != "other:1").collect();
+        assert!(names.is_empty(), "{kustomization} {names:?}");
+    }
+    let local = pod.replace("{name: web}", "{name: web, annotations: {config.kubernetes.io/local-config: 'true'}}");
+    let (_, inventory) = gather(&[("kustomization.yaml", "resources: [pod.yaml]\n"), ("pod.yaml", &local)]);
+    assert_eq!(pulled(&inventory), Pulled::new());
+}
+
+#[test]
+fn a_replaced_namespace_leaves_open_what_is_pulled_with() {
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: web, namespace: a}\nspec: {containers: [{name: web, image: \
+               web:1}]}\n";
+    let kustomization = "resources: [pod.yaml]\nreplacements:\n- source: {kind: ConfigMap, name: x, fieldPath: data.ns}\n  \
+                         targets:\n  - select: {kind: Pod}\n    fieldPaths: [metadata.namespace]\n";
+    let (_, inventory) = gather(&[("kustomization.yaml", kustomization), ("pod.yaml", pod)]);
+    assert_eq!(pulled(&inventory).len(), 1);
+    assert!(inventory.pods.iter().all(|pod| pod.origin == PodOrigin::Patched));
+}
+
+/// Kustomizations of strangers that grow with each entry, each other or each step.
+#[test]
+fn hostile_kustomizations_end() {
+    let suffixes = format!("- {{name: '.*', tagSuffix: {}}}\n", "x".repeat(50)).repeat(10_000);
+    let grown = format!("resources: [../base]\nimages:\n{suffixes}");
+    let (_, inventory) = gather(&[BASE, WEB, ("o/kustomization.yaml", &grown)]);
+    // Far too long for the kubelet, and not followed to its end.
+    assert!(pulled(&inventory).iter().all(|it| it.3.len() <= 4096));
+    let tags: String = (0..5_000).map(|at| format!("- {{name: '.*web', newTag: 't{at}'}}\n")).collect();
+    let set = format!("resources: [../base]\nimages:\n{tags}");
+    let (_, inventory) = gather(&[BASE, WEB, ("o/kustomization.yaml", &set)]);
+    let web = inventory.images.iter().find(|image| image.text.value == "reg.example:5000/acme/web:t4999");
+    assert!(web.is_some_and(|image| image.decided_by.len() < 20));
+    let circle: Vec<(String, String)> = (0..200)
+        .map(|at| {
+            let others: String =
+                (0..200).filter(|other| *other != at).map(|other| format!("- ../k{other}\n")).collect();
+            (format!("k{at}/kustomization.yaml"), format!("resources:\n- ../base\n{others}"))
+        })
+        .collect();
+    let mut files: Vec<(&str, &str)> = vec![BASE, WEB, ("o/kustomization.yaml", "resources: [../k0]\n")];
+    files.extend(circle.iter().map(|(name, text)| (name.as_str(), text.as_str())));
+    let _ = gather(&files);
+}
