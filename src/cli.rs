@@ -28,6 +28,7 @@ use crate::report::{InputError, Report};
 use crate::rules;
 use crate::sensitive::Sensitive;
 use crate::source::Sources;
+use crate::workload::custom::kind;
 pub use args::Args;
 pub use exit::Exit;
 pub use helper::Helpers;
@@ -102,7 +103,7 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
     };
     load::chart::beside(&mut gathered);
     let asks = options.task == Task::Check && !options.settings.offline;
-    let mut notes = Vec::new();
+    let mut notes: Vec<String> = kind::barren(&options.kinds, &gathered.inventory).into_iter().map(no_image).collect();
     let helped = match &options.supplied {
         Some(config) => Some(options.helpers.complete(config, &gathered.inventory, asks, &mut notes)?),
         None => None,
@@ -163,6 +164,12 @@ fn gather(
         _ => {}
     }
     Ok(gathered.map(|(gathered, _)| gathered))
+}
+
+/// Of a kind of the configuration whose fields lead nowhere.
+fn no_image((group, kind, objects): (&str, &str, usize)) -> String {
+    let objects = if objects == 1 { "the object".to_owned() } else { format!("any of {objects} objects") };
+    format!("kinds: there is no image in {objects} of the kind {kind} ({group}); are its paths as they should be?")
 }
 
 /// What a tool said of its failure, where a report for people has no room for all of it.

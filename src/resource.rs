@@ -62,6 +62,8 @@ struct Holder<'h> {
     default: Option<&'h ResourceName>,
     /// Whether it is one of the objects of a Template.
     is_template: bool,
+    /// Whether an alias leads to it: then it may be met any number of times.
+    is_repeated: bool,
 }
 
 fn collect<'a>(node: Node<'a>, path: String, holder: Holder<'_>, depth: u8, found: &mut Vec<Object<'a>>) -> bool {
@@ -88,7 +90,12 @@ fn collect<'a>(node: Node<'a>, path: String, holder: Holder<'_>, depth: u8, foun
         let mut complete = true;
         for (at, item) in node.get(key).into_iter().flat_map(Node::items).enumerate() {
             let path = if path.is_empty() { format!("{key}[{at}]") } else { format!("{path}.{key}[{at}]") };
-            let holder = Holder { default: default.as_ref(), is_template: key == "objects" };
+            let is_repeated = holder.is_repeated || node.is_alias() || item.is_alias();
+            // Past that the document is known to be incomplete, and nothing of it is read again and again.
+            if is_repeated && !node.document().may_repeat(if item.is_alias() { item.size() } else { 1 }) {
+                break;
+            }
+            let holder = Holder { default: default.as_ref(), is_template: key == "objects", is_repeated };
             complete &= collect(item, path, holder, depth - 1, found);
         }
         return complete;

@@ -65,6 +65,7 @@ Examples:
   pullcheck manifests/                       ask the registries for every image
   helm template shop ./chart | pullcheck -   check a rendered chart
   pullcheck --offline .                      without network: image names, pull secrets, YAML
+  pullcheck --render --values prod.yaml .    render the charts and kustomizations, and check those
   pullcheck --dockerconfigjson pull.json .   with what the cluster's pull secrets hold
   pullcheck --output sarif=pull.sarif .      a report to read, and one for code scanning
   pullcheck --deny mutable-tag .             a moving tag fails the run too

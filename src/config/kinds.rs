@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::config::print::scalar;
 use crate::config::schema::{described, text};
-use crate::workload::custom::kind::{Kind, Passes, PodFields, PodNamespace};
+use crate::workload::custom::kind::{FIELD_KEYS, Kind, Passes, PodFields, PodNamespace};
 
 /// Prints them such that they are read back the same. `place` says where they were set.
 pub(super) fn print(out: &mut String, kinds: &[Kind], place: &str) {
@@ -62,7 +62,7 @@ fn list(paths: &[impl Display]) -> String {
 
 /// The schema of the list.
 pub(super) fn schema() -> Value {
-    let one_or_more = || json!({ "anyOf": [text(), { "type": "array", "items": text() }] });
+    let one_or_more = || json!({ "anyOf": [text(), { "type": "array", "minItems": 1, "items": text() }] });
     let paths = |words: &str| described(one_or_more(), words.to_owned());
     let path = |words: &str| described(text(), words.to_owned());
     let word = |words: [&str; 2], says: &str| described(json!({ "enum": words }), says.to_owned());
@@ -89,7 +89,8 @@ pub(super) fn schema() -> Value {
             "Whether the pods pull with what is written and nothing else, or the operator may add to it",
         ),
     });
-    let pod = json!({ "type": "object", "additionalProperties": false, "properties": pod });
+    let needed: Vec<Value> = FIELD_KEYS.iter().map(|key| json!({ "required": [key] })).collect();
+    let pod = json!({ "type": "object", "additionalProperties": false, "properties": pod, "anyOf": needed });
     let properties = json!({
         "group": { "type": "string", "pattern": "^[^/]*$", "description": "API group, without its version" },
         "kind": described(one_or_more(), "One kind, or several that are built alike".to_owned()),

@@ -55,7 +55,10 @@ fn annotation(edge: &Edge<'_>, command: &str, finding: &Finding) -> String {
     properties.push(("title", format!("pullcheck: {}", finding.rule)));
     let properties: Vec<String> = properties.iter().map(|(name, text)| format!("{name}={}", property(text))).collect();
     let help = finding.help.as_deref().map(|help| format!("\n{}", edge.paragraph(help))).unwrap_or_default();
-    let message = format!("{}{help}", edge.line(&finding.message));
+    // Who meets an annotation seldom has the program at hand. The line stands last: the runner cuts a message off after
+    // 4096 characters (`ExecutionContext.AddIssue`).
+    let more = super::page(finding.rule).map(|page| format!("\nmore: {page}")).unwrap_or_default();
+    let message = format!("{}{help}{more}", edge.line(&finding.message));
     format!("::{command} {}::{}", properties.join(","), data(&message))
 }
 

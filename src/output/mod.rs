@@ -113,6 +113,16 @@ pub enum Content {
     Images,
 }
 
+/// The home of the project, as far as the package knows one.
+fn repository() -> Option<&'static str> {
+    Some(env!("CARGO_PKG_REPOSITORY")).filter(|address| !address.is_empty())
+}
+
+/// Where the page of a rule can be read by whoever has no `pullcheck --explain` at hand.
+fn page(rule: &str) -> Option<String> {
+    repository().map(|home| format!("{home}/blob/main/rules/{rule}.md"))
+}
+
 /// Writes a report; it ends in a line feed. What of a format has no form for the images alone writes the findings.
 ///
 /// # Errors

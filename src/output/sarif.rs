@@ -14,7 +14,7 @@ use super::edge::Edge;
 use super::human::describe;
 use super::json::{Each, write_json};
 use super::numbered::{self, Numbered};
-use super::sanitize;
+use super::{page, repository, sanitize};
 use crate::finding::{Edit, Finding, Fix, Severity, Subject};
 use crate::report::InputError;
 use crate::rules::RULES;
@@ -83,11 +83,6 @@ fn chosen(mut results: Vec<Numbered<'_>>) -> (Vec<Numbered<'_>>, usize) {
     (results, left_out)
 }
 
-/// The home of the project, as far as the package knows one.
-fn repository() -> Option<&'static str> {
-    Some(env!("CARGO_PKG_REPOSITORY")).filter(|address| !address.is_empty())
-}
-
 fn rule(meta: &Meta) -> Rule {
     let help = help(meta.body);
     let own = |text: &str| Words { text: sanitize::clip(text, DESCRIPTION).into_owned(), markdown: None };
@@ -97,7 +92,7 @@ fn rule(meta: &Meta) -> Rule {
         short_description: own(meta.title),
         full_description: own(&first_paragraph(meta.body).unwrap_or_else(|| meta.title.to_owned())),
         help: Words { text: help.clone(), markdown: Some(help) },
-        help_uri: repository().map(|home| format!("{home}/blob/main/rules/{}.md", meta.id)),
+        help_uri: page(meta.id),
         default_configuration: Configuration { enabled: meta.enabled, level: meta.severity.as_str() },
         properties: properties(meta),
     }

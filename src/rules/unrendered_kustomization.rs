@@ -34,7 +34,7 @@ fn help(unrendered: &Unrendered) -> String {
              pullcheck itself never passes --enable-helm, which runs what the charts bring"
         )
     } else {
-        format!("render it and check the result: `kubectl kustomize {folder} | pullcheck -`")
+        format!("render it and check the result: `kubectl kustomize {folder} | pullcheck -`, or pass `--render`")
     }
 }
 
@@ -67,7 +67,7 @@ mod tests {
         let found = facts.check(&UnrenderedKustomization);
         assert!(found[0].message.ends_with("not followed: a, b"));
         let helps: Vec<&str> = found.iter().filter_map(|finding| finding.help.as_deref()).collect();
-        assert!(helps[0].contains("`kubectl kustomize a/b | pullcheck -`"));
+        assert!(helps[0].contains("`kubectl kustomize a/b | pullcheck -`, or pass `--render`"));
         assert!(helps[1].contains("--enable-helm 'a b' | pullcheck -"));
     }
 }

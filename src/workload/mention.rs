@@ -9,7 +9,7 @@ use crate::reference::Reference;
 use crate::source::{SourceId, Span, Spanned};
 use crate::workload::placeholder::is_placeholder;
 use crate::workload::pod::{CONTAINER_LISTS, PodSpec, decided_by};
-use crate::workload::{Container, ContainerKind, DecidedBy, ImageText, ImageUse, Pod, PodId, PodOrigin};
+use crate::workload::{Chosen, Container, ContainerKind, DecidedBy, ImageText, ImageUse, Pod, PodId, PodOrigin};
 use crate::yaml::{self, Node, Piece};
 
 /// What a name is the name of.
@@ -94,7 +94,8 @@ pub(super) fn extract(spec: &PodSpec<'_>, inventory: &mut Inventory) {
         service_account: None,
         pull_secrets: None,
         demand: Default::default(),
-        chosen: Default::default(),
+        // That of the pod that names the image need not be the one that pulls it.
+        chosen: Chosen { service_account: true, ..Chosen::default() },
         hidden: Default::default(),
     });
     inventory.images.extend(images);

@@ -77,6 +77,15 @@ impl<'a> Document<'a> {
         self.aliases_left.get() == 0
     }
 
+    /// Counts things that are met through an alias, each of which costs as much as following one. `false` once there are
+    /// too many: what was read is incomplete then.
+    pub(crate) fn may_repeat(&self, things: usize) -> bool {
+        let things = u32::try_from(things).unwrap_or(u32::MAX);
+        let left = self.aliases_left.get().saturating_sub(things);
+        self.aliases_left.set(left);
+        left > 0
+    }
+
     /// The source it was read from.
     pub fn source(&self) -> SourceId {
         self.source
@@ -144,6 +153,11 @@ impl<'a> Node<'a> {
             node = Node { document: self.document, id: target };
         }
         Some(node)
+    }
+
+    /// How many nodes it has with all below it, that of an alias as its target has.
+    pub(crate) fn size(self) -> usize {
+        self.target().map_or(1, |node| node.raw().next.saturating_sub(node.id) as usize)
     }
 
     /// Whether it is an alias.

@@ -235,8 +235,8 @@ fn credentials_come_by_the_environment_and_reach_pullcheck_alone() {
 #[test]
 fn the_readme_tells_of_the_action_as_it_is() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let (_, section) = readme.split_once("#### GitHub Action\n").unwrap();
-    let (section, _) = section.split_once("\n#### ").unwrap();
+    let (_, section) = readme.split_once("### GitHub Action\n").unwrap();
+    let (section, _) = section.split_once("\n### ").unwrap();
     assert!(section.contains(&format!("uses: pullcheck/pullcheck@v{OWN}\n")), "the version is stale");
     let names = |key: &str| -> Vec<String> {
         with_yaml("action.yml", |action| {

@@ -170,6 +170,16 @@ fn faults_have_places() {
             ],
         ),
         (
+            "kinds:\n- group: a.example\n  kind: B\n  pods: [{images: a}]\n- group: a.example\n  kind: [C, B]\n  pods: \
+             [{images: []}, {}]\n",
+            &[
+                "6:9: `B` of this group has a row above, and that one counts: leave one of them",
+                "7:19: no path: leave the key out where there is none",
+                "7:24: nothing is read of this pod: it needs one of pod-spec, images, image-parts, containers, \
+                 init-containers, volumes, pull-secrets",
+            ],
+        ),
+        (
             "é: &a 1\nclosed: *a\n",
             &[
                 "1:1: unknown key `é`; the keys are the long names of the options (see --help), and rules, overrides, \

@@ -1,9 +1,11 @@
 //! Kinds of operators: each row of the table against its own example.
+#![expect(clippy::disallowed_methods, reason = "makes the files that are read")]
 
 use std::collections::BTreeSet;
+use std::fs;
 
 use pullcheck::check::{Gathered, gather_sources};
-use pullcheck::inventory::{Misplacement, ReadOptions};
+use pullcheck::inventory::{Misplacement, Problem, ReadOptions};
 use pullcheck::pull;
 use pullcheck::rules::Settings;
 use pullcheck::source::{Encoding, Source};
@@ -11,6 +13,7 @@ use pullcheck::workload::ImageText;
 use pullcheck::workload::custom::kind::{Kind, table};
 use pullcheck::workload::custom::path::Form;
 use pullcheck::workload::placeholder::Skip;
+use pullcheck_support::Run;
 
 fn gather(text: &str) -> Gathered {
     gather_sources(vec![Source::new("a.yaml", text, Encoding::Utf8)], ReadOptions::default())
@@ -227,4 +230,113 @@ fn what_the_operator_chooses_is_not_guessed() {
     let prometheus = "apiVersion: monitoring.coreos.com/v1\nkind: Prometheus\nmetadata: {name: p, namespace: system}\nspec: \
                       {image: 'ghcr.io/a/b:1'}\n";
     assert_eq!(credentials(prometheus), ("readable".to_owned(), 1, 1));
+}
+
+#[test]
+fn a_container_without_an_image_gets_that_of_its_kind() {
+    let of = |api: &str, kind: &str, spec: &str| {
+        let text = format!("apiVersion: {api}\nkind: {kind}\nmetadata: {{name: a}}\nspec: {spec}\n");
+        let found = gather(&text).inventory.images;
+        found.into_iter().map(|image| image.text.value).collect::<Vec<_>>()
+    };
+    let pod =
+        "spec: {containers: [{name: a, image: \"\"}, {name: b, image: null}, {name: c, image: ghcr.io/acme/c:1}]}";
+    let elastic = format!("{{nodeSets: [{{podTemplate: {{{pod}}}}}]}}");
+    assert_eq!(of("elasticsearch.k8s.elastic.co/v1", "Elasticsearch", &elastic), ["ghcr.io/acme/c:1"]);
+    assert_eq!(of("kibana.k8s.elastic.co/v1", "Kibana", &format!("{{podTemplate: {{{pod}}}}}")), ["ghcr.io/acme/c:1"]);
+    // The API server requires one where nothing fills it in.
+    let rollout = format!("{{template: {{{pod}}}}}");
+    assert_eq!(of("argoproj.io/v1alpha1", "Rollout", &rollout), ["", "null", "ghcr.io/acme/c:1"]);
+}
+
+#[test]
+fn aliases_that_multiply_are_told_and_not_followed() {
+    let many = |alias: &str| vec![alias; 300].join(", ");
+    let workflow = format!(
+        "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {{name: a}}\nx:\n  i: &i {{inline: {{container: \
+         {{image: alpine:1}}}}}}\n  s: &s [{}]\n  t: &t {{steps: [{}]}}\nspec: {{templates: [{}]}}\n",
+        many("*i"),
+        many("*s"),
+        many("*t")
+    );
+    // Each follow of an alias brings a whole list that is written out.
+    let jobs = format!(
+        "apiVersion: jobset.x-k8s.io/v1alpha2\nkind: JobSet\nmetadata: {{name: a}}\nx: &x {{template: {{spec: {{template: \
+         {{spec: {{containers: [{}]}}}}}}}}}}\nspec: {{replicatedJobs: [{}]}}\n",
+        vec!["{name: a, image: b}"; 2000].join(", "),
+        vec!["*x"; 2000].join(", ")
+    );
+    for text in [workflow, jobs] {
+        let found = gather(&text).inventory;
+        assert!(found.images.len() < 110_000, "{}", found.images.len());
+        assert!(found.problems.iter().any(|problem| problem.message.contains("too many aliases")));
+    }
+}
+
+#[test]
+fn aliases_do_not_multiply_the_objects_of_a_list() {
+    let pod = "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{name: a, image: b}]}}";
+    let list = |pods: usize, aliases: usize| {
+        let (pods, aliases) = (vec![pod; pods].join(", "), vec!["*x"; aliases].join(", "));
+        gather(&format!(
+            "apiVersion: v1\nkind: List\nx: &x {{apiVersion: v1, kind: List, items: [{pods}]}}\nitems: [{aliases}]\n"
+        ))
+        .inventory
+    };
+    let told = |problems: &[Problem]| problems.iter().any(|problem| problem.message.contains("too many aliases"));
+    let (few, many) = (list(20, 10), list(1000, 1000));
+    assert_eq!((few.images.len(), told(&few.problems)), (200, false));
+    assert!(many.images.len() < 100_000 && told(&many.problems), "{}", many.images.len());
+}
+
+#[test]
+fn the_version_of_a_runtime_is_the_tag_of_its_image() {
+    let digest = format!("ghcr.io/acme/sklearn@sha256:{}", "a".repeat(64));
+    for (image, version, wanted) in [
+        ("ghcr.io/acme/sklearn", "'1.5.2'", "ghcr.io/acme/sklearn:1.5.2"),
+        ("ghcr.io/acme/sklearn:1.0.0", "v2", "ghcr.io/acme/sklearn:v2"),
+        ("localhost:5000/sklearn", "v2", "localhost:5000/sklearn:v2"),
+        ("ghcr.io/acme/sklearn:1.0.0", "1.5", "ghcr.io/acme/sklearn:1.0.0"),
+        (digest.as_str(), "v2", digest.as_str()),
+    ] {
+        let found = gather(&format!(
+            "apiVersion: serving.kserve.io/v1beta1\nkind: InferenceService\nmetadata: {{name: a}}\nspec: {{predictor: \
+             {{model: {{image: '{image}', runtimeVersion: {version}}}}}}}\n"
+        ))
+        .inventory;
+        let value = &found.images[0].text.value;
+        assert_eq!((value.as_str(), found.images[0].decided_by.len()), (wanted, usize::from(image != wanted)));
+    }
+}
+
+#[test]
+fn a_kind_of_the_configuration_that_finds_nothing_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("it can be written");
+    let object = |kind: &str| {
+        format!("apiVersion: acme.example/v1\nkind: {kind}\nmetadata: {{name: a}}\nspec: {{image: 'ghcr.io/a/b:1'}}\n")
+    };
+    write("a.yaml", &[object("Shop"), object("Shop"), object("Store")].join("---\n"));
+    let row =
+        |kind: &str, path: &str| format!("  - {{group: acme.example, kind: {kind}, pods: [{{images: {path}}}]}}\n");
+    let kinds = [row("Shop", "spec.imag"), row("Store", "spec.image"), row("Absent", "spec.image")].concat();
+    write("kinds.yaml", &format!("kinds:\n{kinds}"));
+    let run = || {
+        Run::new(env!("CARGO_BIN_EXE_pullcheck")).within(folder.path()).args([
+            "--offline",
+            "--config",
+            "kinds.yaml",
+            "a.yaml",
+        ])
+    };
+    let output = run().output().assert_status(0);
+    let told: Vec<&str> = output.stderr.lines().filter(|line| line.contains("kinds: ")).collect();
+    assert_eq!(
+        told,
+        [
+            "pullcheck: note: kinds: there is no image in any of 2 objects of the kind Shop (acme.example); are its paths \
+          as they should be?"
+        ]
+    );
+    assert!(!run().arg("-q").output().assert_status(0).stderr.contains("kinds: "));
 }

@@ -74,6 +74,14 @@ fn variables_and_annotations_name_images() {
 }
 
 #[test]
+fn nothing_is_said_of_the_default_service_account_for_a_mention() {
+    let text = deployment("args: ['--prometheus-config-reloader=quay.io/acme/reloader:1']", "");
+    let found = inventory(&text);
+    let mention = found.pods.iter().find(|pod| pod.origin == PodOrigin::Mention).expect("one");
+    assert!(mention.service_account.is_none() && mention.chosen.service_account);
+}
+
+#[test]
 fn a_repository_alone_gets_its_tag_from_beside() {
     let with_tag = "config.linkerd.io/proxy-image: cr.acme.example/proxy, config.linkerd.io/proxy-version: v1";
     let text = deployment("", with_tag);

@@ -56,6 +56,9 @@ impl<'a> Making<'_, 'a> {
             let id = PodId(inventory.pods.len() as u32);
             let mut images = Vec::new();
             spec.images(id, &mut images);
+            if field.is_repeated && !field.value.document().may_repeat(images.len()) {
+                return;
+            }
             if specs.len() == 1 {
                 self.own_images(each, false, id, &mut images);
             }
@@ -197,7 +200,8 @@ impl<'a> Making<'_, 'a> {
             [(&self.fields.init_containers, ContainerKind::Init), (&self.fields.containers, ContainerKind::Container)];
         for (paths, kind) in lists {
             for field in fields(paths) {
-                images.extend(container_image(pod, kind, field.value, &self.path(&field), false, false));
+                let image = container_image(pod, kind, field.value, &self.path(&field), false, false);
+                images.extend(image.map(|image| parts::of_runtime(image, field.value)));
             }
         }
         for field in fields(&self.fields.volumes) {
@@ -211,7 +215,9 @@ impl<'a> Making<'_, 'a> {
         let as_written = self.fields.passes == Passes::AsWritten;
         let unset =
             |it: &ImageUse| matches!(it.image, ImageText::Invalid(InvalidImage::Empty | InvalidImage::NotAString));
-        images.retain(|image| as_written && image.container.kind != ContainerKind::Other || !unset(image));
+        // Where the kind has an image of its own, containers that have none get that.
+        let is_whole = as_written && self.fields.images.is_empty();
+        images.retain(|image| is_whole && image.container.kind != ContainerKind::Other || !unset(image));
         let by_itself = self.fields.passes == Passes::ByItself;
         if by_itself {
             // What is fetched over HTTP, or from a bucket, is no image.

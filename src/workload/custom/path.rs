@@ -73,12 +73,14 @@ pub(super) struct Field<'a> {
     pub(super) parent: Option<Node<'a>>,
     /// Path from the node that the path began at, with the places in lists: `spec.tasks[2].image`.
     pub(super) path: String,
+    /// Whether an alias leads to it: then it may be met any number of times.
+    pub(super) is_repeated: bool,
 }
 
 impl<'a> Field<'a> {
     /// The node that paths begin at.
     pub(super) fn root(node: Node<'a>, path: &str) -> Self {
-        Self { key: node, value: node, parent: None, path: path.to_owned() }
+        Self { key: node, value: node, parent: None, path: path.to_owned(), is_repeated: false }
     }
 
     /// As an entry of a mapping.
@@ -88,11 +90,14 @@ impl<'a> Field<'a> {
 
     fn items(&self, wanted: impl Fn(Node<'a>) -> bool) -> Vec<Field<'a>> {
         let items = self.value.items().enumerate().filter(|(_, item)| wanted(*item));
-        items.map(|(at, item)| self.below(item, item, format!("{}[{at}]", self.path))).collect()
+        items.map_while(|(at, item)| self.below(item, item, || format!("{}[{at}]", self.path))).collect()
     }
 
-    fn below(&self, key: Node<'a>, value: Node<'a>, path: String) -> Self {
-        Self { key, value, parent: Some(self.value), path }
+    /// A field of this one; `None` where aliases lead to more of them than any sane document has.
+    fn below(&self, key: Node<'a>, value: Node<'a>, path: impl FnOnce() -> String) -> Option<Self> {
+        let is_repeated = self.is_repeated || self.value.is_alias();
+        let may_be = !is_repeated || value.document().may_repeat(1);
+        may_be.then(|| Self { key, value, parent: Some(self.value), path: path(), is_repeated })
     }
 }
 
@@ -175,11 +180,11 @@ impl Step {
         match self {
             Self::Keys(keys) => {
                 let entries = keys.iter().filter_map(|key| Some((key, field.value.entry(key)?)));
-                entries.map(|(key, entry)| field.below(entry.key, entry.value, joined(key))).collect()
+                entries.map_while(|(key, entry)| field.below(entry.key, entry.value, || joined(key))).collect()
             }
             Self::AnyKey => {
                 let named = field.value.entries().filter_map(|entry| Some((entry.key.text()?, entry)));
-                named.map(|(key, entry)| field.below(entry.key, entry.value, joined(key))).collect()
+                named.map_while(|(key, entry)| field.below(entry.key, entry.value, || joined(key))).collect()
             }
             Self::Items => field.items(|_| true),
             Self::ItemsOf { key, value, .. } => {
@@ -207,7 +212,10 @@ fn step(name: &str) -> Option<Step> {
         _ if name == "*" => Some(Step::AnyKey),
         Some(keys) => {
             let keys: Vec<String> = keys.split(',').map(|key| key.trim().to_owned()).collect();
-            keys.iter().all(|key| is_key(key)).then_some(Step::Keys(keys))
+            // A key that is named twice would double whatever is found.
+            let is_new = |at: usize| !keys[..at].contains(&keys[at]);
+            let is_step = keys.iter().enumerate().all(|(at, key)| is_key(key) && is_new(at));
+            is_step.then_some(Step::Keys(keys))
         }
         None => is_key(name).then(|| Step::Keys(vec![name.to_owned()])),
     }
@@ -249,6 +257,21 @@ mod tests {
     }
 
     #[test]
+    fn aliases_of_aliases_do_not_lead_to_more_fields_than_can_be_held() {
+        let many = |alias: &str| vec![alias; 300].join(", ");
+        let text = format!(
+            "x: {{a: &a {{b: 1}}, s: &s [{}], t: &t {{s: [{}]}}}}\nt: [{}]\n",
+            many("*a"),
+            many("*s"),
+            many("*t")
+        );
+        let found = paths("t[].s[][].b", &text);
+        assert!(found.len() < 100_000, "{}", found.len());
+        let sane = "x: &x {s: [{b: 1}, {b: 2}]}\nt: [*x, *x]\n";
+        assert_eq!(paths("t[].s[].b", sane), ["t[0].s[0].b", "t[0].s[1].b", "t[1].s[0].b", "t[1].s[1].b"]);
+    }
+
+    #[test]
     fn a_path_is_shown_as_it_is_read() {
         for text in [".", "a", "spec.tasks[].image", "steps[][].inline", "spec.{a,b}.*.image", "a[b=c].d"] {
             assert_eq!(FieldPath::parse(text).expect("a path").to_string(), text);
@@ -257,7 +280,7 @@ mod tests {
 
     #[test]
     fn what_is_no_path_is_said() {
-        for wrong in ["", "a..b", "a[0]", "{a,}.b", "a.[]", "$.a", "a b", "a[=b]", "a[]b", "a[", "a]"] {
+        for wrong in ["", "a..b", "a[0]", "{a,}.b", "{a,b,a}.b", "a.[]", "$.a", "a b", "a[=b]", "a[]b", "a[", "a]"] {
             assert!(FieldPath::parse(wrong).is_err(), "{wrong}");
         }
     }

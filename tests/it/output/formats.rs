@@ -1,5 +1,8 @@
 //! What each format says of one report.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use pullcheck::finding::{Finding, Severity};
 use pullcheck::output::redact::Redactor;
 use pullcheck::output::{self, Format, Style};
@@ -158,7 +161,11 @@ fn github_annotates_the_severest_first() {
     let property = |name| not_found.property(name).expect("a property");
     assert_eq!(property("title"), "pullcheck: image-not-found");
     assert_eq!([property("line"), property("col"), property("endLine"), property("endColumn")], ["9", "38", "9", "60"]);
-    assert_eq!(not_found.message, "ghcr.io/acme/api has no tag 1.9\nuse 1.9.0, the nearest of its 14 tags");
+    assert_eq!(
+        not_found.message,
+        "ghcr.io/acme/api has no tag 1.9\nuse 1.9.0, the nearest of its 14 tags\n\
+         more: https://github.com/pullcheck/pullcheck/blob/main/rules/image-not-found.md"
+    );
     assert_eq!(
         shown.lines().last(),
         Some("pullcheck: 3 files, 3 images: 2 failing, 1 unverified; 4 errors, 1 note"),
@@ -178,7 +185,7 @@ fn github_gets_ten_of_a_kind_and_every_fault_before_a_second_place() {
     };
     let errors = messages("error");
     assert_eq!((errors.len(), messages("warning").len()), (10, 9));
-    assert_eq!(errors.iter().filter(|message| *message == "the same").count(), 1, "{errors:?}");
+    assert_eq!(errors.iter().filter(|message| message.lines().next() == Some("the same")).count(), 1, "{errors:?}");
     assert!(shown.contains("\npullcheck: no annotation for 8 of 18 errors: GitHub shows 10 of each kind"), "{shown}");
 }
 
@@ -191,6 +198,19 @@ fn github_gets_columns_only_within_a_line() {
     let command = shown.lines().find_map(Command::parse).expect("one");
     let names: Vec<&str> = command.properties.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["file", "line", "endLine", "title"]);
+}
+
+#[test]
+fn the_pages_that_github_leads_to_exist() {
+    let shown = text(Format::Github, &shop());
+    let commands = shown.lines().filter_map(Command::parse);
+    let pages: BTreeSet<String> = commands
+        .filter_map(|command| Some(command.message.rsplit_once("\nmore: ")?.1.split_once("/blob/main/")?.1.to_owned()))
+        .collect();
+    assert!(pages.len() > 1, "{shown}");
+    for page in pages {
+        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(&page).is_file(), "there is no {page}");
+    }
 }
 
 #[test]

@@ -12,7 +12,17 @@ pub fn read(list: Node<'_>, faults: &mut Vec<(Span, String)>) -> Vec<Kind> {
         faults.push((list.span(), "a list of kinds is wanted, each with `group`, `kind` and `pods`".into()));
     }
     let mut reader = Reader { faults };
-    list.items().filter_map(|item| reader.kind(item)).collect()
+    let mut kinds: Vec<Kind> = Vec::new();
+    for item in list.items() {
+        let Some(kind) = reader.kind(item) else { continue };
+        let is_there = |name: &String| kinds.iter().any(|it| it.group == kind.group && it.kinds.contains(name));
+        if let Some(name) = kind.kinds.iter().find(|name| is_there(name)) {
+            let message = format!("`{name}` of this group has a row above, and that one counts: leave one of them");
+            reader.fault(item.get("kind").unwrap_or(item).span(), message);
+        }
+        kinds.push(kind);
+    }
+    kinds
 }
 
 struct Reader<'f> {
@@ -37,6 +47,10 @@ const POD_KEYS: &[&str] = &[
     "pulled-by",
     "credentials",
 ];
+
+/// The keys of a pod that lead to what is read: without any of them it would hide what the object holds.
+pub const FIELD_KEYS: &[&str] =
+    &["pod-spec", "images", "image-parts", "containers", "init-containers", "volumes", "pull-secrets"];
 
 impl Reader<'_> {
     fn fault(&mut self, at: Span, message: impl Into<String>) {
@@ -123,11 +137,14 @@ impl Reader<'_> {
             return PodFields::default();
         }
         self.keys(node, POD_KEYS, "a pod");
+        if !FIELD_KEYS.iter().any(|key| node.get(key).is_some()) {
+            self.fault(node.span(), format!("nothing is read of this pod: it needs one of {}", FIELD_KEYS.join(", ")));
+        }
         let pod_spec = node.get("pod-spec").and_then(|value| self.path(value));
         let by_default = if pod_spec.is_some() { Passes::AsWritten } else { Passes::WithMore };
         let each: Vec<FieldPath> = match node.get("each") {
             None => vec![FieldPath::default()],
-            Some(value) => one_or_more(value).into_iter().filter_map(|path| self.path(path)).collect(),
+            Some(value) => self.paths(value).into_iter().filter_map(|path| self.path(path)).collect(),
         };
         let unknown_namespace = self.is_second(node, "namespace", ["own", "unknown"]);
         PodFields {
@@ -170,13 +187,22 @@ impl Reader<'_> {
     }
 
     fn scoped(&mut self, node: Node<'_>, key: &str) -> Vec<ScopedPath> {
-        let values: Vec<Node<'_>> = node.get(key).map(one_or_more).unwrap_or_default();
+        let values = node.get(key).map(|value| self.paths(value)).unwrap_or_default();
         let read = |value: Node<'_>| {
             let text = value.as_str().unwrap_or_default();
             let path = self.parsed(text.strip_prefix('/').unwrap_or(text), value.span())?;
             Some(ScopedPath { is_shared: text.starts_with('/'), path })
         };
         values.into_iter().filter_map(read).collect()
+    }
+
+    /// The items of a list of paths, or the one. An empty list would hide what there is.
+    fn paths<'a>(&mut self, value: Node<'a>) -> Vec<Node<'a>> {
+        let paths = one_or_more(value);
+        if paths.is_empty() {
+            self.fault(value.span(), "no path: leave the key out where there is none");
+        }
+        paths
     }
 
     fn path(&mut self, value: Node<'_>) -> Option<FieldPath> {
