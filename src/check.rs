@@ -1,8 +1,9 @@
 //! START HERE: a whole run, in the order in which the data goes.
 //!
 //! ```text
-//! paths ─load→ Sources ─(render→ Sources) ─yaml, workload, secret→ Inventory ─pull→ PullContexts ─probe→ PullAnswers ─verdict→ verdicts
-//!       ─rules→ Findings ─suppression, baseline→ Findings ─report→ Report ─output→ text
+//! paths ─load→ Sources ─yaml, workload, secret→ Inventory ─(render→ Sources, and again)→ Inventory ─kustomization→ Inventory
+//!       ─pull→ PullContexts ─probe→ PullAnswers ─verdict→ verdicts ─rules→ Findings ─suppression, baseline→ Findings
+//!       ─report→ Report ─trace→ Report ─output→ text
 //! ```
 //!
 //! Gather, then judge: the network is one stage with one type of answer, and everything behind it is a pure function

@@ -1,15 +1,15 @@
 //! pullcheck: will the kubelet be able to pull every image in these manifests, and if not, which line to change?
 //!
 //! ```text
-//! paths ─load→ Sources ─yaml→ Documents ─resource, workload, secret→ Inventory ─pull→ PullContexts
-//!       ─probe→ PullAnswers ─verdict, event→ JudgedImages ─rules→ Findings ─suppression, baseline→ Findings
-//!       ─report→ Report ─output→ text
+//! paths ─load, render→ Sources ─yaml→ Documents ─resource, workload, secret→ Inventory ─kustomization→ Inventory
+//!       ─pull→ PullContexts ─probe→ PullAnswers ─verdict, event→ JudgedImages ─rules→ Findings
+//!       ─suppression, baseline→ Findings ─report→ Report ─trace→ Report ─output→ text
 //! ```
 //!
 //! **Core**, without I/O, clock or runtime, built by `--no-default-features`: everything but the modules below.
 //! **Edges**, feature `cli`: `cli` (options, exit status), `config` (the configuration file), `load` (files), `registry`
-//! (network), `render` (helm and kustomize), `output` (text), and `check`, which joins them all and is the place to start reading. Edges use the core,
-//! never the other way round; `registry` and `output` do not know each other.
+//! (network), `render` (helm and kustomize), `output` (text), and `check`, which joins them all and is the place to start
+//! reading. Edges use the core, never the other way round; `registry` and `output` do not know each other.
 //!
 //! As a library it has no stable interface yet; the command line, its exit status and its JSON are the contract.
 

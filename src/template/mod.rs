@@ -306,4 +306,6 @@ fn common_suppliers(records: &[Record], value: &str) -> Vec<(Supplier, String)> 
 }
 
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod tests;

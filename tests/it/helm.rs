@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use pullcheck_support::Run;
+use pullcheck_support::{Run, installed};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -208,20 +208,6 @@ fn a_chart_that_is_not_rendered_is_named_once() {
     assert!(values.contains(&"docker.io/library/busybox:latest"), "{values:?}");
 }
 
-/// The folder of helm. Without one the test is skipped, unless `PULLCHECK_REQUIRE_RENDERERS` is set.
-fn helm() -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let found = env::split_paths(&path).find(|folder| folder.is_absolute() && folder.join("helm").is_file());
-    if found.is_none() {
-        assert!(env::var_os("PULLCHECK_REQUIRE_RENDERERS").is_none(), "there is no helm in PATH");
-        #[expect(clippy::print_stderr, reason = "a test that does nothing says so")]
-        {
-            eprintln!("skipped: there is no helm in PATH");
-        }
-    }
-    found
-}
-
 /// Every image of the charts below a folder stands at an expression that can have written it; how many do, and how many
 /// stand at the beginning of their template.
 fn check_lines(folder: &Path, path: &str) -> (usize, usize) {
@@ -248,7 +234,7 @@ fn check_lines(folder: &Path, path: &str) -> (usize, usize) {
 
 #[test]
 fn helm_itself_is_followed_to_every_line() {
-    if helm().is_none() {
+    if installed(&["helm"]).is_none() {
         return;
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -261,7 +247,7 @@ fn helm_itself_is_followed_to_every_line() {
 #[test]
 fn the_charts_of_a_corpus_are_followed_to_the_right_lines() {
     let Some(corpus) = env::var_os("PULLCHECK_CORPUS").map(PathBuf::from) else { return };
-    if helm().is_none() {
+    if installed(&["helm"]).is_none() {
         return;
     }
     let (mut exact, mut whole) = (0, 0);

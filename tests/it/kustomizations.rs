@@ -1,6 +1,8 @@
 //! What kustomizations deploy, held against what the real tool renders.
+#![expect(clippy::disallowed_methods, reason = "writes what the real tool reads")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::process::Command;
 
 use pullcheck::check::gather_sources;
@@ -8,6 +10,7 @@ use pullcheck::inventory::{Inventory, ReadOptions};
 use pullcheck::source::{Encoding, Source, Sources};
 use pullcheck::workload::placeholder::Skip;
 use pullcheck::workload::{ImageText, PodOrigin};
+use pullcheck_support::installed;
 
 type Files<'f> = &'f [(&'f str, &'f str)];
 
@@ -181,22 +184,17 @@ fn cases() -> BTreeMap<&'static str, Vec<(&'static str, &'static str)>> {
 }
 
 /// The renderer of this machine, with the arguments before the folder.
-fn renderer() -> Option<Vec<&'static str>> {
-    let found = [vec!["kustomize", "build"], vec!["kubectl", "kustomize"]].into_iter().find(|command| {
-        let version = if command[0] == "kubectl" { vec!["version", "--client"] } else { vec!["version"] };
-        Command::new(command[0]).args(version).output().is_ok_and(|output| output.status.success())
-    });
-    let required = std::env::var_os("PULLCHECK_REQUIRE_RENDERERS").is_some_and(|value| value == "1");
-    assert!(found.is_some() || !required, "neither kustomize nor kubectl is installed");
-    found
+fn renderer() -> Option<[&'static str; 2]> {
+    let (program, _) = installed(&["kustomize", "kubectl"])?;
+    Some([program, if program == "kubectl" { "kustomize" } else { "build" }])
 }
 
 fn rendered(command: &[&str], files: Files<'_>) -> String {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in files {
         let path = folder.path().join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
     }
     let output = Command::new(command[0]).args(&command[1..]).arg("over").current_dir(folder.path()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -205,10 +203,7 @@ fn rendered(command: &[&str], files: Files<'_>) -> String {
 
 #[test]
 fn the_images_are_those_that_the_real_tool_renders() {
-    let Some(command) = renderer() else {
-        eprintln!("skipped: neither kustomize nor kubectl is installed");
-        return;
-    };
+    let Some(command) = renderer() else { return };
     for (case, files) in cases() {
         let text = rendered(&command, &files);
         let (_, expected) = gather(&[("rendered.yaml", &text)]);

@@ -8,7 +8,8 @@ use pullcheck::source::{Encoding, Source, SourceId, Sources};
 fuzz_target!(|text: &str| {
     for parse_all in [false, true] {
         let source = Source::new("fuzz.yaml", text, Encoding::Utf8);
-        let inventory = Inventory::of(SourceId(0), &source, ReadOptions { parse_all, named: true, ..ReadOptions::default() });
+        let inventory =
+            Inventory::of(SourceId(0), &source, ReadOptions { parse_all, named: true, ..ReadOptions::default() });
         let sources = Sources::new(vec![source]);
         let images = inventory.images.iter().map(|image| image.text.span);
         let problems = inventory.problems.iter().map(|problem| problem.span);

@@ -8,25 +8,9 @@ use pullcheck::inventory::ReadOptions;
 use pullcheck::load::{self, WalkOptions};
 use pullcheck::registry::Interrupter;
 use pullcheck::render::RenderOptions;
-use pullcheck_support::Run;
+use pullcheck_support::{Run, installed};
 
 use super::{Stage, images, json, pod};
-
-/// Whether one of these tools is installed. Where none is the test is skipped, unless `PULLCHECK_REQUIRE_RENDERERS` is
-/// set.
-fn is_there(tools: &[&str]) -> bool {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let mut folders = env::split_paths(&path).filter(|folder| folder.is_absolute());
-    let found = folders.any(|folder| tools.iter().any(|tool| folder.join(tool).is_file()));
-    if !found {
-        assert!(env::var_os("PULLCHECK_REQUIRE_RENDERERS").is_none(), "there is none of {tools:?} in PATH");
-        #[expect(clippy::print_stderr, reason = "a test that does nothing says so")]
-        {
-            eprintln!("skipped: there is none of {tools:?} in PATH");
-        }
-    }
-    found
-}
 
 fn pullcheck() -> Run {
     let run = Run::new(env!("CARGO_BIN_EXE_pullcheck")).within(env!("CARGO_MANIFEST_DIR"));
@@ -43,7 +27,7 @@ fn values(listed: &[(String, String)]) -> Vec<&str> {
 
 #[test]
 fn a_chart_becomes_what_helm_deploys() {
-    if !is_there(&["helm"]) {
+    if installed(&["helm"]).is_none() {
         return;
     }
     let found = listed(pullcheck().arg("testdata/charts"));
@@ -61,7 +45,7 @@ fn a_chart_becomes_what_helm_deploys() {
 
 #[test]
 fn values_namespace_and_release_reach_helm() {
-    if !is_there(&["helm"]) {
+    if installed(&["helm"]).is_none() {
         return;
     }
     let stage = Stage::new(&[("mine.yaml", "image: {tag: 2.0.0}\nproxy: {enabled: false}\n")], &[]);
@@ -78,7 +62,7 @@ fn values_namespace_and_release_reach_helm() {
 
 #[test]
 fn an_overlay_becomes_what_kustomize_builds() {
-    if !is_there(&["kustomize", "kubectl"]) {
+    if installed(&["kustomize", "kubectl"]).is_none() {
         return;
     }
     let found = listed(pullcheck().arg("testdata/kustomize"));
@@ -97,7 +81,7 @@ fn an_overlay_becomes_what_kustomize_builds() {
 
 #[test]
 fn each_object_names_its_file() {
-    if !is_there(&["kustomize", "kubectl"]) {
+    if installed(&["kustomize", "kubectl"]).is_none() {
         return;
     }
     let (inputs, errors) = load::inputs(&["testdata/kustomize".to_owned()], &WalkOptions::default()).unwrap();
@@ -114,7 +98,7 @@ fn each_object_names_its_file() {
 
 #[test]
 fn nothing_that_a_chart_lacks_is_fetched() {
-    if !is_there(&["helm"]) {
+    if installed(&["helm"]).is_none() {
         return;
     }
     let chart = "apiVersion: v2\nname: shop\nversion: 1.0.0\ndependencies:\n  - name: redis\n    version: 1.0.0\n    \
@@ -128,7 +112,7 @@ fn nothing_that_a_chart_lacks_is_fetched() {
 
 #[test]
 fn what_runs_programs_or_reads_elsewhere_is_never_turned_on() {
-    if !is_there(&["kustomize", "kubectl"]) {
+    if installed(&["kustomize", "kubectl"]).is_none() {
         return;
     }
     let helm = "helmCharts: [{name: shop, repo: 'https://localhost:1'}]\n";
