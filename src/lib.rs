@@ -42,6 +42,8 @@ pub mod node;
 pub mod output;
 pub mod platform;
 pub mod probe;
+#[cfg(feature = "cli")]
+mod program;
 pub mod pull;
 pub mod reference;
 #[cfg(feature = "cli")]

@@ -17,7 +17,7 @@ use crate::error::UsageError;
 use crate::report::InputError;
 use crate::source::{STDIN, Source, SourceOrigin};
 pub(crate) use decode::decode;
-pub(crate) use walk::display;
+pub(crate) use walk::{display, lexical};
 use walk::{expand, glob_set, is_glob, leads_into, walk};
 
 /// Largest file that is read, in bytes.

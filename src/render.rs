@@ -21,6 +21,7 @@ pub use chart::is_release_name;
 
 use crate::error::UsageError;
 use crate::inventory::{Inventory, Problem, ProblemKind};
+use crate::program;
 use crate::registry::Interrupter;
 use crate::source::{Rendering, Source, SourceId, Sources, Span};
 
@@ -160,7 +161,8 @@ struct Tools {
 
 impl Tools {
     fn find(jobs: &[Job], options: &RenderOptions) -> Result<Self, UsageError> {
-        let [helm, kustomize, kubectl] = ["helm", "kustomize", "kubectl"].map(|name| child::find(name, &options.path));
+        let [helm, kustomize, kubectl] =
+            ["helm", "kustomize", "kubectl"].map(|name| program::find(name, &options.path));
         let tools = Self { helm, kustomize, kubectl };
         let missing = |is: fn(Kind) -> bool, what: &str, install: &str| {
             let folders: Vec<_> = jobs.iter().filter(|job| is(job.kind)).map(|job| job.folder.as_str()).collect();

@@ -9,7 +9,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;
-use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -22,6 +21,7 @@ use crate::dockerconfig::DockerConfig;
 use crate::error::UsageError;
 use crate::inventory::Inventory;
 use crate::keyring::{Credential, is_wildcard, key_matches};
+use crate::program;
 use crate::sensitive::Sensitive;
 use crate::workload::ImageText;
 
@@ -196,7 +196,9 @@ fn start(name: &str) -> Result<Child, Failure> {
     if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_') {
         return Err(Failure::Name);
     }
-    let program = find(name).ok_or_else(|| Failure::NotFound(name.to_owned()))?;
+    let path = env::var_os("PATH").unwrap_or_default();
+    let program = program::find(&format!("docker-credential-{name}"), &path);
+    let program = program.ok_or_else(|| Failure::NotFound(name.to_owned()))?;
     let of_cloud = OF_CLOUDS.iter().find(|(helper, _)| *helper == name).map_or(&[][..], |(_, prefixes)| prefixes);
     let passes =
         |variable: &str| ENVIRONMENT.contains(&variable) || of_cloud.iter().any(|prefix| variable.starts_with(prefix));
@@ -213,15 +215,6 @@ fn start(name: &str) -> Result<Child, Failure> {
         .kill_on_drop(true)
         .spawn();
     started.map_err(|error| Failure::Start(error.kind()))
-}
-
-/// The helper in `PATH`. A relative folder in it would be one of the repository that is checked.
-fn find(name: &str) -> Option<PathBuf> {
-    let program = format!("docker-credential-{name}{}", env::consts::EXE_SUFFIX);
-    let path = env::var_os("PATH")?;
-    let mut programs =
-        env::split_paths(&path).filter(|folder| folder.is_absolute()).map(|folder| folder.join(&program));
-    programs.find(|program| program.is_file())
 }
 
 /// Writes the key, reads the answer, waits for the end.

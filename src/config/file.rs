@@ -11,11 +11,12 @@ use clap::{Arg, ArgAction, Command};
 
 use crate::config::discover::ConfigFile;
 use crate::config::options::{Names, Reach, option};
-use crate::config::policy::{Override, Policy, normal};
+use crate::config::policy::{Override, Policy};
 use crate::config::value;
 use crate::config::words::{MAX_QUOTED, OWN_KEYS, quoted, refusal, unknown, unknown_key};
 use crate::error::UsageError;
 use crate::finding::Severity;
+use crate::load::lexical;
 use crate::output::sanitize;
 use crate::rules::levels::{Level, Levels};
 use crate::source::{SourceId, Span};
@@ -62,7 +63,7 @@ pub(super) fn read(file: &ConfigFile, command: &Command, current: &Path) -> Resu
     let mut reader = Reader {
         file,
         command,
-        folder: normal(&current.join(&file.folder)),
+        folder: lexical(&current.join(&file.folder)),
         faults: Vec::new(),
         nodes: 0,
         out: Settings::default(),
@@ -269,7 +270,7 @@ impl Reader<'_> {
     #[expect(clippy::disallowed_methods, reason = "follows the links that a pull request could make")]
     fn lies_inside(&self, file: &Path) -> Result<(), String> {
         let below = file.components().all(|component| matches!(component, Component::Normal(_) | Component::CurDir));
-        let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| normal(path));
+        let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| lexical(path));
         if below && real(&self.folder.join(file)).starts_with(real(&self.folder)) {
             return Ok(());
         }

@@ -2,12 +2,13 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::{Component, Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use crate::finding::Severity;
+use crate::load::lexical;
 use crate::rules::Settings;
 use crate::rules::levels::Levels;
 use crate::source::{STDIN, Source, SourceId, SourceOrigin, Sources};
@@ -126,7 +127,7 @@ impl Layers {
             SourceOrigin::Rendered(rendering) => current.join(&rendering.folder).join(rendering.tool),
             SourceOrigin::File | SourceOrigin::Stdin => current.join(source.name()),
         };
-        let path = normal(&path);
+        let path = lexical(&path);
         let matching = self.overrides.iter().enumerate().filter(|(_, it)| it.matches(&path));
         matching.map(|(at, _)| at).collect()
     }
@@ -138,17 +139,4 @@ impl Layers {
         }
         Cow::Owned(Settings { source_levels: self.of_sources(sources, current), ..settings.clone() })
     }
-}
-
-/// A path without `.` and `..`, as they stand: no link is followed.
-pub(super) fn normal(path: &Path) -> PathBuf {
-    let mut normal = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::CurDir => {}
-            Component::ParentDir => drop(normal.pop()),
-            other => normal.push(other),
-        }
-    }
-    normal
 }

@@ -5,13 +5,14 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 
+use crate::program::absolute_folders;
 use crate::render::Limits;
 
 /// How much of what a tool says of its failure is kept, in bytes.
@@ -21,27 +22,6 @@ const MAX_WORDS: u64 = 64 << 10;
 /// renders files.
 const ENVIRONMENT: &[&str] =
     &["LANG", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR", "SystemRoot", "SystemDrive", "windir", "PATHEXT", "COMSPEC"];
-
-/// The program in these folders. A relative one would be a folder of the repository that is checked.
-pub(super) fn find(name: &str, path: &OsStr) -> Option<PathBuf> {
-    let program = format!("{name}{}", env::consts::EXE_SUFFIX);
-    absolute_folders(path).map(|folder| folder.join(&program)).find(|program| is_executable(program))
-}
-
-fn absolute_folders(path: &OsStr) -> impl Iterator<Item = PathBuf> {
-    env::split_paths(path).filter(|folder| folder.is_absolute())
-}
-
-#[cfg(unix)]
-fn is_executable(program: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::metadata(program).is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
-}
-
-#[cfg(not(unix))]
-fn is_executable(program: &Path) -> bool {
-    program.is_file()
-}
 
 /// The whole environment of a tool. Whatever it would look up in the user's home (logins, plugins, repositories, a
 /// cluster, git's settings) it looks up in this empty folder.
@@ -202,13 +182,5 @@ mod tests {
         for line in ["Error: a[0] b", "E1120 x] y", "", "Every 10:00 5 a] b"] {
             assert_eq!(without_log_head(line), line);
         }
-    }
-
-    #[test]
-    fn programs_of_relative_folders_are_not_run() {
-        let here = std::path::absolute(".").unwrap();
-        let relative = env::join_paths(["", ".", "bin"]).unwrap();
-        assert_eq!(find("sh", &relative), None);
-        assert_eq!(absolute_folders(&env::join_paths([Path::new("bin"), &here]).unwrap()).collect::<Vec<_>>(), [here]);
     }
 }

@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::inventory::Inventory;
 use crate::kustomization::{Kustomization, builds, folder, normalise};
+use crate::load::lexical;
 use crate::render::child::Failure;
 use crate::render::{Bench, Job, Kind, path_argument};
 use crate::source::{SourceId, SourceOrigin, Sources};
@@ -170,19 +171,6 @@ fn relative(from: &Path, to: &Path) -> Option<PathBuf> {
     }
     let way: PathBuf = from.map(|_| Component::ParentDir).chain(to).collect();
     Some(if way.as_os_str().is_empty() { ".".into() } else { way })
-}
-
-/// A path without `.` and `..`, as it stands.
-fn lexical(path: &Path) -> PathBuf {
-    let mut plain = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::CurDir => {}
-            Component::ParentDir => drop(plain.pop()),
-            other => plain.push(other),
-        }
-    }
-    plain
 }
 
 fn slashed(path: &Path) -> Option<String> {

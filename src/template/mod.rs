@@ -3,23 +3,25 @@
 //! Works on texts alone. A line is only told where it is the only one that can have written the image; a value only
 //! where it explains what was rendered.
 
+mod budget;
 mod eval;
 pub(crate) mod field;
 mod lex;
 mod parse;
 pub(crate) mod tree;
+mod value;
 
 use std::rc::Rc;
 
 use crate::chart::ChartFile;
 use crate::source::{SourceId, Span};
-pub(crate) use crate::template::eval::{Budget, Supplier};
-use crate::template::eval::{
-    Defines, Document, Eval, File, Record, Records, Value, known, open, plain, supplied, suppliers, trim,
-};
+pub(crate) use crate::template::budget::Budget;
+use crate::template::eval::{Defines, Document, Eval, File, Record, Records};
 use crate::template::field::{Field, fields, fits};
 use crate::template::parse::{Node, parse};
 use crate::template::tree::Tree;
+pub(crate) use crate::template::value::Supplier;
+use crate::template::value::{Value, known, open, plain, supplied, suppliers, trim};
 
 /// The templates of a chart and its subcharts, which share their named templates.
 pub(crate) struct Program {
