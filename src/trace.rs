@@ -154,7 +154,8 @@ fn mask(tree: &Tree, shown: &BTreeSet<Span>, masked: &mut Vec<Span>) {
         Tree::Null => {}
         Tree::Scalar(leaf) => {
             let key = leaf.path.rsplit('.').next().unwrap_or_default();
-            if !shown.contains(&leaf.span) && !PUBLIC.contains(&key) {
+            let is_flag = matches!(leaf.text.as_str(), "true" | "false");
+            if !shown.contains(&leaf.span) && !PUBLIC.contains(&key) && !is_flag {
                 masked.push(leaf.span);
             }
         }

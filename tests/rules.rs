@@ -1,10 +1,13 @@
-//! The pages of the rules are their tests: every example of `rules/*.md` runs, and finds exactly what it announces.
+//! The pages of the rules are their tests: every example of `rules/*.md` runs, and finds exactly what it announces. So
+//! does every example of the table of kinds.
 #![expect(clippy::disallowed_methods, reason = "the pages are files, and the environment must not matter")]
 
 #[path = "rules/agreement.rs"]
 mod agreement;
 #[path = "rules/example.rs"]
 mod example;
+#[path = "rules/kinds.rs"]
+mod kinds;
 #[path = "rules/pages.rs"]
 mod pages;
 #[path = "rules/run.rs"]
@@ -19,6 +22,7 @@ use std::{env, fs};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use pullcheck::rules::RULES;
+use pullcheck::workload::custom::kind;
 
 use example::Example;
 use run::Answers;
@@ -42,6 +46,13 @@ fn main() -> ExitCode {
             Ok(examples) => trials.extend(examples.into_iter().flat_map(runs)),
             Err(error) => trials.push(test(format!("rules/{}.md: the page is read", meta.id), || Err(error))),
         }
+    }
+    for kind in kind::table() {
+        trials.extend(
+            kind.kinds
+                .iter()
+                .map(|name| test(format!("kinds/{name}.{}", kind.group), || kinds::finds_what_is_marked(kind, name))),
+        );
     }
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }

@@ -53,14 +53,17 @@ fn is_library(id: SourceId, source: &Source) -> bool {
     library
 }
 
+/// The namespace of a release that nobody named. Helm would take `default`, and most charts write it down: objects would
+/// then claim a namespace that they will not have. This word is read as one that is still to be filled in.
+const UNKNOWN_NAMESPACE: &str = "PLACEHOLDER";
+
 /// `helm template` with nothing turned on: no plugins, no cluster, no fetching of dependencies. Test hooks stay, as
 /// `helm test` runs them with the release's pull secrets.
 pub(super) fn arguments(chart: &str, options: &RenderOptions) -> Vec<OsString> {
     let release = options.release_name.clone().unwrap_or_else(|| release_name(chart));
     let mut arguments = vec!["template".into(), release.into(), path_argument(chart), KUBE_VERSION.into()];
-    if let Some(namespace) = &options.namespace {
-        arguments.push(format!("--namespace={namespace}").into());
-    }
+    let namespace = options.namespace.as_deref().unwrap_or(UNKNOWN_NAMESPACE);
+    arguments.push(format!("--namespace={namespace}").into());
     let values = options.values.iter().map(|file| quoted(file));
     arguments.extend(values.map(|file| {
         let mut argument = OsString::from("--values=");
@@ -111,6 +114,7 @@ pub fn is_release_name(name: &str) -> bool {
 mod tests {
     use super::*;
     use crate::source::Encoding;
+    use crate::workload::placeholder::is_placeholder;
 
     fn folders(files: &[(&str, &str)]) -> Vec<String> {
         let sources = files.iter().map(|(name, text)| Source::new(*name, *text, Encoding::Utf8)).collect();
@@ -177,5 +181,12 @@ mod tests {
             "--set=--post-renderer=x",
         ];
         assert_eq!(arguments("-c/a", &options), expected);
+    }
+
+    #[test]
+    fn a_namespace_that_nobody_named_is_not_known() {
+        let arguments = arguments("a", &RenderOptions::default());
+        let given = arguments.iter().find_map(|it| it.to_str()?.strip_prefix("--namespace="));
+        assert!(given.is_some_and(is_placeholder), "{arguments:?}");
     }
 }

@@ -1,4 +1,5 @@
-//! Kinds of operators: each row of the table against its own example.
+//! Kinds of operators: what their objects hold, and what of them is not guessed. The rows have their trials beside the
+//! pages of the rules.
 #![expect(clippy::disallowed_methods, reason = "makes the files that are read")]
 
 use std::collections::BTreeSet;
@@ -9,100 +10,12 @@ use pullcheck::inventory::{Misplacement, Problem, ReadOptions};
 use pullcheck::pull;
 use pullcheck::rules::Settings;
 use pullcheck::source::{Encoding, Source};
-use pullcheck::workload::ImageText;
-use pullcheck::workload::custom::kind::{Kind, table};
+use pullcheck::workload::custom::kind::table;
 use pullcheck::workload::custom::path::Form;
-use pullcheck::workload::placeholder::Skip;
 use pullcheck_support::Run;
 
 fn gather(text: &str) -> Gathered {
     gather_sources(vec![Source::new("a.yaml", text, Encoding::Utf8)], ReadOptions::default())
-}
-
-/// The example of a row with another of its kinds.
-fn example(kind: &Kind, name: &str) -> String {
-    let text = kind.example.as_deref().unwrap_or_default();
-    let first = format!("kind: {}", kind.kinds[0]);
-    let line = |line: &str| if line == first { format!("kind: {name}\n") } else { format!("{line}\n") };
-    text.lines().map(line).collect()
-}
-
-/// The word of the table's marks for an image that is not judged, or none.
-fn skipped(image: &ImageText) -> &'static str {
-    match image {
-        ImageText::Reference(_) => "",
-        ImageText::Skipped(Skip::Placeholder) => "placeholder ",
-        ImageText::Skipped(Skip::PulledByAnother) => "elsewhere-pulled ",
-        other => panic!("not a good example: {other:?}"),
-    }
-}
-
-/// What the marks of an example announce: `line: mark`, with the value where the mark does not give it.
-fn announced(text: &str) -> BTreeSet<String> {
-    let lines = text.lines().enumerate().filter_map(|(at, line)| {
-        let (written, mark) = line.split_once(" # ")?;
-        let mark = mark.trim();
-        let value = written.rsplit_once(": ").or_else(|| written.rsplit_once("- "))?.1.trim_matches('\'');
-        let words: Vec<&str> = mark.split(' ').collect();
-        let kind = words.iter().position(|word| ["container", "init", "volume", "other"].contains(word));
-        let kind = kind.filter(|_| mark != "not an image")?;
-        let composed = words.get(kind + 1).is_some_and(|word| word.contains('/'));
-        let (before, after) = words.split_at(kind + 1);
-        let value = if composed { after[0] } else { value };
-        let rest = if composed { &after[1..] } else { after };
-        let rest: String = rest.iter().map(|word| format!(" {word}")).collect();
-        Some(format!("{}: {} {value}{rest}", at + 1, before.join(" ")))
-    });
-    lines.collect()
-}
-
-/// What is found, in the same words.
-fn found(gathered: &Gathered, text: &str) -> BTreeSet<String> {
-    let lines = gathered.inventory.images.iter().map(|image| {
-        let pod = gathered.inventory.pod(image.pod);
-        let at = gathered.sources.locate(image.text.span).expect("in the example").start;
-        let shown = text[image.text.span.range()].trim_matches('\'');
-        assert_eq!(shown, image.written.as_ref().unwrap_or(&image.text.value), "the span is that of the value");
-        let secrets: Vec<&str> = pod.pull_secrets.iter().flatten().map(|secret| secret.name.as_str()).collect();
-        let mut line = format!("{}: {}{}", at.line, skipped(&image.image), image.container.kind.as_str());
-        line = format!("{line} {}", image.text.value);
-        if !secrets.is_empty() {
-            line = format!("{line} with {}", secrets.join(", "));
-        }
-        match &pod.service_account {
-            Some(account) => line = format!("{line} as {}", account.value),
-            None if pod.chosen.service_account => line.push_str(" as ?"),
-            None => {}
-        }
-        if pod.chosen.namespace {
-            line.push_str(" elsewhere");
-        }
-        line
-    });
-    lines.collect()
-}
-
-#[test]
-fn every_row_finds_what_its_example_marks_and_nothing_else() {
-    let mut faults = Vec::new();
-    for kind in table() {
-        for name in &kind.kinds {
-            let text = example(kind, name);
-            let gathered = gather(&text);
-            assert_eq!(gathered.inventory.problems, [], "{name}");
-            assert_eq!(gathered.inventory.misplaced, [], "{name}");
-            let (announced, found) = (announced(&text), found(&gathered, &text));
-            let images = gathered.inventory.images.len();
-            if images != found.len() {
-                faults.push(format!("{} {name}: {images} images at {} places", kind.group, found.len()));
-            }
-            let missing = announced.difference(&found).map(|line| format!("{} {name}: missing {line}", kind.group));
-            faults.extend(missing);
-            let more = found.difference(&announced).map(|line| format!("{} {name}: not marked {line}", kind.group));
-            faults.extend(more);
-        }
-    }
-    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
 #[test]
