@@ -113,7 +113,9 @@ pub fn to_templates(
         origins.values().flat_map(|origin| &origin.suppliers).map(|(supplier, _)| supplier.span.source).collect();
     let shown: BTreeSet<Span> =
         origins.values().flat_map(|origin| &origin.suppliers).map(|(supplier, _)| supplier.span).collect();
-    for id in used.into_iter().filter(|&id| !sources.get(id).name().ends_with(CHART_FILE)) {
+    // Chart.yaml holds no secret, and the literals of a kustomization are masked where it is read.
+    let is_public = |name: &str| name.ends_with(CHART_FILE) || kustomization::is_file_name(name);
+    for id in used.into_iter().filter(|&id| !is_public(sources.get(id).name())) {
         if let Some(tree) = tree::read(id, sources.get(id)) {
             mask(&tree, &shown, &mut report.masked);
         }
