@@ -11,9 +11,9 @@ program=${1:-$repository/target/x86_64-unknown-linux-musl/release/pullcheck}
 if ldd "$program" 2>/dev/null | grep '=>'; then fault "$program is not static"; fi
 
 root=$ground/root
-mkdir -p "$root/usr/bin" "$root/etc/ssl/certs" "$root/work"
+mkdir -p "$root/usr/bin" "$root/etc/ssl/certs" "$root/manifests"
 cp -- "$program" "$root/usr/bin/pullcheck"
-cp -r "$repository/testdata/shop" "$root/work/"
+cp -r "$repository/testdata/shop" "$root/manifests/"
 chmod 711 "$ground"
 inside() { expect "$1" env -i "$(command -v chroot)" --userspec=65532:65532 "$root" /usr/bin/pullcheck "${@:2}"; }
 
@@ -34,29 +34,29 @@ cp "$certificates/ca.pem" "$bundle"
 
 inside 0 --version
 has 'pullcheck '
-inside 1 --offline --format plain /work/shop
+inside 1 --offline --format plain /manifests/shop
 has 'error[wrong-secret-type]'
 
 start_registry "$certificates/server.pem" "$certificates/server.key"
 host=registry.acme.example:${registry#*:}
-pod "$host/shop/web:1.0.0" >"$root/work/web.yaml"
+pod "$host/shop/web:1.0.0" >"$root/manifests/web.yaml"
 connect=(--connect-to "$host=$registry")
-inside 0 --fail-on-unverified "${connect[@]}" /work/web.yaml
+inside 0 --fail-on-unverified "${connect[@]}" /manifests/web.yaml
 has '1 pullable'
-pod "$host/shop/web:2.0.0" >"$root/work/gone.yaml"
-inside 1 --format plain "${connect[@]}" /work/gone.yaml
+pod "$host/shop/web:2.0.0" >"$root/manifests/gone.yaml"
+inside 1 --format plain "${connect[@]}" /manifests/gone.yaml
 has 'error[image-not-found]'
 
 # Without a bundle the authorities are those that are compiled in, and the operator's.
 mv "$bundle" "$root/ca.pem"
-inside 4 --format plain --fail-on-unverified "${connect[@]}" /work/web.yaml
+inside 4 --format plain --fail-on-unverified "${connect[@]}" /manifests/web.yaml
 has 'untrusted-certificate'
-inside 0 --fail-on-unverified --ca-cert /ca.pem "${connect[@]}" /work/web.yaml
+inside 0 --fail-on-unverified --ca-cert /ca.pem "${connect[@]}" /manifests/web.yaml
 has '1 pullable'
 
 # No resolver is configured: a name that cannot be looked up is no absence of the image.
-pod registry.invalid/shop/web:1.0.0 >"$root/work/nowhere.yaml"
-inside 4 --format plain --fail-on-unverified /work/nowhere.yaml
+pod registry.invalid/shop/web:1.0.0 >"$root/manifests/nowhere.yaml"
+inside 4 --format plain --fail-on-unverified /manifests/nowhere.yaml
 has 'unverified-image'
 
 [[ ! -e $root/root && ! -e $root/.cache ]] || fault "something was written"
