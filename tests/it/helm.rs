@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use pullcheck_support::{Run, installed};
+use pullcheck_support::{Run, renderer};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -234,7 +234,7 @@ fn check_lines(folder: &Path, path: &str) -> (usize, usize) {
 
 #[test]
 fn helm_itself_is_followed_to_every_line() {
-    if installed(&["helm"]).is_none() {
+    if renderer(&["helm"]).is_none() {
         return;
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -247,7 +247,7 @@ fn helm_itself_is_followed_to_every_line() {
 #[test]
 fn the_charts_of_a_corpus_are_followed_to_the_right_lines() {
     let Some(corpus) = env::var_os("PULLCHECK_CORPUS").map(PathBuf::from) else { return };
-    if installed(&["helm"]).is_none() {
+    if renderer(&["helm"]).is_none() {
         return;
     }
     let (mut exact, mut whole) = (0, 0);

@@ -10,7 +10,7 @@ use pullcheck::inventory::{Inventory, ReadOptions};
 use pullcheck::source::{Encoding, Source, Sources};
 use pullcheck::workload::placeholder::Skip;
 use pullcheck::workload::{ImageText, PodOrigin};
-use pullcheck_support::installed;
+use pullcheck_support::renderer as installed_renderer;
 
 type Files<'f> = &'f [(&'f str, &'f str)];
 
@@ -185,7 +185,7 @@ fn cases() -> BTreeMap<&'static str, Vec<(&'static str, &'static str)>> {
 
 /// The renderer of this machine, with the arguments before the folder.
 fn renderer() -> Option<[&'static str; 2]> {
-    let (program, _) = installed(&["kustomize", "kubectl"])?;
+    let (program, _) = installed_renderer(&["kustomize", "kubectl"])?;
     Some([program, if program == "kubectl" { "kustomize" } else { "build" }])
 }
 

@@ -56,6 +56,11 @@ pub(super) struct Done {
     pub(super) ran: Vec<String>,
 }
 
+/// Whether the action can download here: every runner has curl. Elsewhere a test that needs it says so and does nothing.
+pub(super) fn can_download() -> bool {
+    pullcheck_support::installed(&["curl"], "PULLCHECK_REQUIRE_CURL").is_some()
+}
+
 pub(super) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }

@@ -8,7 +8,7 @@ use pullcheck::inventory::ReadOptions;
 use pullcheck::load::{self, WalkOptions};
 use pullcheck::registry::Interrupter;
 use pullcheck::render::RenderOptions;
-use pullcheck_support::{Run, installed};
+use pullcheck_support::{Run, renderer};
 
 use super::{Stage, images, json, pod};
 
@@ -27,7 +27,7 @@ fn values(listed: &[(String, String)]) -> Vec<&str> {
 
 #[test]
 fn a_chart_becomes_what_helm_deploys() {
-    if installed(&["helm"]).is_none() {
+    if renderer(&["helm"]).is_none() {
         return;
     }
     let found = listed(pullcheck().arg("testdata/charts"));
@@ -45,7 +45,7 @@ fn a_chart_becomes_what_helm_deploys() {
 
 #[test]
 fn values_namespace_and_release_reach_helm() {
-    if installed(&["helm"]).is_none() {
+    if renderer(&["helm"]).is_none() {
         return;
     }
     let stage = Stage::new(&[("mine.yaml", "image: {tag: 2.0.0}\nproxy: {enabled: false}\n")], &[]);
@@ -62,7 +62,7 @@ fn values_namespace_and_release_reach_helm() {
 
 #[test]
 fn an_overlay_becomes_what_kustomize_builds() {
-    if installed(&["kustomize", "kubectl"]).is_none() {
+    if renderer(&["kustomize", "kubectl"]).is_none() {
         return;
     }
     let found = listed(pullcheck().arg("testdata/kustomize"));
@@ -81,7 +81,7 @@ fn an_overlay_becomes_what_kustomize_builds() {
 
 #[test]
 fn each_object_names_its_file() {
-    if installed(&["kustomize", "kubectl"]).is_none() {
+    if renderer(&["kustomize", "kubectl"]).is_none() {
         return;
     }
     let (inputs, errors) = load::inputs(&["testdata/kustomize".to_owned()], &WalkOptions::default()).unwrap();
@@ -98,7 +98,7 @@ fn each_object_names_its_file() {
 
 #[test]
 fn nothing_that_a_chart_lacks_is_fetched() {
-    if installed(&["helm"]).is_none() {
+    if renderer(&["helm"]).is_none() {
         return;
     }
     let chart = "apiVersion: v2\nname: shop\nversion: 1.0.0\ndependencies:\n  - name: redis\n    version: 1.0.0\n    \
@@ -112,7 +112,7 @@ fn nothing_that_a_chart_lacks_is_fetched() {
 
 #[test]
 fn what_runs_programs_or_reads_elsewhere_is_never_turned_on() {
-    if installed(&["kustomize", "kubectl"]).is_none() {
+    if renderer(&["kustomize", "kubectl"]).is_none() {
         return;
     }
     let helm = "helmCharts: [{name: shop, repo: 'https://localhost:1'}]\n";

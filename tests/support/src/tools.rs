@@ -4,8 +4,8 @@ use std::env;
 use std::path::PathBuf;
 
 /// The first of these programs that is installed: its name and its folder. `None` where none is, and the test is to be
-/// skipped, unless `PULLCHECK_REQUIRE_RENDERERS` is set: it then fails.
-pub fn installed<'n>(names: &[&'n str]) -> Option<(&'n str, PathBuf)> {
+/// skipped, unless this variable is set: it then fails.
+pub fn installed<'n>(names: &[&'n str], required: &str) -> Option<(&'n str, PathBuf)> {
     let path = env::var_os("PATH").unwrap_or_default();
     let folders: Vec<PathBuf> = env::split_paths(&path).filter(|folder| folder.is_absolute()).collect();
     let found = names.iter().find_map(|name| {
@@ -14,11 +14,16 @@ pub fn installed<'n>(names: &[&'n str]) -> Option<(&'n str, PathBuf)> {
         Some((*name, folder.clone()))
     });
     if found.is_none() {
-        assert!(env::var_os("PULLCHECK_REQUIRE_RENDERERS").is_none(), "there is none of {names:?} in PATH");
+        assert!(env::var_os(required).is_none(), "there is none of {names:?} in PATH");
         #[expect(clippy::print_stderr, reason = "a test that does nothing says so")]
         {
             eprintln!("skipped: there is none of {names:?} in PATH");
         }
     }
     found
+}
+
+/// The same of what renders charts and kustomizations; `PULLCHECK_REQUIRE_RENDERERS` requires it.
+pub fn renderer<'n>(names: &[&'n str]) -> Option<(&'n str, PathBuf)> {
+    installed(names, "PULLCHECK_REQUIRE_RENDERERS")
 }
