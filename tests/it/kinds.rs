@@ -104,6 +104,10 @@ fn pull_secrets_in_another_form_are_found() {
     for right in ["[{name: a}]", "[{}]", "['{{ .x }}']", "$(x)", "~"] {
         assert_eq!(prometheus(right), [], "{right}");
     }
+    let without_parts =
+        "apiVersion: sparkoperator.k8s.io/v1beta2\nkind: SparkApplication\nspec: {imagePullSecrets: [{name: a}]}\n";
+    let path = "spec.imagePullSecrets".to_owned();
+    assert_eq!(faults(without_parts), [(Misplacement::OtherForm(Form::Names), path)]);
     let machine = |secret: &str| {
         faults(&format!(
             "apiVersion: kubevirt.io/v1\nkind: VirtualMachineInstance\nspec: {{volumes: [{{containerDisk: {{image: a, \

@@ -33,6 +33,11 @@ pub(super) fn check(
             });
         }
     };
+    // What all parts share stands there whether or not there is a part.
+    for path in fields.pull_secrets.iter().filter(|path| path.is_shared) {
+        let (holder, form) = path.path.of_part(root.value).holder();
+        holder.fields(root).into_iter().for_each(|field| push(field, form));
+    }
     for each in fields.each.iter().flat_map(|path| path.fields(root)) {
         for path in fields.pull_secrets.iter().chain(&fields.own_pull_secrets) {
             let (holder, form) = path.path.of_part(each.value).holder();
