@@ -3,46 +3,59 @@
 
 use std::collections::BTreeMap;
 
-use crate::finding::{Finding, Label, Severity};
-use crate::rules::Context;
+use crate::finding::{Finding, Label, Severity, Subject};
+use crate::rules::{Context, ImageFacts};
 use crate::source::Span;
-use crate::workload::{ImageUse, PodOrigin};
+use crate::workload::{DecidedBy, PodOrigin};
 
-/// The images that something else decides, or only mentions, by their places.
-pub(super) struct Decisions<'a>(BTreeMap<Span, (&'a ImageUse, PodOrigin)>);
+/// The images that something else decides, or only mentions, by their places. Several stand at one place where a
+/// kustomization sets the image of several workloads.
+pub(super) struct Decisions<'a>(BTreeMap<Span, Vec<ImageFacts<'a>>>);
 
 impl<'a> Decisions<'a> {
     pub(super) fn new(cx: &Context<'a>) -> Self {
-        let images = cx.images().map(|facts| (facts.image.text.span, (facts.image, facts.pod.origin)));
-        let decided = |image: &ImageUse| !image.decided_by.is_empty();
-        Self(images.filter(|(_, (image, origin))| decided(image) || *origin == PodOrigin::Mention).collect())
+        let mut decided: BTreeMap<Span, Vec<ImageFacts<'a>>> = BTreeMap::new();
+        for facts in cx.images() {
+            if !facts.image.decided_by.is_empty() || facts.pod.origin == PodOrigin::Mention {
+                decided.entry(facts.image.text.span).or_default().push(facts);
+            }
+        }
+        Self(decided)
     }
 
-    /// The image that a finding flags, or a part of.
-    fn image(&self, finding: &Finding) -> Option<(&'a ImageUse, PodOrigin)> {
+    /// The images at the place that a finding flags, or that it flags a part of.
+    fn at(&self, finding: &Finding) -> &[ImageFacts<'a>] {
         let at = finding.primary.span;
-        let (whole, found) = self.0.range(..=Span { end: u32::MAX, ..at }).next_back()?;
-        (whole.source == at.source && at.end <= whole.end).then_some(*found)
+        let found = self.0.range(..=Span { end: u32::MAX, ..at }).next_back();
+        let found = found.filter(|(whole, _)| whole.source == at.source && at.end <= whole.end);
+        found.map_or(&[], |(_, images)| images)
     }
 
     /// The worst that a finding can be. What becomes of an image that only a flag or an annotation names is another
     /// program's business.
     pub(super) fn most(&self, finding: &Finding) -> Severity {
-        match self.image(finding) {
-            Some((_, PodOrigin::Mention)) => Severity::Note,
-            _ => Severity::Error,
-        }
+        let mentioned = self.at(finding).iter().any(|facts| facts.pod.origin == PodOrigin::Mention);
+        if mentioned { Severity::Note } else { Severity::Error }
     }
 
-    /// A finding about an image, or a part of it, with the places that decide the image.
+    /// A finding about an image, or a part of it, with the places that decide the image. Of several images at its place
+    /// it is that of its own object and container.
     pub(super) fn add_to(&self, mut finding: Finding) -> Finding {
-        for decision in self.image(&finding).into_iter().flat_map(|(image, _)| &image.decided_by) {
+        let images = self.at(&finding);
+        let own = |facts: &&ImageFacts<'a>| images.len() == 1 || is_about(&finding.subject, facts);
+        let decisions: Vec<&DecidedBy> = images.iter().filter(own).flat_map(|facts| &facts.image.decided_by).collect();
+        for decision in decisions {
             if finding.related.iter().all(|label| label.span != decision.span) {
                 finding.related.push(Label { span: decision.span, message: decision.message.clone() });
             }
         }
         finding
     }
+}
+
+fn is_about(subject: &Subject, facts: &ImageFacts<'_>) -> bool {
+    subject.resource.as_ref() == Some(&facts.resource.name)
+        && subject.container.as_ref() == Some(&facts.image.container)
 }
 
 #[cfg(test)]

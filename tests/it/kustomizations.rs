@@ -10,7 +10,9 @@ use pullcheck::inventory::{Inventory, ReadOptions};
 use pullcheck::source::{Encoding, Source, Sources};
 use pullcheck::workload::placeholder::Skip;
 use pullcheck::workload::{ImageText, PodOrigin};
-use pullcheck_support::renderer as installed_renderer;
+use pullcheck_support::{Run, renderer as installed_renderer};
+
+use crate::readers;
 
 type Files<'f> = &'f [(&'f str, &'f str)];
 
@@ -403,4 +405,31 @@ fn hostile_kustomizations_end() {
     let mut files: Vec<(&str, &str)> = vec![BASE, WEB, ("o/kustomization.yaml", "resources: [../k0]\n")];
     files.extend(circle.iter().map(|(name, text)| (name.as_str(), text.as_str())));
     let _ = gather(&files);
+}
+
+#[test]
+fn each_workload_of_one_entry_has_a_finding_that_leads_to_its_own_line() {
+    let deployment = |name: &str| {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\nspec:\n  template:\n    spec:\n      \
+             containers:\n        - {{name: {name}, image: app}}\n"
+        )
+    };
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["api", "worker"] {
+        fs::write(folder.path().join(format!("{name}.yaml")), deployment(name)).unwrap();
+    }
+    let kustomization = "resources: [api.yaml, worker.yaml]\nimages: [{name: app, newTag: latest}]\n";
+    fs::write(folder.path().join("kustomization.yaml"), kustomization).unwrap();
+    let run = Run::new(env!("CARGO_BIN_EXE_pullcheck")).within(folder.path());
+    let report = readers::report(&run.args(["--offline", "--format", "json", "."]).output().stdout).unwrap();
+    let findings = report["findings"].as_array().unwrap().iter().filter(|finding| finding["rule"] == "mutable-tag");
+    let places: Vec<(&str, &str)> = findings
+        .map(|finding| {
+            let related = finding["related"].as_array().unwrap();
+            assert_eq!(related.len(), 1, "{finding}");
+            (finding["resource"]["name"].as_str().unwrap(), related[0]["file"].as_str().unwrap())
+        })
+        .collect();
+    assert_eq!(places, [("api", "api.yaml"), ("worker", "worker.yaml")]);
 }
