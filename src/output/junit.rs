@@ -93,11 +93,14 @@ impl Counts {
 /// The cases of each file, in the order of their places.
 fn suites<'a>(edge: &Edge<'a>) -> BTreeMap<SourceId, Vec<Case<'a>>> {
     let mut suites: BTreeMap<SourceId, Vec<Case<'a>>> = BTreeMap::new();
+    // One line of a kustomization sets the image of several workloads: the place alone does not tell whose it is.
+    let mut by_both: BTreeMap<(Span, String), usize> = BTreeMap::new();
     let mut by_span: BTreeMap<Span, usize> = BTreeMap::new();
     let mut by_subject: BTreeMap<(SourceId, String), usize> = BTreeMap::new();
     for image in &edge.report.images {
         let cases = suites.entry(image.span.source).or_default();
         let subject = describe(&subject(image));
+        by_both.entry((image.span, subject.clone())).or_insert(cases.len());
         by_span.entry(image.span).or_insert(cases.len());
         by_subject.entry((image.span.source, subject)).or_insert(cases.len());
         cases.push(Case { image: Some(image), findings: Vec::new(), span: image.span });
@@ -105,11 +108,13 @@ fn suites<'a>(edge: &Edge<'a>) -> BTreeMap<SourceId, Vec<Case<'a>>> {
     for finding in &edge.report.findings {
         let span = finding.primary.span;
         let cases = suites.entry(span.source).or_default();
+        let subject = describe(&finding.subject);
         let of_container = || {
             finding.subject.container.as_ref()?;
-            by_subject.get(&(span.source, describe(&finding.subject)))
+            by_subject.get(&(span.source, subject.clone()))
         };
-        match by_span.get(&span).or_else(of_container).and_then(|&at| cases.get_mut(at)) {
+        let at_place = by_both.get(&(span, subject.clone())).or_else(|| by_span.get(&span));
+        match at_place.or_else(of_container).and_then(|&at| cases.get_mut(at)) {
             Some(case) => case.findings.push(finding),
             None => cases.push(Case { image: None, findings: vec![finding], span }),
         }

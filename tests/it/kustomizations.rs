@@ -421,8 +421,8 @@ fn each_workload_of_one_entry_has_a_finding_that_leads_to_its_own_line() {
     }
     let kustomization = "resources: [api.yaml, worker.yaml]\nimages: [{name: app, newTag: latest}]\n";
     fs::write(folder.path().join("kustomization.yaml"), kustomization).unwrap();
-    let run = Run::new(env!("CARGO_BIN_EXE_pullcheck")).within(folder.path());
-    let report = readers::report(&run.args(["--offline", "--format", "json", "."]).output().stdout).unwrap();
+    let run = || Run::new(env!("CARGO_BIN_EXE_pullcheck")).within(folder.path());
+    let report = readers::report(&run().args(["--offline", "--format", "json", "."]).output().stdout).unwrap();
     let findings = report["findings"].as_array().unwrap().iter().filter(|finding| finding["rule"] == "mutable-tag");
     let places: Vec<(&str, &str)> = findings
         .map(|finding| {
@@ -432,4 +432,7 @@ fn each_workload_of_one_entry_has_a_finding_that_leads_to_its_own_line() {
         })
         .collect();
     assert_eq!(places, [("api", "api.yaml"), ("worker", "worker.yaml")]);
+    // So does each test of a test report.
+    let junit = run().args(["--offline", "--deny", "mutable-tag", "--format", "junit", "."]).output();
+    junit.assert_status(1).assert_stdout_has(r#"tests="4" failures="2""#);
 }
