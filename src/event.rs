@@ -22,13 +22,29 @@ use crate::workload::{ImageText, ImageUse, InvalidImage};
 /// The container runtime of the node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Runtime {
-    /// containerd 2.1 and later, with its transfer service.
+    /// containerd 2.4, with its transfer service.
     #[default]
     Containerd,
-    /// containerd up to 2.0, and later ones that are set to the local pull.
+    /// containerd 2.3, with its transfer service.
+    Containerd2_3,
+    /// containerd 2.1 and 2.2, with their transfer service.
+    Containerd2_1,
+    /// containerd 1.7 and 2.0, and later ones whose configuration sets `use_local_image_pull`.
     ContainerdOne,
-    /// CRI-O 1.34 and later.
+    /// CRI-O 1.36.
     Crio,
+}
+
+impl Runtime {
+    /// Whether it is containerd with its transfer service, which pulls since 2.1.
+    pub const fn has_transfer_service(self) -> bool {
+        matches!(self, Self::Containerd | Self::Containerd2_3 | Self::Containerd2_1)
+    }
+
+    /// Whether it is containerd of any version.
+    pub const fn is_containerd(self) -> bool {
+        !matches!(self, Self::Crio)
+    }
 }
 
 /// One attempt that failed.
@@ -164,8 +180,8 @@ pub fn no_entry(
 ) -> Option<String> {
     let mut messages = messages(runtime, reference, earlier)?;
     messages.push(match runtime {
-        Runtime::Containerd | Runtime::ContainerdOne => containerd::no_entry(runtime, reference, missing.digest),
         Runtime::Crio => crio::no_entry(reference, missing)?,
+        _ => containerd::no_entry(runtime, reference, missing.digest),
     });
     aggregate(messages).map(|message| pull_failed_with(image, &message))
 }
@@ -182,8 +198,8 @@ fn pull_failed_with(image: &str, message: &str) -> String {
 /// The runtime's words for each failure; `None` where one of them is not certain.
 fn messages(runtime: Runtime, reference: &Reference, failures: &[Failure<'_>]) -> Option<Vec<String>> {
     let words = failures.iter().map(|failure| match runtime {
-        Runtime::Containerd | Runtime::ContainerdOne => containerd::error(runtime, reference, failure),
         Runtime::Crio => crio::error(reference, failure),
+        _ => containerd::error(runtime, reference, failure),
     });
     words.collect()
 }

@@ -71,9 +71,9 @@ impl Platform {
 /// takes it. An entry *without* a platform is a candidate for every runtime, behind all that have one.
 pub fn rank(runtime: Runtime, node: &Platform, entry: &Platform) -> Option<u32> {
     match runtime {
-        Runtime::Containerd => ordered(node, entry).then_some(0),
-        Runtime::ContainerdOne => only(node, entry),
         Runtime::Crio => literal(node, entry),
+        Runtime::ContainerdOne => only(node, entry),
+        _ => ordered(node, entry).then_some(0),
     }
 }
 

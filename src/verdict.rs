@@ -149,7 +149,7 @@ pub fn judge(
         // Its operator may know other credentials.
         Verdict::Fails(cause @ Cause::Denied(_)) if !origin.is_whole() => Verdict::Unverified(cause),
         // CRI-O converts schema 1, and containerd up to 2.0 took it or could be told to.
-        Verdict::Fails(cause @ Cause::Defect(Defect::Schema1)) if runtime != Runtime::Containerd => {
+        Verdict::Fails(cause @ Cause::Defect(Defect::Schema1)) if !runtime.has_transfer_service() => {
             Verdict::Unverified(cause)
         }
         verdict => verdict,
@@ -176,7 +176,7 @@ pub fn as_declared(
             Verdict::Unverified(Cause::Expected)
         }
         Verdict::Unverified(cause @ Cause::Unknown(Unknown::PlainHttp))
-            if settings.certs_dir && settings.runtime != Runtime::Crio && origin.is_certain() =>
+            if settings.certs_dir && settings.runtime.is_containerd() && origin.is_certain() =>
         {
             Verdict::Fails(cause)
         }

@@ -327,13 +327,19 @@ pub struct HelpArgs {
 /// `--runtime`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum RuntimeArg {
-    /// containerd 2.1 and later.
+    /// containerd 2.4.
     #[default]
     Containerd,
-    /// containerd up to 2.0.
+    /// containerd 2.3.
+    #[value(name = "containerd-2.3")]
+    Containerd2_3,
+    /// containerd 2.1 and 2.2.
+    #[value(name = "containerd-2.1")]
+    Containerd2_1,
+    /// containerd 1.7 and 2.0, and any later one with `use_local_image_pull`.
     #[value(name = "containerd-1")]
     ContainerdOne,
-    /// CRI-O 1.34 and later.
+    /// CRI-O 1.36.
     #[value(name = "cri-o")]
     Crio,
 }

@@ -163,6 +163,8 @@ impl Options {
             credential_hosts: credentials.credential_hosts,
             runtime: match cluster.runtime {
                 RuntimeArg::Containerd => Runtime::Containerd,
+                RuntimeArg::Containerd2_3 => Runtime::Containerd2_3,
+                RuntimeArg::Containerd2_1 => Runtime::Containerd2_1,
                 RuntimeArg::ContainerdOne => Runtime::ContainerdOne,
                 RuntimeArg::Crio => Runtime::Crio,
             },

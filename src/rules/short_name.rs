@@ -23,7 +23,7 @@ impl Rule for ShortName {
                 "it names no registry: CRI-O refuses it where the node searches several registries, and pulls it from \
                  another one than Docker Hub where the node says so"
             }
-            Runtime::Containerd | Runtime::ContainerdOne => {
+            _ => {
                 "it names no registry: containerd takes Docker Hub, other runtimes what the node is configured for"
             }
         };

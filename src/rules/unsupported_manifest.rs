@@ -80,7 +80,7 @@ fn not_an_image(facts: &ImageFacts<'_>, runtime: Runtime) -> &'static str {
     match (facts.image.container.kind, runtime) {
         (ContainerKind::Volume, _) => "containerd may mount nothing of it, CRI-O mounts artifacts since 1.34",
         (_, Runtime::Crio) => "CRI-O starts no container of it",
-        (_, Runtime::Containerd | Runtime::ContainerdOne) => {
+        _ => {
             "containerd leaves out what it does not know of it, and then there is no command to start"
         }
     }
@@ -89,9 +89,9 @@ fn not_an_image(facts: &ImageFacts<'_>, runtime: Runtime) -> &'static str {
 /// How far a runtime still goes along with it.
 const fn schema1(runtime: Runtime) -> &'static str {
     match runtime {
-        Runtime::Containerd => "which containerd no longer takes",
         Runtime::ContainerdOne => "which containerd takes up to 1.7 only (2.0 must be told to)",
         Runtime::Crio => "which CRI-O may still convert, and newer runtimes refuse",
+        _ => "which containerd no longer takes",
     }
 }
 

@@ -140,7 +140,7 @@ fn artifact(image: &Image, is_volume: bool, runtime: Runtime) -> Option<Verdict>
     let is_certain = !matches!(image.config_type.as_str(), "" | "application/octet-stream" | "application/json");
     match (is_volume, runtime) {
         (true, Runtime::Crio) => None,
-        (true, Runtime::Containerd | Runtime::ContainerdOne) => Some(Verdict::Unverified(cause)),
+        (true, _) => Some(Verdict::Unverified(cause)),
         (false, _) if is_certain => Some(Verdict::Fails(cause)),
         (false, _) => Some(Verdict::Unverified(cause)),
     }
