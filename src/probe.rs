@@ -145,6 +145,8 @@ pub enum Denial {
     AuthRequired,
     /// 403 on the manifest.
     Denied,
+    /// 401 without a challenge that the runtime can answer: no credential is ever sent.
+    NoChallenge,
 }
 
 /// Why nothing could be told.

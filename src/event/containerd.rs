@@ -66,7 +66,7 @@ fn denied(reference: &Reference, denial: Denial, failure: &Failure<'_>) -> Optio
         Denial::AuthRequired if !failure.with_credential => {
             Some(format!("{ACCESS_DENIED}authorization failed: no basic auth credentials"))
         }
-        Denial::Denied | Denial::Auth | Denial::BadCredentials | Denial::DeniedOrAbsent => {
+        Denial::Denied | Denial::Auth | Denial::BadCredentials | Denial::DeniedOrAbsent | Denial::NoChallenge => {
             unexpected_status(reference, evidence)
         }
         Denial::AuthRequired => None,

@@ -148,14 +148,19 @@ impl Session<'_> {
         if followed.answer.status != 401 {
             return (Learned::Nothing, Step::Done(Ok(followed)));
         }
-        match Challenge::read(&followed.answer.headers).filter(|_| !followed.foreign) {
+        match Challenge::read(&followed.answer.headers, self.transport.options().runtime).filter(|_| !followed.foreign)
+        {
             Some(challenge) => {
                 let learned = Learned::Challenge(challenge.clone(), self.repository.to_owned());
                 (learned, Step::Challenged(challenge))
             }
             None => {
-                let denial = if self.credential.is_some() { Denial::Auth } else { Denial::AuthRequired };
-                let outcome = Outcome::Denied(denial, self.evidence(wish, &followed));
+                let evidence = self.evidence(wish, &followed);
+                let outcome = match followed.foreign {
+                    // Another host wants to know who we are, and is not told: that says nothing of the image.
+                    true => Outcome::Unknown(Unknown::RegistryError, evidence),
+                    false => Outcome::Denied(Denial::NoChallenge, evidence),
+                };
                 (Learned::Nothing, Step::Done(Err(outcome)))
             }
         }
@@ -204,7 +209,7 @@ impl Session<'_> {
             followed = self.send(wish, Some(&token.header)).await?;
         }
         // "insufficient_scope" and its like say that the token is good, but not for this.
-        let denial = match Challenge::read(&followed.answer.headers) {
+        let denial = match Challenge::read(&followed.answer.headers, self.transport.options().runtime) {
             Some(Challenge::Bearer(Bearer { error: Some(error), .. })) if error != "invalid_token" => {
                 Denial::DeniedOrAbsent
             }

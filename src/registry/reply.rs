@@ -10,6 +10,7 @@ use super::challenge::Challenge;
 use super::digest::digest_of;
 use super::failure::Failure;
 use super::transport::Answer;
+use crate::event::Runtime;
 use crate::keyring::Credential;
 use crate::manifest::{self, is_digest, is_index_type};
 use crate::probe::{Defect, Denial, Evidence, Manifest, Outcome, RateLimit, Target, Unknown, Unread};
@@ -158,7 +159,7 @@ pub(crate) fn evidence(method: &Method, url: &Url, answer: &Answer, sent: Option
 
 /// containerd prints it of a second 401.
 fn challenge_error(answer: &Answer, sent: Option<&Credential>) -> Option<String> {
-    let error = match Challenge::read(&answer.headers).filter(|_| answer.status == 401)? {
+    let error = match Challenge::read(&answer.headers, Runtime::Containerd).filter(|_| answer.status == 401)? {
         Challenge::Bearer(bearer) => bearer.error?,
         Challenge::Basic => return None,
     };

@@ -80,9 +80,7 @@ fn not_an_image(facts: &ImageFacts<'_>, runtime: Runtime) -> &'static str {
     match (facts.image.container.kind, runtime) {
         (ContainerKind::Volume, _) => "containerd may mount nothing of it, CRI-O mounts artifacts since 1.34",
         (_, Runtime::Crio) => "CRI-O starts no container of it",
-        _ => {
-            "containerd leaves out what it does not know of it, and then there is no command to start"
-        }
+        _ => "containerd leaves out what it does not know of it, and then there is no command to start",
     }
 }
 
