@@ -225,14 +225,14 @@ pub(crate) fn user_of(grants: &Grants, authorization: Option<&str>) -> Option<Op
     grants.get(token).map(|grant| grant.user.clone())
 }
 
-fn parameters(query: &str) -> impl Iterator<Item = (String, String)> {
+pub(crate) fn parameters(query: &str) -> impl Iterator<Item = (String, String)> {
     query.split('&').filter_map(|pair| {
         let (key, value) = pair.split_once('=')?;
         Some((decode(key), decode(value)))
     })
 }
 
-fn decode(text: &str) -> String {
+pub(crate) fn decode(text: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
