@@ -161,19 +161,38 @@ impl Drop for Registry {
     }
 }
 
+impl Serve for Shared {
+    fn connected(&self) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn reply(&self, request: &hyper::Request<String>, scheme: &str) -> Answer {
+        reply(request, self, scheme)
+    }
+}
+
+/// What a server answers, whoever made it.
+pub(crate) trait Serve: Send + Sync + 'static {
+    /// There is one connection more.
+    fn connected(&self) {}
+
+    /// The answer to a request.
+    fn reply(&self, request: &hyper::Request<String>, scheme: &str) -> Answer;
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>, tls: Option<TlsAcceptor>) {
+pub(crate) async fn accept(listener: TcpListener, shared: Arc<impl Serve>, tls: Option<TlsAcceptor>) {
     while let Ok((stream, _)) = listener.accept().await {
         let _ = stream.set_nodelay(true);
-        shared.connections.fetch_add(1, Ordering::Relaxed);
+        shared.connected();
         tokio::spawn(connection(stream, Arc::clone(&shared), tls.clone()));
     }
 }
 
-async fn connection(stream: TcpStream, shared: Arc<Shared>, tls: Option<TlsAcceptor>) {
+async fn connection(stream: TcpStream, shared: Arc<impl Serve>, tls: Option<TlsAcceptor>) {
     match tls {
         None => serve(stream, shared, "http", false).await,
         Some(tls) => {
@@ -185,7 +204,7 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>, tls: Option<TlsAccep
     }
 }
 
-async fn serve<S>(stream: S, shared: Arc<Shared>, scheme: &'static str, http2: bool)
+async fn serve<S>(stream: S, shared: Arc<impl Serve>, scheme: &'static str, http2: bool)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -201,13 +220,13 @@ where
 
 async fn answer(
     request: hyper::Request<Incoming>,
-    shared: Arc<Shared>,
+    shared: Arc<impl Serve>,
     scheme: &'static str,
 ) -> Result<hyper::Response<Payload>, std::io::Error> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     let request = hyper::Request::from_parts(head, String::from_utf8_lossy(&body).into_owned());
-    let answer = reply(&request, &shared, scheme);
+    let answer = shared.reply(&request, scheme);
     tokio::time::sleep(answer.delay).await;
     match answer.ending {
         Ending::Abort => Err(std::io::Error::other("scripted abort")),
@@ -217,16 +236,13 @@ async fn answer(
 }
 
 fn reply(request: &hyper::Request<String>, shared: &Shared, scheme: &str) -> Answer {
-    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-    // HTTP/2 has no Host header.
-    let authority = request.uri().authority().map(|authority| authority.as_str());
     let asked = Request {
         method: request.method().as_str(),
         scheme,
-        host: header("host").or(authority).unwrap_or_default(),
+        host: host(request),
         path: request.uri().path(),
         query: request.uri().query().unwrap_or_default(),
-        authorization: header("authorization"),
+        authorization: header(request, "authorization"),
         body: request.body(),
     };
     let mut grants = lock(&shared.grants);
@@ -238,7 +254,7 @@ fn reply(request: &hyper::Request<String>, shared: &Shared, scheme: &str) -> Ans
         query: asked.query.to_owned(),
         authorization: asked.authorization.map(str::to_owned),
         user: basic(asked.authorization).map(|(user, _)| user).or(user).or_else(|| posted_user(asked.body)),
-        accept: header("accept").map(str::to_owned),
+        accept: header(request, "accept").map(str::to_owned),
         headers: request.headers().iter().map(field).collect(),
         body: request.body().clone(),
         http2: request.version() == hyper::Version::HTTP_2,
@@ -250,6 +266,17 @@ fn reply(request: &hyper::Request<String>, shared: &Shared, scheme: &str) -> Ans
 /// The user of a token request that is posted.
 fn posted_user(body: &str) -> Option<String> {
     parameters(body).find(|(key, _)| key == "username").map(|(_, user)| user)
+}
+
+/// The value of a header field.
+pub(crate) fn header<'r>(request: &'r hyper::Request<String>, name: &str) -> Option<&'r str> {
+    request.headers().get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The host that is asked: HTTP/2 has no `Host` header.
+pub(crate) fn host(request: &hyper::Request<String>) -> &str {
+    let authority = request.uri().authority().map(|authority| authority.as_str());
+    header(request, "host").or(authority).unwrap_or_default()
 }
 
 fn field((name, value): (&hyper::header::HeaderName, &hyper::header::HeaderValue)) -> (String, String) {
