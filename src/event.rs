@@ -54,6 +54,8 @@ pub struct Failure<'a> {
     pub cause: Cause,
     /// What was seen.
     pub evidence: &'a Evidence,
+    /// The manifest, where it is there and cannot be used.
+    pub manifest: Option<&'a Manifest>,
     /// Whether a user and password were sent. An entry with an empty user is an anonymous pull.
     pub with_credential: bool,
 }
@@ -65,9 +67,13 @@ static NOTHING: Evidence = Evidence {
     url: None,
     code: None,
     challenge_error: None,
+    challenge_description: None,
     message: None,
     rate: None,
     retry_after: None,
+    token: None,
+    body: None,
+    namespace: None,
     reported: None,
 };
 
@@ -84,7 +90,11 @@ impl<'a> Failure<'a> {
         if let Some(reported) = &evidence.reported {
             return Self::of(reported, with_credential);
         }
-        Some(Self { cause, evidence, with_credential })
+        let manifest = match outcome {
+            Outcome::Found(manifest) => Some(manifest),
+            _ => None,
+        };
+        Some(Self { cause, evidence, manifest, with_credential })
     }
 }
 

@@ -98,6 +98,10 @@ pub struct Manifest {
     pub platforms: Option<Vec<Platform>>,
     /// What makes the runtime refuse it although it is there.
     pub defect: Option<Defect>,
+    /// Its own length in bytes, where that is the defect and is known.
+    pub length: Option<u64>,
+    /// `Docker-Content-Digest` as it was sent, where that is the defect.
+    pub digest_header: Option<String>,
     /// What it holds, where the registry made us fetch it to learn that it is there.
     pub content: Option<Arc<Content>>,
     /// What the registry says of its rate limit.
@@ -219,9 +223,51 @@ pub struct Evidence {
     pub rate: Option<RateLimit>,
     /// `Retry-After` of a 429 or 503, in seconds from the answer.
     pub retry_after: Option<u64>,
+    /// What a token was asked for, where the deciding request was one for a token.
+    pub token: Option<Box<TokenRequest>>,
+    /// What the body of a failure says; `None` where none was read: `HEAD` has none, and one that repeats a secret is
+    /// left alone.
+    pub body: Option<Box<ErrorBody>>,
+    /// `error_description=` of the challenge of a 401.
+    pub challenge_description: Option<String>,
+    /// `ns=` of the URL: a mirror was asked for the images of this registry.
+    pub namespace: Option<String>,
     /// What the runtime would report, where several hosts were asked and another one than the one that decides: what is
     /// known least of decides, and what came furthest is reported.
     pub reported: Option<Box<Outcome>>,
+}
+
+/// A request for a token: what a runtime puts into its URL or form.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TokenRequest {
+    /// `service` of the challenge.
+    pub service: Option<String>,
+    /// The scopes, sorted.
+    pub scopes: Vec<String>,
+    /// Whether the URL of the challenge has a query of its own, which is not kept: it may hold a secret.
+    pub has_query: bool,
+}
+
+/// The body of a failure, as the libraries of the runtimes decode it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ErrorBody {
+    /// `errors`, in order; empty where Go finds no such list.
+    pub errors: Vec<RegistryError>,
+    /// `details`, which some token endpoints send in place of a list.
+    pub details: Option<String>,
+    /// Its first 50 bytes, and three dots where there is more; `None` where these are not UTF-8.
+    pub start: Option<String>,
+}
+
+/// One of the errors that a registry names.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RegistryError {
+    /// `code`, as it is written; empty where there is none.
+    pub code: String,
+    /// `message`.
+    pub message: String,
+    /// Whether it has a `detail`.
+    pub detail: bool,
 }
 
 /// What could not be read although it is there.

@@ -29,6 +29,8 @@ pub struct Bearer {
     pub scopes: Vec<String>,
     /// Why the last token did not do.
     pub error: Option<String>,
+    /// The same for people.
+    pub description: Option<String>,
 }
 
 impl Challenge {
@@ -128,6 +130,7 @@ impl Bearer {
                 "scope" => {
                     bearer.scopes = value.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect()
                 }
+                "error_description" => bearer.description = Some(value).filter(|words| !words.is_empty()),
                 "error" => bearer.error = Some(value).filter(|error| !error.is_empty()),
                 _ => {}
             }

@@ -31,6 +31,7 @@ mod client;
 mod connections;
 mod digest;
 mod endpoint;
+mod error_body;
 mod failure;
 mod gate;
 mod host_url;

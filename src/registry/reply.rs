@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use reqwest::{Method, Url};
 
-use super::challenge::Challenge;
+use super::challenge::{Bearer, Challenge};
 use super::digest::digest_of;
+use super::error_body;
 use super::failure::Failure;
 use super::transport::Answer;
 use crate::event::Runtime;
 use crate::keyring::Credential;
 use crate::manifest::{self, is_digest, is_index_type};
-use crate::probe::{Defect, Denial, Evidence, Manifest, Outcome, RateLimit, Target, Unknown, Unread};
+use crate::probe::{Defect, Denial, ErrorBody, Evidence, Manifest, Outcome, RateLimit, Target, Unknown, Unread};
 
 /// containerd's `MaxManifestSize`, in bytes.
 pub(crate) const MAX_MANIFEST: u64 = 4 * 1048 * 1048;
@@ -122,8 +123,16 @@ fn found(answer: &Answer, asked: &Target, digest: Option<&str>, length: u64, evi
             return Outcome::Unknown(Unknown::RegistryError, Evidence { message: Some(message), ..evidence });
         }
     };
-    let (digest, rate) = (valid.map(str::to_owned), evidence.rate);
-    Outcome::Found(Manifest { digest, media_type, defect, rate, ..Manifest::default() })
+    let digest_header = digest.filter(|digest| defect == Some(Defect::BrokenRegistry) && !answer.echoed_in(digest));
+    Outcome::Found(Manifest {
+        digest: valid.map(str::to_owned),
+        media_type,
+        length: Some(length).filter(|_| defect == Some(Defect::TooBig) && !answer.cut),
+        digest_header: digest_header.map(cut),
+        defect,
+        rate: evidence.rate,
+        ..Manifest::default()
+    })
 }
 
 /// `Content-Type`, without parameters.
@@ -147,6 +156,8 @@ pub(crate) fn evidence(method: &Method, url: &Url, answer: &Answer, sent: Option
         200..300 => None,
         _ => serde_json::from_slice(&answer.body).ok(),
     };
+    let challenge = challenge(answer);
+    let named = |text: Option<String>| text.filter(|text| !echoes(text, sent) && !answer.echoed_in(text));
     let text = |pointer: &str| {
         let text = body.as_ref()?.pointer(pointer)?.as_str()?;
         (!echoes(text, sent) && !answer.echoed_in(text)).then(|| cut(text))
@@ -156,22 +167,35 @@ pub(crate) fn evidence(method: &Method, url: &Url, answer: &Answer, sent: Option
         method: Some(method_name(method)),
         url: Some(public_url(url)).filter(|url| !answer.echoed_in(url)),
         code: text("/errors/0/code"),
-        challenge_error: challenge_error(answer, sent),
+        // containerd prints it of a second 401.
+        challenge_error: named(challenge.as_ref().and_then(|bearer| bearer.error.as_deref()).map(cut)),
         // Docker Hub's token endpoint has a form of its own.
         message: text("/errors/0/message").or_else(|| text("/details")),
         rate: rate_limit(answer),
         retry_after: answer.retry_after.map(|wait| wait.as_secs()),
+        token: None,
+        body: error_body(method, answer, sent).map(Box::new),
+        challenge_description: named(challenge.and_then(|bearer| bearer.description)),
+        namespace: url.query_pairs().find_map(|(name, value)| (name == "ns").then(|| cut(&value))),
         reported: None,
     }
 }
 
-/// containerd prints it of a second 401.
-fn challenge_error(answer: &Answer, sent: Option<&Credential>) -> Option<String> {
-    let error = match Challenge::read(&answer.headers, Runtime::Containerd).filter(|_| answer.status == 401)? {
-        Challenge::Bearer(bearer) => bearer.error?,
-        Challenge::Basic => return None,
-    };
-    (!echoes(&error, sent) && !answer.echoed_in(&error)).then(|| cut(&error))
+/// How a 401 asks for a token.
+fn challenge(answer: &Answer) -> Option<Bearer> {
+    match Challenge::read(&answer.headers, Runtime::Containerd).filter(|_| answer.status == 401)? {
+        Challenge::Bearer(bearer) => Some(bearer),
+        Challenge::Basic => None,
+    }
+}
+
+/// What the body of a failure says, where it is small and repeats nothing that was sent.
+fn error_body(method: &Method, answer: &Answer, sent: Option<&Credential>) -> Option<ErrorBody> {
+    if *method == Method::HEAD || answer.status < 300 || answer.cut {
+        return None;
+    }
+    let whole = String::from_utf8_lossy(&answer.body);
+    (!echoes(&whole, sent) && !answer.echoed_in(&whole)).then(|| error_body::read(&answer.body)).flatten()
 }
 
 /// `ratelimit-remaining: 76;w=21600`, as Docker Hub sends it.
@@ -328,6 +352,34 @@ mod tests {
             let given = Answer { body: body.into_bytes(), ..answer(403, &[]) };
             assert_eq!(evidence(&Method::GET, &url, &given, Some(&sent)).message, None, "{echo}");
         }
+    }
+
+    #[test]
+    fn the_body_of_a_failure_is_kept_of_a_get_that_repeats_no_secret() {
+        let url = Url::parse("https://mirror.example/v2/a/manifests/1?ns=reg.example&x=secret").unwrap();
+        let sent = Credential { username: Sensitive::new("bob"), password: Sensitive::new("hunter2") };
+        let seen = |method: Method, status: u16, body: &str| {
+            let given = Answer { body: body.as_bytes().to_vec(), ..answer(status, &[]) };
+            evidence(&method, &url, &given, Some(&sent))
+        };
+        let denied = r#"{"errors":[{"code":"DENIED"}]}"#;
+        let body = seen(Method::GET, 403, denied).body.unwrap();
+        assert_eq!(body.errors.iter().map(|error| &*error.code).collect::<Vec<_>>(), ["DENIED"]);
+        assert_eq!(seen(Method::HEAD, 403, "").body, None);
+        assert_eq!(seen(Method::GET, 200, "{}").body, None);
+        assert_eq!(seen(Method::GET, 403, "<p>bob, your hunter2</p>").body, None);
+        assert_eq!(seen(Method::GET, 403, "").namespace.as_deref(), Some("reg.example"));
+    }
+
+    #[test]
+    fn what_speaks_against_a_manifest_is_kept() {
+        let manifest = |digest: &str, length: &str| match head(digest, length, OCI) {
+            Judged::Clear(Outcome::Found(manifest)) => (manifest.length, manifest.digest_header),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(manifest(DIGEST, "5000000"), (Some(5_000_000), None));
+        assert_eq!(manifest("md5:55", "500"), (None, Some("md5:55".to_owned())));
+        assert_eq!(manifest(DIGEST, "500"), (None, None));
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::token_body::{self, TokenBody, TokenReader};
 use super::transport::{Answer, Ask, Budget, SMALL_BODY, Transport};
 use crate::event::Runtime;
 use crate::keyring::Credential;
-use crate::probe::{Denial, Outcome, Unknown};
+use crate::probe::{Denial, Evidence, Outcome, TokenRequest, Unknown};
 use crate::sensitive::Sensitive;
 
 /// What a token is good for.
@@ -222,6 +222,16 @@ async fn exchange(
     wanted: &Wanted<'_>,
     budget: &mut Budget,
 ) -> Result<Token, (Refusal, Outcome)> {
+    let request = TokenRequest {
+        service: key.service.clone(),
+        scopes: key.scopes.clone(),
+        has_query: Url::parse(&key.realm).is_ok_and(|realm| realm.query().is_some_and(|query| !query.is_empty())),
+    };
+    let token = Some(Box::new(request));
+    let failed = |method: &Method, url: &Url, failure| match failed(method, url, failure) {
+        Outcome::Unknown(unknown, evidence) => Outcome::Unknown(unknown, Evidence { token: token.clone(), ..evidence }),
+        outcome => outcome,
+    };
     let ask = how.ask(key, wanted).map_err(|failure| {
         let method = if how == Exchange::Post { Method::POST } else { Method::GET };
         (Refusal::Broken, failed(&method, wanted.endpoint.base(), failure))
@@ -243,6 +253,7 @@ async fn exchange(
         // The body of a good answer holds the token.
         let shown = if answer.status == 200 { &Answer { status: 200, ..Answer::default() } } else { &answer };
         let evidence = evidence(&method, &url, shown, key.credential.as_ref());
+        let evidence = Evidence { token: token.clone(), ..evidence };
         let outcome = match &refusal {
             Refusal::Status(401) if key.credential.is_some() => Outcome::Denied(Denial::BadCredentials, evidence),
             Refusal::Status(401 | 403) => Outcome::Denied(Denial::DeniedOrAbsent, evidence),

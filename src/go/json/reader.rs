@@ -74,6 +74,22 @@ impl<'d> Reader<'d> {
         Some(key)
     }
 
+    /// Whether another element comes next in the array that the reader stands at or in. It must be read or skipped
+    /// before the next call.
+    pub(crate) fn next_element(&mut self) -> bool {
+        if matches!(self.peek(), Some(b'[' | b',')) {
+            self.at += 1;
+        }
+        match self.peek() {
+            None => false,
+            Some(b']') => {
+                self.at += 1;
+                false
+            }
+            Some(_) => true,
+        }
+    }
+
     fn skip_string(&mut self) -> Range<usize> {
         let start = self.at;
         self.at += 1;

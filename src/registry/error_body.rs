@@ -1,0 +1,146 @@
+//! What the body of a failure says, decoded as the libraries of the runtimes decode it.
+//!
+//! Follows `Errors.UnmarshalJSON` in `core/remotes/docker/errcode.go` of containerd 2.4 and in
+//! `registry/api/errcode/errors.go` of docker/distribution 2.8.3, and `parseHTTPErrorResponse` in
+//! `docker/distribution_error.go` of containers/image 5.38 (CRI-O 1.36).
+
+use crate::go::json::{self, Kind, Reader, folds_to};
+use crate::probe::{ErrorBody, RegistryError};
+
+/// Of a longer body containerd reads so much, and finds no JSON in it (`core/remotes/errors/errors.go`).
+const MOST: usize = 64_000;
+
+/// Of a list with more text than this nothing is kept: an event holds less.
+const MOST_TEXT: usize = 4_000;
+
+/// How much CRI-O prints of a body that has no list, in bytes (`docker/errors.go` of containers/image).
+const START: usize = 50;
+
+/// Reads a body; `None` for one that is longer than what is worth keeping.
+pub(super) fn read(body: &[u8]) -> Option<ErrorBody> {
+    if body.len() > MOST {
+        return None;
+    }
+    let start = body.get(..START).filter(|_| body.len() > START);
+    let start = match start {
+        Some(start) => std::str::from_utf8(start).ok().map(|start| format!("{start}...")),
+        None => std::str::from_utf8(body).ok().map(str::to_owned),
+    };
+    let (errors, details) = if json::check(body).is_ok() { fields(body) } else { (None, None) };
+    let errors = errors.unwrap_or_default();
+    let length = errors.iter().map(|error| error.code.len() + error.message.len()).sum::<usize>();
+    (length + details.as_ref().map_or(0, String::len) <= MOST_TEXT).then_some(ErrorBody { errors, details, start })
+}
+
+/// `errors` and `details` of an object; `None` for what Go cannot decode.
+fn fields(body: &[u8]) -> (Option<Vec<RegistryError>>, Option<String>) {
+    let mut values = Reader::new(body);
+    if values.kind() != Kind::Object {
+        return (None, None);
+    }
+    let (mut errors, mut details) = (Some(Vec::new()), None);
+    while let Some(key) = values.next_key() {
+        let name = values.text(&key);
+        let kind = values.kind();
+        let range = values.skip_value();
+        if folds_to(&name, "details") && kind == Kind::String {
+            details = Some(values.text(&range)).filter(|text| !text.is_empty());
+        } else if folds_to(&name, "errors") {
+            let written = body.get(range).unwrap_or_default();
+            // A type error anywhere in the list is one of the whole.
+            errors = errors.and_then(|_| list(kind, written));
+        }
+    }
+    (errors, details)
+}
+
+fn list(kind: Kind, written: &[u8]) -> Option<Vec<RegistryError>> {
+    match kind {
+        Kind::Null => return Some(Vec::new()),
+        Kind::Array => {}
+        _ => return None,
+    }
+    let (mut values, mut errors) = (Reader::new(written), Vec::new());
+    while values.next_element() {
+        errors.push(one(&mut values)?);
+    }
+    Some(errors)
+}
+
+fn one(values: &mut Reader<'_>) -> Option<RegistryError> {
+    let mut error = RegistryError::default();
+    match values.kind() {
+        Kind::Null => {
+            values.skip_value();
+            return Some(error);
+        }
+        Kind::Object => {}
+        _ => return None,
+    }
+    while let Some(key) = values.next_key() {
+        let name = values.text(&key);
+        let kind = values.kind();
+        let range = values.skip_value();
+        if folds_to(&name, "detail") {
+            error.detail = kind != Kind::Null;
+        } else if ["code", "message"].iter().any(|field| folds_to(&name, field)) {
+            let field = if folds_to(&name, "code") { &mut error.code } else { &mut error.message };
+            match kind {
+                Kind::String => *field = values.text(&range),
+                // A null leaves it as it is.
+                Kind::Null => {}
+                _ => return None,
+            }
+        }
+    }
+    Some(error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn errors(body: &str) -> Vec<(String, String, bool)> {
+        let read = read(body.as_bytes()).unwrap();
+        read.errors.into_iter().map(|error| (error.code, error.message, error.detail)).collect()
+    }
+
+    #[test]
+    fn a_list_is_decoded_as_go_does() {
+        let x = |code: &str, message: &str, detail| (code.to_owned(), message.to_owned(), detail);
+        for (body, expected) in [
+            (r#"{"errors":[{"code":"DENIED"}]}"#, vec![x("DENIED", "", false)]),
+            (r#"{"Errors":[{"CODE":"DENIED","Message":"no","detail":{}}]}"#, vec![x("DENIED", "no", true)]),
+            (r#"{"errors":[{"code":"A","detail":null},{"message":"m"}]}"#, vec![x("A", "", false), x("", "m", false)]),
+            (r#"{"errors":[null]}"#, vec![x("", "", false)]),
+            (r#"{"errors":[{"code":null,"message":null}]}"#, vec![x("", "", false)]),
+            (r#"{"errors":[{"code":7}]}"#, vec![]),
+            (r#"{"errors":[{"code":"A"},"b"]}"#, vec![]),
+            (r#"{"errors":{"code":"A"}}"#, vec![]),
+            (r#"{"errors":null}"#, vec![]),
+            (r#"{"errors":[]}"#, vec![]),
+            (r#"[{"code":"A"}]"#, vec![]),
+            (r#"{"errors":[{"code":"A"}]} x"#, vec![]),
+            ("<html>", vec![]),
+            ("", vec![]),
+        ] {
+            assert_eq!(errors(body), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_body_without_a_list_begins_somehow() {
+        let start = |body: &[u8]| read(body).unwrap().start;
+        assert_eq!(start(b"<html>").as_deref(), Some("<html>"));
+        assert_eq!(start(&[b'x'; 50]).as_deref(), Some(&*"x".repeat(50)));
+        assert_eq!(start(&[b'x'; 51]).as_deref(), Some(&*format!("{}...", "x".repeat(50))));
+        assert_eq!(start(b"\xff"), None);
+        assert_eq!(read(&vec![b' '; MOST + 1]), None);
+    }
+
+    #[test]
+    fn details_of_docker_hub() {
+        let read = read(br#"{"details":"incorrect username or password"}"#).unwrap();
+        assert_eq!(read.details.as_deref(), Some("incorrect username or password"));
+    }
+}
