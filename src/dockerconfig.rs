@@ -1,6 +1,6 @@
 //! dockerconfigjson and dockercfg, exactly as the kubelet's decoder takes them.
 //!
-//! Follows `pkg/credentialprovider/config.go` of Kubernetes 1.36, decoded by Go's `encoding/json`, and
+//! Follows `pkg/credentialprovider/config.go` of Kubernetes 1.37, decoded by Go's `encoding/json`, and
 //! `ValidateSecret` of `pkg/apis/core/validation/validation.go` for what the API server looks at. A general JSON
 //! library will not do: what Go takes (keys in any case, duplicates, `null` for anything, bytes that are not UTF-8)
 //! and what it refuses decides whether every image of a pod can be pulled, and its words stand in the event.

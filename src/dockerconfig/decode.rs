@@ -238,11 +238,14 @@ impl RawEntry {
     }
 }
 
-/// How a type error in an entry names the field: the outer decoder, where it is in a struct, puts its own place over
-/// the entry's.
+/// How a type error in an entry names the field: the outer decoder, where it is in a struct, puts its own place before
+/// the entry's (`addErrorContext` in `encoding/json/decode.go` of Go 1.26, that of Kubernetes 1.37).
 fn field_name(format: Format, field: &str) -> &'static str {
     match (format, field) {
-        (Format::DockerConfigJson, _) => "DockerConfigJSON.auths",
+        (Format::DockerConfigJson, "username") => "DockerConfigJSON.auths.username",
+        (Format::DockerConfigJson, "password") => "DockerConfigJSON.auths.password",
+        (Format::DockerConfigJson, "email") => "DockerConfigJSON.auths.email",
+        (Format::DockerConfigJson, _) => "DockerConfigJSON.auths.auth",
         (Format::DockerCfg, "username") => "dockerConfigEntryWithAuth.username",
         (Format::DockerCfg, "password") => "dockerConfigEntryWithAuth.password",
         (Format::DockerCfg, "email") => "dockerConfigEntryWithAuth.email",
@@ -263,4 +266,109 @@ fn last_of_each_key(entries: Vec<Entry>) -> (Vec<Entry>, Vec<Replaced>) {
     let replaced = replaced.map(|(_, entry)| (entry.key.clone(), entry.key_range.clone())).collect();
     let kept = entries.into_iter().enumerate().filter(|(at, entry)| last.get(&entry.key) == Some(at));
     (kept.map(|(_, entry)| entry).collect(), replaced)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JSON: Format = Format::DockerConfigJson;
+    const CFG: Format = Format::DockerCfg;
+
+    /// What `json.Unmarshal` of Go 1.26.8 says of the kubelet's types (`pkg/credentialprovider/config.go` of Kubernetes
+    /// 1.37.2), without `json: cannot unmarshal `; nothing where it takes the text.
+    #[rustfmt::skip]
+    const GO: &[(Format, &str, &str)] = &[
+        (JSON, r#"{"auths":{"a":{"username":7}}}"#, "number into Go struct field DockerConfigJSON.auths.username of type string"),
+        (JSON, r#"{"auths":{"a":{"password":true}}}"#, "bool into Go struct field DockerConfigJSON.auths.password of type string"),
+        (JSON, r#"{"auths":{"a":{"auth":5}}}"#, "number into Go struct field DockerConfigJSON.auths.auth of type string"),
+        (JSON, r#"{"auths":{"a":{"auth":{"a":1}}}}"#, "object into Go struct field DockerConfigJSON.auths.auth of type string"),
+        (JSON, r#"{"auths":{"a":{"email":false}}}"#, "bool into Go struct field DockerConfigJSON.auths.email of type string"),
+        (JSON, r#"{"auths":{"a":{"password":["x"]}}}"#, "array into Go struct field DockerConfigJSON.auths.password of type string"),
+        (JSON, r#"{"auths":{"a":{"password":{"x":1}}}}"#, "object into Go struct field DockerConfigJSON.auths.password of type string"),
+        (JSON, r#"{"auths":{"a":{"password":1e3}}}"#, "number into Go struct field DockerConfigJSON.auths.password of type string"),
+        (JSON, r#"{"auths":{"a":{"password":-0.5}}}"#, "number into Go struct field DockerConfigJSON.auths.password of type string"),
+        (JSON, r#"{"auths":{"a":{"PASSWORD":3}}}"#, "number into Go struct field DockerConfigJSON.auths.password of type string"),
+        (JSON, r#"{"AUTHS":{"a":{"AUTH":5}}}"#, "number into Go struct field DockerConfigJSON.auths.auth of type string"),
+        (JSON, r#"{"Auths":{"a":{"ſ":5,"paſſword":5}}}"#, "number into Go struct field DockerConfigJSON.auths.password of type string"),
+        (JSON, r#"{"auths":{"a":{"username":1,"password":2}}}"#, "number into Go struct field DockerConfigJSON.auths.username of type string"),
+        (JSON, r#"{"auths":{"a":{"password":2,"username":1}}}"#, "number into Go struct field DockerConfigJSON.auths.password of type string"),
+        (JSON, r#"{"auths":{"a":{"password":3},"b":{"username":4}}}"#, "number into Go struct field DockerConfigJSON.auths.password of type string"),
+        (JSON, r#"{"auths":{"b":{"username":4},"a":{"password":3}}}"#, "number into Go struct field DockerConfigJSON.auths.username of type string"),
+        (JSON, r#"{"auths":{"a":{"auth":"b3BzOnM","password":3}}}"#, "number into Go struct field DockerConfigJSON.auths.password of type string"),
+        (JSON, r#"{"auths":{"a":{"auth":"!!!","password":3}}}"#, "number into Go struct field DockerConfigJSON.auths.password of type string"),
+        (JSON, r#"{"auths":{"a":{"auth":"!!!"}}}"#, "illegal base64 data at input byte 0"),
+        (JSON, r#"{"auths":{"a":{"auth":"b3Bz"}}}"#, "unable to parse auth field, must be formatted as base64(username:password)"),
+        (JSON, r#"{"auths":{"a":{"password":null,"username":"u"}}}"#, ""),
+        (JSON, r#"{"auths":{"a":null}}"#, ""),
+        (JSON, r#"{"auths":{"a":"x"}}"#, "string into Go struct field DockerConfigJSON.auths of type credentialprovider.dockerConfigEntryWithAuth"),
+        (JSON, r#"{"auths":{"a":5}}"#, "number into Go struct field DockerConfigJSON.auths of type credentialprovider.dockerConfigEntryWithAuth"),
+        (JSON, r#"{"auths":{"a":true}}"#, "bool into Go struct field DockerConfigJSON.auths of type credentialprovider.dockerConfigEntryWithAuth"),
+        (JSON, r#"{"auths":{"a":[]}}"#, "array into Go struct field DockerConfigJSON.auths of type credentialprovider.dockerConfigEntryWithAuth"),
+        (JSON, r#"{"auths":{"a":[{"password":1}]}}"#, "array into Go struct field DockerConfigJSON.auths of type credentialprovider.dockerConfigEntryWithAuth"),
+        (JSON, r#"{"auths":{"a":{"a":{"password":1}}}}"#, ""),
+        (JSON, r#"{"auths":null}"#, ""),
+        (JSON, r#"{"auths":"x"}"#, "string into Go struct field DockerConfigJSON.auths of type credentialprovider.DockerConfig"),
+        (JSON, r#"{"auths":5}"#, "number into Go struct field DockerConfigJSON.auths of type credentialprovider.DockerConfig"),
+        (JSON, r#"{"auths":[]}"#, "array into Go struct field DockerConfigJSON.auths of type credentialprovider.DockerConfig"),
+        (JSON, r#"{"auths":[{"a":{"password":1}}]}"#, "array into Go struct field DockerConfigJSON.auths of type credentialprovider.DockerConfig"),
+        (JSON, r#"{"auths":true}"#, "bool into Go struct field DockerConfigJSON.auths of type credentialprovider.DockerConfig"),
+        (JSON, r#"{"HttpHeaders":{"a":5}}"#, "number into Go struct field DockerConfigJSON.HttpHeaders of type string"),
+        (JSON, r#"{"HttpHeaders":{"a":{"b":1}}}"#, "object into Go struct field DockerConfigJSON.HttpHeaders of type string"),
+        (JSON, r#"{"HttpHeaders":{"a":null}}"#, ""),
+        (JSON, r#"{"HttpHeaders":null}"#, ""),
+        (JSON, r#"{"HttpHeaders":5}"#, "number into Go struct field DockerConfigJSON.HttpHeaders of type map[string]string"),
+        (JSON, r#"{"HttpHeaders":"x"}"#, "string into Go struct field DockerConfigJSON.HttpHeaders of type map[string]string"),
+        (JSON, r#"{"HttpHeaders":["x"]}"#, "array into Go struct field DockerConfigJSON.HttpHeaders of type map[string]string"),
+        (JSON, r#"{"httpheaders":{"a":5}}"#, "number into Go struct field DockerConfigJSON.HttpHeaders of type string"),
+        (JSON, r#"{"httpheaderſ":{"a":[1]}}"#, "array into Go struct field DockerConfigJSON.HttpHeaders of type string"),
+        (JSON, r#"{"HttpHeaders":{"a":5},"auths":{"a":{"password":3}}}"#, "number into Go struct field DockerConfigJSON.auths.password of type string"),
+        (JSON, r#"{"auths":{"a":{"password":3}},"HttpHeaders":{"a":5}}"#, "number into Go struct field DockerConfigJSON.auths.password of type string"),
+        (JSON, r#"{"HttpHeaders":{"a":5},"auths":"x"}"#, "number into Go struct field DockerConfigJSON.HttpHeaders of type string"),
+        (JSON, r#"{"auths":"x","HttpHeaders":{"a":5}}"#, "string into Go struct field DockerConfigJSON.auths of type credentialprovider.DockerConfig"),
+        (JSON, r#"{"auths":"x","auths":{"a":{"password":3}}}"#, "number into Go struct field DockerConfigJSON.auths.password of type string"),
+        (JSON, r#"{"auths":"x","auths":{"a":{"auth":"!!!"}}}"#, "illegal base64 data at input byte 0"),
+        (JSON, r#"{"HttpHeaders":{"a":5},"auths":{"a":{"auth":"b3Bz"}}}"#, "unable to parse auth field, must be formatted as base64(username:password)"),
+        (JSON, r#"{"auths":{"a":{"password":3}},"auths":"x"}"#, "number into Go struct field DockerConfigJSON.auths.password of type string"),
+        (JSON, r#"{"credHelpers":5,"auths":{"a":{"username":"u","password":"p"}}}"#, ""),
+        (JSON, r#"[]"#, "array into Go value of type credentialprovider.DockerConfigJSON"),
+        (JSON, r#""x""#, "string into Go value of type credentialprovider.DockerConfigJSON"),
+        (JSON, r#"5"#, "number into Go value of type credentialprovider.DockerConfigJSON"),
+        (JSON, r#"-1.5e3"#, "number into Go value of type credentialprovider.DockerConfigJSON"),
+        (JSON, r#"true"#, "bool into Go value of type credentialprovider.DockerConfigJSON"),
+        (JSON, r#"null"#, ""),
+        (JSON, r#"{}"#, ""),
+        (JSON, r#"[{"auths":{}}]"#, "array into Go value of type credentialprovider.DockerConfigJSON"),
+        (CFG, r#"{"a":{"username":7}}"#, "number into Go struct field dockerConfigEntryWithAuth.username of type string"),
+        (CFG, r#"{"a":{"password":true}}"#, "bool into Go struct field dockerConfigEntryWithAuth.password of type string"),
+        (CFG, r#"{"a":{"auth":5}}"#, "number into Go struct field dockerConfigEntryWithAuth.auth of type string"),
+        (CFG, r#"{"a":{"email":{}}}"#, "object into Go struct field dockerConfigEntryWithAuth.email of type string"),
+        (CFG, r#"{"a":{"PassWord":[1]}}"#, "array into Go struct field dockerConfigEntryWithAuth.password of type string"),
+        (CFG, r#"{"a":{"password":3},"b":{"username":4}}"#, "number into Go struct field dockerConfigEntryWithAuth.password of type string"),
+        (CFG, r#"{"a":"x"}"#, "string into Go value of type credentialprovider.dockerConfigEntryWithAuth"),
+        (CFG, r#"{"a":5}"#, "number into Go value of type credentialprovider.dockerConfigEntryWithAuth"),
+        (CFG, r#"{"a":[]}"#, "array into Go value of type credentialprovider.dockerConfigEntryWithAuth"),
+        (CFG, r#"{"a":false}"#, "bool into Go value of type credentialprovider.dockerConfigEntryWithAuth"),
+        (CFG, r#"{"a":null}"#, ""),
+        (CFG, r#"{"auths":{"a":{"password":3}}}"#, ""),
+        (CFG, r#"{"auths":{"username":{"password":3}}}"#, "object into Go struct field dockerConfigEntryWithAuth.username of type string"),
+        (CFG, r#"{"a":{"auth":"!!!"}}"#, "illegal base64 data at input byte 0"),
+        (CFG, r#"[]"#, "array into Go value of type credentialprovider.DockerConfig"),
+        (CFG, r#""x""#, "string into Go value of type credentialprovider.DockerConfig"),
+        (CFG, r#"5"#, "number into Go value of type credentialprovider.DockerConfig"),
+        (CFG, r#"null"#, ""),
+        (CFG, r#"{}"#, ""),
+        (JSON, r#"{"auths":{"a":{"auth":"b3BzOnM=="}}}"#, "illegal base64 data at input byte 8"),
+        (JSON, r#"{"auths":{"a":{"password":3,"password":"p"}}}"#, "number into Go struct field DockerConfigJSON.auths.password of type string"),
+        (JSON, r#"{"auths":{"a":{"password":3}},"auths":null}"#, "number into Go struct field DockerConfigJSON.auths.password of type string"),
+    ];
+
+    #[test]
+    fn of_several_faults_go_names_the_same_one_in_the_same_words() {
+        for (format, content, expected) in GO {
+            let error = decode(content.as_bytes(), *format).err().map(|error| error.message).unwrap_or_default();
+            let words = error.strip_prefix("json: cannot unmarshal ").unwrap_or(&error);
+            assert_eq!(words, *expected, "{format:?} {content}");
+        }
+    }
 }

@@ -2,13 +2,14 @@
 //!
 //! The kubelet does not say which registry keys, credentials or texts it takes: it hands them to `net/url`,
 //! `path/filepath`, `encoding/json`, `encoding/base64` and `strconv`, and their corners decide. These are ports of the
-//! functions it calls, as of Go 1.19. Go 1.26 decides alike but for two things: it refuses more malformed hosts (more
-//! than one colon, brackets around anything but an IPv6 address), of which none but a key like `[A-Z]` could match an
-//! image; and its type errors name the field too (`DockerConfigJSON.auths.username` for `DockerConfigJSON.auths`).
+//! functions it calls, as of Go 1.19, with the type errors of Go 1.26, that of Kubernetes 1.37. Go 1.26 decides alike
+//! but for one thing: it refuses more malformed hosts (more than one colon, brackets around anything but an IPv6
+//! address), of which none but a key like `[A-Z]` could match an image.
 //!
 //! `path` and `time` are for containerd's `hosts.toml`, as are its URLs.
 
 pub mod base64;
+pub(crate) mod digest;
 pub(crate) mod glob;
 pub(crate) mod json;
 #[cfg(feature = "cli")]

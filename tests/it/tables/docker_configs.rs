@@ -1,5 +1,5 @@
 //! Docker configurations and `auth` fields: what the kubelet's decoder (`pkg/credentialprovider/config.go`,
-//! Kubernetes 1.36) and the API server's check make of them.
+//! Kubernetes 1.37) and the API server's check make of them.
 
 /// An `auth` field; user, and password in base64, or the kubelet's words.
 pub(crate) type AuthField = (&'static str, Result<(&'static str, &'static str), &'static str>);
@@ -118,8 +118,8 @@ pub(crate) const DOCKER_CONFIGS: &[Config] = &[
     ("{\"auths\":{\"a.io\":{\"identitytoken\":\"tok\"}}}", Ok(&[("a.io", "", "")]), Ok(())),
     ("{\"auths\":{\"a.io\":{\"registrytoken\":\"tok\"}}}", Ok(&[("a.io", "", "")]), Ok(())),
     ("{\"auths\":{\"a.io\":{\"username\":\"u\",\"identitytoken\":\"tok\",\"auth\":\"dTo=\"}}}", Ok(&[("a.io", "u", "")]), Ok(())),
-    ("{\"auths\":{\"a.io\":{\"username\":1}}}", Err("json: cannot unmarshal number into Go struct field DockerConfigJSON.auths of type string"), Ok(())),
-    ("{\"auths\":{\"a.io\":{\"password\":123}}}", Err("json: cannot unmarshal number into Go struct field DockerConfigJSON.auths of type string"), Ok(())),
+    ("{\"auths\":{\"a.io\":{\"username\":1}}}", Err("json: cannot unmarshal number into Go struct field DockerConfigJSON.auths.username of type string"), Ok(())),
+    ("{\"auths\":{\"a.io\":{\"password\":123}}}", Err("json: cannot unmarshal number into Go struct field DockerConfigJSON.auths.password of type string"), Ok(())),
     ("{\"auths\":{\"a.io\":{\"email\":null,\"username\":\"u\"}}}", Ok(&[("a.io", "u", "")]), Ok(())),
     ("{\"auths\":{\"a.io\":{\"username\":\"u\",\"password\":\"p\"}},\"HttpHeaders\":{\"A\":\"b\"}}", Ok(&[("a.io", "u", "p")]), Ok(())),
     ("{\"auths\":{\"a.io\":{\"username\":\"u\",\"password\":\"p\"}},\"httpheaders\":[\"a\"]}", Err("json: cannot unmarshal array into Go struct field DockerConfigJSON.HttpHeaders of type map[string]string"), Ok(())),
@@ -153,12 +153,12 @@ pub(crate) const DOCKER_CONFIGS: &[Config] = &[
     ("{\"auths\":{\"a.io\":\"dTpw\"}}", Err("json: cannot unmarshal string into Go struct field DockerConfigJSON.auths of type credentialprovider.dockerConfigEntryWithAuth"), Ok(())),
     ("{\"auths\":{\"a.io\":1}}", Err("json: cannot unmarshal number into Go struct field DockerConfigJSON.auths of type credentialprovider.dockerConfigEntryWithAuth"), Ok(())),
     ("{\"auths\":{\"a.io\":false}}", Err("json: cannot unmarshal bool into Go struct field DockerConfigJSON.auths of type credentialprovider.dockerConfigEntryWithAuth"), Ok(())),
-    ("{\"auths\":{\"a.io\":{\"auth\":1}}}", Err("json: cannot unmarshal number into Go struct field DockerConfigJSON.auths of type string"), Ok(())),
-    ("{\"auths\":{\"a.io\":{\"auth\":[\"dTpw\"]}}}", Err("json: cannot unmarshal array into Go struct field DockerConfigJSON.auths of type string"), Ok(())),
-    ("{\"auths\":{\"a.io\":{\"auth\":{}}}}", Err("json: cannot unmarshal object into Go struct field DockerConfigJSON.auths of type string"), Ok(())),
-    ("{\"auths\":{\"a.io\":{\"password\":true}}}", Err("json: cannot unmarshal bool into Go struct field DockerConfigJSON.auths of type string"), Ok(())),
-    ("{\"auths\":{\"a.io\":{\"email\":false}}}", Err("json: cannot unmarshal bool into Go struct field DockerConfigJSON.auths of type string"), Ok(())),
-    ("{\"auths\":{\"a.io\":{\"email\":1,\"auth\":\"bad!\"}}}", Err("json: cannot unmarshal number into Go struct field DockerConfigJSON.auths of type string"), Ok(())),
+    ("{\"auths\":{\"a.io\":{\"auth\":1}}}", Err("json: cannot unmarshal number into Go struct field DockerConfigJSON.auths.auth of type string"), Ok(())),
+    ("{\"auths\":{\"a.io\":{\"auth\":[\"dTpw\"]}}}", Err("json: cannot unmarshal array into Go struct field DockerConfigJSON.auths.auth of type string"), Ok(())),
+    ("{\"auths\":{\"a.io\":{\"auth\":{}}}}", Err("json: cannot unmarshal object into Go struct field DockerConfigJSON.auths.auth of type string"), Ok(())),
+    ("{\"auths\":{\"a.io\":{\"password\":true}}}", Err("json: cannot unmarshal bool into Go struct field DockerConfigJSON.auths.password of type string"), Ok(())),
+    ("{\"auths\":{\"a.io\":{\"email\":false}}}", Err("json: cannot unmarshal bool into Go struct field DockerConfigJSON.auths.email of type string"), Ok(())),
+    ("{\"auths\":{\"a.io\":{\"email\":1,\"auth\":\"bad!\"}}}", Err("json: cannot unmarshal number into Go struct field DockerConfigJSON.auths.email of type string"), Ok(())),
     ("{\"auths\":{\"a.io\":{\"username\":\"x\",\"password\":\"y\",\"auth\":\"dTpw\"}}}", Ok(&[("a.io", "u", "p")]), Ok(())),
     ("{\"auths\":{\"a.io\":{\"auth\":\"dTpw\",\"auth\":\"djpx\"}}}", Ok(&[("a.io", "v", "q")]), Ok(())),
     ("{\"auths\":{\"a.io\":{\"auth\":\"dTpw\",\"Auth\":\"\"}}}", Ok(&[("a.io", "", "")]), Ok(())),
@@ -229,7 +229,7 @@ pub(crate) const DOCKER_CONFIGS: &[Config] = &[
     ("{\"HttpHeaders\":{\"a\":[\"b\"]}}", Err("json: cannot unmarshal array into Go struct field DockerConfigJSON.HttpHeaders of type string"), Ok(())),
     ("{\"HttpHeaders\":\"x\"}", Err("json: cannot unmarshal string into Go struct field DockerConfigJSON.HttpHeaders of type map[string]string"), Ok(())),
     ("{\"HTTPHEADERS\":1,\"auths\":{\"a.io\":{\"auth\":\"bad!\"}}}", Err("illegal base64 data at input byte 3"), Ok(())),
-    ("{\"HttpHeaders\":1,\"auths\":{\"a.io\":{\"username\":1}}}", Err("json: cannot unmarshal number into Go struct field DockerConfigJSON.auths of type string"), Ok(())),
+    ("{\"HttpHeaders\":1,\"auths\":{\"a.io\":{\"username\":1}}}", Err("json: cannot unmarshal number into Go struct field DockerConfigJSON.auths.username of type string"), Ok(())),
     ("{\"HttpHeaders\":1,\"auths\":[]}", Err("json: cannot unmarshal number into Go struct field DockerConfigJSON.HttpHeaders of type map[string]string"), Ok(())),
     ("{\"auths\":[],\"HttpHeaders\":1}", Err("json: cannot unmarshal array into Go struct field DockerConfigJSON.auths of type credentialprovider.DockerConfig"), Ok(())),
     ("{\"auths\":[],\"Auths\":{\"a.io\":{\"auth\":\"!\"}}}", Err("illegal base64 data at input byte 0"), Ok(())),
@@ -242,7 +242,7 @@ pub(crate) const DOCKER_CONFIGS: &[Config] = &[
     ("{\"a.io\":{\"auth\":1}}", Ok(&[]), Ok(())),
     ("{\"a.io\":\"x\"}", Ok(&[]), Ok(())),
     ("{\"auths\":{\"z.io\":{\"auth\":\"!\"},\"a.io\":{\"username\":1}}}", Err("illegal base64 data at input byte 0"), Ok(())),
-    ("{\"auths\":{\"z.io\":{\"username\":1},\"a.io\":{\"auth\":\"!\"}}}", Err("json: cannot unmarshal number into Go struct field DockerConfigJSON.auths of type string"), Ok(())),
+    ("{\"auths\":{\"z.io\":{\"username\":1},\"a.io\":{\"auth\":\"!\"}}}", Err("json: cannot unmarshal number into Go struct field DockerConfigJSON.auths.username of type string"), Ok(())),
     ("{\"x\":[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]}", Ok(&[]), Ok(())),
 ];
 
