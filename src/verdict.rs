@@ -6,7 +6,7 @@ use crate::event::Runtime;
 use crate::host;
 use crate::probe::{Defect, Denial, Evidence, Manifest, Outcome, PullAnswer, TlsFault, Unknown};
 use crate::pull::operator::NodeIdentity;
-use crate::pull::{Blind, PullContext};
+use crate::pull::{Blind, PullContext, SecretState};
 use crate::reference::Reference;
 use crate::rules::Settings;
 use crate::workload::placeholder::Skip;
@@ -208,6 +208,10 @@ fn as_written(image: &ImageUse, pull: &PullContext, answer: Option<&PullAnswer>,
     }
     let Some(answer) = answer else { return Verdict::Unverified(Cause::Unknown(Unknown::Offline)) };
     match found_by(answer) {
+        // The kubelet meets whatever stands in its place, which may break every pull of the pod.
+        Some(_) if pull.secrets.iter().any(|secret| secret.state == SecretState::Malformed) => {
+            Verdict::Unverified(Cause::SecretUnknown)
+        }
         Some(manifest) => content::judge(manifest, answer, image, &pull.nodes, runtime),
         None => judge_failures(reference, pull, answer.attempts.iter().map(|(_, outcome)| outcome)),
     }

@@ -151,10 +151,10 @@ impl<'a> Resolver<'a> {
             // What the kubelet ignores or cannot decode, it does so whatever the operator says of the content.
             (Some(SecretState::Ignored), _) => return resolved(SecretState::Ignored, reason, Held::Nothing),
             (Some(SecretState::Malformed), Some(Content::Malformed(malformed))) => {
-                // What the API server refuses never comes to exist, so the kubelet goes without it.
+                // What the API server refuses never comes to exist; what the cluster has under that name is not known.
                 let held = match malformed.refused_by {
                     RefusedBy::Kubelet => Held::Breaks(&malformed.message),
-                    RefusedBy::ApiServer => Held::Nothing,
+                    RefusedBy::ApiServer => Held::Unknown,
                 };
                 return resolved(SecretState::Malformed, reason, held);
             }
