@@ -1,19 +1,20 @@
 //! The text that `kubectl describe pod` would show for a pull that fails.
 //!
 //! The kubelet's own words follow `pkg/kubelet/images/image_manager.go` and
-//! `pkg/kubelet/kuberuntime/kuberuntime_image.go` of Kubernetes 1.36; the runtime's follow containerd
-//! (`core/remotes/docker`, `internal/cri/server/images`) and CRI-O with containers/image. An ellipsis stands for what
-//! only the node knows: the address of its name server, the service of a token request. Where more than that is
-//! uncertain there is no text at all.
+//! `pkg/kubelet/kuberuntime/kuberuntime_image.go` of Kubernetes 1.37; the runtime's follow containerd
+//! 2.4 (`core/remotes/docker`, `internal/cri/server/images`) and CRI-O 1.36 with containers/image 5.38. An ellipsis
+//! stands for what only the node knows: the address of its name server, or what a registry writes into the body of an
+//! answer that was not asked for here. Where more than that is uncertain there is no text at all.
 
 mod containerd;
 mod crio;
 
 use crate::go::quote::quote;
+use crate::go::url::query_escape;
 use crate::manifest::Content;
 use crate::node::Nodes;
-use crate::platform::Platform;
-use crate::probe::{Evidence, Manifest, Outcome, PullAnswer, TlsFault, Unknown};
+use crate::platform::{Platform, choose};
+use crate::probe::{Defect, Denial, Evidence, Manifest, Outcome, PullAnswer, TlsFault, TokenRequest, Unknown};
 use crate::pull::PullContext;
 use crate::reference::{Reference, ReferenceError};
 use crate::verdict::{Cause, Verdict};
@@ -56,13 +57,16 @@ pub struct Failure<'a> {
     pub evidence: &'a Evidence,
     /// The manifest, where it is there and cannot be used.
     pub manifest: Option<&'a Manifest>,
-    /// Whether a user and password were sent. An entry with an empty user is an anonymous pull.
+    /// What the same question was answered by `GET`, where that was asked for the words alone.
+    pub explained: Option<&'a Outcome>,
+    /// Whether there are a user and a password to be sent. An entry with an empty user is an anonymous pull.
     pub with_credential: bool,
 }
 
 /// A manifest that is there leaves no evidence of a failure.
 static NOTHING: Evidence = Evidence {
     status: None,
+    reason: None,
     method: None,
     url: None,
     code: None,
@@ -94,7 +98,7 @@ impl<'a> Failure<'a> {
             Outcome::Found(manifest) => Some(manifest),
             _ => None,
         };
-        Some(Self { cause, evidence, manifest, with_credential })
+        Some(Self { cause, evidence, manifest, explained: None, with_credential })
     }
 }
 
@@ -103,6 +107,8 @@ impl<'a> Failure<'a> {
 pub struct NoEntry<'a> {
     /// The digest of the index.
     pub digest: &'a str,
+    /// The digest of an entry that the node could run and its runtime did not pull: `linux/386` on amd64.
+    pub left_out: Option<&'a str>,
     /// Whether it is Docker's manifest list, and no OCI index.
     pub is_list: bool,
     /// The platform of the node, where it is known.
@@ -123,9 +129,18 @@ pub fn of_verdict(
         Verdict::Fails(cause) => *cause,
         // What happens unless an unseen credential helps.
         Verdict::Unverified(cause @ (Cause::ServiceAccountUnknown | Cause::SecretUnknown)) => *cause,
-        // What happens unless the nodes are configured for it.
+        // What happens if the node is answered the same, and is not configured for it.
         Verdict::Unverified(
-            cause @ Cause::Unknown(Unknown::PlainHttp | Unknown::Tls(TlsFault::UnknownAuthority | TlsFault::WrongName)),
+            cause @ (Cause::Unknown(
+                Unknown::PlainHttp
+                | Unknown::Tls(TlsFault::UnknownAuthority | TlsFault::WrongName)
+                | Unknown::RateLimited
+                | Unknown::RegistryError
+                | Unknown::AuthServer
+                | Unknown::NoSuchHost
+                | Unknown::Network,
+            )
+            | Cause::Defect(Defect::Schema1)),
         ) => *cause,
         _ => return None,
     };
@@ -149,12 +164,39 @@ pub fn after_attempts(
     pull: &PullContext,
     answer: &PullAnswer,
 ) -> Option<String> {
-    pull_failed(runtime, image, reference, &failures(pull, &answer.attempts)?)
+    let mut failures = failures(pull, &answer.attempts)?;
+    let forbidden: Vec<_> = failures.iter_mut().filter(|failure| is_forbidden_by_head(failure)).collect();
+    match forbidden.len() {
+        0 => {}
+        1 => {
+            // An answer that says that it is not there is explained before one that forbids it.
+            let absent = |(_, outcome): &(Option<usize>, Outcome)| matches!(outcome, Outcome::Absent(_));
+            let explained = answer.explained.as_ref().filter(|_| !answer.attempts.iter().any(absent));
+            forbidden.into_iter().for_each(|failure| failure.explained = explained);
+        }
+        // Each has words of its own, and those of one at most were asked for.
+        _ if has_second_line(runtime) => return None,
+        _ => {}
+    }
+    pull_failed(runtime, image, reference, &failures)
+}
+
+fn is_forbidden_by_head(failure: &Failure<'_>) -> bool {
+    failure.cause == Cause::Denied(Denial::Denied) && failure.evidence.method != Some("GET")
+}
+
+/// Whether containerd asks once more by `GET` for the words of a 403 (`withGETErrorBody` in
+/// `core/remotes/docker/resolver.go`, since 2.3).
+const fn has_second_line(runtime: Runtime) -> bool {
+    matches!(runtime, Runtime::Containerd | Runtime::Containerd2_3)
 }
 
 /// One failure per attempt; `None` where one is none.
 fn failures<'a>(pull: &PullContext, attempts: &'a [(Option<usize>, Outcome)]) -> Option<Vec<Failure<'a>>> {
-    let sends = |at: usize| pull.credentials.get(at).is_some_and(|found| !found.credential.is_anonymous());
+    let sends = |at: usize| {
+        let credential = pull.credentials.get(at).map(|found| &found.credential);
+        credential.is_some_and(|credential| !credential.is_anonymous() && !credential.password.is_empty())
+    };
     let failure =
         |(credential, outcome): &'a (Option<usize>, Outcome)| Failure::of(outcome, credential.is_some_and(sends));
     attempts.iter().map(failure).collect()
@@ -174,11 +216,15 @@ fn no_platform(
     };
     // The kubelet would go on with the next credential, whose answer is not known.
     let was_last = answer.attempts.len() >= pull.credentials.len();
-    let Content::Index(_) = &**content else { return None };
+    let Content::Index(entries) = &**content else { return None };
+    let node = pull.nodes.iter().find_map(Nodes::platform);
+    // The transfer service pulls for the node's own platform, and then looks for what the node can run.
+    let runs = node.and_then(|node| choose(Runtime::ContainerdOne, node, entries));
     let missing = NoEntry {
+        left_out: runs.filter(|_| runtime.has_transfer_service()).and_then(|entry| entry.digest.as_deref()),
         digest: manifest.digest.as_deref().filter(|_| was_last)?,
         is_list: manifest.media_type.as_deref() == Some("application/vnd.docker.distribution.manifest.list.v2+json"),
-        node: pull.nodes.iter().find_map(Nodes::platform),
+        node,
     };
     let earlier = answer.attempts.get(..answer.attempts.len() - 1).unwrap_or_default();
     no_entry(runtime, image, reference, &failures(pull, earlier)?, missing)
@@ -195,7 +241,7 @@ pub fn no_entry(
     let mut messages = messages(runtime, reference, earlier)?;
     messages.push(match runtime {
         Runtime::Crio => crio::no_entry(reference, missing)?,
-        _ => containerd::no_entry(runtime, reference, missing.digest),
+        _ => containerd::no_entry(runtime, reference, missing),
     });
     aggregate(messages).map(|message| pull_failed_with(image, &message))
 }
@@ -263,26 +309,51 @@ fn target(reference: &Reference) -> &str {
 
 /// Whether the deciding answer came from a token endpoint.
 fn is_token_request(evidence: &Evidence) -> bool {
-    evidence.url.as_deref().is_some_and(|url| !url.contains("/manifests/") && !url.contains("/blobs/"))
+    let elsewhere = |url: &str| !url.contains("/manifests/") && !url.contains("/blobs/");
+    evidence.token.is_some() || !is_ping(evidence) && evidence.url.as_deref().is_some_and(elsewhere)
 }
 
-/// The URL that was really asked: a registry may redirect to another host.
-fn manifest_url(reference: &Reference, evidence: &Evidence) -> String {
+/// Whether the registry was asked for nothing but whether it is one, as CRI-O does before anything else.
+fn is_ping(evidence: &Evidence) -> bool {
+    evidence.url.as_deref().is_some_and(|url| url.ends_with("/v2/"))
+}
+
+/// The URL that was really asked: a registry may redirect to another host, and a mirror be asked in its place. `query`
+/// makes a mirror's `ns` what the event shows of it.
+fn manifest_url(reference: &Reference, evidence: &Evidence, query: impl Fn(&str) -> String) -> String {
     let host = contacted_host(reference);
-    let elsewhere = evidence.url.as_deref().filter(|url| url.starts_with("https://") && !is_of(url, host));
-    match elsewhere.filter(|_| !is_token_request(evidence)) {
-        Some(url) => url.to_owned(),
+    let elsewhere = evidence.url.as_deref().filter(|url| !is_of(url, host) || url.starts_with("http://"));
+    match elsewhere.filter(|_| !is_token_request(evidence) && !is_ping(evidence)) {
+        Some(url) => {
+            let namespace = evidence.namespace.as_deref().map(query);
+            format!("{url}{}", namespace.map(|namespace| format!("?ns={namespace}")).unwrap_or_default())
+        }
         None => format!("https://{host}/v2/{}/manifests/{}", reference.repository(), target(reference)),
     }
 }
 
 /// Whether a URL is of the host as the reference names it; a URL does not show the port that is usual.
 fn is_of(url: &str, host: &str) -> bool {
-    host_of(url).is_some_and(|found| found == host || Some(found) == host.strip_suffix(":443"))
+    let same = |found: &str| {
+        found.eq_ignore_ascii_case(host)
+            || host.strip_suffix(":443").is_some_and(|host| found.eq_ignore_ascii_case(host))
+    };
+    host_of(url).is_some_and(same)
 }
 
 fn host_of(url: &str) -> Option<&str> {
     url.split_once("://")?.1.split('/').next()
+}
+
+/// The parameters of a token request's URL, as `url.Values.Encode` sorts and writes them; `…` where some are not known.
+fn token_query(request: Option<&TokenRequest>, parameters: &[(&str, &str)]) -> String {
+    if request.is_none_or(|request| request.has_query) {
+        return "?…".to_owned();
+    }
+    let mut parameters = parameters.to_vec();
+    parameters.sort_by_key(|(name, _)| *name);
+    let pairs: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={}", query_escape(value))).collect();
+    if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
 }
 
 /// `dial tcp: lookup …`, without the port that the host may carry.
@@ -292,9 +363,33 @@ fn no_such_host(host: &str) -> String {
     format!("dial tcp: lookup {name} on …: no such host")
 }
 
-/// Go's `http.Response.Status`: number and the usual words.
-fn status_line(status: u16) -> Option<String> {
+/// What Go says of a connection that broke; `None` where its words depend on more than the failure.
+fn broken_connection(evidence: &Evidence) -> Option<&'static str> {
+    match evidence.message.as_deref()? {
+        "EOF" => Some("EOF"),
+        "dial tcp: connect: connection refused" => Some(REFUSED),
+        _ => None,
+    }
+}
+
+/// The address is the node's to find.
+const REFUSED: &str = "dial tcp …: connect: connection refused";
+
+/// Go's `http.Response.Status`: the number and the server's own words, else the usual ones (`net/http/status.go`).
+fn status_line(evidence: &Evidence) -> Option<String> {
+    let status = evidence.status?;
+    if let Some(words) = &evidence.reason {
+        return Some(format!("{status} {words}"));
+    }
     let words = match status {
+        300 => "Multiple Choices",
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        304 => "Not Modified",
+        305 => "Use Proxy",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
         400 => "Bad Request",
         401 => "Unauthorized",
         402 => "Payment Required",
@@ -302,15 +397,39 @@ fn status_line(status: u16) -> Option<String> {
         404 => "Not Found",
         405 => "Method Not Allowed",
         406 => "Not Acceptable",
+        407 => "Proxy Authentication Required",
+        408 => "Request Timeout",
+        409 => "Conflict",
         410 => "Gone",
+        411 => "Length Required",
+        412 => "Precondition Failed",
+        413 => "Request Entity Too Large",
+        414 => "Request URI Too Long",
+        415 => "Unsupported Media Type",
+        416 => "Requested Range Not Satisfiable",
+        417 => "Expectation Failed",
         418 => "I'm a teapot",
+        421 => "Misdirected Request",
+        422 => "Unprocessable Entity",
+        423 => "Locked",
+        424 => "Failed Dependency",
+        425 => "Too Early",
+        426 => "Upgrade Required",
+        428 => "Precondition Required",
         429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
         451 => "Unavailable For Legal Reasons",
         500 => "Internal Server Error",
         501 => "Not Implemented",
         502 => "Bad Gateway",
         503 => "Service Unavailable",
         504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        506 => "Variant Also Negotiates",
+        507 => "Insufficient Storage",
+        508 => "Loop Detected",
+        510 => "Not Extended",
+        511 => "Network Authentication Required",
         _ => return None,
     };
     Some(format!("{status} {words}"))

@@ -1,6 +1,6 @@
 //! Index keys, URL match and lookup order: the credentials the kubelet would try.
 //!
-//! Follows `BasicDockerKeyring` in `pkg/credentialprovider/keyring.go` of Kubernetes 1.36. All pull secrets of a pod
+//! Follows `BasicDockerKeyring` in `pkg/credentialprovider/keyring.go` of Kubernetes 1.37. All pull secrets of a pod
 //! go into one keyring, so their order counts only between entries with the same index key.
 
 mod mismatch;

@@ -1,7 +1,7 @@
 //! Reads manifests and indexes, as leniently as containerd does: one descriptor that is broken does not make the
 //! others unreadable.
 //!
-//! Follows `core/images/image.go` and `core/images/mediatypes.go` of containerd 2.1, and the OCI image specification
+//! Follows `core/images/image.go` and `core/images/mediatypes.go` of containerd 2.4, and the OCI image specification
 //! 1.1. Nothing here is trusted: what is used to build URLs (digests) is validated first.
 
 use std::fmt;

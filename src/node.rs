@@ -1,6 +1,6 @@
 //! Which nodes a pod may run on, as far as its image depends on it: operating system and architecture.
 //!
-//! Follows `component-helpers/nodeaffinity` of Kubernetes 1.36: the terms of the required node affinity are
+//! Follows `component-helpers/nodeaffinity` of Kubernetes 1.37: the terms of the required node affinity are
 //! alternatives, the requirements of a term hold together, and `nodeSelector` holds beside them. Every node has the
 //! labels `kubernetes.io/os` and `kubernetes.io/arch`, with Go's names as values, and their old `beta` forms
 //! (`pkg/controller/nodelifecycle/node_lifecycle_controller.go`).

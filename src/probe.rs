@@ -100,6 +100,8 @@ pub struct Manifest {
     pub defect: Option<Defect>,
     /// Its own length in bytes, where that is the defect and is known.
     pub length: Option<u64>,
+    /// Whether the runtime has to fetch it to learn its digest, where it is of schema 1.
+    pub fetched_for_digest: bool,
     /// `Docker-Content-Digest` as it was sent, where that is the defect.
     pub digest_header: Option<String>,
     /// What it holds, where the registry made us fetch it to learn that it is there.
@@ -209,6 +211,8 @@ pub enum TlsFault {
 pub struct Evidence {
     /// HTTP status of the deciding answer.
     pub status: Option<u16>,
+    /// Its reason phrase, where the server has one of its own.
+    pub reason: Option<String>,
     /// `HEAD`, `GET` or `POST` of the deciding request.
     pub method: Option<&'static str>,
     /// Its URL without query and user info.

@@ -1,7 +1,7 @@
 //! Which secrets and credentials one image use gets: the kubelet's resolution, from the manifests alone.
 //!
 //! Follows `plugin/pkg/admission/serviceaccount/admission.go`, `pkg/kubelet/kubelet_pods.go`
-//! (`getPullSecretsForPod`) and `pkg/credentialprovider/secrets/secrets.go` of Kubernetes 1.36.
+//! (`getPullSecretsForPod`) and `pkg/credentialprovider/secrets/secrets.go` of Kubernetes 1.37.
 
 mod cloud;
 mod lookup;

@@ -1,7 +1,7 @@
 //! Image references, exactly as the kubelet parses them.
 //!
 //! Follows `ParseImageName` (`pkg/util/parsers/parsers.go`) and `applyDefaultImageTag`
-//! (`pkg/kubelet/images/image_manager.go`) of Kubernetes 1.36, and `ParseNormalizedNamed` of
+//! (`pkg/kubelet/images/image_manager.go`) of Kubernetes 1.37, and `ParseNormalizedNamed` of
 //! github.com/distribution/reference v0.6.0, whose regular expressions are a hand-written scan here.
 
 mod blame;

@@ -1,10 +1,13 @@
 //! containerd's words.
 
 use super::{
-    Failure, Runtime, certificate_error, contacted_host, host_of, is_token_request, manifest_url, no_such_host,
-    status_line,
+    Failure, NoEntry, Runtime, broken_connection, certificate_error, contacted_host, has_second_line, host_of, is_of,
+    is_token_request, manifest_url, no_such_host, status_line, token_query,
 };
-use crate::probe::{Defect, Denial, Evidence, Unknown};
+use crate::go::digest;
+use crate::go::quote::quote;
+use crate::go::url::query_escape;
+use crate::probe::{Defect, Denial, Evidence, Manifest, Outcome, RegistryError, Unknown};
 use crate::reference::Reference;
 use crate::verdict::Cause;
 
@@ -20,125 +23,265 @@ pub(super) fn error(runtime: Runtime, reference: &Reference, failure: &Failure<'
     Some(match failure.cause {
         Cause::Absent if is_hub_refusal(reference, evidence) => format!("{resolving}{INSUFFICIENT_SCOPE}"),
         Cause::Absent => format!("{NOT_FOUND}{resolving}{full}: not found"),
-        Cause::Denied(denial) => format!("{resolving}{}", denied(reference, denial, failure)?),
-        Cause::Unknown(unknown) => format!("{resolving}{}", unknown_text(reference, unknown, failure)?),
-        Cause::Platform => no_entry(runtime, reference, reference.digest().unwrap_or("sha256:…")),
+        Cause::Denied(denial) => format!("{resolving}{}", denied(runtime, reference, denial, failure)?),
+        Cause::Unknown(unknown) => format!("{resolving}{}", unknown_text(runtime, reference, unknown, failure)?),
+        Cause::Platform => {
+            let digest = reference.digest().unwrap_or("sha256:…");
+            no_entry(runtime, reference, NoEntry { digest, left_out: None, is_list: false, node: None })
+        }
         Cause::Defect(Defect::Blob) => {
-            let words = format!("unexpected media type … for {}: not found", reference.digest()?);
+            let media_type = failure.manifest.and_then(|manifest| manifest.media_type.as_deref()).unwrap_or("…");
+            let words = format!("unexpected media type {media_type} for {}: not found", reference.digest()?);
             match runtime.has_transfer_service() {
                 true => format!("{NOT_FOUND}get image config descriptor: {words}"),
                 false => format!("{NOT_FOUND}{pulling}failed to unpack image on snapshotter …: {words}"),
             }
         }
-        Cause::Defect(Defect::Schema1) if runtime.has_transfer_service() => {
-            let prefix = "rpc error: code = InvalidArgument desc = ";
-            format!("{prefix}{pulling}schema 1 image manifests are no longer supported: invalid argument")
+        Cause::Defect(Defect::Schema1) => schema1(runtime, failure.manifest?, &pulling, &resolving)?,
+        Cause::Defect(Defect::TooBig) => {
+            let length = failure.manifest?.length.map_or_else(|| "…".to_owned(), |length| length.to_string());
+            format!("{NOT_FOUND}{resolving}rejecting {length} byte manifest for {full}: not found")
+        }
+        Cause::Defect(Defect::BrokenProxy) => {
+            let digest = failure.manifest?.digest.as_deref()?;
+            format!(
+                "{INVALID}{pulling}unable to fetch descriptor ({digest}) which reports content size of zero: invalid \
+                 argument"
+            )
+        }
+        Cause::Defect(Defect::BrokenRegistry) => {
+            let header = failure.manifest?.digest_header.as_deref()?;
+            format!("{resolving}{} in header not a valid digest: {}", quote(header), digest::fault(header)?)
         }
         _ => return None,
     })
 }
 
 /// The error for an index that has nothing for the node. The transfer service pulls nothing, and says so when it looks at
-/// what is not there (`core/images/image.go`, `Config`).
-pub(super) fn no_entry(runtime: Runtime, reference: &Reference, index: &str) -> String {
+/// what is not there (`core/images/image.go`, `Config`): that takes an entry that the node could run all the same, and
+/// whose content was not pulled.
+pub(super) fn no_entry(runtime: Runtime, reference: &Reference, missing: NoEntry<'_>) -> String {
     if runtime == Runtime::ContainerdOne {
         let full = reference.containerd_ref();
         return format!(
             "{NOT_FOUND}failed to pull and unpack image \"{full}\": no match for platform in manifest: not found"
         );
     }
-    format!("{NOT_FOUND}get image config descriptor: no match for platform in manifest {index}: not found")
+    let why = match missing.left_out {
+        Some(digest) => format!("content digest {digest}: not found"),
+        None => format!("no match for platform in manifest {}: not found", missing.digest),
+    };
+    format!("{NOT_FOUND}get image config descriptor: {why}")
 }
 
 const NOT_FOUND: &str = "rpc error: code = NotFound desc = ";
+const INVALID: &str = "rpc error: code = InvalidArgument desc = ";
 const ACCESS_DENIED: &str = "pull access denied, repository does not exist or may require authorization: ";
 const INSUFFICIENT_SCOPE: &str = "pull access denied, repository does not exist or may require authorization: \
                                   server message: insufficient_scope: authorization failed";
+
+/// What containerd says of schema 1. It fetches no manifest of a type that it does not know (`core/remotes/docker/
+/// fetcher.go`); the one that it knows by name it refuses while it resolves the tag, where `HEAD` shows no digest, or
+/// else after that (`core/transfer/local/pull.go`). containerd 1.7 converts that one, and fails by what is in it.
+fn schema1(runtime: Runtime, manifest: &Manifest, pulling: &str, resolving: &str) -> Option<String> {
+    const KNOWN: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
+    match manifest.media_type.as_deref() {
+        Some("text/plain" | KNOWN) | None => {}
+        Some(other) => {
+            let digest = manifest.digest.as_deref()?;
+            return Some(format!(
+                "{NOT_FOUND}{pulling}failed to copy: httpReadSeeker: failed open: could not fetch content descriptor \
+                 {digest} ({other}) from remote: not found"
+            ));
+        }
+    }
+    if !runtime.has_transfer_service() {
+        return None;
+    }
+    Some(match manifest.fetched_for_digest {
+        true => format!(
+            "rpc error: code = Unimplemented desc = {resolving}not implemented: media type \"{KNOWN}\" is no longer \
+             supported since containerd v2.0, please rebuild the image as \
+             \"application/vnd.docker.distribution.manifest.v2+json\" or \
+             \"application/vnd.oci.image.manifest.v1+json\""
+        ),
+        false => format!("{INVALID}{pulling}schema 1 image manifests are no longer supported: invalid argument"),
+    })
+}
 
 /// Docker Hub never says 404 of a repository.
 fn is_hub_refusal(reference: &Reference, evidence: &Evidence) -> bool {
     evidence.status == Some(401) && reference.registry() == "docker.io"
 }
 
-fn denied(reference: &Reference, denial: Denial, failure: &Failure<'_>) -> Option<String> {
+fn denied(runtime: Runtime, reference: &Reference, denial: Denial, failure: &Failure<'_>) -> Option<String> {
     let evidence = failure.evidence;
     if is_token_request(evidence) {
-        return token_refused(reference, failure);
+        return token_refused(evidence, failure.with_credential);
     }
     if let Some(error) = evidence.challenge_error.as_ref().filter(|_| denial != Denial::AuthRequired) {
         return Some(format!("{ACCESS_DENIED}server message: {error}: authorization failed"));
     }
     match denial {
         Denial::DeniedOrAbsent if evidence.status == Some(401) => Some(INSUFFICIENT_SCOPE.to_owned()),
-        Denial::AuthRequired if !failure.with_credential => {
-            Some(format!("{ACCESS_DENIED}authorization failed: no basic auth credentials"))
-        }
+        // It takes both user and password to answer a Basic challenge.
+        Denial::AuthRequired => Some(format!("{ACCESS_DENIED}authorization failed: no basic auth credentials")),
         Denial::Denied | Denial::Auth | Denial::BadCredentials | Denial::DeniedOrAbsent | Denial::NoChallenge => {
-            unexpected_status(reference, evidence)
+            unexpected_status(runtime, reference, failure)
         }
-        Denial::AuthRequired => None,
     }
 }
 
-fn unexpected_status(reference: &Reference, evidence: &Evidence) -> Option<String> {
-    let status = status_line(evidence.status?)?;
-    Some(format!("unexpected status from HEAD request to {}: {status}", manifest_url(reference, evidence)))
-}
-
-fn token_refused(reference: &Reference, failure: &Failure<'_>) -> Option<String> {
+/// `ErrUnexpectedStatus` of `core/remotes/errors/errors.go`, and behind it what `unexpectedResponseErr` of
+/// `core/remotes/docker/errcode.go` finds in the body.
+fn unexpected_status(runtime: Runtime, reference: &Reference, failure: &Failure<'_>) -> Option<String> {
     let evidence = failure.evidence;
-    let status = status_line(evidence.status?)?;
-    let url = evidence.url.as_deref()?;
-    let kind = if failure.with_credential { "oauth" } else { "anonymous" };
-    // A POST carries its parameters in the body.
-    let (method, query) = match evidence.method {
-        Some("POST") => ("POST", String::new()),
-        _ => ("GET", token_query(reference, url)),
-    };
-    Some(format!(
-        "failed to authorize: failed to fetch {kind} token: unexpected status from {method} request to {url}{query}: {status}"
-    ))
-}
-
-/// The service is in the registry's challenge, which is only known of these two.
-fn token_query(reference: &Reference, url: &str) -> String {
-    let service = match url {
-        "https://auth.docker.io/token" => "registry.docker.io",
-        "https://ghcr.io/token" => "ghcr.io",
-        _ => return "?…".to_owned(),
-    };
-    format!("?scope=repository%3A{}%3Apull&service={service}", reference.repository().replace('/', "%2F"))
-}
-
-fn unknown_text(reference: &Reference, unknown: Unknown, failure: &Failure<'_>) -> Option<String> {
-    let evidence = failure.evidence;
-    let transport = |what: &str| Some(no_answer(reference, failure, what));
-    match unknown {
-        Unknown::RateLimited | Unknown::RegistryError | Unknown::AuthServer if is_token_request(evidence) => {
-            token_refused(reference, failure)
+    let status = status_line(evidence)?;
+    let url = manifest_url(reference, evidence, query_escape);
+    let line = |method: &str| format!("unexpected status from {method} request to {url}: {status}");
+    if evidence.method == Some("GET") {
+        // Whether it was asked because `HEAD` was not allowed, whose words are lost, or for the digest, is not known; nor
+        // does containerd before 2.3 look at the status of the second.
+        let silent = evidence.body.as_ref().is_some_and(|body| body.errors.is_empty());
+        return (has_second_line(runtime) && silent).then(|| line("GET"));
+    }
+    if evidence.status != Some(403) || !has_second_line(runtime) {
+        return Some(line("HEAD"));
+    }
+    let explained = match failure.explained {
+        Some(Outcome::Absent(explained) | Outcome::Denied(_, explained) | Outcome::Unknown(_, explained)) => {
+            explained.status.map(|status| (status, explained))
         }
-        Unknown::RateLimited | Unknown::RegistryError => unexpected_status(reference, evidence),
+        Some(Outcome::Found(_)) => return Some(line("HEAD")),
+        None => None,
+    };
+    Some(match explained {
+        // Words that come with another status do not count.
+        Some((status, _)) if status != 403 => line("HEAD"),
+        Some((_, Evidence { body: Some(body), .. })) => format!("{}{}", line("HEAD"), second_line(&body.errors)),
+        _ => format!("{}…", line("HEAD")),
+    })
+}
+
+/// `errors.Join` with the `Errors` of a body: each in a line of its own.
+fn second_line(errors: &[RegistryError]) -> String {
+    match errors {
+        [] => String::new(),
+        [one] => format!("\n{}", words_of(one)),
+        several => {
+            let lines: String = several.iter().map(|error| format!("{}\n", words_of(error))).collect();
+            format!("\nerrors:\n{lines}")
+        }
+    }
+}
+
+/// The codes that containerd has words for (`core/remotes/docker/errdesc.go`); all others are unknown to it.
+const CODES: [(&str, &str); 5] = [
+    ("UNSUPPORTED", "The operation is unsupported."),
+    ("UNAUTHORIZED", "authentication required"),
+    ("DENIED", "requested access to the resource is denied"),
+    ("UNAVAILABLE", "service unavailable"),
+    ("TOOMANYREQUESTS", "too many requests"),
+];
+
+/// `Error.Error` and `ErrorCode.Error`: the code alone where the message says no more.
+fn words_of(error: &RegistryError) -> String {
+    let known = CODES.into_iter().find(|(code, _)| *code == error.code);
+    let (code, usual) = known.unwrap_or(("UNKNOWN", "unknown error"));
+    let code = code.to_ascii_lowercase();
+    match !error.detail && (error.message.is_empty() || error.message == usual) {
+        true => code,
+        false => format!("{code}: {}", error.message),
+    }
+}
+
+/// What becomes of the parameters in an event.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Query {
+    /// The status of an answer is shown with the URL as it is.
+    Shown,
+    /// The URL of a request without answer is redacted (`SanitizeError` in `internal/cri/util/sanitize.go`).
+    Redacted,
+}
+
+/// The parameters in the URL of a token request; a `POST` has them in its body.
+fn query_of(evidence: &Evidence, query: Query) -> String {
+    let request = evidence.token.as_deref();
+    let own = request.is_some_and(|request| !request.has_query);
+    if evidence.method == Some("POST") && own {
+        return String::new();
+    }
+    let shown = |value| if query == Query::Redacted { REDACTED } else { value };
+    let mut parameters = Vec::new();
+    if let Some(request) = request {
+        let scopes = request.scopes.iter().map(|scope| ("scope", shown(scope.as_str())));
+        parameters.extend(scopes);
+        parameters.extend(request.service.as_deref().map(|service| ("service", shown(service))));
+        if query == Query::Redacted {
+            parameters.dedup();
+        }
+    }
+    token_query(request, &parameters)
+}
+
+const REDACTED: &str = "[REDACTED]";
+
+/// How `doBearerAuth` of `core/remotes/docker/authorizer.go` begins every error of a token request.
+fn fetching(with_credential: bool) -> &'static str {
+    if with_credential {
+        "failed to authorize: failed to fetch oauth token: "
+    } else {
+        "failed to authorize: failed to fetch anonymous token: "
+    }
+}
+
+fn token_refused(evidence: &Evidence, with_credential: bool) -> Option<String> {
+    let status = status_line(evidence)?;
+    let (url, query) = (evidence.url.as_deref()?, query_of(evidence, Query::Shown));
+    let method = if evidence.method == Some("POST") { "POST" } else { "GET" };
+    Some(format!("{}unexpected status from {method} request to {url}{query}: {status}", fetching(with_credential)))
+}
+
+fn unknown_text(runtime: Runtime, reference: &Reference, unknown: Unknown, failure: &Failure<'_>) -> Option<String> {
+    let evidence = failure.evidence;
+    let transport = |what: &str| no_answer(reference, failure, what);
+    match unknown {
+        Unknown::AuthServer if evidence.status.is_some_and(|status| status < 400) => {
+            let words = evidence.message.as_deref()?;
+            let is_of_decoder =
+                words.starts_with("authorization server did not") || words.starts_with("unable to decode");
+            is_of_decoder.then(|| format!("{}{words}", fetching(failure.with_credential)))
+        }
+        // A good status of what is no manifest, or a 401 elsewhere, says something else.
+        Unknown::RateLimited | Unknown::RegistryError | Unknown::AuthServer
+            if evidence.status.is_none_or(|status| status < 300 || status == 401) =>
+        {
+            None
+        }
+        Unknown::RateLimited | Unknown::RegistryError | Unknown::AuthServer if is_token_request(evidence) => {
+            token_refused(evidence, failure.with_credential)
+        }
+        Unknown::RateLimited | Unknown::RegistryError => unexpected_status(runtime, reference, failure),
         Unknown::Tls(fault) => transport(&certificate_error(fault, evidence)?),
         Unknown::PlainHttp => transport("http: server gave HTTP response to HTTPS client"),
-        Unknown::Dns | Unknown::NoSuchHost => {
-            let host = evidence.url.as_deref().and_then(host_of).unwrap_or_else(|| contacted_host(reference));
-            transport(&no_such_host(host))
+        Unknown::NoSuchHost => {
+            let own = contacted_host(reference);
+            let host = evidence.url.as_deref().filter(|url| !is_of(url, own)).and_then(host_of);
+            transport(&no_such_host(host.unwrap_or(own)))
         }
+        Unknown::Network => transport(broken_connection(evidence)?),
         _ => None,
     }
 }
 
-/// Go's `url.Error`. A token that belongs to a user is asked for by `POST`, whose parameters are in the body.
-fn no_answer(reference: &Reference, failure: &Failure<'_>, what: &str) -> String {
+/// Go's `url.Error`.
+fn no_answer(reference: &Reference, failure: &Failure<'_>, what: &str) -> Option<String> {
     let evidence = failure.evidence;
-    match evidence.url.as_deref().filter(|_| is_token_request(evidence)) {
-        Some(url) if failure.with_credential => {
-            format!("failed to authorize: failed to fetch oauth token: Post \"{url}\": {what}")
-        }
-        Some(url) => {
-            let query = token_query(reference, url);
-            format!("failed to authorize: failed to fetch anonymous token: Get \"{url}{query}\": {what}")
-        }
-        None => format!("failed to do request: Head \"{}\": {what}", manifest_url(reference, evidence)),
+    if is_token_request(evidence) {
+        let (url, query) = (evidence.url.as_deref()?, query_of(evidence, Query::Redacted));
+        let method = if evidence.method == Some("POST") { "Post" } else { "Get" };
+        return Some(format!("{}{method} \"{url}{query}\": {what}", fetching(failure.with_credential)));
     }
+    let url = manifest_url(reference, evidence, |_| query_escape(REDACTED));
+    Some(format!("failed to do request: Head \"{url}\": {what}"))
 }

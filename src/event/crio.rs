@@ -1,39 +1,64 @@
 //! CRI-O's words.
 
 use super::{
-    Failure, NoEntry, certificate_error, contacted_host, is_of, is_token_request, no_such_host, status_line, target,
+    Failure, NoEntry, REFUSED, broken_connection, certificate_error, contacted_host, is_of, is_ping, is_token_request,
+    manifest_url, no_such_host, status_line, target, token_query,
 };
-use crate::probe::{Denial, Evidence, Unknown};
+use crate::go::quote::quote;
+use crate::probe::{Defect, Evidence, RegistryError, Unknown};
 use crate::reference::Reference;
 use crate::verdict::Cause;
 
-/// The error of one `PullImage`. A short name is looked for in the node's own list of registries, so nothing can be
-/// said of one.
+/// The error of one `PullImage`. A short name is that of Docker Hub, as where the node's registries.conf has no other
+/// registry to search.
 pub(super) fn error(reference: &Reference, failure: &Failure<'_>) -> Option<String> {
-    if reference.is_short_name() {
-        return None;
-    }
     let evidence = failure.evidence;
-    let source = format!("initializing source docker://{}: ", familiar(reference));
-    let reading = format!("{source}reading manifest {} in {}: ", target(reference), reference.name());
+    if is_refused_name(reference) {
+        return Some(
+            "prepare temp auth file: parse image name: invalid reference format: repository name must be lowercase"
+                .to_owned(),
+        );
+    }
+    let reading = || format!("reading manifest {} in {}: {}", target(reference), reference.name(), words_of(evidence));
     let cause = match failure.cause {
-        Cause::Absent => format!("{reading}{}", registry_words(evidence, "manifest unknown")),
-        Cause::Denied(denial) => denied(&source, &reading, denial, failure)?,
-        Cause::Unknown(unknown) => return network(&source, reference, unknown, evidence),
+        Cause::Absent if evidence.status.is_none() => return None,
+        Cause::Absent | Cause::Denied(_) if is_token_request(evidence) => token_refused(evidence)?,
+        Cause::Absent | Cause::Denied(_) if is_ping(evidence) => pinging(reference, evidence),
+        Cause::Absent | Cause::Denied(_) => reading(),
+        Cause::Defect(Defect::TooBig) => "exceeded maximum allowed size of 4194304 bytes".to_owned(),
+        Cause::Unknown(unknown) if evidence.status.is_none() => return network(reference, unknown, failure),
+        // A good status, or a 401 elsewhere, says something else.
+        Cause::Unknown(_) if evidence.status.is_some_and(|status| status < 300 || status == 401) => return None,
+        Cause::Unknown(_) if is_token_request(evidence) => token_refused(evidence)?,
+        Cause::Unknown(_) if is_ping(evidence) => pinging(reference, evidence),
+        Cause::Unknown(_) => reading(),
         _ => return None,
     };
-    Some(after_artifact(&cause))
+    let image = format!("{}{cause}", initializing(reference));
+    Some(after_artifact(&image, &format!("get manifest from ref: create image source: {cause}")))
 }
 
-/// The failed image is tried once more as an artifact, which fails the same way in other words.
-fn after_artifact(cause: &str) -> String {
-    format!("unable to pull image or OCI artifact: pull image err: {cause}; artifact err: …")
+/// A first part of the name with a letter in upper case and without dot or port is a registry to containerd, and part of
+/// a bad name to the parser of CRI-O.
+fn is_refused_name(reference: &Reference) -> bool {
+    let registry = reference.registry();
+    !registry.contains(['.', ':']) && registry.bytes().any(|byte| byte.is_ascii_uppercase())
+}
+
+fn initializing(reference: &Reference) -> String {
+    format!("initializing source docker://{}: ", familiar(reference))
+}
+
+/// The failed image is tried once more as an artifact, which fails the same way in other words (`PullImage` in
+/// `internal/storage/image.go` of CRI-O 1.36).
+fn after_artifact(image: &str, artifact: &str) -> String {
+    format!("unable to pull image or OCI artifact: pull image err: {image}; artifact err: image reference: {artifact}")
 }
 
 /// The error for an index that has nothing for the node (`chooseInstance` of containers/image,
 /// `internal/manifest/{oci_index,docker_schema2_list}.go`). It names the variant that the node finds: `v8` on every arm64.
 pub(super) fn no_entry(reference: &Reference, missing: NoEntry<'_>) -> Option<String> {
-    let node = missing.node.filter(|_| !reference.is_short_name())?;
+    let node = missing.node?;
     let variant = match (&*node.architecture, &*node.variant) {
         ("arm64", "") => "v8",
         ("arm", "") => return None,
@@ -41,54 +66,146 @@ pub(super) fn no_entry(reference: &Reference, missing: NoEntry<'_>) -> Option<St
     };
     let (what, architecture, os) =
         (if missing.is_list { "manifest list" } else { "image index" }, &node.architecture, &node.os);
-    Some(after_artifact(&format!(
-        "choosing an image from manifest list docker://{}: no image found in {what} for architecture \"{architecture}\", \
-         variant \"{variant}\", OS \"{os}\"",
-        familiar(reference)
-    )))
+    let none =
+        format!("no image found in {what} for architecture \"{architecture}\", variant \"{variant}\", OS \"{os}\"");
+    let image = format!("choosing an image from manifest list docker://{}: {none}", familiar(reference));
+    Some(after_artifact(&image, &format!("choose manifest instance: {none}")))
 }
 
-fn denied(source: &str, reading: &str, denial: Denial, failure: &Failure<'_>) -> Option<String> {
+/// `httpResponseToError` in `docker/errors.go` of containers/image.
+fn token_refused(evidence: &Evidence) -> Option<String> {
+    Some(match evidence.status? {
+        // So it is called whether a password was sent or not.
+        401 => format!("unable to retrieve auth token: invalid username/password: {}", words_of(evidence)),
+        429 => "too many requests to registry".to_owned(),
+        _ => format!("Requesting bearer token: received unexpected HTTP status: {}", status_line(evidence)?),
+    })
+}
+
+fn pinging(reference: &Reference, evidence: &Evidence) -> String {
+    format!("pinging container registry {}: {}", contacted_host(reference), words_of(evidence))
+}
+
+/// Errors of the network are not tried again as an artifact. A registry is asked whether it is one before anything else.
+fn network(reference: &Reference, unknown: Unknown, failure: &Failure<'_>) -> Option<String> {
     let evidence = failure.evidence;
-    if is_token_request(evidence) {
-        if evidence.status == Some(401) && failure.with_credential {
-            let words = registry_words(evidence, "…");
-            return Some(format!(
-                "{source}unable to retrieve auth token: invalid username/password: unauthorized: {words}"
-            ));
-        }
-        let status = status_line(evidence.status?)?;
-        return Some(format!("{source}Requesting bearer token: received unexpected HTTP status: {status}"));
-    }
-    match denial {
-        Denial::DeniedOrAbsent => {
-            Some(format!("{reading}{}", registry_words(evidence, "requested access to the resource is denied")))
-        }
-        Denial::AuthRequired => Some(format!("{reading}{}", registry_words(evidence, "authentication required"))),
-        Denial::NoChallenge => Some(format!("{reading}{}", registry_words(evidence, "unauthorized"))),
-        Denial::BadCredentials | Denial::Auth | Denial::Denied => None,
-    }
-}
-
-/// Errors of the network are not tried again as an artifact, and come while the registry is pinged.
-fn network(source: &str, reference: &Reference, unknown: Unknown, evidence: &Evidence) -> Option<String> {
-    let host = contacted_host(reference);
-    // What is said of a token endpoint, or after a redirect, is not established.
-    if evidence.url.as_deref().is_some_and(|url| is_token_request(evidence) || !is_of(url, host)) {
-        return None;
-    }
+    let own = contacted_host(reference);
+    let elsewhere = evidence.url.as_deref().filter(|url| !is_of(url, own));
+    let host = elsewhere.and_then(super::host_of).unwrap_or(own);
     let what = match unknown {
         Unknown::PlainHttp => "http: server gave HTTP response to HTTPS client".to_owned(),
         Unknown::Tls(fault) => certificate_error(fault, evidence)?,
-        Unknown::Dns | Unknown::NoSuchHost => no_such_host(host),
+        Unknown::NoSuchHost => no_such_host(host),
+        Unknown::Network => broken_connection(evidence)?.to_owned(),
         _ => return None,
     };
-    Some(format!("unable to pull image: {source}pinging container registry {host}: Get \"https://{host}/v2/\": {what}"))
+    let asking = if is_token_request(evidence) {
+        format!("Get \"{}{}\"", evidence.url.as_deref()?, query_of(reference, failure))
+    } else if elsewhere.is_some() {
+        format!("Get \"{}\"", manifest_url(reference, evidence, str::to_owned))
+    } else {
+        format!("pinging container registry {own}: Get \"https://{own}/v2/\"")
+    };
+    // `ECONNREFUSED` has an error of its own (`server/image_pull.go` of CRI-O).
+    let unavailable = if what == REFUSED { "RegistryUnavailable: " } else { "" };
+    Some(format!("{unavailable}unable to pull image: {}{asking}: {what}", initializing(reference)))
 }
 
-/// containers/image prints the registry's own message where there is one.
-fn registry_words<'e>(evidence: &'e Evidence, otherwise: &'e str) -> &'e str {
-    evidence.message.as_deref().filter(|message| evidence.code.is_some() && !message.is_empty()).unwrap_or(otherwise)
+/// `getBearerToken` in `docker/docker_client.go` of containers/image asks for its own scope alone. The user's name is
+/// left out.
+fn query_of(reference: &Reference, failure: &Failure<'_>) -> String {
+    let request = failure.evidence.token.as_deref();
+    let scope = format!("repository:{}:pull", reference.repository());
+    let mut parameters = vec![("scope", scope.as_str())];
+    parameters.extend(request.and_then(|request| request.service.as_deref()).map(|service| ("service", service)));
+    let query = token_query(request, &parameters);
+    match query.strip_prefix('?') {
+        Some(rest) if failure.with_credential && rest != "…" => format!("?account=…&{rest}"),
+        _ => query,
+    }
+}
+
+/// `registryHTTPResponseToError` in `docker/errors.go` of containers/image; an ellipsis where the body is not known.
+fn words_of(evidence: &Evidence) -> String {
+    let unknown = || "…".to_owned();
+    let status = match evidence.status {
+        Some(status @ 400..500) => status,
+        _ => {
+            let line = status_line(evidence);
+            return line.map_or_else(unknown, |line| format!("received unexpected HTTP status: {line}"));
+        }
+    };
+    let challenged = match evidence.challenge_error.as_deref().filter(|_| status == 401) {
+        Some("invalid_token") => Some("UNAUTHORIZED"),
+        Some("insufficient_scope") => Some("DENIED"),
+        _ => None,
+    };
+    if let Some(code) = challenged {
+        let message = evidence.challenge_description.clone().unwrap_or_else(|| usual(code).to_owned());
+        return reworded(code, &message);
+    }
+    let Some(body) = &evidence.body else { return unknown() };
+    if let Some(details) = &body.details {
+        let code = match status {
+            401 => "UNAUTHORIZED",
+            429 => "TOOMANYREQUESTS",
+            _ => "UNKNOWN",
+        };
+        return reworded(code, details);
+    }
+    match body.errors.first() {
+        Some(error) => first_error(error),
+        None if status == 401 => usual("UNAUTHORIZED").to_owned(),
+        None => body.start.as_ref().map_or_else(
+            || format!("StatusCode: {status}, …"),
+            |start| format!("StatusCode: {status}, {}", quote(start)),
+        ),
+    }
+}
+
+/// `Errors.UnmarshalJSON` of docker/distribution leaves of an error without message and detail its code.
+fn first_error(error: &RegistryError) -> String {
+    let code = if usual(&error.code) == UNKNOWN { "UNKNOWN" } else { &error.code };
+    match !error.detail && (error.message.is_empty() || error.message == usual(code)) {
+        true => in_words(code),
+        false => reworded(code, &error.message),
+    }
+}
+
+/// A message that is the code's own is shown alone.
+fn reworded(code: &str, message: &str) -> String {
+    if message == usual(code) { message.to_owned() } else { format!("{}: {message}", in_words(code)) }
+}
+
+fn in_words(code: &str) -> String {
+    code.to_ascii_lowercase().replace('_', " ")
+}
+
+const UNKNOWN: &str = "unknown error";
+
+/// The message of a code (`registry/api/errcode/register.go` and `registry/api/v2/errors.go` of docker/distribution
+/// 2.8.3).
+fn usual(code: &str) -> &'static str {
+    match code {
+        "UNSUPPORTED" => "The operation is unsupported.",
+        "UNAUTHORIZED" => "authentication required",
+        "DENIED" => "requested access to the resource is denied",
+        "UNAVAILABLE" => "service unavailable",
+        "TOOMANYREQUESTS" => "too many requests",
+        "DIGEST_INVALID" => "provided digest did not match uploaded content",
+        "SIZE_INVALID" => "provided length did not match content length",
+        "NAME_INVALID" => "invalid repository name",
+        "TAG_INVALID" => "manifest tag did not match URI",
+        "NAME_UNKNOWN" => "repository name not known to registry",
+        "MANIFEST_UNKNOWN" => "manifest unknown",
+        "MANIFEST_INVALID" => "manifest invalid",
+        "MANIFEST_UNVERIFIED" => "manifest failed signature verification",
+        "MANIFEST_BLOB_UNKNOWN" | "BLOB_UNKNOWN" => "blob unknown to registry",
+        "BLOB_UPLOAD_UNKNOWN" => "blob upload unknown to registry",
+        "BLOB_UPLOAD_INVALID" => "blob upload invalid",
+        "PAGINATION_NUMBER_INVALID" => "invalid number of results requested",
+        _ => UNKNOWN,
+    }
 }
 
 /// `reference.FamiliarString`: Docker Hub's own prefixes left out; of tag and digest CRI-O keeps the digest.

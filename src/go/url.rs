@@ -143,3 +143,15 @@ fn try_split_host_port(host: &[u8]) -> Option<(&[u8], &[u8])> {
     }
     Some((name, &host[colon + 1..]))
 }
+/// `url.QueryEscape`: all but letters, digits and `-_.~` as bytes, and a space as `+`.
+pub(crate) fn query_escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => out.push(char::from(byte)),
+            b' ' => out.push('+'),
+            _ => out.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    out
+}

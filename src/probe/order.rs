@@ -1,6 +1,6 @@
 //! The order in which one image is asked for: the kubelet's pull loop, then what explains its failure.
 //!
-//! Follows `PullImage` in `pkg/kubelet/kuberuntime/kuberuntime_image.go` of Kubernetes 1.36: each credential in
+//! Follows `PullImage` in `pkg/kubelet/kuberuntime/kuberuntime_image.go` of Kubernetes 1.37: each credential in
 //! turn, the first success wins, one anonymous pull only where no credential matched. What comes after is diagnosis
 //! and never turns a failure into a pass.
 

@@ -59,11 +59,16 @@ pub(crate) fn judge_get(answer: &Answer, asked: &Target, runtime: Runtime, evide
     let length = if answer.cut { MAX_MANIFEST + 1 } else { answer.body.len() as u64 };
     let own = answer.header("docker-content-digest").filter(|digest| !digest.is_empty() && runtime.is_containerd());
     let own = own.map(str::to_owned);
+    let by_tag = matches!(asked, Target::Tag(_));
     // Cut short it has no digest of its own, and is refused for its size anyway.
     let digest = own.or_else(|| (!answer.cut).then(|| digest_of(&answer.body)));
     match found(answer, asked, digest.as_deref(), length, evidence) {
         Outcome::Found(found) if found.defect.is_none() => {
             Outcome::Found(Manifest { content: manifest::parse(&answer.body).map(Arc::new), ..found })
+        }
+        Outcome::Found(found) if found.defect == Some(Defect::Schema1) => {
+            let fetched_for_digest = answer.header("docker-content-digest").is_none_or(str::is_empty);
+            Outcome::Found(Manifest { fetched_for_digest: fetched_for_digest && by_tag, ..found })
         }
         outcome => outcome,
     }
@@ -164,6 +169,7 @@ pub(crate) fn evidence(method: &Method, url: &Url, answer: &Answer, sent: Option
     };
     Evidence {
         status: Some(answer.status),
+        reason: named(answer.reason.as_deref().map(cut)),
         method: Some(method_name(method)),
         url: Some(public_url(url)).filter(|url| !answer.echoed_in(url)),
         code: text("/errors/0/code"),
@@ -176,9 +182,14 @@ pub(crate) fn evidence(method: &Method, url: &Url, answer: &Answer, sent: Option
         token: None,
         body: error_body(method, answer, sent).map(Box::new),
         challenge_description: named(challenge.and_then(|bearer| bearer.description)),
-        namespace: url.query_pairs().find_map(|(name, value)| (name == "ns").then(|| cut(&value))),
+        namespace: namespace(url),
         reported: None,
     }
+}
+
+/// For which registry a mirror is asked.
+fn namespace(url: &Url) -> Option<String> {
+    url.query_pairs().find_map(|(name, value)| (name == "ns").then(|| cut(&value)))
 }
 
 /// How a 401 asks for a token.
@@ -218,6 +229,7 @@ pub(crate) fn failed(method: &Method, url: &Url, failure: Failure) -> Outcome {
         url: Some(public_url(url)),
         message: Some(cut(&failure.message)),
         retry_after: failure.retry_after,
+        namespace: namespace(url),
         ..Evidence::default()
     };
     Outcome::Unknown(failure.unknown, evidence)

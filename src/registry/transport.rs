@@ -74,6 +74,8 @@ impl Ask {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
+    /// The reason phrase, where it is not the usual one: runtimes print it.
+    pub(crate) reason: Option<String>,
     pub(crate) headers: HeaderMap,
     /// Empty where it went over the cap.
     pub(crate) body: Vec<u8>,
@@ -338,7 +340,9 @@ impl Incoming {
         let headers = std::mem::take(response.headers_mut());
         let retry_after = if matches!(status, 429 | 503) { retry_after::read(&headers, wall_clock()) } else { None };
         let cut = length > cap as u64;
-        let answer = Answer { status, headers, retry_after, cut, ..Answer::default() };
+        let reason = response.extensions().get::<hyper::ext::ReasonPhrase>();
+        let reason = reason.and_then(|reason| std::str::from_utf8(reason.as_bytes()).ok()).map(str::to_owned);
+        let answer = Answer { status, reason, headers, retry_after, cut, ..Answer::default() };
         Ok(Self { response, length, cap, answer })
     }
 

@@ -13,7 +13,7 @@ use crate::yaml::{self, Piece};
 pub(super) const MAX_RELEASE_NAME: usize = 53;
 
 /// The Kubernetes whose kubelet is followed. Helm's own choice depends on how it was built.
-const KUBE_VERSION: &str = "--kube-version=1.36.0";
+const KUBE_VERSION: &str = "--kube-version=1.37.0";
 
 /// The charts that are deployed by themselves: no libraries, and no part of another.
 pub(super) fn find(sources: &Sources) -> Vec<Job> {
@@ -173,7 +173,7 @@ mod tests {
             "template",
             "a",
             "./-c/a",
-            "--kube-version=1.36.0",
+            "--kube-version=1.37.0",
             "--namespace=--validate",
             "--values=\"./a,b.yaml\"",
             "--values=./-f",

@@ -2,7 +2,7 @@
 //!
 //! Follows `pkg/credentialprovider/secrets/secrets.go` (what the kubelet takes), `pkg/apis/core/validation`
 //! (`ValidateSecret`: what the API server refuses) and `pkg/apis/core/v1/conversion.go` (`stringData` over `data`) of
-//! Kubernetes 1.36.
+//! Kubernetes 1.37.
 
 use crate::dockerconfig::{self, DecodeError, DockerConfig, Format};
 use crate::duplicate;

@@ -1,6 +1,6 @@
 //! Reads what a pod spec asks of its nodes: `nodeSelector`, the required node affinity, `os.name`.
 //!
-//! Follows `staging/src/k8s.io/api/core/v1/types.go` of Kubernetes 1.36 and the validation in
+//! Follows `staging/src/k8s.io/api/core/v1/types.go` of Kubernetes 1.37 and the validation in
 //! `pkg/apis/core/validation/validation.go`. What that refuses asks for nothing here: no pod of it will ever be.
 
 use std::collections::BTreeSet;

@@ -1,6 +1,6 @@
 //! The built-in kinds that hold a pod spec, and where.
 //!
-//! Follows `staging/src/k8s.io/api/{core,apps,batch,extensions}` of Kubernetes 1.36 and the legacy versions that the
+//! Follows `staging/src/k8s.io/api/{core,apps,batch,extensions}` of Kubernetes 1.37 and the legacy versions that the
 //! API server once served.
 
 use crate::resource::ResourceName;

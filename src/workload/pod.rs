@@ -1,6 +1,6 @@
 //! Reads a pod spec: its images and what decides with which credentials they are pulled.
 //!
-//! Follows `staging/src/k8s.io/api/core/v1/types.go` of Kubernetes 1.36.
+//! Follows `staging/src/k8s.io/api/core/v1/types.go` of Kubernetes 1.37.
 
 use crate::duplicate::{self, DuplicateKey};
 use crate::reference::Reference;

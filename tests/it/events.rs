@@ -34,8 +34,13 @@ fn evidence(seen: &Seen) -> Evidence {
 
 fn event(runtime: Runtime, image: &str, seen: &Seen) -> Option<String> {
     let evidence = evidence(seen);
-    let failure =
-        Failure { cause: seen.cause, evidence: &evidence, manifest: None, with_credential: seen.with_credential };
+    let failure = Failure {
+        cause: seen.cause,
+        evidence: &evidence,
+        manifest: None,
+        explained: None,
+        with_credential: seen.with_credential,
+    };
     pull_failed(runtime, image, &Reference::parse(image).unwrap(), &[failure])
 }
 
@@ -340,7 +345,7 @@ fn an_index_without_an_entry_for_the_node() {
     let digest = format!("sha256:{}", "ab".repeat(32));
     let node = Platform::new("linux", "arm64", "");
     let text = |runtime, image: &str, is_list, node: &Platform, earlier: &[Failure<'_>]| {
-        let missing = NoEntry { digest: &digest, is_list, node: Some(node) };
+        let missing = NoEntry { digest: &digest, left_out: None, is_list, node: Some(node) };
         no_entry(runtime, image, &Reference::parse(image).unwrap(), earlier, missing)
     };
     let containerd = text(Runtime::Containerd, "reg.io/app:1", false, &node, &[]).unwrap();
@@ -364,7 +369,13 @@ fn an_index_without_an_entry_for_the_node() {
     assert_eq!(crio(false, &Platform::new("linux", "arm", "")), None, "its version is not known");
     assert_eq!(text(Runtime::Crio, "nginx", false, &amd64, &[]), None, "CRI-O looks for the registry itself");
     let refused = evidence(&REFUSED_BY_TOKEN);
-    let refused = Failure { cause: REFUSED_BY_TOKEN.cause, evidence: &refused, manifest: None, with_credential: true };
+    let refused = Failure {
+        cause: REFUSED_BY_TOKEN.cause,
+        evidence: &refused,
+        manifest: None,
+        explained: None,
+        with_credential: true,
+    };
     let both = text(Runtime::Containerd, "reg.io/app:1", false, &node, &[refused]).unwrap();
     assert!(both.starts_with("Failed to pull image \"reg.io/app:1\": [failed to pull and unpack"), "{both}");
     assert!(both.ends_with(&format!("manifest {digest}: not found]")), "{both}");

@@ -124,7 +124,7 @@ fn a_tool_is_given_no_more_than_it_needs() {
     let run = run.env("PATH", format!("bin:{}", stage.path()));
     let run = run.args(["--values", "values, mine.yaml", "--set", "a=b,c=d", "-n", "team", "--allow-empty", "."]);
     run.output().assert_status(0);
-    let expected = "template\nshop\n./-shop\n--kube-version=1.36.0\n--namespace=team\n\
+    let expected = "template\nshop\n./-shop\n--kube-version=1.37.0\n--namespace=team\n\
                     --values=\"./values, mine.yaml\"\n--set=a=b,c=d\n";
     assert_eq!(stage.written("helm", "args"), expected);
     let args = stage.written("kustomize", "args");

@@ -1,5 +1,5 @@
 //! Registry keys and the images they match: the answers of `BasicDockerKeyring` (`pkg/credentialprovider/keyring.go`,
-//! Kubernetes 1.36).
+//! Kubernetes 1.37).
 
 /// An `auths` key and its index key; `None` where the kubelet ignores the entry.
 #[rustfmt::skip]

@@ -1,5 +1,5 @@
 //! Image names and what the kubelet makes of them: the answers of `ParseImageName`, `applyDefaultImageTag`,
-//! `SetDefaults_Container` (Kubernetes 1.36, distribution/reference v0.6.0) and containerd's `ParseDockerRef`.
+//! `SetDefaults_Container` (Kubernetes 1.37, distribution/reference v0.6.0) and containerd's `ParseDockerRef`.
 
 /// One accepted name.
 pub(crate) struct Accepted {
