@@ -3,9 +3,11 @@
 use super::{
     Failure, NoEntry, certificate_error, contacted_host, is_of, is_token_request, no_such_host, status_line, target,
 };
-use crate::probe::{Denial, Evidence, Unknown};
+use crate::go::quote::quote;
+use crate::probe::{Denial, Evidence, Manifest, Unknown};
 use crate::reference::Reference;
 use crate::verdict::Cause;
+use crate::verdict::fault::{Fault, Piece};
 
 /// The error of one `PullImage`. A short name is looked for in the node's own list of registries, so nothing can be
 /// said of one.
@@ -46,6 +48,38 @@ pub(super) fn no_entry(reference: &Reference, missing: NoEntry<'_>) -> Option<St
          variant \"{variant}\", OS \"{os}\"",
         familiar(reference)
     )))
+}
+
+/// The error for a manifest that is there and whose contents cannot be pulled.
+pub(super) fn fault(reference: &Reference, manifest: &Manifest, fault: &Fault) -> Option<String> {
+    if reference.is_short_name() {
+        return None;
+    }
+    let image = familiar(reference);
+    let source = format!("initializing image from source docker://{image}: ");
+    let instance = "copying system image from manifest list: ";
+    let cause = match fault {
+        Fault::Missing(Piece::Child, digest) => format!(
+            "{instance}determining manifest MIME type for docker://{image}: reading manifest {digest} in {}: …",
+            reference.name()
+        ),
+        Fault::NestedIndex => {
+            format!("{instance}Unexpectedly received a manifest list instead of a manifest for a single image")
+        }
+        Fault::Kind { claimed, is_index: true, .. } => format!(
+            "{source}rejecting ambiguous manifest, unexpected fields []string{{\"manifests\"}} in supposedly {claimed}"
+        ),
+        Fault::MixedTypes(config) => {
+            format!("parsing image configuration: invalid mixed OCI image with Docker v2s2 config ({})", quote(config))
+        }
+        Fault::Form(Piece::Manifest)
+            if manifest.media_type.as_deref() == Some("application/vnd.docker.distribution.manifest.v2+json") =>
+        {
+            format!("{source}unsupported docker v2s2 media type: \"\"")
+        }
+        _ => return None,
+    };
+    Some(after_artifact(&cause))
 }
 
 fn denied(source: &str, reading: &str, denial: Denial, failure: &Failure<'_>) -> Option<String> {
