@@ -185,7 +185,7 @@ fn show(seen: &Seen, answer: &NodeAnswer) -> String {
 }
 
 /// What is wrong with what is said of an image.
-fn fault(seen: &Seen, answer: &NodeAnswer) -> Option<Fault> {
+pub(crate) fn fault(seen: &Seen, answer: &NodeAnswer) -> Option<Fault> {
     match answer {
         NodeAnswer::Pulls(_) if seen.verdict == "fails" => Some(Fault::FalseAlarm),
         NodeAnswer::Pulls(_) => seen.event.is_some().then_some(Fault::WrongText),

@@ -1,6 +1,7 @@
 //! What real nodes made of images, and what pullcheck says of the same: see `README.md`.
 #![expect(clippy::disallowed_methods, reason = "the scenarios are files, and the environment must not matter")]
 
+mod agreement;
 mod content;
 mod data;
 mod fill;

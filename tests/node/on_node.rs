@@ -12,13 +12,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use pullcheck_support::{Answer, Asked, Authority, Certificate, Hosts, Site};
 use serde_json::Value;
 
+use crate::agreement::{self, Agreement};
 use crate::data::{self, Failure, Node, NodeAnswer, Pulls, Scenario};
 use crate::fill::fill;
 use crate::judge;
-use crate::run::{PLAIN_PORTS, TLS_PORTS, write_hosts_toml};
+use crate::run::{Depth, PLAIN_PORTS, TLS_PORTS, write_hosts_toml};
 use crate::world::World;
 
-const USAGE: &str = "usage: authority FOLDER
+const USAGE: &str = "usage: agreement
+       authority FOLDER
        on-node NODE AUTHORITY-FOLDER CERTS-D-FOLDER ONLY PULLER [ARGUMENT...]
 
 NODE is one of containerd-2.4.2, containerd-1.7.35, cri-o-1.36.3: whose recorded answers are compared.
@@ -29,11 +31,15 @@ PULLER is run with the file of a scenario's manifests as its last argument.";
 pub(crate) fn command(words: &[String]) -> Option<ExitCode> {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let done = match words.as_slice() {
+        ["agreement"] => agreement::with_what_was_recorded().map(|text| {
+            print!("{text}");
+            true
+        }),
         ["authority", folder] => Authority::kept_in(Path::new(folder)).map(|_| true).map_err(|error| error.to_string()),
         ["on-node", node, authority, certs_d, only, puller @ ..] if !puller.is_empty() => {
             rerun(node, Path::new(authority), Path::new(certs_d), only, puller)
         }
-        ["authority" | "on-node", ..] => Err(USAGE.to_owned()),
+        ["agreement" | "authority" | "on-node", ..] => Err(USAGE.to_owned()),
         _ => return None,
     };
     Some(match done {
@@ -57,6 +63,7 @@ fn rerun(node: &str, authority: &Path, certs_d: &Path, only: &str, puller: &[&st
     let _site = Site::start(&tls, &plain, authority, Arc::clone(&hosts)).map_err(told)?;
     let folder = tempfile::tempdir().map_err(told)?;
     let (mut asked, mut agreed) = (0, 0);
+    let mut agreements = Depth::ALL.map(|depth| (depth, Agreement::default()));
     for scenario in data::scenarios()?.iter().filter(|scenario| scenario.id.contains(only)) {
         let world = Arc::new(World::of(scenario));
         hosts.become_those_of(&world);
@@ -66,6 +73,9 @@ fn rerun(node: &str, authority: &Path, certs_d: &Path, only: &str, puller: &[&st
         let now = pull(puller, &file).map_err(|error| format!("{}: {error}", scenario.id))?;
         let recorded = scenario.answers(node).unwrap_or_default();
         let recorded: Vec<_> = recorded.iter().map(|answer| judge::filled(answer, &world)).collect();
+        for (depth, agreement) in &mut agreements {
+            agreement.add(scenario, &world, &now, node, *depth);
+        }
         asked += 1;
         if now.len() == recorded.len() && now.iter().zip(&recorded).all(|(now, then)| are_alike(now, then)) {
             agreed += 1;
@@ -74,6 +84,9 @@ fn rerun(node: &str, authority: &Path, certs_d: &Path, only: &str, puller: &[&st
         }
     }
     println!("{}: {agreed} of {asked} scenarios as recorded", node.name());
+    for (depth, agreement) in &agreements {
+        print!("What pullcheck says of these images at depth {}:\n{agreement}", depth.name());
+    }
     Ok(agreed == asked)
 }
 
