@@ -68,11 +68,12 @@ static NOTHING: Evidence = Evidence {
     message: None,
     rate: None,
     retry_after: None,
+    reported: None,
 };
 
 impl<'a> Failure<'a> {
     /// The failure in an outcome; `None` where the manifest was found and can be used.
-    pub const fn of(outcome: &'a Outcome, with_credential: bool) -> Option<Self> {
+    pub fn of(outcome: &'a Outcome, with_credential: bool) -> Option<Self> {
         let (cause, evidence) = match outcome {
             Outcome::Found(Manifest { defect: Some(defect), .. }) => (Cause::Defect(*defect), &NOTHING),
             Outcome::Found(_) => return None,
@@ -80,6 +81,9 @@ impl<'a> Failure<'a> {
             Outcome::Denied(denial, evidence) => (Cause::Denied(*denial), evidence),
             Outcome::Unknown(unknown, evidence) => (Cause::Unknown(*unknown), evidence),
         };
+        if let Some(reported) = &evidence.reported {
+            return Self::of(reported, with_credential);
+        }
         Some(Self { cause, evidence, with_credential })
     }
 }

@@ -130,6 +130,8 @@ pub enum Defect {
     BrokenProxy,
     /// A `Docker-Content-Digest` that is none.
     BrokenRegistry,
+    /// The digest is that of a blob: a configuration or a layer.
+    Blob,
 }
 
 /// How a registry refuses.
@@ -145,6 +147,8 @@ pub enum Denial {
     AuthRequired,
     /// 403 on the manifest.
     Denied,
+    /// 401 without a challenge that the runtime can answer: no credential is ever sent.
+    NoChallenge,
 }
 
 /// Why nothing could be told.
@@ -156,6 +160,8 @@ pub enum Unknown {
     RegistryError,
     /// The token endpoint fails, or hands out no token.
     AuthServer,
+    /// The credential was refused for other repositories of the host, and was not sent for this one.
+    CredentialWithheld,
     /// The registry's certificate is not to be trusted, or TLS fails otherwise.
     Tls(TlsFault),
     /// The name does not resolve, or its name servers do not tell.
@@ -213,6 +219,9 @@ pub struct Evidence {
     pub rate: Option<RateLimit>,
     /// `Retry-After` of a 429 or 503, in seconds from the answer.
     pub retry_after: Option<u64>,
+    /// What the runtime would report, where several hosts were asked and another one than the one that decides: what is
+    /// known least of decides, and what came furthest is reported.
+    pub reported: Option<Box<Outcome>>,
 }
 
 /// What could not be read although it is there.

@@ -58,8 +58,9 @@ impl Cause {
             Self::Denied(Denial::Auth) => "auth",
             Self::Denied(Denial::AuthRequired) => "auth-required",
             Self::Denied(Denial::Denied) => "denied",
+            Self::Denied(Denial::NoChallenge) => "no-challenge",
             Self::Defect(Defect::Schema1) => "schema1",
-            Self::Defect(Defect::NotAnImage) => "not-an-image",
+            Self::Defect(Defect::NotAnImage | Defect::Blob) => "not-an-image",
             Self::Defect(Defect::TooBig) => "too-big",
             Self::Defect(Defect::BrokenProxy) => "broken-proxy",
             Self::Defect(Defect::BrokenRegistry) => "broken-registry",
@@ -67,6 +68,7 @@ impl Cause {
             Self::Unknown(Unknown::RateLimited) => "rate-limited",
             Self::Unknown(Unknown::RegistryError) => "registry-error",
             Self::Unknown(Unknown::AuthServer) => "auth-server",
+            Self::Unknown(Unknown::CredentialWithheld) => "credential-withheld",
             Self::Unknown(Unknown::Tls(_)) => "tls",
             Self::Unknown(Unknown::Dns | Unknown::NoSuchHost) => "dns",
             Self::Unknown(Unknown::Network) => "network",
@@ -279,6 +281,10 @@ fn judge_denial(
     let official = reference.registry() == "docker.io" && reference.repository().starts_with("library/");
     if official && is_of_docker_hub(evidence) && denial == Denial::DeniedOrAbsent {
         return Verdict::Fails(Cause::Absent);
+    }
+    // No credential of anyone is sent.
+    if denial == Denial::NoChallenge {
+        return Verdict::Fails(Cause::Denied(denial));
     }
     let blind = |is: fn(&Blind) -> bool| pull.blind.iter().any(is);
     let sends = pull.credentials.iter().any(|candidate| !candidate.credential.is_anonymous());

@@ -154,6 +154,13 @@ impl Options {
             _ => None,
         };
         let render = render_options(render, inputs.namespace.as_deref())?;
+        let runtime = match cluster.runtime {
+            RuntimeArg::Containerd => Runtime::Containerd,
+            RuntimeArg::Containerd2_3 => Runtime::Containerd2_3,
+            RuntimeArg::Containerd2_1 => Runtime::Containerd2_1,
+            RuntimeArg::ContainerdOne => Runtime::ContainerdOne,
+            RuntimeArg::Crio => Runtime::Crio,
+        };
         let settings = Settings {
             closed: cluster.closed,
             offline: registry.offline,
@@ -161,13 +168,7 @@ impl Options {
             namespace: inputs.namespace,
             supplied: supplied.is_some(),
             credential_hosts: credentials.credential_hosts,
-            runtime: match cluster.runtime {
-                RuntimeArg::Containerd => Runtime::Containerd,
-                RuntimeArg::Containerd2_3 => Runtime::Containerd2_3,
-                RuntimeArg::Containerd2_1 => Runtime::Containerd2_1,
-                RuntimeArg::ContainerdOne => Runtime::ContainerdOne,
-                RuntimeArg::Crio => Runtime::Crio,
-            },
+            runtime,
             now: SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs()),
             levels: layers.base(),
             max_image_size: rules.max_image_size,
@@ -197,7 +198,7 @@ impl Options {
             supplied: supplied.as_ref().map(|supplied| supplied.config.clone()),
             helpers: supplied.map(|supplied| supplied.helpers).unwrap_or_default(),
             cache_time_to_live: if limits.no_cache { Duration::ZERO } else { limits.cache_ttl },
-            client: client_options(registry, limits)?,
+            client: ClientOptions { runtime, ..client_options(registry, limits)? },
             fail_on: rules.fail_on,
             fail_on_unverified: rules.fail_on_unverified,
             outputs,

@@ -7,7 +7,7 @@ use std::ops::Range;
 use zeroize::Zeroizing;
 
 use super::{AuthError, DecodeError, DecodeErrorKind, DockerConfig, Entry, Format, Hints, decode_auth};
-use crate::go::json::{self, Kind, Reader};
+use crate::go::json::{self, Kind, Reader, folds_to};
 use crate::keyring::Credential;
 use crate::sensitive::Sensitive;
 
@@ -248,17 +248,6 @@ fn field_name(format: Format, field: &str) -> &'static str {
         (Format::DockerCfg, "email") => "dockerConfigEntryWithAuth.email",
         (Format::DockerCfg, _) => "dockerConfigEntryWithAuth.auth",
     }
-}
-
-/// Whether Go takes `name` for the struct field `field`: equal but for case, and Unicode has two more characters
-/// (the long s and the Kelvin sign) that differ from an ASCII letter by case alone.
-fn folds_to(name: &str, field: &str) -> bool {
-    let fold = |character: char| match character {
-        'ſ' => 's',
-        '\u{212a}' => 'k',
-        other => other.to_ascii_lowercase(),
-    };
-    name.chars().map(fold).eq(field.chars().map(fold))
 }
 
 /// A key, and where it stands.

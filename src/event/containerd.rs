@@ -23,6 +23,13 @@ pub(super) fn error(runtime: Runtime, reference: &Reference, failure: &Failure<'
         Cause::Denied(denial) => format!("{resolving}{}", denied(reference, denial, failure)?),
         Cause::Unknown(unknown) => format!("{resolving}{}", unknown_text(reference, unknown, failure)?),
         Cause::Platform => no_entry(runtime, reference, reference.digest().unwrap_or("sha256:…")),
+        Cause::Defect(Defect::Blob) => {
+            let words = format!("unexpected media type … for {}: not found", reference.digest()?);
+            match runtime.has_transfer_service() {
+                true => format!("{NOT_FOUND}get image config descriptor: {words}"),
+                false => format!("{NOT_FOUND}{pulling}failed to unpack image on snapshotter …: {words}"),
+            }
+        }
         Cause::Defect(Defect::Schema1) if runtime.has_transfer_service() => {
             let prefix = "rpc error: code = InvalidArgument desc = ";
             format!("{prefix}{pulling}schema 1 image manifests are no longer supported: invalid argument")
@@ -66,7 +73,7 @@ fn denied(reference: &Reference, denial: Denial, failure: &Failure<'_>) -> Optio
         Denial::AuthRequired if !failure.with_credential => {
             Some(format!("{ACCESS_DENIED}authorization failed: no basic auth credentials"))
         }
-        Denial::Denied | Denial::Auth | Denial::BadCredentials | Denial::DeniedOrAbsent => {
+        Denial::Denied | Denial::Auth | Denial::BadCredentials | Denial::DeniedOrAbsent | Denial::NoChallenge => {
             unexpected_status(reference, evidence)
         }
         Denial::AuthRequired => None,

@@ -65,6 +65,7 @@ fn denied(source: &str, reading: &str, denial: Denial, failure: &Failure<'_>) ->
             Some(format!("{reading}{}", registry_words(evidence, "requested access to the resource is denied")))
         }
         Denial::AuthRequired => Some(format!("{reading}{}", registry_words(evidence, "authentication required"))),
+        Denial::NoChallenge => Some(format!("{reading}{}", registry_words(evidence, "unauthorized"))),
         Denial::BadCredentials | Denial::Auth | Denial::Denied => None,
     }
 }

@@ -49,6 +49,17 @@ pub(crate) fn check(data: &[u8]) -> Result<(), SyntaxError> {
     }
 }
 
+/// Whether Go takes `name` for the struct field `field`: equal but for case, and Unicode has two more characters
+/// (the long s and the Kelvin sign) that differ from an ASCII letter by case alone.
+pub(crate) fn folds_to(name: &str, field: &str) -> bool {
+    let fold = |character: char| match character {
+        'ſ' => 's',
+        '\u{212a}' => 'k',
+        other => other.to_ascii_lowercase(),
+    };
+    name.chars().map(fold).eq(field.chars().map(fold))
+}
+
 struct Scanner<'d> {
     data: &'d [u8],
     at: usize,

@@ -58,18 +58,21 @@ pub enum Reply {
 pub struct Pull<'p> {
     plan: &'p Plan,
     supplied_asked: usize,
+    /// Attempts whose answer to `HEAD` was replaced by that to `GET`.
+    asked_by_get: Vec<usize>,
     answer: PullAnswer,
 }
 
 impl<'p> Pull<'p> {
     /// At the start.
     pub fn new(plan: &'p Plan) -> Self {
-        Self { plan, supplied_asked: 0, answer: PullAnswer::default() }
+        Self { plan, supplied_asked: 0, asked_by_get: Vec::new(), answer: PullAnswer::default() }
     }
 
     /// The next question, or `None` at the end.
     pub fn next(&self) -> Option<Question> {
         match self.pulled() {
+            Some((_, manifest)) if manifest.defect.is_some() && self.in_doubt().is_some() => self.next_explanation(),
             Some((index, manifest)) => self.next_look(index, manifest),
             // CRI-O goes by the answer to `GET`: everything else depends on it.
             None if self.plan.look.runtime == Runtime::Crio => self
@@ -124,6 +127,7 @@ impl<'p> Pull<'p> {
         match self.in_doubt() {
             Some(at) if self.plan.look.runtime == Runtime::Crio => {
                 let (index, _) = self.answer.attempts.remove(at);
+                self.asked_by_get.push(at);
                 // The kubelet stops at the first success.
                 if matches!(outcome, Outcome::Found(_)) {
                     self.answer.attempts.truncate(at);
@@ -200,7 +204,7 @@ impl<'p> Pull<'p> {
     /// a missing right, and whether the registry answers `HEAD` wrongly.
     fn next_explanation(&self) -> Option<Question> {
         let (index, _) = self.answer.attempts.get(self.in_doubt()?)?;
-        if self.answer.explained.is_some() || self.is_told_by_tags() {
+        if self.plan.look.runtime.is_containerd() && (self.answer.explained.is_some() || self.is_told_by_tags()) {
             return None;
         }
         Some(Question::Explain(self.plan.image.with(self.credential(*index))))
@@ -209,6 +213,20 @@ impl<'p> Pull<'p> {
     /// The attempt that an answer to `HEAD` decided, and `GET` would explain. Absence goes first: it may be a mistake.
     fn in_doubt(&self) -> Option<usize> {
         let by_head = |evidence: &Evidence| evidence.method == Some("HEAD");
+        if self.plan.look.runtime == Runtime::Crio {
+            // It does not ask by `HEAD` at all.
+            return self.answer.attempts.iter().enumerate().position(|(at, (_, outcome))| {
+                let decided_by_head = match outcome {
+                    Outcome::Absent(evidence) | Outcome::Denied(_, evidence) => by_head(evidence),
+                    Outcome::Unknown(Unknown::RegistryError, evidence) => {
+                        by_head(evidence) && evidence.status.is_some()
+                    }
+                    Outcome::Unknown(..) => false,
+                    Outcome::Found(found) => found.defect.is_some(),
+                };
+                decided_by_head && !self.asked_by_get.contains(&at)
+            });
+        }
         let last = |is: &dyn Fn(&Outcome) -> bool| self.answer.attempts.iter().rposition(|(_, outcome)| is(outcome));
         last(&|outcome| matches!(outcome, Outcome::Absent(evidence) if by_head(evidence))).or_else(|| {
             last(&|outcome| matches!(outcome, Outcome::Denied(Denial::Denied, evidence) if by_head(evidence)))

@@ -11,12 +11,13 @@ use tokio::time::Instant;
 use super::cells::Cells;
 use super::challenge::{Bearer, Challenge};
 use super::endpoint::Endpoint;
-use super::gate::Gates;
+use super::gate::{Gates, Visit};
 use super::redirect::{Followed, follow};
-use super::reply::{evidence, failed};
+use super::reply::{evidence, failed, judge_status};
 use super::resolve::Reach;
-use super::token::{Token, Tokens, Wanted};
-use super::transport::{Ask, Budget, Transport};
+use super::token::{Age, Tokens, Wanted};
+use super::transport::{Ask, Budget, SMALL_BODY, Transport};
+use crate::event::Runtime;
 use crate::keyring::Credential;
 use crate::probe::{Denial, Evidence, Outcome, Unknown};
 use crate::sensitive::Sensitive;
@@ -37,6 +38,8 @@ type Holder = (String, Option<Credential>, Option<String>);
 enum Learned {
     /// Nothing; or it could not be told, and everyone finds out alone.
     Nothing,
+    /// Nothing, and nothing else will be asked.
+    Open,
     /// This, when it was asked for that repository.
     Challenge(Challenge, String),
 }
@@ -60,7 +63,7 @@ pub(crate) struct Wish {
     pub(crate) cap: usize,
 }
 
-impl Session<'_> {
+impl<'s> Session<'s> {
     /// Sends the request with whatever the registry asks for. What comes back is not a 401; `Err` is the outcome of
     /// an attempt that was refused or met a failure.
     pub(crate) async fn fetch(&mut self, wish: &Wish) -> Result<Followed, Outcome> {
@@ -68,6 +71,7 @@ impl Session<'_> {
         if let Some(Learned::Challenge(challenge, _)) = own {
             return self.answer_challenge(wish, &challenge).await;
         }
+        let is_crio = self.transport.options().runtime == Runtime::Crio;
         let cell = self.memory.challenges.get(self.holder(false));
         let Some(mut held) = self.after_the_first(&cell, wish).await else {
             return self.ask_bare(wish).await;
@@ -84,11 +88,15 @@ impl Session<'_> {
                 drop(held);
                 self.ask_bare(wish).await
             }
+            Some(Learned::Open) => {
+                drop(held);
+                self.send_open(wish).await
+            }
             Some(Learned::Challenge(challenge, repository)) => {
                 drop(held);
                 let result = self.answer_challenge(wish, &challenge).await;
                 match result {
-                    Err(outcome) if repository != self.repository && asks_anew(&outcome) => {
+                    Err(outcome) if !is_crio && repository != self.repository && asks_anew(&outcome) => {
                         self.reconsider(wish, &challenge, outcome).await
                     }
                     result => result,
@@ -118,7 +126,7 @@ impl Session<'_> {
     /// Without waiting for anybody; what it learns is for all.
     async fn ask_bare(&mut self, wish: &Wish) -> Result<Followed, Outcome> {
         let (learned, step) = self.discover(wish).await;
-        if matches!(learned, Learned::Challenge(..)) {
+        if !matches!(learned, Learned::Nothing) {
             let cell = self.memory.challenges.get(self.holder(false));
             // Whoever holds it learns the same.
             if let Ok(mut held) = cell.try_lock() {
@@ -139,8 +147,12 @@ impl Session<'_> {
         }
     }
 
-    /// Sends the request bare.
+    /// Sends the request bare; CRI-O asks for the root of the API first, and goes by what is wanted there
+    /// (`detectPropertiesHelper` in `docker/docker_client.go` of containers/image).
     async fn discover(&mut self, wish: &Wish) -> (Learned, Step) {
+        if self.transport.options().runtime == Runtime::Crio {
+            return self.ping(wish).await;
+        }
         let followed = match self.send(wish, None).await {
             Ok(followed) => followed,
             Err(outcome) => return (Learned::Nothing, Step::Done(Err(outcome))),
@@ -148,17 +160,47 @@ impl Session<'_> {
         if followed.answer.status != 401 {
             return (Learned::Nothing, Step::Done(Ok(followed)));
         }
-        match Challenge::read(&followed.answer.headers).filter(|_| !followed.foreign) {
+        match Challenge::read(&followed.answer.headers, self.transport.options().runtime).filter(|_| !followed.foreign)
+        {
             Some(challenge) => {
                 let learned = Learned::Challenge(challenge.clone(), self.repository.to_owned());
                 (learned, Step::Challenged(challenge))
             }
             None => {
-                let denial = if self.credential.is_some() { Denial::Auth } else { Denial::AuthRequired };
-                let outcome = Outcome::Denied(denial, self.evidence(wish, &followed));
+                let evidence = self.evidence(wish, &followed);
+                let outcome = match followed.foreign {
+                    // Another host wants to know who we are, and is not told: that says nothing of the image.
+                    true => Outcome::Unknown(Unknown::RegistryError, evidence),
+                    false => Outcome::Denied(Denial::NoChallenge, evidence),
+                };
                 (Learned::Nothing, Step::Done(Err(outcome)))
             }
         }
+    }
+
+    async fn ping(&mut self, wish: &Wish) -> (Learned, Step) {
+        let ping = Wish { method: Method::GET, url: self.endpoint.ping(), headers: HeaderMap::new(), cap: SMALL_BODY };
+        let followed = match self.send(&ping, None).await {
+            Ok(followed) => followed,
+            Err(outcome) => return (Learned::Nothing, Step::Done(Err(outcome))),
+        };
+        if !matches!(followed.answer.status, 200 | 401) {
+            let outcome = judge_status(followed.answer.status, self.evidence(&ping, &followed));
+            return (Learned::Nothing, Step::Done(Err(outcome)));
+        }
+        match Challenge::read(&followed.answer.headers, Runtime::Crio).filter(|_| !followed.foreign) {
+            Some(challenge) => {
+                (Learned::Challenge(challenge.clone(), self.repository.to_owned()), Step::Challenged(challenge))
+            }
+            // The root of the API wants nothing: what the manifest wants later is never answered.
+            None => (Learned::Open, Step::Done(self.send_open(wish).await)),
+        }
+    }
+
+    /// Without credentials, whatever is wanted.
+    async fn send_open(&mut self, wish: &Wish) -> Result<Followed, Outcome> {
+        let followed = self.send(wish, None).await?;
+        self.refuse_401(wish, followed, Denial::NoChallenge)
     }
 
     async fn finish(&mut self, wish: &Wish, step: Step) -> Result<Followed, Outcome> {
@@ -187,24 +229,33 @@ impl Session<'_> {
             .map_err(|_| Outcome::Denied(Denial::BadCredentials, self.request_evidence(wish)))?;
         header.set_sensitive(true);
         let (memory, key) = (self.memory, (self.endpoint.origin(), credential.clone()));
+        let visit = Visit { repository: self.repository, requests: 1 };
         let ask = async {
             let followed = self.send(wish, Some(&header)).await?;
             self.refuse_401(wish, followed, Denial::BadCredentials)
         };
-        // Whoever let a password pass once refuses the repository, and not the password.
-        memory.basic.pass(key, ask, |outcome, first| first && matches!(outcome, Outcome::Denied(..))).await
+        memory.basic.pass(key, visit, ask, |outcome| matches!(outcome, Outcome::Denied(..))).await
     }
 
     async fn with_token(&mut self, wish: &Wish, challenge: &Bearer) -> Result<Followed, Outcome> {
-        let token = self.token(challenge, None).await?;
+        let tokens = &self.memory.tokens;
+        let wanted = self.wanted();
+        let (token, mut age) = tokens.get(challenge, &wanted, &mut self.budget).await?;
         let mut followed = self.send(wish, Some(&token.header)).await?;
         // public.ecr.aws answers 400 to a token whose time is over.
-        if matches!(followed.answer.status, 400 | 401) && token.may_be_stale() {
-            let token = self.token(challenge, Some(&token)).await?;
+        let refuses = |followed: &Followed| matches!(followed.answer.status, 400 | 401) && !followed.foreign;
+        if refuses(&followed)
+            && age == Age::Kept
+            && let Some(token) = tokens.renew(challenge, &wanted, &token, &mut self.budget).await?
+        {
             followed = self.send(wish, Some(&token.header)).await?;
+            age = Age::New;
+        }
+        if refuses(&followed) && age == Age::New {
+            tokens.was_refused_when_new(challenge, &wanted).await;
         }
         // "insufficient_scope" and its like say that the token is good, but not for this.
-        let denial = match Challenge::read(&followed.answer.headers) {
+        let denial = match Challenge::read(&followed.answer.headers, self.transport.options().runtime) {
             Some(Challenge::Bearer(Bearer { error: Some(error), .. })) if error != "invalid_token" => {
                 Denial::DeniedOrAbsent
             }
@@ -213,15 +264,14 @@ impl Session<'_> {
         self.refuse_401(wish, followed, denial)
     }
 
-    async fn token(&mut self, challenge: &Bearer, refused: Option<&Token>) -> Result<Token, Outcome> {
-        let wanted = Wanted {
+    fn wanted(&self) -> Wanted<'s> {
+        Wanted {
             transport: self.transport,
-            endpoint: &self.endpoint,
+            endpoint: self.endpoint.clone(),
             repository: self.repository,
             // Without a password containerd asks for an anonymous token.
             credential: self.credential.filter(|credential| !credential.password.is_empty()),
-        };
-        self.memory.tokens.get(challenge, &wanted, refused, &mut self.budget).await
+        }
     }
 
     async fn send(&mut self, wish: &Wish, authorization: Option<&HeaderValue>) -> Result<Followed, Outcome> {
@@ -265,7 +315,9 @@ impl Session<'_> {
 
     fn holder(&self, of_repository: bool) -> Holder {
         let repository = of_repository.then(|| self.repository.to_owned());
-        (self.endpoint.origin(), self.credential.cloned(), repository)
+        // CRI-O learns what is wanted from the root of the API, and asks for that without a credential.
+        let is_crio = self.transport.options().runtime == Runtime::Crio;
+        (self.endpoint.origin(), self.credential.filter(|_| !is_crio).cloned(), repository)
     }
 }
 
@@ -277,7 +329,7 @@ enum Step {
 
 /// Outcomes that another challenge could have avoided.
 fn asks_anew(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Denied(..) | Outcome::Unknown(Unknown::AuthServer, _))
+    matches!(outcome, Outcome::Denied(..) | Outcome::Unknown(Unknown::AuthServer | Unknown::CredentialWithheld, _))
 }
 
 /// The value of a Basic header, without the scheme.

@@ -1,10 +1,13 @@
-//! What a registry asks for: `WWW-Authenticate`, read as containerd does.
+//! What a registry asks for: `WWW-Authenticate`, read as the runtimes read it.
 //!
-//! Follows `core/remotes/docker/auth/parse.go` of containerd: all headers count, Bearer goes before Basic, other
-//! schemes are not known.
+//! Follows `core/remotes/docker/auth/parse.go` of containerd 2.4, which is laxer than RFC 9110 in spaces and stricter in
+//! quotes, and knows one scheme in a header line: what comes behind the first one's parameters is lost.
+//! `docker/wwwauthenticate.go` of containers/image 5.42 (CRI-O) reads a line the same way, but takes the first scheme
+//! that it knows where containerd takes Bearer before Basic.
 
-use http_auth::parser::ChallengeParser;
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
+
+use crate::event::Runtime;
 
 /// How to authenticate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +21,7 @@ pub enum Challenge {
 /// Where a token is to be had.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Bearer {
-    /// URL of the token endpoint; empty where the registry names none.
+    /// URL of the token endpoint; empty where the registry names none that can be read.
     pub realm: String,
     /// What the token is for.
     pub service: Option<String>,
@@ -29,26 +32,34 @@ pub struct Bearer {
 }
 
 impl Challenge {
-    /// The challenge that is to be answered, if there is one that can be.
-    pub(crate) fn read(headers: &HeaderMap) -> Option<Self> {
-        Self::parse(headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok()))
+    /// The challenge that a runtime answers, if there is one that it can answer.
+    pub(crate) fn read(headers: &HeaderMap, runtime: Runtime) -> Option<Self> {
+        Self::parse(headers.get_all(WWW_AUTHENTICATE).iter().map(|value| value.as_bytes()), runtime)
     }
 
     /// The same for the values of all `WWW-Authenticate` headers.
-    pub fn parse<'v>(values: impl IntoIterator<Item = &'v str>) -> Option<Self> {
-        let mut basic = None;
-        for value in values {
-            for challenge in ChallengeParser::new(value).map_while(Result::ok) {
-                if challenge.scheme.eq_ignore_ascii_case("bearer") {
-                    let params = challenge.params.iter().map(|(name, value)| (*name, value.to_unescaped()));
-                    return Some(Self::Bearer(Bearer::from_params(params)));
-                }
-                if challenge.scheme.eq_ignore_ascii_case("basic") {
-                    basic = Some(Self::Basic);
-                }
+    pub fn parse<'v>(values: impl IntoIterator<Item = &'v [u8]>, runtime: Runtime) -> Option<Self> {
+        let mut known = values.into_iter().filter_map(Self::of_line);
+        if runtime == Runtime::Crio {
+            return known.next();
+        }
+        let mut first = None;
+        for challenge in known {
+            match challenge {
+                Self::Bearer(_) => return Some(challenge),
+                Self::Basic => first = first.or(Some(challenge)),
             }
         }
-        basic
+        first
+    }
+
+    fn of_line(line: &[u8]) -> Option<Self> {
+        let (scheme, rest) = token(line);
+        if scheme.eq_ignore_ascii_case(b"bearer") {
+            Some(Self::Bearer(Bearer::from_params(parameters(rest))))
+        } else {
+            scheme.eq_ignore_ascii_case(b"basic").then_some(Self::Basic)
+        }
     }
 
     /// Whether the same answer would do for both: the error does not count.
@@ -61,15 +72,63 @@ impl Challenge {
     }
 }
 
+/// `parseValueAndParams`, behind the scheme: name and value, up to the first thing that is neither.
+fn parameters(mut rest: &[u8]) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    loop {
+        let (name, behind) = token(skip_space(rest));
+        let Some(behind) = behind.strip_prefix(b"=").filter(|_| !name.is_empty()) else { return found };
+        let (value, behind) = token_or_quoted(behind);
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        found.push((text(name).to_ascii_lowercase(), text(&value)));
+        match skip_space(behind).strip_prefix(b",") {
+            Some(next) => rest = next,
+            None => return found,
+        }
+    }
+}
+
+fn skip_space(text: &[u8]) -> &[u8] {
+    let spaces = text.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).count();
+    text.split_at(spaces).1
+}
+
+/// `expectToken`: what RFC 2616 calls a token, perhaps an empty one, and what comes behind it.
+fn token(text: &[u8]) -> (&[u8], &[u8]) {
+    let is_token = |byte: &u8| byte.is_ascii_graphic() && !b"\"(),/:;<=>?@[]\\{}".contains(byte);
+    text.split_at(text.iter().take_while(|byte| is_token(byte)).count())
+}
+
+/// `expectTokenOrQuoted`: an open quote has no value, and nothing comes behind it.
+fn token_or_quoted(text: &[u8]) -> (Vec<u8>, &[u8]) {
+    let Some(quoted) = text.strip_prefix(b"\"") else {
+        let (value, rest) = token(text);
+        return (value.to_vec(), rest);
+    };
+    let mut value = Vec::new();
+    let mut bytes = quoted.iter().enumerate();
+    while let Some((at, byte)) = bytes.next() {
+        match byte {
+            b'"' => return (value, quoted.split_at(at + 1).1),
+            b'\\' => value.extend(bytes.next().map(|(_, byte)| *byte)),
+            byte => value.push(*byte),
+        }
+    }
+    (Vec::new(), &[])
+}
+
 impl Bearer {
-    fn from_params<'n>(params: impl Iterator<Item = (&'n str, String)>) -> Self {
+    /// A name that stands twice counts the last time.
+    fn from_params(params: Vec<(String, String)>) -> Self {
         let mut bearer = Self::default();
         for (name, value) in params {
-            match name.to_ascii_lowercase().as_str() {
+            match name.as_str() {
                 "realm" => bearer.realm = value,
-                "service" => bearer.service = Some(value),
-                "scope" => bearer.scopes = value.split_whitespace().map(str::to_owned).collect(),
-                "error" => bearer.error = Some(value),
+                "service" => bearer.service = Some(value).filter(|service| !service.is_empty()),
+                "scope" => {
+                    bearer.scopes = value.split(' ').filter(|scope| !scope.is_empty()).map(str::to_owned).collect()
+                }
+                "error" => bearer.error = Some(value).filter(|error| !error.is_empty()),
                 _ => {}
             }
         }
@@ -96,9 +155,9 @@ mod tests {
     fn read(values: &[&str]) -> Option<Challenge> {
         let mut headers = HeaderMap::new();
         for value in values {
-            headers.append(WWW_AUTHENTICATE, HeaderValue::from_str(value).unwrap());
+            headers.append(WWW_AUTHENTICATE, HeaderValue::from_bytes(value.as_bytes()).unwrap());
         }
-        Challenge::read(&headers)
+        Challenge::read(&headers, Runtime::Containerd)
     }
 
     fn bearer(values: &[&str]) -> Bearer {
@@ -127,18 +186,63 @@ mod tests {
     }
 
     #[test]
-    fn all_headers_count_and_bearer_goes_first() {
+    fn all_lines_count_and_bearer_goes_first_under_containerd() {
         assert_eq!(bearer(&[r#"Basic realm="x""#, r#"Bearer realm="https://a/t""#]).realm, "https://a/t");
-        assert_eq!(bearer(&[r#"Basic realm="x", Bearer realm="https://a/t""#]).realm, "https://a/t");
-        assert_eq!(bearer(&[r#"Negotiate"#, r#"bearer Realm="https://a/t""#]).realm, "https://a/t");
+        assert_eq!(bearer(&["Negotiate", r#"bearer Realm="https://a/t""#]).realm, "https://a/t");
         assert_eq!(read(&[r#"BASIC realm="x""#]), Some(Challenge::Basic));
         assert_eq!(read(&[r#"Digest realm="x""#]), None);
         assert_eq!(read(&[]), None);
+        let lines = [&br#"Basic realm="x""#[..], br#"Bearer realm="https://a/t""#];
+        assert_eq!(Challenge::parse(lines, Runtime::Crio), Some(Challenge::Basic), "CRI-O takes the first");
+    }
+
+    #[test]
+    fn a_line_has_one_scheme() {
+        assert_eq!(read(&[r#"Basic realm="x", Bearer realm="https://a/t""#]), Some(Challenge::Basic));
+        assert_eq!(read(&[r#"Negotiate, Basic realm="x""#]), None);
+        assert_eq!(read(&[r#"Digest realm="x", Basic realm="x""#]), None);
+        assert_eq!(read(&[r#",Basic realm="x""#]), None);
+    }
+
+    #[test]
+    fn spaces_and_separators_are_read_as_containerd_reads_them() {
+        for line in ["Bearer  realm=\"https://a/t\",service=\"s\"", "Bearer\trealm=\"https://a/t\" ,\tservice=\"s\""] {
+            let read = bearer(&[line]);
+            assert_eq!((&*read.realm, read.service.as_deref()), ("https://a/t", Some("s")), "{line}");
+        }
+        // What is not a comma ends the parameters.
+        for line in [r#"Bearer realm="https://a/t";service="s""#, r#"Bearer realm="https://a/t" service="s""#] {
+            let read = bearer(&[line]);
+            assert_eq!((&*read.realm, read.service), ("https://a/t", None), "{line}");
+        }
+        assert_eq!(bearer(&[r#"Bearer realm = "https://a/t""#]).realm, "", "no space before the sign");
+    }
+
+    #[test]
+    fn values_without_quotes_end_at_the_first_separator() {
+        for (line, realm) in [
+            ("Bearer realm=/", ""),
+            ("Bearer realm=https://reg/", "https"),
+            ("Bearer realm=Registry Realm", "Registry"),
+            (r#"Bearer realm="",service="s""#, ""),
+            (r#"Bearer realm="a\"b\\c""#, r#"a"b\c"#),
+            (r#"Bearer realm="open"#, ""),
+            (r#"Bearer realm="a",realm="b""#, "b"),
+            ("Bearer realm=\"https://a/tokén\"", "https://a/tokén"),
+            ("Bearer", ""),
+            ("Bearer =", ""),
+        ] {
+            assert_eq!(bearer(&[line]).realm, realm, "{line}");
+        }
+        assert_eq!(
+            bearer(&[r#"Bearer realm="r",error="",service="""#]),
+            Bearer { realm: "r".to_owned(), ..Bearer::default() }
+        );
     }
 
     #[test]
     fn nonsense_is_no_challenge_and_hides_none() {
-        assert_eq!(read(&["", ",,,", "Bearer =", "\"", "Bearer realm=\"open"]), None);
+        assert_eq!(read(&["", ",,,", "\"", "=", "Bearerrealm=x"]), None);
         assert_eq!(bearer(&["=", r#"Bearer realm="https://a/t""#]).realm, "https://a/t");
     }
 }

@@ -14,7 +14,7 @@ use super::endpoint::{Endpoint, NoEndpoint, hosts_of};
 use super::interrupt::Interrupter;
 use super::options::{ClientOptions, OptionsError};
 use super::read::{self, Place, Reader};
-use super::reply::{Judged, MAX_MANIFEST, judge_get, judge_head, read_content};
+use super::reply::{Judged, MAX_MANIFEST, judge_get, judge_head, judge_status, media_type, read_content};
 use super::resolve::{Lookup, SystemLookup};
 use super::tags;
 use super::traffic::HostTraffic;
@@ -22,7 +22,7 @@ use super::transport::{Budget, Transport};
 use super::verdicts::Verdicts;
 use crate::manifest::Content;
 use crate::platform::Platform;
-use crate::probe::{Attempt, Evidence, Manifest, Outcome, Prober, TagList, Target, Unknown, Unread};
+use crate::probe::{Attempt, Defect, Evidence, Manifest, Outcome, Prober, TagList, Target, Unknown, Unread};
 
 /// What containerd accepts (`core/remotes/docker/resolver.go`). Without the OCI types, or with `*/*` alone, some
 /// registries say that a manifest is unknown which is there.
@@ -139,12 +139,21 @@ impl Client {
                 None => all.add(outcome),
             }
         }
-        Err(all.most_telling())
+        Err(all.most_telling(self.transport.options().runtime))
     }
 
     async fn ask_hosts(&self, attempt: &Attempt, by: &Method) -> Outcome {
         let found = self.first_of_hosts(attempt, |session| Box::pin(ask(session, &attempt.target, by))).await;
-        found.map_or_else(|outcome| outcome, Outcome::Found)
+        let outcome = found.map_or_else(|outcome| outcome, Outcome::Found);
+        let runtime = self.transport.options().runtime;
+        match (&outcome, &attempt.target) {
+            // What is no manifest's digest may be a blob's: containerd takes it for an image of an unknown kind.
+            (Outcome::Absent(_), Target::Digest(_)) if *by == Method::HEAD && runtime.is_containerd() => {
+                let blob = self.first_of_hosts(attempt, |session| Box::pin(ask_for_blob(session, &attempt.target)));
+                blob.await.map_or(outcome, Outcome::Found)
+            }
+            _ => outcome,
+        }
     }
 
     /// What stands at a digest, whose bytes are checked against it.
@@ -180,9 +189,11 @@ fn turns(next: &Endpoint, others: &VecDeque<Result<Endpoint, NoEndpoint>>) -> u3
 /// The question to one host. `Err` is any outcome but a manifest.
 async fn ask(session: &mut Session<'_>, target: &Target, by: &Method) -> Result<Manifest, Outcome> {
     let manifest_of = |outcome| match outcome {
-        Outcome::Found(manifest) => Ok(manifest),
+        // containerd goes on to the next host.
+        Outcome::Found(manifest) if manifest.defect != Some(Defect::TooBig) => Ok(manifest),
         outcome => Err(outcome),
     };
+    let runtime = session.transport.options().runtime;
     let url = session.endpoint.manifest(session.repository, target.as_str());
     let url = url.ok_or_else(|| not_a_host(session.endpoint.base().host_str().unwrap_or_default()))?;
     let wish = wish(by.clone(), url);
@@ -195,7 +206,24 @@ async fn ask(session: &mut Session<'_>, target: &Target, by: &Method) -> Result<
     }
     let get = Wish { method: Method::GET, ..wish };
     let followed = session.fetch(&get).await?;
-    manifest_of(judge_get(&followed.answer, target, session.evidence(&get, &followed)))
+    manifest_of(judge_get(&followed.answer, target, runtime, session.evidence(&get, &followed)))
+}
+
+/// The question for a blob, where there is no manifest of this digest. `Err` says only that there is none either.
+async fn ask_for_blob(session: &mut Session<'_>, target: &Target) -> Result<Manifest, Outcome> {
+    let url = session.endpoint.blob(session.repository, target.as_str());
+    let url = url.ok_or_else(|| not_a_host(session.endpoint.base().host_str().unwrap_or_default()))?;
+    let wish = wish(Method::HEAD, url);
+    let followed = session.fetch(&wish).await?;
+    match followed.answer.status {
+        200 => Ok(Manifest {
+            digest: Some(target.as_str().to_owned()),
+            media_type: media_type(&followed.answer),
+            defect: Some(Defect::Blob),
+            ..Manifest::default()
+        }),
+        status => Err(judge_status(status, session.evidence(&wish, &followed))),
+    }
 }
 
 /// The bytes at a digest of one host. `Err` is always unknown: what is not read says nothing of the image.

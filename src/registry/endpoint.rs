@@ -152,6 +152,11 @@ impl Endpoint {
         self.url(&format!("{repository}/blobs/{digest}"))
     }
 
+    /// The URL of the root of the API.
+    pub(crate) fn ping(&self) -> Url {
+        self.base.join(&format!("{}/", self.root)).unwrap_or_else(|_| self.base.clone())
+    }
+
     /// The URL of a tag list.
     pub(crate) fn tags(&self, repository: &str) -> Option<Url> {
         self.url(&format!("{repository}/tags/list"))

@@ -8,6 +8,7 @@ use super::address::{AddressClass, classify, literal};
 use super::certs_dir::CertsDir;
 use super::host_url::HostUrl;
 use super::identity::Identity;
+use crate::event::Runtime;
 
 /// Settings of a [`crate::registry::Client`]: plain data.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub struct ClientOptions {
     pub mirrors: Vec<Mirror>,
     /// containerd's settings of hosts.
     pub certs_dir: CertsDir,
+    /// Whose way of asking is followed: challenges, token requests and the order of several hosts differ.
+    pub runtime: Runtime,
     /// For one probe with its retries, waiting for its turn not counted.
     pub timeout: Duration,
     /// For one connection.
@@ -65,6 +68,7 @@ impl Default for ClientOptions {
             insecure: Vec::new(),
             mirrors: Vec::new(),
             certs_dir: CertsDir::default(),
+            runtime: Runtime::default(),
             timeout: Duration::from_secs(15),
             connect_timeout: Duration::from_secs(5),
             deadline: Duration::from_secs(120),

@@ -1,7 +1,7 @@
 //! Redirects, followed by hand: a registry may send us anywhere, but not our password.
 
-use reqwest::Url;
 use reqwest::header::AUTHORIZATION;
+use reqwest::{Method, Url};
 
 use super::failure::Failure;
 use super::transport::{Answer, Ask, Budget, Transport};
@@ -15,6 +15,8 @@ const MOST: usize = 5;
 pub(crate) struct Followed {
     pub(crate) answer: Answer,
     pub(crate) url: Url,
+    /// How it was asked for at last.
+    pub(crate) method: Method,
     /// Whether another origin gave it.
     pub(crate) foreign: bool,
 }
@@ -34,9 +36,18 @@ pub(crate) async fn follow(
         match next(&ask.url, &answer) {
             Ok(None) => {
                 let foreign = ask.url.origin() != first.origin();
-                return Ok(Followed { answer, url: ask.url, foreign });
+                return Ok(Followed { answer, url: ask.url, method: ask.method, foreign });
+            }
+            // A form holds a password: it is sent again to nobody.
+            Ok(Some(_)) if !ask.form.is_empty() && matches!(answer.status, 307 | 308) => {
+                let message = "redirect of a token request refused, as it would carry the password on";
+                return Err((Failure::new(Unknown::AuthServer, message), ask.url));
             }
             Ok(Some(url)) => {
+                if !ask.form.is_empty() {
+                    // As Go's client does behind the other redirects.
+                    (ask.method, ask.form) = (Method::GET, Vec::new());
+                }
                 if url.origin() != ask.url.origin() {
                     ask.headers.remove(AUTHORIZATION);
                     ask.own.clear();

@@ -10,6 +10,7 @@ use super::challenge::Challenge;
 use super::digest::digest_of;
 use super::failure::Failure;
 use super::transport::Answer;
+use crate::event::Runtime;
 use crate::keyring::Credential;
 use crate::manifest::{self, is_digest, is_index_type};
 use crate::probe::{Defect, Denial, Evidence, Manifest, Outcome, RateLimit, Target, Unknown, Unread};
@@ -49,12 +50,14 @@ pub(crate) fn judge_head(answer: &Answer, asked: &Target, evidence: Evidence) ->
 }
 
 /// Judges an answer to `GET` of a manifest; 401 was dealt with before.
-pub(crate) fn judge_get(answer: &Answer, asked: &Target, evidence: Evidence) -> Outcome {
+/// CRI-O takes the digest of what it gets, whatever the header says.
+pub(crate) fn judge_get(answer: &Answer, asked: &Target, runtime: Runtime, evidence: Evidence) -> Outcome {
     if answer.status != 200 {
         return judge_status(answer.status, evidence);
     }
     let length = if answer.cut { MAX_MANIFEST + 1 } else { answer.body.len() as u64 };
-    let own = answer.header("docker-content-digest").filter(|digest| !digest.is_empty()).map(str::to_owned);
+    let own = answer.header("docker-content-digest").filter(|digest| !digest.is_empty() && runtime.is_containerd());
+    let own = own.map(str::to_owned);
     // Cut short it has no digest of its own, and is refused for its size anyway.
     let digest = own.or_else(|| (!answer.cut).then(|| digest_of(&answer.body)));
     match found(answer, asked, digest.as_deref(), length, evidence) {
@@ -85,7 +88,7 @@ pub(crate) fn told(evidence: Evidence, words: &str) -> Evidence {
     Evidence { message: Some(words.to_owned()), ..evidence }
 }
 
-fn judge_status(status: u16, evidence: Evidence) -> Outcome {
+pub(crate) fn judge_status(status: u16, evidence: Evidence) -> Outcome {
     match status {
         404 => Outcome::Absent(evidence),
         403 => Outcome::Denied(Denial::Denied, evidence),
@@ -97,9 +100,7 @@ fn judge_status(status: u16, evidence: Evidence) -> Outcome {
 /// A manifest that is there, with what speaks against it. `digest` is what the registry or the content says; asked
 /// by digest, that is the digest, whatever the header says.
 fn found(answer: &Answer, asked: &Target, digest: Option<&str>, length: u64, evidence: Evidence) -> Outcome {
-    let media_type = answer.header("content-type").and_then(|text| text.split(';').next());
-    let media_type = media_type.filter(|text| !answer.echoed_in(text)).map(|text| cut(text.trim()));
-    let media_type = media_type.filter(|text| !text.is_empty());
+    let media_type = media_type(answer);
     let digest = match asked {
         Target::Digest(digest) => Some(digest.as_str()),
         Target::Tag(_) => digest,
@@ -123,6 +124,13 @@ fn found(answer: &Answer, asked: &Target, digest: Option<&str>, length: u64, evi
     };
     let (digest, rate) = (valid.map(str::to_owned), evidence.rate);
     Outcome::Found(Manifest { digest, media_type, defect, rate, ..Manifest::default() })
+}
+
+/// `Content-Type`, without parameters.
+pub(crate) fn media_type(answer: &Answer) -> Option<String> {
+    let media_type = answer.header("content-type").and_then(|text| text.split(';').next());
+    let media_type = media_type.filter(|text| !answer.echoed_in(text)).map(|text| cut(text.trim()));
+    media_type.filter(|text| !text.is_empty())
 }
 
 /// The media types that containerd pulls (`core/images/mediatypes.go`).
@@ -153,12 +161,13 @@ pub(crate) fn evidence(method: &Method, url: &Url, answer: &Answer, sent: Option
         message: text("/errors/0/message").or_else(|| text("/details")),
         rate: rate_limit(answer),
         retry_after: answer.retry_after.map(|wait| wait.as_secs()),
+        reported: None,
     }
 }
 
 /// containerd prints it of a second 401.
 fn challenge_error(answer: &Answer, sent: Option<&Credential>) -> Option<String> {
-    let error = match Challenge::read(&answer.headers).filter(|_| answer.status == 401)? {
+    let error = match Challenge::read(&answer.headers, Runtime::Containerd).filter(|_| answer.status == 401)? {
         Challenge::Bearer(bearer) => bearer.error?,
         Challenge::Basic => return None,
     };
@@ -293,7 +302,7 @@ mod tests {
     #[test]
     fn a_fetched_manifest_has_the_digest_of_its_bytes() {
         let given = Answer { body: b"{}".to_vec(), ..answer(200, &[("content-type", OCI)]) };
-        match judge_get(&given, &Target::Tag("1".to_owned()), Evidence::default()) {
+        match judge_get(&given, &Target::Tag("1".to_owned()), Runtime::Containerd, Evidence::default()) {
             Outcome::Found(manifest) => assert_eq!(
                 manifest.digest.as_deref(),
                 Some("sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a")

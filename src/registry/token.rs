@@ -1,8 +1,8 @@
 //! Tokens: fetched once per realm, service, scope and credential, by one caller while the others wait.
 //!
-//! Failures are kept like tokens, and a password that a realm refuses is never shown to it again.
+//! Failures are kept like tokens, and a password that a realm refuses is soon not shown to it again.
 
-use std::time::Duration;
+use std::collections::HashSet;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
@@ -14,10 +14,12 @@ use super::cells::Cells;
 use super::challenge::Bearer;
 use super::endpoint::Endpoint;
 use super::failure::Failure;
-use super::gate::Gates;
-use super::reply::{evidence, failed};
-use super::token_body::{self, TokenBody};
+use super::gate::{Gates, Visit};
+use super::redirect::{Followed, follow};
+use super::reply::{evidence, failed, told};
+use super::token_body::{self, TokenBody, TokenReader};
 use super::transport::{Answer, Ask, Budget, SMALL_BODY, Transport};
+use crate::event::Runtime;
 use crate::keyring::Credential;
 use crate::probe::{Denial, Outcome, Unknown};
 use crate::sensitive::Sensitive;
@@ -36,68 +38,146 @@ struct Key {
 pub(crate) struct Token {
     /// `Bearer …`, marked sensitive.
     pub(crate) header: HeaderValue,
-    issued: Instant,
     expires: Instant,
-}
-
-impl Token {
-    /// Whether a refusal may be due to its age, so that a new one is worth a request. A registry that has just given
-    /// a token and refuses it will refuse the next.
-    pub(crate) fn may_be_stale(&self) -> bool {
-        self.issued.elapsed() >= Duration::from_secs(30)
-    }
 }
 
 /// The tokens of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Tokens {
-    cells: Cells<Key, Mutex<Option<Result<Token, Outcome>>>>,
+    cells: Cells<Key, Mutex<Kept>>,
     gates: Gates<(String, Credential)>,
+    /// Realms that do not know `POST`.
+    only_get: Mutex<HashSet<String>>,
+}
+
+/// What is kept of a realm's answers for one key.
+#[derive(Debug, Default)]
+struct Kept {
+    last: Option<Result<Token, Outcome>>,
+    /// Whether the registry refused a token that had just been given: it will refuse the next.
+    refused_when_new: bool,
+}
+
+/// Where a token came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Age {
+    /// It was asked for just now.
+    New,
+    /// It was kept from an earlier question. A node, which asks for one for each pull, would have a new one.
+    Kept,
 }
 
 /// For whom a token is wanted, and how it may be fetched.
 pub(crate) struct Wanted<'w> {
     pub(crate) transport: &'w Transport,
     /// Who asks for it.
-    pub(crate) endpoint: &'w Endpoint,
+    pub(crate) endpoint: Endpoint,
     pub(crate) repository: &'w str,
     pub(crate) credential: Option<&'w Credential>,
 }
 
 impl Tokens {
-    /// A token for the challenge, from the cache if there is one that is not `refused`.
+    /// A token for the challenge, from the cache if there is one.
     pub(crate) async fn get(
         &self,
         challenge: &Bearer,
         wanted: &Wanted<'_>,
-        refused: Option<&Token>,
         budget: &mut Budget,
-    ) -> Result<Token, Outcome> {
-        let key = Key {
-            realm: challenge.realm.clone(),
-            service: challenge.service.clone(),
-            scopes: scopes(challenge, wanted),
-            credential: wanted.credential.cloned(),
-        };
+    ) -> Result<(Token, Age), Outcome> {
+        let key = key(challenge, wanted);
         let cell = self.cells.get(key.clone());
-        let mut held = cell.lock().await;
-        match &*held {
+        let mut kept = cell.lock().await;
+        match &kept.last {
             Some(Err(outcome)) => return Err(outcome.clone()),
-            Some(Ok(token)) if token.expires > Instant::now() && refused.is_none_or(|r| r.header != token.header) => {
-                return Ok(token.clone());
-            }
+            Some(Ok(token)) if token.expires > Instant::now() => return Ok((token.clone(), Age::Kept)),
             _ => {}
         }
         let result = self.fetch_gated(&key, wanted, budget).await;
-        *held = Some(result.clone());
-        result
+        kept.last = Some(result.clone());
+        result.map(|token| (token, Age::New))
+    }
+
+    /// Another token in place of one that was kept and is refused, however young it is; `None` where that is in vain.
+    pub(crate) async fn renew(
+        &self,
+        challenge: &Bearer,
+        wanted: &Wanted<'_>,
+        refused: &Token,
+        budget: &mut Budget,
+    ) -> Result<Option<Token>, Outcome> {
+        let key = key(challenge, wanted);
+        let cell = self.cells.get(key.clone());
+        let mut kept = cell.lock().await;
+        match &kept.last {
+            _ if kept.refused_when_new => return Ok(None),
+            Some(Err(outcome)) => return Err(outcome.clone()),
+            Some(Ok(token)) if token.header != refused.header => return Ok(Some(token.clone())),
+            _ => {}
+        }
+        let result = self.fetch_gated(&key, wanted, budget).await;
+        kept.last = Some(result.clone());
+        result.map(Some)
+    }
+
+    /// A token that had just been given was refused.
+    pub(crate) async fn was_refused_when_new(&self, challenge: &Bearer, wanted: &Wanted<'_>) {
+        self.cells.get(key(challenge, wanted)).lock().await.refused_when_new = true;
     }
 
     async fn fetch_gated(&self, key: &Key, wanted: &Wanted<'_>, budget: &mut Budget) -> Result<Token, Outcome> {
-        let ask = fetch(key, wanted, budget);
+        let methods = self.methods(key, wanted.transport.options().runtime).await;
+        let ask = self.fetch(key, methods, wanted, budget);
         let Some(credential) = &key.credential else { return ask.await };
-        let refuses = |outcome: &Outcome, _| matches!(outcome, Outcome::Denied(Denial::BadCredentials, _));
-        self.gates.pass((key.realm.clone(), credential.clone()), ask, refuses).await
+        let refuses = |outcome: &Outcome| matches!(outcome, Outcome::Denied(Denial::BadCredentials, _));
+        let visit = Visit { repository: wanted.repository, requests: methods.len() as u32 };
+        self.gates.pass((key.realm.clone(), credential.clone()), visit, ask, refuses).await
+    }
+
+    /// How a runtime asks: containerd by `POST` where it has a password, and then perhaps by `GET`; CRI-O by `GET`.
+    async fn methods(&self, key: &Key, runtime: Runtime) -> &'static [Exchange] {
+        match runtime {
+            Runtime::Crio => &[Exchange::CrioGet],
+            _ if key.credential.is_none() => &[Exchange::Get],
+            _ if self.only_get.lock().await.contains(&key.realm) => &[Exchange::Get],
+            _ => &[Exchange::Post, Exchange::Get],
+        }
+    }
+
+    /// `doBearerAuth` in `core/remotes/docker/authorizer.go` of containerd: `GET` follows a `POST` that was answered
+    /// 400, 401, 404 or 405, and no other.
+    async fn fetch(
+        &self,
+        key: &Key,
+        methods: &[Exchange],
+        wanted: &Wanted<'_>,
+        budget: &mut Budget,
+    ) -> Result<Token, Outcome> {
+        let (first, then) = match methods {
+            [first, then] => (*first, Some(*then)),
+            [first] => (*first, None),
+            _ => (Exchange::Get, None),
+        };
+        let posted = exchange(first, key, wanted, budget).await;
+        match (posted, then) {
+            (Err((Refusal::Status(status @ (400 | 401 | 404 | 405)), _)), Some(then)) => {
+                let asked = exchange(then, key, wanted, budget).await;
+                // A 401 may be of this repository alone.
+                if asked.is_ok() && status != 401 {
+                    self.only_get.lock().await.insert(key.realm.clone());
+                }
+                asked.map_err(|(_, outcome)| outcome)
+            }
+            (posted, _) => posted.map_err(|(_, outcome)| outcome),
+        }
+    }
+}
+
+fn key(challenge: &Bearer, wanted: &Wanted<'_>) -> Key {
+    Key {
+        realm: challenge.realm.clone(),
+        service: challenge.service.clone(),
+        scopes: scopes(challenge, wanted),
+        credential: wanted.credential.cloned(),
     }
 }
 
@@ -108,38 +188,67 @@ fn scopes(challenge: &Bearer, wanted: &Wanted<'_>) -> Vec<String> {
     scopes
 }
 
-/// Asks the realm: with GET, and once more with POST where it does not know GET and there is a password to be sent.
-/// containerd goes the other way round (`doBearerAuth` in `core/remotes/docker/authorizer.go`); what a token endpoint
-/// has to know is GET, so that this costs fewer requests.
-async fn fetch(key: &Key, wanted: &Wanted<'_>, budget: &mut Budget) -> Result<Token, Outcome> {
-    let first = exchange(ask(key, wanted), key, wanted, budget).await;
-    match first {
-        Err((Refusal::NotKnown, _)) if key.credential.is_some() => {
-            exchange(post(key, wanted), key, wanted, budget).await.map_err(|(_, outcome)| outcome)
+/// A way to ask for a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exchange {
+    /// `FetchTokenWithOAuth` in `core/remotes/docker/auth/fetch.go` of containerd.
+    Post,
+    /// `FetchToken` there.
+    Get,
+    /// `getBearerToken` in `docker/docker_client.go` of containers/image.
+    CrioGet,
+}
+
+impl Exchange {
+    const fn reader(self) -> TokenReader {
+        match self {
+            Self::Post => TokenReader::ContainerdPost,
+            Self::Get => TokenReader::ContainerdGet,
+            Self::CrioGet => TokenReader::Crio,
         }
-        first => first.map_err(|(_, outcome)| outcome),
+    }
+
+    fn ask(self, key: &Key, wanted: &Wanted<'_>) -> Result<Ask, Failure> {
+        match self {
+            Self::Post => post(key, wanted),
+            Self::Get | Self::CrioGet => get(key, wanted, self == Self::CrioGet),
+        }
     }
 }
 
 async fn exchange(
-    ask: Result<Ask, Failure>,
+    how: Exchange,
     key: &Key,
     wanted: &Wanted<'_>,
     budget: &mut Budget,
 ) -> Result<Token, (Refusal, Outcome)> {
-    let broken = |method: &Method, url: &Url, failure| (Refusal::Broken, failed(method, url, failure));
-    let ask = ask.map_err(|failure| broken(&Method::GET, wanted.endpoint.base(), failure))?;
-    let answer = wanted.transport.send(&ask, budget).await;
-    let answer = answer.map_err(|failure| broken(&ask.method, &ask.url, failure))?;
-    read(&answer, Instant::now()).map_err(|refusal| {
+    let ask = how.ask(key, wanted).map_err(|failure| {
+        let method = if how == Exchange::Post { Method::POST } else { Method::GET };
+        (Refusal::Broken, failed(&method, wanted.endpoint.base(), failure))
+    })?;
+    let (method, url) = (ask.method.clone(), ask.url.clone());
+    // With a password in the header no redirect is followed.
+    let answered = match ask.headers.contains_key(AUTHORIZATION) {
+        true => wanted
+            .transport
+            .send(&ask, budget)
+            .await
+            .map_err(|failure| (failure, url.clone()))
+            .map(|answer| Followed { answer, url, method: method.clone(), foreign: false }),
+        false => follow(wanted.transport, ask, budget).await,
+    };
+    let Followed { answer, url, method, .. } =
+        answered.map_err(|(failure, url)| (Refusal::Broken, failed(&method, &url, failure)))?;
+    read(&answer, how.reader(), Instant::now()).map_err(|refusal| {
         // The body of a good answer holds the token.
         let shown = if answer.status == 200 { &Answer { status: 200, ..Answer::default() } } else { &answer };
-        let evidence = evidence(&ask.method, &ask.url, shown, key.credential.as_ref());
-        let outcome = match refusal {
-            Refusal::Unauthorized if key.credential.is_some() => Outcome::Denied(Denial::BadCredentials, evidence),
-            Refusal::Unauthorized | Refusal::Forbidden => Outcome::Denied(Denial::DeniedOrAbsent, evidence),
-            Refusal::RateLimited => Outcome::Unknown(Unknown::RateLimited, evidence),
-            Refusal::NotKnown | Refusal::Broken => Outcome::Unknown(Unknown::AuthServer, evidence),
+        let evidence = evidence(&method, &url, shown, key.credential.as_ref());
+        let outcome = match &refusal {
+            Refusal::Status(401) if key.credential.is_some() => Outcome::Denied(Denial::BadCredentials, evidence),
+            Refusal::Status(401 | 403) => Outcome::Denied(Denial::DeniedOrAbsent, evidence),
+            Refusal::Status(429) => Outcome::Unknown(Unknown::RateLimited, evidence),
+            Refusal::NoToken(why) => Outcome::Unknown(Unknown::AuthServer, told(evidence, why)),
+            Refusal::Status(_) | Refusal::Broken => Outcome::Unknown(Unknown::AuthServer, evidence),
         };
         (refusal, outcome)
     })
@@ -169,11 +278,15 @@ fn to_realm(key: &Key, wanted: &Wanted<'_>) -> Result<Ask, Failure> {
     })
 }
 
-/// `FetchToken` in `core/remotes/docker/auth/fetch.go` of containerd.
-fn ask(key: &Key, wanted: &Wanted<'_>) -> Result<Ask, Failure> {
+fn get(key: &Key, wanted: &Wanted<'_>, names_account: bool) -> Result<Ask, Failure> {
     let mut ask = to_realm(key, wanted)?;
+    let account = key.credential.iter().filter(|_| names_account).map(|credential| credential.username.expose());
     let service = key.service.iter().map(|service| ("service", service));
-    ask.url.query_pairs_mut().extend_pairs(service).extend_pairs(key.scopes.iter().map(|scope| ("scope", scope)));
+    ask.url
+        .query_pairs_mut()
+        .extend_pairs(account.map(|account| ("account", account)))
+        .extend_pairs(service)
+        .extend_pairs(key.scopes.iter().map(|scope| ("scope", scope)));
     if let Some(credential) = &key.credential {
         let value = basic_value(credential);
         let mut header = HeaderValue::from_str(&format!("Basic {}", value.expose()))
@@ -184,7 +297,7 @@ fn ask(key: &Key, wanted: &Wanted<'_>) -> Result<Ask, Failure> {
     Ok(ask)
 }
 
-/// `FetchTokenWithOAuth` there: the password goes in the body. No refresh token is asked for.
+/// The password goes in the body. No refresh token is asked for. The client's name is not containerd's.
 fn post(key: &Key, wanted: &Wanted<'_>) -> Result<Ask, Failure> {
     let mut form = Vec::new();
     if let Some(credential) = &key.credential {
@@ -199,29 +312,26 @@ fn post(key: &Key, wanted: &Wanted<'_>) -> Result<Ask, Failure> {
 }
 
 /// Why there is no token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Refusal {
-    Unauthorized,
-    Forbidden,
-    RateLimited,
-    /// 404 or 405: the method is not known.
-    NotKnown,
-    /// Any other answer; redirects too, which are not followed with a password in hand.
+    /// An answer that is none of 2xx or 3xx.
+    Status(u16),
+    /// A good answer without one, in the runtime's words.
+    NoToken(String),
+    /// No answer, or a redirect that is not followed.
     Broken,
 }
 
 /// Reads the realm's answer.
-fn read(answer: &Answer, now: Instant) -> Result<Token, Refusal> {
+fn read(answer: &Answer, reader: TokenReader, now: Instant) -> Result<Token, Refusal> {
     match answer.status {
-        200 => {}
-        401 => return Err(Refusal::Unauthorized),
-        403 => return Err(Refusal::Forbidden),
-        429 => return Err(Refusal::RateLimited),
-        404 | 405 => return Err(Refusal::NotKnown),
-        _ => return Err(Refusal::Broken),
+        200..300 => {}
+        300..400 => return Err(Refusal::Broken),
+        status => return Err(Refusal::Status(status)),
     }
-    let TokenBody { header, lifetime } = token_body::parse(&answer.body).ok_or(Refusal::Broken)?;
-    Ok(Token { header, issued: now, expires: now + lifetime })
+    let TokenBody { header, lifetime } =
+        token_body::parse(&answer.body, reader).map_err(|error| Refusal::NoToken(error.to_string()))?;
+    Ok(Token { header, expires: now + lifetime })
 }
 
 #[cfg(test)]
@@ -230,14 +340,7 @@ mod tests {
 
     fn read_body(body: &str) -> Result<Token, Refusal> {
         let answer = Answer { status: 200, body: body.as_bytes().to_vec(), ..Answer::default() };
-        read(&answer, Instant::now())
-    }
-
-    #[test]
-    fn either_name_will_do() {
-        for body in [r#"{"token":"t"}"#, r#"{"access_token":"t"}"#, r#"{"token":"","access_token":"t"}"#] {
-            assert_eq!(read_body(body).unwrap().header, "Bearer t");
-        }
+        read(&answer, TokenReader::ContainerdGet, Instant::now())
     }
 
     #[test]
@@ -247,19 +350,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_is_refused() {
-        for body in [
-            "",
-            "{}",
-            "[]",
-            r#"["t",null,null]"#,
-            "null",
-            r#"{"token":""}"#,
-            r#"{"token":"a\nb"}"#,
-            r#"{"token":5}"#,
-            "<html>",
-        ] {
-            assert_eq!(read_body(body).err(), Some(Refusal::Broken), "{body}");
-        }
+    fn containerd_takes_any_status_below_400_for_an_answer() {
+        let answer = |status| Answer { status, body: br#"{"token":"t"}"#.to_vec(), ..Answer::default() };
+        let read = |status| read(&answer(status), TokenReader::ContainerdGet, Instant::now()).err();
+        assert_eq!([read(200), read(201)], [None, None]);
+        assert_eq!(read(302), Some(Refusal::Broken));
+        assert_eq!(read(418), Some(Refusal::Status(418)));
     }
 }

@@ -1,5 +1,6 @@
 //! What several hosts say of one image, made into one outcome.
 
+use crate::event::Runtime;
 use crate::probe::{Denial, Evidence, Outcome, TlsFault, Unknown};
 
 /// Outcomes of hosts that do not have the image, in the order in which they were asked.
@@ -11,23 +12,34 @@ impl Verdicts {
         self.0.push(outcome);
     }
 
-    /// What is reported of them: what came furthest, the first of those that came as far, as containerd has it
-    /// (`firstErrPriority` in `core/remotes/docker/resolver.go`). A host that could not be asked from here leaves open
-    /// whether it has the image, so that no other's refusal counts, nor a failure that the nodes will certainly meet.
-    pub(crate) fn most_telling(self) -> Outcome {
+    /// What is made of them. A host that could not be asked from here leaves open whether it has the image, so that no
+    /// other's refusal counts, nor a failure that the nodes will certainly meet. What the runtime reports goes along
+    /// where it is another's.
+    pub(crate) fn most_telling(self, runtime: Runtime) -> Outcome {
         let least = self.0.iter().map(certainty).min();
-        let counts = |outcome: &&Outcome| Some(certainty(outcome)) == least;
-        let mut told: Option<&Outcome> = None;
-        for outcome in self.0.iter().filter(counts) {
-            if told.is_none_or(|told| progress(told) < progress(outcome)) {
-                told = Some(outcome);
-            }
-        }
-        told.cloned().unwrap_or_else(|| {
+        let uncertain = self.0.iter().filter(|outcome| Some(certainty(outcome)) == least);
+        let (Some(decides), Some(reported)) = (reported(uncertain, runtime), reported(self.0.iter(), runtime)) else {
             let message = Some("hosts.toml names no host that may resolve and pull".to_owned());
-            Outcome::Unknown(Unknown::RegistryError, Evidence { message, ..Evidence::default() })
-        })
+            return Outcome::Unknown(Unknown::RegistryError, Evidence { message, ..Evidence::default() });
+        };
+        let mut outcome = decides.clone();
+        if let Outcome::Absent(evidence) | Outcome::Denied(_, evidence) | Outcome::Unknown(_, evidence) = &mut outcome
+            && reported != decides
+        {
+            evidence.reported = Some(Box::new(reported.clone()));
+        }
+        outcome
     }
+}
+
+/// What a runtime reports of failures: containerd since 2.1 what came furthest, the first of those that came as far
+/// (`firstErrPriority` in `core/remotes/docker/resolver.go`); before that the first that is not a 404 (`firstErr`).
+fn reported<'o>(outcomes: impl Iterator<Item = &'o Outcome>, runtime: Runtime) -> Option<&'o Outcome> {
+    let rank = |outcome: &Outcome| match runtime {
+        Runtime::ContainerdOne => u8::from(!matches!(outcome, Outcome::Absent(_))),
+        _ => progress(outcome),
+    };
+    outcomes.reduce(|first, next| if rank(first) < rank(next) { next } else { first })
 }
 
 /// How certain it is that the nodes fare no better with the host. Nothing is made of the more certain where a less
@@ -99,8 +111,36 @@ mod tests {
         ];
         for (outcomes, expected) in table {
             let verdicts = Verdicts(outcomes.iter().copied().cloned().collect());
-            assert_eq!(&verdicts.most_telling(), expected, "{outcomes:?}");
+            let told = without_reported(verdicts.most_telling(Runtime::Containerd)).0;
+            assert_eq!(&told, expected, "{outcomes:?}");
         }
-        assert!(matches!(Verdicts::default().most_telling(), Outcome::Unknown(Unknown::RegistryError, _)));
+        let none = Verdicts::default().most_telling(Runtime::Containerd);
+        assert!(matches!(none, Outcome::Unknown(Unknown::RegistryError, _)));
+    }
+
+    fn without_reported(mut outcome: Outcome) -> (Outcome, Option<Outcome>) {
+        let reported = match &mut outcome {
+            Outcome::Absent(evidence) | Outcome::Denied(_, evidence) | Outcome::Unknown(_, evidence) => {
+                evidence.reported.take()
+            }
+            Outcome::Found(_) => None,
+        };
+        (outcome, reported.map(|reported| *reported))
+    }
+
+    #[test]
+    fn what_is_reported_may_be_another_hosts_than_what_decides() {
+        let manifest = |status| evidence("/v2/a/manifests/1", status);
+        let gone = Outcome::Unknown(Unknown::Network, manifest(None));
+        let absent = Outcome::Absent(manifest(Some(404)));
+        let forbidden = Outcome::Denied(Denial::Denied, manifest(Some(403)));
+        let told = |outcomes: [&Outcome; 2], runtime| {
+            without_reported(Verdicts(outcomes.map(Clone::clone).to_vec()).most_telling(runtime))
+        };
+        assert_eq!(told([&gone, &absent], Runtime::Containerd), (gone.clone(), Some(absent.clone())));
+        assert_eq!(told([&gone, &absent], Runtime::ContainerdOne), (gone.clone(), None));
+        assert_eq!(told([&absent, &gone], Runtime::ContainerdOne), (gone.clone(), None), "a 404 is not reported");
+        assert_eq!(told([&gone, &forbidden], Runtime::Containerd), (gone.clone(), Some(forbidden.clone())));
+        assert_eq!(told([&absent, &absent], Runtime::ContainerdOne), (absent, None));
     }
 }

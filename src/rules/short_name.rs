@@ -23,9 +23,7 @@ impl Rule for ShortName {
                 "it names no registry: CRI-O refuses it where the node searches several registries, and pulls it from \
                  another one than Docker Hub where the node says so"
             }
-            _ => {
-                "it names no registry: containerd takes Docker Hub, other runtimes what the node is configured for"
-            }
+            _ => "it names no registry: containerd takes Docker Hub, other runtimes what the node is configured for",
         };
         out.extend(cx.images().filter_map(|facts| {
             let image = facts.reference()?;

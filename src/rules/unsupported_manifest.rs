@@ -46,6 +46,10 @@ fn words(facts: &ImageFacts<'_>, defect: Defect, runtime: Runtime) -> Option<(St
             format!("{text:?} is no container image but {}: {}", artifact(facts), not_an_image(facts, runtime)),
             "look for a slip in the name: a chart and its image often have the same",
         ),
+        Defect::Blob => (
+            format!("the digest in {text:?} is that of a blob, a configuration or a layer, and not that of a manifest"),
+            "use the digest that `crane digest IMAGE:TAG` or `docker buildx imagetools inspect IMAGE:TAG` shows",
+        ),
         Defect::TooBig => (
             format!("the manifest of {text:?} is larger than the 4 MiB that containerd reads"),
             "build the image with fewer layers and annotations",
@@ -80,9 +84,7 @@ fn not_an_image(facts: &ImageFacts<'_>, runtime: Runtime) -> &'static str {
     match (facts.image.container.kind, runtime) {
         (ContainerKind::Volume, _) => "containerd may mount nothing of it, CRI-O mounts artifacts since 1.34",
         (_, Runtime::Crio) => "CRI-O starts no container of it",
-        _ => {
-            "containerd leaves out what it does not know of it, and then there is no command to start"
-        }
+        _ => "containerd leaves out what it does not know of it, and then there is no command to start",
     }
 }
 

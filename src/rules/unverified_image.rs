@@ -67,6 +67,8 @@ fn no_answer(facts: &ImageFacts<'_>, unknown: Unknown) -> Option<String> {
         Unknown::RateLimited => format!("{registry} limits the rate of requests{status}"),
         Unknown::RegistryError => format!("{registry} fails{status}{words}"),
         Unknown::AuthServer => format!("{registry} hands out no token{status}{words}"),
+        // The words say it; the status is that of another image's answer.
+        Unknown::CredentialWithheld => format!("{registry} was not asked{words}"),
         Unknown::Tls(_) => format!("no TLS connection to {registry} comes about{words}"),
         Unknown::Dns | Unknown::NoSuchHost => format!("the name {registry} does not resolve here{words}"),
         Unknown::Network => format!("{registry} cannot be reached from here{words}"),
@@ -131,6 +133,10 @@ fn what_to_do(facts: &ImageFacts<'_>, unknown: Unknown) -> String {
         Unknown::HostStopped => {
             "run again when it answers; `-v` tells how many requests were made. If only the nodes can reach it, say how: \
              `--connect-to HOST=ADDRESS:PORT`"
+        }
+        Unknown::CredentialWithheld => {
+            "fix the credentials first: a wrong password that is sent for every image can lock the account. If they are \
+             right and open this image alone, check its manifest in a run of its own"
         }
         Unknown::Deadline => "run again with a longer `--deadline`",
         Unknown::Interrupted => "run again",

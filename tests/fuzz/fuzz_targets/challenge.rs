@@ -2,12 +2,15 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use pullcheck::event::Runtime;
 use pullcheck::registry::challenge::Challenge;
 
-fuzz_target!(|text: &str| {
+fuzz_target!(|data: &[u8]| {
     // Each line is a header of its own.
-    let challenge = Challenge::parse(text.lines());
-    assert_eq!(challenge, Challenge::parse(text.lines()), "the same twice");
+    let text = String::from_utf8_lossy(data);
+    let read = |runtime| Challenge::parse(data.split(|byte| *byte == b'\n'), runtime);
+    assert_eq!(read(Runtime::Crio).is_some(), read(Runtime::Containerd).is_some());
+    let challenge = read(Runtime::Containerd);
     let Some(Challenge::Bearer(bearer)) = challenge else { return };
     assert!(text.to_ascii_lowercase().contains("bearer"), "a scheme that nobody wrote");
     // Escapes only make texts shorter.

@@ -121,17 +121,35 @@ fn the_schema_knows_every_cause() {
         Cause::PulledByAnother,
         Cause::Never,
     ];
-    use Defect::{BrokenProxy, BrokenRegistry, NotAnImage, Schema1, TooBig};
-    causes.extend([BrokenProxy, BrokenRegistry, NotAnImage, Schema1, TooBig].map(Cause::Defect));
-    use Denial::{Auth, AuthRequired, BadCredentials, Denied, DeniedOrAbsent};
-    causes.extend([Auth, AuthRequired, BadCredentials, Denied, DeniedOrAbsent].map(Cause::Denied));
+    use Defect::{
+        BadManifest, Blob, BrokenProxy, BrokenRegistry, ContentMismatch, ContentMissing, IndexLies, NotAnImage,
+        Schema1, TooBig,
+    };
+    causes.extend(
+        [
+            BrokenProxy,
+            BrokenRegistry,
+            ContentMissing,
+            ContentMismatch,
+            BadManifest,
+            IndexLies,
+            Blob,
+            NotAnImage,
+            Schema1,
+            TooBig,
+        ]
+        .map(Cause::Defect),
+    );
+    use Denial::{Auth, AuthRequired, BadCredentials, Denied, DeniedOrAbsent, NoChallenge};
+    causes.extend([Auth, AuthRequired, BadCredentials, Denied, DeniedOrAbsent, NoChallenge].map(Cause::Denied));
     use Unknown::{
-        AuthServer, Deadline, Dns, HostStopped, Interrupted, Network, NoSuchHost, NodeLocal, Offline, PlainHttp,
-        RateLimited, RegistryError, Timeout, Tls,
+        AuthServer, CredentialWithheld, Deadline, Dns, HostStopped, Interrupted, Network, NoSuchHost, NodeLocal,
+        Offline, PlainHttp, RateLimited, RegistryError, Timeout, Tls,
     };
     causes.extend(
         [
             AuthServer,
+            CredentialWithheld,
             Deadline,
             Dns,
             HostStopped,

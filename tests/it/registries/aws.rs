@@ -142,6 +142,7 @@ fn on_public_ecr() {
                         https://public.ecr.aws/token/?…: 403 Forbidden",
                 requests: &[
                     "HEAD 1.27",
+                    "POST public.ecr.aws/token/ as AWS",
                     "GET public.ecr.aws/token/ as AWS",
                     "HEAD 1.27",
                     "GET public.ecr.aws/token/",

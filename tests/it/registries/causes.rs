@@ -87,6 +87,7 @@ fn refusals() {
                 https://reg.example/token?…: 401 Unauthorized",
         requests: &[
             "HEAD 1.9",
+            "POST reg.example/token as bob",
             "GET reg.example/token as bob",
             "HEAD 1.9",
             "GET reg.example/token",
@@ -100,6 +101,12 @@ fn refusals() {
         event: "unable to pull image or OCI artifact: pull image err: initializing source docker://reg.example/shop/api:1.9: \
                 unable to retrieve auth token: invalid username/password: unauthorized: incorrect username or password; \
                 artifact err: …",
+        requests: &[
+            "GET reg.example/v2/",
+            "GET reg.example/token as bob",
+            "GET reg.example/token",
+            "HEAD 1.9 with a token",
+        ],
         ..bad
     };
     rows(&[HOST], guarded(hub.clone()), &[bad, crio]);
@@ -116,7 +123,8 @@ fn refusals() {
         name: "401 insufficient_scope, CRI-O",
         args: &["--runtime", "cri-o"],
         event: "unable to pull image or OCI artifact: pull image err: initializing source docker://reg.example/shop/api:1.9: \
-                reading manifest 1.9 in reg.example/shop/api: requested access to the resource is denied; artifact err: …",
+                reading manifest 1.9 in reg.example/shop/api: authentication required; artifact err: …",
+        requests: &["GET reg.example/v2/", "GET reg.example/token", "HEAD 1.9 with a token", "GET 1.9 with a token"],
         ..insufficient
     };
     rows(&[HOST], guarded(hub.clone()), &[insufficient, crio]);
@@ -297,13 +305,14 @@ fn nothing_for_the_nodes() {
     };
     let crio_args = ["--platform", "linux/s390x", "--runtime", "cri-o"];
     let crio_event = crio_says("1.9", "image index");
-    let crio = Row { name: "CRI-O", args: &crio_args, event: &crio_event, ..row };
+    let crio_requests = [&["GET reg.example/v2/"][..], row.requests].concat();
+    let crio = Row { name: "CRI-O", args: &crio_args, event: &crio_event, requests: &crio_requests, ..row };
     let docker_list = Row {
         name: "a Docker list, CRI-O",
         image: "reg.example/shop/api:list",
         says: "it is there for linux/amd64",
         event: &crio_says("list", "manifest list"),
-        requests: &["HEAD list", &get_list],
+        requests: &["GET reg.example/v2/", "HEAD list", &get_list],
         ..crio
     };
     let some = Row {

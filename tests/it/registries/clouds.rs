@@ -33,6 +33,7 @@ fn on_acr() {
                 login: Some(("00000000-0000-0000-0000-000000000000", "refresh-token")),
                 requests: &[
                     "HEAD 1.9",
+                    "POST acme.azurecr.io/oauth2/token as 00000000-0000-0000-0000-000000000000",
                     "GET acme.azurecr.io/oauth2/token as 00000000-0000-0000-0000-000000000000",
                     "HEAD 1.9 with a token",
                 ],
@@ -58,6 +59,7 @@ fn on_acr() {
                     https://acme.azurecr.io/oauth2/token?…: 401 Unauthorized",
             requests: &[
                 "HEAD 1.9",
+                "POST acme.azurecr.io/oauth2/token as ci",
                 "GET acme.azurecr.io/oauth2/token as ci",
                 "HEAD 1.9",
                 "GET acme.azurecr.io/oauth2/token",
@@ -83,6 +85,7 @@ fn on_artifact_registry() {
         };
         let token = format!("GET {host}/v2/token");
         let as_user = format!("{token} as oauth2accesstoken");
+        let posted = as_user.replace("GET", "POST");
         let event = format!(
             "failed to authorize: failed to fetch anonymous token: unexpected status from GET request to {realm}?…: 403 \
              Forbidden"
@@ -111,6 +114,7 @@ fn on_artifact_registry() {
                     event: &format!("unexpected status from HEAD request to https://{host}{path}: 403 Forbidden"),
                     requests: &[
                         "HEAD 1.9",
+                        &posted,
                         &as_user,
                         "HEAD 1.9 with a token",
                         "HEAD 1.9",

@@ -24,7 +24,7 @@ fn on_docker_hub() {
     let challenge = ["HEAD 1.9", "GET auth.docker.io/token", "HEAD 1.9 with a token"];
     let scope = "server message: insufficient_scope: authorization failed";
     let denied = format!("{}{scope}", super::DENIED);
-    let refused = [&["HEAD 1.9", "GET auth.docker.io/token as eve", "HEAD 1.9 as eve"][..], &challenge].concat();
+    let refused = [&["HEAD 1.9", "POST auth.docker.io/token as eve", "HEAD 1.9 as eve"][..], &challenge].concat();
     let token = "failed to authorize: failed to fetch oauth token: unexpected status from GET request to \
                  https://auth.docker.io/token?scope=repository%3Alibrary%2Fnginx%3Apull&service=registry.docker.io: 401 \
                  Unauthorized";
@@ -76,7 +76,7 @@ fn on_docker_hub() {
                 name: "private, with the right credentials",
                 image: "acme/api:1.9",
                 login: Some(("bob", "right")),
-                requests: &["HEAD 1.9", "GET auth.docker.io/token as bob", "HEAD 1.9 as bob"],
+                requests: &["HEAD 1.9", "POST auth.docker.io/token as bob", "HEAD 1.9 as bob"],
                 ..ROW
             },
             Row {
@@ -100,6 +100,7 @@ fn on_docker_hub() {
                 event: token,
                 requests: &[
                     "HEAD 1.27.3",
+                    "POST auth.docker.io/token as bob",
                     "GET auth.docker.io/token as bob",
                     "HEAD 1.27.3",
                     "GET auth.docker.io/token",
@@ -142,6 +143,7 @@ fn on_ghcr() {
         move |r: &mut Script| {
             r.answer("*", "/v2/acme/api/manifests/1.9", [there().behind(bearer(realm))]);
             r.answer("GET", "/token", [Answer::error(status, code, message)]);
+            r.answer("GET", "/v2/", [bearer(realm)]);
         }
     };
     let event = |status: &str| {
@@ -168,12 +170,14 @@ fn on_ghcr() {
         args: &["--runtime", "cri-o"],
         event: "unable to pull image or OCI artifact: pull image err: initializing source docker://ghcr.io/acme/api:1.9: \
                 Requesting bearer token: received unexpected HTTP status: 403 Forbidden; artifact err: …",
+        requests: &["GET ghcr.io/v2/", "GET ghcr.io/token"],
         ..row
     };
     rows(&["ghcr.io"], refused(403, "DENIED", "denied"), &[crio]);
 
     let stale = |r: &mut Script| {
         r.answer("*", "/v2/acme/api/manifests/1.9", [there().behind(bearer(realm))]);
+        r.answer("POST", "/token", [Answer::error(403, "DENIED", "denied")]);
         r.answer("GET", "/token", [Answer::error(403, "DENIED", "denied").behind(token())]);
     };
     rows(
@@ -185,11 +189,11 @@ fn on_ghcr() {
             login: Some(("bob", "stale")),
             verdict: "fails denied-or-absent",
             rules: &["error public-image-broken-by-secret"],
-            event: "failed to authorize: failed to fetch oauth token: unexpected status from GET request to \
-                    https://ghcr.io/token?scope=repository%3Aacme%2Fapi%3Apull&service=ghcr.io: 403 Forbidden",
+            event: "failed to authorize: failed to fetch oauth token: unexpected status from POST request to \
+                    https://ghcr.io/token: 403 Forbidden",
             requests: &[
                 "HEAD 1.9",
-                "GET ghcr.io/token as bob",
+                "POST ghcr.io/token as bob",
                 "HEAD 1.9",
                 "GET ghcr.io/token",
                 "HEAD 1.9 with a token",
@@ -268,7 +272,7 @@ fn on_quay() {
                 event: unauthorized,
                 requests: &[
                     "HEAD 1.9",
-                    "GET quay.io/token as acme+other",
+                    "POST quay.io/token as acme+other",
                     "HEAD 1.9 as acme+other",
                     "HEAD 1.9",
                     "GET quay.io/token",

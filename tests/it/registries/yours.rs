@@ -41,6 +41,7 @@ fn on_gitlab() {
                 event: &event("oauth"),
                 requests: &[
                     "HEAD 1.9",
+                    "POST gitlab.com/jwt/auth as gitlab+deploy-token-1",
                     "GET gitlab.com/jwt/auth as gitlab+deploy-token-1",
                     "HEAD 1.9",
                     "GET gitlab.com/jwt/auth",
@@ -99,7 +100,7 @@ fn on_harbor() {
                 event: "unable to pull image or OCI artifact: pull image err: initializing source \
                         docker://harbor.corp.example/shop/api:2.0: reading manifest 2.0 in harbor.corp.example/shop/api: \
                         artifact shop/api:2.0 not found; artifact err: …",
-                requests: &["HEAD 2.0", "GET 2.0", "GET tags"],
+                requests: &["GET harbor.corp.example/v2/", "HEAD 2.0", "GET 2.0", "GET tags"],
                 ..ROW
             },
         ],
@@ -134,6 +135,7 @@ fn on_harbor() {
                 says: "does not exist, or harbor.corp.example does not show it",
                 requests: &[
                     "HEAD 1.9",
+                    "POST harbor.corp.example/service/token as robot$other",
                     "GET harbor.corp.example/service/token as robot$other",
                     "HEAD 1.9 with a token",
                     "HEAD 1.9",
@@ -223,7 +225,7 @@ fn on_nexus() {
                 image: "nexus.corp.example/shop/api:1.9",
                 login,
                 args: &["--runtime", "cri-o"],
-                requests: &["HEAD 1.9", "HEAD 1.9 as ci", "GET 1.9 as ci"],
+                requests: &["GET nexus.corp.example/v2/", "HEAD 1.9 as ci", "GET 1.9 as ci"],
                 ..ROW
             },
         ],
@@ -252,7 +254,7 @@ fn on_nexus() {
                 event: "unable to pull image or OCI artifact: pull image err: initializing source \
                         docker://nexus.corp.example/shop/api:1.9: reading manifest 1.9 in nexus.corp.example/shop/api: \
                         authentication required; artifact err: …",
-                requests: &["HEAD 1.9"],
+                requests: &["GET nexus.corp.example/v2/"],
                 ..refused
             },
             Row {
@@ -300,6 +302,7 @@ fn on_openshift() {
     };
     let realm = format!("{HOST}/openshift/token");
     let (anonymous, user) = (format!("GET {realm}"), format!("GET {realm} as serviceaccount"));
+    let posted = format!("POST {realm} as serviceaccount");
     let no_repository = format!("{HOST}/shop/apy:1.9");
     rows(
         &[HOST],
@@ -325,7 +328,7 @@ fn on_openshift() {
                 rules: &["error image-not-found"],
                 says: "has no repository \"shop/apy\"",
                 event: &format!("rpc error: code = NotFound desc = {no_repository}: not found"),
-                requests: &["HEAD 1.9", &user, "HEAD 1.9 with a token", "GET tags with a token"],
+                requests: &["HEAD 1.9", &posted, &user, "HEAD 1.9 with a token", "GET tags with a token"],
                 ..ROW
             },
         ],

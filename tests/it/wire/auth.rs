@@ -1,7 +1,8 @@
 //! Who is let in, and how others are refused.
 
-use pullcheck::probe::{Denial, Evidence, Outcome, Prober, Unknown};
-use pullcheck::registry::Client;
+use pullcheck::event::Runtime;
+use pullcheck::probe::{Attempt, Denial, Evidence, Outcome, Prober, Unknown};
+use pullcheck::registry::{Client, ClientOptions};
 use pullcheck_support::{Access, Answer, Bearer, Refusal, Registry, Script};
 
 use super::{ask, found, image, plain, shown, unknown, with};
@@ -25,7 +26,8 @@ fn hub() -> Bearer {
 }
 
 const BASIC: [&str; 2] = ["HEAD /v2/acme/secret/manifests/1", "HEAD /v2/acme/secret/manifests/1"];
-const BEARER: [&str; 3] = ["HEAD /v2/acme/secret/manifests/1", "GET /token", "HEAD /v2/acme/secret/manifests/1"];
+const ANONYMOUS: [&str; 3] = ["HEAD /v2/acme/secret/manifests/1", "GET /token", "HEAD /v2/acme/secret/manifests/1"];
+const BEARER: [&str; 3] = ["HEAD /v2/acme/secret/manifests/1", "POST /token", "HEAD /v2/acme/secret/manifests/1"];
 
 #[test]
 fn the_right_password_opens() {
@@ -44,7 +46,7 @@ fn the_right_password_opens() {
 fn a_public_image_behind_a_token_needs_no_password() {
     let server = Registry::start(secret(Access::Bearer(Bearer::public())));
     found(ask(plain(&server), &image(&server.host(), "acme/secret:1")));
-    assert_eq!(server.lines(), BEARER);
+    assert_eq!(server.lines(), ANONYMOUS);
     let token = &server.requests()[1];
     assert_eq!(
         token.query,
@@ -60,7 +62,8 @@ fn a_wrong_password() {
     assert_eq!(denial, Denial::BadCredentials);
     let expected = format!("GET http://{}/token 401 UNAUTHORIZED: incorrect username or password", server.host());
     assert_eq!(shown(&evidence), expected);
-    assert_eq!(server.lines(), BEARER[..2]);
+    // As containerd does: by `GET` once more, behind a 401.
+    assert_eq!(server.lines(), ["HEAD /v2/acme/secret/manifests/1", "POST /token", "GET /token"]);
 
     let server = Registry::start(secret(Access::Basic(vec![("bob".to_owned(), "s3cret".to_owned())])));
     let (denial, evidence) = denied(ask(plain(&server), &with(image(&server.host(), "acme/secret:1"), "bob", "wrong")));
@@ -115,39 +118,41 @@ fn a_403_without_challenge_is_a_denial() {
 }
 
 #[test]
-fn a_401_that_asks_for_nothing_we_know() {
+fn a_401_that_asks_for_nothing_that_is_known() {
     for challenge in [None, Some("Negotiate"), Some("Digest realm=\"x\"")] {
         let server = Registry::start(|r| {
             let answer = challenge.iter().fold(Answer::status(401), |answer, c| answer.header("WWW-Authenticate", c));
             r.answer("HEAD", "/v2/acme/api/manifests/1", [answer]);
         });
         let (denial, _) = denied(ask(plain(&server), &with(image(&server.host(), "acme/api:1"), "bob", "s3cret")));
-        assert_eq!((denial, server.count()), (Denial::Auth, 1));
+        assert_eq!((denial, server.count()), (Denial::NoChallenge, 1));
         assert_eq!(server.requests()[0].authorization, None);
     }
 }
 
 #[test]
 fn a_token_endpoint_that_hands_out_no_token() {
+    let decoding = |why: &str| Some(format!("unable to decode token response: {why}"));
+    let missing = || Some("authorization server did not include a token in the response".to_owned());
+    let header = || Some("failed to do request: net/http: invalid header field value for \"Authorization\"".to_owned());
     let answers = [
-        Answer::status(200).body(""),
-        Answer::status(200).body("{}"),
-        Answer::status(200).body(r#"{"token":""}"#),
-        Answer::status(200).body("{\"token\":\"a\\nb\"}"),
-        Answer::status(200).body("<html>"),
-        Answer::status(400),
-        Answer::status(404),
-        Answer::status(302).header("Location", "/elsewhere"),
-        Answer::status(200).body("{\"token\":\"").padded(1 << 30),
+        (Answer::status(200).body(""), decoding("EOF")),
+        (Answer::status(200).body("{}"), missing()),
+        (Answer::status(200).body(r#"{"token":""}"#), missing()),
+        (Answer::status(200).body("{\"token\":\"a\\nb\"}"), header()),
+        (Answer::status(200).body("<html>"), decoding("invalid character '<' looking for beginning of value")),
+        (Answer::status(400), None),
+        (Answer::status(404), None),
+        (Answer::status(200).body("{\"token\":\"").padded(1 << 30), decoding("EOF")),
     ];
-    for answer in answers {
+    for (answer, message) in answers {
         let server = Registry::start(|r| {
             r.image("acme/secret", "1").access(Access::Bearer(Bearer::public()));
             r.answer("GET", "/token", [answer.clone()]);
         });
         let (cause, evidence) = unknown(ask(plain(&server), &image(&server.host(), "acme/secret:1")));
         assert_eq!(cause, Unknown::AuthServer, "{answer:?}");
-        assert_eq!((evidence.message, server.count()), (None, 2), "{answer:?}");
+        assert_eq!((evidence.message, server.count()), (message, 2), "{answer:?}");
     }
 }
 
@@ -173,77 +178,231 @@ fn a_rate_limit_at_the_token_endpoint() {
     assert_eq!(server.count(), 2);
 }
 
-/// A registry whose token endpoint answers GET with this status and POST with those answers.
-fn post_only(get: u16, answers: impl IntoIterator<Item = Answer>) -> Registry {
+/// A registry whose token endpoint answers POST and GET with these.
+fn token_endpoint(post: Answer, get: Answer) -> Registry {
     let server = Registry::start(|r| {
-        r.answer("GET", "/token", [Answer::status(get)]);
-        r.answer("POST", "/token", answers);
+        r.answer("POST", "/token", [post]);
+        r.answer("GET", "/token", [get]);
     });
     let realm = format!("Bearer realm=\"http://{}/token\",service=\"reg & co\"", server.host());
     server.change(|r| {
-        for tag in ["1", "2"] {
-            let manifest = Answer::status(200).header("Docker-Content-Digest", &format!("sha256:{}", "a".repeat(64)));
-            let manifest = manifest.header("Content-Type", "application/vnd.oci.image.manifest.v1+json").body("{}");
-            let path = format!("/v2/acme/secret/manifests/{tag}");
-            r.answer("HEAD", &path, [manifest.behind(Answer::status(401).header("WWW-Authenticate", &realm))]);
+        for repository in ["secret", "other"] {
+            for tag in ["1", "2"] {
+                let manifest =
+                    Answer::status(200).header("Docker-Content-Digest", &format!("sha256:{}", "a".repeat(64)));
+                let manifest = manifest.header("Content-Type", "application/vnd.oci.image.manifest.v1+json").body("{}");
+                let path = format!("/v2/acme/{repository}/manifests/{tag}");
+                r.answer("HEAD", &path, [manifest.behind(Answer::status(401).header("WWW-Authenticate", &realm))]);
+            }
         }
     });
     server
 }
 
-/// containerd sends POST first; we send it where GET is not known.
+/// What both ways of asking accept.
+fn token() -> Answer {
+    Answer::status(200).body(r#"{"token":"an-opaque-token","access_token":"an-opaque-token"}"#)
+}
+
+fn bob(server: &Registry, name: &str) -> Attempt {
+    with(image(&server.host(), name), "bob", "s3&cret")
+}
+
 #[test]
-fn a_token_endpoint_that_knows_post_alone() {
-    for status in [404, 405] {
-        let server = post_only(status, [Answer::status(200).body(r#"{"access_token":"an-opaque-token"}"#)]);
-        let manifest = "HEAD /v2/acme/secret/manifests/1";
-        found(ask(plain(&server), &with(image(&server.host(), "acme/secret:1"), "bob", "s3&cret")));
-        assert_eq!(server.lines(), [manifest, "GET /token", "POST /token", manifest]);
-        let post = &server.requests()[2];
-        let form = "grant_type=password&username=bob&password=s3%26cret&service=reg+%26+co&client_id=pullcheck\
-                    &scope=repository%3Aacme%2Fsecret%3Apull";
-        assert_eq!((post.body.as_str(), post.query.as_str()), (form, ""));
-        assert_eq!(post.header("content-type"), Some("application/x-www-form-urlencoded"));
-        assert_eq!(post.authorization, None);
-        assert_eq!(server.requests()[3].authorization.as_deref(), Some("Bearer an-opaque-token"));
+fn a_password_is_posted() {
+    let server = token_endpoint(token(), Answer::status(500));
+    let manifest = "HEAD /v2/acme/secret/manifests/1";
+    found(ask(plain(&server), &bob(&server, "acme/secret:1")));
+    assert_eq!(server.lines(), [manifest, "POST /token", manifest]);
+    let post = &server.requests()[1];
+    let form = "grant_type=password&username=bob&password=s3%26cret&service=reg+%26+co&client_id=pullcheck\
+                &scope=repository%3Aacme%2Fsecret%3Apull";
+    assert_eq!((post.body.as_str(), post.query.as_str()), (form, ""));
+    assert_eq!(post.header("content-type"), Some("application/x-www-form-urlencoded"));
+    assert_eq!(post.authorization, None);
+    assert_eq!(server.requests()[2].authorization.as_deref(), Some("Bearer an-opaque-token"));
+}
+
+/// containerd goes on by `GET` behind four statuses, and gives up behind all others, whatever `GET` would answer.
+#[test]
+fn get_follows_a_post_that_is_not_known() {
+    for (status, falls_back) in [
+        (400, true),
+        (401, true),
+        (404, true),
+        (405, true),
+        (402, false),
+        (403, false),
+        (406, false),
+        (411, false),
+        (415, false),
+        (429, false),
+        (500, false),
+        (501, false),
+    ] {
+        let server = token_endpoint(Answer::status(status), token());
+        let outcome = ask(plain(&server), &bob(&server, "acme/secret:1"));
+        let gets = server.lines().iter().filter(|line| *line == "GET /token").count();
+        assert_eq!((matches!(outcome, Outcome::Found(_)), gets), (falls_back, usize::from(falls_back)), "{status}");
     }
 }
 
 #[test]
-fn nobody_posts_without_a_password_or_where_get_is_known() {
-    let server = post_only(404, [Answer::status(200).body(r#"{"access_token":"an-opaque-token"}"#)]);
-    let (cause, evidence) = unknown(ask(plain(&server), &image(&server.host(), "acme/secret:1")));
-    assert_eq!((cause, evidence.method, evidence.status), (Unknown::AuthServer, Some("GET"), Some(404)));
-    assert_eq!(server.count(), 2);
-    for status in [400, 403, 429] {
-        let server = post_only(status, [Answer::status(200).body(r#"{"access_token":"an-opaque-token"}"#)]);
-        let outcome = ask(plain(&server), &with(image(&server.host(), "acme/secret:1"), "bob", "s3cret"));
-        assert!(!matches!(outcome, Outcome::Found(_)), "{status}");
-        assert_eq!(server.count(), 2, "{status}");
+fn what_is_posted_is_answered_as_containerd_reads_it() {
+    for body in ["<html>", r#"{"token":"t"}"#, r#"{"access_token":"t","expires_in":"300"}"#, ""] {
+        let server = token_endpoint(Answer::status(200).body(body), token());
+        let (cause, evidence) = unknown(ask(plain(&server), &bob(&server, "acme/secret:1")));
+        assert_eq!((cause, evidence.method, evidence.status), (Unknown::AuthServer, Some("POST"), Some(200)), "{body}");
+        assert!(!server.lines().contains(&"GET /token".to_owned()), "{body}");
     }
 }
 
-/// Two requests carry it, whatever the number of images.
+/// What a realm does not know, it is not asked for each repository.
 #[test]
-fn a_wrong_password_by_post_is_not_shown_again() {
-    let server = post_only(405, [Answer::error(401, "UNAUTHORIZED", "no")]);
+fn a_realm_that_does_not_know_post_is_posted_to_once() {
+    for (status, posts) in [(404, 1), (405, 1), (400, 1), (401, 2)] {
+        let server = token_endpoint(Answer::status(status), token());
+        super::block_on(async {
+            let client = Client::new(plain(&server)).unwrap();
+            for name in ["acme/secret:1", "acme/other:1", "acme/other:2"] {
+                found(client.probe(&bob(&server, name)).await);
+            }
+        });
+        let count = |method: &str| server.lines().iter().filter(|line| **line == format!("{method} /token")).count();
+        assert_eq!((count("POST"), count("GET")), (posts, 2), "{status}");
+    }
+}
+
+#[test]
+fn nobody_posts_without_a_password_nor_under_cri_o() {
+    let server = token_endpoint(token(), token());
+    found(ask(plain(&server), &image(&server.host(), "acme/secret:1")));
+    assert_eq!(server.lines()[1], "GET /token");
+    let server = token_endpoint(token(), token());
+    let realm = format!("Bearer realm=\"http://{}/token\",service=\"reg & co\"", server.host());
+    server.change(|r| {
+        r.answer("GET", "/v2/", [Answer::status(401).header("WWW-Authenticate", &realm)]);
+    });
+    let options = ClientOptions { runtime: Runtime::Crio, ..plain(&server) };
+    found(ask(options, &bob(&server, "acme/secret:1")));
+    assert_eq!(server.lines(), ["GET /v2/", "GET /token", "HEAD /v2/acme/secret/manifests/1"]);
+    assert!(server.requests()[1].query.starts_with("account=bob&service="), "{}", server.requests()[1].query);
+}
+
+/// Two requests carry it, whatever the number of images and repositories.
+#[test]
+fn a_wrong_password_is_not_posted_again() {
+    let refused = || Answer::error(401, "UNAUTHORIZED", "no");
+    let server = token_endpoint(refused(), refused());
     super::block_on(async {
         let client = Client::new(plain(&server)).unwrap();
-        for tag in ["1", "2", "1"] {
-            let attempt = with(image(&server.host(), &format!("acme/secret:{tag}")), "bob", "wrong");
-            let (denial, evidence) = denied(client.probe(&attempt).await);
-            assert_eq!((denial, evidence.method), (Denial::BadCredentials, Some("POST")));
+        for name in ["acme/secret:1", "acme/secret:2", "acme/secret:1"] {
+            let (denial, evidence) = denied(client.probe(&bob(&server, name)).await);
+            assert_eq!((denial, evidence.method), (Denial::BadCredentials, Some("GET")));
         }
+        let (cause, evidence) = unknown(client.probe(&bob(&server, "acme/other:1")).await);
+        assert_eq!(cause, Unknown::CredentialWithheld);
+        assert!(evidence.message.unwrap().contains("acme/secret"));
     });
     let carrying = server.requests().into_iter().filter(|request| request.path == "/token");
     assert_eq!(carrying.count(), 2);
 }
 
-/// A password in a body follows no redirect.
+/// A password in a body follows no redirect that would carry it on; what is left behind the other redirects is a
+/// `GET` without it.
 #[test]
-fn a_post_is_not_redirected() {
-    let server = post_only(404, [Answer::status(307).header("Location", "/elsewhere")]);
-    let outcome = ask(plain(&server), &with(image(&server.host(), "acme/secret:1"), "bob", "s3cret"));
-    assert_eq!(unknown(outcome).0, Unknown::AuthServer);
-    assert_eq!(server.lines()[1..], ["GET /token", "POST /token"]);
+fn a_post_is_redirected_without_the_password() {
+    for (status, lines) in [(307, 1), (308, 1), (301, 2), (302, 2), (303, 2)] {
+        let server = token_endpoint(Answer::status(status).header("Location", "/elsewhere"), token());
+        server.change(|r| {
+            r.answer("GET", "/elsewhere", [Answer::status(200).body("<html>Log in</html>")]);
+        });
+        let outcome = ask(plain(&server), &bob(&server, "acme/secret:1"));
+        assert_eq!(unknown(outcome).0, Unknown::AuthServer, "{status}");
+        assert_eq!(server.lines()[1..], ["POST /token", "GET /elsewhere"][..lines], "{status}");
+        assert!(server.requests().get(2).is_none_or(|get| get.body.is_empty() && get.authorization.is_none()));
+    }
+}
+
+/// A node asks for a token for each pull: one that was kept and is refused is renewed, however young it is, as long as
+/// that helps.
+#[test]
+fn a_kept_token_that_is_refused_is_renewed() {
+    let server = Registry::start(|_| {});
+    let realm = format!("Bearer realm=\"http://{}/token\",service=\"s\"", server.host());
+    let manifest = |tag: &str, refusals: usize| {
+        let good = Answer::status(200).header("Docker-Content-Digest", &format!("sha256:{}", "a".repeat(64)));
+        let good = good.header("Content-Type", "application/vnd.oci.image.manifest.v1+json").body("{}");
+        let refused = || Answer::status(401).header("WWW-Authenticate", &realm);
+        let answers: Vec<Answer> = (0..refusals).map(|_| refused()).chain([good]).collect();
+        server.change(|r| {
+            r.answer("HEAD", &format!("/v2/acme/secret/manifests/{tag}"), answers);
+        });
+    };
+    // The challenge; then the tokens of one pull are spent for the next.
+    manifest("1", 1);
+    manifest("2", 1);
+    let tokens = (1..4).map(|at| Answer::status(200).body(format!(r#"{{"access_token":"t{at}"}}"#)));
+    server.change(|r| {
+        r.answer("POST", "/token", tokens.collect::<Vec<_>>());
+    });
+    super::block_on(async {
+        let client = Client::new(plain(&server)).unwrap();
+        found(client.probe(&bob(&server, "acme/secret:1")).await);
+        found(client.probe(&bob(&server, "acme/secret:2")).await);
+    });
+    let sent: Vec<_> = server.requests().iter().filter_map(|request| request.authorization.clone()).collect();
+    assert_eq!(sent, ["Bearer t1", "Bearer t1", "Bearer t2"]);
+}
+
+/// A registry that refuses a token which it has just given refuses the next: it is not asked for one per tag.
+#[test]
+fn a_new_token_that_is_refused_is_not_renewed() {
+    let server = Registry::start(|r| {
+        let access = Access::Bearer(hub().refusing(Refusal::Unauthorized));
+        for tag in 0..20 {
+            r.image("acme/secret", &tag.to_string()).access(access.clone());
+        }
+    });
+    super::block_on(async {
+        let client = Client::new(plain(&server)).unwrap();
+        for tag in 0..20 {
+            let attempt = with(image(&server.host(), &format!("acme/secret:{tag}")), "eve", "known");
+            assert_eq!(denied(client.probe(&attempt).await).0, Denial::Auth);
+        }
+    });
+    assert_eq!(server.lines().iter().filter(|line| *line == "POST /token").count(), 1);
+}
+
+/// A refusal of one repository says nothing of another, as long as the password may be good.
+#[test]
+fn one_refusal_condemns_one_repository() {
+    let users = |name: &str| Access::Basic(vec![(name.to_owned(), "s3&cret".to_owned())]);
+    let server = Registry::start(|r| {
+        r.image("a/x", "1").access(users("alice"));
+        r.image("b/x", "1").access(users("bob"));
+        r.image("c/x", "1").access(users("alice"));
+        r.image("d/x", "1").access(users("alice"));
+    });
+    super::block_on(async {
+        let client = Client::new(plain(&server)).unwrap();
+        assert_eq!(denied(client.probe(&bob(&server, "a/x:1")).await).0, Denial::BadCredentials);
+        found(client.probe(&bob(&server, "b/x:1")).await);
+        for name in ["c/x:1", "d/x:1"] {
+            assert_eq!(denied(client.probe(&bob(&server, name)).await).0, Denial::BadCredentials, "it is known now");
+        }
+    });
+    let server = Registry::start(|r| {
+        for name in ["a/x", "b/x", "c/x"] {
+            r.image(name, "1").access(users("alice"));
+        }
+    });
+    super::block_on(async {
+        let client = Client::new(plain(&server)).unwrap();
+        for name in ["a/x:1", "b/x:1"] {
+            assert_eq!(denied(client.probe(&bob(&server, name)).await).0, Denial::BadCredentials);
+        }
+        assert_eq!(unknown(client.probe(&bob(&server, "c/x:1")).await).0, Unknown::CredentialWithheld);
+    });
+    assert_eq!(server.requests().iter().filter(|request| request.user.is_some()).count(), 2);
 }

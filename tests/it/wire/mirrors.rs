@@ -279,7 +279,7 @@ fn the_token_of_a_mirror_is_fetched_as_its_requests_are_sent() {
     let (_root, options) = certs_dir("reg.example", text);
     let attempt = with(image("reg.example", "acme/api:1"), "bob", "s3cret");
     found(ask(leading(options, &[("mirror.example", &mirror)]), &attempt));
-    assert_eq!(mirror.lines()[1], "GET /token");
+    assert_eq!(mirror.lines()[1], "POST /token");
     assert!(mirror.requests().iter().all(|request| request.header("x-key") == Some("k")));
 }
 
@@ -293,9 +293,9 @@ fn a_mirror_below_a_path_has_its_own_names() {
     let (_root, options) = certs_dir("reg.example", text);
     let attempt = with(image("reg.example", "acme/api:1"), "bob", "s3cret");
     found(ask(leading(options, &[("harbor.example", &harbor)]), &attempt));
-    let query = &harbor.requests()[1].query;
-    let scopes = "&scope=repository%3Aacme%2Fapi%3Apull&scope=repository%3Ahub%2Facme%2Fapi%3Apull";
-    assert!(query.ends_with(scopes), "{query}");
+    let form = &harbor.requests()[1].body;
+    let scopes = "&scope=repository%3Aacme%2Fapi%3Apull+repository%3Ahub%2Facme%2Fapi%3Apull";
+    assert!(form.ends_with(scopes), "{form}");
 }
 
 #[test]

@@ -101,11 +101,11 @@ fn a_redirect_does_not_leave_tls() {
 fn a_realm_sends_nobody_on() {
     let server = Registry::start_tls(|r| {
         r.image("reg.example/acme/api", "1").access(Access::Bearer(Bearer::private("bob", "s3cret")));
-        r.answer("GET", "/token", [Answer::status(307).header("Location", "/v2/elsewhere")]);
+        r.answer("*", "/token", [Answer::status(307).header("Location", "/v2/elsewhere")]);
     });
     let (cause, _) = unknown(ask(&server));
     assert_eq!(cause, Unknown::AuthServer);
-    assert_eq!(server.lines(), [&format!("HEAD {PATH}"), "GET /token"]);
+    assert_eq!(server.lines(), [&format!("HEAD {PATH}"), "POST /token"]);
 }
 
 /// A token is for the registry that it was asked for.

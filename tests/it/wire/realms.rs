@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use pullcheck::probe::{Attempt, Denial, Evidence, Outcome, Prober, Unknown};
 use pullcheck::registry::{Client, ClientOptions, Lookup, Resolving};
-use pullcheck_support::{Answer, Registry};
+use pullcheck_support::{Answer, Logged, Registry};
 
 use super::{ask, block_on, image, plain, quick, unknown, with};
 
@@ -25,7 +25,8 @@ fn asked_as_bob(server: &Registry) -> (Unknown, Evidence) {
 
 #[track_caller]
 fn no_password_came(server: &Registry) {
-    assert!(server.requests().iter().all(|request| request.authorization.is_none()), "{:?}", server.requests());
+    let carries = |request: &Logged| request.authorization.is_some() || request.body.contains("s3cret");
+    assert!(!server.requests().iter().any(carries), "{:?}", server.requests());
 }
 
 #[test]
@@ -60,19 +61,25 @@ fn a_realm_that_is_no_web_address_is_not_asked() {
 
 #[test]
 fn a_realm_does_not_send_a_password_on() {
-    let elsewhere = Registry::start(|r| {
-        r.answer("GET", "/token", [Answer::status(200).json(&serde_json::json!({"token": "t"}))]);
-    });
-    let server = Registry::start(|r| {
-        r.private("acme/api", "bob", "s3cret").image("1");
-        let redirect = Answer::status(307).header("Location", &format!("http://{}/token", elsewhere.host()));
-        r.answer("GET", "/token", [redirect]);
-    });
-    let mut options = plain(&server);
-    options.plain_http.push(elsewhere.host().parse().unwrap());
-    let (cause, _) = unknown(ask(options, &with(image(&server.host(), "acme/api:1"), "bob", "s3cret")));
-    assert_eq!(cause, Unknown::AuthServer);
-    assert_eq!(elsewhere.count(), 0);
+    for (post, status) in [(405, 307), (405, 302), (307, 307), (308, 307)] {
+        let elsewhere = Registry::start(|r| {
+            r.answer(
+                "*",
+                "/token",
+                [Answer::status(200).json(&serde_json::json!({"token": "t", "access_token": "t"}))],
+            );
+        });
+        let there = format!("http://{}/token", elsewhere.host());
+        let server = Registry::start(|r| {
+            r.private("acme/api", "bob", "s3cret").image("1");
+            r.answer("POST", "/token", [Answer::status(post).header("Location", &there)]);
+            r.answer("GET", "/token", [Answer::status(status).header("Location", &there)]);
+        });
+        let mut options = plain(&server);
+        options.plain_http.push(elsewhere.host().parse().unwrap());
+        let (cause, _) = unknown(ask(options, &with(image(&server.host(), "acme/api:1"), "bob", "s3cret")));
+        assert_eq!((cause, elsewhere.count()), (Unknown::AuthServer, 0), "{post} {status}");
+    }
 }
 
 #[test]
@@ -91,11 +98,17 @@ fn what_is_no_token_ends_there() {
     for token in tokens {
         let server = Registry::start(|r| {
             r.private("acme/api", "bob", "s3cret").image("1");
-            r.answer("GET", "/token", [Answer::status(200).body(token.clone())]);
+            r.answer("POST", "/token", [Answer::status(200).body(token.replace("token", "access_token"))]);
         });
         let (cause, evidence) = asked_as_bob(&server);
         assert_eq!(cause, Unknown::AuthServer, "{evidence:?}");
-        assert_eq!(evidence.message, None, "a good answer's body holds the token");
+        let words = evidence.message.unwrap_or_default();
+        let is_gos =
+            words.starts_with("unable to decode token response: ") || words.starts_with("failed to do request: ");
+        assert!(
+            is_gos && !words.contains("Basic x") && words.len() < 200,
+            "the answer's body holds the token: {words}"
+        );
         assert_eq!(server.count(), 2);
     }
 }

@@ -19,6 +19,7 @@ pub(crate) struct Request<'r> {
     pub(crate) path: &'r str,
     pub(crate) query: &'r str,
     pub(crate) authorization: Option<&'r str>,
+    pub(crate) body: &'r str,
 }
 
 /// A token that was handed out: for whom, and for which repository.
@@ -43,6 +44,13 @@ pub(crate) fn respond(script: &mut Script, grants: &mut Grants, request: &Reques
     if request.path == "/token" {
         return token(host, grants, request);
     }
+    // Most token endpoints know one method alone.
+    if request.method == "POST" {
+        return Answer::status(405);
+    }
+    if matches!(request.path, "/v2" | "/v2/") {
+        return root(host, grants, request);
+    }
     let Some(path) = request.path.strip_prefix("/v2/") else {
         return Answer::error(404, "NOT_FOUND", "no such page");
     };
@@ -56,6 +64,26 @@ pub(crate) fn respond(script: &mut Script, grants: &mut Grants, request: &Reques
         return guarded(host, grants, request, repository, |held| tags(held, request, repository));
     }
     Answer::status(200).json(&serde_json::json!({}))
+}
+
+/// The root of the API: who guards any repository wants to know everyone.
+fn root(host: &HostScript, grants: &Grants, request: &Request<'_>) -> Answer {
+    let manifests = host.repositories.values().flat_map(|held| held.manifests.values());
+    let of_manifests = manifests.filter_map(|manifest| match manifest {
+        ManifestScript::Challenge(access) => Some(access),
+        _ => None,
+    });
+    let accesses = host.repositories.values().map(|held| &held.access).chain([&host.unknown]).chain(of_manifests);
+    match accesses.into_iter().find(|access| **access != Access::Open) {
+        Some(Access::Basic(users)) if basic(request.authorization).is_none_or(|user| !users.contains(&user)) => {
+            unauthorized(r#"Basic realm="registry""#)
+        }
+        Some(Access::Bearer(_)) if user_of(grants, request.authorization).is_none() => {
+            let challenge = bearer(host, request, "", "");
+            unauthorized(challenge.split(",scope=").next().unwrap_or_default())
+        }
+        _ => Answer::status(200).json(&serde_json::json!({})),
+    }
 }
 
 fn guarded(
@@ -119,14 +147,19 @@ fn bearer(host: &HostScript, request: &Request<'_>, repository: &str, rest: &str
 
 /// The token endpoint.
 fn token(host: &HostScript, grants: &mut Grants, request: &Request<'_>) -> Answer {
-    let scope = parameters(request.query)
-        .filter(|(key, _)| key == "scope")
-        .map(|(_, value)| value)
-        .collect::<Vec<_>>()
-        .join(" ");
+    // A `POST` carries in its body what a `GET` has in its query and its header.
+    let posted = request.method == "POST";
+    let given = |name: &str| -> Vec<String> {
+        let given = parameters(if posted { request.body } else { request.query });
+        given.filter(|(key, _)| key == name).map(|(_, value)| value).collect()
+    };
+    let scope = given("scope").join(" ");
     let mut asked = scope.split(' ').filter_map(|s| s.strip_prefix("repository:")?.strip_suffix(":pull"));
     let held = asked.find_map(|repository| host.repositories.get(repository));
-    let user = basic(request.authorization);
+    let user = match posted {
+        true => given("username").pop().zip(given("password").pop()),
+        false => basic(request.authorization),
+    };
     let scripted = held.into_iter().flat_map(|held| held.manifests.values()).find_map(|manifest| match manifest {
         ManifestScript::Challenge(Access::Bearer(access)) => Some(access),
         _ => None,
@@ -148,7 +181,7 @@ fn token(host: &HostScript, grants: &mut Grants, request: &Request<'_>) -> Answe
         refusal => {
             let token = format!("token-{}", grants.len() + 1);
             grants.insert(token.clone(), Grant { user: user.map(|(name, _)| name), refusal, scope });
-            Answer::status(200).json(&serde_json::json!({"token": token, "expires_in": 300}))
+            Answer::status(200).json(&serde_json::json!({"token": token, "access_token": token, "expires_in": 300}))
         }
     }
 }

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
 use crate::answer::{Answer, Ending, Payload};
-use crate::respond::{Grants, Request, basic, respond, user_of};
+use crate::respond::{parameters, Grants, Request, basic, respond, user_of};
 use crate::script::Script;
 use crate::tls;
 
@@ -243,6 +243,7 @@ fn reply(request: &hyper::Request<String>, shared: &Shared, scheme: &str) -> Ans
         path: request.uri().path(),
         query: request.uri().query().unwrap_or_default(),
         authorization: header(request, "authorization"),
+        body: request.body(),
     };
     let mut grants = lock(&shared.grants);
     let user = user_of(&grants, asked.authorization).flatten();
@@ -252,7 +253,7 @@ fn reply(request: &hyper::Request<String>, shared: &Shared, scheme: &str) -> Ans
         path: asked.path.to_owned(),
         query: asked.query.to_owned(),
         authorization: asked.authorization.map(str::to_owned),
-        user: basic(asked.authorization).map(|(user, _)| user).or(user),
+        user: basic(asked.authorization).map(|(user, _)| user).or(user).or_else(|| posted_user(asked.body)),
         accept: header(request, "accept").map(str::to_owned),
         headers: request.headers().iter().map(field).collect(),
         body: request.body().clone(),
@@ -260,6 +261,11 @@ fn reply(request: &hyper::Request<String>, shared: &Shared, scheme: &str) -> Ans
     });
     let credential = basic(asked.authorization).map(|(user, password)| format!("{user}:{password}"));
     respond(&mut lock(&shared.script), &mut grants, &asked).echoing(asked.authorization, credential.as_deref())
+}
+
+/// The user of a token request that is posted.
+fn posted_user(body: &str) -> Option<String> {
+    parameters(body).find(|(key, _)| key == "username").map(|(_, user)| user)
 }
 
 /// The value of a header field.
