@@ -20,7 +20,7 @@ use crate::error::UsageError;
 use crate::event;
 use crate::inventory::{Inventory, Problem, ProblemKind, ReadOptions};
 use crate::load::{self, Input};
-use crate::probe::plan::{Look, Plan};
+use crate::probe::plan::{Depth, Look, Plan};
 use crate::probe::{Outcome, Prober, PullAnswer};
 use crate::pull::{self, PullContext};
 use crate::reference::Reference;
@@ -228,11 +228,14 @@ fn is_doubtful(image: &ImageUse, pull: &PullContext, answer: &PullAnswer, settin
 /// they turned on. By default nothing is, as each reading is a request more, and on Docker Hub a pull.
 fn look(image: &ImageUse, reference: &Reference, pull: &PullContext, settings: &Settings) -> Look {
     let runs = |id| rules::by_id(id).is_some_and(|rule| settings.runs_in(image.text.span.source, rule.meta()));
+    let deep = settings.depth >= Depth::Manifest;
     Look {
         platforms: !pull.nodes.is_empty(),
         kind: content::may_be_artifact(image),
         sizes: if runs("large-image") { content::sized(&pull.nodes) } else { Vec::new() },
         runtime: settings.runtime,
+        nodes: if deep || !pull.nodes.is_empty() { content::sized(&pull.nodes) } else { Vec::new() },
+        depth: settings.depth,
         tag: reference.tag().filter(|_| reference.digest().is_some() && runs("stale-digest")).map(str::to_owned),
     }
 }

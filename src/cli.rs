@@ -23,6 +23,7 @@ use crate::inventory::ReadOptions;
 use crate::load::{self, Input};
 use crate::output::redact::Redactor;
 use crate::output::{self, Content, Format, Style, sanitize};
+use crate::probe::plan::Depth;
 use crate::registry::{Cached, Client, Concurrency, HostTraffic, Interrupter, NoStore, Progress, Store};
 use crate::report::{InputError, Report};
 use crate::rules;
@@ -246,6 +247,7 @@ fn check_with_client(
             Err(why) => (None, Some(why)),
         };
         let cached = Cached::new(&client, store, time_to_live, |registry| client.is_overridden(registry));
+        let cached = if settings.depth == Depth::Head { cached } else { cached.without_content() };
         let (all, per_registry) = (options.client.concurrency, options.client.host_concurrency);
         let prober = Some((&cached, Concurrency { all, per_registry }));
         let progress = Progress::default();

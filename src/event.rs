@@ -17,7 +17,7 @@ use crate::platform::{Platform, choose};
 use crate::probe::{Defect, Denial, Evidence, Manifest, Outcome, PullAnswer, TlsFault, TokenRequest, Unknown};
 use crate::pull::PullContext;
 use crate::reference::{Reference, ReferenceError};
-use crate::verdict::{Cause, Verdict};
+use crate::verdict::{Cause, Verdict, content};
 use crate::workload::{ImageText, ImageUse, InvalidImage};
 
 /// The container runtime of the node.
@@ -149,6 +149,12 @@ pub fn of_verdict(
         (_, ImageText::Invalid(InvalidImage::Unparsable(_))) if text.trim() != text => None,
         (_, ImageText::Invalid(InvalidImage::Unparsable(error))) => Some(invalid_image_name(text, error)),
         (Cause::MalformedPullSecret, _) => Some(malformed_pull_secret(&pull.breaking.as_ref()?.message)),
+        (
+            Cause::Defect(Defect::ContentMissing | Defect::ContentMismatch | Defect::BadManifest),
+            ImageText::Reference(reference),
+        ) => of_content(runtime, text, reference, pull, answer?),
+        // It is pulled, and its container dies without a word of the kubelet about the image.
+        (Cause::Defect(Defect::IndexLies), _) => None,
         (Cause::Platform, ImageText::Reference(reference)) => no_platform(runtime, text, reference, pull, answer?),
         (_, ImageText::Reference(reference)) => after_attempts(runtime, text, reference, pull, answer?),
         _ => None,
@@ -228,6 +234,27 @@ fn no_platform(
     };
     let earlier = answer.attempts.get(..answer.attempts.len() - 1).unwrap_or_default();
     no_entry(runtime, image, reference, &failures(pull, earlier)?, missing)
+}
+
+/// The event where the last attempt found a manifest whose contents cannot be pulled.
+fn of_content(
+    runtime: Runtime,
+    image: &str,
+    reference: &Reference,
+    pull: &PullContext,
+    answer: &PullAnswer,
+) -> Option<String> {
+    let Some((_, Outcome::Found(manifest))) = answer.attempts.last() else { return None };
+    // The kubelet would go on with the next credential, whose answer is not known.
+    let was_last = answer.attempts.len() >= pull.credentials.len();
+    let fault = content::fault(manifest, answer, &pull.nodes, runtime).filter(|_| was_last)?;
+    let earlier = answer.attempts.get(..answer.attempts.len() - 1).unwrap_or_default();
+    let mut messages = messages(runtime, reference, &failures(pull, earlier)?)?;
+    messages.push(match runtime {
+        Runtime::Crio => crio::fault(reference, manifest, &fault)?,
+        _ => containerd::fault(runtime, reference, &fault)?,
+    });
+    aggregate(messages).map(|message| pull_failed_with(image, &message))
 }
 
 /// `Failed to pull image "X": …` of an index without an entry for the node, after the failures of other credentials.

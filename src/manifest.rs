@@ -26,15 +26,30 @@ pub enum Content {
     Index(Vec<Entry>),
     /// One image, or an artifact that has the same form.
     Image(Image),
+    /// JSON that is neither, or both.
+    Malformed(Malformed),
+}
+
+/// Why a manifest is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Malformed {
+    /// It has what an index has and what an image has.
+    Both,
+    /// It has neither.
+    Neither,
+    /// It has the layers of Docker's schema 1.
+    Schema1,
 }
 
 /// One manifest of an index.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Entry {
     /// Its digest, where it is one.
     pub digest: Option<String>,
     /// For what it was built; `None` where the index does not say.
     pub platform: Option<Platform>,
+    /// The media type that the index gives it; empty where it gives none.
+    pub media_type: String,
 }
 
 impl Entry {
@@ -45,12 +60,18 @@ impl Entry {
 }
 
 /// A manifest of one image.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Image {
     /// Media type of its configuration, which tells an image from an artifact.
     pub config_type: String,
     /// Digest of its configuration, where it is one.
     pub config_digest: Option<String>,
+    /// Bytes of its configuration.
+    pub config_size: u64,
+    /// The media type that it gives itself; empty where it gives none.
+    pub media_type: String,
+    /// Its layers; `None` where there are more than any image has.
+    pub layers: Option<Vec<Layer>>,
     /// Bytes of configuration and layers, compressed.
     pub size: u64,
 }
@@ -65,19 +86,64 @@ impl Image {
     }
 }
 
+/// A layer of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Layer {
+    /// Its media type, which may be any.
+    pub media_type: String,
+    /// Its digest, where it is one.
+    pub digest: Option<String>,
+    /// Its bytes, compressed.
+    pub size: u64,
+    /// Whether it may be had elsewhere than in the registry.
+    pub has_urls: bool,
+}
+
+impl Layer {
+    /// Whether containerd knows its media type: `IsLayerType` of `core/images/mediatypes.go`.
+    pub fn is_known(&self) -> bool {
+        self.media_type.starts_with("application/vnd.oci.image.layer.")
+            || self.media_type.starts_with("application/vnd.docker.image.rootfs.")
+    }
+}
+
+/// What is read of an image's configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// For what the image was built; without architecture where it does not say.
+    pub platform: Platform,
+    /// How many layers it says the image has.
+    pub diff_ids: usize,
+}
+
+/// Layers that are kept of an image: more than any has.
+const MAX_LAYERS: usize = 256;
+
+/// What is kept of a media type, in characters: more than any has.
+const MAX_TYPE: usize = 128;
+
 /// Most descriptors that a list holds; a container image has 127 layers at most.
 const MAX_DESCRIPTORS: usize = 10_000;
 
 /// Reads a manifest; `None` where it is none. Its form decides what it is, and not the media type that it names.
 pub fn parse(bytes: &[u8]) -> Option<Content> {
     let document: Document<'_> = object(std::str::from_utf8(bytes).ok()?)?;
+    if document.fs_layers.is_some() {
+        return Some(Content::Malformed(Malformed::Schema1));
+    }
     match (document.manifests, document.config, document.layers) {
         (Some(manifests), None, None) if manifests.0.len() <= MAX_ENTRIES => {
             Some(Content::Index(manifests.0.into_iter().map(|it| Entry::from(descriptor(it))).collect()))
         }
-        (None, Some(config), layers) => Some(Content::Image(image(descriptor(config), &layers.unwrap_or_default()))),
-        // Neither, or both, which containerd refuses too (`validateMediaType`).
-        _ => None,
+        // More than are read.
+        (Some(_), None, None) => None,
+        (None, Some(config), layers) => {
+            let media_type = document.media_type.map(Lenient::read).unwrap_or_default();
+            Some(Content::Image(image(descriptor(config), &layers.unwrap_or_default(), media_type)))
+        }
+        // containerd refuses both (`validateMediaType` in `core/images/image.go`).
+        (Some(_), ..) => Some(Content::Malformed(Malformed::Both)),
+        (None, None, _) => Some(Content::Malformed(Malformed::Neither)),
     }
 }
 
@@ -89,10 +155,13 @@ pub(crate) fn is_index_type(media_type: &str) -> bool {
     )
 }
 
-/// Reads the platform in an image's configuration; `None` where there is none.
-pub fn parse_config(bytes: &[u8]) -> Option<Platform> {
-    let config: Option<WrittenPlatform> = std::str::from_utf8(bytes).ok().and_then(object);
-    config.map(Platform::from).filter(|platform| !platform.architecture.is_empty())
+/// Reads an image's configuration; `None` where it is none.
+pub fn parse_config(bytes: &[u8]) -> Option<Config> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let platform: WrittenPlatform = object(text)?;
+    let written: WrittenConfig = object(text)?;
+    let diff_ids = read(written.rootfs).diff_ids.map_or(0, |ids| read(Some(ids)).len());
+    Some(Config { platform: platform.into(), diff_ids })
 }
 
 /// Whether a text is a digest as go-digest validates it: a known algorithm, its length, lower-case hex.
@@ -122,6 +191,10 @@ struct Document<'d> {
     config: Option<&'d RawValue>,
     #[serde(borrow)]
     layers: Option<Written<'d>>,
+    #[serde(borrow, rename = "fsLayers")]
+    fs_layers: Option<&'d RawValue>,
+    #[serde(rename = "mediaType")]
+    media_type: Option<Lenient<String>>,
 }
 
 /// Descriptors that a manifest lists; more than [`MAX_DESCRIPTORS`] are an error, not a shorter list.
@@ -178,6 +251,17 @@ struct Descriptor<'d> {
     size: Option<Lenient<u64>>,
     #[serde(borrow)]
     platform: Option<&'d RawValue>,
+    urls: Option<Lenient<Vec<serde::de::IgnoredAny>>>,
+}
+
+#[derive(Deserialize)]
+struct WrittenConfig {
+    rootfs: Option<Lenient<WrittenRootfs>>,
+}
+
+#[derive(Deserialize, Default)]
+struct WrittenRootfs {
+    diff_ids: Option<Lenient<Vec<serde::de::IgnoredAny>>>,
 }
 
 #[derive(Deserialize)]
@@ -202,6 +286,7 @@ impl From<Descriptor<'_>> for Entry {
     fn from(descriptor: Descriptor<'_>) -> Self {
         Self {
             digest: Some(read(descriptor.digest)).filter(|digest| is_digest(digest)),
+            media_type: kept_type(read(descriptor.media_type)),
             platform: descriptor.platform.and_then(|written| object(written.get())).map(WrittenPlatform::into),
         }
     }
@@ -212,13 +297,30 @@ fn descriptor(written: &RawValue) -> Descriptor<'_> {
     object(written.get()).unwrap_or_default()
 }
 
-fn image(config: Descriptor<'_>, layers: &Written<'_>) -> Image {
+fn image(config: Descriptor<'_>, layers: &Written<'_>, media_type: String) -> Image {
     let sizes = layers.0.iter().map(|layer| read(descriptor(layer).size));
+    let config_size = read(config.size);
+    let layer = |written: &&RawValue| {
+        let layer = descriptor(written);
+        Layer {
+            media_type: kept_type(read(layer.media_type)),
+            digest: Some(read(layer.digest)).filter(|digest| is_digest(digest)),
+            size: read(layer.size),
+            has_urls: !read(layer.urls).is_empty(),
+        }
+    };
     Image {
-        size: sizes.fold(read(config.size), u64::saturating_add),
+        size: sizes.fold(config_size, u64::saturating_add),
         config_type: read(config.media_type),
         config_digest: Some(read(config.digest)).filter(|digest| is_digest(digest)),
+        config_size,
+        media_type: kept_type(media_type),
+        layers: (layers.0.len() <= MAX_LAYERS).then(|| layers.0.iter().map(layer).collect()),
     }
+}
+
+fn kept_type(media_type: String) -> String {
+    if media_type.len() <= MAX_TYPE { media_type } else { media_type.chars().take(MAX_TYPE).collect() }
 }
 
 #[cfg(test)]
@@ -255,7 +357,7 @@ mod tests {
             {"digest": DIGEST},
         ]));
         let platform = Some(Platform::new("linux", "arm", "v7"));
-        assert_eq!(found[0], Entry { digest: Some(DIGEST.to_owned()), platform });
+        assert_eq!(found[0], Entry { digest: Some(DIGEST.to_owned()), platform, ..Entry::default() });
         assert_eq!(found.iter().map(Entry::is_attestation).collect::<Vec<_>>(), [false, true, false]);
         assert_eq!(found[2].platform, None);
         assert_eq!(entries(json!([])), []);
@@ -276,11 +378,11 @@ mod tests {
             null,
             {"digest": DIGEST, "size": -1, "platform": amd64},
         ]));
-        assert_eq!(found[0], Entry { digest: None, platform: platform.clone() });
-        assert_eq!(found[1], Entry { digest: None, platform: Some(Platform::new("", "", "")) });
-        assert_eq!(found[2], Entry { digest: Some(DIGEST.to_owned()), platform: None });
+        assert_eq!(found[0], Entry { digest: None, platform: platform.clone(), ..Entry::default() });
+        assert_eq!(found[1], Entry { digest: None, platform: Some(Platform::new("", "", "")), ..Entry::default() });
+        assert_eq!(found[2], Entry { digest: Some(DIGEST.to_owned()), platform: None, ..Entry::default() });
         assert_eq!((&found[3], &found[4], found.len()), (&found[2], &found[2], 9));
-        assert_eq!(found[5], Entry { digest: None, platform: None }, "a list is no descriptor");
+        assert_eq!(found[5], Entry { digest: None, platform: None, ..Entry::default() }, "a list is no descriptor");
         assert_eq!(found[8].platform, platform);
     }
 
@@ -290,7 +392,15 @@ mod tests {
             "config": {"mediaType": OCI_CONFIG, "digest": DIGEST, "size": 5},
             "layers": [{"size": 10}, {"size": "many"}, {"digest": DIGEST, "size": 20}],
         });
-        let expected = Image { config_type: OCI_CONFIG.to_owned(), config_digest: Some(DIGEST.to_owned()), size: 35 };
+        let layer = |digest: Option<&str>, size| Layer { digest: digest.map(str::to_owned), size, ..Layer::default() };
+        let expected = Image {
+            config_type: OCI_CONFIG.to_owned(),
+            config_digest: Some(DIGEST.to_owned()),
+            config_size: 5,
+            layers: Some(vec![layer(None, 10), layer(None, 0), layer(Some(DIGEST), 20)]),
+            size: 35,
+            ..Image::default()
+        };
         assert_eq!(image_of(&document), expected);
         assert!(expected.is_container_image());
         let layer = json!({"size": u64::MAX});
@@ -314,33 +424,46 @@ mod tests {
 
     #[test]
     fn what_is_neither_or_both_is_no_manifest() {
+        for (document, malformed) in [
+            (json!({}), Malformed::Neither),
+            (json!({"schemaVersion": 2}), Malformed::Neither),
+            (json!({"layers": []}), Malformed::Neither),
+            (json!({"manifests": [], "config": {}}), Malformed::Both),
+            (json!({"manifests": [], "layers": []}), Malformed::Both),
+            (json!({"fsLayers": []}), Malformed::Schema1),
+        ] {
+            assert_eq!(parsed(&document), Some(Content::Malformed(malformed)), "{document}");
+        }
         for document in [
-            json!({}),
             json!([]),
             json!([[], null, null]),
             json!(null),
-            json!({"schemaVersion": 2}),
-            json!({"manifests": [], "config": {}}),
-            json!({"manifests": [], "layers": []}),
             json!({"manifests": "many"}),
             json!({"manifests": vec![json!({}); MAX_ENTRIES + 1]}),
         ] {
             assert_eq!(parsed(&document), None, "{:.80}", document.to_string());
         }
         let deep = format!("{{\"manifests\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
-        assert_eq!(parse(deep.as_bytes()), Some(Content::Index(vec![Entry { digest: None, platform: None }])));
+        assert_eq!(
+            parse(deep.as_bytes()),
+            Some(Content::Index(vec![Entry { digest: None, platform: None, ..Entry::default() }]))
+        );
         assert_eq!(parse(b"<html>"), None);
     }
 
     #[test]
     fn a_configuration_names_the_platform() {
-        let config = |document: Value| parse_config(document.to_string().as_bytes());
+        let config = |document: Value| parse_config(document.to_string().as_bytes()).map(|config| config.platform);
         let named = json!({"architecture": "arm64", "os": "linux", "variant": "v8", "rootfs": {}});
         assert_eq!(config(named), Some(Platform::new("linux", "arm64", "v8")));
         assert_eq!(config(json!({"architecture": "amd64", "os": null})), Some(Platform::new("", "amd64", "")));
-        for nothing in [json!({}), json!({"os": "linux"}), json!({"architecture": 7}), json!(["linux", "amd64", ""])] {
-            assert_eq!(config(nothing.clone()), None, "{nothing}");
+        for nothing in [json!({}), json!({"os": "linux"}), json!({"architecture": 7})] {
+            assert_eq!(config(nothing.clone()).map(|platform| platform.architecture), Some(String::new()), "{nothing}");
         }
+        assert_eq!(config(json!(["linux", "amd64", ""])), None);
+        let layers = |rootfs: Value| parse_config(json!({"rootfs": rootfs}).to_string().as_bytes()).unwrap().diff_ids;
+        assert_eq!(layers(json!({"diff_ids": ["a", 7, null]})), 3);
+        assert_eq!([layers(json!({})), layers(json!(null)), layers(json!({"diff_ids": "many"}))], [0, 0, 0]);
         let long = config(json!({"architecture": "x".repeat(1 << 20)}));
         assert_eq!(long.map(|platform| platform.architecture.len()), Some(MAX_PART));
     }

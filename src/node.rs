@@ -317,7 +317,7 @@ mod tests {
 
     #[test]
     fn one_platform_is_enough_where_the_architecture_is_open() {
-        let entry = |text: &str| Entry { digest: None, platform: Some(platform(text)) };
+        let entry = |text: &str| Entry { digest: None, platform: Some(platform(text)), ..Entry::default() };
         let index = [entry("linux/s390x"), entry("windows/amd64")];
         let fit = |demand: Demand, index: &[Entry]| {
             demand.nodes(&[]).iter().map(|nodes| nodes.fit_index(Runtime::Containerd, index)).collect::<Vec<_>>()
@@ -327,7 +327,7 @@ mod tests {
         assert_eq!(fit(linux(), &index[1..]), [Fit::No]);
         let but = demand(vec![(one_of(&["linux"]), none_of(&["s390x"]))]);
         assert_eq!(fit(but, &index), [Fit::No]);
-        let unknown = Entry { digest: None, platform: None };
+        let unknown = Entry { digest: None, platform: None, ..Entry::default() };
         assert_eq!(fit(linux(), &[unknown]), [Fit::Maybe]);
         assert_eq!(fit(linux(), &[entry("unknown/unknown")]), [Fit::No]);
         assert_eq!(fit(linux(), &[]), [Fit::No]);
@@ -335,7 +335,7 @@ mod tests {
 
     #[test]
     fn the_version_of_a_32_bit_arm_node_is_not_in_its_labels() {
-        let entry = |text: &str| [Entry { digest: None, platform: Some(platform(text)) }];
+        let entry = |text: &str| [Entry { digest: None, platform: Some(platform(text)), ..Entry::default() }];
         let arm = Nodes::of(&platform("linux/arm"));
         for (index, expected) in [("linux/arm/v7", Fit::Yes), ("linux/arm/v6", Fit::Maybe), ("linux/arm64", Fit::No)] {
             assert_eq!(arm.fit_index(Runtime::Containerd, &entry(index)), expected, "{index}");

@@ -11,8 +11,9 @@ use std::future::Future;
 use std::sync::Arc;
 
 use crate::keyring::Credential;
-use crate::manifest::Content;
+use crate::manifest::{Config, Content};
 use crate::platform::Platform;
+use crate::probe::plan::Depth;
 use crate::reference::Reference;
 
 /// What a manifest is asked for by. With tag and digest the digest is what is pulled (containerd's
@@ -138,6 +139,14 @@ pub enum Defect {
     BrokenRegistry,
     /// The digest is that of a blob: a configuration or a layer.
     Blob,
+    /// Something that the manifest names is not there: a manifest of an index, the configuration, a layer.
+    ContentMissing,
+    /// The bytes at a digest have another digest.
+    ContentMismatch,
+    /// What it holds is not what its media type says, or is not enough for a pull.
+    BadManifest,
+    /// The index says another platform of an image than the image's own configuration.
+    IndexLies,
 }
 
 /// How a registry refuses.
@@ -274,9 +283,11 @@ pub struct RegistryError {
     pub detail: bool,
 }
 
-/// What could not be read although it is there.
+/// What could not be read although something that is there names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unread {
+    /// What certainly makes a pull fail: it is missing, or it is something else.
+    pub defect: Option<Defect>,
     /// Why.
     pub unknown: Unknown,
     /// What was seen.
@@ -313,10 +324,45 @@ pub struct PullAnswer {
     pub tag: Option<Outcome>,
     /// What the manifest holds, where it was wanted.
     pub content: Option<Result<Arc<Content>, Unread>>,
-    /// The platform of a single image, where it was wanted.
-    pub config: Option<Result<Platform, Unread>>,
-    /// The manifests of single platforms of an index, by digest, where sizes were wanted.
+    /// The configuration of a single image, where it was wanted.
+    pub config: Option<Result<Config, Unread>>,
+    /// The manifests of single platforms of an index, by digest, where sizes or their contents were wanted.
     pub parts: Vec<(String, Result<Arc<Content>, Unread>)>,
+    /// What `HEAD` says of such manifests, by digest, where nothing more was wanted.
+    pub children: Vec<(String, Outcome)>,
+    /// The configurations of the images among `parts`, by their digest.
+    pub configs: Vec<(String, Result<Config, Unread>)>,
+    /// Whether the registry has the layers, by digest, where that was wanted.
+    pub layers: Vec<(String, Result<(), Unread>)>,
+    /// How far it was looked.
+    pub depth: Depth,
+}
+
+impl PullAnswer {
+    /// What was read of a manifest within an index.
+    pub fn part(&self, digest: &str) -> Option<&Result<Arc<Content>, Unread>> {
+        by_digest(&self.parts, digest)
+    }
+
+    /// What `HEAD` said of a manifest within an index.
+    pub fn child(&self, digest: &str) -> Option<&Outcome> {
+        by_digest(&self.children, digest)
+    }
+
+    /// A configuration that was read: that of a single image, or of one within an index.
+    pub fn config_at(&self, digest: &str) -> Option<&Result<Config, Unread>> {
+        let own = matches!(self.content.as_ref(), Some(Ok(content)) if matches!(&**content, Content::Image(_)));
+        by_digest(&self.configs, digest).or(self.config.as_ref().filter(|_| own))
+    }
+
+    /// What is known of a layer.
+    pub fn layer(&self, digest: &str) -> Option<&Result<(), Unread>> {
+        by_digest(&self.layers, digest)
+    }
+}
+
+fn by_digest<'a, V>(known: &'a [(String, V)], digest: &str) -> Option<&'a V> {
+    known.iter().find(|(of, _)| of == digest).map(|(_, value)| value)
 }
 
 /// The one door to registries. Implementations deduplicate nothing: the stage does.
@@ -336,8 +382,11 @@ pub trait Prober: Sync {
     /// Asks the registry itself the next time, whatever is remembered of earlier runs.
     fn forget(&self, _attempt: &Attempt) {}
 
-    /// Reads the platform in the configuration of a single image. The attempt's target is the configuration's digest.
-    fn config(&self, attempt: &Attempt) -> impl Future<Output = Result<Platform, Unread>> + Send;
+    /// Reads the configuration of an image. The attempt's target is the configuration's digest.
+    fn config(&self, attempt: &Attempt) -> impl Future<Output = Result<Config, Unread>> + Send;
+
+    /// Asks whether a layer is there, without reading it. The attempt's target is the layer's digest.
+    fn layer(&self, attempt: &Attempt) -> impl Future<Output = Result<(), Unread>> + Send;
 }
 
 impl fmt::Display for Target {

@@ -1,6 +1,7 @@
 //! Whether the kubelet will be able to pull, from everything that is known.
 
 pub mod content;
+pub mod fault;
 
 use crate::event::Runtime;
 use crate::host;
@@ -59,6 +60,10 @@ impl Cause {
             Self::Denied(Denial::AuthRequired) => "auth-required",
             Self::Denied(Denial::Denied) => "denied",
             Self::Denied(Denial::NoChallenge) => "no-challenge",
+            Self::Defect(Defect::ContentMissing) => "content-missing",
+            Self::Defect(Defect::ContentMismatch) => "content-mismatch",
+            Self::Defect(Defect::BadManifest) => "bad-manifest",
+            Self::Defect(Defect::IndexLies) => "index-lies",
             Self::Defect(Defect::Schema1) => "schema1",
             Self::Defect(Defect::NotAnImage | Defect::Blob) => "not-an-image",
             Self::Defect(Defect::TooBig) => "too-big",

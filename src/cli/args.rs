@@ -187,6 +187,9 @@ pub struct RegistryArgs {
     /// by hosts.toml. Not with --runtime cri-o, which does not read them (repeatable)
     #[arg(long, value_name = "DIR")]
     pub certs_dir: Vec<PathBuf>,
+    /// How far an image is looked at: deeper finds what a HEAD request hides, and costs a pull of Docker Hub's limit
+    #[arg(long, value_enum, default_value_t, value_name = "DEPTH")]
+    pub depth: DepthArg,
 }
 
 /// How much is asked, how long is waited, and what is remembered.
@@ -342,6 +345,19 @@ pub enum RuntimeArg {
     /// CRI-O 1.36.
     #[value(name = "cri-o")]
     Crio,
+}
+
+/// `--depth`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum DepthArg {
+    /// One HEAD request for the manifest, as the runtime resolves a name; where the platform of the nodes is known, the
+    /// index is read and the image for each platform asked for too.
+    #[default]
+    Head,
+    /// The manifest, the image for each platform and its configuration are read.
+    Manifest,
+    /// The registry is asked for each layer too.
+    Layers,
 }
 
 /// `--fail-on`.

@@ -8,7 +8,9 @@ use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::cli::args::{Args, ClusterArgs, Color, FailOn, LimitArgs, RegistryArgs, RenderArgs, RuleArgs, RuntimeArg};
+use crate::cli::args::{
+    Args, ClusterArgs, Color, DepthArg, FailOn, LimitArgs, RegistryArgs, RenderArgs, RuleArgs, RuntimeArg,
+};
 use crate::cli::baseline;
 use crate::cli::helper::Helpers;
 use crate::cli::is_terminal;
@@ -23,6 +25,7 @@ use crate::go::base64;
 use crate::inventory::Inventory;
 use crate::load::WalkOptions;
 use crate::output::{Format, Style};
+use crate::probe::plan::Depth;
 use crate::pull::operator::{Named, NodeCredentials, OperatorFacts, SuppliedSecret};
 use crate::registry::{CertsDir, ClientOptions, Identity};
 use crate::render::{self, RenderOptions};
@@ -169,6 +172,11 @@ impl Options {
             supplied: supplied.is_some(),
             credential_hosts: credentials.credential_hosts,
             runtime,
+            depth: match registry.depth {
+                DepthArg::Head => Depth::Head,
+                DepthArg::Manifest => Depth::Manifest,
+                DepthArg::Layers => Depth::Layers,
+            },
             now: SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_secs()),
             levels: layers.base(),
             max_image_size: rules.max_image_size,

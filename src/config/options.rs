@@ -76,6 +76,7 @@ pub(super) const OPTIONS: &[(&str, Reach, Names)] = &[
     ("connect-to", Reach::Operator(TRANSPORT), Names::Nothing),
     ("mirror", Reach::Operator(TRANSPORT), Names::Nothing),
     ("certs-dir", Reach::Operator(TRANSPORT), Names::File),
+    ("depth", Reach::Operator(LOAD), Names::Nothing),
     // What this repository's own pipeline will push; such an image is never counted as pullable.
     ("expect-image", Reach::Repository, Names::Nothing),
     ("timeout", Reach::Operator(LOAD), Names::Nothing),

@@ -10,6 +10,7 @@ use crate::go::url::query_escape;
 use crate::probe::{Defect, Denial, Evidence, Manifest, Outcome, RegistryError, Unknown};
 use crate::reference::Reference;
 use crate::verdict::Cause;
+use crate::verdict::fault::{Fault, Piece};
 
 /// The error of one `PullImage`, as the kubelet gets it: gRPC's prefix is cut for code `Unknown`, and kept for others.
 pub(super) fn error(runtime: Runtime, reference: &Reference, failure: &Failure<'_>) -> Option<String> {
@@ -72,6 +73,44 @@ pub(super) fn no_entry(runtime: Runtime, reference: &Reference, missing: NoEntry
         None => format!("no match for platform in manifest {}: not found", missing.digest),
     };
     format!("{NOT_FOUND}get image config descriptor: {why}")
+}
+
+/// The error for a manifest that is there and whose contents cannot be pulled.
+pub(super) fn fault(runtime: Runtime, reference: &Reference, fault: &Fault) -> Option<String> {
+    let pulling = format!("failed to pull and unpack image \"{}\": ", reference.containerd_ref());
+    let host = contacted_host(reference);
+    let at = |kind: &str, digest: &str| format!("https://{host}/v2/{}/{kind}/{digest}", reference.repository());
+    Some(match fault {
+        Fault::Missing(piece, digest) => {
+            let kind = if matches!(piece, Piece::Manifest | Piece::Child) { "manifests" } else { "blobs" };
+            let url = at(kind, digest);
+            format!(
+                "{NOT_FOUND}{pulling}failed to copy: httpReadSeeker: failed open: content at {url} not found: not found"
+            )
+        }
+        Fault::Kind { digest, claimed, is_index } => {
+            let (expected, found) = if *is_index { ("manifest", "index") } else { ("index", "manifest") };
+            format!(
+                "{pulling}children: invalid desc {digest}: media-type: expected {expected} but found {found} ({claimed})"
+            )
+        }
+        Fault::NoConfig => empty(&pulling, ""),
+        Fault::Empty(digest) => empty(&pulling, digest),
+        Fault::LayerCount(layers, diff_ids) => {
+            format!("{pulling}number of layers and diffIDs don't match: {layers} != {diff_ids}")
+        }
+        Fault::LayerType if runtime == Runtime::ContainerdOne => {
+            format!("{pulling}failed to unpack image on snapshotter …: mismatched image rootfs and manifest layers")
+        }
+        _ => return None,
+    })
+}
+
+fn empty(pulling: &str, digest: &str) -> String {
+    format!(
+        "rpc error: code = InvalidArgument desc = {pulling}unable to fetch descriptor ({digest}) which reports content size of \
+         zero: invalid argument"
+    )
 }
 
 const NOT_FOUND: &str = "rpc error: code = NotFound desc = ";

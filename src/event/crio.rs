@@ -5,9 +5,10 @@ use super::{
     manifest_url, no_such_host, status_line, target, token_query,
 };
 use crate::go::quote::quote;
-use crate::probe::{Defect, Evidence, RegistryError, Unknown};
+use crate::probe::{Defect, Evidence, Manifest, RegistryError, Unknown};
 use crate::reference::Reference;
 use crate::verdict::Cause;
+use crate::verdict::fault::{Fault, Piece};
 
 /// The error of one `PullImage`. A short name is that of Docker Hub, as where the node's registries.conf has no other
 /// registry to search.
@@ -70,6 +71,39 @@ pub(super) fn no_entry(reference: &Reference, missing: NoEntry<'_>) -> Option<St
         format!("no image found in {what} for architecture \"{architecture}\", variant \"{variant}\", OS \"{os}\"");
     let image = format!("choosing an image from manifest list docker://{}: {none}", familiar(reference));
     Some(after_artifact(&image, &format!("choose manifest instance: {none}")))
+}
+
+/// The error for a manifest that is there and whose contents cannot be pulled.
+pub(super) fn fault(reference: &Reference, manifest: &Manifest, fault: &Fault) -> Option<String> {
+    let image = familiar(reference);
+    let source = format!("initializing image from source docker://{image}: ");
+    let instance = "copying system image from manifest list: ";
+    let parsed = |why: String| (format!("{source}{why}"), format!("parse manifest: {why}"));
+    let (cause, artifact) = match fault {
+        Fault::Missing(Piece::Child, digest) => {
+            let reading = format!("reading manifest {digest} in {}: …", reference.name());
+            let cause = format!("{instance}determining manifest MIME type for docker://{image}: {reading}");
+            (cause, format!("get instance manifest: {reading}"))
+        }
+        Fault::NestedIndex => (
+            format!("{instance}Unexpectedly received a manifest list instead of a manifest for a single image"),
+            "parse manifest: Treating manifest lists as individual manifests is not implemented".to_owned(),
+        ),
+        Fault::Kind { claimed, is_index: true, .. } => parsed(format!(
+            "rejecting ambiguous manifest, unexpected fields []string{{\"manifests\"}} in supposedly {claimed}"
+        )),
+        Fault::MixedTypes(config) => (
+            format!("parsing image configuration: invalid mixed OCI image with Docker v2s2 config ({})", quote(config)),
+            "reference is a container image, not an OCI artifact".to_owned(),
+        ),
+        Fault::Form(Piece::Manifest)
+            if manifest.media_type.as_deref() == Some("application/vnd.docker.distribution.manifest.v2+json") =>
+        {
+            parsed("unsupported docker v2s2 media type: \"\"".to_owned())
+        }
+        _ => return None,
+    };
+    Some(after_artifact(&cause, &artifact))
 }
 
 /// `httpResponseToError` in `docker/errors.go` of containers/image.

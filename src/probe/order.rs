@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use crate::event::Runtime;
 use crate::keyring::Credential;
-use crate::manifest::{Content, is_index_type};
-use crate::platform::{Platform, choose};
-use crate::probe::plan::Plan;
+use crate::manifest::{Config, Content, Entry, Image, is_index_type};
+use crate::platform::choose;
+use crate::probe::plan::{Depth, Plan};
 use crate::probe::{Attempt, Denial, Evidence, Manifest, Outcome, PullAnswer, TagList, Target, Unknown, Unread};
 
 /// With fewer pulls than these left nothing is fetched that counts as one.
@@ -37,20 +37,28 @@ pub enum Question {
     Config(Attempt),
     /// The manifest of one platform of an index, by digest.
     Part(Attempt),
+    /// Whether that manifest is there.
+    Child(Attempt),
+    /// The configuration of an image of an index, by digest.
+    PartConfig(Attempt),
+    /// Whether a layer is there, by digest.
+    Layer(Attempt),
 }
 
 /// What a question was answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
     /// To [`Question::Pull`], [`Question::Anonymous`], [`Question::Supplied`], [`Question::Explain`],
-    /// [`Question::Tag`].
+    /// [`Question::Tag`], [`Question::Child`].
     Outcome(Outcome),
     /// To [`Question::Tags`].
     Tags(TagList),
     /// To [`Question::Content`] and [`Question::Part`].
     Content(Result<Arc<Content>, Unread>),
-    /// To [`Question::Config`].
-    Config(Result<Platform, Unread>),
+    /// To [`Question::Config`] and [`Question::PartConfig`].
+    Config(Result<Config, Unread>),
+    /// To [`Question::Layer`].
+    Layer(Result<(), Unread>),
 }
 
 /// A plan under way. It holds no connection and waits for nothing: ask it what to ask, and tell it the answer.
@@ -66,7 +74,8 @@ pub struct Pull<'p> {
 impl<'p> Pull<'p> {
     /// At the start.
     pub fn new(plan: &'p Plan) -> Self {
-        Self { plan, supplied_asked: 0, asked_by_get: Vec::new(), answer: PullAnswer::default() }
+        let answer = PullAnswer { depth: plan.look.depth, ..PullAnswer::default() };
+        Self { plan, supplied_asked: 0, asked_by_get: Vec::new(), answer }
     }
 
     /// The next question, or `None` at the end.
@@ -105,6 +114,15 @@ impl<'p> Pull<'p> {
             (Question::Part(attempt), Reply::Content(part)) => {
                 self.answer.parts.push((attempt.target.as_str().to_owned(), part));
             }
+            (Question::Child(attempt), Reply::Outcome(outcome)) => {
+                self.answer.children.push((attempt.target.as_str().to_owned(), outcome));
+            }
+            (Question::PartConfig(attempt), Reply::Config(config)) => {
+                self.answer.configs.push((attempt.target.as_str().to_owned(), config));
+            }
+            (Question::Layer(attempt), Reply::Layer(layer)) => {
+                self.answer.layers.push((attempt.target.as_str().to_owned(), layer));
+            }
             (question, reply) => debug_assert!(false, "{reply:?} is no answer to {question:?}"),
         }
     }
@@ -115,7 +133,7 @@ impl<'p> Pull<'p> {
                 self.answer.content = Some(Ok(Arc::clone(content)));
             } else if manifest.rate.is_some_and(|rate| rate.remaining < SPARED_PULLS) {
                 let evidence = Evidence { rate: manifest.rate, ..Evidence::default() };
-                self.answer.content = Some(Err(Unread { unknown: Unknown::RateLimited, evidence }));
+                self.answer.content = Some(Err(Unread { defect: None, unknown: Unknown::RateLimited, evidence }));
             }
         }
         self.answer.attempts.push((index, outcome));
@@ -170,24 +188,69 @@ impl<'p> Pull<'p> {
             return Some(Question::Part(by_digest(index)));
         }
         let is_index = manifest.media_type.as_deref().is_some_and(is_index_type);
-        let wanted = look.platforms || !look.sizes.is_empty() || (look.kind && !is_index);
+        let deep = look.depth >= Depth::Manifest;
+        let wanted = deep || look.platforms || !look.sizes.is_empty() || (look.kind && !is_index);
         let content = match &self.answer.content {
             None if wanted => return Some(Question::Content(by_digest(manifest.digest.as_deref()?))),
             Some(Ok(content)) => content,
             None | Some(Err(_)) => return None,
         };
         match &**content {
-            Content::Image(image) if look.platforms && self.answer.config.is_none() && image.is_container_image() => {
-                Some(Question::Config(by_digest(image.config_digest.as_deref()?)))
+            Content::Image(image) => {
+                let config = image.config_digest.as_deref().filter(|_| self.answer.config.is_none());
+                match config.filter(|_| (look.platforms || deep) && image.is_container_image()) {
+                    Some(config) => Some(Question::Config(by_digest(config))),
+                    None => self.next_layer(image, &by_digest),
+                }
             }
-            Content::Image(_) => None,
             Content::Index(entries) => {
-                let chosen = look.sizes.iter().filter_map(|node| choose(look.runtime, node, entries));
-                let read = |digest: &&str| self.answer.parts.iter().any(|(read, _)| read == digest);
-                let next = chosen.filter_map(|entry| entry.digest.as_deref()).find(|digest| !read(digest))?;
-                Some(Question::Part(by_digest(next)))
+                let platforms = look.sizes.iter().chain(&look.nodes);
+                let mut chosen: Vec<&Entry> =
+                    platforms.filter_map(|node| choose(look.runtime, node, entries)).collect();
+                if deep && chosen.is_empty() {
+                    chosen.extend(entries.iter().find(|entry| !entry.is_attestation()));
+                }
+                chosen.into_iter().find_map(|entry| self.next_of_entry(entry, &by_digest, true))
             }
+            Content::Malformed(_) => None,
         }
+    }
+
+    /// What has still to be asked of one manifest of an index. An index within it is followed, and none within that.
+    fn next_of_entry(&self, entry: &Entry, by_digest: &dyn Fn(&str) -> Attempt, follow: bool) -> Option<Question> {
+        let look = &self.plan.look;
+        let digest = entry.digest.as_deref()?;
+        let deep = look.depth >= Depth::Manifest;
+        if !deep && look.sizes.is_empty() {
+            return self.answer.child(digest).is_none().then(|| Question::Child(by_digest(digest)));
+        }
+        match self.answer.part(digest) {
+            None => Some(Question::Part(by_digest(digest))),
+            Some(Ok(part)) if deep => match &**part {
+                Content::Image(image) => {
+                    let config =
+                        image.config_digest.as_deref().filter(|config| self.answer.config_at(config).is_none());
+                    match config.filter(|_| image.is_container_image()) {
+                        Some(config) => Some(Question::PartConfig(by_digest(config))),
+                        None => self.next_layer(image, by_digest),
+                    }
+                }
+                Content::Index(entries) if follow && look.runtime.is_containerd() => {
+                    let chosen = look.nodes.iter().filter_map(|node| choose(look.runtime, node, entries));
+                    chosen.into_iter().find_map(|entry| self.next_of_entry(entry, by_digest, false))
+                }
+                Content::Index(_) | Content::Malformed(_) => None,
+            },
+            Some(_) => None,
+        }
+    }
+
+    /// The next layer that was not asked for.
+    fn next_layer(&self, image: &Image, by_digest: &dyn Fn(&str) -> Attempt) -> Option<Question> {
+        let layers = image.layers.as_deref().filter(|_| self.plan.look.depth == Depth::Layers)?;
+        let digests = layers.iter().filter_map(|layer| layer.digest.as_deref());
+        let next = digests.into_iter().find(|digest| self.answer.layer(digest).is_none())?;
+        Some(Question::Layer(by_digest(next)))
     }
 
     /// The index that the tag leads to, unless it was read: it may hold the image that the digest names.

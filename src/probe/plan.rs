@@ -24,6 +24,19 @@ pub struct Plan {
     pub look: Look,
 }
 
+/// How far an image is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Depth {
+    /// As far as the runtime resolves a name: one `HEAD` of the manifest, and of the image for each platform of the
+    /// nodes where one is known.
+    #[default]
+    Head,
+    /// Manifest, the image for each platform, and its configuration are read.
+    Manifest,
+    /// The registry is asked for each layer too.
+    Layers,
+}
+
 /// What has to be read of a manifest that is there. By default nothing: on Docker Hub each reading counts as a pull.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Look {
@@ -33,6 +46,10 @@ pub struct Look {
     pub kind: bool,
     /// The sizes of what nodes of these platforms pull.
     pub sizes: Vec<Platform>,
+    /// The platforms whose images are looked at within an index.
+    pub nodes: Vec<Platform>,
+    /// How far they are looked at.
+    pub depth: Depth,
     /// How the entry for a node is chosen.
     pub runtime: Runtime,
     /// The tag beside a digest, to see whether it still leads there.

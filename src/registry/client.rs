@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use reqwest::header::{ACCEPT, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, HeaderMap, HeaderValue, RANGE};
 use reqwest::{Method, Url};
 use tokio::time::Instant;
 
@@ -18,10 +18,9 @@ use super::reply::{Judged, MAX_MANIFEST, judge_get, judge_head, judge_status, me
 use super::resolve::{Lookup, SystemLookup};
 use super::tags;
 use super::traffic::HostTraffic;
-use super::transport::{Budget, Transport};
+use super::transport::{Budget, SMALL_BODY, Transport};
 use super::verdicts::Verdicts;
-use crate::manifest::Content;
-use crate::platform::Platform;
+use crate::manifest::{Config, Content};
 use crate::probe::{Attempt, Defect, Evidence, Manifest, Outcome, Prober, TagList, Target, Unknown, Unread};
 
 /// What containerd accepts (`core/remotes/docker/resolver.go`). Without the OCI types, or with `*/*` alone, some
@@ -226,7 +225,7 @@ async fn ask_for_blob(session: &mut Session<'_>, target: &Target) -> Result<Mani
     }
 }
 
-/// The bytes at a digest of one host. `Err` is always unknown: what is not read says nothing of the image.
+/// The bytes at a digest of one host. `Err` says that they are missing, that they are others, or that it is unknown.
 async fn read_from(session: &mut Session<'_>, digest: &str, place: Place) -> Result<Vec<u8>, Outcome> {
     let url = match place {
         Place::Manifest => session.endpoint.manifest(session.repository, digest),
@@ -234,19 +233,44 @@ async fn read_from(session: &mut Session<'_>, digest: &str, place: Place) -> Res
     };
     let host = session.endpoint.base().host_str().unwrap_or_default();
     let get = wish(Method::GET, url.ok_or_else(|| not_a_host(host))?);
-    let followed = session.fetch(&get).await.map_err(unread);
-    let read = followed.and_then(|it| read_content(&it.answer, digest, session.evidence(&get, &it)));
-    read.map_err(|why| Outcome::Unknown(why.unknown, why.evidence))
+    let followed = session.fetch(&get).await?;
+    match followed.answer.status {
+        404 if !followed.foreign => Err(Outcome::Absent(session.evidence(&get, &followed))),
+        _ => read_content(&followed.answer, digest, session.evidence(&get, &followed)),
+    }
+}
+
+/// Whether one host has a blob. `HEAD` that says no is not believed: containerd asks by `GET`, and a storage behind the
+/// registry may answer the one and not the other.
+async fn has_blob(session: &mut Session<'_>, digest: &str) -> Result<(), Outcome> {
+    let url = session.endpoint.blob(session.repository, digest);
+    let url = url.ok_or_else(|| not_a_host(session.endpoint.base().host_str().unwrap_or_default()))?;
+    let head = Wish { cap: SMALL_BODY, ..wish(Method::HEAD, url.clone()) };
+    if session.fetch(&head).await?.answer.status == 200 {
+        return Ok(());
+    }
+    let mut get = Wish { cap: SMALL_BODY, ..wish(Method::GET, url) };
+    get.headers.insert(RANGE, HeaderValue::from_static("bytes=0-0"));
+    let followed = session.fetch(&get).await?;
+    match followed.answer.status {
+        200 | 206 => Ok(()),
+        // What another host has not, the registry may have given a wrong way to.
+        404 if followed.foreign => Err(Outcome::Unknown(Unknown::RegistryError, session.evidence(&get, &followed))),
+        status => Err(judge_status(status, session.evidence(&get, &followed))),
+    }
 }
 
 /// An outcome that is not a manifest, as the reason why one was not read.
 fn unread(outcome: Outcome) -> Unread {
     match outcome {
-        Outcome::Unknown(unknown, evidence) => Unread { unknown, evidence },
-        Outcome::Absent(evidence) | Outcome::Denied(_, evidence) => {
-            Unread { unknown: Unknown::RegistryError, evidence }
+        Outcome::Unknown(unknown, evidence) => Unread { defect: None, unknown, evidence },
+        Outcome::Absent(evidence) => {
+            Unread { defect: Some(Defect::ContentMissing), unknown: Unknown::RegistryError, evidence }
         }
-        Outcome::Found(_) => Unread { unknown: Unknown::RegistryError, evidence: Evidence::default() },
+        Outcome::Denied(_, evidence) => Unread { defect: None, unknown: Unknown::RegistryError, evidence },
+        Outcome::Found(found) => {
+            Unread { defect: found.defect, unknown: Unknown::RegistryError, evidence: Evidence::default() }
+        }
     }
 }
 
@@ -270,8 +294,17 @@ impl Prober for Client {
         read::content(&self.read(attempt, Place::Manifest).await?)
     }
 
-    async fn config(&self, attempt: &Attempt) -> Result<Platform, Unread> {
+    async fn config(&self, attempt: &Attempt) -> Result<Config, Unread> {
         read::config(&self.read(attempt, Place::Blob).await?)
+    }
+
+    async fn layer(&self, attempt: &Attempt) -> Result<(), Unread> {
+        let digest = attempt.target.as_str();
+        let asked = self.first_of_hosts(attempt, |session| Box::pin(has_blob(session, digest)));
+        match self.interrupter.unless_interrupted(asked).await {
+            Some(has) => has.map_err(unread),
+            None => Err(unread(interrupted())),
+        }
     }
 }
 

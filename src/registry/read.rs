@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use super::reply::told;
-use crate::manifest::{self, Content};
-use crate::platform::Platform;
-use crate::probe::{Attempt, Evidence, Prober, Unknown, Unread};
+use crate::manifest::{self, Config, Content};
+use crate::probe::{Attempt, Defect, Evidence, Prober, Unknown, Unread};
 
 /// Where a digest leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,14 +23,24 @@ pub trait Reader: Prober {
 
 /// Bytes of a manifest or index, understood.
 pub(crate) fn content(bytes: &[u8]) -> Result<Arc<Content>, Unread> {
-    manifest::parse(bytes).map(Arc::new).ok_or_else(|| unclear("neither a manifest nor an index"))
+    manifest::parse(bytes).map(Arc::new).ok_or_else(|| match is_json(bytes) {
+        true => unclear("neither a manifest nor an index, or one of more entries than are read"),
+        false => Unread { defect: Some(Defect::BadManifest), ..unclear("not JSON") },
+    })
 }
 
 /// Bytes of an image's configuration, understood.
-pub(crate) fn config(bytes: &[u8]) -> Result<Platform, Unread> {
-    manifest::parse_config(bytes).ok_or_else(|| unclear("the image's configuration names no platform"))
+pub(crate) fn config(bytes: &[u8]) -> Result<Config, Unread> {
+    manifest::parse_config(bytes).ok_or_else(|| match is_json(bytes) {
+        true => unclear("the image's configuration cannot be read"),
+        false => Unread { defect: Some(Defect::BadManifest), ..unclear("the image's configuration is not JSON") },
+    })
+}
+
+fn is_json(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(bytes).is_ok()
 }
 
 fn unclear(words: &str) -> Unread {
-    Unread { unknown: Unknown::RegistryError, evidence: told(Evidence::default(), words) }
+    Unread { defect: None, unknown: Unknown::RegistryError, evidence: told(Evidence::default(), words) }
 }

@@ -14,7 +14,7 @@ use super::transport::Answer;
 use crate::event::Runtime;
 use crate::keyring::Credential;
 use crate::manifest::{self, is_digest, is_index_type};
-use crate::probe::{Defect, Denial, ErrorBody, Evidence, Manifest, Outcome, RateLimit, Target, Unknown, Unread};
+use crate::probe::{Defect, Denial, ErrorBody, Evidence, Manifest, Outcome, RateLimit, Target, Unknown};
 
 /// containerd's `MaxManifestSize`, in bytes.
 pub(crate) const MAX_MANIFEST: u64 = 4 * 1048 * 1048;
@@ -75,13 +75,13 @@ pub(crate) fn judge_get(answer: &Answer, asked: &Target, runtime: Runtime, evide
 }
 
 /// The bytes behind a digest, if they are what it says.
-pub(crate) fn read_content(answer: &Answer, digest: &str, evidence: Evidence) -> Result<Vec<u8>, Unread> {
-    let unread = |unknown, evidence| Err(Unread { unknown, evidence });
+pub(crate) fn read_content(answer: &Answer, digest: &str, evidence: Evidence) -> Result<Vec<u8>, Outcome> {
+    let unread = |unknown, evidence| Err(Outcome::Unknown(unknown, evidence));
     match answer.status {
         200 if answer.cut => unread(Unknown::RegistryError, told(evidence, "larger than it may be")),
         // The other algorithms are taken at the registry's word.
         200 if digest.starts_with("sha256:") && digest_of(&answer.body) != digest => {
-            unread(Unknown::RegistryError, told(evidence, "the content does not have the digest that it was asked by"))
+            Err(Outcome::Found(Manifest { defect: Some(Defect::ContentMismatch), ..Manifest::default() }))
         }
         200 => Ok(answer.body.clone()),
         429 => unread(Unknown::RateLimited, evidence),

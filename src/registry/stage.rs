@@ -10,8 +10,7 @@ use tokio::sync::OnceCell;
 
 use super::cells::Cells;
 use super::progress::Progress;
-use crate::manifest::Content;
-use crate::platform::Platform;
+use crate::manifest::{Config, Content};
 use crate::probe::order::{Pull, Question, Reply};
 use crate::probe::plan::Plan;
 use crate::probe::{Attempt, Outcome, Prober, PullAnswer, TagList, Target, Unread};
@@ -82,7 +81,9 @@ struct Stage<'p, P> {
     /// The target of the attempt does not count.
     tags: Answers<TagList>,
     contents: Answers<Result<Arc<Content>, Unread>>,
-    configs: Answers<Result<Platform, Unread>>,
+    children: Answers<Outcome>,
+    configs: Answers<Result<Config, Unread>>,
+    layers: Answers<Result<(), Unread>>,
 }
 
 impl<'p, P: Prober> Stage<'p, P> {
@@ -93,7 +94,9 @@ impl<'p, P: Prober> Stage<'p, P> {
             explained: Answers::default(),
             tags: Answers::default(),
             contents: Answers::default(),
+            children: Answers::default(),
             configs: Answers::default(),
+            layers: Answers::default(),
         }
     }
 
@@ -107,7 +110,9 @@ impl<'p, P: Prober> Stage<'p, P> {
     }
 
     async fn ask(&self, question: &Question) -> Reply {
-        use Question::{Anonymous, Config, Content, Explain, Part, Pull, Supplied, Tag, Tags};
+        use Question::{
+            Anonymous, Child, Config, Content, Explain, Layer, Part, PartConfig, Pull, Supplied, Tag, Tags,
+        };
         match question {
             Pull(_, attempt) | Anonymous(attempt) | Supplied(attempt) | Tag(attempt) => {
                 Reply::Outcome(self.outcomes.once(attempt.clone(), || self.prober.probe(attempt)).await)
@@ -122,7 +127,11 @@ impl<'p, P: Prober> Stage<'p, P> {
             Content(attempt) | Part(attempt) => {
                 Reply::Content(self.contents.once(attempt.clone(), || self.prober.content(attempt)).await)
             }
-            Config(attempt) => Reply::Config(self.configs.once(attempt.clone(), || self.prober.config(attempt)).await),
+            Child(attempt) => Reply::Outcome(self.children.once(attempt.clone(), || self.prober.probe(attempt)).await),
+            Config(attempt) | PartConfig(attempt) => {
+                Reply::Config(self.configs.once(attempt.clone(), || self.prober.config(attempt)).await)
+            }
+            Layer(attempt) => Reply::Layer(self.layers.once(attempt.clone(), || self.prober.layer(attempt)).await),
         }
     }
 }
@@ -174,7 +183,11 @@ mod tests {
             unimplemented!("nobody asks for it")
         }
 
-        async fn config(&self, _: &Attempt) -> Result<Platform, Unread> {
+        async fn config(&self, _: &Attempt) -> Result<Config, Unread> {
+            unimplemented!("nobody asks for it")
+        }
+
+        async fn layer(&self, _: &Attempt) -> Result<(), Unread> {
             unimplemented!("nobody asks for it")
         }
     }

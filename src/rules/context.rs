@@ -11,6 +11,7 @@ use crate::baseline::Baseline;
 use crate::event::Runtime;
 use crate::finding::{Severity, Subject};
 use crate::inventory::Inventory;
+use crate::probe::plan::Depth;
 use crate::probe::{Manifest, PullAnswer};
 use crate::pull::PullContext;
 use crate::pull::operator::OperatorFacts;
@@ -53,6 +54,8 @@ pub struct Settings {
     pub credential_hosts: Vec<String>,
     /// `--runtime`: whose event texts are shown.
     pub runtime: Runtime,
+    /// `--depth`: how far images are looked at.
+    pub depth: Depth,
     /// What else the operator says of the cluster.
     pub operator: OperatorFacts,
     /// The time of the run, in seconds since 1970; `None` where it is not to be known: then nothing has expired.

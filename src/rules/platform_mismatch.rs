@@ -39,7 +39,7 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Finding> {
     let text = &facts.image.text.value;
     let message = match &**content {
         Content::Image(_) => single(text, platforms, &nodes),
-        Content::Index(_) => index(text, platforms, &nodes),
+        Content::Index(_) | Content::Malformed(_) => index(text, platforms, &nodes),
     };
     let label = match nodes.without.as_slice() {
         [] => "does not say for which platform".to_owned(),
@@ -72,8 +72,9 @@ fn sorted(facts: &ImageFacts<'_>, content: &Content, runtime: Runtime) -> Sorted
     for nodes in facts.judged.pull.nodes.iter() {
         let fit = match (content, config) {
             (Content::Index(entries), _) => nodes.fit_index(runtime, entries),
-            (Content::Image(_), Some(platform)) => nodes.fit_image(platform),
+            (Content::Image(_), Some(config)) => nodes.fit_image(&config.platform),
             (Content::Image(_), None) => Fit::Maybe,
+            (Content::Malformed(_), _) => Fit::No,
         };
         let list = match fit {
             Fit::Yes => &mut sorted.with,
@@ -172,7 +173,7 @@ mod tests {
     fn said(entries: &[&str], nodes: &[&str]) -> (Severity, String, Option<String>) {
         let mut facts = Facts::default();
         let pod = facts.pod(PodOrigin::Template);
-        let entry = |text: &&str| Entry { digest: None, platform: text.parse().ok() };
+        let entry = |text: &&str| Entry { digest: None, platform: text.parse().ok(), ..Entry::default() };
         let content = Some(Ok(std::sync::Arc::new(Content::Index(entries.iter().map(entry).collect()))));
         let attempts = vec![(None, Outcome::Found(Manifest::default()))];
         let told = PullAnswer { attempts, content, ..PullAnswer::default() };

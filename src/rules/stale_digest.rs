@@ -62,7 +62,7 @@ fn leads_elsewhere(answer: &PullAnswer, digest: &str, pinned: &str) -> bool {
     let within = answer.parts.iter().find(|(read, _)| read == digest).map(|(_, part)| match part {
         Ok(content) => match &**content {
             Content::Index(entries) => entries.iter().any(|entry| entry.digest.as_deref() == Some(pinned)),
-            Content::Image(_) => false,
+            Content::Image(_) | Content::Malformed(_) => false,
         },
         Err(_) => true,
     });

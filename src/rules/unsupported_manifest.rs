@@ -9,7 +9,8 @@ use crate::probe::Defect;
 use crate::rules::attribution::doubt;
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
-use crate::verdict::Cause;
+use crate::verdict::fault::{Fault, Piece};
+use crate::verdict::{self, Cause};
 use crate::workload::ContainerKind;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unsupported-manifest.md")));
@@ -46,6 +47,9 @@ fn words(facts: &ImageFacts<'_>, defect: Defect, runtime: Runtime) -> Option<(St
             format!("{text:?} is no container image but {}: {}", artifact(facts), not_an_image(facts, runtime)),
             "look for a slip in the name: a chart and its image often have the same",
         ),
+        Defect::ContentMissing | Defect::ContentMismatch | Defect::BadManifest | Defect::IndexLies => {
+            return contents(facts, runtime);
+        }
         Defect::Blob => (
             format!("the digest in {text:?} is that of a blob, a configuration or a layer, and not that of a manifest"),
             "use the digest that `crane digest IMAGE:TAG` or `docker buildx imagetools inspect IMAGE:TAG` shows",
@@ -77,6 +81,65 @@ fn artifact(facts: &ImageFacts<'_>) -> String {
         }
         _ => "another artifact".to_owned(),
     }
+}
+
+/// What is wrong with what the manifest names.
+fn contents(facts: &ImageFacts<'_>, runtime: Runtime) -> Option<(String, &'static str)> {
+    const PUSH: &str = "push the image again: the registry lost a part of it, or it was never complete";
+    let text = &facts.image.text.value;
+    let registry = facts.reference()?.registry();
+    let answer = facts.judged.answer.as_deref()?;
+    let manifest = verdict::found_by(answer)?;
+    let name = |piece: Piece| match piece {
+        Piece::Manifest => "manifest",
+        Piece::Child => "manifest of its index",
+        Piece::Config => "configuration",
+        Piece::Layer => "layer",
+    };
+    Some(match verdict::content::fault(manifest, answer, &facts.judged.pull.nodes, runtime)? {
+        Fault::Missing(piece, digest) => {
+            (format!("{registry} has {text:?}, but not the {} {digest} that it needs", name(piece)), PUSH)
+        }
+        Fault::Mismatch(piece, digest) => (
+            format!("{registry} sends other bytes than the {} {digest} of {text:?} has", name(piece)),
+            "the registry, or a proxy in front of it, is broken: fix it there",
+        ),
+        Fault::Kind { claimed, is_index, .. } => (
+            format!(
+                "{registry} sends {text:?} as {claimed:?}, and it is {}",
+                if is_index { "an index" } else { "an image, not an index" }
+            ),
+            "the registry, or a proxy in front of it, changes the media type: fix it there",
+        ),
+        Fault::Form(piece) => {
+            (format!("the {} of {text:?} has no form that a container runtime reads", name(piece)), PUSH)
+        }
+        Fault::NoConfig => (format!("the manifest of {text:?} names no configuration"), PUSH),
+        Fault::Empty(digest) => (format!("the manifest of {text:?} names content of 0 bytes ({digest})"), PUSH),
+        Fault::LayerCount(layers, says) => (
+            format!("{text:?} has {layers} layers, and its configuration says {says}: containerd cannot unpack it"),
+            "build the image again",
+        ),
+        Fault::LayerType => (
+            format!("{text:?} has a layer of a media type that containerd before 2.0 does not unpack"),
+            "build the image with layers of OCI's or Docker's media types",
+        ),
+        Fault::NestedIndex => (
+            format!("the index of {text:?} names another index for the node's platform, and CRI-O takes an image only"),
+            "push an index that names the images themselves",
+        ),
+        Fault::MixedTypes(config) => (
+            format!("{text:?} is a manifest of OCI with a configuration of Docker's ({config}), which CRI-O refuses"),
+            "build the image again; no builder writes both kinds into one image",
+        ),
+        Fault::Platform(node, image) => (
+            format!(
+                "the index of {text:?} says that an image is for {node}, and the image's own configuration says {image}: the \
+                 node pulls it, and then its container ends at once, with `exec format error`"
+            ),
+            "build the image for that platform again: its builder was told one platform and ran on another",
+        ),
+    })
 }
 
 /// What becomes of it.

@@ -213,7 +213,7 @@ mod tests {
         let attempts = vec![(None, Outcome::Found(Manifest::default()))];
         let evidence =
             Evidence { message: Some("the image's configuration names no platform".to_owned()), ..evidence(200) };
-        let config = Some(Err(Unread { unknown: Unknown::RegistryError, evidence }));
+        let config = Some(Err(Unread { defect: None, unknown: Unknown::RegistryError, evidence }));
         judged.answer = answer(PullAnswer { attempts, config, ..PullAnswer::default() });
         assert_eq!(
             facts.check(&UnverifiedImage)[0].message,

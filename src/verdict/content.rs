@@ -7,12 +7,14 @@
 
 use std::sync::Arc;
 
+use super::fault::{Examined, Fault, Flaw};
 use super::{Cause, Verdict};
 use crate::event::Runtime;
-use crate::manifest::{Content, Image, is_index_type};
+use crate::manifest::{Content, Entry, Image, is_index_type};
 use crate::node::{Fit, Nodes};
 use crate::platform::{Platform, choose};
-use crate::probe::{Defect, Manifest, PullAnswer, Unknown, Unread};
+use crate::probe::plan::Depth;
+use crate::probe::{Defect, Manifest, PullAnswer, Unknown};
 use crate::reference::Reference;
 use crate::workload::{ContainerKind, ImageText, ImageUse};
 
@@ -52,9 +54,11 @@ pub fn described(manifest: &Manifest, answer: &PullAnswer, nodes: &[Nodes], runt
         }
         Content::Image(image) => {
             manifest.size = size(content);
-            let platform = answer.config.as_ref().and_then(|config| config.as_ref().ok());
+            let config = answer.config.as_ref().and_then(|config| config.as_ref().ok());
+            let platform = config.map(|config| &config.platform).filter(|platform| !platform.architecture.is_empty());
             manifest.platforms = platform.filter(|_| image.is_container_image()).map(|platform| vec![platform.clone()]);
         }
+        Content::Malformed(_) => {}
     }
     manifest
 }
@@ -62,7 +66,7 @@ pub fn described(manifest: &Manifest, answer: &PullAnswer, nodes: &[Nodes], runt
 fn size(content: &Arc<Content>) -> Option<u64> {
     match &**content {
         Content::Image(image) => Some(image.size).filter(|size| *size > 0),
-        Content::Index(_) => None,
+        Content::Index(_) | Content::Malformed(_) => None,
     }
 }
 
@@ -97,28 +101,111 @@ pub(super) fn judge(
         None => {}
     }
     let is_index = manifest.media_type.as_deref().is_some_and(is_index_type);
-    let wanted = !nodes.is_empty() || may_be_artifact(image) && !is_index;
-    let content = match &answer.content {
-        Some(Ok(content)) => content,
-        Some(Err(unread)) if wanted => return not_read(unread),
-        None if wanted => return Verdict::Unverified(Cause::Unknown(Unknown::RegistryError)),
+    let deep = answer.depth >= Depth::Manifest;
+    let wanted = deep || !nodes.is_empty() || may_be_artifact(image) && !is_index;
+    match &answer.content {
+        Some(Ok(_)) => {}
+        Some(Err(unread)) if wanted && unread.defect.is_none() => return unknown(unread.unknown),
+        Some(Err(_)) if wanted => {}
+        None if wanted => return unknown(Unknown::RegistryError),
         Some(Err(_)) | None => return pullable(),
-    };
+    }
+    let examined = Examined { manifest, answer, runtime };
+    if let Some(flaw) = examined.manifest() {
+        return fails(&flaw);
+    }
+    let Some(Ok(content)) = &answer.content else { return pullable() };
     match &**content {
-        Content::Index(entries) => fits(nodes, |nodes| nodes.fit_index(runtime, entries)).unwrap_or_else(pullable),
-        Content::Image(it) if !it.is_container_image() => artifact(it, is_volume, runtime).unwrap_or_else(pullable),
-        // Nothing of a volume is run.
-        Content::Image(_) if is_volume || nodes.is_empty() => pullable(),
-        Content::Image(_) => match &answer.config {
-            Some(Ok(platform)) => fits(nodes, |nodes| nodes.fit_image(platform)).unwrap_or_else(pullable),
-            Some(Err(unread)) => not_read(unread),
-            None => Verdict::Unverified(Cause::Unknown(Unknown::RegistryError)),
+        Content::Index(entries) => match fits(nodes, |nodes| nodes.fit_index(runtime, entries)) {
+            Some(verdict) => verdict,
+            // There is nothing in it for any node.
+            None if entries.iter().all(Entry::is_attestation) => Verdict::Fails(Cause::Platform),
+            None => entries_of(&examined, entries, nodes).unwrap_or_else(pullable),
         },
+        // An index of nothing.
+        Content::Malformed(_) => Verdict::Fails(Cause::Platform),
+        Content::Image(it) if !it.is_container_image() => artifact(it, is_volume, runtime).unwrap_or_else(pullable),
+        Content::Image(it) => {
+            if let Some(flaw) = examined.image(it).filter(|_| !is_volume || deep) {
+                return fails(&flaw);
+            }
+            // Nothing of a volume is run.
+            if is_volume || nodes.is_empty() {
+                return pullable();
+            }
+            match &answer.config {
+                Some(Ok(config)) if !config.platform.architecture.is_empty() => {
+                    fits(nodes, |nodes| nodes.fit_image(&config.platform)).unwrap_or_else(pullable)
+                }
+                Some(Err(unread)) => unknown(unread.unknown),
+                Some(Ok(_)) | None => unknown(Unknown::RegistryError),
+            }
+        }
     }
 }
 
-fn not_read(unread: &Unread) -> Verdict {
-    Verdict::Unverified(Cause::Unknown(unread.unknown))
+/// What is at fault with a manifest that was found, where the verdict says that something is.
+pub fn fault(manifest: &Manifest, answer: &PullAnswer, nodes: &[Nodes], runtime: Runtime) -> Option<Fault> {
+    let examined = Examined { manifest, answer, runtime };
+    let flaw = match (examined.manifest(), answer.content.as_ref().and_then(|content| content.as_ref().ok())) {
+        (Some(flaw), _) => Some(flaw),
+        (None, Some(content)) => match &**content {
+            Content::Index(entries) => looked_at(nodes).find_map(|node| match examined.entry(entries, node.as_ref()) {
+                Some(flaw @ Flaw::Fault(_)) => Some(flaw),
+                _ => None,
+            }),
+            Content::Image(image) => examined.image(image),
+            Content::Malformed(_) => None,
+        },
+        (None, None) => None,
+    };
+    match flaw? {
+        Flaw::Fault(fault) => Some(fault),
+        Flaw::Unread(_) => None,
+    }
+}
+
+/// The nodes whose images are looked at; `None` where none are known, and the usual ones have nothing.
+fn looked_at(nodes: &[Nodes]) -> impl Iterator<Item = Option<Platform>> {
+    let unknown = nodes.is_empty();
+    sized(nodes).into_iter().map(Some).chain(unknown.then_some(None))
+}
+
+/// The verdict of the images that the nodes take from an index; `None` where nothing speaks against any.
+fn entries_of(examined: &Examined<'_>, entries: &[Entry], nodes: &[Nodes]) -> Option<Verdict> {
+    let mut looked_at: Vec<Option<Flaw>> = sized(nodes)
+        .iter()
+        .filter(|node| choose(examined.runtime, node, entries).is_some())
+        .map(|node| examined.entry(entries, Some(node)))
+        .collect();
+    if looked_at.is_empty() && examined.answer.depth >= Depth::Manifest {
+        looked_at.push(examined.entry(entries, None));
+    }
+    let flaws: Vec<&Flaw> = looked_at.iter().flatten().collect();
+    let fault = flaws.iter().find(|flaw| matches!(flaw, Flaw::Fault(_)));
+    // Of nodes whose platform is open another image may count.
+    let certain = !nodes.is_empty() && nodes.iter().all(|nodes| nodes.platform().is_some());
+    match (fault, flaws.first()) {
+        (Some(fault), _)
+            if certain && flaws.len() == looked_at.len() && flaws.iter().all(|flaw| matches!(flaw, Flaw::Fault(_))) =>
+        {
+            Some(fails(fault))
+        }
+        (Some(Flaw::Fault(fault)), _) => Some(Verdict::Unverified(Cause::Defect(fault.defect()))),
+        (_, Some(flaw)) => Some(fails(flaw)),
+        (_, None) => None,
+    }
+}
+
+fn fails(flaw: &Flaw) -> Verdict {
+    match flaw {
+        Flaw::Fault(fault) => Verdict::Fails(Cause::Defect(fault.defect())),
+        Flaw::Unread(why) => unknown(*why),
+    }
+}
+
+fn unknown(why: Unknown) -> Verdict {
+    Verdict::Unverified(Cause::Unknown(why))
 }
 
 /// The verdict where not all nodes are known to fit.
@@ -149,8 +236,8 @@ fn artifact(image: &Image, is_volume: bool, runtime: Runtime) -> Option<Verdict>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::Entry;
-    use crate::probe::{Evidence, Outcome};
+    use crate::manifest::Config;
+    use crate::probe::{Evidence, Outcome, Unread};
     use crate::source::{SourceId, Span, Spanned};
     use crate::workload::{Container, PodId};
 
@@ -171,16 +258,21 @@ mod tests {
     }
 
     fn image(config_type: &str) -> Content {
-        Content::Image(Image { config_type: config_type.to_owned(), config_digest: None, size: 7 })
+        Content::Image(Image {
+            config_type: config_type.to_owned(),
+            config_digest: Some("sha256:c".to_owned()),
+            size: 7,
+            ..Image::default()
+        })
     }
 
     fn index(platforms: &[&str]) -> Content {
-        let entry = |text: &&str| Entry { digest: None, platform: text.parse().ok() };
+        let entry = |text: &&str| Entry { digest: None, platform: text.parse().ok(), ..Entry::default() };
         Content::Index(platforms.iter().map(entry).collect())
     }
 
     fn unread() -> Unread {
-        Unread { unknown: Unknown::RateLimited, evidence: Evidence::default() }
+        Unread { defect: None, unknown: Unknown::RateLimited, evidence: Evidence::default() }
     }
 
     /// The verdict of an image of this kind, as JSON names it.
@@ -198,7 +290,8 @@ mod tests {
     }
 
     fn answer(content: Option<Result<Content, Unread>>, config: Option<Result<&str, Unread>>) -> PullAnswer {
-        let config = config.map(|config| config.map(|text| text.parse().expect("a platform")));
+        let read = |text: &str| Config { platform: text.parse().expect("a platform"), diff_ids: 0 };
+        let config = config.map(|config| config.map(read));
         PullAnswer { content: content.map(|content| content.map(Arc::new)), config, ..PullAnswer::default() }
     }
 
@@ -213,7 +306,8 @@ mod tests {
         assert_eq!(container(of(&["linux/s390x"]), &both), ("fails", platform));
         assert_eq!(container(of(&[]), &both[..1]), ("fails", platform));
         assert_eq!(container(of(&["no platform"]), &both[..1]), ("unverified", platform));
-        assert_eq!(container(of(&[]), &[]), passes, "nothing is declared");
+        assert_eq!(container(of(&[]), &[]), ("fails", platform), "there is nothing in it for any node");
+        assert_eq!(container(of(&["linux/s390x"]), &[]), passes, "nothing is declared");
         let single = |config| answer(Some(Ok(image(OCI))), config);
         assert_eq!(container(single(Some(Ok("linux/amd64"))), &both[..1]), passes);
         assert_eq!(container(single(Some(Ok("linux/arm64"))), &both[..1]), ("fails", platform));

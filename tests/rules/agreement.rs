@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pullcheck::finding::{Finding, Severity};
-use pullcheck::manifest::{Content, Entry, Image};
+use pullcheck::manifest::{Config, Content, Entry, Image};
 use pullcheck::platform::Platform;
 use pullcheck::probe::{Attempt, Defect, Denial, Evidence, Manifest, Outcome, Prober, TagList, Unknown, Unread};
 use pullcheck::pull::PullContext;
@@ -84,11 +84,15 @@ impl Prober for Same {
     }
 
     async fn content(&self, _: &Attempt) -> Result<Arc<Content>, Unread> {
-        Err(Unread { unknown: Unknown::RegistryError, evidence: Evidence::default() })
+        Err(unread())
     }
 
-    async fn config(&self, _: &Attempt) -> Result<Platform, Unread> {
-        Err(Unread { unknown: Unknown::RegistryError, evidence: Evidence::default() })
+    async fn config(&self, _: &Attempt) -> Result<Config, Unread> {
+        Err(unread())
+    }
+
+    async fn layer(&self, _: &Attempt) -> Result<(), Unread> {
+        Err(unread())
     }
 }
 
@@ -97,7 +101,7 @@ impl Prober for Same {
 struct Held {
     media_type: &'static str,
     content: Option<Content>,
-    config: Option<Platform>,
+    config: Option<Config>,
 }
 
 impl Prober for Held {
@@ -118,13 +122,17 @@ impl Prober for Held {
         self.content.clone().map(Arc::new).ok_or_else(unread)
     }
 
-    async fn config(&self, _: &Attempt) -> Result<Platform, Unread> {
+    async fn config(&self, _: &Attempt) -> Result<Config, Unread> {
         self.config.clone().ok_or_else(unread)
+    }
+
+    async fn layer(&self, _: &Attempt) -> Result<(), Unread> {
+        Err(unread())
     }
 }
 
 fn unread() -> Unread {
-    Unread { unknown: Unknown::RegistryError, evidence: Evidence::default() }
+    Unread { defect: None, unknown: Unknown::RegistryError, evidence: Evidence::default() }
 }
 
 /// An index and an image for every node, for some, and for none; an artifact; and what cannot be read.
@@ -134,17 +142,25 @@ fn held() -> Vec<Held> {
     let entry = |architecture: Option<&str>| Entry {
         digest: Some(format!("sha256:{}", "cd".repeat(32))),
         platform: architecture.map(|it| Platform::new("linux", it, "")),
+        media_type: single.to_owned(),
     };
     let image = |config_type: &str| {
         let config_digest = Some(format!("sha256:{}", "ef".repeat(32)));
-        Content::Image(Image { config_type: config_type.to_owned(), config_digest, size: 3 << 30 })
+        Content::Image(Image {
+            config_type: config_type.to_owned(),
+            config_digest,
+            config_size: 7,
+            layers: Some(vec![]),
+            size: 3 << 30,
+            ..Image::default()
+        })
     };
     let of_index =
         |entries: Vec<Entry>| Held { media_type: index, content: Some(Content::Index(entries)), config: None };
     let of_image = |config_type, architecture: Option<&str>| Held {
         media_type: single,
         content: Some(image(config_type)),
-        config: architecture.map(|it| Platform::new("linux", it, "")),
+        config: architecture.map(|it| Config { platform: Platform::new("linux", it, ""), diff_ids: 0 }),
     };
     let config_type = "application/vnd.oci.image.config.v1+json";
     vec![

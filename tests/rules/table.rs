@@ -2,8 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use pullcheck::manifest::{self, Content};
-use pullcheck::platform::Platform;
+use pullcheck::manifest::{self, Config, Content};
 use pullcheck::probe::{
     Attempt, Defect, Denial, Evidence, Manifest, Outcome, Prober, RateLimit, TagList, TlsFault, Unknown, Unread,
 };
@@ -54,9 +53,13 @@ impl Prober for Table {
         content.map(Arc::new).ok_or_else(unread)
     }
 
-    async fn config(&self, attempt: &Attempt) -> Result<Platform, Unread> {
+    async fn config(&self, attempt: &Attempt) -> Result<Config, Unread> {
         let target = attempt.target.as_str();
         self.within(attempt, |held| held.blob(target).and_then(manifest::parse_config)).ok_or_else(unread)
+    }
+
+    async fn layer(&self, attempt: &Attempt) -> Result<(), Unread> {
+        self.within(attempt, |held| held.blob(attempt.target.as_str()).map(drop)).ok_or_else(unread)
     }
 }
 
@@ -101,6 +104,8 @@ impl Table {
             _ => None,
         });
         let defect = match reply {
+            // What an index names has no line of its own.
+            None if self.within(attempt, |held| held.content(attempt.target.as_str()).is_some()) => None,
             None => return Outcome::Absent(evidence(404)),
             Some(Reply::Status(status, _)) => return by_status(*status),
             Some(Reply::Bearer) => return refuse(attempt, Denial::DeniedOrAbsent, None).unwrap_or_else(unknown),
@@ -154,7 +159,7 @@ fn by_status(status: u16) -> Outcome {
 }
 
 fn unread() -> Unread {
-    Unread { unknown: Unknown::RegistryError, evidence: Evidence::default() }
+    Unread { defect: None, unknown: Unknown::RegistryError, evidence: Evidence::default() }
 }
 
 fn unreachable(fault: Fault, registry: &str) -> Outcome {

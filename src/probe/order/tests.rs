@@ -37,6 +37,9 @@ fn asked(plan: &Plan, answers: &[(&str, Outcome)]) -> (Vec<String>, PullAnswer) 
             Question::Content(attempt) => ("content", attempt),
             Question::Config(attempt) => ("config", attempt),
             Question::Part(attempt) => ("part", attempt),
+            Question::Child(attempt) => ("child", attempt),
+            Question::PartConfig(attempt) => ("part config", attempt),
+            Question::Layer(attempt) => ("layer", attempt),
         };
         let user = attempt.credential.as_ref().map_or("-", |c| c.username.expose());
         log.push(format!("{kind} {user}"));

@@ -15,8 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::read::{self, Place, Reader};
-use crate::manifest::Content;
-use crate::platform::Platform;
+use crate::manifest::{Config, Content};
 use crate::probe::{Attempt, Manifest, Outcome, Prober, TagList, Unread};
 pub use folder::NoStore;
 use store::Scope;
@@ -27,6 +26,8 @@ pub struct Cached<'p, P> {
     prober: &'p P,
     store: Option<Store>,
     time_to_live: Duration,
+    /// Whether what stands behind a digest may come from the store.
+    keeps_content: bool,
     /// Whether a registry is reached in another way than a run without options would reach it.
     is_overridden: Box<dyn Fn(&str) -> bool + Sync + 'p>,
     /// What this run knows to be open, from the registry or from an entry in force.
@@ -43,7 +44,15 @@ impl<'p, P> Cached<'p, P> {
         is_overridden: impl Fn(&str) -> bool + Sync + 'p,
     ) -> Self {
         let store = store.filter(|_| !time_to_live.is_zero());
-        Self { prober, store, time_to_live, is_overridden: Box::new(is_overridden), open: Mutex::default() }
+        let is_overridden = Box::new(is_overridden);
+        Self { prober, store, time_to_live, keeps_content: true, is_overridden, open: Mutex::default() }
+    }
+
+    /// The same, where the question is whether a registry still has what stands behind a digest: everything but the
+    /// manifests' existence is asked.
+    #[must_use]
+    pub fn without_content(self) -> Self {
+        Self { keeps_content: false, ..self }
     }
 
     fn store_for(&self, attempt: &Attempt) -> Option<&Store> {
@@ -62,7 +71,7 @@ impl<'p, P> Cached<'p, P> {
 impl<P: Reader> Cached<'_, P> {
     /// Bytes by digest: from the store where this run may, else from the registry.
     async fn bytes(&self, attempt: &Attempt, place: Place) -> Result<Vec<u8>, Unread> {
-        let store = self.store_for(attempt).filter(|store| self.is_open(&store.scope(attempt)));
+        let store = self.store_for(attempt).filter(|store| self.keeps_content && self.is_open(&store.scope(attempt)));
         let Some(store) = store else { return self.prober.read(attempt, place).await };
         if let Some(bytes) = store.content(attempt) {
             return Ok(bytes);
@@ -108,8 +117,12 @@ impl<P: Reader> Prober for Cached<'_, P> {
         read::content(&self.bytes(attempt, Place::Manifest).await?)
     }
 
-    async fn config(&self, attempt: &Attempt) -> Result<Platform, Unread> {
+    async fn config(&self, attempt: &Attempt) -> Result<Config, Unread> {
         read::config(&self.bytes(attempt, Place::Blob).await?)
+    }
+
+    async fn layer(&self, attempt: &Attempt) -> Result<(), Unread> {
+        self.prober.layer(attempt).await
     }
 }
 

@@ -55,8 +55,12 @@ impl Prober for Counting {
         unreachable!("the cache wants the bytes")
     }
 
-    async fn config(&self, _: &Attempt) -> Result<Platform, Unread> {
+    async fn config(&self, _: &Attempt) -> Result<Config, Unread> {
         unreachable!("the cache wants the bytes")
+    }
+
+    async fn layer(&self, _: &Attempt) -> Result<(), Unread> {
+        Ok(())
     }
 }
 

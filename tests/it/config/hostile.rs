@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::*;
 
 /// A value for each setting that only the operator may give.
-const FORBIDDEN: [(&str, &str); 28] = [
+const FORBIDDEN: [(&str, &str); 29] = [
     ("pull-secret", "pull=secret.json"),
     ("dockerconfigjson", "secret.json"),
     ("credential-hosts", "'*'"),
@@ -22,6 +22,7 @@ const FORBIDDEN: [(&str, &str); 28] = [
     ("timeout", "1ms"),
     ("connect-timeout", "1ms"),
     ("deadline", "9h"),
+    ("depth", "layers"),
     ("concurrency", "100000"),
     ("host-concurrency", "100000"),
     ("retries", "1000"),

@@ -274,6 +274,10 @@ fn nothing_for_the_nodes() {
     let [index, old, list, one] = ["1.9", "old", "list", "one"].map(|tag| api.digest(tag).unwrap().to_owned());
     let [get, get_old, get_list, get_one] = [&index, &old, &list, &one].map(|digest| format!("GET {digest}"));
     let chart = format!("GET {}", api.digest("chart").unwrap());
+    let entries: serde_json::Value = serde_json::from_slice(api.content("1.9").unwrap().2).unwrap();
+    let child = format!("HEAD {}", entries["manifests"][0]["digest"].as_str().unwrap());
+    let entries: serde_json::Value = serde_json::from_slice(api.content("old").unwrap().2).unwrap();
+    let old_child = format!("HEAD {}", entries["manifests"][0]["digest"].as_str().unwrap());
 
     let not_found = "rpc error: code = NotFound desc = ";
     let no_entry =
@@ -315,6 +319,8 @@ fn nothing_for_the_nodes() {
         requests: &["GET reg.example/v2/", "HEAD list", &get_list],
         ..crio
     };
+    // The one that amd64 nodes take is looked for.
+    let some_requests = [row.requests, &[&child]].concat();
     let some = Row {
         name: "some nodes",
         says: "has no image for linux/s390x nodes, and the pod may be put on one",
@@ -322,6 +328,7 @@ fn nothing_for_the_nodes() {
         verdict: "unverified platform",
         rules: &["warning platform-mismatch"],
         event: "",
+        requests: &some_requests,
         ..row
     };
     let no_entry = no_entry.replace(&index, &old);
@@ -334,6 +341,7 @@ fn nothing_for_the_nodes() {
         requests: &["HEAD old", &get_old],
         ..row
     };
+    let compatible_requests = [exact.requests, &[&old_child]].concat();
     let compatible = Row {
         name: "386 on amd64, containerd up to 2.0",
         args: &["--platform", "linux/amd64", "--runtime", "containerd-1"],
@@ -341,6 +349,7 @@ fn nothing_for_the_nodes() {
         rules: &[],
         says: "",
         event: "",
+        requests: &compatible_requests,
         ..exact
     };
     rows(&[HOST], script, &[row, up_to_2_0, crio, docker_list, some, exact, compatible]);

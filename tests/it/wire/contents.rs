@@ -14,7 +14,7 @@ use pullcheck_support::{Access, Answer, Bearer, Registry};
 use super::{block_on, plain};
 
 /// A pod whose spec begins with `asks`, with these images.
-fn pod(asks: &str, images: &[String]) -> String {
+pub(super) fn pod(asks: &str, images: &[String]) -> String {
     let containers = images.iter().enumerate().map(|(at, image)| format!("  - {{name: c{at}, image: '{image}'}}\n"));
     let containers: String = containers.collect();
     format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: web}}\nspec:\n{asks}  containers:\n{containers}")
@@ -23,7 +23,7 @@ fn pod(asks: &str, images: &[String]) -> String {
 const ARM64: &str = "  nodeSelector: {kubernetes.io/arch: arm64}\n";
 
 /// Checks manifests against a server; the requests that it took.
-fn run(server: &Registry, settings: &Settings, manifests: &[String]) -> (Report, usize) {
+pub(super) fn run(server: &Registry, settings: &Settings, manifests: &[String]) -> (Report, usize) {
     let sources = manifests.iter().map(|text| Source::new("a.yaml", text.as_str(), Encoding::Utf8)).collect();
     let gathered = check::gather_sources(sources, ReadOptions { named: true, ..ReadOptions::default() });
     let before = server.count();
@@ -34,18 +34,18 @@ fn run(server: &Registry, settings: &Settings, manifests: &[String]) -> (Report,
     (report, server.count() - before)
 }
 
-fn cluster(platforms: &[&str]) -> Settings {
+pub(super) fn cluster(platforms: &[&str]) -> Settings {
     let mut settings = Settings::default();
     settings.operator.platforms = platforms.iter().map(|text| text.parse().unwrap()).collect();
     settings
 }
 
-fn verdicts(report: &Report) -> Vec<(&str, Option<&str>)> {
+pub(super) fn verdicts(report: &Report) -> Vec<(&str, Option<&str>)> {
     let verdict = |image: &ImageReport| (image.verdict.unwrap_or_default(), image.cause);
     report.images.iter().map(verdict).collect::<Vec<_>>()
 }
 
-fn said<'r>(report: &'r Report, rule: &str) -> Vec<&'r Finding> {
+pub(super) fn said<'r>(report: &'r Report, rule: &str) -> Vec<&'r Finding> {
     report.findings.iter().filter(|finding| finding.rule == rule).collect()
 }
 
@@ -63,14 +63,15 @@ fn nothing_is_fetched_where_nothing_is_declared() {
 }
 
 #[test]
-fn an_index_costs_two_requests_and_a_single_image_three() {
+fn an_index_and_a_single_image_cost_three_requests_each() {
     let server = Registry::start(|r| {
         r.index("acme/api", "1", &["linux/amd64", "linux/arm64", "unknown/unknown"]);
         r.repository("acme/web").image_for("1", "linux/arm64", 7_000_000);
     });
     let image = |name: &str| format!("{}/acme/{name}", server.host());
     let (report, requests) = run(&server, &Settings::default(), &[pod(ARM64, &[image("api:1")])]);
-    assert_eq!((verdicts(&report), requests), (vec![("pullable", None)], 2));
+    // Tag, index, and whether the image is there that it names for the node.
+    assert_eq!((verdicts(&report), requests), (vec![("pullable", None)], 3));
     let platforms = |report: &Report| report.images[0].platforms.clone().unwrap_or_default();
     assert_eq!(platforms(&report), ["linux/amd64", "linux/arm64"]);
     assert_eq!(report.images[0].size, None);
@@ -94,7 +95,7 @@ fn content_is_read_once_however_many_pods_want_it() {
     let (report, requests) = run(&server, &Settings::default(), &pods);
     let fails = ("fails", Some("platform"));
     assert_eq!(verdicts(&report), [("pullable", None), ("pullable", None), ("pullable", None), fails]);
-    assert_eq!(requests, 3 + 2, "three tags and two digests: {:?}", server.lines());
+    assert_eq!(requests, 3 + 2 + 1, "three tags, two indexes, one image: {:?}", server.lines());
 }
 
 #[test]
@@ -141,16 +142,17 @@ fn what_cannot_be_read_is_never_a_pass() {
         let digest = r.index("acme/page", "1", &["linux/amd64"]).digest("1").unwrap().to_owned();
         r.answer("GET", &format!("/v2/acme/page/manifests/{digest}"), [Answer::status(200).body("<html>")]);
     });
-    for (name, cause) in [
-        ("limited", "rate-limited"),
-        ("gone", "registry-error"),
-        ("forged", "registry-error"),
-        ("page", "registry-error"),
+    for (name, verdict, cause, rule) in [
+        ("limited", "unverified", "rate-limited", "unverified-image"),
+        // By its tag it is there, and by the digest that the registry names it is not: no node can fetch it.
+        ("gone", "fails", "content-missing", "unsupported-manifest"),
+        ("forged", "fails", "content-mismatch", "unsupported-manifest"),
+        ("page", "fails", "content-mismatch", "unsupported-manifest"),
     ] {
         let images = [format!("{}/acme/{name}:1", server.host())];
         let (report, _) = run(&server, &cluster(&["linux/amd64"]), &[pod("", &images)]);
-        assert_eq!(verdicts(&report), [("unverified", Some(cause))], "{name}");
-        assert_eq!(said(&report, "unverified-image").len(), 1, "{name}");
+        assert_eq!(verdicts(&report), [(verdict, Some(cause))], "{name}");
+        assert_eq!(said(&report, rule).len(), 1, "{name}");
     }
 }
 
@@ -162,7 +164,7 @@ fn contents_are_read_with_the_credential_that_opened_the_image() {
     let images = [format!("{}/acme/api:1", server.host())];
     let (report, requests) = run(&server, &cluster(&["linux/amd64"]), &[pod("", &images)]);
     assert_eq!(verdicts(&report), [("pullable", None)]);
-    assert_eq!(requests, 4, "challenge, token, HEAD and GET: {:?}", server.lines());
+    assert_eq!(requests, 5, "challenge, token, HEAD, GET and HEAD of the image: {:?}", server.lines());
 }
 
 /// With few pulls left, none is spent on what is only nice to know, and what had to be known is not made up.

@@ -4,6 +4,7 @@ mod auth;
 mod budget;
 mod command;
 mod contents;
+mod depths;
 mod faults;
 mod floods;
 mod found;

@@ -166,6 +166,14 @@ impl RepositoryScript {
         }
     }
 
+    /// Adds a blob, and returns its digest.
+    pub fn hold(&mut self, bytes: impl Into<Vec<u8>>) -> String {
+        let bytes = bytes.into();
+        let digest = digest_of(&bytes);
+        self.blobs.insert(digest.clone(), bytes);
+        digest
+    }
+
     /// The bytes of a blob.
     pub fn blob(&self, digest: &str) -> Option<&[u8]> {
         self.blobs.get(digest).map(Vec::as_slice)

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use pullcheck::check::{Gathered, check};
-use pullcheck::manifest::Content;
-use pullcheck::platform::Platform;
+use pullcheck::manifest::{Config, Content};
 use pullcheck::probe::{Attempt, Outcome, Prober, TagList, Unread};
 use pullcheck::report::Report;
 use pullcheck::rules::Settings;
@@ -31,8 +30,12 @@ impl Prober for Nobody {
         std::future::pending().await
     }
 
-    async fn config(&self, _: &Attempt) -> Result<Platform, Unread> {
+    async fn config(&self, _: &Attempt) -> Result<Config, Unread> {
         std::future::pending().await
+    }
+
+    async fn layer(&self, _: &Attempt) -> Result<(), Unread> {
+        unreachable!("nothing is asked")
     }
 }
 
