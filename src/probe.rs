@@ -194,6 +194,8 @@ pub enum Unknown {
     /// Loopback or in-cluster host, or an address that must not be contacted: this machine cannot see what the
     /// node sees.
     NodeLocal,
+    /// The nodes' own configuration of the registry keeps the runtime from asking anybody.
+    NodeConfig,
 }
 
 /// What is wrong with a TLS connection.

@@ -158,6 +158,8 @@ fn unknown_text(reference: &Reference, unknown: Unknown, failure: &Failure<'_>) 
         }
         Unknown::RateLimited | Unknown::RegistryError => unexpected_status(reference, evidence),
         Unknown::Tls(fault) => transport(&certificate_error(fault, evidence)?),
+        // What is in the way of one request names its URL, which may be any host's.
+        Unknown::NodeConfig => evidence.message.clone().filter(|words| !words.starts_with("net/http: ")),
         Unknown::PlainHttp => transport("http: server gave HTTP response to HTTPS client"),
         Unknown::Dns | Unknown::NoSuchHost => {
             let host = evidence.url.as_deref().and_then(host_of).unwrap_or_else(|| contacted_host(reference));

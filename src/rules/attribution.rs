@@ -32,6 +32,8 @@ pub(crate) enum Attribution {
     PlainHttp,
     /// `untrusted-certificate`.
     Untrusted(TlsFault),
+    /// `invalid-hosts-toml`: the nodes' configuration of the registry cannot be used.
+    NodeConfig,
     /// `unverified-image`: the registry gave no usable answer.
     NoAnswer(Unknown),
     /// `unverified-image`: a pull secret's content is not to be seen.
@@ -63,6 +65,7 @@ pub(crate) fn attribute(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Attr
         // Not asked because the operator said so: the summary counts it.
         Cause::Unknown(Unknown::Offline) => None,
         Cause::Unknown(Unknown::PlainHttp) => Some(Attribution::PlainHttp),
+        Cause::Unknown(Unknown::NodeConfig) => Some(Attribution::NodeConfig),
         Cause::Unknown(Unknown::Tls(fault)) if fault != TlsFault::Other => Some(Attribution::Untrusted(fault)),
         Cause::Unknown(unknown) => Some(Attribution::NoAnswer(unknown)),
         Cause::InvalidName

@@ -37,6 +37,7 @@ impl Rule for UnverifiedImage {
                 | Attribution::NoMatchingKey(_)
                 | Attribution::NoCredential(_)
                 | Attribution::PlainHttp
+                | Attribution::NodeConfig
                 | Attribution::Untrusted(_) => return None,
             };
             let message = format!("it could not be told whether this can be pulled: {message}");
@@ -85,7 +86,8 @@ fn no_answer(facts: &ImageFacts<'_>, unknown: Unknown) -> Option<String> {
         Unknown::NodeLocal => {
             format!("{registry} is an address of the node or the cluster: it cannot be seen from here")
         }
-        Unknown::Offline => return None,
+        // It is `invalid-hosts-toml`'s.
+        Unknown::NodeConfig | Unknown::Offline => return None,
     })
 }
 
@@ -141,7 +143,7 @@ fn what_to_do(facts: &ImageFacts<'_>, unknown: Unknown) -> String {
         Unknown::Deadline => "run again with a longer `--deadline`",
         Unknown::Interrupted => "run again",
         Unknown::NodeLocal => "if this machine can reach the same registry, say how: `--plain-http` or `--connect-to`",
-        Unknown::Offline => "",
+        Unknown::NodeConfig | Unknown::Offline => "",
     };
     help.to_owned()
 }
