@@ -68,6 +68,7 @@ static NOTHING: Evidence = Evidence {
     message: None,
     rate: None,
     retry_after: None,
+    bare: false,
     reported: None,
 };
 

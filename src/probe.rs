@@ -230,6 +230,8 @@ pub struct Evidence {
     pub rate: Option<RateLimit>,
     /// `Retry-After` of a 429 or 503, in seconds from the answer.
     pub retry_after: Option<u64>,
+    /// Whether the request carried no credential and no token, as nobody had asked for one.
+    pub bare: bool,
     /// What the runtime would report, where several hosts were asked and another one than the one that decides: what is
     /// known least of decides, and what came furthest is reported.
     pub reported: Option<Box<Outcome>>,

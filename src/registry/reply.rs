@@ -161,6 +161,7 @@ pub(crate) fn evidence(method: &Method, url: &Url, answer: &Answer, sent: Option
         message: text("/errors/0/message").or_else(|| text("/details")),
         rate: rate_limit(answer),
         retry_after: answer.retry_after.map(|wait| wait.as_secs()),
+        bare: false,
         reported: None,
     }
 }
