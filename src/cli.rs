@@ -103,6 +103,7 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
         return Ok(Exit::Interrupted);
     };
     load::chart::beside(&mut gathered);
+    load::operator::beside(&mut gathered, options.client.certs_dir.ignored());
     let asks = options.task == Task::Check && !options.settings.offline;
     let mut notes: Vec<String> = kind::barren(&options.kinds, &gathered.inventory).into_iter().map(no_image).collect();
     let helped = match &options.supplied {

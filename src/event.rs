@@ -78,6 +78,7 @@ static NOTHING: Evidence = Evidence {
     token: None,
     body: None,
     namespace: None,
+    bare: false,
     reported: None,
 };
 

@@ -38,6 +38,27 @@ pub fn slip_of(registry: &str) -> Option<Slip> {
     Some(Slip { meant, public: is_public(meant, &host), impostor: IMPOSTORS.contains(&&*host) })
 }
 
+/// Whether one of two hosts is the other with one slip: one letter more, less, other or swapped, or another last label
+/// (`registry.gitlab.io` for `registry.gitlab.com`). Numbers tell machines apart, and so do single letters.
+pub(crate) fn is_slip(host: &str, other: &str) -> bool {
+    let labels = |host: &str| host.split('.').map(str::to_owned).collect::<Vec<_>>();
+    let (one, two) = (labels(host), labels(other));
+    if host == other || one.len() < 2 || host.contains(':') != other.contains(':') {
+        return false;
+    }
+    if let ([rest @ .., _], [other @ .., _]) = (&one[..], &two[..])
+        && rest == other
+        && !host.contains(':')
+    {
+        return true;
+    }
+    let differing: Vec<_> = one.iter().zip(&two).filter(|(one, two)| one != two).collect();
+    let numbered = |label: &str| label.bytes().any(|byte| byte.is_ascii_digit());
+    let meaningful =
+        |(one, two): &(&String, &String)| one.len().max(two.len()) > 2 && !(numbered(one) && numbered(two));
+    strsim::osa_distance(host, other) == 1 && (one.len() != two.len() || differing.iter().all(meaningful))
+}
+
 /// Whether all but two neighbouring letters are the same, as one edit leaves them: asked for every image and registry,
 /// so it must cost less than the distance itself.
 fn differ_in_one_place(a: &str, b: &str) -> bool {
@@ -105,6 +126,29 @@ mod tests {
         for (host, meant, public) in cases {
             let slip = slip_of(host);
             assert_eq!(slip.map(|slip| (slip.meant, slip.public)), Some((meant, public)), "{host}");
+        }
+    }
+
+    #[test]
+    fn hosts_of_which_one_may_be_the_other() {
+        for (one, other) in [
+            ("registry.gitlab.io", "registry.gitlab.com"),
+            ("ghcr.io", "gchr.io"),
+            ("reg.acme.example", "regs.acme.example"),
+            ("harbour.acme.example", "harbor.acme.example"),
+        ] {
+            assert!(is_slip(one, other) && is_slip(other, one), "{one} {other}");
+        }
+        for (one, other) in [
+            ("ghcr.io", "ghcr.io"),
+            ("ghcr.io", "quay.io"),
+            ("reg1.acme.example", "reg2.acme.example"),
+            ("a.acme.example", "b.acme.example"),
+            ("reg.example:5000", "reg.example:5001"),
+            ("reg.example:5000", "reg.example"),
+            ("localhost", "localhos"),
+        ] {
+            assert!(!is_slip(one, other), "{one} {other}");
         }
     }
 

@@ -388,4 +388,6 @@ pub enum ProblemKind {
         /// The tool, as a user would call it: `helm template`.
         tool: &'static str,
     },
+    /// A `hosts.toml` of the operator that containerd passes over; the message names its folder's registry and the fault.
+    IgnoredHostsToml,
 }

@@ -6,6 +6,7 @@
 
 pub mod chart;
 mod decode;
+pub mod operator;
 mod walk;
 
 use std::collections::HashSet;

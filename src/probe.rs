@@ -200,6 +200,8 @@ pub enum Unknown {
     /// Loopback or in-cluster host, or an address that must not be contacted: this machine cannot see what the
     /// node sees.
     NodeLocal,
+    /// The nodes' own configuration of the registry keeps the runtime from asking anybody.
+    NodeConfig,
 }
 
 /// What is wrong with a TLS connection.
@@ -245,6 +247,8 @@ pub struct Evidence {
     pub challenge_description: Option<String>,
     /// `ns=` of the URL: a mirror was asked for the images of this registry.
     pub namespace: Option<String>,
+    /// Whether the request carried no credential and no token, as nobody had asked for one.
+    pub bare: bool,
     /// What the runtime would report, where several hosts were asked and another one than the one that decides: what is
     /// known least of decides, and what came furthest is reported.
     pub reported: Option<Box<Outcome>>,

@@ -16,6 +16,8 @@ pub struct ServiceAccount {
     pub name: String,
     /// Its `imagePullSecrets`, in order, empty names included.
     pub pull_secrets: Vec<SecretReference>,
+    /// Its `secrets`: what pods may mount.
+    pub mountable: Vec<SecretReference>,
     /// Whether pods that run as it may name its own pull secrets alone.
     pub enforces_mountable_secrets: bool,
     /// The object.
@@ -62,6 +64,7 @@ pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
         namespace: object.name.namespace.clone(),
         name,
         pull_secrets: entry.map(|entry| secret_references(entry.value)).unwrap_or_default(),
+        mountable: object.node.get("secrets").map(secret_references).unwrap_or_default(),
         enforces_mountable_secrets: enforces,
         resource,
     });

@@ -77,6 +77,8 @@ pub enum SourceOrigin {
     Stdin,
     /// A tool's output.
     Rendered(Rendering),
+    /// A file that an option names, and no input.
+    Operator,
 }
 
 /// What was rendered, and by what.

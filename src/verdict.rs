@@ -84,6 +84,7 @@ impl Cause {
             Self::Unknown(Unknown::Interrupted) => "interrupted",
             Self::Unknown(Unknown::Offline) => "offline",
             Self::Unknown(Unknown::NodeLocal) => "node-local",
+            Self::Unknown(Unknown::NodeConfig) => "node-configuration",
             Self::MalformedPullSecret => "malformed-pull-secret",
             Self::ServiceAccountUnknown => "service-account-unknown",
             Self::SecretUnknown => "secret-unknown",
@@ -270,6 +271,8 @@ fn judge_failures<'a>(
 fn judge_unknown(reference: &Reference, unknown: Unknown, evidence: &Evidence) -> Verdict {
     let certain = match unknown {
         Unknown::NoSuchHost => is_nowhere(reference.registry(), evidence),
+        // It is the nodes' own.
+        Unknown::NodeConfig => true,
         // The nodes see the same certificate, and have the same date.
         Unknown::Tls(TlsFault::Expired) => true,
         _ => false,

@@ -206,7 +206,7 @@ impl Options {
             supplied: supplied.as_ref().map(|supplied| supplied.config.clone()),
             helpers: supplied.map(|supplied| supplied.helpers).unwrap_or_default(),
             cache_time_to_live: if limits.no_cache { Duration::ZERO } else { limits.cache_ttl },
-            client: ClientOptions { runtime, ..client_options(registry, limits)? },
+            client: client_options(registry, limits, runtime)?,
             fail_on: rules.fail_on,
             fail_on_unverified: rules.fail_on_unverified,
             outputs,
@@ -343,10 +343,10 @@ fn operator_facts(cluster: ClusterArgs) -> Result<OperatorFacts, UsageError> {
     })
 }
 
-fn client_options(args: RegistryArgs, limits: LimitArgs) -> Result<ClientOptions, UsageError> {
+fn client_options(args: RegistryArgs, limits: LimitArgs, runtime: Runtime) -> Result<ClientOptions, UsageError> {
     let ca_certs = args.ca_cert.iter().map(|path| ca_cert(path)).collect::<Result<_, _>>()?;
     let client_cert = identity(args.client_cert.as_deref(), args.client_key.as_deref())?;
-    let certs_dir = CertsDir::read(&args.certs_dir);
+    let certs_dir = CertsDir::read(&args.certs_dir, runtime);
     Ok(ClientOptions {
         plain_http: args.plain_http,
         connect_to: args.connect_to,
@@ -355,6 +355,7 @@ fn client_options(args: RegistryArgs, limits: LimitArgs) -> Result<ClientOptions
         insecure: args.insecure_skip_tls_verify,
         mirrors: args.mirror,
         certs_dir: certs_dir.map_err(|error| UsageError::new(format!("--certs-dir: {error}")))?,
+        runtime,
         timeout: limits.timeout,
         connect_timeout: limits.connect_timeout,
         deadline: limits.deadline,

@@ -302,6 +302,8 @@ fn unknown_text(runtime: Runtime, reference: &Reference, unknown: Unknown, failu
         }
         Unknown::RateLimited | Unknown::RegistryError => unexpected_status(runtime, reference, failure),
         Unknown::Tls(fault) => transport(&certificate_error(fault, evidence)?),
+        // What is in the way of one request names its URL, which may be any host's.
+        Unknown::NodeConfig => evidence.message.clone().filter(|words| !words.starts_with("net/http: ")),
         Unknown::PlainHttp => transport("http: server gave HTTP response to HTTPS client"),
         Unknown::NoSuchHost => {
             let own = contacted_host(reference);

@@ -1,8 +1,9 @@
 //! containerd's `config_path`: a folder for each registry, with a `hosts.toml` or the certificates of Docker's layout.
 //!
-//! Follows `HostDirFromRoot`, `loadHostDir`, `loadCertFiles` and `tlsConfigFromHost` in
-//! `core/remotes/docker/config/hosts.go` of containerd 2.1. All folders are read before anything is asked, so that a
-//! mistake in them is told at once.
+//! Follows `HostDirFromRoot`, `loadHostDir`, `loadCertFiles` and `updateTLSConfigFromHost` in
+//! `core/remotes/docker/config/hosts.go` of containerd 2.4, which differ from 1.7 in words of the log alone. What
+//! containerd logs and passes over is told, and passed over; what it fails on fails here too, with its words. All
+//! folders are read before anything is asked.
 #![expect(clippy::disallowed_methods, reason = "the folders are the operator's, and are read before anything is asked")]
 
 use std::collections::BTreeMap;
@@ -16,6 +17,9 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use super::hosts_toml::{self, HostConfig, HostsTomlError};
 use super::identity::{Identity, IdentityError};
 use super::tls::{self, TlsSettings};
+use crate::event::Runtime;
+use crate::go::path;
+use crate::go::quote::quote;
 use crate::sensitive::Sensitive;
 
 /// Largest file that is read, in bytes.
@@ -24,7 +28,26 @@ const MAX_BYTES: u64 = 4 << 20;
 /// The folders of `--certs-dir`, in the order given.
 #[derive(Debug, Clone, Default)]
 pub struct CertsDir {
-    roots: Vec<BTreeMap<String, Arc<Vec<ConfiguredHost>>>>,
+    roots: Vec<BTreeMap<String, Hosts>>,
+    ignored: Vec<IgnoredFile>,
+}
+
+/// The hosts of one folder, or the words with which containerd fails every pull that leads to it.
+pub(crate) type Hosts = Result<Arc<Vec<ConfiguredHost>>, String>;
+
+/// A `hosts.toml` that containerd passes over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IgnoredFile {
+    /// The file.
+    pub path: PathBuf,
+    /// The folder that it stands in, named after a registry.
+    pub folder: String,
+    /// What of its text may be shown, every byte at its place.
+    pub text: String,
+    /// The line at fault, from 1.
+    pub line: usize,
+    /// What is wrong there.
+    pub words: String,
 }
 
 /// One host with its certificates.
@@ -33,13 +56,14 @@ pub(crate) struct ConfiguredHost {
     pub(crate) config: HostConfig,
     /// `None` where TLS is spoken as to any other host.
     pub(crate) tls: Option<Arc<TlsSettings>>,
-    pub(crate) headers: HeaderMap,
+    /// What is sent along; the words of Go's HTTP client where it sends nothing with such headers.
+    pub(crate) headers: Result<HeaderMap, String>,
 }
 
-/// A mistake in a folder.
+/// What keeps us from knowing what containerd would make of a folder.
 #[derive(Debug, thiserror::Error)]
 pub enum CertsDirError {
-    /// A folder or file cannot be read.
+    /// A folder or file cannot be read here.
     #[error("{}: {error}", path.display())]
     Read {
         /// Which.
@@ -47,70 +71,88 @@ pub enum CertsDirError {
         /// Why.
         error: io::Error,
     },
-    /// containerd passes over such a file, so that its mirrors would not count.
-    #[error("{}: {error}; containerd would log this and go on as if the file were not there", path.display())]
-    Toml {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        error: HostsTomlError,
-    },
-    /// A `ca` without a certificate: containerd refuses every pull from the registry.
-    #[error("{}: holds no certificate that can be used; containerd would pull nothing from this registry", .0.display())]
+    /// A `ca` whose certificates are none to us; Go may take them.
+    #[error("{}: holds no certificate that can be used", .0.display())]
     NoAuthority(PathBuf),
-    /// A `client` that is none: containerd refuses every pull from the registry.
-    #[error("{}: {error}; containerd would pull nothing from this registry", path.display())]
+    /// A `client` that is none to us; Go may take it.
+    #[error("{}: {error}", path.display())]
     Client {
         /// The certificate's file.
         path: PathBuf,
         /// What is wrong with it.
         error: IdentityError,
     },
-    /// A `header` that HTTP does not know.
-    #[error("{}: header {name:?} or its value cannot be sent", path.display())]
-    Header {
-        /// The file.
-        path: PathBuf,
-        /// The header.
-        name: String,
-    },
+}
+
+/// What reading a folder ends in before its end.
+enum Stop {
+    /// We cannot tell what containerd does.
+    Here(CertsDirError),
+    /// containerd fails with these words.
+    Node(String),
+}
+
+impl From<CertsDirError> for Stop {
+    fn from(error: CertsDirError) -> Self {
+        Self::Here(error)
+    }
 }
 
 impl CertsDir {
-    /// Reads the folders of all registries under each of these.
+    /// Reads the folders of all registries under each of these, as that version of containerd does.
     ///
     /// # Errors
-    /// The first mistake, in the order of the folders' names.
-    pub fn read(roots: &[PathBuf]) -> Result<Self, CertsDirError> {
-        Ok(Self { roots: roots.iter().map(|root| read_root(root)).collect::<Result<_, _>>()? })
+    /// The first thing that cannot be read here, in the order of the folders' names.
+    pub fn read(roots: &[PathBuf], runtime: Runtime) -> Result<Self, CertsDirError> {
+        let mut ignored = Vec::new();
+        let roots = roots.iter().map(|root| read_root(root, runtime, &mut ignored)).collect::<Result<_, _>>()?;
+        Ok(Self { roots, ignored })
     }
 
     /// The hosts of a registry, as `hostPaths` in `core/remotes/docker/config/config_unix.go` looks for their folder:
     /// `reg.example_5000_`, `reg.example:5000`, `_default`.
-    pub(crate) fn hosts_of(&self, registry: &str) -> Option<&Arc<Vec<ConfiguredHost>>> {
+    pub(crate) fn hosts_of(&self, registry: &str) -> Option<&Hosts> {
         let converted = registry.rsplit_once(':').filter(|(host, _)| !host.is_empty());
         let converted = converted.map(|(host, port)| format!("{host}_{port}_"));
         let names = || converted.as_deref().into_iter().chain([registry, "_default"]);
         self.roots.iter().find_map(|root| names().find_map(|name| root.get(name)))
     }
 
+    /// The files that containerd passes over, in the order of the folders.
+    pub fn ignored(&self) -> &[IgnoredFile] {
+        &self.ignored
+    }
+
     /// The values of all headers: they are there to let somebody in.
     pub fn secrets(&self) -> Vec<Sensitive> {
-        let hosts = self.roots.iter().flat_map(BTreeMap::values).flat_map(|hosts| hosts.iter());
+        let hosts = self.roots.iter().flat_map(BTreeMap::values).flatten().flat_map(|hosts| hosts.iter());
         let values = hosts.flat_map(|host| &host.config.header).flat_map(|(_, values)| values);
         let parts = values.flat_map(|value| [Some(value.as_str()), value.split_once(' ').map(|(_, secret)| secret)]);
         parts.flatten().filter(|text| !text.is_empty()).map(Sensitive::new).collect()
     }
 }
 
-fn read_root(root: &Path) -> Result<BTreeMap<String, Arc<Vec<ConfiguredHost>>>, CertsDirError> {
+fn read_root(
+    root: &Path,
+    runtime: Runtime,
+    ignored: &mut Vec<IgnoredFile>,
+) -> Result<BTreeMap<String, Hosts>, CertsDirError> {
     let mut folders = BTreeMap::new();
     for name in names_in(root)? {
-        let folder = root.join(&name);
-        if folder.is_dir() {
-            let hosts = load_folder(&folder)?.into_iter().map(|host| equip(&folder, host));
-            folders.insert(name, Arc::new(hosts.collect::<Result<_, _>>()?));
+        let folder = Folder { path: &root.join(&name), name: &name };
+        if !folder.path.is_dir() {
+            continue;
         }
+        let hosts = folder.load(runtime, ignored).and_then(|hosts| {
+            let equipped = hosts.into_iter().map(|host| folder.equip(host));
+            equipped.collect::<Result<Vec<_>, _>>()
+        });
+        let hosts = match hosts {
+            Ok(hosts) => Ok(Arc::new(hosts)),
+            Err(Stop::Node(words)) => Err(words),
+            Err(Stop::Here(error)) => return Err(error),
+        };
+        folders.insert(name, hosts);
     }
     Ok(folders)
 }
@@ -127,22 +169,143 @@ fn names_in(folder: &Path) -> Result<Vec<String>, CertsDirError> {
     Ok(names)
 }
 
-/// `loadHostDir`: an empty `hosts.toml` is as good as none.
-fn load_folder(folder: &Path) -> Result<Vec<HostConfig>, CertsDirError> {
-    let path = folder.join("hosts.toml");
-    let bytes = match read(&path) {
-        Ok(bytes) => bytes,
-        Err(CertsDirError::Read { error, .. }) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-        Err(error) => return Err(error),
-    };
-    if bytes.is_empty() {
-        return Ok(vec![docker_layout(folder)?]);
+/// The folder of one registry.
+struct Folder<'f> {
+    path: &'f Path,
+    name: &'f str,
+}
+
+impl Folder<'_> {
+    /// `loadHostDir`: an empty `hosts.toml` is as good as none, and so is one that cannot be read as such.
+    fn load(&self, runtime: Runtime, ignored: &mut Vec<IgnoredFile>) -> Result<Vec<HostConfig>, Stop> {
+        let path = self.path.join("hosts.toml");
+        let bytes = match read(&path) {
+            Ok(bytes) => bytes,
+            Err(CertsDirError::Read { error, .. }) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            Err(error) => return Err(self.unreadable(error)),
+        };
+        if bytes.is_empty() {
+            return Ok(vec![docker_layout(self.path)?]);
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        let parsed = match std::str::from_utf8(&bytes) {
+            Ok(text) => hosts_toml::parse(self.path, text, runtime),
+            Err(_) => Err(HostsTomlError::Syntax { line: 1, message: "it is not UTF-8".to_owned() }),
+        };
+        let error = match parsed {
+            Ok(hosts) => return Ok(hosts),
+            Err(error) => error,
+        };
+        let (line, folder) = (error.line(), self.name.to_owned());
+        let text = hosts_toml::shown(&text, line);
+        ignored.push(IgnoredFile { path, folder, text, line, words: error.words() });
+        Ok(vec![docker_layout(self.path)?])
     }
-    let text = String::from_utf8(bytes).map_err(|_| CertsDirError::Toml {
-        path: path.clone(),
-        error: HostsTomlError::Syntax { line: 1, message: "not UTF-8".to_owned() },
-    })?;
-    hosts_toml::parse(folder, &text).map_err(|error| CertsDirError::Toml { path, error })
+
+    /// `updateTLSConfigFromHost`: reads what a host's settings name.
+    fn equip(&self, config: HostConfig) -> Result<ConfiguredHost, Stop> {
+        let mut tls = TlsSettings { skip_verify: config.skip_verify.unwrap_or(false), ..TlsSettings::default() };
+        for path in config.ca.iter().flatten() {
+            let pem = self.open(path, "CA cert")?;
+            match tls::some_certificates(&pem) {
+                Some(found) => tls.authorities.extend(found),
+                None if has_certificate(&pem) => return Err(CertsDirError::NoAuthority(path.clone()).into()),
+                None => return Err(Stop::Node(format!("unable to load CA cert {}", quote(&self.on_node(path))))),
+            }
+        }
+        for (path, key) in &config.client {
+            let certificate = self.open(path, "CERT file")?;
+            let key = key.as_deref().map(|key| self.open(key, "CERT file")).transpose()?;
+            let key = key.as_deref().unwrap_or(&certificate);
+            tls.identities.push(Identity::from_pem(&certificate, key).map_err(|error| {
+                match words_of_pair(&error, &certificate, key) {
+                    Some(words) => Stop::Node(format!("failed to load X509 key pair: tls: {words}")),
+                    None => Stop::Here(CertsDirError::Client { path: path.clone(), error }),
+                }
+            })?);
+        }
+        let headers = headers(&config);
+        let tls = config.speaks_of_tls().then(|| Arc::new(tls));
+        Ok(ConfiguredHost { config, tls, headers })
+    }
+
+    /// `os.ReadFile`, with what containerd says before its words.
+    fn open(&self, path: &Path, what: &str) -> Result<Vec<u8>, Stop> {
+        read(path).map_err(|error| match self.unreadable(error) {
+            Stop::Node(words) => Stop::Node(format!("unable to read {what} {}: {words}", quote(&self.on_node(path)))),
+            stop => stop,
+        })
+    }
+
+    /// What is not there, or is a folder, is so on the node too; the rest may be a matter of this machine.
+    fn unreadable(&self, error: CertsDirError) -> Stop {
+        let CertsDirError::Read { path, error } = &error else { return Stop::Here(error) };
+        let file = self.on_node(path);
+        match error.kind() {
+            io::ErrorKind::NotFound => Stop::Node(format!("open {file}: no such file or directory")),
+            io::ErrorKind::NotADirectory => Stop::Node(format!("open {file}: not a directory")),
+            io::ErrorKind::IsADirectory => Stop::Node(format!("read {file}: is a directory")),
+            _ => Stop::Here(CertsDirError::Read {
+                path: path.clone(),
+                error: io::Error::new(error.kind(), error.to_string()),
+            }),
+        }
+    }
+
+    /// A file as containerd names it. Where the folders are on the node is not known.
+    fn on_node(&self, path: &Path) -> String {
+        match path.strip_prefix(self.path) {
+            Ok(inside) => format!("…{}", path::clean(&format!("/{}/{}", self.name, inside.display()))),
+            Err(_) => path.display().to_string(),
+        }
+    }
+}
+
+/// Headers that can be sent, as Go's `Transport.roundTrip` looks at them.
+fn headers(config: &HostConfig) -> Result<HeaderMap, String> {
+    let mut headers = HeaderMap::new();
+    for (name, values) in &config.header {
+        for value in values {
+            let no_name = |_| format!("net/http: invalid header field name {}", quote(name));
+            let no_value = |_| format!("net/http: invalid header field value for {}", quote(name));
+            let field = HeaderName::from_bytes(name.as_bytes()).map_err(no_name)?;
+            let mut value = HeaderValue::from_bytes(value.as_bytes()).map_err(no_value)?;
+            value.set_sensitive(true);
+            headers.append(field, value);
+        }
+    }
+    Ok(headers)
+}
+
+/// Types of the PEM blocks of a text.
+fn pem_types(pem: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(pem);
+    let begun = text.lines().filter_map(|line| line.trim().strip_prefix("-----BEGIN ")?.strip_suffix("-----"));
+    begun.map(str::to_owned).collect()
+}
+
+fn has_certificate(pem: &[u8]) -> bool {
+    pem_types(pem).iter().any(|kind| kind == "CERTIFICATE")
+}
+
+/// `X509KeyPair` of Go's `crypto/tls`, of what it certainly refuses; the rest may be a matter of our TLS.
+fn words_of_pair(error: &IdentityError, certificate: &[u8], key: &[u8]) -> Option<&'static str> {
+    let (certificate, key) = (pem_types(certificate), pem_types(key));
+    let is_key = |kind: &String| kind.ends_with("PRIVATE KEY");
+    Some(match error {
+        IdentityError::NoCertificate if certificate.is_empty() => "failed to find any PEM data in certificate input",
+        IdentityError::NoCertificate if certificate.len() == 1 && certificate.iter().all(is_key) => {
+            "failed to find certificate PEM data in certificate input, but did find a private key; PEM inputs may have \
+             been switched"
+        }
+        IdentityError::NoKey if key.is_empty() => "failed to find any PEM data in key input",
+        IdentityError::NoKey if matches!(&key[..], [one] if one == "CERTIFICATE") => {
+            "found a certificate rather than a key in the PEM for the private key"
+        }
+        IdentityError::EncryptedKey => "failed to parse private key",
+        IdentityError::Mismatch => "private key does not match public key",
+        _ => return None,
+    })
 }
 
 /// `loadCertFiles`: `*.crt` are authorities, `*.cert` client certificates, with the key in the `*.key` of that name or
@@ -163,32 +326,6 @@ fn docker_layout(folder: &Path) -> Result<HostConfig, CertsDirError> {
         }
     }
     Ok(host)
-}
-
-/// Reads what a host's settings name.
-fn equip(folder: &Path, config: HostConfig) -> Result<ConfiguredHost, CertsDirError> {
-    let mut tls = TlsSettings { skip_verify: config.skip_verify.unwrap_or(false), ..TlsSettings::default() };
-    for path in config.ca.iter().flatten() {
-        let found = tls::some_certificates(&read(path)?).ok_or_else(|| CertsDirError::NoAuthority(path.clone()))?;
-        tls.authorities.extend(found);
-    }
-    for (path, key) in &config.client {
-        let certificate = read(path)?;
-        let key = key.as_deref().map(read).transpose()?;
-        let identity = Identity::from_pem(&certificate, key.as_deref().unwrap_or(&certificate));
-        tls.identities.push(identity.map_err(|error| CertsDirError::Client { path: path.clone(), error })?);
-    }
-    let mut headers = HeaderMap::new();
-    for (name, values) in &config.header {
-        let bad = || CertsDirError::Header { path: folder.join("hosts.toml"), name: name.clone() };
-        for value in values {
-            let mut value = HeaderValue::from_str(value).map_err(|_| bad())?;
-            value.set_sensitive(true);
-            headers.append(HeaderName::from_bytes(name.as_bytes()).map_err(|_| bad())?, value);
-        }
-    }
-    let tls = config.speaks_of_tls().then(|| Arc::new(tls));
-    Ok(ConfiguredHost { config, tls, headers })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, CertsDirError> {

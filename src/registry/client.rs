@@ -328,6 +328,9 @@ fn no_endpoint(registry: &str, reason: &NoEndpoint) -> Outcome {
     match reason {
         NoEndpoint::NodeLocal => Outcome::Unknown(Unknown::NodeLocal, Evidence::default()),
         NoEndpoint::NotAHost => not_a_host(registry),
+        NoEndpoint::Unusable(words) => {
+            Outcome::Unknown(Unknown::NodeConfig, Evidence { message: Some(words.clone()), ..Evidence::default() })
+        }
     }
 }
 

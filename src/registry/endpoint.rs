@@ -57,6 +57,8 @@ pub(crate) enum NoEndpoint {
     NodeLocal,
     /// The name is no host of a URL.
     NotAHost,
+    /// The runtime fails before it asks, with these words.
+    Unusable(String),
 }
 
 /// Who is asked for the images of a registry, in this order: mirrors of the command line, then the hosts of its
@@ -65,7 +67,9 @@ pub(crate) fn hosts_of(registry: &str, by_tag: bool, options: &ClientOptions) ->
     let mirrors = options.mirrors_of(registry).map(|url| Endpoint::at(url, registry, options));
     let mut hosts: Vec<_> = mirrors.collect();
     match options.certs_dir.hosts_of(registry) {
-        Some(configured) => {
+        // Then containerd knows no host at all, not even a mirror.
+        Some(Err(words)) => return vec![Err(NoEndpoint::Unusable(words.clone()))],
+        Some(Ok(configured)) => {
             let may = |host: &&ConfiguredHost| {
                 let capabilities = host.config.capabilities;
                 // What is said of the registry's own capabilities counts only where its URL is written out.
@@ -118,7 +122,7 @@ impl Endpoint {
             endpoint.falls_back = endpoint.base.set_scheme("https").is_ok();
         }
         endpoint.dial = Dial { tls: host.tls.clone(), timeout: host.config.dial_timeout };
-        endpoint.headers = host.headers.clone();
+        endpoint.headers = host.headers.clone().map_err(NoEndpoint::Unusable)?;
         Ok(endpoint)
     }
 

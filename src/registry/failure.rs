@@ -199,7 +199,11 @@ fn x509(error: &CertificateError) -> (TlsFault, String) {
         }
         CertificateError::NotValidForNameContext { expected, presented } => {
             let names: Vec<String> = presented.iter().map(|name| dns_name(name)).collect();
-            let words = format!("certificate is valid for {}, not {}", names.join(", "), expected.to_str());
+            let expected = expected.to_str();
+            let words = match names.is_empty() {
+                true => format!("certificate is not valid for any names, but wanted to match {expected}"),
+                false => format!("certificate is valid for {}, not {expected}", names.join(", ")),
+            };
             (TlsFault::WrongName, words)
         }
         CertificateError::NotValidForName => (TlsFault::WrongName, "certificate is not valid for this name".to_owned()),

@@ -49,6 +49,34 @@ impl HostUrl {
     }
 }
 
+impl HostUrl {
+    /// The same for a `hosts.toml`, of which containerd refuses only what Go cannot parse; `None` is a URL without a
+    /// host. What no request can be sent to, such as another scheme,
+    /// becomes [`Self::nowhere`].
+    ///
+    /// # Errors
+    /// What Go cannot parse.
+    pub(crate) fn of_hosts_toml(server: &str, override_path: bool) -> Result<Option<Self>, &'static str> {
+        if let Ok(url) = Self::parse(server, override_path) {
+            return Ok(Some(url));
+        }
+        let whole = if server.starts_with("http") { server.to_owned() } else { format!("https://{server}") };
+        let parsed = match whole.split_once("://") {
+            Some((_, rest)) => url::parse(rest.as_bytes()).map(|url| !url.host.is_empty()),
+            None => (!whole.bytes().any(|byte| byte.is_ascii_control())).then_some(false),
+        };
+        parsed.map(|has_host| has_host.then(Self::nowhere)).ok_or(NO_URL)
+    }
+
+    /// A host that is never reached.
+    pub(crate) fn nowhere() -> Self {
+        Self { tls: true, authority: NOWHERE.to_owned(), path: "/v2".to_owned() }
+    }
+}
+
+/// The authority of a host that no request can be sent to.
+const NOWHERE: &str = " ";
+
 #[cfg(test)]
 mod tests {
     use super::*;

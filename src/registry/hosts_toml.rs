@@ -1,8 +1,8 @@
 //! containerd's `hosts.toml`: which hosts are asked for the images of a registry, in which order and how.
 //!
-//! Follows `parseHostsFile` in `core/remotes/docker/config/hosts.go` of containerd 2.1. Unknown keys are passed over as
-//! there. What containerd cannot read it logs and passes over too, as if the file were not there; here it is an error,
-//! for whoever hands us the file means it to count.
+//! Follows `parseHostsFile` in `core/remotes/docker/config/hosts.go` of containerd 2.4, and in `remotes/docker/config` of
+//! containerd 1.7 where that differs. Unknown keys are passed over as there. What containerd cannot read it logs, and
+//! goes on as if the file were not there.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,7 +11,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::host_url::HostUrl;
+use crate::event::Runtime;
 use crate::go::time;
+use crate::keyring::shown_key;
 
 /// One host of a file: `RegistryHost` before its certificates are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +70,7 @@ impl HostConfig {
     }
 }
 
-/// What containerd could not read either.
+/// What containerd cannot read either. The words hold no value of a header and no password of a URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HostsTomlError {
     /// It is not TOML.
@@ -91,27 +93,48 @@ pub enum HostsTomlError {
     },
 }
 
+impl HostsTomlError {
+    /// Where it is, from 1.
+    pub fn line(&self) -> usize {
+        match self {
+            Self::Syntax { line, .. } | Self::Value { line, .. } => *line,
+        }
+    }
+
+    /// What is wrong there.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Syntax { message, .. } => message.clone(),
+            Self::Value { key, message, .. } => format!("`{key}`: {message}"),
+        }
+    }
+}
+
 /// The hosts of a file in the order in which they are asked, the `server` last. Relative paths are under `folder`.
 ///
 /// # Errors
-/// What containerd cannot read.
-pub fn parse(folder: &Path, text: &str) -> Result<Vec<HostConfig>, HostsTomlError> {
+/// What that version of containerd cannot read.
+pub fn parse(folder: &Path, text: &str, runtime: Runtime) -> Result<Vec<HostConfig>, HostsTomlError> {
+    if text.starts_with('\u{feff}') && runtime != Runtime::ContainerdOne {
+        return Err(HostsTomlError::Syntax { line: 1, message: "it begins with a byte order mark".to_owned() });
+    }
     let document = DeTable::parse(text).map_err(|error| HostsTomlError::Syntax {
         line: line_of(text, error.span().map_or(0, |span| span.start)),
         message: error.message().to_owned(),
     })?;
-    let root = Reader { text, folder, table: document.get_ref(), prefix: String::new() };
+    let root = Reader { text, folder, table: document.get_ref(), prefix: String::new(), runtime };
     let mut hosts = Vec::new();
     if let Some((key, value)) = root.entry("host") {
         let listed = value.get_ref().as_table().ok_or_else(|| root.wrong(key, "a table of hosts"))?;
         let mut listed: Vec<_> = listed.iter().collect();
         listed.sort_by_key(|(name, _)| name.span().start);
         for (name, value) in listed {
-            let prefix = format!("host.\"{}\".", name.get_ref());
+            let prefix = format!("host.\"{}\".", shown_key(name.get_ref()));
             let table = value.get_ref().as_table().ok_or_else(|| root.wrong(name, "a table"))?;
-            let host = Reader { text, folder, table, prefix }.host(Some((name.get_ref(), name.span().start)))?;
-            // containerd takes the order from the headers of tables, and with it the hosts.
-            if stands_in_a_header(text, name.span().start) {
+            let host =
+                Reader { text, folder, table, prefix, runtime }.host(Some((name.get_ref(), name.span().start)))?;
+            // containerd 2 takes the order from the headers of tables, and with it the hosts.
+            if runtime == Runtime::ContainerdOne || stands_in_a_header(text, name.span().start) {
                 hosts.push(host);
             }
         }
@@ -131,6 +154,7 @@ struct Reader<'t> {
     table: &'t DeTable<'t>,
     /// Before the names of its keys.
     prefix: String,
+    runtime: Runtime,
 }
 
 type Key<'t> = Spanned<std::borrow::Cow<'t, str>>;
@@ -147,7 +171,8 @@ impl<'t> Reader<'t> {
     }
 
     fn error(&self, at: usize, key: &str, message: String) -> HostsTomlError {
-        HostsTomlError::Value { line: line_of(self.text, at), key: format!("{}{key}", self.prefix), message }
+        let key = format!("{}{}", self.prefix, shown_key(key));
+        HostsTomlError::Value { line: line_of(self.text, at), key, message }
     }
 
     /// `parseHostConfig`. `server` is what names the host, and where that stands.
@@ -157,14 +182,18 @@ impl<'t> Reader<'t> {
         let url = named.map(|(server, at)| {
             let place = self.prefix.trim_end_matches('.');
             let key = if place.is_empty() { "server" } else { place };
-            HostUrl::parse(server, override_path).map_err(|message| HostsTomlError::Value {
+            HostUrl::of_hosts_toml(server, override_path).map_err(|message| HostsTomlError::Value {
                 line: line_of(self.text, at),
                 key: key.to_owned(),
                 message: message.to_owned(),
             })
         });
         Ok(HostConfig {
-            url: url.transpose()?,
+            // A `server` without a host is the registry itself; another host without one is asked in vain.
+            url: match url.transpose()? {
+                Some(None) if !self.prefix.is_empty() => Some(HostUrl::nowhere()),
+                url => url.flatten(),
+            },
             capabilities: self.capabilities()?,
             ca: self.ca()?,
             client: self.client()?,
@@ -190,8 +219,8 @@ impl<'t> Reader<'t> {
                 "pull" => found.pull = true,
                 "resolve" => found.resolve = true,
                 "push" => found.push = true,
-                // Of containerd 2.3; a pull has no use for it.
-                "referrers" => {}
+                // A pull has no use for it.
+                "referrers" if self.knows_referrers() => {}
                 _ => return Err(self.error(key.span().start, key.get_ref(), format!("unknown capability {name:?}"))),
             }
         }
@@ -250,14 +279,54 @@ impl<'t> Reader<'t> {
         fields.into_iter().map(field).collect()
     }
 
+    fn knows_referrers(&self) -> bool {
+        !matches!(self.runtime, Runtime::ContainerdOne | Runtime::Containerd2_1)
+    }
+
     fn dial_timeout(&self) -> Result<Option<Duration>, HostsTomlError> {
-        let Some((key, value)) = self.entry("dial_timeout") else { return Ok(None) };
+        // containerd 1.7 does not know the key.
+        let entry = self.entry("dial_timeout").filter(|_| self.runtime != Runtime::ContainerdOne);
+        let Some((key, value)) = entry else { return Ok(None) };
         let text = value.get_ref().as_str().ok_or_else(|| self.wrong(key, "a string such as \"3s\""))?;
         if text.is_empty() {
             return Ok(None);
         }
         time::parse_duration(text).map(Some).ok_or_else(|| self.wrong(key, "a time such as \"3s\" or \"1m30s\""))
     }
+}
+
+/// Keys whose values let nobody in.
+const OPEN_KEYS: [&str; 6] = ["capabilities", "ca", "client", "skip_verify", "override_path", "dial_timeout"];
+
+/// A file as it may be shown where it cannot be read: of the line at fault what can hold no secret, and blanks for all
+/// the rest, so that every byte keeps its place. `line` is counted from 1.
+pub fn shown(text: &str, line: usize) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut table = "";
+    for (at, part) in text.split_inclusive('\n').enumerate() {
+        let written = part.trim();
+        let open = if written.starts_with('[') {
+            table = written;
+            !written.contains('@')
+        } else {
+            let key = written.split_once('=').map_or("", |(key, _)| key.trim());
+            OPEN_KEYS.contains(&&*key.to_ascii_lowercase()) && !table.to_ascii_lowercase().contains("header")
+        };
+        let shows = if at + 1 != line {
+            0
+        } else if open {
+            part.len()
+        } else {
+            part.find('=').map_or(0, |at| at + 1)
+        };
+        // The key itself may be a URL with a password.
+        let shows = if part[..shows].contains('@') { 0 } else { shows };
+        shown.push_str(&part[..shows]);
+        shown.extend(
+            part[shows..].bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { char::from(byte) } else { ' ' }),
+        );
+    }
+    shown
 }
 
 /// Whether the line of an offset is the header of a table.

@@ -59,7 +59,7 @@ mod transport;
 mod verdicts;
 
 pub use cache::{Cached, NoStore, Store};
-pub use certs_dir::{CertsDir, CertsDirError};
+pub use certs_dir::{CertsDir, CertsDirError, IgnoredFile};
 pub use client::Client;
 pub use host_url::HostUrl;
 pub use identity::{Identity, IdentityError};

@@ -19,6 +19,8 @@ pub(crate) struct Followed {
     pub(crate) method: Method,
     /// Whether another origin gave it.
     pub(crate) foreign: bool,
+    /// Whether the first request carried no credential.
+    pub(crate) bare: bool,
 }
 
 /// Sends a request and follows redirects. A failure comes with the URL at which it happened.
@@ -28,6 +30,7 @@ pub(crate) async fn follow(
     budget: &mut Budget,
 ) -> Result<Followed, (Failure, Url)> {
     let first = ask.url.clone();
+    let bare = !ask.headers.contains_key(AUTHORIZATION);
     for _ in 0..=MOST {
         let answer = match transport.send(&ask, budget).await {
             Ok(answer) => answer,
@@ -36,7 +39,7 @@ pub(crate) async fn follow(
         match next(&ask.url, &answer) {
             Ok(None) => {
                 let foreign = ask.url.origin() != first.origin();
-                return Ok(Followed { answer, url: ask.url, method: ask.method, foreign });
+                return Ok(Followed { answer, url: ask.url, method: ask.method, foreign, bare });
             }
             // A form holds a password: it is sent again to nobody.
             Ok(Some(_)) if !ask.form.is_empty() && matches!(answer.status, 307 | 308) => {

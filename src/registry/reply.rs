@@ -183,6 +183,7 @@ pub(crate) fn evidence(method: &Method, url: &Url, answer: &Answer, sent: Option
         body: error_body(method, answer, sent).map(Box::new),
         challenge_description: named(challenge.and_then(|bearer| bearer.description)),
         namespace: namespace(url),
+        bare: false,
         reported: None,
     }
 }

@@ -244,7 +244,7 @@ async fn exchange(
             .send(&ask, budget)
             .await
             .map_err(|failure| (failure, url.clone()))
-            .map(|answer| Followed { answer, url, method: method.clone(), foreign: false }),
+            .map(|answer| Followed { answer, url, method: method.clone(), foreign: false, bare: false }),
         false => follow(wanted.transport, ask, budget).await,
     };
     let Followed { answer, url, method, .. } =

@@ -47,7 +47,7 @@ fn reported<'o>(outcomes: impl Iterator<Item = &'o Outcome>, runtime: Runtime) -
 fn certainty(outcome: &Outcome) -> u8 {
     match outcome {
         // The same certificate and the same date are everywhere.
-        Outcome::Unknown(Unknown::Tls(TlsFault::Expired), _) => 3,
+        Outcome::Unknown(Unknown::Tls(TlsFault::Expired) | Unknown::NodeConfig, _) => 3,
         Outcome::Unknown(Unknown::PlainHttp, _) => 2,
         Outcome::Unknown(Unknown::NoSuchHost, _) => 1,
         Outcome::Unknown(..) => 0,

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use crate::event::Runtime;
 use crate::finding::Finding;
 use crate::keyring::shown_key;
 use crate::probe::Denial;
@@ -9,8 +10,8 @@ use crate::pull::CandidateCredential;
 use crate::rules::attribution::{Attribution, attribute, doubt, is_expired, sent_credentials};
 use crate::rules::held::entry_of;
 use crate::rules::meta::Meta;
-use crate::rules::password::{WITHOUT_WHITE_SPACE, white_space};
-use crate::rules::told::{is_expired_token, may_be_absent, quoted};
+use crate::rules::password::{WITHOUT_WHITE_SPACE, is_cut_robot, white_space};
+use crate::rules::told::{absent_to_anyone, is_expired_token, may_be_absent, quoted, refusals};
 use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/access-denied.md")));
@@ -25,8 +26,11 @@ impl Rule for AccessDenied {
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         for facts in cx.images() {
-            if let Some(Attribution::CredentialRefused(denial)) = attribute(cx, &facts) {
-                out.push(finding(cx, &facts, denial));
+            match attribute(cx, &facts) {
+                Some(Attribution::CredentialRefused(denial)) => out.push(finding(cx, &facts, denial)),
+                Some(Attribution::HeadRefused) => out.push(by_head(cx, &facts)),
+                Some(Attribution::NeverAsked) => out.push(never_asked(cx, &facts)),
+                _ => {}
             }
         }
     }
@@ -44,19 +48,91 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Denial) -> Finding 
         }
         _ => format!("{registry} refuses {text:?} with the credentials of"),
     };
-    let message = format!("{what} {owners}{}{}{}", slips(cx, facts), quoted(facts), doubt(facts));
+    let absent = absent_to_anyone(facts);
+    let message = format!("{what} {owners}{}{}{absent}{}", slips(cx, facts), quoted(facts), doubt(facts));
     let finding = Finding::new(META.id, facts.severity(&META), message, facts.image.text.span, "refused")
-        .help(help(cx, facts, denial))
+        .help(match absent.is_empty() {
+            true => help(cx, facts, denial).to_owned(),
+            false => format!("look for a slip in the name and the tag; besides, {}", help(cx, facts, denial)),
+        })
         .event(facts.judged.event.clone())
         .subject(facts.subject());
     sent_credentials(facts).fold(finding, |finding, sent| related(cx, facts, finding, sent))
+}
+
+/// Mostly a proxy before the registry. No credential changes anything.
+fn by_head(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Finding {
+    let registry = facts.reference().map(|image| image.registry()).unwrap_or_default();
+    let message = format!(
+        "{registry}, or a proxy before it, answers 403 to the HEAD request by which {} asks for {:?}, and has it for \
+         GET{}",
+        runtime(cx),
+        facts.image.text.value,
+        doubt(facts)
+    );
+    Finding::new(META.id, facts.severity(&META), message, facts.image.text.span, "refused to HEAD alone")
+        .help(
+            "mend the registry, or the proxy before it, so that it answers HEAD as it answers GET; a pull secret does not \
+             help, and CRI-O, which asks by GET, gets the image",
+        )
+        .event(facts.judged.event.clone())
+        .subject(facts.subject())
+}
+
+/// A credential goes out only where a 401 asks for one in a way that the runtime understands.
+fn never_asked(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Finding {
+    let registry = facts.reference().map(|image| image.registry()).unwrap_or_default();
+    let status = refusals(facts).find_map(|evidence| evidence.status);
+    let status = status.map(|status| format!(" with {status}")).unwrap_or_default();
+    let owners = owners(facts);
+    let unsent = match owners.is_empty() {
+        true => "would send none".to_owned(),
+        false => format!("never sends those of {owners}"),
+    };
+    let message = format!(
+        "{registry} refuses {:?}{status} without asking for credentials in a way that {runtime} can answer, so that \
+         {runtime} {unsent}{}{}",
+        facts.image.text.value,
+        quoted(facts),
+        doubt(facts),
+        runtime = runtime(cx),
+    );
+    let finding = Finding::new(META.id, facts.severity(&META), message, facts.image.text.span, "refused unasked")
+        .help(
+            "mend the registry, or the proxy before it: credentials are sent only after a 401 with `WWW-Authenticate: \
+             Bearer …` or `Basic …`, so that another password or pull secret changes nothing",
+        )
+        .event(facts.judged.event.clone())
+        .subject(facts.subject());
+    sent_credentials(facts).fold(finding, |finding, sent| related(cx, facts, finding, sent))
+}
+
+const fn runtime(cx: &Context<'_>) -> &'static str {
+    match cx.settings.runtime {
+        Runtime::Crio => "CRI-O",
+        _ => "containerd",
+    }
 }
 
 /// What can be seen to be wrong with the credentials that were sent, for the end of a sentence.
 pub(super) fn slips(cx: &Context<'_>, facts: &ImageFacts<'_>) -> String {
     let of_entry = |sent: &CandidateCredential| {
         let (_, entry) = entry_of(cx, facts, sent)?;
-        let what = if is_expired(cx, entry) { "the token has expired" } else { white_space(&entry.credential)? };
+        let what = match () {
+            () if is_expired(cx, entry) => "the token has expired",
+            () if let Some(white_space) = white_space(&entry.credential) => white_space,
+            () if is_cut_robot(&entry.credential) => "the user is what a shell leaves of Harbor's `robot$…`",
+            () if entry.hints.identity_token => {
+                "stands an `identitytoken`, which the kubelet does not read: it sends user and password alone"
+            }
+            () if entry.hints.registry_token => {
+                "stands a `registrytoken`, which the kubelet does not read: it sends user and password alone"
+            }
+            () if entry.credential.password.is_empty() && cx.settings.runtime.is_containerd() => {
+                "stands no password, and containerd sends nothing without one"
+            }
+            () => return None,
+        };
         Some(format!(" (under the key {:?} {what})", shown_key(&entry.key)))
     };
     sent_credentials(facts).find_map(of_entry).unwrap_or_default()
@@ -79,12 +155,24 @@ pub(super) fn owners(facts: &ImageFacts<'_>) -> String {
 
 fn help(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Denial) -> &'static str {
     let has_space = |sent| entry_of(cx, facts, sent).is_some_and(|(_, entry)| white_space(&entry.credential).is_some());
+    let is_cut = |sent| entry_of(cx, facts, sent).is_some_and(|(_, entry)| is_cut_robot(&entry.credential));
+    let has_token = |sent| {
+        entry_of(cx, facts, sent).is_some_and(|(_, entry)| entry.hints.identity_token || entry.hints.registry_token)
+    };
     match denial {
         _ if is_expired_token(facts) => {
             "ECR's tokens live 12 hours, so a secret that holds one has to be renewed all the time: let the nodes \
              authenticate by themselves (the role of the nodes, or of the service account), or have a controller renew it"
         }
         Denial::BadCredentials if sent_credentials(facts).any(has_space) => WITHOUT_WHITE_SPACE,
+        _ if sent_credentials(facts).any(is_cut) => {
+            "in double quotes a shell takes `$` and the name behind it away: write the user in single quotes, \
+             `--docker-username='robot$…'`, and make the secret anew"
+        }
+        _ if sent_credentials(facts).any(has_token) => {
+            "put a password, or a token that the registry takes as one, where user and password stand: identity tokens \
+             are for the docker client alone"
+        }
         Denial::BadCredentials => {
             "renew the password or token: make a new one, test it with `docker login`, and replace the secret"
         }
@@ -202,6 +290,79 @@ mod tests {
         let related = refused(Denial::Denied, "user").check(&AccessDenied).remove(0).related;
         let messages: Vec<_> = related.iter().map(|label| label.message.as_str()).collect();
         assert_eq!(messages, ["its key \"https://ghcr.io\" matches the image", "the credentials stand in this object"]);
+    }
+
+    fn found(facts: &Facts) -> (Severity, String, String) {
+        let finding = facts.check(&AccessDenied).remove(0);
+        (finding.severity, finding.message, finding.help.unwrap_or_default())
+    }
+
+    /// The facts of an image that was refused once, with what `GET` was answered.
+    fn answered(denial: Denial, bare: bool, explained: Option<Outcome>, user: &str) -> Facts {
+        let mut facts = refused(denial, user);
+        let evidence = Evidence { bare, ..evidence(403) };
+        let attempts = vec![(Some(0), Outcome::Denied(denial, evidence))];
+        facts.judged[0].answer = answer(PullAnswer { attempts, explained, ..PullAnswer::default() });
+        facts
+    }
+
+    #[test]
+    fn a_refusal_of_the_method_is_none_of_the_credentials() {
+        let there = || Some(Outcome::Found(Manifest::default()));
+        for user in ["user", ""] {
+            let (severity, message, help) = found(&answered(Denial::Denied, true, there(), user));
+            assert_eq!(severity, Severity::Error);
+            assert!(message.contains("answers 403 to the HEAD request by which containerd asks for"), "{message}");
+            assert!(help.contains("a pull secret does not help"), "{help}");
+        }
+        let mut facts = answered(Denial::Denied, true, there(), "");
+        facts.judged[0].verdict = Verdict::Unverified(Cause::ServiceAccountUnknown);
+        assert_eq!(found(&facts).0, Severity::Warning);
+        let refused = found(&answered(Denial::Denied, false, None, "user")).1;
+        assert!(refused.contains("refuses \"ghcr.io/acme/api:1\" with the credentials"), "{refused}");
+    }
+
+    #[test]
+    fn what_was_never_sent_was_not_refused() {
+        let (_, message, help) = found(&answered(Denial::Denied, true, None, "user"));
+        let expected = "ghcr.io refuses \"ghcr.io/acme/api:1\" with 403 without asking for credentials in a way that \
+                        containerd can answer, so that containerd never sends those of the pull secret \"regcred\"";
+        assert_eq!(message, expected);
+        assert!(help.contains("another password or pull secret changes nothing"), "{help}");
+        let (_, message, _) = found(&answered(Denial::NoChallenge, true, None, ""));
+        assert!(message.ends_with("so that containerd would send none"), "{message}");
+        let mut crio = answered(Denial::NoChallenge, true, None, "user");
+        crio.settings.runtime = Runtime::Crio;
+        assert!(found(&crio).1.contains("CRI-O never sends"), "{}", found(&crio).1);
+    }
+
+    #[test]
+    fn an_image_that_is_not_there_is_told_besides() {
+        let mut facts = refused(Denial::BadCredentials, "user");
+        let anonymous = Some(Outcome::Absent(evidence(404)));
+        facts.judged[0].answer = answer(PullAnswer { anonymous, ..PullAnswer::default() });
+        let (_, message, help) = found(&facts);
+        assert!(message.contains("does not accept the user and password"), "{message}");
+        assert!(message.ends_with("; asked without credentials, the registry says that there is no such image"));
+        assert!(help.starts_with("look for a slip in the name and the tag; besides, renew the password"), "{help}");
+    }
+
+    #[test]
+    fn what_an_entry_tells_by_itself() {
+        let table = [
+            (r#""username": "robot", "password": "p""#, "what a shell leaves of Harbor's `robot$…`", "single quotes"),
+            (r#""username": "u", "password": "p", "identitytoken": "t""#, "stands an `identitytoken`", "docker client"),
+            (r#""username": "u", "password": "p", "registrytoken": "t""#, "stands a `registrytoken`", "docker client"),
+            (r#""username": "u""#, "stands no password", "renew the password"),
+        ];
+        for (entry, words, help) in table {
+            let mut facts = refused(Denial::BadCredentials, "user");
+            let text = format!(r#"{{"auths": {{"https://ghcr.io": {{{entry}}}}}}}"#);
+            let config = DockerConfig::decode(text.as_bytes(), Format::DockerConfigJson).expect("a configuration");
+            facts.inventory.secrets[0].content = Content::Config(config);
+            let found = found(&facts);
+            assert!(found.1.contains(words) && found.2.contains(help), "{found:?}");
+        }
     }
 
     #[test]

@@ -20,6 +20,10 @@ pub(crate) enum Attribution {
     NotFound,
     /// `access-denied`: a credential of the pod was sent and refused.
     CredentialRefused(Denial),
+    /// `access-denied`: to `HEAD` the registry answers 403, to `GET` it gives the image.
+    HeadRefused,
+    /// `access-denied`: the registry refuses without asking for a credential, so that none is ever sent.
+    NeverAsked,
     /// `expired-credentials`: the same, and every credential that was sent says that its time is over.
     Expired,
     /// `public-image-broken-by-secret`: the same, and without any credential the image can be pulled.
@@ -32,6 +36,8 @@ pub(crate) enum Attribution {
     PlainHttp,
     /// `untrusted-certificate`.
     Untrusted(TlsFault),
+    /// `invalid-hosts-toml`: the nodes' configuration of the registry cannot be used.
+    NodeConfig,
     /// `unverified-image`: the registry gave no usable answer.
     NoAnswer(Unknown),
     /// `unverified-image`: a pull secret's content is not to be seen.
@@ -49,6 +55,13 @@ pub(crate) fn attribute(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Attr
     }
     match facts.judged.verdict.cause()? {
         Cause::Absent => Some(Attribution::NotFound),
+        Cause::Denied(Denial::Denied) | Cause::ServiceAccountUnknown if is_refused_by_head(facts) => {
+            Some(Attribution::HeadRefused)
+        }
+        Cause::Denied(Denial::NoChallenge) => Some(Attribution::NeverAsked),
+        Cause::Denied(_) if sent_credentials(facts).next().is_some() && is_never_asked(facts) => {
+            Some(Attribution::NeverAsked)
+        }
         Cause::Denied(denial) if sent_credentials(facts).next().is_some() => Some(if all_expired(cx, facts) {
             Attribution::Expired
         } else if is_public(facts) {
@@ -63,6 +76,7 @@ pub(crate) fn attribute(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Attr
         // Not asked because the operator said so: the summary counts it.
         Cause::Unknown(Unknown::Offline) => None,
         Cause::Unknown(Unknown::PlainHttp) => Some(Attribution::PlainHttp),
+        Cause::Unknown(Unknown::NodeConfig) => Some(Attribution::NodeConfig),
         Cause::Unknown(Unknown::Tls(fault)) if fault != TlsFault::Other => Some(Attribution::Untrusted(fault)),
         Cause::Unknown(unknown) => Some(Attribution::NoAnswer(unknown)),
         Cause::InvalidName
@@ -94,6 +108,19 @@ fn no_credential(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Option<Denial
     // The pod is refused as long as its service account is not there, and may get its pull secrets together with it.
     let runs = cx.settings.runs_in(facts.image.text.span.source, UndefinedServiceAccount.meta());
     (!(runs && undefined_service_account::refuses_pod(cx, facts))).then_some(Attribution::NoCredential(denial))
+}
+
+/// Whether the registry gives by `GET` what it refuses to `HEAD`.
+fn is_refused_by_head(facts: &ImageFacts<'_>) -> bool {
+    let explained = facts.judged.answer.as_ref().and_then(|answer| answer.explained.as_ref());
+    matches!(explained, Some(Outcome::Found(_))) && last_denial(facts) == Some(Denial::Denied)
+}
+
+/// Whether every attempt was refused before anybody asked for a credential.
+fn is_never_asked(facts: &ImageFacts<'_>) -> bool {
+    let attempts = facts.judged.answer.as_ref().map(|answer| answer.attempts.as_slice()).unwrap_or_default();
+    let bare = |outcome: &Outcome| matches!(outcome, Outcome::Denied(_, evidence) if evidence.bare);
+    !attempts.is_empty() && attempts.iter().all(|(_, outcome)| bare(outcome))
 }
 
 fn all_expired(cx: &Context<'_>, facts: &ImageFacts<'_>) -> bool {

@@ -10,6 +10,7 @@ use crate::rules::attribution::{Attribution, attribute, is_expired};
 use crate::rules::held::Held;
 use crate::rules::meta::Meta;
 use crate::rules::password::is_stand_in;
+use crate::rules::told::absent_to_anyone;
 use crate::rules::{Context, Rule};
 use crate::verdict::Verdict;
 
@@ -51,8 +52,10 @@ fn finding(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> Option<Finding> 
     let refused = refused.next();
     let severity = if refused.is_some() { META.severity } else { Severity::Warning };
     let end = expiry(entry.credential.password.expose()).map(day).unwrap_or_default();
+    let absent = refused.map_or("", absent_to_anyone);
     let accepted = if held.is_shown_harmless(entry) { ", though the registry still takes it" } else { "" };
-    let message = format!("the token under the key {key:?} of the pull secret {name:?} expired on {end}{accepted}");
+    let message =
+        format!("the token under the key {key:?} of the pull secret {name:?} expired on {end}{accepted}{absent}");
     let help = short.map_or_else(|| renew.to_owned(), |short| format!("{renew}; or rather, {}", short.instead()));
     let event = refused.and_then(|facts| facts.judged.event.clone());
     Some(held.finding(cx, (&META, severity), message, at, "expired").help(help).event(event))

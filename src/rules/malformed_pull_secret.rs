@@ -58,14 +58,29 @@ fn finding(cx: &Context<'_>, index: usize, secret: &Secret, malformed: &Malforme
         ),
     };
     let subject = Subject { resource: Some(cx.inventory.resource(secret.resource).name.clone()), ..Subject::default() };
+    let anew = format!(
+        "make it anew: `kubectl create secret docker-registry {name} --docker-server=… --docker-username=… \
+         --docker-password=… --dry-run=client -o yaml`"
+    );
+    let help = match begins_with_mark(cx, malformed) {
+        true => format!(
+            "the file that it was made of begins with a byte order mark, which Go's JSON does not take: save it as UTF-8 \
+             without one (Notepad and PowerShell 5 write one), or {anew}"
+        ),
+        false => anew,
+    };
     let finding = Finding::new(META.id, severity, message, malformed.span, "cannot be decoded")
-        .help(format!(
-            "make it anew: `kubectl create secret docker-registry {name} --docker-server=… --docker-username=… \
-             --docker-password=… --dry-run=client -o yaml`"
-        ))
+        .help(help)
         .event(event.cloned())
         .subject(subject);
     references.iter().fold(finding, |finding, &at| finding.related(at, "every pull with it fails"))
+}
+
+/// Whether a byte order mark is what cannot be decoded: as it is, escaped, or in base64.
+fn begins_with_mark(cx: &Context<'_>, malformed: &Malformed) -> bool {
+    let written = cx.sources.slice(malformed.span).trim_start_matches(['"', '\'', '|', '>', '-', '\n', ' ']);
+    malformed.message.starts_with("invalid character 'ï' looking for beginning of value")
+        && ["\u{feff}", "\\ufeff", "\\uFEFF", "77u/"].iter().any(|mark| written.starts_with(mark))
 }
 
 #[cfg(test)]
@@ -90,6 +105,23 @@ mod tests {
         assert_eq!(facts.check(&MalformedPullSecret)[0].event.as_deref(), named.then_some("Error: no"));
         assert!(facts.flags(&MalformedPullSecret).iter().all(|(_, text)| *text == "e30="));
         facts.check(&MalformedPullSecret).iter().map(|found| (found.severity, found.related.len())).collect()
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_named() {
+        let help = |written: &str, message: &str| {
+            let mut facts = Facts::default();
+            let span = facts.write(written);
+            let malformed = Malformed { message: message.to_owned(), span, refused_by: RefusedBy::ApiServer };
+            facts.secret(None, "regcred", None, Content::Malformed(malformed));
+            facts.check(&MalformedPullSecret).remove(0).help.unwrap_or_default()
+        };
+        let words = "invalid character 'ï' looking for beginning of value";
+        for written in ["\u{feff}{}", "'\u{feff}{}'", "\"\\ufeff{}\"", "77u/e30="] {
+            assert!(help(written, words).contains("byte order mark"), "{written}");
+        }
+        assert!(help("７", words).starts_with("make it anew"), "another character that begins with that byte");
+        assert!(help("77u/e30=", "unexpected end of JSON input").starts_with("make it anew"));
     }
 
     #[test]

@@ -3,13 +3,16 @@
 use std::sync::LazyLock;
 
 use crate::finding::Finding;
-use crate::probe::{Denial, Outcome};
+use crate::probe::{Denial, Evidence, Outcome};
+use crate::pull::AccountState;
 use crate::rules::attribution::{Attribution, attribute, doubt, is_pulled_by_node};
 use crate::rules::meta::Meta;
 use crate::rules::nearby::unnamed;
-use crate::rules::told::{may_be_absent, quoted};
+use crate::rules::told::{may_be_absent, quoted, refusals};
 use crate::rules::{Context, ImageFacts, Rule};
 use crate::secret::{Content, Producer, Secret};
+use crate::service_account::ServiceAccount;
+use crate::source::Span;
 use crate::verdict::{Cause, Verdict};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/missing-pull-secret.md")));
@@ -36,10 +39,43 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Option<Denial>) -> 
     let message = message(facts, denial) + &doubt(facts);
     let severity = facts.severity(&META);
     let finding = Finding::new(META.id, severity, message, facts.image.text.span, "pulled without credentials")
-        .help(help(facts, unnamed))
+        .help(help(cx, facts, unnamed))
         .event(facts.judged.event.clone())
         .subject(facts.subject());
-    unnamed.into_iter().fold(finding, |finding, secret| finding.related(secret.name.span, offer(secret)))
+    let finding = unnamed.into_iter().fold(finding, |finding, secret| finding.related(secret.name.span, offer(secret)));
+    let finding = nameless(cx, facts)
+        .into_iter()
+        .fold(finding, |finding, at| finding.related(at, "this entry names no secret, so the kubelet passes over it"));
+    match mountable(cx, facts, unnamed) {
+        Some((_, at)) => finding.related(at, "`secrets` is what pods may mount: nothing is pulled with it"),
+        None => finding,
+    }
+}
+
+/// The service account of the inputs that the pod runs as.
+fn account<'a>(cx: &Context<'a>, facts: &ImageFacts<'_>) -> Option<&'a ServiceAccount> {
+    match facts.judged.pull.account {
+        AccountState::Inputs(at) => cx.inventory.service_accounts.get(at),
+        _ => None,
+    }
+}
+
+/// Where `imagePullSecrets` of the pod, or of its service account, has an entry without a name.
+fn nameless(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Vec<Span> {
+    let own = facts.pod.pull_secrets.as_deref().filter(|list| !list.is_empty());
+    let list = own.or_else(|| account(cx, facts).map(|account| account.pull_secrets.as_slice()));
+    list.unwrap_or_default().iter().filter(|named| named.name.is_empty()).map(|named| named.span).collect()
+}
+
+/// The service account that lists the pull secret under `secrets`, and where.
+fn mountable<'a>(
+    cx: &Context<'a>,
+    facts: &ImageFacts<'_>,
+    unnamed: Option<&Secret>,
+) -> Option<(&'a ServiceAccount, Span)> {
+    let account = account(cx, facts).filter(|_| facts.pod.pull_secrets.as_ref().is_none_or(Vec::is_empty))?;
+    let listed = account.mountable.iter().find(|listed| unnamed.is_some_and(|it| it.name.value == listed.name))?;
+    Some((account, listed.span))
 }
 
 fn message(facts: &ImageFacts<'_>, denial: Option<Denial>) -> String {
@@ -55,12 +91,21 @@ fn message(facts: &ImageFacts<'_>, denial: Option<Denial>) -> String {
 pub(super) fn refusal(facts: &ImageFacts<'_>, denial: Option<Denial>) -> String {
     let text = &facts.image.text.value;
     let registry = facts.reference().map(|image| image.registry()).unwrap_or_default();
-    let refuses = format!("{registry} refuses to give {text:?} to anyone without credentials");
+    let refuses = match no_token(facts) {
+        true => format!("{registry} hands out no token for {text:?} to anyone without credentials"),
+        false => format!("{registry} refuses to give {text:?} to anyone without credentials"),
+    };
     let quoted = quoted(facts);
     match denial.filter(|denial| may_be_absent(*denial)) {
         Some(_) => format!("{refuses} (it is private or does not exist: the registry does not tell){quoted}"),
         None => format!("{refuses}{quoted}"),
     }
+}
+
+/// Whether the token endpoint refused, as GitLab's does for what is not public.
+fn no_token(facts: &ImageFacts<'_>) -> bool {
+    let of_token = |evidence: &Evidence| evidence.url.as_deref().is_some_and(|url| !url.contains("/manifests/"));
+    refusals(facts).next().is_some_and(|evidence| evidence.status == Some(403) && of_token(evidence))
 }
 
 /// What a pull secret of the inputs that the pod does not name could do.
@@ -71,7 +116,7 @@ fn offer(secret: &Secret) -> &'static str {
     }
 }
 
-fn help(facts: &ImageFacts<'_>, unnamed: Option<&Secret>) -> String {
+fn help(cx: &Context<'_>, facts: &ImageFacts<'_>, unnamed: Option<&Secret>) -> String {
     let account = &facts.judged.pull.service_account;
     let named: Vec<_> = facts.judged.pull.sibling_secrets.iter().map(|name| format!("{{name: {name}}}")).collect();
     let plain = unnamed.filter(|secret| !matches!(secret.producer, Producer::Generator(_)));
@@ -93,6 +138,16 @@ fn help(facts: &ImageFacts<'_>, unnamed: Option<&Secret>) -> String {
             named.join(", ")
         )
     };
+    if let (Some((listing, _)), Some(secret)) = (mountable(cx, facts, unnamed), plain) {
+        help = format!(
+            "write `imagePullSecrets: [{{name: {}}}]` into the service account {:?}: it lists that secret under `secrets`, \
+             which is for mounting",
+            secret.name.value, listing.name
+        );
+    } else if !nameless(cx, facts).is_empty() {
+        let name = plain.map_or("<secret>", |secret| &secret.name.value);
+        help = format!("write the secret's name: `imagePullSecrets: [{{name: {name}}}]`");
+    }
     if let Some(dropped) = dropped(facts) {
         help = dropped;
     }
@@ -140,8 +195,8 @@ mod tests {
     use crate::probe::{Manifest, PullAnswer};
     use crate::pull::SecretState;
     use crate::rules::testing::{Facts, answer, candidate, config, evidence};
-    use crate::workload::PodId;
     use crate::workload::PodOrigin;
+    use crate::workload::{PodId, SecretReference};
 
     const REFUSED: Verdict = Verdict::Fails(Cause::Denied(Denial::AuthRequired));
     const IMAGE: &str = "ghcr.io/acme/api:1";
@@ -191,6 +246,46 @@ mod tests {
         facts.secret(Some("shop"), "regcred", kind, Content::Config(opening));
         assert!(offer(&facts).0.starts_with("add `imagePullSecrets: [{name: regcred}]`"));
         assert_eq!(offer(&facts).1, ["this pull secret has a credential for the image"]);
+    }
+
+    #[test]
+    fn an_entry_without_a_name_is_pointed_at() {
+        let (mut facts, pod) = refused(PodOrigin::Template, REFUSED);
+        let span = facts.write("{}");
+        let nameless = SecretReference { name: String::new(), span };
+        facts.inventory.pods[pod.0 as usize].pull_secrets = Some(vec![nameless]);
+        let found = facts.check(&MissingPullSecret).remove(0);
+        assert_eq!(found.help.as_deref(), Some("write the secret's name: `imagePullSecrets: [{name: <secret>}]`"));
+        assert_eq!((found.related.len(), found.related[0].span), (1, span));
+    }
+
+    #[test]
+    fn a_service_account_that_lists_it_for_mounting_is_pointed_at() {
+        let opening = br#"{"auths": {"ghcr.io": {"auth": "Ym9iOmh1bnRlcjI="}}}"#;
+        let opening = DockerConfig::decode(opening, Format::DockerConfigJson).expect("a configuration");
+        let (mut facts, _) = refused(PodOrigin::Template, REFUSED);
+        facts.secret(None, "regcred", None, Content::Config(opening));
+        facts.service_account(None, "default", &[]);
+        facts.judged[0].pull.account = AccountState::Inputs(0);
+        let help = |facts: &Facts| facts.check(&MissingPullSecret).remove(0).help.unwrap_or_default();
+        assert!(help(&facts).starts_with("add `imagePullSecrets: [{name: regcred}]` to the pod's spec"));
+        let span = facts.write("regcred");
+        facts.inventory.service_accounts[0].mountable = vec![SecretReference { name: "regcred".to_owned(), span }];
+        let expected = "write `imagePullSecrets: [{name: regcred}]` into the service account \"default\"";
+        assert!(help(&facts).starts_with(expected), "{}", help(&facts));
+        assert!(facts.check(&MissingPullSecret)[0].related.iter().any(|label| label.span == span));
+    }
+
+    #[test]
+    fn a_token_endpoint_that_refuses_is_told_as_such() {
+        let (mut facts, _) = refused(PodOrigin::Template, Verdict::Fails(Cause::Denied(Denial::DeniedOrAbsent)));
+        let url = Some("https://gitlab.example/jwt/auth".to_owned());
+        let denied = Outcome::Denied(Denial::DeniedOrAbsent, Evidence { url, ..evidence(403) });
+        facts.judged[0].answer = answer(PullAnswer { attempts: vec![(None, denied)], ..PullAnswer::default() });
+        let message = facts.check(&MissingPullSecret).remove(0).message;
+        let expected =
+            "ghcr.io hands out no token for \"ghcr.io/acme/api:1\" to anyone without credentials (it is private";
+        assert!(message.starts_with(expected), "{message}");
     }
 
     #[test]

@@ -29,6 +29,7 @@ mod expired_credentials;
 mod hook_before_secret;
 mod image_not_found;
 mod ineffective_registry_key;
+mod invalid_hosts_toml;
 mod invalid_image_reference;
 mod invalid_pull_policy;
 mod invalid_suppression;
@@ -126,6 +127,7 @@ pub static RULES: &[&dyn Rule] = &[
     &unsupported_manifest::UnsupportedManifest,
     &large_image::LargeImage,
     &plain_http_registry::PlainHttpRegistry,
+    &invalid_hosts_toml::InvalidHostsToml,
     &untrusted_certificate::UntrustedCertificate,
     &rate_limit_risk::RateLimitRisk,
     &unverified_image::UnverifiedImage,

@@ -6,7 +6,8 @@ use std::sync::LazyLock;
 
 use crate::dockerconfig::Entry;
 use crate::finding::{Finding, Severity};
-use crate::keyring::{corrected, fault, is_meant_for, mismatch, shown_key};
+use crate::host::is_slip;
+use crate::keyring::{corrected, fault, index_key, is_meant_for, mismatch, shown_key};
 use crate::probe::Denial;
 use crate::pull::SecretState;
 use crate::rules::attribution::{Attribution, attribute, doubt};
@@ -61,7 +62,7 @@ fn refused(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Option<Denial>) -> 
         );
         let help = format!("give the key {:?} a user and a password", shown_key(&entry.key));
         (reason, help, Some((at, "matches, and has no user")))
-    } else if let Some(near) = near_miss_of(&cx.held, facts) {
+    } else if let Some(near) = near_miss_of(&cx.held, facts).or_else(|| slip_of(&cx.held, facts)) {
         let reason =
             format!("the key {:?} of the pull secret {:?} does not match it: {}", near.key, near.secret, near.why);
         (reason, help(facts, near.corrected.as_deref()), Some((near.at, "does not match the image")))
@@ -112,6 +113,25 @@ fn near_miss(held: &Held<'_>, facts: &ImageFacts<'_>) -> Option<NearMiss> {
             secret: held.secret.name.value.clone(),
             corrected: corrected(&entry.key).filter(|_| is_meant_for(&entry.key, repository)),
             at: held.key_span(entry),
+        })
+    })
+}
+
+/// A key whose host is one slip away from the image's, where nothing else explains why none matches.
+fn slip_of(secrets: &[Held<'_>], facts: &ImageFacts<'_>) -> Option<NearMiss> {
+    let registry = facts.reference()?.registry();
+    let is_of_pod = |held: &&Held<'_>| held.images.iter().any(|image| std::ptr::eq(image.image, facts.image));
+    secrets.iter().filter(is_of_pod).find_map(|held| {
+        held.credentials().find_map(|entry| {
+            let key = index_key(&entry.key)?;
+            let host = key.split('/').next()?;
+            is_slip(host, registry).then(|| NearMiss {
+                why: format!("{host} is one slip away from {registry}"),
+                key: shown_key(&entry.key).into_owned(),
+                secret: held.secret.name.value.clone(),
+                corrected: Some(key_for(registry).to_owned()),
+                at: held.key_span(entry),
+            })
         })
     })
 }

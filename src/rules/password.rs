@@ -68,6 +68,13 @@ pub(crate) fn is_stand_in(credential: &Credential) -> bool {
         || SAYS_SO.iter().any(|word| letters.starts_with(word))
 }
 
+/// Whether a user is what a shell leaves of a robot account of Harbor: `robot$ci` in double quotes becomes `robot`, and
+/// `robot$shop+ci`, the one of a project, `robot+ci`.
+pub(crate) fn is_cut_robot(credential: &Credential) -> bool {
+    let user = credential.username.expose();
+    user.ends_with("robot") || user.starts_with("robot+")
+}
+
 /// What to do about [`white_space`].
 pub(crate) const WITHOUT_WHITE_SPACE: &str = "write user and password without it: `printf %s user:password | base64` \
     makes an `auth`, where `echo` adds a line break; or let `kubectl create secret docker-registry` make the Secret";
@@ -106,6 +113,14 @@ mod tests {
         for password in ["Harbor12345", "dckr_pat_aB3", "s3cr3t!x", "correct-horse", "ghp_0123ab", "GLDT1234"] {
             assert!(!is_stand_in(&credential("bob", password)), "{password}");
         }
+    }
+
+    #[test]
+    fn a_robot_without_its_name() {
+        for (user, cut) in [("robot", true), ("robot+ci", true), ("robot$ci", false), ("robot$shop+ci", false)] {
+            assert_eq!(is_cut_robot(&credential(user, "p")), cut, "{user}");
+        }
+        assert!(!is_cut_robot(&credential("robots", "p")) && !is_cut_robot(&credential("", "p")));
     }
 
     #[test]

@@ -130,16 +130,27 @@ fn help(platforms: &[Platform], nodes: &Sorted, runtime: Runtime) -> String {
     if nodes.without.is_empty() {
         return "write the platforms into the index, as `docker buildx build --platform` does".to_owned();
     }
-    let mut keep = platforms.iter().map(|platform| &*platform.architecture).collect::<Vec<_>>();
-    keep.dedup();
     let build = format!("build it for {} too", list(&nodes.without, "and"));
-    match keep.as_slice() {
-        [architecture] => {
-            format!("{build}, or keep the pod on nodes that it is for: `kubernetes.io/arch: {architecture}`")
-        }
-        [] => build,
-        _ => format!("{build}, or keep the pod on nodes that it is for"),
+    if platforms.is_empty() {
+        return build;
     }
+    let labels = labels(platforms, &nodes.lacking);
+    format!("{build}, or keep the pod on nodes that it is for{labels}")
+}
+
+/// The labels of the nodes that an image is for, of those that tell them from the others: `: `kubernetes.io/os: linux``.
+fn labels(platforms: &[Platform], lacking: &[Platform]) -> String {
+    let label = |name: &str, part: fn(&Platform) -> &str| {
+        let mut values: Vec<&str> = platforms.iter().map(part).collect();
+        values.sort_unstable();
+        values.dedup();
+        let [value] = values[..] else { return None };
+        let differs = lacking.is_empty() || lacking.iter().any(|node| part(node) != value);
+        (differs && !value.is_empty()).then(|| format!("`kubernetes.io/{name}: {value}`"))
+    };
+    let os = label("os", |platform| &platform.os).filter(|_| !lacking.is_empty());
+    let both: Vec<_> = os.into_iter().chain(label("arch", |platform| &platform.architecture)).collect();
+    if both.is_empty() { String::new() } else { format!(": {}", both.join(" and ")) }
 }
 
 /// `a, b and c`, each once, and no more than a reader takes in: what an index lists is the registry's to choose.
@@ -207,6 +218,19 @@ mod tests {
             "\"ghcr.io/acme/api:1\" has no image for linux/arm64 nodes, and the pod may be put on one: it is there for \
              linux/amd64 and linux/s390x"
         );
+    }
+
+    #[test]
+    fn the_labels_are_those_that_differ() {
+        let help = |entries: &[&str], nodes: &[&str]| said(entries, nodes).2.unwrap_or_default();
+        let windows = help(&["windows/amd64"], &["linux/amd64"]);
+        assert!(windows.ends_with("nodes that it is for: `kubernetes.io/os: windows`"), "{windows}");
+        let both = help(&["linux/amd64"], &["windows/arm64"]);
+        assert!(both.ends_with(": `kubernetes.io/os: linux` and `kubernetes.io/arch: amd64`"), "{both}");
+        let several = help(&["linux/amd64", "linux/arm64"], &["windows/amd64"]);
+        assert!(several.ends_with(": `kubernetes.io/os: linux`"), "{several}");
+        let none = help(&["linux/amd64", "linux/s390x"], &["linux/arm64"]);
+        assert!(none.ends_with("nodes that it is for"), "{none}");
     }
 
     #[test]

@@ -61,6 +61,24 @@ const RETIRED: &[Retired] = &[
         fate: "has been frozen since 2020 (version 0.42)",
         instead: "quay.io/prometheus-operator/prometheus-operator",
     },
+    // https://lists.centos.org/pipermail/centos-devel/2023-May/142956.html
+    Retired {
+        prefix: "registry.centos.org",
+        fate: "was shut down in June 2023: the name leads nowhere",
+        instead: "quay.io/centos/centos (CentOS Stream) or quay.io/sclorg",
+    },
+    // https://jfrog.com/blog/into-the-sunset-bintray-jcenter-gocenter-and-chartcenter/
+    Retired {
+        prefix: "docker.bintray.io",
+        fate: "was shut down with Bintray on 2021-05-01",
+        instead: "releases-docker.jfrog.io for JFrog's images, or where the project publishes now",
+    },
+    // https://github.com/antrea-io/antrea/issues/6003
+    Retired {
+        prefix: "projects.registry.vmware.com",
+        fate: "was emptied in June 2024: VMware's images moved to projects.packages.broadcom.com, other projects' elsewhere",
+        instead: "projects.packages.broadcom.com, or where the project publishes now (Antrea: docker.io/antrea)",
+    },
     Retired {
         prefix: "docker.io/bitnamilegacy",
         fate: "has been frozen since 2025-08-28: it gets no fixes, and was made for the time of moving away",
@@ -79,6 +97,10 @@ const LIVE: &[&str] = &["docker.io/bitnami/sealed-secrets-controller", "docker.i
 /// What became of the place that an image is in; `None` where it lives.
 pub(crate) fn retired(image: &Reference) -> Option<&'static Retired> {
     let name = image.name();
+    // Both names lead to Docker Hub's own API.
+    let hub = ["registry-1.docker.io/", "registry.hub.docker.com/"];
+    let of_hub = hub.iter().find_map(|alias| name.strip_prefix(alias)).map(|path| format!("docker.io/{path}"));
+    let name = of_hub.as_deref().unwrap_or(name);
     let below = |prefix: &str| name.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let retired = RETIRED.iter().find(|retired| below(retired.prefix))?;
     let hardened = retired.prefix == "docker.io/bitnami" && image.tag() == Some("latest");
@@ -104,6 +126,13 @@ mod tests {
             ("bitnami/sealed-secrets-controller:0.32.0", None),
             ("bitnamilegacy/redis", Some("docker.io/bitnamilegacy")),
             ("bitnamicharts/redis:1", None),
+            ("registry-1.docker.io/bitnami/redis:7", Some("docker.io/bitnami")),
+            ("registry-1.docker.io/bitnami/redis:latest", None),
+            ("registry.hub.docker.com/bitnamilegacy/redis:7", Some("docker.io/bitnamilegacy")),
+            ("registry-1.docker.io/bitnamicharts/redis:1", None),
+            ("registry.centos.org/centos/centos:7", Some("registry.centos.org")),
+            ("docker.bintray.io/jfrog/artifactory-oss:6", Some("docker.bintray.io")),
+            ("projects.registry.vmware.com/antrea/antrea-ubuntu:v1.9.0", Some("projects.registry.vmware.com")),
             ("quay.io/coreos/etcd:v3.5.0", None),
             ("quay.io/coreos/kube-state-metrics:v1.9.8", Some("quay.io/coreos/kube-state-metrics")),
         ];

@@ -36,10 +36,10 @@ impl Rule for ShadowedCredentials {
     }
 }
 
-/// Whether a fault with the image's credentials can still matter, and no error says so already.
-fn is_open(cx: &Context<'_>, facts: &ImageFacts<'_>) -> bool {
+/// Whether a fault with the image's credentials can still matter. A refusal alone does not say why the right ones were
+/// not sent.
+fn is_open(facts: &ImageFacts<'_>) -> bool {
     !matches!(facts.judged.verdict, Verdict::Pullable(_) | Verdict::NotPulled | Verdict::Skipped(_))
-        && !is_told_of_image(cx, facts)
 }
 
 /// A direct key for `docker.io` keeps `index.docker.io` from standing in.
@@ -47,7 +47,7 @@ fn hidden_by_direct_key(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> Opt
     if index_key(&entry.key).as_deref() != Some("index.docker.io") || entry.credential.is_anonymous() {
         return None;
     }
-    let (facts, sent) = held.images.iter().filter(|facts| is_open(cx, facts)).find_map(|facts| {
+    let (facts, sent) = held.images.iter().filter(|facts| is_open(facts)).find_map(|facts| {
         let image = facts.reference().filter(|image| image.registry() == "docker.io")?;
         let sent = sent_credentials(facts).next()?;
         let tried = sent_credentials(facts).any(|sent| sent.credential == entry.credential);
@@ -76,7 +76,7 @@ fn span_of(cx: &Context<'_>, secret: &crate::secret::Secret, entry: &Entry) -> O
 fn crossing(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> Option<Finding> {
     let key = index_key(&entry.key)?;
     let (_, path) = key.split_once('/')?;
-    let facts = held.images_of(entry).filter(|facts| is_open(cx, facts)).find(|facts| {
+    let facts = held.images_of(entry).filter(|facts| is_open(facts)).find(|facts| {
         let crosses = |key: &str| {
             let path = key.split_once('/').map_or("", |(_, path)| path);
             let rest = facts.reference().and_then(|image| image.repository().strip_prefix(path));
@@ -106,7 +106,9 @@ fn in_random_order(cx: &Context<'_>, held: &Held<'_>) -> Vec<Finding> {
         let same = |other: &&Entry| other.key != entry.key && index_key(&other.key).as_ref() == Some(&key);
         let differs = |other: &&Entry| other.credential != entry.credential && !other.credential.is_anonymous();
         let Some(other) = held.config.entries.iter().filter(same).find(differs) else { continue };
-        if !held.images_of(entry).any(|facts| is_open(cx, facts)) || !seen.insert(key.clone()) {
+        // Where all were refused, their order does not matter.
+        let matters = |facts: &&ImageFacts<'_>| is_open(facts) && !is_told_of_image(cx, facts);
+        if held.images_of(entry).find(matters).is_none() || !seen.insert(key.clone()) {
             continue;
         }
         let (name, a, b) = (&held.secret.name.value, shown_key(&entry.key), shown_key(&other.key));
@@ -125,7 +127,7 @@ fn in_random_order(cx: &Context<'_>, held: &Held<'_>) -> Vec<Finding> {
 /// The same key twice in the JSON text.
 fn replaced(cx: &Context<'_>, held: &Held<'_>) -> Vec<Finding> {
     let used = |key: &str| {
-        let mut images = held.images.iter().filter(|facts| is_open(cx, facts));
+        let mut images = held.images.iter().filter(|facts| is_open(facts));
         images.any(|facts| facts.reference().is_some_and(|image| key_matches(key, image.name())))
     };
     let replaced = held.config.replaced.iter().filter(|(key, _)| used(key));

@@ -28,7 +28,9 @@ impl Rule for ShortName {
         out.extend(cx.images().filter_map(|facts| {
             let image = facts.reference()?;
             let text = &facts.image.text.value;
-            is_short(text).then_some(())?;
+            // A first part with capitals is a registry to containerd (`splitDockerDomain` of distribution/reference).
+            let has_registry = image.registry() != "docker.io" && cx.settings.runtime.is_containerd();
+            (is_short(text) && !has_registry).then_some(())?;
             let rest = text.strip_prefix("library/").unwrap_or(text);
             let full = match image.repository().split_once('/') {
                 Some(("library", _)) => format!("docker.io/library/{rest}"),
@@ -63,6 +65,7 @@ mod tests {
             ("localhost:5000", Some("write it in full: `docker.io/library/localhost:5000`")),
             ("docker.io/nginx:1", None),
             ("localhost/nginx", None),
+            ("NVIDIA/cuda:12", None),
             ("reg:5000/nginx", None),
         ];
         for (text, expected) in cases {

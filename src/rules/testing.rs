@@ -158,6 +158,7 @@ impl Facts {
             namespace,
             name: name.to_owned(),
             pull_secrets,
+            mountable: Vec::new(),
             enforces_mountable_secrets: false,
             resource,
         });

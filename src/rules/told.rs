@@ -49,6 +49,15 @@ pub(super) fn quoted(facts: &ImageFacts<'_>) -> String {
     words(facts).map(|words| format!(" (it says: {words})")).unwrap_or_default()
 }
 
+/// That there is no such image, where the registry said so when it was asked without credentials, for the end of a
+/// sentence: the refusal alone would hide it.
+pub(super) fn absent_to_anyone(facts: &ImageFacts<'_>) -> &'static str {
+    match facts.judged.answer.as_ref().and_then(|answer| answer.anonymous.as_ref()) {
+        Some(Outcome::Absent(_)) => "; asked without credentials, the registry says that there is no such image",
+        _ => "",
+    }
+}
+
 /// Whether the registry says that the token's time is over. ECR answers 403 then, without a challenge.
 pub(super) fn is_expired_token(facts: &ImageFacts<'_>) -> bool {
     words(facts).is_some_and(|words| words.to_ascii_lowercase().contains("token has expired"))

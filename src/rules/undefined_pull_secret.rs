@@ -11,6 +11,7 @@ use crate::rules::nearby::is_at_hand;
 use crate::rules::{Context, ImageFacts, Rule};
 use crate::secret::{Content, IgnoredBecause, Producer, Secret};
 use crate::source::Span;
+use crate::workload::placeholder::is_placeholder;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/undefined-pull-secret.md")));
 
@@ -60,6 +61,19 @@ fn finding(cx: &Context<'_>, missing: &Missing<'_>) -> Finding {
         (true, _) | (false, Some(_)) => Severity::Warning,
         (false, None) => META.severity,
     };
+    if let Some(why) = no_name(name).filter(|_| !is_placeholder(name)) {
+        let message = format!("no Secret can have the name {name:?}: {why}, so the kubelet pulls without it");
+        let severity = if cx.settings.closed && !missing.harmless { Severity::Error } else { Severity::Warning };
+        let subject = Subject { resource: Some(missing.facts.resource.name.clone()), ..Subject::default() };
+        let help = match meant {
+            Some(_) => help(cx, missing, meant),
+            None => "write the name of a Secret of the pod's own namespace, and nothing else".to_owned(),
+        };
+        return Finding::new(META.id, severity, message, missing.secret.span, "no name of a Secret")
+            .help(help)
+            .event(Some(event(name)))
+            .subject(subject);
+    }
     let message = if cx.settings.closed && hidden.is_empty() {
         format!("there is no pull secret {name:?}{place}: the kubelet pulls without it")
     } else {
@@ -130,6 +144,27 @@ fn help_generated(missing: &Missing<'_>, meant: &Secret) -> String {
             "kustomize adds {adds} to this name, and rewrites it only in what is built with it: add this object to the \
              `resources` of that kustomization, or {plain}"
         )
+    }
+}
+
+/// Why no Secret has the name (`IsDNS1123Subdomain` of apimachinery); `None` where one may have it.
+fn no_name(name: &str) -> Option<&'static str> {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    match () {
+        () if name.contains('/') => Some("there is no slash in one, and no namespace can be named"),
+        () if name.bytes().any(|byte| byte.is_ascii_uppercase()) => Some("there are no capitals in one"),
+        () if name.contains('_') => Some("there is no underscore in one"),
+        () if name.len() > 253 => Some("one has 253 characters at most"),
+        () if !name.bytes().all(|byte| inner(byte) || matches!(byte, b'-' | b'.')) => {
+            Some("one has small letters, digits, `-` and `.` alone")
+        }
+        () if !name
+            .split('.')
+            .all(|part| part.bytes().next().is_some_and(inner) && part.bytes().next_back().is_some_and(inner)) =>
+        {
+            Some("each of its parts between dots begins and ends in a letter or a digit")
+        }
+        () => None,
     }
 }
 
@@ -278,6 +313,20 @@ mod tests {
             affixed.contains("adds a prefix or suffix to") && affixed.ends_with("or name `prod-regcred`"),
             "{affixed}"
         );
+    }
+
+    #[test]
+    fn a_name_that_no_secret_can_have_is_told_as_such() {
+        for name in ["a/b", "My_Secret", "my_secret", "-a", "a.", "a..b", "ä", &"a".repeat(254)] {
+            let mut facts = naming(name, Verdict::Unverified(Cause::SecretUnknown));
+            assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Warning, name)]);
+            assert!(facts.check(&UndefinedPullSecret)[0].message.starts_with("no Secret can have the name"), "{name}");
+            facts.settings.closed = true;
+            assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Error, name)]);
+        }
+        for name in ["a", "a.b-c", "1a", "a--b"] {
+            assert_eq!(no_name(name), None, "{name}");
+        }
     }
 
     #[test]

@@ -34,6 +34,11 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, fault: TlsFault) -> Option<
     // No image in the words: all images of one registry are one fault.
     let what = match fault {
         TlsFault::Expired => format!("the certificate of {host} has expired or is not yet valid"),
+        TlsFault::WrongName if names_nobody(evidence) => format!(
+            "the certificate of {host} names no host as Go wants it: the node says `x509: certificate is not valid for \
+             any names, but wanted to match {host}`, or, where {host} is its common name, `x509: certificate relies on \
+             legacy Common Name field, use SANs instead`"
+        ),
         TlsFault::WrongName => format!("the certificate of {host} is for another name{}", names(evidence)),
         TlsFault::UnknownAuthority | TlsFault::Other => {
             format!("the certificate of {host} is signed by an authority that is not known here")
@@ -41,7 +46,7 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, fault: TlsFault) -> Option<
     };
     let message = what + &doubt(facts);
     let finding = Finding::new(META.id, facts.raised_severity(&META), message, facts.image.text.span, "not trusted");
-    let finding = finding.help(help(fault, cx.settings.runtime)).event(facts.judged.event.clone());
+    let finding = finding.help(help(fault, evidence, cx.settings.runtime)).event(facts.judged.event.clone());
     Some(finding.subject(facts.subject()))
 }
 
@@ -49,6 +54,11 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, fault: TlsFault) -> Option<
 fn names(evidence: Option<&Evidence>) -> String {
     let words = evidence.and_then(|evidence| evidence.message.as_deref()).unwrap_or_default();
     words.split_once("certificate is ").map(|(_, words)| format!(": {words}")).unwrap_or_default()
+}
+
+/// Whether the certificate has no subject alternative name.
+fn names_nobody(evidence: Option<&Evidence>) -> bool {
+    evidence.and_then(|it| it.message.as_deref()).is_some_and(|words| words.contains("not valid for any names"))
 }
 
 fn evidence<'a>(facts: &ImageFacts<'a>) -> Option<&'a Evidence> {
@@ -65,9 +75,14 @@ fn asked_host(evidence: &Evidence) -> Option<&str> {
     rest.split('/').next().filter(|host| !host.is_empty())
 }
 
-fn help(fault: TlsFault, runtime: Runtime) -> String {
+fn help(fault: TlsFault, evidence: Option<&Evidence>, runtime: Runtime) -> String {
     if fault == TlsFault::Expired {
         return "renew it: the nodes see the same certificate, and refuse it too".to_owned();
+    }
+    if fault == TlsFault::WrongName && names_nobody(evidence) {
+        return "give the registry a certificate with its name among the subject alternative names: \
+                `openssl req -addext subjectAltName=DNS:NAME`"
+            .to_owned();
     }
     if fault == TlsFault::WrongName {
         return "write the name that the certificate is for, or give the registry one for the name that is written"
@@ -123,6 +138,14 @@ mod tests {
             let found = found(fault, url, words, Verdict::Unverified);
             assert_eq!(found, (Severity::Warning, expected.to_owned()));
         }
+        let words = "tls: failed to verify certificate: x509: certificate is not valid for any names, but wanted to match \
+                     reg.example";
+        let (_, nobody) = found(TlsFault::WrongName, "https://reg.example/v2/", words, Verdict::Unverified);
+        assert!(nobody.contains("any names, but wanted to match reg.example`, or"), "{nobody}");
+        assert!(
+            nobody.ends_with("`x509: certificate relies on legacy Common Name field, use SANs instead`"),
+            "{nobody}"
+        );
         let expired = found(TlsFault::Expired, "https://reg.example/v2/", "", Verdict::Fails);
         let words = "the certificate of reg.example has expired or is not yet valid".to_owned();
         assert_eq!(expired, (Severity::Error, words));

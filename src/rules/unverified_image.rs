@@ -32,11 +32,14 @@ impl Rule for UnverifiedImage {
                 Attribution::HiddenSecret => hidden_secret(&facts)?,
                 Attribution::NotFound
                 | Attribution::CredentialRefused(_)
+                | Attribution::HeadRefused
+                | Attribution::NeverAsked
                 | Attribution::Expired
                 | Attribution::PublicBroken
                 | Attribution::NoMatchingKey(_)
                 | Attribution::NoCredential(_)
                 | Attribution::PlainHttp
+                | Attribution::NodeConfig
                 | Attribution::Untrusted(_) => return None,
             };
             let message = format!("it could not be told whether this can be pulled: {message}");
@@ -82,11 +85,67 @@ fn no_answer(facts: &ImageFacts<'_>, unknown: Unknown) -> Option<String> {
         }
         Unknown::Deadline => "the time for the run was over".to_owned(),
         Unknown::Interrupted => "the run was interrupted before".to_owned(),
+        Unknown::NodeLocal if let Some(onward) = onward(facts) => {
+            format!("{registry} sends on to {}{words}", onward.host)
+        }
         Unknown::NodeLocal => {
             format!("{registry} is an address of the node or the cluster: it cannot be seen from here")
         }
-        Unknown::Offline => return None,
+        // It is `invalid-hosts-toml`'s.
+        Unknown::NodeConfig | Unknown::Offline => return None,
     })
+}
+
+/// Another host that the registry sends us to, for a token or by a redirect, and that is not contacted.
+struct Onward<'a> {
+    host: &'a str,
+    /// Whether no option opens it: a link-local address, or the metadata service of a cloud.
+    forbidden: bool,
+    is_address: bool,
+    plain: bool,
+}
+
+fn onward<'a>(facts: &ImageFacts<'a>) -> Option<Onward<'a>> {
+    let registry = facts.reference()?.registry();
+    let evidence = evidence(facts)?;
+    let words = evidence.message.as_deref()?;
+    let (scheme, rest) = evidence.url.as_deref()?.split_once("://")?;
+    let host = rest.split('/').next().filter(|host| *host != registry)?;
+    let name = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(host, |(name, _)| name);
+    let is_address = name.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok();
+    Some(Onward { host, forbidden: words.contains("metadata"), is_address, plain: scheme == "http" })
+}
+
+impl Onward<'_> {
+    fn help(&self) -> String {
+        let host = self.host;
+        match self.forbidden {
+            true => format!(
+                "no option makes pullcheck ask {host}: a registry must not lead it to the metadata of a cloud; if the \
+                 nodes do go there, check on one of them, or mend what the registry names"
+            ),
+            false if self.is_address && self.plain => format!(
+                "if this machine reaches {host} as the nodes do, name that address, not the registry: `--plain-http {host}`"
+            ),
+            false if self.is_address => format!(
+                "an address over HTTPS can be led nowhere else: have the registry name a host instead of {host}; until \
+                 then only the nodes can tell"
+            ),
+            false => format!(
+                "if this machine reaches {host} as the nodes do, name that host, not the registry: \
+                 `--connect-to {host}=ADDRESS:PORT`"
+            ),
+        }
+    }
+}
+
+/// The name in small letters, where a first part with capitals was taken for a registry.
+fn in_capitals(facts: &ImageFacts<'_>) -> Option<String> {
+    let registry = facts.reference()?.registry();
+    let text = &facts.image.text.value;
+    let is_word = !registry.contains(['.', ':']) && registry.bytes().any(|byte| byte.is_ascii_uppercase());
+    let rest = text.strip_prefix(registry).filter(|_| is_word)?;
+    Some(format!("{}{rest}", registry.to_ascii_lowercase()))
 }
 
 /// The host that failed: the registry, or the one that hands out its tokens.
@@ -123,6 +182,12 @@ fn what_to_do(facts: &ImageFacts<'_>, unknown: Unknown) -> String {
             return format!("run again {later}; if it stays so, the nodes will meet the same");
         }
         Unknown::Tls(_) => "see which versions of TLS, and which client certificate, the registry asks for",
+        Unknown::Dns | Unknown::NoSuchHost if let Some(name) = in_capitals(facts) => {
+            return format!(
+                "a first part with capitals is the name of a registry, as repositories have small letters alone: write \
+                 `{name}`, or the registry that is meant"
+            );
+        }
         Unknown::Dns | Unknown::NoSuchHost => {
             "look for a slip in the host; if only the nodes can resolve it: `--connect-to HOST=ADDRESS:PORT`"
         }
@@ -140,8 +205,9 @@ fn what_to_do(facts: &ImageFacts<'_>, unknown: Unknown) -> String {
         }
         Unknown::Deadline => "run again with a longer `--deadline`",
         Unknown::Interrupted => "run again",
+        Unknown::NodeLocal if let Some(onward) = onward(facts) => return onward.help(),
         Unknown::NodeLocal => "if this machine can reach the same registry, say how: `--plain-http` or `--connect-to`",
-        Unknown::Offline => "",
+        Unknown::NodeConfig | Unknown::Offline => "",
     };
     help.to_owned()
 }
@@ -245,6 +311,50 @@ mod tests {
         assert!(said(Unknown::RateLimited, evidence(429)).contains("run again later,"));
         assert!(said(Unknown::Interrupted, Evidence::default()).contains("the run was interrupted"));
         assert!(said(Unknown::Deadline, Evidence::default()).contains("`--deadline`"));
+    }
+
+    fn told(text: &str, unknown: Unknown, seen: Evidence) -> (String, String) {
+        let mut facts = Facts::default();
+        let pod = facts.pod(PodOrigin::Template);
+        let judged = facts.image(pod, text, Verdict::Unverified(Cause::Unknown(unknown)));
+        let attempts = vec![(None, Outcome::Unknown(unknown, seen))];
+        judged.answer = answer(PullAnswer { attempts, ..PullAnswer::default() });
+        let found = facts.check(&UnverifiedImage).remove(0);
+        (found.message, found.help.unwrap_or_default())
+    }
+
+    #[test]
+    fn a_host_that_the_registry_sends_on_to_is_the_one_to_name() {
+        let onward = |url: &str, words: &str| {
+            let evidence =
+                Evidence { url: Some(url.to_owned()), message: Some(words.to_owned()), ..Evidence::default() };
+            told("reg.example/a:1", Unknown::NodeLocal, evidence)
+        };
+        let words = "auth.corp leads to a private address, which is not contacted";
+        let (message, help) = onward("https://auth.corp/token", words);
+        assert!(message.ends_with(
+            ": reg.example sends on to auth.corp: auth.corp leads to a private address, which is not contacted"
+        ));
+        assert!(help.ends_with("not the registry: `--connect-to auth.corp=ADDRESS:PORT`"), "{help}");
+        let (_, help) = onward("http://10.0.0.5/token", "10.0.0.5 is a private address, which is not contacted");
+        assert!(help.ends_with("`--plain-http 10.0.0.5`"), "{help}");
+        let (_, help) = onward("https://10.0.0.5/token", "10.0.0.5 is a private address, which is not contacted");
+        assert!(!help.contains("--connect-to") && !help.contains("--plain-http"), "{help}");
+        let words = "169.254.169.254 is a link-local or metadata address, which is not contacted";
+        let (_, help) = onward("http://169.254.169.254/token", words);
+        assert!(help.starts_with("no option makes pullcheck ask 169.254.169.254"), "{help}");
+        let (message, help) = told("reg.example/a:1", Unknown::NodeLocal, Evidence::default());
+        assert!(message.contains("an address of the node") && help.contains("--connect-to"), "the registry itself");
+    }
+
+    #[test]
+    fn a_first_part_with_capitals_was_taken_for_a_registry() {
+        let (_, help) = told("NVIDIA/cuda:12", Unknown::NoSuchHost, Evidence::default());
+        assert!(help.contains("write `nvidia/cuda:12`"), "{help}");
+        for text in ["Reg.example/cuda:12", "reg.example/cuda:12"] {
+            let (_, help) = told(text, Unknown::NoSuchHost, Evidence::default());
+            assert!(help.starts_with("look for a slip in the host"), "{help}");
+        }
     }
 
     #[test]

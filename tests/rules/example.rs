@@ -7,7 +7,7 @@
 //! | `registry` | what registries answer, in the language of `pullcheck_support::language`; without it the example runs offline |
 //! | `args` | options, as on the command line |
 //! | `config` | the configuration file of the run, as `--config` takes it |
-//! | `json` | a file that `args` names by its `title="…"` |
+//! | `json`, `toml` | a file that `args` names by its `title="…"`, or by a folder in it |
 //!
 //! Several `yaml` blocks under one heading are one input.
 
@@ -88,8 +88,8 @@ impl Example {
         let kind = info.split_whitespace().next().unwrap_or_default();
         match kind {
             "yaml" => self.add_file(&attributes(info)?, block),
-            "json" => {
-                let title = attributes(info)?.remove("title").ok_or("a json block without a title")?;
+            "json" | "toml" => {
+                let title = attributes(info)?.remove("title").ok_or("a json or toml block without a title")?;
                 self.configs.push(File {
                     name: title.to_owned(),
                     text: block.join("\n"),

@@ -9,6 +9,7 @@ use pullcheck::cli::Options;
 use pullcheck::config::Invocation;
 use pullcheck::finding::Finding;
 use pullcheck::inventory::{Problem, ProblemKind, ReadOptions};
+use pullcheck::load;
 use pullcheck::probe::Prober;
 use pullcheck::pull::{self, PullContext};
 use pullcheck::registry::{Client, ClientOptions, Concurrency, ConnectTo, HostPattern, Lookup, Proxies, Resolving};
@@ -82,11 +83,14 @@ pub(crate) fn run_example(example: &Example, answers: Answers) -> Result<(), Str
 pub(crate) fn options(example: &Example, answers: Answers) -> Result<Options, String> {
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
     for file in &example.configs {
-        fs::write(folder.path().join(&file.name), &file.text).map_err(|error| error.to_string())?;
+        let path = folder.path().join(&file.name);
+        path.parent().map_or(Ok(()), fs::create_dir_all).map_err(|error| error.to_string())?;
+        fs::write(path, &file.text).map_err(|error| error.to_string())?;
     }
     let argument = |arg: &String| {
         let (before, name) = arg.rsplit_once('=').unwrap_or(("", arg));
-        let is_file = example.configs.iter().any(|file| file.name == name);
+        let is_folder = |file: &File| file.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'));
+        let is_file = example.configs.iter().any(|file| file.name == name || is_folder(file));
         let path = || folder.path().join(name).display().to_string();
         match (is_file, before) {
             (true, "") => path(),
@@ -179,6 +183,7 @@ fn gather(example: &Example, options: &Options) -> Gathered {
     };
     let reading = ReadOptions { parse_all: options.parse_all, ..ReadOptions::default() };
     let mut gathered = check::gather_sources(example.files.iter().map(source).collect(), reading);
+    load::operator::beside(&mut gathered, options.client.certs_dir.ignored());
     for (at, file) in example.files.iter().enumerate() {
         let why = file.unreadable.iter().cloned();
         let span = Span::new(SourceId(at as u32), 0, 0);

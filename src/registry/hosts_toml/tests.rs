@@ -105,7 +105,7 @@ ca = "/ca/default"
             ..HostConfig::plain(url(true, "default.example", "/v2"))
         },
     ];
-    let found = parse(Path::new("/base"), text).unwrap();
+    let found = parse(Path::new("/base"), text, Runtime::Containerd).unwrap();
     for (at, (found, expected)) in found.iter().zip(&expected).enumerate() {
         assert_eq!(found, expected, "host {at}");
     }
@@ -113,7 +113,11 @@ ca = "/ca/default"
 }
 
 fn authorities(text: &str) -> Vec<String> {
-    let hosts = parse(Path::new("/"), text).unwrap();
+    authorities_of(text, Runtime::Containerd)
+}
+
+fn authorities_of(text: &str, runtime: Runtime) -> Vec<String> {
+    let hosts = parse(Path::new("/"), text, runtime).unwrap();
     hosts.into_iter().map(|host| host.url.map_or("-".to_owned(), |url| url.authority)).collect()
 }
 
@@ -135,12 +139,51 @@ fn a_host_that_is_not_a_table_of_its_own_is_passed_over() {
     assert_eq!(authorities("  [ host . \"https://a.example\" ]"), ["a.example", "-"]);
 }
 
+/// What `ConfigureHosts` of containerd 2.4.2 and 1.7.35 made of the same files.
+#[test]
+fn versions_of_containerd_differ() {
+    let of = |text: &str| [Runtime::Containerd, Runtime::ContainerdOne].map(|runtime| authorities_of(text, runtime));
+    assert_eq!(of("host.'https://a.example' = {}"), [vec!["-"], vec!["a.example", "-"]]);
+    assert_eq!(of("[host]\n'https://a.example' = {}"), [vec!["-"], vec!["a.example", "-"]]);
+    let reads = |text: &str, runtime| parse(Path::new("/"), text, runtime).is_ok();
+    use Runtime::{Containerd, Containerd2_1, Containerd2_3, ContainerdOne};
+    let versions = |text: &str| [ContainerdOne, Containerd2_1, Containerd2_3, Containerd].map(|it| reads(text, it));
+    assert_eq!(versions("[host.'https://a']\ncapabilities = ['pull', 'referrers']"), [false, false, true, true]);
+    assert_eq!(versions("dial_timeout = 'soon'"), [true, false, false, false], "1.7 does not know the key");
+    assert_eq!(versions("\u{feff}server = 'https://a'"), [true, false, false, false]);
+}
+
+/// Go parses more than can be asked.
+#[test]
+fn a_host_that_cannot_be_asked_is_no_mistake_of_the_file() {
+    assert_eq!(authorities("server = 'https://'"), ["-"], "the registry itself");
+    assert_eq!(authorities("server = 'http'"), ["-"]);
+    assert_eq!(authorities("server = 'httpx://a'"), [" "]);
+    assert_eq!(authorities("[host.'https://']"), [" ", "-"]);
+}
+
+#[test]
+fn nothing_that_may_be_a_secret_is_shown() {
+    let text = "server = 'https://bob:s3cret@é'\n[host.'https://a']\ncapabilities = 'pull'\n[host.'https://a'.header]\nca = 's3cret'\n[host.'https://bob:s3cret@b']\nx-key = s3cret\ns3cret";
+    let line = |line: usize| {
+        let shown = shown(text, line);
+        assert_eq!(shown.len(), text.len());
+        let lines: Vec<&str> = shown.lines().collect();
+        assert!(lines.iter().enumerate().all(|(at, other)| at + 1 == line || other.trim().is_empty()), "{shown}");
+        lines[line - 1].trim_end().to_owned()
+    };
+    let expected = ["server =", "[host.'https://a']", "capabilities = 'pull'", "[host.'https://a'.header]", "ca ="];
+    for (at, expected) in expected.into_iter().chain(["", "x-key =", ""]).enumerate() {
+        assert_eq!(line(at + 1), expected);
+    }
+}
+
 #[test]
 fn what_containerd_cannot_read_is_told_with_line_and_key() {
     let table = [
         ("server = ", "line 1: string values must be quoted"),
         ("server = 5", "line 1: `server`: must be a string"),
-        ("\nserver = 'https://'", "line 2: `server`: not the URL of a host"),
+        ("\nserver = 'https://a b'", "line 2: `server`: not the URL of a host"),
         ("host = 5", "line 1: `host`: must be a table of hosts"),
         ("[host]\n'https://a' = 5", "line 2: `https://a`: must be a table"),
         ("[host.'https://a']\ncapabilities = 'pull'", "line 2: `host.\"https://a\".capabilities`: must be a list of"),
@@ -162,10 +205,12 @@ fn what_containerd_cannot_read_is_told_with_line_and_key() {
         ("dial_timeout = 3", "line 1: `dial_timeout`: must be a string such as \"3s\""),
         ("dial_timeout = '3'", "line 1: `dial_timeout`: must be a time such as"),
         ("dial_timeout = 's'", "line 1: `dial_timeout`: must be a time such as"),
-        ("[host.'https://']", "line 1: `host.\"https://\"`: not the URL of a host"),
+        ("[host.'https://a b']", "line 1: `host.\"https://a b\"`: not the URL of a host"),
+        ("\u{feff}server = 'https://a'", "line 1: it begins with a byte order mark"),
+        ("[host.'https://bob:s3cret@a']\nca = 1", "line 2: `host.\"https://***@a\".ca`: must be a file name"),
     ];
     for (text, expected) in table {
-        let error = parse(Path::new("/"), text).map(drop).unwrap_err().to_string();
+        let error = parse(Path::new("/"), text, Runtime::Containerd).map(drop).unwrap_err().to_string();
         assert!(
             error.starts_with(expected),
             "{text}

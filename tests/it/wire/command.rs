@@ -109,12 +109,40 @@ fn the_certs_dir_of_the_nodes() {
     run(&["--certs-dir", &folder, &reach]).assert_status(0).assert_stdout_has("pullable");
     let output = run(&["--certs-dir", &folder, "--runtime", "cri-o"]).assert_status(2);
     output.assert_stderr_has("--certs-dir does not go with --runtime cri-o");
-    files.write("other.example/hosts.toml", "[host.'https://m.example']\ncapabilities = 'pull'\n");
-    let output =
-        run(&["--certs-dir", &folder]).assert_status(2).assert_stderr_has("other.example/hosts.toml: line 2: ");
-    output.assert_stderr_has("`host.\"https://m.example\".capabilities`: must be a list");
     run(&["--certs-dir", "/nowhere"]).assert_status(2).assert_stderr_has("--certs-dir: /nowhere: No such file");
     assert_eq!(mirror.count(), 1);
+}
+
+/// What the nodes ignore is a warning at its line, and what they fail on an error at the image.
+#[test]
+fn mistakes_in_a_hosts_toml_are_findings() {
+    let files = Files::new();
+    let text = "[host.'https://m.example'.header]\nx-key = 's3cretkey'\n[host.'https://m.example'.header2]\n[host.'https://n.example']\n  capabilities = 'pull'\n";
+    files.write("other.example/hosts.toml", text);
+    files.write("reg.example/hosts.toml", "ca = '/nowhere/ca.pem'\n");
+    let folder = files.path().display().to_string();
+    let shows = |output: &Output| {
+        let text = output.to_string();
+        assert!(!text.contains("s3cretkey"), "{text}");
+        text
+    };
+    let output = run(&["--certs-dir", &folder]).assert_status(1);
+    let text = shows(&output);
+    for part in [
+        "warning[invalid-hosts-toml]: containerd logs that it cannot read this hosts.toml, and goes on as if it were not \
+         there: line 5: `host.\"https://n.example\".capabilities`: must be a list",
+        "other.example/hosts.toml:5:3",
+        "error[invalid-hosts-toml]: containerd asks nobody for images of reg.example",
+        "failed to resolve image: unable to read CA cert \"/nowhere/ca.pem\": open /nowhere/ca.pem: no such file or \
+         directory",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    for format in ["json", "sarif", "gitlab", "github", "junit", "markdown"] {
+        let output = run(&["--certs-dir", &folder, "--format", format]).assert_status(1);
+        assert!(shows(&output).contains("other.example/hosts.toml"), "{format}");
+    }
+    assert!(shows(&run(&["--certs-dir", &folder, "--offline"]).assert_status(0)).contains("hosts.toml:5:3"));
 }
 
 /// What a header lets in is told to nobody, even where a registry repeats it.

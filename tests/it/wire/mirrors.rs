@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use pullcheck::event::Runtime;
 use pullcheck::probe::{Outcome, Prober, TagList, Unknown};
 use pullcheck::registry::{CertsDir, Client, ClientOptions};
 use pullcheck_support::{Access, Answer, Bearer, ClientCertificate, Registry};
@@ -113,8 +114,12 @@ fn tags_and_contents_come_from_whoever_has_them() {
 fn certs_dir(folder: &str, text: &str) -> (TempDir, ClientOptions) {
     let root = tempfile::tempdir().unwrap();
     write(root.path(), folder, text);
-    let options = ClientOptions { certs_dir: CertsDir::read(&[root.path().to_owned()]).unwrap(), ..quick() };
+    let options = ClientOptions { certs_dir: read(root.path()), ..quick() };
     (root, options)
+}
+
+fn read(root: &Path) -> CertsDir {
+    CertsDir::read(&[root.to_owned()], Runtime::Containerd).unwrap()
 }
 
 fn write(root: &Path, folder: &str, text: &str) {
@@ -201,7 +206,7 @@ fn folders_are_looked_up_as_containerd_does() {
             names.push(format!("server{at}.example"));
         }
         std::fs::write(root.path().join("README"), "not a folder").unwrap();
-        let options = ClientOptions { certs_dir: CertsDir::read(&[root.path().to_owned()]).unwrap(), ..quick() };
+        let options = ClientOptions { certs_dir: read(root.path()), ..quick() };
         let names: Vec<_> = names.iter().map(String::as_str).zip(&servers).collect();
         found(ask(leading(options, &names), &image(registry, "acme/api:1")));
         let counts: Vec<usize> = servers.iter().map(Registry::count).collect();
@@ -228,14 +233,14 @@ fn certificates_stand_in_hosts_toml_or_in_dockers_layout() {
         if let Some(text) = text {
             write(root.path(), "reg.example", text);
         }
-        let options = ClientOptions { certs_dir: CertsDir::read(&[root.path().to_owned()]).unwrap(), ..quick() };
+        let options = ClientOptions { certs_dir: read(root.path()), ..quick() };
         found(ask(leading(options, &[("reg.example", &server)]), &image("reg.example", "acme/api:1")));
     }
     for text in ["skip_verify = true", "ca = 'ca.crt'", "client = [['node.cert', 'node.key']]"] {
         let root = tempfile::tempdir().unwrap();
         files(&root.path().join("reg.example"));
         write(root.path(), "reg.example", text);
-        let options = ClientOptions { certs_dir: CertsDir::read(&[root.path().to_owned()]).unwrap(), ..quick() };
+        let options = ClientOptions { certs_dir: read(root.path()), ..quick() };
         let options = leading(options, &[("reg.example", &server)]);
         let (cause, _) = unknown(ask(options, &image("reg.example", "acme/api:1")));
         assert!(matches!(cause, Unknown::Tls(_)), "{text}: {cause:?}");
@@ -298,26 +303,99 @@ fn a_mirror_below_a_path_has_its_own_names() {
     assert!(form.ends_with(scopes), "{form}");
 }
 
+/// The words are those of `ConfigureHosts` of containerd 2.4.2 with the same files.
 #[test]
-fn mistakes_in_a_folder_are_told_with_their_file() {
+fn what_containerd_fails_on_fails_every_pull_of_the_registry() {
+    let client = ClientCertificate::new();
+    let other = ClientCertificate::new();
+    let server = Registry::start_tls(|r| {
+        r.image("reg.example/acme/api", "1");
+    });
+    let pair = "failed to load X509 key pair: tls: ";
     let table = [
-        ("[host", "/reg.example/hosts.toml: line 1: "),
         (
-            "ca = 1",
-            "/reg.example/hosts.toml: line 1: `ca`: must be a file name or a list of them; containerd would log this",
+            "ca = '/nowhere/ca.pem'",
+            "unable to read CA cert \"/nowhere/ca.pem\": open /nowhere/ca.pem: no such file or directory",
         ),
-        ("ca = 'gone.pem'", "/reg.example/gone.pem: No such file"),
-        ("ca = 'hosts.toml'", "/reg.example/hosts.toml: holds no certificate that can be used"),
-        ("client = 'hosts.toml'", "/reg.example/hosts.toml: the certificate file holds no PEM certificate"),
-        ("header = { 'a b' = 'c' }", "/reg.example/hosts.toml: header \"a b\" or its value cannot be sent"),
+        (
+            "ca = 'gone.pem'",
+            "unable to read CA cert \"…/reg.example/gone.pem\": open …/reg.example/gone.pem: no such file or directory",
+        ),
+        ("ca = ''", "unable to read CA cert \"…/reg.example\": read …/reg.example: is a directory"),
+        ("ca = 'hosts.toml'", "unable to load CA cert \"…/reg.example/hosts.toml\""),
+        (
+            "[host.'https://mirror.example']\nclient = 'gone.pem'",
+            "unable to read CERT file \"…/reg.example/gone.pem\": open …/reg.example/gone.pem: no such file or directory",
+        ),
+        ("client = 'hosts.toml'", &format!("{pair}failed to find any PEM data in certificate input")),
+        (
+            "client = 'node.cert'",
+            &format!("{pair}found a certificate rather than a key in the PEM for the private key"),
+        ),
+        ("client = [['node.cert', 'hosts.toml']]", &format!("{pair}failed to find any PEM data in key input")),
+        ("client = [['node.cert', 'other.key']]", &format!("{pair}private key does not match public key")),
+        (
+            "client = [['node.key', 'node.cert']]",
+            &format!(
+                "{pair}failed to find certificate PEM data in certificate input, but did find a private key; PEM inputs may have been switched"
+            ),
+        ),
+        ("header = { 'a b' = 'c' }", "net/http: invalid header field name \"a b\""),
+        ("[header]\nx = \"a\\nb\"", "net/http: invalid header field value for \"x\""),
     ];
     for (text, expected) in table {
         let root = tempfile::tempdir().unwrap();
         write(root.path(), "reg.example", text);
-        let error = CertsDir::read(&[root.path().to_owned()]).unwrap_err().to_string();
-        assert!(error.contains(expected), "{text}\n{error}");
+        let files = [("node.cert", &client.certificate), ("node.key", &client.key), ("other.key", &other.key)];
+        for (name, content) in files {
+            std::fs::write(root.path().join("reg.example").join(name), content).unwrap();
+        }
+        let options = ClientOptions { certs_dir: read(root.path()), ..quick() };
+        let options = leading(options, &[("reg.example", &server)]);
+        let (cause, evidence) = unknown(ask(options, &image("reg.example", "acme/api:1")));
+        assert_eq!((cause, evidence.message.as_deref()), (Unknown::NodeConfig, Some(expected)), "{text}");
     }
-    assert!(CertsDir::read(&["/nowhere/at/all".into()]).unwrap_err().to_string().starts_with("/nowhere/at/all: "));
+    assert_eq!(server.count(), 0);
+}
+
+/// Then Docker's layout counts, as if the file were not there.
+#[test]
+fn what_containerd_ignores_is_ignored_and_told() {
+    let server = Registry::start_tls(|r| {
+        r.image("reg.example/acme/api", "1");
+    });
+    let table = [
+        ("[host", 1, ""),
+        ("ca = 1", 1, "`ca`: must be a file name or a list of them"),
+        (
+            "\n[host.'https://m']\ncapabilities = ['fly']",
+            3,
+            "`host.\"https://m\".capabilities`: unknown capability \"fly\"",
+        ),
+    ];
+    for (text, line, words) in table {
+        let root = tempfile::tempdir().unwrap();
+        write(root.path(), "reg.example", text);
+        std::fs::write(root.path().join("reg.example/ca.crt"), server.ca_pem()).unwrap();
+        let certs_dir = read(root.path());
+        let [ignored] = certs_dir.ignored() else { panic!("{text}: {:?}", certs_dir.ignored()) };
+        assert_eq!((ignored.line, ignored.folder.as_str()), (line, "reg.example"), "{text}");
+        assert!(ignored.words.starts_with(words), "{text}: {}", ignored.words);
+        let options = leading(ClientOptions { certs_dir, ..quick() }, &[("reg.example", &server)]);
+        found(ask(options, &image("reg.example", "acme/api:1")));
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_read_here_is_told() {
+    let error = CertsDir::read(&["/nowhere/at/all".into()], Runtime::Containerd).unwrap_err().to_string();
+    assert!(error.starts_with("/nowhere/at/all: "), "{error}");
+    let root = tempfile::tempdir().unwrap();
+    write(root.path(), "reg.example", "ca = 'bad.pem'");
+    let bad = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    std::fs::write(root.path().join("reg.example/bad.pem"), bad).unwrap();
+    let error = CertsDir::read(&[root.path().to_owned()], Runtime::Containerd).unwrap_err().to_string();
+    assert!(error.ends_with("/reg.example/bad.pem: holds no certificate that can be used"), "Go may take it: {error}");
 }
 
 #[test]

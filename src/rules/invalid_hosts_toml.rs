@@ -1,0 +1,85 @@
+//! `invalid-hosts-toml`: a `hosts.toml` of the nodes that containerd passes over, or that keeps it from pulling.
+
+use std::sync::LazyLock;
+
+use crate::finding::Finding;
+use crate::inventory::ProblemKind;
+use crate::probe::{Outcome, Unknown};
+use crate::rules::attribution::{Attribution, attribute, doubt};
+use crate::rules::meta::Meta;
+use crate::rules::{Context, ImageFacts, Rule};
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/invalid-hosts-toml.md")));
+
+/// The rule.
+pub(super) struct InvalidHostsToml;
+
+impl Rule for InvalidHostsToml {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        for problem in &cx.inventory.problems {
+            if problem.kind != ProblemKind::IgnoredHostsToml {
+                continue;
+            }
+            let message = format!(
+                "containerd logs that it cannot read this hosts.toml, and goes on as if it were not there: {}",
+                problem.message
+            );
+            let finding = Finding::new(META.id, META.severity, message, problem.span, "what it cannot read");
+            out.push(finding.help("mend the line; until then none of the file counts, and neither does it here"));
+        }
+        let refused = cx.images().filter(|facts| attribute(cx, facts) == Some(Attribution::NodeConfig));
+        out.extend(refused.filter_map(|facts| unusable(&facts)));
+    }
+}
+
+/// An image of a registry whose `hosts.toml` names what cannot be used.
+fn unusable(facts: &ImageFacts<'_>) -> Option<Finding> {
+    let registry = facts.reference()?.registry();
+    let answer = facts.judged.answer.as_deref()?;
+    let words = answer.attempts.iter().find_map(|(_, outcome)| match outcome {
+        Outcome::Unknown(Unknown::NodeConfig, evidence) => evidence.message.as_deref(),
+        _ => None,
+    })?;
+    // No image in the words: all images of one registry are one fault.
+    let message = format!(
+        "containerd asks nobody for images of {registry}, as the folder of its hosts.toml names what cannot be used: \
+         {words}{}",
+        doubt(facts)
+    );
+    let severity = facts.raised_severity(&META);
+    let finding = Finding::new(META.id, severity, message, facts.image.text.span, "never asked for")
+        .help("put the file there, or mend what names it; files are looked for where `--certs-dir` and the path say")
+        .event(facts.judged.event.clone());
+    Some(finding.subject(facts.subject()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::Severity;
+    use crate::probe::{Evidence, PullAnswer};
+    use crate::rules::testing::{Facts, answer};
+    use crate::verdict::{Cause, Verdict};
+    use crate::workload::PodOrigin;
+
+    #[test]
+    fn what_is_ignored_is_a_warning_and_what_is_not_an_error() {
+        let mut facts = Facts::default();
+        facts.problem(ProblemKind::IgnoredHostsToml, "capabilities = 'pull'", "line 2: `capabilities`: must be a list");
+        facts.problem(ProblemKind::Template, "{{ if }}", "");
+        let pod = facts.pod(PodOrigin::Template);
+        let unknown = Unknown::NodeConfig;
+        let words = "unable to load CA cert \"/ca.pem\"";
+        let evidence = Evidence { message: Some(words.to_owned()), ..Evidence::default() };
+        let judged = facts.image(pod, "reg.example/api:1", Verdict::Fails(Cause::Unknown(unknown)));
+        let attempts = vec![(None, Outcome::Unknown(unknown, evidence))];
+        judged.answer = answer(PullAnswer { attempts, ..PullAnswer::default() });
+        let expected = [(Severity::Warning, "capabilities = 'pull'"), (Severity::Error, "reg.example/api:1")];
+        assert_eq!(facts.flags(&InvalidHostsToml), expected);
+        assert!(facts.check(&InvalidHostsToml)[1].message.ends_with(words));
+    }
+}
