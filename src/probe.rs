@@ -164,6 +164,8 @@ pub enum Denial {
     Denied,
     /// 401 without a challenge that the runtime can answer: no credential is ever sent.
     NoChallenge,
+    /// The token endpoint refuses the way in which the credential is sent: a `POST`, which containerd sends first.
+    TokenRefused,
 }
 
 /// Why nothing could be told.

@@ -60,6 +60,7 @@ impl Cause {
             Self::Denied(Denial::AuthRequired) => "auth-required",
             Self::Denied(Denial::Denied) => "denied",
             Self::Denied(Denial::NoChallenge) => "no-challenge",
+            Self::Denied(Denial::TokenRefused) => "token-refused",
             Self::Defect(Defect::ContentMissing) => "content-missing",
             Self::Defect(Defect::ContentMismatch) => "content-mismatch",
             Self::Defect(Defect::BadManifest) => "bad-manifest",

@@ -168,6 +168,8 @@ fn denied(runtime: Runtime, reference: &Reference, denial: Denial, failure: &Fai
         Denial::Denied | Denial::Auth | Denial::BadCredentials | Denial::DeniedOrAbsent | Denial::NoChallenge => {
             unexpected_status(runtime, reference, failure)
         }
+        // It is said of a token endpoint alone.
+        Denial::TokenRefused => None,
     }
 }
 

@@ -288,6 +288,7 @@ impl<'s> Session<'s> {
             own: self.endpoint.headers().clone(),
             dial: self.endpoint.dial().clone(),
             is_token: false,
+            is_anonymous: self.credential.is_none(),
             form: Vec::new(),
         };
         let followed = follow(self.transport, ask, &mut self.budget).await;

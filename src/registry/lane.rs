@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::breaker::Breaker;
 use super::failure::Failure;
-use super::pace::{Leave, Pace, Sent};
+use super::pace::{Leave, Pace, Queue, Sent, interval_of};
 use super::traffic::{HostTraffic, Traffic};
 use super::transport::Answer;
 use crate::probe::Unknown;
@@ -51,6 +51,8 @@ struct State {
     get: Breaker,
     token: Breaker,
     pace: Pace,
+    /// Requests without credentials.
+    queue: Queue,
     traffic: Traffic,
 }
 
@@ -74,8 +76,11 @@ impl Lanes {
     pub(crate) fn of(&self, url: &Url) -> Arc<Lane> {
         let name =
             format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
-        let new =
-            || Arc::new(Lane { gate: Semaphore::new(self.per_host), given_up: Notify::new(), state: Mutex::default() });
+        let new = || {
+            let queue = Queue::new(interval_of(url.host_str().unwrap_or_default()));
+            let state = Mutex::new(State { queue, ..State::default() });
+            Arc::new(Lane { gate: Semaphore::new(self.per_host), given_up: Notify::new(), state })
+        };
         Arc::clone(locked(&self.lanes).entry(name).or_insert_with(new))
     }
 
@@ -108,6 +113,11 @@ impl Lane {
             Some(failure) => Err(failure.clone()),
             None => state.pace.leave(now),
         }
+    }
+
+    /// When a request without credentials may go out, if not now; the time is taken.
+    pub(crate) fn slot(&self, now: Instant) -> Option<Instant> {
+        self.lock().queue.take(now)
     }
 
     /// Whether nothing more is asked of it.

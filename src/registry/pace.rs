@@ -13,6 +13,35 @@ use crate::probe::Unknown;
 /// The longest pause that is waited for.
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
+/// The registry that answers one request a second to clients without credentials (quotas of Amazon ECR Public: "Rate
+/// of unauthenticated image pulls"), and 429 to the others.
+const SLOW: (&str, Duration) = ("public.ecr.aws", Duration::from_secs(1));
+
+/// The time between two requests without credentials to a host; `None` where it names none.
+pub(crate) fn interval_of(host: &str) -> Option<Duration> {
+    (host == SLOW.0).then_some(SLOW.1)
+}
+
+/// Requests one after the other, each an interval after the one before.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Queue {
+    interval: Option<Duration>,
+    next: Option<Instant>,
+}
+
+impl Queue {
+    pub(crate) fn new(interval: Option<Duration>) -> Self {
+        Self { interval, next: None }
+    }
+
+    /// When the next request may go out; the time is taken.
+    pub(crate) fn take(&mut self, now: Instant) -> Option<Instant> {
+        let at = self.next.map_or(now, |next| next.max(now));
+        self.next = Some(at + self.interval?);
+        Some(at).filter(|at| *at > now)
+    }
+}
+
 /// The pace of one host.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Pace {
@@ -96,6 +125,19 @@ mod tests {
             Ok(Leave::Go(sent)) => sent,
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn a_slow_registry_is_asked_once_a_second() {
+        assert_eq!((interval_of("public.ecr.aws"), interval_of("ghcr.io")), (Some(Duration::from_secs(1)), None));
+        let now = Instant::now();
+        let after = |seconds: u64| Some(now + Duration::from_secs(seconds));
+        let mut queue = Queue::new(interval_of("public.ecr.aws"));
+        assert_eq!([queue.take(now), queue.take(now), queue.take(now)], [None, after(1), after(2)]);
+        let later = now + Duration::from_secs(9);
+        assert_eq!([queue.take(later), queue.take(later)], [None, after(10)]);
+        let mut free = Queue::new(None);
+        assert_eq!([free.take(now), free.take(now)], [None, None]);
     }
 
     #[test]

@@ -258,6 +258,10 @@ async fn exchange(
             Refusal::Status(401) if key.credential.is_some() => Outcome::Denied(Denial::BadCredentials, evidence),
             Refusal::Status(401 | 403) => Outcome::Denied(Denial::DeniedOrAbsent, evidence),
             Refusal::Status(429) => Outcome::Unknown(Unknown::RateLimited, evidence),
+            // It would take another method: no node fares better. 408 is of the moment.
+            Refusal::Status(status @ 400..500) if how == Exchange::Post && *status != 408 => {
+                Outcome::Denied(Denial::TokenRefused, evidence)
+            }
             Refusal::NoToken(why) => Outcome::Unknown(Unknown::AuthServer, told(evidence, why)),
             Refusal::Status(_) | Refusal::Broken => Outcome::Unknown(Unknown::AuthServer, evidence),
         };
@@ -285,6 +289,7 @@ fn to_realm(key: &Key, wanted: &Wanted<'_>) -> Result<Ask, Failure> {
         own: wanted.endpoint.headers().clone(),
         dial: wanted.endpoint.dial().clone(),
         is_token: true,
+        is_anonymous: key.credential.is_none(),
         form: Vec::new(),
     })
 }

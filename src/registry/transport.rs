@@ -50,6 +50,8 @@ pub(crate) struct Ask {
     pub(crate) dial: Dial,
     /// Whether a token is asked for.
     pub(crate) is_token: bool,
+    /// Whether nobody's credentials are behind it.
+    pub(crate) is_anonymous: bool,
     /// Sent as `application/x-www-form-urlencoded`, if there is any.
     pub(crate) form: Vec<(&'static str, Sensitive)>,
 }
@@ -203,6 +205,13 @@ impl Transport {
         let mut tries = Tries::default();
         let mut last = None;
         loop {
+            // A token is no pull.
+            if ask.is_anonymous
+                && !ask.is_token
+                && let Some(until) = lane.slot(Instant::now())
+            {
+                tokio::time::sleep_until(until.min(self.deadline)).await;
+            }
             let (turn, sent) = match self.admit(&lane, ask.errand()).await {
                 Ok(admitted) => admitted,
                 // What the host said itself tells more than that nobody asks it any more.

@@ -46,6 +46,14 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Denial) -> Finding 
         denial if may_be_absent(denial) => {
             format!("{text:?} does not exist, or {registry} does not show it with the credentials of")
         }
+        Denial::TokenRefused => {
+            let status = refusals(facts).find_map(|evidence| evidence.status);
+            let status = status.map(|status| format!(" (HTTP {status})")).unwrap_or_default();
+            format!(
+                "the token endpoint of {registry} refuses{status} the POST by which {} sends the credentials of",
+                runtime(cx)
+            )
+        }
         _ => format!("{registry} refuses {text:?} with the credentials of"),
     };
     let absent = absent_to_anyone(facts);

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use crate::finding::Finding;
+use crate::probe::plan::Depth;
 use crate::probe::{Evidence, Manifest, Outcome, RateLimit, Unknown};
 use crate::pull::Blind;
 use crate::rules::meta::Meta;
@@ -24,12 +25,13 @@ impl Rule for RateLimitRisk {
         let uses: Vec<Use<'_>> = cx.images().filter_map(Use::of).collect();
         let names: BTreeSet<String> =
             uses.iter().filter_map(|it| it.facts.reference()).map(|image| image.containerd_ref()).collect();
+        let depth = cx.settings.depth;
         let least = uses.iter().filter_map(|it| it.rate).min_by_key(|rate| rate.remaining);
         let refused = uses.iter().find(|it| it.refused);
         let (first, message) = match (refused, least, uses.first()) {
-            (Some(refused), ..) => (refused, told(names.len(), None)),
-            (None, Some(rate), Some(first)) if rate.remaining < names.len() as u64 => {
-                (first, told(names.len(), Some(rate)))
+            (Some(refused), ..) => (refused, told(names.len(), Depth::Head, None)),
+            (None, Some(rate), Some(first)) if rate.remaining < (names.len() * pulls(depth)) as u64 => {
+                (first, told(names.len(), depth, Some(rate)))
             }
             _ => return,
         };
@@ -71,7 +73,12 @@ impl<'a> Use<'a> {
     }
 }
 
-fn told(images: usize, rate: Option<RateLimit>) -> String {
+/// Pulls that one image costs: the node's, and that of a check which reads the manifest.
+fn pulls(depth: Depth) -> usize {
+    if depth == Depth::Head { 1 } else { 2 }
+}
+
+fn told(images: usize, depth: Depth, rate: Option<RateLimit>) -> String {
     let need = match images {
         1 => "an image is".to_owned(),
         count => format!("{count} images are"),
@@ -84,8 +91,9 @@ fn told(images: usize, rate: Option<RateLimit>) -> String {
             let every =
                 window.filter(|seconds| *seconds >= 3600).map(|seconds| format!(" in {} hours", seconds / 3600));
             let pulls = if remaining == 1 { "pull" } else { "pulls" };
+            let own = if depth == Depth::Head { "" } else { ", once by this check (`--depth`) and once by a node" };
             format!(
-                "{need}, and this address has {remaining} {pulls} left{of}{}: nodes share such a limit as well",
+                "{need}{own}, and this address has {remaining} {pulls} left{of}{}: nodes share such a limit as well",
                 every.unwrap_or_default()
             )
         }
@@ -133,6 +141,19 @@ mod tests {
         );
         assert_eq!(facts(&images).flags(&RateLimitRisk), [(Severity::Note, "nginx:1")]);
         assert_eq!(facts(&[("nginx:1", left(2)), ("redis:7", left(2))]).flags(&RateLimitRisk), []);
+    }
+
+    #[test]
+    fn a_check_that_reads_manifests_needs_pulls_of_its_own() {
+        let images = [("nginx:1", left(3)), ("redis:7", left(3))];
+        assert_eq!(facts(&images).flags(&RateLimitRisk), []);
+        let mut deep = facts(&images);
+        deep.settings.depth = Depth::Manifest;
+        let found = deep.check(&RateLimitRisk);
+        assert!(found[0].message.starts_with(
+            "2 images are pulled from Docker Hub without credentials, once by this check (`--depth`) and once by a node, and \
+             this address has 3 pulls left"
+        ));
     }
 
     #[test]

@@ -26,14 +26,20 @@ use crate::world::World;
 pub(crate) enum Depth {
     /// What HEAD of the manifest shows.
     Head,
+    /// Manifests and configurations as well.
+    Manifest,
+    /// Everything that a node fetches.
+    Layers,
 }
 
 impl Depth {
-    pub(crate) const ALL: [Self; 1] = [Self::Head];
+    pub(crate) const ALL: [Self; 3] = [Self::Head, Self::Manifest, Self::Layers];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Head => "head",
+            Self::Manifest => "manifest",
+            Self::Layers => "layers",
         }
     }
 
@@ -41,6 +47,8 @@ impl Depth {
     const fn args(self) -> &'static [&'static str] {
         match self {
             Self::Head => &[],
+            Self::Manifest => &["--depth=manifest"],
+            Self::Layers => &["--depth=layers"],
         }
     }
 }

@@ -140,8 +140,10 @@ fn the_schema_knows_every_cause() {
         ]
         .map(Cause::Defect),
     );
-    use Denial::{Auth, AuthRequired, BadCredentials, Denied, DeniedOrAbsent, NoChallenge};
-    causes.extend([Auth, AuthRequired, BadCredentials, Denied, DeniedOrAbsent, NoChallenge].map(Cause::Denied));
+    use Denial::{Auth, AuthRequired, BadCredentials, Denied, DeniedOrAbsent, NoChallenge, TokenRefused};
+    causes.extend(
+        [Auth, AuthRequired, BadCredentials, Denied, DeniedOrAbsent, NoChallenge, TokenRefused].map(Cause::Denied),
+    );
     use Unknown::{
         AuthServer, CredentialWithheld, Deadline, Dns, HostStopped, Interrupted, Network, NoSuchHost, NodeLocal,
         Offline, PlainHttp, RateLimited, RegistryError, Timeout, Tls,
