@@ -143,8 +143,8 @@ fn the_schema_knows_every_cause() {
     use Denial::{Auth, AuthRequired, BadCredentials, Denied, DeniedOrAbsent, NoChallenge};
     causes.extend([Auth, AuthRequired, BadCredentials, Denied, DeniedOrAbsent, NoChallenge].map(Cause::Denied));
     use Unknown::{
-        AuthServer, CredentialWithheld, Deadline, Dns, HostStopped, Interrupted, Network, NoSuchHost, NodeLocal,
-        Offline, PlainHttp, RateLimited, RegistryError, Timeout, Tls,
+        AuthServer, CredentialWithheld, Deadline, Dns, HostStopped, Interrupted, Network, NoSuchHost, NodeConfig,
+        NodeLocal, Offline, PlainHttp, RateLimited, RegistryError, Timeout, Tls,
     };
     causes.extend(
         [
@@ -155,6 +155,7 @@ fn the_schema_knows_every_cause() {
             HostStopped,
             Network,
             NoSuchHost,
+            NodeConfig,
             NodeLocal,
             Offline,
             PlainHttp,
