@@ -215,3 +215,23 @@ fn x509(error: &CertificateError) -> (TlsFault, String) {
 fn dns_name(presented: &str) -> String {
     presented.split('"').nth(1).unwrap_or(presented).to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::pki_types::ServerName;
+
+    /// `HostnameError` of Go's `crypto/x509`.
+    #[test]
+    fn a_certificate_of_other_names_or_of_none() {
+        let words = |presented: &[&str]| {
+            let expected = ServerName::try_from("reg.example").unwrap().to_owned();
+            let presented = presented.iter().map(|name| format!("DnsName({name:?})")).collect();
+            x509(&CertificateError::NotValidForNameContext { expected, presented })
+        };
+        let named = "certificate is valid for a.example, b.example, not reg.example".to_owned();
+        assert_eq!(words(&["a.example", "b.example"]), (TlsFault::WrongName, named));
+        let nobody = "certificate is not valid for any names, but wanted to match reg.example".to_owned();
+        assert_eq!(words(&[]), (TlsFault::WrongName, nobody));
+    }
+}

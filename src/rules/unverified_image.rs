@@ -177,6 +177,11 @@ fn what_to_do(facts: &ImageFacts<'_>, unknown: Unknown) -> String {
                 "run again {later}, or supply credentials (`--dockerconfigjson`), which have a limit of their own"
             );
         }
+        // It says the same each time.
+        Unknown::AuthServer if evidence(facts).and_then(|it| it.status).is_some_and(|status| status < 500) => {
+            return "mend the token endpoint, or the proxy before it: the nodes are answered in the same way"
+                .to_owned();
+        }
         Unknown::RegistryError | Unknown::AuthServer => {
             let later = pause().unwrap_or_else(|| "later".to_owned());
             return format!("run again {later}; if it stays so, the nodes will meet the same");
@@ -345,6 +350,14 @@ mod tests {
         assert!(help.starts_with("no option makes pullcheck ask 169.254.169.254"), "{help}");
         let (message, help) = told("reg.example/a:1", Unknown::NodeLocal, Evidence::default());
         assert!(message.contains("an address of the node") && help.contains("--connect-to"), "the registry itself");
+    }
+
+    #[test]
+    fn a_token_endpoint_that_is_wrong_is_not_waited_for() {
+        for (status, mended) in [(200, true), (411, true), (500, false)] {
+            let (_, help) = told("reg.example/a:1", Unknown::AuthServer, evidence(status));
+            assert_eq!(help.starts_with("mend the token endpoint"), mended, "{status}: {help}");
+        }
     }
 
     #[test]

@@ -145,8 +145,8 @@ fn the_schema_knows_every_cause() {
         [Auth, AuthRequired, BadCredentials, Denied, DeniedOrAbsent, NoChallenge, TokenRefused].map(Cause::Denied),
     );
     use Unknown::{
-        AuthServer, CredentialWithheld, Deadline, Dns, HostStopped, Interrupted, Network, NoSuchHost, NodeLocal,
-        Offline, PlainHttp, RateLimited, RegistryError, Timeout, Tls,
+        AuthServer, CredentialWithheld, Deadline, Dns, HostStopped, Interrupted, Network, NoSuchHost, NodeConfig,
+        NodeLocal, Offline, PlainHttp, RateLimited, RegistryError, Timeout, Tls,
     };
     causes.extend(
         [
@@ -157,6 +157,7 @@ fn the_schema_knows_every_cause() {
             HostStopped,
             Network,
             NoSuchHost,
+            NodeConfig,
             NodeLocal,
             Offline,
             PlainHttp,

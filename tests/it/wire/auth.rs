@@ -42,6 +42,23 @@ fn the_right_password_opens() {
     }
 }
 
+/// containerd sends a credential after a 401 alone.
+#[test]
+fn a_403_without_a_question_is_none_of_the_credential() {
+    let manifest = "/v2/acme/secret/manifests/1";
+    let forbidden = || Answer::status(403);
+    let asks = || Answer::status(401).header("WWW-Authenticate", "Basic realm=\"x\"");
+    let table = [(vec![forbidden()], 1, true), (vec![asks(), forbidden()], 2, false)];
+    for (answers, requests, bare) in table {
+        let server = Registry::start(|r| {
+            r.answer("*", manifest, answers);
+        });
+        let attempt = with(image(&server.host(), "acme/secret:1"), "bob", "s3cret");
+        let (denial, evidence) = denied(ask(plain(&server), &attempt));
+        assert_eq!((denial, evidence.bare, server.count()), (Denial::Denied, bare, requests));
+    }
+}
+
 #[test]
 fn a_public_image_behind_a_token_needs_no_password() {
     let server = Registry::start(secret(Access::Bearer(Bearer::public())));
