@@ -28,6 +28,11 @@ pub(super) fn error(reference: &Reference, failure: &Failure<'_>) -> Option<Stri
         Cause::Absent | Cause::Denied(_) => reading(),
         Cause::Defect(Defect::TooBig) => "exceeded maximum allowed size of 4194304 bytes".to_owned(),
         Cause::Unknown(unknown) if evidence.status.is_none() => return network(reference, unknown, failure),
+        Cause::Unknown(unknown)
+            if !matches!(unknown, Unknown::RateLimited | Unknown::RegistryError | Unknown::AuthServer) =>
+        {
+            return None;
+        }
         // A good status, or a 401 elsewhere, says something else.
         Cause::Unknown(_) if evidence.status.is_some_and(|status| status < 300 || status == 401) => return None,
         Cause::Unknown(_) if is_token_request(evidence) => token_refused(evidence)?,
