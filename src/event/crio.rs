@@ -174,13 +174,19 @@ fn words_of(evidence: &Evidence) -> String {
             return line.map_or_else(unknown, |line| format!("received unexpected HTTP status: {line}"));
         }
     };
-    let challenged = match evidence.challenge_error.as_deref().filter(|_| status == 401) {
+    let challenged = match evidence
+        .details
+        .as_ref()
+        .and_then(|details| details.challenge_error.as_deref())
+        .filter(|_| status == 401)
+    {
         Some("invalid_token") => Some("UNAUTHORIZED"),
         Some("insufficient_scope") => Some("DENIED"),
         _ => None,
     };
     if let Some(code) = challenged {
-        let message = evidence.challenge_description.clone().unwrap_or_else(|| usual(code).to_owned());
+        let described = evidence.details.as_ref().and_then(|details| details.challenge_description.as_ref());
+        let message = described.cloned().unwrap_or_else(|| usual(code).to_owned());
         return reworded(code, &message);
     }
     let Some(body) = &evidence.body else { return unknown() };
