@@ -66,19 +66,16 @@ pub struct Failure<'a> {
 /// A manifest that is there leaves no evidence of a failure.
 static NOTHING: Evidence = Evidence {
     status: None,
-    reason: None,
     method: None,
     url: None,
     code: None,
-    challenge_error: None,
-    challenge_description: None,
     message: None,
     rate: None,
     retry_after: None,
     token: None,
     body: None,
-    namespace: None,
     bare: false,
+    details: None,
     reported: None,
 };
 
@@ -353,7 +350,7 @@ fn manifest_url(reference: &Reference, evidence: &Evidence, query: impl Fn(&str)
     let elsewhere = evidence.url.as_deref().filter(|url| !is_of(url, host) || url.starts_with("http://"));
     match elsewhere.filter(|_| !is_token_request(evidence) && !is_ping(evidence)) {
         Some(url) => {
-            let namespace = evidence.namespace.as_deref().map(query);
+            let namespace = evidence.details.as_ref().and_then(|details| details.namespace.as_deref()).map(query);
             format!("{url}{}", namespace.map(|namespace| format!("?ns={namespace}")).unwrap_or_default())
         }
         None => format!("https://{host}/v2/{}/manifests/{}", reference.repository(), target(reference)),
@@ -406,7 +403,7 @@ const REFUSED: &str = "dial tcp …: connect: connection refused";
 /// Go's `http.Response.Status`: the number and the server's own words, else the usual ones (`net/http/status.go`).
 fn status_line(evidence: &Evidence) -> Option<String> {
     let status = evidence.status?;
-    if let Some(words) = &evidence.reason {
+    if let Some(words) = evidence.details.as_ref().and_then(|details| details.reason.as_ref()) {
         return Some(format!("{status} {words}"));
     }
     let words = match status {

@@ -224,16 +224,12 @@ pub enum TlsFault {
 pub struct Evidence {
     /// HTTP status of the deciding answer.
     pub status: Option<u16>,
-    /// Its reason phrase, where the server has one of its own.
-    pub reason: Option<String>,
     /// `HEAD`, `GET` or `POST` of the deciding request.
     pub method: Option<&'static str>,
     /// Its URL without query and user info.
     pub url: Option<String>,
     /// First error code of the registry's JSON body (`MANIFEST_UNKNOWN`).
     pub code: Option<String>,
-    /// `error=` of the challenge of a 401 (`insufficient_scope`).
-    pub challenge_error: Option<String>,
     /// Its message, or the transport's; at most 300 characters, as received.
     pub message: Option<String>,
     /// What the registry says of its rate limit.
@@ -245,15 +241,33 @@ pub struct Evidence {
     /// What the body of a failure says; `None` where none was read: `HEAD` has none, and one that repeats a secret is
     /// left alone.
     pub body: Option<Box<ErrorBody>>,
-    /// `error_description=` of the challenge of a 401.
-    pub challenge_description: Option<String>,
-    /// `ns=` of the URL: a mirror was asked for the images of this registry.
-    pub namespace: Option<String>,
+    /// What few answers have.
+    pub details: Option<Box<Details>>,
     /// Whether the request carried no credential and no token, as nobody had asked for one.
     pub bare: bool,
     /// What the runtime would report, where several hosts were asked and another one than the one that decides: what is
     /// known least of decides, and what came furthest is reported.
     pub reported: Option<Box<Outcome>>,
+}
+
+/// What few answers have.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Details {
+    /// The reason phrase behind the status, where the server has one of its own.
+    pub reason: Option<String>,
+    /// `error=` of the challenge of a 401 (`insufficient_scope`).
+    pub challenge_error: Option<String>,
+    /// `error_description=` of the same.
+    pub challenge_description: Option<String>,
+    /// `ns=` of the URL: a mirror was asked for the images of this registry.
+    pub namespace: Option<String>,
+}
+
+impl Details {
+    /// In a box, where there is any.
+    pub fn boxed(self) -> Option<Box<Self>> {
+        (self != Self::default()).then(|| Box::new(self))
+    }
 }
 
 /// A request for a token: what a runtime puts into its URL or form.

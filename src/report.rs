@@ -112,7 +112,7 @@ pub struct ImageReport {
     pub verdict: Option<&'static str>,
     /// Its cause, as JSON names it.
     pub cause: Option<&'static str>,
-    /// The event text.
+    /// The event text. Of an image that is unverified it is what a node shows if it is answered the same.
     pub event: Option<String>,
     /// Digest of the manifest that was found.
     pub digest: Option<String>,

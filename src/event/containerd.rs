@@ -158,7 +158,12 @@ fn denied(runtime: Runtime, reference: &Reference, denial: Denial, failure: &Fai
     if is_token_request(evidence) {
         return token_refused(evidence, failure.with_credential);
     }
-    if let Some(error) = evidence.challenge_error.as_ref().filter(|_| denial != Denial::AuthRequired) {
+    if let Some(error) = evidence
+        .details
+        .as_ref()
+        .and_then(|details| details.challenge_error.as_ref())
+        .filter(|_| denial != Denial::AuthRequired)
+    {
         return Some(format!("{ACCESS_DENIED}server message: {error}: authorization failed"));
     }
     match denial {

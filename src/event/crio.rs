@@ -28,6 +28,11 @@ pub(super) fn error(reference: &Reference, failure: &Failure<'_>) -> Option<Stri
         Cause::Absent | Cause::Denied(_) => reading(),
         Cause::Defect(Defect::TooBig) => "exceeded maximum allowed size of 4194304 bytes".to_owned(),
         Cause::Unknown(unknown) if evidence.status.is_none() => return network(reference, unknown, failure),
+        Cause::Unknown(unknown)
+            if !matches!(unknown, Unknown::RateLimited | Unknown::RegistryError | Unknown::AuthServer) =>
+        {
+            return None;
+        }
         // A good status, or a 401 elsewhere, says something else.
         Cause::Unknown(_) if evidence.status.is_some_and(|status| status < 300 || status == 401) => return None,
         Cause::Unknown(_) if is_token_request(evidence) => token_refused(evidence)?,
@@ -169,13 +174,19 @@ fn words_of(evidence: &Evidence) -> String {
             return line.map_or_else(unknown, |line| format!("received unexpected HTTP status: {line}"));
         }
     };
-    let challenged = match evidence.challenge_error.as_deref().filter(|_| status == 401) {
+    let challenged = match evidence
+        .details
+        .as_ref()
+        .and_then(|details| details.challenge_error.as_deref())
+        .filter(|_| status == 401)
+    {
         Some("invalid_token") => Some("UNAUTHORIZED"),
         Some("insufficient_scope") => Some("DENIED"),
         _ => None,
     };
     if let Some(code) = challenged {
-        let message = evidence.challenge_description.clone().unwrap_or_else(|| usual(code).to_owned());
+        let described = evidence.details.as_ref().and_then(|details| details.challenge_description.as_ref());
+        let message = described.cloned().unwrap_or_else(|| usual(code).to_owned());
         return reworded(code, &message);
     }
     let Some(body) = &evidence.body else { return unknown() };

@@ -155,10 +155,10 @@ impl<'s> Session<'s> {
         }
         let followed = match self.send(wish, None).await {
             Ok(followed) => followed,
-            Err(outcome) => return (Learned::Nothing, Step::Done(Err(outcome))),
+            Err(outcome) => return (Learned::Nothing, Step::Done(Box::new(Err(outcome)))),
         };
         if followed.answer.status != 401 {
-            return (Learned::Nothing, Step::Done(Ok(followed)));
+            return (Learned::Nothing, Step::Done(Box::new(Ok(followed))));
         }
         match Challenge::read(&followed.answer.headers, self.transport.options().runtime).filter(|_| !followed.foreign)
         {
@@ -173,7 +173,7 @@ impl<'s> Session<'s> {
                     true => Outcome::Unknown(Unknown::RegistryError, evidence),
                     false => Outcome::Denied(Denial::NoChallenge, evidence),
                 };
-                (Learned::Nothing, Step::Done(Err(outcome)))
+                (Learned::Nothing, Step::Done(Box::new(Err(outcome))))
             }
         }
     }
@@ -182,18 +182,18 @@ impl<'s> Session<'s> {
         let ping = Wish { method: Method::GET, url: self.endpoint.ping(), headers: HeaderMap::new(), cap: SMALL_BODY };
         let followed = match self.send(&ping, None).await {
             Ok(followed) => followed,
-            Err(outcome) => return (Learned::Nothing, Step::Done(Err(outcome))),
+            Err(outcome) => return (Learned::Nothing, Step::Done(Box::new(Err(outcome)))),
         };
         if !matches!(followed.answer.status, 200 | 401) {
             let outcome = judge_status(followed.answer.status, self.evidence(&ping, &followed));
-            return (Learned::Nothing, Step::Done(Err(outcome)));
+            return (Learned::Nothing, Step::Done(Box::new(Err(outcome))));
         }
         match Challenge::read(&followed.answer.headers, Runtime::Crio).filter(|_| !followed.foreign) {
             Some(challenge) => {
                 (Learned::Challenge(challenge.clone(), self.repository.to_owned()), Step::Challenged(challenge))
             }
             // The root of the API wants nothing: what the manifest wants later is never answered.
-            None => (Learned::Open, Step::Done(self.send_open(wish).await)),
+            None => (Learned::Open, Step::Done(Box::new(self.send_open(wish).await))),
         }
     }
 
@@ -205,7 +205,7 @@ impl<'s> Session<'s> {
 
     async fn finish(&mut self, wish: &Wish, step: Step) -> Result<Followed, Outcome> {
         match step {
-            Step::Done(result) => result,
+            Step::Done(result) => *result,
             Step::Challenged(challenge) => self.answer_challenge(wish, &challenge).await,
         }
     }
@@ -325,7 +325,7 @@ impl<'s> Session<'s> {
 
 /// Where the first, bare request led.
 enum Step {
-    Done(Result<Followed, Outcome>),
+    Done(Box<Result<Followed, Outcome>>),
     Challenged(Challenge),
 }
 

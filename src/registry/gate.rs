@@ -94,7 +94,7 @@ fn withheld(repository: &str, refusal: &Outcome) -> Outcome {
     let words = format!("the credentials were refused for {repository}, and were not sent again");
     Outcome::Unknown(
         Unknown::CredentialWithheld,
-        told(Evidence { code: None, challenge_error: None, ..evidence }, &words),
+        told(Evidence { code: None, details: None, body: None, ..evidence }, &words),
     )
 }
 

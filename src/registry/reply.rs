@@ -14,7 +14,7 @@ use super::transport::Answer;
 use crate::event::Runtime;
 use crate::keyring::Credential;
 use crate::manifest::{self, is_digest, is_index_type};
-use crate::probe::{Defect, Denial, ErrorBody, Evidence, Manifest, Outcome, RateLimit, Target, Unknown};
+use crate::probe::{Defect, Denial, Details, ErrorBody, Evidence, Manifest, Outcome, RateLimit, Target, Unknown};
 
 /// containerd's `MaxManifestSize`, in bytes.
 pub(crate) const MAX_MANIFEST: u64 = 4 * 1048 * 1048;
@@ -163,26 +163,29 @@ pub(crate) fn evidence(method: &Method, url: &Url, answer: &Answer, sent: Option
     };
     let challenge = challenge(answer);
     let named = |text: Option<String>| text.filter(|text| !echoes(text, sent) && !answer.echoed_in(text));
+    let details = Details {
+        // containerd prints it of a second 401.
+        challenge_error: named(challenge.as_ref().and_then(|bearer| bearer.error.as_deref()).map(cut)),
+        reason: named(answer.reason.as_deref().map(cut)),
+        challenge_description: named(challenge.as_ref().and_then(|bearer| bearer.description.as_deref()).map(cut)),
+        namespace: namespace(url),
+    };
     let text = |pointer: &str| {
         let text = body.as_ref()?.pointer(pointer)?.as_str()?;
         (!echoes(text, sent) && !answer.echoed_in(text)).then(|| cut(text))
     };
     Evidence {
         status: Some(answer.status),
-        reason: named(answer.reason.as_deref().map(cut)),
         method: Some(method_name(method)),
         url: Some(public_url(url)).filter(|url| !answer.echoed_in(url)),
         code: text("/errors/0/code"),
-        // containerd prints it of a second 401.
-        challenge_error: named(challenge.as_ref().and_then(|bearer| bearer.error.as_deref()).map(cut)),
         // Docker Hub's token endpoint has a form of its own.
         message: text("/errors/0/message").or_else(|| text("/details")),
         rate: rate_limit(answer),
         retry_after: answer.retry_after.map(|wait| wait.as_secs()),
         token: None,
         body: error_body(method, answer, sent).map(Box::new),
-        challenge_description: named(challenge.and_then(|bearer| bearer.description)),
-        namespace: namespace(url),
+        details: details.boxed(),
         bare: false,
         reported: None,
     }
@@ -230,7 +233,7 @@ pub(crate) fn failed(method: &Method, url: &Url, failure: Failure) -> Outcome {
         url: Some(public_url(url)),
         message: Some(cut(&failure.message)),
         retry_after: failure.retry_after,
-        namespace: namespace(url),
+        details: Details { namespace: namespace(url), ..Details::default() }.boxed(),
         ..Evidence::default()
     };
     Outcome::Unknown(failure.unknown, evidence)
@@ -381,7 +384,7 @@ mod tests {
         assert_eq!(seen(Method::HEAD, 403, "").body, None);
         assert_eq!(seen(Method::GET, 200, "{}").body, None);
         assert_eq!(seen(Method::GET, 403, "<p>bob, your hunter2</p>").body, None);
-        assert_eq!(seen(Method::GET, 403, "").namespace.as_deref(), Some("reg.example"));
+        assert_eq!(seen(Method::GET, 403, "").details.unwrap().namespace.as_deref(), Some("reg.example"));
     }
 
     #[test]

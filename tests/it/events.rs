@@ -6,25 +6,51 @@ use pullcheck::event::{
 };
 use pullcheck::keyring::Credential;
 use pullcheck::platform::Platform;
-use pullcheck::probe::{Denial, Evidence, Outcome, PullAnswer, TlsFault, Unknown};
+use pullcheck::probe::{
+    Defect, Denial, ErrorBody, Evidence, Manifest, Outcome, PullAnswer, RegistryError, TlsFault, TokenRequest, Unknown,
+};
 use pullcheck::pull::{CandidateCredential, PullContext};
 use pullcheck::reference::Reference;
 use pullcheck::sensitive::Sensitive;
 use pullcheck::verdict::Cause;
 
 /// What one attempt saw, in the fewest words.
+#[derive(Clone, Copy)]
 struct Seen {
     cause: Cause,
     status: u16,
     url: &'static str,
     message: &'static str,
+    method: Option<&'static str>,
+    /// `service` of the challenge; the scope is that of the repository.
+    service: Option<&'static str>,
+    /// Code, message and whether there is a detail, of each error of the body.
+    errors: Option<&'static [(&'static str, &'static str, bool)]>,
     with_credential: bool,
 }
 
-const NOTHING: Seen = Seen { cause: Cause::Absent, status: 404, url: "", message: "", with_credential: false };
+const NOTHING: Seen = Seen {
+    cause: Cause::Absent,
+    status: 404,
+    url: "",
+    message: "",
+    method: None,
+    service: None,
+    errors: None,
+    with_credential: false,
+};
 
-fn evidence(seen: &Seen) -> Evidence {
+fn evidence(image: &str, seen: &Seen) -> Evidence {
+    let scope = format!("repository:{}:pull", Reference::parse(image).unwrap().repository());
+    let token = |service: &str| TokenRequest {
+        service: Some(service.to_owned()),
+        scopes: vec![scope.clone()],
+        ..TokenRequest::default()
+    };
     Evidence {
+        method: seen.method,
+        token: seen.service.map(|service| Box::new(token(service))),
+        body: seen.errors.map(|errors| Box::new(body(errors))),
         status: Some(seen.status).filter(|&status| status > 0),
         url: Some(seen.url).filter(|url| !url.is_empty()).map(str::to_owned),
         message: Some(seen.message).filter(|message| !message.is_empty()).map(str::to_owned),
@@ -32,8 +58,17 @@ fn evidence(seen: &Seen) -> Evidence {
     }
 }
 
+fn body(errors: &[(&str, &str, bool)]) -> ErrorBody {
+    let error = |(code, message, detail): &(&str, &str, bool)| RegistryError {
+        code: (*code).to_owned(),
+        message: (*message).to_owned(),
+        detail: *detail,
+    };
+    ErrorBody { errors: errors.iter().map(error).collect(), start: Some("<html>".to_owned()), ..ErrorBody::default() }
+}
+
 fn event(runtime: Runtime, image: &str, seen: &Seen) -> Option<String> {
-    let evidence = evidence(seen);
+    let evidence = evidence(image, seen);
     let failure = Failure {
         cause: seen.cause,
         evidence: &evidence,
@@ -49,8 +84,13 @@ fn assert_event(runtime: Runtime, image: &str, seen: &Seen, expected: &str) {
     assert_eq!(event(runtime, image, seen).as_deref(), Some(expected));
 }
 
-const REFUSED_BY_TOKEN: Seen =
-    Seen { cause: Cause::Denied(Denial::DeniedOrAbsent), status: 403, url: "https://ghcr.io/token", ..NOTHING };
+const REFUSED_BY_TOKEN: Seen = Seen {
+    cause: Cause::Denied(Denial::DeniedOrAbsent),
+    status: 403,
+    url: "https://ghcr.io/token",
+    service: Some("ghcr.io"),
+    ..NOTHING
+};
 
 #[test]
 fn absent() {
@@ -72,10 +112,11 @@ fn absent() {
     assert_event(
         Runtime::Crio,
         "docker.io/library/nginx:9.9",
-        &NOTHING,
+        &Seen { errors: Some(&[("MANIFEST_UNKNOWN", "manifest unknown", true)]), ..NOTHING },
         "Failed to pull image \"docker.io/library/nginx:9.9\": unable to pull image or OCI artifact: pull image err: \
          initializing source docker://nginx:9.9: reading manifest 9.9 in docker.io/library/nginx: manifest unknown; \
-         artifact err: …",
+         artifact err: image reference: get manifest from ref: create image source: reading manifest 9.9 in \
+         docker.io/library/nginx: manifest unknown",
     );
 }
 
@@ -122,7 +163,8 @@ fn refused_by_the_token_endpoint() {
         &REFUSED_BY_TOKEN,
         "Failed to pull image \"ghcr.io/acme/api:1\": unable to pull image or OCI artifact: pull image err: \
          initializing source docker://ghcr.io/acme/api:1: Requesting bearer token: received unexpected HTTP status: 403 \
-         Forbidden; artifact err: …",
+         Forbidden; artifact err: image reference: get manifest from ref: create image source: Requesting bearer token: \
+         received unexpected HTTP status: 403 Forbidden",
     );
 }
 
@@ -155,7 +197,8 @@ fn refused_by_the_registry() {
         Runtime::Containerd,
         "reg.io/app:1",
         &denied(Denial::Denied, 403, true),
-        &wrapped("unexpected status from HEAD request to https://reg.io/v2/app/manifests/1: 403 Forbidden"),
+        // The words behind it were not asked for.
+        &wrapped("unexpected status from HEAD request to https://reg.io/v2/app/manifests/1: 403 Forbidden…"),
     );
     assert_event(
         Runtime::Containerd,
@@ -184,8 +227,17 @@ fn transport() {
     );
     let expected = wrapped("tls: failed to verify certificate: x509: certificate signed by unknown authority");
     assert_event(Runtime::Containerd, image, &issuer, &expected);
-    let name = unknown(Unknown::Dns, "");
+    let name = unknown(Unknown::NoSuchHost, "");
     assert_event(Runtime::Containerd, image, &name, &wrapped("dial tcp: lookup reg.io on …: no such host"));
+    // A name server that fails has other words.
+    assert_eq!(event(Runtime::Containerd, image, &unknown(Unknown::Dns, "")), None);
+    let refused = unknown(Unknown::Network, "dial tcp: connect: connection refused");
+    assert_event(Runtime::Containerd, image, &refused, &wrapped("dial tcp …: connect: connection refused"));
+    let text = event(Runtime::Crio, image, &refused).unwrap();
+    assert!(
+        text.starts_with("Failed to pull image \"reg.io:5000/app\": RegistryUnavailable: unable to pull"),
+        "{text}"
+    );
     assert_event(
         Runtime::Crio,
         image,
@@ -206,17 +258,22 @@ fn requests_to_another_host() {
         )
     };
     let expired = "tls: failed to verify certificate: x509: certificate has expired or is not yet valid: …";
-    let at = |url, with_credential| Seen {
+    let at = |url: &'static str, with_credential: bool| Seen {
         cause: Cause::Unknown(Unknown::Tls(TlsFault::Expired)),
         status: 0,
         url,
+        method: with_credential.then_some("POST"),
+        service: url.ends_with("/token").then_some("reg.io"),
         with_credential,
         ..NOTHING
     };
+    let redacted = "scope=%5BREDACTED%5D&service=%5BREDACTED%5D";
     let cases = [
         (
             at("https://auth.io/token", false),
-            format!("failed to authorize: failed to fetch anonymous token: Get \"https://auth.io/token?…\": {expired}"),
+            format!(
+                "failed to authorize: failed to fetch anonymous token: Get \"https://auth.io/token?{redacted}\": {expired}"
+            ),
         ),
         (
             at("https://auth.io/token", true),
@@ -234,13 +291,24 @@ fn requests_to_another_host() {
     for (seen, expected) in &cases {
         assert_event(Runtime::Containerd, image, seen, &wrapped(expected));
     }
-    for (seen, _) in &cases[..3] {
-        assert_eq!(event(Runtime::Crio, image, seen), None, "not established: {}", seen.url);
+    let asked = [
+        "Get \"https://auth.io/token?scope=repository%3Aapp%3Apull&service=reg.io\"",
+        "Get \"https://auth.io/token?account=…&scope=repository%3Aapp%3Apull&service=reg.io\"",
+        "Get \"https://cdn.io/v2/app/manifests/1\"",
+        "pinging container registry reg.io: Get \"https://reg.io/v2/\"",
+    ];
+    for ((seen, _), asked) in cases.iter().zip(asked) {
+        let expected = format!(
+            "Failed to pull image \"{image}\": unable to pull image: initializing source docker://{image}: {asked}: {expired}"
+        );
+        assert_event(Runtime::Crio, image, seen, &expected);
     }
-    let nowhere = Seen { cause: Cause::Unknown(Unknown::Dns), ..at("https://auth.io/token", false) };
-    let expected = "failed to authorize: failed to fetch anonymous token: Get \"https://auth.io/token?…\": dial tcp: lookup \
-                    auth.io on …: no such host";
-    assert_event(Runtime::Containerd, image, &nowhere, &wrapped(expected));
+    let nowhere = Seen { cause: Cause::Unknown(Unknown::NoSuchHost), ..at("https://auth.io/token", false) };
+    let expected = format!(
+        "failed to authorize: failed to fetch anonymous token: Get \"https://auth.io/token?{redacted}\": dial tcp: lookup \
+         auth.io on …: no such host"
+    );
+    assert_event(Runtime::Containerd, image, &nowhere, &wrapped(&expected));
     // The port that is usual does not show in a URL, but in what containerd prints.
     let usual = Seen { cause: Cause::Unknown(Unknown::PlainHttp), ..at("https://reg.io/v2/app/manifests/1", false) };
     let text = event(Runtime::Containerd, "reg.io:443/app:1", &usual).unwrap();
@@ -305,7 +373,17 @@ fn statuses() {
         let seen = Seen { cause: Cause::Unknown(unknown), status, url, ..NOTHING };
         let text = event(Runtime::Containerd, "reg.io/app:1", &seen).unwrap();
         assert!(text.ends_with(&format!("failed to resolve image: {expected}")), "{text}");
-        assert_eq!(event(Runtime::Crio, "reg.io/app:1", &seen), None, "not established: {unknown:?} {status}");
+        let crio = event(Runtime::Crio, "reg.io/app:1", &seen).unwrap();
+        let words = match (url, status) {
+            (_, 429) if url.ends_with("/token") => "docker://reg.io/app:1: too many requests to registry; artifact",
+            (_, 500) if url.ends_with("/token") => {
+                "Requesting bearer token: received unexpected HTTP status: 500 Internal"
+            }
+            // The body has its words.
+            (_, 429) => "reading manifest 1 in reg.io/app: …; artifact",
+            _ => "reading manifest 1 in reg.io/app: received unexpected HTTP status: 50",
+        };
+        assert!(crio.contains(words), "{crio}");
     }
     // Whether it is no JSON or has no token decides what is said.
     let no_token =
@@ -360,15 +438,19 @@ fn an_index_without_an_entry_for_the_node() {
     let expected = |what: &str, node: &str| {
         Some(format!(
             "Failed to pull image \"reg.io/app:1\": unable to pull image or OCI artifact: pull image err: choosing an image \
-             from manifest list docker://reg.io/app:1: no image found in {what} for {node}, OS \"linux\"; artifact err: …"
+             from manifest list docker://reg.io/app:1: no image found in {what} for {node}, OS \"linux\"; artifact err: \
+             image reference: choose manifest instance: no image found in {what} for {node}, OS \"linux\""
         ))
     };
     assert_eq!(crio(false, &node), expected("image index", "architecture \"arm64\", variant \"v8\""));
     let amd64 = Platform::new("linux", "amd64", "");
     assert_eq!(crio(true, &amd64), expected("manifest list", "architecture \"amd64\", variant \"\""));
     assert_eq!(crio(false, &Platform::new("linux", "arm", "")), None, "its version is not known");
-    assert_eq!(text(Runtime::Crio, "nginx", false, &amd64, &[]), None, "CRI-O looks for the registry itself");
-    let refused = evidence(&REFUSED_BY_TOKEN);
+    let left_out = NoEntry { digest: &digest, left_out: Some("sha256:386"), is_list: false, node: Some(&amd64) };
+    let reference = Reference::parse("reg.io/app:1").unwrap();
+    let text_386 = no_entry(Runtime::Containerd, "reg.io/app:1", &reference, &[], left_out).unwrap();
+    assert!(text_386.ends_with("get image config descriptor: content digest sha256:386: not found"), "{text_386}");
+    let refused = evidence("ghcr.io/acme/api", &REFUSED_BY_TOKEN);
     let refused = Failure {
         cause: REFUSED_BY_TOKEN.cause,
         evidence: &refused,
@@ -401,7 +483,6 @@ fn what_cannot_be_said_for_certain_is_not_said() {
             assert_eq!(event(runtime, "ghcr.io/acme/api", &Seen { cause, ..NOTHING }), None, "{cause:?}");
         }
     }
-    assert_eq!(event(Runtime::Crio, "nginx", &NOTHING), None, "CRI-O looks for the registry itself");
 }
 
 #[test]
@@ -413,7 +494,7 @@ fn errors_of_several_credentials_are_gathered() {
         credential: Credential { username: Sensitive::new(user), password: Sensitive::new("p") },
     };
     let pull = PullContext { credentials: ["u", "v", ""].map(credential).to_vec(), ..PullContext::default() };
-    let refused = || Outcome::Denied(Denial::DeniedOrAbsent, evidence(&REFUSED_BY_TOKEN));
+    let refused = || Outcome::Denied(Denial::DeniedOrAbsent, evidence("ghcr.io/acme/api", &REFUSED_BY_TOKEN));
     let text = |attempts: &[usize]| {
         let attempts = attempts.iter().map(|&at| (Some(at), refused())).collect();
         let answer = PullAnswer { attempts, ..PullAnswer::default() };
@@ -440,4 +521,147 @@ fn what_the_kubelet_says_by_itself() {
     );
     assert_eq!(never_pulled("nginx"), "Container image \"nginx\" is not present with pull policy of Never");
     assert_eq!(malformed_pull_secret("unexpected end of JSON input"), "Error: unexpected end of JSON input");
+}
+
+/// Of a 403 containerd since 2.3 shows the errors that it is told by `GET`, each in a line of its own.
+#[test]
+fn the_second_line_of_a_403() {
+    let image = "reg.io/app:1";
+    let reference = Reference::parse(image).unwrap();
+    let url = Some("https://reg.io/v2/app/manifests/1".to_owned());
+    let forbidden = |method, body| {
+        let evidence =
+            Evidence { status: Some(403), method: Some(method), url: url.clone(), body, ..Evidence::default() };
+        Outcome::Denied(Denial::Denied, evidence)
+    };
+    let text = |runtime, explained| {
+        let attempts = vec![(None, forbidden("HEAD", None))];
+        let answer = PullAnswer { attempts, explained, ..PullAnswer::default() };
+        let text = after_attempts(runtime, image, &reference, &PullContext::default(), &answer).unwrap();
+        text.split_once("403 Forbidden").unwrap().1.to_owned()
+    };
+    let told = |errors| Some(forbidden("GET", Some(Box::new(body(errors)))));
+    let cases: [(&[(&str, &str, bool)], &str); 8] = [
+        (&[], ""),
+        (&[("DENIED", "", false)], "\ndenied"),
+        (&[("DENIED", "requested access to the resource is denied", false)], "\ndenied"),
+        (
+            &[("DENIED", "requested access to the resource is denied", true)],
+            "\ndenied: requested access to the resource is denied",
+        ),
+        (&[("DENIED", "no", false)], "\ndenied: no"),
+        (&[("TOOMANYREQUESTS", "", true)], "\ntoomanyrequests: "),
+        (&[("NAME_UNKNOWN", "none", false)], "\nunknown: none"),
+        (&[("DENIED", "a", false), ("UNAUTHORIZED", "", false)], "\nerrors:\ndenied: a\nunauthorized\n"),
+    ];
+    for (errors, expected) in cases {
+        for runtime in [Runtime::Containerd, Runtime::Containerd2_3] {
+            assert_eq!(text(runtime, told(errors)), expected, "{errors:?}");
+        }
+        for runtime in [Runtime::Containerd2_1, Runtime::ContainerdOne] {
+            assert_eq!(text(runtime, told(errors)), "", "{errors:?}");
+        }
+    }
+    let gone = Outcome::Absent(Evidence { status: Some(404), body: told_body(), ..Evidence::default() });
+    assert_eq!(text(Runtime::Containerd, Some(gone)), "", "words of another status do not count");
+    assert_eq!(text(Runtime::Containerd, Some(forbidden("GET", None))), "…", "a body that is not shown");
+    assert_eq!(text(Runtime::Containerd, None), "…");
+}
+
+fn told_body() -> Option<Box<ErrorBody>> {
+    Some(Box::new(body(&[("DENIED", "no", false)])))
+}
+
+/// CRI-O says the first of them, and leaves out what says nothing.
+#[test]
+fn what_crio_reads_in_a_body() {
+    let words = |status, cause, errors| {
+        let url = "https://reg.io/v2/app/manifests/1";
+        let seen = Seen { cause, status, url, method: Some("GET"), errors, ..NOTHING };
+        let text = event(Runtime::Crio, "reg.io/app:1", &seen).unwrap();
+        let (image, artifact) = text.split_once("; artifact err: image reference: get manifest from ref: ").unwrap();
+        let words = image.split_once("reading manifest 1 in reg.io/app: ").unwrap().1.to_owned();
+        assert!(artifact.ends_with(&words), "{text}");
+        words
+    };
+    let denied = Cause::Denied(Denial::Denied);
+    let auth = Cause::Denied(Denial::Auth);
+    let broken = Cause::Unknown(Unknown::RegistryError);
+    assert_eq!(words(403, denied, Some(&[("DENIED", "", false)])), "denied");
+    assert_eq!(words(403, denied, Some(&[("DENIED", "no", false), ("UNKNOWN", "x", false)])), "denied: no");
+    assert_eq!(words(404, Cause::Absent, Some(&[("MANIFEST_UNKNOWN", "manifest unknown", false)])), "manifest unknown");
+    assert_eq!(
+        words(404, Cause::Absent, Some(&[("NAME_UNKNOWN", "repository name not known to registry", false)])),
+        "name unknown"
+    );
+    assert_eq!(
+        words(404, Cause::Absent, Some(&[("NAME_UNKNOWN", "repository name not known to registry", true)])),
+        "repository name not known to registry"
+    );
+    assert_eq!(words(404, Cause::Absent, Some(&[("NOT_FOUND", "artifact x", false)])), "unknown: artifact x");
+    assert_eq!(words(401, auth, Some(&[("UNAUTHORIZED", "", false)])), "unauthorized");
+    assert_eq!(words(401, auth, Some(&[])), "authentication required");
+    assert_eq!(words(403, denied, Some(&[])), "StatusCode: 403, \"<html>\"");
+    assert_eq!(words(403, denied, None), "…");
+    assert_eq!(words(502, broken, Some(&[])), "received unexpected HTTP status: 502 Bad Gateway");
+}
+
+/// A manifest that is there, and that the runtime refuses.
+#[test]
+fn manifests_that_cannot_be_used() {
+    let image = "reg.io/app:1";
+    let reference = Reference::parse(image).unwrap();
+    let digest = format!("sha256:{}", "ab".repeat(32));
+    let text = |runtime, manifest: &Manifest| {
+        let failure = Failure::of(&Outcome::Found(manifest.clone()), false)
+            .map(|failure| pull_failed(runtime, image, &reference, &[failure]));
+        failure.flatten().map(|text| text.replace(&digest, "DIGEST"))
+    };
+    let of = |defect| Manifest { defect: Some(defect), digest: Some(digest.clone()), ..Manifest::default() };
+    let pulling = "failed to pull and unpack image \"reg.io/app:1\": ";
+    let said = |words: String| Some(format!("Failed to pull image \"reg.io/app:1\": {words}"));
+    let big = Manifest { length: Some(8_909_226), ..of(Defect::TooBig) };
+    assert_eq!(
+        text(Runtime::Containerd, &big),
+        said(format!(
+            "rpc error: code = NotFound desc = {pulling}failed to resolve image: rejecting 8909226 byte manifest for \
+             reg.io/app:1: not found"
+        ))
+    );
+    assert!(
+        text(Runtime::Crio, &big).unwrap().contains("reg.io/app:1: exceeded maximum allowed size of 4194304 bytes;")
+    );
+    assert_eq!(
+        text(Runtime::ContainerdOne, &of(Defect::BrokenProxy)),
+        said(format!(
+            "rpc error: code = InvalidArgument desc = {pulling}unable to fetch descriptor (DIGEST) which reports content \
+             size of zero: invalid argument"
+        ))
+    );
+    let header = Manifest { digest_header: Some("md5:55".to_owned()), ..of(Defect::BrokenRegistry) };
+    assert_eq!(
+        text(Runtime::Containerd, &header),
+        said(format!(
+            "{pulling}failed to resolve image: \"md5:55\" in header not a valid digest: unsupported digest algorithm"
+        ))
+    );
+    let schema1 = |form: &str, fetched_for_digest| Manifest {
+        media_type: Some(format!("application/vnd.docker.distribution.manifest.v1+{form}")),
+        fetched_for_digest,
+        ..of(Defect::Schema1)
+    };
+    let unsigned = said(format!(
+        "rpc error: code = NotFound desc = {pulling}failed to copy: httpReadSeeker: failed open: could not fetch content \
+         descriptor DIGEST (application/vnd.docker.distribution.manifest.v1+json) from remote: not found"
+    ));
+    for runtime in [Runtime::Containerd, Runtime::Containerd2_1, Runtime::ContainerdOne] {
+        assert_eq!(text(runtime, &schema1("json", false)), unsigned);
+    }
+    let signed = text(Runtime::Containerd, &schema1("prettyjws", false)).unwrap();
+    assert!(signed.ends_with("schema 1 image manifests are no longer supported: invalid argument"), "{signed}");
+    let resolved = text(Runtime::Containerd, &schema1("prettyjws", true)).unwrap();
+    assert!(resolved.contains("code = Unimplemented desc = "), "{resolved}");
+    // What is in it decides.
+    assert_eq!(text(Runtime::ContainerdOne, &schema1("prettyjws", false)), None);
+    assert_eq!(text(Runtime::Crio, &schema1("prettyjws", false)), None);
 }

@@ -193,7 +193,7 @@ impl Host {
             let error = if scope_error { ",error=\"insufficient_scope\"" } else { "" };
             format!("Bearer realm=\"{realm}\",service=\"{}\"{scope}{error}", self.service())
         };
-        Answer::error(401, "UNAUTHORIZED", "authentication required").header("WWW-Authenticate", &challenge)
+        detailed(401, "UNAUTHORIZED", "authentication required").header("WWW-Authenticate", &challenge)
     }
 
     /// Tags and manifests of a repository; none where there is no such repository.
@@ -209,8 +209,8 @@ impl Host {
         let found = by_tag.or_else(|| self.held(repository).find_map(|(_, object)| object.find(target)));
         let Some(object) = found else {
             return match self.held(repository).next() {
-                None => Answer::error(404, "NAME_UNKNOWN", "repository name not known to registry"),
-                Some(_) => Answer::error(404, "MANIFEST_UNKNOWN", "manifest unknown"),
+                None => detailed(404, "NAME_UNKNOWN", "repository name not known to registry"),
+                Some(_) => detailed(404, "MANIFEST_UNKNOWN", "manifest unknown"),
             };
         };
         let mut answer = Answer::status(200).header("Content-Type", &object.content_type);
@@ -242,4 +242,9 @@ impl Host {
 
 fn is_known((user, password): &(String, String)) -> bool {
     USERS.contains(&(user.as_str(), password.as_str()))
+}
+
+/// An error with a detail, as distribution sends it of challenges and manifests: CRI-O shows its message for its code.
+fn detailed(status: u16, code: &str, message: &str) -> Answer {
+    Answer::status(status).json(&json!({"errors": [{"code": code, "message": message, "detail": {}}]}))
 }

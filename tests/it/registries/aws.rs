@@ -91,6 +91,9 @@ fn on_ecr_from_its_own_nodes() {
 fn on_ecr_after_twelve_hours() {
     let image = format!("{ECR}/api:1.9");
     let path = "/v2/api/manifests/1.9";
+    let said = |words: &str| {
+        format!("unexpected status from HEAD request to https://{ECR}{path}: 403 Forbidden\ndenied: {words}")
+    };
     let words = "Your authorization token has expired. Reauthenticate and try again.";
     let expired = |r: &mut Script| {
         r.answer("*", path, [Answer::error(403, "DENIED", words).behind(basic())]);
@@ -102,16 +105,21 @@ fn on_ecr_after_twelve_hours() {
         verdict: "fails denied",
         rules: &["error access-denied"],
         says: "the token has expired that stands in the pull secret",
-        event: &format!("unexpected status from HEAD request to https://{ECR}{path}: 403 Forbidden"),
+        event: &said(words),
         requests: &["HEAD 1.9", "HEAD 1.9 as AWS", "HEAD 1.9", "GET 1.9 as AWS"],
         ..ROW
     };
     rows(&[ECR], expired, &[row, Row { says: "12 hours", ..row }]);
+    let words = "User: arn:aws:iam::1:user/ci is not authorized to perform: ecr:BatchGetImage";
     let forbidden = |r: &mut Script| {
-        let words = "User: arn:aws:iam::1:user/ci is not authorized to perform: ecr:BatchGetImage";
         r.answer("*", path, [Answer::error(403, "DENIED", words).behind(basic())]);
     };
-    let row = Row { name: "no permission", says: "(it says: User: arn:aws:iam::1:user/ci is not authorized", ..row };
+    let row = Row {
+        name: "no permission",
+        says: "(it says: User: arn:aws:iam::1:user/ci is not authorized",
+        event: &said(words),
+        ..row
+    };
     rows(&[ECR], forbidden, &[row]);
 }
 
@@ -139,7 +147,8 @@ fn on_public_ecr() {
                 verdict: "fails denied-or-absent",
                 rules: &["error public-image-broken-by-secret"],
                 event: "failed to authorize: failed to fetch oauth token: unexpected status from GET request to \
-                        https://public.ecr.aws/token/?…: 403 Forbidden",
+                        https://public.ecr.aws/token/?scope=repository%3Anginx%2Fnginx%3Apull&service=registry: 403 \
+                        Forbidden",
                 requests: &[
                     "HEAD 1.27",
                     "POST public.ecr.aws/token/ as AWS",

@@ -23,7 +23,8 @@ fn on_acr() {
                 rules: &["error missing-pull-secret"],
                 says: "(it says: authentication required, visit https://aka.ms/acr/authorization for more information.)",
                 event: "failed to authorize: failed to fetch anonymous token: unexpected status from GET request to \
-                        https://acme.azurecr.io/oauth2/token?…: 401 Unauthorized",
+                        https://acme.azurecr.io/oauth2/token?scope=repository%3Aapi%3Apull&service=registry: 401 \
+                        Unauthorized",
                 requests: &["HEAD 1.9", "GET acme.azurecr.io/oauth2/token"],
                 ..ROW
             },
@@ -56,7 +57,8 @@ fn on_acr() {
             rules: &["error access-denied"],
             says: "acme.azurecr.io does not accept the user and password of the pull secret",
             event: "failed to authorize: failed to fetch oauth token: unexpected status from GET request to \
-                    https://acme.azurecr.io/oauth2/token?…: 401 Unauthorized",
+                        https://acme.azurecr.io/oauth2/token?scope=repository%3Aapi%3Apull&service=registry: 401 \
+                        Unauthorized",
             requests: &[
                 "HEAD 1.9",
                 "POST acme.azurecr.io/oauth2/token as ci",
@@ -87,8 +89,9 @@ fn on_artifact_registry() {
         let as_user = format!("{token} as oauth2accesstoken");
         let posted = as_user.replace("GET", "POST");
         let event = format!(
-            "failed to authorize: failed to fetch anonymous token: unexpected status from GET request to {realm}?…: 403 \
-             Forbidden"
+            "failed to authorize: failed to fetch anonymous token: unexpected status from GET request to {realm}?scope=repository%3A{}%3Apull\
+             &service=registry: 403 Forbidden",
+            repository.replace('/', "%2F")
         );
         rows(
             &[host],
@@ -111,7 +114,10 @@ fn on_artifact_registry() {
                     verdict: "fails denied",
                     rules: &["error access-denied"],
                     says: "(it says: Permission \"artifactregistry.repositories.get\" denied)",
-                    event: &format!("unexpected status from HEAD request to https://{host}{path}: 403 Forbidden"),
+                    event: &format!(
+                        "unexpected status from HEAD request to https://{host}{path}: 403 Forbidden\n\
+                         denied: Permission \"artifactregistry.repositories.get\" denied"
+                    ),
                     requests: &[
                         "HEAD 1.9",
                         &posted,

@@ -26,7 +26,7 @@ fn on_docker_hub() {
     let denied = format!("{}{scope}", super::DENIED);
     let refused = [&["HEAD 1.9", "POST auth.docker.io/token as eve", "HEAD 1.9 as eve"][..], &challenge].concat();
     let token = "failed to authorize: failed to fetch oauth token: unexpected status from GET request to \
-                 https://auth.docker.io/token?scope=repository%3Alibrary%2Fnginx%3Apull&service=registry.docker.io: 401 \
+                 https://auth.docker.io/token?scope=repository%3Alibrary%2Fnginx%3Apull&service=registry-1.docker.io: 401 \
                  Unauthorized";
     rows(
         &HUB,
@@ -128,6 +128,8 @@ fn on_docker_hub_when_no_pull_is_left() {
             verdict: "unverified rate-limited",
             rules: &["note rate-limit-risk", "note unverified-image"],
             says: "docker.io limits the rate of requests (HTTP 429)",
+            event: "unexpected status from HEAD request to \
+                        https://registry-1.docker.io/v2/library/nginx/manifests/1.27.3: 429 Too Many Requests",
             requests: &["HEAD 1.27.3"],
             ..ROW
         }],
@@ -149,7 +151,7 @@ fn on_ghcr() {
     let event = |status: &str| {
         format!(
             "failed to authorize: failed to fetch anonymous token: unexpected status from GET request to \
-             https://ghcr.io/token?scope=repository%3Aacme%2Fapi%3Apull&service=ghcr.io: {status}"
+             https://ghcr.io/token?scope=repository%3Aacme%2Fapi%3Apull&service=registry: {status}"
         )
     };
     let (forbidden, unauthorized) = (event("403 Forbidden"), event("401 Unauthorized"));
@@ -168,8 +170,10 @@ fn on_ghcr() {
     let crio = Row {
         name: "private, CRI-O",
         args: &["--runtime", "cri-o"],
-        event: "unable to pull image or OCI artifact: pull image err: initializing source docker://ghcr.io/acme/api:1.9: \
-                Requesting bearer token: received unexpected HTTP status: 403 Forbidden; artifact err: …",
+        event: "unable to pull image or OCI artifact: pull image err: initializing source \
+                        docker://ghcr.io/acme/api:1.9: Requesting bearer token: received unexpected HTTP status: 403 \
+                        Forbidden; artifact err: image reference: get manifest from ref: create image source: Requesting \
+                        bearer token: received unexpected HTTP status: 403 Forbidden",
         requests: &["GET ghcr.io/v2/", "GET ghcr.io/token"],
         ..row
     };

@@ -14,7 +14,7 @@ fn on_gitlab() {
     let event = |kind: &str| {
         format!(
             "failed to authorize: failed to fetch {kind} token: unexpected status from GET request to \
-             https://gitlab.com/jwt/auth?…: 403 Forbidden"
+             https://gitlab.com/jwt/auth?scope=repository%3Aacme%2Fapi%3Apull&service=registry: 403 Forbidden"
         )
     };
     rows(
@@ -99,7 +99,9 @@ fn on_harbor() {
                 says: "has no tag \"2.0\"",
                 event: "unable to pull image or OCI artifact: pull image err: initializing source \
                         docker://harbor.corp.example/shop/api:2.0: reading manifest 2.0 in harbor.corp.example/shop/api: \
-                        artifact shop/api:2.0 not found; artifact err: …",
+                        unknown: artifact shop/api:2.0 not found; artifact err: image reference: get manifest from ref: \
+                        create image source: reading manifest 2.0 in harbor.corp.example/shop/api: unknown: artifact \
+                        shop/api:2.0 not found",
                 requests: &["GET harbor.corp.example/v2/", "HEAD 2.0", "GET 2.0", "GET tags"],
                 ..ROW
             },
@@ -252,8 +254,9 @@ fn on_nexus() {
                 verdict: "fails auth-required",
                 rules: &["error missing-pull-secret"],
                 event: "unable to pull image or OCI artifact: pull image err: initializing source \
-                        docker://nexus.corp.example/shop/api:1.9: reading manifest 1.9 in nexus.corp.example/shop/api: \
-                        authentication required; artifact err: …",
+                        docker://nexus.corp.example/shop/api:1.9: reading manifest 1.9 in nexus.corp.example/shop/api: …; \
+                        artifact err: image reference: get manifest from ref: create image source: reading manifest 1.9 in \
+                        nexus.corp.example/shop/api: …",
                 requests: &["GET nexus.corp.example/v2/"],
                 ..refused
             },
@@ -313,10 +316,9 @@ fn on_openshift() {
                 image: &image,
                 verdict: "fails denied-or-absent",
                 rules: &["error missing-pull-secret"],
-                event: &format!(
-                    "failed to authorize: failed to fetch anonymous token: unexpected status from GET request to \
-                     https://{realm}?…: 401 Unauthorized"
-                ),
+                event: "failed to authorize: failed to fetch anonymous token: unexpected status from GET request to \
+                        https://image-registry.openshift-image-registry.svc:5000/openshift/token?scope=repository%3Ashop%2Fapi%3Apull&service=image-registry.openshift-image-registry.svc%3A5000: \
+                        401 Unauthorized",
                 requests: &["HEAD 1.9", &anonymous],
                 ..ROW
             },
