@@ -164,7 +164,8 @@ pub enum Denial {
     Denied,
     /// 401 without a challenge that the runtime can answer: no credential is ever sent.
     NoChallenge,
-    /// The token endpoint refuses the way in which the credential is sent: a `POST`, which containerd sends first.
+    /// The token endpoint takes no `POST`, by which containerd sends a credential first, or answers it with what holds no
+    /// token for containerd.
     TokenRefused,
 }
 

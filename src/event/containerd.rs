@@ -282,10 +282,20 @@ fn fetching(with_credential: bool) -> &'static str {
 }
 
 fn token_refused(evidence: &Evidence, with_credential: bool) -> Option<String> {
+    if evidence.status.is_some_and(|status| status < 400) {
+        return no_token(evidence, with_credential);
+    }
     let status = status_line(evidence)?;
     let (url, query) = (evidence.url.as_deref()?, query_of(evidence, Query::Shown));
     let method = if evidence.method == Some("POST") { "POST" } else { "GET" };
     Some(format!("{}unexpected status from {method} request to {url}{query}: {status}", fetching(with_credential)))
+}
+
+/// A good answer that holds no token.
+fn no_token(evidence: &Evidence, with_credential: bool) -> Option<String> {
+    let words = evidence.message.as_deref()?;
+    let is_of_decoder = words.starts_with("authorization server did not") || words.starts_with("unable to decode");
+    is_of_decoder.then(|| format!("{}{words}", fetching(with_credential)))
 }
 
 fn unknown_text(runtime: Runtime, reference: &Reference, unknown: Unknown, failure: &Failure<'_>) -> Option<String> {
@@ -293,10 +303,7 @@ fn unknown_text(runtime: Runtime, reference: &Reference, unknown: Unknown, failu
     let transport = |what: &str| no_answer(reference, failure, what);
     match unknown {
         Unknown::AuthServer if evidence.status.is_some_and(|status| status < 400) => {
-            let words = evidence.message.as_deref()?;
-            let is_of_decoder =
-                words.starts_with("authorization server did not") || words.starts_with("unable to decode");
-            is_of_decoder.then(|| format!("{}{words}", fetching(failure.with_credential)))
+            no_token(evidence, failure.with_credential)
         }
         // A good status of what is no manifest, or a 401 elsewhere, says something else.
         Unknown::RateLimited | Unknown::RegistryError | Unknown::AuthServer

@@ -198,7 +198,7 @@ async fn ask(session: &mut Session<'_>, target: &Target, by: &Method) -> Result<
     let wish = wish(by.clone(), url);
     if wish.method == Method::HEAD {
         let followed = session.fetch(&wish).await?;
-        match judge_head(&followed.answer, target, session.evidence(&wish, &followed)) {
+        match judge_head(&followed.answer, target, runtime, session.evidence(&wish, &followed)) {
             Judged::Clear(outcome) => return manifest_of(outcome),
             Judged::Fetch => {}
         }

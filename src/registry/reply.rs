@@ -19,6 +19,9 @@ use crate::probe::{Defect, Denial, Details, ErrorBody, Evidence, Manifest, Outco
 /// containerd's `MaxManifestSize`, in bytes.
 pub(crate) const MAX_MANIFEST: u64 = 4 * 1048 * 1048;
 
+/// `MaxManifestBodySize` in `internal/iolimits` of containers/image, in bytes.
+const CRIO_MAX_MANIFEST: u64 = 4 * 1024 * 1024;
+
 /// The manifest of an artifact, from the time before OCI gave it up for that of images (image-spec 1.1.0-rc2).
 const ARTIFACT_MANIFEST: &str = "application/vnd.oci.artifact.manifest.v1+json";
 
@@ -35,14 +38,14 @@ pub(crate) enum Judged {
 }
 
 /// Judges an answer to `HEAD` of a manifest; 401 was dealt with before.
-pub(crate) fn judge_head(answer: &Answer, asked: &Target, evidence: Evidence) -> Judged {
+pub(crate) fn judge_head(answer: &Answer, asked: &Target, runtime: Runtime, evidence: Evidence) -> Judged {
     let length = answer.header("content-length").and_then(|text| text.parse::<u64>().ok());
     let digest = answer.header("docker-content-digest").filter(|digest| !digest.is_empty());
     match answer.status {
         405 => Judged::Fetch,
         200 => match length {
             Some(length) if digest.is_some() || matches!(asked, Target::Digest(_)) => {
-                Judged::Clear(found(answer, asked, digest, length, evidence))
+                Judged::Clear(found(answer, asked, runtime, (digest, length), evidence))
             }
             _ => Judged::Fetch,
         },
@@ -62,7 +65,7 @@ pub(crate) fn judge_get(answer: &Answer, asked: &Target, runtime: Runtime, evide
     let by_tag = matches!(asked, Target::Tag(_));
     // Cut short it has no digest of its own, and is refused for its size anyway.
     let digest = own.or_else(|| (!answer.cut).then(|| digest_of(&answer.body)));
-    match found(answer, asked, digest.as_deref(), length, evidence) {
+    match found(answer, asked, runtime, (digest.as_deref(), length), evidence) {
         Outcome::Found(found) if found.defect.is_none() => {
             Outcome::Found(Manifest { content: manifest::parse(&answer.body).map(Arc::new), ..found })
         }
@@ -105,7 +108,14 @@ pub(crate) fn judge_status(status: u16, evidence: Evidence) -> Outcome {
 
 /// A manifest that is there, with what speaks against it. `digest` is what the registry or the content says; asked
 /// by digest, that is the digest, whatever the header says.
-fn found(answer: &Answer, asked: &Target, digest: Option<&str>, length: u64, evidence: Evidence) -> Outcome {
+fn found(
+    answer: &Answer,
+    asked: &Target,
+    runtime: Runtime,
+    (digest, length): (Option<&str>, u64),
+    evidence: Evidence,
+) -> Outcome {
+    let most = if runtime == Runtime::Crio { CRIO_MAX_MANIFEST } else { MAX_MANIFEST };
     let media_type = media_type(answer);
     let digest = match asked {
         Target::Digest(digest) => Some(digest.as_str()),
@@ -115,7 +125,7 @@ fn found(answer: &Answer, asked: &Target, digest: Option<&str>, length: u64, evi
     let defect = match media_type.as_deref() {
         _ if valid.is_none() && digest.is_some() => Some(Defect::BrokenRegistry),
         _ if length == 0 => Some(Defect::BrokenProxy),
-        _ if length > MAX_MANIFEST => Some(Defect::TooBig),
+        _ if length > most => Some(Defect::TooBig),
         Some("text/plain") => Some(Defect::Schema1),
         Some(schema1) if schema1.starts_with("application/vnd.docker.distribution.manifest.v1+") => {
             Some(Defect::Schema1)
@@ -283,7 +293,7 @@ mod tests {
     fn head(digest: &str, length: &str, media_type: &str) -> Judged {
         let headers = [("docker-content-digest", digest), ("content-length", length), ("content-type", media_type)];
         let given: Vec<_> = headers.into_iter().filter(|(_, value)| !value.is_empty()).collect();
-        judge_head(&answer(200, &given), &Target::Tag("1".to_owned()), Evidence::default())
+        judge_head(&answer(200, &given), &Target::Tag("1".to_owned()), Runtime::Containerd, Evidence::default())
     }
 
     fn defect(judged: Judged) -> Option<Defect> {
@@ -306,7 +316,10 @@ mod tests {
         assert_eq!(head("", "500", OCI), Judged::Fetch);
         assert_eq!(head(DIGEST, "", OCI), Judged::Fetch);
         let not_allowed = answer(405, &[]);
-        assert_eq!(judge_head(&not_allowed, &Target::Tag("1".to_owned()), Evidence::default()), Judged::Fetch);
+        assert_eq!(
+            judge_head(&not_allowed, &Target::Tag("1".to_owned()), Runtime::Containerd, Evidence::default()),
+            Judged::Fetch
+        );
     }
 
     #[test]
@@ -331,7 +344,7 @@ mod tests {
     fn asked_by_digest_the_header_does_not_count() {
         let asked = Target::Digest(DIGEST.to_owned());
         let given = answer(200, &[("content-length", "9"), ("content-type", OCI), ("docker-content-digest", "bad")]);
-        match judge_head(&given, &asked, Evidence::default()) {
+        match judge_head(&given, &asked, Runtime::Containerd, Evidence::default()) {
             Judged::Clear(Outcome::Found(manifest)) => {
                 assert_eq!((manifest.digest.as_deref(), manifest.defect), (Some(DIGEST), None));
             }
@@ -408,5 +421,24 @@ mod tests {
             let seen = evidence(&Method::GET, &url, &given, None);
             assert_eq!((seen.code.as_deref(), seen.message), (Some("X"), None), "{token}");
         }
+    }
+
+    #[test]
+    fn cri_o_reads_less_of_a_manifest() {
+        let digest = format!("sha256:{}", "a".repeat(64));
+        let length = (CRIO_MAX_MANIFEST + 1).to_string();
+        let given = answer(
+            200,
+            &[
+                ("content-type", "application/vnd.oci.image.manifest.v1+json"),
+                ("docker-content-digest", digest.as_str()),
+                ("content-length", length.as_str()),
+            ],
+        );
+        let defect = |runtime| match judge_head(&given, &Target::Tag("1".to_owned()), runtime, Evidence::default()) {
+            Judged::Clear(Outcome::Found(found)) => found.defect,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!((defect(Runtime::Containerd), defect(Runtime::Crio)), (None, Some(Defect::TooBig)));
     }
 }

@@ -262,6 +262,10 @@ async fn exchange(
             Refusal::Status(status @ 400..500) if how == Exchange::Post && *status != 408 => {
                 Outcome::Denied(Denial::TokenRefused, evidence)
             }
+            // The bytes are the same for every node.
+            Refusal::NoToken(why) if how == Exchange::Post => {
+                Outcome::Denied(Denial::TokenRefused, told(evidence, why))
+            }
             Refusal::NoToken(why) => Outcome::Unknown(Unknown::AuthServer, told(evidence, why)),
             Refusal::Status(_) | Refusal::Broken => Outcome::Unknown(Unknown::AuthServer, evidence),
         };

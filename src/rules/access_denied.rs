@@ -48,11 +48,11 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Denial) -> Finding 
         }
         Denial::TokenRefused => {
             let status = refusals(facts).find_map(|evidence| evidence.status);
-            let status = status.map(|status| format!(" (HTTP {status})")).unwrap_or_default();
-            format!(
-                "the token endpoint of {registry} refuses{status} the POST by which {} sends the credentials of",
-                runtime(cx)
-            )
+            let answers = match status {
+                Some(status @ 400..) => format!("refuses (HTTP {status})"),
+                _ => "answers without a token for containerd".to_owned(),
+            };
+            format!("the token endpoint of {registry} {answers} the POST that carries the credentials of")
         }
         _ => format!("{registry} refuses {text:?} with the credentials of"),
     };
@@ -183,6 +183,10 @@ fn help(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Denial) -> &'static st
         }
         Denial::BadCredentials => {
             "renew the password or token: make a new one, test it with `docker login`, and replace the secret"
+        }
+        Denial::TokenRefused => {
+            "let the token endpoint, or the proxy in front of it, answer `POST` as it answers `GET`; another password changes \
+             nothing, and CRI-O, which asks by GET, may get the image"
         }
         denial if may_be_absent(denial) => {
             "look for a slip in the name; if it is right, give the account read access to the repository"

@@ -100,8 +100,11 @@ fn what_is_no_token_ends_there() {
             r.private("acme/api", "bob", "s3cret").image("1");
             r.answer("POST", "/token", [Answer::status(200).body(token.replace("token", "access_token"))]);
         });
-        let (cause, evidence) = asked_as_bob(&server);
-        assert_eq!(cause, Unknown::AuthServer, "{evidence:?}");
+        let attempt = with(image(&server.host(), "acme/api:1"), "bob", "s3cret");
+        let evidence = match ask(plain(&server), &attempt) {
+            Outcome::Denied(Denial::TokenRefused, evidence) => evidence,
+            other => panic!("{other:?}"),
+        };
         let words = evidence.message.unwrap_or_default();
         let is_gos =
             words.starts_with("unable to decode token response: ") || words.starts_with("failed to do request: ");
