@@ -142,29 +142,29 @@ impl<'s> Session<'s> {
         let (learned, step) = self.discover(wish).await;
         *self.memory.challenges.get(self.holder(true)).lock().await = Some(learned);
         match step {
-            Step::Challenged(challenge) if challenge.is_like(known) => Err(outcome),
+            Ok(Step::Challenged(challenge)) if challenge.is_like(known) => Err(outcome),
             step => self.finish(wish, step).await,
         }
     }
 
     /// Sends the request bare; CRI-O asks for the root of the API first, and goes by what is wanted there
     /// (`detectPropertiesHelper` in `docker/docker_client.go` of containers/image).
-    async fn discover(&mut self, wish: &Wish) -> (Learned, Step) {
+    async fn discover(&mut self, wish: &Wish) -> (Learned, Result<Step, Outcome>) {
         if self.transport.options().runtime == Runtime::Crio {
             return self.ping(wish).await;
         }
         let followed = match self.send(wish, None).await {
             Ok(followed) => followed,
-            Err(outcome) => return (Learned::Nothing, Step::Done(Box::new(Err(outcome)))),
+            Err(outcome) => return (Learned::Nothing, Err(outcome)),
         };
         if followed.answer.status != 401 {
-            return (Learned::Nothing, Step::Done(Box::new(Ok(followed))));
+            return (Learned::Nothing, Ok(Step::Answered(Box::new(followed))));
         }
         match Challenge::read(&followed.answer.headers, self.transport.options().runtime).filter(|_| !followed.foreign)
         {
             Some(challenge) => {
                 let learned = Learned::Challenge(challenge.clone(), self.repository.to_owned());
-                (learned, Step::Challenged(challenge))
+                (learned, Ok(Step::Challenged(challenge)))
             }
             None => {
                 let evidence = self.evidence(wish, &followed);
@@ -173,27 +173,27 @@ impl<'s> Session<'s> {
                     true => Outcome::Unknown(Unknown::RegistryError, evidence),
                     false => Outcome::Denied(Denial::NoChallenge, evidence),
                 };
-                (Learned::Nothing, Step::Done(Box::new(Err(outcome))))
+                (Learned::Nothing, Err(outcome))
             }
         }
     }
 
-    async fn ping(&mut self, wish: &Wish) -> (Learned, Step) {
+    async fn ping(&mut self, wish: &Wish) -> (Learned, Result<Step, Outcome>) {
         let ping = Wish { method: Method::GET, url: self.endpoint.ping(), headers: HeaderMap::new(), cap: SMALL_BODY };
         let followed = match self.send(&ping, None).await {
             Ok(followed) => followed,
-            Err(outcome) => return (Learned::Nothing, Step::Done(Box::new(Err(outcome)))),
+            Err(outcome) => return (Learned::Nothing, Err(outcome)),
         };
         if !matches!(followed.answer.status, 200 | 401) {
             let outcome = judge_status(followed.answer.status, self.evidence(&ping, &followed));
-            return (Learned::Nothing, Step::Done(Box::new(Err(outcome))));
+            return (Learned::Nothing, Err(outcome));
         }
         match Challenge::read(&followed.answer.headers, Runtime::Crio).filter(|_| !followed.foreign) {
             Some(challenge) => {
-                (Learned::Challenge(challenge.clone(), self.repository.to_owned()), Step::Challenged(challenge))
+                (Learned::Challenge(challenge.clone(), self.repository.to_owned()), Ok(Step::Challenged(challenge)))
             }
             // The root of the API wants nothing: what the manifest wants later is never answered.
-            None => (Learned::Open, Step::Done(Box::new(self.send_open(wish).await))),
+            None => (Learned::Open, self.send_open(wish).await.map(|followed| Step::Answered(Box::new(followed)))),
         }
     }
 
@@ -203,9 +203,9 @@ impl<'s> Session<'s> {
         self.refuse_401(wish, followed, Denial::NoChallenge)
     }
 
-    async fn finish(&mut self, wish: &Wish, step: Step) -> Result<Followed, Outcome> {
-        match step {
-            Step::Done(result) => *result,
+    async fn finish(&mut self, wish: &Wish, step: Result<Step, Outcome>) -> Result<Followed, Outcome> {
+        match step? {
+            Step::Answered(followed) => Ok(*followed),
             Step::Challenged(challenge) => self.answer_challenge(wish, &challenge).await,
         }
     }
@@ -306,8 +306,7 @@ impl<'s> Session<'s> {
 
     /// What an answer shows.
     pub(crate) fn evidence(&self, wish: &Wish, followed: &Followed) -> Evidence {
-        let evidence = evidence(&wish.method, &followed.url, &followed.answer, self.credential);
-        Evidence { bare: followed.bare, ..evidence }
+        evidence(&wish.method, &followed.url, &followed.answer, self.credential)
     }
 
     fn request_evidence(&self, wish: &Wish) -> Evidence {
@@ -325,7 +324,7 @@ impl<'s> Session<'s> {
 
 /// Where the first, bare request led.
 enum Step {
-    Done(Box<Result<Followed, Outcome>>),
+    Answered(Box<Followed>),
     Challenged(Challenge),
 }
 

@@ -125,11 +125,12 @@ impl Tokens {
     }
 
     async fn fetch_gated(&self, key: &Key, wanted: &Wanted<'_>, budget: &mut Budget) -> Result<Token, Outcome> {
-        let methods = self.methods(key, wanted.transport.options().runtime).await;
-        let ask = self.fetch(key, methods, wanted, budget);
+        let runtime = wanted.transport.options().runtime;
+        // Who waits for the first one does as that one has learned.
+        let ask = async { self.fetch(key, self.methods(key, runtime).await, wanted, budget).await };
         let Some(credential) = &key.credential else { return ask.await };
         let refuses = |outcome: &Outcome| matches!(outcome, Outcome::Denied(Denial::BadCredentials, _));
-        let visit = Visit { repository: wanted.repository, requests: methods.len() as u32 };
+        let visit = Visit { repository: wanted.repository, requests: self.methods(key, runtime).await.len() as u32 };
         self.gates.pass((key.realm.clone(), credential.clone()), visit, ask, refuses).await
     }
 

@@ -94,28 +94,42 @@ pub(crate) fn serve_if_asked() -> bool {
 fn serve(mut stream: TcpStream, delay: Duration, seen: &Seen) {
     let _ = stream.set_nodelay(true);
     let host = stream.local_addr().map(|address| address.to_string()).unwrap_or_default();
-    let (mut head, mut buffer) = (Vec::new(), [0; 4096]);
+    let (mut request, mut buffer) = (Vec::new(), [0; 4096]);
     while let Ok(read @ 1..) = stream.read(&mut buffer) {
-        head.extend_from_slice(&buffer[..read]);
-        if !head.ends_with(b"\r\n\r\n") {
+        request.extend_from_slice(&buffer[..read]);
+        let text = String::from_utf8_lossy(&request);
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        if body.len() < content_length(head) {
             continue;
         }
         seen.requests.fetch_add(1, Ordering::Relaxed);
         thread::sleep(delay);
-        let answer = answer(&String::from_utf8_lossy(&head), &host);
-        head.clear();
+        let answer = answer(head, body, &host);
+        request.clear();
         if stream.write_all(answer.as_bytes()).is_err() {
             return;
         }
     }
 }
 
+/// How long the body is that the head announces.
+fn content_length(head: &str) -> usize {
+    let value = |line: &str| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+    };
+    head.lines().find_map(value).unwrap_or_default()
+}
+
 /// Repositories under `open/` are open; each other one wants a token of its own.
-fn answer(head: &str, host: &str) -> String {
+fn answer(head: &str, body: &str, host: &str) -> String {
     let target = head.split(' ').nth(1).unwrap_or_default();
-    if let Some((_, query)) = target.split_once("/token?") {
-        let repository = query.split("repository%3A").nth(1).and_then(|rest| rest.split("%3A").next());
-        let body = format!(r#"{{"token":"for-{}","expires_in":300}}"#, repository.unwrap_or_default());
+    // Who asks by POST writes into the form what others write into the query.
+    if target.starts_with("/token") {
+        let scope = if head.starts_with("POST ") { body } else { target };
+        let repository = scope.split("repository%3A").nth(1).and_then(|rest| rest.split("%3A").next());
+        let token = format!("for-{}", repository.unwrap_or_default());
+        let body = format!(r#"{{"access_token":"{token}","token":"{token}","expires_in":300}}"#);
         return format!(
             "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()

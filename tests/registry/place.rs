@@ -9,7 +9,7 @@ use crate::authority::{Authority, NAME};
 use crate::client::{Options, client};
 use crate::push::Pusher;
 use crate::server::{Server, Setup};
-use crate::tokens::Tokens;
+use crate::tokens::{Methods, Tokens};
 
 /// A running registry with what belongs to it.
 pub(crate) struct Place {
@@ -50,7 +50,12 @@ impl Place {
 
     /// Plain HTTP, by token.
     pub(crate) fn token() -> Option<Self> {
-        let tokens = Tokens::start();
+        Self::token_by(Methods::Both)
+    }
+
+    /// Plain HTTP, by token that these methods get.
+    pub(crate) fn token_by(methods: Methods) -> Option<Self> {
+        let tokens = Tokens::start(methods);
         let server = Server::start(&Setup::token(&tokens))?;
         Some(Self { server, tokens: Some(tokens), authority: None, guard: Guard::Token })
     }
@@ -94,8 +99,8 @@ impl Place {
         vec![format!("--connect-to={NAME}={}", self.server.address()), format!("--ca-cert={}", file.display())]
     }
 
-    /// `user:password` of the token requests since the last call.
-    pub(crate) fn token_requests(&self) -> Vec<Option<String>> {
+    /// `METHOD user:password` of the token requests since the last call, `METHOD` alone for nobody.
+    pub(crate) fn token_requests(&self) -> Vec<String> {
         self.tokens.iter().flat_map(Tokens::requests).collect()
     }
 

@@ -65,12 +65,17 @@ impl<'a> Pusher<'a> {
 
     /// An index of `linux/amd64` and `linux/arm64`; gives the digest of the index.
     pub(crate) async fn index(&self, repository: &str, tag: &str) -> String {
+        self.index_of(repository, tag, &[("amd64", "amd64"), ("arm64", "arm64")]).await
+    }
+
+    /// An index of these architectures: what it says, and what the image is built for, which is its tag too.
+    pub(crate) async fn index_of(&self, repository: &str, tag: &str, images: &[(&str, &str)]) -> String {
         let mut entries = Vec::new();
-        for architecture in ["amd64", "arm64"] {
-            let (manifest, size) = self.platform_image(repository, architecture).await;
-            let digest = self.manifest(repository, architecture, &manifest, MANIFEST).await;
+        for (said, built) in images {
+            let (manifest, size) = self.platform_image(repository, built).await;
+            let digest = self.manifest(repository, built, &manifest, MANIFEST).await;
             entries.push(json!({"mediaType": MANIFEST, "digest": digest, "size": size,
-                "platform": {"os": "linux", "architecture": architecture}}));
+                "platform": {"os": "linux", "architecture": said}}));
         }
         let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": entries});
         self.manifest(repository, tag, &index, INDEX).await
@@ -96,10 +101,10 @@ impl<'a> Pusher<'a> {
 
     /// A manifest whose blobs are in place, and its size in bytes.
     async fn platform_image(&self, repository: &str, architecture: &str) -> (Value, usize) {
-        let config = json!({"os": "linux", "architecture": architecture,
-            "rootfs": {"type": "layers", "diff_ids": []}, "config": {}});
-        let config = self.blob(repository, config.to_string().as_bytes(), CONFIG).await;
         let layer = self.blob(repository, format!("not really a layer for {architecture}").as_bytes(), LAYER).await;
+        let config = json!({"os": "linux", "architecture": architecture,
+            "rootfs": {"type": "layers", "diff_ids": [layer["digest"]]}, "config": {}});
+        let config = self.blob(repository, config.to_string().as_bytes(), CONFIG).await;
         let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer]});
         let size = manifest.to_string().len();
         (manifest, size)

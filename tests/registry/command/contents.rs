@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::Manifests;
 use crate::place::{Guard, Place};
-use crate::push::INDEX;
+use crate::push::{INDEX, Pusher};
 use crate::server::PASSWORD;
 
 /// One pod, and what is said of it.
@@ -48,16 +48,19 @@ impl Row<'_> {
         assert_eq!(words.map(|words| words.join(" ")).collect::<Vec<_>>(), self.findings, "{name}\n{output}");
         assert_eq!(image["platforms"], self.platforms, "{name}");
 
-        // The first answer is the challenge, and what it asks for is fetched once.
+        // The first answer is the challenge, and what it asks for is fetched once. CRI-O pings for it, wanted or not.
+        let pings = self.args.contains(&"--runtime=cri-o");
         let more = match place.guard {
-            Guard::Open => 0,
+            Guard::Open => usize::from(pings),
             Guard::Basic => 1,
             Guard::Token => 2,
         };
         assert_eq!(report["summary"]["requests"], self.requests.len() + more, "{name} {:?}", self.args);
         if let Some(log) = place.registry_requests() {
-            let log = if more == 0 { &log[..] } else { &log[1..] };
             let log: Vec<String> = log.iter().map(|line| line.replacen(" /v2/", " ", 1)).collect();
+            let (first, log) = if more == 0 { (None, &log[..]) } else { (Some(&*log[0]), &log[1..]) };
+            let bare = if pings { "GET " } else { self.requests[0] };
+            assert!(first.is_none_or(|first| first == bare), "{name} {:?} {first:?}", self.args);
             assert_eq!(log, self.requests, "{name} {:?}", self.args);
         }
     }
@@ -72,8 +75,13 @@ async fn platforms_are_compared(place: Option<Place>) {
     let config = config.expect("an image has a configuration");
 
     let both = json!(["linux/amd64", "linux/arm64"]);
+    let [amd64, _, _] = parts(&pusher, "shop/web", "amd64").await;
+    let [arm64, _, _] = parts(&pusher, "shop/web", "arm64").await;
     let get = format!("GET shop/web/manifests/{index}");
-    let looked = ["HEAD shop/web/manifests/2", &get];
+    // Of each platform that the nodes are known to have, the image is asked for too.
+    let [amd64, arm64] = [amd64, arm64].map(|child| format!("HEAD shop/web/manifests/{child}"));
+    let looked = ["HEAD shop/web/manifests/2", &get, &amd64, &arm64];
+    let for_arm64 = [looked[0], &get, &arm64];
     let row = |selects, args, verdict, findings| Row {
         image: "shop/web:2",
         selects,
@@ -81,20 +89,26 @@ async fn platforms_are_compared(place: Option<Place>) {
         verdict,
         findings,
         platforms: both.clone(),
-        requests: &looked,
+        requests: &looked[..2],
     };
     let none = Row { platforms: Value::Null, requests: &looked[..1], ..row(None, &[], "pullable", &[]) };
     let mismatch: &[&str] = &["error platform-mismatch"];
     let rows = [
         none,
-        row(None, &["--platform=linux/amd64,linux/arm64"], "pullable", &[]),
-        row(Some("arm64"), &[], "pullable", &[]),
-        row(Some("arm64"), &["--platform=linux/amd64,linux/arm64,linux/s390x"], "pullable", &[]),
+        Row { requests: &looked, ..row(None, &["--platform=linux/amd64,linux/arm64"], "pullable", &[]) },
+        Row { requests: &for_arm64, ..row(Some("arm64"), &[], "pullable", &[]) },
+        Row {
+            requests: &for_arm64,
+            ..row(Some("arm64"), &["--platform=linux/amd64,linux/arm64,linux/s390x"], "pullable", &[])
+        },
         row(None, &["--platform=linux/s390x"], "fails platform", mismatch),
         row(Some("s390x"), &[], "fails platform", mismatch),
         row(Some("s390x"), &["--runtime=containerd-1"], "fails platform", mismatch),
         row(Some("s390x"), &["--runtime=cri-o"], "fails platform", mismatch),
-        row(None, &["--platform=linux/amd64,linux/s390x"], "unverified platform", &["warning platform-mismatch"]),
+        Row {
+            requests: &looked[..3],
+            ..row(None, &["--platform=linux/amd64,linux/s390x"], "unverified platform", &["warning platform-mismatch"])
+        },
     ];
     rows.iter().for_each(|row| row.hold(&place));
 
@@ -191,6 +205,67 @@ async fn tags_beside_digests_are_compared(place: Option<Place>) {
     }
 }
 
+/// The digests of an image's manifest, configuration and layer.
+async fn parts(pusher: &Pusher<'_>, repository: &str, tag: &str) -> [String; 3] {
+    let (digest, manifest) = pusher.pulled(repository, tag).await;
+    let digest_at = |pointer| manifest.pointer(pointer).and_then(Value::as_str).expect("a descriptor has a digest");
+    [digest, digest_at("/config/digest").to_owned(), digest_at("/layers/0/digest").to_owned()]
+}
+
+/// What each depth asks for, and that an index which lies is found out where its images are read.
+async fn each_depth_looks_as_far_as_it_says(place: Option<Place>) {
+    let Some(place) = place else { return };
+    let pusher = place.pusher();
+    let index = pusher.index("shop/web", "2").await;
+    let [child, config, layer] = parts(&pusher, "shop/web", "arm64").await;
+    pusher.image("shop/api", "1").await;
+    let [single, single_config, single_layer] = parts(&pusher, "shop/api", "1").await;
+    let lies = pusher.index_of("shop/lies", "3", &[("arm64", "amd64")]).await;
+    let [lied, lied_config, lied_layer] = parts(&pusher, "shop/lies", "amd64").await;
+
+    let both = json!(["linux/amd64", "linux/arm64"]);
+    let get = |name: &str, digest: &str| format!("GET shop/{name}/manifests/{digest}");
+    let head = |name: &str, target: &str| format!("HEAD shop/{name}/manifests/{target}");
+    let blob = |method: &str, name: &str, digest: &str| format!("{method} shop/{name}/blobs/{digest}");
+    let web = [
+        head("web", "2"),
+        get("web", &index),
+        get("web", &child),
+        blob("GET", "web", &config),
+        blob("HEAD", "web", &layer),
+    ];
+    let web_at_head = [head("web", "2"), get("web", &index), head("web", &child)];
+    let api =
+        [head("api", "1"), get("api", &single), blob("GET", "api", &single_config), blob("HEAD", "api", &single_layer)];
+    let wrong = [
+        head("lies", "3"),
+        get("lies", &lies),
+        get("lies", &lied),
+        blob("GET", "lies", &lied_config),
+        blob("HEAD", "lies", &lied_layer),
+    ];
+    let wrong_at_head = [head("lies", "3"), get("lies", &lies), head("lies", &lied)];
+    let (arm64, pullable, lie) = ("--platform=linux/arm64", "pullable", "fails index-lies");
+    let unsupported: &[&str] = &["error unsupported-manifest"];
+    let cases: [(&str, &[&str], &str, &[&str], &Value, &[String]); 10] = [
+        ("shop/web:2", &["--depth=head", arm64], pullable, &[], &both, &web_at_head),
+        ("shop/web:2", &["--depth=manifest", arm64], pullable, &[], &both, &web[..4]),
+        ("shop/web:2", &["--depth=layers", arm64], pullable, &[], &both, &web),
+        ("shop/web:2", &["--depth=layers", arm64, "--runtime=cri-o"], pullable, &[], &both, &web),
+        ("shop/api:1", &["--depth=head"], pullable, &[], &Value::Null, &api[..1]),
+        ("shop/api:1", &["--depth=manifest"], pullable, &[], &json!(["linux/amd64"]), &api[..3]),
+        ("shop/api:1", &["--depth=layers"], pullable, &[], &json!(["linux/amd64"]), &api),
+        ("shop/lies:3", &["--depth=head", arm64], pullable, &[], &json!(["linux/arm64"]), &wrong_at_head),
+        ("shop/lies:3", &["--depth=manifest", arm64], lie, unsupported, &json!(["linux/arm64"]), &wrong[..4]),
+        ("shop/lies:3", &["--depth=layers", arm64], lie, unsupported, &json!(["linux/arm64"]), &wrong),
+    ];
+    for (image, args, verdict, findings, platforms, requests) in cases {
+        let requests: Vec<&str> = requests.iter().map(String::as_str).collect();
+        let platforms = platforms.clone();
+        Row { image, selects: None, args, verdict, findings, platforms, requests: &requests }.hold(&place);
+    }
+}
+
 /// The same for each way in which a registry is set up.
 macro_rules! everywhere {
     ($($setup:ident: $test:ident),*) => {$(
@@ -208,6 +283,11 @@ macro_rules! everywhere {
             }
 
             #[tokio::test]
+            async fn depths() {
+                super::each_depth_looks_as_far_as_it_says(Place::$setup()).await;
+            }
+
+            #[tokio::test]
             async fn tags_beside_digests() {
                 super::tags_beside_digests_are_compared(Place::$setup()).await;
             }
@@ -217,9 +297,10 @@ macro_rules! everywhere {
 
 everywhere!(open: an_open_registry, htpasswd: a_registry_with_passwords, tls: a_registry_with_a_certificate, token: a_registry_with_tokens);
 
-/// Two for each image, however many share what they look into.
+/// Two more for each image, however many share what they look into: the index is read, and the image within it for the
+/// nodes' platform is asked for.
 #[tokio::test]
-async fn an_index_costs_one_request_more() {
+async fn an_index_costs_two_requests_more() {
     let Some(place) = Place::token() else { return };
     let pusher = place.pusher();
     let manifests = Manifests::new();
@@ -241,6 +322,6 @@ async fn an_index_costs_one_request_more() {
     let log = place.server.requests();
     let count = |method: &str| log.iter().filter(|line| line.starts_with(method)).count();
     // A tag and its digest are two questions, what stands there is read once; the first answer is the challenge.
-    assert_eq!((count("HEAD "), count("GET ")), (40 + 1, 20), "{log:?}");
+    assert_eq!((count("HEAD "), count("GET ")), (40 + 20 + 1, 20), "{log:?}");
     assert_eq!(place.token_requests().len(), 20);
 }
