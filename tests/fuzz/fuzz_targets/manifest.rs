@@ -44,6 +44,8 @@ fn agrees(content: &Content, tree: &Value) {
                 }
             }
         }
+        // What is wrong with it depends on the runtime's decoder, not on this one.
+        Content::Malformed(_) => {}
         Content::Image(image) => {
             assert!(!tree["config"].is_null());
             let layers = tree["layers"].as_array().map(Vec::as_slice).unwrap_or_default();

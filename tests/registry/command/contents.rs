@@ -247,7 +247,8 @@ async fn each_depth_looks_as_far_as_it_says(place: Option<Place>) {
     let wrong_at_head = [head("lies", "3"), get("lies", &lies), head("lies", &lied)];
     let (arm64, pullable, lie) = ("--platform=linux/arm64", "pullable", "fails index-lies");
     let unsupported: &[&str] = &["error unsupported-manifest"];
-    let cases: [(&str, &[&str], &str, &[&str], &Value, &[String]); 10] = [
+    type Case<'c> = (&'c str, &'c [&'c str], &'c str, &'c [&'c str], &'c Value, &'c [String]);
+    let cases: [Case<'_>; 10] = [
         ("shop/web:2", &["--depth=head", arm64], pullable, &[], &both, &web_at_head),
         ("shop/web:2", &["--depth=manifest", arm64], pullable, &[], &both, &web[..4]),
         ("shop/web:2", &["--depth=layers", arm64], pullable, &[], &both, &web),
