@@ -306,7 +306,8 @@ impl<'s> Session<'s> {
 
     /// What an answer shows.
     pub(crate) fn evidence(&self, wish: &Wish, followed: &Followed) -> Evidence {
-        evidence(&wish.method, &followed.url, &followed.answer, self.credential)
+        let evidence = evidence(&wish.method, &followed.url, &followed.answer, self.credential);
+        Evidence { bare: followed.bare, ..evidence }
     }
 
     fn request_evidence(&self, wish: &Wish) -> Evidence {

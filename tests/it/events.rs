@@ -541,7 +541,8 @@ fn the_second_line_of_a_403() {
         text.split_once("403 Forbidden").unwrap().1.to_owned()
     };
     let told = |errors| Some(forbidden("GET", Some(Box::new(body(errors)))));
-    let cases: [(&[(&str, &str, bool)], &str); 8] = [
+    type Case<'c> = (&'c [(&'c str, &'c str, bool)], &'c str);
+    let cases: [Case<'_>; 8] = [
         (&[], ""),
         (&[("DENIED", "", false)], "\ndenied"),
         (&[("DENIED", "requested access to the resource is denied", false)], "\ndenied"),

@@ -95,7 +95,8 @@ fn each_depth_costs_what_it_says() {
     let (config, layer) = ("GET blobs", "HEAD blobs");
     let index: &dyn Fn(&mut RepositoryScript) = &|held| whole().index(held);
     let single: &dyn Fn(&mut RepositoryScript) = &|held| whole().single(held);
-    let rows: [(&dyn Fn(&mut RepositoryScript), Depth, &[&str], &[&str]); 8] = [
+    type Row<'r> = (&'r dyn Fn(&mut RepositoryScript), Depth, &'r [&'r str], &'r [&'r str]);
+    let rows: [Row<'_>; 8] = [
         (index, Depth::Head, &[], &[head]),
         (index, Depth::Head, &["linux/amd64"], &[head, get, head]),
         (index, Depth::Manifest, &[], &[head, get, get, config]),
@@ -107,22 +108,12 @@ fn each_depth_costs_what_it_says() {
     ];
     for (script, depth, platforms, expected) in rows {
         let (verdict, _, requests) = checked(script, &at(depth, Runtime::Containerd, platforms));
-        assert_eq!(
-            (verdict.as_str(), requests.as_slice()),
-            ("pullable", expected.map_to_strings().as_slice()),
-            "{depth:?} {platforms:?}"
-        );
+        assert_eq!((verdict.as_str(), requests), ("pullable", strings(expected)), "{depth:?} {platforms:?}");
     }
 }
 
-trait Strings {
-    fn map_to_strings(&self) -> Vec<String>;
-}
-
-impl Strings for [&str] {
-    fn map_to_strings(&self) -> Vec<String> {
-        self.iter().map(|text| (*text).to_owned()).collect()
-    }
+fn strings(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
 /// The least depth at which a fault is found, and what is made of it there.
