@@ -13,7 +13,7 @@ use super::challenge::{Bearer, Challenge};
 use super::endpoint::Endpoint;
 use super::gate::{Gates, Visit};
 use super::redirect::{Followed, follow};
-use super::reply::{evidence, failed, judge_status};
+use super::reply::{evidence, failed};
 use super::resolve::Reach;
 use super::token::{Age, Tokens, Wanted};
 use super::transport::{Ask, Budget, SMALL_BODY, Transport};
@@ -185,7 +185,9 @@ impl<'s> Session<'s> {
             Err(outcome) => return (Learned::Nothing, Err(outcome)),
         };
         if !matches!(followed.answer.status, 200 | 401) {
-            let outcome = judge_status(followed.answer.status, self.evidence(&ping, &followed));
+            // Whatever it says of the root of the API, it says nothing of the image.
+            let unknown = if followed.answer.status == 429 { Unknown::RateLimited } else { Unknown::RegistryError };
+            let outcome = Outcome::Unknown(unknown, self.evidence(&ping, &followed));
             return (Learned::Nothing, Err(outcome));
         }
         match Challenge::read(&followed.answer.headers, Runtime::Crio).filter(|_| !followed.foreign) {

@@ -264,7 +264,7 @@ async fn exchange(
                 Outcome::Denied(Denial::TokenRefused, evidence)
             }
             // The bytes are the same for every node.
-            Refusal::NoToken(why) if how == Exchange::Post => {
+            Refusal::NoToken(why) if key.credential.is_some() => {
                 Outcome::Denied(Denial::TokenRefused, told(evidence, why))
             }
             Refusal::NoToken(why) => Outcome::Unknown(Unknown::AuthServer, told(evidence, why)),

@@ -11,7 +11,7 @@ use crate::rules::attribution::{Attribution, attribute, doubt, is_expired, sent_
 use crate::rules::held::entry_of;
 use crate::rules::meta::Meta;
 use crate::rules::password::{WITHOUT_WHITE_SPACE, is_cut_robot, white_space};
-use crate::rules::told::{absent_to_anyone, is_expired_token, may_be_absent, quoted, refusals};
+use crate::rules::told::{absent_to_anyone, host_of_answer, is_expired_token, may_be_absent, quoted, refusals};
 use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/access-denied.md")));
@@ -37,7 +37,7 @@ impl Rule for AccessDenied {
 }
 
 fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Denial) -> Finding {
-    let registry = facts.reference().map(|image| image.registry()).unwrap_or_default();
+    let registry = host_of_answer(facts);
     let text = &facts.image.text.value;
     let owners = owners(facts);
     let what = match denial {
@@ -48,11 +48,14 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Denial) -> Finding 
         }
         Denial::TokenRefused => {
             let status = refusals(facts).find_map(|evidence| evidence.status);
-            let answers = match status {
-                Some(status @ 400..) => format!("refuses (HTTP {status})"),
-                _ => "answers without a token for containerd".to_owned(),
-            };
-            format!("the token endpoint of {registry} {answers} the POST that carries the credentials of")
+            match status {
+                Some(status @ 400..) => {
+                    format!(
+                        "the token endpoint of {registry} refuses (HTTP {status}) the POST that carries the credentials of"
+                    )
+                }
+                _ => format!("the token endpoint of {registry} gives {} no token for the credentials of", runtime(cx)),
+            }
         }
         _ => format!("{registry} refuses {text:?} with the credentials of"),
     };
@@ -70,7 +73,7 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Denial) -> Finding 
 
 /// Mostly a proxy before the registry. No credential changes anything.
 fn by_head(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Finding {
-    let registry = facts.reference().map(|image| image.registry()).unwrap_or_default();
+    let registry = host_of_answer(facts);
     let message = format!(
         "{registry}, or a proxy before it, answers 403 to the HEAD request by which {} asks for {:?}, and has it for \
          GET{}",
@@ -89,7 +92,7 @@ fn by_head(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Finding {
 
 /// A credential goes out only where a 401 asks for one in a way that the runtime understands.
 fn never_asked(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Finding {
-    let registry = facts.reference().map(|image| image.registry()).unwrap_or_default();
+    let registry = host_of_answer(facts);
     let status = refusals(facts).find_map(|evidence| evidence.status);
     let status = status.map(|status| format!(" with {status}")).unwrap_or_default();
     let owners = owners(facts);
@@ -183,6 +186,10 @@ fn help(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Denial) -> &'static st
         }
         Denial::BadCredentials => {
             "renew the password or token: make a new one, test it with `docker login`, and replace the secret"
+        }
+        Denial::TokenRefused if refusals(facts).any(|evidence| evidence.status.is_some_and(|status| status < 400)) => {
+            "fix the token endpoint, or the proxy in front of it: what it answers is not what a runtime reads; another \
+             password changes nothing"
         }
         Denial::TokenRefused => {
             "let the token endpoint, or the proxy in front of it, answer `POST` as it answers `GET`; another password changes \

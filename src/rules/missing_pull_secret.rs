@@ -8,7 +8,7 @@ use crate::pull::AccountState;
 use crate::rules::attribution::{Attribution, attribute, doubt, is_pulled_by_node};
 use crate::rules::meta::Meta;
 use crate::rules::nearby::unnamed;
-use crate::rules::told::{may_be_absent, quoted, refusals};
+use crate::rules::told::{host_of_answer, may_be_absent, quoted, refusals};
 use crate::rules::{Context, ImageFacts, Rule};
 use crate::secret::{Content, Producer, Secret};
 use crate::service_account::ServiceAccount;
@@ -90,7 +90,7 @@ fn message(facts: &ImageFacts<'_>, denial: Option<Denial>) -> String {
 /// That the registry refuses, as the first half of a sentence.
 pub(super) fn refusal(facts: &ImageFacts<'_>, denial: Option<Denial>) -> String {
     let text = &facts.image.text.value;
-    let registry = facts.reference().map(|image| image.registry()).unwrap_or_default();
+    let registry = host_of_answer(facts);
     let refuses = match no_token(facts) {
         true => format!("{registry} hands out no token for {text:?} to anyone without credentials"),
         false => format!("{registry} refuses to give {text:?} to anyone without credentials"),

@@ -35,6 +35,27 @@ pub(super) fn refusals<'a>(facts: &ImageFacts<'a>) -> impl Iterator<Item = &'a E
     })
 }
 
+/// The host whose answer decides: a mirror or the target of a redirect may have given it. The registry itself where
+/// nothing else is known, or where its own API or a token endpoint answered.
+pub(super) fn host_of_answer<'a>(facts: &ImageFacts<'a>) -> &'a str {
+    let Some(registry) = facts.reference().map(|image| image.registry()) else { return "" };
+    match refusals(facts).next() {
+        Some(evidence) => host_of(evidence, registry),
+        None => registry,
+    }
+}
+
+/// The host of a request for a manifest, where it is another than the registry's.
+pub(super) fn host_of<'a>(evidence: &'a Evidence, registry: &'a str) -> &'a str {
+    let url = evidence.url.as_deref().filter(|url| url.contains("/manifests/"));
+    let host = url.and_then(|url| url.split_once("://")).and_then(|(_, rest)| rest.split('/').next());
+    let is_own = |host: &&str| {
+        registry.strip_suffix(":443").unwrap_or(registry) == *host
+            || (registry == "docker.io" && *host == "registry-1.docker.io")
+    };
+    host.filter(|host| !is_own(host)).unwrap_or(registry)
+}
+
 /// The registry's own words, where they tell something.
 pub(super) fn words<'a>(facts: &ImageFacts<'a>) -> Option<&'a str> {
     let messages = refusals(facts).filter_map(|evidence| evidence.message.as_deref()).map(str::trim);
@@ -112,5 +133,20 @@ mod tests {
         let is = |facts: &ImageFacts<'_>| is_expired_token(facts).to_string();
         assert_eq!(of(None, Some(expired), is), "true");
         assert_eq!(of(None, Some("no basic auth credentials"), is), "false");
+    }
+
+    #[test]
+    fn who_answered_is_named() {
+        let at = |url: &str| Evidence { url: Some(url.to_owned()), ..Evidence::default() };
+        for (registry, url, host) in [
+            ("reg.example", "https://reg.example/v2/a/manifests/1", "reg.example"),
+            ("reg.example:443", "https://reg.example/v2/a/manifests/1", "reg.example:443"),
+            ("reg.example", "https://mirror.example/v2/a/manifests/1", "mirror.example"),
+            ("docker.io", "https://registry-1.docker.io/v2/a/manifests/1", "docker.io"),
+            ("docker.io", "https://mirror.gcr.io/v2/a/manifests/1", "mirror.gcr.io"),
+            ("ghcr.io", "https://auth.example/token", "ghcr.io"),
+        ] {
+            assert_eq!(host_of(&at(url), registry), host, "{url}");
+        }
     }
 }

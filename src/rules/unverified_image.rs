@@ -8,6 +8,7 @@ use crate::pull::Blind;
 use crate::rules::attribution::{Attribution, attribute};
 use crate::rules::meta::Meta;
 use crate::rules::missing_pull_secret::with_supplied;
+use crate::rules::told::host_of;
 use crate::rules::{Context, ImageFacts, Rule};
 use crate::verdict::found_by;
 
@@ -55,8 +56,9 @@ fn is_there(facts: &ImageFacts<'_>) -> bool {
 }
 
 fn no_answer(facts: &ImageFacts<'_>, unknown: Unknown) -> Option<String> {
-    let registry = facts.reference()?.registry();
     let evidence = evidence(facts);
+    let registry = facts.reference()?.registry();
+    let registry = evidence.map_or(registry, |evidence| host_of(evidence, registry));
     let status = evidence.and_then(|evidence| evidence.status).map(|status| format!(" (HTTP {status})"));
     let status = status.unwrap_or_default();
     let words = evidence.and_then(|evidence| evidence.message.as_deref()).map(|words| format!(": {words}"));
@@ -86,7 +88,7 @@ fn no_answer(facts: &ImageFacts<'_>, unknown: Unknown) -> Option<String> {
         Unknown::Deadline => "the time for the run was over".to_owned(),
         Unknown::Interrupted => "the run was interrupted before".to_owned(),
         Unknown::NodeLocal if let Some(onward) = onward(facts) => {
-            format!("{registry} sends on to {}{words}", onward.host)
+            format!("{} sends on to {}{words}", facts.reference()?.registry(), onward.host)
         }
         Unknown::NodeLocal => {
             format!("{registry} is an address of the node or the cluster: it cannot be seen from here")

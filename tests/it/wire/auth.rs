@@ -430,3 +430,17 @@ fn one_refusal_condemns_one_repository() {
     });
     assert_eq!(server.requests().iter().filter(|request| request.user.is_some()).count(), 2);
 }
+
+/// CRI-O asks for the root of the API first; what it is told there says nothing of the image.
+#[test]
+fn a_root_that_is_not_there_is_no_missing_image() {
+    for (status, cause) in [(404, Unknown::RegistryError), (403, Unknown::RegistryError), (429, Unknown::RateLimited)] {
+        let server = Registry::start(|r| {
+            r.image("acme/api", "1");
+            r.answer("GET", "/v2/", [Answer::status(status)]);
+        });
+        let options = ClientOptions { runtime: Runtime::Crio, ..plain(&server) };
+        assert_eq!(unknown(ask(options, &image(&server.host(), "acme/api:1"))).0, cause, "{status}");
+        found(ask(plain(&server), &image(&server.host(), "acme/api:1")));
+    }
+}
