@@ -79,13 +79,16 @@ pub(super) fn no_entry(runtime: Runtime, reference: &Reference, missing: NoEntry
 pub(super) fn fault(runtime: Runtime, reference: &Reference, fault: &Fault) -> Option<String> {
     let pulling = format!("failed to pull and unpack image \"{}\": ", reference.containerd_ref());
     let host = contacted_host(reference);
-    let at = |kind: &str, digest: &str| format!("https://{host}/v2/{}/{kind}/{digest}", reference.repository());
+    let copying = format!("{pulling}failed to copy: httpReadSeeker: failed open: ");
     Some(match fault {
-        Fault::Missing(piece, digest) => {
-            let kind = if matches!(piece, Piece::Manifest | Piece::Child) { "manifests" } else { "blobs" };
-            let url = at(kind, digest);
+        Fault::Missing(Piece::Manifest | Piece::Child, digest, _) => {
+            let url = format!("https://{host}/v2/{}/manifests/{digest}", reference.repository());
+            format!("{NOT_FOUND}{copying}content at {url} not found: not found")
+        }
+        // The last words of `Fetch` in `core/remotes/docker/fetcher.go`, where no host has the blob.
+        Fault::Missing(Piece::Config | Piece::Layer, digest, media_type) => {
             format!(
-                "{NOT_FOUND}{pulling}failed to copy: httpReadSeeker: failed open: content at {url} not found: not found"
+                "{NOT_FOUND}{copying}could not fetch content descriptor {digest} ({media_type}) from remote: not found"
             )
         }
         Fault::Kind { digest, claimed, is_index } => {

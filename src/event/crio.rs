@@ -85,7 +85,7 @@ pub(super) fn fault(reference: &Reference, manifest: &Manifest, fault: &Fault) -
     let instance = "copying system image from manifest list: ";
     let parsed = |why: String| (format!("{source}{why}"), format!("parse manifest: {why}"));
     let (cause, artifact) = match fault {
-        Fault::Missing(Piece::Child, digest) => {
+        Fault::Missing(Piece::Child, digest, _) => {
             let reading = format!("reading manifest {digest} in {}: …", reference.name());
             let cause = format!("{instance}determining manifest MIME type for docker://{image}: {reading}");
             (cause, format!("get instance manifest: {reading}"))

@@ -149,7 +149,12 @@ impl Client {
             // What is no manifest's digest may be a blob's: containerd takes it for an image of an unknown kind.
             (Outcome::Absent(_), Target::Digest(_)) if *by == Method::HEAD && runtime.is_containerd() => {
                 let blob = self.first_of_hosts(attempt, |session| Box::pin(ask_for_blob(session, &attempt.target)));
-                blob.await.map_or(outcome, Outcome::Found)
+                match blob.await {
+                    Ok(blob) => Outcome::Found(blob),
+                    Err(Outcome::Absent(_)) => outcome,
+                    // What is said of the blob is what containerd reports, and no words are certain of it.
+                    Err(_) => reported(outcome, Outcome::Unknown(Unknown::RegistryError, Evidence::default())),
+                }
             }
             _ => outcome,
         }
@@ -258,6 +263,14 @@ async fn has_blob(session: &mut Session<'_>, digest: &str) -> Result<(), Outcome
         404 if followed.foreign => Err(Outcome::Unknown(Unknown::RegistryError, session.evidence(&get, &followed))),
         status => Err(judge_status(status, session.evidence(&get, &followed))),
     }
+}
+
+/// An outcome of which the runtime reports another.
+fn reported(mut outcome: Outcome, other: Outcome) -> Outcome {
+    if let Outcome::Absent(evidence) | Outcome::Denied(_, evidence) | Outcome::Unknown(_, evidence) = &mut outcome {
+        evidence.reported = Some(Box::new(other));
+    }
+    outcome
 }
 
 /// An outcome that is not a manifest, as the reason why one was not read.

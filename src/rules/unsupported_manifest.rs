@@ -97,7 +97,7 @@ fn contents(facts: &ImageFacts<'_>, runtime: Runtime) -> Option<(String, &'stati
         Piece::Layer => "layer",
     };
     Some(match verdict::content::fault(manifest, answer, &facts.judged.pull.nodes, runtime)? {
-        Fault::Missing(piece, digest) => {
+        Fault::Missing(piece, digest, _) => {
             (format!("{registry} has {text:?}, but not the {} {digest} that it needs", name(piece)), PUSH)
         }
         Fault::Mismatch(piece, digest) => (

@@ -13,8 +13,8 @@ use crate::probe::{Defect, Manifest, Outcome, PullAnswer, Unknown, Unread};
 /// What is at fault, for the message and for the runtime's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// The registry has not what is named by this digest.
-    Missing(Piece, String),
+    /// The registry has not what is named by this digest, and by this media type.
+    Missing(Piece, String, String),
     /// The registry sends other bytes than the digest asks for.
     Mismatch(Piece, String),
     /// This is a manifest and no index, or the other way round. `claimed` is its media type.
@@ -94,7 +94,10 @@ impl Examined<'_> {
         let digest = self.manifest.digest.clone().unwrap_or_default();
         let content = match self.answer.content.as_ref()? {
             Ok(content) => content,
-            Err(unread) => return Some(flaw(unread, Piece::Manifest, digest)),
+            Err(unread) => {
+                let media_type = self.manifest.media_type.as_deref().unwrap_or_default();
+                return Some(flaw(unread, Piece::Manifest, &digest, media_type));
+            }
         };
         let claimed = self.manifest.media_type.as_deref().unwrap_or_default();
         form(self.runtime, content, claimed, &digest, Piece::Manifest).map(Flaw::Fault)
@@ -106,7 +109,7 @@ impl Examined<'_> {
         if self.answer.depth < Depth::Manifest {
             let config = image.config_digest.as_deref()?;
             let unread = self.answer.config_at(config)?.as_ref().err()?;
-            return Some(flaw(unread, Piece::Config, config.to_owned()));
+            return Some(flaw(unread, Piece::Config, config, &image.config_type));
         }
         self.contents(image, claimed, None)
     }
@@ -125,7 +128,7 @@ impl Examined<'_> {
         if self.runtime == Runtime::Crio && is_index_type(&entry.media_type) {
             return Some(Flaw::Fault(Fault::NestedIndex));
         }
-        let missing = || Flaw::Fault(Fault::Missing(Piece::Child, digest.to_owned()));
+        let missing = || Flaw::Fault(Fault::Missing(Piece::Child, digest.to_owned(), entry.media_type.clone()));
         match self.answer.child(digest) {
             Some(Outcome::Absent(_)) => return Some(missing()),
             Some(Outcome::Denied(..)) => return Some(Flaw::Unread(Unknown::RegistryError)),
@@ -139,7 +142,7 @@ impl Examined<'_> {
         }
         let part = match self.answer.part(digest) {
             Some(Ok(part)) => part,
-            Some(Err(unread)) => return Some(flaw(unread, Piece::Child, digest.to_owned())),
+            Some(Err(unread)) => return Some(flaw(unread, Piece::Child, digest, &entry.media_type)),
             None if self.answer.depth >= Depth::Manifest => return Some(Flaw::Unread(Unknown::RegistryError)),
             None => return None,
         };
@@ -171,7 +174,7 @@ impl Examined<'_> {
         let config_digest = image.config_digest.as_deref().unwrap_or_default();
         match self.answer.config_at(config_digest) {
             None => return Some(Flaw::Unread(Unknown::RegistryError)),
-            Some(Err(unread)) => return Some(flaw(unread, Piece::Config, config_digest.to_owned())),
+            Some(Err(unread)) => return Some(flaw(unread, Piece::Config, config_digest, &image.config_type)),
             Some(Ok(config)) => {
                 if let (Some(layers), true) = (image.layers.as_deref(), self.runtime.is_containerd()) {
                     if layers.len() != config.diff_ids {
@@ -216,7 +219,7 @@ impl Examined<'_> {
                 Some(Ok(())) => {}
                 // It may be had elsewhere.
                 Some(Err(_)) | None if layer.has_urls => unread = Some(Flaw::Unread(Unknown::RegistryError)),
-                Some(Err(why)) => match flaw(why, Piece::Layer, digest.to_owned()) {
+                Some(Err(why)) => match flaw(why, Piece::Layer, digest, &layer.media_type) {
                     fault @ Flaw::Fault(_) => return Some(fault),
                     other => unread = Some(other),
                 },
@@ -228,9 +231,10 @@ impl Examined<'_> {
 }
 
 /// What keeps something from being read.
-fn flaw(unread: &Unread, piece: Piece, digest: String) -> Flaw {
+fn flaw(unread: &Unread, piece: Piece, digest: &str, media_type: &str) -> Flaw {
+    let digest = digest.to_owned();
     match unread.defect {
-        Some(Defect::ContentMissing) => Flaw::Fault(Fault::Missing(piece, digest)),
+        Some(Defect::ContentMissing) => Flaw::Fault(Fault::Missing(piece, digest, media_type.to_owned())),
         Some(Defect::ContentMismatch) => Flaw::Fault(Fault::Mismatch(piece, digest)),
         Some(_) => Flaw::Fault(Fault::Form(piece)),
         None => Flaw::Unread(unread.unknown),
