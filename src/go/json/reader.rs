@@ -76,6 +76,7 @@ impl<'d> Reader<'d> {
 
     /// Whether another element comes next in the array that the reader stands at or in. It must be read or skipped
     /// before the next call.
+    #[cfg(feature = "cli")]
     pub(crate) fn next_element(&mut self) -> bool {
         if matches!(self.peek(), Some(b'[' | b',')) {
             self.at += 1;
