@@ -220,8 +220,20 @@ fn as_written(image: &ImageUse, pull: &PullContext, answer: Option<&PullAnswer>,
             Verdict::Unverified(Cause::SecretUnknown)
         }
         Some(manifest) => content::judge(manifest, answer, image, &pull.nodes, runtime),
+        // containerd asks by `HEAD` and goes by that; no credential of anyone is asked for.
+        None if runtime.is_containerd() && is_refused_to_head_alone(answer) => {
+            Verdict::Fails(Cause::Denied(Denial::Denied))
+        }
         None => judge_failures(reference, pull, answer.attempts.iter().map(|(_, outcome)| outcome)),
     }
+}
+
+/// Whether `HEAD` is answered 403 before anyone's credential is asked for, and `GET` with the manifest.
+fn is_refused_to_head_alone(answer: &PullAnswer) -> bool {
+    let bare = |outcome: &Outcome| matches!(outcome, Outcome::Denied(Denial::Denied, evidence) if evidence.bare && evidence.method == Some("HEAD"));
+    matches!(answer.explained, Some(Outcome::Found(_)))
+        && !answer.attempts.is_empty()
+        && answer.attempts.iter().all(|(_, outcome)| bare(outcome))
 }
 
 /// The manifest that the kubelet's own attempts found.
@@ -421,5 +433,23 @@ mod tests {
                 "{image}"
             );
         }
+    }
+
+    #[test]
+    fn a_403_to_head_alone_is_final_where_nobody_was_asked_who_they_are() {
+        let answer = |bare, explained| {
+            let evidence = Evidence { bare, method: Some("HEAD"), status: Some(403), ..Evidence::default() };
+            PullAnswer {
+                attempts: vec![(None, Outcome::Denied(Denial::Denied, evidence))],
+                explained: Some(explained),
+                ..PullAnswer::default()
+            }
+        };
+        let there = || Outcome::Found(Manifest::default());
+        let refused = || Outcome::Denied(Denial::Denied, Evidence::default());
+        assert!(is_refused_to_head_alone(&answer(true, there())));
+        assert!(!is_refused_to_head_alone(&answer(false, there())), "another credential may open it");
+        assert!(!is_refused_to_head_alone(&answer(true, refused())), "a firewall may refuse this machine alone");
+        assert!(!is_refused_to_head_alone(&PullAnswer::default()));
     }
 }
