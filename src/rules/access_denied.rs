@@ -83,7 +83,7 @@ fn by_head(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Finding {
     );
     Finding::new(META.id, facts.severity(&META), message, facts.image.text.span, "refused to HEAD alone")
         .help(
-            "mend the registry, or the proxy before it, so that it answers HEAD as it answers GET; a pull secret does not \
+            "fix the registry, or the proxy in front of it, so that it answers HEAD as it answers GET; a pull secret does not \
              help, and CRI-O, which asks by GET, gets the image",
         )
         .event(facts.judged.event.clone())
@@ -110,7 +110,7 @@ fn never_asked(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Finding {
     );
     let finding = Finding::new(META.id, facts.severity(&META), message, facts.image.text.span, "refused unasked")
         .help(
-            "mend the registry, or the proxy before it: credentials are sent only after a 401 with `WWW-Authenticate: \
+            "fix the registry, or the proxy in front of it: credentials are sent only after a 401 with `WWW-Authenticate: \
              Bearer …` or `Basic …`, so that another password or pull secret changes nothing",
         )
         .event(facts.judged.event.clone())
