@@ -6,6 +6,7 @@ mod exit;
 mod help;
 mod helper;
 mod interrupt;
+mod names;
 mod options;
 mod outputs;
 mod progress;
@@ -56,8 +57,7 @@ pub fn main() -> ExitCode {
 /// clap's own words: an error, help, the version. An error quotes what a shell made of `*`, names of files among it.
 fn refused(error: &clap::Error) -> ExitCode {
     let text = error.to_string();
-    let shown =
-        output::message(&text, &Style { github: options::is_obeyed(), ..Style::default() }, &Redactor::default());
+    let shown = output::message(&text, &Redactor::default());
     if !error.use_stderr() || shown == text {
         error.exit();
     }
@@ -112,7 +112,8 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
     };
     let supplied = helped.as_ref();
     let secrets = options.secrets_of(supplied, &gathered.inventory);
-    let redactor = Redactor::new(secrets.iter().map(Sensitive::expose));
+    let names = names::in_clear(&gathered.sources, &gathered.inventory);
+    let redactor = Redactor::new(secrets.iter().map(Sensitive::expose)).sparing(names);
     let (asked, content) = match options.task {
         Task::ListImages => (Asked::nobody(check::list(gathered, &options.settings, supplied)), Content::Images),
         _ if options.quiet => (check_with_client(gathered, options, supplied)?, Content::Findings),
@@ -209,7 +210,7 @@ fn write_reports(
     let style = options.style();
     let format = options.outputs.stdout;
     let written = print(|out| output::write(out, (format, content), report, &style, redactor));
-    let in_file = Style { github: style.github, ..Style::default() };
+    let in_file = Style::default();
     if let Some(file) = options.job_summary.as_deref().filter(|_| format == Format::Github) {
         let appended = outputs::append_summary(file, |limit| output::job_summary(report, limit, &in_file, redactor));
         if let Err(error) = appended {
@@ -299,8 +300,7 @@ fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Exit {
 
 /// Standard error is part of the log too: what a path or a server says must not steer its reader.
 fn print_error(message: &str) {
-    let style = Style { github: options::is_obeyed(), ..Style::default() };
-    let message = output::message(message, &style, &Redactor::default());
+    let message = output::message(message, &Redactor::default());
     let _ = writeln!(io::stderr().lock(), "pullcheck: {message}");
 }
 

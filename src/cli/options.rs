@@ -243,7 +243,6 @@ impl Options {
             color,
             unicode: terminal && (utf8 || cfg!(windows)),
             width: terminal.then(terminal_width).flatten(),
-            github: is_obeyed(),
             full_from: match self.fail_on {
                 _ if self.verbose => None,
                 FailOn::Error | FailOn::Never => Some(Severity::Error),
@@ -375,11 +374,6 @@ struct Supplied {
 /// Whether the log's reader is GitHub Actions, which obeys commands in it.
 pub(super) fn is_github_actions() -> bool {
     set("GITHUB_ACTIONS")
-}
-
-/// Whether the log's reader obeys commands in it: besides GitHub Actions, Azure Pipelines and TeamCity.
-pub(super) fn is_obeyed() -> bool {
-    is_github_actions() || set("TF_BUILD") || set("TEAMCITY_VERSION")
 }
 
 /// Whether a variable says yes.

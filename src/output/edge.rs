@@ -39,7 +39,17 @@ impl<'a> Edge<'a> {
         Value(self.redactor.redact(text))
     }
 
-    /// A name out of the manifests, for a data format.
+    /// The path of a file, the name or kind of an object, the id of a rule: no secret, whatever a Secret holds.
+    pub(super) fn clear<'t>(&self, text: &'t str) -> Value<'t> {
+        Value(Cow::Borrowed(text))
+    }
+
+    /// For a data format: what `shape` makes of such a name.
+    pub(super) fn shaped_clear(&self, text: &str, shape: impl FnOnce(&str) -> String) -> Value<'static> {
+        Value(Cow::Owned(shape(text)))
+    }
+
+    /// A value out of the manifests that could hold a secret, for a data format: an image, a registry's key.
     pub(super) fn name<'t>(&self, text: &'t str) -> Value<'t> {
         Value(self.redactor.redact_name(text))
     }
@@ -64,9 +74,9 @@ impl<'a> Edge<'a> {
         sanitize::paragraph(&sanitize::clip(&self.redactor.redact(text), sanitize::MESSAGE)).into_owned()
     }
 
-    /// The name of a source, for a text format.
+    /// The path of a source, for a text format.
     pub(super) fn file(&self, source: SourceId) -> String {
-        self.line(self.sources.get(source).name())
+        self.clear_line(self.sources.get(source).name())
     }
 
     /// `file:line:column`, or the file alone when nothing of it could be read.
@@ -78,19 +88,19 @@ impl<'a> Edge<'a> {
         }
     }
 
-    /// A name out of the manifests, for one line of a text that programs read: they compare it.
+    /// A path or a name that is no secret, for one line of a text.
+    pub(super) fn clear_line(&self, text: &str) -> String {
+        sanitize::line(&sanitize::clip(text, sanitize::MESSAGE)).into_owned()
+    }
+
+    /// A value out of the manifests that could hold a secret, for one line of a text that programs read: they compare it.
     pub(super) fn name_line(&self, text: &str) -> String {
         sanitize::line(&sanitize::clip(&self.redactor.redact_name(text), sanitize::MESSAGE)).into_owned()
     }
 
-    /// The name of a source, for a text that programs read: they open it.
-    pub(super) fn path(&self, source: SourceId) -> String {
-        self.name_line(self.sources.get(source).name())
-    }
-
     /// `file:line:column` for programs.
     pub(super) fn path_place(&self, span: Span) -> String {
-        let path = self.path(span.source);
+        let path = self.file(span.source);
         match self.sources.locate(span) {
             Some(at) => format!("{path}:{}:{}", at.start.line, at.start.column),
             None => path,
@@ -128,9 +138,9 @@ impl<'a> Edge<'a> {
 
     /// The last pass over a text that programs read: each of its strings has passed the redactor alone.
     pub(super) fn without_commands(&self, text: String) -> String {
-        match self.style.github {
-            true => sanitize::break_commands(&text).into_owned(),
-            false => text,
+        match sanitize::break_commands(&text) {
+            Cow::Borrowed(_) => text,
+            Cow::Owned(broken) => broken,
         }
     }
 }

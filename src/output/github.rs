@@ -64,7 +64,7 @@ fn annotation(edge: &Edge<'_>, command: &str, finding: &Finding) -> String {
 
 /// Columns count only within one line: the runner drops them otherwise, with a complaint.
 fn place(edge: &Edge<'_>, span: Span) -> Vec<(&'static str, String)> {
-    let file = edge.path(span.source);
+    let file = edge.file(span.source);
     let mut properties = vec![("file", file.strip_prefix("./").unwrap_or(&file).to_owned())];
     if let Some(at) = edge.sources.locate(span) {
         properties.push(("line", at.start.line.to_string()));

@@ -83,7 +83,7 @@ fn issue<'a>(edge: &Edge<'_>, Numbered { finding, fingerprint, .. }: &'a Numbere
         },
         fingerprint,
         location: Location {
-            path: edge.shaped_name(edge.sources.get(span.source).name(), relative),
+            path: edge.shaped_clear(edge.sources.get(span.source).name(), relative),
             lines,
             positions: at.map(|at| Positions { begin: at.start.into(), end: at.end.into() }),
         },

@@ -234,11 +234,11 @@ struct Credential<'a> {
 }
 
 fn input_error<'a>(edge: &Edge<'_>, error: &'a InputError) -> JsonError<'a> {
-    JsonError { file: error.file.as_deref().map(|file| edge.name(file)), message: edge.value(&error.message) }
+    JsonError { file: error.file.as_deref().map(|file| edge.clear(file)), message: edge.value(&error.message) }
 }
 
 fn file<'a>(edge: &Edge<'a>, span: Span) -> Value<'a> {
-    edge.name(edge.sources.get(span.source).name())
+    edge.clear(edge.sources.get(span.source).name())
 }
 
 fn place(edge: &Edge<'_>, span: Span) -> Place {
@@ -254,17 +254,17 @@ fn place(edge: &Edge<'_>, span: Span) -> Place {
 }
 
 fn resource<'a>(edge: &Edge<'_>, name: &'a ResourceName) -> Resource<'a> {
-    let known = |text: &'a str| (!text.is_empty()).then(|| edge.name(text));
+    let known = |text: &'a str| (!text.is_empty()).then(|| edge.clear(text));
     Resource {
         api_version: known(&name.api_version),
         kind: known(&name.kind),
-        namespace: name.namespace.as_deref().map(|it| edge.name(it)),
-        name: name.name.as_deref().map(|it| edge.name(it)),
+        namespace: name.namespace.as_deref().map(|it| edge.clear(it)),
+        name: name.name.as_deref().map(|it| edge.clear(it)),
     }
 }
 
 fn container<'a>(edge: &Edge<'_>, container: &'a Container) -> JsonContainer<'a> {
-    JsonContainer { kind: container.kind.as_str(), name: container.name.as_deref().map(|it| edge.name(it)) }
+    JsonContainer { kind: container.kind.as_str(), name: container.name.as_deref().map(|it| edge.clear(it)) }
 }
 
 fn finding<'a>(edge: &Edge<'a>, finding: &'a Finding) -> JsonFinding<'a> {
@@ -282,7 +282,7 @@ fn finding<'a>(edge: &Edge<'a>, finding: &'a Finding) -> JsonFinding<'a> {
         event: finding.event.as_deref().map(|it| edge.value(it)),
         related: finding.related.iter().map(|it| related(edge, it)).collect(),
         fixes: finding.fixes.iter().map(|it| fix(edge, it)).collect(),
-        template: finding.template.as_deref().map(|it| edge.name(it)),
+        template: finding.template.as_deref().map(|it| edge.clear(it)),
         fingerprint: finding.fingerprint(edge.sources.get(span.source).name()),
     }
 }
@@ -308,9 +308,9 @@ fn image<'a>(edge: &Edge<'a>, image: &'a ImageReport) -> JsonImage<'a> {
         resolved: image.resolved.as_deref().map(|it| edge.name(it)),
         file: file(edge, image.span),
         place: place(edge, image.span),
-        path: edge.name(&image.path),
+        path: edge.clear(&image.path),
         resource: resource(edge, &image.resource),
-        template: image.template.as_deref().map(|it| edge.name(it)),
+        template: image.template.as_deref().map(|it| edge.clear(it)),
         container: container(edge, &image.container),
         reference: image.reference.as_ref().map(|it| Reference {
             registry: edge.name(&it.registry),
@@ -320,7 +320,7 @@ fn image<'a>(edge: &Edge<'a>, image: &'a ImageReport) -> JsonImage<'a> {
         }),
         declared_pull_policy: image.declared_pull_policy.as_deref().map(|it| edge.name(it)),
         pull_policy: image.pull_policy,
-        service_account: edge.name(&image.service_account),
+        service_account: edge.clear(&image.service_account),
         pull_secrets: image.pull_secrets.iter().map(|it| pull_secret(edge, it)).collect(),
         credentials: image.credentials.iter().map(|it| credential(edge, it)).collect(),
         verdict: image.verdict,
@@ -336,7 +336,7 @@ fn image<'a>(edge: &Edge<'a>, image: &'a ImageReport) -> JsonImage<'a> {
 
 fn pull_secret<'a>(edge: &Edge<'_>, secret: &'a PullSecretReport) -> PullSecret<'a> {
     PullSecret {
-        name: edge.name(&secret.name),
+        name: edge.clear(&secret.name),
         via: secret.via,
         state: secret.state,
         reason: secret.reason.as_deref().map(|it| edge.value(it)),
@@ -345,7 +345,7 @@ fn pull_secret<'a>(edge: &Edge<'_>, secret: &'a PullSecretReport) -> PullSecret<
 
 fn credential<'a>(edge: &Edge<'_>, credential: &'a CredentialReport) -> Credential<'a> {
     Credential {
-        secret: credential.secret.as_deref().map(|it| edge.name(it)),
+        secret: credential.secret.as_deref().map(|it| edge.clear(it)),
         key: edge.name(&credential.key),
         written_key: edge.name(&credential.written_key),
         anonymous: credential.anonymous,

@@ -30,7 +30,7 @@ pub(super) fn write(edge: &Edge<'_>, out: &mut dyn io::Write) -> io::Result<()> 
     writeln!(out, r#"<testsuites name="pullcheck" {attributes}>"#)?;
     input_errors(edge, out)?;
     for (source, cases) in &suites {
-        let name = escaped(&edge.path(*source));
+        let name = escaped(&edge.file(*source));
         let Counts { cases: tests, failures, skipped } = cases.iter().fold(Counts::default(), Counts::add);
         let attributes = format!(r#"tests="{tests}" failures="{failures}" errors="0" skipped="{skipped}""#);
         writeln!(out, r#"  <testsuite name="{name}" {attributes}>"#)?;
@@ -50,7 +50,7 @@ fn input_errors(edge: &Edge<'_>, out: &mut dyn io::Write) -> io::Result<()> {
     let count = errors.len();
     writeln!(out, r#"  <testsuite name="inputs" tests="{count}" failures="0" errors="{count}" skipped="0">"#)?;
     for error in errors {
-        let name = escaped(&edge.name_line(error.file.as_deref().unwrap_or("input")));
+        let name = escaped(&edge.clear_line(error.file.as_deref().unwrap_or("input")));
         let message = escaped(&edge.line(&error.message));
         writeln!(out, r#"    <testcase classname="inputs" name="{name}"><error message="{message}"/></testcase>"#)?;
     }

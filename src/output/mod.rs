@@ -95,8 +95,6 @@ pub struct Style {
     pub unicode: bool,
     /// Columns of the terminal; `None` where lines are not to be wrapped.
     pub width: Option<usize>,
-    /// The output is read by GitHub Actions, or by another service that obeys commands in it.
-    pub github: bool,
     /// In the report for people: of findings below this severity, where a rule has many, most are told in brief.
     /// `None`: all are told in full.
     pub full_from: Option<Severity>,
@@ -176,10 +174,9 @@ fn text(form: (Format, Content), report: (&Report, &Sources), style: &Style, red
 }
 
 /// A message that belongs to no report: an error on the way to one, or a word on standard error.
-pub fn message(text: &str, style: &Style, redactor: &Redactor) -> String {
+pub fn message(text: &str, redactor: &Redactor) -> String {
     let text = redactor.redact(text);
-    let text = sanitize::paragraph(&text);
-    if style.github { sanitize::break_commands(&text).into_owned() } else { text.into_owned() }
+    sanitize::break_commands(&sanitize::paragraph(&text)).into_owned()
 }
 
 /// How text is wrapped everywhere: words are never broken, so that an image reference stays fit for copying.

@@ -5,13 +5,13 @@
 //! search is one pass of an automaton, linear in the text, and finds overlapping secrets.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Range;
 
 use aho_corasick::automaton::Automaton;
 use aho_corasick::nfa::contiguous::NFA;
-use aho_corasick::{Anchored, MatchKind};
+use aho_corasick::{AhoCorasick, Anchored, MatchKind};
 use base64::Engine;
 use base64::engine::general_purpose::{GeneralPurpose, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 
@@ -34,6 +34,7 @@ pub const MARK: &str = "***";
 pub struct Redactor {
     automaton: Option<NFA>,
     forms: Vec<Form>,
+    names: Option<AhoCorasick>,
 }
 
 /// What is known of one spelling.
@@ -65,7 +66,36 @@ impl Redactor {
             // The builder fails only past 2^31 states: then nothing can be promised, so nothing is shown.
             _ => NFA::builder().match_kind(MatchKind::Standard).build(forms.0.keys()).ok(),
         };
-        Self { automaton, forms: forms.0.into_values().collect() }
+        Self { automaton, forms: forms.0.into_values().collect(), names: None }
+    }
+
+    /// The same, which leaves these names alone wherever one stands as a whole word: paths of files, names of objects,
+    /// ids of rules. They are no secrets, whatever a Secret holds: the password `password` must not make
+    /// `1***-connect.yaml` of a path.
+    #[must_use]
+    pub fn sparing<'n>(self, names: impl IntoIterator<Item = &'n str>) -> Self {
+        // Few names hold a secret, so that the search for them costs nothing as a rule.
+        let at_risk: BTreeSet<&str> = match self.forms.is_empty() {
+            true => BTreeSet::new(),
+            false => names.into_iter().filter(|name| !self.ranges(name).is_empty()).collect(),
+        };
+        // The builder fails only past 2^31 states: then no name is spared.
+        let names = if at_risk.is_empty() { None } else { AhoCorasick::new(at_risk).ok() };
+        Self { names, ..self }
+    }
+
+    /// Where names that are spared stand as whole words: disjoint, in order.
+    fn spared(&self, text: &str) -> Vec<Range<usize>> {
+        let mut spared = Vec::new();
+        let is_within_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        for found in self.names.iter().flat_map(|names| names.find_overlapping_iter(text)) {
+            let before = text.get(..found.start()).and_then(|before| before.chars().next_back());
+            let after = text.get(found.end()..).and_then(|after| after.chars().next());
+            if !is_within_word(before) && !is_within_word(after) {
+                merge(&mut spared, found.range());
+            }
+        }
+        spared
     }
 
     /// Where secrets stand: disjoint, in order.
@@ -83,6 +113,11 @@ impl Redactor {
             return found;
         };
         let bytes = text.as_bytes();
+        let spared = self.spared(text);
+        let is_spared = |range: &Range<usize>| {
+            let next = spared.partition_point(|name| name.end < range.end);
+            spared.get(next).is_some_and(|name| name.start <= range.start)
+        };
         let Ok(mut state) = automaton.start_state(Anchored::No) else { return found };
         for (at, &byte) in bytes.iter().enumerate() {
             state = automaton.next_state(Anchored::No, state, byte);
@@ -91,7 +126,7 @@ impl Redactor {
                 let pattern = automaton.match_pattern(state, 0);
                 let start = at + 1 - automaton.pattern_len(pattern);
                 let Form { before, after, length } = self.forms[pattern.as_usize()];
-                if length < shortest {
+                if length < shortest || is_spared(&(start..at + 1)) {
                     continue;
                 }
                 let start = start - usize::from(before && start > 0 && is_base64(bytes[start - 1]));
@@ -321,6 +356,18 @@ mod tests {
         let secrets: Vec<String> = (6..800).map(|n| "a".repeat(n)).collect();
         let redactor = Redactor::new(secrets.iter().map(String::as_str));
         assert_eq!(redactor.redact(&"a".repeat(1_000_000)), MARK);
+    }
+
+    #[test]
+    fn names_are_left_alone_as_whole_words() {
+        let redactor = Redactor::new(["password", "hunter2hunter2"]);
+        let names = ["apps/1password-connect.yaml", "password", "shop"];
+        let redactor = redactor.sparing(names);
+        for text in ["apps/1password-connect.yaml:3:4", "the pull secret \"password\"", "shop"] {
+            assert_eq!(redactor.redact(text), text);
+        }
+        assert_eq!(redactor.redact("password hunter2hunter2 passwords"), "password *** ***s");
+        assert_eq!(redactor.redact("x/1password-connect.yaml"), "x/1***-connect.yaml");
     }
 
     #[test]

@@ -199,7 +199,7 @@ fn result<'a>(
         properties: finding
             .template
             .as_deref()
-            .map(|it| ResultProperties { template: edge.shaped_name(it, str::to_owned) }),
+            .map(|it| ResultProperties { template: edge.shaped_clear(it, str::to_owned) }),
     }
 }
 
@@ -250,7 +250,7 @@ fn suppression(edge: &Edge<'_>, by: &SilencedBy) -> Suppression {
 fn location(edge: &Edge<'_>, span: Span, subject: &Subject) -> Location {
     let name = describe(subject);
     let logical = (!name.is_empty()).then(|| LogicalLocation {
-        fully_qualified_name: edge.shaped_name(&name, |name| sanitize::clip(name, sanitize::MESSAGE).into_owned()),
+        fully_qualified_name: edge.shaped_clear(&name, |name| sanitize::clip(name, sanitize::MESSAGE).into_owned()),
         kind: "resource",
     });
     Location {
@@ -292,7 +292,7 @@ fn artifact(edge: &Edge<'_>, name: &str) -> ArtifactLocation {
         ""
     };
     ArtifactLocation {
-        uri: edge.shaped_name(name, |name| format!("{lead}{}", percent_encoded(name))),
+        uri: edge.shaped_clear(name, |name| format!("{lead}{}", percent_encoded(name))),
         uri_base_id: (!absolute && !leaves).then_some(ROOT),
     }
 }

@@ -64,7 +64,7 @@ impl Window {
                 _ if hidden.get(next).is_some_and(|masked| masked.contains(&at)) => self.text.push('*'),
                 // The renderer sets tabs.
                 '\t' => self.text.push('\t'),
-                '[' if edge.style.github && sanitize::ends_in_command_head(&self.text) => self.text.push_str("\\["),
+                '[' if sanitize::ends_in_command_head(&self.text) => self.text.push_str("\\["),
                 _ => sanitize::push(&mut self.text, c),
             }
             self.map.push((at, start..self.text.len()));

@@ -187,3 +187,52 @@ fn github_actions_gets_annotations_and_a_summary() {
     let lost = run().env("GITHUB_STEP_SUMMARY", "missing/summary.md").output().assert_status(1);
     lost.assert_stderr_has("the job summary missing/summary.md cannot be written");
 }
+
+/// A Secret may hold any word: what is no secret is shown as it is, and what the Secret says stays hidden.
+#[test]
+fn a_secrets_words_hide_no_path_no_name_and_no_rule() {
+    let folder = TempDir::new().unwrap();
+    let secret = |name: &str, word: &str| {
+        format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: {name}}}\nstringData: {{value: {word}}}\n---\n")
+    };
+    let words = ["password", "1password-connect", "invalid-image-reference", "findings", "deploy", "Deployment"];
+    let secrets: String = words.iter().map(|word| secret("s", word)).collect();
+    let text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: password-reset, namespace: deploy}\nspec:\n  \
+                template:\n    spec:\n      serviceAccountName: password\n      imagePullSecrets: [{name: \
+                1password-connect}]\n      containers: [{name: password, image: 'ghcr.io/Password/x:1'}]\n";
+    fs::create_dir(folder.path().join("deploy")).unwrap();
+    fs::write(folder.path().join("deploy/1password-connect.yaml"), format!("{secrets}{text}")).unwrap();
+    let run = |format: &str| {
+        let run = Run::new(env!("CARGO_BIN_EXE_pullcheck")).within(folder.path());
+        run.args(["--offline", "--format", format, "deploy"]).output().assert_status(1).stdout
+    };
+    for format in ["human", "plain", "json", "sarif", "github", "gitlab", "junit", "markdown"] {
+        let shown = run(format);
+        assert!(!shown.contains("1***") && !shown.contains("***-"), "{format}: {shown}");
+        for word in ["deploy/1password-connect.yaml", "invalid-image-reference", "pull secret"] {
+            assert!(shown.contains(word), "{word} in {format}: {shown}");
+        }
+    }
+    let json: serde_json::Value = serde_json::from_str(&run("json")).unwrap();
+    let image = &json["images"][0];
+    assert_eq!(image["file"], "deploy/1password-connect.yaml");
+    assert_eq!(image["resource"]["kind"], "Deployment");
+    assert_eq!(image["resource"]["namespace"], "deploy");
+    assert_eq!(image["service_account"], "password");
+    assert!(json["findings"].as_array().unwrap().iter().any(|it| it["rule"] == "invalid-image-reference"));
+}
+
+/// Nobody has to say that the log's reader obeys commands.
+#[test]
+fn workflow_commands_are_broken_wherever_a_report_is_read() {
+    let folder = TempDir::new().unwrap();
+    let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: '##[error]p'}\nspec: {containers: [{name: c, image: \
+                \"##[add-mask]a\\n::error::b\"}]}\n";
+    fs::write(folder.path().join("p.yaml"), text).unwrap();
+    for format in ["human", "plain", "markdown", "json", "junit", "gitlab", "sarif"] {
+        let run = Run::new(env!("CARGO_BIN_EXE_pullcheck")).within(folder.path());
+        let output = run.args(["--offline", "--format", format, "."]).output().assert_status(1);
+        assert!(!output.stdout.contains("##["), "{format}: {}", output.stdout);
+        assert!(!output.stdout.lines().any(|line| line.trim_start().starts_with("::")), "{format}: {}", output.stdout);
+    }
+}
