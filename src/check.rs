@@ -19,7 +19,7 @@ use crate::dockerconfig::DockerConfig;
 use crate::error::UsageError;
 use crate::event;
 use crate::inventory::{Inventory, Problem, ProblemKind, ReadOptions};
-use crate::load::{self, Input};
+use crate::load::{self, Input, Unread};
 use crate::probe::plan::{Depth, Look, Plan};
 use crate::probe::{Outcome, Prober, PullAnswer};
 use crate::pull::{self, PullContext};
@@ -90,9 +90,9 @@ pub fn gather_rendered(
 /// Reads and parses all inputs, on all cores.
 fn read(inputs: &[Input], reading: ReadOptions<'_>) -> (Sources, Vec<Inventory>) {
     let read = |(at, input): (usize, &Input)| {
-        let (source, unreadable) = load::read(input);
+        let (source, unread) = load::read(input);
         let options = ReadOptions { named: input.named, ..reading };
-        inventory_of(SourceId(at as u32), source, unreadable, options)
+        inventory_of(SourceId(at as u32), source, unread, options)
     };
     let (sources, parts) = inputs.par_iter().enumerate().map(read).unzip();
     (Sources::new(sources), parts)
@@ -105,15 +105,14 @@ pub fn gather_sources(sources: Vec<Source>, options: ReadOptions<'_>) -> Gathere
     merge(Sources::new(sources), parts, Vec::new())
 }
 
-fn inventory_of(
-    id: SourceId,
-    source: Source,
-    unreadable: Option<String>,
-    options: ReadOptions<'_>,
-) -> (Source, Inventory) {
+fn inventory_of(id: SourceId, source: Source, unread: Option<Unread>, options: ReadOptions<'_>) -> (Source, Inventory) {
     let mut inventory = Inventory::of(id, &source, options);
-    if let Some(message) = unreadable {
-        inventory.problems.push(Problem { kind: ProblemKind::Unreadable, span: Span::new(id, 0, 0), message });
+    if let Some(unread) = unread {
+        let (kind, message) = match unread {
+            Unread::Failed(message) => (ProblemKind::Unreadable, message),
+            Unread::PassedOver(message) => (ProblemKind::PassedOver, message),
+        };
+        inventory.problems.push(Problem { kind, span: Span::new(id, 0, 0), message });
     }
     (source, inventory)
 }

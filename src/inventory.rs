@@ -375,6 +375,8 @@ pub struct Problem {
 pub enum ProblemKind {
     /// The file cannot be read, is not text, or is over the cap.
     Unreadable,
+    /// A link, or another entry of a folder that is no regular file, which is not followed.
+    PassedOver,
     /// A document that cannot be parsed. `certain`: the file was named by the user, or the document has an
     /// `apiVersion:` and a `kind:` at column 0, so it is meant as a manifest.
     InvalidYaml {

@@ -6,6 +6,7 @@
 
 pub mod chart;
 mod decode;
+mod link;
 pub mod operator;
 mod walk;
 
@@ -18,8 +19,9 @@ use crate::error::UsageError;
 use crate::report::InputError;
 use crate::source::{STDIN, Source, SourceOrigin};
 pub(crate) use decode::decode;
+use link::{leads_into, leads_out_of_repository};
 pub(crate) use walk::{display, lexical};
-use walk::{expand, glob_set, is_glob, leads_into, walk};
+use walk::{expand, glob_set, is_glob, walk};
 
 /// Largest file that is read, in bytes.
 pub const MAX_FILE_BYTES: u64 = 64 << 20;
@@ -57,6 +59,17 @@ pub enum Origin {
     Stdin,
     /// It is known already that it cannot be read.
     Unreadable(String),
+    /// An entry of a folder that is not followed, with the reason.
+    PassedOver(String),
+}
+
+/// Why an input has no text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unread {
+    /// It cannot be read, or is not text.
+    Failed(String),
+    /// It was found in a folder, and is not followed.
+    PassedOver(String),
 }
 
 /// The inputs that paths stand for, in the order of the paths and sorted within each; and what is wrong with paths.
@@ -98,6 +111,10 @@ impl Found {
         }
     }
 
+    fn passed_over(&mut self, path: &Path, why: &str) {
+        self.push(Input { name: display(path), origin: Origin::PassedOver(why.to_owned()), named: false });
+    }
+
     fn error(&mut self, path: &str, message: &str) {
         self.errors.push(InputError { file: Some(path.to_owned()), message: message.to_owned() });
     }
@@ -109,26 +126,31 @@ impl Found {
         let is_link = std::fs::symlink_metadata(file).is_ok_and(|metadata| metadata.is_symlink());
         let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let inside = !is_link || leads_into(file, parent) || leads_into(file, Path::new("."));
-        let origin = if inside {
-            Origin::File(file.to_owned())
-        } else {
+        let origin = if !inside {
             Origin::Unreadable("it is a symbolic link that leads out of its folder; name the file itself".into())
+        } else {
+            leads_out_of_repository(file).map_or_else(|| Origin::File(file.to_owned()), Origin::Unreadable)
         };
         self.push(Input { name: display(file), origin, named: true });
     }
 }
 
-/// Reads an input. The second part says why it is not readable as text.
-pub fn read(input: &Input) -> (Source, Option<String>) {
-    let bytes = match &input.origin {
-        Origin::Stdin => read_capped(io::stdin().lock()),
-        Origin::File(path) => read_file(path),
-        Origin::Unreadable(message) => Err(message.clone()),
+/// Reads an input. The second part says why it has no text.
+pub fn read(input: &Input) -> (Source, Option<Unread>) {
+    let origin = match &input.origin {
+        Origin::Stdin => SourceOrigin::Stdin,
+        Origin::PassedOver(_) => SourceOrigin::PassedOver,
+        Origin::File(_) | Origin::Unreadable(_) => SourceOrigin::File,
     };
-    let origin = if input.origin == Origin::Stdin { SourceOrigin::Stdin } else { SourceOrigin::File };
-    match bytes.and_then(decode) {
+    let bytes = match &input.origin {
+        Origin::Stdin => read_capped(io::stdin().lock()).map_err(Unread::Failed),
+        Origin::File(path) => read_file(path).map_err(Unread::Failed),
+        Origin::Unreadable(why) => Err(Unread::Failed(why.clone())),
+        Origin::PassedOver(why) => Err(Unread::PassedOver(why.clone())),
+    };
+    match bytes.and_then(|bytes| decode(bytes).map_err(Unread::Failed)) {
         Ok((text, encoding)) => (Source::new(&input.name, text, encoding).from_origin(origin), None),
-        Err(message) => (Source::unreadable(&input.name).from_origin(origin), Some(message)),
+        Err(unread) => (Source::unreadable(&input.name).from_origin(origin), Some(unread)),
     }
 }
 

@@ -79,6 +79,8 @@ pub enum SourceOrigin {
     Rendered(Rendering),
     /// A file that an option names, and no input.
     Operator,
+    /// An entry of a folder that is not followed: there is only its name.
+    PassedOver,
 }
 
 /// What was rendered, and by what.
@@ -299,7 +301,8 @@ impl Sources {
 
     /// How many inputs there are.
     pub fn inputs(&self) -> usize {
-        self.all.len() - self.beside
+        let passed_over = self.all.iter().filter(|source| source.origin == SourceOrigin::PassedOver).count();
+        self.all.len() - self.beside - passed_over
     }
 
     /// The source of an id that this collection gave out.

@@ -176,7 +176,9 @@ fn chart_of<'p>(path: &'p str, by_folder: &BTreeMap<&str, usize>) -> Option<(usi
 /// another name.
 fn doubt(inventory: &mut Inventory, templates: &BTreeSet<SourceId>) {
     let inside = |span: Span| templates.contains(&span.source);
-    inventory.problems.retain(|problem| problem.kind == ProblemKind::Unreadable || !inside(problem.span));
+    inventory.problems.retain(|problem| {
+        matches!(problem.kind, ProblemKind::Unreadable | ProblemKind::PassedOver) || !inside(problem.span)
+    });
     for pod in inventory.pods.iter_mut().filter(|pod| inside(pod.span)) {
         if pod.origin != PodOrigin::Mention {
             pod.origin = PodOrigin::Unrendered;

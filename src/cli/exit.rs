@@ -42,8 +42,8 @@ impl Exit {
             FailOn::Never => None,
         };
         let fails = |severity| threshold.is_some_and(|threshold| severity >= threshold);
-        // A folder of broken files is not nothing: its findings say so.
-        let nothing = report.summary.resources == 0 && report.findings.is_empty() && report.silenced.is_empty();
+        // A note on a broken file is no object that was checked. What the user silenced was seen by them.
+        let nothing = report.summary.resources == 0 && report.silenced.is_empty();
         let checks = options.task == Task::Check;
         // Who writes a baseline begins anew: what is found is known from now on.
         let fails_on_unverified = options.fail_on_unverified && options.write_baseline.is_none();

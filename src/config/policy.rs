@@ -125,7 +125,9 @@ impl Layers {
         // What was rendered counts as a file of the folder that it was rendered from.
         let path = match source.origin() {
             SourceOrigin::Rendered(rendering) => current.join(&rendering.folder).join(rendering.tool),
-            SourceOrigin::File | SourceOrigin::Stdin | SourceOrigin::Operator => current.join(source.name()),
+            SourceOrigin::File | SourceOrigin::Stdin | SourceOrigin::Operator | SourceOrigin::PassedOver => {
+                current.join(source.name())
+            }
         };
         let path = lexical(&path);
         let matching = self.overrides.iter().enumerate().filter(|(_, it)| it.matches(&path));

@@ -60,7 +60,7 @@ fn folder_of(gathered: &Gathered, id: SourceId, name: &str) -> Option<PathBuf> {
             (vec![PathBuf::from(&rendering.folder)], vec![PathBuf::from(&rendering.folder), here])
         }
         SourceOrigin::Stdin => (candidates(&here, name), vec![here]),
-        SourceOrigin::Operator => return None,
+        SourceOrigin::Operator | SourceOrigin::PassedOver => return None,
         SourceOrigin::File => {
             let folder = input.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
             let mut places = candidates(&folder, name);

@@ -9,6 +9,7 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 use ignore::{DirEntry, WalkBuilder};
 
 use crate::error::UsageError;
+use crate::load::link::{leads_into, leads_out_of_repository, passed_over};
 use crate::load::{Found, Input, Origin, WalkOptions};
 
 /// Endings of files that are taken from a folder.
@@ -71,6 +72,10 @@ pub(super) fn expand(
         .take_while(|component| !component.as_os_str().to_str().is_none_or(is_glob))
         .collect();
     let root = if literal.as_os_str().is_empty() { Path::new(".") } else { &literal };
+    if let Some(why) = leads_out_of_repository(root) {
+        found.push(Input { name: display(root), origin: Origin::Unreadable(why), named: true });
+        return Ok(());
+    }
     let before = found.inputs.len();
     for entry in entries(root, options, exclude, found) {
         let name = display(entry.path());
@@ -85,10 +90,12 @@ pub(super) fn expand(
 }
 
 pub(super) fn walk(root: &Path, options: &WalkOptions, exclude: &GlobSet, found: &mut Found) {
+    if let Some(why) = leads_out_of_repository(root) {
+        found.push(Input { name: display(root), origin: Origin::Unreadable(why), named: true });
+        return;
+    }
     for entry in entries(root, options, exclude, found) {
-        if is_candidate(entry.path()) {
-            add_entry(root, &entry, false, found);
-        }
+        add_entry(root, &entry, false, found);
     }
 }
 
@@ -138,16 +145,16 @@ fn add_entry(root: &Path, entry: &DirEntry, named: bool, found: &mut Found) {
         let target = std::fs::canonicalize(path).unwrap_or_default();
         leads_into(path, root) && target.is_file() && (named || !is_candidate(&target))
     };
-    if kind.is_file() || kind.is_symlink() && is_detour(path) {
+    if kind.is_file() && (named || is_candidate(path)) {
         found.push(Input { name: display(path), origin: Origin::File(path.to_owned()), named });
-    }
-}
-
-/// Whether a link's target lies in a folder.
-pub(super) fn leads_into(link: &Path, folder: &Path) -> bool {
-    match (std::fs::canonicalize(link), std::fs::canonicalize(folder)) {
-        (Ok(target), Ok(folder)) => target.starts_with(folder),
-        _ => false,
+    } else if kind.is_symlink() {
+        if (named || is_candidate(path)) && is_detour(path) {
+            found.push(Input { name: display(path), origin: Origin::File(path.to_owned()), named });
+        } else if let Some(why) = passed_over(path, root, is_candidate) {
+            found.passed_over(path, why);
+        }
+    } else if !kind.is_dir() && !kind.is_file() && is_candidate(path) {
+        found.passed_over(path, "it is not a regular file");
     }
 }
 

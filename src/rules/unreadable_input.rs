@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::Finding;
+use crate::finding::{Finding, Severity};
 use crate::inventory::ProblemKind;
 use crate::rules::meta::Meta;
 use crate::rules::{Context, Rule};
@@ -18,11 +18,21 @@ impl Rule for UnreadableInput {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
-        let unreadable = cx.inventory.problems.iter().filter(|problem| problem.kind == ProblemKind::Unreadable);
-        out.extend(unreadable.map(|problem| {
-            let message = format!("the file cannot be read, so nothing in it is checked: {}", problem.message);
-            Finding::new(META.id, META.severity, message, problem.span, "")
-                .help("make it readable, or leave it out with `--exclude`")
+        out.extend(cx.inventory.problems.iter().filter_map(|problem| {
+            let (severity, message, help) = match problem.kind {
+                ProblemKind::Unreadable => (
+                    META.severity,
+                    format!("the file cannot be read, so nothing in it is checked: {}", problem.message),
+                    "make it readable, or leave it out with `--exclude`",
+                ),
+                ProblemKind::PassedOver => (
+                    Severity::Note,
+                    format!("this is passed over, so nothing behind it is checked: {}", problem.message),
+                    "name what it leads to beside the folder, or leave it out with `--exclude`",
+                ),
+                _ => return None,
+            };
+            Some(Finding::new(META.id, severity, message, problem.span, "").help(help))
         }));
     }
 }
@@ -30,7 +40,6 @@ impl Rule for UnreadableInput {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Severity;
     use crate::rules::testing::Facts;
 
     #[test]

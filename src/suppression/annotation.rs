@@ -16,7 +16,8 @@ impl Suppressions {
     pub(crate) fn add_annotation(&mut self, whole: Span, metadata: Option<Node<'_>>) {
         let Some(annotations) = metadata.and_then(|metadata| metadata.get("annotations")) else { return };
         for entry in annotations.entries() {
-            let key = entry.key.text().filter(|key| key.starts_with(PREFIX) && *key != ANNOTATION);
+            let is_ours = |key: &str| key.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX));
+            let key = entry.key.text().filter(|key| is_ours(key) && *key != ANNOTATION);
             if key.is_some() {
                 self.invalid.push(Misdirected { span: entry.key.span(), fault: DirectiveFault::UnknownAnnotation });
             }

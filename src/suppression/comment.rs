@@ -8,6 +8,9 @@ use crate::suppression::{DirectiveFault, Misdirected, Scope, Suppression, Suppre
 /// What a directive begins with, behind `#` and white space.
 const NAME: &str = "pullcheck:";
 
+/// What a directive can want.
+const VERBS: [&str; 2] = ["ignore", "ignore-file"];
+
 /// Reads the directives of a source. `comments` are those of the documents that were parsed; of a document that is
 /// `broken` all that looks like one counts, as nobody knows better.
 pub(crate) fn read(id: SourceId, source: &Source, comments: &[Span], broken: &[Span]) -> Suppressions {
@@ -103,7 +106,10 @@ fn is_meant(words: &str) -> bool {
     let end = verb.find('[').unwrap_or_default();
     name.eq_ignore_ascii_case("pullcheck")
         && verb.len() < rest.len()
-        && verb.get(..end).is_some_and(|verb| ["ignore", "ignore-file"].contains(&verb.trim_end()))
+        && verb
+            .get(..end)
+            .map(str::trim_end)
+            .is_some_and(|verb| VERBS.iter().any(|known| verb.eq_ignore_ascii_case(known)))
 }
 
 /// What a directive wants.
@@ -230,6 +236,9 @@ mod tests {
         assert_eq!(fault("# pullcheck: ignore[a"), Some(DirectiveFault::Unclosed));
         assert_eq!(fault("# pullcheck ignore[a]"), Some(DirectiveFault::NoColon));
         assert_eq!(fault("# Pullcheck: ignore[a]"), Some(DirectiveFault::NoColon));
+        assert_eq!(fault("# Pullcheck: Ignore[a]"), Some(DirectiveFault::NoColon));
+        assert_eq!(fault("# PULLCHECK: IGNORE-FILE[a]"), Some(DirectiveFault::NoColon));
+        assert_eq!(fault("# pullcheck: Ignore[a]"), Some(DirectiveFault::Unknown));
         assert_eq!(fault("# pullcheck-ignore-file[a]"), Some(DirectiveFault::NoColon));
         assert_eq!(fault("# pullcheck ignores [a]"), None);
         assert_eq!(fault("# pullcheck.dev/ignore: a"), None);

@@ -1,0 +1,62 @@
+//! Where symbolic links lead: a pull request can bring one, and must not choose what is read.
+#![expect(clippy::disallowed_methods, reason = "follows links of the file system")]
+
+use std::path::{Component, Path, PathBuf};
+
+/// Why a named path is not read although it is there.
+const OUT_OF_REPOSITORY: &str = "it leads, by a symbolic link within a git repository, out of that repository";
+
+/// Whether a link's target lies in a folder.
+pub(super) fn leads_into(link: &Path, folder: &Path) -> bool {
+    match (std::fs::canonicalize(link), std::fs::canonicalize(folder)) {
+        (Ok(target), Ok(folder)) => target.starts_with(folder),
+        _ => false,
+    }
+}
+
+/// Says why a path that the user named is not read: one of its components is a link that stands in a git repository and
+/// leads out of it. Who typed `manifests/` means the repository's folder, and whoever can change the repository can
+/// make a link of it. A link outside of every repository is the operator's own.
+pub(super) fn leads_out_of_repository(path: &Path) -> Option<String> {
+    let absolute = std::path::absolute(path).ok()?;
+    let mut real = PathBuf::new();
+    for component in absolute.components() {
+        let Component::Normal(name) = component else {
+            match component {
+                Component::ParentDir => drop(real.pop()),
+                Component::CurDir => {}
+                other => real.push(other),
+            }
+            continue;
+        };
+        let next = real.join(name);
+        if !std::fs::symlink_metadata(&next).is_ok_and(|metadata| metadata.is_symlink()) {
+            real = next;
+            continue;
+        }
+        let target = std::fs::canonicalize(&next).ok()?;
+        if repository(&real).is_some_and(|root| !target.starts_with(root)) {
+            return Some(format!("{OUT_OF_REPOSITORY}; name the target itself if it is meant"));
+        }
+        real = target;
+    }
+    None
+}
+
+/// The innermost git repository that a folder lies in, by its root: `.git` is a folder, or a file in a worktree.
+fn repository(folder: &Path) -> Option<&Path> {
+    folder.ancestors().find(|root| root.join(".git").exists())
+}
+
+/// Why an entry of a folder that is no regular file is passed over; `None` where nothing is lost by it: what a link
+/// leads to is met elsewhere in the folder, or is of no interest.
+pub(super) fn passed_over(link: &Path, root: &Path, is_candidate: fn(&Path) -> bool) -> Option<&'static str> {
+    let Ok(target) = std::fs::canonicalize(link) else {
+        return is_candidate(link).then_some("it is a symbolic link that leads nowhere");
+    };
+    let is_folder = target.is_dir();
+    if leads_into(link, root) || !is_folder && !is_candidate(link) {
+        return None;
+    }
+    Some("it is a symbolic link that leads out of the folder that is checked")
+}
