@@ -18,7 +18,8 @@ pub fn template_at(text: &str, offset: u32, rendered: bool) -> Option<&str> {
     let start = document_start(before);
     let lines = text.get(start..)?.lines().take_while(|line| line.starts_with('#') || line.trim().is_empty());
     let path = lines.filter(|line| !line.is_empty()).find_map(|line| line.strip_prefix(MARK))?.trim_end();
-    let named = if rendered { is_path(path) } else { is_path(path) && names_template(path) };
+    // What a renderer names is any path: of the current folder, of one above it, from the root.
+    let named = if rendered { is_line(path) } else { is_path(path) && names_template(path) };
     named.then_some(path)
 }
 
@@ -34,6 +35,11 @@ fn document_start(before: &str) -> usize {
         }
         end = at;
     }
+}
+
+/// Whether a text can be a path at all.
+fn is_line(text: &str) -> bool {
+    !text.is_empty() && !text.contains(char::is_control)
 }
 
 /// Whether a text is a path of a file within a folder, and no address or sentence.
@@ -82,6 +88,10 @@ mod tests {
         }
         let text = "# Source: base/a.yaml\nkind: A\n";
         assert_eq!(template_at(text, 24, true), Some("base/a.yaml"));
+        for path in ["a.yaml", "../../base/a.yaml", "/srv/an app/a.yaml"] {
+            let text = format!("# Source: {path}\nkind: A\n");
+            assert_eq!(template_at(&text, text.len() as u32 - 2, true), Some(path));
+        }
         assert_eq!(template_of("kind: A\n# Source: shop/templates/a.yaml\nx: 1\n", "x: 1"), None);
     }
 
