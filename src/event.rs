@@ -18,7 +18,7 @@ use crate::probe::{Defect, Denial, Evidence, Manifest, Outcome, PullAnswer, TlsF
 use crate::pull::PullContext;
 use crate::reference::{Reference, ReferenceError};
 use crate::verdict::{Cause, Verdict, content};
-use crate::workload::{ImageText, ImageUse, InvalidImage};
+use crate::workload::{ContainerKind, ImageText, ImageUse, InvalidImage};
 
 /// The container runtime of the node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -143,8 +143,13 @@ pub fn of_verdict(
         _ => return None,
     };
     match (cause, &image.image) {
-        // The API server refuses white space around the name; no pod of such a template ever exists.
-        (_, ImageText::Invalid(InvalidImage::Unparsable(_))) if text.trim() != text => None,
+        // The API server refuses white space around a container's image; no pod of such a template ever exists. It takes
+        // that of a volume (`validateImageVolumeSource` of `pkg/apis/core/validation`, Kubernetes 1.37).
+        (_, ImageText::Invalid(InvalidImage::Unparsable(_)))
+            if text.trim() != text && image.container.kind != ContainerKind::Volume =>
+        {
+            None
+        }
         (_, ImageText::Invalid(InvalidImage::Unparsable(error))) => Some(invalid_image_name(text, error)),
         (Cause::MalformedPullSecret, _) => Some(malformed_pull_secret(&pull.breaking.as_ref()?.message)),
         (

@@ -67,10 +67,15 @@ fn unparsable(facts: &ImageFacts<'_>, error: &ReferenceError) -> (String, String
     (message, error.to_string(), help)
 }
 
-/// The API server looks at the white space of a Pod's images alone; of a template's only its pods are refused.
+/// The API server looks at the white space of a Pod's images alone; of a template's only its pods are refused. A
+/// volume's it takes, and the kubelet fails on it.
 fn around_whitespace(facts: &ImageFacts<'_>, trimmed: Option<String>) -> (String, String, String) {
     let text = &facts.image.text.value;
+    let is_volume = facts.image.container.kind == ContainerKind::Volume;
     let then = match facts.pod.origin {
+        PodOrigin::Pod | PodOrigin::Template | PodOrigin::Patched if is_volume => {
+            "the API server accepts it in a volume, and the kubelet cannot parse it"
+        }
         PodOrigin::Pod => "the API server refuses the pod",
         PodOrigin::Template | PodOrigin::Patched => {
             "the API server accepts the template and then refuses each of its pods (FailedCreate)"
@@ -81,7 +86,7 @@ fn around_whitespace(facts: &ImageFacts<'_>, trimmed: Option<String>) -> (String
     };
     (
         format!("white space around the image {text:?}: {then}"),
-        "`must not have leading or trailing whitespace`".to_owned(),
+        if is_volume { "white space" } else { "`must not have leading or trailing whitespace`" }.to_owned(),
         match trimmed {
             Some(trimmed) if text.ends_with('\n') => {
                 format!("write `{trimmed}` behind `image:`, in one line: a block scalar (`|`, `>`) adds a line break")
