@@ -85,6 +85,7 @@ pub(crate) fn attribute(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Attr
         | Cause::MalformedPullSecret
         | Cause::Expected
         | Cause::PulledByAnother
+        | Cause::Finished
         | Cause::Placeholder
         | Cause::RewrittenByKustomize
         | Cause::SetByImageStream

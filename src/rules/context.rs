@@ -199,9 +199,12 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// Those without the ones that another program pulls: what a kubelet makes of pull secrets says nothing of them.
+    /// Those without the ones that another program pulls, or nobody any more: what a kubelet makes of pull secrets says
+    /// nothing of them.
     pub fn images_of_kubelets(&self) -> impl Iterator<Item = ImageFacts<'a>> + use<'a> {
-        self.images().filter(|facts| facts.image.image != ImageText::Skipped(Skip::PulledByAnother))
+        let is_left_alone =
+            |image: &ImageText| matches!(image, ImageText::Skipped(Skip::PulledByAnother | Skip::Finished));
+        self.images().filter(move |facts| !is_left_alone(&facts.image.image))
     }
 
     /// Whether an object of namespace `a` can name one of namespace `b`. Where neither the object nor `--namespace`

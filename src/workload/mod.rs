@@ -3,6 +3,7 @@
 
 pub mod custom;
 mod demand;
+mod finished;
 pub mod kinds;
 mod mention;
 mod misplaced;
@@ -286,6 +287,7 @@ pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, own_kinds: &[Ki
     } else if !object.name.api_version.is_empty() {
         custom::extract(object, resource, &triggered, own_kinds, inventory);
     }
+    let (pods, images) = (inventory.pods.len(), inventory.images.len());
     for spec in specs {
         let pod = PodId(inventory.pods.len() as u32);
         inventory.pods.push(spec.pod());
@@ -295,5 +297,9 @@ pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, own_kinds: &[Ki
         spec.images(pod, &mut inventory.images);
         mention::extract(&spec, inventory);
         spec.duplicate_keys(&mut inventory.duplicate_keys);
+    }
+    if finished::is_finished(object) {
+        inventory.pods[pods..].iter_mut().for_each(|pod| pod.pull_secrets = None);
+        inventory.images[images..].iter_mut().for_each(|image| image.image = ImageText::Skipped(Skip::Finished));
     }
 }

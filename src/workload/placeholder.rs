@@ -16,6 +16,8 @@ pub enum Skip {
     SetByImageStream,
     /// It is not a kubelet that pulls it: Flux, Crossplane, an image build or Istio's agent does.
     PulledByAnother,
+    /// The pod has run to its end: nothing is pulled for it any more.
+    Finished,
 }
 
 /// Words that stand for a value to be filled in, wherever they are a whole path component or tag.

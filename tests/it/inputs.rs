@@ -175,6 +175,118 @@ fn links_never_lead_out_of_the_folder() {
 
 #[cfg(unix)]
 #[test]
+fn what_is_passed_over_in_a_folder_is_told() {
+    use std::os::unix::fs::symlink;
+
+    let outside = folder(&[("secret.yaml", POD.as_bytes()), ("more/x.yaml", POD.as_bytes())]);
+    let folder = folder(&[("k8s/real.txt", POD.as_bytes()), ("k8s/sub/a.yaml", POD.as_bytes())]);
+    let root = folder.path().join("k8s");
+    symlink(outside.path().join("secret.yaml"), root.join("leak.yaml")).unwrap();
+    symlink(outside.path().join("more"), root.join("folder")).unwrap();
+    symlink(outside.path().join("readme"), root.join("README")).unwrap();
+    symlink("gone", root.join("gone.yaml")).unwrap();
+    // What these lead to is read by itself.
+    symlink("sub", root.join("again")).unwrap();
+    symlink("sub/a.yaml", root.join("a.yaml")).unwrap();
+    let output = pullcheck(&root, &["--format", "plain", "."]).output().assert_status(0);
+    let told: Vec<_> = output.stdout.lines().map(|line| line.split(" this is").next().unwrap_or_default()).collect();
+    let note = |file: &str| format!("{file}: note[unreadable-input]");
+    let of_the_inputs = told.iter().filter(|line| line.contains("unreadable-input")).copied().collect::<Vec<_>>();
+    assert_eq!(of_the_inputs, [note("folder"), note("gone.yaml"), note("leak.yaml")], "{}", output.stdout);
+    assert!(output.stdout.contains("a symbolic link that leads out of the folder"), "{}", output.stdout);
+    pullcheck(&root, &["."]).output().assert_status(0).assert_stdout_has("1 file, 1 image");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_repository_does_not_choose_what_is_read_outside_of_it() {
+    use std::os::unix::fs::symlink;
+
+    let outside = folder(&[("x/broken.yaml", b"apiVersion: v1\nkind: Pod\nspec: [hunter2hunter2\n")]);
+    let repository = folder(&[(".git/HEAD", b"ref: x\n"), ("real/p.yaml", POD.as_bytes())]);
+    let root = repository.path();
+    symlink(outside.path().join("x"), root.join("manifests")).unwrap();
+    symlink("real", root.join("inside")).unwrap();
+    for path in ["manifests", "manifests/", "manifests/broken.yaml", "manifests/*.yaml", "real/../manifests"] {
+        let output = pullcheck(root, &["--format", "plain", path]).output().assert_status(1);
+        assert!(output.stdout.contains("out of that repository"), "{path}: {}", output.stdout);
+        assert!(!output.stdout.contains("hunter2") && !output.stdout.contains("invalid-yaml"), "{path}");
+    }
+    assert_eq!(listed(root, &["inside"]), ["inside/p.yaml"]);
+    // The operator's own link, outside of every repository, leads where it will.
+    let own = folder(&[]);
+    symlink(root.join("real"), own.path().join("linked")).unwrap();
+    assert_eq!(listed(own.path(), &["linked"]), ["linked/p.yaml"]);
+}
+
+#[test]
+fn a_folder_of_which_nothing_could_be_read_is_not_green() {
+    for text in ["key: [\n", "a: b: c\n"] {
+        let folder = folder(&[("sub/b.yaml", text.as_bytes())]);
+        let output = pullcheck(folder.path(), &["."]).output().assert_status(3);
+        assert!(output.stdout.contains("note[invalid-yaml]"), "{}", output.stdout);
+        output.assert_stderr_has("read 1 file in ., but none holds a Kubernetes object");
+        pullcheck(folder.path(), &["--allow-empty", "."]).output().assert_status(0);
+    }
+}
+
+/// `kubectl get pods,jobs,rs,deploy -o yaml` of a cluster.
+#[test]
+fn work_that_is_over_is_listed_and_not_judged() {
+    let spec = "spec: {imagePullSecrets: [{name: gone}], containers: [{name: c, image: 'Bad/Image:1'}]}";
+    let object = |head: &str, name: &str, rest: &str| {
+        format!("- {head}\n  metadata: {{name: {name}, namespace: n, uid: 1-2}}\n{rest}")
+    };
+    let template = format!("  spec: {{REPLICAS template: {{{spec}}}}}\n");
+    let of = |replicas: &str| template.replace("REPLICAS", replicas);
+    let pod = |phase: &str| format!("  {spec}\n  status: {{phase: {phase}}}\n");
+    let done =
+        "  status: {conditions: [{type: SuccessCriteriaMet, status: 'True'}, {type: Complete, status: 'True'}]}\n";
+    let items = [
+        object("apiVersion: v1\n  kind: Pod", "succeeded", &pod("Succeeded")),
+        object("apiVersion: v1\n  kind: Pod", "failed", &pod("Failed")),
+        object("apiVersion: v1\n  kind: Pod", "pending", &pod("Pending")),
+        object("apiVersion: batch/v1\n  kind: Job", "complete", &format!("{}{done}", of(""))),
+        object("apiVersion: batch/v1\n  kind: Job", "running", &of("")),
+        object("apiVersion: apps/v1\n  kind: ReplicaSet", "old", &of("replicas: 0, ")),
+        object("apiVersion: apps/v1\n  kind: ReplicaSet", "new", &of("replicas: 2, ")),
+        object("apiVersion: apps/v1\n  kind: Deployment", "down", &of("replicas: 0, ")),
+    ];
+    let dump = format!("apiVersion: v1\nkind: List\nitems:\n{}", items.concat());
+    let folder = folder(&[("dump.yaml", dump.as_bytes())]);
+    let output = pullcheck(folder.path(), &["--format", "json", "."]).output().assert_status(1);
+    let report: Value = serde_json::from_str(&output.stdout).unwrap();
+    let images = report["images"].as_array().unwrap();
+    let verdict = |image: &Value| {
+        let word = |key: &str| image[key].as_str().unwrap_or_default().to_owned();
+        (image["resource"]["name"].as_str().unwrap_or_default().to_owned(), word("verdict"), word("cause"))
+    };
+    let expected = [
+        ("succeeded", "skipped", "finished"),
+        ("failed", "skipped", "finished"),
+        ("pending", "fails", "invalid-name"),
+        ("complete", "skipped", "finished"),
+        ("running", "fails", "invalid-name"),
+        ("old", "skipped", "finished"),
+        ("new", "fails", "invalid-name"),
+        ("down", "fails", "invalid-name"),
+    ];
+    let expected = expected.map(|(name, verdict, cause)| (name.to_owned(), verdict.to_owned(), cause.to_owned()));
+    assert_eq!(images.iter().map(verdict).collect::<Vec<_>>(), expected);
+    let findings = report["findings"].as_array().unwrap();
+    let over = ["succeeded", "failed", "complete", "old"];
+    let about = |finding: &&Value| over.iter().any(|name| finding["resource"]["name"] == *name);
+    assert_eq!(findings.iter().filter(about).count(), 0, "{findings:#?}");
+    // A manifest that somebody wrote asks for no replicas today, and for some tomorrow.
+    let written = dump.replace(", uid: 1-2", "");
+    let run = pullcheck(folder.path(), &["--format", "json", "-"]).stdin(written).output().assert_status(1);
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    let old = report["images"].as_array().unwrap().iter().find(|image| image["resource"]["name"] == "old").unwrap();
+    assert_eq!(old["verdict"], "fails");
+}
+
+#[cfg(unix)]
+#[test]
 fn a_pipe_is_not_waited_for() {
     let folder = folder(&[("p.yaml", POD.as_bytes())]);
     let made = std::process::Command::new("mkfifo").arg(folder.path().join("fifo.yaml")).status().unwrap();

@@ -119,6 +119,7 @@ fn the_schema_knows_every_cause() {
         Cause::RewrittenByKustomize,
         Cause::SetByImageStream,
         Cause::PulledByAnother,
+        Cause::Finished,
         Cause::Never,
     ];
     use Defect::{
