@@ -44,6 +44,8 @@ pub enum Cause {
     SetByImageStream,
     /// Another program than a kubelet pulls it.
     PulledByAnother,
+    /// Its pod has run to its end.
+    Finished,
     /// Pull policy `Never`.
     Never,
 }
@@ -94,6 +96,7 @@ impl Cause {
             Self::RewrittenByKustomize => "rewritten-by-kustomize",
             Self::SetByImageStream => "set-by-image-stream",
             Self::PulledByAnother => "pulled-by-another",
+            Self::Finished => "finished",
             Self::Never => "never",
         }
     }
@@ -203,6 +206,8 @@ fn may_be_absent(answer: Option<&PullAnswer>) -> bool {
 /// The verdict of a pod that is made as it is written.
 fn as_written(image: &ImageUse, pull: &PullContext, answer: Option<&PullAnswer>, runtime: Runtime) -> Verdict {
     let reference = match &image.image {
+        // It is deployed, with a value that is not known.
+        ImageText::Skipped(skip @ Skip::RewrittenByKustomize) => return Verdict::Unverified(skip_cause(*skip)),
         ImageText::Skipped(skip) => return Verdict::Skipped(skip_cause(*skip)),
         ImageText::Invalid(_) => return Verdict::Fails(Cause::InvalidName),
         ImageText::Reference(reference) => reference,
@@ -356,6 +361,7 @@ const fn skip_cause(skip: Skip) -> Cause {
         Skip::RewrittenByKustomize => Cause::RewrittenByKustomize,
         Skip::SetByImageStream => Cause::SetByImageStream,
         Skip::PulledByAnother => Cause::PulledByAnother,
+        Skip::Finished => Cause::Finished,
     }
 }
 

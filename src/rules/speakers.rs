@@ -7,6 +7,7 @@ use crate::rules::{Context, by_id};
 use crate::source::{SourceId, Span};
 use crate::suppression::{Scope, lines_of};
 use crate::verdict::Verdict;
+use crate::workload::{ImageText, ImageUse};
 
 /// Rules that say the same whatever registries answer.
 const DEAF: &[&str] = &[
@@ -62,9 +63,13 @@ pub(super) struct Speakers<'a> {
 
 impl<'a> Speakers<'a> {
     pub(super) fn new(cx: &'a Context<'a>) -> Self {
-        let places = |silent: fn(&Verdict) -> bool| {
-            let images = cx.inventory.images.iter().zip(cx.judged).filter(|(_, judged)| silent(&judged.verdict));
+        let places = |silent: fn(&ImageUse, &Verdict) -> bool| {
+            let images = cx.inventory.images.iter().zip(cx.judged);
+            let images = images.filter(|(image, judged)| silent(image, &judged.verdict));
             Places::new(cx, images.map(|(image, _)| image.text.span).collect())
+        };
+        let is_skipped = |image: &ImageUse, verdict: &Verdict| {
+            matches!(verdict, Verdict::Skipped(_)) || matches!(image.image, ImageText::Skipped(_))
         };
         Self {
             cx,
@@ -73,8 +78,8 @@ impl<'a> Speakers<'a> {
                 let problems = cx.inventory.problems.iter().map(|problem| problem.span.source);
                 problems.chain(cx.inventory.charts.templates.iter().copied()).collect()
             },
-            skipped: places(|verdict| matches!(verdict, Verdict::Skipped(_))),
-            untold: places(|verdict| matches!(verdict, Verdict::Skipped(_) | Verdict::Unverified(_))),
+            skipped: places(is_skipped),
+            untold: places(|_, verdict| matches!(verdict, Verdict::Skipped(_) | Verdict::Unverified(_))),
         }
     }
 
