@@ -276,7 +276,8 @@ fn nothing_to_check(sources: &Sources, report: &Report, options: &Options) -> St
         (0, _) => format!("no manifest to check: found no *.yaml, *.yml or *.json file in {paths}; {hint}"),
         (files, _) => {
             let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
-            format!("no manifest to check: read {files} in {paths}, but none holds a Kubernetes object; {hint}")
+            let why = if report.findings.is_empty() { "" } else { ", as the report says" };
+            format!("no manifest to check: read {files} in {paths}, but none holds a Kubernetes object{why}; {hint}")
         }
     }
 }

@@ -4,10 +4,9 @@ use crate::inventory::Inventory;
 use crate::resource::ResourceName;
 use crate::rules::RULES;
 use crate::source::Sources;
-use crate::workload::ImageText;
 
-/// Paths of files and their folders, names of objects, containers, service accounts and pull secrets, images whose
-/// reference can be parsed, and ids of rules. An image that cannot be parsed may be an address with a password in it.
+/// Paths of files and their folders, names of objects, containers, service accounts and pull secrets, and ids of rules.
+/// Images are none of them: a password may have got into one.
 pub(super) fn in_clear<'n>(sources: &'n Sources, inventory: &'n Inventory) -> impl Iterator<Item = &'n str> {
     let paths = sources.iter().flat_map(|(_, source)| with_folders(source.name()));
     let templates =
@@ -17,12 +16,10 @@ pub(super) fn in_clear<'n>(sources: &'n Sources, inventory: &'n Inventory) -> im
     let pull_secrets = inventory.pods.iter().flat_map(|pod| pod.pull_secrets.iter().flatten());
     let pull_secrets = pull_secrets.map(|secret| secret.name.as_str());
     let secrets = inventory.secrets.iter().map(|secret| secret.name.value.as_str());
-    let images = inventory.images.iter().filter(|image| matches!(image.image, ImageText::Reference(_)));
-    let images = images.map(|image| image.text.value.as_str());
     let containers = inventory.images.iter().filter_map(|image| image.container.name.as_deref());
     let rules = RULES.iter().map(|rule| rule.meta().id);
     let objects = objects.chain(accounts).chain(pull_secrets).chain(secrets).chain(containers);
-    paths.chain(templates).chain(objects).chain(images).chain(rules)
+    paths.chain(templates).chain(objects).chain(rules)
 }
 
 fn of_resource(name: &ResourceName) -> impl Iterator<Item = &str> {

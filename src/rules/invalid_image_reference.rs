@@ -133,6 +133,22 @@ mod tests {
     }
 
     #[test]
+    fn the_api_server_takes_the_white_space_of_a_volume() {
+        for (kind, said) in [
+            (ContainerKind::Container, "the API server refuses the pod"),
+            (ContainerKind::Volume, "the API server accepts it in a volume, and the kubelet cannot parse it"),
+        ] {
+            let mut facts = Facts::default();
+            let pod = facts.pod(PodOrigin::Pod);
+            let error = Reference::parse("nginx ").expect_err("a blank");
+            let image = ImageText::Invalid(InvalidImage::Unparsable(error));
+            facts.image_as(pod, "nginx ", image, Verdict::Fails(Cause::InvalidName));
+            facts.inventory.images[0].container.kind = kind;
+            assert!(facts.check(&InvalidImageReference)[0].message.ends_with(said), "{kind:?}");
+        }
+    }
+
+    #[test]
     fn what_an_operator_makes_of_it_is_not_certain() {
         let mut facts = Facts::default();
         let pod = facts.pod(PodOrigin::Custom);

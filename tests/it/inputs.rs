@@ -225,7 +225,7 @@ fn a_folder_of_which_nothing_could_be_read_is_not_green() {
         let folder = folder(&[("sub/b.yaml", text.as_bytes())]);
         let output = pullcheck(folder.path(), &["."]).output().assert_status(3);
         assert!(output.stdout.contains("note[invalid-yaml]"), "{}", output.stdout);
-        output.assert_stderr_has("read 1 file in ., but none holds a Kubernetes object");
+        output.assert_stderr_has("read 1 file in ., but none holds a Kubernetes object, as the report says");
         pullcheck(folder.path(), &["--allow-empty", "."]).output().assert_status(0);
     }
 }

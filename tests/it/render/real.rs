@@ -61,6 +61,26 @@ fn values_namespace_and_release_reach_helm() {
 }
 
 #[test]
+fn a_resource_beside_the_kustomization_of_the_current_folder_keeps_its_line() {
+    if renderer(&["kustomize", "kubectl"]).is_none() {
+        return;
+    }
+    let kustomization = ("kustomization.yaml", "resources: [pod.yaml]\nnamePrefix: x-\n");
+    let pod = (
+        "pod.yaml",
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  - {name: c, image: 'nginx:1'}\n",
+    );
+    let stage = Stage::new(&[kustomization, pod], &[]);
+    for path in [".".to_owned(), stage.folder.path().display().to_string()] {
+        let run = Run::new(env!("CARGO_BIN_EXE_pullcheck")).within(stage.folder.path());
+        let report = json(&run.args(["--offline", "--render", "--format", "json", &path]).output().assert_status(0));
+        let image = &report["images"][0];
+        assert!(image["file"].as_str().is_some_and(|file| file.ends_with("pod.yaml")), "{path}: {image}");
+        assert_eq!((&image["line"], &image["resource"]["name"]), (&6.into(), &"x-p".into()), "{path}");
+    }
+}
+
+#[test]
 fn an_overlay_becomes_what_kustomize_builds() {
     if renderer(&["kustomize", "kubectl"]).is_none() {
         return;
