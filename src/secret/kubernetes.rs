@@ -4,7 +4,7 @@
 //! (`ValidateSecret`: what the API server refuses) and `pkg/apis/core/v1/conversion.go` (`stringData` over `data`) of
 //! Kubernetes 1.37.
 
-use crate::dockerconfig::{self, DecodeError, DockerConfig, Format};
+use crate::dockerconfig::{self, DecodeError, DecodeErrorKind, DockerConfig, Format};
 use crate::duplicate;
 use crate::go::base64;
 use crate::inventory::Inventory;
@@ -15,7 +15,7 @@ use crate::secret::sops::is_encrypted;
 use crate::secret::{Content, FORMATS, IgnoredBecause, Malformed, Producer, RefusedBy, Secret};
 use crate::sensitive::Sensitive;
 use crate::workload::ResourceId;
-use crate::workload::placeholder::is_placeholder;
+use crate::workload::placeholder::{is_placeholder, is_unfilled_secret};
 use crate::workload::pod::{is_to_be_written, is_unquoted_template, spanned_string};
 use crate::yaml::{Entry, Node, Place};
 
@@ -112,7 +112,8 @@ fn content(secret: Node<'_>, secret_type: &SecretType) -> Content {
     }
     match decode(text, encoding, format) {
         Ok(config) => Content::Config(DockerConfig { place: Some(place(entry.value, encoding)), ..config }),
-        Err(Refusal { refused_by, message, range }) => {
+        Err(Refusal { unfilled: true, .. }) => Content::Opaque,
+        Err(Refusal { refused_by, message, range, .. }) => {
             let place = place(entry.value, encoding);
             let span = range.map_or(place.scalar(), |range| place.where_is(&range));
             Content::Malformed(Malformed { message, span, refused_by })
@@ -165,13 +166,12 @@ struct Refusal {
     message: String,
     /// Where in the decoded text; `None` where it is not even base64.
     range: Option<std::ops::Range<usize>>,
+    /// Whether another program has yet to write it.
+    unfilled: bool,
 }
 
 /// Base64 as the API server's JSON decoder takes it, then its validation, then the kubelet's decoder.
 fn decode(text: &str, encoding: Encoding, format: Format) -> Result<DockerConfig, Refusal> {
-    let refusal = |refused_by: RefusedBy| {
-        move |error: DecodeError| Refusal { refused_by, message: error.message, range: Some(error.range) }
-    };
     let decoded;
     let content = match encoding {
         Encoding::Plain => text.as_bytes(),
@@ -180,29 +180,37 @@ fn decode(text: &str, encoding: Encoding, format: Format) -> Result<DockerConfig
                 refused_by: RefusedBy::ApiServer,
                 message: error.to_string(),
                 range: None,
+                unfilled: false,
             })?;
             &decoded
+        }
+    };
+    let refusal = |refused_by: RefusedBy| {
+        move |DecodeError { message, range, kind }: DecodeError| {
+            let is_whole = !std::str::from_utf8(content).is_ok_and(is_json);
+            let is_open = kind == DecodeErrorKind::Syntax || kind == DecodeErrorKind::Type && is_whole;
+            let unfilled = is_open && is_template(content);
+            Refusal { refused_by, message, range: Some(range), unfilled }
         }
     };
     dockerconfig::api_server_accepts(content).map_err(refusal(RefusedBy::ApiServer))?;
     DockerConfig::decode(content, format).map_err(refusal(RefusedBy::Kubelet))
 }
 
-/// Whether another program has yet to fill the value in. Within JSON only what cannot be part of a password by chance
-/// counts: `pa$word` is one.
+/// Whether another program has yet to write the whole value. What is a configuration is decoded, and its entries tell.
 fn is_filled_in_later(value: Node<'_>) -> bool {
     let Some(text) = value.text() else { return is_unquoted_template(value) };
-    let json = text.trim_start().starts_with('{') && !text.trim_start().starts_with("{{");
-    if json {
-        text.contains("{{") || has_variable(text, "${", '}') || has_variable(text, "$(", ')')
-    } else {
-        is_placeholder(text)
-    }
+    !is_json(text) && (is_placeholder(text) || is_unfilled_secret(text))
 }
 
-fn has_variable(text: &str, open: &str, close: char) -> bool {
-    text.split(open).skip(1).any(|rest| {
-        let name = rest.split(close).next().unwrap_or_default();
-        name.len() < rest.len() && !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-    })
+fn is_json(text: &str) -> bool {
+    let text = text.trim_start();
+    text.starts_with('{') && !text.starts_with("{{") && !text.starts_with("{%")
+}
+
+/// Whether what cannot be decoded as it stands is yet to be written: `{"auths": ${AUTHS}}`, or `<path:kv/r#config>` in
+/// base64.
+fn is_template(content: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(content) else { return false };
+    if is_json(text) { is_unfilled_secret(text) } else { is_placeholder(text) || is_unfilled_secret(text) }
 }
