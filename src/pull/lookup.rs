@@ -126,7 +126,9 @@ impl Found<'_> {
                 reasons.push(ignored_reason(because));
             }
             (Content::Malformed(malformed), _) => reasons.push(malformed.message.clone()),
-            (Content::Opaque, Producer::Mirror(source)) => reasons.push(format!("its content is copied from {source}")),
+            (Content::Opaque | Content::Config(_), Producer::Mirror(_, source)) => {
+                reasons.push(format!("its content is copied from {source}"))
+            }
             (Content::Opaque, _) if producer.is_object() => reasons.push(producer.hides().to_owned()),
             (Content::Opaque, _) => reasons.push(format!("produced by the {object}, {}", producer.hides())),
             (Content::Config(config), _) if config.has_unfilled() => {

@@ -36,10 +36,12 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
     }
     let annotations = object.node.at(&["metadata", "annotations"]);
     let secret_type = SecretType::of(object.node.get("type"));
-    let mirrored = copies::mirrored(annotations).map(str::to_owned);
+    let mirrored = copies::mirrored(annotations);
+    // secretgen-controller fills it with all that is exported to the namespace (`pkg/sharing/placeholder_secret.go`).
+    let is_placeholder = annotations.is_some_and(|it| it.get("secretgen.carvel.dev/image-pull-secret").is_some());
     let content = content(object.node, &secret_type);
     // What a controller overwrites says nothing, as long as the API server takes it.
-    let overwritten = mirrored.is_some()
+    let overwritten = (mirrored.is_some() || is_placeholder)
         && match &content {
             Content::Config(_) => true,
             Content::Malformed(malformed) => malformed.refused_by == RefusedBy::Kubelet,
@@ -52,17 +54,18 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
         declared_type: secret_type.written(),
         content: if overwritten { Content::Opaque } else { content },
         producer: match mirrored {
-            Some(source) => Producer::Mirror(source),
+            Some((by, source)) => Producer::Mirror(by, source.to_owned()),
             None if object.node.get("sops").is_some_and(Node::is_mapping) => Producer::Sops,
             None => Producer::Itself,
         },
         copies: Copies::of_annotations(annotations),
+        lent: Copies::lent(annotations),
     });
 }
 
 /// Masks everything below `data` and `stringData`, and the copy of it that `kubectl apply` leaves in an annotation. What
 /// is a docker configuration becomes known to the redactor, whatever is wrong with the secret.
-fn mask_values(secret: Node<'_>, inventory: &mut Inventory) {
+pub(super) fn mask_values(secret: Node<'_>, inventory: &mut Inventory) {
     const LAST_APPLIED: &[&str] = &["metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration"];
     let maps = ["data", "stringData"].into_iter().filter_map(|key| secret.get(key));
     let values = maps.flat_map(Node::entries).map(|entry| entry.value).chain(secret.at(LAST_APPLIED));
@@ -87,7 +90,7 @@ pub(super) fn known_secrets(text: &str, encoding: Encoding) -> Vec<Sensitive> {
     secrets
 }
 
-fn content(secret: Node<'_>, secret_type: &SecretType) -> Content {
+pub(super) fn content(secret: Node<'_>, secret_type: &SecretType) -> Content {
     let written = match secret_type {
         SecretType::Unknown => return Content::Opaque,
         SecretType::Unset => "",
