@@ -51,6 +51,8 @@ pub struct Inventory {
     pub duplicate_keys: Vec<DuplicateKey>,
     /// `imagePullSecrets` at a place that no pod ever sees.
     pub misplaced: Vec<MisplacedPullSecrets>,
+    /// Fields of kinds that are not known which look like an image: the first of each object.
+    pub unchecked: Vec<Unchecked>,
     /// Kustomizations, for what they change.
     pub kustomizations: Vec<Kustomization>,
     /// JSON 6902 patches, which name no object.
@@ -232,6 +234,8 @@ impl Inventory {
         self.duplicate_keys.extend(duplicates.map(|it| DuplicateKey { resource: resource(it.resource), ..it }));
         let misplaced = other.misplaced.into_iter();
         self.misplaced.extend(misplaced.map(|it| MisplacedPullSecrets { resource: resource(it.resource), ..it }));
+        let unchecked = other.unchecked.into_iter();
+        self.unchecked.extend(unchecked.map(|it| Unchecked { resource: resource(it.resource), ..it }));
         self.kustomizations.extend(other.kustomizations);
         self.patch_files.extend(other.patch_files);
         self.rendered.extend(other.rendered);
@@ -369,6 +373,19 @@ pub enum Misplacement {
     NotAList,
     /// A field of a kind that is not built in, in another form than this.
     OtherForm(Form),
+}
+
+/// A field of a kind that is not known, which looks like an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unchecked {
+    /// The object.
+    pub resource: ResourceId,
+    /// The value.
+    pub span: Span,
+    /// Path of the field in its object.
+    pub path: String,
+    /// What it holds; empty where that is no text.
+    pub value: String,
 }
 
 /// An input that could not be read or parsed.

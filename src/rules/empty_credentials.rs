@@ -76,7 +76,7 @@ impl Rule for EmptyCredentials {
                 let of_kind = empty.iter().copied().filter(|entry| Kind::of(held, entry) == kind);
                 out.extend(of_entries(cx, held, kind, &of_kind.collect::<Vec<_>>()));
             }
-            if held.config.entries.is_empty() {
+            if held.config.entries.is_empty() && !held.config.unfilled {
                 out.extend(without_entries(cx, held));
             }
         }

@@ -18,7 +18,8 @@ pub enum Skip {
     RewrittenByKustomize,
     /// An OpenShift trigger or image stream sets it.
     SetByImageStream,
-    /// It is not a kubelet that pulls it: Flux, Crossplane, an image build or Istio's agent does.
+    /// It is not a kubelet that pulls it: Flux, Crossplane, an image build or Istio's agent does. Or a policy may make an
+    /// object of it, merged with what the cluster has.
     PulledByAnother,
 }
 

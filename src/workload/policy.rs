@@ -17,9 +17,6 @@ const GROUPS: &[&str] = &[
     "expansion.gatekeeper.sh",
     "status.gatekeeper.sh",
     "config.gatekeeper.sh",
-    // Open Cluster Management: `objectDefinition` is what an object must, or must not, have, and is merged with it
-    // (`api/v1/configurationpolicy_types.go` of config-policy-controller).
-    "policy.open-cluster-management.io",
     // Sigstore's policy-controller.
     "policy.sigstore.dev",
     "jspolicy.com",
@@ -41,6 +38,13 @@ const KINDS: &[(&str, &[&str])] = &[
         &["AdmissionPolicy", "AdmissionPolicyGroup", "ClusterAdmissionPolicy", "ClusterAdmissionPolicyGroup"],
     ),
 ];
+
+/// Whether an object is a policy of Open Cluster Management: an `objectDefinition` is what an object must, or must not,
+/// have, and is merged with the cluster's where it must (`api/v1/configurationpolicy_types.go` of
+/// config-policy-controller). Its images are listed, and not judged.
+pub(crate) fn holds_objects(name: &ResourceName) -> bool {
+    name.group() == "policy.open-cluster-management.io"
+}
 
 /// Whether an object is a policy.
 pub(crate) fn is_policy(name: &ResourceName) -> bool {
