@@ -3,6 +3,7 @@
 //!
 //! A bare `image:` key of an unknown kind is never taken for an image; that it is not checked is told.
 
+mod embedded;
 mod form;
 pub mod kind;
 mod making;
@@ -34,7 +35,10 @@ pub(super) fn extract(
     kinds: &[Kind],
     inventory: &mut Inventory,
 ) {
-    let mut known = BTreeSet::new();
+    let first = inventory.images.len();
+    embedded::extract(object, resource, kinds, inventory);
+    let held = inventory.images.iter().skip(first).map(|image| image.text.span);
+    let mut known: BTreeSet<Span> = held.collect();
     if let Some(kind) = kind::of(&object.name, kinds) {
         for root in kind.at.fields(&Field::root(object.node, "")) {
             for fields in &kind.pods {
@@ -44,7 +48,7 @@ pub(super) fn extract(
         }
     }
     walk(object, resource, triggered, &known, inventory);
-    if kind::of(&object.name, kinds).is_none() {
+    if kind::of(&object.name, kinds).is_none() && !embedded::is_holder(object) {
         unchecked::note(object, resource, inventory);
     }
 }
