@@ -100,8 +100,9 @@ fn is_image(key: &str, value: Node<'_>, parent: Node<'_>) -> bool {
         "repository" => {
             let has_tag = ["tag", "digest"].into_iter().any(|key| parent.get(key).is_some_and(|it| !it.is_null()));
             has_tag
-                && text
-                    .is_some_and(|text| text.contains('/') && Reference::parse(text).is_ok() && !is_placeholder(text))
+                && text.is_some_and(|text| {
+                    text.contains('/') && Reference::parse(&text.to_ascii_lowercase()).is_ok() && !is_placeholder(text)
+                })
         }
         _ if key == "image" || key.ends_with("Image") => text.is_some_and(is_written_out),
         _ => false,
@@ -116,7 +117,8 @@ fn after_equals(text: &str) -> &str {
 /// Whether a text is a reference with a host, or a tag: a word alone may be anything.
 fn is_written_out(text: &str) -> bool {
     const PICTURES: [&str; 7] = [".png", ".svg", ".jpg", ".jpeg", ".gif", ".webp", ".ico"];
-    let Ok(reference) = Reference::parse(text) else { return false };
+    // One in capitals is meant as one all the same.
+    let Ok(reference) = Reference::parse(&text.to_ascii_lowercase()) else { return false };
     let host = text.split('/').next().filter(|first| first.len() < text.len());
     let has_host = host.is_some_and(|host| host.contains(['.', ':']) || host == "localhost");
     let has_tag = reference.digest().is_some() || text.rsplit('/').next().is_some_and(|last| last.contains(':'));
@@ -130,7 +132,9 @@ fn has_image_line(text: &str) -> bool {
         let Some((key, value)) = line.trim().trim_start_matches("- ").split_once(": ") else { return false };
         let value = value.trim().trim_matches(['"', '\'']);
         match key {
-            "repository" => value.contains('/') && Reference::parse(value).is_ok() && !is_placeholder(value),
+            "repository" => {
+                value.contains('/') && Reference::parse(&value.to_ascii_lowercase()).is_ok() && !is_placeholder(value)
+            }
             _ => (key == "image" || key.ends_with("Image")) && is_written_out(value),
         }
     })
@@ -142,7 +146,9 @@ mod tests {
 
     #[test]
     fn what_is_written_out_looks_like_an_image() {
-        for text in ["ghcr.io/acme/api", "api:1.9", "acme/api:1.9", "localhost/api", "reg:5000/api"] {
+        for text in
+            ["ghcr.io/acme/api", "ghcr.io/Acme/api:1", "api:1.9", "acme/api:1.9", "localhost/api", "reg:5000/api"]
+        {
             assert!(is_written_out(text), "{text}");
         }
         for text in
