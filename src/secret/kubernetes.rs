@@ -15,7 +15,7 @@ use crate::secret::sops::is_encrypted;
 use crate::secret::{Content, FORMATS, IgnoredBecause, Malformed, Producer, RefusedBy, Secret};
 use crate::sensitive::Sensitive;
 use crate::workload::ResourceId;
-use crate::workload::placeholder::{is_placeholder, is_unfilled_secret};
+use crate::workload::placeholder::is_unfilled_secret;
 use crate::workload::pod::{is_to_be_written, is_unquoted_template, spanned_string};
 use crate::yaml::{Entry, Node, Place};
 
@@ -203,17 +203,24 @@ fn decode(text: &str, encoding: Encoding, format: Format) -> Result<DockerConfig
 /// Whether another program has yet to write the whole value. What is a configuration is decoded, and its entries tell.
 fn is_filled_in_later(value: Node<'_>) -> bool {
     let Some(text) = value.text() else { return is_unquoted_template(value) };
-    !is_json(text) && (is_placeholder(text) || is_unfilled_secret(text))
+    !is_json(text) && is_unfilled(text)
 }
 
 fn is_json(text: &str) -> bool {
-    let text = text.trim_start();
+    let text = text.trim_start_matches('\u{feff}').trim_start();
     text.starts_with('{') && !text.starts_with("{{") && !text.starts_with("{%")
+}
+
+/// Whether a text is, or holds, what stands for another. A configuration is never a variable of the shell by chance, as a
+/// password may be.
+fn is_unfilled(text: &str) -> bool {
+    let variable = text.trim().strip_prefix('$');
+    let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    is_unfilled_secret(text) || variable.is_some_and(|name| !name.is_empty() && is_name(name))
 }
 
 /// Whether what cannot be decoded as it stands is yet to be written: `{"auths": ${AUTHS}}`, or `<path:kv/r#config>` in
 /// base64.
 fn is_template(content: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(content) else { return false };
-    if is_json(text) { is_unfilled_secret(text) } else { is_placeholder(text) || is_unfilled_secret(text) }
+    std::str::from_utf8(content).is_ok_and(is_unfilled)
 }
