@@ -373,6 +373,8 @@ pub enum Misplacement {
     NotAList,
     /// A field of a kind that is not built in, in another form than this.
     OtherForm(Form),
+    /// A kind that is not built in has another field for them, of this form.
+    OtherField(Form),
 }
 
 /// A field of a kind that is not known, which looks like an image.

@@ -70,6 +70,7 @@ mod tests {
     fn the_spelling_counts() {
         for (written, meant) in [
             ("always", "Always"),
+            ("ALWAYS", "Always"),
             ("ifNotPresent", "IfNotPresent"),
             ("If-Not-Present", "IfNotPresent"),
             ("Nevr", "Never"),

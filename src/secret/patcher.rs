@@ -69,21 +69,16 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
         }
         ("policies.kyverno.io", "MutatingPolicy" | "NamespacedMutatingPolicy")
         | ("admissionregistration.k8s.io", "MutatingAdmissionPolicy")
-        | ("mutations.gatekeeper.sh", _) => {
-            if spec.is_some_and(mentions_field) {
-                push(object, Patches::Pods, false, inventory);
-            }
+        | ("mutations.gatekeeper.sh", _)
+            if spec.is_some_and(mentions_field) =>
+        {
+            push(object, Patches::Pods, false, inventory);
         }
         ("policies.kyverno.io", "GeneratingPolicy" | "NamespacedGeneratingPolicy") => {
             push(object, Patches::Nothing, true, inventory);
         }
-        ("admissionregistration.k8s.io", "MutatingWebhookConfiguration") => {
-            let webhooks = object.node.get("webhooks").into_iter().flat_map(Node::items);
-            let service = |it: Node<'_>| it.at(&["clientConfig", "service", "name"])?.as_str().map(is_program);
-            let is_known = |it: Node<'_>| it.str("name").is_some_and(is_program) || service(it) == Some(true);
-            if object.name.name.as_deref().is_some_and(is_program) || { webhooks }.any(is_known) {
-                push(object, Patches::Pods, true, inventory);
-            }
+        ("admissionregistration.k8s.io", "MutatingWebhookConfiguration") if is_known_webhook(object) => {
+            push(object, Patches::Pods, true, inventory);
         }
         ("ops.alexellis.io", "ClusterPullSecret") => push(object, Patches::Accounts, false, inventory),
         (group, kind) if !group.is_empty() && kind.to_ascii_lowercase().contains("pullsecret") => {
@@ -91,6 +86,15 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
         }
         _ => {}
     }
+}
+
+/// Whether a configuration of webhooks, one of them, or the service behind it, is called like a program that adds pull
+/// secrets.
+fn is_known_webhook(object: &Object<'_>) -> bool {
+    let mut webhooks = object.node.get("webhooks").into_iter().flat_map(Node::items);
+    let service = |it: Node<'_>| it.at(&["clientConfig", "service", "name"])?.as_str().map(is_program);
+    let is_known = |it: Node<'_>| it.str("name").is_some_and(is_program) || service(it) == Some(true);
+    object.name.name.as_deref().is_some_and(is_program) || webhooks.any(is_known)
 }
 
 /// Reads the images of an object: some are known for what they do to others.

@@ -264,7 +264,7 @@ fn a_catalog_has_its_pull_secrets_under_another_name() {
                 'ghcr.io/acme/catalog:1', imagePullSecrets: [{name: regcred}]}\n";
     let misplaced = gather(text).inventory.misplaced;
     let found: Vec<_> = misplaced.iter().map(|it| (it.fault, it.path.as_str(), it.right_path.as_str())).collect();
-    assert_eq!(found, [(Misplacement::Misspelt, "spec.imagePullSecrets", "spec.secrets")]);
+    assert_eq!(found, [(Misplacement::OtherField(Form::Names), "spec.imagePullSecrets", "spec.secrets")]);
     assert_eq!(misplaced[0].names, ["regcred"]);
 }
 

@@ -17,13 +17,14 @@ pub(super) fn check(
     fields: &PodFields,
     found: &mut Vec<MisplacedPullSecrets>,
 ) {
-    let right = fields.pull_secrets.first().map(|path| path.path.holder().0.to_string()).unwrap_or_default();
+    let right = fields.pull_secrets.first().map(|path| path.path.holder());
+    let (right, form) = right.map_or((String::new(), Form::Objects), |(path, form)| (path.to_string(), form));
     for field in fields.no_pull_secrets.iter().flat_map(|path| path.path.fields(root)) {
         let named = field.value.items().filter_map(|item| item.as_str().or_else(|| item.str("name")));
         found.push(MisplacedPullSecrets {
             resource,
             span: field.key.span(),
-            fault: Misplacement::Misspelt,
+            fault: Misplacement::OtherField(form),
             path: join(&object.path, &field.path),
             right_path: join(&object.path, &right),
             names: named.map(str::to_owned).collect(),

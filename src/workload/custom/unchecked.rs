@@ -18,6 +18,7 @@ const GROUPS: &[&str] = &[
     "image.openshift.io",
     "image.toolkit.fluxcd.io",
     // What makes clusters, on the machine that it runs on.
+    "k3d.io",
     "kind.x-k8s.io",
     "kustomize.config.k8s.io",
     "metrics.k8s.io",
