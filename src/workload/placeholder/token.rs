@@ -110,6 +110,7 @@ pub(super) fn is_whole(text: &str) -> bool {
         || text.starts_with("ENC[") && text.ends_with(']')
         || words::is_marker(text)
         || words::is_underscored(text)
+        || words::is_part_of_login(text)
         || words::are_capital(text)
 }
 
@@ -117,7 +118,7 @@ pub(super) fn is_whole(text: &str) -> bool {
 fn is_vault_key(text: &str) -> bool {
     let text = text.strip_prefix(">>").unwrap_or(text);
     let path = text.strip_prefix("vault:").or_else(|| text.strip_prefix("bao:"));
-    path.and_then(|path| path.split_once('#')).is_some_and(|(path, key)| path.contains('/') && !key.is_empty())
+    path.and_then(|path| path.split_once('#')).is_some_and(|(path, key)| !path.is_empty() && !key.is_empty())
 }
 
 /// Whether a value is a name between two marks.

@@ -64,6 +64,12 @@ pub(super) fn is_underscored(value: &str) -> bool {
     value.contains('_') && value.split('_').all(is_word)
 }
 
+/// Whether a value is what a login is made of, by its name.
+pub(super) fn is_part_of_login(value: &str) -> bool {
+    ["AUTH", "CREDENTIALS", "LOGIN", "PASS", "PASSWD", "PASSWORD", "SECRET", "TOKEN", "USER", "USERNAME"]
+        .contains(&value)
+}
+
 /// Whether a value is a sentence in capitals: `FILLED BY THE OPERATOR`.
 pub(super) fn are_capital(value: &str) -> bool {
     let letters =
