@@ -4,6 +4,8 @@
 //! `ValidateSecret` of `pkg/apis/core/validation/validation.go` for what the API server looks at. A general JSON
 //! library will not do: what Go takes (keys in any case, duplicates, `null` for anything, bytes that are not UTF-8)
 //! and what it refuses decides whether every image of a pod can be pulled, and its words stand in the event.
+//!
+//! What another program has yet to write is no fault: the entry that holds it is marked, and has no credential.
 
 mod decode;
 
@@ -28,6 +30,8 @@ pub struct DockerConfig {
     pub replaced: Vec<(String, Range<usize>)>,
     /// A registry that stands beside `auths` instead of in it, as in a `.dockercfg`: its key, in the decoded JSON.
     pub outside_auths: Option<Range<usize>>,
+    /// Whether another program has yet to write all of `auths`.
+    pub unfilled: bool,
     /// Where the decoded JSON was written, where it comes out of the inputs.
     pub place: Option<Place>,
 }
@@ -58,6 +62,18 @@ pub struct Hints {
     /// A credential helper has the credential, and it is not known here. Only of the operator's own configuration; see
     /// [`DockerConfig::set`].
     pub with_helper: bool,
+    /// Another program has yet to write the credential. [`Entry::credential`] is empty then: a placeholder is never
+    /// sent.
+    pub unfilled: bool,
+    /// Another program has yet to write the key: it may be that of any registry.
+    pub unfilled_key: bool,
+}
+
+impl Hints {
+    /// Whether there is a credential that is not known here, or not for which registry.
+    pub const fn is_unknown(&self) -> bool {
+        self.with_helper || self.unfilled || self.unfilled_key
+    }
 }
 
 /// Which of the two formats, decided by the Secret's type.
@@ -140,6 +156,18 @@ impl DockerConfig {
     /// Where a byte range of the decoded JSON was written; `None` for a configuration that is not out of the inputs.
     pub fn where_is(&self, range: &Range<usize>) -> Option<Span> {
         self.place.as_ref().map(|place| place.where_is(range))
+    }
+
+    /// Whether it may have a credential for a registry that none of its keys shows.
+    pub fn is_open(&self) -> bool {
+        let is_open =
+            |entry: &Entry| entry.hints.unfilled_key && (entry.hints.unfilled || !entry.credential.is_anonymous());
+        self.unfilled || self.entries.iter().any(is_open)
+    }
+
+    /// Whether another program has yet to write some of it.
+    pub fn has_unfilled(&self) -> bool {
+        self.unfilled || self.entries.iter().any(|entry| entry.hints.unfilled || entry.hints.unfilled_key)
     }
 
     /// What must never be printed: each password, `user:password` as it is sent, and the same where it is written into

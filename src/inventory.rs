@@ -8,7 +8,7 @@ use crate::duplicate::DuplicateKey;
 use crate::hook::Hook;
 use crate::kustomization::{Kustomization, PatchFiles, Unrendered};
 use crate::resource::ResourceName;
-use crate::secret::{self, Secret};
+use crate::secret::{self, Patcher, Secret, patcher};
 use crate::sensitive::Sensitive;
 use crate::service_account::ServiceAccount;
 use crate::source::{Source, SourceId, SourceOrigin, Sources, Span, Spanned};
@@ -41,6 +41,8 @@ pub struct Inventory {
     pub filled_in: Vec<Spanned<(Option<String>, String)>>,
     /// Objects whose kind or name is encrypted, Secrets and service accounts whose name is a placeholder: any of them may be the one that is missing.
     pub unrecognisable: Vec<Span>,
+    /// What may add pull secrets to pods, or make Secrets whose names are not to be told.
+    pub patchers: Vec<Patcher>,
     /// Helm hooks among the objects.
     pub hooks: BTreeMap<ResourceId, Hook>,
     /// Service accounts.
@@ -49,6 +51,8 @@ pub struct Inventory {
     pub duplicate_keys: Vec<DuplicateKey>,
     /// `imagePullSecrets` at a place that no pod ever sees.
     pub misplaced: Vec<MisplacedPullSecrets>,
+    /// Fields of kinds that are not known which look like an image: the first of each object.
+    pub unchecked: Vec<Unchecked>,
     /// Kustomizations, for what they change.
     pub kustomizations: Vec<Kustomization>,
     /// JSON 6902 patches, which name no object.
@@ -135,7 +139,10 @@ impl Inventory {
             let span = object.node.span();
             self.resources.push(Resource { name: object.name.clone(), span, template: template.clone() });
             self.hooks.extend(Hook::of(object.node).map(|hook| (id, hook)));
+            let images = self.images.len();
             workload::extract(&object, id, kinds, self);
+            let patcher = patcher::of_images(self.images.get(images..).unwrap_or_default(), &object);
+            self.patchers.extend(patcher);
             self.suppressions.add_annotation(object.node.span(), object.node.get("metadata"));
             let (secrets, accounts) = (self.secrets.len(), self.service_accounts.len());
             secret::extract(&object, id, self);
@@ -219,6 +226,7 @@ impl Inventory {
         self.secrets.extend(secrets);
         self.filled_in.extend(other.filled_in);
         self.unrecognisable.extend(other.unrecognisable);
+        self.patchers.extend(other.patchers);
         self.hooks.extend(other.hooks.into_iter().map(|(id, hook)| (resource(id), hook)));
         let accounts = other.service_accounts.into_iter();
         self.service_accounts.extend(accounts.map(|it| ServiceAccount { resource: resource(it.resource), ..it }));
@@ -226,6 +234,8 @@ impl Inventory {
         self.duplicate_keys.extend(duplicates.map(|it| DuplicateKey { resource: resource(it.resource), ..it }));
         let misplaced = other.misplaced.into_iter();
         self.misplaced.extend(misplaced.map(|it| MisplacedPullSecrets { resource: resource(it.resource), ..it }));
+        let unchecked = other.unchecked.into_iter();
+        self.unchecked.extend(unchecked.map(|it| Unchecked { resource: resource(it.resource), ..it }));
         self.kustomizations.extend(other.kustomizations);
         self.patch_files.extend(other.patch_files);
         self.rendered.extend(other.rendered);
@@ -254,6 +264,7 @@ impl Inventory {
         rewriting::set_namespaces(self, &builds, &settled, sources);
         rewriting::mark_generated(&mut self.secrets, &builds);
         rewriting::mark_filled_in(&mut self.secrets, &self.filled_in);
+        secret::follow_mirrors(&mut self.secrets);
         for image in &mut self.images {
             // Flags and annotations are no field that it rewrites.
             let is_mention = self.pods.get(image.pod.0 as usize).is_some_and(|pod| pod.origin == PodOrigin::Mention);
@@ -266,6 +277,11 @@ impl Inventory {
         }
         self.kustomizations = kustomizations;
         openshift::resolve(self);
+    }
+
+    /// Whether every Secret that the inputs make is known by its name.
+    pub fn knows_all_secrets(&self) -> bool {
+        self.unrecognisable.is_empty() && !self.patchers.iter().any(|patcher| patcher.makes_secrets)
     }
 
     /// The pod of an image use.
@@ -357,6 +373,21 @@ pub enum Misplacement {
     NotAList,
     /// A field of a kind that is not built in, in another form than this.
     OtherForm(Form),
+    /// A kind that is not built in has another field for them, of this form.
+    OtherField(Form),
+}
+
+/// A field of a kind that is not known, which looks like an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unchecked {
+    /// The object.
+    pub resource: ResourceId,
+    /// The value.
+    pub span: Span,
+    /// Path of the field in its object.
+    pub path: String,
+    /// What it holds; empty where that is no text.
+    pub value: String,
 }
 
 /// An input that could not be read or parsed.

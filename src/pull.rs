@@ -115,6 +115,8 @@ pub enum Blind {
     ServiceAccount(String),
     /// This referenced secret's content is unknown.
     Secret(String),
+    /// Something in the inputs may add pull secrets to the pod, or to its service account: what it is called.
+    Patched(String),
     /// The nodes authenticate by themselves at this registry, and nothing that was supplied stands in for them.
     Node(NodeIdentity),
 }

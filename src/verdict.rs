@@ -270,7 +270,7 @@ fn judge_failures<'a>(
         // are not to be seen here show it then. The registries that everyone knows do not.
         let hidden = pull.blind.iter().any(|blind| match blind {
             Blind::Node(identity) => *identity == NodeIdentity::Operator,
-            Blind::Secret(_) => !host::is_well_known(reference.registry()),
+            Blind::Secret(_) | Blind::Patched(_) => !host::is_well_known(reference.registry()),
             Blind::ServiceAccount(_) => false,
         });
         return if hidden { Verdict::Unverified(Cause::Absent) } else { Verdict::Fails(Cause::Absent) };
@@ -318,7 +318,7 @@ fn judge_denial(
     }
     let blind = |is: fn(&Blind) -> bool| pull.blind.iter().any(is);
     let sends = pull.credentials.iter().any(|candidate| !candidate.credential.is_anonymous());
-    if blind(|blind| matches!(blind, Blind::Secret(_))) {
+    if blind(|blind| matches!(blind, Blind::Secret(_) | Blind::Patched(_))) {
         Verdict::Unverified(Cause::SecretUnknown)
     } else if node.is_some() {
         // The kubelet goes on with the node's own credentials.

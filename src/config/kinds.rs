@@ -31,11 +31,15 @@ fn print_pod(out: &mut String, pod: &PodFields) {
     let lists = [
         ("images", &pod.images),
         ("image-parts", &pod.image_parts),
+        ("image-objects", &pod.image_objects),
+        ("image-uris", &pod.image_uris),
+        ("tag", &pod.tag),
         ("containers", &pod.containers),
         ("init-containers", &pod.init_containers),
         ("volumes", &pod.volumes),
         ("pull-secrets", &pod.pull_secrets),
         ("own-pull-secrets", &pod.own_pull_secrets),
+        ("no-pull-secrets", &pod.no_pull_secrets),
         ("service-account", &pod.service_account),
     ];
     for (key, paths) in lists.iter().filter(|(_, paths)| !paths.is_empty()) {
@@ -71,6 +75,11 @@ pub(super) fn schema() -> Value {
         "pod-spec": path("A whole pod spec, whose own fields count as those of a pod do"),
         "images": paths("Fields that hold an image; with `/` in front it is one that all of the pods pull"),
         "image-parts": paths("Mappings whose `baseImage` with `sha`, `tag` or `version` is the image"),
+        "image-objects": paths(
+            "Mappings whose `registry`, `repository` and `image` with `digest`, `tag` or `version` are one image",
+        ),
+        "image-uris": paths("Fields that may hold an image as `oci://…`"),
+        "tag": paths("The tag of images and containers that have none; where there is none, the operator chooses it"),
         "containers": paths("Containers: `name`, `image` and `imagePullPolicy` are read of each"),
         "init-containers": paths("The same of those that run before"),
         "volumes": paths("Volumes, of which `image` counts"),
@@ -79,6 +88,7 @@ pub(super) fn schema() -> Value {
              `imagePullSecret` one name",
         ),
         "own-pull-secrets": paths("Names of pull secrets that count in place of those where there are any"),
+        "no-pull-secrets": paths("Fields that look as if they named pull secrets, and do not"),
         "service-account": paths("The name of the service account; the first that is there"),
         "default-service-account": word(["default", "unknown"], "The service account where none is named"),
         "namespace": word(["own", "unknown"], "The namespace of the pods: that of the object, or another one"),

@@ -6,10 +6,11 @@ use std::ops::Range;
 
 use zeroize::Zeroizing;
 
-use super::{AuthError, DecodeError, DecodeErrorKind, DockerConfig, Entry, Format, Hints, decode_auth};
+use super::{AuthError, DecodeError, DecodeErrorKind, DockerConfig, Entry, Format, Hints, base64, decode_auth};
 use crate::go::json::{self, Kind, Reader, folds_to};
 use crate::keyring::Credential;
 use crate::sensitive::Sensitive;
+use crate::workload::placeholder::{is_placeholder, is_unfilled_secret, looks_unfilled};
 
 pub(super) fn decode(content: &[u8], format: Format) -> Result<DockerConfig, DecodeError> {
     json::check(content)?;
@@ -19,6 +20,7 @@ pub(super) fn decode(content: &[u8], format: Format) -> Result<DockerConfig, Dec
         entries: Vec::new(),
         helpers: false,
         outside: None,
+        unfilled: false,
         saved: None,
     };
     match (decoder.reader.kind(), format) {
@@ -33,7 +35,8 @@ pub(super) fn decode(content: &[u8], format: Format) -> Result<DockerConfig, Dec
         None => {
             let (entries, replaced) = last_of_each_key(decoder.entries);
             let outside_auths = decoder.outside;
-            Ok(DockerConfig { entries, has_helpers: decoder.helpers, replaced, outside_auths, place: None })
+            let (has_helpers, unfilled) = (decoder.helpers, decoder.unfilled);
+            Ok(DockerConfig { entries, has_helpers, replaced, outside_auths, unfilled, place: None })
         }
     }
 }
@@ -53,6 +56,8 @@ struct Decoder<'d> {
     helpers: bool,
     /// The first key beside `auths` that has a registry's entry.
     outside: Option<Range<usize>>,
+    /// Whether another program has yet to write `auths`.
+    unfilled: bool,
     /// The first type error. Go goes on after it, and an error that ends the decoding goes before it.
     saved: Option<DecodeError>,
 }
@@ -71,7 +76,15 @@ impl Decoder<'_> {
                         self.entries.clear();
                         self.reader.skip_value();
                     }
-                    _ => self.mistyped(Target::Field("DockerConfigJSON.auths", "credentialprovider.DockerConfig")),
+                    kind => {
+                        let range = self.reader.skip_value();
+                        if kind == Kind::String && is_unfilled_secret(&self.reader.text(&range)) {
+                            self.unfilled = true;
+                        } else {
+                            let target = Target::Field("DockerConfigJSON.auths", "credentialprovider.DockerConfig");
+                            self.saved.get_or_insert_with(|| type_error(kind, &target, range));
+                        }
+                    }
                 }
             } else if folds_to(&name, "HttpHeaders") {
                 self.http_headers();
@@ -119,7 +132,8 @@ impl Decoder<'_> {
     fn hosts(&mut self) -> Result<(), DecodeError> {
         while let Some(key_range) = self.reader.next_key() {
             let key = self.reader.text(&key_range);
-            let (credential, hints) = self.entry()?;
+            let (credential, mut hints) = self.entry()?;
+            hints.unfilled_key = is_unfilled_key(&key);
             self.entries.push(Entry { key, key_range, credential, hints });
         }
         Ok(())
@@ -132,13 +146,17 @@ impl Decoder<'_> {
             Kind::Object => raw.fill(&mut self.reader, self.format),
             Kind::Null => _ = self.reader.skip_value(),
             kind => {
+                let range = self.reader.skip_value();
+                if kind == Kind::String && is_unfilled_secret(&self.reader.text(&range)) {
+                    return Ok(RawEntry::unfilled());
+                }
                 let target = match self.format {
                     Format::DockerConfigJson => {
                         Target::Field("DockerConfigJSON.auths", "credentialprovider.dockerConfigEntryWithAuth")
                     }
                     Format::DockerCfg => Target::Value("credentialprovider.dockerConfigEntryWithAuth"),
                 };
-                return Err(type_error(kind, &target, self.reader.skip_value()));
+                return Err(type_error(kind, &target, range));
             }
         }
         raw.finish()
@@ -171,6 +189,8 @@ struct RawEntry {
     password: Zeroizing<String>,
     auth: Zeroizing<String>,
     auth_range: Range<usize>,
+    /// Whether another program has yet to write a token that the kubelet will ignore.
+    unfilled_token: bool,
     hints: Hints,
     saved: Option<DecodeError>,
 }
@@ -204,15 +224,42 @@ impl RawEntry {
 
     fn hint(&mut self, reader: &mut Reader<'_>, name: &str) {
         let kind = reader.kind();
-        let filled = reader.skip_value().len() > "\"\"".len() && kind == Kind::String;
+        let range = reader.skip_value();
+        let filled = range.len() > "\"\"".len() && kind == Kind::String;
+        let is_token = name.eq_ignore_ascii_case("identitytoken") || name.eq_ignore_ascii_case("registrytoken");
+        self.unfilled_token |= filled && is_token && is_unfilled_secret(&Zeroizing::new(reader.text(&range)));
         self.hints.identity_token |= filled && name.eq_ignore_ascii_case("identitytoken");
         self.hints.registry_token |= filled && name.eq_ignore_ascii_case("registrytoken");
+    }
+
+    /// An entry that another program has yet to write. It has no credential, so that nothing of it can be sent.
+    fn unfilled() -> (Credential, Hints) {
+        let credential = Credential { username: Sensitive::new(""), password: Sensitive::new("") };
+        (credential, Hints { unfilled: true, ..Hints::default() })
+    }
+
+    /// Whether another program has yet to write what counts of the entry.
+    fn is_unfilled(&self) -> bool {
+        if self.auth.is_empty() {
+            let none = self.username.is_empty() && self.password.is_empty();
+            return none && self.unfilled_token
+                || is_unfilled_secret(&self.username)
+                || is_unfilled_secret(&self.password);
+        }
+        let Some(decoded) = decode_text(&self.auth) else { return is_unfilled_secret(&self.auth) };
+        // A token can have colons of its own, where the kubelet would cut it.
+        let (user, password) = decoded.split_once(':').unwrap_or((&decoded, ""));
+        [&self.auth, &decoded, user, password].into_iter().any(is_unfilled_secret)
     }
 
     /// `UnmarshalJSON`: a non-empty `auth` overrides user and password.
     fn finish(mut self) -> Result<(Credential, Hints), DecodeError> {
         if let Some(error) = self.saved {
             return Err(error);
+        }
+        if self.is_unfilled() {
+            let (credential, unfilled) = Self::unfilled();
+            return Ok((credential, Hints { unfilled: unfilled.unfilled, ..self.hints }));
         }
         if self.auth.is_empty() {
             let credential = Credential {
@@ -236,6 +283,20 @@ impl RawEntry {
         let credential = Credential { username: lossy(&username), password: lossy(&password) };
         Ok((credential, self.hints))
     }
+}
+
+/// What an `auth` decodes to, where that is text.
+fn decode_text(auth: &str) -> Option<Zeroizing<String>> {
+    let padding = if auth.trim_end().ends_with('=') { base64::Padding::Required } else { base64::Padding::Forbidden };
+    let decoded = base64::decode(auth.as_bytes(), padding).ok()?;
+    std::str::from_utf8(&decoded).ok().map(|text| Zeroizing::new(text.to_owned()))
+}
+
+/// Whether another program has yet to write a registry key.
+fn is_unfilled_key(key: &str) -> bool {
+    // A scheme in capitals is a fault of its own.
+    let rest = ["HTTPS:", "HTTP:"].into_iter().find_map(|scheme| key.strip_prefix(scheme)).unwrap_or(key);
+    is_placeholder(key) || looks_unfilled(rest)
 }
 
 /// How a type error in an entry names the field: the outer decoder, where it is in a struct, puts its own place before

@@ -126,9 +126,14 @@ impl Found<'_> {
                 reasons.push(ignored_reason(because));
             }
             (Content::Malformed(malformed), _) => reasons.push(malformed.message.clone()),
-            (Content::Opaque, Producer::Mirror(source)) => reasons.push(format!("its content is copied from {source}")),
+            (Content::Opaque | Content::Config(_), Producer::Mirror(_, source)) => {
+                reasons.push(format!("its content is copied from {source}"))
+            }
             (Content::Opaque, _) if producer.is_object() => reasons.push(producer.hides().to_owned()),
             (Content::Opaque, _) => reasons.push(format!("produced by the {object}, {}", producer.hides())),
+            (Content::Config(config), _) if config.has_unfilled() => {
+                reasons.push("another program has yet to write some of it".to_owned());
+            }
             (Content::Config(_), _) => {}
         }
         match self.presence {

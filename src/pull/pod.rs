@@ -57,6 +57,7 @@ impl<'a> PodPull<'a> {
                 context.blind.push(Blind::Secret(found.secret().to_owned()));
             }
         }
+        context.blind.extend(self.ring.open_secrets().map(|secret| Blind::Secret(secret.to_owned())));
     }
 
     /// The service account's secrets that would bring a credential, where it is certain that nothing else does.
@@ -115,7 +116,8 @@ impl CandidateCredential {
 impl Resolver<'_> {
     /// Whether what a pull secret has for an image is known here and may be sent.
     pub(super) fn may_use(&self, reference: &Reference, found: &Found<'_, '_>) -> bool {
-        !found.origin.supplied || !found.is_unknown() && self.may_send(reference, found.entry.written_key)
+        let may_send = !found.origin.supplied || self.may_send(reference, found.entry.written_key);
+        may_send && !found.is_unknown()
     }
 
     /// Whether what the operator's configuration has for an image is known here and may be sent.

@@ -10,7 +10,7 @@ use crate::inventory::Inventory;
 use crate::keyring::{Keyring, is_wildcard, key_matches};
 use crate::reference::Reference;
 use crate::rules::Settings;
-use crate::secret::{Content, RefusedBy};
+use crate::secret::{Content, Patcher, Patches, RefusedBy};
 use crate::service_account::ServiceAccount;
 use crate::workload::placeholder::is_placeholder;
 use crate::workload::{Pod, SecretReference};
@@ -98,6 +98,9 @@ impl<'a> Resolver<'a> {
         if undefined && pod.pull_secrets.is_none() || !pod.origin.is_whole() {
             pull.context.blind.push(Blind::ServiceAccount(name.to_owned()));
         }
+        if let Some(patcher) = self.patcher(pod) {
+            pull.context.blind.push(Blind::Patched(patcher.what.clone()));
+        }
         // All or nothing: a list of the pod's own, even `[{}]`, drops the service account's.
         for reference in pod.pull_secrets.as_ref().unwrap_or(&of_account).iter().filter(|it| !it.name.is_empty()) {
             self.add_secret(pod, reference, via(pod), &mut pull);
@@ -110,6 +113,21 @@ impl<'a> Resolver<'a> {
             }
         }
         pull
+    }
+
+    /// What may add pull secrets to a pod, or to its service account where that one's count.
+    fn patcher(&self, pod: &Pod) -> Option<&'a Patcher> {
+        let namespace = pod.namespace_or(self.settings.namespace.as_deref());
+        self.inventory.patchers.iter().find(|patcher| {
+            let own = patcher.namespace.as_deref();
+            let reaches = own.is_none() || namespace.is_none() || own == namespace;
+            let counts = match patcher.patches {
+                Patches::Nothing => false,
+                Patches::Accounts => pod.pull_secrets.is_none(),
+                Patches::Pods => true,
+            };
+            reaches && counts
+        })
     }
 
     /// The pull secrets of a service account. What the operator declares stands in no file: the pod's own place is
@@ -189,7 +207,7 @@ impl<'a> Resolver<'a> {
             (SecretState::Supplied, Some(reason), Held::Config(config, true))
         } else {
             // An object whose name is encrypted, or a placeholder, may be the one that is named.
-            let certain = self.settings.closed && self.inventory.unrecognisable.is_empty();
+            let certain = self.settings.closed && self.inventory.knows_all_secrets();
             let held = if certain { Held::Nothing } else { Held::Unknown };
             (SecretState::Missing, Some(self.why_missing(pod, name)), held)
         };

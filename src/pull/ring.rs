@@ -51,6 +51,12 @@ impl<'a> Ring<'a> {
         }
     }
 
+    /// The secrets that may have a credential for any repository, under a key that is yet to be written.
+    pub(super) fn open_secrets(&self) -> impl Iterator<Item = &str> {
+        let open = self.origins.iter().filter(|origin| origin.config.is_open());
+        open.flat_map(|origin| origin.secrets.iter().map(String::as_str))
+    }
+
     /// The credentials for a repository, in the kubelet's order.
     pub(super) fn lookup(&self, repository: &str) -> impl Iterator<Item = Found<'_, 'a>> {
         let found = self.keyring.lookup(repository).into_iter();
@@ -59,9 +65,9 @@ impl<'a> Ring<'a> {
 }
 
 impl Found<'_, '_> {
-    /// Whether a credential helper has it and did not give it.
+    /// Whether a credential helper has it and did not give it, or another program has yet to write it.
     pub(super) fn is_unknown(&self) -> bool {
-        self.origin.supplied && is_unknown(self.origin.config, self.entry.written_key)
+        is_unknown(self.origin.config, self.entry.written_key)
     }
 
     /// The secret that it comes from.
@@ -70,7 +76,7 @@ impl Found<'_, '_> {
     }
 }
 
-/// Whether the credential of a key is with a credential helper that did not give it.
+/// Whether the credential of a key is with a credential helper that did not give it, or yet to be written.
 pub(super) fn is_unknown(config: &DockerConfig, written_key: &str) -> bool {
-    config.entries.iter().any(|entry| entry.hints.with_helper && entry.key == written_key)
+    config.entries.iter().any(|entry| entry.hints.is_unknown() && entry.key == written_key)
 }

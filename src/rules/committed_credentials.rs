@@ -8,7 +8,6 @@ use crate::keyring::shown_key;
 use crate::lifetime::short_lived;
 use crate::rules::attribution::is_expired;
 use crate::rules::held::quoted;
-use crate::rules::ineffective_registry_key::is_filled_in_later;
 use crate::rules::meta::Meta;
 use crate::rules::password::is_stand_in;
 use crate::rules::{Context, Rule};
@@ -55,5 +54,5 @@ fn is_made_now(source: &Source) -> bool {
 fn is_real(cx: &Context<'_>, entry: &Entry) -> bool {
     let credential = &entry.credential;
     let dies = || is_expired(cx, entry) || short_lived(credential).is_some();
-    !credential.password.is_empty() && !is_stand_in(credential) && !is_filled_in_later(&entry.key) && !dies()
+    !credential.password.is_empty() && !is_stand_in(credential) && !entry.hints.unfilled_key && !dies()
 }

@@ -10,7 +10,6 @@ use crate::finding::{Finding, Severity};
 use crate::keyring::shown_key;
 use crate::rules::attribution::{Attribution, attribute};
 use crate::rules::held::{Held, quoted};
-use crate::rules::ineffective_registry_key::is_filled_in_later;
 use crate::rules::meta::Meta;
 use crate::rules::{Context, Rule};
 use crate::verdict::Verdict;
@@ -77,7 +76,7 @@ impl Rule for EmptyCredentials {
                 let of_kind = empty.iter().copied().filter(|entry| Kind::of(held, entry) == kind);
                 out.extend(of_entries(cx, held, kind, &of_kind.collect::<Vec<_>>()));
             }
-            if held.config.entries.is_empty() {
+            if held.config.entries.is_empty() && !held.config.unfilled {
                 out.extend(without_entries(cx, held));
             }
         }
@@ -88,7 +87,11 @@ fn is_at_fault(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> bool {
     // The refused image says the same, as an error.
     let told =
         || held.images_of(entry).any(|facts| matches!(attribute(cx, facts), Some(Attribution::NoMatchingKey(_))));
-    entry.credential.is_anonymous() && !is_filled_in_later(&entry.key) && !held.is_shown_harmless(entry) && !told()
+    entry.credential.is_anonymous()
+        && !entry.hints.unfilled
+        && !entry.hints.unfilled_key
+        && !held.is_shown_harmless(entry)
+        && !told()
 }
 
 fn of_entries(cx: &Context<'_>, held: &Held<'_>, kind: Kind, entries: &[&Entry]) -> Option<Finding> {

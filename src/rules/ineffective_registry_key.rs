@@ -11,7 +11,6 @@ use crate::rules::attribution::{Attribution, attribute};
 use crate::rules::held::Held;
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
-use crate::workload::placeholder::{is_placeholder, looks_unfilled};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/ineffective-registry-key.md")));
 
@@ -39,7 +38,7 @@ fn finding(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> Option<Finding> 
     // The refused image says the same, as an error.
     let told = meant.iter().any(|facts| matches!(attribute(cx, facts), Some(Attribution::NoMatchingKey(_))));
     let covered = corrected.as_ref().is_some_and(|key| is_covered(held, entry, key));
-    if uncertain || told || covered || is_filled_in_later(written) || is_of_docker_login(written) {
+    if uncertain || told || covered || entry.hints.unfilled_key || is_of_docker_login(written) {
         return None;
     }
     let never = if fault.is_certain(written) { "never matches" } else { "matches none of these images" };
@@ -75,11 +74,4 @@ fn is_covered(held: &Held<'_>, entry: &Entry, corrected: &str) -> bool {
 /// Docker Desktop keeps two tokens of its own beside the credentials.
 fn is_of_docker_login(written: &str) -> bool {
     written.ends_with("/v1/access-token") || written.ends_with("/v1/refresh-token")
-}
-
-/// Whether a key is one that an example or a template leaves to the reader.
-pub(super) fn is_filled_in_later(written: &str) -> bool {
-    // A scheme in capitals is a fault of its own.
-    let rest = ["HTTPS:", "HTTP:"].into_iter().find_map(|scheme| written.strip_prefix(scheme)).unwrap_or(written);
-    is_placeholder(written) || looks_unfilled(rest)
 }

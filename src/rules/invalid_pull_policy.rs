@@ -25,7 +25,8 @@ impl Rule for InvalidPullPolicy {
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         out.extend(cx.images().filter(|facts| facts.judged.pull.pull_policy.is_none()).filter_map(|facts| {
             let policy = facts.image.declared_policy.as_ref()?;
-            let filled_in_later = is_placeholder(&policy.value) || looks_unfilled(&policy.value);
+            let is_meant = POLICIES.iter().any(|known| known.as_str().eq_ignore_ascii_case(&policy.value));
+            let filled_in_later = is_placeholder(&policy.value) || looks_unfilled(&policy.value) && !is_meant;
             (!filled_in_later).then(|| finding(&facts, policy))
         }));
     }
@@ -69,6 +70,7 @@ mod tests {
     fn the_spelling_counts() {
         for (written, meant) in [
             ("always", "Always"),
+            ("ALWAYS", "Always"),
             ("ifNotPresent", "IfNotPresent"),
             ("If-Not-Present", "IfNotPresent"),
             ("Nevr", "Never"),

@@ -24,7 +24,7 @@ impl Rule for MisplacedPullSecrets {
             let resource = cx.inventory.resource(misplaced.resource).name.clone();
             // What the API server makes of it is for the kind's own schema to say.
             let severity = match misplaced.fault {
-                Misplacement::OtherForm(_) => Severity::Warning,
+                Misplacement::OtherForm(_) | Misplacement::OtherField(_) => Severity::Warning,
                 _ => META.severity,
             };
             Finding::new(META.id, severity, message, misplaced.span, label)
@@ -72,16 +72,26 @@ fn words(fault: Misplacement) -> (&'static str, &'static str) {
             "this kind takes its pull secret as one name: in another form it is refused or ignored, and no pod gets it",
             "not one name",
         ),
+        Misplacement::OtherField(_) => (
+            "this kind has another field for its pull secrets, and does not know this one: no pod gets them",
+            "unknown field of this kind",
+        ),
     }
 }
 
 /// The field as it should stand, with the names that were meant.
 fn help(misplaced: &Misplaced) -> String {
-    let key = misplaced.path.rsplit('.').next().unwrap_or_default();
+    let path = match misplaced.fault {
+        Misplacement::OtherField(_) => &misplaced.right_path,
+        _ => &misplaced.path,
+    };
+    let key = path.rsplit('.').next().unwrap_or_default();
     let first = misplaced.names.first().map_or("<secret>", String::as_str);
     match misplaced.fault {
-        Misplacement::OtherForm(Form::Name) => return format!("write `{key}: {first}`"),
-        Misplacement::OtherForm(Form::Names) => {
+        Misplacement::OtherForm(Form::Name) | Misplacement::OtherField(Form::Name) => {
+            return format!("write `{key}: {first}`");
+        }
+        Misplacement::OtherForm(Form::Names) | Misplacement::OtherField(Form::Names) => {
             let names = if misplaced.names.is_empty() { first.to_owned() } else { misplaced.names.join(", ") };
             return format!("write `{key}: [{names}]`");
         }
@@ -91,7 +101,8 @@ fn help(misplaced: &Misplaced) -> String {
     let place = if parent.is_empty() { "at the top of the object".to_owned() } else { format!("under `{parent}`") };
     let items: Vec<_> = misplaced.names.iter().map(|name| format!("{{name: {name}}}")).collect();
     let items = if items.is_empty() { "{name: <secret>}".to_owned() } else { items.join(", ") };
-    let key = if let Misplacement::OtherForm(_) = misplaced.fault { key } else { "imagePullSecrets" };
+    let is_own = matches!(misplaced.fault, Misplacement::OtherForm(_) | Misplacement::OtherField(_));
+    let key = if is_own { key } else { "imagePullSecrets" };
     format!("write {place}: `{key}: [{items}]`")
 }
 
@@ -99,6 +110,24 @@ fn help(misplaced: &Misplaced) -> String {
 mod tests {
     use super::*;
     use crate::rules::testing::Facts;
+
+    #[test]
+    fn the_other_field_of_a_kind_is_shown() {
+        let mut facts = Facts::default();
+        let resource = facts.resource("CatalogSource", None, "a");
+        let span = facts.write("imagePullSecrets");
+        facts.inventory.misplaced.push(Misplaced {
+            resource,
+            span,
+            fault: Misplacement::OtherField(Form::Names),
+            path: "spec.imagePullSecrets".to_owned(),
+            right_path: "spec.secrets".to_owned(),
+            names: vec!["regcred".to_owned()],
+        });
+        assert_eq!(facts.flags(&MisplacedPullSecrets), [(Severity::Warning, "imagePullSecrets")]);
+        let help = facts.check(&MisplacedPullSecrets).remove(0).help;
+        assert_eq!(help.as_deref(), Some("write `secrets: [regcred]`"));
+    }
 
     #[test]
     fn the_form_of_a_kinds_own_field_is_shown() {

@@ -55,6 +55,7 @@ mod shadowed_credentials;
 mod short_name;
 pub(crate) mod stale_digest;
 mod suppressed_service_account_secrets;
+mod unchecked_kind;
 mod undefined_pull_secret;
 mod undefined_service_account;
 mod unlisted_pull_secret;
@@ -136,6 +137,7 @@ pub static RULES: &[&dyn Rule] = &[
     &render_failed::RenderFailed,
     &unrendered_template::UnrenderedTemplate,
     &unrendered_kustomization::UnrenderedKustomization,
+    &unchecked_kind::UncheckedKind,
     &duplicate_key::DuplicateKey,
     &unused_suppression::UnusedSuppression,
     &invalid_suppression::InvalidSuppression,

@@ -143,6 +143,7 @@ fn unused(cx: &Context<'_>, held: &Held<'_>) -> Option<Finding> {
     // What is empty is the business of `empty-credentials`, a key that matches nothing of `ineffective-registry-key`.
     let ineffective = |entry: &Entry| fault(&entry.key).is_some_and(|fault| fault.is_certain(&entry.key));
     let silent = held.images.is_empty()
+        || held.config.is_open()
         || held.credentials().next().is_none()
         || entries.iter().any(|entry| useful(entry) || ineffective(entry) || is_meant_for_one(held, entry))
         || !held.images.iter().all(|facts| is_told(facts))
@@ -177,8 +178,7 @@ fn unused(cx: &Context<'_>, held: &Held<'_>) -> Option<Finding> {
 }
 
 fn is_stand_in_key(entry: &Entry) -> bool {
-    super::ineffective_registry_key::is_filled_in_later(&entry.key)
-        || is_stand_in(&entry.credential) && entry.key.is_empty()
+    entry.hints.unfilled_key || is_stand_in(&entry.credential) && entry.key.is_empty()
 }
 
 fn is_meant_for_one(held: &Held<'_>, entry: &Entry) -> bool {

@@ -50,7 +50,7 @@ fn finding(cx: &Context<'_>, stray: &Stray<'_>) -> Option<Finding> {
     let name = &stray.named.name;
     let default = cx.settings.namespace.as_deref();
     let own = stray.facts.pod.namespace_or(default)?;
-    let certain = cx.settings.closed && cx.inventory.unrecognisable.is_empty();
+    let certain = cx.settings.closed && cx.inventory.knows_all_secrets();
     let severity = if certain && !stray.harmless { Severity::Error } else { META.severity };
     let places = places(stray.secret, default);
     let unless = if certain { "" } else { ", unless the cluster has one of that name there" };
@@ -74,7 +74,7 @@ fn finding(cx: &Context<'_>, stray: &Stray<'_>) -> Option<Finding> {
 fn places(secret: &Secret, default: Option<&str>) -> String {
     let targets = secret.copies.iter().flat_map(|copies| &copies.to).filter_map(|target| match target {
         Target::Namespace(name) => Some(name.as_str()),
-        Target::Everywhere | Target::Unknown => None,
+        Target::Matching(_) | Target::Everywhere | Target::Unknown => None,
     });
     let own = secret.namespace.as_deref().or_else(|| default.filter(|_| !secret.is_for_many_namespaces()));
     let names: Vec<_> = own.into_iter().chain(targets).map(|name| format!("{name:?}")).collect();

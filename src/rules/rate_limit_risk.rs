@@ -58,7 +58,8 @@ impl<'a> Use<'a> {
         let (credential, outcome) = facts.judged.answer.as_deref()?.attempts.last()?;
         let sends = |at: usize| pull.credentials.get(at).is_some_and(|sent| !sent.credential.is_anonymous());
         // Of a hidden secret or the node's own credentials it is not known whether they are for Docker Hub.
-        let hidden = pull.blind.iter().any(|blind| matches!(blind, Blind::Secret(_) | Blind::Node(_)));
+        let hidden =
+            pull.blind.iter().any(|blind| matches!(blind, Blind::Secret(_) | Blind::Patched(_) | Blind::Node(_)));
         if credential.is_some_and(sends) || hidden {
             return None;
         }

@@ -129,6 +129,7 @@ impl Facts {
             content,
             producer,
             copies: Vec::new(),
+            lent: Vec::new(),
         });
         self.inventory.secrets.len() - 1
     }

@@ -55,9 +55,10 @@ fn finding(cx: &Context<'_>, missing: &Missing<'_>) -> Finding {
     let place = namespace.map(|namespace| format!(" in the namespace {namespace:?}")).unwrap_or_default();
     let meant = meant(cx, missing);
     let hidden = &cx.inventory.unrecognisable;
+    let certain = cx.inventory.knows_all_secrets();
     let severity = match (cx.settings.closed, meant) {
         // An object whose name is encrypted, or a placeholder, may be the one that is named.
-        (true, _) if !missing.harmless && hidden.is_empty() => Severity::Error,
+        (true, _) if !missing.harmless && certain => Severity::Error,
         (true, _) | (false, Some(_)) => Severity::Warning,
         (false, None) => META.severity,
     };
@@ -74,7 +75,7 @@ fn finding(cx: &Context<'_>, missing: &Missing<'_>) -> Finding {
             .event(Some(event(name)))
             .subject(subject);
     }
-    let message = if cx.settings.closed && hidden.is_empty() {
+    let message = if cx.settings.closed && certain {
         format!("there is no pull secret {name:?}{place}: the kubelet pulls without it")
     } else {
         format!(
@@ -85,10 +86,14 @@ fn finding(cx: &Context<'_>, missing: &Missing<'_>) -> Finding {
     let subject = Subject { resource: Some(missing.facts.resource.name.clone()), ..Subject::default() };
     let finding = Finding::new(META.id, severity, message, missing.secret.span, "no such secret in the inputs")
         .help(help(cx, missing, meant))
-        .event((cx.settings.closed && hidden.is_empty()).then(|| event(name)))
+        .event((cx.settings.closed && certain).then(|| event(name)))
         .subject(subject);
     let finding = hidden.first().into_iter().fold(finding, |finding, &at| {
         finding.related(at, "what this is, or how it is called, is encrypted or yet to be written: it may be the one")
+    });
+    let makers = cx.inventory.patchers.iter().find(|patcher| patcher.makes_secrets);
+    let finding = makers.into_iter().fold(finding, |finding, maker| {
+        finding.related(maker.span, format!("{} makes Secrets, and this may be one", maker.what))
     });
     match meant {
         Some((Meant::NearlySo, meant)) => finding.related(meant.name.span, "this one has nearly that name"),

@@ -232,9 +232,10 @@ fn hidden_secret(facts: &ImageFacts<'_>) -> Option<(String, String)> {
     let registry = facts.reference()?.registry();
     let hidden = facts.judged.pull.blind.iter().find_map(|blind| match blind {
         Blind::Secret(name) => Some(name),
-        Blind::ServiceAccount(_) | Blind::Node(_) => None,
-    })?;
+        Blind::ServiceAccount(_) | Blind::Patched(_) | Blind::Node(_) => None,
+    });
     let with_supplied = with_supplied(facts);
+    let Some(hidden) = hidden else { return patched(facts, registry) };
     let mut secrets = facts.judged.pull.secrets.iter();
     let reason = secrets.find(|secret| secret.name == *hidden).and_then(|secret| secret.reason.as_ref());
     let why = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
@@ -247,6 +248,18 @@ fn hidden_secret(facts: &ImageFacts<'_>) -> Option<(String, String)> {
             None => "try it with credentials of your own: `--dockerconfigjson FILE`".to_owned(),
         },
     ))
+}
+
+/// Something adds pull secrets, which are not to be seen here.
+fn patched(facts: &ImageFacts<'_>, registry: &str) -> Option<(String, String)> {
+    let what = facts.judged.pull.blind.iter().find_map(|blind| match blind {
+        Blind::Patched(what) => Some(what),
+        Blind::Secret(_) | Blind::ServiceAccount(_) | Blind::Node(_) => None,
+    })?;
+    let message = format!("{registry} asks for credentials, and {what} may add pull secrets to the pod");
+    let help = "name the pull secret in the pod's spec as well, or try it with credentials of your own: \
+                `--dockerconfigjson FILE`";
+    Some((message, help.to_owned()))
 }
 
 #[cfg(test)]

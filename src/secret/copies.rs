@@ -20,6 +20,12 @@ pub enum Copier {
     ConfigSyncer,
     /// The External Secrets Operator, for a ClusterExternalSecret.
     ClusterExternalSecret,
+    /// The operator of ClusterSecrets.
+    ClusterSecret,
+    /// Kyverno, by a rule that generates.
+    Kyverno,
+    /// registry-creds, for a ClusterPullSecret.
+    RegistryCreds,
 }
 
 impl Copier {
@@ -31,6 +37,9 @@ impl Copier {
             Self::Rancher => "Rancher",
             Self::ConfigSyncer => "config-syncer",
             Self::ClusterExternalSecret => "the External Secrets Operator",
+            Self::ClusterSecret => "ClusterSecret",
+            Self::Kyverno => "Kyverno",
+            Self::RegistryCreds => "registry-creds",
         }
     }
 }
@@ -40,6 +49,8 @@ impl Copier {
 pub enum Target {
     /// This namespace.
     Namespace(String),
+    /// Those that a pattern matches as a whole; `.*` in it stands for anything.
+    Matching(String),
     /// Every namespace.
     Everywhere,
     /// Namespaces that are not to be told from here: picked by label or pattern, or on demand.
@@ -86,22 +97,45 @@ impl Copies {
         copies
     }
 
+    /// Who may fill other Secrets with the content of one that has these annotations, and in which namespaces: there
+    /// the other names this one. Both refuse what is not allowed here.
+    pub(super) fn lent(annotations: Option<Node<'_>>) -> Vec<Self> {
+        let Some(annotations) = annotations else { return Vec::new() };
+        let lent = |by: Copier, prefix: &str, key: &str| {
+            let get = |key: &str| annotations.get(&format!("{prefix}{key}"));
+            let allowed = get(key).is_some_and(is_true);
+            let listed = get(&format!("{key}-namespaces")).and_then(Node::text).map(namespaces);
+            let by_label = get(&format!("{key}-namespaces-selector")).map(|_| vec![Target::Unknown]);
+            let all = vec![Target::Everywhere];
+            let to = by_label.or_else(|| listed.filter(|list| !list.is_empty())).unwrap_or(all);
+            allowed.then_some(Self { by, to })
+        };
+        let reflector = lent(Copier::Reflector, REFLECTOR, "reflection-allowed");
+        reflector.into_iter().chain(lent(Copier::Replicator, REPLICATOR, "replication-allowed")).collect()
+    }
+
     /// Whether a copy is in the namespace; `None` for one that is not known.
     pub(super) fn presence(&self, namespace: Option<&str>) -> Option<Presence> {
         let reaches = |target: &Target| match (target, namespace) {
             (Target::Everywhere, _) => Some(Presence::Copied(self.by)),
             (Target::Namespace(to), Some(namespace)) => (to == namespace).then_some(Presence::Copied(self.by)),
-            (Target::Unknown, _) | (Target::Namespace(_), None) => Some(Presence::Perhaps(self.by)),
+            (Target::Matching(pattern), Some(namespace)) => {
+                matches(pattern, namespace).then_some(Presence::Copied(self.by))
+            }
+            (Target::Unknown, _) | (Target::Namespace(_) | Target::Matching(_), None) => {
+                Some(Presence::Perhaps(self.by))
+            }
         };
         self.to.iter().filter_map(reaches).max()
     }
 }
 
-/// The Secret that another is filled from, `namespace/name`.
-pub(super) fn mirrored(annotations: Option<Node<'_>>) -> Option<&str> {
+/// The Secret that another is filled from, `namespace/name`, and by whom.
+pub(super) fn mirrored(annotations: Option<Node<'_>>) -> Option<(Copier, &str)> {
     let annotations = annotations?;
-    let source = |key: &str| annotations.str(key);
-    source("reflector.v1.k8s.emberstack.com/reflects").or_else(|| source("replicator.v1.mittwald.de/replicate-from"))
+    let source = |by: Copier, key: &str| Some((by, annotations.str(key)?));
+    source(Copier::Reflector, "reflector.v1.k8s.emberstack.com/reflects")
+        .or_else(|| source(Copier::Replicator, "replicator.v1.mittwald.de/replicate-from"))
 }
 
 /// With `reflection-allowed` a Secret may be mirrored where an object asks for it; with `reflection-auto-enabled` it is,
@@ -143,14 +177,36 @@ fn is_true(node: Node<'_>) -> bool {
 /// A comma-separated list of namespaces and regular expressions.
 fn namespaces(list: &str) -> Vec<Target> {
     let patterns = list.split(',').map(str::trim).filter(|pattern| !pattern.is_empty());
-    let target = |pattern: &str| match pattern {
-        ".*" => Target::Everywhere,
-        name if name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') && !is_placeholder(name) => {
-            Target::Namespace(name.to_owned())
+    patterns.map(Target::of_pattern).collect()
+}
+
+impl Target {
+    /// The namespaces that a regular expression matches as a whole, where it is one of the simple ones that people write.
+    pub(super) fn of_pattern(pattern: &str) -> Self {
+        let inner = pattern.strip_prefix('^').unwrap_or(pattern);
+        let inner = inner.strip_suffix('$').unwrap_or(inner);
+        let is_plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        match inner {
+            _ if is_placeholder(pattern) || inner.is_empty() => Self::Unknown,
+            name if is_plain(name) => Self::Namespace(name.to_owned()),
+            open if open.split(".*").all(str::is_empty) => Self::Everywhere,
+            open if open.split(".*").all(is_plain) => Self::Matching(open.to_owned()),
+            _ => Self::Unknown,
         }
-        _ => Target::Unknown,
-    };
-    patterns.map(target).collect()
+    }
+}
+
+/// Whether a pattern of text and `.*` matches the whole of a name.
+fn matches(pattern: &str, name: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once(".*") else { return pattern == name };
+    let Some(mut left) = name.strip_prefix(first) else { return false };
+    let mut parts: Vec<&str> = rest.split(".*").collect();
+    let last = parts.pop().unwrap_or_default();
+    for part in parts {
+        let Some(at) = left.find(part) else { return false };
+        left = &left[at + part.len()..];
+    }
+    left.ends_with(last)
 }
 
 fn within(to: Target, allowed: &[Target]) -> Target {

@@ -50,6 +50,7 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
         declared_type: secret_type.written(),
         producer: Producer::ExternalSecret { cluster },
         copies,
+        lent: Vec::new(),
     });
 }
 

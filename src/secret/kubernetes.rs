@@ -4,7 +4,7 @@
 //! (`ValidateSecret`: what the API server refuses) and `pkg/apis/core/v1/conversion.go` (`stringData` over `data`) of
 //! Kubernetes 1.37.
 
-use crate::dockerconfig::{self, DecodeError, DockerConfig, Format};
+use crate::dockerconfig::{self, DecodeError, DecodeErrorKind, DockerConfig, Format};
 use crate::duplicate;
 use crate::go::base64;
 use crate::inventory::Inventory;
@@ -15,7 +15,7 @@ use crate::secret::sops::is_encrypted;
 use crate::secret::{Content, FORMATS, IgnoredBecause, Malformed, Producer, RefusedBy, Secret};
 use crate::sensitive::Sensitive;
 use crate::workload::ResourceId;
-use crate::workload::placeholder::is_placeholder;
+use crate::workload::placeholder::is_unfilled_secret;
 use crate::workload::pod::{is_to_be_written, is_unquoted_template, spanned_string};
 use crate::yaml::{Entry, Node, Place};
 
@@ -36,10 +36,12 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
     }
     let annotations = object.node.at(&["metadata", "annotations"]);
     let secret_type = SecretType::of(object.node.get("type"));
-    let mirrored = copies::mirrored(annotations).map(str::to_owned);
+    let mirrored = copies::mirrored(annotations);
+    // secretgen-controller fills it with all that is exported to the namespace (`pkg/sharing/placeholder_secret.go`).
+    let is_placeholder = annotations.is_some_and(|it| it.get("secretgen.carvel.dev/image-pull-secret").is_some());
     let content = content(object.node, &secret_type);
     // What a controller overwrites says nothing, as long as the API server takes it.
-    let overwritten = mirrored.is_some()
+    let overwritten = (mirrored.is_some() || is_placeholder)
         && match &content {
             Content::Config(_) => true,
             Content::Malformed(malformed) => malformed.refused_by == RefusedBy::Kubelet,
@@ -52,17 +54,18 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
         declared_type: secret_type.written(),
         content: if overwritten { Content::Opaque } else { content },
         producer: match mirrored {
-            Some(source) => Producer::Mirror(source),
+            Some((by, source)) => Producer::Mirror(by, source.to_owned()),
             None if object.node.get("sops").is_some_and(Node::is_mapping) => Producer::Sops,
             None => Producer::Itself,
         },
         copies: Copies::of_annotations(annotations),
+        lent: Copies::lent(annotations),
     });
 }
 
 /// Masks everything below `data` and `stringData`, and the copy of it that `kubectl apply` leaves in an annotation. What
 /// is a docker configuration becomes known to the redactor, whatever is wrong with the secret.
-fn mask_values(secret: Node<'_>, inventory: &mut Inventory) {
+pub(super) fn mask_values(secret: Node<'_>, inventory: &mut Inventory) {
     const LAST_APPLIED: &[&str] = &["metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration"];
     let maps = ["data", "stringData"].into_iter().filter_map(|key| secret.get(key));
     let values = maps.flat_map(Node::entries).map(|entry| entry.value).chain(secret.at(LAST_APPLIED));
@@ -87,7 +90,7 @@ pub(super) fn known_secrets(text: &str, encoding: Encoding) -> Vec<Sensitive> {
     secrets
 }
 
-fn content(secret: Node<'_>, secret_type: &SecretType) -> Content {
+pub(super) fn content(secret: Node<'_>, secret_type: &SecretType) -> Content {
     let written = match secret_type {
         SecretType::Unknown => return Content::Opaque,
         SecretType::Unset => "",
@@ -112,7 +115,8 @@ fn content(secret: Node<'_>, secret_type: &SecretType) -> Content {
     }
     match decode(text, encoding, format) {
         Ok(config) => Content::Config(DockerConfig { place: Some(place(entry.value, encoding)), ..config }),
-        Err(Refusal { refused_by, message, range }) => {
+        Err(Refusal { unfilled: true, .. }) => Content::Opaque,
+        Err(Refusal { refused_by, message, range, .. }) => {
             let place = place(entry.value, encoding);
             let span = range.map_or(place.scalar(), |range| place.where_is(&range));
             Content::Malformed(Malformed { message, span, refused_by })
@@ -165,13 +169,12 @@ struct Refusal {
     message: String,
     /// Where in the decoded text; `None` where it is not even base64.
     range: Option<std::ops::Range<usize>>,
+    /// Whether another program has yet to write it.
+    unfilled: bool,
 }
 
 /// Base64 as the API server's JSON decoder takes it, then its validation, then the kubelet's decoder.
 fn decode(text: &str, encoding: Encoding, format: Format) -> Result<DockerConfig, Refusal> {
-    let refusal = |refused_by: RefusedBy| {
-        move |error: DecodeError| Refusal { refused_by, message: error.message, range: Some(error.range) }
-    };
     let decoded;
     let content = match encoding {
         Encoding::Plain => text.as_bytes(),
@@ -180,29 +183,44 @@ fn decode(text: &str, encoding: Encoding, format: Format) -> Result<DockerConfig
                 refused_by: RefusedBy::ApiServer,
                 message: error.to_string(),
                 range: None,
+                unfilled: false,
             })?;
             &decoded
+        }
+    };
+    let refusal = |refused_by: RefusedBy| {
+        move |DecodeError { message, range, kind }: DecodeError| {
+            let is_whole = !std::str::from_utf8(content).is_ok_and(is_json);
+            let is_open = kind == DecodeErrorKind::Syntax || kind == DecodeErrorKind::Type && is_whole;
+            let unfilled = is_open && is_template(content);
+            Refusal { refused_by, message, range: Some(range), unfilled }
         }
     };
     dockerconfig::api_server_accepts(content).map_err(refusal(RefusedBy::ApiServer))?;
     DockerConfig::decode(content, format).map_err(refusal(RefusedBy::Kubelet))
 }
 
-/// Whether another program has yet to fill the value in. Within JSON only what cannot be part of a password by chance
-/// counts: `pa$word` is one.
+/// Whether another program has yet to write the whole value. What is a configuration is decoded, and its entries tell.
 fn is_filled_in_later(value: Node<'_>) -> bool {
     let Some(text) = value.text() else { return is_unquoted_template(value) };
-    let json = text.trim_start().starts_with('{') && !text.trim_start().starts_with("{{");
-    if json {
-        text.contains("{{") || has_variable(text, "${", '}') || has_variable(text, "$(", ')')
-    } else {
-        is_placeholder(text)
-    }
+    !is_json(text) && is_unfilled(text)
 }
 
-fn has_variable(text: &str, open: &str, close: char) -> bool {
-    text.split(open).skip(1).any(|rest| {
-        let name = rest.split(close).next().unwrap_or_default();
-        name.len() < rest.len() && !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-    })
+fn is_json(text: &str) -> bool {
+    let text = text.trim_start_matches('\u{feff}').trim_start();
+    text.starts_with('{') && !text.starts_with("{{") && !text.starts_with("{%")
+}
+
+/// Whether a text is, or holds, what stands for another. A configuration is never a variable of the shell by chance, as a
+/// password may be.
+fn is_unfilled(text: &str) -> bool {
+    let variable = text.trim().strip_prefix('$');
+    let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    is_unfilled_secret(text) || variable.is_some_and(|name| !name.is_empty() && is_name(name))
+}
+
+/// Whether what cannot be decoded as it stands is yet to be written: `{"auths": ${AUTHS}}`, or `<path:kv/r#config>` in
+/// base64.
+fn is_template(content: &[u8]) -> bool {
+    std::str::from_utf8(content).is_ok_and(is_unfilled)
 }

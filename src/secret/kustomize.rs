@@ -100,6 +100,7 @@ pub(crate) fn extract(folder: &str, root: Node<'_>, resource: ResourceId, invent
             declared_type: secret_type.written(),
             content,
             copies: Vec::new(),
+            lent: Vec::new(),
         });
     }
 }

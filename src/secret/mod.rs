@@ -7,7 +7,10 @@ mod copies;
 mod external;
 mod kubernetes;
 pub(crate) mod kustomize;
+mod maker;
 mod making;
+mod mirror;
+pub(crate) mod patcher;
 mod provider_class;
 mod sealed;
 pub(crate) mod sops;
@@ -21,6 +24,9 @@ use crate::workload::ResourceId;
 
 pub use copies::{Copier, Copies, Presence, Target};
 pub use kustomize::{Generator, NamedFrom};
+pub use maker::Maker;
+pub(crate) use mirror::follow as follow_mirrors;
+pub use patcher::{Patcher, Patches};
 
 /// A Secret, or an object that produces one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +45,8 @@ pub struct Secret {
     pub producer: Producer,
     /// Other namespaces that have, or may have, one of the same name and content.
     pub copies: Vec<Copies>,
+    /// Namespaces whose Secrets may be filled with its content, whatever they are called.
+    pub lent: Vec<Copies>,
 }
 
 /// What makes a Secret.
@@ -49,7 +57,7 @@ pub enum Producer {
     /// A Secret object whose values SOPS encrypted.
     Sops,
     /// A Secret object that a controller fills with the content of another: `namespace/name`.
-    Mirror(String),
+    Mirror(Copier, String),
     /// SealedSecret of Bitnami's sealed-secrets.
     SealedSecret,
     /// ExternalSecret or ClusterExternalSecret of the External Secrets Operator.
@@ -57,6 +65,8 @@ pub enum Producer {
         /// It makes one in many namespaces, and none in its own.
         cluster: bool,
     },
+    /// A kind of another operator.
+    Operator(&'static Maker),
     /// A kind of the Vault Secrets Operator.
     Vault,
     /// SecretProviderClass of the Secrets Store CSI driver.
@@ -71,8 +81,9 @@ impl Producer {
         match self {
             Self::Itself => "its content is filled in later",
             Self::Sops | Self::SealedSecret => "its content is encrypted",
-            Self::Mirror(_) => "its content is copied from another Secret",
+            Self::Mirror(..) => "its content is copied from another Secret",
             Self::ExternalSecret { .. } => "its content is fetched from a secret store",
+            Self::Operator(_) => "whose operator writes its content",
             Self::Vault => "its content is fetched from Vault",
             Self::SecretProviderClass => {
                 "its content is fetched from a secret store, and it exists only while a running pod mounts the volume"
@@ -84,10 +95,11 @@ impl Producer {
     /// Path of the field that decides the Secret's type.
     pub const fn type_path(&self) -> &'static str {
         match self {
-            Self::Itself | Self::Sops | Self::Mirror(_) => "type",
+            Self::Itself | Self::Sops | Self::Mirror(..) => "type",
             Self::SealedSecret => "spec.template.type",
             Self::ExternalSecret { cluster: false } => "spec.target.template.type",
             Self::ExternalSecret { cluster: true } => "spec.externalSecretSpec.target.template.type",
+            Self::Operator(maker) => maker.type_path,
             Self::Vault => "spec.destination.type",
             Self::SecretProviderClass => "spec.secretObjects[].type",
             Self::Generator(_) => "secretGenerator[].type",
@@ -96,7 +108,7 @@ impl Producer {
 
     /// Whether the Secret itself stands in the inputs.
     pub const fn is_object(&self) -> bool {
-        matches!(self, Self::Itself | Self::Sops | Self::Mirror(_))
+        matches!(self, Self::Itself | Self::Sops | Self::Mirror(..))
     }
 }
 
@@ -180,7 +192,11 @@ impl Secret {
 
     /// Whether its producer stands in no namespace.
     pub fn is_for_many_namespaces(&self) -> bool {
-        matches!(self.producer, Producer::ExternalSecret { cluster: true })
+        match self.producer {
+            Producer::ExternalSecret { cluster } => cluster,
+            Producer::Operator(maker) => maker.is_for_many,
+            _ => false,
+        }
     }
 
     /// Whether a namespace has it, as far as can be told; `None` where it has not. `default` is the namespace of objects
@@ -217,6 +233,7 @@ impl Secret {
 
 /// Reads a Secret, or whatever produces Secrets, into the inventory.
 pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut Inventory) {
+    patcher::extract(object, resource, inventory);
     match (object.name.group(), object.name.kind.as_str()) {
         (_, "Secret") => kubernetes::extract(object, resource, inventory),
         ("bitnami.com", "SealedSecret") => sealed::extract(object, resource, inventory),
@@ -225,6 +242,6 @@ pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
         }
         ("secrets.hashicorp.com", kind) if vault::KINDS.contains(&kind) => vault::extract(object, resource, inventory),
         ("secrets-store.csi.x-k8s.io", "SecretProviderClass") => provider_class::extract(object, resource, inventory),
-        _ => {}
+        _ => maker::extract(object, resource, inventory),
     }
 }

@@ -23,6 +23,7 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
             declared_type: secret_type.written(),
             producer: Producer::SecretProviderClass,
             copies: Copies::of_annotations(item.get("annotations")),
+            lent: Vec::new(),
         });
     }
 }

@@ -31,5 +31,6 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
         content,
         producer: Producer::SealedSecret,
         copies: Copies::of_annotations(template.and_then(|template| template.at(&["metadata", "annotations"]))),
+        lent: Vec::new(),
     });
 }

@@ -38,5 +38,6 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
         declared_type: secret_type.written(),
         producer: Producer::Vault,
         copies: Copies::of_annotations(destination.get("annotations")),
+        lent: Vec::new(),
     });
 }

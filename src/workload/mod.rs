@@ -10,6 +10,7 @@ mod misplaced;
 pub mod openshift;
 pub mod placeholder;
 pub(crate) mod pod;
+pub(crate) mod policy;
 
 use std::collections::BTreeSet;
 
@@ -284,7 +285,9 @@ pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, own_kinds: &[Ki
             duplicate::find(level, kinds::LEVEL_KEYS, resource, None, &mut inventory.duplicate_keys);
         }
         misplaced::find(object.node, &object.path, resource, builtin, &mut inventory.misplaced);
-    } else if !object.name.api_version.is_empty() {
+    } else if policy::holds_objects(&object.name) {
+        custom::list(object, resource, inventory);
+    } else if !object.name.api_version.is_empty() && !policy::is_policy(&object.name) {
         custom::extract(object, resource, &triggered, own_kinds, inventory);
     }
     let (pods, images) = (inventory.pods.len(), inventory.images.len());

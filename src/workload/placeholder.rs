@@ -1,7 +1,11 @@
-//! Image values that another program replaces before the kubelet sees them.
+//! Values that another program replaces before the kubelet sees them: of images, names, namespaces, registry keys and
+//! credentials.
 //!
 //! Such a value is skipped and counted, never judged: neither its syntax nor its registry says anything about the image
-//! that will run.
+//! that will run. One that stands for a credential is never sent.
+
+mod token;
+mod words;
 
 /// Why an image use is not judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -14,72 +18,78 @@ pub enum Skip {
     RewrittenByKustomize,
     /// An OpenShift trigger or image stream sets it.
     SetByImageStream,
-    /// It is not a kubelet that pulls it: Flux, Crossplane, an image build or Istio's agent does.
+    /// It is not a kubelet that pulls it: Flux, Crossplane, an image build or Istio's agent does. Or a policy may make an
+    /// object of it, merged with what the cluster has.
     PulledByAnother,
     /// The pod has run to its end: nothing is pulled for it any more.
     Finished,
 }
 
-/// Words that stand for a value to be filled in, wherever they are a whole path component or tag.
-const MARKERS: &[&str] = &[
-    "CHANGEME",
-    "CHANGE_ME",
-    "FIXME",
-    "IMAGE_NAME",
-    "IMAGE_PLACEHOLDER",
-    "IMAGE_TAG",
-    "IMAGE_VERSION",
-    "PLACEHOLDER",
-    "REPLACEME",
-    "REPLACE_ME",
-    "TAG",
-    "TAG_PLACEHOLDER",
-    "TODO",
-    "VERSION",
-];
-
-/// Whether a value is a placeholder whatever the grammar says of it.
+/// Whether the value of an image, a name, a namespace or a registry key is a placeholder, whatever its grammar says of
+/// it. None of these has the characters that the tokens begin with, so that part of one is enough.
 pub fn is_placeholder(text: &str) -> bool {
-    text.contains("{{")
-        || text.contains("}}")
-        || text.contains("${")
-        || text.contains("$(")
+    ["{{", "}}", "${", "$("].into_iter().any(|open| text.contains(open))
         || starts_variable(text)
         || has_angle_marker(text)
         || text.starts_with("ko://")
-        // What SOPS encrypted.
-        || text.starts_with("ENC[AES256_GCM,")
-        || text.starts_with("(( ")
-        || components(text).any(|component| MARKERS.contains(&component))
+        || token::is_in(text)
+        || token::is_whole(text)
+        || components(text).any(|it| token::is_name_between(it, "__", "__"))
+        || components(text).any(words::is_marker)
+        || has_unfilled_host(text)
 }
 
 /// Whether a value that is no reference looks like one with a part to be filled in: `PROJECT_ID` and its like are never
 /// part of a repository, which has no upper case.
+///
+/// Capitals alone do not tell: behind a host that is written out, with a tag that is, `ghcr.io/NVIDIA/x:1` is what
+/// `ghcr.io/${{ github.repository }}` became, and no runtime takes it. There only what reads as a name for a part counts.
 pub fn looks_unfilled(text: &str) -> bool {
     // `{IMAGE}`, `@IMAGE@`, `%IMAGE%`: what Bazel, autoconf and others fill in. No reference has these characters there.
     let between = |open: char, close: char| {
-        text.split_once(open).and_then(|(_, rest)| rest.split_once(close)).is_some_and(|(name, _)| is_name(name))
+        let inner = text.split_once(open).and_then(|(_, rest)| rest.split_once(close));
+        inner.is_some_and(|(name, _)| token::is_name(name))
     };
-    if between('{', '}') || between('%', '%') || text.starts_with('@') && between('@', '@') {
+    if between('{', '}') || between('%', '%') || text.starts_with('@') && between('@', '@') || words::are_capital(text)
+    {
         return true;
     }
-    let mut letters = components(text).filter(|component| component.bytes().any(|b| b.is_ascii_alphabetic()));
-    letters.any(|component| {
-        component.len() > 1
-            && component.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))
-            && component.bytes().any(|b| b.is_ascii_uppercase())
-            && !is_digest(component)
-    })
+    if components(text).any(words::is_part) {
+        return true;
+    }
+    let unknown = components(text).filter(|component| words::is_capital(component) && !is_digest(component)).count();
+    unknown > 0 && !is_written_out(text)
+}
+
+/// Whether a user, a password, an `auth` or a whole configuration is one that another program has yet to write.
+///
+/// A password may hold any character, so that a token counts only where it is whole: `pa%ss%word`, `__abc__x`, `a<b>c`,
+/// `$ecret` and `x[[y` are passwords. What could be either is taken for a placeholder: then the pull is not verified,
+/// while the other way round would send it.
+pub fn is_unfilled_secret(text: &str) -> bool {
+    let text = text.trim();
+    token::is_in(text) || token::is_whole(text)
+}
+
+/// Whether everything but the capitals is written: a repository behind its host, and a tag or a digest.
+fn is_written_out(text: &str) -> bool {
+    let (name, digest) = text.split_once('@').map_or((text, None), |(name, digest)| (name, Some(digest)));
+    let Some((first, rest)) = name.split_once('/') else { return false };
+    let tag = rest.rsplit('/').next().and_then(|last| last.split_once(':')).map(|(_, tag)| tag);
+    let is_plain = |tag: &str| !tag.is_empty() && (!words::is_capital(tag) || tag == "LATEST");
+    let pinned = digest.is_some_and(|digest| !words::is_capital(digest));
+    !components(first).any(words::is_capital) && (pinned || tag.is_some_and(is_plain))
+}
+
+/// `REGION-docker.pkg.dev`, `ACCOUNT_ID.dkr.ecr.REGION.amazonaws.com`: host names have no case, and nobody shouts these.
+fn has_unfilled_host(text: &str) -> bool {
+    let Some((host, _)) = text.split_once('/').filter(|(host, _)| host.contains('.')) else { return false };
+    host.split(['.', '-', ':']).any(words::is_part)
 }
 
 /// The hexadecimal digits of a digest, which some tools print in capitals.
 fn is_digest(text: &str) -> bool {
     text.len() >= 32 && text.bytes().all(|b| b.is_ascii_hexdigit())
-}
-
-/// The name of a variable.
-fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
 }
 
 /// Path components, tag and digest of whatever the text is.
@@ -119,6 +129,18 @@ mod tests {
             "gcr.io/acme/app:REPLACE_ME",
             "IMAGE_PLACEHOLDER",
             "ghcr.io/acme/app:TAG",
+            "ghcr.io/acme/app:#{Build.BuildId}#",
+            "__REGISTRY__/app:1",
+            "ghcr.io/acme/app:__TAG__",
+            "@@IMAGE@@",
+            "[[ image ]]",
+            "ghcr.io/acme/app:((version))",
+            "vault:secret/data/images#api",
+            "ref+vault://secret/images#/api",
+            "REGION-docker.pkg.dev/acme/shop/app:1",
+            "AWS_ACCOUNT_ID.dkr.ecr.eu-west-1.amazonaws.com/app:1",
+            "FILLED BY THE OPERATOR",
+            "ghcr.io/acme/app:BUILD_NUMBER",
         ] {
             assert!(is_placeholder(text), "{text}");
         }
@@ -126,20 +148,158 @@ mod tests {
 
     #[test]
     fn references_are_not() {
-        for text in ["nginx", "ghcr.io/acme/app:v1.0_rc", "ACME/app:1", "app:LATEST", "<no value>", "image-placeholder"]
-        {
+        for text in [
+            "nginx",
+            "ghcr.io/acme/app:v1.0_rc",
+            "ACME/app:1",
+            "app:LATEST",
+            "<no value>",
+            "image-placeholder",
+            "ghcr.io/acme/a__b:1__2",
+            "ghcr.io/acme/app:RELEASE_1_2",
+            "quay.io/minio/minio:RELEASE.2024-01-01T00-00-00Z",
+            "reg.example:5000/app",
+            "vault:1.15",
+            "hashicorp/vault:1",
+        ] {
             assert!(!is_placeholder(text), "{text}");
         }
     }
 
     #[test]
     fn capitals_in_a_path_mean_a_value_to_be_filled_in() {
-        assert!(looks_unfilled("REGION-docker.pkg.dev/PROJECT_ID/repo/app:1"));
-        assert!(looks_unfilled("gcr.io/PROJECT/app"));
-        assert!(looks_unfilled("{IMAGE}") && looks_unfilled("@IMAGE@") && looks_unfilled("%image%:1"));
+        for text in [
+            "REGION-docker.pkg.dev/PROJECT_ID/repo/app:1",
+            "gcr.io/PROJECT/app",
+            "gcr.io/PROJECT-ID/app:1",
+            "ghcr.io/OWNER/REPO:1.0",
+            "ghcr.io/YOUR-ORG/app:1.0",
+            "ghcr.io/MYORG/app:1.0",
+            "gcr.io/ACME/app",
+            "ACME/app:1",
+            "ghcr.io/ACME/app:BUILD",
+            "{IMAGE}",
+            "@IMAGE@",
+            "%image%:1",
+            "FILLED BY THE OPERATOR",
+        ] {
+            assert!(looks_unfilled(text), "{text}");
+        }
         assert!(!looks_unfilled("ghcr.io/Acme/app:1"));
         assert!(!looks_unfilled(&format!("nginx@sha256:{}", "0A".repeat(32))));
         assert!(!looks_unfilled("Nginx"));
         assert!(!looks_unfilled("https://ghcr.io/acme/app"));
+    }
+
+    #[test]
+    fn capitals_behind_a_host_and_before_a_tag_are_a_slip() {
+        for text in [
+            "ghcr.io/NVIDIA/x:1",
+            "reg/team/API:1.4.2",
+            "ghcr.io/ACME-CORP/app:latest",
+            "ghcr.io/MYSQL/app:8",
+            "ghcr.io/ACME/API:LATEST",
+            "reg.example:5000/ACME/app:v1",
+        ] {
+            assert!(!is_placeholder(text) && !looks_unfilled(text), "{text}");
+        }
+        assert!(!looks_unfilled(&format!("ghcr.io/ACME/app@sha256:{}", "0a".repeat(32))));
+    }
+
+    #[test]
+    fn what_stands_for_a_credential_is_told_from_one() {
+        for text in [
+            "<path:kv/data/registry#token>",
+            "user-<path:kv/data/registry#name | base64encode>",
+            "<path:kv/data/r#user>:<path:kv/data/r#pass>",
+            "vault:secret/data/registry#PASS",
+            ">>vault:secret/data/registry#PASS",
+            "vault:kv/r#USER:vault:kv/r#PASS",
+            "ref+vault://kv/registry#/token",
+            "ref+awssecrets://registry/token",
+            "#{registryToken}#",
+            "__REGISTRY_TOKEN__",
+            "__registry-token__",
+            "%REGISTRY_TOKEN%",
+            "@@TOKEN@@",
+            "@docker.password@",
+            "[[ token ]]",
+            "((registry/token))",
+            "(( grab secrets.token ))",
+            "$(TOKEN)",
+            "${TOKEN}",
+            "${TOKEN:-none}",
+            "${vault:kv/data/r#token}",
+            "${{ secrets.TOKEN }}",
+            "$REGISTRY_TOKEN",
+            "{{ .Values.token }}",
+            "{% raw token %}",
+            "{TOKEN}",
+            "<TOKEN>",
+            "<your token>",
+            "REPLACE_ME",
+            "REPLACE-ME",
+            "CHANGEME",
+            "DOCKER_PASSWORD",
+            "TOKEN",
+            "vault:path#KEY",
+            "FILLED BY CI",
+            "op://vault/registry/token",
+            "ENC[AES256_GCM,data:a,iv:b,tag:c,type:str]",
+            "ENC[PKCS7,MIIB]",
+        ] {
+            assert!(is_unfilled_secret(text), "{text}");
+        }
+        for text in [
+            "",
+            "pa%ss%word",
+            "%ab",
+            "50%off%",
+            "__abc__x",
+            "__",
+            "____",
+            "a<b>c",
+            "<>",
+            "<b",
+            "$ecret",
+            "pa$word",
+            "$$",
+            "$(",
+            "a$(b",
+            "${",
+            "x[[y",
+            "x[[y]",
+            "[[]]",
+            "((((",
+            "((a)",
+            "a@@b",
+            "@@@@",
+            "#{",
+            "#{}",
+            "a{b}c",
+            "{{",
+            "a}}b{{",
+            "vault:hunter2",
+            "changeme",
+            "Password1",
+            "HELLO",
+            "Token",
+            "AB12_CD34",
+            "ghp_0123456789abcdefABCDEF",
+            "dckr_pat_AbC-dEf",
+            "ENC[",
+            "<no value>",
+            "{\"type\": \"service_account\"}",
+        ] {
+            assert!(!is_unfilled_secret(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn hostile_values_take_linear_time() {
+        for part in ["((a", "[[a", "${a", "#{a", "@@a", "<path:", "ref+", "{{", "$", "<", "A_", "A "] {
+            let text = part.repeat(200_000);
+            _ = (is_unfilled_secret(&text), is_placeholder(&text), looks_unfilled(&text));
+        }
     }
 }

@@ -175,8 +175,8 @@ fn faults_have_places() {
             &[
                 "6:9: `B` of this group has a row above, and that one counts: leave one of them",
                 "7:19: no path: leave the key out where there is none",
-                "7:24: nothing is read of this pod: it needs one of pod-spec, images, image-parts, containers, \
-                 init-containers, volumes, pull-secrets",
+                "7:24: nothing is read of this pod: it needs one of pod-spec, images, image-parts, image-objects, \
+                 image-uris, containers, init-containers, volumes, pull-secrets",
             ],
         ),
         (
@@ -382,7 +382,7 @@ fn a_kind_of_the_teams_own_is_read_like_those_of_the_table() {
                  - {group: argoproj.io, kind: Rollout, pods: [{images: spec.image}]}\n";
     let folder = repository(&[("w.yaml", widget), ("r.yaml", rollout)]);
     let repo = folder.path().join("repo");
-    assert_eq!(found(&repo, &[]), [""; 0]);
+    assert_eq!(found(&repo, &[]), ["note unchecked-kind w.yaml"]);
     fs::write(repo.join(".pullcheck.yaml"), kinds).unwrap();
     // A row of the file counts in place of the table's.
     assert_eq!(found(&repo, &[]), ["warning mutable-tag r.yaml", "warning mutable-tag w.yaml"]);

@@ -257,3 +257,73 @@ fn a_kind_of_the_configuration_that_finds_nothing_is_told() {
     );
     assert!(!run().arg("-q").output().assert_status(0).stderr.contains("kinds: "));
 }
+
+#[test]
+fn a_catalog_has_its_pull_secrets_under_another_name() {
+    let text = "apiVersion: operators.coreos.com/v1alpha1\nkind: CatalogSource\nmetadata: {name: a}\nspec: {image: \
+                'ghcr.io/acme/catalog:1', imagePullSecrets: [{name: regcred}]}\n";
+    let misplaced = gather(text).inventory.misplaced;
+    let found: Vec<_> = misplaced.iter().map(|it| (it.fault, it.path.as_str(), it.right_path.as_str())).collect();
+    assert_eq!(found, [(Misplacement::OtherField(Form::Names), "spec.imagePullSecrets", "spec.secrets")]);
+    assert_eq!(misplaced[0].names, ["regcred"]);
+}
+
+#[test]
+fn objects_that_an_event_makes_are_read() {
+    let text = "apiVersion: triggers.tekton.dev/v1beta1\nkind: TriggerTemplate\nmetadata: {name: a, namespace: ci}\nspec:\n  \
+                resourcetemplates:\n    - {apiVersion: v1, kind: Pod, spec: {containers: [{name: a, image: 'ghcr.io/acme/a:1'}, \
+                {name: b, image: $(tt.params.image)}]}}\n    - {apiVersion: tekton.dev/v1, kind: TaskRun, spec: {taskSpec: \
+                {steps: [{image: 'ghcr.io/acme/step:1'}]}}}\n    - {apiVersion: triggers.tekton.dev/v1beta1, kind: \
+                TriggerTemplate, spec: {resourcetemplates: [{kind: Pod}]}}\n";
+    let inventory = gather(text).inventory;
+    let found: Vec<_> = inventory.images.iter().map(|image| (image.path.as_str(), image.text.value.as_str())).collect();
+    assert_eq!(
+        found,
+        [
+            ("spec.resourcetemplates[0].spec.containers[0].image", "ghcr.io/acme/a:1"),
+            ("spec.resourcetemplates[0].spec.containers[1].image", "$(tt.params.image)"),
+            ("spec.resourcetemplates[1].spec.taskSpec.steps[0].image", "ghcr.io/acme/step:1"),
+        ]
+    );
+    assert!(inventory.pods.iter().all(|pod| pod.namespace.as_deref() == Some("ci")));
+}
+
+#[test]
+fn what_looks_like_an_image_in_a_kind_that_is_not_known_is_told() {
+    let paths = |body: &str| {
+        let text = format!("apiVersion: example.com/v1\nkind: Storefront\nmetadata: {{name: a}}\n{body}\n");
+        let unchecked = gather(&text).inventory.unchecked;
+        unchecked.into_iter().map(|it| it.path).collect::<Vec<_>>()
+    };
+    for (body, path) in [
+        ("spec: {image: 'ghcr.io/acme/web:1', other: {image: 'a:1'}}", "spec.image"),
+        ("spec: {image: ghcr.io/Acme/web}", "spec.image"),
+        ("spec: {jobImage: 'web:1'}", "spec.jobImage"),
+        ("spec: {parts: [{a: b}, {image: 'web:1'}]}", "spec.parts[1].image"),
+        ("spec: {images: ['old=ghcr.io/acme/web:1']}", "spec.images"),
+        ("spec: {values: {image: {repository: acme/web, tag: 1.9}}}", "spec.values.image.repository"),
+        ("spec: {valuesContent: \"image:\\n  repository: acme/web\\n\"}", "spec.valuesContent"),
+    ] {
+        assert_eq!(paths(body), [path], "{body}");
+    }
+    for body in [
+        "spec: {image: web}",
+        "spec: {image: 'https://acme.example/a.png'}",
+        "spec: {image: acme.example/a.png}",
+        "spec: {image: '{{ image }}'}",
+        "spec: {repository: acme/web}",
+        "spec: {repository: 'https://charts.example/web', tag: 1}",
+        "status: {image: 'ghcr.io/acme/web:1'}",
+        "spec: {containers: [{name: a, image: 'ghcr.io/acme/web:1'}]}",
+    ] {
+        assert_eq!(paths(body), [""; 0], "{body}");
+    }
+    // Known kinds, policies and what Kubernetes serves are no business of this note.
+    for (group, kind) in
+        [("monitoring.coreos.com", "Prometheus"), ("kyverno.io", "ClusterPolicy"), ("node.k8s.io", "RuntimeClass")]
+    {
+        let text =
+            format!("apiVersion: {group}/v1\nkind: {kind}\nmetadata: {{name: a}}\nspec: {{x: {{image: 'a:1'}}}}\n");
+        assert_eq!(gather(&text).inventory.unchecked, [], "{group}");
+    }
+}

@@ -14,6 +14,7 @@ mod docs;
 mod duplicates;
 mod events;
 mod exit;
+mod held;
 mod helm;
 mod inputs;
 mod kinds;

@@ -17,6 +17,19 @@ pub(super) fn check(
     fields: &PodFields,
     found: &mut Vec<MisplacedPullSecrets>,
 ) {
+    let right = fields.pull_secrets.first().map(|path| path.path.holder());
+    let (right, form) = right.map_or((String::new(), Form::Objects), |(path, form)| (path.to_string(), form));
+    for field in fields.no_pull_secrets.iter().flat_map(|path| path.path.fields(root)) {
+        let named = field.value.items().filter_map(|item| item.as_str().or_else(|| item.str("name")));
+        found.push(MisplacedPullSecrets {
+            resource,
+            span: field.key.span(),
+            fault: Misplacement::OtherField(form),
+            path: join(&object.path, &field.path),
+            right_path: join(&object.path, &right),
+            names: named.map(str::to_owned).collect(),
+        });
+    }
     let mut push = |field: Field<'_>, form: Form| {
         let path = join(&object.path, &field.path);
         let known = |it: &MisplacedPullSecrets| it.resource == resource && it.span == field.key.span();

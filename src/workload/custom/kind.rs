@@ -43,6 +43,13 @@ pub struct PodFields {
     pub images: Vec<ScopedPath>,
     /// Mappings whose `baseImage` with `sha`, `tag` or `version` is the image where they have no `image`.
     pub image_parts: Vec<ScopedPath>,
+    /// Mappings whose `registry`, `repository` and `image` with `digest`, `tag` or `version` are one image together.
+    pub image_objects: Vec<ScopedPath>,
+    /// Fields that may hold an image as `oci://…`; what else they hold is none.
+    pub image_uris: Vec<ScopedPath>,
+    /// The tag of the images and containers that have none; the first that is there. Where there is none, the operator
+    /// chooses it.
+    pub tag: Vec<ScopedPath>,
     /// Containers: `name`, `image` and `imagePullPolicy` are read of each.
     pub containers: Vec<ScopedPath>,
     /// The same of those that run before.
@@ -54,6 +61,8 @@ pub struct PodFields {
     pub pull_secrets: Vec<ScopedPath>,
     /// Names of pull secrets that count in place of those where there are any.
     pub own_pull_secrets: Vec<ScopedPath>,
+    /// Fields that look as if they named pull secrets, and do not.
+    pub no_pull_secrets: Vec<ScopedPath>,
     /// The service account; the first that is there.
     pub service_account: Vec<ScopedPath>,
     /// Whether the operator makes a service account where none is named; else it is `default`.

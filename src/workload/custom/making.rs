@@ -15,6 +15,7 @@ use crate::workload::{
     Chosen, Container, ContainerKind, ImageText, ImageUse, InvalidImage, Pod, PodId, PodOrigin, ResourceId,
     SecretReference,
 };
+use crate::yaml::Node;
 
 /// The pods that an operator makes of an object, or of a part of it.
 pub(super) struct Making<'k, 'a> {
@@ -196,6 +197,12 @@ impl<'a> Making<'_, 'a> {
         for field in fields(&self.fields.image_parts) {
             images.extend(parts::image(&field, pod, other(), &self.path(&field)));
         }
+        for field in fields(&self.fields.image_objects) {
+            images.extend(parts::of_object(&field, pod, other(), &self.path(&field)));
+        }
+        for field in fields(&self.fields.image_uris) {
+            images.extend(parts::of_uri(&field, pod, other(), &self.path(&field)));
+        }
         let lists =
             [(&self.fields.init_containers, ContainerKind::Init), (&self.fields.containers, ContainerKind::Container)];
         for (paths, kind) in lists {
@@ -204,9 +211,18 @@ impl<'a> Making<'_, 'a> {
                 images.extend(image.map(|image| parts::of_runtime(image, field.value)));
             }
         }
+        for image in images.iter_mut().filter(|_| !self.fields.tag.is_empty()) {
+            parts::tag(image, self.tag(each));
+        }
         for field in fields(&self.fields.volumes) {
             images.extend(volume_image(pod, field.value, &self.path(&field)));
         }
+    }
+
+    /// What tags the images that have no tag of their own.
+    fn tag(&self, each: &Field<'a>) -> Option<Node<'a>> {
+        let fields = self.fields.tag.iter().flat_map(|path| path.path.fields(self.from(path, each)));
+        fields.map(|field| field.value).find(|value| value.text().is_some_and(|text| !text.is_empty()))
     }
 
     /// Leaves out what the operator fills in, and marks what no kubelet pulls.

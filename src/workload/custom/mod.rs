@@ -1,13 +1,15 @@
 //! Objects of kinds that are not built in: those of the table and of the configuration by their fields, and whatever
 //! has a `containers:` list like a pod's in any other.
 //!
-//! A bare `image:` key of an unknown kind is never taken for an image.
+//! A bare `image:` key of an unknown kind is never taken for an image; that it is not checked is told.
 
+mod embedded;
 mod form;
 pub mod kind;
 mod making;
 mod parts;
 pub mod path;
+mod unchecked;
 mod walk;
 
 use std::collections::BTreeSet;
@@ -20,8 +22,9 @@ use crate::workload::custom::making::Making;
 use crate::workload::custom::path::Field;
 use crate::workload::mention;
 use crate::workload::openshift::Triggered;
+use crate::workload::placeholder::Skip;
 use crate::workload::pod::PodSpec;
-use crate::workload::{ImageUse, Pod, PodId, ResourceId};
+use crate::workload::{ImageText, ImageUse, Pod, PodId, ResourceId};
 pub(in crate::workload) use walk::join;
 
 /// Reads the pods and images of an object.
@@ -32,7 +35,10 @@ pub(super) fn extract(
     kinds: &[Kind],
     inventory: &mut Inventory,
 ) {
-    let mut known = BTreeSet::new();
+    let first = inventory.images.len();
+    embedded::extract(object, resource, kinds, inventory);
+    let held = inventory.images.iter().skip(first).map(|image| image.text.span);
+    let mut known: BTreeSet<Span> = held.collect();
     if let Some(kind) = kind::of(&object.name, kinds) {
         for root in kind.at.fields(&Field::root(object.node, "")) {
             for fields in &kind.pods {
@@ -42,6 +48,19 @@ pub(super) fn extract(
         }
     }
     walk(object, resource, triggered, &known, inventory);
+    if kind::of(&object.name, kinds).is_none() && !embedded::is_holder(object) {
+        unchecked::note(object, resource, inventory);
+    }
+}
+
+/// Lists the images of an object that another program makes of the object, or merges with one of the cluster: they are not
+/// judged.
+pub(super) fn list(object: &Object<'_>, resource: ResourceId, inventory: &mut Inventory) {
+    let first = inventory.images.len();
+    walk(object, resource, &[], &BTreeSet::new(), inventory);
+    for image in inventory.images.iter_mut().skip(first) {
+        image.image = ImageText::Skipped(Skip::PulledByAnother);
+    }
 }
 
 /// What the kind's fields leave, and all of a kind that is not known.

@@ -5,7 +5,7 @@
 
 use crate::source::Spanned;
 use crate::workload::custom::path::Field;
-use crate::workload::placeholder::is_placeholder;
+use crate::workload::placeholder::{Skip, is_placeholder};
 use crate::workload::pod::{classify, is_to_be_written};
 use crate::workload::{Container, DecidedBy, ImageText, ImageUse, PodId};
 use crate::yaml::Node;
@@ -37,6 +37,75 @@ pub(super) fn image(field: &Field<'_>, pod: PodId, container: Container, path: &
         decided_by: Vec::new(),
         stream_tag: None,
     })
+}
+
+/// The image that a mapping's `registry`, `repository` and `image` make with its `digest`, `tag` or `version`; `None` where
+/// there is none of these, and the operator chooses.
+///
+/// Follows `imagePath` of the GPU operator (`internal/image/image.go`): a version that is a digest stands behind an `@`.
+pub(super) fn of_object(field: &Field<'_>, pod: PodId, container: Container, path: &str) -> Option<ImageUse> {
+    let of = |key: &str| field.value.get(key).filter(|node| node.text().is_some_and(|text| !text.trim().is_empty()));
+    let name = ["registry", "repository", "image"].into_iter().filter_map(|key| Some((key, of(key)?)));
+    let name: Vec<(&str, Node<'_>)> = name.collect();
+    let version = ["digest", "tag", "version"].into_iter().find_map(of)?;
+    let &(key, last) = name.last()?;
+    let written = last.text()?.trim_matches('/');
+    let joined: Vec<&str> = name.iter().filter_map(|(_, node)| Some(node.text()?.trim_matches('/'))).collect();
+    let (name, version_text) = (joined.join("/"), version.text()?);
+    let separator = if version_text.starts_with("sha256:") { '@' } else { ':' };
+    let whole = format!("{name}{separator}{version_text}");
+    let decided = |node: Node<'_>, message: &str| DecidedBy { span: node.span(), message: message.to_owned() };
+    Some(ImageUse {
+        pod,
+        container,
+        path: format!("{path}.{key}"),
+        image: classify(&whole, false),
+        written: Some(written.to_owned()),
+        text: Spanned { value: whole, span: last.span() },
+        declared_policy: None,
+        decided_by: vec![decided(version, "its tag is set here")],
+        stream_tag: None,
+    })
+}
+
+/// The image of a URI with the scheme `oci`; any other is none.
+pub(super) fn of_uri(field: &Field<'_>, pod: PodId, container: Container, path: &str) -> Option<ImageUse> {
+    let written = field.value.as_str()?;
+    let image = written.strip_prefix("oci://")?;
+    Some(ImageUse {
+        pod,
+        container,
+        path: path.to_owned(),
+        image: classify(image, false),
+        written: Some(written.to_owned()),
+        text: Spanned { value: image.to_owned(), span: field.value.span() },
+        declared_policy: None,
+        decided_by: Vec::new(),
+        stream_tag: None,
+    })
+}
+
+/// Gives an image the tag that stands elsewhere, where it has none; without one its operator chooses it, and nobody
+/// knows what is pulled.
+///
+/// Follows `WithLatestTag` and `MungeVersion` of the system-upgrade-controller (`pkg/upgrade/container/container.go`,
+/// `pkg/upgrade/plan/plan.go`): a `+` is not for tags, and becomes `-`.
+pub(super) fn tag(image: &mut ImageUse, tag: Option<Node<'_>>) {
+    let ImageText::Reference(reference) = &image.image else { return };
+    let text = &image.text.value;
+    let is_tagged = reference.digest().is_some() || text.rsplit('/').next().is_some_and(|last| last.contains(':'));
+    if is_tagged {
+        return;
+    }
+    let Some((node, tag)) = tag.and_then(|node| Some((node, node.text()?.replace('+', "-")))) else {
+        image.image = ImageText::Skipped(Skip::PulledByAnother);
+        return;
+    };
+    let whole = format!("{text}:{tag}");
+    image.written = image.written.take().or_else(|| Some(text.clone()));
+    image.image = classify(&whole, false);
+    image.text.value = whole;
+    image.decided_by.push(DecidedBy { span: node.span(), message: "its tag is set here".to_owned() });
 }
 
 /// The image of a model's container: a `runtimeVersion` takes the place of its tag, but not of a digest.

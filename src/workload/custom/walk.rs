@@ -9,7 +9,7 @@ use crate::workload::{PodOrigin, ResourceId};
 use crate::yaml::Node;
 
 /// A step from a node to one below it.
-enum Step<'a> {
+pub(super) enum Step<'a> {
     Key(&'a str),
     Index(usize),
 }
@@ -85,7 +85,7 @@ fn is_pod_spec(node: Node<'_>) -> bool {
     lists.flat_map(Node::items).any(|item| item.get("image").is_some_and(|image| image.text().is_some()))
 }
 
-fn render(steps: &[Step<'_>]) -> String {
+pub(super) fn render(steps: &[Step<'_>]) -> String {
     let mut path = String::new();
     for step in steps {
         match step {

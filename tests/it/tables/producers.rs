@@ -429,7 +429,7 @@ pub(crate) const PRODUCERS: &[Producer] = &[
         WEB,
         "x",
         JSON,
-        ("opaque", "is not known"),
+        ("readable", "copied by reflector"),
         secret!(
             ", annotations: {reflector.v1.k8s.emberstack.com/reflection-allowed: 'true', reflector.v1.k8s.emberstack.com/reflection-auto-enabled: 'true', reflector.v1.k8s.emberstack.com/reflection-auto-namespaces: 'w.*'}",
             "type: kubernetes.io/dockerconfigjson\nstringData: {.dockerconfigjson: '{}'}"

@@ -35,11 +35,15 @@ const POD_KEYS: &[&str] = &[
     "pod-spec",
     "images",
     "image-parts",
+    "image-objects",
+    "image-uris",
+    "tag",
     "containers",
     "init-containers",
     "volumes",
     "pull-secrets",
     "own-pull-secrets",
+    "no-pull-secrets",
     "service-account",
     "default-service-account",
     "namespace",
@@ -49,8 +53,17 @@ const POD_KEYS: &[&str] = &[
 ];
 
 /// The keys of a pod that lead to what is read: without any of them it would hide what the object holds.
-pub const FIELD_KEYS: &[&str] =
-    &["pod-spec", "images", "image-parts", "containers", "init-containers", "volumes", "pull-secrets"];
+pub const FIELD_KEYS: &[&str] = &[
+    "pod-spec",
+    "images",
+    "image-parts",
+    "image-objects",
+    "image-uris",
+    "containers",
+    "init-containers",
+    "volumes",
+    "pull-secrets",
+];
 
 impl Reader<'_> {
     fn fault(&mut self, at: Span, message: impl Into<String>) {
@@ -152,11 +165,15 @@ impl Reader<'_> {
             pod_spec,
             images: self.scoped(node, "images"),
             image_parts: self.scoped(node, "image-parts"),
+            image_objects: self.scoped(node, "image-objects"),
+            image_uris: self.scoped(node, "image-uris"),
+            tag: self.scoped(node, "tag"),
             containers: self.scoped(node, "containers"),
             init_containers: self.scoped(node, "init-containers"),
             volumes: self.scoped(node, "volumes"),
             pull_secrets: self.scoped(node, "pull-secrets"),
             own_pull_secrets: self.scoped(node, "own-pull-secrets"),
+            no_pull_secrets: self.scoped(node, "no-pull-secrets"),
             service_account: self.scoped(node, "service-account"),
             makes_service_account: self.is_second(node, "default-service-account", ["default", "unknown"]),
             namespace: if unknown_namespace { PodNamespace::Unknown } else { PodNamespace::Own },

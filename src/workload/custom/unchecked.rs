@@ -1,0 +1,168 @@
+//! Fields of a kind that nobody knows which look like an image: they are not checked, and that is told.
+
+use crate::inventory::{Inventory, Unchecked};
+use crate::reference::Reference;
+use crate::resource::Object;
+use crate::source::Span;
+use crate::workload::ResourceId;
+use crate::workload::custom::walk::{Step, render};
+use crate::workload::placeholder::is_placeholder;
+use crate::workload::pod::spanned_string;
+use crate::yaml::Node;
+
+/// Groups whose kinds hold no pod, however their fields are called: what Kubernetes itself serves and has no pod
+/// template, and what scanners report.
+const GROUPS: &[&str] = &[
+    "aquasecurity.github.io",
+    "argoproj-labs.io",
+    "image.openshift.io",
+    "image.toolkit.fluxcd.io",
+    // What makes clusters, on the machine that it runs on.
+    "k3d.io",
+    "kind.x-k8s.io",
+    "kustomize.config.k8s.io",
+    "metrics.k8s.io",
+    "operator.openshift.io",
+    "snapshot.storage.k8s.io",
+    "spdx.softwarecomposition.kubescape.io",
+    "trivy.aquasecurity.io",
+];
+
+/// Whether an object may hold images that no table knows of: a group with a dot is one of an operator, but for those of
+/// Kubernetes itself.
+fn may_hold_images(object: &Object<'_>) -> bool {
+    let group = object.name.group();
+    let is_of_kubernetes = group.ends_with(".k8s.io") && group.matches('.').count() == 2 && !group.contains("-x");
+    group.contains('.') && !is_of_kubernetes && !GROUPS.contains(&group)
+}
+
+/// Notes the first field of an object that looks like an image and was not read.
+pub(super) fn note(object: &Object<'_>, resource: ResourceId, inventory: &mut Inventory) {
+    if !may_hold_images(object) {
+        return;
+    }
+    let known: Vec<Span> = inventory
+        .images
+        .iter()
+        .rev()
+        .take_while(|image| inventory.pod(image.pod).resource == resource)
+        .map(|image| image.text.span)
+        .collect();
+    let mut search = Search { known, steps: Vec::new(), found: None };
+    for entry in object.node.entries() {
+        let Some(key) = entry.key.text().filter(|key| !matches!(*key, "metadata" | "status")) else { continue };
+        search.field(key, entry.value, object.node);
+    }
+    let Some((path, value)) = search.found else { return };
+    let value =
+        spanned_string(value).unwrap_or_else(|| crate::source::Spanned { value: String::new(), span: value.span() });
+    inventory.unchecked.push(Unchecked { resource, span: value.span, path, value: value.value });
+}
+
+struct Search<'a> {
+    known: Vec<Span>,
+    steps: Vec<Step<'a>>,
+    found: Option<(String, Node<'a>)>,
+}
+
+impl<'a> Search<'a> {
+    fn field(&mut self, key: &'a str, value: Node<'a>, parent: Node<'a>) {
+        self.steps.push(Step::Key(key));
+        if self.found.is_none() && !self.known.contains(&value.span()) && is_image(key, value, parent) {
+            self.found = Some((render(&self.steps), value));
+        }
+        self.below(value);
+        self.steps.pop();
+    }
+
+    /// Aliases are not followed: their target is met where it stands.
+    fn below(&mut self, node: Node<'a>) {
+        if node.is_alias() || self.found.is_some() {
+            return;
+        }
+        for entry in node.entries() {
+            self.field(entry.key.text().unwrap_or_default(), entry.value, node);
+        }
+        for (at, item) in node.items().enumerate() {
+            self.steps.push(Step::Index(at));
+            self.below(item);
+            self.steps.pop();
+        }
+    }
+}
+
+/// Whether a field is an image by its key and its value.
+fn is_image(key: &str, value: Node<'_>, parent: Node<'_>) -> bool {
+    let text = value.as_str();
+    match key {
+        "images" => value.items().filter_map(Node::as_str).any(|item| is_written_out(after_equals(item))),
+        // A chart's values in one text.
+        "values" | "valuesContent" => text.is_some_and(has_image_line),
+        "repository" => {
+            let has_tag = ["tag", "digest"].into_iter().any(|key| parent.get(key).is_some_and(|it| !it.is_null()));
+            has_tag
+                && text.is_some_and(|text| {
+                    text.contains('/') && Reference::parse(&text.to_ascii_lowercase()).is_ok() && !is_placeholder(text)
+                })
+        }
+        _ if key == "image" || key.ends_with("Image") => text.is_some_and(is_written_out),
+        _ => false,
+    }
+}
+
+/// `old=new`, as Argo CD writes what kustomize shall set.
+fn after_equals(text: &str) -> &str {
+    text.split_once('=').map_or(text, |(_, new)| new)
+}
+
+/// Whether a text is a reference with a host, or a tag: a word alone may be anything.
+fn is_written_out(text: &str) -> bool {
+    const PICTURES: [&str; 7] = [".png", ".svg", ".jpg", ".jpeg", ".gif", ".webp", ".ico"];
+    // One in capitals is meant as one all the same.
+    let Ok(reference) = Reference::parse(&text.to_ascii_lowercase()) else { return false };
+    let host = text.split('/').next().filter(|first| first.len() < text.len());
+    let has_host = host.is_some_and(|host| host.contains(['.', ':']) || host == "localhost");
+    let has_tag = reference.digest().is_some() || text.rsplit('/').next().is_some_and(|last| last.contains(':'));
+    let is_picture = PICTURES.iter().any(|ending| text.ends_with(ending));
+    (has_host || has_tag) && !is_picture && !is_placeholder(text)
+}
+
+/// Whether a line of a YAML text sets an image, or the repository of one.
+fn has_image_line(text: &str) -> bool {
+    text.lines().any(|line| {
+        let Some((key, value)) = line.trim().trim_start_matches("- ").split_once(": ") else { return false };
+        let value = value.trim().trim_matches(['"', '\'']);
+        match key {
+            "repository" => {
+                value.contains('/') && Reference::parse(&value.to_ascii_lowercase()).is_ok() && !is_placeholder(value)
+            }
+            _ => (key == "image" || key.ends_with("Image")) && is_written_out(value),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_out_looks_like_an_image() {
+        for text in
+            ["ghcr.io/acme/api", "ghcr.io/Acme/api:1", "api:1.9", "acme/api:1.9", "localhost/api", "reg:5000/api"]
+        {
+            assert!(is_written_out(text), "{text}");
+        }
+        for text in
+            ["api", "acme/api", "https://acme.example/a.png", "acme.example/logo.png", "a b", "", "{{ x }}:1", "Ubuntu"]
+        {
+            assert!(!is_written_out(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_of_values_is_looked_through() {
+        assert!(has_image_line("image:\n  repository: ghcr.io/acme/api\n  tag: 1\n"));
+        assert!(has_image_line("a:\n  - image: acme/api:1\n"));
+        assert!(!has_image_line("repository: https://charts.example\nimage: api\ntitle: my image: a:1\n"));
+    }
+}
