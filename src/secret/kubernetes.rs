@@ -206,9 +206,10 @@ fn is_filled_in_later(value: Node<'_>) -> bool {
     !is_json(text) && is_unfilled(text)
 }
 
+/// Whether a text begins like an object of JSON; `{token}` and `{{ config }}` do not.
 fn is_json(text: &str) -> bool {
-    let text = text.trim_start_matches('\u{feff}').trim_start();
-    text.starts_with('{') && !text.starts_with("{{") && !text.starts_with("{%")
+    let inner = text.trim_start_matches('\u{feff}').trim_start().strip_prefix('{');
+    inner.is_some_and(|inner| inner.trim_start().starts_with(['"', '}']))
 }
 
 /// Whether a text is, or holds, what stands for another. A configuration is never a variable of the shell by chance, as a
@@ -216,7 +217,12 @@ fn is_json(text: &str) -> bool {
 fn is_unfilled(text: &str) -> bool {
     let variable = text.trim().strip_prefix('$');
     let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    is_unfilled_secret(text) || variable.is_some_and(|name| !name.is_empty() && is_name(name))
+    // Neither base64 nor JSON: `BASE64_OF_CONFIG`.
+    let is_of_word = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+    let is_word = |text: &str| {
+        text.contains('_') && text.bytes().all(is_of_word) && text.starts_with(|c: char| c.is_ascii_uppercase())
+    };
+    is_unfilled_secret(text) || is_word(text.trim()) || variable.is_some_and(|name| !name.is_empty() && is_name(name))
 }
 
 /// Whether what cannot be decoded as it stands is yet to be written: `{"auths": ${AUTHS}}`, or `<path:kv/r#config>` in

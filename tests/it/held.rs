@@ -73,7 +73,7 @@ fn spellings(user: &str, password: &str) -> [String; 3] {
         .map(|json| format!("stringData: {{.dockerconfigjson: '{}'}}", json.replace('\'', "''")))
 }
 
-const PLACEHOLDERS: [&str; 22] = [
+const PLACEHOLDERS: [&str; 24] = [
     "<path:kv/data/registry#token>",
     "<path:kv/data/registry#token | base64encode>",
     "vault:secret/data/registry#TOKEN",
@@ -96,6 +96,8 @@ const PLACEHOLDERS: [&str; 22] = [
     "op://vault/registry/token",
     "ENC[AES256_GCM,data:a,iv:b,tag:c,type:str]",
     "$REGISTRY_TOKEN",
+    "{token}",
+    "<<TOKEN>>",
 ];
 
 #[test]

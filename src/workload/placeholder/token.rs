@@ -6,7 +6,7 @@
 //! | `${X}`, `${X:-d}`, `${{ x }}`, `$X` | envsubst, Flux, GitHub Actions |
 //! | `$(X)` | Tekton, Azure Pipelines |
 //! | `#{x}`, `#{x}#` | Replace Tokens of Azure Pipelines, Octopus Deploy |
-//! | `__x__`, `%x%`, `@x@`, `@@x@@`, `{X}` | `sed` and build tools |
+//! | `__x__`, `%x%`, `@x@`, `@@x@@`, `{x}` | `sed` and build tools |
 //! | `[[ x ]]` | Go templates with these delimiters, Nomad |
 //! | `(( x ))` | spruce, BOSH, Concourse |
 //! | `<path:p#k>`, `<x>` | argocd-vault-plugin; people |
@@ -95,15 +95,15 @@ fn has_reference(text: &str) -> bool {
 
 /// Whether the whole of a value is a token: what could as well be chance inside of one.
 pub(super) fn is_whole(text: &str) -> bool {
-    let angles = text.strip_prefix('<').and_then(|rest| rest.strip_suffix('>'));
+    let is_between = text.len() > 1 && text.starts_with('<') && text.ends_with('>');
+    let angles = is_between.then(|| text.trim_start_matches('<').trim_end_matches('>'));
     let is_marker = angles.is_some_and(|it| !it.trim().is_empty() && it != "no value" && !it.contains(['<', '>', '"']));
-    let braces = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
     let variable = text.strip_prefix('$').filter(|name| name.len() > 2);
     is_marker
         || is_name_between(text, "__", "__")
         || is_name_between(text, "%", "%")
         || is_name_between(text, "@", "@")
-        || braces.is_some_and(words::is_capital)
+        || is_name_between(text, "{", "}")
         || variable.is_some_and(words::is_capital)
         || is_vault_key(text)
         || text.starts_with("op://")
