@@ -1,22 +1,16 @@
-//! Parser events to arena trees, one document at a time.
+//! A stream to documents, one at a time, as kubectl takes it apart.
 //!
 //! One arena is filled, handed out and reused, so that a file's memory is that of its largest document.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
-use granit_parser::{Event, Parser, StrInput};
-
 use crate::source::{SourceId, Span};
-use crate::yaml::Document;
-use crate::yaml::split::{json_stream, split};
-use crate::yaml::tree::{Builder, Failure, Tree};
-
-/// Line breaks in quoted scalars that are patched before a document is given up (see [`parse_chunk`]).
-const MAX_PATCHES: usize = 256;
-
-/// Comments that the parser may hold back until it knows what follows; 96 by default, which real files exceed.
-const MAX_BUFFERED_COMMENTS: usize = 1 << 20;
+use crate::yaml::grammar::{End, Grammar};
+use crate::yaml::scan::Failure;
+use crate::yaml::split::{Chunk, json_stream, split};
+use crate::yaml::tree::Tree;
+use crate::yaml::tree::build::Builder;
+use crate::yaml::{Document, MergeRule, json};
 
 /// What [`read`] hands out, in source order.
 #[derive(Debug)]
@@ -25,192 +19,181 @@ pub enum Piece<'a> {
     Document(&'a Document<'a>),
     /// A document that cannot be parsed; what stands around it is still handed out.
     Broken(SyntaxError),
+    /// kubectl refuses it, for what it says there; it is handed out all the same.
+    Refused(SyntaxError),
+    /// A part of the text that kubectl never reads, and says nothing of.
+    Unread(SyntaxError),
     /// A ConfigMap or CustomResourceDefinition that was not parsed.
     Skipped,
 }
 
-/// Why a document cannot be parsed.
+/// Why kubectl does not take a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyntaxError {
-    /// The point at which the parser gave up: an empty span.
+    /// What is to be mended; the empty span at the point where the parser gave up.
     pub at: Span,
     /// The document, or what is known of its extent.
     pub document: Span,
-    /// The parser's words.
+    /// The decoder's words.
     pub message: String,
 }
 
 /// Reads all documents of a text: YAML, JSON or concatenated JSON. `parse_all` parses ConfigMaps and
 /// CustomResourceDefinitions too.
 pub fn read(source: SourceId, text: &str, parse_all: bool, sink: &mut dyn FnMut(Piece<'_>)) {
-    let mut tree = Tree::default();
-    if let Some(values) = json_stream(text) {
-        for value in values {
-            parse_chunk(source, text, value, &mut tree, sink);
+    read_as(source, text, parse_all, MergeRule::InOrder, sink);
+}
+
+/// The same, by another rule of merge keys than kubectl's.
+pub fn read_as(source: SourceId, text: &str, parse_all: bool, rule: MergeRule, sink: &mut dyn FnMut(Piece<'_>)) {
+    let mut reader = Reader { source, text, rule, tree: Tree::default(), sink };
+    let mut start = 0;
+    if let Some(stream) = json_stream(text) {
+        stream.values.into_iter().for_each(|value| reader.read_json(value));
+        if let Some((at, message)) = stream.refused {
+            reader.refuse(at..at, at..text.len(), message);
         }
-        return;
+        start = stream.rest;
     }
-    for chunk in split(text, parse_all) {
-        if chunk.skip {
-            sink(Piece::Skipped);
-        } else {
-            parse_chunk(source, text, chunk.range, &mut tree, sink);
-        }
+    let mut before = start;
+    for chunk in split(&text[start..], parse_all) {
+        reader.read_chunk(&chunk, start, before);
+        before = chunk.range.start + start;
     }
-}
-
-/// Parses one chunk. A continuation line of a quoted scalar that stands no deeper than its key is legal for kubectl and
-/// an error for this parser: its line break is replaced by a space, which keeps every offset and folds to the same
-/// value, and the chunk is parsed again. When that does not help, the first error counts.
-fn parse_chunk(source: SourceId, text: &str, range: Range<usize>, tree: &mut Tree, sink: &mut dyn FnMut(Piece<'_>)) {
-    let base = range.start as u32;
-    let chunk = &text[range];
-    let mut reader = Reader { source, base, tree, sink, delivered: 0, patches: 0, first_error: None };
-    let mut patched: Cow<'_, str> = Cow::Borrowed(chunk);
-    while let Some(line_break) = reader.read(&patched) {
-        patched = Cow::Owned(without_line_break(&patched, line_break));
-    }
-}
-
-/// Whether a document marker stands behind a point, or before it on the same line.
-fn may_go_on(text: &str, at: usize) -> bool {
-    let line = memchr::memrchr(b'\n', &text.as_bytes()[..at]).unwrap_or(0);
-    let rest = &text.as_bytes()[line..];
-    ["\n...", "\n---", "\r...", "\r---"].iter().any(|marker| memchr::memmem::find(rest, marker.as_bytes()).is_some())
-}
-
-/// Replaces a line break (LF, or CR LF) by spaces.
-fn without_line_break(text: &str, at: usize) -> String {
-    let width = if text[..at].ends_with('\r') { 2 } else { 1 };
-    let start = at + 1 - width;
-    let mut patched = String::with_capacity(text.len());
-    patched.push_str(&text[..start]);
-    patched.push_str(&"  "[..width]);
-    patched.push_str(&text[at + 1..]);
-    patched
-}
-
-type Events<'t> = Parser<'t, StrInput<'t>>;
-
-/// How reading a document ended.
-enum Read {
-    Document,
-    EndOfStream,
 }
 
 struct Reader<'a, 's> {
     source: SourceId,
-    base: u32,
-    tree: &'a mut Tree,
+    text: &'a str,
+    rule: MergeRule,
+    tree: Tree,
     sink: &'s mut dyn FnMut(Piece<'_>),
-    /// Documents of this chunk that were handed out already, by an earlier pass over less patched text.
-    delivered: usize,
-    patches: usize,
-    first_error: Option<Failure>,
 }
 
 impl Reader<'_, '_> {
-    /// Reads all documents of the chunk; the offset of a line break when the chunk is to be patched there and read
-    /// again.
-    fn read(&mut self, text: &str) -> Option<usize> {
-        let options = granit_parser::options! { max_buffered_comment_events: MAX_BUFFERED_COMMENTS };
-        let mut events = Parser::new_from_str_with_options(text, options);
-        let mut number = 0;
-        let mut start = 0;
-        loop {
-            self.tree.clear();
-            match self.read_document(text, &mut events) {
-                Ok(Read::EndOfStream) => {
-                    if !self.tree.comments.is_empty() {
-                        self.deliver(text, number);
-                    }
-                    return None;
-                }
-                Ok(Read::Document) => {
-                    start = self.tree.nodes.first().map_or(start, |root| root.end as usize);
-                    self.deliver(text, number);
-                }
-                Err(failure) => {
-                    let line_break = memchr::memrchr(b'\n', &text.as_bytes()[..failure.at.min(text.len())]);
-                    if failure.quoted_indent && self.patches < MAX_PATCHES && line_break.is_some() {
-                        self.patches += 1;
-                        self.first_error.get_or_insert(failure);
-                        return line_break;
-                    }
-                    let failure_at = failure.at.min(text.len());
-                    let failure = self.first_error.take().unwrap_or(failure);
-                    let end = self.report(text, number, start, failure);
-                    // Looking for the next document costs as much as parsing what is left of this one.
-                    if !may_go_on(text, failure_at) || !matches!(events.proceed_next_document(), Ok(true)) {
-                        return None;
-                    }
-                    start = end;
-                }
-            }
-            number += 1;
-        }
+    fn read_json(&mut self, range: Range<usize>) {
+        self.tree.clear();
+        let value = &self.text[range.clone()];
+        let read = json::read(value, &mut self.tree).map(|refused| (End::Whole, refused));
+        self.deliver(range, read, None);
     }
 
-    fn deliver(&mut self, text: &str, number: usize) {
-        if number < self.delivered {
+    /// Reads one document; `base` is where the text begins that was cut, `before` the document before this one.
+    fn read_chunk(&mut self, chunk: &Chunk, base: usize, before: usize) {
+        if chunk.skip {
+            (self.sink)(Piece::Skipped);
             return;
         }
-        self.delivered = number + 1;
-        // Comments come with the tokens around them, not in source order.
-        self.tree.comments.sort_unstable_by_key(|range| range.start);
-        (self.sink)(Piece::Document(&Document::new(self.source, self.base, text, self.tree)));
+        let mut range = chunk.content + base..chunk.range.end + base;
+        if self.text[range.clone()].starts_with('\u{feff}') {
+            range.start += '\u{feff}'.len_utf8();
+        }
+        if let Some(refused) = &chunk.refused {
+            let at = refused.start + base..refused.end + base;
+            let message = format!("invalid Yaml document separator: {}", &self.text[at.clone()]);
+            // kubectl meets the line while it still reads the document before it, which is lost too.
+            self.refuse(at, before..range.end, message);
+        }
+        let text = &self.text[range.clone()];
+        self.tree.clear();
+        let read = match control_character(text) {
+            Some(at) => Err(Failure::new(at as u32, "control characters are not allowed")),
+            None => Grammar::new(text, Builder::new(text, &mut self.tree)).read(),
+        };
+        self.deliver(range, read, chunk.refused.as_ref());
     }
 
-    /// Hands out the error; the offset at which the broken document ends, as far as that is known.
-    fn report(&mut self, text: &str, number: usize, start: usize, failure: Failure) -> usize {
-        let at = failure.at.min(text.len());
-        let end = text[at..].find("\n...").map_or(text.len(), |found| at + found + 1);
-        if number >= self.delivered {
-            self.delivered = number + 1;
-            let span =
-                |start: usize, end: usize| Span::new(self.source, self.base + start as u32, self.base + end as u32);
-            let at = span(at, at);
-            let error = SyntaxError { at, document: span(start.min(end), end), message: failure.message };
-            (self.sink)(Piece::Broken(error));
-        }
-        end
+    fn span(&self, range: Range<usize>) -> Span {
+        Span::new(self.source, range.start as u32, range.end as u32)
     }
 
-    fn read_document(&mut self, text: &str, events: &mut Events<'_>) -> Result<Read, Failure> {
-        let mut builder = Builder::new(text, self.tree);
-        let mut inside = false;
-        loop {
-            let Some(next) = events.next_event() else { return Ok(Read::EndOfStream) };
-            let (event, span) = next?;
-            let range = span.byte_range().map_or(0..0, |range| range.start as u32..range.end as u32);
-            match event {
-                Event::DocumentStart(..) => inside = true,
-                Event::DocumentEnd if inside => break,
-                Event::StreamEnd => return Ok(Read::EndOfStream),
-                event => builder.push(event, range)?,
+    fn error(&self, at: Range<usize>, document: Range<usize>, message: String) -> SyntaxError {
+        SyntaxError { at: self.span(at), document: self.span(document), message }
+    }
+
+    fn refuse(&mut self, at: Range<usize>, document: Range<usize>, message: String) {
+        let error = self.error(at, document, message);
+        (self.sink)(Piece::Refused(error));
+    }
+
+    fn deliver(
+        &mut self,
+        range: Range<usize>,
+        read: Result<(End, Option<Failure>), Failure>,
+        refused: Option<&Range<usize>>,
+    ) {
+        let point = |failure: &Failure| {
+            let at = (range.start + failure.at).min(range.end);
+            at..at
+        };
+        match read {
+            // Where the stream is refused before, kubectl never comes here.
+            Err(_) if refused.is_some() => {}
+            Err(failure) => {
+                let error = self.error(point(&failure), self.extent(&range), failure.message);
+                (self.sink)(Piece::Broken(error));
             }
-        }
-        // An error can come after the end of a document that only seems complete: it belongs to it, unless a marker
-        // stands between.
-        loop {
-            match events.peek() {
-                Some(Ok((Event::Comment(..), _))) => {
-                    if let Some(Ok((event, span))) = events.next_event() {
-                        let range = span.byte_range().map_or(0..0, |range| range.start as u32..range.end as u32);
-                        builder.push(event, range)?;
-                    }
+            Ok((end, fault)) => {
+                if end != End::Empty || !self.tree.comments.is_empty() {
+                    let text = &self.text[range.clone()];
+                    let document = Document::new(self.source, range.start as u32, text, &self.tree, self.rule);
+                    (self.sink)(Piece::Document(&document));
                 }
-                Some(Err(error)) => {
-                    let failure = Failure::from(error);
-                    let end = builder.tree.nodes.first().map_or(0, |root| root.end as usize);
-                    let between = text.get(end..failure.at).unwrap_or_default();
-                    let marked = between.lines().skip(1).any(|line| line.starts_with("...") || line.starts_with("---"));
-                    return if marked { Ok(Read::Document) } else { Err(failure) };
+                if let Some(failure) = fault {
+                    self.refuse(point(&failure), range.clone(), failure.message);
                 }
-                _ => return Ok(Read::Document),
+                if let End::Before { at, marked } = end {
+                    self.tell_unread(range.start + at as usize..range.end, marked);
+                }
             }
         }
     }
+
+    /// What belongs to a broken document. A directive is cut off from what it was written for, which tells whether it is
+    /// meant as a manifest.
+    fn extent(&self, range: &Range<usize>) -> Range<usize> {
+        let text = &self.text[range.clone()];
+        let is_directive = text.lines().all(|line| line.trim().is_empty() || line.starts_with(['#', '%']));
+        if !is_directive {
+            return range.clone();
+        }
+        let next = self.text[range.end..].find("\n---").map_or(self.text.len(), |found| range.end + found + 1);
+        range.start..next
+    }
+
+    fn tell_unread(&mut self, range: Range<usize>, marked: bool) {
+        let text = &self.text[range.clone()];
+        let is_nothing =
+            |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#') || line.trim_end() == "...";
+        if text.lines().all(is_nothing) {
+            return;
+        }
+        let start = range.end - text.trim_start().len();
+        let what = if marked { "`...` ends the document" } else { "the document ends here" };
+        let line_end = self.text[start..range.end].find(['\r', '\n']).map_or(range.end, |width| start + width);
+        let error = self.error(start..line_end, start..range.end, what.to_owned());
+        (self.sink)(Piece::Unread(error));
+    }
+}
+
+/// The first character that YAML allows nowhere, by the ranges of `readerc.go`.
+fn control_character(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let is_doubtful = |byte: u8| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r') || matches!(byte, 0x7f | 0xc2 | 0xef);
+    let mut at = 0;
+    while let Some(found) = bytes[at..].iter().position(|&byte| is_doubtful(byte)) {
+        at += found;
+        let allowed = match (bytes[at], bytes.get(at + 1), bytes.get(at + 2)) {
+            (0xc2, Some(&second), _) => second == 0x85 || second >= 0xa0,
+            (0xef, Some(0xbf), Some(0xbe | 0xbf)) => false,
+            (byte, ..) => byte == 0xef,
+        };
+        if !allowed {
+            return Some(at);
+        }
+        at += 1;
+    }
+    None
 }
 
 #[cfg(test)]
