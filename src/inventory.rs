@@ -21,7 +21,7 @@ use crate::workload::placeholder::Skip;
 use crate::workload::placeholder::is_placeholder;
 use crate::workload::pod::is_unquoted_template;
 use crate::workload::{self, ImageText, ImageUse, Pod, PodId, PodOrigin, Resource, ResourceId};
-use crate::yaml::{self, Document, Node, Piece};
+use crate::yaml::{self, Document, MergeRule, Node, Piece};
 use crate::{kustomization, resource, rewriting, service_account};
 
 /// The facts of all inputs, each list in the order of source and place.
@@ -72,6 +72,8 @@ pub struct Inventory {
     pub suppressions: Suppressions,
     /// Charts that are not rendered.
     pub charts: chart::Unrendered,
+    /// Whether a document has merge keys, which kubectl and kustomize read differently. Only of a single source.
+    pub merges: bool,
 }
 
 /// What the reading of a source depends on besides its text.
@@ -83,6 +85,8 @@ pub struct ReadOptions<'k> {
     pub named: bool,
     /// Kinds that the configuration knows; they come before those of the table.
     pub kinds: &'k [Kind],
+    /// Who reads the merge keys.
+    pub merge_rule: MergeRule,
 }
 
 impl Inventory {
@@ -91,7 +95,7 @@ impl Inventory {
         let mut inventory = Self::default();
         let (mut comments, mut broken) = (Vec::new(), Vec::new());
         let silences = suppression::may_have(source);
-        yaml::read(id, source.text(), options.parse_all, &mut |piece| match piece {
+        yaml::read_as(id, source.text(), options.parse_all, options.merge_rule, &mut |piece| match piece {
             Piece::Document(document) => {
                 comments.extend(document.comments().filter(|_| silences));
                 inventory.add_document(source, document, options.kinds);
@@ -114,6 +118,8 @@ impl Inventory {
     fn add_document(&mut self, source: &Source, document: &Document<'_>, kinds: &[Kind]) {
         let Some(root) = document.root() else { return };
         self.documents += 1;
+        self.add_ytt(source, document);
+        self.merges |= document.has_merges();
         template::fill(document, &mut self.masked);
         let is_kustomization = kustomization::is_kustomization(source.name(), root);
         if is_kustomization {
@@ -136,6 +142,7 @@ impl Inventory {
             }
             let id = ResourceId(self.resources.len() as u32);
             let span = object.node.span();
+            self.check_names(object.node);
             self.resources.push(Resource { name: object.name.clone(), span, template: template.clone() });
             self.hooks.extend(Hook::of(object.node).map(|hook| (id, hook)));
             workload::extract(&object, id, kinds, self);

@@ -5,14 +5,15 @@ use std::ops::Range;
 use crate::inventory::{Inventory, Problem, ProblemKind, ReadOptions};
 use crate::sensitive::Sensitive;
 use crate::source::{Source, SourceOrigin, Span};
-use crate::yaml::SyntaxError;
+use crate::template::sign::{self, Look};
+use crate::yaml::scalar::Scalar;
+use crate::yaml::{self, Document, Node, SyntaxError};
 
 impl Inventory {
     pub(super) fn add_broken(&mut self, source: &Source, error: SyntaxError, options: ReadOptions) {
         self.documents += 1;
         let text = source.text().get(error.document.range()).unwrap_or_default();
-        let rendered = matches!(source.origin(), SourceOrigin::Rendered(_));
-        let kind = if text.contains("{{") && !rendered {
+        let kind = if self.is_template(source, text, &error, options) {
             ProblemKind::Template
         } else {
             ProblemKind::InvalidYaml { certain: options.named || is_manifest(text) }
@@ -41,9 +42,68 @@ impl Inventory {
         }
     }
 
+    /// Whether a document is broken because nobody rendered it. What stands around its placeholders is read.
+    fn is_template(&mut self, source: &Source, text: &str, error: &SyntaxError, options: ReadOptions<'_>) -> bool {
+        if matches!(source.origin(), SourceOrigin::Rendered(_)) {
+            return false;
+        }
+        if has_template_ending(source.name()) {
+            return true;
+        }
+        match sign::look(text, (error.at.start - error.document.start) as usize) {
+            Look::Broken => false,
+            Look::Template => true,
+            Look::Masked { text: masked, near, readable } => {
+                let read = yaml::read_masked(error.document, text, &masked, &mut |document| {
+                    if readable {
+                        self.add_document(source, document, options.kinds);
+                    }
+                });
+                self.documents -= usize::from(read && readable);
+                near || read
+            }
+        }
+    }
+
+    /// A file of ytt's is YAML, but what its comments compute is not there yet.
+    pub(super) fn add_ytt(&mut self, source: &Source, document: &Document<'_>) {
+        let is_ytt = |span: &Span| source.text().get(span.range()).is_some_and(|text| text.starts_with("#@ "));
+        if let Some(span) = document.comments().find(is_ytt) {
+            self.problems.push(Problem { kind: ProblemKind::Template, span, message: String::new() });
+        }
+    }
+
+    /// A name that is no string: the API server decodes it into one, and refuses the object.
+    pub(super) fn check_names(&mut self, object: Node<'_>) {
+        if object.str("apiVersion").is_none() {
+            return;
+        }
+        for key in ["name", "namespace"] {
+            let Some(value) = object.get("metadata").and_then(|metadata| metadata.get(key)) else { continue };
+            let found = match value.scalar() {
+                Some(Scalar::Bool(_)) => "bool",
+                Some(Scalar::Number) => "number",
+                _ => continue,
+            };
+            let message =
+                format!("json: cannot unmarshal {found} into Go struct field ObjectMeta.metadata.{key} of type string");
+            let kind = ProblemKind::RefusedYaml { certain: true };
+            self.problems.push(Problem { kind, span: value.span(), message });
+        }
+    }
+
     pub(super) fn add_refused(&mut self, source: &Source, error: SyntaxError, options: ReadOptions<'_>) {
         let text = source.text().get(error.document.range()).unwrap_or_default();
-        let kind = ProblemKind::RefusedYaml { certain: options.named || is_manifest(text) };
+        let at = (error.at.start - error.document.start) as usize;
+        let rendered = matches!(source.origin(), SourceOrigin::Rendered(_));
+        // `{{ x }}` alone is a mapping as the key of another.
+        let is_template = !rendered && text.get(at..).is_some_and(|rest| rest.starts_with("{"))
+            && text.get(..at).is_some_and(|before| before.ends_with('{'));
+        let kind = if is_template {
+            ProblemKind::Template
+        } else {
+            ProblemKind::RefusedYaml { certain: options.named || is_manifest(text) }
+        };
         self.problems.push(Problem { kind, span: error.at, message: error.message });
     }
 
@@ -52,6 +112,12 @@ impl Inventory {
         let kind = ProblemKind::UnreadYaml { certain: options.named || is_manifest(text) };
         self.problems.push(Problem { kind, span: error.at, message: error.message });
     }
+}
+
+/// Whether a file's name says that it is a template.
+fn has_template_ending(name: &str) -> bool {
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    matches!(ending, "erb" | "gotmpl" | "j2" | "jinja" | "jinja2" | "templ" | "template" | "tmpl" | "tpl")
 }
 
 /// Whether a text that is no tree is meant as a manifest: it says at the start of a line what it is.

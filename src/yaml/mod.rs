@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::source::{SourceId, Span, Spanned};
+pub(crate) use crate::yaml::parse::read_masked;
 pub use crate::yaml::parse::{Piece, SyntaxError, read, read_as};
 pub use crate::yaml::place::Place;
 use crate::yaml::scalar::Scalar;
@@ -286,6 +287,13 @@ impl<'a> Node<'a> {
         self.scalar() == Some(Scalar::Null)
     }
 
+    /// Whether ytt computes the value: it stands in a comment, `image: #@ data.values.image`.
+    pub(crate) fn is_computed(self) -> bool {
+        let Range { start, end } = self.range();
+        let rest = self.document.text.get(end as usize..).unwrap_or_default();
+        start == end && rest.trim_start_matches([' ', '\t']).starts_with("#@")
+    }
+
     /// The items of a sequence; none for anything else.
     pub fn items(self) -> impl Iterator<Item = Node<'a>> {
         let node = self.target().filter(|node| node.raw().kind == NodeKind::Sequence);
@@ -385,11 +393,29 @@ mod tests {
     }
 
     #[test]
-    fn merge_keys_fill_in_and_never_override() {
-        let text = "base: &b {image: x, name: base}\nlist: &l {tag: t}\nc:\n  <<: [*b, *l]\n  name: own\n";
-        with_root(text, |root| {
+    fn merge_keys_count_where_they_stand_for_kubectl_and_last_for_kustomize() {
+        let text = "base: &b {image: x, name: base}\nlist: &l {tag: t, image: y}\n\
+                    c:\n  <<: [*b, *l]\n  name: own\nd:\n  name: own\n  !!merge <<: *b\n";
+        let names = |rule| {
+            let mut names = Vec::new();
+            read_as(SourceId(0), text, false, rule, &mut |piece| {
+                let Piece::Document(document) = piece else { return };
+                let root = document.root().expect("a root");
+                assert_eq!((root.at(&["c", "image"]).and_then(Node::as_str), document.has_merges()), (Some("x"), true));
+                assert_eq!(root.at(&["c", "tag"]).and_then(Node::as_str), Some("t"));
+                names = ["c", "d"].map(|key| root.get(key).and_then(|it| it.str("name")).unwrap_or("").to_owned()).into();
+            });
+            names
+        };
+        assert_eq!(names(MergeRule::InOrder), ["own", "base"]);
+        assert_eq!(names(MergeRule::OwnFirst), ["own", "own"]);
+    }
+
+    #[test]
+    fn a_quoted_merge_key_is_a_key_like_any_other() {
+        with_root("base: &b {image: x}\nc:\n  \"<<\": *b\n", |root| {
             let c = root.get("c").expect("c");
-            assert_eq!((c.str("name"), c.str("image"), c.str("tag")), (Some("own"), Some("x"), Some("t")));
+            assert_eq!((c.str("image"), c.get("<<").and_then(|it| it.str("image"))), (None, Some("x")));
         });
     }
 
@@ -424,7 +450,9 @@ mod tests {
 
     #[test]
     fn types_are_those_of_yaml_1_1() {
-        with_root("a: yes\nb: 'yes'\nc: 1.0\nd: ~\ne:\nf: !!str 12\ng: 1.2.3\n", |root| {
+        with_root("a: yes\nb: 'yes'\nc: 1.0\nd: ~\ne:\nf: !!str 12\ng: 1.2.3\nh: !!binary aGk=\ni: !!int '08'\ny: z\n", |root| {
+            assert_eq!((root.str("h"), root.get("i").and_then(Node::scalar)), (Some("hi"), Some(Scalar::Number)));
+            assert_eq!(root.entries().last().and_then(|entry| entry.key.key()).as_deref(), Some("true"));
             assert_eq!(root.get("a").and_then(Node::scalar), Some(Scalar::Bool(true)));
             assert_eq!(root.str("b"), Some("yes"));
             assert_eq!(root.get("c").and_then(Node::scalar), Some(Scalar::Number));

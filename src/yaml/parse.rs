@@ -62,6 +62,15 @@ pub fn read_as(source: SourceId, text: &str, parse_all: bool, rule: MergeRule, s
     }
 }
 
+/// Reads one document through a mask of its length: what the mask hides is read as the mask has it, everything else as
+/// it is written. Whether it can be read.
+pub(crate) fn read_masked(at: Span, text: &str, mask: &str, sink: &mut dyn FnMut(&Document<'_>)) -> bool {
+    let mut tree = Tree::default();
+    let Ok((_, None)) = Grammar::new(mask, Builder::new(mask, &mut tree)).read() else { return false };
+    sink(&Document::new(at.source, at.start, text, &tree, MergeRule::InOrder));
+    true
+}
+
 struct Reader<'a, 's> {
     source: SourceId,
     text: &'a str,
@@ -214,6 +223,8 @@ mod tests {
                     pairs.collect::<Vec<_>>().join(" ")
                 }
                 Piece::Broken(error) => format!("broken at {} in {:?}", error.at.start, &text[error.document.range()]),
+                Piece::Refused(error) => format!("refused {:?}: {}", &text[error.at.range()], error.message),
+                Piece::Unread(error) => format!("unread {:?}", &text[error.document.range()]),
                 Piece::Skipped => "skipped".into(),
             });
         });
@@ -235,24 +246,35 @@ mod tests {
     #[test]
     fn a_broken_document_costs_only_itself() {
         let text = "a: 1\n---\nb: [\n---\nc: 3\n";
-        assert_eq!(pieces(text), ["a=1", "broken at 12 in \"---\\nb: [\\n\"", "c=3"]);
+        assert_eq!(pieces(text), ["a=1", "broken at 14 in \"b: [\\n\"", "c=3"]);
         assert_eq!(pieces("a: \"x\n---\nb: 2\n").len(), 2);
-        assert_eq!(pieces("a: [\n...\nb: 2\n"), ["broken at 3 in \"a: [\\n\"", "b=2"]);
-        assert_eq!(pieces("%YAML 1.1\n---\na: [\n---\nb: 2\n").last().map(String::as_str), Some("b=2"));
+        assert!(pieces("a: [\n...\nb: 2\n")[0].starts_with("broken at 5"));
+        let text = "%YAML 1.1\n---\na: [\n---\nb: 2\n";
+        assert_eq!(pieces(text).last().map(String::as_str), Some("b=2"));
+        assert_eq!(pieces(text)[0], "broken at 10 in \"%YAML 1.1\\n---\\na: [\\n\"");
     }
 
     #[test]
-    fn an_error_after_the_end_takes_the_document_with_it() {
-        assert_eq!(pieces("{a: 1}\nb: 2\n").len(), 1);
-        assert!(pieces("{a: 1}\nb: 2\n")[0].starts_with("broken"));
+    fn one_document_is_read_up_to_the_next_marker() {
+        assert_eq!(pieces("{a: 1}\nb: 2\n"), ["a=1", "unread \"b: 2\\n\""]);
+        assert_eq!(pieces("a: 1\n...\nb: 2\n---\nc: 3\n"), ["a=1", "unread \"b: 2\\n\"", "c=3"]);
+        assert_eq!(pieces("a: 1\n...\n# c\n"), ["a=1"]);
+        assert_eq!(pieces("---\n{\"a\":1}{\"b\":2}\n"), ["a=1", "unread \"{\\\"b\\\":2}\\n\""]);
+    }
+
+    #[test]
+    fn what_the_decoder_refuses_is_handed_out_all_the_same() {
+        assert_eq!(pieces("a: 1\n~: 2\n"), ["a=1 ~=2", "refused \"\": unsupported map key of type: %!s(<nil>)"]);
+        assert_eq!(pieces("--- {a: 1}\n"), ["refused \"{a: 1}\": invalid Yaml document separator: {a: 1}", "a=1"]);
+        assert_eq!(pieces("a: .inf\n")[1], "refused \"\": json: unsupported value: +Inf");
+        assert_eq!(pieces("a: &x 1\nb: {<<: *x}\n")[1].split(": ").nth(1), Some("map merge requires map or sequence of maps as the value"));
     }
 
     #[test]
     fn quoted_lines_at_their_keys_column_are_read_as_kubectl_does() {
         let text = "a: \"one\ntwo\"\nb: 2\n";
         assert_eq!(pieces(text), ["a=\"one\ntwo\" b=2"]);
-        let text = "x: 0\n...\na: 'one\r\ntwo'\r\n";
-        assert_eq!(pieces(text), ["x=0", "a='one\r\ntwo'"]);
+        assert_eq!(pieces("a: 'one\r\ntwo'\r\n"), ["a='one\r\ntwo'"]);
     }
 
     #[test]
@@ -268,8 +290,11 @@ mod tests {
 
     #[test]
     fn hostile_nesting_is_an_error_and_not_a_crash() {
-        for open in ["[", "{a: ", "- "] {
-            assert!(pieces(&open.repeat(10_000))[0].starts_with("broken"), "{open}");
+        for (open, close) in [("[", "]"), ("{a: ", "}"), ("- ", "x")] {
+            let text = |depth: usize| open.repeat(depth) + &close.repeat(if close == "x" { 1 } else { depth });
+            assert!(!pieces(&text(9_999))[0].starts_with("broken"), "{open}");
+            assert!(pieces(&text(10_001))[0].starts_with("broken"), "{open}");
+            assert!(pieces(&open.repeat(100_000))[0].starts_with("broken"), "{open}");
         }
     }
 

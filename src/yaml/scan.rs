@@ -89,6 +89,8 @@ struct SimpleKey {
     possible: bool,
     /// It stands where only a key can stand.
     required: bool,
+    /// Whether the queue waits for its `:`. The decoder forgets that for a `[]` or `{}` with nothing in it.
+    listed: bool,
     token: usize,
     mark: Mark,
 }
@@ -116,7 +118,7 @@ pub(super) struct Scanner<'t> {
 impl<'t> Scanner<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         let cursor = Cursor::new(text);
-        let first = SimpleKey { possible: false, required: false, token: 0, mark: cursor.mark() };
+        let first = SimpleKey { possible: false, required: false, listed: false, token: 0, mark: cursor.mark() };
         Self {
             cursor,
             tokens: Vec::with_capacity(16),
@@ -170,7 +172,7 @@ impl<'t> Scanner<'t> {
             if self.head != self.tokens.len() {
                 let at = self.keys.partition_point(|key| key.token < self.taken);
                 let heads = self.keys[at..].iter().take_while(|key| key.token == self.taken);
-                let Some(into) = { heads }.position(|key| key.possible) else { break };
+                let Some(into) = { heads }.position(|key| key.possible && key.listed) else { break };
                 let at = at + into;
                 if !self.is_valid(at)? {
                     break;
@@ -247,9 +249,9 @@ impl<'t> Scanner<'t> {
         self.taken + self.tokens.len() - self.head
     }
 
-    /// Puts a token before the one of a number.
+    /// Puts a token before the one of a number; behind all others where that one was taken already.
     fn insert(&mut self, number: usize, token: Token) {
-        let at = self.head + number.saturating_sub(self.taken);
+        let at = number.checked_sub(self.taken).map_or(self.tokens.len(), |into| self.head + into);
         self.tokens.insert(at.min(self.tokens.len()), token);
     }
 
@@ -272,7 +274,7 @@ impl<'t> Scanner<'t> {
     fn save_key(&mut self) -> Result<(), Failure> {
         if self.key_allowed {
             let required = !self.in_flow() && self.indent == self.cursor.column();
-            let key = SimpleKey { possible: true, required, token: self.next_number(), mark: self.cursor.mark() };
+            let key = SimpleKey { possible: true, required, listed: true, token: self.next_number(), mark: self.cursor.mark() };
             self.remove_key()?;
             let last = self.keys.len() - 1;
             self.keys[last] = key;
@@ -348,7 +350,7 @@ impl<'t> Scanner<'t> {
 
     fn fetch_flow_start(&mut self, kind: Kind) -> Result<(), Failure> {
         self.save_key()?;
-        let key = SimpleKey { possible: false, required: false, token: self.next_number(), mark: self.cursor.mark() };
+        let key = SimpleKey { possible: false, required: false, listed: false, token: self.next_number(), mark: self.cursor.mark() };
         self.keys.push(key);
         if self.keys.len() > MAX_DEPTH + 1 {
             return Err(self.here(&format!("exceeded max depth of {MAX_DEPTH}")));
@@ -360,8 +362,12 @@ impl<'t> Scanner<'t> {
 
     fn fetch_flow_end(&mut self, kind: Kind) -> Result<(), Failure> {
         self.remove_key()?;
-        if self.in_flow() {
-            self.keys.pop();
+        if self.in_flow()
+            && let Some(level) = self.keys.pop()
+            && let Some(key) = self.keys.last_mut()
+            && key.token == level.token
+        {
+            key.listed = false;
         }
         self.key_allowed = false;
         self.one_token(kind, 1);

@@ -140,7 +140,7 @@ pub fn json_stream(text: &str) -> Option<JsonStream> {
                 let blanks = rest.len() - rest.trim_start().len();
                 let line = rest[..blanks].find('\n').map_or(blanks, |found| found + 1);
                 stream.rest = at + line;
-                return (!stream.values.is_empty()).then_some(stream);
+                return Some(stream);
             }
         }
     }
@@ -158,13 +158,26 @@ mod tests {
     fn cuts_at_document_markers_only() {
         assert_eq!(cut("a: 1\n---\nb: 2\n"), [("a: 1\n", false), ("---\nb: 2\n", false)]);
         assert_eq!(cut("a: |\n  ---\n--- # x\nb: ---\n"), [("a: |\n  ---\n", false), ("--- # x\nb: ---\n", false)]);
-        assert_eq!(cut("----\n---x\n"), [("----\n---x\n", false)]);
-        assert_eq!(cut("\u{feff}---\na: 1\n"), [("---\na: 1\n", false)]);
+        assert_eq!(cut("a: \"\n---\n\"\n"), [("a: \"\n", false), ("---\n\"\n", false)]);
+        assert_eq!(cut("\u{feff}---\na: 1\n"), [("\u{feff}---\na: 1\n", false)]);
+        assert_eq!(cut("%YAML 1.1\n---\nkind: ConfigMap\n"), [("%YAML 1.1\n", false), ("---\nkind: ConfigMap\n", true)]);
     }
 
     #[test]
-    fn directives_leave_the_cutting_to_the_parser() {
-        assert_eq!(cut("%YAML 1.1\n---\na: 1\n---\nkind: ConfigMap\n").len(), 1);
+    fn a_marker_with_something_behind_it_is_refused() {
+        let refused = |text: &str| {
+            let refused = |chunk: Chunk| chunk.refused.map(|range| text[range].to_owned());
+            split(text, false).into_iter().map(refused).collect::<Vec<_>>()
+        };
+        assert_eq!(refused("a: 1\n--- {b: 2}\n--- # c\n---\t\n"), [None, Some("{b: 2}".into()), None, None]);
+        assert_eq!(refused("----\n---x\n"), [Some("-".into()), Some("x".into())]);
+    }
+
+    #[test]
+    fn only_the_first_marker_is_part_of_its_document() {
+        let content = |text: &str| split(text, false).into_iter().map(|chunk| chunk.content).collect::<Vec<_>>();
+        assert_eq!(content("---\na: 1\n---\nb: 2\n"), [0, 13]);
+        assert_eq!(content("a: 1\n---\n---\nb: 2\n"), [0, 9, 9]);
     }
 
     #[test]
@@ -191,9 +204,12 @@ mod tests {
 
     #[test]
     fn concatenated_json_is_cut_at_its_values() {
-        assert_eq!(json_stream("{\"a\":1}{\"b\":2}\n{}"), Some(vec![0..7, 7..14, 14..17]));
-        assert_eq!(json_stream("{\"a\":1}\n"), None);
-        assert_eq!(json_stream("{a: 1}"), None);
-        assert_eq!(json_stream("a: {}"), None);
+        let values = |text: &str| json_stream(text).map(|stream| (stream.values, stream.rest));
+        assert_eq!(values("{\"a\":1}{\"b\":2}\n{}"), Some((vec![0..7, 7..14, 14..17], 17)));
+        assert_eq!(values("{\"a\":1}\n---\nb: 2\n"), Some((vec![0..7], 8)));
+        assert_eq!(values("{a: 1}"), Some((vec![], 0)));
+        assert_eq!(values("a: {}"), None);
+        let refused = json_stream("{}{}\n---\nb: 2\n").and_then(|stream| stream.refused);
+        assert_eq!(refused, Some((6, "invalid character '-' in numeric literal".to_owned())));
     }
 }
