@@ -95,6 +95,7 @@ impl Inventory {
         let mut inventory = Self::default();
         let (mut comments, mut broken) = (Vec::new(), Vec::new());
         let silences = suppression::may_have(source);
+        inventory.check_encoding(id, source, options);
         yaml::read_as(id, source.text(), options.parse_all, options.merge_rule, &mut |piece| match piece {
             Piece::Document(document) => {
                 comments.extend(document.comments().filter(|_| silences));
@@ -119,6 +120,7 @@ impl Inventory {
         let Some(root) = document.root() else { return };
         self.documents += 1;
         self.add_ytt(source, document);
+        self.check_root(document, root);
         self.merges |= document.has_merges();
         template::fill(document, &mut self.masked);
         let is_kustomization = kustomization::is_kustomization(source.name(), root);

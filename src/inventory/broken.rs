@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::inventory::{Inventory, Problem, ProblemKind, ReadOptions};
 use crate::sensitive::Sensitive;
-use crate::source::{Source, SourceOrigin, Span};
+use crate::source::{Encoding, Source, SourceId, SourceOrigin, Span};
 use crate::template::sign::{self, Look};
 use crate::yaml::scalar::Scalar;
 use crate::yaml::{self, Document, Node, SyntaxError};
@@ -70,6 +70,36 @@ impl Inventory {
         let is_ytt = |span: &Span| source.text().get(span.range()).is_some_and(|text| text.starts_with("#@ "));
         if let Some(span) = document.comments().find(is_ytt) {
             self.problems.push(Problem { kind: ProblemKind::Template, span, message: String::new() });
+        }
+    }
+
+    /// A text that is no object. What looks like a broken manifest is one, to the reader.
+    pub(super) fn check_root(&mut self, document: &Document<'_>, root: Node<'_>) {
+        let found = match root.scalar() {
+            Some(Scalar::String(_)) => "string",
+            Some(Scalar::Number) => "number",
+            Some(Scalar::Bool(_)) => "bool",
+            Some(Scalar::Null) | None => return,
+        };
+        if is_manifest(document.text()) {
+            let message = format!("json: cannot unmarshal {found} into Go value of type unstructured.detector");
+            let kind = ProblemKind::RefusedYaml { certain: true };
+            self.problems.push(Problem { kind, span: root.span(), message });
+        }
+    }
+
+    /// UTF-16 that kubectl does not take: it ends each line with one byte, so that little-endian text always has half
+    /// a character too many, and big-endian text where its last line has no end.
+    pub(super) fn check_encoding(&mut self, id: SourceId, source: &Source, options: ReadOptions<'_>) {
+        let fails = match source.encoding() {
+            Encoding::Utf16Le => true,
+            Encoding::Utf16Be => !source.text().ends_with('\n'),
+            _ => false,
+        };
+        if fails && !source.text().is_empty() {
+            let certain = options.named || is_manifest(source.text());
+            let message = "incomplete UTF-16 character: write the file as UTF-8".to_owned();
+            self.problems.push(Problem { kind: ProblemKind::RefusedYaml { certain }, span: Span::new(id, 0, 0), message });
         }
     }
 

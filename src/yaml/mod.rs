@@ -105,6 +105,11 @@ impl<'a> Document<'a> {
         left > 0
     }
 
+    /// Its text, and what of the text up to the next `---` is not part of it.
+    pub(crate) fn text(&self) -> &'a str {
+        self.text
+    }
+
     /// Whether a mapping in it has a merge key, so that the two rules may differ.
     pub fn has_merges(&self) -> bool {
         self.tree.merges

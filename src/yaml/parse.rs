@@ -46,7 +46,7 @@ pub fn read(source: SourceId, text: &str, parse_all: bool, sink: &mut dyn FnMut(
 
 /// The same, by another rule of merge keys than kubectl's.
 pub fn read_as(source: SourceId, text: &str, parse_all: bool, rule: MergeRule, sink: &mut dyn FnMut(Piece<'_>)) {
-    let mut reader = Reader { source, text, rule, tree: Tree::default(), sink };
+    let mut reader = Reader { source, text, rule, tree: Tree::default(), json_fault: None, sink };
     let mut start = 0;
     if let Some(stream) = json_stream(text) {
         stream.values.into_iter().for_each(|value| reader.read_json(value));
@@ -54,6 +54,7 @@ pub fn read_as(source: SourceId, text: &str, parse_all: bool, rule: MergeRule, s
             reader.refuse(at..at, at..text.len(), message);
         }
         start = stream.rest;
+        reader.json_fault = stream.fault.map(|(at, message)| Failure::new(at as u32, message));
     }
     let mut before = start;
     for chunk in split(&text[start..], parse_all) {
@@ -76,6 +77,8 @@ struct Reader<'a, 's> {
     text: &'a str,
     rule: MergeRule,
     tree: Tree,
+    /// Why the first document is no JSON.
+    json_fault: Option<Failure>,
     sink: &'s mut dyn FnMut(Piece<'_>),
 }
 
@@ -108,6 +111,12 @@ impl Reader<'_, '_> {
         let read = match control_character(text) {
             Some(at) => Err(Failure::new(at as u32, "control characters are not allowed")),
             None => Grammar::new(text, Builder::new(text, &mut self.tree)).read(),
+        };
+        let read = match (self.json_fault.take(), read) {
+            (Some(fault), Err(_) | Ok((_, Some(_)))) => {
+                Err(Failure { at: fault.at.saturating_sub(range.start), ..fault })
+            }
+            (_, read) => read,
         };
         self.deliver(range, read, chunk.refused.as_ref());
     }
@@ -237,7 +246,7 @@ mod tests {
         assert_eq!(pieces("é: \"x\\n\"\n"), ["é=\"x\\n\""]);
         assert_eq!(pieces("\u{feff}a: x\n---\nb: 'y'\n"), ["a=x", "b='y'"]);
         assert_eq!(pieces("a:\n  b: 1\n  c: [x, {y: z}]\n\n# end\n"), ["a=b: 1\n  c: [x, {y: z}]"]);
-        assert_eq!(pieces("a:\n- {b: c}\n\n# end\nd: e\n"), ["a={b: c} d=e"]);
+        assert_eq!(pieces("a:\n- {b: c}\n\n# end\nd: e\n"), ["a=- {b: c} d=e"]);
         assert_eq!(pieces("a:\nb: ~\n"), ["a= b=~"]);
         assert_eq!(pieces("a:\n  b: >-\n    x\n    y\n\n  c: |\n    z\n")[0], "a=b: >-\n    x\n    y\n\n  c: |\n    z");
         assert_eq!(pieces("b: >-\n  x\n  y\n\nc: |\n  z\n"), ["b=x\n  y c=z"]);

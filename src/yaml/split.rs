@@ -108,6 +108,25 @@ pub struct JsonStream {
     pub rest: usize,
     /// Why it does not: behind two values only JSON may follow.
     pub refused: Option<(usize, String)>,
+    /// Why it does not go on in JSON. Where the next document is no YAML either, kubectl says this of it.
+    pub fault: Option<(usize, String)>,
+}
+
+/// Where YAML begins behind JSON: `consumeWhitespace` eats blanks up to the first line break, and gives up where fewer
+/// than four bytes are left.
+fn yaml_start(rest: &str) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let left = &rest[at..];
+        let next = left.chars().next().filter(|_| left.len() >= 4)?;
+        if !next.is_whitespace() {
+            return Some(at);
+        }
+        at += next.len_utf8();
+        if next == '\n' {
+            return Some(at);
+        }
+    }
 }
 
 /// How far kubectl looks for the brace that makes a stream JSON.
@@ -134,12 +153,23 @@ pub fn json_stream(text: &str) -> Option<JsonStream> {
                 stream.rest = at;
                 return Some(stream);
             }
-            Err(_) => {
-                // It eats the blanks up to the first line break.
-                let rest = &text[at..];
-                let blanks = rest.len() - rest.trim_start().len();
-                let line = rest[..blanks].find('\n').map_or(blanks, |found| found + 1);
-                stream.rest = at + line;
+            Err(error) => {
+                let place = at + error.range.start;
+                // What ends too early is no fault of syntax to Go, and has no offset.
+                let message = match error.range.is_empty() {
+                    true => error.message,
+                    false => format!("json: offset {}: {}", place + 1, error.message),
+                };
+                match yaml_start(&text[at..]) {
+                    Some(blanks) => {
+                        stream.rest = at + blanks;
+                        stream.fault = Some((place, message));
+                    }
+                    None => {
+                        stream.rest = at;
+                        stream.refused = Some((place, message));
+                    }
+                }
                 return Some(stream);
             }
         }

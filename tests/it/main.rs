@@ -37,3 +37,4 @@ mod suppressions;
 mod tables;
 mod wire;
 mod workloads;
+mod yaml;
