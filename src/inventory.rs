@@ -95,7 +95,6 @@ impl Inventory {
         let mut inventory = Self::default();
         let (mut comments, mut broken) = (Vec::new(), Vec::new());
         let silences = suppression::may_have(source);
-        inventory.check_encoding(id, source, options);
         yaml::read_as(id, source.text(), options.parse_all, options.merge_rule, &mut |piece| match piece {
             Piece::Document(document) => {
                 comments.extend(document.comments().filter(|_| silences));

@@ -121,11 +121,6 @@ impl Counts {
 const MARK: usize = 4096;
 
 impl Source {
-    /// How its bytes were written.
-    pub const fn encoding(&self) -> Encoding {
-        self.encoding
-    }
-
     /// A source that was read: `name` is the path as the user will see it, with `/` as separator.
     pub fn new(name: impl Into<String>, text: impl Into<String>, encoding: Encoding) -> Self {
         Self {

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::inventory::{Inventory, Problem, ProblemKind, ReadOptions};
 use crate::sensitive::Sensitive;
-use crate::source::{Encoding, Source, SourceId, SourceOrigin, Span};
+use crate::source::{Source, SourceOrigin, Span};
 use crate::template::sign::{self, Look};
 use crate::yaml::scalar::Scalar;
 use crate::yaml::{self, Document, Node, SyntaxError};
@@ -88,21 +88,6 @@ impl Inventory {
         }
     }
 
-    /// UTF-16 that kubectl does not take: it ends each line with one byte, so that little-endian text always has half
-    /// a character too many, and big-endian text where its last line has no end.
-    pub(super) fn check_encoding(&mut self, id: SourceId, source: &Source, options: ReadOptions<'_>) {
-        let fails = match source.encoding() {
-            Encoding::Utf16Le => true,
-            Encoding::Utf16Be => !source.text().ends_with('\n'),
-            _ => false,
-        };
-        if fails && !source.text().is_empty() {
-            let certain = options.named || is_manifest(source.text());
-            let message = "incomplete UTF-16 character: write the file as UTF-8".to_owned();
-            self.problems.push(Problem { kind: ProblemKind::RefusedYaml { certain }, span: Span::new(id, 0, 0), message });
-        }
-    }
-
     /// A name that is no string: the API server decodes it into one, and refuses the object.
     pub(super) fn check_names(&mut self, object: Node<'_>) {
         if object.str("apiVersion").is_none() {
@@ -127,7 +112,8 @@ impl Inventory {
         let at = (error.at.start - error.document.start) as usize;
         let rendered = matches!(source.origin(), SourceOrigin::Rendered(_));
         // `{{ x }}` alone is a mapping as the key of another.
-        let is_template = !rendered && text.get(at..).is_some_and(|rest| rest.starts_with("{"))
+        let is_template = !rendered
+            && text.get(at..).is_some_and(|rest| rest.starts_with("{"))
             && text.get(..at).is_some_and(|before| before.ends_with('{'));
         let kind = if is_template {
             ProblemKind::Template
@@ -139,6 +125,11 @@ impl Inventory {
 
     pub(super) fn add_unread(&mut self, source: &Source, error: SyntaxError, options: ReadOptions<'_>) {
         let text = source.text().get(error.document.range()).unwrap_or_default();
+        // What it holds is not known before it is rendered, nor where a document ends.
+        if self.problems.last().is_some_and(|it| it.kind == ProblemKind::Template && it.span.source == error.at.source)
+        {
+            return;
+        }
         let kind = ProblemKind::UnreadYaml { certain: options.named || is_manifest(text) };
         self.problems.push(Problem { kind, span: error.at, message: error.message });
     }

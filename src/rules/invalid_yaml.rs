@@ -76,8 +76,12 @@ mod tests {
         facts.problem(ProblemKind::RefusedYaml { certain: false }, "%YAML", "found incompatible YAML document");
         facts.problem(ProblemKind::UnreadYaml { certain: true }, "kind: Pod", "`...` ends the document");
         facts.problem(ProblemKind::UnreadYaml { certain: false }, "b: 2", "`...` ends the document");
-        let expected =
-            [(Severity::Error, "n"), (Severity::Note, "%YAML"), (Severity::Warning, "kind: Pod"), (Severity::Note, "b: 2")];
+        let expected = [
+            (Severity::Error, "n"),
+            (Severity::Note, "%YAML"),
+            (Severity::Warning, "kind: Pod"),
+            (Severity::Note, "b: 2"),
+        ];
         assert_eq!(facts.flags(&InvalidYaml), expected);
     }
 }

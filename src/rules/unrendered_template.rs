@@ -24,8 +24,9 @@ impl Rule for UnrenderedTemplate {
         // of a chart are one fault.
         out.extend(templates.map(|problem| {
             let message = "a template that is not rendered yet: its images are not checked";
-            Finding::new(META.id, META.severity, message, problem.span, "template")
-                .help("render it first and check the result: `helm template … | pullcheck -`, or with the tool it is for")
+            Finding::new(META.id, META.severity, message, problem.span, "template").help(
+                "render it first and check the result: `helm template … | pullcheck -`, or with the tool it is for",
+            )
         }));
         out.extend(cx.inventory.charts.charts.iter().map(|unrendered| {
             let (chart, count) = (&unrendered.chart, unrendered.templates);

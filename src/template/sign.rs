@@ -203,7 +203,9 @@ mod tests {
 
     #[test]
     fn a_sign_beside_the_fault_makes_a_template() {
-        for text in ["a: 1\n{% if x %}\n^b: 2\n", "a: @@X@@^\n", "<RULES>\n^a: 1\n", "- $RULES\n^a: 1\n", "a: <%= x %>: ^\n"] {
+        for text in
+            ["a: 1\n{% if x %}\n^b: 2\n", "a: @@X@@^\n", "<RULES>\n^a: 1\n", "- $RULES\n^a: 1\n", "a: <%= x %>: ^\n"]
+        {
             assert!(matches!(look_at(text, "^"), Look::Masked { near: true, .. }), "{text}");
         }
     }

@@ -36,10 +36,7 @@ pub(super) enum End {
     /// It ends where the chunk does.
     Whole,
     /// It ends before this offset, and something stands there. With `...` it was ended on purpose.
-    Before {
-        at: u32,
-        marked: bool,
-    },
+    Before { at: u32, marked: bool },
 }
 
 pub(super) struct Grammar<'g, 't> {

@@ -408,7 +408,8 @@ mod tests {
                 let root = document.root().expect("a root");
                 assert_eq!((root.at(&["c", "image"]).and_then(Node::as_str), document.has_merges()), (Some("x"), true));
                 assert_eq!(root.at(&["c", "tag"]).and_then(Node::as_str), Some("t"));
-                names = ["c", "d"].map(|key| root.get(key).and_then(|it| it.str("name")).unwrap_or("").to_owned()).into();
+                names =
+                    ["c", "d"].map(|key| root.get(key).and_then(|it| it.str("name")).unwrap_or("").to_owned()).into();
             });
             names
         };
@@ -455,14 +456,17 @@ mod tests {
 
     #[test]
     fn types_are_those_of_yaml_1_1() {
-        with_root("a: yes\nb: 'yes'\nc: 1.0\nd: ~\ne:\nf: !!str 12\ng: 1.2.3\nh: !!binary aGk=\ni: !!int '08'\ny: z\n", |root| {
-            assert_eq!((root.str("h"), root.get("i").and_then(Node::scalar)), (Some("hi"), Some(Scalar::Number)));
-            assert_eq!(root.entries().last().and_then(|entry| entry.key.key()).as_deref(), Some("true"));
-            assert_eq!(root.get("a").and_then(Node::scalar), Some(Scalar::Bool(true)));
-            assert_eq!(root.str("b"), Some("yes"));
-            assert_eq!(root.get("c").and_then(Node::scalar), Some(Scalar::Number));
-            assert!(root.get("d").is_some_and(Node::is_null) && root.get("e").is_some_and(Node::is_null));
-            assert_eq!((root.str("f"), root.str("g")), (Some("12"), Some("1.2.3")));
-        });
+        with_root(
+            "a: yes\nb: 'yes'\nc: 1.0\nd: ~\ne:\nf: !!str 12\ng: 1.2.3\nh: !!binary aGk=\ni: !!int '08'\ny: z\n",
+            |root| {
+                assert_eq!((root.str("h"), root.get("i").and_then(Node::scalar)), (Some("hi"), Some(Scalar::Number)));
+                assert_eq!(root.entries().last().and_then(|entry| entry.key.key()).as_deref(), Some("true"));
+                assert_eq!(root.get("a").and_then(Node::scalar), Some(Scalar::Bool(true)));
+                assert_eq!(root.str("b"), Some("yes"));
+                assert_eq!(root.get("c").and_then(Node::scalar), Some(Scalar::Number));
+                assert!(root.get("d").is_some_and(Node::is_null) && root.get("e").is_some_and(Node::is_null));
+                assert_eq!((root.str("f"), root.str("g")), (Some("12"), Some("1.2.3")));
+            },
+        );
     }
 }

@@ -47,14 +47,16 @@ pub fn read(source: SourceId, text: &str, parse_all: bool, sink: &mut dyn FnMut(
 /// The same, by another rule of merge keys than kubectl's.
 pub fn read_as(source: SourceId, text: &str, parse_all: bool, rule: MergeRule, sink: &mut dyn FnMut(Piece<'_>)) {
     let mut reader = Reader { source, text, rule, tree: Tree::default(), json_fault: None, sink };
-    let mut start = 0;
-    if let Some(stream) = json_stream(text) {
-        stream.values.into_iter().for_each(|value| reader.read_json(value));
+    // kubectl takes it off each file before anything else (`FileVisitor` of k8s.io/cli-runtime, v0.36.3).
+    let mut start = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+    if let Some(stream) = json_stream(&text[start..]) {
+        let base = start;
+        stream.values.into_iter().for_each(|value| reader.read_json(value.start + base..value.end + base));
         if let Some((at, message)) = stream.refused {
-            reader.refuse(at..at, at..text.len(), message);
+            reader.refuse(at + base..at + base, at + base..text.len(), message);
         }
-        start = stream.rest;
-        reader.json_fault = stream.fault.map(|(at, message)| Failure::new(at as u32, message));
+        start += stream.rest;
+        reader.json_fault = stream.fault.map(|(at, message)| Failure::new((at + base) as u32, message));
     }
     let mut before = start;
     for chunk in split(&text[start..], parse_all) {
@@ -197,7 +199,8 @@ impl Reader<'_, '_> {
 /// The first character that YAML allows nowhere, by the ranges of `readerc.go`.
 fn control_character(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
-    let is_doubtful = |byte: u8| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r') || matches!(byte, 0x7f | 0xc2 | 0xef);
+    let is_doubtful =
+        |byte: u8| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r') || matches!(byte, 0x7f | 0xc2 | 0xef);
     let mut at = 0;
     while let Some(found) = bytes[at..].iter().position(|&byte| is_doubtful(byte)) {
         at += found;
@@ -276,7 +279,10 @@ mod tests {
         assert_eq!(pieces("a: 1\n~: 2\n"), ["a=1 ~=2", "refused \"\": unsupported map key of type: %!s(<nil>)"]);
         assert_eq!(pieces("--- {a: 1}\n"), ["refused \"{a: 1}\": invalid Yaml document separator: {a: 1}", "a=1"]);
         assert_eq!(pieces("a: .inf\n")[1], "refused \"\": json: unsupported value: +Inf");
-        assert_eq!(pieces("a: &x 1\nb: {<<: *x}\n")[1].split(": ").nth(1), Some("map merge requires map or sequence of maps as the value"));
+        assert_eq!(
+            pieces("a: &x 1\nb: {<<: *x}\n")[1].split(": ").nth(1),
+            Some("map merge requires map or sequence of maps as the value")
+        );
     }
 
     #[test]

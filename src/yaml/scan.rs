@@ -274,7 +274,13 @@ impl<'t> Scanner<'t> {
     fn save_key(&mut self) -> Result<(), Failure> {
         if self.key_allowed {
             let required = !self.in_flow() && self.indent == self.cursor.column();
-            let key = SimpleKey { possible: true, required, listed: true, token: self.next_number(), mark: self.cursor.mark() };
+            let key = SimpleKey {
+                possible: true,
+                required,
+                listed: true,
+                token: self.next_number(),
+                mark: self.cursor.mark(),
+            };
             self.remove_key()?;
             let last = self.keys.len() - 1;
             self.keys[last] = key;
@@ -350,7 +356,13 @@ impl<'t> Scanner<'t> {
 
     fn fetch_flow_start(&mut self, kind: Kind) -> Result<(), Failure> {
         self.save_key()?;
-        let key = SimpleKey { possible: false, required: false, listed: false, token: self.next_number(), mark: self.cursor.mark() };
+        let key = SimpleKey {
+            possible: false,
+            required: false,
+            listed: false,
+            token: self.next_number(),
+            mark: self.cursor.mark(),
+        };
         self.keys.push(key);
         if self.keys.len() > MAX_DEPTH + 1 {
             return Err(self.here(&format!("exceeded max depth of {MAX_DEPTH}")));
@@ -434,9 +446,7 @@ impl<'t> Scanner<'t> {
     /// Eats blanks, comments and line breaks.
     fn scan_to_next_token(&mut self) {
         loop {
-            while self.cursor.at(0) == b' '
-                || (self.cursor.at(0) == b'\t' && (self.in_flow() || !self.key_allowed))
-            {
+            while self.cursor.at(0) == b' ' || (self.cursor.at(0) == b'\t' && (self.in_flow() || !self.key_allowed)) {
                 self.cursor.advance(1);
             }
             if self.cursor.at(0) == b'#' {

@@ -39,12 +39,10 @@ pub fn split(text: &str, parse_all: bool) -> Vec<Chunk> {
     let mut chunks = Vec::new();
     let mut signs = Signs::default();
     let mut open = Chunk { range: 0..0, content: 0, refused: None, skip: false };
-    // A byte order mark stands before the first line.
-    let first = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-    let line_starts = std::iter::once(first).chain(memchr_iter(b'\n', bytes).map(|at| at + 1));
+    let line_starts = std::iter::once(0).chain(memchr_iter(b'\n', bytes).map(|at| at + 1));
     for at in line_starts {
         match bytes.get(at) {
-            Some(b'-') if bytes[at..].starts_with(b"---") && (at == 0 || at != first) => {
+            Some(b'-') if bytes[at..].starts_with(b"---") => {
                 let line_end = at + 3 + rest_of_line(&bytes[at + 3..]).len();
                 // kubectl keeps the line in a document of which it is the first.
                 let is_empty = open.content >= at;
@@ -189,8 +187,10 @@ mod tests {
         assert_eq!(cut("a: 1\n---\nb: 2\n"), [("a: 1\n", false), ("---\nb: 2\n", false)]);
         assert_eq!(cut("a: |\n  ---\n--- # x\nb: ---\n"), [("a: |\n  ---\n", false), ("--- # x\nb: ---\n", false)]);
         assert_eq!(cut("a: \"\n---\n\"\n"), [("a: \"\n", false), ("---\n\"\n", false)]);
-        assert_eq!(cut("\u{feff}---\na: 1\n"), [("\u{feff}---\na: 1\n", false)]);
-        assert_eq!(cut("%YAML 1.1\n---\nkind: ConfigMap\n"), [("%YAML 1.1\n", false), ("---\nkind: ConfigMap\n", true)]);
+        assert_eq!(
+            cut("%YAML 1.1\n---\nkind: ConfigMap\n"),
+            [("%YAML 1.1\n", false), ("---\nkind: ConfigMap\n", true)]
+        );
     }
 
     #[test]

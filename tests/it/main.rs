@@ -35,6 +35,7 @@ mod render;
 mod spans;
 mod suppressions;
 mod tables;
+mod templates;
 mod wire;
 mod workloads;
 mod yaml;

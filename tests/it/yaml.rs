@@ -108,7 +108,8 @@ fn every_row_is_read_as_kubectl_reads_it() {
         let docs: Vec<Value> = row["docs"].as_array().expect("documents").iter().map(floats).collect();
         assert_eq!(reading.docs.iter().map(floats).collect::<Vec<_>>(), docs, "{text:?}");
         let expected = row["refused"].as_str().map(words);
-        let said = reading.refused.as_deref().map(|said| said.split('…').next().unwrap_or_default().trim_end_matches('{'));
+        let said =
+            reading.refused.as_deref().map(|said| said.split('…').next().unwrap_or_default().trim_end_matches('{'));
         match (expected, said) {
             (Some(expected), Some(said)) => assert!(expected.starts_with(said), "{text:?}: {expected} | {said}"),
             (expected, said) => assert_eq!(said, expected, "{text:?}"),

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/yaml"
@@ -23,7 +24,9 @@ type row struct {
 // The loop of StreamVisitor.Visit in k8s.io/cli-runtime, pkg/resource/visitor.go.
 func judge(in string) row {
 	out := row{In: in, Docs: []json.RawMessage{}}
-	decoder := yaml.NewYAMLOrJSONDecoder(bytes.NewReader([]byte(in)), 4096)
+	// FileVisitor takes the byte order mark off.
+	in = strings.TrimPrefix(in, "\ufeff")
+	decoder := yaml.NewYAMLOrJSONDecoder(strings.NewReader(in), 4096)
 	for {
 		ext := runtime.RawExtension{}
 		if err := decoder.Decode(&ext); err != nil {
