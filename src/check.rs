@@ -19,6 +19,7 @@ use crate::dockerconfig::DockerConfig;
 use crate::error::UsageError;
 use crate::event;
 use crate::inventory::{Inventory, Problem, ProblemKind, ReadOptions};
+use crate::kustomization;
 use crate::load::{self, Input, Unread};
 use crate::probe::plan::{Depth, Look, Plan};
 use crate::probe::{Outcome, Prober, PullAnswer};
@@ -32,6 +33,7 @@ use crate::source::{Source, SourceId, Sources, Span};
 use crate::trace;
 use crate::verdict::{self, Verdict, content};
 use crate::workload::{ImageText, ImageUse, PodOrigin};
+use crate::yaml::MergeRule;
 
 /// What the inputs say, and the files themselves.
 #[derive(Debug, Default)]
@@ -94,15 +96,36 @@ fn read(inputs: &[Input], reading: ReadOptions<'_>) -> (Sources, Vec<Inventory>)
         let options = ReadOptions { named: input.named, ..reading };
         inventory_of(SourceId(at as u32), source, unread, options)
     };
-    let (sources, parts) = inputs.par_iter().enumerate().map(read).unzip();
-    (Sources::new(sources), parts)
+    let (sources, mut parts): (Vec<_>, Vec<_>) = inputs.par_iter().enumerate().map(read).unzip();
+    let sources = Sources::new(sources);
+    let named = |at: usize| inputs.get(at).is_some_and(|input| input.named);
+    read_as_kustomize(&sources, &mut parts, |at| ReadOptions { named: named(at), ..reading });
+    (sources, parts)
+}
+
+/// Reads those files again that a kustomization is built from and that have merge keys: kubectl never sees them as they
+/// are written, and kustomize merges by another rule. Such files are rare.
+fn read_as_kustomize<'k>(sources: &Sources, parts: &mut [Inventory], options: impl Fn(usize) -> ReadOptions<'k>) {
+    if parts.iter().all(|part| !part.merges) {
+        return;
+    }
+    let members = kustomization::files(parts.iter().flat_map(|part| &part.kustomizations), sources);
+    for id in members {
+        let at = id.0 as usize;
+        if let Some(part) = parts.get_mut(at).filter(|part| part.merges) {
+            let options = ReadOptions { merge_rule: MergeRule::OwnFirst, ..options(at) };
+            *part = Inventory::of(id, sources.get(id), options);
+        }
+    }
 }
 
 /// The same for texts that are in memory already.
 pub fn gather_sources(sources: Vec<Source>, options: ReadOptions<'_>) -> Gathered {
     let read = |(at, source)| inventory_of(SourceId(at as u32), source, None, options);
-    let (sources, parts): (Vec<_>, Vec<_>) = sources.into_iter().enumerate().map(read).unzip();
-    merge(Sources::new(sources), parts, Vec::new())
+    let (sources, mut parts): (Vec<_>, Vec<_>) = sources.into_iter().enumerate().map(read).unzip();
+    let sources = Sources::new(sources);
+    read_as_kustomize(&sources, &mut parts, |_| options);
+    merge(sources, parts, Vec::new())
 }
 
 fn inventory_of(id: SourceId, source: Source, unread: Option<Unread>, options: ReadOptions<'_>) -> (Source, Inventory) {

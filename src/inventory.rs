@@ -1,7 +1,8 @@
 //! Everything that the inputs say, gathered from all documents: the facts that rules judge.
 
+mod broken;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Range;
 
 use crate::chart::{self, comment};
 use crate::duplicate::DuplicateKey;
@@ -20,7 +21,7 @@ use crate::workload::placeholder::Skip;
 use crate::workload::placeholder::is_placeholder;
 use crate::workload::pod::is_unquoted_template;
 use crate::workload::{self, ImageText, ImageUse, Pod, PodId, PodOrigin, Resource, ResourceId};
-use crate::yaml::{self, Document, Node, Piece, SyntaxError};
+use crate::yaml::{self, Document, MergeRule, Node, Piece};
 use crate::{kustomization, resource, rewriting, service_account};
 
 /// The facts of all inputs, each list in the order of source and place.
@@ -75,6 +76,8 @@ pub struct Inventory {
     pub suppressions: Suppressions,
     /// Charts that are not rendered.
     pub charts: chart::Unrendered,
+    /// Whether a document has merge keys, which kubectl and kustomize read differently. Only of a single source.
+    pub merges: bool,
 }
 
 /// What the reading of a source depends on besides its text.
@@ -86,6 +89,8 @@ pub struct ReadOptions<'k> {
     pub named: bool,
     /// Kinds that the configuration knows; they come before those of the table.
     pub kinds: &'k [Kind],
+    /// Who reads the merge keys.
+    pub merge_rule: MergeRule,
 }
 
 impl Inventory {
@@ -94,7 +99,7 @@ impl Inventory {
         let mut inventory = Self::default();
         let (mut comments, mut broken) = (Vec::new(), Vec::new());
         let silences = suppression::may_have(source);
-        yaml::read(id, source.text(), options.parse_all, &mut |piece| match piece {
+        yaml::read_as(id, source.text(), options.parse_all, options.merge_rule, &mut |piece| match piece {
             Piece::Document(document) => {
                 comments.extend(document.comments().filter(|_| silences));
                 inventory.add_document(source, document, options.kinds);
@@ -104,6 +109,8 @@ impl Inventory {
                 broken.push(error.document);
                 inventory.add_broken(source, error, options);
             }
+            Piece::Refused(error) => inventory.add_refused(source, error, options),
+            Piece::Unread(error) => inventory.add_unread(source, error, options),
         });
         if silences {
             inventory.suppressions.append(suppression::read(id, source, &comments, &broken));
@@ -115,6 +122,9 @@ impl Inventory {
     fn add_document(&mut self, source: &Source, document: &Document<'_>, kinds: &[Kind]) {
         let Some(root) = document.root() else { return };
         self.documents += 1;
+        self.add_ytt(source, document);
+        self.check_root(document, root);
+        self.merges |= document.has_merges();
         template::fill(document, &mut self.masked);
         let is_kustomization = kustomization::is_kustomization(source.name(), root);
         if is_kustomization {
@@ -137,6 +147,7 @@ impl Inventory {
             }
             let id = ResourceId(self.resources.len() as u32);
             let span = object.node.span();
+            self.check_names(object.node);
             self.resources.push(Resource { name: object.name.clone(), span, template: template.clone() });
             self.hooks.extend(Hook::of(object.node).map(|hook| (id, hook)));
             let images = self.images.len();
@@ -172,41 +183,6 @@ impl Inventory {
     fn add_incomplete(&mut self, root: Node<'_>, message: &str) {
         let kind = ProblemKind::InvalidYaml { certain: true };
         self.problems.push(Problem { kind, span: root.span(), message: message.into() });
-    }
-
-    fn add_broken(&mut self, source: &Source, error: SyntaxError, options: ReadOptions) {
-        self.documents += 1;
-        let text = source.text().get(error.document.range()).unwrap_or_default();
-        let has_line = |key: &str| text.lines().any(|line| line.starts_with(key));
-        let rendered = matches!(source.origin(), SourceOrigin::Rendered(_));
-        let kind = if text.contains("{{") && !rendered {
-            ProblemKind::Template
-        } else {
-            let certain = options.named || has_line("apiVersion:") && has_line("kind:");
-            ProblemKind::InvalidYaml { certain }
-        };
-        if text.lines().any(may_be_of_a_secret) {
-            self.mask_broken_secret(text, error.document);
-        }
-        self.problems.push(Problem { kind, span: error.at, message: error.message });
-    }
-
-    /// Without a tree nobody knows which lines hold the values: all that stands behind a key, and lines without one,
-    /// could be secret.
-    fn mask_broken_secret(&mut self, text: &str, document: Span) {
-        let mut at = document.start;
-        for line in text.split_inclusive('\n') {
-            let value = value_in_line(line);
-            let (start, end) = (at + value.start as u32, at + value.end as u32);
-            self.masked.push(Span::new(document.source, start, end));
-            // `Secret` is a word of every message.
-            let public =
-                line.starts_with("kind:") || line.starts_with("apiVersion:") || is_plain_word(&line[value.clone()]);
-            if !public {
-                self.secret_texts.push(Sensitive::new(&line[value]));
-            }
-            at += line.len() as u32;
-        }
     }
 
     /// Adds what another source says, behind what is there.
@@ -307,38 +283,6 @@ fn bare_name(text: &str) -> &str {
     text[path_start..].find(':').map_or(text, |colon| &text[..path_start + colon])
 }
 
-/// Whether a line of a document that cannot be parsed says that it is a Secret, in YAML or JSON, or holds a value of
-/// one.
-fn may_be_of_a_secret(line: &str) -> bool {
-    let is_kind = |after: &str| {
-        let kind = after.trim_start_matches(['"', '\'']).trim_start().strip_prefix(':').unwrap_or_default();
-        kind.trim_start().trim_start_matches(['"', '\'']).starts_with("Secret")
-    };
-    line.split("kind").skip(1).any(is_kind) || line.contains("stringData") || line.contains(".dockerc")
-}
-
-/// What of a line could be secret: what stands behind its key, or all of it when it has none. Empty for keys whose
-/// values tell where the reader is.
-fn value_in_line(line: &str) -> Range<usize> {
-    const PUBLIC: [&str; 6] = ["apiVersion", "kind", "metadata", "name", "namespace", "type"];
-    let end = line.trim_end().len();
-    let start = end - line[..end].trim_start().len();
-    let Some(colon) = line[start..end].find(": ").map(|at| start + at) else {
-        return if line[..end].ends_with(':') { end..end } else { start..end };
-    };
-    let key = line[start..colon].trim_start_matches("- ").trim_matches('"');
-    let one_value = !line[colon + 1..end].contains([':', ',']);
-    if PUBLIC.contains(&key) && one_value { end..end } else { colon + 2..end }
-}
-
-/// A short word of letters: the value of a label sooner than a secret. It is masked where it stands, but the same word
-/// in other files, in paths and image names, has to stay readable: most broken documents are templates that say
-/// `component: controller`.
-fn is_plain_word(value: &str) -> bool {
-    let word = value.trim_matches(['"', '\'']);
-    word.len() < 12 && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
-}
-
 /// `imagePullSecrets`, or something meant as such, where it has no effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MisplacedPullSecrets {
@@ -411,6 +355,16 @@ pub enum ProblemKind {
     /// A document that cannot be parsed. `certain`: the file was named by the user, or the document has an
     /// `apiVersion:` and a `kind:` at column 0, so it is meant as a manifest.
     InvalidYaml {
+        /// Whether it is meant as a manifest.
+        certain: bool,
+    },
+    /// A document that kubectl refuses for what it says there. It was read all the same.
+    RefusedYaml {
+        /// Whether it is meant as a manifest.
+        certain: bool,
+    },
+    /// A part of the input that kubectl passes over in silence; the message says what ends the document before it.
+    UnreadYaml {
         /// Whether it is meant as a manifest.
         certain: bool,
     },

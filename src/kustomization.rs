@@ -122,6 +122,15 @@ enum Member {
     Folder(usize),
 }
 
+/// The files among the inputs that kustomizations are built from.
+pub(crate) fn files<'k>(
+    kustomizations: impl IntoIterator<Item = &'k Kustomization>,
+    sources: &Sources,
+) -> BTreeSet<SourceId> {
+    let members = members(kustomizations, sources).into_iter().flatten();
+    members.filter_map(|member| if let Member::File(id) = member { Some(id) } else { None }).collect()
+}
+
 /// What each kustomization names, as far as it is among the inputs.
 fn members<'k>(
     kustomizations: impl IntoIterator<Item = &'k Kustomization>,

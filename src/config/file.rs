@@ -83,7 +83,10 @@ pub(super) fn read(file: &ConfigFile, command: &Command, current: &Path) -> Resu
                 reader.fault(root.span(), "too many aliases");
             }
         }
-        Piece::Broken(error) => reader.fault(error.at, format!("it is not YAML: {}", error.message)),
+        Piece::Broken(error) | Piece::Refused(error) => {
+            reader.fault(error.at, format!("it is not YAML: {}", error.message));
+        }
+        Piece::Unread(error) => reader.fault(error.at, format!("nothing may stand here: {}", error.message)),
         Piece::Skipped => {}
     });
     reader.finish()

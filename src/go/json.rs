@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::quote::quote_byte;
 use super::utf8::decode_rune;
-pub(crate) use reader::{Kind, Reader};
+pub(crate) use reader::{Kind, Reader, unquote};
 
 /// `maxNestingDepth` of the scanner.
 const MAX_DEPTH: usize = 10_000;
@@ -46,6 +46,23 @@ pub(crate) fn check(data: &[u8]) -> Result<(), SyntaxError> {
             };
         };
         expect = scanner.step(expect, byte)?;
+    }
+}
+
+/// The end of the first value of a stream, as `Decoder.Decode` finds it; `None` where only blanks are left.
+pub(crate) fn first(data: &[u8]) -> Result<Option<usize>, SyntaxError> {
+    let mut scanner = Scanner { data, at: 0, open: Vec::new() };
+    let mut expect = Expect::Value;
+    loop {
+        scanner.skip_space();
+        let Some(&byte) = data.get(scanner.at) else {
+            let error = || SyntaxError { message: "unexpected EOF".to_owned(), ..scanner.end() };
+            return if scanner.open.is_empty() { Ok(None) } else { Err(error()) };
+        };
+        expect = scanner.step(expect, byte)?;
+        if scanner.open.is_empty() {
+            return Ok(Some(scanner.at));
+        }
     }
 }
 

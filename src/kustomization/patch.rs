@@ -221,7 +221,7 @@ fn inline(node: Node<'_>) -> Body {
             };
             changes.iter_mut().for_each(|changes| changes.extend(found.iter().cloned()));
         }
-        Piece::Skipped => {}
+        Piece::Skipped | Piece::Refused(_) | Piece::Unread(_) => {}
         Piece::Broken(_) => changes = None,
     });
     let Some(mut changes) = changes else { return Body::Unknown };

@@ -154,6 +154,7 @@ fn may_set_images(transformer: Node<'_>) -> bool {
             let kind = document.root().and_then(|root| root.str("kind"));
             harmless &= kind.is_some_and(|kind| HARMLESS.contains(&kind));
         }
+        Piece::Refused(_) | Piece::Unread(_) => {}
         Piece::Skipped | Piece::Broken(_) => harmless = false,
     });
     !harmless

@@ -17,7 +17,7 @@ const EXTENSIONS: &[&str] = &["yaml", "yml", "json"];
 
 /// Endings behind one of those that mark a template, or a tool's output, of the same form (`deployment.yaml.j2`).
 const TEMPLATE_EXTENSIONS: &[&str] =
-    &["gotmpl", "injected", "j2", "jinja", "jinja2", "templ", "template", "tmpl", "tpl"];
+    &["erb", "gotmpl", "injected", "j2", "jinja", "jinja2", "templ", "template", "tmpl", "tpl"];
 
 /// Hidden folders that hold tools' state and never manifests. Other hidden folders are walked: people keep manifests
 /// in `.deploy` and `.archive`.

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::finding::{Finding, Severity};
-use crate::inventory::ProblemKind;
+use crate::inventory::{Problem, ProblemKind};
 use crate::rules::meta::Meta;
 use crate::rules::{Context, Rule};
 
@@ -18,21 +18,41 @@ impl Rule for InvalidYaml {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
-        for problem in &cx.inventory.problems {
-            let ProblemKind::InvalidYaml { certain } = problem.kind else { continue };
-            let why = &problem.message;
-            let finding = if certain {
-                let message = format!("this document cannot be parsed, so nothing in it is checked: {why}");
-                Finding::new(META.id, META.severity, message, problem.span, "here")
-                    .help("`kubectl apply` would refuse it too: mend the syntax at the mark or just before it")
-            } else {
-                let message = format!("this document cannot be parsed, and does not look like a manifest: {why}");
-                Finding::new(META.id, Severity::Note, message, problem.span, "here")
-                    .help("if it is meant for the cluster, mend it; if not, leave it out with `--exclude`")
-            };
-            out.push(finding);
-        }
+        out.extend(cx.inventory.problems.iter().filter_map(finding));
     }
+}
+
+fn finding(problem: &Problem) -> Option<Finding> {
+    let why = &problem.message;
+    let (severity, message, help) = match problem.kind {
+        ProblemKind::InvalidYaml { certain: true } => (
+            META.severity,
+            format!("this document cannot be parsed, so nothing in it is checked: {why}"),
+            "`kubectl apply` would refuse it too: fix the syntax at the mark or just before it",
+        ),
+        ProblemKind::InvalidYaml { certain: false } => (
+            Severity::Note,
+            format!("this document cannot be parsed, and does not look like a manifest: {why}"),
+            "if it is meant for the cluster, fix it; if not, leave it out with `--exclude`",
+        ),
+        ProblemKind::RefusedYaml { certain: true } => (
+            META.severity,
+            format!("`kubectl apply` refuses this document: {why}"),
+            "what stands here is YAML, but nothing that Kubernetes takes: write it as it is meant",
+        ),
+        ProblemKind::RefusedYaml { certain: false } => (
+            Severity::Note,
+            format!("`kubectl apply` would refuse this document: {why}"),
+            "if it is meant for the cluster, fix it; if not, leave it out with `--exclude`",
+        ),
+        ProblemKind::UnreadYaml { certain } => (
+            if certain { Severity::Warning } else { Severity::Note },
+            format!("nothing from here on is read, and nobody says so: {why}"),
+            "`kubectl apply` takes one document up to the next `---` and drops the rest: put a line `---` in between",
+        ),
+        _ => return None,
+    };
+    Some(Finding::new(META.id, severity, message, problem.span, "here").help(help))
 }
 
 #[cfg(test)]
@@ -47,5 +67,21 @@ mod tests {
         facts.problem(ProblemKind::InvalidYaml { certain: false }, "a: [", "unclosed bracket");
         facts.problem(ProblemKind::Template, "{{ if }}", "");
         assert_eq!(facts.flags(&InvalidYaml), [(Severity::Error, "kind: ["), (Severity::Note, "a: [")]);
+    }
+
+    #[test]
+    fn what_kubectl_refuses_is_an_error_and_what_it_drops_a_warning() {
+        let mut facts = Facts::default();
+        facts.problem(ProblemKind::RefusedYaml { certain: true }, "n", "json: cannot unmarshal bool");
+        facts.problem(ProblemKind::RefusedYaml { certain: false }, "%YAML", "found incompatible YAML document");
+        facts.problem(ProblemKind::UnreadYaml { certain: true }, "kind: Pod", "`...` ends the document");
+        facts.problem(ProblemKind::UnreadYaml { certain: false }, "b: 2", "`...` ends the document");
+        let expected = [
+            (Severity::Error, "n"),
+            (Severity::Note, "%YAML"),
+            (Severity::Warning, "kind: Pod"),
+            (Severity::Note, "b: 2"),
+        ];
+        assert_eq!(facts.flags(&InvalidYaml), expected);
     }
 }

@@ -1,4 +1,5 @@
-//! `unrendered-template`: a Helm template or chart, of which only the rendered form can be checked.
+//! `unrendered-template`: a template of Helm's or of another tool, or a chart, of which only the rendered form can be
+//! checked.
 
 use std::sync::LazyLock;
 
@@ -23,8 +24,9 @@ impl Rule for UnrenderedTemplate {
         // of a chart are one fault.
         out.extend(templates.map(|problem| {
             let message = "a template that is not rendered yet: its images are not checked";
-            Finding::new(META.id, META.severity, message, problem.span, "template")
-                .help("render it first and check the result: `helm template … | pullcheck -`")
+            Finding::new(META.id, META.severity, message, problem.span, "template").help(
+                "render it first and check the result: `helm template … | pullcheck -`, or with the tool it is for",
+            )
         }));
         out.extend(cx.inventory.charts.charts.iter().map(|unrendered| {
             let (chart, count) = (&unrendered.chart, unrendered.templates);

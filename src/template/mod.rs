@@ -8,6 +8,7 @@ mod eval;
 pub(crate) mod field;
 mod lex;
 mod parse;
+pub(crate) mod sign;
 pub(crate) mod tree;
 mod value;
 

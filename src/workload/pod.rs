@@ -184,10 +184,10 @@ impl Place {
         let text = if triggered { value.written() } else { value.text() }.unwrap_or_default();
         let image = if triggered {
             ImageText::Skipped(Skip::SetByImageStream)
+        } else if value.filling().is_none() && is_unquoted_template(value) {
+            ImageText::Skipped(Skip::Placeholder)
         } else if value.is_null() || value.as_str() == Some("") {
             ImageText::Invalid(InvalidImage::Empty)
-        } else if value.is_mapping() && value.text().is_none() && is_unquoted_template(value) {
-            ImageText::Skipped(Skip::Placeholder)
         } else if value.as_str().is_none() {
             ImageText::Invalid(InvalidImage::NotAString)
         } else {
@@ -225,9 +225,9 @@ pub(super) fn decided_by(filling: &Filling) -> Vec<DecidedBy> {
     filling.parameters.iter().map(decision).collect()
 }
 
-/// `image: {{ .Values.image }}` composes as a mapping whose key is a mapping.
+/// `image: {{ .Values.image }}` composes as a mapping whose key is a mapping, `image: #@ data.values.image` as null.
 pub(crate) fn is_unquoted_template(value: Node<'_>) -> bool {
-    value.entries().next().is_some_and(|entry| entry.key.is_mapping())
+    value.entries().next().is_some_and(|entry| entry.key.is_mapping()) || value.is_computed()
 }
 
 /// What a string in an image field is.

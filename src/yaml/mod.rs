@@ -1,28 +1,46 @@
 //! YAML and JSON as trees with exact spans.
 //!
-//! The text is cut at document boundaries ([`split`]), each piece is parsed by granit-parser into a flat arena
-//! ([`parse`]), and [`Node`] reads it the way Kubernetes does: YAML 1.1 scalars ([`scalar`]), aliases, merge keys, the
-//! last of duplicate keys. Nothing outside this folder knows the parser.
+//! The text is cut at document boundaries ([`split`]), each piece is scanned and parsed into a flat arena as kubectl's
+//! decoder does it ([`parse`]), and [`Node`] reads it the way Kubernetes does: YAML 1.1 scalars ([`scalar`]), aliases,
+//! merge keys, the last of duplicate keys. Nothing outside this folder knows the parser.
 
+mod grammar;
+mod json;
 pub mod parse;
 mod place;
 pub mod scalar;
+mod scan;
 pub mod split;
 mod tree;
 
+use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use crate::source::{SourceId, Span, Spanned};
-pub use crate::yaml::parse::{Piece, SyntaxError, read};
+pub(crate) use crate::yaml::parse::read_masked;
+pub use crate::yaml::parse::{Piece, SyntaxError, read, read_as};
 pub use crate::yaml::place::Place;
 use crate::yaml::scalar::Scalar;
-use crate::yaml::tree::{NodeKind, RawNode, Text, Tree};
+use crate::yaml::tree::{NodeKind, RawNode, ScalarType, Text, Tree};
 
 /// Aliases that may be followed while one document is read. A bomb of nested aliases would otherwise make a small file
 /// as large as it likes; real manifests follow a few dozen.
 const ALIAS_BUDGET: u32 = 100_000;
+
+/// Merges within merges that are followed.
+const MAX_MERGES: u8 = 16;
+
+/// Which of two values counts where a mapping has a key and merges one of that name too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MergeRule {
+    /// The one that is written last, as in kubectl: go.yaml.in/yaml/v2 applies `<<` where it stands.
+    #[default]
+    InOrder,
+    /// The mapping's own, as in kustomize: kyaml resolves merges before anything else (`RNode.DeAnchor`).
+    OwnFirst,
+}
 
 /// One parsed document.
 #[derive(Debug)]
@@ -32,6 +50,7 @@ pub struct Document<'a> {
     base: u32,
     text: &'a str,
     tree: &'a Tree,
+    rule: MergeRule,
     aliases_left: Cell<u32>,
     /// Scalars that another text stands in for, by their nodes.
     filled: OnceCell<BTreeMap<u32, Filling>>,
@@ -49,8 +68,8 @@ pub struct Filling {
 }
 
 impl<'a> Document<'a> {
-    fn new(source: SourceId, base: u32, text: &'a str, tree: &'a Tree) -> Self {
-        Self { source, base, text, tree, aliases_left: Cell::new(ALIAS_BUDGET), filled: OnceCell::new() }
+    fn new(source: SourceId, base: u32, text: &'a str, tree: &'a Tree, rule: MergeRule) -> Self {
+        Self { source, base, text, tree, rule, aliases_left: Cell::new(ALIAS_BUDGET), filled: OnceCell::new() }
     }
 
     /// From here on the scalars have these texts. A document is filled in once; what comes later has no effect.
@@ -84,6 +103,16 @@ impl<'a> Document<'a> {
         let left = self.aliases_left.get().saturating_sub(things);
         self.aliases_left.set(left);
         left > 0
+    }
+
+    /// Its text, and what of the text up to the next `---` is not part of it.
+    pub(crate) fn text(&self) -> &'a str {
+        self.text
+    }
+
+    /// Whether a mapping in it has a merge key, so that the two rules may differ.
+    pub fn has_merges(&self) -> bool {
+        self.tree.merges
     }
 
     /// The source it was read from.
@@ -195,6 +224,7 @@ impl<'a> Node<'a> {
             NodeKind::Scalar { text, .. } => Some(match text {
                 Text::Source { start, end } => node.document.text.get(start as usize..end as usize)?,
                 Text::Owned { index } => node.document.tree.owned.get(index as usize)?,
+                Text::Decoded { index } => node.document.tree.decoded.get(index as usize)?,
             }),
             _ => None,
         }
@@ -225,10 +255,27 @@ impl<'a> Node<'a> {
         if let Some(filling) = node.filling() {
             return Some(if filling.typed { scalar::resolve(&filling.text) } else { Scalar::String(&filling.text) });
         }
-        match node.raw().kind {
-            NodeKind::Scalar { plain: true, .. } => Some(scalar::resolve(node.text()?)),
-            NodeKind::Scalar { .. } => Some(Scalar::String(node.text()?)),
-            _ => None,
+        let NodeKind::Scalar { typed, .. } = node.raw().kind else { return None };
+        let text = node.text()?;
+        Some(match typed {
+            ScalarType::Plain => scalar::resolve(text),
+            ScalarType::String | ScalarType::Merge => Scalar::String(text),
+            ScalarType::Null => Scalar::Null,
+            ScalarType::Bool => scalar::boolean(text).map_or(Scalar::String(text), Scalar::Bool),
+            ScalarType::Number => Scalar::Number,
+        })
+    }
+
+    /// The name that it gives a field as a key: JSON has strings only, so `1_0` is `10` and `y` is `true`. `None` for
+    /// collections, and for `<<` where it merges.
+    pub fn key(self) -> Option<Cow<'a, str>> {
+        let node = self.target()?;
+        let NodeKind::Scalar { typed, .. } = node.raw().kind else { return None };
+        let text = node.text()?;
+        match typed {
+            ScalarType::Plain | ScalarType::Number | ScalarType::Bool => Some(scalar::key(text)),
+            ScalarType::String | ScalarType::Null => Some(Cow::Borrowed(text)),
+            ScalarType::Merge => None,
         }
     }
 
@@ -243,6 +290,13 @@ impl<'a> Node<'a> {
     /// Whether it is null: empty, `~`, `null`.
     pub fn is_null(self) -> bool {
         self.scalar() == Some(Scalar::Null)
+    }
+
+    /// Whether ytt computes the value: it stands in a comment, `image: #@ data.values.image`.
+    pub(crate) fn is_computed(self) -> bool {
+        let Range { start, end } = self.range();
+        let rest = self.document.text.get(end as usize..).unwrap_or_default();
+        start == end && rest.trim_start_matches([' ', '\t']).starts_with("#@")
     }
 
     /// The items of a sequence; none for anything else.
@@ -269,34 +323,42 @@ impl<'a> Node<'a> {
         })
     }
 
-    /// The entry of a key, as Kubernetes takes it: the last of duplicates, else what `<<` brings in.
+    /// The entry of a key, as the reader of the document takes it ([`MergeRule`]): the last of duplicates, and what `<<`
+    /// brings in.
     pub fn entry(self, key: &str) -> Option<Entry<'a>> {
-        self.entry_within(key, 16)
+        if !self.document.tree.merges {
+            return self.entries().filter(|entry| entry.key.text() == Some(key)).last();
+        }
+        self.entry_within(key, MAX_MERGES)
     }
 
     fn entry_within(self, key: &str, merges: u8) -> Option<Entry<'a>> {
-        let mut found = None;
-        let mut merge = None;
+        let (mut own, mut merged) = (None, None);
         for entry in self.entries() {
-            match entry.key.text() {
-                Some(text) if text == key => found = Some(entry),
-                Some("<<") if entry.key.is_plain() => merge = Some(entry.value),
-                _ => {}
+            if entry.key.is_merge() {
+                let found = merges.checked_sub(1).and_then(|left| entry.value.merged_entry(key, left));
+                merged = found.or(merged);
+                if found.is_some() && self.document.rule == MergeRule::InOrder {
+                    own = None;
+                }
+            } else if entry.key.text() == Some(key) {
+                own = Some(entry);
             }
         }
-        if found.is_some() || merges == 0 {
-            return found;
-        }
-        let merge = merge?;
-        if merge.is_sequence() {
-            merge.items().find_map(|item| item.entry_within(key, merges - 1))
+        own.or(merged)
+    }
+
+    /// The entry of a key in the value of `<<`: of several mappings, the first that has it.
+    fn merged_entry(self, key: &str, merges: u8) -> Option<Entry<'a>> {
+        if self.is_sequence() {
+            self.items().find_map(|item| item.entry_within(key, merges))
         } else {
-            merge.entry_within(key, merges - 1)
+            self.entry_within(key, merges)
         }
     }
 
-    fn is_plain(self) -> bool {
-        matches!(self.raw().kind, NodeKind::Scalar { plain: true, .. })
+    fn is_merge(self) -> bool {
+        matches!(self.raw().kind, NodeKind::Scalar { typed: ScalarType::Merge, .. })
     }
 
     /// The value of a key; see [`Node::entry`].
@@ -336,11 +398,30 @@ mod tests {
     }
 
     #[test]
-    fn merge_keys_fill_in_and_never_override() {
-        let text = "base: &b {image: x, name: base}\nlist: &l {tag: t}\nc:\n  <<: [*b, *l]\n  name: own\n";
-        with_root(text, |root| {
+    fn merge_keys_count_where_they_stand_for_kubectl_and_last_for_kustomize() {
+        let text = "base: &b {image: x, name: base}\nlist: &l {tag: t, image: y}\n\
+                    c:\n  <<: [*b, *l]\n  name: own\nd:\n  name: own\n  !!merge <<: *b\n";
+        let names = |rule| {
+            let mut names = Vec::new();
+            read_as(SourceId(0), text, false, rule, &mut |piece| {
+                let Piece::Document(document) = piece else { return };
+                let root = document.root().expect("a root");
+                assert_eq!((root.at(&["c", "image"]).and_then(Node::as_str), document.has_merges()), (Some("x"), true));
+                assert_eq!(root.at(&["c", "tag"]).and_then(Node::as_str), Some("t"));
+                names =
+                    ["c", "d"].map(|key| root.get(key).and_then(|it| it.str("name")).unwrap_or("").to_owned()).into();
+            });
+            names
+        };
+        assert_eq!(names(MergeRule::InOrder), ["own", "base"]);
+        assert_eq!(names(MergeRule::OwnFirst), ["own", "own"]);
+    }
+
+    #[test]
+    fn a_quoted_merge_key_is_a_key_like_any_other() {
+        with_root("base: &b {image: x}\nc:\n  \"<<\": *b\n", |root| {
             let c = root.get("c").expect("c");
-            assert_eq!((c.str("name"), c.str("image"), c.str("tag")), (Some("own"), Some("x"), Some("t")));
+            assert_eq!((c.str("image"), c.get("<<").and_then(|it| it.str("image"))), (None, Some("x")));
         });
     }
 
@@ -375,12 +456,17 @@ mod tests {
 
     #[test]
     fn types_are_those_of_yaml_1_1() {
-        with_root("a: yes\nb: 'yes'\nc: 1.0\nd: ~\ne:\nf: !!str 12\ng: 1.2.3\n", |root| {
-            assert_eq!(root.get("a").and_then(Node::scalar), Some(Scalar::Bool(true)));
-            assert_eq!(root.str("b"), Some("yes"));
-            assert_eq!(root.get("c").and_then(Node::scalar), Some(Scalar::Number));
-            assert!(root.get("d").is_some_and(Node::is_null) && root.get("e").is_some_and(Node::is_null));
-            assert_eq!((root.str("f"), root.str("g")), (Some("12"), Some("1.2.3")));
-        });
+        with_root(
+            "a: yes\nb: 'yes'\nc: 1.0\nd: ~\ne:\nf: !!str 12\ng: 1.2.3\nh: !!binary aGk=\ni: !!int '08'\ny: z\n",
+            |root| {
+                assert_eq!((root.str("h"), root.get("i").and_then(Node::scalar)), (Some("hi"), Some(Scalar::Number)));
+                assert_eq!(root.entries().last().and_then(|entry| entry.key.key()).as_deref(), Some("true"));
+                assert_eq!(root.get("a").and_then(Node::scalar), Some(Scalar::Bool(true)));
+                assert_eq!(root.str("b"), Some("yes"));
+                assert_eq!(root.get("c").and_then(Node::scalar), Some(Scalar::Number));
+                assert!(root.get("d").is_some_and(Node::is_null) && root.get("e").is_some_and(Node::is_null));
+                assert_eq!((root.str("f"), root.str("g")), (Some("12"), Some("1.2.3")));
+            },
+        );
     }
 }

@@ -1,22 +1,16 @@
-//! Parser events to arena trees, one document at a time.
+//! A stream to documents, one at a time, as kubectl takes it apart.
 //!
 //! One arena is filled, handed out and reused, so that a file's memory is that of its largest document.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
-use granit_parser::{Event, Parser, StrInput};
-
 use crate::source::{SourceId, Span};
-use crate::yaml::Document;
-use crate::yaml::split::{json_stream, split};
-use crate::yaml::tree::{Builder, Failure, Tree};
-
-/// Line breaks in quoted scalars that are patched before a document is given up (see [`parse_chunk`]).
-const MAX_PATCHES: usize = 256;
-
-/// Comments that the parser may hold back until it knows what follows; 96 by default, which real files exceed.
-const MAX_BUFFERED_COMMENTS: usize = 1 << 20;
+use crate::yaml::grammar::{End, Grammar};
+use crate::yaml::scan::Failure;
+use crate::yaml::split::{Chunk, json_stream, split};
+use crate::yaml::tree::Tree;
+use crate::yaml::tree::build::Builder;
+use crate::yaml::{Document, MergeRule, json};
 
 /// What [`read`] hands out, in source order.
 #[derive(Debug)]
@@ -25,192 +19,202 @@ pub enum Piece<'a> {
     Document(&'a Document<'a>),
     /// A document that cannot be parsed; what stands around it is still handed out.
     Broken(SyntaxError),
+    /// kubectl refuses it, for what it says there; it is handed out all the same.
+    Refused(SyntaxError),
+    /// A part of the text that kubectl never reads, and says nothing of.
+    Unread(SyntaxError),
     /// A ConfigMap or CustomResourceDefinition that was not parsed.
     Skipped,
 }
 
-/// Why a document cannot be parsed.
+/// Why kubectl does not take a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyntaxError {
-    /// The point at which the parser gave up: an empty span.
+    /// What is to be mended; the empty span at the point where the parser gave up.
     pub at: Span,
     /// The document, or what is known of its extent.
     pub document: Span,
-    /// The parser's words.
+    /// The decoder's words.
     pub message: String,
 }
 
 /// Reads all documents of a text: YAML, JSON or concatenated JSON. `parse_all` parses ConfigMaps and
 /// CustomResourceDefinitions too.
 pub fn read(source: SourceId, text: &str, parse_all: bool, sink: &mut dyn FnMut(Piece<'_>)) {
+    read_as(source, text, parse_all, MergeRule::InOrder, sink);
+}
+
+/// The same, by another rule of merge keys than kubectl's.
+pub fn read_as(source: SourceId, text: &str, parse_all: bool, rule: MergeRule, sink: &mut dyn FnMut(Piece<'_>)) {
+    let mut reader = Reader { source, text, rule, tree: Tree::default(), json_fault: None, sink };
+    // kubectl takes it off each file before anything else (`FileVisitor` of k8s.io/cli-runtime, v0.36.3).
+    let mut start = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+    if let Some(stream) = json_stream(&text[start..]) {
+        let base = start;
+        stream.values.into_iter().for_each(|value| reader.read_json(value.start + base..value.end + base));
+        if let Some((at, message)) = stream.refused {
+            reader.refuse(at + base..at + base, at + base..text.len(), message);
+        }
+        start += stream.rest;
+        reader.json_fault = stream.fault.map(|(at, message)| Failure::new((at + base) as u32, message));
+    }
+    let mut before = start;
+    for chunk in split(&text[start..], parse_all) {
+        reader.read_chunk(&chunk, start, before);
+        before = chunk.range.start + start;
+    }
+}
+
+/// Reads one document through a mask of its length: what the mask hides is read as the mask has it, everything else as
+/// it is written. Whether it can be read.
+pub(crate) fn read_masked(at: Span, text: &str, mask: &str, sink: &mut dyn FnMut(&Document<'_>)) -> bool {
     let mut tree = Tree::default();
-    if let Some(values) = json_stream(text) {
-        for value in values {
-            parse_chunk(source, text, value, &mut tree, sink);
-        }
-        return;
-    }
-    for chunk in split(text, parse_all) {
-        if chunk.skip {
-            sink(Piece::Skipped);
-        } else {
-            parse_chunk(source, text, chunk.range, &mut tree, sink);
-        }
-    }
-}
-
-/// Parses one chunk. A continuation line of a quoted scalar that stands no deeper than its key is legal for kubectl and
-/// an error for this parser: its line break is replaced by a space, which keeps every offset and folds to the same
-/// value, and the chunk is parsed again. When that does not help, the first error counts.
-fn parse_chunk(source: SourceId, text: &str, range: Range<usize>, tree: &mut Tree, sink: &mut dyn FnMut(Piece<'_>)) {
-    let base = range.start as u32;
-    let chunk = &text[range];
-    let mut reader = Reader { source, base, tree, sink, delivered: 0, patches: 0, first_error: None };
-    let mut patched: Cow<'_, str> = Cow::Borrowed(chunk);
-    while let Some(line_break) = reader.read(&patched) {
-        patched = Cow::Owned(without_line_break(&patched, line_break));
-    }
-}
-
-/// Whether a document marker stands behind a point, or before it on the same line.
-fn may_go_on(text: &str, at: usize) -> bool {
-    let line = memchr::memrchr(b'\n', &text.as_bytes()[..at]).unwrap_or(0);
-    let rest = &text.as_bytes()[line..];
-    ["\n...", "\n---", "\r...", "\r---"].iter().any(|marker| memchr::memmem::find(rest, marker.as_bytes()).is_some())
-}
-
-/// Replaces a line break (LF, or CR LF) by spaces.
-fn without_line_break(text: &str, at: usize) -> String {
-    let width = if text[..at].ends_with('\r') { 2 } else { 1 };
-    let start = at + 1 - width;
-    let mut patched = String::with_capacity(text.len());
-    patched.push_str(&text[..start]);
-    patched.push_str(&"  "[..width]);
-    patched.push_str(&text[at + 1..]);
-    patched
-}
-
-type Events<'t> = Parser<'t, StrInput<'t>>;
-
-/// How reading a document ended.
-enum Read {
-    Document,
-    EndOfStream,
+    let Ok((_, None)) = Grammar::new(mask, Builder::new(mask, &mut tree)).read() else { return false };
+    sink(&Document::new(at.source, at.start, text, &tree, MergeRule::InOrder));
+    true
 }
 
 struct Reader<'a, 's> {
     source: SourceId,
-    base: u32,
-    tree: &'a mut Tree,
+    text: &'a str,
+    rule: MergeRule,
+    tree: Tree,
+    /// Why the first document is no JSON.
+    json_fault: Option<Failure>,
     sink: &'s mut dyn FnMut(Piece<'_>),
-    /// Documents of this chunk that were handed out already, by an earlier pass over less patched text.
-    delivered: usize,
-    patches: usize,
-    first_error: Option<Failure>,
 }
 
 impl Reader<'_, '_> {
-    /// Reads all documents of the chunk; the offset of a line break when the chunk is to be patched there and read
-    /// again.
-    fn read(&mut self, text: &str) -> Option<usize> {
-        let options = granit_parser::options! { max_buffered_comment_events: MAX_BUFFERED_COMMENTS };
-        let mut events = Parser::new_from_str_with_options(text, options);
-        let mut number = 0;
-        let mut start = 0;
-        loop {
-            self.tree.clear();
-            match self.read_document(text, &mut events) {
-                Ok(Read::EndOfStream) => {
-                    if !self.tree.comments.is_empty() {
-                        self.deliver(text, number);
-                    }
-                    return None;
-                }
-                Ok(Read::Document) => {
-                    start = self.tree.nodes.first().map_or(start, |root| root.end as usize);
-                    self.deliver(text, number);
-                }
-                Err(failure) => {
-                    let line_break = memchr::memrchr(b'\n', &text.as_bytes()[..failure.at.min(text.len())]);
-                    if failure.quoted_indent && self.patches < MAX_PATCHES && line_break.is_some() {
-                        self.patches += 1;
-                        self.first_error.get_or_insert(failure);
-                        return line_break;
-                    }
-                    let failure_at = failure.at.min(text.len());
-                    let failure = self.first_error.take().unwrap_or(failure);
-                    let end = self.report(text, number, start, failure);
-                    // Looking for the next document costs as much as parsing what is left of this one.
-                    if !may_go_on(text, failure_at) || !matches!(events.proceed_next_document(), Ok(true)) {
-                        return None;
-                    }
-                    start = end;
-                }
-            }
-            number += 1;
-        }
+    fn read_json(&mut self, range: Range<usize>) {
+        self.tree.clear();
+        let value = &self.text[range.clone()];
+        let read = json::read(value, &mut self.tree).map(|refused| (End::Whole, refused));
+        self.deliver(range, read, None);
     }
 
-    fn deliver(&mut self, text: &str, number: usize) {
-        if number < self.delivered {
+    /// Reads one document; `base` is where the text begins that was cut, `before` the document before this one.
+    fn read_chunk(&mut self, chunk: &Chunk, base: usize, before: usize) {
+        if chunk.skip {
+            (self.sink)(Piece::Skipped);
             return;
         }
-        self.delivered = number + 1;
-        // Comments come with the tokens around them, not in source order.
-        self.tree.comments.sort_unstable_by_key(|range| range.start);
-        (self.sink)(Piece::Document(&Document::new(self.source, self.base, text, self.tree)));
+        let mut range = chunk.content + base..chunk.range.end + base;
+        if self.text[range.clone()].starts_with('\u{feff}') {
+            range.start += '\u{feff}'.len_utf8();
+        }
+        if let Some(refused) = &chunk.refused {
+            let at = refused.start + base..refused.end + base;
+            let message = format!("invalid Yaml document separator: {}", &self.text[at.clone()]);
+            // kubectl meets the line while it still reads the document before it, which is lost too.
+            self.refuse(at, before..range.end, message);
+        }
+        let text = &self.text[range.clone()];
+        self.tree.clear();
+        let read = match control_character(text) {
+            Some(at) => Err(Failure::new(at as u32, "control characters are not allowed")),
+            None => Grammar::new(text, Builder::new(text, &mut self.tree)).read(),
+        };
+        let read = match (self.json_fault.take(), read) {
+            (Some(fault), Err(_) | Ok((_, Some(_)))) => {
+                Err(Failure { at: fault.at.saturating_sub(range.start), ..fault })
+            }
+            (_, read) => read,
+        };
+        self.deliver(range, read, chunk.refused.as_ref());
     }
 
-    /// Hands out the error; the offset at which the broken document ends, as far as that is known.
-    fn report(&mut self, text: &str, number: usize, start: usize, failure: Failure) -> usize {
-        let at = failure.at.min(text.len());
-        let end = text[at..].find("\n...").map_or(text.len(), |found| at + found + 1);
-        if number >= self.delivered {
-            self.delivered = number + 1;
-            let span =
-                |start: usize, end: usize| Span::new(self.source, self.base + start as u32, self.base + end as u32);
-            let at = span(at, at);
-            let error = SyntaxError { at, document: span(start.min(end), end), message: failure.message };
-            (self.sink)(Piece::Broken(error));
-        }
-        end
+    fn span(&self, range: Range<usize>) -> Span {
+        Span::new(self.source, range.start as u32, range.end as u32)
     }
 
-    fn read_document(&mut self, text: &str, events: &mut Events<'_>) -> Result<Read, Failure> {
-        let mut builder = Builder::new(text, self.tree);
-        let mut inside = false;
-        loop {
-            let Some(next) = events.next_event() else { return Ok(Read::EndOfStream) };
-            let (event, span) = next?;
-            let range = span.byte_range().map_or(0..0, |range| range.start as u32..range.end as u32);
-            match event {
-                Event::DocumentStart(..) => inside = true,
-                Event::DocumentEnd if inside => break,
-                Event::StreamEnd => return Ok(Read::EndOfStream),
-                event => builder.push(event, range)?,
+    fn error(&self, at: Range<usize>, document: Range<usize>, message: String) -> SyntaxError {
+        SyntaxError { at: self.span(at), document: self.span(document), message }
+    }
+
+    fn refuse(&mut self, at: Range<usize>, document: Range<usize>, message: String) {
+        let error = self.error(at, document, message);
+        (self.sink)(Piece::Refused(error));
+    }
+
+    fn deliver(
+        &mut self,
+        range: Range<usize>,
+        read: Result<(End, Option<Failure>), Failure>,
+        refused: Option<&Range<usize>>,
+    ) {
+        let point = |failure: &Failure| {
+            let at = (range.start + failure.at).min(range.end);
+            at..at
+        };
+        match read {
+            // Where the stream is refused before, kubectl never comes here.
+            Err(_) if refused.is_some() => {}
+            Err(failure) => {
+                let error = self.error(point(&failure), self.extent(&range), failure.message);
+                (self.sink)(Piece::Broken(error));
             }
-        }
-        // An error can come after the end of a document that only seems complete: it belongs to it, unless a marker
-        // stands between.
-        loop {
-            match events.peek() {
-                Some(Ok((Event::Comment(..), _))) => {
-                    if let Some(Ok((event, span))) = events.next_event() {
-                        let range = span.byte_range().map_or(0..0, |range| range.start as u32..range.end as u32);
-                        builder.push(event, range)?;
-                    }
+            Ok((end, fault)) => {
+                if end != End::Empty || !self.tree.comments.is_empty() {
+                    let text = &self.text[range.clone()];
+                    let document = Document::new(self.source, range.start as u32, text, &self.tree, self.rule);
+                    (self.sink)(Piece::Document(&document));
                 }
-                Some(Err(error)) => {
-                    let failure = Failure::from(error);
-                    let end = builder.tree.nodes.first().map_or(0, |root| root.end as usize);
-                    let between = text.get(end..failure.at).unwrap_or_default();
-                    let marked = between.lines().skip(1).any(|line| line.starts_with("...") || line.starts_with("---"));
-                    return if marked { Ok(Read::Document) } else { Err(failure) };
+                if let Some(failure) = fault {
+                    self.refuse(point(&failure), range.clone(), failure.message);
                 }
-                _ => return Ok(Read::Document),
+                if let End::Before { at, marked } = end {
+                    self.tell_unread(range.start + at as usize..range.end, marked);
+                }
             }
         }
     }
+
+    /// What belongs to a broken document. A directive is cut off from what it was written for, which tells whether it is
+    /// meant as a manifest.
+    fn extent(&self, range: &Range<usize>) -> Range<usize> {
+        let text = &self.text[range.clone()];
+        let is_directive = text.lines().all(|line| line.trim().is_empty() || line.starts_with(['#', '%']));
+        if !is_directive {
+            return range.clone();
+        }
+        let next = self.text[range.end..].find("\n---").map_or(self.text.len(), |found| range.end + found + 1);
+        range.start..next
+    }
+
+    fn tell_unread(&mut self, range: Range<usize>, marked: bool) {
+        let text = &self.text[range.clone()];
+        let is_nothing =
+            |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#') || line.trim_end() == "...";
+        if text.lines().all(is_nothing) {
+            return;
+        }
+        let start = range.end - text.trim_start().len();
+        let what = if marked { "`...` ends the document" } else { "the document ends here" };
+        let line_end = self.text[start..range.end].find(['\r', '\n']).map_or(range.end, |width| start + width);
+        let error = self.error(start..line_end, start..range.end, what.to_owned());
+        (self.sink)(Piece::Unread(error));
+    }
+}
+
+/// The first character that YAML allows nowhere, by the ranges of `readerc.go`.
+fn control_character(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let is_doubtful =
+        |byte: u8| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r') || matches!(byte, 0x7f | 0xc2 | 0xef);
+    let mut at = 0;
+    while let Some(found) = bytes[at..].iter().position(|&byte| is_doubtful(byte)) {
+        at += found;
+        let allowed = match (bytes[at], bytes.get(at + 1), bytes.get(at + 2)) {
+            (0xc2, Some(&second), _) => second == 0x85 || second >= 0xa0,
+            (0xef, Some(0xbf), Some(0xbe | 0xbf)) => false,
+            (byte, ..) => byte == 0xef,
+        };
+        if !allowed {
+            return Some(at);
+        }
+        at += 1;
+    }
+    None
 }
 
 #[cfg(test)]
@@ -231,6 +235,8 @@ mod tests {
                     pairs.collect::<Vec<_>>().join(" ")
                 }
                 Piece::Broken(error) => format!("broken at {} in {:?}", error.at.start, &text[error.document.range()]),
+                Piece::Refused(error) => format!("refused {:?}: {}", &text[error.at.range()], error.message),
+                Piece::Unread(error) => format!("unread {:?}", &text[error.document.range()]),
                 Piece::Skipped => "skipped".into(),
             });
         });
@@ -243,7 +249,7 @@ mod tests {
         assert_eq!(pieces("é: \"x\\n\"\n"), ["é=\"x\\n\""]);
         assert_eq!(pieces("\u{feff}a: x\n---\nb: 'y'\n"), ["a=x", "b='y'"]);
         assert_eq!(pieces("a:\n  b: 1\n  c: [x, {y: z}]\n\n# end\n"), ["a=b: 1\n  c: [x, {y: z}]"]);
-        assert_eq!(pieces("a:\n- {b: c}\n\n# end\nd: e\n"), ["a={b: c} d=e"]);
+        assert_eq!(pieces("a:\n- {b: c}\n\n# end\nd: e\n"), ["a=- {b: c} d=e"]);
         assert_eq!(pieces("a:\nb: ~\n"), ["a= b=~"]);
         assert_eq!(pieces("a:\n  b: >-\n    x\n    y\n\n  c: |\n    z\n")[0], "a=b: >-\n    x\n    y\n\n  c: |\n    z");
         assert_eq!(pieces("b: >-\n  x\n  y\n\nc: |\n  z\n"), ["b=x\n  y c=z"]);
@@ -252,24 +258,38 @@ mod tests {
     #[test]
     fn a_broken_document_costs_only_itself() {
         let text = "a: 1\n---\nb: [\n---\nc: 3\n";
-        assert_eq!(pieces(text), ["a=1", "broken at 12 in \"---\\nb: [\\n\"", "c=3"]);
+        assert_eq!(pieces(text), ["a=1", "broken at 14 in \"b: [\\n\"", "c=3"]);
         assert_eq!(pieces("a: \"x\n---\nb: 2\n").len(), 2);
-        assert_eq!(pieces("a: [\n...\nb: 2\n"), ["broken at 3 in \"a: [\\n\"", "b=2"]);
-        assert_eq!(pieces("%YAML 1.1\n---\na: [\n---\nb: 2\n").last().map(String::as_str), Some("b=2"));
+        assert!(pieces("a: [\n...\nb: 2\n")[0].starts_with("broken at 5"));
+        let text = "%YAML 1.1\n---\na: [\n---\nb: 2\n";
+        assert_eq!(pieces(text).last().map(String::as_str), Some("b=2"));
+        assert_eq!(pieces(text)[0], "broken at 10 in \"%YAML 1.1\\n---\\na: [\\n\"");
     }
 
     #[test]
-    fn an_error_after_the_end_takes_the_document_with_it() {
-        assert_eq!(pieces("{a: 1}\nb: 2\n").len(), 1);
-        assert!(pieces("{a: 1}\nb: 2\n")[0].starts_with("broken"));
+    fn one_document_is_read_up_to_the_next_marker() {
+        assert_eq!(pieces("{a: 1}\nb: 2\n"), ["a=1", "unread \"b: 2\\n\""]);
+        assert_eq!(pieces("a: 1\n...\nb: 2\n---\nc: 3\n"), ["a=1", "unread \"b: 2\\n\"", "c=3"]);
+        assert_eq!(pieces("a: 1\n...\n# c\n"), ["a=1"]);
+        assert_eq!(pieces("---\n{\"a\":1}{\"b\":2}\n"), ["a=1", "unread \"{\\\"b\\\":2}\\n\""]);
+    }
+
+    #[test]
+    fn what_the_decoder_refuses_is_handed_out_all_the_same() {
+        assert_eq!(pieces("a: 1\n~: 2\n"), ["a=1 ~=2", "refused \"\": unsupported map key of type: %!s(<nil>)"]);
+        assert_eq!(pieces("--- {a: 1}\n"), ["refused \"{a: 1}\": invalid Yaml document separator: {a: 1}", "a=1"]);
+        assert_eq!(pieces("a: .inf\n")[1], "refused \"\": json: unsupported value: +Inf");
+        assert_eq!(
+            pieces("a: &x 1\nb: {<<: *x}\n")[1].split(": ").nth(1),
+            Some("map merge requires map or sequence of maps as the value")
+        );
     }
 
     #[test]
     fn quoted_lines_at_their_keys_column_are_read_as_kubectl_does() {
         let text = "a: \"one\ntwo\"\nb: 2\n";
         assert_eq!(pieces(text), ["a=\"one\ntwo\" b=2"]);
-        let text = "x: 0\n...\na: 'one\r\ntwo'\r\n";
-        assert_eq!(pieces(text), ["x=0", "a='one\r\ntwo'"]);
+        assert_eq!(pieces("a: 'one\r\ntwo'\r\n"), ["a='one\r\ntwo'"]);
     }
 
     #[test]
@@ -285,8 +305,11 @@ mod tests {
 
     #[test]
     fn hostile_nesting_is_an_error_and_not_a_crash() {
-        for open in ["[", "{a: ", "- "] {
-            assert!(pieces(&open.repeat(10_000))[0].starts_with("broken"), "{open}");
+        for (open, close) in [("[", "]"), ("{a: ", "}"), ("- ", "x")] {
+            let text = |depth: usize| open.repeat(depth) + &close.repeat(if close == "x" { 1 } else { depth });
+            assert!(!pieces(&text(9_999))[0].starts_with("broken"), "{open}");
+            assert!(pieces(&text(10_001))[0].starts_with("broken"), "{open}");
+            assert!(pieces(&open.repeat(100_000))[0].starts_with("broken"), "{open}");
         }
     }
 

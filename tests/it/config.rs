@@ -198,7 +198,7 @@ fn faults_have_places() {
         ),
         ("platform: {a: b}\n", &["1:11: platform: it is one value, or a list of values"]),
         ("namespace: [a]\n", &["1:12: namespace: it is one value"]),
-        ("namespace:\n", &["1:10: namespace: the value is missing"]),
+        ("namespace:\n", &["1:11: namespace: the value is missing"]),
         ("closed: 1\n", &["1:9: closed: it is `true` or `false`"]),
         (
             "max-image-size: 2 parsecs\n",

@@ -36,5 +36,7 @@ mod render;
 mod spans;
 mod suppressions;
 mod tables;
+mod templates;
 mod wire;
 mod workloads;
+mod yaml;

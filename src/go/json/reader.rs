@@ -157,7 +157,7 @@ impl<'d> Reader<'d> {
 }
 
 /// `unquoteBytes`: escapes resolved; every byte that is not UTF-8 and every half of a surrogate pair becomes U+FFFD.
-fn unquote(raw: &[u8]) -> String {
+pub(crate) fn unquote(raw: &[u8]) -> String {
     let mut out = String::with_capacity(raw.len());
     let mut rest = raw;
     while !rest.is_empty() {

@@ -167,6 +167,7 @@ mod tests {
                 read(document.root().expect("rows"), &mut faults);
             }
             Piece::Broken(error) => faults.push((error.at, error.message)),
+            Piece::Refused(error) | Piece::Unread(error) => faults.push((error.at, error.message)),
             Piece::Skipped => faults.push((Span::new(SourceId(0), 0, 0), "skipped".into())),
         });
         let text = include_str!("table.yaml");

@@ -1,0 +1,475 @@
+//! Characters to tokens, as kubectl has it done.
+//!
+//! kubectl reads YAML with go.yaml.in/yaml/v2 (v2.4.3), whose scanner is a port of libyaml's (Kirill Simonov, MIT
+//! license). This one follows `scannerc.go` rule by rule, its quirks and its messages included: what kubectl reads is
+//! read here, and what it refuses is refused. Other than there, every token knows its bytes, and comments are kept.
+
+mod block;
+mod cursor;
+mod property;
+mod quoted;
+
+use std::ops::Range;
+
+use crate::yaml::tree::Text;
+use cursor::{Cursor, Mark};
+
+/// `max_flow_level` and `max_indents` of the scanner.
+const MAX_DEPTH: usize = 10_000;
+
+/// How many characters a key may be away from its `:`.
+const MAX_KEY: u32 = 1024;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    StreamEnd,
+    Version,
+    TagDirective,
+    DocumentStart,
+    DocumentEnd,
+    BlockSequenceStart,
+    BlockMappingStart,
+    BlockEnd,
+    FlowSequenceStart,
+    FlowSequenceEnd,
+    FlowMappingStart,
+    FlowMappingEnd,
+    BlockEntry,
+    FlowEntry,
+    Key,
+    Value,
+    Alias,
+    Anchor,
+    Tag,
+    /// Plain, and neither quoted nor a block.
+    Plain,
+    Quoted,
+}
+
+/// A token, and where it stands in the chunk. `text` is a scalar's value, the name of an anchor or alias, or the number
+/// of a tag in [`Scanner::tags`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Token {
+    pub(super) kind: Kind,
+    pub(super) start: u32,
+    pub(super) end: u32,
+    pub(super) text: Text,
+}
+
+impl Token {
+    const fn new(kind: Kind, start: u32, end: u32) -> Self {
+        Self { kind, start, end, text: Text::Source { start: 0, end: 0 } }
+    }
+}
+
+/// A tag as it is written, `%` escapes resolved: the handle, and what stands behind it.
+#[derive(Debug, Default)]
+pub(super) struct Tag {
+    pub(super) handle: String,
+    pub(super) suffix: String,
+}
+
+/// Why kubectl refuses a document, in the words of its decoder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure {
+    /// Byte offset in the chunk of what is to be mended.
+    pub(super) at: usize,
+    pub(super) message: String,
+}
+
+impl Failure {
+    pub(super) fn new(at: u32, message: impl Into<String>) -> Self {
+        Self { at: at as usize, message: message.into() }
+    }
+}
+
+/// What may turn out to be a key once a `:` follows.
+#[derive(Debug, Clone, Copy)]
+struct SimpleKey {
+    possible: bool,
+    /// It stands where only a key can stand.
+    required: bool,
+    /// Whether the queue waits for its `:`. The decoder forgets that for a `[]` or `{}` with nothing in it.
+    listed: bool,
+    token: usize,
+    mark: Mark,
+}
+
+pub(super) struct Scanner<'t> {
+    cursor: Cursor<'t>,
+    tokens: Vec<Token>,
+    head: usize,
+    /// Tokens that were taken.
+    taken: usize,
+    /// Whether the head of the queue is known to be complete.
+    ready: bool,
+    indent: i32,
+    indents: Vec<i32>,
+    /// One for each flow level; their tokens' numbers never fall.
+    keys: Vec<SimpleKey>,
+    key_allowed: bool,
+    ended: bool,
+    pub(super) tags: Vec<Tag>,
+    /// Values that are not the source text itself.
+    pub(super) owned: Vec<String>,
+    pub(super) comments: Vec<Range<u32>>,
+}
+
+impl<'t> Scanner<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        let cursor = Cursor::new(text);
+        let first = SimpleKey { possible: false, required: false, listed: false, token: 0, mark: cursor.mark() };
+        Self {
+            cursor,
+            tokens: Vec::with_capacity(16),
+            head: 0,
+            taken: 0,
+            ready: false,
+            indent: -1,
+            indents: Vec::new(),
+            keys: vec![first],
+            key_allowed: true,
+            ended: false,
+            tags: Vec::new(),
+            owned: Vec::new(),
+            comments: Vec::new(),
+        }
+    }
+
+    /// The text that a value, an anchor or an alias stands for.
+    pub(super) fn text(&self, text: Text) -> &str {
+        match text {
+            Text::Source { start, end } => self.cursor.text.get(start as usize..end as usize).unwrap_or_default(),
+            Text::Owned { index } => self.owned.get(index as usize).map(String::as_str).unwrap_or_default(),
+            Text::Decoded { .. } => "",
+        }
+    }
+
+    /// The next token, which stays.
+    #[inline]
+    pub(super) fn peek(&mut self) -> Result<Token, Failure> {
+        if !self.ready {
+            self.fetch_more()?;
+        }
+        Ok(self.tokens[self.head])
+    }
+
+    /// Takes the token that was seen last.
+    #[inline]
+    pub(super) fn skip(&mut self) {
+        self.ready = false;
+        self.taken += 1;
+        self.head += 1;
+        if self.head == self.tokens.len() {
+            self.head = 0;
+            self.tokens.clear();
+        }
+    }
+
+    /// Scans until the head of the queue cannot turn into a key any more.
+    fn fetch_more(&mut self) -> Result<(), Failure> {
+        loop {
+            if self.head != self.tokens.len() {
+                let at = self.keys.partition_point(|key| key.token < self.taken);
+                let heads = self.keys[at..].iter().take_while(|key| key.token == self.taken);
+                let Some(into) = { heads }.position(|key| key.possible && key.listed) else { break };
+                let at = at + into;
+                if !self.is_valid(at)? {
+                    break;
+                }
+            }
+            if self.ended {
+                let end = self.cursor.offset();
+                self.tokens.push(Token::new(Kind::StreamEnd, end, end));
+                break;
+            }
+            self.fetch()?;
+        }
+        self.ready = true;
+        Ok(())
+    }
+
+    fn fetch(&mut self) -> Result<(), Failure> {
+        self.scan_to_next_token();
+        let column = self.cursor.column();
+        self.unroll_indent(column);
+        let first = self.cursor.at(0);
+        if column == 0 {
+            match first {
+                b'%' => return self.fetch_directive(),
+                b'-' if self.cursor.is_marker(b'-') => return self.fetch_marker(Kind::DocumentStart),
+                b'.' if self.cursor.is_marker(b'.') => return self.fetch_marker(Kind::DocumentEnd),
+                _ => {}
+            }
+        }
+        let in_flow = self.in_flow();
+        match first {
+            0 => self.fetch_stream_end(),
+            b'[' => self.fetch_flow_start(Kind::FlowSequenceStart),
+            b'{' => self.fetch_flow_start(Kind::FlowMappingStart),
+            b']' => self.fetch_flow_end(Kind::FlowSequenceEnd),
+            b'}' => self.fetch_flow_end(Kind::FlowMappingEnd),
+            b',' => self.fetch_flow_entry(),
+            b'-' if self.cursor.is_blankz(1) => self.fetch_block_entry(),
+            b'?' if in_flow || self.cursor.is_blankz(1) => self.fetch_key(),
+            b':' if in_flow || self.cursor.is_blankz(1) => self.fetch_value(),
+            b'*' => self.fetch_anchor(Kind::Alias),
+            b'&' => self.fetch_anchor(Kind::Anchor),
+            b'!' => self.fetch_tag(),
+            b'|' if !in_flow => self.fetch_block_scalar(true),
+            b'>' if !in_flow => self.fetch_block_scalar(false),
+            b'\'' => self.fetch_quoted(true),
+            b'"' => self.fetch_quoted(false),
+            b'-' if !matches!(self.cursor.at(1), b' ' | b'\t') => self.fetch_plain(),
+            b'?' | b':' if !in_flow && !self.cursor.is_blankz(1) => self.fetch_plain(),
+            b'-' | b'?' | b':' | b'|' | b'>' | b'%' | b'@' | b'`' | b'#' => self.no_token(),
+            _ if self.cursor.is_blankz(0) => self.no_token(),
+            _ => self.fetch_plain(),
+        }
+    }
+
+    fn no_token(&self) -> Result<(), Failure> {
+        Err(self.here("found character that cannot start any token"))
+    }
+
+    fn here(&self, message: &str) -> Failure {
+        Failure::new(self.cursor.offset(), message)
+    }
+
+    fn in_flow(&self) -> bool {
+        self.keys.len() > 1
+    }
+
+    fn push(&mut self, token: Token) {
+        self.tokens.push(token);
+    }
+
+    /// The number of the token that is pushed next.
+    fn next_number(&self) -> usize {
+        self.taken + self.tokens.len() - self.head
+    }
+
+    /// Puts a token before the one of a number; behind all others where that one was taken already.
+    fn insert(&mut self, number: usize, token: Token) {
+        let at = number.checked_sub(self.taken).map_or(self.tokens.len(), |into| self.head + into);
+        self.tokens.insert(at.min(self.tokens.len()), token);
+    }
+
+    fn is_valid(&mut self, at: usize) -> Result<bool, Failure> {
+        let key = self.keys[at];
+        if !key.possible {
+            return Ok(false);
+        }
+        let now = self.cursor.mark();
+        if key.mark.line < now.line || key.mark.index + MAX_KEY < now.index {
+            if key.required {
+                return Err(no_colon(&key));
+            }
+            self.keys[at].possible = false;
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    fn save_key(&mut self) -> Result<(), Failure> {
+        if self.key_allowed {
+            let required = !self.in_flow() && self.indent == self.cursor.column();
+            let key = SimpleKey {
+                possible: true,
+                required,
+                listed: true,
+                token: self.next_number(),
+                mark: self.cursor.mark(),
+            };
+            self.remove_key()?;
+            let last = self.keys.len() - 1;
+            self.keys[last] = key;
+        }
+        Ok(())
+    }
+
+    fn remove_key(&mut self) -> Result<(), Failure> {
+        let last = self.keys.len() - 1;
+        let key = &mut self.keys[last];
+        if key.possible {
+            if key.required {
+                return Err(no_colon(key));
+            }
+            key.possible = false;
+        }
+        Ok(())
+    }
+
+    /// Opens a block collection where the column is deeper than the indentation.
+    fn roll_indent(&mut self, column: i32, number: Option<usize>, kind: Kind, start: u32) -> Result<(), Failure> {
+        if self.in_flow() || self.indent >= column {
+            return Ok(());
+        }
+        self.indents.push(self.indent);
+        self.indent = column;
+        if self.indents.len() > MAX_DEPTH {
+            return Err(Failure::new(start, format!("exceeded max depth of {MAX_DEPTH}")));
+        }
+        let token = Token::new(kind, start, start);
+        match number {
+            Some(number) => self.insert(number, token),
+            None => self.push(token),
+        }
+        Ok(())
+    }
+
+    fn unroll_indent(&mut self, column: i32) {
+        if self.in_flow() {
+            return;
+        }
+        while self.indent > column {
+            let at = self.cursor.offset();
+            self.push(Token::new(Kind::BlockEnd, at, at));
+            self.indent = self.indents.pop().unwrap_or(-1);
+        }
+    }
+
+    fn fetch_stream_end(&mut self) -> Result<(), Failure> {
+        // It stands at the start of a line of its own, whatever the column.
+        self.unroll_indent(-1);
+        self.remove_key()?;
+        self.key_allowed = false;
+        self.ended = true;
+        let at = self.cursor.offset();
+        self.push(Token::new(Kind::StreamEnd, at, at));
+        Ok(())
+    }
+
+    fn fetch_marker(&mut self, kind: Kind) -> Result<(), Failure> {
+        self.unroll_indent(-1);
+        self.remove_key()?;
+        self.key_allowed = false;
+        self.one_token(kind, 3);
+        Ok(())
+    }
+
+    fn one_token(&mut self, kind: Kind, width: usize) {
+        let start = self.cursor.offset();
+        self.cursor.advance(width);
+        self.push(Token::new(kind, start, start + width as u32));
+    }
+
+    fn fetch_flow_start(&mut self, kind: Kind) -> Result<(), Failure> {
+        self.save_key()?;
+        let key = SimpleKey {
+            possible: false,
+            required: false,
+            listed: false,
+            token: self.next_number(),
+            mark: self.cursor.mark(),
+        };
+        self.keys.push(key);
+        if self.keys.len() > MAX_DEPTH + 1 {
+            return Err(self.here(&format!("exceeded max depth of {MAX_DEPTH}")));
+        }
+        self.key_allowed = true;
+        self.one_token(kind, 1);
+        Ok(())
+    }
+
+    fn fetch_flow_end(&mut self, kind: Kind) -> Result<(), Failure> {
+        self.remove_key()?;
+        if self.in_flow()
+            && let Some(level) = self.keys.pop()
+            && let Some(key) = self.keys.last_mut()
+            && key.token == level.token
+        {
+            key.listed = false;
+        }
+        self.key_allowed = false;
+        self.one_token(kind, 1);
+        Ok(())
+    }
+
+    fn fetch_flow_entry(&mut self) -> Result<(), Failure> {
+        self.remove_key()?;
+        self.key_allowed = true;
+        self.one_token(Kind::FlowEntry, 1);
+        Ok(())
+    }
+
+    fn fetch_block_entry(&mut self) -> Result<(), Failure> {
+        if !self.in_flow() {
+            if !self.key_allowed {
+                return Err(self.here("block sequence entries are not allowed in this context"));
+            }
+            let start = self.cursor.offset();
+            self.roll_indent(self.cursor.column(), None, Kind::BlockSequenceStart, start)?;
+        }
+        self.remove_key()?;
+        self.key_allowed = true;
+        self.one_token(Kind::BlockEntry, 1);
+        Ok(())
+    }
+
+    fn fetch_key(&mut self) -> Result<(), Failure> {
+        if !self.in_flow() {
+            if !self.key_allowed {
+                return Err(self.here("mapping keys are not allowed in this context"));
+            }
+            let start = self.cursor.offset();
+            self.roll_indent(self.cursor.column(), None, Kind::BlockMappingStart, start)?;
+        }
+        self.remove_key()?;
+        self.key_allowed = !self.in_flow();
+        self.one_token(Kind::Key, 1);
+        Ok(())
+    }
+
+    fn fetch_value(&mut self) -> Result<(), Failure> {
+        let last = self.keys.len() - 1;
+        if self.is_valid(last)? {
+            let key = self.keys[last];
+            self.insert(key.token, Token::new(Kind::Key, key.mark.offset, key.mark.offset));
+            self.roll_indent(key.mark.column, Some(key.token), Kind::BlockMappingStart, key.mark.offset)?;
+            self.keys[last].possible = false;
+            self.key_allowed = false;
+        } else {
+            if !self.in_flow() {
+                if !self.key_allowed {
+                    return Err(self.here("mapping values are not allowed in this context"));
+                }
+                let start = self.cursor.offset();
+                self.roll_indent(self.cursor.column(), None, Kind::BlockMappingStart, start)?;
+            }
+            self.key_allowed = !self.in_flow();
+        }
+        self.one_token(Kind::Value, 1);
+        Ok(())
+    }
+
+    /// Eats blanks, comments and line breaks.
+    fn scan_to_next_token(&mut self) {
+        loop {
+            while self.cursor.at(0) == b' ' || (self.cursor.at(0) == b'\t' && (self.in_flow() || !self.key_allowed)) {
+                self.cursor.advance(1);
+            }
+            if self.cursor.at(0) == b'#' {
+                self.scan_comment();
+            }
+            if !self.cursor.is_break(0) {
+                return;
+            }
+            self.cursor.skip_line();
+            if !self.in_flow() {
+                self.key_allowed = true;
+            }
+        }
+    }
+
+    fn scan_comment(&mut self) {
+        let start = self.cursor.offset();
+        self.cursor.skip_to_break();
+        self.comments.push(start..self.cursor.offset());
+    }
+}
+
+/// kubectl names the line behind it; what is to be mended is the line that has no `:`.
+fn no_colon(key: &SimpleKey) -> Failure {
+    Failure::new(key.mark.offset, "could not find expected ':'")
+}

@@ -1,0 +1,120 @@
+//! Texts that nobody rendered, and streams that hold more than manifests: what is told of them, and what is read.
+
+use pullcheck::check;
+use pullcheck::inventory::{Inventory, ProblemKind, ReadOptions};
+use pullcheck::source::{Encoding, Source};
+
+fn gathered(files: &[(&str, &str)]) -> Inventory {
+    let sources = files.iter().map(|(name, text)| Source::new(*name, *text, Encoding::Utf8)).collect();
+    let options = ReadOptions { named: true, ..ReadOptions::default() };
+    check::gather_sources(sources, options).inventory
+}
+
+/// What is wrong with a file, and the images that are read all the same.
+fn read(name: &str, text: &str) -> (Vec<ProblemKind>, Vec<String>) {
+    let inventory = gathered(&[(name, text)]);
+    let problems = inventory.problems.iter().map(|problem| problem.kind).collect();
+    (problems, images(&inventory))
+}
+
+fn images(inventory: &Inventory) -> Vec<String> {
+    inventory.images.iter().map(|image| image.text.value.clone()).collect()
+}
+
+/// A pod with these lines for its containers.
+fn pod(containers: &str) -> String {
+    format!("apiVersion: v1\nkind: Pod\nmetadata:\n  name: web\nspec:\n  containers:\n{containers}")
+}
+
+const GOOD: &str =
+    "---\n{apiVersion: v1, kind: Pod, metadata: {name: good}, spec: {containers: [{name: a, image: nginx:1.25}]}}\n";
+
+#[test]
+fn templates_of_any_language_are_templates_and_cost_their_document_only() {
+    let bodies = [
+        "{% for app in apps %}\n  - name: {{ app }}\n    image: {{ app }}\n{% endfor %}\n",
+        "  - name: web\n    image: nginx:1\n{# a comment #}\n",
+        "  - name: web\n    image: nginx:1\n<% if x %>\n<% end %>\n",
+        "  - name: web\n<CONTAINERS>\n",
+        "  - name: web\n$CONTAINERS\n",
+        "  - name: web\n    image: \"x\n{{- toYaml . }}\n",
+        "((grab containers))\n  - name: web\n",
+    ];
+    for body in bodies {
+        let (problems, images) = read("a.yaml", &(pod(body) + GOOD));
+        assert_eq!(problems, [ProblemKind::Template], "{body}");
+        assert_eq!(images, ["nginx:1.25"], "{body}");
+    }
+}
+
+#[test]
+fn placeholders_that_are_values_alone_hide_nothing_else() {
+    for placeholder in ["%IMAGE%", "@IMAGE@", "@@IMAGE@@"] {
+        let text = pod(&format!("  - name: a\n    image: {placeholder}\n  - name: b\n    image: redis:7\n"));
+        let (problems, images) = read("a.yaml", &text);
+        assert_eq!(problems, [ProblemKind::Template], "{placeholder}");
+        assert_eq!(images, [placeholder, "redis:7"], "what is written is what is shown");
+    }
+}
+
+#[test]
+fn what_ytt_computes_is_no_empty_image() {
+    let text = pod("  - name: a\n    image: #@ data.values.image\n  - name: b\n    image:\n");
+    let inventory = gathered(&[("a.yaml", &text)]);
+    let invalid = |at: usize| matches!(inventory.images[at].image, pullcheck::workload::ImageText::Invalid(_));
+    assert_eq!((invalid(0), invalid(1)), (false, true));
+    assert_eq!(inventory.problems.iter().map(|it| it.kind).collect::<Vec<_>>(), [ProblemKind::Template]);
+}
+
+#[test]
+fn broken_yaml_with_a_sign_elsewhere_stays_broken() {
+    let text = pod(
+        "  - name: a\n    args: ['{{ x }}', '{% y %}']\n    env:\n    - name: b\n    - name: c\n    - name: d\n    command: [x\n",
+    );
+    assert_eq!(read("a.yaml", &text).0, [ProblemKind::InvalidYaml { certain: true }]);
+    assert_eq!(read("a.yaml.j2", &text).0, [ProblemKind::Template], "its name says what it is");
+}
+
+#[test]
+fn what_helm_prints_before_the_manifests_is_no_broken_document() {
+    // Helm 4 (`pkg/registry/client.go`) prints these to standard output, where `helm template oci://…` prints too.
+    let lines = "Pulled: ghcr.io/acme/charts/shop:1.0.0\nDigest: sha256:0123\n";
+    for text in [
+        format!("{lines}---\n# Source: shop/templates/a.yaml\n{}", pod("  - image: redis:7\n")),
+        lines.to_owned() + &pod("  - image: redis:7\n"),
+    ] {
+        let (problems, images) = read("-", &text);
+        assert_eq!((problems, images), (vec![], vec!["redis:7".to_owned()]), "{text}");
+    }
+}
+
+#[test]
+fn who_reads_a_file_decides_what_its_merge_keys_do() {
+    let text = pod("  - &a {name: a, image: redis:7}\n  - name: b\n    image: nginx:1.25\n    !!merge <<: *a\n");
+    assert_eq!(images(&gathered(&[("x/pod.yaml", &text)])), ["redis:7", "redis:7"]);
+    let kustomization = "resources: [pod.yaml]\n";
+    let files = [("x/kustomization.yaml", kustomization), ("x/pod.yaml", &*text), ("y/pod.yaml", &*text)];
+    assert_eq!(images(&gathered(&files)), ["redis:7", "nginx:1.25", "redis:7", "redis:7"]);
+}
+
+#[test]
+fn a_name_that_is_no_string_is_refused() {
+    for (metadata, refused) in
+        [("name: n", 1), ("namespace: n, name: a", 1), ("name: 12", 1), ("name: \"n\"", 0), ("name: {{ x }}", 0)]
+    {
+        let text = format!("apiVersion: v1\nkind: Pod\nmetadata: {{{metadata}}}\n");
+        let refusals =
+            read("a.yaml", &text).0.into_iter().filter(|kind| matches!(kind, ProblemKind::RefusedYaml { .. }));
+        assert_eq!(refusals.count(), refused, "{metadata}");
+    }
+}
+
+#[test]
+fn binary_of_a_secret_is_decoded_before_anybody_reads_it() {
+    let text = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ntype: kubernetes.io/dockerconfigjson\n\
+                stringData:\n  .dockerconfigjson: !!binary eyJhdXRocyI6e319\n";
+    assert_eq!(read("a.yaml", text).0, []);
+    let inventory = gathered(&[("a.yaml", text)]);
+    assert_eq!(inventory.secrets.len(), 1);
+    assert!(!format!("{:?}", inventory.secrets[0]).contains("Malformed"), "{:?}", inventory.secrets[0]);
+}
