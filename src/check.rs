@@ -92,7 +92,9 @@ fn read(inputs: &[Input], reading: ReadOptions<'_>) -> (Sources, Vec<Inventory>)
     let read = |(at, input): (usize, &Input)| {
         let (source, unreadable) = load::read(input);
         let options = ReadOptions { named: input.named, ..reading };
-        inventory_of(SourceId(at as u32), source, unreadable, options)
+        let (source, mut inventory) = inventory_of(SourceId(at as u32), source, unreadable, options);
+        load::mark_absent(&mut inventory, options);
+        (source, inventory)
     };
     let (sources, parts) = inputs.par_iter().enumerate().map(read).unzip();
     (Sources::new(sources), parts)

@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::chart::{self, comment};
 use crate::duplicate::DuplicateKey;
 use crate::hook::Hook;
-use crate::kustomization::{Kustomization, PatchFiles, Unrendered};
+use crate::kustomization::{Aside, Kustomization, PatchFiles, Refusal, Unrendered};
 use crate::resource::ResourceName;
 use crate::secret::{self, Secret};
 use crate::sensitive::Sensitive;
@@ -53,6 +53,10 @@ pub struct Inventory {
     pub kustomizations: Vec<Kustomization>,
     /// JSON 6902 patches, which name no object.
     pub patch_files: PatchFiles,
+    /// Other documents that kustomizations read, by their files.
+    pub asides: BTreeMap<SourceId, Vec<Aside>>,
+    /// Kustomizations that kustomize refuses to build.
+    pub refusals: Vec<Refusal>,
     /// Folders of kustomizations whose rendered form is among the inputs.
     pub rendered: BTreeSet<String>,
     /// Builds of which something is not followed, for want of a rendered form.
@@ -82,6 +86,10 @@ pub struct ReadOptions<'k> {
     pub named: bool,
     /// Kinds that the configuration knows; they come before those of the table.
     pub kinds: &'k [Kind],
+    /// Folders that are read as a whole, as the user named them.
+    pub folders: &'k [String],
+    /// Globs of what is left out of them.
+    pub exclude: &'k [String],
 }
 
 impl Inventory {
@@ -105,6 +113,10 @@ impl Inventory {
             inventory.suppressions.append(suppression::read(id, source, &comments, &broken));
         }
         inventory.suppressions.sort();
+        let is_empty = inventory.kustomizations.is_empty() && inventory.problems.is_empty() && source.is_readable();
+        if is_empty && kustomization::is_file_name(source.name()) {
+            inventory.kustomizations.push(kustomization::read_empty(source.name(), Span::new(id, 0, 0)));
+        }
         inventory
     }
 
@@ -113,8 +125,12 @@ impl Inventory {
         self.documents += 1;
         template::fill(document, &mut self.masked);
         let is_kustomization = kustomization::is_kustomization(source.name(), root);
-        if is_kustomization {
+        // Of several documents kustomize reads the first.
+        if is_kustomization && !self.kustomizations.iter().any(|it| it.span.source == root.span().source) {
             self.kustomizations.push(kustomization::read(source.name(), root));
+        }
+        if let Some(aside) = Aside::read(root).filter(|_| !is_kustomization) {
+            self.asides.entry(root.span().source).or_default().push(aside);
         }
         if let Some(operations) = kustomization::operations(root) {
             self.patch_files.entry(root.span().source).or_default().push(operations);
@@ -175,7 +191,8 @@ impl Inventory {
         let kind = if text.contains("{{") && !rendered {
             ProblemKind::Template
         } else {
-            let certain = options.named || has_line("apiVersion:") && has_line("kind:");
+            let is_meant = has_line("apiVersion:") && has_line("kind:") || kustomization::is_file_name(source.name());
+            let certain = options.named || is_meant;
             ProblemKind::InvalidYaml { certain }
         };
         if text.lines().any(may_be_of_a_secret) {
@@ -228,6 +245,8 @@ impl Inventory {
         self.misplaced.extend(misplaced.map(|it| MisplacedPullSecrets { resource: resource(it.resource), ..it }));
         self.kustomizations.extend(other.kustomizations);
         self.patch_files.extend(other.patch_files);
+        self.asides.extend(other.asides);
+        self.refusals.extend(other.refusals);
         self.rendered.extend(other.rendered);
         self.unrendered.extend(other.unrendered);
         self.image_streams.extend(other.image_streams);

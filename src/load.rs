@@ -6,6 +6,7 @@
 
 pub mod chart;
 mod decode;
+mod members;
 pub mod operator;
 mod walk;
 
@@ -18,6 +19,7 @@ use crate::error::UsageError;
 use crate::report::InputError;
 use crate::source::{STDIN, Source, SourceOrigin};
 pub(crate) use decode::decode;
+pub(crate) use members::mark_absent;
 pub(crate) use walk::{display, lexical};
 use walk::{expand, glob_set, is_glob, leads_into, walk};
 
@@ -83,6 +85,12 @@ pub fn inputs(paths: &[String], options: &WalkOptions) -> Result<(Vec<Input>, Ve
         }
     }
     Ok((found.inputs, found.errors))
+}
+
+/// The folders among the paths, which are walked as a whole.
+pub fn folders(paths: &[String]) -> Vec<String> {
+    let is_folder = |path: &&String| std::fs::metadata(path).is_ok_and(|metadata| metadata.is_dir());
+    paths.iter().filter(is_folder).cloned().collect()
 }
 
 struct Found {

@@ -1,13 +1,15 @@
 //! Patches of a kustomization, as far as they change what is pulled, and with what.
 //!
-//! Follows `api/types/{patch,selector}.go` and `api/internal/builtins/PatchTransformer.go` of kustomize 5.5.
+//! Follows `api/types/{patch,selector}.go` and `api/internal/builtins/PatchTransformer.go` of kustomize 5.8.3.
 
+use super::fields::Fields;
 use super::pattern;
 use crate::inventory::Inventory;
 use crate::resource::{self, ResourceName};
 use crate::source::{SourceId, Span, Spanned};
 use crate::workload::pod::secret_references;
 use crate::workload::{self, Container, ImageUse, Pod, ResourceId, SecretReference};
+use crate::yaml::scalar::Scalar;
 use crate::yaml::{self, Node, Piece};
 
 /// A patch as the kustomization names it.
@@ -32,6 +34,8 @@ pub enum Body {
     Inline(Vec<Change>),
     /// Nowhere, or it cannot be read.
     Unknown,
+    /// kustomize refuses it with these words.
+    Refused(&'static str),
 }
 
 /// One document of a patch.
@@ -135,19 +139,23 @@ pub struct Target {
     pub name: Option<String>,
     /// See above.
     pub namespace: Option<String>,
+    /// See above.
+    pub version: Option<String>,
     /// Labels or annotations are asked for too.
     pub has_selector: bool,
 }
 
 impl Target {
-    fn read(node: Node<'_>) -> Self {
-        let field = |key: &str| node.str(key).filter(|text| !text.is_empty()).map(str::to_owned);
+    pub(super) fn read(node: Node<'_>) -> Self {
+        let fields = Fields::of(node);
+        let field = |key: &str| fields.str(key).filter(|text| !text.is_empty()).map(str::to_owned);
         Self {
             group: field("group"),
             kind: field("kind"),
             name: field("name"),
             namespace: field("namespace"),
-            has_selector: node.get("labelSelector").is_some() || node.get("annotationSelector").is_some(),
+            version: field("version"),
+            has_selector: field("labelSelector").is_some() || field("annotationSelector").is_some(),
         }
     }
 
@@ -156,7 +164,7 @@ impl Target {
         let field = |pattern: &Option<String>, values: &[&str]| match pattern {
             None => Some(true),
             Some(pattern) => {
-                let answers: Vec<Option<bool>> = values.iter().map(|it| pattern::matches(pattern, it)).collect();
+                let answers: Vec<Option<bool>> = values.iter().map(|it| pattern::fits(pattern, it)).collect();
                 if answers.contains(&Some(true)) {
                     Some(true)
                 } else if answers.contains(&None) {
@@ -168,9 +176,10 @@ impl Target {
         };
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let namespaces: Vec<&str> = namespaces.iter().map(|it| it.as_deref().unwrap_or("default")).collect();
-        let group = self.group.is_none() || self.group.as_deref() == Some(object.group());
+        let version = object.api_version.rsplit('/').next().unwrap_or_default();
         let answers = [
-            Some(group),
+            field(&self.group, &[object.group()]),
+            field(&self.version, &[version]),
             field(&self.kind, &[&object.kind]),
             field(&self.name, &names),
             field(&self.namespace, &namespaces),
@@ -187,24 +196,73 @@ impl Target {
 }
 
 /// The patches of a kustomization, in the order in which kustomize makes them.
-pub(super) fn read(root: Node<'_>) -> Vec<Patch> {
+pub(super) fn read(fields: &Fields<'_>) -> Vec<Patch> {
     let mut patches = Vec::new();
     for list in ["patchesStrategicMerge", "patches", "patchesJson6902"] {
-        for (at, entry) in root.get(list).into_iter().flat_map(Node::items).enumerate() {
-            let target = entry.get("target").filter(|target| target.is_mapping()).map(Target::read);
-            let text = if entry.is_mapping() { entry.get("patch") } else { Some(entry) };
-            let body = match (entry.str("path"), text) {
-                (Some(file), _) => Body::File(file.to_owned()),
-                (None, Some(text)) if !entry.is_mapping() && !text.text().is_some_and(|it| it.contains('\n')) => {
-                    text.as_str().map_or(Body::Unknown, |file| Body::File(file.to_owned()))
-                }
-                (None, Some(text)) => inline(text),
-                (None, None) => Body::Unknown,
-            };
-            patches.push(Patch { path: format!("{list}[{at}]"), body, target, span: entry.span() });
+        for (at, node) in fields.items(list).enumerate() {
+            let path = format!("{list}[{at}]");
+            patches.push(if node.is_mapping() { entry(path, node) } else { merge(path, node) });
         }
     }
     patches
+}
+
+/// A patch of `patches` or `patchesJson6902`, or a PatchTransformer.
+pub(super) fn entry(path: String, node: Node<'_>) -> Patch {
+    let fields = Fields::of(node);
+    let target = fields.get("target").filter(|target| target.is_mapping()).map(Target::read);
+    let is_set = |key: &str| fields.str(key).is_some_and(|text| !text.trim().is_empty());
+    let changes_kind = fields.get("options").map(Fields::of).is_some_and(|options| {
+        options.get("allowKindChange").is_some_and(|node| node.scalar() == Some(Scalar::Bool(true)))
+    });
+    let is_patches = path.starts_with("patches[");
+    let body = match (fields.str("path").filter(|file| !file.is_empty()), fields.get("patch")) {
+        _ if is_patches && !is_set("path") && !is_set("patch") => Body::Refused("must specify one of patch and path"),
+        _ if is_patches && is_set("path") && is_set("patch") => {
+            Body::Refused("patch and path can't be set at the same time")
+        }
+        _ if changes_kind || is_set("path") == is_set("patch") => Body::Unknown,
+        (Some(file), _) => Body::File(file.to_owned()),
+        (None, Some(text)) => inline(text),
+        (None, None) => Body::Unknown,
+    };
+    Patch { path, body, target, span: node.span() }
+}
+
+/// A patch of `patchesStrategicMerge`: a file, or the patch itself.
+fn merge(path: String, node: Node<'_>) -> Patch {
+    let is_text = node.text().is_some_and(|it| it.contains(['\n', '{']));
+    let body = match node.as_str() {
+        _ if is_text => inline(node),
+        Some(file) => Body::File(file.to_owned()),
+        None => Body::Unknown,
+    };
+    Patch { path, body, target: None, span: node.span() }
+}
+
+/// A PatchJson6902Transformer.
+pub(super) fn of_json(path: String, node: Node<'_>) -> Patch {
+    let target = node.get("target").filter(|target| target.is_mapping()).map(Target::read);
+    let body = match (node.str("path"), node.get("jsonOp")) {
+        (Some(file), None) => Body::File(file.to_owned()),
+        (None, Some(text)) => inline(text),
+        _ => Body::Unknown,
+    };
+    Patch { path, body, target, span: node.span() }
+}
+
+/// The patches of a PatchStrategicMergeTransformer.
+pub(super) fn of_merges(node: Node<'_>) -> Vec<Patch> {
+    let name = "PatchStrategicMergeTransformer";
+    let files = node.get("paths").into_iter().flat_map(Node::items);
+    let files = files.enumerate().map(|(at, file)| merge(format!("{name}.paths[{at}]"), file));
+    let text = node.get("patches").map(|text| Patch {
+        path: format!("{name}.patches"),
+        body: inline(text),
+        target: None,
+        span: text.span(),
+    });
+    files.chain(text).collect()
 }
 
 /// Reads a patch that stands in the kustomization as a text.

@@ -295,7 +295,13 @@ impl<'a> Node<'a> {
         }
     }
 
-    fn is_plain(self) -> bool {
+    /// Whether it is the key `<<`, which merges what it holds.
+    pub(crate) fn is_merge(self) -> bool {
+        self.is_plain() && self.text() == Some("<<")
+    }
+
+    /// Whether it is a scalar without quotes or tag.
+    pub(crate) fn is_plain(self) -> bool {
         matches!(self.raw().kind, NodeKind::Scalar { plain: true, .. })
     }
 

@@ -1,6 +1,6 @@
 //! What the patches of a kustomization change.
 
-use super::{Builder, BuiltPod, Item, Set};
+use super::{Builder, BuiltPod, Item, Set, Why};
 use crate::inventory::Inventory;
 use crate::kustomization::image::within_item;
 use crate::kustomization::patch::{Body, Change, Merge, MergedImage, Operation, Patch};
@@ -19,13 +19,13 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
             source.and_then(|source| builder.changes_of(source))
         }
         Body::Inline(changes) => Some(changes.clone()),
-        Body::Unknown => None,
+        Body::Unknown | Body::Refused(_) => None,
     };
     let unfollowed = |reason| Unfollowed { reason, span: patch.span };
     let Some(changes) = changes else {
         builder.reasons.push(unfollowed(Reason::Patch));
         for pod in pods.iter_mut().filter(|pod| fit(builder.inventory, patch, None, pod) != Some(false)) {
-            blur(pod);
+            blur(pod, why(patch));
         }
         return;
     };
@@ -42,7 +42,7 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
             match (fit(builder.inventory, patch, name, pod), change) {
                 (Some(false), _) => {}
                 (None, _) => {
-                    blur(pod);
+                    blur(pod, why(patch));
                     followed = false;
                 }
                 (Some(true), Change::Merge(merge)) => {
@@ -70,9 +70,13 @@ fn concerns(merge: &Merge) -> bool {
 }
 
 /// Nothing is known any more of a pod.
-fn blur(pod: &mut BuiltPod) {
-    pod.items.iter_mut().for_each(|item| item.is_unknown = true);
-    pod.facts.is_uncertain = true;
+fn blur(pod: &mut BuiltPod, why: Why) {
+    pod.blur_images(why);
+    pod.blur_credentials();
+}
+
+const fn why(patch: &Patch) -> Why {
+    Why::new(patch.span, "this patch may change it, in a way that is not followed")
 }
 
 /// Whether a patch is meant for a pod's object; `None` where it may be.
@@ -92,7 +96,7 @@ fn fit(inventory: &Inventory, patch: &Patch, name: Option<&ResourceName>, pod: &
 /// Merges a partial object; `false` where what comes out is not known.
 fn merge_object(inventory: &Inventory, patch: &Patch, merge: &Merge, pod: &mut BuiltPod) -> bool {
     if merge.has_directive {
-        blur(pod);
+        blur(pod, why(patch));
         return false;
     }
     let object = &inventory.resource(inventory.pod(pod.pod).resource).name;
@@ -100,7 +104,7 @@ fn merge_object(inventory: &Inventory, patch: &Patch, merge: &Merge, pod: &mut B
     if !is_builtin {
         // Without a schema a list is replaced as a whole.
         if merge.reorders && merge.images.is_empty() {
-            blur(pod);
+            blur(pod, why(patch));
             return false;
         }
         let path = |item: &Item| path_of(inventory, item).unwrap_or_default().to_owned();
@@ -140,20 +144,20 @@ fn merge_image(
     };
     let set = || Set { value: image.text.value.clone(), span: image.text.span, path: format!("{}.patch", patch.path) };
     if image.container.name.is_none() {
-        blur(pod);
+        blur(pod, why(patch));
         return false;
     }
     let merged = pod.items.iter_mut().find(|item| is_builtin && container(item).as_ref() == Some(&image.container));
     match (merged, image.image) {
         (Some(item), Some(at)) => {
-            *item = Item { image: at, added: None, set: Vec::new(), is_unknown: false };
+            *item = Item { image: at, added: None, set: Vec::new(), unknown: None };
         }
         (Some(item), None) => {
             item.set.push(set());
-            item.is_unknown = false;
+            item.unknown = None;
         }
         (None, Some(at)) => {
-            pod.items.push(Item { image: at, added: None, set: Vec::new(), is_unknown: false });
+            pod.items.push(Item { image: at, added: None, set: Vec::new(), unknown: None });
         }
         // A container of its own needs a use to begin as: any that its pod is written with.
         (None, None) => match inventory.images.iter().position(|image| image.pod == pod.pod) {
@@ -161,7 +165,7 @@ fn merge_image(
                 image: at,
                 added: Some((image.container.clone(), image.path.clone())),
                 set: vec![set()],
-                is_unknown: false,
+                unknown: None,
             }),
             None => return false,
         },
@@ -209,7 +213,7 @@ fn operate(inventory: &Inventory, patch: &Patch, operation: &Operation, pod: &mu
         let Some(own) = path_of(inventory, item).map(within_item).map(str::to_owned) else { continue };
         let own = own.as_str();
         if moved.is_some_and(|list| list_of(own) == Some(list)) && path.ends_with(".image") {
-            item.is_unknown = true;
+            item.blur(why(patch));
             followed = false;
             continue;
         }
@@ -217,14 +221,14 @@ fn operate(inventory: &Inventory, patch: &Patch, operation: &Operation, pod: &mu
             (Some(value), "replace" | "add") if own == path => {
                 let set = Set { value: value.value.clone(), span: value.span, path: format!("{}.patch", patch.path) };
                 item.set.push(set);
-                item.is_unknown = false;
+                item.unknown = None;
             }
             _ if list.is_some_and(|list| !is_appended && below(own, list)) || list.is_none() && below(own, path) => {
-                item.is_unknown = true;
+                item.blur(why(patch));
                 followed = false;
             }
             _ if path.ends_with("imagePullPolicy") && list_of(own) == list_of(path) => {
-                item.is_unknown = true;
+                item.blur(why(patch));
                 followed = false;
             }
             _ => {}
@@ -266,7 +270,7 @@ pub(super) fn accounts(builder: &Builder<'_>, builds: &[Build<'_>]) -> Vec<Patch
                     .get(&member_path(&own.folder, file))
                     .and_then(|source| builder.patch_files.get(source))
                     .map_or(&[], Vec::as_slice),
-                Body::Unknown => &[],
+                Body::Unknown | Body::Refused(_) => &[],
             };
             for change in changes {
                 let Some(secrets) = account_secrets(change, patch, matches!(patch.body, Body::Inline(_))) else {
