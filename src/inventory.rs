@@ -164,7 +164,7 @@ impl Inventory {
                 self.unrecognisable.push(object.node.span());
             }
         }
-        if is_kustomization && root.get("secretGenerator").is_some() {
+        if is_kustomization && kustomization::field(root, "secretGenerator").is_some() {
             // A kustomization may leave out what it is.
             if self.resources.len() == first.0 as usize {
                 let name = ResourceName { kind: "Kustomization".to_owned(), ..ResourceName::default() };

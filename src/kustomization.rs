@@ -27,7 +27,8 @@ pub use unrendered::{Unfollowed, Unrendered};
 
 use fields::Fields;
 
-use crate::source::{SourceId, Sources, Span};
+use crate::source::{SourceId, Sources, Span, Spanned};
+use crate::workload::pod::spanned_string;
 use crate::yaml::Node;
 
 /// Keys that name files and folders a kustomization is built from.
@@ -70,6 +71,8 @@ pub struct Kustomization {
     pub patches: Vec<Patch>,
     /// `transformers`.
     pub transformers: Vec<Transformer>,
+    /// The names of `replicas`.
+    pub replicas: Vec<Spanned<String>>,
     /// `replacements`.
     pub replacements: Vec<Replacement>,
     /// `images` and `imageTags`.
@@ -131,6 +134,7 @@ pub fn read(file: &str, root: Node<'_>) -> Kustomization {
         refusal: if is_judged(file, &fields) { decode::refusal(root) } else { None },
         patches: patch::read(&fields),
         transformers: transformer::read(&fields),
+        replicas: fields.items("replicas").filter_map(|it| spanned_string(Fields::of(it).get("name")?)).collect(),
         replacements: fields.items("replacements").map(Replacement::read).collect(),
         images: images("images").chain(images("imageTags")).collect(),
         namespace: fields.str("namespace").map(str::to_owned),
@@ -156,6 +160,7 @@ pub(crate) fn read_empty(file: &str, span: Span) -> Kustomization {
         refusal: Some(Refusal::new(span, "kustomization.yaml is empty", "nothing is in it")),
         patches: Vec::new(),
         transformers: Vec::new(),
+        replicas: Vec::new(),
         replacements: Vec::new(),
         images: Vec::new(),
         namespace: None,
@@ -175,6 +180,11 @@ fn is_judged(file: &str, fields: &Fields<'_>) -> bool {
     let kind = fields.str("kind").unwrap_or_default();
     let is_object = !version.is_empty() && !is_own && !matches!(kind, "" | "Kustomization" | "Component");
     is_file_name(file) && !is_others && !is_object
+}
+
+/// The value of a field, its key in any case.
+pub(crate) fn field<'a>(node: Node<'a>, name: &str) -> Option<Node<'a>> {
+    Fields::of(node).get(name)
 }
 
 /// A member's path from the folder that the inputs are named from.

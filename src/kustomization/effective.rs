@@ -11,7 +11,7 @@ mod transform;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::patch::{Body, Change, Merge, Patch};
+use super::patch::{Body, Change, Merge, MergedPod, Patch};
 use super::unrendered::{Reason, Unfollowed};
 use super::{Aside, Build, Effect, Kustomization, member_path, normalise, refused};
 use crate::inventory::Inventory;
@@ -94,6 +94,10 @@ pub(super) struct BuiltPod {
     items: Vec<Item>,
     /// A patch moved containers within their lists.
     is_reordered: bool,
+    /// A patch took it away.
+    is_deleted: bool,
+    /// A patch may have taken it away, or done anything else to it.
+    lost: Option<Why>,
 }
 
 /// Follows all builds and gives every image use the values that are deployed. The answer is the pods that were settled.
@@ -107,21 +111,35 @@ pub fn apply(
         return BTreeSet::new();
     }
     let roots = root_indices(builds);
-    let refused = refused::read(kustomizations, inventory, sources);
+    let refused = refused::read(kustomizations, sources);
     let mut builder = Builder::new(inventory, kustomizations, sources, &refused);
+    let mut unmatched = Vec::new();
     let mut outcomes = Vec::new();
     for &root in &roots {
         builder.reasons.clear();
         builder.is_exhausted = false;
+        builder.root_sources.clone_from(&builds[root].sources);
+        builder.unmatched.clear();
         let mut pods = builder.build(root, None, 0);
         if builder.is_exhausted {
             pods = builder.all_unknown(&builds[root].sources, kustomizations[root].span);
+        }
+        if builder.is_all_known() && !kustomizations[root].is_component {
+            let found = std::mem::take(&mut builder.unmatched);
+            builder.reasons.extend(found.iter().map(|it| Unfollowed { reason: Reason::Refused, span: it.span }));
+            unmatched.extend(found);
         }
         // Nothing comes out of a build that fails.
         if let Some(refused) = builder.reasons.iter().find(|it| it.reason == Reason::Refused) {
             let why = Why::new(refused.span, "kustomize refuses this, and builds nothing");
             pods.iter_mut().for_each(|pod| pod.blur_images(why));
         }
+        for pod in &mut pods {
+            if let Some(why) = pod.lost {
+                pod.blur_images(why);
+            }
+        }
+        pods.retain(|pod| !pod.is_deleted);
         outcomes.push(emit::Outcome { root, pods, reasons: std::mem::take(&mut builder.reasons) });
     }
     let patched = builder.patch_pods();
@@ -129,7 +147,9 @@ pub fn apply(
     let seen = builder.seen(&outcomes, builds);
     scope::hide(inventory, kustomizations, builds, &mut outcomes);
     emit::unrendered(inventory, kustomizations, builds, &outcomes);
-    inventory.refusals.extend(refused.into_iter().flatten());
+    inventory.refusals.extend(refused.into_iter().flatten().chain(unmatched));
+    inventory.refusals.sort_by_key(|refusal| refusal.span);
+    inventory.refusals.dedup();
     accounts.into_iter().for_each(|account| account.add_to(inventory));
     emit::emit(inventory, &outcomes, &seen, &patched)
 }
@@ -187,6 +207,10 @@ struct Builder<'k> {
     merged: BTreeSet<usize>,
     /// Patch files that were met, with what they hold.
     patch_files: BTreeMap<SourceId, Vec<Change>>,
+    /// Sources of the root at hand.
+    root_sources: BTreeSet<SourceId>,
+    /// What names an object of the root at hand that it does not have.
+    unmatched: Vec<super::Refusal>,
     spent: usize,
     checks: usize,
     is_exhausted: bool,
@@ -226,6 +250,8 @@ impl<'k> Builder<'k> {
             reasons: Vec::new(),
             merged: BTreeSet::new(),
             patch_files: BTreeMap::new(),
+            root_sources: BTreeSet::new(),
+            unmatched: Vec::new(),
             spent: 0,
             checks: 0,
             is_exhausted: false,
@@ -274,12 +300,31 @@ impl<'k> Builder<'k> {
         self.transform(own, &mut pods);
         self.open.pop();
         self.spend(&pods);
-        if !is_component && !self.is_exhausted {
+        if !is_component && !self.is_exhausted && self.unmatched.is_empty() {
             self.finished.insert(at, (pods.clone(), self.reasons.clone()));
         }
         let inner = std::mem::replace(&mut self.reasons, outer);
         self.reasons.extend(inner);
         pods
+    }
+
+    /// Whether all objects of the root at hand are among the inputs.
+    fn is_all_known(&self) -> bool {
+        let is_open = |reason: &Reason| {
+            matches!(
+                reason,
+                Reason::Remote(_) | Reason::Missing(_) | Reason::Generators | Reason::Charts | Reason::Transformers(_)
+            )
+        };
+        let is_broken = self.inventory.problems.iter().any(|it| self.root_sources.contains(&it.span.source));
+        !is_broken && !self.is_exhausted && !self.reasons.iter().any(|it| is_open(&it.reason))
+    }
+
+    /// Whether an object of the root at hand may have the name, with whatever is put around it.
+    fn may_have(&self, is_kind: impl Fn(&crate::resource::ResourceName) -> bool, name: &str) -> bool {
+        let resources = self.root_sources.iter().filter_map(|source| self.resources.get(source)).flatten();
+        let mut names = resources.map(|&at| &self.inventory.resources[at].name).filter(|it| is_kind(it));
+        names.any(|it| it.name.as_deref().is_none_or(|own| name.contains(own)))
     }
 
     fn missing(&mut self, own: &Kustomization, member: &str) {
@@ -333,6 +378,8 @@ impl<'k> Builder<'k> {
             },
             items: images.map(item).collect(),
             is_reordered: false,
+            is_deleted: false,
+            lost: None,
         }
     }
 
@@ -371,7 +418,16 @@ impl<'k> Builder<'k> {
             let images = images.filter_map(|&at| Some((Some(at), self.inventory.images.get(at)?)));
             let text = self.sources.slice(resource.span);
             let pods = pods.iter().map(|pod| self.inventory.pod(*pod));
-            Change::Merge(Merge::new(resource.name.clone(), pods, images, text))
+            let mut merge = Merge::new(resource.name.clone(), pods, images, text);
+            let mut accounts = self.inventory.service_accounts.iter();
+            if let Some(account) = accounts.find(|account| account.resource.0 as usize == at) {
+                merge.pods.push(MergedPod {
+                    pull_secrets: Some(account.pull_secrets.clone()),
+                    service_account: None,
+                    has_demand: false,
+                });
+            }
+            Change::Merge(merge)
         };
         let merges = self.resources.get(&source).into_iter().flatten().map(merge);
         let operations = self.inventory.patch_files.get(&source).into_iter().flatten();

@@ -56,6 +56,8 @@ pub struct Merge {
     pub images: Vec<MergedImage>,
     /// What it says of pods.
     pub pods: Vec<MergedPod>,
+    /// It takes the object away.
+    pub deletes: bool,
     /// It has a `$patch` or another directive: what comes out is not known.
     pub has_directive: bool,
     /// It says something of containers: those stand first in their list then.
@@ -109,6 +111,7 @@ impl Merge {
             name,
             images: images.map(merged).collect(),
             pods: pods.map(pod).collect(),
+            deletes: takes_away(text),
             has_directive: is_beyond(text),
             reorders: text.contains("ontainers"),
         }
@@ -126,6 +129,8 @@ pub struct Operation {
     pub value: Option<Spanned<String>>,
     /// Whether the value holds an image of a container.
     pub adds_image: bool,
+    /// The pull secrets that it adds; `None` where the value holds none, or they go.
+    pub pull_secrets: Option<Vec<SecretReference>>,
 }
 
 /// Which objects are patched. Fields left out fit all.
@@ -268,6 +273,9 @@ pub(super) fn of_merges(node: Node<'_>) -> Vec<Patch> {
 /// Reads a patch that stands in the kustomization as a text.
 fn inline(node: Node<'_>) -> Body {
     let Some(text) = node.as_str() else { return Body::Unknown };
+    if is_broken_json(text.trim_start()) {
+        return Body::Refused("unable to parse SM or JSON patch");
+    }
     let place = node.place();
     let mut changes = Some(Vec::new());
     yaml::read(node.span().source, text, true, &mut |piece| match piece {
@@ -294,11 +302,20 @@ fn inline(node: Node<'_>) -> Body {
                 }
             }
             Change::Operations(operations) => {
-                operations.iter_mut().filter_map(|it| it.value.as_mut()).for_each(|value| mend(&mut value.span));
+                for operation in operations {
+                    operation.value.iter_mut().for_each(|value| mend(&mut value.span));
+                    operation.pull_secrets.iter_mut().flatten().for_each(|named| mend(&mut named.span));
+                }
             }
         }
     }
     Body::Inline(changes)
+}
+
+/// Whether a list of operations is neither JSON nor YAML in the form that kustomize takes: what begins with `[` is JSON
+/// (`jsonPatchFromBytes`).
+pub(super) fn is_broken_json(text: &str) -> bool {
+    text.starts_with('[') && serde_json::from_str::<serde::de::IgnoredAny>(text).is_err()
 }
 
 /// The partial objects of a document.
@@ -340,6 +357,22 @@ fn is_beyond(text: &str) -> bool {
         || deletes(text)
 }
 
+/// Whether a partial object says at its top that the object goes.
+fn takes_away(text: &str) -> bool {
+    let mut found = text.contains("$patch");
+    let mut documents = 0;
+    if found {
+        // Which file it is of does not matter here.
+        yaml::read(SourceId(0), text, true, &mut |piece| {
+            let Piece::Document(document) = piece else { return };
+            let Some(root) = document.root() else { return };
+            documents += 1;
+            found &= documents == 1 && root.str("$patch") == Some("delete");
+        });
+    }
+    found
+}
+
 /// Whether a null takes away what a pod is made of: a merge deletes the field.
 fn deletes(text: &str) -> bool {
     const FIELDS: [&str; 8] = [
@@ -379,14 +412,28 @@ pub(crate) fn operations(root: Node<'_>) -> Option<Vec<Operation>> {
             path: dotted(node.str("path")?),
             value: value.and_then(workload::pod::spanned_string),
             adds_image: value.is_some_and(has_image),
+            pull_secrets: value.and_then(|value| added_secrets(node, value)),
         })
     };
     // What is moved is no longer where it was.
     let taken = |node: Node<'_>| {
         let from = node.str("from").filter(|_| node.str("op") == Some("move"))?;
-        Some(Operation { op: "remove".to_owned(), path: dotted(from), value: None, adds_image: false })
+        Some(Operation { op: "remove".to_owned(), path: dotted(from), value: None, adds_image: false, pull_secrets: None })
     };
     Some(root.items().flat_map(|node| taken(node).into_iter().chain(operation(node))).collect())
+}
+
+/// The pull secrets that an operation adds at `/imagePullSecrets`, or at an item of it.
+fn added_secrets(node: Node<'_>, value: Node<'_>) -> Option<Vec<SecretReference>> {
+    let path = node.str("path").filter(|path| path.contains("/imagePullSecrets"))?;
+    if !matches!(node.str("op"), Some("add" | "replace")) {
+        return None;
+    }
+    if path.ends_with("/imagePullSecrets") {
+        return value.is_sequence().then(|| secret_references(value));
+    }
+    let name = value.get("name").filter(|name| name.as_str().is_some())?;
+    Some(vec![SecretReference { name: name.as_str()?.to_owned(), span: name.span() }])
 }
 
 fn has_image(value: Node<'_>) -> bool {

@@ -3,15 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::member::{Absence, Role};
-use super::patch::Body;
+use super::patch::{Body, Patch, is_broken_json};
 use super::refusal::{Mend, Refusal};
 use super::{Kustomization, Pattern, Versions, is_file_name, member_path, normalise};
-use crate::inventory::Inventory;
 use crate::source::{SourceId, Sources};
 
 /// The refusals of each.
-pub(super) fn read(kustomizations: &[Kustomization], inventory: &Inventory, sources: &Sources) -> Vec<Vec<Refusal>> {
-    let _ = inventory;
+pub(super) fn read(kustomizations: &[Kustomization], sources: &Sources) -> Vec<Vec<Refusal>> {
+    let files: BTreeMap<String, SourceId> = sources.iter().map(|(id, source)| (normalise(source.name()), id)).collect();
     let folders: BTreeMap<String, &Kustomization> =
         kustomizations.iter().map(|it| (normalise(&it.folder), it)).collect();
     let is_file = |id: SourceId| is_file_name(sources.get(id).name());
@@ -34,7 +33,8 @@ pub(super) fn read(kustomizations: &[Kustomization], inventory: &Inventory, sour
         }
         refusals.extend(absent(own));
         refusals.extend(kinds(own, &folders));
-        refusals.extend(own.patches.iter().filter_map(|patch| patch_refusal(&patch.body, patch)));
+        let text = |file: &str| files.get(&member_path(&own.folder, file)).map(|id| sources.get(*id).text());
+        refusals.extend(own.patches.iter().filter_map(|patch| patch_refusal(patch, text)));
         let invalid = own.images.iter().filter(|rule| rule.pattern == Some(Pattern::Invalid));
         refusals.extend(invalid.map(|rule| {
             let words = "panic: runtime error: invalid memory address or nil pointer dereference";
@@ -94,9 +94,21 @@ fn kinds(own: &Kustomization, folders: &BTreeMap<String, &Kustomization>) -> Vec
 }
 
 /// A patch that is not read at all.
-fn patch_refusal(body: &Body, patch: &super::Patch) -> Option<Refusal> {
-    match body {
-        Body::Refused(words) => Some(Refusal::new(patch.span, *words, "this patch")),
-        _ => None,
-    }
+fn patch_refusal<'s>(patch: &Patch, text: impl Fn(&str) -> Option<&'s str>) -> Option<Refusal> {
+    let words = match &patch.body {
+        Body::Refused(words) => words,
+        Body::File(file) if is_broken_json(text(file)?.trim_start()) => "unable to parse SM or JSON patch",
+        _ => return target_refusal(patch),
+    };
+    Some(Refusal::new(patch.span, words, "this patch"))
+}
+
+/// A target that is no regular expression.
+fn target_refusal(patch: &Patch) -> Option<Refusal> {
+    let target = patch.target.as_ref()?;
+    let fields = [&target.group, &target.version, &target.kind, &target.name, &target.namespace];
+    let mut fields = fields.into_iter().flatten();
+    let invalid = fields.find(|field| Pattern::new(&format!("^(?:{field})$")) == Pattern::Invalid)?;
+    let words = format!("error parsing regexp: `^(?:{invalid})$`");
+    Some(Refusal::new(patch.span, words, "its target is no regular expression"))
 }

@@ -7,6 +7,7 @@ use super::image::ImageRule;
 use super::patch::{self, Patch, Target};
 use super::unrendered::{is_of_credentials, is_of_images};
 use crate::source::Span;
+use crate::yaml::scalar::Scalar;
 use crate::yaml::{self, Node, Piece};
 
 /// An entry of `transformers`.
@@ -59,6 +60,8 @@ pub enum Effect {
 pub struct Replacement {
     /// The file that it stands in.
     pub path: Option<String>,
+    /// The object that the value is taken from.
+    pub source: Option<Target>,
     /// What it replaces.
     pub targets: Vec<Replaced>,
     /// The entry.
@@ -70,6 +73,8 @@ pub struct Replacement {
 pub struct Replaced {
     /// Of which objects.
     pub select: Target,
+    /// `fieldPaths` that have to be there.
+    pub paths: Vec<String>,
     /// Whether it may set an image.
     pub images: bool,
     /// Whether it may set what an image is pulled with: names of Secrets and service accounts, namespaces.
@@ -183,7 +188,10 @@ impl Replacement {
             let holds_names = ["Secret", "ServiceAccount"]
                 .iter()
                 .any(|wanted| super::pattern::fits(kind, wanted) != Some(false));
+            let options = fields.get("options").map(Fields::of).unwrap_or_default();
+            let creates = options.get("create").is_some_and(|node| node.scalar() == Some(Scalar::Bool(true)));
             Replaced {
+                paths: paths().filter(|_| !creates).map(str::to_owned).collect(),
                 images: paths().any(is_of_images),
                 credentials: paths().any(is_of_credentials),
                 renames: holds_names && paths().any(|path| matches!(path, "metadata.name" | "metadata" | "*")),
@@ -192,9 +200,43 @@ impl Replacement {
         };
         Self {
             path: fields.str("path").map(str::to_owned),
+            source: fields.get("source").filter(|node| node.is_mapping()).map(Target::read),
             targets: fields.items("targets").map(target).collect(),
             span: node.span(),
         }
+    }
+}
+
+/// Whether a field path of a replacement leads to something in an object; one that needs more than is read here may.
+pub(super) fn leads_somewhere(object: Node<'_>, path: &str) -> bool {
+    let mut node = object;
+    let mut rest = path;
+    while !rest.is_empty() {
+        let end = match rest.starts_with('[') {
+            true => rest.find(']').map_or(rest.len(), |at| at + 1),
+            false => rest.find('.').unwrap_or(rest.len()),
+        };
+        let (step, behind) = rest.split_at(end);
+        rest = behind.strip_prefix('.').unwrap_or(behind);
+        if step.contains('\\') || step == "*" || step == "-" {
+            return true;
+        }
+        match stepped(node, step) {
+            Some(next) => node = next,
+            None => return false,
+        }
+    }
+    true
+}
+
+fn stepped<'a>(node: Node<'a>, step: &str) -> Option<Node<'a>> {
+    match step.strip_prefix('[').and_then(|it| it.strip_suffix(']')) {
+        Some(condition) => {
+            let (key, value) = condition.split_once('=')?;
+            node.items().find(|item| item.get(key).and_then(Node::text) == Some(value))
+        }
+        None if node.is_sequence() => node.items().nth(step.parse().ok()?),
+        None => node.get(step),
     }
 }
 

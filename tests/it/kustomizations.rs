@@ -234,7 +234,7 @@ fn the_deciding_scalar_is_the_place() {
         let workload = image.decided_by.last().unwrap();
         assert_eq!(Some(sources.slice(workload.span).trim_matches('"')), image.written.as_deref());
     }
-    let skipped = inventory.images.iter().filter(|it| it.image == ImageText::Skipped(Skip::RewrittenByKustomize));
+    let skipped = inventory.images.iter().filter(|it| it.image == ImageText::Skipped(Skip::ReplacedByKustomize));
     assert_eq!(skipped.count(), 3, "the base's own are listed");
 }
 

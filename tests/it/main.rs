@@ -18,6 +18,7 @@ mod helm;
 mod inputs;
 mod kinds;
 mod kustomizations;
+mod kustomize;
 mod levels;
 mod mentions;
 mod openshift;

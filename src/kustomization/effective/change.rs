@@ -5,10 +5,11 @@ use crate::inventory::Inventory;
 use crate::kustomization::image::within_item;
 use crate::kustomization::patch::{Body, Change, Merge, MergedImage, Operation, Patch};
 use crate::kustomization::unrendered::{Reason, Unfollowed};
-use crate::kustomization::{Build, Kustomization, member_path};
+use crate::kustomization::{Build, Kustomization, Refusal, member_path};
 use crate::resource::ResourceName;
 use crate::service_account::ServiceAccount;
 use crate::source::Span;
+use crate::workload::placeholder::is_placeholder;
 use crate::workload::{Resource, ResourceId, SecretReference, kinds};
 
 /// Applies one patch.
@@ -30,6 +31,7 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
         return;
     };
     for change in &changes {
+        unmatched(builder, patch, change);
         let (name, concerns) = match change {
             Change::Merge(merge) => (Some(&merge.name), merge.has_directive || concerns(merge)),
             Change::Operations(operations) => (None, operations.iter().any(|it| it.adds_image || it.is_of_pods())),
@@ -41,6 +43,13 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
         for pod in pods.iter_mut() {
             match (fit(builder.inventory, patch, name, pod), change) {
                 (Some(false), _) => {}
+                (Some(true), Change::Merge(merge)) if pod.is_deleted => {
+                    let kind = &merge.name.kind;
+                    let words = format!("no matches for Id {kind}; failed to find unique target for patch");
+                    let refusal = Refusal::new(patch.span, words, "another patch has taken its object away");
+                    builder.unmatched.extend(patch.target.is_none().then_some(refusal));
+                }
+                _ if pod.is_deleted => {}
                 (None, _) => {
                     blur(pod, why(patch));
                     followed = false;
@@ -51,6 +60,12 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
                 }
                 (Some(true), Change::Operations(operations)) => {
                     for operation in operations {
+                        if operation.misses(builder.inventory, pod) {
+                            let (op, path) = (&operation.op, &operation.path);
+                            let words = format!("{op} operation does not apply: doc is missing path: {path}");
+                            let label = "an object that it is for has no such field";
+                            builder.unmatched.push(Refusal::new(patch.span, words, label));
+                        }
                         followed &= operate(builder.inventory, patch, operation, pod);
                     }
                 }
@@ -62,6 +77,22 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
     }
 }
 
+/// A partial object that patches nothing: kustomize refuses that. Objects that generators make, and those that are not
+/// read, may be meant.
+fn unmatched(builder: &mut Builder<'_>, patch: &Patch, change: &Change) {
+    let (None, Change::Merge(merge)) = (&patch.target, change) else { return };
+    let Some(name) = merge.name.name.as_deref() else { return };
+    let kind = merge.name.kind.as_str();
+    let is_open = matches!(kind, "" | "ConfigMap" | "Secret" | "CustomResourceDefinition");
+    let is_kind = |it: &ResourceName| it.kind == kind && it.group() == merge.name.group();
+    if is_open || is_placeholder(name) || builder.may_have(is_kind, name) {
+        return;
+    }
+    let words = format!("no resource matches strategic merge patch \"{kind}/{name}\": no matches for Id");
+    let label = format!("there is no {kind} `{name}` to patch");
+    builder.unmatched.push(Refusal::new(patch.span, words, label));
+}
+
 fn concerns(merge: &Merge) -> bool {
     let says = |pod: &crate::kustomization::patch::MergedPod| {
         pod.pull_secrets.is_some() || pod.service_account.is_some() || pod.has_demand
@@ -71,6 +102,7 @@ fn concerns(merge: &Merge) -> bool {
 
 /// Nothing is known any more of a pod.
 fn blur(pod: &mut BuiltPod, why: Why) {
+    pod.lost.get_or_insert(why);
     pod.blur_images(why);
     pod.blur_credentials();
 }
@@ -95,6 +127,10 @@ fn fit(inventory: &Inventory, patch: &Patch, name: Option<&ResourceName>, pod: &
 
 /// Merges a partial object; `false` where what comes out is not known.
 fn merge_object(inventory: &Inventory, patch: &Patch, merge: &Merge, pod: &mut BuiltPod) -> bool {
+    if merge.deletes {
+        pod.is_deleted = true;
+        return true;
+    }
     if merge.has_directive {
         blur(pod, why(patch));
         return false;
@@ -185,6 +221,22 @@ fn list_of(path: &str) -> Option<&str> {
 }
 
 impl Operation {
+    /// Whether it is for a container that the pod certainly does not have: kustomize fails then.
+    fn misses(&self, inventory: &Inventory, pod: &BuiltPod) -> bool {
+        // `spec.template.spec` of either kind of list.
+        let parent = |path: &str| {
+            let (lists, _) = path.split_once("ontainers[")?;
+            lists.rsplit_once('.').map(|(parent, _)| parent.to_owned())
+        };
+        let object = &inventory.resource(inventory.pod(pod.pod).resource).name;
+        let Some(own) = parent(&self.path).filter(|_| kinds::builtin(object).is_some() && pod.lost.is_none()) else {
+            return false;
+        };
+        let paths = pod.items.iter().filter_map(|item| path_of(inventory, item)).map(within_item);
+        let mut parents = paths.filter_map(parent);
+        self.op != "test" && parents.next().is_some_and(|first| first != own)
+    }
+
     /// Whether it could change what a pod pulls, or with what.
     fn is_of_pods(&self) -> bool {
         let last = self.path.rsplit(['.', ']']).next().unwrap_or_default();
@@ -262,7 +314,7 @@ impl PatchedAccount {
 pub(super) fn accounts(builder: &Builder<'_>, builds: &[Build<'_>]) -> Vec<PatchedAccount> {
     let mut patched = Vec::new();
     for (own, build) in builder.kustomizations.iter().zip(builds) {
-        for patch in &own.patches {
+        for patch in builder.patches(own) {
             let changes: &[Change] = match &patch.body {
                 Body::Inline(changes) => changes,
                 Body::File(file) => builder
@@ -296,15 +348,17 @@ pub(super) fn accounts(builder: &Builder<'_>, builds: &[Build<'_>]) -> Vec<Patch
 
 fn account_secrets(change: &Change, patch: &Patch, is_inline: bool) -> Option<Vec<SecretReference>> {
     match change {
-        // One in a file of its own was read as what it is.
-        Change::Merge(merge) if is_inline && merge.name.kind == "ServiceAccount" => {
+        // One in a file of its own that names what it patches was read as what it is.
+        Change::Merge(merge) if merge.name.kind == "ServiceAccount" && (is_inline || patch.target.is_some()) => {
             merge.pods.first().and_then(|pod| pod.pull_secrets.clone())
         }
         Change::Merge(_) => None,
-        Change::Operations(operations) => operations
-            .iter()
-            .find(|it| it.path.starts_with("imagePullSecrets"))
-            .map(|_| vec![SecretReference { name: "${PATCHED}".to_owned(), span: patch.span }]),
+        Change::Operations(operations) => {
+            let mut of_secrets = operations.iter().filter(|it| it.path.starts_with("imagePullSecrets")).peekable();
+            of_secrets.peek()?;
+            let unknown = || vec![SecretReference { name: "${PATCHED}".to_owned(), span: patch.span }];
+            Some(of_secrets.flat_map(|it| it.pull_secrets.clone().unwrap_or_else(unknown)).collect())
+        }
     }
 }
 

@@ -2,12 +2,13 @@
 
 use super::{Aside, Builder, BuiltPod, Effect, Item, MAX_CHECKS, MAX_SET, MAX_VALUE, Set, Why, change};
 use crate::kustomization::image::{self, ImageRule, Rewritten};
-use crate::kustomization::transformer::{Replaced, Replacement, Transformer};
+use crate::kustomization::transformer::{Replaced, Replacement, Transformer, leads_somewhere};
 use crate::kustomization::unrendered::{Reason, Unfollowed};
-use crate::kustomization::{Kustomization, member_path};
-use crate::source::Span;
+use crate::kustomization::{Kustomization, Refusal, member_path};
+use crate::source::{SourceId, Span, Spanned};
 use crate::workload::ImageText;
 use crate::workload::placeholder::{Skip, is_placeholder};
+use crate::yaml::{self, Piece};
 
 /// Which fields a rule is tried on.
 enum Fields<'f> {
@@ -29,6 +30,9 @@ impl<'k> Builder<'k> {
             pods.iter_mut().for_each(|pod| self.set_namespace(namespace, pod));
         }
         rename(&own.name_prefix, &own.name_suffix, pods);
+        for replica in &own.replicas {
+            self.match_replica(replica);
+        }
         let more = own.configurations.iter().any(|file| self.may_name_images(own, file));
         for rule in &own.images {
             self.rewrite_all(rule, &Fields::Builtin { more }, own.span, pods);
@@ -47,6 +51,59 @@ impl<'k> Builder<'k> {
         let namespace = Some(namespace.clone()).filter(|it| !is_placeholder(it) && !is_elsewhere);
         pod.facts.namespace.clone_from(&namespace);
         pod.namespaces.push(namespace);
+    }
+
+    /// kustomize refuses `replicas` of what is not there.
+    fn match_replica(&mut self, replica: &Spanned<String>) {
+        const KINDS: [&str; 4] = ["Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"];
+        let name = &replica.value;
+        if is_placeholder(name) || self.may_have(|it| KINDS.contains(&it.kind.as_str()), name) {
+            return;
+        }
+        let words = format!("resource with name {name} does not match a config with the following GVK [Deployment…]");
+        self.unmatched.push(Refusal::new(replica.span, words, "there is nothing of this name that has replicas"));
+    }
+
+    /// kustomize refuses a replacement whose source is not there.
+    fn match_source(&mut self, replacement: &Replacement, span: Span) {
+        let Some(source) = &replacement.source else { return };
+        let (Some(kind), Some(name)) = (source.kind.as_deref(), source.name.as_deref()) else { return };
+        let is_open = matches!(kind, "ConfigMap" | "Secret" | "CustomResourceDefinition") || is_placeholder(name);
+        if is_open || self.may_have(|it| it.kind == kind, name) {
+            return;
+        }
+        let words = format!("nothing selected by {kind}.[noVer].[noGrp]/{name}.[noNs]");
+        self.unmatched.push(Refusal::new(span, words, format!("there is no {kind} `{name}` to take the value from")));
+    }
+
+    /// Whether the fields that it replaces are there in the objects as they are written.
+    fn finds_fields(&mut self, replacement: &Replacement) -> bool {
+        // Each time the objects are read anew.
+        let bytes = |source: &SourceId| self.sources.get(*source).text().len();
+        self.checks += replacement.targets.len() * self.root_sources.iter().map(bytes).sum::<usize>();
+        if self.checks > MAX_CHECKS {
+            self.is_exhausted = true;
+            return false;
+        }
+        let resources = || self.root_sources.iter().filter_map(|source| self.resources.get(source)).flatten();
+        replacement.targets.iter().all(|replaced| {
+            replaced.paths.is_empty()
+                || resources().map(|&at| &self.inventory.resources[at]).all(|resource| {
+                    let names: Vec<String> = resource.name.name.iter().cloned().collect();
+                    let namespaces = std::slice::from_ref(&resource.name.namespace);
+                    replaced.select.fits(&resource.name, &names, namespaces) == Some(false)
+                        || self.has_fields(resource.span, &replaced.paths)
+                })
+        })
+    }
+
+    fn has_fields(&self, span: Span, paths: &[String]) -> bool {
+        let mut found = false;
+        yaml::read(span.source, self.sources.slice(span), true, &mut |piece| {
+            let Piece::Document(document) = piece else { return };
+            found |= document.root().is_some_and(|root| paths.iter().all(|path| leads_somewhere(root, path)));
+        });
+        found
     }
 
     /// Whether a file of `configurations` may say that further fields hold images.
@@ -151,6 +208,12 @@ impl<'k> Builder<'k> {
     }
 
     fn replace_targets(&mut self, replacement: &Replacement, span: Span, pods: &mut [BuiltPod]) {
+        self.match_source(replacement, span);
+        if !self.finds_fields(replacement) {
+            let words = "kustomize fails where this replacement finds no such field";
+            pods.iter_mut().for_each(|pod| pod.blur_images(Why::new(span, words)));
+            self.reasons.push(Unfollowed { reason: Reason::Replacements, span });
+        }
         let fits = |replaced: &Replaced, pod: &BuiltPod| {
             let object = &self.inventory.resource(self.inventory.pod(pod.pod).resource).name;
             replaced.select.fits(object, &pod.names, &pod.namespaces) != Some(false)
