@@ -113,7 +113,7 @@ impl Inventory {
             inventory.suppressions.append(suppression::read(id, source, &comments, &broken));
         }
         inventory.suppressions.sort();
-        let is_empty = inventory.kustomizations.is_empty() && inventory.problems.is_empty() && source.is_readable();
+        let is_empty = inventory.documents == 0 && inventory.kustomizations.is_empty() && source.is_readable();
         if is_empty && kustomization::is_file_name(source.name()) {
             inventory.kustomizations.push(kustomization::read_empty(source.name(), Span::new(id, 0, 0)));
         }

@@ -132,7 +132,7 @@ pub fn apply(
         // Nothing comes out of a build that fails.
         if let Some(refused) = builder.reasons.iter().find(|it| it.reason == Reason::Refused) {
             let why = Why::new(refused.span, "kustomize refuses this, and builds nothing");
-            pods.iter_mut().for_each(|pod| pod.blur_images(why));
+            pods.iter_mut().flat_map(|pod| &mut pod.items).for_each(|item| item.unknown = Some(why));
         }
         for pod in &mut pods {
             if let Some(why) = pod.lost {

@@ -11,6 +11,8 @@ pub struct Refusal {
     pub label: String,
     /// What kustomize prints, without the paths around it.
     pub words: String,
+    /// Other places with the same fault: kustomize stops at the first.
+    pub others: Vec<Span>,
     /// Which versions refuse it.
     pub versions: Versions,
     /// What would mend it.
@@ -46,7 +48,8 @@ pub enum Mend {
 impl Refusal {
     /// A refusal of all versions.
     pub(super) fn new(span: Span, words: impl Into<String>, label: impl Into<String>) -> Self {
-        Self { span, label: label.into(), words: words.into(), versions: Versions::All, mend: Mend::None }
+        let (label, words) = (label.into(), words.into());
+        Self { span, label, words, others: Vec::new(), versions: Versions::All, mend: Mend::None }
     }
 
     /// Says what mends it.

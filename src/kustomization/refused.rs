@@ -46,8 +46,8 @@ pub(super) fn read(kustomizations: &[Kustomization], sources: &Sources) -> Vec<V
 }
 
 /// Paths that lead to nothing.
-fn absent(own: &Kustomization) -> impl Iterator<Item = Refusal> {
-    own.absent.iter().filter_map(|absent| {
+fn absent(own: &Kustomization) -> Option<Refusal> {
+    let mut refusals = own.absent.iter().filter_map(|absent| {
         let named = own.named.get(absent.named)?;
         let path = &named.path;
         let refusal = match absent.what {
@@ -69,7 +69,10 @@ fn absent(own: &Kustomization) -> impl Iterator<Item = Refusal> {
             }
         };
         Some(refusal.mend(Mend::Member(path.clone())))
-    })
+    });
+    let mut first = refusals.next()?;
+    first.others.extend(refusals.map(|refusal| refusal.span));
+    Some(first)
 }
 
 /// Components that are named as resources, and the other way round.

@@ -41,6 +41,7 @@ fn finding(cx: &Context<'_>, refusal: &Refusal) -> Finding {
     };
     let written = cx.sources.slice(refusal.span);
     let finding = Finding::new(META.id, severity, message, refusal.span, refusal.label.clone());
+    let finding = refusal.others.iter().fold(finding, |finding, other| finding.related(*other, "nor is there this"));
     match &refusal.mend {
         Mend::None => match refusal.versions {
             Versions::BeforeLast => finding.help("mend the regular expression; `.` and `*` alone are no wildcards"),
@@ -83,6 +84,7 @@ mod tests {
             span,
             label: "a number".to_owned(),
             words: words.to_owned(),
+            others: Vec::new(),
             versions,
             mend,
         };

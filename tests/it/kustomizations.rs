@@ -315,7 +315,7 @@ fn what_is_not_followed_is_skipped_and_noted_once() {
         ("resources: [../base]\nhelmCharts: [{name: x}]\n", "helmCharts"),
         ("resources: [../base]\npatches: [{path: gone.yaml}]\n", "patches"),
         (
-            "resources: [../base]\npatches:\n- target: {kind: Deployment}\n  patch: '[{op: remove, path: /spec/template/spec/containers/0}]'\n",
+            "resources: [../base]\npatches:\n- target: {kind: Deployment}\n  patch: '[{\"op\": \"remove\", \"path\": \"/spec/template/spec/containers/0\"}]'\n",
             "patches",
         ),
         ("resources: [../base]\ntransformers: [x.yaml]\n", "transformers"),

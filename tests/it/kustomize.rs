@@ -4,6 +4,7 @@
 
 mod differential;
 mod generate;
+mod refusals;
 mod table;
 
 use std::collections::BTreeSet;

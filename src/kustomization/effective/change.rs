@@ -137,6 +137,20 @@ fn merge_object(inventory: &Inventory, patch: &Patch, merge: &Merge, pod: &mut B
     }
     let object = &inventory.resource(inventory.pod(pod.pod).resource).name;
     let is_builtin = kinds::builtin(object).is_some();
+    if is_builtin && merge.name.kind != object.kind && !merge.name.kind.is_empty() {
+        let parent = |path: &str| containers_parent(within_item(path));
+        let own = pod.items.iter().filter_map(|item| path_of(inventory, item)).find_map(parent);
+        let mut images = merge.images.iter().filter_map(|image| parent(&image.path));
+        // A pod template in what has none, or the other way round: it is added, and nobody reads it.
+        match images.next() {
+            Some(other) if own.as_ref() == Some(&other) => {}
+            Some(_) => return true,
+            None => {
+                pod.blur_credentials();
+                return true;
+            }
+        }
+    }
     if !is_builtin {
         // Without a schema a list is replaced as a whole.
         if merge.reorders && merge.images.is_empty() {
@@ -215,6 +229,12 @@ fn path_of<'i>(inventory: &'i Inventory, item: &'i Item) -> Option<&'i str> {
     added.or_else(|| inventory.images.get(item.image).map(|image| image.path.as_str()))
 }
 
+/// `spec.template.spec` of the path of a field of a container, in either kind of list.
+fn containers_parent(path: &str) -> Option<String> {
+    let (lists, _) = path.split_once("ontainers[")?;
+    lists.rsplit_once('.').map(|(parent, _)| parent.to_owned())
+}
+
 /// `spec.containers` of `spec.containers[0].image`.
 fn list_of(path: &str) -> Option<&str> {
     path.rsplit_once('[').map(|(list, _)| list)
@@ -223,17 +243,12 @@ fn list_of(path: &str) -> Option<&str> {
 impl Operation {
     /// Whether it is for a container that the pod certainly does not have: kustomize fails then.
     fn misses(&self, inventory: &Inventory, pod: &BuiltPod) -> bool {
-        // `spec.template.spec` of either kind of list.
-        let parent = |path: &str| {
-            let (lists, _) = path.split_once("ontainers[")?;
-            lists.rsplit_once('.').map(|(parent, _)| parent.to_owned())
-        };
         let object = &inventory.resource(inventory.pod(pod.pod).resource).name;
-        let Some(own) = parent(&self.path).filter(|_| kinds::builtin(object).is_some() && pod.lost.is_none()) else {
+        let Some(own) = containers_parent(&self.path).filter(|_| kinds::builtin(object).is_some() && pod.lost.is_none()) else {
             return false;
         };
         let paths = pod.items.iter().filter_map(|item| path_of(inventory, item)).map(within_item);
-        let mut parents = paths.filter_map(parent);
+        let mut parents = paths.filter_map(containers_parent);
         self.op != "test" && parents.next().is_some_and(|first| first != own)
     }
 
