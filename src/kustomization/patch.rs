@@ -2,8 +2,14 @@
 //!
 //! Follows `api/types/{patch,selector}.go` and `api/internal/builtins/PatchTransformer.go` of kustomize 5.8.3.
 
+mod operation;
+
+pub(super) use operation::is_broken_json;
+pub(crate) use operation::operations;
+pub use operation::{Operation, PatchFiles};
+
 use super::fields::Fields;
-use super::pattern;
+use super::pattern::{Matcher, Pattern};
 use crate::inventory::Inventory;
 use crate::resource::{self, ResourceName};
 use crate::source::{SourceId, Span, Spanned};
@@ -118,34 +124,19 @@ impl Merge {
     }
 }
 
-/// One operation of JSON 6902.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Operation {
-    /// `op`.
-    pub op: String,
-    /// `path`, written as pullcheck writes paths: `spec.containers[0].image`.
-    pub path: String,
-    /// The value, where it is a string.
-    pub value: Option<Spanned<String>>,
-    /// Whether the value holds an image of a container.
-    pub adds_image: bool,
-    /// The pull secrets that it adds; `None` where the value holds none, or they go.
-    pub pull_secrets: Option<Vec<SecretReference>>,
-}
-
 /// Which objects are patched. Fields left out fit all.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Target {
     /// API group, kind, name and namespace: regular expressions.
-    pub group: Option<String>,
+    pub group: Option<Matcher>,
     /// See above.
-    pub kind: Option<String>,
+    pub kind: Option<Matcher>,
     /// See above.
-    pub name: Option<String>,
+    pub name: Option<Matcher>,
     /// See above.
-    pub namespace: Option<String>,
+    pub namespace: Option<Matcher>,
     /// See above.
-    pub version: Option<String>,
+    pub version: Option<Matcher>,
     /// Labels or annotations are asked for too.
     pub has_selector: bool,
 }
@@ -153,7 +144,7 @@ pub struct Target {
 impl Target {
     pub(super) fn read(node: Node<'_>) -> Self {
         let fields = Fields::of(node);
-        let field = |key: &str| fields.str(key).filter(|text| !text.is_empty()).map(str::to_owned);
+        let field = |key: &str| fields.str(key).filter(|text| !text.is_empty()).map(Matcher::new);
         Self {
             group: field("group"),
             kind: field("kind"),
@@ -164,12 +155,22 @@ impl Target {
         }
     }
 
+    /// Its patterns.
+    pub(super) fn patterns(&self) -> impl Iterator<Item = &Matcher> {
+        [&self.group, &self.version, &self.kind, &self.name, &self.namespace].into_iter().flatten()
+    }
+
+    /// What holding it against an object costs.
+    pub(super) fn cost(&self) -> usize {
+        1 + self.patterns().filter_map(|it| it.pattern.as_ref()).map(Pattern::cost).sum::<usize>()
+    }
+
     /// Whether an object that had these names is meant; `None` where it may be.
     pub(super) fn fits(&self, object: &ResourceName, names: &[String], namespaces: &[Option<String>]) -> Option<bool> {
-        let field = |pattern: &Option<String>, values: &[&str]| match pattern {
+        let field = |pattern: &Option<Matcher>, values: &[&str]| match pattern {
             None => Some(true),
             Some(pattern) => {
-                let answers: Vec<Option<bool>> = values.iter().map(|it| pattern::fits(pattern, it)).collect();
+                let answers: Vec<Option<bool>> = values.iter().map(|it| pattern.fits(it)).collect();
                 if answers.contains(&Some(true)) {
                     Some(true)
                 } else if answers.contains(&None) {
@@ -312,12 +313,6 @@ fn inline(node: Node<'_>) -> Body {
     Body::Inline(changes)
 }
 
-/// Whether a list of operations is neither JSON nor YAML in the form that kustomize takes: what begins with `[` is JSON
-/// (`jsonPatchFromBytes`).
-pub(super) fn is_broken_json(text: &str) -> bool {
-    text.starts_with('[') && serde_json::from_str::<serde::de::IgnoredAny>(text).is_err()
-}
-
 /// The partial objects of a document.
 fn merges(root: Node<'_>, text: &str) -> Vec<Change> {
     let mut objects = Vec::new();
@@ -398,71 +393,3 @@ fn deletes(text: &str) -> bool {
     });
     found
 }
-
-/// The operations of a JSON 6902 patch; `None` where the document is none.
-pub(crate) fn operations(root: Node<'_>) -> Option<Vec<Operation>> {
-    let is_operation = |node: Node<'_>| node.str("op").is_some() && node.str("path").is_some();
-    if !root.is_sequence() || root.items().next().is_none() || !root.items().all(is_operation) {
-        return None;
-    }
-    let operation = |node: Node<'_>| {
-        let value = node.get("value");
-        Some(Operation {
-            op: node.str("op")?.to_owned(),
-            path: dotted(node.str("path")?),
-            value: value.and_then(workload::pod::spanned_string),
-            adds_image: value.is_some_and(has_image),
-            pull_secrets: value.and_then(|value| added_secrets(node, value)),
-        })
-    };
-    // What is moved is no longer where it was.
-    let taken = |node: Node<'_>| {
-        let from = node.str("from").filter(|_| node.str("op") == Some("move"))?;
-        Some(Operation { op: "remove".to_owned(), path: dotted(from), value: None, adds_image: false, pull_secrets: None })
-    };
-    Some(root.items().flat_map(|node| taken(node).into_iter().chain(operation(node))).collect())
-}
-
-/// The pull secrets that an operation adds at `/imagePullSecrets`, or at an item of it.
-fn added_secrets(node: Node<'_>, value: Node<'_>) -> Option<Vec<SecretReference>> {
-    let path = node.str("path").filter(|path| path.contains("/imagePullSecrets"))?;
-    if !matches!(node.str("op"), Some("add" | "replace")) {
-        return None;
-    }
-    if path.ends_with("/imagePullSecrets") {
-        return value.is_sequence().then(|| secret_references(value));
-    }
-    let name = value.get("name").filter(|name| name.as_str().is_some())?;
-    Some(vec![SecretReference { name: name.as_str()?.to_owned(), span: name.span() }])
-}
-
-fn has_image(value: Node<'_>) -> bool {
-    let mut open = vec![value];
-    while let Some(node) = open.pop() {
-        if node.get("image").is_some() {
-            return true;
-        }
-        open.extend(node.entries().map(|entry| entry.value).chain(node.items()).filter(|node| !node.is_alias()));
-    }
-    false
-}
-
-/// `/spec/containers/0/image` as `spec.containers[0].image`. What stands behind the last item, `-`, is `[-]`.
-fn dotted(pointer: &str) -> String {
-    let mut path = String::new();
-    for step in pointer.split('/').skip(1) {
-        let step = step.replace("~1", "/").replace("~0", "~");
-        if !step.is_empty() && (step == "-" || step.bytes().all(|b| b.is_ascii_digit())) {
-            path.push_str(&format!("[{step}]"));
-        } else {
-            if !path.is_empty() {
-                path.push('.');
-            }
-            path.push_str(&step);
-        }
-    }
-    path
-}
-
-/// JSON 6902 patches among the inputs, by their files.
-pub type PatchFiles = std::collections::BTreeMap<SourceId, Vec<Vec<Operation>>>;

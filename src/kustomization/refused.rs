@@ -24,12 +24,11 @@ pub(super) fn read(kustomizations: &[Kustomization], sources: &Sources) -> Vec<V
         if !is_file(own.span.source) || !is_decoded {
             return refusals;
         }
-        if let Some([_, other, ..]) = of_folder.get(&normalise(&own.folder)).map(Vec::as_slice) {
-            if other.span == own.span {
-                let folder = if own.folder.is_empty() { "." } else { &own.folder };
-                let words = format!("Found multiple kustomization files under: {folder}");
-                refusals.push(Refusal::new(own.span, words, "the second of the folder"));
-            }
+        let of_folder = of_folder.get(&normalise(&own.folder)).map_or(&[][..], Vec::as_slice);
+        if of_folder.get(1).is_some_and(|other| other.span == own.span) {
+            let folder = if own.folder.is_empty() { "." } else { &own.folder };
+            let words = format!("Found multiple kustomization files under: {folder}");
+            refusals.push(Refusal::new(own.span, words, "the second of the folder"));
         }
         refusals.extend(absent(own));
         refusals.extend(kinds(own, &folders));
@@ -109,9 +108,7 @@ fn patch_refusal<'s>(patch: &Patch, text: impl Fn(&str) -> Option<&'s str>) -> O
 /// A target that is no regular expression.
 fn target_refusal(patch: &Patch) -> Option<Refusal> {
     let target = patch.target.as_ref()?;
-    let fields = [&target.group, &target.version, &target.kind, &target.name, &target.namespace];
-    let mut fields = fields.into_iter().flatten();
-    let invalid = fields.find(|field| Pattern::new(&format!("^(?:{field})$")) == Pattern::Invalid)?;
-    let words = format!("error parsing regexp: `^(?:{invalid})$`");
+    let invalid = target.patterns().find(|field| field.pattern == Some(Pattern::Invalid))?;
+    let words = format!("error parsing regexp: `^(?:{})$`", invalid.text);
     Some(Refusal::new(patch.span, words, "its target is no regular expression"))
 }

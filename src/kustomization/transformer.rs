@@ -184,10 +184,8 @@ impl Replacement {
             let fields = Fields::of(node);
             let select = fields.get("select").map(Target::read).unwrap_or_default();
             let paths = || fields.items("fieldPaths").filter_map(Node::as_str);
-            let kind = select.kind.as_deref().unwrap_or(".*");
-            let holds_names = ["Secret", "ServiceAccount"]
-                .iter()
-                .any(|wanted| super::pattern::fits(kind, wanted) != Some(false));
+            let may_be = |kind: &&str| select.kind.as_ref().is_none_or(|pattern| pattern.fits(kind) != Some(false));
+            let holds_names = ["Secret", "ServiceAccount"].iter().any(may_be);
             let options = fields.get("options").map(Fields::of).unwrap_or_default();
             let creates = options.get("create").is_some_and(|node| node.scalar() == Some(Scalar::Bool(true)));
             Replaced {

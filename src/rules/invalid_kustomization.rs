@@ -57,12 +57,14 @@ fn finding(cx: &Context<'_>, refusal: &Refusal) -> Finding {
             let help = format!("the field is called `{key}`, if that is what `{written}` means");
             finding.help(help).fix(fix(refusal, format!("call it {key}"), key.clone(), Safety::Unsafe))
         }
-        Mend::Replace(value) => {
-            finding.help(format!("write `{value}`")).fix(fix(refusal, format!("write {value}"), value.clone(), Safety::Unsafe))
-        }
-        Mend::Member(path) => {
-            finding.help(format!("put `{path}` there, or do not name it; paths are taken from the kustomization's folder"))
-        }
+        Mend::Replace(value) => finding.help(format!("write `{value}`")).fix(fix(
+            refusal,
+            format!("write {value}"),
+            value.clone(),
+            Safety::Unsafe,
+        )),
+        Mend::Member(path) => finding
+            .help(format!("put `{path}` there, or do not name it; paths are taken from the kustomization's folder")),
     }
 }
 

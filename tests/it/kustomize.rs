@@ -92,9 +92,8 @@ fn said(folder: &Path) -> Said {
     let inventory = gather(&inputs, errors, options).inventory;
     let refusal = inventory.refusals.iter().find(|refusal| refusal.versions == Versions::All);
     let broken = inventory.problems.first();
-    let is_unknown = |image: &pullcheck::workload::ImageUse| {
-        image.image == ImageText::Skipped(Skip::RewrittenByKustomize)
-    };
+    let is_unknown =
+        |image: &pullcheck::workload::ImageUse| image.image == ImageText::Skipped(Skip::RewrittenByKustomize);
     Said {
         refusal: refusal.map(|it| it.words.clone()).or_else(|| broken.map(|problem| problem.message.clone())),
         known: pulled(&inventory),

@@ -1,9 +1,9 @@
 //! What the patches of a kustomization change.
 
-use super::{Builder, BuiltPod, Item, Set, Why};
+use super::{Builder, BuiltPod, Item, MAX_CHECKS, Set, Why};
 use crate::inventory::Inventory;
 use crate::kustomization::image::within_item;
-use crate::kustomization::patch::{Body, Change, Merge, MergedImage, Operation, Patch};
+use crate::kustomization::patch::{Body, Change, Merge, MergedImage, Operation, Patch, Target};
 use crate::kustomization::unrendered::{Reason, Unfollowed};
 use crate::kustomization::{Build, Kustomization, Refusal, member_path};
 use crate::resource::ResourceName;
@@ -30,6 +30,11 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
         }
         return;
     };
+    builder.checks += patch.target.as_ref().map_or(1, Target::cost) * pods.len() * changes.len();
+    if builder.checks > MAX_CHECKS {
+        builder.is_exhausted = true;
+        return;
+    }
     for change in &changes {
         unmatched(builder, patch, change);
         let (name, concerns) = match change {
@@ -244,7 +249,9 @@ impl Operation {
     /// Whether it is for a container that the pod certainly does not have: kustomize fails then.
     fn misses(&self, inventory: &Inventory, pod: &BuiltPod) -> bool {
         let object = &inventory.resource(inventory.pod(pod.pod).resource).name;
-        let Some(own) = containers_parent(&self.path).filter(|_| kinds::builtin(object).is_some() && pod.lost.is_none()) else {
+        let Some(own) =
+            containers_parent(&self.path).filter(|_| kinds::builtin(object).is_some() && pod.lost.is_none())
+        else {
             return false;
         };
         let paths = pod.items.iter().filter_map(|item| path_of(inventory, item)).map(within_item);

@@ -2,6 +2,7 @@
 
 use super::{Aside, Builder, BuiltPod, Effect, Item, MAX_CHECKS, MAX_SET, MAX_VALUE, Set, Why, change};
 use crate::kustomization::image::{self, ImageRule, Rewritten};
+use crate::kustomization::pattern::Matcher;
 use crate::kustomization::transformer::{Replaced, Replacement, Transformer, leads_somewhere};
 use crate::kustomization::unrendered::{Reason, Unfollowed};
 use crate::kustomization::{Kustomization, Refusal, member_path};
@@ -35,7 +36,7 @@ impl<'k> Builder<'k> {
         }
         let more = own.configurations.iter().any(|file| self.may_name_images(own, file));
         for rule in &own.images {
-            self.rewrite_all(rule, &Fields::Builtin { more }, own.span, pods);
+            self.rewrite_all(rule, &Fields::Builtin { more }, pods);
         }
         for replacement in &own.replacements {
             self.replace(own, replacement, pods);
@@ -45,10 +46,10 @@ impl<'k> Builder<'k> {
         }
     }
 
-    fn set_namespace(&self, namespace: &String, pod: &mut BuiltPod) {
+    fn set_namespace(&self, namespace: &str, pod: &mut BuiltPod) {
         let read = self.inventory.pod(pod.pod);
         let is_elsewhere = read.namespace.is_none() && self.inventory.resource(read.resource).name.namespace.is_some();
-        let namespace = Some(namespace.clone()).filter(|it| !is_placeholder(it) && !is_elsewhere);
+        let namespace = Some(namespace.to_owned()).filter(|it| !is_placeholder(it) && !is_elsewhere);
         pod.facts.namespace.clone_from(&namespace);
         pod.namespaces.push(namespace);
     }
@@ -65,9 +66,10 @@ impl<'k> Builder<'k> {
     }
 
     /// kustomize refuses a replacement whose source is not there.
-    fn match_source(&mut self, replacement: &Replacement, span: Span) {
+    fn match_source(&mut self, replacement: &'k Replacement, span: Span) {
         let Some(source) = &replacement.source else { return };
-        let (Some(kind), Some(name)) = (source.kind.as_deref(), source.name.as_deref()) else { return };
+        let plain = |field: &'k Option<Matcher>| field.as_ref().map(|it| it.text.as_str());
+        let (Some(kind), Some(name)) = (plain(&source.kind), plain(&source.name)) else { return };
         let is_open = matches!(kind, "ConfigMap" | "Secret" | "CustomResourceDefinition") || is_placeholder(name);
         if is_open || self.may_have(|it| it.kind == kind, name) {
             return;
@@ -113,19 +115,19 @@ impl<'k> Builder<'k> {
         asides.is_empty() || asides.iter().any(|aside| *aside != Aside::Configuration { images: false })
     }
 
-    fn rewrite_all(&mut self, rule: &ImageRule, fields: &Fields<'_>, span: Span, pods: &mut [BuiltPod]) {
+    fn rewrite_all(&mut self, rule: &ImageRule, fields: &Fields<'_>, pods: &mut [BuiltPod]) {
         for pod in pods.iter_mut() {
             self.checks += rule.cost() * pod.items.len();
             if self.checks > MAX_CHECKS {
                 self.is_exhausted = true;
                 return;
             }
-            pod.items.iter_mut().for_each(|item| self.rewrite(rule, fields, span, item));
+            pod.items.iter_mut().for_each(|item| self.rewrite(rule, fields, item));
         }
     }
 
     /// One entry of `images:`.
-    fn rewrite(&self, rule: &ImageRule, fields: &Fields<'_>, span: Span, item: &mut Item) {
+    fn rewrite(&self, rule: &ImageRule, fields: &Fields<'_>, item: &mut Item) {
         let Some(image) = self.inventory.images.get(item.image) else { return };
         let is_whole = matches!(
             image.image,
@@ -176,7 +178,6 @@ impl<'k> Builder<'k> {
                 }
             }
         }
-        let _ = span;
     }
 
     fn replace(&mut self, own: &'k Kustomization, replacement: &'k Replacement, pods: &mut [BuiltPod]) {
@@ -207,7 +208,7 @@ impl<'k> Builder<'k> {
         }
     }
 
-    fn replace_targets(&mut self, replacement: &Replacement, span: Span, pods: &mut [BuiltPod]) {
+    fn replace_targets(&mut self, replacement: &'k Replacement, span: Span, pods: &mut [BuiltPod]) {
         self.match_source(replacement, span);
         if !self.finds_fields(replacement) {
             let words = "kustomize fails where this replacement finds no such field";
@@ -311,7 +312,7 @@ impl<'k> Builder<'k> {
                     let meant = pods.iter_mut().filter(|pod| !unset_only || pod.facts.namespace.is_none());
                     meant.for_each(|pod| self.set_namespace(name, pod));
                 }
-                Effect::Image { rule, paths } => self.rewrite_all(rule, &Fields::Given(paths), own.span, pods),
+                Effect::Image { rule, paths } => self.rewrite_all(rule, &Fields::Given(paths), pods),
                 Effect::Patches(patches) => patches.iter().for_each(|patch| change::patch(self, own, patch, pods)),
                 Effect::Replacements(list) => list.iter().for_each(|it| self.replace(own, it, pods)),
                 Effect::Unknown(_) => {

@@ -173,20 +173,8 @@ const NAMES: &[&str] = &[
     "'.*/.*'",
 ];
 
-const TAGS: &[&str] = &[
-    "'2'",
-    "v3",
-    "\"1.10\"",
-    "latest",
-    "sha-1a2b3c",
-    "2024-01-02",
-    "1.2.3",
-    "v1e5",
-    "null",
-    "''",
-    "~",
-    "!!str 7",
-];
+const TAGS: &[&str] =
+    &["'2'", "v3", "\"1.10\"", "latest", "sha-1a2b3c", "2024-01-02", "1.2.3", "v1e5", "null", "''", "~", "!!str 7"];
 
 /// Not strings.
 const NO_TEXTS: &[&str] = &[
@@ -440,7 +428,13 @@ fn other(random: &mut Random, files: &mut Files) -> String {
         4 => format!("commonAnnotations: {{note: {}}}\n", text(random, &["x", "'true'"])),
         5 => format!("labels: [{{pairs: {{a: {}}}, includeSelectors: false}}]\n", text(random, &["b"])),
         6 => "replicas: [{name: web, count: 3}]\n".to_owned(),
-        7 => random.pick(&["replicas: [{name: web, count: 'x'}]\n", "replicas: [{name: web, count: 1.5}]\n", "replicas: [{name: gone, count: 1}]\n"]).to_owned(),
+        7 => random
+            .pick(&[
+                "replicas: [{name: web, count: 'x'}]\n",
+                "replicas: [{name: web, count: 1.5}]\n",
+                "replicas: [{name: gone, count: 1}]\n",
+            ])
+            .to_owned(),
         8 => "configMapGenerator: [{name: settings, literals: [a=b]}]\n".to_owned(),
         9 => {
             files.insert("o/settings.txt".to_owned(), "a=b\n".to_owned());
@@ -451,20 +445,40 @@ fn other(random: &mut Random, files: &mut Files) -> String {
         12 => "secretGenerator: [{name: creds, envs: [gone.env]}]\n".to_owned(),
         13 => "generatorOptions: {disableNameSuffixHash: true, labels: {a: b}}\n".to_owned(),
         14 => "generatorOptions: {disableNameSuffixHash: 'true'}\n".to_owned(),
-        15 => format!("buildMetadata: [{}]\n", random.pick(&["originAnnotations", "managedByLabel", "originAnnotations, transformerAnnotations"])),
+        15 => format!(
+            "buildMetadata: [{}]\n",
+            random.pick(&["originAnnotations", "managedByLabel", "originAnnotations, transformerAnnotations"])
+        ),
         16 => "sortOptions: {order: fifo}\n".to_owned(),
         17 => "vars: [{name: NAME, objref: {apiVersion: apps/v1, kind: Deployment, name: web}}]\n".to_owned(),
         18 => {
-            files.insert("o/configuration.yaml".to_owned(), "commonAnnotations: [{path: metadata/annotations, create: true}]\n".to_owned());
+            files.insert(
+                "o/configuration.yaml".to_owned(),
+                "commonAnnotations: [{path: metadata/annotations, create: true}]\n".to_owned(),
+            );
             "configurations: [configuration.yaml]\n".to_owned()
         }
         19 => {
-            files.insert("o/configuration.yaml".to_owned(), "images: [{path: spec/parts/image, kind: Shop}]\n".to_owned());
+            files.insert(
+                "o/configuration.yaml".to_owned(),
+                "images: [{path: spec/parts/image, kind: Shop}]\n".to_owned(),
+            );
             "configurations: [configuration.yaml]\n".to_owned()
         }
-        20 => format!("apiVersion: {}\n", random.pick(&["kustomize.config.k8s.io/v1beta1", "kustomize.config.k8s.io/v1", "v1", "''", "kustomize.config.k8s.io/v1alpha1"])),
+        20 => format!(
+            "apiVersion: {}\n",
+            random.pick(&[
+                "kustomize.config.k8s.io/v1beta1",
+                "kustomize.config.k8s.io/v1",
+                "v1",
+                "''",
+                "kustomize.config.k8s.io/v1alpha1"
+            ])
+        ),
         21 => format!("kind: {}\n", random.pick(&["Kustomization", "Kustomize", "''", "Component", "~"])),
-        22 => format!("{}: 1\n", random.pick(&["resource", "spec", "name", "patchs", "image", "1", "yes", "helmChart"])),
+        22 => {
+            format!("{}: 1\n", random.pick(&["resource", "spec", "name", "patchs", "image", "1", "yes", "helmChart"]))
+        }
         23 => "metadata: {name: x, annotations: {a: b}}\n".to_owned(),
         24 => "metadata: {name: x, creationTimestamp: null}\n".to_owned(),
         25 => "~: x\n".to_owned(),

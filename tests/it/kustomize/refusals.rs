@@ -50,7 +50,8 @@ fn a_commit_hash_of_digits_is_an_error_with_a_fix() {
     let [(severity, message, line)] = &said(&report)[..] else { panic!("{report}") };
     let words = "json: cannot unmarshal number into Go struct field Image.images.newTag of type string";
     assert!(severity == "error" && message.ends_with(words) && *line == 4, "{message}");
-    let finding = report["findings"].as_array().unwrap().iter().find(|it| it["rule"] == "invalid-kustomization").unwrap();
+    let finding =
+        report["findings"].as_array().unwrap().iter().find(|it| it["rule"] == "invalid-kustomization").unwrap();
     let edit = &finding["fixes"][0]["edits"][0];
     assert_eq!((&finding["fixes"][0]["safety"], &edit["replacement"]), (&"safe".into(), &"\"7284872\"".into()));
     // What the base says is not what will be deployed.
@@ -74,7 +75,10 @@ fn a_refused_base_takes_its_overlays_along() {
         ("base/kustomization.yaml", "resources: [web.yaml]\nimages: [{name: x, tag: '1'}]\n"),
         ("base/web.yaml", WEB),
         ("other/kustomization.yaml", "resources: [pod.yaml]\n"),
-        ("other/pod.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: c:1}]}\n"),
+        (
+            "other/pod.yaml",
+            "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: c:1}]}\n",
+        ),
         ("over/kustomization.yaml", "resources: [../base, ../other]\n"),
     ]);
     assert!(inventory.images.iter().all(|it| it.image == ImageText::Skipped(Skip::RewrittenByKustomize)));
@@ -96,7 +100,8 @@ fn a_missing_file_is_an_error_where_it_would_be_seen() {
     let (status, found) = report(whole.path(), &["."]);
     let [(severity, message, 1)] = &said(&found)[..] else { panic!("{found}") };
     assert!(severity == "error" && message.contains("'gone.yaml': no such file"), "{message}");
-    let finding = found["findings"].as_array().unwrap().iter().find(|it| it["rule"] == "invalid-kustomization").unwrap();
+    let finding =
+        found["findings"].as_array().unwrap().iter().find(|it| it["rule"] == "invalid-kustomization").unwrap();
     assert_eq!(finding["related"].as_array().unwrap().len(), 1, "`part` has no kustomization");
     assert_eq!(status, 1);
     // A folder above which nothing was read may have anything beside it.
@@ -177,7 +182,10 @@ fn a_broken_kustomization_is_an_error_without_its_kind() {
     let folder = folder(&[("kustomization.yaml", "images: [*gone]\n")]);
     let (status, report) = report(folder.path(), &["."]);
     let findings = report["findings"].as_array().unwrap();
-    assert_eq!((status, findings[0]["rule"].as_str(), findings[0]["severity"].as_str()), (1, Some("invalid-yaml"), Some("error")));
+    assert_eq!(
+        (status, findings[0]["rule"].as_str(), findings[0]["severity"].as_str()),
+        (1, Some("invalid-yaml"), Some("error"))
+    );
 }
 
 #[test]
@@ -223,7 +231,8 @@ fn a_patch_of_a_service_account_is_followed() {
         (format!("patches: [{{path: p.yaml, {target}}}]\n"), Some(add.to_owned())),
     ] {
         let kustomization = format!("resources: [account.yaml, pod.yaml]\n{lines}");
-        let mut files = vec![("kustomization.yaml", kustomization.as_str()), ("account.yaml", account), ("pod.yaml", pod)];
+        let mut files =
+            vec![("kustomization.yaml", kustomization.as_str()), ("account.yaml", account), ("pod.yaml", pod)];
         files.extend(file.as_deref().map(|text| ("p.yaml", text)));
         let inventory = gathered(&files);
         let named = inventory.service_accounts.iter().filter(|account| account.name == "puller");
