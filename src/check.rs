@@ -94,7 +94,9 @@ fn read(inputs: &[Input], reading: ReadOptions<'_>) -> (Sources, Vec<Inventory>)
     let read = |(at, input): (usize, &Input)| {
         let (source, unread) = load::read(input);
         let options = ReadOptions { named: input.named, ..reading };
-        inventory_of(SourceId(at as u32), source, unread, options)
+        let (source, mut inventory) = inventory_of(SourceId(at as u32), source, unread, options);
+        load::mark_absent(&mut inventory, options);
+        (source, inventory)
     };
     let (sources, mut parts): (Vec<_>, Vec<_>) = inputs.par_iter().enumerate().map(read).unzip();
     let sources = Sources::new(sources);

@@ -97,7 +97,13 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
     options.outputs.try_files()?;
     options.write_baseline.iter().try_for_each(|file| outputs::try_file("--write-baseline ", file))?;
     let (inputs, errors) = load::inputs(&options.paths, &options.walk)?;
-    let reading = ReadOptions { parse_all: options.parse_all, kinds: &options.kinds, ..ReadOptions::default() };
+    let reading = ReadOptions {
+        parse_all: options.parse_all,
+        kinds: &options.kinds,
+        folders: &load::folders(&options.paths),
+        exclude: &options.walk.exclude,
+        ..ReadOptions::default()
+    };
     let Some(mut gathered) = gather(&inputs, errors, reading, options)? else {
         print_error("interrupted: nothing is checked yet");
         return Ok(Exit::Interrupted);

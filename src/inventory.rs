@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::chart::{self, comment};
 use crate::duplicate::DuplicateKey;
 use crate::hook::Hook;
-use crate::kustomization::{Kustomization, PatchFiles, Unrendered};
+use crate::kustomization::{Aside, Kustomization, PatchFiles, Refusal, Unrendered};
 use crate::resource::ResourceName;
 use crate::secret::{self, Patcher, Secret, patcher};
 use crate::sensitive::Sensitive;
@@ -58,6 +58,10 @@ pub struct Inventory {
     pub kustomizations: Vec<Kustomization>,
     /// JSON 6902 patches, which name no object.
     pub patch_files: PatchFiles,
+    /// Other documents that kustomizations read, by their files.
+    pub asides: BTreeMap<SourceId, Vec<Aside>>,
+    /// Kustomizations that kustomize refuses to build.
+    pub refusals: Vec<Refusal>,
     /// Folders of kustomizations whose rendered form is among the inputs.
     pub rendered: BTreeSet<String>,
     /// Builds of which something is not followed, for want of a rendered form.
@@ -91,6 +95,10 @@ pub struct ReadOptions<'k> {
     pub kinds: &'k [Kind],
     /// Who reads the merge keys.
     pub merge_rule: MergeRule,
+    /// Folders that are read as a whole, as the user named them.
+    pub folders: &'k [String],
+    /// Globs of what is left out of them.
+    pub exclude: &'k [String],
 }
 
 impl Inventory {
@@ -116,6 +124,10 @@ impl Inventory {
             inventory.suppressions.append(suppression::read(id, source, &comments, &broken));
         }
         inventory.suppressions.sort();
+        let is_empty = inventory.documents == 0 && inventory.kustomizations.is_empty() && source.is_readable();
+        if is_empty && kustomization::is_file_name(source.name()) {
+            inventory.kustomizations.push(kustomization::read_empty(source.name(), Span::new(id, 0, 0)));
+        }
         inventory
     }
 
@@ -127,8 +139,12 @@ impl Inventory {
         self.merges |= document.has_merges();
         template::fill(document, &mut self.masked);
         let is_kustomization = kustomization::is_kustomization(source.name(), root);
-        if is_kustomization {
+        // Of several documents kustomize reads the first.
+        if is_kustomization && !self.kustomizations.iter().any(|it| it.span.source == root.span().source) {
             self.kustomizations.push(kustomization::read(source.name(), root));
+        }
+        if let Some(aside) = Aside::read(root).filter(|_| !is_kustomization) {
+            self.asides.entry(root.span().source).or_default().push(aside);
         }
         if let Some(operations) = kustomization::operations(root) {
             self.patch_files.entry(root.span().source).or_default().push(operations);
@@ -166,7 +182,7 @@ impl Inventory {
                 self.unrecognisable.push(object.node.span());
             }
         }
-        if is_kustomization && root.get("secretGenerator").is_some() {
+        if is_kustomization && kustomization::field(root, "secretGenerator").is_some() {
             // A kustomization may leave out what it is.
             if self.resources.len() == first.0 as usize {
                 let name = ResourceName { kind: "Kustomization".to_owned(), ..ResourceName::default() };
@@ -214,6 +230,8 @@ impl Inventory {
         self.unchecked.extend(unchecked.map(|it| Unchecked { resource: resource(it.resource), ..it }));
         self.kustomizations.extend(other.kustomizations);
         self.patch_files.extend(other.patch_files);
+        self.asides.extend(other.asides);
+        self.refusals.extend(other.refusals);
         self.rendered.extend(other.rendered);
         self.unrendered.extend(other.unrendered);
         self.image_streams.extend(other.image_streams);

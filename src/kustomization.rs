@@ -1,25 +1,48 @@
 //! Kustomizations of the inputs: which files they build from, what they change, and what is deployed in the end.
 
+mod decode;
 mod effective;
+mod fields;
+mod go_types;
 mod image;
+mod member;
 mod patch;
 mod pattern;
+mod refusal;
+mod refused;
+mod transformer;
 mod unrendered;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use effective::apply;
 pub use image::ImageRule;
+pub use member::{Absence, Absent, Named, Role};
 pub(crate) use patch::operations;
 pub use patch::{Body, Change, Merge, MergedImage, MergedPod, Operation, Patch, PatchFiles, Target};
+pub use pattern::{Matcher, Pattern, Step};
+pub use refusal::{Mend, Refusal, Versions};
+pub use transformer::{Aside, Effect, Replacement, Transformer};
 pub use unrendered::{Unfollowed, Unrendered};
 
-use crate::source::{SourceId, Sources, Span};
+use fields::Fields;
+
+use crate::source::{SourceId, Sources, Span, Spanned};
+use crate::workload::pod::spanned_string;
 use crate::yaml::Node;
 
 /// Keys that name files and folders a kustomization is built from.
-const MEMBER_KEYS: &[&str] =
-    &["resources", "bases", "components", "patchesStrategicMerge", "patches", "patchesJson6902", "generators"];
+const MEMBER_KEYS: &[&str] = &[
+    "resources",
+    "bases",
+    "components",
+    "patchesStrategicMerge",
+    "patches",
+    "patchesJson6902",
+    "generators",
+    "transformers",
+    "validators",
+];
 
 /// A kustomization, as far as it decides what is pulled.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,9 +61,21 @@ pub struct Kustomization {
     pub resources: Vec<String>,
     /// `components`, as written.
     pub components: Vec<String>,
+    /// All files and folders that it names, and as what.
+    pub named: Vec<Named>,
+    /// Those of them that are certainly not there.
+    pub absent: Vec<Absent>,
+    /// Why kustomize does not even read it.
+    pub refusal: Option<Refusal>,
     /// What it patches.
     pub patches: Vec<Patch>,
-    /// `images`.
+    /// `transformers`.
+    pub transformers: Vec<Transformer>,
+    /// The names of `replicas`.
+    pub replicas: Vec<Spanned<String>>,
+    /// `replacements`.
+    pub replacements: Vec<Replacement>,
+    /// `images` and `imageTags`.
     pub images: Vec<ImageRule>,
     /// `namespace`.
     pub namespace: Option<String>,
@@ -48,8 +83,8 @@ pub struct Kustomization {
     pub name_prefix: String,
     /// `nameSuffix`.
     pub name_suffix: String,
-    /// Whether `configurations` may say which fields of custom kinds hold images.
-    pub has_configurations: bool,
+    /// `configurations`: they may say which fields of custom kinds hold images.
+    pub configurations: Vec<String>,
     /// What is not followed without rendering it.
     pub unfollowed: Vec<Unfollowed>,
 }
@@ -61,40 +96,95 @@ pub fn is_kustomization(file: &str, root: Node<'_>) -> bool {
             && matches!(root.str("kind"), Some("Kustomization" | "Component"))
 }
 
-/// Whether kustomize takes a file of that name for one (`api/konfig/general.go`).
+/// The names under which kustomize finds one (`api/konfig/general.go`).
+pub(crate) const FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
+
+/// Whether kustomize takes a file of that name for one.
 pub(crate) fn is_file_name(file: &str) -> bool {
     let name = file.rsplit('/').next().unwrap_or(file);
-    matches!(name, "kustomization.yaml" | "kustomization.yml" | "Kustomization")
+    FILES.contains(&name)
 }
 
 /// Reads a kustomization file.
 pub fn read(file: &str, root: Node<'_>) -> Kustomization {
-    let members = MEMBER_KEYS.iter().filter_map(|key| root.get(key)).flat_map(Node::items);
-    let members = members.filter_map(|member| member.as_str().or_else(|| member.str("path")));
+    let fields = Fields::of(root);
+    let members = MEMBER_KEYS.iter().flat_map(|key| fields.items(key));
+    let members = members.filter_map(|member| match member.is_mapping() {
+        true => Fields::of(member).str("path"),
+        false => member.as_str(),
+    });
     let strings = |keys: &[&str]| -> Vec<String> {
-        let items = keys.iter().filter_map(|key| root.get(key)).flat_map(Node::items);
+        let items = keys.iter().flat_map(|key| fields.items(key));
         items.filter_map(Node::as_str).map(str::to_owned).collect()
     };
-    let images = root.get("images").into_iter().flat_map(Node::items).enumerate();
+    let images = |list| fields.items(list).enumerate().filter_map(move |(at, entry)| ImageRule::read(list, at, entry));
     let first = root.entries().next().map_or(root.span(), |entry| entry.key.span());
-    let members_key = ["resources", "bases", "components"].into_iter().find_map(|key| root.entry(key));
-    let text = |key: &str| root.str(key).unwrap_or_default().to_owned();
+    let members_key = ["resources", "bases", "components"].into_iter().find_map(|key| fields.entry(key));
+    let text = |key: &str| fields.str(key).unwrap_or_default().to_owned();
     Kustomization {
         folder: folder(file).to_owned(),
         span: first,
         members_span: members_key.map_or(first, |entry| entry.key.span()),
-        is_component: root.str("kind") == Some("Component"),
+        is_component: fields.str("kind") == Some("Component"),
         members: members.map(str::to_owned).collect(),
         resources: strings(&["resources", "bases"]),
         components: strings(&["components"]),
-        patches: patch::read(root),
-        images: images.filter_map(|(at, entry)| ImageRule::read(at, entry)).collect(),
-        namespace: root.str("namespace").map(str::to_owned),
+        named: member::read(&fields),
+        absent: Vec::new(),
+        refusal: if is_judged(file, &fields) { decode::refusal(root) } else { None },
+        patches: patch::read(&fields),
+        transformers: transformer::read(&fields),
+        replicas: fields.items("replicas").filter_map(|it| spanned_string(Fields::of(it).get("name")?)).collect(),
+        replacements: fields.items("replacements").map(Replacement::read).collect(),
+        images: images("images").chain(images("imageTags")).collect(),
+        namespace: fields.str("namespace").map(str::to_owned),
         name_prefix: text("namePrefix"),
         name_suffix: text("nameSuffix"),
-        has_configurations: root.get("configurations").is_some(),
-        unfollowed: unrendered::read(root),
+        configurations: strings(&["configurations"]),
+        unfollowed: unrendered::read(&fields),
     }
+}
+
+/// A kustomization file that says nothing: kustomize refuses it.
+pub(crate) fn read_empty(file: &str, span: Span) -> Kustomization {
+    Kustomization {
+        folder: folder(file).to_owned(),
+        span,
+        members_span: span,
+        is_component: false,
+        members: Vec::new(),
+        resources: Vec::new(),
+        components: Vec::new(),
+        named: Vec::new(),
+        absent: Vec::new(),
+        refusal: Some(Refusal::new(span, "kustomization.yaml is empty", "nothing is in it")),
+        patches: Vec::new(),
+        transformers: Vec::new(),
+        replicas: Vec::new(),
+        replacements: Vec::new(),
+        images: Vec::new(),
+        namespace: None,
+        name_prefix: String::new(),
+        name_suffix: String::new(),
+        configurations: Vec::new(),
+        unfollowed: Vec::new(),
+    }
+}
+
+/// Whether kustomize would read it as a kustomization. People call other objects' files so too: a Kustomization of
+/// Flux, or a resource that another kustomization names by its file.
+fn is_judged(file: &str, fields: &Fields<'_>) -> bool {
+    let version = fields.str("apiVersion").unwrap_or_default();
+    let is_own = version.starts_with("kustomize.config.k8s.io/");
+    let is_others = version.split_once('/').is_some_and(|(group, _)| group.contains('.') && !is_own);
+    let kind = fields.str("kind").unwrap_or_default();
+    let is_object = !version.is_empty() && !is_own && !matches!(kind, "" | "Kustomization" | "Component");
+    is_file_name(file) && !is_others && !is_object
+}
+
+/// The value of a field, its key in any case.
+pub(crate) fn field<'a>(node: Node<'a>, name: &str) -> Option<Node<'a>> {
+    Fields::of(node).get(name)
 }
 
 /// A member's path from the folder that the inputs are named from.

@@ -7,6 +7,7 @@
 pub mod chart;
 mod decode;
 mod link;
+mod members;
 pub mod operator;
 mod walk;
 
@@ -20,6 +21,7 @@ use crate::report::InputError;
 use crate::source::{STDIN, Source, SourceOrigin};
 pub(crate) use decode::decode;
 use link::{leads_into, leads_out_of_repository};
+pub(crate) use members::mark_absent;
 pub(crate) use walk::{display, lexical};
 use walk::{expand, glob_set, is_glob, walk};
 
@@ -96,6 +98,12 @@ pub fn inputs(paths: &[String], options: &WalkOptions) -> Result<(Vec<Input>, Ve
         }
     }
     Ok((found.inputs, found.errors))
+}
+
+/// The folders among the paths, which are walked as a whole.
+pub fn folders(paths: &[String]) -> Vec<String> {
+    let is_folder = |path: &&String| std::fs::metadata(path).is_ok_and(|metadata| metadata.is_dir());
+    paths.iter().filter(is_folder).cloned().collect()
 }
 
 struct Found {

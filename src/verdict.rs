@@ -358,7 +358,7 @@ pub fn outcome_name(outcome: &Outcome) -> &'static str {
 const fn skip_cause(skip: Skip) -> Cause {
     match skip {
         Skip::Placeholder | Skip::Injected => Cause::Placeholder,
-        Skip::RewrittenByKustomize => Cause::RewrittenByKustomize,
+        Skip::RewrittenByKustomize | Skip::ReplacedByKustomize => Cause::RewrittenByKustomize,
         Skip::SetByImageStream => Cause::SetByImageStream,
         Skip::PulledByAnother => Cause::PulledByAnother,
         Skip::Finished => Cause::Finished,

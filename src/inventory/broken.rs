@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::inventory::{Inventory, Problem, ProblemKind, ReadOptions};
+use crate::kustomization;
 use crate::sensitive::Sensitive;
 use crate::source::{Source, SourceOrigin, Span};
 use crate::template::sign::{self, Look};
@@ -16,7 +17,7 @@ impl Inventory {
         let kind = if self.is_template(source, text, &error, options) {
             ProblemKind::Template
         } else {
-            ProblemKind::InvalidYaml { certain: options.named || is_manifest(text) }
+            ProblemKind::InvalidYaml { certain: options.named || is_meant(source, text) }
         };
         if text.lines().any(may_be_of_a_secret) {
             self.mask_broken_secret(text, error.document);
@@ -118,7 +119,7 @@ impl Inventory {
         let kind = if is_template {
             ProblemKind::Template
         } else {
-            ProblemKind::RefusedYaml { certain: options.named || is_manifest(text) }
+            ProblemKind::RefusedYaml { certain: options.named || is_meant(source, text) }
         };
         self.problems.push(Problem { kind, span: error.at, message: error.message });
     }
@@ -139,6 +140,11 @@ impl Inventory {
 fn has_template_ending(name: &str) -> bool {
     let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
     matches!(ending, "erb" | "gotmpl" | "j2" | "jinja" | "jinja2" | "templ" | "template" | "tmpl" | "tpl")
+}
+
+/// Whether a text is meant for a cluster: as a manifest, or as a kustomization.
+fn is_meant(source: &Source, text: &str) -> bool {
+    is_manifest(text) || kustomization::is_file_name(source.name())
 }
 
 /// Whether a text that is no tree is meant as a manifest: it says at the start of a line what it is.

@@ -2,22 +2,21 @@
 //!
 //! Each kustomization that no other one builds from is followed as kustomize does it: resources, then components, then
 //! patches, namespace, names and images, from the innermost outwards (`api/internal/target/kusttarget.go`,
-//! `kusttarget_configplugin.go` of kustomize 5.5).
+//! `kusttarget_configplugin.go` of kustomize 5.8.3).
 
 mod change;
 mod emit;
 mod scope;
+mod transform;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::image::{self, ImageRule, Rewritten};
-use super::patch::{Body, Change, Merge};
+use super::patch::{Body, Change, Merge, MergedPod, Patch};
 use super::unrendered::{Reason, Unfollowed};
-use super::{Build, Kustomization, member_path, normalise};
+use super::{Aside, Build, Effect, Kustomization, member_path, normalise, refused};
 use crate::inventory::Inventory;
 use crate::source::{SourceId, Sources, Span, Spanned};
-use crate::workload::placeholder::{Skip, is_placeholder};
-use crate::workload::{Container, DecidedBy, ImageText, PodId, SecretReference};
+use crate::workload::{Container, DecidedBy, PodId, SecretReference};
 
 /// Image uses that are carried through builds, at most: beyond that nobody reads the report, and what is built of what
 /// could grow without bound.
@@ -44,8 +43,21 @@ struct Item {
     added: Option<(Container, String)>,
     /// What replaced the value, the last decision at the end; empty where it stands as it is written.
     set: Vec<Set>,
-    /// Something changes it, and it is not known to what.
-    is_unknown: bool,
+    /// What changes it in a way that is not followed.
+    unknown: Option<Why>,
+}
+
+/// What makes a value unknown, and where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Why {
+    span: Span,
+    words: &'static str,
+}
+
+impl Why {
+    pub(super) const fn new(span: Span, words: &'static str) -> Self {
+        Self { span, words }
+    }
 }
 
 /// A value from elsewhere.
@@ -82,6 +94,10 @@ pub(super) struct BuiltPod {
     items: Vec<Item>,
     /// A patch moved containers within their lists.
     is_reordered: bool,
+    /// A patch took it away.
+    is_deleted: bool,
+    /// A patch may have taken it away, or done anything else to it.
+    lost: Option<Why>,
 }
 
 /// Follows all builds and gives every image use the values that are deployed. The answer is the pods that were settled.
@@ -95,15 +111,35 @@ pub fn apply(
         return BTreeSet::new();
     }
     let roots = root_indices(builds);
-    let mut builder = Builder::new(inventory, kustomizations, sources);
+    let refused = refused::read(kustomizations, sources);
+    let mut builder = Builder::new(inventory, kustomizations, sources, &refused);
+    let mut unmatched = Vec::new();
     let mut outcomes = Vec::new();
     for &root in &roots {
         builder.reasons.clear();
         builder.is_exhausted = false;
+        builder.root_sources.clone_from(&builds[root].sources);
+        builder.unmatched.clear();
         let mut pods = builder.build(root, None, 0);
         if builder.is_exhausted {
-            pods = builder.all_unknown(&builds[root].sources);
+            pods = builder.all_unknown(&builds[root].sources, kustomizations[root].span);
         }
+        if builder.is_all_known() && !kustomizations[root].is_component {
+            let found = std::mem::take(&mut builder.unmatched);
+            builder.reasons.extend(found.iter().map(|it| Unfollowed { reason: Reason::Refused, span: it.span }));
+            unmatched.extend(found);
+        }
+        // Nothing comes out of a build that fails.
+        if let Some(refused) = builder.reasons.iter().find(|it| it.reason == Reason::Refused) {
+            let why = Why::new(refused.span, "kustomize refuses this, and builds nothing");
+            pods.iter_mut().flat_map(|pod| &mut pod.items).for_each(|item| item.unknown = Some(why));
+        }
+        for pod in &mut pods {
+            if let Some(why) = pod.lost {
+                pod.blur_images(why);
+            }
+        }
+        pods.retain(|pod| !pod.is_deleted);
         outcomes.push(emit::Outcome { root, pods, reasons: std::mem::take(&mut builder.reasons) });
     }
     let patched = builder.patch_pods();
@@ -111,6 +147,9 @@ pub fn apply(
     let seen = builder.seen(&outcomes, builds);
     scope::hide(inventory, kustomizations, builds, &mut outcomes);
     emit::unrendered(inventory, kustomizations, builds, &outcomes);
+    inventory.refusals.extend(refused.into_iter().flatten().chain(unmatched));
+    inventory.refusals.sort_by_key(|refusal| refusal.span);
+    inventory.refusals.dedup();
     accounts.into_iter().for_each(|account| account.add_to(inventory));
     emit::emit(inventory, &outcomes, &seen, &patched)
 }
@@ -127,8 +166,8 @@ pub(super) fn root_indices(builds: &[Build<'_>]) -> Vec<usize> {
 
 impl BuiltPod {
     /// Its images are not known any more.
-    pub(super) fn blur_images(&mut self) {
-        self.items.iter_mut().for_each(|item| item.is_unknown = true);
+    pub(super) fn blur_images(&mut self, why: Why) {
+        self.items.iter_mut().for_each(|item| item.blur(why));
     }
 
     /// What it pulls with is not known any more.
@@ -137,9 +176,18 @@ impl BuiltPod {
     }
 }
 
+impl Item {
+    /// It is not known any more. What was first to make it so is told.
+    pub(super) fn blur(&mut self, why: Why) {
+        self.unknown.get_or_insert(why);
+    }
+}
+
 struct Builder<'k> {
     inventory: &'k Inventory,
     kustomizations: &'k [Kustomization],
+    /// Why kustomize refuses each of them.
+    refused: &'k [Vec<super::Refusal>],
     folders: BTreeMap<String, usize>,
     files: BTreeMap<String, SourceId>,
     sources: &'k Sources,
@@ -159,13 +207,22 @@ struct Builder<'k> {
     merged: BTreeSet<usize>,
     /// Patch files that were met, with what they hold.
     patch_files: BTreeMap<SourceId, Vec<Change>>,
+    /// Sources of the root at hand.
+    root_sources: BTreeSet<SourceId>,
+    /// What names an object of the root at hand that it does not have.
+    unmatched: Vec<super::Refusal>,
     spent: usize,
     checks: usize,
     is_exhausted: bool,
 }
 
 impl<'k> Builder<'k> {
-    fn new(inventory: &'k Inventory, kustomizations: &'k [Kustomization], sources: &'k Sources) -> Self {
+    fn new(
+        inventory: &'k Inventory,
+        kustomizations: &'k [Kustomization],
+        sources: &'k Sources,
+        refused: &'k [Vec<super::Refusal>],
+    ) -> Self {
         let mut images = vec![Vec::new(); inventory.pods.len()];
         for (at, image) in inventory.images.iter().enumerate() {
             images.get_mut(image.pod.0 as usize).into_iter().for_each(|list: &mut Vec<usize>| list.push(at));
@@ -181,6 +238,7 @@ impl<'k> Builder<'k> {
         Self {
             inventory,
             kustomizations,
+            refused,
             folders: kustomizations.iter().enumerate().map(|(at, it)| (normalise(&it.folder), at)).collect(),
             files: sources.iter().map(|(id, source)| (normalise(source.name()), id)).collect(),
             sources,
@@ -192,6 +250,8 @@ impl<'k> Builder<'k> {
             reasons: Vec::new(),
             merged: BTreeSet::new(),
             patch_files: BTreeMap::new(),
+            root_sources: BTreeSet::new(),
+            unmatched: Vec::new(),
             spent: 0,
             checks: 0,
             is_exhausted: false,
@@ -218,6 +278,9 @@ impl<'k> Builder<'k> {
         self.open.push(at);
         let outer = std::mem::take(&mut self.reasons);
         self.reasons.extend(own.unfollowed.iter().cloned());
+        let refused = self.refused.get(at).into_iter().flatten();
+        let refused = refused.filter(|refusal| refusal.versions != super::Versions::Older);
+        self.reasons.extend(refused.map(|it| Unfollowed { reason: Reason::Refused, span: it.span }));
         for member in &own.resources {
             let path = member_path(&own.folder, member);
             if let Some(&source) = self.files.get(&path) {
@@ -237,12 +300,31 @@ impl<'k> Builder<'k> {
         self.transform(own, &mut pods);
         self.open.pop();
         self.spend(&pods);
-        if !is_component && !self.is_exhausted {
+        if !is_component && !self.is_exhausted && self.unmatched.is_empty() {
             self.finished.insert(at, (pods.clone(), self.reasons.clone()));
         }
         let inner = std::mem::replace(&mut self.reasons, outer);
         self.reasons.extend(inner);
         pods
+    }
+
+    /// Whether all objects of the root at hand are among the inputs.
+    fn is_all_known(&self) -> bool {
+        let is_open = |reason: &Reason| {
+            matches!(
+                reason,
+                Reason::Remote(_) | Reason::Missing(_) | Reason::Generators | Reason::Charts | Reason::Transformers(_)
+            )
+        };
+        let is_broken = self.inventory.problems.iter().any(|it| self.root_sources.contains(&it.span.source));
+        !is_broken && !self.is_exhausted && !self.reasons.iter().any(|it| is_open(&it.reason))
+    }
+
+    /// Whether an object of the root at hand may have the name, with whatever is put around it.
+    fn may_have(&self, is_kind: impl Fn(&crate::resource::ResourceName) -> bool, name: &str) -> bool {
+        let resources = self.root_sources.iter().filter_map(|source| self.resources.get(source)).flatten();
+        let mut names = resources.map(|&at| &self.inventory.resources[at].name).filter(|it| is_kind(it));
+        names.any(|it| it.name.as_deref().is_none_or(|own| name.contains(own)))
     }
 
     fn missing(&mut self, own: &Kustomization, member: &str) {
@@ -271,7 +353,9 @@ impl<'k> Builder<'k> {
         let mut pod = self.as_written(id);
         let text = self.sources.slice(self.inventory.resource(self.inventory.pod(id).resource).span);
         if text.contains("config.kubernetes.io/local-config") {
-            pod.blur_images();
+            let span = self.inventory.pod(id).span;
+            let words = "config.kubernetes.io/local-config may keep it from being deployed";
+            pod.blur_images(Why::new(span, words));
         }
         pod
     }
@@ -279,7 +363,7 @@ impl<'k> Builder<'k> {
     fn as_written(&self, id: PodId) -> BuiltPod {
         let pod = self.inventory.pod(id);
         let images = self.images.get(id.0 as usize).into_iter().flatten();
-        let item = |&image| Item { image, added: None, set: Vec::new(), is_unknown: false };
+        let item = |&image| Item { image, added: None, set: Vec::new(), unknown: None };
         BuiltPod {
             pod: id,
             names: self.inventory.resource(pod.resource).name.name.iter().cloned().collect(),
@@ -294,85 +378,17 @@ impl<'k> Builder<'k> {
             },
             items: images.map(item).collect(),
             is_reordered: false,
+            is_deleted: false,
+            lost: None,
         }
     }
 
     /// What stands for a build that is too large to be followed.
-    fn all_unknown(&self, sources: &BTreeSet<SourceId>) -> Vec<BuiltPod> {
+    fn all_unknown(&self, sources: &BTreeSet<SourceId>, span: Span) -> Vec<BuiltPod> {
         let mut pods: Vec<BuiltPod> = sources.iter().flat_map(|source| self.of_source(*source)).collect();
-        pods.iter_mut().flat_map(|pod| &mut pod.items).for_each(|item| item.is_unknown = true);
+        let why = Why::new(span, "this build is too large to be followed");
+        pods.iter_mut().for_each(|pod| pod.blur_images(why));
         pods
-    }
-
-    fn transform(&mut self, own: &Kustomization, pods: &mut [BuiltPod]) {
-        for patch in &own.patches {
-            change::patch(self, own, patch, pods);
-        }
-        let namespace = own.namespace.as_ref().filter(|namespace| !namespace.is_empty());
-        for pod in pods.iter_mut() {
-            if let Some(namespace) = namespace {
-                let read = self.inventory.pod(pod.pod);
-                let is_elsewhere =
-                    read.namespace.is_none() && self.inventory.resource(read.resource).name.namespace.is_some();
-                let namespace = Some(namespace.clone()).filter(|it| !is_placeholder(it) && !is_elsewhere);
-                pod.facts.namespace.clone_from(&namespace);
-                pod.namespaces.push(namespace);
-            }
-            if !own.name_prefix.is_empty() || !own.name_suffix.is_empty() {
-                let name = pod.names.last().map(|name| format!("{}{name}{}", own.name_prefix, own.name_suffix));
-                pod.names.extend(name);
-            }
-            self.checks += own.images.len() * pod.items.len();
-            if self.checks > MAX_CHECKS {
-                self.is_exhausted = true;
-                return;
-            }
-            for rule in &own.images {
-                pod.items.iter_mut().for_each(|item| self.rewrite(own, rule, item));
-            }
-        }
-        for unfollowed in &own.unfollowed {
-            unfollowed.reason.mark(pods);
-        }
-    }
-
-    /// One entry of `images:`.
-    fn rewrite(&self, own: &Kustomization, rule: &ImageRule, item: &mut Item) {
-        let Some(image) = self.inventory.images.get(item.image) else { return };
-        let is_whole = matches!(
-            image.image,
-            ImageText::Reference(_) | ImageText::Invalid(_) | ImageText::Skipped(Skip::Placeholder | Skip::Injected)
-        );
-        let path = item.added.as_ref().map_or(image.path.as_str(), |(_, path)| path);
-        // Newer versions rewrite the images of volumes too, and `configurations` may name any field.
-        let covered = image::passes(path);
-        let may_be_covered = covered == 0 && (own.has_configurations || image::is_volume(path));
-        let passes = if may_be_covered { 1 } else { covered };
-        if item.is_unknown || !is_whole {
-            return;
-        }
-        for pass in 0..passes {
-            let value = item.set.last().map_or(image.text.value.as_str(), |set| &set.value);
-            match rule.apply(value) {
-                Rewritten::Unmatched => {}
-                Rewritten::Unknown => item.is_unknown = true,
-                Rewritten::To(..) if may_be_covered => item.is_unknown = true,
-                Rewritten::To(value, deciding) => {
-                    let Some((span, path)) = image::decision(rule, deciding) else { continue };
-                    if pass > 0 && item.set.last().is_some_and(|set| set.span == span) {
-                        item.set.pop();
-                    }
-                    if value.len() > MAX_VALUE {
-                        item.is_unknown = true;
-                        return;
-                    }
-                    if item.set.len() >= MAX_SET {
-                        item.set.pop();
-                    }
-                    item.set.push(Set { value, span, path });
-                }
-            }
-        }
     }
 
     /// What a patch file holds; `None` where that is not known.
@@ -402,11 +418,30 @@ impl<'k> Builder<'k> {
             let images = images.filter_map(|&at| Some((Some(at), self.inventory.images.get(at)?)));
             let text = self.sources.slice(resource.span);
             let pods = pods.iter().map(|pod| self.inventory.pod(*pod));
-            Change::Merge(Merge::new(resource.name.clone(), pods, images, text))
+            let mut merge = Merge::new(resource.name.clone(), pods, images, text);
+            let mut accounts = self.inventory.service_accounts.iter();
+            if let Some(account) = accounts.find(|account| account.resource.0 as usize == at) {
+                merge.pods.push(MergedPod {
+                    pull_secrets: Some(account.pull_secrets.clone()),
+                    service_account: None,
+                    has_demand: false,
+                });
+            }
+            Change::Merge(merge)
         };
         let merges = self.resources.get(&source).into_iter().flatten().map(merge);
         let operations = self.inventory.patch_files.get(&source).into_iter().flatten();
         merges.chain(operations.map(|operations| Change::Operations(operations.clone()))).collect()
+    }
+
+    /// The patches of a kustomization, those of its transformers among them.
+    fn patches(&self, own: &'k Kustomization) -> Vec<&'k Patch> {
+        let effects = own.transformers.iter().flat_map(|it| self.effects(own, it).unwrap_or_default());
+        let of_transformers = effects.flat_map(|effect| match effect {
+            Effect::Patches(patches) => patches.as_slice(),
+            _ => &[],
+        });
+        own.patches.iter().chain(of_transformers).collect()
     }
 
     /// Pods that stand in patches.
@@ -418,7 +453,7 @@ impl<'k> Builder<'k> {
             .filter_map(|path| self.files.get(&path).copied())
             .collect();
         let patches = self.kustomizations.iter().flat_map(|own| {
-            own.patches.iter().filter_map(|patch| match &patch.body {
+            self.patches(own).into_iter().filter_map(|patch| match &patch.body {
                 Body::File(file) => self.files.get(&member_path(&own.folder, file)).copied(),
                 _ => None,
             })

@@ -1,19 +1,22 @@
 //! `images:` of a kustomization: which image values an entry rewrites, and to what.
 //!
 //! Follows `api/internal/image/image.go`, `api/filters/imagetag/{updater,legacy}.go` and
-//! `api/internal/konfig/builtinpluginconsts/images.go` of kustomize 5.5.
+//! `api/internal/konfig/builtinpluginconsts/images.go` of kustomize 5.8.3.
 
-use super::pattern;
+use super::fields::Fields;
+use super::pattern::{self, Pattern};
 use crate::source::{Span, Spanned};
 use crate::yaml::Node;
 
 /// One entry of `images:`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageRule {
-    /// Where it stands in the list.
-    pub index: usize,
-    /// `name`: a regular expression without anchors.
+    /// The way to it: `images[0]`.
+    pub path: String,
+    /// `name`: a part of a regular expression.
     pub name: Spanned<String>,
+    /// The whole expression; `None` where the name's characters stand for themselves, but for the dot.
+    pub pattern: Option<Pattern>,
     /// `newName`.
     pub new_name: Option<Spanned<String>>,
     /// `newTag`.
@@ -38,11 +41,17 @@ pub(super) enum Rewritten<'r> {
 }
 
 impl ImageRule {
-    /// Reads an entry; `None` where it has no name.
-    pub(super) fn read(index: usize, entry: Node<'_>) -> Option<Self> {
+    /// Reads an entry of a list; `None` where it has no name.
+    pub(super) fn read(list: &str, index: usize, entry: Node<'_>) -> Option<Self> {
+        Self::of(format!("{list}[{index}]"), entry)
+    }
+
+    /// Reads what stands at a path.
+    pub(super) fn of(path: String, entry: Node<'_>) -> Option<Self> {
+        let fields = Fields::of(entry);
         let mut is_broken = false;
         let mut string = |key: &str| {
-            let node = entry.get(key).filter(|node| !node.is_null())?;
+            let node = fields.get(key)?;
             is_broken |= node.as_str().is_none();
             let text = Spanned { value: node.text()?.to_owned(), span: node.span() };
             Some(text).filter(|text| !text.value.is_empty())
@@ -50,7 +59,18 @@ impl ImageRule {
         let name = string("name");
         let (new_name, new_tag) = (string("newName"), string("newTag"));
         let (tag_suffix, digest) = (string("tagSuffix"), string("digest"));
-        Some(Self { index, name: name?, new_name, new_tag, tag_suffix, digest, is_broken })
+        let name = name?;
+        let pattern = (!pattern::is_plain(&name.value.replace('.', ""))).then(|| {
+            let tag = "(:[a-zA-Z0-9_.{}-]*)?";
+            let digest = "(@[a-zA-Z0-9]+([.+_-][a-zA-Z0-9]+)*:[a-zA-Z0-9_.{}-]*)?";
+            Pattern::new(&format!("^{}{tag}{digest}$", name.value))
+        });
+        Some(Self { path, name, pattern, new_name, new_tag, tag_suffix, digest, is_broken })
+    }
+
+    /// What holding it against an image costs.
+    pub(super) fn cost(&self) -> usize {
+        self.pattern.as_ref().map_or(1, Pattern::cost)
     }
 
     /// The value that comes out of one pass of the transformer.
@@ -96,26 +116,40 @@ impl ImageRule {
         fields.into_iter().find_map(|(key, field)| Some((key, field.as_ref()?)))
     }
 
-    /// `^NAME(:TAG)?(@sha256:DIGEST)?$`.
+    /// `^NAME(:TAG)?(@DIGEST)?$`; `None` where the versions disagree: before 5.8.3 only `sha256:` begins a digest.
     fn is_match(&self, value: &str) -> Option<bool> {
-        // Before kustomize 5.7 only SHA-256 was a digest, since then any algorithm is.
-        let (rest, other_digest) = match value.rsplit_once('@') {
-            Some((rest, digest)) => match digest.split_once(':') {
-                Some(("sha256", hex)) if is_tag(hex) => (rest, false),
-                Some((algorithm, hex)) if is_tag(hex) && algorithm.bytes().all(|b| b.is_ascii_alphanumeric()) => {
-                    (rest, true)
-                }
-                _ => (value, false),
-            },
-            None => (value, false),
+        let matched = match &self.pattern {
+            Some(pattern) => pattern.is_match(value)?,
+            None => {
+                let digest = value.rsplit_once('@').filter(|(_, digest)| is_digest(digest));
+                let rest = digest.map_or(value, |(rest, _)| rest);
+                let tagged = rest.rsplit_once(':').filter(|(_, tag)| is_tag(tag)).map(|(name, _)| name);
+                let mut candidates = [Some(value), Some(rest), tagged].into_iter().flatten();
+                candidates.any(|candidate| is_same(&self.name.value, candidate))
+            }
         };
-        let tagged = rest.rsplit_once(':').filter(|(_, tag)| is_tag(tag)).map(|(name, _)| name);
-        let mut matched = pattern::matches(&self.name.value, rest)?;
-        if let Some(name) = tagged {
-            matched |= pattern::matches(&self.name.value, name)?;
-        }
-        if matched && other_digest { None } else { Some(matched) }
+        let is_others = value.match_indices('@').any(|(at, _)| !value[at..].starts_with("@sha256:"));
+        if matched && is_others { None } else { Some(matched) }
     }
+}
+
+/// Whether a text is a name, of which a dot stands for any character.
+fn is_same(name: &str, text: &str) -> bool {
+    let (mut wanted, mut given) = (name.chars(), text.chars());
+    loop {
+        match (wanted.next(), given.next()) {
+            (None, None) => return true,
+            (Some(one), Some(other)) if one == '.' && other != '\n' || one == other => {}
+            _ => return false,
+        }
+    }
+}
+
+/// An algorithm's name and a digest, as kustomize has them.
+fn is_digest(text: &str) -> bool {
+    let Some((algorithm, hex)) = text.split_once(':') else { return false };
+    let is_part = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric());
+    algorithm.split(['.', '+', '_', '-']).all(is_part) && is_tag(hex)
 }
 
 /// What kustomize lets be a tag: Bazel's `{STABLE_TAG}` too.
@@ -149,6 +183,19 @@ pub(super) fn passes(path: &str) -> u8 {
     if matches!(parent, "spec" | "spec.template.spec") { 2 } else { 1 }
 }
 
+/// The path in its own object as a field spec writes it, without the places in lists.
+pub(super) fn without_indices(path: &str) -> String {
+    let mut plain = String::with_capacity(path.len());
+    let mut is_index = false;
+    for c in within_item(path).chars() {
+        is_index = c == '[' || is_index && c != ']';
+        if !is_index && c != ']' {
+            plain.push(c);
+        }
+    }
+    plain
+}
+
 /// The path in its own object: an item of a List is one.
 pub(super) fn within_item(path: &str) -> &str {
     let mut path = path;
@@ -161,14 +208,14 @@ pub(super) fn within_item(path: &str) -> &str {
     path
 }
 
-/// Whether the field holds the image of a volume, which kustomize rewrites since 5.7 only.
+/// Whether the field holds the image of a volume, which kustomize rewrites since 5.8 only.
 pub(super) fn is_volume(path: &str) -> bool {
     path.ends_with("].image.reference")
 }
 
 /// The way to a rule's field in its kustomization.
 pub(super) fn path_of(rule: &ImageRule, key: &str) -> String {
-    format!("images[{}].{key}", rule.index)
+    format!("{}.{key}", rule.path)
 }
 
 /// What kustomize takes for the place of an image rule's decision.
@@ -186,7 +233,7 @@ mod tests {
         let mut result = None;
         read(SourceId(0), entry, true, &mut |piece| {
             let Piece::Document(document) = piece else { return };
-            let rule = ImageRule::read(0, document.root().expect("a root")).expect("a name");
+            let rule = ImageRule::read("images", 0, document.root().expect("a root")).expect("a name");
             result = match rule.apply(value) {
                 Rewritten::To(value, _) => Some(value),
                 Rewritten::Unmatched => None,
@@ -214,7 +261,12 @@ mod tests {
             ("{name: app, newTag: '2'}", "app:", Some("app:2")),
             ("{name: app, newTag: '2'}", "app@sha512:ab", Some("?")),
             ("{name: app, newTag: 1.5}", "app", Some("?")),
-            ("{name: '(app|web)', newTag: '2'}", "app", Some("?")),
+            ("{name: '(app|web)', newTag: '2'}", "app:1", Some("app:2")),
+            ("{name: 'app|web', newTag: '2'}", "application:1", Some("application:2")),
+            ("{name: '*', newTag: '2'}", "reg:5000/a/b:1", Some("reg:5000/a/b:2")),
+            ("{name: '(app', newTag: '2'}", "app", Some("?")),
+            ("{Name: app, NEWTAG: '2'}", "app:1", Some("app:2")),
+            ("{name: 'app@sha256:ab', newTag: '2'}", "app@sha256:ab", Some("app:2")),
         ] {
             assert_eq!(rewritten(entry, value).as_deref(), expected, "{entry} {value}");
         }

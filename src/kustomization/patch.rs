@@ -1,13 +1,21 @@
 //! Patches of a kustomization, as far as they change what is pulled, and with what.
 //!
-//! Follows `api/types/{patch,selector}.go` and `api/internal/builtins/PatchTransformer.go` of kustomize 5.5.
+//! Follows `api/types/{patch,selector}.go` and `api/internal/builtins/PatchTransformer.go` of kustomize 5.8.3.
 
-use super::pattern;
+mod operation;
+
+pub(super) use operation::is_broken_json;
+pub(crate) use operation::operations;
+pub use operation::{Operation, PatchFiles};
+
+use super::fields::Fields;
+use super::pattern::{Matcher, Pattern};
 use crate::inventory::Inventory;
 use crate::resource::{self, ResourceName};
 use crate::source::{SourceId, Span, Spanned};
 use crate::workload::pod::secret_references;
 use crate::workload::{self, Container, ImageUse, Pod, ResourceId, SecretReference};
+use crate::yaml::scalar::Scalar;
 use crate::yaml::{self, Node, Piece};
 
 /// A patch as the kustomization names it.
@@ -32,6 +40,8 @@ pub enum Body {
     Inline(Vec<Change>),
     /// Nowhere, or it cannot be read.
     Unknown,
+    /// kustomize refuses it with these words.
+    Refused(&'static str),
 }
 
 /// One document of a patch.
@@ -52,6 +62,8 @@ pub struct Merge {
     pub images: Vec<MergedImage>,
     /// What it says of pods.
     pub pods: Vec<MergedPod>,
+    /// It takes the object away.
+    pub deletes: bool,
     /// It has a `$patch` or another directive: what comes out is not known.
     pub has_directive: bool,
     /// It says something of containers: those stand first in their list then.
@@ -105,58 +117,60 @@ impl Merge {
             name,
             images: images.map(merged).collect(),
             pods: pods.map(pod).collect(),
+            deletes: takes_away(text),
             has_directive: is_beyond(text),
             reorders: text.contains("ontainers"),
         }
     }
 }
 
-/// One operation of JSON 6902.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Operation {
-    /// `op`.
-    pub op: String,
-    /// `path`, written as pullcheck writes paths: `spec.containers[0].image`.
-    pub path: String,
-    /// The value, where it is a string.
-    pub value: Option<Spanned<String>>,
-    /// Whether the value holds an image of a container.
-    pub adds_image: bool,
-}
-
 /// Which objects are patched. Fields left out fit all.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Target {
     /// API group, kind, name and namespace: regular expressions.
-    pub group: Option<String>,
+    pub group: Option<Matcher>,
     /// See above.
-    pub kind: Option<String>,
+    pub kind: Option<Matcher>,
     /// See above.
-    pub name: Option<String>,
+    pub name: Option<Matcher>,
     /// See above.
-    pub namespace: Option<String>,
+    pub namespace: Option<Matcher>,
+    /// See above.
+    pub version: Option<Matcher>,
     /// Labels or annotations are asked for too.
     pub has_selector: bool,
 }
 
 impl Target {
-    fn read(node: Node<'_>) -> Self {
-        let field = |key: &str| node.str(key).filter(|text| !text.is_empty()).map(str::to_owned);
+    pub(super) fn read(node: Node<'_>) -> Self {
+        let fields = Fields::of(node);
+        let field = |key: &str| fields.str(key).filter(|text| !text.is_empty()).map(Matcher::new);
         Self {
             group: field("group"),
             kind: field("kind"),
             name: field("name"),
             namespace: field("namespace"),
-            has_selector: node.get("labelSelector").is_some() || node.get("annotationSelector").is_some(),
+            version: field("version"),
+            has_selector: field("labelSelector").is_some() || field("annotationSelector").is_some(),
         }
+    }
+
+    /// Its patterns.
+    pub(super) fn patterns(&self) -> impl Iterator<Item = &Matcher> {
+        [&self.group, &self.version, &self.kind, &self.name, &self.namespace].into_iter().flatten()
+    }
+
+    /// What holding it against an object costs.
+    pub(super) fn cost(&self) -> usize {
+        1 + self.patterns().filter_map(|it| it.pattern.as_ref()).map(Pattern::cost).sum::<usize>()
     }
 
     /// Whether an object that had these names is meant; `None` where it may be.
     pub(super) fn fits(&self, object: &ResourceName, names: &[String], namespaces: &[Option<String>]) -> Option<bool> {
-        let field = |pattern: &Option<String>, values: &[&str]| match pattern {
+        let field = |pattern: &Option<Matcher>, values: &[&str]| match pattern {
             None => Some(true),
             Some(pattern) => {
-                let answers: Vec<Option<bool>> = values.iter().map(|it| pattern::matches(pattern, it)).collect();
+                let answers: Vec<Option<bool>> = values.iter().map(|it| pattern.fits(it)).collect();
                 if answers.contains(&Some(true)) {
                     Some(true)
                 } else if answers.contains(&None) {
@@ -168,9 +182,10 @@ impl Target {
         };
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let namespaces: Vec<&str> = namespaces.iter().map(|it| it.as_deref().unwrap_or("default")).collect();
-        let group = self.group.is_none() || self.group.as_deref() == Some(object.group());
+        let version = object.api_version.rsplit('/').next().unwrap_or_default();
         let answers = [
-            Some(group),
+            field(&self.group, &[object.group()]),
+            field(&self.version, &[version]),
             field(&self.kind, &[&object.kind]),
             field(&self.name, &names),
             field(&self.namespace, &namespaces),
@@ -187,29 +202,81 @@ impl Target {
 }
 
 /// The patches of a kustomization, in the order in which kustomize makes them.
-pub(super) fn read(root: Node<'_>) -> Vec<Patch> {
+pub(super) fn read(fields: &Fields<'_>) -> Vec<Patch> {
     let mut patches = Vec::new();
     for list in ["patchesStrategicMerge", "patches", "patchesJson6902"] {
-        for (at, entry) in root.get(list).into_iter().flat_map(Node::items).enumerate() {
-            let target = entry.get("target").filter(|target| target.is_mapping()).map(Target::read);
-            let text = if entry.is_mapping() { entry.get("patch") } else { Some(entry) };
-            let body = match (entry.str("path"), text) {
-                (Some(file), _) => Body::File(file.to_owned()),
-                (None, Some(text)) if !entry.is_mapping() && !text.text().is_some_and(|it| it.contains('\n')) => {
-                    text.as_str().map_or(Body::Unknown, |file| Body::File(file.to_owned()))
-                }
-                (None, Some(text)) => inline(text),
-                (None, None) => Body::Unknown,
-            };
-            patches.push(Patch { path: format!("{list}[{at}]"), body, target, span: entry.span() });
+        for (at, node) in fields.items(list).enumerate() {
+            let path = format!("{list}[{at}]");
+            patches.push(if node.is_mapping() { entry(path, node) } else { merge(path, node) });
         }
     }
     patches
 }
 
+/// A patch of `patches` or `patchesJson6902`, or a PatchTransformer.
+pub(super) fn entry(path: String, node: Node<'_>) -> Patch {
+    let fields = Fields::of(node);
+    let target = fields.get("target").filter(|target| target.is_mapping()).map(Target::read);
+    let is_set = |key: &str| fields.str(key).is_some_and(|text| !text.trim().is_empty());
+    let changes_kind = fields.get("options").map(Fields::of).is_some_and(|options| {
+        options.get("allowKindChange").is_some_and(|node| node.scalar() == Some(Scalar::Bool(true)))
+    });
+    let is_patches = path.starts_with("patches[");
+    let body = match (fields.str("path").filter(|file| !file.is_empty()), fields.get("patch")) {
+        _ if is_patches && !is_set("path") && !is_set("patch") => Body::Refused("must specify one of patch and path"),
+        _ if is_patches && is_set("path") && is_set("patch") => {
+            Body::Refused("patch and path can't be set at the same time")
+        }
+        _ if changes_kind || is_set("path") == is_set("patch") => Body::Unknown,
+        (Some(file), _) => Body::File(file.to_owned()),
+        (None, Some(text)) => inline(text),
+        (None, None) => Body::Unknown,
+    };
+    Patch { path, body, target, span: node.span() }
+}
+
+/// A patch of `patchesStrategicMerge`: a file, or the patch itself.
+fn merge(path: String, node: Node<'_>) -> Patch {
+    let is_text = node.text().is_some_and(|it| it.contains(['\n', '{']));
+    let body = match node.as_str() {
+        _ if is_text => inline(node),
+        Some(file) => Body::File(file.to_owned()),
+        None => Body::Unknown,
+    };
+    Patch { path, body, target: None, span: node.span() }
+}
+
+/// A PatchJson6902Transformer.
+pub(super) fn of_json(path: String, node: Node<'_>) -> Patch {
+    let target = node.get("target").filter(|target| target.is_mapping()).map(Target::read);
+    let body = match (node.str("path"), node.get("jsonOp")) {
+        (Some(file), None) => Body::File(file.to_owned()),
+        (None, Some(text)) => inline(text),
+        _ => Body::Unknown,
+    };
+    Patch { path, body, target, span: node.span() }
+}
+
+/// The patches of a PatchStrategicMergeTransformer.
+pub(super) fn of_merges(node: Node<'_>) -> Vec<Patch> {
+    let name = "PatchStrategicMergeTransformer";
+    let files = node.get("paths").into_iter().flat_map(Node::items);
+    let files = files.enumerate().map(|(at, file)| merge(format!("{name}.paths[{at}]"), file));
+    let text = node.get("patches").map(|text| Patch {
+        path: format!("{name}.patches"),
+        body: inline(text),
+        target: None,
+        span: text.span(),
+    });
+    files.chain(text).collect()
+}
+
 /// Reads a patch that stands in the kustomization as a text.
 fn inline(node: Node<'_>) -> Body {
     let Some(text) = node.as_str() else { return Body::Unknown };
+    if is_broken_json(text.trim_start()) {
+        return Body::Refused("unable to parse SM or JSON patch");
+    }
     let place = node.place();
     let mut changes = Some(Vec::new());
     yaml::read(node.span().source, text, true, &mut |piece| match piece {
@@ -236,7 +303,10 @@ fn inline(node: Node<'_>) -> Body {
                 }
             }
             Change::Operations(operations) => {
-                operations.iter_mut().filter_map(|it| it.value.as_mut()).for_each(|value| mend(&mut value.span));
+                for operation in operations {
+                    operation.value.iter_mut().for_each(|value| mend(&mut value.span));
+                    operation.pull_secrets.iter_mut().flatten().for_each(|named| mend(&mut named.span));
+                }
             }
         }
     }
@@ -282,6 +352,22 @@ fn is_beyond(text: &str) -> bool {
         || deletes(text)
 }
 
+/// Whether a partial object says at its top that the object goes.
+fn takes_away(text: &str) -> bool {
+    let mut found = text.contains("$patch");
+    let mut documents = 0;
+    if found {
+        // Which file it is of does not matter here.
+        yaml::read(SourceId(0), text, true, &mut |piece| {
+            let Piece::Document(document) = piece else { return };
+            let Some(root) = document.root() else { return };
+            documents += 1;
+            found &= documents == 1 && root.str("$patch") == Some("delete");
+        });
+    }
+    found
+}
+
 /// Whether a null takes away what a pod is made of: a merge deletes the field.
 fn deletes(text: &str) -> bool {
     const FIELDS: [&str; 8] = [
@@ -307,57 +393,3 @@ fn deletes(text: &str) -> bool {
     });
     found
 }
-
-/// The operations of a JSON 6902 patch; `None` where the document is none.
-pub(crate) fn operations(root: Node<'_>) -> Option<Vec<Operation>> {
-    let is_operation = |node: Node<'_>| node.str("op").is_some() && node.str("path").is_some();
-    if !root.is_sequence() || root.items().next().is_none() || !root.items().all(is_operation) {
-        return None;
-    }
-    let operation = |node: Node<'_>| {
-        let value = node.get("value");
-        Some(Operation {
-            op: node.str("op")?.to_owned(),
-            path: dotted(node.str("path")?),
-            value: value.and_then(workload::pod::spanned_string),
-            adds_image: value.is_some_and(has_image),
-        })
-    };
-    // What is moved is no longer where it was.
-    let taken = |node: Node<'_>| {
-        let from = node.str("from").filter(|_| node.str("op") == Some("move"))?;
-        Some(Operation { op: "remove".to_owned(), path: dotted(from), value: None, adds_image: false })
-    };
-    Some(root.items().flat_map(|node| taken(node).into_iter().chain(operation(node))).collect())
-}
-
-fn has_image(value: Node<'_>) -> bool {
-    let mut open = vec![value];
-    while let Some(node) = open.pop() {
-        if node.get("image").is_some() {
-            return true;
-        }
-        open.extend(node.entries().map(|entry| entry.value).chain(node.items()).filter(|node| !node.is_alias()));
-    }
-    false
-}
-
-/// `/spec/containers/0/image` as `spec.containers[0].image`. What stands behind the last item, `-`, is `[-]`.
-fn dotted(pointer: &str) -> String {
-    let mut path = String::new();
-    for step in pointer.split('/').skip(1) {
-        let step = step.replace("~1", "/").replace("~0", "~");
-        if !step.is_empty() && (step == "-" || step.bytes().all(|b| b.is_ascii_digit())) {
-            path.push_str(&format!("[{step}]"));
-        } else {
-            if !path.is_empty() {
-                path.push('.');
-            }
-            path.push_str(&step);
-        }
-    }
-    path
-}
-
-/// JSON 6902 patches among the inputs, by their files.
-pub type PatchFiles = std::collections::BTreeMap<SourceId, Vec<Vec<Operation>>>;

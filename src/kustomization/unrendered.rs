@@ -1,9 +1,8 @@
 //! What of a kustomization only its rendered form shows.
 
 use super::Kustomization;
-use super::effective::BuiltPod;
+use super::fields::Fields;
 use crate::source::Span;
-use crate::yaml::{self, Node, Piece};
 
 /// Something that is not followed, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,12 +26,14 @@ pub enum Reason {
     Replacements,
     /// `replacements` that may set what an image is pulled with: names of Secrets, service accounts, namespaces.
     CredentialReplacements,
-    /// `transformers`.
-    Transformers,
+    /// `transformers`, by the kind, or the file or folder that is not known.
+    Transformers(String),
     /// `generators`.
     Generators,
     /// Helm charts.
     Charts,
+    /// kustomize refuses a kustomization of the build: nothing comes out of it.
+    Refused,
 }
 
 impl Reason {
@@ -43,9 +44,10 @@ impl Reason {
             Self::Missing(_) => "resources that are not among the inputs",
             Self::Patch => "patches that are not followed",
             Self::Replacements | Self::CredentialReplacements => "`replacements`",
-            Self::Transformers => "`transformers`",
+            Self::Transformers(_) => "`transformers`",
             Self::Generators => "`generators`",
             Self::Charts => "`helmCharts`",
+            Self::Refused => "kustomizations that kustomize refuses",
         }
     }
 
@@ -53,16 +55,8 @@ impl Reason {
     fn name(&self) -> Option<&str> {
         match self {
             Self::Remote(member) | Self::Missing(member) => Some(member),
+            Self::Transformers(name) => Some(name).filter(|name| !name.is_empty()).map(String::as_str),
             _ => None,
-        }
-    }
-
-    /// Marks the images that it may change, and those that may be pulled with something else.
-    pub(super) fn mark(&self, pods: &mut [BuiltPod]) {
-        match self {
-            Self::Replacements | Self::Transformers => pods.iter_mut().for_each(BuiltPod::blur_images),
-            Self::CredentialReplacements => pods.iter_mut().for_each(BuiltPod::blur_credentials),
-            _ => {}
         }
     }
 }
@@ -113,63 +107,22 @@ fn parts(reasons: &[&Reason]) -> Vec<String> {
 }
 
 /// What of a kustomization is not followed, by its own keys.
-pub(super) fn read(root: Node<'_>) -> Vec<Unfollowed> {
+pub(super) fn read(fields: &Fields<'_>) -> Vec<Unfollowed> {
     let mut found = Vec::new();
     let mut note = |reason, key: &str| {
-        let entry = root.entry(key).filter(|entry| entry.value.items().next().is_some() || entry.value.is_mapping());
+        let entry = fields.entry(key).filter(|_| fields.has(key));
         found.extend(entry.map(|entry| Unfollowed { reason, span: entry.key.span() }));
     };
     for key in ["helmCharts", "helmChartInflationGenerator"] {
         note(Reason::Charts, key);
     }
     note(Reason::Generators, "generators");
-    if root.get("transformers").into_iter().flat_map(Node::items).any(may_set_images) {
-        note(Reason::Transformers, "transformers");
-    }
-    let replacements = || root.get("replacements").into_iter().flat_map(Node::items);
-    if replacements().any(|it| may_replace(it, is_of_images)) {
-        note(Reason::Replacements, "replacements");
-    }
-    if replacements().any(|it| may_replace(it, is_of_credentials)) {
-        note(Reason::CredentialReplacements, "replacements");
-    }
     found
-}
-
-/// Built-in transformers of names, labels and the like are harmless; what stands in a file of its own is not looked at.
-fn may_set_images(transformer: Node<'_>) -> bool {
-    const HARMLESS: [&str; 7] = [
-        "AnnotationsTransformer",
-        "HashTransformer",
-        "LabelTransformer",
-        "NamespaceTransformer",
-        "PrefixTransformer",
-        "ReplicaCountTransformer",
-        "SuffixTransformer",
-    ];
-    let Some(text) = transformer.text().filter(|text| text.contains('\n')) else { return true };
-    let mut harmless = true;
-    yaml::read(transformer.span().source, text, true, &mut |piece| match piece {
-        Piece::Document(document) => {
-            let kind = document.root().and_then(|root| root.str("kind"));
-            harmless &= kind.is_some_and(|kind| HARMLESS.contains(&kind));
-        }
-        Piece::Refused(_) | Piece::Unread(_) => {}
-        Piece::Skipped | Piece::Broken(_) => harmless = false,
-    });
-    !harmless
-}
-
-/// Those in a file of its own could replace anything.
-fn may_replace(replacement: Node<'_>, is_meant: fn(&str) -> bool) -> bool {
-    let paths = replacement.get("targets").into_iter().flat_map(Node::items);
-    let mut paths = paths.filter_map(|target| target.get("fieldPaths")).flat_map(Node::items).filter_map(Node::as_str);
-    replacement.get("path").is_some() || paths.any(is_meant)
 }
 
 /// Whether a field path may lead to an image, or to something that holds one: `spec.template.spec.containers`,
 /// `spec.containers.[name=web].image`, `spec.containers.*`.
-fn is_of_images(path: &str) -> bool {
+pub(super) fn is_of_images(path: &str) -> bool {
     const HOLDERS: [&str; 7] = ["spec", "template", "jobTemplate", "volumes", "reference", "repository", "version"];
     let is_item = |part: &&str| {
         matches!(*part, "*" | "-")
@@ -183,7 +136,7 @@ fn is_of_images(path: &str) -> bool {
         || ["image", "containers", "tag", "sha"].iter().any(|it| lower.ends_with(it))
 }
 
-fn is_of_credentials(path: &str) -> bool {
+pub(super) fn is_of_credentials(path: &str) -> bool {
     ["imagePullSecrets", "serviceAccount", "metadata.namespace"].iter().any(|part| path.contains(part))
 }
 

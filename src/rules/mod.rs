@@ -31,6 +31,7 @@ mod image_not_found;
 mod ineffective_registry_key;
 mod invalid_hosts_toml;
 mod invalid_image_reference;
+mod invalid_kustomization;
 mod invalid_pull_policy;
 mod invalid_suppression;
 mod invalid_yaml;
@@ -136,6 +137,7 @@ pub static RULES: &[&dyn Rule] = &[
     &unreadable_input::UnreadableInput,
     &render_failed::RenderFailed,
     &unrendered_template::UnrenderedTemplate,
+    &invalid_kustomization::InvalidKustomization,
     &unrendered_kustomization::UnrenderedKustomization,
     &unchecked_kind::UncheckedKind,
     &duplicate_key::DuplicateKey,

@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use crate::inventory::Inventory;
+use crate::kustomization::field;
 use crate::secret::kubernetes::{Encoding, known_secrets};
 use crate::secret::making::{Keys, SecretType};
 use crate::secret::{Content, FORMATS, Producer, Secret};
@@ -75,10 +76,10 @@ const HASH_ALPHABET: &[u8] = b"2456789bcdfghkmt";
 
 /// Reads the secret generators of a kustomization.
 pub(crate) fn extract(folder: &str, root: Node<'_>, resource: ResourceId, inventory: &mut Inventory) {
-    let options = root.get("generatorOptions");
+    let options = field(root, "generatorOptions");
     let affix = |key: &str| root.str(key).unwrap_or_default();
     let certain = !may_be_patched(root);
-    for generator in root.get("secretGenerator").into_iter().flat_map(Node::items) {
+    for generator in field(root, "secretGenerator").into_iter().flat_map(Node::items) {
         mask(generator, inventory);
         let Some(name) = generator.get("name").and_then(spanned_string) else { continue };
         let disabled = [generator.get("options"), options].into_iter().flatten().any(is_hash_disabled);

@@ -14,8 +14,10 @@ pub enum Skip {
     Placeholder,
     /// `auto` in a pod that Istio injects.
     Injected,
-    /// A kustomization's `images:` rewrites this name.
+    /// A kustomization changes it, or may, and it is not known to what.
     RewrittenByKustomize,
+    /// A kustomization replaces it in every build: what it is replaced by is an image use of its own.
+    ReplacedByKustomize,
     /// An OpenShift trigger or image stream sets it.
     SetByImageStream,
     /// It is not a kubelet that pulls it: Flux, Crossplane, an image build or Istio's agent does. Or a policy may make an

@@ -357,8 +357,14 @@ impl<'a> Node<'a> {
         }
     }
 
-    fn is_merge(self) -> bool {
+    /// Whether it is the key `<<`, which merges what it holds.
+    pub(crate) fn is_merge(self) -> bool {
         matches!(self.raw().kind, NodeKind::Scalar { typed: ScalarType::Merge, .. })
+    }
+
+    /// Whether it is a scalar without quotes or tag.
+    pub(crate) fn is_plain(self) -> bool {
+        matches!(self.raw().kind, NodeKind::Scalar { typed: ScalarType::Plain, .. })
     }
 
     /// The value of a key; see [`Node::entry`].

@@ -234,7 +234,7 @@ fn the_deciding_scalar_is_the_place() {
         let workload = image.decided_by.last().unwrap();
         assert_eq!(Some(sources.slice(workload.span).trim_matches('"')), image.written.as_deref());
     }
-    let skipped = inventory.images.iter().filter(|it| it.image == ImageText::Skipped(Skip::RewrittenByKustomize));
+    let skipped = inventory.images.iter().filter(|it| it.image == ImageText::Skipped(Skip::ReplacedByKustomize));
     assert_eq!(skipped.count(), 3, "the base's own are listed");
 }
 
@@ -315,7 +315,7 @@ fn what_is_not_followed_is_skipped_and_noted_once() {
         ("resources: [../base]\nhelmCharts: [{name: x}]\n", "helmCharts"),
         ("resources: [../base]\npatches: [{path: gone.yaml}]\n", "patches"),
         (
-            "resources: [../base]\npatches:\n- target: {kind: Deployment}\n  patch: '[{op: remove, path: /spec/template/spec/containers/0}]'\n",
+            "resources: [../base]\npatches:\n- target: {kind: Deployment}\n  patch: '[{\"op\": \"remove\", \"path\": \"/spec/template/spec/containers/0\"}]'\n",
             "patches",
         ),
         ("resources: [../base]\ntransformers: [x.yaml]\n", "transformers"),
@@ -402,6 +402,15 @@ fn hostile_kustomizations_end() {
             (format!("k{at}/kustomization.yaml"), format!("resources:\n- ../base\n{others}"))
         })
         .collect();
+    let patterns: String = (0..2_000).map(|_| "- {name: '(a|b|.*)*x{100}', newTag: x}\n").collect();
+    let slow = format!("resources: [../base]\nimages:\n{patterns}");
+    let _ = gather(&[BASE, WEB, ("o/kustomization.yaml", &slow)]);
+    let bomb: String = (1..40).map(|at| format!("a{at}: &a{at} [*a{0}, *a{0}, *a{0}]\n", at - 1)).collect();
+    let aliases = format!("a0: &a0 [x]\n{bomb}images: *a39\n");
+    let _ = gather(&[BASE, WEB, ("o/kustomization.yaml", &aliases)]);
+    let merges: String = (1..40).map(|at| format!("m{at}: &m{at} {{<<: [*m{0}, *m{0}]}}\n", at - 1)).collect();
+    let merged = format!("m0: &m0 {{a: b}}\n{merges}images: [*m39]\nresources: [../base]\n");
+    let _ = gather(&[BASE, WEB, ("o/kustomization.yaml", &merged)]);
     let mut files: Vec<(&str, &str)> = vec![BASE, WEB, ("o/kustomization.yaml", "resources: [../k0]\n")];
     files.extend(circle.iter().map(|(name, text)| (name.as_str(), text.as_str())));
     let _ = gather(&files);

@@ -19,6 +19,7 @@ mod helm;
 mod inputs;
 mod kinds;
 mod kustomizations;
+mod kustomize;
 mod levels;
 mod mentions;
 mod openshift;

@@ -133,7 +133,7 @@ fn kustomizations_rewrite_what_they_build_from() {
     let listed: Vec<_> = found
         .images
         .iter()
-        .map(|image| (image.text.value.as_str(), image.image == ImageText::Skipped(Skip::RewrittenByKustomize)))
+        .map(|image| (image.text.value.as_str(), image.image == ImageText::Skipped(Skip::ReplacedByKustomize)))
         .collect();
     let expected = [("app:2", false), ("app:1", true), ("other", false), ("app:1", false), ("other", false)];
     assert_eq!(listed, expected);

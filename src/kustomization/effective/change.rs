@@ -1,14 +1,15 @@
 //! What the patches of a kustomization change.
 
-use super::{Builder, BuiltPod, Item, Set};
+use super::{Builder, BuiltPod, Item, MAX_CHECKS, Set, Why};
 use crate::inventory::Inventory;
 use crate::kustomization::image::within_item;
-use crate::kustomization::patch::{Body, Change, Merge, MergedImage, Operation, Patch};
+use crate::kustomization::patch::{Body, Change, Merge, MergedImage, Operation, Patch, Target};
 use crate::kustomization::unrendered::{Reason, Unfollowed};
-use crate::kustomization::{Build, Kustomization, member_path};
+use crate::kustomization::{Build, Kustomization, Refusal, member_path};
 use crate::resource::ResourceName;
 use crate::service_account::ServiceAccount;
 use crate::source::Span;
+use crate::workload::placeholder::is_placeholder;
 use crate::workload::{Resource, ResourceId, SecretReference, kinds};
 
 /// Applies one patch.
@@ -19,17 +20,23 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
             source.and_then(|source| builder.changes_of(source))
         }
         Body::Inline(changes) => Some(changes.clone()),
-        Body::Unknown => None,
+        Body::Unknown | Body::Refused(_) => None,
     };
     let unfollowed = |reason| Unfollowed { reason, span: patch.span };
     let Some(changes) = changes else {
         builder.reasons.push(unfollowed(Reason::Patch));
         for pod in pods.iter_mut().filter(|pod| fit(builder.inventory, patch, None, pod) != Some(false)) {
-            blur(pod);
+            blur(pod, why(patch));
         }
         return;
     };
+    builder.checks += patch.target.as_ref().map_or(1, Target::cost) * pods.len() * changes.len();
+    if builder.checks > MAX_CHECKS {
+        builder.is_exhausted = true;
+        return;
+    }
     for change in &changes {
+        unmatched(builder, patch, change);
         let (name, concerns) = match change {
             Change::Merge(merge) => (Some(&merge.name), merge.has_directive || concerns(merge)),
             Change::Operations(operations) => (None, operations.iter().any(|it| it.adds_image || it.is_of_pods())),
@@ -41,8 +48,15 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
         for pod in pods.iter_mut() {
             match (fit(builder.inventory, patch, name, pod), change) {
                 (Some(false), _) => {}
+                (Some(true), Change::Merge(merge)) if pod.is_deleted => {
+                    let kind = &merge.name.kind;
+                    let words = format!("no matches for Id {kind}; failed to find unique target for patch");
+                    let refusal = Refusal::new(patch.span, words, "another patch has taken its object away");
+                    builder.unmatched.extend(patch.target.is_none().then_some(refusal));
+                }
+                _ if pod.is_deleted => {}
                 (None, _) => {
-                    blur(pod);
+                    blur(pod, why(patch));
                     followed = false;
                 }
                 (Some(true), Change::Merge(merge)) => {
@@ -51,6 +65,12 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
                 }
                 (Some(true), Change::Operations(operations)) => {
                     for operation in operations {
+                        if operation.misses(builder.inventory, pod) {
+                            let (op, path) = (&operation.op, &operation.path);
+                            let words = format!("{op} operation does not apply: doc is missing path: {path}");
+                            let label = "an object that it is for has no such field";
+                            builder.unmatched.push(Refusal::new(patch.span, words, label));
+                        }
                         followed &= operate(builder.inventory, patch, operation, pod);
                     }
                 }
@@ -62,6 +82,22 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
     }
 }
 
+/// A partial object that patches nothing: kustomize refuses that. Objects that generators make, and those that are not
+/// read, may be meant.
+fn unmatched(builder: &mut Builder<'_>, patch: &Patch, change: &Change) {
+    let (None, Change::Merge(merge)) = (&patch.target, change) else { return };
+    let Some(name) = merge.name.name.as_deref() else { return };
+    let kind = merge.name.kind.as_str();
+    let is_open = matches!(kind, "" | "ConfigMap" | "Secret" | "CustomResourceDefinition");
+    let is_kind = |it: &ResourceName| it.kind == kind && it.group() == merge.name.group();
+    if is_open || is_placeholder(name) || builder.may_have(is_kind, name) {
+        return;
+    }
+    let words = format!("no resource matches strategic merge patch \"{kind}/{name}\": no matches for Id");
+    let label = format!("there is no {kind} `{name}` to patch");
+    builder.unmatched.push(Refusal::new(patch.span, words, label));
+}
+
 fn concerns(merge: &Merge) -> bool {
     let says = |pod: &crate::kustomization::patch::MergedPod| {
         pod.pull_secrets.is_some() || pod.service_account.is_some() || pod.has_demand
@@ -70,9 +106,14 @@ fn concerns(merge: &Merge) -> bool {
 }
 
 /// Nothing is known any more of a pod.
-fn blur(pod: &mut BuiltPod) {
-    pod.items.iter_mut().for_each(|item| item.is_unknown = true);
-    pod.facts.is_uncertain = true;
+fn blur(pod: &mut BuiltPod, why: Why) {
+    pod.lost.get_or_insert(why);
+    pod.blur_images(why);
+    pod.blur_credentials();
+}
+
+const fn why(patch: &Patch) -> Why {
+    Why::new(patch.span, "this patch may change it, in a way that is not followed")
 }
 
 /// Whether a patch is meant for a pod's object; `None` where it may be.
@@ -91,16 +132,34 @@ fn fit(inventory: &Inventory, patch: &Patch, name: Option<&ResourceName>, pod: &
 
 /// Merges a partial object; `false` where what comes out is not known.
 fn merge_object(inventory: &Inventory, patch: &Patch, merge: &Merge, pod: &mut BuiltPod) -> bool {
+    if merge.deletes {
+        pod.is_deleted = true;
+        return true;
+    }
     if merge.has_directive {
-        blur(pod);
+        blur(pod, why(patch));
         return false;
     }
     let object = &inventory.resource(inventory.pod(pod.pod).resource).name;
     let is_builtin = kinds::builtin(object).is_some();
+    if is_builtin && merge.name.kind != object.kind && !merge.name.kind.is_empty() {
+        let parent = |path: &str| containers_parent(within_item(path));
+        let own = pod.items.iter().filter_map(|item| path_of(inventory, item)).find_map(parent);
+        let mut images = merge.images.iter().filter_map(|image| parent(&image.path));
+        // A pod template in what has none, or the other way round: it is added, and nobody reads it.
+        match images.next() {
+            Some(other) if own.as_ref() == Some(&other) => {}
+            Some(_) => return true,
+            None => {
+                pod.blur_credentials();
+                return true;
+            }
+        }
+    }
     if !is_builtin {
         // Without a schema a list is replaced as a whole.
         if merge.reorders && merge.images.is_empty() {
-            blur(pod);
+            blur(pod, why(patch));
             return false;
         }
         let path = |item: &Item| path_of(inventory, item).unwrap_or_default().to_owned();
@@ -140,20 +199,20 @@ fn merge_image(
     };
     let set = || Set { value: image.text.value.clone(), span: image.text.span, path: format!("{}.patch", patch.path) };
     if image.container.name.is_none() {
-        blur(pod);
+        blur(pod, why(patch));
         return false;
     }
     let merged = pod.items.iter_mut().find(|item| is_builtin && container(item).as_ref() == Some(&image.container));
     match (merged, image.image) {
         (Some(item), Some(at)) => {
-            *item = Item { image: at, added: None, set: Vec::new(), is_unknown: false };
+            *item = Item { image: at, added: None, set: Vec::new(), unknown: None };
         }
         (Some(item), None) => {
             item.set.push(set());
-            item.is_unknown = false;
+            item.unknown = None;
         }
         (None, Some(at)) => {
-            pod.items.push(Item { image: at, added: None, set: Vec::new(), is_unknown: false });
+            pod.items.push(Item { image: at, added: None, set: Vec::new(), unknown: None });
         }
         // A container of its own needs a use to begin as: any that its pod is written with.
         (None, None) => match inventory.images.iter().position(|image| image.pod == pod.pod) {
@@ -161,7 +220,7 @@ fn merge_image(
                 image: at,
                 added: Some((image.container.clone(), image.path.clone())),
                 set: vec![set()],
-                is_unknown: false,
+                unknown: None,
             }),
             None => return false,
         },
@@ -175,12 +234,31 @@ fn path_of<'i>(inventory: &'i Inventory, item: &'i Item) -> Option<&'i str> {
     added.or_else(|| inventory.images.get(item.image).map(|image| image.path.as_str()))
 }
 
+/// `spec.template.spec` of the path of a field of a container, in either kind of list.
+fn containers_parent(path: &str) -> Option<String> {
+    let (lists, _) = path.split_once("ontainers[")?;
+    lists.rsplit_once('.').map(|(parent, _)| parent.to_owned())
+}
+
 /// `spec.containers` of `spec.containers[0].image`.
 fn list_of(path: &str) -> Option<&str> {
     path.rsplit_once('[').map(|(list, _)| list)
 }
 
 impl Operation {
+    /// Whether it is for a container that the pod certainly does not have: kustomize fails then.
+    fn misses(&self, inventory: &Inventory, pod: &BuiltPod) -> bool {
+        let object = &inventory.resource(inventory.pod(pod.pod).resource).name;
+        let Some(own) =
+            containers_parent(&self.path).filter(|_| kinds::builtin(object).is_some() && pod.lost.is_none())
+        else {
+            return false;
+        };
+        let paths = pod.items.iter().filter_map(|item| path_of(inventory, item)).map(within_item);
+        let mut parents = paths.filter_map(containers_parent);
+        self.op != "test" && parents.next().is_some_and(|first| first != own)
+    }
+
     /// Whether it could change what a pod pulls, or with what.
     fn is_of_pods(&self) -> bool {
         let last = self.path.rsplit(['.', ']']).next().unwrap_or_default();
@@ -209,7 +287,7 @@ fn operate(inventory: &Inventory, patch: &Patch, operation: &Operation, pod: &mu
         let Some(own) = path_of(inventory, item).map(within_item).map(str::to_owned) else { continue };
         let own = own.as_str();
         if moved.is_some_and(|list| list_of(own) == Some(list)) && path.ends_with(".image") {
-            item.is_unknown = true;
+            item.blur(why(patch));
             followed = false;
             continue;
         }
@@ -217,14 +295,14 @@ fn operate(inventory: &Inventory, patch: &Patch, operation: &Operation, pod: &mu
             (Some(value), "replace" | "add") if own == path => {
                 let set = Set { value: value.value.clone(), span: value.span, path: format!("{}.patch", patch.path) };
                 item.set.push(set);
-                item.is_unknown = false;
+                item.unknown = None;
             }
             _ if list.is_some_and(|list| !is_appended && below(own, list)) || list.is_none() && below(own, path) => {
-                item.is_unknown = true;
+                item.blur(why(patch));
                 followed = false;
             }
             _ if path.ends_with("imagePullPolicy") && list_of(own) == list_of(path) => {
-                item.is_unknown = true;
+                item.blur(why(patch));
                 followed = false;
             }
             _ => {}
@@ -258,7 +336,7 @@ impl PatchedAccount {
 pub(super) fn accounts(builder: &Builder<'_>, builds: &[Build<'_>]) -> Vec<PatchedAccount> {
     let mut patched = Vec::new();
     for (own, build) in builder.kustomizations.iter().zip(builds) {
-        for patch in &own.patches {
+        for patch in builder.patches(own) {
             let changes: &[Change] = match &patch.body {
                 Body::Inline(changes) => changes,
                 Body::File(file) => builder
@@ -266,7 +344,7 @@ pub(super) fn accounts(builder: &Builder<'_>, builds: &[Build<'_>]) -> Vec<Patch
                     .get(&member_path(&own.folder, file))
                     .and_then(|source| builder.patch_files.get(source))
                     .map_or(&[], Vec::as_slice),
-                Body::Unknown => &[],
+                Body::Unknown | Body::Refused(_) => &[],
             };
             for change in changes {
                 let Some(secrets) = account_secrets(change, patch, matches!(patch.body, Body::Inline(_))) else {
@@ -292,15 +370,17 @@ pub(super) fn accounts(builder: &Builder<'_>, builds: &[Build<'_>]) -> Vec<Patch
 
 fn account_secrets(change: &Change, patch: &Patch, is_inline: bool) -> Option<Vec<SecretReference>> {
     match change {
-        // One in a file of its own was read as what it is.
-        Change::Merge(merge) if is_inline && merge.name.kind == "ServiceAccount" => {
+        // One in a file of its own that names what it patches was read as what it is.
+        Change::Merge(merge) if merge.name.kind == "ServiceAccount" && (is_inline || patch.target.is_some()) => {
             merge.pods.first().and_then(|pod| pod.pull_secrets.clone())
         }
         Change::Merge(_) => None,
-        Change::Operations(operations) => operations
-            .iter()
-            .find(|it| it.path.starts_with("imagePullSecrets"))
-            .map(|_| vec![SecretReference { name: "${PATCHED}".to_owned(), span: patch.span }]),
+        Change::Operations(operations) => {
+            let mut of_secrets = operations.iter().filter(|it| it.path.starts_with("imagePullSecrets")).peekable();
+            of_secrets.peek()?;
+            let unknown = || vec![SecretReference { name: "${PATCHED}".to_owned(), span: patch.span }];
+            Some(of_secrets.flat_map(|it| it.pull_secrets.clone().unwrap_or_else(unknown)).collect())
+        }
     }
 }
 

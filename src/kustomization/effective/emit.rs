@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{BuiltPod, Facts, Item, decided_by};
+use super::{BuiltPod, Facts, Item, Why, decided_by};
 use crate::inventory::Inventory;
-use crate::kustomization::unrendered::{Unfollowed, Unrendered};
+use crate::kustomization::unrendered::{Reason, Unfollowed, Unrendered};
 use crate::kustomization::{Build, Kustomization};
 use crate::source::Spanned;
 use crate::workload::placeholder::Skip;
 use crate::workload::pod::classify;
-use crate::workload::{ImageText, ImageUse, InvalidImage, Pod, PodId, PodOrigin};
+use crate::workload::{DecidedBy, ImageText, ImageUse, InvalidImage, Pod, PodId, PodOrigin};
 
 /// What a root builds.
 pub(super) struct Outcome {
@@ -47,7 +47,7 @@ pub(super) fn emit(
     for (at, variants) in &variants {
         let Some(image) = inventory.images.get(*at).cloned() else { continue };
         let mut slot = None;
-        for Variant { item, facts } in variants.iter().filter(|variant| !variant.item.is_unknown) {
+        for Variant { item, facts } in variants.iter().filter(|variant| variant.item.unknown.is_none()) {
             let pod = pods.of(image.pod, facts, &mut inventory.pods);
             if item.set.is_empty() && slot.is_none() {
                 slot = Some(pod);
@@ -55,11 +55,21 @@ pub(super) fn emit(
                 added.push(as_set(&image, item, pod));
             }
         }
+        let unknown = variants.iter().find_map(|variant| Some((variant.facts, variant.item.unknown?)));
         let Some(kept) = inventory.images.get_mut(*at) else { continue };
-        match slot {
-            Some(pod) => kept.pod = pod,
-            None if matches!(kept.image, ImageText::Skipped(_)) => {}
-            None => kept.image = ImageText::Skipped(Skip::RewrittenByKustomize),
+        let is_skipped = matches!(kept.image, ImageText::Skipped(_));
+        match (slot, unknown) {
+            (Some(pod), _) => kept.pod = pod,
+            _ if is_skipped => {}
+            (None, Some((_, why))) => skip(kept, why),
+            (None, None) => kept.image = ImageText::Skipped(Skip::ReplacedByKustomize),
+        }
+        // Known in one build, and not in another.
+        if let (Some(_), Some((facts, why))) = (slot, unknown.filter(|_| !is_skipped)) {
+            let mut other = image.clone();
+            other.pod = pods.of(image.pod, facts, &mut inventory.pods);
+            skip(&mut other, why);
+            added.push(other);
         }
     }
     // A patch whose object is not to be seen: neither are its pull secrets.
@@ -74,6 +84,12 @@ pub(super) fn emit(
     }
     let copies = pods.settled.values().flatten().map(|(_, id)| *id);
     copies.chain(patches.iter().copied()).collect()
+}
+
+/// Marks a use whose value is not known.
+fn skip(image: &mut ImageUse, why: Why) {
+    image.image = ImageText::Skipped(Skip::RewrittenByKustomize);
+    image.decided_by = vec![DecidedBy { span: why.span, message: why.words.to_owned() }];
 }
 
 /// The use that an item ends as.
@@ -154,7 +170,9 @@ pub(super) fn unrendered(
     builds: &[Build<'_>],
     outcomes: &[Outcome],
 ) {
-    for outcome in outcomes.iter().filter(|outcome| !outcome.reasons.is_empty()) {
+    // What kustomize refuses has a finding of its own.
+    let is_told = |outcome: &Outcome| outcome.reasons.iter().any(|it| it.reason == Reason::Refused);
+    for outcome in outcomes.iter().filter(|outcome| !outcome.reasons.is_empty() && !is_told(outcome)) {
         let own = &kustomizations[outcome.root];
         let is_rendered = builds[outcome.root].folders.iter().any(|folder| inventory.rendered.contains(*folder));
         // What a Component works on is not known by itself.

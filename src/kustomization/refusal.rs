@@ -1,0 +1,64 @@
+//! Why kustomize does not build a kustomization.
+
+use crate::source::Span;
+
+/// A fault of a kustomization for which kustomize refuses to build it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The place.
+    pub span: Span,
+    /// What is there, in a few words.
+    pub label: String,
+    /// What kustomize prints, without the paths around it.
+    pub words: String,
+    /// Other places with the same fault: kustomize stops at the first.
+    pub others: Vec<Span>,
+    /// Which versions refuse it.
+    pub versions: Versions,
+    /// What would mend it.
+    pub mend: Mend,
+}
+
+/// Which versions of kustomize refuse something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Versions {
+    /// All: 5.5.0 as in kubectl 1.32, 5.8.1 as in kubectl 1.37, 5.8.3.
+    All,
+    /// Those like 5.5.0; newer ones take it.
+    Older,
+    /// All before 5.8.3.
+    BeforeLast,
+}
+
+/// What mends a refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mend {
+    /// Nothing that could be told for certain.
+    None,
+    /// Quotes around this scalar.
+    Quote(String),
+    /// Another key in place of this one.
+    Rename(String),
+    /// Another value in place of this one.
+    Replace(String),
+    /// A file or folder of this path has to be there, or not to be named.
+    Member(String),
+}
+
+impl Refusal {
+    /// A refusal of all versions.
+    pub(super) fn new(span: Span, words: impl Into<String>, label: impl Into<String>) -> Self {
+        let (label, words) = (label.into(), words.into());
+        Self { span, label, words, others: Vec::new(), versions: Versions::All, mend: Mend::None }
+    }
+
+    /// Says what mends it.
+    pub(super) fn mend(self, mend: Mend) -> Self {
+        Self { mend, ..self }
+    }
+
+    /// Says which versions refuse.
+    pub(super) fn of(self, versions: Versions) -> Self {
+        Self { versions, ..self }
+    }
+}

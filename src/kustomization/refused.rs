@@ -1,0 +1,114 @@
+//! Which kustomizations of the inputs kustomize refuses, by what they say and by what there is.
+
+use std::collections::BTreeMap;
+
+use super::member::{Absence, Role};
+use super::patch::{Body, Patch, is_broken_json};
+use super::refusal::{Mend, Refusal};
+use super::{Kustomization, Pattern, Versions, is_file_name, member_path, normalise};
+use crate::source::{SourceId, Sources};
+
+/// The refusals of each.
+pub(super) fn read(kustomizations: &[Kustomization], sources: &Sources) -> Vec<Vec<Refusal>> {
+    let files: BTreeMap<String, SourceId> = sources.iter().map(|(id, source)| (normalise(source.name()), id)).collect();
+    let folders: BTreeMap<String, &Kustomization> =
+        kustomizations.iter().map(|it| (normalise(&it.folder), it)).collect();
+    let is_file = |id: SourceId| is_file_name(sources.get(id).name());
+    let mut of_folder: BTreeMap<String, Vec<&Kustomization>> = BTreeMap::new();
+    for own in kustomizations.iter().filter(|own| is_file(own.span.source)) {
+        of_folder.entry(normalise(&own.folder)).or_default().push(own);
+    }
+    let refusals = |own: &Kustomization| {
+        let mut refusals: Vec<Refusal> = own.refusal.iter().cloned().collect();
+        let is_decoded = refusals.iter().all(|refusal| refusal.versions == Versions::Older);
+        if !is_file(own.span.source) || !is_decoded {
+            return refusals;
+        }
+        let of_folder = of_folder.get(&normalise(&own.folder)).map_or(&[][..], Vec::as_slice);
+        if of_folder.get(1).is_some_and(|other| other.span == own.span) {
+            let folder = if own.folder.is_empty() { "." } else { &own.folder };
+            let words = format!("Found multiple kustomization files under: {folder}");
+            refusals.push(Refusal::new(own.span, words, "the second of the folder"));
+        }
+        refusals.extend(absent(own));
+        refusals.extend(kinds(own, &folders));
+        let text = |file: &str| files.get(&member_path(&own.folder, file)).map(|id| sources.get(*id).text());
+        refusals.extend(own.patches.iter().filter_map(|patch| patch_refusal(patch, text)));
+        let invalid = own.images.iter().filter(|rule| rule.pattern == Some(Pattern::Invalid));
+        refusals.extend(invalid.map(|rule| {
+            let words = "panic: runtime error: invalid memory address or nil pointer dereference";
+            Refusal::new(rule.name.span, words, "not a regular expression").of(Versions::BeforeLast)
+        }));
+        refusals
+    };
+    kustomizations.iter().map(refusals).collect()
+}
+
+/// Paths that lead to nothing.
+fn absent(own: &Kustomization) -> Option<Refusal> {
+    let mut refusals = own.absent.iter().filter_map(|absent| {
+        let named = own.named.get(absent.named)?;
+        let path = &named.path;
+        let refusal = match absent.what {
+            Absence::Path => {
+                let words = match named.role {
+                    Role::Resource => format!("accumulating resources from '{path}': no such file or directory"),
+                    Role::Component => format!("accumulating components: '{path}': no such file or directory"),
+                    Role::Patch => {
+                        format!("failed to get the patch file from path({path}): no such file or directory")
+                    }
+                    Role::File | Role::Keyed => format!("evalsymlink failure on '{path}': no such file or directory"),
+                };
+                Refusal::new(named.span, words, "there is no such file or folder")
+            }
+            Absence::Kustomization => {
+                let words = "unable to find one of 'kustomization.yaml', 'kustomization.yml' or 'Kustomization' in \
+                             directory";
+                Refusal::new(named.span, format!("{words} '{path}'"), "no kustomization in this folder")
+            }
+        };
+        Some(refusal.mend(Mend::Member(path.clone())))
+    });
+    let mut first = refusals.next()?;
+    first.others.extend(refusals.map(|refusal| refusal.span));
+    Some(first)
+}
+
+/// Components that are named as resources, and the other way round.
+fn kinds(own: &Kustomization, folders: &BTreeMap<String, &Kustomization>) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    for named in &own.named {
+        let Some(inner) = folders.get(&member_path(&own.folder, &named.path)) else { continue };
+        let path = &named.path;
+        match named.role {
+            Role::Resource if inner.is_component => {
+                let words = format!("expected kind != 'Component' for path '{path}'");
+                refusals.push(Refusal::new(named.span, words, "a Component: it belongs under `components`"));
+            }
+            Role::Component if !inner.is_component => {
+                let words = format!("expected kind 'Component' for path '{path}' but got 'Kustomization'");
+                refusals.push(Refusal::new(named.span, words, "not a Component: it belongs under `resources`"));
+            }
+            _ => {}
+        }
+    }
+    refusals
+}
+
+/// A patch that is not read at all.
+fn patch_refusal<'s>(patch: &Patch, text: impl Fn(&str) -> Option<&'s str>) -> Option<Refusal> {
+    let words = match &patch.body {
+        Body::Refused(words) => words,
+        Body::File(file) if is_broken_json(text(file)?.trim_start()) => "unable to parse SM or JSON patch",
+        _ => return target_refusal(patch),
+    };
+    Some(Refusal::new(patch.span, words, "this patch"))
+}
+
+/// A target that is no regular expression.
+fn target_refusal(patch: &Patch) -> Option<Refusal> {
+    let target = patch.target.as_ref()?;
+    let invalid = target.patterns().find(|field| field.pattern == Some(Pattern::Invalid))?;
+    let words = format!("error parsing regexp: `^(?:{})$`", invalid.text);
+    Some(Refusal::new(patch.span, words, "its target is no regular expression"))
+}

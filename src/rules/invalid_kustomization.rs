@@ -1,0 +1,103 @@
+//! `invalid-kustomization`: a kustomization that kustomize refuses to build, so that nothing of it is deployed.
+
+use std::sync::LazyLock;
+
+use crate::finding::{Edit, Finding, Fix, Safety, Severity};
+use crate::kustomization::{Mend, Refusal, Versions};
+use crate::rules::meta::Meta;
+use crate::rules::{Context, Rule};
+
+static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/invalid-kustomization.md")));
+
+/// The rule.
+pub(super) struct InvalidKustomization;
+
+impl Rule for InvalidKustomization {
+    fn meta(&self) -> &'static Meta {
+        &META
+    }
+
+    fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        out.extend(cx.inventory.refusals.iter().map(|refusal| finding(cx, refusal)));
+    }
+}
+
+fn finding(cx: &Context<'_>, refusal: &Refusal) -> Finding {
+    let words = &refusal.words;
+    let (severity, message) = match refusal.versions {
+        Versions::All => {
+            (META.severity, format!("kustomize refuses this kustomization, so nothing of it is deployed: {words}"))
+        }
+        Versions::Older => (
+            Severity::Warning,
+            format!("kustomize 5.5, which is in kubectl 1.32, refuses this kustomization; 5.8 takes it: {words}"),
+        ),
+        Versions::BeforeLast => (
+            Severity::Warning,
+            format!(
+                "kustomize before 5.8.3, as in kubectl 1.37, crashes on this name; 5.8.3 ignores the entry: {words}"
+            ),
+        ),
+    };
+    let written = cx.sources.slice(refusal.span);
+    let finding = Finding::new(META.id, severity, message, refusal.span, refusal.label.clone());
+    let finding = refusal.others.iter().fold(finding, |finding, other| finding.related(*other, "nor is there this"));
+    match &refusal.mend {
+        Mend::None => match refusal.versions {
+            Versions::BeforeLast => finding.help("mend the regular expression; `.` and `*` alone are no wildcards"),
+            Versions::Older => finding.help("leave the field out, or build with a newer kustomize"),
+            Versions::All => finding.help("write it as the kustomization reference has it; `kubectl kustomize` tells"),
+        },
+        Mend::Quote(text) => {
+            let quoted = format!("\"{text}\"");
+            let help = format!("quote it, as YAML reads it as {}: `{quoted}`", refusal.label);
+            finding.help(help).fix(fix(refusal, format!("quote it: {quoted}"), quoted, Safety::Safe))
+        }
+        Mend::Rename(key) => {
+            let help = format!("the field is called `{key}`, if that is what `{written}` means");
+            finding.help(help).fix(fix(refusal, format!("call it {key}"), key.clone(), Safety::Unsafe))
+        }
+        Mend::Replace(value) => finding.help(format!("write `{value}`")).fix(fix(
+            refusal,
+            format!("write {value}"),
+            value.clone(),
+            Safety::Unsafe,
+        )),
+        Mend::Member(path) => finding
+            .help(format!("put `{path}` there, or do not name it; paths are taken from the kustomization's folder")),
+    }
+}
+
+fn fix(refusal: &Refusal, title: String, replacement: String, safety: Safety) -> Option<Fix> {
+    Some(Fix { title, safety, edits: vec![Edit { span: refusal.span, replacement }] })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::testing::Facts;
+
+    #[test]
+    fn a_number_is_to_be_quoted() {
+        let mut facts = Facts::default();
+        let span = facts.spanned("7284872").span;
+        let words = "json: cannot unmarshal number into Go struct field Image.images.newTag of type string";
+        let refusal = |versions, mend| Refusal {
+            span,
+            label: "a number".to_owned(),
+            words: words.to_owned(),
+            others: Vec::new(),
+            versions,
+            mend,
+        };
+        facts.inventory.refusals =
+            vec![refusal(Versions::All, Mend::Quote("7284872".to_owned())), refusal(Versions::Older, Mend::None)];
+        let found = facts.check(&InvalidKustomization);
+        let severities: Vec<Severity> = found.iter().map(|finding| finding.severity).collect();
+        assert_eq!(severities, [Severity::Error, Severity::Warning]);
+        assert!(found[0].message.ends_with(words));
+        assert_eq!(found[0].help.as_deref(), Some("quote it, as YAML reads it as a number: `\"7284872\"`"));
+        let [fix] = found[0].fixes.as_slice() else { panic!("one fix") };
+        assert_eq!((fix.safety, fix.edits[0].replacement.as_str()), (Safety::Safe, "\"7284872\""));
+    }
+}

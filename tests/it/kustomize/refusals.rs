@@ -1,0 +1,243 @@
+//! What a run says of a kustomization that kustomize refuses, and of what it may refuse.
+
+use std::path::Path;
+
+use pullcheck::workload::ImageText;
+use pullcheck::workload::placeholder::Skip;
+use pullcheck_support::Run;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::generate::Files;
+use super::write;
+use crate::readers;
+
+const WEB: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  selector: {matchLabels: {a: \
+                   b}}\n  template:\n    metadata: {labels: {a: b}}\n    spec:\n      containers:\n        - {name: app, \
+                   image: 'reg.example/shop/web:1.0'}\n";
+
+fn folder(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let files: Files = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    write(folder.path(), &files);
+    folder
+}
+
+/// Exit status and report of a run without a network.
+fn report(folder: &Path, arguments: &[&str]) -> (i32, Value) {
+    let run = Run::new(env!("CARGO_BIN_EXE_pullcheck")).within(folder);
+    let output = run.args(["--offline", "--format", "json"]).args(arguments).output();
+    (output.status.unwrap(), readers::report(&output.stdout).unwrap_or_else(|error| panic!("{error}")))
+}
+
+/// Severity, message and line of what the rule says.
+fn said(report: &Value) -> Vec<(String, String, u64)> {
+    let findings = report["findings"].as_array().unwrap().iter();
+    let own = findings.filter(|finding| finding["rule"] == "invalid-kustomization");
+    own.map(|it| {
+        let text = |key: &str| it[key].as_str().unwrap().to_owned();
+        (text("severity"), text("message"), it["line"].as_u64().unwrap())
+    })
+    .collect()
+}
+
+#[test]
+fn a_commit_hash_of_digits_is_an_error_with_a_fix() {
+    let kustomization = "resources: [web.yaml]\nimages:\n  - name: reg.example/shop/web\n    newTag: 7284872\n";
+    let folder = folder(&[("kustomization.yaml", kustomization), ("web.yaml", WEB)]);
+    let (status, report) = report(folder.path(), &["."]);
+    assert_eq!(status, 1);
+    let [(severity, message, line)] = &said(&report)[..] else { panic!("{report}") };
+    let words = "json: cannot unmarshal number into Go struct field Image.images.newTag of type string";
+    assert!(severity == "error" && message.ends_with(words) && *line == 4, "{message}");
+    let finding =
+        report["findings"].as_array().unwrap().iter().find(|it| it["rule"] == "invalid-kustomization").unwrap();
+    let edit = &finding["fixes"][0]["edits"][0];
+    assert_eq!((&finding["fixes"][0]["safety"], &edit["replacement"]), (&"safe".into(), &"\"7284872\"".into()));
+    // What the base says is not what will be deployed.
+    let inventory = gathered(&[("kustomization.yaml", kustomization), ("web.yaml", WEB)]);
+    let [image] = &inventory.images[..] else { panic!("one image") };
+    assert_eq!(image.image, ImageText::Skipped(Skip::RewrittenByKustomize));
+    assert_eq!(image.decided_by[0].message, "kustomize refuses this, and builds nothing");
+}
+
+fn gathered(files: &[(&str, &str)]) -> pullcheck::inventory::Inventory {
+    use pullcheck::check::gather_sources;
+    use pullcheck::inventory::ReadOptions;
+    use pullcheck::source::{Encoding, Source};
+    let sources = files.iter().map(|(name, text)| Source::new(*name, *text, Encoding::Utf8)).collect();
+    gather_sources(sources, ReadOptions::default()).inventory
+}
+
+#[test]
+fn a_refused_base_takes_its_overlays_along() {
+    let inventory = gathered(&[
+        ("base/kustomization.yaml", "resources: [web.yaml]\nimages: [{name: x, tag: '1'}]\n"),
+        ("base/web.yaml", WEB),
+        ("other/kustomization.yaml", "resources: [pod.yaml]\n"),
+        (
+            "other/pod.yaml",
+            "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: c:1}]}\n",
+        ),
+        ("over/kustomization.yaml", "resources: [../base, ../other]\n"),
+    ]);
+    assert!(inventory.images.iter().all(|it| it.image == ImageText::Skipped(Skip::RewrittenByKustomize)));
+    assert_eq!(inventory.refusals.len(), 1);
+    assert!(inventory.unrendered.is_empty(), "the error says it");
+}
+
+#[test]
+fn a_missing_file_is_an_error_where_it_would_be_seen() {
+    let kustomization = "resources: [web.yaml, gone.yaml, ../base, part]\n";
+    let files = [
+        ("over/kustomization.yaml", kustomization),
+        ("over/web.yaml", WEB),
+        ("over/part/notes.txt", "x\n"),
+        ("base/kustomization.yaml", "resources: [web.yaml]\n"),
+        ("base/web.yaml", &WEB.replace("name: web", "name: other")),
+    ];
+    let whole = folder(&files);
+    let (status, found) = report(whole.path(), &["."]);
+    let [(severity, message, 1)] = &said(&found)[..] else { panic!("{found}") };
+    assert!(severity == "error" && message.contains("'gone.yaml': no such file"), "{message}");
+    let finding =
+        found["findings"].as_array().unwrap().iter().find(|it| it["rule"] == "invalid-kustomization").unwrap();
+    assert_eq!(finding["related"].as_array().unwrap().len(), 1, "`part` has no kustomization");
+    assert_eq!(status, 1);
+    // A folder above which nothing was read may have anything beside it.
+    let (_, found) = report(whole.path(), &["base", "over/kustomization.yaml"]);
+    assert_eq!(said(&found), []);
+    let (_, found) = report(whole.path(), &["over", "--exclude", "gone.yaml", "--exclude", "part"]);
+    assert_eq!(said(&found), []);
+    // Made by another step, as those who do not commit it know.
+    let ignored = folder(&[files[0], files[1], files[3], files[4], (".gitignore", "gone.yaml\npart/\n")]);
+    let (_, found) = report(ignored.path(), &["."]);
+    assert_eq!(said(&found), []);
+}
+
+#[cfg(unix)]
+#[test]
+fn no_link_is_followed_to_look_for_a_file() {
+    let outside = folder(&[("there.txt", "x")]);
+    let inside = folder(&[("kustomization.yaml", "resources: [link/gone.yaml, link/there.txt]\n")]);
+    std::os::unix::fs::symlink(outside.path(), inside.path().join("link")).unwrap();
+    let (_, found) = report(inside.path(), &["."]);
+    assert_eq!(said(&found), []);
+}
+
+#[test]
+fn other_files_of_the_name_are_not_judged() {
+    for text in [
+        "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: x}\nspec: {path: ./x}\n",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n",
+        "images:\n- name: app\n  newTag: {{ .tag }}\n",
+        "images:\n- {name: app, newTag: '${TAG}'}\n",
+    ] {
+        let folder = folder(&[("kustomization.yaml", text)]);
+        assert_eq!(said(&report(folder.path(), &["."]).1), [], "{text}");
+    }
+    let folder = folder(&[("values.yaml", "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nx: 1\n")]);
+    assert_eq!(said(&report(folder.path(), &["."]).1), [], "kustomize does not find it");
+}
+
+#[test]
+fn what_only_some_versions_refuse_is_a_warning() {
+    for (text, words) in [
+        ("resources: [web.yaml]\nimages: [{name: '[', newTag: x}]\n", "before 5.8.3"),
+        ("resources: [web.yaml]\nlabels: [{pairs: {a: b}, includeVolumeClaimTemplates: true}]\n", "kustomize 5.5"),
+    ] {
+        let folder = folder(&[("kustomization.yaml", text), ("web.yaml", WEB)]);
+        let (status, report) = report(folder.path(), &["."]);
+        let [(severity, message, 2)] = &said(&report)[..] else { panic!("{report}") };
+        assert!(severity == "warning" && message.contains(words) && status == 0, "{message}");
+    }
+}
+
+#[test]
+fn empty_and_doubled_kustomizations_are_refused() {
+    for files in [
+        &[("kustomization.yaml", "# nothing yet\n")][..],
+        &[("kustomization.yaml", "namespace: ''\n")],
+        &[("kustomization.yaml", "namespace: a\n"), ("kustomization.yml", "namespace: a\n")],
+    ] {
+        let folder = folder(files);
+        let (status, report) = report(folder.path(), &["."]);
+        assert_eq!((status, said(&report).len()), (1, 1), "{files:?}");
+    }
+}
+
+/// kustomize reads the first document; the others may say what they like.
+#[test]
+fn further_documents_do_not_count() {
+    let inventory = gathered(&[
+        ("kustomization.yaml", "resources: [web.yaml]\n---\nimages: [{name: reg.example/shop/web, newTag: '2'}]\n"),
+        ("web.yaml", WEB),
+    ]);
+    let values: Vec<&str> = inventory.images.iter().map(|image| image.text.value.as_str()).collect();
+    assert_eq!((values, inventory.refusals.len()), (vec!["reg.example/shop/web:1.0"], 0));
+}
+
+#[test]
+fn a_broken_kustomization_is_an_error_without_its_kind() {
+    let folder = folder(&[("kustomization.yaml", "images: [*gone]\n")]);
+    let (status, report) = report(folder.path(), &["."]);
+    let findings = report["findings"].as_array().unwrap();
+    assert_eq!(
+        (status, findings[0]["rule"].as_str(), findings[0]["severity"].as_str()),
+        (1, Some("invalid-yaml"), Some("error"))
+    );
+}
+
+#[test]
+fn a_transformer_in_a_file_leaves_images_known() {
+    let label = "apiVersion: builtin\nkind: LabelTransformer\nmetadata: {name: labels}\nlabels: {env: dev}\nfieldSpecs: \
+                 [{path: metadata/labels, create: true}]\n";
+    let with = |transformer: &str| {
+        gathered(&[
+            ("base/kustomization.yaml", "resources: [web.yaml]\n"),
+            ("base/web.yaml", WEB),
+            ("over/kustomization.yaml", "resources: [../base]\ntransformers: [labels.yaml]\n"),
+            ("over/labels.yaml", transformer),
+        ])
+    };
+    let known = with(label);
+    assert!(matches!(known.images[0].image, ImageText::Reference(_)) && known.unrendered.is_empty());
+    let unknown = with("apiVersion: example.com/v1\nkind: Sidecar\nmetadata: {name: x}\n");
+    assert_eq!(unknown.images[0].image, ImageText::Skipped(Skip::RewrittenByKustomize));
+    assert_eq!(unknown.images[0].decided_by[0].message, "this transformer may set it");
+    assert!(unknown.unrendered[0].parts[0].contains("labels.yaml"), "{:?}", unknown.unrendered[0].parts);
+}
+
+/// Pods pull with the secrets that a patch adds to their service account.
+#[test]
+fn a_patch_of_a_service_account_is_followed() {
+    let account = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: puller}\n";
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {serviceAccountName: puller, containers: [{name: c, \
+               image: 'reg.example/a:1'}]}\n";
+    let merge = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: NAME}\nimagePullSecrets: [{name: creds}]\n";
+    let inline = |target: &str, patch: &str| {
+        let patch: String = patch.lines().map(|line| format!("    {line}\n")).collect();
+        format!("patches:\n- {target}\n  patch: |-\n{patch}")
+    };
+    let target = "target: {kind: ServiceAccount}";
+    let add = "- {op: add, path: /imagePullSecrets, value: [{name: creds}]}\n";
+    for (lines, file) in [
+        (inline("options: {}", &merge.replace("NAME", "puller")), None),
+        (inline(target, &merge.replace("NAME", "any")), None),
+        (inline(target, add), None),
+        (inline(target, "- {op: add, path: /imagePullSecrets/-, value: {name: creds}}\n"), None),
+        ("patchesStrategicMerge: [p.yaml]\n".to_owned(), Some(merge.replace("NAME", "puller"))),
+        (format!("patches: [{{path: p.yaml, {target}}}]\n"), Some(merge.replace("NAME", "any"))),
+        (format!("patches: [{{path: p.yaml, {target}}}]\n"), Some(add.to_owned())),
+    ] {
+        let kustomization = format!("resources: [account.yaml, pod.yaml]\n{lines}");
+        let mut files =
+            vec![("kustomization.yaml", kustomization.as_str()), ("account.yaml", account), ("pod.yaml", pod)];
+        files.extend(file.as_deref().map(|text| ("p.yaml", text)));
+        let inventory = gathered(&files);
+        let named = inventory.service_accounts.iter().filter(|account| account.name == "puller");
+        let secrets: Vec<&str> = named.flat_map(|it| &it.pull_secrets).map(|it| it.name.as_str()).collect();
+        assert!(secrets.contains(&"creds") && !secrets.iter().any(|it| it.contains('$')), "{kustomization}{secrets:?}");
+        assert!(inventory.refusals.is_empty(), "{:?}", inventory.refusals);
+    }
+}
