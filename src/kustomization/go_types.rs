@@ -297,10 +297,8 @@ static GENERATOR_OPTIONS: Type = Type::Struct(&Struct {
     ],
 });
 
-static HELM_GLOBALS: Type = Type::Struct(&Struct {
-    name: "HelmGlobals",
-    fields: &[field("chartHome", &TEXT), field("configHome", &TEXT)],
-});
+static HELM_GLOBALS: Type =
+    Type::Struct(&Struct { name: "HelmGlobals", fields: &[field("chartHome", &TEXT), field("configHome", &TEXT)] });
 
 static HELM_CHARTS: Type = Type::List("[]types.HelmChart", &HELM_CHART);
 static HELM_CHART: Type = Type::Struct(&Struct {

@@ -2,51 +2,47 @@
 //! put into a frame that kustomize makes by putting texts together: `^` + name + `(:TAG)?(@DIGEST)?$`. A name with a
 //! bare `|` or `*` therefore says something else than it seems to: `web|api` fits all that begins with `web`.
 //!
-//! What names need is read as Go reads it: characters, classes, groups, alternatives, repetitions. The rest of the
-//! language (flags, Unicode classes, `\b`) is not told. Matching follows all ways at once, as Go does: it takes time in
-//! the length of the pattern times that of the text.
+//! What names need is read as Go reads it, which refuses other patterns than Rust's readers do: characters, classes,
+//! groups, alternatives, repetitions. The rest of the language (flags, Unicode classes, `\b`) is not told. What was read
+//! is matched by `regex-automata`.
+
+use regex_automata::meta::{self, Regex};
+use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, Look, Repetition};
 
 /// A compiled pattern, and what is known of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pattern {
     /// It can be matched.
-    Program(Vec<Step>),
+    Compiled(Compiled),
     /// Go refuses to compile it.
     Invalid,
     /// It says more than is read here.
     Unknown,
 }
 
-/// One step of a program.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
-    /// A character of these ranges, or with `negated` one of no range.
-    One {
-        /// Inclusive ranges.
-        ranges: Vec<(char, char)>,
-        /// Whether the others are meant.
-        negated: bool,
-    },
-    /// Goes on at both.
-    Split(usize, usize),
-    /// Goes on there.
-    Jump(usize),
-    /// Only at the start of the text.
-    Start,
-    /// Only at its end.
-    End,
-    /// The end of the pattern.
-    Match,
-}
-
-/// Steps of a program, at most: repetitions of repetitions grow fast.
-const MAX_STEPS: usize = 1_000;
+/// Memory of a compiled pattern, in bytes: repetitions of repetitions grow fast.
+const MAX_SIZE: usize = 256 << 10;
 
 /// Groups within groups, at most.
 const MAX_DEPTH: usize = 50;
 
 /// What Go repeats at most.
-const MAX_REPEAT: usize = 1_000;
+const MAX_REPEAT: u32 = 1_000;
+
+/// A pattern that can be matched; two are equal where their texts are.
+#[derive(Debug, Clone)]
+pub struct Compiled {
+    text: String,
+    regex: Regex,
+}
+
+impl PartialEq for Compiled {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Compiled {}
 
 impl Pattern {
     /// Compiles a pattern as Go's `regexp.Compile` does.
@@ -58,101 +54,34 @@ impl Pattern {
             Ok(_) | Err(Fault::Invalid) => return Self::Invalid,
             Err(Fault::Unknown) => return Self::Unknown,
         };
-        let mut steps = Vec::new();
-        if emit(&tree, &mut steps).is_none() || steps.len() >= MAX_STEPS {
-            return Self::Unknown;
+        // Only whether it fits is asked, of short texts: no automaton that has to be built first pays.
+        let limits = meta::Config::new().nfa_size_limit(Some(MAX_SIZE)).hybrid(false).onepass(false);
+        match Regex::builder().configure(limits).build_from_hir(&tree) {
+            Ok(regex) => Self::Compiled(Compiled { text: pattern.to_owned(), regex }),
+            Err(_) => Self::Unknown,
         }
-        steps.push(Step::Match);
-        Self::Program(steps)
     }
 
     /// Whether it is found in a text, as `MatchString` says; `None` where that is not told.
     pub fn is_match(&self, text: &str) -> Option<bool> {
-        let Self::Program(steps) = self else { return None };
-        let mut current = States::new(steps.len());
-        let mut next = States::new(steps.len());
-        let mut chars = text.chars();
-        let mut is_start = true;
-        loop {
-            let c = chars.next();
-            // It may begin anywhere.
-            if current.add(steps, 0, is_start, c.is_none()) {
-                return Some(true);
-            }
-            let Some(c) = c else { return Some(false) };
-            let is_end = chars.as_str().is_empty();
-            next.clear();
-            for at in 0..current.list.len() {
-                let state = current.list[at];
-                let Some(Step::One { ranges, negated }) = steps.get(state) else { continue };
-                let is_within = ranges.iter().any(|(first, last)| (*first..=*last).contains(&c));
-                if is_within != *negated && next.add(steps, state + 1, false, is_end) {
-                    return Some(true);
-                }
-            }
-            std::mem::swap(&mut current, &mut next);
-            is_start = false;
+        match self {
+            Self::Compiled(compiled) => Some(compiled.regex.is_match(text)),
+            Self::Invalid | Self::Unknown => None,
         }
     }
 
-    /// What matching it costs for each character of a text.
+    /// What matching it costs for each character of a text, about.
     pub fn cost(&self) -> usize {
         match self {
-            Self::Program(steps) => steps.len(),
+            Self::Compiled(compiled) => 1 + compiled.regex.memory_usage() / 64,
             Self::Invalid | Self::Unknown => 1,
         }
-    }
-}
-
-/// The states that are alive.
-struct States {
-    list: Vec<usize>,
-    is_in: Vec<bool>,
-}
-
-impl States {
-    fn new(steps: usize) -> Self {
-        Self { list: Vec::new(), is_in: vec![false; steps] }
-    }
-
-    fn clear(&mut self) {
-        self.list.drain(..).for_each(|at| self.is_in[at] = false);
-    }
-
-    /// Adds a state and all that are reached from it without a character; `true` where the match is among them.
-    fn add(&mut self, steps: &[Step], state: usize, is_start: bool, is_end: bool) -> bool {
-        let mut open = vec![state];
-        while let Some(at) = open.pop() {
-            match self.is_in.get_mut(at) {
-                Some(is_in) if !*is_in => *is_in = true,
-                _ => continue,
-            }
-            self.list.push(at);
-            match &steps[at] {
-                Step::Match => return true,
-                Step::Split(one, other) => open.extend([*other, *one]),
-                Step::Jump(to) => open.push(*to),
-                Step::Start if is_start => open.push(at + 1),
-                Step::End if is_end => open.push(at + 1),
-                Step::Start | Step::End | Step::One { .. } => {}
-            }
-        }
-        false
     }
 }
 
 enum Fault {
     Invalid,
     Unknown,
-}
-
-enum Tree {
-    One { ranges: Vec<(char, char)>, negated: bool },
-    Start,
-    End,
-    All(Vec<Tree>),
-    Any(Vec<Tree>),
-    Repeat { inner: Box<Tree>, least: usize, most: Option<usize> },
 }
 
 struct Parser {
@@ -171,7 +100,7 @@ impl Parser {
         is_there
     }
 
-    fn alternatives(&mut self, depth: usize) -> Result<Tree, Fault> {
+    fn alternatives(&mut self, depth: usize) -> Result<Hir, Fault> {
         if depth > MAX_DEPTH {
             return Err(Fault::Unknown);
         }
@@ -179,17 +108,17 @@ impl Parser {
         while self.take('|') {
             all.push(self.sequence(depth)?);
         }
-        Ok(if all.len() == 1 { all.remove(0) } else { Tree::Any(all) })
+        Ok(Hir::alternation(all))
     }
 
-    fn sequence(&mut self, depth: usize) -> Result<Tree, Fault> {
+    fn sequence(&mut self, depth: usize) -> Result<Hir, Fault> {
         let mut items = Vec::new();
         while let Some(c) = self.peek().filter(|c| !matches!(c, '|' | ')')) {
             self.at += 1;
             let item = match c {
-                '^' => Tree::Start,
-                '$' => Tree::End,
-                '.' => Tree::One { ranges: vec![('\n', '\n')], negated: true },
+                '^' => Hir::look(Look::Start),
+                '$' => Hir::look(Look::End),
+                '.' => class(&[('\n', '\n')], true),
                 '(' => self.group(depth)?,
                 '[' => self.class()?,
                 '\\' => self.escape()?,
@@ -199,10 +128,10 @@ impl Parser {
             };
             items.push(self.repeated(item)?);
         }
-        Ok(if items.len() == 1 { items.remove(0) } else { Tree::All(items) })
+        Ok(Hir::concat(items))
     }
 
-    fn group(&mut self, depth: usize) -> Result<Tree, Fault> {
+    fn group(&mut self, depth: usize) -> Result<Hir, Fault> {
         // Of `(?…` only the group that is not captured; names and flags are not read.
         if self.take('?') && !self.take(':') {
             return Err(Fault::Unknown);
@@ -212,7 +141,7 @@ impl Parser {
     }
 
     /// What follows an item and repeats it.
-    fn repeated(&mut self, item: Tree) -> Result<Tree, Fault> {
+    fn repeated(&mut self, item: Hir) -> Result<Hir, Fault> {
         let (least, most) = match self.peek() {
             Some('*') => (0, None),
             Some('+') => (1, None),
@@ -249,19 +178,19 @@ impl Parser {
         if again {
             return Err(Fault::Invalid);
         }
-        Ok(Tree::Repeat { inner: Box::new(item), least, most })
+        Ok(Hir::repetition(Repetition { min: least, max: most, greedy: true, sub: Box::new(item) }))
     }
 
     /// `n}`, `n,}` or `n,m}` behind a `{`, which is a character of its own where none of them follows. Nothing is taken
     /// then.
-    fn bounds(&mut self) -> Result<Option<(usize, Option<usize>)>, Fault> {
+    fn bounds(&mut self) -> Result<Option<(u32, Option<u32>)>, Fault> {
         let rest = &self.chars[self.at..];
         let Some(end) = rest.iter().take(20).position(|c| *c == '}') else { return Ok(None) };
         let text: String = rest[..end].iter().collect();
-        let number = |text: &str| -> Option<usize> {
+        let number = |text: &str| -> Option<u32> {
             let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
             let is_padded = text.len() > 1 && text.starts_with('0');
-            if is_number && !is_padded { Some(text.parse().unwrap_or(usize::MAX)) } else { None }
+            if is_number && !is_padded { Some(text.parse().unwrap_or(u32::MAX)) } else { None }
         };
         let bounds = match text.split_once(',') {
             None => number(&text).map(|n| (n, Some(n))),
@@ -276,18 +205,24 @@ impl Parser {
         Ok(Some((least, most)))
     }
 
-    fn escape(&mut self) -> Result<Tree, Fault> {
+    fn escape(&mut self) -> Result<Hir, Fault> {
+        let (ranges, negated) = self.escaped()?;
+        Ok(class(&ranges, negated))
+    }
+
+    /// The characters that an escape stands for, or with the second part those that it does not.
+    fn escaped(&mut self) -> Result<(Vec<(char, char)>, bool), Fault> {
         let c = self.peek().ok_or(Fault::Invalid)?;
         self.at += 1;
         match c {
-            'd' | 'D' | 'w' | 'W' | 's' | 'S' => Ok(Tree::One { ranges: perl(c), negated: c.is_ascii_uppercase() }),
-            c if c.is_ascii_punctuation() => Ok(one(c)),
+            'd' | 'D' | 'w' | 'W' | 's' | 'S' => Ok((perl(c), c.is_ascii_uppercase())),
+            c if c.is_ascii_punctuation() => Ok((vec![(c, c)], false)),
             'a'..='z' | 'A'..='Z' | '0'..='9' => Err(Fault::Unknown),
             _ => Err(Fault::Invalid),
         }
     }
 
-    fn class(&mut self) -> Result<Tree, Fault> {
+    fn class(&mut self) -> Result<Hir, Fault> {
         let negated = self.take('^');
         let mut ranges = Vec::new();
         let mut is_first = true;
@@ -316,7 +251,7 @@ impl Parser {
             }
         }
         self.at += 1;
-        Ok(Tree::One { ranges, negated })
+        Ok(class(&ranges, negated))
     }
 
     /// One character of a class; `None` where it was a class in itself.
@@ -326,21 +261,31 @@ impl Parser {
         if c != '\\' {
             return Ok(Some(c));
         }
-        match self.escape()? {
-            Tree::One { ranges: escaped, negated: false } => match escaped.as_slice() {
+        match self.escaped()? {
+            (_, true) => Err(Fault::Unknown),
+            (escaped, false) => match escaped.as_slice() {
                 [(first, last)] if first == last => Ok(Some(*first)),
                 _ => {
                     ranges.extend(escaped);
                     Ok(None)
                 }
             },
-            _ => Err(Fault::Unknown),
         }
     }
 }
 
-fn one(c: char) -> Tree {
-    Tree::One { ranges: vec![(c, c)], negated: false }
+fn one(c: char) -> Hir {
+    class(&[(c, c)], false)
+}
+
+/// A character of these ranges, inclusive, or with `negated` one of no range.
+fn class(ranges: &[(char, char)], negated: bool) -> Hir {
+    let ranges = ranges.iter().map(|(first, last)| ClassUnicodeRange::new(*first, *last));
+    let mut class = ClassUnicode::new(ranges);
+    if negated {
+        class.negate();
+    }
+    Hir::class(Class::Unicode(class))
 }
 
 /// `\d`, `\w` and `\s`, which are ASCII in Go.
@@ -350,62 +295,6 @@ fn perl(c: char) -> Vec<(char, char)> {
         'w' => vec![('0', '9'), ('A', 'Z'), ('_', '_'), ('a', 'z')],
         _ => vec![('\t', '\n'), ('\u{c}', '\r'), (' ', ' ')],
     }
-}
-
-/// Adds the steps of a tree; `None` where they are too many.
-fn emit(tree: &Tree, steps: &mut Vec<Step>) -> Option<()> {
-    if steps.len() >= MAX_STEPS {
-        return None;
-    }
-    match tree {
-        Tree::One { ranges, negated } => steps.push(Step::One { ranges: ranges.clone(), negated: *negated }),
-        Tree::Start => steps.push(Step::Start),
-        Tree::End => steps.push(Step::End),
-        Tree::All(items) => items.iter().try_for_each(|item| emit(item, steps))?,
-        Tree::Any(items) => {
-            let mut ends = Vec::new();
-            for (at, item) in items.iter().enumerate() {
-                let split = steps.len();
-                let is_last = at + 1 == items.len();
-                if !is_last {
-                    steps.push(Step::Split(split + 1, 0));
-                }
-                emit(item, steps)?;
-                if !is_last {
-                    ends.push(steps.len());
-                    steps.push(Step::Jump(0));
-                    steps[split] = Step::Split(split + 1, steps.len());
-                }
-            }
-            let end = steps.len();
-            ends.into_iter().for_each(|at| steps[at] = Step::Jump(end));
-        }
-        Tree::Repeat { inner, least, most } => {
-            for _ in 0..*least {
-                emit(inner, steps)?;
-            }
-            match most {
-                None => {
-                    let split = steps.len();
-                    steps.push(Step::Split(split + 1, 0));
-                    emit(inner, steps)?;
-                    steps.push(Step::Jump(split));
-                    steps[split] = Step::Split(split + 1, steps.len());
-                }
-                Some(most) => {
-                    let mut splits = Vec::new();
-                    for _ in *least..*most {
-                        splits.push(steps.len());
-                        steps.push(Step::Split(steps.len() + 1, 0));
-                        emit(inner, steps)?;
-                    }
-                    let end = steps.len();
-                    splits.into_iter().for_each(|at| steps[at] = Step::Split(at + 1, end));
-                }
-            }
-        }
-    }
-    Some(())
 }
 
 /// Whether a pattern of a selector fits a whole text (`NewSelectorRegex` of `api/types/selector.go`); `None` where that
@@ -455,11 +344,12 @@ mod tests {
                 assert_eq!(Pattern::new(pattern).is_match(text), Some(*expected), "{pattern} {text}");
             }
         }
-        for pattern in ["[", "(", ")", "a)", "^(*)", "a**", "a{2}{3}", "a{1001}", "[b-a]", "\\", "|*", "(?:a", "a{3,2}"] {
-            assert_eq!(Pattern::new(pattern), Pattern::Invalid, "{pattern}");
+        for pattern in ["[", "(", ")", "a)", "^(*)", "a**", "a{2}{3}", "a{1001}", "[b-a]", "\\", "|*", "(?:a", "a{3,2}"]
+        {
+            assert!(matches!(Pattern::new(pattern), Pattern::Invalid), "{pattern}");
         }
         for pattern in ["(?i)a", r"\bweb", r"\pL", "[[:alpha:]]", "(a{999}){999}", &"(".repeat(100)] {
-            assert_eq!(Pattern::new(pattern), Pattern::Unknown, "{pattern:.20}");
+            assert!(matches!(Pattern::new(pattern), Pattern::Unknown), "{pattern:.20}");
         }
     }
 

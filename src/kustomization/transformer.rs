@@ -180,9 +180,8 @@ impl Replacement {
             let select = fields.get("select").map(Target::read).unwrap_or_default();
             let paths = || fields.items("fieldPaths").filter_map(Node::as_str);
             let kind = select.kind.as_deref().unwrap_or(".*");
-            let holds_names = ["Secret", "ServiceAccount"]
-                .iter()
-                .any(|wanted| super::pattern::fits(kind, wanted) != Some(false));
+            let holds_names =
+                ["Secret", "ServiceAccount"].iter().any(|wanted| super::pattern::fits(kind, wanted) != Some(false));
             Replaced {
                 images: paths().any(is_of_images),
                 credentials: paths().any(is_of_credentials),

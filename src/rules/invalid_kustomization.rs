@@ -56,12 +56,14 @@ fn finding(cx: &Context<'_>, refusal: &Refusal) -> Finding {
             let help = format!("the field is called `{key}`, if that is what `{written}` means");
             finding.help(help).fix(fix(refusal, format!("call it {key}"), key.clone(), Safety::Unsafe))
         }
-        Mend::Replace(value) => {
-            finding.help(format!("write `{value}`")).fix(fix(refusal, format!("write {value}"), value.clone(), Safety::Unsafe))
-        }
-        Mend::Member(path) => {
-            finding.help(format!("put `{path}` there, or do not name it; paths are taken from the kustomization's folder"))
-        }
+        Mend::Replace(value) => finding.help(format!("write `{value}`")).fix(fix(
+            refusal,
+            format!("write {value}"),
+            value.clone(),
+            Safety::Unsafe,
+        )),
+        Mend::Member(path) => finding
+            .help(format!("put `{path}` there, or do not name it; paths are taken from the kustomization's folder")),
     }
 }
 
@@ -79,13 +81,8 @@ mod tests {
         let mut facts = Facts::default();
         let span = facts.spanned("7284872").span;
         let words = "json: cannot unmarshal number into Go struct field Image.images.newTag of type string";
-        let refusal = |versions, mend| Refusal {
-            span,
-            label: "a number".to_owned(),
-            words: words.to_owned(),
-            versions,
-            mend,
-        };
+        let refusal =
+            |versions, mend| Refusal { span, label: "a number".to_owned(), words: words.to_owned(), versions, mend };
         facts.inventory.refusals =
             vec![refusal(Versions::All, Mend::Quote("7284872".to_owned())), refusal(Versions::Older, Mend::None)];
         let found = facts.check(&InvalidKustomization);
