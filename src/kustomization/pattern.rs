@@ -2,129 +2,75 @@
 //! put into a frame that kustomize makes by putting texts together: `^` + name + `(:TAG)?(@DIGEST)?$`. A name with a
 //! bare `|` or `*` therefore says something else than it seems to: `web|api` fits all that begins with `web`.
 //!
-//! What names need is read as Go reads it: characters, classes, groups, alternatives, repetitions. The rest of the
-//! language (flags, Unicode classes, `\b`) is not told. Matching follows all ways at once, as Go does: it takes time in
-//! the length of the pattern times that of the text.
+//! What names need is read as Go reads it, which refuses other patterns than Rust's readers do: characters, classes,
+//! groups, alternatives, repetitions. The rest of the language (flags, Unicode classes, `\b`) is not told. What was read
+//! is matched by `regex-automata`.
 
 mod parse;
 
-use parse::{Fault, compile};
+use regex_automata::meta::{self, Regex};
+
+use parse::Fault;
 
 /// A compiled pattern, and what is known of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pattern {
     /// It can be matched.
-    Program(Vec<Step>),
+    Compiled(Compiled),
     /// Go refuses to compile it.
     Invalid,
     /// It says more than is read here.
     Unknown,
 }
 
-/// One step of a program.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
-    /// A character of these ranges, or with `negated` one of no range.
-    One {
-        /// Inclusive ranges.
-        ranges: Vec<(char, char)>,
-        /// Whether the others are meant.
-        negated: bool,
-    },
-    /// Goes on at both.
-    Split(usize, usize),
-    /// Goes on there.
-    Jump(usize),
-    /// Only at the start of the text.
-    Start,
-    /// Only at its end.
-    End,
-    /// The end of the pattern.
-    Match,
+/// Memory of a compiled pattern, in bytes: repetitions of repetitions grow fast.
+const MAX_SIZE: usize = 256 << 10;
+
+/// A pattern that can be matched; two are equal where their texts are.
+#[derive(Debug, Clone)]
+pub struct Compiled {
+    text: String,
+    regex: Regex,
 }
+
+impl PartialEq for Compiled {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Compiled {}
 
 impl Pattern {
     /// Compiles a pattern as Go's `regexp.Compile` does.
     pub fn new(pattern: &str) -> Self {
-        match compile(pattern) {
-            Ok(steps) => Self::Program(steps),
-            Err(Fault::Invalid) => Self::Invalid,
-            Err(Fault::Unknown) => Self::Unknown,
+        let tree = match parse::parse(pattern) {
+            Ok(tree) => tree,
+            Err(Fault::Invalid) => return Self::Invalid,
+            Err(Fault::Unknown) => return Self::Unknown,
+        };
+        // Only whether it fits is asked, of short texts: no automaton that has to be built first pays.
+        let limits = meta::Config::new().nfa_size_limit(Some(MAX_SIZE)).hybrid(false).onepass(false);
+        match Regex::builder().configure(limits).build_from_hir(&tree) {
+            Ok(regex) => Self::Compiled(Compiled { text: pattern.to_owned(), regex }),
+            Err(_) => Self::Unknown,
         }
     }
 
     /// Whether it is found in a text, as `MatchString` says; `None` where that is not told.
     pub fn is_match(&self, text: &str) -> Option<bool> {
-        let Self::Program(steps) = self else { return None };
-        let mut current = States::new(steps.len());
-        let mut next = States::new(steps.len());
-        let mut chars = text.chars();
-        let mut is_start = true;
-        loop {
-            let c = chars.next();
-            // It may begin anywhere.
-            if current.add(steps, 0, is_start, c.is_none()) {
-                return Some(true);
-            }
-            let Some(c) = c else { return Some(false) };
-            let is_end = chars.as_str().is_empty();
-            next.clear();
-            for at in 0..current.list.len() {
-                let state = current.list[at];
-                let Some(Step::One { ranges, negated }) = steps.get(state) else { continue };
-                let is_within = ranges.iter().any(|(first, last)| (*first..=*last).contains(&c));
-                if is_within != *negated && next.add(steps, state + 1, false, is_end) {
-                    return Some(true);
-                }
-            }
-            std::mem::swap(&mut current, &mut next);
-            is_start = false;
+        match self {
+            Self::Compiled(compiled) => Some(compiled.regex.is_match(text)),
+            Self::Invalid | Self::Unknown => None,
         }
     }
 
-    /// What matching it costs for each character of a text.
+    /// What matching it costs for each character of a text, about.
     pub fn cost(&self) -> usize {
         match self {
-            Self::Program(steps) => steps.len(),
+            Self::Compiled(compiled) => 1 + compiled.regex.memory_usage() / 64,
             Self::Invalid | Self::Unknown => 1,
         }
-    }
-}
-
-/// The states that are alive.
-struct States {
-    list: Vec<usize>,
-    is_in: Vec<bool>,
-}
-
-impl States {
-    fn new(steps: usize) -> Self {
-        Self { list: Vec::new(), is_in: vec![false; steps] }
-    }
-
-    fn clear(&mut self) {
-        self.list.drain(..).for_each(|at| self.is_in[at] = false);
-    }
-
-    /// Adds a state and all that are reached from it without a character; `true` where the match is among them.
-    fn add(&mut self, steps: &[Step], state: usize, is_start: bool, is_end: bool) -> bool {
-        let mut open = vec![state];
-        while let Some(at) = open.pop() {
-            match self.is_in.get_mut(at) {
-                Some(is_in) if !*is_in => *is_in = true,
-                _ => continue,
-            }
-            self.list.push(at);
-            match &steps[at] {
-                Step::Match => return true,
-                Step::Split(one, other) => open.extend([*other, *one]),
-                Step::Jump(to) => open.push(*to),
-                Step::Start if is_start => open.push(at + 1),
-                Step::End if is_end => open.push(at + 1),
-                Step::Start | Step::End | Step::One { .. } => {}
-            }
-        }
-        false
     }
 }
 
@@ -193,10 +139,10 @@ mod tests {
         }
         for pattern in ["[", "(", ")", "a)", "^(*)", "a**", "a{2}{3}", "a{1001}", "[b-a]", "\\", "|*", "(?:a", "a{3,2}"]
         {
-            assert_eq!(Pattern::new(pattern), Pattern::Invalid, "{pattern}");
+            assert!(matches!(Pattern::new(pattern), Pattern::Invalid), "{pattern}");
         }
         for pattern in ["(?i)a", r"\bweb", r"\pL", "[[:alpha:]]", "(a{999}){999}", &"(".repeat(100)] {
-            assert_eq!(Pattern::new(pattern), Pattern::Unknown, "{pattern:.20}");
+            assert!(matches!(Pattern::new(pattern), Pattern::Unknown), "{pattern:.20}");
         }
     }
 

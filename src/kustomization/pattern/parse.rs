@@ -1,33 +1,14 @@
-//! From the text of a pattern to the steps that match it (`regexp/syntax` of Go).
+//! Reads patterns as Go's `regexp/syntax` does (Go 1.26), into what `regex-automata` compiles.
 
-use super::Step;
-
-/// Steps of a program, at most: repetitions of repetitions grow fast.
-const MAX_STEPS: usize = 1_000;
+use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, Look, Repetition};
 
 /// Groups within groups, at most.
 const MAX_DEPTH: usize = 50;
 
 /// What Go repeats at most.
-const MAX_REPEAT: usize = 1_000;
+const MAX_REPEAT: u32 = 1_000;
 
-/// Compiles a pattern.
-pub(super) fn compile(pattern: &str) -> Result<Vec<Step>, Fault> {
-    let mut parser = Parser { chars: pattern.chars().collect(), at: 0 };
-    let tree = parser.alternatives(0)?;
-    // A `)` that opens nothing.
-    if parser.at != parser.chars.len() {
-        return Err(Fault::Invalid);
-    }
-    let mut steps = Vec::new();
-    if emit(&tree, &mut steps).is_none() || steps.len() >= MAX_STEPS {
-        return Err(Fault::Unknown);
-    }
-    steps.push(Step::Match);
-    Ok(steps)
-}
-
-/// Why a pattern is not compiled.
+/// Why a pattern is not read.
 pub(super) enum Fault {
     /// Go refuses it.
     Invalid,
@@ -35,13 +16,12 @@ pub(super) enum Fault {
     Unknown,
 }
 
-enum Tree {
-    One { ranges: Vec<(char, char)>, negated: bool },
-    Start,
-    End,
-    All(Vec<Tree>),
-    Any(Vec<Tree>),
-    Repeat { inner: Box<Tree>, least: usize, most: Option<usize> },
+/// Reads a whole pattern.
+pub(super) fn parse(pattern: &str) -> Result<Hir, Fault> {
+    let mut parser = Parser { chars: pattern.chars().collect(), at: 0 };
+    let tree = parser.alternatives(0)?;
+    // What is left begins with a `)` that closes nothing.
+    if parser.at == parser.chars.len() { Ok(tree) } else { Err(Fault::Invalid) }
 }
 
 struct Parser {
@@ -60,7 +40,7 @@ impl Parser {
         is_there
     }
 
-    fn alternatives(&mut self, depth: usize) -> Result<Tree, Fault> {
+    fn alternatives(&mut self, depth: usize) -> Result<Hir, Fault> {
         if depth > MAX_DEPTH {
             return Err(Fault::Unknown);
         }
@@ -68,17 +48,17 @@ impl Parser {
         while self.take('|') {
             all.push(self.sequence(depth)?);
         }
-        Ok(if all.len() == 1 { all.remove(0) } else { Tree::Any(all) })
+        Ok(Hir::alternation(all))
     }
 
-    fn sequence(&mut self, depth: usize) -> Result<Tree, Fault> {
+    fn sequence(&mut self, depth: usize) -> Result<Hir, Fault> {
         let mut items = Vec::new();
         while let Some(c) = self.peek().filter(|c| !matches!(c, '|' | ')')) {
             self.at += 1;
             let item = match c {
-                '^' => Tree::Start,
-                '$' => Tree::End,
-                '.' => Tree::One { ranges: vec![('\n', '\n')], negated: true },
+                '^' => Hir::look(Look::Start),
+                '$' => Hir::look(Look::End),
+                '.' => class(&[('\n', '\n')], true),
                 '(' => self.group(depth)?,
                 '[' => self.class()?,
                 '\\' => self.escape()?,
@@ -88,10 +68,10 @@ impl Parser {
             };
             items.push(self.repeated(item)?);
         }
-        Ok(if items.len() == 1 { items.remove(0) } else { Tree::All(items) })
+        Ok(Hir::concat(items))
     }
 
-    fn group(&mut self, depth: usize) -> Result<Tree, Fault> {
+    fn group(&mut self, depth: usize) -> Result<Hir, Fault> {
         // Of `(?…` only the group that is not captured; names and flags are not read.
         if self.take('?') && !self.take(':') {
             return Err(Fault::Unknown);
@@ -101,7 +81,7 @@ impl Parser {
     }
 
     /// What follows an item and repeats it.
-    fn repeated(&mut self, item: Tree) -> Result<Tree, Fault> {
+    fn repeated(&mut self, item: Hir) -> Result<Hir, Fault> {
         let (least, most) = match self.peek() {
             Some('*') => (0, None),
             Some('+') => (1, None),
@@ -138,19 +118,19 @@ impl Parser {
         if again {
             return Err(Fault::Invalid);
         }
-        Ok(Tree::Repeat { inner: Box::new(item), least, most })
+        Ok(Hir::repetition(Repetition { min: least, max: most, greedy: true, sub: Box::new(item) }))
     }
 
     /// `n}`, `n,}` or `n,m}` behind a `{`, which is a character of its own where none of them follows. Nothing is taken
     /// then.
-    fn bounds(&mut self) -> Result<Option<(usize, Option<usize>)>, Fault> {
+    fn bounds(&mut self) -> Result<Option<(u32, Option<u32>)>, Fault> {
         let rest = &self.chars[self.at..];
         let Some(end) = rest.iter().take(20).position(|c| *c == '}') else { return Ok(None) };
         let text: String = rest[..end].iter().collect();
-        let number = |text: &str| -> Option<usize> {
+        let number = |text: &str| -> Option<u32> {
             let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
             let is_padded = text.len() > 1 && text.starts_with('0');
-            if is_number && !is_padded { Some(text.parse().unwrap_or(usize::MAX)) } else { None }
+            if is_number && !is_padded { Some(text.parse().unwrap_or(u32::MAX)) } else { None }
         };
         let bounds = match text.split_once(',') {
             None => number(&text).map(|n| (n, Some(n))),
@@ -165,18 +145,24 @@ impl Parser {
         Ok(Some((least, most)))
     }
 
-    fn escape(&mut self) -> Result<Tree, Fault> {
+    fn escape(&mut self) -> Result<Hir, Fault> {
+        let (ranges, negated) = self.escaped()?;
+        Ok(class(&ranges, negated))
+    }
+
+    /// The characters that an escape stands for, or with the second part those that it does not.
+    fn escaped(&mut self) -> Result<(Vec<(char, char)>, bool), Fault> {
         let c = self.peek().ok_or(Fault::Invalid)?;
         self.at += 1;
         match c {
-            'd' | 'D' | 'w' | 'W' | 's' | 'S' => Ok(Tree::One { ranges: perl(c), negated: c.is_ascii_uppercase() }),
-            c if c.is_ascii_punctuation() => Ok(one(c)),
+            'd' | 'D' | 'w' | 'W' | 's' | 'S' => Ok((perl(c), c.is_ascii_uppercase())),
+            c if c.is_ascii_punctuation() => Ok((vec![(c, c)], false)),
             'a'..='z' | 'A'..='Z' | '0'..='9' => Err(Fault::Unknown),
             _ => Err(Fault::Invalid),
         }
     }
 
-    fn class(&mut self) -> Result<Tree, Fault> {
+    fn class(&mut self) -> Result<Hir, Fault> {
         let negated = self.take('^');
         let mut ranges = Vec::new();
         let mut is_first = true;
@@ -205,7 +191,7 @@ impl Parser {
             }
         }
         self.at += 1;
-        Ok(Tree::One { ranges, negated })
+        Ok(class(&ranges, negated))
     }
 
     /// One character of a class; `None` where it was a class in itself.
@@ -215,21 +201,31 @@ impl Parser {
         if c != '\\' {
             return Ok(Some(c));
         }
-        match self.escape()? {
-            Tree::One { ranges: escaped, negated: false } => match escaped.as_slice() {
+        match self.escaped()? {
+            (_, true) => Err(Fault::Unknown),
+            (escaped, false) => match escaped.as_slice() {
                 [(first, last)] if first == last => Ok(Some(*first)),
                 _ => {
                     ranges.extend(escaped);
                     Ok(None)
                 }
             },
-            _ => Err(Fault::Unknown),
         }
     }
 }
 
-fn one(c: char) -> Tree {
-    Tree::One { ranges: vec![(c, c)], negated: false }
+fn one(c: char) -> Hir {
+    class(&[(c, c)], false)
+}
+
+/// A character of these ranges, inclusive, or with `negated` one of no range.
+fn class(ranges: &[(char, char)], negated: bool) -> Hir {
+    let ranges = ranges.iter().map(|(first, last)| ClassUnicodeRange::new(*first, *last));
+    let mut class = ClassUnicode::new(ranges);
+    if negated {
+        class.negate();
+    }
+    Hir::class(Class::Unicode(class))
 }
 
 /// `\d`, `\w` and `\s`, which are ASCII in Go.
@@ -239,60 +235,4 @@ fn perl(c: char) -> Vec<(char, char)> {
         'w' => vec![('0', '9'), ('A', 'Z'), ('_', '_'), ('a', 'z')],
         _ => vec![('\t', '\n'), ('\u{c}', '\r'), (' ', ' ')],
     }
-}
-
-/// Adds the steps of a tree; `None` where they are too many.
-fn emit(tree: &Tree, steps: &mut Vec<Step>) -> Option<()> {
-    if steps.len() >= MAX_STEPS {
-        return None;
-    }
-    match tree {
-        Tree::One { ranges, negated } => steps.push(Step::One { ranges: ranges.clone(), negated: *negated }),
-        Tree::Start => steps.push(Step::Start),
-        Tree::End => steps.push(Step::End),
-        Tree::All(items) => items.iter().try_for_each(|item| emit(item, steps))?,
-        Tree::Any(items) => {
-            let mut ends = Vec::new();
-            for (at, item) in items.iter().enumerate() {
-                let split = steps.len();
-                let is_last = at + 1 == items.len();
-                if !is_last {
-                    steps.push(Step::Split(split + 1, 0));
-                }
-                emit(item, steps)?;
-                if !is_last {
-                    ends.push(steps.len());
-                    steps.push(Step::Jump(0));
-                    steps[split] = Step::Split(split + 1, steps.len());
-                }
-            }
-            let end = steps.len();
-            ends.into_iter().for_each(|at| steps[at] = Step::Jump(end));
-        }
-        Tree::Repeat { inner, least, most } => {
-            for _ in 0..*least {
-                emit(inner, steps)?;
-            }
-            match most {
-                None => {
-                    let split = steps.len();
-                    steps.push(Step::Split(split + 1, 0));
-                    emit(inner, steps)?;
-                    steps.push(Step::Jump(split));
-                    steps[split] = Step::Split(split + 1, steps.len());
-                }
-                Some(most) => {
-                    let mut splits = Vec::new();
-                    for _ in *least..*most {
-                        splits.push(steps.len());
-                        steps.push(Step::Split(steps.len() + 1, 0));
-                        emit(inner, steps)?;
-                    }
-                    let end = steps.len();
-                    splits.into_iter().for_each(|at| steps[at] = Step::Split(at + 1, end));
-                }
-            }
-        }
-    }
-    Some(())
 }
