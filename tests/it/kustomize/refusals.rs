@@ -166,6 +166,21 @@ fn empty_and_doubled_kustomizations_are_refused() {
     }
 }
 
+#[test]
+fn a_patch_of_what_is_not_there_is_refused_where_all_is_known() {
+    let patch = |name: &str| WEB.replace("{name: web}", &format!("{{name: {name}}}"));
+    let refused = |name: &str, more: &str| {
+        let kustomization = format!("resources: [web.yaml{more}]\npatches: [{{path: patch.yaml}}]\n");
+        let files = [("kustomization.yaml", kustomization.as_str()), ("web.yaml", WEB), ("patch.yaml", &patch(name))];
+        gathered(&files).refusals.iter().map(|it| it.words.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(refused("web", ""), Vec::<String>::new());
+    let words = "no resource matches strategic merge patch \"Deployment/gone\": no matches for Id";
+    assert_eq!(refused("gone", ""), [words]);
+    // What is fetched may have it.
+    assert_eq!(refused("gone", ", 'https://example.com/x.yaml'"), Vec::<String>::new());
+}
+
 /// kustomize reads the first document; the others may say what they like.
 #[test]
 fn further_documents_do_not_count() {
