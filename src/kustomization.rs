@@ -71,6 +71,8 @@ pub struct Kustomization {
     pub patches: Vec<Patch>,
     /// `transformers`.
     pub transformers: Vec<Transformer>,
+    /// The key of `vars`.
+    pub vars: Option<Span>,
     /// The names of `replicas`.
     pub replicas: Vec<Spanned<String>>,
     /// `replacements`.
@@ -134,6 +136,7 @@ pub fn read(file: &str, root: Node<'_>) -> Kustomization {
         refusal: if is_judged(file, &fields) { decode::refusal(root) } else { None },
         patches: patch::read(&fields),
         transformers: transformer::read(&fields),
+        vars: fields.entry("vars").map(|entry| entry.key.span()),
         replicas: fields.items("replicas").filter_map(|it| spanned_string(Fields::of(it).get("name")?)).collect(),
         replacements: fields.items("replacements").map(Replacement::read).collect(),
         images: images("images").chain(images("imageTags")).collect(),
@@ -160,6 +163,7 @@ pub(crate) fn read_empty(file: &str, span: Span) -> Kustomization {
         refusal: Some(Refusal::new(span, "kustomization.yaml is empty", "nothing is in it")),
         patches: Vec::new(),
         transformers: Vec::new(),
+        vars: None,
         replicas: Vec::new(),
         replacements: Vec::new(),
         images: Vec::new(),

@@ -16,7 +16,7 @@ use super::unrendered::{Reason, Unfollowed};
 use super::{Aside, Build, Effect, Kustomization, member_path, normalise, refused};
 use crate::inventory::Inventory;
 use crate::source::{SourceId, Sources, Span, Spanned};
-use crate::workload::{Container, DecidedBy, PodId, SecretReference};
+use crate::workload::{Container, DecidedBy, PodId, ResourceId, SecretReference};
 
 /// Image uses that are carried through builds, at most: beyond that nobody reads the report, and what is built of what
 /// could grow without bound.
@@ -114,12 +114,15 @@ pub fn apply(
     let refused = refused::read(kustomizations, sources);
     let mut builder = Builder::new(inventory, kustomizations, sources, &refused);
     let mut unmatched = Vec::new();
+    let resource_sources = builder.resource_sources();
     let mut outcomes = Vec::new();
     for &root in &roots {
         builder.reasons.clear();
         builder.is_exhausted = false;
-        builder.root_sources.clone_from(&builds[root].sources);
+        builder.root_sources = builds[root].sources.intersection(&resource_sources).copied().collect();
         builder.unmatched.clear();
+        builder.deleted.clear();
+        builder.doubt = None;
         let mut pods = builder.build(root, None, 0);
         if builder.is_exhausted {
             pods = builder.all_unknown(&builds[root].sources, kustomizations[root].span);
@@ -128,6 +131,10 @@ pub fn apply(
             let found = std::mem::take(&mut builder.unmatched);
             builder.reasons.extend(found.iter().map(|it| Unfollowed { reason: Reason::Refused, span: it.span }));
             unmatched.extend(found);
+        }
+        if let Some(why) = builder.doubt {
+            pods.iter_mut().for_each(|pod| pod.blur_images(why));
+            builder.reasons.push(Unfollowed { reason: Reason::Patch, span: why.span });
         }
         // Nothing comes out of a build that fails.
         if let Some(refused) = builder.reasons.iter().find(|it| it.reason == Reason::Refused) {
@@ -211,6 +218,10 @@ struct Builder<'k> {
     root_sources: BTreeSet<SourceId>,
     /// What names an object of the root at hand that it does not have.
     unmatched: Vec<super::Refusal>,
+    /// Objects that a patch of the root at hand took away.
+    deleted: BTreeSet<ResourceId>,
+    /// What kustomize may refuse, of the root at hand.
+    doubt: Option<Why>,
     spent: usize,
     checks: usize,
     is_exhausted: bool,
@@ -252,6 +263,8 @@ impl<'k> Builder<'k> {
             patch_files: BTreeMap::new(),
             root_sources: BTreeSet::new(),
             unmatched: Vec::new(),
+            deleted: BTreeSet::new(),
+            doubt: None,
             spent: 0,
             checks: 0,
             is_exhausted: false,
@@ -320,11 +333,20 @@ impl<'k> Builder<'k> {
         !is_broken && !self.is_exhausted && !self.reasons.iter().any(|it| is_open(&it.reason))
     }
 
-    /// Whether an object of the root at hand may have the name, with whatever is put around it.
-    fn may_have(&self, is_kind: impl Fn(&crate::resource::ResourceName) -> bool, name: &str) -> bool {
+    /// Whether an object of the root at hand may have the name, with whatever is put around it. Where only one that was
+    /// taken away does, kustomize may refuse what names it.
+    fn may_have(&mut self, is_kind: impl Fn(&crate::resource::ResourceName) -> bool, name: &str, span: Span) -> bool {
         let resources = self.root_sources.iter().filter_map(|source| self.resources.get(source)).flatten();
-        let mut names = resources.map(|&at| &self.inventory.resources[at].name).filter(|it| is_kind(it));
-        names.any(|it| it.name.as_deref().is_none_or(|own| name.contains(own)))
+        let mut named = resources.filter(|&&at| {
+            let own = &self.inventory.resources[at].name;
+            is_kind(own) && own.name.as_deref().is_none_or(|own| name.contains(own))
+        });
+        let Some(&first) = named.next() else { return false };
+        let is_deleted = |at: &usize| self.deleted.contains(&ResourceId(*at as u32));
+        if is_deleted(&first) && named.all(is_deleted) {
+            self.doubt.get_or_insert(Why::new(span, "kustomize may refuse this: what it names was taken away"));
+        }
+        true
     }
 
     fn missing(&mut self, own: &Kustomization, member: &str) {
@@ -444,14 +466,17 @@ impl<'k> Builder<'k> {
         own.patches.iter().chain(of_transformers).collect()
     }
 
+    /// Files that are `resources` of any kustomization.
+    fn resource_sources(&self) -> BTreeSet<SourceId> {
+        let members = self.kustomizations.iter().flat_map(|own| {
+            own.resources.iter().filter_map(|member| self.files.get(&member_path(&own.folder, member)).copied())
+        });
+        members.collect()
+    }
+
     /// Pods that stand in patches.
     fn patch_pods(&self) -> BTreeSet<PodId> {
-        let resources: BTreeSet<SourceId> = self
-            .kustomizations
-            .iter()
-            .flat_map(|own| own.resources.iter().map(|member| member_path(&own.folder, member)))
-            .filter_map(|path| self.files.get(&path).copied())
-            .collect();
+        let resources = self.resource_sources();
         let patches = self.kustomizations.iter().flat_map(|own| {
             self.patches(own).into_iter().filter_map(|patch| match &patch.body {
                 Body::File(file) => self.files.get(&member_path(&own.folder, file)).copied(),

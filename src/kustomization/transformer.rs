@@ -151,7 +151,17 @@ impl Effect {
                 None => unknown(),
             },
             "ImageTagTransformer" => {
-                let rule = root.get("imageTag").and_then(|entry| ImageRule::of("imageTag".to_owned(), entry));
+                let mut rule = root.get("imageTag").and_then(|entry| ImageRule::of("imageTag".to_owned(), entry));
+                // An object's date is printed with its time once it has been read.
+                let is_date = |node: Node<'_>| {
+                    let text = node.text().unwrap_or_default();
+                    node.is_plain() && text.len() >= 8 && text.bytes().filter(|b| *b == b'-').count() == 2
+                };
+                let of_tag = root.get("imageTag").into_iter().flat_map(Node::entries).map(|entry| entry.value);
+                let has_date = of_tag.filter(|value| !value.is_mapping()).any(|value| {
+                    is_date(value) && value.text().is_some_and(|text| text.starts_with(|c: char| c.is_ascii_digit()))
+                });
+                rule.iter_mut().for_each(|rule| rule.is_broken |= has_date);
                 let paths = paths().map(dotted).collect();
                 rule.map_or(Self::Harmless, |rule| Self::Image { rule: Box::new(rule), paths })
             }

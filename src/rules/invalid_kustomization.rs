@@ -50,7 +50,8 @@ fn finding(cx: &Context<'_>, refusal: &Refusal) -> Finding {
         },
         Mend::Quote(text) => {
             let quoted = format!("\"{text}\"");
-            let help = format!("quote it, as YAML reads it as {}: `{quoted}`", refusal.label);
+            let key = key_before(cx, refusal).map(|key| format!("{key}: ")).unwrap_or_default();
+            let help = format!("quote it, as YAML reads it as {}: `{key}{quoted}`", refusal.label);
             finding.help(help).fix(fix(refusal, format!("quote it: {quoted}"), quoted, Safety::Safe))
         }
         Mend::Rename(key) => {
@@ -66,6 +67,14 @@ fn finding(cx: &Context<'_>, refusal: &Refusal) -> Finding {
         Mend::Member(path) => finding
             .help(format!("put `{path}` there, or do not name it; paths are taken from the kustomization's folder")),
     }
+}
+
+/// The key in front of a value, where it is a plain word.
+fn key_before<'a>(cx: &Context<'a>, refusal: &Refusal) -> Option<&'a str> {
+    let text = cx.sources.get(refusal.span.source).text().get(..refusal.span.start as usize)?;
+    let before = text.trim_end().strip_suffix(':')?;
+    let start = before.rfind(|c: char| !c.is_ascii_alphanumeric()).map_or(0, |at| at + 1);
+    before.get(start..).filter(|key| !key.is_empty())
 }
 
 fn fix(refusal: &Refusal, title: String, replacement: String, safety: Safety) -> Option<Fix> {

@@ -37,6 +37,12 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
     }
     for change in &changes {
         unmatched(builder, patch, change);
+        if let (Some(target), Change::Operations(operations)) = (&patch.target, change)
+            && let Some(first) = operations.first().filter(|it| it.op != "test" && it.path.contains("ontainers["))
+            && !builder.has_pods_only(target, &first.path)
+        {
+            builder.doubt.get_or_insert(Why::new(patch.span, "kustomize fails where an object has no such field"));
+        }
         let (name, concerns) = match change {
             Change::Merge(merge) => (Some(&merge.name), merge.has_directive || concerns(merge)),
             Change::Operations(operations) => (None, operations.iter().any(|it| it.adds_image || it.is_of_pods())),
@@ -62,6 +68,9 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
                 (Some(true), Change::Merge(merge)) => {
                     builder.merged.extend(merge.images.iter().filter_map(|image| image.image));
                     followed &= merge_object(builder.inventory, patch, merge, pod);
+                    if pod.is_deleted {
+                        builder.deleted.insert(builder.inventory.pod(pod.pod).resource);
+                    }
                 }
                 (Some(true), Change::Operations(operations)) => {
                     for operation in operations {
@@ -90,7 +99,7 @@ fn unmatched(builder: &mut Builder<'_>, patch: &Patch, change: &Change) {
     let kind = merge.name.kind.as_str();
     let is_open = matches!(kind, "" | "ConfigMap" | "Secret" | "CustomResourceDefinition");
     let is_kind = |it: &ResourceName| it.kind == kind && it.group() == merge.name.group();
-    if is_open || is_placeholder(name) || builder.may_have(is_kind, name) {
+    if is_open || is_placeholder(name) || builder.may_have(is_kind, name, patch.span) {
         return;
     }
     let words = format!("no resource matches strategic merge patch \"{kind}/{name}\": no matches for Id");

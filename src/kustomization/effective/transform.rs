@@ -2,6 +2,7 @@
 
 use super::{Aside, Builder, BuiltPod, Effect, Item, MAX_CHECKS, MAX_SET, MAX_VALUE, Set, Why, change};
 use crate::kustomization::image::{self, ImageRule, Rewritten};
+use crate::kustomization::patch::Target;
 use crate::kustomization::pattern::Matcher;
 use crate::kustomization::transformer::{Replaced, Replacement, Transformer, leads_somewhere};
 use crate::kustomization::unrendered::{Reason, Unfollowed};
@@ -34,6 +35,9 @@ impl<'k> Builder<'k> {
         for replica in &own.replicas {
             self.match_replica(replica);
         }
+        if let Some(span) = own.vars.filter(|_| !self.deleted.is_empty()) {
+            self.doubt.get_or_insert(Why::new(span, "kustomize may refuse this: what it names was taken away"));
+        }
         let more = own.configurations.iter().any(|file| self.may_name_images(own, file));
         for rule in &own.images {
             self.rewrite_all(rule, &Fields::Builtin { more }, pods);
@@ -58,7 +62,7 @@ impl<'k> Builder<'k> {
     fn match_replica(&mut self, replica: &Spanned<String>) {
         const KINDS: [&str; 4] = ["Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"];
         let name = &replica.value;
-        if is_placeholder(name) || self.may_have(|it| KINDS.contains(&it.kind.as_str()), name) {
+        if is_placeholder(name) || self.may_have(|it| KINDS.contains(&it.kind.as_str()), name, replica.span) {
             return;
         }
         let words = format!("resource with name {name} does not match a config with the following GVK [Deployment…]");
@@ -71,11 +75,32 @@ impl<'k> Builder<'k> {
         let plain = |field: &'k Option<Matcher>| field.as_ref().map(|it| it.text.as_str());
         let (Some(kind), Some(name)) = (plain(&source.kind), plain(&source.name)) else { return };
         let is_open = matches!(kind, "ConfigMap" | "Secret" | "CustomResourceDefinition") || is_placeholder(name);
-        if is_open || self.may_have(|it| it.kind == kind, name) {
+        if is_open || self.may_have(|it| it.kind == kind, name, span) {
             return;
         }
         let words = format!("nothing selected by {kind}.[noVer].[noGrp]/{name}.[noNs]");
         self.unmatched.push(Refusal::new(span, words, format!("there is no {kind} `{name}` to take the value from")));
+    }
+
+    /// Whether all objects of a target have pods, or the field at a path.
+    pub(super) fn has_pods_only(&mut self, target: &Target, path: &str) -> bool {
+        let path = path.replace('[', ".").replace(']', "").replace(".-", "");
+        let resources: Vec<usize> =
+            self.root_sources.iter().filter_map(|source| self.resources.get(source)).flatten().copied().collect();
+        resources.into_iter().all(|at| {
+            let resource = &self.inventory.resources[at];
+            let names: Vec<String> = resource.name.name.iter().cloned().collect();
+            let namespaces = std::slice::from_ref(&resource.name.namespace);
+            let pods = self.pods.get(&resource.span.source).into_iter().flatten();
+            let has_pod = pods.into_iter().any(|pod| self.inventory.pod(*pod).resource.0 as usize == at);
+            self.checks += target.cost();
+            let is_meant = !has_pod && target.fits(&resource.name, &names, namespaces) == Some(true);
+            if !is_meant || self.checks > MAX_CHECKS {
+                return true;
+            }
+            self.checks += resource.span.range().len();
+            self.has_fields(resource.span, std::slice::from_ref(&path))
+        })
     }
 
     /// Whether the fields that it replaces are there in the objects as they are written.
@@ -160,7 +185,11 @@ impl<'k> Builder<'k> {
             match (rule.apply(value), doubt) {
                 (Rewritten::Unmatched, _) => {}
                 (Rewritten::Unknown, _) => {
-                    return item.blur(Why::new(rule.name.span, "versions of kustomize disagree on what this fits"));
+                    let words = match rule.is_broken {
+                        true => "kustomize reads a field of this entry as something else than is written",
+                        false => "versions of kustomize disagree on what this fits",
+                    };
+                    return item.blur(Why::new(rule.name.span, words));
                 }
                 (Rewritten::To(..), Some(words)) => return item.blur(Why::new(rule.name.span, words)),
                 (Rewritten::To(value, deciding), None) => {
@@ -210,7 +239,8 @@ impl<'k> Builder<'k> {
 
     fn replace_targets(&mut self, replacement: &'k Replacement, span: Span, pods: &mut [BuiltPod]) {
         self.match_source(replacement, span);
-        if !self.finds_fields(replacement) {
+        let is_lost = pods.iter().any(|pod| pod.lost.is_some());
+        if is_lost && replacement.targets.iter().any(|it| !it.paths.is_empty()) || !self.finds_fields(replacement) {
             let words = "kustomize fails where this replacement finds no such field";
             pods.iter_mut().for_each(|pod| pod.blur_images(Why::new(span, words)));
             self.reasons.push(Unfollowed { reason: Reason::Replacements, span });

@@ -52,6 +52,7 @@ fn a_commit_hash_of_digits_is_an_error_with_a_fix() {
     assert!(severity == "error" && message.ends_with(words) && *line == 4, "{message}");
     let finding =
         report["findings"].as_array().unwrap().iter().find(|it| it["rule"] == "invalid-kustomization").unwrap();
+    assert_eq!(finding["help"], "quote it, as YAML reads it as a number: `newTag: \"7284872\"`");
     let edit = &finding["fixes"][0]["edits"][0];
     assert_eq!((&finding["fixes"][0]["safety"], &edit["replacement"]), (&"safe".into(), &"\"7284872\"".into()));
     // What the base says is not what will be deployed.
@@ -164,6 +165,21 @@ fn empty_and_doubled_kustomizations_are_refused() {
         let (status, report) = report(folder.path(), &["."]);
         assert_eq!((status, said(&report).len()), (1, 1), "{files:?}");
     }
+}
+
+#[test]
+fn a_patch_of_what_is_not_there_is_refused_where_all_is_known() {
+    let patch = |name: &str| WEB.replace("{name: web}", &format!("{{name: {name}}}"));
+    let refused = |name: &str, more: &str| {
+        let kustomization = format!("resources: [web.yaml{more}]\npatches: [{{path: patch.yaml}}]\n");
+        let files = [("kustomization.yaml", kustomization.as_str()), ("web.yaml", WEB), ("patch.yaml", &patch(name))];
+        gathered(&files).refusals.iter().map(|it| it.words.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(refused("web", ""), Vec::<String>::new());
+    let words = "no resource matches strategic merge patch \"Deployment/gone\": no matches for Id";
+    assert_eq!(refused("gone", ""), [words]);
+    // What is fetched may have it.
+    assert_eq!(refused("gone", ", 'https://example.com/x.yaml'"), Vec::<String>::new());
 }
 
 /// kustomize reads the first document; the others may say what they like.
