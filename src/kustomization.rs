@@ -217,6 +217,7 @@ enum Member {
 }
 
 /// The files among the inputs that kustomizations are built from.
+#[cfg(feature = "cli")]
 pub(crate) fn files<'k>(
     kustomizations: impl IntoIterator<Item = &'k Kustomization>,
     sources: &Sources,

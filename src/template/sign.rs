@@ -90,14 +90,18 @@ fn signs(text: &str) -> Vec<Sign> {
         let mut at = 0;
         while let Some(start) = text[at..].find(open).map(|found| at + found) {
             let inside = start + open.len();
-            // Without an end here there is none for what opens later either.
-            let Some(end) = text[inside..].find(close).map(|found| inside + found) else { break };
-            let content = &text[inside..end];
-            at = end + close.len();
-            if matches!(open, "[[" | "((") && !is_expression(content) {
+            if matches!(open, "[[" | "((") {
                 at = inside;
+                let width = text[inside..].find(NO_EXPRESSION).unwrap_or_default();
+                if width > 0 && text[inside + width..].starts_with(close) {
+                    at = inside + width + close.len();
+                    found.push(start..at);
+                }
                 continue;
             }
+            // Without an end here there is none for what opens later either.
+            let Some(end) = text[inside..].find(close).map(|found| inside + found) else { break };
+            at = end + close.len();
             // `{{ "{{" }}` and `{{{x}}}`.
             let end = if text[at..].starts_with('}') && close == "}}" { at + 1 } else { at };
             found.push(start..end);
@@ -157,10 +161,8 @@ fn is_control(sign: &str) -> bool {
     sign.starts_with("{{") && matches!(word, "if" | "else" | "end" | "range" | "with" | "define" | "block")
 }
 
-/// `[[ x ]]`, `[[x]]`, `((image))`: no list of lists.
-fn is_expression(content: &str) -> bool {
-    !content.is_empty() && !content.contains(['[', ']', '(', ')', ',', '\n', '{', '}'])
-}
+/// What does not stand in `[[ x ]]` and `((image))`, which tells them from lists of lists.
+const NO_EXPRESSION: [char; 8] = ['[', ']', '(', ')', ',', '\n', '{', '}'];
 
 /// `%X%`, `@X@`, `@@X@@` in a line; `<X>` and `$X` where they are all that is in it.
 fn words(line: &str) -> impl Iterator<Item = Range<usize>> {

@@ -143,7 +143,7 @@ impl<'t> Cursor<'t> {
     pub(super) fn skip_to_break(&mut self) {
         loop {
             let rest = self.bytes.get(self.pos..).unwrap_or_default();
-            self.pos += rest.iter().take_while(|&&byte| byte < 0x80 && byte >= b' ' || byte == b'\t').count();
+            self.pos += rest.iter().take_while(|&&byte| matches!(byte, b' '..0x80 | b'\t')).count();
             if self.at(0) < 0x80 || self.is_break(0) {
                 return;
             }
