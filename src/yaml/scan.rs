@@ -1,8 +1,8 @@
 //! Characters to tokens, as kubectl has it done.
 //!
-//! kubectl reads YAML with go.yaml.in/yaml/v2 (v2.4.3), whose scanner is a port of libyaml's (Kirill Simonov, MIT
-//! license). This one follows `scannerc.go` rule by rule, its quirks and its messages included: what kubectl reads is
-//! read here, and what it refuses is refused. Other than there, every token knows its bytes, and comments are kept.
+//! kubectl reads YAML with go.yaml.in/yaml/v2 (v2.4.3), the Go form of libyaml. This scanner takes and refuses the same
+//! texts with the same words; the behavior of `scannerc.go` there is the reference, its quirks included. Other than
+//! there, every token knows its bytes, and comments are kept.
 
 mod block;
 mod cursor;
