@@ -21,7 +21,7 @@ pub use member::{Absence, Absent, Named, Role};
 pub(crate) use patch::operations;
 pub use patch::{Body, Change, Merge, MergedImage, MergedPod, Operation, Patch, PatchFiles, Target};
 pub use pattern::{Compiled, Matcher, Pattern};
-pub use refusal::{Mend, Refusal, Versions};
+pub use refusal::{Refusal, Remedy, Versions};
 pub use transformer::{Aside, Effect, Replacement, Transformer};
 pub use unrendered::{Unfollowed, Unrendered};
 

@@ -3,7 +3,7 @@
 
 use super::fields::{Fields, folds_to};
 use super::go_types::{Field, KUSTOMIZATION, Struct, Type};
-use super::refusal::{Mend, Refusal, Versions};
+use super::refusal::{Refusal, Remedy, Versions};
 use crate::workload::pod::is_unquoted_template;
 use crate::yaml::scalar::Scalar;
 use crate::yaml::{Entry, Node};
@@ -51,7 +51,7 @@ fn enforced(fields: &Fields<'_>) -> Option<Refusal> {
     };
     let version = field("apiVersion").filter(|node| node.as_str() != Some(required))?;
     let words = format!("apiVersion for {name} should be {required}");
-    Some(Refusal::new(version.span(), words, "another version").mend(Mend::Replace(required.to_owned())))
+    Some(Refusal::new(version.span(), words, "another version").with_remedy(Remedy::Replace(required.to_owned())))
 }
 
 /// What the YAML reader, or the step from YAML to JSON, does not take: keys that are null or no scalars, infinite
@@ -82,7 +82,7 @@ fn unconvertible(root: Node<'_>) -> Option<Option<Refusal>> {
                 _ => continue,
             };
             let words = format!("json: unsupported value: {printed}");
-            return Some(Some(Refusal::new(node.span(), words, "JSON has no such number").mend(quoted(node))));
+            return Some(Some(Refusal::new(node.span(), words, "JSON has no such number").with_remedy(quoted(node))));
         }
     }
     None
@@ -152,8 +152,8 @@ impl Decoder {
     fn unknown(&mut self, key: Node<'_>, kind: &Struct) {
         let text = key.text().unwrap_or_default();
         let words = format!("json: unknown field {}", quoted_by_go(text));
-        let mend = meant(text, kind).map_or(Mend::None, |field| Mend::Rename(field.to_owned()));
-        self.found = Some(Some(Refusal::new(key.span(), words, "no field of this name").mend(mend)));
+        let remedy = meant(text, kind).map_or(Remedy::None, |field| Remedy::Rename(field.to_owned()));
+        self.found = Some(Some(Refusal::new(key.span(), words, "no field of this name").with_remedy(remedy)));
     }
 
     fn mismatch(&mut self, node: Node<'_>, name: &str) {
@@ -182,22 +182,22 @@ impl Decoder {
         } else {
             format!("Go struct field {}.{} of type {name}", self.holder, self.path)
         };
-        let mend = match node.scalar() {
+        let remedy = match node.scalar() {
             Some(Scalar::Number | Scalar::Bool(_)) if matches!(name, "string" | "types.PatchStrategicMerge") => {
                 quoted(node)
             }
-            _ => Mend::None,
+            _ => Remedy::None,
         };
         let refusal = Refusal::new(node.span(), format!("json: cannot unmarshal {what} into {place}"), label);
-        self.found = Some(Some(refusal.mend(mend)));
+        self.found = Some(Some(refusal.with_remedy(remedy)));
     }
 }
 
 /// The scalar in quotes, where it has none: it is a string then.
-fn quoted(node: Node<'_>) -> Mend {
+fn quoted(node: Node<'_>) -> Remedy {
     match node.text() {
-        Some(text) if node.is_plain() => Mend::Quote(text.to_owned()),
-        _ => Mend::None,
+        Some(text) if node.is_plain() => Remedy::Quote(text.to_owned()),
+        _ => Remedy::None,
     }
 }
 

@@ -292,20 +292,20 @@ fn inline(node: Node<'_>) -> Body {
         Piece::Broken(_) => changes = None,
     });
     let Some(mut changes) = changes else { return Body::Unknown };
-    let mend = |span: &mut Span| *span = place.where_is(&span.range());
+    let relocate = |span: &mut Span| *span = place.where_is(&span.range());
     for change in &mut changes {
         match change {
             Change::Merge(merge) => {
-                merge.images.iter_mut().for_each(|image| mend(&mut image.text.span));
+                merge.images.iter_mut().for_each(|image| relocate(&mut image.text.span));
                 for pod in &mut merge.pods {
-                    pod.pull_secrets.iter_mut().flatten().for_each(|named| mend(&mut named.span));
-                    pod.service_account.iter_mut().for_each(|named| mend(&mut named.span));
+                    pod.pull_secrets.iter_mut().flatten().for_each(|named| relocate(&mut named.span));
+                    pod.service_account.iter_mut().for_each(|named| relocate(&mut named.span));
                 }
             }
             Change::Operations(operations) => {
                 for operation in operations {
-                    operation.value.iter_mut().for_each(|value| mend(&mut value.span));
-                    operation.pull_secrets.iter_mut().flatten().for_each(|named| mend(&mut named.span));
+                    operation.value.iter_mut().for_each(|value| relocate(&mut value.span));
+                    operation.pull_secrets.iter_mut().flatten().for_each(|named| relocate(&mut named.span));
                 }
             }
         }

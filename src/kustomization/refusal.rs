@@ -15,8 +15,8 @@ pub struct Refusal {
     pub others: Vec<Span>,
     /// Which versions refuse it.
     pub versions: Versions,
-    /// What would mend it.
-    pub mend: Mend,
+    /// What would fix it.
+    pub remedy: Remedy,
 }
 
 /// Which versions of kustomize refuse something.
@@ -30,9 +30,9 @@ pub enum Versions {
     BeforeLast,
 }
 
-/// What mends a refusal.
+/// What fixes a refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Mend {
+pub enum Remedy {
     /// Nothing that could be told for certain.
     None,
     /// Quotes around this scalar.
@@ -49,12 +49,12 @@ impl Refusal {
     /// A refusal of all versions.
     pub(super) fn new(span: Span, words: impl Into<String>, label: impl Into<String>) -> Self {
         let (label, words) = (label.into(), words.into());
-        Self { span, label, words, others: Vec::new(), versions: Versions::All, mend: Mend::None }
+        Self { span, label, words, others: Vec::new(), versions: Versions::All, remedy: Remedy::None }
     }
 
-    /// Says what mends it.
-    pub(super) fn mend(self, mend: Mend) -> Self {
-        Self { mend, ..self }
+    /// Says what fixes it.
+    pub(super) fn with_remedy(self, remedy: Remedy) -> Self {
+        Self { remedy, ..self }
     }
 
     /// Says which versions refuse.

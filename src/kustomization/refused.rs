@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::member::{Absence, Role};
 use super::patch::{Body, Patch, is_broken_json};
-use super::refusal::{Mend, Refusal};
+use super::refusal::{Refusal, Remedy};
 use super::{Kustomization, Pattern, Versions, is_file_name, member_path, normalise};
 use crate::source::{SourceId, Sources};
 
@@ -67,7 +67,7 @@ fn absent(own: &Kustomization) -> Option<Refusal> {
                 Refusal::new(named.span, format!("{words} '{path}'"), "no kustomization in this folder")
             }
         };
-        Some(refusal.mend(Mend::Member(path.clone())))
+        Some(refusal.with_remedy(Remedy::Member(path.clone())))
     });
     let mut first = refusals.next()?;
     first.others.extend(refusals.map(|refusal| refusal.span));

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::finding::{Edit, Finding, Fix, Safety, Severity};
-use crate::kustomization::{Mend, Refusal, Versions};
+use crate::kustomization::{Refusal, Remedy, Versions};
 use crate::rules::meta::Meta;
 use crate::rules::{Context, Rule};
 
@@ -42,29 +42,29 @@ fn finding(cx: &Context<'_>, refusal: &Refusal) -> Finding {
     let written = cx.sources.slice(refusal.span);
     let finding = Finding::new(META.id, severity, message, refusal.span, refusal.label.clone());
     let finding = refusal.others.iter().fold(finding, |finding, other| finding.related(*other, "nor is there this"));
-    match &refusal.mend {
-        Mend::None => match refusal.versions {
-            Versions::BeforeLast => finding.help("mend the regular expression; `.` and `*` alone are no wildcards"),
+    match &refusal.remedy {
+        Remedy::None => match refusal.versions {
+            Versions::BeforeLast => finding.help("fix the regular expression; `.` and `*` alone are no wildcards"),
             Versions::Older => finding.help("leave the field out, or build with a newer kustomize"),
             Versions::All => finding.help("write it as the kustomization reference has it; `kubectl kustomize` tells"),
         },
-        Mend::Quote(text) => {
+        Remedy::Quote(text) => {
             let quoted = format!("\"{text}\"");
             let key = key_before(cx, refusal).map(|key| format!("{key}: ")).unwrap_or_default();
             let help = format!("quote it, as YAML reads it as {}: `{key}{quoted}`", refusal.label);
             finding.help(help).fix(fix(refusal, format!("quote it: {quoted}"), quoted, Safety::Safe))
         }
-        Mend::Rename(key) => {
+        Remedy::Rename(key) => {
             let help = format!("the field is called `{key}`, if that is what `{written}` means");
             finding.help(help).fix(fix(refusal, format!("call it {key}"), key.clone(), Safety::Unsafe))
         }
-        Mend::Replace(value) => finding.help(format!("write `{value}`")).fix(fix(
+        Remedy::Replace(value) => finding.help(format!("write `{value}`")).fix(fix(
             refusal,
             format!("write {value}"),
             value.clone(),
             Safety::Unsafe,
         )),
-        Mend::Member(path) => finding
+        Remedy::Member(path) => finding
             .help(format!("put `{path}` there, or do not name it; paths are taken from the kustomization's folder")),
     }
 }
@@ -91,16 +91,16 @@ mod tests {
         let mut facts = Facts::default();
         let span = facts.spanned("7284872").span;
         let words = "json: cannot unmarshal number into Go struct field Image.images.newTag of type string";
-        let refusal = |versions, mend| Refusal {
+        let refusal = |versions, remedy| Refusal {
             span,
             label: "a number".to_owned(),
             words: words.to_owned(),
             others: Vec::new(),
             versions,
-            mend,
+            remedy,
         };
         facts.inventory.refusals =
-            vec![refusal(Versions::All, Mend::Quote("7284872".to_owned())), refusal(Versions::Older, Mend::None)];
+            vec![refusal(Versions::All, Remedy::Quote("7284872".to_owned())), refusal(Versions::Older, Remedy::None)];
         let found = facts.check(&InvalidKustomization);
         let severities: Vec<Severity> = found.iter().map(|finding| finding.severity).collect();
         assert_eq!(severities, [Severity::Error, Severity::Warning]);

@@ -30,7 +30,7 @@ pub enum Piece<'a> {
 /// Why kubectl does not take a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyntaxError {
-    /// What is to be mended; the empty span at the point where the parser gave up.
+    /// What is to be fixed; the empty span at the point where the parser gave up.
     pub at: Span,
     /// The document, or what is known of its extent.
     pub document: Span,

@@ -73,7 +73,7 @@ pub(super) struct Tag {
 /// Why kubectl refuses a document, in the words of its decoder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failure {
-    /// Byte offset in the chunk of what is to be mended.
+    /// Byte offset in the chunk of what is to be fixed.
     pub(super) at: usize,
     pub(super) message: String,
 }
@@ -356,7 +356,7 @@ impl<'t> Scanner<'t> {
     }
 }
 
-/// kubectl names the line behind it; what is to be mended is the line that has no `:`.
+/// kubectl names the line behind it; what is to be fixed is the line that has no `:`.
 fn no_colon(key: &SimpleKey) -> Failure {
     Failure::new(key.mark.offset, "could not find expected ':'")
 }
