@@ -164,7 +164,7 @@ fn is_control(sign: &str) -> bool {
 /// What does not stand in `[[ x ]]` and `((image))`, which tells them from lists of lists.
 const NO_EXPRESSION: [char; 8] = ['[', ']', '(', ')', ',', '\n', '{', '}'];
 
-/// `%X%`, `@X@`, `@@X@@` in a line; `<X>` and `$X` where they are all that is in it.
+/// `%X%`, `@X@`, `@@X@@` in a line, and `{X}` within a longer word; `<X>` and `$X` where they are all that is in it.
 fn words(line: &str) -> impl Iterator<Item = Range<usize>> {
     let mut found = Vec::new();
     let whole = line.trim().trim_start_matches("- ");
@@ -174,6 +174,7 @@ fn words(line: &str) -> impl Iterator<Item = Range<usize>> {
         found.push(at..at + whole.len());
         return found.into_iter();
     }
+    found.extend(braces(line));
     let mut at = 0;
     while let Some(start) = line[at..].find(['%', '@']).map(|width| at + width) {
         let mark = line[start..].chars().next().unwrap_or('%');
@@ -188,6 +189,25 @@ fn words(line: &str) -> impl Iterator<Item = Range<usize>> {
         }
     }
     found.into_iter()
+}
+
+/// `{PREFIX}.16`: alone in its place it would be a mapping, and no fault; behind a `$` it is part of a plain word.
+fn braces(line: &str) -> impl Iterator<Item = Range<usize>> {
+    line.match_indices('{').filter_map(|(open, _)| {
+        let close = open + 1 + line[open + 1..].find(['}', '{', ' ', ':', ','])?;
+        let name = &line[open + 1..close];
+        let is_constant = name.len() > 1
+            && name.starts_with(|c: char| c.is_ascii_uppercase())
+            && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
+        let is_within_word =
+            |c: Option<char>| c.is_some_and(|c| !c.is_whitespace() && !matches!(c, ',' | '}' | ']' | '{' | '[' | '$'));
+        let (before, after) = (line[..open].chars().next_back(), line[close + 1..].chars().next());
+        let is_sign = line[close..].starts_with('}')
+            && is_constant
+            && before != Some('$')
+            && (is_within_word(before) || is_within_word(after));
+        is_sign.then_some(open..close + 1)
+    })
 }
 
 fn is_name(text: &str) -> bool {
@@ -205,9 +225,14 @@ mod tests {
 
     #[test]
     fn a_sign_beside_the_fault_makes_a_template() {
-        for text in
-            ["a: 1\n{% if x %}\n^b: 2\n", "a: @@X@@^\n", "<RULES>\n^a: 1\n", "- $RULES\n^a: 1\n", "a: <%= x %>: ^\n"]
-        {
+        for text in [
+            "a: 1\n{% if x %}\n^b: 2\n",
+            "ip: {PREFIX}^.16\n",
+            "a: @@X@@^\n",
+            "<RULES>\n^a: 1\n",
+            "- $RULES\n^a: 1\n",
+            "a: <%= x %>: ^\n",
+        ] {
             assert!(matches!(look_at(text, "^"), Look::Masked { near: true, .. }), "{text}");
         }
     }
@@ -217,6 +242,7 @@ mod tests {
         let text = "a: '{{ x }}'\nb: 1\nc: 2\nd: 3\ne: 4\nf: [^\n";
         assert!(matches!(look_at(text, "^"), Look::Masked { near: false, .. }));
         assert_eq!(look_at("a: [^ x\n", "^"), Look::Broken);
+        assert_eq!(look_at("a: ${PREFIX}.16\nb: {X}\nc: [^\n", "^"), Look::Broken);
         assert_eq!(look_at("a: [[1, 2], [3]^\n", "^"), Look::Broken);
     }
 
