@@ -30,6 +30,7 @@ use crate::render::{self, RenderCount, RenderOptions, Rendered};
 use crate::report::{InputError, Report};
 use crate::rules::{self, Context, JudgedImage, Settings, Silence};
 use crate::source::{Source, SourceId, Sources, Span};
+use crate::stack;
 use crate::trace;
 use crate::verdict::{self, Verdict, content};
 use crate::workload::{ImageText, ImageUse, PodOrigin};
@@ -98,7 +99,8 @@ fn read(inputs: &[Input], reading: ReadOptions<'_>) -> (Sources, Vec<Inventory>)
         load::mark_absent(&mut inventory, options);
         (source, inventory)
     };
-    let (sources, mut parts): (Vec<_>, Vec<_>) = inputs.par_iter().enumerate().map(read).unzip();
+    let all = || inputs.par_iter().enumerate().map(read).unzip();
+    let (sources, mut parts): (Vec<_>, Vec<_>) = stack::on_readers(all);
     let sources = Sources::new(sources);
     let named = |at: usize| inputs.get(at).is_some_and(|input| input.named);
     read_as_kustomize(&sources, &mut parts, |at| ReadOptions { named: named(at), ..reading });
@@ -123,11 +125,13 @@ fn read_as_kustomize<'k>(sources: &Sources, parts: &mut [Inventory], options: im
 
 /// The same for texts that are in memory already.
 pub fn gather_sources(sources: Vec<Source>, options: ReadOptions<'_>) -> Gathered {
-    let read = |(at, source)| inventory_of(SourceId(at as u32), source, None, options);
-    let (sources, mut parts): (Vec<_>, Vec<_>) = sources.into_iter().enumerate().map(read).unzip();
-    let sources = Sources::new(sources);
-    read_as_kustomize(&sources, &mut parts, |_| options);
-    merge(sources, parts, Vec::new())
+    stack::on_readers(|| {
+        let read = |(at, source)| inventory_of(SourceId(at as u32), source, None, options);
+        let (sources, mut parts): (Vec<_>, Vec<_>) = sources.into_iter().enumerate().map(read).unzip();
+        let sources = Sources::new(sources);
+        read_as_kustomize(&sources, &mut parts, |_| options);
+        merge(sources, parts, Vec::new())
+    })
 }
 
 fn inventory_of(id: SourceId, source: Source, unread: Option<Unread>, options: ReadOptions<'_>) -> (Source, Inventory) {

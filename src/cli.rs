@@ -30,6 +30,7 @@ use crate::report::{InputError, Report};
 use crate::rules;
 use crate::sensitive::Sensitive;
 use crate::source::Sources;
+use crate::stack;
 use crate::workload::custom::kind;
 pub use args::Args;
 pub use exit::Exit;
@@ -38,8 +39,15 @@ use interrupt::Signals;
 pub use options::{Options, Task};
 pub use outputs::{OutputArg, Outputs};
 
+/// What a process that panicked ends with.
+const PANICKED: u8 = 101;
+
 /// Parses the command line, runs, prints, and says how it went.
 pub fn main() -> ExitCode {
+    stack::with_room(whole_run).unwrap_or(ExitCode::from(PANICKED))
+}
+
+fn whole_run() -> ExitCode {
     let invocation = match Invocation::new(env::args_os(), Some(&config::current_folder())) {
         Ok(invocation) => Ok(invocation),
         Err(Refusal::CommandLine(error)) => return refused(&error),

@@ -58,6 +58,8 @@ pub mod secret;
 pub mod sensitive;
 pub mod service_account;
 pub mod source;
+#[cfg(feature = "cli")]
+mod stack;
 pub mod suppression;
 mod template;
 pub mod trace;

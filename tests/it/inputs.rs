@@ -305,6 +305,39 @@ fn a_file_over_the_cap_is_not_read() {
     assert!(output.stdout.contains("it is larger than 64 MiB"), "{}", output.stdout);
 }
 
+/// kubectl's decoder takes 10,000 levels. Several files, so that they are read by threads with a small stack of their
+/// own.
+#[test]
+fn documents_as_deep_as_kubectl_takes_them_are_read() {
+    const LEVELS: usize = 9_000;
+    let head = |kind: &str| format!("{kind}\nmetadata: {{name: a}}\nspec: ");
+    let unknown = head("apiVersion: foo.example/v1\nkind: Unknown");
+    let workflow = head("apiVersion: argoproj.io/v1alpha1\nkind: Workflow");
+    let list = "apiVersion: v1\nkind: List\nitems: ";
+    let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: ";
+    let maps = format!("{}x{}", "{a: ".repeat(LEVELS), "}".repeat(LEVELS));
+    let lists = format!("{}x{}", "[".repeat(LEVELS), "]".repeat(LEVELS));
+    let mut block = unknown.clone() + "\n";
+    (0..1_000).for_each(|level| block.push_str(&format!("{}a:\n", " ".repeat(level + 1))));
+    let kustomization = format!("resources: []\npatches: {lists}\n");
+    let mut files: Vec<(String, String)> = vec![
+        ("block.yaml".to_owned(), block),
+        ("kustomization.yaml".to_owned(), kustomization),
+        ("pod.yaml".to_owned(), POD.to_owned()),
+    ];
+    for (at, head) in [&unknown, &workflow, list, secret].into_iter().enumerate() {
+        files.push((format!("{at}-maps.yaml"), format!("{head}{maps}\n")));
+        files.push((format!("{at}-lists.yaml"), format!("{head}{lists}\n")));
+    }
+    let files: Vec<(&str, &[u8])> = files.iter().map(|(name, text)| (name.as_str(), text.as_bytes())).collect();
+    let folder = folder(&files);
+    let output = pullcheck(folder.path(), &["--format", "json", "."]).output().assert_status(1);
+    let report: Value = serde_json::from_str(&output.stdout).unwrap();
+    let rules: Vec<_> = report["findings"].as_array().unwrap().iter().map(|it| it["rule"].clone()).collect();
+    assert_eq!(rules, ["invalid-kustomization"], "{}", output.stdout);
+    assert_eq!(report["images"].as_array().unwrap().len(), 1);
+}
+
 #[test]
 fn hostile_documents_end_with_a_word_and_spare_the_rest() {
     let bomb = "apiVersion: v1\nkind: List\na: &a [x, x, x, x, x, x, x, x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a]\nitems: &i\n- kind: List\n  items: &j\n  - kind: List\n    items: [*i, *i, *j, *j, *i]\n";
