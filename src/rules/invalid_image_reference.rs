@@ -121,6 +121,21 @@ mod tests {
             ("ghcr.io/Acme/api:V1", PodOrigin::Template, "write `ghcr.io/acme/api:V1`"),
             (" nginx", PodOrigin::Pod, "write `nginx`"),
             (
+                "api:7.284872e+06",
+                PodOrigin::Template,
+                "Helm prints a number of its values this way: quote the tag there (`tag: \"7284872\"`)",
+            ),
+            (
+                "api:5e+06",
+                PodOrigin::Template,
+                "Helm prints a number of its values this way: quote the tag there (`tag: \"5000000\"`)",
+            ),
+            (
+                "api:1.2+06",
+                PodOrigin::Template,
+                "write `api:1.2_06`; build metadata is not allowed in a tag; Helm and others write `_` for the `+`",
+            ),
+            (
                 "nginx\n",
                 PodOrigin::Pod,
                 "write `nginx` behind `image:`, in one line: a block scalar (`|`, `>`) adds a line break",

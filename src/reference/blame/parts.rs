@@ -134,6 +134,18 @@ fn bad_component(component: &str, start: usize) -> Blame {
     Blame::new(start..start + component.len(), "this is no part of a repository")
 }
 
+/// The digits of an integer that Go prints as a float: `7284872` of a values file, which has only floats, is
+/// `7.284872e+06` in Helm's output (3.22 and 4.2).
+fn printed_number(tag: &str) -> Option<String> {
+    let (mantissa, exponent) = tag.split_once("e+")?;
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let exponent: usize = exponent.parse().ok()?;
+    let is_number = whole.len() == 1 && whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit());
+    // Floats hold no more digits exactly.
+    let is_whole = (fraction.len()..=15).contains(&exponent);
+    (is_number && is_whole).then(|| format!("{whole}{fraction}{}", "0".repeat(exponent - fraction.len())))
+}
+
 fn tag(text: &str, range: Range<usize>) -> Option<Blame> {
     let tag = &text[range.clone()];
     if grammar::is_tag(tag.as_bytes()) {
@@ -154,6 +166,9 @@ fn tag(text: &str, range: Range<usize>) -> Option<Blame> {
         let place = range.start + at..range.start + at + bad.len_utf8();
         let blame = Blame::new(place, format!("a tag cannot contain {}", describe(bad)));
         return Some(match bad {
+            '+' if let Some(digits) = printed_number(tag) => blame.help(format!(
+                "Helm prints a number of its values this way: quote the tag there (`tag: \"{digits}\"`)"
+            )),
             '+' => blame
                 .help("build metadata is not allowed in a tag; Helm and others write `_` for the `+`")
                 .replacement(format!("{before}:{}{after}", tag.replace('+', "_"))),
