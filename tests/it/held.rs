@@ -189,9 +189,10 @@ fn a_copy_has_the_content_of_its_source_where_it_may() {
     };
     let from = format!("{REPLICATOR}replicate-from");
     let allowed = format!("{REPLICATOR}replication-allowed: 'true'");
-    assert_eq!(of(&allowed, &from), "pullable");
     assert_eq!(of(&format!("{allowed}, {REPLICATOR}replication-allowed-namespaces: 'a,sh.*'"), &from), "pullable");
-    for refused in ["x: y".to_owned(), format!("{allowed}, {REPLICATOR}replication-allowed-namespaces: a")] {
+    // Without a list the replicator allows no namespace, unless it is told to allow all.
+    let listed = format!("{allowed}, {REPLICATOR}replication-allowed-namespaces: ");
+    for refused in ["x: y".to_owned(), allowed.clone(), format!("{listed}a"), format!("{listed}''")] {
         assert_eq!(of(&refused, &from), "unverified secret-unknown", "{refused}");
     }
     let reflects = format!("{REFLECTOR}reflects");
@@ -241,6 +242,17 @@ fn what_operators_make_is_there() {
     assert_eq!(check(&format!("{POD}{elsewhere}\n"), &["--closed"]).status, Some(1));
     let untyped = made[1].replace("type: kubernetes.io/dockerconfigjson", "spec: {itemPath: x}");
     assert_eq!(check(&format!("{POD}{untyped}\n"), &["--closed"]).rules, ["wrong-secret-type"]);
+    let untyped = made[7].replace("type: kubernetes.io/dockerconfigjson", "data: {a: b}");
+    assert_eq!(check(&format!("{POD}{untyped}\n"), &["--closed"]).rules, ["wrong-secret-type"]);
+    // The documented way to encrypt a SopsSecret takes the names with it.
+    let encrypted = made[3].replace("regcred", "'ENC[AES256_GCM,data:x,iv:y,tag:z,type:str]'");
+    assert_eq!(check(&format!("{POD}{encrypted}\n"), &["--closed"]).verdicts, ["unverified secret-unknown"]);
+    assert_eq!(check(&format!("{POD}{}\n", made[3].replace("regcred", "other")), &["--closed"]).status, Some(1));
+    for name in ["regcred", "regcred-registrycreds"] {
+        let pod = POD.replace("regcred", name);
+        let cluster = "apiVersion: ops.alexellis.io/v1\nkind: ClusterPullSecret\nmetadata: {name: regcred}\nspec: {secretRef: {name: a, namespace: b}}";
+        assert_eq!(check(&format!("{pod}{cluster}\n"), &["--closed"]).verdicts, ["unverified secret-unknown"]);
+    }
 }
 
 #[test]
