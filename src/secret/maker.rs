@@ -75,6 +75,9 @@ static MAKERS: &[Maker] = &[
         &["secretNamespace"], (&["secretType"], OPAQUE, "spec.managedKubeSecretReferences[].secretType")),
     maker(("secrets.infisical.com", "InfisicalDynamicSecret"), &["spec", "managedSecretReference"], &["secretName"],
         &["secretNamespace"], (&["secretType"], OPAQUE, "spec.managedSecretReference.secretType")),
+    // Infisical/kubernetes-operator v0.11.5 api/v1beta1/infisicalstaticsecret_types.go (SecretTarget)
+    maker(("secrets.infisical.com", "InfisicalStaticSecret"), &["spec", "targets"], &["name"], &["namespace"],
+        (&["secretType"], OPAQUE, "spec.targets[].secretType")),
     // bitwarden/sm-kubernetes v2.0.0 internal/controller/bitwardensecret_controller.go (`CreateK8sSecret`): one that it makes
     // is `Opaque`, one that is there before keeps its type
     maker(("k8s.bitwarden.com", "BitwardenSecret"), &["spec"], &["secretName"], &[], (&[], UNKNOWN, "type")),
@@ -155,7 +158,8 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
     for maker in MAKERS.iter().filter(|maker| (maker.group, maker.kind) == (group, kind)) {
         let Some(each) = object.node.at(maker.each) else { continue };
         let parts: Vec<Node<'_>> = if each.is_sequence() { each.items().collect() } else { vec![each] };
-        for part in parts {
+        // A target of Infisical may be a ConfigMap.
+        for part in parts.into_iter().filter(|part| part.str("kind") != Some("ConfigMap")) {
             let name = if maker.name.is_empty() { own_name() } else { part.at(maker.name).and_then(spanned_string) };
             let Some(name) = name.filter(|name| !name.value.is_empty()) else { continue };
             let namespace = Some(maker.namespace).filter(|path| !path.is_empty());

@@ -225,6 +225,7 @@ fn what_operators_make_is_there() {
         "apiVersion: secrets.doppler.com/v1alpha1\nkind: DopplerSecret\nmetadata: {name: x, namespace: doppler}\nspec: {managedSecret: {name: regcred, namespace: shop, type: kubernetes.io/dockerconfigjson}}",
         "apiVersion: isindir.github.com/v1alpha3\nkind: SopsSecret\nmetadata: {name: x, namespace: shop}\nspec: {secretTemplates: [{name: y}, {name: regcred, type: kubernetes.io/dockerconfigjson}]}",
         "apiVersion: secrets.infisical.com/v1alpha1\nkind: InfisicalSecret\nmetadata: {name: x}\nspec: {managedKubeSecretReferences: [{secretName: regcred, secretNamespace: shop, secretType: kubernetes.io/dockerconfigjson}]}",
+        "apiVersion: secrets.infisical.com/v1beta1\nkind: InfisicalStaticSecret\nmetadata: {name: x}\nspec: {targets: [{kind: ConfigMap, name: y, namespace: shop}, {kind: Secret, name: regcred, namespace: shop, secretType: kubernetes.io/dockerconfigjson}]}",
         "apiVersion: k8s.bitwarden.com/v1\nkind: BitwardenSecret\nmetadata: {name: x, namespace: shop}\nspec: {secretName: regcred}",
         "apiVersion: secretgen.carvel.dev/v1alpha1\nkind: SecretImport\nmetadata: {name: regcred, namespace: shop}\nspec: {fromNamespace: base}",
         "apiVersion: secretgen.carvel.dev/v1alpha1\nkind: SecretTemplate\nmetadata: {name: regcred, namespace: shop}\nspec: {template: {type: kubernetes.io/dockerconfigjson}}",
@@ -242,7 +243,7 @@ fn what_operators_make_is_there() {
     assert_eq!(check(&format!("{POD}{elsewhere}\n"), &["--closed"]).status, Some(1));
     let untyped = made[1].replace("type: kubernetes.io/dockerconfigjson", "spec: {itemPath: x}");
     assert_eq!(check(&format!("{POD}{untyped}\n"), &["--closed"]).rules, ["wrong-secret-type"]);
-    let untyped = made[7].replace("type: kubernetes.io/dockerconfigjson", "data: {a: b}");
+    let untyped = made[8].replace("type: kubernetes.io/dockerconfigjson", "data: {a: b}");
     assert_eq!(check(&format!("{POD}{untyped}\n"), &["--closed"]).rules, ["wrong-secret-type"]);
     // The documented way to encrypt a SopsSecret takes the names with it.
     let encrypted = made[3].replace("regcred", "'ENC[AES256_GCM,data:x,iv:y,tag:z,type:str]'");
