@@ -1,7 +1,8 @@
 //! Controllers that copy a Secret into other namespaces, by annotations of the Secret.
 //!
-//! Follows the annotations that the documentation of emberstack/kubernetes-reflector, mittwald/kubernetes-replicator,
-//! Rancher (project-scoped secrets) and kubeops/config-syncer name.
+//! Follows emberstack/kubernetes-reflector v10.0.63 (`MirroringPropertiesExtensions.cs`: a pattern matches the whole of a
+//! name), mittwald/kubernetes-replicator v2.12.4 (`replicate/common`: the same), and the annotations that the documentation
+//! of Rancher (project-scoped secrets) and kubeops/config-syncer name.
 
 use crate::workload::placeholder::is_placeholder;
 use crate::yaml::Node;
@@ -98,7 +99,8 @@ impl Copies {
     }
 
     /// Who may fill other Secrets with the content of one that has these annotations, and in which namespaces: there
-    /// the other names this one. Both refuse what is not allowed here.
+    /// the other names this one. Both refuse what is not allowed here. Without a list of namespaces the reflector allows
+    /// all (`MatchNamespace`), and the replicator none (`IsReplicationPermitted`).
     pub(super) fn lent(annotations: Option<Node<'_>>) -> Vec<Self> {
         let Some(annotations) = annotations else { return Vec::new() };
         let lent = |by: Copier, prefix: &str, key: &str| {
@@ -106,8 +108,8 @@ impl Copies {
             let allowed = get(key).is_some_and(is_true);
             let listed = get(&format!("{key}-namespaces")).and_then(Node::text).map(namespaces);
             let by_label = get(&format!("{key}-namespaces-selector")).map(|_| vec![Target::Unknown]);
-            let all = vec![Target::Everywhere];
-            let to = by_label.or_else(|| listed.filter(|list| !list.is_empty())).unwrap_or(all);
+            let unlisted = if by == Copier::Reflector { vec![Target::Everywhere] } else { Vec::new() };
+            let to = by_label.or_else(|| listed.filter(|list| !list.is_empty())).unwrap_or(unlisted);
             allowed.then_some(Self { by, to })
         };
         let reflector = lent(Copier::Reflector, REFLECTOR, "reflection-allowed");

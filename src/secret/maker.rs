@@ -68,20 +68,25 @@ static MAKERS: &[Maker] = &[
     // isindir/sops-secrets-operator api/v1alpha3/sopssecret_types.go
     maker(("isindir.github.com", "SopsSecret"), &["spec", "secretTemplates"], &["name"], &[],
         (&["type"], OPAQUE, "spec.secretTemplates[].type")),
-    // Infisical/infisical k8-operator/api/v1alpha1/common.go (ManagedKubeSecretConfig)
+    // Infisical/kubernetes-operator v0.11.5 api/v1alpha1/common.go (ManagedKubeSecretConfig)
     maker(("secrets.infisical.com", "InfisicalSecret"), &["spec", "managedSecretReference"], &["secretName"],
         &["secretNamespace"], (&["secretType"], OPAQUE, "spec.managedSecretReference.secretType")),
     maker(("secrets.infisical.com", "InfisicalSecret"), &["spec", "managedKubeSecretReferences"], &["secretName"],
         &["secretNamespace"], (&["secretType"], OPAQUE, "spec.managedKubeSecretReferences[].secretType")),
     maker(("secrets.infisical.com", "InfisicalDynamicSecret"), &["spec", "managedSecretReference"], &["secretName"],
         &["secretNamespace"], (&["secretType"], OPAQUE, "spec.managedSecretReference.secretType")),
-    // bitwarden/sm-kubernetes src/sm-operator/api/v1/bitwardensecret_types.go: there is no field for the type
+    // Infisical/kubernetes-operator v0.11.5 api/v1beta1/infisicalstaticsecret_types.go (SecretTarget)
+    maker(("secrets.infisical.com", "InfisicalStaticSecret"), &["spec", "targets"], &["name"], &["namespace"],
+        (&["secretType"], OPAQUE, "spec.targets[].secretType")),
+    // bitwarden/sm-kubernetes v2.0.0 internal/controller/bitwardensecret_controller.go (`CreateK8sSecret`): one that it makes
+    // is `Opaque`, one that is there before keeps its type
     maker(("k8s.bitwarden.com", "BitwardenSecret"), &["spec"], &["secretName"], &[], (&[], UNKNOWN, "type")),
     // carvel-dev/secretgen-controller pkg/apis/secretgen2/v1alpha1: an import has the type of what it imports
     maker(("secretgen.carvel.dev", "SecretImport"), &[], &[], &[], (&[], UNKNOWN, "type")),
+    // carvel-dev/secretgen-controller v0.16.1 pkg/generator/secret_template_reconciler.go
     maker(("secretgen.carvel.dev", "SecretTemplate"), &[], &[], &[],
-        (&["spec", "template", "type"], UNKNOWN, "spec.template.type")),
-    // external-secrets/kubernetes-external-secrets lib/poller.js
+        (&["spec", "template", "type"], OPAQUE, "spec.template.type")),
+    // external-secrets/kubernetes-external-secrets 8.5.5 lib/poller.js: `spec.type` counts where the template has none
     maker(("kubernetes-client.io", "ExternalSecret"), &[], &[], &[],
         (&["spec", "template", "type"], UNKNOWN, "spec.template.type")),
     // ricoberger/vault-secrets-operator api/v1alpha1/vaultsecret_types.go
@@ -100,7 +105,8 @@ static CLUSTER_SECRET: Maker = Maker {
     ..maker(("clustersecret.io", "ClusterSecret"), &[], &[], &[], (&["type"], OPAQUE, "type"))
 };
 
-/// alexellis/registry-creds controllers/secret_reconciler.go (`createSecret`).
+/// alexellis/registry-creds controllers/secret_reconciler.go (`createSecret`): the name of the object since 0.3.1, with
+/// `-registrycreds` behind it before.
 static CLUSTER_PULL_SECRET: Maker = Maker {
     is_for_many: true,
     ..maker(("ops.alexellis.io", "ClusterPullSecret"), &[], &[], &[], (&[], UNKNOWN, "type"))
@@ -140,17 +146,20 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
     }
     if (group, kind) == (CLUSTER_PULL_SECRET.group, CLUSTER_PULL_SECRET.kind) {
         let Some(name) = own_name() else { return };
-        let name = Spanned { value: format!("{}-registrycreds", name.value), span: name.span };
-        // A namespace can be left out by an annotation, which is not looked at.
-        let to = vec![Target::Unknown];
-        let secret = of_many(&CLUSTER_PULL_SECRET, name, None, Content::Opaque, to, Copier::RegistryCreds);
-        inventory.secrets.push(secret);
+        let former = Spanned { value: format!("{}-registrycreds", name.value), span: name.span };
+        for name in [name, former] {
+            // A namespace can be left out by an annotation, which is not looked at.
+            let to = vec![Target::Unknown];
+            let secret = of_many(&CLUSTER_PULL_SECRET, name, None, Content::Opaque, to, Copier::RegistryCreds);
+            inventory.secrets.push(secret);
+        }
         return;
     }
     for maker in MAKERS.iter().filter(|maker| (maker.group, maker.kind) == (group, kind)) {
         let Some(each) = object.node.at(maker.each) else { continue };
         let parts: Vec<Node<'_>> = if each.is_sequence() { each.items().collect() } else { vec![each] };
-        for part in parts {
+        // A target of Infisical may be a ConfigMap.
+        for part in parts.into_iter().filter(|part| part.str("kind") != Some("ConfigMap")) {
             let name = if maker.name.is_empty() { own_name() } else { part.at(maker.name).and_then(spanned_string) };
             let Some(name) = name.filter(|name| !name.value.is_empty()) else { continue };
             let namespace = Some(maker.namespace).filter(|path| !path.is_empty());

@@ -189,9 +189,10 @@ fn a_copy_has_the_content_of_its_source_where_it_may() {
     };
     let from = format!("{REPLICATOR}replicate-from");
     let allowed = format!("{REPLICATOR}replication-allowed: 'true'");
-    assert_eq!(of(&allowed, &from), "pullable");
     assert_eq!(of(&format!("{allowed}, {REPLICATOR}replication-allowed-namespaces: 'a,sh.*'"), &from), "pullable");
-    for refused in ["x: y".to_owned(), format!("{allowed}, {REPLICATOR}replication-allowed-namespaces: a")] {
+    // Without a list the replicator allows no namespace, unless it is told to allow all.
+    let listed = format!("{allowed}, {REPLICATOR}replication-allowed-namespaces: ");
+    for refused in ["x: y".to_owned(), allowed.clone(), format!("{listed}a"), format!("{listed}''")] {
         assert_eq!(of(&refused, &from), "unverified secret-unknown", "{refused}");
     }
     let reflects = format!("{REFLECTOR}reflects");
@@ -224,6 +225,7 @@ fn what_operators_make_is_there() {
         "apiVersion: secrets.doppler.com/v1alpha1\nkind: DopplerSecret\nmetadata: {name: x, namespace: doppler}\nspec: {managedSecret: {name: regcred, namespace: shop, type: kubernetes.io/dockerconfigjson}}",
         "apiVersion: isindir.github.com/v1alpha3\nkind: SopsSecret\nmetadata: {name: x, namespace: shop}\nspec: {secretTemplates: [{name: y}, {name: regcred, type: kubernetes.io/dockerconfigjson}]}",
         "apiVersion: secrets.infisical.com/v1alpha1\nkind: InfisicalSecret\nmetadata: {name: x}\nspec: {managedKubeSecretReferences: [{secretName: regcred, secretNamespace: shop, secretType: kubernetes.io/dockerconfigjson}]}",
+        "apiVersion: secrets.infisical.com/v1beta1\nkind: InfisicalStaticSecret\nmetadata: {name: x}\nspec: {targets: [{kind: ConfigMap, name: y, namespace: shop}, {kind: Secret, name: regcred, namespace: shop, secretType: kubernetes.io/dockerconfigjson}]}",
         "apiVersion: k8s.bitwarden.com/v1\nkind: BitwardenSecret\nmetadata: {name: x, namespace: shop}\nspec: {secretName: regcred}",
         "apiVersion: secretgen.carvel.dev/v1alpha1\nkind: SecretImport\nmetadata: {name: regcred, namespace: shop}\nspec: {fromNamespace: base}",
         "apiVersion: secretgen.carvel.dev/v1alpha1\nkind: SecretTemplate\nmetadata: {name: regcred, namespace: shop}\nspec: {template: {type: kubernetes.io/dockerconfigjson}}",
@@ -241,6 +243,17 @@ fn what_operators_make_is_there() {
     assert_eq!(check(&format!("{POD}{elsewhere}\n"), &["--closed"]).status, Some(1));
     let untyped = made[1].replace("type: kubernetes.io/dockerconfigjson", "spec: {itemPath: x}");
     assert_eq!(check(&format!("{POD}{untyped}\n"), &["--closed"]).rules, ["wrong-secret-type"]);
+    let untyped = made[8].replace("type: kubernetes.io/dockerconfigjson", "data: {a: b}");
+    assert_eq!(check(&format!("{POD}{untyped}\n"), &["--closed"]).rules, ["wrong-secret-type"]);
+    // The documented way to encrypt a SopsSecret takes the names with it.
+    let encrypted = made[3].replace("regcred", "'ENC[AES256_GCM,data:x,iv:y,tag:z,type:str]'");
+    assert_eq!(check(&format!("{POD}{encrypted}\n"), &["--closed"]).verdicts, ["unverified secret-unknown"]);
+    assert_eq!(check(&format!("{POD}{}\n", made[3].replace("regcred", "other")), &["--closed"]).status, Some(1));
+    for name in ["regcred", "regcred-registrycreds"] {
+        let pod = POD.replace("regcred", name);
+        let cluster = "apiVersion: ops.alexellis.io/v1\nkind: ClusterPullSecret\nmetadata: {name: regcred}\nspec: {secretRef: {name: a, namespace: b}}";
+        assert_eq!(check(&format!("{pod}{cluster}\n"), &["--closed"]).verdicts, ["unverified secret-unknown"]);
+    }
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub(super) fn check(
             span: field.key.span(),
             fault: Misplacement::OtherField(form),
             path: join(&object.path, &field.path),
-            right_path: join(&object.path, &right),
+            right_path: join(&object.path, &join(&root.path, &right)),
             names: named.map(str::to_owned).collect(),
         });
     }

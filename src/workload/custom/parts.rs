@@ -42,36 +42,48 @@ pub(super) fn image(field: &Field<'_>, pod: PodId, container: Container, path: &
 /// The image that a mapping's `registry`, `repository` and `image` make with its `digest`, `tag` or `version`; `None` where
 /// there is none of these, and the operator chooses.
 ///
-/// Follows `imagePath` of the GPU operator (`internal/image/image.go`): a version that is a digest stands behind an `@`.
+/// Follows `ImagePath` of the GPU operator (v26.7.0 `internal/image/image.go`): a version that is a digest stands behind an
+/// `@`, an `image` alone is the whole of it, and with a version alone it is refused.
 pub(super) fn of_object(field: &Field<'_>, pod: PodId, container: Container, path: &str) -> Option<ImageUse> {
     let of = |key: &str| field.value.get(key).filter(|node| node.text().is_some_and(|text| !text.trim().is_empty()));
     let name = ["registry", "repository", "image"].into_iter().filter_map(|key| Some((key, of(key)?)));
     let name: Vec<(&str, Node<'_>)> = name.collect();
-    let version = ["digest", "tag", "version"].into_iter().find_map(of)?;
+    let version = ["digest", "tag", "version"].into_iter().find_map(of);
     let &(key, last) = name.last()?;
     let written = last.text()?.trim_matches('/');
+    // A word alone is the last part of a name, and the rest of it is missing.
+    if key == "image" && name.len() == 1 && !written.contains('/') {
+        return None;
+    }
     let joined: Vec<&str> = name.iter().filter_map(|(_, node)| Some(node.text()?.trim_matches('/'))).collect();
-    let (name, version_text) = (joined.join("/"), version.text()?);
-    let separator = if version_text.starts_with("sha256:") { '@' } else { ':' };
-    let whole = format!("{name}{separator}{version_text}");
-    let decided = |node: Node<'_>, message: &str| DecidedBy { span: node.span(), message: message.to_owned() };
+    let is_whole = key == "image" && joined.len() == 1;
+    let whole = match version.and_then(Node::text) {
+        Some(version) if version.starts_with("sha256:") => format!("{}@{version}", joined.join("/")),
+        Some(version) => format!("{}:{version}", joined.join("/")),
+        None if is_whole => written.to_owned(),
+        None => return None,
+    };
+    let decided = |node: Node<'_>| DecidedBy { span: node.span(), message: "its tag is set here".to_owned() };
     Some(ImageUse {
         pod,
         container,
         path: format!("{path}.{key}"),
         image: classify(&whole, false),
-        written: Some(written.to_owned()),
+        written: (whole != written).then(|| written.to_owned()),
         text: Spanned { value: whole, span: last.span() },
         declared_policy: None,
-        decided_by: vec![decided(version, "its tag is set here")],
+        decided_by: version.map(decided).into_iter().collect(),
         stream_tag: None,
     })
 }
 
-/// The image of a URI with the scheme `oci`; any other is none.
+/// The image of a URI with the scheme `oci`, or with that and how the kubelet shall pull it; any other is none.
+///
+/// Follows `ParseOciScheme` of KServe (`pkg/utils/storage.go`): `oci+fetch` is fetched by the pod itself.
 pub(super) fn of_uri(field: &Field<'_>, pod: PodId, container: Container, path: &str) -> Option<ImageUse> {
     let written = field.value.as_str()?;
-    let image = written.strip_prefix("oci://")?;
+    let image =
+        ["oci://", "oci+modelcar://", "oci+native://"].iter().find_map(|scheme| written.strip_prefix(scheme))?;
     Some(ImageUse {
         pod,
         container,
