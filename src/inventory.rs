@@ -1,6 +1,6 @@
 //! Everything that the inputs say, gathered from all documents: the facts that rules judge.
 
-mod broken;
+pub(crate) mod broken;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -108,7 +108,9 @@ impl Suppressions {
 
 /// Whether a source may hold a directive at all: asked of every file, so it must cost next to nothing.
 pub(crate) fn may_have(source: &Source) -> bool {
-    memchr::memmem::find(source.text().as_bytes(), b"ullcheck").is_some()
+    let bytes = source.text().as_bytes();
+    let is_name = |at: usize| bytes.get(at..at + 9).is_some_and(|word| word.eq_ignore_ascii_case(b"pullcheck"));
+    memchr::memchr2_iter(b'u', b'U', bytes).any(|at| at > 0 && is_name(at - 1))
 }
 
 /// Takes out what the inputs silence. Which of the suppressions silenced something is told beside, in their order.

@@ -19,10 +19,19 @@ impl Inventory {
         } else {
             ProblemKind::InvalidYaml { certain: options.named || is_meant(source, text) }
         };
-        if text.lines().any(may_be_of_a_secret) {
-            self.mask_broken_secret(text, error.document);
+        let message = self.message_without_secrets(source, text, &error);
+        self.problems.push(Problem { kind, span: error.at, message });
+    }
+
+    /// The decoder's words, without what they quote where that could be a Secret's: all values of such a document are
+    /// masked, as nobody knows which of them hold the password.
+    fn message_without_secrets(&mut self, source: &Source, document: &str, error: &SyntaxError) -> String {
+        let around = source.text().get(error.at.range()).unwrap_or_default();
+        if !may_hold_a_secret(document) && !may_hold_a_secret(around) {
+            return error.message.clone();
         }
-        self.problems.push(Problem { kind, span: error.at, message: error.message });
+        self.mask_broken_secret(document, error.document);
+        without_quotes(&error.message)
     }
 
     /// Without a tree nobody knows which lines hold the values: all that stands behind a key, and lines without one,
@@ -121,18 +130,20 @@ impl Inventory {
         } else {
             ProblemKind::RefusedYaml { certain: options.named || is_meant(source, text) }
         };
-        self.problems.push(Problem { kind, span: error.at, message: error.message });
+        let message = self.message_without_secrets(source, text, &error);
+        self.problems.push(Problem { kind, span: error.at, message });
     }
 
     pub(super) fn add_unread(&mut self, source: &Source, error: SyntaxError, options: ReadOptions<'_>) {
         let text = source.text().get(error.document.range()).unwrap_or_default();
+        let message = self.message_without_secrets(source, text, &error);
         // What it holds is not known before it is rendered, nor where a document ends.
         if self.problems.last().is_some_and(|it| it.kind == ProblemKind::Template && it.span.source == error.at.source)
         {
             return;
         }
         let kind = ProblemKind::UnreadYaml { certain: options.named || is_manifest(text) };
-        self.problems.push(Problem { kind, span: error.at, message: error.message });
+        self.problems.push(Problem { kind, span: error.at, message });
     }
 }
 
@@ -153,15 +164,36 @@ fn is_manifest(text: &str) -> bool {
     has_line("apiVersion:") && has_line("kind:")
 }
 
-/// Whether a line of a document that cannot be parsed says that it is a Secret, in YAML or JSON, or holds a value of
-/// one.
-fn may_be_of_a_secret(line: &str) -> bool {
-    let is_kind = |after: &str| {
-        let kind = after.trim_start_matches(['"', '\'']).trim_start().strip_prefix(':').unwrap_or_default();
-        kind.trim_start().trim_start_matches(['"', '\'']).starts_with("Secret")
-    };
-    line.split("kind").skip(1).any(is_kind) || line.contains("stringData") || line.contains(".dockerc")
+/// Whether a text that is no tree may hold values of a Secret: it names the kind, however the key is written, or one of
+/// the fields that hold them. `secretKeyRef` and `imagePullSecrets` name none.
+pub(crate) fn may_hold_a_secret(text: &str) -> bool {
+    let is_word = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    let names_kind = text.match_indices("Secret").any(|(at, word)| {
+        let (before, after) = (&text[..at], &text[at + word.len()..]);
+        !is_word(before.chars().next_back()) && !is_word(after.chars().next())
+    });
+    names_kind || ["stringData", ".dockerc", "secretGenerator", "literals"].iter().any(|field| text.contains(field))
 }
+
+/// A message of the decoder without the parts of the document that it quotes.
+fn without_quotes(message: &str) -> String {
+    const SEPARATOR: &str = "invalid Yaml document separator: ";
+    if message.starts_with(SEPARATOR) {
+        return format!("{SEPARATOR}{MASKED}");
+    }
+    for (open, close) in [('`', '`'), ('\'', '\'')] {
+        if let (Some(start), Some(end)) = (message.find(open), message.rfind(close))
+            // `'-'` is a word of the decoder's own.
+            && end > start + 2
+        {
+            return format!("{}{open}{MASKED}{close}{}", &message[..start], &message[end + close.len_utf8()..]);
+        }
+    }
+    message.to_owned()
+}
+
+/// What stands in the place of what could be secret.
+const MASKED: &str = "***";
 
 /// What of a line could be secret: what stands behind its key, or all of it when it has none. Empty for keys whose
 /// values tell where the reader is.

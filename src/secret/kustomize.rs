@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use crate::inventory::Inventory;
+use crate::inventory::broken::may_hold_a_secret;
 use crate::kustomization::field;
 use crate::secret::kubernetes::{Encoding, known_secrets};
 use crate::secret::making::{Keys, SecretType};
@@ -79,6 +80,7 @@ pub(crate) fn extract(folder: &str, root: Node<'_>, resource: ResourceId, invent
     let options = field(root, "generatorOptions");
     let affix = |key: &str| root.str(key).unwrap_or_default();
     let certain = !may_be_patched(root);
+    mask_patches(root, inventory);
     for generator in field(root, "secretGenerator").into_iter().flat_map(Node::items) {
         mask(generator, inventory);
         let Some(name) = generator.get("name").and_then(spanned_string) else { continue };
@@ -146,8 +148,20 @@ fn keys<'a>(generator: Node<'a>) -> Keys<'a> {
     if complete { Keys::Known(keys) } else { Keys::AtLeast(keys) }
 }
 
+/// A patch of a Secret holds values of one.
+fn mask_patches(root: Node<'_>, inventory: &mut Inventory) {
+    for list in ["patches", "patchesStrategicMerge", "patchesJson6902"].into_iter().filter_map(|key| field(root, key)) {
+        let patches = list.items().filter_map(|item| item.get("patch").or(Some(item)));
+        let texts = patches.filter(|patch| patch.text().is_some_and(may_hold_a_secret));
+        inventory.masked.extend(texts.map(Node::span));
+    }
+}
+
 /// Literals are secret.
 fn mask(generator: Node<'_>, inventory: &mut Inventory) {
+    // Whatever they are written as.
+    let literals = generator.get("literals").filter(|literals| !literals.is_sequence());
+    inventory.masked.extend(literals.map(Node::span));
     for literal in generator.get("literals").into_iter().flat_map(Node::items) {
         inventory.masked.push(literal.span());
         let Some((key, value)) = literal.text().and_then(|text| text.split_once('=')) else { continue };

@@ -245,3 +245,41 @@ fn workflow_commands_are_broken_wherever_a_report_is_read() {
         assert!(!output.stdout.lines().any(|line| line.trim_start().starts_with("::")), "{format}: {}", output.stdout);
     }
 }
+
+/// What nobody can parse holds a password as well as what somebody can.
+#[test]
+fn a_secret_that_is_refused_shows_no_value() {
+    const PASSWORD: &str = "hunter2verysecret";
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: 'nginx:1'}]}\n";
+    let head = "apiVersion: v1\nkind: Secret\nmetadata: {name: m}\n";
+    let json = format!("{{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"stringData\":{{\"a\":\"{PASSWORD}\"}}}}");
+    let broken = format!("data: {{a: {PASSWORD}}}\n   b: c\n");
+    let cases = [
+        format!("{pod}--- {json}\n"),
+        format!("{pod}---  {{kind: Secret, stringData: {{a: {PASSWORD}}}}}\n"),
+        format!("{head}stringData:\n  a: !!int {PASSWORD}\n"),
+        format!("{head}stringData:\n  a: *{PASSWORD}\n"),
+        format!("{pod}...\nkind: Secret\nstringData: {{a: {PASSWORD}}}\n"),
+        format!("---\n{{\"apiVersion\":\"v1\",\"kind\":\"Pod\"}}{json}\n"),
+        format!("kind: !!str Secret\n{broken}"),
+        format!("kind: &k Secret\n{broken}"),
+        format!("kind:\n  Secret\n{broken}"),
+        format!("? kind\n: Secret\n{broken}"),
+        format!("{head}stringData: {{{{ {PASSWORD} }}}}\n"),
+    ];
+    let kustomizations = [
+        format!("secretGenerator:\n- name: pull\n  literals: password={PASSWORD}\n"),
+        format!("secretGenerator:\n- name: pull\n  literals: [password={PASSWORD}\n"),
+        format!("patches:\n- bogus: 1\n  patch: |\n    kind: Secret\n    stringData: {{a: {PASSWORD}}}\n"),
+    ];
+    let files = cases.iter().map(|text| ("manifest.yaml", text));
+    for (name, text) in files.chain(kustomizations.iter().map(|text| ("kustomization.yaml", text))) {
+        let folder = TempDir::new().unwrap();
+        fs::write(folder.path().join(name), text).unwrap();
+        for format in ["human", "plain", "json", "sarif", "github", "gitlab", "junit", "markdown"] {
+            let run = Run::new(env!("CARGO_BIN_EXE_pullcheck")).within(folder.path());
+            let output = run.args(["--offline", "--format", format, name]).output();
+            assert!(!output.to_string().contains(PASSWORD), "{format} of {text}: {output}");
+        }
+    }
+}
