@@ -60,7 +60,8 @@ impl Inventory {
         if has_template_ending(source.name()) {
             return true;
         }
-        match sign::look(text, (error.at.start - error.document.start) as usize) {
+        let failed_at = (error.at.start - error.document.start) as usize;
+        match sign::look(text, failed_at) {
             Look::Broken => false,
             Look::Template => true,
             Look::Masked { text: masked, near, readable } => {
@@ -69,8 +70,12 @@ impl Inventory {
                         self.add_document(source, document, options.kinds);
                     }
                 });
-                self.documents -= usize::from(read && readable);
-                near || read
+                self.documents -= usize::from(read.is_ok() && readable);
+                // Where the parser gives up at the same place without them, the signs are not to blame.
+                match read {
+                    Ok(()) => true,
+                    Err(at) => near && at != failed_at,
+                }
             }
         }
     }

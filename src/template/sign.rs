@@ -18,6 +18,8 @@ struct Sign {
     range: Range<usize>,
     /// It stands alone on its lines, or decides what else is written.
     control: bool,
+    /// It is part of a plain word as well: only a text that is YAML without it is a template.
+    weak: bool,
 }
 
 /// What becomes of a text that no parser takes, once it is looked at as a template.
@@ -45,7 +47,8 @@ pub(crate) fn look(text: &str, at: usize) -> Look {
     }
     let near = {
         let window = window(text, at);
-        signs.iter().any(|sign| sign.range.start < window.end && window.start < sign.range.end)
+        let is_near = |sign: &Sign| sign.range.start < window.end && window.start < sign.range.end;
+        signs.iter().any(|sign| !sign.weak && is_near(sign))
     };
     // What is in Go's brackets can bring any number of lines.
     let readable = signs.iter().all(|sign| !sign.control && !text[sign.range.clone()].starts_with("{{"));
@@ -140,7 +143,8 @@ fn alone(text: &str, found: &[Range<usize>]) -> Vec<Sign> {
         }
         other |= !gap_in_line.trim().is_empty();
         let control = is_control(&text[range.clone()]) || text[range.clone()].contains('\n');
-        signs.push(Sign { range: range.clone(), control });
+        let weak = text[range.clone()].starts_with("${");
+        signs.push(Sign { range: range.clone(), control, weak });
         let behind = &text[range.end..found.get(at + 1).map_or(text.len(), |next| next.start)];
         let rest = behind.split('\n').next().unwrap_or_default();
         let ends_line = behind.contains('\n') || at + 1 == found.len();
@@ -191,7 +195,7 @@ fn words(line: &str) -> impl Iterator<Item = Range<usize>> {
     found.into_iter()
 }
 
-/// `{PREFIX}.16`: alone in its place it would be a mapping, and no fault; behind a `$` it is part of a plain word.
+/// `{PREFIX}.16`: alone in its place it would be a mapping, and no fault. `${X}`, which ends a flow collection too early.
 fn braces(line: &str) -> impl Iterator<Item = Range<usize>> {
     line.match_indices('{').filter_map(|(open, _)| {
         let close = open + 1 + line[open + 1..].find(['}', '{', ' ', ':', ','])?;
@@ -204,9 +208,9 @@ fn braces(line: &str) -> impl Iterator<Item = Range<usize>> {
         let (before, after) = (line[..open].chars().next_back(), line[close + 1..].chars().next());
         let is_sign = line[close..].starts_with('}')
             && is_constant
-            && before != Some('$')
-            && (is_within_word(before) || is_within_word(after));
-        is_sign.then_some(open..close + 1)
+            && (before == Some('$') || is_within_word(before) || is_within_word(after));
+        let start = if before == Some('$') { open - 1 } else { open };
+        is_sign.then_some(start..close + 1)
     })
 }
 
@@ -242,7 +246,8 @@ mod tests {
         let text = "a: '{{ x }}'\nb: 1\nc: 2\nd: 3\ne: 4\nf: [^\n";
         assert!(matches!(look_at(text, "^"), Look::Masked { near: false, .. }));
         assert_eq!(look_at("a: [^ x\n", "^"), Look::Broken);
-        assert_eq!(look_at("a: ${PREFIX}.16\nb: {X}\nc: [^\n", "^"), Look::Broken);
+        let weak = look_at("a: [b, ${PREFIX}.16]^\nb: {X}\n", "^");
+        assert!(matches!(weak, Look::Masked { near: false, .. }), "{weak:?}");
         assert_eq!(look_at("a: [[1, 2], [3]^\n", "^"), Look::Broken);
     }
 

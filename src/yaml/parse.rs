@@ -66,12 +66,18 @@ pub fn read_as(source: SourceId, text: &str, parse_all: bool, rule: MergeRule, s
 }
 
 /// Reads one document through a mask of its length: what the mask hides is read as the mask has it, everything else as
-/// it is written. Whether it can be read.
-pub(crate) fn read_masked(at: Span, text: &str, mask: &str, sink: &mut dyn FnMut(&Document<'_>)) -> bool {
+/// it is written.
+///
+/// # Errors
+/// It cannot be read with the mask either; the byte offset at which the parser gives up.
+pub(crate) fn read_masked(at: Span, text: &str, mask: &str, sink: &mut dyn FnMut(&Document<'_>)) -> Result<(), usize> {
     let mut tree = Tree::default();
-    let Ok((_, None)) = Grammar::new(mask, Builder::new(mask, &mut tree)).read() else { return false };
+    match Grammar::new(mask, Builder::new(mask, &mut tree)).read() {
+        Ok((_, None)) => {}
+        Ok((_, Some(failure))) | Err(failure) => return Err(failure.at),
+    }
     sink(&Document::new(at.source, at.start, text, &tree, MergeRule::InOrder));
-    true
+    Ok(())
 }
 
 struct Reader<'a, 's> {

@@ -37,7 +37,9 @@ fn templates_of_any_language_are_templates_and_cost_their_document_only() {
         "  - name: web\n    image: nginx:1\n<% if x %>\n<% end %>\n",
         "  - name: web\n<CONTAINERS>\n",
         "  - name: web\n$CONTAINERS\n",
-        "  - name: web\n    image: \"x\n{{- toYaml . }}\n",
+        "  - name: web\n    image: x\n{{- toYaml . | nindent 2 }}\n",
+        "  - name: web\n    args: [--ns, ${NAMESPACE}]\n",
+        "  - {name: web, env: [{name: A, value: ${A_1}}]}\n",
         "((grab containers))\n  - name: web\n",
     ];
     for body in bodies {
@@ -73,6 +75,17 @@ fn broken_yaml_with_a_sign_elsewhere_stays_broken() {
     );
     assert_eq!(read("a.yaml", &text).0, [ProblemKind::InvalidYaml { certain: true }]);
     assert_eq!(read("a.yaml.j2", &text).0, [ProblemKind::Template], "its name says what it is");
+    // Beside the fault, and not to blame for it.
+    for fault in [
+        "  - name: a\n    x: \"see ((x))\"\n     y: {}\n",
+        "  - name: a\n    command: [sh, -c, \"if [[ a ]]; then x; fi\"]\n     ports: []\n",
+        "  - name: a\n    own: a@team@x.org\n     z: y\n",
+        "  - name: a\n    summary: \"{{ $labels.pod }} down\"\n     bad: x\n",
+        "  - name: a\n    note: \"see {PREFIX}.x\"\n     bad: x\n",
+        "  - name: a\n    args: [\"${NAMESPACE}\"]\n     bad: x\n",
+    ] {
+        assert_eq!(read("a.yaml", &pod(fault)).0, [ProblemKind::InvalidYaml { certain: true }], "{fault}");
+    }
 }
 
 #[test]
