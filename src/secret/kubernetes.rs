@@ -202,8 +202,8 @@ fn decode(text: &str, encoding: Encoding, format: Format) -> Result<DockerConfig
 
 /// Whether another program has yet to write the whole value. What is a configuration is decoded, and its entries tell.
 fn is_filled_in_later(value: Node<'_>) -> bool {
-    let Some(text) = value.text() else { return is_unquoted_template(value) };
-    !is_json(text) && is_unfilled(text)
+    let text = value.text().filter(|_| !value.is_unquoted_token());
+    text.map_or_else(|| is_unquoted_template(value), |text| !is_json(text) && is_unfilled(text))
 }
 
 /// Whether a text begins like an object of JSON; `{token}` and `{{ config }}` do not.

@@ -227,7 +227,7 @@ pub(super) fn decided_by(filling: &Filling) -> Vec<DecidedBy> {
 
 /// `image: {{ .Values.image }}` composes as a mapping whose key is a mapping, `image: #@ data.values.image` as null.
 pub(crate) fn is_unquoted_template(value: Node<'_>) -> bool {
-    value.entries().next().is_some_and(|entry| entry.key.is_mapping()) || value.is_computed()
+    value.entries().next().is_some_and(|entry| entry.key.is_mapping()) || value.is_unquoted_token()
 }
 
 /// What a string in an image field is.

@@ -292,11 +292,23 @@ impl<'a> Node<'a> {
         self.scalar() == Some(Scalar::Null)
     }
 
-    /// Whether ytt computes the value: it stands in a comment, `image: #@ data.values.image`.
-    pub(crate) fn is_computed(self) -> bool {
+    /// Whether the value is a token without quotes that another program fills in, and that YAML takes for something else:
+    /// a comment in `image: #@ data.values.image` (ytt) and `image: #{IMAGE}#` (Replace Tokens), a list in `[[ image ]]`, a
+    /// mapping in `{IMAGE}`.
+    pub(crate) fn is_unquoted_token(self) -> bool {
         let Range { start, end } = self.range();
-        let rest = self.document.text.get(end as usize..).unwrap_or_default();
-        start == end && rest.trim_start_matches([' ', '\t']).starts_with("#@")
+        if start == end {
+            let rest = self.document.text.get(end as usize..).unwrap_or_default().trim_start_matches([' ', '\t']);
+            return rest.starts_with("#@") || rest.starts_with("#{");
+        }
+        let written = self.document.text.get(start as usize..end as usize).unwrap_or_default();
+        let between = |open, close| written.strip_prefix(open).and_then(|rest: &str| rest.strip_suffix(close));
+        let is_of = |text: &str, more: &[char]| {
+            let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-') || more.contains(&c);
+            text.contains(|c: char| c.is_ascii_alphabetic()) && text.chars().all(is_name)
+        };
+        between("[[", "]]").is_some_and(|text| is_of(text, &[' ', '$', '|', '"', '\'']))
+            || between("{", "}").is_some_and(|text| is_of(text, &[]))
     }
 
     /// The items of a sequence; none for anything else.

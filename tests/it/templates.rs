@@ -63,6 +63,11 @@ fn placeholders_that_are_values_alone_hide_nothing_else() {
 fn what_ytt_computes_is_no_empty_image() {
     let text = pod("  - name: a\n    image: #@ data.values.image\n  - name: b\n    image:\n");
     let inventory = gathered(&[("a.yaml", &text)]);
+    for token in ["#{IMAGE}#", "[[ image ]]", "[[ .Values.image ]]", "{IMAGE}"] {
+        let inventory = gathered(&[("a.yaml", &pod(&format!("  - name: a\n    image: {token}\n")))]);
+        let image = &inventory.images[0].image;
+        assert!(matches!(image, pullcheck::workload::ImageText::Skipped(_)), "{token}: {image:?}");
+    }
     let invalid = |at: usize| matches!(inventory.images[at].image, pullcheck::workload::ImageText::Invalid(_));
     assert_eq!((invalid(0), invalid(1)), (false, true));
     assert_eq!(inventory.problems.iter().map(|it| it.kind).collect::<Vec<_>>(), [ProblemKind::Template]);
@@ -130,4 +135,19 @@ fn binary_of_a_secret_is_decoded_before_anybody_reads_it() {
     let inventory = gathered(&[("a.yaml", text)]);
     assert_eq!(inventory.secrets.len(), 1);
     assert!(!format!("{:?}", inventory.secrets[0]).contains("Malformed"), "{:?}", inventory.secrets[0]);
+}
+
+#[test]
+fn an_unquoted_token_in_a_secret_is_filled_in_later() {
+    let head = "apiVersion: v1\nkind: Secret\nmetadata: {name: pull}\ntype: kubernetes.io/dockerconfigjson\n";
+    for data in [
+        "data: #{DATA}#\n",
+        "data:\n  .dockerconfigjson: #{CONFIG}#\n",
+        "data:\n  .dockerconfigjson: [[ config ]]\n",
+        "stringData:\n  .dockerconfigjson: {CONFIG}\n",
+    ] {
+        let inventory = gathered(&[("secret.yaml", &format!("{head}{data}"))]);
+        let content = &inventory.secrets[0].content;
+        assert!(matches!(content, pullcheck::secret::Content::Opaque), "{data}: {content:?}");
+    }
 }
