@@ -154,7 +154,9 @@ impl Inventory {
             self.add_incomplete(root, "Lists are nested too deep; what the innermost hold was not read");
         }
         let rendered = matches!(source.origin(), SourceOrigin::Rendered(_));
-        let template = comment::template_at(source.text(), root.span().start, rendered).map(str::to_owned);
+        // Only this document is searched: there may be thousands before it.
+        let at = root.span().start - document.base();
+        let template = comment::template_at(document.text(), at, rendered).map(str::to_owned);
         let first = ResourceId(self.resources.len() as u32);
         for object in objects {
             if secret::sops::is_unrecognisable(object.node) {

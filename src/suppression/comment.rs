@@ -23,21 +23,22 @@ pub(crate) fn read(id: SourceId, source: &Source, comments: &[Span], broken: &[S
         lines.filter_map(|line| comment_of(source, line)).map(span)
     });
     let below = comments.iter().copied().chain(of_broken).filter(|comment| source.line_of(comment.start) >= head);
+    let mut targets = Targets::default();
     for comment in of_head.chain(below) {
         for directive in directives(source.text(), comment) {
-            found.add(directive, source, source.line_of(directive.start) < head);
+            found.add(directive, source, source.line_of(directive.start) < head, &mut targets);
         }
     }
     found
 }
 
 impl Suppressions {
-    fn add(&mut self, directive: Span, source: &Source, at_head: bool) {
+    fn add(&mut self, directive: Span, source: &Source, at_head: bool, targets: &mut Targets) {
         let fault = match parse(directive, source.text()) {
             Ok((Verb::IgnoreFile, ..)) if !at_head => DirectiveFault::NotAtHead,
             Ok((verb, rules, reason)) => {
                 let scope = match verb {
-                    Verb::Ignore => Scope::Line(directive.source, target_line(source, directive.start)),
+                    Verb::Ignore => Scope::Line(directive.source, targets.line_of(source, directive.start)),
                     Verb::IgnoreFile => Scope::File(directive.source),
                 };
                 return self.valid.push(Suppression { scope, rules, reason, span: directive });
@@ -151,15 +152,34 @@ fn rule(directive: Span, words: &str, name: &str) -> Option<Spanned<String>> {
     (!name.is_empty()).then(|| Spanned { value: name.to_owned(), span })
 }
 
-/// The line that a comment speaks of: its own, or, where it stands alone, the next that is neither blank nor a comment.
-fn target_line(source: &Source, comment: u32) -> u32 {
-    let line = source.line_of(comment);
-    let begins = |line: u32| source.line(line).trim_start_matches('\u{feff}').trim_start();
-    if !begins(line).starts_with('#') {
-        return line;
+/// Finds the lines that comments speak of.
+#[derive(Default)]
+struct Targets {
+    /// The last block of comments: its first line that was looked at, and the line of code behind it. A block of
+    /// thousands is gone through once.
+    block: Option<(u32, Option<u32>)>,
+}
+
+impl Targets {
+    /// The line that a comment speaks of: its own, or, where it stands alone, the next that is neither blank nor a
+    /// comment.
+    fn line_of(&mut self, source: &Source, comment: u32) -> u32 {
+        let line = source.line_of(comment);
+        let begins = |line: u32| source.line(line).trim_start_matches('\u{feff}').trim_start();
+        if !begins(line).starts_with('#') {
+            return line;
+        }
+        let last = source.line_count();
+        if let Some((first, code)) = self.block
+            && (first..=code.unwrap_or(last)).contains(&line)
+        {
+            return code.unwrap_or(line);
+        }
+        let is_code = |line: &u32| !begins(*line).is_empty() && !begins(*line).starts_with('#');
+        let code = (line..=last).find(is_code);
+        self.block = Some((line, code));
+        code.unwrap_or(line)
     }
-    let is_code = |line: &u32| !begins(*line).is_empty() && !begins(*line).starts_with('#');
-    (line..=source.line_count()).find(is_code).unwrap_or(line)
 }
 
 #[cfg(test)]

@@ -105,6 +105,11 @@ impl<'a> Document<'a> {
         left > 0
     }
 
+    /// Where its text begins in the source's.
+    pub(crate) const fn base(&self) -> u32 {
+        self.base
+    }
+
     /// Its text, and what of the text up to the next `---` is not part of it.
     pub(crate) fn text(&self) -> &'a str {
         self.text

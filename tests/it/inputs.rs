@@ -368,3 +368,12 @@ fn hostile_documents_end_with_a_word_and_spare_the_rest() {
         assert!(images.iter().any(|image| image["file"] == file), "{file}");
     }
 }
+
+#[test]
+fn a_suppression_in_capitals_is_told() {
+    for directive in ["Pullcheck: Ignore[x]", "PULLCHECK: IGNORE[x]", "PullCheck: ignore[x]"] {
+        let folder = folder(&[("p.yaml", format!("# {directive}\n{POD}").as_bytes())]);
+        let output = pullcheck(folder.path(), &["--format", "plain", "."]).output();
+        assert!(output.stdout.contains("[invalid-suppression]"), "{directive}: {output}");
+    }
+}
