@@ -64,17 +64,17 @@ impl Inventory {
         match sign::look(text, failed_at) {
             Look::Broken => false,
             Look::Template => true,
-            Look::Masked { text: masked, near, readable } => {
+            Look::Masked { text: masked, near, in_line, readable } => {
                 let read = yaml::read_masked(error.document, text, &masked, &mut |document| {
                     if readable {
                         self.add_document(source, document, options.kinds);
                     }
                 });
                 self.documents -= usize::from(read.is_ok() && readable);
-                // Where the parser gives up at the same place without them, the signs are not to blame.
+                // Where the parser gives up at the same place without them, signs in other lines are not to blame.
                 match read {
                     Ok(()) => true,
-                    Err(at) => near && at != failed_at,
+                    Err(at) => in_line || near && at != failed_at,
                 }
             }
         }

@@ -32,8 +32,10 @@ pub(crate) enum Look {
     /// It may be one: it is, if the text with its signs masked is YAML. The mask has the length of the text.
     Masked {
         text: String,
-        /// Whether the parser gave up beside a sign, so that it is a template in any case.
+        /// Whether the parser gave up beside a sign.
         near: bool,
+        /// Whether it gave up in the line of one.
+        in_line: bool,
         /// Whether signs are values alone, so that what is read around them counts.
         readable: bool,
     },
@@ -50,10 +52,16 @@ pub(crate) fn look(text: &str, at: usize) -> Look {
         let is_near = |sign: &Sign| sign.range.start < window.end && window.start < sign.range.end;
         signs.iter().any(|sign| !sign.weak && is_near(sign))
     };
+    let in_line = {
+        let at = at.min(text.len());
+        let start = text[..at].rfind('\n').map_or(0, |found| found + 1);
+        let end = text[at..].find('\n').map_or(text.len(), |found| at + found);
+        signs.iter().any(|sign| !sign.weak && sign.range.start < end && start < sign.range.end)
+    };
     // What is in Go's brackets can bring any number of lines.
     let readable = signs.iter().all(|sign| !sign.control && !text[sign.range.clone()].starts_with("{{"));
     match mask(text, &signs) {
-        Some(text) => Look::Masked { text, near, readable },
+        Some(text) => Look::Masked { text, near, in_line, readable },
         None if near => Look::Template,
         None => Look::Broken,
     }

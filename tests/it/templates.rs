@@ -41,6 +41,7 @@ fn templates_of_any_language_are_templates_and_cost_their_document_only() {
         "  - name: web\n    args: [--ns, ${NAMESPACE}]\n",
         "  - {name: web, env: [{name: A, value: ${A_1}}]}\n",
         "((grab containers))\n  - name: web\n",
+        "  - name: web\n    {{addURI \"{{ .Tag }}/x\" .Tag }}\n    image: x\n",
     ];
     for body in bodies {
         let (problems, images) = read("a.yaml", &(pod(body) + GOOD));
