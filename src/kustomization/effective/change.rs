@@ -51,6 +51,18 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
             continue;
         }
         let mut followed = true;
+        if let (None, Some(name)) = (&patch.target, name)
+            && pods.iter().all(|pod| fit(builder.inventory, patch, Some(name), pod) == Some(false))
+        {
+            // kustomize fails where only an object of another namespace has the name.
+            let anywhere = ResourceName { namespace: None, ..name.clone() };
+            for pod in pods.iter_mut() {
+                if fit(builder.inventory, patch, Some(&anywhere), pod) != Some(false) {
+                    blur(pod, why(patch));
+                    followed = false;
+                }
+            }
+        }
         for pod in pods.iter_mut() {
             match (fit(builder.inventory, patch, name, pod), change) {
                 (Some(false), _) => {}
@@ -137,7 +149,9 @@ fn fit(inventory: &Inventory, patch: &Patch, name: Option<&ResourceName>, pod: &
             let effective = |namespace: &Option<String>| namespace.as_deref().unwrap_or("default").to_owned();
             let own = effective(&name.namespace);
             let same_namespace = name.namespace.is_none() || pod.namespaces.iter().any(|it| effective(it) == own);
-            Some(name.kind == object.kind && name.group() == object.group() && is_named && same_namespace)
+            let is_meant = name.kind == object.kind && name.group() == object.group() && is_named && same_namespace;
+            // kustomize finds no object of another version, and fails.
+            if is_meant && name.api_version != object.api_version { None } else { Some(is_meant) }
         }
     }
 }

@@ -165,3 +165,13 @@ fn other_names_stay_errors() {
         assert!(said(folder.path()).refusal.is_some(), "{name}");
     }
 }
+
+#[test]
+fn a_merge_for_another_version_or_namespace_is_not_taken_for_done() {
+    // kustomize fails: "no matches for Id".
+    let patch = "spec: {template: {spec: {containers: [{name: app, image: 'z:9'}]}}}";
+    let version = format!("apiVersion: apps/v1beta1\\nkind: Deployment\\nmetadata: {{name: web}}\\n{patch}");
+    let namespace =
+        format!("apiVersion: apps/v1\\nkind: Deployment\\nmetadata: {{name: web, namespace: foo}}\\n{patch}");
+    check(&[(merge(&version), WEB, "", Told::Unknown), (merge(&namespace), WEB, "", Told::Unknown)]);
+}
