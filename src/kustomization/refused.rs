@@ -30,7 +30,8 @@ pub(super) fn read(kustomizations: &[Kustomization], sources: &Sources) -> Vec<V
             let words = format!("Found multiple kustomization files under: {folder}");
             refusals.push(Refusal::new(own.span, words, "the second of the folder"));
         }
-        refusals.extend(absent(own));
+        // What a template names may be there once it is rendered.
+        refusals.extend(absent(own).filter(|_| !is_template(sources.get(own.span.source).text())));
         refusals.extend(kinds(own, &folders));
         let text = |file: &str| files.get(&member_path(&own.folder, file)).map(|id| sources.get(*id).text());
         refusals.extend(own.patches.iter().filter_map(|patch| patch_refusal(patch, text)));
@@ -42,6 +43,11 @@ pub(super) fn read(kustomizations: &[Kustomization], sources: &Sources) -> Vec<V
         refusals
     };
     kustomizations.iter().map(refusals).collect()
+}
+
+/// Whether another program is to render a text first, by ytt's comments or by braces anywhere in it.
+fn is_template(text: &str) -> bool {
+    text.contains("{{") || text.lines().any(|line| line.trim_start().starts_with("#@"))
 }
 
 /// Paths that lead to nothing.
