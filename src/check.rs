@@ -121,8 +121,14 @@ fn read_as_kustomize<'k>(sources: &Sources, parts: &mut [Inventory], options: im
     let members = kustomization::files(parts.iter().flat_map(|part| &part.kustomizations), sources);
     for id in members {
         let at = id.0 as usize;
+        // kustomize refuses it, whether or not it looks like a manifest.
+        for problem in parts.get_mut(at).into_iter().flat_map(|part| &mut part.problems) {
+            if let ProblemKind::InvalidYaml { certain } = &mut problem.kind {
+                *certain = true;
+            }
+        }
         if let Some(part) = parts.get_mut(at).filter(|part| part.merges || has_words(id)) {
-            let options = ReadOptions { merge_rule: MergeRule::OwnFirst, ..options(at) };
+            let options = ReadOptions { merge_rule: MergeRule::OwnFirst, named: true, ..options(at) };
             *part = Inventory::of(id, sources.get(id), options);
         }
     }
