@@ -393,10 +393,10 @@ fn add_images(inventory: &Inventory, patch: &Patch, operation: &Operation, pod: 
         (Some(index), "add") if !index.starts_with('-') => pod.is_reordered = true,
         (Some(index), "replace") if !index.starts_with('-') && !pod.is_reordered => {
             let is_replaced = |own: &str| own.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
-            pod.items.retain(|item| !own(item).is_some_and(|own| is_replaced(&own)));
+            pod.items.retain(|item| own(item).is_none_or(|own| !is_replaced(&own)));
         }
         (None, _) => {
-            pod.items.retain(|item| !own(item).is_some_and(|own| list_of(&own) == Some(list)));
+            pod.items.retain(|item| own(item).is_none_or(|own| list_of(&own) != Some(list)));
         }
         _ => {
             blur(pod, why(patch));
