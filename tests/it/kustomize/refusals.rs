@@ -137,6 +137,23 @@ fn a_template_may_name_what_is_not_there_yet() {
 }
 
 #[test]
+fn kustomizations_that_are_built_from_each_other_are_refused() {
+    let folder = folder(&[
+        ("kustomization.yaml", "resources: [a, c]\n"),
+        ("a/kustomization.yaml", "resources: [../b, ../c]\n"),
+        ("b/kustomization.yaml", "resources: [web.yaml, ../a]\n"),
+        ("b/web.yaml", WEB),
+        ("c/kustomization.yaml", "resources: [web.yaml]\n"),
+        ("c/web.yaml", WEB),
+    ]);
+    let (status, found) = report(folder.path(), &["."]);
+    let said = said(&found);
+    let is_cycle = |(_, message, _): &(String, String, u64)| message.contains("cycle detected: candidate root '../");
+    assert!(said.len() == 2 && said.iter().all(is_cycle), "{said:?}");
+    assert_eq!(status, 1);
+}
+
+#[test]
 fn a_broken_file_that_a_kustomization_names_is_an_error() {
     let folder = folder(&[
         ("kustomization.yaml", "resources: [web.yaml, part.yaml]\n"),
