@@ -23,6 +23,9 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
         Body::Unknown | Body::Refused(_) => None,
     };
     let unfollowed = |reason| Unfollowed { reason, span: patch.span };
+    // kustomize takes one partial object at most where there is a target.
+    let merges = |changes: &[Change]| changes.iter().filter(|it| matches!(it, Change::Merge(_))).count();
+    let changes = changes.filter(|changes| patch.target.is_none() || merges(changes) < 2);
     let Some(changes) = changes else {
         builder.reasons.push(unfollowed(Reason::Patch));
         for pod in pods.iter_mut().filter(|pod| fit(builder.inventory, patch, None, pod) != Some(false)) {

@@ -129,9 +129,12 @@ fn merges_add_images() {
 #[test]
 fn merges_without_a_name_are_not_passed_over() {
     let rest = "spec: {template: {spec: {containers: [{name: app, image: 'z:9'}]}}}";
+    let named = format!("apiVersion: apps/v1\\nkind: Deployment\\nmetadata: {{name: web}}\\n{rest}");
     check(&[
         (targeted(&format!("kind: Deployment\\nmetadata: {{name: web}}\\n{rest}")), WEB, "z:9 side:1", Told::Unknown),
         (targeted(&format!("apiVersion: apps/v1\\nkind: Deployment\\n{rest}")), WEB, "", Told::Unknown),
+        // With a target kustomize takes one partial object only.
+        (targeted(&format!("{named}\\n---\\n{named}")), WEB, "", Told::Unknown),
     ]);
 }
 
