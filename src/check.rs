@@ -35,6 +35,7 @@ use crate::trace;
 use crate::verdict::{self, Verdict, content};
 use crate::workload::{ImageText, ImageUse, PodOrigin};
 use crate::yaml::MergeRule;
+use crate::yaml::scalar::is_word;
 
 /// What the inputs say, and the files themselves.
 #[derive(Debug, Default)]
@@ -107,17 +108,27 @@ fn read(inputs: &[Input], reading: ReadOptions<'_>) -> (Sources, Vec<Inventory>)
     (sources, parts)
 }
 
-/// Reads those files again that a kustomization is built from and that have merge keys: kubectl never sees them as they
-/// are written, and kustomize merges by another rule. Such files are rare.
+/// Reads those files again that a kustomization is built from and that have merge keys, or words that YAML 1.1 has for
+/// booleans: kubectl never sees them as they are written, and kustomize reads both by another rule. Such files are rare.
 fn read_as_kustomize<'k>(sources: &Sources, parts: &mut [Inventory], options: impl Fn(usize) -> ReadOptions<'k>) {
-    if parts.iter().all(|part| !part.merges) {
+    if parts.iter().all(|part| part.kustomizations.is_empty()) {
         return;
     }
+    let has_words = |id: SourceId| {
+        let mut words = sources.get(id).text().split(|c: char| c.is_whitespace() || ",:[]{}#".contains(c));
+        words.any(is_word)
+    };
     let members = kustomization::files(parts.iter().flat_map(|part| &part.kustomizations), sources);
     for id in members {
         let at = id.0 as usize;
-        if let Some(part) = parts.get_mut(at).filter(|part| part.merges) {
-            let options = ReadOptions { merge_rule: MergeRule::OwnFirst, ..options(at) };
+        // kustomize refuses it, whether or not it looks like a manifest.
+        for problem in parts.get_mut(at).into_iter().flat_map(|part| &mut part.problems) {
+            if let ProblemKind::InvalidYaml { certain } = &mut problem.kind {
+                *certain = true;
+            }
+        }
+        if let Some(part) = parts.get_mut(at).filter(|part| part.merges || has_words(id)) {
+            let options = ReadOptions { merge_rule: MergeRule::OwnFirst, named: true, ..options(at) };
             *part = Inventory::of(id, sources.get(id), options);
         }
     }

@@ -16,7 +16,7 @@ use crate::source::{SourceId, Span, Spanned};
 use crate::workload::pod::secret_references;
 use crate::workload::{self, Container, ImageUse, Pod, ResourceId, SecretReference};
 use crate::yaml::scalar::Scalar;
-use crate::yaml::{self, Node, Piece};
+use crate::yaml::{self, MergeRule, Node, Piece};
 
 /// A patch as the kustomization names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,12 +113,15 @@ impl Merge {
             text: image.text.clone(),
             image: at,
         };
+        let is_partial = name.api_version.is_empty() || name.name.is_none();
         Self {
             name,
             images: images.map(merged).collect(),
             pods: pods.map(pod).collect(),
             deletes: takes_away(text),
-            has_directive: is_beyond(text),
+            // A target lets it leave out what it is: where its images stand is not known then. Without a name kustomize
+            // refuses it.
+            has_directive: is_beyond(text) || is_partial && (text.contains("ontainers") || text.contains("image")),
             reorders: text.contains("ontainers"),
         }
     }
@@ -279,19 +282,21 @@ fn inline(node: Node<'_>) -> Body {
     }
     let place = node.place();
     let mut changes = Some(Vec::new());
-    yaml::read(node.span().source, text, true, &mut |piece| match piece {
+    let mut is_unnamed = false;
+    yaml::read_as(node.span().source, text, true, MergeRule::OwnFirst, &mut |piece| match piece {
         Piece::Document(document) => {
             let Some(root) = document.root() else { return };
             let found = match operations(root) {
                 Some(operations) => vec![Change::Operations(operations)],
                 None => merges(root, text),
             };
+            is_unnamed |= found.is_empty() && root.is_mapping();
             changes.iter_mut().for_each(|changes| changes.extend(found.iter().cloned()));
         }
         Piece::Skipped | Piece::Refused(_) | Piece::Unread(_) => {}
         Piece::Broken(_) => changes = None,
     });
-    let Some(mut changes) = changes else { return Body::Unknown };
+    let Some(mut changes) = changes.filter(|_| !is_unnamed) else { return Body::Unknown };
     let relocate = |span: &mut Span| *span = place.where_is(&span.range());
     for change in &mut changes {
         match change {
@@ -305,6 +310,7 @@ fn inline(node: Node<'_>) -> Body {
             Change::Operations(operations) => {
                 for operation in operations {
                     operation.value.iter_mut().for_each(|value| relocate(&mut value.span));
+                    operation.added.iter_mut().for_each(|image| relocate(&mut image.text.span));
                     operation.pull_secrets.iter_mut().flatten().for_each(|named| relocate(&mut named.span));
                 }
             }

@@ -1,6 +1,6 @@
 //! Which kustomizations of the inputs kustomize refuses, by what they say and by what there is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::member::{Absence, Role};
 use super::patch::{Body, Patch, is_broken_json};
@@ -18,6 +18,7 @@ pub(super) fn read(kustomizations: &[Kustomization], sources: &Sources) -> Vec<V
     for own in kustomizations.iter().filter(|own| is_file(own.span.source)) {
         of_folder.entry(normalise(&own.folder)).or_default().push(own);
     }
+    let cyclic = cyclic(&folders, is_file);
     let refusals = |own: &Kustomization| {
         let mut refusals: Vec<Refusal> = own.refusal.iter().cloned().collect();
         let is_decoded = refusals.iter().all(|refusal| refusal.versions == Versions::Older);
@@ -30,8 +31,10 @@ pub(super) fn read(kustomizations: &[Kustomization], sources: &Sources) -> Vec<V
             let words = format!("Found multiple kustomization files under: {folder}");
             refusals.push(Refusal::new(own.span, words, "the second of the folder"));
         }
-        refusals.extend(absent(own));
+        // What a template names may be there once it is rendered.
+        refusals.extend(absent(own).filter(|_| !is_template(sources.get(own.span.source).text())));
         refusals.extend(kinds(own, &folders));
+        refusals.extend(cycle(own, &cyclic));
         let text = |file: &str| files.get(&member_path(&own.folder, file)).map(|id| sources.get(*id).text());
         refusals.extend(own.patches.iter().filter_map(|patch| patch_refusal(patch, text)));
         let invalid = own.images.iter().filter(|rule| rule.pattern == Some(Pattern::Invalid));
@@ -42,6 +45,11 @@ pub(super) fn read(kustomizations: &[Kustomization], sources: &Sources) -> Vec<V
         refusals
     };
     kustomizations.iter().map(refusals).collect()
+}
+
+/// Whether another program is to render a text first, by ytt's comments or by braces anywhere in it.
+fn is_template(text: &str) -> bool {
+    text.contains("{{") || text.lines().any(|line| line.trim_start().starts_with("#@"))
 }
 
 /// Paths that lead to nothing.
@@ -72,6 +80,60 @@ fn absent(own: &Kustomization) -> Option<Refusal> {
     let mut first = refusals.next()?;
     first.others.extend(refusals.map(|refusal| refusal.span));
     Some(first)
+}
+
+/// The folders of kustomizations that are built from each other, or lie between such: what names nothing else, and what
+/// nothing else names, is taken away until nothing goes any more.
+fn cyclic(folders: &BTreeMap<String, &Kustomization>, is_file: impl Fn(SourceId) -> bool) -> BTreeSet<String> {
+    let of = |folder: &String, own: &Kustomization| -> Vec<(String, String)> {
+        let to = own.named.iter().filter(|it| is_build(it.role)).map(|it| member_path(&own.folder, &it.path));
+        let to: BTreeSet<String> =
+            to.filter(|path| folders.get(path).is_some_and(|inner| is_file(inner.span.source))).collect();
+        to.into_iter().map(|to| (folder.clone(), to)).collect()
+    };
+    let there: Vec<(String, String)> = folders.iter().flat_map(|(folder, own)| of(folder, own)).collect();
+    let back: Vec<(String, String)> = there.iter().map(|(from, to)| (to.clone(), from.clone())).collect();
+    let mut left: BTreeSet<String> = folders.keys().cloned().collect();
+    for edges in [there, back] {
+        peel(&edges, &mut left);
+    }
+    left
+}
+
+/// Takes away what leads to nothing that is left, again and again.
+fn peel(edges: &[(String, String)], left: &mut BTreeSet<String>) {
+    let mut leading: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut led: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (from, to) in edges.iter().filter(|(from, to)| left.contains(from) && left.contains(to)) {
+        *leading.entry(from).or_default() += 1;
+        led.entry(to).or_default().push(from);
+    }
+    let mut open: Vec<String> = left.iter().filter(|it| !leading.contains_key(it.as_str())).cloned().collect();
+    while let Some(folder) = open.pop() {
+        left.remove(&folder);
+        for from in led.get(folder.as_str()).into_iter().flatten() {
+            let Some(count) = leading.get_mut(from) else { continue };
+            *count -= 1;
+            if *count == 0 {
+                open.push((*from).to_owned());
+            }
+        }
+    }
+}
+
+const fn is_build(role: Role) -> bool {
+    matches!(role, Role::Resource | Role::Component)
+}
+
+/// A kustomization that is built from itself.
+fn cycle(own: &Kustomization, cyclic: &BTreeSet<String>) -> Option<Refusal> {
+    if !cyclic.contains(&normalise(&own.folder)) {
+        return None;
+    }
+    let is_back = |path: &str| cyclic.contains(&member_path(&own.folder, path));
+    let named = own.named.iter().find(|it| is_build(it.role) && is_back(&it.path))?;
+    let words = format!("cycle detected: candidate root '{}' contains visited root", named.path);
+    Some(Refusal::new(named.span, words, "it leads back to this kustomization"))
 }
 
 /// Components that are named as resources, and the other way round.

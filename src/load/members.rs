@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 use ignore::gitignore::Gitignore;
 
 use crate::inventory::{Inventory, ReadOptions};
-use crate::kustomization::{Absence, Absent, FILES, Role};
+use crate::kustomization::{Absence, Absent, FILES, Role, normalise};
 use crate::load::walk::{display, glob_set, lexical};
 
 /// Tells the kustomizations of a source which of their paths lead to nothing.
@@ -29,28 +29,37 @@ pub(crate) fn mark_absent(inventory: &mut Inventory, options: ReadOptions<'_>) {
 }
 
 fn is_within(path: &Path, root: &Path) -> bool {
-    let root = Path::new(&display(root)).to_owned();
+    let (root, path) = (plain(root), PathBuf::from(normalise(&display(path))));
     root == Path::new(".") && !path.is_absolute() && !path.starts_with("..") || path.starts_with(root)
+}
+
+/// A folder without `.` and `..` within it, `.` for the current one.
+fn plain(folder: &Path) -> PathBuf {
+    let text = normalise(&display(folder));
+    PathBuf::from(if text.is_empty() { ".".to_owned() } else { text })
 }
 
 /// The path of a member; `None` where it leads out of the root.
 fn lexical_within(root: &Path, folder: &str, member: &str) -> Option<PathBuf> {
-    let path = Path::new(folder).join(member);
+    let path = Path::new(&normalise(folder)).join(member);
+    let is_above = |component: &Component<'_>| *component == Component::ParentDir;
+    // `..` at the start of the root is where everything begins.
+    let above = plain(root).components().take_while(is_above).count();
     let mut depth = 0_usize;
-    for component in path.components() {
+    for component in path.components().skip(above) {
         match component {
             Component::ParentDir => depth = depth.checked_sub(1)?,
             Component::Normal(_) => depth += 1,
             _ => {}
         }
     }
-    Some(lexical(&path)).filter(|path| is_within(path, root))
+    Some(PathBuf::from(normalise(&display(&path)))).filter(|path| is_within(path, root))
 }
 
 /// What is missing on the way to a path; `None` where nothing is, or where that is not known.
 fn absence(root: &Path, path: &Path, role: Role) -> Option<Absence> {
-    let shown = display(root);
-    let below = if shown == "." { path } else { path.strip_prefix(&shown).ok()? };
+    let shown = plain(root);
+    let below = if shown == Path::new(".") { path } else { path.strip_prefix(&shown).ok()? };
     let mut at = root.to_owned();
     let mut is_folder = true;
     for component in below.components() {
@@ -77,7 +86,7 @@ fn is_left_out(path: &Path, exclude: &[String]) -> bool {
     if path.ancestors().any(|path| exclude.is_match(display(path))) {
         return true;
     }
-    let Ok(whole) = std::path::absolute(path) else { return true };
+    let Ok(whole) = std::path::absolute(path).map(|whole| lexical(&whole)) else { return true };
     let files = || FILES.iter().map(|name| whole.join(name)).chain([whole.clone()]);
     // Those above the root count too, as git has them.
     for folder in whole.ancestors().skip(1) {

@@ -15,7 +15,7 @@ use crate::workload::{
 use crate::yaml::{Entry, Filling, Node};
 
 /// The container lists of a pod spec.
-pub(super) const CONTAINER_LISTS: &[(&str, ContainerKind)] = &[
+pub(crate) const CONTAINER_LISTS: &[(&str, ContainerKind)] = &[
     ("initContainers", ContainerKind::Init),
     ("containers", ContainerKind::Container),
     ("ephemeralContainers", ContainerKind::Ephemeral),
@@ -137,7 +137,7 @@ impl PodSpec<'_> {
 }
 
 /// The image use of a container at a path.
-pub(super) fn container_image(
+pub(crate) fn container_image(
     pod: PodId,
     kind: ContainerKind,
     container: Node<'_>,
@@ -151,7 +151,7 @@ pub(super) fn container_image(
 }
 
 /// The image use of a volume at a path.
-pub(super) fn volume_image(pod: PodId, volume: Node<'_>, path: &str) -> Option<ImageUse> {
+pub(crate) fn volume_image(pod: PodId, volume: Node<'_>, path: &str) -> Option<ImageUse> {
     let image = volume.get("image").filter(|image| image.is_mapping())?;
     let name = volume.str("name").map(str::to_owned);
     let container = Container { kind: ContainerKind::Volume, name };

@@ -38,7 +38,8 @@ pub enum MergeRule {
     /// The one that is written last, as in kubectl: go.yaml.in/yaml/v2 applies `<<` where it stands.
     #[default]
     InOrder,
-    /// The mapping's own, as in kustomize: kyaml resolves merges before anything else (`RNode.DeAnchor`).
+    /// The mapping's own, as in kustomize: kyaml resolves merges before anything else (`RNode.DeAnchor`). It reads YAML
+    /// 1.2 too, in which `y`, `no` and `on` are strings, and prints those quoted.
     OwnFirst,
 }
 
@@ -263,6 +264,9 @@ impl<'a> Node<'a> {
         let NodeKind::Scalar { typed, .. } = node.raw().kind else { return None };
         let text = node.text()?;
         Some(match typed {
+            ScalarType::Plain if self.document.rule == MergeRule::OwnFirst && scalar::is_word(text) => {
+                Scalar::String(text)
+            }
             ScalarType::Plain => scalar::resolve(text),
             ScalarType::String | ScalarType::Merge => Scalar::String(text),
             ScalarType::Null => Scalar::Null,

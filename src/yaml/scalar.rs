@@ -48,6 +48,11 @@ pub(super) fn boolean(text: &str) -> Option<bool> {
     }
 }
 
+/// Whether a text is a boolean in YAML 1.1, and a string in 1.2.
+pub(crate) fn is_word(text: &str) -> bool {
+    boolean(text).is_some() && !matches!(text, "true" | "True" | "TRUE" | "false" | "False" | "FALSE")
+}
+
 /// The name that Go gives to a number that JSON cannot hold.
 pub(super) fn not_finite(text: &str) -> Option<&'static str> {
     match text {

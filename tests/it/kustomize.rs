@@ -2,6 +2,7 @@
 //! is one, and against a table of its answers everywhere.
 #![expect(clippy::disallowed_methods, reason = "writes what the real tool reads")]
 
+mod added;
 mod differential;
 mod generate;
 mod refusals;

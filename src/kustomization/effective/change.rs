@@ -23,6 +23,9 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
         Body::Unknown | Body::Refused(_) => None,
     };
     let unfollowed = |reason| Unfollowed { reason, span: patch.span };
+    // kustomize takes one partial object at most where there is a target.
+    let merges = |changes: &[Change]| changes.iter().filter(|it| matches!(it, Change::Merge(_))).count();
+    let changes = changes.filter(|changes| patch.target.is_none() || merges(changes) < 2);
     let Some(changes) = changes else {
         builder.reasons.push(unfollowed(Reason::Patch));
         for pod in pods.iter_mut().filter(|pod| fit(builder.inventory, patch, None, pod) != Some(false)) {
@@ -51,6 +54,18 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
             continue;
         }
         let mut followed = true;
+        if let (None, Some(name)) = (&patch.target, name)
+            && pods.iter().all(|pod| fit(builder.inventory, patch, Some(name), pod) == Some(false))
+        {
+            // kustomize fails where only an object of another namespace has the name.
+            let anywhere = ResourceName { namespace: None, ..name.clone() };
+            for pod in pods.iter_mut() {
+                if fit(builder.inventory, patch, Some(&anywhere), pod) != Some(false) {
+                    blur(pod, why(patch));
+                    followed = false;
+                }
+            }
+        }
         for pod in pods.iter_mut() {
             match (fit(builder.inventory, patch, name, pod), change) {
                 (Some(false), _) => {}
@@ -111,7 +126,7 @@ fn concerns(merge: &Merge) -> bool {
     let says = |pod: &crate::kustomization::patch::MergedPod| {
         pod.pull_secrets.is_some() || pod.service_account.is_some() || pod.has_demand
     };
-    merge.reorders || merge.pods.iter().any(says)
+    merge.reorders || !merge.images.is_empty() || merge.pods.iter().any(says)
 }
 
 /// Nothing is known any more of a pod.
@@ -133,8 +148,13 @@ fn fit(inventory: &Inventory, patch: &Patch, name: Option<&ResourceName>, pod: &
         (None, None) => None,
         (None, Some(name)) => {
             let is_named = name.name.as_ref().is_some_and(|name| pod.names.contains(name));
-            let same_namespace = name.namespace.is_none() || pod.namespaces.contains(&name.namespace);
-            Some(name.kind == object.kind && name.group() == object.group() && is_named && same_namespace)
+            // None is the one called so (`IsNsEquals` of `kyaml/resid/resid.go`, kustomize 5.8.3).
+            let effective = |namespace: &Option<String>| namespace.as_deref().unwrap_or("default").to_owned();
+            let own = effective(&name.namespace);
+            let same_namespace = name.namespace.is_none() || pod.namespaces.iter().any(|it| effective(it) == own);
+            let is_meant = name.kind == object.kind && name.group() == object.group() && is_named && same_namespace;
+            // kustomize finds no object of another version, and fails.
+            if is_meant && name.api_version != object.api_version { None } else { Some(is_meant) }
         }
     }
 }
@@ -284,10 +304,19 @@ fn operate(inventory: &Inventory, patch: &Patch, operation: &Operation, pod: &mu
         return true;
     }
     let path = operation.path.as_str();
+    // What is copied is not looked up.
+    let is_copied = matches!(operation.op.as_str(), "copy" | "move") && operation.is_of_pods();
+    if is_copied || operation.adds_image && operation.added.is_empty() {
+        blur(pod, why(patch));
+        return false;
+    }
+    if !operation.added.is_empty() {
+        return add_images(inventory, patch, operation, pod);
+    }
     let below = |whole: &str, part: &str| {
         whole == part || whole.strip_prefix(part).is_some_and(|rest| rest.starts_with(['.', '[']) || part.is_empty())
     };
-    let mut followed = true;
+    let (mut followed, mut is_met) = (true, false);
     // An item that comes or goes moves those behind it.
     let list = path.strip_suffix(']').and_then(|_| list_of(path));
     let is_appended = path.ends_with("[-]");
@@ -305,6 +334,7 @@ fn operate(inventory: &Inventory, patch: &Patch, operation: &Operation, pod: &mu
                 let set = Set { value: value.value.clone(), span: value.span, path: format!("{}.patch", patch.path) };
                 item.set.push(set);
                 item.unknown = None;
+                is_met = true;
             }
             _ if list.is_some_and(|list| !is_appended && below(own, list)) || list.is_none() && below(own, path) => {
                 item.blur(why(patch));
@@ -317,13 +347,71 @@ fn operate(inventory: &Inventory, patch: &Patch, operation: &Operation, pod: &mu
             _ => {}
         }
     }
+    // Which one of its list it is for is not known: its place is counted from the end, or one was added before.
+    if !is_met && (path.ends_with("].image") || path.ends_with("].image.reference")) {
+        followed &= !blur_list(inventory, patch, path, pod);
+    }
     let last = path.rsplit('.').next().unwrap_or_default();
     let is_of_credentials = path.contains("imagePullSecrets") || last.starts_with("serviceAccount");
     if is_of_credentials || list.is_none() && matches!(last, "" | "spec" | "template" | "jobTemplate") {
         pod.facts.is_uncertain = true;
         followed = false;
     }
-    followed && !(operation.adds_image && list.is_some())
+    followed
+}
+
+/// Makes the images of one list unknown; whether there are any.
+fn blur_list(inventory: &Inventory, patch: &Patch, path: &str, pod: &mut BuiltPod) -> bool {
+    let mut found = false;
+    for item in &mut pod.items {
+        if path_of(inventory, item).is_some_and(|own| list_of(within_item(own)) == list_of(path)) {
+            item.blur(why(patch));
+            found = true;
+        }
+    }
+    found
+}
+
+/// Adds the containers or volumes that an operation of JSON 6902 brings; `false` where what comes out is not known.
+fn add_images(inventory: &Inventory, patch: &Patch, operation: &Operation, pod: &mut BuiltPod) -> bool {
+    let path = operation.path.as_str();
+    let place = path.strip_suffix(']').and_then(|path| path.rsplit_once('['));
+    let list = place.map_or(path, |(list, _)| list);
+    let own = |item: &Item| path_of(inventory, item).map(|path| within_item(path).to_owned());
+    let parent = list.rsplit_once('.').map_or("", |(parent, _)| parent);
+    // Of an object with several pods only one has the list.
+    let has_list = pod.items.iter().filter_map(own).filter_map(|it| containers_parent(&it)).any(|it| it == parent);
+    let start = pod
+        .items
+        .iter()
+        .map(|item| item.image)
+        .find(|at| inventory.images.get(*at).is_some_and(|image| image.pod == pod.pod));
+    let start = start.or_else(|| inventory.images.iter().position(|image| image.pod == pod.pod));
+    let Some(start) = start.filter(|_| has_list) else {
+        blur(pod, why(patch));
+        return false;
+    };
+    match (place.map(|(_, index)| index), operation.op.as_str()) {
+        (Some("-"), "add") => {}
+        (Some(index), "add") if !index.starts_with('-') => pod.is_reordered = true,
+        (Some(index), "replace") if !index.starts_with('-') && !pod.is_reordered => {
+            let is_replaced = |own: &str| own.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'));
+            pod.items.retain(|item| own(item).is_none_or(|own| !is_replaced(&own)));
+        }
+        (None, _) => {
+            pod.items.retain(|item| own(item).is_none_or(|own| list_of(&own) != Some(list)));
+        }
+        _ => {
+            blur(pod, why(patch));
+            return false;
+        }
+    }
+    for image in &operation.added {
+        let set = Set { value: image.text.value.clone(), span: image.text.span, path: format!("{}.patch", patch.path) };
+        let added = Some((image.container.clone(), image.path.clone()));
+        pod.items.push(Item { image: start, added, set: vec![set], unknown: None });
+    }
+    true
 }
 
 /// A service account as a patch leaves it: besides the one that is patched, as not every build may patch it.

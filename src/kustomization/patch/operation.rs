@@ -1,8 +1,9 @@
 //! JSON 6902: patches that are lists of operations.
 
+use super::MergedImage;
 use crate::source::{SourceId, Spanned};
-use crate::workload::pod::secret_references;
-use crate::workload::{self, SecretReference};
+use crate::workload::pod::{CONTAINER_LISTS, container_image, secret_references, volume_image};
+use crate::workload::{self, PodId, SecretReference};
 use crate::yaml::Node;
 
 /// One operation of JSON 6902.
@@ -16,6 +17,8 @@ pub struct Operation {
     pub value: Option<Spanned<String>>,
     /// Whether the value holds an image of a container.
     pub adds_image: bool,
+    /// The images of the containers and volumes that the value holds, where it is one of them or a list of them.
+    pub added: Vec<MergedImage>,
     /// The pull secrets that it adds; `None` where the value holds none, or they go.
     pub pull_secrets: Option<Vec<SecretReference>>,
 }
@@ -34,11 +37,14 @@ pub(crate) fn operations(root: Node<'_>) -> Option<Vec<Operation>> {
     }
     let operation = |node: Node<'_>| {
         let value = node.get("value");
+        let (op, path) = (node.str("op")?, dotted(node.str("path")?));
+        let added = value.filter(|_| matches!(op, "add" | "replace")).map(|value| added_images(&path, value));
         Some(Operation {
-            op: node.str("op")?.to_owned(),
-            path: dotted(node.str("path")?),
+            op: op.to_owned(),
+            path,
             value: value.and_then(workload::pod::spanned_string),
             adds_image: value.is_some_and(has_image),
+            added: added.unwrap_or_default(),
             pull_secrets: value.and_then(|value| added_secrets(node, value)),
         })
     };
@@ -50,6 +56,7 @@ pub(crate) fn operations(root: Node<'_>) -> Option<Vec<Operation>> {
             path: dotted(from),
             value: None,
             adds_image: false,
+            added: Vec::new(),
             pull_secrets: None,
         })
     };
@@ -69,6 +76,32 @@ fn added_secrets(node: Node<'_>, value: Node<'_>) -> Option<Vec<SecretReference>
     Some(vec![SecretReference { name: name.as_str()?.to_owned(), span: name.span() }])
 }
 
+/// The images of the containers or volumes that come to stand at a path; none where they are not known as such, or are
+/// never pulled.
+fn added_images(path: &str, value: Node<'_>) -> Vec<MergedImage> {
+    let list = path.strip_suffix(']').and_then(|path| path.rsplit_once('[')).map_or(path, |(list, _)| list);
+    let key = list.rsplit('.').next().unwrap_or_default();
+    let image = |item: Node<'_>, path: &str| match CONTAINER_LISTS.iter().find(|(name, _)| *name == key) {
+        Some((_, kind)) => container_image(PodId(0), *kind, item, path, false, false),
+        None if key == "volumes" => volume_image(PodId(0), item, path),
+        None => None,
+    };
+    let is_never = |item: Node<'_>| {
+        let policy = item.str("imagePullPolicy").or_else(|| item.get("image")?.str("pullPolicy"));
+        policy == Some("Never")
+    };
+    let items: Vec<(Node<'_>, String)> = if list != path {
+        vec![(value, path.to_owned())]
+    } else {
+        value.items().enumerate().map(|(at, item)| (item, format!("{path}[{at}]"))).collect()
+    };
+    if items.iter().any(|(item, _)| is_never(*item) || !item.is_mapping()) {
+        return Vec::new();
+    }
+    let images = items.iter().filter_map(|(item, path)| image(*item, path));
+    images.map(|it| MergedImage { container: it.container, path: it.path, text: it.text, image: None }).collect()
+}
+
 fn has_image(value: Node<'_>) -> bool {
     let mut open = vec![value];
     while let Some(node) = open.pop() {
@@ -80,12 +113,13 @@ fn has_image(value: Node<'_>) -> bool {
     false
 }
 
-/// `/spec/containers/0/image` as `spec.containers[0].image`. What stands behind the last item, `-`, is `[-]`.
+/// `/spec/containers/0/image` as `spec.containers[0].image`. What stands behind the last item, `-`, is `[-]`; `-1` counts
+/// from the end.
 fn dotted(pointer: &str) -> String {
     let mut path = String::new();
     for step in pointer.split('/').skip(1) {
         let step = step.replace("~1", "/").replace("~0", "~");
-        if !step.is_empty() && (step == "-" || step.bytes().all(|b| b.is_ascii_digit())) {
+        if !step.is_empty() && step.strip_prefix('-').unwrap_or(&step).bytes().all(|b| b.is_ascii_digit()) {
             path.push_str(&format!("[{step}]"));
         } else {
             if !path.is_empty() {

@@ -110,10 +110,61 @@ fn a_missing_file_is_an_error_where_it_would_be_seen() {
     assert_eq!(said(&found), []);
     let (_, found) = report(whole.path(), &["over", "--exclude", "gone.yaml", "--exclude", "part"]);
     assert_eq!(said(&found), []);
+    // However the folder is called.
+    for (within, folder) in [("over", ".."), ("base", "../over"), ("base", "../over/../over")] {
+        let (_, found) = report(&whole.path().join(within), &[folder]);
+        assert_eq!(said(&found).len(), 1, "{folder}: {found}");
+    }
     // Made by another step, as those who do not commit it know.
     let ignored = folder(&[files[0], files[1], files[3], files[4], (".gitignore", "gone.yaml\npart/\n")]);
     let (_, found) = report(ignored.path(), &["."]);
     assert_eq!(said(&found), []);
+}
+
+#[test]
+fn a_template_may_name_what_is_not_there_yet() {
+    for text in [
+        "#@ load(\"@ytt:data\", \"data\")\nresources:\n- web.yaml\n#@ if data.values.x:\n- gone.yaml\n#@ end\n",
+        "resources:\n- web.yaml\n# {{ if .x }}\n- gone.yaml\n# {{ end }}\n",
+        "namePrefix: \"{{ x }}-\"\nresources: [web.yaml, gone.yaml]\n",
+    ] {
+        let folder = folder(&[("kustomization.yaml", text), ("web.yaml", WEB)]);
+        let (_, found) = report(folder.path(), &["."]);
+        assert_eq!(said(&found), [], "{text}");
+        let rules: Vec<_> = found["findings"].as_array().unwrap().iter().map(|it| &it["rule"]).collect();
+        assert!(rules.iter().any(|rule| rule.as_str().unwrap().starts_with("unrendered-")), "{text}{rules:?}");
+    }
+}
+
+#[test]
+fn kustomizations_that_are_built_from_each_other_are_refused() {
+    let folder = folder(&[
+        ("kustomization.yaml", "resources: [a, c]\n"),
+        ("a/kustomization.yaml", "resources: [../b, ../c]\n"),
+        ("b/kustomization.yaml", "resources: [web.yaml, ../a]\n"),
+        ("b/web.yaml", WEB),
+        ("c/kustomization.yaml", "resources: [web.yaml]\n"),
+        ("c/web.yaml", WEB),
+    ]);
+    let (status, found) = report(folder.path(), &["."]);
+    let said = said(&found);
+    let is_cycle = |(_, message, _): &(String, String, u64)| message.contains("cycle detected: candidate root '../");
+    assert!(said.len() == 2 && said.iter().all(is_cycle), "{said:?}");
+    assert_eq!(status, 1);
+}
+
+#[test]
+fn a_broken_file_that_a_kustomization_names_is_an_error() {
+    let folder = folder(&[
+        ("kustomization.yaml", "resources: [web.yaml, part.yaml]\n"),
+        ("web.yaml", WEB),
+        ("part.yaml", "a: [b\n"),
+        ("other.yaml", "a: [b\n"),
+    ]);
+    let (_, found) = report(folder.path(), &["."]);
+    let broken = found["findings"].as_array().unwrap().iter().filter(|it| it["rule"] == "invalid-yaml");
+    let broken: Vec<_> = broken.map(|it| (it["file"].as_str().unwrap(), it["severity"].as_str().unwrap())).collect();
+    assert_eq!(broken, [("other.yaml", "note"), ("part.yaml", "error")]);
 }
 
 #[cfg(unix)]

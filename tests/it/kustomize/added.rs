@@ -1,0 +1,180 @@
+//! Patches that add containers and volumes, and patches that leave out what they are for: what kustomize 5.8.3 and 5.5.0
+//! build, and that nothing of it is passed over.
+
+use std::collections::BTreeSet;
+
+use super::generate::Files;
+use super::{said, write};
+
+const WEB: &str = r#"apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: app, image: 'app:1'}, {name: side, image: 'side:1'}]}
+"#;
+
+const JOB: &str = r#"apiVersion: batch/v1
+kind: CronJob
+metadata: {name: job}
+spec:
+  schedule: '@daily'
+  jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: job, image: 'job:1'}]}}}}
+"#;
+
+/// Whether the images are told, or only that they are not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    All,
+    Unknown,
+}
+
+fn operation(op: &str, path: &str, value: &str) -> String {
+    let value = if value.is_empty() { String::new() } else { format!(", value: {value}") };
+    format!("patches: [{{target: {{kind: Deployment|CronJob}}, patch: \"[{{op: {op}, path: {path}{value}}}]\"}}]\n")
+        .replace("patch: \"[{op", "patch: \"- {op")
+        .replace("}]\"}]", "}\"}]")
+}
+
+fn merge(patch: &str) -> String {
+    format!("patches: [{{patch: \"{patch}\"}}]\n")
+}
+
+fn targeted(patch: &str) -> String {
+    format!("patches: [{{target: {{kind: Deployment}}, patch: \"{patch}\"}}]\n")
+}
+
+/// Compares the images that are told with those that kustomize prints.
+fn check(rows: &[(String, &str, &str, Told)]) {
+    let mut faults = Vec::new();
+    for (text, object, images, told) in rows {
+        let files = Files::from([
+            ("kustomization.yaml".to_owned(), format!("resources: [web.yaml]\n{text}")),
+            ("web.yaml".to_owned(), (*object).to_owned()),
+        ]);
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &files);
+        let said = said(folder.path());
+        let known: BTreeSet<&str> = said.known.iter().map(|it| it.2.as_str()).collect();
+        let images: BTreeSet<&str> = images.split_whitespace().collect();
+        let fits = said.refusal.is_none()
+            && match told {
+                Told::All => !said.is_partial && known == images,
+                Told::Unknown => said.is_partial && known.is_subset(&images),
+            };
+        if !fits {
+            faults.push(format!("{text}{images:?}\n{said:?}"));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n\n"));
+}
+
+#[test]
+fn operations_add_images() {
+    let spec = |rest: &str| format!("/spec/template/spec/{rest}");
+    let job = |rest: &str| format!("/spec/jobTemplate/spec/template/spec/{rest}");
+    let list = "[{name: z, image: 'z:9'}]";
+    let one = "{name: z, image: 'z:9'}";
+    check(&[
+        (operation("add", &spec("initContainers"), list), WEB, "app:1 side:1 z:9", Told::All),
+        (operation("add", &spec("ephemeralContainers"), list), WEB, "app:1 side:1 z:9", Told::All),
+        (
+            operation("add", &spec("volumes"), "[{name: z, image: {reference: 'z:9'}}]"),
+            WEB,
+            "app:1 side:1 z:9",
+            Told::All,
+        ),
+        (operation("add", &job("initContainers"), list), JOB, "job:1 z:9", Told::All),
+        (operation("add", &spec("containers"), list), WEB, "z:9", Told::All),
+        (operation("replace", &spec("containers"), list), WEB, "z:9", Told::All),
+        (operation("add", &spec("containers/-"), one), WEB, "app:1 side:1 z:9", Told::All),
+        (operation("add", &spec("containers/0"), one), WEB, "app:1 side:1 z:9", Told::All),
+        (operation("replace", &spec("containers/1"), one), WEB, "app:1 z:9", Told::All),
+        (operation("replace", &spec("containers/-1"), one), WEB, "app:1 z:9", Told::Unknown),
+        (operation("replace", &spec("containers/-1/image"), "'z:9'"), WEB, "app:1 z:9", Told::Unknown),
+        (operation("remove", &spec("containers/-1"), ""), WEB, "app:1", Told::Unknown),
+        (
+            operation("add", &spec("initContainers"), "[{name: z, image: 'z:9', imagePullPolicy: Never}]"),
+            WEB,
+            "app:1 side:1 z:9",
+            Told::Unknown,
+        ),
+        (
+            operation("copy", &format!("{}, from: {}", spec("containers/-"), spec("containers/0")), ""),
+            WEB,
+            "app:1 side:1",
+            Told::Unknown,
+        ),
+    ]);
+}
+
+#[test]
+fn merges_add_images() {
+    let web = "apiVersion: apps/v1\\nkind: Deployment\\nmetadata: {name: web}\\n";
+    let pod = |list: &str, name: &str| {
+        format!("{web}spec: {{template: {{spec: {{{list}: [{{name: {name}, image: 'z:9'}}]}}}}}}")
+    };
+    let volume = format!("{web}spec: {{template: {{spec: {{volumes: [{{name: z, image: {{reference: 'z:9'}}}}]}}}}}}");
+    check(&[
+        (merge(&pod("containers", "z")), WEB, "app:1 side:1 z:9", Told::All),
+        (merge(&pod("initContainers", "z")), WEB, "app:1 side:1 z:9", Told::All),
+        // A boolean in YAML 1.1, and a string in what kustomize reads.
+        (merge(&pod("containers", "n")), WEB, "app:1 side:1 z:9", Told::All),
+        (merge(&volume), WEB, "app:1 side:1 z:9", Told::All),
+    ]);
+}
+
+#[test]
+fn merges_without_a_name_are_not_passed_over() {
+    let rest = "spec: {template: {spec: {containers: [{name: app, image: 'z:9'}]}}}";
+    let named = format!("apiVersion: apps/v1\\nkind: Deployment\\nmetadata: {{name: web}}\\n{rest}");
+    check(&[
+        (targeted(&format!("kind: Deployment\\nmetadata: {{name: web}}\\n{rest}")), WEB, "z:9 side:1", Told::Unknown),
+        (targeted(&format!("apiVersion: apps/v1\\nkind: Deployment\\n{rest}")), WEB, "", Told::Unknown),
+        // With a target kustomize takes one partial object only.
+        (targeted(&format!("{named}\\n---\\n{named}")), WEB, "", Told::Unknown),
+    ]);
+}
+
+#[test]
+fn no_namespace_is_the_default_one() {
+    let patch = "spec: {template: {spec: {containers: [{name: app, image: 'z:9'}]}}}";
+    let named =
+        format!("apiVersion: apps/v1\\nkind: Deployment\\nmetadata: {{name: web, namespace: default}}\\n{patch}");
+    check(&[(merge(&named), WEB, "z:9 side:1", Told::All)]);
+}
+
+#[test]
+fn words_of_yaml_1_1_are_names() {
+    // kustomize prints them quoted.
+    for word in ["y", "n", "yes", "No", "on", "OFF"] {
+        let object = WEB.replace("{name: web}", &format!("{{name: {word}, namespace: {word}}}"));
+        check(&[(String::new(), object.as_str(), "app:1 side:1", Told::All)]);
+    }
+}
+
+#[test]
+fn other_names_stay_errors() {
+    // kustomize prints them as they are, and the API server takes no number or boolean.
+    for name in ["7", "true"] {
+        let files = Files::from([
+            ("kustomization.yaml".to_owned(), "resources: [web.yaml]\n".to_owned()),
+            ("web.yaml".to_owned(), WEB.replace("{name: web}", &format!("{{name: {name}}}"))),
+        ]);
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), &files);
+        assert!(said(folder.path()).refusal.is_some(), "{name}");
+    }
+}
+
+#[test]
+fn a_merge_for_another_version_or_namespace_is_not_taken_for_done() {
+    // kustomize fails: "no matches for Id".
+    let patch = "spec: {template: {spec: {containers: [{name: app, image: 'z:9'}]}}}";
+    let version = format!("apiVersion: apps/v1beta1\\nkind: Deployment\\nmetadata: {{name: web}}\\n{patch}");
+    let namespace =
+        format!("apiVersion: apps/v1\\nkind: Deployment\\nmetadata: {{name: web, namespace: foo}}\\n{patch}");
+    check(&[(merge(&version), WEB, "", Told::Unknown), (merge(&namespace), WEB, "", Told::Unknown)]);
+}
