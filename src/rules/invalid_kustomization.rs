@@ -34,9 +34,7 @@ fn finding(cx: &Context<'_>, refusal: &Refusal) -> Finding {
         ),
         Versions::BeforeLast => (
             Severity::Warning,
-            format!(
-                "kustomize before 5.8.3, as in kubectl 1.37, fails on this name; 5.8.3 ignores the entry: {words}"
-            ),
+            format!("kustomize before 5.8.3, as in kubectl 1.37, fails on this name; 5.8.3 ignores the entry: {words}"),
         ),
     };
     let written = cx.sources.slice(refusal.span);
