@@ -316,8 +316,10 @@ impl<'a> Node<'a> {
             let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-') || more.contains(&c);
             text.contains(|c: char| c.is_ascii_alphabetic()) && text.chars().all(is_name)
         };
-        between("[[", "]]").is_some_and(|text| is_of(text, &[' ', '$', '|', '"', '\'']))
-            || between("{", "}").is_some_and(|text| is_of(text, &[]))
+        // Without the blanks it is a list in a list, and in small letters a mapping.
+        between("[[ ", " ]]").is_some_and(|text| is_of(text, &[' ', '$', '|', '"', '\'']))
+            || between("{", "}")
+                .is_some_and(|text| is_of(text, &[]) && !text.contains(|c: char| c.is_ascii_lowercase()))
     }
 
     /// The items of a sequence; none for anything else.

@@ -42,6 +42,8 @@ pub(super) fn emit(
             }
         }
     }
+    let patches_left = outcomes.iter().flat_map(|outcome| &outcome.reasons).find(|it| it.reason == Reason::Patch);
+    let doubt = patches_left.map(|it| Why::new(it.span, "this is not followed, and may change it"));
     let mut pods = Pods::default();
     let mut added = Vec::new();
     for (at, variants) in &variants {
@@ -62,7 +64,11 @@ pub(super) fn emit(
             (Some(pod), _) => kept.pod = pod,
             _ if is_skipped => {}
             (None, Some((_, why))) => skip(kept, why),
-            (None, None) => kept.image = ImageText::Skipped(Skip::ReplacedByKustomize),
+            // Where something is not followed, what is gone may be there all the same.
+            (None, None) => match doubt {
+                Some(why) => skip(kept, why),
+                None => kept.image = ImageText::Skipped(Skip::ReplacedByKustomize),
+            },
         }
         // Known in one build, and not in another.
         if let (Some(_), Some((facts, why))) = (slot, unknown.filter(|_| !is_skipped)) {
