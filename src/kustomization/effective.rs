@@ -4,19 +4,24 @@
 //! patches, namespace, names and images, from the innermost outwards (`api/internal/target/kusttarget.go`,
 //! `kusttarget_configplugin.go` of kustomize 5.8.3).
 
+mod account;
+mod built;
 mod change;
 mod emit;
+mod operation;
 mod scope;
 mod transform;
 
 use std::collections::{BTreeMap, BTreeSet};
+
+use built::{BuiltPod, Facts, Item, Set, Why};
 
 use super::patch::{Body, Change, Merge, MergedPod, Patch};
 use super::unrendered::{Reason, Unfollowed};
 use super::{Aside, Build, Effect, Kustomization, member_path, normalise, refused};
 use crate::inventory::Inventory;
 use crate::source::{SourceId, Sources, Span, Spanned};
-use crate::workload::{Container, DecidedBy, PodId, ResourceId, SecretReference};
+use crate::workload::{DecidedBy, PodId, ResourceId};
 
 /// Image uses that are carried through builds, at most: beyond that nobody reads the report, and what is built of what
 /// could grow without bound.
@@ -33,72 +38,6 @@ const MAX_VALUE: usize = 4096;
 
 /// Kustomizations that build from each other, at most.
 const MAX_DEPTH: usize = 64;
-
-/// An image on its way through a build.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Item {
-    /// Index of the use that it began as.
-    image: usize,
-    /// The container and the path of its image, where a patch adds one.
-    added: Option<(Container, String)>,
-    /// What replaced the value, the last decision at the end; empty where it stands as it is written.
-    set: Vec<Set>,
-    /// What changes it in a way that is not followed.
-    unknown: Option<Why>,
-}
-
-/// What makes a value unknown, and where it stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Why {
-    span: Span,
-    words: &'static str,
-}
-
-impl Why {
-    pub(super) const fn new(span: Span, words: &'static str) -> Self {
-        Self { span, words }
-    }
-}
-
-/// A value from elsewhere.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Set {
-    value: String,
-    span: Span,
-    path: String,
-}
-
-/// What a build decides of a pod.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Facts {
-    namespace: Option<String>,
-    pull_secrets: Option<Vec<SecretReference>>,
-    service_account: Option<Spanned<String>>,
-    /// A patch changes in a way that is not followed what the pod pulls with.
-    is_uncertain: bool,
-    /// A patch says something of its nodes.
-    has_other_demand: bool,
-    /// Files of other builds of the same object, which this one does not have.
-    hidden: BTreeSet<SourceId>,
-}
-
-/// A pod on its way through a build.
-#[derive(Debug, Clone)]
-pub(super) struct BuiltPod {
-    pod: PodId,
-    /// All names that its object had, the last one at the end.
-    names: Vec<String>,
-    /// All namespaces.
-    namespaces: Vec<Option<String>>,
-    facts: Facts,
-    items: Vec<Item>,
-    /// A patch moved containers within their lists.
-    is_reordered: bool,
-    /// A patch took it away.
-    is_deleted: bool,
-    /// A patch may have taken it away, or done anything else to it.
-    lost: Option<Why>,
-}
 
 /// Follows all builds and gives every image use the values that are deployed. The answer is the pods that were settled.
 pub fn apply(
@@ -150,7 +89,7 @@ pub fn apply(
         outcomes.push(emit::Outcome { root, pods, reasons: std::mem::take(&mut builder.reasons) });
     }
     let patched = builder.patch_pods();
-    let accounts = change::accounts(&builder, builds);
+    let accounts = account::accounts(&builder, builds);
     let seen = builder.seen(&outcomes, builds);
     scope::hide(inventory, kustomizations, builds, &mut outcomes);
     emit::unrendered(inventory, kustomizations, builds, &outcomes);
@@ -169,25 +108,6 @@ pub(super) fn root_indices(builds: &[Build<'_>]) -> Vec<usize> {
         included.extend(build.folders.iter().copied().filter(|folder| *folder != own));
     }
     (0..builds.len()).filter(|at| !included.contains(builds[*at].kustomization.folder.as_str())).collect()
-}
-
-impl BuiltPod {
-    /// Its images are not known any more.
-    pub(super) fn blur_images(&mut self, why: Why) {
-        self.items.iter_mut().for_each(|item| item.blur(why));
-    }
-
-    /// What it pulls with is not known any more.
-    pub(super) const fn blur_credentials(&mut self) {
-        self.facts.is_uncertain = true;
-    }
-}
-
-impl Item {
-    /// It is not known any more. What was first to make it so is told.
-    pub(super) fn blur(&mut self, why: Why) {
-        self.unknown.get_or_insert(why);
-    }
 }
 
 struct Builder<'k> {

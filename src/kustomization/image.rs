@@ -223,6 +223,17 @@ pub(super) fn decision(rule: &ImageRule, deciding: Option<(&'static str, &Spanne
     deciding.map(|(key, field)| (field.span, path_of(rule, key)))
 }
 
+/// `spec.template.spec` of the path of a field of a container, in either kind of list.
+pub(super) fn containers_parent(path: &str) -> Option<String> {
+    let (lists, _) = path.split_once("ontainers[")?;
+    lists.rsplit_once('.').map(|(parent, _)| parent.to_owned())
+}
+
+/// `spec.containers` of `spec.containers[0].image`.
+pub(super) fn list_of(path: &str) -> Option<&str> {
+    path.rsplit_once('[').map(|(list, _)| list)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
