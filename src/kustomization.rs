@@ -12,6 +12,7 @@ mod refusal;
 mod refused;
 mod transformer;
 mod unrendered;
+mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +20,7 @@ pub use effective::apply;
 pub use image::ImageRule;
 pub use member::{Absence, Absent, Named, Role};
 pub(crate) use patch::operations;
-pub use patch::{Body, Change, Merge, MergedImage, MergedPod, Operation, Patch, PatchFiles, Target};
+pub use patch::{Body, Change, Form, Merge, MergedImage, MergedPod, Operation, Patch, PatchFiles, Target};
 pub use pattern::{Compiled, Matcher, Pattern};
 pub use refusal::{Refusal, Remedy, Versions};
 pub use transformer::{Aside, Effect, Replacement, Transformer};
@@ -67,6 +68,8 @@ pub struct Kustomization {
     pub absent: Vec<Absent>,
     /// Why kustomize does not even read it.
     pub refusal: Option<Refusal>,
+    /// Why kustomize does not build it by itself, though others can build from it.
+    pub order: Option<Refusal>,
     /// What it patches.
     pub patches: Vec<Patch>,
     /// `transformers`.
@@ -134,6 +137,7 @@ pub fn read(file: &str, root: Node<'_>) -> Kustomization {
         named: member::read(&fields),
         absent: Vec::new(),
         refusal: if is_judged(file, &fields) { decode::refusal(root) } else { None },
+        order: if is_judged(file, &fields) { values::order(&fields) } else { None },
         patches: patch::read(&fields),
         transformers: transformer::read(&fields),
         vars: fields.entry("vars").map(|entry| entry.key.span()),
@@ -161,6 +165,7 @@ pub(crate) fn read_empty(file: &str, span: Span) -> Kustomization {
         named: Vec::new(),
         absent: Vec::new(),
         refusal: Some(Refusal::new(span, "kustomization.yaml is empty", "nothing is in it")),
+        order: None,
         patches: Vec::new(),
         transformers: Vec::new(),
         vars: None,

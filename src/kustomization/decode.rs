@@ -4,6 +4,7 @@
 use super::fields::{Fields, folds_to};
 use super::go_types::{Field, KUSTOMIZATION, Struct, Type};
 use super::refusal::{Refusal, Remedy, Versions};
+use super::values;
 use crate::workload::pod::is_unquoted_template;
 use crate::yaml::scalar::Scalar;
 use crate::yaml::{Entry, Node};
@@ -34,7 +35,7 @@ pub(super) fn refusal(root: Node<'_>) -> Option<Refusal> {
         let label = "none of its fields says anything";
         return Some(Refusal::new(first(), "kustomization.yaml is empty", label));
     }
-    enforced(&fields).or(decoder.newer)
+    enforced(&fields).or_else(|| values::refusal(&fields)).or(decoder.newer)
 }
 
 /// `EnforceFields`.

@@ -8,6 +8,7 @@ mod account;
 mod built;
 mod change;
 mod emit;
+mod missing;
 mod operation;
 mod scope;
 mod transform;
@@ -16,11 +17,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use built::{BuiltPod, Facts, Item, Set, Why};
 
-use super::patch::{Body, Change, Merge, MergedPod, Patch};
+use super::patch::{self, Body, Change, Merge, MergedPod, Patch};
 use super::unrendered::{Reason, Unfollowed};
 use super::{Aside, Build, Effect, Kustomization, member_path, normalise, refused};
 use crate::inventory::Inventory;
 use crate::source::{SourceId, Sources, Span, Spanned};
+use crate::workload::placeholder::is_placeholder;
 use crate::workload::{DecidedBy, PodId, ResourceId};
 
 /// Image uses that are carried through builds, at most: beyond that nobody reads the report, and what is built of what
@@ -59,6 +61,7 @@ pub fn apply(
         builder.reasons.clear();
         builder.is_exhausted = false;
         builder.root_sources = builds[root].sources.intersection(&resource_sources).copied().collect();
+        builder.root_namespaces = namespaces_of(&builds[root], kustomizations);
         builder.unmatched.clear();
         builder.deleted.clear();
         builder.doubt = None;
@@ -110,6 +113,18 @@ pub(super) fn root_indices(builds: &[Build<'_>]) -> Vec<usize> {
     (0..builds.len()).filter(|at| !included.contains(builds[*at].kustomization.folder.as_str())).collect()
 }
 
+/// The namespaces that a build gives to objects, with the folders of the kustomizations that do; `None` where
+/// transformers, replacements or placeholders may give others.
+fn namespaces_of<'k>(build: &Build<'_>, kustomizations: &'k [Kustomization]) -> Option<Vec<(&'k str, &'k str)>> {
+    let mut own = kustomizations.iter().filter(|it| build.folders.contains(it.folder.as_str()));
+    let is_open = |own: &Kustomization| {
+        let is_unknown = own.namespace.as_deref().is_some_and(is_placeholder);
+        is_unknown || !own.transformers.is_empty() || !own.replacements.is_empty()
+    };
+    let known = own.clone().filter_map(|own| Some((own.folder.as_str(), own.namespace.as_deref()?))).collect();
+    (!own.any(is_open)).then_some(known)
+}
+
 struct Builder<'k> {
     inventory: &'k Inventory,
     kustomizations: &'k [Kustomization],
@@ -134,6 +149,11 @@ struct Builder<'k> {
     merged: BTreeSet<usize>,
     /// Patch files that were met, with what they hold.
     patch_files: BTreeMap<SourceId, Vec<Change>>,
+    /// What the patch files are.
+    forms: BTreeMap<SourceId, patch::Form>,
+    /// Namespaces that kustomizations of the root at hand give to objects, with their folders; `None` where not all are
+    /// known.
+    root_namespaces: Option<Vec<(&'k str, &'k str)>>,
     /// Sources of the root at hand.
     root_sources: BTreeSet<SourceId>,
     /// What names an object of the root at hand that it does not have.
@@ -181,6 +201,8 @@ impl<'k> Builder<'k> {
             reasons: Vec::new(),
             merged: BTreeSet::new(),
             patch_files: BTreeMap::new(),
+            forms: BTreeMap::new(),
+            root_namespaces: None,
             root_sources: BTreeSet::new(),
             unmatched: Vec::new(),
             deleted: BTreeSet::new(),
@@ -212,7 +234,8 @@ impl<'k> Builder<'k> {
         let outer = std::mem::take(&mut self.reasons);
         self.reasons.extend(own.unfollowed.iter().cloned());
         let refused = self.refused.get(at).into_iter().flatten();
-        let refused = refused.filter(|refusal| refusal.versions != super::Versions::Older);
+        let is_built = |refusal: &&super::Refusal| refusal.versions.is_built_by_some();
+        let refused = refused.filter(|refusal| !is_built(refusal));
         self.reasons.extend(refused.map(|it| Unfollowed { reason: Reason::Refused, span: it.span }));
         for member in &own.resources {
             let path = member_path(&own.folder, member);
@@ -269,6 +292,13 @@ impl<'k> Builder<'k> {
         true
     }
 
+    /// Whether an object of the root at hand may have been given a namespace before a kustomization patches it: its own
+    /// `namespace` comes later.
+    fn may_move_to(&self, own: &Kustomization, namespace: &str) -> bool {
+        let is_other = |(folder, known): &(&str, &str)| *known == namespace && *folder != own.folder;
+        is_placeholder(namespace) || self.root_namespaces.as_ref().is_none_or(|known| known.iter().any(is_other))
+    }
+
     fn missing(&mut self, own: &Kustomization, member: &str) {
         let is_remote = member.contains("://") || member.starts_with("git@") || member.starts_with("github.com/");
         let reason = if is_remote || member.contains("?ref=") {
@@ -319,6 +349,7 @@ impl<'k> Builder<'k> {
                 hidden: BTreeSet::new(),
             },
             items: images.map(item).collect(),
+            is_changed: false,
             is_reordered: false,
             is_deleted: false,
             lost: None,

@@ -46,6 +46,10 @@ pub enum Absence {
     Path,
     /// A kustomization file in the folder.
     Kustomization,
+    /// The folder: it is a file.
+    Folder,
+    /// Nothing, but it is a file that is not in or below the kustomization's own folder.
+    Outside,
 }
 
 /// All paths of a kustomization that are of this file system.
@@ -89,7 +93,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Vec<Named> {
 
 /// Whether a path may lead to the network, or to what a variable names.
 pub(super) fn is_remote(path: &str) -> bool {
-    path.contains([':', '?', '@', '$', '{', '}', '<', '%', '*'])
+    path.contains([':', '?', '@', '$', '{', '}', '<', '%'])
         || path.starts_with('/')
         || path.contains("//")
         || path.contains(".git")

@@ -2,8 +2,10 @@
 //!
 //! Follows `api/types/{patch,selector}.go` and `api/internal/builtins/PatchTransformer.go` of kustomize 5.8.3.
 
+mod form;
 mod operation;
 
+pub use form::Form;
 pub(super) use operation::is_broken_json;
 pub(crate) use operation::operations;
 pub use operation::{Operation, PatchFiles};
@@ -25,6 +27,8 @@ pub struct Patch {
     pub path: String,
     /// The file, or the text.
     pub body: Body,
+    /// What a text in the kustomization is; `None` of a file.
+    pub form: Option<Form>,
     /// What is patched; `None` where the patch itself says it.
     pub target: Option<Target>,
     /// The entry.
@@ -235,7 +239,8 @@ pub(super) fn entry(path: String, node: Node<'_>) -> Patch {
         (None, Some(text)) => inline(text),
         (None, None) => Body::Unknown,
     };
-    Patch { path, body, target, span: node.span() }
+    let form = fields.str("patch").filter(|_| !is_set("path")).map(Form::of);
+    Patch { path, body, form, target, span: node.span() }
 }
 
 /// A patch of `patchesStrategicMerge`: a file, or the patch itself.
@@ -246,7 +251,8 @@ fn merge(path: String, node: Node<'_>) -> Patch {
         Some(file) => Body::File(file.to_owned()),
         None => Body::Unknown,
     };
-    Patch { path, body, target: None, span: node.span() }
+    let form = node.as_str().filter(|_| is_text).map(Form::of);
+    Patch { path, body, form, target: None, span: node.span() }
 }
 
 /// A PatchJson6902Transformer.
@@ -257,7 +263,7 @@ pub(super) fn of_json(path: String, node: Node<'_>) -> Patch {
         (None, Some(text)) => inline(text),
         _ => Body::Unknown,
     };
-    Patch { path, body, target, span: node.span() }
+    Patch { path, body, form: None, target, span: node.span() }
 }
 
 /// The patches of a PatchStrategicMergeTransformer.
@@ -268,6 +274,7 @@ pub(super) fn of_merges(node: Node<'_>) -> Vec<Patch> {
     let text = node.get("patches").map(|text| Patch {
         path: format!("{name}.patches"),
         body: inline(text),
+        form: None,
         target: None,
         span: text.span(),
     });

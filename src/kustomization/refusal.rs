@@ -28,6 +28,15 @@ pub enum Versions {
     Older,
     /// All before 5.8.3.
     BeforeLast,
+    /// All, unless they are told to load files from anywhere; Flux does.
+    Restricted,
+}
+
+impl Versions {
+    /// Whether someone builds it as it is: what it builds is judged then.
+    pub(super) const fn is_built_by_some(self) -> bool {
+        matches!(self, Self::Older | Self::Restricted)
+    }
 }
 
 /// What fixes a refusal.

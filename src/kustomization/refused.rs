@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::member::{Absence, Role};
-use super::patch::{Body, Patch, is_broken_json};
+use super::patch::{Body, Form, Patch, is_broken_json};
 use super::refusal::{Refusal, Remedy};
 use super::{Kustomization, Pattern, Versions, is_file_name, member_path, normalise};
 use crate::source::{SourceId, Sources};
@@ -19,6 +19,9 @@ pub(super) fn read(kustomizations: &[Kustomization], sources: &Sources) -> Vec<V
         of_folder.entry(normalise(&own.folder)).or_default().push(own);
     }
     let cyclic = cyclic(&folders, is_file);
+    let built_from = built_from(kustomizations);
+    // Many kustomizations may name one file.
+    let mut forms: BTreeMap<SourceId, Form> = BTreeMap::new();
     let refusals = |own: &Kustomization| {
         let mut refusals: Vec<Refusal> = own.refusal.iter().cloned().collect();
         let is_decoded = refusals.iter().all(|refusal| refusal.versions == Versions::Older);
@@ -33,10 +36,25 @@ pub(super) fn read(kustomizations: &[Kustomization], sources: &Sources) -> Vec<V
         }
         // What a template names may be there once it is rendered.
         refusals.extend(absent(own).filter(|_| !is_template(sources.get(own.span.source).text())));
+        refusals.extend(outside(own));
         refusals.extend(kinds(own, &folders));
         refusals.extend(cycle(own, &cyclic));
+        refusals.extend(own.order.iter().filter(|_| !built_from.contains(&normalise(&own.folder))).cloned());
         let text = |file: &str| files.get(&member_path(&own.folder, file)).map(|id| sources.get(*id).text());
-        refusals.extend(own.patches.iter().filter_map(|patch| patch_refusal(patch, text)));
+        let mut form = |patch: &Patch| match (&patch.form, &patch.body) {
+            (Some(form), _) => Some(form.clone()),
+            (None, Body::File(file)) => {
+                let id = *files.get(&member_path(&own.folder, file))?;
+                Some(forms.entry(id).or_insert_with(|| Form::of(sources.get(id).text())).clone())
+            }
+            (None, _) => None,
+        };
+        let of_forms: Vec<Option<Form>> = own.patches.iter().map(&mut form).collect();
+        let broken = own.patches.iter().filter_map(|patch| patch_refusal(patch, text));
+        refusals.extend(broken);
+        if refusals.iter().all(|refusal| refusal.versions != Versions::All) {
+            refusals.extend(form_refusals(own, &of_forms));
+        }
         let invalid = own.images.iter().filter(|rule| rule.pattern == Some(Pattern::Invalid));
         refusals.extend(invalid.map(|rule| {
             let words = "panic: runtime error: invalid memory address or nil pointer dereference";
@@ -54,7 +72,8 @@ fn is_template(text: &str) -> bool {
 
 /// Paths that lead to nothing.
 fn absent(own: &Kustomization) -> Option<Refusal> {
-    let mut refusals = own.absent.iter().filter_map(|absent| {
+    let absent = own.absent.iter().filter(|absent| absent.what != Absence::Outside);
+    let mut refusals = absent.filter_map(|absent| {
         let named = own.named.get(absent.named)?;
         let path = &named.path;
         let refusal = match absent.what {
@@ -74,12 +93,28 @@ fn absent(own: &Kustomization) -> Option<Refusal> {
                              directory";
                 Refusal::new(named.span, format!("{words} '{path}'"), "no kustomization in this folder")
             }
+            Absence::Folder => {
+                let words = format!(
+                    "accumulating components: loader.New \"must build at directory: '{path}': file is not directory\""
+                );
+                return Some(Refusal::new(named.span, words, "a file; a Component is named by its folder"));
+            }
+            Absence::Outside => return None,
         };
         Some(refusal.with_remedy(Remedy::Member(path.clone())))
     });
     let mut first = refusals.next()?;
     first.others.extend(refusals.map(|refusal| refusal.span));
     Some(first)
+}
+
+/// Files that are not in or below the kustomization's folder (`RestrictionRootOnly` of `api/internal/loader`).
+fn outside(own: &Kustomization) -> impl Iterator<Item = Refusal> {
+    let outside = own.absent.iter().filter(|absent| absent.what == Absence::Outside);
+    outside.filter_map(|absent| own.named.get(absent.named)).map(|named| {
+        let words = format!("security; file '{}' is not in or below the kustomization's folder", named.path);
+        Refusal::new(named.span, words, "outside the folder").of(Versions::Restricted)
+    })
 }
 
 /// The folders of kustomizations that are built from each other, or lie between such: what names nothing else, and what
@@ -165,6 +200,62 @@ fn patch_refusal<'s>(patch: &Patch, text: impl Fn(&str) -> Option<&'s str>) -> O
         _ => return target_refusal(patch),
     };
     Some(Refusal::new(patch.span, words, "this patch"))
+}
+
+/// Patches of a form that their list does not take, or that their target does not go with.
+fn form_refusals(own: &Kustomization, forms: &[Option<Form>]) -> Vec<Refusal> {
+    let with_forms = || own.patches.iter().zip(forms);
+    let is_merge = |patch: &Patch| patch.path.starts_with("patchesStrategicMerge[");
+    let is_full = |form: &Option<Form>| *form != Some(Form::Empty);
+    // Only where all are: kustomize reads them together.
+    let are_merges_empty = !with_forms().any(|(patch, form)| is_merge(patch) && is_full(form));
+    let refusal = |(patch, form): (&Patch, &Option<Form>)| {
+        let list = patch.path.split('[').next().unwrap_or_default();
+        let (words, label) = match (list, form.as_ref()?, &patch.target) {
+            ("patchesStrategicMerge", Form::Empty, _) if are_merges_empty => {
+                ("patch appears to be empty", "nothing is in it")
+            }
+            ("patchesStrategicMerge", Form::Neither(words), _) => (*words, "not an object with a kind and a name"),
+            ("patchesStrategicMerge", Form::Operations { .. }, _) => {
+                ("missing Resource metadata", "operations of JSON 6902: they belong under `patches`, with a `target`")
+            }
+            ("patches", Form::Empty, _) => {
+                let words = "illegally qualifies as both an SM and JSON patch";
+                return Some(Refusal::new(patch.span, words, "nothing is in it").of(Versions::Older));
+            }
+            ("patches", Form::Neither(_), _) => (
+                "unable to parse SM or JSON patch",
+                "neither an object with a kind and a name nor a list of JSON 6902 operations",
+            ),
+            ("patches", Form::Operations { .. }, None) => {
+                ("must specify a target for JSON patch", "operations without a `target`")
+            }
+            ("patches", Form::Objects(2..), Some(_)) => (
+                "Multiple Strategic-Merge Patches in one `patches` entry is not allowed to set `patches.target` field",
+                "several objects and a `target`",
+            ),
+            ("patchesJson6902", _, None) => ("must specify a target for JSON patch", "it has no `target`"),
+            ("patchesJson6902", _, Some(target)) if target.name.is_none() => {
+                ("must specify the target name", "its `target` has no `name`")
+            }
+            ("patchesJson6902", Form::Empty, _) => ("patch appears to be empty", "nothing is in it"),
+            ("patchesJson6902", Form::Objects(_) | Form::Neither(_), _) => {
+                ("json: cannot unmarshal object into Go value of type jsonpatch.Patch", "not a list of operations")
+            }
+            _ => return None,
+        };
+        Some(Refusal::new(patch.span, words, label))
+    };
+    with_forms().filter_map(refusal).collect()
+}
+
+/// The folders of the kustomizations that others build from.
+fn built_from(kustomizations: &[Kustomization]) -> BTreeSet<String> {
+    let paths = |own: &Kustomization| -> Vec<String> {
+        let named = own.named.iter().filter(|named| is_build(named.role));
+        named.map(|named| member_path(&own.folder, &named.path)).collect()
+    };
+    kustomizations.iter().flat_map(paths).collect()
 }
 
 /// A target that is no regular expression.

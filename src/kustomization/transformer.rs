@@ -251,7 +251,8 @@ fn stepped<'a>(node: Node<'a>, step: &str) -> Option<Node<'a>> {
 /// `transformers`.
 pub(super) fn read(fields: &Fields<'_>) -> Vec<Transformer> {
     let entry = |node: Node<'_>| {
-        let text = node.as_str()?;
+        // kustomize reads a list of nothing in an empty text.
+        let text = node.as_str().filter(|text| !text.trim().is_empty())?;
         Some(Transformer { text: text.to_owned(), inline: inline(node, text), span: node.span() })
     };
     fields.items("transformers").filter_map(entry).collect()

@@ -21,7 +21,16 @@ pub(crate) fn mark_absent(inventory: &mut Inventory, options: ReadOptions<'_>) {
         };
         let absent = own.named.iter().enumerate().filter_map(|(named, it)| {
             let path = lexical_within(root, &own.folder, &it.path)?;
-            let what = absence(root, &path, it.role).filter(|_| !is_left_out(&path, options.exclude))?;
+            let found = look(root, &path)?;
+            let what = match found {
+                Found::Nothing(what) if is_folder_role(it.role) || what == Absence::Path => {
+                    Some(what).filter(|_| !is_left_out(&path, options.exclude))
+                }
+                Found::File if it.role == Role::Component => Some(Absence::Folder),
+                // A resource may be a folder too, and those may lie anywhere.
+                Found::File => Some(Absence::Outside).filter(|_| !is_below(&path, &own.folder)),
+                Found::Nothing(_) | Found::Folder => None,
+            }?;
             Some(Absent { named, what })
         });
         own.absent = absent.collect();
@@ -56,8 +65,26 @@ fn lexical_within(root: &Path, folder: &str, member: &str) -> Option<PathBuf> {
     Some(PathBuf::from(normalise(&display(&path)))).filter(|path| is_within(path, root))
 }
 
-/// What is missing on the way to a path; `None` where nothing is, or where that is not known.
-fn absence(root: &Path, path: &Path, role: Role) -> Option<Absence> {
+/// What a path leads to.
+enum Found {
+    /// Nothing, or a folder without a kustomization.
+    Nothing(Absence),
+    File,
+    /// The folder of a kustomization.
+    Folder,
+}
+
+const fn is_folder_role(role: Role) -> bool {
+    matches!(role, Role::Resource | Role::Component)
+}
+
+/// Whether a path is in or below a folder.
+fn is_below(path: &Path, folder: &str) -> bool {
+    is_within(path, Path::new(if folder.is_empty() { "." } else { folder }))
+}
+
+/// What there is at a path; `None` where that is not known, or a link leads on.
+fn look(root: &Path, path: &Path) -> Option<Found> {
     let shown = plain(root);
     let below = if shown == Path::new(".") { path } else { path.strip_prefix(&shown).ok()? };
     let mut at = root.to_owned();
@@ -67,17 +94,16 @@ fn absence(root: &Path, path: &Path, role: Role) -> Option<Absence> {
         match std::fs::symlink_metadata(&at) {
             Ok(metadata) if metadata.is_symlink() => return None,
             Ok(metadata) => is_folder = metadata.is_dir(),
-            Err(error) if error.kind() == ErrorKind::NotFound => return Some(Absence::Path),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Some(Found::Nothing(Absence::Path)),
             Err(_) => return None,
         }
     }
-    let is_build = matches!(role, Role::Resource | Role::Component) && is_folder;
-    let has_none = || {
-        FILES.iter().all(|name| {
-            std::fs::symlink_metadata(at.join(name)).is_err_and(|error| error.kind() == ErrorKind::NotFound)
-        })
-    };
-    (is_build && has_none()).then_some(Absence::Kustomization)
+    if !is_folder {
+        return Some(Found::File);
+    }
+    let is_none =
+        |name: &&str| std::fs::symlink_metadata(at.join(name)).is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    Some(if FILES.iter().all(|name| is_none(&name)) { Found::Nothing(Absence::Kustomization) } else { Found::Folder })
 }
 
 /// Whether an ignore file, of git or another, or `--exclude` names a path or a folder above it.

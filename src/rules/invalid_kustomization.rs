@@ -32,6 +32,13 @@ fn finding(cx: &Context<'_>, refusal: &Refusal) -> Finding {
             Severity::Warning,
             format!("kustomize 5.5, which is in kubectl 1.32, refuses this kustomization; 5.8 takes it: {words}"),
         ),
+        Versions::Restricted => (
+            Severity::Warning,
+            format!(
+                "kustomize and `kubectl apply -k` refuse this kustomization, unless they are told to load files from \
+                 anywhere: {words}"
+            ),
+        ),
         Versions::BeforeLast => (
             Severity::Warning,
             format!("kustomize before 5.8.3, as in kubectl 1.37, fails on this name; 5.8.3 ignores the entry: {words}"),
@@ -43,7 +50,11 @@ fn finding(cx: &Context<'_>, refusal: &Refusal) -> Finding {
     match &refusal.remedy {
         Remedy::None => match refusal.versions {
             Versions::BeforeLast => finding.help("fix the regular expression; `.` and `*` alone are no wildcards"),
-            Versions::Older => finding.help("leave the field out, or build with a newer kustomize"),
+            Versions::Older => finding.help("leave it out, or build with a newer kustomize"),
+            Versions::Restricted => finding.help(
+                "move the file below the folder, or name a folder with a kustomization; Flux, and kustomize with \
+                 `--load-restrictor LoadRestrictionsNone`, build it",
+            ),
             Versions::All => finding.help("write it as the kustomization reference has it; `kubectl kustomize` tells"),
         },
         Remedy::Quote(text) => {

@@ -70,6 +70,8 @@ pub(super) struct BuiltPod {
     pub(super) namespaces: Vec<Option<String>>,
     pub(super) facts: Facts,
     pub(super) items: Vec<Item>,
+    /// Something has changed it, or may have: it has fields that it is not written with.
+    pub(super) is_changed: bool,
     /// A patch moved containers within their lists.
     pub(super) is_reordered: bool,
     /// A patch took it away.

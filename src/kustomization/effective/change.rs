@@ -1,11 +1,12 @@
 //! What the patches of a kustomization change.
 
 use super::built::{BuiltPod, Item, Set, Why};
+use super::missing;
 use super::operation::operate;
 use super::{Builder, MAX_CHECKS};
 use crate::inventory::Inventory;
 use crate::kustomization::image::{containers_parent, list_of, within_item};
-use crate::kustomization::patch::{Body, Change, Merge, MergedImage, Patch, Target};
+use crate::kustomization::patch::{Body, Change, Form, Merge, MergedImage, Patch, Target};
 use crate::kustomization::unrendered::{Reason, Unfollowed};
 use crate::kustomization::{Kustomization, Refusal, member_path};
 use crate::resource::ResourceName;
@@ -22,6 +23,17 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
         Body::Inline(changes) => Some(changes.clone()),
         Body::Unknown | Body::Refused(_) => None,
     };
+    match missing::form(builder, own, patch) {
+        // It changes nothing.
+        Some(Form::Empty) => return,
+        Some(Form::Operations { fault: Some(words) }) => {
+            let is_meant = |pod: &BuiltPod| fit(builder.inventory, patch, None, pod) == Some(true);
+            if patch.target.is_some() && pods.iter().any(|pod| !pod.is_deleted && is_meant(pod)) {
+                builder.unmatched.push(Refusal::new(patch.span, words, "no operation of JSON 6902"));
+            }
+        }
+        _ => {}
+    }
     let unfollowed = |reason| Unfollowed { reason, span: patch.span };
     // kustomize takes one partial object at most where there is a target.
     let merges = |changes: &[Change]| changes.iter().filter(|it| matches!(it, Change::Merge(_))).count();
@@ -39,7 +51,7 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
         return;
     }
     for change in &changes {
-        unmatched(builder, patch, change);
+        unmatched(builder, own, patch, change);
         if let (Some(target), Change::Operations(operations)) = (&patch.target, change)
             && let Some(first) = operations.first().filter(|it| it.op != "test" && it.path.contains("ontainers["))
             && !builder.has_pods_only(target, &first.path)
@@ -50,12 +62,20 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
             Change::Merge(merge) => (Some(&merge.name), merge.has_directive || concerns(merge)),
             Change::Operations(operations) => (None, operations.iter().any(|it| it.adds_image || it.is_of_pods())),
         };
+        let fits: Vec<Option<bool>> = pods.iter().map(|pod| fit(builder.inventory, patch, name, pod)).collect();
+        for (pod, _) in pods.iter_mut().zip(&fits).filter(|(pod, fits)| **fits != Some(false) && !pod.is_deleted) {
+            if let Change::Operations(operations) = change {
+                let refusal = missing::refusal(builder, patch, operations, pod);
+                builder.unmatched.extend(refusal);
+            }
+            pod.is_changed = true;
+        }
         if !concerns {
             continue;
         }
         let mut followed = true;
         if let (None, Some(name)) = (&patch.target, name)
-            && pods.iter().all(|pod| fit(builder.inventory, patch, Some(name), pod) == Some(false))
+            && fits.iter().all(|fits| *fits == Some(false))
         {
             // kustomize fails where only an object of another namespace has the name.
             let anywhere = ResourceName { namespace: None, ..name.clone() };
@@ -66,8 +86,8 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
                 }
             }
         }
-        for pod in pods.iter_mut() {
-            match (fit(builder.inventory, patch, name, pod), change) {
+        for (pod, fits) in pods.iter_mut().zip(&fits) {
+            match (*fits, change) {
                 (Some(false), _) => {}
                 (Some(true), Change::Merge(merge)) if pod.is_deleted => {
                     let kind = &merge.name.kind;
@@ -108,13 +128,20 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
 
 /// A partial object that patches nothing: kustomize refuses that. Objects that generators make, and those that are not
 /// read, may be meant.
-fn unmatched(builder: &mut Builder<'_>, patch: &Patch, change: &Change) {
+fn unmatched(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patch, change: &Change) {
     let (None, Change::Merge(merge)) = (&patch.target, change) else { return };
     let Some(name) = merge.name.name.as_deref() else { return };
     let kind = merge.name.kind.as_str();
     let is_open = matches!(kind, "" | "ConfigMap" | "Secret" | "CustomResourceDefinition");
-    let is_kind = |it: &ResourceName| it.kind == kind && it.group() == merge.name.group();
-    if is_open || is_placeholder(name) || builder.may_have(is_kind, name, patch.span) {
+    let is_kind = |it: &ResourceName| it.kind == kind && it.api_version == merge.name.api_version;
+    let may_be_there = match &merge.name.namespace {
+        Some(namespace) if !builder.may_move_to(own, namespace) => {
+            let is_there = |it: &ResourceName| it.namespace.as_deref().unwrap_or("default") == namespace;
+            builder.may_have(|it| is_kind(it) && is_there(it), name, patch.span)
+        }
+        _ => builder.may_have(is_kind, name, patch.span),
+    };
+    if is_open || is_placeholder(name) || may_be_there {
         return;
     }
     let words = format!("no resource matches strategic merge patch \"{kind}/{name}\": no matches for Id");

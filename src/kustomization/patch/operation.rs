@@ -11,6 +11,8 @@ use crate::yaml::Node;
 pub struct Operation {
     /// `op`.
     pub op: String,
+    /// `path`, as it is written.
+    pub pointer: String,
     /// `path`, written as pullcheck writes paths: `spec.containers[0].image`.
     pub path: String,
     /// The value, where it is a string.
@@ -41,6 +43,7 @@ pub(crate) fn operations(root: Node<'_>) -> Option<Vec<Operation>> {
         let added = value.filter(|_| matches!(op, "add" | "replace")).map(|value| added_images(&path, value));
         Some(Operation {
             op: op.to_owned(),
+            pointer: node.str("path")?.to_owned(),
             path,
             value: value.and_then(workload::pod::spanned_string),
             adds_image: value.is_some_and(has_image),
@@ -53,6 +56,7 @@ pub(crate) fn operations(root: Node<'_>) -> Option<Vec<Operation>> {
         let from = node.str("from").filter(|_| node.str("op") == Some("move"))?;
         Some(Operation {
             op: "remove".to_owned(),
+            pointer: from.to_owned(),
             path: dotted(from),
             value: None,
             adds_image: false,

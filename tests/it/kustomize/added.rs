@@ -24,11 +24,12 @@ spec:
   jobTemplate: {spec: {template: {spec: {restartPolicy: Never, containers: [{name: job, image: 'job:1'}]}}}}
 "#;
 
-/// Whether the images are told, or only that they are not known.
+/// Whether the images are told, or only that they are not known, or that kustomize refuses to build them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Told {
     All,
     Unknown,
+    Refused,
 }
 
 fn operation(op: &str, path: &str, value: &str) -> String {
@@ -59,11 +60,11 @@ fn check(rows: &[(String, &str, &str, Told)]) {
         let said = said(folder.path());
         let known: BTreeSet<&str> = said.known.iter().map(|it| it.2.as_str()).collect();
         let images: BTreeSet<&str> = images.split_whitespace().collect();
-        let fits = said.refusal.is_none()
-            && match told {
-                Told::All => !said.is_partial && known == images,
-                Told::Unknown => said.is_partial && known.is_subset(&images),
-            };
+        let fits = match told {
+            Told::All => said.refusal.is_none() && !said.is_partial && known == images,
+            Told::Unknown => said.refusal.is_none() && said.is_partial && known.is_subset(&images),
+            Told::Refused => said.refusal.is_some() && known.is_empty(),
+        };
         if !fits {
             faults.push(format!("{text}{images:?}\n{said:?}"));
         }
@@ -127,14 +128,14 @@ fn merges_add_images() {
 }
 
 #[test]
-fn merges_without_a_name_are_not_passed_over() {
+fn merges_without_a_name_are_refused() {
     let rest = "spec: {template: {spec: {containers: [{name: app, image: 'z:9'}]}}}";
     let named = format!("apiVersion: apps/v1\\nkind: Deployment\\nmetadata: {{name: web}}\\n{rest}");
     check(&[
         (targeted(&format!("kind: Deployment\\nmetadata: {{name: web}}\\n{rest}")), WEB, "z:9 side:1", Told::Unknown),
-        (targeted(&format!("apiVersion: apps/v1\\nkind: Deployment\\n{rest}")), WEB, "", Told::Unknown),
+        (targeted(&format!("apiVersion: apps/v1\\nkind: Deployment\\n{rest}")), WEB, "", Told::Refused),
         // With a target kustomize takes one partial object only.
-        (targeted(&format!("{named}\\n---\\n{named}")), WEB, "", Told::Unknown),
+        (targeted(&format!("{named}\\n---\\n{named}")), WEB, "", Told::Refused),
     ]);
 }
 
@@ -170,11 +171,11 @@ fn other_names_stay_errors() {
 }
 
 #[test]
-fn a_merge_for_another_version_or_namespace_is_not_taken_for_done() {
+fn a_merge_for_another_version_or_namespace_is_refused() {
     // kustomize fails: "no matches for Id".
     let patch = "spec: {template: {spec: {containers: [{name: app, image: 'z:9'}]}}}";
     let version = format!("apiVersion: apps/v1beta1\\nkind: Deployment\\nmetadata: {{name: web}}\\n{patch}");
     let namespace =
         format!("apiVersion: apps/v1\\nkind: Deployment\\nmetadata: {{name: web, namespace: foo}}\\n{patch}");
-    check(&[(merge(&version), WEB, "", Told::Unknown), (merge(&namespace), WEB, "", Told::Unknown)]);
+    check(&[(merge(&version), WEB, "", Told::Refused), (merge(&namespace), WEB, "", Told::Refused)]);
 }

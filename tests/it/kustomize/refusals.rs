@@ -205,6 +205,85 @@ fn what_only_some_versions_refuse_is_a_warning() {
     }
 }
 
+/// kustomize 5.8.3: "security; file '…' is not in or below '…'", for each of them; Flux and
+/// `--load-restrictor LoadRestrictionsNone` build it.
+#[test]
+fn a_file_outside_the_folder_is_a_warning_and_its_images_are_judged() {
+    for text in [
+        "resources: [../shared/web.yaml]\n",
+        "resources: [web.yaml]\npatches: [{path: ../shared/patch.yaml}]\n",
+        "resources: [web.yaml]\nconfigMapGenerator: [{name: a, files: [x=../shared/web.yaml]}]\n",
+    ] {
+        let patch = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 2}\n";
+        let folder = folder(&[
+            ("over/kustomization.yaml", text),
+            ("over/web.yaml", WEB),
+            ("shared/web.yaml", WEB),
+            ("shared/patch.yaml", patch),
+        ]);
+        let (status, found) = report(folder.path(), &["."]);
+        let [(severity, message, _)] = &said(&found)[..] else { panic!("{text} {found}") };
+        assert!(severity == "warning" && message.contains("is not in or below") && status == 0, "{message}");
+        let causes: Vec<&str> =
+            found["images"].as_array().unwrap().iter().map(|image| image["cause"].as_str().unwrap()).collect();
+        assert!(causes.iter().all(|cause| *cause == "offline"), "{causes:?}");
+    }
+    // A folder may lie anywhere, and a way out and back in is none.
+    let folder = folder(&[
+        ("over/kustomization.yaml", "resources: [../shared, ../over/web.yaml]\n"),
+        ("over/web.yaml", WEB),
+        ("shared/kustomization.yaml", "resources: [pod.yaml]\n"),
+        ("shared/pod.yaml", &WEB.replace("name: web", "name: other")),
+    ]);
+    assert_eq!(said(&report(folder.path(), &["."]).1), []);
+}
+
+#[test]
+fn a_patch_in_a_file_has_to_be_one() {
+    let object = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 2}\n";
+    for (list, patch, refused) in [
+        ("patches: [{path: p.yaml}]", "spec: {replicas: 2}\n", "unable to parse SM or JSON patch"),
+        ("patches: [{path: p.yaml}]", "- {op: remove, path: /spec/replicas}\n", "must specify a target"),
+        (
+            "patches: [{path: p.yaml, target: {kind: Deployment}}]",
+            "- {op: drop, path: /spec}\n",
+            "Unexpected kind: drop",
+        ),
+        ("patchesStrategicMerge: [p.yaml]", "# nothing\n", "patch appears to be empty"),
+        ("patchesStrategicMerge: [p.yaml]", "kind: Deployment\n", "missing metadata.name in object"),
+        ("patchesStrategicMerge: [p.yaml]", "- {op: remove, path: /spec/replicas}\n", "missing Resource metadata"),
+        ("patches: [{path: p.yaml}]", object, ""),
+        ("patches: [{path: p.yaml}]", "metadata: {name: '{{ .name }}'}\n", ""),
+    ] {
+        let kustomization = format!("resources: [web.yaml]\n{list}\n");
+        let inventory = gathered(&[("kustomization.yaml", &kustomization), ("web.yaml", WEB), ("p.yaml", patch)]);
+        let words: Vec<&str> = inventory.refusals.iter().map(|it| it.words.as_str()).collect();
+        let fits = if refused.is_empty() { words.is_empty() } else { words.len() == 1 && words[0].contains(refused) };
+        assert!(fits, "{list} {patch} {words:?}");
+    }
+    // 5.5.0: "illegally qualifies as both an SM and JSON patch"; 5.8.3 takes it for nothing.
+    let files = [
+        ("kustomization.yaml", "resources: [web.yaml]\npatches: [{path: p.yaml}]\n"),
+        ("web.yaml", WEB),
+        ("p.yaml", "# nothing\n"),
+    ];
+    let inventory = gathered(&files);
+    let [refusal] = &inventory.refusals[..] else { panic!("{:?}", inventory.refusals) };
+    assert_eq!(refusal.versions, pullcheck::kustomization::Versions::Older);
+    assert!(matches!(inventory.images[..], [ref image] if !matches!(image.image, ImageText::Skipped(_))));
+}
+
+/// kustomize 5.8.3 reads them of the kustomization that it is told to build, and of no other.
+#[test]
+fn sort_options_matter_where_the_build_begins() {
+    let options = "sortOptions: {order: newest}\n";
+    let base = format!("resources: [web.yaml]\n{options}");
+    let files = [("base/kustomization.yaml", base.as_str()), ("base/web.yaml", WEB)];
+    assert_eq!(gathered(&files).refusals.len(), 1);
+    let files = [files[0], files[1], ("over/kustomization.yaml", "resources: [../base]\n")];
+    assert_eq!(gathered(&files).refusals, []);
+}
+
 #[test]
 fn empty_and_doubled_kustomizations_are_refused() {
     for files in [

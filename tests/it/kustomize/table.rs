@@ -64,8 +64,8 @@ fn kustomizations_are_refused_and_built_as_in_the_table() {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
-    // A list that goes is not followed.
-    let [without] = &partial[..] else { panic!("{partial:?}") };
-    assert!(without.contains("initContainers: null"), "{without}");
-    assert_eq!((refused, built), (332, 111));
+    // A list that goes is not followed, nor an image.
+    let [list, image] = &partial[..] else { panic!("{partial:?}") };
+    assert!(list.contains("initContainers: null") && image.contains("initContainers/0/image"), "{partial:?}");
+    assert_eq!((refused, built), (381, 125));
 }
