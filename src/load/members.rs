@@ -103,7 +103,7 @@ fn look(root: &Path, path: &Path) -> Option<Found> {
     }
     let is_none =
         |name: &&str| std::fs::symlink_metadata(at.join(name)).is_err_and(|error| error.kind() == ErrorKind::NotFound);
-    Some(if FILES.iter().all(|name| is_none(&name)) { Found::Nothing(Absence::Kustomization) } else { Found::Folder })
+    Some(if FILES.iter().all(|name| is_none(name)) { Found::Nothing(Absence::Kustomization) } else { Found::Folder })
 }
 
 /// Whether an ignore file, of git or another, or `--exclude` names a path or a folder above it.
