@@ -25,7 +25,7 @@ use crate::probe::plan::{Depth, Look, Plan};
 use crate::probe::{Outcome, Prober, PullAnswer};
 use crate::pull::{self, PullContext};
 use crate::reference::Reference;
-use crate::registry::{Concurrency, Interrupter, Progress, probe_all_watched};
+use crate::registry::{Concurrency, Interrupter, Progress, probe_all};
 use crate::render::{self, RenderCount, RenderOptions, Rendered};
 use crate::report::{InputError, Report};
 use crate::rules::{self, Context, JudgedImage, Settings, Silence};
@@ -165,18 +165,8 @@ fn merge(sources: Sources, parts: Vec<Inventory>, errors: Vec<InputError>) -> Ga
     Gathered { sources, inventory, errors, charts: BTreeMap::new() }
 }
 
-/// Judges every image and runs every rule. `prober` is `None` offline.
+/// Judges every image and runs every rule. `prober` is `None` offline; `progress` counts the images that are answered.
 pub async fn check<P: Prober>(
-    gathered: Gathered,
-    settings: &Settings,
-    supplied: Option<&DockerConfig>,
-    prober: Option<(&P, Concurrency)>,
-) -> (Sources, Report) {
-    check_watched(gathered, settings, supplied, prober, &Progress::default()).await
-}
-
-/// The same, and somebody may look on.
-pub async fn check_watched<P: Prober>(
     gathered: Gathered,
     settings: &Settings,
     supplied: Option<&DockerConfig>,
@@ -184,7 +174,7 @@ pub async fn check_watched<P: Prober>(
     progress: &Progress,
 ) -> (Sources, Report) {
     let Gathered { sources, inventory, errors, charts } = gathered;
-    let pulls = pull::resolve(&inventory, settings, supplied);
+    let pulls = pull::resolve(&inventory, &settings.cluster, supplied);
     let answers = match prober {
         Some(prober) => probe(&inventory, &pulls, settings, prober, progress).await,
         None => vec![None; pulls.len()],
@@ -203,7 +193,7 @@ pub async fn check_watched<P: Prober>(
 /// Lists the images without judging them.
 pub fn list(gathered: Gathered, settings: &Settings, supplied: Option<&DockerConfig>) -> (Sources, Report) {
     let Gathered { sources, inventory, errors, charts } = gathered;
-    let pulls = pull::resolve(&inventory, settings, supplied);
+    let pulls = pull::resolve(&inventory, &settings.cluster, supplied);
     let mut report = Report::new(&sources, &inventory, &pulls, &[], Silence::default(), errors);
     trace::to_templates(&mut report, &inventory, &sources, &charts);
     (sources, report)
@@ -245,7 +235,7 @@ async fn ask<P: Prober>(
     progress: &Progress,
 ) -> Vec<Option<Arc<PullAnswer>>> {
     let asked: Vec<Plan> = plans.iter().flatten().cloned().collect();
-    let mut answers = probe_all_watched(prober, &asked, concurrency, progress).await.into_iter();
+    let mut answers = probe_all(prober, &asked, concurrency, progress).await.into_iter();
     plans.iter().map(|plan| plan.as_ref().and_then(|_| answers.next())).collect()
 }
 
@@ -258,8 +248,8 @@ fn is_doubtful(image: &ImageUse, pull: &PullContext, answer: &PullAnswer, settin
     }
     let Some(found) = verdict::found_by(answer).filter(|found| found.remembered) else { return false };
     let large = |size: u64| size > settings.max_image_size.unwrap_or(rules::MAX_IMAGE_SIZE);
-    let described = content::described(found, answer, &pull.nodes, settings.runtime);
-    let verdict = verdict::judge(image, PodOrigin::Pod, pull, Some(answer), settings.runtime);
+    let described = content::described(found, answer, &pull.nodes, settings.cluster.runtime);
+    let verdict = verdict::judge(image, PodOrigin::Pod, pull, Some(answer), settings.cluster.runtime);
     !matches!(verdict, Verdict::Pullable(_)) || described.size.is_some_and(large)
 }
 
@@ -272,7 +262,7 @@ fn look(image: &ImageUse, reference: &Reference, pull: &PullContext, settings: &
         platforms: !pull.nodes.is_empty(),
         kind: content::may_be_artifact(image),
         sizes: if runs("large-image") { content::sized(&pull.nodes) } else { Vec::new() },
-        runtime: settings.runtime,
+        runtime: settings.cluster.runtime,
         nodes: if deep || !pull.nodes.is_empty() { content::sized(&pull.nodes) } else { Vec::new() },
         depth: settings.depth,
         tag: reference.tag().filter(|_| reference.digest().is_some() && runs("stale-digest")).map(str::to_owned),
@@ -285,12 +275,12 @@ fn judge(
     answers: Vec<Option<Arc<PullAnswer>>>,
     settings: &Settings,
 ) -> Vec<JudgedImage> {
-    let runtime = settings.runtime;
+    let runtime = settings.cluster.runtime;
     let images = inventory.images.iter().zip(pulls).zip(answers);
     let judged = images.map(|((image, pull), answer)| {
         let origin = inventory.pod(image.pod).origin;
         let verdict = verdict::judge(image, origin, &pull, answer.as_deref(), runtime);
-        let verdict = verdict::as_declared(verdict, image, origin, answer.as_deref(), settings);
+        let verdict = verdict::as_declared(verdict, image, origin, answer.as_deref(), &settings.cluster);
         let event = event::of_verdict(runtime, image, &pull, &verdict, answer.as_deref());
         let manifest = answer.as_deref().and_then(|answer| {
             let manifest = verdict::found_by(answer)?;

@@ -252,7 +252,7 @@ fn check_with_client(
     let runtime = runtime.map_err(|error| UsageError::new(format!("cannot start: {error}")))?;
     let checked = runtime.block_on(async {
         if options.settings.offline {
-            let checked = check::check::<Client>(gathered, &settings, supplied, None).await;
+            let checked = check::check::<Client>(gathered, &settings, supplied, None, &Progress::default()).await;
             return Ok(Asked::nobody(checked));
         }
         let client = Client::new(options.client.clone()).map_err(|error| UsageError::new(error.to_string()))?;
@@ -267,7 +267,7 @@ fn check_with_client(
         let (all, per_registry) = (options.client.concurrency, options.client.host_concurrency);
         let prober = Some((&cached, Concurrency { all, per_registry }));
         let progress = Progress::default();
-        let work = check::check_watched(gathered, &settings, supplied, prober, &progress);
+        let work = check::check(gathered, &settings, supplied, prober, &progress);
         let (sources, mut report) = match options.shows_progress() {
             true => progress::under_bar(&progress, &client, work).await,
             false => work.await,

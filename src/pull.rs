@@ -4,6 +4,7 @@
 //! (`getPullSecretsForPod`) and `pkg/credentialprovider/secrets/secrets.go` of Kubernetes 1.37.
 
 mod cloud;
+pub mod cluster;
 mod lookup;
 pub mod operator;
 mod pod;
@@ -17,9 +18,9 @@ use crate::dockerconfig::DockerConfig;
 use crate::inventory::Inventory;
 use crate::keyring::Credential;
 use crate::node::Nodes;
-use crate::rules::Settings;
 use crate::source::Span;
 use crate::workload::{ImageUse, PullPolicy};
+use cluster::ClusterFacts;
 use operator::NodeIdentity;
 use pod::PodPull;
 use resolver::Resolver;
@@ -178,8 +179,8 @@ pub struct BreakingSecret {
 /// Resolves the credentials of every image use of the inventory, in its order. `supplied` is the operator's
 /// configuration: it stands in for every referenced secret that the inputs do not define, and for the nodes' own
 /// identity.
-pub fn resolve(inventory: &Inventory, settings: &Settings, supplied: Option<&DockerConfig>) -> Vec<PullContext> {
-    let resolver = Resolver::new(inventory, settings, supplied);
+pub fn resolve(inventory: &Inventory, cluster: &ClusterFacts, supplied: Option<&DockerConfig>) -> Vec<PullContext> {
+    let resolver = Resolver::new(inventory, cluster, supplied);
     let pods: Vec<PodPull<'_>> = inventory.pods.iter().map(|pod| resolver.pod(pod)).collect();
     let siblings = Siblings::of(&resolver, &pods);
     let of_image = |image: &ImageUse| {

@@ -6,10 +6,10 @@ pub mod fault;
 use crate::event::Runtime;
 use crate::host;
 use crate::probe::{Defect, Denial, Evidence, Manifest, Outcome, PullAnswer, TlsFault, Unknown};
+use crate::pull::cluster::ClusterFacts;
 use crate::pull::operator::NodeIdentity;
 use crate::pull::{Blind, PullContext, SecretState};
 use crate::reference::Reference;
-use crate::rules::Settings;
 use crate::workload::placeholder::Skip;
 use crate::workload::{ImageText, ImageUse, PodOrigin, PullPolicy};
 
@@ -176,10 +176,10 @@ pub fn as_declared(
     image: &ImageUse,
     origin: PodOrigin,
     answer: Option<&PullAnswer>,
-    settings: &Settings,
+    cluster: &ClusterFacts,
 ) -> Verdict {
     let ImageText::Reference(reference) = &image.image else { return verdict };
-    let expected = || settings.operator.expected_images.iter().any(|it| it.matches(&image.text.value, reference));
+    let expected = || cluster.operator.expected_images.iter().any(|it| it.matches(&image.text.value, reference));
     match verdict {
         Verdict::Fails(Cause::Absent) | Verdict::Unverified(Cause::Absent) if expected() => {
             Verdict::Skipped(Cause::Expected)
@@ -188,7 +188,7 @@ pub fn as_declared(
             Verdict::Unverified(Cause::Expected)
         }
         Verdict::Unverified(cause @ Cause::Unknown(Unknown::PlainHttp))
-            if settings.certs_dir && settings.runtime.is_containerd() && origin.is_certain() =>
+            if cluster.certs_dir && cluster.runtime.is_containerd() && origin.is_certain() =>
         {
             Verdict::Fails(cause)
         }

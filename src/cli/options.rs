@@ -26,6 +26,7 @@ use crate::inventory::Inventory;
 use crate::load::WalkOptions;
 use crate::output::{Format, Style};
 use crate::probe::plan::Depth;
+use crate::pull::cluster::ClusterFacts;
 use crate::pull::operator::{Named, NodeCredentials, OperatorFacts, SuppliedSecret};
 use crate::registry::{CertsDir, ClientOptions, Identity};
 use crate::render::{self, RenderOptions};
@@ -165,13 +166,16 @@ impl Options {
             RuntimeArg::Crio => Runtime::Crio,
         };
         let settings = Settings {
-            closed: cluster.closed,
+            cluster: ClusterFacts {
+                closed: cluster.closed,
+                certs_dir: !registry.certs_dir.is_empty(),
+                namespace: inputs.namespace,
+                credential_hosts: credentials.credential_hosts,
+                runtime,
+                operator: operator_facts(cluster)?,
+            },
             offline: registry.offline,
-            certs_dir: !registry.certs_dir.is_empty(),
-            namespace: inputs.namespace,
             supplied: supplied.is_some(),
-            credential_hosts: credentials.credential_hosts,
-            runtime,
             depth: match registry.depth {
                 DepthArg::Head => Depth::Head,
                 DepthArg::Manifest => Depth::Manifest,
@@ -185,7 +189,6 @@ impl Options {
             write_baseline: rules.write_baseline.is_some(),
             mutable_tags: policy.mutable_tags.clone(),
             allowed_registries: policy.allowed_registries.clone(),
-            operator: operator_facts(cluster)?,
             ..Settings::default()
         };
         Ok(Self {
@@ -294,7 +297,7 @@ impl Options {
     /// Every secret that the redactor shall know: of the operator's configurations (`supplied` is the one that credential
     /// helpers completed) and of the inputs' Secrets.
     pub fn secrets_of(&self, supplied: Option<&DockerConfig>, inventory: &Inventory) -> Vec<Sensitive> {
-        let given = self.settings.operator.pull_secrets.iter().map(|given| &given.config);
+        let given = self.settings.cluster.operator.pull_secrets.iter().map(|given| &given.config);
         let supplied = supplied.into_iter().chain(given).flat_map(DockerConfig::secrets);
         let headers = self.client.certs_dir.secrets();
         supplied.chain(inventory.secret_texts.iter().cloned()).chain(headers).collect()

@@ -23,7 +23,7 @@ impl<'a> Resolver<'a> {
     /// applied over the others.
     pub(super) fn secret(&self, pod: &Pod, reference: &SecretReference, via: Via) -> Option<Found<'a>> {
         let from = named_from(self.inventory, pod, reference, via);
-        let default = self.settings.namespace.as_deref();
+        let default = self.cluster.namespace.as_deref();
         let in_reach = |secret: &Secret| !pod.hidden.contains(&secret.name.span.source);
         let found = self.inventory.secrets.iter().enumerate().filter(|(_, secret)| in_reach(secret));
         let found = found.filter_map(|(index, secret)| {
@@ -39,7 +39,7 @@ impl<'a> Resolver<'a> {
     /// Why no Secret was found, where the inputs tell.
     pub(super) fn why_missing(&self, pod: &Pod, name: &str) -> String {
         let elsewhere = self.inventory.secrets.iter().filter(|secret| secret.name.value == name);
-        let own = pod.namespace_or(self.settings.namespace.as_deref());
+        let own = pod.namespace_or(self.cluster.namespace.as_deref());
         let namespace = elsewhere
             .filter(|secret| !secret.is_for_many_namespaces())
             .filter_map(|secret| self.namespace(secret.namespace.as_deref()))

@@ -28,7 +28,7 @@ impl<'a> PodPull<'a> {
         siblings: &Siblings<'a>,
     ) -> PullContext {
         let mut context = self.context.clone();
-        let always = resolver.settings.operator.always_pull_images;
+        let always = resolver.cluster.operator.always_pull_images;
         context.pull_policy = effective_policy(image, pod.origin, always);
         let ImageText::Reference(reference) = &image.image else { return context };
         self.add_secrets(reference, resolver, &mut context);
@@ -82,7 +82,7 @@ impl<'a> PodPull<'a> {
 /// The node's own credentials come after those of the secrets, from a keyring of their own
 /// (`pkg/credentialprovider/secrets/secrets.go`: a union of the secrets' ring and the node's).
 fn add_node(reference: &Reference, resolver: &Resolver<'_>, context: &mut PullContext) {
-    let Some(identity) = resolver.settings.operator.node_credentials.identity(reference) else { return };
+    let Some(identity) = resolver.cluster.operator.node_credentials.identity(reference) else { return };
     let mut known = false;
     for found in resolver.supplied_ring.lookup(reference.name()) {
         if !resolver.knows(reference, &found) {

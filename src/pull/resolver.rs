@@ -8,8 +8,8 @@ use super::{AccountState, Blind, BreakingSecret, PullContext, PullSecret, Secret
 use crate::dockerconfig::DockerConfig;
 use crate::inventory::Inventory;
 use crate::keyring::{Keyring, is_wildcard, key_matches};
+use crate::pull::cluster::ClusterFacts;
 use crate::reference::Reference;
-use crate::rules::Settings;
 use crate::secret::{Content, Patcher, Patches, RefusedBy};
 use crate::service_account::ServiceAccount;
 use crate::workload::placeholder::is_placeholder;
@@ -18,7 +18,7 @@ use crate::workload::{Pod, SecretReference};
 /// All that resolution goes by.
 pub(super) struct Resolver<'a> {
     pub(super) inventory: &'a Inventory,
-    pub(super) settings: &'a Settings,
+    pub(super) cluster: &'a ClusterFacts,
     /// The operator's configuration.
     pub(super) supplied: Option<&'a DockerConfig>,
     /// The same as a keyring.
@@ -55,16 +55,16 @@ struct Resolved<'a> {
 }
 
 impl<'a> Resolver<'a> {
-    pub(super) fn new(inventory: &'a Inventory, settings: &'a Settings, supplied: Option<&'a DockerConfig>) -> Self {
+    pub(super) fn new(inventory: &'a Inventory, cluster: &'a ClusterFacts, supplied: Option<&'a DockerConfig>) -> Self {
         let mut supplied_ring = Keyring::default();
         supplied.into_iter().for_each(|config| supplied_ring.add(0, config));
-        Self { inventory, settings, supplied, supplied_ring }
+        Self { inventory, cluster, supplied, supplied_ring }
     }
 
     /// Whether a credential that the operator gave may be sent to an image's registry: one under a wildcard key would
     /// otherwise reach any host that a stranger's manifest names.
     pub(super) fn may_send(&self, reference: &Reference, written_key: &str) -> bool {
-        let allowed = || self.settings.credential_hosts.iter().any(|glob| key_matches(glob, reference.registry()));
+        let allowed = || self.cluster.credential_hosts.iter().any(|glob| key_matches(glob, reference.registry()));
         !is_wildcard(written_key) || allowed()
     }
 
@@ -82,13 +82,13 @@ impl<'a> Resolver<'a> {
         let context = PullContext {
             service_account: name.to_owned(),
             account: state,
-            nodes: pod.demand.nodes(&self.settings.operator.platforms).into(),
+            nodes: pod.demand.nodes(&self.cluster.operator.platforms).into(),
             ..PullContext::default()
         };
         let mut pull = PodPull { context, ring: Ring::default(), dropped: Ring::default() };
         let undefined = match state {
             AccountState::Undefined => {
-                let certain = self.settings.closed && self.inventory.unrecognisable.is_empty();
+                let certain = self.cluster.closed && self.inventory.unrecognisable.is_empty();
                 !certain || is_placeholder(name)
             }
             AccountState::Ambiguous => true,
@@ -117,7 +117,7 @@ impl<'a> Resolver<'a> {
 
     /// What may add pull secrets to a pod, or to its service account where that one's count.
     fn patcher(&self, pod: &Pod) -> Option<&'a Patcher> {
-        let namespace = pod.namespace_or(self.settings.namespace.as_deref());
+        let namespace = pod.namespace_or(self.cluster.namespace.as_deref());
         self.inventory.patchers.iter().find(|patcher| {
             let own = patcher.namespace.as_deref();
             let reaches = own.is_none() || namespace.is_none() || own == namespace;
@@ -195,8 +195,8 @@ impl<'a> Resolver<'a> {
 
     /// A secret that the inputs lack, and whose content is not given.
     fn absent(&self, pod: &Pod, name: &str) -> Resolved<'a> {
-        let namespace = pod.namespace_or(self.settings.namespace.as_deref());
-        let operator = &self.settings.operator;
+        let namespace = pod.namespace_or(self.cluster.namespace.as_deref());
+        let operator = &self.cluster.operator;
         let (state, reason, held) = if operator.assumed_secrets.iter().any(|assumed| assumed.has(namespace, name)) {
             (SecretState::Assumed, None, Held::Unknown)
         } else if is_placeholder(name) {
@@ -207,7 +207,7 @@ impl<'a> Resolver<'a> {
             (SecretState::Supplied, Some(reason), Held::Config(config, true))
         } else {
             // An object whose name is encrypted, or a placeholder, may be the one that is named.
-            let certain = self.settings.closed && self.inventory.knows_all_secrets();
+            let certain = self.cluster.closed && self.inventory.knows_all_secrets();
             let held = if certain { Held::Nothing } else { Held::Unknown };
             (SecretState::Missing, Some(self.why_missing(pod, name)), held)
         };
@@ -217,7 +217,7 @@ impl<'a> Resolver<'a> {
     /// The content that the operator gave for a secret; an error where the pod's namespace, which is not known, decides
     /// between several.
     fn given(&self, pod: &Pod, name: &str) -> Option<Result<&'a SuppliedSecret, String>> {
-        let given = &self.settings.operator.pull_secrets;
+        let given = &self.cluster.operator.pull_secrets;
         let ambiguous = format!("several are given for {name:?}, and the namespace of the pod is not known");
         self.of_operator(pod, name, given, |given| &given.named).map(|found| found.ok_or(ambiguous))
     }
@@ -230,7 +230,7 @@ impl<'a> Resolver<'a> {
         facts: &'a [T],
         named: impl Fn(&T) -> &Named,
     ) -> Option<Option<&'a T>> {
-        let namespace = pod.namespace_or(self.settings.namespace.as_deref());
+        let namespace = pod.namespace_or(self.cluster.namespace.as_deref());
         let fitting = facts.iter().filter(|&fact| named(fact).name == name && named(fact).fits(namespace));
         // One for this very namespace is better than one for any.
         let rank = |fact: &T| namespace.is_some() && named(fact).namespace.as_deref() == namespace;
@@ -242,14 +242,14 @@ impl<'a> Resolver<'a> {
     }
 
     fn account(&self, pod: &Pod, name: &str) -> Account<'a> {
-        let declared = &self.settings.operator.service_accounts;
+        let declared = &self.cluster.operator.service_accounts;
         match self.of_operator(pod, name, declared, |account| &account.named) {
             Some(Some(account)) => return Account::Declared(account),
             Some(None) => return Account::Ambiguous,
             None => {}
         }
         let source = |account: &ServiceAccount| self.inventory.resource(account.resource).span.source;
-        let wanted = pod.namespace_or(self.settings.namespace.as_deref());
+        let wanted = pod.namespace_or(self.cluster.namespace.as_deref());
         let accounts = self.inventory.service_accounts.iter().enumerate();
         let fitting = accounts.filter(|(_, account)| account.name == name).filter(|(_, account)| {
             let has = self.namespace(account.namespace.as_deref());
@@ -271,6 +271,6 @@ impl<'a> Resolver<'a> {
 
     /// The namespace of an object, from itself or from the operator.
     pub(super) fn namespace<'n>(&'n self, written: Option<&'n str>) -> Option<&'n str> {
-        written.or(self.settings.namespace.as_deref())
+        written.or(self.cluster.namespace.as_deref())
     }
 }

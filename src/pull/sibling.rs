@@ -56,7 +56,7 @@ impl<'a> Siblings<'a> {
     fn account(&self, pod: &'a Pod) -> Account<'a> {
         Account {
             place: pod
-                .namespace_or(self.resolver.settings.namespace.as_deref())
+                .namespace_or(self.resolver.cluster.namespace.as_deref())
                 .map_or(Place::File(pod.span.source), Place::Namespace),
             name: pod.service_account_name(),
         }
@@ -67,8 +67,8 @@ impl<'a> Siblings<'a> {
 mod tests {
     use crate::dockerconfig::{DockerConfig, Format};
     use crate::inventory::{Inventory, ReadOptions};
+    use crate::pull::cluster::ClusterFacts;
     use crate::pull::{Blind, resolve};
-    use crate::rules::Settings;
     use crate::source::{Encoding, Source, SourceId};
 
     const GHCR: &str = r#"{"auths": {"ghcr.io/acme": {"auth": "Ym9iOmh1bnRlcjI="}}}"#;
@@ -98,7 +98,7 @@ mod tests {
             inventory.append(Inventory::of(SourceId(at as u32), &source, ReadOptions::default()));
         }
         let supplied = supplied.map(|text| DockerConfig::decode(text.as_bytes(), Format::DockerConfigJson).unwrap());
-        let pull = resolve(&inventory, &Settings::default(), supplied.as_ref()).pop().unwrap();
+        let pull = resolve(&inventory, &ClusterFacts::default(), supplied.as_ref()).pop().unwrap();
         let blind = pull.blind.iter().any(|blind| matches!(blind, Blind::ServiceAccount(_)));
         (!blind, pull.sibling_secrets)
     }

@@ -68,5 +68,5 @@ pub use options::{ClientOptions, ConnectTo, HostPattern, Mirror, OptionsError, P
 pub use progress::Progress;
 pub use read::{Place, Reader};
 pub use resolve::{Lookup, Resolving, SystemLookup};
-pub use stage::{Concurrency, probe_all, probe_all_watched};
+pub use stage::{Concurrency, probe_all};
 pub use traffic::HostTraffic;

@@ -34,15 +34,10 @@ impl Concurrency {
 
 /// Carries out all plans and returns their answers in the same order; equal plans share one.
 ///
-/// A plan is carried out step by step. At most `per_registry` plans of one registry are under way at once, so that a
-/// slow registry holds up no other; how many requests are in flight is the prober's affair.
-pub async fn probe_all(prober: &impl Prober, plans: &[Plan], per_registry: usize) -> Vec<Arc<PullAnswer>> {
-    let concurrency = Concurrency { all: usize::MAX, per_registry };
-    probe_all_watched(prober, plans, concurrency, &Progress::default()).await
-}
-
-/// The same, and somebody may look on.
-pub async fn probe_all_watched(
+/// A plan is carried out step by step. At most `concurrency.per_registry` plans of one registry are under way at once,
+/// so that a slow registry holds up no other; the prober limits how many requests are in flight. `progress` counts the
+/// plans that are done.
+pub async fn probe_all(
     prober: &impl Prober,
     plans: &[Plan],
     concurrency: Concurrency,
@@ -139,6 +134,10 @@ impl<'p, P: Prober> Stage<'p, P> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const fn wide(per_registry: usize) -> Concurrency {
+        Concurrency { all: usize::MAX, per_registry }
+    }
     use crate::probe::plan::Look;
     use crate::probe::{Evidence, Manifest};
     use std::sync::Mutex;
@@ -218,7 +217,7 @@ mod tests {
             plan("b.io", "x", "2", false),
             plan("b.io", "x", "2", true),
         ];
-        let answers = probe_all(&table, &plans, 8).await;
+        let answers = probe_all(&table, &plans, wide(8), &Progress::default()).await;
         let digest = |answer: &PullAnswer| match &answer.attempts[0].1 {
             Outcome::Found(manifest) => manifest.digest.clone().unwrap(),
             other => panic!("{other:?}"),
@@ -233,7 +232,7 @@ mod tests {
         let progress = Progress::default();
         let plans = [plan("a.io", "x", "1", true), plan("a.io", "x", "1", true), plan("b.io", "x", "none", true)];
         assert_eq!(progress.seen(), None);
-        probe_all_watched(&Table::default(), &plans, Concurrency { all: 64, per_registry: 8 }, &progress).await;
+        probe_all(&Table::default(), &plans, Concurrency { all: 64, per_registry: 8 }, &progress).await;
         assert_eq!(progress.seen(), Some((2, 2)));
     }
 
@@ -252,7 +251,7 @@ mod tests {
         let mut second = plan("a.io", "x", "none", true);
         second.image.target = Target::Digest("none".to_owned());
         let plans = [plan("a.io", "x", "none", true), second, plan("a.io", "y", "none", true)];
-        let answers = probe_all(&table, &plans, 8).await;
+        let answers = probe_all(&table, &plans, wide(8), &Progress::default()).await;
         assert!(answers.iter().all(|answer| answer.tags == Some(TagList::Tags(vec!["1".to_owned()]))));
         assert_eq!(table.asked(), ["a.io/x tags", "a.io/x:none", "a.io/x:none", "a.io/y tags", "a.io/y:none"]);
     }

@@ -119,7 +119,7 @@ fn never_asked(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Finding {
 }
 
 const fn runtime(cx: &Context<'_>) -> &'static str {
-    match cx.settings.runtime {
+    match cx.settings.cluster.runtime {
         Runtime::Crio => "CRI-O",
         _ => "containerd",
     }
@@ -139,7 +139,7 @@ pub(super) fn slips(cx: &Context<'_>, facts: &ImageFacts<'_>) -> String {
             () if entry.hints.registry_token => {
                 "stands a `registrytoken`, which the kubelet does not read: it sends user and password alone"
             }
-            () if entry.credential.password.is_empty() && cx.settings.runtime.is_containerd() => {
+            () if entry.credential.password.is_empty() && cx.settings.cluster.runtime.is_containerd() => {
                 "stands no password, and containerd sends nothing without one"
             }
             () => return None,
@@ -351,7 +351,7 @@ mod tests {
         let (_, message, _) = found(&answered(Denial::NoChallenge, true, None, ""));
         assert!(message.ends_with("so that containerd would send none"), "{message}");
         let mut crio = answered(Denial::NoChallenge, true, None, "user");
-        crio.settings.runtime = Runtime::Crio;
+        crio.settings.cluster.runtime = Runtime::Crio;
         assert!(found(&crio).1.contains("CRI-O never sends"), "{}", found(&crio).1);
     }
 

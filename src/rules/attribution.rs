@@ -193,7 +193,7 @@ pub(crate) fn is_pulled_by_node(facts: &ImageFacts<'_>) -> bool {
 
 /// A pull secret of that name that only other namespaces than the pod's have; `None` where either is not known.
 pub(crate) fn elsewhere<'a>(cx: &Context<'a>, facts: &ImageFacts<'_>, name: &str) -> Option<&'a Secret> {
-    let default = cx.settings.namespace.as_deref();
+    let default = cx.settings.cluster.namespace.as_deref();
     let own = facts.pod.namespace_or(default)?;
     let no_pull_secret = Content::Ignored(IgnoredBecause::WrongType { has_docker_config: false });
     cx.inventory.secrets.iter().find(|secret| {

@@ -8,13 +8,12 @@ use super::held;
 use super::levels::Levels;
 use super::meta::Meta;
 use crate::baseline::Baseline;
-use crate::event::Runtime;
 use crate::finding::{Severity, Subject};
 use crate::inventory::Inventory;
 use crate::probe::plan::Depth;
 use crate::probe::{Manifest, PullAnswer};
 use crate::pull::PullContext;
-use crate::pull::operator::OperatorFacts;
+use crate::pull::cluster::ClusterFacts;
 use crate::reference::Reference;
 use crate::source::{SourceId, Sources, Span};
 use crate::verdict::Verdict;
@@ -39,25 +38,14 @@ pub struct JudgedImage {
 /// What the operator says about the run; the same for every rule.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// `--closed`: what the inputs lack does not exist.
-    pub closed: bool,
+    /// What is known of the cluster.
+    pub cluster: ClusterFacts,
     /// `--offline`: no registry is asked.
     pub offline: bool,
-    /// `--certs-dir`: how the nodes reach registries is known, so that what it does not allow, plain HTTP, is certain to
-    /// fail there.
-    pub certs_dir: bool,
-    /// `--namespace`: of objects that name none; `None` matches any.
-    pub namespace: Option<String>,
     /// Whether a dockerconfigjson was supplied.
     pub supplied: bool,
-    /// `--credential-hosts`: globs of hosts that a wildcard key of the supplied configuration may be sent to.
-    pub credential_hosts: Vec<String>,
-    /// `--runtime`: whose event texts are shown.
-    pub runtime: Runtime,
     /// `--depth`: how far images are looked at.
     pub depth: Depth,
-    /// What else the operator says of the cluster.
-    pub operator: OperatorFacts,
     /// The time of the run, in seconds since 1970; `None` where it is not to be known: then nothing has expired.
     pub now: Option<u64>,
     /// What the operator wants of the rules.
@@ -210,7 +198,7 @@ impl<'a> Context<'a> {
     /// Whether an object of namespace `a` can name one of namespace `b`. Where neither the object nor `--namespace`
     /// says it, any namespace is possible.
     pub fn same_namespace(&self, a: Option<&str>, b: Option<&str>) -> bool {
-        let default = self.settings.namespace.as_deref();
+        let default = self.settings.cluster.namespace.as_deref();
         match (a.or(default), b.or(default)) {
             (Some(a), Some(b)) => a == b,
             _ => true,

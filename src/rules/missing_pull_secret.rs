@@ -239,7 +239,7 @@ mod tests {
         facts.secret(None, "database", Some("Opaque"), Content::Opaque);
         facts.secret(None, "empty", kind, config());
         facts.secret(Some("build"), "other", kind, Content::Opaque);
-        facts.settings.namespace = Some("shop".to_owned());
+        facts.settings.cluster.namespace = Some("shop".to_owned());
         assert!(offer(&facts).1.is_empty());
         facts.secret(None, "sealed", kind, Content::Opaque);
         assert!(offer(&facts).0.starts_with("add `imagePullSecrets: [{name: sealed}]`"));

@@ -52,7 +52,7 @@ impl Rule for MutableTag {
             } else {
                 format!("{text:?} names no tag, so the kubelet pulls `latest`")
             };
-            let message = format!("{what}; {}", consequence(&facts, cx.settings.operator.always_pull_images));
+            let message = format!("{what}; {}", consequence(&facts, cx.settings.cluster.operator.always_pull_images));
             let label = if written { "moving tag" } else { "no tag" };
             let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, label);
             Some(finding.help(help(&facts, image, written)).subject(facts.subject()))

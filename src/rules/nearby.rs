@@ -10,7 +10,7 @@ use crate::workload::Pod;
 /// Whether a Secret is in the pod's namespace. Where that is not known, two files that lie far apart may have nothing to
 /// do with each other.
 pub(crate) fn is_at_hand(cx: &Context<'_>, secret: &Secret, pod: &Pod) -> bool {
-    let default = cx.settings.namespace.as_deref();
+    let default = cx.settings.cluster.namespace.as_deref();
     let namespace = pod.namespace_or(default);
     match secret.presence_in(namespace, default) {
         Some(Presence::Made) if namespace.is_some() => true,

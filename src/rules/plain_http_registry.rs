@@ -35,7 +35,7 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Finding> {
     let message = format!("{registry} speaks plain HTTP{unless}: the runtime asks for HTTPS{}", doubt(facts));
     let severity = facts.raised_severity(&META);
     let finding = Finding::new(META.id, severity, message, facts.image.text.span, "pulled over HTTPS");
-    let finding = finding.help(help(registry, cx.settings.runtime)).event(facts.judged.event.clone());
+    let finding = finding.help(help(registry, cx.settings.cluster.runtime)).event(facts.judged.event.clone());
     Some(finding.subject(facts.subject()))
 }
 

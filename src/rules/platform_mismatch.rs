@@ -35,7 +35,7 @@ impl Rule for PlatformMismatch {
 fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Finding> {
     let content = facts.judged.answer.as_deref()?.content.as_ref()?.as_ref().ok()?;
     let platforms = facts.judged.manifest.as_ref()?.platforms.as_deref().unwrap_or_default();
-    let nodes = sorted(facts, content, cx.settings.runtime);
+    let nodes = sorted(facts, content, cx.settings.cluster.runtime);
     let text = &facts.image.text.value;
     let message = match &**content {
         Content::Image(_) => single(text, platforms, &nodes),
@@ -47,7 +47,7 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Finding> {
     };
     let message = message + &doubt(facts);
     let finding = Finding::new(META.id, facts.severity(&META), message, facts.image.text.span, label)
-        .help(help(platforms, &nodes, cx.settings.runtime))
+        .help(help(platforms, &nodes, cx.settings.cluster.runtime))
         .event(facts.judged.event.clone())
         .subject(facts.subject());
     let spans = facts.pod.demand.spans.iter();

@@ -48,9 +48,9 @@ struct Stray<'a> {
 
 fn finding(cx: &Context<'_>, stray: &Stray<'_>) -> Option<Finding> {
     let name = &stray.named.name;
-    let default = cx.settings.namespace.as_deref();
+    let default = cx.settings.cluster.namespace.as_deref();
     let own = stray.facts.pod.namespace_or(default)?;
-    let certain = cx.settings.closed && cx.inventory.knows_all_secrets();
+    let certain = cx.settings.cluster.closed && cx.inventory.knows_all_secrets();
     let severity = if certain && !stray.harmless { Severity::Error } else { META.severity };
     let places = places(stray.secret, default);
     let unless = if certain { "" } else { ", unless the cluster has one of that name there" };
@@ -110,10 +110,10 @@ mod tests {
         let mut facts = naming(Some("shop"), Some("build"), UNKNOWN);
         assert_eq!(facts.flags(&PullSecretInOtherNamespace), [(Severity::Warning, "regcred")]);
         assert_eq!(facts.flags(&UndefinedPullSecret), []);
-        facts.settings.closed = true;
+        facts.settings.cluster.closed = true;
         assert_eq!(facts.flags(&PullSecretInOtherNamespace), [(Severity::Error, "regcred")]);
         let mut facts = naming(Some("shop"), Some("build"), pullable());
-        facts.settings.closed = true;
+        facts.settings.cluster.closed = true;
         assert_eq!(facts.flags(&PullSecretInOtherNamespace), [(Severity::Warning, "regcred")]);
     }
 
@@ -124,7 +124,7 @@ mod tests {
             assert_eq!(facts.flags(&PullSecretInOtherNamespace), [], "{own:?} {other:?}");
         }
         let mut facts = naming(None, Some("build"), UNKNOWN);
-        facts.settings.namespace = Some("shop".to_owned());
+        facts.settings.cluster.namespace = Some("shop".to_owned());
         assert_eq!(facts.flags(&PullSecretInOtherNamespace), [(Severity::Warning, "regcred")]);
     }
 

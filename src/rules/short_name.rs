@@ -18,7 +18,7 @@ impl Rule for ShortName {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
-        let message = match cx.settings.runtime {
+        let message = match cx.settings.cluster.runtime {
             Runtime::Crio => {
                 "it names no registry: CRI-O refuses it where the node searches several registries, and pulls it from \
                  another one than Docker Hub where the node says so"
@@ -29,7 +29,7 @@ impl Rule for ShortName {
             let image = facts.reference()?;
             let text = &facts.image.text.value;
             // A first part with capitals is a registry to containerd (`splitDockerDomain` of distribution/reference).
-            let has_registry = image.registry() != "docker.io" && cx.settings.runtime.is_containerd();
+            let has_registry = image.registry() != "docker.io" && cx.settings.cluster.runtime.is_containerd();
             (is_short(text) && !has_registry).then_some(())?;
             let rest = text.strip_prefix("library/").unwrap_or(text);
             let full = match image.repository().split_once('/') {

@@ -88,7 +88,7 @@ impl<'a> Speakers<'a> {
         let settings = self.cx.settings;
         let asked = match meta.id {
             "disallowed-registry" => !settings.allowed_registries.is_empty(),
-            "platform-mismatch" => !settings.operator.platforms.is_empty(),
+            "platform-mismatch" => !settings.cluster.operator.platforms.is_empty(),
             id => !FICKLE.contains(&id),
         };
         let heard = if DEAF.contains(&meta.id) {

@@ -51,12 +51,12 @@ struct Missing<'a> {
 
 fn finding(cx: &Context<'_>, missing: &Missing<'_>) -> Finding {
     let name = &missing.secret.name;
-    let namespace = missing.facts.pod.namespace_or(cx.settings.namespace.as_deref());
+    let namespace = missing.facts.pod.namespace_or(cx.settings.cluster.namespace.as_deref());
     let place = namespace.map(|namespace| format!(" in the namespace {namespace:?}")).unwrap_or_default();
     let meant = meant(cx, missing);
     let hidden = &cx.inventory.unrecognisable;
     let certain = cx.inventory.knows_all_secrets();
-    let severity = match (cx.settings.closed, meant) {
+    let severity = match (cx.settings.cluster.closed, meant) {
         // An object whose name is encrypted, or a placeholder, may be the one that is named.
         (true, _) if !missing.harmless && certain => Severity::Error,
         (true, _) | (false, Some(_)) => Severity::Warning,
@@ -64,7 +64,8 @@ fn finding(cx: &Context<'_>, missing: &Missing<'_>) -> Finding {
     };
     if let Some(why) = no_name(name).filter(|_| !is_placeholder(name)) {
         let message = format!("no Secret can have the name {name:?}: {why}, so the kubelet pulls without it");
-        let severity = if cx.settings.closed && !missing.harmless { Severity::Error } else { Severity::Warning };
+        let severity =
+            if cx.settings.cluster.closed && !missing.harmless { Severity::Error } else { Severity::Warning };
         let subject = Subject { resource: Some(missing.facts.resource.name.clone()), ..Subject::default() };
         let help = match meant {
             Some(_) => help(cx, missing, meant),
@@ -75,7 +76,7 @@ fn finding(cx: &Context<'_>, missing: &Missing<'_>) -> Finding {
             .event(Some(event(name)))
             .subject(subject);
     }
-    let message = if cx.settings.closed && certain {
+    let message = if cx.settings.cluster.closed && certain {
         format!("there is no pull secret {name:?}{place}: the kubelet pulls without it")
     } else {
         format!(
@@ -86,7 +87,7 @@ fn finding(cx: &Context<'_>, missing: &Missing<'_>) -> Finding {
     let subject = Subject { resource: Some(missing.facts.resource.name.clone()), ..Subject::default() };
     let finding = Finding::new(META.id, severity, message, missing.secret.span, "no such secret in the inputs")
         .help(help(cx, missing, meant))
-        .event((cx.settings.closed && certain).then(|| event(name)))
+        .event((cx.settings.cluster.closed && certain).then(|| event(name)))
         .subject(subject);
     let finding = hidden.first().into_iter().fold(finding, |finding, &at| {
         finding.related(at, "what this is, or how it is called, is encrypted or yet to be written: it may be the one")
@@ -107,7 +108,7 @@ fn finding(cx: &Context<'_>, missing: &Missing<'_>) -> Finding {
 
 fn help(cx: &Context<'_>, missing: &Missing<'_>, meant: Option<(Meant, &Secret)>) -> String {
     let Some((how, meant)) = meant else {
-        return if cx.settings.closed {
+        return if cx.settings.cluster.closed {
             "add a Secret of that name and of type `kubernetes.io/dockerconfigjson`, or remove the name".to_owned()
         } else {
             "add the Secret to the inputs, or hand over what the cluster's pull secrets hold: \
@@ -260,7 +261,7 @@ mod tests {
     #[test]
     fn what_is_encrypted_whole_may_be_the_one() {
         let mut facts = naming("regcred", Verdict::Unverified(Cause::SecretUnknown));
-        facts.settings.closed = true;
+        facts.settings.cluster.closed = true;
         assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Error, "regcred")]);
         let hidden = facts.write("ENC[AES256_GCM,data:a]");
         facts.inventory.unrecognisable.push(hidden);
@@ -326,7 +327,7 @@ mod tests {
             let mut facts = naming(name, Verdict::Unverified(Cause::SecretUnknown));
             assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Warning, name)]);
             assert!(facts.check(&UndefinedPullSecret)[0].message.starts_with("no Secret can have the name"), "{name}");
-            facts.settings.closed = true;
+            facts.settings.cluster.closed = true;
             assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Error, name)]);
         }
         for name in ["a", "a.b-c", "1a", "a--b"] {
@@ -337,11 +338,11 @@ mod tests {
     #[test]
     fn closed_inputs_make_it_certain() {
         let mut facts = naming("regcred", Verdict::Fails(Cause::Absent));
-        facts.settings.closed = true;
+        facts.settings.cluster.closed = true;
         assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Error, "regcred")]);
         assert!(facts.check(&UndefinedPullSecret)[0].event.is_some());
         let mut facts = naming("regcred", pullable());
-        facts.settings.closed = true;
+        facts.settings.cluster.closed = true;
         assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Warning, "regcred")]);
     }
 

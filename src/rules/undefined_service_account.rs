@@ -41,15 +41,15 @@ fn undefined<'a>(facts: &ImageFacts<'a>) -> Option<&'a Spanned<String>> {
 
 /// Whether the API server refuses an image's pod for certain, before anything is pulled.
 pub(crate) fn refuses_pod(cx: &Context<'_>, facts: &ImageFacts<'_>) -> bool {
-    cx.settings.closed && facts.pod.origin.is_whole() && undefined(facts).is_some()
+    cx.settings.cluster.closed && facts.pod.origin.is_whole() && undefined(facts).is_some()
 }
 
 fn finding(cx: &Context<'_>, name: &Spanned<String>, facts: &ImageFacts<'_>) -> Finding {
-    let namespace = facts.pod.namespace_or(cx.settings.namespace.as_deref());
+    let namespace = facts.pod.namespace_or(cx.settings.cluster.namespace.as_deref());
     let place = namespace.map(|namespace| format!(" in the namespace {namespace:?}")).unwrap_or_default();
     let account = &name.value;
     // An object whose name is encrypted, or a placeholder, may be the one that is named.
-    let certain = cx.settings.closed && cx.inventory.unrecognisable.is_empty();
+    let certain = cx.settings.cluster.closed && cx.inventory.unrecognisable.is_empty();
     let (severity, message, event) = if !certain {
         let unless = "unless the cluster already has it, its pods are refused";
         let message = format!("nothing in the inputs defines the service account {account:?}{place}: {unless}");
@@ -114,10 +114,10 @@ mod tests {
     fn one_finding_for_all_images_of_a_pod() {
         let mut facts = naming("ci", PodOrigin::Template);
         assert_eq!(facts.flags(&UndefinedServiceAccount), [(Severity::Note, "ci")]);
-        facts.settings.closed = true;
+        facts.settings.cluster.closed = true;
         assert_eq!(facts.flags(&UndefinedServiceAccount), [(Severity::Error, "ci")]);
         let mut custom = naming("ci", PodOrigin::Custom);
-        custom.settings.closed = true;
+        custom.settings.cluster.closed = true;
         assert_eq!(custom.flags(&UndefinedServiceAccount), [(Severity::Warning, "ci")]);
     }
 
@@ -125,7 +125,7 @@ mod tests {
     fn the_default_and_placeholders_are_never_undefined() {
         for name in ["default", "${ACCOUNT}", "{{ .Values.account }}"] {
             let mut facts = naming(name, PodOrigin::Template);
-            facts.settings.closed = true;
+            facts.settings.cluster.closed = true;
             assert_eq!(facts.flags(&UndefinedServiceAccount), [], "{name}");
         }
     }

@@ -26,7 +26,7 @@ impl Rule for UnsupportedManifest {
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         out.extend(cx.images().filter_map(|facts| {
             let Some(Cause::Defect(defect)) = facts.judged.verdict.cause() else { return None };
-            let (message, help) = words(&facts, defect, cx.settings.runtime)?;
+            let (message, help) = words(&facts, defect, cx.settings.cluster.runtime)?;
             let message = message + &doubt(&facts);
             let finding =
                 Finding::new(META.id, facts.severity(&META), message, facts.image.text.span, "cannot be used");
@@ -170,7 +170,7 @@ mod tests {
 
     fn flags(verdict: Verdict, runtime: Runtime) -> Vec<Severity> {
         let mut facts = Facts::default();
-        facts.settings.runtime = runtime;
+        facts.settings.cluster.runtime = runtime;
         let pod = facts.pod(PodOrigin::Template);
         facts.image(pod, "nginx:1", verdict);
         facts.check(&UnsupportedManifest).iter().map(|finding| finding.severity).collect()

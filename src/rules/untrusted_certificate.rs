@@ -46,7 +46,7 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, fault: TlsFault) -> Option<
     };
     let message = what + &doubt(facts);
     let finding = Finding::new(META.id, facts.raised_severity(&META), message, facts.image.text.span, "not trusted");
-    let finding = finding.help(help(fault, evidence, cx.settings.runtime)).event(facts.judged.event.clone());
+    let finding = finding.help(help(fault, evidence, cx.settings.cluster.runtime)).event(facts.judged.event.clone());
     Some(finding.subject(facts.subject()))
 }
 

@@ -65,7 +65,7 @@ fn uses(cx: &Context<'_>, index: usize, secret: &Secret) -> Uses {
         uses.references.extend(named.map(|named| named.span));
     }
     let accounts = cx.inventory.service_accounts.iter();
-    let default = cx.settings.namespace.as_deref();
+    let default = cx.settings.cluster.namespace.as_deref();
     for account in accounts.filter(|account| secret.presence(account.namespace.as_deref(), default).is_some()) {
         let named = account.pull_secrets.iter().filter(|named| {
             let from = NamedFrom { source: named.span.source, kind: "ServiceAccount", builtin: true };

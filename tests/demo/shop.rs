@@ -8,7 +8,7 @@ use pullcheck::check;
 use pullcheck::cli::{Args, Options};
 use pullcheck::inventory::ReadOptions;
 use pullcheck::load;
-use pullcheck::registry::{Client, Concurrency};
+use pullcheck::registry::{Client, Concurrency, Progress};
 use pullcheck::report::Report;
 use pullcheck::source::Sources;
 use pullcheck_support::{Access, Bearer, Refusal, Registry, Script};
@@ -113,7 +113,7 @@ pub(crate) fn report(options: &Options) -> Result<(Sources, Report), Box<dyn Err
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let concurrency = Concurrency { all: 64, per_registry: options.client.concurrency };
     let prober = Some((&client, concurrency));
-    Ok(runtime.block_on(check::check(gathered, &options.settings, None, prober)))
+    Ok(runtime.block_on(check::check(gathered, &options.settings, None, prober, &Progress::default())))
 }
 
 /// What a report lacks, and what it has too much.

@@ -8,7 +8,7 @@ use std::fs;
 use pullcheck::check::{Gathered, gather_sources};
 use pullcheck::inventory::{Misplacement, Problem, ReadOptions};
 use pullcheck::pull;
-use pullcheck::rules::Settings;
+use pullcheck::pull::cluster::ClusterFacts;
 use pullcheck::source::{Encoding, Source};
 use pullcheck::workload::custom::kind::table;
 use pullcheck::workload::custom::path::Form;
@@ -131,8 +131,8 @@ fn what_the_operator_chooses_is_not_guessed() {
                   system}\nimagePullSecrets: [{name: regcred}]\n---\n";
     let credentials = |object: &str| {
         let gathered = gather(&format!("{secret}{object}"));
-        let settings = Settings { namespace: Some("shop".into()), closed: true, ..Settings::default() };
-        let pull = pull::resolve(&gathered.inventory, &settings, None).pop().expect("an image");
+        let cluster = ClusterFacts { namespace: Some("shop".into()), closed: true, ..ClusterFacts::default() };
+        let pull = pull::resolve(&gathered.inventory, &cluster, None).pop().expect("an image");
         let states: Vec<&str> = pull.secrets.iter().map(|secret| secret.state.as_str()).collect();
         (states.join(" "), pull.credentials.len(), pull.blind.len())
     };

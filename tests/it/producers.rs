@@ -3,7 +3,7 @@
 use pullcheck::check::gather_sources;
 use pullcheck::inventory::ReadOptions;
 use pullcheck::pull;
-use pullcheck::rules::Settings;
+use pullcheck::pull::cluster::ClusterFacts;
 use pullcheck::source::{Encoding, Source};
 
 use crate::tables::producers::{PRODUCERS, Producer};
@@ -13,7 +13,7 @@ fn pull_secrets(files: &[(&str, String)], closed: bool) -> Vec<(String, String)>
     let sources = files.iter().map(|(name, text)| Source::new(*name, text.as_str(), Encoding::Utf8)).collect();
     let gathered = gather_sources(sources, ReadOptions::default());
     assert!(gathered.inventory.problems.is_empty(), "{:?}", gathered.inventory.problems);
-    let settings = Settings { closed, ..Settings::default() };
+    let settings = ClusterFacts { closed, ..ClusterFacts::default() };
     let pull = pull::resolve(&gathered.inventory, &settings, None).pop().expect("an image");
     let states =
         pull.secrets.iter().map(|secret| (secret.state.as_str().to_owned(), secret.reason.clone().unwrap_or_default()));
@@ -130,7 +130,7 @@ fn what_is_encrypted_whole_is_skipped_and_may_be_the_secret_that_is_missing() {
     let sources = files.iter().map(|(name, text)| Source::new(*name, text.as_str(), Encoding::Utf8)).collect();
     let gathered = gather_sources(sources, ReadOptions::default());
     assert_eq!((gathered.inventory.images.len(), gathered.inventory.unrecognisable.len()), (1, 1));
-    let closed = Settings { closed: true, ..Settings::default() };
+    let closed = ClusterFacts { closed: true, ..ClusterFacts::default() };
     let blind = |inventory| pull::resolve(inventory, &closed, None).remove(0).blind;
     assert_eq!(blind(&gathered.inventory), [pull::Blind::Secret("regcred".to_owned())]);
     let source = Source::new("b.yaml", pod(None, "regcred"), Encoding::Utf8);

@@ -86,8 +86,13 @@ fn a_label_in_a_secrets_value_shows_nothing_of_it() {
     let redactor = Redactor::new(gathered.inventory.secret_texts.iter().map(|secret| secret.expose()));
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let settings = Settings { offline: true, ..Settings::default() };
-    let (sources, report) =
-        runtime.block_on(pullcheck::check::check::<pullcheck::registry::Client>(gathered, &settings, None, None));
+    let (sources, report) = runtime.block_on(pullcheck::check::check::<pullcheck::registry::Client>(
+        gathered,
+        &settings,
+        None,
+        None,
+        &pullcheck::registry::Progress::default(),
+    ));
     let shown = render(Format::Human, &report, &sources, &Style::default(), &redactor);
     assert!(shown.contains("   .dockerconfigjson: ****") && shown.contains("the key \"oci://ghcr.io\""), "{shown}");
     for secret in ["bob", "s3cr3t", "pa55", "Ym9i", "username", "password\""] {

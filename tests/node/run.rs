@@ -11,7 +11,7 @@ use pullcheck::check;
 use pullcheck::cli::Options;
 use pullcheck::config::Invocation;
 use pullcheck::inventory::ReadOptions;
-use pullcheck::registry::{Client, ClientOptions, Concurrency, ConnectTo, Lookup, Proxies, Resolving};
+use pullcheck::registry::{Client, ClientOptions, Concurrency, ConnectTo, Lookup, Progress, Proxies, Resolving};
 use pullcheck::report::ImageReport;
 use pullcheck::source::{Encoding, Source};
 use pullcheck_support::{Authority, Site};
@@ -102,7 +102,7 @@ pub(crate) fn run(scenario: &Scenario, world: &Arc<World>, node: Node, depth: De
     let report = runtime.block_on(async {
         let client = Client::with_lookup(client, Arc::new(NoNames)).map_err(|error| error.to_string())?;
         let prober = (&client, Concurrency { all: 64, per_registry: 8 });
-        Ok::<_, String>(check::check(gathered, &options.settings, None, Some(prober)).await.1)
+        Ok::<_, String>(check::check(gathered, &options.settings, None, Some(prober), &Progress::default()).await.1)
     })?;
     runtime.shutdown_background();
     Ok(report.images.iter().map(seen).collect())

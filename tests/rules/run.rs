@@ -12,7 +12,9 @@ use pullcheck::inventory::{Problem, ProblemKind, ReadOptions};
 use pullcheck::load;
 use pullcheck::probe::Prober;
 use pullcheck::pull::{self, PullContext};
-use pullcheck::registry::{Client, ClientOptions, Concurrency, ConnectTo, HostPattern, Lookup, Proxies, Resolving};
+use pullcheck::registry::{
+    Client, ClientOptions, Concurrency, ConnectTo, HostPattern, Lookup, Progress, Proxies, Resolving,
+};
 use pullcheck::report::Report;
 use pullcheck::source::{Encoding, Source, SourceId, Sources, Span};
 use pullcheck_support::language::{self, Fault, Line, Reply};
@@ -166,13 +168,13 @@ pub(crate) async fn run<P: Prober>(example: &Example, options: &Options, prober:
     let gathered = gather(example, options);
     let supplied = options.supplied.as_ref();
     let settings = options.settings_of(&gathered.sources);
-    let resolved = pull::resolve(&gathered.inventory, &settings, supplied);
+    let resolved = pull::resolve(&gathered.inventory, &settings.cluster, supplied);
     let mut pulls: Vec<_> = gathered.inventory.images.iter().map(|image| image.text.span).zip(resolved).collect();
     pulls.sort_by_key(|(span, _)| *span);
     let prober = prober
         .filter(|_| !options.settings.offline)
         .map(|prober| (prober, Concurrency { all: 64, per_registry: options.client.concurrency }));
-    let (sources, report) = check::check(gathered, &settings, supplied, prober).await;
+    let (sources, report) = check::check(gathered, &settings, supplied, prober, &Progress::default()).await;
     Run { sources, report, pulls: pulls.into_iter().map(|(_, pull)| pull).collect() }
 }
 

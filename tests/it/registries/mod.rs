@@ -20,7 +20,7 @@ use pullcheck::cli::{Args, Options};
 use pullcheck::finding::Finding;
 use pullcheck::inventory::ReadOptions;
 use pullcheck::reference::Reference;
-use pullcheck::registry::{Client, ClientOptions, Concurrency, ConnectTo, Lookup, Proxies, Resolving};
+use pullcheck::registry::{Client, ClientOptions, Concurrency, ConnectTo, Lookup, Progress, Proxies, Resolving};
 use pullcheck::report::{ImageReport, Report};
 use pullcheck::source::{Encoding, Source};
 use pullcheck_support::{Answer, Logged, Registry, Script};
@@ -129,7 +129,14 @@ fn run(images: &[(&str, Option<(&str, &str)>)], args: &[&str], client: ClientOpt
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (_, report) = runtime.block_on(async {
         let client = Client::with_lookup(client, Arc::new(NoNames)).unwrap();
-        check::check(gathered, &options.settings, None, Some((&client, Concurrency { all: 64, per_registry: 1 }))).await
+        check::check(
+            gathered,
+            &options.settings,
+            None,
+            Some((&client, Concurrency { all: 64, per_registry: 1 })),
+            &Progress::default(),
+        )
+        .await
     });
     runtime.shutdown_background();
     report

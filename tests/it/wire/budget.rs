@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::future::{Either, join_all, select};
 use pullcheck::probe::plan::{Look, Plan};
 use pullcheck::probe::{Attempt, Denial, Outcome, Prober, Unknown};
-use pullcheck::registry::{Client, ClientOptions, probe_all};
+use pullcheck::registry::{Client, ClientOptions, Concurrency, Progress, probe_all};
 use pullcheck_support::{Access, Answer, Bearer, Registry, Run};
 
 use super::{block_on, credential, found, image, plain, with};
@@ -253,7 +253,15 @@ fn the_stage_asks_each_question_once() {
         plan("acme/api:1", &[]),
         plan("acme/secret:2", &[]),
     ];
-    let answers = block_on(async { probe_all(&Client::new(wide(&server)).unwrap(), &plans, 8).await });
+    let answers = block_on(async {
+        probe_all(
+            &Client::new(wide(&server)).unwrap(),
+            &plans,
+            Concurrency { all: usize::MAX, per_registry: 8 },
+            &Progress::default(),
+        )
+        .await
+    });
     let last = |at: usize| &answers[at].attempts.last().unwrap().1;
     assert!(matches!(last(0), Outcome::Found(_)));
     assert!(matches!(last(2), Outcome::Absent(_)) && matches!(last(3), Outcome::Absent(_)));

@@ -5,7 +5,7 @@ use pullcheck::event::Runtime;
 use pullcheck::finding::Finding;
 use pullcheck::inventory::ReadOptions;
 use pullcheck::platform::Platform;
-use pullcheck::registry::{Client, Concurrency};
+use pullcheck::registry::{Client, Concurrency, Progress};
 use pullcheck::report::{ImageReport, Report};
 use pullcheck::rules::Settings;
 use pullcheck::source::{Encoding, Source};
@@ -29,14 +29,21 @@ pub(super) fn run(server: &Registry, settings: &Settings, manifests: &[String]) 
     let before = server.count();
     let (_, report) = block_on(async {
         let client = Client::new(plain(server)).unwrap();
-        check::check(gathered, settings, None, Some((&client, Concurrency { all: 64, per_registry: 8 }))).await
+        check::check(
+            gathered,
+            settings,
+            None,
+            Some((&client, Concurrency { all: 64, per_registry: 8 })),
+            &Progress::default(),
+        )
+        .await
     });
     (report, server.count() - before)
 }
 
 pub(super) fn cluster(platforms: &[&str]) -> Settings {
     let mut settings = Settings::default();
-    settings.operator.platforms = platforms.iter().map(|text| text.parse().unwrap()).collect();
+    settings.cluster.operator.platforms = platforms.iter().map(|text| text.parse().unwrap()).collect();
     settings
 }
 
@@ -118,7 +125,8 @@ fn the_event_names_the_digest_of_the_index() {
     assert_eq!(report.images[0].digest.as_deref(), Some(digest.as_str()));
     assert_eq!(report.images[0].platforms.as_deref(), Some(["linux/amd64".to_owned()].as_slice()));
 
-    let crio = Settings { runtime: Runtime::Crio, ..Settings::default() };
+    let mut crio = Settings::default();
+    crio.cluster.runtime = Runtime::Crio;
     let selector = "  nodeSelector: {kubernetes.io/arch: arm64, kubernetes.io/os: linux}\n";
     let (report, _) = run(&server, &crio, &[pod(selector, &images[..1])]);
     let event = said(&report, "platform-mismatch")[0].event.clone().unwrap();
@@ -199,7 +207,8 @@ fn an_index_weighs_what_its_largest_image_for_the_nodes_does() {
     assert_eq!((verdicts(&report), requests), (vec![("pullable", None)], 3), "index and linux/amd64");
     assert!(report.images[0].size.is_some_and(|size| (5_000_000..5_001_000).contains(&size)));
     assert_eq!(said(&report, "large-image").len(), 1);
-    settings.operator.platforms = ["linux/amd64", "linux/arm64"].map(|text| text.parse::<Platform>().unwrap()).to_vec();
+    settings.cluster.operator.platforms =
+        ["linux/amd64", "linux/arm64"].map(|text| text.parse::<Platform>().unwrap()).to_vec();
     let (_, requests) = run(&server, &settings, &[pod("", &images)]);
     assert_eq!(requests, 4, "the index and one image for each platform");
 }

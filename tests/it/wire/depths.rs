@@ -71,7 +71,9 @@ impl Parts {
 }
 
 fn at(depth: Depth, runtime: Runtime, platforms: &[&str]) -> Settings {
-    Settings { depth, runtime, ..cluster(platforms) }
+    let mut settings = Settings { depth, ..cluster(platforms) };
+    settings.cluster.runtime = runtime;
+    settings
 }
 
 /// Verdict and cause, the event, and the requests.

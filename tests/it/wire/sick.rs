@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use pullcheck::probe::plan::{Look, Plan};
 use pullcheck::probe::{Attempt, Evidence, Outcome, Prober, Unknown};
-use pullcheck::registry::{Client, ClientOptions, Concurrency, HostTraffic, Progress, probe_all, probe_all_watched};
+use pullcheck::registry::{Client, ClientOptions, Concurrency, HostTraffic, Progress, probe_all};
 use pullcheck_support::{Access, Answer, Bearer, Registry};
 
 use super::{block_on, found, image, plain, quick, shown, unknown};
@@ -279,7 +279,10 @@ fn sick_hosts_among_healthy_ones() {
     assert!(plans.len() >= 300);
     let (answers, traffic) = block_on(async {
         let client = Client::new(options).unwrap();
-        (probe_all(&client, &plans, 8).await, client.traffic())
+        (
+            probe_all(&client, &plans, Concurrency { all: usize::MAX, per_registry: 8 }, &Progress::default()).await,
+            client.traffic(),
+        )
     });
     let outcomes: Vec<Outcome> = answers.iter().map(|answer| answer.attempts[0].1.clone()).collect();
     let of = |host: &str| tally(&outcomes[IMAGES * hosts.iter().position(|it| it == host).unwrap()..][..IMAGES]);
@@ -358,7 +361,7 @@ fn a_host_that_hangs_leaves_a_place_to_the_others() {
         client.probe(&image(&hangs.host(), "acme/other:1")).await;
         let concurrency = Concurrency { all: 4, per_registry: 4 };
         let progress = Progress::default();
-        let all = probe_all_watched(&client, &plans, concurrency, &progress);
+        let all = probe_all(&client, &plans, concurrency, &progress);
         let quick = async {
             while progress.seen().is_none_or(|(done, _)| done < 1) {
                 tokio::task::yield_now().await;

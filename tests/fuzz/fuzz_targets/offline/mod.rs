@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Waker};
 use pullcheck::check::{Gathered, check};
 use pullcheck::manifest::{Config, Content};
 use pullcheck::probe::{Attempt, Outcome, Prober, TagList, Unread};
+use pullcheck::registry::Progress;
 use pullcheck::report::Report;
 use pullcheck::rules::Settings;
 use pullcheck::source::{Sources, Span};
@@ -42,7 +43,7 @@ impl Prober for Nobody {
 /// Judges what was gathered: every place of the report lies in its text.
 pub fn judge(gathered: Gathered) {
     let settings = Settings::default();
-    let checked = std::pin::pin!(check::<Nobody>(gathered, &settings, None, None));
+    let checked = std::pin::pin!(check::<Nobody>(gathered, &settings, None, None, &Progress::default()));
     let Poll::Ready((sources, report)) = checked.poll(&mut Context::from_waker(Waker::noop())) else {
         panic!("it waits for something");
     };
