@@ -45,6 +45,7 @@ pub mod probe;
 #[cfg(feature = "cli")]
 mod program;
 pub mod pull;
+pub mod pull_policy;
 pub mod reference;
 #[cfg(feature = "cli")]
 pub mod registry;
@@ -54,6 +55,7 @@ pub mod report;
 pub mod resource;
 mod rewriting;
 pub mod rules;
+pub mod runtime;
 pub mod secret;
 pub mod sensitive;
 pub mod service_account;

@@ -8,9 +8,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::event::Runtime;
 use crate::manifest::Entry;
 use crate::platform::{self, Platform, choose};
+use crate::runtime::Runtime;
 use crate::source::Span;
 
 /// The operating systems that nodes have.

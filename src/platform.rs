@@ -9,9 +9,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::event::Runtime;
 use crate::manifest::Entry;
 use crate::node::{ARCHITECTURES, SYSTEMS};
+use crate::runtime::Runtime;
 
 /// `os/arch[/variant]`, as an index entry or an operator writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -12,7 +12,7 @@ pub use blame::Blame;
 use std::fmt;
 
 use crate::go::quote::quote;
-use crate::workload::PullPolicy;
+use crate::pull_policy::PullPolicy;
 use grammar::Parts;
 
 /// `RepositoryNameTotalLengthMax`: bytes of the path, `library/` included.
@@ -140,16 +140,6 @@ impl Reference {
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
-    }
-}
-
-/// The `imagePullPolicy` that the API server fills in (`SetDefaults_Container` in `pkg/apis/core/v1/defaults.go`):
-/// `Always` for the tag `latest`, in that spelling, written or not, and even where a digest stands beside it. An image
-/// that cannot be parsed gets `IfNotPresent`.
-pub fn default_pull_policy(text: &str) -> PullPolicy {
-    match Reference::parse(text) {
-        Ok(reference) if reference.tag() == Some("latest") => PullPolicy::Always,
-        _ => PullPolicy::IfNotPresent,
     }
 }
 

@@ -3,15 +3,16 @@
 pub mod content;
 pub mod fault;
 
-use crate::event::Runtime;
 use crate::host;
 use crate::probe::{Defect, Denial, Evidence, Manifest, Outcome, PullAnswer, TlsFault, Unknown};
 use crate::pull::cluster::ClusterFacts;
 use crate::pull::operator::NodeIdentity;
 use crate::pull::{Blind, PullContext, SecretState};
+use crate::pull_policy::PullPolicy;
 use crate::reference::Reference;
+use crate::runtime::Runtime;
 use crate::workload::placeholder::Skip;
-use crate::workload::{ImageText, ImageUse, PodOrigin, PullPolicy};
+use crate::workload::{ImageText, ImageUse, PodOrigin};
 
 /// Why an image is not, or not known to be, pullable. The strings are part of the JSON contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

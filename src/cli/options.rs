@@ -11,15 +11,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::cli::args::{
     Args, ClusterArgs, Color, DepthArg, FailOn, LimitArgs, RegistryArgs, RenderArgs, RuleArgs, RuntimeArg,
 };
-use crate::cli::baseline;
 use crate::cli::helper::Helpers;
-use crate::cli::is_terminal;
 use crate::cli::outputs::Outputs;
 use crate::cli::values::PullSecretFile;
+use crate::cli::{baseline, is_terminal};
 use crate::config::{self, Invocation, Layers, Policy};
 use crate::dockerconfig::{DockerConfig, Format as ConfigFormat};
 use crate::error::UsageError;
-use crate::event::Runtime;
 use crate::finding::Severity;
 use crate::go::base64;
 use crate::inventory::Inventory;
@@ -32,6 +30,7 @@ use crate::registry::{CertsDir, ClientOptions, Identity};
 use crate::render::{self, RenderOptions};
 use crate::rules::Settings;
 use crate::rules::levels::{Level, Levels};
+use crate::runtime::Runtime;
 use crate::sensitive::Sensitive;
 use crate::source::Sources;
 use crate::workload::custom::kind::Kind;

@@ -6,12 +6,12 @@
 
 use std::sync::Arc;
 
-use crate::event::Runtime;
 use crate::keyring::Credential;
 use crate::manifest::{Config, Content, Entry, Image, is_index_type};
 use crate::platform::choose;
 use crate::probe::plan::{Depth, Plan};
 use crate::probe::{Attempt, Denial, Evidence, Manifest, Outcome, PullAnswer, TagList, Target, Unknown, Unread};
+use crate::runtime::Runtime;
 
 /// With fewer pulls than these left nothing is fetched that counts as one.
 const SPARED_PULLS: u64 = 10;

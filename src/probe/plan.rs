@@ -1,11 +1,11 @@
 //! What is to be asked about one image: the kubelet's own attempts, the diagnoses, and what a pod or a rule wants to
 //! know of a manifest that is there.
 
-use crate::event::Runtime;
 use crate::keyring::Credential;
 use crate::platform::Platform;
 use crate::probe::{Attempt, Target};
 use crate::reference::Reference;
+use crate::runtime::Runtime;
 
 /// Everything to be asked about one image with the credentials of one pod.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -1,7 +1,7 @@
 //! The cluster that pods are judged for: what the operator says of it, beside the inputs.
 
 use super::operator::OperatorFacts;
-use crate::event::Runtime;
+use crate::runtime::Runtime;
 
 /// Facts about the cluster that decide what is pulled, and with what.
 #[derive(Debug, Clone, Default)]

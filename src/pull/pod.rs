@@ -4,8 +4,9 @@ use super::ring::{Found, Ring, is_unknown};
 use super::sibling::Siblings;
 use super::{Blind, CandidateCredential, PullContext, Resolver, Via};
 use crate::keyring::{Match, shown_key};
-use crate::reference::{Reference, default_pull_policy};
-use crate::workload::{ImageText, ImageUse, InvalidImage, Pod, PodOrigin, PullPolicy};
+use crate::pull_policy::{PullPolicy, default_pull_policy};
+use crate::reference::Reference;
+use crate::workload::{ImageText, ImageUse, InvalidImage, Pod, PodOrigin};
 
 /// A pod's pull secrets, as a keyring.
 #[derive(Debug)]

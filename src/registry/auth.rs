@@ -17,9 +17,9 @@ use super::reply::{evidence, failed};
 use super::resolve::Reach;
 use super::token::{Age, Tokens, Wanted};
 use super::transport::{Ask, Budget, SMALL_BODY, Transport};
-use crate::event::Runtime;
 use crate::keyring::Credential;
 use crate::probe::{Denial, Evidence, Outcome, Unknown};
+use crate::runtime::Runtime;
 use crate::sensitive::Sensitive;
 
 /// What a run has learned of registries and realms.

@@ -17,9 +17,9 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use super::hosts_toml::{self, HostConfig, HostsTomlError};
 use super::identity::{Identity, IdentityError};
 use super::tls::{self, TlsSettings};
-use crate::event::Runtime;
 use crate::go::path;
 use crate::go::quote::quote;
+use crate::runtime::Runtime;
 use crate::sensitive::Sensitive;
 
 /// Largest file that is read, in bytes.

@@ -7,7 +7,7 @@
 
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 
-use crate::event::Runtime;
+use crate::runtime::Runtime;
 
 /// How to authenticate.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,9 +11,9 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::host_url::HostUrl;
-use crate::event::Runtime;
 use crate::go::time;
 use crate::keyring::shown_key;
+use crate::runtime::Runtime;
 
 /// One host of a file: `RegistryHost` before its certificates are read.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use super::address::{AddressClass, classify, literal};
 use super::certs_dir::CertsDir;
 use super::host_url::HostUrl;
 use super::identity::Identity;
-use crate::event::Runtime;
+use crate::runtime::Runtime;
 
 /// Settings of a [`crate::registry::Client`]: plain data.
 #[derive(Debug, Clone)]

@@ -11,10 +11,10 @@ use super::digest::digest_of;
 use super::error_body;
 use super::failure::Failure;
 use super::transport::Answer;
-use crate::event::Runtime;
 use crate::keyring::Credential;
 use crate::manifest::{self, is_digest, is_index_type};
 use crate::probe::{Defect, Denial, Details, ErrorBody, Evidence, Manifest, Outcome, RateLimit, Target, Unknown};
+use crate::runtime::Runtime;
 
 /// containerd's `MaxManifestSize`, in bytes.
 pub(crate) const MAX_MANIFEST: u64 = 4 * 1048 * 1048;

@@ -19,9 +19,9 @@ use super::redirect::{Followed, follow};
 use super::reply::{evidence, failed, told};
 use super::token_body::{self, TokenBody, TokenReader};
 use super::transport::{Answer, Ask, Budget, SMALL_BODY, Transport};
-use crate::event::Runtime;
 use crate::keyring::Credential;
 use crate::probe::{Denial, Evidence, Outcome, TokenRequest, Unknown};
+use crate::runtime::Runtime;
 use crate::sensitive::Sensitive;
 
 /// What a token is good for.

@@ -1,7 +1,7 @@
 //! What several hosts say of one image, made into one outcome.
 
-use crate::event::Runtime;
 use crate::probe::{Denial, Evidence, Outcome, TlsFault, Unknown};
+use crate::runtime::Runtime;
 
 /// Outcomes of hosts that do not have the image, in the order in which they were asked.
 #[derive(Debug, Default)]

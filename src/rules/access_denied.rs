@@ -2,7 +2,6 @@
 
 use std::sync::LazyLock;
 
-use crate::event::Runtime;
 use crate::finding::Finding;
 use crate::keyring::shown_key;
 use crate::probe::Denial;
@@ -13,6 +12,7 @@ use crate::rules::meta::Meta;
 use crate::rules::password::{WITHOUT_WHITE_SPACE, is_cut_robot, white_space};
 use crate::rules::told::{absent_to_anyone, host_of_answer, is_expired_token, may_be_absent, quoted, refusals};
 use crate::rules::{Context, ImageFacts, Rule};
+use crate::runtime::Runtime;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/access-denied.md")));
 

@@ -3,10 +3,10 @@
 use std::sync::LazyLock;
 
 use crate::finding::Finding;
+use crate::pull_policy::PullPolicy;
 use crate::rules::meta::Meta;
 use crate::rules::mutable_tag::{self, MutableTag};
 use crate::rules::{Context, Rule};
-use crate::workload::PullPolicy;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/cached-mutable-tag.md")));
 

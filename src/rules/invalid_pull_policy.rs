@@ -3,10 +3,10 @@
 use std::sync::LazyLock;
 
 use crate::finding::{Finding, Severity};
+use crate::pull_policy::PullPolicy;
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
 use crate::source::Spanned;
-use crate::workload::PullPolicy;
 use crate::workload::placeholder::{is_placeholder, looks_unfilled};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/invalid-pull-policy.md")));

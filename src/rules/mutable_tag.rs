@@ -4,11 +4,11 @@ use std::sync::LazyLock;
 
 use crate::finding::Finding;
 use crate::go::glob;
-use crate::reference::{Reference, default_pull_policy};
+use crate::pull_policy::{PullPolicy, default_pull_policy};
+use crate::reference::Reference;
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule, Settings};
 use crate::verdict::Verdict;
-use crate::workload::PullPolicy;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/mutable-tag.md")));
 

@@ -2,11 +2,11 @@
 
 use std::sync::LazyLock;
 
-use crate::event::Runtime;
 use crate::finding::Finding;
 use crate::rules::attribution::{Attribution, attribute, doubt};
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
+use crate::runtime::Runtime;
 use crate::verdict::Verdict;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/plain-http-registry.md")));

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use crate::event::Runtime;
 use crate::finding::Finding;
 use crate::manifest::Content;
 use crate::node::Fit;
@@ -11,6 +10,7 @@ use crate::platform::Platform;
 use crate::rules::attribution::doubt;
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
+use crate::runtime::Runtime;
 use crate::verdict::Cause;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/platform-mismatch.md")));

@@ -2,10 +2,10 @@
 
 use std::sync::LazyLock;
 
-use crate::event::Runtime;
 use crate::finding::Finding;
 use crate::rules::meta::Meta;
 use crate::rules::{Context, Rule};
+use crate::runtime::Runtime;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/short-name.md")));
 

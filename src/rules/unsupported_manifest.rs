@@ -2,13 +2,13 @@
 
 use std::sync::LazyLock;
 
-use crate::event::Runtime;
 use crate::finding::Finding;
 use crate::manifest::Content;
 use crate::probe::Defect;
 use crate::rules::attribution::doubt;
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
+use crate::runtime::Runtime;
 use crate::verdict::fault::{Fault, Piece};
 use crate::verdict::{self, Cause};
 use crate::workload::ContainerKind;

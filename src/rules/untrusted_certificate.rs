@@ -2,12 +2,12 @@
 
 use std::sync::LazyLock;
 
-use crate::event::Runtime;
 use crate::finding::Finding;
 use crate::probe::{Evidence, Outcome, TlsFault, Unknown};
 use crate::rules::attribution::{Attribution, attribute, doubt};
 use crate::rules::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
+use crate::runtime::Runtime;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/untrusted-certificate.md")));
 

@@ -9,13 +9,13 @@ use std::sync::Arc;
 
 use super::fault::{Examined, Fault, Flaw};
 use super::{Cause, Verdict};
-use crate::event::Runtime;
 use crate::manifest::{Content, Entry, Image, is_index_type};
 use crate::node::{Fit, Nodes};
 use crate::platform::{Platform, choose};
 use crate::probe::plan::Depth;
 use crate::probe::{Defect, Manifest, PullAnswer, Unknown};
 use crate::reference::Reference;
+use crate::runtime::Runtime;
 use crate::workload::{ContainerKind, ImageText, ImageUse};
 
 /// Segments of a repository's path, and parts of a tag, that speak of a Helm chart.

@@ -4,11 +4,11 @@
 //! `core/unpack/unpacker.go`), what 1.7 does otherwise (`images/image.go`, `unpacker.go`), and containers/image 5.42 for
 //! CRI-O (`internal/image`, `manifest/{common,docker_schema2,oci}.go`).
 
-use crate::event::Runtime;
 use crate::manifest::{Content, Entry, Image, Malformed, is_index_type};
 use crate::platform::{Platform, choose, runs};
 use crate::probe::plan::Depth;
 use crate::probe::{Defect, Manifest, Outcome, PullAnswer, Unknown, Unread};
+use crate::runtime::Runtime;
 
 /// What is at fault, for the message and for the runtime's words.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -81,38 +81,6 @@ pub struct Container {
     pub name: Option<String>,
 }
 
-/// `imagePullPolicy`, as the API server takes it (case-sensitive).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PullPolicy {
-    /// Pull at every start.
-    Always,
-    /// Pull where the node lacks it.
-    IfNotPresent,
-    /// Never pull.
-    Never,
-}
-
-impl PullPolicy {
-    /// As it is written.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Always => "Always",
-            Self::IfNotPresent => "IfNotPresent",
-            Self::Never => "Never",
-        }
-    }
-
-    /// The policy of that exact spelling.
-    pub fn parse(text: &str) -> Option<Self> {
-        match text {
-            "Always" => Some(Self::Always),
-            "IfNotPresent" => Some(Self::IfNotPresent),
-            "Never" => Some(Self::Never),
-            _ => None,
-        }
-    }
-}
-
 /// What the text of an image field is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageText {

@@ -1,8 +1,8 @@
 //! The text of the event is the kubelet's and the runtime's own.
 
 use pullcheck::event::{
-    Failure, NoEntry, Runtime, after_attempts, aggregate, invalid_image_name, malformed_pull_secret, never_pulled,
-    no_entry, pull_failed,
+    Failure, NoEntry, after_attempts, aggregate, invalid_image_name, malformed_pull_secret, never_pulled, no_entry,
+    pull_failed,
 };
 use pullcheck::keyring::Credential;
 use pullcheck::platform::Platform;
@@ -11,6 +11,7 @@ use pullcheck::probe::{
 };
 use pullcheck::pull::{CandidateCredential, PullContext};
 use pullcheck::reference::Reference;
+use pullcheck::runtime::Runtime;
 use pullcheck::sensitive::Sensitive;
 use pullcheck::verdict::Cause;
 

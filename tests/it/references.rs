@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use pullcheck::reference::{Reference, default_pull_policy};
+use pullcheck::pull_policy::default_pull_policy;
+use pullcheck::reference::Reference;
 
 use crate::tables::references::{ACCEPTED, REFUSED};
 

@@ -2,7 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pullcheck::reference::{Reference, default_pull_policy};
+use pullcheck::reference::Reference;
+use pullcheck::pull_policy::default_pull_policy;
 
 fuzz_target!(|text: &str| {
     let _ = default_pull_policy(text);

@@ -1,13 +1,13 @@
 //! What is read of images that are there: by whom it is wanted, what it costs, and what cannot be read.
 
 use pullcheck::check;
-use pullcheck::event::Runtime;
 use pullcheck::finding::Finding;
 use pullcheck::inventory::ReadOptions;
 use pullcheck::platform::Platform;
 use pullcheck::registry::{Client, Concurrency, Progress};
 use pullcheck::report::{ImageReport, Report};
 use pullcheck::rules::Settings;
+use pullcheck::runtime::Runtime;
 use pullcheck::source::{Encoding, Source};
 use pullcheck_support::{Access, Answer, Bearer, Registry};
 
