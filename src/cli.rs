@@ -2,6 +2,7 @@
 
 mod args;
 mod baseline;
+mod baseline_file;
 mod exit;
 mod help;
 mod helper;
@@ -16,10 +17,10 @@ use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use crate::check::{self, Gathered};
 use crate::config::{self, Invocation, Refusal};
 use crate::dockerconfig::DockerConfig;
 use crate::error::UsageError;
+use crate::gather::{self, Gathered};
 use crate::inventory::ReadOptions;
 use crate::load::{self, Input};
 use crate::output::redact::Redactor;
@@ -27,11 +28,10 @@ use crate::output::{self, Content, Format, Style, sanitize};
 use crate::probe::plan::Depth;
 use crate::registry::{Cached, Client, Concurrency, HostTraffic, Interrupter, NoStore, Progress, Store};
 use crate::report::{InputError, Report};
-use crate::rules;
 use crate::sensitive::Sensitive;
 use crate::source::Sources;
-use crate::stack;
 use crate::workload::custom::kind;
+use crate::{check, rules, stack};
 pub use args::Args;
 pub use exit::Exit;
 pub use helper::Helpers;
@@ -167,10 +167,10 @@ fn gather(
     reading: ReadOptions<'_>,
     options: &Options,
 ) -> Result<Option<Gathered>, UsageError> {
-    let Some(render) = &options.render else { return Ok(Some(check::gather(inputs, errors, reading))) };
+    let Some(render) = &options.render else { return Ok(Some(gather::gather(inputs, errors, reading))) };
     let interrupter = Interrupter::default();
     let _signals = Signals::listen(interrupter.clone());
-    let gathered = check::gather_rendered(inputs, errors, reading, render, &interrupter)?;
+    let gathered = gather::gather_rendered(inputs, errors, reading, render, &interrupter)?;
     match gathered.as_ref().map(|(_, count)| (count.rendered, count.failed)) {
         Some((0, 0)) if !options.quiet => {
             print_error("note: --render: there is no chart and no kustomization among the inputs");

@@ -27,6 +27,8 @@ pub mod duplicate;
 pub mod error;
 pub mod event;
 pub mod finding;
+#[cfg(feature = "cli")]
+pub mod gather;
 pub mod go;
 pub mod hook;
 pub mod host;

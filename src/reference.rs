@@ -12,7 +12,6 @@ pub use blame::Blame;
 use std::fmt;
 
 use crate::go::quote::quote;
-use crate::pull_policy::PullPolicy;
 use grammar::Parts;
 
 /// `RepositoryNameTotalLengthMax`: bytes of the path, `library/` included.

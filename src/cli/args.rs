@@ -6,17 +6,34 @@ use std::time::Duration;
 use clap::{ArgAction, Parser, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
-use crate::cli::help;
-use crate::cli::outputs::OutputArg;
+use crate::cli::outputs::{FormatArg, OutputArg};
 use crate::cli::values::{PullSecretFile, at_least_one, duration, glob, node_credentials, pull_secret, size};
-use crate::output::Format;
 use crate::platform::Platform;
 use crate::pull::operator::{AssumedSecrets, DeclaredServiceAccount, ExpectedImages};
 use crate::registry::{ConnectTo, HostPattern, Mirror};
 
+/// What stands at the end of `--help`.
+const END: &str = "\
+Examples:
+  pullcheck manifests/                       ask the registries for every image
+  helm template shop ./chart | pullcheck -   check a rendered chart
+  pullcheck --offline .                      without network: image names, pull secrets, YAML
+  pullcheck --render --values prod.yaml .    render the charts and kustomizations, and check those
+  pullcheck --dockerconfigjson pull.json .   with what the cluster's pull secrets hold
+  pullcheck --output sarif=pull.sarif .      a report to read, and one for code scanning
+  pullcheck --deny mutable-tag .             a moving tag fails the run too
+
+Exit status:
+  0    nothing at or above --fail-on
+  1    findings
+  2    wrong usage or configuration
+  3    nothing to check (--allow-empty makes it 0)
+  4    images that could not be verified, under --fail-on-unverified
+  130  interrupted: what was known by then is reported";
+
 /// Will the kubelet be able to pull every image in these manifests?
 #[derive(Debug, Parser)]
-#[command(name = "pullcheck", version, about, after_help = help::END, max_term_width = 100)]
+#[command(name = "pullcheck", version, about, after_help = END, max_term_width = 100)]
 #[command(disable_help_flag = true, disable_version_flag = true)]
 // Hooks and CI templates put options in front of those of their users: the last one counts.
 #[command(args_override_self = true)]
@@ -372,43 +389,6 @@ pub enum FailOn {
     Note,
     /// Findings never change the exit status.
     Never,
-}
-
-/// `--format`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum FormatArg {
-    /// For people.
-    #[default]
-    Human,
-    /// file:line:column: severity[rule] message.
-    Plain,
-    /// The stable contract, version 1.
-    Json,
-    /// SARIF 2.1.0, for code scanning.
-    Sarif,
-    /// Annotations of GitHub Actions, and a job summary.
-    Github,
-    /// Code quality report of GitLab.
-    Gitlab,
-    /// JUnit XML.
-    Junit,
-    /// For the comment of a pull request.
-    Markdown,
-}
-
-impl From<FormatArg> for Format {
-    fn from(format: FormatArg) -> Self {
-        match format {
-            FormatArg::Human => Self::Human,
-            FormatArg::Plain => Self::Plain,
-            FormatArg::Json => Self::Json,
-            FormatArg::Sarif => Self::Sarif,
-            FormatArg::Github => Self::Github,
-            FormatArg::Gitlab => Self::Gitlab,
-            FormatArg::Junit => Self::Junit,
-            FormatArg::Markdown => Self::Markdown,
-        }
-    }
 }
 
 /// `--color`.

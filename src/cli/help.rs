@@ -59,25 +59,6 @@ Examples:
 
 All options, the configuration file, and what the exit status means: pullcheck --help";
 
-/// What stands at the end of `--help`.
-pub(super) const END: &str = "\
-Examples:
-  pullcheck manifests/                       ask the registries for every image
-  helm template shop ./chart | pullcheck -   check a rendered chart
-  pullcheck --offline .                      without network: image names, pull secrets, YAML
-  pullcheck --render --values prod.yaml .    render the charts and kustomizations, and check those
-  pullcheck --dockerconfigjson pull.json .   with what the cluster's pull secrets hold
-  pullcheck --output sarif=pull.sarif .      a report to read, and one for code scanning
-  pullcheck --deny mutable-tag .             a moving tag fails the run too
-
-Exit status:
-  0    nothing at or above --fail-on
-  1    findings
-  2    wrong usage or configuration
-  3    nothing to check (--allow-empty makes it 0)
-  4    images that could not be verified, under --fail-on-unverified
-  130  interrupted: what was known by then is reported";
-
 /// The command as `-h` shows it.
 fn short() -> Command {
     let all = Args::command();

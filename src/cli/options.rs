@@ -11,10 +11,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::cli::args::{
     Args, ClusterArgs, Color, DepthArg, FailOn, LimitArgs, RegistryArgs, RenderArgs, RuleArgs, RuntimeArg,
 };
+use crate::cli::baseline_file;
 use crate::cli::helper::Helpers;
 use crate::cli::outputs::Outputs;
 use crate::cli::values::PullSecretFile;
-use crate::cli::{baseline, is_terminal};
 use crate::config::{self, Invocation, Layers, Policy};
 use crate::dockerconfig::{DockerConfig, Format as ConfigFormat};
 use crate::error::UsageError;
@@ -153,7 +153,7 @@ impl Options {
         let layers = Layers::new(policy, Self::levels(&rules)?, Self::turned_on(&rules));
         let supplied = supplied(credentials.dockerconfigjson.as_deref())?;
         let baseline = match (&rules.baseline, &rules.write_baseline) {
-            (Some(file), None) => Some((file.clone(), baseline::read(file)?)),
+            (Some(file), None) => Some((file.clone(), baseline_file::read(file)?)),
             _ => None,
         };
         let render = render_options(render, inputs.namespace.as_deref())?;
@@ -229,7 +229,7 @@ impl Options {
 
     /// How the report may look. A terminal gets Unicode, and colour unless something says no.
     pub fn style(&self) -> Style {
-        let terminal = is_terminal();
+        let terminal = io::stdout().is_terminal();
         let color = match self.color {
             Color::Always => true,
             Color::Never => false,

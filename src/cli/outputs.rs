@@ -11,12 +11,48 @@ use std::str::FromStr;
 
 use clap::ValueEnum;
 
-use crate::cli::args::FormatArg;
 use crate::error::UsageError;
 use crate::output::Format;
 
 /// Bytes of a step's summary that GitHub shows.
 const SUMMARY: u64 = 1 << 20;
+
+/// `--format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum FormatArg {
+    /// For people.
+    #[default]
+    Human,
+    /// file:line:column: severity[rule] message.
+    Plain,
+    /// The stable contract, version 1.
+    Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// Annotations of GitHub Actions, and a job summary.
+    Github,
+    /// Code quality report of GitLab.
+    Gitlab,
+    /// JUnit XML.
+    Junit,
+    /// For the comment of a pull request.
+    Markdown,
+}
+
+impl From<FormatArg> for Format {
+    fn from(format: FormatArg) -> Self {
+        match format {
+            FormatArg::Human => Self::Human,
+            FormatArg::Plain => Self::Plain,
+            FormatArg::Json => Self::Json,
+            FormatArg::Sarif => Self::Sarif,
+            FormatArg::Github => Self::Github,
+            FormatArg::Gitlab => Self::Gitlab,
+            FormatArg::Junit => Self::Junit,
+            FormatArg::Markdown => Self::Markdown,
+        }
+    }
+}
 
 /// One value of `--output`.
 #[derive(Debug, Clone, PartialEq, Eq)]

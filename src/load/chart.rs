@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::chart::{self, CHART_FILE, comment};
-use crate::check::Gathered;
+use crate::gather::Gathered;
 use crate::load::{decode, display, read_capped};
 use crate::source::{Source, SourceId, SourceOrigin};
 

@@ -1,6 +1,6 @@
 //! Files that options name and that are no inputs: findings may point at them.
 
-use crate::check::Gathered;
+use crate::gather::Gathered;
 use crate::inventory::{Problem, ProblemKind};
 use crate::load::display;
 use crate::registry::IgnoredFile;

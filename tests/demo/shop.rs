@@ -4,13 +4,12 @@ use std::error::Error;
 use std::path::Path;
 
 use clap::Parser;
-use pullcheck::check;
 use pullcheck::cli::{Args, Options};
 use pullcheck::inventory::ReadOptions;
-use pullcheck::load;
 use pullcheck::registry::{Client, Concurrency, Progress};
 use pullcheck::report::Report;
 use pullcheck::source::Sources;
+use pullcheck::{check, gather, load};
 use pullcheck_support::{Access, Bearer, Refusal, Registry, Script};
 
 /// Where the manifests are, seen from the project's root.
@@ -108,7 +107,7 @@ pub(crate) fn options(registries: &Registry, authority: &Path) -> Result<Options
 pub(crate) fn report(options: &Options) -> Result<(Sources, Report), Box<dyn Error>> {
     let (inputs, errors) = load::inputs(&options.paths, &options.walk)?;
     let gathered =
-        check::gather(&inputs, errors, ReadOptions { parse_all: options.parse_all, ..ReadOptions::default() });
+        gather::gather(&inputs, errors, ReadOptions { parse_all: options.parse_all, ..ReadOptions::default() });
     let client = Client::new(options.client.clone())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let concurrency = Concurrency { all: 64, per_registry: options.client.concurrency };

@@ -1,6 +1,6 @@
 //! Keys that stand twice, in every kind of object that has a say in what is pulled.
 
-use pullcheck::check;
+use pullcheck::gather;
 use pullcheck::inventory::ReadOptions;
 use pullcheck::source::{Encoding, Source};
 
@@ -10,7 +10,7 @@ type Duplicate = (&'static str, &'static [u32]);
 /// What is found in one file, each as in [`Duplicate`].
 fn duplicates(text: &str) -> Vec<(&'static str, Vec<u32>)> {
     let source = Source::new("a.yaml", text, Encoding::Utf8);
-    let gathered = check::gather_sources(vec![source], ReadOptions::default());
+    let gathered = gather::gather_sources(vec![source], ReadOptions::default());
     let line = |span| gathered.sources.locate(span).unwrap().start.line;
     let found = gathered.inventory.duplicate_keys.iter();
     found.map(|it| (it.key, std::iter::once(&it.wins).chain(&it.lose).map(|span| line(*span)).collect())).collect()

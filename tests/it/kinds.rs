@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use pullcheck::check::{Gathered, gather_sources};
+use pullcheck::gather::{Gathered, gather_sources};
 use pullcheck::inventory::{Misplacement, Problem, ReadOptions};
 use pullcheck::pull;
 use pullcheck::pull::cluster::ClusterFacts;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Command;
 
-use pullcheck::check::gather_sources;
+use pullcheck::gather::gather_sources;
 use pullcheck::inventory::{Inventory, ReadOptions};
 use pullcheck::source::{Encoding, Source, Sources};
 use pullcheck::workload::placeholder::Skip;

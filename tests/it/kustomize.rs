@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use pullcheck::check::{gather, gather_sources};
+use pullcheck::gather::{gather, gather_sources};
 use pullcheck::inventory::{Inventory, ReadOptions};
 use pullcheck::kustomization::Versions;
 use pullcheck::load::{WalkOptions, inputs};

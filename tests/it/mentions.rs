@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use pullcheck::check::gather_sources;
+use pullcheck::gather::gather_sources;
 use pullcheck::inventory::{Inventory, ReadOptions};
 use pullcheck::source::{Encoding, Source};
 use pullcheck::workload::{ContainerKind, ImageText, PodOrigin};

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use pullcheck::check::{Gathered, gather_sources};
+use pullcheck::gather::{Gathered, gather_sources};
 use pullcheck::inventory::{Inventory, ReadOptions};
 use pullcheck::source::{Encoding, Source};
 use pullcheck::workload::placeholder::Skip;

@@ -1,6 +1,6 @@
 //! What makes a Secret, and what is known of it before it is made: name, namespaces, type and state.
 
-use pullcheck::check::gather_sources;
+use pullcheck::gather::gather_sources;
 use pullcheck::inventory::ReadOptions;
 use pullcheck::pull;
 use pullcheck::pull::cluster::ClusterFacts;

@@ -1,7 +1,7 @@
 //! Keys of pull secrets: what is said of them is so, and is said at their place.
 
 use proptest::prelude::*;
-use pullcheck::check::{Gathered, gather_sources};
+use pullcheck::gather::{Gathered, gather_sources};
 use pullcheck::inventory::ReadOptions;
 use pullcheck::keyring::{corrected, fault, key_matches};
 use pullcheck::output::redact::Redactor;

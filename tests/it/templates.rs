@@ -1,13 +1,13 @@
 //! Texts that nobody rendered, and streams that hold more than manifests: what is told of them, and what is read.
 
-use pullcheck::check;
+use pullcheck::gather;
 use pullcheck::inventory::{Inventory, ProblemKind, ReadOptions};
 use pullcheck::source::{Encoding, Source};
 
 fn gathered(files: &[(&str, &str)]) -> Inventory {
     let sources = files.iter().map(|(name, text)| Source::new(*name, *text, Encoding::Utf8)).collect();
     let options = ReadOptions { named: true, ..ReadOptions::default() };
-    check::gather_sources(sources, options).inventory
+    gather::gather_sources(sources, options).inventory
 }
 
 /// What is wrong with a file, and the images that are read all the same.

@@ -1,6 +1,6 @@
 //! Where images are found, and where not.
 
-use pullcheck::check::gather_sources;
+use pullcheck::gather::gather_sources;
 use pullcheck::inventory::{Inventory, Misplacement, ReadOptions};
 use pullcheck::source::{Encoding, Source};
 use pullcheck::workload::placeholder::Skip;

@@ -7,13 +7,13 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use pullcheck::check;
 use pullcheck::cli::Options;
 use pullcheck::config::Invocation;
 use pullcheck::inventory::ReadOptions;
 use pullcheck::registry::{Client, ClientOptions, Concurrency, ConnectTo, Lookup, Progress, Proxies, Resolving};
 use pullcheck::report::ImageReport;
 use pullcheck::source::{Encoding, Source};
+use pullcheck::{check, gather};
 use pullcheck_support::{Authority, Site};
 
 use crate::data::{Node, Scenario};
@@ -96,7 +96,7 @@ pub(crate) fn run(scenario: &Scenario, world: &Arc<World>, node: Node, depth: De
     let client = client_options(options.client, &site);
     let text = fill(&scenario.manifests, world);
     let source = Source::new("scenario.yaml", text, Encoding::Utf8);
-    let gathered = check::gather_sources(vec![source], ReadOptions::default());
+    let gathered = gather::gather_sources(vec![source], ReadOptions::default());
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     let report = runtime.block_on(async {

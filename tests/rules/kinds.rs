@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pullcheck::check::{Gathered, gather_sources};
+use pullcheck::gather::{Gathered, gather_sources};
 use pullcheck::inventory::ReadOptions;
 use pullcheck::source::{Encoding, Source};
 use pullcheck::workload::ImageText;

@@ -4,12 +4,11 @@ use std::fs;
 use std::io;
 use std::sync::Arc;
 
-use pullcheck::check::{self, Gathered};
 use pullcheck::cli::Options;
 use pullcheck::config::Invocation;
 use pullcheck::finding::Finding;
+use pullcheck::gather::{self, Gathered};
 use pullcheck::inventory::{Problem, ProblemKind, ReadOptions};
-use pullcheck::load;
 use pullcheck::probe::Prober;
 use pullcheck::pull::{self, PullContext};
 use pullcheck::registry::{
@@ -17,6 +16,7 @@ use pullcheck::registry::{
 };
 use pullcheck::report::Report;
 use pullcheck::source::{Encoding, Source, SourceId, Sources, Span};
+use pullcheck::{check, load};
 use pullcheck_support::language::{self, Fault, Line, Reply};
 use pullcheck_support::{Certificate, Registry};
 
@@ -184,7 +184,7 @@ fn gather(example: &Example, options: &Options) -> Gathered {
         Some(_) => Source::unreadable(&*file.name),
     };
     let reading = ReadOptions { parse_all: options.parse_all, ..ReadOptions::default() };
-    let mut gathered = check::gather_sources(example.files.iter().map(source).collect(), reading);
+    let mut gathered = gather::gather_sources(example.files.iter().map(source).collect(), reading);
     load::operator::beside(&mut gathered, options.client.certs_dir.ignored());
     for (at, file) in example.files.iter().enumerate() {
         let why = file.unreadable.iter().cloned();

@@ -4,7 +4,7 @@
 mod offline;
 
 use libfuzzer_sys::fuzz_target;
-use pullcheck::check::gather_sources;
+use pullcheck::gather::gather_sources;
 use pullcheck::inventory::ReadOptions;
 use pullcheck::source::{Encoding, Source};
 

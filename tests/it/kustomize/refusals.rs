@@ -63,7 +63,7 @@ fn a_commit_hash_of_digits_is_an_error_with_a_fix() {
 }
 
 fn gathered(files: &[(&str, &str)]) -> pullcheck::inventory::Inventory {
-    use pullcheck::check::gather_sources;
+    use pullcheck::gather::gather_sources;
     use pullcheck::inventory::ReadOptions;
     use pullcheck::source::{Encoding, Source};
     let sources = files.iter().map(|(name, text)| Source::new(*name, *text, Encoding::Utf8)).collect();

@@ -15,7 +15,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
-use pullcheck::check;
 use pullcheck::cli::{Args, Options};
 use pullcheck::finding::Finding;
 use pullcheck::inventory::ReadOptions;
@@ -23,6 +22,7 @@ use pullcheck::reference::Reference;
 use pullcheck::registry::{Client, ClientOptions, Concurrency, ConnectTo, Lookup, Progress, Proxies, Resolving};
 use pullcheck::report::{ImageReport, Report};
 use pullcheck::source::{Encoding, Source};
+use pullcheck::{check, gather};
 use pullcheck_support::{Answer, Logged, Registry, Script};
 use serde_json::json;
 
@@ -125,7 +125,7 @@ fn quick(client: ClientOptions) -> ClientOptions {
 fn run(images: &[(&str, Option<(&str, &str)>)], args: &[&str], client: ClientOptions) -> Report {
     let options = options(args);
     let text: String = images.iter().enumerate().map(|(at, (image, login))| manifest(at, image, *login)).collect();
-    let gathered = check::gather_sources(vec![Source::new("pod.yaml", text, Encoding::Utf8)], ReadOptions::default());
+    let gathered = gather::gather_sources(vec![Source::new("pod.yaml", text, Encoding::Utf8)], ReadOptions::default());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (_, report) = runtime.block_on(async {
         let client = Client::with_lookup(client, Arc::new(NoNames)).unwrap();

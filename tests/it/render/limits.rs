@@ -6,7 +6,7 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pullcheck::check::{self, Gathered};
+use pullcheck::gather::{self, Gathered};
 use pullcheck::inventory::{ProblemKind, ReadOptions};
 use pullcheck::load::{self, WalkOptions};
 use pullcheck::registry::Interrupter;
@@ -21,7 +21,7 @@ fn gathered(stage: &Stage, limits: Limits) -> Gathered {
     let folder = stage.folder.path().to_str().unwrap().to_owned();
     let (inputs, errors) = load::inputs(&[folder], &WalkOptions::default()).unwrap();
     let options = RenderOptions { path: stage.path().into(), limits, ..RenderOptions::default() };
-    let gathered = check::gather_rendered(&inputs, errors, ReadOptions::default(), &options, &Interrupter::default());
+    let gathered = gather::gather_rendered(&inputs, errors, ReadOptions::default(), &options, &Interrupter::default());
     gathered.unwrap().unwrap().0
 }
 

@@ -3,7 +3,7 @@
 use std::env;
 use std::path::Path;
 
-use pullcheck::check;
+use pullcheck::gather;
 use pullcheck::inventory::ReadOptions;
 use pullcheck::load::{self, WalkOptions};
 use pullcheck::registry::Interrupter;
@@ -107,7 +107,8 @@ fn each_object_names_its_file() {
     let (inputs, errors) = load::inputs(&["testdata/kustomize".to_owned()], &WalkOptions::default()).unwrap();
     let options = RenderOptions { path: env::var_os("PATH").unwrap(), ..RenderOptions::default() };
     let read = ReadOptions::default();
-    let gathered = check::gather_rendered(&inputs, errors, read, &options, &Interrupter::default()).unwrap().unwrap().0;
+    let gathered =
+        gather::gather_rendered(&inputs, errors, read, &options, &Interrupter::default()).unwrap().unwrap().0;
     let rendered = gathered.sources.iter().find(|(_, source)| source.name().contains("prod (")).unwrap().1.text();
     let sources: Vec<_> = rendered.lines().filter_map(|line| line.strip_prefix("# Source: ")).collect();
     let expected = ["overlays/prod/kustomization.yaml", "base/deployment.yaml", "overlays/prod/worker.yaml"];

@@ -1,6 +1,5 @@
 //! What is read of images that are there: by whom it is wanted, what it costs, and what cannot be read.
 
-use pullcheck::check;
 use pullcheck::finding::Finding;
 use pullcheck::inventory::ReadOptions;
 use pullcheck::platform::Platform;
@@ -9,6 +8,7 @@ use pullcheck::report::{ImageReport, Report};
 use pullcheck::rules::Settings;
 use pullcheck::runtime::Runtime;
 use pullcheck::source::{Encoding, Source};
+use pullcheck::{check, gather};
 use pullcheck_support::{Access, Answer, Bearer, Registry};
 
 use super::{block_on, plain};
@@ -25,7 +25,7 @@ const ARM64: &str = "  nodeSelector: {kubernetes.io/arch: arm64}\n";
 /// Checks manifests against a server; the requests that it took.
 pub(super) fn run(server: &Registry, settings: &Settings, manifests: &[String]) -> (Report, usize) {
     let sources = manifests.iter().map(|text| Source::new("a.yaml", text.as_str(), Encoding::Utf8)).collect();
-    let gathered = check::gather_sources(sources, ReadOptions { named: true, ..ReadOptions::default() });
+    let gathered = gather::gather_sources(sources, ReadOptions { named: true, ..ReadOptions::default() });
     let before = server.count();
     let (_, report) = block_on(async {
         let client = Client::new(plain(server)).unwrap();

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use pullcheck::check::{Gathered, check};
+use pullcheck::gather::Gathered;
+use pullcheck::check::check;
 use pullcheck::manifest::{Config, Content};
 use pullcheck::probe::{Attempt, Outcome, Prober, TagList, Unread};
 use pullcheck::registry::Progress;
