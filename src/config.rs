@@ -4,12 +4,14 @@
 //! environment give, and clap reads the whole once. So a list of the command line stands in place of the file's, it does
 //! not lengthen it; only the severities of `rules` are put together rule by rule.
 
+mod described;
 mod discover;
 mod file;
 mod kinds;
 mod options;
 mod policy;
 mod print;
+mod scalar;
 mod schema;
 mod value;
 mod words;

@@ -8,6 +8,7 @@ pub mod cluster;
 mod lookup;
 pub mod operator;
 mod pod;
+mod pod_pull;
 mod resolver;
 mod ring;
 mod sibling;
@@ -23,7 +24,7 @@ use crate::source::Span;
 use crate::workload::ImageUse;
 use cluster::ClusterFacts;
 use operator::NodeIdentity;
-use pod::PodPull;
+use pod_pull::PodPull;
 use resolver::Resolver;
 use sibling::Siblings;
 

@@ -5,8 +5,8 @@ use std::fmt::{Display, Write as _};
 
 use serde_json::{Value, json};
 
-use crate::config::print::scalar;
-use crate::config::schema::{described, text};
+use crate::config::described::{described, text};
+use crate::config::scalar::scalar;
 use crate::workload::custom::kind::{FIELD_KEYS, Kind, Passes, PodFields, PodNamespace};
 
 /// Prints them such that they are read back the same. `place` says where they were set.

@@ -4,6 +4,7 @@ use clap::{Arg, ArgAction, CommandFactory};
 use serde_json::{Map, Value, json};
 
 use crate::cli::Args;
+use crate::config::described::{described, text};
 use crate::config::kinds;
 use crate::config::options::{Reach, of_files};
 use crate::rules::RULES;
@@ -41,13 +42,6 @@ pub fn schema() -> Value {
     })
 }
 
-pub(super) fn described(mut schema: Value, words: String) -> Value {
-    if let Some(schema) = schema.as_object_mut() {
-        schema.insert("description".to_owned(), words.into());
-    }
-    schema
-}
-
 fn description(arg: &Arg, reach: Reach) -> String {
     let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
     match reach {
@@ -79,10 +73,6 @@ fn of_value(arg: &Arg) -> Value {
         }
         _ => text(),
     }
-}
-
-pub(super) fn text() -> Value {
-    json!({ "type": "string", "minLength": 1 })
 }
 
 fn rules() -> Value {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::edge::Edge;
-use super::human::{Fault, number};
+use super::order::Fault;
 use crate::finding::{Finding, Severity};
 
 /// How many faults of a rule are told in full before the others are told in brief.
@@ -128,6 +128,10 @@ fn common_folder(files: &[&str]) -> usize {
         let same = first.bytes().zip(file.bytes()).take(common).take_while(|(a, b)| a == b).count();
         first.as_bytes().get(..same).map_or(0, folder)
     })
+}
+
+pub(super) fn number(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@
 use std::io;
 
 use super::edge::Edge;
-use super::human::{faults, summary_line};
+use super::human::summary_line;
+use super::order::faults;
 use super::sanitize;
 use crate::finding::{Finding, Severity};
 use crate::source::Span;

@@ -5,15 +5,15 @@
 //! a reader sees first what is wrong, second where, third why the pull fails in the kubelet's words, then what to
 //! change.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use owo_colors::{OwoColorize, Style as Ansi};
 
-use super::brief::{self, Brief};
+use super::brief::{self, Brief, number};
 use super::draw;
 use super::edge::Edge;
-use super::order::worst_first;
+use super::order::{Fault, faults, worst_first};
 use super::snippet::Snippet;
 use super::words;
 use crate::finding::{Finding, Severity, Subject};
@@ -39,12 +39,6 @@ const UNWRAPPED: usize = 160;
 /// The narrowest layout: below this, lines are longer than the terminal.
 const NARROWEST: usize = 40;
 
-/// One fault: the finding at its first place, and the same at others.
-pub(super) struct Fault<'a> {
-    pub(super) first: &'a Finding,
-    pub(super) others: Vec<&'a Finding>,
-}
-
 pub(super) fn render(edge: &Edge<'_>) -> String {
     let mut faults = faults(&edge.report.findings);
     worst_first(&mut faults);
@@ -63,23 +57,6 @@ pub(super) fn render_findings(edge: &Edge<'_>) -> String {
     let mut screen = Screen { edge, out: String::new() };
     screen.faults(&faults);
     screen.out
-}
-
-/// Findings with the same rule, severity, message and help are one fault, at the place of the first.
-pub(super) fn faults(findings: &[Finding]) -> Vec<Fault<'_>> {
-    let mut faults: Vec<Fault<'_>> = Vec::new();
-    let mut known = HashMap::new();
-    for finding in findings {
-        let key = (finding.rule, finding.severity, &finding.message, &finding.help);
-        match known.get(&key).and_then(|&at: &usize| faults.get_mut(at)) {
-            Some(fault) => fault.others.push(finding),
-            None => {
-                known.insert(key, faults.len());
-                faults.push(Fault { first: finding, others: Vec::new() });
-            }
-        }
-    }
-    faults
 }
 
 struct Screen<'a> {
@@ -324,10 +301,6 @@ pub(super) fn describe(subject: &Subject) -> String {
         container.name.as_ref().map_or_else(|| kind.to_owned(), |name| format!("{kind} {name}"))
     });
     resource.into_iter().chain(container).collect::<Vec<_>>().join(", ")
-}
-
-pub(super) fn number(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// The last line without colour, for formats whose reader sees no report of all findings.

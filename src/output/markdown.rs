@@ -6,8 +6,10 @@
 
 use std::fmt::Write as _;
 
+use super::brief::number;
 use super::edge::Edge;
-use super::human::{Fault, describe, faults, number};
+use super::human::describe;
+use super::order::{Fault, faults};
 use crate::finding::{Finding, Severity};
 use crate::report::Summary;
 

@@ -5,8 +5,8 @@
 //! that the names tell: a wrong guess costs a place in the order, never a finding.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 
-use super::human::Fault;
 use crate::finding::Finding;
 use crate::resource::ResourceName;
 
@@ -106,6 +106,29 @@ fn of(resource: &ResourceName) -> Reach {
     } else {
         Reach::Workload
     }
+}
+
+/// One fault: the finding at its first place, and the same at others.
+pub(super) struct Fault<'a> {
+    pub(super) first: &'a Finding,
+    pub(super) others: Vec<&'a Finding>,
+}
+
+/// Findings with the same rule, severity, message and help are one fault, at the place of the first.
+pub(super) fn faults(findings: &[Finding]) -> Vec<Fault<'_>> {
+    let mut faults: Vec<Fault<'_>> = Vec::new();
+    let mut known = HashMap::new();
+    for finding in findings {
+        let key = (finding.rule, finding.severity, &finding.message, &finding.help);
+        match known.get(&key).and_then(|&at: &usize| faults.get_mut(at)) {
+            Some(fault) => fault.others.push(finding),
+            None => {
+                known.insert(key, faults.len());
+                faults.push(Fault { first: finding, others: Vec::new() });
+            }
+        }
+    }
+    faults
 }
 
 #[cfg(test)]

@@ -1,23 +1,13 @@
 //! What the images of one pod share, and what each of them gets of it.
 
-use super::ring::{Found, Ring, is_unknown};
+use super::pod_pull::PodPull;
+use super::ring::{Found, is_unknown};
 use super::sibling::Siblings;
 use super::{Blind, CandidateCredential, PullContext, Resolver, Via};
 use crate::keyring::{Match, shown_key};
 use crate::pull_policy::{PullPolicy, default_pull_policy};
 use crate::reference::Reference;
 use crate::workload::{ImageText, ImageUse, InvalidImage, Pod, PodOrigin};
-
-/// A pod's pull secrets, as a keyring.
-#[derive(Debug)]
-pub(super) struct PodPull<'a> {
-    /// What does not depend on the image.
-    pub(super) context: PullContext,
-    /// The pull secrets of the effective list.
-    pub(super) ring: Ring<'a>,
-    /// Those of the service account, where the pod's own list drops them.
-    pub(super) dropped: Ring<'a>,
-}
 
 impl<'a> PodPull<'a> {
     /// What one image of the pod gets.

@@ -2,7 +2,8 @@
 
 use super::lookup::{best, choose};
 use super::operator::{DeclaredServiceAccount, Named, SuppliedSecret};
-use super::pod::{PodPull, via};
+use super::pod::via;
+use super::pod_pull::PodPull;
 use super::ring::Ring;
 use super::{AccountState, Blind, BreakingSecret, PullContext, PullSecret, SecretState, Via};
 use crate::dockerconfig::DockerConfig;

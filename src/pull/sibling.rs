@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::pod::PodPull;
+use super::pod_pull::PodPull;
 use super::ring::Ring;
 use super::{Resolver, Via};
 use crate::reference::Reference;

@@ -8,19 +8,20 @@ use reqwest::{Method, Url};
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
+use super::basic::basic_value;
 use super::cells::Cells;
 use super::challenge::{Bearer, Challenge};
 use super::endpoint::Endpoint;
+use super::exchange::Ask;
 use super::gate::{Gates, Visit};
 use super::redirect::{Followed, follow};
 use super::reply::{evidence, failed};
 use super::resolve::Reach;
 use super::token::{Age, Tokens, Wanted};
-use super::transport::{Ask, Budget, SMALL_BODY, Transport};
+use super::transport::{Budget, SMALL_BODY, Transport};
 use crate::keyring::Credential;
 use crate::probe::{Denial, Evidence, Outcome, Unknown};
 use crate::runtime::Runtime;
-use crate::sensitive::Sensitive;
 
 /// What a run has learned of registries and realms.
 #[derive(Debug, Default)]
@@ -313,7 +314,7 @@ impl<'s> Session<'s> {
     }
 
     fn request_evidence(&self, wish: &Wish) -> Evidence {
-        let evidence = evidence(&wish.method, &wish.url, &super::transport::Answer::default(), None);
+        let evidence = evidence(&wish.method, &wish.url, &super::exchange::Answer::default(), None);
         Evidence { status: None, ..evidence }
     }
 
@@ -334,11 +335,4 @@ enum Step {
 /// Outcomes that another challenge could have avoided.
 fn asks_anew(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Denied(..) | Outcome::Unknown(Unknown::AuthServer | Unknown::CredentialWithheld, _))
-}
-
-/// The value of a Basic header, without the scheme.
-pub(crate) fn basic_value(credential: &Credential) -> Sensitive {
-    use base64::Engine as _;
-    let pair = zeroize::Zeroizing::new(format!("{}:{}", credential.username.expose(), credential.password.expose()));
-    Sensitive::new(base64::prelude::BASE64_STANDARD.encode(pair.as_bytes()))
 }

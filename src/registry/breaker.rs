@@ -5,8 +5,8 @@
 
 use reqwest::StatusCode;
 
+use super::exchange::Answer;
 use super::failure::Failure;
-use super::transport::Answer;
 use crate::probe::Unknown;
 
 /// Failures in a row that are enough.

@@ -10,11 +10,12 @@ use reqwest::header::{HOST, HeaderValue};
 
 use super::address::{is_metadata_name, literal};
 use super::endpoint::Dial;
+use super::exchange::Ask;
 use super::failure::Failure;
-use super::options::{ClientOptions, ConnectTo, OptionsError, Proxies, is_this_machine};
+use super::options::{ClientOptions, ConnectTo, Proxies, is_this_machine};
+use super::options_error::OptionsError;
 use super::resolve::{Fixed, Guarded, Lookup, Names, Reach};
 use super::tls::{self, TlsSettings};
-use super::transport::Ask;
 use crate::probe::Unknown;
 
 /// The connections of a run.

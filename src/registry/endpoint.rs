@@ -9,13 +9,10 @@ use reqwest::header::HeaderMap;
 use super::address::{AddressClass, classify, literal};
 use super::certs_dir::ConfiguredHost;
 use super::host_url::HostUrl;
-use super::options::ClientOptions;
+use super::options::{ClientOptions, DOCKER_HUB};
 use super::tls::TlsSettings;
 use crate::host::is_local_name;
 use crate::probe::Unknown;
-
-/// Where Docker Hub's API is.
-pub(crate) const DOCKER_HUB: &str = "registry-1.docker.io";
 
 /// Where a registry is spoken to: `RegistryHost` of containerd.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,22 +10,11 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::time::Instant;
 
 use super::breaker::Breaker;
+use super::exchange::{Answer, Errand};
 use super::failure::Failure;
 use super::pace::{Leave, Pace, Queue, Sent, interval_of};
 use super::traffic::{HostTraffic, Traffic};
-use super::transport::Answer;
 use crate::probe::Unknown;
-
-/// What a request is sent for, as far as a host may do one thing and fail at another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Errand {
-    /// `HEAD` of a manifest.
-    Head,
-    /// `GET` of a manifest, of a configuration, of tags.
-    Get,
-    /// A token.
-    Token,
-}
 
 /// All hosts of a run.
 #[derive(Debug)]

@@ -8,7 +8,11 @@ use super::address::{AddressClass, classify, literal};
 use super::certs_dir::CertsDir;
 use super::host_url::HostUrl;
 use super::identity::Identity;
+use super::options_error::OptionsError;
 use crate::runtime::Runtime;
+
+/// Where Docker Hub's API is.
+pub(crate) const DOCKER_HUB: &str = "registry-1.docker.io";
 
 /// Settings of a [`crate::registry::Client`]: plain data.
 #[derive(Debug, Clone)]
@@ -111,7 +115,7 @@ impl ClientOptions {
 
     /// Whether anything but the registry's own name, the system's authorities and its proxies decides what answers.
     pub(crate) fn is_overridden(&self, registry: &str) -> bool {
-        let api = if registry == "docker.io" { super::endpoint::DOCKER_HUB } else { registry };
+        let api = if registry == "docker.io" { DOCKER_HUB } else { registry };
         let (host, port) = split_port(api);
         let port = port.or(Some(443));
         self.client_cert.is_some()
@@ -167,7 +171,7 @@ impl HostPattern {
 
     /// Docker Hub's API has another name than references give it.
     fn is_host(&self, host: &str) -> bool {
-        self.host.eq_ignore_ascii_case(host) || (self.host == "docker.io" && host == super::endpoint::DOCKER_HUB)
+        self.host.eq_ignore_ascii_case(host) || (self.host == "docker.io" && host == DOCKER_HUB)
     }
 
     fn is_address(&self) -> bool {
@@ -243,32 +247,6 @@ impl FromStr for Mirror {
         let at = parsed.host_str().filter(|_| plain).ok_or_else(bad)?.to_owned();
         Ok(Self { host: host.parse()?, url: HostUrl::parse(url, false).map_err(|_| bad())?, at })
     }
-}
-
-/// Settings that cannot work.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum OptionsError {
-    /// A host that is none.
-    #[error("{0:?} is not a host: give HOST or HOST:PORT, without scheme or path")]
-    Host(String),
-    /// A `--connect-to` that is none.
-    #[error("{0:?} is not HOST[:PORT]=ADDR:PORT, with a numeric address")]
-    ConnectTo(String),
-    /// A `--mirror` that is none.
-    #[error("{0:?} is not HOST[:PORT]=URL, with https:// or http:// and without user or query")]
-    Mirror(String),
-    /// A `--connect-to` of an address whose certificate would be checked against that address.
-    #[error("--connect-to {0}: an address can be redirected over plain HTTP only; add --plain-http {0}")]
-    AddressOverTls(String),
-    /// A CA file without a certificate.
-    #[error("a CA file holds no PEM certificate")]
-    NoCertificate,
-    /// A CA file that cannot be read.
-    #[error("a CA file cannot be used: {0}")]
-    BadCertificate(String),
-    /// The TLS or HTTP stack cannot start.
-    #[error("the HTTP client cannot be set up: {0}")]
-    Setup(String),
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 use reqwest::header::AUTHORIZATION;
 use reqwest::{Method, Url};
 
+use super::exchange::{Answer, Ask};
 use super::failure::Failure;
-use super::transport::{Answer, Ask, Budget, Transport};
+use super::transport::{Budget, Transport};
 use crate::probe::Unknown;
 
 /// registry.k8s.io needs one.

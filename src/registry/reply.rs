@@ -9,8 +9,8 @@ use reqwest::{Method, Url};
 use super::challenge::{Bearer, Challenge};
 use super::digest::digest_of;
 use super::error_body;
+use super::exchange::Answer;
 use super::failure::Failure;
-use super::transport::Answer;
 use crate::keyring::Credential;
 use crate::manifest::{self, is_digest, is_index_type};
 use crate::probe::{Defect, Denial, Details, ErrorBody, Evidence, Manifest, Outcome, RateLimit, Target, Unknown};
@@ -252,7 +252,7 @@ pub(crate) fn failed(method: &Method, url: &Url, failure: Failure) -> Outcome {
 fn echoes(text: &str, sent: Option<&Credential>) -> bool {
     let Some(sent) = sent else { return false };
     // Whatever scheme it came by, the password or the whole Basic value would show.
-    let basic = super::auth::basic_value(sent);
+    let basic = super::basic::basic_value(sent);
     [sent.password.expose(), basic.expose()].iter().any(|secret| !secret.is_empty() && text.contains(secret))
 }
 

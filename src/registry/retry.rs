@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use super::exchange::Answer;
 use super::failure::Failure;
 use super::pace::LONGEST_PAUSE;
-use super::transport::Answer;
 
 /// How often, and how long to wait.
 #[derive(Debug, Clone, Copy)]

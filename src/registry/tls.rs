@@ -15,7 +15,7 @@ use rustls::{
 use rustls_platform_verifier::Verifier;
 
 use super::identity::{Choice, Identity};
-use super::options::OptionsError;
+use super::options_error::OptionsError;
 
 /// How TLS is spoken.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

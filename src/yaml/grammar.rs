@@ -2,8 +2,8 @@
 //!
 //! The states are a stack and not calls, so that nesting costs memory and no more.
 
+use crate::yaml::scan::Text;
 use crate::yaml::scan::{Failure, Kind, Scanner, Token};
-use crate::yaml::tree::Text;
 use crate::yaml::tree::build::{Builder, Layout, Properties, Tag};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,8 +3,9 @@
 
 use crate::go::json::unquote;
 use crate::yaml::scan::Failure;
+use crate::yaml::scan::Text;
+use crate::yaml::tree::Tree;
 use crate::yaml::tree::build::{Builder, Layout, Properties};
-use crate::yaml::tree::{Text, Tree};
 
 /// Reads one value that [`crate::go::json::first`] let through.
 pub(super) fn read(text: &str, tree: &mut Tree) -> Result<Option<Failure>, Failure> {

@@ -23,7 +23,8 @@ pub(crate) use crate::yaml::parse::read_masked;
 pub use crate::yaml::parse::{Piece, SyntaxError, read, read_as};
 pub use crate::yaml::place::Place;
 use crate::yaml::scalar::Scalar;
-use crate::yaml::tree::{NodeKind, RawNode, ScalarType, Text, Tree};
+use crate::yaml::scan::Text;
+use crate::yaml::tree::{NodeKind, RawNode, ScalarType, Tree};
 
 /// Aliases that may be followed while one document is read. A bomb of nested aliases would otherwise make a small file
 /// as large as it likes; real manifests follow a few dozen.

@@ -12,7 +12,6 @@ mod quoted;
 
 use std::ops::Range;
 
-use crate::yaml::tree::Text;
 use cursor::{Cursor, Mark};
 
 /// `max_flow_level` and `max_indents` of the scanner.
@@ -45,6 +44,14 @@ pub(super) enum Kind {
     /// Plain, and neither quoted nor a block.
     Plain,
     Quoted,
+}
+
+/// Where a text is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Text {
+    Source { start: u32, end: u32 },
+    Owned { index: u32 },
+    Decoded { index: u32 },
 }
 
 /// A token, and where it stands in the chunk. `text` is a scalar's value, the name of an anchor or alias, or the number

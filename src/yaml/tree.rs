@@ -3,6 +3,7 @@
 pub(super) mod build;
 mod decode;
 
+use super::scan::Text;
 use std::ops::Range;
 
 /// An arena of nodes in source order; a node's children follow it directly.
@@ -47,13 +48,6 @@ pub(super) enum ScalarType {
     Number,
     /// The key `<<`, where it merges.
     Merge,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Text {
-    Source { start: u32, end: u32 },
-    Owned { index: u32 },
-    Decoded { index: u32 },
 }
 
 impl Tree {

@@ -1,7 +1,7 @@
 //! Literal and folded scalars.
 
 use super::{Failure, Kind, Scanner, Token};
-use crate::yaml::tree::Text;
+use crate::yaml::scan::Text;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Chomping {

@@ -1,7 +1,7 @@
 //! Anchors, aliases, tags and directives.
 
 use super::{Failure, Kind, Scanner, Tag, Token};
-use crate::yaml::tree::Text;
+use crate::yaml::scan::Text;
 
 impl Scanner<'_> {
     pub(super) fn fetch_anchor(&mut self, kind: Kind) -> Result<(), Failure> {

@@ -2,7 +2,7 @@
 
 use super::cursor::Cursor;
 use super::{Failure, Kind, Scanner, Token};
-use crate::yaml::tree::Text;
+use crate::yaml::scan::Text;
 
 /// A value that is the source text itself as long as that is so.
 struct Value {

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::{NodeKind, RawNode, ScalarType, Text, Tree, decode};
+use super::{NodeKind, RawNode, ScalarType, Tree, decode};
 use crate::go::base64::{self, Padding};
 use crate::go::utf8::decode_rune;
 use crate::yaml::scalar::{self, Scalar};
 use crate::yaml::scan::Failure;
+use crate::yaml::scan::Text;
 
 /// Nodes that one document may have: 28 bytes each. The largest object that a cluster stores has some 100,000.
 const MAX_NODES: usize = 4_000_000;
