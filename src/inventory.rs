@@ -20,6 +20,7 @@ use crate::workload::openshift::{self, StreamTag, template};
 use crate::workload::placeholder::Skip;
 use crate::workload::placeholder::is_placeholder;
 use crate::workload::pod::is_unquoted_template;
+use crate::workload::rewriter::Rewriter;
 use crate::workload::{self, ImageText, ImageUse, Pod, PodId, PodOrigin, Resource, ResourceId};
 use crate::yaml::{self, Document, MergeRule, Node, Piece};
 use crate::{kustomization, resource, rewriting, service_account};
@@ -44,6 +45,8 @@ pub struct Inventory {
     pub unrecognisable: Vec<Span>,
     /// What may add pull secrets to pods, or make Secrets whose names are not to be told.
     pub patchers: Vec<Patcher>,
+    /// What may write other images into pods than their objects have.
+    pub rewriters: Vec<Rewriter>,
     /// Helm hooks among the objects.
     pub hooks: BTreeMap<ResourceId, Hook>,
     /// Service accounts.
@@ -221,6 +224,7 @@ impl Inventory {
         self.filled_in.extend(other.filled_in);
         self.unrecognisable.extend(other.unrecognisable);
         self.patchers.extend(other.patchers);
+        self.rewriters.extend(other.rewriters);
         self.hooks.extend(other.hooks.into_iter().map(|(id, hook)| (resource(id), hook)));
         let accounts = other.service_accounts.into_iter();
         self.service_accounts.extend(accounts.map(|it| ServiceAccount { resource: resource(it.resource), ..it }));

@@ -161,6 +161,8 @@ pub struct PullContext {
     pub suppressed: Vec<String>,
     /// The secret that breaks every pull of the pod.
     pub breaking: Option<BreakingSecret>,
+    /// Whether something in the inputs may write another image into the pod than its object has.
+    pub rewritten: bool,
     /// The nodes that the image has to fit; empty where nothing is known of them.
     pub nodes: Arc<[Nodes]>,
 }

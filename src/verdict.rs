@@ -40,6 +40,8 @@ pub enum Cause {
     Placeholder,
     /// A kustomization rewrites it.
     RewrittenByKustomize,
+    /// Something in the inputs may write another image into its pod when the API server takes it.
+    RewrittenAtAdmission,
     /// An OpenShift image stream sets it.
     SetByImageStream,
     /// Another program than a kubelet pulls it.
@@ -94,6 +96,7 @@ impl Cause {
             Self::Expected => "expected",
             Self::Placeholder => "placeholder",
             Self::RewrittenByKustomize => "rewritten-by-kustomize",
+            Self::RewrittenAtAdmission => "rewritten-at-admission",
             Self::SetByImageStream => "set-by-image-stream",
             Self::PulledByAnother => "pulled-by-another",
             Self::Finished => "finished",
@@ -194,6 +197,20 @@ pub fn as_declared(
         }
         verdict => verdict,
     }
+}
+
+/// The verdict where something may write another image into the pod: what a registry says of the one that is written
+/// tells nothing of it.
+pub fn as_admitted(verdict: Verdict, pull: &PullContext, answer: Option<&PullAnswer>) -> Verdict {
+    let is_answer = match &verdict {
+        Verdict::Pullable(_) => true,
+        // Neither depends on the image.
+        Verdict::Fails(Cause::InvalidName | Cause::MalformedPullSecret) => false,
+        Verdict::Unverified(Cause::Expected) => false,
+        Verdict::Fails(_) | Verdict::Unverified(_) => answer.is_some(),
+        Verdict::Skipped(_) | Verdict::NotPulled => false,
+    };
+    if is_answer && pull.rewritten { Verdict::Unverified(Cause::RewrittenAtAdmission) } else { verdict }
 }
 
 /// Whether every attempt was answered in a way that the registry has for what is missing as well as for what it hides.

@@ -1,5 +1,5 @@
 //! Policies: what looks like a pod in them is a pattern, a patch, or a part of an object that another one is merged with.
-//! None of their images is pulled as it is written.
+//! None of their images is pulled as it is written. What may change the images of others is in [`super::rewriter`].
 
 use crate::resource::ResourceName;
 
