@@ -14,6 +14,7 @@ use crate::sensitive::Sensitive;
 use crate::service_account::ServiceAccount;
 use crate::source::{Source, SourceId, SourceOrigin, Sources, Span, Spanned};
 use crate::suppression::{self, Suppressions};
+use crate::workload::custom::fleet;
 use crate::workload::custom::kind::Kind;
 use crate::workload::custom::path::Form;
 use crate::workload::openshift::{self, StreamTag, template};
@@ -187,6 +188,7 @@ impl Inventory {
                 self.unrecognisable.push(object.node.span());
             }
         }
+        fleet::note(source.name(), root, self);
         if is_kustomization && kustomization::field(root, "secretGenerator").is_some() {
             // A kustomization may leave out what it is.
             if self.resources.len() == first.0 as usize {

@@ -4,6 +4,7 @@
 //! A bare `image:` key of an unknown kind is never taken for an image; that it is not checked is told.
 
 mod embedded;
+pub(crate) mod fleet;
 mod form;
 pub mod kind;
 mod making;
