@@ -10,6 +10,7 @@ use pullcheck::inventory::{Misplacement, Problem, ReadOptions};
 use pullcheck::pull;
 use pullcheck::rules::Settings;
 use pullcheck::source::{Encoding, Source};
+use pullcheck::workload::ImageText;
 use pullcheck::workload::custom::kind::table;
 use pullcheck::workload::custom::path::Form;
 use pullcheck_support::Run;
@@ -335,6 +336,9 @@ fn what_looks_like_an_image_in_a_kind_that_is_not_known_is_told() {
     for (body, path) in [
         ("spec: {image: 'ghcr.io/acme/web:1', other: {image: 'a:1'}}", "spec.image"),
         ("spec: {image: ghcr.io/Acme/web}", "spec.image"),
+        ("spec: {image: web}", "spec.image"),
+        ("spec: {server: {image: acme/web}}", "spec.server.image"),
+        ("spec: {a: {b: {c: {image: 'docker://web'}}}}", "spec.a.b.c.image"),
         ("spec: {jobImage: 'web:1'}", "spec.jobImage"),
         ("spec: {parts: [{a: b}, {image: 'web:1'}]}", "spec.parts[1].image"),
         ("spec: {images: ['old=ghcr.io/acme/web:1']}", "spec.images"),
@@ -344,7 +348,8 @@ fn what_looks_like_an_image_in_a_kind_that_is_not_known_is_told() {
         assert_eq!(paths(body), [path], "{body}");
     }
     for body in [
-        "spec: {image: web}",
+        "spec: {forProvider: {image: debian}}",
+        "spec: {template: {spec: {image: ubuntu}}}",
         "spec: {image: 'https://acme.example/a.png'}",
         "spec: {image: acme.example/a.png}",
         "spec: {image: '{{ image }}'}",
