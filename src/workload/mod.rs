@@ -288,6 +288,8 @@ pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, own_kinds: &[Ki
         misplaced::find(object.node, &object.path, resource, builtin, &mut inventory.misplaced);
     } else if policy::holds_objects(&object.name) {
         custom::list(object, resource, inventory);
+    } else if policy::generates_objects(&object.name) {
+        custom::list_generated(object, resource, inventory);
     } else if !object.name.api_version.is_empty() && !policy::is_policy(&object.name) {
         custom::extract(object, resource, &triggered, own_kinds, inventory);
     }

@@ -46,6 +46,11 @@ pub(crate) fn holds_objects(name: &ResourceName) -> bool {
     name.group() == "policy.open-cluster-management.io"
 }
 
+/// Whether an object is a policy of Kyverno that may make whole objects. Their images are listed, and not judged.
+pub(crate) fn generates_objects(name: &ResourceName) -> bool {
+    name.group() == "kyverno.io" && matches!(name.kind.as_str(), "ClusterPolicy" | "Policy")
+}
+
 /// Whether an object is a policy.
 pub(crate) fn is_policy(name: &ResourceName) -> bool {
     let group = name.group();

@@ -13,6 +13,7 @@ use pullcheck::source::{Encoding, Source};
 use pullcheck::workload::ImageText;
 use pullcheck::workload::custom::kind::table;
 use pullcheck::workload::custom::path::Form;
+use pullcheck::workload::placeholder::Skip;
 use pullcheck_support::Run;
 
 fn gather(text: &str) -> Gathered {
