@@ -148,6 +148,9 @@ pub struct PullContext {
     pub secrets: Vec<PullSecret>,
     /// What the kubelet tries, in its order. Empty means one anonymous pull.
     pub credentials: Vec<CandidateCredential>,
+    /// A pull secret with an entry for the image that another program has yet to write: the kubelet pulls with what it
+    /// will hold, and without a credential no more.
+    pub unfilled: Option<String>,
     /// What the operator's configuration has for the image where the pod has nothing: to explain a refusal, never to
     /// turn it into a pass.
     pub supplied: Vec<Credential>,

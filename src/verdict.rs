@@ -241,6 +241,8 @@ fn as_written(image: &ImageUse, pull: &PullContext, answer: Option<&PullAnswer>,
         Some(_) if pull.secrets.iter().any(|secret| secret.state == SecretState::Malformed) => {
             Verdict::Unverified(Cause::SecretUnknown)
         }
+        // The kubelet has a credential then, and falls back to none (`kuberuntime_image.go` of Kubernetes 1.37).
+        Some(_) if pull.unfilled.is_some() && is_found_by_anyone(answer) => Verdict::Unverified(Cause::SecretUnknown),
         Some(manifest) => content::judge(manifest, answer, image, &pull.nodes, runtime),
         // containerd asks by `HEAD` and goes by that; no credential of anyone is asked for.
         None if runtime.is_containerd() && is_refused_to_head_alone(answer) => {
@@ -264,6 +266,12 @@ pub fn found_by(answer: &PullAnswer) -> Option<&Manifest> {
         Outcome::Found(manifest) => Some(manifest),
         _ => None,
     })
+}
+
+/// Whether the image was found without any credential of the pod.
+pub fn is_found_by_anyone(answer: &PullAnswer) -> bool {
+    let found = answer.attempts.iter().find(|(_, outcome)| matches!(outcome, Outcome::Found(_)));
+    found.is_some_and(|(credential, _)| credential.is_none())
 }
 
 fn judge_failures<'a>(

@@ -255,6 +255,17 @@ fn pause(seconds: u64) -> String {
 
 fn hidden_secret(facts: &ImageFacts<'_>) -> Option<(String, String)> {
     let registry = facts.reference()?.registry();
+    let answer = facts.judged.answer.as_deref();
+    if let Some(unfilled) = facts.judged.pull.unfilled.as_ref().filter(|_| answer.is_some_and(is_found_by_anyone)) {
+        return Some((
+            format!(
+                "anyone may pull it, but the pull secret {unfilled:?} has an entry for {registry} that another program has \
+                 yet to write: the kubelet pulls with that, and never without"
+            ),
+            "check the manifests as they are filled in, or take the entry out: an image that anyone may pull needs none"
+                .to_owned(),
+        ));
+    }
     let hidden = facts.judged.pull.blind.iter().find_map(|blind| match blind {
         Blind::Secret(name) => Some(name),
         Blind::ServiceAccount(_) | Blind::Patched(_) | Blind::Node(_) => None,
