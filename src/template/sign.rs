@@ -208,12 +208,13 @@ fn braces(line: &str) -> impl Iterator<Item = Range<usize>> {
     line.match_indices('{').filter_map(|(open, _)| {
         let close = open + 1 + line[open + 1..].find(['}', '{', ' ', ':', ','])?;
         let name = &line[open + 1..close];
-        let is_constant = name.len() > 1
+        let before = line[..open].chars().next_back();
+        let is_constant = (name.len() > 1 || before == Some('$'))
             && name.starts_with(|c: char| c.is_ascii_uppercase())
             && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
         let is_within_word =
             |c: Option<char>| c.is_some_and(|c| !c.is_whitespace() && !matches!(c, ',' | '}' | ']' | '{' | '[' | '$'));
-        let (before, after) = (line[..open].chars().next_back(), line[close + 1..].chars().next());
+        let after = line[close + 1..].chars().next();
         let is_sign = line[close..].starts_with('}')
             && is_constant
             && (before == Some('$') || is_within_word(before) || is_within_word(after));
