@@ -124,6 +124,13 @@ impl Inventory {
             Piece::Refused(error) => inventory.add_refused(source, error, options),
             Piece::Unread(error) => inventory.add_unread(source, error, options),
         });
+        if source.is_replaced()
+            && let Some(at) = source.text().find(char::REPLACEMENT_CHARACTER)
+        {
+            let end = at + char::REPLACEMENT_CHARACTER.len_utf8();
+            let span = Span::new(id, at as u32, end as u32);
+            inventory.problems.push(Problem { kind: ProblemKind::Replaced, span, message: String::new() });
+        }
         if silences {
             inventory.suppressions.append(suppression::read(id, source, &comments, &broken));
         }
@@ -378,6 +385,8 @@ pub enum ProblemKind {
     Unreadable,
     /// A link, or another entry of a folder that is no regular file, which is not followed.
     PassedOver,
+    /// Bytes that are part of no character of UTF-8, which kubectl reads as U+FFFD.
+    Replaced,
     /// A document that cannot be parsed. `certain`: the file was named by the user, or the document has an
     /// `apiVersion:` and a `kind:` at column 0, so it is meant as a manifest.
     InvalidYaml {
