@@ -180,7 +180,7 @@ const NO_EXPRESSION: [char; 8] = ['[', ']', '(', ')', ',', '\n', '{', '}'];
 fn words(line: &str) -> impl Iterator<Item = Range<usize>> {
     let mut found = Vec::new();
     let whole = line.trim().trim_start_matches("- ");
-    let is_whole = whole.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).is_some_and(is_name)
+    let is_whole = whole.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).is_some_and(is_phrase)
         || whole.strip_prefix('$').is_some_and(|rest| is_name(rest.trim_matches(['{', '}'])));
     if is_whole && let Some(at) = line.find(whole) {
         found.push(at..at + whole.len());
@@ -228,6 +228,11 @@ fn is_name(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
 }
 
+/// `RULES`, `other fields`: what people write between angle brackets for what they leave out.
+fn is_phrase(text: &str) -> bool {
+    text.split(' ').all(is_name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,6 +248,7 @@ mod tests {
             "ip: {PREFIX}^.16\n",
             "a: @@X@@^\n",
             "<RULES>\n^a: 1\n",
+            "<other fields>\n^a: 1\n",
             "- $RULES\n^a: 1\n",
             "a: <%= x %>: ^\n",
         ] {

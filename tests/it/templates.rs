@@ -36,6 +36,7 @@ fn templates_of_any_language_are_templates_and_cost_their_document_only() {
         "  - name: web\n    image: nginx:1\n{# a comment #}\n",
         "  - name: web\n    image: nginx:1\n<% if x %>\n<% end %>\n",
         "  - name: web\n<CONTAINERS>\n",
+        "  - name: web\n    image: x\n    <other fields>\n    ports:\n    - x\n",
         "  - name: web\n$CONTAINERS\n",
         "  - name: web\n    image: x\n{{- toYaml . | nindent 2 }}\n",
         "  - name: web\n    args: [--ns, ${NAMESPACE}]\n",
