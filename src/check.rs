@@ -142,6 +142,7 @@ fn judge(
         let origin = inventory.pod(image.pod).origin;
         let verdict = verdict::judge(image, origin, &pull, answer.as_deref(), runtime);
         let verdict = verdict::as_declared(verdict, image, origin, answer.as_deref(), &settings.cluster);
+        let verdict = verdict::as_admitted(verdict, &pull, answer.as_deref());
         let event = event::of_verdict(runtime, image, &pull, &verdict, answer.as_deref());
         let manifest = answer.as_deref().and_then(|answer| {
             let manifest = verdict::found_by(answer)?;

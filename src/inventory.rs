@@ -14,12 +14,14 @@ use crate::sensitive::Sensitive;
 use crate::service_account::ServiceAccount;
 use crate::source::{Source, SourceId, SourceOrigin, Sources, Span, Spanned};
 use crate::suppression::{self, Suppressions};
+use crate::workload::custom::fleet;
 use crate::workload::custom::kind::Kind;
 use crate::workload::custom::path::Form;
 use crate::workload::openshift::{self, StreamTag, template};
 use crate::workload::placeholder::Skip;
 use crate::workload::placeholder::is_placeholder;
 use crate::workload::pod::is_unquoted_template;
+use crate::workload::rewriter::Rewriter;
 use crate::workload::{self, ImageText, ImageUse, Pod, PodId, PodOrigin, Resource, ResourceId};
 use crate::yaml::{self, Document, MergeRule, Node, Piece};
 use crate::{kustomization, resource, rewriting, service_account};
@@ -44,6 +46,8 @@ pub struct Inventory {
     pub unrecognisable: Vec<Span>,
     /// What may add pull secrets to pods, or make Secrets whose names are not to be told.
     pub patchers: Vec<Patcher>,
+    /// What may write other images into pods than their objects have.
+    pub rewriters: Vec<Rewriter>,
     /// Helm hooks among the objects.
     pub hooks: BTreeMap<ResourceId, Hook>,
     /// Service accounts.
@@ -120,6 +124,13 @@ impl Inventory {
             Piece::Refused(error) => inventory.add_refused(source, error, options),
             Piece::Unread(error) => inventory.add_unread(source, error, options),
         });
+        if source.is_replaced()
+            && let Some(at) = source.text().find(char::REPLACEMENT_CHARACTER)
+        {
+            let end = at + char::REPLACEMENT_CHARACTER.len_utf8();
+            let span = Span::new(id, at as u32, end as u32);
+            inventory.problems.push(Problem { kind: ProblemKind::Replaced, span, message: String::new() });
+        }
         if silences {
             inventory.suppressions.append(suppression::read(id, source, &comments, &broken));
         }
@@ -184,6 +195,7 @@ impl Inventory {
                 self.unrecognisable.push(object.node.span());
             }
         }
+        fleet::note(source.name(), root, self);
         if is_kustomization && kustomization::field(root, "secretGenerator").is_some() {
             // A kustomization may leave out what it is.
             if self.resources.len() == first.0 as usize {
@@ -221,6 +233,7 @@ impl Inventory {
         self.filled_in.extend(other.filled_in);
         self.unrecognisable.extend(other.unrecognisable);
         self.patchers.extend(other.patchers);
+        self.rewriters.extend(other.rewriters);
         self.hooks.extend(other.hooks.into_iter().map(|(id, hook)| (resource(id), hook)));
         let accounts = other.service_accounts.into_iter();
         self.service_accounts.extend(accounts.map(|it| ServiceAccount { resource: resource(it.resource), ..it }));
@@ -372,6 +385,8 @@ pub enum ProblemKind {
     Unreadable,
     /// A link, or another entry of a folder that is no regular file, which is not followed.
     PassedOver,
+    /// Bytes that are part of no character of UTF-8, which kubectl reads as U+FFFD.
+    Replaced,
     /// A document that cannot be parsed. `certain`: the file was named by the user, or the document has an
     /// `apiVersion:` and a `kind:` at column 0, so it is meant as a manifest.
     InvalidYaml {

@@ -20,6 +20,7 @@ use crate::error::UsageError;
 use crate::report::InputError;
 use crate::source::{STDIN, Source, SourceOrigin};
 pub(crate) use decode::decode;
+use decode::decode_input;
 use link::{leads_into, leads_out_of_repository};
 pub(crate) use members::mark_absent;
 pub(crate) use walk::{display, lexical};
@@ -156,7 +157,7 @@ pub fn read(input: &Input) -> (Source, Option<Unread>) {
         Origin::Unreadable(why) => Err(Unread::Failed(why.clone())),
         Origin::PassedOver(why) => Err(Unread::PassedOver(why.clone())),
     };
-    match bytes.and_then(|bytes| decode(bytes).map_err(Unread::Failed)) {
+    match bytes.and_then(|bytes| decode_input(bytes).map_err(Unread::Failed)) {
         Ok((text, encoding)) => (Source::new(&input.name, text, encoding).from_origin(origin), None),
         Err(unread) => (Source::unreadable(&input.name).from_origin(origin), Some(unread)),
     }

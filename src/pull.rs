@@ -151,6 +151,9 @@ pub struct PullContext {
     pub secrets: Vec<PullSecret>,
     /// What the kubelet tries, in its order. Empty means one anonymous pull.
     pub credentials: Vec<CandidateCredential>,
+    /// A pull secret with an entry for the image that another program has yet to write: the kubelet pulls with what it
+    /// will hold, and without a credential no more.
+    pub unfilled: Option<String>,
     /// What the operator's configuration has for the image where the pod has nothing: to explain a refusal, never to
     /// turn it into a pass.
     pub supplied: Vec<Credential>,
@@ -164,6 +167,8 @@ pub struct PullContext {
     pub suppressed: Vec<String>,
     /// The secret that breaks every pull of the pod.
     pub breaking: Option<BreakingSecret>,
+    /// Whether something in the inputs may write another image into the pod than its object has.
+    pub rewritten: bool,
     /// The nodes that the image has to fit; empty where nothing is known of them.
     pub nodes: Arc<[Nodes]>,
 }

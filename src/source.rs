@@ -58,6 +58,9 @@ pub struct Position {
 pub enum Encoding {
     /// The text is the file, byte for byte (a byte order mark included).
     Utf8,
+    /// The file is no valid UTF-8: U+FFFD stands in the text for each byte that is part of no character, as kubectl reads
+    /// it. The file itself has none.
+    Utf8Replaced,
     /// Little-endian UTF-16 with a byte order mark; the text leaves the mark out.
     Utf16Le,
     /// Big-endian UTF-16 with a byte order mark; the text leaves the mark out.
@@ -181,6 +184,11 @@ impl Source {
         self.text.is_some()
     }
 
+    /// Whether U+FFFD stands in the text for bytes that are part of no character.
+    pub fn is_replaced(&self) -> bool {
+        self.encoding == Encoding::Utf8Replaced
+    }
+
     fn line_starts(&self) -> &[u32] {
         self.line_starts.get_or_init(|| {
             let bytes = self.text().as_bytes();
@@ -251,10 +259,14 @@ impl Source {
         &self.text()[self.line_range(line)]
     }
 
-    /// The file's bytes for a range of the text: the same range, unless the file is UTF-16.
+    /// The file's bytes for a range of the text: the same range, unless the file is UTF-16 or no valid UTF-8.
     fn file_bytes(&self, offset: u32) -> u64 {
         match self.encoding {
             Encoding::Utf8 => u64::from(offset),
+            Encoding::Utf8Replaced => {
+                let before = self.text().get(..offset as usize).unwrap_or_default();
+                u64::from(offset) - 2 * before.matches(char::REPLACEMENT_CHARACTER).count() as u64
+            }
             Encoding::Utf16Le | Encoding::Utf16Be => 2 + 2 * u64::from(self.counts(offset as usize).utf16_units),
         }
     }

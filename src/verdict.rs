@@ -41,6 +41,8 @@ pub enum Cause {
     Placeholder,
     /// A kustomization rewrites it.
     RewrittenByKustomize,
+    /// Something in the inputs may write another image into its pod when the API server takes it.
+    RewrittenAtAdmission,
     /// An OpenShift image stream sets it.
     SetByImageStream,
     /// Another program than a kubelet pulls it.
@@ -95,6 +97,7 @@ impl Cause {
             Self::Expected => "expected",
             Self::Placeholder => "placeholder",
             Self::RewrittenByKustomize => "rewritten-by-kustomize",
+            Self::RewrittenAtAdmission => "rewritten-at-admission",
             Self::SetByImageStream => "set-by-image-stream",
             Self::PulledByAnother => "pulled-by-another",
             Self::Finished => "finished",
@@ -197,6 +200,20 @@ pub fn as_declared(
     }
 }
 
+/// The verdict where something may write another image into the pod: what a registry says of the one that is written
+/// tells nothing of it.
+pub fn as_admitted(verdict: Verdict, pull: &PullContext, answer: Option<&PullAnswer>) -> Verdict {
+    let is_answer = match &verdict {
+        Verdict::Pullable(_) => true,
+        // Neither depends on the image.
+        Verdict::Fails(Cause::InvalidName | Cause::MalformedPullSecret) => false,
+        Verdict::Unverified(Cause::Expected) => false,
+        Verdict::Fails(_) | Verdict::Unverified(_) => answer.is_some(),
+        Verdict::Skipped(_) | Verdict::NotPulled => false,
+    };
+    if is_answer && pull.rewritten { Verdict::Unverified(Cause::RewrittenAtAdmission) } else { verdict }
+}
+
 /// Whether every attempt was answered in a way that the registry has for what is missing as well as for what it hides.
 fn may_be_absent(answer: Option<&PullAnswer>) -> bool {
     let attempts = answer.map(|answer| answer.attempts.as_slice()).unwrap_or_default();
@@ -225,6 +242,8 @@ fn as_written(image: &ImageUse, pull: &PullContext, answer: Option<&PullAnswer>,
         Some(_) if pull.secrets.iter().any(|secret| secret.state == SecretState::Malformed) => {
             Verdict::Unverified(Cause::SecretUnknown)
         }
+        // The kubelet has a credential then, and falls back to none (`kuberuntime_image.go` of Kubernetes 1.37).
+        Some(_) if pull.unfilled.is_some() && is_found_by_anyone(answer) => Verdict::Unverified(Cause::SecretUnknown),
         Some(manifest) => content::judge(manifest, answer, image, &pull.nodes, runtime),
         // containerd asks by `HEAD` and goes by that; no credential of anyone is asked for.
         None if runtime.is_containerd() && is_refused_to_head_alone(answer) => {
@@ -248,6 +267,12 @@ pub fn found_by(answer: &PullAnswer) -> Option<&Manifest> {
         Outcome::Found(manifest) => Some(manifest),
         _ => None,
     })
+}
+
+/// Whether the image was found without any credential of the pod.
+pub fn is_found_by_anyone(answer: &PullAnswer) -> bool {
+    let found = answer.attempts.iter().find(|(_, outcome)| matches!(outcome, Outcome::Found(_)));
+    found.is_some_and(|(credential, _)| credential.is_none())
 }
 
 fn judge_failures<'a>(

@@ -8,6 +8,7 @@ use crate::sensitive::Sensitive;
 use crate::source::{Source, SourceOrigin, Span};
 use crate::template::sign::{self, Look};
 use crate::yaml::scalar::Scalar;
+use crate::yaml::split::split;
 use crate::yaml::{self, Document, Node, SyntaxError};
 
 impl Inventory {
@@ -15,6 +16,10 @@ impl Inventory {
         self.documents += 1;
         let text = source.text().get(error.document.range()).unwrap_or_default();
         let kind = if self.is_template(source, text, &error, options) {
+            // A ConfigMap has no image that would not be checked.
+            if split(text, options.parse_all).iter().all(|chunk| chunk.skip) {
+                return;
+            }
             ProblemKind::Template
         } else {
             ProblemKind::InvalidYaml { certain: options.named || is_meant(source, text) }

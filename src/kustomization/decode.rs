@@ -5,6 +5,7 @@ use super::fields::{Fields, folds_to};
 use super::go_types::{Field, KUSTOMIZATION, Struct, Type};
 use super::refusal::{Refusal, Remedy, Versions};
 use super::values;
+use crate::workload::placeholder::is_placeholder;
 use crate::workload::pod::is_unquoted_template;
 use crate::yaml::scalar::Scalar;
 use crate::yaml::{Entry, Node};
@@ -160,6 +161,11 @@ impl Decoder {
     fn mismatch(&mut self, node: Node<'_>, name: &str) {
         // `newTag: {{ .tag }}` composes as a mapping.
         if is_unquoted_template(node) {
+            self.found = Some(None);
+            return;
+        }
+        // `count: "{{ n }}"`: it is something else once it is filled in.
+        if node.as_str().is_some_and(is_placeholder) {
             self.found = Some(None);
             return;
         }

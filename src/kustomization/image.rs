@@ -68,9 +68,21 @@ impl ImageRule {
         Some(Self { path, name, pattern, new_name, new_tag, tag_suffix, digest, is_broken })
     }
 
-    /// What holding it against an image costs.
-    pub(super) fn cost(&self) -> usize {
-        self.pattern.as_ref().map_or(1, Pattern::cost)
+    /// What holding it against a value costs.
+    pub(super) fn cost(&self, value: &str) -> usize {
+        match &self.pattern {
+            Some(pattern) if value.starts_with(self.prefix()) => pattern.cost(value.len()),
+            _ => 1,
+        }
+    }
+
+    /// What every text begins with that the pattern fits; it costs nothing to look at.
+    fn prefix(&self) -> &str {
+        let name = self.name.value.as_str();
+        let end = name.find(|c: char| r"\.+*?()|[]{}^$".contains(c)).unwrap_or(name.len());
+        // Alternatives begin with something else, and what may be left out is no part of it.
+        let is_open = name.contains('|') || name[end..].starts_with(['*', '?', '{']);
+        if is_open { "" } else { &name[..end] }
     }
 
     /// The value that comes out of one pass of the transformer.
@@ -119,6 +131,7 @@ impl ImageRule {
     /// `^NAME(:TAG)?(@DIGEST)?$`; `None` where the versions disagree: before 5.8.3 only `sha256:` begins a digest.
     fn is_match(&self, value: &str) -> Option<bool> {
         let matched = match &self.pattern {
+            Some(Pattern::Compiled(_)) if !value.starts_with(self.prefix()) => false,
             Some(pattern) => pattern.is_match(value)?,
             None => {
                 let digest = value.rsplit_once('@').filter(|(_, digest)| is_digest(digest));
@@ -252,6 +265,22 @@ mod tests {
             };
         });
         result
+    }
+
+    #[test]
+    fn a_pattern_costs_what_the_bytes_may_meet_behind_what_it_begins_with() {
+        read(SourceId(0), "{name: 'ghcr.io/(a|b){1,50}.*x'}", true, &mut |piece| {
+            let Piece::Document(document) = piece else { return };
+            let rule = ImageRule::read("images", 0, document.root().expect("a root")).expect("a name");
+            let long = "a".repeat(4000);
+            assert!(rule.cost(&format!("ghcr.io/{long}")) > 100 * rule.cost("ghcr.io/a"));
+            assert_eq!(rule.cost(&format!("quay.io/{long}")), 1);
+        });
+        for (entry, value) in [("{name: apps?}", "app"), ("{name: 'ab{0}c'}", "ac"), ("{name: 'web*'}", "we")] {
+            assert_eq!(rewritten(entry, value).as_deref(), Some(value), "{entry}");
+        }
+        assert_eq!(rewritten("{name: web|api}", "x/api").as_deref(), Some("x/api"));
+        assert_eq!(rewritten("{name: 'web(-[a-z]+)?'}", "api"), None);
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub(crate) use operation::operations;
 pub use operation::{Operation, PatchFiles};
 
 use super::fields::Fields;
-use super::pattern::{Matcher, Pattern};
+use super::pattern::Matcher;
 use crate::inventory::Inventory;
 use crate::resource::{self, ResourceName};
 use crate::source::{SourceId, Span, Spanned};
@@ -167,9 +167,12 @@ impl Target {
         [&self.group, &self.version, &self.kind, &self.name, &self.namespace].into_iter().flatten()
     }
 
-    /// What holding it against an object costs.
-    pub(super) fn cost(&self) -> usize {
-        1 + self.patterns().filter_map(|it| it.pattern.as_ref()).map(Pattern::cost).sum::<usize>()
+    /// What holding it against an object costs that had these names.
+    pub(super) fn cost(&self, object: &ResourceName, names: &[String], namespaces: &[Option<String>]) -> usize {
+        let names: usize = names.iter().map(String::len).sum();
+        let namespaces: usize = namespaces.iter().flatten().map(String::len).sum();
+        let bytes = object.api_version.len() + object.kind.len() + names + namespaces;
+        1 + self.patterns().filter_map(|it| it.pattern.as_ref()).map(|it| it.cost(bytes)).sum::<usize>()
     }
 
     /// Whether an object that had these names is meant; `None` where it may be.

@@ -65,10 +65,10 @@ impl Pattern {
         }
     }
 
-    /// What matching it costs for each character of a text, about.
-    pub fn cost(&self) -> usize {
+    /// What matching a text of so many bytes costs, about: each of them may meet all states.
+    pub fn cost(&self, bytes: usize) -> usize {
         match self {
-            Self::Compiled(compiled) => 1 + compiled.regex.memory_usage() / 64,
+            Self::Compiled(compiled) => 1 + compiled.regex.memory_usage() / 64 * (1 + bytes / 16),
             Self::Invalid | Self::Unknown => 1,
         }
     }

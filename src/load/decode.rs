@@ -10,7 +10,7 @@ pub(crate) fn decode(bytes: Vec<u8>) -> Result<(String, Encoding), String> {
         _ => Encoding::Utf8,
     };
     let text = match encoding {
-        Encoding::Utf8 => String::from_utf8(bytes).map_err(|error| {
+        Encoding::Utf8 | Encoding::Utf8Replaced => String::from_utf8(bytes).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
             if error.as_bytes().contains(&0) { "it is a binary file".into() } else { not_utf8(at) }
         })?,
@@ -18,6 +18,25 @@ pub(crate) fn decode(bytes: Vec<u8>) -> Result<(String, Encoding), String> {
         Encoding::Utf16Be => utf16(&bytes[2..], u16::from_be_bytes)?,
     };
     if memchr::memchr(0, text.as_bytes()).is_some() { Err("it is a binary file".into()) } else { Ok((text, encoding)) }
+}
+
+/// The same of an input, as kubectl reads it: U+FFFD stands for each byte that is part of no character
+/// (`FileVisitor.Visit` of k8s.io/cli-runtime, v0.36.3, by `unicode.UTF8.NewDecoder` of golang.org/x/text).
+pub(crate) fn decode_input(bytes: Vec<u8>) -> Result<(String, Encoding), String> {
+    let is_utf16 = matches!(bytes.as_slice(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]);
+    if is_utf16 || std::str::from_utf8(&bytes).is_ok() || bytes.contains(&0) {
+        return decode(bytes);
+    }
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        // Then the places in the file could not be told.
+        if chunk.valid().contains(char::REPLACEMENT_CHARACTER) {
+            return decode(bytes);
+        }
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    }
+    Ok((text, Encoding::Utf8Replaced))
 }
 
 fn not_utf8(at: usize) -> String {
@@ -36,6 +55,15 @@ fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_input_that_is_no_utf8_is_read_as_kubectl_does() {
+        let decode = |bytes: &[u8]| decode_input(bytes.to_vec());
+        assert_eq!(decode(b"a\xe9b\xe2\x82c"), Ok(("a\u{fffd}b\u{fffd}\u{fffd}c".into(), Encoding::Utf8Replaced)));
+        assert_eq!(decode("\u{fffd}".as_bytes()), Ok(("\u{fffd}".into(), Encoding::Utf8)));
+        assert_eq!(decode(b"\xef\xbf\xbd\xe9"), Err("it is not valid UTF-8 (byte 3)".into()));
+        assert_eq!(decode(b"\xe9\0"), Err("it is a binary file".into()));
+    }
 
     #[test]
     fn encodings() {

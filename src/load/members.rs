@@ -3,10 +3,10 @@
 //! Only what lies in a folder that the user named is looked for, and nothing is followed out of it: no link, no `..`
 //! above it. What an ignore file or `--exclude` names may be made later, or is left out on purpose.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::path::{Component, Path, PathBuf};
 
-use ignore::gitignore::Gitignore;
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use crate::inventory::{Inventory, ReadOptions};
 use crate::kustomization::{Absence, Absent, FILES, Role, normalise};
@@ -114,19 +114,26 @@ fn is_left_out(path: &Path, exclude: &[String]) -> bool {
     }
     let Ok(whole) = std::path::absolute(path).map(|whole| lexical(&whole)) else { return true };
     let files = || FILES.iter().map(|name| whole.join(name)).chain([whole.clone()]);
+    // What git ignores in all repositories of the user (`core.excludesFile`), from the root of each.
+    let root = whole.ancestors().skip(1).find(|folder| folder.join(".git").exists()).or(whole.ancestors().last());
+    let (everywhere, _) = GitignoreBuilder::new(root.unwrap_or(&whole)).build_global();
+    let is_named =
+        |ignored: &Gitignore| files().any(|path| ignored.matched_path_or_any_parents(&path, false).is_ignore());
+    if is_named(&everywhere) {
+        return true;
+    }
     // Those above the root count too, as git has them.
     for folder in whole.ancestors().skip(1) {
-        for name in [".gitignore", ".ignore", ".git/info/exclude"] {
-            let file = folder.join(name);
+        for file in [folder.join(".gitignore"), folder.join(".ignore"), repository(folder).join("info/exclude")] {
             if !file.is_file() {
                 continue;
             }
-            let mut builder = ignore::gitignore::GitignoreBuilder::new(folder);
+            let mut builder = GitignoreBuilder::new(folder);
             let ignored: Gitignore = match builder.add(&file).map_or_else(|| builder.build(), Err) {
                 Ok(ignored) => ignored,
                 Err(_) => return true,
             };
-            if files().any(|path| ignored.matched_path_or_any_parents(&path, false).is_ignore()) {
+            if is_named(&ignored) {
                 return true;
             }
         }
@@ -137,3 +144,27 @@ fn is_left_out(path: &Path, exclude: &[String]) -> bool {
     }
     false
 }
+
+/// What git keeps of the repository of a folder: `.git`, or what the file of a linked worktree leads to
+/// (`gitrepository-layout`: `gitdir: PATH`, and `commondir` there).
+fn repository(folder: &Path) -> PathBuf {
+    let own = folder.join(".git");
+    let first_line = |file: &Path| {
+        let mut text = String::new();
+        let read = std::fs::File::open(file).and_then(|it| it.take(MAX_LINK).read_to_string(&mut text));
+        read.ok().and_then(|_| text.lines().next().map(str::to_owned))
+    };
+    if !own.is_file() {
+        return own;
+    }
+    let Some(git) = first_line(&own).and_then(|line| Some(folder.join(line.strip_prefix("gitdir:")?.trim()))) else {
+        return own;
+    };
+    match first_line(&git.join("commondir")) {
+        Some(common) => git.join(common.trim()),
+        None => git,
+    }
+}
+
+/// The longest file that leads to a repository, in bytes.
+const MAX_LINK: u64 = 64 << 10;

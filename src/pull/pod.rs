@@ -45,6 +45,9 @@ impl<'a> PodPull<'a> {
                 let secret = Some(found.secret().to_owned());
                 context.credentials.push(CandidateCredential::of(secret, &found.entry));
             } else {
+                if !found.origin.supplied {
+                    context.unfilled.get_or_insert_with(|| found.secret().to_owned());
+                }
                 context.blind.push(Blind::Secret(found.secret().to_owned()));
             }
         }

@@ -83,6 +83,7 @@ impl<'a> Resolver<'a> {
         let context = PullContext {
             service_account: name.to_owned(),
             account: state,
+            rewritten: self.is_rewritten(pod),
             nodes: pod.demand.nodes(&self.cluster.operator.platforms).into(),
             ..PullContext::default()
         };
@@ -114,6 +115,12 @@ impl<'a> Resolver<'a> {
             }
         }
         pull
+    }
+
+    /// Whether something may write other images into a pod.
+    fn is_rewritten(&self, pod: &Pod) -> bool {
+        let namespace = pod.namespace_or(self.cluster.namespace.as_deref());
+        self.inventory.rewriters.iter().any(|rewriter| rewriter.covers(namespace))
     }
 
     /// What may add pull secrets to a pod, or to its service account where that one's count.

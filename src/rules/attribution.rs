@@ -88,6 +88,7 @@ pub(crate) fn attribute(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Attr
         | Cause::Finished
         | Cause::Placeholder
         | Cause::RewrittenByKustomize
+        | Cause::RewrittenAtAdmission
         | Cause::SetByImageStream
         | Cause::Never => None,
     }

@@ -8,6 +8,7 @@ use crate::inventory::Unchecked;
 use crate::resource::ResourceName;
 use crate::rules::meta::Meta;
 use crate::rules::{Context, Rule};
+use crate::workload::custom::fleet;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unchecked-kind.md")));
 
@@ -33,15 +34,21 @@ impl Rule for UncheckedKind {
 
 fn finding(first: &Unchecked, name: &ResourceName, count: usize) -> Finding {
     let (group, kind) = (name.group(), &name.kind);
+    let is_fleet = (group, kind.as_str()) == (fleet::GROUP, fleet::KIND);
+    let what = if is_fleet { "bundle" } else { "object" };
     let objects = match count {
-        1 => "one object".to_owned(),
-        many => format!("{many} objects"),
+        1 => format!("one {what}"),
+        many => format!("{many} {what}s"),
     };
-    let message = format!(
-        "`{kind}` of the group {group:?} is not known, so that what looks like an image in {objects} is not checked: here \
-         it is `{}`",
-        first.path
-    );
+    let message = if is_fleet {
+        format!("the images of the chart in {objects} of Fleet are not checked: it is set up by `{}`", first.path)
+    } else {
+        format!(
+            "`{kind}` of the group {group:?} is not known, so that what looks like an image in {objects} is not checked: \
+             here it is `{}`",
+            first.path
+        )
+    };
     let subject = Subject { resource: Some(name.clone()), ..Subject::default() };
     Finding::new(META.id, META.severity, message, first.span, "not checked").help(help(group, kind)).subject(subject)
 }
@@ -52,6 +59,9 @@ fn help(group: &str, kind: &str) -> String {
         ("helm.toolkit.fluxcd.io", "HelmRelease") | ("helm.cattle.io", "HelmChart" | "HelmChartConfig") => {
             "values are a chart's input: render the chart with them and check the result: `helm template … | pullcheck -`"
                 .to_owned()
+        }
+        (fleet::GROUP, fleet::KIND) => {
+            "render the chart with these values and check the result: `helm template … | pullcheck -`".to_owned()
         }
         ("argoproj.io", "Application" | "ApplicationSet") => {
             "check what it deploys: `argocd app manifests NAME | pullcheck -`, or `helm template … | pullcheck -`".to_owned()

@@ -19,7 +19,15 @@ impl Rule for UnreadableInput {
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         out.extend(cx.inventory.problems.iter().filter_map(|problem| {
+            let label = if problem.kind == ProblemKind::Replaced { "not UTF-8" } else { "" };
             let (severity, message, help) = match problem.kind {
+                ProblemKind::Replaced => (
+                    Severity::Warning,
+                    "the file is not valid UTF-8: kubectl reads U+FFFD for each byte that is part of no character, and so \
+                     it is checked; kustomize and Helm refuse it, or make something else of it"
+                        .to_owned(),
+                    "convert the file to UTF-8: `iconv -f ISO-8859-1 -t UTF-8 FILE`",
+                ),
                 ProblemKind::Unreadable => (
                     META.severity,
                     format!("the file cannot be read, so nothing in it is checked: {}", problem.message),
@@ -32,7 +40,7 @@ impl Rule for UnreadableInput {
                 ),
                 _ => return None,
             };
-            Some(Finding::new(META.id, severity, message, problem.span, "").help(help))
+            Some(Finding::new(META.id, severity, message, problem.span, label).help(help))
         }));
     }
 }

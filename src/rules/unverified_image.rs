@@ -10,7 +10,8 @@ use crate::rules::meta::Meta;
 use crate::rules::missing_pull_secret::with_supplied;
 use crate::rules::told::host_of;
 use crate::rules::{Context, ImageFacts, Rule};
-use crate::verdict::found_by;
+use crate::verdict::{Cause, Verdict, found_by, is_found_by_anyone};
+use crate::workload::rewriter::Rewriter;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unverified-image.md")));
 
@@ -23,6 +24,7 @@ impl Rule for UnverifiedImage {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        out.extend(cx.inventory.rewriters.iter().filter_map(|rewriter| rewritten(cx, rewriter)));
         out.extend(cx.images().filter_map(|facts| {
             // No image and no address in the words: all images of a host that is down are one fault.
             let (message, help) = match attribute(cx, &facts)? {
@@ -48,6 +50,29 @@ impl Rule for UnverifiedImage {
             Some(finding.help(help).subject(facts.subject()))
         }));
     }
+}
+
+/// One note for all images that something may replace, at what does.
+fn rewritten(cx: &Context<'_>, rewriter: &Rewriter) -> Option<Finding> {
+    let default = cx.settings.cluster.namespace.as_deref();
+    let count = cx
+        .images()
+        .filter(|facts| facts.judged.verdict == Verdict::Unverified(Cause::RewrittenAtAdmission))
+        .filter(|facts| rewriter.covers(facts.pod.namespace_or(default)))
+        .count();
+    let images = match count {
+        0 => return None,
+        1 => "one image".to_owned(),
+        many => format!("{many} images"),
+    };
+    let message = format!(
+        "it could not be told whether {images} can be pulled: {} may write others into the pods when they are made, and \
+         the kubelet pulls those",
+        rewriter.what
+    );
+    let help = "check what the cluster made of them: `kubectl get pods -A -o yaml | pullcheck -`; or check without this \
+                object, to see how the images fare as they are written";
+    Some(Finding::new(META.id, META.severity, message, rewriter.span, "may replace images").help(help.to_owned()))
 }
 
 /// Whether the manifest was found, and only its content is missing.
@@ -230,6 +255,17 @@ fn pause(seconds: u64) -> String {
 
 fn hidden_secret(facts: &ImageFacts<'_>) -> Option<(String, String)> {
     let registry = facts.reference()?.registry();
+    let answer = facts.judged.answer.as_deref();
+    if let Some(unfilled) = facts.judged.pull.unfilled.as_ref().filter(|_| answer.is_some_and(is_found_by_anyone)) {
+        return Some((
+            format!(
+                "anyone may pull it, but the pull secret {unfilled:?} has an entry for {registry} that another program has \
+                 yet to write: the kubelet pulls with that, and never without"
+            ),
+            "check the manifests as they are filled in, or take the entry out: an image that anyone may pull needs none"
+                .to_owned(),
+        ));
+    }
     let hidden = facts.judged.pull.blind.iter().find_map(|blind| match blind {
         Blind::Secret(name) => Some(name),
         Blind::ServiceAccount(_) | Blind::Patched(_) | Blind::Node(_) => None,
@@ -269,7 +305,6 @@ mod tests {
     use crate::probe::{Manifest, PullAnswer, Unread};
     use crate::pull::SecretState;
     use crate::rules::testing::{Facts, answer, evidence};
-    use crate::verdict::{Cause, Verdict};
     use crate::workload::PodOrigin;
 
     #[test]

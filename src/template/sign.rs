@@ -180,7 +180,7 @@ const NO_EXPRESSION: [char; 8] = ['[', ']', '(', ')', ',', '\n', '{', '}'];
 fn words(line: &str) -> impl Iterator<Item = Range<usize>> {
     let mut found = Vec::new();
     let whole = line.trim().trim_start_matches("- ");
-    let is_whole = whole.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).is_some_and(is_name)
+    let is_whole = whole.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')).is_some_and(is_phrase)
         || whole.strip_prefix('$').is_some_and(|rest| is_name(rest.trim_matches(['{', '}'])));
     if is_whole && let Some(at) = line.find(whole) {
         found.push(at..at + whole.len());
@@ -208,12 +208,13 @@ fn braces(line: &str) -> impl Iterator<Item = Range<usize>> {
     line.match_indices('{').filter_map(|(open, _)| {
         let close = open + 1 + line[open + 1..].find(['}', '{', ' ', ':', ','])?;
         let name = &line[open + 1..close];
-        let is_constant = name.len() > 1
+        let before = line[..open].chars().next_back();
+        let is_constant = (name.len() > 1 || before == Some('$'))
             && name.starts_with(|c: char| c.is_ascii_uppercase())
             && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_');
         let is_within_word =
             |c: Option<char>| c.is_some_and(|c| !c.is_whitespace() && !matches!(c, ',' | '}' | ']' | '{' | '[' | '$'));
-        let (before, after) = (line[..open].chars().next_back(), line[close + 1..].chars().next());
+        let after = line[close + 1..].chars().next();
         let is_sign = line[close..].starts_with('}')
             && is_constant
             && (before == Some('$') || is_within_word(before) || is_within_word(after));
@@ -225,6 +226,11 @@ fn braces(line: &str) -> impl Iterator<Item = Range<usize>> {
 fn is_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
+}
+
+/// `RULES`, `other fields`: what people write between angle brackets for what they leave out.
+fn is_phrase(text: &str) -> bool {
+    text.split(' ').all(is_name)
 }
 
 #[cfg(test)]
@@ -242,6 +248,7 @@ mod tests {
             "ip: {PREFIX}^.16\n",
             "a: @@X@@^\n",
             "<RULES>\n^a: 1\n",
+            "<other fields>\n^a: 1\n",
             "- $RULES\n^a: 1\n",
             "a: <%= x %>: ^\n",
         ] {

@@ -11,6 +11,7 @@ pub mod openshift;
 pub mod placeholder;
 pub(crate) mod pod;
 pub(crate) mod policy;
+pub mod rewriter;
 
 use std::collections::BTreeSet;
 
@@ -255,6 +256,8 @@ pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, own_kinds: &[Ki
         misplaced::find(object.node, &object.path, resource, builtin, &mut inventory.misplaced);
     } else if policy::holds_objects(&object.name) {
         custom::list(object, resource, inventory);
+    } else if policy::generates_objects(&object.name) {
+        custom::list_generated(object, resource, inventory);
     } else if !object.name.api_version.is_empty() && !policy::is_policy(&object.name) {
         custom::extract(object, resource, &triggered, own_kinds, inventory);
     }
@@ -269,6 +272,9 @@ pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, own_kinds: &[Ki
         mention::extract(&spec, inventory);
         spec.duplicate_keys(&mut inventory.duplicate_keys);
     }
+    let own = inventory.images.split_off(images);
+    rewriter::extract(object, &own, inventory);
+    inventory.images.extend(own);
     if finished::is_finished(object) {
         inventory.pods[pods..].iter_mut().for_each(|pod| pod.pull_secrets = None);
         inventory.images[images..].iter_mut().for_each(|image| image.image = ImageText::Skipped(Skip::Finished));

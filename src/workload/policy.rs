@@ -1,5 +1,5 @@
 //! Policies: what looks like a pod in them is a pattern, a patch, or a part of an object that another one is merged with.
-//! None of their images is pulled as it is written.
+//! None of their images is pulled as it is written. What may change the images of others is in [`super::rewriter`].
 
 use crate::resource::ResourceName;
 
@@ -44,6 +44,11 @@ const KINDS: &[(&str, &[&str])] = &[
 /// config-policy-controller). Its images are listed, and not judged.
 pub(crate) fn holds_objects(name: &ResourceName) -> bool {
     name.group() == "policy.open-cluster-management.io"
+}
+
+/// Whether an object is a policy of Kyverno that may make whole objects. Their images are listed, and not judged.
+pub(crate) fn generates_objects(name: &ResourceName) -> bool {
+    name.group() == "kyverno.io" && matches!(name.kind.as_str(), "ClusterPolicy" | "Policy")
 }
 
 /// Whether an object is a policy.

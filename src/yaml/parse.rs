@@ -100,10 +100,6 @@ impl Reader<'_, '_> {
 
     /// Reads one document; `base` is where the text begins that was cut, `before` the document before this one.
     fn read_chunk(&mut self, chunk: &Chunk, base: usize, before: usize) {
-        if chunk.skip {
-            (self.sink)(Piece::Skipped);
-            return;
-        }
         let mut range = chunk.content + base..chunk.range.end + base;
         if self.text[range.clone()].starts_with('\u{feff}') {
             range.start += '\u{feff}'.len_utf8();
@@ -126,6 +122,10 @@ impl Reader<'_, '_> {
             }
             (_, read) => read,
         };
+        // It is read for its syntax alone.
+        if chunk.skip && read.is_ok() {
+            return (self.sink)(Piece::Skipped);
+        }
         self.deliver(range, read, chunk.refused.as_ref());
     }
 

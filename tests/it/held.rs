@@ -336,6 +336,101 @@ fn what_makes_secrets_of_any_name_may_make_the_one_that_is_missing() {
     assert_eq!(check(POD, &["--closed"]).status, Some(1));
 }
 
+/// What `POD` pulls with, and something that may write another image into it.
+fn rewriters() -> Vec<(&'static str, bool)> {
+    let kyverno = |mutate: &str, filter: &str| -> &'static str {
+        format!(
+            "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {{name: a}}\nspec:\n  rules:\n  - name: a\n    match: \
+             {{any: [{{resources: {{kinds: [Pod]{filter}}}}}]}}\n    mutate: {mutate}\n"
+        )
+        .leak()
+    };
+    let merge = "{foreach: [{list: request.object.spec.containers, patchStrategicMerge: {spec: {containers: [{name: '{{ element.name }}', image: \
+                 'r.example/{{ element.image }}'}]}}}]}";
+    let condition = "{patchStrategicMerge: {spec: {containers: [{(image): '*:latest', imagePullPolicy: Always}]}}}";
+    let sidecar = "{patchStrategicMerge: {spec: {containers: [{name: agent, image: 'vault:1.5.4'}]}}}";
+    let json = "{patchesJson6902: '[{op: replace, path: /spec/containers/0/image, value: a}]'}";
+    let webhook = |name: &str, selector: &str| -> &'static str {
+        format!(
+            "apiVersion: admissionregistration.k8s.io/v1\nkind: MutatingWebhookConfiguration\nmetadata: {{name: {name}}}\n\
+             webhooks: [{{name: pods.example.com, namespaceSelector: {selector}}}]\n"
+        )
+        .leak()
+    };
+    let named = |operator: &str, name: &str| {
+        format!("{{matchExpressions: [{{key: kubernetes.io/metadata.name, operator: {operator}, values: [{name}]}}]}}")
+    };
+    vec![
+        (kyverno(merge, ""), true),
+        (kyverno(json, ""), true),
+        (kyverno(merge, ", namespaces: ['sh*']"), true),
+        (kyverno(merge, ", namespaces: [base]"), false),
+        (kyverno(condition, ""), false),
+        (kyverno(sidecar, ""), false),
+        (webhook("imageswap-webhook", "{matchLabels: {k8s.twr.io/imageswap: enabled}}"), true),
+        (webhook("k8s-image-swapper", &named("In", "base")), false),
+        (webhook("k8s-image-swapper", &named("NotIn", "base")), true),
+        (webhook("cert-manager-webhook", "{}"), false),
+        (
+            "apiVersion: mutations.gatekeeper.sh/v1\nkind: AssignImage\nmetadata: {name: a}\nspec: {location: \
+             'spec.containers[name:*].image', parameters: {assignDomain: r.example}, match: {namespaces: [shop]}}\n",
+            true,
+        ),
+        (
+            "apiVersion: admissionregistration.k8s.io/v1\nkind: MutatingAdmissionPolicy\nmetadata: {name: a}\nspec: \
+             {mutations: [{patchType: ApplyConfiguration, applyConfiguration: {expression: \"Object{spec: Object.spec{x: \
+             object.spec.containers.map(c, Object.spec.containers{name: c.name, image: 'b'})}}\"}}]}\n",
+            true,
+        ),
+        (
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: a, namespace: base}\nspec: {template: {spec: \
+             {containers: [{name: a, image: 'r.invalid/estahn/k8s-image-swapper:1', imagePullPolicy: Never}]}}}\n",
+            true,
+        ),
+    ]
+}
+
+#[test]
+fn what_writes_another_image_into_a_pod_makes_it_uncertain() {
+    let own = secret(GOOD);
+    for (object, rewrites) in rewriters() {
+        for (image, as_written) in [("acme/api:1", "pullable"), ("acme/api:2", "fails absent")] {
+            let told = check(&format!("{}{own}---\n{object}", POD.replace("acme/api:1", image)), &[]);
+            let expected = if rewrites { "unverified rewritten-at-admission" } else { as_written };
+            assert!(told.verdicts.contains(&expected.to_owned()), "{object}: {:?}", told.verdicts);
+            if rewrites {
+                let of_images = told.rules.iter().filter(|rule| rule.ends_with("-image") || rule.starts_with("image-"));
+                assert_eq!(of_images.collect::<Vec<_>>(), ["unverified-image"], "{object}");
+                assert_eq!(told.status, Some(0), "{object}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_entry_that_is_yet_to_be_written_is_what_a_public_image_is_pulled_with() {
+    let public = Registry::start(|script| {
+        script.image("acme/api", "1");
+    });
+    let run = |json: &str| {
+        let data = secret(&format!("stringData: {{.dockerconfigjson: '{json}'}}"));
+        let folder = TempDir::new().unwrap();
+        std::fs::write(folder.path().join("a.yaml"), format!("{POD}{data}").replace("HOST", &public.host())).unwrap();
+        let run = Run::new(env!("CARGO_BIN_EXE_pullcheck")).within(folder.path());
+        let output = run.args(["--format", "json", "--plain-http", &public.host()]).output().assert_status(0);
+        let report: Value = serde_json::from_str(&output.stdout).unwrap();
+        let image = &report["images"][0];
+        let told = report["findings"].as_array().unwrap().iter().find(|it| it["rule"] == "unverified-image").cloned();
+        let message = told.map(|it| it["message"].as_str().unwrap().to_owned()).unwrap_or_default();
+        (image["verdict"].as_str().unwrap().to_owned(), message)
+    };
+    let (verdict, message) = run(r#"{"auths":{"HOST":{"username":"ops","password":"${TOKEN}"}}}"#);
+    assert_eq!(verdict, "unverified");
+    assert!(message.contains("anyone may pull it") && message.contains("never without"), "{message}");
+    let (verdict, _) = run(r#"{"auths":{"ghcr.io":{"username":"ops","password":"${TOKEN}"}}}"#);
+    assert_eq!(verdict, "pullable", "it is for another registry");
+}
+
 #[test]
 fn policies_hold_no_images() {
     let policies = [
@@ -349,8 +444,9 @@ fn policies_hold_no_images() {
     ];
     for yaml in policies {
         let told = check(&format!("{yaml}\n"), &["--closed"]);
-        let listed =
-            if yaml.contains("open-cluster-management") { &["skipped pulled-by-another".to_owned()][..] } else { &[] };
+        // What they make objects of is listed.
+        let makes = yaml.contains("open-cluster-management") || yaml.contains("generate");
+        let listed = if makes { &["skipped pulled-by-another".to_owned()][..] } else { &[] };
         assert_eq!((told.verdicts.as_slice(), told.rules.len(), told.status), (listed, 0, Some(0)), "{yaml}");
     }
 }

@@ -10,8 +10,10 @@ use pullcheck::inventory::{Misplacement, Problem, ReadOptions};
 use pullcheck::pull;
 use pullcheck::pull::cluster::ClusterFacts;
 use pullcheck::source::{Encoding, Source};
+use pullcheck::workload::ImageText;
 use pullcheck::workload::custom::kind::table;
 use pullcheck::workload::custom::path::Form;
+use pullcheck::workload::placeholder::Skip;
 use pullcheck_support::Run;
 
 fn gather(text: &str) -> Gathered {
@@ -289,6 +291,43 @@ fn objects_that_an_event_makes_are_read() {
 }
 
 #[test]
+fn what_fleet_deploys_of_a_chart_is_told() {
+    let paths = |name: &str, text: &str| {
+        let unchecked = gather_sources(vec![Source::new(name, text, Encoding::Utf8)], ReadOptions::default());
+        unchecked.inventory.unchecked.into_iter().map(|it| it.path).collect::<Vec<_>>()
+    };
+    let chart = "defaultNamespace: shop\nhelm: {releaseName: shop, chart: shop, repo: 'https://charts.example.com'}\n";
+    assert_eq!(paths("a/fleet.yaml", chart), ["helm.chart"]);
+    let values = "helm: {values: {image: x}}\ntargetCustomizations: [{name: a, helm: {chart: b}}]\n";
+    assert_eq!(paths("fleet.yaml", values), ["helm.values"]);
+    let target = "targetCustomizations: [{name: a}, {name: b, helm: {values: {replicas: 2}}}]\n";
+    assert_eq!(paths("fleet.yml", target), ["targetCustomizations[1].helm.values"]);
+    assert_eq!(paths("a.yaml", chart), [""; 0], "it is read by its name");
+    assert_eq!(paths("fleet.yaml", "namespace: shop\nkustomize: {dir: over}\n"), [""; 0], "that is read as it stands");
+    assert_eq!(paths("fleet.yaml", "helm: {releaseName: shop}\n"), [""; 0]);
+}
+
+#[test]
+fn what_kyverno_generates_is_listed_and_not_judged() {
+    let text = "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {name: probe}\nspec:\n  rules:\n  - name: a\n    \
+                match: {any: [{resources: {kinds: [Namespace]}}]}\n    generate: {apiVersion: apps/v1, kind: Deployment, name: \
+                probe, data: {spec: {template: {spec: {containers: [{name: a, image: 'ghcr.io/acme/probe:1'}]}}}}}\n  - name: \
+                b\n    validate: {pattern: {spec: {containers: [{image: '!*:latest'}]}}}\n  - name: c\n    generate: \
+                {foreach: [{kind: Pod, data: {spec: {containers: [{name: a, image: 'ghcr.io/acme/each:1'}]}}}]}\n";
+    let inventory = gather(text).inventory;
+    let found: Vec<_> =
+        inventory.images.iter().map(|it| (it.path.as_str(), it.text.value.as_str(), &it.image)).collect();
+    let skipped = ImageText::Skipped(Skip::PulledByAnother);
+    assert_eq!(
+        found,
+        [
+            ("spec.rules[0].generate.data.spec.template.spec.containers[0].image", "ghcr.io/acme/probe:1", &skipped),
+            ("spec.rules[2].generate.foreach[0].data.spec.containers[0].image", "ghcr.io/acme/each:1", &skipped),
+        ]
+    );
+}
+
+#[test]
 fn what_looks_like_an_image_in_a_kind_that_is_not_known_is_told() {
     let paths = |body: &str| {
         let text = format!("apiVersion: example.com/v1\nkind: Storefront\nmetadata: {{name: a}}\n{body}\n");
@@ -298,6 +337,9 @@ fn what_looks_like_an_image_in_a_kind_that_is_not_known_is_told() {
     for (body, path) in [
         ("spec: {image: 'ghcr.io/acme/web:1', other: {image: 'a:1'}}", "spec.image"),
         ("spec: {image: ghcr.io/Acme/web}", "spec.image"),
+        ("spec: {image: web}", "spec.image"),
+        ("spec: {server: {image: acme/web}}", "spec.server.image"),
+        ("spec: {a: {b: {c: {image: 'docker://web'}}}}", "spec.a.b.c.image"),
         ("spec: {jobImage: 'web:1'}", "spec.jobImage"),
         ("spec: {parts: [{a: b}, {image: 'web:1'}]}", "spec.parts[1].image"),
         ("spec: {images: ['old=ghcr.io/acme/web:1']}", "spec.images"),
@@ -307,7 +349,8 @@ fn what_looks_like_an_image_in_a_kind_that_is_not_known_is_told() {
         assert_eq!(paths(body), [path], "{body}");
     }
     for body in [
-        "spec: {image: web}",
+        "spec: {forProvider: {image: debian}}",
+        "spec: {template: {spec: {image: ubuntu}}}",
         "spec: {image: 'https://acme.example/a.png'}",
         "spec: {image: acme.example/a.png}",
         "spec: {image: '{{ image }}'}",

@@ -8,6 +8,7 @@ mod asking;
 mod baselines;
 mod cache;
 mod canary;
+mod cases;
 mod config;
 mod credentials;
 mod docs;

@@ -36,6 +36,7 @@ fn templates_of_any_language_are_templates_and_cost_their_document_only() {
         "  - name: web\n    image: nginx:1\n{# a comment #}\n",
         "  - name: web\n    image: nginx:1\n<% if x %>\n<% end %>\n",
         "  - name: web\n<CONTAINERS>\n",
+        "  - name: web\n    image: x\n    <other fields>\n    ports:\n    - x\n",
         "  - name: web\n$CONTAINERS\n",
         "  - name: web\n    image: x\n{{- toYaml . | nindent 2 }}\n",
         "  - name: web\n    args: [--ns, ${NAMESPACE}]\n",
@@ -150,5 +151,21 @@ fn an_unquoted_token_in_a_secret_is_filled_in_later() {
         let inventory = gathered(&[("secret.yaml", &format!("{head}{data}"))]);
         let content = &inventory.secrets[0].content;
         assert!(matches!(content, pullcheck::secret::Content::Opaque), "{data}: {content:?}");
+    }
+}
+
+#[test]
+fn a_broken_config_map_is_told_and_one_that_is_a_template_has_no_image() {
+    let map =
+        |data: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata:\n  a: {data}\n{GOOD}");
+    for (data, problems) in [
+        ("b", &[][..]),
+        ("[", &[ProblemKind::InvalidYaml { certain: true }]),
+        ("*gone", &[ProblemKind::InvalidYaml { certain: true }]),
+        ("{{ .Values.a }}", &[]),
+        ("x\n  {{- if .Values.b }}\n  b: c\n  {{- end }}", &[]),
+    ] {
+        let (found, images) = read("a.yaml", &map(data));
+        assert_eq!((found.as_slice(), images.as_slice()), (problems, &["nginx:1.25".to_owned()][..]), "{data}");
     }
 }

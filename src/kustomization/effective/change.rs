@@ -6,7 +6,7 @@ use super::operation::operate;
 use super::{Builder, MAX_CHECKS};
 use crate::inventory::Inventory;
 use crate::kustomization::image::{containers_parent, list_of, within_item};
-use crate::kustomization::patch::{Body, Change, Form, Merge, MergedImage, Patch, Target};
+use crate::kustomization::patch::{Body, Change, Form, Merge, MergedImage, Patch};
 use crate::kustomization::unrendered::{Reason, Unfollowed};
 use crate::kustomization::{Kustomization, Refusal, member_path};
 use crate::resource::ResourceName;
@@ -45,7 +45,14 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
         }
         return;
     };
-    builder.checks += patch.target.as_ref().map_or(1, Target::cost) * pods.len() * changes.len();
+    let cost = |pod: &BuiltPod| match &patch.target {
+        Some(target) => {
+            let object = &builder.inventory.resource(builder.inventory.pod(pod.pod).resource).name;
+            target.cost(object, &pod.names, &pod.namespaces)
+        }
+        None => 1,
+    };
+    builder.checks += pods.iter().map(cost).sum::<usize>() * changes.len();
     if builder.checks > MAX_CHECKS {
         builder.is_exhausted = true;
         return;

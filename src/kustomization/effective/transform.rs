@@ -93,7 +93,7 @@ impl<'k> Builder<'k> {
             let namespaces = std::slice::from_ref(&resource.name.namespace);
             let pods = self.pods.get(&resource.span.source).into_iter().flatten();
             let has_pod = pods.into_iter().any(|pod| self.inventory.pod(*pod).resource.0 as usize == at);
-            self.checks += target.cost();
+            self.checks += target.cost(&resource.name, &names, namespaces);
             let is_meant = !has_pod && target.fits(&resource.name, &names, namespaces) == Some(true);
             if !is_meant || self.checks > MAX_CHECKS {
                 return true;
@@ -142,7 +142,11 @@ impl<'k> Builder<'k> {
 
     fn rewrite_all(&mut self, rule: &ImageRule, fields: &Fields<'_>, pods: &mut [BuiltPod]) {
         for pod in pods.iter_mut() {
-            self.checks += rule.cost() * pod.items.len();
+            let value = |item: &Item| match item.set.last() {
+                Some(set) => rule.cost(&set.value),
+                None => self.inventory.images.get(item.image).map_or(1, |image| rule.cost(&image.text.value)),
+            };
+            self.checks += pod.items.iter().map(value).sum::<usize>();
             if self.checks > MAX_CHECKS {
                 self.is_exhausted = true;
                 return;

@@ -4,6 +4,7 @@
 //! A bare `image:` key of an unknown kind is never taken for an image; that it is not checked is told.
 
 mod embedded;
+pub(crate) mod fleet;
 mod form;
 pub mod kind;
 mod making;
@@ -25,6 +26,7 @@ use crate::workload::openshift::Triggered;
 use crate::workload::placeholder::Skip;
 use crate::workload::pod::PodSpec;
 use crate::workload::{ImageText, ImageUse, Pod, PodId, ResourceId};
+use crate::yaml::Node;
 pub(in crate::workload) use walk::join;
 
 /// Reads the pods and images of an object.
@@ -60,6 +62,24 @@ pub(super) fn list(object: &Object<'_>, resource: ResourceId, inventory: &mut In
     walk(object, resource, &[], &BTreeSet::new(), inventory);
     for image in inventory.images.iter_mut().skip(first) {
         image.image = ImageText::Skipped(Skip::PulledByAnother);
+    }
+}
+
+/// Lists the images of the objects that a policy of Kyverno makes where another object triggers it
+/// (`api/kyverno/v1/rule_types.go`): their data may be filled in and merged with what is there.
+pub(super) fn list_generated(object: &Object<'_>, resource: ResourceId, inventory: &mut Inventory) {
+    let rules = object.node.at(&["spec", "rules"]).into_iter().flat_map(Node::items);
+    for (at, rule) in rules.enumerate() {
+        let Some(generate) = rule.get("generate") else { continue };
+        let path = join(&object.path, &format!("spec.rules[{at}].generate"));
+        let each = generate.get("foreach").into_iter().flat_map(Node::items).enumerate();
+        let each = each.map(|(at, each)| (each, format!("{path}.foreach[{at}]")));
+        for (holder, path) in std::iter::once((generate, path.clone())).chain(each) {
+            let Some(node) = holder.get("data") else { continue };
+            let mut name = object.name.clone();
+            name.namespace = None;
+            list(&Object { name, node, path: format!("{path}.data") }, resource, inventory);
+        }
     }
 }
 

@@ -68,11 +68,24 @@ struct Search<'a> {
 impl<'a> Search<'a> {
     fn field(&mut self, key: &'a str, value: Node<'a>, parent: Node<'a>) {
         self.steps.push(Step::Key(key));
-        if self.found.is_none() && !self.known.contains(&value.span()) && is_image(key, value, parent) {
+        let is_image = || is_image(key, value, parent) || self.is_bare_image(key, value);
+        if self.found.is_none() && !self.known.contains(&value.span()) && is_image() {
             self.found = Some((render(&self.steps), value));
         }
         self.below(value);
         self.steps.pop();
+    }
+
+    /// `image: nginx`, `image: acme/api`: such a word is one in an object's own fields. Further down it is as often the
+    /// image of a machine, as in what clouds make (`spec.forProvider` of Crossplane, templates of Cluster API).
+    fn is_bare_image(&self, key: &str, value: Node<'_>) -> bool {
+        let is_near = match self.steps.as_slice() {
+            [Step::Key("spec"), Step::Key(_)] => true,
+            [Step::Key("spec"), Step::Key(part), Step::Key(_)] => *part != "forProvider",
+            _ => false,
+        };
+        let is_reference = |text: &str| Reference::parse(text).is_ok() && !is_placeholder(text) && !is_picture(text);
+        key == "image" && is_near && value.as_str().is_some_and(is_reference)
     }
 
     /// Aliases are not followed: their target is met where it stands.
@@ -105,7 +118,9 @@ fn is_image(key: &str, value: Node<'_>, parent: Node<'_>) -> bool {
                     text.contains('/') && Reference::parse(&text.to_ascii_lowercase()).is_ok() && !is_placeholder(text)
                 })
         }
-        _ if key == "image" || key.ends_with("Image") => text.is_some_and(is_written_out),
+        _ if key == "image" || key.ends_with("Image") => {
+            text.is_some_and(|text| is_written_out(text) || is_of_transport(text))
+        }
         _ => false,
     }
 }
@@ -117,14 +132,22 @@ fn after_equals(text: &str) -> &str {
 
 /// Whether a text is a reference with a host, or a tag: a word alone may be anything.
 fn is_written_out(text: &str) -> bool {
-    const PICTURES: [&str; 7] = [".png", ".svg", ".jpg", ".jpeg", ".gif", ".webp", ".ico"];
     // One in capitals is meant as one all the same.
     let Ok(reference) = Reference::parse(&text.to_ascii_lowercase()) else { return false };
     let host = text.split('/').next().filter(|first| first.len() < text.len());
     let has_host = host.is_some_and(|host| host.contains(['.', ':']) || host == "localhost");
     let has_tag = reference.digest().is_some() || text.rsplit('/').next().is_some_and(|last| last.contains(':'));
-    let is_picture = PICTURES.iter().any(|ending| text.ends_with(ending));
-    (has_host || has_tag) && !is_picture && !is_placeholder(text)
+    (has_host || has_tag) && !is_picture(text) && !is_placeholder(text)
+}
+
+fn is_picture(text: &str) -> bool {
+    [".png", ".svg", ".jpg", ".jpeg", ".gif", ".webp", ".ico"].iter().any(|ending| text.ends_with(ending))
+}
+
+/// `docker://nginx`: containers/image, Argo CD, KubeVirt and others name what is pulled in this way.
+fn is_of_transport(text: &str) -> bool {
+    let reference = ["docker://", "oci://"].into_iter().find_map(|transport| text.strip_prefix(transport));
+    reference.is_some_and(|it| Reference::parse(&it.to_ascii_lowercase()).is_ok() && !is_placeholder(it))
 }
 
 /// Whether a line of a YAML text sets an image, or the repository of one.

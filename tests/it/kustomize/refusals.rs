@@ -122,6 +122,47 @@ fn a_missing_file_is_an_error_where_it_would_be_seen() {
 }
 
 #[test]
+fn what_git_hides_elsewhere_than_in_the_folder_may_be_made_later() {
+    let files = [("over/kustomization.yaml", "resources: [web.yaml, gone.yaml]\n"), ("over/web.yaml", WEB)];
+    let missing = |folder: &Path, home: &Path| {
+        let run = pullcheck_support::Run::new(env!("CARGO_BIN_EXE_pullcheck")).within(folder).env("HOME", home);
+        let output = run.args(["--offline", "--format", "json", "."]).output();
+        said(&serde_json::from_str(&output.stdout).unwrap()).len()
+    };
+    // `core.excludesFile` of the user.
+    let home = folder(&[(".gitconfig", "[core]\n  excludesFile = ~/hidden\n"), ("hidden", "gone.yaml\n")]);
+    let repository = folder(&[files[0], files[1], (".git/HEAD", "ref: refs/heads/main\n")]);
+    let none = folder(&[]);
+    assert_eq!((missing(repository.path(), none.path()), missing(repository.path(), home.path())), (1, 0));
+    // A linked worktree, whose repository stands elsewhere.
+    let main = folder(&[(".git/info/exclude", "gone.yaml\n"), (".git/worktrees/side/commondir", "../..\n")]);
+    let link = |to: &str| format!("gitdir: {}/.git/worktrees/{to}\n", main.path().display());
+    for (to, expected) in [("side", 0), ("other", 1)] {
+        let side = folder(&[files[0], files[1], (".git", &link(to))]);
+        assert_eq!(missing(side.path(), none.path()), expected, "{to}");
+    }
+}
+
+#[test]
+fn a_value_that_is_filled_in_later_has_no_type_yet() {
+    for (text, expected) in [
+        ("resources: [web.yaml]\nreplicas: \"{{ .n }}\"\n", 0),
+        ("resources: [web.yaml]\nreplicas: [{name: web, count: '{{ n }}'}]\n", 0),
+        ("resources: [web.yaml]\nreplicas:\n- name: web\n  count: ${N}\n", 0),
+        ("resources: [web.yaml]\nreplicas: [{name: web, count: ${N}}]\n", 0),
+        ("resources: [web.yaml]\ngeneratorOptions: {disableNameSuffixHash: '<% x %>', immutable: '${X}'}\n", 0),
+        ("resources: [web.yaml]\nreplicas: [{name: web, count: two}]\n", 1),
+        ("resources: [web.yaml]\nreplicas: some\n", 1),
+    ] {
+        let folder = folder(&[("kustomization.yaml", text), ("web.yaml", WEB)]);
+        let (_, found) = report(folder.path(), &["."]);
+        assert_eq!(said(&found).len(), expected, "{text}{found}");
+        let errors = found["findings"].as_array().unwrap().iter().filter(|it| it["severity"] == "error").count();
+        assert_eq!(errors, expected, "{text}{found}");
+    }
+}
+
+#[test]
 fn a_template_may_name_what_is_not_there_yet() {
     for text in [
         "#@ load(\"@ytt:data\", \"data\")\nresources:\n- web.yaml\n#@ if data.values.x:\n- gone.yaml\n#@ end\n",

@@ -1,0 +1,40 @@
+//! `fleet.yaml` of Rancher's Fleet: what it deploys of a chart is not among the inputs, and that is told.
+//!
+//! Follows `internal/bundlereader/read.go` and `pkg/apis/fleet.cattle.io/v1alpha1/{fleetyaml,bundledeployment}_types.go`
+//! of Fleet.
+
+use crate::inventory::{Inventory, Unchecked};
+use crate::resource::ResourceName;
+use crate::source::Spanned;
+use crate::workload::custom::walk::join;
+use crate::workload::pod::spanned_string;
+use crate::workload::{Resource, ResourceId};
+use crate::yaml::Node;
+
+/// The group and the kind by which such a file is known here; it says neither itself.
+pub(crate) const GROUP: &str = "fleet.cattle.io";
+/// See [`GROUP`].
+pub(crate) const KIND: &str = "fleet.yaml";
+
+/// Notes the first field of a file that names a chart, or sets values of one.
+pub(crate) fn note(file: &str, root: Node<'_>, inventory: &mut Inventory) {
+    let name = file.rsplit('/').next().unwrap_or_default();
+    if !matches!(name, KIND | "fleet.yml") || root.get("kind").is_some() || root.get("apiVersion").is_some() {
+        return;
+    }
+    let targets = root.get("targetCustomizations").into_iter().flat_map(Node::items).enumerate();
+    let targets = targets.map(|(at, target)| (target, format!("targetCustomizations[{at}]")));
+    let found = std::iter::once((root, String::new())).chain(targets).find_map(|(holder, path)| {
+        let helm = holder.get("helm")?;
+        let keys = ["chart", "repo", "valuesFiles", "valuesFrom", "values"];
+        let (key, value) = keys.into_iter().find_map(|key| Some((key, helm.get(key).filter(|it| !it.is_null())?)))?;
+        Some((join(&path, &format!("helm.{key}")), value))
+    });
+    let Some((path, value)) = found else { return };
+    let resource = ResourceId(inventory.resources.len() as u32);
+    let name = ResourceName { api_version: format!("{GROUP}/v1alpha1"), kind: KIND.to_owned(), ..Default::default() };
+    inventory.resources.push(Resource { name, span: root.span(), template: None });
+    let Spanned { value, span } =
+        spanned_string(value).unwrap_or_else(|| Spanned { value: String::new(), span: value.span() });
+    inventory.unchecked.push(Unchecked { resource, span, path, value });
+}
