@@ -7,24 +7,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::chart::{self, comment};
 use crate::duplicate::DuplicateKey;
 use crate::hook::Hook;
-use crate::kustomization::{Aside, Kustomization, PatchFiles, Refusal, Unrendered};
-use crate::resource::ResourceName;
+use crate::kustomization::{self, Aside, Kustomization, PatchFiles, Refusal, Unrendered};
+use crate::resource::{self, ResourceName};
+use crate::rewriting;
 use crate::secret::{self, Patcher, Secret, patcher};
 use crate::sensitive::Sensitive;
-use crate::service_account::ServiceAccount;
+use crate::service_account::{self, ServiceAccount};
 use crate::source::{Source, SourceId, SourceOrigin, Sources, Span, Spanned};
 use crate::suppression::{self, Suppressions};
 use crate::workload::custom::fleet;
 use crate::workload::custom::kind::Kind;
-use crate::workload::custom::path::Form;
+use crate::workload::custom::unchecked::Unchecked;
+use crate::workload::misplaced::MisplacedPullSecrets;
 use crate::workload::openshift::{self, StreamTag, template};
-use crate::workload::placeholder::Skip;
-use crate::workload::placeholder::is_placeholder;
+use crate::workload::placeholder::{Skip, is_placeholder};
 use crate::workload::pod::is_unquoted_template;
 use crate::workload::rewriter::Rewriter;
 use crate::workload::{self, ImageText, ImageUse, Pod, PodId, PodOrigin, Resource, ResourceId};
 use crate::yaml::{self, Document, MergeRule, Node, Piece};
-use crate::{kustomization, resource, rewriting, service_account};
 
 /// The facts of all inputs, each list in the order of source and place.
 #[derive(Debug, Default)]
@@ -180,13 +180,13 @@ impl Inventory {
             self.resources.push(Resource { name: object.name.clone(), span, template: template.clone() });
             self.hooks.extend(Hook::of(object.node).map(|hook| (id, hook)));
             let images = self.images.len();
-            workload::extract(&object, id, kinds, self);
+            self.add_workload(workload::extract(&object, id, kinds));
             let patcher = patcher::of_images(self.images.get(images..).unwrap_or_default(), &object);
             self.patchers.extend(patcher);
             self.suppressions.add_annotation(object.node.span(), object.node.get("metadata"));
             let (secrets, accounts) = (self.secrets.len(), self.service_accounts.len());
-            secret::extract(&object, id, self);
-            service_account::extract(&object, id, self);
+            self.add_secrets(secret::extract(&object, id));
+            self.add_account(service_account::extract(&object, id));
             let secrets = self.secrets.iter().skip(secrets).map(|secret| secret.name.value.as_str());
             let accounts = self.service_accounts.iter().skip(accounts).map(|account| account.name.as_str());
             let unnamed = object.node.at(&["metadata", "name"]).is_some_and(is_unquoted_template)
@@ -195,18 +195,52 @@ impl Inventory {
                 self.unrecognisable.push(object.node.span());
             }
         }
-        fleet::note(source.name(), root, self);
+        let fleet = fleet::note(source.name(), root, ResourceId(self.resources.len() as u32));
+        if let Some((object, unchecked)) = fleet {
+            self.resources.push(object);
+            self.unchecked.push(unchecked);
+        }
         if is_kustomization && kustomization::field(root, "secretGenerator").is_some() {
             // A kustomization may leave out what it is.
             if self.resources.len() == first.0 as usize {
                 let name = ResourceName { kind: "Kustomization".to_owned(), ..ResourceName::default() };
                 self.resources.push(Resource { name, span: root.span(), template: template.clone() });
             }
-            secret::kustomize::extract(kustomization::folder(source.name()), root, first, self);
+            self.add_secrets(secret::kustomize::extract(kustomization::folder(source.name()), root, first));
         }
         if document.is_alias_bomb() {
             self.add_incomplete(root, "it follows too many aliases; what they repeat was not read");
         }
+    }
+
+    fn add_workload(&mut self, found: workload::Found<'_>) {
+        let pods = self.pods.len() as u32;
+        self.pods.extend(found.pods);
+        self.images.extend(found.images.into_iter().map(|image| ImageUse { pod: PodId(image.pod.0 + pods), ..image }));
+        for (template, metadata) in found.templates {
+            self.suppressions.add_annotation(template, metadata);
+        }
+        self.duplicate_keys.extend(found.duplicate_keys);
+        self.misplaced.extend(found.misplaced);
+        self.unchecked.extend(found.unchecked);
+        self.rewriters.extend(found.rewriters);
+        self.image_streams.extend(found.image_streams);
+        self.stream_tags.extend(found.stream_tags);
+    }
+
+    fn add_secrets(&mut self, found: secret::Found) {
+        self.secrets.extend(found.secrets);
+        self.filled_in.extend(found.filled_in);
+        self.patchers.extend(found.patchers);
+        self.duplicate_keys.extend(found.duplicate_keys);
+        self.masked.extend(found.masked);
+        self.secret_texts.extend(found.secret_texts);
+    }
+
+    fn add_account(&mut self, found: service_account::Found) {
+        self.service_accounts.extend(found.account);
+        self.misplaced.extend(found.misplaced);
+        self.duplicate_keys.extend(found.duplicate_keys);
     }
 
     /// What was not read could hold an image: that must not pass in silence.
@@ -314,57 +348,6 @@ fn bare_name(text: &str) -> &str {
     let text = text.split_once('@').map_or(text, |(name, _)| name);
     let path_start = text.rfind('/').map_or(0, |slash| slash + 1);
     text[path_start..].find(':').map_or(text, |colon| &text[..path_start + colon])
-}
-
-/// `imagePullSecrets`, or something meant as such, where it has no effect.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MisplacedPullSecrets {
-    /// The object.
-    pub resource: ResourceId,
-    /// The key.
-    pub span: Span,
-    /// What is wrong with it.
-    pub fault: Misplacement,
-    /// Path of the key in its object: `spec.template.spec.containers[0].imagePullSecrets`.
-    pub path: String,
-    /// Path at which it would count: `spec.template.spec.imagePullSecrets`.
-    pub right_path: String,
-    /// Secret names that it lists.
-    pub names: Vec<String>,
-}
-
-/// What is wrong with misplaced pull secrets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Misplacement {
-    /// Under a container.
-    InContainer,
-    /// In a workload's own `spec`, beside `template`.
-    InWorkloadSpec,
-    /// In `metadata`, or at the object's top.
-    OutsideSpec,
-    /// Spelt `imagePullSecret`, or another way the API does not know.
-    Misspelt,
-    /// A list of strings instead of objects with a `name`.
-    ListOfStrings,
-    /// Not a list.
-    NotAList,
-    /// A field of a kind that is not built in, in another form than this.
-    OtherForm(Form),
-    /// A kind that is not built in has another field for them, of this form.
-    OtherField(Form),
-}
-
-/// A field of a kind that is not known, which looks like an image.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unchecked {
-    /// The object.
-    pub resource: ResourceId,
-    /// The value.
-    pub span: Span,
-    /// Path of the field in its object.
-    pub path: String,
-    /// What it holds; empty where that is no text.
-    pub value: String,
 }
 
 /// An input that could not be read or parsed.

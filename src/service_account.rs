@@ -1,8 +1,8 @@
 //! Service accounts: the pull secrets that pods without their own get.
 
-use crate::duplicate;
-use crate::inventory::{Inventory, MisplacedPullSecrets, Misplacement};
+use crate::duplicate::{self, DuplicateKey};
 use crate::resource::Object;
+use crate::workload::misplaced::{MisplacedPullSecrets, Misplacement};
 use crate::workload::pod::{is_to_be_written, secret_references};
 use crate::workload::{ResourceId, SecretReference};
 use crate::yaml::Node;
@@ -38,17 +38,29 @@ const ENFORCE_MOUNTABLE_SECRETS: &[&str] = &["metadata", "annotations", "kuberne
 /// What Go's `strconv.ParseBool` takes for true.
 const TRUE: &[&str] = &["1", "t", "T", "TRUE", "true", "True"];
 
+/// What an object says of a service account.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// The service account.
+    pub(crate) account: Option<ServiceAccount>,
+    /// Its pull secrets, where they are misplaced.
+    pub(crate) misplaced: Option<MisplacedPullSecrets>,
+    /// Keys that are written twice.
+    pub(crate) duplicate_keys: Vec<DuplicateKey>,
+}
+
 /// Reads a ServiceAccount object.
-pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut Inventory) {
+pub(crate) fn extract(object: &Object<'_>, resource: ResourceId) -> Found {
+    let mut found = Found::default();
     if object.name.kind != "ServiceAccount" || object.name.api_version != "v1" {
-        return;
+        return found;
     }
-    duplicate::find(object.node, &["metadata", "imagePullSecrets"], resource, None, &mut inventory.duplicate_keys);
+    duplicate::find(object.node, &["metadata", "imagePullSecrets"], resource, None, &mut found.duplicate_keys);
     let entry = object.node.entry("imagePullSecrets");
     let is_string = |item: Node<'_>| item.as_str().is_some() && !is_to_be_written(item);
     if let Some(entry) = entry.filter(|entry| entry.value.items().any(is_string)) {
         let path = if object.path.is_empty() { String::new() } else { format!("{}.", object.path) };
-        inventory.misplaced.push(MisplacedPullSecrets {
+        found.misplaced = Some(MisplacedPullSecrets {
             resource,
             span: entry.key.span(),
             fault: Misplacement::ListOfStrings,
@@ -59,8 +71,8 @@ pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
     }
     let annotation = object.node.at(ENFORCE_MOUNTABLE_SECRETS).and_then(Node::as_str);
     let enforces = annotation.is_some_and(|value| TRUE.contains(&value));
-    let Some(name) = object.name.name.clone() else { return };
-    inventory.service_accounts.push(ServiceAccount {
+    let Some(name) = object.name.name.clone() else { return found };
+    found.account = Some(ServiceAccount {
         namespace: object.name.namespace.clone(),
         name,
         pull_secrets: entry.map(|entry| secret_references(entry.value)).unwrap_or_default(),
@@ -68,4 +80,5 @@ pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
         enforces_mountable_secrets: enforces,
         resource,
     });
+    found
 }

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::inventory::{Inventory, Problem, ProblemKind, ReadOptions};
 use crate::kustomization;
+use crate::secret::may_hold_a_secret;
 use crate::sensitive::Sensitive;
 use crate::source::{Source, SourceOrigin, Span};
 use crate::template::sign::{self, Look};
@@ -172,17 +173,6 @@ fn is_meant(source: &Source, text: &str) -> bool {
 fn is_manifest(text: &str) -> bool {
     let has_line = |key: &str| text.lines().any(|line| line.starts_with(key));
     has_line("apiVersion:") && has_line("kind:")
-}
-
-/// Whether a text that is no tree may hold values of a Secret: it names the kind, however the key is written, or one of
-/// the fields that hold them. `secretKeyRef` and `imagePullSecrets` name none.
-pub(crate) fn may_hold_a_secret(text: &str) -> bool {
-    let is_word = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-    let names_kind = text.match_indices("Secret").any(|(at, word)| {
-        let (before, after) = (&text[..at], &text[at + word.len()..]);
-        !is_word(before.chars().next_back()) && !is_word(after.chars().next())
-    });
-    names_kind || ["stringData", ".dockerc", "secretGenerator", "literals"].iter().any(|field| text.contains(field))
 }
 
 /// A message of the decoder without the parts of the document that it quotes.

@@ -12,7 +12,6 @@ pub use operation::{Operation, PatchFiles};
 
 use super::fields::Fields;
 use super::pattern::Matcher;
-use crate::inventory::Inventory;
 use crate::resource::{self, ResourceName};
 use crate::source::{SourceId, Span, Spanned};
 use crate::workload::pod::secret_references;
@@ -83,7 +82,7 @@ pub struct MergedImage {
     pub path: String,
     /// The value.
     pub text: Spanned<String>,
-    /// Index in [`Inventory::images`], of a patch in a file of its own.
+    /// Index in [`crate::inventory::Inventory::images`], of a patch in a file of its own.
     pub image: Option<usize>,
 }
 
@@ -334,8 +333,7 @@ fn merges(root: Node<'_>, text: &str) -> Vec<Change> {
     let mut objects = Vec::new();
     resource::objects(root, &mut objects);
     let merge = |object: resource::Object<'_>| {
-        let mut read = Inventory::default();
-        workload::extract(&object, ResourceId(0), &[], &mut read);
+        let mut read = workload::extract(&object, ResourceId(0), &[]);
         if object.name.kind == "ServiceAccount" {
             read.pods.push(account_pod(object.node));
         }

@@ -3,10 +3,10 @@
 use std::sync::LazyLock;
 
 use crate::finding::{Finding, Severity, Subject};
-use crate::inventory::{MisplacedPullSecrets as Misplaced, Misplacement};
 use crate::rules::meta::Meta;
 use crate::rules::{Context, Rule};
 use crate::workload::custom::path::Form;
+use crate::workload::misplaced::{MisplacedPullSecrets as Misplaced, Misplacement};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/misplaced-pull-secrets.md")));
 

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use crate::finding::{Finding, Subject};
-use crate::inventory::Unchecked;
 use crate::resource::ResourceName;
 use crate::rules::meta::Meta;
 use crate::rules::{Context, Rule};
 use crate::workload::custom::fleet;
+use crate::workload::custom::unchecked::Unchecked;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unchecked-kind.md")));
 

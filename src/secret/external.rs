@@ -3,7 +3,7 @@
 //! Follows `apis/externalsecrets/v1` of external-secrets: `target.name` before the object's own name, a type that is
 //! left out is `Opaque`, and with the creation policies `Merge` and `None` no Secret is made.
 
-use crate::inventory::Inventory;
+use super::Found;
 use crate::resource::Object;
 use crate::secret::copies::{Copier, Copies, Target};
 use crate::secret::making::{Keys, SecretType};
@@ -14,7 +14,7 @@ use crate::workload::placeholder::is_placeholder;
 use crate::workload::pod::spanned_string;
 use crate::yaml::Node;
 
-pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut Inventory) {
+pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Found) {
     let cluster = object.name.kind == "ClusterExternalSecret";
     let outer = object.node.get("spec");
     let spec = if cluster { outer.and_then(|spec| spec.get("externalSecretSpec")) } else { outer };
@@ -31,7 +31,7 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
     let namespace = object.name.namespace.clone().filter(|_| !cluster);
     if let Some("Merge" | "None") = in_target("creationPolicy").and_then(Node::as_str) {
         if in_target("creationPolicy").and_then(Node::as_str) == Some("Merge") {
-            inventory.filled_in.push(Spanned { value: (namespace, name.value), span: name.span });
+            found.filled_in.push(Spanned { value: (namespace, name.value), span: name.span });
         }
         return;
     }
@@ -42,7 +42,7 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
     if cluster {
         copies.push(Copies { by: Copier::ClusterExternalSecret, to: outer.map(namespaces).unwrap_or_default() });
     }
-    inventory.secrets.push(Secret {
+    found.secrets.push(Secret {
         namespace,
         name,
         resource,

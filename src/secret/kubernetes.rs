@@ -4,10 +4,10 @@
 //! (`ValidateSecret`: what the API server refuses) and `pkg/apis/core/v1/conversion.go` (`stringData` over `data`) of
 //! Kubernetes 1.37.
 
+use super::Found;
 use crate::dockerconfig::{self, DecodeError, DecodeErrorKind, DockerConfig, Format};
 use crate::duplicate;
 use crate::go::base64;
-use crate::inventory::Inventory;
 use crate::resource::Object;
 use crate::secret::copies::{self, Copies};
 use crate::secret::making::SecretType;
@@ -20,16 +20,16 @@ use crate::workload::pod::{is_to_be_written, is_unquoted_template, spanned_strin
 use crate::yaml::{Entry, Node, Place};
 
 /// Reads a Secret object. Its values are marked as masked whatever becomes of it.
-pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut Inventory) {
+pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Found) {
     let is_secret = object.name.kind == "Secret" && object.name.api_version == "v1";
     if object.name.kind == "Secret" {
-        mask_values(object.node, inventory);
+        mask_values(object.node, found);
     }
     let Some(name) = object.node.at(&["metadata", "name"]).and_then(spanned_string) else { return };
     if !is_secret {
         return;
     }
-    let duplicates = &mut inventory.duplicate_keys;
+    let duplicates = &mut found.duplicate_keys;
     duplicate::find(object.node, &["metadata", "type", "data", "stringData"], resource, None, duplicates);
     for map in ["data", "stringData"].into_iter().filter_map(|key| object.node.get(key)) {
         duplicate::find(map, &[".dockerconfigjson", ".dockercfg"], resource, None, duplicates);
@@ -47,7 +47,7 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
             Content::Malformed(malformed) => malformed.refused_by == RefusedBy::Kubelet,
             Content::Ignored(_) | Content::Opaque => false,
         };
-    inventory.secrets.push(Secret {
+    found.secrets.push(Secret {
         namespace: object.name.namespace.clone(),
         name,
         resource,
@@ -65,15 +65,15 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
 
 /// Masks everything below `data` and `stringData`, and the copy of it that `kubectl apply` leaves in an annotation. What
 /// is a docker configuration becomes known to the redactor, whatever is wrong with the secret.
-pub(super) fn mask_values(secret: Node<'_>, inventory: &mut Inventory) {
+pub(super) fn mask_values(secret: Node<'_>, found: &mut Found) {
     const LAST_APPLIED: &[&str] = &["metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration"];
     let maps = ["data", "stringData"].into_iter().filter_map(|key| secret.get(key));
     let values = maps.flat_map(Node::entries).map(|entry| entry.value).chain(secret.at(LAST_APPLIED));
-    inventory.masked.extend(values.map(Node::span));
+    found.masked.extend(values.map(Node::span));
     for format in FORMATS {
         if let Some((entry, encoding)) = value(secret, format.data_key()) {
             let text = entry.value.text().unwrap_or_default();
-            inventory.secret_texts.extend(known_secrets(text, encoding));
+            found.secret_texts.extend(known_secrets(text, encoding));
         }
     }
 }

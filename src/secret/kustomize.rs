@@ -6,8 +6,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::inventory::Inventory;
-use crate::inventory::broken::may_hold_a_secret;
+use super::Found;
+use super::may_hold_a_secret;
 use crate::kustomization::field;
 use crate::secret::kubernetes::{Encoding, known_secrets};
 use crate::secret::making::{Keys, SecretType};
@@ -76,20 +76,22 @@ const HASH_LENGTH: usize = 10;
 const HASH_ALPHABET: &[u8] = b"2456789bcdfghkmt";
 
 /// Reads the secret generators of a kustomization.
-pub(crate) fn extract(folder: &str, root: Node<'_>, resource: ResourceId, inventory: &mut Inventory) {
+pub(crate) fn extract(folder: &str, root: Node<'_>, resource: ResourceId) -> Found {
+    let mut inner = Found::default();
+    let found = &mut inner;
     let options = field(root, "generatorOptions");
     let affix = |key: &str| root.str(key).unwrap_or_default();
     let certain = !may_be_patched(root);
-    mask_patches(root, inventory);
+    mask_patches(root, found);
     for generator in field(root, "secretGenerator").into_iter().flat_map(Node::items) {
-        mask(generator, inventory);
+        mask(generator, found);
         let Some(name) = generator.get("name").and_then(spanned_string) else { continue };
         let disabled = [generator.get("options"), options].into_iter().flatten().any(is_hash_disabled);
         let secret_type = SecretType::of(generator.get("type"));
         let creates = matches!(generator.str("behavior"), None | Some("" | "unspecified" | "create"));
         let content = if certain && creates { secret_type.content(&keys(generator)) } else { Content::Opaque };
         let namespace = generator.str("namespace").or_else(|| root.str("namespace"));
-        inventory.secrets.push(Secret {
+        found.secrets.push(Secret {
             namespace: namespace.filter(|namespace| !namespace.is_empty()).map(str::to_owned),
             producer: Producer::Generator(Generator {
                 folder: folder.to_owned(),
@@ -106,6 +108,7 @@ pub(crate) fn extract(folder: &str, root: Node<'_>, resource: ResourceId, invent
             lent: Vec::new(),
         });
     }
+    inner
 }
 
 fn is_hash_disabled(options: Node<'_>) -> bool {
@@ -149,24 +152,24 @@ fn keys<'a>(generator: Node<'a>) -> Keys<'a> {
 }
 
 /// A patch of a Secret holds values of one.
-fn mask_patches(root: Node<'_>, inventory: &mut Inventory) {
+fn mask_patches(root: Node<'_>, found: &mut Found) {
     for list in ["patches", "patchesStrategicMerge", "patchesJson6902"].into_iter().filter_map(|key| field(root, key)) {
         let patches = list.items().filter_map(|item| item.get("patch").or(Some(item)));
         let texts = patches.filter(|patch| patch.text().is_some_and(may_hold_a_secret));
-        inventory.masked.extend(texts.map(Node::span));
+        found.masked.extend(texts.map(Node::span));
     }
 }
 
 /// Literals are secret.
-fn mask(generator: Node<'_>, inventory: &mut Inventory) {
+fn mask(generator: Node<'_>, found: &mut Found) {
     // Whatever they are written as.
     let literals = generator.get("literals").filter(|literals| !literals.is_sequence());
-    inventory.masked.extend(literals.map(Node::span));
+    found.masked.extend(literals.map(Node::span));
     for literal in generator.get("literals").into_iter().flat_map(Node::items) {
-        inventory.masked.push(literal.span());
+        found.masked.push(literal.span());
         let Some((key, value)) = literal.text().and_then(|text| text.split_once('=')) else { continue };
         if FORMATS.iter().any(|format| format.data_key() == key) {
-            inventory.secret_texts.extend(known_secrets(value.trim_matches(['\'', '"']), Encoding::Plain));
+            found.secret_texts.extend(known_secrets(value.trim_matches(['\'', '"']), Encoding::Plain));
         }
     }
 }

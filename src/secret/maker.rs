@@ -1,11 +1,10 @@
 //! Kinds of operators that make one Secret, or several, of names that the object says.
 
-use crate::inventory::Inventory;
+use super::Found;
 use crate::resource::Object;
 use crate::secret::copies::{Copier, Copies, Target};
-use crate::secret::kubernetes;
 use crate::secret::making::{Keys, SecretType};
-use crate::secret::{Content, Producer, Secret};
+use crate::secret::{Content, Producer, Secret, kubernetes};
 use crate::source::Spanned;
 use crate::workload::ResourceId;
 use crate::workload::pod::spanned_string;
@@ -117,7 +116,7 @@ pub(super) static KYVERNO: Maker =
     Maker { is_for_many: true, ..maker(("kyverno.io", "ClusterPolicy"), &[], &[], &[], (&[], UNKNOWN, "type")) };
 
 /// Reads what such a kind makes.
-pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut Inventory) {
+pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Found) {
     let (group, kind) = (object.name.group(), object.name.kind.as_str());
     let own_name = || object.node.at(&["metadata", "name"]).and_then(spanned_string);
     let of_many = |maker: &'static Maker, name, declared_type, content, to, by| Secret {
@@ -131,7 +130,7 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
         lent: Vec::new(),
     };
     if (group, kind) == (CLUSTER_SECRET.group, CLUSTER_SECRET.kind) {
-        kubernetes::mask_values(object.node, inventory);
+        kubernetes::mask_values(object.node, found);
         let Some(name) = own_name() else { return };
         let secret_type = SecretType::of(object.node.get("type"));
         let is_copied = object.node.at(&["data", "valueFrom"]).is_some();
@@ -141,7 +140,7 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
         };
         let to = of_cluster_secret(object.node);
         let secret = of_many(&CLUSTER_SECRET, name, secret_type.written(), content, to, Copier::ClusterSecret);
-        inventory.secrets.push(secret);
+        found.secrets.push(secret);
         return;
     }
     if (group, kind) == (CLUSTER_PULL_SECRET.group, CLUSTER_PULL_SECRET.kind) {
@@ -151,7 +150,7 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
             // A namespace can be left out by an annotation, which is not looked at.
             let to = vec![Target::Unknown];
             let secret = of_many(&CLUSTER_PULL_SECRET, name, None, Content::Opaque, to, Copier::RegistryCreds);
-            inventory.secrets.push(secret);
+            found.secrets.push(secret);
         }
         return;
     }
@@ -168,7 +167,7 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
             let secret_type = SecretType::of(declared);
             let is_unknown = maker.untyped == Untyped::Unknown && matches!(secret_type, SecretType::Unset);
             let content = if is_unknown { Content::Opaque } else { secret_type.content(&Keys::AtLeast(Vec::new())) };
-            inventory.secrets.push(Secret {
+            found.secrets.push(Secret {
                 namespace: namespace.or_else(|| object.name.namespace.clone()),
                 name,
                 resource,

@@ -17,8 +17,9 @@ pub(crate) mod sops;
 mod vault;
 
 use crate::dockerconfig::{DockerConfig, Format};
-use crate::inventory::Inventory;
+use crate::duplicate::DuplicateKey;
 use crate::resource::Object;
+use crate::sensitive::Sensitive;
 use crate::source::{Span, Spanned};
 use crate::workload::ResourceId;
 
@@ -231,17 +232,48 @@ impl Secret {
     }
 }
 
-/// Reads a Secret, or whatever produces Secrets, into the inventory.
-pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut Inventory) {
-    patcher::extract(object, resource, inventory);
+/// What objects hold, or make, of Secrets.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Secrets, and what produces one.
+    pub(crate) secrets: Vec<Secret>,
+    /// Namespaces and names of Secrets that something fills, but does not make.
+    pub(crate) filled_in: Vec<Spanned<(Option<String>, String)>>,
+    /// What may add pull secrets to pods, or make Secrets whose names are unknown.
+    pub(crate) patchers: Vec<Patcher>,
+    /// Keys that are written twice, where they matter.
+    pub(crate) duplicate_keys: Vec<DuplicateKey>,
+    /// Spans whose text is secret.
+    pub(crate) masked: Vec<Span>,
+    /// The registry credentials among them, for the redactor.
+    pub(crate) secret_texts: Vec<Sensitive>,
+}
+
+/// Reads a Secret, or whatever produces Secrets.
+pub(crate) fn extract(object: &Object<'_>, resource: ResourceId) -> Found {
+    let mut inner = Found::default();
+    let found = &mut inner;
+    patcher::extract(object, resource, found);
     match (object.name.group(), object.name.kind.as_str()) {
-        (_, "Secret") => kubernetes::extract(object, resource, inventory),
-        ("bitnami.com", "SealedSecret") => sealed::extract(object, resource, inventory),
+        (_, "Secret") => kubernetes::extract(object, resource, found),
+        ("bitnami.com", "SealedSecret") => sealed::extract(object, resource, found),
         ("external-secrets.io", "ExternalSecret" | "ClusterExternalSecret") => {
-            external::extract(object, resource, inventory);
+            external::extract(object, resource, found);
         }
-        ("secrets.hashicorp.com", kind) if vault::KINDS.contains(&kind) => vault::extract(object, resource, inventory),
-        ("secrets-store.csi.x-k8s.io", "SecretProviderClass") => provider_class::extract(object, resource, inventory),
-        _ => maker::extract(object, resource, inventory),
+        ("secrets.hashicorp.com", kind) if vault::KINDS.contains(&kind) => vault::extract(object, resource, found),
+        ("secrets-store.csi.x-k8s.io", "SecretProviderClass") => provider_class::extract(object, resource, found),
+        _ => maker::extract(object, resource, found),
     }
+    inner
+}
+
+/// Whether a text that is no tree may hold values of a Secret: it names the kind, however the key is written, or one of
+/// the fields that hold them. `secretKeyRef` and `imagePullSecrets` name none.
+pub(crate) fn may_hold_a_secret(text: &str) -> bool {
+    let is_word = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    let names_kind = text.match_indices("Secret").any(|(at, word)| {
+        let (before, after) = (&text[..at], &text[at + word.len()..]);
+        !is_word(before.chars().next_back()) && !is_word(after.chars().next())
+    });
+    names_kind || ["stringData", ".dockerc", "secretGenerator", "literals"].iter().any(|field| text.contains(field))
 }

@@ -3,7 +3,7 @@
 //!
 //! With one of them in the inputs nobody can tell from here which pull secrets reach a pod.
 
-use crate::inventory::Inventory;
+use super::Found;
 use crate::resource::Object;
 use crate::secret::copies::{Copier, Copies, Target};
 use crate::secret::maker::KYVERNO;
@@ -59,12 +59,12 @@ const PROGRAMS: &[&str] = &[
 const FIELD: &str = "imagePullSecrets";
 
 /// Reads an object that is a patcher by its kind.
-pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut Inventory) {
+pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Found) {
     let spec = object.node.get("spec");
     match (object.name.group(), object.name.kind.as_str()) {
         ("kyverno.io", "ClusterPolicy" | "Policy") => {
             for rule in spec.and_then(|spec| spec.get("rules")).into_iter().flat_map(Node::items) {
-                of_kyverno(object, rule, resource, inventory);
+                of_kyverno(object, rule, resource, found);
             }
         }
         ("policies.kyverno.io", "MutatingPolicy" | "NamespacedMutatingPolicy")
@@ -72,17 +72,17 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
         | ("mutations.gatekeeper.sh", _)
             if spec.is_some_and(mentions_field) =>
         {
-            push(object, Patches::Pods, false, inventory);
+            push(object, Patches::Pods, false, found);
         }
         ("policies.kyverno.io", "GeneratingPolicy" | "NamespacedGeneratingPolicy") => {
-            push(object, Patches::Nothing, true, inventory);
+            push(object, Patches::Nothing, true, found);
         }
         ("admissionregistration.k8s.io", "MutatingWebhookConfiguration") if is_known_webhook(object) => {
-            push(object, Patches::Pods, true, inventory);
+            push(object, Patches::Pods, true, found);
         }
-        ("ops.alexellis.io", "ClusterPullSecret") => push(object, Patches::Accounts, false, inventory),
+        ("ops.alexellis.io", "ClusterPullSecret") => push(object, Patches::Accounts, false, found),
         (group, kind) if !group.is_empty() && kind.to_ascii_lowercase().contains("pullsecret") => {
-            push(object, Patches::Accounts, true, inventory);
+            push(object, Patches::Accounts, true, found);
         }
         _ => {}
     }
@@ -116,10 +116,10 @@ fn is_program(name: &str) -> bool {
     PROGRAMS.iter().any(|part| name.contains(part))
 }
 
-fn push(object: &Object<'_>, patches: Patches, makes_secrets: bool, inventory: &mut Inventory) {
+fn push(object: &Object<'_>, patches: Patches, makes_secrets: bool, found: &mut Found) {
     let namespace = object.name.namespace.clone();
     let span = object.node.at(&["metadata", "name"]).unwrap_or(object.node).span();
-    inventory.patchers.push(Patcher {
+    found.patchers.push(Patcher {
         what: format!("the {}", object.name),
         span,
         namespace: namespace.filter(|_| !object.name.kind.starts_with("Cluster")),
@@ -129,20 +129,20 @@ fn push(object: &Object<'_>, patches: Patches, makes_secrets: bool, inventory: &
 }
 
 /// One rule of a policy of Kyverno (`api/kyverno/v1/rule_types.go`).
-fn of_kyverno(object: &Object<'_>, rule: Node<'_>, resource: ResourceId, inventory: &mut Inventory) {
+fn of_kyverno(object: &Object<'_>, rule: Node<'_>, resource: ResourceId, found: &mut Found) {
     if rule.get("mutate").is_some_and(mentions_field) {
-        push(object, Patches::Pods, false, inventory);
+        push(object, Patches::Pods, false, found);
     }
     let Some(generate) = rule.get("generate") else { return };
     if mentions_field(generate) {
-        push(object, Patches::Accounts, false, inventory);
+        push(object, Patches::Accounts, false, found);
     }
     if generate.get("cloneList").is_some() || generate.get("foreach").is_some() {
-        push(object, Patches::Nothing, true, inventory);
+        push(object, Patches::Nothing, true, found);
     }
     let name = generate.get("name").and_then(spanned_string).filter(|_| generate.str("kind") == Some("Secret"));
     let Some(name) = name else { return };
-    inventory.secrets.push(Secret {
+    found.secrets.push(Secret {
         namespace: None,
         name,
         resource,

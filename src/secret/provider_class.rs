@@ -2,7 +2,7 @@
 //!
 //! Follows `pkg/util/secretutil/secret.go` of secrets-store-csi-driver; without a type it makes none.
 
-use crate::inventory::Inventory;
+use super::Found;
 use crate::resource::Object;
 use crate::secret::copies::Copies;
 use crate::secret::making::{Keys, SecretType};
@@ -11,11 +11,11 @@ use crate::workload::ResourceId;
 use crate::workload::pod::spanned_string;
 use crate::yaml::Node;
 
-pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut Inventory) {
+pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Found) {
     for item in object.node.at(&["spec", "secretObjects"]).into_iter().flat_map(Node::items) {
         let Some(name) = item.get("secretName").and_then(spanned_string) else { continue };
         let secret_type = SecretType::of(item.get("type"));
-        inventory.secrets.push(Secret {
+        found.secrets.push(Secret {
             namespace: object.name.namespace.clone(),
             name,
             resource,

@@ -3,7 +3,7 @@
 //! Follows `Unseal` of sealed-secrets, `pkg/apis/sealedsecrets/v1alpha1/sealedsecret_expansion.go`: the name that the
 //! template's metadata has is overwritten, and a type that is left out becomes `Opaque`.
 
-use crate::inventory::Inventory;
+use super::Found;
 use crate::resource::Object;
 use crate::secret::copies::Copies;
 use crate::secret::making::{Keys, SecretType};
@@ -11,7 +11,7 @@ use crate::secret::{Content, Producer, Secret};
 use crate::workload::ResourceId;
 use crate::workload::pod::spanned_string;
 
-pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut Inventory) {
+pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Found) {
     let Some(name) = object.node.at(&["metadata", "name"]).and_then(spanned_string) else { return };
     let template = object.node.at(&["spec", "template"]);
     let encrypted = object.node.at(&["spec", "encryptedData"]);
@@ -23,7 +23,7 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
         // The deprecated `spec.data` is a whole Secret, with its type, encrypted as one.
         Content::Opaque
     };
-    inventory.secrets.push(Secret {
+    found.secrets.push(Secret {
         namespace: object.name.namespace.clone(),
         name,
         resource,

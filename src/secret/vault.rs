@@ -3,7 +3,7 @@
 //! Follows `Destination` of vault-secrets-operator, `api/v1beta1/common.go`: `type` counts only with `create: true`, and
 //! without that the Secret has to be there already.
 
-use crate::inventory::Inventory;
+use super::Found;
 use crate::resource::Object;
 use crate::secret::copies::Copies;
 use crate::secret::making::{Keys, SecretType};
@@ -17,7 +17,7 @@ use crate::yaml::scalar::Scalar;
 /// Kinds with a `spec.destination`.
 pub(super) const KINDS: &[&str] = &["VaultStaticSecret", "VaultDynamicSecret", "VaultPKISecret", "HCPVaultSecretsApp"];
 
-pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut Inventory) {
+pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Found) {
     let Some(destination) = object.node.at(&["spec", "destination"]) else { return };
     let Some(name) = destination.get("name").and_then(spanned_string).filter(|name| !name.value.is_empty()) else {
         return;
@@ -25,11 +25,11 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
     let create = destination.get("create").and_then(Node::scalar);
     if matches!(create, None | Some(Scalar::Bool(false) | Scalar::Null)) {
         let written = (object.name.namespace.clone(), name.value);
-        inventory.filled_in.push(Spanned { value: written, span: name.span });
+        found.filled_in.push(Spanned { value: written, span: name.span });
         return;
     }
     let secret_type = SecretType::of(destination.get("type"));
-    inventory.secrets.push(Secret {
+    found.secrets.push(Secret {
         namespace: object.name.namespace.clone(),
         name,
         resource,

@@ -4,12 +4,11 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use crate::inventory::Inventory;
 use crate::reference::Reference;
 use crate::source::{SourceId, Span, Spanned};
 use crate::workload::placeholder::is_placeholder;
 use crate::workload::pod::{CONTAINER_LISTS, PodSpec, decided_by};
-use crate::workload::{Chosen, Container, ContainerKind, DecidedBy, ImageText, ImageUse, Pod, PodId, PodOrigin};
+use crate::workload::{Chosen, Container, ContainerKind, DecidedBy, Found, ImageText, ImageUse, Pod, PodId, PodOrigin};
 use crate::yaml::{self, Node, Piece};
 
 /// What a name is the name of.
@@ -80,13 +79,13 @@ struct Mention<'a> {
 
 /// Adds the images that a pod spec and its metadata mention, with a pod of their own: what they are pulled with is the
 /// business of the program that reads the name.
-pub(super) fn extract(spec: &PodSpec<'_>, inventory: &mut Inventory) {
-    let pod = PodId(inventory.pods.len() as u32);
+pub(super) fn extract(spec: &PodSpec<'_>, found: &mut Found<'_>) {
+    let pod = PodId(found.pods.len() as u32);
     let images: Vec<ImageUse> = mentions(spec).into_iter().filter_map(|mention| mention.image(pod)).collect();
     if images.is_empty() {
         return;
     }
-    inventory.pods.push(Pod {
+    found.pods.push(Pod {
         resource: spec.resource,
         origin: PodOrigin::Mention,
         span: spec.node.span(),
@@ -98,7 +97,7 @@ pub(super) fn extract(spec: &PodSpec<'_>, inventory: &mut Inventory) {
         chosen: Chosen { service_account: true, ..Chosen::default() },
         hidden: Default::default(),
     });
-    inventory.images.extend(images);
+    found.images.extend(images);
 }
 
 fn mentions<'a>(spec: &PodSpec<'a>) -> Vec<Mention<'a>> {

@@ -1,10 +1,49 @@
 //! `imagePullSecrets` at a place, or in a form, in which no pod ever sees them.
 
-use crate::inventory::{MisplacedPullSecrets, Misplacement};
+use crate::source::Span;
 use crate::workload::ResourceId;
+use crate::workload::custom::path::Form;
 use crate::workload::kinds::BuiltinKind;
 use crate::workload::pod::is_to_be_written;
 use crate::yaml::Node;
+
+/// `imagePullSecrets`, or something meant as such, where it has no effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MisplacedPullSecrets {
+    /// The object.
+    pub resource: ResourceId,
+    /// The key.
+    pub span: Span,
+    /// What is wrong with it.
+    pub fault: Misplacement,
+    /// Path of the key in its object: `spec.template.spec.containers[0].imagePullSecrets`.
+    pub path: String,
+    /// Path at which it would count: `spec.template.spec.imagePullSecrets`.
+    pub right_path: String,
+    /// Secret names that it lists.
+    pub names: Vec<String>,
+}
+
+/// What is wrong with misplaced pull secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Misplacement {
+    /// Under a container.
+    InContainer,
+    /// In a workload's own `spec`, beside `template`.
+    InWorkloadSpec,
+    /// In `metadata`, or at the object's top.
+    OutsideSpec,
+    /// Spelt `imagePullSecret`, or another way the API does not know.
+    Misspelt,
+    /// A list of strings instead of objects with a `name`.
+    ListOfStrings,
+    /// Not a list.
+    NotAList,
+    /// A field of a kind that is not built in, in another form than this.
+    OtherForm(Form),
+    /// A kind that is not built in has another field for them, of this form.
+    OtherField(Form),
+}
 
 const KEY: &str = "imagePullSecrets";
 

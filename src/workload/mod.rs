@@ -6,7 +6,7 @@ mod demand;
 mod finished;
 pub mod kinds;
 mod mention;
-mod misplaced;
+pub mod misplaced;
 pub mod openshift;
 pub mod placeholder;
 pub(crate) mod pod;
@@ -15,8 +15,11 @@ pub mod rewriter;
 
 use std::collections::BTreeSet;
 
-use crate::duplicate;
-use crate::inventory::Inventory;
+use self::custom::unchecked::Unchecked;
+use self::misplaced::MisplacedPullSecrets;
+use self::openshift::StreamTag;
+use self::rewriter::Rewriter;
+use crate::duplicate::{self, DuplicateKey};
 use crate::node::Demand;
 use crate::reference::{Reference, ReferenceError};
 use crate::resource::{Object, ResourceName};
@@ -25,6 +28,7 @@ use crate::workload::custom::kind::Kind;
 use crate::workload::openshift::TagName;
 use crate::workload::placeholder::Skip;
 use crate::workload::pod::PodSpec;
+use crate::yaml::Node;
 
 /// Index of a [`Resource`] in [`crate::inventory::Inventory::resources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -227,12 +231,49 @@ impl Pod {
     }
 }
 
+/// What objects hold of workloads. The pods are numbered from 0.
+#[derive(Debug, Default)]
+pub(crate) struct Found<'d> {
+    /// Pods and pod templates.
+    pub(crate) pods: Vec<Pod>,
+    /// Image uses.
+    pub(crate) images: Vec<ImageUse>,
+    /// Pod templates with their metadata, whose annotations may suppress findings.
+    pub(crate) templates: Vec<(Span, Option<Node<'d>>)>,
+    /// Keys that are written twice, where they matter.
+    pub(crate) duplicate_keys: Vec<DuplicateKey>,
+    /// `imagePullSecrets` at a place that no pod ever sees.
+    pub(crate) misplaced: Vec<MisplacedPullSecrets>,
+    /// Fields of unknown kinds that look like an image: the first of each object.
+    pub(crate) unchecked: Vec<Unchecked>,
+    /// What may write other images into pods.
+    pub(crate) rewriters: Vec<Rewriter>,
+    /// Names of OpenShift image streams that pods may use as images.
+    pub(crate) image_streams: Vec<String>,
+    /// The tags of image streams.
+    pub(crate) stream_tags: Vec<StreamTag>,
+}
+
+impl Found<'_> {
+    /// The pod of an image use.
+    fn pod(&self, id: PodId) -> &Pod {
+        &self.pods[id.0 as usize]
+    }
+}
+
 /// Reads the workload that an object is: its pods, their images, misplaced pull secrets. `own_kinds` are those of the
 /// configuration.
-pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, own_kinds: &[Kind], inventory: &mut Inventory) {
-    inventory.image_streams.extend(openshift::local_stream(object));
-    inventory.stream_tags.extend(openshift::tags(object));
-    openshift::extract(object, resource, inventory);
+pub(crate) fn extract<'d>(object: &Object<'d>, resource: ResourceId, own_kinds: &[Kind]) -> Found<'d> {
+    let mut found = Found::default();
+    read(object, resource, own_kinds, &mut found);
+    found
+}
+
+/// Reads the workload that an object is into what was found.
+fn read<'d>(object: &Object<'d>, resource: ResourceId, own_kinds: &[Kind], found: &mut Found<'d>) {
+    found.image_streams.extend(openshift::local_stream(object));
+    found.stream_tags.extend(openshift::tags(object));
+    openshift::extract(object, resource, found);
     let triggered = openshift::triggered_containers(object);
     let mut specs = Vec::new();
     if let Some(builtin) = kinds::builtin(&object.name) {
@@ -251,32 +292,32 @@ pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, own_kinds: &[Ki
         // A second `spec` or `template` hides a whole pod.
         for depth in 0..builtin.pod_spec.len() {
             let Some(level) = object.node.at(&builtin.pod_spec[..depth]) else { break };
-            duplicate::find(level, kinds::LEVEL_KEYS, resource, None, &mut inventory.duplicate_keys);
+            duplicate::find(level, kinds::LEVEL_KEYS, resource, None, &mut found.duplicate_keys);
         }
-        misplaced::find(object.node, &object.path, resource, builtin, &mut inventory.misplaced);
+        misplaced::find(object.node, &object.path, resource, builtin, &mut found.misplaced);
     } else if policy::holds_objects(&object.name) {
-        custom::list(object, resource, inventory);
+        custom::list(object, resource, found);
     } else if policy::generates_objects(&object.name) {
-        custom::list_generated(object, resource, inventory);
+        custom::list_generated(object, resource, found);
     } else if !object.name.api_version.is_empty() && !policy::is_policy(&object.name) {
-        custom::extract(object, resource, &triggered, own_kinds, inventory);
+        custom::extract(object, resource, &triggered, own_kinds, found);
     }
-    let (pods, images) = (inventory.pods.len(), inventory.images.len());
+    let (pods, images) = (found.pods.len(), found.images.len());
     for spec in specs {
-        let pod = PodId(inventory.pods.len() as u32);
-        inventory.pods.push(spec.pod());
+        let pod = PodId(found.pods.len() as u32);
+        found.pods.push(spec.pod());
         if let Some(template) = spec.template {
-            inventory.suppressions.add_annotation(template.span(), spec.metadata);
+            found.templates.push((template.span(), spec.metadata));
         }
-        spec.images(pod, &mut inventory.images);
-        mention::extract(&spec, inventory);
-        spec.duplicate_keys(&mut inventory.duplicate_keys);
+        spec.images(pod, &mut found.images);
+        mention::extract(&spec, found);
+        spec.duplicate_keys(&mut found.duplicate_keys);
     }
-    let own = inventory.images.split_off(images);
-    rewriter::extract(object, &own, inventory);
-    inventory.images.extend(own);
+    let own = found.images.split_off(images);
+    rewriter::extract(object, &own, found);
+    found.images.extend(own);
     if finished::is_finished(object) {
-        inventory.pods[pods..].iter_mut().for_each(|pod| pod.pull_secrets = None);
-        inventory.images[images..].iter_mut().for_each(|image| image.image = ImageText::Skipped(Skip::Finished));
+        found.pods[pods..].iter_mut().for_each(|pod| pod.pull_secrets = None);
+        found.images[images..].iter_mut().for_each(|image| image.image = ImageText::Skipped(Skip::Finished));
     }
 }

@@ -4,10 +4,9 @@
 //! With one of them in the inputs nobody can tell from here which image the kubelet pulls.
 
 use crate::go::glob;
-use crate::inventory::Inventory;
 use crate::resource::Object;
 use crate::source::Span;
-use crate::workload::{ImageText, ImageUse};
+use crate::workload::{Found, ImageText, ImageUse};
 use crate::yaml::Node;
 
 /// Something that may write other images into pods.
@@ -45,7 +44,7 @@ const PROGRAMS: &[&str] = &[
 ];
 
 /// Reads an object that rewrites images by its kind, or by the programs that it runs: `images` are its own.
-pub(super) fn extract(object: &Object<'_>, images: &[ImageUse], inventory: &mut Inventory) {
+pub(super) fn extract<'d>(object: &Object<'d>, images: &[ImageUse], found: &mut Found<'d>) {
     let spec = object.node.get("spec");
     let namespaces = match (object.name.group(), object.name.kind.as_str()) {
         ("kyverno.io", "ClusterPolicy" | "Policy") => of_kyverno(spec),
@@ -70,7 +69,7 @@ pub(super) fn extract(object: &Object<'_>, images: &[ImageUse], inventory: &mut 
         namespaces = vec![own];
     }
     let span = object.node.at(&["metadata", "name"]).unwrap_or(object.node).span();
-    inventory.rewriters.push(Rewriter { what: format!("the {}", object.name), span, namespaces });
+    found.rewriters.push(Rewriter { what: format!("the {}", object.name), span, namespaces });
 }
 
 fn is_known_image(image: &ImageUse) -> bool {

@@ -6,13 +6,14 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use pullcheck::gather::{Gathered, gather_sources};
-use pullcheck::inventory::{Misplacement, Problem, ReadOptions};
+use pullcheck::inventory::{Problem, ReadOptions};
 use pullcheck::pull;
 use pullcheck::pull::cluster::ClusterFacts;
 use pullcheck::source::{Encoding, Source};
 use pullcheck::workload::ImageText;
 use pullcheck::workload::custom::kind::table;
 use pullcheck::workload::custom::path::Form;
+use pullcheck::workload::misplaced::Misplacement;
 use pullcheck::workload::placeholder::Skip;
 use pullcheck_support::Run;
 

@@ -1,8 +1,9 @@
 //! Where images are found, and where not.
 
 use pullcheck::gather::gather_sources;
-use pullcheck::inventory::{Inventory, Misplacement, ReadOptions};
+use pullcheck::inventory::{Inventory, ReadOptions};
 use pullcheck::source::{Encoding, Source};
+use pullcheck::workload::misplaced::Misplacement;
 use pullcheck::workload::placeholder::Skip;
 use pullcheck::workload::{ImageText, InvalidImage};
 

@@ -3,12 +3,11 @@
 //! Follows `pkg/apis/triggers/v1beta1/trigger_template_types.go` of Tekton Triggers and
 //! `pkg/apis/events/v1alpha1/sensor_types.go` of Argo Events.
 
-use crate::inventory::Inventory;
 use crate::resource::{self, Object};
-use crate::workload::ResourceId;
 use crate::workload::custom::join;
 use crate::workload::custom::kind::Kind;
 use crate::workload::custom::path::{Field, FieldPath};
+use crate::workload::{Found, ResourceId};
 
 /// Group, kind and where the objects stand.
 const HOLDERS: &[(&str, &str, &str)] = &[
@@ -22,7 +21,7 @@ pub(super) fn is_holder(object: &Object<'_>) -> bool {
 }
 
 /// Reads the objects that one holds. Those that hold others again are not followed.
-pub(super) fn extract(object: &Object<'_>, resource: ResourceId, kinds: &[Kind], inventory: &mut Inventory) {
+pub(super) fn extract<'d>(object: &Object<'d>, resource: ResourceId, kinds: &[Kind], found: &mut Found<'d>) {
     for (group, kind, path) in HOLDERS {
         if *group != object.name.group() || *kind != object.name.kind {
             continue;
@@ -34,7 +33,7 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, kinds: &[Kind],
             for mut inner in held.into_iter().filter(|inner| !is_holder(inner)) {
                 inner.path = join(&join(&object.path, &field.path), &inner.path);
                 inner.name.namespace = inner.name.namespace.or_else(|| object.name.namespace.clone());
-                crate::workload::extract(&inner, resource, kinds, inventory);
+                crate::workload::read(&inner, resource, kinds, found);
             }
         }
     }

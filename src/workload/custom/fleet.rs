@@ -3,9 +3,9 @@
 //! Follows `internal/bundlereader/read.go` and `pkg/apis/fleet.cattle.io/v1alpha1/{fleetyaml,bundledeployment}_types.go`
 //! of Fleet.
 
-use crate::inventory::{Inventory, Unchecked};
 use crate::resource::ResourceName;
 use crate::source::Spanned;
+use crate::workload::custom::unchecked::Unchecked;
 use crate::workload::custom::walk::join;
 use crate::workload::pod::spanned_string;
 use crate::workload::{Resource, ResourceId};
@@ -17,10 +17,10 @@ pub(crate) const GROUP: &str = "fleet.cattle.io";
 pub(crate) const KIND: &str = "fleet.yaml";
 
 /// Notes the first field of a file that names a chart, or sets values of one.
-pub(crate) fn note(file: &str, root: Node<'_>, inventory: &mut Inventory) {
+pub(crate) fn note(file: &str, root: Node<'_>, resource: ResourceId) -> Option<(Resource, Unchecked)> {
     let name = file.rsplit('/').next().unwrap_or_default();
     if !matches!(name, KIND | "fleet.yml") || root.get("kind").is_some() || root.get("apiVersion").is_some() {
-        return;
+        return None;
     }
     let targets = root.get("targetCustomizations").into_iter().flat_map(Node::items).enumerate();
     let targets = targets.map(|(at, target)| (target, format!("targetCustomizations[{at}]")));
@@ -30,11 +30,10 @@ pub(crate) fn note(file: &str, root: Node<'_>, inventory: &mut Inventory) {
         let (key, value) = keys.into_iter().find_map(|key| Some((key, helm.get(key).filter(|it| !it.is_null())?)))?;
         Some((join(&path, &format!("helm.{key}")), value))
     });
-    let Some((path, value)) = found else { return };
-    let resource = ResourceId(inventory.resources.len() as u32);
+    let (path, value) = found?;
     let name = ResourceName { api_version: format!("{GROUP}/v1alpha1"), kind: KIND.to_owned(), ..Default::default() };
-    inventory.resources.push(Resource { name, span: root.span(), template: None });
+    let object = Resource { name, span: root.span(), template: None };
     let Spanned { value, span } =
         spanned_string(value).unwrap_or_else(|| Spanned { value: String::new(), span: value.span() });
-    inventory.unchecked.push(Unchecked { resource, span, path, value });
+    Some((object, Unchecked { resource, span, path, value }))
 }

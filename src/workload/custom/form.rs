@@ -1,11 +1,11 @@
 //! Pull secrets of a kind's own field that are written in another form than the kind's.
 
-use crate::inventory::{MisplacedPullSecrets, Misplacement};
 use crate::resource::Object;
 use crate::workload::ResourceId;
 use crate::workload::custom::join;
 use crate::workload::custom::kind::PodFields;
 use crate::workload::custom::path::{Field, FieldPath, Form};
+use crate::workload::misplaced::{MisplacedPullSecrets, Misplacement};
 use crate::workload::pod::is_to_be_written;
 use crate::yaml::Node;
 

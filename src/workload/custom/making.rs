@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::inventory::Inventory;
 use crate::resource::Object;
 use crate::source::Span;
 use crate::workload::custom::kind::{Passes, PodFields, PodNamespace, ScopedPath};
@@ -12,7 +11,7 @@ use crate::workload::openshift::Triggered;
 use crate::workload::placeholder::Skip;
 use crate::workload::pod::{Place, PodSpec, container_image, string_or_template, volume_image};
 use crate::workload::{
-    Chosen, Container, ContainerKind, ImageText, ImageUse, InvalidImage, Pod, PodId, PodOrigin, ResourceId,
+    Chosen, Container, ContainerKind, Found, ImageText, ImageUse, InvalidImage, Pod, PodId, PodOrigin, ResourceId,
     SecretReference,
 };
 use crate::yaml::Node;
@@ -39,22 +38,22 @@ struct Made {
 
 impl<'a> Making<'_, 'a> {
     /// Adds the pods and their images. `known` gets every place that was read.
-    pub(super) fn run(&self, known: &mut BTreeSet<Span>, inventory: &mut Inventory) {
+    pub(super) fn run(&self, known: &mut BTreeSet<Span>, found: &mut Found<'a>) {
         let mut made = Vec::new();
         for each in self.fields.each.iter().flat_map(|path| path.fields(self.root)) {
-            self.of_part(&each, &mut made, known, inventory);
+            self.of_part(&each, &mut made, known, found);
         }
-        self.shared_images(made, known, inventory);
+        self.shared_images(made, known, found);
     }
 
-    fn of_part(&self, each: &Field<'a>, made: &mut Vec<Made>, known: &mut BTreeSet<Span>, inventory: &mut Inventory) {
+    fn of_part(&self, each: &Field<'a>, made: &mut Vec<Made>, known: &mut BTreeSet<Span>, found: &mut Found<'a>) {
         let paths = self.fields.pod_spec.iter();
         let specs: Vec<Field<'a>> =
             paths.flat_map(|path| path.fields(each)).filter(|field| field.value.is_mapping()).collect();
         for field in &specs {
             let spec = self.spec(field);
             let pod = self.with_own_fields(spec.pod(), each);
-            let id = PodId(inventory.pods.len() as u32);
+            let id = PodId(found.pods.len() as u32);
             let mut images = Vec::new();
             spec.images(id, &mut images);
             if field.is_repeated && !field.value.document().may_repeat(images.len()) {
@@ -64,21 +63,21 @@ impl<'a> Making<'_, 'a> {
                 self.own_images(each, false, id, &mut images);
             }
             self.settle(&mut images, known);
-            add(&spec, pod.clone(), images, inventory);
+            add(&spec, pod.clone(), images, found);
             made.push(Made { pod, id: Some(id) });
         }
         if specs.len() == 1 {
             return;
         }
         let pod = self.with_own_fields(self.bare_pod(each), each);
-        let id = PodId(inventory.pods.len() as u32);
+        let id = PodId(found.pods.len() as u32);
         let mut images = Vec::new();
         self.own_images(each, false, id, &mut images);
         self.settle(&mut images, known);
         let id = (!images.is_empty()).then_some(id);
         if id.is_some() {
-            inventory.pods.push(pod.clone());
-            inventory.images.extend(images);
+            found.pods.push(pod.clone());
+            found.images.extend(images);
         }
         if specs.is_empty() {
             made.push(Made { pod, id });
@@ -86,8 +85,8 @@ impl<'a> Making<'_, 'a> {
     }
 
     /// The images of all pods.
-    fn shared_images(&self, made: Vec<Made>, known: &mut BTreeSet<Span>, inventory: &mut Inventory) {
-        let fresh = PodId(inventory.pods.len() as u32);
+    fn shared_images(&self, made: Vec<Made>, known: &mut BTreeSet<Span>, found: &mut Found<'a>) {
+        let fresh = PodId(found.pods.len() as u32);
         let only = if let [Made { id: Some(id), .. }] = made.as_slice() { Some(*id) } else { None };
         let mut images = Vec::new();
         self.own_images(self.root, true, only.unwrap_or(fresh), &mut images);
@@ -96,9 +95,9 @@ impl<'a> Making<'_, 'a> {
             return;
         }
         if only.is_none() {
-            inventory.pods.push(self.in_common(made));
+            found.pods.push(self.in_common(made));
         }
-        inventory.images.extend(images);
+        found.images.extend(images);
     }
 
     /// What all of the pods pull with.

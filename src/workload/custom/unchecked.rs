@@ -1,14 +1,26 @@
 //! Fields of a kind that nobody knows which look like an image: they are not checked, and that is told.
 
-use crate::inventory::{Inventory, Unchecked};
 use crate::reference::Reference;
 use crate::resource::Object;
 use crate::source::Span;
-use crate::workload::ResourceId;
 use crate::workload::custom::walk::{Step, render};
 use crate::workload::placeholder::is_placeholder;
 use crate::workload::pod::spanned_string;
+use crate::workload::{Found, ResourceId};
 use crate::yaml::Node;
+
+/// A field of a kind that is not known, which looks like an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unchecked {
+    /// The object.
+    pub resource: ResourceId,
+    /// The value.
+    pub span: Span,
+    /// Path of the field in its object.
+    pub path: String,
+    /// What it holds; empty where that is no text.
+    pub value: String,
+}
 
 /// Groups whose kinds hold no pod, however their fields are called: what Kubernetes itself serves and has no pod
 /// template, and what scanners report.
@@ -37,15 +49,15 @@ fn may_hold_images(object: &Object<'_>) -> bool {
 }
 
 /// Notes the first field of an object that looks like an image and was not read.
-pub(super) fn note(object: &Object<'_>, resource: ResourceId, inventory: &mut Inventory) {
+pub(super) fn note<'d>(object: &Object<'d>, resource: ResourceId, found: &mut Found<'d>) {
     if !may_hold_images(object) {
         return;
     }
-    let known: Vec<Span> = inventory
+    let known: Vec<Span> = found
         .images
         .iter()
         .rev()
-        .take_while(|image| inventory.pod(image.pod).resource == resource)
+        .take_while(|image| found.pod(image.pod).resource == resource)
         .map(|image| image.text.span)
         .collect();
     let mut search = Search { known, steps: Vec::new(), found: None };
@@ -56,7 +68,7 @@ pub(super) fn note(object: &Object<'_>, resource: ResourceId, inventory: &mut In
     let Some((path, value)) = search.found else { return };
     let value =
         spanned_string(value).unwrap_or_else(|| crate::source::Spanned { value: String::new(), span: value.span() });
-    inventory.unchecked.push(Unchecked { resource, span: value.span, path, value: value.value });
+    found.unchecked.push(Unchecked { resource, span: value.span, path, value: value.value });
 }
 
 struct Search<'a> {

@@ -1,12 +1,11 @@
 //! Images in fields of OpenShift's own kinds, besides pod specs (openshift/api `image/v1`, `build/v1`, `apps/v1`).
 
-use crate::inventory::Inventory;
 use crate::resource::Object;
 use crate::workload::custom::join;
 use crate::workload::openshift::stream;
 use crate::workload::placeholder::Skip;
 use crate::workload::pod::{Place, string_or_template};
-use crate::workload::{Container, ContainerKind, ImageText, Pod, PodId, PodOrigin, ResourceId, SecretReference};
+use crate::workload::{Container, ContainerKind, Found, ImageText, Pod, PodId, PodOrigin, ResourceId, SecretReference};
 use crate::yaml::{Entry, Node};
 
 /// A field that holds an image.
@@ -22,17 +21,17 @@ struct Field<'a> {
 
 /// Reads the images of an object of OpenShift's. Streams import their images, builds pull and push theirs: no kubelet is
 /// concerned.
-pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut Inventory) {
+pub(crate) fn extract<'d>(object: &Object<'d>, resource: ResourceId, found: &mut Found<'d>) {
     for field in fields(object) {
         let secret = field.secret.and_then(string_or_template).filter(|name| !name.value.is_empty());
-        let pod = PodId(inventory.pods.len() as u32);
+        let pod = PodId(found.pods.len() as u32);
         let container = Container { kind: ContainerKind::Other, name: None };
         let place = Place { pod, container, path: join(&object.path, &field.path) };
         let Some(mut image) = place.image(Some(field.entry), None, false, false) else { continue };
         if !field.by_kubelet {
             image.image = ImageText::Skipped(Skip::PulledByAnother);
         }
-        inventory.pods.push(Pod {
+        found.pods.push(Pod {
             resource,
             origin: PodOrigin::Operator,
             span: field.entry.value.span(),
@@ -43,7 +42,7 @@ pub(crate) fn extract(object: &Object<'_>, resource: ResourceId, inventory: &mut
             chosen: Default::default(),
             hidden: Default::default(),
         });
-        inventory.images.push(image);
+        found.images.push(image);
     }
 }
 
