@@ -93,6 +93,8 @@ pub fn apply(
     let seen = builder.seen(&outcomes, builds);
     scope::hide(inventory, kustomizations, builds, &mut outcomes);
     emit::unrendered(inventory, kustomizations, builds, &outcomes);
+    let told: BTreeSet<Span> = refused.iter().flatten().map(|refusal| refusal.span).collect();
+    unmatched.retain(|refusal| !told.contains(&refusal.span));
     inventory.refusals.extend(refused.into_iter().flatten().chain(unmatched));
     inventory.refusals.sort_by_key(|refusal| refusal.span);
     inventory.refusals.dedup();

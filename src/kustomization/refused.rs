@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::accumulate;
 use super::member::{Absence, Role};
 use super::patch::{Body, Patch, is_broken_json};
 use super::refusal::{Refusal, Remedy};
@@ -32,7 +33,10 @@ pub(super) fn read(kustomizations: &[Kustomization], sources: &Sources) -> Vec<V
             refusals.push(Refusal::new(own.span, words, "the second of the folder"));
         }
         // What a template names may be there once it is rendered.
-        refusals.extend(absent(own).filter(|_| !is_template(sources.get(own.span.source).text())));
+        if !is_template(sources.get(own.span.source).text()) {
+            refusals.extend(absent(own));
+            refusals.extend(own.origins.faults.iter().cloned());
+        }
         refusals.extend(kinds(own, &folders));
         refusals.extend(cycle(own, &cyclic));
         let text = |file: &str| files.get(&member_path(&own.folder, file)).map(|id| sources.get(*id).text());
@@ -44,11 +48,13 @@ pub(super) fn read(kustomizations: &[Kustomization], sources: &Sources) -> Vec<V
         }));
         refusals
     };
-    kustomizations.iter().map(refusals).collect()
+    let mut refusals: Vec<Vec<Refusal>> = kustomizations.iter().map(refusals).collect();
+    accumulate::add(kustomizations, sources, &mut refusals);
+    refusals
 }
 
 /// Whether another program is to render a text first, by ytt's comments or by braces anywhere in it.
-fn is_template(text: &str) -> bool {
+pub(super) fn is_template(text: &str) -> bool {
     text.contains("{{") || text.lines().any(|line| line.trim_start().starts_with("#@"))
 }
 

@@ -1,0 +1,552 @@
+//! What kustomize refuses for the objects that a build has: the same one twice, what is no object, and what names one
+//! that is not there.
+//!
+//! Follows `api/internal/target/kusttarget.go` and `api/resmap/reswrangler.go` of kustomize 5.8.3. Only what is certain
+//! is refused: an object that a patch may rename or take away is not held against another any more.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::rc::Rc;
+
+use super::generator::Generator;
+use super::identity::{self, FileObjects, Id, Key, Name, effective};
+use super::keeping;
+use super::reference::{Selected, Variable};
+use super::refusal::{Refusal, Remedy};
+use super::refused::is_template;
+use super::transformer::Replacement;
+use super::{Kustomization, Versions, is_file_name, member_path, normalise};
+use crate::source::{SourceId, Sources, Span};
+use crate::workload::placeholder::is_placeholder;
+
+/// Objects that are carried through builds, at most.
+const BUDGET: usize = 400_000;
+
+/// Objects that are held against generators, variables and replacements, at most.
+const MAX_CHECKS: usize = 20_000_000;
+
+/// Bytes of files that are read for their objects, at most.
+const MAX_BYTES: usize = 256 << 20;
+
+/// Kustomizations that build from each other, at most.
+const MAX_DEPTH: usize = 64;
+
+/// The longest name that is followed, in bytes; no object has one that is as long.
+const MAX_NAME: usize = 1024;
+
+/// Adds what is refused for its objects to the refusals of each kustomization.
+pub(super) fn add(kustomizations: &[Kustomization], sources: &Sources, refusals: &mut [Vec<Refusal>]) {
+    let mut accumulator = Accumulator {
+        kustomizations,
+        sources,
+        folders: kustomizations.iter().enumerate().map(|(at, it)| (normalise(&it.folder), at)).collect(),
+        files: sources.iter().map(|(id, source)| (normalise(source.name()), id)).collect(),
+        refusals,
+        read: BTreeMap::new(),
+        finished: BTreeMap::new(),
+        open: Vec::new(),
+        spent: 0,
+        checks: 0,
+        bytes: 0,
+    };
+    for (at, own) in kustomizations.iter().enumerate() {
+        // What a Component works on is not known by itself.
+        if !own.is_component {
+            accumulator.build(at, 0);
+        }
+    }
+}
+
+/// An object on its way through a build.
+#[derive(Debug, Clone)]
+struct Object {
+    id: Id,
+    /// The names and namespaces that it had before.
+    past: Vec<Name>,
+    /// Where its name stands.
+    span: Span,
+    /// The entry of the kustomization at hand that brought it.
+    by: Rc<str>,
+}
+
+impl Object {
+    fn cost(&self) -> usize {
+        1 + self.past.len()
+    }
+
+    /// Its names and effective namespaces, the present ones first.
+    fn names(&self) -> impl Iterator<Item = (Rc<str>, Rc<str>)> {
+        let (_, _, name, namespace) = self.id.key();
+        // What it was called before is not known to be cluster-scoped (`PrevIds`).
+        let past = self.past.iter().map(|(name, namespace)| (name.clone(), effective(namespace.as_ref())));
+        std::iter::once((name, namespace)).chain(past)
+    }
+}
+
+/// The objects that a kustomization has at some point.
+#[derive(Debug, Default)]
+struct Objects {
+    list: Vec<Object>,
+    index: BTreeMap<Key, usize>,
+    /// Whether there may be others.
+    is_open: bool,
+    /// Whether `configurations` may say what names and namespaces are.
+    has_configurations: bool,
+}
+
+impl Objects {
+    fn unknown() -> Self {
+        Self { is_open: true, ..Self::default() }
+    }
+
+    /// None of them is known any more.
+    fn forget(&mut self) {
+        self.list.clear();
+        self.index.clear();
+        self.is_open = true;
+    }
+
+    /// The object of the same key, where there is one: the new one is not added then.
+    fn add(&mut self, object: Object) -> Option<usize> {
+        match self.index.entry(object.id.key()) {
+            Entry::Occupied(first) => Some(*first.get()),
+            Entry::Vacant(place) => {
+                place.insert(self.list.len());
+                self.list.push(object);
+                None
+            }
+        }
+    }
+}
+
+/// An entry of the kustomization at hand.
+#[derive(Debug, Clone)]
+struct Listed {
+    path: Rc<str>,
+    span: Span,
+}
+
+struct Accumulator<'k> {
+    kustomizations: &'k [Kustomization],
+    sources: &'k Sources,
+    folders: BTreeMap<String, usize>,
+    files: BTreeMap<String, SourceId>,
+    refusals: &'k mut [Vec<Refusal>],
+    /// Files that were met.
+    read: BTreeMap<SourceId, Rc<FileObjects>>,
+    /// What kustomizations build.
+    finished: BTreeMap<usize, Rc<Objects>>,
+    /// Kustomizations that are being built.
+    open: Vec<usize>,
+    spent: usize,
+    checks: usize,
+    bytes: usize,
+}
+
+impl<'k> Accumulator<'k> {
+    fn is_exhausted(&self) -> bool {
+        self.spent > BUDGET || self.checks > MAX_CHECKS || self.bytes > MAX_BYTES
+    }
+
+    /// Whether kustomize reads a kustomization as it stands.
+    fn is_judged(&self, at: usize) -> bool {
+        let Some(own) = self.kustomizations.get(at) else { return false };
+        let source = self.sources.get(own.span.source);
+        is_file_name(source.name())
+            && !is_template(source.text())
+            && self.refusals[at].iter().all(|refusal| refusal.versions == Versions::Older)
+    }
+
+    /// What a kustomization builds, as far as that is certain.
+    fn build(&mut self, at: usize, depth: usize) -> Rc<Objects> {
+        if let Some(finished) = self.finished.get(&at) {
+            return finished.clone();
+        }
+        if depth > MAX_DEPTH || self.open.contains(&at) {
+            return Rc::new(Objects::unknown());
+        }
+        let mut objects = Objects::default();
+        if self.is_exhausted() || !self.is_judged(at) {
+            objects.is_open = true;
+        } else {
+            let mut found = Vec::new();
+            self.open.push(at);
+            self.gather(at, None, &mut objects, &mut found, depth);
+            self.open.pop();
+            if !found.is_empty() || self.is_exhausted() {
+                objects = Objects::unknown();
+            }
+            self.refusals[at].extend(found);
+        }
+        objects.index.clear();
+        let finished = Rc::new(objects);
+        self.finished.insert(at, finished.clone());
+        finished
+    }
+
+    /// Adds the objects of a kustomization, or those of a Component, which the entry names, to what is there.
+    fn gather(
+        &mut self,
+        at: usize,
+        component: Option<&Listed>,
+        objects: &mut Objects,
+        found: &mut Vec<Refusal>,
+        depth: usize,
+    ) {
+        let Some(own) = self.kustomizations.get(at) else { return };
+        objects.is_open |= !own.unfollowed.is_empty();
+        for (member, span) in own.resources.iter().zip(&own.origins.resources) {
+            let listed = Listed { path: member.as_str().into(), span: *span };
+            self.add_member(own, &listed, component, objects, found, depth);
+        }
+        if !found.is_empty() || self.is_exhausted() {
+            return;
+        }
+        objects.has_configurations |= !own.configurations.is_empty();
+        for generator in &own.origins.generators {
+            if let Some(refusal) = self.generate(generator, objects) {
+                found.push(refusal);
+                return;
+            }
+        }
+        for (member, span) in own.components.iter().zip(&own.origins.components) {
+            let inner = self.folders.get(&member_path(&own.folder, member)).copied();
+            let is_known =
+                |at: &usize| self.is_judged(*at) && self.kustomizations[*at].is_component && !self.open.contains(at);
+            let Some(inner) = inner.filter(is_known).filter(|_| depth < MAX_DEPTH) else {
+                objects.is_open = true;
+                continue;
+            };
+            let listed = Listed { path: member.as_str().into(), span: *span };
+            self.open.push(inner);
+            self.gather(inner, Some(component.unwrap_or(&listed)), objects, found, depth + 1);
+            self.open.pop();
+            if !found.is_empty() || self.is_exhausted() {
+                return;
+            }
+        }
+        self.transform(own, objects, found);
+        if found.is_empty() {
+            found.extend(own.origins.variables.iter().find_map(|variable| self.unmapped(variable, objects)));
+        }
+    }
+
+    fn add_member(
+        &mut self,
+        own: &Kustomization,
+        listed: &Listed,
+        component: Option<&Listed>,
+        objects: &mut Objects,
+        found: &mut Vec<Refusal>,
+        depth: usize,
+    ) {
+        let path = member_path(&own.folder, &listed.path);
+        let shown = component.unwrap_or(listed);
+        let mut twice = None;
+        let mut add = |object: Object, objects: &mut Objects| {
+            if let Some(first) = objects.add(object.clone()) {
+                twice.get_or_insert((first, object));
+            }
+        };
+        if let Some(&source) = self.files.get(&path) {
+            let file = self.file(source);
+            objects.is_open |= !file.is_whole;
+            if let Some(fault) = &file.fault {
+                found.push(self.file_fault(fault, listed));
+                return;
+            }
+            self.spent += file.objects.len();
+            for (id, span) in &file.objects {
+                let object = Object { id: id.clone(), past: Vec::new(), span: *span, by: shown.path.clone() };
+                add(object, objects);
+            }
+        } else if let Some(&inner) = self.folders.get(&path)
+            && !self.kustomizations[inner].is_component
+        {
+            let built = self.build(inner, depth + 1);
+            objects.is_open |= built.is_open;
+            objects.has_configurations |= built.has_configurations;
+            self.spent += built.list.iter().map(Object::cost).sum::<usize>();
+            if self.is_exhausted() {
+                return;
+            }
+            for object in &built.list {
+                add(Object { by: shown.path.clone(), ..object.clone() }, objects);
+            }
+        } else {
+            objects.is_open = true;
+        }
+        // kustomize stops at the first.
+        if let Some((first, object)) = twice.filter(|_| !found.iter().any(|it| it.words.starts_with(REGISTERED))) {
+            found.extend(objects.list.get(first).map(|first| self.registered(first, &object, shown)));
+        }
+    }
+
+    fn file(&mut self, source: SourceId) -> Rc<FileObjects> {
+        if let Some(read) = self.read.get(&source) {
+            return read.clone();
+        }
+        let text = self.sources.get(source).text();
+        self.bytes += text.len();
+        let read = match self.bytes > MAX_BYTES {
+            true => FileObjects::default(),
+            false => identity::read(source, text),
+        };
+        let read = Rc::new(read);
+        self.read.insert(source, read.clone());
+        read
+    }
+
+    /// What is no object. A kustomization is to be named by its folder.
+    fn file_fault(&self, fault: &Refusal, listed: &Listed) -> Refusal {
+        if !is_file_name(self.sources.get(fault.span.source).name()) {
+            let help = "a file of `resources` holds Kubernetes objects, each with `apiVersion`, `kind` and \
+                        `metadata.name`; values, patches and other files have keys of their own";
+            return fault.clone().with_remedy(Remedy::Advice(help.to_owned()));
+        }
+        let label = "a kustomization: it is named by its folder";
+        let refusal = Refusal::new(listed.span, fault.words.clone(), label);
+        match listed.path.rsplit_once('/').map(|(folder, _)| folder).filter(|it| !it.is_empty()) {
+            Some(folder) => refusal.with_remedy(Remedy::Replace(folder.to_owned())),
+            None => refusal.with_remedy(Remedy::Advice("leave it out: a kustomization is no resource".to_owned())),
+        }
+    }
+
+    /// The same object twice.
+    fn registered(&self, first: &Object, second: &Object, listed: &Listed) -> Refusal {
+        let Id { kind, name, .. } = &second.id;
+        let file = |object: &Object| self.sources.get(object.span.source).name().to_owned();
+        let is_listed_twice = first.by == listed.path && first.span == second.span;
+        let (label, help) = if is_listed_twice {
+            ("it is listed already".to_owned(), "list it once".to_owned())
+        } else if first.span == second.span {
+            let label = format!("it brings {kind} `{name}` again, which `{}` has brought", first.by);
+            let help = format!(
+                "build from {} once, or have each give it a `namePrefix`, a `nameSuffix` or a `namespace` of its own",
+                file(first)
+            );
+            (label, help)
+        } else {
+            let label = match first.by == listed.path {
+                true => format!("two of its objects are {kind} `{name}`"),
+                false => format!("it brings another {kind} `{name}`; the first comes with `{}`", first.by),
+            };
+            (label, "give one of them another name or namespace, or leave it out; to change it, patch it".to_owned())
+        };
+        let words = format!("{REGISTERED}{}", second.id);
+        let refusal = Refusal::new(listed.span, words, label).with_remedy(Remedy::Advice(help));
+        let refusal = refusal.related_to(first.span, "the first one");
+        if first.span == second.span { refusal } else { refusal.related_to(second.span, "the second one") }
+    }
+
+    /// Adds what a generator makes.
+    fn generate(&mut self, generator: &Generator, objects: &mut Objects) -> Option<Refusal> {
+        let Generator { kind, name, namespace, behavior, span } = generator;
+        if is_placeholder(name) || is_placeholder(namespace) || name.len() > MAX_NAME {
+            objects.is_open = true;
+            return None;
+        }
+        let id = Id {
+            api_version: "v1".into(),
+            kind: (*kind).into(),
+            name: name.as_str().into(),
+            namespace: Some(namespace.as_str()).filter(|it| !it.is_empty()).map(Rc::from),
+        };
+        self.checks += objects.list.iter().map(Object::cost).sum::<usize>();
+        if self.is_exhausted() {
+            return None;
+        }
+        let own = (id.name.clone(), effective(id.namespace.as_ref()));
+        let mut alike = objects.list.iter().filter(|it| {
+            it.id.kind == id.kind && it.id.api_version == id.api_version && it.names().any(|name| name == own)
+        });
+        let shown = format!(
+            "id resid.ResId{{Gvk:resid.Gvk{{Group:\"\", Version:\"v1\", Kind:{kind:?}, isClusterScoped:false}}, \
+             Name:{name:?}, Namespace:{namespace:?}}}"
+        );
+        match alike.next() {
+            Some(first) if !behavior.needs_one() => {
+                let words = format!(
+                    "{shown} exists; can not use behavior: '{}', behavior must be merge or replace",
+                    behavior.name()
+                );
+                let help = "give it another name, or say `behavior: merge` or `behavior: replace`".to_owned();
+                let refusal = Refusal::new(*span, words, format!("there is a {kind} of this name already"));
+                Some(refusal.with_remedy(Remedy::Advice(help)).related_to(first.span, "the first one"))
+            }
+            None if behavior.needs_one() && !objects.is_open => {
+                let words = format!("{shown} does not exist; cannot merge or replace");
+                let help = format!("leave `behavior: {}` out, or list what has the {kind}", behavior.name());
+                let label = format!("there is no {kind} of this name to {}", behavior.name());
+                Some(Refusal::new(*span, words, label).with_remedy(Remedy::Advice(help)))
+            }
+            // Another one may have it.
+            None if behavior.needs_one() => None,
+            None => {
+                self.spent += 1;
+                objects.add(Object { id, past: Vec::new(), span: *span, by: format!("{kind} generator").into() });
+                None
+            }
+            Some(_) => None,
+        }
+    }
+
+    /// What a kustomization changes of ids, in the order in which kustomize does.
+    fn transform(&mut self, own: &Kustomization, objects: &mut Objects, found: &mut Vec<Refusal>) {
+        let text = |file: &str| {
+            let source = self.files.get(&member_path(&own.folder, file))?;
+            Some(self.sources.get(*source).text())
+        };
+        let keeps = own.patches.iter().all(|patch| keeping::patch_keeps(patch, self.sources, text));
+        self.checks += own.patches.len();
+        if !keeps {
+            objects.forget();
+        }
+        let namespace = own.namespace.as_deref().unwrap_or_default();
+        let parts = [namespace, &own.name_prefix, &own.name_suffix];
+        let is_plain = |text: &str| !is_placeholder(text) && text.len() < MAX_NAME;
+        if parts.iter().any(|part| !part.is_empty()) && (objects.has_configurations || !parts.into_iter().all(is_plain))
+        {
+            objects.forget();
+        }
+        if !namespace.is_empty() {
+            self.set_namespace(namespace, own, objects, found);
+        }
+        for (prefix, suffix) in [(own.name_prefix.as_str(), ""), ("", own.name_suffix.as_str())] {
+            self.rename(prefix, suffix, objects);
+        }
+        if !found.is_empty() || self.is_exhausted() {
+            return;
+        }
+        for replacement in &own.replacements {
+            found.extend(self.unselected(replacement, objects));
+            if !keeping::replacement_keeps(replacement) {
+                objects.forget();
+            }
+        }
+        if !own.transformers.is_empty() {
+            objects.forget();
+        }
+    }
+
+    /// `namespace`: of what has one, and the name of Namespaces (`NamespaceTransformer.go`).
+    fn set_namespace(&mut self, namespace: &str, own: &Kustomization, objects: &mut Objects, found: &mut Vec<Refusal>) {
+        let namespace: Rc<str> = namespace.into();
+        self.spent += objects.list.len();
+        let list = std::mem::take(&mut objects.list);
+        objects.index.clear();
+        let mut twice = None;
+        for mut object in list {
+            object.past.push((object.id.name.clone(), object.id.namespace.clone()));
+            if !object.id.is_cluster_scoped() {
+                object.id.namespace = Some(namespace.clone());
+            } else if (&*object.id.api_version, &*object.id.kind) == ("v1", "Namespace") {
+                object.id.name = namespace.clone();
+            }
+            if let Some(first) = objects.add(object.clone()) {
+                twice.get_or_insert((first, object));
+            }
+        }
+        let Some((first, second)) = twice else { return };
+        let Some(first) = objects.list.get(first) else { return };
+        let Id { kind, name, .. } = &second.id;
+        let label = match (&**kind, &second.past.last()) {
+            ("Namespace", _) => "two Namespaces would be called so".to_owned(),
+            _ => format!("it moves two objects that are {kind} `{name}` into one namespace"),
+        };
+        let help = "list only one of them, or set the namespace in kustomizations below this one".to_owned();
+        let at = own.origins.namespace.unwrap_or(own.span);
+        let refusal = Refusal::new(at, "namespace transformation produces ID conflict", label);
+        let refusal = refusal.with_remedy(Remedy::Advice(help));
+        found.push(refusal.related_to(first.span, "the first one").related_to(second.span, "the second one"));
+    }
+
+    /// `namePrefix` and `nameSuffix`; some kinds keep their names (`PrefixTransformer.go`).
+    fn rename(&mut self, prefix: &str, suffix: &str, objects: &mut Objects) {
+        if prefix.is_empty() && suffix.is_empty() {
+            return;
+        }
+        self.spent += objects.list.len();
+        let mut list = std::mem::take(&mut objects.list);
+        objects.index.clear();
+        for mut object in list.drain(..) {
+            let Id { api_version, kind, name, .. } = &object.id;
+            let keeps = match &**kind {
+                "CustomResourceDefinition" | "Namespace" => true,
+                "APIService" => api_version.starts_with("apiregistration.k8s.io/"),
+                _ => false,
+            };
+            if !keeps {
+                if name.len() > MAX_NAME {
+                    objects.is_open = true;
+                    continue;
+                }
+                object.past.push((name.clone(), object.id.namespace.clone()));
+                object.id.name = format!("{prefix}{name}{suffix}").into();
+            }
+            objects.add(object);
+        }
+    }
+
+    /// A variable whose object is not there.
+    fn unmapped(&mut self, variable: &Variable, objects: &Objects) -> Option<Refusal> {
+        self.checks += objects.list.iter().map(Object::cost).sum::<usize>();
+        if objects.is_open || self.is_exhausted() || variable.object.is_open() || variable.name.is_empty() {
+            return None;
+        }
+        let Selected { group, version, kind, name, namespace } = &variable.object;
+        let is_meant = |object: &&Object| {
+            let is_named = |(own, of): (Rc<str>, Rc<str>)| {
+                *own == **name && (namespace.is_empty() || of == effective(Some(&namespace.as_str().into())))
+            };
+            object.id.group_version() == (group, version) && *object.id.kind == **kind && object.names().any(is_named)
+        };
+        if objects.list.iter().any(|object| is_meant(&object)) {
+            return None;
+        }
+        let words = format!("var '{}' cannot be mapped to a field in the set of known resources", variable.shown());
+        let refusal = Refusal::new(variable.span, words, "there is no such object in this build");
+        let help = "name it by its `apiVersion`, `kind` and the name in its file, and list that file".to_owned();
+        Some(refusal.with_remedy(Remedy::Advice(help)))
+    }
+
+    /// A replacement whose source is not there, or is not the only one.
+    fn unselected(&mut self, replacement: &Replacement, objects: &Objects) -> Option<Refusal> {
+        let source = Selected::of(replacement)?;
+        self.checks += objects.list.iter().map(Object::cost).sum::<usize>();
+        if self.is_exhausted() || source.is_open() {
+            return None;
+        }
+        let Selected { group, version, kind, name, namespace } = &source;
+        let is_or_any = |own: &str, asked: &str| asked.is_empty() || own == asked;
+        let is_meant = |object: &&Object| {
+            let (of_group, of_version) = object.id.group_version();
+            is_or_any(of_group, group)
+                && is_or_any(of_version, version)
+                && is_or_any(&object.id.kind, kind)
+                && object.names().any(|(own, of)| {
+                    is_or_any(&own, name) && (namespace.is_empty() || of == effective(Some(&namespace.as_str().into())))
+                })
+        };
+        let mut meant = objects.list.iter().filter(is_meant);
+        let id = format!("{}{}", source.id(), replacement.shown_path);
+        match (meant.next(), meant.next()) {
+            (None, _) if !objects.is_open => {
+                let words = format!("nothing selected by {id}");
+                let label = "there is no such object in this build to take the value from";
+                Some(Refusal::new(replacement.span, words, label))
+            }
+            (Some(first), Some(second)) => {
+                let words = format!("multiple matches for selector {id}");
+                let refusal = Refusal::new(replacement.span, words, "its source is more than one object");
+                let help = "say more of the source: its `name`, `kind` or `namespace`".to_owned();
+                let refusal = refusal.with_remedy(Remedy::Advice(help)).related_to(first.span, "the first one");
+                Some(refusal.related_to(second.span, "the second one"))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What kustomize says of an object that is there already.
+const REGISTERED: &str = "may not add resource with an already registered id: ";
