@@ -4,20 +4,21 @@
 //! Follows `api/internal/target/kusttarget.go` and `api/resmap/reswrangler.go` of kustomize 5.8.3. Only what is certain
 //! is refused: an object that a patch may rename or take away is not held against another any more.
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::generator::Generator;
-use super::identity::{self, FileObjects, Id, Key, Name, effective};
+use super::identity::{self, FileObjects, Found, Id, Key, Name, effective};
 use super::keeping;
 use super::reference::{Selected, Variable};
 use super::refusal::{Refusal, Remedy};
 use super::refused::is_template;
-use super::transformer::Replacement;
+use super::transformer::{Replacement, leads_somewhere};
 use super::{Kustomization, Versions, is_file_name, member_path, normalise};
 use crate::source::{SourceId, Sources, Span};
 use crate::workload::placeholder::is_placeholder;
+use crate::yaml::{self, MergeRule, Piece};
 
 /// Objects that are carried through builds, at most.
 const BUDGET: usize = 400_000;
@@ -36,10 +37,18 @@ const MAX_NAME: usize = 1024;
 
 /// Adds what is refused for its objects to the refusals of each kustomization.
 pub(super) fn add(kustomizations: &[Kustomization], sources: &Sources, refusals: &mut [Vec<Refusal>]) {
+    let folders: BTreeMap<String, usize> =
+        kustomizations.iter().enumerate().map(|(at, it)| (normalise(&it.folder), at)).collect();
+    let members = kustomizations.iter().flat_map(|own| {
+        let listed = own.resources.iter().chain(&own.components);
+        listed.filter_map(|member| folders.get(&member_path(&own.folder, member)).copied())
+    });
+    let inner = members.collect();
     let mut accumulator = Accumulator {
         kustomizations,
         sources,
-        folders: kustomizations.iter().enumerate().map(|(at, it)| (normalise(&it.folder), at)).collect(),
+        inner,
+        folders,
         files: sources.iter().map(|(id, source)| (normalise(source.name()), id)).collect(),
         refusals,
         read: BTreeMap::new(),
@@ -67,11 +76,26 @@ struct Object {
     span: Span,
     /// The entry of the kustomization at hand that brought it.
     by: Rc<str>,
+    /// The object as it is written; `None` where a generator made it, or something may have changed its fields.
+    whole: Option<Span>,
+    /// A key that it has twice, and which nothing may have changed.
+    doubled: Option<(Span, Rc<str>)>,
 }
 
 impl Object {
     fn cost(&self) -> usize {
         1 + self.past.len()
+    }
+
+    fn of(found: &Found, by: &Rc<str>) -> Self {
+        Self {
+            id: found.id.clone(),
+            past: Vec::new(),
+            span: found.span,
+            by: by.clone(),
+            whole: Some(found.whole),
+            doubled: found.doubled.clone(),
+        }
     }
 
     /// Its names and effective namespaces, the present ones first.
@@ -106,6 +130,14 @@ impl Objects {
         self.is_open = true;
     }
 
+    /// Their fields are not known any more.
+    fn blur(&mut self) {
+        for object in &mut self.list {
+            object.whole = None;
+            object.doubled = None;
+        }
+    }
+
     /// The object of the same key, where there is one: the new one is not added then.
     fn add(&mut self, object: Object) -> Option<usize> {
         match self.index.entry(object.id.key()) {
@@ -132,6 +164,8 @@ struct Accumulator<'k> {
     folders: BTreeMap<String, usize>,
     files: BTreeMap<String, SourceId>,
     refusals: &'k mut [Vec<Refusal>],
+    /// Kustomizations that others build from.
+    inner: BTreeSet<usize>,
     /// Files that were met.
     read: BTreeMap<SourceId, Rc<FileObjects>>,
     /// What kustomizations build.
@@ -173,6 +207,10 @@ impl<'k> Accumulator<'k> {
             self.open.push(at);
             self.gather(at, None, &mut objects, &mut found, depth);
             self.open.pop();
+            // A build around this one may change them.
+            if found.is_empty() && !self.inner.contains(&at) {
+                found.extend(unprinted(&objects));
+            }
             if !found.is_empty() || self.is_exhausted() {
                 objects = Objects::unknown();
             }
@@ -226,8 +264,17 @@ impl<'k> Accumulator<'k> {
             }
         }
         self.transform(own, objects, found);
-        if found.is_empty() {
-            found.extend(own.origins.variables.iter().find_map(|variable| self.unmapped(variable, objects)));
+        let mut names = BTreeSet::new();
+        for variable in &own.origins.variables {
+            if !found.is_empty() {
+                break;
+            }
+            if names.insert(variable.name.as_str()) {
+                found.extend(self.unmapped(variable, self.inner.contains(&at), objects));
+            } else {
+                let words = format!("var '{}' already encountered", variable.name);
+                found.push(Refusal::new(variable.span, words, "the second one of this name"));
+            }
         }
     }
 
@@ -256,10 +303,7 @@ impl<'k> Accumulator<'k> {
                 return;
             }
             self.spent += file.objects.len();
-            for (id, span) in &file.objects {
-                let object = Object { id: id.clone(), past: Vec::new(), span: *span, by: shown.path.clone() };
-                add(object, objects);
-            }
+            file.objects.iter().for_each(|found| add(Object::of(found, &shown.path), objects));
         } else if let Some(&inner) = self.folders.get(&path)
             && !self.kustomizations[inner].is_component
         {
@@ -384,7 +428,8 @@ impl<'k> Accumulator<'k> {
             None if behavior.needs_one() => None,
             None => {
                 self.spent += 1;
-                objects.add(Object { id, past: Vec::new(), span: *span, by: format!("{kind} generator").into() });
+                let by = format!("{kind} generator").into();
+                objects.add(Object { id, past: Vec::new(), span: *span, by, whole: None, doubled: None });
                 None
             }
             Some(_) => None,
@@ -401,6 +446,9 @@ impl<'k> Accumulator<'k> {
         self.checks += own.patches.len();
         if !keeps {
             objects.forget();
+        }
+        if !own.patches.is_empty() {
+            objects.blur();
         }
         let namespace = own.namespace.as_deref().unwrap_or_default();
         let parts = [namespace, &own.name_prefix, &own.name_suffix];
@@ -423,6 +471,7 @@ impl<'k> Accumulator<'k> {
             if !keeping::replacement_keeps(replacement) {
                 objects.forget();
             }
+            objects.blur();
         }
         if !own.transformers.is_empty() {
             objects.forget();
@@ -489,7 +538,7 @@ impl<'k> Accumulator<'k> {
     }
 
     /// A variable whose object is not there.
-    fn unmapped(&mut self, variable: &Variable, objects: &Objects) -> Option<Refusal> {
+    fn unmapped(&mut self, variable: &Variable, is_inner: bool, objects: &Objects) -> Option<Refusal> {
         self.checks += objects.list.iter().map(Object::cost).sum::<usize>();
         if objects.is_open || self.is_exhausted() || variable.object.is_open() || variable.name.is_empty() {
             return None;
@@ -501,13 +550,40 @@ impl<'k> Accumulator<'k> {
             };
             object.id.group_version() == (group, version) && *object.id.kind == **kind && object.names().any(is_named)
         };
-        if objects.list.iter().any(|object| is_meant(&object)) {
-            return None;
+        if let Some(meant) = objects.list.iter().find(is_meant) {
+            let lacks = !is_inner && self.lacks(meant, &variable.path);
+            return lacks.then(|| {
+                let words =
+                    format!("field specified in var '{}' not found in corresponding resource", variable.shown());
+                let label = format!("{kind} `{}` has no field `{}`", meant.id.name, variable.path);
+                Refusal::new(variable.span, words, label).related_to(meant.span, "this object")
+            });
         }
         let words = format!("var '{}' cannot be mapped to a field in the set of known resources", variable.shown());
         let refusal = Refusal::new(variable.span, words, "there is no such object in this build");
         let help = "name it by its `apiVersion`, `kind` and the name in its file, and list that file".to_owned();
         Some(refusal.with_remedy(Remedy::Advice(help)))
+    }
+
+    /// Whether an object certainly has no field at a path. Metadata and labels are what kustomize itself writes, and it
+    /// sets replicas.
+    fn lacks(&mut self, object: &Object, path: &str) -> bool {
+        let Some(whole) = object.whole else { return false };
+        let is_plain = path.chars().all(|c| c.is_ascii_alphanumeric() || c == '.') && !path.contains("..");
+        let is_own = ["metadata", "Labels", "replicas", "selector", "namespace", "name", "image"];
+        if !is_plain || !path.starts_with("spec.") || is_own.iter().any(|part| path.contains(part)) {
+            return false;
+        }
+        self.checks += whole.range().len();
+        let mut is_missing = !self.is_exhausted();
+        yaml::read_as(whole.source, self.sources.slice(whole), true, MergeRule::OwnFirst, &mut |piece| match piece {
+            Piece::Document(document) => {
+                let is_there = document.root().is_none_or(|root| leads_somewhere(root, path));
+                is_missing &= !is_there && !document.has_merges();
+            }
+            _ => is_missing = false,
+        });
+        is_missing
     }
 
     /// A replacement whose source is not there, or is not the only one.
@@ -529,6 +605,7 @@ impl<'k> Accumulator<'k> {
                 })
         };
         let mut meant = objects.list.iter().filter(is_meant);
+        let path = replacement.shown_path.trim_start_matches(':');
         let id = format!("{}{}", source.id(), replacement.shown_path);
         match (meant.next(), meant.next()) {
             (None, _) if !objects.is_open => {
@@ -543,9 +620,23 @@ impl<'k> Accumulator<'k> {
                 let refusal = refusal.with_remedy(Remedy::Advice(help)).related_to(first.span, "the first one");
                 Some(refusal.related_to(second.span, "the second one"))
             }
+            (Some(one), None) if !objects.is_open && self.lacks(one, path) => {
+                let words = format!("fieldPath `{path}` is missing for replacement source {}", source.id());
+                let label = format!("{} `{}` has no such field", one.id.kind, one.id.name);
+                Some(Refusal::new(replacement.span, words, label).related_to(one.span, "this object"))
+            }
             _ => None,
         }
     }
+}
+
+/// Objects that kustomize fails to print (`AsYaml` of `api/resmap/reswrangler.go`).
+fn unprinted(objects: &Objects) -> impl Iterator<Item = Refusal> {
+    objects.list.iter().filter_map(|object| object.doubled.as_ref()).map(|(span, key)| {
+        let words = format!("mapping key {key:?} already defined");
+        let help = "leave one of the two out: kubectl takes the last, and kustomize takes neither".to_owned();
+        Refusal::new(*span, words, "this key is here already").with_remedy(Remedy::Advice(help))
+    })
 }
 
 /// What kustomize says of an object that is there already.

@@ -3,7 +3,7 @@
 //! Follows `api/resource/factory.go`, `kyaml/kio/byteio_reader.go`, `kyaml/yaml/rnode.go` and `kyaml/resid` of kustomize
 //! 5.8.3.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use super::refusal::Refusal;
@@ -87,11 +87,24 @@ pub(super) fn effective(namespace: Option<&Rc<str>>) -> Rc<str> {
     namespace.filter(|it| !it.is_empty()).cloned().unwrap_or_else(|| "default".into())
 }
 
+/// An object of a file.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    /// What identifies it.
+    pub(super) id: Id,
+    /// Where its name stands.
+    pub(super) span: Span,
+    /// The object.
+    pub(super) whole: Span,
+    /// A key that a mapping of it has twice: kustomize builds it, and fails to print it.
+    pub(super) doubled: Option<(Span, Rc<str>)>,
+}
+
 /// The objects of a file.
 #[derive(Debug, Default)]
 pub(super) struct FileObjects {
-    /// Their ids, and where their names stand.
-    pub(super) objects: Vec<(Id, Span)>,
+    /// All that are known.
+    pub(super) objects: Vec<Found>,
     /// Why kustomize does not take the file.
     pub(super) fault: Option<Refusal>,
     /// Whether it has no others.
@@ -185,9 +198,37 @@ impl FileObjects {
         }
         let at = metadata.and_then(|metadata| metadata.get("name")).map_or(node.span(), Node::span);
         let namespace = Some(namespace).filter(|it| !it.is_empty()).map(Rc::from);
-        self.objects
-            .push((Id { api_version: api_version.into(), kind: kind.into(), name: name.into(), namespace }, at));
+        self.objects.push(Found {
+            id: Id { api_version: api_version.into(), kind: kind.into(), name: name.into(), namespace },
+            span: at,
+            whole: node.span(),
+            doubled: doubled(node),
+        });
     }
+}
+
+/// A key that a mapping of an object has twice. What is kept from being printed, or merges others, is not looked at.
+fn doubled(node: Node<'_>) -> Option<(Span, Rc<str>)> {
+    if node.document().has_merges() {
+        return None;
+    }
+    let is_local =
+        |node: Node<'_>| node.at(&["metadata", "annotations", "config.kubernetes.io/local-config"]).is_some();
+    let mut found = None;
+    let mut open = vec![node];
+    while let Some(at) = open.pop() {
+        let mut keys = BTreeSet::new();
+        for entry in at.entries() {
+            let Some(key) = entry.key.written() else { continue };
+            let span = entry.key.span();
+            if !keys.insert(key) && found.as_ref().is_none_or(|(first, _): &(Span, _)| span < *first) {
+                found = Some((span, Rc::from(key)));
+            }
+        }
+        let below = at.entries().map(|entry| entry.value).chain(at.items());
+        open.extend(below.filter(|below| !below.is_alias()));
+    }
+    found.filter(|_| !is_local(node))
 }
 
 /// The text of a scalar field; empty where it has none (`GetMeta`).

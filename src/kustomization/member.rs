@@ -46,6 +46,8 @@ pub enum Absence {
     Path,
     /// A kustomization file in the folder.
     Kustomization,
+    /// A file: it is a folder.
+    File,
 }
 
 /// All paths of a kustomization that are of this file system.

@@ -35,6 +35,7 @@ pub(super) fn read(kustomizations: &[Kustomization], sources: &Sources) -> Vec<V
         // What a template names may be there once it is rendered.
         if !is_template(sources.get(own.span.source).text()) {
             refusals.extend(absent(own));
+            refusals.extend(no_files(own));
             refusals.extend(own.origins.faults.iter().cloned());
         }
         refusals.extend(kinds(own, &folders));
@@ -60,7 +61,8 @@ pub(super) fn is_template(text: &str) -> bool {
 
 /// Paths that lead to nothing.
 fn absent(own: &Kustomization) -> Option<Refusal> {
-    let mut refusals = own.absent.iter().filter_map(|absent| {
+    let missing = own.absent.iter().filter(|absent| absent.what != Absence::File);
+    let mut refusals = missing.filter_map(|absent| {
         let named = own.named.get(absent.named)?;
         let path = &named.path;
         let refusal = match absent.what {
@@ -75,7 +77,7 @@ fn absent(own: &Kustomization) -> Option<Refusal> {
                 };
                 Refusal::new(named.span, words, "there is no such file or folder")
             }
-            Absence::Kustomization => {
+            Absence::Kustomization | Absence::File => {
                 let words = "unable to find one of 'kustomization.yaml', 'kustomization.yml' or 'Kustomization' in \
                              directory";
                 Refusal::new(named.span, format!("{words} '{path}'"), "no kustomization in this folder")
@@ -86,6 +88,19 @@ fn absent(own: &Kustomization) -> Option<Refusal> {
     let mut first = refusals.next()?;
     first.others.extend(refusals.map(|refusal| refusal.span));
     Some(first)
+}
+
+/// Folders in place of files (`LoadFile` of `api/internal/loader/fileloader.go`).
+fn no_files(own: &Kustomization) -> impl Iterator<Item = Refusal> {
+    let found = own.absent.iter().filter(|absent| absent.what == Absence::File);
+    found.filter_map(|absent| own.named.get(absent.named)).map(|named| {
+        let help = match named.role {
+            Role::Keyed => "name each file of it: a generator takes no folders",
+            _ => "name a file of it",
+        };
+        let refusal = Refusal::new(named.span, format!("'{}' must resolve to a file", named.path), "a folder");
+        refusal.with_remedy(Remedy::Advice(help.to_owned()))
+    })
 }
 
 /// The folders of kustomizations that are built from each other, or lie between such: what names nothing else, and what

@@ -71,6 +71,9 @@ fn absence(root: &Path, path: &Path, role: Role) -> Option<Absence> {
             Err(_) => return None,
         }
     }
+    if is_folder && matches!(role, Role::Patch | Role::Keyed | Role::File) {
+        return Some(Absence::File);
+    }
     let is_build = matches!(role, Role::Resource | Role::Component) && is_folder;
     let has_none = || {
         FILES.iter().all(|name| {
