@@ -5,20 +5,19 @@
 //! is refused: an object that a patch may rename or take away is not held against another any more.
 
 use std::collections::btree_map::Entry;
+mod names;
+mod sources;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::generator::Generator;
 use super::identity::{self, FileObjects, Found, Id, Key, Name, effective};
 use super::keeping;
-use super::reference::{Selected, Variable};
 use super::refusal::{Refusal, Remedy};
 use super::refused::is_template;
-use super::transformer::{Replacement, leads_somewhere};
 use super::{Kustomization, Versions, is_file_name, member_path, normalise};
 use crate::source::{SourceId, Sources, Span};
 use crate::workload::placeholder::is_placeholder;
-use crate::yaml::{self, MergeRule, Piece};
 
 /// Objects that are carried through builds, at most.
 const BUDGET: usize = 400_000;
@@ -35,8 +34,12 @@ const MAX_DEPTH: usize = 64;
 /// The longest name that is followed, in bytes; no object has one that is as long.
 const MAX_NAME: usize = 1024;
 
-/// Adds what is refused for its objects to the refusals of each kustomization.
-pub(super) fn add(kustomizations: &[Kustomization], sources: &Sources, refusals: &mut [Vec<Refusal>]) {
+/// Adds what is refused for its objects to the refusals of each kustomization. The answer is what may be refused.
+pub(super) fn add(
+    kustomizations: &[Kustomization],
+    sources: &Sources,
+    refusals: &mut [Vec<Refusal>],
+) -> BTreeMap<usize, Span> {
     let folders: BTreeMap<String, usize> =
         kustomizations.iter().enumerate().map(|(at, it)| (normalise(&it.folder), at)).collect();
     let members = kustomizations.iter().flat_map(|own| {
@@ -48,6 +51,8 @@ pub(super) fn add(kustomizations: &[Kustomization], sources: &Sources, refusals:
         kustomizations,
         sources,
         inner,
+        doubt: None,
+        doubts: BTreeMap::new(),
         folders,
         files: sources.iter().map(|(id, source)| (normalise(source.name()), id)).collect(),
         refusals,
@@ -64,6 +69,7 @@ pub(super) fn add(kustomizations: &[Kustomization], sources: &Sources, refusals:
             accumulator.build(at, 0);
         }
     }
+    accumulator.doubts
 }
 
 /// An object on its way through a build.
@@ -76,9 +82,13 @@ struct Object {
     span: Span,
     /// The entry of the kustomization at hand that brought it.
     by: Rc<str>,
-    /// The object as it is written; `None` where a generator made it, or something may have changed its fields.
+    /// Whether it is certainly there, and called so.
+    is_certain: bool,
+    /// Whether something may have changed its fields.
+    is_changed: bool,
+    /// The object as it is written; `None` where a generator made it.
     whole: Option<Span>,
-    /// A key that it has twice, and which nothing may have changed.
+    /// A key that it has twice.
     doubled: Option<(Span, Rc<str>)>,
 }
 
@@ -93,6 +103,8 @@ impl Object {
             past: Vec::new(),
             span: found.span,
             by: by.clone(),
+            is_certain: true,
+            is_changed: false,
             whole: Some(found.whole),
             doubled: found.doubled.clone(),
         }
@@ -123,19 +135,15 @@ impl Objects {
         Self { is_open: true, ..Self::default() }
     }
 
-    /// None of them is known any more.
+    /// Any of them may be gone, or be called otherwise.
     fn forget(&mut self) {
-        self.list.clear();
-        self.index.clear();
+        self.list.iter_mut().for_each(|object| object.is_certain = false);
         self.is_open = true;
     }
 
     /// Their fields are not known any more.
     fn blur(&mut self) {
-        for object in &mut self.list {
-            object.whole = None;
-            object.doubled = None;
-        }
+        self.list.iter_mut().for_each(|object| object.is_changed = true);
     }
 
     /// The object of the same key, where there is one: the new one is not added then.
@@ -166,6 +174,10 @@ struct Accumulator<'k> {
     refusals: &'k mut [Vec<Refusal>],
     /// Kustomizations that others build from.
     inner: BTreeSet<usize>,
+    /// What kustomize may refuse of the kustomization at hand.
+    doubt: Option<Span>,
+    /// The same of each.
+    doubts: BTreeMap<usize, Span>,
     /// Files that were met.
     read: BTreeMap<SourceId, Rc<FileObjects>>,
     /// What kustomizations build.
@@ -204,13 +216,19 @@ impl<'k> Accumulator<'k> {
             objects.is_open = true;
         } else {
             let mut found = Vec::new();
+            let outer = self.doubt.take();
             self.open.push(at);
             self.gather(at, None, &mut objects, &mut found, depth);
             self.open.pop();
             // A build around this one may change them.
             if found.is_empty() && !self.inner.contains(&at) {
                 found.extend(unprinted(&objects));
+                let is_open = |object: &&Object| object.is_changed || !object.is_certain;
+                let changed = objects.list.iter().filter(is_open).find_map(|object| object.doubled.as_ref());
+                self.doubt = self.doubt.or(changed.map(|(span, _)| *span));
             }
+            self.doubts.extend(self.doubt.map(|span| (at, span)));
+            self.doubt = outer;
             if !found.is_empty() || self.is_exhausted() {
                 objects = Objects::unknown();
             }
@@ -292,7 +310,11 @@ impl<'k> Accumulator<'k> {
         let mut twice = None;
         let mut add = |object: Object, objects: &mut Objects| {
             if let Some(first) = objects.add(object.clone()) {
-                twice.get_or_insert((first, object));
+                // A certain one tells more.
+                let is_better = |(_, other): &(usize, Object)| !other.is_certain && object.is_certain;
+                if twice.as_ref().is_none_or(is_better) {
+                    twice = Some((first, object));
+                }
             }
         };
         if let Some(&source) = self.files.get(&path) {
@@ -321,8 +343,12 @@ impl<'k> Accumulator<'k> {
             objects.is_open = true;
         }
         // kustomize stops at the first.
-        if let Some((first, object)) = twice.filter(|_| !found.iter().any(|it| it.words.starts_with(REGISTERED))) {
-            found.extend(objects.list.get(first).map(|first| self.registered(first, &object, shown)));
+        let Some((first, object)) = twice else { return };
+        let Some(first) = objects.list.get(first) else { return };
+        if !first.is_certain || !object.is_certain {
+            self.doubt.get_or_insert(shown.span);
+        } else if !found.iter().any(|it| it.words.starts_with(REGISTERED)) {
+            found.push(self.registered(first, &object, shown));
         }
     }
 
@@ -383,59 +409,6 @@ impl<'k> Accumulator<'k> {
         if first.span == second.span { refusal } else { refusal.related_to(second.span, "the second one") }
     }
 
-    /// Adds what a generator makes.
-    fn generate(&mut self, generator: &Generator, objects: &mut Objects) -> Option<Refusal> {
-        let Generator { kind, name, namespace, behavior, span } = generator;
-        if is_placeholder(name) || is_placeholder(namespace) || name.len() > MAX_NAME {
-            objects.is_open = true;
-            return None;
-        }
-        let id = Id {
-            api_version: "v1".into(),
-            kind: (*kind).into(),
-            name: name.as_str().into(),
-            namespace: Some(namespace.as_str()).filter(|it| !it.is_empty()).map(Rc::from),
-        };
-        self.checks += objects.list.iter().map(Object::cost).sum::<usize>();
-        if self.is_exhausted() {
-            return None;
-        }
-        let own = (id.name.clone(), effective(id.namespace.as_ref()));
-        let mut alike = objects.list.iter().filter(|it| {
-            it.id.kind == id.kind && it.id.api_version == id.api_version && it.names().any(|name| name == own)
-        });
-        let shown = format!(
-            "id resid.ResId{{Gvk:resid.Gvk{{Group:\"\", Version:\"v1\", Kind:{kind:?}, isClusterScoped:false}}, \
-             Name:{name:?}, Namespace:{namespace:?}}}"
-        );
-        match alike.next() {
-            Some(first) if !behavior.needs_one() => {
-                let words = format!(
-                    "{shown} exists; can not use behavior: '{}', behavior must be merge or replace",
-                    behavior.name()
-                );
-                let help = "give it another name, or say `behavior: merge` or `behavior: replace`".to_owned();
-                let refusal = Refusal::new(*span, words, format!("there is a {kind} of this name already"));
-                Some(refusal.with_remedy(Remedy::Advice(help)).related_to(first.span, "the first one"))
-            }
-            None if behavior.needs_one() && !objects.is_open => {
-                let words = format!("{shown} does not exist; cannot merge or replace");
-                let help = format!("leave `behavior: {}` out, or list what has the {kind}", behavior.name());
-                let label = format!("there is no {kind} of this name to {}", behavior.name());
-                Some(Refusal::new(*span, words, label).with_remedy(Remedy::Advice(help)))
-            }
-            // Another one may have it.
-            None if behavior.needs_one() => None,
-            None => {
-                self.spent += 1;
-                let by = format!("{kind} generator").into();
-                objects.add(Object { id, past: Vec::new(), span: *span, by, whole: None, doubled: None });
-                None
-            }
-            Some(_) => None,
-        }
-    }
-
     /// What a kustomization changes of ids, in the order in which kustomize does.
     fn transform(&mut self, own: &Kustomization, objects: &mut Objects, found: &mut Vec<Refusal>) {
         let text = |file: &str| {
@@ -477,162 +450,12 @@ impl<'k> Accumulator<'k> {
             objects.forget();
         }
     }
-
-    /// `namespace`: of what has one, and the name of Namespaces (`NamespaceTransformer.go`).
-    fn set_namespace(&mut self, namespace: &str, own: &Kustomization, objects: &mut Objects, found: &mut Vec<Refusal>) {
-        let namespace: Rc<str> = namespace.into();
-        self.spent += objects.list.len();
-        let list = std::mem::take(&mut objects.list);
-        objects.index.clear();
-        let mut twice = None;
-        for mut object in list {
-            object.past.push((object.id.name.clone(), object.id.namespace.clone()));
-            if !object.id.is_cluster_scoped() {
-                object.id.namespace = Some(namespace.clone());
-            } else if (&*object.id.api_version, &*object.id.kind) == ("v1", "Namespace") {
-                object.id.name = namespace.clone();
-            }
-            if let Some(first) = objects.add(object.clone()) {
-                twice.get_or_insert((first, object));
-            }
-        }
-        let Some((first, second)) = twice else { return };
-        let Some(first) = objects.list.get(first) else { return };
-        let Id { kind, name, .. } = &second.id;
-        let label = match (&**kind, &second.past.last()) {
-            ("Namespace", _) => "two Namespaces would be called so".to_owned(),
-            _ => format!("it moves two objects that are {kind} `{name}` into one namespace"),
-        };
-        let help = "list only one of them, or set the namespace in kustomizations below this one".to_owned();
-        let at = own.origins.namespace.unwrap_or(own.span);
-        let refusal = Refusal::new(at, "namespace transformation produces ID conflict", label);
-        let refusal = refusal.with_remedy(Remedy::Advice(help));
-        found.push(refusal.related_to(first.span, "the first one").related_to(second.span, "the second one"));
-    }
-
-    /// `namePrefix` and `nameSuffix`; some kinds keep their names (`PrefixTransformer.go`).
-    fn rename(&mut self, prefix: &str, suffix: &str, objects: &mut Objects) {
-        if prefix.is_empty() && suffix.is_empty() {
-            return;
-        }
-        self.spent += objects.list.len();
-        let mut list = std::mem::take(&mut objects.list);
-        objects.index.clear();
-        for mut object in list.drain(..) {
-            let Id { api_version, kind, name, .. } = &object.id;
-            let keeps = match &**kind {
-                "CustomResourceDefinition" | "Namespace" => true,
-                "APIService" => api_version.starts_with("apiregistration.k8s.io/"),
-                _ => false,
-            };
-            if !keeps {
-                if name.len() > MAX_NAME {
-                    objects.is_open = true;
-                    continue;
-                }
-                object.past.push((name.clone(), object.id.namespace.clone()));
-                object.id.name = format!("{prefix}{name}{suffix}").into();
-            }
-            objects.add(object);
-        }
-    }
-
-    /// A variable whose object is not there.
-    fn unmapped(&mut self, variable: &Variable, is_inner: bool, objects: &Objects) -> Option<Refusal> {
-        self.checks += objects.list.iter().map(Object::cost).sum::<usize>();
-        if objects.is_open || self.is_exhausted() || variable.object.is_open() || variable.name.is_empty() {
-            return None;
-        }
-        let Selected { group, version, kind, name, namespace } = &variable.object;
-        let is_meant = |object: &&Object| {
-            let is_named = |(own, of): (Rc<str>, Rc<str>)| {
-                *own == **name && (namespace.is_empty() || of == effective(Some(&namespace.as_str().into())))
-            };
-            object.id.group_version() == (group, version) && *object.id.kind == **kind && object.names().any(is_named)
-        };
-        if let Some(meant) = objects.list.iter().find(is_meant) {
-            let lacks = !is_inner && self.lacks(meant, &variable.path);
-            return lacks.then(|| {
-                let words =
-                    format!("field specified in var '{}' not found in corresponding resource", variable.shown());
-                let label = format!("{kind} `{}` has no field `{}`", meant.id.name, variable.path);
-                Refusal::new(variable.span, words, label).related_to(meant.span, "this object")
-            });
-        }
-        let words = format!("var '{}' cannot be mapped to a field in the set of known resources", variable.shown());
-        let refusal = Refusal::new(variable.span, words, "there is no such object in this build");
-        let help = "name it by its `apiVersion`, `kind` and the name in its file, and list that file".to_owned();
-        Some(refusal.with_remedy(Remedy::Advice(help)))
-    }
-
-    /// Whether an object certainly has no field at a path. Metadata and labels are what kustomize itself writes, and it
-    /// sets replicas.
-    fn lacks(&mut self, object: &Object, path: &str) -> bool {
-        let Some(whole) = object.whole else { return false };
-        let is_plain = path.chars().all(|c| c.is_ascii_alphanumeric() || c == '.') && !path.contains("..");
-        let is_own = ["metadata", "Labels", "replicas", "selector", "namespace", "name", "image"];
-        if !is_plain || !path.starts_with("spec.") || is_own.iter().any(|part| path.contains(part)) {
-            return false;
-        }
-        self.checks += whole.range().len();
-        let mut is_missing = !self.is_exhausted();
-        yaml::read_as(whole.source, self.sources.slice(whole), true, MergeRule::OwnFirst, &mut |piece| match piece {
-            Piece::Document(document) => {
-                let is_there = document.root().is_none_or(|root| leads_somewhere(root, path));
-                is_missing &= !is_there && !document.has_merges();
-            }
-            _ => is_missing = false,
-        });
-        is_missing
-    }
-
-    /// A replacement whose source is not there, or is not the only one.
-    fn unselected(&mut self, replacement: &Replacement, objects: &Objects) -> Option<Refusal> {
-        let source = Selected::of(replacement)?;
-        self.checks += objects.list.iter().map(Object::cost).sum::<usize>();
-        if self.is_exhausted() || source.is_open() {
-            return None;
-        }
-        let Selected { group, version, kind, name, namespace } = &source;
-        let is_or_any = |own: &str, asked: &str| asked.is_empty() || own == asked;
-        let is_meant = |object: &&Object| {
-            let (of_group, of_version) = object.id.group_version();
-            is_or_any(of_group, group)
-                && is_or_any(of_version, version)
-                && is_or_any(&object.id.kind, kind)
-                && object.names().any(|(own, of)| {
-                    is_or_any(&own, name) && (namespace.is_empty() || of == effective(Some(&namespace.as_str().into())))
-                })
-        };
-        let mut meant = objects.list.iter().filter(is_meant);
-        let path = replacement.shown_path.trim_start_matches(':');
-        let id = format!("{}{}", source.id(), replacement.shown_path);
-        match (meant.next(), meant.next()) {
-            (None, _) if !objects.is_open => {
-                let words = format!("nothing selected by {id}");
-                let label = "there is no such object in this build to take the value from";
-                Some(Refusal::new(replacement.span, words, label))
-            }
-            (Some(first), Some(second)) => {
-                let words = format!("multiple matches for selector {id}");
-                let refusal = Refusal::new(replacement.span, words, "its source is more than one object");
-                let help = "say more of the source: its `name`, `kind` or `namespace`".to_owned();
-                let refusal = refusal.with_remedy(Remedy::Advice(help)).related_to(first.span, "the first one");
-                Some(refusal.related_to(second.span, "the second one"))
-            }
-            (Some(one), None) if !objects.is_open && self.lacks(one, path) => {
-                let words = format!("fieldPath `{path}` is missing for replacement source {}", source.id());
-                let label = format!("{} `{}` has no such field", one.id.kind, one.id.name);
-                Some(Refusal::new(replacement.span, words, label).related_to(one.span, "this object"))
-            }
-            _ => None,
-        }
-    }
 }
 
 /// Objects that kustomize fails to print (`AsYaml` of `api/resmap/reswrangler.go`).
 fn unprinted(objects: &Objects) -> impl Iterator<Item = Refusal> {
-    objects.list.iter().filter_map(|object| object.doubled.as_ref()).map(|(span, key)| {
+    let printed = objects.list.iter().filter(|object| object.is_certain && !object.is_changed);
+    printed.filter_map(|object| object.doubled.as_ref()).map(|(span, key)| {
         let words = format!("mapping key {key:?} already defined");
         let help = "leave one of the two out: kubectl takes the last, and kustomize takes neither".to_owned();
         Refusal::new(*span, words, "this key is here already").with_remedy(Remedy::Advice(help))

@@ -7,10 +7,10 @@ use super::member::{Absence, Role};
 use super::patch::{Body, Patch, is_broken_json};
 use super::refusal::{Refusal, Remedy};
 use super::{Kustomization, Pattern, Versions, is_file_name, member_path, normalise};
-use crate::source::{SourceId, Sources};
+use crate::source::{SourceId, Sources, Span};
 
-/// The refusals of each.
-pub(super) fn read(kustomizations: &[Kustomization], sources: &Sources) -> Vec<Vec<Refusal>> {
+/// The refusals of each, and what of some may be refused.
+pub(super) fn read(kustomizations: &[Kustomization], sources: &Sources) -> (Vec<Vec<Refusal>>, BTreeMap<usize, Span>) {
     let files: BTreeMap<String, SourceId> = sources.iter().map(|(id, source)| (normalise(source.name()), id)).collect();
     let folders: BTreeMap<String, &Kustomization> =
         kustomizations.iter().map(|it| (normalise(&it.folder), it)).collect();
@@ -50,8 +50,8 @@ pub(super) fn read(kustomizations: &[Kustomization], sources: &Sources) -> Vec<V
         refusals
     };
     let mut refusals: Vec<Vec<Refusal>> = kustomizations.iter().map(refusals).collect();
-    accumulate::add(kustomizations, sources, &mut refusals);
-    refusals
+    let doubts = accumulate::add(kustomizations, sources, &mut refusals);
+    (refusals, doubts)
 }
 
 /// Whether another program is to render a text first, by ytt's comments or by braces anywhere in it.
