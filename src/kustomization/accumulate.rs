@@ -13,6 +13,7 @@ use std::rc::Rc;
 
 use super::identity::{self, FileObjects, Found, Id, Key, Name, effective};
 use super::keeping;
+use super::patch::{Body, Patch};
 use super::refusal::{Refusal, Remedy};
 use super::refused::is_template;
 use super::{Kustomization, Versions, is_file_name, member_path, normalise};
@@ -23,7 +24,7 @@ use crate::workload::placeholder::is_placeholder;
 const BUDGET: usize = 400_000;
 
 /// Objects that are held against generators, variables and replacements, at most.
-const MAX_CHECKS: usize = 20_000_000;
+const MAX_CHECKS: usize = 2_000_000;
 
 /// Bytes of files that are read for their objects, at most.
 const MAX_BYTES: usize = 256 << 20;
@@ -57,6 +58,7 @@ pub(super) fn add(
         files: sources.iter().map(|(id, source)| (normalise(source.name()), id)).collect(),
         refusals,
         read: BTreeMap::new(),
+        keeping: BTreeMap::new(),
         finished: BTreeMap::new(),
         open: Vec::new(),
         spent: 0,
@@ -126,6 +128,8 @@ struct Objects {
     index: BTreeMap<Key, usize>,
     /// Whether there may be others.
     is_open: bool,
+    /// Whether some may be gone, or be called otherwise.
+    is_renamed: bool,
     /// Whether `configurations` may say what names and namespaces are.
     has_configurations: bool,
 }
@@ -138,7 +142,7 @@ impl Objects {
     /// Any of them may be gone, or be called otherwise.
     fn forget(&mut self) {
         self.list.iter_mut().for_each(|object| object.is_certain = false);
-        self.is_open = true;
+        self.is_renamed = true;
     }
 
     /// Their fields are not known any more.
@@ -180,6 +184,8 @@ struct Accumulator<'k> {
     doubts: BTreeMap<usize, Span>,
     /// Files that were met.
     read: BTreeMap<SourceId, Rc<FileObjects>>,
+    /// Patch files that were met, and whether they leave objects their ids.
+    keeping: BTreeMap<SourceId, bool>,
     /// What kustomizations build.
     finished: BTreeMap<usize, Rc<Objects>>,
     /// Kustomizations that are being built.
@@ -252,6 +258,9 @@ impl<'k> Accumulator<'k> {
         let Some(own) = self.kustomizations.get(at) else { return };
         objects.is_open |= !own.unfollowed.is_empty();
         for (member, span) in own.resources.iter().zip(&own.origins.resources) {
+            if self.is_exhausted() {
+                return;
+            }
             let listed = Listed { path: member.as_str().into(), span: *span };
             self.add_member(own, &listed, component, objects, found, depth);
         }
@@ -331,6 +340,7 @@ impl<'k> Accumulator<'k> {
         {
             let built = self.build(inner, depth + 1);
             objects.is_open |= built.is_open;
+            objects.is_renamed |= built.is_renamed;
             objects.has_configurations |= built.has_configurations;
             self.spent += built.list.iter().map(Object::cost).sum::<usize>();
             if self.is_exhausted() {
@@ -409,14 +419,24 @@ impl<'k> Accumulator<'k> {
         if first.span == second.span { refusal } else { refusal.related_to(second.span, "the second one") }
     }
 
+    /// Whether a patch leaves all objects their ids.
+    fn patch_keeps(&mut self, own: &Kustomization, patch: &Patch) -> bool {
+        self.checks += 1 + patch.span.range().len();
+        let Body::File(file) = &patch.body else { return keeping::patch_keeps(patch, self.sources, None) };
+        let Some(&source) = self.files.get(&member_path(&own.folder, file)) else { return false };
+        let known = self.keeping.get(&source).copied();
+        let keeps = known.unwrap_or_else(|| {
+            let text = self.sources.get(source).text();
+            self.bytes += text.len();
+            self.bytes <= MAX_BYTES && keeping::file_keeps(text)
+        });
+        self.keeping.insert(source, keeps);
+        keeping::patch_keeps(patch, self.sources, Some(keeps))
+    }
+
     /// What a kustomization changes of ids, in the order in which kustomize does.
     fn transform(&mut self, own: &Kustomization, objects: &mut Objects, found: &mut Vec<Refusal>) {
-        let text = |file: &str| {
-            let source = self.files.get(&member_path(&own.folder, file))?;
-            Some(self.sources.get(*source).text())
-        };
-        let keeps = own.patches.iter().all(|patch| keeping::patch_keeps(patch, self.sources, text));
-        self.checks += own.patches.len();
+        let keeps = own.patches.iter().all(|patch| self.patch_keeps(own, patch));
         if !keeps {
             objects.forget();
         }

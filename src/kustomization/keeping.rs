@@ -5,8 +5,8 @@ use super::transformer::Replacement;
 use crate::source::Sources;
 use crate::yaml::{self, MergeRule, Piece};
 
-/// Whether a patch neither renames nor takes away anything, for certain.
-pub(super) fn patch_keeps<'s>(patch: &Patch, sources: &Sources, text: impl Fn(&str) -> Option<&'s str>) -> bool {
+/// Whether a patch neither renames nor takes away anything, for certain; whether its file does is known.
+pub(super) fn patch_keeps(patch: &Patch, sources: &Sources, file: Option<bool>) -> bool {
     let written = sources.slice(patch.span);
     // `allowNameChange`, `allowKindChange`, in this entry or in what it takes over from another.
     if written.contains("llow") || written.contains("LLOW") || written.contains("<<") || written.starts_with('*') {
@@ -14,7 +14,7 @@ pub(super) fn patch_keeps<'s>(patch: &Patch, sources: &Sources, text: impl Fn(&s
     }
     match &patch.body {
         Body::Inline(changes) => changes.iter().all(change_keeps),
-        Body::File(file) => text(file).is_some_and(file_keeps),
+        Body::File(_) => file == Some(true),
         Body::Unknown | Body::Refused(_) => false,
     }
 }
@@ -26,7 +26,8 @@ fn change_keeps(change: &Change) -> bool {
     }
 }
 
-fn file_keeps(text: &str) -> bool {
+/// The same of a file.
+pub(super) fn file_keeps(text: &str) -> bool {
     let mut keeps = !text.contains("$patch");
     yaml::read_as(crate::source::SourceId(0), text, true, MergeRule::OwnFirst, &mut |piece| match piece {
         Piece::Document(document) => {

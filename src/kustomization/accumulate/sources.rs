@@ -51,6 +51,10 @@ impl Accumulator<'_> {
                 let refusal = Refusal::new(*span, words, format!("there is a {kind} of this name already"));
                 Some(refusal.with_remedy(Remedy::Advice(help)).related_to(first.span, "the first one"))
             }
+            None if behavior.needs_one() && objects.is_renamed && !objects.is_open => {
+                self.doubt.get_or_insert(*span);
+                None
+            }
             None if behavior.needs_one() && !objects.is_open => {
                 let words = format!("{shown} does not exist; cannot merge or replace");
                 let help = format!("leave `behavior: {}` out, or list what has the {kind}", behavior.name());
@@ -91,7 +95,20 @@ impl Accumulator<'_> {
             };
             object.id.group_version() == (group, version) && *object.id.kind == **kind && object.names().any(is_named)
         };
-        if let Some(meant) = objects.list.iter().find(is_meant) {
+        let all: Vec<_> = objects.list.iter().filter(is_meant).collect();
+        if let [first, second, ..] = *all {
+            if !all.iter().all(|object| object.is_certain) {
+                self.doubt.get_or_insert(variable.span);
+                return None;
+            }
+            let (count, shown) = (all.len(), variable.shown());
+            let words = format!("found {count} resId matches for var {shown} (unable to disambiguate)");
+            let refusal = Refusal::new(variable.span, words, "it names more than one object");
+            let help = "say its `namespace`".to_owned();
+            let refusal = refusal.with_remedy(Remedy::Advice(help)).related_to(first.span, "the first one");
+            return Some(refusal.related_to(second.span, "the second one"));
+        }
+        if let Some(meant) = all.first() {
             let lacks = self.lacks(meant, &variable.path);
             if lacks && (is_inner || meant.is_changed) || !meant.is_certain {
                 self.doubt.get_or_insert(variable.span);
@@ -103,6 +120,10 @@ impl Accumulator<'_> {
                 let label = format!("{kind} `{}` has no field `{}`", meant.id.name, variable.path);
                 Refusal::new(variable.span, words, label).related_to(meant.span, "this object")
             });
+        }
+        if objects.is_renamed {
+            self.doubt.get_or_insert(variable.span);
+            return None;
         }
         let words = format!("var '{}' cannot be mapped to a field in the set of known resources", variable.shown());
         let refusal = Refusal::new(variable.span, words, "there is no such object in this build");
@@ -153,6 +174,10 @@ impl Accumulator<'_> {
         let path = replacement.shown_path.trim_start_matches(':');
         let id = format!("{}{}", source.id(), replacement.shown_path);
         match (meant.next(), meant.next()) {
+            (None, _) if objects.is_renamed && !objects.is_open => {
+                self.doubt.get_or_insert(replacement.span);
+                None
+            }
             (None, _) if !objects.is_open => {
                 let words = format!("nothing selected by {id}");
                 let label = "there is no such object in this build to take the value from";

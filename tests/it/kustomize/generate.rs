@@ -495,6 +495,7 @@ fn other(random: &mut Random, files: &mut Files) -> String {
 
 /// What depends on the objects that a build has: files of the folder `o`, and lines of its kustomization.
 fn objects(random: &mut Random, files: &mut Files, under: &str) -> (String, String) {
+    let web = WORKLOADS[0].1;
     let pod = |metadata: &str| format!("apiVersion: v1\nkind: Pod\nmetadata: {{{metadata}}}\nspec: {{}}\n");
     let file = |files: &mut Files, text: String| {
         files.insert("o/more.yaml".to_owned(), text);
@@ -506,10 +507,10 @@ fn objects(random: &mut Random, files: &mut Files, under: &str) -> (String, Stri
     };
     let lines = |text: &str| (String::new(), format!("{text}\n"));
     match random.below(22) {
-        0 => file(files, DEPLOYMENT.to_owned()),
-        1 => file(files, DEPLOYMENT.replace("{name: web}", "{name: web, namespace: default}")),
-        2 => file(files, DEPLOYMENT.replace("{name: web}", "{name: web, namespace: shop}")),
-        3 => file(files, DEPLOYMENT.replace("{name: web}", "{name: dev-web}")),
+        0 => file(files, web.to_owned()),
+        1 => file(files, web.replace("{name: web,", "{name: web, namespace: default,")),
+        2 => file(files, web.replace("{name: web,", "{name: web, namespace: shop,")),
+        3 => file(files, web.replace("{name: web,", "{name: dev-web,")),
         4 => file(files, pod("name: x") + "---\n" + &pod("name: x")),
         5 => file(files, pod("generateName: x")),
         6 => file(files, "a: b\n".to_owned()),
@@ -592,8 +593,9 @@ pub(super) fn files(seed: u64) -> Files {
         4 => format!("resources: [{under}]\nresources: [{under}]\n"),
         _ => format!("{}: [{under}]\n", key(random, "resources")),
     };
-    if random.one_in(4) {
-        let (member, lines) = objects(random, &mut files, under);
+    let mut more = Random::new(seed + 1_000_003);
+    if more.one_in(4) {
+        let (member, lines) = objects(&mut more, &mut files, under);
         if !member.is_empty() {
             over = over.replacen(&format!("[{under}"), &format!("[{under}, {member}"), 1);
         }
