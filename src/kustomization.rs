@@ -1,13 +1,18 @@
 //! Kustomizations of the inputs: which files they build from, what they change, and what is deployed in the end.
 
+mod accumulate;
 mod decode;
 mod effective;
 mod fields;
+mod generator;
 mod go_types;
+mod identity;
 mod image;
+mod keeping;
 mod member;
 mod patch;
 mod pattern;
+mod reference;
 mod refusal;
 mod refused;
 mod transformer;
@@ -17,11 +22,13 @@ mod values;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use effective::apply;
+pub use generator::{Behavior, Generator};
 pub use image::ImageRule;
 pub use member::{Absence, Absent, Named, Role};
 pub(crate) use patch::operations;
 pub use patch::{Body, Change, Form, Merge, MergedImage, MergedPod, Operation, Patch, PatchFiles, Target};
 pub use pattern::{Compiled, Matcher, Pattern};
+pub use reference::{Selected, Variable};
 pub use refusal::{Refusal, Remedy, Versions};
 pub use transformer::{Aside, Effect, Replacement, Transformer};
 pub use unrendered::{Unfollowed, Unrendered};
@@ -92,6 +99,43 @@ pub struct Kustomization {
     pub configurations: Vec<String>,
     /// What is not followed without rendering it.
     pub unfollowed: Vec<Unfollowed>,
+    /// Where its objects come from.
+    pub origins: Origins,
+}
+
+/// Where the objects of a kustomization come from, and which of them it names.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Origins {
+    /// Where each of [`Kustomization::resources`] stands.
+    pub resources: Vec<Span>,
+    /// Where each of [`Kustomization::components`] stands.
+    pub components: Vec<Span>,
+    /// The value of `namespace`.
+    pub namespace: Option<Span>,
+    /// `configMapGenerator` and `secretGenerator`.
+    pub generators: Vec<Generator>,
+    /// Why kustomize does not take some of those.
+    pub faults: Vec<Refusal>,
+    /// `vars`.
+    pub variables: Vec<Variable>,
+}
+
+impl Origins {
+    fn read(fields: &Fields<'_>) -> Self {
+        let spans = |keys: &[&str]| {
+            let items = keys.iter().flat_map(|key| fields.items(key));
+            items.filter(|item| item.as_str().is_some()).map(Node::span).collect()
+        };
+        let (generators, faults) = generator::read(fields);
+        Self {
+            resources: spans(&["resources", "bases"]),
+            components: spans(&["components"]),
+            namespace: fields.get("namespace").map(Node::span),
+            generators,
+            faults,
+            variables: reference::variables(fields),
+        }
+    }
 }
 
 /// Whether a document is a kustomization: by its file's name, or by its kind.
@@ -149,6 +193,7 @@ pub fn read(file: &str, root: Node<'_>) -> Kustomization {
         name_suffix: text("nameSuffix"),
         configurations: strings(&["configurations"]),
         unfollowed: unrendered::read(&fields),
+        origins: Origins::read(&fields),
     }
 }
 
@@ -177,6 +222,7 @@ pub(crate) fn read_empty(file: &str, span: Span) -> Kustomization {
         name_suffix: String::new(),
         configurations: Vec::new(),
         unfollowed: Vec::new(),
+        origins: Origins::default(),
     }
 }
 

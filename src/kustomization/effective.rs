@@ -52,7 +52,7 @@ pub fn apply(
         return BTreeSet::new();
     }
     let roots = root_indices(builds);
-    let refused = refused::read(kustomizations, sources);
+    let (refused, doubts) = refused::read(kustomizations, sources);
     let mut builder = Builder::new(inventory, kustomizations, sources, &refused);
     let mut unmatched = Vec::new();
     let resource_sources = builder.resource_sources();
@@ -73,6 +73,11 @@ pub fn apply(
             let found = std::mem::take(&mut builder.unmatched);
             builder.reasons.extend(found.iter().map(|it| Unfollowed { reason: Reason::Refused, span: it.span }));
             unmatched.extend(found);
+        }
+        let folders = builds[root].folders.iter().filter_map(|folder| builder.folders.get(&normalise(folder)));
+        if let Some(span) = folders.filter_map(|at| doubts.get(at)).next() {
+            let words = "kustomize may refuse this, for the objects that the build has";
+            builder.doubt.get_or_insert(Why::new(*span, words));
         }
         if let Some(why) = builder.doubt {
             pods.iter_mut().for_each(|pod| pod.blur_images(why));
@@ -96,6 +101,8 @@ pub fn apply(
     let seen = builder.seen(&outcomes, builds);
     scope::hide(inventory, kustomizations, builds, &mut outcomes);
     emit::unrendered(inventory, kustomizations, builds, &outcomes);
+    let told: BTreeSet<Span> = refused.iter().flatten().map(|refusal| refusal.span).collect();
+    unmatched.retain(|refusal| !told.contains(&refusal.span));
     inventory.refusals.extend(refused.into_iter().flatten().chain(unmatched));
     inventory.refusals.sort_by_key(|refusal| refusal.span);
     inventory.refusals.dedup();

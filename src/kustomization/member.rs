@@ -50,6 +50,8 @@ pub enum Absence {
     Folder,
     /// Nothing, but it is a file that is not in or below the kustomization's own folder.
     Outside,
+    /// A file: it is a folder.
+    File,
 }
 
 /// All paths of a kustomization that are of this file system.
@@ -59,8 +61,8 @@ pub(super) fn read(fields: &Fields<'_>) -> Vec<Named> {
         // What stands in the kustomization itself has several lines.
         let path = node.as_str().filter(|path| !path.is_empty() && !path.contains('\n') && !is_remote(path));
         named.extend(path.map(|path| {
-            // `key=path`.
-            let keyed = path.split_once('=').filter(|_| role == Role::Keyed);
+            // `key=path`; one that is neither is another fault.
+            let keyed = path.split_once('=').filter(|(key, _)| role == Role::Keyed && !key.is_empty());
             Named { path: keyed.map_or(path, |(_, path)| path).to_owned(), span: node.span(), role }
         }));
     };
@@ -87,7 +89,7 @@ pub(super) fn read(fields: &Fields<'_>) -> Vec<Named> {
         generator.items("envs").chain(generator.get("env")).for_each(|item| add(item, Role::File));
         generator.items("files").for_each(|item| add(item, Role::Keyed));
     }
-    named.retain(|named| named.role != Role::Keyed || !named.path.is_empty());
+    named.retain(|named| named.role != Role::Keyed || !named.path.is_empty() && !named.path.contains('='));
     named
 }
 

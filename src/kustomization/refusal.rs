@@ -13,6 +13,8 @@ pub struct Refusal {
     pub words: String,
     /// Other places with the same fault: kustomize stops at the first.
     pub others: Vec<Span>,
+    /// What else it is about: places, and what is there.
+    pub related: Vec<(Span, &'static str)>,
     /// Which versions refuse it.
     pub versions: Versions,
     /// What would fix it.
@@ -52,18 +54,34 @@ pub enum Remedy {
     Replace(String),
     /// A file or folder of this path has to be there, or not to be named.
     Member(String),
+    /// What to do, in a sentence.
+    Advice(String),
 }
 
 impl Refusal {
     /// A refusal of all versions.
     pub(super) fn new(span: Span, words: impl Into<String>, label: impl Into<String>) -> Self {
         let (label, words) = (label.into(), words.into());
-        Self { span, label, words, others: Vec::new(), versions: Versions::All, remedy: Remedy::None }
+        Self {
+            span,
+            label,
+            words,
+            others: Vec::new(),
+            related: Vec::new(),
+            versions: Versions::All,
+            remedy: Remedy::None,
+        }
     }
 
     /// Says what fixes it.
     pub(super) fn with_remedy(self, remedy: Remedy) -> Self {
         Self { remedy, ..self }
+    }
+
+    /// Points at another place.
+    pub(super) fn related_to(mut self, span: Span, what: &'static str) -> Self {
+        self.related.push((span, what));
+        self
     }
 
     /// Says which versions refuse.

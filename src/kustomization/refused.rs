@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::accumulate;
 use super::member::{Absence, Role};
 use super::patch::{Body, Form, Patch, is_broken_json};
 use super::refusal::{Refusal, Remedy};
 use super::{Kustomization, Pattern, Versions, is_file_name, member_path, normalise};
-use crate::source::{SourceId, Sources};
+use crate::source::{SourceId, Sources, Span};
 
-/// The refusals of each.
-pub(super) fn read(kustomizations: &[Kustomization], sources: &Sources) -> Vec<Vec<Refusal>> {
+/// The refusals of each, and what of some may be refused.
+pub(super) fn read(kustomizations: &[Kustomization], sources: &Sources) -> (Vec<Vec<Refusal>>, BTreeMap<usize, Span>) {
     let files: BTreeMap<String, SourceId> = sources.iter().map(|(id, source)| (normalise(source.name()), id)).collect();
     let folders: BTreeMap<String, &Kustomization> =
         kustomizations.iter().map(|it| (normalise(&it.folder), it)).collect();
@@ -35,8 +36,12 @@ pub(super) fn read(kustomizations: &[Kustomization], sources: &Sources) -> Vec<V
             refusals.push(Refusal::new(own.span, words, "the second of the folder"));
         }
         // What a template names may be there once it is rendered.
-        refusals.extend(absent(own).filter(|_| !is_template(sources.get(own.span.source).text())));
         refusals.extend(outside(own));
+        if !is_template(sources.get(own.span.source).text()) {
+            refusals.extend(absent(own));
+            refusals.extend(no_files(own));
+            refusals.extend(own.origins.faults.iter().cloned());
+        }
         refusals.extend(kinds(own, &folders));
         refusals.extend(cycle(own, &cyclic));
         refusals.extend(own.order.iter().filter(|_| !built_from.contains(&normalise(&own.folder))).cloned());
@@ -62,18 +67,20 @@ pub(super) fn read(kustomizations: &[Kustomization], sources: &Sources) -> Vec<V
         }));
         refusals
     };
-    kustomizations.iter().map(refusals).collect()
+    let mut refusals: Vec<Vec<Refusal>> = kustomizations.iter().map(refusals).collect();
+    let doubts = accumulate::add(kustomizations, sources, &mut refusals);
+    (refusals, doubts)
 }
 
 /// Whether another program is to render a text first, by ytt's comments or by braces anywhere in it.
-fn is_template(text: &str) -> bool {
+pub(super) fn is_template(text: &str) -> bool {
     text.contains("{{") || text.lines().any(|line| line.trim_start().starts_with("#@"))
 }
 
 /// Paths that lead to nothing.
 fn absent(own: &Kustomization) -> Option<Refusal> {
-    let absent = own.absent.iter().filter(|absent| absent.what != Absence::Outside);
-    let mut refusals = absent.filter_map(|absent| {
+    let missing = own.absent.iter().filter(|absent| !matches!(absent.what, Absence::Outside | Absence::File));
+    let mut refusals = missing.filter_map(|absent| {
         let named = own.named.get(absent.named)?;
         let path = &named.path;
         let refusal = match absent.what {
@@ -99,7 +106,7 @@ fn absent(own: &Kustomization) -> Option<Refusal> {
                 );
                 return Some(Refusal::new(named.span, words, "a file; a Component is named by its folder"));
             }
-            Absence::Outside => return None,
+            Absence::Outside | Absence::File => return None,
         };
         Some(refusal.with_remedy(Remedy::Member(path.clone())))
     });
@@ -114,6 +121,19 @@ fn outside(own: &Kustomization) -> impl Iterator<Item = Refusal> {
     outside.filter_map(|absent| own.named.get(absent.named)).map(|named| {
         let words = format!("security; file '{}' is not in or below the kustomization's folder", named.path);
         Refusal::new(named.span, words, "outside the folder").of(Versions::Restricted)
+    })
+}
+
+/// Folders in place of files (`LoadFile` of `api/internal/loader/fileloader.go`).
+fn no_files(own: &Kustomization) -> impl Iterator<Item = Refusal> {
+    let found = own.absent.iter().filter(|absent| absent.what == Absence::File);
+    found.filter_map(|absent| own.named.get(absent.named)).map(|named| {
+        let help = match named.role {
+            Role::Keyed => "name each file of it: a generator takes no folders",
+            _ => "name a file of it",
+        };
+        let refusal = Refusal::new(named.span, format!("'{}' must resolve to a file", named.path), "a folder");
+        refusal.with_remedy(Remedy::Advice(help.to_owned()))
     })
 }
 

@@ -62,6 +62,8 @@ pub struct Replacement {
     pub path: Option<String>,
     /// The object that the value is taken from.
     pub source: Option<Target>,
+    /// The field of it, and the options, as kustomize prints them behind its id.
+    pub shown_path: String,
     /// What it replaces.
     pub targets: Vec<Replaced>,
     /// The entry.
@@ -206,8 +208,11 @@ impl Replacement {
                 select,
             }
         };
+        let source = fields.get("source").map(Fields::of).unwrap_or_default();
+        let shown_path = source.str("fieldPath").filter(|path| !path.is_empty());
         Self {
             path: fields.str("path").map(str::to_owned),
+            shown_path: shown_path.map(|path| format!(":{path}")).unwrap_or_default(),
             source: fields.get("source").filter(|node| node.is_mapping()).map(Target::read),
             targets: fields.items("targets").map(target).collect(),
             span: node.span(),

@@ -26,10 +26,12 @@ pub(crate) fn mark_absent(inventory: &mut Inventory, options: ReadOptions<'_>) {
                 Found::Nothing(what) if is_folder_role(it.role) || what == Absence::Path => {
                     Some(what).filter(|_| !is_left_out(&path, options.exclude))
                 }
+                Found::Folder if !is_folder_role(it.role) => Some(Absence::File),
                 Found::File if it.role == Role::Component => Some(Absence::Folder),
                 // A resource may be a folder too, and those may lie anywhere.
                 Found::File => Some(Absence::Outside).filter(|_| !is_below(&path, &own.folder)),
-                Found::Nothing(_) | Found::Folder => None,
+                Found::Nothing(_) => Some(Absence::File),
+                Found::Folder => None,
             }?;
             Some(Absent { named, what })
         });

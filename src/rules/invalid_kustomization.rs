@@ -47,7 +47,9 @@ fn finding(cx: &Context<'_>, refusal: &Refusal) -> Finding {
     let written = cx.sources.slice(refusal.span);
     let finding = Finding::new(META.id, severity, message, refusal.span, refusal.label.clone());
     let finding = refusal.others.iter().fold(finding, |finding, other| finding.related(*other, "nor is there this"));
+    let finding = refusal.related.iter().fold(finding, |finding, (span, what)| finding.related(*span, *what));
     match &refusal.remedy {
+        Remedy::Advice(help) => finding.help(help.clone()),
         Remedy::None => match refusal.versions {
             Versions::BeforeLast => finding.help("fix the regular expression; `.` and `*` alone are no wildcards"),
             Versions::Older => finding.help("leave it out, or build with a newer kustomize"),
@@ -105,6 +107,7 @@ mod tests {
             label: "a number".to_owned(),
             words: words.to_owned(),
             others: Vec::new(),
+            related: Vec::new(),
             versions,
             remedy,
         };

@@ -375,7 +375,8 @@ fn what_a_build_takes_away_is_not_judged() {
 fn a_replaced_namespace_leaves_open_what_is_pulled_with() {
     let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: web, namespace: a}\nspec: {containers: [{name: web, image: \
                web:1}]}\n";
-    let kustomization = "resources: [pod.yaml]\nreplacements:\n- source: {kind: ConfigMap, name: x, fieldPath: data.ns}\n  \
+    let kustomization = "resources: [pod.yaml]\nconfigMapGenerator: [{name: x, literals: [ns=b]}]\n\
+                         replacements:\n- source: {kind: ConfigMap, name: x, fieldPath: data.ns}\n  \
                          targets:\n  - select: {kind: Pod}\n    fieldPaths: [metadata.namespace]\n";
     let (_, inventory) = gather(&[("kustomization.yaml", kustomization), ("pod.yaml", pod)]);
     assert_eq!(pulled(&inventory).len(), 1);

@@ -5,6 +5,7 @@
 mod added;
 mod differential;
 mod generate;
+mod objects;
 mod refusals;
 mod table;
 

@@ -122,7 +122,8 @@ fn pods_and_unknown_kinds_mention_images_too() {
 
 #[test]
 fn a_kustomization_leaves_flags_alone() {
-    let pod = "apiVersion: v1\nkind: Pod\nspec: {containers: [{image: 'a:1', args: ['--nop-image=a:1']}]}\n";
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{image: 'a:1', args: \
+               ['--nop-image=a:1']}]}\n";
     let kustomization = "resources: [pod.yaml]\nimages: [{name: a, newTag: '2'}]\n";
     let files = [("kustomization.yaml", kustomization), ("pod.yaml", pod)];
     let sources = files.iter().map(|(name, text)| Source::new(*name, *text, Encoding::Utf8)).collect();

@@ -124,7 +124,8 @@ fn istio_fills_in_auto() {
 
 #[test]
 fn kustomizations_rewrite_what_they_build_from() {
-    let pod = "apiVersion: v1\nkind: Pod\nspec: {containers: [{name: c, image: 'app:1'}, {name: d, image: other}]}\n";
+    let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: 'app:1'}, {name: d, \
+               image: other}]}\n";
     let found = inventory(&[
         ("overlay/kustomization.yaml", "resources: [../base]\nimages: [{name: app, newTag: '2'}]\n"),
         ("base/kustomization.yaml", "resources: [pod.yaml]\n"),

@@ -493,6 +493,65 @@ fn other(random: &mut Random, files: &mut Files) -> String {
     }
 }
 
+/// What depends on the objects that a build has: files of the folder `o`, and lines of its kustomization.
+fn objects(random: &mut Random, files: &mut Files, under: &str) -> (String, String) {
+    let web = WORKLOADS[0].1;
+    let pod = |metadata: &str| format!("apiVersion: v1\nkind: Pod\nmetadata: {{{metadata}}}\nspec: {{}}\n");
+    let file = |files: &mut Files, text: String| {
+        files.insert("o/more.yaml".to_owned(), text);
+        ("more.yaml".to_owned(), String::new())
+    };
+    let part = |files: &mut Files, folder: &str, more: &str| {
+        files.insert(format!("{folder}/kustomization.yaml"), format!("resources: [{under}]\n{more}"));
+        (format!("../{folder}"), String::new())
+    };
+    let lines = |text: &str| (String::new(), format!("{text}\n"));
+    match random.below(22) {
+        0 => file(files, web.to_owned()),
+        1 => file(files, web.replace("{name: web,", "{name: web, namespace: default,")),
+        2 => file(files, web.replace("{name: web,", "{name: web, namespace: shop,")),
+        3 => file(files, web.replace("{name: web,", "{name: dev-web,")),
+        4 => file(files, pod("name: x") + "---\n" + &pod("name: x")),
+        5 => file(files, pod("generateName: x")),
+        6 => file(files, "a: b\n".to_owned()),
+        7 => file(files, "# nothing\n---\n".to_owned() + &pod("name: x")),
+        8 => file(files, "[]\n".to_owned()),
+        9 => file(files, format!("{}x: {{a: b, a: c}}\n", pod("name: x"))),
+        10 => file(files, "apiVersion: v1\nkind: Namespace\nmetadata: {name: a}\n---\napiVersion: v1\nkind: Namespace\nmetadata: {name: b}\n".to_owned()),
+        11 => part(files, "again", ""),
+        12 => part(files, "again", "namePrefix: again-\n"),
+        13 => part(files, "again", "namespace: again\n"),
+        14 => ("../base/kustomization.yaml".to_owned(), String::new()),
+        15 => ("../base/web.yaml".to_owned(), String::new()),
+        16 => lines("configMapGenerator: [{name: q, literals: [a=b]}, {name: q, behavior: merge, literals: [c=d]}]"),
+        17 => lines(random.pick(&[
+            "configMapGenerator: [{name: q, literals: [a=b]}, {name: q, literals: [c=d]}]",
+            "configMapGenerator: [{name: q, literals: [a]}]",
+            "configMapGenerator: [{literals: [a=b]}]",
+            "configMapGenerator: [{name: q, files: ['x=']}]",
+        ])),
+        18 => lines(random.pick(&[
+            "secretGenerator: [{name: q, behavior: replace, literals: [a=b]}]",
+            "secretGenerator: [{name: q, behavior: nosuch, literals: [a=b, a=c]}]",
+            "secretGenerator: [{name: q, namespace: o, literals: [a=b]}, {name: q, literals: [a=b]}]",
+        ])),
+        19 => lines(random.pick(&[
+            "vars: [{name: V, objref: {apiVersion: v1, kind: Pod, name: gone}}]",
+            "vars: [{name: V, objref: {apiVersion: apps/v1, kind: Deployment, name: web}, fieldref: {fieldpath: spec.gone}}]",
+            "vars: [{name: V, objref: {apiVersion: apps/v1, kind: Deployment, name: dev-web}}]",
+        ])),
+        20 => lines(random.pick(&[
+            "replacements: [{source: {kind: Gone}, targets: [{select: {kind: Pod}, fieldPaths: [metadata.name]}]}]",
+            "replacements: [{source: {version: v1}, targets: [{select: {kind: Pod}, fieldPaths: [metadata.name]}]}]",
+            "replacements: [{source: {kind: Deployment, fieldPath: spec.gone}, targets: [{select: {kind: Pod}, fieldPaths: [metadata.name]}]}]",
+        ])),
+        _ => {
+            files.insert("o/sub/x.txt".to_owned(), "x\n".to_owned());
+            lines("configMapGenerator: [{name: q, files: [sub]}]")
+        }
+    }
+}
+
 /// A case.
 pub(super) fn files(seed: u64) -> Files {
     let mut random = Random::new(seed + 1);
@@ -534,6 +593,14 @@ pub(super) fn files(seed: u64) -> Files {
         4 => format!("resources: [{under}]\nresources: [{under}]\n"),
         _ => format!("{}: [{under}]\n", key(random, "resources")),
     };
+    let mut more = Random::new(seed + 1_000_003);
+    if more.one_in(4) {
+        let (member, lines) = objects(&mut more, &mut files, under);
+        if !member.is_empty() {
+            over = over.replacen(&format!("[{under}"), &format!("[{under}, {member}"), 1);
+        }
+        over += &lines;
+    }
     if over.contains("../empty") {
         files.insert("empty/notes.txt".to_owned(), "x\n".to_owned());
     }
