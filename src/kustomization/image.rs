@@ -269,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_pattern_costs_what_the_bytes_may_meet_behind_what_it_begins_with() {
-        read(SourceId(0), "{name: 'ghcr.io/(a|b){1,50}.*x'}", true, &mut |piece| {
+        read(SourceId(0), "{name: 'ghcr.io/a{1,50}.*x'}", true, &mut |piece| {
             let Piece::Document(document) = piece else { return };
             let rule = ImageRule::read("images", 0, document.root().expect("a root")).expect("a name");
             let long = "a".repeat(4000);
