@@ -276,7 +276,7 @@ mod tests {
             assert!(rule.cost(&format!("ghcr.io/{long}")) > 100 * rule.cost("ghcr.io/a"));
             assert_eq!(rule.cost(&format!("quay.io/{long}")), 1);
         });
-        for (entry, value) in [("{name: apps?}", "app"), ("{name: 'ab{0}c'}", "ac"), ("{name: 'web*'}", "we")] {
+        for (entry, value) in [("{name: 'apps?'}", "app"), ("{name: 'ab{0}c'}", "ac"), ("{name: 'web*'}", "we")] {
             assert_eq!(rewritten(entry, value).as_deref(), Some(value), "{entry}");
         }
         assert_eq!(rewritten("{name: web|api}", "x/api").as_deref(), Some("x/api"));
