@@ -269,14 +269,14 @@ mod tests {
 
     #[test]
     fn a_pattern_costs_what_the_bytes_may_meet_behind_what_it_begins_with() {
-        read(SourceId(0), "{name: 'ghcr.io/(a|b){1,50}.*x'}", true, &mut |piece| {
+        read(SourceId(0), "{name: 'ghcr.io/a{1,50}.*x'}", true, &mut |piece| {
             let Piece::Document(document) = piece else { return };
             let rule = ImageRule::read("images", 0, document.root().expect("a root")).expect("a name");
             let long = "a".repeat(4000);
             assert!(rule.cost(&format!("ghcr.io/{long}")) > 100 * rule.cost("ghcr.io/a"));
             assert_eq!(rule.cost(&format!("quay.io/{long}")), 1);
         });
-        for (entry, value) in [("{name: apps?}", "app"), ("{name: 'ab{0}c'}", "ac"), ("{name: 'web*'}", "we")] {
+        for (entry, value) in [("{name: 'apps?'}", "app"), ("{name: 'ab{0}c'}", "ac"), ("{name: 'web*'}", "we")] {
             assert_eq!(rewritten(entry, value).as_deref(), Some(value), "{entry}");
         }
         assert_eq!(rewritten("{name: web|api}", "x/api").as_deref(), Some("x/api"));
