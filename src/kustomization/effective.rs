@@ -67,7 +67,10 @@ pub fn apply(
         builder.doubt = None;
         let mut pods = builder.build(root, None, 0);
         if builder.is_exhausted {
-            pods = builder.all_unknown(&builds[root].sources, kustomizations[root].span);
+            // Once is enough: what is unknown in one build is told of the image, whichever build it is.
+            let fresh: BTreeSet<SourceId> = builds[root].sources.difference(&builder.given_up).copied().collect();
+            pods = builder.all_unknown(&fresh, kustomizations[root].span);
+            builder.given_up.extend(fresh);
         }
         if builder.is_all_known() && !kustomizations[root].is_component {
             let found = std::mem::take(&mut builder.unmatched);
@@ -169,6 +172,8 @@ struct Builder<'k> {
     deleted: BTreeSet<ResourceId>,
     /// What kustomize may refuse, of the root at hand.
     doubt: Option<Why>,
+    /// Sources of builds that are too large to be followed.
+    given_up: BTreeSet<SourceId>,
     spent: usize,
     checks: usize,
     is_exhausted: bool,
@@ -214,6 +219,7 @@ impl<'k> Builder<'k> {
             unmatched: Vec::new(),
             deleted: BTreeSet::new(),
             doubt: None,
+            given_up: BTreeSet::new(),
             spent: 0,
             checks: 0,
             is_exhausted: false,
@@ -246,6 +252,11 @@ impl<'k> Builder<'k> {
         self.reasons.extend(refused.map(|it| Unfollowed { reason: Reason::Refused, span: it.span }));
         for member in &own.resources {
             let path = member_path(&own.folder, member);
+            if self.spent + pods.len() > BUDGET {
+                self.is_exhausted = true;
+                pods.clear();
+                break;
+            }
             if let Some(&source) = self.files.get(&path) {
                 pods.extend(self.of_source(source));
             } else if let Some(&inner) = self.folders.get(&path) {
