@@ -188,7 +188,8 @@ pub(super) fn passes(path: &str) -> u8 {
     let Some((list, index)) = within_item(path).strip_suffix("].image").and_then(|path| path.rsplit_once('[')) else {
         return 0;
     };
-    let is_index = index.bytes().all(|b| b.is_ascii_digit());
+    // What a patch appends is at `-`.
+    let is_index = index == "-" || index.bytes().all(|b| b.is_ascii_digit());
     let (parent, key) = list.rsplit_once('.').unwrap_or(("", list));
     if !is_index || !matches!(key, "containers" | "initContainers") {
         return 0;

@@ -92,7 +92,9 @@ fn said(folder: &Path) -> Said {
     assert!(errors.is_empty());
     let options = ReadOptions { folders: &folders, ..ReadOptions::default() };
     let inventory = gather(&inputs, errors, options).inventory;
-    let refusal = inventory.refusals.iter().find(|refusal| refusal.versions == Versions::All);
+    // The tools are run without `--load-restrictor`.
+    let is_refused = |versions| matches!(versions, Versions::All | Versions::Restricted);
+    let refusal = inventory.refusals.iter().find(|refusal| is_refused(refusal.versions));
     let broken = inventory.problems.first();
     let is_unknown =
         |image: &pullcheck::workload::ImageUse| image.image == ImageText::Skipped(Skip::RewrittenByKustomize);

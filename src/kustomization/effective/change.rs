@@ -77,6 +77,20 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
             }
             pod.is_changed = true;
         }
+        if let (None, Some(name)) = (&patch.target, name)
+            && are_several(
+                builder.inventory,
+                pods.iter().zip(&fits).filter(|(_, fits)| **fits == Some(true)).map(|(pod, _)| pod),
+            )
+        {
+            let (kind, name) = (&name.kind, name.name.as_deref().unwrap_or_default());
+            let words = format!(
+                "no resource matches strategic merge patch \"{kind}/{name}\": multiple matches for Id; failed to find \
+                 unique target for patch"
+            );
+            let refusal = Refusal::new(patch.span, words, format!("several objects have been called {kind} `{name}`"));
+            builder.unmatched.push(refusal);
+        }
         if !concerns {
             continue;
         }
@@ -154,6 +168,13 @@ fn unmatched(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patch, chan
     let words = format!("no resource matches strategic merge patch \"{kind}/{name}\": no matches for Id");
     let label = format!("there is no {kind} `{name}` to patch");
     builder.unmatched.push(Refusal::new(patch.span, words, label));
+}
+
+/// Whether pods are of several objects of a build.
+pub(super) fn are_several<'p>(inventory: &Inventory, pods: impl Iterator<Item = &'p BuiltPod>) -> bool {
+    let objects = pods.map(|pod| (inventory.pod(pod.pod).resource, pod.names.last(), pod.namespaces.last()));
+    let objects: std::collections::BTreeSet<_> = objects.collect();
+    objects.len() > 1
 }
 
 fn concerns(merge: &Merge) -> bool {

@@ -243,6 +243,16 @@ impl<'k> Builder<'k> {
 
     fn replace_targets(&mut self, replacement: &'k Replacement, span: Span, pods: &mut [BuiltPod]) {
         self.match_source(replacement, span);
+        if let Some(source) = &replacement.source {
+            let is_source = |pod: &&BuiltPod| {
+                let object = &self.inventory.resource(self.inventory.pod(pod.pod).resource).name;
+                !pod.is_deleted && source.fits(object, &pod.names, &pod.namespaces) == Some(true)
+            };
+            if change::are_several(self.inventory, pods.iter().filter(is_source)) {
+                let words = "kustomize may refuse this: several objects have had the name of the source";
+                self.doubt.get_or_insert(Why::new(span, words));
+            }
+        }
         let is_lost = pods.iter().any(|pod| pod.lost.is_some());
         if is_lost && replacement.targets.iter().any(|it| !it.paths.is_empty()) || !self.finds_fields(replacement) {
             let words = "kustomize fails where this replacement finds no such field";

@@ -597,7 +597,8 @@ pub(super) fn files(seed: u64) -> Files {
     if more.one_in(4) {
         let (member, lines) = objects(&mut more, &mut files, under);
         if !member.is_empty() {
-            over = over.replacen(&format!("[{under}"), &format!("[{under}, {member}"), 1);
+            // The last of a doubled key counts.
+            over = over.replace(&format!("[{under}"), &format!("[{under}, {member}"));
         }
         over += &lines;
     }

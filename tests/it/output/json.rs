@@ -120,6 +120,7 @@ fn the_schema_knows_every_cause() {
         Cause::SetByImageStream,
         Cause::PulledByAnother,
         Cause::Finished,
+        Cause::RewrittenAtAdmission,
         Cause::Never,
     ];
     use Defect::{
