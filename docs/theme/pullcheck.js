@@ -32,3 +32,24 @@
         }
     }
 })();
+
+// Links the names of rules to their pages: the texts of the rules are read in terminals too, and have no such links.
+(function () {
+    "use strict";
+    const pages = new Map();
+    for (const link of document.querySelectorAll("#mdbook-sidebar a[href*='rules/']")) {
+        const rule = /rules\/([a-z-]+)\.html/.exec(link.href);
+        if (rule && rule[1] !== "index") {
+            pages.set(rule[1], link.href);
+        }
+    }
+    for (const code of document.querySelectorAll(".content :not(pre) > code")) {
+        const page = pages.get(code.textContent);
+        if (page && !code.closest("a") && page !== window.location.href.split("#")[0]) {
+            const link = document.createElement("a");
+            link.href = page;
+            code.replaceWith(link);
+            link.append(code);
+        }
+    }
+})();
