@@ -53,3 +53,11 @@
         }
     }
 })();
+
+// Keeps short code in one line: browsers break `--option` behind its first hyphen.
+(function () {
+    "use strict";
+    for (const code of document.querySelectorAll(".content :not(pre) > code")) {
+        code.classList.toggle("short", code.textContent.length <= 32);
+    }
+})();
