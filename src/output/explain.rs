@@ -5,7 +5,7 @@
 
 use owo_colors::{OwoColorize, Style as Ansi};
 
-use super::{Style, words};
+use super::{Style, page, words};
 use crate::finding::Severity;
 use crate::rules::meta::Meta;
 
@@ -20,14 +20,16 @@ const CODE: &str = "      ";
 
 /// A rule's page as Markdown, under a heading and a line that says what its front matter does.
 pub fn markdown(meta: &Meta) -> String {
-    format!("# {}\n\n{} ({})\n{}", meta.id, meta.title, facts(meta), meta.body)
+    let address = page(meta.id).map(|address| format!("\nMore: <{address}>\n")).unwrap_or_default();
+    format!("# {}\n\n{} ({})\n{address}{}", meta.id, meta.title, facts(meta), meta.body)
 }
 
 /// A rule's page for a terminal: headings in capitals, text wrapped, code indented, links written out.
 pub fn explain(meta: &Meta, style: &Style) -> String {
+    let address = page(meta.id).map(|address| format!("more: {address}\n")).unwrap_or_default();
     let mut page = Page { style, out: String::new(), paragraph: Paragraph::default() };
     let id = page.paint(meta.id, Ansi::new().bold());
-    page.out.push_str(&format!("{id} ({})\n{}\n", facts(meta), meta.title));
+    page.out.push_str(&format!("{id} ({})\n{}\n{address}", facts(meta), meta.title));
     let mut block = None;
     for line in meta.body.lines() {
         if let Some(info) = line.strip_prefix("```") {
@@ -239,7 +241,8 @@ mod tests {
         let body = "\n## What it does\n\nSee [the docs](https://k8s.io/x),\nwhich say `more`.\n\n### A tag\n\n- one\n  \
                     more\n- two\n\n| key | why |\n|---|---|\n| `a` | the b |\n\n```yaml title=\"x y.yaml\"\n# kept\n\
                     a: [b](c)\n\n```\n```registry\nx = 200\n```\n";
-        let expected = "some-rule (error, asks the registry, since 0.1.0)\nA title\n\nWHAT IT DOES\n\n  See the docs \
+        let expected = "some-rule (error, asks the registry, since 0.1.0)\nA title\nmore: \
+                        https://pullcheck.github.io/pullcheck/rules/some-rule.html\n\nWHAT IT DOES\n\n  See the docs \
                         (https://k8s.io/x), which say `more`.\n\n  A tag\n\n  - one more\n  - two\n\n  key\n      why\n  \
                         `a`\n      the b\n\n    x y.yaml\n      # kept\n      a: [b](c)\n\n    where the registry \
                         answers\n      x = 200\n";
@@ -271,6 +274,7 @@ mod tests {
     fn markdown_has_a_heading_and_the_facts() {
         let page = markdown(&Meta { enabled: false, ..meta("\n## What it does\n") });
         let facts = "off, turned on by --deny some-rule, asks the registry, since 0.1.0";
-        assert_eq!(page, format!("# some-rule\n\nA title ({facts})\n\n## What it does\n"));
+        let more = "More: <https://pullcheck.github.io/pullcheck/rules/some-rule.html>";
+        assert_eq!(page, format!("# some-rule\n\nA title ({facts})\n\n{more}\n\n## What it does\n"));
     }
 }

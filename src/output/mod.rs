@@ -116,9 +116,10 @@ fn repository() -> Option<&'static str> {
     Some(env!("CARGO_PKG_REPOSITORY")).filter(|address| !address.is_empty())
 }
 
-/// Where the page of a rule can be read by whoever has no `pullcheck --explain` at hand.
+/// The address of a rule's page in the book, which GitHub Pages serves below the repository's owner.
 fn page(rule: &str) -> Option<String> {
-    repository().map(|home| format!("{home}/blob/main/rules/{rule}.md"))
+    let (owner, name) = repository()?.strip_prefix("https://github.com/")?.split_once('/')?;
+    Some(format!("https://{owner}.github.io/{name}/rules/{rule}.html"))
 }
 
 /// Writes a report; it ends in a line feed. What of a format has no form for the images alone writes the findings.

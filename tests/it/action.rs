@@ -263,10 +263,11 @@ fn credentials_come_by_the_environment_and_reach_pullcheck_alone() {
 }
 
 #[test]
-fn the_readme_tells_of_the_action_as_it_is() {
+fn documents_describe_the_action_as_it_is() {
+    const PAGE: &str = "docs/src/integrations/github.md";
+    let section = fs::read_to_string(root().join(PAGE)).unwrap();
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
-    let (_, section) = readme.split_once("### GitHub Action\n").unwrap();
-    let (section, _) = section.split_once("\n### ").unwrap();
+    assert!(readme.contains(&format!("uses: pullcheck/pullcheck@v{OWN}\n")), "the version in README.md is stale");
     assert!(section.contains(&format!("uses: pullcheck/pullcheck@v{OWN}\n")), "the version is stale");
     let names = |key: &str| -> Vec<String> {
         with_yaml("action.yml", |action| {
@@ -275,7 +276,7 @@ fn the_readme_tells_of_the_action_as_it_is() {
     };
     let (inputs, outputs) = (names("inputs"), names("outputs"));
     for name in inputs.iter().chain(&outputs) {
-        assert!(section.contains(&format!("`{name}`")), "README.md does not tell of {name}");
+        assert!(section.contains(&format!("`{name}`")), "{PAGE} does not name {name}");
     }
     for used in section.split("steps.pullcheck.outputs.").skip(1) {
         let name = used.split([' ', '}']).next().unwrap();

@@ -59,12 +59,13 @@ fn options_behind_those_of_a_hook_count() {
 
 #[test]
 fn what_names_a_version_names_this_one() {
-    let (readme, template) = (read("README.md"), read(".packaging/gitlab-ci.yml"));
+    let template = read(".packaging/gitlab-ci.yml");
+    let [gitlab, pre_commit] = ["gitlab", "pre-commit"].map(|page| read(&format!("docs/src/integrations/{page}.md")));
     let include =
         format!("remote: https://raw.githubusercontent.com/pullcheck/pullcheck/v{VERSION}/.packaging/gitlab-ci.yml\n");
-    assert!(readme.contains(&include) && template.contains(&include));
+    assert!(gitlab.contains(&include) && template.contains(&include));
     assert!(template.contains(&format!("PULLCHECK_VERSION: \"{VERSION}\"\n")));
-    assert!(readme.contains(&format!("    rev: v{VERSION}\n")));
+    assert!(pre_commit.contains(&format!("    rev: v{VERSION}\n")));
 }
 
 #[test]

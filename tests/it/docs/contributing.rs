@@ -98,7 +98,9 @@ fn the_walk_through_works() {
         let status = in_copy(&copy, command).status().expect("there is a shell");
         assert!(status.success(), "in {}: {command}", copy.display());
     }
-    assert!(fs::read_to_string(copy.join("README.md")).expect("it is there").contains("[`pull-request-tag`]"));
+    let index = fs::read_to_string(copy.join("docs/src/rules/index.md")).expect("it is there");
+    assert!(index.contains("[`pull-request-tag`]"));
+    assert!(copy.join("docs/src/rules/pull-request-tag.md").exists());
 }
 
 /// The copy is the member of a workspace, with the same profiles. Were it a root, cargo would take its crates for those

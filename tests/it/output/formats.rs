@@ -71,9 +71,8 @@ fn sarif_tells_rule_place_and_words() {
     let rule = &run["tool"]["driver"]["rules"][index];
     assert_eq!((&rule["id"], &rule["name"]), (&json!("image-not-found"), &json!("ImageNotFound")));
     assert_eq!(rule["defaultConfiguration"], json!({"enabled": true, "level": "error"}));
-    let home = "https://github.com/pullcheck/pullcheck";
-    assert_eq!(run["tool"]["driver"]["informationUri"], home);
-    assert_eq!(rule["helpUri"], format!("{home}/blob/main/rules/image-not-found.md"));
+    assert_eq!(run["tool"]["driver"]["informationUri"], "https://github.com/pullcheck/pullcheck");
+    assert_eq!(rule["helpUri"], "https://pullcheck.github.io/pullcheck/rules/image-not-found.html");
     assert!(!rule["help"]["markdown"].as_str().expect("help").contains("## Examples"));
     assert_eq!(result["level"], "error");
     let place = &result["locations"][0]["physicalLocation"];
@@ -164,7 +163,7 @@ fn github_annotates_the_severest_first() {
     assert_eq!(
         not_found.message,
         "ghcr.io/acme/api has no tag 1.9\nuse 1.9.0, the nearest of its 14 tags\n\
-         more: https://github.com/pullcheck/pullcheck/blob/main/rules/image-not-found.md"
+         more: https://pullcheck.github.io/pullcheck/rules/image-not-found.html"
     );
     assert_eq!(
         shown.lines().last(),
@@ -205,11 +204,14 @@ fn the_pages_that_github_leads_to_exist() {
     let shown = text(Format::Github, &shop());
     let commands = shown.lines().filter_map(Command::parse);
     let pages: BTreeSet<String> = commands
-        .filter_map(|command| Some(command.message.rsplit_once("\nmore: ")?.1.split_once("/blob/main/")?.1.to_owned()))
+        .filter_map(|command| {
+            Some(command.message.rsplit_once("\nmore: ")?.1.split_once(".io/pullcheck/")?.1.to_owned())
+        })
         .collect();
     assert!(pages.len() > 1, "{shown}");
     for page in pages {
-        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join(&page).is_file(), "there is no {page}");
+        let source = page.replace(".html", ".md");
+        assert!(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/src").join(source).is_file(), "there is no {page}");
     }
 }
 
