@@ -5,7 +5,6 @@ mod baseline;
 mod baseline_file;
 mod exit;
 mod help;
-mod helper;
 mod interrupt;
 mod names;
 mod options;
@@ -21,7 +20,7 @@ use crate::config::{self, Invocation, Refusal};
 use crate::dockerconfig::DockerConfig;
 use crate::error::UsageError;
 use crate::gather::{self, Gathered};
-use crate::inventory::ReadOptions;
+use crate::inventory::{ReadOptions, kinds_without_images};
 use crate::load::{self, Input};
 use crate::output::redact::Redactor;
 use crate::output::{self, Content, Format, Style, sanitize};
@@ -30,11 +29,9 @@ use crate::registry::{Cached, Client, Concurrency, HostTraffic, Interrupter, NoS
 use crate::report::{InputError, Report};
 use crate::sensitive::Sensitive;
 use crate::source::Sources;
-use crate::workload::custom::kind;
 use crate::{check, rules, stack};
 pub use args::Args;
 pub use exit::Exit;
-pub use helper::Helpers;
 use interrupt::Signals;
 pub use options::{Options, Task};
 pub use outputs::{OutputArg, Outputs};
@@ -119,7 +116,8 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
     load::chart::beside(&mut gathered);
     load::operator::beside(&mut gathered, options.client.certs_dir.ignored());
     let asks = options.task == Task::Check && !options.settings.offline;
-    let mut notes: Vec<String> = kind::barren(&options.kinds, &gathered.inventory).into_iter().map(no_image).collect();
+    let mut notes: Vec<String> =
+        kinds_without_images(&options.kinds, &gathered.inventory).into_iter().map(no_image).collect();
     let helped = match &options.supplied {
         Some(config) => Some(options.helpers.complete(config, &gathered.inventory, asks, &mut notes)?),
         None => None,

@@ -13,7 +13,7 @@ use crate::report::InputError;
 use crate::source::{Source, SourceId, Sources, Span};
 use crate::yaml::MergeRule;
 use crate::yaml::scalar::is_word;
-use crate::{chart, kustomization, stack};
+use crate::{kustomization, rewriting, stack};
 
 /// What the inputs say, and the files themselves.
 #[derive(Debug, Default)]
@@ -138,7 +138,6 @@ fn inventory_of(id: SourceId, source: Source, unread: Option<Unread>, options: R
 fn merge(sources: Sources, parts: Vec<Inventory>, errors: Vec<InputError>) -> Gathered {
     let mut inventory = Inventory::default();
     parts.into_iter().for_each(|part| inventory.append(part));
-    inventory.mark_rewritten(&sources);
-    chart::set_apart(&mut inventory, &sources);
+    rewriting::apply(&mut inventory, &sources);
     Gathered { sources, inventory, errors, charts: BTreeMap::new() }
 }

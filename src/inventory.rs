@@ -1,29 +1,32 @@
 //! Everything that the inputs say, gathered from all documents: the facts that rules judge.
 
 pub(crate) mod broken;
+mod kinds_without_images;
+mod template_sign;
 
 use std::collections::{BTreeMap, BTreeSet};
+
+pub use kinds_without_images::kinds_without_images;
 
 use crate::chart::{self, comment};
 use crate::duplicate::DuplicateKey;
 use crate::hook::Hook;
 use crate::kustomization::{self, Aside, Kustomization, PatchFiles, Refusal, Unrendered};
 use crate::resource::{self, ResourceName};
-use crate::rewriting;
 use crate::secret::{self, Patcher, Secret, patcher};
 use crate::sensitive::Sensitive;
 use crate::service_account::{self, ServiceAccount};
-use crate::source::{Source, SourceId, SourceOrigin, Sources, Span, Spanned};
+use crate::source::{Source, SourceId, SourceOrigin, Span, Spanned};
 use crate::suppression::{self, Suppressions};
 use crate::workload::custom::fleet;
 use crate::workload::custom::kind::Kind;
 use crate::workload::custom::unchecked::Unchecked;
 use crate::workload::misplaced::MisplacedPullSecrets;
-use crate::workload::openshift::{self, StreamTag, template};
-use crate::workload::placeholder::{Skip, is_placeholder};
-use crate::workload::pod::is_unquoted_template;
+use crate::workload::openshift::{StreamTag, template};
+use crate::workload::placeholder::is_placeholder;
 use crate::workload::rewriter::Rewriter;
-use crate::workload::{self, ImageText, ImageUse, Pod, PodId, PodOrigin, Resource, ResourceId};
+use crate::workload::value::is_unquoted_template;
+use crate::workload::{self, ImageUse, Pod, PodId, Resource, ResourceId};
 use crate::yaml::{self, Document, MergeRule, Node, Piece};
 
 /// The facts of all inputs, each list in the order of source and place.
@@ -298,30 +301,6 @@ impl Inventory {
         Self { masked: self.masked, secret_texts: self.secret_texts, ..Self::default() }
     }
 
-    /// Marks what another object of the inputs replaces: images that a kustomization's `images:` rewrites, or that are
-    /// the bare names of image streams; namespaces that a kustomization sets; Secrets that are filled in.
-    pub fn mark_rewritten(&mut self, sources: &Sources) {
-        let kustomizations = std::mem::take(&mut self.kustomizations);
-        let builds = kustomization::builds(&kustomizations, sources);
-        let settled = kustomization::apply(self, &kustomizations, &builds, sources);
-        rewriting::set_namespaces(self, &builds, &settled, sources);
-        rewriting::mark_generated(&mut self.secrets, &builds);
-        rewriting::mark_filled_in(&mut self.secrets, &self.filled_in);
-        secret::follow_mirrors(&mut self.secrets);
-        for image in &mut self.images {
-            // Flags and annotations are no field that it rewrites.
-            let is_mention = self.pods.get(image.pod.0 as usize).is_some_and(|pod| pod.origin == PodOrigin::Mention);
-            if is_mention || matches!(image.image, ImageText::Skipped(_)) {
-                continue;
-            }
-            if self.image_streams.contains(bare_name(&image.text.value)) {
-                image.image = ImageText::Skipped(Skip::SetByImageStream);
-            }
-        }
-        self.kustomizations = kustomizations;
-        openshift::resolve(self);
-    }
-
     /// Whether every Secret that the inputs make is known by its name.
     pub fn knows_all_secrets(&self) -> bool {
         self.unrecognisable.is_empty() && !self.patchers.iter().any(|patcher| patcher.makes_secrets)
@@ -341,13 +320,6 @@ impl Inventory {
     pub fn resource_of(&self, image: &ImageUse) -> &Resource {
         self.resource(self.pod(image.pod).resource)
     }
-}
-
-/// An image's name without tag and digest.
-fn bare_name(text: &str) -> &str {
-    let text = text.split_once('@').map_or(text, |(name, _)| name);
-    let path_start = text.rfind('/').map_or(0, |slash| slash + 1);
-    text[path_start..].find(':').map_or(text, |colon| &text[..path_start + colon])
 }
 
 /// An input that could not be read or parsed.

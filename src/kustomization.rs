@@ -2,7 +2,7 @@
 
 mod accumulate;
 mod decode;
-mod effective;
+pub(crate) mod effective;
 mod fields;
 mod generator;
 mod go_types;
@@ -15,13 +15,13 @@ mod pattern;
 mod reference;
 mod refusal;
 mod refused;
+mod template;
 mod transformer;
 mod unrendered;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use effective::apply;
 pub use generator::{Behavior, Generator};
 pub use image::ImageRule;
 pub use member::{Absence, Absent, Named, Role};
@@ -36,7 +36,7 @@ pub use unrendered::{Unfollowed, Unrendered};
 use fields::Fields;
 
 use crate::source::{SourceId, Sources, Span, Spanned};
-use crate::workload::pod::spanned_string;
+use crate::workload::value::spanned_string;
 use crate::yaml::Node;
 
 /// Keys that name files and folders a kustomization is built from.
@@ -335,13 +335,23 @@ fn build<'k>(
     build
 }
 
+/// Kustomizations that no other one builds from.
+pub(super) fn root_indices(builds: &[Build<'_>]) -> Vec<usize> {
+    let mut included = BTreeSet::new();
+    for build in builds {
+        let own = build.kustomization.folder.as_str();
+        included.extend(build.folders.iter().copied().filter(|folder| *folder != own));
+    }
+    (0..builds.len()).filter(|at| !included.contains(builds[*at].kustomization.folder.as_str())).collect()
+}
+
 /// The namespaces that are given to what each source holds: of each build that is no part of another, the outermost one
 /// that is set on the way to the source. `None` leaves the objects their own.
 pub fn namespaces(builds: &[Build<'_>], sources: &Sources) -> BTreeMap<SourceId, BTreeSet<Option<String>>> {
     let members = members(builds.iter().map(|build| build.kustomization), sources);
     let mut steps = MAX_STEPS;
     let mut namespaces: BTreeMap<SourceId, BTreeSet<Option<String>>> = BTreeMap::new();
-    for root in effective::root_indices(builds) {
+    for root in root_indices(builds) {
         let mut seen = BTreeSet::new();
         let mut open: Vec<(usize, Option<&String>)> = vec![(root, None)];
         while let Some((at, outer)) = open.pop() {

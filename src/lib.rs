@@ -21,6 +21,8 @@ pub mod check;
 pub mod cli;
 #[cfg(feature = "cli")]
 pub mod config;
+#[cfg(feature = "cli")]
+pub mod credential_helper;
 pub mod dockerconfig;
 pub mod duplicate;
 #[cfg(feature = "cli")]
@@ -55,7 +57,7 @@ pub mod registry;
 pub mod render;
 pub mod report;
 pub mod resource;
-mod rewriting;
+pub mod rewriting;
 pub mod rules;
 pub mod runtime;
 pub mod secret;

@@ -1,21 +1,51 @@
 //! What some objects of the inputs change about others: namespaces, names and contents of Secrets.
 
+mod image_stream;
+mod unrendered_chart;
+
 use std::collections::BTreeSet;
 
 use crate::inventory::Inventory;
-use crate::kustomization::{self, Build};
-use crate::secret::{Content, Producer, RefusedBy, Secret};
+use crate::kustomization::{self, Build, effective};
+use crate::secret::{self, Content, Producer, RefusedBy, Secret};
 use crate::source::{SourceId, Sources, Spanned};
-use crate::workload::PodId;
+use crate::workload::{ImageText, PodId, PodOrigin, Skip};
+
+/// Marks what another object of the inputs replaces: images that a kustomization's `images:` rewrites, or that are
+/// the bare names of image streams; namespaces that a kustomization sets; Secrets that are filled in.
+pub fn apply(inventory: &mut Inventory, sources: &Sources) {
+    let kustomizations = std::mem::take(&mut inventory.kustomizations);
+    let builds = kustomization::builds(&kustomizations, sources);
+    let settled = effective::apply(inventory, &kustomizations, &builds, sources);
+    set_namespaces(inventory, &builds, &settled, sources);
+    mark_generated(&mut inventory.secrets, &builds);
+    mark_filled_in(&mut inventory.secrets, &inventory.filled_in);
+    secret::follow_mirrors(&mut inventory.secrets);
+    for image in &mut inventory.images {
+        // Flags and annotations are no field that it rewrites.
+        let is_mention = inventory.pods.get(image.pod.0 as usize).is_some_and(|pod| pod.origin == PodOrigin::Mention);
+        if is_mention || matches!(image.image, ImageText::Skipped(_)) {
+            continue;
+        }
+        if inventory.image_streams.contains(bare_name(&image.text.value)) {
+            image.image = ImageText::Skipped(Skip::SetByImageStream);
+        }
+    }
+    inventory.kustomizations = kustomizations;
+    image_stream::resolve(inventory);
+    unrendered_chart::separate_templates(inventory, sources);
+}
+
+/// An image's name without tag and digest.
+fn bare_name(text: &str) -> &str {
+    let text = text.split_once('@').map_or(text, |(name, _)| name);
+    let path_start = text.rfind('/').map_or(0, |slash| slash + 1);
+    text[path_start..].find(':').map_or(text, |colon| &text[..path_start + colon])
+}
 
 /// kustomize sets the namespace of all that it builds. Where several builds, or a build and the object, disagree any of
 /// them is possible.
-pub(crate) fn set_namespaces(
-    inventory: &mut Inventory,
-    builds: &[Build<'_>],
-    settled: &BTreeSet<PodId>,
-    sources: &Sources,
-) {
+fn set_namespaces(inventory: &mut Inventory, builds: &[Build<'_>], settled: &BTreeSet<PodId>, sources: &Sources) {
     let namespaces = kustomization::namespaces(builds, sources);
     let set = |namespace: &mut Option<String>, source: SourceId| {
         if let Some(built) = namespaces.get(&source) {
@@ -43,7 +73,7 @@ pub(crate) fn set_namespaces(
 }
 
 /// Tells each secret generator whose references kustomize rewrites, and which namespace its Secrets get.
-pub(crate) fn mark_generated(secrets: &mut [Secret], builds: &[Build<'_>]) {
+fn mark_generated(secrets: &mut [Secret], builds: &[Build<'_>]) {
     for secret in secrets {
         let Producer::Generator(generator) = &mut secret.producer else { continue };
         let part_of = || builds.iter().filter(|build| build.folders.contains(generator.folder.as_str()));
@@ -54,7 +84,7 @@ pub(crate) fn mark_generated(secrets: &mut [Secret], builds: &[Build<'_>]) {
 }
 
 /// What a Secret holds is not known where something fills it in, as long as the API server takes it.
-pub(crate) fn mark_filled_in(secrets: &mut [Secret], filled_in: &[Spanned<(Option<String>, String)>]) {
+fn mark_filled_in(secrets: &mut [Secret], filled_in: &[Spanned<(Option<String>, String)>]) {
     for filled in filled_in {
         let (namespace, name) = &filled.value;
         let is_meant = |secret: &&mut Secret| {

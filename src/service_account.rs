@@ -3,7 +3,8 @@
 use crate::duplicate::{self, DuplicateKey};
 use crate::resource::Object;
 use crate::workload::misplaced::{MisplacedPullSecrets, Misplacement};
-use crate::workload::pod::{is_to_be_written, secret_references};
+use crate::workload::pod::secret_references;
+use crate::workload::value::is_to_be_written;
 use crate::workload::{ResourceId, SecretReference};
 use crate::yaml::Node;
 

@@ -11,8 +11,7 @@ use crate::pull::{Blind, PullContext, SecretState};
 use crate::pull_policy::PullPolicy;
 use crate::reference::Reference;
 use crate::runtime::Runtime;
-use crate::workload::placeholder::Skip;
-use crate::workload::{ImageText, ImageUse, PodOrigin};
+use crate::workload::{ImageText, ImageUse, PodOrigin, Skip};
 
 /// Why an image is not, or not known to be, pullable. The strings are part of the JSON contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

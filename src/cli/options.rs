@@ -12,10 +12,10 @@ use crate::cli::args::{
     Args, ClusterArgs, Color, DepthArg, FailOn, LimitArgs, RegistryArgs, RenderArgs, RuleArgs, RuntimeArg,
 };
 use crate::cli::baseline_file;
-use crate::cli::helper::Helpers;
 use crate::cli::outputs::Outputs;
 use crate::cli::values::PullSecretFile;
 use crate::config::{self, Invocation, Layers, Policy};
+use crate::credential_helper::Helpers;
 use crate::dockerconfig::{DockerConfig, Format as ConfigFormat};
 use crate::error::UsageError;
 use crate::finding::Severity;

@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
+use super::template_sign::{self, Look};
 use crate::inventory::{Inventory, Problem, ProblemKind, ReadOptions};
 use crate::kustomization;
 use crate::secret::may_hold_a_secret;
 use crate::sensitive::Sensitive;
 use crate::source::{Source, SourceOrigin, Span};
-use crate::template::sign::{self, Look};
 use crate::yaml::scalar::Scalar;
 use crate::yaml::split::split;
 use crate::yaml::{self, Document, Node, SyntaxError};
@@ -67,7 +67,7 @@ impl Inventory {
             return true;
         }
         let failed_at = (error.at.start - error.document.start) as usize;
-        match sign::look(text, failed_at) {
+        match template_sign::look(text, failed_at) {
             Look::Broken => false,
             Look::Template => true,
             Look::Masked { text: masked, near, in_line, readable } => {

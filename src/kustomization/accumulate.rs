@@ -15,7 +15,7 @@ use super::identity::{self, FileObjects, Found, Id, Key, Name, effective};
 use super::keeping;
 use super::patch::{Body, Patch};
 use super::refusal::{Refusal, Remedy};
-use super::refused::is_template;
+use super::template::is_template;
 use super::{Kustomization, Versions, is_file_name, member_path, normalise};
 use crate::source::{SourceId, Sources, Span};
 use crate::workload::placeholder::is_placeholder;

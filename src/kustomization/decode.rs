@@ -6,7 +6,7 @@ use super::go_types::{Field, KUSTOMIZATION, Struct, Type};
 use super::refusal::{Refusal, Remedy, Versions};
 use super::values;
 use crate::workload::placeholder::is_placeholder;
-use crate::workload::pod::is_unquoted_template;
+use crate::workload::value::is_unquoted_template;
 use crate::yaml::scalar::Scalar;
 use crate::yaml::{Entry, Node};
 

@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use built::{BuiltPod, Facts, Item, Set, Why};
 
 use super::patch::{self, Body, Change, Merge, MergedPod, Patch};
+use super::root_indices;
 use super::unrendered::{Reason, Unfollowed};
 use super::{Aside, Build, Effect, Kustomization, member_path, normalise, refused};
 use crate::inventory::Inventory;
@@ -42,7 +43,7 @@ const MAX_VALUE: usize = 4096;
 const MAX_DEPTH: usize = 64;
 
 /// Follows all builds and gives every image use the values that are deployed. The answer is the pods that were settled.
-pub fn apply(
+pub(crate) fn apply(
     inventory: &mut Inventory,
     kustomizations: &[Kustomization],
     builds: &[Build<'_>],
@@ -111,16 +112,6 @@ pub fn apply(
     inventory.refusals.dedup();
     accounts.into_iter().for_each(|account| account.add_to(inventory));
     emit::emit(inventory, &outcomes, &seen, &patched)
-}
-
-/// Kustomizations that no other one builds from.
-pub(super) fn root_indices(builds: &[Build<'_>]) -> Vec<usize> {
-    let mut included = BTreeSet::new();
-    for build in builds {
-        let own = build.kustomization.folder.as_str();
-        included.extend(build.folders.iter().copied().filter(|folder| *folder != own));
-    }
-    (0..builds.len()).filter(|at| !included.contains(builds[*at].kustomization.folder.as_str())).collect()
 }
 
 /// The namespaces that a build gives to objects, with the folders of the kustomizations that do; `None` where

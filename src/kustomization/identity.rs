@@ -6,8 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use super::reference::shown_id;
 use super::refusal::Refusal;
-use super::refused::is_template;
+use super::template::is_template;
 use crate::source::{SourceId, Span};
 use crate::workload::placeholder::is_placeholder;
 use crate::yaml::{self, MergeRule, Node, Piece};
@@ -67,19 +68,6 @@ impl std::fmt::Display for Id {
         let namespace = self.namespace.as_deref().unwrap_or_default();
         f.write_str(&shown_id([&self.kind, version, group, &self.name, namespace]))
     }
-}
-
-/// Kind, version, group, name and namespace as kustomize prints them.
-pub(super) fn shown_id([kind, version, group, name, namespace]: [&str; 5]) -> String {
-    let or = |text: &str, other: &str| if text.is_empty() { other.to_owned() } else { text.to_owned() };
-    let kind = shown_kind([kind, version, group]);
-    format!("{kind}/{}.{}", or(name, "[noName]"), or(namespace, "[noNs]"))
-}
-
-/// Kind, version and group as kustomize prints them.
-pub(super) fn shown_kind([kind, version, group]: [&str; 3]) -> String {
-    let or = |text: &str, other: &str| if text.is_empty() { other.to_owned() } else { text.to_owned() };
-    format!("{}.{}.{}", or(kind, "[noKind]"), or(version, "[noVer]"), or(group, "[noGrp]"))
 }
 
 /// `EffectiveNamespace` of what has one.

@@ -4,7 +4,6 @@
 //! 5.8.3.
 
 use super::fields::Fields;
-use super::identity::{shown_id, shown_kind};
 use super::transformer::Replacement;
 use crate::source::Span;
 use crate::workload::placeholder::is_placeholder;
@@ -97,4 +96,17 @@ pub(super) fn variables(fields: &Fields<'_>) -> Vec<Variable> {
         }
     };
     fields.items("vars").map(variable).collect()
+}
+
+/// Kind, version, group, name and namespace as kustomize prints them.
+pub(super) fn shown_id([kind, version, group, name, namespace]: [&str; 5]) -> String {
+    let or = |text: &str, other: &str| if text.is_empty() { other.to_owned() } else { text.to_owned() };
+    let kind = shown_kind([kind, version, group]);
+    format!("{kind}/{}.{}", or(name, "[noName]"), or(namespace, "[noNs]"))
+}
+
+/// Kind, version and group as kustomize prints them.
+pub(super) fn shown_kind([kind, version, group]: [&str; 3]) -> String {
+    let or = |text: &str, other: &str| if text.is_empty() { other.to_owned() } else { text.to_owned() };
+    format!("{}.{}.{}", or(kind, "[noKind]"), or(version, "[noVer]"), or(group, "[noGrp]"))
 }

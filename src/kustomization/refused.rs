@@ -6,6 +6,7 @@ use super::accumulate;
 use super::member::{Absence, Role};
 use super::patch::{Body, Form, Patch, is_broken_json};
 use super::refusal::{Refusal, Remedy};
+use super::template::is_template;
 use super::{Kustomization, Pattern, Versions, is_file_name, member_path, normalise};
 use crate::source::{SourceId, Sources, Span};
 
@@ -70,11 +71,6 @@ pub(super) fn read(kustomizations: &[Kustomization], sources: &Sources) -> (Vec<
     let mut refusals: Vec<Vec<Refusal>> = kustomizations.iter().map(refusals).collect();
     let doubts = accumulate::add(kustomizations, sources, &mut refusals);
     (refusals, doubts)
-}
-
-/// Whether another program is to render a text first, by ytt's comments or by braces anywhere in it.
-pub(super) fn is_template(text: &str) -> bool {
-    text.contains("{{") || text.lines().any(|line| line.trim_start().starts_with("#@"))
 }
 
 /// Paths that lead to nothing.

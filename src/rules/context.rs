@@ -17,8 +17,7 @@ use crate::pull::cluster::ClusterFacts;
 use crate::reference::Reference;
 use crate::source::{SourceId, Sources, Span};
 use crate::verdict::Verdict;
-use crate::workload::placeholder::Skip;
-use crate::workload::{ImageText, ImageUse, Pod, Resource};
+use crate::workload::{ImageText, ImageUse, Pod, Resource, Skip};
 
 /// One image use with everything that was found out about it.
 #[derive(Debug, Clone)]

@@ -5,8 +5,7 @@ use std::sync::LazyLock;
 use crate::finding::{Finding, Severity, Subject};
 use crate::rules::meta::Meta;
 use crate::rules::{Context, Rule};
-use crate::workload::custom::path::Form;
-use crate::workload::misplaced::{MisplacedPullSecrets as Misplaced, Misplacement};
+use crate::workload::misplaced::{Form, MisplacedPullSecrets as Misplaced, Misplacement};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/misplaced-pull-secrets.md")));
 

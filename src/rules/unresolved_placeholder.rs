@@ -5,8 +5,7 @@ use std::sync::LazyLock;
 use crate::finding::Finding;
 use crate::rules::meta::Meta;
 use crate::rules::{Context, Rule};
-use crate::workload::ImageText;
-use crate::workload::placeholder::Skip;
+use crate::workload::{ImageText, Skip};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unresolved-placeholder.md")));
 

@@ -11,7 +11,7 @@ use crate::secret::{Producer, Secret};
 use crate::source::Spanned;
 use crate::workload::ResourceId;
 use crate::workload::placeholder::is_placeholder;
-use crate::workload::pod::spanned_string;
+use crate::workload::value::spanned_string;
 use crate::yaml::Node;
 
 pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Found) {

@@ -16,7 +16,7 @@ use crate::secret::{Content, FORMATS, IgnoredBecause, Malformed, Producer, Refus
 use crate::sensitive::Sensitive;
 use crate::workload::ResourceId;
 use crate::workload::placeholder::is_unfilled_secret;
-use crate::workload::pod::{is_to_be_written, is_unquoted_template, spanned_string};
+use crate::workload::value::{is_to_be_written, is_unquoted_template, spanned_string};
 use crate::yaml::{Entry, Node, Place};
 
 /// Reads a Secret object. Its values are marked as masked whatever becomes of it.

@@ -15,7 +15,7 @@ use crate::secret::{Content, FORMATS, Producer, Secret};
 use crate::source::SourceId;
 use crate::workload::ResourceId;
 use crate::workload::placeholder::is_placeholder;
-use crate::workload::pod::spanned_string;
+use crate::workload::value::spanned_string;
 use crate::yaml::Node;
 use crate::yaml::scalar::Scalar;
 

@@ -7,7 +7,7 @@ use crate::secret::making::{Keys, SecretType};
 use crate::secret::{Content, Producer, Secret, kubernetes};
 use crate::source::Spanned;
 use crate::workload::ResourceId;
-use crate::workload::pod::spanned_string;
+use crate::workload::value::spanned_string;
 use crate::yaml::Node;
 
 /// A kind that makes Secrets, by the types of its operator.

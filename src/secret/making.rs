@@ -4,7 +4,7 @@ use crate::secret::sops::is_encrypted;
 use crate::secret::{Content, FORMATS, IgnoredBecause};
 use crate::source::Spanned;
 use crate::workload::placeholder::is_placeholder;
-use crate::workload::pod::spanned_string;
+use crate::workload::value::spanned_string;
 use crate::yaml::Node;
 
 /// The `type` of a Secret.

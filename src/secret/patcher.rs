@@ -9,7 +9,7 @@ use crate::secret::copies::{Copier, Copies, Target};
 use crate::secret::maker::KYVERNO;
 use crate::secret::{Content, Producer, Secret};
 use crate::source::Span;
-use crate::workload::pod::spanned_string;
+use crate::workload::value::spanned_string;
 use crate::workload::{ImageText, ImageUse, ResourceId};
 use crate::yaml::Node;
 

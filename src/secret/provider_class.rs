@@ -8,7 +8,7 @@ use crate::secret::copies::Copies;
 use crate::secret::making::{Keys, SecretType};
 use crate::secret::{Producer, Secret};
 use crate::workload::ResourceId;
-use crate::workload::pod::spanned_string;
+use crate::workload::value::spanned_string;
 use crate::yaml::Node;
 
 pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Found) {

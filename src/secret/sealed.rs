@@ -9,7 +9,7 @@ use crate::secret::copies::Copies;
 use crate::secret::making::{Keys, SecretType};
 use crate::secret::{Content, Producer, Secret};
 use crate::workload::ResourceId;
-use crate::workload::pod::spanned_string;
+use crate::workload::value::spanned_string;
 
 pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Found) {
     let Some(name) = object.node.at(&["metadata", "name"]).and_then(spanned_string) else { return };

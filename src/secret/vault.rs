@@ -10,7 +10,7 @@ use crate::secret::making::{Keys, SecretType};
 use crate::secret::{Producer, Secret};
 use crate::source::Spanned;
 use crate::workload::ResourceId;
-use crate::workload::pod::spanned_string;
+use crate::workload::value::spanned_string;
 use crate::yaml::Node;
 use crate::yaml::scalar::Scalar;
 

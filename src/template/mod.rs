@@ -8,7 +8,6 @@ mod eval;
 pub(crate) mod field;
 mod lex;
 mod parse;
-pub(crate) mod sign;
 pub(crate) mod tree;
 mod value;
 

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::node::{Demand, Term, Values};
 use crate::source::Span;
-use crate::workload::pod::is_to_be_written;
+use crate::workload::value::is_to_be_written;
 use crate::yaml::Node;
 
 /// The way to the terms of the required node affinity. The preferred one shuts no node out.

@@ -2,10 +2,20 @@
 
 use crate::source::Span;
 use crate::workload::ResourceId;
-use crate::workload::custom::path::Form;
 use crate::workload::kinds::BuiltinKind;
-use crate::workload::pod::is_to_be_written;
+use crate::workload::value::is_to_be_written;
 use crate::yaml::Node;
+
+/// What a field that names pull secrets is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Form {
+    /// A list of objects with a `name`.
+    Objects,
+    /// A list of names.
+    Names,
+    /// One name.
+    Name,
+}
 
 /// `imagePullSecrets`, or something meant as such, where it has no effect.
 #[derive(Debug, Clone, PartialEq, Eq)]

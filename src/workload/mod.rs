@@ -8,10 +8,14 @@ pub mod kinds;
 mod mention;
 pub mod misplaced;
 pub mod openshift;
+pub(crate) mod path;
 pub mod placeholder;
 pub(crate) mod pod;
 pub(crate) mod policy;
 pub mod rewriter;
+pub mod tag_name;
+mod trigger;
+pub(crate) mod value;
 
 use std::collections::BTreeSet;
 
@@ -25,9 +29,8 @@ use crate::reference::{Reference, ReferenceError};
 use crate::resource::{Object, ResourceName};
 use crate::source::{SourceId, Span, Spanned};
 use crate::workload::custom::kind::Kind;
-use crate::workload::openshift::TagName;
-use crate::workload::placeholder::Skip;
 use crate::workload::pod::PodSpec;
+use crate::workload::tag_name::TagName;
 use crate::yaml::Node;
 
 /// Index of a [`Resource`] in [`crate::inventory::Inventory::resources`].
@@ -84,6 +87,26 @@ pub struct Container {
     pub kind: ContainerKind,
     /// Its `name`.
     pub name: Option<String>,
+}
+
+/// Why an image use is not judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Skip {
+    /// A template expression, a variable, a marker: `{{ }}`, `${X}`, `$(X)`, `<X>`, `ko://`, `REPLACE_ME`.
+    Placeholder,
+    /// `auto` in a pod that Istio injects.
+    Injected,
+    /// A kustomization changes it, or may, and it is not known to what.
+    RewrittenByKustomize,
+    /// A kustomization replaces it in every build: what it is replaced by is an image use of its own.
+    ReplacedByKustomize,
+    /// An OpenShift trigger or image stream sets it.
+    SetByImageStream,
+    /// It is not a kubelet that pulls it: Flux, Crossplane, an image build or Istio's agent does. Or a policy may make an
+    /// object of it, merged with what the cluster has.
+    PulledByAnother,
+    /// The pod has run to its end: nothing is pulled for it any more.
+    Finished,
 }
 
 /// What the text of an image field is.
@@ -274,7 +297,7 @@ fn read<'d>(object: &Object<'d>, resource: ResourceId, own_kinds: &[Kind], found
     found.image_streams.extend(openshift::local_stream(object));
     found.stream_tags.extend(openshift::tags(object));
     openshift::extract(object, resource, found);
-    let triggered = openshift::triggered_containers(object);
+    let triggered = trigger::triggered_containers(object);
     let mut specs = Vec::new();
     if let Some(builtin) = kinds::builtin(&object.name) {
         if let Some(node) = object.node.at(builtin.pod_spec) {
@@ -285,7 +308,7 @@ fn read<'d>(object: &Object<'d>, resource: ResourceId, own_kinds: &[Kind], found
                 metadata: object.node.at(builtin.pod_metadata),
                 template: builtin.template().and_then(|path| object.node.at(path)),
                 node,
-                path: custom::join(&object.path, &builtin.pod_spec.join(".")),
+                path: path::join(&object.path, &builtin.pod_spec.join(".")),
                 triggered,
             });
         }

@@ -7,26 +7,6 @@
 mod token;
 mod words;
 
-/// Why an image use is not judged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Skip {
-    /// A template expression, a variable, a marker: `{{ }}`, `${X}`, `$(X)`, `<X>`, `ko://`, `REPLACE_ME`.
-    Placeholder,
-    /// `auto` in a pod that Istio injects.
-    Injected,
-    /// A kustomization changes it, or may, and it is not known to what.
-    RewrittenByKustomize,
-    /// A kustomization replaces it in every build: what it is replaced by is an image use of its own.
-    ReplacedByKustomize,
-    /// An OpenShift trigger or image stream sets it.
-    SetByImageStream,
-    /// It is not a kubelet that pulls it: Flux, Crossplane, an image build or Istio's agent does. Or a policy may make an
-    /// object of it, merged with what the cluster has.
-    PulledByAnother,
-    /// The pod has run to its end: nothing is pulled for it any more.
-    Finished,
-}
-
 /// Whether the value of an image, a name, a namespace or a registry key is a placeholder, whatever its grammar says of
 /// it. None of these has the characters that the tokens begin with, so that part of one is enough.
 pub fn is_placeholder(text: &str) -> bool {

@@ -5,12 +5,12 @@
 use crate::duplicate::{self, DuplicateKey};
 use crate::reference::Reference;
 use crate::source::Spanned;
-use crate::workload::demand;
-use crate::workload::openshift::Triggered;
-use crate::workload::placeholder::{Skip, is_placeholder, looks_unfilled};
+use crate::workload::placeholder::{is_placeholder, looks_unfilled};
+use crate::workload::trigger::Triggered;
+use crate::workload::value::{TEMPLATE, is_to_be_written, is_unquoted_template, string_or_template};
 use crate::workload::{
     Chosen, Container, ContainerKind, DecidedBy, ImageText, ImageUse, InvalidImage, Pod, PodId, PodOrigin, ResourceId,
-    SecretReference,
+    SecretReference, Skip, demand,
 };
 use crate::yaml::{Entry, Filling, Node};
 
@@ -225,11 +225,6 @@ pub(super) fn decided_by(filling: &Filling) -> Vec<DecidedBy> {
     filling.parameters.iter().map(decision).collect()
 }
 
-/// `image: {{ .Values.image }}` composes as a mapping whose key is a mapping, `image: #@ data.values.image` as null.
-pub(crate) fn is_unquoted_template(value: Node<'_>) -> bool {
-    value.entries().next().is_some_and(|entry| entry.key.is_mapping()) || value.is_unquoted_token()
-}
-
 /// What a string in an image field is.
 pub(crate) fn classify(text: &str, injected: bool) -> ImageText {
     if is_placeholder(text) {
@@ -243,25 +238,6 @@ pub(crate) fn classify(text: &str, injected: bool) -> ImageText {
         Err(_) if looks_unfilled(text) => ImageText::Skipped(Skip::Placeholder),
         Err(error) => ImageText::Invalid(InvalidImage::Unparsable(error)),
     }
-}
-
-/// A string with its place.
-pub(crate) fn spanned_string(node: Node<'_>) -> Option<Spanned<String>> {
-    Some(Spanned { value: node.as_str()?.to_owned(), span: node.span() })
-}
-
-/// What stands for a value that a template expression without quotes is to write.
-const TEMPLATE: &str = "{{ … }}";
-
-/// A string with its place, or a template expression that is to write one.
-pub(super) fn string_or_template(node: Node<'_>) -> Option<Spanned<String>> {
-    let template = || is_unquoted_template(node).then(|| Spanned { value: TEMPLATE.to_owned(), span: node.span() });
-    spanned_string(node).or_else(template)
-}
-
-/// Whether another program has yet to write the value.
-pub(crate) fn is_to_be_written(value: Node<'_>) -> bool {
-    value.as_str().map_or_else(|| is_unquoted_template(value), is_placeholder)
 }
 
 /// The names of an `imagePullSecrets` list, empty ones included: `[{}]` is a list of one, and so is `[null]`. A

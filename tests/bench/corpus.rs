@@ -109,7 +109,7 @@ fn gather(sources: &Sources) -> Inventory {
     for inventory in read {
         all.append(inventory);
     }
-    all.mark_rewritten(sources);
+    pullcheck::rewriting::apply(&mut all, sources);
     all
 }
 

@@ -10,11 +10,9 @@ use pullcheck::inventory::{Problem, ReadOptions};
 use pullcheck::pull;
 use pullcheck::pull::cluster::ClusterFacts;
 use pullcheck::source::{Encoding, Source};
-use pullcheck::workload::ImageText;
 use pullcheck::workload::custom::kind::table;
-use pullcheck::workload::custom::path::Form;
-use pullcheck::workload::misplaced::Misplacement;
-use pullcheck::workload::placeholder::Skip;
+use pullcheck::workload::misplaced::{Form, Misplacement};
+use pullcheck::workload::{ImageText, Skip};
 use pullcheck_support::Run;
 
 fn gather(text: &str) -> Gathered {

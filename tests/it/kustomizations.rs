@@ -8,8 +8,7 @@ use std::process::Command;
 use pullcheck::gather::gather_sources;
 use pullcheck::inventory::{Inventory, ReadOptions};
 use pullcheck::source::{Encoding, Source, Sources};
-use pullcheck::workload::placeholder::Skip;
-use pullcheck::workload::{ImageText, PodOrigin};
+use pullcheck::workload::{ImageText, PodOrigin, Skip};
 use pullcheck_support::{Run, renderer as installed_renderer};
 
 use crate::readers;

@@ -18,8 +18,7 @@ use pullcheck::inventory::{Inventory, ReadOptions};
 use pullcheck::kustomization::Versions;
 use pullcheck::load::{WalkOptions, inputs};
 use pullcheck::source::{Encoding, Source};
-use pullcheck::workload::ImageText;
-use pullcheck::workload::placeholder::Skip;
+use pullcheck::workload::{ImageText, Skip};
 
 use generate::Files;
 

@@ -4,8 +4,7 @@ use pullcheck::gather::gather_sources;
 use pullcheck::inventory::{Inventory, ReadOptions};
 use pullcheck::source::{Encoding, Source};
 use pullcheck::workload::misplaced::Misplacement;
-use pullcheck::workload::placeholder::Skip;
-use pullcheck::workload::{ImageText, InvalidImage};
+use pullcheck::workload::{ImageText, InvalidImage, Skip};
 
 fn inventory(files: &[(&str, &str)]) -> Inventory {
     let sources = files.iter().map(|(name, text)| Source::new(*name, *text, Encoding::Utf8)).collect();

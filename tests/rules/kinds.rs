@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 use pullcheck::gather::{Gathered, gather_sources};
 use pullcheck::inventory::ReadOptions;
 use pullcheck::source::{Encoding, Source};
-use pullcheck::workload::ImageText;
 use pullcheck::workload::custom::kind::Kind;
-use pullcheck::workload::placeholder::Skip;
+use pullcheck::workload::{ImageText, Skip};
 
 /// The example of a row with another of its kinds.
 fn example(kind: &Kind, name: &str) -> String {

@@ -7,9 +7,8 @@ use crate::inventory::Inventory;
 use crate::kustomization::unrendered::{Reason, Unfollowed, Unrendered};
 use crate::kustomization::{Build, Kustomization};
 use crate::source::Spanned;
-use crate::workload::placeholder::Skip;
 use crate::workload::pod::classify;
-use crate::workload::{DecidedBy, ImageText, ImageUse, InvalidImage, Pod, PodId, PodOrigin};
+use crate::workload::{DecidedBy, ImageText, ImageUse, InvalidImage, Pod, PodId, PodOrigin, Skip};
 
 /// What a root builds.
 pub(super) struct Outcome {

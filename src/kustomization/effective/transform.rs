@@ -8,8 +8,8 @@ use crate::kustomization::transformer::{Replaced, Replacement, Transformer, lead
 use crate::kustomization::unrendered::{Reason, Unfollowed};
 use crate::kustomization::{Kustomization, Refusal, member_path};
 use crate::source::{SourceId, Span, Spanned};
-use crate::workload::ImageText;
-use crate::workload::placeholder::{Skip, is_placeholder};
+use crate::workload::placeholder::is_placeholder;
+use crate::workload::{ImageText, Skip};
 use crate::yaml::{self, Piece};
 
 /// Which fields a rule is tried on.

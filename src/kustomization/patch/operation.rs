@@ -45,7 +45,7 @@ pub(crate) fn operations(root: Node<'_>) -> Option<Vec<Operation>> {
             op: op.to_owned(),
             pointer: node.str("path")?.to_owned(),
             path,
-            value: value.and_then(workload::pod::spanned_string),
+            value: value.and_then(workload::value::spanned_string),
             adds_image: value.is_some_and(has_image),
             added: added.unwrap_or_default(),
             pull_secrets: value.and_then(|value| added_secrets(node, value)),

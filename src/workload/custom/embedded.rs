@@ -4,9 +4,9 @@
 //! `pkg/apis/events/v1alpha1/sensor_types.go` of Argo Events.
 
 use crate::resource::{self, Object};
-use crate::workload::custom::join;
 use crate::workload::custom::kind::Kind;
 use crate::workload::custom::path::{Field, FieldPath};
+use crate::workload::path::join;
 use crate::workload::{Found, ResourceId};
 
 /// Group, kind and where the objects stand.

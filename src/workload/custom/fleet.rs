@@ -6,8 +6,8 @@
 use crate::resource::ResourceName;
 use crate::source::Spanned;
 use crate::workload::custom::unchecked::Unchecked;
-use crate::workload::custom::walk::join;
-use crate::workload::pod::spanned_string;
+use crate::workload::path::join;
+use crate::workload::value::spanned_string;
 use crate::workload::{Resource, ResourceId};
 use crate::yaml::Node;
 

@@ -2,11 +2,11 @@
 
 use crate::resource::Object;
 use crate::workload::ResourceId;
-use crate::workload::custom::join;
 use crate::workload::custom::kind::PodFields;
-use crate::workload::custom::path::{Field, FieldPath, Form};
-use crate::workload::misplaced::{MisplacedPullSecrets, Misplacement};
-use crate::workload::pod::is_to_be_written;
+use crate::workload::custom::path::{Field, FieldPath};
+use crate::workload::misplaced::{Form, MisplacedPullSecrets, Misplacement};
+use crate::workload::path::join;
+use crate::workload::value::is_to_be_written;
 use crate::yaml::Node;
 
 /// Looks through the fields of an object, or of a part of it.

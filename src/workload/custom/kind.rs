@@ -5,15 +5,12 @@
 
 mod read;
 
-use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::LazyLock;
 
-use crate::inventory::Inventory;
 use crate::resource::ResourceName;
 use crate::source::SourceId;
 use crate::workload::custom::path::FieldPath;
-use crate::workload::{Resource, ResourceId};
 use crate::yaml::{self, Piece};
 pub use read::{FIELD_KEYS, read};
 
@@ -133,25 +130,6 @@ pub fn table() -> &'static [Kind] {
 pub(super) fn of<'k>(name: &ResourceName, own: &'k [Kind]) -> Option<&'k Kind> {
     let is = |kind: &&Kind| kind.group == name.group() && kind.kinds.contains(&name.kind);
     own.iter().find(is).or_else(|| TABLE.iter().find(is))
-}
-
-/// Those of the configuration's kinds that the inputs have objects of, and an image in none of these: group, kind and
-/// how many objects. A slip in a path would otherwise look like a run without faults.
-pub fn barren<'k>(own: &'k [Kind], inventory: &Inventory) -> Vec<(&'k str, &'k str, usize)> {
-    if own.is_empty() {
-        return Vec::new();
-    }
-    let fruitful: BTreeSet<ResourceId> =
-        inventory.images.iter().map(|image| inventory.pod(image.pod).resource).collect();
-    let names = own.iter().flat_map(|kind| kind.kinds.iter().map(|name| (kind.group.as_str(), name.as_str())));
-    let barren = names.filter_map(|(group, kind)| {
-        let of_kind = |it: &Resource| it.name.group() == group && it.name.kind == kind;
-        let objects = (0..).zip(&inventory.resources).filter(|(_, it)| of_kind(it)).map(|(id, _)| ResourceId(id));
-        let objects: Vec<ResourceId> = objects.collect();
-        let is_barren = !objects.is_empty() && objects.iter().all(|id| !fruitful.contains(id));
-        is_barren.then_some((group, kind, objects.len()))
-    });
-    barren.collect()
 }
 
 #[cfg(test)]

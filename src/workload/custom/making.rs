@@ -6,13 +6,14 @@ use crate::resource::Object;
 use crate::source::Span;
 use crate::workload::custom::kind::{Passes, PodFields, PodNamespace, ScopedPath};
 use crate::workload::custom::path::Field;
-use crate::workload::custom::{add, join, parts};
-use crate::workload::openshift::Triggered;
-use crate::workload::placeholder::Skip;
-use crate::workload::pod::{Place, PodSpec, container_image, string_or_template, volume_image};
+use crate::workload::custom::{add, parts};
+use crate::workload::path::join;
+use crate::workload::pod::{Place, PodSpec, container_image, volume_image};
+use crate::workload::trigger::Triggered;
+use crate::workload::value::string_or_template;
 use crate::workload::{
     Chosen, Container, ContainerKind, Found, ImageText, ImageUse, InvalidImage, Pod, PodId, PodOrigin, ResourceId,
-    SecretReference,
+    SecretReference, Skip,
 };
 use crate::yaml::Node;
 

@@ -20,12 +20,11 @@ use crate::source::Span;
 use crate::workload::custom::kind::Kind;
 use crate::workload::custom::making::Making;
 use crate::workload::custom::path::Field;
-use crate::workload::openshift::Triggered;
-use crate::workload::placeholder::Skip;
+use crate::workload::path::join;
 use crate::workload::pod::PodSpec;
-use crate::workload::{Found, ImageText, ImageUse, Pod, PodId, ResourceId, mention};
+use crate::workload::trigger::Triggered;
+use crate::workload::{Found, ImageText, ImageUse, Pod, PodId, ResourceId, Skip, mention};
 use crate::yaml::Node;
-pub(in crate::workload) use walk::join;
 
 /// Reads the pods and images of an object.
 pub(super) fn extract<'d>(

@@ -5,9 +5,10 @@
 
 use crate::source::Spanned;
 use crate::workload::custom::path::Field;
-use crate::workload::placeholder::{Skip, is_placeholder};
-use crate::workload::pod::{classify, is_to_be_written};
-use crate::workload::{Container, DecidedBy, ImageText, ImageUse, PodId};
+use crate::workload::placeholder::is_placeholder;
+use crate::workload::pod::classify;
+use crate::workload::value::is_to_be_written;
+use crate::workload::{Container, DecidedBy, ImageText, ImageUse, PodId, Skip};
 use crate::yaml::Node;
 
 /// The image of a mapping with such parts; `None` where it has an `image`, or the operator's own version counts.

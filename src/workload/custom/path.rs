@@ -6,7 +6,8 @@
 
 use std::fmt;
 
-use crate::workload::pod::is_to_be_written;
+use crate::workload::misplaced::Form;
+use crate::workload::value::is_to_be_written;
 use crate::yaml::{Entry, Node};
 
 /// The way from one node of an object to others.
@@ -49,17 +50,6 @@ impl fmt::Display for FieldPath {
         }
         Ok(())
     }
-}
-
-/// What a field that names pull secrets is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Form {
-    /// A list of objects with a `name`.
-    Objects,
-    /// A list of names.
-    Names,
-    /// One name.
-    Name,
 }
 
 /// A field that a path leads to.

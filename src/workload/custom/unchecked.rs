@@ -5,7 +5,7 @@ use crate::resource::Object;
 use crate::source::Span;
 use crate::workload::custom::walk::{Step, render};
 use crate::workload::placeholder::is_placeholder;
-use crate::workload::pod::spanned_string;
+use crate::workload::value::spanned_string;
 use crate::workload::{Found, ResourceId};
 use crate::yaml::Node;
 

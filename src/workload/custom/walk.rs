@@ -3,8 +3,9 @@
 //! A bare `image:` key of an unknown kind is never taken for an image.
 
 use crate::resource::Object;
-use crate::workload::openshift::Triggered;
+use crate::workload::path::join;
 use crate::workload::pod::{CONTAINER_LISTS, PodSpec};
+use crate::workload::trigger::Triggered;
 use crate::workload::{PodOrigin, ResourceId};
 use crate::yaml::Node;
 
@@ -16,15 +17,6 @@ pub(super) enum Step<'a> {
 
 /// Takes a pod spec, the node above it and the way to it.
 type Found<'f, 'a> = dyn FnMut(Node<'a>, Option<Node<'a>>, &[Step<'a>]) + 'f;
-
-/// Joins two paths, either of which may be empty.
-pub(in crate::workload) fn join(path: &str, rest: &str) -> String {
-    match (path.is_empty(), rest.is_empty()) {
-        (true, _) => rest.to_owned(),
-        (_, true) => path.to_owned(),
-        _ => format!("{path}.{rest}"),
-    }
-}
 
 /// Finds every pod-spec-like mapping of an object, `status` left aside: it tells what was, not what will be pulled.
 pub(super) fn pod_specs<'a>(

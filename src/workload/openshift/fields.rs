@@ -1,11 +1,13 @@
 //! Images in fields of OpenShift's own kinds, besides pod specs (openshift/api `image/v1`, `build/v1`, `apps/v1`).
 
 use crate::resource::Object;
-use crate::workload::custom::join;
 use crate::workload::openshift::stream;
-use crate::workload::placeholder::Skip;
-use crate::workload::pod::{Place, string_or_template};
-use crate::workload::{Container, ContainerKind, Found, ImageText, Pod, PodId, PodOrigin, ResourceId, SecretReference};
+use crate::workload::path::join;
+use crate::workload::pod::Place;
+use crate::workload::value::string_or_template;
+use crate::workload::{
+    Container, ContainerKind, Found, ImageText, Pod, PodId, PodOrigin, ResourceId, SecretReference, Skip,
+};
 use crate::yaml::{Entry, Node};
 
 /// A field that holds an image.

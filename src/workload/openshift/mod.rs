@@ -4,9 +4,7 @@
 mod fields;
 mod stream;
 pub mod template;
-mod trigger;
 
 pub(crate) use fields::extract;
-pub use stream::{StreamTag, TagName, TagSource};
-pub(crate) use stream::{local_stream, resolve, tags};
-pub(in crate::workload) use trigger::{Triggered, triggered_containers};
+pub use stream::{StreamTag, TagSource};
+pub(crate) use stream::{local_stream, tags};

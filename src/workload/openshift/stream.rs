@@ -3,28 +3,12 @@
 //! Follows openshift/api `image/v1/types.go`: a tag with reference policy `Source`, the default, is pulled from where it
 //! was imported from, by the digest of that import; one with `Local` from the cluster's own registry.
 
-use crate::inventory::Inventory;
 use crate::resource::Object;
 use crate::source::Spanned;
-use crate::workload::placeholder::Skip;
-use crate::workload::pod::spanned_string;
-use crate::workload::{DecidedBy, ImageText};
+use crate::workload::tag_name::TagName;
+use crate::workload::value::spanned_string;
 use crate::yaml::Node;
 use crate::yaml::scalar::Scalar;
-
-/// Tags of one stream that stand for one another are followed this far.
-const MAX_ALIASES: usize = 8;
-
-/// The name of a stream's tag, as a trigger has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TagName {
-    /// Namespace of the stream; `None` where neither the trigger nor its object names one.
-    pub namespace: Option<String>,
-    /// The stream.
-    pub stream: String,
-    /// The tag.
-    pub tag: String,
-}
 
 /// A tag of an image stream of the inputs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,20 +33,6 @@ pub enum TagSource {
     Tag(String),
     /// Something else.
     Other,
-}
-
-impl TagName {
-    /// Reads `stream:tag`; without a tag it is `latest`.
-    pub(super) fn parse(namespace: Option<String>, name: &str) -> Option<Self> {
-        let (stream, tag) = name.split_once(':').unwrap_or((name, "latest"));
-        let is_name = !stream.is_empty() && !stream.contains(['/', '@']) && !tag.is_empty();
-        is_name.then(|| Self { namespace, stream: stream.to_owned(), tag: tag.to_owned() })
-    }
-
-    fn may_be(&self, other: &Self) -> bool {
-        let elsewhere = self.namespace.is_some() && other.namespace.is_some() && self.namespace != other.namespace;
-        self.stream == other.stream && self.tag == other.tag && !elsewhere
-    }
 }
 
 /// The name of an image stream that pods may use as an image (`spec.lookupPolicy.local`).
@@ -105,39 +75,4 @@ fn source(tag: Node<'_>, stream: &str) -> TagSource {
         },
         _ => TagSource::Other,
     }
-}
-
-/// Says of images that a stream's tag of the inputs sets what they are set to. They stay unjudged: what the tag stood
-/// for when it was imported, and whether it was, the inputs do not tell.
-pub(crate) fn resolve(inventory: &mut Inventory) {
-    let Inventory { images, pods, stream_tags, image_streams, .. } = inventory;
-    for image in images.iter_mut().filter(|image| image.image == ImageText::Skipped(Skip::SetByImageStream)) {
-        let namespace = || pods.get(image.pod.0 as usize).and_then(|pod| pod.namespace.clone());
-        let local = || TagName::parse(namespace(), &image.text.value).filter(|it| image_streams.contains(&it.stream));
-        let Some(name) = image.stream_tag.clone().or_else(local) else { continue };
-        let Some((source, from_source)) = origin(&name, stream_tags) else { continue };
-        if from_source {
-            let written = std::mem::replace(&mut image.text.value, source.value.clone());
-            image.written.get_or_insert(written);
-        }
-        let message = format!("the tag `{}:{}` of the image stream is imported from here", name.stream, name.tag);
-        image.decided_by.push(DecidedBy { span: source.span, message });
-    }
-}
-
-/// The image that a tag stands for, and whether it is pulled from there; `None` where that is not certain.
-fn origin<'t>(name: &TagName, tags: &'t [StreamTag]) -> Option<(&'t Spanned<String>, bool)> {
-    let mut wanted = name.clone();
-    let mut by_source = true;
-    for _ in 0..MAX_ALIASES {
-        let mut found = tags.iter().filter(|tag| tag.name.may_be(&wanted));
-        let tag = found.next().filter(|_| found.next().is_none())?;
-        match &tag.source {
-            TagSource::Image { image, from_source } => return Some((image, by_source && *from_source)),
-            // Which of the two policies counts then is not documented.
-            TagSource::Tag(other) => (wanted.tag, by_source) = (other.clone(), false),
-            TagSource::Other => return None,
-        }
-    }
-    None
 }

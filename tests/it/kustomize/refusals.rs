@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use pullcheck::workload::ImageText;
-use pullcheck::workload::placeholder::Skip;
+use pullcheck::workload::{ImageText, Skip};
 use pullcheck_support::Run;
 use serde_json::Value;
 use tempfile::TempDir;

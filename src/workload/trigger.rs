@@ -4,7 +4,7 @@
 use serde::Deserialize;
 
 use crate::resource::Object;
-use crate::workload::openshift::TagName;
+use crate::workload::tag_name::TagName;
 use crate::yaml::Node;
 
 const ANNOTATION: &str = "image.openshift.io/triggers";

@@ -1,0 +1,27 @@
+//! Kinds of the configuration that no image came of.
+
+use std::collections::BTreeSet;
+
+use super::Inventory;
+use crate::workload::Resource;
+use crate::workload::ResourceId;
+use crate::workload::custom::kind::Kind;
+
+/// Those of the configuration's kinds that the inputs have objects of, and an image in none of these: group, kind and
+/// how many objects. A slip in a path would otherwise look like a run without faults.
+pub fn kinds_without_images<'k>(own: &'k [Kind], inventory: &Inventory) -> Vec<(&'k str, &'k str, usize)> {
+    if own.is_empty() {
+        return Vec::new();
+    }
+    let fruitful: BTreeSet<ResourceId> =
+        inventory.images.iter().map(|image| inventory.pod(image.pod).resource).collect();
+    let names = own.iter().flat_map(|kind| kind.kinds.iter().map(|name| (kind.group.as_str(), name.as_str())));
+    let without_images = names.filter_map(|(group, kind)| {
+        let of_kind = |it: &Resource| it.name.group() == group && it.name.kind == kind;
+        let objects = (0..).zip(&inventory.resources).filter(|(_, it)| of_kind(it)).map(|(id, _)| ResourceId(id));
+        let objects: Vec<ResourceId> = objects.collect();
+        let has_none = !objects.is_empty() && objects.iter().all(|id| !fruitful.contains(id));
+        has_none.then_some((group, kind, objects.len()))
+    });
+    without_images.collect()
+}
