@@ -11,20 +11,20 @@
 
 use std::sync::Arc;
 
-use crate::dockerconfig::DockerConfig;
-use crate::gather::Gathered;
+use crate::credential::dockerconfig::DockerConfig;
+use crate::image::reference::Reference;
+use crate::input::gather::Gathered;
 use crate::inventory::Inventory;
-use crate::probe::plan::{Depth, Look, Plan};
-use crate::probe::{Outcome, Prober, PullAnswer};
-use crate::pull::{self, PullContext};
-use crate::reference::Reference;
+use crate::kubelet::event;
+use crate::kubelet::probe::plan::{Depth, Look, Plan};
+use crate::kubelet::probe::{Outcome, Prober, PullAnswer};
+use crate::kubelet::pull::{self, PullContext};
+use crate::kubelet::verdict::{self, Verdict, content};
 use crate::registry::{Concurrency, Progress, probe_all};
-use crate::report::Report;
+use crate::report::{Report, trace};
+use crate::resource::workload::{ImageText, ImageUse, PodOrigin};
 use crate::rules::{self, Context, JudgedImage, Settings, Silence};
-use crate::source::Sources;
-use crate::verdict::{self, Verdict, content};
-use crate::workload::{ImageText, ImageUse, PodOrigin};
-use crate::{event, trace};
+use crate::text::source::Sources;
 
 /// Judges every image and runs every rule. `prober` is `None` offline; `progress` counts the images that are answered.
 pub async fn check<P: Prober>(

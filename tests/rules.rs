@@ -21,8 +21,8 @@ use std::process::{Command, ExitCode};
 use std::{env, fs};
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use pullcheck::resource::workload::custom::kind;
 use pullcheck::rules::RULES;
-use pullcheck::workload::custom::kind;
 
 use example::Example;
 use run::Answers;

@@ -1,10 +1,10 @@
 //! The baseline's file: written when all is checked, and what is reported of it.
 
-use crate::cli::baseline_file::shown;
 use crate::cli::exit::Exit;
-use crate::cli::options::Options;
-use crate::cli::outputs;
 use crate::error::UsageError;
+use crate::options::baseline_file::shown;
+use crate::options::outputs;
+use crate::options::resolve::Options;
 use crate::report::Report;
 
 /// What is to be said of the baseline that was read.

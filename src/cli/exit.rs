@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use crate::cli::args::FailOn;
-use crate::cli::options::{Options, Task};
-use crate::finding::Severity;
+use crate::findings::finding::Severity;
+use crate::options::args::FailOn;
+use crate::options::resolve::{Options, Task};
 use crate::report::Report;
 
 /// How a run ended. When several hold: interrupted before usage before findings before unverified before nothing to

@@ -6,8 +6,8 @@ use clap::builder::PossibleValuesParser;
 use clap::{Command, CommandFactory};
 use clap_complete::Shell;
 
-use crate::cli::args::Args;
 use crate::cli::{Exit, print};
+use crate::options::args::Args;
 use crate::rules::RULES;
 
 /// What `-h` shows: the options that most runs are made of. `--help` shows all.

@@ -3,7 +3,7 @@
 use crate::inventory::Inventory;
 use crate::resource::ResourceName;
 use crate::rules::RULES;
-use crate::source::Sources;
+use crate::text::source::Sources;
 
 /// Words of every report: a summary must not say `3 ***`.
 const WORDS: &[&str] = &[

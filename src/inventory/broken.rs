@@ -3,14 +3,14 @@
 use std::ops::Range;
 
 use super::template_sign::{self, Look};
+use crate::credential::sensitive::Sensitive;
 use crate::inventory::{Inventory, Problem, ProblemKind, ReadOptions};
-use crate::kustomization;
-use crate::secret::may_hold_a_secret;
-use crate::sensitive::Sensitive;
-use crate::source::{Source, SourceOrigin, Span};
-use crate::yaml::scalar::Scalar;
-use crate::yaml::split::split;
-use crate::yaml::{self, Document, Node, SyntaxError};
+use crate::resource::kustomization;
+use crate::resource::secret::may_hold_a_secret;
+use crate::text::source::{Source, SourceOrigin, Span};
+use crate::text::yaml::scalar::Scalar;
+use crate::text::yaml::split::split;
+use crate::text::yaml::{self, Document, Node, SyntaxError};
 
 impl Inventory {
     pub(super) fn add_broken(&mut self, source: &Source, error: SyntaxError, options: ReadOptions) {

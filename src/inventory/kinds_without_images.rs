@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::Inventory;
-use crate::workload::Resource;
-use crate::workload::ResourceId;
-use crate::workload::custom::kind::Kind;
+use crate::resource::workload::custom::kind::Kind;
+use crate::resource::workload::{Resource, ResourceId};
 
 /// Those of the configuration's kinds that the inputs have objects of, and an image in none of these: group, kind and
 /// how many objects. A slip in a path would otherwise look like a run without faults.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::edge::Edge;
 use super::order::Fault;
-use crate::finding::{Finding, Severity};
+use crate::findings::finding::{Finding, Severity};
 
 /// How many faults of a rule are told in full before the others are told in brief.
 const fn in_full(severity: Severity) -> usize {
@@ -137,7 +137,7 @@ pub(super) fn number(count: usize, noun: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::{SourceId, Span};
+    use crate::text::source::{SourceId, Span};
 
     fn warnings(count: u32) -> Vec<Finding> {
         let finding =

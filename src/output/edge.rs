@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::redact::Redactor;
 use super::{Style, sanitize};
 use crate::report::Report;
-use crate::source::{SourceId, Sources, Span};
+use crate::text::source::{SourceId, Sources, Span};
 
 /// A string without secrets: what JSON may hold. It can be had from [`Edge::value`] only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -6,8 +6,8 @@
 use owo_colors::{OwoColorize, Style as Ansi};
 
 use super::{Style, page, words};
-use crate::finding::Severity;
-use crate::rules::meta::Meta;
+use crate::findings::finding::Severity;
+use crate::rules::engine::meta::Meta;
 
 /// Lines that are longer than this are hard to read, however wide the terminal is.
 const WIDEST: usize = 100;

@@ -10,8 +10,8 @@ use super::edge::Edge;
 use super::human::summary_line;
 use super::order::faults;
 use super::sanitize;
-use crate::finding::{Finding, Severity};
-use crate::source::Span;
+use crate::findings::finding::{Finding, Severity};
+use crate::text::source::Span;
 
 /// Annotations of one kind that GitHub shows for a step.
 const MOST: usize = 10;

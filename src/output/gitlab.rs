@@ -9,7 +9,7 @@ use super::edge::{Edge, Value};
 use super::json::{Each, write_json};
 use super::numbered::{self, Numbered};
 use super::sanitize;
-use crate::finding::Severity;
+use crate::findings::finding::Severity;
 
 /// Writes issue by issue.
 ///
@@ -58,8 +58,8 @@ struct Position {
     column: u32,
 }
 
-impl From<crate::source::Position> for Position {
-    fn from(at: crate::source::Position) -> Self {
+impl From<crate::text::source::Position> for Position {
+    fn from(at: crate::text::source::Position) -> Self {
         Self { line: at.line, column: at.column }
     }
 }

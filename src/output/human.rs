@@ -11,15 +11,14 @@ use std::fmt::Write as _;
 use owo_colors::{OwoColorize, Style as Ansi};
 
 use super::brief::{self, Brief, number};
-use super::draw;
 use super::edge::Edge;
 use super::order::{Fault, faults, worst_first};
 use super::snippet::Snippet;
-use super::words;
-use crate::finding::{Finding, Severity, Subject};
+use super::{draw, words};
+use crate::findings::finding::{Finding, Severity, Subject};
 use crate::report::Summary;
-use crate::source::Span;
-use crate::workload::ContainerKind;
+use crate::resource::workload::ContainerKind;
+use crate::text::source::Span;
 
 /// How many other places of a fault are listed.
 const PLACES: usize = 10;

@@ -8,11 +8,11 @@ use serde::{Serialize, Serializer};
 
 use super::edge::{Edge, Value};
 use super::{Content, sanitize};
-use crate::finding::{Edit, Finding, Fix, Label};
+use crate::findings::finding::{Edit, Finding, Fix, Label};
 use crate::report::{AttemptReport, CredentialReport, ImageReport, InputError, PullSecretReport, Summary};
 use crate::resource::ResourceName;
-use crate::source::Span;
-use crate::workload::Container;
+use crate::resource::workload::Container;
+use crate::text::source::Span;
 
 /// Version of the contract.
 const SCHEMA_VERSION: u32 = 1;

@@ -11,9 +11,9 @@ use std::io;
 use super::edge::Edge;
 use super::human::describe;
 use super::sanitize::Brackets;
-use crate::finding::{Finding, Severity, Subject};
+use crate::findings::finding::{Finding, Severity, Subject};
 use crate::report::ImageReport;
-use crate::source::{SourceId, Span};
+use crate::text::source::{SourceId, Span};
 
 /// Writes suite by suite.
 ///

@@ -7,7 +7,7 @@ use unicode_width::UnicodeWidthStr;
 use super::edge::Edge;
 use super::sanitize;
 use crate::report::ImageReport;
-use crate::workload::ContainerKind;
+use crate::resource::workload::ContainerKind;
 
 const HEAD: [&str; 6] = ["IMAGE", "WHERE", "OBJECT", "CONTAINER", "POLICY", "PULL SECRETS"];
 

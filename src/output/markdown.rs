@@ -10,7 +10,7 @@ use super::brief::number;
 use super::edge::Edge;
 use super::human::describe;
 use super::order::{Fault, faults};
-use crate::finding::{Finding, Severity};
+use crate::findings::finding::{Finding, Severity};
 use crate::report::Summary;
 
 /// Bytes of a comment: GitHub takes 65,536 characters.

@@ -36,9 +36,9 @@ mod window;
 
 use std::io;
 
-use crate::finding::Severity;
+use crate::findings::finding::Severity;
 use crate::report::Report;
-use crate::source::Sources;
+use crate::text::source::Sources;
 use edge::Edge;
 pub use explain::{explain, markdown as explain_in_markdown};
 use redact::Redactor;

@@ -7,8 +7,8 @@
 use std::collections::HashMap;
 
 use super::edge::Edge;
-use crate::finding::Finding;
-use crate::suppression::SilencedBy;
+use crate::findings::finding::Finding;
+use crate::findings::suppression::SilencedBy;
 
 /// A finding as code scanning wants it.
 pub(super) struct Numbered<'a> {

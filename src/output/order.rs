@@ -7,7 +7,7 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
-use crate::finding::Finding;
+use crate::findings::finding::Finding;
 use crate::resource::ResourceName;
 
 /// What stops when the pods of an object do not run, the worst first.
@@ -134,8 +134,8 @@ pub(super) fn faults(findings: &[Finding]) -> Vec<Fault<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::{Severity, Subject};
-    use crate::source::{SourceId, Span};
+    use crate::findings::finding::{Severity, Subject};
+    use crate::text::source::{SourceId, Span};
 
     fn finding(severity: Severity, at: u32, kind: &str, namespace: &str, name: &str) -> Finding {
         let resource = ResourceName {

@@ -12,7 +12,7 @@ use unicode_width::UnicodeWidthStr;
 use super::edge::Edge;
 use super::window::Window;
 use super::words;
-use crate::source::{Position, Span};
+use crate::text::source::{Position, Span};
 
 /// Lines shown before and after a label.
 const CONTEXT: u32 = 1;

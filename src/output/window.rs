@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::edge::Edge;
 use super::sanitize;
-use crate::source::SourceId;
+use crate::text::source::SourceId;
 
 /// A shown line that knows where its source bytes went.
 pub(super) struct Window {

@@ -9,19 +9,19 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
 use super::basic::basic_value;
-use super::cells::Cells;
 use super::challenge::{Bearer, Challenge};
 use super::endpoint::Endpoint;
 use super::exchange::Ask;
-use super::gate::{Gates, Visit};
 use super::redirect::{Followed, follow};
 use super::reply::{evidence, failed};
 use super::resolve::Reach;
 use super::token::{Age, Tokens, Wanted};
 use super::transport::{Budget, SMALL_BODY, Transport};
-use crate::keyring::Credential;
-use crate::probe::{Denial, Evidence, Outcome, Unknown};
-use crate::runtime::Runtime;
+use crate::credential::pair::Credential;
+use crate::image::runtime::Runtime;
+use crate::kubelet::probe::{Denial, Evidence, Outcome, Unknown};
+use crate::registry::once_map::Cells;
+use crate::registry::password_gate::{Gates, Visit};
 
 /// What a run has learned of registries and realms.
 #[derive(Debug, Default)]

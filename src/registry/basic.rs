@@ -1,7 +1,7 @@
 //! Basic authentication.
 
-use crate::keyring::Credential;
-use crate::sensitive::Sensitive;
+use crate::credential::pair::Credential;
+use crate::credential::sensitive::Sensitive;
 
 /// The value of a Basic header, without the scheme.
 pub(crate) fn basic_value(credential: &Credential) -> Sensitive {

@@ -7,7 +7,7 @@ use reqwest::StatusCode;
 
 use super::exchange::Answer;
 use super::failure::Failure;
-use crate::probe::Unknown;
+use crate::kubelet::probe::Unknown;
 
 /// Failures in a row that are enough.
 const ENOUGH: u32 = 3;
@@ -83,7 +83,7 @@ fn lies_with_host(unknown: Unknown) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::probe::TlsFault;
+    use crate::kubelet::probe::TlsFault;
 
     fn answer(status: u16) -> Result<Answer, Failure> {
         Ok(Answer { status, ..Answer::default() })

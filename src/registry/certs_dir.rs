@@ -17,10 +17,10 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use super::hosts_toml::{self, HostConfig, HostsTomlError};
 use super::identity::{Identity, IdentityError};
 use super::tls::{self, TlsSettings};
-use crate::go::path;
-use crate::go::quote::quote;
-use crate::runtime::Runtime;
-use crate::sensitive::Sensitive;
+use crate::credential::sensitive::Sensitive;
+use crate::image::runtime::Runtime;
+use crate::text::go::path;
+use crate::text::go::quote::quote;
 
 /// Largest file that is read, in bytes.
 const MAX_BYTES: u64 = 4 << 20;

@@ -7,7 +7,7 @@
 
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 
-use crate::runtime::Runtime;
+use crate::image::runtime::Runtime;
 
 /// How to authenticate.
 #[derive(Debug, Clone, PartialEq, Eq)]

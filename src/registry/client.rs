@@ -21,8 +21,8 @@ use super::tags;
 use super::traffic::HostTraffic;
 use super::transport::{Budget, SMALL_BODY, Transport};
 use super::verdicts::Verdicts;
-use crate::manifest::{Config, Content};
-use crate::probe::{Attempt, Defect, Evidence, Manifest, Outcome, Prober, TagList, Target, Unknown, Unread};
+use crate::image::manifest::{Config, Content};
+use crate::kubelet::probe::{Attempt, Defect, Evidence, Manifest, Outcome, Prober, TagList, Target, Unknown, Unread};
 
 /// What containerd accepts (`core/remotes/docker/resolver.go`). Without the OCI types, or with `*/*` alone, some
 /// registries say that a manifest is unknown which is there.

@@ -16,7 +16,7 @@ use super::options::{ClientOptions, ConnectTo, Proxies, is_this_machine};
 use super::options_error::OptionsError;
 use super::resolve::{Fixed, Guarded, Lookup, Names, Reach};
 use super::tls::{self, TlsSettings};
-use crate::probe::Unknown;
+use crate::kubelet::probe::Unknown;
 
 /// The connections of a run.
 pub(crate) struct Connections {

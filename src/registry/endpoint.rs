@@ -11,8 +11,8 @@ use super::certs_dir::ConfiguredHost;
 use super::host_url::HostUrl;
 use super::options::{ClientOptions, DOCKER_HUB};
 use super::tls::TlsSettings;
-use crate::host::is_local_name;
-use crate::probe::Unknown;
+use crate::image::host::is_local_name;
+use crate::kubelet::probe::Unknown;
 
 /// Where a registry is spoken to: `RegistryHost` of containerd.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,8 +4,8 @@
 //! `registry/api/errcode/errors.go` of docker/distribution 2.8.3, and `parseHTTPErrorResponse` in
 //! `docker/distribution_error.go` of containers/image 5.38 (CRI-O 1.36).
 
-use crate::go::json::{self, Kind, Reader, folds_to};
-use crate::probe::{ErrorBody, RegistryError};
+use crate::kubelet::probe::{ErrorBody, RegistryError};
+use crate::text::go::json::{self, Kind, Reader, folds_to};
 
 /// Of a longer body containerd reads so much, and finds no JSON in it (`core/remotes/errors/errors.go`).
 const MOST: usize = 64_000;

@@ -7,7 +7,7 @@ use reqwest::{Method, Url};
 
 use super::endpoint::Dial;
 use super::resolve::Reach;
-use crate::sensitive::Sensitive;
+use crate::credential::sensitive::Sensitive;
 
 /// What a request is sent for, as far as a host may do one thing and fail at another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use std::io;
 use rustls::{AlertDescription, CertificateError, InvalidMessage};
 
 use super::resolve::ResolveError;
-use crate::probe::{TlsFault, Unknown};
+use crate::kubelet::probe::{TlsFault, Unknown};
 
 /// A request without an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]

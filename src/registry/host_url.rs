@@ -1,6 +1,6 @@
 //! Where a host is that stands in for a registry, as `hosts.toml` and `--mirror` write it.
 
-use crate::go::{path, url};
+use crate::text::go::{path, url};
 
 /// Where a host is.
 #[derive(Debug, Clone, PartialEq, Eq)]

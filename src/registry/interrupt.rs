@@ -16,7 +16,7 @@ impl Default for Interrupter {
 
 impl Interrupter {
     /// Every question under way, and every one after it, is answered with
-    /// [`Unknown::Interrupted`](crate::probe::Unknown::Interrupted).
+    /// [`Unknown::Interrupted`](crate::kubelet::probe::Unknown::Interrupted).
     pub fn interrupt(&self) {
         self.0.send_replace(true);
     }

@@ -9,7 +9,7 @@ use super::certs_dir::CertsDir;
 use super::host_url::HostUrl;
 use super::identity::Identity;
 use super::options_error::OptionsError;
-use crate::runtime::Runtime;
+use crate::image::runtime::Runtime;
 
 /// Where Docker Hub's API is.
 pub(crate) const DOCKER_HUB: &str = "registry-1.docker.io";

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::failure::Failure;
-use crate::probe::Unknown;
+use crate::kubelet::probe::Unknown;
 
 /// The longest pause that is waited for.
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(10);

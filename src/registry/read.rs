@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::reply::told;
-use crate::manifest::{self, Config, Content};
-use crate::probe::{Attempt, Defect, Evidence, Prober, Unknown, Unread};
+use crate::image::manifest::{self, Config, Content};
+use crate::kubelet::probe::{Attempt, Defect, Evidence, Prober, Unknown, Unread};
 
 /// Where a digest leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

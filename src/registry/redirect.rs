@@ -6,7 +6,7 @@ use reqwest::{Method, Url};
 use super::exchange::{Answer, Ask};
 use super::failure::Failure;
 use super::transport::{Budget, Transport};
-use crate::probe::Unknown;
+use crate::kubelet::probe::Unknown;
 
 /// registry.k8s.io needs one.
 const MOST: usize = 5;

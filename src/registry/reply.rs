@@ -11,10 +11,12 @@ use super::digest::digest_of;
 use super::error_body;
 use super::exchange::Answer;
 use super::failure::Failure;
-use crate::keyring::Credential;
-use crate::manifest::{self, is_digest, is_index_type};
-use crate::probe::{Defect, Denial, Details, ErrorBody, Evidence, Manifest, Outcome, RateLimit, Target, Unknown};
-use crate::runtime::Runtime;
+use crate::credential::pair::Credential;
+use crate::image::manifest::{self, is_digest, is_index_type};
+use crate::image::runtime::Runtime;
+use crate::kubelet::probe::{
+    Defect, Denial, Details, ErrorBody, Evidence, Manifest, Outcome, RateLimit, Target, Unknown,
+};
 
 /// containerd's `MaxManifestSize`, in bytes.
 pub(crate) const MAX_MANIFEST: u64 = 4 * 1048 * 1048;
@@ -276,7 +278,7 @@ fn cut(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sensitive::Sensitive;
+    use crate::credential::sensitive::Sensitive;
     use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
     const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use reqwest::dns::{Addrs, Name, Resolve};
 
 use super::address::{AddressClass, classify};
-use crate::probe::Unknown;
+use crate::kubelet::probe::Unknown;
 
 /// Addresses of a name, to come.
 pub type Resolving = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;

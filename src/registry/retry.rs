@@ -63,7 +63,7 @@ impl Retry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::probe::Unknown;
+    use crate::kubelet::probe::Unknown;
 
     const TWICE: Retry = Retry { times: 2, delay: Duration::from_millis(100) };
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::auth::{Session, Wish};
 use super::redirect::Followed;
-use crate::probe::TagList;
+use crate::kubelet::probe::TagList;
 
 /// Bytes per page.
 const CAP: usize = 8 * 1024 * 1024;

@@ -10,20 +10,20 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::basic::basic_value;
-use super::cells::Cells;
 use super::challenge::Bearer;
 use super::endpoint::Endpoint;
 use super::exchange::{Answer, Ask};
 use super::failure::Failure;
-use super::gate::{Gates, Visit};
 use super::redirect::{Followed, follow};
 use super::reply::{evidence, failed, told};
 use super::token_body::{self, TokenBody, TokenReader};
 use super::transport::{Budget, SMALL_BODY, Transport};
-use crate::keyring::Credential;
-use crate::probe::{Denial, Evidence, Outcome, TokenRequest, Unknown};
-use crate::runtime::Runtime;
-use crate::sensitive::Sensitive;
+use crate::credential::pair::Credential;
+use crate::credential::sensitive::Sensitive;
+use crate::image::runtime::Runtime;
+use crate::kubelet::probe::{Denial, Evidence, Outcome, TokenRequest, Unknown};
+use crate::registry::once_map::Cells;
+use crate::registry::password_gate::{Gates, Visit};
 
 /// What a token is good for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

@@ -9,8 +9,8 @@ use std::time::Duration;
 use reqwest::header::HeaderValue;
 use zeroize::Zeroizing;
 
-use crate::go::json::{self, Kind, Reader, folds_to};
-use crate::go::time::is_rfc3339;
+use crate::text::go::json::{self, Kind, Reader, folds_to};
+use crate::text::go::time::is_rfc3339;
 
 /// A token that was handed out.
 #[derive(Debug, Clone, PartialEq, Eq)]

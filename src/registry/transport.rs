@@ -12,7 +12,6 @@ use tokio::time::{Instant, timeout_at};
 use super::connections::Connections;
 use super::exchange::{Answer, Ask, Errand};
 use super::failure::Failure;
-use super::lane::{Lane, Lanes, went_out};
 use super::limit::{Limits, Turn};
 use super::options::ClientOptions;
 use super::options_error::OptionsError;
@@ -20,7 +19,8 @@ use super::pace::{Leave, Sent};
 use super::resolve::Lookup;
 use super::retry::{Pause, Retry, Tries};
 use super::retry_after;
-use crate::probe::Unknown;
+use crate::kubelet::probe::Unknown;
+use crate::registry::host_state::{Lane, Lanes, went_out};
 
 /// Cap of error bodies and tokens.
 pub(crate) const SMALL_BODY: usize = 64 * 1024;

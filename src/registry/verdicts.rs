@@ -1,7 +1,7 @@
 //! What several hosts say of one image, made into one outcome.
 
-use crate::probe::{Denial, Evidence, Outcome, TlsFault, Unknown};
-use crate::runtime::Runtime;
+use crate::image::runtime::Runtime;
+use crate::kubelet::probe::{Denial, Evidence, Outcome, TlsFault, Unknown};
 
 /// Outcomes of hosts that do not have the image, in the order in which they were asked.
 #[derive(Debug, Default)]

@@ -2,17 +2,23 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::Finding;
-use crate::keyring::shown_key;
-use crate::probe::Denial;
-use crate::pull::CandidateCredential;
-use crate::rules::attribution::{Attribution, attribute, doubt, is_expired, sent_credentials};
-use crate::rules::held::entry_of;
-use crate::rules::meta::Meta;
-use crate::rules::password::{WITHOUT_WHITE_SPACE, is_cut_robot, white_space};
-use crate::rules::told::{absent_to_anyone, host_of_answer, is_expired_token, may_be_absent, quoted, refusals};
+use crate::credential::keyring::shown_key;
+use crate::findings::finding::Finding;
+use crate::image::runtime::Runtime;
+use crate::kubelet::probe::Denial;
+use crate::kubelet::pull::CandidateCredential;
+use crate::rules::engine::meta::Meta;
+use crate::rules::engine::readable_secrets::entry_of;
+use crate::rules::evidence::password::{WITHOUT_WHITE_SPACE, is_cut_robot, white_space};
+use crate::rules::evidence::registry_message::{
+    absent_to_anyone, host_of_answer, is_expired_token, may_be_absent, quoted, refusals,
+};
+use crate::rules::selection::attribution::Attribution;
+use crate::rules::selection::attribution::attribute;
+use crate::rules::selection::attribution::doubt;
+use crate::rules::selection::attribution::is_expired;
+use crate::rules::selection::attribution::sent_credentials;
 use crate::rules::{Context, ImageFacts, Rule};
-use crate::runtime::Runtime;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/access-denied.md")));
 
@@ -227,14 +233,14 @@ pub(super) fn related(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dockerconfig::{DockerConfig, Format};
-    use crate::finding::Severity;
-    use crate::probe::{Evidence, Manifest, Outcome, PullAnswer};
-    use crate::pull::SecretState;
+    use crate::credential::dockerconfig::{DockerConfig, Format};
+    use crate::findings::finding::Severity;
+    use crate::kubelet::probe::{Evidence, Manifest, Outcome, PullAnswer};
+    use crate::kubelet::pull::SecretState;
+    use crate::kubelet::verdict::{Cause, Verdict};
+    use crate::resource::secret::Content;
+    use crate::resource::workload::PodOrigin;
     use crate::rules::testing::{Facts, answer, candidate, config, evidence};
-    use crate::secret::Content;
-    use crate::verdict::{Cause, Verdict};
-    use crate::workload::PodOrigin;
 
     const IMAGE: &str = "ghcr.io/acme/api:1";
 

@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::Finding;
-use crate::pull_policy::PullPolicy;
-use crate::rules::meta::Meta;
+use crate::findings::finding::Finding;
+use crate::image::pull_policy::PullPolicy;
+use crate::rules::engine::meta::Meta;
 use crate::rules::mutable_tag::{self, MutableTag};
 use crate::rules::{Context, Rule};
 
@@ -71,8 +71,8 @@ impl Rule for CachedMutableTag {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resource::workload::PodOrigin;
     use crate::rules::testing::{Facts, pullable};
-    use crate::workload::PodOrigin;
 
     fn fires(text: &str, policy: PullPolicy) -> bool {
         let mut facts = Facts::default();

@@ -2,16 +2,16 @@
 
 use std::sync::LazyLock;
 
-use crate::dockerconfig::Entry;
-use crate::finding::Finding;
-use crate::keyring::shown_key;
-use crate::lifetime::short_lived;
-use crate::rules::attribution::is_expired;
-use crate::rules::held::quoted;
-use crate::rules::meta::Meta;
-use crate::rules::password::is_stand_in;
+use crate::credential::dockerconfig::Entry;
+use crate::credential::keyring::shown_key;
+use crate::credential::lifetime::short_lived;
+use crate::findings::finding::Finding;
+use crate::rules::engine::meta::Meta;
+use crate::rules::engine::readable_secrets::quoted;
+use crate::rules::evidence::password::is_stand_in;
+use crate::rules::selection::attribution::is_expired;
 use crate::rules::{Context, Rule};
-use crate::source::{STDIN, Source, SourceOrigin};
+use crate::text::source::{STDIN, Source, SourceOrigin};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/committed-credentials.md")));
 

@@ -2,11 +2,11 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::Finding;
-use crate::rules::meta::Meta;
-use crate::rules::retired::retired;
+use crate::findings::finding::Finding;
+use crate::kubelet::verdict::{Cause, Verdict};
+use crate::rules::engine::meta::Meta;
+use crate::rules::evidence::retired::retired;
 use crate::rules::{Context, Rule};
-use crate::verdict::{Cause, Verdict};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/deprecated-registry.md")));
 
@@ -35,9 +35,9 @@ impl Rule for DeprecatedRegistry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Severity;
+    use crate::findings::finding::Severity;
+    use crate::resource::workload::PodOrigin;
     use crate::rules::testing::{Facts, pullable};
-    use crate::workload::PodOrigin;
 
     #[test]
     fn an_image_that_is_gone_is_left_to_its_own_rule() {

@@ -3,11 +3,11 @@
 use std::str::FromStr;
 use std::sync::LazyLock;
 
-use crate::finding::Finding;
-use crate::go::glob;
-use crate::reference::Reference;
-use crate::rules::meta::Meta;
+use crate::findings::finding::Finding;
+use crate::image::reference::Reference;
+use crate::rules::engine::meta::Meta;
 use crate::rules::{Context, Rule, Settings};
+use crate::text::go::glob;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/disallowed-registry.md")));
 
@@ -140,9 +140,9 @@ impl FromStr for AllowedRegistry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Severity;
+    use crate::findings::finding::Severity;
+    use crate::resource::workload::PodOrigin;
     use crate::rules::testing::{Facts, pullable};
-    use crate::workload::PodOrigin;
 
     fn allows(pattern: &str, image: &str) -> bool {
         let pattern: AllowedRegistry = pattern.parse().expect("a pattern");

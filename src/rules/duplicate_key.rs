@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::{Finding, Severity, Subject};
-use crate::rules::meta::Meta;
+use crate::findings::finding::{Finding, Severity, Subject};
+use crate::rules::engine::meta::Meta;
 use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/duplicate-key.md")));
@@ -65,7 +65,7 @@ impl Rule for DuplicateKey {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::duplicate;
+    use crate::resource::workload::duplicate;
     use crate::rules::testing::Facts;
 
     #[test]

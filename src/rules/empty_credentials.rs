@@ -5,14 +5,16 @@
 
 use std::sync::LazyLock;
 
-use crate::dockerconfig::Entry;
-use crate::finding::{Finding, Severity};
-use crate::keyring::shown_key;
-use crate::rules::attribution::{Attribution, attribute};
-use crate::rules::held::{Held, quoted};
-use crate::rules::meta::Meta;
+use crate::credential::dockerconfig::Entry;
+use crate::credential::keyring::shown_key;
+use crate::findings::finding::{Finding, Severity};
+use crate::kubelet::verdict::Verdict;
+use crate::rules::engine::meta::Meta;
+use crate::rules::engine::readable_secrets::Held;
+use crate::rules::engine::readable_secrets::quoted;
+use crate::rules::selection::attribution::Attribution;
+use crate::rules::selection::attribution::attribute;
 use crate::rules::{Context, Rule};
-use crate::verdict::Verdict;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/empty-credentials.md")));
 

@@ -2,17 +2,19 @@
 
 use std::sync::LazyLock;
 
-use crate::dockerconfig::Entry;
-use crate::finding::{Finding, Severity};
-use crate::keyring::shown_key;
-use crate::lifetime::{self, day, expiry};
-use crate::rules::attribution::{Attribution, attribute, is_expired};
-use crate::rules::held::Held;
-use crate::rules::meta::Meta;
-use crate::rules::password::is_stand_in;
-use crate::rules::told::absent_to_anyone;
+use crate::credential::dockerconfig::Entry;
+use crate::credential::keyring::shown_key;
+use crate::credential::lifetime::{self, day, expiry};
+use crate::findings::finding::{Finding, Severity};
+use crate::kubelet::verdict::Verdict;
+use crate::rules::engine::meta::Meta;
+use crate::rules::engine::readable_secrets::Held;
+use crate::rules::evidence::password::is_stand_in;
+use crate::rules::evidence::registry_message::absent_to_anyone;
+use crate::rules::selection::attribution::Attribution;
+use crate::rules::selection::attribution::attribute;
+use crate::rules::selection::attribution::is_expired;
 use crate::rules::{Context, Rule};
-use crate::verdict::Verdict;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/expired-credentials.md")));
 

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use crate::finding::{Finding, Subject};
-use crate::hook::Hook;
-use crate::kustomization::folder;
-use crate::pull::{PullSecret, SecretState, Via};
-use crate::rules::meta::Meta;
+use crate::findings::finding::{Finding, Subject};
+use crate::kubelet::pull::{PullSecret, SecretState, Via};
+use crate::kubelet::verdict::Verdict;
+use crate::resource::hook::Hook;
+use crate::resource::kustomization::folder;
+use crate::resource::secret::{Producer, Secret};
+use crate::rules::engine::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
-use crate::secret::{Producer, Secret};
-use crate::source::{SourceId, Span};
-use crate::verdict::Verdict;
+use crate::text::source::{SourceId, Span};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/hook-before-secret.md")));
 
@@ -97,11 +97,11 @@ fn finding(facts: &ImageFacts<'_>, named: &PullSecret, secret: &Secret, when: &s
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Severity;
+    use crate::findings::finding::Severity;
+    use crate::kubelet::verdict::Cause;
+    use crate::resource::secret::Content;
+    use crate::resource::workload::{PodOrigin, ResourceId};
     use crate::rules::testing::{Facts, candidate, config, pullable};
-    use crate::secret::Content;
-    use crate::verdict::Cause;
-    use crate::workload::{PodOrigin, ResourceId};
 
     const UNKNOWN: Verdict = Verdict::Unverified(Cause::SecretUnknown);
 

@@ -2,14 +2,17 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::{Edit, Finding, Fix, Safety};
-use crate::probe::{Outcome, TagList};
-use crate::reference::Reference;
-use crate::rules::attribution::{Attribution, attribute, doubt, is_official_image};
-use crate::rules::meta::Meta;
-use crate::rules::nearest_tag::nearest;
-use crate::rules::retired::retired;
-use crate::rules::told::{quoted, refusals};
+use crate::findings::finding::{Edit, Finding, Fix, Safety};
+use crate::image::reference::Reference;
+use crate::kubelet::probe::{Outcome, TagList};
+use crate::rules::engine::meta::Meta;
+use crate::rules::evidence::nearest_tag::nearest;
+use crate::rules::evidence::registry_message::{quoted, refusals};
+use crate::rules::evidence::retired::retired;
+use crate::rules::selection::attribution::Attribution;
+use crate::rules::selection::attribution::attribute;
+use crate::rules::selection::attribution::doubt;
+use crate::rules::selection::attribution::is_official_image;
 use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/image-not-found.md")));
@@ -149,11 +152,11 @@ fn near_tags(wanted: &str, tags: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Severity;
-    use crate::probe::{Denial, Evidence, Manifest, PullAnswer};
+    use crate::findings::finding::Severity;
+    use crate::kubelet::probe::{Denial, Evidence, Manifest, PullAnswer};
+    use crate::kubelet::verdict::{Cause, Verdict};
+    use crate::resource::workload::PodOrigin;
     use crate::rules::testing::{Facts, answer, evidence};
-    use crate::verdict::{Cause, Verdict};
-    use crate::workload::PodOrigin;
 
     fn absent(text: &str, code: Option<&str>, tags: Option<TagList>) -> Finding {
         let mut facts = Facts::default();

@@ -4,12 +4,13 @@
 
 use std::sync::LazyLock;
 
-use crate::dockerconfig::Entry;
-use crate::finding::{Finding, Severity};
-use crate::keyring::{Fault, corrected, fault, is_meant_for, key_matches, shown_key};
-use crate::rules::attribution::{Attribution, attribute};
-use crate::rules::held::Held;
-use crate::rules::meta::Meta;
+use crate::credential::dockerconfig::Entry;
+use crate::credential::keyring::{Fault, corrected, fault, is_meant_for, key_matches, shown_key};
+use crate::findings::finding::{Finding, Severity};
+use crate::rules::engine::meta::Meta;
+use crate::rules::engine::readable_secrets::Held;
+use crate::rules::selection::attribution::Attribution;
+use crate::rules::selection::attribution::attribute;
 use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/ineffective-registry-key.md")));

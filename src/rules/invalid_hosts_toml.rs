@@ -2,11 +2,13 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::Finding;
+use crate::findings::finding::Finding;
 use crate::inventory::ProblemKind;
-use crate::probe::{Outcome, Unknown};
-use crate::rules::attribution::{Attribution, attribute, doubt};
-use crate::rules::meta::Meta;
+use crate::kubelet::probe::{Outcome, Unknown};
+use crate::rules::engine::meta::Meta;
+use crate::rules::selection::attribution::Attribution;
+use crate::rules::selection::attribution::attribute;
+use crate::rules::selection::attribution::doubt;
 use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/invalid-hosts-toml.md")));
@@ -60,11 +62,11 @@ fn unusable(facts: &ImageFacts<'_>) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Severity;
-    use crate::probe::{Evidence, PullAnswer};
+    use crate::findings::finding::Severity;
+    use crate::kubelet::probe::{Evidence, PullAnswer};
+    use crate::kubelet::verdict::{Cause, Verdict};
+    use crate::resource::workload::PodOrigin;
     use crate::rules::testing::{Facts, answer};
-    use crate::verdict::{Cause, Verdict};
-    use crate::workload::PodOrigin;
 
     #[test]
     fn what_is_ignored_is_a_warning_and_what_is_not_an_error() {

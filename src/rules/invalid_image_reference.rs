@@ -2,12 +2,12 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::Finding;
-use crate::reference::{Blame, ReferenceError};
-use crate::rules::attribution::doubt;
-use crate::rules::meta::Meta;
+use crate::findings::finding::Finding;
+use crate::image::reference::{Blame, ReferenceError};
+use crate::resource::workload::{ContainerKind, ImageText, InvalidImage, PodOrigin};
+use crate::rules::engine::meta::Meta;
+use crate::rules::selection::attribution::doubt;
 use crate::rules::{Context, ImageFacts, Rule};
-use crate::workload::{ContainerKind, ImageText, InvalidImage, PodOrigin};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/invalid-image-reference.md")));
 
@@ -100,10 +100,10 @@ fn around_whitespace(facts: &ImageFacts<'_>, trimmed: Option<String>) -> (String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Severity;
-    use crate::reference::Reference;
+    use crate::findings::finding::Severity;
+    use crate::image::reference::Reference;
+    use crate::kubelet::verdict::{Cause, Verdict};
     use crate::rules::testing::Facts;
-    use crate::verdict::{Cause, Verdict};
 
     fn help(text: &str, fault: InvalidImage, origin: PodOrigin) -> Option<String> {
         let mut facts = Facts::default();

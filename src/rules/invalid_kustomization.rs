@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::{Edit, Finding, Fix, Safety, Severity};
-use crate::kustomization::{Refusal, Remedy, Versions};
-use crate::rules::meta::Meta;
+use crate::findings::finding::{Edit, Finding, Fix, Safety, Severity};
+use crate::resource::kustomization::{Refusal, Remedy, Versions};
+use crate::rules::engine::meta::Meta;
 use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/invalid-kustomization.md")));

@@ -2,12 +2,12 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::{Finding, Severity};
-use crate::pull_policy::PullPolicy;
-use crate::rules::meta::Meta;
+use crate::findings::finding::{Finding, Severity};
+use crate::image::pull_policy::PullPolicy;
+use crate::rules::engine::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
-use crate::source::Spanned;
-use crate::workload::placeholder::{is_placeholder, looks_unfilled};
+use crate::text::placeholder::{is_placeholder, looks_unfilled};
+use crate::text::source::Spanned;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/invalid-pull-policy.md")));
 
@@ -55,8 +55,8 @@ fn finding(facts: &ImageFacts<'_>, policy: &Spanned<String>) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resource::workload::PodOrigin;
     use crate::rules::testing::{Facts, pullable};
-    use crate::workload::PodOrigin;
 
     fn help(policy: &str, origin: PodOrigin) -> Option<(Severity, String)> {
         let mut facts = Facts::default();

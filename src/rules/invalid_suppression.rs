@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use crate::finding::Finding;
-use crate::rules::levels;
-use crate::rules::meta::Meta;
+use crate::findings::finding::Finding;
+use crate::findings::suppression::DirectiveFault;
+use crate::rules::engine::levels;
+use crate::rules::engine::meta::Meta;
 use crate::rules::{Context, Rule, by_id};
-use crate::suppression::DirectiveFault;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/invalid-suppression.md")));
 

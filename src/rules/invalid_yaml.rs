@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::{Finding, Severity};
+use crate::findings::finding::{Finding, Severity};
 use crate::inventory::{Problem, ProblemKind};
-use crate::rules::meta::Meta;
+use crate::rules::engine::meta::Meta;
 use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/invalid-yaml.md")));

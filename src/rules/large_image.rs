@@ -6,11 +6,11 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use crate::finding::Finding;
-use crate::rules::meta::Meta;
+use crate::findings::finding::Finding;
+use crate::kubelet::verdict::Verdict;
+use crate::resource::workload::PodId;
+use crate::rules::engine::meta::Meta;
 use crate::rules::{Context, ImageFacts, MAX_IMAGE_SIZE, Rule};
-use crate::verdict::Verdict;
-use crate::workload::PodId;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/large-image.md")));
 
@@ -113,10 +113,10 @@ fn human(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Severity;
-    use crate::probe::Manifest;
+    use crate::findings::finding::Severity;
+    use crate::kubelet::probe::Manifest;
+    use crate::resource::workload::PodOrigin;
     use crate::rules::testing::Facts;
-    use crate::workload::PodOrigin;
 
     fn facts(images: &[(&str, &str, u64)]) -> Facts {
         let mut facts = Facts::default();

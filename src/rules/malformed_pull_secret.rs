@@ -6,12 +6,12 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use crate::finding::{Finding, Severity, Subject};
-use crate::rules::attribution::is_harmless;
-use crate::rules::meta::Meta;
+use crate::findings::finding::{Finding, Severity, Subject};
+use crate::resource::secret::{Content, Malformed, RefusedBy, Secret};
+use crate::rules::engine::meta::Meta;
+use crate::rules::selection::attribution::is_harmless;
 use crate::rules::{Context, Rule};
-use crate::secret::{Content, Malformed, RefusedBy, Secret};
-use crate::source::Span;
+use crate::text::source::Span;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/malformed-pull-secret.md")));
 
@@ -86,10 +86,10 @@ fn begins_with_mark(cx: &Context<'_>, malformed: &Malformed) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pull::SecretState;
+    use crate::kubelet::pull::SecretState;
+    use crate::kubelet::verdict::{Cause, Verdict};
+    use crate::resource::workload::PodOrigin;
     use crate::rules::testing::Facts;
-    use crate::verdict::{Cause, Verdict};
-    use crate::workload::PodOrigin;
 
     fn malformed(refused_by: RefusedBy, named: bool) -> Vec<(Severity, usize)> {
         let mut facts = Facts::default();

@@ -2,10 +2,10 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::{Finding, Severity, Subject};
-use crate::rules::meta::Meta;
+use crate::findings::finding::{Finding, Severity, Subject};
+use crate::resource::workload::misplaced::{Form, MisplacedPullSecrets as Misplaced, Misplacement};
+use crate::rules::engine::meta::Meta;
 use crate::rules::{Context, Rule};
-use crate::workload::misplaced::{Form, MisplacedPullSecrets as Misplaced, Misplacement};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/misplaced-pull-secrets.md")));
 

@@ -2,18 +2,21 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::Finding;
-use crate::probe::{Denial, Evidence, Outcome};
-use crate::pull::AccountState;
-use crate::rules::attribution::{Attribution, attribute, doubt, is_pulled_by_node};
-use crate::rules::meta::Meta;
-use crate::rules::nearby::unnamed;
-use crate::rules::told::{host_of_answer, may_be_absent, quoted, refusals};
+use crate::findings::finding::Finding;
+use crate::kubelet::probe::{Denial, Evidence, Outcome};
+use crate::kubelet::pull::AccountState;
+use crate::kubelet::verdict::{Cause, Verdict};
+use crate::resource::secret::{Content, Producer, Secret};
+use crate::resource::service_account::ServiceAccount;
+use crate::rules::engine::meta::Meta;
+use crate::rules::evidence::candidate_secrets::unnamed;
+use crate::rules::evidence::registry_message::{host_of_answer, may_be_absent, quoted, refusals};
+use crate::rules::selection::attribution::Attribution;
+use crate::rules::selection::attribution::attribute;
+use crate::rules::selection::attribution::doubt;
+use crate::rules::selection::attribution::is_pulled_by_node;
 use crate::rules::{Context, ImageFacts, Rule};
-use crate::secret::{Content, Producer, Secret};
-use crate::service_account::ServiceAccount;
-use crate::source::Span;
-use crate::verdict::{Cause, Verdict};
+use crate::text::source::Span;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/missing-pull-secret.md")));
 
@@ -190,13 +193,12 @@ pub(super) fn with_supplied(facts: &ImageFacts<'_>) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dockerconfig::{DockerConfig, Format};
-    use crate::finding::Severity;
-    use crate::probe::{Manifest, PullAnswer};
-    use crate::pull::SecretState;
+    use crate::credential::dockerconfig::{DockerConfig, Format};
+    use crate::findings::finding::Severity;
+    use crate::kubelet::probe::{Manifest, PullAnswer};
+    use crate::kubelet::pull::SecretState;
+    use crate::resource::workload::{PodId, PodOrigin, SecretReference};
     use crate::rules::testing::{Facts, answer, candidate, config, evidence};
-    use crate::workload::PodOrigin;
-    use crate::workload::{PodId, SecretReference};
 
     const REFUSED: Verdict = Verdict::Fails(Cause::Denied(Denial::AuthRequired));
     const IMAGE: &str = "ghcr.io/acme/api:1";

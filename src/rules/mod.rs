@@ -1,22 +1,11 @@
 //! The rules: pure functions over finished facts. No rule knows a client, a clock or a file.
 
-pub mod levels;
-pub mod meta;
-pub mod page;
-
-mod attribution;
-mod context;
-mod decisions;
-mod held;
-mod nearby;
-mod nearest_tag;
-mod password;
-mod silence;
-mod speakers;
 #[cfg(test)]
 mod testing;
-mod told;
-mod unrendered;
+
+pub mod engine;
+mod evidence;
+mod selection;
 
 mod access_denied;
 mod cached_mutable_tag;
@@ -51,7 +40,6 @@ mod pull_secret_in_other_namespace;
 mod rate_limit_risk;
 mod registry_typo;
 mod render_failed;
-mod retired;
 mod shadowed_credentials;
 mod short_name;
 pub(crate) mod stale_digest;
@@ -72,13 +60,18 @@ mod unverified_image;
 mod whitespace_in_credentials;
 mod wrong_secret_type;
 
-use crate::finding::{Finding, Severity};
-use crate::source::Span;
+use crate::findings::finding::{Finding, Severity};
+use crate::text::source::Span;
 
-pub use context::{Context, ImageFacts, JudgedImage, MAX_IMAGE_SIZE, Settings};
-use decisions::Decisions;
-use meta::Meta;
-pub use silence::{Silence, silence};
+pub use engine::context::Context;
+pub use engine::context::ImageFacts;
+pub use engine::context::JudgedImage;
+pub use engine::context::MAX_IMAGE_SIZE;
+pub use engine::context::Settings;
+use engine::decisions::Decisions;
+use engine::meta::Meta;
+pub use selection::suppress::Silence;
+pub use selection::suppress::silence;
 
 /// One rule.
 pub trait Rule: Send + Sync {
@@ -154,7 +147,7 @@ pub fn by_id(id: &str) -> Option<&'static dyn Rule> {
 /// the severity that the operator wants.
 pub fn run(cx: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let unrendered = unrendered::Doubt::new(cx);
+    let unrendered = engine::unrendered::Doubt::new(cx);
     let decisions = Decisions::new(cx);
     for rule in RULES.iter().filter(|rule| cx.settings.runs(rule.meta())) {
         let mut found = Vec::new();

@@ -2,13 +2,13 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::Finding;
-use crate::go::glob;
-use crate::pull_policy::{PullPolicy, default_pull_policy};
-use crate::reference::Reference;
-use crate::rules::meta::Meta;
+use crate::findings::finding::Finding;
+use crate::image::pull_policy::{PullPolicy, default_pull_policy};
+use crate::image::reference::Reference;
+use crate::kubelet::verdict::Verdict;
+use crate::rules::engine::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule, Settings};
-use crate::verdict::Verdict;
+use crate::text::go::glob;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/mutable-tag.md")));
 
@@ -120,10 +120,10 @@ fn help(facts: &ImageFacts<'_>, image: &Reference, written: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::probe::Manifest;
+    use crate::kubelet::probe::Manifest;
+    use crate::resource::workload::PodOrigin;
     use crate::rules::testing::{Facts, pullable};
-    use crate::source::Spanned;
-    use crate::workload::PodOrigin;
+    use crate::text::source::Spanned;
 
     fn message(text: &str, policy: Option<&str>) -> Option<String> {
         let mut facts = Facts::default();

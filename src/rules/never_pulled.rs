@@ -2,10 +2,10 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::Finding;
-use crate::rules::meta::Meta;
+use crate::findings::finding::Finding;
+use crate::kubelet::verdict::Verdict;
+use crate::rules::engine::meta::Meta;
 use crate::rules::{Context, Rule};
-use crate::verdict::Verdict;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/never-pulled.md")));
 
@@ -35,9 +35,9 @@ impl Rule for NeverPulled {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Severity;
+    use crate::findings::finding::Severity;
+    use crate::resource::workload::PodOrigin;
     use crate::rules::testing::{Facts, pullable};
-    use crate::workload::PodOrigin;
 
     #[test]
     fn it_points_at_the_policy() {

@@ -4,20 +4,24 @@
 
 use std::sync::LazyLock;
 
-use crate::dockerconfig::Entry;
-use crate::finding::{Finding, Severity};
-use crate::host::is_slip;
-use crate::keyring::{corrected, fault, index_key, is_meant_for, mismatch, shown_key};
-use crate::probe::Denial;
-use crate::pull::SecretState;
-use crate::rules::attribution::{Attribution, attribute, doubt};
-use crate::rules::held::{Held, entry_of, quoted};
-use crate::rules::meta::Meta;
+use crate::credential::dockerconfig::Entry;
+use crate::credential::keyring::{corrected, fault, index_key, is_meant_for, mismatch, shown_key};
+use crate::findings::finding::{Finding, Severity};
+use crate::image::host::is_slip;
+use crate::kubelet::probe::Denial;
+use crate::kubelet::pull::SecretState;
+use crate::kubelet::verdict::Verdict;
+use crate::rules::engine::meta::Meta;
+use crate::rules::engine::readable_secrets::Held;
+use crate::rules::engine::readable_secrets::entry_of;
+use crate::rules::engine::readable_secrets::quoted;
+use crate::rules::evidence::password::is_stand_in;
 use crate::rules::missing_pull_secret::{dropped, refusal, with_supplied};
-use crate::rules::password::is_stand_in;
+use crate::rules::selection::attribution::Attribution;
+use crate::rules::selection::attribution::attribute;
+use crate::rules::selection::attribution::doubt;
 use crate::rules::{Context, ImageFacts, Rule};
-use crate::source::Span;
-use crate::verdict::Verdict;
+use crate::text::source::Span;
 
 static META: LazyLock<Meta> =
     LazyLock::new(|| Meta::of_page(include_str!("../../rules/no-credentials-for-registry.md")));

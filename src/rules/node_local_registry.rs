@@ -2,12 +2,12 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::Finding;
-use crate::host;
-use crate::probe::Unknown;
-use crate::rules::meta::Meta;
+use crate::findings::finding::Finding;
+use crate::image::host;
+use crate::kubelet::probe::Unknown;
+use crate::kubelet::verdict::{Cause, Verdict};
+use crate::rules::engine::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
-use crate::verdict::{Cause, Verdict};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/node-local-registry.md")));
 
@@ -58,9 +58,9 @@ fn words(registry: &str) -> (String, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Severity;
+    use crate::findings::finding::Severity;
+    use crate::resource::workload::PodOrigin;
     use crate::rules::testing::{Facts, pullable};
-    use crate::workload::PodOrigin;
 
     #[test]
     fn only_what_was_not_seen() {

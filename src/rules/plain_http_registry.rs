@@ -2,12 +2,14 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::Finding;
-use crate::rules::attribution::{Attribution, attribute, doubt};
-use crate::rules::meta::Meta;
+use crate::findings::finding::Finding;
+use crate::image::runtime::Runtime;
+use crate::kubelet::verdict::Verdict;
+use crate::rules::engine::meta::Meta;
+use crate::rules::selection::attribution::Attribution;
+use crate::rules::selection::attribution::attribute;
+use crate::rules::selection::attribution::doubt;
 use crate::rules::{Context, ImageFacts, Rule};
-use crate::runtime::Runtime;
-use crate::verdict::Verdict;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/plain-http-registry.md")));
 
@@ -55,11 +57,11 @@ fn help(registry: &str, runtime: Runtime) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Severity;
-    use crate::probe::Unknown;
+    use crate::findings::finding::Severity;
+    use crate::kubelet::probe::Unknown;
+    use crate::kubelet::verdict::Cause;
+    use crate::resource::workload::PodOrigin;
     use crate::rules::testing::Facts;
-    use crate::verdict::Cause;
-    use crate::workload::PodOrigin;
 
     #[test]
     fn an_error_only_where_the_nodes_are_known() {

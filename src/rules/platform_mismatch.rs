@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use crate::finding::Finding;
-use crate::manifest::Content;
-use crate::node::Fit;
-use crate::platform::Platform;
-use crate::rules::attribution::doubt;
-use crate::rules::meta::Meta;
+use crate::findings::finding::Finding;
+use crate::image::manifest::Content;
+use crate::image::node::Fit;
+use crate::image::platform::Platform;
+use crate::image::runtime::Runtime;
+use crate::kubelet::verdict::Cause;
+use crate::rules::engine::meta::Meta;
+use crate::rules::selection::attribution::doubt;
 use crate::rules::{Context, ImageFacts, Rule};
-use crate::runtime::Runtime;
-use crate::verdict::Cause;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/platform-mismatch.md")));
 
@@ -116,9 +116,9 @@ fn single(text: &str, platforms: &[Platform], nodes: &Sorted) -> String {
 
 fn help(platforms: &[Platform], nodes: &Sorted, runtime: Runtime) -> String {
     let own = |(node, platform): (&Platform, &Platform)| {
-        crate::platform::runs(node, platform)
-            && crate::platform::matches(Runtime::ContainerdOne, node, platform)
-            && !crate::platform::matches(runtime, node, platform)
+        crate::image::platform::runs(node, platform)
+            && crate::image::platform::matches(Runtime::ContainerdOne, node, platform)
+            && !crate::image::platform::matches(runtime, node, platform)
     };
     let mut pairs = nodes.lacking.iter().flat_map(|node| platforms.iter().map(move |platform| (node, platform)));
     if let Some((node, platform)) = pairs.find(|pair| own(*pair)) {
@@ -172,13 +172,13 @@ fn list<T: ToString>(items: &[T], last: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Severity;
-    use crate::manifest::Entry;
-    use crate::node::Nodes;
-    use crate::probe::{Manifest, Outcome, PullAnswer};
+    use crate::findings::finding::Severity;
+    use crate::image::manifest::Entry;
+    use crate::image::node::Nodes;
+    use crate::kubelet::probe::{Manifest, Outcome, PullAnswer};
+    use crate::kubelet::verdict::{self, Verdict};
+    use crate::resource::workload::PodOrigin;
     use crate::rules::testing::{Facts, answer};
-    use crate::verdict::{self, Verdict};
-    use crate::workload::PodOrigin;
 
     /// What is said of an index with these entries on nodes of these platforms.
     fn said(entries: &[&str], nodes: &[&str]) -> (Severity, String, Option<String>) {

@@ -4,11 +4,14 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::Finding;
+use crate::findings::finding::Finding;
 use crate::rules::access_denied::{owners, related, slips};
-use crate::rules::attribution::{Attribution, attribute, doubt, sent_credentials};
-use crate::rules::meta::Meta;
-use crate::rules::told::quoted;
+use crate::rules::engine::meta::Meta;
+use crate::rules::evidence::registry_message::quoted;
+use crate::rules::selection::attribution::Attribution;
+use crate::rules::selection::attribution::attribute;
+use crate::rules::selection::attribution::doubt;
+use crate::rules::selection::attribution::sent_credentials;
 use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> =

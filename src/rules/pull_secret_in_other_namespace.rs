@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use crate::finding::{Finding, Severity, Subject};
-use crate::pull::{PullSecret, SecretState};
-use crate::rules::attribution::{elsewhere, is_harmless};
-use crate::rules::meta::Meta;
+use crate::findings::finding::{Finding, Severity, Subject};
+use crate::kubelet::pull::{PullSecret, SecretState};
+use crate::resource::secret::{Secret, Target};
+use crate::rules::engine::meta::Meta;
+use crate::rules::selection::attribution::elsewhere;
+use crate::rules::selection::attribution::is_harmless;
 use crate::rules::{Context, ImageFacts, Rule};
-use crate::secret::{Secret, Target};
-use crate::source::Span;
+use crate::text::source::Span;
 
 static META: LazyLock<Meta> =
     LazyLock::new(|| Meta::of_page(include_str!("../../rules/pull-secret-in-other-namespace.md")));
@@ -88,11 +89,11 @@ fn places(secret: &Secret, default: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kubelet::verdict::{Cause, Verdict};
+    use crate::resource::secret::{Copier, Copies};
+    use crate::resource::workload::PodOrigin;
     use crate::rules::testing::{Facts, config, pullable};
     use crate::rules::undefined_pull_secret::UndefinedPullSecret;
-    use crate::secret::{Copier, Copies};
-    use crate::verdict::{Cause, Verdict};
-    use crate::workload::PodOrigin;
 
     fn naming(own: Option<&str>, other: Option<&str>, verdict: Verdict) -> Facts {
         let mut facts = Facts::default();

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use crate::finding::Finding;
-use crate::probe::plan::Depth;
-use crate::probe::{Evidence, Manifest, Outcome, RateLimit, Unknown};
-use crate::pull::Blind;
-use crate::rules::meta::Meta;
+use crate::findings::finding::Finding;
+use crate::kubelet::probe::plan::Depth;
+use crate::kubelet::probe::{Evidence, Manifest, Outcome, RateLimit, Unknown};
+use crate::kubelet::pull::Blind;
+use crate::rules::engine::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/rate-limit-risk.md")));
@@ -104,11 +104,11 @@ fn told(images: usize, depth: Depth, rate: Option<RateLimit>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Severity;
-    use crate::probe::PullAnswer;
+    use crate::findings::finding::Severity;
+    use crate::kubelet::probe::PullAnswer;
+    use crate::kubelet::verdict::{Cause, Verdict};
+    use crate::resource::workload::PodOrigin;
     use crate::rules::testing::{Facts, answer, candidate, pullable};
-    use crate::verdict::{Cause, Verdict};
-    use crate::workload::PodOrigin;
 
     fn left(remaining: u64) -> Outcome {
         let rate = Some(RateLimit { limit: Some(100), remaining, window: Some(21_600) });

@@ -2,14 +2,14 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::{Edit, Finding, Fix, Safety, Severity};
-use crate::host::{self, Slip};
-use crate::probe::{Denial, Outcome, TagList, Unknown};
+use crate::findings::finding::{Edit, Finding, Fix, Safety, Severity};
+use crate::image::host::{self, Slip};
+use crate::kubelet::probe::{Denial, Outcome, TagList, Unknown};
+use crate::kubelet::verdict::{Cause, Verdict};
 use crate::rules::disallowed_registry::{Allowed, DisallowedRegistry};
-use crate::rules::meta::Meta;
+use crate::rules::engine::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
-use crate::source::Span;
-use crate::verdict::{Cause, Verdict};
+use crate::text::source::Span;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/registry-typo.md")));
 
@@ -111,9 +111,9 @@ fn message(facts: &ImageFacts<'_>, host: &str, slip: &Slip) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::probe::{Evidence, Manifest, PullAnswer};
+    use crate::kubelet::probe::{Evidence, Manifest, PullAnswer};
+    use crate::resource::workload::PodOrigin;
     use crate::rules::testing::{Facts, answer, evidence};
-    use crate::workload::PodOrigin;
 
     fn found(text: &str, outcome: Outcome, verdict: Verdict) -> Vec<(Severity, String)> {
         let mut facts = Facts::default();

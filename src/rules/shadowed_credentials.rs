@@ -6,14 +6,16 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use crate::dockerconfig::Entry;
-use crate::finding::{Finding, Severity};
-use crate::keyring::{index_key, key_matches, shown_key};
-use crate::rules::attribution::{is_told_of_image, sent_credentials};
-use crate::rules::held::{Held, entry_of};
-use crate::rules::meta::Meta;
+use crate::credential::dockerconfig::Entry;
+use crate::credential::keyring::{index_key, key_matches, shown_key};
+use crate::findings::finding::{Finding, Severity};
+use crate::kubelet::verdict::Verdict;
+use crate::rules::engine::meta::Meta;
+use crate::rules::engine::readable_secrets::Held;
+use crate::rules::engine::readable_secrets::entry_of;
+use crate::rules::selection::attribution::is_told_of_image;
+use crate::rules::selection::attribution::sent_credentials;
 use crate::rules::{Context, ImageFacts, Rule};
-use crate::verdict::Verdict;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/shadowed-credentials.md")));
 
@@ -67,7 +69,11 @@ fn hidden_by_direct_key(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> Opt
     Some(hiding.into_iter().fold(finding, |finding, at| finding.related(at, "this key matches directly")))
 }
 
-fn span_of(cx: &Context<'_>, secret: &crate::secret::Secret, entry: &Entry) -> Option<crate::source::Span> {
+fn span_of(
+    cx: &Context<'_>,
+    secret: &crate::resource::secret::Secret,
+    entry: &Entry,
+) -> Option<crate::text::source::Span> {
     let held = cx.held.iter().find(|held| held.secret.resource == secret.resource)?;
     Some(held.key_span(entry))
 }

@@ -2,10 +2,10 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::Finding;
-use crate::rules::meta::Meta;
+use crate::findings::finding::Finding;
+use crate::image::runtime::Runtime;
+use crate::rules::engine::meta::Meta;
 use crate::rules::{Context, Rule};
-use crate::runtime::Runtime;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/short-name.md")));
 
@@ -53,8 +53,8 @@ fn is_short(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resource::workload::PodOrigin;
     use crate::rules::testing::{Facts, pullable};
-    use crate::workload::PodOrigin;
 
     #[test]
     fn the_full_name_is_offered() {

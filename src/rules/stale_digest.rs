@@ -2,10 +2,10 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::Finding;
-use crate::manifest::Content;
-use crate::probe::{Manifest, Outcome, PullAnswer};
-use crate::rules::meta::Meta;
+use crate::findings::finding::Finding;
+use crate::image::manifest::Content;
+use crate::kubelet::probe::{Manifest, Outcome, PullAnswer};
+use crate::rules::engine::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/stale-digest.md")));

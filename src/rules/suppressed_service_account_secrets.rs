@@ -3,11 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use crate::finding::{Finding, Subject};
-use crate::rules::attribution::{Attribution, attribute, is_harmless};
-use crate::rules::meta::Meta;
+use crate::findings::finding::{Finding, Subject};
+use crate::resource::workload::SecretReference;
+use crate::rules::engine::meta::Meta;
+use crate::rules::selection::attribution::Attribution;
+use crate::rules::selection::attribution::attribute;
+use crate::rules::selection::attribution::is_harmless;
 use crate::rules::{Context, ImageFacts, Rule};
-use crate::workload::SecretReference;
 
 static META: LazyLock<Meta> =
     LazyLock::new(|| Meta::of_page(include_str!("../../rules/suppressed-service-account-secrets.md")));
@@ -62,12 +64,12 @@ fn finding(facts: &ImageFacts<'_>, list: &[SecretReference], first: &SecretRefer
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Severity;
-    use crate::probe::{Denial, Unknown};
-    use crate::pull::SecretState;
+    use crate::findings::finding::Severity;
+    use crate::kubelet::probe::{Denial, Unknown};
+    use crate::kubelet::pull::SecretState;
+    use crate::kubelet::verdict::{Cause, Verdict};
+    use crate::resource::workload::PodOrigin;
     use crate::rules::testing::{Facts, pullable};
-    use crate::verdict::{Cause, Verdict};
-    use crate::workload::PodOrigin;
 
     fn findings(verdict: Verdict) -> Vec<Finding> {
         let mut facts = Facts::default();

@@ -2,26 +2,27 @@
 
 use std::sync::Arc;
 
-use crate::dockerconfig::DockerConfig;
-use crate::finding::{Finding, Severity};
+use crate::credential::dockerconfig::DockerConfig;
+use crate::credential::pair::Credential;
+use crate::credential::sensitive::Sensitive;
+use crate::findings::finding::{Finding, Severity};
+use crate::image::node::Demand;
+use crate::image::pull_policy::default_pull_policy;
+use crate::image::reference::Reference;
 use crate::inventory::{Inventory, Problem, ProblemKind};
-use crate::keyring::Credential;
-use crate::node::Demand;
-use crate::probe::{Evidence, Manifest, PullAnswer};
-use crate::pull::{CandidateCredential, PullContext, PullSecret, SecretState, Via};
-use crate::pull_policy::default_pull_policy;
-use crate::reference::Reference;
+use crate::kubelet::probe::{Evidence, Manifest, PullAnswer};
+use crate::kubelet::pull::{CandidateCredential, PullContext, PullSecret, SecretState, Via};
+use crate::kubelet::verdict::Verdict;
 use crate::resource::ResourceName;
-use crate::rules::attribution::{Attribution, attribute};
-use crate::rules::{Context, JudgedImage, Rule, Settings};
-use crate::secret::{Content, Producer, Secret};
-use crate::sensitive::Sensitive;
-use crate::service_account::ServiceAccount;
-use crate::source::{Encoding, Source, SourceId, Sources, Span, Spanned};
-use crate::verdict::Verdict;
-use crate::workload::{
+use crate::resource::secret::{Content, Producer, Secret};
+use crate::resource::service_account::ServiceAccount;
+use crate::resource::workload::{
     Chosen, Container, ContainerKind, ImageText, ImageUse, Pod, PodId, PodOrigin, Resource, ResourceId, SecretReference,
 };
+use crate::rules::selection::attribution::Attribution;
+use crate::rules::selection::attribution::attribute;
+use crate::rules::{Context, JudgedImage, Rule, Settings};
+use crate::text::source::{Encoding, Source, SourceId, Sources, Span, Spanned};
 
 /// Facts under construction. Every text that is added becomes a line of one source, so that spans point at it.
 #[derive(Default)]

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use crate::finding::{Finding, Subject};
+use crate::findings::finding::{Finding, Subject};
 use crate::resource::ResourceName;
-use crate::rules::meta::Meta;
+use crate::resource::workload::custom::fleet;
+use crate::resource::workload::custom::unchecked::Unchecked;
+use crate::rules::engine::meta::Meta;
 use crate::rules::{Context, Rule};
-use crate::workload::custom::fleet;
-use crate::workload::custom::unchecked::Unchecked;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unchecked-kind.md")));
 
@@ -76,7 +76,7 @@ fn help(group: &str, kind: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Severity;
+    use crate::findings::finding::Severity;
     use crate::rules::testing::Facts;
 
     #[test]

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use crate::finding::{Finding, Severity, Subject};
-use crate::pull::{PullSecret, SecretState};
-use crate::rules::attribution::{elsewhere, is_harmless};
-use crate::rules::meta::Meta;
-use crate::rules::nearby::is_at_hand;
+use crate::findings::finding::{Finding, Severity, Subject};
+use crate::kubelet::pull::{PullSecret, SecretState};
+use crate::resource::secret::{Content, IgnoredBecause, Producer, Secret};
+use crate::rules::engine::meta::Meta;
+use crate::rules::evidence::candidate_secrets::is_at_hand;
+use crate::rules::selection::attribution::elsewhere;
+use crate::rules::selection::attribution::is_harmless;
 use crate::rules::{Context, ImageFacts, Rule};
-use crate::secret::{Content, IgnoredBecause, Producer, Secret};
-use crate::source::Span;
-use crate::workload::placeholder::is_placeholder;
+use crate::text::placeholder::is_placeholder;
+use crate::text::source::Span;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/undefined-pull-secret.md")));
 
@@ -224,11 +225,11 @@ fn edits(name: &str, candidate: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kubelet::verdict::{Cause, Verdict};
+    use crate::resource::secret::Generator;
+    use crate::resource::workload::PodOrigin;
     use crate::rules::testing::{Facts, config, pullable};
-    use crate::secret::Generator;
-    use crate::source::SourceId;
-    use crate::verdict::{Cause, Verdict};
-    use crate::workload::PodOrigin;
+    use crate::text::source::SourceId;
 
     fn naming(name: &str, verdict: Verdict) -> Facts {
         let mut facts = Facts::default();

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use crate::finding::{Finding, Severity, Subject};
-use crate::pull::AccountState;
-use crate::rules::meta::Meta;
+use crate::findings::finding::{Finding, Severity, Subject};
+use crate::kubelet::pull::AccountState;
+use crate::rules::engine::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
-use crate::source::{Span, Spanned};
-use crate::workload::placeholder::is_placeholder;
+use crate::text::placeholder::is_placeholder;
+use crate::text::source::{Span, Spanned};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/undefined-service-account.md")));
 
@@ -98,8 +98,8 @@ fn help(cx: &Context<'_>, name: &Spanned<String>, namespace: Option<&str>) -> St
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::resource::workload::PodOrigin;
     use crate::rules::testing::{Facts, pullable};
-    use crate::workload::PodOrigin;
 
     fn naming(name: &str, origin: PodOrigin) -> Facts {
         let mut facts = Facts::default();

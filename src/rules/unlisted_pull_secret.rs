@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use crate::finding::{Finding, Severity, Subject};
-use crate::pull::AccountState;
-use crate::rules::meta::Meta;
+use crate::findings::finding::{Finding, Severity, Subject};
+use crate::kubelet::pull::AccountState;
+use crate::resource::service_account::ServiceAccount;
+use crate::resource::workload::SecretReference;
+use crate::rules::engine::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
-use crate::service_account::ServiceAccount;
-use crate::workload::SecretReference;
-use crate::workload::placeholder::is_placeholder;
+use crate::text::placeholder::is_placeholder;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unlisted-pull-secret.md")));
 
@@ -79,9 +79,9 @@ fn finding(facts: &ImageFacts<'_>, account: &ServiceAccount, at: usize, named: &
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pull::SecretState;
+    use crate::kubelet::pull::SecretState;
+    use crate::resource::workload::PodOrigin;
     use crate::rules::testing::{Facts, pullable};
-    use crate::workload::PodOrigin;
 
     fn named(enforces: bool, listed: &[&str], name: &str, origin: PodOrigin) -> Vec<Severity> {
         let mut facts = Facts::default();

@@ -2,11 +2,11 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::Finding;
-use crate::rules::meta::Meta;
+use crate::findings::finding::Finding;
+use crate::kubelet::verdict::Verdict;
+use crate::rules::engine::meta::Meta;
 use crate::rules::mutable_tag::{MutableTag, is_mutable};
 use crate::rules::{Context, Rule};
-use crate::verdict::Verdict;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unpinned-image.md")));
 
@@ -42,10 +42,10 @@ impl Rule for UnpinnedImage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Severity;
-    use crate::rules::levels::Level;
+    use crate::findings::finding::Severity;
+    use crate::resource::workload::PodOrigin;
+    use crate::rules::engine::levels::Level;
     use crate::rules::testing::{Facts, pullable};
-    use crate::workload::PodOrigin;
 
     #[test]
     fn it_leaves_moving_tags_to_their_own_rule_unless_that_is_off() {

@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::Finding;
-use crate::kustomization::Unrendered;
-use crate::rules::meta::Meta;
+use crate::findings::finding::Finding;
+use crate::resource::kustomization::Unrendered;
+use crate::rules::engine::meta::Meta;
 use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unrendered-kustomization.md")));

@@ -3,9 +3,9 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::Finding;
+use crate::findings::finding::Finding;
 use crate::inventory::ProblemKind;
-use crate::rules::meta::Meta;
+use crate::rules::engine::meta::Meta;
 use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unrendered-template.md")));
@@ -50,7 +50,7 @@ fn word(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Severity;
+    use crate::findings::finding::Severity;
     use crate::rules::testing::Facts;
 
     #[test]

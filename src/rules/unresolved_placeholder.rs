@@ -2,10 +2,10 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::Finding;
-use crate::rules::meta::Meta;
+use crate::findings::finding::Finding;
+use crate::resource::workload::{ImageText, Skip};
+use crate::rules::engine::meta::Meta;
 use crate::rules::{Context, Rule};
-use crate::workload::{ImageText, Skip};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unresolved-placeholder.md")));
 
@@ -48,9 +48,9 @@ fn help(text: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kubelet::verdict::{Cause, Verdict};
+    use crate::resource::workload::PodOrigin;
     use crate::rules::testing::Facts;
-    use crate::verdict::{Cause, Verdict};
-    use crate::workload::PodOrigin;
 
     #[test]
     fn only_placeholders_are_worth_a_word() {

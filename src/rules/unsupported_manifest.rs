@@ -2,16 +2,16 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::Finding;
-use crate::manifest::Content;
-use crate::probe::Defect;
-use crate::rules::attribution::doubt;
-use crate::rules::meta::Meta;
+use crate::findings::finding::Finding;
+use crate::image::manifest::Content;
+use crate::image::runtime::Runtime;
+use crate::kubelet::probe::Defect;
+use crate::kubelet::verdict::fault::{Fault, Piece};
+use crate::kubelet::verdict::{self, Cause};
+use crate::resource::workload::ContainerKind;
+use crate::rules::engine::meta::Meta;
+use crate::rules::selection::attribution::doubt;
 use crate::rules::{Context, ImageFacts, Rule};
-use crate::runtime::Runtime;
-use crate::verdict::fault::{Fault, Piece};
-use crate::verdict::{self, Cause};
-use crate::workload::ContainerKind;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unsupported-manifest.md")));
 
@@ -163,10 +163,10 @@ const fn schema1(runtime: Runtime) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Severity;
+    use crate::findings::finding::Severity;
+    use crate::kubelet::verdict::Verdict;
+    use crate::resource::workload::PodOrigin;
     use crate::rules::testing::Facts;
-    use crate::verdict::Verdict;
-    use crate::workload::PodOrigin;
 
     fn flags(verdict: Verdict, runtime: Runtime) -> Vec<Severity> {
         let mut facts = Facts::default();

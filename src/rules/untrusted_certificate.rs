@@ -2,12 +2,14 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::Finding;
-use crate::probe::{Evidence, Outcome, TlsFault, Unknown};
-use crate::rules::attribution::{Attribution, attribute, doubt};
-use crate::rules::meta::Meta;
+use crate::findings::finding::Finding;
+use crate::image::runtime::Runtime;
+use crate::kubelet::probe::{Evidence, Outcome, TlsFault, Unknown};
+use crate::rules::engine::meta::Meta;
+use crate::rules::selection::attribution::Attribution;
+use crate::rules::selection::attribution::attribute;
+use crate::rules::selection::attribution::doubt;
 use crate::rules::{Context, ImageFacts, Rule};
-use crate::runtime::Runtime;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/untrusted-certificate.md")));
 
@@ -100,11 +102,11 @@ fn help(fault: TlsFault, evidence: Option<&Evidence>, runtime: Runtime) -> Strin
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Severity;
-    use crate::probe::PullAnswer;
+    use crate::findings::finding::Severity;
+    use crate::kubelet::probe::PullAnswer;
+    use crate::kubelet::verdict::{Cause, Verdict};
+    use crate::resource::workload::PodOrigin;
     use crate::rules::testing::{Facts, answer};
-    use crate::verdict::{Cause, Verdict};
-    use crate::workload::PodOrigin;
 
     fn found(fault: TlsFault, url: &str, message: &str, verdict: fn(Cause) -> Verdict) -> (Severity, String) {
         let mut facts = Facts::default();

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::LazyLock;
 
-use crate::finding::Finding;
-use crate::rules::meta::Meta;
-use crate::rules::speakers::Speakers;
+use crate::findings::finding::Finding;
+use crate::findings::suppression::{Scope, Silenced, Suppression, Used};
+use crate::rules::engine::applicability::Speakers;
+use crate::rules::engine::meta::Meta;
 use crate::rules::{Context, Rule, Silence, by_id};
-use crate::source::{SourceId, Span, Spanned};
-use crate::suppression::{Scope, Silenced, Suppression, Used};
+use crate::text::source::{SourceId, Span, Spanned};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unused-suppression.md")));
 

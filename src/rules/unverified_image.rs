@@ -2,16 +2,17 @@
 
 use std::sync::LazyLock;
 
-use crate::finding::Finding;
-use crate::probe::{Evidence, Outcome, Unknown};
-use crate::pull::Blind;
-use crate::rules::attribution::{Attribution, attribute};
-use crate::rules::meta::Meta;
+use crate::findings::finding::Finding;
+use crate::kubelet::probe::{Evidence, Outcome, Unknown};
+use crate::kubelet::pull::Blind;
+use crate::kubelet::verdict::{Cause, Verdict, found_by, is_found_by_anyone};
+use crate::resource::workload::rewriter::Rewriter;
+use crate::rules::engine::meta::Meta;
+use crate::rules::evidence::registry_message::host_of;
 use crate::rules::missing_pull_secret::with_supplied;
-use crate::rules::told::host_of;
+use crate::rules::selection::attribution::Attribution;
+use crate::rules::selection::attribution::attribute;
 use crate::rules::{Context, ImageFacts, Rule};
-use crate::verdict::{Cause, Verdict, found_by, is_found_by_anyone};
-use crate::workload::rewriter::Rewriter;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unverified-image.md")));
 
@@ -301,11 +302,11 @@ fn patched(facts: &ImageFacts<'_>, registry: &str) -> Option<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Severity;
-    use crate::probe::{Manifest, PullAnswer, Unread};
-    use crate::pull::SecretState;
+    use crate::findings::finding::Severity;
+    use crate::kubelet::probe::{Manifest, PullAnswer, Unread};
+    use crate::kubelet::pull::SecretState;
+    use crate::resource::workload::PodOrigin;
     use crate::rules::testing::{Facts, answer, evidence};
-    use crate::workload::PodOrigin;
 
     #[test]
     fn images_of_one_host_are_one_fault() {

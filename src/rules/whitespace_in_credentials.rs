@@ -4,13 +4,13 @@
 
 use std::sync::LazyLock;
 
-use crate::dockerconfig::Entry;
-use crate::finding::{Finding, Severity};
-use crate::keyring::shown_key;
-use crate::rules::attribution::is_told_of_image;
-use crate::rules::held::Held;
-use crate::rules::meta::Meta;
-use crate::rules::password::{WITHOUT_WHITE_SPACE, white_space};
+use crate::credential::dockerconfig::Entry;
+use crate::credential::keyring::shown_key;
+use crate::findings::finding::{Finding, Severity};
+use crate::rules::engine::meta::Meta;
+use crate::rules::engine::readable_secrets::Held;
+use crate::rules::evidence::password::{WITHOUT_WHITE_SPACE, white_space};
+use crate::rules::selection::attribution::is_told_of_image;
 use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/whitespace-in-credentials.md")));

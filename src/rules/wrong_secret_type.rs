@@ -6,15 +6,15 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use crate::dockerconfig::Format;
-use crate::finding::{Finding, Severity, Subject};
+use crate::credential::dockerconfig::Format;
+use crate::findings::finding::{Finding, Severity, Subject};
+use crate::kubelet::verdict::Cause;
 use crate::resource::ResourceName;
-use crate::rules::attribution::is_harmless;
-use crate::rules::meta::Meta;
+use crate::resource::secret::{Content, IgnoredBecause, NamedFrom, Producer, Secret};
+use crate::rules::engine::meta::Meta;
+use crate::rules::selection::attribution::is_harmless;
 use crate::rules::{Context, ImageFacts, Rule};
-use crate::secret::{Content, IgnoredBecause, NamedFrom, Producer, Secret};
-use crate::source::Span;
-use crate::verdict::Cause;
+use crate::text::source::Span;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/wrong-secret-type.md")));
 
@@ -150,11 +150,11 @@ fn help_for_type(producer: &Producer, has_docker_config: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::probe::Denial;
-    use crate::pull::SecretState;
+    use crate::kubelet::probe::Denial;
+    use crate::kubelet::pull::SecretState;
+    use crate::kubelet::verdict::{Cause, Verdict};
+    use crate::resource::workload::PodOrigin;
     use crate::rules::testing::{Facts, pullable};
-    use crate::verdict::{Cause, Verdict};
-    use crate::workload::PodOrigin;
 
     const OPAQUE: Content = Content::Ignored(IgnoredBecause::WrongType { has_docker_config: true });
 

@@ -13,9 +13,9 @@ use divan::Bencher;
 use divan::counter::BytesCount;
 use ignore::WalkBuilder;
 use pullcheck::inventory::{Inventory, ReadOptions};
-use pullcheck::source::{Encoding, Source, SourceId, Sources};
-use pullcheck::yaml::split::{json_stream, split};
-use pullcheck::yaml::{Piece, read};
+use pullcheck::text::source::{Encoding, Source, SourceId, Sources};
+use pullcheck::text::yaml::split::{json_stream, split};
+use pullcheck::text::yaml::{Piece, read};
 use rayon::prelude::*;
 
 fn main() {
@@ -109,7 +109,7 @@ fn gather(sources: &Sources) -> Inventory {
     for inventory in read {
         all.append(inventory);
     }
-    pullcheck::rewriting::apply(&mut all, sources);
+    pullcheck::rewrite::apply(&mut all, sources);
     all
 }
 

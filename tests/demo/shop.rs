@@ -4,12 +4,14 @@ use std::error::Error;
 use std::path::Path;
 
 use clap::Parser;
-use pullcheck::cli::{Args, Options};
+use pullcheck::check;
+use pullcheck::input::{gather, load};
 use pullcheck::inventory::ReadOptions;
+use pullcheck::options::Args;
+use pullcheck::options::Options;
 use pullcheck::registry::{Client, Concurrency, Progress};
 use pullcheck::report::Report;
-use pullcheck::source::Sources;
-use pullcheck::{check, gather, load};
+use pullcheck::text::source::Sources;
 use pullcheck_support::{Access, Bearer, Refusal, Registry, Script};
 
 /// Where the manifests are, seen from the project's root.

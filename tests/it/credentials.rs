@@ -1,8 +1,10 @@
 //! Pull secrets are decoded, indexed and tried as the kubelet does.
 
 use proptest::prelude::*;
-use pullcheck::dockerconfig::{DecodeErrorKind, DockerConfig, Format, api_server_accepts, base64, decode_auth};
-use pullcheck::keyring::{Keyring, index_key, is_wildcard, key_matches};
+use pullcheck::credential::dockerconfig::{
+    DecodeErrorKind, DockerConfig, Format, api_server_accepts, base64, decode_auth,
+};
+use pullcheck::credential::keyring::{Keyring, index_key, is_wildcard, key_matches};
 
 use crate::tables::docker_configs::{AUTH_FIELDS, Auths, DOCKER_CFGS, DOCKER_CONFIGS};
 use crate::tables::keyring::{INDEX_KEYS, LOOKUPS, ORDERS};

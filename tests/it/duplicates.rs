@@ -1,8 +1,8 @@
 //! Keys that stand twice, in every kind of object that has a say in what is pulled.
 
-use pullcheck::gather;
+use pullcheck::input::gather;
 use pullcheck::inventory::ReadOptions;
-use pullcheck::source::{Encoding, Source};
+use pullcheck::text::source::{Encoding, Source};
 
 /// A key and its lines: the one that wins, then the others.
 type Duplicate = (&'static str, &'static [u32]);

@@ -1,19 +1,19 @@
 //! The text of the event is the kubelet's and the runtime's own.
 
-use pullcheck::event::{
+use pullcheck::credential::pair::Credential;
+use pullcheck::credential::sensitive::Sensitive;
+use pullcheck::image::platform::Platform;
+use pullcheck::image::reference::Reference;
+use pullcheck::image::runtime::Runtime;
+use pullcheck::kubelet::event::{
     Failure, NoEntry, after_attempts, aggregate, invalid_image_name, malformed_pull_secret, never_pulled, no_entry,
     pull_failed,
 };
-use pullcheck::keyring::Credential;
-use pullcheck::platform::Platform;
-use pullcheck::probe::{
+use pullcheck::kubelet::probe::{
     Defect, Denial, ErrorBody, Evidence, Manifest, Outcome, PullAnswer, RegistryError, TlsFault, TokenRequest, Unknown,
 };
-use pullcheck::pull::{CandidateCredential, PullContext};
-use pullcheck::reference::Reference;
-use pullcheck::runtime::Runtime;
-use pullcheck::sensitive::Sensitive;
-use pullcheck::verdict::Cause;
+use pullcheck::kubelet::pull::{CandidateCredential, PullContext};
+use pullcheck::kubelet::verdict::Cause;
 
 /// What one attempt saw, in the fewest words.
 #[derive(Clone, Copy)]

@@ -4,11 +4,13 @@
 use std::fs;
 
 use clap::Parser;
-use pullcheck::cli::{Args, Exit, Options};
-use pullcheck::finding::{Finding, Severity};
+use pullcheck::cli::Exit;
+use pullcheck::findings::finding::{Finding, Severity};
+use pullcheck::findings::suppression::{Silenced, SilencedBy};
+use pullcheck::options::Args;
+use pullcheck::options::Options;
 use pullcheck::report::{InputError, Report};
-use pullcheck::source::{SourceId, Span};
-use pullcheck::suppression::{Silenced, SilencedBy};
+use pullcheck::text::source::{SourceId, Span};
 use pullcheck_support::Run;
 use tempfile::TempDir;
 

@@ -332,7 +332,7 @@ fn a_pipe_is_not_waited_for() {
 fn a_file_over_the_cap_is_not_read() {
     let folder = folder(&[("p.yaml", POD.as_bytes())]);
     let large = fs::File::create(folder.path().join("large.yaml")).unwrap();
-    large.set_len(pullcheck::load::MAX_FILE_BYTES + 1).unwrap();
+    large.set_len(pullcheck::input::load::MAX_FILE_BYTES + 1).unwrap();
     let output = pullcheck(folder.path(), &["."]).output().assert_status(1);
     assert!(output.stdout.contains("it is larger than 64 MiB"), "{}", output.stdout);
 }

@@ -5,14 +5,14 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use pullcheck::gather::{Gathered, gather_sources};
+use pullcheck::input::gather::{Gathered, gather_sources};
 use pullcheck::inventory::{Problem, ReadOptions};
-use pullcheck::pull;
-use pullcheck::pull::cluster::ClusterFacts;
-use pullcheck::source::{Encoding, Source};
-use pullcheck::workload::custom::kind::table;
-use pullcheck::workload::misplaced::{Form, Misplacement};
-use pullcheck::workload::{ImageText, Skip};
+use pullcheck::kubelet::cluster::ClusterFacts;
+use pullcheck::kubelet::pull;
+use pullcheck::resource::workload::custom::kind::table;
+use pullcheck::resource::workload::misplaced::{Form, Misplacement};
+use pullcheck::resource::workload::{ImageText, Skip};
+use pullcheck::text::source::{Encoding, Source};
 use pullcheck_support::Run;
 
 fn gather(text: &str) -> Gathered {

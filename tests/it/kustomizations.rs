@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Command;
 
-use pullcheck::gather::gather_sources;
+use pullcheck::input::gather::gather_sources;
 use pullcheck::inventory::{Inventory, ReadOptions};
-use pullcheck::source::{Encoding, Source, Sources};
-use pullcheck::workload::{ImageText, PodOrigin, Skip};
+use pullcheck::resource::workload::{ImageText, PodOrigin, Skip};
+use pullcheck::text::source::{Encoding, Source, Sources};
 use pullcheck_support::{Run, renderer as installed_renderer};
 
 use crate::readers;
@@ -26,7 +26,7 @@ type Pulled = BTreeSet<(String, String, String, String)>;
 
 fn pulled(inventory: &Inventory) -> Pulled {
     let uses = inventory.images.iter().filter(|image| !matches!(image.image, ImageText::Skipped(_)));
-    let row = |image: &pullcheck::workload::ImageUse| {
+    let row = |image: &pullcheck::resource::workload::ImageUse| {
         let pod = inventory.pod(image.pod);
         (
             inventory.resource_of(image).name.kind.clone(),

@@ -13,12 +13,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use pullcheck::gather::{gather, gather_sources};
+use pullcheck::input::gather::{gather, gather_sources};
+use pullcheck::input::load::{WalkOptions, inputs};
 use pullcheck::inventory::{Inventory, ReadOptions};
-use pullcheck::kustomization::Versions;
-use pullcheck::load::{WalkOptions, inputs};
-use pullcheck::source::{Encoding, Source};
-use pullcheck::workload::{ImageText, Skip};
+use pullcheck::resource::kustomization::Versions;
+use pullcheck::resource::workload::{ImageText, Skip};
+use pullcheck::text::source::{Encoding, Source};
 
 use generate::Files;
 
@@ -72,7 +72,7 @@ fn write(folder: &Path, files: &Files) {
 
 fn pulled(inventory: &Inventory) -> Pulled {
     let uses = inventory.images.iter().filter(|image| !matches!(image.image, ImageText::Skipped(_)));
-    let row = |image: &pullcheck::workload::ImageUse| {
+    let row = |image: &pullcheck::resource::workload::ImageUse| {
         let kind = inventory.resource_of(image).name.kind.clone();
         (kind, image.container.name.clone().unwrap_or_default(), image.text.value.clone())
     };
@@ -96,7 +96,7 @@ fn said(folder: &Path) -> Said {
     let refusal = inventory.refusals.iter().find(|refusal| is_refused(refusal.versions));
     let broken = inventory.problems.first();
     let is_unknown =
-        |image: &pullcheck::workload::ImageUse| image.image == ImageText::Skipped(Skip::RewrittenByKustomize);
+        |image: &pullcheck::resource::workload::ImageUse| image.image == ImageText::Skipped(Skip::RewrittenByKustomize);
     Said {
         refusal: refusal.map(|it| it.words.clone()).or_else(|| broken.map(|problem| problem.message.clone())),
         known: pulled(&inventory),

@@ -23,6 +23,7 @@ mod kustomizations;
 mod kustomize;
 mod levels;
 mod mentions;
+mod modules;
 mod openshift;
 mod output;
 mod outputs;

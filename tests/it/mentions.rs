@@ -3,10 +3,10 @@
 
 use std::fs;
 
-use pullcheck::gather::gather_sources;
+use pullcheck::input::gather::gather_sources;
 use pullcheck::inventory::{Inventory, ReadOptions};
-use pullcheck::source::{Encoding, Source};
-use pullcheck::workload::{ContainerKind, ImageText, PodOrigin};
+use pullcheck::resource::workload::{ContainerKind, ImageText, PodOrigin};
+use pullcheck::text::source::{Encoding, Source};
 use pullcheck_support::Run;
 use tempfile::TempDir;
 

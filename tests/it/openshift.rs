@@ -3,10 +3,10 @@
 
 use std::fs;
 
-use pullcheck::gather::{Gathered, gather_sources};
+use pullcheck::input::gather::{Gathered, gather_sources};
 use pullcheck::inventory::{Inventory, ReadOptions};
-use pullcheck::source::{Encoding, Source};
-use pullcheck::workload::{ContainerKind, ImageText, ImageUse, Skip};
+use pullcheck::resource::workload::{ContainerKind, ImageText, ImageUse, Skip};
+use pullcheck::text::source::{Encoding, Source};
 use pullcheck_support::Run;
 use serde_json::Value;
 use tempfile::TempDir;

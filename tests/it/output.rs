@@ -6,13 +6,13 @@ mod human;
 mod json;
 mod list;
 
-use pullcheck::finding::{Finding, Severity, Subject};
+use pullcheck::findings::finding::{Finding, Severity, Subject};
 use pullcheck::report::{
     AttemptReport, CredentialReport, ImageReport, InputError, PullSecretReport, ReferenceReport, Report,
 };
 use pullcheck::resource::ResourceName;
-use pullcheck::source::{Encoding, Source, SourceId, Sources, Span};
-use pullcheck::workload::{Container, ContainerKind};
+use pullcheck::resource::workload::{Container, ContainerKind};
+use pullcheck::text::source::{Encoding, Source, SourceId, Sources, Span};
 
 const API: &str = "\
 apiVersion: apps/v1

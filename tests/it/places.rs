@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use clap::Parser as _;
-use pullcheck::cli::Args;
+use pullcheck::options::Args;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 

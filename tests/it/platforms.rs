@@ -1,7 +1,7 @@
 //! Which entry of an index a node takes, runtime by runtime.
 
-use pullcheck::platform::{Platform, matches, rank};
-use pullcheck::runtime::Runtime;
+use pullcheck::image::platform::{Platform, matches, rank};
+use pullcheck::image::runtime::Runtime;
 
 use crate::tables::platforms::PLATFORMS;
 

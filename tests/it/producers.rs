@@ -1,10 +1,10 @@
 //! What makes a Secret, and what is known of it before it is made: name, namespaces, type and state.
 
-use pullcheck::gather::gather_sources;
+use pullcheck::input::gather::gather_sources;
 use pullcheck::inventory::ReadOptions;
-use pullcheck::pull;
-use pullcheck::pull::cluster::ClusterFacts;
-use pullcheck::source::{Encoding, Source};
+use pullcheck::kubelet::cluster::ClusterFacts;
+use pullcheck::kubelet::pull;
+use pullcheck::text::source::{Encoding, Source};
 
 use crate::tables::producers::{PRODUCERS, Producer};
 

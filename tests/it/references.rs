@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use proptest::prelude::*;
-use pullcheck::pull_policy::default_pull_policy;
-use pullcheck::reference::Reference;
+use pullcheck::image::pull_policy::default_pull_policy;
+use pullcheck::image::reference::Reference;
 
 use crate::tables::references::{ACCEPTED, REFUSED};
 

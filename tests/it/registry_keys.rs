@@ -1,15 +1,15 @@
 //! Keys of pull secrets: what is said of them is so, and is said at their place.
 
 use proptest::prelude::*;
-use pullcheck::gather::{Gathered, gather_sources};
+use pullcheck::credential::keyring::{corrected, fault, key_matches};
+use pullcheck::image::reference::Reference;
+use pullcheck::input::gather::{Gathered, gather_sources};
 use pullcheck::inventory::ReadOptions;
-use pullcheck::keyring::{corrected, fault, key_matches};
 use pullcheck::output::redact::Redactor;
 use pullcheck::output::{Format, Style, render};
-use pullcheck::reference::Reference;
+use pullcheck::resource::secret::Content;
 use pullcheck::rules::Settings;
-use pullcheck::secret::Content;
-use pullcheck::source::{Encoding, Source};
+use pullcheck::text::source::{Encoding, Source};
 
 fn gather(text: &str) -> Gathered {
     gather_sources(vec![Source::new("a.yaml", text, Encoding::Utf8)], ReadOptions::default())

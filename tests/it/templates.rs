@@ -1,8 +1,8 @@
 //! Texts that nobody rendered, and streams that hold more than manifests: what is told of them, and what is read.
 
-use pullcheck::gather;
+use pullcheck::input::gather;
 use pullcheck::inventory::{Inventory, ProblemKind, ReadOptions};
-use pullcheck::source::{Encoding, Source};
+use pullcheck::text::source::{Encoding, Source};
 
 fn gathered(files: &[(&str, &str)]) -> Inventory {
     let sources = files.iter().map(|(name, text)| Source::new(*name, *text, Encoding::Utf8)).collect();
@@ -68,9 +68,10 @@ fn what_ytt_computes_is_no_empty_image() {
     for token in ["#{IMAGE}#", "[[ image ]]", "[[ .Values.image ]]", "{IMAGE}"] {
         let inventory = gathered(&[("a.yaml", &pod(&format!("  - name: a\n    image: {token}\n")))]);
         let image = &inventory.images[0].image;
-        assert!(matches!(image, pullcheck::workload::ImageText::Skipped(_)), "{token}: {image:?}");
+        assert!(matches!(image, pullcheck::resource::workload::ImageText::Skipped(_)), "{token}: {image:?}");
     }
-    let invalid = |at: usize| matches!(inventory.images[at].image, pullcheck::workload::ImageText::Invalid(_));
+    let invalid =
+        |at: usize| matches!(inventory.images[at].image, pullcheck::resource::workload::ImageText::Invalid(_));
     assert_eq!((invalid(0), invalid(1)), (false, true));
     assert_eq!(inventory.problems.iter().map(|it| it.kind).collect::<Vec<_>>(), [ProblemKind::Template]);
 }
@@ -150,7 +151,7 @@ fn an_unquoted_token_in_a_secret_is_filled_in_later() {
     ] {
         let inventory = gathered(&[("secret.yaml", &format!("{head}{data}"))]);
         let content = &inventory.secrets[0].content;
-        assert!(matches!(content, pullcheck::secret::Content::Opaque), "{data}: {content:?}");
+        assert!(matches!(content, pullcheck::resource::secret::Content::Opaque), "{data}: {content:?}");
     }
 }
 

@@ -1,10 +1,10 @@
 //! Where images are found, and where not.
 
-use pullcheck::gather::gather_sources;
+use pullcheck::input::gather::gather_sources;
 use pullcheck::inventory::{Inventory, ReadOptions};
-use pullcheck::source::{Encoding, Source};
-use pullcheck::workload::misplaced::Misplacement;
-use pullcheck::workload::{ImageText, InvalidImage, Skip};
+use pullcheck::resource::workload::misplaced::Misplacement;
+use pullcheck::resource::workload::{ImageText, InvalidImage, Skip};
+use pullcheck::text::source::{Encoding, Source};
 
 fn inventory(files: &[(&str, &str)]) -> Inventory {
     let sources = files.iter().map(|(name, text)| Source::new(*name, *text, Encoding::Utf8)).collect();

@@ -1,8 +1,8 @@
 //! Streams as kubectl reads them, held against a table that its own decoder wrote (`yaml/judge.go`).
 
-use pullcheck::source::SourceId;
-use pullcheck::yaml::scalar::{self, Number, Scalar};
-use pullcheck::yaml::{self, Node, Piece};
+use pullcheck::text::source::SourceId;
+use pullcheck::text::yaml::scalar::{self, Number, Scalar};
+use pullcheck::text::yaml::{self, Node, Piece};
 use serde_json::{Map, Value, json};
 
 /// What becomes of a stream: the documents that are applied, why it ends early, and what of it is dropped in silence.

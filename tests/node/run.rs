@@ -7,13 +7,14 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use pullcheck::cli::Options;
-use pullcheck::config::Invocation;
+use pullcheck::check;
+use pullcheck::input::gather;
 use pullcheck::inventory::ReadOptions;
+use pullcheck::options::Options;
+use pullcheck::options::config::Invocation;
 use pullcheck::registry::{Client, ClientOptions, Concurrency, ConnectTo, Lookup, Progress, Proxies, Resolving};
 use pullcheck::report::ImageReport;
-use pullcheck::source::{Encoding, Source};
-use pullcheck::{check, gather};
+use pullcheck::text::source::{Encoding, Source};
 use pullcheck_support::{Authority, Site};
 
 use crate::data::{Node, Scenario};

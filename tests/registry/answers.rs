@@ -1,6 +1,6 @@
 //! What pullcheck's client makes of a real registry's answers.
 
-use pullcheck::probe::{Denial, Manifest, Outcome, Prober, TagList, Unknown};
+use pullcheck::kubelet::probe::{Denial, Manifest, Outcome, Prober, TagList, Unknown};
 
 use crate::authority::{Authority, NAME};
 use crate::client::{Options, anonymous, client, with_password};

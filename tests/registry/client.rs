@@ -2,11 +2,11 @@
 
 use std::net::SocketAddr;
 
-use pullcheck::keyring::Credential;
-use pullcheck::probe::{Attempt, Prober};
-use pullcheck::reference::Reference;
+use pullcheck::credential::pair::Credential;
+use pullcheck::credential::sensitive::Sensitive;
+use pullcheck::image::reference::Reference;
+use pullcheck::kubelet::probe::{Attempt, Prober};
 use pullcheck::registry::{Client, ClientOptions, Proxies};
-use pullcheck::sensitive::Sensitive;
 
 /// `--plain-http`, `--connect-to`, `--ca-cert`.
 #[derive(Default)]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use pullcheck::probe::Prober;
+use pullcheck::kubelet::probe::Prober;
 
 use crate::authority::{Authority, NAME};
 use crate::client::{Options, client};

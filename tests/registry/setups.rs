@@ -1,7 +1,7 @@
 //! The same questions to a registry in each of its set-ups, through the client.
 
-use pullcheck::manifest::Content;
-use pullcheck::probe::{Denial, Outcome, Prober, TagList};
+use pullcheck::image::manifest::Content;
+use pullcheck::kubelet::probe::{Denial, Outcome, Prober, TagList};
 
 use crate::client::{anonymous, with_password};
 use crate::place::{Guard, Place};

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use pullcheck::finding::{Finding, Severity};
-use pullcheck::manifest::{Config, Content, Entry, Image};
-use pullcheck::platform::Platform;
-use pullcheck::probe::{Attempt, Defect, Denial, Evidence, Manifest, Outcome, Prober, TagList, Unknown, Unread};
-use pullcheck::pull::PullContext;
+use pullcheck::findings::finding::{Finding, Severity};
+use pullcheck::image::manifest::{Config, Content, Entry, Image};
+use pullcheck::image::platform::Platform;
+use pullcheck::kubelet::probe::{
+    Attempt, Defect, Denial, Evidence, Manifest, Outcome, Prober, TagList, Unknown, Unread,
+};
+use pullcheck::kubelet::pull::PullContext;
 use pullcheck::report::ImageReport;
 
 use crate::example::Example;

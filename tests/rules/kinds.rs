@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use pullcheck::gather::{Gathered, gather_sources};
+use pullcheck::input::gather::{Gathered, gather_sources};
 use pullcheck::inventory::ReadOptions;
-use pullcheck::source::{Encoding, Source};
-use pullcheck::workload::custom::kind::Kind;
-use pullcheck::workload::{ImageText, Skip};
+use pullcheck::resource::workload::custom::kind::Kind;
+use pullcheck::resource::workload::{ImageText, Skip};
+use pullcheck::text::source::{Encoding, Source};
 
 /// The example of a row with another of its kinds.
 fn example(kind: &Kind, name: &str) -> String {

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use clap::CommandFactory;
-use pullcheck::cli::Args;
+use pullcheck::options::Args;
 use pullcheck::output::{self, Style};
 use pullcheck::rules::RULES;
-use pullcheck::rules::meta::Meta;
+use pullcheck::rules::engine::meta::Meta;
 
 use crate::example;
 

@@ -4,19 +4,19 @@ use std::fs;
 use std::io;
 use std::sync::Arc;
 
-use pullcheck::cli::Options;
-use pullcheck::config::Invocation;
-use pullcheck::finding::Finding;
-use pullcheck::gather::{self, Gathered};
+use pullcheck::check;
+use pullcheck::findings::finding::Finding;
+use pullcheck::input::gather::{self, Gathered};
 use pullcheck::inventory::{Problem, ProblemKind, ReadOptions};
-use pullcheck::probe::Prober;
-use pullcheck::pull::{self, PullContext};
+use pullcheck::kubelet::probe::Prober;
+use pullcheck::kubelet::pull::{self, PullContext};
+use pullcheck::options::Options;
+use pullcheck::options::config::Invocation;
 use pullcheck::registry::{
     Client, ClientOptions, Concurrency, ConnectTo, HostPattern, Lookup, Progress, Proxies, Resolving,
 };
 use pullcheck::report::Report;
-use pullcheck::source::{Encoding, Source, SourceId, Sources, Span};
-use pullcheck::{check, load};
+use pullcheck::text::source::{Encoding, Source, SourceId, Sources, Span};
 use pullcheck_support::language::{self, Fault, Line, Reply};
 use pullcheck_support::{Certificate, Registry};
 
@@ -185,7 +185,7 @@ fn gather(example: &Example, options: &Options) -> Gathered {
     };
     let reading = ReadOptions { parse_all: options.parse_all, ..ReadOptions::default() };
     let mut gathered = gather::gather_sources(example.files.iter().map(source).collect(), reading);
-    load::operator::beside(&mut gathered, options.client.certs_dir.ignored());
+    pullcheck::input::beside::operator::beside(&mut gathered, options.client.certs_dir.ignored());
     for (at, file) in example.files.iter().enumerate() {
         let why = file.unreadable.iter().cloned();
         let span = Span::new(SourceId(at as u32), 0, 0);

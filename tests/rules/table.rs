@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use pullcheck::manifest::{self, Config, Content};
-use pullcheck::probe::{
+use pullcheck::image::manifest::{self, Config, Content};
+use pullcheck::kubelet::probe::{
     Attempt, Defect, Denial, Evidence, Manifest, Outcome, Prober, RateLimit, TagList, TlsFault, Unknown, Unread,
 };
 use pullcheck_support::language::{self, Fault, Guard, Line, Reply};

@@ -15,8 +15,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::read::{self, Place, Reader};
-use crate::manifest::{Config, Content};
-use crate::probe::{Attempt, Manifest, Outcome, Prober, TagList, Unread};
+use crate::image::manifest::{Config, Content};
+use crate::kubelet::probe::{Attempt, Manifest, Outcome, Prober, TagList, Unread};
 pub use folder::NoStore;
 use store::Scope;
 pub use store::Store;

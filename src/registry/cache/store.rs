@@ -13,8 +13,8 @@ use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 
 use super::folder::{Folder, KEY_BYTES, NoStore};
-use crate::manifest::is_digest;
-use crate::probe::{Attempt, Manifest, Target};
+use crate::image::manifest::is_digest;
+use crate::kubelet::probe::{Attempt, Manifest, Target};
 use crate::registry::digest::digest_of;
 
 /// Entries in a folder of this user's.

@@ -8,9 +8,9 @@ use tempfile::TempDir;
 
 use super::folder::Room;
 use super::*;
-use crate::keyring::Credential;
-use crate::probe::{Defect, Denial, Evidence, RateLimit, Target, Unknown};
-use crate::sensitive::Sensitive;
+use crate::credential::pair::Credential;
+use crate::credential::sensitive::Sensitive;
+use crate::kubelet::probe::{Defect, Denial, Evidence, RateLimit, Target, Unknown};
 
 const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const INDEX: &[u8] = br#"{"manifests":[]}"#;

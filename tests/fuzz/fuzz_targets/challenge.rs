@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pullcheck::runtime::Runtime;
+use pullcheck::image::runtime::Runtime;
 use pullcheck::registry::challenge::Challenge;
 
 fuzz_target!(|data: &[u8]| {

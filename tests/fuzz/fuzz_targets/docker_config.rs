@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use libfuzzer_sys::fuzz_target;
-use pullcheck::dockerconfig::{DecodeErrorKind, DockerConfig, Format, api_server_accepts};
+use pullcheck::credential::dockerconfig::{DecodeErrorKind, DockerConfig, Format, api_server_accepts};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// `maxNestingDepth` of Go; serde_json has no such limit for values that it skips.
@@ -34,7 +34,7 @@ fuzz_target!(|data: &[u8]| {
         // Deep nesting, halves of surrogate pairs, numbers out of range: Go takes more than serde_json does.
         let Ok(tree) = serde_json::from_slice::<Tree>(data) else { continue };
         let mine = decoded.ok().map(|config| {
-            let entry = |entry: &pullcheck::dockerconfig::Entry| {
+            let entry = |entry: &pullcheck::credential::dockerconfig::Entry| {
                 let credential = &entry.credential;
                 (entry.key.clone(), credential.username.expose().to_owned(), credential.password.expose().to_owned())
             };

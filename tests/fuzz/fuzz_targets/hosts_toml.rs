@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use pullcheck::runtime::Runtime;
+use pullcheck::image::runtime::Runtime;
 use pullcheck::registry::hosts_toml::{parse, shown};
 
 fuzz_target!(|text: &str| {

@@ -3,9 +3,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pullcheck::dockerconfig::{DockerConfig, Entry, Hints};
-use pullcheck::keyring::{Credential, Keyring, index_key, key_matches};
-use pullcheck::sensitive::Sensitive;
+use pullcheck::credential::dockerconfig::{DockerConfig, Entry, Hints};
+use pullcheck::credential::pair::Credential;
+use pullcheck::credential::keyring::Keyring;
+use pullcheck::credential::keyring::index_key;
+use pullcheck::credential::keyring::key_matches;
+use pullcheck::credential::sensitive::Sensitive;
 
 // A repository and keys, with NUL between them.
 fuzz_target!(|data: &[u8]| {

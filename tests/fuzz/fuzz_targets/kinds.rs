@@ -5,11 +5,11 @@
 mod offline;
 
 use libfuzzer_sys::fuzz_target;
-use pullcheck::gather::gather_sources;
+use pullcheck::input::gather::gather_sources;
 use pullcheck::inventory::ReadOptions;
-use pullcheck::source::{Encoding, Source, SourceId};
-use pullcheck::workload::custom::kind;
-use pullcheck::yaml::{self, Piece};
+use pullcheck::text::source::{Encoding, Source, SourceId};
+use pullcheck::resource::workload::custom::kind;
+use pullcheck::text::yaml::{self, Piece};
 
 fuzz_target!(|text: &str| {
     let (list, documents) = text.split_once("\n====\n").unwrap_or((text, ""));

@@ -4,9 +4,9 @@
 mod offline;
 
 use libfuzzer_sys::fuzz_target;
-use pullcheck::gather::gather_sources;
+use pullcheck::input::gather::gather_sources;
 use pullcheck::inventory::ReadOptions;
-use pullcheck::source::{Encoding, Source};
+use pullcheck::text::source::{Encoding, Source};
 
 const NAMES: &[&str] = &[
     "base/kustomization.yaml",

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pullcheck::manifest::{Content, is_digest, parse, parse_config};
+use pullcheck::image::manifest::{Content, is_digest, parse, parse_config};
 use serde_json::Value;
 
 fuzz_target!(|body: &[u8]| {

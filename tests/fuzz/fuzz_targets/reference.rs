@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pullcheck::reference::Reference;
-use pullcheck::pull_policy::default_pull_policy;
+use pullcheck::image::reference::Reference;
+use pullcheck::image::pull_policy::default_pull_policy;
 
 fuzz_target!(|text: &str| {
     let _ = default_pull_policy(text);

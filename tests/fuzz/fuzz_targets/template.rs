@@ -7,9 +7,9 @@ mod offline;
 use std::collections::BTreeMap;
 
 use libfuzzer_sys::fuzz_target;
-use pullcheck::gather::gather_sources;
+use pullcheck::input::gather::gather_sources;
 use pullcheck::inventory::ReadOptions;
-use pullcheck::source::{Encoding, Rendering, Source, SourceId};
+use pullcheck::text::source::{Encoding, Rendering, Source, SourceId};
 
 /// The form of a chart's output whose template writes the usual things.
 const OUTPUT: &str = "---\n# Source: c/templates/a.yaml\napiVersion: v1\nkind: Pod\nmetadata:\n  name: a\nspec:\n  \

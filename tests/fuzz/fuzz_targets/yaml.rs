@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use pullcheck::inventory::{Inventory, ReadOptions};
-use pullcheck::source::{Encoding, Source, SourceId, Sources};
+use pullcheck::text::source::{Encoding, Source, SourceId, Sources};
 
 fuzz_target!(|text: &str| {
     for parse_all in [false, true] {

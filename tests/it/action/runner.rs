@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use pullcheck::source::SourceId;
-use pullcheck::yaml::{self, Node, Piece};
+use pullcheck::text::source::SourceId;
+use pullcheck::text::yaml::{self, Node, Piece};
 use pullcheck_support::{Output, Run};
 use tempfile::TempDir;
 

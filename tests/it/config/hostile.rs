@@ -41,7 +41,7 @@ const FORBIDDEN: [(&str, &str); 29] = [
 
 #[test]
 fn a_file_of_the_repository_cannot_set_what_is_the_operators() {
-    let schema = pullcheck::config::schema();
+    let schema = pullcheck::options::config::schema();
     let properties = schema["properties"].as_object().unwrap();
     let of_operator =
         properties.iter().filter(|(_, it)| it["description"].as_str().unwrap().contains("--config names"));

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use pullcheck::source::SourceId;
-use pullcheck::yaml::{self, Node, Piece};
+use pullcheck::text::source::SourceId;
+use pullcheck::text::yaml::{self, Node, Piece};
 use serde_json::{Map, Value};
 
 use super::{faults, fs};
@@ -11,7 +11,7 @@ use super::{faults, fs};
 #[test]
 fn the_schema_in_the_repository_is_that_of_the_options() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config.schema.json");
-    let fresh = serde_json::to_string_pretty(&pullcheck::config::schema()).unwrap() + "\n";
+    let fresh = serde_json::to_string_pretty(&pullcheck::options::config::schema()).unwrap() + "\n";
     if fs::read_to_string(&path).unwrap_or_default() == fresh {
         return;
     }
@@ -40,7 +40,7 @@ fn is_valid(text: &str) -> bool {
             root = document.root().map_or(Value::Null, value);
         }
     });
-    jsonschema::validator_for(&pullcheck::config::schema()).unwrap().is_valid(&root)
+    jsonschema::validator_for(&pullcheck::options::config::schema()).unwrap().is_valid(&root)
 }
 
 #[test]

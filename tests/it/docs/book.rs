@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use pullcheck::rules::RULES;
-use pullcheck::rules::meta::Meta;
+use pullcheck::rules::engine::meta::Meta;
 
 use super::{generated_from, generated_part, inline_code, read, root};
 

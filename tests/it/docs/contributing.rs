@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use pullcheck::rules::meta::Meta;
+use pullcheck::rules::engine::meta::Meta;
 
 use super::{Block, inline_code, prose_and_blocks, read, root};
 
@@ -157,10 +157,11 @@ fn every_module_of_the_library_has_a_room() {
     let modules =
         library.lines().filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';'));
     let (known, unknown): (Vec<&str>, Vec<&str>) = modules.partition(|module| {
-        [format!("src/{module}.rs"), format!("src/{module}/")].iter().any(|room| rooms.contains(room.as_str()))
+        let (file, folder) = (format!("src/{module}.rs"), format!("src/{module}/"));
+        rooms.iter().any(|room| *room == file || room.starts_with(&folder))
     });
     assert!(unknown.is_empty(), "{DOCUMENT} does not say what they are for: {unknown:?}");
-    assert!(known.len() > 20, "are the modules still read?");
+    assert!(known.len() > 14, "are the modules still read?");
 }
 
 /// Targets by the options that choose them, and variables that tests read.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pullcheck::workload::{ImageText, Skip};
+use pullcheck::resource::workload::{ImageText, Skip};
 use pullcheck_support::Run;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -62,9 +62,9 @@ fn a_commit_hash_of_digits_is_an_error_with_a_fix() {
 }
 
 fn gathered(files: &[(&str, &str)]) -> pullcheck::inventory::Inventory {
-    use pullcheck::gather::gather_sources;
+    use pullcheck::input::gather::gather_sources;
     use pullcheck::inventory::ReadOptions;
-    use pullcheck::source::{Encoding, Source};
+    use pullcheck::text::source::{Encoding, Source};
     let sources = files.iter().map(|(name, text)| Source::new(*name, *text, Encoding::Utf8)).collect();
     gather_sources(sources, ReadOptions::default()).inventory
 }
@@ -309,7 +309,7 @@ fn a_patch_in_a_file_has_to_be_one() {
     ];
     let inventory = gathered(&files);
     let [refusal] = &inventory.refusals[..] else { panic!("{:?}", inventory.refusals) };
-    assert_eq!(refusal.versions, pullcheck::kustomization::Versions::Older);
+    assert_eq!(refusal.versions, pullcheck::resource::kustomization::Versions::Older);
     assert!(matches!(inventory.images[..], [ref image] if !matches!(image.image, ImageText::Skipped(_))));
 }
 

@@ -2,12 +2,12 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
-use pullcheck::finding::Subject;
+use pullcheck::findings::finding::Subject;
+use pullcheck::findings::suppression::{Silenced, SilencedBy};
 use pullcheck::output::redact::Redactor;
 use pullcheck::output::{self, Format, Style, sanitize};
 use pullcheck::report::{InputError, Report};
-use pullcheck::source::{Encoding, Source, SourceId, Sources, Span};
-use pullcheck::suppression::{Silenced, SilencedBy};
+use pullcheck::text::source::{Encoding, Source, SourceId, Sources, Span};
 
 use super::shop;
 use crate::readers;

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use pullcheck::finding::{Finding, Severity};
+use pullcheck::findings::finding::{Finding, Severity};
+use pullcheck::findings::suppression::{Silenced, SilencedBy};
 use pullcheck::output::redact::Redactor;
 use pullcheck::output::{self, Format, Style};
 use pullcheck::report::Report;
-use pullcheck::source::{SourceId, Sources, Span};
-use pullcheck::suppression::{Silenced, SilencedBy};
+use pullcheck::text::source::{SourceId, Sources, Span};
 use serde_json::{Value, json};
 
 use super::shop;

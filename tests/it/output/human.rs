@@ -1,11 +1,11 @@
 //! What a reader sees.
 
 use insta::assert_snapshot;
-use pullcheck::finding::{Finding, Severity};
+use pullcheck::findings::finding::{Finding, Severity};
 use pullcheck::output::redact::Redactor;
 use pullcheck::output::{self, Format, Style};
 use pullcheck::report::Report;
-use pullcheck::source::{Encoding, Source, SourceId, Sources, Span};
+use pullcheck::text::source::{Encoding, Source, SourceId, Sources, Span};
 
 use super::{at, shop};
 

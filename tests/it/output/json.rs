@@ -1,13 +1,13 @@
 //! The JSON contract.
 
-use pullcheck::finding::Severity;
+use pullcheck::findings::finding::Severity;
+use pullcheck::kubelet::probe::{Defect, Denial, TlsFault, Unknown};
+use pullcheck::kubelet::verdict::Cause;
 use pullcheck::output::redact::Redactor;
 use pullcheck::output::{self, Format, Style};
-use pullcheck::probe::{Defect, Denial, TlsFault, Unknown};
 use pullcheck::report::Report;
 use pullcheck::resource::ResourceName;
-use pullcheck::source::{Encoding, Source, SourceId, Sources, Span};
-use pullcheck::verdict::Cause;
+use pullcheck::text::source::{Encoding, Source, SourceId, Sources, Span};
 use serde_json::Value;
 
 use super::shop;

@@ -4,8 +4,8 @@ use insta::assert_snapshot;
 use pullcheck::output::redact::Redactor;
 use pullcheck::output::{self, Format, Style};
 use pullcheck::report::Report;
-use pullcheck::source::{Source, SourceId, Sources, Span};
-use pullcheck::workload::ContainerKind;
+use pullcheck::resource::workload::ContainerKind;
+use pullcheck::text::source::{Source, SourceId, Sources, Span};
 
 use super::shop;
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pullcheck::probe::{Attempt, Outcome, Prober, Target};
+use pullcheck::kubelet::probe::{Attempt, Outcome, Prober, Target};
 use pullcheck::registry::{Client, ConnectTo};
 use pullcheck_support::{Access, Answer, Registry, Script};
 

@@ -396,8 +396,8 @@ fn nothing_for_the_nodes() {
     rows(&[HOST], script, &[row, up_to_2_0, crio, docker_list, some, exact, compatible]);
 
     // Of one image no runtime asks what it is for: it is pulled, and ends at once.
-    let config = match pullcheck::manifest::parse(api.content("one").unwrap().2) {
-        Some(pullcheck::manifest::Content::Image(image)) => image.config_digest.unwrap(),
+    let config = match pullcheck::image::manifest::parse(api.content("one").unwrap().2) {
+        Some(pullcheck::image::manifest::Content::Image(image)) => image.config_digest.unwrap(),
         other => panic!("{other:?}"),
     };
     let blob = format!("GET reg.example/v2/shop/api/blobs/{config}");

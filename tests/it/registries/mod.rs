@@ -15,14 +15,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
-use pullcheck::cli::{Args, Options};
-use pullcheck::finding::Finding;
+use pullcheck::check;
+use pullcheck::findings::finding::Finding;
+use pullcheck::image::reference::Reference;
+use pullcheck::input::gather;
 use pullcheck::inventory::ReadOptions;
-use pullcheck::reference::Reference;
+use pullcheck::options::Args;
+use pullcheck::options::Options;
 use pullcheck::registry::{Client, ClientOptions, Concurrency, ConnectTo, Lookup, Progress, Proxies, Resolving};
 use pullcheck::report::{ImageReport, Report};
-use pullcheck::source::{Encoding, Source};
-use pullcheck::{check, gather};
+use pullcheck::text::source::{Encoding, Source};
 use pullcheck_support::{Answer, Logged, Registry, Script};
 use serde_json::json;
 

@@ -6,11 +6,11 @@ use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use pullcheck::gather::{self, Gathered};
+use pullcheck::input::gather::{self, Gathered};
+use pullcheck::input::load::{self, WalkOptions};
+use pullcheck::input::render::{Limits, RenderOptions};
 use pullcheck::inventory::{ProblemKind, ReadOptions};
-use pullcheck::load::{self, WalkOptions};
 use pullcheck::registry::Interrupter;
-use pullcheck::render::{Limits, RenderOptions};
 
 use super::Stage;
 

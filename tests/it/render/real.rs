@@ -3,11 +3,11 @@
 use std::env;
 use std::path::Path;
 
-use pullcheck::gather;
+use pullcheck::input::gather;
+use pullcheck::input::load::{self, WalkOptions};
+use pullcheck::input::render::RenderOptions;
 use pullcheck::inventory::ReadOptions;
-use pullcheck::load::{self, WalkOptions};
 use pullcheck::registry::Interrupter;
-use pullcheck::render::RenderOptions;
 use pullcheck_support::{Run, renderer};
 
 use super::{Stage, images, json, pod};

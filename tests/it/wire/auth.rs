@@ -1,8 +1,8 @@
 //! Who is let in, and how others are refused.
 
-use pullcheck::probe::{Attempt, Denial, Evidence, Outcome, Prober, Unknown};
+use pullcheck::image::runtime::Runtime;
+use pullcheck::kubelet::probe::{Attempt, Denial, Evidence, Outcome, Prober, Unknown};
 use pullcheck::registry::{Client, ClientOptions};
-use pullcheck::runtime::Runtime;
 use pullcheck_support::{Access, Answer, Bearer, Refusal, Registry, Script};
 
 use super::{ask, found, image, plain, shown, unknown, with};

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use futures_util::future::{Either, join_all, select};
-use pullcheck::probe::plan::{Look, Plan};
-use pullcheck::probe::{Attempt, Denial, Outcome, Prober, Unknown};
+use pullcheck::kubelet::probe::plan::{Look, Plan};
+use pullcheck::kubelet::probe::{Attempt, Denial, Outcome, Prober, Unknown};
 use pullcheck::registry::{Client, ClientOptions, Concurrency, Progress, probe_all};
 use pullcheck_support::{Access, Answer, Bearer, Registry, Run};
 

@@ -1,14 +1,15 @@
 //! What is read of images that are there: by whom it is wanted, what it costs, and what cannot be read.
 
-use pullcheck::finding::Finding;
+use pullcheck::check;
+use pullcheck::findings::finding::Finding;
+use pullcheck::image::platform::Platform;
+use pullcheck::image::runtime::Runtime;
+use pullcheck::input::gather;
 use pullcheck::inventory::ReadOptions;
-use pullcheck::platform::Platform;
 use pullcheck::registry::{Client, Concurrency, Progress};
 use pullcheck::report::{ImageReport, Report};
 use pullcheck::rules::Settings;
-use pullcheck::runtime::Runtime;
-use pullcheck::source::{Encoding, Source};
-use pullcheck::{check, gather};
+use pullcheck::text::source::{Encoding, Source};
 use pullcheck_support::{Access, Answer, Bearer, Registry};
 
 use super::{block_on, plain};
@@ -202,7 +203,7 @@ fn an_index_weighs_what_its_largest_image_for_the_nodes_does() {
     });
     let images = [format!("{}/acme/api:1", server.host())];
     let mut settings = Settings { max_image_size: Some(1_000_000), ..Settings::default() };
-    settings.levels.turn_on("large-image", pullcheck::finding::Severity::Warning);
+    settings.levels.turn_on("large-image", pullcheck::findings::finding::Severity::Warning);
     let (report, requests) = run(&server, &settings, &[pod("", &images)]);
     assert_eq!((verdicts(&report), requests), (vec![("pullable", None)], 3), "index and linux/amd64");
     assert!(report.images[0].size.is_some_and(|size| (5_000_000..5_001_000).contains(&size)));
@@ -225,7 +226,7 @@ fn a_digest_within_the_index_of_its_tag_is_not_stale() {
         other = held.digest("0").unwrap().to_owned();
     });
     let mut settings = Settings::default();
-    settings.levels.turn_on("stale-digest", pullcheck::finding::Severity::Warning);
+    settings.levels.turn_on("stale-digest", pullcheck::findings::finding::Severity::Warning);
     for (digest, count) in [(&within, 0), (&other, 1)] {
         let images = [format!("{}/acme/api:1@{digest}", server.host())];
         let (report, requests) = run(&server, &settings, &[pod("", &images)]);

@@ -1,8 +1,8 @@
 //! What each depth finds, and what it costs.
 
-use pullcheck::probe::plan::Depth;
+use pullcheck::image::runtime::Runtime;
+use pullcheck::kubelet::probe::plan::Depth;
 use pullcheck::rules::Settings;
-use pullcheck::runtime::Runtime;
 use pullcheck_support::{Registry, RepositoryScript};
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use pullcheck::probe::{Prober, Unknown};
+use pullcheck::kubelet::probe::{Prober, Unknown};
 use pullcheck::registry::{Client, ClientOptions};
 use pullcheck_support::{Access, Answer, Bearer, Registry};
 

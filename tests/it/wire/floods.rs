@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use pullcheck::manifest::Content;
-use pullcheck::probe::{Attempt, Defect, Evidence, Outcome, Prober, TagList, Unknown, Unread};
+use pullcheck::image::manifest::Content;
+use pullcheck::kubelet::probe::{Attempt, Defect, Evidence, Outcome, Prober, TagList, Unknown, Unread};
 use pullcheck::registry::{Client, ClientOptions};
 use pullcheck_support::{Answer, Raw, Registry, Wire};
 

@@ -1,6 +1,6 @@
 //! What is there, and what is not.
 
-use pullcheck::probe::{Defect, Outcome, Unknown};
+use pullcheck::kubelet::probe::{Defect, Outcome, Unknown};
 use pullcheck_support::{Answer, Registry};
 
 use super::{ask, found, image, plain, shown, unknown};

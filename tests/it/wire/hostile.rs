@@ -1,6 +1,6 @@
 //! Servers that mean harm.
 
-use pullcheck::probe::{Defect, Outcome, Unknown};
+use pullcheck::kubelet::probe::{Defect, Outcome, Unknown};
 use pullcheck_support::{Access, Answer, Bearer, Registry};
 
 use super::{ask, found, image, plain, unknown, with};

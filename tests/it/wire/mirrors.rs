@@ -4,9 +4,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use pullcheck::probe::{Outcome, Prober, TagList, Unknown};
+use pullcheck::image::runtime::Runtime;
+use pullcheck::kubelet::probe::{Outcome, Prober, TagList, Unknown};
 use pullcheck::registry::{CertsDir, Client, ClientOptions};
-use pullcheck::runtime::Runtime;
 use pullcheck_support::{Access, Answer, Bearer, ClientCertificate, Registry};
 use tempfile::TempDir;
 

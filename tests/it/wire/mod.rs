@@ -21,10 +21,10 @@ mod tags;
 
 use std::time::Duration;
 
-use pullcheck::keyring::Credential;
-use pullcheck::probe::{Attempt, Evidence, Manifest, Outcome, Prober, TagList, Target, Unknown};
+use pullcheck::credential::pair::Credential;
+use pullcheck::credential::sensitive::Sensitive;
+use pullcheck::kubelet::probe::{Attempt, Evidence, Manifest, Outcome, Prober, TagList, Target, Unknown};
 use pullcheck::registry::{Client, ClientOptions, Proxies};
-use pullcheck::sensitive::Sensitive;
 use pullcheck_support::Registry;
 
 /// A question about an image of the registry, or of a registry that stands in its own name (`ghcr.io/acme/api:1`).

@@ -4,7 +4,7 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use pullcheck::probe::{Prober, Unknown};
+use pullcheck::kubelet::probe::{Prober, Unknown};
 use pullcheck::registry::{Client, ClientOptions, Lookup, OptionsError, Resolving};
 use pullcheck_support::{Access, Bearer, Certificate, Registry, certificate_authority, language};
 
@@ -39,7 +39,10 @@ fn one_server_stands_for_many_registries() {
         let client = Client::with_lookup(options, Arc::new(Table(""))).unwrap();
         found(client.probe(&image("ghcr.io", "acme/api:1")).await);
         found(client.probe(&image("docker.io", "library/redis:7")).await);
-        assert!(matches!(client.probe(&image("quay.io", "acme/api:1")).await, pullcheck::probe::Outcome::Denied(..)));
+        assert!(matches!(
+            client.probe(&image("quay.io", "acme/api:1")).await,
+            pullcheck::kubelet::probe::Outcome::Denied(..)
+        ));
         assert_eq!(client.requests(), server.count());
     });
     let hosts: Vec<String> = server.requests().into_iter().map(|request| request.host).collect();

@@ -5,7 +5,7 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use pullcheck::probe::{Outcome, Prober, Unknown};
+use pullcheck::kubelet::probe::{Outcome, Prober, Unknown};
 use pullcheck::registry::{Client, ClientOptions, Lookup, Resolving};
 use pullcheck_support::{Access, Answer, Bearer, Registry};
 

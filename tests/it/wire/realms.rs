@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
-use pullcheck::probe::{Attempt, Denial, Evidence, Outcome, Prober, Unknown};
+use pullcheck::kubelet::probe::{Attempt, Denial, Evidence, Outcome, Prober, Unknown};
 use pullcheck::registry::{Client, ClientOptions, Lookup, Resolving};
 use pullcheck_support::{Answer, Logged, Registry};
 

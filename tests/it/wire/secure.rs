@@ -1,6 +1,6 @@
 //! TLS: who is shown to whom, who is believed, and over which protocol.
 
-use pullcheck::probe::Unknown;
+use pullcheck::kubelet::probe::Unknown;
 use pullcheck::registry::{Client, ClientOptions, Identity, Proxies};
 use pullcheck_support::{Certificate, ClientCertificate, Registry};
 

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use pullcheck::probe::plan::{Look, Plan};
-use pullcheck::probe::{Attempt, Evidence, Outcome, Prober, Unknown};
+use pullcheck::kubelet::probe::plan::{Look, Plan};
+use pullcheck::kubelet::probe::{Attempt, Evidence, Outcome, Prober, Unknown};
 use pullcheck::registry::{Client, ClientOptions, Concurrency, HostTraffic, Progress, probe_all};
 use pullcheck_support::{Access, Answer, Bearer, Registry};
 
@@ -247,7 +247,7 @@ fn a_resolver_that_knows_no_such_host_is_the_cause_for_all_images_and_costs_no_r
 fn tally(outcomes: &[Outcome]) -> Vec<(&'static str, usize)> {
     let mut counts = std::collections::BTreeMap::new();
     for outcome in outcomes {
-        *counts.entry(pullcheck::verdict::outcome_name(outcome)).or_default() += 1;
+        *counts.entry(pullcheck::kubelet::verdict::outcome_name(outcome)).or_default() += 1;
     }
     counts.into_iter().collect()
 }

@@ -1,6 +1,6 @@
 //! Tag lists.
 
-use pullcheck::probe::TagList;
+use pullcheck::kubelet::probe::TagList;
 use pullcheck_support::{Answer, Registry};
 
 use super::{image, list, plain, with};

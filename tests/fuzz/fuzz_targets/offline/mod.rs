@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use pullcheck::gather::Gathered;
+use pullcheck::input::gather::Gathered;
 use pullcheck::check::check;
-use pullcheck::manifest::{Config, Content};
-use pullcheck::probe::{Attempt, Outcome, Prober, TagList, Unread};
+use pullcheck::image::manifest::{Config, Content};
+use pullcheck::kubelet::probe::{Attempt, Outcome, Prober, TagList, Unread};
 use pullcheck::registry::Progress;
 use pullcheck::report::Report;
 use pullcheck::rules::Settings;
-use pullcheck::source::{Sources, Span};
+use pullcheck::text::source::{Sources, Span};
 
 /// Nobody to ask; offline, nobody is asked.
 struct Nobody;
@@ -44,7 +44,8 @@ impl Prober for Nobody {
 /// Judges what was gathered: every place of the report lies in its text.
 pub fn judge(gathered: Gathered) {
     let settings = Settings::default();
-    let checked = std::pin::pin!(check::<Nobody>(gathered, &settings, None, None, &Progress::default()));
+    let progress = Progress::default();
+    let checked = std::pin::pin!(check::<Nobody>(gathered, &settings, None, None, &progress));
     let Poll::Ready((sources, report)) = checked.poll(&mut Context::from_waker(Waker::noop())) else {
         panic!("it waits for something");
     };

@@ -1,0 +1,291 @@
+//! What a key can reach at all: proof that no image has a name which it would match, and the key that was meant.
+//!
+//! Names are those of github.com/distribution/reference v0.6.0, keys those of `BasicDockerKeyring`. Wherever the proof
+//! is not to be had the answer is that there is no fault.
+
+use super::{Pattern, index_key_bytes, key_matches};
+use crate::text::go::url;
+
+/// Hosts that Docker Hub answers on and that no normalised image name has: its images are `docker.io/…`. One can write
+/// them into an image all the same, so they are a fault only where a key is meant for Docker Hub.
+const HUB_ALIASES: &[&str] = &[
+    "registry-1.docker.io",
+    "registry.hub.docker.com",
+    "hub.docker.com",
+    "registry.docker.io",
+    "auth.docker.io",
+    "www.docker.io",
+    "*.docker.io",
+    "docker.io:443",
+    "index.docker.io:443",
+];
+
+/// Why a key matches nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// `oci://`, `docker://`, `HTTPS://`, `//`.
+    Scheme,
+    /// White space around it.
+    WhiteSpace,
+    /// Go's URL parser refuses it, so the kubelet leaves the entry out.
+    NotAUrl,
+    /// A path of `/v1` or `/v2`, without the slash that would have it taken away.
+    Version,
+    /// `index.docker.io` with a path.
+    HubPath,
+    /// A host of Docker Hub that its images are not named by.
+    HubAlias,
+    /// A tag or digest.
+    Tag,
+    /// A wildcard in the path.
+    PathWildcard,
+    /// A path that no repository begins with.
+    Path,
+    /// A host that no image can name.
+    Host,
+}
+
+impl Fault {
+    /// Whether no image whatever could match. A key without that proof is a fault only where it is meant for an image
+    /// that is there; see [`corrected`].
+    pub fn is_certain(self, written: &str) -> bool {
+        match self {
+            Self::HubAlias => false,
+            Self::Version => host_of(written).is_some_and(|host| host == b"index.docker.io"),
+            _ => true,
+        }
+    }
+
+    /// Why, as the second half of a sentence about the key.
+    pub fn why(self, written: &str) -> String {
+        match self {
+            Self::Scheme => {
+                "of schemes only `https://` and `http://`, in small letters, are taken away; any other becomes the host"
+                    .into()
+            }
+            Self::WhiteSpace => "white space around it is not taken away".into(),
+            Self::NotAUrl => "it is no URL, and the kubelet passes over the entry".into(),
+            Self::Version => {
+                let version = if written.ends_with('1') { "/v1" } else { "/v2" };
+                format!("without the trailing slash the kubelet keeps `{version}` as a path")
+            }
+            Self::HubPath => {
+                "images of Docker Hub are `docker.io/…`, and `index.docker.io` stands in for them only without a path"
+                    .into()
+            }
+            Self::HubAlias => "images of Docker Hub are `docker.io/…`, whatever host they come from".into(),
+            Self::Tag => "keys are held against repositories, without tag and digest".into(),
+            Self::PathWildcard => "a path is a plain prefix, in which `*` is no wildcard".into(),
+            Self::Path => "no repository begins with this path".into(),
+            Self::Host => "no image can name this host".into(),
+        }
+    }
+}
+
+/// What keeps a key from matching anything; `None` where there is no proof of it.
+pub fn fault(written: &str) -> Option<Fault> {
+    let Some(key) = index_key_bytes(written) else {
+        let trimmed = written.trim();
+        let only_space = trimmed != written && index_key_bytes(trimmed).is_some();
+        return Some(if only_space { Fault::WhiteSpace } else { Fault::NotAUrl });
+    };
+    let url::Url { host, path } = url::parse(&key)?;
+    let found = if has_scheme(written) {
+        Fault::Scheme
+    } else if matches!(path.as_slice(), b"/v1" | b"/v2") {
+        return Some(Fault::Version);
+    } else if host == b"index.docker.io" && !path.is_empty() {
+        return Some(Fault::HubPath);
+    } else if is_hub_alias(&host) && path.is_empty() {
+        return Some(Fault::HubAlias);
+    } else if written.trim() != written {
+        Fault::WhiteSpace
+    } else if path.contains(&b':') || path.contains(&b'@') {
+        Fault::Tag
+    } else if path.contains(&b'*') {
+        Fault::PathWildcard
+    } else if !is_possible_path(&path) {
+        Fault::Path
+    } else {
+        Fault::Host
+    };
+    let pattern = Pattern::parse(&key)?;
+    (!is_possible_path(&pattern.path) || !is_possible_host(&pattern)).then_some(found)
+}
+
+/// The key that was meant, as far as that can be told.
+pub fn corrected(written: &str) -> Option<String> {
+    let mut rest = written.trim();
+    while let Some((_, after)) = rest.split_once("://") {
+        rest = after;
+    }
+    let rest = rest.trim_start_matches('/').split(['?', '#']).next().unwrap_or_default();
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let host = authority.rsplit('@').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let mut components: Vec<String> = Vec::new();
+    for component in path.split('/').map(str::trim).filter(|component| !component.is_empty()) {
+        if component.contains('*') {
+            break;
+        }
+        components.push(component.split([':', '@']).next().unwrap_or_default().to_ascii_lowercase());
+    }
+    if components.first().is_some_and(|first| first == "v1" || first == "v2") {
+        components.remove(0);
+    }
+    let hub = host == "index.docker.io" || host == "docker.io" || is_hub_alias(host.as_bytes());
+    let key = match (hub, components.is_empty()) {
+        (true, true) => "https://index.docker.io/v1/".to_owned(),
+        (true, false) => format!("docker.io/{}", components.join("/")),
+        (false, true) => host,
+        (false, false) => format!("{host}/{}", components.join("/")),
+    };
+    (key != written && !key.is_empty() && fault(&key).is_none()).then_some(key)
+}
+
+/// Whether a key that fits nothing was meant for a repository.
+pub fn is_meant_for(written: &str, repository: &str) -> bool {
+    !key_matches(written, repository) && corrected(written).is_some_and(|key| key_matches(&key, repository))
+}
+
+fn has_scheme(written: &str) -> bool {
+    let rest = written.strip_prefix("https://").or_else(|| written.strip_prefix("http://")).unwrap_or(written);
+    rest.split_once("//").is_some_and(|(scheme, _)| {
+        let name = scheme.strip_suffix(':').unwrap_or(scheme);
+        (scheme.is_empty() || scheme.ends_with(':'))
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+    })
+}
+
+fn is_hub_alias(host: &[u8]) -> bool {
+    HUB_ALIASES.iter().any(|alias| alias.as_bytes() == host)
+}
+
+fn host_of(written: &str) -> Option<Vec<u8>> {
+    Some(url::parse(&index_key_bytes(written)?)?.host)
+}
+
+/// Whether some repository could begin with a path: nothing, or `/` and what components are made of.
+fn is_possible_path(path: &[u8]) -> bool {
+    let Some((b'/', rest)) = path.split_first() else { return path.is_empty() };
+    let mut components = rest.split(|&byte| byte == b'/').peekable();
+    while let Some(component) = components.next() {
+        let last = components.peek().is_none();
+        if !is_possible_component(component, last) {
+            return false;
+        }
+    }
+    true
+}
+
+/// A path component: small letters and digits in groups, between them `.`, `_`, `__` or hyphens. Of the last one only
+/// the beginning may be there.
+fn is_possible_component(component: &[u8], partial: bool) -> bool {
+    let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    if component.iter().any(|&byte| !is_word(byte) && !b"._-".contains(&byte)) {
+        return false;
+    }
+    let between = component.split(|&byte| is_word(byte)).filter(|separator| !separator.is_empty());
+    let fit = between.into_iter().all(|it| matches!(it, b"." | b"_" | b"__") || it.iter().all(|&byte| byte == b'-'));
+    let begins = component.first().map_or(partial, |&byte| is_word(byte));
+    let ends = component.last().is_none_or(|&byte| is_word(byte));
+    fit && begins && (partial || ends)
+}
+
+/// Whether the host part of some image could match. Only what is beyond doubt is said to be impossible.
+fn is_possible_host(pattern: &Pattern) -> bool {
+    let host = &pattern.host;
+    if host.starts_with(b"[") || host.contains(&b':') {
+        return true;
+    }
+    if host == b"index.docker.io" {
+        // The name is rewritten to docker.io, unless it has a port.
+        return pattern.path.is_empty() || !pattern.port.is_empty();
+    }
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    if host.iter().any(|&byte| !plain(byte) && !b".*?[]\\".contains(&byte)) {
+        return false;
+    }
+    let labels: Vec<&[u8]> = host.split(|&byte| byte == b'.').collect();
+    let fits = |label: &[u8]| {
+        let edges = [label.first(), label.last()];
+        edges.into_iter().all(|edge| edge.is_some_and(|byte| !b"-_".contains(byte)))
+    };
+    let has_capital = host.iter().any(u8::is_ascii_uppercase);
+    let is_registry = labels.len() > 1 || !pattern.port.is_empty() || has_capital || host == b"localhost";
+    labels.iter().all(|label| fits(label)) && (is_registry || pattern.wildcard)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_match_nothing_and_what_was_meant() {
+        let hub = Some("https://index.docker.io/v1/");
+        let cases: &[(&str, Fault, Option<&str>)] = &[
+            ("https://index.docker.io/v1", Fault::Version, hub),
+            ("https://ghcr.io/v2", Fault::Version, Some("ghcr.io")),
+            ("index.docker.io/acme", Fault::HubPath, Some("docker.io/acme")),
+            ("registry-1.docker.io", Fault::HubAlias, hub),
+            ("https://hub.docker.com/", Fault::HubAlias, hub),
+            ("oci://ghcr.io", Fault::Scheme, Some("ghcr.io")),
+            ("docker://ghcr.io/acme", Fault::Scheme, Some("ghcr.io/acme")),
+            ("HTTPS://ghcr.io", Fault::Scheme, Some("ghcr.io")),
+            ("https://https://ghcr.io", Fault::Scheme, Some("ghcr.io")),
+            ("//ghcr.io", Fault::Scheme, Some("ghcr.io")),
+            ("ghcr.io ", Fault::WhiteSpace, Some("ghcr.io")),
+            (" ghcr.io", Fault::WhiteSpace, Some("ghcr.io")),
+            ("ghcr.io\n", Fault::WhiteSpace, Some("ghcr.io")),
+            ("ghcr.io/acme ", Fault::WhiteSpace, Some("ghcr.io/acme")),
+            ("ghcr.io/acme/app:1", Fault::Tag, Some("ghcr.io/acme/app")),
+            ("ghcr.io/acme/app@sha256", Fault::Tag, Some("ghcr.io/acme/app")),
+            ("ghcr.io/*", Fault::PathWildcard, Some("ghcr.io")),
+            ("ghcr.io/acme/*", Fault::PathWildcard, Some("ghcr.io/acme")),
+            ("ghcr.io/Acme", Fault::Path, Some("ghcr.io/acme")),
+            ("ghcr.io//acme", Fault::Path, Some("ghcr.io/acme")),
+            ("ghcr.io:port", Fault::NotAUrl, None),
+            ("ghcr.io.", Fault::Host, None),
+            ("registry", Fault::Host, None),
+            ("-ghcr.io", Fault::Host, None),
+        ];
+        for &(written, expected, meant) in cases {
+            assert_eq!(fault(written), Some(expected), "{written:?}");
+            assert_eq!(corrected(written).as_deref(), meant, "{written:?}");
+        }
+    }
+
+    #[test]
+    fn keys_that_match_something() {
+        let keys = [
+            ("ghcr.io", "ghcr.io/acme/app"),
+            ("https://index.docker.io/v1/", "docker.io/library/nginx"),
+            ("index.docker.io", "docker.io/library/nginx"),
+            ("https://ghcr.io/v2/acme", "ghcr.io/acme/app"),
+            ("ghcr.io/acme/", "ghcr.io/acme/app"),
+            ("ghcr.io/acme-", "ghcr.io/acme-x/app"),
+            ("GHCR.IO", "GHCR.IO/acme/app"),
+            ("*.dkr.ecr.*.amazonaws.com", "1.dkr.ecr.eu-west-1.amazonaws.com/app"),
+            ("*", "localhost/app"),
+            ("registry:5000", "registry:5000/app"),
+            ("localhost", "localhost/app"),
+            ("[::1]:5000", "[::1]:5000/app"),
+            ("user@ghcr.io", "ghcr.io/acme/app"),
+            ("ghcr.io?x", "ghcr.io/acme/app"),
+            ("my_reg.io", "my_reg.io/app"),
+            ("Registry", "Registry/app"),
+        ];
+        for (key, image) in keys {
+            assert!(key_matches(key, image), "{key}");
+            assert_eq!(fault(key), None, "{key}");
+        }
+    }
+
+    #[test]
+    fn a_host_of_docker_hub_is_no_fault_for_sure() {
+        let certain = |key: &str| fault(key).map(|fault| fault.is_certain(key));
+        assert_eq!(certain("registry-1.docker.io"), Some(false));
+        assert_eq!(certain("ghcr.io/v2"), Some(false), "ghcr.io/v2ray/app");
+        assert_eq!(certain("index.docker.io/v1"), Some(true));
+        assert_eq!(certain("oci://ghcr.io"), Some(true));
+    }
+}

@@ -1,0 +1,222 @@
+//! Findings that were there before: a team turns pullcheck on without mending five hundred services first.
+//!
+//! A known finding is recognised by what does not move: rule, file, object, container and image, and how many of them
+//! there were. Lines and messages do not count.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::findings::finding::Finding;
+use crate::text::source::Sources;
+
+/// Version of the file's format.
+const VERSION: u32 = 1;
+
+/// Known findings, with how many there are of each.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Baseline(BTreeMap<Key, u64>);
+
+/// What identifies a finding.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Key {
+    rule: String,
+    file: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    kind: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    namespace: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    name: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    container: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    image: String,
+}
+
+impl Key {
+    fn of(finding: &Finding, sources: &Sources) -> Self {
+        let resource = finding.subject.resource.as_ref();
+        let text = |text: Option<&String>| text.cloned().unwrap_or_default();
+        Self {
+            rule: finding.rule.to_owned(),
+            file: sources.get(finding.primary.span.source).name().to_owned(),
+            kind: resource.map(|it| it.kind.clone()).unwrap_or_default(),
+            namespace: text(resource.and_then(|it| it.namespace.as_ref())),
+            name: text(resource.and_then(|it| it.name.as_ref())),
+            container: text(finding.subject.container.as_ref().and_then(|it| it.name.as_ref())),
+            image: text(finding.subject.image.as_ref()),
+        }
+    }
+}
+
+/// The file.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    version: u32,
+    findings: Vec<Counted>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Counted {
+    #[serde(flatten)]
+    key: Key,
+    count: u64,
+}
+
+/// Why a baseline cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BaselineError {
+    /// It is not JSON of that form.
+    #[error("it is no baseline of pullcheck: {0}")]
+    Malformed(#[from] serde_json::Error),
+    /// Another version wrote it.
+    #[error("it has version {0}, and this pullcheck reads version {VERSION}; write it anew with --write-baseline")]
+    Version(u32),
+}
+
+impl Baseline {
+    /// The findings of a run.
+    pub fn of(findings: &[Finding], sources: &Sources) -> Self {
+        let mut counts = BTreeMap::new();
+        for finding in findings {
+            *counts.entry(Key::of(finding, sources)).or_default() += 1;
+        }
+        Self(counts)
+    }
+
+    /// Reads a file's text.
+    ///
+    /// # Errors
+    /// It is no baseline, or of another version.
+    pub fn parse(text: &str) -> Result<Self, BaselineError> {
+        let file: File = serde_json::from_str(text)?;
+        match file.version {
+            VERSION => {
+                let mut counts = BTreeMap::new();
+                for Counted { key, count } in file.findings {
+                    // A merge of two branches may leave both their lines: neither said more than its own count.
+                    let known: &mut u64 = counts.entry(key).or_default();
+                    *known = count.max(*known);
+                }
+                Ok(Self(counts))
+            }
+            other => Err(BaselineError::Version(other)),
+        }
+    }
+
+    /// The file's text: sorted, so that its changes read well, and ending in a line feed.
+    pub fn to_text(&self) -> String {
+        let findings = self.0.iter().map(|(key, count)| Counted { key: key.clone(), count: *count }).collect();
+        // Plain data with string keys.
+        let mut text = serde_json::to_string_pretty(&File { version: VERSION, findings }).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+
+    /// Takes a finding off the list; `false` where it is not, or no longer, on it.
+    pub fn take(&mut self, finding: &Finding, sources: &Sources) -> bool {
+        match self.0.get_mut(&Key::of(finding, sources)) {
+            Some(count) if *count > 0 => {
+                *count -= 1;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// How many findings it knows.
+    pub fn len(&self) -> u64 {
+        self.0.values().fold(0, |sum, count| sum.saturating_add(*count))
+    }
+
+    /// Whether it knows none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many of the findings that are left were to be met: those of files that were read, by rules that had their
+    /// say, which `spoke(rule, file)` tells. They were mended, and may go.
+    pub fn gone(&self, spoke: impl Fn(&str, &str) -> bool) -> u64 {
+        let left = self.0.iter().filter(|(key, count)| **count > 0 && spoke(&key.rule, &key.file));
+        left.fold(0, |sum, (_, count)| sum.saturating_add(*count))
+    }
+
+    /// Whether it knows findings, but none of these files: it was written in another folder.
+    pub fn is_foreign(&self, sources: &Sources) -> bool {
+        let names: BTreeSet<&str> = sources.iter().map(|(_, source)| source.name()).collect();
+        !self.0.is_empty() && !names.is_empty() && !self.0.keys().any(|key| names.contains(key.file.as_str()))
+    }
+}
+
+/// What became of the baseline in a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BaselineUse {
+    /// `--write-baseline`: what is to be written.
+    pub written: Option<Baseline>,
+    /// `--baseline`: findings that it knows and that are not there any more.
+    pub gone: u64,
+    /// `--baseline`: it knows nothing of the files that were read, though it is not empty.
+    pub foreign: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::finding::{Severity, Subject};
+    use crate::resource::ResourceName;
+    use crate::text::source::{Encoding, Source, SourceId, Span};
+
+    fn sources() -> Sources {
+        Sources::new(vec![Source::new("a.yaml", "image: nginx\nimage: nginx\n", Encoding::Utf8)])
+    }
+
+    fn finding(rule: &'static str, at: u32, name: &str) -> Finding {
+        let resource = ResourceName { kind: "Pod".to_owned(), name: Some(name.to_owned()), ..ResourceName::default() };
+        let subject = Subject { resource: Some(resource), image: Some("nginx".to_owned()), ..Subject::default() };
+        Finding::new(rule, Severity::Warning, "m", Span::new(SourceId(0), at, at + 5), "").subject(subject)
+    }
+
+    #[test]
+    fn known_findings_are_recognised_wherever_they_moved() {
+        let sources = sources();
+        let before = [finding("mutable-tag", 0, "web"), finding("mutable-tag", 13, "web")];
+        let text = Baseline::of(&before, &sources).to_text();
+        let mut baseline = Baseline::parse(&text).expect("what was written can be read");
+        assert!(baseline.take(&finding("mutable-tag", 7, "web"), &sources));
+        assert!(!baseline.take(&finding("mutable-tag", 7, "api"), &sources));
+        assert!(!baseline.take(&finding("image-not-found", 7, "web"), &sources));
+        assert!(baseline.take(&finding("mutable-tag", 0, "web"), &sources));
+        assert!(!baseline.take(&finding("mutable-tag", 0, "web"), &sources), "there were two");
+        assert_eq!(baseline.gone(|_, _| true), 0);
+    }
+
+    #[test]
+    fn what_is_no_baseline_is_refused() {
+        assert!(matches!(Baseline::parse("[]"), Err(BaselineError::Malformed(_))));
+        assert!(matches!(Baseline::parse(r#"{"version":2,"findings":[]}"#), Err(BaselineError::Version(2))));
+        assert!(matches!(Baseline::parse(r#"{"version":1,"findings":[],"x":1}"#), Err(BaselineError::Malformed(_))));
+        assert_eq!(Baseline::parse(r#"{"version":1,"findings":[]}"#).expect("empty").len(), 0);
+    }
+
+    #[test]
+    fn what_is_left_counts_where_it_could_have_been_met() {
+        let sources = sources();
+        let mut baseline = Baseline::of(&[finding("mutable-tag", 0, "web"), finding("short-name", 0, "web")], &sources);
+        assert!(baseline.take(&finding("short-name", 0, "web"), &sources));
+        assert_eq!(baseline.gone(|rule, file| (rule, file) == ("mutable-tag", "a.yaml")), 1);
+        assert_eq!(baseline.gone(|rule, _| rule != "mutable-tag"), 0);
+        assert!(!baseline.is_foreign(&sources));
+        let other = Sources::new(vec![Source::new("./else/a.yaml", "", Encoding::Utf8)]);
+        assert!(baseline.is_foreign(&other) && !Baseline::default().is_foreign(&other));
+    }
+
+    #[test]
+    fn lines_of_two_branches_do_not_add_up() {
+        let line = r#"{"rule":"mutable-tag","file":"a.yaml","kind":"Pod","name":"web","image":"nginx","count":1}"#;
+        let text = format!(r#"{{"version":1,"findings":[{line},{line}]}}"#);
+        assert_eq!(Baseline::parse(&text).expect("a baseline").len(), 1);
+    }
+}

@@ -1,0 +1,192 @@
+//! A fault with its place: what rules produce and outputs print.
+
+use crate::resource::ResourceName;
+use crate::resource::workload::Container;
+use crate::text::source::Span;
+
+/// How bad a finding is. An error is only what would certainly fail, given what is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Worth knowing.
+    Note,
+    /// Likely to fail, or to surprise.
+    Warning,
+    /// The pull, or the apply, fails.
+    Error,
+}
+
+impl Severity {
+    /// `error`, `warning` or `note`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// A place with what is to be said of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    /// The place.
+    pub span: Span,
+    /// A few words.
+    pub message: String,
+}
+
+/// A change of the inputs that mends a finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fix {
+    /// What it does, in a few words.
+    pub title: String,
+    /// Whether it may be made unseen.
+    pub safety: Safety,
+    /// The text that is replaced, and by what.
+    pub edits: Vec<Edit>,
+}
+
+/// Whether a fix may be made without a look at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Safety {
+    /// What is deployed stays the same, or what failed for certain now works as it was meant.
+    Safe,
+    /// It is a guess at what was meant.
+    Unsafe,
+}
+
+impl Safety {
+    /// As JSON output names it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Safe => "safe",
+            Self::Unsafe => "unsafe",
+        }
+    }
+}
+
+/// One replacement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edit {
+    /// The text that goes.
+    pub span: Span,
+    /// What comes in its place.
+    pub replacement: String,
+}
+
+/// The object and container that a finding speaks of.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Subject {
+    /// The Kubernetes object.
+    pub resource: Option<ResourceName>,
+    /// The container within it.
+    pub container: Option<Container>,
+    /// The image as written.
+    pub image: Option<String>,
+}
+
+/// One fault at one place. It cannot be built without a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Rule id.
+    pub rule: &'static str,
+    /// How bad.
+    pub severity: Severity,
+    /// What is wrong, in one or two sentences. It does not name the place: findings with the same rule, message
+    /// and help are one fault, and human output lists their places together.
+    pub message: String,
+    /// The flagged text.
+    pub primary: Label,
+    /// Other places that belong to it.
+    pub related: Vec<Label>,
+    /// What to change.
+    pub help: Option<String>,
+    /// The event text that `kubectl describe pod` would show.
+    pub event: Option<String>,
+    /// What the finding is about.
+    pub subject: Subject,
+    /// What would mend it, the likeliest first.
+    pub fixes: Vec<Fix>,
+    /// The template that wrote what is flagged, as a renderer's comment names it: `shop/templates/deployment.yaml`.
+    pub template: Option<String>,
+}
+
+impl Finding {
+    /// A finding with its place and what the place is.
+    pub fn new(
+        rule: &'static str,
+        severity: Severity,
+        message: impl Into<String>,
+        at: Span,
+        label: impl Into<String>,
+    ) -> Self {
+        Self {
+            rule,
+            severity,
+            message: message.into(),
+            primary: Label { span: at, message: label.into() },
+            related: Vec::new(),
+            help: None,
+            event: None,
+            subject: Subject::default(),
+            fixes: Vec::new(),
+            template: None,
+        }
+    }
+
+    /// Offers a change, if there is one.
+    #[must_use]
+    pub fn fix(mut self, fix: Option<Fix>) -> Self {
+        self.fixes.extend(fix);
+        self
+    }
+
+    /// Says what to change.
+    #[must_use]
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Adds another place.
+    #[must_use]
+    pub fn related(mut self, at: Span, message: impl Into<String>) -> Self {
+        self.related.push(Label { span: at, message: message.into() });
+        self
+    }
+
+    /// Says what the kubelet will report.
+    #[must_use]
+    pub fn event(mut self, event: Option<String>) -> Self {
+        self.event = event;
+        self
+    }
+
+    /// Says what it is about.
+    #[must_use]
+    pub fn subject(mut self, subject: Subject) -> Self {
+        self.subject = subject;
+        self
+    }
+
+    /// A key that survives moved lines: rule, file, object, container and image, hashed (FNV-1a, 64 bit, hex).
+    pub fn fingerprint(&self, file: &str) -> String {
+        let resource = self.subject.resource.as_ref();
+        let container = self.subject.container.as_ref();
+        let parts = [
+            self.rule,
+            file,
+            resource.map_or("", |r| &r.kind),
+            resource.and_then(|r| r.namespace.as_deref()).unwrap_or(""),
+            resource.and_then(|r| r.name.as_deref()).unwrap_or(""),
+            container.map_or("", |c| c.kind.as_str()),
+            container.and_then(|c| c.name.as_deref()).unwrap_or(""),
+            self.subject.image.as_deref().unwrap_or(""),
+        ];
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        for byte in parts.join("\u{1f}").bytes() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        format!("{hash:016x}")
+    }
+}

@@ -1,0 +1,171 @@
+//! What the inputs themselves silence: comments and annotations.
+//!
+//! ```text
+//! image: nginx            # pullcheck: ignore[mutable-tag] pinned by the cluster's policy
+//!
+//! # pullcheck: ignore[mutable-tag, unpinned-image] the line below
+//! image: nginx
+//!
+//! # pullcheck: ignore-file[unresolved-placeholder] in the first comment block of a file
+//!
+//! metadata: { annotations: { pullcheck.dev/ignore: "mutable-tag,unpinned-image" } }    the whole object, or pod template
+//! ```
+//!
+//! A directive names its rules: one that silences everything would hide the next fault too.
+
+mod annotation;
+mod comment;
+mod index;
+
+use crate::findings::finding::Finding;
+use crate::text::source::{Source, SourceId, Sources, Span, Spanned};
+pub(crate) use comment::read;
+pub(crate) use index::lines_of;
+
+/// The annotation that silences findings of an object.
+pub const ANNOTATION: &str = "pullcheck.dev/ignore";
+
+/// Which findings a suppression is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// Those whose flagged text begins or ends on this line (1-based) of the source, or is the value that the line leads
+    /// up to: `image:`, `image: >-`.
+    Line(SourceId, u32),
+    /// All of a source.
+    File(SourceId),
+    /// Those whose flagged text lies in this object, or pod template.
+    Object(Span),
+}
+
+impl Scope {
+    /// The source that it is about.
+    pub const fn source(self) -> SourceId {
+        match self {
+            Self::Line(source, _) | Self::File(source) | Self::Object(Span { source, .. }) => source,
+        }
+    }
+}
+
+/// A directive that names at least one rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suppression {
+    /// What it is about.
+    pub scope: Scope,
+    /// Ids as written; what is no rule is silenced nowhere and reported by `invalid-suppression`.
+    pub rules: Vec<Spanned<String>>,
+    /// Why, in the author's words.
+    pub reason: Option<String>,
+    /// The comment, or the annotation's value.
+    pub span: Span,
+}
+
+/// A directive that silences nothing, because of how it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misdirected {
+    /// The comment, or the annotation's key or value.
+    pub span: Span,
+    /// What is wrong with it.
+    pub fault: DirectiveFault,
+}
+
+/// What is wrong with a directive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DirectiveFault {
+    /// It names no rule in brackets.
+    NoRules,
+    /// The bracket is not closed.
+    Unclosed,
+    /// It is neither `ignore[…]` nor `ignore-file[…]`.
+    Unknown,
+    /// It says `ignore[…]`, but not `pullcheck:` in front of it.
+    NoColon,
+    /// `ignore-file` below the file's first comment block.
+    NotAtHead,
+    /// The annotation names no rule.
+    EmptyAnnotation,
+    /// The annotation is no string: the API server refuses the object.
+    NotAString,
+    /// An annotation of pullcheck's that does not exist.
+    UnknownAnnotation,
+}
+
+/// What the directives of a source say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Suppressions {
+    /// Those that silence something, in the order of source and place.
+    pub valid: Vec<Suppression>,
+    /// The others.
+    pub invalid: Vec<Misdirected>,
+}
+
+impl Suppressions {
+    /// Adds those of another source behind.
+    pub fn append(&mut self, other: Self) {
+        self.valid.extend(other.valid);
+        self.invalid.extend(other.invalid);
+    }
+}
+
+/// Whether a source may hold a directive at all: asked of every file, so it must cost next to nothing.
+pub(crate) fn may_have(source: &Source) -> bool {
+    let bytes = source.text().as_bytes();
+    let is_name = |at: usize| bytes.get(at..at + 9).is_some_and(|word| word.eq_ignore_ascii_case(b"pullcheck"));
+    memchr::memchr2_iter(b'u', b'U', bytes).any(|at| at > 0 && is_name(at - 1))
+}
+
+/// Takes out what the inputs silence. Which of the suppressions silenced something is told beside, in their order.
+pub fn apply(
+    findings: Vec<Finding>,
+    suppressions: &[Suppression],
+    sources: &Sources,
+) -> (Vec<Finding>, Vec<Silenced>, Vec<Used>) {
+    let mut used: Vec<Used> = suppressions.iter().map(|it| Used(vec![false; it.rules.len()])).collect();
+    let index = index::Index::new(suppressions);
+    let (mut reported, mut silenced) = (Vec::new(), Vec::new());
+    for finding in findings {
+        let mut by = None;
+        for (at, rule) in index.about(finding.rule, finding.primary.span, sources) {
+            if let Some(used) = used.get_mut(at).and_then(|used| used.0.get_mut(rule)) {
+                *used = true;
+            }
+            by = by.or(suppressions.get(at));
+        }
+        match by {
+            None => reported.push(finding),
+            Some(suppression) => silenced.push(Silenced::by(suppression, finding)),
+        }
+    }
+    (reported, silenced, used)
+}
+
+/// Which of a suppression's rules silenced something, in their order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Used(pub Vec<bool>);
+
+/// A finding that is not reported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Silenced {
+    /// The finding.
+    pub finding: Finding,
+    /// What silences it.
+    pub by: SilencedBy,
+}
+
+impl Silenced {
+    /// By a comment or an annotation.
+    pub(crate) fn by(suppression: &Suppression, finding: Finding) -> Self {
+        Self { finding, by: SilencedBy::Suppression { reason: suppression.reason.clone() } }
+    }
+}
+
+/// What silences a finding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SilencedBy {
+    /// A comment or an annotation.
+    Suppression {
+        /// Why, in the author's words.
+        reason: Option<String>,
+    },
+    /// The baseline.
+    Baseline,
+}

@@ -1,0 +1,275 @@
+//! Platforms of nodes and index entries, and which entry of an index a node takes.
+//!
+//! Three matchers, as different as the runtimes are: containerd's local pull takes what the node can run
+//! (`platforms.Only`), its transfer service takes the node's own platform and nothing else (`platforms.Ordered`), and
+//! CRI-O compares what is written. Follows `database.go`, `platforms.go` and `compare.go` of containerd/platforms
+//! v1.0.0-rc.1 (containerd 2.0 and 2.1), and `internal/pkg/platform/platform_matcher.go` of containers/image 5.36 (the
+//! same in go.podman.io/image 5.38). Builds of Windows (`os.version`) and `os.features` are left aside.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::image::runtime::Runtime;
+
+/// The operating systems that nodes have.
+pub const SYSTEMS: [&str; 2] = ["linux", "windows"];
+
+/// The architectures that nodes have, in Go's names: those that Kubernetes is released for, and those that others build
+/// it for.
+pub const ARCHITECTURES: [&str; 11] =
+    ["amd64", "arm64", "arm", "ppc64le", "s390x", "riscv64", "loong64", "386", "mips64le", "mipsle", "ppc64"];
+
+/// `os/arch[/variant]`, as an index entry or an operator writes it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Platform {
+    /// Operating system: `linux`, `windows`.
+    pub os: String,
+    /// Architecture in Go's terms: `amd64`, `arm64`.
+    pub architecture: String,
+    /// Variant, empty where there is none: `v7`.
+    pub variant: String,
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.os, self.architecture)?;
+        if !self.variant.is_empty() {
+            write!(f, "/{}", self.variant)?;
+        }
+        Ok(())
+    }
+}
+
+impl Platform {
+    /// A platform of its parts.
+    pub fn new(os: &str, architecture: &str, variant: &str) -> Self {
+        Self { os: os.to_owned(), architecture: architecture.to_owned(), variant: variant.to_owned() }
+    }
+
+    /// The one spelling that containerd compares. An entry without an operating system has that of the node which
+    /// reads it, `host`.
+    fn normalized(&self, host: &str) -> Self {
+        let os = match lower(if self.os.is_empty() { host } else { &self.os }) {
+            os if os == "macos" => "darwin".to_owned(),
+            os => os,
+        };
+        let (architecture, variant) = (lower(&self.architecture), lower(&self.variant));
+        let (architecture, variant) = match (architecture.as_str(), variant.as_str()) {
+            ("i386", _) => ("386", ""),
+            ("x86_64" | "x86-64" | "amd64", "v1") => ("amd64", ""),
+            ("x86_64" | "x86-64" | "amd64", variant) => ("amd64", variant),
+            ("aarch64" | "arm64", "8" | "v8" | "v8.0") => ("arm64", ""),
+            ("aarch64" | "arm64", "9" | "9.0" | "v9.0") => ("arm64", "v9"),
+            ("aarch64" | "arm64", variant) => ("arm64", variant),
+            ("armhf", _) => ("arm", "v7"),
+            ("armel", _) => ("arm", "v6"),
+            ("arm", "" | "7") => ("arm", "v7"),
+            ("arm", "5") => ("arm", "v5"),
+            ("arm", "6") => ("arm", "v6"),
+            ("arm", "8") => ("arm", "v8"),
+            other => other,
+        };
+        Self { os, architecture: architecture.to_owned(), variant: variant.to_owned() }
+    }
+}
+
+/// Which entry a node of a runtime prefers: the lowest rank that an entry of the index has. `None`: the node never
+/// takes it. An entry *without* a platform is a candidate for every runtime, behind all that have one.
+pub fn rank(runtime: Runtime, node: &Platform, entry: &Platform) -> Option<u32> {
+    match runtime {
+        Runtime::Crio => literal(node, entry),
+        Runtime::ContainerdOne => only(node, entry),
+        _ => ordered(node, entry).then_some(0),
+    }
+}
+
+/// Whether a node of a runtime takes an entry at all.
+pub fn matches(runtime: Runtime, node: &Platform, entry: &Platform) -> bool {
+    rank(runtime, node, entry).is_some()
+}
+
+/// Whether the code of an image can run on a node, whatever a runtime thinks of it: variants are left aside, as an image's
+/// configuration rarely tells them.
+pub fn runs(node: &Platform, image: &Platform) -> bool {
+    let host = host_of(node);
+    let (node, image) = (node.normalized(host), image.normalized(host));
+    let also = matches!((&*node.architecture, &*image.architecture), ("amd64", "386") | ("arm64", "arm"));
+    node.os == image.os && (node.architecture == image.architecture || also)
+}
+
+/// Why a text is not the platform of a node.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PlatformError {
+    /// It has not two or three parts.
+    #[error("`{0}` is no platform: write OS/ARCH[/VARIANT], such as linux/amd64")]
+    Form(String),
+    /// No node has this operating system.
+    #[error("`{0}`: no node runs `{1}`; write linux or windows")]
+    System(String, String),
+    /// No node has this architecture.
+    #[error("`{0}`: there is no architecture `{1}`; write it as Go does, such as amd64 or arm64")]
+    Architecture(String, String),
+    /// No such variant of the architecture.
+    #[error("`{0}`: there is no variant `{1}` of {2}")]
+    Variant(String, String, String),
+}
+
+impl FromStr for Platform {
+    type Err = PlatformError;
+
+    /// The platform of a node, as an operator writes it, in the spelling of its labels. A variant is kept of 32-bit ARM
+    /// only: runtimes find none on other nodes (`cpuinfo.go`), or always the same (`v8` of arm64), so that an entry for
+    /// `amd64/v3` is taken by no node.
+    fn from_str(text: &str) -> Result<Self, PlatformError> {
+        let parts: Vec<&str> = text.split('/').collect();
+        let (os, architecture, variant) = match parts.as_slice() {
+            [os, architecture] => (*os, *architecture, ""),
+            [os, architecture, variant] if !variant.is_empty() => (*os, *architecture, *variant),
+            _ => return Err(PlatformError::Form(text.to_owned())),
+        };
+        if os.is_empty() || architecture.is_empty() {
+            return Err(PlatformError::Form(text.to_owned()));
+        }
+        let normalized = Self::new(os, architecture, variant).normalized("linux");
+        if !SYSTEMS.contains(&&*normalized.os) {
+            return Err(PlatformError::System(text.to_owned(), os.to_owned()));
+        }
+        if !ARCHITECTURES.contains(&&*normalized.architecture) {
+            return Err(PlatformError::Architecture(text.to_owned(), architecture.to_owned()));
+        }
+        let is_version = version_of(&normalized.variant).is_some() || arm64_versions(&normalized.variant).is_some();
+        if !normalized.variant.is_empty() && !is_version {
+            let architecture = normalized.architecture;
+            return Err(PlatformError::Variant(text.to_owned(), variant.to_owned(), architecture));
+        }
+        // What is not written is not known: a node of `arm` may be of any version.
+        let is_open = variant.is_empty() && architecture.eq_ignore_ascii_case("arm");
+        let variant = if normalized.architecture == "arm" && !is_open { normalized.variant } else { String::new() };
+        Ok(Self { variant, ..normalized })
+    }
+}
+
+/// `platforms.Ordered(node)`: the node's own platform, in any spelling.
+fn ordered(node: &Platform, entry: &Platform) -> bool {
+    let host = host_of(node);
+    node.normalized(host) == entry.normalized(host)
+}
+
+/// `platforms.Only(node)`: what the node can run, its own platform first. The rank is the entry's place in
+/// `platformVector`, which is told here without building the vector: its length is the operator's to choose.
+fn only(node: &Platform, entry: &Platform) -> Option<u32> {
+    let host = host_of(node);
+    let (node, entry) = (node.normalized(host), entry.normalized(host));
+    if node.os != entry.os {
+        return None;
+    }
+    let same = entry.architecture == node.architecture;
+    match node.architecture.as_str() {
+        "amd64" => {
+            let own = version_of(&node.variant).filter(|version| *version > 1);
+            let below = || match own {
+                // The last of the vector, v1, is compared as the empty variant.
+                Some(own) if entry.variant.is_empty() => Some(own - 1),
+                Some(own) => steps_down(own, &entry.variant, 2),
+                None => None,
+            };
+            match (entry.architecture.as_str(), entry.variant.as_str()) {
+                ("386", "") => Some(own.unwrap_or(1)),
+                _ if !same => None,
+                (_, variant) if variant == node.variant => Some(0),
+                _ => below(),
+            }
+        }
+        "arm" if same => arm(&node.variant, &entry.variant),
+        "arm64" => {
+            let versions = arm64_versions(&node.variant)?;
+            let own = versions.iter().position(|version| *version == entry.variant);
+            match entry.architecture.as_str() {
+                "arm64" => own.map(|at| at as u32),
+                "arm" => arm("v8", &entry.variant).map(|at| at + versions.len() as u32),
+                _ => None,
+            }
+        }
+        _ => (same && entry.variant == node.variant).then_some(0),
+    }
+}
+
+/// 32-bit ARM runs what is made for itself and for any version down to 5.
+fn arm(node: &str, entry: &str) -> Option<u32> {
+    if node == entry {
+        return Some(0);
+    }
+    steps_down(version_of(node).filter(|version| *version > 5)?, entry, 5)
+}
+
+/// How far a variant `vN` lies below version `own`, down to `least`; `None` when it does not.
+fn steps_down(own: u32, variant: &str, least: u32) -> Option<u32> {
+    let version: u32 = variant.strip_prefix('v')?.parse().ok()?;
+    let below = (least..own).contains(&version) && *variant == format!("v{version}");
+    below.then(|| own - version)
+}
+
+/// The number of a variant, by `strconv.Atoi` after an optional `v`: it takes a sign.
+fn version_of(variant: &str) -> Option<u32> {
+    let version: i64 = variant.strip_prefix('v').unwrap_or(variant).parse().ok()?;
+    u32::try_from(version.clamp(0, i64::from(u32::MAX))).ok()
+}
+
+/// The variants of arm64 that a node of `variant` runs, its own first, normalised: v9.x runs v8.0 to v8.(x+5) too. A
+/// variant that containerd does not know runs nothing, not even itself.
+fn arm64_versions(variant: &str) -> Option<Vec<String>> {
+    let (major, minor) = match variant {
+        "" => (8, 0),
+        "v9" => (9, 0),
+        _ => {
+            let (major, minor) = variant.strip_prefix('v')?.split_once('.')?;
+            (major.parse::<u32>().ok()?, minor.parse::<u32>().ok()?)
+        }
+    };
+    let known = matches!((major, minor), (8, 0..=9) | (9, 0..=7));
+    let spelt = [String::new(), format!("v{major}"), format!("v{major}.{minor}")].iter().any(|it| it == variant);
+    if !known || !spelt {
+        return None;
+    }
+    let down = |major: u32, from: u32| {
+        (0..=from).rev().map(move |minor| match (major, minor) {
+            (8, 0) => String::new(),
+            (major, 0) => format!("v{major}"),
+            (major, minor) => format!("v{major}.{minor}"),
+        })
+    };
+    Some(match major {
+        8 => down(8, minor).collect(),
+        _ => down(9, minor).chain(down(8, (minor + 5).min(9))).collect(),
+    })
+}
+
+/// CRI-O: letter by letter. Of ARM nodes the variants that are known to run there, and no variant at all; of a node
+/// whose variant is not known, any.
+fn literal(node: &Platform, entry: &Platform) -> Option<u32> {
+    if (&node.os, &node.architecture) != (&entry.os, &entry.architecture) {
+        return None;
+    }
+    let known: &[&str] = match node.architecture.as_str() {
+        "arm" => &["v8", "v7", "v6", "v5"],
+        "arm64" => &["v8"],
+        _ => &[],
+    };
+    let own = node.variant.as_str();
+    let wanted: Vec<&str> = match known.iter().position(|variant| *variant == own) {
+        _ if own.is_empty() => std::iter::once("").chain(known.iter().copied()).collect(),
+        Some(at) => known.iter().skip(at).copied().chain([""]).collect(),
+        None => vec![own, ""],
+    };
+    wanted.iter().position(|variant| *variant == entry.variant).map(|at| at as u32)
+}
+
+/// The operating system that an empty one stands for: `runtime.GOOS` where the runtime runs.
+fn host_of(node: &Platform) -> &str {
+    if node.os.is_empty() { "linux" } else { &node.os }
+}
+
+/// `strings.ToLower`: each character by its simple mapping, whatever stands around it.
+fn lower(text: &str) -> String {
+    text.chars().map(|c| c.to_lowercase().next().unwrap_or(c)).collect()
+}

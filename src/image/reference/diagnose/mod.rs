@@ -1,0 +1,252 @@
+//! Where in a reference the fault is, in words.
+//!
+//! The grammar only says no. This looks for the one thing that a person would point at, most telling first: what
+//! stands around the name, then the fault that the error names, then the parts from left to right.
+
+mod parts;
+
+use std::ops::Range;
+
+use super::grammar::{self, digest_length};
+use super::{MAX_PATH, Reference, ReferenceError};
+use crate::text::go::quote::is_print;
+
+/// The part of a reference that is to blame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blame {
+    /// Bytes of the text as written; empty where something is missing.
+    pub range: Range<usize>,
+    /// What is wrong with it, as a clause: "the tag is empty".
+    pub reason: String,
+    /// What to do, where there is more to say than the replacement does.
+    pub help: Option<String>,
+    /// The whole text as it could be written; it parses.
+    pub replacement: Option<String>,
+}
+
+impl Blame {
+    fn new(range: Range<usize>, reason: impl Into<String>) -> Self {
+        Self { range, reason: reason.into(), help: None, replacement: None }
+    }
+
+    fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// A replacement is only offered where the kubelet takes it.
+    fn replacement(mut self, text: String) -> Self {
+        self.replacement = Reference::parse(&text).is_ok().then_some(text);
+        self
+    }
+}
+
+/// Finds what is to blame for `error` on `text`.
+pub(super) fn blame(error: &ReferenceError, text: &str) -> Blame {
+    around(text).unwrap_or_else(|| match error {
+        ReferenceError::Identifier(_) => identifier(text),
+        ReferenceError::Uppercase(_) => uppercase(text),
+        ReferenceError::TooLong => too_long(text),
+        ReferenceError::DigestAlgorithm | ReferenceError::DigestLength | ReferenceError::DigestFormat => digest(text),
+        ReferenceError::Format | ReferenceError::LowercaseOnly => parts::blame(text),
+    })
+}
+
+/// Space, quotes, schemes and foreign characters: faults that say nothing of the grammar's parts.
+fn around(text: &str) -> Option<Blame> {
+    if text.is_empty() {
+        return Some(Blame::new(0..0, "there is no image name"));
+    }
+    let is_blank = |c: char| c.is_whitespace() || !is_print(c);
+    let trimmed = text.trim_matches(is_blank);
+    if trimmed.len() != text.len() {
+        let start = text.len() - text.trim_start_matches(is_blank).len();
+        let (range, side) = if start > 0 { (0..start, "begins") } else { (trimmed.len()..text.len(), "ends") };
+        let what = text[range.clone()].chars().next().map_or_else(String::new, describe);
+        return Some(Blame::new(range, format!("it {side} with {what}")).replacement(trimmed.to_owned()));
+    }
+    if let Some(scheme) = scheme(text) {
+        let rest = text[scheme.end..].trim_end_matches('/').to_owned();
+        let reason = format!("an image has no `{}` before it", &text[scheme.clone()]);
+        return Some(Blame::new(scheme, reason).replacement(rest));
+    }
+    let (at, bad) =
+        text.char_indices().find(|&(_, c)| !c.is_ascii_graphic() || "\"'`$<>{}\\,;!?=&#%|^~()*".contains(c))?;
+    let blame = Blame::new(at..at + bad.len_utf8(), format!("an image cannot contain {}", describe(bad)));
+    Some(match bad {
+        '"' | '\'' | '`' => blame
+            .help("the quotes are part of the value: quote it once")
+            .replacement(text.replace(['"', '\'', '`'], "")),
+        '$' | '<' | '>' | '{' | '}' => blame.help("this looks like a variable that was not filled in"),
+        '%' if text.starts_with('[') => blame.help("an IPv6 address cannot have a zone here"),
+        _ => blame,
+    })
+}
+
+fn describe(character: char) -> String {
+    match character {
+        ' ' => "a space".to_owned(),
+        '\n' | '\r' => "a line break".to_owned(),
+        '\t' => "a tab".to_owned(),
+        '\u{feff}' => "a byte order mark (U+FEFF)".to_owned(),
+        '\u{a0}' => "a no-break space (U+00A0)".to_owned(),
+        '\u{200b}' => "a zero width space (U+200B)".to_owned(),
+        _ if character.is_ascii_graphic() => format!("`{character}`"),
+        _ if is_print(character) => format!("`{character}` (U+{:04X})", u32::from(character)),
+        _ => format!("the invisible character U+{:04X}", u32::from(character)),
+    }
+}
+
+/// `https://`, `docker://`, `oci://`… or `//` alone.
+fn scheme(text: &str) -> Option<Range<usize>> {
+    let end = text.find("://").map_or_else(|| text.starts_with("//").then_some(2), |at| Some(at + 3))?;
+    let word = text[..end].trim_end_matches('/').trim_end_matches(':');
+    word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)).then_some(0..end)
+}
+
+fn identifier(text: &str) -> Blame {
+    Blame::new(0..text.len(), "64 hexadecimal digits are an image id, not a name")
+        .help(format!("write the repository before the digest: `NAME@sha256:{text}`"))
+}
+
+/// Upper case in what the parser takes for the repository.
+fn uppercase(text: &str) -> Blame {
+    let start = text.len() - grammar::split_domain(text).1.len();
+    let end = text[start..].find(':').map_or(text.len(), |colon| start + colon);
+    let upper = |(_, c): &(usize, char)| grammar::has_upper(c.encode_utf8(&mut [0; 4]));
+    let first = text[start..end].char_indices().find(upper).map_or(start, |(at, _)| start + at);
+    let lowered = format!("{}{}{}", &text[..start], text[start..end].to_lowercase(), &text[end..]);
+    if text[start..first].contains('@') {
+        let algorithm = text[..first].rfind('@').map_or(first, |at| at + 1);
+        return Blame::new(algorithm..end, "a digest's algorithm is written in lower case").replacement(lowered);
+    }
+    // The whole words with upper case in them, from the first to the last.
+    let last = text[start..end].char_indices().rfind(upper).map_or(first, |(at, _)| start + at);
+    let from = text[start..first].rfind('/').map_or(start, |slash| start + slash + 1);
+    let to = text[last..end].find(['/', '@']).map_or(end, |slash| last + slash);
+    Blame::new(from..to, "a repository is written in lower case").replacement(lowered)
+}
+
+fn too_long(text: &str) -> Blame {
+    let (domain, remainder) = grammar::split_domain(text);
+    let start = text.len() - remainder.len();
+    let end = text[start..].find([':', '@']).map_or(text.len(), |at| start + at);
+    let length = end - start + if domain.library { "library/".len() } else { 0 };
+    let filled = if domain.library { ", the `library/` that Docker Hub adds included" } else { "" };
+    Blame::new(start..end, format!("the repository has {length} characters, {MAX_PATH} are allowed{filled}"))
+}
+
+/// A digest that the grammar takes, but no algorithm does.
+fn digest(text: &str) -> Blame {
+    let at = text.rfind('@').map_or(0, |at| at + 1);
+    let (algorithm, hex) = text[at..].split_once(':').unwrap_or((&text[at..], ""));
+    let hex_start = at + algorithm.len() + 1;
+    let lowered = format!("{}{}", &text[..at], text[at..].to_lowercase());
+    match digest_length(algorithm) {
+        None if digest_length(&algorithm.to_lowercase()).is_some() => {
+            Blame::new(at..at + algorithm.len(), "a digest's algorithm is written in lower case").replacement(lowered)
+        }
+        None => Blame::new(at..at + algorithm.len(), format!("`{algorithm}` is no algorithm that the kubelet knows"))
+            .help("use a sha256 digest"),
+        Some(length) if hex.len() != length => Blame::new(
+            hex_start..text.len(),
+            format!("a {algorithm} digest has {length} hexadecimal digits, this one has {}", hex.len()),
+        )
+        .help(format!("copy the whole digest, from `{algorithm}:` on")),
+        Some(_) => Blame::new(hex_start..text.len(), "a digest is written in lower case").replacement(lowered),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Text, the part to blame, the reason, the replacement.
+    const CASES: &[(&str, &str, &str, Option<&str>)] = &[
+        ("", "", "there is no image name", None),
+        (" nginx", " ", "it begins with a space", Some("nginx")),
+        ("nginx:1 \n", " \n", "it ends with a space", Some("nginx:1")),
+        ("nginx\u{a0}", "\u{a0}", "it ends with a no-break space (U+00A0)", Some("nginx")),
+        ("\u{200b}nginx", "\u{200b}", "it begins with a zero width space (U+200B)", Some("nginx")),
+        ("ngi nx", " ", "an image cannot contain a space", None),
+        ("https://ghcr.io/acme/app:1", "https://", "an image has no `https://` before it", Some("ghcr.io/acme/app:1")),
+        ("docker://nginx", "docker://", "an image has no `docker://` before it", Some("nginx")),
+        ("oci://ghcr.io/acme/app/", "oci://", "an image has no `oci://` before it", Some("ghcr.io/acme/app")),
+        ("//ghcr.io/app", "//", "an image has no `//` before it", Some("ghcr.io/app")),
+        ("'nginx'", "'", "an image cannot contain `'`", Some("nginx")),
+        ("nginx:${TAG}", "$", "an image cannot contain `$`", None),
+        ("Nginx:1", "Nginx", "a repository is written in lower case", Some("nginx:1")),
+        ("ghcr.io/acme/My/App:V1", "My/App", "a repository is written in lower case", Some("ghcr.io/acme/my/app:V1")),
+        ("a/bC@sha256:x", "bC", "a repository is written in lower case", None),
+        ("My_Reg/app", "_", "a registry host cannot contain `_`", None),
+        ("nginx:", ":", "the tag is empty", None),
+        ("nginx:@sha256:abc", ":", "the tag is empty", None),
+        ("ghcr.io/acme/:1", "/", "a repository cannot end with `/`", None),
+        ("nginx:1.0+build", "+", "a tag cannot contain `+`", Some("nginx:1.0_build")),
+        ("nginx:-1", "-", "a tag cannot begin with `-`", None),
+        ("nginx:1:2", ":", "a tag cannot contain `:`", None),
+        ("ghcr.io/app:1/x", "/", "a tag cannot contain `/`", None),
+        ("reg.io:port/app", ":port", "`port` is no port", None),
+        ("reg.io:/app", ":", "the port is empty", None),
+        ("my_reg:5000/app", "_", "a registry host cannot contain `_`", None),
+        ("-reg.io/app", "-reg", "a part of a host name cannot begin or end with `-`", None),
+        ("reg.io./app", ".", "the host has an empty part", None),
+        ("ghcr.io//app", "//", "a repository cannot contain `//`", Some("ghcr.io/app")),
+        ("ghcr.io/acme//app", "//", "a repository cannot contain `//`", Some("ghcr.io/acme/app")),
+        ("ghcr.io/acme/", "/", "a repository cannot end with `/`", Some("ghcr.io/acme")),
+        ("/nginx", "/", "a name cannot begin with `/`", Some("nginx")),
+        (":tag", "", "there is no repository name", None),
+        ("a___b", "___", "a repository cannot contain `___`", None),
+        ("acme/a..b", "..", "a repository cannot contain `..`", None),
+        ("acme/a-", "-", "a part of a repository cannot end with `-`", None),
+        ("nginx@", "@", "there is no digest behind the `@`", Some("nginx")),
+        ("nginx@1.25", "1.25", "this is no digest", None),
+        ("nginx@sha256:abc", "abc", "the digest is cut short: it has 3 of 64 hexadecimal digits", None),
+        ("nginx@sha256:xyz", "x", "a digest cannot contain `x`", None),
+    ];
+
+    fn blamed(text: &str) -> Blame {
+        Reference::parse(text).expect_err(text).blame(text)
+    }
+
+    #[test]
+    fn the_fault_is_pointed_at() {
+        for &(text, part, reason, replacement) in CASES {
+            let blame = blamed(text);
+            assert_eq!(&text[blame.range.clone()], part, "{text:?}: {blame:?}");
+            assert_eq!(blame.reason, reason, "{text:?}");
+            assert_eq!(blame.replacement.as_deref(), replacement, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_to_be_written() {
+        let help = |text| blamed(text).help.unwrap_or_default();
+        assert_eq!(help("ghcr.io/acme/app:"), "write the tag behind the colon: `ghcr.io/acme/app:<version>`");
+        assert_eq!(help("ghcr.io/acme/:1"), "write the name that is missing behind the slash");
+        assert_eq!(help("nginx@sha256:abc"), "copy the whole digest, from `sha256:` on");
+    }
+
+    #[test]
+    fn digests_are_measured() {
+        let hex = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        let short = blamed(&format!("nginx@sha256:{}", &hex[1..]));
+        assert_eq!(short.reason, "a sha256 digest has 64 hexadecimal digits, this one has 63");
+        assert_eq!(short.help.as_deref(), Some("copy the whole digest, from `sha256:` on"));
+        let upper = blamed(&format!("nginx@sha256:{}", hex.to_uppercase()));
+        assert_eq!(upper.replacement, Some(format!("nginx@sha256:{hex}")));
+        let algorithm = blamed(&format!("nginx@SHA256:{hex}"));
+        assert_eq!(algorithm.replacement, Some(format!("nginx@sha256:{hex}")));
+        let moved = blamed(&format!("nginx@sha256:{hex}:1.25"));
+        assert_eq!(moved.replacement, Some(format!("nginx:1.25@sha256:{hex}")));
+        assert_eq!(blamed(&format!("nginx@md5:{}", &hex[..32])).reason, "`md5` is no algorithm that the kubelet knows");
+        assert_eq!(blamed(hex).reason, "64 hexadecimal digits are an image id, not a name");
+        let long = blamed(&"a".repeat(250));
+        let reason = "the repository has 258 characters, 255 are allowed, the `library/` that Docker Hub adds included";
+        assert_eq!(long.reason, reason);
+        assert_eq!(
+            blamed(&format!("a:{}", "t".repeat(129))).reason,
+            "a tag has at most 128 characters, this one has 129"
+        );
+    }
+}

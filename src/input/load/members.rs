@@ -1,0 +1,172 @@
+//! Which files and folders that kustomizations name are certainly not there.
+//!
+//! Only what lies in a folder that the user named is looked for, and nothing is followed out of it: no link, no `..`
+//! above it. What an ignore file or `--exclude` names may be made later, or is left out on purpose.
+
+use std::io::{ErrorKind, Read};
+use std::path::{Component, Path, PathBuf};
+
+use ignore::gitignore::{Gitignore, GitignoreBuilder};
+
+use crate::input::load::walk::{display, glob_set, lexical};
+use crate::inventory::{Inventory, ReadOptions};
+use crate::resource::kustomization::{Absence, Absent, FILES, Role, normalise};
+
+/// Tells the kustomizations of a source which of their paths lead to nothing.
+pub(crate) fn mark_absent(inventory: &mut Inventory, options: ReadOptions<'_>) {
+    for own in &mut inventory.kustomizations {
+        let Some(root) = options.folders.iter().map(Path::new).find(|root| is_within(Path::new(&own.folder), root))
+        else {
+            continue;
+        };
+        let absent = own.named.iter().enumerate().filter_map(|(named, it)| {
+            let path = lexical_within(root, &own.folder, &it.path)?;
+            let found = look(root, &path)?;
+            let what = match found {
+                Found::Nothing(what) if is_folder_role(it.role) || what == Absence::Path => {
+                    Some(what).filter(|_| !is_left_out(&path, options.exclude))
+                }
+                Found::Folder if !is_folder_role(it.role) => Some(Absence::File),
+                Found::File if it.role == Role::Component => Some(Absence::Folder),
+                // A resource may be a folder too, and those may lie anywhere.
+                Found::File => Some(Absence::Outside).filter(|_| !is_below(&path, &own.folder)),
+                Found::Nothing(_) => Some(Absence::File),
+                Found::Folder => None,
+            }?;
+            Some(Absent { named, what })
+        });
+        own.absent = absent.collect();
+    }
+}
+
+fn is_within(path: &Path, root: &Path) -> bool {
+    let (root, path) = (plain(root), PathBuf::from(normalise(&display(path))));
+    root == Path::new(".") && !path.is_absolute() && !path.starts_with("..") || path.starts_with(root)
+}
+
+/// A folder without `.` and `..` within it, `.` for the current one.
+fn plain(folder: &Path) -> PathBuf {
+    let text = normalise(&display(folder));
+    PathBuf::from(if text.is_empty() { ".".to_owned() } else { text })
+}
+
+/// The path of a member; `None` where it leads out of the root.
+fn lexical_within(root: &Path, folder: &str, member: &str) -> Option<PathBuf> {
+    let path = Path::new(&normalise(folder)).join(member);
+    let is_above = |component: &Component<'_>| *component == Component::ParentDir;
+    // `..` at the start of the root is where everything begins.
+    let above = plain(root).components().take_while(is_above).count();
+    let mut depth = 0_usize;
+    for component in path.components().skip(above) {
+        match component {
+            Component::ParentDir => depth = depth.checked_sub(1)?,
+            Component::Normal(_) => depth += 1,
+            _ => {}
+        }
+    }
+    Some(PathBuf::from(normalise(&display(&path)))).filter(|path| is_within(path, root))
+}
+
+/// What a path leads to.
+enum Found {
+    /// Nothing, or a folder without a kustomization.
+    Nothing(Absence),
+    File,
+    /// The folder of a kustomization.
+    Folder,
+}
+
+const fn is_folder_role(role: Role) -> bool {
+    matches!(role, Role::Resource | Role::Component)
+}
+
+/// Whether a path is in or below a folder.
+fn is_below(path: &Path, folder: &str) -> bool {
+    is_within(path, Path::new(if folder.is_empty() { "." } else { folder }))
+}
+
+/// What there is at a path; `None` where that is not known, or a link leads on.
+fn look(root: &Path, path: &Path) -> Option<Found> {
+    let shown = plain(root);
+    let below = if shown == Path::new(".") { path } else { path.strip_prefix(&shown).ok()? };
+    let mut at = root.to_owned();
+    let mut is_folder = true;
+    for component in below.components() {
+        at.push(component);
+        match std::fs::symlink_metadata(&at) {
+            Ok(metadata) if metadata.is_symlink() => return None,
+            Ok(metadata) => is_folder = metadata.is_dir(),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Some(Found::Nothing(Absence::Path)),
+            Err(_) => return None,
+        }
+    }
+    if !is_folder {
+        return Some(Found::File);
+    }
+    let is_none =
+        |name: &&str| std::fs::symlink_metadata(at.join(name)).is_err_and(|error| error.kind() == ErrorKind::NotFound);
+    Some(if FILES.iter().all(is_none) { Found::Nothing(Absence::Kustomization) } else { Found::Folder })
+}
+
+/// Whether an ignore file, of git or another, or `--exclude` names a path or a folder above it.
+fn is_left_out(path: &Path, exclude: &[String]) -> bool {
+    let Ok(exclude) = glob_set(exclude) else { return true };
+    if path.ancestors().any(|path| exclude.is_match(display(path))) {
+        return true;
+    }
+    let Ok(whole) = std::path::absolute(path).map(|whole| lexical(&whole)) else { return true };
+    let files = || FILES.iter().map(|name| whole.join(name)).chain([whole.clone()]);
+    // What git ignores in all repositories of the user (`core.excludesFile`), from the root of each.
+    let root = whole.ancestors().skip(1).find(|folder| folder.join(".git").exists()).or(whole.ancestors().last());
+    let (everywhere, _) = GitignoreBuilder::new(root.unwrap_or(&whole)).build_global();
+    let is_named =
+        |ignored: &Gitignore| files().any(|path| ignored.matched_path_or_any_parents(&path, false).is_ignore());
+    if is_named(&everywhere) {
+        return true;
+    }
+    // Those above the root count too, as git has them.
+    for folder in whole.ancestors().skip(1) {
+        for file in [folder.join(".gitignore"), folder.join(".ignore"), repository(folder).join("info/exclude")] {
+            if !file.is_file() {
+                continue;
+            }
+            let mut builder = GitignoreBuilder::new(folder);
+            let ignored: Gitignore = match builder.add(&file).map_or_else(|| builder.build(), Err) {
+                Ok(ignored) => ignored,
+                Err(_) => return true,
+            };
+            if is_named(&ignored) {
+                return true;
+            }
+        }
+        // What is above a repository is not its.
+        if folder.join(".git").exists() {
+            break;
+        }
+    }
+    false
+}
+
+/// What git keeps of the repository of a folder: `.git`, or what the file of a linked worktree leads to
+/// (`gitrepository-layout`: `gitdir: PATH`, and `commondir` there).
+fn repository(folder: &Path) -> PathBuf {
+    let own = folder.join(".git");
+    let first_line = |file: &Path| {
+        let mut text = String::new();
+        let read = std::fs::File::open(file).and_then(|it| it.take(MAX_LINK).read_to_string(&mut text));
+        read.ok().and_then(|_| text.lines().next().map(str::to_owned))
+    };
+    if !own.is_file() {
+        return own;
+    }
+    let Some(git) = first_line(&own).and_then(|line| Some(folder.join(line.strip_prefix("gitdir:")?.trim()))) else {
+        return own;
+    };
+    match first_line(&git.join("commondir")) {
+        Some(common) => git.join(common.trim()),
+        None => git,
+    }
+}
+
+/// The longest file that leads to a repository, in bytes.
+const MAX_LINK: u64 = 64 << 10;

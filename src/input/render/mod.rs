@@ -1,0 +1,248 @@
+//! `--render`: charts and kustomizations of the inputs, turned into manifests by the tools that deploy them.
+//!
+//! Only with `--render`, which no file can set: a chart's templates and a kustomization are programs that a pull request
+//! may bring. The tools get no credentials, no cluster, no plugins, little time and a home of their own (`child`); what
+//! runs programs, fetches charts or leaves the folder is never turned on (`chart`, `kustomization`).
+
+mod chart;
+mod child;
+mod kustomization;
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt as _};
+use tempfile::TempDir;
+
+pub use chart::is_release_name;
+
+use crate::error::UsageError;
+use crate::input::find_program;
+use crate::inventory::{Inventory, Problem, ProblemKind};
+use crate::registry::Interrupter;
+use crate::text::source::{Rendering, Source, SourceId, Sources, Span};
+
+/// What `--render` and its like say.
+#[derive(Debug, Clone, Default)]
+pub struct RenderOptions {
+    /// Files of values, for every chart.
+    pub values: Vec<PathBuf>,
+    /// `KEY=VALUE`, for every chart.
+    pub set: Vec<String>,
+    /// The release's name; by default that of the chart's folder.
+    pub release_name: Option<String>,
+    /// The namespace that charts are rendered for.
+    pub namespace: Option<String>,
+    /// The folders in which the tools are looked for, as `PATH` lists them.
+    pub path: OsString,
+    /// What one rendering may take.
+    pub limits: Limits,
+}
+
+/// What one rendering may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// How long it may last.
+    pub time: Duration,
+    /// How much it may print, in bytes.
+    pub output: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { time: Duration::from_secs(60), output: 64 << 20 }
+    }
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Rendered {
+    /// The tools' outputs, in the order of the folders.
+    pub sources: Vec<Source>,
+    /// What failed, each at the file that makes the folder a chart or a kustomization.
+    pub failures: Vec<Problem>,
+    /// The sources that are in the outputs: what they say themselves is said twice.
+    pub covered: BTreeSet<SourceId>,
+}
+
+/// How many charts and kustomizations there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RenderCount {
+    /// Those that were rendered.
+    pub rendered: usize,
+    /// Those that could not be.
+    pub failed: usize,
+}
+
+/// A chart or a kustomization that is to be rendered.
+#[derive(Debug)]
+struct Job {
+    /// Its folder, as names of sources are written; empty for the current one.
+    folder: String,
+    /// The file that makes it one.
+    file: SourceId,
+    /// The sources that its rendering stands for.
+    covers: BTreeSet<SourceId>,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Kind {
+    Chart,
+    /// `wraps`: it may be built from another kustomization, which asks for the origin of each object.
+    Kustomization {
+        wraps: bool,
+    },
+}
+
+/// Renders what is among the inputs; `parts` holds what each source says. `None` when interrupted.
+///
+/// # Errors
+/// There is something to render, and nothing to render it with.
+pub fn render(
+    sources: &Sources,
+    parts: &[Inventory],
+    options: &RenderOptions,
+    interrupter: &Interrupter,
+) -> Result<Option<Rendered>, UsageError> {
+    let mut jobs = chart::find(sources);
+    let of_charts: BTreeSet<SourceId> = jobs.iter().flat_map(|job| job.covers.iter().copied()).collect();
+    jobs.extend(kustomization::find(sources, parts, &of_charts));
+    jobs.sort_by(|a, b| (&a.folder, a.kind).cmp(&(&b.folder, b.kind)));
+    if jobs.is_empty() {
+        return Ok(Some(Rendered::default()));
+    }
+    let tools = Tools::find(&jobs, options)?;
+    let bench = Bench::new(options).map_err(|error| UsageError::new(format!("--render: {error}")))?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| UsageError::new(format!("--render: {error}")))?;
+    let together = thread::available_parallelism().map_or(1, usize::from);
+    let outcomes = runtime.block_on(interrupter.unless_interrupted(async {
+        let runs = jobs.iter().enumerate().map(|(at, job)| tools.run(at, job, &bench));
+        stream::iter(runs).buffered(together).collect::<Vec<_>>().await
+    }));
+    Ok(outcomes.map(|outcomes| collect(sources, jobs, outcomes, &tools)))
+}
+
+fn collect(sources: &Sources, jobs: Vec<Job>, outcomes: Vec<Result<String, String>>, tools: &Tools) -> Rendered {
+    let mut rendered = Rendered::default();
+    // What a failed rendering was to stand for is read as it is, even where another one stands for it too.
+    let mut uncovered = BTreeSet::new();
+    for (job, outcome) in jobs.into_iter().zip(outcomes) {
+        let tool = tools.name(job.kind);
+        match outcome {
+            Ok(text) => {
+                let folder = if job.folder.is_empty() { ".".to_owned() } else { job.folder };
+                rendered.sources.push(Source::rendered(Rendering { tool, folder }, text));
+                rendered.covered.extend(job.covers);
+            }
+            Err(message) => {
+                let line = sources.get(job.file).line_range(1);
+                let span = Span::new(job.file, line.start as u32, line.end as u32);
+                rendered.failures.push(Problem { kind: ProblemKind::RenderFailed { tool }, span, message });
+                uncovered.extend(job.covers);
+            }
+        }
+    }
+    rendered.covered.retain(|source| !uncovered.contains(source));
+    rendered
+}
+
+/// The programs, by their full paths.
+struct Tools {
+    helm: Option<PathBuf>,
+    kustomize: Option<PathBuf>,
+    /// Used where there is no `kustomize`, which is seldom as old as what kubectl has built in.
+    kubectl: Option<PathBuf>,
+}
+
+impl Tools {
+    fn find(jobs: &[Job], options: &RenderOptions) -> Result<Self, UsageError> {
+        let [helm, kustomize, kubectl] =
+            ["helm", "kustomize", "kubectl"].map(|name| find_program::find(name, &options.path));
+        let tools = Self { helm, kustomize, kubectl };
+        let missing = |is: fn(Kind) -> bool, what: &str, install: &str| {
+            let folders: Vec<_> = jobs.iter().filter(|job| is(job.kind)).map(|job| job.folder.as_str()).collect();
+            let first = folders.first()?;
+            let first = if first.is_empty() { "." } else { first };
+            let more = if folders.len() > 1 { format!(" and {} more", folders.len() - 1) } else { String::new() };
+            Some(UsageError::new(format!(
+                "--render: {what} in {first}{more} cannot be rendered, as the folders of PATH have no {install}; \
+                 install it, or leave the folder out with --exclude"
+            )))
+        };
+        let is_kustomization = |kind| matches!(kind, Kind::Kustomization { .. });
+        let no_helm = tools.helm.is_none().then(|| missing(|kind| kind == Kind::Chart, "the chart", "`helm`"));
+        let builder = tools.kustomize.is_some() || tools.kubectl.is_some();
+        let no_builder =
+            (!builder).then(|| missing(is_kustomization, "the kustomization", "`kustomize` and no `kubectl`"));
+        match no_helm.flatten().or(no_builder.flatten()) {
+            Some(error) => Err(error),
+            None => Ok(tools),
+        }
+    }
+
+    /// What is run, as a user would call it.
+    fn name(&self, kind: Kind) -> &'static str {
+        match kind {
+            Kind::Chart => "helm template",
+            Kind::Kustomization { .. } if self.kustomize.is_some() => "kustomize build",
+            Kind::Kustomization { .. } => "kubectl kustomize",
+        }
+    }
+
+    /// The tool's output, or the words with which it failed.
+    async fn run(&self, at: usize, job: &Job, bench: &Bench<'_>) -> Result<String, String> {
+        let not_found = || "it is not installed".to_owned();
+        match job.kind {
+            Kind::Chart => {
+                let helm = self.helm.as_deref().ok_or_else(not_found)?;
+                bench.run(helm, &chart::arguments(&job.folder, bench.options)).await.map_err(|it| it.to_string())
+            }
+            Kind::Kustomization { wraps } => {
+                let builder = match (&self.kustomize, &self.kubectl) {
+                    (Some(kustomize), _) => (kustomize.as_path(), "build"),
+                    (None, Some(kubectl)) => (kubectl.as_path(), "kustomize"),
+                    (None, None) => return Err(not_found()),
+                };
+                let wrapper = bench.home.path().join(format!("build-{at}"));
+                let wrapper = if wraps { kustomization::Wrapper::new(&wrapper, &job.folder) } else { None };
+                kustomization::build(builder, &job.folder, wrapper.as_ref(), bench).await
+            }
+        }
+    }
+}
+
+/// What the tools are run with.
+struct Bench<'o> {
+    options: &'o RenderOptions,
+    /// The only home that they see; it goes away with this.
+    home: TempDir,
+    environment: Vec<(OsString, OsString)>,
+}
+
+impl<'o> Bench<'o> {
+    fn new(options: &'o RenderOptions) -> std::io::Result<Self> {
+        let home = tempfile::Builder::new().prefix("pullcheck-").tempdir()?;
+        let environment = child::environment(home.path(), &options.path)?;
+        Ok(Self { options, home, environment })
+    }
+
+    async fn run(&self, program: &Path, arguments: &[OsString]) -> Result<String, child::Failure> {
+        child::run(program, arguments, &self.environment, self.options.limits).await
+    }
+}
+
+/// A folder of the inputs for a command line: never an option, a name in a chart repository or a host.
+fn path_argument(folder: &str) -> OsString {
+    if folder.is_empty() {
+        ".".into()
+    } else if Path::new(folder).is_absolute() || folder.starts_with("../") || folder == ".." {
+        folder.into()
+    } else {
+        format!("./{folder}").into()
+    }
+}

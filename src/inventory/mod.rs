@@ -1,0 +1,370 @@
+//! Everything that the inputs say, gathered from all documents: the facts that rules judge.
+
+pub(crate) mod broken;
+mod kinds_without_images;
+mod template_sign;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use kinds_without_images::kinds_without_images;
+
+use crate::credential::sensitive::Sensitive;
+use crate::findings::suppression::{self, Suppressions};
+use crate::resource::chart::{self, comment};
+use crate::resource::hook::Hook;
+use crate::resource::kustomization::{self, Aside, Kustomization, PatchFiles, Refusal, Unrendered};
+use crate::resource::secret::{self, Patcher, Secret, patcher};
+use crate::resource::service_account::{self, ServiceAccount};
+use crate::resource::workload::custom::fleet;
+use crate::resource::workload::custom::kind::Kind;
+use crate::resource::workload::custom::unchecked::Unchecked;
+use crate::resource::workload::duplicate::DuplicateKey;
+use crate::resource::workload::misplaced::MisplacedPullSecrets;
+use crate::resource::workload::openshift::{StreamTag, template};
+use crate::resource::workload::rewriter::Rewriter;
+use crate::resource::workload::value::is_unquoted_template;
+use crate::resource::workload::{self, ImageUse, Pod, PodId, Resource, ResourceId};
+use crate::resource::{self, ResourceName};
+use crate::text::placeholder::is_placeholder;
+use crate::text::source::{Source, SourceId, SourceOrigin, Span, Spanned};
+use crate::text::yaml::{self, Document, MergeRule, Node, Piece};
+
+/// The facts of all inputs, each list in the order of source and place.
+#[derive(Debug, Default)]
+pub struct Inventory {
+    /// YAML documents seen, skipped ones included.
+    pub documents: usize,
+    /// Objects.
+    pub resources: Vec<Resource>,
+    /// Pods and pod templates.
+    pub pods: Vec<Pod>,
+    /// Image uses.
+    pub images: Vec<ImageUse>,
+    /// Secrets, and what produces one.
+    pub secrets: Vec<Secret>,
+    /// Namespaces and names of Secrets that something in the inputs fills, but does not make: whatever an object of that
+    /// name holds is written over.
+    pub filled_in: Vec<Spanned<(Option<String>, String)>>,
+    /// Objects whose kind or name is encrypted, Secrets and service accounts whose name is a placeholder: any of them may be the one that is missing.
+    pub unrecognisable: Vec<Span>,
+    /// What may add pull secrets to pods, or make Secrets whose names are not to be told.
+    pub patchers: Vec<Patcher>,
+    /// What may write other images into pods than their objects have.
+    pub rewriters: Vec<Rewriter>,
+    /// Helm hooks among the objects.
+    pub hooks: BTreeMap<ResourceId, Hook>,
+    /// Service accounts.
+    pub service_accounts: Vec<ServiceAccount>,
+    /// Keys that are written twice, where they matter.
+    pub duplicate_keys: Vec<DuplicateKey>,
+    /// `imagePullSecrets` at a place that no pod ever sees.
+    pub misplaced: Vec<MisplacedPullSecrets>,
+    /// Fields of kinds that are not known which look like an image: the first of each object.
+    pub unchecked: Vec<Unchecked>,
+    /// Kustomizations, for what they change.
+    pub kustomizations: Vec<Kustomization>,
+    /// JSON 6902 patches, which name no object.
+    pub patch_files: PatchFiles,
+    /// Other documents that kustomizations read, by their files.
+    pub asides: BTreeMap<SourceId, Vec<Aside>>,
+    /// Kustomizations that kustomize refuses to build.
+    pub refusals: Vec<Refusal>,
+    /// Folders of kustomizations whose rendered form is among the inputs.
+    pub rendered: BTreeSet<String>,
+    /// Builds of which something is not followed, for want of a rendered form.
+    pub unrendered: Vec<Unrendered>,
+    /// Names of OpenShift image streams that pods may use as images (`lookupPolicy.local`).
+    pub image_streams: BTreeSet<String>,
+    /// The tags of image streams.
+    pub stream_tags: Vec<StreamTag>,
+    /// What could not be read or parsed.
+    pub problems: Vec<Problem>,
+    /// Spans whose text is secret.
+    pub masked: Vec<Span>,
+    /// The registry credentials among them, for the redactor.
+    pub secret_texts: Vec<Sensitive>,
+    /// What comments and annotations silence.
+    pub suppressions: Suppressions,
+    /// Charts that are not rendered.
+    pub charts: chart::Unrendered,
+    /// Whether a document has merge keys, which kubectl and kustomize read differently. Only of a single source.
+    pub merges: bool,
+}
+
+/// What the reading of a source depends on besides its text.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ReadOptions<'k> {
+    /// Parse ConfigMaps and CustomResourceDefinitions too.
+    pub parse_all: bool,
+    /// The user named the file, rather than a folder that it was found in.
+    pub named: bool,
+    /// Kinds that the configuration knows; they come before those of the table.
+    pub kinds: &'k [Kind],
+    /// Who reads the merge keys.
+    pub merge_rule: MergeRule,
+    /// Folders that are read as a whole, as the user named them.
+    pub folders: &'k [String],
+    /// Globs of what is left out of them.
+    pub exclude: &'k [String],
+}
+
+impl Inventory {
+    /// Reads all documents of one source.
+    pub fn of(id: SourceId, source: &Source, options: ReadOptions) -> Self {
+        let mut inventory = Self::default();
+        let (mut comments, mut broken) = (Vec::new(), Vec::new());
+        let silences = suppression::may_have(source);
+        yaml::read_as(id, source.text(), options.parse_all, options.merge_rule, &mut |piece| match piece {
+            Piece::Document(document) => {
+                comments.extend(document.comments().filter(|_| silences));
+                inventory.add_document(source, document, options.kinds);
+            }
+            Piece::Skipped => inventory.documents += 1,
+            Piece::Broken(error) => {
+                broken.push(error.document);
+                inventory.add_broken(source, error, options);
+            }
+            Piece::Refused(error) => inventory.add_refused(source, error, options),
+            Piece::Unread(error) => inventory.add_unread(source, error, options),
+        });
+        if source.is_replaced()
+            && let Some(at) = source.text().find(char::REPLACEMENT_CHARACTER)
+        {
+            let end = at + char::REPLACEMENT_CHARACTER.len_utf8();
+            let span = Span::new(id, at as u32, end as u32);
+            inventory.problems.push(Problem { kind: ProblemKind::Replaced, span, message: String::new() });
+        }
+        if silences {
+            inventory.suppressions.append(suppression::read(id, source, &comments, &broken));
+        }
+        inventory.suppressions.sort();
+        let is_empty = inventory.documents == 0 && inventory.kustomizations.is_empty() && source.is_readable();
+        if is_empty && kustomization::is_file_name(source.name()) {
+            inventory.kustomizations.push(kustomization::read_empty(source.name(), Span::new(id, 0, 0)));
+        }
+        inventory
+    }
+
+    fn add_document(&mut self, source: &Source, document: &Document<'_>, kinds: &[Kind]) {
+        let Some(root) = document.root() else { return };
+        self.documents += 1;
+        self.add_ytt(source, document);
+        self.check_root(document, root);
+        self.merges |= document.has_merges();
+        template::fill(document, &mut self.masked);
+        let is_kustomization = kustomization::is_kustomization(source.name(), root);
+        // Of several documents kustomize reads the first.
+        if is_kustomization && !self.kustomizations.iter().any(|it| it.span.source == root.span().source) {
+            self.kustomizations.push(kustomization::read(source.name(), root));
+        }
+        if let Some(aside) = Aside::read(root).filter(|_| !is_kustomization) {
+            self.asides.entry(root.span().source).or_default().push(aside);
+        }
+        if let Some(operations) = kustomization::operations(root) {
+            self.patch_files.entry(root.span().source).or_default().push(operations);
+        }
+        let mut objects = Vec::new();
+        if !resource::objects(root, &mut objects) {
+            self.add_incomplete(root, "Lists are nested too deep; what the innermost hold was not read");
+        }
+        let rendered = matches!(source.origin(), SourceOrigin::Rendered(_));
+        // Only this document is searched: there may be thousands before it.
+        let at = root.span().start - document.base();
+        let template = comment::template_at(document.text(), at, rendered).map(str::to_owned);
+        let first = ResourceId(self.resources.len() as u32);
+        for object in objects {
+            if secret::sops::is_unrecognisable(object.node) {
+                self.unrecognisable.push(object.node.span());
+                continue;
+            }
+            let id = ResourceId(self.resources.len() as u32);
+            let span = object.node.span();
+            self.check_names(object.node);
+            self.resources.push(Resource { name: object.name.clone(), span, template: template.clone() });
+            self.hooks.extend(Hook::of(object.node).map(|hook| (id, hook)));
+            let images = self.images.len();
+            self.add_workload(workload::extract(&object, id, kinds));
+            let patcher = patcher::of_images(self.images.get(images..).unwrap_or_default(), &object);
+            self.patchers.extend(patcher);
+            self.suppressions.add_annotation(object.node.span(), object.node.get("metadata"));
+            let (secrets, accounts) = (self.secrets.len(), self.service_accounts.len());
+            self.add_secrets(secret::extract(&object, id));
+            self.add_account(service_account::extract(&object, id));
+            let secrets = self.secrets.iter().skip(secrets).map(|secret| secret.name.value.as_str());
+            let accounts = self.service_accounts.iter().skip(accounts).map(|account| account.name.as_str());
+            let unnamed = object.node.at(&["metadata", "name"]).is_some_and(is_unquoted_template)
+                && (object.name.kind.ends_with("Secret") || object.name.kind == "ServiceAccount");
+            if unnamed || secrets.chain(accounts).any(is_placeholder) {
+                self.unrecognisable.push(object.node.span());
+            }
+        }
+        let fleet = fleet::note(source.name(), root, ResourceId(self.resources.len() as u32));
+        if let Some((object, unchecked)) = fleet {
+            self.resources.push(object);
+            self.unchecked.push(unchecked);
+        }
+        if is_kustomization && kustomization::field(root, "secretGenerator").is_some() {
+            // A kustomization may leave out what it is.
+            if self.resources.len() == first.0 as usize {
+                let name = ResourceName { kind: "Kustomization".to_owned(), ..ResourceName::default() };
+                self.resources.push(Resource { name, span: root.span(), template: template.clone() });
+            }
+            self.add_secrets(secret::kustomize::extract(kustomization::folder(source.name()), root, first));
+        }
+        if document.is_alias_bomb() {
+            self.add_incomplete(root, "it follows too many aliases; what they repeat was not read");
+        }
+    }
+
+    fn add_workload(&mut self, found: workload::Found<'_>) {
+        let pods = self.pods.len() as u32;
+        self.pods.extend(found.pods);
+        self.images.extend(found.images.into_iter().map(|image| ImageUse { pod: PodId(image.pod.0 + pods), ..image }));
+        for (template, metadata) in found.templates {
+            self.suppressions.add_annotation(template, metadata);
+        }
+        self.duplicate_keys.extend(found.duplicate_keys);
+        self.misplaced.extend(found.misplaced);
+        self.unchecked.extend(found.unchecked);
+        self.rewriters.extend(found.rewriters);
+        self.image_streams.extend(found.image_streams);
+        self.stream_tags.extend(found.stream_tags);
+    }
+
+    fn add_secrets(&mut self, found: secret::Found) {
+        self.secrets.extend(found.secrets);
+        self.filled_in.extend(found.filled_in);
+        self.patchers.extend(found.patchers);
+        self.duplicate_keys.extend(found.duplicate_keys);
+        self.masked.extend(found.masked);
+        self.secret_texts.extend(found.secret_texts);
+    }
+
+    fn add_account(&mut self, found: service_account::Found) {
+        self.service_accounts.extend(found.account);
+        self.misplaced.extend(found.misplaced);
+        self.duplicate_keys.extend(found.duplicate_keys);
+    }
+
+    /// What was not read could hold an image: that must not pass in silence.
+    fn add_incomplete(&mut self, root: Node<'_>, message: &str) {
+        let kind = ProblemKind::InvalidYaml { certain: true };
+        self.problems.push(Problem { kind, span: root.span(), message: message.into() });
+    }
+
+    /// Adds what another source says, behind what is there.
+    pub fn append(&mut self, other: Self) {
+        let resources = self.resources.len() as u32;
+        let pods = self.pods.len() as u32;
+        let resource = |id: ResourceId| ResourceId(id.0 + resources);
+        let shifted = |mut pod: Pod| {
+            pod.resource = resource(pod.resource);
+            pod
+        };
+        self.documents += other.documents;
+        self.resources.extend(other.resources);
+        self.pods.extend(other.pods.into_iter().map(shifted));
+        self.images.extend(other.images.into_iter().map(|image| ImageUse { pod: PodId(image.pod.0 + pods), ..image }));
+        let secrets = other.secrets.into_iter().map(|secret| Secret { resource: resource(secret.resource), ..secret });
+        self.secrets.extend(secrets);
+        self.filled_in.extend(other.filled_in);
+        self.unrecognisable.extend(other.unrecognisable);
+        self.patchers.extend(other.patchers);
+        self.rewriters.extend(other.rewriters);
+        self.hooks.extend(other.hooks.into_iter().map(|(id, hook)| (resource(id), hook)));
+        let accounts = other.service_accounts.into_iter();
+        self.service_accounts.extend(accounts.map(|it| ServiceAccount { resource: resource(it.resource), ..it }));
+        let duplicates = other.duplicate_keys.into_iter();
+        self.duplicate_keys.extend(duplicates.map(|it| DuplicateKey { resource: resource(it.resource), ..it }));
+        let misplaced = other.misplaced.into_iter();
+        self.misplaced.extend(misplaced.map(|it| MisplacedPullSecrets { resource: resource(it.resource), ..it }));
+        let unchecked = other.unchecked.into_iter();
+        self.unchecked.extend(unchecked.map(|it| Unchecked { resource: resource(it.resource), ..it }));
+        self.kustomizations.extend(other.kustomizations);
+        self.patch_files.extend(other.patch_files);
+        self.asides.extend(other.asides);
+        self.refusals.extend(other.refusals);
+        self.rendered.extend(other.rendered);
+        self.unrendered.extend(other.unrendered);
+        self.image_streams.extend(other.image_streams);
+        self.stream_tags.extend(other.stream_tags);
+        self.problems.extend(other.problems);
+        self.masked.extend(other.masked);
+        self.secret_texts.extend(other.secret_texts);
+        self.suppressions.append(other.suppressions);
+    }
+
+    /// What is left of a source whose objects are read in a tool's output instead: what of its text is secret, as the
+    /// text may still be shown.
+    #[must_use]
+    pub fn only_secrets(self) -> Self {
+        Self { masked: self.masked, secret_texts: self.secret_texts, ..Self::default() }
+    }
+
+    /// Whether every Secret that the inputs make is known by its name.
+    pub fn knows_all_secrets(&self) -> bool {
+        self.unrecognisable.is_empty() && !self.patchers.iter().any(|patcher| patcher.makes_secrets)
+    }
+
+    /// The pod of an image use.
+    pub fn pod(&self, id: PodId) -> &Pod {
+        &self.pods[id.0 as usize]
+    }
+
+    /// An object.
+    pub fn resource(&self, id: ResourceId) -> &Resource {
+        &self.resources[id.0 as usize]
+    }
+
+    /// The object of an image use.
+    pub fn resource_of(&self, image: &ImageUse) -> &Resource {
+        self.resource(self.pod(image.pod).resource)
+    }
+}
+
+/// An input that could not be read or parsed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What it is.
+    pub kind: ProblemKind,
+    /// Where; of an unreadable file the empty span at its start.
+    pub span: Span,
+    /// The reader's or parser's words.
+    pub message: String,
+}
+
+/// What kind of problem an input has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProblemKind {
+    /// The file cannot be read, is not text, or is over the cap.
+    Unreadable,
+    /// A link, or another entry of a folder that is no regular file, which is not followed.
+    PassedOver,
+    /// Bytes that are part of no character of UTF-8, which kubectl reads as U+FFFD.
+    Replaced,
+    /// A document that cannot be parsed. `certain`: the file was named by the user, or the document has an
+    /// `apiVersion:` and a `kind:` at column 0, so it is meant as a manifest.
+    InvalidYaml {
+        /// Whether it is meant as a manifest.
+        certain: bool,
+    },
+    /// A document that kubectl refuses for what it says there. It was read all the same.
+    RefusedYaml {
+        /// Whether it is meant as a manifest.
+        certain: bool,
+    },
+    /// A part of the input that kubectl passes over in silence; the message says what ends the document before it.
+    UnreadYaml {
+        /// Whether it is meant as a manifest.
+        certain: bool,
+    },
+    /// An unrendered template.
+    Template,
+    /// A chart or kustomization that could not be rendered; the message is the tool's own.
+    RenderFailed {
+        /// The tool, as a user would call it: `helm template`.
+        tool: &'static str,
+    },
+    /// A `hosts.toml` of the operator that containerd passes over; the message names its folder's registry and the fault.
+    IgnoredHostsToml,
+}

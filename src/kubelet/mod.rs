@@ -1,0 +1,9 @@
+//! What the kubelet does: which credentials it tries, what it asks, what follows, and what `kubectl describe pod` shows.
+
+mod cloud;
+pub mod cluster;
+pub mod event;
+pub mod operator;
+pub mod probe;
+pub mod pull;
+pub mod verdict;

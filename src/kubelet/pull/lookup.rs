@@ -1,0 +1,156 @@
+//! Which Secret of the inputs a reference leads to, and what is known of it there.
+
+use super::{Resolver, SecretState, Via};
+use crate::inventory::Inventory;
+use crate::resource::secret::{Content, IgnoredBecause, NamedFrom, Presence, Producer, Secret};
+use crate::resource::workload::{Pod, SecretReference, kinds};
+
+/// A Secret that a reference leads to.
+#[derive(Clone, Copy)]
+pub(super) struct Found<'a> {
+    /// Index in the inventory.
+    pub(super) index: usize,
+    pub(super) secret: &'a Secret,
+    /// How certainly the pod's namespace has it.
+    pub(super) presence: Presence,
+    /// Whether others fit as well, and hold something else: which of them the cluster has is not known.
+    pub(super) ambiguous: bool,
+}
+
+impl<'a> Resolver<'a> {
+    /// Of several Secrets of one name the one that the pod means: its namespace must have it, the more certainly the
+    /// better, and overlays that define the same name keep to their own file. Within one file the last one counts: it is
+    /// applied over the others.
+    pub(super) fn secret(&self, pod: &Pod, reference: &SecretReference, via: Via) -> Option<Found<'a>> {
+        let from = named_from(self.inventory, pod, reference, via);
+        let default = self.cluster.namespace.as_deref();
+        let in_reach = |secret: &Secret| !pod.hidden.contains(&secret.name.span.source);
+        let found = self.inventory.secrets.iter().enumerate().filter(|(_, secret)| in_reach(secret));
+        let found = found.filter_map(|(index, secret)| {
+            let presence = secret.presence_in(pod.namespace_or(default), default)?;
+            secret.is_named(&reference.name, from).then_some(Found { index, secret, presence, ambiguous: false })
+        });
+        let found = best(found, |found| (found.presence, found.secret.name.span.source == pod.span.source));
+        let place = |found: &Found<'a>| (found.secret.namespace.as_deref(), found.secret.name.span.source);
+        choose(found, place, |one, other| one.secret.content.means_the_same(&other.secret.content))
+            .map(|(found, ambiguous)| Found { ambiguous, ..found })
+    }
+
+    /// Why no Secret was found, where the inputs tell.
+    pub(super) fn why_missing(&self, pod: &Pod, name: &str) -> String {
+        let elsewhere = self.inventory.secrets.iter().filter(|secret| secret.name.value == name);
+        let own = pod.namespace_or(self.cluster.namespace.as_deref());
+        let namespace = elsewhere
+            .filter(|secret| !secret.is_for_many_namespaces())
+            .filter_map(|secret| self.namespace(secret.namespace.as_deref()))
+            .find(|namespace| own.is_some_and(|own| own != *namespace));
+        match namespace {
+            Some(namespace) => format!("the inputs have it in the namespace {namespace} only"),
+            None => "nothing in the inputs produces it".to_owned(),
+        }
+    }
+}
+
+/// Those of the highest rank, in their order.
+pub(super) fn best<T, R: Ord>(candidates: impl Iterator<Item = T>, rank: impl Fn(&T) -> R) -> Vec<T> {
+    let mut highest = None;
+    let mut best = Vec::new();
+    for candidate in candidates {
+        let own = Some(rank(&candidate));
+        if own > highest {
+            best.clear();
+        }
+        if own >= highest {
+            best.push(candidate);
+            highest = own;
+        }
+    }
+    best
+}
+
+/// The first of equals, and whether another differs from it. Of several in one place, which is a namespace in a file, the
+/// last one is applied over the others.
+pub(super) fn choose<T, P: PartialEq>(
+    mut candidates: Vec<T>,
+    place: impl Fn(&T) -> P,
+    same: impl Fn(&T, &T) -> bool,
+) -> Option<(T, bool)> {
+    let mut last: Vec<T> = Vec::new();
+    while let Some(candidate) = candidates.pop() {
+        if !last.iter().any(|later| place(later) == place(&candidate)) {
+            last.push(candidate);
+        }
+    }
+    let first = last.pop()?;
+    let ambiguous = last.iter().any(|other| !same(&first, other));
+    Some((first, ambiguous))
+}
+
+/// Where a reference stands, as kustomize sees it.
+fn named_from<'a>(inventory: &'a Inventory, pod: &Pod, reference: &SecretReference, via: Via) -> NamedFrom<'a> {
+    let kind = match via {
+        Via::Pod => inventory.resource(pod.resource).name.kind.as_str(),
+        Via::ServiceAccount => "ServiceAccount",
+    };
+    let builtin = via == Via::ServiceAccount || kinds::builtin(&inventory.resource(pod.resource).name).is_some();
+    NamedFrom { source: reference.span.source, kind, builtin }
+}
+
+impl Found<'_> {
+    /// What is known of the Secret in the pod's namespace, and why.
+    pub(super) fn state(&self, inventory: &Inventory) -> (SecretState, Option<String>) {
+        if self.ambiguous {
+            let reason =
+                "the inputs have several of this name, which differ, and which one the cluster has is not known";
+            return (SecretState::Opaque, Some(reason.to_owned()));
+        }
+        let state = match (&self.secret.content, self.presence) {
+            // Whether it is there is not known, so neither is what the kubelet finds.
+            (Content::Config(_) | Content::Malformed(_), Presence::Perhaps(_)) => SecretState::Opaque,
+            (Content::Config(_), _) => SecretState::Readable,
+            (Content::Opaque, _) => SecretState::Opaque,
+            (Content::Ignored(_), _) => SecretState::Ignored,
+            (Content::Malformed(_), _) => SecretState::Malformed,
+        };
+        let mut reasons: Vec<String> = Vec::new();
+        let producer = &self.secret.producer;
+        let object = match producer {
+            Producer::Generator(generator) => format!("secretGenerator of {}", generator.kustomization()),
+            _ => inventory.resource(self.secret.resource).name.to_string(),
+        };
+        match (&self.secret.content, producer) {
+            (Content::Ignored(because), _) => {
+                if !producer.is_object() {
+                    reasons.push(format!("produced by the {object}"));
+                }
+                reasons.push(ignored_reason(because));
+            }
+            (Content::Malformed(malformed), _) => reasons.push(malformed.message.clone()),
+            (Content::Opaque | Content::Config(_), Producer::Mirror(_, source)) => {
+                reasons.push(format!("its content is copied from {source}"))
+            }
+            (Content::Opaque, _) if producer.is_object() => reasons.push(producer.hides().to_owned()),
+            (Content::Opaque, _) => reasons.push(format!("produced by the {object}, {}", producer.hides())),
+            (Content::Config(config), _) if config.has_unfilled() => {
+                reasons.push("another program has yet to write some of it".to_owned());
+            }
+            (Content::Config(_), _) => {}
+        }
+        match self.presence {
+            Presence::Copied(copier) => reasons.push(format!("copied by {}", copier.as_str())),
+            Presence::Perhaps(copier) => {
+                reasons.push(format!("whether {} brings it to this namespace is not known", copier.as_str()));
+            }
+            Presence::Possible | Presence::Made => {}
+        }
+        (state, (!reasons.is_empty()).then(|| reasons.join("; ")))
+    }
+}
+
+/// Why the kubelet ignores a secret, in a few words.
+fn ignored_reason(because: &IgnoredBecause) -> String {
+    match because {
+        IgnoredBecause::WrongType { .. } => "the type is not kubernetes.io/dockerconfigjson".into(),
+        IgnoredBecause::MissingKey => "the data key that goes with the type is missing".into(),
+    }
+}

@@ -1,0 +1,284 @@
+//! Looks up what a pod names: its service account, and the secrets of the effective list.
+
+use super::lookup::{best, choose};
+use super::pod::via;
+use super::pod_pull::PodPull;
+use super::ring::Ring;
+use super::{AccountState, Blind, BreakingSecret, PullContext, PullSecret, SecretState, Via};
+use crate::credential::dockerconfig::DockerConfig;
+use crate::credential::keyring::{Keyring, is_wildcard, key_matches};
+use crate::image::reference::Reference;
+use crate::inventory::Inventory;
+use crate::kubelet::cluster::ClusterFacts;
+use crate::kubelet::operator::{DeclaredServiceAccount, Named, SuppliedSecret};
+use crate::resource::secret::{Content, Patcher, Patches, RefusedBy};
+use crate::resource::service_account::ServiceAccount;
+use crate::resource::workload::{Pod, SecretReference};
+use crate::text::placeholder::is_placeholder;
+
+/// All that resolution goes by.
+pub(super) struct Resolver<'a> {
+    pub(super) inventory: &'a Inventory,
+    pub(super) cluster: &'a ClusterFacts,
+    /// The operator's configuration.
+    pub(super) supplied: Option<&'a DockerConfig>,
+    /// The same as a keyring.
+    pub(super) supplied_ring: Keyring,
+}
+
+/// The service account of a pod.
+enum Account<'a> {
+    Inputs(usize, &'a ServiceAccount),
+    Declared(&'a DeclaredServiceAccount),
+    /// Several fit, and differ.
+    Ambiguous,
+    Undefined,
+}
+
+/// What a referenced secret holds, as far as is known.
+enum Held<'a> {
+    /// These credentials; whether the operator gave them.
+    Config(&'a DockerConfig, bool),
+    /// Nothing that the kubelet could use.
+    Nothing,
+    /// It breaks every pull, with these words.
+    Breaks(&'a str),
+    /// Not to be seen.
+    Unknown,
+}
+
+/// A referenced secret, resolved.
+struct Resolved<'a> {
+    state: SecretState,
+    reason: Option<String>,
+    held: Held<'a>,
+    object: Option<usize>,
+}
+
+impl<'a> Resolver<'a> {
+    pub(super) fn new(inventory: &'a Inventory, cluster: &'a ClusterFacts, supplied: Option<&'a DockerConfig>) -> Self {
+        let mut supplied_ring = Keyring::default();
+        supplied.into_iter().for_each(|config| supplied_ring.add(0, config));
+        Self { inventory, cluster, supplied, supplied_ring }
+    }
+
+    /// Whether a credential that the operator gave may be sent to an image's registry: one under a wildcard key would
+    /// otherwise reach any host that a stranger's manifest names.
+    pub(super) fn may_send(&self, reference: &Reference, written_key: &str) -> bool {
+        let allowed = || self.cluster.credential_hosts.iter().any(|glob| key_matches(glob, reference.registry()));
+        !is_wildcard(written_key) || allowed()
+    }
+
+    /// The effective pull secrets of a pod, as the admission of service accounts fixes them.
+    pub(super) fn pod(&self, pod: &'a Pod) -> PodPull<'a> {
+        let name = pod.service_account_name();
+        let account = self.account(pod, name);
+        let of_account = self.references(pod, &account);
+        let state = match account {
+            Account::Inputs(at, _) => AccountState::Inputs(at),
+            Account::Declared(_) => AccountState::Declared,
+            Account::Ambiguous => AccountState::Ambiguous,
+            Account::Undefined => AccountState::Undefined,
+        };
+        let context = PullContext {
+            service_account: name.to_owned(),
+            account: state,
+            rewritten: self.is_rewritten(pod),
+            nodes: pod.demand.nodes(&self.cluster.operator.platforms).into(),
+            ..PullContext::default()
+        };
+        let mut pull = PodPull { context, ring: Ring::default(), dropped: Ring::default() };
+        let undefined = match state {
+            AccountState::Undefined => {
+                let certain = self.cluster.closed && self.inventory.unrecognisable.is_empty();
+                !certain || is_placeholder(name)
+            }
+            AccountState::Ambiguous => true,
+            AccountState::Inputs(_) | AccountState::Declared => false,
+        };
+        // An operator may give the pods of its own kinds more secrets than the object shows.
+        if undefined && pod.pull_secrets.is_none() || !pod.origin.is_whole() {
+            pull.context.blind.push(Blind::ServiceAccount(name.to_owned()));
+        }
+        if let Some(patcher) = self.patcher(pod) {
+            pull.context.blind.push(Blind::Patched(patcher.what.clone()));
+        }
+        // All or nothing: a list of the pod's own, even `[{}]`, drops the service account's.
+        for reference in pod.pull_secrets.as_ref().unwrap_or(&of_account).iter().filter(|it| !it.name.is_empty()) {
+            self.add_secret(pod, reference, via(pod), &mut pull);
+        }
+        if pod.pull_secrets.is_some() {
+            for reference in of_account.iter().filter(|it| !it.name.is_empty()) {
+                if let Held::Config(config, supplied) = self.resolved(pod, reference, Via::ServiceAccount).held {
+                    pull.dropped.add(config, &reference.name, supplied);
+                }
+            }
+        }
+        pull
+    }
+
+    /// Whether something may write other images into a pod.
+    fn is_rewritten(&self, pod: &Pod) -> bool {
+        let namespace = pod.namespace_or(self.cluster.namespace.as_deref());
+        self.inventory.rewriters.iter().any(|rewriter| rewriter.covers(namespace))
+    }
+
+    /// What may add pull secrets to a pod, or to its service account where that one's count.
+    fn patcher(&self, pod: &Pod) -> Option<&'a Patcher> {
+        let namespace = pod.namespace_or(self.cluster.namespace.as_deref());
+        self.inventory.patchers.iter().find(|patcher| {
+            let own = patcher.namespace.as_deref();
+            let reaches = own.is_none() || namespace.is_none() || own == namespace;
+            let counts = match patcher.patches {
+                Patches::Nothing => false,
+                Patches::Accounts => pod.pull_secrets.is_none(),
+                Patches::Pods => true,
+            };
+            reaches && counts
+        })
+    }
+
+    /// The pull secrets of a service account. What the operator declares stands in no file: the pod's own place is
+    /// shown for it.
+    fn references(&self, pod: &Pod, account: &Account<'a>) -> Vec<SecretReference> {
+        match account {
+            Account::Inputs(_, account) => account.pull_secrets.clone(),
+            Account::Declared(account) => {
+                let span = pod.service_account.as_ref().map_or(pod.span, |name| name.span);
+                account.pull_secrets.iter().map(|name| SecretReference { name: name.clone(), span }).collect()
+            }
+            Account::Ambiguous | Account::Undefined => Vec::new(),
+        }
+    }
+
+    fn add_secret(&self, pod: &Pod, reference: &SecretReference, via: Via, pull: &mut PodPull<'a>) {
+        let name = &reference.name;
+        let Resolved { state, reason, held, object } = self.resolved(pod, reference, via);
+        match held {
+            Held::Config(config, supplied) => pull.ring.add(config, name, supplied),
+            Held::Nothing => {}
+            Held::Unknown => pull.context.blind.push(Blind::Secret(name.clone())),
+            Held::Breaks(message) => {
+                let breaking = BreakingSecret { name: name.clone(), message: message.to_owned() };
+                pull.context.breaking.get_or_insert(breaking);
+            }
+        }
+        pull.context.secrets.push(PullSecret { name: name.clone(), span: reference.span, via, state, reason, object });
+    }
+
+    fn resolved(&self, pod: &Pod, reference: &SecretReference, via: Via) -> Resolved<'a> {
+        let found = self.secret(pod, reference, via);
+        let object = found.filter(|found| !found.ambiguous).map(|found| found.index);
+        let content = found.map(|found| &found.secret.content);
+        let (state, reason) = found.map(|found| found.state(self.inventory)).unzip();
+        let reason = reason.flatten();
+        let resolved = |state, reason, held| Resolved { state, reason, held, object };
+        match (&state, content) {
+            // What the kubelet ignores or cannot decode, it does so whatever the operator says of the content.
+            (Some(SecretState::Ignored), _) => return resolved(SecretState::Ignored, reason, Held::Nothing),
+            (Some(SecretState::Malformed), Some(Content::Malformed(malformed))) => {
+                // What the API server refuses never comes to exist; what the cluster has under that name is not known.
+                let held = match malformed.refused_by {
+                    RefusedBy::Kubelet => Held::Breaks(&malformed.message),
+                    RefusedBy::ApiServer => Held::Unknown,
+                };
+                return resolved(SecretState::Malformed, reason, held);
+            }
+            _ => {}
+        }
+        match (self.given(pod, &reference.name), state, content) {
+            (Some(Ok(given)), ..) => {
+                let reason = Some(format!("its content is that of {}", given.file));
+                // The object of the inputs is not what the pod gets.
+                Resolved { state: SecretState::Supplied, reason, held: Held::Config(&given.config, true), object: None }
+            }
+            (Some(Err(reason)), ..) => resolved(SecretState::Assumed, Some(reason), Held::Unknown),
+            (None, Some(state @ SecretState::Readable), Some(Content::Config(config))) => {
+                resolved(state, reason, Held::Config(config, false))
+            }
+            (None, Some(state), _) => resolved(state, reason, Held::Unknown),
+            (None, None, _) => self.absent(pod, &reference.name),
+        }
+    }
+
+    /// A secret that the inputs lack, and whose content is not given.
+    fn absent(&self, pod: &Pod, name: &str) -> Resolved<'a> {
+        let namespace = pod.namespace_or(self.cluster.namespace.as_deref());
+        let operator = &self.cluster.operator;
+        let (state, reason, held) = if operator.assumed_secrets.iter().any(|assumed| assumed.has(namespace, name)) {
+            (SecretState::Assumed, None, Held::Unknown)
+        } else if is_placeholder(name) {
+            (SecretState::Opaque, Some("its name is a placeholder".to_owned()), Held::Unknown)
+        } else if let Some(config) = self.supplied {
+            let why = self.why_missing(pod, name);
+            let reason = format!("{why}; the supplied dockerconfigjson stands in for it");
+            (SecretState::Supplied, Some(reason), Held::Config(config, true))
+        } else {
+            // An object whose name is encrypted, or a placeholder, may be the one that is named.
+            let certain = self.cluster.closed && self.inventory.knows_all_secrets();
+            let held = if certain { Held::Nothing } else { Held::Unknown };
+            (SecretState::Missing, Some(self.why_missing(pod, name)), held)
+        };
+        Resolved { state, reason, held, object: None }
+    }
+
+    /// The content that the operator gave for a secret; an error where the pod's namespace, which is not known, decides
+    /// between several.
+    fn given(&self, pod: &Pod, name: &str) -> Option<Result<&'a SuppliedSecret, String>> {
+        let given = &self.cluster.operator.pull_secrets;
+        let ambiguous = format!("several are given for {name:?}, and the namespace of the pod is not known");
+        self.of_operator(pod, name, given, |given| &given.named).map(|found| found.ok_or(ambiguous))
+    }
+
+    /// Of the operator's facts the one for an object that a pod names; `Some(None)` where several fit equally well.
+    fn of_operator<T>(
+        &self,
+        pod: &Pod,
+        name: &str,
+        facts: &'a [T],
+        named: impl Fn(&T) -> &Named,
+    ) -> Option<Option<&'a T>> {
+        let namespace = pod.namespace_or(self.cluster.namespace.as_deref());
+        let fitting = facts.iter().filter(|&fact| named(fact).name == name && named(fact).fits(namespace));
+        // One for this very namespace is better than one for any.
+        let rank = |fact: &T| namespace.is_some() && named(fact).namespace.as_deref() == namespace;
+        let fitting: Vec<&T> = fitting.collect();
+        let best = fitting.iter().map(|fact| rank(fact)).max()?;
+        let mut best = fitting.into_iter().filter(|fact| rank(fact) == best);
+        let first = best.next()?;
+        Some(best.next().is_none().then_some(first))
+    }
+
+    fn account(&self, pod: &Pod, name: &str) -> Account<'a> {
+        let declared = &self.cluster.operator.service_accounts;
+        match self.of_operator(pod, name, declared, |account| &account.named) {
+            Some(Some(account)) => return Account::Declared(account),
+            Some(None) => return Account::Ambiguous,
+            None => {}
+        }
+        let source = |account: &ServiceAccount| self.inventory.resource(account.resource).span.source;
+        let wanted = pod.namespace_or(self.cluster.namespace.as_deref());
+        let accounts = self.inventory.service_accounts.iter().enumerate();
+        let fitting = accounts.filter(|(_, account)| account.name == name).filter(|(_, account)| {
+            let has = self.namespace(account.namespace.as_deref());
+            let is_hidden = pod.hidden.contains(&source(account));
+            !is_hidden && (wanted.is_none() || has.is_none() || wanted == has)
+        });
+        // One whose namespace is written out is better than one that names none, and overlays that define the same name
+        // keep to their own file.
+        let found = best(fitting, |(_, account)| {
+            (wanted == self.namespace(account.namespace.as_deref()), source(account) == pod.span.source)
+        });
+        let place = |(_, account): &(usize, &'a ServiceAccount)| (account.namespace.as_deref(), source(account));
+        match choose(found, place, |(_, one), (_, other)| one.means_the_same(other)) {
+            Some((_, true)) => Account::Ambiguous,
+            Some(((at, account), false)) => Account::Inputs(at, account),
+            None => Account::Undefined,
+        }
+    }
+
+    /// The namespace of an object, from itself or from the operator.
+    pub(super) fn namespace<'n>(&'n self, written: Option<&'n str>) -> Option<&'n str> {
+        written.or(self.cluster.namespace.as_deref())
+    }
+}

@@ -1,0 +1,261 @@
+//! What a manifest that is there hides until it is pulled: something it names is missing, or it is not what it says.
+//!
+//! Follows the handlers of containerd 2.4 (`core/images/image.go`, `core/remotes/handlers.go`,
+//! `core/unpack/unpacker.go`), what 1.7 does otherwise (`images/image.go`, `unpacker.go`), and containers/image 5.42 for
+//! CRI-O (`internal/image`, `manifest/{common,docker_schema2,oci}.go`).
+
+use crate::image::choose::choose;
+use crate::image::manifest::{Content, Entry, Image, Malformed, is_index_type};
+use crate::image::platform::Platform;
+use crate::image::platform::runs;
+use crate::image::runtime::Runtime;
+use crate::kubelet::probe::plan::Depth;
+use crate::kubelet::probe::{Defect, Manifest, Outcome, PullAnswer, Unknown, Unread};
+
+/// What is at fault, for the message and for the runtime's words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// The registry has not what is named by this digest, and by this media type.
+    Missing(Piece, String, String),
+    /// The registry sends other bytes than the digest asks for.
+    Mismatch(Piece, String),
+    /// This is a manifest and no index, or the other way round. `claimed` is its media type.
+    Kind {
+        /// Its digest.
+        digest: String,
+        /// The media type by which it is known.
+        claimed: String,
+        /// Whether it holds an index.
+        is_index: bool,
+    },
+    /// It is not JSON, or not of a form that is known.
+    Form(Piece),
+    /// It names no configuration.
+    NoConfig,
+    /// It names content of 0 bytes by this digest.
+    Empty(String),
+    /// It has so many layers, and its configuration says another number.
+    LayerCount(usize, usize),
+    /// It has layers of a media type that containerd does not unpack.
+    LayerType,
+    /// CRI-O takes no index within an index.
+    NestedIndex,
+    /// CRI-O takes no configuration of Docker's in a manifest of OCI.
+    MixedTypes(String),
+    /// The index says that an image is for this platform, the image's configuration says another.
+    Platform(Platform, Platform),
+}
+
+/// A part of an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Piece {
+    /// The manifest that the tag or digest leads to.
+    Manifest,
+    /// A manifest that an index names.
+    Child,
+    /// The configuration.
+    Config,
+    /// A layer.
+    Layer,
+}
+
+/// What speaks against a pull.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Flaw {
+    /// The nodes will meet the same.
+    Fault(Fault),
+    /// It could not be read.
+    Unread(Unknown),
+}
+
+impl Fault {
+    /// Its cause.
+    pub const fn defect(&self) -> Defect {
+        match self {
+            Self::Missing(..) => Defect::ContentMissing,
+            Self::Mismatch(..) => Defect::ContentMismatch,
+            Self::Platform(..) => Defect::IndexLies,
+            _ => Defect::BadManifest,
+        }
+    }
+}
+
+/// Everything that was looked at.
+pub(super) struct Examined<'a> {
+    /// The manifest that was found.
+    pub(super) manifest: &'a Manifest,
+    /// All answers.
+    pub(super) answer: &'a PullAnswer,
+    /// Whose rules count.
+    pub(super) runtime: Runtime,
+}
+
+impl Examined<'_> {
+    /// What is wrong with the manifest itself, whatever the nodes.
+    pub(super) fn manifest(&self) -> Option<Flaw> {
+        let digest = self.manifest.digest.clone().unwrap_or_default();
+        let content = match self.answer.content.as_ref()? {
+            Ok(content) => content,
+            Err(unread) => {
+                let media_type = self.manifest.media_type.as_deref().unwrap_or_default();
+                return Some(flaw(unread, Piece::Manifest, &digest, media_type));
+            }
+        };
+        let claimed = self.manifest.media_type.as_deref().unwrap_or_default();
+        form(self.runtime, content, claimed, &digest, Piece::Manifest).map(Flaw::Fault)
+    }
+
+    /// What is wrong with a single image.
+    pub(super) fn image(&self, image: &Image) -> Option<Flaw> {
+        let claimed = self.manifest.media_type.as_deref().unwrap_or_default();
+        if self.answer.depth < Depth::Manifest {
+            let config = image.config_digest.as_deref()?;
+            let unread = self.answer.config_at(config)?.as_ref().err()?;
+            return Some(flaw(unread, Piece::Config, config, &image.config_type));
+        }
+        self.contents(image, claimed, None)
+    }
+
+    /// What is wrong with the image of an index that a node takes, or with the first one where no node is known.
+    pub(super) fn entry(&self, entries: &[Entry], node: Option<&Platform>) -> Option<Flaw> {
+        let chosen = match node {
+            Some(node) => choose(self.runtime, node, entries),
+            None => entries.iter().find(|entry| !entry.is_attestation()),
+        };
+        self.child(chosen?, node, true)
+    }
+
+    fn child(&self, entry: &Entry, node: Option<&Platform>, follow: bool) -> Option<Flaw> {
+        let digest = entry.digest.as_deref()?;
+        if self.runtime == Runtime::Crio && is_index_type(&entry.media_type) {
+            return Some(Flaw::Fault(Fault::NestedIndex));
+        }
+        let missing = || Flaw::Fault(Fault::Missing(Piece::Child, digest.to_owned(), entry.media_type.clone()));
+        match self.answer.child(digest) {
+            Some(Outcome::Absent(_)) => return Some(missing()),
+            Some(Outcome::Denied(..)) => return Some(Flaw::Unread(Unknown::RegistryError)),
+            Some(Outcome::Unknown(unknown, _)) => return Some(Flaw::Unread(*unknown)),
+            Some(Outcome::Found(found)) => {
+                let is_index = found.media_type.as_deref().is_some_and(is_index_type);
+                let nested = self.runtime == Runtime::Crio && is_index;
+                return nested.then_some(Flaw::Fault(Fault::NestedIndex));
+            }
+            None => {}
+        }
+        let part = match self.answer.part(digest) {
+            Some(Ok(part)) => part,
+            Some(Err(unread)) => return Some(flaw(unread, Piece::Child, digest, &entry.media_type)),
+            None if self.answer.depth >= Depth::Manifest => return Some(Flaw::Unread(Unknown::RegistryError)),
+            None => return None,
+        };
+        if self.answer.depth < Depth::Manifest {
+            return None;
+        }
+        if let Some(fault) = form(self.runtime, part, &entry.media_type, digest, Piece::Child) {
+            return Some(Flaw::Fault(fault));
+        }
+        match &**part {
+            Content::Image(image) => self.contents(image, &entry.media_type, node),
+            Content::Index(_) if self.runtime == Runtime::Crio => Some(Flaw::Fault(Fault::NestedIndex)),
+            Content::Index(entries) if follow => {
+                let chosen = node.and_then(|node| choose(self.runtime, node, entries));
+                chosen.and_then(|entry| self.child(entry, node, false))
+            }
+            Content::Index(_) | Content::Malformed(_) => None,
+        }
+    }
+
+    /// What is wrong with the contents of one image.
+    fn contents(&self, image: &Image, claimed: &str, node: Option<&Platform>) -> Option<Flaw> {
+        if let Some(fault) = self.declared(image, claimed) {
+            return Some(Flaw::Fault(fault));
+        }
+        if !image.is_container_image() {
+            return None;
+        }
+        let config_digest = image.config_digest.as_deref().unwrap_or_default();
+        match self.answer.config_at(config_digest) {
+            None => return Some(Flaw::Unread(Unknown::RegistryError)),
+            Some(Err(unread)) => return Some(flaw(unread, Piece::Config, config_digest, &image.config_type)),
+            Some(Ok(config)) => {
+                if let (Some(layers), true) = (image.layers.as_deref(), self.runtime.is_containerd()) {
+                    if layers.len() != config.diff_ids {
+                        return Some(Flaw::Fault(Fault::LayerCount(layers.len(), config.diff_ids)));
+                    }
+                    if self.runtime == Runtime::ContainerdOne && layers.iter().any(|layer| !layer.is_known()) {
+                        return Some(Flaw::Fault(Fault::LayerType));
+                    }
+                }
+                let says = !config.platform.architecture.is_empty();
+                if let Some(node) = node.filter(|node| says && !runs(node, &config.platform)) {
+                    return Some(Flaw::Fault(Fault::Platform(node.clone(), config.platform.clone())));
+                }
+            }
+        }
+        if self.answer.depth == Depth::Layers { self.layers(image) } else { None }
+    }
+
+    /// What the manifest says of itself.
+    fn declared(&self, image: &Image, claimed: &str) -> Option<Fault> {
+        let is_docker = image.config_type == "application/vnd.docker.container.image.v1+json";
+        if self.runtime == Runtime::Crio {
+            let is_oci = claimed == "application/vnd.oci.image.manifest.v1+json";
+            return (is_oci && is_docker).then(|| Fault::MixedTypes(image.config_type.clone()));
+        }
+        let config = image.config_digest.as_deref();
+        if config.is_none() {
+            return Some(Fault::NoConfig);
+        }
+        let layers = image.layers.iter().flatten().map(|layer| (layer.size, layer.digest.as_deref()));
+        let mut all = std::iter::once((image.config_size, config)).chain(layers);
+        let (_, digest) = all.find(|(size, _)| *size == 0)?;
+        Some(Fault::Empty(digest.unwrap_or_default().to_owned()))
+    }
+
+    fn layers(&self, image: &Image) -> Option<Flaw> {
+        let Some(layers) = &image.layers else { return Some(Flaw::Unread(Unknown::RegistryError)) };
+        let mut unread = None;
+        for layer in layers {
+            let Some(digest) = layer.digest.as_deref() else { return Some(Flaw::Fault(Fault::Form(Piece::Layer))) };
+            match self.answer.layer(digest) {
+                Some(Ok(())) => {}
+                // It may be had elsewhere.
+                Some(Err(_)) | None if layer.has_urls => unread = Some(Flaw::Unread(Unknown::RegistryError)),
+                Some(Err(why)) => match flaw(why, Piece::Layer, digest, &layer.media_type) {
+                    fault @ Flaw::Fault(_) => return Some(fault),
+                    other => unread = Some(other),
+                },
+                None => unread = Some(Flaw::Unread(Unknown::RegistryError)),
+            }
+        }
+        unread
+    }
+}
+
+/// What keeps something from being read.
+fn flaw(unread: &Unread, piece: Piece, digest: &str, media_type: &str) -> Flaw {
+    let digest = digest.to_owned();
+    match unread.defect {
+        Some(Defect::ContentMissing) => Flaw::Fault(Fault::Missing(piece, digest, media_type.to_owned())),
+        Some(Defect::ContentMismatch) => Flaw::Fault(Fault::Mismatch(piece, digest)),
+        Some(_) => Flaw::Fault(Fault::Form(piece)),
+        None => Flaw::Unread(unread.unknown),
+    }
+}
+
+/// `validateMediaType` of containerd, and what CRI-O makes of the same.
+fn form(runtime: Runtime, content: &Content, claimed: &str, digest: &str, piece: Piece) -> Option<Fault> {
+    let kind = |is_index| Fault::Kind { digest: digest.to_owned(), claimed: claimed.to_owned(), is_index };
+    match content {
+        Content::Malformed(Malformed::Schema1) => Some(Fault::Form(piece)),
+        Content::Malformed(Malformed::Both) => Some(kind(!is_index_type(claimed))),
+        Content::Malformed(Malformed::Neither) if is_index_type(claimed) => None,
+        Content::Malformed(Malformed::Neither) if runtime == Runtime::Crio => Some(Fault::Form(piece)),
+        Content::Malformed(Malformed::Neither) => Some(Fault::NoConfig),
+        Content::Index(_) if claimed.is_empty() || is_index_type(claimed) => None,
+        Content::Index(_) => Some(kind(true)),
+        Content::Image(_) if is_index_type(claimed) => Some(kind(false)),
+        Content::Image(image) if !claimed.is_empty() && is_index_type(&image.media_type) => Some(kind(true)),
+        Content::Image(_) => None,
+    }
+}

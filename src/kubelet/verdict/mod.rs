@@ -1,0 +1,486 @@
+//! Whether the kubelet will be able to pull, from everything that is known.
+
+pub mod content;
+pub mod fault;
+
+use crate::image::host;
+use crate::image::pull_policy::PullPolicy;
+use crate::image::reference::Reference;
+use crate::image::runtime::Runtime;
+use crate::kubelet::cluster::ClusterFacts;
+use crate::kubelet::operator::NodeIdentity;
+use crate::kubelet::probe::{Defect, Denial, Evidence, Manifest, Outcome, PullAnswer, TlsFault, Unknown};
+use crate::kubelet::pull::{Blind, PullContext, SecretState};
+use crate::resource::workload::{ImageText, ImageUse, PodOrigin, Skip};
+
+/// Why an image is not, or not known to be, pullable. The strings are part of the JSON contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// The reference cannot be parsed.
+    InvalidName,
+    /// No such tag, digest or repository.
+    Absent,
+    /// The registry refuses.
+    Denied(Denial),
+    /// The manifest is there but cannot be used.
+    Defect(Defect),
+    /// No entry of the index fits the node.
+    Platform,
+    /// The registry gave no usable answer, or was not asked.
+    Unknown(Unknown),
+    /// A pull secret breaks every pull of the pod.
+    MalformedPullSecret,
+    /// Anonymous pulls are refused and the service account is not in the inputs.
+    ServiceAccountUnknown,
+    /// Anonymous pulls are refused and a referenced secret's content is unknown.
+    SecretUnknown,
+    /// It is said to be pushed later.
+    Expected,
+    /// A placeholder.
+    Placeholder,
+    /// A kustomization rewrites it.
+    RewrittenByKustomize,
+    /// Something in the inputs may write another image into its pod when the API server takes it.
+    RewrittenAtAdmission,
+    /// An OpenShift image stream sets it.
+    SetByImageStream,
+    /// Another program than a kubelet pulls it.
+    PulledByAnother,
+    /// Its pod has run to its end.
+    Finished,
+    /// Pull policy `Never`.
+    Never,
+}
+
+impl Cause {
+    /// As JSON output names it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidName => "invalid-name",
+            Self::Absent => "absent",
+            Self::Denied(Denial::BadCredentials) => "bad-credentials",
+            Self::Denied(Denial::DeniedOrAbsent) => "denied-or-absent",
+            Self::Denied(Denial::Auth) => "auth",
+            Self::Denied(Denial::AuthRequired) => "auth-required",
+            Self::Denied(Denial::Denied) => "denied",
+            Self::Denied(Denial::NoChallenge) => "no-challenge",
+            Self::Denied(Denial::TokenRefused) => "token-refused",
+            Self::Defect(Defect::ContentMissing) => "content-missing",
+            Self::Defect(Defect::ContentMismatch) => "content-mismatch",
+            Self::Defect(Defect::BadManifest) => "bad-manifest",
+            Self::Defect(Defect::IndexLies) => "index-lies",
+            Self::Defect(Defect::Schema1) => "schema1",
+            Self::Defect(Defect::NotAnImage | Defect::Blob) => "not-an-image",
+            Self::Defect(Defect::TooBig) => "too-big",
+            Self::Defect(Defect::BrokenProxy) => "broken-proxy",
+            Self::Defect(Defect::BrokenRegistry) => "broken-registry",
+            Self::Platform => "platform",
+            Self::Unknown(Unknown::RateLimited) => "rate-limited",
+            Self::Unknown(Unknown::RegistryError) => "registry-error",
+            Self::Unknown(Unknown::AuthServer) => "auth-server",
+            Self::Unknown(Unknown::CredentialWithheld) => "credential-withheld",
+            Self::Unknown(Unknown::Tls(_)) => "tls",
+            Self::Unknown(Unknown::Dns | Unknown::NoSuchHost) => "dns",
+            Self::Unknown(Unknown::Network) => "network",
+            Self::Unknown(Unknown::Timeout) => "timeout",
+            Self::Unknown(Unknown::PlainHttp) => "plain-http",
+            Self::Unknown(Unknown::HostStopped) => "host-stopped",
+            Self::Unknown(Unknown::Deadline) => "deadline",
+            Self::Unknown(Unknown::Interrupted) => "interrupted",
+            Self::Unknown(Unknown::Offline) => "offline",
+            Self::Unknown(Unknown::NodeLocal) => "node-local",
+            Self::Unknown(Unknown::NodeConfig) => "node-configuration",
+            Self::MalformedPullSecret => "malformed-pull-secret",
+            Self::ServiceAccountUnknown => "service-account-unknown",
+            Self::SecretUnknown => "secret-unknown",
+            Self::Expected => "expected",
+            Self::Placeholder => "placeholder",
+            Self::RewrittenByKustomize => "rewritten-by-kustomize",
+            Self::RewrittenAtAdmission => "rewritten-at-admission",
+            Self::SetByImageStream => "set-by-image-stream",
+            Self::PulledByAnother => "pulled-by-another",
+            Self::Finished => "finished",
+            Self::Never => "never",
+        }
+    }
+}
+
+/// What pullcheck says of one image use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// The kubelet's attempts were made, in its order, and one was answered with this manifest.
+    Pullable(Manifest),
+    /// It will fail.
+    Fails(Cause),
+    /// It could not be told.
+    Unverified(Cause),
+    /// What is written is not what will be pulled.
+    Skipped(Cause),
+    /// The kubelet never asks a registry.
+    NotPulled,
+}
+
+impl Verdict {
+    /// As JSON output names it.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Pullable(_) => "pullable",
+            Self::Fails(_) => "fails",
+            Self::Unverified(_) => "unverified",
+            Self::Skipped(_) => "skipped",
+            Self::NotPulled => "not-pulled",
+        }
+    }
+
+    /// Why; `None` when pullable.
+    pub const fn cause(&self) -> Option<Cause> {
+        match self {
+            Self::Pullable(_) => None,
+            Self::Fails(cause) | Self::Unverified(cause) | Self::Skipped(cause) => Some(*cause),
+            Self::NotPulled => Some(Cause::Never),
+        }
+    }
+}
+
+/// Whether a registry has to be asked to judge an image use.
+pub fn needs_probe<'a>(image: &'a ImageUse, pull: &PullContext) -> Option<&'a Reference> {
+    let ImageText::Reference(reference) = &image.image else { return None };
+    let asks = pull.pull_policy != Some(PullPolicy::Never) && pull.breaking.is_none();
+    asks.then_some(reference)
+}
+
+/// The verdict from everything that is known. `answer` is `None` when no registry was asked. It is
+/// [`Verdict::Fails`] only for what certainly fails; rules make an error of nothing else.
+pub fn judge(
+    image: &ImageUse,
+    origin: PodOrigin,
+    pull: &PullContext,
+    answer: Option<&PullAnswer>,
+    runtime: Runtime,
+) -> Verdict {
+    match as_written(image, pull, answer, runtime) {
+        // What an operator makes of a field of its own kind is not certain.
+        Verdict::Fails(cause) if !origin.is_certain() => Verdict::Unverified(cause),
+        // Its operator may know other credentials.
+        Verdict::Fails(cause @ Cause::Denied(_)) if !origin.is_whole() => Verdict::Unverified(cause),
+        // CRI-O converts schema 1, and containerd up to 2.0 took it or could be told to.
+        Verdict::Fails(cause @ Cause::Defect(Defect::Schema1)) if !runtime.has_transfer_service() => {
+            Verdict::Unverified(cause)
+        }
+        verdict => verdict,
+    }
+}
+
+/// The verdict with what the operator says besides: which images will be pushed later (`--expect-image`), and that the
+/// nodes' hosts.toml files are at hand (`--certs-dir`), so that a registry that speaks HTTP and is not among them
+/// cannot be pulled from.
+pub fn as_declared(
+    verdict: Verdict,
+    image: &ImageUse,
+    origin: PodOrigin,
+    answer: Option<&PullAnswer>,
+    cluster: &ClusterFacts,
+) -> Verdict {
+    let ImageText::Reference(reference) = &image.image else { return verdict };
+    let expected = || cluster.operator.expected_images.iter().any(|it| it.matches(&image.text.value, reference));
+    match verdict {
+        Verdict::Fails(Cause::Absent) | Verdict::Unverified(Cause::Absent) if expected() => {
+            Verdict::Skipped(Cause::Expected)
+        }
+        Verdict::Fails(_) | Verdict::Unverified(_) if may_be_absent(answer) && expected() => {
+            Verdict::Unverified(Cause::Expected)
+        }
+        Verdict::Unverified(cause @ Cause::Unknown(Unknown::PlainHttp))
+            if cluster.certs_dir && cluster.runtime.is_containerd() && origin.is_certain() =>
+        {
+            Verdict::Fails(cause)
+        }
+        verdict => verdict,
+    }
+}
+
+/// The verdict where something may write another image into the pod: what a registry says of the one that is written
+/// tells nothing of it.
+pub fn as_admitted(verdict: Verdict, pull: &PullContext, answer: Option<&PullAnswer>) -> Verdict {
+    let is_answer = match &verdict {
+        Verdict::Pullable(_) => true,
+        // Neither depends on the image.
+        Verdict::Fails(Cause::InvalidName | Cause::MalformedPullSecret) => false,
+        Verdict::Unverified(Cause::Expected) => false,
+        Verdict::Fails(_) | Verdict::Unverified(_) => answer.is_some(),
+        Verdict::Skipped(_) | Verdict::NotPulled => false,
+    };
+    if is_answer && pull.rewritten { Verdict::Unverified(Cause::RewrittenAtAdmission) } else { verdict }
+}
+
+/// Whether every attempt was answered in a way that the registry has for what is missing as well as for what it hides.
+fn may_be_absent(answer: Option<&PullAnswer>) -> bool {
+    let attempts = answer.map(|answer| answer.attempts.as_slice()).unwrap_or_default();
+    let hides = |outcome: &Outcome| matches!(outcome, Outcome::Denied(Denial::DeniedOrAbsent | Denial::Auth, _));
+    !attempts.is_empty() && attempts.iter().all(|(_, outcome)| hides(outcome))
+}
+
+/// The verdict of a pod that is made as it is written.
+fn as_written(image: &ImageUse, pull: &PullContext, answer: Option<&PullAnswer>, runtime: Runtime) -> Verdict {
+    let reference = match &image.image {
+        // It is deployed, with a value that is not known.
+        ImageText::Skipped(skip @ Skip::RewrittenByKustomize) => return Verdict::Unverified(skip_cause(*skip)),
+        ImageText::Skipped(skip) => return Verdict::Skipped(skip_cause(*skip)),
+        ImageText::Invalid(_) => return Verdict::Fails(Cause::InvalidName),
+        ImageText::Reference(reference) => reference,
+    };
+    if pull.pull_policy == Some(PullPolicy::Never) {
+        return Verdict::NotPulled;
+    }
+    if pull.breaking.is_some() {
+        return Verdict::Fails(Cause::MalformedPullSecret);
+    }
+    let Some(answer) = answer else { return Verdict::Unverified(Cause::Unknown(Unknown::Offline)) };
+    match found_by(answer) {
+        // The kubelet meets whatever stands in its place, which may break every pull of the pod.
+        Some(_) if pull.secrets.iter().any(|secret| secret.state == SecretState::Malformed) => {
+            Verdict::Unverified(Cause::SecretUnknown)
+        }
+        // The kubelet has a credential then, and falls back to none (`kuberuntime_image.go` of Kubernetes 1.37).
+        Some(_) if pull.unfilled.is_some() && is_found_by_anyone(answer) => Verdict::Unverified(Cause::SecretUnknown),
+        Some(manifest) => content::judge(manifest, answer, image, &pull.nodes, runtime),
+        // containerd asks by `HEAD` and goes by that; no credential of anyone is asked for.
+        None if runtime.is_containerd() && is_refused_to_head_alone(answer) => {
+            Verdict::Fails(Cause::Denied(Denial::Denied))
+        }
+        None => judge_failures(reference, pull, answer.attempts.iter().map(|(_, outcome)| outcome)),
+    }
+}
+
+/// Whether `HEAD` is answered 403 before anyone's credential is asked for, and `GET` with the manifest.
+fn is_refused_to_head_alone(answer: &PullAnswer) -> bool {
+    let bare = |outcome: &Outcome| matches!(outcome, Outcome::Denied(Denial::Denied, evidence) if evidence.bare && evidence.method == Some("HEAD"));
+    matches!(answer.explained, Some(Outcome::Found(_)))
+        && !answer.attempts.is_empty()
+        && answer.attempts.iter().all(|(_, outcome)| bare(outcome))
+}
+
+/// The manifest that the kubelet's own attempts found.
+pub fn found_by(answer: &PullAnswer) -> Option<&Manifest> {
+    answer.attempts.iter().find_map(|(_, outcome)| match outcome {
+        Outcome::Found(manifest) => Some(manifest),
+        _ => None,
+    })
+}
+
+/// Whether the image was found without any credential of the pod.
+pub fn is_found_by_anyone(answer: &PullAnswer) -> bool {
+    let found = answer.attempts.iter().find(|(_, outcome)| matches!(outcome, Outcome::Found(_)));
+    found.is_some_and(|(credential, _)| credential.is_none())
+}
+
+fn judge_failures<'a>(
+    reference: &Reference,
+    pull: &PullContext,
+    outcomes: impl Iterator<Item = &'a Outcome> + Clone,
+) -> Verdict {
+    // One attempt that could not be told might have been the one that succeeds.
+    if let Some((unknown, evidence)) = outcomes.clone().find_map(|outcome| match outcome {
+        Outcome::Unknown(unknown, evidence) => Some((*unknown, evidence)),
+        _ => None,
+    }) {
+        return judge_unknown(reference, unknown, evidence);
+    }
+    let node = pull.blind.iter().find_map(|blind| match blind {
+        Blind::Node(identity) => Some(*identity),
+        _ => None,
+    });
+    if outcomes.clone().any(|outcome| matches!(outcome, Outcome::Absent(_))) {
+        // Some registries hide what a client may not see: Artifactory does where it is told to. Only the credentials that
+        // are not to be seen here show it then. The registries that everyone knows do not.
+        let hidden = pull.blind.iter().any(|blind| match blind {
+            Blind::Node(identity) => *identity == NodeIdentity::Operator,
+            Blind::Secret(_) | Blind::Patched(_) => !host::is_well_known(reference.registry()),
+            Blind::ServiceAccount(_) => false,
+        });
+        return if hidden { Verdict::Unverified(Cause::Absent) } else { Verdict::Fails(Cause::Absent) };
+    }
+    let denial = outcomes.clone().find_map(|outcome| match outcome {
+        Outcome::Denied(denial, evidence) => Some((*denial, evidence)),
+        _ => None,
+    });
+    match denial {
+        Some((denial, evidence)) => judge_denial(reference, pull, node, denial, evidence),
+        None => Verdict::Unverified(Cause::Unknown(Unknown::Offline)),
+    }
+}
+
+/// Few failures are sure to be met by the nodes too.
+fn judge_unknown(reference: &Reference, unknown: Unknown, evidence: &Evidence) -> Verdict {
+    let certain = match unknown {
+        Unknown::NoSuchHost => is_nowhere(reference.registry(), evidence),
+        // It is the nodes' own.
+        Unknown::NodeConfig => true,
+        // The nodes see the same certificate, and have the same date.
+        Unknown::Tls(TlsFault::Expired) => true,
+        _ => false,
+    };
+    let cause = Cause::Unknown(unknown);
+    if certain { Verdict::Fails(cause) } else { Verdict::Unverified(cause) }
+}
+
+/// A refusal is certain only where the kubelet has no credentials that we do not see.
+fn judge_denial(
+    reference: &Reference,
+    pull: &PullContext,
+    node: Option<NodeIdentity>,
+    denial: Denial,
+    evidence: &Evidence,
+) -> Verdict {
+    // Docker Hub's official images are all public: who is refused one there asks for what does not exist.
+    let official = reference.registry() == "docker.io" && reference.repository().starts_with("library/");
+    if official && is_of_docker_hub(evidence) && denial == Denial::DeniedOrAbsent {
+        return Verdict::Fails(Cause::Absent);
+    }
+    // No credential of anyone is sent.
+    if denial == Denial::NoChallenge {
+        return Verdict::Fails(Cause::Denied(denial));
+    }
+    let blind = |is: fn(&Blind) -> bool| pull.blind.iter().any(is);
+    let sends = pull.credentials.iter().any(|candidate| !candidate.credential.is_anonymous());
+    if blind(|blind| matches!(blind, Blind::Secret(_) | Blind::Patched(_))) {
+        Verdict::Unverified(Cause::SecretUnknown)
+    } else if node.is_some() {
+        // The kubelet goes on with the node's own credentials.
+        Verdict::Unverified(Cause::Denied(denial))
+    } else if blind(|blind| matches!(blind, Blind::ServiceAccount(_))) && !sends {
+        Verdict::Unverified(Cause::ServiceAccountUnknown)
+    } else {
+        Verdict::Fails(Cause::Denied(denial))
+    }
+}
+
+/// Whether Docker Hub said it itself, and not a mirror that may want another credential.
+fn is_of_docker_hub(evidence: &Evidence) -> bool {
+    let host = evidence.url.as_deref().and_then(|url| url.split_once("://")?.1.split(['/', ':']).next());
+    host.is_none_or(|host| host.ends_with(".docker.io"))
+}
+
+/// A name that does not exist here may exist where the nodes are. Not so the slip of a public registry's name in a
+/// public zone. The words must be of the registry itself and not of its token endpoint.
+fn is_nowhere(registry: &str, evidence: &Evidence) -> bool {
+    let of_registry = format!("lookup {registry}: ");
+    let is_of_registry = evidence.message.as_ref().is_some_and(|words| words.contains(&of_registry));
+    is_of_registry && host::slip_of(registry).is_some_and(|slip| slip.public)
+}
+
+/// What an outcome is called in the `attempts` of the JSON contract.
+pub fn outcome_name(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Found(Manifest { defect: Some(defect), .. }) => Cause::Defect(*defect).as_str(),
+        Outcome::Found(_) => "found",
+        Outcome::Absent(_) => Cause::Absent.as_str(),
+        Outcome::Denied(denial, _) => Cause::Denied(*denial).as_str(),
+        Outcome::Unknown(unknown, _) => Cause::Unknown(*unknown).as_str(),
+    }
+}
+
+const fn skip_cause(skip: Skip) -> Cause {
+    match skip {
+        Skip::Placeholder | Skip::Injected => Cause::Placeholder,
+        Skip::RewrittenByKustomize | Skip::ReplacedByKustomize => Cause::RewrittenByKustomize,
+        Skip::SetByImageStream => Cause::SetByImageStream,
+        Skip::PulledByAnother => Cause::PulledByAnother,
+        Skip::Finished => Cause::Finished,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kubelet::probe::Evidence;
+
+    #[test]
+    fn an_expired_certificate_is_the_same_for_the_nodes() {
+        let reference = Reference::parse("registry.example/a:1").unwrap();
+        for (fault, fails) in [
+            (TlsFault::Expired, true),
+            (TlsFault::UnknownAuthority, false),
+            (TlsFault::WrongName, false),
+            (TlsFault::Other, false),
+        ] {
+            let outcome = Outcome::Unknown(Unknown::Tls(fault), Evidence::default());
+            let verdict = judge_failures(&reference, &PullContext::default(), std::iter::once(&outcome));
+            assert_eq!(matches!(verdict, Verdict::Fails(_)), fails, "{fault:?}");
+            assert_eq!(verdict.cause(), Some(Cause::Unknown(Unknown::Tls(fault))));
+        }
+    }
+
+    #[test]
+    fn a_mirrors_refusal_is_not_docker_hubs() {
+        let reference = Reference::parse("nginx:1.27").unwrap();
+        for (url, cause) in [
+            ("https://auth.docker.io/token", Cause::Absent),
+            ("https://registry-1.docker.io/v2/library/nginx/manifests/1.27", Cause::Absent),
+            ("https://mirror.example/v2/library/nginx/manifests/1.27", Cause::Denied(Denial::DeniedOrAbsent)),
+            ("https://docker.io.example/token", Cause::Denied(Denial::DeniedOrAbsent)),
+        ] {
+            let evidence = Evidence { url: Some(url.to_owned()), ..Evidence::default() };
+            let outcome = Outcome::Denied(Denial::DeniedOrAbsent, evidence);
+            let verdict = judge_failures(&reference, &PullContext::default(), std::iter::once(&outcome));
+            assert_eq!(verdict.cause(), Some(cause), "{url}");
+        }
+    }
+
+    #[test]
+    fn the_nodes_own_credentials_may_open_what_is_refused() {
+        let reference = Reference::parse("registry.example/a:1").unwrap();
+        let judge = |blind: Option<NodeIdentity>, outcome: Outcome| {
+            let pull = PullContext { blind: blind.map(Blind::Node).into_iter().collect(), ..PullContext::default() };
+            judge_failures(&reference, &pull, std::iter::once(&outcome))
+        };
+        let denied = || Outcome::Denied(Denial::AuthRequired, Evidence::default());
+        let cause = Cause::Denied(Denial::AuthRequired);
+        for identity in [NodeIdentity::Cloud, NodeIdentity::Operator] {
+            assert_eq!(judge(Some(identity), denied()), Verdict::Unverified(cause));
+        }
+        assert_eq!(judge(None, denied()), Verdict::Fails(cause));
+        let absent = || Outcome::Absent(Evidence::default());
+        assert_eq!(judge(Some(NodeIdentity::Cloud), absent()), Verdict::Fails(Cause::Absent));
+        assert_eq!(judge(Some(NodeIdentity::Operator), absent()), Verdict::Unverified(Cause::Absent));
+    }
+
+    #[test]
+    fn a_secret_that_is_not_to_be_seen_may_show_what_somebodys_own_registry_hides() {
+        let absent = Outcome::Absent(Evidence::default());
+        let pull = PullContext { blind: vec![Blind::Secret("regcred".to_owned())], ..PullContext::default() };
+        for (image, fails) in [
+            ("artifactory.example/a:1", false),
+            ("reg.example:5000/a:1", false),
+            ("nginx:1.27", true),
+            ("ghcr.io/a/b:1", true),
+            ("shop.azurecr.io/a:1", true),
+            ("123456789012.dkr.ecr.eu-west-1.amazonaws.com/a:1", true),
+        ] {
+            let verdict = judge_failures(&Reference::parse(image).unwrap(), &pull, std::iter::once(&absent));
+            assert_eq!(
+                (matches!(verdict, Verdict::Fails(_)), verdict.cause()),
+                (fails, Some(Cause::Absent)),
+                "{image}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_403_to_head_alone_is_final_where_nobody_was_asked_who_they_are() {
+        let answer = |bare, explained| {
+            let evidence = Evidence { bare, method: Some("HEAD"), status: Some(403), ..Evidence::default() };
+            PullAnswer {
+                attempts: vec![(None, Outcome::Denied(Denial::Denied, evidence))],
+                explained: Some(explained),
+                ..PullAnswer::default()
+            }
+        };
+        let there = || Outcome::Found(Manifest::default());
+        let refused = || Outcome::Denied(Denial::Denied, Evidence::default());
+        assert!(is_refused_to_head_alone(&answer(true, there())));
+        assert!(!is_refused_to_head_alone(&answer(false, there())), "another credential may open it");
+        assert!(!is_refused_to_head_alone(&answer(true, refused())), "a firewall may refuse this machine alone");
+        assert!(!is_refused_to_head_alone(&PullAnswer::default()));
+    }
+}

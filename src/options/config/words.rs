@@ -1,0 +1,49 @@
+//! What is said of keys that a file may not hold.
+
+use crate::options::config::options::{Reach, of_files};
+use crate::output::sanitize;
+
+/// Keys that are no options.
+pub(super) const OWN_KEYS: [&str; 5] = ["rules", "overrides", "mutable-tags", "allowed-registries", "kinds"];
+
+/// Characters of a file's own words that are shown in a message.
+pub(super) const MAX_QUOTED: usize = 100;
+
+/// Why a file may not say this.
+pub(super) fn refusal(key: &str, reach: Reach, discovered: bool) -> Option<String> {
+    match reach {
+        Reach::CommandLine => Some(format!("`{key}` is for the command line alone: pass --{key}")),
+        Reach::Rules => Some(format!("`{key}` is for the command line; a file says it as `rules: {{RULE: SEVERITY}}`")),
+        Reach::Operator(why) if discovered => Some(format!(
+            "`{key}` may not be set in a file that is found in the repository, as a pull request could bring it: {why}; \
+             pass --{key}, or name a file that you trust with --config"
+        )),
+        Reach::Operator(_) | Reach::Repository | Reach::Inside => None,
+    }
+}
+
+pub(super) fn unknown_key(key: &str) -> String {
+    let known = of_files().map(|(long, _)| long).chain(OWN_KEYS);
+    unknown(
+        key,
+        known,
+        "the keys are the long names of the options (see --help), and rules, overrides, mutable-tags, \
+                         allowed-registries, kinds",
+    )
+}
+
+/// What is said of a key that there is not, with the one that may be meant.
+pub(super) fn unknown<'k>(key: &str, known: impl Iterator<Item = &'k str>, hint: &str) -> String {
+    let meant = key.trim_start_matches('-').to_ascii_lowercase().replace('_', "-");
+    // What is as long as a file is no slip of the pen, and comparing it would take its time.
+    let near = known.filter(|_| meant.len() <= MAX_QUOTED).map(|known| (strsim::osa_distance(&meant, known), known));
+    let near = near.min().filter(|(distance, known)| distance * 3 <= known.len());
+    match near {
+        Some((_, near)) => format!("unknown key `{}`; did you mean `{near}`?", quoted(key)),
+        None => format!("unknown key `{}`; {hint}", quoted(key)),
+    }
+}
+
+pub(super) fn quoted(text: &str) -> String {
+    sanitize::clip(text, MAX_QUOTED).into_owned()
+}

@@ -1,0 +1,246 @@
+//! What is kept of each host and port: its turns, its breaker, its pace and its traffic. Limits go by host **and**
+//! port: two servers on one machine are two.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use reqwest::Url;
+use tokio::sync::{Notify, Semaphore};
+use tokio::time::Instant;
+
+use super::breaker::Breaker;
+use super::exchange::{Answer, Errand};
+use super::failure::Failure;
+use super::pace::{Leave, Pace, Queue, Sent, interval_of};
+use super::traffic::{HostTraffic, Traffic};
+use crate::kubelet::probe::Unknown;
+
+/// All hosts of a run.
+#[derive(Debug)]
+pub(crate) struct Lanes {
+    per_host: usize,
+    lanes: Mutex<HashMap<String, Arc<Lane>>>,
+}
+
+/// One host and port.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    /// One permit for each request that may be under way.
+    pub(crate) gate: Semaphore,
+    given_up: Notify,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Some hosts answer the one and break off the other, and a sign of life of the one would hide that. Nor must tokens
+    /// be lost because a registry fails at `GET` of what it has not.
+    head: Breaker,
+    get: Breaker,
+    token: Breaker,
+    pace: Pace,
+    /// Requests without credentials.
+    queue: Queue,
+    traffic: Traffic,
+}
+
+impl State {
+    fn breaker(&mut self, errand: Errand) -> &mut Breaker {
+        match errand {
+            Errand::Head => &mut self.head,
+            Errand::Get => &mut self.get,
+            Errand::Token => &mut self.token,
+        }
+    }
+}
+
+impl Lanes {
+    /// `per_host` requests are under way at one host at most.
+    pub(crate) fn new(per_host: usize) -> Self {
+        Self { per_host: per_host.clamp(1, Semaphore::MAX_PERMITS), lanes: Mutex::default() }
+    }
+
+    /// The lane that leads to a URL.
+    pub(crate) fn of(&self, url: &Url) -> Arc<Lane> {
+        let name =
+            format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
+        let new = || {
+            let queue = Queue::new(interval_of(url.host_str().unwrap_or_default()));
+            let state = Mutex::new(State { queue, ..State::default() });
+            Arc::new(Lane { gate: Semaphore::new(self.per_host), given_up: Notify::new(), state })
+        };
+        Arc::clone(locked(&self.lanes).entry(name).or_insert_with(new))
+    }
+
+    /// What was sent to each, by name.
+    pub(crate) fn traffic(&self) -> Vec<HostTraffic> {
+        let lanes = locked(&self.lanes);
+        let mut hosts: Vec<_> = lanes.iter().map(|(name, lane)| lane.shown(name)).collect();
+        hosts.retain(|host| host.requests > 0 || host.stopped.is_some());
+        hosts.sort_by(|a, b| a.host.cmp(&b.host));
+        hosts
+    }
+
+    /// The host that has let us wait longest among those that owe an answer.
+    pub(crate) fn slowest(&self, now: Instant) -> Option<(String, Duration)> {
+        let lanes = locked(&self.lanes);
+        let waited = |(name, lane): (&String, &Arc<Lane>)| Some((lane.lock().traffic.waiting_since()?, name.clone()));
+        let (since, name) = lanes.iter().filter_map(waited).min()?;
+        Some((name, now.duration_since(since)))
+    }
+}
+
+impl Lane {
+    /// Whether a request may be sent.
+    ///
+    /// # Errors
+    /// The host is given up, or left alone.
+    pub(crate) fn leave(&self, errand: Errand, now: Instant) -> Result<Leave, Failure> {
+        let mut state = self.lock();
+        match state.breaker(errand).stopped() {
+            Some(failure) => Err(failure.clone()),
+            None => state.pace.leave(now),
+        }
+    }
+
+    /// When a request without credentials may go out, if not now; the time is taken.
+    pub(crate) fn slot(&self, now: Instant) -> Option<Instant> {
+        self.lock().queue.take(now)
+    }
+
+    /// Whether nothing more is asked of it.
+    pub(crate) fn is_stopped(&self, errand: Errand) -> bool {
+        let mut state = self.lock();
+        state.breaker(errand).stopped().is_some() || state.pace.stopped().is_some()
+    }
+
+    /// A request goes out.
+    pub(crate) fn sent(&self, again: bool, now: Instant) {
+        self.lock().traffic.sent(again, now);
+    }
+
+    /// It came back, `sent` at that time.
+    pub(crate) fn came_back(&self, result: &Result<Answer, Failure>, sent: Instant, now: Instant) {
+        self.lock().traffic.came_back(went_out(result), sent, now);
+    }
+
+    /// A 429. Tells whether to ask again, after the pause.
+    pub(crate) fn limited(&self, answer: &Answer, sent: Sent, now: Instant, deadline: Instant) -> bool {
+        self.lock().pace.limited(sent, answer.retry_after, now, deadline)
+    }
+
+    /// The result of a request with its repetitions.
+    pub(crate) fn tell(&self, errand: Errand, result: &Result<Answer, Failure>) {
+        let mut state = self.lock();
+        state.breaker(errand).tell(result);
+        if state.breaker(errand).stopped().is_some() {
+            self.given_up.notify_waiters();
+        }
+    }
+
+    /// Waits until the host is given up; what those are told who are still waiting for it.
+    pub(crate) async fn given_up(&self, errand: Errand) -> Failure {
+        loop {
+            let mut told = std::pin::pin!(self.given_up.notified());
+            // From here on no notice is missed.
+            told.as_mut().enable();
+            if let Some(failure) = self.lock().breaker(errand).stopped() {
+                return failure.clone();
+            }
+            told.await;
+        }
+    }
+
+    /// Whether something is under way, and nothing has come back for so long.
+    pub(crate) fn is_silent(&self, patience: Duration, now: Instant) -> bool {
+        self.lock().traffic.waiting_since().is_some_and(|since| now.duration_since(since) >= patience)
+    }
+
+    fn shown(&self, name: &str) -> HostTraffic {
+        let state = self.lock();
+        let failed = state
+            .head
+            .stopped()
+            .or(state.get.stopped())
+            .or(state.token.stopped())
+            .map(|failure| failure.message.clone());
+        let limited = || state.pace.stopped().map(|_| "429 Too Many Requests".to_owned());
+        state.traffic.shown(name, failed.or_else(limited))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        locked(&self.state)
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A name that leads nowhere costs no request.
+pub(crate) fn went_out(result: &Result<Answer, Failure>) -> bool {
+    !matches!(result, Err(Failure { unknown: Unknown::Dns | Unknown::NoSuchHost | Unknown::NodeLocal, .. }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_host_and_its_port_are_one_lane_whatever_the_path() {
+        let lanes = Lanes::new(8);
+        let same = |a: &str, b: &str| Arc::ptr_eq(&lanes.of(&url(a)), &lanes.of(&url(b)));
+        assert!(same("https://reg.example/v2/a", "https://REG.example:443/v2/b"));
+        assert!(!same("https://reg.example/v2/a", "https://reg.example:5000/v2/a"));
+        assert!(!same("https://reg.example/v2/a", "http://reg.example/v2/a"));
+    }
+
+    #[test]
+    fn one_host_that_fails_stops_no_other() {
+        let (lanes, now) = (Lanes::new(8), Instant::now());
+        let refused = Err(Failure::new(Unknown::Network, "connection refused"));
+        let sick = lanes.of(&url("https://sick.example/"));
+        for _ in 0..3 {
+            sick.sent(false, now);
+            sick.came_back(&refused, now, now);
+            sick.tell(Errand::Head, &refused);
+        }
+        assert_eq!(sick.leave(Errand::Head, now).unwrap_err().unknown, Unknown::HostStopped);
+        assert!(lanes.of(&url("https://sick.example:5000/")).leave(Errand::Head, now).is_ok());
+        let shown = lanes.traffic();
+        assert_eq!(shown.len(), 1, "the other was not asked");
+        assert_eq!((shown[0].requests, shown[0].stopped.as_deref()), (3, Some("connection refused")));
+    }
+
+    #[test]
+    fn a_host_that_breaks_off_every_get_may_still_answer_head() {
+        let (lanes, now) = (Lanes::new(8), Instant::now());
+        let lane = lanes.of(&url("https://reg.example/"));
+        let (alive, reset) =
+            (Ok(Answer { status: 200, ..Answer::default() }), Err(Failure::new(Unknown::Network, "EOF")));
+        for _ in 0..3 {
+            lane.tell(Errand::Head, &alive);
+            lane.tell(Errand::Get, &reset);
+        }
+        assert!(lane.leave(Errand::Head, now).is_ok());
+        assert!(lane.leave(Errand::Get, now).is_err());
+    }
+
+    #[test]
+    fn the_slowest_host_is_the_one_that_owes_an_answer_for_longest() {
+        let (lanes, start) = (Lanes::new(8), Instant::now());
+        let at = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(lanes.slowest(start), None);
+        let (a, b) = (lanes.of(&url("https://a/")), lanes.of(&url("https://b/")));
+        a.sent(false, at(0));
+        b.sent(false, at(1));
+        assert_eq!(lanes.slowest(at(3)), Some(("a:443".to_owned(), Duration::from_secs(3))));
+        a.came_back(&Ok(Answer::default()), at(0), at(3));
+        assert_eq!(lanes.slowest(at(3)), Some(("b:443".to_owned(), Duration::from_secs(2))));
+    }
+}

@@ -1,0 +1,173 @@
+//! A password that a host refuses is shown to it for one repository more and then no further: 200 references with one
+//! wrong password must not lock an account, and one repository's refusal must not condemn another's.
+
+use std::hash::Hash;
+
+use tokio::sync::Mutex;
+
+use super::reply::told;
+use crate::kubelet::probe::{Evidence, Outcome, Unknown};
+use crate::registry::once_map::Cells;
+
+/// How many requests may carry a password that no repository of a host has accepted.
+const BUDGET: u32 = 2;
+
+/// The gates of a run, by host or realm and credential.
+#[derive(Debug)]
+pub(crate) struct Gates<K>(Cells<K, Mutex<Gate>>);
+
+/// What a host thinks of a credential.
+#[derive(Debug)]
+enum Gate {
+    /// Nobody was let in so far: who asks does so alone.
+    Closed {
+        /// The repositories that refused it, with their words.
+        refused: Vec<(String, Outcome)>,
+        /// Requests that carried it.
+        sent: u32,
+    },
+    /// It let somebody in: all may ask at once, and a refusal is of the repository.
+    Open,
+}
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self::Closed { refused: Vec::new(), sent: 0 }
+    }
+}
+
+/// Who wants to pass.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Visit<'v> {
+    /// The repository that is asked for.
+    pub(crate) repository: &'v str,
+    /// How many requests may carry the credential.
+    pub(crate) requests: u32,
+}
+
+impl<K> Default for Gates<K> {
+    fn default() -> Self {
+        Self(Cells::default())
+    }
+}
+
+impl<K: Hash + Eq> Gates<K> {
+    /// Asks, unless the credential was refused to the repository, or to too many. `refuses` tells whether a failure
+    /// means that.
+    pub(crate) async fn pass<T>(
+        &self,
+        key: K,
+        visit: Visit<'_>,
+        ask: impl Future<Output = Result<T, Outcome>>,
+        refuses: impl Fn(&Outcome) -> bool,
+    ) -> Result<T, Outcome> {
+        let gate = self.0.get(key);
+        let mut held = gate.lock().await;
+        let Gate::Closed { refused, sent } = &mut *held else {
+            drop(held);
+            return ask.await;
+        };
+        if let Some((_, outcome)) = refused.iter().find(|(repository, _)| repository == visit.repository) {
+            return Err(outcome.clone());
+        }
+        if let Some((first, outcome)) = refused.first().filter(|_| *sent >= BUDGET) {
+            return Err(withheld(first, outcome));
+        }
+        let result = ask.await;
+        match &result {
+            Err(outcome) if refuses(outcome) => {
+                refused.push((visit.repository.to_owned(), outcome.clone()));
+                *sent += visit.requests;
+            }
+            _ => *held = Gate::Open,
+        }
+        result
+    }
+}
+
+/// The answer to whom nothing was sent for.
+fn withheld(repository: &str, refusal: &Outcome) -> Outcome {
+    let evidence = match refusal {
+        Outcome::Absent(evidence) | Outcome::Denied(_, evidence) | Outcome::Unknown(_, evidence) => evidence.clone(),
+        Outcome::Found(_) => Evidence::default(),
+    };
+    let words = format!("the credentials were refused for {repository}, and were not sent again");
+    Outcome::Unknown(
+        Unknown::CredentialWithheld,
+        told(Evidence { code: None, details: None, body: None, ..evidence }, &words),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use futures_util::FutureExt;
+    use futures_util::future::join_all;
+
+    use super::*;
+    use crate::kubelet::probe::Denial;
+
+    fn refused() -> Result<(), Outcome> {
+        Err(Outcome::Denied(Denial::BadCredentials, Evidence::default()))
+    }
+
+    fn visit(repository: &str) -> Visit<'_> {
+        Visit { repository, requests: 1 }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn who_waits_for_the_same_repository_hears_the_refusal_and_does_not_ask() {
+        let (gates, asked) = (Gates::default(), Cell::new(0));
+        let ask = || async {
+            asked.set(asked.get() + 1);
+            tokio::task::yield_now().await;
+            refused()
+        };
+        let all = join_all((0..5).map(|_| gates.pass("bob", visit("a"), ask(), |_| true))).await;
+        assert!(all.iter().all(|result| *result == refused()));
+        assert_eq!(asked.get(), 1);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn one_refusal_condemns_one_repository_and_two_end_it() {
+        let (gates, asked) = (Gates::default(), Cell::new(0));
+        let ask = || async {
+            asked.set(asked.get() + 1);
+            refused()
+        };
+        for repository in ["a", "b"] {
+            assert_eq!(gates.pass("bob", visit(repository), ask(), |_| true).await, refused());
+        }
+        let third = gates.pass("bob", visit("c"), ask(), |_| true).await;
+        let Err(Outcome::Unknown(Unknown::CredentialWithheld, evidence)) = third else { panic!("{third:?}") };
+        assert_eq!(evidence.message.as_deref(), Some("the credentials were refused for a, and were not sent again"));
+        assert_eq!(gates.pass("bob", visit("b"), ask(), |_| true).await, refused(), "what it was told stays");
+        assert_eq!(asked.get(), 2);
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn an_exchange_of_two_requests_uses_the_budget_up() {
+        let gates = Gates::default();
+        let two = |repository| Visit { repository, requests: 2 };
+        assert_eq!(gates.pass("bob", two("a"), std::future::ready(refused()), |_| true).await, refused());
+        let second = gates.pass("bob", two("b"), std::future::ready(refused()), |_| true).await;
+        assert!(matches!(second, Err(Outcome::Unknown(Unknown::CredentialWithheld, _))), "{second:?}");
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn once_one_repository_is_open_all_are_asked_at_once() {
+        let gates = Gates::default();
+        let good = || std::future::ready(Ok::<_, Outcome>(()));
+        assert_eq!(gates.pass("bob", visit("a"), std::future::ready(refused()), |_| true).await, refused());
+        assert_eq!(gates.pass("bob", visit("b"), good(), |_| true).await, Ok(()));
+        let mut slow = Box::pin(gates.pass("bob", visit("c"), std::future::pending::<Result<(), _>>(), |_| true));
+        assert_eq!((&mut slow).now_or_never(), None);
+        assert_eq!(gates.pass("bob", visit("d"), good(), |_| true).now_or_never(), Some(Ok(())));
+        for repository in ["e", "f", "g"] {
+            let late = std::future::ready(refused());
+            assert_eq!(gates.pass("bob", visit(repository), late, |_| true).await, refused(), "{repository} alone");
+        }
+        assert_eq!(gates.pass("bob", visit("a"), good(), |_| true).await, Ok(()), "asked again, now that it is known");
+    }
+}

@@ -1,0 +1,325 @@
+//! What a run found, ready to be printed: flat, owned and free of secrets by construction.
+
+mod template;
+pub mod trace;
+
+use std::collections::BTreeSet;
+
+use crate::findings::baseline::BaselineUse;
+use crate::findings::finding::{Finding, Severity};
+use crate::findings::suppression::{Silenced, SilencedBy};
+use crate::image::reference::Reference;
+use crate::inventory::Inventory;
+use crate::kubelet::pull::{CandidateCredential, PullContext, PullSecret};
+use crate::kubelet::verdict;
+use crate::resource::ResourceName;
+use crate::resource::workload::{Container, ImageText, ImageUse, Resource};
+use crate::rules::{JudgedImage, Silence};
+use crate::text::source::{Source, SourceOrigin, Sources, Span};
+
+/// The result of a run.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Findings in the order of source, place and rule.
+    pub findings: Vec<Finding>,
+    /// Those that a suppression or the baseline silences, in the same order.
+    pub silenced: Vec<Silenced>,
+    /// What became of the baseline.
+    pub baseline: BaselineUse,
+    /// Every image use, in the order of source and place.
+    pub images: Vec<ImageReport>,
+    /// The counts.
+    pub summary: Summary,
+    /// What went wrong with an input or a setting without stopping the run.
+    pub errors: Vec<InputError>,
+    /// Spans whose text is secret: outputs show them masked.
+    pub masked: Vec<Span>,
+}
+
+/// Something that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InputError {
+    /// The file, as the user sees it.
+    pub file: Option<String>,
+    /// What happened.
+    pub message: String,
+}
+
+/// Counts of a run. Field names are those of the JSON contract.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Summary {
+    /// Files that were read.
+    pub files: usize,
+    /// YAML documents in them, skipped ones included.
+    pub documents: usize,
+    /// Kubernetes objects in the documents that were parsed.
+    pub resources: usize,
+    /// Image uses.
+    pub image_uses: usize,
+    /// Distinct image values among them.
+    pub unique_images: usize,
+    /// Image uses that the kubelet can pull.
+    pub pullable: usize,
+    /// Image uses that fail.
+    pub failing: usize,
+    /// Image uses that could not be told.
+    pub unverified: usize,
+    /// Image uses that were not judged.
+    pub skipped: usize,
+    /// Image uses with pull policy `Never`.
+    pub not_pulled: usize,
+    /// Findings of severity error.
+    pub errors: usize,
+    /// Findings of severity warning.
+    pub warnings: usize,
+    /// Findings of severity note.
+    pub notes: usize,
+    /// Findings silenced by a suppression.
+    pub suppressed: usize,
+    /// Findings known to the baseline.
+    pub baselined: usize,
+    /// HTTP requests sent.
+    pub requests: usize,
+}
+
+/// One image use as it is reported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageReport {
+    /// The value, as the workload writes it.
+    pub value: String,
+    /// The value that is pulled, where it is another: a parameter was filled in, or a kustomization sets another.
+    pub resolved: Option<String>,
+    /// Its scalar.
+    pub span: Span,
+    /// JSONPath-like place in its object.
+    pub path: String,
+    /// The object.
+    pub resource: ResourceName,
+    /// The template that wrote it, as a renderer's comment names it.
+    pub template: Option<String>,
+    /// The container.
+    pub container: Container,
+    /// The parts, where it is a reference.
+    pub reference: Option<ReferenceReport>,
+    /// `imagePullPolicy` as written.
+    pub declared_pull_policy: Option<String>,
+    /// The effective policy.
+    pub pull_policy: Option<&'static str>,
+    /// The effective service account.
+    pub service_account: String,
+    /// The effective pull secrets.
+    pub pull_secrets: Vec<PullSecretReport>,
+    /// What the kubelet tries, in order.
+    pub credentials: Vec<CredentialReport>,
+    /// The verdict, as JSON names it; `None` in `--list-images`.
+    pub verdict: Option<&'static str>,
+    /// Its cause, as JSON names it.
+    pub cause: Option<&'static str>,
+    /// The event text. Of an image that is unverified it is what a node shows if it is answered the same.
+    pub event: Option<String>,
+    /// Digest of the manifest that was found.
+    pub digest: Option<String>,
+    /// Its media type.
+    pub media_type: Option<String>,
+    /// The platforms that it is for, where they were read.
+    pub platforms: Option<Vec<String>>,
+    /// Compressed size in bytes.
+    pub size: Option<u64>,
+    /// What each credential was answered; empty when nothing was asked.
+    pub attempts: Vec<AttemptReport>,
+}
+
+/// The parts of a reference.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ReferenceReport {
+    /// `docker.io`.
+    pub registry: String,
+    /// `library/nginx`.
+    pub repository: String,
+    /// `latest` filled in where the kubelet does.
+    pub tag: Option<String>,
+    /// `sha256:…`.
+    pub digest: Option<String>,
+}
+
+/// One effective pull secret.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct PullSecretReport {
+    /// Its name.
+    pub name: String,
+    /// `pod` or `service-account`.
+    pub via: &'static str,
+    /// The state of the contract.
+    pub state: &'static str,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+/// One credential that the kubelet tries, without its content.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct CredentialReport {
+    /// The secret it comes from.
+    pub secret: Option<String>,
+    /// Index key.
+    pub key: String,
+    /// `auths` key as written.
+    pub written_key: String,
+    /// Whether runtimes send nothing for it (empty username).
+    pub anonymous: bool,
+}
+
+/// One question and its answer.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct AttemptReport {
+    /// Index into `credentials`; `None` for an anonymous attempt.
+    pub credential: Option<usize>,
+    /// `found`, or a cause of the contract.
+    pub outcome: &'static str,
+}
+
+impl Report {
+    /// Puts a run's results together. `judged` is empty for `--list-images`.
+    pub fn new<'p>(
+        sources: &Sources,
+        inventory: &Inventory,
+        pulls: impl IntoIterator<Item = &'p PullContext>,
+        judged: &[JudgedImage],
+        Silence { findings, silenced, baseline }: Silence,
+        errors: Vec<InputError>,
+    ) -> Self {
+        let reports = inventory.images.iter().zip(pulls).enumerate();
+        let mut images: Vec<ImageReport> = reports
+            .map(|(at, (image, pull))| {
+                let resource = inventory.resource_of(image);
+                let report = ImageReport::listed(image, resource, pull);
+                match judged.get(at) {
+                    Some(judged) => report.judged(judged),
+                    None => report,
+                }
+            })
+            .collect();
+        images.sort_by_key(|image| image.span);
+        let mut summary = Summary::of(&findings, &images);
+        // What was rendered is made of files that are counted.
+        let is_rendered = |source: &Source| matches!(source.origin(), SourceOrigin::Rendered(_));
+        let rendered = sources.iter().filter(|(_, source)| is_rendered(source)).count();
+        summary.files = sources.inputs() - rendered;
+        summary.documents = inventory.documents;
+        summary.resources = inventory.resources.len();
+        summary.baselined = silenced.iter().filter(|it| it.by == SilencedBy::Baseline).count();
+        summary.suppressed = silenced.len() - summary.baselined;
+        Self { findings, silenced, baseline, images, summary, errors, masked: inventory.masked.clone() }
+    }
+}
+
+impl Summary {
+    fn of(findings: &[Finding], images: &[ImageReport]) -> Self {
+        let verdicts = |name: &str| images.iter().filter(|image| image.verdict == Some(name)).count();
+        let severities = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
+        Self {
+            image_uses: images.len(),
+            unique_images: images
+                .iter()
+                .map(|image| image.resolved.as_deref().unwrap_or(&image.value))
+                .collect::<BTreeSet<_>>()
+                .len(),
+            pullable: verdicts("pullable"),
+            failing: verdicts("fails"),
+            unverified: verdicts("unverified"),
+            skipped: verdicts("skipped"),
+            not_pulled: verdicts("not-pulled"),
+            errors: severities(Severity::Error),
+            warnings: severities(Severity::Warning),
+            notes: severities(Severity::Note),
+            ..Self::default()
+        }
+    }
+}
+
+impl ImageReport {
+    /// What the inputs alone say of an image use.
+    pub fn listed(image: &ImageUse, resource: &Resource, pull: &PullContext) -> Self {
+        let reference = match &image.image {
+            ImageText::Reference(reference) => Some(ReferenceReport::from(reference)),
+            _ => None,
+        };
+        let skipped = matches!(image.image, ImageText::Skipped(_));
+        Self {
+            value: image.written.as_ref().unwrap_or(&image.text.value).clone(),
+            resolved: image.written.as_ref().map(|_| image.text.value.clone()),
+            span: image.text.span,
+            path: image.path.clone(),
+            resource: resource.name.clone(),
+            template: resource.template.clone(),
+            container: image.container.clone(),
+            reference,
+            declared_pull_policy: image.declared_policy.as_ref().map(|policy| policy.value.clone()),
+            pull_policy: pull.pull_policy.filter(|_| !skipped).map(|policy| policy.as_str()),
+            service_account: pull.service_account.clone(),
+            pull_secrets: pull.secrets.iter().map(PullSecretReport::from).collect(),
+            credentials: pull.credentials.iter().map(CredentialReport::from).collect(),
+            verdict: None,
+            cause: None,
+            event: None,
+            digest: None,
+            media_type: None,
+            platforms: None,
+            size: None,
+            attempts: Vec::new(),
+        }
+    }
+
+    fn judged(mut self, judged: &JudgedImage) -> Self {
+        self.verdict = Some(judged.verdict.as_str());
+        self.cause = judged.verdict.cause().map(|cause| cause.as_str());
+        self.event.clone_from(&judged.event);
+        let attempts = judged.answer.iter().flat_map(|answer| &answer.attempts);
+        self.attempts = attempts
+            .map(|(credential, outcome)| AttemptReport {
+                credential: *credential,
+                outcome: verdict::outcome_name(outcome),
+            })
+            .collect();
+        if let Some(manifest) = &judged.manifest {
+            self.digest.clone_from(&manifest.digest);
+            self.media_type.clone_from(&manifest.media_type);
+            self.size = manifest.size;
+            let platforms = manifest.platforms.as_ref();
+            self.platforms = platforms.map(|list| list.iter().map(ToString::to_string).collect());
+        }
+        self
+    }
+}
+
+impl From<&Reference> for ReferenceReport {
+    fn from(reference: &Reference) -> Self {
+        Self {
+            registry: reference.registry().to_owned(),
+            repository: reference.repository().to_owned(),
+            tag: reference.tag().map(str::to_owned),
+            digest: reference.digest().map(str::to_owned),
+        }
+    }
+}
+
+impl From<&PullSecret> for PullSecretReport {
+    fn from(secret: &PullSecret) -> Self {
+        Self {
+            name: secret.name.clone(),
+            via: secret.via.as_str(),
+            state: secret.state.as_str(),
+            reason: secret.reason.clone(),
+        }
+    }
+}
+
+impl From<&CandidateCredential> for CredentialReport {
+    fn from(candidate: &CandidateCredential) -> Self {
+        Self {
+            secret: candidate.secret.clone(),
+            key: candidate.index_key.clone(),
+            written_key: candidate.written_key.clone(),
+            anonymous: candidate.credential.is_anonymous(),
+        }
+    }
+}

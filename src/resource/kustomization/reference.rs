@@ -1,0 +1,112 @@
+//! What a kustomization takes values from: `vars`, and the sources of `replacements`.
+//!
+//! Follows `api/types/var.go`, `api/internal/accumulator/resaccumulator.go` and `api/filters/replacement` of kustomize
+//! 5.8.3.
+
+use super::fields::Fields;
+use super::transformer::Replacement;
+use crate::text::placeholder::is_placeholder;
+use crate::text::source::Span;
+
+/// An object that something names, every part of which counts as it is written.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Selected {
+    /// API group; empty for the core group, or for any.
+    pub group: String,
+    /// Version.
+    pub version: String,
+    /// Kind.
+    pub kind: String,
+    /// Name.
+    pub name: String,
+    /// Namespace; empty for any.
+    pub namespace: String,
+}
+
+/// An entry of `vars`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variable {
+    /// Its name.
+    pub name: String,
+    /// The object that it takes its value from.
+    pub object: Selected,
+    /// The field.
+    pub path: String,
+    /// The entry's `objref`, else the entry.
+    pub span: Span,
+}
+
+impl Selected {
+    /// Whether a part is one that another program has yet to write.
+    pub(crate) fn is_open(&self) -> bool {
+        self.parts().into_iter().any(is_placeholder)
+    }
+
+    fn parts(&self) -> [&str; 5] {
+        [&self.kind, &self.version, &self.group, &self.name, &self.namespace]
+    }
+
+    /// The object that a replacement takes its value from.
+    pub(crate) fn of(replacement: &Replacement) -> Option<Self> {
+        let source = replacement.source.as_ref()?;
+        let text = |field: &Option<super::Matcher>| field.as_ref().map(|it| it.text.clone()).unwrap_or_default();
+        Some(Self {
+            group: text(&source.group),
+            version: text(&source.version),
+            kind: text(&source.kind),
+            name: text(&source.name),
+            namespace: text(&source.namespace),
+        })
+    }
+
+    /// As kustomize prints it.
+    pub(crate) fn id(&self) -> String {
+        shown_id(self.parts())
+    }
+}
+
+impl Variable {
+    /// As kustomize prints it.
+    pub(crate) fn shown(&self) -> String {
+        let kind = shown_kind([&self.object.kind, &self.object.version, &self.object.group]);
+        format!("{{{} {kind} {{{}}}}}", self.name, self.path)
+    }
+}
+
+/// `vars`.
+pub(crate) fn variables(fields: &Fields<'_>) -> Vec<Variable> {
+    let variable = |node| {
+        let own = Fields::of(node);
+        let object = own.get("objref");
+        let referred = object.map(Fields::of).unwrap_or_default();
+        let text = |key: &str| referred.str(key).unwrap_or_default().to_owned();
+        let (mut group, mut version) = (text("group"), text("version"));
+        let api_version = text("apiVersion");
+        match *api_version.split('/').collect::<Vec<_>>() {
+            [of_group, of_version] => (group, version) = (of_group.to_owned(), of_version.to_owned()),
+            [of_version] if !of_version.is_empty() => of_version.clone_into(&mut version),
+            _ => {}
+        }
+        let path = own.get("fieldref").map(Fields::of).and_then(|it| it.str("fieldPath")).filter(|it| !it.is_empty());
+        Variable {
+            name: own.str("name").unwrap_or_default().to_owned(),
+            object: Selected { group, version, kind: text("kind"), name: text("name"), namespace: text("namespace") },
+            path: path.unwrap_or("metadata.name").to_owned(),
+            span: object.map_or(node.span(), |object| object.span()),
+        }
+    };
+    fields.items("vars").map(variable).collect()
+}
+
+/// Kind, version, group, name and namespace as kustomize prints them.
+pub(crate) fn shown_id([kind, version, group, name, namespace]: [&str; 5]) -> String {
+    let or = |text: &str, other: &str| if text.is_empty() { other.to_owned() } else { text.to_owned() };
+    let kind = shown_kind([kind, version, group]);
+    format!("{kind}/{}.{}", or(name, "[noName]"), or(namespace, "[noNs]"))
+}
+
+/// Kind, version and group as kustomize prints them.
+pub(crate) fn shown_kind([kind, version, group]: [&str; 3]) -> String {
+    let or = |text: &str, other: &str| if text.is_empty() { other.to_owned() } else { text.to_owned() };
+    format!("{}.{}.{}", or(kind, "[noKind]"), or(version, "[noVer]"), or(group, "[noGrp]"))
+}

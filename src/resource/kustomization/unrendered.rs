@@ -1,0 +1,170 @@
+//! What of a kustomization only its rendered form shows.
+
+use super::Kustomization;
+use super::fields::Fields;
+use crate::text::source::Span;
+
+/// Something that is not followed, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfollowed {
+    /// What it is.
+    pub reason: Reason,
+    /// The entry, or the kustomization's first key.
+    pub span: Span,
+}
+
+/// What is not followed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// A file or folder from the network.
+    Remote(String),
+    /// A file or folder that is not among the inputs.
+    Missing(String),
+    /// A patch that may change what is pulled.
+    Patch,
+    /// `replacements` that may set an image.
+    Replacements,
+    /// `replacements` that may set what an image is pulled with: names of Secrets, service accounts, namespaces.
+    CredentialReplacements,
+    /// `transformers`, by the kind, or the file or folder that is not known.
+    Transformers(String),
+    /// `generators`.
+    Generators,
+    /// Helm charts.
+    Charts,
+    /// kustomize refuses a kustomization of the build: nothing comes out of it.
+    Refused,
+}
+
+impl Reason {
+    /// What all of its kind are called.
+    const fn words(&self) -> &'static str {
+        match self {
+            Self::Remote(_) => "remote resources",
+            Self::Missing(_) => "resources that are not among the inputs",
+            Self::Patch => "patches that are not followed",
+            Self::Replacements | Self::CredentialReplacements => "`replacements`",
+            Self::Transformers(_) => "`transformers`",
+            Self::Generators => "`generators`",
+            Self::Charts => "`helmCharts`",
+            Self::Refused => "kustomizations that kustomize refuses",
+        }
+    }
+
+    /// What it is called in the kustomization, where that says more.
+    fn name(&self) -> Option<&str> {
+        match self {
+            Self::Remote(member) | Self::Missing(member) => Some(member),
+            Self::Transformers(name) => Some(name).filter(|name| !name.is_empty()).map(String::as_str),
+            _ => None,
+        }
+    }
+}
+
+/// A build of which something is not followed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unrendered {
+    /// The place to show, in the kustomization's file.
+    pub span: Span,
+    /// Its folder, `.` for the current one.
+    pub folder: String,
+    /// What is not followed, each once.
+    pub parts: Vec<String>,
+    /// Whether charts are among it, which kustomize inflates only where it is told to.
+    pub has_charts: bool,
+}
+
+impl Unrendered {
+    pub(crate) fn new(root: &Kustomization, reasons: &[Unfollowed]) -> Self {
+        let own = reasons.iter().find(|it| it.span.source == root.span.source);
+        let mut sorted: Vec<&Reason> = reasons.iter().map(|it| &it.reason).collect();
+        sorted.sort();
+        sorted.dedup();
+        Self {
+            span: own.map_or(root.span, |it| it.span),
+            folder: if root.folder.is_empty() { ".".to_owned() } else { root.folder.clone() },
+            parts: parts(&sorted),
+            has_charts: sorted.contains(&&Reason::Charts),
+        }
+    }
+}
+
+/// Each kind of what is not followed, with the first names.
+fn parts(reasons: &[&Reason]) -> Vec<String> {
+    const SHOWN: usize = 3;
+    let alike = reasons.chunk_by(|one, other| one.words() == other.words());
+    let part = |alike: &[&Reason]| {
+        let names: Vec<String> = alike.iter().filter_map(|it| it.name()).map(|name| format!("`{name}`")).collect();
+        let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+        let words = alike.first().map_or("", |reason| reason.words());
+        match (names.len(), names.len().saturating_sub(SHOWN)) {
+            (0, _) => words.to_owned(),
+            (_, 0) => format!("{words} ({shown})"),
+            (_, more) => format!("{words} ({shown} and {more} more)"),
+        }
+    };
+    alike.map(part).collect()
+}
+
+/// What of a kustomization is not followed, by its own keys.
+pub(crate) fn read(fields: &Fields<'_>) -> Vec<Unfollowed> {
+    let mut found = Vec::new();
+    let mut note = |reason, key: &str| {
+        let entry = fields.entry(key).filter(|_| fields.has(key));
+        found.extend(entry.map(|entry| Unfollowed { reason, span: entry.key.span() }));
+    };
+    for key in ["helmCharts", "helmChartInflationGenerator"] {
+        note(Reason::Charts, key);
+    }
+    note(Reason::Generators, "generators");
+    found
+}
+
+/// Whether a field path may lead to an image, or to something that holds one: `spec.template.spec.containers`,
+/// `spec.containers.[name=web].image`, `spec.containers.*`.
+pub(crate) fn is_of_images(path: &str) -> bool {
+    const HOLDERS: [&str; 7] = ["spec", "template", "jobTemplate", "volumes", "reference", "repository", "version"];
+    let is_item = |part: &&str| {
+        matches!(*part, "*" | "-")
+            || part.ends_with(']')
+            || !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit())
+    };
+    let last = path.split('.').rfind(|part| !is_item(part)).unwrap_or_default();
+    let lower = last.to_ascii_lowercase();
+    !path.contains('.')
+        || HOLDERS.contains(&last)
+        || ["image", "containers", "tag", "sha"].iter().any(|it| lower.ends_with(it))
+}
+
+pub(crate) fn is_of_credentials(path: &str) -> bool {
+    ["imagePullSecrets", "serviceAccount", "metadata.namespace"].iter().any(|part| path.contains(part))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn field_paths_tell_what_is_replaced() {
+        for path in [
+            "spec.template.spec.containers.[name=web].image",
+            "spec.template.spec.containers.[image=a.b].image",
+            "spec.template.spec.containers.0.image",
+            "spec.template.spec.containers",
+            "spec.template.spec.initContainers.*",
+            "spec.template.spec",
+            "spec.sidecarImage",
+            "spec.image.tag",
+            "spec",
+        ] {
+            assert!(is_of_images(path), "{path}");
+        }
+        for path in ["metadata.name", "metadata.annotations.a", "spec.template.spec.containers.0.env.0.value", "data.x"]
+        {
+            assert!(!is_of_images(path), "{path}");
+        }
+        assert!(is_of_credentials("spec.template.spec.imagePullSecrets.0.name"));
+        assert!(is_of_credentials("metadata.namespace"));
+        assert!(!is_of_credentials("metadata.name"));
+    }
+}

@@ -1,0 +1,217 @@
+//! Controllers that copy a Secret into other namespaces, by annotations of the Secret.
+//!
+//! Follows emberstack/kubernetes-reflector v10.0.63 (`MirroringPropertiesExtensions.cs`: a pattern matches the whole of a
+//! name), mittwald/kubernetes-replicator v2.12.4 (`replicate/common`: the same), and the annotations that the documentation
+//! of Rancher (project-scoped secrets) and kubeops/config-syncer name.
+
+use crate::text::placeholder::is_placeholder;
+use crate::text::yaml::Node;
+use crate::text::yaml::scalar::Scalar;
+
+/// A controller that brings a Secret into other namespaces than its object's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Copier {
+    /// `reflector.v1.k8s.emberstack.com/…`.
+    Reflector,
+    /// `replicator.v1.mittwald.de/…`.
+    Replicator,
+    /// `field.cattle.io/projectId`: into every namespace of the project.
+    Rancher,
+    /// `kubed.appscode.com/sync`.
+    ConfigSyncer,
+    /// The External Secrets Operator, for a ClusterExternalSecret.
+    ClusterExternalSecret,
+    /// The operator of ClusterSecrets.
+    ClusterSecret,
+    /// Kyverno, by a rule that generates.
+    Kyverno,
+    /// registry-creds, for a ClusterPullSecret.
+    RegistryCreds,
+}
+
+impl Copier {
+    /// As messages call it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Reflector => "reflector",
+            Self::Replicator => "kubernetes-replicator",
+            Self::Rancher => "Rancher",
+            Self::ConfigSyncer => "config-syncer",
+            Self::ClusterExternalSecret => "the External Secrets Operator",
+            Self::ClusterSecret => "ClusterSecret",
+            Self::Kyverno => "Kyverno",
+            Self::RegistryCreds => "registry-creds",
+        }
+    }
+}
+
+/// Where a controller brings a Secret.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Target {
+    /// This namespace.
+    Namespace(String),
+    /// Those that a pattern matches as a whole; `.*` in it stands for anything.
+    Matching(String),
+    /// Every namespace.
+    Everywhere,
+    /// Namespaces that are not to be told from here: picked by label or pattern, or on demand.
+    Unknown,
+}
+
+/// What one controller does with a Secret.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Copies {
+    /// The controller.
+    pub by: Copier,
+    /// Where it brings it.
+    pub to: Vec<Target>,
+}
+
+/// Whether a namespace has a Secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Presence {
+    /// A controller may bring it.
+    Perhaps(Copier),
+    /// A controller brings it.
+    Copied(Copier),
+    /// Where a namespace is not known, any is possible.
+    Possible,
+    /// It is made there.
+    Made,
+}
+
+const REFLECTOR: &str = "reflector.v1.k8s.emberstack.com/";
+const REPLICATOR: &str = "replicator.v1.mittwald.de/";
+
+impl Copies {
+    /// What the annotations of a Secret say.
+    pub(super) fn of_annotations(annotations: Option<Node<'_>>) -> Vec<Self> {
+        let Some(annotations) = annotations else { return Vec::new() };
+        let has = |key: &str| annotations.get(key).is_some();
+        let mut copies: Vec<_> = [reflector(annotations), replicator(annotations)].into_iter().flatten().collect();
+        if has("field.cattle.io/projectId") {
+            copies.push(Self { by: Copier::Rancher, to: vec![Target::Unknown] });
+        }
+        if has("kubed.appscode.com/sync") {
+            copies.push(Self { by: Copier::ConfigSyncer, to: vec![Target::Unknown] });
+        }
+        copies
+    }
+
+    /// Who may fill other Secrets with the content of one that has these annotations, and in which namespaces: there
+    /// the other names this one. Both refuse what is not allowed here. Without a list of namespaces the reflector allows
+    /// all (`MatchNamespace`), and the replicator none (`IsReplicationPermitted`).
+    pub(super) fn lent(annotations: Option<Node<'_>>) -> Vec<Self> {
+        let Some(annotations) = annotations else { return Vec::new() };
+        let lent = |by: Copier, prefix: &str, key: &str| {
+            let get = |key: &str| annotations.get(&format!("{prefix}{key}"));
+            let allowed = get(key).is_some_and(is_true);
+            let listed = get(&format!("{key}-namespaces")).and_then(Node::text).map(namespaces);
+            let by_label = get(&format!("{key}-namespaces-selector")).map(|_| vec![Target::Unknown]);
+            let unlisted = if by == Copier::Reflector { vec![Target::Everywhere] } else { Vec::new() };
+            let to = by_label.or_else(|| listed.filter(|list| !list.is_empty())).unwrap_or(unlisted);
+            allowed.then_some(Self { by, to })
+        };
+        let reflector = lent(Copier::Reflector, REFLECTOR, "reflection-allowed");
+        reflector.into_iter().chain(lent(Copier::Replicator, REPLICATOR, "replication-allowed")).collect()
+    }
+
+    /// Whether a copy is in the namespace; `None` for one that is not known.
+    pub(super) fn presence(&self, namespace: Option<&str>) -> Option<Presence> {
+        let reaches = |target: &Target| match (target, namespace) {
+            (Target::Everywhere, _) => Some(Presence::Copied(self.by)),
+            (Target::Namespace(to), Some(namespace)) => (to == namespace).then_some(Presence::Copied(self.by)),
+            (Target::Matching(pattern), Some(namespace)) => {
+                matches(pattern, namespace).then_some(Presence::Copied(self.by))
+            }
+            (Target::Unknown, _) | (Target::Namespace(_) | Target::Matching(_), None) => {
+                Some(Presence::Perhaps(self.by))
+            }
+        };
+        self.to.iter().filter_map(reaches).max()
+    }
+}
+
+/// The Secret that another is filled from, `namespace/name`, and by whom.
+pub(super) fn mirrored(annotations: Option<Node<'_>>) -> Option<(Copier, &str)> {
+    let annotations = annotations?;
+    let source = |by: Copier, key: &str| Some((by, annotations.str(key)?));
+    source(Copier::Reflector, "reflector.v1.k8s.emberstack.com/reflects")
+        .or_else(|| source(Copier::Replicator, "replicator.v1.mittwald.de/replicate-from"))
+}
+
+/// With `reflection-allowed` a Secret may be mirrored where an object asks for it; with `reflection-auto-enabled` it is,
+/// in all allowed namespaces or those of `reflection-auto-namespaces`.
+fn reflector(annotations: Node<'_>) -> Option<Copies> {
+    let get = |key: &str| annotations.get(&format!("{REFLECTOR}{key}"));
+    if !get("reflection-allowed").is_some_and(is_true) {
+        return None;
+    }
+    let listed = |key: &str| get(key).and_then(Node::text).map(namespaces).filter(|list| !list.is_empty());
+    let allowed = listed("reflection-allowed-namespaces");
+    let by_label =
+        get("reflection-auto-namespaces-selector").is_some() || get("reflection-allowed-namespaces-selector").is_some();
+    let to = if !get("reflection-auto-enabled").is_some_and(is_true) || by_label {
+        allowed.unwrap_or_else(|| vec![Target::Unknown]).iter().map(|_| Target::Unknown).collect()
+    } else {
+        match (listed("reflection-auto-namespaces"), allowed) {
+            (None, None) => vec![Target::Everywhere],
+            (Some(list), None) | (None, Some(list)) => list,
+            // Both must match.
+            (Some(auto), Some(allowed)) => auto.into_iter().map(|to| within(to, &allowed)).collect(),
+        }
+    };
+    Some(Copies { by: Copier::Reflector, to })
+}
+
+/// `replicate-to` pushes; `replication-allowed` lets another Secret ask for the content, under any name.
+fn replicator(annotations: Node<'_>) -> Option<Copies> {
+    let pushed = annotations.get(&format!("{REPLICATOR}replicate-to")).and_then(Node::text).map(namespaces);
+    let matching = annotations.get(&format!("{REPLICATOR}replicate-to-matching")).map(|_| Target::Unknown);
+    let to: Vec<_> = pushed.into_iter().flatten().chain(matching).collect();
+    (!to.is_empty()).then_some(Copies { by: Copier::Replicator, to })
+}
+
+fn is_true(node: Node<'_>) -> bool {
+    node.scalar() == Some(Scalar::Bool(true)) || node.text().is_some_and(|text| text.eq_ignore_ascii_case("true"))
+}
+
+/// A comma-separated list of namespaces and regular expressions.
+fn namespaces(list: &str) -> Vec<Target> {
+    let patterns = list.split(',').map(str::trim).filter(|pattern| !pattern.is_empty());
+    patterns.map(Target::of_pattern).collect()
+}
+
+impl Target {
+    /// The namespaces that a regular expression matches as a whole, where it is one of the simple ones that people write.
+    pub(super) fn of_pattern(pattern: &str) -> Self {
+        let inner = pattern.strip_prefix('^').unwrap_or(pattern);
+        let inner = inner.strip_suffix('$').unwrap_or(inner);
+        let is_plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        match inner {
+            _ if is_placeholder(pattern) || inner.is_empty() => Self::Unknown,
+            name if is_plain(name) => Self::Namespace(name.to_owned()),
+            open if open.split(".*").all(str::is_empty) => Self::Everywhere,
+            open if open.split(".*").all(is_plain) => Self::Matching(open.to_owned()),
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// Whether a pattern of text and `.*` matches the whole of a name.
+fn matches(pattern: &str, name: &str) -> bool {
+    let Some((first, rest)) = pattern.split_once(".*") else { return pattern == name };
+    let Some(mut left) = name.strip_prefix(first) else { return false };
+    let mut parts: Vec<&str> = rest.split(".*").collect();
+    let last = parts.pop().unwrap_or_default();
+    for part in parts {
+        let Some(at) = left.find(part) else { return false };
+        left = &left[at + part.len()..];
+    }
+    left.ends_with(last)
+}
+
+fn within(to: Target, allowed: &[Target]) -> Target {
+    let fits = allowed.iter().any(|target| *target == Target::Everywhere || *target == to);
+    if fits { to } else { Target::Unknown }
+}

@@ -1,0 +1,50 @@
+//! Secrets that a controller fills with the content of another one of the inputs.
+//!
+//! Follows kubernetes-replicator (`replicate/secret/secrets.go`: the data alone is copied, where the source allows it) and
+//! kubernetes-reflector (`Mirroring/SecretMirror.cs`: the same). The type is the copy's own, and a Secret's type cannot be
+//! changed.
+
+use crate::resource::secret::copies::Presence;
+use crate::resource::secret::{Content, Producer, RefusedBy, Secret};
+
+/// Copies of copies are followed this far.
+const MAX_CHAIN: usize = 4;
+
+/// Gives copies the content of their source, where the inputs have it and it may be copied.
+pub(crate) fn follow(secrets: &mut [Secret]) {
+    for _ in 0..MAX_CHAIN {
+        let found: Vec<(usize, Content)> = secrets
+            .iter()
+            .enumerate()
+            .filter(|(_, secret)| secret.content == Content::Opaque)
+            .filter_map(|(at, secret)| Some((at, content(secret, secrets)?)))
+            .collect();
+        if found.is_empty() {
+            return;
+        }
+        for (at, content) in found {
+            if let Some(secret) = secrets.get_mut(at) {
+                secret.content = content;
+            }
+        }
+    }
+}
+
+fn content(copy: &Secret, secrets: &[Secret]) -> Option<Content> {
+    let Producer::Mirror(by, named) = &copy.producer else { return None };
+    let (namespace, name) = named.split_once('/')?;
+    let declared = |secret: &Secret| secret.declared_type.as_ref().map(|declared| declared.value.clone());
+    let is_lent = |source: &Secret| {
+        let to = copy.namespace.as_deref();
+        to.is_some() && source.lent.iter().any(|lent| lent.presence(to) == Some(Presence::Copied(*by)))
+    };
+    let mut sources = secrets.iter().filter(|it| it.name.value == name && it.namespace.as_deref() == Some(namespace));
+    // Of several nobody can tell which one the cluster has.
+    let (source, None) = (sources.next()?, sources.next()) else { return None };
+    let usable = match &source.content {
+        Content::Config(_) => true,
+        Content::Malformed(malformed) => malformed.refused_by == RefusedBy::Kubelet,
+        Content::Ignored(_) | Content::Opaque => false,
+    };
+    (usable && is_lent(source) && declared(copy) == declared(source)).then(|| source.content.clone())
+}

@@ -1,0 +1,171 @@
+//! What adds pull secrets to pods and service accounts, or makes Secrets of names that the inputs do not show: policies
+//! that change objects, and programs that are known for it.
+//!
+//! With one of them in the inputs nobody can tell from here which pull secrets reach a pod.
+
+use super::Found;
+use crate::resource::Object;
+use crate::resource::secret::copies::{Copier, Copies, Target};
+use crate::resource::secret::maker::KYVERNO;
+use crate::resource::secret::{Content, Producer, Secret};
+use crate::resource::workload::value::spanned_string;
+use crate::resource::workload::{ImageText, ImageUse, ResourceId};
+use crate::text::source::Span;
+use crate::text::yaml::Node;
+
+/// Something that may add pull secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Patcher {
+    /// What it is, for messages: `the ClusterPolicy add-secret`.
+    pub what: String,
+    /// Where it stands.
+    pub span: Span,
+    /// The namespace that it keeps to; `None` where it acts on all.
+    pub namespace: Option<String>,
+    /// What it changes.
+    pub patches: Patches,
+    /// Whether it makes Secrets of names that are not to be told from here.
+    pub makes_secrets: bool,
+}
+
+/// What a patcher adds pull secrets to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patches {
+    /// Nothing: it only makes Secrets.
+    Nothing,
+    /// Service accounts, which count for pods without a list of their own.
+    Accounts,
+    /// Pods, whatever they name.
+    Pods,
+}
+
+/// Parts of the names of programs that add pull secrets to service accounts, and make them.
+const PROGRAMS: &[&str] = &[
+    "imagepullsecret",
+    "image-pull-secret",
+    "pull-secret",
+    "pullsecret",
+    "registry-creds",
+    "registry-credential",
+    "registry-secret",
+    "ecr-login",
+    "ecr-secret",
+    "ecr-creds",
+    "ecr-cred-updater",
+    "ecr-credentials-sync",
+];
+
+/// The key that they set, in whatever they are written.
+const FIELD: &str = "imagePullSecrets";
+
+/// Reads an object that is a patcher by its kind.
+pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Found) {
+    let spec = object.node.get("spec");
+    match (object.name.group(), object.name.kind.as_str()) {
+        ("kyverno.io", "ClusterPolicy" | "Policy") => {
+            for rule in spec.and_then(|spec| spec.get("rules")).into_iter().flat_map(Node::items) {
+                of_kyverno(object, rule, resource, found);
+            }
+        }
+        ("policies.kyverno.io", "MutatingPolicy" | "NamespacedMutatingPolicy")
+        | ("admissionregistration.k8s.io", "MutatingAdmissionPolicy")
+        | ("mutations.gatekeeper.sh", _)
+            if spec.is_some_and(mentions_field) =>
+        {
+            push(object, Patches::Pods, false, found);
+        }
+        ("policies.kyverno.io", "GeneratingPolicy" | "NamespacedGeneratingPolicy") => {
+            push(object, Patches::Nothing, true, found);
+        }
+        ("admissionregistration.k8s.io", "MutatingWebhookConfiguration") if is_known_webhook(object) => {
+            push(object, Patches::Pods, true, found);
+        }
+        ("ops.alexellis.io", "ClusterPullSecret") => push(object, Patches::Accounts, false, found),
+        (group, kind) if !group.is_empty() && kind.to_ascii_lowercase().contains("pullsecret") => {
+            push(object, Patches::Accounts, true, found);
+        }
+        _ => {}
+    }
+}
+
+/// Whether a configuration of webhooks, one of them, or the service behind it, is called like a program that adds pull
+/// secrets.
+fn is_known_webhook(object: &Object<'_>) -> bool {
+    let mut webhooks = object.node.get("webhooks").into_iter().flat_map(Node::items);
+    let service = |it: Node<'_>| it.at(&["clientConfig", "service", "name"])?.as_str().map(is_program);
+    let is_known = |it: Node<'_>| it.str("name").is_some_and(is_program) || service(it) == Some(true);
+    object.name.name.as_deref().is_some_and(is_program) || webhooks.any(is_known)
+}
+
+/// Reads the images of an object: some are known for what they do to others.
+pub(crate) fn of_images(images: &[ImageUse], what: &Object<'_>) -> Option<Patcher> {
+    let image = images.iter().find(|image| match &image.image {
+        ImageText::Reference(reference) => is_program(reference.repository().rsplit('/').next().unwrap_or_default()),
+        _ => false,
+    })?;
+    Some(Patcher {
+        what: format!("the {}", what.name),
+        span: image.text.span,
+        namespace: None,
+        patches: Patches::Accounts,
+        makes_secrets: true,
+    })
+}
+
+fn is_program(name: &str) -> bool {
+    PROGRAMS.iter().any(|part| name.contains(part))
+}
+
+fn push(object: &Object<'_>, patches: Patches, makes_secrets: bool, found: &mut Found) {
+    let namespace = object.name.namespace.clone();
+    let span = object.node.at(&["metadata", "name"]).unwrap_or(object.node).span();
+    found.patchers.push(Patcher {
+        what: format!("the {}", object.name),
+        span,
+        namespace: namespace.filter(|_| !object.name.kind.starts_with("Cluster")),
+        patches,
+        makes_secrets,
+    });
+}
+
+/// One rule of a policy of Kyverno (`api/kyverno/v1/rule_types.go`).
+fn of_kyverno(object: &Object<'_>, rule: Node<'_>, resource: ResourceId, found: &mut Found) {
+    if rule.get("mutate").is_some_and(mentions_field) {
+        push(object, Patches::Pods, false, found);
+    }
+    let Some(generate) = rule.get("generate") else { return };
+    if mentions_field(generate) {
+        push(object, Patches::Accounts, false, found);
+    }
+    if generate.get("cloneList").is_some() || generate.get("foreach").is_some() {
+        push(object, Patches::Nothing, true, found);
+    }
+    let name = generate.get("name").and_then(spanned_string).filter(|_| generate.str("kind") == Some("Secret"));
+    let Some(name) = name else { return };
+    found.secrets.push(Secret {
+        namespace: None,
+        name,
+        resource,
+        declared_type: None,
+        content: Content::Opaque,
+        producer: Producer::Operator(&KYVERNO),
+        // It is made where another object triggers the rule.
+        copies: vec![Copies { by: Copier::Kyverno, to: vec![Target::Unknown] }],
+        lent: Vec::new(),
+    });
+}
+
+/// Whether a key or a text somewhere in a node names the field. What aliases repeat is not read again.
+fn mentions_field(node: Node<'_>) -> bool {
+    let mut open = vec![node];
+    while let Some(node) = open.pop() {
+        if node.text().is_some_and(|text| text.contains(FIELD)) {
+            return true;
+        }
+        if !node.is_alias() {
+            open.extend(node.items());
+            open.extend(node.entries().flat_map(|entry| [entry.key, entry.value]));
+        }
+    }
+    false
+}

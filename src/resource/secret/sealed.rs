@@ -1,0 +1,36 @@
+//! SealedSecret: encrypted in the inputs, a Secret of the same name and namespace in the cluster.
+//!
+//! Follows `Unseal` of sealed-secrets, `pkg/apis/sealedsecrets/v1alpha1/sealedsecret_expansion.go`: the name that the
+//! template's metadata has is overwritten, and a type that is left out becomes `Opaque`.
+
+use super::Found;
+use crate::resource::Object;
+use crate::resource::secret::copies::Copies;
+use crate::resource::secret::producer::{Keys, SecretType};
+use crate::resource::secret::{Content, Producer, Secret};
+use crate::resource::workload::ResourceId;
+use crate::resource::workload::value::spanned_string;
+
+pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Found) {
+    let Some(name) = object.node.at(&["metadata", "name"]).and_then(spanned_string) else { return };
+    let template = object.node.at(&["spec", "template"]);
+    let encrypted = object.node.at(&["spec", "encryptedData"]);
+    let secret_type = SecretType::of(template.and_then(|template| template.get("type")));
+    let content = if encrypted.is_some_and(|data| data.entries().next().is_some()) {
+        let plain = template.and_then(|template| template.get("data"));
+        secret_type.content(&Keys::of_maps([encrypted, plain]))
+    } else {
+        // The deprecated `spec.data` is a whole Secret, with its type, encrypted as one.
+        Content::Opaque
+    };
+    found.secrets.push(Secret {
+        namespace: object.name.namespace.clone(),
+        name,
+        resource,
+        declared_type: secret_type.written(),
+        content,
+        producer: Producer::SealedSecret,
+        copies: Copies::of_annotations(template.and_then(|template| template.at(&["metadata", "annotations"]))),
+        lent: Vec::new(),
+    });
+}

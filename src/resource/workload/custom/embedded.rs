@@ -1,0 +1,40 @@
+//! Kinds whose objects hold whole objects, which a controller makes in the cluster on an event.
+//!
+//! Follows `pkg/apis/triggers/v1beta1/trigger_template_types.go` of Tekton Triggers and
+//! `pkg/apis/events/v1alpha1/sensor_types.go` of Argo Events.
+
+use crate::resource::workload::custom::kind::Kind;
+use crate::resource::workload::custom::path::{Field, FieldPath};
+use crate::resource::workload::path::join;
+use crate::resource::workload::{Found, ResourceId};
+use crate::resource::{self, Object};
+
+/// Group, kind and where the objects stand.
+const HOLDERS: &[(&str, &str, &str)] = &[
+    ("triggers.tekton.dev", "TriggerTemplate", "spec.resourcetemplates[]"),
+    ("argoproj.io", "Sensor", "spec.triggers[].template.{k8s,argoWorkflow}.source.resource"),
+];
+
+/// Whether an object holds others.
+pub(super) fn is_holder(object: &Object<'_>) -> bool {
+    HOLDERS.iter().any(|(group, kind, _)| *group == object.name.group() && *kind == object.name.kind)
+}
+
+/// Reads the objects that one holds. Those that hold others again are not followed.
+pub(super) fn extract<'d>(object: &Object<'d>, resource: ResourceId, kinds: &[Kind], found: &mut Found<'d>) {
+    for (group, kind, path) in HOLDERS {
+        if *group != object.name.group() || *kind != object.name.kind {
+            continue;
+        }
+        let Ok(path) = FieldPath::parse(path) else { continue };
+        for field in path.fields(&Field::root(object.node, "")) {
+            let mut held = Vec::new();
+            resource::objects(field.value, &mut held);
+            for mut inner in held.into_iter().filter(|inner| !is_holder(inner)) {
+                inner.path = join(&join(&object.path, &field.path), &inner.path);
+                inner.name.namespace = inner.name.namespace.or_else(|| object.name.namespace.clone());
+                crate::resource::workload::read(&inner, resource, kinds, found);
+            }
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Reads kinds, of the table or of a configuration, and says what is wrong with them.
+
+use crate::resource::workload::custom::kind::{Kind, Passes, PodFields, PodNamespace, ScopedPath};
+use crate::resource::workload::custom::path::FieldPath;
+use crate::resource::workload::kinds::BUILTIN;
+use crate::text::source::Span;
+use crate::text::yaml::Node;
+
+/// Reads a list of kinds. What is wrong goes to `faults`, with its place.
+pub fn read(list: Node<'_>, faults: &mut Vec<(Span, String)>) -> Vec<Kind> {
+    if !list.is_sequence() && !list.is_null() {
+        faults.push((list.span(), "a list of kinds is wanted, each with `group`, `kind` and `pods`".into()));
+    }
+    let mut reader = Reader { faults };
+    let mut kinds: Vec<Kind> = Vec::new();
+    for item in list.items() {
+        let Some(kind) = reader.kind(item) else { continue };
+        let is_there = |name: &String| kinds.iter().any(|it| it.group == kind.group && it.kinds.contains(name));
+        if let Some(name) = kind.kinds.iter().find(|name| is_there(name)) {
+            let message = format!("`{name}` of this group has a row above, and that one counts: leave one of them");
+            reader.fault(item.get("kind").unwrap_or(item).span(), message);
+        }
+        kinds.push(kind);
+    }
+    kinds
+}
+
+struct Reader<'f> {
+    faults: &'f mut Vec<(Span, String)>,
+}
+
+const KIND_KEYS: &[&str] = &["group", "kind", "at", "pods", "source", "example"];
+const POD_KEYS: &[&str] = &[
+    "each",
+    "pod-spec",
+    "images",
+    "image-parts",
+    "image-objects",
+    "image-uris",
+    "tag",
+    "containers",
+    "init-containers",
+    "volumes",
+    "pull-secrets",
+    "own-pull-secrets",
+    "no-pull-secrets",
+    "service-account",
+    "default-service-account",
+    "namespace",
+    "default-registry",
+    "pulled-by",
+    "credentials",
+];
+
+/// The keys of a pod that lead to what is read: without any of them it would hide what the object holds.
+pub const FIELD_KEYS: &[&str] = &[
+    "pod-spec",
+    "images",
+    "image-parts",
+    "image-objects",
+    "image-uris",
+    "containers",
+    "init-containers",
+    "volumes",
+    "pull-secrets",
+];
+
+impl Reader<'_> {
+    fn fault(&mut self, at: Span, message: impl Into<String>) {
+        self.faults.push((at, message.into()));
+    }
+
+    fn kind(&mut self, node: Node<'_>) -> Option<Kind> {
+        if !node.is_mapping() {
+            self.fault(node.span(), "a kind is a mapping with `group`, `kind` and `pods`");
+            return None;
+        }
+        self.keys(node, KIND_KEYS, "a kind");
+        let group = self.group(node);
+        let kinds = self.names(node);
+        let at = node.get("at").and_then(|value| self.path(value)).unwrap_or_default();
+        let pods: Vec<PodFields> =
+            node.get("pods").into_iter().flat_map(Node::items).map(|pod| self.pod(pod)).collect();
+        if pods.is_empty() {
+            let span = node.entry("pods").map_or(node.span(), |entry| entry.key.span());
+            self.fault(span, "a kind needs `pods`, a list with one item for each pod that is made of an object");
+        }
+        self.refuse_builtin(group.as_deref(), node);
+        let example = node.str("example").map(str::to_owned);
+        Some(Kind { group: group?, kinds, at, pods, example })
+    }
+
+    fn group(&mut self, node: Node<'_>) -> Option<String> {
+        let Some(value) = node.get("group") else {
+            self.fault(node.span(), "a kind needs its `group`: what stands before the `/` of `apiVersion`");
+            return None;
+        };
+        match value.as_str() {
+            Some(group) if group.contains('/') => {
+                self.fault(
+                    value.span(),
+                    "a group has no version: what stands before the `/` of `apiVersion` is wanted",
+                );
+                None
+            }
+            Some(group) => Some(group.to_owned()),
+            None => {
+                self.fault(value.span(), "the group is text, such as `example.com`");
+                None
+            }
+        }
+    }
+
+    fn names(&mut self, node: Node<'_>) -> Vec<String> {
+        let Some(value) = node.get("kind") else {
+            self.fault(node.span(), "a kind needs `kind`: its name, or a list of names");
+            return Vec::new();
+        };
+        let names: Vec<String> = one_or_more(value)
+            .into_iter()
+            .filter_map(|item| {
+                let name = item.as_str().filter(|name| !name.is_empty());
+                if name.is_none() {
+                    self.fault(item.span(), "the name of a kind is wanted");
+                }
+                name.map(str::to_owned)
+            })
+            .collect();
+        if value.items().next().is_none() && value.is_sequence() {
+            self.fault(value.span(), "the name of a kind is wanted");
+        }
+        names
+    }
+
+    /// What is built in is read the way the API server does, whatever a file says.
+    fn refuse_builtin(&mut self, group: Option<&str>, node: Node<'_>) {
+        for item in node.get("kind").map(one_or_more).unwrap_or_default() {
+            let (Some(kind), Some(group)) = (item.as_str(), group) else { continue };
+            if BUILTIN.iter().any(|builtin| builtin.is(group, kind)) {
+                let of = if group.is_empty() { "the core group".to_owned() } else { format!("the group `{group}`") };
+                let message = format!("`{kind}` of {of} is built in, and its pods are read without a row");
+                self.fault(item.span(), message);
+            }
+        }
+    }
+
+    fn pod(&mut self, node: Node<'_>) -> PodFields {
+        if !node.is_mapping() {
+            self.fault(node.span(), "a mapping with the fields of a pod is wanted");
+            return PodFields::default();
+        }
+        self.keys(node, POD_KEYS, "a pod");
+        if !FIELD_KEYS.iter().any(|key| node.get(key).is_some()) {
+            self.fault(node.span(), format!("nothing is read of this pod: it needs one of {}", FIELD_KEYS.join(", ")));
+        }
+        let pod_spec = node.get("pod-spec").and_then(|value| self.path(value));
+        let by_default = if pod_spec.is_some() { Passes::AsWritten } else { Passes::WithMore };
+        let each: Vec<FieldPath> = match node.get("each") {
+            None => vec![FieldPath::default()],
+            Some(value) => self.paths(value).into_iter().filter_map(|path| self.path(path)).collect(),
+        };
+        let unknown_namespace = self.is_second(node, "namespace", ["own", "unknown"]);
+        PodFields {
+            each,
+            pod_spec,
+            images: self.scoped(node, "images"),
+            image_parts: self.scoped(node, "image-parts"),
+            image_objects: self.scoped(node, "image-objects"),
+            image_uris: self.scoped(node, "image-uris"),
+            tag: self.scoped(node, "tag"),
+            containers: self.scoped(node, "containers"),
+            init_containers: self.scoped(node, "init-containers"),
+            volumes: self.scoped(node, "volumes"),
+            pull_secrets: self.scoped(node, "pull-secrets"),
+            own_pull_secrets: self.scoped(node, "own-pull-secrets"),
+            no_pull_secrets: self.scoped(node, "no-pull-secrets"),
+            service_account: self.scoped(node, "service-account"),
+            makes_service_account: self.is_second(node, "default-service-account", ["default", "unknown"]),
+            namespace: if unknown_namespace { PodNamespace::Unknown } else { PodNamespace::Own },
+            completes_registry: self.is_second(node, "default-registry", ["docker.io", "unknown"]),
+            passes: self.passes(node, by_default),
+        }
+    }
+
+    /// Whether a key has the second of its two values; the first counts where it is left out.
+    fn is_second(&mut self, node: Node<'_>, key: &str, [first, second]: [&str; 2]) -> bool {
+        let Some(value) = node.get(key) else { return false };
+        let is_second = value.as_str() == Some(second);
+        if !is_second && value.as_str() != Some(first) {
+            self.fault(value.span(), format!("{key}: it is `{first}` or `{second}`"));
+        }
+        is_second
+    }
+
+    fn passes(&mut self, node: Node<'_>, by_default: Passes) -> Passes {
+        let by_operator = self.is_second(node, "pulled-by", ["kubelet", "operator"]);
+        let with_more = self.is_second(node, "credentials", ["as-written", "and-more"]);
+        match node.get("credentials") {
+            _ if by_operator => Passes::ByItself,
+            None => by_default,
+            Some(_) if with_more => Passes::WithMore,
+            Some(_) => Passes::AsWritten,
+        }
+    }
+
+    fn scoped(&mut self, node: Node<'_>, key: &str) -> Vec<ScopedPath> {
+        let values = node.get(key).map(|value| self.paths(value)).unwrap_or_default();
+        let read = |value: Node<'_>| {
+            let text = value.as_str().unwrap_or_default();
+            let path = self.parsed(text.strip_prefix('/').unwrap_or(text), value.span())?;
+            Some(ScopedPath { is_shared: text.starts_with('/'), path })
+        };
+        values.into_iter().filter_map(read).collect()
+    }
+
+    /// The items of a list of paths, or the one. An empty list would hide what there is.
+    fn paths<'a>(&mut self, value: Node<'a>) -> Vec<Node<'a>> {
+        let paths = one_or_more(value);
+        if paths.is_empty() {
+            self.fault(value.span(), "no path: leave the key out where there is none");
+        }
+        paths
+    }
+
+    fn path(&mut self, value: Node<'_>) -> Option<FieldPath> {
+        self.parsed(value.as_str().unwrap_or_default(), value.span())
+    }
+
+    fn parsed(&mut self, text: &str, span: Span) -> Option<FieldPath> {
+        FieldPath::parse(text).map_err(|message| self.fault(span, format!("not a path of fields: {message}"))).ok()
+    }
+
+    fn keys(&mut self, node: Node<'_>, known: &[&str], what: &str) {
+        let mut seen: Vec<&str> = Vec::new();
+        for entry in node.entries() {
+            match entry.key.text() {
+                Some(key) if seen.contains(&key) => {
+                    self.fault(entry.key.span(), format!("`{key}` is set twice; leave one of them out"));
+                }
+                Some(key) if known.contains(&key) => seen.push(key),
+                key => self.fault(entry.key.span(), unknown(key.unwrap_or_default(), known, what)),
+            }
+        }
+    }
+}
+
+/// What is said of a key that there is not, with the one that may be meant.
+fn unknown(key: &str, known: &[&str], what: &str) -> String {
+    // What is as long as a file is no slip of the pen, and comparing it would take its time.
+    let meant: String = key.chars().take(100).map(|c| if c == '_' { '-' } else { c.to_ascii_lowercase() }).collect();
+    let near = known.iter().map(|known| (strsim::osa_distance(&meant, known), known)).min();
+    let shown: String = key.chars().take(100).collect();
+    match near.filter(|(distance, known)| distance * 3 <= known.len()) {
+        Some((_, near)) => format!("unknown key `{shown}`; did you mean `{near}`?"),
+        None => format!("unknown key `{shown}`; {what} has {}", known.join(", ")),
+    }
+}
+
+/// The items of a list, or the one value.
+fn one_or_more(node: Node<'_>) -> Vec<Node<'_>> {
+    if node.is_sequence() { node.items().collect() } else { vec![node] }
+}

@@ -1,0 +1,115 @@
+//! Objects of kinds that are not built in: those of the table and of the configuration by their fields, and whatever
+//! has a `containers:` list like a pod's in any other.
+//!
+//! A bare `image:` key of an unknown kind is never taken for an image; that it is not checked is told.
+
+mod embedded;
+pub(crate) mod fleet;
+mod form;
+pub mod kind;
+mod parts;
+pub mod path;
+mod pods;
+pub mod unchecked;
+mod walk;
+
+use std::collections::BTreeSet;
+
+use crate::resource::Object;
+use crate::resource::workload::custom::kind::Kind;
+use crate::resource::workload::custom::path::Field;
+use crate::resource::workload::custom::pods::Making;
+use crate::resource::workload::path::join;
+use crate::resource::workload::pod::PodSpec;
+use crate::resource::workload::trigger::Triggered;
+use crate::resource::workload::{Found, ImageText, ImageUse, Pod, PodId, ResourceId, Skip, mention};
+use crate::text::source::Span;
+use crate::text::yaml::Node;
+
+/// Reads the pods and images of an object.
+pub(super) fn extract<'d>(
+    object: &Object<'d>,
+    resource: ResourceId,
+    triggered: &[Triggered],
+    kinds: &[Kind],
+    found: &mut Found<'d>,
+) {
+    let first = found.images.len();
+    embedded::extract(object, resource, kinds, found);
+    let held = found.images.iter().skip(first).map(|image| image.text.span);
+    let mut known: BTreeSet<Span> = held.collect();
+    if let Some(kind) = kind::of(&object.name, kinds) {
+        for root in kind.at.fields(&Field::root(object.node, "")) {
+            for fields in &kind.pods {
+                form::check(object, resource, &root, fields, &mut found.misplaced);
+                Making { object, resource, triggered, root: &root, fields }.run(&mut known, found);
+            }
+        }
+    }
+    walk(object, resource, triggered, &known, found);
+    if kind::of(&object.name, kinds).is_none() && !embedded::is_holder(object) {
+        unchecked::note(object, resource, found);
+    }
+}
+
+/// Lists the images of an object that another program makes of the object, or merges with one of the cluster: they are not
+/// judged.
+pub(super) fn list<'d>(object: &Object<'d>, resource: ResourceId, found: &mut Found<'d>) {
+    let first = found.images.len();
+    walk(object, resource, &[], &BTreeSet::new(), found);
+    for image in found.images.iter_mut().skip(first) {
+        image.image = ImageText::Skipped(Skip::PulledByAnother);
+    }
+}
+
+/// Lists the images of the objects that a policy of Kyverno makes where another object triggers it
+/// (`api/kyverno/v1/rule_types.go`): their data may be filled in and merged with what is there.
+pub(super) fn list_generated<'d>(object: &Object<'d>, resource: ResourceId, found: &mut Found<'d>) {
+    let rules = object.node.at(&["spec", "rules"]).into_iter().flat_map(Node::items);
+    for (at, rule) in rules.enumerate() {
+        let Some(generate) = rule.get("generate") else { continue };
+        let path = join(&object.path, &format!("spec.rules[{at}].generate"));
+        let each = generate.get("foreach").into_iter().flat_map(Node::items).enumerate();
+        let each = each.map(|(at, each)| (each, format!("{path}.foreach[{at}]")));
+        for (holder, path) in std::iter::once((generate, path.clone())).chain(each) {
+            let Some(node) = holder.get("data") else { continue };
+            let mut name = object.name.clone();
+            name.namespace = None;
+            list(&Object { name, node, path: format!("{path}.data") }, resource, found);
+        }
+    }
+}
+
+/// What the kind's fields leave, and all of a kind that is not known.
+fn walk<'d>(
+    object: &Object<'d>,
+    resource: ResourceId,
+    triggered: &[Triggered],
+    known: &BTreeSet<Span>,
+    found: &mut Found<'d>,
+) {
+    let mut specs = Vec::new();
+    walk::pod_specs(object, resource, triggered, &mut specs);
+    for spec in specs {
+        let pod = PodId(found.pods.len() as u32);
+        let mut images = Vec::new();
+        spec.images(pod, &mut images);
+        let count = images.len();
+        images.retain(|image| !known.contains(&image.text.span));
+        if images.is_empty() && count > 0 {
+            continue;
+        }
+        add(&spec, spec.pod(), images, found);
+    }
+}
+
+/// Adds a pod with its images.
+fn add<'d>(spec: &PodSpec<'d>, pod: Pod, images: Vec<ImageUse>, found: &mut Found<'d>) {
+    found.pods.push(pod);
+    if let Some(template) = spec.template {
+        found.templates.push((template.span(), spec.metadata));
+    }
+    found.images.extend(images);
+    mention::extract(spec, found);
+    spec.duplicate_keys(&mut found.duplicate_keys);
+}

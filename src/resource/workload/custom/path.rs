@@ -1,0 +1,277 @@
+//! Paths to fields of an object: `spec.tasks[].template.spec`, `spec.{driver,executor}.image`, `spec.replicaSpecs.*`.
+//!
+//! A step is a key, `{a,b}` for one of several keys, or `*` for every key; `[]` behind a step means every item of its
+//! list, and `[key=field]` those whose `key` is what the part has as its `field`. `.` alone is the place where the path
+//! begins.
+
+use std::fmt;
+
+use crate::resource::workload::misplaced::Form;
+use crate::resource::workload::value::is_to_be_written;
+use crate::text::yaml::{Entry, Node};
+
+/// The way from one node of an object to others.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FieldPath(Vec<Step>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Step {
+    /// One of these keys.
+    Keys(Vec<String>),
+    /// Every key.
+    AnyKey,
+    /// Every item.
+    Items,
+    /// The items that are for the part that a pod is made of: one key of theirs is a field of the part.
+    ItemsOf {
+        /// Their key.
+        key: String,
+        /// The field of the part.
+        field: String,
+        /// What the part has there.
+        value: Option<String>,
+    },
+}
+
+impl fmt::Display for FieldPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str(".");
+        }
+        for (at, step) in self.0.iter().enumerate() {
+            let dot = if at == 0 { "" } else { "." };
+            match step {
+                Step::Keys(keys) if keys.len() == 1 => write!(f, "{dot}{}", keys.concat())?,
+                Step::Keys(keys) => write!(f, "{dot}{{{}}}", keys.join(","))?,
+                Step::AnyKey => write!(f, "{dot}*")?,
+                Step::Items => f.write_str("[]")?,
+                Step::ItemsOf { key, field, .. } => write!(f, "[{key}={field}]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A field that a path leads to.
+#[derive(Debug, Clone)]
+pub(super) struct Field<'a> {
+    /// The key, or the value itself where it is an item of a list.
+    pub(super) key: Node<'a>,
+    /// The value.
+    pub(super) value: Node<'a>,
+    /// What holds the field; `None` for the node that the path began at.
+    pub(super) parent: Option<Node<'a>>,
+    /// Path from the node that the path began at, with the places in lists: `spec.tasks[2].image`.
+    pub(super) path: String,
+    /// Whether an alias leads to it: then it may be met any number of times.
+    pub(super) is_repeated: bool,
+}
+
+impl<'a> Field<'a> {
+    /// The node that paths begin at.
+    pub(super) fn root(node: Node<'a>, path: &str) -> Self {
+        Self { key: node, value: node, parent: None, path: path.to_owned(), is_repeated: false }
+    }
+
+    /// As an entry of a mapping.
+    pub(super) fn entry(&self) -> Entry<'a> {
+        Entry { key: self.key, value: self.value }
+    }
+
+    fn items(&self, wanted: impl Fn(Node<'a>) -> bool) -> Vec<Field<'a>> {
+        let items = self.value.items().enumerate().filter(|(_, item)| wanted(*item));
+        items.map_while(|(at, item)| self.below(item, item, || format!("{}[{at}]", self.path))).collect()
+    }
+
+    /// A field of this one; `None` where aliases lead to more of them than any sane document has.
+    fn below(&self, key: Node<'a>, value: Node<'a>, path: impl FnOnce() -> String) -> Option<Self> {
+        let is_repeated = self.is_repeated || self.value.is_alias();
+        let may_be = !is_repeated || value.document().may_repeat(1);
+        may_be.then(|| Self { key, value, parent: Some(self.value), path: path(), is_repeated })
+    }
+}
+
+impl FieldPath {
+    /// Reads a path.
+    ///
+    /// # Errors
+    /// What is wrong with it, in a few words.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text == "." {
+            return Ok(Self::default());
+        }
+        let mut steps = Vec::new();
+        for part in split_outside_braces(text) {
+            let (name, lists) = part.find('[').map_or((part, ""), |at| part.split_at(at));
+            steps.push(step(name).ok_or_else(|| format!("{part:?} is not a key, a `{{list,of,keys}}` or `*`"))?);
+            let wrong = || format!("{part:?}: behind a key stand `[]` and `[key=field]` only");
+            for list in lists.split_inclusive(']') {
+                let inner = list.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).ok_or_else(wrong)?;
+                steps.push(items(inner).ok_or_else(wrong)?);
+            }
+        }
+        Ok(Self(steps))
+    }
+
+    /// The way to one key.
+    pub(super) fn key(name: &str) -> Self {
+        Self(vec![Step::Keys(vec![name.to_owned()])])
+    }
+
+    /// The field that holds pull secrets, and the form that the rest of the path gives it.
+    pub(super) fn holder(&self) -> (Self, Form) {
+        let cut = |at: usize| Self(self.0[..at].to_vec());
+        match self.0.as_slice() {
+            [.., Step::Items, Step::Keys(_)] => (cut(self.0.len() - 2), Form::Objects),
+            [.., Step::Items] => (cut(self.0.len() - 1), Form::Names),
+            _ => (self.clone(), Form::Name),
+        }
+    }
+
+    /// The same way for one part of an object.
+    pub(super) fn of_part(&self, part: Node<'_>) -> Self {
+        let bound = |step: &Step| match step {
+            Step::ItemsOf { key, field, .. } => {
+                let value = part.get(field).and_then(Node::text).map(str::to_owned);
+                Step::ItemsOf { key: key.clone(), field: field.clone(), value }
+            }
+            other => other.clone(),
+        };
+        Self(self.0.iter().map(bound).collect())
+    }
+
+    /// The fields that it leads to from a node, in the order of the source.
+    pub(super) fn fields<'a>(&self, from: &Field<'a>) -> Vec<Field<'a>> {
+        let mut fields = vec![from.clone()];
+        for step in &self.0 {
+            fields = fields.iter().flat_map(|field| step.from(field)).collect();
+        }
+        fields
+    }
+
+    /// The same, and lists or items that a template expression stands for: what they will hold is not known.
+    pub(super) fn fields_or_unwritten<'a>(&self, from: &Field<'a>) -> Vec<Field<'a>> {
+        let (mut fields, mut unwritten) = (vec![from.clone()], Vec::new());
+        for step in &self.0 {
+            let (open, written): (Vec<_>, Vec<_>) = fields
+                .into_iter()
+                .partition(|field| field.parent.is_some() && !field.value.is_null() && is_to_be_written(field.value));
+            unwritten.extend(open);
+            fields = written.iter().flat_map(|field| step.from(field)).collect();
+        }
+        fields.extend(unwritten);
+        fields
+    }
+}
+
+impl Step {
+    fn from<'a>(&self, field: &Field<'a>) -> Vec<Field<'a>> {
+        let joined = |key: &str| if field.path.is_empty() { key.to_owned() } else { format!("{}.{key}", field.path) };
+        match self {
+            Self::Keys(keys) => {
+                let entries = keys.iter().filter_map(|key| Some((key, field.value.entry(key)?)));
+                entries.map_while(|(key, entry)| field.below(entry.key, entry.value, || joined(key))).collect()
+            }
+            Self::AnyKey => {
+                let named = field.value.entries().filter_map(|entry| Some((entry.key.text()?, entry)));
+                named.map_while(|(key, entry)| field.below(entry.key, entry.value, || joined(key))).collect()
+            }
+            Self::Items => field.items(|_| true),
+            Self::ItemsOf { key, value, .. } => {
+                field.items(|item| value.is_some() && item.get(key).and_then(Node::text) == value.as_deref())
+            }
+        }
+    }
+}
+
+fn items(inner: &str) -> Option<Step> {
+    if inner.is_empty() {
+        return Some(Step::Items);
+    }
+    let (key, field) = inner.split_once('=')?;
+    let is_step = is_key(key) && is_key(field);
+    is_step.then(|| Step::ItemsOf { key: key.to_owned(), field: field.to_owned(), value: None })
+}
+
+fn is_key(key: &str) -> bool {
+    !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-/".contains(&b))
+}
+
+fn step(name: &str) -> Option<Step> {
+    match name.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+        _ if name == "*" => Some(Step::AnyKey),
+        Some(keys) => {
+            let keys: Vec<String> = keys.split(',').map(|key| key.trim().to_owned()).collect();
+            // A key that is named twice would double whatever is found.
+            let is_new = |at: usize| !keys[..at].contains(&keys[at]);
+            let is_step = keys.iter().enumerate().all(|(at, key)| is_key(key) && is_new(at));
+            is_step.then_some(Step::Keys(keys))
+        }
+        None => is_key(name).then(|| Step::Keys(vec![name.to_owned()])),
+    }
+}
+
+fn split_outside_braces(text: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 0_i32;
+    text.split(move |c| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        c == '.' && depth == 0
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::source::SourceId;
+    use crate::text::yaml::{Piece, read};
+
+    fn paths(path: &str, text: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        read(SourceId(0), text, false, &mut |piece| {
+            let Piece::Document(document) = piece else { return };
+            let root = Field::root(document.root().expect("a root"), "");
+            let path = FieldPath::parse(path).expect("a path");
+            found.extend(path.fields(&root).into_iter().map(|field| field.path));
+        });
+        found
+    }
+
+    #[test]
+    fn a_path_leads_to_every_field_of_its_form() {
+        let text = "spec: {a: {image: x}, b: {image: y}, tasks: [{image: z}, {name: n}, {image: w}]}\n";
+        assert_eq!(paths("spec.tasks[].image", text), ["spec.tasks[0].image", "spec.tasks[2].image"]);
+        assert_eq!(paths("spec.{a,c}.image", text), ["spec.a.image"]);
+        assert_eq!(paths("spec.*.image", text), ["spec.a.image", "spec.b.image"]);
+        assert_eq!(paths("spec.tasks.image", text), [""; 0]);
+        assert_eq!(paths(".", text), [""]);
+    }
+
+    #[test]
+    fn aliases_of_aliases_do_not_lead_to_more_fields_than_can_be_held() {
+        let many = |alias: &str| vec![alias; 300].join(", ");
+        let text = format!(
+            "x: {{a: &a {{b: 1}}, s: &s [{}], t: &t {{s: [{}]}}}}\nt: [{}]\n",
+            many("*a"),
+            many("*s"),
+            many("*t")
+        );
+        let found = paths("t[].s[][].b", &text);
+        assert!(found.len() < 100_000, "{}", found.len());
+        let sane = "x: &x {s: [{b: 1}, {b: 2}]}\nt: [*x, *x]\n";
+        assert_eq!(paths("t[].s[].b", sane), ["t[0].s[0].b", "t[0].s[1].b", "t[1].s[0].b", "t[1].s[1].b"]);
+    }
+
+    #[test]
+    fn a_path_is_shown_as_it_is_read() {
+        for text in [".", "a", "spec.tasks[].image", "steps[][].inline", "spec.{a,b}.*.image", "a[b=c].d"] {
+            assert_eq!(FieldPath::parse(text).expect("a path").to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_path_is_said() {
+        for wrong in ["", "a..b", "a[0]", "{a,}.b", "{a,b,a}.b", "a.[]", "$.a", "a b", "a[=b]", "a[]b", "a[", "a]"] {
+            assert!(FieldPath::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

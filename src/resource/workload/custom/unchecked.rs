@@ -1,0 +1,203 @@
+//! Fields of a kind that nobody knows which look like an image: they are not checked, and that is told.
+
+use crate::image::reference::Reference;
+use crate::resource::Object;
+use crate::resource::workload::custom::walk::{Step, render};
+use crate::resource::workload::value::spanned_string;
+use crate::resource::workload::{Found, ResourceId};
+use crate::text::placeholder::is_placeholder;
+use crate::text::source::Span;
+use crate::text::yaml::Node;
+
+/// A field of a kind that is not known, which looks like an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unchecked {
+    /// The object.
+    pub resource: ResourceId,
+    /// The value.
+    pub span: Span,
+    /// Path of the field in its object.
+    pub path: String,
+    /// What it holds; empty where that is no text.
+    pub value: String,
+}
+
+/// Groups whose kinds hold no pod, however their fields are called: what Kubernetes itself serves and has no pod
+/// template, and what scanners report.
+const GROUPS: &[&str] = &[
+    "aquasecurity.github.io",
+    "argoproj-labs.io",
+    "image.openshift.io",
+    "image.toolkit.fluxcd.io",
+    // What makes clusters, on the machine that it runs on.
+    "k3d.io",
+    "kind.x-k8s.io",
+    "kustomize.config.k8s.io",
+    "metrics.k8s.io",
+    "operator.openshift.io",
+    "snapshot.storage.k8s.io",
+    "spdx.softwarecomposition.kubescape.io",
+    "trivy.aquasecurity.io",
+];
+
+/// Whether an object may hold images that no table knows of: a group with a dot is one of an operator, but for those of
+/// Kubernetes itself.
+fn may_hold_images(object: &Object<'_>) -> bool {
+    let group = object.name.group();
+    let is_of_kubernetes = group.ends_with(".k8s.io") && group.matches('.').count() == 2 && !group.contains("-x");
+    group.contains('.') && !is_of_kubernetes && !GROUPS.contains(&group)
+}
+
+/// Notes the first field of an object that looks like an image and was not read.
+pub(super) fn note<'d>(object: &Object<'d>, resource: ResourceId, found: &mut Found<'d>) {
+    if !may_hold_images(object) {
+        return;
+    }
+    let known: Vec<Span> = found
+        .images
+        .iter()
+        .rev()
+        .take_while(|image| found.pod(image.pod).resource == resource)
+        .map(|image| image.text.span)
+        .collect();
+    let mut search = Search { known, steps: Vec::new(), found: None };
+    for entry in object.node.entries() {
+        let Some(key) = entry.key.text().filter(|key| !matches!(*key, "metadata" | "status")) else { continue };
+        search.field(key, entry.value, object.node);
+    }
+    let Some((path, value)) = search.found else { return };
+    let value = spanned_string(value)
+        .unwrap_or_else(|| crate::text::source::Spanned { value: String::new(), span: value.span() });
+    found.unchecked.push(Unchecked { resource, span: value.span, path, value: value.value });
+}
+
+struct Search<'a> {
+    known: Vec<Span>,
+    steps: Vec<Step<'a>>,
+    found: Option<(String, Node<'a>)>,
+}
+
+impl<'a> Search<'a> {
+    fn field(&mut self, key: &'a str, value: Node<'a>, parent: Node<'a>) {
+        self.steps.push(Step::Key(key));
+        let is_image = || is_image(key, value, parent) || self.is_bare_image(key, value);
+        if self.found.is_none() && !self.known.contains(&value.span()) && is_image() {
+            self.found = Some((render(&self.steps), value));
+        }
+        self.below(value);
+        self.steps.pop();
+    }
+
+    /// `image: nginx`, `image: acme/api`: such a word is one in an object's own fields. Further down it is as often the
+    /// image of a machine, as in what clouds make (`spec.forProvider` of Crossplane, templates of Cluster API).
+    fn is_bare_image(&self, key: &str, value: Node<'_>) -> bool {
+        let is_near = match self.steps.as_slice() {
+            [Step::Key("spec"), Step::Key(_)] => true,
+            [Step::Key("spec"), Step::Key(part), Step::Key(_)] => *part != "forProvider",
+            _ => false,
+        };
+        let is_reference = |text: &str| Reference::parse(text).is_ok() && !is_placeholder(text) && !is_picture(text);
+        key == "image" && is_near && value.as_str().is_some_and(is_reference)
+    }
+
+    /// Aliases are not followed: their target is met where it stands.
+    fn below(&mut self, node: Node<'a>) {
+        if node.is_alias() || self.found.is_some() {
+            return;
+        }
+        for entry in node.entries() {
+            self.field(entry.key.text().unwrap_or_default(), entry.value, node);
+        }
+        for (at, item) in node.items().enumerate() {
+            self.steps.push(Step::Index(at));
+            self.below(item);
+            self.steps.pop();
+        }
+    }
+}
+
+/// Whether a field is an image by its key and its value.
+fn is_image(key: &str, value: Node<'_>, parent: Node<'_>) -> bool {
+    let text = value.as_str();
+    match key {
+        "images" => value.items().filter_map(Node::as_str).any(|item| is_written_out(after_equals(item))),
+        // A chart's values in one text.
+        "values" | "valuesContent" => text.is_some_and(has_image_line),
+        "repository" => {
+            let has_tag = ["tag", "digest"].into_iter().any(|key| parent.get(key).is_some_and(|it| !it.is_null()));
+            has_tag
+                && text.is_some_and(|text| {
+                    text.contains('/') && Reference::parse(&text.to_ascii_lowercase()).is_ok() && !is_placeholder(text)
+                })
+        }
+        _ if key == "image" || key.ends_with("Image") => {
+            text.is_some_and(|text| is_written_out(text) || is_of_transport(text))
+        }
+        _ => false,
+    }
+}
+
+/// `old=new`, as Argo CD writes what kustomize shall set.
+fn after_equals(text: &str) -> &str {
+    text.split_once('=').map_or(text, |(_, new)| new)
+}
+
+/// Whether a text is a reference with a host, or a tag: a word alone may be anything.
+fn is_written_out(text: &str) -> bool {
+    // One in capitals is meant as one all the same.
+    let Ok(reference) = Reference::parse(&text.to_ascii_lowercase()) else { return false };
+    let host = text.split('/').next().filter(|first| first.len() < text.len());
+    let has_host = host.is_some_and(|host| host.contains(['.', ':']) || host == "localhost");
+    let has_tag = reference.digest().is_some() || text.rsplit('/').next().is_some_and(|last| last.contains(':'));
+    (has_host || has_tag) && !is_picture(text) && !is_placeholder(text)
+}
+
+fn is_picture(text: &str) -> bool {
+    [".png", ".svg", ".jpg", ".jpeg", ".gif", ".webp", ".ico"].iter().any(|ending| text.ends_with(ending))
+}
+
+/// `docker://nginx`: containers/image, Argo CD, KubeVirt and others name what is pulled in this way.
+fn is_of_transport(text: &str) -> bool {
+    let reference = ["docker://", "oci://"].into_iter().find_map(|transport| text.strip_prefix(transport));
+    reference.is_some_and(|it| Reference::parse(&it.to_ascii_lowercase()).is_ok() && !is_placeholder(it))
+}
+
+/// Whether a line of a YAML text sets an image, or the repository of one.
+fn has_image_line(text: &str) -> bool {
+    text.lines().any(|line| {
+        let Some((key, value)) = line.trim().trim_start_matches("- ").split_once(": ") else { return false };
+        let value = value.trim().trim_matches(['"', '\'']);
+        match key {
+            "repository" => {
+                value.contains('/') && Reference::parse(&value.to_ascii_lowercase()).is_ok() && !is_placeholder(value)
+            }
+            _ => (key == "image" || key.ends_with("Image")) && is_written_out(value),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_out_looks_like_an_image() {
+        for text in
+            ["ghcr.io/acme/api", "ghcr.io/Acme/api:1", "api:1.9", "acme/api:1.9", "localhost/api", "reg:5000/api"]
+        {
+            assert!(is_written_out(text), "{text}");
+        }
+        for text in
+            ["api", "acme/api", "https://acme.example/a.png", "acme.example/logo.png", "a b", "", "{{ x }}:1", "Ubuntu"]
+        {
+            assert!(!is_written_out(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_of_values_is_looked_through() {
+        assert!(has_image_line("image:\n  repository: ghcr.io/acme/api\n  tag: 1\n"));
+        assert!(has_image_line("a:\n  - image: acme/api:1\n"));
+        assert!(!has_image_line("repository: https://charts.example\nimage: api\ntitle: my image: a:1\n"));
+    }
+}

@@ -1,0 +1,45 @@
+//! Images that the tags of OpenShift's image streams set.
+
+use crate::inventory::Inventory;
+use crate::resource::workload::openshift::{StreamTag, TagSource};
+use crate::resource::workload::tag_name::TagName;
+use crate::resource::workload::{DecidedBy, ImageText, Skip};
+use crate::text::source::Spanned;
+
+/// Tags of one stream that stand for one another are followed this far.
+const MAX_ALIASES: usize = 8;
+
+/// Says of images that a stream's tag of the inputs sets what they are set to. They stay unjudged: what the tag stood
+/// for when it was imported, and whether it was, the inputs do not tell.
+pub(crate) fn resolve(inventory: &mut Inventory) {
+    let Inventory { images, pods, stream_tags, image_streams, .. } = inventory;
+    for image in images.iter_mut().filter(|image| image.image == ImageText::Skipped(Skip::SetByImageStream)) {
+        let namespace = || pods.get(image.pod.0 as usize).and_then(|pod| pod.namespace.clone());
+        let local = || TagName::parse(namespace(), &image.text.value).filter(|it| image_streams.contains(&it.stream));
+        let Some(name) = image.stream_tag.clone().or_else(local) else { continue };
+        let Some((source, from_source)) = origin(&name, stream_tags) else { continue };
+        if from_source {
+            let written = std::mem::replace(&mut image.text.value, source.value.clone());
+            image.written.get_or_insert(written);
+        }
+        let message = format!("the tag `{}:{}` of the image stream is imported from here", name.stream, name.tag);
+        image.decided_by.push(DecidedBy { span: source.span, message });
+    }
+}
+
+/// The image that a tag stands for, and whether it is pulled from there; `None` where that is not certain.
+fn origin<'t>(name: &TagName, tags: &'t [StreamTag]) -> Option<(&'t Spanned<String>, bool)> {
+    let mut wanted = name.clone();
+    let mut by_source = true;
+    for _ in 0..MAX_ALIASES {
+        let mut found = tags.iter().filter(|tag| tag.name.may_be(&wanted));
+        let tag = found.next().filter(|_| found.next().is_none())?;
+        match &tag.source {
+            TagSource::Image { image, from_source } => return Some((image, by_source && *from_source)),
+            // Which of the two policies counts then is not documented.
+            TagSource::Tag(other) => (wanted.tag, by_source) = (other.clone(), false),
+            TagSource::Other => return None,
+        }
+    }
+    None
+}

@@ -1,0 +1,473 @@
+//! What the builds make of the images that the inputs write: one image use for each image that is deployed in the end.
+//!
+//! Each kustomization that no other one builds from is followed as kustomize does it: resources, then components, then
+//! patches, namespace, names and images, from the innermost outwards (`api/internal/target/kusttarget.go`,
+//! `kusttarget_configplugin.go` of kustomize 5.8.3).
+
+mod account;
+mod accumulate;
+mod built;
+mod change;
+mod emit;
+mod identity;
+mod keeping;
+mod missing;
+mod operation;
+mod refused;
+mod scope;
+mod transform;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use built::{BuiltPod, Facts, Item, Set, Why};
+
+use crate::inventory::Inventory;
+use crate::resource::kustomization::patch::{self, Body, Change, Merge, MergedPod, Patch};
+use crate::resource::kustomization::unrendered::{Reason, Unfollowed};
+use crate::resource::kustomization::{Aside, Build, Effect, Kustomization, member_path, normalise, root_indices};
+use crate::resource::workload::{DecidedBy, PodId, ResourceId};
+use crate::text::placeholder::is_placeholder;
+use crate::text::source::{SourceId, Sources, Span, Spanned};
+
+/// Image uses that are carried through builds, at most: beyond that nobody reads the report, and what is built of what
+/// could grow without bound.
+const BUDGET: usize = 400_000;
+
+/// Entries of `images:` that are held against images, at most.
+const MAX_CHECKS: usize = 20_000_000;
+
+/// Decisions that are kept of an image, at most: the first ones and the last.
+const MAX_SET: usize = 16;
+
+/// The longest value that is followed, in bytes; the kubelet takes no image that is as long.
+const MAX_VALUE: usize = 4096;
+
+/// Kustomizations that build from each other, at most.
+const MAX_DEPTH: usize = 64;
+
+/// Follows all builds and gives every image use the values that are deployed. The answer is the pods that were settled.
+pub(crate) fn apply(
+    inventory: &mut Inventory,
+    kustomizations: &[Kustomization],
+    builds: &[Build<'_>],
+    sources: &Sources,
+) -> BTreeSet<PodId> {
+    if kustomizations.is_empty() {
+        return BTreeSet::new();
+    }
+    let roots = root_indices(builds);
+    let (refused, doubts) = refused::read(kustomizations, sources);
+    let mut builder = Builder::new(inventory, kustomizations, sources, &refused);
+    let mut unmatched = Vec::new();
+    let resource_sources = builder.resource_sources();
+    let mut outcomes = Vec::new();
+    for &root in &roots {
+        builder.reasons.clear();
+        builder.is_exhausted = false;
+        builder.root_sources = builds[root].sources.intersection(&resource_sources).copied().collect();
+        builder.root_namespaces = namespaces_of(&builds[root], kustomizations);
+        builder.unmatched.clear();
+        builder.deleted.clear();
+        builder.doubt = None;
+        let mut pods = builder.build(root, None, 0);
+        if builder.is_exhausted {
+            // Once is enough: what is unknown in one build is told of the image, whichever build it is.
+            let fresh: BTreeSet<SourceId> = builds[root].sources.difference(&builder.given_up).copied().collect();
+            pods = builder.all_unknown(&fresh, kustomizations[root].span);
+            builder.given_up.extend(fresh);
+        }
+        if builder.is_all_known() && !kustomizations[root].is_component {
+            let found = std::mem::take(&mut builder.unmatched);
+            builder.reasons.extend(found.iter().map(|it| Unfollowed { reason: Reason::Refused, span: it.span }));
+            unmatched.extend(found);
+        }
+        let folders = builds[root].folders.iter().filter_map(|folder| builder.folders.get(&normalise(folder)));
+        if let Some(span) = folders.filter_map(|at| doubts.get(at)).next() {
+            let words = "kustomize may refuse this, for the objects that the build has";
+            builder.doubt.get_or_insert(Why::new(*span, words));
+        }
+        if let Some(why) = builder.doubt {
+            pods.iter_mut().for_each(|pod| pod.blur_images(why));
+            builder.reasons.push(Unfollowed { reason: Reason::Patch, span: why.span });
+        }
+        // Nothing comes out of a build that fails.
+        if let Some(refused) = builder.reasons.iter().find(|it| it.reason == Reason::Refused) {
+            let why = Why::new(refused.span, "kustomize refuses this, and builds nothing");
+            pods.iter_mut().flat_map(|pod| &mut pod.items).for_each(|item| item.unknown = Some(why));
+        }
+        for pod in &mut pods {
+            if let Some(why) = pod.lost {
+                pod.blur_images(why);
+            }
+        }
+        pods.retain(|pod| !pod.is_deleted);
+        outcomes.push(emit::Outcome { root, pods, reasons: std::mem::take(&mut builder.reasons) });
+    }
+    let patched = builder.patch_pods();
+    let accounts = account::accounts(&builder, builds);
+    let seen = builder.seen(&outcomes, builds);
+    scope::hide(inventory, kustomizations, builds, &mut outcomes);
+    emit::unrendered(inventory, kustomizations, builds, &outcomes);
+    let told: BTreeSet<Span> = refused.iter().flatten().map(|refusal| refusal.span).collect();
+    unmatched.retain(|refusal| !told.contains(&refusal.span));
+    inventory.refusals.extend(refused.into_iter().flatten().chain(unmatched));
+    inventory.refusals.sort_by_key(|refusal| refusal.span);
+    inventory.refusals.dedup();
+    accounts.into_iter().for_each(|account| account.add_to(inventory));
+    emit::emit(inventory, &outcomes, &seen, &patched)
+}
+
+/// The namespaces that a build gives to objects, with the folders of the kustomizations that do; `None` where
+/// transformers, replacements or placeholders may give others.
+fn namespaces_of<'k>(build: &Build<'_>, kustomizations: &'k [Kustomization]) -> Option<Vec<(&'k str, &'k str)>> {
+    let mut own = kustomizations.iter().filter(|it| build.folders.contains(it.folder.as_str()));
+    let is_open = |own: &Kustomization| {
+        let is_unknown = own.namespace.as_deref().is_some_and(is_placeholder);
+        is_unknown || !own.transformers.is_empty() || !own.replacements.is_empty()
+    };
+    let known = own.clone().filter_map(|own| Some((own.folder.as_str(), own.namespace.as_deref()?))).collect();
+    (!own.any(is_open)).then_some(known)
+}
+
+struct Builder<'k> {
+    inventory: &'k Inventory,
+    kustomizations: &'k [Kustomization],
+    /// Why kustomize refuses each of them.
+    refused: &'k [Vec<crate::resource::kustomization::Refusal>],
+    folders: BTreeMap<String, usize>,
+    files: BTreeMap<String, SourceId>,
+    sources: &'k Sources,
+    /// Pods of each source.
+    pods: BTreeMap<SourceId, Vec<PodId>>,
+    /// Image uses of each pod.
+    images: Vec<Vec<usize>>,
+    /// Resources of each source.
+    resources: BTreeMap<SourceId, Vec<usize>>,
+    /// Finished builds of kustomizations that several build from.
+    finished: BTreeMap<usize, (Vec<BuiltPod>, Vec<Unfollowed>)>,
+    /// Kustomizations that are being built.
+    open: Vec<usize>,
+    /// What was not followed in the root at hand.
+    reasons: Vec<Unfollowed>,
+    /// Image uses of patches that were merged into an object.
+    merged: BTreeSet<usize>,
+    /// Patch files that were met, with what they hold.
+    patch_files: BTreeMap<SourceId, Vec<Change>>,
+    /// What the patch files are.
+    forms: BTreeMap<SourceId, patch::Form>,
+    /// Namespaces that kustomizations of the root at hand give to objects, with their folders; `None` where not all are
+    /// known.
+    root_namespaces: Option<Vec<(&'k str, &'k str)>>,
+    /// Sources of the root at hand.
+    root_sources: BTreeSet<SourceId>,
+    /// What names an object of the root at hand that it does not have.
+    unmatched: Vec<crate::resource::kustomization::Refusal>,
+    /// Objects that a patch of the root at hand took away.
+    deleted: BTreeSet<ResourceId>,
+    /// What kustomize may refuse, of the root at hand.
+    doubt: Option<Why>,
+    /// Sources of builds that are too large to be followed.
+    given_up: BTreeSet<SourceId>,
+    spent: usize,
+    checks: usize,
+    is_exhausted: bool,
+}
+
+impl<'k> Builder<'k> {
+    fn new(
+        inventory: &'k Inventory,
+        kustomizations: &'k [Kustomization],
+        sources: &'k Sources,
+        refused: &'k [Vec<crate::resource::kustomization::Refusal>],
+    ) -> Self {
+        let mut images = vec![Vec::new(); inventory.pods.len()];
+        for (at, image) in inventory.images.iter().enumerate() {
+            images.get_mut(image.pod.0 as usize).into_iter().for_each(|list: &mut Vec<usize>| list.push(at));
+        }
+        let mut pods: BTreeMap<SourceId, Vec<PodId>> = BTreeMap::new();
+        for (at, pod) in inventory.pods.iter().enumerate() {
+            pods.entry(pod.span.source).or_default().push(PodId(at as u32));
+        }
+        let mut resources: BTreeMap<SourceId, Vec<usize>> = BTreeMap::new();
+        for (at, resource) in inventory.resources.iter().enumerate() {
+            resources.entry(resource.span.source).or_default().push(at);
+        }
+        Self {
+            inventory,
+            kustomizations,
+            refused,
+            folders: kustomizations.iter().enumerate().map(|(at, it)| (normalise(&it.folder), at)).collect(),
+            files: sources.iter().map(|(id, source)| (normalise(source.name()), id)).collect(),
+            sources,
+            pods,
+            images,
+            resources,
+            finished: BTreeMap::new(),
+            open: Vec::new(),
+            reasons: Vec::new(),
+            merged: BTreeSet::new(),
+            patch_files: BTreeMap::new(),
+            forms: BTreeMap::new(),
+            root_namespaces: None,
+            root_sources: BTreeSet::new(),
+            unmatched: Vec::new(),
+            deleted: BTreeSet::new(),
+            doubt: None,
+            given_up: BTreeSet::new(),
+            spent: 0,
+            checks: 0,
+            is_exhausted: false,
+        }
+    }
+
+    /// What a kustomization builds; a Component from what is there.
+    fn build(&mut self, at: usize, there: Option<Vec<BuiltPod>>, depth: usize) -> Vec<BuiltPod> {
+        let is_component = there.is_some();
+        let mut pods = there.unwrap_or_default();
+        if let Some((finished, reasons)) = self.finished.get(&at).filter(|_| !is_component) {
+            let (finished, reasons) = (finished.clone(), reasons.clone());
+            self.spend(&finished);
+            self.reasons.extend(reasons);
+            return finished;
+        }
+        if depth > MAX_DEPTH || self.spent > BUDGET {
+            self.is_exhausted = true;
+        }
+        let kustomizations = self.kustomizations;
+        let Some(own) = kustomizations.get(at).filter(|_| !self.open.contains(&at) && !self.is_exhausted) else {
+            return pods;
+        };
+        self.open.push(at);
+        let outer = std::mem::take(&mut self.reasons);
+        self.reasons.extend(own.unfollowed.iter().cloned());
+        let refused = self.refused.get(at).into_iter().flatten();
+        let is_built = |refusal: &&crate::resource::kustomization::Refusal| refusal.versions.is_built_by_some();
+        let refused = refused.filter(|refusal| !is_built(refusal));
+        self.reasons.extend(refused.map(|it| Unfollowed { reason: Reason::Refused, span: it.span }));
+        for member in &own.resources {
+            let path = member_path(&own.folder, member);
+            if self.spent + pods.len() > BUDGET {
+                self.is_exhausted = true;
+                pods.clear();
+                break;
+            }
+            if let Some(&source) = self.files.get(&path) {
+                pods.extend(self.of_source(source));
+            } else if let Some(&inner) = self.folders.get(&path) {
+                pods.extend(self.build(inner, None, depth + 1));
+            } else {
+                self.missing(own, member);
+            }
+        }
+        for member in &own.components {
+            match self.folders.get(&member_path(&own.folder, member)).copied() {
+                Some(inner) => pods = self.build(inner, Some(pods), depth + 1),
+                None => self.missing(own, member),
+            }
+        }
+        self.transform(own, &mut pods);
+        self.open.pop();
+        self.spend(&pods);
+        if !is_component && !self.is_exhausted && self.unmatched.is_empty() {
+            self.finished.insert(at, (pods.clone(), self.reasons.clone()));
+        }
+        let inner = std::mem::replace(&mut self.reasons, outer);
+        self.reasons.extend(inner);
+        pods
+    }
+
+    /// Whether all objects of the root at hand are among the inputs.
+    fn is_all_known(&self) -> bool {
+        let is_open = |reason: &Reason| {
+            matches!(
+                reason,
+                Reason::Remote(_) | Reason::Missing(_) | Reason::Generators | Reason::Charts | Reason::Transformers(_)
+            )
+        };
+        let is_broken = self.inventory.problems.iter().any(|it| self.root_sources.contains(&it.span.source));
+        !is_broken && !self.is_exhausted && !self.reasons.iter().any(|it| is_open(&it.reason))
+    }
+
+    /// Whether an object of the root at hand may have the name, with whatever is put around it. Where only one that was
+    /// taken away does, kustomize may refuse what names it.
+    fn may_have(&mut self, is_kind: impl Fn(&crate::resource::ResourceName) -> bool, name: &str, span: Span) -> bool {
+        let resources = self.root_sources.iter().filter_map(|source| self.resources.get(source)).flatten();
+        let mut named = resources.filter(|&&at| {
+            let own = &self.inventory.resources[at].name;
+            is_kind(own) && own.name.as_deref().is_none_or(|own| name.contains(own))
+        });
+        let Some(&first) = named.next() else { return false };
+        let is_deleted = |at: &usize| self.deleted.contains(&ResourceId(*at as u32));
+        if is_deleted(&first) && named.all(is_deleted) {
+            self.doubt.get_or_insert(Why::new(span, "kustomize may refuse this: what it names was taken away"));
+        }
+        true
+    }
+
+    /// Whether an object of the root at hand may have been given a namespace before a kustomization patches it: its own
+    /// `namespace` comes later.
+    fn may_move_to(&self, own: &Kustomization, namespace: &str) -> bool {
+        let is_other = |(folder, known): &(&str, &str)| *known == namespace && *folder != own.folder;
+        is_placeholder(namespace) || self.root_namespaces.as_ref().is_none_or(|known| known.iter().any(is_other))
+    }
+
+    fn missing(&mut self, own: &Kustomization, member: &str) {
+        let is_remote = member.contains("://") || member.starts_with("git@") || member.starts_with("github.com/");
+        let reason = if is_remote || member.contains("?ref=") {
+            Reason::Remote(member.to_owned())
+        } else {
+            Reason::Missing(member.to_owned())
+        };
+        self.reasons.push(Unfollowed { reason, span: own.members_span });
+    }
+
+    fn spend(&mut self, pods: &[BuiltPod]) {
+        self.spent += pods.iter().map(|pod| 1 + pod.items.len()).sum::<usize>();
+    }
+
+    /// The pods of a file, as they are written.
+    fn of_source(&self, source: SourceId) -> Vec<BuiltPod> {
+        let pods = self.pods.get(&source).into_iter().flatten();
+        pods.map(|&id| self.as_built_from(id)).collect()
+    }
+
+    /// What `config.kubernetes.io/local-config` keeps from being deployed is not followed: any value but `false` may
+    /// (`IgnoreLocal` of `api/internal/target/kusttarget.go`).
+    fn as_built_from(&self, id: PodId) -> BuiltPod {
+        let mut pod = self.as_written(id);
+        let text = self.sources.slice(self.inventory.resource(self.inventory.pod(id).resource).span);
+        if text.contains("config.kubernetes.io/local-config") {
+            let span = self.inventory.pod(id).span;
+            let words = "config.kubernetes.io/local-config may keep it from being deployed";
+            pod.blur_images(Why::new(span, words));
+        }
+        pod
+    }
+
+    fn as_written(&self, id: PodId) -> BuiltPod {
+        let pod = self.inventory.pod(id);
+        let images = self.images.get(id.0 as usize).into_iter().flatten();
+        let item = |&image| Item { image, added: None, set: Vec::new(), unknown: None };
+        BuiltPod {
+            pod: id,
+            names: self.inventory.resource(pod.resource).name.name.iter().cloned().collect(),
+            namespaces: vec![pod.namespace.clone()],
+            facts: Facts {
+                namespace: pod.namespace.clone(),
+                pull_secrets: pod.pull_secrets.clone(),
+                service_account: pod.service_account.clone(),
+                is_uncertain: false,
+                has_other_demand: false,
+                hidden: BTreeSet::new(),
+            },
+            items: images.map(item).collect(),
+            is_changed: false,
+            is_reordered: false,
+            is_deleted: false,
+            lost: None,
+        }
+    }
+
+    /// What stands for a build that is too large to be followed.
+    fn all_unknown(&self, sources: &BTreeSet<SourceId>, span: Span) -> Vec<BuiltPod> {
+        let mut pods: Vec<BuiltPod> = sources.iter().flat_map(|source| self.of_source(*source)).collect();
+        let why = Why::new(span, "this build is too large to be followed");
+        pods.iter_mut().for_each(|pod| pod.blur_images(why));
+        pods
+    }
+
+    /// What a patch file holds; `None` where that is not known.
+    fn changes_of(&mut self, source: SourceId) -> Option<Vec<Change>> {
+        if !self.patch_files.contains_key(&source) {
+            let changes = self.read_changes(source);
+            self.patch_files.insert(source, changes);
+        }
+        self.patch_files.get(&source).filter(|changes| !changes.is_empty()).cloned()
+    }
+
+    fn read_changes(&self, source: SourceId) -> Vec<Change> {
+        if self.inventory.problems.iter().any(|problem| problem.span.source == source) {
+            return Vec::new();
+        }
+        let merge = |&at: &usize| {
+            let resource = &self.inventory.resources[at];
+            let pods: Vec<PodId> = self
+                .pods
+                .get(&source)
+                .into_iter()
+                .flatten()
+                .copied()
+                .filter(|pod| self.inventory.pod(*pod).resource.0 as usize == at)
+                .collect();
+            let images = pods.iter().flat_map(|pod| self.images.get(pod.0 as usize).into_iter().flatten());
+            let images = images.filter_map(|&at| Some((Some(at), self.inventory.images.get(at)?)));
+            let text = self.sources.slice(resource.span);
+            let pods = pods.iter().map(|pod| self.inventory.pod(*pod));
+            let mut merge = Merge::new(resource.name.clone(), pods, images, text);
+            let mut accounts = self.inventory.service_accounts.iter();
+            if let Some(account) = accounts.find(|account| account.resource.0 as usize == at) {
+                merge.pods.push(MergedPod {
+                    pull_secrets: Some(account.pull_secrets.clone()),
+                    service_account: None,
+                    has_demand: false,
+                });
+            }
+            Change::Merge(merge)
+        };
+        let merges = self.resources.get(&source).into_iter().flatten().map(merge);
+        let operations = self.inventory.patch_files.get(&source).into_iter().flatten();
+        merges.chain(operations.map(|operations| Change::Operations(operations.clone()))).collect()
+    }
+
+    /// The patches of a kustomization, those of its transformers among them.
+    fn patches(&self, own: &'k Kustomization) -> Vec<&'k Patch> {
+        let effects = own.transformers.iter().flat_map(|it| self.effects(own, it).unwrap_or_default());
+        let of_transformers = effects.flat_map(|effect| match effect {
+            Effect::Patches(patches) => patches.as_slice(),
+            _ => &[],
+        });
+        own.patches.iter().chain(of_transformers).collect()
+    }
+
+    /// Files that are `resources` of any kustomization.
+    fn resource_sources(&self) -> BTreeSet<SourceId> {
+        let members = self.kustomizations.iter().flat_map(|own| {
+            own.resources.iter().filter_map(|member| self.files.get(&member_path(&own.folder, member)).copied())
+        });
+        members.collect()
+    }
+
+    /// Pods that stand in patches.
+    fn patch_pods(&self) -> BTreeSet<PodId> {
+        let resources = self.resource_sources();
+        let patches = self.kustomizations.iter().flat_map(|own| {
+            self.patches(own).into_iter().filter_map(|patch| match &patch.body {
+                Body::File(file) => self.files.get(&member_path(&own.folder, file)).copied(),
+                _ => None,
+            })
+        });
+        let patches = patches.filter(|source| !resources.contains(source));
+        patches.flat_map(|source| self.pods.get(&source).into_iter().flatten().copied()).collect()
+    }
+
+    /// Image uses that are part of a build, whatever became of them.
+    fn seen(&self, outcomes: &[emit::Outcome], builds: &[Build<'_>]) -> BTreeSet<usize> {
+        let patches = self.patch_pods();
+        let sources = outcomes.iter().flat_map(|outcome| &builds[outcome.root].sources);
+        let pods = sources.flat_map(|source| self.pods.get(source).into_iter().flatten());
+        let pods = pods.filter(|pod| !patches.contains(pod));
+        let images = pods.flat_map(|pod| self.images.get(pod.0 as usize).into_iter().flatten().copied());
+        images.chain(self.merged.iter().copied()).collect()
+    }
+}
+
+/// The places that decided a value before the last one.
+fn decided_by(written: &Spanned<String>, set: &[Set]) -> Vec<DecidedBy> {
+    let workload = DecidedBy { span: written.span, message: "the workload's own line".to_owned() };
+    let earlier = set
+        .iter()
+        .rev()
+        .skip(1)
+        .map(|set| DecidedBy { span: set.span, message: format!("{} makes it {}, before", set.path, set.value) });
+    earlier.chain(std::iter::once(workload)).collect()
+}

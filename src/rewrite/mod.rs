@@ -1,0 +1,112 @@
+//! What some objects of the inputs change about others: namespaces, names and contents of Secrets.
+
+mod image_stream;
+mod kustomize;
+mod unrendered_chart;
+
+use std::collections::BTreeSet;
+
+use crate::inventory::Inventory;
+use crate::resource::kustomization::{self, Build};
+use crate::resource::secret::{self, Content, Producer, RefusedBy, Secret};
+use crate::resource::workload::{ImageText, PodId, PodOrigin, Skip};
+use crate::text::source::{SourceId, Sources, Spanned};
+
+/// Marks what another object of the inputs replaces: images that a kustomization's `images:` rewrites, or that are
+/// the bare names of image streams; namespaces that a kustomization sets; Secrets that are filled in.
+pub fn apply(inventory: &mut Inventory, sources: &Sources) {
+    let kustomizations = std::mem::take(&mut inventory.kustomizations);
+    let builds = kustomization::builds(&kustomizations, sources);
+    let settled = kustomize::apply(inventory, &kustomizations, &builds, sources);
+    set_namespaces(inventory, &builds, &settled, sources);
+    mark_generated(&mut inventory.secrets, &builds);
+    mark_filled_in(&mut inventory.secrets, &inventory.filled_in);
+    secret::follow_mirrors(&mut inventory.secrets);
+    for image in &mut inventory.images {
+        // Flags and annotations are no field that it rewrites.
+        let is_mention = inventory.pods.get(image.pod.0 as usize).is_some_and(|pod| pod.origin == PodOrigin::Mention);
+        if is_mention || matches!(image.image, ImageText::Skipped(_)) {
+            continue;
+        }
+        if inventory.image_streams.contains(bare_name(&image.text.value)) {
+            image.image = ImageText::Skipped(Skip::SetByImageStream);
+        }
+    }
+    inventory.kustomizations = kustomizations;
+    image_stream::resolve(inventory);
+    unrendered_chart::separate_templates(inventory, sources);
+}
+
+/// An image's name without tag and digest.
+fn bare_name(text: &str) -> &str {
+    let text = text.split_once('@').map_or(text, |(name, _)| name);
+    let path_start = text.rfind('/').map_or(0, |slash| slash + 1);
+    text[path_start..].find(':').map_or(text, |colon| &text[..path_start + colon])
+}
+
+/// kustomize sets the namespace of all that it builds. Where several builds, or a build and the object, disagree any of
+/// them is possible.
+fn set_namespaces(inventory: &mut Inventory, builds: &[Build<'_>], settled: &BTreeSet<PodId>, sources: &Sources) {
+    let namespaces = kustomization::namespaces(builds, sources);
+    let set = |namespace: &mut Option<String>, source: SourceId| {
+        if let Some(built) = namespaces.get(&source) {
+            let own = namespace.take();
+            // Where a build leaves an object without a namespace, so is it: any is possible.
+            let given: Option<Vec<String>> = built.iter().map(|built| built.clone().or_else(|| own.clone())).collect();
+            *namespace = given.and_then(|given| the_only(given.into_iter()));
+        }
+    };
+    let pods = inventory
+        .pods
+        .iter_mut()
+        .enumerate()
+        .filter(|(at, pod)| !pod.chosen.namespace && !settled.contains(&PodId(*at as u32)));
+    pods.for_each(|(_, pod)| set(&mut pod.namespace, pod.span.source));
+    for secret in &mut inventory.secrets {
+        if !matches!(secret.producer, Producer::Generator(_)) && !secret.is_for_many_namespaces() {
+            set(&mut secret.namespace, secret.name.span.source);
+        }
+    }
+    for account in &mut inventory.service_accounts {
+        let resource = inventory.resources.get(account.resource.0 as usize);
+        resource.into_iter().for_each(|resource| set(&mut account.namespace, resource.span.source));
+    }
+}
+
+/// Tells each secret generator whose references kustomize rewrites, and which namespace its Secrets get.
+fn mark_generated(secrets: &mut [Secret], builds: &[Build<'_>]) {
+    for secret in secrets {
+        let Producer::Generator(generator) = &mut secret.producer else { continue };
+        let part_of = || builds.iter().filter(|build| build.folders.contains(generator.folder.as_str()));
+        let outer = part_of().filter_map(|build| build.kustomization.namespace.clone());
+        secret.namespace = the_only(outer.chain(secret.namespace.take()));
+        generator.build = part_of().flat_map(|build| build.sources.iter().copied()).collect();
+    }
+}
+
+/// What a Secret holds is not known where something fills it in, as long as the API server takes it.
+fn mark_filled_in(secrets: &mut [Secret], filled_in: &[Spanned<(Option<String>, String)>]) {
+    for filled in filled_in {
+        let (namespace, name) = &filled.value;
+        let is_meant = |secret: &&mut Secret| {
+            let elsewhere = secret.namespace.is_some() && namespace.is_some() && secret.namespace != *namespace;
+            secret.name.value == *name && !elsewhere
+        };
+        for secret in secrets.iter_mut().filter(is_meant) {
+            let overwritten = match &secret.content {
+                Content::Config(_) => true,
+                Content::Malformed(malformed) => malformed.refused_by == RefusedBy::Kubelet,
+                Content::Ignored(_) | Content::Opaque => false,
+            };
+            if overwritten {
+                secret.content = Content::Opaque;
+            }
+        }
+    }
+}
+
+/// The value that all agree on.
+fn the_only(values: impl Iterator<Item = String>) -> Option<String> {
+    let mut values: BTreeSet<String> = values.collect();
+    values.pop_first().filter(|_| values.is_empty())
+}

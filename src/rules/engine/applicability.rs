@@ -1,0 +1,141 @@
+//! Which rules could have their say in a run: that nothing was found means something of those only.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use crate::findings::suppression::{Scope, lines_of};
+use crate::kubelet::verdict::Verdict;
+use crate::resource::workload::{ImageText, ImageUse};
+use crate::rules::engine::meta::Meta;
+use crate::rules::{Context, by_id};
+use crate::text::source::{SourceId, Span};
+
+/// Rules that say the same whatever registries answer.
+const DEAF: &[&str] = &[
+    "invalid-image-reference",
+    "mutable-tag",
+    "unpinned-image",
+    "disallowed-registry",
+    "short-name",
+    "unresolved-placeholder",
+    "invalid-pull-policy",
+    "never-pulled",
+    "cached-mutable-tag",
+    "misplaced-pull-secrets",
+    "undefined-service-account",
+    "unlisted-pull-secret",
+    "legacy-dockercfg",
+    "committed-credentials",
+    "invalid-yaml",
+    "unreadable-input",
+    "unrendered-template",
+    "duplicate-key",
+    "unused-suppression",
+    "invalid-suppression",
+];
+
+/// Rules that come and go with the day and the place: what they do not find now, the next run may.
+const FICKLE: &[&str] = &["registry-typo", "node-local-registry", "rate-limit-risk", "unverified-image"];
+
+/// Rules that hear what the registry said of the image that they flag, and of no other.
+const OF_ONE_IMAGE: &[&str] = &[
+    "deprecated-registry",
+    "image-not-found",
+    "access-denied",
+    "public-image-broken-by-secret",
+    "missing-pull-secret",
+    "platform-mismatch",
+    "stale-digest",
+    "unsupported-manifest",
+    "plain-http-registry",
+    "untrusted-certificate",
+];
+
+/// What kept rules from speaking.
+pub(in crate::rules) struct Speakers<'a> {
+    cx: &'a Context<'a>,
+    /// Files by the names that they are shown with.
+    files: BTreeMap<&'a str, SourceId>,
+    /// Sources of which something could not be read.
+    troubled: BTreeSet<SourceId>,
+    skipped: Places,
+    untold: Places,
+}
+
+impl<'a> Speakers<'a> {
+    pub(in crate::rules) fn new(cx: &'a Context<'a>) -> Self {
+        let places = |silent: fn(&ImageUse, &Verdict) -> bool| {
+            let images = cx.inventory.images.iter().zip(cx.judged);
+            let images = images.filter(|(image, judged)| silent(image, &judged.verdict));
+            Places::new(cx, images.map(|(image, _)| image.text.span).collect())
+        };
+        let is_skipped = |image: &ImageUse, verdict: &Verdict| {
+            matches!(verdict, Verdict::Skipped(_)) || matches!(image.image, ImageText::Skipped(_))
+        };
+        Self {
+            cx,
+            files: cx.sources.iter().map(|(id, source)| (source.name(), id)).collect(),
+            troubled: {
+                let problems = cx.inventory.problems.iter().map(|problem| problem.span.source);
+                problems.chain(cx.inventory.charts.templates.iter().copied()).collect()
+            },
+            skipped: places(is_skipped),
+            untold: places(|_, verdict| matches!(verdict, Verdict::Skipped(_) | Verdict::Unverified(_))),
+        }
+    }
+
+    /// Whether a rule had its say of all that a suppression is about.
+    pub(in crate::rules) fn spoke(&self, meta: &Meta, scope: Scope) -> bool {
+        let settings = self.cx.settings;
+        let asked = match meta.id {
+            "disallowed-registry" => !settings.allowed_registries.is_empty(),
+            "platform-mismatch" => !settings.cluster.operator.platforms.is_empty(),
+            id => !FICKLE.contains(&id),
+        };
+        let heard = if DEAF.contains(&meta.id) {
+            !self.skipped.meet(scope)
+        } else if OF_ONE_IMAGE.contains(&meta.id) {
+            !settings.offline && !self.untold.meet(scope)
+        } else {
+            !settings.offline && self.untold.is_empty() && !self.skipped.meet(scope)
+        };
+        asked && heard && settings.runs_in(scope.source(), meta) && !self.troubled.contains(&scope.source())
+    }
+
+    /// Whether a rule, given by its id, had its say of a file, given by its name; a rule that is no more has none left.
+    pub(in crate::rules) fn spoke_in_file(&self, rule: &str, file: &str) -> bool {
+        let Some(id) = self.files.get(file) else { return false };
+        by_id(rule).is_none_or(|rule| self.spoke(rule.meta(), Scope::File(*id)))
+    }
+}
+
+/// Places, to be looked up by what a suppression is about.
+struct Places {
+    /// Sorted.
+    spans: Vec<Span>,
+    lines: HashSet<(SourceId, u32)>,
+}
+
+impl Places {
+    fn new(cx: &Context<'_>, mut spans: Vec<Span>) -> Self {
+        spans.sort_unstable();
+        let lines = spans.iter().flat_map(|span| {
+            let lines = lines_of(*span, cx.sources.get(span.source));
+            lines.into_iter().map(|line| (span.source, line))
+        });
+        Self { lines: lines.collect(), spans }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    fn meet(&self, scope: Scope) -> bool {
+        let (start, end) = match scope {
+            Scope::Line(source, line) => return self.lines.contains(&(source, line)),
+            Scope::File(_) => (0, u32::MAX),
+            Scope::Object(span) => (span.start, span.end),
+        };
+        let first = self.spans.partition_point(|span| (span.source, span.start) < (scope.source(), start));
+        self.spans.get(first).is_some_and(|span| span.source == scope.source() && span.start < end)
+    }
+}

@@ -1,0 +1,206 @@
+//! The finished facts that rules look at: what the inputs say, what was found out about each image, and what the
+//! operator wants.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::levels::Levels;
+use super::meta::Meta;
+use crate::findings::baseline::Baseline;
+use crate::findings::finding::{Severity, Subject};
+use crate::image::reference::Reference;
+use crate::inventory::Inventory;
+use crate::kubelet::cluster::ClusterFacts;
+use crate::kubelet::probe::plan::Depth;
+use crate::kubelet::probe::{Manifest, PullAnswer};
+use crate::kubelet::pull::PullContext;
+use crate::kubelet::verdict::Verdict;
+use crate::resource::workload::{ImageText, ImageUse, Pod, Resource, Skip};
+use crate::rules::engine::readable_secrets;
+use crate::text::source::{SourceId, Sources, Span};
+
+/// One image use with everything that was found out about it.
+#[derive(Debug, Clone)]
+pub struct JudgedImage {
+    /// The credentials that the kubelet would try.
+    pub pull: PullContext,
+    /// What the registry said; `None` when it was not asked.
+    pub answer: Option<Arc<PullAnswer>>,
+    /// Will it be pulled?
+    pub verdict: Verdict,
+    /// The manifest that was found, with what was read of it; also where the nodes cannot use it.
+    pub manifest: Option<Manifest>,
+    /// What `kubectl describe pod` would show, where it fails.
+    pub event: Option<String>,
+}
+
+/// What the operator says about the run; the same for every rule.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// What is known of the cluster.
+    pub cluster: ClusterFacts,
+    /// `--offline`: no registry is asked.
+    pub offline: bool,
+    /// Whether a dockerconfigjson was supplied.
+    pub supplied: bool,
+    /// `--depth`: how far images are looked at.
+    pub depth: Depth,
+    /// The time of the run, in seconds since 1970; `None` where it is not to be known: then nothing has expired.
+    pub now: Option<u64>,
+    /// What the operator wants of the rules.
+    pub levels: Levels,
+    /// The same of the sources of which something else is wanted: `overrides` of the configuration.
+    pub source_levels: BTreeMap<SourceId, Arc<Levels>>,
+    /// `--max-image-size`, in bytes, compressed; `None` means [`MAX_IMAGE_SIZE`].
+    pub max_image_size: Option<u64>,
+    /// `--no-suppressions`: comments and annotations silence nothing.
+    pub no_suppressions: bool,
+    /// `--baseline`: findings that were there before.
+    pub baseline: Option<Baseline>,
+    /// `--write-baseline`: what is found is known from now on; `baseline` does not count.
+    pub write_baseline: bool,
+    /// `allowed-registries`: globs of the registries, and prefixes of their repositories, that images may come from;
+    /// empty allows all.
+    pub allowed_registries: Vec<String>,
+    /// `mutable-tags`: globs of the tags that move, instead of those that move by convention.
+    pub mutable_tags: Option<Vec<String>>,
+}
+
+impl Settings {
+    /// What the operator wants of the rules in a source.
+    pub fn levels_of(&self, source: SourceId) -> &Levels {
+        self.source_levels.get(&source).map_or(&self.levels, AsRef::as_ref)
+    }
+
+    /// Whether a rule runs in a source.
+    pub fn runs_in(&self, source: SourceId, meta: &Meta) -> bool {
+        self.levels_of(source).runs(meta)
+    }
+
+    /// Whether a rule runs in any source.
+    pub fn runs(&self, meta: &Meta) -> bool {
+        self.levels.runs(meta) || self.source_levels.values().any(|levels| levels.runs(meta))
+    }
+}
+
+/// `--max-image-size` where it is not given: 2 GiB.
+pub const MAX_IMAGE_SIZE: u64 = 2 << 30;
+
+/// The finished facts.
+#[derive(Debug)]
+pub struct Context<'a> {
+    /// The files.
+    pub sources: &'a Sources,
+    /// What they say.
+    pub inventory: &'a Inventory,
+    /// One per image of the inventory, in its order.
+    pub judged: &'a [JudgedImage],
+    /// What the operator says.
+    pub settings: &'a Settings,
+    /// The readable pull secrets of the inputs, and who pulls with them.
+    pub(in crate::rules) held: Vec<readable_secrets::Held<'a>>,
+}
+
+/// An image use with all its facts at hand.
+#[derive(Debug, Clone, Copy)]
+pub struct ImageFacts<'a> {
+    /// The use.
+    pub image: &'a ImageUse,
+    /// Its pod.
+    pub pod: &'a Pod,
+    /// Its object.
+    pub resource: &'a Resource,
+    /// What was found out.
+    pub judged: &'a JudgedImage,
+}
+
+impl<'a> ImageFacts<'a> {
+    /// The reference, where the image is one.
+    pub fn reference(&self) -> Option<&'a Reference> {
+        match &self.image.image {
+            ImageText::Reference(reference) => Some(reference),
+            ImageText::Invalid(_) | ImageText::Skipped(_) => None,
+        }
+    }
+
+    /// The severity of a finding that says why the image fails: the rule's own where that is certain, else a warning.
+    pub fn severity(&self, meta: &Meta) -> Severity {
+        match self.judged.verdict {
+            Verdict::Fails(_) => meta.severity,
+            _ => meta.severity.min(Severity::Warning),
+        }
+    }
+
+    /// The same of a rule that is no error by itself, as it is seldom certain: an error where the image fails.
+    pub fn raised_severity(&self, meta: &Meta) -> Severity {
+        match self.judged.verdict {
+            Verdict::Fails(_) => Severity::Error,
+            _ => meta.severity,
+        }
+    }
+
+    /// Where a part of the image stands in its file, the last one of that text; `None` where the scalar writes it in
+    /// another way, with escapes, over several lines or by an alias, or where another value is pulled.
+    pub fn place_of(&self, sources: &Sources, part: &str) -> Option<Span> {
+        if self.image.written.is_some() {
+            return None;
+        }
+        let scalar = self.image.text.span;
+        let written = sources.slice(scalar);
+        let whole = written.find(&self.image.text.value)?;
+        let at = whole + self.image.text.value.rfind(part)?;
+        let start = scalar.start + at as u32;
+        Some(Span::new(scalar.source, start, start + part.len() as u32))
+    }
+
+    /// The subject of a finding about this image.
+    pub fn subject(&self) -> Subject {
+        Subject {
+            resource: Some(self.resource.name.clone()),
+            container: Some(self.image.container.clone()),
+            image: Some(self.image.text.value.clone()),
+        }
+    }
+}
+
+impl<'a> Context<'a> {
+    /// From the facts, one `judged` for each image of the inventory, in its order.
+    pub fn new(
+        sources: &'a Sources,
+        inventory: &'a Inventory,
+        judged: &'a [JudgedImage],
+        settings: &'a Settings,
+    ) -> Self {
+        let facts = Self { sources, inventory, judged, settings, held: Vec::new() };
+        Self { held: readable_secrets::of_inputs(&facts), ..facts }
+    }
+
+    /// Every image use, in order.
+    pub fn images(&self) -> impl Iterator<Item = ImageFacts<'a>> + use<'a> {
+        let inventory = self.inventory;
+        inventory.images.iter().zip(self.judged).map(move |(image, judged)| ImageFacts {
+            image,
+            pod: inventory.pod(image.pod),
+            resource: inventory.resource_of(image),
+            judged,
+        })
+    }
+
+    /// Those without the ones that another program pulls, or nobody any more: what a kubelet makes of pull secrets says
+    /// nothing of them.
+    pub fn images_of_kubelets(&self) -> impl Iterator<Item = ImageFacts<'a>> + use<'a> {
+        let is_left_alone =
+            |image: &ImageText| matches!(image, ImageText::Skipped(Skip::PulledByAnother | Skip::Finished));
+        self.images().filter(move |facts| !is_left_alone(&facts.image.image))
+    }
+
+    /// Whether an object of namespace `a` can name one of namespace `b`. Where neither the object nor `--namespace`
+    /// says it, any namespace is possible.
+    pub fn same_namespace(&self, a: Option<&str>, b: Option<&str>) -> bool {
+        let default = self.settings.cluster.namespace.as_deref();
+        match (a.or(default), b.or(default)) {
+            (Some(a), Some(b)) => a == b,
+            _ => true,
+        }
+    }
+}

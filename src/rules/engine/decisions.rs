@@ -1,0 +1,91 @@
+//! The places that decide an image from elsewhere in the inputs: whoever reads of a fault of the image has to change
+//! those.
+
+use std::collections::BTreeMap;
+
+use crate::findings::finding::{Finding, Label, Severity, Subject};
+use crate::resource::workload::{DecidedBy, PodOrigin};
+use crate::rules::{Context, ImageFacts};
+use crate::text::source::Span;
+
+/// The images that something else decides, or only mentions, by their places. Several stand at one place where a
+/// kustomization sets the image of several workloads.
+pub(in crate::rules) struct Decisions<'a>(BTreeMap<Span, Vec<ImageFacts<'a>>>);
+
+impl<'a> Decisions<'a> {
+    pub(in crate::rules) fn new(cx: &Context<'a>) -> Self {
+        let mut decided: BTreeMap<Span, Vec<ImageFacts<'a>>> = BTreeMap::new();
+        for facts in cx.images() {
+            if !facts.image.decided_by.is_empty() || facts.pod.origin == PodOrigin::Mention {
+                decided.entry(facts.image.text.span).or_default().push(facts);
+            }
+        }
+        Self(decided)
+    }
+
+    /// The images at the place that a finding flags, or that it flags a part of.
+    fn at(&self, finding: &Finding) -> &[ImageFacts<'a>] {
+        let at = finding.primary.span;
+        let found = self.0.range(..=Span { end: u32::MAX, ..at }).next_back();
+        let found = found.filter(|(whole, _)| whole.source == at.source && at.end <= whole.end);
+        found.map_or(&[], |(_, images)| images)
+    }
+
+    /// The worst that a finding can be. What becomes of an image that only a flag or an annotation names is another
+    /// program's business.
+    pub(in crate::rules) fn most(&self, finding: &Finding) -> Severity {
+        let mentioned = self.at(finding).iter().any(|facts| facts.pod.origin == PodOrigin::Mention);
+        if mentioned { Severity::Note } else { Severity::Error }
+    }
+
+    /// A finding about an image, or a part of it, with the places that decide the image. Of several images at its place
+    /// it is that of its own object and container.
+    pub(in crate::rules) fn add_to(&self, mut finding: Finding) -> Finding {
+        let images = self.at(&finding);
+        let own = |facts: &&ImageFacts<'a>| images.len() == 1 || is_about(&finding.subject, facts);
+        let decisions: Vec<&DecidedBy> = images.iter().filter(own).flat_map(|facts| &facts.image.decided_by).collect();
+        for decision in decisions {
+            if finding.related.iter().all(|label| label.span != decision.span) {
+                finding.related.push(Label { span: decision.span, message: decision.message.clone() });
+            }
+        }
+        finding
+    }
+}
+
+fn is_about(subject: &Subject, facts: &ImageFacts<'_>) -> bool {
+    subject.resource.as_ref() == Some(&facts.resource.name)
+        && subject.container.as_ref() == Some(&facts.image.container)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::findings::finding::{Finding, Severity};
+    use crate::kubelet::verdict::{Cause, Verdict};
+    use crate::resource::workload::{DecidedBy, PodOrigin};
+    use crate::rules::Context;
+    use crate::rules::engine::decisions::Decisions;
+    use crate::rules::testing::Facts;
+    use crate::text::source::{SourceId, Sources, Span};
+
+    #[test]
+    fn findings_of_an_image_point_at_what_decides_it() {
+        let mut facts = Facts::default();
+        let pod = facts.pod(PodOrigin::Template);
+        facts.image(pod, "ghcr.io/acme/shop:2", Verdict::Fails(Cause::Absent));
+        facts.image(pod, "nginx:1", Verdict::Fails(Cause::Absent));
+        let decision = DecidedBy { span: Span::new(SourceId(9), 5, 8), message: "it says so".to_owned() };
+        facts.inventory.images[0].decided_by.push(decision.clone());
+        let sources = Sources::default();
+        let cx = Context::new(&sources, &facts.inventory, &facts.judged, &facts.settings);
+        let decisions = Decisions::new(&cx);
+        let related = |at: Span| decisions.add_to(Finding::new("x", Severity::Error, "x", at, "")).related;
+        let image = cx.inventory.images[0].text.span;
+        assert_eq!(related(image)[0].span, decision.span);
+        assert_eq!(related(Span { start: image.start + 2, end: image.end - 1, ..image }).len(), 1);
+        assert!(related(cx.inventory.images[1].text.span).is_empty());
+        assert!(related(Span { source: SourceId(7), ..image }).is_empty());
+        let told = Finding::new("x", Severity::Error, "x", image, "").related(decision.span, "");
+        assert_eq!(decisions.add_to(told).related.len(), 1);
+    }
+}

@@ -1,0 +1,197 @@
+//! `--deny`, `--warn`, `--note`, `--allow`: the severity that the operator gives to rules.
+
+use std::collections::BTreeMap;
+
+use crate::findings::finding::Severity;
+use crate::rules::engine::meta::Meta;
+use crate::rules::{RULES, by_id};
+
+/// The word for all rules that are on by default.
+pub const ALL: &str = "all";
+
+/// What the operator wants of a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// It does not run.
+    Off,
+    /// Everything that it finds has this severity; a rule that is off by default runs.
+    At(Severity),
+}
+
+impl Level {
+    /// `error`, `warning`, `note` or `off`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::At(severity) => severity.as_str(),
+        }
+    }
+}
+
+/// What the operator wants of every rule. A rule that is named counts before `all`, and `all` does not turn on what is
+/// off by default: those rules contradict each other's projects, so that each is asked for by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Levels {
+    all: Option<Level>,
+    named: BTreeMap<&'static str, Level>,
+}
+
+/// Why a level cannot be set.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LevelError {
+    /// There is no such rule.
+    #[error("{}", unknown(.0))]
+    Unknown(String),
+    /// Two levels for one rule.
+    #[error("`{0}` is given two severities; leave one of them out")]
+    Twice(String),
+}
+
+impl Levels {
+    /// Sets the level of a rule, or of `all`.
+    ///
+    /// # Errors
+    /// There is no such rule, or it has another level already.
+    pub fn set(&mut self, rule: &str, level: Level) -> Result<(), LevelError> {
+        let before = if rule == ALL {
+            self.all.replace(level)
+        } else {
+            let rule = by_id(rule).ok_or_else(|| LevelError::Unknown(rule.to_owned()))?;
+            self.named.insert(rule.meta().id, level)
+        };
+        match before {
+            Some(before) if before != level => Err(LevelError::Twice(rule.to_owned())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Turns on a rule that is off by default, where the operator names no level for it.
+    pub fn turn_on(&mut self, rule: &str, severity: Severity) {
+        if let Some(rule) = by_id(rule) {
+            self.named.entry(rule.meta().id).or_insert(Level::At(severity));
+        }
+    }
+
+    /// What becomes of a finding of a rule that it gave `found`: its severity, or `None` where the rule does not run.
+    pub fn severity(&self, meta: &Meta, found: Severity) -> Option<Severity> {
+        match self.named.get(meta.id).copied().or(self.all.filter(|_| meta.enabled)) {
+            Some(Level::Off) => None,
+            Some(Level::At(severity)) => Some(severity),
+            None => meta.enabled.then_some(found),
+        }
+    }
+
+    /// These levels over `lower` ones: what these name counts, then their `all`, which means every rule that is on below,
+    /// then what stands below.
+    #[must_use]
+    pub fn over(&self, lower: &Self) -> Self {
+        let level = |meta: &Meta| {
+            let below = lower.named.get(meta.id).copied().or(lower.all.filter(|_| meta.enabled));
+            let on = below.map_or(meta.enabled, |level| level != Level::Off);
+            self.named.get(meta.id).copied().or(self.all.filter(|_| on)).or(below)
+        };
+        let metas = RULES.iter().map(|rule| rule.meta());
+        Self { all: None, named: metas.filter_map(|meta| Some((meta.id, level(meta)?))).collect() }
+    }
+
+    /// Whether a rule has a level of its own.
+    pub fn names(&self, rule: &str) -> bool {
+        self.named.contains_key(rule)
+    }
+
+    /// Every level that was set, by the id of its rule; `all` is the first.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, Level)> {
+        self.all.map(|level| (ALL, level)).into_iter().chain(self.named.iter().map(|(rule, level)| (*rule, *level)))
+    }
+
+    /// Whether a rule runs.
+    pub fn runs(&self, meta: &Meta) -> bool {
+        self.severity(meta, meta.severity).is_some()
+    }
+}
+
+/// What is said of a rule that does not exist, with the one that may be meant.
+pub fn unknown(id: &str) -> String {
+    let distance = |known: &str| strsim::osa_distance(&id.to_ascii_lowercase().replace('_', "-"), known);
+    let ids = RULES.iter().map(|rule| rule.meta().id);
+    let nearest =
+        ids.map(|known| (distance(known), known)).min().filter(|(distance, known)| *distance * 3 <= known.len());
+    match nearest {
+        Some((_, nearest)) => format!("there is no rule `{id}`; did you mean `{nearest}`?"),
+        None => format!("there is no rule `{id}`; --list-rules shows all"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Severity::{Error, Note, Warning};
+
+    fn severity(levels: &[(&str, Level)], rule: &str) -> Option<Severity> {
+        let mut chosen = Levels::default();
+        for (rule, level) in levels {
+            chosen.set(rule, *level).expect("a rule");
+        }
+        chosen.severity(by_id(rule).expect("a rule").meta(), Note)
+    }
+
+    #[test]
+    fn a_name_counts_before_all_and_all_turns_nothing_on() {
+        let (deny, warn, off) = (Level::At(Error), Level::At(Warning), Level::Off);
+        assert_eq!(severity(&[], "mutable-tag"), Some(Note));
+        assert_eq!(severity(&[("mutable-tag", deny)], "mutable-tag"), Some(Error));
+        assert_eq!(severity(&[("mutable-tag", deny), ("all", off)], "mutable-tag"), Some(Error));
+        assert_eq!(severity(&[("all", off)], "mutable-tag"), None);
+        assert_eq!(severity(&[("all", warn)], "mutable-tag"), Some(Warning));
+        assert_eq!(severity(&[], "short-name"), None);
+        assert_eq!(severity(&[("all", deny)], "short-name"), None);
+        assert_eq!(severity(&[("short-name", warn)], "short-name"), Some(Warning));
+    }
+
+    #[test]
+    fn an_option_turns_a_rule_on_but_does_not_outvote_its_name() {
+        let mut levels = Levels::default();
+        levels.turn_on("short-name", Warning);
+        assert_eq!(levels.severity(by_id("short-name").expect("a rule").meta(), Note), Some(Warning));
+        let mut levels = Levels::default();
+        levels.set("short-name", Level::Off).expect("a rule");
+        levels.turn_on("short-name", Warning);
+        assert_eq!(levels.severity(by_id("short-name").expect("a rule").meta(), Note), None);
+    }
+
+    #[test]
+    fn levels_lie_over_one_another() {
+        let (deny, warn, off) = (Level::At(Error), Level::At(Warning), Level::Off);
+        let of = |upper: &[(&str, Level)], lower: &[(&str, Level)], rule: &str| {
+            let [upper, lower] = [upper, lower].map(|layer| {
+                let mut levels = Levels::default();
+                layer.iter().for_each(|(rule, level)| levels.set(rule, *level).expect("a rule"));
+                levels
+            });
+            upper.over(&lower).severity(by_id(rule).expect("a rule").meta(), Note)
+        };
+        assert_eq!(of(&[], &[], "mutable-tag"), Some(Note));
+        assert_eq!(of(&[], &[], "short-name"), None);
+        assert_eq!(of(&[], &[("all", warn)], "mutable-tag"), Some(Warning));
+        assert_eq!(of(&[("mutable-tag", deny)], &[("mutable-tag", off)], "mutable-tag"), Some(Error));
+        // `all` of the upper layer is every rule that is on in the lower one.
+        assert_eq!(of(&[("all", deny)], &[("mutable-tag", off)], "mutable-tag"), None);
+        assert_eq!(of(&[("all", deny)], &[("short-name", warn)], "short-name"), Some(Error));
+        assert_eq!(of(&[("all", deny)], &[("mutable-tag", warn)], "mutable-tag"), Some(Error));
+        assert_eq!(of(&[("all", off)], &[("short-name", warn)], "short-name"), None);
+        assert_eq!(of(&[("all", deny)], &[("all", off)], "mutable-tag"), None);
+    }
+
+    #[test]
+    fn slips_and_contradictions_are_refused() {
+        let mut levels = Levels::default();
+        let said = |error: Result<(), LevelError>| error.expect_err("refused").to_string();
+        let meant = "there is no rule `mutable_tags`; did you mean `mutable-tag`?";
+        assert_eq!(said(levels.set("mutable_tags", Level::Off)), meant);
+        assert_eq!(said(levels.set("xyz", Level::Off)), "there is no rule `xyz`; --list-rules shows all");
+        assert_eq!(levels.set("mutable-tag", Level::Off), Ok(()));
+        assert_eq!(levels.set("mutable-tag", Level::Off), Ok(()));
+        let twice = "`mutable-tag` is given two severities; leave one of them out";
+        assert_eq!(said(levels.set("mutable-tag", Level::At(Note))), twice);
+    }
+}

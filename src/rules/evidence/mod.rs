@@ -1,0 +1,7 @@
+//! What several rules work out of the facts.
+
+pub(crate) mod candidate_secrets;
+pub(crate) mod nearest_tag;
+pub(crate) mod password;
+pub(crate) mod registry_message;
+pub(crate) mod retired;

@@ -1,0 +1,134 @@
+//! What a user and a password tell by themselves: that they are an example's, or have white space at an edge.
+
+use crate::credential::pair::Credential;
+use crate::text::placeholder::{is_placeholder, looks_unfilled};
+
+/// Passwords of examples, in small letters and without what stands between the letters.
+const EXAMPLES: &[&str] = &[
+    "",
+    "bar",
+    "baz",
+    "changeit",
+    "changeme",
+    "default",
+    "dummy",
+    "empty",
+    "example",
+    "fake",
+    "foo",
+    "foobar",
+    "hunter2",
+    "mypassword",
+    "mysecret",
+    "mytoken",
+    "none",
+    "null",
+    "pass",
+    "passwd",
+    "password",
+    "placeholder",
+    "pw",
+    "pwd",
+    "redacted",
+    "removed",
+    "replaceme",
+    "sample",
+    "secret",
+    "test",
+    "todo",
+    "token",
+    "user",
+    "username",
+];
+
+/// What a password that is to be replaced begins with.
+const SAYS_SO: &[&str] = &[
+    "your",
+    "replace",
+    "insert",
+    "enter",
+    "todo",
+    "change",
+    "example",
+    "placeholder",
+    "redacted",
+    "notareal",
+    "notreal",
+];
+
+/// Whether a credential is an example's, or one that is filled in later.
+pub(crate) fn is_stand_in(credential: &Credential) -> bool {
+    let password = credential.password.expose().trim_matches(['\n', '\r', '\0', ' ']);
+    let letters: String = password.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+    let first = letters.chars().next();
+    is_placeholder(password)
+        || looks_unfilled(password) && !password.bytes().any(|byte| byte.is_ascii_digit())
+        || EXAMPLES.contains(&&*letters)
+        || letters.chars().all(|letter| Some(letter) == first)
+        || SAYS_SO.iter().any(|word| letters.starts_with(word))
+}
+
+/// Whether a user is what a shell leaves of a robot account of Harbor: `robot$ci` in double quotes becomes `robot`, and
+/// `robot$shop+ci`, the one of a project, `robot+ci`.
+pub(crate) fn is_cut_robot(credential: &Credential) -> bool {
+    let user = credential.username.expose();
+    user.ends_with("robot") || user.starts_with("robot+")
+}
+
+/// What to do about [`white_space`].
+pub(crate) const WITHOUT_WHITE_SPACE: &str = "write user and password without it: `printf %s user:password | base64` \
+    makes an `auth`, where `echo` adds a line break; or let `kubectl create secret docker-registry` make the Secret";
+
+/// What is wrong with the white space of a credential: it is sent as it stands.
+pub(crate) fn white_space(credential: &Credential) -> Option<&'static str> {
+    let (user, password) = (credential.username.expose(), credential.password.expose());
+    let is_blank = |c: char| c.is_whitespace() || c.is_control();
+    Some(match password.chars().next_back() {
+        Some('\n') => "the password ends in a line break",
+        Some('\r') => "the password ends in a carriage return",
+        Some('\0') => "the password ends in a NUL byte",
+        Some(last) if is_blank(last) => "the password ends in white space",
+        _ if password.starts_with(is_blank) => "the password begins with white space",
+        _ if user.starts_with(is_blank) || user.ends_with(is_blank) => "the user name begins or ends in white space",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credential::sensitive::Sensitive;
+
+    fn credential(user: &str, password: &str) -> Credential {
+        Credential { username: Sensitive::new(user), password: Sensitive::new(password) }
+    }
+
+    #[test]
+    fn passwords_of_examples_and_real_ones() {
+        for password in
+            ["", "password", "changeme", "xxxxxxxx", "your-token", "<TOKEN>", "${TOKEN}", "hunter2", "PASSWORD"]
+        {
+            assert!(is_stand_in(&credential("bob", password)), "{password}");
+        }
+        for password in ["Harbor12345", "dckr_pat_aB3", "s3cr3t!x", "correct-horse", "ghp_0123ab", "GLDT1234"] {
+            assert!(!is_stand_in(&credential("bob", password)), "{password}");
+        }
+    }
+
+    #[test]
+    fn a_robot_without_its_name() {
+        for (user, cut) in [("robot", true), ("robot+ci", true), ("robot$ci", false), ("robot$shop+ci", false)] {
+            assert_eq!(is_cut_robot(&credential(user, "p")), cut, "{user}");
+        }
+        assert!(!is_cut_robot(&credential("robots", "p")) && !is_cut_robot(&credential("", "p")));
+    }
+
+    #[test]
+    fn white_space_at_the_edges() {
+        assert_eq!(white_space(&credential("bob", "p\n")), Some("the password ends in a line break"));
+        assert_eq!(white_space(&credential("bob", "p\0")), Some("the password ends in a NUL byte"));
+        assert_eq!(white_space(&credential("bob", " p")), Some("the password begins with white space"));
+        assert_eq!(white_space(&credential("bob ", "p")), Some("the user name begins or ends in white space"));
+        assert_eq!(white_space(&credential("bob", "p w")), None);
+    }
+}

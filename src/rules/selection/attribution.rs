@@ -1,0 +1,319 @@
+//! Which rule speaks of an image that fails, or could not be told: one fault, one rule.
+
+use crate::credential::dockerconfig::Entry;
+use crate::credential::lifetime;
+use crate::kubelet::probe::{Denial, Manifest, Outcome, TlsFault, Unknown};
+use crate::kubelet::pull::{Blind, CandidateCredential, SecretState};
+use crate::kubelet::verdict::{Cause, Verdict};
+use crate::resource::secret::{Content, IgnoredBecause, Producer, Secret};
+use crate::resource::workload::{PodOrigin, ResourceId};
+use crate::rules::engine::readable_secrets::entry_of;
+use crate::rules::node_local_registry::{self, NodeLocalRegistry};
+use crate::rules::registry_typo::{self, RegistryTypo};
+use crate::rules::undefined_service_account::{self, UndefinedServiceAccount};
+use crate::rules::{Context, ImageFacts, Rule};
+
+/// The rule that an image's verdict belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Attribution {
+    /// `image-not-found`.
+    NotFound,
+    /// `access-denied`: a credential of the pod was sent and refused.
+    CredentialRefused(Denial),
+    /// `access-denied`: to `HEAD` the registry answers 403, to `GET` it gives the image.
+    HeadRefused,
+    /// `access-denied`: the registry refuses without asking for a credential, so that none is ever sent.
+    NeverAsked,
+    /// `expired-credentials`: the same, and every credential that was sent says that its time is over.
+    Expired,
+    /// `public-image-broken-by-secret`: the same, and without any credential the image can be pulled.
+    PublicBroken,
+    /// `no-credentials-for-registry`: the pod has pull secrets, and none of their keys has a credential for the image.
+    NoMatchingKey(Option<Denial>),
+    /// `missing-pull-secret`: the pod has no credential to send.
+    NoCredential(Option<Denial>),
+    /// `plain-http-registry`.
+    PlainHttp,
+    /// `untrusted-certificate`.
+    Untrusted(TlsFault),
+    /// `invalid-hosts-toml`: the nodes' configuration of the registry cannot be used.
+    NodeConfig,
+    /// `unverified-image`: the registry gave no usable answer.
+    NoAnswer(Unknown),
+    /// `unverified-image`: a pull secret's content is not to be seen.
+    HiddenSecret,
+}
+
+/// Assigns an image to a rule; `None` where it is pullable, where another rule names the fault at its root, or where
+/// there is nothing to say.
+pub(crate) fn attribute(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Attribution> {
+    // Each of these two speaks of the image at its root, unless the operator turned it off.
+    let runs = |rule: &dyn Rule| cx.settings.runs_in(facts.image.text.span.source, rule.meta());
+    let typo = registry_typo::explains(facts) && runs(&RegistryTypo);
+    if typo || node_local_registry::concerns(facts) && runs(&NodeLocalRegistry) {
+        return None;
+    }
+    match facts.judged.verdict.cause()? {
+        Cause::Absent => Some(Attribution::NotFound),
+        Cause::Denied(Denial::Denied) | Cause::ServiceAccountUnknown if is_refused_by_head(facts) => {
+            Some(Attribution::HeadRefused)
+        }
+        Cause::Denied(Denial::NoChallenge) => Some(Attribution::NeverAsked),
+        Cause::Denied(_) if sent_credentials(facts).next().is_some() && is_never_asked(facts) => {
+            Some(Attribution::NeverAsked)
+        }
+        Cause::Denied(denial) if sent_credentials(facts).next().is_some() => Some(if all_expired(cx, facts) {
+            Attribution::Expired
+        } else if is_public(facts) {
+            Attribution::PublicBroken
+        } else {
+            Attribution::CredentialRefused(denial)
+        }),
+        Cause::Denied(denial) => no_credential(cx, facts, Some(denial)),
+        Cause::ServiceAccountUnknown => no_credential(cx, facts, last_denial(facts)),
+        // A secret that nothing produces is `undefined-pull-secret`'s.
+        Cause::SecretUnknown => (!has_secret_in(facts, &[SecretState::Missing])).then_some(Attribution::HiddenSecret),
+        // Not asked because the operator said so: the summary counts it.
+        Cause::Unknown(Unknown::Offline) => None,
+        Cause::Unknown(Unknown::PlainHttp) => Some(Attribution::PlainHttp),
+        Cause::Unknown(Unknown::NodeConfig) => Some(Attribution::NodeConfig),
+        Cause::Unknown(Unknown::Tls(fault)) if fault != TlsFault::Other => Some(Attribution::Untrusted(fault)),
+        Cause::Unknown(unknown) => Some(Attribution::NoAnswer(unknown)),
+        Cause::InvalidName
+        | Cause::Defect(_)
+        | Cause::Platform
+        | Cause::MalformedPullSecret
+        | Cause::Expected
+        | Cause::PulledByAnother
+        | Cause::Finished
+        | Cause::Placeholder
+        | Cause::RewrittenByKustomize
+        | Cause::RewrittenAtAdmission
+        | Cause::SetByImageStream
+        | Cause::Never => None,
+    }
+}
+
+/// `missing-pull-secret` speaks only where nothing else says why the pod has no credential: a secret that is ignored,
+/// undefined or listed at the wrong place is reported there.
+fn no_credential(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Option<Denial>) -> Option<Attribution> {
+    let explained = has_secret_in(facts, &[SecretState::Ignored, SecretState::Missing, SecretState::Malformed])
+        || cx.inventory.misplaced.iter().any(|misplaced| {
+            misplaced.resource == facts.pod.resource || is_service_account_of(cx, misplaced.resource, facts)
+        });
+    if explained {
+        return None;
+    }
+    if has_secret_in(facts, &[SecretState::Readable, SecretState::Supplied]) {
+        return Some(Attribution::NoMatchingKey(denial));
+    }
+    // The pod is refused as long as its service account is not there, and may get its pull secrets together with it.
+    let runs = cx.settings.runs_in(facts.image.text.span.source, UndefinedServiceAccount.meta());
+    (!(runs && undefined_service_account::refuses_pod(cx, facts))).then_some(Attribution::NoCredential(denial))
+}
+
+/// Whether the registry gives by `GET` what it refuses to `HEAD`.
+fn is_refused_by_head(facts: &ImageFacts<'_>) -> bool {
+    let explained = facts.judged.answer.as_ref().and_then(|answer| answer.explained.as_ref());
+    matches!(explained, Some(Outcome::Found(_))) && last_denial(facts) == Some(Denial::Denied)
+}
+
+/// Whether every attempt was refused before anybody asked for a credential.
+fn is_never_asked(facts: &ImageFacts<'_>) -> bool {
+    let attempts = facts.judged.answer.as_ref().map(|answer| answer.attempts.as_slice()).unwrap_or_default();
+    let bare = |outcome: &Outcome| matches!(outcome, Outcome::Denied(_, evidence) if evidence.bare);
+    !attempts.is_empty() && attempts.iter().all(|(_, outcome)| bare(outcome))
+}
+
+fn all_expired(cx: &Context<'_>, facts: &ImageFacts<'_>) -> bool {
+    sent_credentials(facts).all(|sent| entry_of(cx, facts, sent).is_some_and(|(_, entry)| is_expired(cx, entry)))
+}
+
+/// Whether a credential says that its time is over.
+pub(crate) fn is_expired(cx: &Context<'_>, entry: &Entry) -> bool {
+    let expiry = || lifetime::expiry(entry.credential.password.expose());
+    cx.settings.now.is_some_and(|now| expiry().is_some_and(|expiry| expiry <= now))
+}
+
+/// Whether the registry was seen to give the image to anyone.
+fn is_public(facts: &ImageFacts<'_>) -> bool {
+    let anonymous = facts.judged.answer.as_ref().and_then(|answer| answer.anonymous.as_ref());
+    matches!(anonymous, Some(Outcome::Found(Manifest { defect: None, .. })))
+}
+
+fn is_service_account_of(cx: &Context<'_>, resource: ResourceId, facts: &ImageFacts<'_>) -> bool {
+    cx.inventory.service_accounts.iter().any(|account| {
+        account.resource == resource
+            && account.name == facts.judged.pull.service_account
+            && (facts.pod.chosen.namespace
+                || cx.same_namespace(account.namespace.as_deref(), facts.pod.namespace.as_deref()))
+    })
+}
+
+fn has_secret_in(facts: &ImageFacts<'_>, states: &[SecretState]) -> bool {
+    facts.judged.pull.secrets.iter().any(|secret| states.contains(&secret.state))
+}
+
+/// The credentials that are really sent: runtimes send nothing for an empty user name.
+pub(crate) fn sent_credentials<'a>(facts: &ImageFacts<'a>) -> impl Iterator<Item = &'a CandidateCredential> + use<'a> {
+    facts.judged.pull.credentials.iter().filter(|candidate| !candidate.credential.is_anonymous())
+}
+
+/// Whether an error says of the image that its credentials are refused, and says why where it can.
+pub(crate) fn is_told_of_image(cx: &Context<'_>, facts: &ImageFacts<'_>) -> bool {
+    use Attribution::{CredentialRefused, Expired, NoMatchingKey, PublicBroken};
+    matches!(attribute(cx, facts), Some(CredentialRefused(_) | PublicBroken | Expired | NoMatchingKey(_)))
+}
+
+/// Docker Hub has no private repositories under `library/`: a refusal there means that there is no such image.
+pub(crate) fn is_official_image(facts: &ImageFacts<'_>) -> bool {
+    facts.reference().is_some_and(|image| image.registry() == "docker.io" && image.repository().starts_with("library/"))
+}
+
+fn last_denial(facts: &ImageFacts<'_>) -> Option<Denial> {
+    let answer = facts.judged.answer.as_deref()?;
+    answer.attempts.iter().rev().find_map(|(_, outcome)| match outcome {
+        Outcome::Denied(denial, _) => Some(*denial),
+        _ => None,
+    })
+}
+
+/// Whether a pull secret that the kubelet passes over may do the image no harm: it was shown to be pullable, is never
+/// pulled, its pods are made by a controller that may pull with something else, or the nodes have credentials for it.
+pub(crate) fn is_harmless(facts: &ImageFacts<'_>) -> bool {
+    let node = is_pulled_by_node(facts) || facts.judged.pull.credentials.iter().any(|it| it.secret.is_none());
+    matches!(facts.judged.verdict, Verdict::Pullable(_) | Verdict::NotPulled)
+        || !facts.pod.origin.is_whole()
+        || node && !matches!(facts.judged.verdict, Verdict::Fails(_))
+}
+
+/// Whether the nodes may pull it with credentials of their own, which are not to be seen here.
+pub(crate) fn is_pulled_by_node(facts: &ImageFacts<'_>) -> bool {
+    facts.judged.pull.blind.iter().any(|blind| matches!(blind, Blind::Node(_)))
+}
+
+/// A pull secret of that name that only other namespaces than the pod's have; `None` where either is not known.
+pub(crate) fn elsewhere<'a>(cx: &Context<'a>, facts: &ImageFacts<'_>, name: &str) -> Option<&'a Secret> {
+    let default = cx.settings.cluster.namespace.as_deref();
+    let own = facts.pod.namespace_or(default)?;
+    let no_pull_secret = Content::Ignored(IgnoredBecause::WrongType { has_docker_config: false });
+    cx.inventory.secrets.iter().find(|secret| {
+        let named = match &secret.producer {
+            Producer::Generator(generator) => generator.is_rendered_name(name),
+            _ => secret.name.value == name,
+        };
+        named && secret.content != no_pull_secret && secret.presence(Some(own), default).is_none()
+    })
+}
+
+/// What is added to a message about an image of a kind that is not known, or one that the nodes may pull all the same.
+pub(crate) fn doubt(facts: &ImageFacts<'_>) -> String {
+    match (facts.pod.origin, &facts.judged.verdict) {
+        (PodOrigin::Custom | PodOrigin::Mention, _) => {
+            format!(" (what the controller of `{}` makes of it is not known)", facts.resource.name.kind)
+        }
+        (PodOrigin::Unrendered, _) => " (what the rendered chart makes of it is not known)".to_owned(),
+        (_, Verdict::Unverified(_)) if is_pulled_by_node(facts) => {
+            " (unless the nodes' own credentials open it)".to_owned()
+        }
+        (_, Verdict::Unverified(_)) if facts.judged.pull.blind.iter().any(|it| matches!(it, Blind::Secret(_))) => {
+            " (unless the pull secret that is not to be seen here opens it)".to_owned()
+        }
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::finding::Severity;
+    use crate::kubelet::probe::Defect;
+    use crate::rules::RULES;
+    use crate::rules::testing::{Facts, candidate};
+
+    const DENIALS: [Denial; 5] =
+        [Denial::BadCredentials, Denial::DeniedOrAbsent, Denial::Auth, Denial::AuthRequired, Denial::Denied];
+
+    /// The rules that speak of an image with this verdict.
+    fn rules(verdict: Verdict, with_credential: bool) -> Vec<(&'static str, Severity)> {
+        let mut facts = Facts::default();
+        let pod = facts.pod(PodOrigin::Template);
+        let judged = facts.image(pod, "ghcr.io/acme/api:1", verdict);
+        if with_credential {
+            judged.pull.credentials.push(candidate(Some("regcred"), "ghcr.io", "user"));
+        }
+        let on = RULES.iter().filter(|rule| rule.meta().enabled);
+        let found = on.flat_map(|rule| facts.check(*rule));
+        found.map(|finding| (finding.rule, finding.severity)).collect()
+    }
+
+    #[test]
+    fn an_image_that_fails_is_one_error_of_one_rule() {
+        for denial in DENIALS {
+            let refused = Verdict::Fails(Cause::Denied(denial));
+            assert_eq!(rules(refused.clone(), true), [("access-denied", Severity::Error)], "{denial:?}");
+            assert_eq!(rules(refused, false), [("missing-pull-secret", Severity::Error)], "{denial:?}");
+        }
+        use Defect::{BrokenProxy, BrokenRegistry, NotAnImage, Schema1, TooBig};
+        for defect in [Schema1, NotAnImage, TooBig, BrokenProxy, BrokenRegistry] {
+            let verdict = Verdict::Fails(Cause::Defect(defect));
+            assert_eq!(rules(verdict, false), [("unsupported-manifest", Severity::Error)], "{defect:?}");
+        }
+        assert_eq!(rules(Verdict::Fails(Cause::Absent), true), [("image-not-found", Severity::Error)]);
+        let expired = Verdict::Fails(Cause::Unknown(Unknown::Tls(TlsFault::Expired)));
+        assert_eq!(rules(expired, true), [("untrusted-certificate", Severity::Error)]);
+        let plain = Verdict::Fails(Cause::Unknown(Unknown::PlainHttp));
+        assert_eq!(rules(plain, true), [("plain-http-registry", Severity::Error)]);
+    }
+
+    #[test]
+    fn an_image_that_could_not_be_told_is_never_an_error_and_never_silent() {
+        use Unknown::{AuthServer, Deadline, Dns, HostStopped, Network, NoSuchHost, NodeLocal};
+        use Unknown::{Interrupted, RateLimited, RegistryError, Timeout};
+        let tls = Unknown::Tls(TlsFault::Other);
+        let unknowns = [AuthServer, Deadline, Dns, NoSuchHost, HostStopped, Network, NodeLocal];
+        for unknown in unknowns.into_iter().chain([RateLimited, RegistryError, Timeout, Interrupted, tls]) {
+            let verdict = Verdict::Unverified(Cause::Unknown(unknown));
+            assert_eq!(rules(verdict, true), [("unverified-image", Severity::Note)], "{unknown:?}");
+        }
+        let plain = Verdict::Unverified(Cause::Unknown(Unknown::PlainHttp));
+        assert_eq!(rules(plain, true), [("plain-http-registry", Severity::Warning)]);
+        for fault in [TlsFault::UnknownAuthority, TlsFault::WrongName] {
+            let untrusted = Verdict::Unverified(Cause::Unknown(Unknown::Tls(fault)));
+            assert_eq!(rules(untrusted, true), [("untrusted-certificate", Severity::Warning)], "{fault:?}");
+        }
+        assert_eq!(rules(Verdict::Unverified(Cause::Expected), true), []);
+        let blind = Verdict::Unverified(Cause::ServiceAccountUnknown);
+        assert_eq!(rules(blind, false), [("missing-pull-secret", Severity::Warning)]);
+    }
+
+    #[test]
+    fn offline_there_is_nothing_to_say() {
+        assert_eq!(rules(Verdict::Unverified(Cause::Unknown(Unknown::Offline)), true), []);
+    }
+
+    #[test]
+    fn a_rule_that_is_turned_off_leaves_its_images_to_the_others() {
+        use crate::rules::engine::levels::Level;
+        let cases = [
+            ("gchr.io/a/b:1", "registry-typo", Verdict::Fails(Cause::Absent), Attribution::NotFound),
+            (
+                "localhost:5000/b:1",
+                "node-local-registry",
+                Verdict::Unverified(Cause::Unknown(Unknown::NodeLocal)),
+                Attribution::NoAnswer(Unknown::NodeLocal),
+            ),
+        ];
+        for (text, rule, verdict, expected) in cases {
+            for (off, expected) in [(false, None), (true, Some(expected))] {
+                let mut facts = Facts::default();
+                let pod = facts.pod(PodOrigin::Template);
+                facts.image(pod, text, verdict.clone());
+                if off {
+                    facts.settings.levels.set(rule, Level::Off).expect("a rule");
+                }
+                assert_eq!(facts.attributions(), [expected], "{rule} off: {off}");
+            }
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Text: files and places in them, YAML and JSON as Kubernetes reads them, what Go does with strings, placeholders.
+
+pub mod go;
+pub mod placeholder;
+pub mod source;
+pub mod yaml;

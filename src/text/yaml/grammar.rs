@@ -1,0 +1,426 @@
+//! Tokens to a tree: the states of `parserc.go` of go.yaml.in/yaml/v2 (v2.4.3), with its messages.
+//!
+//! The states are a stack and not calls, so that nesting costs memory and no more.
+
+use crate::text::yaml::scan::{Failure, Kind, Scanner, Text, Token};
+use crate::text::yaml::tree::build::{Builder, Layout, Properties, Tag};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    DocumentContent,
+    DocumentEnd,
+    BlockNode,
+    BlockSequenceFirst,
+    BlockSequence,
+    IndentlessSequence,
+    BlockMappingFirst,
+    BlockMappingKey,
+    BlockMappingValue,
+    FlowSequenceFirst,
+    FlowSequence,
+    FlowSequencePairKey,
+    FlowSequencePairValue,
+    FlowSequencePairEnd,
+    FlowMappingFirst,
+    FlowMappingKey,
+    FlowMappingValue,
+    FlowMappingNoValue,
+}
+
+/// What became of a chunk's first document: kubectl reads no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// There is none: blanks and comments.
+    Empty,
+    /// It ends where the chunk does.
+    Whole,
+    /// It ends before this offset, and something stands there. With `...` it was ended on purpose.
+    Before { at: u32, marked: bool },
+}
+
+pub(super) struct Grammar<'g, 't> {
+    scanner: Scanner<'t>,
+    builder: Builder<'g, 't>,
+    states: Vec<State>,
+    state: State,
+    /// `%TAG` handles and what they stand for.
+    handles: Vec<(String, String)>,
+}
+
+impl<'g, 't> Grammar<'g, 't> {
+    pub(super) fn new(text: &'t str, builder: Builder<'g, 't>) -> Self {
+        Self {
+            scanner: Scanner::new(text),
+            builder,
+            states: vec![State::DocumentEnd],
+            state: State::BlockNode,
+            handles: Vec::new(),
+        }
+    }
+
+    /// Reads the first document into the builder's tree. What follows its end is not looked at, as kubectl does not. The
+    /// second part of the answer is why the decoder refuses what the parser took.
+    pub(super) fn read(mut self) -> Result<(End, Option<Failure>), Failure> {
+        let end = self.read_document();
+        let refused = self.builder.finish(self.scanner.owned, self.scanner.comments);
+        Ok((end?, refused))
+    }
+
+    fn read_document(&mut self) -> Result<End, Failure> {
+        let mut token = self.scanner.peek()?;
+        match token.kind {
+            Kind::StreamEnd => return Ok(End::Empty),
+            Kind::Version | Kind::TagDirective | Kind::DocumentStart => {
+                self.directives()?;
+                token = self.scanner.peek()?;
+                if token.kind != Kind::DocumentStart {
+                    return Err(Failure::new(token.start, "did not find expected <document start>"));
+                }
+                self.scanner.skip();
+                self.state = State::DocumentContent;
+            }
+            _ => {}
+        }
+        while self.state != State::DocumentEnd {
+            self.step()?;
+        }
+        let token = self.scanner.peek()?;
+        Ok(match token.kind {
+            Kind::StreamEnd => End::Whole,
+            Kind::DocumentEnd => End::Before { at: token.end, marked: true },
+            _ => End::Before { at: token.start, marked: false },
+        })
+    }
+
+    fn directives(&mut self) -> Result<(), Failure> {
+        let mut versions = 0;
+        loop {
+            let token = self.scanner.peek()?;
+            match token.kind {
+                Kind::Version => {
+                    versions += 1;
+                    if versions > 1 {
+                        return Err(Failure::new(token.start, "found duplicate %YAML directive"));
+                    }
+                    let mut numbers = self.scanner.text(token.text).split('.').map(str::parse::<u8>);
+                    if !matches!((numbers.next(), numbers.next()), (Some(Ok(1)), Some(Ok(1)))) {
+                        return Err(Failure::new(token.start, "found incompatible YAML document"));
+                    }
+                }
+                Kind::TagDirective => {
+                    let tag = tag_number(token.text).and_then(|number| self.scanner.tags.get(number));
+                    let Some(tag) = tag else { return Ok(()) };
+                    if self.handles.iter().any(|(handle, _)| *handle == tag.handle) {
+                        return Err(Failure::new(token.start, "found duplicate %TAG directive"));
+                    }
+                    self.handles.push((tag.handle.clone(), tag.suffix.clone()));
+                }
+                _ => return Ok(()),
+            }
+            self.scanner.skip();
+        }
+    }
+
+    fn step(&mut self) -> Result<(), Failure> {
+        match self.state {
+            State::DocumentContent => self.document_content(),
+            State::DocumentEnd => Ok(()),
+            State::BlockNode => self.node(true, false),
+            State::BlockSequenceFirst => {
+                self.scanner.skip();
+                self.block_sequence()
+            }
+            State::BlockSequence => self.block_sequence(),
+            State::IndentlessSequence => self.indentless_sequence(),
+            State::BlockMappingFirst => {
+                self.scanner.skip();
+                self.block_mapping_key()
+            }
+            State::BlockMappingKey => self.block_mapping_key(),
+            State::BlockMappingValue => self.block_mapping_value(),
+            State::FlowSequenceFirst => {
+                self.scanner.skip();
+                self.flow_sequence(true)
+            }
+            State::FlowSequence => self.flow_sequence(false),
+            State::FlowSequencePairKey => self.flow_sequence_pair_key(),
+            State::FlowSequencePairValue => self.flow_sequence_pair_value(),
+            State::FlowSequencePairEnd => {
+                let token = self.scanner.peek()?;
+                self.builder.end(token.start);
+                self.state = State::FlowSequence;
+                Ok(())
+            }
+            State::FlowMappingFirst => {
+                self.scanner.skip();
+                self.flow_mapping_key(true)
+            }
+            State::FlowMappingKey => self.flow_mapping_key(false),
+            State::FlowMappingValue => self.flow_mapping_value(),
+            State::FlowMappingNoValue => {
+                let token = self.scanner.peek()?;
+                self.empty(token.start, State::FlowMappingKey)
+            }
+        }
+    }
+
+    fn pop(&mut self) {
+        self.state = self.states.pop().unwrap_or(State::DocumentEnd);
+    }
+
+    /// An empty scalar, and the state behind it.
+    fn empty(&mut self, at: u32, state: State) -> Result<(), Failure> {
+        self.state = state;
+        self.builder.empty(at, Properties::default())
+    }
+
+    /// A node, and the state behind it.
+    fn node_then(&mut self, state: State, block: bool, indentless: bool) -> Result<(), Failure> {
+        self.states.push(state);
+        self.node(block, indentless)
+    }
+
+    /// Takes the token that was seen last, and says what comes next.
+    fn next(&mut self) -> Result<Token, Failure> {
+        self.scanner.skip();
+        self.scanner.peek()
+    }
+
+    fn document_content(&mut self) -> Result<(), Failure> {
+        let token = self.scanner.peek()?;
+        match token.kind {
+            Kind::Version | Kind::TagDirective | Kind::DocumentStart | Kind::DocumentEnd | Kind::StreamEnd => {
+                self.pop();
+                self.builder.empty(token.start, Properties::default())
+            }
+            _ => self.node(true, false),
+        }
+    }
+
+    fn node(&mut self, block: bool, indentless: bool) -> Result<(), Failure> {
+        let mut token = self.scanner.peek()?;
+        if token.kind == Kind::Alias {
+            self.pop();
+            self.builder.alias(token.start..token.end, self.scanner.text(token.text))?;
+            self.scanner.skip();
+            return Ok(());
+        }
+        let start = token.start;
+        let (mut properties, mut tag, mut end) = (Properties::default(), None, token.start);
+        let mut seen = None;
+        while matches!(token.kind, Kind::Anchor | Kind::Tag) && seen != Some(token.kind) {
+            if properties.anchor.is_some() && tag.is_some() {
+                break;
+            }
+            if token.kind == Kind::Anchor {
+                properties.anchor = anchor_name(token.text);
+            } else {
+                tag = Some(token);
+            }
+            seen = Some(token.kind);
+            end = token.end;
+            token = self.next()?;
+        }
+        if let Some(tag) = tag {
+            properties.tag = self.resolve(tag)?;
+        }
+        let (mapping, layout, state) = match token.kind {
+            Kind::BlockEntry if indentless => (false, Layout::Indentless, State::IndentlessSequence),
+            Kind::Plain | Kind::Quoted => {
+                self.pop();
+                let value = self.scanner.text(token.text);
+                let plain = token.kind == Kind::Plain;
+                self.builder.scalar(token.start..token.end, token.text, value, plain, properties)?;
+                self.scanner.skip();
+                return Ok(());
+            }
+            Kind::FlowSequenceStart => (false, Layout::Flow, State::FlowSequenceFirst),
+            Kind::FlowMappingStart => (true, Layout::Flow, State::FlowMappingFirst),
+            Kind::BlockSequenceStart if block => (false, Layout::Block, State::BlockSequenceFirst),
+            Kind::BlockMappingStart if block => (true, Layout::Block, State::BlockMappingFirst),
+            _ if seen.is_some() => {
+                self.pop();
+                return self.builder.empty(end, properties);
+            }
+            _ => {
+                let at = if token.kind == Kind::StreamEnd { start } else { token.start };
+                return Err(Failure::new(at, "did not find expected node content"));
+            }
+        };
+        self.state = state;
+        self.builder.start(token.start, mapping, layout, properties)
+    }
+
+    /// What a tag says of its scalar.
+    fn resolve(&self, token: Token) -> Result<Tag, Failure> {
+        let tag = tag_number(token.text).and_then(|number| self.scanner.tags.get(number));
+        let Some(tag) = tag else { return Ok(Tag::None) };
+        if tag.handle.is_empty() {
+            return Ok(Tag::of(&tag.suffix));
+        }
+        let prefix = match self.handles.iter().find(|(handle, _)| *handle == tag.handle) {
+            Some((_, prefix)) => prefix.as_str(),
+            None if tag.handle == "!!" => "tag:yaml.org,2002:",
+            None if tag.handle == "!" => "!",
+            None => return Err(Failure::new(token.start, "found undefined tag handle")),
+        };
+        Ok(Tag::of(&format!("{prefix}{}", tag.suffix)))
+    }
+
+    fn block_sequence(&mut self) -> Result<(), Failure> {
+        let token = self.scanner.peek()?;
+        match token.kind {
+            Kind::BlockEntry => match self.next()?.kind {
+                Kind::BlockEntry | Kind::BlockEnd => self.empty(token.end, State::BlockSequence),
+                _ => self.node_then(State::BlockSequence, true, false),
+            },
+            Kind::BlockEnd => {
+                self.close(token);
+                Ok(())
+            }
+            _ => Err(Failure::new(token.start, "did not find expected '-' indicator")),
+        }
+    }
+
+    /// Ends the innermost collection with a token of its own.
+    fn close(&mut self, token: Token) {
+        self.pop();
+        self.builder.end(token.end);
+        self.scanner.skip();
+    }
+
+    fn indentless_sequence(&mut self) -> Result<(), Failure> {
+        let token = self.scanner.peek()?;
+        if token.kind != Kind::BlockEntry {
+            self.pop();
+            self.builder.end(token.start);
+            return Ok(());
+        }
+        match self.next()?.kind {
+            Kind::BlockEntry | Kind::Key | Kind::Value | Kind::BlockEnd => {
+                self.empty(token.end, State::IndentlessSequence)
+            }
+            _ => self.node_then(State::IndentlessSequence, true, false),
+        }
+    }
+
+    fn block_mapping_key(&mut self) -> Result<(), Failure> {
+        let token = self.scanner.peek()?;
+        match token.kind {
+            Kind::Key => match self.next()?.kind {
+                Kind::Key | Kind::Value | Kind::BlockEnd => self.empty(token.end, State::BlockMappingValue),
+                _ => self.node_then(State::BlockMappingValue, true, true),
+            },
+            Kind::BlockEnd => {
+                self.close(token);
+                Ok(())
+            }
+            _ => Err(Failure::new(token.start, "did not find expected key")),
+        }
+    }
+
+    fn block_mapping_value(&mut self) -> Result<(), Failure> {
+        let token = self.scanner.peek()?;
+        if token.kind != Kind::Value {
+            return self.empty(token.start, State::BlockMappingKey);
+        }
+        match self.next()?.kind {
+            Kind::Key | Kind::Value | Kind::BlockEnd => self.empty(token.end, State::BlockMappingKey),
+            _ => self.node_then(State::BlockMappingKey, true, true),
+        }
+    }
+
+    fn flow_sequence(&mut self, first: bool) -> Result<(), Failure> {
+        let mut token = self.scanner.peek()?;
+        if token.kind != Kind::FlowSequenceEnd {
+            if !first {
+                if token.kind != Kind::FlowEntry {
+                    return Err(Failure::new(token.start, "did not find expected ',' or ']'"));
+                }
+                token = self.next()?;
+            }
+            if token.kind == Kind::Key {
+                self.builder.start(token.start, true, Layout::Pair, Properties::default())?;
+                self.state = State::FlowSequencePairKey;
+                self.scanner.skip();
+                return Ok(());
+            }
+            if token.kind != Kind::FlowSequenceEnd {
+                return self.node_then(State::FlowSequence, false, false);
+            }
+        }
+        self.close(token);
+        Ok(())
+    }
+
+    fn flow_sequence_pair_key(&mut self) -> Result<(), Failure> {
+        let token = self.scanner.peek()?;
+        match token.kind {
+            Kind::Value | Kind::FlowEntry | Kind::FlowSequenceEnd => {
+                // The decoder takes the token, so that the `:` of `[? : x]` is gone.
+                self.scanner.skip();
+                self.empty(token.end, State::FlowSequencePairValue)
+            }
+            _ => self.node_then(State::FlowSequencePairValue, false, false),
+        }
+    }
+
+    fn flow_sequence_pair_value(&mut self) -> Result<(), Failure> {
+        let token = self.scanner.peek()?;
+        if token.kind == Kind::Value && !matches!(self.next()?.kind, Kind::FlowEntry | Kind::FlowSequenceEnd) {
+            return self.node_then(State::FlowSequencePairEnd, false, false);
+        }
+        self.empty(token.start, State::FlowSequencePairEnd)
+    }
+
+    fn flow_mapping_key(&mut self, first: bool) -> Result<(), Failure> {
+        let mut token = self.scanner.peek()?;
+        if token.kind != Kind::FlowMappingEnd {
+            if !first {
+                if token.kind != Kind::FlowEntry {
+                    return Err(Failure::new(token.start, "did not find expected ',' or '}'"));
+                }
+                token = self.next()?;
+            }
+            if token.kind == Kind::Key {
+                token = self.next()?;
+                return match token.kind {
+                    Kind::Value | Kind::FlowEntry | Kind::FlowMappingEnd => {
+                        self.empty(token.start, State::FlowMappingValue)
+                    }
+                    _ => self.node_then(State::FlowMappingValue, false, false),
+                };
+            }
+            if token.kind != Kind::FlowMappingEnd {
+                return self.node_then(State::FlowMappingNoValue, false, false);
+            }
+        }
+        self.close(token);
+        Ok(())
+    }
+
+    fn flow_mapping_value(&mut self) -> Result<(), Failure> {
+        let token = self.scanner.peek()?;
+        if token.kind == Kind::Value && !matches!(self.next()?.kind, Kind::FlowEntry | Kind::FlowMappingEnd) {
+            return self.node_then(State::FlowMappingKey, false, false);
+        }
+        let at = if token.kind == Kind::Value { token.end } else { token.start };
+        self.empty(at, State::FlowMappingKey)
+    }
+}
+
+/// The number of the tag that a token stands for.
+const fn tag_number(text: Text) -> Option<usize> {
+    match text {
+        Text::Owned { index } => Some(index as usize),
+        _ => None,
+    }
+}
+
+/// Where the name of an anchor stands.
+const fn anchor_name(text: Text) -> Option<(u32, u32)> {
+    match text {
+        Text::Source { start, end } => Some((start, end)),
+        _ => None,
+    }
+}

@@ -1,0 +1,414 @@
+//! YAML and JSON as trees with exact spans.
+//!
+//! The text is cut at document boundaries ([`split`]), each piece is scanned and parsed into a flat arena as kubectl's
+//! decoder does it ([`parse`]), and [`Node`] reads it the way Kubernetes does: YAML 1.1 scalars ([`scalar`]), aliases,
+//! merge keys, the last of duplicate keys. Nothing outside this folder knows the parser.
+
+mod grammar;
+mod json;
+pub mod parse;
+mod place;
+pub mod scalar;
+mod scan;
+pub mod split;
+mod tree;
+
+use std::borrow::Cow;
+use std::cell::{Cell, OnceCell};
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use crate::text::source::{SourceId, Span, Spanned};
+pub use crate::text::yaml::parse::Piece;
+pub use crate::text::yaml::parse::SyntaxError;
+pub use crate::text::yaml::parse::read;
+pub use crate::text::yaml::parse::read_as;
+pub(crate) use crate::text::yaml::parse::read_masked;
+pub use crate::text::yaml::place::Place;
+use crate::text::yaml::scalar::Scalar;
+use crate::text::yaml::scan::Text;
+use crate::text::yaml::tree::{NodeKind, RawNode, ScalarType, Tree};
+
+/// Aliases that may be followed while one document is read. A bomb of nested aliases would otherwise make a small file
+/// as large as it likes; real manifests follow a few dozen.
+const ALIAS_BUDGET: u32 = 100_000;
+
+/// Merges within merges that are followed.
+const MAX_MERGES: u8 = 16;
+
+/// Which of two values counts where a mapping has a key and merges one of that name too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum MergeRule {
+    /// The one that is written last, as in kubectl: go.yaml.in/yaml/v2 applies `<<` where it stands.
+    #[default]
+    InOrder,
+    /// The mapping's own, as in kustomize: kyaml resolves merges before anything else (`RNode.DeAnchor`). It reads YAML
+    /// 1.2 too, in which `y`, `no` and `on` are strings, and prints those quoted.
+    OwnFirst,
+}
+
+/// One parsed document.
+#[derive(Debug)]
+pub struct Document<'a> {
+    source: SourceId,
+    /// Offset of `text` in the source's text.
+    base: u32,
+    text: &'a str,
+    tree: &'a Tree,
+    rule: MergeRule,
+    aliases_left: Cell<u32>,
+    /// Scalars that another text stands in for, by their nodes.
+    filled: OnceCell<BTreeMap<u32, Filling>>,
+}
+
+/// The text that stands in for a scalar which names parameters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filling {
+    /// The text.
+    pub text: String,
+    /// Whether its type is to be resolved, as that of a plain scalar; otherwise it is a string.
+    pub typed: bool,
+    /// The names of the parameters, and where their values stand.
+    pub parameters: Vec<Spanned<String>>,
+}
+
+impl<'a> Document<'a> {
+    fn new(source: SourceId, base: u32, text: &'a str, tree: &'a Tree, rule: MergeRule) -> Self {
+        Self { source, base, text, tree, rule, aliases_left: Cell::new(ALIAS_BUDGET), filled: OnceCell::new() }
+    }
+
+    /// From here on the scalars have these texts. A document is filled in once; what comes later has no effect.
+    pub(crate) fn fill(&self, fillings: impl IntoIterator<Item = (Node<'a>, Filling)>) {
+        let fillings: BTreeMap<u32, Filling> = fillings.into_iter().map(|(node, filling)| (node.id, filling)).collect();
+        if !fillings.is_empty() {
+            // A second filling is not wanted.
+            let _ = self.filled.set(fillings);
+        }
+    }
+
+    /// The top node; `None` when the document holds nothing but comments.
+    pub fn root(&'a self) -> Option<Node<'a>> {
+        (!self.tree.nodes.is_empty()).then_some(Node { document: self, id: 0 })
+    }
+
+    /// Spans of the comments from `#` to the end of the line, in source order.
+    pub fn comments(&self) -> impl Iterator<Item = Span> {
+        self.tree.comments.iter().map(|range| self.span(range.start, range.end))
+    }
+
+    /// Whether more aliases were followed than any sane document has; what was read is then incomplete.
+    pub fn is_alias_bomb(&self) -> bool {
+        self.aliases_left.get() == 0
+    }
+
+    /// Counts things that are met through an alias, each of which costs as much as following one. `false` once there are
+    /// too many: what was read is incomplete then.
+    pub(crate) fn may_repeat(&self, things: usize) -> bool {
+        let things = u32::try_from(things).unwrap_or(u32::MAX);
+        let left = self.aliases_left.get().saturating_sub(things);
+        self.aliases_left.set(left);
+        left > 0
+    }
+
+    /// Where its text begins in the source's.
+    pub(crate) const fn base(&self) -> u32 {
+        self.base
+    }
+
+    /// Its text, and what of the text up to the next `---` is not part of it.
+    pub(crate) fn text(&self) -> &'a str {
+        self.text
+    }
+
+    /// Whether a mapping in it has a merge key, so that the two rules may differ.
+    pub fn has_merges(&self) -> bool {
+        self.tree.merges
+    }
+
+    /// The source it was read from.
+    pub fn source(&self) -> SourceId {
+        self.source
+    }
+
+    fn span(&self, start: u32, end: u32) -> Span {
+        Span::new(self.source, self.base + start, self.base + end)
+    }
+}
+
+/// A node of a document. Copying it is free.
+#[derive(Clone, Copy)]
+pub struct Node<'a> {
+    document: &'a Document<'a>,
+    id: u32,
+}
+
+/// A key and its value.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// The key.
+    pub key: Node<'a>,
+    /// The value; an alias is not yet followed.
+    pub value: Node<'a>,
+}
+
+impl std::fmt::Debug for Node<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?} at {:?}", self.raw().kind, self.range())
+    }
+}
+
+impl<'a> Node<'a> {
+    fn raw(self) -> &'a RawNode {
+        &self.document.tree.nodes[self.id as usize]
+    }
+
+    fn range(self) -> Range<u32> {
+        self.raw().start..self.raw().end
+    }
+
+    /// The node's place. Of a scalar its quotes are part; of an alias it is the alias.
+    pub fn span(self) -> Span {
+        let range = self.range();
+        self.document.span(range.start, range.end)
+    }
+
+    /// The document it belongs to.
+    pub fn document(self) -> &'a Document<'a> {
+        self.document
+    }
+
+    /// The node that an alias stands for; itself when it is none. `None` when the alias is part of its own target or
+    /// the document follows too many.
+    fn target(self) -> Option<Self> {
+        let mut node = self;
+        while let NodeKind::Alias { target } = node.raw().kind {
+            let left = self.document.aliases_left.get().checked_sub(1)?;
+            self.document.aliases_left.set(left);
+            let holder = self.document.tree.nodes.get(target as usize)?;
+            let cyclic = target <= self.id && self.id < holder.next;
+            if left == 0 || cyclic {
+                return None;
+            }
+            node = Node { document: self.document, id: target };
+        }
+        Some(node)
+    }
+
+    /// How many nodes it has with all below it, that of an alias as its target has.
+    pub(crate) fn size(self) -> usize {
+        self.target().map_or(1, |node| node.raw().next.saturating_sub(node.id) as usize)
+    }
+
+    /// Whether it is an alias.
+    pub fn is_alias(self) -> bool {
+        matches!(self.raw().kind, NodeKind::Alias { .. })
+    }
+
+    /// Whether it is a mapping, or an alias of one.
+    pub fn is_mapping(self) -> bool {
+        self.target().is_some_and(|node| node.raw().kind == NodeKind::Mapping)
+    }
+
+    /// Whether it is a sequence, or an alias of one.
+    pub fn is_sequence(self) -> bool {
+        self.target().is_some_and(|node| node.raw().kind == NodeKind::Sequence)
+    }
+
+    /// The scalar's text after escapes and folding, whatever its type; `None` for collections.
+    pub fn text(self) -> Option<&'a str> {
+        match self.target()?.filling() {
+            Some(filling) => Some(&filling.text),
+            None => self.written(),
+        }
+    }
+
+    /// The text that stands in for the scalar; `None` where it counts as it is written.
+    pub(crate) fn filling(self) -> Option<&'a Filling> {
+        self.document.filled.get()?.get(&self.target()?.id)
+    }
+
+    /// The scalar's text as it is written, whatever stands in for it.
+    pub(crate) fn written(self) -> Option<&'a str> {
+        let node = self.target()?;
+        match node.raw().kind {
+            NodeKind::Scalar { text, .. } => Some(match text {
+                Text::Source { start, end } => node.document.text.get(start as usize..end as usize)?,
+                Text::Owned { index } => node.document.tree.owned.get(index as usize)?,
+                Text::Decoded { index } => node.document.tree.decoded.get(index as usize)?,
+            }),
+            _ => None,
+        }
+    }
+
+    /// Where the scalar's text was written, byte by byte. Of an alias it is the alias.
+    pub fn place(self) -> Place {
+        self.place_of(self.text())
+    }
+
+    /// The same for the text as it is written, whatever stands in for it.
+    pub(crate) fn written_place(self) -> Place {
+        self.place_of(self.written())
+    }
+
+    fn place_of(self, text: Option<&str>) -> Place {
+        let range = self.range();
+        let written = self.document.text.get(range.start as usize..range.end as usize);
+        match (self.is_alias(), text, written) {
+            (false, Some(text), Some(written)) => Place::of_scalar(text, written, self.span()),
+            _ => Place::whole(self.span()),
+        }
+    }
+
+    /// The scalar as Kubernetes reads it; `None` for collections.
+    pub fn scalar(self) -> Option<Scalar<'a>> {
+        let node = self.target()?;
+        if let Some(filling) = node.filling() {
+            return Some(if filling.typed { scalar::resolve(&filling.text) } else { Scalar::String(&filling.text) });
+        }
+        let NodeKind::Scalar { typed, .. } = node.raw().kind else { return None };
+        let text = node.text()?;
+        Some(match typed {
+            ScalarType::Plain if self.document.rule == MergeRule::OwnFirst && scalar::is_word(text) => {
+                Scalar::String(text)
+            }
+            ScalarType::Plain => scalar::resolve(text),
+            ScalarType::String | ScalarType::Merge => Scalar::String(text),
+            ScalarType::Null => Scalar::Null,
+            ScalarType::Bool => scalar::boolean(text).map_or(Scalar::String(text), Scalar::Bool),
+            ScalarType::Number => Scalar::Number,
+        })
+    }
+
+    /// The name that it gives a field as a key: JSON has strings only, so `1_0` is `10` and `y` is `true`. `None` for
+    /// collections, and for `<<` where it merges.
+    pub fn key(self) -> Option<Cow<'a, str>> {
+        let node = self.target()?;
+        let NodeKind::Scalar { typed, .. } = node.raw().kind else { return None };
+        let text = node.text()?;
+        match typed {
+            ScalarType::Plain | ScalarType::Number | ScalarType::Bool => Some(scalar::key(text)),
+            ScalarType::String | ScalarType::Null => Some(Cow::Borrowed(text)),
+            ScalarType::Merge => None,
+        }
+    }
+
+    /// The value of a string field: a string, not a number, boolean or null.
+    pub fn as_str(self) -> Option<&'a str> {
+        match self.scalar()? {
+            Scalar::String(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Whether it is null: empty, `~`, `null`.
+    pub fn is_null(self) -> bool {
+        self.scalar() == Some(Scalar::Null)
+    }
+
+    /// Whether the value is a token without quotes that another program fills in, and that YAML takes for something else:
+    /// a comment in `image: #@ data.values.image` (ytt) and `image: #{IMAGE}#` (Replace Tokens), a list in `[[ image ]]`, a
+    /// mapping in `{IMAGE}`.
+    pub(crate) fn is_unquoted_token(self) -> bool {
+        let Range { start, end } = self.range();
+        if start == end {
+            let rest = self.document.text.get(end as usize..).unwrap_or_default().trim_start_matches([' ', '\t']);
+            return rest.starts_with("#@") || rest.starts_with("#{");
+        }
+        let written = self.document.text.get(start as usize..end as usize).unwrap_or_default();
+        let between = |open, close| written.strip_prefix(open).and_then(|rest: &str| rest.strip_suffix(close));
+        let is_of = |text: &str, more: &[char]| {
+            let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-') || more.contains(&c);
+            text.contains(|c: char| c.is_ascii_alphabetic()) && text.chars().all(is_name)
+        };
+        // Without the blanks it is a list in a list, and in small letters a mapping.
+        between("[[ ", " ]]").is_some_and(|text| is_of(text, &[' ', '$', '|', '"', '\'']))
+            || between("{", "}")
+                .is_some_and(|text| is_of(text, &[]) && !text.contains(|c: char| c.is_ascii_lowercase()))
+    }
+
+    /// The items of a sequence; none for anything else.
+    pub fn items(self) -> impl Iterator<Item = Node<'a>> {
+        let node = self.target().filter(|node| node.raw().kind == NodeKind::Sequence);
+        node.into_iter().flat_map(Self::children)
+    }
+
+    /// The entries of a mapping as written, duplicates and `<<` included; none for anything else.
+    pub fn entries(self) -> impl Iterator<Item = Entry<'a>> {
+        let node = self.target().filter(|node| node.raw().kind == NodeKind::Mapping);
+        let mut children = node.into_iter().flat_map(Self::children);
+        std::iter::from_fn(move || Some(Entry { key: children.next()?, value: children.next()? }))
+    }
+
+    /// The nodes directly below this one, in source order.
+    fn children(self) -> impl Iterator<Item = Node<'a>> {
+        let end = self.raw().next;
+        let mut at = self.id + 1;
+        std::iter::from_fn(move || {
+            let child = (at < end).then_some(Node { document: self.document, id: at })?;
+            at = child.raw().next;
+            Some(child)
+        })
+    }
+
+    /// The entry of a key, as the reader of the document takes it ([`MergeRule`]): the last of duplicates, and what `<<`
+    /// brings in.
+    pub fn entry(self, key: &str) -> Option<Entry<'a>> {
+        if !self.document.tree.merges {
+            return self.entries().filter(|entry| entry.key.text() == Some(key)).last();
+        }
+        self.entry_within(key, MAX_MERGES)
+    }
+
+    fn entry_within(self, key: &str, merges: u8) -> Option<Entry<'a>> {
+        let (mut own, mut merged) = (None, None);
+        for entry in self.entries() {
+            if entry.key.is_merge() {
+                let found = merges.checked_sub(1).and_then(|left| entry.value.merged_entry(key, left));
+                merged = found.or(merged);
+                if found.is_some() && self.document.rule == MergeRule::InOrder {
+                    own = None;
+                }
+            } else if entry.key.text() == Some(key) {
+                own = Some(entry);
+            }
+        }
+        own.or(merged)
+    }
+
+    /// The entry of a key in the value of `<<`: of several mappings, the first that has it.
+    fn merged_entry(self, key: &str, merges: u8) -> Option<Entry<'a>> {
+        if self.is_sequence() {
+            self.items().find_map(|item| item.entry_within(key, merges))
+        } else {
+            self.entry_within(key, merges)
+        }
+    }
+
+    /// Whether it is the key `<<`, which merges what it holds.
+    pub(crate) fn is_merge(self) -> bool {
+        matches!(self.raw().kind, NodeKind::Scalar { typed: ScalarType::Merge, .. })
+    }
+
+    /// Whether it is a scalar without quotes or tag.
+    pub(crate) fn is_plain(self) -> bool {
+        matches!(self.raw().kind, NodeKind::Scalar { typed: ScalarType::Plain, .. })
+    }
+
+    /// The value of a key; see [`Node::entry`].
+    pub fn get(self, key: &str) -> Option<Node<'a>> {
+        self.entry(key).map(|entry| entry.value)
+    }
+
+    /// The value at the end of a path of keys.
+    pub fn at(self, path: &[&str]) -> Option<Node<'a>> {
+        path.iter().try_fold(self, |node, key| node.get(key))
+    }
+
+    /// The string at a key.
+    pub fn str(self, key: &str) -> Option<&'a str> {
+        self.get(key)?.as_str()
+    }
+}
+
+#[cfg(test)]
+mod tests;
