@@ -2,6 +2,7 @@
 //!
 //! Parents and their children know each other; two children of one parent may not import each other, directly or
 //! through further ones.
+#![expect(clippy::disallowed_methods, reason = "reads the sources of the library")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
