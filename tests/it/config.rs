@@ -206,7 +206,7 @@ fn faults_have_places() {
         ),
         ("deny: [a]\n", &["1:1: `deny` is for the command line; a file says it as `rules: {RULE: SEVERITY}`"]),
         ("config: a\n", &["1:1: `config` is for the command line alone: pass --config"]),
-        ("rules: {mutable_tag: error}\n", &["1:9: there is no rule `mutable_tag`; did you mean `mutable-tag`?"]),
+        ("rules: {mutable_tag: error}\n", &["1:9: unknown rule `mutable_tag`; did you mean `mutable-tag`?"]),
         ("rules: {mutable-tag: deny}\n", &["1:22: a severity is `error`, `warning`, `note` or `off`"]),
         ("rules: [a]\n", &["1:8: `rules` is a mapping: rules with their severities"]),
         ("overrides:\n- paths: a\n", &["2:3: an override needs `paths` and `rules`"]),
