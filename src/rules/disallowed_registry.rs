@@ -188,14 +188,14 @@ mod tests {
     #[test]
     fn what_is_no_pattern_is_refused() {
         for (text, words) in [
-            ("", "is no pattern"),
-            ("https://ghcr.io", "leave out the scheme"),
+            ("", "is not a registry pattern"),
+            ("https://ghcr.io", "remove the scheme"),
             ("acme/*", "write `docker.io/acme/*`"),
             ("*", "one label"),
-            ("ghcr.io/acme/api:1", "leave the tag"),
-            ("ghcr.io/acme/api@sha256:00", "leave the tag"),
-            ("gh cr.io", "is no pattern"),
-            ("ghcr.io/[", "is no pattern"),
+            ("ghcr.io/acme/api:1", "remove the tag"),
+            ("ghcr.io/acme/api@sha256:00", "remove the tag"),
+            ("gh cr.io", "is not a registry pattern"),
+            ("ghcr.io/[", "is not a registry pattern"),
         ] {
             let error = text.parse::<AllowedRegistry>().expect_err(text);
             assert!(error.contains(words), "{text}: {error}");

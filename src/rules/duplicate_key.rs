@@ -82,7 +82,7 @@ mod tests {
             same: false,
         });
         let found = facts.check(&DuplicateKey).pop().expect("one finding");
-        assert!(found.message.starts_with("`image` is written 3 times"), "{}", found.message);
+        assert!(found.message.starts_with("duplicate key `image`: it appears 3 times"), "{}", found.message);
         assert_eq!(found.help.as_deref(), Some("keep only the intended `image`"));
         assert_eq!(found.primary.span, wins);
         assert_eq!(found.related.iter().map(|label| label.span).collect::<Vec<_>>(), lose);

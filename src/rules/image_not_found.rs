@@ -217,11 +217,11 @@ mod tests {
     #[test]
     fn says_did_you_mean_only_where_it_is_likely() {
         let cases = [
-            (tags(&["1.9.0", "1.8"]), "did you mean `1.9.0`? Near it: `1.8`"),
+            (tags(&["1.9.0", "1.8"]), "did you mean `1.9.0`? Similar: `1.8`"),
             (tags(&["v1.9"]), "did you mean `v1.9`?"),
             (tags(&["2.0", "1.7"]), "push it first, or use an existing tag: `1.7`, `2.0`"),
             (tags(&["edge"]), "none has a similar name"),
-            (tags(&[]), "no tag at all"),
+            (tags(&[]), "has no tags"),
         ];
         for (tags, expected) in cases {
             let help = absent("ghcr.io/acme/api:1.9", None, tags).help.unwrap_or_default();

@@ -78,7 +78,7 @@ mod tests {
             let expected = Some((Severity::Error, format!("write `{meant}`")));
             assert_eq!(help(written, PodOrigin::Template), expected, "{written}");
         }
-        assert!(help("OnFailure", PodOrigin::Template).is_some_and(|(_, help)| help.contains("leave it out")));
+        assert!(help("OnFailure", PodOrigin::Template).is_some_and(|(_, help)| help.contains("omit the field")));
         assert!(help("always", PodOrigin::Custom).is_some_and(|(severity, _)| severity == Severity::Warning));
     }
 

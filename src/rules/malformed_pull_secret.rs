@@ -121,8 +121,8 @@ mod tests {
         for written in ["\u{feff}{}", "'\u{feff}{}'", "\"\\ufeff{}\"", "77u/e30="] {
             assert!(help(written, words).contains("byte order mark"), "{written}");
         }
-        assert!(help("７", words).starts_with("make it anew"), "another character that begins with that byte");
-        assert!(help("77u/e30=", "unexpected end of JSON input").starts_with("make it anew"));
+        assert!(help("７", words).starts_with("recreate it"), "another character that begins with that byte");
+        assert!(help("77u/e30=", "unexpected end of JSON input").starts_with("recreate it"));
     }
 
     #[test]

@@ -271,7 +271,7 @@ mod tests {
         assert!(help(&facts).starts_with("add `imagePullSecrets: [{name: regcred}]` to the pod's spec"));
         let span = facts.write("regcred");
         facts.inventory.service_accounts[0].mountable = vec![SecretReference { name: "regcred".to_owned(), span }];
-        let expected = "write `imagePullSecrets: [{name: regcred}]` into the service account \"default\"";
+        let expected = "add `imagePullSecrets: [{name: regcred}]` to the service account \"default\"";
         assert!(help(&facts).starts_with(expected), "{}", help(&facts));
         assert!(facts.check(&MissingPullSecret)[0].related.iter().any(|label| label.span == span));
     }
@@ -312,9 +312,9 @@ mod tests {
     #[test]
     fn says_whether_the_supplied_credential_would_open_it() {
         let cases = [
-            (Outcome::Found(Manifest::default()), "open it"),
-            (Outcome::Denied(Denial::Denied, evidence(403)), "do not open it either"),
-            (Outcome::Absent(evidence(404)), "says that it does not exist"),
+            (Outcome::Found(Manifest::default()), "grant access"),
+            (Outcome::Denied(Denial::Denied, evidence(403)), "do not grant access either"),
+            (Outcome::Absent(evidence(404)), "reports that it does not exist"),
         ];
         for (supplied, expected) in cases {
             let (mut facts, _) = refused(PodOrigin::Template, REFUSED);

@@ -150,9 +150,9 @@ mod tests {
     #[test]
     fn the_pull_policy_decides_what_happens() {
         let cases = [
-            ("nginx", None, "names no tag, so the kubelet pulls `latest`; the pull policy defaults to `Always`"),
+            ("nginx", None, "has no tag, so the kubelet pulls `latest`; the pull policy defaults to `Always`"),
             ("nginx:latest", Some("IfNotPresent"), "with pull policy `IfNotPresent`"),
-            ("a/b:edge", None, "moves; the pull policy defaults to `IfNotPresent`"),
+            ("a/b:edge", None, "is mutable; the pull policy defaults to `IfNotPresent`"),
             ("a/b:edge", Some("Never"), "with pull policy `Never`"),
         ];
         for (text, policy, expected) in cases {

@@ -213,7 +213,8 @@ mod tests {
         assert_eq!(severity, Severity::Warning);
         assert_eq!(
             message,
-            "\"ghcr.io/acme/api:1\" has no image for linux/arm64 nodes, and the pod may run on one: it is built for linux/amd64 and linux/s390x"
+            "\"ghcr.io/acme/api:1\" has no image for linux/arm64 nodes, and the pod may run on one: it is built for \
+             linux/amd64 and linux/s390x"
         );
     }
 
@@ -221,13 +222,13 @@ mod tests {
     fn the_labels_are_those_that_differ() {
         let help = |entries: &[&str], nodes: &[&str]| said(entries, nodes).2.unwrap_or_default();
         let windows = help(&["windows/amd64"], &["linux/amd64"]);
-        assert!(windows.ends_with("nodes that it is for: `kubernetes.io/os: windows`"), "{windows}");
+        assert!(windows.ends_with("matching nodes: `kubernetes.io/os: windows`"), "{windows}");
         let both = help(&["linux/amd64"], &["windows/arm64"]);
         assert!(both.ends_with(": `kubernetes.io/os: linux` and `kubernetes.io/arch: amd64`"), "{both}");
         let several = help(&["linux/amd64", "linux/arm64"], &["windows/amd64"]);
         assert!(several.ends_with(": `kubernetes.io/os: linux`"), "{several}");
         let none = help(&["linux/amd64", "linux/s390x"], &["linux/arm64"]);
-        assert!(none.ends_with("nodes that it is for"), "{none}");
+        assert!(none.ends_with("matching nodes"), "{none}");
     }
 
     #[test]
@@ -238,7 +239,8 @@ mod tests {
             let (severity, _, help) = said(&[entry], &[node]);
             assert_eq!(severity, Severity::Error);
             let expected = format!(
-                "a {node} node can run {entry}, but containerd since 2.1 accepts only the node's own platform: build the image for it"
+                "a {node} node can run {entry}, but containerd since 2.1 accepts only the node's own platform: build \
+                 the image for it"
             );
             assert_eq!(help, Some(expected));
         }

@@ -137,9 +137,8 @@ mod tests {
         let messages: Vec<_> = found.iter().map(|finding| finding.message.as_str()).collect();
         assert_eq!(
             messages,
-            [
-                "2 images are pulled from Docker Hub without credentials, but this address has only 1 pull left of 100 in 6 hours; nodes have such a limit too"
-            ]
+            ["2 images are pulled from Docker Hub without credentials, but this address has only 1 pull left of \
+                 100 in 6 hours; nodes have such a limit too"]
         );
         assert_eq!(facts(&images).flags(&RateLimitRisk), [(Severity::Note, "nginx:1")]);
         assert_eq!(facts(&[("nginx:1", left(2)), ("redis:7", left(2))]).flags(&RateLimitRisk), []);
@@ -153,8 +152,8 @@ mod tests {
         deep.settings.depth = Depth::Manifest;
         let found = deep.check(&RateLimitRisk);
         assert!(found[0].message.starts_with(
-            "2 images are pulled from Docker Hub without credentials, once by this check (`--depth`) and once by a node, and \
-             this address has 3 pulls left"
+            "2 images are pulled from Docker Hub without credentials, once by this check (`--depth`) and once by a node, but \
+             this address has only 3 pulls left"
         ));
     }
 

@@ -69,8 +69,8 @@ mod tests {
         facts.problem(ProblemKind::Template, "{{ if }}", "");
         let found = facts.check(&RenderFailed);
         assert_eq!(found.len(), 2);
-        assert!(found[0].message.starts_with("this chart ") && found[0].message.ends_with(words));
+        assert!(found[0].message.starts_with("cannot render this chart, ") && found[0].message.ends_with(words));
         assert!(found[0].help.as_ref().is_some_and(|help| help.contains("helm dependency build")));
-        assert!(found[1].message.starts_with("this kustomization "), "{}", found[1].message);
+        assert!(found[1].message.starts_with("cannot render this kustomization, "), "{}", found[1].message);
     }
 }

@@ -314,11 +314,11 @@ mod tests {
         assert!(known.contains("adds a hash to this name") && known.contains("`resources`"), "{known}");
         assert!(known.ends_with("or set `generatorOptions: {disableNameSuffixHash: true}`"), "{known}");
         let unknown = help("Rollout", "prod-regcred", true, true);
-        assert!(unknown.contains("does not know that a Rollout names Secrets"), "{unknown}");
-        assert!(unknown.ends_with("{disableNameSuffixHash: true}` and name `prod-regcred`"), "{unknown}");
+        assert!(unknown.contains("does not know that a Rollout refers to Secrets"), "{unknown}");
+        assert!(unknown.ends_with("{disableNameSuffixHash: true}` and use `prod-regcred`"), "{unknown}");
         let affixed = help("Deployment", "prod-regcred", false, false);
         assert!(
-            affixed.contains("adds a prefix or suffix to") && affixed.ends_with("or name `prod-regcred`"),
+            affixed.contains("adds a prefix or suffix to") && affixed.ends_with("or use `prod-regcred`"),
             "{affixed}"
         );
     }
@@ -328,7 +328,7 @@ mod tests {
         for name in ["a/b", "My_Secret", "my_secret", "-a", "a.", "a..b", "ä", &"a".repeat(254)] {
             let mut facts = naming(name, Verdict::Unverified(Cause::SecretUnknown));
             assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Warning, name)]);
-            assert!(facts.check(&UndefinedPullSecret)[0].message.starts_with("no Secret can have the name"), "{name}");
+            assert!(facts.check(&UndefinedPullSecret)[0].message.contains("is not a valid Secret name"), "{name}");
             facts.settings.cluster.closed = true;
             assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Error, name)]);
         }

@@ -142,7 +142,7 @@ mod tests {
         let words = "tls: failed to verify certificate: x509: certificate is not valid for any names, but wanted to match \
                      reg.example";
         let (_, nobody) = found(TlsFault::WrongName, "https://reg.example/v2/", words, Verdict::Unverified);
-        assert!(nobody.contains("any names, but wanted to match reg.example`, or"), "{nobody}");
+        assert!(nobody.contains("any names, but wanted to match reg.example` or, if"), "{nobody}");
         assert!(
             nobody.ends_with("`x509: certificate relies on legacy Common Name field, use SANs instead`"),
             "{nobody}"

@@ -114,7 +114,7 @@ fn no_answer(facts: &ImageFacts<'_>, unknown: Unknown) -> Option<String> {
         Unknown::Deadline => "the time limit of the run was reached".to_owned(),
         Unknown::Interrupted => "the run was interrupted".to_owned(),
         Unknown::NodeLocal if let Some(onward) = onward(facts) => {
-            format!("{} redirects to {}{words}", facts.reference()?.registry(), onward.host)
+            format!("{} refers to {}{words}", facts.reference()?.registry(), onward.host)
         }
         Unknown::NodeLocal => {
             format!("{registry} is an address of the node or the cluster, which is not reachable from here")
@@ -158,8 +158,8 @@ impl Onward<'_> {
                  {host}`"
             ),
             false if self.is_address => format!(
-                "HTTPS requests to an address cannot be redirected elsewhere: let the registry return a host name \
-                 instead of {host}; until then only the nodes can check it"
+                "no option redirects HTTPS requests to an IP address: let the registry return a host name instead of {host}; \
+                 until then only the nodes can check it"
             ),
             false => format!(
                 "if this machine reaches {host} as the nodes do, pass that host, not the registry: `--connect-to \
@@ -339,7 +339,8 @@ mod tests {
         judged.answer = answer(PullAnswer { attempts, config, ..PullAnswer::default() });
         assert_eq!(
             facts.check(&UnverifiedImage)[0].message,
-            "unknown whether this image can be pulled: the image exists, but its content could not be read: ghcr.io fails (HTTP 200): the image's configuration names no platform"
+            "unknown whether this image can be pulled: the image exists, but its content could not be read: ghcr.io \
+             fails (HTTP 200): the image's configuration names no platform"
         );
     }
 
@@ -356,7 +357,7 @@ mod tests {
         };
         let words = |words: &str| Evidence { message: Some(words.to_owned()), ..Evidence::default() };
         let stopped = said(Unknown::HostStopped, words("dial tcp: connect: connection refused"));
-        assert!(stopped.contains("was not asked for: dial tcp: connect: connection refused"), "{stopped}");
+        assert!(stopped.contains("was not checked: dial tcp: connect: connection refused"), "{stopped}");
         let timeout = said(Unknown::Timeout, words("i/o timeout"));
         assert!(timeout.contains("did not answer in time: i/o timeout"), "{timeout}");
         for (seconds, expected) in [(7, "run again in a minute,"), (290, "in 5 minutes,"), (21_000, "in 6 hours,")] {
@@ -388,7 +389,7 @@ mod tests {
         let words = "auth.corp leads to a private address, which is not contacted";
         let (message, help) = onward("https://auth.corp/token", words);
         assert!(message.ends_with(
-            ": reg.example sends on to auth.corp: auth.corp leads to a private address, which is not contacted"
+            ": reg.example refers to auth.corp: auth.corp leads to a private address, which is not contacted"
         ));
         assert!(help.ends_with("not the registry: `--connect-to auth.corp=ADDRESS:PORT`"), "{help}");
         let (_, help) = onward("http://10.0.0.5/token", "10.0.0.5 is a private address, which is not contacted");
@@ -397,16 +398,16 @@ mod tests {
         assert!(!help.contains("--connect-to") && !help.contains("--plain-http"), "{help}");
         let words = "169.254.169.254 is a link-local or metadata address, which is not contacted";
         let (_, help) = onward("http://169.254.169.254/token", words);
-        assert!(help.starts_with("no option makes pullcheck ask 169.254.169.254"), "{help}");
+        assert!(help.starts_with("no option makes pullcheck contact 169.254.169.254"), "{help}");
         let (message, help) = told("reg.example/a:1", Unknown::NodeLocal, Evidence::default());
         assert!(message.contains("an address of the node") && help.contains("--connect-to"), "the registry itself");
     }
 
     #[test]
     fn a_token_endpoint_that_is_wrong_is_not_waited_for() {
-        for (status, mended) in [(200, true), (411, true), (500, false)] {
+        for (status, fixable) in [(200, true), (411, true), (500, false)] {
             let (_, help) = told("reg.example/a:1", Unknown::AuthServer, evidence(status));
-            assert_eq!(help.starts_with("mend the token endpoint"), mended, "{status}: {help}");
+            assert_eq!(help.starts_with("fix the token endpoint"), fixable, "{status}: {help}");
         }
     }
 
@@ -416,7 +417,7 @@ mod tests {
         assert!(help.contains("write `nvidia/cuda:12`"), "{help}");
         for text in ["Reg.example/cuda:12", "reg.example/cuda:12"] {
             let (_, help) = told(text, Unknown::NoSuchHost, Evidence::default());
-            assert!(help.starts_with("look for a slip in the host"), "{help}");
+            assert!(help.starts_with("check the host for typos"), "{help}");
         }
     }
 

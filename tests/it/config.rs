@@ -336,7 +336,8 @@ fn option_before_environment_before_file_before_default() {
     assert_eq!(by_mistake, "# dockerconfigjson: not shown, as it could be a secret # command line");
     // Rules are put together one by one.
     let rules = with(&["--deny", "short-name", "--print-config"]).output();
-    let block = "rules:\n  large-image: warning # c.yaml:5:1\n  mutable-tag: note # c.yaml:8:9\n  short-name: error # command line\n";
+    let block = "rules:\n  large-image: warning # c.yaml:5:1\n  mutable-tag: note # c.yaml:8:9\n  short-name: error \
+                 # command line\n";
     assert!(rules.stdout.contains(block), "{rules}");
 }
 

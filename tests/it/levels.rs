@@ -3,7 +3,8 @@
 use pullcheck_support::Run;
 use serde_json::Value;
 
-const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  - {name: a, image: nginx}\n  - {name: b, image: 'ghcr.io/acme/api:1'}\n";
+const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  - {name: a, image: \
+                   nginx}\n  - {name: b, image: 'ghcr.io/acme/api:1'}\n";
 
 fn pullcheck(args: &[&str]) -> Run {
     Run::new(env!("CARGO_BIN_EXE_pullcheck")).args(["--offline", "-"]).args(args).stdin(POD)
