@@ -45,7 +45,7 @@ fn a_slip_is_a_usage_error() {
     let refused = |args: &[&str]| pullcheck(args).output().assert_status(2).stderr;
     let meant = "pullcheck: --warn shortname: unknown rule `shortname`; did you mean `short-name`?\n";
     assert_eq!(refused(&["--warn", "shortname"]), meant);
-    assert!(refused(&["--deny", "x"]).contains("--list-rules shows all"));
+    assert!(refused(&["--deny", "x"]).contains("run `pullcheck --list-rules`"));
     assert!(refused(&["--deny", "mutable-tag", "--allow", "mutable-tag"]).contains("two severities"));
 }
 

@@ -414,7 +414,7 @@ fn nothing_for_the_nodes() {
         image: "reg.example/shop/api:chart",
         verdict: "fails not-an-image",
         rules: &["error unsupported-manifest"],
-        says: "is no container image but a Helm chart",
+        says: "is not a container image but a Helm chart",
         event: "",
         requests: &["HEAD chart", &chart],
         ..row

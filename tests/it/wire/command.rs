@@ -134,7 +134,7 @@ fn mistakes_in_a_hosts_toml_are_findings() {
         "warning[invalid-hosts-toml]: containerd cannot read this hosts.toml and ignores it: line 5: \
          `host.\"https://n.example\".capabilities`: must be a list",
         "other.example/hosts.toml:5:3",
-        "error[invalid-hosts-toml]: containerd asks nobody for images of reg.example",
+        "error[invalid-hosts-toml]: containerd cannot pull images of reg.example",
         "failed to resolve image: unable to read CA cert \"/nowhere/ca.pem\": open /nowhere/ca.pem: no such file or \
          directory",
     ] {
