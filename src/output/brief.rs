@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn the_gist_is_the_first_clause() {
-        assert_eq!(gist("the tag of \"a:latest\" moves; any restart"), "the tag of \"a:latest\" moves");
+        assert_eq!(gist("the tag of \"a:latest\" is mutable; any restart"), "the tag of \"a:latest\" is mutable");
         assert_eq!(gist("\"nginx\" names no tag, so the kubelet"), "\"nginx\" names no tag");
         assert_eq!(gist("it is refused (it says: no), and"), "it is refused");
         assert_eq!(gist("a plain one"), "a plain one");

@@ -47,30 +47,32 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Denial) -> Finding 
     let text = &facts.image.text.value;
     let owners = owners(facts);
     let what = match denial {
-        _ if is_expired_token(facts) => format!("{registry} refuses {text:?}: the token has expired that stands in"),
-        Denial::BadCredentials => format!("{registry} does not accept the user and password of"),
+        _ if is_expired_token(facts) => format!("{registry} rejected {text:?}: expired token in"),
+        Denial::BadCredentials => format!("{registry} rejected the user and password in"),
         denial if may_be_absent(denial) => {
-            format!("{text:?} does not exist, or {registry} does not show it with the credentials of")
+            format!("{text:?} does not exist, or {registry} denies access to it with the credentials in")
         }
         Denial::TokenRefused => {
             let status = refusals(facts).find_map(|evidence| evidence.status);
             match status {
                 Some(status @ 400..) => {
                     format!(
-                        "the token endpoint of {registry} refuses (HTTP {status}) the POST that carries the credentials of"
+                        "the token endpoint of {registry} rejected (HTTP {status}) the POST with the credentials in"
                     )
                 }
-                _ => format!("the token endpoint of {registry} gives {} no token for the credentials of", runtime(cx)),
+                _ => {
+                    format!("the token endpoint of {registry} returned {} no token for the credentials in", runtime(cx))
+                }
             }
         }
-        _ => format!("{registry} refuses {text:?} with the credentials of"),
+        _ => format!("{registry} denied access to {text:?} with the credentials in"),
     };
     let absent = absent_to_anyone(facts);
     let message = format!("{what} {owners}{}{}{absent}{}", slips(cx, facts), quoted(facts), doubt(facts));
     let finding = Finding::new(META.id, facts.severity(&META), message, facts.image.text.span, "refused")
         .help(match absent.is_empty() {
             true => help(cx, facts, denial).to_owned(),
-            false => format!("look for a slip in the name and the tag; besides, {}", help(cx, facts, denial)),
+            false => format!("check the name and the tag for typos; also {}", help(cx, facts, denial)),
         })
         .event(facts.judged.event.clone())
         .subject(facts.subject());
@@ -81,16 +83,16 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Denial) -> Finding 
 fn by_head(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Finding {
     let registry = host_of_answer(facts);
     let message = format!(
-        "{registry}, or a proxy before it, answers 403 to the HEAD request by which {} asks for {:?}, and has it for \
-         GET{}",
+        "{registry}, or a proxy in front of it, answers 403 to the HEAD request that {} sends for {:?}, but returns \
+         it to GET{}",
         runtime(cx),
         facts.image.text.value,
         doubt(facts)
     );
-    Finding::new(META.id, facts.severity(&META), message, facts.image.text.span, "refused to HEAD alone")
+    Finding::new(META.id, facts.severity(&META), message, facts.image.text.span, "refused for HEAD only")
         .help(
-            "fix the registry, or the proxy in front of it, so that it answers HEAD as it answers GET; a pull secret does not \
-             help, and CRI-O, which asks by GET, gets the image",
+            "fix the registry or the proxy in front of it, so that it answers HEAD as it answers GET; a pull secret \
+             does not help, and CRI-O, which sends GET, gets the image",
         )
         .event(facts.judged.event.clone())
         .subject(facts.subject())
@@ -103,24 +105,25 @@ fn never_asked(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Finding {
     let status = status.map(|status| format!(" with {status}")).unwrap_or_default();
     let owners = owners(facts);
     let unsent = match owners.is_empty() {
-        true => "would send none".to_owned(),
-        false => format!("never sends those of {owners}"),
+        true => "would send no credentials".to_owned(),
+        false => format!("never sends the credentials in {owners}"),
     };
     let message = format!(
-        "{registry} refuses {:?}{status} without asking for credentials in a way that {runtime} can answer, so that \
-         {runtime} {unsent}{}{}",
+        "{registry} refuses {:?}{status} without an authentication challenge that {runtime} can answer, so {runtime} \
+         {unsent}{}{}",
         facts.image.text.value,
         quoted(facts),
         doubt(facts),
         runtime = runtime(cx),
     );
-    let finding = Finding::new(META.id, facts.severity(&META), message, facts.image.text.span, "refused unasked")
-        .help(
-            "fix the registry, or the proxy in front of it: credentials are sent only after a 401 with `WWW-Authenticate: \
-             Bearer …` or `Basic …`, so that another password or pull secret changes nothing",
-        )
-        .event(facts.judged.event.clone())
-        .subject(facts.subject());
+    let finding =
+        Finding::new(META.id, facts.severity(&META), message, facts.image.text.span, "refused without a challenge")
+            .help(
+                "fix the registry or the proxy in front of it: runtimes send credentials only after a 401 with \
+                 `WWW-Authenticate: Bearer …` or `Basic …`, so another password or pull secret changes nothing",
+            )
+            .event(facts.judged.event.clone())
+            .subject(facts.subject());
     sent_credentials(facts).fold(finding, |finding, sent| related(cx, facts, finding, sent))
 }
 
@@ -138,19 +141,19 @@ pub(super) fn slips(cx: &Context<'_>, facts: &ImageFacts<'_>) -> String {
         let what = match () {
             () if is_expired(cx, entry) => "the token has expired",
             () if let Some(white_space) = white_space(&entry.credential) => white_space,
-            () if is_cut_robot(&entry.credential) => "the user is what a shell leaves of Harbor's `robot$…`",
+            () if is_cut_robot(&entry.credential) => "the user is Harbor's `robot$…`, truncated by a shell",
             () if entry.hints.identity_token => {
-                "stands an `identitytoken`, which the kubelet does not read: it sends user and password alone"
+                "an `identitytoken`, which the kubelet does not read; it sends only the user and password"
             }
             () if entry.hints.registry_token => {
-                "stands a `registrytoken`, which the kubelet does not read: it sends user and password alone"
+                "a `registrytoken`, which the kubelet does not read; it sends only the user and password"
             }
             () if entry.credential.password.is_empty() && cx.settings.cluster.runtime.is_containerd() => {
-                "stands no password, and containerd sends nothing without one"
+                "no password, and containerd sends nothing without one"
             }
             () => return None,
         };
-        Some(format!(" (under the key {:?} {what})", shown_key(&entry.key)))
+        Some(format!(" (key {:?}: {what})", shown_key(&entry.key)))
     };
     sent_credentials(facts).find_map(of_entry).unwrap_or_default()
 }
@@ -161,7 +164,7 @@ pub(super) fn owners(facts: &ImageFacts<'_>) -> String {
     for sent in sent_credentials(facts) {
         let name = match &sent.secret {
             Some(secret) => format!("the pull secret {secret:?}"),
-            None => "the node, for which the supplied configuration stands in".to_owned(),
+            None => "the supplied configuration (used in place of the node's)".to_owned(),
         };
         if !names.contains(&name) {
             names.push(name);
@@ -178,31 +181,32 @@ fn help(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Denial) -> &'static st
     };
     match denial {
         _ if is_expired_token(facts) => {
-            "ECR's tokens live 12 hours, so a secret that holds one has to be renewed all the time: let the nodes \
-             authenticate by themselves (the role of the nodes, or of the service account), or have a controller renew it"
+            "ECR tokens expire after 12 hours, so a secret with one must be renewed continuously: let the nodes \
+             authenticate by themselves (with the role of the nodes or of the service account), or let a controller \
+             renew it"
         }
         Denial::BadCredentials if sent_credentials(facts).any(has_space) => WITHOUT_WHITE_SPACE,
         _ if sent_credentials(facts).any(is_cut) => {
-            "in double quotes a shell takes `$` and the name behind it away: write the user in single quotes, \
-             `--docker-username='robot$…'`, and make the secret anew"
+            "a shell expands `$` and the name after it inside double quotes: use single quotes, \
+             `--docker-username='robot$…'`, and recreate the secret"
         }
         _ if sent_credentials(facts).any(has_token) => {
-            "put a password, or a token that the registry takes as one, where user and password stand: identity tokens \
-             are for the docker client alone"
+            "set a user and a password, or a token that the registry accepts as a password: only the docker client \
+             uses identity tokens"
         }
         Denial::BadCredentials => {
-            "renew the password or token: make a new one, test it with `docker login`, and replace the secret"
+            "renew the password or token: create a new one, test it with `docker login`, and replace the secret"
         }
         Denial::TokenRefused if refusals(facts).any(|evidence| evidence.status.is_some_and(|status| status < 400)) => {
-            "fix the token endpoint, or the proxy in front of it: what it answers is not what a runtime reads; another \
-             password changes nothing"
+            "fix the token endpoint or the proxy in front of it: runtimes cannot read its answer; another password \
+             changes nothing"
         }
         Denial::TokenRefused => {
-            "let the token endpoint, or the proxy in front of it, answer `POST` as it answers `GET`; another password changes \
-             nothing, and CRI-O, which asks by GET, may get the image"
+            "fix the token endpoint or the proxy in front of it, so that it answers `POST` as it answers `GET`; \
+             another password changes nothing, and CRI-O, which sends GET, may get the image"
         }
         denial if may_be_absent(denial) => {
-            "look for a slip in the name; if it is right, give the account read access to the repository"
+            "check the name for typos; if it is right, give the account read access to the repository"
         }
         _ => "give the account read access to the repository (a token needs the read scope), or use another account",
     }
@@ -224,7 +228,7 @@ pub(super) fn related(
     };
     match named.object.and_then(|object| cx.inventory.secrets.get(object)) {
         Some(secret) if finding.related.iter().all(|label| label.span != secret.name.span) => {
-            finding.related(secret.name.span, "the credentials stand in this object")
+            finding.related(secret.name.span, "credentials defined here")
         }
         _ => finding,
     }
@@ -263,10 +267,10 @@ mod tests {
     #[test]
     fn each_refusal_is_told_as_exactly_as_the_registry_does() {
         let cases = [
-            (Denial::BadCredentials, "ghcr.io does not accept the user and password of the pull secret \"regcred\""),
-            (Denial::DeniedOrAbsent, "does not exist, or ghcr.io does not show it with the credentials of"),
-            (Denial::Auth, "does not exist, or ghcr.io does not show it with the credentials of"),
-            (Denial::Denied, "ghcr.io refuses \"ghcr.io/acme/api:1\" with the credentials of"),
+            (Denial::BadCredentials, "ghcr.io rejected the user and password in the pull secret \"regcred\""),
+            (Denial::DeniedOrAbsent, "does not exist, or ghcr.io denies access to it with the credentials in"),
+            (Denial::Auth, "does not exist, or ghcr.io denies access to it with the credentials in"),
+            (Denial::Denied, "ghcr.io denied access to \"ghcr.io/acme/api:1\" with the credentials in"),
         ];
         for (denial, expected) in cases {
             let message = refused(denial, "user").check(&AccessDenied).remove(0).message;
@@ -284,15 +288,11 @@ mod tests {
         };
         facts.judged[0].answer = said("Your authorization token has expired. Reauthenticate and try again.");
         let expired = facts.check(&AccessDenied).remove(0);
-        assert!(
-            expired.message.contains("the token has expired that stands in the pull secret"),
-            "{}",
-            expired.message
-        );
+        assert!(expired.message.contains("expired token in the pull secret"), "{}", expired.message);
         assert!(expired.help.is_some_and(|help| help.contains("12 hours")));
-        facts.judged[0].answer = said("the organisation forbids classic tokens");
+        facts.judged[0].answer = said("the organization forbids classic tokens");
         let refused = facts.check(&AccessDenied).remove(0).message;
-        assert!(refused.ends_with("(it says: the organisation forbids classic tokens)"), "{refused}");
+        assert!(refused.ends_with("(it says: the organization forbids classic tokens)"), "{refused}");
     }
 
     #[test]
@@ -314,7 +314,7 @@ mod tests {
     fn points_at_the_reference_and_at_the_secret() {
         let related = refused(Denial::Denied, "user").check(&AccessDenied).remove(0).related;
         let messages: Vec<_> = related.iter().map(|label| label.message.as_str()).collect();
-        assert_eq!(messages, ["its key \"https://ghcr.io\" matches the image", "the credentials stand in this object"]);
+        assert_eq!(messages, ["its key \"https://ghcr.io\" matches the image", "credentials defined here"]);
     }
 
     fn found(facts: &Facts) -> (Severity, String, String) {
@@ -337,25 +337,25 @@ mod tests {
         for user in ["user", ""] {
             let (severity, message, help) = found(&answered(Denial::Denied, true, there(), user));
             assert_eq!(severity, Severity::Error);
-            assert!(message.contains("answers 403 to the HEAD request by which containerd asks for"), "{message}");
+            assert!(message.contains("answers 403 to the HEAD request that containerd sends for"), "{message}");
             assert!(help.contains("a pull secret does not help"), "{help}");
         }
         let mut facts = answered(Denial::Denied, true, there(), "");
         facts.judged[0].verdict = Verdict::Unverified(Cause::ServiceAccountUnknown);
         assert_eq!(found(&facts).0, Severity::Warning);
         let refused = found(&answered(Denial::Denied, false, None, "user")).1;
-        assert!(refused.contains("refuses \"ghcr.io/acme/api:1\" with the credentials"), "{refused}");
+        assert!(refused.contains("denied access to \"ghcr.io/acme/api:1\" with the credentials"), "{refused}");
     }
 
     #[test]
     fn what_was_never_sent_was_not_refused() {
         let (_, message, help) = found(&answered(Denial::Denied, true, None, "user"));
-        let expected = "ghcr.io refuses \"ghcr.io/acme/api:1\" with 403 without asking for credentials in a way that \
-                        containerd can answer, so that containerd never sends those of the pull secret \"regcred\"";
+        let expected = "ghcr.io refuses \"ghcr.io/acme/api:1\" with 403 without an authentication challenge that \
+                        containerd can answer, so containerd never sends the credentials in the pull secret \"regcred\"";
         assert_eq!(message, expected);
         assert!(help.contains("another password or pull secret changes nothing"), "{help}");
         let (_, message, _) = found(&answered(Denial::NoChallenge, true, None, ""));
-        assert!(message.ends_with("so that containerd would send none"), "{message}");
+        assert!(message.ends_with("so containerd would send no credentials"), "{message}");
         let mut crio = answered(Denial::NoChallenge, true, None, "user");
         crio.settings.cluster.runtime = Runtime::Crio;
         assert!(found(&crio).1.contains("CRI-O never sends"), "{}", found(&crio).1);
@@ -367,18 +367,18 @@ mod tests {
         let anonymous = Some(Outcome::Absent(evidence(404)));
         facts.judged[0].answer = answer(PullAnswer { anonymous, ..PullAnswer::default() });
         let (_, message, help) = found(&facts);
-        assert!(message.contains("does not accept the user and password"), "{message}");
-        assert!(message.ends_with("; asked without credentials, the registry says that there is no such image"));
-        assert!(help.starts_with("look for a slip in the name and the tag; besides, renew the password"), "{help}");
+        assert!(message.contains("rejected the user and password"), "{message}");
+        assert!(message.ends_with("; without credentials, the registry reports that the image does not exist"));
+        assert!(help.starts_with("check the name and the tag for typos; also renew the password"), "{help}");
     }
 
     #[test]
     fn what_an_entry_tells_by_itself() {
         let table = [
-            (r#""username": "robot", "password": "p""#, "what a shell leaves of Harbor's `robot$…`", "single quotes"),
-            (r#""username": "u", "password": "p", "identitytoken": "t""#, "stands an `identitytoken`", "docker client"),
-            (r#""username": "u", "password": "p", "registrytoken": "t""#, "stands a `registrytoken`", "docker client"),
-            (r#""username": "u""#, "stands no password", "renew the password"),
+            (r#""username": "robot", "password": "p""#, "Harbor's `robot$…`, truncated by a shell", "single quotes"),
+            (r#""username": "u", "password": "p", "identitytoken": "t""#, ": an `identitytoken`", "docker client"),
+            (r#""username": "u", "password": "p", "registrytoken": "t""#, ": a `registrytoken`", "docker client"),
+            (r#""username": "u""#, ": no password", "renew the password"),
         ];
         for (entry, words, help) in table {
             let mut facts = refused(Denial::BadCredentials, "user");

@@ -58,11 +58,11 @@ impl Rule for CachedMutableTag {
             let policy = if declared { "the pull policy is" } else { "the pull policy defaults to" };
             let why = if channel { ": it names an environment or a channel" } else { "" };
             let message = format!(
-                "the tag {tag:?} moves{why}, and {policy} `IfNotPresent`: each node keeps what it pulled first, so \
-                 that nodes may run different images"
+                "the tag {tag:?} is mutable{why}, and {policy} `IfNotPresent`: each node keeps the image that it \
+                 pulled first, so nodes can run different images"
             );
-            let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, "kept by each node");
-            let help = "pin a version or a digest; or pull at every start: `imagePullPolicy: Always`";
+            let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, "cached on each node");
+            let help = "pin a version or a digest, or pull at every start: `imagePullPolicy: Always`";
             Some(finding.help(help).subject(facts.subject()))
         }));
     }

@@ -33,12 +33,13 @@ impl Rule for CommittedCredentials {
             let keys = quoted(real.iter().map(|entry| shown_key(&entry.key)));
             let name = &held.secret.name.value;
             let message = format!(
-                "the pull secret {name:?} holds a readable password for {keys}: whoever can read this file has it"
+                "the pull secret {name:?} contains a readable password for {keys}: anyone who can read this file has \
+                 it"
             );
-            let help = "revoke it, make a new one, and keep it out of the repository: with SealedSecrets, SOPS or the \
-                        External Secrets Operator, or created by hand";
+            let help = "revoke it, create a new one, and keep it out of the repository: use SealedSecrets, SOPS, or \
+                        the External Secrets Operator, or create the secret by hand";
             let at = held.key_span(first);
-            out.push(held.finding(cx, (&META, META.severity), message, at, "a readable password").help(help));
+            out.push(held.finding(cx, (&META, META.severity), message, at, "readable password").help(help));
         }
     }
 }

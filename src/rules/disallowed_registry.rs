@@ -26,9 +26,9 @@ impl Rule for DisallowedRegistry {
             let text = &facts.image.text.value;
             let name = image.name();
             let message = if text.starts_with(name) || text.starts_with(image.registry()) {
-                format!("{name} is not of an allowed registry")
+                format!("{name} is not from an allowed registry")
             } else {
-                format!("{text:?} means {name}, which is not of an allowed registry")
+                format!("{text:?} means {name}, which is not from an allowed registry")
             };
             let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, "not allowed");
             Some(finding.help(allowed.help(image)).subject(facts.subject()))
@@ -112,20 +112,20 @@ impl FromStr for AllowedRegistry {
     fn from_str(text: &str) -> Result<Self, String> {
         let (host, path) = text.split_once('/').map_or((text, None), |(host, path)| (host, Some(path)));
         if text.contains("://") {
-            return Err(format!("`{text}`: leave out the scheme: HOST[:PORT][/PATH]"));
+            return Err(format!("`{text}`: remove the scheme: expected HOST[:PORT][/PATH]"));
         }
         let host = host.to_ascii_lowercase();
         if host.is_empty() || text.contains(char::is_whitespace) || glob::matches(text.as_bytes(), b"").is_err() {
-            return Err(format!("`{text}` is no pattern of registries: write HOST[:PORT][/PATH]"));
+            return Err(format!("`{text}` is not a registry pattern: expected HOST[:PORT][/PATH]"));
         }
         if !host.contains(['.', ':']) && host != "localhost" {
             return Err(match host.contains('*') {
-                true => format!("`{text}`: a `*` stands for one label of a host; write `*.example.com`"),
-                false => format!("`{text}`: `{host}` is no registry's host; of Docker Hub write `docker.io/{text}`"),
+                true => format!("`{text}`: a `*` matches one label of a host; write `*.example.com`"),
+                false => format!("`{text}`: `{host}` is not a registry host; for Docker Hub write `docker.io/{text}`"),
             });
         }
         if path.is_some_and(|path| path.contains([':', '@'])) {
-            return Err(format!("`{text}`: a repository is allowed with all its tags; leave the tag or digest out"));
+            return Err(format!("`{text}`: an entry allows all tags of a repository; remove the tag or digest"));
         }
         let host = match host.as_str() {
             "index.docker.io" | "registry-1.docker.io" => "docker.io".to_owned(),
@@ -188,14 +188,14 @@ mod tests {
     #[test]
     fn what_is_no_pattern_is_refused() {
         for (text, words) in [
-            ("", "is no pattern"),
-            ("https://ghcr.io", "leave out the scheme"),
+            ("", "is not a registry pattern"),
+            ("https://ghcr.io", "remove the scheme"),
             ("acme/*", "write `docker.io/acme/*`"),
             ("*", "one label"),
-            ("ghcr.io/acme/api:1", "leave the tag"),
-            ("ghcr.io/acme/api@sha256:00", "leave the tag"),
-            ("gh cr.io", "is no pattern"),
-            ("ghcr.io/[", "is no pattern"),
+            ("ghcr.io/acme/api:1", "remove the tag"),
+            ("ghcr.io/acme/api@sha256:00", "remove the tag"),
+            ("gh cr.io", "is not a registry pattern"),
+            ("ghcr.io/[", "is not a registry pattern"),
         ] {
             let error = text.parse::<AllowedRegistry>().expect_err(text);
             assert!(error.contains(words), "{text}: {error}");

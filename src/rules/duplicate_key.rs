@@ -37,21 +37,20 @@ impl Rule for DuplicateKey {
             };
             let key = duplicate.key;
             let (severity, message) = if duplicate.same {
-                let message = format!("`{key}` is written {times} in one mapping, with the same value: one is enough");
+                let message = format!("duplicate key `{key}`: it appears {times} in one mapping, with the same value");
                 (Severity::Note, message)
             } else {
                 let message = format!(
-                    "`{key}` is written {times} in one mapping: Kubernetes takes the last, and what stands before it \
-                     counts for nothing"
+                    "duplicate key `{key}`: it appears {times} in one mapping, and Kubernetes uses only the last one"
                 );
                 (META.severity, message)
             };
             let help = if duplicate.same || SCALARS.contains(&key) {
-                format!("leave one `{key}`: the one that is meant")
+                format!("keep only the intended `{key}`")
             } else {
-                format!("leave one `{key}`, and join what belongs together below it")
+                format!("keep one `{key}` and merge the contents below it")
             };
-            let finding = Finding::new(META.id, severity, message, duplicate.wins, "this one counts");
+            let finding = Finding::new(META.id, severity, message, duplicate.wins, "this one is used");
             let finding = duplicate.lose.iter().fold(finding, |finding, at| finding.related(*at, "overwritten"));
             finding.help(help).subject(Subject {
                 resource: Some(cx.inventory.resource(duplicate.resource).name.clone()),
@@ -83,8 +82,8 @@ mod tests {
             same: false,
         });
         let found = facts.check(&DuplicateKey).pop().expect("one finding");
-        assert!(found.message.starts_with("`image` is written 3 times"), "{}", found.message);
-        assert_eq!(found.help.as_deref(), Some("leave one `image`: the one that is meant"));
+        assert!(found.message.starts_with("duplicate key `image`: it appears 3 times"), "{}", found.message);
+        assert_eq!(found.help.as_deref(), Some("keep only the intended `image`"));
         assert_eq!(found.primary.span, wins);
         assert_eq!(found.related.iter().map(|label| label.span).collect::<Vec<_>>(), lose);
     }

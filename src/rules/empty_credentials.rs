@@ -51,16 +51,16 @@ impl Kind {
 
     const fn why(self) -> &'static str {
         match self {
-            Self::IdentityToken => "there is an identity token and nothing else, and the kubelet does not read it",
-            Self::RegistryToken => "there is a registry token and nothing else, and the kubelet does not read it",
+            Self::IdentityToken => "there is only an identity token, which the kubelet does not read",
+            Self::RegistryToken => "there is only a registry token, which the kubelet does not read",
             Self::Helper => {
-                "the password lies with a credential helper (`credsStore`, `credHelpers`) of the machine that wrote the \
-                 file, and the kubelet asks none"
+                "the password is in a credential helper (`credsStore`, `credHelpers`) of the machine that wrote the \
+                 file, and the kubelet does not run credential helpers"
             }
-            Self::NoUser => "there is a password without a user name, and runtimes look at the user name alone",
-            Self::Nothing => "there is neither user nor password",
+            Self::NoUser => "there is a password without a user name, and runtimes send nothing without a user name",
+            Self::Nothing => "there is neither a user nor a password",
             Self::AuthsInDockerCfg => {
-                "in a `.dockercfg` registries stand at the top, so that `auths` is taken for the name of one"
+                "a `.dockercfg` has its registries at the top level, so `auths` is read as the name of one"
             }
         }
     }
@@ -102,7 +102,7 @@ fn of_entries(cx: &Context<'_>, held: &Held<'_>, kind: Kind, entries: &[&Entry])
     let (key, send) = if rest.is_empty() { ("key", "sends") } else { ("keys", "send") };
     let name = &held.secret.name.value;
     let message = format!(
-        "the {key} {keys} of the pull secret {name:?} {send} nothing, as if there were no secret: {}",
+        "the {key} {keys} of the pull secret {name:?} {send} no credentials, as if there were no secret: {}",
         kind.why()
     );
     let finding = held.finding(cx, (&META, Severity::Warning), message, held.key_span(first), "no user").help(HELP);
@@ -114,17 +114,17 @@ fn without_entries(cx: &Context<'_>, held: &Held<'_>) -> Option<Finding> {
     let name = &held.secret.name.value;
     let config = held.config;
     let (why, range) = match &config.outside_auths {
-        Some(range) => ("its registries stand beside `auths` instead of in it", range.clone()),
+        Some(range) => ("its registries are next to `auths` instead of inside it", range.clone()),
         None if config.has_helpers => (Kind::Helper.why(), 0..0),
         // Without a pod it may be written by another program yet; where the images are public it is meant so.
         None if held.images.iter().all(|facts| matches!(facts.judged.verdict, Verdict::Pullable(_))) => return None,
-        None => ("it names no registry", 0..0),
+        None => ("it contains no registry", 0..0),
     };
     let whole = config.place.as_ref().map_or(held.secret.name.span, |place| place.scalar());
     let at = if range.is_empty() { whole } else { config.where_is(&range).unwrap_or(whole) };
-    let message = format!("the pull secret {name:?} holds no credential for the kubelet: {why}");
-    Some(held.finding(cx, (&META, Severity::Warning), message, at, "no credential").help(HELP))
+    let message = format!("the pull secret {name:?} contains no credentials for the kubelet: {why}");
+    Some(held.finding(cx, (&META, Severity::Warning), message, at, "no credentials").help(HELP))
 }
 
-const HELP: &str = "make it anew with a user and a password or token: `kubectl create secret docker-registry … \
+const HELP: &str = "recreate it with a user and a password or token: `kubectl create secret docker-registry … \
                     --docker-server=… --docker-username=… --docker-password=…`";

@@ -38,14 +38,14 @@ fn finding(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> Option<Finding> 
     let (key, name) = (shown_key(&entry.key), &held.secret.name.value);
     let short = lifetime::short_lived(&entry.credential);
     let at = held.key_span(entry);
-    let renew = "make a new one and replace the secret";
+    let renew = "create a new one and replace the secret";
     if !is_expired(cx, entry) {
         let short = short?;
         let message = format!(
-            "under the key {key:?} the pull secret {name:?} holds {}: pods that are started later cannot pull with it",
+            "the key {key:?} of the pull secret {name:?} contains {}: pods that start later cannot pull with it",
             short.as_str()
         );
-        let finding = held.finding(cx, (&META, Severity::Warning), message, at, "lives for a short time only");
+        let finding = held.finding(cx, (&META, Severity::Warning), message, at, "short-lived");
         return Some(finding.help(short.instead()));
     }
     let mut refused = held.images_of(entry).filter(|facts| {
@@ -55,10 +55,10 @@ fn finding(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> Option<Finding> 
     let severity = if refused.is_some() { META.severity } else { Severity::Warning };
     let end = expiry(entry.credential.password.expose()).map(day).unwrap_or_default();
     let absent = refused.map_or("", absent_to_anyone);
-    let accepted = if held.is_shown_harmless(entry) { ", though the registry still takes it" } else { "" };
+    let accepted = if held.is_shown_harmless(entry) { ", but the registry still accepts it" } else { "" };
     let message =
         format!("the token under the key {key:?} of the pull secret {name:?} expired on {end}{accepted}{absent}");
-    let help = short.map_or_else(|| renew.to_owned(), |short| format!("{renew}; or rather, {}", short.instead()));
+    let help = short.map_or_else(|| renew.to_owned(), |short| format!("{renew}, or {}", short.instead()));
     let event = refused.and_then(|facts| facts.judged.event.clone());
     Some(held.finding(cx, (&META, severity), message, at, "expired").help(help).event(event))
 }

@@ -68,14 +68,12 @@ fn made_later(cx: &Context<'_>, facts: &ImageFacts<'_>, hook: &Hook, secret: &Se
     }
     let made_by = cx.inventory.resource(secret.resource);
     match cx.inventory.hooks.get(&secret.resource) {
-        None => Some("it is no hook: Helm makes it when all `pre-install` hooks are done"),
-        Some(other) if !other.before_install => {
-            Some("it is no `pre-install` hook: Helm makes it when all of those are done")
-        }
+        None => Some("not a hook: Helm creates it after all `pre-install` hooks"),
+        Some(other) if !other.before_install => Some("not a `pre-install` hook: Helm creates it after all of those"),
         Some(other) => {
             let order = |hook: &Hook, name: Option<&String>| (hook.weight, name.cloned().unwrap_or_default());
             let later = order(other, made_by.name.name.as_ref()) > order(hook, facts.resource.name.name.as_ref());
-            later.then_some("its turn comes later: hooks are made by weight, then by name, and each is waited for")
+            later.then_some("runs later: Helm creates hooks by weight, then by name, and waits for each")
         }
     }
 }
@@ -83,9 +81,10 @@ fn made_later(cx: &Context<'_>, facts: &ImageFacts<'_>, hook: &Hook, secret: &Se
 fn finding(facts: &ImageFacts<'_>, named: &PullSecret, secret: &Secret, when: &str) -> Finding {
     let name = &named.name;
     let message = format!(
-        "a `pre-install` hook pulls with {name:?}, which is not there yet when a release is installed for the first time"
+        "a `pre-install` hook pulls with {name:?}, which does not exist yet during the first installation of a \
+         release"
     );
-    let help = "make the Secret a hook as well, of a lower weight: `helm.sh/hook: pre-install,pre-upgrade` and \
+    let help = "make the Secret a hook too, with a lower weight: `helm.sh/hook: pre-install,pre-upgrade` and \
                 `helm.sh/hook-weight: \"-10\"`; or install it before the release";
     let subject = Subject { resource: Some(facts.resource.name.clone()), ..Subject::default() };
     Finding::new(META.id, META.severity, message, named.span, "needed while hooks run")

@@ -62,7 +62,7 @@ impl Missing {
             Self::Tag => "no such tag",
             Self::TagOrRepository => "no such tag or repository",
             Self::Digest => "no such digest",
-            Self::ByHead => "not there for containerd",
+            Self::ByHead => "not found by containerd",
         }
     }
 }
@@ -93,7 +93,7 @@ fn message(facts: &ImageFacts<'_>, image: &Reference, missing: Missing) -> Strin
             format!("{name} has no manifest {}", image.digest().unwrap_or_default())
         }
         Missing::ByHead => format!(
-            "{} has {:?}, but answers 404 to the HEAD request by which containerd looks for it",
+            "{} has {:?}, but answers 404 to the HEAD request that containerd sends",
             image.registry(),
             facts.image.text.value
         ),
@@ -104,22 +104,20 @@ fn help(facts: &ImageFacts<'_>, image: &Reference, missing: Missing) -> String {
     let text = &facts.image.text.value;
     if !matches!(missing, Missing::Tag | Missing::ByHead) && is_official_image(facts) && !text.contains('/') {
         return format!(
-            "a name without a registry is looked for among Docker Hub's official images: write `<registry>/…/{text}`"
+            "a name without a registry refers to an official image on Docker Hub: write `<registry>/…/{text}`"
         );
     }
     let tags = facts.judged.answer.as_deref().and_then(|answer| answer.tags.as_ref());
     match (missing, tags) {
         (Missing::Tag, Some(TagList::Tags(tags))) => near_tags(image.tag().unwrap_or("latest"), tags),
         (Missing::ByHead, _) => {
-            "mend the registry, or the proxy before it: `docker pull` and CRI-O, which ask by GET, get \
-                                 the image, and containerd does not"
+            "fix the registry or the proxy in front of it: `docker pull` and CRI-O, which send GET, get the image, \
+             but containerd does not"
                 .to_owned()
         }
-        (Missing::Digest, _) => {
-            "it was deleted, or pushed to another repository: pin a digest that is there".to_owned()
-        }
-        (Missing::Repository, _) => "look for a slip in the name, or push the image first".to_owned(),
-        _ => "look for a slip in the name and the tag, or push the image first".to_owned(),
+        (Missing::Digest, _) => "it was deleted or pushed to another repository: pin an existing digest".to_owned(),
+        (Missing::Repository, _) => "check the name for typos, or push the image first".to_owned(),
+        _ => "check the name and the tag for typos, or push the image first".to_owned(),
     }
 }
 
@@ -131,7 +129,7 @@ fn tag_fix(cx: &Context<'_>, facts: &ImageFacts<'_>, image: &Reference, missing:
     let is_tag = best.tag.len() <= 128 && best.tag.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
     facts.image.text.value.strip_suffix(wanted).filter(|name| is_tag && name.ends_with(':'))?;
     let edits = vec![Edit { span: facts.place_of(cx.sources, wanted)?, replacement: best.tag.to_owned() }];
-    Some(Fix { title: format!("take the tag `{}`", best.tag), safety: Safety::Unsafe, edits })
+    Some(Fix { title: format!("use the tag `{}`", best.tag), safety: Safety::Unsafe, edits })
 }
 
 fn near_tags(wanted: &str, tags: &[String]) -> String {
@@ -140,12 +138,12 @@ fn near_tags(wanted: &str, tags: &[String]) -> String {
     match near.first() {
         Some(best) if best.likely => {
             let others =
-                list.get(1..).filter(|rest| !rest.is_empty()).map(|rest| format!(" Near it: {}", rest.join(", ")));
+                list.get(1..).filter(|rest| !rest.is_empty()).map(|rest| format!(" Similar: {}", rest.join(", ")));
             format!("did you mean `{}`?{}", best.tag, others.unwrap_or_default())
         }
-        Some(_) => format!("push it first, or take a tag that is there: {}", list.join(", ")),
-        None if tags.is_empty() => "the repository has no tag at all: push the image first".to_owned(),
-        None => "push it first, or take a tag that is there; none has a similar name".to_owned(),
+        Some(_) => format!("push it first, or use an existing tag: {}", list.join(", ")),
+        None if tags.is_empty() => "the repository has no tags: push the image first".to_owned(),
+        None => "push it first, or use an existing tag; none has a similar name".to_owned(),
     }
 }
 
@@ -222,11 +220,11 @@ mod tests {
     #[test]
     fn says_did_you_mean_only_where_it_is_likely() {
         let cases = [
-            (tags(&["1.9.0", "1.8"]), "did you mean `1.9.0`? Near it: `1.8`"),
+            (tags(&["1.9.0", "1.8"]), "did you mean `1.9.0`? Similar: `1.8`"),
             (tags(&["v1.9"]), "did you mean `v1.9`?"),
-            (tags(&["2.0", "1.7"]), "push it first, or take a tag that is there: `1.7`, `2.0`"),
+            (tags(&["2.0", "1.7"]), "push it first, or use an existing tag: `1.7`, `2.0`"),
             (tags(&["edge"]), "none has a similar name"),
-            (tags(&[]), "no tag at all"),
+            (tags(&[]), "has no tags"),
         ];
         for (tags, expected) in cases {
             let help = absent("ghcr.io/acme/api:1.9", None, tags).help.unwrap_or_default();

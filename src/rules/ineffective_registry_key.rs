@@ -49,13 +49,15 @@ fn finding(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> Option<Finding> 
     let finding = held.finding(cx, (&META, Severity::Warning), message, held.key_span(entry), label(fault));
     Some(match corrected {
         Some(key) => finding.help(format!("write the key as {key:?}")),
-        None => finding.help("write the key as the registry's host, as images name it: `ghcr.io`, `reg.example:5000`"),
+        None => {
+            finding.help("use the registry's host as the key, exactly as in image names: `ghcr.io`, `reg.example:5000`")
+        }
     })
 }
 
 fn label(fault: Fault) -> &'static str {
     match fault {
-        Fault::NotAUrl | Fault::WhiteSpace => "the kubelet passes over it",
+        Fault::NotAUrl | Fault::WhiteSpace => "the kubelet ignores it",
         _ => "matches no image",
     }
 }

@@ -26,12 +26,9 @@ impl Rule for InvalidHostsToml {
             if problem.kind != ProblemKind::IgnoredHostsToml {
                 continue;
             }
-            let message = format!(
-                "containerd logs that it cannot read this hosts.toml, and goes on as if it were not there: {}",
-                problem.message
-            );
-            let finding = Finding::new(META.id, META.severity, message, problem.span, "what it cannot read");
-            out.push(finding.help("mend the line; until then none of the file counts, and neither does it here"));
+            let message = format!("containerd cannot read this hosts.toml and ignores it: {}", problem.message);
+            let finding = Finding::new(META.id, META.severity, message, problem.span, "cannot be read");
+            out.push(finding.help("fix the line; until then, containerd and pullcheck ignore the whole file"));
         }
         let refused = cx.images().filter(|facts| attribute(cx, facts) == Some(Attribution::NodeConfig));
         out.extend(refused.filter_map(|facts| unusable(&facts)));
@@ -48,13 +45,13 @@ fn unusable(facts: &ImageFacts<'_>) -> Option<Finding> {
     })?;
     // No image in the words: all images of one registry are one fault.
     let message = format!(
-        "containerd asks nobody for images of {registry}, as the folder of its hosts.toml names what cannot be used: \
-         {words}{}",
+        "containerd cannot pull images of {registry}, because its hosts.toml folder names a file that cannot be \
+         used: {words}{}",
         doubt(facts)
     );
     let severity = facts.raised_severity(&META);
-    let finding = Finding::new(META.id, severity, message, facts.image.text.span, "never asked for")
-        .help("put the file there, or mend what names it; files are looked for where `--certs-dir` and the path say")
+    let finding = Finding::new(META.id, severity, message, facts.image.text.span, "never requested")
+        .help("add the file, or fix the line that names it; files are looked up by `--certs-dir` and the path")
         .event(facts.judged.event.clone());
     Some(finding.subject(facts.subject()))
 }

@@ -41,11 +41,11 @@ fn words(facts: &ImageFacts<'_>, fault: &InvalidImage) -> Option<(String, String
             Some((
                 format!("the image is empty, and the API server requires one (`{field}: Required value`)"),
                 "empty".to_owned(),
-                format!("write the image here, or remove the container or volume that `{field}` stands in"),
+                format!("set the image, or remove the container or volume with `{field}`"),
             ))
         }
         InvalidImage::NotAString => Some((
-            "the image is not a string, so the API server refuses to decode the resource".to_owned(),
+            "the image is not a string, so the API server rejects the resource".to_owned(),
             "not a string".to_owned(),
             "write the whole reference as one string: `image: registry/repository:tag`".to_owned(),
         )),
@@ -74,25 +74,25 @@ fn around_whitespace(facts: &ImageFacts<'_>, trimmed: Option<String>) -> (String
     let is_volume = facts.image.container.kind == ContainerKind::Volume;
     let then = match facts.pod.origin {
         PodOrigin::Pod | PodOrigin::Template | PodOrigin::Patched if is_volume => {
-            "the API server accepts it in a volume, and the kubelet cannot parse it"
+            "the API server accepts it in a volume, but the kubelet cannot parse it"
         }
-        PodOrigin::Pod => "the API server refuses the pod",
+        PodOrigin::Pod => "the API server rejects the pod",
         PodOrigin::Template | PodOrigin::Patched => {
-            "the API server accepts the template and then refuses each of its pods (FailedCreate)"
+            "the API server accepts the template and then rejects each of its pods (FailedCreate)"
         }
         PodOrigin::Operator | PodOrigin::Custom | PodOrigin::Unrendered | PodOrigin::Mention => {
             "no pod with it can start"
         }
     };
     (
-        format!("white space around the image {text:?}: {then}"),
-        if is_volume { "white space" } else { "`must not have leading or trailing whitespace`" }.to_owned(),
+        format!("whitespace around the image {text:?}: {then}"),
+        if is_volume { "whitespace" } else { "`must not have leading or trailing whitespace`" }.to_owned(),
         match trimmed {
             Some(trimmed) if text.ends_with('\n') => {
-                format!("write `{trimmed}` behind `image:`, in one line: a block scalar (`|`, `>`) adds a line break")
+                format!("write `{trimmed}` after `image:`, on one line: a block scalar (`|`, `>`) appends a line break")
             }
             Some(trimmed) => format!("write `{trimmed}`"),
-            None => "write the image without it".to_owned(),
+            None => "remove the whitespace".to_owned(),
         },
     )
 }
@@ -138,7 +138,7 @@ mod tests {
             (
                 "nginx\n",
                 PodOrigin::Pod,
-                "write `nginx` behind `image:`, in one line: a block scalar (`|`, `>`) adds a line break",
+                "write `nginx` after `image:`, on one line: a block scalar (`|`, `>`) appends a line break",
             ),
         ];
         for (text, origin, expected) in cases {
@@ -150,8 +150,8 @@ mod tests {
     #[test]
     fn the_api_server_takes_the_white_space_of_a_volume() {
         for (kind, said) in [
-            (ContainerKind::Container, "the API server refuses the pod"),
-            (ContainerKind::Volume, "the API server accepts it in a volume, and the kubelet cannot parse it"),
+            (ContainerKind::Container, "the API server rejects the pod"),
+            (ContainerKind::Volume, "the API server accepts it in a volume, but the kubelet cannot parse it"),
         ] {
             let mut facts = Facts::default();
             let pod = facts.pod(PodOrigin::Pod);

@@ -26,22 +26,25 @@ fn finding(cx: &Context<'_>, refusal: &Refusal) -> Finding {
     let words = &refusal.words;
     let (severity, message) = match refusal.versions {
         Versions::All => {
-            (META.severity, format!("kustomize refuses this kustomization, so nothing of it is deployed: {words}"))
+            (META.severity, format!("kustomize rejects this kustomization, so nothing in it is deployed: {words}"))
         }
         Versions::Older => (
             Severity::Warning,
-            format!("kustomize 5.5, which is in kubectl 1.32, refuses this kustomization; 5.8 takes it: {words}"),
+            format!("kustomize 5.5 (in kubectl 1.32) rejects this kustomization, and 5.8 accepts it: {words}"),
         ),
         Versions::Restricted => (
             Severity::Warning,
             format!(
-                "kustomize and `kubectl apply -k` refuse this kustomization, unless they are told to load files from \
-                 anywhere: {words}"
+                "kustomize and `kubectl apply -k` reject this kustomization, unless their load restrictions are \
+                 disabled: {words}"
             ),
         ),
         Versions::BeforeLast => (
             Severity::Warning,
-            format!("kustomize before 5.8.3, as in kubectl 1.37, fails on this name; 5.8.3 ignores the entry: {words}"),
+            format!(
+                "kustomize before 5.8.3 (as in kubectl 1.37) fails on this name, and 5.8.3 ignores the entry: \
+                 {words}"
+            ),
         ),
     };
     let written = cx.sources.slice(refusal.span);
@@ -51,23 +54,25 @@ fn finding(cx: &Context<'_>, refusal: &Refusal) -> Finding {
     match &refusal.remedy {
         Remedy::Advice(help) => finding.help(help.clone()),
         Remedy::None => match refusal.versions {
-            Versions::BeforeLast => finding.help("fix the regular expression; `.` and `*` alone are no wildcards"),
-            Versions::Older => finding.help("leave it out, or build with a newer kustomize"),
+            Versions::BeforeLast => finding.help("fix the regular expression; a single `.` or `*` is not a wildcard"),
+            Versions::Older => finding.help("remove it, or build with a newer kustomize"),
             Versions::Restricted => finding.help(
                 "move the file below the folder, or name a folder with a kustomization; Flux, and kustomize with \
                  `--load-restrictor LoadRestrictionsNone`, build it",
             ),
-            Versions::All => finding.help("write it as the kustomization reference has it; `kubectl kustomize` tells"),
+            Versions::All => {
+                finding.help("write it as the kustomization reference shows; `kubectl kustomize` prints the error")
+            }
         },
         Remedy::Quote(text) => {
             let quoted = format!("\"{text}\"");
             let key = key_before(cx, refusal).map(|key| format!("{key}: ")).unwrap_or_default();
-            let help = format!("quote it, as YAML reads it as {}: `{key}{quoted}`", refusal.label);
+            let help = format!("quote it, because YAML reads it as {}: `{key}{quoted}`", refusal.label);
             finding.help(help).fix(fix(refusal, format!("quote it: {quoted}"), quoted, Safety::Safe))
         }
         Remedy::Rename(key) => {
-            let help = format!("the field is called `{key}`, if that is what `{written}` means");
-            finding.help(help).fix(fix(refusal, format!("call it {key}"), key.clone(), Safety::Unsafe))
+            let help = format!("if `{written}` means `{key}`, use that name");
+            finding.help(help).fix(fix(refusal, format!("rename it to {key}"), key.clone(), Safety::Unsafe))
         }
         Remedy::Replace(value) => finding.help(format!("write `{value}`")).fix(fix(
             refusal,
@@ -75,8 +80,9 @@ fn finding(cx: &Context<'_>, refusal: &Refusal) -> Finding {
             value.clone(),
             Safety::Unsafe,
         )),
-        Remedy::Member(path) => finding
-            .help(format!("put `{path}` there, or do not name it; paths are taken from the kustomization's folder")),
+        Remedy::Member(path) => finding.help(format!(
+            "add `{path}` there, or remove the reference; paths are relative to the kustomization's folder"
+        )),
     }
 }
 
@@ -117,7 +123,7 @@ mod tests {
         let severities: Vec<Severity> = found.iter().map(|finding| finding.severity).collect();
         assert_eq!(severities, [Severity::Error, Severity::Warning]);
         assert!(found[0].message.ends_with(words));
-        assert_eq!(found[0].help.as_deref(), Some("quote it, as YAML reads it as a number: `\"7284872\"`"));
+        assert_eq!(found[0].help.as_deref(), Some("quote it, because YAML reads it as a number: `\"7284872\"`"));
         let [fix] = found[0].fixes.as_slice() else { panic!("one fix") };
         assert_eq!((fix.safety, fix.edits[0].replacement.as_str()), (Safety::Safe, "\"7284872\""));
     }

@@ -36,18 +36,18 @@ fn finding(facts: &ImageFacts<'_>, policy: &Spanned<String>) -> Finding {
     let written = &policy.value;
     let custom = !facts.pod.origin.is_whole();
     let (severity, refused) = if custom {
-        (Severity::Warning, "a pod with it would be refused")
+        (Severity::Warning, "the API server would reject a pod with it")
     } else {
-        (META.severity, "the API server refuses the object")
+        (META.severity, "the API server rejects the object")
     };
-    let message = format!("{written:?} is no pull policy: {refused}");
+    let message = format!("{written:?} is not a pull policy: {refused}");
     let meant = POLICIES.iter().map(|policy| policy.as_str()).find(|known| {
         let (known, written) = (known.to_ascii_lowercase(), written.trim().to_ascii_lowercase());
         strsim::osa_distance(&known, &written.replace(['-', '_', ' '], "")) <= 2
     });
     let help = match meant {
         Some(meant) => format!("write `{meant}`"),
-        None => "write `Always`, `IfNotPresent` or `Never`, in that spelling; or leave it out".to_owned(),
+        None => "write exactly `Always`, `IfNotPresent`, or `Never`, or omit the field".to_owned(),
     };
     Finding::new(META.id, severity, message, policy.span, "not a pull policy").help(help).subject(facts.subject())
 }
@@ -78,7 +78,7 @@ mod tests {
             let expected = Some((Severity::Error, format!("write `{meant}`")));
             assert_eq!(help(written, PodOrigin::Template), expected, "{written}");
         }
-        assert!(help("OnFailure", PodOrigin::Template).is_some_and(|(_, help)| help.contains("leave it out")));
+        assert!(help("OnFailure", PodOrigin::Template).is_some_and(|(_, help)| help.contains("omit the field")));
         assert!(help("always", PodOrigin::Custom).is_some_and(|(severity, _)| severity == Severity::Warning));
     }
 

@@ -23,13 +23,14 @@ impl Rule for InvalidSuppression {
         let suppressions = &cx.inventory.suppressions;
         out.extend(suppressions.invalid.iter().map(|it| {
             let (message, help) = words(it.fault);
-            Finding::new(META.id, META.severity, message, it.span, "silences nothing").help(help)
+            Finding::new(META.id, META.severity, message, it.span, "suppresses nothing").help(help)
         }));
         let named = suppressions.valid.iter().flat_map(|it| &it.rules);
         let mut seen = HashMap::new();
         out.extend(named.filter(|rule| by_id(&rule.value).is_none()).map(|rule| {
             let message = message(&rule.value, &mut seen);
-            Finding::new(META.id, META.severity, message, rule.span, "no rule").help("name rules as findings show them")
+            Finding::new(META.id, META.severity, message, rule.span, "unknown rule")
+                .help("use the rule names that findings show")
         }));
     }
 }
@@ -42,7 +43,7 @@ const LONGEST: usize = 60;
 
 fn message<'a>(name: &'a str, seen: &mut HashMap<&'a str, String>) -> String {
     if matches!(name, "all" | "*") {
-        return "a suppression cannot silence all rules: it would hide the next fault too".to_owned();
+        return "a suppression cannot apply to all rules: it would also hide the next problem".to_owned();
     }
     if let Some(message) = seen.get(name) {
         return message.clone();
@@ -50,7 +51,7 @@ fn message<'a>(name: &'a str, seen: &mut HashMap<&'a str, String>) -> String {
     let long = name.chars().nth(LONGEST).is_some();
     let message = if long || seen.len() >= LOOKED_UP {
         let (shown, more): (String, _) = (name.chars().take(LONGEST).collect(), if long { "…" } else { "" });
-        format!("there is no rule `{shown}{more}`; --list-rules shows all")
+        format!("unknown rule `{shown}{more}`; run `pullcheck --list-rules` to list all rules")
     } else {
         levels::unknown(name)
     };
@@ -63,35 +64,35 @@ fn message<'a>(name: &'a str, seen: &mut HashMap<&'a str, String>) -> String {
 const fn words(fault: DirectiveFault) -> (&'static str, &'static str) {
     match fault {
         DirectiveFault::NoRules => (
-            "a suppression names no rule in brackets, so it silences nothing",
+            "a suppression without rules in brackets suppresses nothing",
             "name the rules in brackets: `# pullcheck: ignore[mutable-tag] why`",
         ),
         DirectiveFault::Unclosed => (
-            "the list of a suppression does not end, so it silences nothing",
+            "the list of this suppression is not closed, so it suppresses nothing",
             "close the bracket: `# pullcheck: ignore[mutable-tag] why`",
         ),
         DirectiveFault::Unknown => (
-            "a comment that begins with `pullcheck:` says neither `ignore[...]` nor `ignore-file[...]`",
-            "write `# pullcheck: ignore[rule] why`, on the flagged line or alone on the line above",
+            "a comment that begins with `pullcheck:` contains neither `ignore[...]` nor `ignore-file[...]`",
+            "write `# pullcheck: ignore[rule] why` on the flagged line or alone on the line above",
         ),
         DirectiveFault::NoColon => (
-            "a suppression begins with `pullcheck:`, in lower case and with the colon; this one silences nothing",
+            "a suppression begins with `pullcheck:`, in lowercase and with the colon; this one suppresses nothing",
             "write `# pullcheck: ignore[rule] why`",
         ),
         DirectiveFault::NotAtHead => (
-            "`ignore-file` counts in the file's first comment block only",
+            "`ignore-file` is only valid in the first comment block of the file",
             "move it to the top of the file, or write `ignore[...]` at the line",
         ),
         DirectiveFault::EmptyAnnotation => (
-            "the annotation names no rule, so it silences nothing",
+            "this annotation names no rule, so it suppresses nothing",
             "name the rules: `pullcheck.dev/ignore: mutable-tag,unpinned-image`",
         ),
         DirectiveFault::NotAString => (
-            "the annotation is no string, so it silences nothing, and the API server refuses the object",
+            "this annotation is not a string, so it suppresses nothing, and the API server rejects the object",
             "write the rules as one string: `pullcheck.dev/ignore: \"mutable-tag,unpinned-image\"`",
         ),
         DirectiveFault::UnknownAnnotation => {
-            ("there is no annotation of that name, so it silences nothing", "the annotation is `pullcheck.dev/ignore`")
+            ("unknown annotation, so it suppresses nothing", "use `pullcheck.dev/ignore`")
         }
     }
 }
@@ -106,7 +107,7 @@ mod tests {
         let long = "x".repeat(10_000);
         assert_eq!(
             message(&long, &mut seen),
-            format!("there is no rule `{}…`; --list-rules shows all", "x".repeat(60))
+            format!("unknown rule `{}…`; run `pullcheck --list-rules` to list all rules", "x".repeat(60))
         );
         assert!(message("mutable-tags", &mut seen).ends_with("did you mean `mutable-tag`?"));
         let many: Vec<String> = (0..2 * LOOKED_UP).map(|number| format!("mutable-ta{number}")).collect();

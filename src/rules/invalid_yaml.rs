@@ -27,28 +27,28 @@ fn finding(problem: &Problem) -> Option<Finding> {
     let (severity, message, help) = match problem.kind {
         ProblemKind::InvalidYaml { certain: true } => (
             META.severity,
-            format!("this document cannot be parsed, so nothing in it is checked: {why}"),
-            "`kubectl apply` would refuse it too: fix the syntax at the mark or just before it",
+            format!("cannot parse this document, so nothing in it is checked: {why}"),
+            "`kubectl apply` would reject it too: fix the syntax at the marked position or just before it",
         ),
         ProblemKind::InvalidYaml { certain: false } => (
             Severity::Note,
-            format!("this document cannot be parsed, and does not look like a manifest: {why}"),
-            "if it is meant for the cluster, fix it; if not, leave it out with `--exclude`",
+            format!("cannot parse this document, which does not look like a manifest: {why}"),
+            "if it is meant for the cluster, fix it; if not, skip it with `--exclude`",
         ),
         ProblemKind::RefusedYaml { certain: true } => (
             META.severity,
-            format!("`kubectl apply` refuses this document: {why}"),
-            "what stands here is YAML, but nothing that Kubernetes takes: write it as it is meant",
+            format!("`kubectl apply` rejects this document: {why}"),
+            "this is valid YAML, but Kubernetes does not accept it: write the intended value",
         ),
         ProblemKind::RefusedYaml { certain: false } => (
             Severity::Note,
-            format!("`kubectl apply` would refuse this document: {why}"),
-            "if it is meant for the cluster, fix it; if not, leave it out with `--exclude`",
+            format!("`kubectl apply` would reject this document: {why}"),
+            "if it is meant for the cluster, fix it; if not, skip it with `--exclude`",
         ),
         ProblemKind::UnreadYaml { certain } => (
             if certain { Severity::Warning } else { Severity::Note },
-            format!("nothing from here on is read, and nobody says so: {why}"),
-            "`kubectl apply` takes one document up to the next `---` and drops the rest: put a line `---` in between",
+            format!("everything from here on is silently ignored: {why}"),
+            "`kubectl apply` reads one document up to the next `---` and drops the rest: add a line `---` in between",
         ),
         _ => return None,
     };

@@ -14,8 +14,8 @@ use crate::rules::{Context, ImageFacts, MAX_IMAGE_SIZE, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/large-image.md")));
 
-const HELP: &str = "leave out what only the build needs (a build in several stages, a smaller base image), or raise \
-                    `--max-image-size`";
+const HELP: &str = "omit files that only the build needs (with a multi-stage build or a smaller base image), or \
+                    raise `--max-image-size`";
 
 /// The rule.
 pub(super) struct LargeImage;
@@ -60,7 +60,7 @@ impl<'a> Weighed<'a> {
 
 fn of_image(image: &Weighed<'_>, limit: u64) -> Finding {
     let message = format!(
-        "{:?} is {} compressed, more than the {} that is wanted at most",
+        "{:?} is {} compressed, which exceeds the limit of {}",
         image.facts.image.text.value,
         human(image.size),
         human(limit)
@@ -82,7 +82,7 @@ fn of_pod(images: &[Weighed<'_>], limit: u64) -> Option<Finding> {
     let largest = distinct.values().max_by_key(|image| (image.size, std::cmp::Reverse(image.facts.image.text.span)))?;
     let span = largest.facts.image.text.span;
     let message = format!(
-        "the {} images of this pod are {} compressed together, more than the {} that is wanted at most",
+        "the {} images of this pod are {} compressed in total, which exceeds the limit of {}",
         distinct.len(),
         human(sum),
         human(limit)
@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(facts.flags(&LargeImage), [(Severity::Warning, "b:1")]);
         assert_eq!(
             found[0].message,
-            "the 2 images of this pod are 101 bytes compressed together, more than the 100 bytes that is wanted at most"
+            "the 2 images of this pod are 101 bytes compressed in total, which exceeds the limit of 100 bytes"
         );
         assert_eq!(found[0].related.len(), 1);
     }

@@ -23,9 +23,10 @@ impl Rule for LegacyDockercfg {
             if declared.value == Format::DockerCfg.secret_type() {
                 let name = &held.secret.name.value;
                 let message =
-                    format!("the pull secret {name:?} is in the legacy format `.dockercfg`, which still works");
-                let help = "make it a `kubernetes.io/dockerconfigjson` under another name, with the same entries within \
-                            `{\"auths\": …}` under the key `.dockerconfigjson`: the type of a Secret cannot be changed";
+                    format!("the pull secret {name:?} uses the legacy `.dockercfg` format, which still works");
+                let help = "create a `kubernetes.io/dockerconfigjson` under another name, with the same entries \
+                            inside `{\"auths\": …}` under the key `.dockerconfigjson`; the type of a Secret is \
+                            immutable";
                 out.push(held.finding(cx, (&META, META.severity), message, declared.span, "legacy").help(help));
             }
         }

@@ -47,24 +47,25 @@ fn finding(cx: &Context<'_>, index: usize, secret: &Secret, malformed: &Malforme
     }
     let (message, severity) = match malformed.refused_by {
         RefusedBy::ApiServer => (
-            format!("the API server refuses the pull secret {name:?}: it cannot decode the value: {why}"),
+            format!("the API server rejects the pull secret {name:?}, because it cannot decode the value: {why}"),
             META.severity,
         ),
         RefusedBy::Kubelet => (
             format!(
-                "the kubelet cannot decode the pull secret {name:?}, and pulls no image for a pod that names it: {why}"
+                "the kubelet cannot decode the pull secret {name:?}, and pulls no image for a pod that names it: \
+                 {why}"
             ),
             if breaks { META.severity } else { Severity::Warning },
         ),
     };
     let subject = Subject { resource: Some(cx.inventory.resource(secret.resource).name.clone()), ..Subject::default() };
     let anew = format!(
-        "make it anew: `kubectl create secret docker-registry {name} --docker-server=… --docker-username=… \
+        "recreate it: `kubectl create secret docker-registry {name} --docker-server=… --docker-username=… \
          --docker-password=… --dry-run=client -o yaml`"
     );
     let help = match begins_with_mark(cx, malformed) {
         true => format!(
-            "the file that it was made of begins with a byte order mark, which Go's JSON does not take: save it as UTF-8 \
+            "the source file begins with a byte order mark, which Go's JSON decoder rejects: save it as UTF-8 \
              without one (Notepad and PowerShell 5 write one), or {anew}"
         ),
         false => anew,
@@ -120,8 +121,8 @@ mod tests {
         for written in ["\u{feff}{}", "'\u{feff}{}'", "\"\\ufeff{}\"", "77u/e30="] {
             assert!(help(written, words).contains("byte order mark"), "{written}");
         }
-        assert!(help("７", words).starts_with("make it anew"), "another character that begins with that byte");
-        assert!(help("77u/e30=", "unexpected end of JSON input").starts_with("make it anew"));
+        assert!(help("７", words).starts_with("recreate it"), "another character that begins with that byte");
+        assert!(help("77u/e30=", "unexpected end of JSON input").starts_with("recreate it"));
     }
 
     #[test]

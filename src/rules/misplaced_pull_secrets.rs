@@ -36,43 +36,45 @@ impl Rule for MisplacedPullSecrets {
 fn words(fault: Misplacement) -> (&'static str, &'static str) {
     match fault {
         Misplacement::InContainer => (
-            "pull secrets belong to the pod, not to a container: the field is unknown here, and no pod gets them",
+            "pull secrets belong to the pod, not to a container: this field is unknown here, so no pod gets them",
             "unknown field of a container",
         ),
         Misplacement::InWorkloadSpec => (
-            "pull secrets belong to the pod template, not beside it: the field is unknown here, and no pod gets them",
-            "unknown field beside `template`",
+            "pull secrets belong in the pod template, not next to it: this field is unknown here, so no pod gets \
+             them",
+            "unknown field next to `template`",
         ),
         Misplacement::OutsideSpec => {
-            ("pull secrets belong to the pod's spec: the field is unknown here, and no pod gets them", "unknown field")
+            ("pull secrets belong in the pod's spec: this field is unknown here, so no pod gets them", "unknown field")
         }
         Misplacement::Misspelt => (
-            "the API knows no field of this name, only `imagePullSecrets`: no pod gets these pull secrets",
+            "this field is unknown to the API (expected `imagePullSecrets`), so no pod gets these pull secrets",
             "unknown field",
         ),
         Misplacement::ListOfStrings => (
-            "`imagePullSecrets` is a list of objects with a `name`, not of strings: the API server refuses to decode it",
+            "`imagePullSecrets` is a list of objects with a `name`, not of strings: the API server cannot decode it",
             "strings",
         ),
         Misplacement::NotAList => {
-            ("`imagePullSecrets` is a list: the API server refuses to decode anything else", "not a list")
+            ("`imagePullSecrets` must be a list: the API server cannot decode anything else", "not a list")
         }
         Misplacement::OtherForm(Form::Objects) => (
-            "this kind takes its pull secrets as a list of objects with a `name`: in another form they are refused or \
-             ignored, and no pod gets them",
+            "this kind expects its pull secrets as a list of objects with a `name`: any other form is rejected or \
+             ignored, so no pod gets them",
             "not a list of objects",
         ),
         Misplacement::OtherForm(Form::Names) => (
-            "this kind takes its pull secrets as a list of names: in another form they are refused or ignored, and no pod \
+            "this kind expects its pull secrets as a list of names: any other form is rejected or ignored, so no pod \
              gets them",
             "not a list of names",
         ),
         Misplacement::OtherForm(Form::Name) => (
-            "this kind takes its pull secret as one name: in another form it is refused or ignored, and no pod gets it",
-            "not one name",
+            "this kind expects its pull secret as a single name: any other form is rejected or ignored, so no pod \
+             gets it",
+            "not a single name",
         ),
         Misplacement::OtherField(_) => (
-            "this kind has another field for its pull secrets, and does not know this one: no pod gets them",
+            "this kind uses another field for its pull secrets and ignores this one, so no pod gets them",
             "unknown field of this kind",
         ),
     }
@@ -97,7 +99,8 @@ fn help(misplaced: &Misplaced) -> String {
         _ => {}
     }
     let parent = misplaced.right_path.rsplit_once('.').map_or("", |(parent, _)| parent);
-    let place = if parent.is_empty() { "at the top of the object".to_owned() } else { format!("under `{parent}`") };
+    let place =
+        if parent.is_empty() { "at the top level of the object".to_owned() } else { format!("under `{parent}`") };
     let items: Vec<_> = misplaced.names.iter().map(|name| format!("{{name: {name}}}")).collect();
     let items = if items.is_empty() { "{name: <secret>}".to_owned() } else { items.join(", ") };
     let is_own = matches!(misplaced.fault, Misplacement::OtherForm(_) | Misplacement::OtherField(_));

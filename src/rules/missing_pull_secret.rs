@@ -48,9 +48,9 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Option<Denial>) -> 
     let finding = unnamed.into_iter().fold(finding, |finding, secret| finding.related(secret.name.span, offer(secret)));
     let finding = nameless(cx, facts)
         .into_iter()
-        .fold(finding, |finding, at| finding.related(at, "this entry names no secret, so the kubelet passes over it"));
+        .fold(finding, |finding, at| finding.related(at, "this entry names no secret, so the kubelet skips it"));
     match mountable(cx, facts, unnamed) {
-        Some((_, at)) => finding.related(at, "`secrets` is what pods may mount: nothing is pulled with it"),
+        Some((_, at)) => finding.related(at, "`secrets` lists what pods can mount, not pull secrets"),
         None => finding,
     }
 }
@@ -95,12 +95,12 @@ pub(super) fn refusal(facts: &ImageFacts<'_>, denial: Option<Denial>) -> String 
     let text = &facts.image.text.value;
     let registry = host_of_answer(facts);
     let refuses = match no_token(facts) {
-        true => format!("{registry} hands out no token for {text:?} to anyone without credentials"),
-        false => format!("{registry} refuses to give {text:?} to anyone without credentials"),
+        true => format!("{registry} returns no token for {text:?} without credentials"),
+        false => format!("{registry} refuses {text:?} without credentials"),
     };
     let quoted = quoted(facts);
     match denial.filter(|denial| may_be_absent(*denial)) {
-        Some(_) => format!("{refuses} (it is private or does not exist: the registry does not tell){quoted}"),
+        Some(_) => format!("{refuses} (it is private or does not exist; the registry does not say which){quoted}"),
         None => format!("{refuses}{quoted}"),
     }
 }
@@ -126,12 +126,12 @@ fn help(cx: &Context<'_>, facts: &ImageFacts<'_>, unnamed: Option<&Secret>) -> S
     let mut help = if let Some(secret) = plain.filter(|_| named.is_empty()) {
         let name = &secret.name.value;
         format!(
-            "add `imagePullSecrets: [{{name: {name}}}]` to the pod's spec, or to the service account {account:?}: the \
-             inputs have that pull secret"
+            "add `imagePullSecrets: [{{name: {name}}}]` to the pod's spec or to the service account {account:?}: the \
+             inputs contain that pull secret"
         )
     } else if named.is_empty() {
         format!(
-            "name a secret with credentials under `imagePullSecrets` of the pod's spec, or of the service account \
+            "add a secret with credentials to `imagePullSecrets` in the pod's spec or in the service account \
              {account:?}"
         )
     } else {
@@ -143,27 +143,27 @@ fn help(cx: &Context<'_>, facts: &ImageFacts<'_>, unnamed: Option<&Secret>) -> S
     };
     if let (Some((listing, _)), Some(secret)) = (mountable(cx, facts, unnamed), plain) {
         help = format!(
-            "write `imagePullSecrets: [{{name: {}}}]` into the service account {:?}: it lists that secret under `secrets`, \
-             which is for mounting",
+            "add `imagePullSecrets: [{{name: {}}}]` to the service account {:?}: it lists that secret under \
+             `secrets`, which is only for mounting",
             secret.name.value, listing.name
         );
     } else if !nameless(cx, facts).is_empty() {
         let name = plain.map_or("<secret>", |secret| &secret.name.value);
-        help = format!("write the secret's name: `imagePullSecrets: [{{name: {name}}}]`");
+        help = format!("set the secret's name: `imagePullSecrets: [{{name: {name}}}]`");
     }
     if let Some(dropped) = dropped(facts) {
         help = dropped;
     }
     if is_pulled_by_node(facts) {
-        help = "nodes of that cloud, or with credentials of their own, need no pull secret: hand over what the node \
-                would send (`--dockerconfigjson FILE`) to have it checked, or name a pull secret"
+        help = "nodes of that cloud, or with their own credentials, need no pull secret: supply the node's \
+                credentials (`--dockerconfigjson FILE`) to check them, or name a pull secret"
             .to_owned();
     }
     help.push_str(with_supplied(facts));
     if facts.judged.verdict == Verdict::Unverified(Cause::ServiceAccountUnknown) && facts.pod.origin.is_whole() {
         help.push_str(&format!(
-            ". The cluster's {account:?} may carry one already: add that ServiceAccount to the inputs to have it \
-             counted, or say with `--closed` that it carries none"
+            ". The cluster's {account:?} may already have one: add that ServiceAccount to the inputs to include it, \
+             or pass `--closed` if it has none"
         ));
     }
     help
@@ -174,8 +174,8 @@ pub(super) fn dropped(facts: &ImageFacts<'_>) -> Option<String> {
     let pull = &facts.judged.pull;
     let first = pull.suppressed.first()?;
     Some(format!(
-        "add `{{name: {first}}}` to the pod's own list, or take that list away: it drops the pull secrets of the service \
-         account {:?}, which has credentials for this registry",
+        "add `{{name: {first}}}` to the pod's own list, or remove that list: it replaces the pull secrets of the \
+         service account {:?}, which has credentials for this registry",
         pull.service_account
     ))
 }
@@ -183,9 +183,9 @@ pub(super) fn dropped(facts: &ImageFacts<'_>) -> Option<String> {
 /// Whether the operator's credentials would open it.
 pub(super) fn with_supplied(facts: &ImageFacts<'_>) -> &'static str {
     match facts.judged.answer.as_ref().and_then(|answer| answer.supplied.as_ref()) {
-        Some(Outcome::Found(_)) => ". The supplied credentials open it",
-        Some(Outcome::Denied(..)) => ". The supplied credentials do not open it either",
-        Some(Outcome::Absent(_)) => ". Asked with the supplied credentials the registry says that it does not exist",
+        Some(Outcome::Found(_)) => ". The supplied credentials grant access",
+        Some(Outcome::Denied(..)) => ". The supplied credentials do not grant access either",
+        Some(Outcome::Absent(_)) => ". With the supplied credentials, the registry reports that it does not exist",
         Some(Outcome::Unknown(..)) | None => "",
     }
 }
@@ -257,7 +257,7 @@ mod tests {
         let nameless = SecretReference { name: String::new(), span };
         facts.inventory.pods[pod.0 as usize].pull_secrets = Some(vec![nameless]);
         let found = facts.check(&MissingPullSecret).remove(0);
-        assert_eq!(found.help.as_deref(), Some("write the secret's name: `imagePullSecrets: [{name: <secret>}]`"));
+        assert_eq!(found.help.as_deref(), Some("set the secret's name: `imagePullSecrets: [{name: <secret>}]`"));
         assert_eq!((found.related.len(), found.related[0].span), (1, span));
     }
 
@@ -273,7 +273,7 @@ mod tests {
         assert!(help(&facts).starts_with("add `imagePullSecrets: [{name: regcred}]` to the pod's spec"));
         let span = facts.write("regcred");
         facts.inventory.service_accounts[0].mountable = vec![SecretReference { name: "regcred".to_owned(), span }];
-        let expected = "write `imagePullSecrets: [{name: regcred}]` into the service account \"default\"";
+        let expected = "add `imagePullSecrets: [{name: regcred}]` to the service account \"default\"";
         assert!(help(&facts).starts_with(expected), "{}", help(&facts));
         assert!(facts.check(&MissingPullSecret)[0].related.iter().any(|label| label.span == span));
     }
@@ -285,8 +285,7 @@ mod tests {
         let denied = Outcome::Denied(Denial::DeniedOrAbsent, Evidence { url, ..evidence(403) });
         facts.judged[0].answer = answer(PullAnswer { attempts: vec![(None, denied)], ..PullAnswer::default() });
         let message = facts.check(&MissingPullSecret).remove(0).message;
-        let expected =
-            "ghcr.io hands out no token for \"ghcr.io/acme/api:1\" to anyone without credentials (it is private";
+        let expected = "ghcr.io returns no token for \"ghcr.io/acme/api:1\" without credentials (it is private";
         assert!(message.starts_with(expected), "{message}");
     }
 
@@ -315,9 +314,9 @@ mod tests {
     #[test]
     fn says_whether_the_supplied_credential_would_open_it() {
         let cases = [
-            (Outcome::Found(Manifest::default()), "open it"),
-            (Outcome::Denied(Denial::Denied, evidence(403)), "do not open it either"),
-            (Outcome::Absent(evidence(404)), "says that it does not exist"),
+            (Outcome::Found(Manifest::default()), "grant access"),
+            (Outcome::Denied(Denial::Denied, evidence(403)), "do not grant access either"),
+            (Outcome::Absent(evidence(404)), "reports that it does not exist"),
         ];
         for (supplied, expected) in cases {
             let (mut facts, _) = refused(PodOrigin::Template, REFUSED);

@@ -48,12 +48,12 @@ impl Rule for MutableTag {
             let text = &facts.image.text.value;
             let written = image.tag_is_written();
             let what = if written {
-                format!("the tag of {text:?} moves")
+                format!("the tag of {text:?} is mutable")
             } else {
-                format!("{text:?} names no tag, so the kubelet pulls `latest`")
+                format!("{text:?} has no tag, so the kubelet pulls `latest`")
             };
             let message = format!("{what}; {}", consequence(&facts, cx.settings.cluster.operator.always_pull_images));
-            let label = if written { "moving tag" } else { "no tag" };
+            let label = if written { "mutable tag" } else { "no tag" };
             let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, label);
             Some(finding.help(help(&facts, image, written)).subject(facts.subject()))
         }));
@@ -86,18 +86,18 @@ fn consequence(facts: &ImageFacts<'_>, always: bool) -> &'static str {
     let declared = if always { Some(PullPolicy::Always) } else { declared };
     match declared {
         None if default_pull_policy(&facts.image.text.value) == PullPolicy::Always => {
-            "the pull policy defaults to `Always` for it: any restart of the pod may run another image"
+            "the pull policy defaults to `Always`, so any restart of the pod can run another image"
         }
         None => {
-            "the pull policy defaults to `IfNotPresent` for it: each node keeps what it pulled first, so that \
-                 nodes may run different images"
+            "the pull policy defaults to `IfNotPresent`, so each node keeps the image that it pulled first and nodes \
+             can run different images"
         }
-        Some(PullPolicy::Always) => "with pull policy `Always` any restart of the pod may run another image",
+        Some(PullPolicy::Always) => "with pull policy `Always`, any restart of the pod can run another image",
         Some(PullPolicy::IfNotPresent) => {
-            "with pull policy `IfNotPresent` each node keeps what it pulled first, so that nodes may run different \
-             images"
+            "with pull policy `IfNotPresent`, each node keeps the image that it pulled first, so nodes can run \
+             different images"
         }
-        Some(PullPolicy::Never) => "with pull policy `Never` each node runs what was loaded onto it under that name",
+        Some(PullPolicy::Never) => "with pull policy `Never`, each node runs the image that was loaded under that name",
     }
 }
 
@@ -111,9 +111,9 @@ fn help(facts: &ImageFacts<'_>, image: &Reference, written: bool) -> String {
     match &facts.judged.verdict {
         Verdict::Pullable(manifest) if manifest.digest.is_some() => {
             let digest = manifest.digest.as_deref().unwrap_or_default();
-            format!("name a version, or pin what it is now: `{name}@{digest}`")
+            format!("use a version, or pin the current digest: `{name}@{digest}`")
         }
-        _ => format!("name a version (`{name}:<version>`) or pin a digest (`{name}@sha256:…`)"),
+        _ => format!("use a version (`{name}:<version>`) or pin a digest (`{name}@sha256:…`)"),
     }
 }
 
@@ -150,9 +150,9 @@ mod tests {
     #[test]
     fn the_pull_policy_decides_what_happens() {
         let cases = [
-            ("nginx", None, "names no tag, so the kubelet pulls `latest`; the pull policy defaults to `Always`"),
+            ("nginx", None, "has no tag, so the kubelet pulls `latest`; the pull policy defaults to `Always`"),
             ("nginx:latest", Some("IfNotPresent"), "with pull policy `IfNotPresent`"),
-            ("a/b:edge", None, "moves; the pull policy defaults to `IfNotPresent`"),
+            ("a/b:edge", None, "is mutable; the pull policy defaults to `IfNotPresent`"),
             ("a/b:edge", Some("Never"), "with pull policy `Never`"),
         ];
         for (text, policy, expected) in cases {

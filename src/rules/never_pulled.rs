@@ -21,12 +21,12 @@ impl Rule for NeverPulled {
         out.extend(cx.images().filter(|facts| facts.judged.verdict == Verdict::NotPulled).filter_map(|facts| {
             let policy = facts.image.declared_policy.as_ref()?;
             let message = format!(
-                "with the pull policy `Never` {:?} must be on every node already: where it is not, the container waits \
-                 with ErrImageNeverPull",
+                "with the pull policy `Never`, {:?} must already be on every node: on other nodes the container \
+                 waits with ErrImageNeverPull",
                 facts.image.text.value
             );
             let finding = Finding::new(META.id, META.severity, message, policy.span, "never pulled");
-            let help = "if the nodes shall pull it, write `IfNotPresent`";
+            let help = "to let the nodes pull it, write `IfNotPresent`";
             Some(finding.help(help).subject(facts.subject()))
         }));
     }

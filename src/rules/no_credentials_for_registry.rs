@@ -61,11 +61,11 @@ fn refused(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Option<Denial>) -> 
     });
     let (reason, help, label) = if let Some((secret, entry, at)) = anonymous {
         let reason = format!(
-            "the key {:?} of the pull secret {secret:?} has no user, so that nothing is sent",
+            "the key {:?} of the pull secret {secret:?} has no user, so no credentials are sent",
             shown_key(&entry.key)
         );
-        let help = format!("give the key {:?} a user and a password", shown_key(&entry.key));
-        (reason, help, Some((at, "matches, and has no user")))
+        let help = format!("add a user and a password to the key {:?}", shown_key(&entry.key));
+        (reason, help, Some((at, "matches, but has no user")))
     } else if let Some(near) = near_miss_of(&cx.held, facts).or_else(|| slip_of(&cx.held, facts)) {
         let reason =
             format!("the key {:?} of the pull secret {:?} does not match it: {}", near.key, near.secret, near.why);
@@ -85,14 +85,14 @@ fn refused(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Option<Denial>) -> 
     let registry = facts.reference().map(|image| image.registry()).unwrap_or_default();
     let finding = label.into_iter().fold(finding, |finding, (at, label)| finding.related(at, label));
     facts.judged.pull.secrets.iter().fold(finding, |finding, named| {
-        finding.related(named.span, format!("{:?} has no credential for {registry}", named.name))
+        finding.related(named.span, format!("{:?} has no credentials for {registry}", named.name))
     })
 }
 
 fn help(facts: &ImageFacts<'_>, corrected: Option<&str>) -> String {
     match (corrected, facts.reference()) {
         (Some(key), _) => format!("write the key as {key:?}"),
-        (None, Some(image)) => format!("add credentials under the key {:?} to the secret", key_for(image.registry())),
+        (None, Some(image)) => format!("add credentials to the secret under the key {:?}", key_for(image.registry())),
         (None, None) => "add credentials for the registry to the secret".to_owned(),
     }
 }
@@ -130,7 +130,7 @@ fn slip_of(secrets: &[Held<'_>], facts: &ImageFacts<'_>) -> Option<NearMiss> {
             let key = index_key(&entry.key)?;
             let host = key.split('/').next()?;
             is_slip(host, registry).then(|| NearMiss {
-                why: format!("{host} is one slip away from {registry}"),
+                why: format!("{host} is one edit away from {registry}"),
                 key: shown_key(&entry.key).into_owned(),
                 secret: held.secret.name.value.clone(),
                 corrected: Some(key_for(registry).to_owned()),
@@ -168,15 +168,15 @@ fn unused(cx: &Context<'_>, held: &Held<'_>) -> Option<Finding> {
             near.at,
             near.corrected.map(|key| format!("write the key as {key:?}")),
         ),
-        None => (format!("it has credentials for {keys} only"), held.secret.name.span, None),
+        None => (format!("it only has credentials for {keys}"), held.secret.name.span, None),
     };
-    let message = format!("the pull secret {name:?} is for no image of the pods that name it: {reason}");
+    let message = format!("the pull secret {name:?} matches no image of the pods that name it: {reason}");
     let help = help.unwrap_or_else(|| {
         let mut registries: Vec<_> =
             held.images.iter().filter_map(|it| it.reference()).map(|it| it.registry()).collect();
         registries.dedup();
         let keys = quoted(registries.into_iter().take(3).map(key_for));
-        format!("a key for these images is {keys}; where they need no credentials, take the reference away")
+        format!("for these images the key is {keys}; if they need no credentials, remove the reference")
     });
     Some(held.finding(cx, (&META, Severity::Warning), message, at, "matches no image here").help(help))
 }

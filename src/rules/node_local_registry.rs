@@ -38,20 +38,20 @@ pub(crate) fn concerns(facts: &ImageFacts<'_>) -> bool {
 }
 
 fn words(registry: &str) -> (String, String) {
-    let option = format!("if this machine can reach the same registry, say how: `--plain-http {registry}` or");
+    let option = format!("if this machine can reach the same registry, pass `--plain-http {registry}` or");
     let name = registry.rsplit_once(':').map_or(registry, |(name, _)| name);
     if name.ends_with(".svc") || name.ends_with(".cluster.local") {
         let message = format!(
-            "{registry} is a name of the cluster's own: it cannot be seen from here, and a node resolves it only if it \
-             was told to, as pulls are made outside of any pod"
+            "{registry} is an internal name of the cluster: it is not reachable from here, and a node resolves it \
+             only if it is configured to, because pulls run outside of any pod"
         );
         (message, format!("{option} `--connect-to {registry}=ADDRESS:PORT`"))
     } else {
         let message = format!(
-            "{registry} is each node itself: it cannot be seen from here, and a node without a registry of its own \
-             cannot pull from it"
+            "{registry} refers to each node itself: it is not reachable from here, and a node without its own \
+             registry cannot pull from it"
         );
-        (message, format!("name a registry that every node can reach; {option} `--connect-to`"))
+        (message, format!("use a registry that every node can reach; {option} `--connect-to`"))
     }
 }
 

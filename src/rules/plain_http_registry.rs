@@ -34,7 +34,7 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Finding> {
         _ => ", which the nodes must be configured for",
     };
     // No image in the words: all images of one registry are one fault.
-    let message = format!("{registry} speaks plain HTTP{unless}: the runtime asks for HTTPS{}", doubt(facts));
+    let message = format!("{registry} uses plain HTTP{unless}, but the runtime requires HTTPS{}", doubt(facts));
     let severity = facts.raised_severity(&META);
     let finding = Finding::new(META.id, severity, message, facts.image.text.span, "pulled over HTTPS");
     let finding = finding.help(help(registry, cx.settings.cluster.runtime)).event(facts.judged.event.clone());
@@ -49,7 +49,7 @@ fn help(registry: &str, runtime: Runtime) -> String {
         _ => format!("`server = \"http://{registry}\"` in /etc/containerd/certs.d/{registry}/hosts.toml"),
     };
     format!(
-        "give the registry a certificate, or configure every node: {configure}; if that is done, say so: \
+        "give the registry a certificate, or configure every node: {configure}; if they are configured, pass \
          `--plain-http {registry}`"
     )
 }

@@ -42,7 +42,7 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Finding> {
         Content::Index(_) | Content::Malformed(_) => index(text, platforms, &nodes),
     };
     let label = match nodes.without.as_slice() {
-        [] => "does not say for which platform".to_owned(),
+        [] => "does not name a platform".to_owned(),
         without => format!("not for {}", list(without, "or")),
     };
     let message = message + &doubt(facts);
@@ -51,7 +51,7 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Finding> {
         .event(facts.judged.event.clone())
         .subject(facts.subject());
     let spans = facts.pod.demand.spans.iter();
-    Some(spans.fold(finding, |finding, span| finding.related(*span, "the pod asks for these nodes")))
+    Some(spans.fold(finding, |finding, span| finding.related(*span, "the pod selects these nodes")))
 }
 
 /// The nodes that count, told apart.
@@ -91,23 +91,20 @@ fn sorted(facts: &ImageFacts<'_>, content: &Content, runtime: Runtime) -> Sorted
 
 fn index(text: &str, platforms: &[Platform], nodes: &Sorted) -> String {
     let has = match platforms {
-        [] => "the index names no platform at all".to_owned(),
-        some => format!("it is there for {}", list(some, "and")),
+        [] => "the index names no platforms".to_owned(),
+        some => format!("it is built for {}", list(some, "and")),
     };
     if nodes.without.is_empty() {
-        return format!(
-            "whether {text:?} has an image for {} nodes could not be told: {has}",
-            list(&nodes.open, "and")
-        );
+        return format!("unknown whether {text:?} has an image for {} nodes: {has}", list(&nodes.open, "and"));
     }
-    let some = if nodes.with.is_empty() { "" } else { ", and the pod may be put on one" };
+    let some = if nodes.with.is_empty() { "" } else { ", and the pod may run on one" };
     format!("{text:?} has no image for {} nodes{some}: {has}", list(&nodes.without, "or"))
 }
 
 fn single(text: &str, platforms: &[Platform], nodes: &Sorted) -> String {
-    let some = if nodes.with.is_empty() { "" } else { ", and the pod may be put on one" };
+    let some = if nodes.with.is_empty() { "" } else { ", and the pod may run on one" };
     format!(
-        "{text:?} is for {} alone: {} nodes pull it all the same{some}, and then its container ends at once, with `exec \
+        "{text:?} is built only for {}: {} nodes still pull it{some}, but its container exits at once with `exec \
          format error`",
         list(platforms, "and"),
         list(&nodes.without, "or")
@@ -124,7 +121,8 @@ fn help(platforms: &[Platform], nodes: &Sorted, runtime: Runtime) -> String {
     if let Some((node, platform)) = pairs.find(|pair| own(*pair)) {
         let runtime = if runtime == Runtime::Crio { "CRI-O" } else { "containerd since 2.1" };
         return format!(
-            "a {node} node could run {platform}, but {runtime} takes the node's own platform only: build the image for it"
+            "a {node} node can run {platform}, but {runtime} accepts only the node's own platform: build the image \
+             for it"
         );
     }
     if nodes.without.is_empty() {
@@ -135,7 +133,7 @@ fn help(platforms: &[Platform], nodes: &Sorted, runtime: Runtime) -> String {
         return build;
     }
     let labels = labels(platforms, &nodes.lacking);
-    format!("{build}, or keep the pod on nodes that it is for{labels}")
+    format!("{build}, or restrict the pod to matching nodes{labels}")
 }
 
 /// The labels of the nodes that an image is for, of those that tell them from the others: `: `kubernetes.io/os: linux``.
@@ -206,16 +204,16 @@ mod tests {
     fn it_says_what_there_is_and_what_is_missing() {
         let (severity, message, help) = said(&["linux/amd64"], &["linux/arm64"]);
         assert_eq!(severity, Severity::Error);
-        assert_eq!(message, "\"ghcr.io/acme/api:1\" has no image for linux/arm64 nodes: it is there for linux/amd64");
+        assert_eq!(message, "\"ghcr.io/acme/api:1\" has no image for linux/arm64 nodes: it is built for linux/amd64");
         assert_eq!(
             help.as_deref(),
-            Some("build it for linux/arm64 too, or keep the pod on nodes that it is for: `kubernetes.io/arch: amd64`")
+            Some("build it for linux/arm64 too, or restrict the pod to matching nodes: `kubernetes.io/arch: amd64`")
         );
         let (severity, message, _) = said(&["linux/amd64", "linux/s390x"], &["linux/amd64", "linux/arm64"]);
         assert_eq!(severity, Severity::Warning);
         assert_eq!(
             message,
-            "\"ghcr.io/acme/api:1\" has no image for linux/arm64 nodes, and the pod may be put on one: it is there for \
+            "\"ghcr.io/acme/api:1\" has no image for linux/arm64 nodes, and the pod may run on one: it is built for \
              linux/amd64 and linux/s390x"
         );
     }
@@ -224,13 +222,13 @@ mod tests {
     fn the_labels_are_those_that_differ() {
         let help = |entries: &[&str], nodes: &[&str]| said(entries, nodes).2.unwrap_or_default();
         let windows = help(&["windows/amd64"], &["linux/amd64"]);
-        assert!(windows.ends_with("nodes that it is for: `kubernetes.io/os: windows`"), "{windows}");
+        assert!(windows.ends_with("matching nodes: `kubernetes.io/os: windows`"), "{windows}");
         let both = help(&["linux/amd64"], &["windows/arm64"]);
         assert!(both.ends_with(": `kubernetes.io/os: linux` and `kubernetes.io/arch: amd64`"), "{both}");
         let several = help(&["linux/amd64", "linux/arm64"], &["windows/amd64"]);
         assert!(several.ends_with(": `kubernetes.io/os: linux`"), "{several}");
         let none = help(&["linux/amd64", "linux/s390x"], &["linux/arm64"]);
-        assert!(none.ends_with("nodes that it is for"), "{none}");
+        assert!(none.ends_with("matching nodes"), "{none}");
     }
 
     #[test]
@@ -241,7 +239,7 @@ mod tests {
             let (severity, _, help) = said(&[entry], &[node]);
             assert_eq!(severity, Severity::Error);
             let expected = format!(
-                "a {node} node could run {entry}, but containerd since 2.1 takes the node's own platform only: build \
+                "a {node} node can run {entry}, but containerd since 2.1 accepts only the node's own platform: build \
                  the image for it"
             );
             assert_eq!(help, Some(expected));

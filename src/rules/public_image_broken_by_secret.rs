@@ -37,15 +37,15 @@ impl Rule for PublicImageBrokenBySecret {
 fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Finding {
     let text = &facts.image.text.value;
     let message = format!(
-        "anyone may pull {text:?}, but not with the credentials of {}: they are refused{}{}, and the kubelet does not \
-         fall back to pulling without{}",
+        "{text:?} is public, but the registry rejects the credentials of {}{}{}, and the kubelet does not fall back \
+         to an anonymous pull{}",
         owners(facts),
         slips(cx, facts),
         quoted(facts),
         doubt(facts)
     );
-    let finding = Finding::new(META.id, facts.severity(&META), message, facts.image.text.span, "public, and refused")
-        .help("renew the credentials, or take the entry that matches the image out of the secret")
+    let finding = Finding::new(META.id, facts.severity(&META), message, facts.image.text.span, "public, but refused")
+        .help("renew the credentials, or remove the matching entry from the secret")
         .event(facts.judged.event.clone())
         .subject(facts.subject());
     sent_credentials(facts).fold(finding, |finding, sent| related(cx, facts, finding, sent))

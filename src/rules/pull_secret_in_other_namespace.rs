@@ -54,14 +54,14 @@ fn finding(cx: &Context<'_>, stray: &Stray<'_>) -> Option<Finding> {
     let certain = cx.settings.cluster.closed && cx.inventory.knows_all_secrets();
     let severity = if certain && !stray.harmless { Severity::Error } else { META.severity };
     let places = places(stray.secret, default);
-    let unless = if certain { "" } else { ", unless the cluster has one of that name there" };
+    let unless = if certain { "" } else { ", unless the cluster has one with that name there" };
     let message = format!(
-        "the pull secret {name:?} is in {places}, and a pod of the namespace {own:?} cannot use it{unless}: the kubelet \
-         pulls without it"
+        "the pull secret {name:?} is in {places}, so a pod in the namespace {own:?} cannot use it{unless}: the \
+         kubelet pulls without it"
     );
     let help = format!(
-        "add the Secret to the namespace {own:?} too, or let a controller copy it there; a reference to a pull secret \
-         has no namespace"
+        "add the Secret to the namespace {own:?} too, or let a controller copy it there; a reference to a pull \
+         secret cannot name a namespace"
     );
     let subject = Subject { resource: Some(stray.facts.resource.name.clone()), ..Subject::default() };
     let finding = Finding::new(META.id, severity, message, stray.named.span, "looked up in the pod's own namespace");

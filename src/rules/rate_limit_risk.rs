@@ -35,7 +35,7 @@ impl Rule for RateLimitRisk {
             }
             _ => return,
         };
-        let help = "name a pull secret of a Docker Hub account, whose limit is higher and its own; or pull through a \
+        let help = "use a pull secret of a Docker Hub account, which has its own, higher limit; or pull through a \
                     mirror or cache";
         let span = first.facts.image.text.span;
         let finding = Finding::new(META.id, META.severity, message, span, "pulled without credentials");
@@ -86,7 +86,7 @@ fn told(images: usize, depth: Depth, rate: Option<RateLimit>) -> String {
     };
     let need = format!("{need} pulled from Docker Hub without credentials");
     match rate {
-        None => format!("{need}, which refuses further pulls from this address for now (HTTP 429)"),
+        None => format!("{need}, but Docker Hub currently refuses further pulls from this address (HTTP 429)"),
         Some(RateLimit { limit, remaining, window }) => {
             let of = limit.map(|limit| format!(" of {limit}")).unwrap_or_default();
             let every =
@@ -94,7 +94,7 @@ fn told(images: usize, depth: Depth, rate: Option<RateLimit>) -> String {
             let pulls = if remaining == 1 { "pull" } else { "pulls" };
             let own = if depth == Depth::Head { "" } else { ", once by this check (`--depth`) and once by a node" };
             format!(
-                "{need}{own}, and this address has {remaining} {pulls} left{of}{}: nodes share such a limit as well",
+                "{need}{own}, but this address has only {remaining} {pulls} left{of}{}; nodes have such a limit too",
                 every.unwrap_or_default()
             )
         }
@@ -137,8 +137,8 @@ mod tests {
         let messages: Vec<_> = found.iter().map(|finding| finding.message.as_str()).collect();
         assert_eq!(
             messages,
-            ["2 images are pulled from Docker Hub without credentials, and this address has 1 pull left of 100 in 6 \
-              hours: nodes share such a limit as well"]
+            ["2 images are pulled from Docker Hub without credentials, but this address has only 1 pull left of \
+                 100 in 6 hours; nodes have such a limit too"]
         );
         assert_eq!(facts(&images).flags(&RateLimitRisk), [(Severity::Note, "nginx:1")]);
         assert_eq!(facts(&[("nginx:1", left(2)), ("redis:7", left(2))]).flags(&RateLimitRisk), []);
@@ -152,8 +152,8 @@ mod tests {
         deep.settings.depth = Depth::Manifest;
         let found = deep.check(&RateLimitRisk);
         assert!(found[0].message.starts_with(
-            "2 images are pulled from Docker Hub without credentials, once by this check (`--depth`) and once by a node, and \
-             this address has 3 pulls left"
+            "2 images are pulled from Docker Hub without credentials, once by this check (`--depth`) and once by a node, but \
+             this address has only 3 pulls left"
         ));
     }
 

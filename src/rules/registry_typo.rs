@@ -38,8 +38,8 @@ impl Rule for RegistryTypo {
                 _ => META.severity,
             };
             let message = message(&facts, host, &slip);
-            let finding = Finding::new(META.id, severity, message, facts.image.text.span, "one slip away");
-            let finding = finding.help(format!("write `{}` where `{host}` stands", slip.meant));
+            let finding = Finding::new(META.id, severity, message, facts.image.text.span, "one edit away");
+            let finding = finding.help(format!("write `{}` instead of `{host}`", slip.meant));
             let finding = finding.event(facts.judged.event.clone()).subject(facts.subject());
             Some(finding.fix(host_fix(cx, &facts, host, slip.meant)))
         }));
@@ -92,19 +92,19 @@ fn message(facts: &ImageFacts<'_>, host: &str, slip: &Slip) -> String {
     let meant = slip.meant;
     if slip.impostor {
         return format!(
-            "{host} is not {meant}: it is a look-alike that is known to ask for credentials, and gets those of the pod"
+            "{host} is not {meant}: it is a known look-alike that asks for credentials, and it receives the pod's"
         );
     }
     match facts.judged.verdict.cause() {
         Some(Cause::Unknown(Unknown::NoSuchHost)) => {
-            format!("there is no host {host}: it is one slip away from {meant}")
+            format!("the host {host} does not exist: it is one edit away from {meant}")
         }
         None | Some(Cause::Unknown(Unknown::Offline) | Cause::MalformedPullSecret) => {
-            format!("{host} is one slip away from {meant}, and is itself no widely known registry")
+            format!("{host} is one edit away from {meant} and is not a well-known registry")
         }
         // A 404 without an error code, as to a HEAD request, says nothing of who gave it.
-        Some(Cause::Absent) => format!("{host} has no such image, and is one slip away from {meant}"),
-        Some(_) => format!("{host} is one slip away from {meant}, and did not answer as a registry does"),
+        Some(Cause::Absent) => format!("{host} does not have this image and is one edit away from {meant}"),
+        Some(_) => format!("{host} is one edit away from {meant} and did not answer as a registry does"),
     }
 }
 
@@ -127,7 +127,7 @@ mod tests {
     fn a_host_that_is_not_there_is_an_error() {
         let (cause, words) = (Cause::Unknown(Unknown::NoSuchHost), Evidence::default());
         let found = found("gchr.io/a/b:1", Outcome::Unknown(Unknown::NoSuchHost, words), Verdict::Fails(cause));
-        let message = "there is no host gchr.io: it is one slip away from ghcr.io".to_owned();
+        let message = "the host gchr.io does not exist: it is one edit away from ghcr.io".to_owned();
         assert_eq!(found, [(Severity::Error, message)]);
     }
 
@@ -146,7 +146,7 @@ mod tests {
             assert_eq!(found("quay.ip/a/b:1", outcome.clone(), verdict), [], "{outcome:?}");
         }
         let page = found("quay.ip/a/b:1", Outcome::Absent(evidence(404)), Verdict::Fails(absent));
-        let message = "quay.ip has no such image, and is one slip away from quay.io".to_owned();
+        let message = "quay.ip does not have this image and is one edit away from quay.io".to_owned();
         assert_eq!(page, [(Severity::Error, message)]);
     }
 

@@ -12,23 +12,23 @@ static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../..
 /// Words of the tools' messages (`action.CheckDependencies` of Helm; `api/internal/target` and `api/internal/plugins` of
 /// kustomize), and what to do then.
 const HELP: &[(&str, &str)] = &[
-    (
-        "missing in charts/",
-        "fetch the charts that it depends on before: `helm dependency build`; `--render` downloads none",
-    ),
+    ("missing in charts/", "fetch the chart dependencies first: `helm dependency build`; `--render` downloads nothing"),
     (
         "--enable-helm",
-        "`--render` runs no Helm for a kustomization: build it yourself, `kustomize build --enable-helm … | pullcheck -`",
+        "`--render` does not run Helm for a kustomization: build it yourself, `kustomize build --enable-helm … | \
+         pullcheck -`",
     ),
     (
         "alpha-plugins",
-        "`--render` runs no plugins: build it yourself, `kustomize build --enable-alpha-plugins … | pullcheck -`",
+        "`--render` does not run plugins: build it yourself, `kustomize build --enable-alpha-plugins … | pullcheck \
+         -`",
     ),
     (
         "is not in or below",
-        "kustomize reads files of the kustomization's own folder only: move the file there, or make its folder a base",
+        "kustomize reads only files in the kustomization's own folder: move the file there, or make its folder a \
+         base",
     ),
-    ("and was stopped", "render it yourself, and check the result: `… | pullcheck -`"),
+    ("and was stopped", "render it yourself and check the result: `… | pullcheck -`"),
 ];
 
 /// The rule.
@@ -44,10 +44,10 @@ impl Rule for RenderFailed {
             let ProblemKind::RenderFailed { tool } = problem.kind else { continue };
             let what = if tool.starts_with("helm") { "chart" } else { "kustomization" };
             let words = &problem.message;
-            let message = format!("this {what} cannot be rendered, so what it deploys is not checked; {tool}: {words}");
+            let message = format!("cannot render this {what}, so its contents are not checked; {tool}: {words}");
             let known = HELP.iter().find(|(part, _)| words.contains(part));
             let help = known.map_or_else(
-                || format!("mend it until `{tool}` takes it, or leave the folder out with `--exclude`"),
+                || format!("fix it until `{tool}` succeeds, or skip the folder with `--exclude`"),
                 |(_, help)| (*help).to_owned(),
             );
             out.push(Finding::new(META.id, META.severity, message, problem.span, "").help(help));
@@ -69,8 +69,8 @@ mod tests {
         facts.problem(ProblemKind::Template, "{{ if }}", "");
         let found = facts.check(&RenderFailed);
         assert_eq!(found.len(), 2);
-        assert!(found[0].message.starts_with("this chart ") && found[0].message.ends_with(words));
+        assert!(found[0].message.starts_with("cannot render this chart, ") && found[0].message.ends_with(words));
         assert!(found[0].help.as_ref().is_some_and(|help| help.contains("helm dependency build")));
-        assert!(found[1].message.starts_with("this kustomization "), "{}", found[1].message);
+        assert!(found[1].message.starts_with("cannot render this kustomization, "), "{}", found[1].message);
     }
 }

@@ -58,13 +58,13 @@ fn hidden_by_direct_key(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> Opt
     let (key, name) = (shown_key(&entry.key), &held.secret.name.value);
     let image = &facts.image.text.value;
     let message = format!(
-        "the credentials under the key {key:?} of the pull secret {name:?} are never tried for {image:?}: the key {:?} \
-         matches it directly",
+        "the credentials under the key {key:?} of the pull secret {name:?} are never tried for {image:?}, because \
+         the key {:?} matches it directly",
         sent.written_key
     );
     let finding = held
-        .finding(cx, (&META, Severity::Warning), message, held.key_span(entry), "stands in only where nothing matches")
-        .help(format!("put the right credentials under {:?}, or take that key away", shown_key(&sent.written_key)));
+        .finding(cx, (&META, Severity::Warning), message, held.key_span(entry), "used only if no other key matches")
+        .help(format!("put the right credentials under {:?}, or remove that key", shown_key(&sent.written_key)));
     let hiding = entry_of(cx, facts, sent).and_then(|(secret, entry)| span_of(cx, secret, entry));
     Some(hiding.into_iter().fold(finding, |finding, at| finding.related(at, "this key matches directly")))
 }
@@ -94,12 +94,12 @@ fn crossing(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> Option<Finding>
     let (written, name) = (shown_key(&entry.key), &held.secret.name.value);
     let image = &facts.image.text.value;
     let message = format!(
-        "the key {written:?} of the pull secret {name:?} also matches {image:?}, which is then pulled with its \
-         credentials only: `{path}` is a plain prefix and does not end at a `/`"
+        "the key {written:?} of the pull secret {name:?} also matches {image:?}, which is then pulled only with its \
+         credentials: `{path}` is a plain prefix that does not end with `/`"
     );
     Some(
-        held.finding(cx, (&META, Severity::Warning), message, held.key_span(entry), "a plain prefix")
-            .help(format!("end the key in a slash: {:?}", format!("{key}/"))),
+        held.finding(cx, (&META, Severity::Warning), message, held.key_span(entry), "plain prefix")
+            .help(format!("end the key with a slash: {:?}", format!("{key}/"))),
     )
 }
 
@@ -119,11 +119,11 @@ fn in_random_order(cx: &Context<'_>, held: &Held<'_>) -> Vec<Finding> {
         }
         let (name, a, b) = (&held.secret.name.value, shown_key(&entry.key), shown_key(&other.key));
         let message = format!(
-            "the keys {a:?} and {b:?} of the pull secret {name:?} are one to the kubelet (`{key}`) and hold different \
-             credentials, which are tried in random order"
+            "the keys {a:?} and {b:?} of the pull secret {name:?} are the same to the kubelet (`{key}`) but have \
+             different credentials, which are tried in random order"
         );
         let finding = held
-            .finding(cx, (&META, Severity::Warning), message, held.key_span(other), "the same key once more")
+            .finding(cx, (&META, Severity::Warning), message, held.key_span(other), "the same key again")
             .help("keep the one with the right credentials");
         found.push(finding.related(held.key_span(entry), "the same key"));
     }
@@ -140,7 +140,7 @@ fn replaced(cx: &Context<'_>, held: &Held<'_>) -> Vec<Finding> {
     let finding = |(key, range): &(String, std::ops::Range<usize>)| {
         let name = &held.secret.name.value;
         let message = format!(
-            "the key {:?} stands twice in the pull secret {name:?} with different credentials: the later ones win",
+            "duplicate key {:?} in the pull secret {name:?}, with different credentials: the last one wins",
             shown_key(key)
         );
         let at = held.config.where_is(range).unwrap_or(held.secret.name.span);

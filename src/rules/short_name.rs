@@ -20,10 +20,13 @@ impl Rule for ShortName {
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         let message = match cx.settings.cluster.runtime {
             Runtime::Crio => {
-                "it names no registry: CRI-O refuses it where the node searches several registries, and pulls it from \
-                 another one than Docker Hub where the node says so"
+                "the image name has no registry: CRI-O rejects it if the node searches several registries, and pulls \
+                 it from a registry other than Docker Hub if the node is configured to"
             }
-            _ => "it names no registry: containerd takes Docker Hub, other runtimes what the node is configured for",
+            _ => {
+                "the image name has no registry: containerd uses Docker Hub, and other runtimes use the registries \
+                 that the node is configured for"
+            }
         };
         out.extend(cx.images().filter_map(|facts| {
             let image = facts.reference()?;
@@ -37,7 +40,7 @@ impl Rule for ShortName {
                 _ => format!("{}/{text}", image.registry()),
             };
             let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, "no registry");
-            Some(finding.help(format!("write it in full: `{full}`")).subject(facts.subject()))
+            Some(finding.help(format!("write the full name: `{full}`")).subject(facts.subject()))
         }));
     }
 }
@@ -59,10 +62,10 @@ mod tests {
     #[test]
     fn the_full_name_is_offered() {
         let cases = [
-            ("nginx:1", Some("write it in full: `docker.io/library/nginx:1`")),
-            ("library/nginx", Some("write it in full: `docker.io/library/nginx`")),
-            ("grafana/grafana:11", Some("write it in full: `docker.io/grafana/grafana:11`")),
-            ("localhost:5000", Some("write it in full: `docker.io/library/localhost:5000`")),
+            ("nginx:1", Some("write the full name: `docker.io/library/nginx:1`")),
+            ("library/nginx", Some("write the full name: `docker.io/library/nginx`")),
+            ("grafana/grafana:11", Some("write the full name: `docker.io/grafana/grafana:11`")),
+            ("localhost:5000", Some("write the full name: `docker.io/library/localhost:5000`")),
             ("docker.io/nginx:1", None),
             ("localhost/nginx", None),
             ("NVIDIA/cuda:12", None),

@@ -31,15 +31,18 @@ fn finding(facts: &ImageFacts<'_>) -> Option<Finding> {
     let (message, label, help) = match answer.tag.as_ref()? {
         Outcome::Found(Manifest { digest: Some(digest), .. }) if leads_elsewhere(answer, digest, pinned) => (
             format!(
-                "the tag {tag:?} of {name} has moved on: it leads to {digest} by now, and the pod pulls what it was"
+                "the tag {tag:?} of {name} has moved: it now points to {digest}, but the pod pulls the pinned digest"
             ),
-            "no longer what the tag leads to",
-            format!("pin what it is now: `{tag}@{digest}`; or leave it, if the pod shall stay with what it has"),
+            "tag no longer points here",
+            format!("pin the current digest: `{tag}@{digest}`; or leave it if the pod should keep its image"),
         ),
         Outcome::Absent(_) => (
-            format!("{name} has no tag {tag:?} any more: the pod pulls the digest as long as the registry keeps it"),
+            format!(
+                "the tag {tag:?} of {name} no longer exists: the pod pulls the digest as long as the registry keeps \
+                 it"
+            ),
             "the tag is gone",
-            "many registries delete what no tag leads to: push the tag again, or pin one that is there".to_owned(),
+            "many registries delete untagged manifests: push the tag again, or pin an existing digest".to_owned(),
         ),
         Outcome::Found(_) | Outcome::Denied(..) | Outcome::Unknown(..) => return None,
     };

@@ -45,15 +45,15 @@ fn finding(facts: &ImageFacts<'_>, list: &[SecretReference], first: &SecretRefer
     let names: Vec<_> = pull.suppressed.iter().map(|name| format!("{name:?}")).collect();
     let names = names.join(" and ");
     let empty = list.iter().all(|reference| reference.name.is_empty());
-    let own = if empty { "although it names none" } else { "and brings no credentials for it" };
+    let own = if empty { "but names none" } else { "but has no credentials for it" };
     let message = format!(
-        "this list drops the pull secrets of the service account {account:?}, {own}: {names} of that account has \
+        "this list replaces the pull secrets of the service account {account:?} {own}: {names} of that account has \
          credentials for {registry}"
     );
     let entries: Vec<_> = pull.suppressed.iter().take(1).map(|name| format!("`{{name: {name}}}`")).collect();
     let entry = entries.concat();
     let help = if empty {
-        format!("take the list away, or put {entry} into it; the two lists are never merged")
+        format!("remove the list, or add {entry} to it; the two lists are never merged")
     } else {
         format!("add {entry} to it; the two lists are never merged")
     };

@@ -44,8 +44,8 @@ fn finding(first: &Unchecked, name: &ResourceName, count: usize) -> Finding {
         format!("the images of the chart in {objects} of Fleet are not checked: it is set up by `{}`", first.path)
     } else {
         format!(
-            "`{kind}` of the group {group:?} is not known, so that what looks like an image in {objects} is not checked: \
-             here it is `{}`",
+            "unknown kind `{kind}` in the group {group:?}: a field in {objects} looks like an image but is not \
+             checked: `{}`",
             first.path
         )
     };
@@ -57,18 +57,20 @@ fn finding(first: &Unchecked, name: &ResourceName, count: usize) -> Finding {
 fn help(group: &str, kind: &str) -> String {
     match (group, kind) {
         ("helm.toolkit.fluxcd.io", "HelmRelease") | ("helm.cattle.io", "HelmChart" | "HelmChartConfig") => {
-            "values are a chart's input: render the chart with them and check the result: `helm template … | pullcheck -`"
+            "values are a chart's input: render the chart with them and check the result: `helm template … | \
+             pullcheck -`"
                 .to_owned()
         }
         (fleet::GROUP, fleet::KIND) => {
             "render the chart with these values and check the result: `helm template … | pullcheck -`".to_owned()
         }
         ("argoproj.io", "Application" | "ApplicationSet") => {
-            "check what it deploys: `argocd app manifests NAME | pullcheck -`, or `helm template … | pullcheck -`".to_owned()
+            "check what it deploys: `argocd app manifests NAME | pullcheck -`, or `helm template … | pullcheck -`"
+                .to_owned()
         }
         _ => format!(
-            "if pods are made of it, say where its images stand, under `kinds:` of `.pullcheck.yaml` (`group: {group}`, \
-             `kind: {kind}`); else turn this off: `unchecked-kind: off` under `rules:`"
+            "if pods are created from it, configure where its images are, under `kinds:` in `.pullcheck.yaml` \
+             (`group: {group}`, `kind: {kind}`); otherwise turn this off: `unchecked-kind: off` under `rules:`"
         ),
     }
 }

@@ -64,25 +64,25 @@ fn finding(cx: &Context<'_>, missing: &Missing<'_>) -> Finding {
         (false, None) => META.severity,
     };
     if let Some(why) = no_name(name).filter(|_| !is_placeholder(name)) {
-        let message = format!("no Secret can have the name {name:?}: {why}, so the kubelet pulls without it");
+        let message = format!("{name:?} is not a valid Secret name: {why}, so the kubelet pulls without it");
         let severity =
             if cx.settings.cluster.closed && !missing.harmless { Severity::Error } else { Severity::Warning };
         let subject = Subject { resource: Some(missing.facts.resource.name.clone()), ..Subject::default() };
         let help = match meant {
             Some(_) => help(cx, missing, meant),
-            None => "write the name of a Secret of the pod's own namespace, and nothing else".to_owned(),
+            None => "write only the name of a Secret in the pod's own namespace".to_owned(),
         };
-        return Finding::new(META.id, severity, message, missing.secret.span, "no name of a Secret")
+        return Finding::new(META.id, severity, message, missing.secret.span, "not a valid Secret name")
             .help(help)
             .event(Some(event(name)))
             .subject(subject);
     }
     let message = if cx.settings.cluster.closed && certain {
-        format!("there is no pull secret {name:?}{place}: the kubelet pulls without it")
+        format!("the pull secret {name:?} does not exist{place}: the kubelet pulls without it")
     } else {
         format!(
-            "nothing in the inputs produces the pull secret {name:?}{place}: unless the cluster already has it, \
-                 the kubelet pulls without it"
+            "nothing in the inputs defines the pull secret {name:?}{place}: unless the cluster already has it, the \
+             kubelet pulls without it"
         )
     };
     let subject = Subject { resource: Some(missing.facts.resource.name.clone()), ..Subject::default() };
@@ -91,18 +91,16 @@ fn finding(cx: &Context<'_>, missing: &Missing<'_>) -> Finding {
         .event((cx.settings.cluster.closed && certain).then(|| event(name)))
         .subject(subject);
     let finding = hidden.first().into_iter().fold(finding, |finding, &at| {
-        finding.related(at, "what this is, or how it is called, is encrypted or yet to be written: it may be the one")
+        finding.related(at, "this object's kind or name is encrypted or templated; it may be the missing secret")
     });
     let makers = cx.inventory.patchers.iter().find(|patcher| patcher.makes_secrets);
     let finding = makers.into_iter().fold(finding, |finding, maker| {
-        finding.related(maker.span, format!("{} makes Secrets, and this may be one", maker.what))
+        finding.related(maker.span, format!("{} creates Secrets, and this may be one of them", maker.what))
     });
     match meant {
-        Some((Meant::NearlySo, meant)) => finding.related(meant.name.span, "this one has nearly that name"),
+        Some((Meant::NearlySo, meant)) => finding.related(meant.name.span, "similar name"),
         Some((Meant::Producer, meant)) => finding.related(meant.name.span, "the Secret gets this name"),
-        Some((Meant::Generator, meant)) => {
-            finding.related(meant.name.span, "this one is generated, under another name")
-        }
+        Some((Meant::Generator, meant)) => finding.related(meant.name.span, "generated under another name"),
         None => finding,
     }
 }
@@ -110,10 +108,11 @@ fn finding(cx: &Context<'_>, missing: &Missing<'_>) -> Finding {
 fn help(cx: &Context<'_>, missing: &Missing<'_>, meant: Option<(Meant, &Secret)>) -> String {
     let Some((how, meant)) = meant else {
         return if cx.settings.cluster.closed {
-            "add a Secret of that name and of type `kubernetes.io/dockerconfigjson`, or remove the name".to_owned()
+            "add a Secret with that name and the type `kubernetes.io/dockerconfigjson`, or remove the reference"
+                .to_owned()
         } else {
-            "add the Secret to the inputs, or hand over what the cluster's pull secrets hold: \
-             `--dockerconfigjson FILE`"
+            "add the Secret to the inputs, or supply the content of the cluster's pull secrets: `--dockerconfigjson \
+             FILE`"
                 .to_owned()
         };
     };
@@ -121,7 +120,7 @@ fn help(cx: &Context<'_>, missing: &Missing<'_>, meant: Option<(Meant, &Secret)>
         Meant::NearlySo => format!("did you mean `{}`?", meant.name.value),
         Meant::Producer => {
             let kind = &cx.inventory.resource(meant.resource).name.kind;
-            format!("name the Secret `{}`, not the {kind} that makes it", meant.name.value)
+            format!("use the Secret's name `{}`, not that of the {kind} that generates it", meant.name.value)
         }
         Meant::Generator => help_generated(missing, meant),
     }
@@ -132,24 +131,24 @@ fn help_generated(missing: &Missing<'_>, meant: &Secret) -> String {
     let Producer::Generator(generator) = &meant.producer else { return String::new() };
     let adds = match (generator.hashed, generator.full_name == meant.name.value) {
         (true, true) => "a hash",
-        (true, false) => "a hash, and a prefix or suffix,",
+        (true, false) => "a hash and a prefix or suffix",
         (false, _) => "a prefix or suffix",
     };
     let plain = match (generator.hashed, generator.full_name.as_str()) {
         (true, name) if name == meant.name.value => "set `generatorOptions: {disableNameSuffixHash: true}`".to_owned(),
-        (true, name) => format!("set `generatorOptions: {{disableNameSuffixHash: true}}` and name `{name}`"),
-        (false, name) => format!("name `{name}`"),
+        (true, name) => format!("set `generatorOptions: {{disableNameSuffixHash: true}}` and use `{name}`"),
+        (false, name) => format!("use `{name}`"),
     };
     let kind = &missing.facts.resource.name.kind;
     if generator.build.contains(&missing.secret.span.source) {
         format!(
-            "kustomize adds {adds} to this name, and does not know that a {kind} names Secrets: tell it \
+            "kustomize adds {adds} to this name, but does not know that a {kind} refers to Secrets: configure it \
              (`configurations:` with a `nameReference`), or {plain}"
         )
     } else {
         format!(
-            "kustomize adds {adds} to this name, and rewrites it only in what is built with it: add this object to the \
-             `resources` of that kustomization, or {plain}"
+            "kustomize adds {adds} to this name, but rewrites it only in objects of the same build: add this object \
+             to the `resources` of that kustomization, or {plain}"
         )
     }
 }
@@ -158,18 +157,18 @@ fn help_generated(missing: &Missing<'_>, meant: &Secret) -> String {
 fn no_name(name: &str) -> Option<&'static str> {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     match () {
-        () if name.contains('/') => Some("there is no slash in one, and no namespace can be named"),
-        () if name.bytes().any(|byte| byte.is_ascii_uppercase()) => Some("there are no capitals in one"),
-        () if name.contains('_') => Some("there is no underscore in one"),
-        () if name.len() > 253 => Some("one has 253 characters at most"),
+        () if name.contains('/') => Some("a slash is not allowed, and a namespace cannot be given"),
+        () if name.bytes().any(|byte| byte.is_ascii_uppercase()) => Some("uppercase letters are not allowed"),
+        () if name.contains('_') => Some("underscores are not allowed"),
+        () if name.len() > 253 => Some("the maximum is 253 characters"),
         () if !name.bytes().all(|byte| inner(byte) || matches!(byte, b'-' | b'.')) => {
-            Some("one has small letters, digits, `-` and `.` alone")
+            Some("only lowercase letters, digits, `-`, and `.` are allowed")
         }
         () if !name
             .split('.')
             .all(|part| part.bytes().next().is_some_and(inner) && part.bytes().next_back().is_some_and(inner)) =>
         {
-            Some("each of its parts between dots begins and ends in a letter or a digit")
+            Some("each part between dots must begin and end with a letter or digit")
         }
         () => None,
     }
@@ -256,7 +255,10 @@ mod tests {
         facts.inventory.secrets[secret].producer = Producer::ExternalSecret { cluster: false };
         assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Warning, "registry-access")]);
         let help = facts.check(&UndefinedPullSecret).remove(0).help;
-        assert_eq!(help.as_deref(), Some("name the Secret `regcred`, not the ExternalSecret that makes it"));
+        assert_eq!(
+            help.as_deref(),
+            Some("use the Secret's name `regcred`, not that of the ExternalSecret that generates it")
+        );
     }
 
     #[test]
@@ -313,11 +315,11 @@ mod tests {
         assert!(known.contains("adds a hash to this name") && known.contains("`resources`"), "{known}");
         assert!(known.ends_with("or set `generatorOptions: {disableNameSuffixHash: true}`"), "{known}");
         let unknown = help("Rollout", "prod-regcred", true, true);
-        assert!(unknown.contains("does not know that a Rollout names Secrets"), "{unknown}");
-        assert!(unknown.ends_with("{disableNameSuffixHash: true}` and name `prod-regcred`"), "{unknown}");
+        assert!(unknown.contains("does not know that a Rollout refers to Secrets"), "{unknown}");
+        assert!(unknown.ends_with("{disableNameSuffixHash: true}` and use `prod-regcred`"), "{unknown}");
         let affixed = help("Deployment", "prod-regcred", false, false);
         assert!(
-            affixed.contains("adds a prefix or suffix to") && affixed.ends_with("or name `prod-regcred`"),
+            affixed.contains("adds a prefix or suffix to") && affixed.ends_with("or use `prod-regcred`"),
             "{affixed}"
         );
     }
@@ -327,7 +329,7 @@ mod tests {
         for name in ["a/b", "My_Secret", "my_secret", "-a", "a.", "a..b", "ä", &"a".repeat(254)] {
             let mut facts = naming(name, Verdict::Unverified(Cause::SecretUnknown));
             assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Warning, name)]);
-            assert!(facts.check(&UndefinedPullSecret)[0].message.starts_with("no Secret can have the name"), "{name}");
+            assert!(facts.check(&UndefinedPullSecret)[0].message.contains("is not a valid Secret name"), "{name}");
             facts.settings.cluster.closed = true;
             assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Error, name)]);
         }

@@ -51,14 +51,17 @@ fn finding(cx: &Context<'_>, name: &Spanned<String>, facts: &ImageFacts<'_>) -> 
     // An object whose name is encrypted, or a placeholder, may be the one that is named.
     let certain = cx.settings.cluster.closed && cx.inventory.unrecognisable.is_empty();
     let (severity, message, event) = if !certain {
-        let unless = "unless the cluster already has it, its pods are refused";
+        let unless = "unless the cluster already has it, the API server rejects its pods";
         let message = format!("nothing in the inputs defines the service account {account:?}{place}: {unless}");
         (META.severity, message, None)
     } else if !facts.pod.origin.is_whole() {
-        let unless = format!("unless the controller of `{}` makes it, the pods are refused", facts.resource.name.kind);
-        (Severity::Warning, format!("there is no service account {account:?}{place}: {unless}"), None)
+        let unless = format!(
+            "unless the controller of `{}` creates it, the API server rejects the pods",
+            facts.resource.name.kind
+        );
+        (Severity::Warning, format!("the service account {account:?} does not exist{place}: {unless}"), None)
     } else {
-        let message = format!("there is no service account {account:?}{place}: the API server refuses the pod");
+        let message = format!("the service account {account:?} does not exist{place}: the API server rejects the pod");
         (Severity::Error, message, namespace.map(|namespace| event(namespace, account)))
     };
     let subject = Subject { resource: Some(facts.resource.name.clone()), ..Subject::default() };
@@ -79,8 +82,8 @@ fn help(cx: &Context<'_>, name: &Spanned<String>, namespace: Option<&str>) -> St
         others.filter(|account| account.name == name.value).find_map(|account| account.namespace.as_deref());
     if let Some(elsewhere) = elsewhere.filter(|_| namespace.is_some()) {
         return format!(
-            "a pod can only run as a service account of its own namespace, and that one is in {elsewhere:?}: define \
-             one of that name here too"
+            "a pod can only run as a service account in its own namespace, and that one is in {elsewhere:?}: define \
+             one with that name here too"
         );
     }
     let near = cx.inventory.service_accounts.iter().filter(|account| {
@@ -89,8 +92,8 @@ fn help(cx: &Context<'_>, name: &Spanned<String>, namespace: Option<&str>) -> St
     });
     match near.map(|account| account.name.as_str()).next() {
         Some(near) => format!("did you mean `{near}`?"),
-        None => "add the ServiceAccount to the inputs, or declare the cluster's with its pull secrets: \
-                 `--service-account NAME=SECRET,…`"
+        None => "add the ServiceAccount to the inputs, or declare it with its pull secrets: `--service-account \
+                 NAME=SECRET,…`"
             .to_owned(),
     }
 }

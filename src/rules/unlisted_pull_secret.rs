@@ -46,8 +46,8 @@ fn finding(facts: &ImageFacts<'_>, account: &ServiceAccount, at: usize, named: &
     let name = &named.name;
     let what = if name.is_empty() { "an entry without a name".to_owned() } else { format!("the pull secret {name:?}") };
     let message = format!(
-        "the service account {:?} allows the pull secrets of its own list alone, and {what} is not in it: the API \
-         server refuses the pod",
+        "the service account {:?} allows only the pull secrets in its own list, and {what} is not in it: the API \
+         server rejects the pod",
         account.name
     );
     let custom = !facts.pod.origin.is_whole();
@@ -58,10 +58,10 @@ fn finding(facts: &ImageFacts<'_>, account: &ServiceAccount, at: usize, named: &
         account.name
     );
     let help = if name.is_empty() {
-        "take the entry away".to_owned()
+        "remove the entry".to_owned()
     } else {
         format!(
-            "add `{{name: {name}}}` to `imagePullSecrets` of the service account; or leave the pod's own list out, so \
+            "add `{{name: {name}}}` to `imagePullSecrets` of the service account, or remove the pod's own list so \
              that it gets the service account's"
         )
     };
@@ -71,7 +71,7 @@ fn finding(facts: &ImageFacts<'_>, account: &ServiceAccount, at: usize, named: &
         .event((!custom).then_some(event))
         .subject(subject);
     match account.pull_secrets.first() {
-        Some(first) => finding.related(first.span, "the list that counts"),
+        Some(first) => finding.related(first.span, "the list that applies"),
         None => finding,
     }
 }

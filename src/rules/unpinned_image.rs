@@ -25,13 +25,13 @@ impl Rule for UnpinnedImage {
             if is_mutable(image, cx.settings) && cx.settings.runs_in(facts.image.text.span.source, MutableTag.meta()) {
                 return None;
             }
-            let message = "it is pinned to no digest: whoever may push to the repository decides what runs";
+            let message = "image is not pinned to a digest: anyone who can push to the repository decides what runs";
             let help = match &facts.judged.verdict {
                 Verdict::Pullable(manifest) if manifest.digest.is_some() => {
                     let digest = manifest.digest.as_deref().unwrap_or_default();
-                    format!("pin what it is now: `{}@{digest}`", facts.image.text.value)
+                    format!("pin the current digest: `{}@{digest}`", facts.image.text.value)
                 }
-                _ => "put the digest behind the tag: `name:tag@sha256:…`".to_owned(),
+                _ => "append the digest to the tag: `name:tag@sha256:…`".to_owned(),
             };
             let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, "no digest");
             Some(finding.help(help).subject(facts.subject()))

@@ -23,20 +23,20 @@ impl Rule for UnreadableInput {
             let (severity, message, help) = match problem.kind {
                 ProblemKind::Replaced => (
                     Severity::Warning,
-                    "the file is not valid UTF-8: kubectl reads U+FFFD for each byte that is part of no character, and so \
-                     it is checked; kustomize and Helm refuse it, or make something else of it"
+                    "the file is not valid UTF-8: kubectl replaces each invalid byte with U+FFFD, and pullcheck does \
+                     the same; kustomize and Helm reject the file or read it differently"
                         .to_owned(),
                     "convert the file to UTF-8: `iconv -f ISO-8859-1 -t UTF-8 FILE`",
                 ),
                 ProblemKind::Unreadable => (
                     META.severity,
-                    format!("the file cannot be read, so nothing in it is checked: {}", problem.message),
-                    "make it readable, or leave it out with `--exclude`",
+                    format!("cannot read this file, so nothing in it is checked: {}", problem.message),
+                    "make it readable, or skip it with `--exclude`",
                 ),
                 ProblemKind::PassedOver => (
                     Severity::Note,
-                    format!("this is passed over, so nothing behind it is checked: {}", problem.message),
-                    "name what it leads to beside the folder, or leave it out with `--exclude`",
+                    format!("not followed, so nothing behind it is checked: {}", problem.message),
+                    "pass its target as well as the folder, or skip it with `--exclude`",
                 ),
                 _ => return None,
             };

@@ -20,7 +20,7 @@ impl Rule for UnrenderedKustomization {
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         out.extend(cx.inventory.unrendered.iter().map(|unrendered| {
             let parts = unrendered.parts.join(", ");
-            let message = format!("it is known in part only what this kustomization deploys; not followed: {parts}");
+            let message = format!("only part of what this kustomization deploys is known; not followed: {parts}");
             Finding::new(META.id, META.severity, message, unrendered.span, "not followed").help(help(unrendered))
         }));
     }
@@ -30,8 +30,8 @@ fn help(unrendered: &Unrendered) -> String {
     let folder = quoted(&unrendered.folder);
     if unrendered.has_charts {
         format!(
-            "render it and check the result: `kustomize build --enable-helm {folder} | pullcheck -`; \
-             pullcheck itself never passes --enable-helm, which runs what the charts bring"
+            "render it and check the result: `kustomize build --enable-helm {folder} | pullcheck -`; pullcheck \
+             itself never passes --enable-helm, because it runs code from the charts"
         )
     } else {
         format!("render it and check the result: `kubectl kustomize {folder} | pullcheck -`, or pass `--render`")

@@ -23,19 +23,20 @@ impl Rule for UnrenderedTemplate {
         // The parser's words are left out: they speak of YAML, which a template is not, and without them all templates
         // of a chart are one fault.
         out.extend(templates.map(|problem| {
-            let message = "a template that is not rendered yet: its images are not checked";
+            let message = "this template is not rendered, so its images are not checked";
             Finding::new(META.id, META.severity, message, problem.span, "template").help(
-                "render it first and check the result: `helm template … | pullcheck -`, or with the tool it is for",
+                "render it first and check the result: `helm template … | pullcheck -`, or use the tool that it is \
+                 for",
             )
         }));
         out.extend(cx.inventory.charts.charts.iter().map(|unrendered| {
             let (chart, count) = (&unrendered.chart, unrendered.templates);
             let templates = if count == 1 { "template" } else { "templates" };
             let message =
-                format!("a chart that is not rendered: what its {count} {templates} will pull is not checked");
+                format!("this chart is not rendered, so the images of its {count} {templates} are not checked");
             let command = format!("helm template {} {}", word(&chart.name), word(&chart.folder));
             Finding::new(META.id, META.severity, message, chart.name_span, "this chart")
-                .help(format!("check what it renders to: `{command} | pullcheck -`, or pass `--render`"))
+                .help(format!("check the rendered output: `{command} | pullcheck -`, or pass `--render`"))
         }));
     }
 }

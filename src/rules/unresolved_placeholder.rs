@@ -22,7 +22,7 @@ impl Rule for UnresolvedPlaceholder {
             // The other reasons to skip an image are no fault: what fills it in is known.
             let ImageText::Skipped(Skip::Placeholder) = facts.image.image else { return None };
             let text = &facts.image.text.value;
-            let message = format!("{text:?} holds a placeholder, so it is not known what is pulled: not checked");
+            let message = format!("{text:?} contains a placeholder, so the image is unknown and not checked");
             let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, "placeholder");
             Some(finding.help(help(text)).subject(facts.subject()))
         }));
@@ -32,16 +32,16 @@ impl Rule for UnresolvedPlaceholder {
 /// What fills such a placeholder in.
 fn help(text: &str) -> &'static str {
     if text.starts_with("ko://") {
-        "`ko resolve` builds the image and writes its reference: check what it prints"
+        "`ko resolve` builds the image and writes its reference: check its output"
     } else if text.contains("{{") {
         "render it first and check the result: `helm template … | pullcheck -`"
     } else if text.contains("$(") {
-        "the kubelet expands `$(X)` in `command`, `args` and `env` only: check what `oc process`, Tekton or your \
-         pipeline makes of it"
+        "the kubelet expands `$(X)` only in `command`, `args`, and `env`: check the output of `oc process`, Tekton, \
+         or your pipeline"
     } else if text.contains('$') {
         "substitute it first and check the result: `envsubst < file | pullcheck -`"
     } else {
-        "write the image, or check the manifest after it was filled in"
+        "write the image, or check the manifest after it is filled in"
     }
 }
 

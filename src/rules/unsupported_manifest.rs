@@ -40,31 +40,31 @@ fn words(facts: &ImageFacts<'_>, defect: Defect, runtime: Runtime) -> Option<(St
     let registry = facts.reference()?.registry();
     Some(match defect {
         Defect::Schema1 => (
-            format!("{text:?} has a manifest of Docker's schema 1, {}", schema1(runtime)),
-            "pull and push it with a current client, or build it anew",
+            format!("{text:?} has a Docker schema 1 manifest, {}", schema1(runtime)),
+            "pull and push it with a current client, or rebuild it",
         ),
         Defect::NotAnImage => (
-            format!("{text:?} is no container image but {}: {}", artifact(facts), not_an_image(facts, runtime)),
-            "look for a slip in the name: a chart and its image often have the same",
+            format!("{text:?} is not a container image but {}: {}", artifact(facts), not_an_image(facts, runtime)),
+            "check the name for typos: a chart and its image often have the same name",
         ),
         Defect::ContentMissing | Defect::ContentMismatch | Defect::BadManifest | Defect::IndexLies => {
             return contents(facts, runtime);
         }
         Defect::Blob => (
-            format!("the digest in {text:?} is that of a blob, a configuration or a layer, and not that of a manifest"),
-            "use the digest that `crane digest IMAGE:TAG` or `docker buildx imagetools inspect IMAGE:TAG` shows",
+            format!("the digest in {text:?} is that of a blob, configuration, or layer, not of a manifest"),
+            "use the digest that `crane digest IMAGE:TAG` or `docker buildx imagetools inspect IMAGE:TAG` prints",
         ),
         Defect::TooBig => (
-            format!("the manifest of {text:?} is larger than the 4 MiB that containerd reads"),
+            format!("the manifest of {text:?} exceeds the 4 MiB that containerd reads"),
             "build the image with fewer layers and annotations",
         ),
         Defect::BrokenProxy => (
-            format!("{registry} names {text:?} and then sends a manifest of 0 bytes"),
-            "the registry, or a proxy before it, answers HEAD requests wrongly: mend it there",
+            format!("{registry} has {text:?} but sends a manifest of 0 bytes"),
+            "the registry or a proxy in front of it answers HEAD requests incorrectly: fix it there",
         ),
         Defect::BrokenRegistry => (
-            format!("{registry} sends {text:?} with a `Docker-Content-Digest` that is no digest"),
-            "the registry, or a proxy before it, is broken: mend it there",
+            format!("{registry} sends {text:?} with a `Docker-Content-Digest` that is not a digest"),
+            "the registry or a proxy in front of it is broken: fix it there",
         ),
     })
 }
@@ -85,7 +85,7 @@ fn artifact(facts: &ImageFacts<'_>) -> String {
 
 /// What is wrong with what the manifest names.
 fn contents(facts: &ImageFacts<'_>, runtime: Runtime) -> Option<(String, &'static str)> {
-    const PUSH: &str = "push the image again: the registry lost a part of it, or it was never complete";
+    const PUSH: &str = "push the image again: the registry lost part of it, or the push was incomplete";
     let text = &facts.image.text.value;
     let registry = facts.reference()?.registry();
     let answer = facts.judged.answer.as_deref()?;
@@ -98,46 +98,47 @@ fn contents(facts: &ImageFacts<'_>, runtime: Runtime) -> Option<(String, &'stati
     };
     Some(match verdict::content::fault(manifest, answer, &facts.judged.pull.nodes, runtime)? {
         Fault::Missing(piece, digest, _) => {
-            (format!("{registry} has {text:?}, but not the {} {digest} that it needs", name(piece)), PUSH)
+            (format!("{registry} has {text:?}, but not its {} {digest}", name(piece)), PUSH)
         }
         Fault::Mismatch(piece, digest) => (
-            format!("{registry} sends other bytes than the {} {digest} of {text:?} has", name(piece)),
-            "the registry, or a proxy in front of it, is broken: fix it there",
+            format!("{registry} sends content that does not match the {} {digest} of {text:?}", name(piece)),
+            "the registry or a proxy in front of it is broken: fix it there",
         ),
         Fault::Kind { claimed, is_index, .. } => (
             format!(
-                "{registry} sends {text:?} as {claimed:?}, and it is {}",
+                "{registry} sends {text:?} as {claimed:?}, but it is {}",
                 if is_index { "an index" } else { "an image, not an index" }
             ),
-            "the registry, or a proxy in front of it, changes the media type: fix it there",
+            "the registry or a proxy in front of it changes the media type: fix it there",
         ),
-        Fault::Form(piece) => {
-            (format!("the {} of {text:?} has no form that a container runtime reads", name(piece)), PUSH)
-        }
-        Fault::NoConfig => (format!("the manifest of {text:?} names no configuration"), PUSH),
-        Fault::Empty(digest) => (format!("the manifest of {text:?} names content of 0 bytes ({digest})"), PUSH),
+        Fault::Form(piece) => (format!("container runtimes cannot read the {} of {text:?}", name(piece)), PUSH),
+        Fault::NoConfig => (format!("the manifest of {text:?} has no configuration"), PUSH),
+        Fault::Empty(digest) => (format!("the manifest of {text:?} refers to content of 0 bytes ({digest})"), PUSH),
         Fault::LayerCount(layers, says) => (
-            format!("{text:?} has {layers} layers, and its configuration says {says}: containerd cannot unpack it"),
-            "build the image again",
+            format!("{text:?} has {layers} layers, but its configuration lists {says}: containerd cannot unpack it"),
+            "rebuild the image",
         ),
         Fault::LayerType => (
-            format!("{text:?} has a layer of a media type that containerd before 2.0 does not unpack"),
-            "build the image with layers of OCI's or Docker's media types",
+            format!("{text:?} has a layer with a media type that containerd before 2.0 does not unpack"),
+            "build the image with OCI or Docker layer media types",
         ),
         Fault::NestedIndex => (
-            format!("the index of {text:?} names another index for the node's platform, and CRI-O takes an image only"),
-            "push an index that names the images themselves",
+            format!(
+                "the index of {text:?} refers to another index for the node's platform, but CRI-O accepts only an \
+                 image"
+            ),
+            "push an index that lists the images directly",
         ),
         Fault::MixedTypes(config) => (
-            format!("{text:?} is a manifest of OCI with a configuration of Docker's ({config}), which CRI-O refuses"),
-            "build the image again; no builder writes both kinds into one image",
+            format!("{text:?} is an OCI manifest with a Docker configuration ({config}), which CRI-O rejects"),
+            "rebuild the image; builders do not mix both formats in one image",
         ),
         Fault::Platform(node, image) => (
             format!(
-                "the index of {text:?} says that an image is for {node}, and the image's own configuration says {image}: the \
-                 node pulls it, and then its container ends at once, with `exec format error`"
+                "the index of {text:?} lists an image for {node}, but the image's own configuration says {image}: \
+                 the node pulls it, and its container exits at once with `exec format error`"
             ),
-            "build the image for that platform again: its builder was told one platform and ran on another",
+            "rebuild the image for that platform: its builder was set to one platform but ran on another",
         ),
     })
 }
@@ -145,18 +146,18 @@ fn contents(facts: &ImageFacts<'_>, runtime: Runtime) -> Option<(String, &'stati
 /// What becomes of it.
 fn not_an_image(facts: &ImageFacts<'_>, runtime: Runtime) -> &'static str {
     match (facts.image.container.kind, runtime) {
-        (ContainerKind::Volume, _) => "containerd may mount nothing of it, CRI-O mounts artifacts since 1.34",
-        (_, Runtime::Crio) => "CRI-O starts no container of it",
-        _ => "containerd leaves out what it does not know of it, and then there is no command to start",
+        (ContainerKind::Volume, _) => "containerd may mount nothing from it; CRI-O mounts artifacts since 1.34",
+        (_, Runtime::Crio) => "CRI-O does not start a container from it",
+        _ => "containerd ignores the unknown layers, so the container has no command to run",
     }
 }
 
 /// How far a runtime still goes along with it.
 const fn schema1(runtime: Runtime) -> &'static str {
     match runtime {
-        Runtime::ContainerdOne => "which containerd takes up to 1.7 only (2.0 must be told to)",
-        Runtime::Crio => "which CRI-O may still convert, and newer runtimes refuse",
-        _ => "which containerd no longer takes",
+        Runtime::ContainerdOne => "which containerd accepts only up to 1.7 (2.0 must be configured to)",
+        Runtime::Crio => "which CRI-O may still convert, but newer runtimes reject",
+        _ => "which containerd no longer accepts",
     }
 }
 

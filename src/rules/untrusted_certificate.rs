@@ -37,13 +37,13 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, fault: TlsFault) -> Option<
     let what = match fault {
         TlsFault::Expired => format!("the certificate of {host} has expired or is not yet valid"),
         TlsFault::WrongName if names_nobody(evidence) => format!(
-            "the certificate of {host} names no host as Go wants it: the node says `x509: certificate is not valid for \
-             any names, but wanted to match {host}`, or, where {host} is its common name, `x509: certificate relies on \
-             legacy Common Name field, use SANs instead`"
+            "the certificate of {host} contains no host name that Go accepts: the node prints `x509: certificate is \
+             not valid for any names, but wanted to match {host}` or, if {host} is its common name, `x509: \
+             certificate relies on legacy Common Name field, use SANs instead`"
         ),
         TlsFault::WrongName => format!("the certificate of {host} is for another name{}", names(evidence)),
         TlsFault::UnknownAuthority | TlsFault::Other => {
-            format!("the certificate of {host} is signed by an authority that is not known here")
+            format!("the certificate of {host} is signed by an authority that is unknown here")
         }
     };
     let message = what + &doubt(facts);
@@ -79,23 +79,24 @@ fn asked_host(evidence: &Evidence) -> Option<&str> {
 
 fn help(fault: TlsFault, evidence: Option<&Evidence>, runtime: Runtime) -> String {
     if fault == TlsFault::Expired {
-        return "renew it: the nodes see the same certificate, and refuse it too".to_owned();
+        return "renew it: the nodes see the same certificate and reject it too".to_owned();
     }
     if fault == TlsFault::WrongName && names_nobody(evidence) {
-        return "give the registry a certificate with its name among the subject alternative names: \
-                `openssl req -addext subjectAltName=DNS:NAME`"
+        return "give the registry a certificate with its name in the subject alternative names: `openssl req -addext \
+                subjectAltName=DNS:NAME`"
             .to_owned();
     }
     if fault == TlsFault::WrongName {
-        return "write the name that the certificate is for, or give the registry one for the name that is written"
+        return "use the name that the certificate is for, or give the registry a certificate for the name in the image"
             .to_owned();
     }
     let place = match runtime {
-        Runtime::Crio => "its PEM file in /etc/containers/certs.d/HOST/ca.crt, or among the system's",
-        _ => "`ca = \"FILE\"` in /etc/containerd/certs.d/HOST/hosts.toml, or among the system's",
+        Runtime::Crio => "its PEM file in /etc/containers/certs.d/HOST/ca.crt or in the system's trust store",
+        _ => "`ca = \"FILE\"` in /etc/containerd/certs.d/HOST/hosts.toml, or its PEM file in the system's trust store",
     };
     format!(
-        "if the nodes trust that authority, name it here too: `--ca-cert FILE`; if not, give it to every node: {place}"
+        "if the nodes trust that authority, pass it here too: `--ca-cert FILE`; if not, add it to every node: \
+         {place}"
     )
 }
 
@@ -126,7 +127,7 @@ mod tests {
             (
                 TlsFault::UnknownAuthority,
                 "https://reg.example/v2/api/manifests/1",
-                "the certificate of reg.example is signed by an authority that is not known here",
+                "the certificate of reg.example is signed by an authority that is unknown here",
             ),
             (
                 TlsFault::WrongName,
@@ -143,7 +144,7 @@ mod tests {
         let words = "tls: failed to verify certificate: x509: certificate is not valid for any names, but wanted to match \
                      reg.example";
         let (_, nobody) = found(TlsFault::WrongName, "https://reg.example/v2/", words, Verdict::Unverified);
-        assert!(nobody.contains("any names, but wanted to match reg.example`, or"), "{nobody}");
+        assert!(nobody.contains("any names, but wanted to match reg.example` or, if"), "{nobody}");
         assert!(
             nobody.ends_with("`x509: certificate relies on legacy Common Name field, use SANs instead`"),
             "{nobody}"

@@ -41,13 +41,13 @@ pub(super) fn find(cx: &Context<'_>, used: &[Used], silence: &mut Silence) {
     for (suppression, rule) in unused(cx, used) {
         let levels = cx.settings.levels_of(rule.span.source);
         let Some(severity) = levels.severity(&META, META.severity) else { continue };
-        let message = format!("nothing here is silenced by `{}`", rule.value);
-        let finding = Finding::new(META.id, severity, message, rule.span, "not needed");
+        let message = format!("unused suppression of `{}`", rule.value);
+        let finding = Finding::new(META.id, severity, message, rule.span, "unused");
         let finding = match flagged.near(suppression, &rule.value) {
-            None => finding.help("take it out, so that it does not hide the next fault"),
+            None => finding.help("remove it, so that it does not hide the next problem"),
             Some(place) => finding
-                .help("put it at the end of the line that is flagged, or alone on the line above")
-                .related(place, "this is what the rule flags"),
+                .help("put it at the end of the flagged line, or alone on the line above")
+                .related(place, "the rule flags this"),
         };
         // It may be needed elsewhere: in what another branch holds, or a template renders for another cluster.
         let own = Some(suppression).filter(|it| may_be_unused(it));

@@ -30,7 +30,8 @@ impl Rule for UnverifiedImage {
             // No image and no address in the words: all images of a host that is down are one fault.
             let (message, help) = match attribute(cx, &facts)? {
                 Attribution::NoAnswer(unknown) => {
-                    let what = if is_there(&facts) { "it is there, but what it holds could not be read: " } else { "" };
+                    let what =
+                        if is_there(&facts) { "the image exists, but its content could not be read: " } else { "" };
                     (format!("{what}{}", no_answer(&facts, unknown)?), what_to_do(&facts, unknown))
                 }
                 Attribution::HiddenSecret => hidden_secret(&facts)?,
@@ -46,7 +47,7 @@ impl Rule for UnverifiedImage {
                 | Attribution::NodeConfig
                 | Attribution::Untrusted(_) => return None,
             };
-            let message = format!("it could not be told whether this can be pulled: {message}");
+            let message = format!("unknown whether this image can be pulled: {message}");
             let finding = Finding::new(META.id, META.severity, message, facts.image.text.span, "not verified");
             Some(finding.help(help).subject(facts.subject()))
         }));
@@ -63,16 +64,16 @@ fn rewritten(cx: &Context<'_>, rewriter: &Rewriter) -> Option<Finding> {
         .count();
     let images = match count {
         0 => return None,
-        1 => "one image".to_owned(),
+        1 => "1 image".to_owned(),
         many => format!("{many} images"),
     };
     let message = format!(
-        "it could not be told whether {images} can be pulled: {} may write others into the pods when they are made, and \
-         the kubelet pulls those",
+        "unknown whether {images} can be pulled: {} may replace images when pods are created, and the kubelet pulls \
+         the replacements",
         rewriter.what
     );
-    let help = "check what the cluster made of them: `kubectl get pods -A -o yaml | pullcheck -`; or check without this \
-                object, to see how the images fare as they are written";
+    let help = "check the pods in the cluster: `kubectl get pods -A -o yaml | pullcheck -`; or check without this \
+                object to check the images as written";
     Some(Finding::new(META.id, META.severity, message, rewriter.span, "may replace images").help(help.to_owned()))
 }
 
@@ -93,31 +94,31 @@ fn no_answer(facts: &ImageFacts<'_>, unknown: Unknown) -> Option<String> {
         // Words without a status are our own.
         Unknown::RateLimited if status.is_empty() && !words.is_empty() => {
             let host = failing(evidence, registry);
-            format!("{host} limits the rate of requests, so the rest of its images was not asked for")
+            format!("{host} limits the rate of requests, so the rest of its images was not checked")
         }
         Unknown::RateLimited => format!("{registry} limits the rate of requests{status}"),
         Unknown::RegistryError => format!("{registry} fails{status}{words}"),
-        Unknown::AuthServer => format!("{registry} hands out no token{status}{words}"),
+        Unknown::AuthServer => format!("{registry} returns no token{status}{words}"),
         // The words say it; the status is that of another image's answer.
         Unknown::CredentialWithheld => format!("{registry} was not asked{words}"),
-        Unknown::Tls(_) => format!("no TLS connection to {registry} comes about{words}"),
+        Unknown::Tls(_) => format!("TLS handshake with {registry} failed{words}"),
         Unknown::Dns | Unknown::NoSuchHost => format!("the name {registry} does not resolve here{words}"),
         Unknown::Network => format!("{registry} cannot be reached from here{words}"),
         Unknown::Timeout => format!("{registry} did not answer in time{words}"),
-        Unknown::PlainHttp => format!("{registry} speaks plain HTTP, and the runtime asks for HTTPS"),
+        Unknown::PlainHttp => format!("{registry} uses plain HTTP, but the runtime requires HTTPS"),
         Unknown::HostStopped => {
             format!(
-                "{} failed too often, so the rest of its images was not asked for{words}",
+                "{} failed too often, so the rest of its images was not checked{words}",
                 failing(evidence, registry)
             )
         }
-        Unknown::Deadline => "the time for the run was over".to_owned(),
-        Unknown::Interrupted => "the run was interrupted before".to_owned(),
+        Unknown::Deadline => "the time limit of the run was reached".to_owned(),
+        Unknown::Interrupted => "the run was interrupted".to_owned(),
         Unknown::NodeLocal if let Some(onward) = onward(facts) => {
-            format!("{} sends on to {}{words}", facts.reference()?.registry(), onward.host)
+            format!("{} refers to {}{words}", facts.reference()?.registry(), onward.host)
         }
         Unknown::NodeLocal => {
-            format!("{registry} is an address of the node or the cluster: it cannot be seen from here")
+            format!("{registry} is an address of the node or the cluster, which is not reachable from here")
         }
         // It is `invalid-hosts-toml`'s.
         Unknown::NodeConfig | Unknown::Offline => return None,
@@ -149,19 +150,21 @@ impl Onward<'_> {
         let host = self.host;
         match self.forbidden {
             true => format!(
-                "no option makes pullcheck ask {host}: a registry must not lead it to the metadata of a cloud; if the \
-                 nodes do go there, check on one of them, or mend what the registry names"
+                "no option makes pullcheck contact {host}, because a registry must not lead it to a cloud metadata \
+                 service; if the nodes use that address, check on one of them, or fix the address that the registry \
+                 returns"
             ),
             false if self.is_address && self.plain => format!(
-                "if this machine reaches {host} as the nodes do, name that address, not the registry: `--plain-http {host}`"
+                "if this machine reaches {host} as the nodes do, pass that address, not the registry: `--plain-http \
+                 {host}`"
             ),
             false if self.is_address => format!(
-                "an address over HTTPS can be led nowhere else: have the registry name a host instead of {host}; until \
-                 then only the nodes can tell"
+                "no option redirects HTTPS requests to an IP address: let the registry return a host name instead of {host}; \
+                 until then only the nodes can check it"
             ),
             false => format!(
-                "if this machine reaches {host} as the nodes do, name that host, not the registry: \
-                 `--connect-to {host}=ADDRESS:PORT`"
+                "if this machine reaches {host} as the nodes do, pass that host, not the registry: `--connect-to \
+                 {host}=ADDRESS:PORT`"
             ),
         }
     }
@@ -202,44 +205,43 @@ fn what_to_do(facts: &ImageFacts<'_>, unknown: Unknown) -> String {
         Unknown::RateLimited => {
             let later = pause().unwrap_or_else(|| "later".to_owned());
             return format!(
-                "run again {later}, or supply credentials (`--dockerconfigjson`), which have a limit of their own"
+                "run again {later}, or supply credentials (`--dockerconfigjson`), which have their own limit"
             );
         }
         // It says the same each time.
         Unknown::AuthServer if evidence(facts).and_then(|it| it.status).is_some_and(|status| status < 500) => {
-            return "mend the token endpoint, or the proxy before it: the nodes are answered in the same way"
-                .to_owned();
+            return "fix the token endpoint or the proxy in front of it: the nodes get the same answer".to_owned();
         }
         Unknown::RegistryError | Unknown::AuthServer => {
             let later = pause().unwrap_or_else(|| "later".to_owned());
-            return format!("run again {later}; if it stays so, the nodes will meet the same");
+            return format!("run again {later}; if it persists, the nodes will get the same answer");
         }
-        Unknown::Tls(_) => "see which versions of TLS, and which client certificate, the registry asks for",
+        Unknown::Tls(_) => "check which TLS versions and which client certificate the registry requires",
         Unknown::Dns | Unknown::NoSuchHost if let Some(name) = in_capitals(facts) => {
             return format!(
-                "a first part with capitals is the name of a registry, as repositories have small letters alone: write \
-                 `{name}`, or the registry that is meant"
+                "a first part with uppercase letters is read as a registry, because repositories are lowercase: \
+                 write `{name}`, or add the intended registry"
             );
         }
         Unknown::Dns | Unknown::NoSuchHost => {
-            "look for a slip in the host; if only the nodes can resolve it: `--connect-to HOST=ADDRESS:PORT`"
+            "check the host for typos; if only the nodes can resolve it: `--connect-to HOST=ADDRESS:PORT`"
         }
         Unknown::Network | Unknown::Timeout => {
-            "see whether this machine may reach the registry; the nodes may have another way to it"
+            "check that this machine can reach the registry; the nodes may use another route"
         }
         Unknown::PlainHttp => "if the nodes are configured for it: `--plain-http HOST`",
         Unknown::HostStopped => {
-            "run again when it answers; `-v` tells how many requests were made. If only the nodes can reach it, say how: \
+            "run again when it answers; `-v` prints the number of requests. If only the nodes can reach it: \
              `--connect-to HOST=ADDRESS:PORT`"
         }
         Unknown::CredentialWithheld => {
-            "fix the credentials first: a wrong password that is sent for every image can lock the account. If they are \
-             right and open this image alone, check its manifest in a run of its own"
+            "fix the credentials first: sending a wrong password for every image can lock the account. If they are \
+             right and only this image needs them, check its manifest in a separate run"
         }
         Unknown::Deadline => "run again with a longer `--deadline`",
         Unknown::Interrupted => "run again",
         Unknown::NodeLocal if let Some(onward) = onward(facts) => return onward.help(),
-        Unknown::NodeLocal => "if this machine can reach the same registry, say how: `--plain-http` or `--connect-to`",
+        Unknown::NodeLocal => "if this machine can reach the same registry, pass `--plain-http` or `--connect-to`",
         Unknown::NodeConfig | Unknown::Offline => "",
     };
     help.to_owned()
@@ -249,8 +251,8 @@ fn what_to_do(facts: &ImageFacts<'_>, unknown: Unknown) -> String {
 fn pause(seconds: u64) -> String {
     match seconds {
         0..=60 => "in a minute".to_owned(),
-        61..=5400 => format!("in {} minutes, as it asks", seconds.div_ceil(300) * 5),
-        _ => format!("in {} hours, as it asks", seconds.div_ceil(3600)),
+        61..=5400 => format!("in {} minutes, as it requests", seconds.div_ceil(300) * 5),
+        _ => format!("in {} hours, as it requests", seconds.div_ceil(3600)),
     }
 }
 
@@ -260,11 +262,10 @@ fn hidden_secret(facts: &ImageFacts<'_>) -> Option<(String, String)> {
     if let Some(unfilled) = facts.judged.pull.unfilled.as_ref().filter(|_| answer.is_some_and(is_found_by_anyone)) {
         return Some((
             format!(
-                "anyone may pull it, but the pull secret {unfilled:?} has an entry for {registry} that another program has \
-                 yet to write: the kubelet pulls with that, and never without"
+                "the image is public, but the pull secret {unfilled:?} has an entry for {registry} with a \
+                 placeholder: the kubelet pulls with the final value and does not fall back to an anonymous pull"
             ),
-            "check the manifests as they are filled in, or take the entry out: an image that anyone may pull needs none"
-                .to_owned(),
+            "check the rendered manifests, or remove the entry: a public image needs no credentials".to_owned(),
         ));
     }
     let hidden = facts.judged.pull.blind.iter().find_map(|blind| match blind {
@@ -278,11 +279,11 @@ fn hidden_secret(facts: &ImageFacts<'_>) -> Option<(String, String)> {
     let why = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
     Some((
         format!(
-            "{registry} asks for credentials, and those of the pull secret {hidden:?} are not to be seen here{why}"
+            "{registry} requires credentials, but the content of the pull secret {hidden:?} is not visible here{why}"
         ),
         match with_supplied.strip_prefix(". ") {
             Some(words) => words.to_owned(),
-            None => "try it with credentials of your own: `--dockerconfigjson FILE`".to_owned(),
+            None => "check it with your own credentials: `--dockerconfigjson FILE`".to_owned(),
         },
     ))
 }
@@ -293,9 +294,9 @@ fn patched(facts: &ImageFacts<'_>, registry: &str) -> Option<(String, String)> {
         Blind::Patched(what) => Some(what),
         Blind::Secret(_) | Blind::ServiceAccount(_) | Blind::Node(_) => None,
     })?;
-    let message = format!("{registry} asks for credentials, and {what} may add pull secrets to the pod");
-    let help = "name the pull secret in the pod's spec as well, or try it with credentials of your own: \
-                `--dockerconfigjson FILE`";
+    let message = format!("{registry} requires credentials, and {what} may add pull secrets to the pod");
+    let help =
+        "add the pull secret to the pod's spec too, or check it with your own credentials: `--dockerconfigjson FILE`";
     Some((message, help.to_owned()))
 }
 
@@ -322,7 +323,7 @@ mod tests {
         assert_eq!((&found[0].message, &found[0].help), (&found[1].message, &found[1].help));
         assert_eq!(
             found[0].message,
-            "it could not be told whether this can be pulled: ghcr.io limits the rate of requests (HTTP 429)"
+            "unknown whether this image can be pulled: ghcr.io limits the rate of requests (HTTP 429)"
         );
         assert_eq!(found[0].severity, Severity::Note);
     }
@@ -339,7 +340,7 @@ mod tests {
         judged.answer = answer(PullAnswer { attempts, config, ..PullAnswer::default() });
         assert_eq!(
             facts.check(&UnverifiedImage)[0].message,
-            "it could not be told whether this can be pulled: it is there, but what it holds could not be read: ghcr.io \
+            "unknown whether this image can be pulled: the image exists, but its content could not be read: ghcr.io \
              fails (HTTP 200): the image's configuration names no platform"
         );
     }
@@ -357,7 +358,7 @@ mod tests {
         };
         let words = |words: &str| Evidence { message: Some(words.to_owned()), ..Evidence::default() };
         let stopped = said(Unknown::HostStopped, words("dial tcp: connect: connection refused"));
-        assert!(stopped.contains("was not asked for: dial tcp: connect: connection refused"), "{stopped}");
+        assert!(stopped.contains("was not checked: dial tcp: connect: connection refused"), "{stopped}");
         let timeout = said(Unknown::Timeout, words("i/o timeout"));
         assert!(timeout.contains("did not answer in time: i/o timeout"), "{timeout}");
         for (seconds, expected) in [(7, "run again in a minute,"), (290, "in 5 minutes,"), (21_000, "in 6 hours,")] {
@@ -389,7 +390,7 @@ mod tests {
         let words = "auth.corp leads to a private address, which is not contacted";
         let (message, help) = onward("https://auth.corp/token", words);
         assert!(message.ends_with(
-            ": reg.example sends on to auth.corp: auth.corp leads to a private address, which is not contacted"
+            ": reg.example refers to auth.corp: auth.corp leads to a private address, which is not contacted"
         ));
         assert!(help.ends_with("not the registry: `--connect-to auth.corp=ADDRESS:PORT`"), "{help}");
         let (_, help) = onward("http://10.0.0.5/token", "10.0.0.5 is a private address, which is not contacted");
@@ -398,16 +399,16 @@ mod tests {
         assert!(!help.contains("--connect-to") && !help.contains("--plain-http"), "{help}");
         let words = "169.254.169.254 is a link-local or metadata address, which is not contacted";
         let (_, help) = onward("http://169.254.169.254/token", words);
-        assert!(help.starts_with("no option makes pullcheck ask 169.254.169.254"), "{help}");
+        assert!(help.starts_with("no option makes pullcheck contact 169.254.169.254"), "{help}");
         let (message, help) = told("reg.example/a:1", Unknown::NodeLocal, Evidence::default());
         assert!(message.contains("an address of the node") && help.contains("--connect-to"), "the registry itself");
     }
 
     #[test]
     fn a_token_endpoint_that_is_wrong_is_not_waited_for() {
-        for (status, mended) in [(200, true), (411, true), (500, false)] {
+        for (status, fixable) in [(200, true), (411, true), (500, false)] {
             let (_, help) = told("reg.example/a:1", Unknown::AuthServer, evidence(status));
-            assert_eq!(help.starts_with("mend the token endpoint"), mended, "{status}: {help}");
+            assert_eq!(help.starts_with("fix the token endpoint"), fixable, "{status}: {help}");
         }
     }
 
@@ -417,7 +418,7 @@ mod tests {
         assert!(help.contains("write `nvidia/cuda:12`"), "{help}");
         for text in ["Reg.example/cuda:12", "reg.example/cuda:12"] {
             let (_, help) = told(text, Unknown::NoSuchHost, Evidence::default());
-            assert!(help.starts_with("look for a slip in the host"), "{help}");
+            assert!(help.starts_with("check the host for typos"), "{help}");
         }
     }
 

@@ -37,7 +37,6 @@ fn finding(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> Option<Finding> 
         return None;
     }
     let (key, name) = (shown_key(&entry.key), &held.secret.name.value);
-    let message =
-        format!("under the key {key:?} of the pull secret {name:?} {what}, and the kubelet sends it as it is");
+    let message = format!("in the pull secret {name:?}, key {key:?}, {what}, and the kubelet sends it unchanged");
     Some(held.finding(cx, (&META, Severity::Warning), message, held.key_span(entry), what).help(WITHOUT_WHITE_SPACE))
 }

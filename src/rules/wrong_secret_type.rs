@@ -88,17 +88,17 @@ fn finding(cx: &Context<'_>, secret: &Secret, because: &IgnoredBecause, uses: &U
         ),
         IgnoredBecause::MissingKey => (
             format!(
-                "the pull secret {name:?}{} lacks the data key that goes with its type: the API server refuses it",
+                "the pull secret {name:?}{} has no data key for its type: the API server rejects it",
                 made_by(secret, resource)
             ),
-            "`kubernetes.io/dockerconfigjson` goes with the key `.dockerconfigjson`, and `kubernetes.io/dockercfg` \
-             with `.dockercfg`: change one to fit the other"
+            "`kubernetes.io/dockerconfigjson` requires the key `.dockerconfigjson`, and `kubernetes.io/dockercfg` \
+             requires `.dockercfg`: change the type or the key"
                 .to_owned(),
             META.severity,
         ),
     };
     let (at, label) = match (declared, because) {
-        (Some(declared), IgnoredBecause::WrongType { .. }) => (declared.span, "not a pull secret's type".to_owned()),
+        (Some(declared), IgnoredBecause::WrongType { .. }) => (declared.span, "not a pull secret type".to_owned()),
         (Some(declared), IgnoredBecause::MissingKey) => (declared.span, missing_key(&declared.value)),
         (None, _) => (secret.name.span, "no `type`".to_owned()),
     };
@@ -114,11 +114,11 @@ fn of_type(secret: &Secret, resource: &ResourceName) -> String {
     let of_type = match (&secret.declared_type, &secret.producer) {
         (Some(declared), _) => format!("the pull secret {name} has the type {:?}", declared.value),
         (None, Producer::SecretProviderClass) => {
-            return format!("the pull secret {name} has no type, without which the driver never makes it");
+            return format!("the pull secret {name} has no type, so the driver never creates it");
         }
-        (None, _) => format!("the pull secret {name} has no type, which makes it `Opaque`"),
+        (None, _) => format!("the pull secret {name} has no type, which means `Opaque`"),
     };
-    of_type + ": the kubelet ignores it and says nothing"
+    of_type + ": the kubelet ignores it without an event"
 }
 
 /// What makes the Secret, where that is not the object that has its name.
@@ -129,7 +129,7 @@ fn made_by(secret: &Secret, resource: &ResourceName) -> String {
         _ => resource.kind.as_str(),
     };
     let article = if kind.starts_with(['A', 'E', 'I', 'O', 'U']) { "an" } else { "a" };
-    format!(", which {article} {kind} makes,")
+    format!(", which {article} {kind} generates,")
 }
 
 fn missing_key(declared: &str) -> String {
@@ -139,7 +139,7 @@ fn missing_key(declared: &str) -> String {
 
 fn help_for_type(producer: &Producer, has_docker_config: bool) -> String {
     let key = if has_docker_config { "" } else { ", and put the configuration under the key `.dockerconfigjson`" };
-    let remake = "the type of a Secret that is already in the cluster cannot be changed: delete it first";
+    let remake = "the type of an existing Secret is immutable: delete it first";
     if producer.is_object() {
         format!("set `type: kubernetes.io/dockerconfigjson`{key}; {remake}")
     } else {

@@ -49,7 +49,7 @@ fn verbose_tells_why_a_host_was_given_up_and_so_do_the_findings() {
     let images: Vec<String> = (0..20).map(|tag| format!("{}/acme/api:{tag}", server.host())).collect();
     let output = pullcheck(&manifests(&images), &[&server]).args(["-v", "--retries=0"]).output().assert_status(0);
     let output = output.assert_stderr_has("; given up: 500 Internal Server Error\n");
-    let told = format!("{} failed too often, so the rest of its images was not asked for", server.host());
+    let told = format!("{} failed too often, so the rest of its images was not checked", server.host());
     assert!(output.stdout.split_whitespace().collect::<Vec<_>>().join(" ").contains(&told), "{output}");
     let _ = output.assert_stdout_has("500 Internal Server Error");
 }

@@ -206,7 +206,7 @@ fn faults_have_places() {
         ),
         ("deny: [a]\n", &["1:1: `deny` is for the command line; a file says it as `rules: {RULE: SEVERITY}`"]),
         ("config: a\n", &["1:1: `config` is for the command line alone: pass --config"]),
-        ("rules: {mutable_tag: error}\n", &["1:9: there is no rule `mutable_tag`; did you mean `mutable-tag`?"]),
+        ("rules: {mutable_tag: error}\n", &["1:9: unknown rule `mutable_tag`; did you mean `mutable-tag`?"]),
         ("rules: {mutable-tag: deny}\n", &["1:22: a severity is `error`, `warning`, `note` or `off`"]),
         ("rules: [a]\n", &["1:8: `rules` is a mapping: rules with their severities"]),
         ("overrides:\n- paths: a\n", &["2:3: an override needs `paths` and `rules`"]),
@@ -336,7 +336,8 @@ fn option_before_environment_before_file_before_default() {
     assert_eq!(by_mistake, "# dockerconfigjson: not shown, as it could be a secret # command line");
     // Rules are put together one by one.
     let rules = with(&["--deny", "short-name", "--print-config"]).output();
-    let block = "rules:\n  large-image: warning # c.yaml:5:1\n  mutable-tag: note # c.yaml:8:9\n  short-name: error # command line\n";
+    let block = "rules:\n  large-image: warning # c.yaml:5:1\n  mutable-tag: note # c.yaml:8:9\n  short-name: error \
+                 # command line\n";
     assert!(rules.stdout.contains(block), "{rules}");
 }
 

@@ -426,7 +426,7 @@ fn an_entry_that_is_yet_to_be_written_is_what_a_public_image_is_pulled_with() {
     };
     let (verdict, message) = run(r#"{"auths":{"HOST":{"username":"ops","password":"${TOKEN}"}}}"#);
     assert_eq!(verdict, "unverified");
-    assert!(message.contains("anyone may pull it") && message.contains("never without"), "{message}");
+    assert!(message.contains("the image is public") && message.contains("does not fall back"), "{message}");
     let (verdict, _) = run(r#"{"auths":{"ghcr.io":{"username":"ops","password":"${TOKEN}"}}}"#);
     assert_eq!(verdict, "pullable", "it is for another registry");
 }

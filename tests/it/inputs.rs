@@ -221,7 +221,8 @@ fn what_is_passed_over_in_a_folder_is_told() {
     symlink("sub", root.join("again")).unwrap();
     symlink("sub/a.yaml", root.join("a.yaml")).unwrap();
     let output = pullcheck(&root, &["--format", "plain", "."]).output().assert_status(0);
-    let told: Vec<_> = output.stdout.lines().map(|line| line.split(" this is").next().unwrap_or_default()).collect();
+    let told: Vec<_> =
+        output.stdout.lines().map(|line| line.split(" not followed").next().unwrap_or_default()).collect();
     let note = |file: &str| format!("{file}: note[unreadable-input]");
     let of_the_inputs = told.iter().filter(|line| line.contains("unreadable-input")).copied().collect::<Vec<_>>();
     assert_eq!(of_the_inputs, [note("folder"), note("gone.yaml"), note("leak.yaml")], "{}", output.stdout);

@@ -3,7 +3,8 @@
 use pullcheck_support::Run;
 use serde_json::Value;
 
-const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  - {name: a, image: nginx}\n  - {name: b, image: 'ghcr.io/acme/api:1'}\n";
+const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n  - {name: a, image: \
+                   nginx}\n  - {name: b, image: 'ghcr.io/acme/api:1'}\n";
 
 fn pullcheck(args: &[&str]) -> Run {
     Run::new(env!("CARGO_BIN_EXE_pullcheck")).args(["--offline", "-"]).args(args).stdin(POD)
@@ -42,9 +43,9 @@ fn severities_are_given_and_rules_are_turned_on_and_off() {
 #[test]
 fn a_slip_is_a_usage_error() {
     let refused = |args: &[&str]| pullcheck(args).output().assert_status(2).stderr;
-    let meant = "pullcheck: --warn shortname: there is no rule `shortname`; did you mean `short-name`?\n";
+    let meant = "pullcheck: --warn shortname: unknown rule `shortname`; did you mean `short-name`?\n";
     assert_eq!(refused(&["--warn", "shortname"]), meant);
-    assert!(refused(&["--deny", "x"]).contains("--list-rules shows all"));
+    assert!(refused(&["--deny", "x"]).contains("run `pullcheck --list-rules`"));
     assert!(refused(&["--deny", "mutable-tag", "--allow", "mutable-tag"]).contains("two severities"));
 }
 

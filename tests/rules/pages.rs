@@ -11,7 +11,11 @@ use pullcheck::rules::engine::meta::Meta;
 use crate::example;
 
 /// Sections that every page has, in this order. *Options* may stand before *References*.
-const SECTIONS: [&str; 5] = ["What it does", "Why the pull fails", "Examples", "Fix", "References"];
+const SECTIONS: [&str; 5] = ["What it does", WHY, "Examples", "Fix", "References"];
+
+/// The reasons: of a pull that fails, and of one that need not fail.
+const REASONS: [&str; 2] = [WHY, "Why this matters"];
+const WHY: &str = "Why the pull fails";
 
 /// The pages that are there are those of the rules.
 pub(crate) fn pages_are_the_rules(files: &BTreeSet<String>) -> Result<(), String> {
@@ -24,13 +28,15 @@ pub(crate) fn pages_are_the_rules(files: &BTreeSet<String>) -> Result<(), String
 
 /// One page: its sections, its event text, its references, a bad and a good example.
 pub(crate) fn is_complete(meta: &Meta) -> Result<(), String> {
-    let sections: Vec<&str> = headings(meta.body).filter(|heading| *heading != "Options").collect();
+    let why = headings(meta.body).find(|heading| REASONS.contains(heading)).unwrap_or(WHY);
+    let plain = |heading| if heading == why { WHY } else { heading };
+    let sections: Vec<&str> = headings(meta.body).filter(|heading| *heading != "Options").map(plain).collect();
     equal("sections", &sections, &SECTIONS.to_vec())?;
     if let Some(place) = headings(meta.body).position(|heading| heading == "Options") {
         equal("place of *Options*", &place, &4)?;
     }
-    if !section(meta.body, "Why the pull fails").contains("\n```\n") {
-        return Err("*Why the pull fails* shows no event".to_owned());
+    if !section(meta.body, why).contains("\n```\n") {
+        return Err(format!("*{why}* shows no event"));
     }
     let references = section(meta.body, "References");
     let links = references.lines().filter(|line| line.starts_with("- [") && line.contains("](https://"));

@@ -43,7 +43,7 @@ pub enum LevelError {
     #[error("{}", unknown(.0))]
     Unknown(String),
     /// Two levels for one rule.
-    #[error("`{0}` is given two severities; leave one of them out")]
+    #[error("`{0}` has two severities; remove one of them")]
     Twice(String),
 }
 
@@ -117,8 +117,8 @@ pub fn unknown(id: &str) -> String {
     let nearest =
         ids.map(|known| (distance(known), known)).min().filter(|(distance, known)| *distance * 3 <= known.len());
     match nearest {
-        Some((_, nearest)) => format!("there is no rule `{id}`; did you mean `{nearest}`?"),
-        None => format!("there is no rule `{id}`; --list-rules shows all"),
+        Some((_, nearest)) => format!("unknown rule `{id}`; did you mean `{nearest}`?"),
+        None => format!("unknown rule `{id}`; run `pullcheck --list-rules` to list all rules"),
     }
 }
 
@@ -186,12 +186,15 @@ mod tests {
     fn slips_and_contradictions_are_refused() {
         let mut levels = Levels::default();
         let said = |error: Result<(), LevelError>| error.expect_err("refused").to_string();
-        let meant = "there is no rule `mutable_tags`; did you mean `mutable-tag`?";
+        let meant = "unknown rule `mutable_tags`; did you mean `mutable-tag`?";
         assert_eq!(said(levels.set("mutable_tags", Level::Off)), meant);
-        assert_eq!(said(levels.set("xyz", Level::Off)), "there is no rule `xyz`; --list-rules shows all");
+        assert_eq!(
+            said(levels.set("xyz", Level::Off)),
+            "unknown rule `xyz`; run `pullcheck --list-rules` to list all rules"
+        );
         assert_eq!(levels.set("mutable-tag", Level::Off), Ok(()));
         assert_eq!(levels.set("mutable-tag", Level::Off), Ok(()));
-        let twice = "`mutable-tag` is given two severities; leave one of them out";
+        let twice = "`mutable-tag` has two severities; remove one of them";
         assert_eq!(said(levels.set("mutable-tag", Level::At(Note))), twice);
     }
 }

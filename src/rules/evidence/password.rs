@@ -76,8 +76,9 @@ pub(crate) fn is_cut_robot(credential: &Credential) -> bool {
 }
 
 /// What to do about [`white_space`].
-pub(crate) const WITHOUT_WHITE_SPACE: &str = "write user and password without it: `printf %s user:password | base64` \
-    makes an `auth`, where `echo` adds a line break; or let `kubectl create secret docker-registry` make the Secret";
+pub(crate) const WITHOUT_WHITE_SPACE: &str = "remove it from the user and password: `printf %s user:password | \
+                                              base64` creates an `auth`, while `echo` adds a line break; or use \
+                                              `kubectl create secret docker-registry`";
 
 /// What is wrong with the white space of a credential: it is sent as it stands.
 pub(crate) fn white_space(credential: &Credential) -> Option<&'static str> {
@@ -87,9 +88,9 @@ pub(crate) fn white_space(credential: &Credential) -> Option<&'static str> {
         Some('\n') => "the password ends in a line break",
         Some('\r') => "the password ends in a carriage return",
         Some('\0') => "the password ends in a NUL byte",
-        Some(last) if is_blank(last) => "the password ends in white space",
-        _ if password.starts_with(is_blank) => "the password begins with white space",
-        _ if user.starts_with(is_blank) || user.ends_with(is_blank) => "the user name begins or ends in white space",
+        Some(last) if is_blank(last) => "the password ends in whitespace",
+        _ if password.starts_with(is_blank) => "the password begins with whitespace",
+        _ if user.starts_with(is_blank) || user.ends_with(is_blank) => "the user name begins or ends with whitespace",
         _ => return None,
     })
 }
@@ -127,8 +128,8 @@ mod tests {
     fn white_space_at_the_edges() {
         assert_eq!(white_space(&credential("bob", "p\n")), Some("the password ends in a line break"));
         assert_eq!(white_space(&credential("bob", "p\0")), Some("the password ends in a NUL byte"));
-        assert_eq!(white_space(&credential("bob", " p")), Some("the password begins with white space"));
-        assert_eq!(white_space(&credential("bob ", "p")), Some("the user name begins or ends in white space"));
+        assert_eq!(white_space(&credential("bob", " p")), Some("the password begins with whitespace"));
+        assert_eq!(white_space(&credential("bob ", "p")), Some("the user name begins or ends with whitespace"));
         assert_eq!(white_space(&credential("bob", "p w")), None);
     }
 }

@@ -74,7 +74,7 @@ pub(in crate::rules) fn quoted(facts: &ImageFacts<'_>) -> String {
 /// sentence: the refusal alone would hide it.
 pub(in crate::rules) fn absent_to_anyone(facts: &ImageFacts<'_>) -> &'static str {
     match facts.judged.answer.as_ref().and_then(|answer| answer.anonymous.as_ref()) {
-        Some(Outcome::Absent(_)) => "; asked without credentials, the registry says that there is no such image",
+        Some(Outcome::Absent(_)) => "; without credentials, the registry reports that the image does not exist",
         _ => "",
     }
 }

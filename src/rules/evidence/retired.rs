@@ -18,27 +18,27 @@ pub(crate) struct Retired {
 const RETIRED: &[Retired] = &[
     Retired {
         prefix: "k8s.gcr.io",
-        fate: "has been frozen since 2023-04-03: no image and no tag is added to it",
+        fate: "has been frozen since 2023-04-03: no images or tags are added",
         instead: "registry.k8s.io, which has the same images under the same names",
     },
     Retired {
         prefix: "gcr.io/google-containers",
-        fate: "has been frozen since 2020: the project's images moved to k8s.gcr.io, and from there to registry.k8s.io",
+        fate: "has been frozen since 2020: the project's images moved to k8s.gcr.io, then to registry.k8s.io",
         instead: "registry.k8s.io",
     },
     Retired {
         prefix: "gcr.io/google_containers",
-        fate: "has been frozen since 2020: the project's images moved to k8s.gcr.io, and from there to registry.k8s.io",
+        fate: "has been frozen since 2020: the project's images moved to k8s.gcr.io, then to registry.k8s.io",
         instead: "registry.k8s.io",
     },
     Retired {
         prefix: "gcr.io/kubernetes-helm",
-        fate: "holds Tiller, which ended with Helm 2 on 2020-11-13",
+        fate: "contains Tiller, which ended with Helm 2 on 2020-11-13",
         instead: "Helm 3 or later, which needs no Tiller; its last images are in ghcr.io/helm/tiller",
     },
     Retired {
         prefix: "gcr.io/kubebuilder",
-        fate: "gets no images any more, and was announced to go away from 2025-03-18 on",
+        fate: "gets no more images, and its removal was announced for 2025-03-18 or later",
         instead: "quay.io/brancz/kube-rbac-proxy, or the authentication that controller-runtime has built in",
     },
     Retired {
@@ -64,30 +64,32 @@ const RETIRED: &[Retired] = &[
     // https://lists.centos.org/pipermail/centos-devel/2023-May/142956.html
     Retired {
         prefix: "registry.centos.org",
-        fate: "was shut down in June 2023: the name leads nowhere",
+        fate: "was shut down in June 2023: the name does not resolve",
         instead: "quay.io/centos/centos (CentOS Stream) or quay.io/sclorg",
     },
     // https://jfrog.com/blog/into-the-sunset-bintray-jcenter-gocenter-and-chartcenter/
     Retired {
         prefix: "docker.bintray.io",
         fate: "was shut down with Bintray on 2021-05-01",
-        instead: "releases-docker.jfrog.io for JFrog's images, or where the project publishes now",
+        instead: "releases-docker.jfrog.io for JFrog's images, or the location where the project publishes now",
     },
     // https://github.com/antrea-io/antrea/issues/6003
     Retired {
         prefix: "projects.registry.vmware.com",
-        fate: "was emptied in June 2024: VMware's images moved to projects.packages.broadcom.com, other projects' elsewhere",
-        instead: "projects.packages.broadcom.com, or where the project publishes now (Antrea: docker.io/antrea)",
+        fate: "was emptied in June 2024: VMware's images moved to projects.packages.broadcom.com, and those of other \
+               projects moved elsewhere",
+        instead: "projects.packages.broadcom.com, or the location where the project publishes now (Antrea: \
+                  docker.io/antrea)",
     },
     Retired {
         prefix: "docker.io/bitnamilegacy",
-        fate: "has been frozen since 2025-08-28: it gets no fixes, and was made for the time of moving away",
-        instead: "an image of the project itself, or a Bitnami Secure Images subscription",
+        fate: "has been frozen since 2025-08-28: it gets no fixes and is meant only for migration",
+        instead: "an image from the project itself, or a Bitnami Secure Images subscription",
     },
     Retired {
         prefix: "docker.io/bitnami",
-        fate: "lost its versioned tags in 2025 (2025-08-28 to 2025-09-29); what is left of it is `latest`",
-        instead: "an image of the project itself; the old tags are frozen in docker.io/bitnamilegacy",
+        fate: "lost its versioned tags in 2025 (2025-08-28 to 2025-09-29); only `latest` is left",
+        instead: "an image from the project itself; the old tags are frozen in docker.io/bitnamilegacy",
     },
 ];
 

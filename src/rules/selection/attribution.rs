@@ -210,14 +210,14 @@ pub(crate) fn elsewhere<'a>(cx: &Context<'a>, facts: &ImageFacts<'_>, name: &str
 pub(crate) fn doubt(facts: &ImageFacts<'_>) -> String {
     match (facts.pod.origin, &facts.judged.verdict) {
         (PodOrigin::Custom | PodOrigin::Mention, _) => {
-            format!(" (what the controller of `{}` makes of it is not known)", facts.resource.name.kind)
+            format!(" (unknown how the controller of `{}` handles it)", facts.resource.name.kind)
         }
-        (PodOrigin::Unrendered, _) => " (what the rendered chart makes of it is not known)".to_owned(),
+        (PodOrigin::Unrendered, _) => " (unknown whether the rendered chart changes it)".to_owned(),
         (_, Verdict::Unverified(_)) if is_pulled_by_node(facts) => {
-            " (unless the nodes' own credentials open it)".to_owned()
+            " (unless the nodes' own credentials grant access)".to_owned()
         }
         (_, Verdict::Unverified(_)) if facts.judged.pull.blind.iter().any(|it| matches!(it, Blind::Secret(_))) => {
-            " (unless the pull secret that is not to be seen here opens it)".to_owned()
+            " (unless the hidden pull secret grants access)".to_owned()
         }
         _ => String::new(),
     }

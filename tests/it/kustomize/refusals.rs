@@ -51,7 +51,7 @@ fn a_commit_hash_of_digits_is_an_error_with_a_fix() {
     assert!(severity == "error" && message.ends_with(words) && *line == 4, "{message}");
     let finding =
         report["findings"].as_array().unwrap().iter().find(|it| it["rule"] == "invalid-kustomization").unwrap();
-    assert_eq!(finding["help"], "quote it, as YAML reads it as a number: `newTag: \"7284872\"`");
+    assert_eq!(finding["help"], "quote it, because YAML reads it as a number: `newTag: \"7284872\"`");
     let edit = &finding["fixes"][0]["edits"][0];
     assert_eq!((&finding["fixes"][0]["safety"], &edit["replacement"]), (&"safe".into(), &"\"7284872\"".into()));
     // What the base says is not what will be deployed.

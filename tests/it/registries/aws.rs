@@ -78,7 +78,7 @@ fn on_ecr_from_its_own_nodes() {
         args: &args,
         verdict: "unverified auth-required",
         rules: &["warning missing-pull-secret"],
-        says: "nodes of that cloud, or with credentials of their own, need no pull secret",
+        says: "nodes of that cloud, or with their own credentials, need no pull secret",
         requests: &["HEAD 1.9"],
         ..ROW
     };
@@ -104,7 +104,7 @@ fn on_ecr_after_twelve_hours() {
         login: Some(("AWS", "stale")),
         verdict: "fails denied",
         rules: &["error access-denied"],
-        says: "the token has expired that stands in the pull secret",
+        says: "expired token in the pull secret",
         event: &said(words),
         requests: &["HEAD 1.9", "HEAD 1.9 as AWS", "HEAD 1.9", "GET 1.9 as AWS"],
         ..ROW

@@ -82,7 +82,7 @@ fn refusals() {
         login: Some(("bob", "wrong")),
         verdict: "fails bad-credentials",
         rules: &["error access-denied"],
-        says: "reg.example does not accept the user and password of the pull secret",
+        says: "reg.example rejected the user and password in the pull secret",
         event: "failed to authorize: failed to fetch oauth token: unexpected status from GET request to \
                         https://reg.example/token?scope=repository%3Ashop%2Fapi%3Apull&service=reg.example: 401 Unauthorized",
         requests: &[
@@ -250,7 +250,7 @@ fn a_token_endpoint_without_a_token() {
             image: IMAGE,
             verdict: "unverified auth-server",
             rules: &["note unverified-image"],
-            says: "reg.example hands out no token",
+            says: "reg.example returns no token",
             event: &format!("failed to authorize: failed to fetch anonymous token: {why}"),
             requests: &["HEAD 1.9", "GET reg.example/token"],
             ..ROW
@@ -326,7 +326,7 @@ fn nothing_for_the_nodes() {
         args: &["--platform", "linux/s390x"],
         verdict: "fails platform",
         rules: &["error platform-mismatch"],
-        says: "has no image for linux/s390x nodes: it is there for linux/amd64 and linux/arm64",
+        says: "has no image for linux/s390x nodes: it is built for linux/amd64 and linux/arm64",
         event: &no_entry,
         requests: &["HEAD 1.9", &get],
         ..ROW
@@ -353,7 +353,7 @@ fn nothing_for_the_nodes() {
     let docker_list = Row {
         name: "a Docker list, CRI-O",
         image: "reg.example/shop/api:list",
-        says: "it is there for linux/amd64",
+        says: "it is built for linux/amd64",
         event: &crio_says("list", "manifest list"),
         requests: &["GET reg.example/v2/", "HEAD list", &get_list],
         ..crio
@@ -362,7 +362,7 @@ fn nothing_for_the_nodes() {
     let some_requests = [row.requests, &[&child]].concat();
     let some = Row {
         name: "some nodes",
-        says: "has no image for linux/s390x nodes, and the pod may be put on one",
+        says: "has no image for linux/s390x nodes, and the pod may run on one",
         args: &["--platform", "linux/amd64,linux/s390x"],
         verdict: "unverified platform",
         rules: &["warning platform-mismatch"],
@@ -377,7 +377,7 @@ fn nothing_for_the_nodes() {
         name: "386 on amd64",
         image: "reg.example/shop/api:old",
         args: &["--platform", "linux/amd64"],
-        says: "has no image for linux/amd64 nodes: it is there for linux/386",
+        says: "has no image for linux/amd64 nodes: it is built for linux/386",
         event: &no_entry,
         requests: &["HEAD old", &get_old],
         ..row
@@ -414,7 +414,7 @@ fn nothing_for_the_nodes() {
         image: "reg.example/shop/api:chart",
         verdict: "fails not-an-image",
         rules: &["error unsupported-manifest"],
-        says: "is no container image but a Helm chart",
+        says: "is not a container image but a Helm chart",
         event: "",
         requests: &["HEAD chart", &chart],
         ..row

@@ -55,7 +55,7 @@ fn on_acr() {
             login: Some(("ci", "wrong")),
             verdict: "fails bad-credentials",
             rules: &["error access-denied"],
-            says: "acme.azurecr.io does not accept the user and password of the pull secret",
+            says: "acme.azurecr.io rejected the user and password in the pull secret",
             event: "failed to authorize: failed to fetch oauth token: unexpected status from GET request to \
                         https://acme.azurecr.io/oauth2/token?scope=repository%3Aapi%3Apull&service=registry: 401 \
                         Unauthorized",

@@ -58,7 +58,7 @@ fn on_docker_hub() {
                 image: "acme/nothing:1.9",
                 verdict: "fails denied-or-absent",
                 rules: &["error missing-pull-secret"],
-                says: "it is private or does not exist: the registry does not tell",
+                says: "it is private or does not exist; the registry does not say which",
                 event: &denied,
                 requests: &challenge,
                 ..ROW
@@ -85,7 +85,7 @@ fn on_docker_hub() {
                 login: Some(("eve", "right")),
                 verdict: "fails denied-or-absent",
                 rules: &["error access-denied"],
-                says: "does not exist, or docker.io does not show it with the credentials of the pull secret",
+                says: "does not exist, or docker.io denies access to it with the credentials in the pull secret",
                 event: &denied,
                 requests: &refused,
                 ..ROW
@@ -272,7 +272,7 @@ fn on_quay() {
                 login: Some(("acme+other", "right")),
                 verdict: "fails auth",
                 rules: &["error access-denied"],
-                says: "does not exist, or quay.io does not show it",
+                says: "does not exist, or quay.io denies access to it",
                 event: unauthorized,
                 requests: &[
                     "HEAD 1.9",

@@ -30,7 +30,7 @@ fn a_certificate_that_is_not_trusted() {
     let expired = "certificate has expired or is not yet valid: …";
     let [authority, name, expired] = [authority, name, expired].map(|words| format!("{unknown}{words}"));
     let cases = [
-        (Certificate::Good, "unverified tls", "warning", "signed by an authority that is not known here", &authority),
+        (Certificate::Good, "unverified tls", "warning", "signed by an authority that is unknown here", &authority),
         (Certificate::WrongName, "unverified tls", "warning", "valid for other.example, not reg.example", &name),
         (Certificate::Expired, "fails tls", "error", "has expired or is not yet valid", &expired),
     ];

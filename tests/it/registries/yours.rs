@@ -37,7 +37,7 @@ fn on_gitlab() {
                 login: Some(("gitlab+deploy-token-1", "gldt-x")),
                 verdict: "fails denied-or-absent",
                 rules: &["error access-denied"],
-                says: "does not exist, or registry.gitlab.com does not show it",
+                says: "does not exist, or registry.gitlab.com denies access to it",
                 event: &event("oauth"),
                 requests: &[
                     "HEAD 1.9",
@@ -134,7 +134,7 @@ fn on_harbor() {
                 name: "a robot account of another project",
                 login: Some(("robot$other", "secret")),
                 rules: &["error access-denied"],
-                says: "does not exist, or harbor.corp.example does not show it",
+                says: "does not exist, or harbor.corp.example denies access to it",
                 requests: &[
                     "HEAD 1.9",
                     "POST harbor.corp.example/service/token as robot$other",
@@ -217,7 +217,7 @@ fn on_nexus() {
                 login,
                 verdict: "fails absent",
                 rules: &["error image-not-found"],
-                says: "answers 404 to the HEAD request by which containerd looks for it",
+                says: "answers 404 to the HEAD request that containerd sends",
                 event: "rpc error: code = NotFound desc = nexus.corp.example/shop/api:1.9: not found",
                 requests: &["HEAD 1.9", "HEAD 1.9 as ci", "GET tags as ci", "GET 1.9 as ci"],
                 ..ROW
@@ -265,7 +265,7 @@ fn on_nexus() {
                 login: Some(("ci", "wrong")),
                 verdict: "fails bad-credentials",
                 rules: &["error access-denied"],
-                says: "nexus.corp.example does not accept the user and password",
+                says: "nexus.corp.example rejected the user and password",
                 event: "unexpected status from HEAD request to https://nexus.corp.example/v2/shop/api/manifests/1.9: 401 \
                         Unauthorized",
                 requests: &["HEAD 1.9", "HEAD 1.9 as ci", "HEAD 1.9"],

@@ -117,7 +117,9 @@ fn the_certs_dir_of_the_nodes() {
 #[test]
 fn mistakes_in_a_hosts_toml_are_findings() {
     let files = Files::new();
-    let text = "[host.'https://m.example'.header]\nx-key = 's3cretkey'\n[host.'https://m.example'.header2]\n[host.'https://n.example']\n  capabilities = 'pull'\n";
+    let text = "[host.'https://m.example'.header]\nx-key = \
+                's3cretkey'\n[host.'https://m.example'.header2]\n[host.'https://n.example']\n  capabilities = \
+                'pull'\n";
     files.write("other.example/hosts.toml", text);
     files.write("reg.example/hosts.toml", "ca = '/nowhere/ca.pem'\n");
     let folder = files.path().display().to_string();
@@ -129,10 +131,10 @@ fn mistakes_in_a_hosts_toml_are_findings() {
     let output = run(&["--certs-dir", &folder]).assert_status(1);
     let text = shows(&output);
     for part in [
-        "warning[invalid-hosts-toml]: containerd logs that it cannot read this hosts.toml, and goes on as if it were not \
-         there: line 5: `host.\"https://n.example\".capabilities`: must be a list",
+        "warning[invalid-hosts-toml]: containerd cannot read this hosts.toml and ignores it: line 5: \
+         `host.\"https://n.example\".capabilities`: must be a list",
         "other.example/hosts.toml:5:3",
-        "error[invalid-hosts-toml]: containerd asks nobody for images of reg.example",
+        "error[invalid-hosts-toml]: containerd cannot pull images of reg.example",
         "failed to resolve image: unable to read CA cert \"/nowhere/ca.pem\": open /nowhere/ca.pem: no such file or \
          directory",
     ] {
