@@ -1,4 +1,4 @@
-//! What CONTRIBUTING.md says of the house is so, and the rule that it walks through works.
+//! CONTRIBUTING.md describes the code layout correctly, and the rule that it walks through works.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -148,16 +148,16 @@ fn copy_of(from: &Path, to: &Path) {
 }
 
 #[test]
-fn every_module_of_the_library_has_a_room() {
+fn contributing_lists_every_module_of_the_library() {
     let document = read(DOCUMENT);
-    let (_, table) = document.split_once("| room | what it is for |").expect("there is a table of rooms");
+    let (_, table) = document.split_once("| module | purpose |").expect("there is a table of modules");
     let (table, _) = table.split_once("\n\n").expect("a table ends");
-    let rooms: BTreeSet<&str> = inline_code(table).into_iter().collect();
+    let listed: BTreeSet<&str> = inline_code(table).into_iter().collect();
     let library = read("src/lib.rs");
     let modules =
         library.lines().filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';'));
     let (known, unknown): (Vec<&str>, Vec<&str>) = modules.partition(|module| {
-        [format!("src/{module}.rs"), format!("src/{module}/")].iter().any(|room| rooms.contains(room.as_str()))
+        [format!("src/{module}.rs"), format!("src/{module}/")].iter().any(|path| listed.contains(path.as_str()))
     });
     assert!(unknown.is_empty(), "{DOCUMENT} does not say what they are for: {unknown:?}");
     assert!(known.len() > 20, "are the modules still read?");
