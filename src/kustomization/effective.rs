@@ -79,7 +79,7 @@ pub fn apply(
         }
         let folders = builds[root].folders.iter().filter_map(|folder| builder.folders.get(&normalise(folder)));
         if let Some(span) = folders.filter_map(|at| doubts.get(at)).next() {
-            let words = "kustomize may refuse this, for the objects that the build has";
+            let words = "kustomize may refuse this, depending on the objects in the build";
             builder.doubt.get_or_insert(Why::new(*span, words));
         }
         if let Some(why) = builder.doubt {
@@ -305,7 +305,7 @@ impl<'k> Builder<'k> {
         let Some(&first) = named.next() else { return false };
         let is_deleted = |at: &usize| self.deleted.contains(&ResourceId(*at as u32));
         if is_deleted(&first) && named.all(is_deleted) {
-            self.doubt.get_or_insert(Why::new(span, "kustomize may refuse this: what it names was taken away"));
+            self.doubt.get_or_insert(Why::new(span, "kustomize may refuse this: the object that it names was removed"));
         }
         true
     }

@@ -252,7 +252,7 @@ fn fault(node: Node<'_>, metadata: Option<Node<'_>>, kind: &str, name: &str) -> 
         || metadata.is_some_and(|it| ["name", "namespace", "labels", "annotations"].iter().any(|key| has(it, key)));
     let first = node.entries().next().map_or_else(|| first_line(node), |entry| entry.key.span());
     if !says_something {
-        let label = if node.is_sequence() { "a list, and no object" } else { "no Kubernetes object" };
+        let label = if node.is_sequence() { "a list, not an object" } else { "not a Kubernetes object" };
         return Some(Refusal::new(first, "missing Resource metadata", label));
     }
     let object = shown_meta(node, metadata, kind, name);

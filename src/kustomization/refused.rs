@@ -188,7 +188,7 @@ fn cycle(own: &Kustomization, cyclic: &BTreeSet<String>) -> Option<Refusal> {
     let is_back = |path: &str| cyclic.contains(&member_path(&own.folder, path));
     let named = own.named.iter().find(|it| is_build(it.role) && is_back(&it.path))?;
     let words = format!("cycle detected: candidate root '{}' contains visited root", named.path);
-    Some(Refusal::new(named.span, words, "it leads back to this kustomization"))
+    Some(Refusal::new(named.span, words, "it refers back to this kustomization"))
 }
 
 /// Components that are named as resources, and the other way round.
@@ -233,7 +233,7 @@ fn form_refusals(own: &Kustomization, forms: &[Option<Form>]) -> Vec<Refusal> {
         let list = patch.path.split('[').next().unwrap_or_default();
         let (words, label) = match (list, form.as_ref()?, &patch.target) {
             ("patchesStrategicMerge", Form::Empty, _) if are_merges_empty => {
-                ("patch appears to be empty", "nothing is in it")
+                ("patch appears to be empty", "it is empty")
             }
             ("patchesStrategicMerge", Form::Neither(words), _) => (*words, "not an object with a kind and a name"),
             ("patchesStrategicMerge", Form::Operations { .. }, _) => {
@@ -241,7 +241,7 @@ fn form_refusals(own: &Kustomization, forms: &[Option<Form>]) -> Vec<Refusal> {
             }
             ("patches", Form::Empty, _) => {
                 let words = "illegally qualifies as both an SM and JSON patch";
-                return Some(Refusal::new(patch.span, words, "nothing is in it").of(Versions::Older));
+                return Some(Refusal::new(patch.span, words, "it is empty").of(Versions::Older));
             }
             ("patches", Form::Neither(_), _) => (
                 "unable to parse SM or JSON patch",
@@ -258,7 +258,7 @@ fn form_refusals(own: &Kustomization, forms: &[Option<Form>]) -> Vec<Refusal> {
             ("patchesJson6902", _, Some(target)) if target.name.is_none() => {
                 ("must specify the target name", "its `target` has no `name`")
             }
-            ("patchesJson6902", Form::Empty, _) => ("patch appears to be empty", "nothing is in it"),
+            ("patchesJson6902", Form::Empty, _) => ("patch appears to be empty", "it is empty"),
             ("patchesJson6902", Form::Objects(_) | Form::Neither(_), _) => {
                 ("json: cannot unmarshal object into Go value of type jsonpatch.Patch", "not a list of operations")
             }
@@ -283,5 +283,5 @@ fn target_refusal(patch: &Patch) -> Option<Refusal> {
     let target = patch.target.as_ref()?;
     let invalid = target.patterns().find(|field| field.pattern == Some(Pattern::Invalid))?;
     let words = format!("error parsing regexp: `^(?:{})$`", invalid.text);
-    Some(Refusal::new(patch.span, words, "its target is no regular expression"))
+    Some(Refusal::new(patch.span, words, "its target is not a regular expression"))
 }

@@ -36,7 +36,7 @@ impl<'k> Builder<'k> {
             self.match_replica(replica);
         }
         if let Some(span) = own.vars.filter(|_| !self.deleted.is_empty()) {
-            self.doubt.get_or_insert(Why::new(span, "kustomize may refuse this: what it names was taken away"));
+            self.doubt.get_or_insert(Why::new(span, "kustomize may refuse this: the object that it names was removed"));
         }
         let more = own.configurations.iter().any(|file| self.may_name_images(own, file));
         for rule in &own.images {
