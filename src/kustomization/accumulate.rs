@@ -402,7 +402,7 @@ impl<'k> Accumulator<'k> {
         } else if first.span == second.span {
             let label = format!("it adds {kind} `{name}` again, which `{}` already added", first.by);
             let help = format!(
-                "build from {} once, or have each give it a `namePrefix`, a `nameSuffix` or a `namespace` of its own",
+                "build from {} only once, or set another `namePrefix`, `nameSuffix`, or `namespace` for each use",
                 file(first)
             );
             (label, help)
@@ -478,7 +478,7 @@ fn unprinted(objects: &Objects) -> impl Iterator<Item = Refusal> {
     printed.filter_map(|object| object.doubled.as_ref()).map(|(span, key)| {
         let words = format!("mapping key {key:?} already defined");
         let help = "remove one of the two: kubectl uses the last, and kustomize accepts neither".to_owned();
-        Refusal::new(*span, words, "this key is here already").with_remedy(Remedy::Advice(help))
+        Refusal::new(*span, words, "the key is already defined here").with_remedy(Remedy::Advice(help))
     })
 }
 

@@ -344,7 +344,7 @@ impl<'k> Builder<'k> {
         let text = self.sources.slice(self.inventory.resource(self.inventory.pod(id).resource).span);
         if text.contains("config.kubernetes.io/local-config") {
             let span = self.inventory.pod(id).span;
-            let words = "config.kubernetes.io/local-config may keep it from being deployed";
+            let words = "config.kubernetes.io/local-config may exclude it from the output";
             pod.blur_images(Why::new(span, words));
         }
         pod
@@ -377,7 +377,7 @@ impl<'k> Builder<'k> {
     /// What stands for a build that is too large to be followed.
     fn all_unknown(&self, sources: &BTreeSet<SourceId>, span: Span) -> Vec<BuiltPod> {
         let mut pods: Vec<BuiltPod> = sources.iter().flat_map(|source| self.of_source(*source)).collect();
-        let why = Why::new(span, "this build is too large to be followed");
+        let why = Why::new(span, "this build is too large for pullcheck to follow");
         pods.iter_mut().for_each(|pod| pod.blur_images(why));
         pods
     }

@@ -104,7 +104,7 @@ fn absent(own: &Kustomization) -> Option<Refusal> {
                 let words = format!(
                     "accumulating components: loader.New \"must build at directory: '{path}': file is not directory\""
                 );
-                return Some(Refusal::new(named.span, words, "a file; a Component is named by its folder"));
+                return Some(Refusal::new(named.span, words, "a file; list the folder of the Component instead"));
             }
             Absence::Outside | Absence::File => return None,
         };
@@ -129,8 +129,8 @@ fn no_files(own: &Kustomization) -> impl Iterator<Item = Refusal> {
     let found = own.absent.iter().filter(|absent| absent.what == Absence::File);
     found.filter_map(|absent| own.named.get(absent.named)).map(|named| {
         let help = match named.role {
-            Role::Keyed => "name each file of it: a generator takes no folders",
-            _ => "name a file of it",
+            Role::Keyed => "list each file in it: a generator does not accept folders",
+            _ => "name a file in it",
         };
         let refusal = Refusal::new(named.span, format!("'{}' must resolve to a file", named.path), "a folder");
         refusal.with_remedy(Remedy::Advice(help.to_owned()))

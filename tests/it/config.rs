@@ -212,7 +212,7 @@ fn faults_have_places() {
          SEVERITY}`"],
         ),
         ("config: a\n", &["1:1: `config` can be set only on the command line: pass --config"]),
-        ("rules: {mutable_tag: error}\n", &["1:9: unknown rule `mutable_tag`; did you mean `mutable-tag`?"]),
+        ("rules: {mutable_tag: error}\n", &["1:9: there is no rule `mutable_tag`; did you mean `mutable-tag`?"]),
         ("rules: {mutable-tag: deny}\n", &["1:22: expected a severity: `error`, `warning`, `note`, or `off`"]),
         ("rules: [a]\n", &["1:8: `rules` must be a mapping of rules with their severities"]),
         ("overrides:\n- paths: a\n", &["2:3: an override needs `paths` and `rules`"]),

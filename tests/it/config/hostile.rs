@@ -64,7 +64,7 @@ fn a_file_of_the_repository_cannot_set_what_is_the_operators() {
                 assert!(!by_name.stderr.contains("pull request"), "{by_name}");
             } else {
                 let by_name = by_name.assert_status(2);
-                assert!(by_name.stderr.contains("for the command line"), "{by_name}");
+                assert!(by_name.stderr.contains("only on the command line"), "{by_name}");
             }
         }
     }
