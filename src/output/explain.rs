@@ -244,7 +244,7 @@ mod tests {
         let expected = "some-rule (error, contacts the registry, since 0.1.0)\nA title\nmore: \
                         https://pullcheck.github.io/pullcheck/rules/some-rule.html\n\nWHAT IT DOES\n\n  See the docs \
                         (https://k8s.io/x), which say `more`.\n\n  A tag\n\n  - one more\n  - two\n\n  key\n      why\n  \
-                        `a`\n      the b\n\n    x y.yaml\n      # kept\n      a: [b](c)\n\n    where the registry \
+                        `a`\n      the b\n\n    x y.yaml\n      # kept\n      a: [b](c)\n\n    if the registry \
                         answers\n      x = 200\n";
         assert_eq!(explain(&meta(body), &Style::default()), expected);
     }

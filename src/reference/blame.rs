@@ -186,7 +186,7 @@ mod tests {
         ("nginx:-1", "-", "a tag cannot begin with `-`", None),
         ("nginx:1:2", ":", "a tag cannot contain `:`", None),
         ("ghcr.io/app:1/x", "/", "a tag cannot contain `/`", None),
-        ("reg.io:port/app", ":port", "`port` is no port", None),
+        ("reg.io:port/app", ":port", "`port` is not a port", None),
         ("reg.io:/app", ":", "the port is empty", None),
         ("my_reg:5000/app", "_", "a registry host cannot contain `_`", None),
         ("-reg.io/app", "-reg", "a part of a host name cannot begin or end with `-`", None),
@@ -222,7 +222,7 @@ mod tests {
     #[test]
     fn what_is_missing_is_to_be_written() {
         let help = |text| blamed(text).help.unwrap_or_default();
-        assert_eq!(help("ghcr.io/acme/app:"), "write the tag behind the colon: `ghcr.io/acme/app:<version>`");
+        assert_eq!(help("ghcr.io/acme/app:"), "write the tag after the colon: `ghcr.io/acme/app:<version>`");
         assert_eq!(help("ghcr.io/acme/:1"), "write the missing name after the slash");
         assert_eq!(help("nginx@sha256:abc"), "copy the whole digest, from `sha256:` on");
     }
@@ -239,7 +239,10 @@ mod tests {
         assert_eq!(algorithm.replacement, Some(format!("nginx@sha256:{hex}")));
         let moved = blamed(&format!("nginx@sha256:{hex}:1.25"));
         assert_eq!(moved.replacement, Some(format!("nginx:1.25@sha256:{hex}")));
-        assert_eq!(blamed(&format!("nginx@md5:{}", &hex[..32])).reason, "`md5` is no algorithm that the kubelet knows");
+        assert_eq!(
+            blamed(&format!("nginx@md5:{}", &hex[..32])).reason,
+            "the kubelet does not know the algorithm `md5`"
+        );
         assert_eq!(blamed(hex).reason, "64 hexadecimal digits are an image id, not a name");
         let long = blamed(&"a".repeat(250));
         let reason = "the repository has 258 characters, 255 are allowed, the `library/` that Docker Hub adds included";
