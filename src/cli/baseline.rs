@@ -12,19 +12,19 @@ pub(super) fn notes(options: &Options, report: &Report) -> impl Iterator<Item = 
     let name = options.baseline.as_deref().map(shown).unwrap_or_default();
     let gone = match report.baseline.gone {
         0 => None,
-        1 => Some(format!("1 finding of the baseline {name} is no longer found: {AGAIN} {name}")),
-        gone => Some(format!("{gone} findings of the baseline {name} are no longer found: {AGAIN} {name}")),
+        1 => Some(format!("1 finding in the baseline {name} no longer occurs: {AGAIN} {name}")),
+        gone => Some(format!("{gone} findings in the baseline {name} no longer occur: {AGAIN} {name}")),
     };
     let foreign = report.baseline.foreign.then(|| {
         format!(
-            "the baseline {name} knows none of the files that were read: run pullcheck in the folder in which it was \
-             written, with paths as they were then"
+            "the baseline {name} contains none of the files that were read: run pullcheck in the folder where the \
+             baseline was written, with the same paths"
         )
     });
     gone.into_iter().chain(foreign)
 }
 
-const AGAIN: &str = "write it anew with --write-baseline";
+const AGAIN: &str = "regenerate it with --write-baseline";
 
 /// Writes the baseline that is asked for, unless the run does not know all that it should hold. The answer is what is to
 /// be said of it.
@@ -41,15 +41,15 @@ pub(super) fn write(options: &Options, report: &Report, exit: Exit) -> Result<Op
         _ => None,
     };
     if let Some(why) = why {
-        return Ok(Some(format!("the baseline {name} is not written: {why}")));
+        return Ok(Some(format!("the baseline {name} was not written: {why}")));
     }
     outputs::write_file("--write-baseline ", file, |out| out.write_all(baseline.to_text().as_bytes()))?;
     let findings = baseline.len();
     let findings = if findings == 1 { "1 finding".to_owned() } else { format!("{findings} findings") };
     let unverified = match report.summary.unverified {
         0 => String::new(),
-        1 => "; 1 image was not verified: what is wrong with it is not known".to_owned(),
-        count => format!("; {count} images were not verified: what is wrong with them is not known"),
+        1 => "; 1 image was not verified, so its faults are unknown".to_owned(),
+        count => format!("; {count} images were not verified, so their faults are unknown"),
     };
-    Ok(Some(format!("note: the baseline {name} knows {findings} from now on{unverified}")))
+    Ok(Some(format!("note: wrote {findings} to the baseline {name}{unverified}")))
 }

@@ -40,24 +40,24 @@ const EVERYDAY: [&str; 23] = [
 /// What `-h` says more shortly than `--help`.
 const SHORTER: [(&str, &str); 10] = [
     ("render", "Render charts (helm) and kustomizations (kustomize), and check the result"),
-    ("closed", "The inputs are all that the cluster has: what they lack does not exist"),
-    ("platform", "Platforms of the cluster's nodes, which images have to be built for"),
-    ("dockerconfigjson", "What the cluster's pull secrets hold: a docker config.json"),
-    ("mirror", "A host that the nodes ask before the registry itself (repeatable)"),
-    ("expect_image", "Images that may be absent: they will be pushed in time (repeatable)"),
-    ("fail_on", "The least severity that makes the run fail"),
-    ("baseline", "Known findings, of --write-baseline: counted, and no reason to fail"),
-    ("output", "Write a report to a file too (repeatable)"),
-    ("verbose", "Tell every finding in full, and what was asked of each host"),
+    ("closed", "Treat the inputs as complete: what is not in them does not exist"),
+    ("platform", "Platforms of the cluster's nodes, which every image must support"),
+    ("dockerconfigjson", "Contents of the cluster's pull secrets: a docker config.json"),
+    ("mirror", "Mirror that the nodes try before the registry itself (repeatable)"),
+    ("expect_image", "Images that can be absent because they are pushed later (repeatable)"),
+    ("fail_on", "Lowest severity that makes the run fail"),
+    ("baseline", "File with known findings, which do not fail the run"),
+    ("output", "Also write a report to a file (repeatable)"),
+    ("verbose", "Print every finding in full, and the requests to each host"),
 ];
 
 const SHORT_END: &str = "\
 Examples:
   pullcheck manifests/                       ask the registries for every image
   helm template shop ./chart | pullcheck -   check a rendered chart
-  pullcheck --offline .                      without network: image names, pull secrets, YAML
+  pullcheck --offline .                      check names, pull secrets, and YAML, without network
 
-All options, the configuration file, and what the exit status means: pullcheck --help";
+For all options, the configuration file, and the exit statuses: pullcheck --help";
 
 /// The command as `-h` shows it.
 fn short() -> Command {

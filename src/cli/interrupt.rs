@@ -60,7 +60,7 @@ fn start() {
     let _ = listening.recv();
 }
 
-#[expect(clippy::exit, reason = "whoever interrupts twice does not want to wait for anything")]
+#[expect(clippy::exit, reason = "a second interrupt means that the user does not want to wait")]
 fn end() -> ! {
     process::exit(INTERRUPTED.into())
 }

@@ -105,7 +105,7 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
         ..ReadOptions::default()
     };
     let Some(mut gathered) = gather(&inputs, errors, reading, options)? else {
-        print_error("interrupted: nothing is checked yet");
+        print_error("interrupted: nothing has been checked yet");
         return Ok(Exit::Interrupted);
     };
     beside::chart::beside(&mut gathered);
@@ -137,7 +137,7 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
     let exit = if interrupted { Exit::Interrupted } else { Exit::of(&report, options) };
     match exit {
         Exit::NothingToCheck => print_error(&nothing_to_check(&sources, &report, options)),
-        Exit::Interrupted => print_error("interrupted: the report tells what was known by then"),
+        Exit::Interrupted => print_error("interrupted: the report contains what was found until then"),
         _ => {}
     }
     let known = baseline::notes(options, &report);
@@ -166,7 +166,7 @@ fn gather(
     let gathered = gather::gather_rendered(inputs, errors, reading, render, &interrupter)?;
     match gathered.as_ref().map(|(_, count)| (count.rendered, count.failed)) {
         Some((0, 0)) if !options.quiet => {
-            print_error("note: --render: there is no chart and no kustomization among the inputs");
+            print_error("note: --render: the inputs contain no chart and no kustomization");
         }
         Some((rendered, failed)) if options.verbose => {
             print_error(&format!("--render: {rendered} rendered, {failed} failed"));
@@ -179,7 +179,7 @@ fn gather(
 /// Of a kind of the configuration whose fields lead nowhere.
 fn no_image((group, kind, objects): (&str, &str, usize)) -> String {
     let objects = if objects == 1 { "the object".to_owned() } else { format!("any of {objects} objects") };
-    format!("kinds: there is no image in {objects} of the kind {kind} ({group}); are its paths as they should be?")
+    format!("kinds: found no image in {objects} of kind {kind} ({group}); check the paths of this kind")
 }
 
 /// What a tool said of its failure, where a report for people has no room for all of it.
@@ -280,13 +280,13 @@ fn nothing_to_check(sources: &Sources, report: &Report, options: &Options) -> St
     let name =
         |path: &String| if path == "-" { "standard input".to_owned() } else { sanitize::line(path).into_owned() };
     let paths = options.paths.iter().map(name).collect::<Vec<_>>().join(" ");
-    let hint = "pass --allow-empty if that is fine";
+    let hint = "pass --allow-empty if this is expected";
     match (sources.inputs(), report.summary.resources) {
         (0, _) => format!("no manifest to check: found no *.yaml, *.yml or *.json file in {paths}; {hint}"),
         (files, _) => {
             let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
-            let why = if report.findings.is_empty() { "" } else { ", as the report says" };
-            format!("no manifest to check: read {files} in {paths}, but none holds a Kubernetes object{why}; {hint}")
+            let why = if report.findings.is_empty() { "" } else { " (see the report)" };
+            format!("no manifest to check: read {files} in {paths}, but none contains a Kubernetes object{why}; {hint}")
         }
     }
 }

@@ -23,11 +23,11 @@ impl ShortLived {
     /// What it is, and how long it lives.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Ecr => "a token of Amazon ECR, which lives for 12 hours",
-            Self::GoogleAccessToken => "a Google access token, which lives for an hour",
-            Self::Acr => "a token of Azure Container Registry, which lives for some hours",
-            Self::GitHubInstallation => "a GitHub installation token, which lives for an hour",
-            Self::GitLabJob => "a GitLab job token, which dies with its job",
+            Self::Ecr => "an Amazon ECR token, which expires after 12 hours",
+            Self::GoogleAccessToken => "a Google access token, which expires after an hour",
+            Self::Acr => "an Azure Container Registry token, which expires after a few hours",
+            Self::GitHubInstallation => "a GitHub installation token, which expires after an hour",
+            Self::GitLabJob => "a GitLab job token, which expires when its job ends",
         }
     }
 

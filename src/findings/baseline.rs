@@ -70,10 +70,10 @@ struct Counted {
 #[derive(Debug, thiserror::Error)]
 pub enum BaselineError {
     /// It is not JSON of that form.
-    #[error("it is no baseline of pullcheck: {0}")]
+    #[error("it is not a pullcheck baseline: {0}")]
     Malformed(#[from] serde_json::Error),
     /// Another version wrote it.
-    #[error("it has version {0}, and this pullcheck reads version {VERSION}; write it anew with --write-baseline")]
+    #[error("it has version {0}, but this pullcheck reads version {VERSION}; regenerate it with --write-baseline")]
     Version(u32),
 }
 

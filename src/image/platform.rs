@@ -101,16 +101,16 @@ pub fn runs(node: &Platform, image: &Platform) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlatformError {
     /// It has not two or three parts.
-    #[error("`{0}` is no platform: write OS/ARCH[/VARIANT], such as linux/amd64")]
+    #[error("`{0}` is not a platform: expected OS/ARCH[/VARIANT], for example linux/amd64")]
     Form(String),
     /// No node has this operating system.
-    #[error("`{0}`: no node runs `{1}`; write linux or windows")]
+    #[error("`{0}`: no node runs `{1}`; use linux or windows")]
     System(String, String),
     /// No node has this architecture.
-    #[error("`{0}`: there is no architecture `{1}`; write it as Go does, such as amd64 or arm64")]
+    #[error("`{0}`: unknown architecture `{1}`; use its name in Go, for example amd64 or arm64")]
     Architecture(String, String),
     /// No such variant of the architecture.
-    #[error("`{0}`: there is no variant `{1}` of {2}")]
+    #[error("`{0}`: unknown variant `{1}` of {2}")]
     Variant(String, String, String),
 }
 

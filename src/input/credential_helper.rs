@@ -121,8 +121,8 @@ impl Helpers {
         for ((key, name), answer) in needed.iter().zip(answers) {
             let credential = answer.unwrap_or_else(|failure| {
                 notes.push(format!(
-                    "the credential helper {name:?} of the supplied configuration gave nothing for {key:?}: \
-                     {failure}; what it has for that registry counts as unknown"
+                    "the credential helper {name:?} in the supplied configuration returned nothing for {key:?}: \
+                     {failure}; its credentials for that registry are unknown"
                 ));
                 None
             });
@@ -157,9 +157,9 @@ impl Helpers {
 /// Why a helper is of no use; its `Display` holds nothing that the helper printed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 enum Failure {
-    #[error("a helper's name has letters, digits, `-` and `_` only")]
+    #[error("the name of a helper can contain only letters, digits, `-`, and `_`")]
     Name,
-    #[error("there is no program docker-credential-{0} in the folders of PATH")]
+    #[error("no program docker-credential-{0} in the folders of PATH")]
     NotFound(String),
     #[error("it cannot be started: {0}")]
     Start(std::io::ErrorKind),
@@ -167,9 +167,9 @@ enum Failure {
     Timeout(Duration),
     #[error("it failed ({0})")]
     Status(std::process::ExitStatus),
-    #[error("its answer is not what a credential helper says")]
+    #[error("its output is not that of a credential helper")]
     Answer,
-    #[error("it has an identity token, which the kubelet cannot use")]
+    #[error("it returned an identity token, which the kubelet cannot use")]
     IdentityToken,
 }
 

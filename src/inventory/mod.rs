@@ -94,7 +94,7 @@ pub struct Inventory {
 /// What the reading of a source depends on besides its text.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ReadOptions<'k> {
-    /// Parse ConfigMaps and CustomResourceDefinitions too.
+    /// Also parse ConfigMaps and CustomResourceDefinitions.
     pub parse_all: bool,
     /// The user named the file, rather than a folder that it was found in.
     pub named: bool,
@@ -165,7 +165,7 @@ impl Inventory {
         }
         let mut objects = Vec::new();
         if !resource::objects(root, &mut objects) {
-            self.add_incomplete(root, "Lists are nested too deep; what the innermost hold was not read");
+            self.add_incomplete(root, "Lists are nested too deeply; the contents of the innermost ones were not read");
         }
         let rendered = matches!(source.origin(), SourceOrigin::Rendered(_));
         // Only this document is searched: there may be thousands before it.
@@ -212,7 +212,7 @@ impl Inventory {
             self.add_secrets(secret::kustomize::extract(kustomization::folder(source.name()), root, first));
         }
         if document.is_alias_bomb() {
-            self.add_incomplete(root, "it follows too many aliases; what they repeat was not read");
+            self.add_incomplete(root, "it contains too many aliases; the repeated content was not read");
         }
     }
 

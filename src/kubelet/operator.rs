@@ -73,7 +73,7 @@ impl FromStr for DeclaredServiceAccount {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let hint = "write [NAMESPACE/]NAME=SECRET[,SECRET...]; nothing behind the = says that it has no pull secret";
+        let hint = "expected [NAMESPACE/]NAME=SECRET[,SECRET...]; write nothing after the = if it has no pull secret";
         let (named, secrets) = text.split_once('=').ok_or(hint)?;
         let secrets: Vec<_> = secrets.split(',').map(str::to_owned).collect();
         let none = secrets == [""];
@@ -269,7 +269,8 @@ mod tests {
         assert_eq!(refused("a b"), "`a b` is not a host or a pattern of hosts");
         assert_eq!(
             refused("registry.corp.example/shop:1"),
-            "`registry.corp.example/shop:1` matches no image: keys are held against repositories, without tag and digest"
+            "`registry.corp.example/shop:1` matches no image: keys are compared with repositories, without tag and \
+             digest"
         );
     }
 }

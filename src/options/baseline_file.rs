@@ -20,8 +20,8 @@ pub(crate) fn read(file: &Path) -> Result<Baseline, UsageError> {
     // A file may quote itself at length.
     let refused = |why: &str| UsageError::new(format!("--baseline {}: {}", shown(file), one_line(why)));
     let text = read_text(file).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => refused("no such file; --write-baseline writes one"),
-        io::ErrorKind::InvalidData => refused("it is no baseline of pullcheck: it is not UTF-8"),
+        io::ErrorKind::NotFound => refused("no such file; create it with --write-baseline"),
+        io::ErrorKind::InvalidData => refused("it is not a pullcheck baseline: it is not UTF-8"),
         _ => refused(&error.to_string()),
     })?;
     // Editors of Windows put a mark in front.

@@ -70,7 +70,7 @@ impl FromStr for OutputArg {
         let (format, file) = text.split_once('=').filter(|(_, file)| !file.is_empty()).ok_or("write FORMAT=FILE")?;
         let known = || {
             let names = FormatArg::value_variants().iter().map(|it| Format::from(*it).as_str());
-            format!("`{format}` is no format; use {}", names.collect::<Vec<_>>().join(", "))
+            format!("unknown format `{format}`; use one of {}", names.collect::<Vec<_>>().join(", "))
         };
         Ok(Self { format: FormatArg::from_str(format, false).map_err(|_| known())?, file: file.into() })
     }
@@ -103,13 +103,13 @@ impl Outputs {
             if file == Path::new("-") {
                 if let Some(other) = stdout.replace(format) {
                     let (other, new) = (other.as_str(), format.as_str());
-                    let hint = "give one of them a file: --output FORMAT=FILE";
+                    let hint = "write one of them to a file: --output FORMAT=FILE";
                     return Err(UsageError::new(format!(
-                        "standard output takes one report, not {other} and {new}; {hint}"
+                        "only one report can be written to standard output, not both {other} and {new}; {hint}"
                     )));
                 }
             } else if files.iter().any(|(_, other)| place_of(other) == place_of(&file)) {
-                return Err(UsageError::new(format!("--output: two reports cannot go to {}", file.display())));
+                return Err(UsageError::new(format!("--output: two reports cannot be written to {}", file.display())));
             } else {
                 files.push((format, file));
             }
@@ -117,9 +117,7 @@ impl Outputs {
         let all = stdout.iter().chain(files.iter().map(|(format, _)| format));
         if let Some(format) = all.into_iter().find(|format| list_images && !format.lists_images()) {
             let format = format.as_str();
-            return Err(UsageError::new(format!(
-                "--list-images has no findings to write as {format}: use human or json"
-            )));
+            return Err(UsageError::new(format!("--list-images cannot be written as {format}: use human or json")));
         }
         let default = if list_images && !default.lists_images() { Format::Human } else { default };
         Ok(Self { stdout: stdout.unwrap_or(default), files })

@@ -68,7 +68,7 @@ pub struct Options {
     pub walk: WalkOptions,
     /// How charts and kustomizations are rendered; `None` where they are not.
     pub render: Option<RenderOptions>,
-    /// Parse ConfigMaps and CustomResourceDefinitions too.
+    /// Also parse ConfigMaps and CustomResourceDefinitions.
     pub parse_all: bool,
     /// Kinds that the configuration knows.
     pub kinds: Vec<Kind>,
@@ -139,19 +139,19 @@ impl Options {
         };
         let reads_stdin = paths.iter().any(|path| path == "-");
         if reads_stdin && credentials.dockerconfigjson.as_deref() == Some(Path::new("-")) {
-            return Err(UsageError::new("standard input can be read once: as a manifest or as the dockerconfigjson"));
+            return Err(UsageError::new("standard input can be read only once: as a manifest or as dockerconfigjson"));
         }
         let default = if is_github_actions() { Format::Github } else { Format::Human };
         let outputs = Outputs::new(output.format, output.output, task == Task::ListImages, default)?;
         if let Some(file) = rules.write_baseline.as_deref().filter(|file| outputs.has(file)) {
             let file = file.display();
             return Err(UsageError::new(format!(
-                "--output, --write-baseline: a report and a baseline cannot both go to {file}"
+                "--output, --write-baseline: a report and a baseline cannot both be written to {file}"
             )));
         }
         if !registry.certs_dir.is_empty() && cluster.runtime == RuntimeArg::Crio {
-            let hint = "CRI-O does not read hosts.toml; name the mirrors with --mirror";
-            return Err(UsageError::new(format!("--certs-dir does not go with --runtime cri-o: {hint}")));
+            let hint = "CRI-O does not read hosts.toml; declare the mirrors with --mirror";
+            return Err(UsageError::new(format!("--certs-dir cannot be used with --runtime cri-o: {hint}")));
         }
         let layers = Layers::new(policy, Self::levels(&rules)?, Self::turned_on(&rules));
         let supplied = supplied(credentials.dockerconfigjson.as_deref())?;
@@ -319,7 +319,7 @@ fn render_options(args: RenderArgs, namespace: Option<&str>) -> Result<Option<Re
         }
     }
     if let Some(name) = args.release_name.as_deref().filter(|name| !render::is_release_name(name)) {
-        let hint = "Helm takes lower-case letters, digits, `-` and `.`, 53 characters at most";
+        let hint = "Helm accepts lowercase letters, digits, `-`, and `.`, at most 53 characters";
         return Err(UsageError::new(format!("--release-name {name}: {hint}")));
     }
     Ok(Some(RenderOptions {
@@ -417,7 +417,7 @@ fn docker_config(name: &str, content: Vec<u8>) -> Result<(Vec<u8>, DockerConfig)
     let content = if content.trim_ascii_start().starts_with(b"{") {
         content
     } else {
-        let hint = "is neither JSON nor base64 of it; give it the content of a docker config.json";
+        let hint = "is neither JSON nor base64-encoded JSON; expected the content of a docker config.json";
         let decoded = base64::decode(content.trim_ascii(), base64::Padding::Required);
         decoded.map_err(|_| UsageError::new(format!("{name} {hint}")))?.to_vec()
     };

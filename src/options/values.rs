@@ -43,9 +43,9 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
         "ms" => 0.001,
         "m" => 60.0,
         "h" => 3600.0,
-        _ => return Err(format!("`{unit}` is no unit of time; use ms, s, m or h")),
+        _ => return Err(format!("`{unit}` is not a unit of time; use ms, s, m, or h")),
     };
-    let number: f64 = number.parse().map_err(|_| "a time is a number and a unit, such as 15s".to_owned())?;
+    let number: f64 = number.parse().map_err(|_| "expected a number and a unit, for example 15s".to_owned())?;
     Duration::try_from_secs_f64(number * seconds).map_err(|error| error.to_string())
 }
 
@@ -63,9 +63,9 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
         "m" | "mi" | "mib" => 1024.0 * 1024.0,
         "g" | "gi" | "gib" => 1024.0 * 1024.0 * 1024.0,
         "t" | "ti" | "tib" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
-        _ => return Err(format!("`{unit}` is no unit of size; use KiB, MiB, GiB, or KB, MB, GB")),
+        _ => return Err(format!("`{unit}` is not a unit of size; use KiB, MiB, GiB, or KB, MB, GB")),
     };
-    let number: f64 = number.parse().map_err(|_| "a size is a number and a unit, such as 2GiB".to_owned())?;
+    let number: f64 = number.parse().map_err(|_| "expected a number and a unit, for example 2GiB".to_owned())?;
     let bytes = number * unit;
     if bytes < 1.0 { Err("at least one byte".to_owned()) } else { Ok(bytes as u64) }
 }

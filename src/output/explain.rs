@@ -48,7 +48,7 @@ pub fn explain(meta: &Meta, style: &Style) -> String {
     page.out
 }
 
-/// `error, asks the registry, since 0.1.0`.
+/// `error, contacts the registry, since 0.1.0`.
 fn facts(meta: &Meta) -> String {
     let option = match meta.severity {
         Severity::Error => "--deny",
@@ -57,9 +57,9 @@ fn facts(meta: &Meta) -> String {
     };
     let level = match meta.enabled {
         true => meta.severity.as_str().to_owned(),
-        false => format!("off, turned on by {option} {}", meta.id),
+        false => format!("off, enabled with {option} {}", meta.id),
     };
-    let needs = if meta.online { ", asks the registry" } else { "" };
+    let needs = if meta.online { ", contacts the registry" } else { "" };
     format!("{level}{needs}, since {}", meta.since)
 }
 
@@ -149,7 +149,7 @@ impl Page<'_> {
         let kind = info.split_whitespace().next().unwrap_or_default();
         let title = info.split_once("title=\"").and_then(|(_, rest)| rest.split_once('"')).map(|(title, _)| title);
         let words = match (kind, title) {
-            ("registry", _) => "where the registry answers",
+            ("registry", _) => "if the registry answers",
             ("args", _) => "checked with",
             ("findings", _) => "is reported as",
             (_, Some(title)) => title,
@@ -241,10 +241,10 @@ mod tests {
         let body = "\n## What it does\n\nSee [the docs](https://k8s.io/x),\nwhich say `more`.\n\n### A tag\n\n- one\n  \
                     more\n- two\n\n| key | why |\n|---|---|\n| `a` | the b |\n\n```yaml title=\"x y.yaml\"\n# kept\n\
                     a: [b](c)\n\n```\n```registry\nx = 200\n```\n";
-        let expected = "some-rule (error, asks the registry, since 0.1.0)\nA title\nmore: \
+        let expected = "some-rule (error, contacts the registry, since 0.1.0)\nA title\nmore: \
                         https://pullcheck.github.io/pullcheck/rules/some-rule.html\n\nWHAT IT DOES\n\n  See the docs \
                         (https://k8s.io/x), which say `more`.\n\n  A tag\n\n  - one more\n  - two\n\n  key\n      why\n  \
-                        `a`\n      the b\n\n    x y.yaml\n      # kept\n      a: [b](c)\n\n    where the registry \
+                        `a`\n      the b\n\n    x y.yaml\n      # kept\n      a: [b](c)\n\n    if the registry \
                         answers\n      x = 200\n";
         assert_eq!(explain(&meta(body), &Style::default()), expected);
     }
@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn markdown_has_a_heading_and_the_facts() {
         let page = markdown(&Meta { enabled: false, ..meta("\n## What it does\n") });
-        let facts = "off, turned on by --deny some-rule, asks the registry, since 0.1.0";
+        let facts = "off, enabled with --deny some-rule, contacts the registry, since 0.1.0";
         let more = "More: <https://pullcheck.github.io/pullcheck/rules/some-rule.html>";
         assert_eq!(page, format!("# some-rule\n\nA title ({facts})\n\n{more}\n\n## What it does\n"));
     }

@@ -98,8 +98,8 @@ impl Screen<'_> {
         }
         if !briefs.is_empty() {
             let lead = self.paint("in brief", Ansi::new().bold());
-            let text = "of a rule that finds much, what does not fail the run is not told in full. -v tells all of \
-                        it, and --format plain gives a line to each.";
+            let text = "if a rule has many findings, those that do not fail the run are shortened. Use -v to print \
+             all of them in full, or --format plain for one line each.";
             self.write(&format!("{lead}: "), 4, text);
             self.out.push('\n');
         }
@@ -230,8 +230,8 @@ impl Screen<'_> {
     fn offline(&mut self) {
         if self.edge.report.images.iter().any(|image| image.cause == Some("offline")) {
             let lead = self.paint("offline", Ansi::new().bold());
-            let text = "no registry was asked, so no image is verified. Run without --offline to find out whether \
-                        they can be pulled.";
+            let text = "no registry was contacted, so no image is verified. Run without --offline to check whether \
+             the images can be pulled.";
             self.write(&format!("{lead}: "), 4, text);
         }
     }

@@ -139,7 +139,7 @@ impl Case<'_> {
         match image.verdict {
             Some("pullable") => End::Passed,
             // Its error is silenced, or was made less than one.
-            Some("fails") => End::Skipped(format!("fails ({cause}), but no error of it is reported")),
+            Some("fails") => End::Skipped(format!("fails ({cause}), but no error is reported for it")),
             Some("not-pulled") => End::Skipped("not pulled: the pull policy is Never".to_owned()),
             Some(verdict) => End::Skipped(format!("{verdict}: {cause}")),
             None => End::Skipped("not checked".to_owned()),

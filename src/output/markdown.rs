@@ -37,7 +37,11 @@ pub(super) fn render(edge: &Edge<'_>, limit: usize) -> String {
         }
     }
     if left_out > 0 {
-        let _ = writeln!(out, "\n**{} not shown here:** there is no room for more.", number(left_out, "more fault"));
+        let _ = writeln!(
+            out,
+            "\n**{} not shown here:** the report has reached its size limit.",
+            number(left_out, "more fault")
+        );
     }
     out
 }

@@ -72,7 +72,7 @@ pub enum CertsDirError {
         error: io::Error,
     },
     /// A `ca` whose certificates are none to us; Go may take them.
-    #[error("{}: holds no certificate that can be used", .0.display())]
+    #[error("{}: contains no usable certificate", .0.display())]
     NoAuthority(PathBuf),
     /// A `client` that is none to us; Go may take it.
     #[error("{}: {error}", path.display())]

@@ -68,7 +68,7 @@ impl Failure {
 
     /// The time of the run is over.
     pub(crate) fn over() -> Self {
-        Self::new(Unknown::Deadline, "the run's time was over")
+        Self::new(Unknown::Deadline, "the time limit of the run was reached")
     }
 
     fn passing(message: &str) -> Self {

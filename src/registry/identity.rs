@@ -17,16 +17,16 @@ pub struct Identity(Arc<CertifiedKey>);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityError {
     /// There is no certificate in the file.
-    #[error("the certificate file holds no PEM certificate")]
+    #[error("the certificate file contains no PEM certificate")]
     NoCertificate,
     /// There is one, and it cannot be read.
     #[error("the certificate file cannot be used: {0}")]
     BadCertificate(String),
     /// There is no key in the file.
-    #[error("the key file holds no PEM private key")]
+    #[error("the key file contains no PEM private key")]
     NoKey,
     /// There is one behind a passphrase.
-    #[error("the key is encrypted; give it without a passphrase (openssl pkey -in FILE -out PLAIN)")]
+    #[error("the key is encrypted; remove its passphrase (openssl pkey -in FILE -out PLAIN)")]
     EncryptedKey,
     /// There is one, and it cannot be read.
     #[error("the key file cannot be used: {0}")]

@@ -4,19 +4,19 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OptionsError {
     /// A host that is none.
-    #[error("{0:?} is not a host: give HOST or HOST:PORT, without scheme or path")]
+    #[error("{0:?} is not a host: expected HOST or HOST:PORT, without scheme or path")]
     Host(String),
     /// A `--connect-to` that is none.
-    #[error("{0:?} is not HOST[:PORT]=ADDR:PORT, with a numeric address")]
+    #[error("{0:?} is not HOST[:PORT]=ADDR:PORT with a numeric address")]
     ConnectTo(String),
     /// A `--mirror` that is none.
-    #[error("{0:?} is not HOST[:PORT]=URL, with https:// or http:// and without user or query")]
+    #[error("{0:?} is not HOST[:PORT]=URL with https:// or http:// and without user or query")]
     Mirror(String),
     /// A `--connect-to` of an address whose certificate would be checked against that address.
     #[error("--connect-to {0}: an address can be redirected over plain HTTP only; add --plain-http {0}")]
     AddressOverTls(String),
     /// A CA file without a certificate.
-    #[error("a CA file holds no PEM certificate")]
+    #[error("the CA file contains no PEM certificate")]
     NoCertificate,
     /// A CA file that cannot be read.
     #[error("a CA file cannot be used: {0}")]

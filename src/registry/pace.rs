@@ -105,7 +105,7 @@ impl Pace {
 }
 
 fn not_asked(wait: Option<Duration>) -> Failure {
-    let failure = Failure::new(Unknown::RateLimited, "not asked for: the host limits the rate of requests");
+    let failure = Failure::new(Unknown::RateLimited, "not requested: the host limits the rate of requests");
     Failure { retry_after: wait.map(|wait| wait.as_secs()), ..failure }
 }
 

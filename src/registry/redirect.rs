@@ -44,7 +44,7 @@ pub(crate) async fn follow(
             }
             // A form holds a password: it is sent again to nobody.
             Ok(Some(_)) if !ask.form.is_empty() && matches!(answer.status, 307 | 308) => {
-                let message = "redirect of a token request refused, as it would carry the password on";
+                let message = "refused to redirect a token request, because the redirect would pass on the password";
                 return Err((Failure::new(Unknown::AuthServer, message), ask.url));
             }
             Ok(Some(url)) => {

@@ -83,7 +83,7 @@ pub(crate) fn judge_get(answer: &Answer, asked: &Target, runtime: Runtime, evide
 pub(crate) fn read_content(answer: &Answer, digest: &str, evidence: Evidence) -> Result<Vec<u8>, Outcome> {
     let unread = |unknown, evidence| Err(Outcome::Unknown(unknown, evidence));
     match answer.status {
-        200 if answer.cut => unread(Unknown::RegistryError, told(evidence, "larger than it may be")),
+        200 if answer.cut => unread(Unknown::RegistryError, told(evidence, "larger than the limit")),
         // The other algorithms are taken at the registry's word.
         200 if digest.starts_with("sha256:") && digest_of(&answer.body) != digest => {
             Err(Outcome::Found(Manifest { defect: Some(Defect::ContentMismatch), ..Manifest::default() }))

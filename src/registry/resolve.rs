@@ -48,7 +48,7 @@ pub(crate) enum ResolveError {
     #[error("dial tcp: lookup {0}: {1}")]
     Failed(String, String),
     /// All its addresses are such that must not be contacted.
-    #[error("{0} leads to {1}, which is not contacted")]
+    #[error("{0} resolves to {1}, which is not contacted")]
     Refused(String, &'static str),
 }
 

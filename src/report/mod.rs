@@ -76,7 +76,7 @@ pub struct Summary {
     pub notes: usize,
     /// Findings silenced by a suppression.
     pub suppressed: usize,
-    /// Findings known to the baseline.
+    /// Findings in the baseline.
     pub baselined: usize,
     /// HTTP requests sent.
     pub requests: usize,

@@ -106,7 +106,7 @@ mod interrupted {
             let told = |at: usize| (report["images"][at]["verdict"].clone(), report["images"][at]["cause"].clone());
             assert_eq!(told(1), ("unverified".into(), "interrupted".into()), "{output}");
             assert_eq!(told(0), ("pullable".into(), Value::Null), "{output}");
-            assert_eq!(output.stderr, "pullcheck: interrupted: the report tells what was known by then\n");
+            assert_eq!(output.stderr, "pullcheck: interrupted: the report contains what was found until then\n");
         }
     }
 

@@ -26,8 +26,8 @@ fn what_is_known_is_counted_and_what_is_new_is_reported() {
     let folder = folder(&POD.replace("- {", "  - {"));
     let path = folder.path();
     let written = pullcheck(path, &["--write-baseline", "b.json", "a.yaml"]).output().assert_status(0);
-    let said = "pullcheck: note: the baseline b.json knows 2 findings from now on; 1 image was not verified: what is \
-                wrong with it is not known\n";
+    let said = "pullcheck: note: wrote 2 findings to the baseline b.json; 1 image was not verified, so its \
+     faults are unknown\n";
     assert_eq!(written.stderr, said);
     written.assert_stdout_has("2 in the baseline");
     let first = fs::read_to_string(path.join("b.json")).unwrap();
@@ -53,8 +53,8 @@ fn mended_findings_are_noted() {
     pullcheck(folder.path(), &["--write-baseline", "b.json", "."]).output().assert_status(0);
     let args = ["--baseline", "b.json", "a.yaml"];
     fs::write(folder.path().join("a.yaml"), POD.replace("- {", "  - {").replace("Nginx", "nginx:1")).unwrap();
-    let said = "pullcheck: note: 1 finding of the baseline b.json is no longer found: write it anew with \
-                --write-baseline b.json\n";
+    let said = "pullcheck: note: 1 finding in the baseline b.json no longer occurs: regenerate it with \
+     --write-baseline b.json\n";
     assert_eq!(pullcheck(folder.path(), &args).output().assert_status(0).stderr, said);
     // A rule that did not run has not said that it is mended.
     let off = pullcheck(folder.path(), &args).args(["--allow", "invalid-image-reference"]);
@@ -69,7 +69,7 @@ fn a_baseline_of_another_folder_is_noticed() {
     pullcheck(folder.path(), &["--write-baseline", "b.json", "a.yaml"]).output().assert_status(0);
     let absolute = folder.path().join("a.yaml").display().to_string();
     let output = pullcheck(folder.path(), &["--baseline", "b.json", &absolute]).output().assert_status(1);
-    assert!(output.stderr.contains("knows none of the files that were read"), "{output}");
+    assert!(output.stderr.contains("contains none of the files that were read"), "{output}");
 }
 
 #[test]
@@ -84,10 +84,10 @@ fn what_is_no_baseline_is_a_usage_error() {
     fs::write(path.join("long.json"), long).unwrap();
     fs::write(path.join("binary.json"), b"\xff\xfe").unwrap();
     for (name, words) in [
-        ("absent.json", "--baseline absent.json: no such file; --write-baseline writes one"),
-        ("list.json", "--baseline list.json: it is no baseline of pullcheck: "),
-        ("new.json", "it has version 9, and this pullcheck reads version 1"),
-        ("x.json", "it is no baseline of pullcheck: expected value"),
+        ("absent.json", "--baseline absent.json: no such file; create it with --write-baseline"),
+        ("list.json", "--baseline list.json: it is not a pullcheck baseline: "),
+        ("new.json", "it has version 9, but this pullcheck reads version 1"),
+        ("x.json", "it is not a pullcheck baseline: expected value"),
         ("binary.json", "it is not UTF-8"),
         ("long.json", r"unknown field `a\n::error::x\u{1b}[1myyy"),
         ("new\nline.json", r"--baseline new\nline.json: no such file"),
@@ -105,9 +105,12 @@ fn half_a_run_writes_no_baseline() {
     let folder = folder(&POD.replace("- {", "  - {"));
     fs::write(folder.path().join("b.json"), "old").unwrap();
     let run = pullcheck(folder.path(), &["--write-baseline", "b.json", "a.yaml", "absent.yaml"]);
-    run.output().assert_status(2).assert_stderr_has("the baseline b.json is not written: not all inputs could be read");
+    run.output().assert_status(2).assert_stderr_has(
+        "the baseline b.json was not written: not all inputs could be \
+     read",
+    );
     fs::write(folder.path().join("a.yaml"), "a: 1\n").unwrap();
     let run = pullcheck(folder.path(), &["--write-baseline", "b.json", "a.yaml"]);
-    run.output().assert_status(3).assert_stderr_has("is not written: nothing was checked");
+    run.output().assert_status(3).assert_stderr_has("was not written: nothing was checked");
     assert_eq!(fs::read_to_string(folder.path().join("b.json")).unwrap(), "old");
 }

@@ -81,7 +81,7 @@ fn only_one_regular_file_of_a_sane_size_is_read() {
     refused(&|repo| fs::write(config(repo), b"\xff\xff").unwrap(), ".pullcheck.yaml: it is not valid UTF-8");
     refused(
         &|repo| [".pullcheck.yaml", ".pullcheck.yml"].iter().for_each(|name| fs::write(repo.join(name), "").unwrap()),
-        "there is .pullcheck.yaml and .pullcheck.yml",
+        "both .pullcheck.yaml and .pullcheck.yml exist",
     );
     #[cfg(unix)]
     {
@@ -137,14 +137,14 @@ fn faults_have_places() {
         ("\n  rule: {}\n", &["2:3: unknown key `rule`; did you mean `rules`?"]),
         ("kinds: []\n", &[]),
         ("kinds:\n", &[]),
-        ("kinds: x\n", &["1:8: a list of kinds is wanted, each with `group`, `kind` and `pods`"]),
-        ("kinds: [x]\n", &["1:9: a kind is a mapping with `group`, `kind` and `pods`"]),
+        ("kinds: x\n", &["1:8: expected a list of kinds, each with `group`, `kind`, and `pods`"]),
+        ("kinds: [x]\n", &["1:9: a kind must be a mapping with `group`, `kind`, and `pods`"]),
         (
             "kinds:\n- group: a.example/v1\n  kinds: B\n  pod: []\n",
             &[
                 "2:3: a kind needs `kind`: its name, or a list of names",
-                "2:3: a kind needs `pods`, a list with one item for each pod that is made of an object",
-                "2:10: a group has no version: what stands before the `/` of `apiVersion` is wanted",
+                "2:3: a kind needs `pods`, a list with one item for each pod that is created from an object",
+                "2:10: a group has no version: expected the part of `apiVersion` before the `/`",
                 "3:3: unknown key `kinds`; did you mean `kind`?",
                 "4:3: unknown key `pod`; did you mean `pods`?",
             ],
@@ -155,27 +155,27 @@ fn faults_have_places() {
             &[
                 "5:5: unknown key `image`; did you mean `images`?",
                 "6:5: unknown key `pull_secrets`; did you mean `pull-secrets`?",
-                "8:18: credentials: it is `as-written` or `and-more`",
-                "9:16: pulled-by: it is `kubelet` or `operator`",
-                "10:5: `volumes` is set twice; leave one of them out",
-                "10:14: not a path of fields: \"spec[x]\": behind a key stand `[]` and `[key=field]` only",
+                "8:18: credentials: expected `as-written` or `and-more`",
+                "9:16: pulled-by: expected `kubelet` or `operator`",
+                "10:5: `volumes` is set twice; remove one of them",
+                "10:14: not a path of fields: \"spec[x]\": only `[]` and `[key=field]` can follow a key",
             ],
         ),
         (
             "kinds:\n- group: apps\n  kind: [StatefulSet, Deployment2]\n  pods: [{pod-spec: spec}]\n- group: ''\n  \
              kind: Pod\n  pods: [{pod-spec: spec}]\n",
             &[
-                "3:10: `StatefulSet` of the group `apps` is built in, and its pods are read without a row",
-                "6:9: `Pod` of the core group is built in, and its pods are read without a row",
+                "3:10: `StatefulSet` of the group `apps` is built in, and needs no entry",
+                "6:9: `Pod` of the core group is built in, and needs no entry",
             ],
         ),
         (
             "kinds:\n- group: a.example\n  kind: B\n  pods: [{images: a}]\n- group: a.example\n  kind: [C, B]\n  pods: \
              [{images: []}, {}]\n",
             &[
-                "6:9: `B` of this group has a row above, and that one counts: leave one of them",
-                "7:19: no path: leave the key out where there is none",
-                "7:24: nothing is read of this pod: it needs one of pod-spec, images, image-parts, image-objects, \
+                "6:9: `B` of this group is listed above, and that entry wins: remove one of them",
+                "7:19: the path is empty: remove the key if there is none",
+                "7:24: this pod has nothing to read: it needs one of pod-spec, images, image-parts, image-objects, \
                  image-uris, containers, init-containers, volumes, pull-secrets",
             ],
         ),
@@ -184,49 +184,55 @@ fn faults_have_places() {
             &[
                 "1:1: unknown key `é`; the keys are the long names of the options (see --help), and rules, overrides, \
              mutable-tags, allowed-registries, kinds",
-                "2:9: closed: it is `true` or `false`",
+                "2:9: closed: expected `true` or `false`",
             ],
         ),
-        ("closed: true\nclosed: false\n", &["2:1: `closed` is set twice; leave one of them out"]),
+        ("closed: true\nclosed: false\n", &["2:1: `closed` is set twice; remove one of them"]),
         (
             "fail-on: warnin\n",
-            &["1:10: fail-on: `warnin` is none of error, warning, note, never; did you mean `warning`?"],
+            &[
+                "1:10: fail-on: unknown value `warnin`: expected one of error, warning, note, never; did you mean `warning`?",
+            ],
         ),
         (
             "platform: [linux/amd64, 'darwin/arm64']\n",
-            &["1:25: platform: `darwin/arm64`: no node runs `darwin`; write linux or windows"],
+            &["1:25: platform: `darwin/arm64`: no node runs `darwin`; use linux or windows"],
         ),
-        ("platform: {a: b}\n", &["1:11: platform: it is one value, or a list of values"]),
-        ("namespace: [a]\n", &["1:12: namespace: it is one value"]),
+        ("platform: {a: b}\n", &["1:11: platform: expected a value or a list of values"]),
+        ("namespace: [a]\n", &["1:12: namespace: expected a single value"]),
         ("namespace:\n", &["1:11: namespace: the value is missing"]),
-        ("closed: 1\n", &["1:9: closed: it is `true` or `false`"]),
+        ("closed: 1\n", &["1:9: closed: expected `true` or `false`"]),
         (
             "max-image-size: 2 parsecs\n",
-            &["1:17: max-image-size: ` parsecs` is no unit of size; use KiB, MiB, GiB, or KB, MB, GB"],
+            &["1:17: max-image-size: ` parsecs` is not a unit of size; use KiB, MiB, GiB, or KB, MB, GB"],
         ),
-        ("deny: [a]\n", &["1:1: `deny` is for the command line; a file says it as `rules: {RULE: SEVERITY}`"]),
-        ("config: a\n", &["1:1: `config` is for the command line alone: pass --config"]),
+        (
+            "deny: [a]\n",
+            &["1:1: `deny` can be set only on the command line; in a file, write `rules: {RULE: \
+         SEVERITY}`"],
+        ),
+        ("config: a\n", &["1:1: `config` can be set only on the command line: pass --config"]),
         ("rules: {mutable_tag: error}\n", &["1:9: unknown rule `mutable_tag`; did you mean `mutable-tag`?"]),
-        ("rules: {mutable-tag: deny}\n", &["1:22: a severity is `error`, `warning`, `note` or `off`"]),
-        ("rules: [a]\n", &["1:8: `rules` is a mapping: rules with their severities"]),
+        ("rules: {mutable-tag: deny}\n", &["1:22: expected a severity: `error`, `warning`, `note`, or `off`"]),
+        ("rules: [a]\n", &["1:8: `rules` must be a mapping of rules with their severities"]),
         ("overrides:\n- paths: a\n", &["2:3: an override needs `paths` and `rules`"]),
         (
             "overrides:\n- {paths: a, rules: {}, x: 1}\n",
             &["2:25: unknown key `x`; an override has `paths` and `rules`"],
         ),
-        ("overrides: {}\n", &["1:12: `overrides` is a list: each item has `paths` and `rules`"]),
+        ("overrides: {}\n", &["1:12: `overrides` must be a list; each item has `paths` and `rules`"]),
         (
             "overrides: [{paths: [b, 'a['], rules: {}}]\n",
-            &["1:25: paths: it is no pattern: unclosed character class; missing ']'"],
+            &["1:25: paths: invalid pattern: unclosed character class; missing ']'"],
         ),
         ("mutable-tags: ['', a]\n", &["1:16: mutable-tags: it is empty"]),
-        ("- a\n", &["1:1: a configuration is a mapping: names of options with their values"]),
+        ("- a\n", &["1:1: a configuration must be a mapping of names of options with their values"]),
         (
             "a: 1\n---\nb: 2\n",
             &[
                 "1:1: unknown key `a`; the keys are the long names of the options (see --help), and rules, overrides, \
              mutable-tags, allowed-registries, kinds",
-                "3:1: a second document; a configuration is one",
+                "3:1: a configuration must be a single document",
             ],
         ),
         ("quiet: true\nverbose: true\n", &[" the argument '--quiet' cannot be used with '--verbose'"]),
@@ -235,7 +241,7 @@ fn faults_have_places() {
     }
     assert_eq!(faults("exclude: [a, '[']\n"), ["1:14: exclude: unclosed character class; missing ']'"]);
     assert!(faults("node-credentials: ghcr.io/a b\n")[0].starts_with("1:19: node-credentials: `ghcr.io/a b` "));
-    assert!(faults("a: [\n")[0].contains("it is not YAML"));
+    assert!(faults("a: [\n")[0].contains("invalid YAML"));
     assert_eq!(faults(&(0..30).map(|n| format!("k{n}: 1\n")).collect::<String>()).last().unwrap(), "and 10 more");
 }
 
@@ -333,7 +339,7 @@ fn option_before_environment_before_file_before_default() {
     let shown = "# dockerconfigjson: not shown # environment: PULLCHECK_DOCKERCONFIGJSON";
     assert_eq!(printed(by_environment, "dockerconfigjson"), shown);
     let by_mistake = printed(run(&["--dockerconfigjson", secret]), "dockerconfigjson");
-    assert_eq!(by_mistake, "# dockerconfigjson: not shown, as it could be a secret # command line");
+    assert_eq!(by_mistake, "# dockerconfigjson: not shown because it could be a secret # command line");
     // Rules are put together one by one.
     let rules = with(&["--deny", "short-name", "--print-config"]).output();
     let block = "rules:\n  large-image: warning # c.yaml:5:1\n  mutable-tag: note # c.yaml:8:9\n  short-name: error \

@@ -54,7 +54,7 @@ fn an_empty_folder_is_nothing_to_check() {
 fn a_folder_of_other_yaml_is_nothing_to_check() {
     let folder = folder(&[("ci.yml", b"jobs: {build: {image: nginx}}\n"), ("notes.txt", POD.as_bytes())]);
     let output = pullcheck(folder.path(), &["."]).output().assert_status(3);
-    assert!(output.stderr.contains("read 1 file in ., but none holds a Kubernetes object"), "{}", output.stderr);
+    assert!(output.stderr.contains("read 1 file in ., but none contains a Kubernetes object"), "{}", output.stderr);
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_dockerconfigjson_that_cannot_be_used_stops_the_run() {
 fn standard_input_can_be_read_once() {
     let folder = folder(&[]);
     let run = pullcheck(folder.path(), &["--dockerconfigjson", "-", "-"]).stdin("{}");
-    run.output().assert_status(2).assert_stderr_has("standard input can be read once");
+    run.output().assert_status(2).assert_stderr_has("standard input can be read only once");
     let run =
         pullcheck(folder.path(), &["--stdin-filename", "rendered.yaml", "-"]).stdin(POD.replace("nginx", "Nginx"));
     run.output().assert_status(1).assert_stdout_has("rendered.yaml:4:");
@@ -226,7 +226,7 @@ fn what_is_passed_over_in_a_folder_is_told() {
     let note = |file: &str| format!("{file}: note[unreadable-input]");
     let of_the_inputs = told.iter().filter(|line| line.contains("unreadable-input")).copied().collect::<Vec<_>>();
     assert_eq!(of_the_inputs, [note("folder"), note("gone.yaml"), note("leak.yaml")], "{}", output.stdout);
-    assert!(output.stdout.contains("a symbolic link that leads out of the folder"), "{}", output.stdout);
+    assert!(output.stdout.contains("a symbolic link that points outside the folder"), "{}", output.stdout);
     pullcheck(&root, &["."]).output().assert_status(0).assert_stdout_has("1 file, 1 image");
 }
 
@@ -242,7 +242,7 @@ fn a_repository_does_not_choose_what_is_read_outside_of_it() {
     symlink("real", root.join("inside")).unwrap();
     for path in ["manifests", "manifests/", "manifests/broken.yaml", "manifests/*.yaml", "real/../manifests"] {
         let output = pullcheck(root, &["--format", "plain", path]).output().assert_status(1);
-        assert!(output.stdout.contains("out of that repository"), "{path}: {}", output.stdout);
+        assert!(output.stdout.contains("outside the Git repository"), "{path}: {}", output.stdout);
         assert!(!output.stdout.contains("hunter2") && !output.stdout.contains("invalid-yaml"), "{path}");
     }
     assert_eq!(listed(root, &["inside"]), ["inside/p.yaml"]);
@@ -258,7 +258,7 @@ fn a_folder_of_which_nothing_could_be_read_is_not_green() {
         let folder = folder(&[("sub/b.yaml", text.as_bytes())]);
         let output = pullcheck(folder.path(), &["."]).output().assert_status(3);
         assert!(output.stdout.contains("note[invalid-yaml]"), "{}", output.stdout);
-        output.assert_stderr_has("read 1 file in ., but none holds a Kubernetes object, as the report says");
+        output.assert_stderr_has("read 1 file in ., but none contains a Kubernetes object (see the report)");
         pullcheck(folder.path(), &["--allow-empty", "."]).output().assert_status(0);
     }
 }

@@ -251,10 +251,8 @@ fn a_kind_of_the_configuration_that_finds_nothing_is_told() {
     let told: Vec<&str> = output.stderr.lines().filter(|line| line.contains("kinds: ")).collect();
     assert_eq!(
         told,
-        [
-            "pullcheck: note: kinds: there is no image in any of 2 objects of the kind Shop (acme.example); are its paths \
-          as they should be?"
-        ]
+        ["pullcheck: note: kinds: found no image in any of 2 objects of kind Shop (acme.example); check the paths \
+             of this kind"]
     );
     assert!(!run().arg("-q").output().assert_status(0).stderr.contains("kinds: "));
 }

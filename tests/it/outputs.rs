@@ -51,7 +51,7 @@ fn a_dash_is_standard_output() {
     let plain = run(&["--format", "plain"]).assert_status(1);
     assert!(plain.stdout.starts_with("pod.yaml:4:40: error[invalid-image-reference] "), "{plain}");
     assert_eq!(run(&["--output", "plain=-"]), plain);
-    run(&["--output", "plain=-", "--format", "json"]).assert_status(2).assert_stderr_has("takes one report");
+    run(&["--output", "plain=-", "--format", "json"]).assert_status(2).assert_stderr_has("only one report");
 }
 
 #[test]
@@ -63,14 +63,14 @@ fn what_cannot_be_written_is_a_usage_error_before_anything_is_checked() {
         ("sarif=folder", "--output sarif=folder: "),
         ("sarif", "write FORMAT=FILE"),
         ("sarif=", "write FORMAT=FILE"),
-        ("tap=out", "`tap` is no format; use human, plain, json"),
+        ("tap=out", "unknown format `tap`; use one of human, plain, json"),
     ] {
         let output = pullcheck(folder.path()).args(["--output", value]).output();
         let output = output.assert_status(2).assert_stderr_has(words);
         assert_eq!(output.stdout, "", "{output}");
     }
     let twice = pullcheck(folder.path()).args(["--output", "json=out", "--output", "sarif=out"]).output();
-    twice.assert_status(2).assert_stderr_has("two reports cannot go to out");
+    twice.assert_status(2).assert_stderr_has("two reports cannot be written to out");
 }
 
 #[test]
@@ -81,10 +81,10 @@ fn a_file_has_one_report_whatever_it_is_called() {
         [["--output", "json=out", "--output", "sarif=./out"], ["--output", "json=out", "--output", "plain=sub/../out"]]
     {
         let output = pullcheck(folder.path()).args(args).output().assert_status(2);
-        assert!(output.stderr.contains("two reports cannot go to "), "{output}");
+        assert!(output.stderr.contains("two reports cannot be written to "), "{output}");
     }
     let output = pullcheck(folder.path()).args(["--output", "json=out", "--write-baseline", "./out"]).output();
-    output.assert_status(2).assert_stderr_has("a report and a baseline cannot both go to ./out");
+    output.assert_status(2).assert_stderr_has("a report and a baseline cannot both be written to ./out");
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn a_list_of_images_has_two_formats() {
     for format in ["plain", "sarif", "github", "gitlab", "junit", "markdown"] {
         for args in [["--format".to_owned(), format.to_owned()], ["--output".to_owned(), format!("{format}=out")]] {
             let output = pullcheck(folder.path()).arg("--list-images").args(&args).output();
-            output.assert_status(2).assert_stderr_has("--list-images has no findings to write as");
+            output.assert_status(2).assert_stderr_has("--list-images cannot be written as");
         }
     }
     let output =

@@ -178,9 +178,9 @@ fn a_failing_tool_is_quoted_whole_and_its_files_are_read() {
 #[test]
 fn a_tool_that_fails_in_silence_is_a_failure_too() {
     let output = Stage::chart("exit 7").run().arg(".").output().assert_status(1);
-    output.assert_stdout_has("it failed (exit status: 7) and did not say why");
+    output.assert_stdout_has("it failed (exit status: 7) without an error message");
     let output = Stage::chart("printf '\\377'").run().arg(".").output().assert_status(1);
-    output.assert_stdout_has("what it printed is not UTF-8");
+    output.assert_stdout_has("its output is not UTF-8");
 }
 
 #[test]
@@ -254,7 +254,7 @@ fn the_entry_that_set_an_image_is_pointed_at() {
 fn nothing_to_render_with_is_wrong_usage() {
     let chart = Stage::chart("");
     let run = |stage: &Stage, path: &str| stage.run().env("PATH", path).arg(".").output().assert_status(2);
-    let output = run(&chart, "/nowhere").assert_stderr_has("the chart in shop cannot be rendered");
+    let output = run(&chart, "/nowhere").assert_stderr_has("cannot render the chart in shop");
     output.assert_stderr_has("no `helm`; install it");
     // What the repository brings is not run.
     let tools = fs::read_link(chart.tools.path().join("helm")).unwrap();
@@ -278,12 +278,12 @@ fn options_that_cannot_be_meant_are_refused() {
         ("--values=absent.yaml", "--values absent.yaml: No such file"),
         ("--values=https://example.com/a.yaml", "No such file"),
         ("--values=shop", "--values shop: it is not a regular file"),
-        ("--release-name=--post-renderer", "--release-name --post-renderer: Helm takes"),
+        ("--release-name=--post-renderer", "--release-name --post-renderer: Helm accepts"),
     ] {
         pullcheck().args(["--render", option]).output().assert_status(2).assert_stderr_has(words);
     }
     let empty = Stage::new(&[("b.yaml", &pod("a", "docker.io/a/a:1"))], &[]);
-    empty.run().output().assert_status(0).assert_stderr_has("there is no chart and no kustomization among the inputs");
+    empty.run().output().assert_status(0).assert_stderr_has("the inputs contain no chart and no kustomization");
 }
 
 #[test]

@@ -55,7 +55,7 @@ git add .
 expect 0 pre-commit validate-manifest "$hooks/.pre-commit-hooks.yaml"
 expect 0 pre-commit run --all-files
 has Passed
-has 'offline: no registry was asked'
+has 'offline: no registry was contacted'
 
 echo "# The shop" >README.md
 git add README.md
@@ -79,7 +79,7 @@ has 'manifests/payments.json'
 configure pullcheck '[--fail-on, error, --fail-on, never, --offline, manifests/frontend.yaml]'
 expect 0 pre-commit run --all-files
 has '1 file, '
-has 'offline: no registry was asked'
+has 'offline: no registry was contacted'
 
 # Nothing left to check is no reason to refuse a commit.
 git rm --quiet --force -r manifests

@@ -166,7 +166,7 @@ impl DockerConfig {
         self.unfilled || self.entries.iter().any(is_open)
     }
 
-    /// Whether another program has yet to write some of it.
+    /// Whether another program fills in a part of it later.
     pub fn has_unfilled(&self) -> bool {
         self.unfilled || self.entries.iter().any(|entry| entry.hints.unfilled || entry.hints.unfilled_key)
     }

@@ -60,22 +60,20 @@ impl Fault {
     pub fn why(self, written: &str) -> String {
         match self {
             Self::Scheme => {
-                "of schemes only `https://` and `http://`, in small letters, are taken away; any other becomes the host"
-                    .into()
+                "only the lowercase schemes `https://` and `http://` are removed; any other becomes the host".into()
             }
-            Self::WhiteSpace => "white space around it is not taken away".into(),
-            Self::NotAUrl => "it is no URL, and the kubelet passes over the entry".into(),
+            Self::WhiteSpace => "the kubelet does not remove the white space around it".into(),
+            Self::NotAUrl => "it is not a URL, and the kubelet skips the entry".into(),
             Self::Version => {
                 let version = if written.ends_with('1') { "/v1" } else { "/v2" };
                 format!("without the trailing slash the kubelet keeps `{version}` as a path")
             }
             Self::HubPath => {
-                "images of Docker Hub are `docker.io/…`, and `index.docker.io` stands in for them only without a path"
-                    .into()
+                "images on Docker Hub are `docker.io/…`, and `index.docker.io` matches them only without a path".into()
             }
-            Self::HubAlias => "images of Docker Hub are `docker.io/…`, whatever host they come from".into(),
-            Self::Tag => "keys are held against repositories, without tag and digest".into(),
-            Self::PathWildcard => "a path is a plain prefix, in which `*` is no wildcard".into(),
+            Self::HubAlias => "images on Docker Hub are `docker.io/…`, regardless of the host that serves them".into(),
+            Self::Tag => "keys are compared with repositories, without tag and digest".into(),
+            Self::PathWildcard => "a path is a plain prefix, and `*` is not a wildcard in it".into(),
             Self::Path => "no repository begins with this path".into(),
             Self::Host => "no image can name this host".into(),
         }

@@ -19,11 +19,11 @@ pub fn mismatch(written: &str, repository: &str) -> Option<String> {
     if same_host && pattern.port == target.port {
         let (path, image) = (text(&pattern.path), text(&target.path));
         return Some(if path.strip_suffix('/') == Some(&image) {
-            "the slash at its end is part of the prefix, and the repository ends before it".to_owned()
+            "the trailing slash is part of the prefix, and the repository ends before it".to_owned()
         } else if image.strip_prefix("/library").is_some_and(|rest| rest.starts_with(&path)) {
             format!("the repository is `{}`, with `library/`", image.trim_start_matches('/'))
         } else if image.starts_with(&path.to_ascii_lowercase()) {
-            "repositories are written in small letters".to_owned()
+            "repositories are lowercase".to_owned()
         } else {
             format!("it is for repositories that begin with `{}`", path.trim_start_matches('/'))
         });
@@ -36,14 +36,14 @@ pub fn mismatch(written: &str, repository: &str) -> Option<String> {
         });
     }
     if pattern.host.eq_ignore_ascii_case(&target.host) {
-        return Some("hosts are compared letter by letter, capitals and all".to_owned());
+        return Some("hosts are compared case-sensitively".to_owned());
     }
     let labels = |host: &[u8]| host.split(|&byte| byte == b'.').count();
     if pattern.wildcard && labels(&pattern.host) < labels(&target.host) {
         let tail: Vec<_> = pattern.host.split(|&byte| byte == b'.').skip(1).collect();
         let tail = [b".".as_slice(), &tail.join(&b'.')].concat();
         if tail.len() > 1 && target.host.ends_with(&tail) || pattern.host == b"*" {
-            return Some(format!("`*` stands for one part of a host only, and `{}` has more", text(&target.host)));
+            return Some(format!("`*` matches only one part of a host, and `{}` has more", text(&target.host)));
         }
     }
     None
@@ -69,16 +69,16 @@ mod tests {
             (
                 "ghcr.io/acme/app/",
                 "ghcr.io/acme/app",
-                "the slash at its end is part of the prefix, and the repository ends before it",
+                "the trailing slash is part of the prefix, and the repository ends before it",
             ),
             ("docker.io/nginx", "docker.io/library/nginx", "the repository is `library/nginx`, with `library/`"),
-            ("GHCR.IO", "ghcr.io/acme/app", "hosts are compared letter by letter, capitals and all"),
+            ("GHCR.IO", "ghcr.io/acme/app", "hosts are compared case-sensitively"),
             (
                 "*.example.com",
                 "a.b.example.com/app",
-                "`*` stands for one part of a host only, and `a.b.example.com` has more",
+                "`*` matches only one part of a host, and `a.b.example.com` has more",
             ),
-            ("*", "ghcr.io/acme/app", "`*` stands for one part of a host only, and `ghcr.io` has more"),
+            ("*", "ghcr.io/acme/app", "`*` matches only one part of a host, and `ghcr.io` has more"),
             (
                 "https://index.docker.io/v1",
                 "docker.io/library/nginx",
@@ -87,7 +87,7 @@ mod tests {
             (
                 "hub.docker.com",
                 "docker.io/acme/app",
-                "images of Docker Hub are `docker.io/…`, whatever host they come from",
+                "images on Docker Hub are `docker.io/…`, regardless of the host that serves them",
             ),
         ];
         for (key, image, why) in cases {

@@ -2,7 +2,7 @@
 //!
 //! A chart is looked for at a few obvious places beside its rendered form, never elsewhere. Only regular files are
 //! read, no symbolic link is followed, and nothing outside the current folder and the folder of the input.
-#![expect(clippy::disallowed_methods, reason = "reads charts that stand beside their rendered form")]
+#![expect(clippy::disallowed_methods, reason = "reads charts that are next to their rendered form")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -4,7 +4,7 @@
 use std::path::{Component, Path, PathBuf};
 
 /// Why a named path is not read although it is there.
-const OUT_OF_REPOSITORY: &str = "it leads, by a symbolic link within a git repository, out of that repository";
+const OUT_OF_REPOSITORY: &str = "it is reached by a symbolic link that points outside the Git repository";
 
 /// Whether a link's target lies in a folder.
 pub(super) fn leads_into(link: &Path, folder: &Path) -> bool {
@@ -36,7 +36,7 @@ pub(super) fn leads_out_of_repository(path: &Path) -> Option<String> {
         }
         let target = std::fs::canonicalize(&next).ok()?;
         if repository(&real).is_some_and(|root| !target.starts_with(root)) {
-            return Some(format!("{OUT_OF_REPOSITORY}; name the target itself if it is meant"));
+            return Some(format!("{OUT_OF_REPOSITORY}; pass the target itself to read it"));
         }
         real = target;
     }
@@ -52,11 +52,11 @@ fn repository(folder: &Path) -> Option<&Path> {
 /// leads to is met elsewhere in the folder, or is of no interest.
 pub(super) fn passed_over(link: &Path, root: &Path, is_candidate: fn(&Path) -> bool) -> Option<&'static str> {
     let Ok(target) = std::fs::canonicalize(link) else {
-        return is_candidate(link).then_some("it is a symbolic link that leads nowhere");
+        return is_candidate(link).then_some("it is a symbolic link to a file that does not exist");
     };
     let is_folder = target.is_dir();
     if leads_into(link, root) || !is_folder && !is_candidate(link) {
         return None;
     }
-    Some("it is a symbolic link that leads out of the folder that is checked")
+    Some("it is a symbolic link that points outside the folder that is checked")
 }

@@ -36,7 +36,7 @@ pub struct WalkOptions {
     pub hidden: bool,
     /// Do not read ignore files.
     pub no_ignore: bool,
-    /// Name under which standard input is reported.
+    /// File name to report for standard input.
     pub stdin_filename: Option<String>,
 }
 
@@ -134,7 +134,7 @@ impl Found {
         let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let inside = !is_link || leads_into(file, parent) || leads_into(file, Path::new("."));
         let origin = if !inside {
-            Origin::Unreadable("it is a symbolic link that leads out of its folder; name the file itself".into())
+            Origin::Unreadable("it is a symbolic link that points outside its folder; pass the file itself".into())
         } else {
             leads_out_of_repository(file).map_or_else(|| Origin::File(file.to_owned()), Origin::Unreadable)
         };

@@ -75,19 +75,19 @@ pub(super) enum Failure {
     #[error("its output cannot be read: {0}")]
     Read(#[from] io::Error),
     /// It lasted too long.
-    #[error("it did not end within {0:?}, and was stopped")]
+    #[error("it did not finish within {0:?} and was stopped")]
     Timeout(Duration),
     /// It printed too much.
-    #[error("it printed more than {}, and was stopped", size(*.0))]
+    #[error("it printed more than {} and was stopped", size(*.0))]
     TooMuch(usize),
     /// What it printed is no text.
-    #[error("what it printed is not UTF-8")]
+    #[error("its output is not UTF-8")]
     NoText,
     /// It failed, in its own words.
     #[error("{0}")]
     Said(String),
     /// It failed in silence.
-    #[error("it failed ({0}) and did not say why")]
+    #[error("it failed ({0}) without an error message")]
     Status(ExitStatus),
 }
 

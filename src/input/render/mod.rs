@@ -170,8 +170,8 @@ impl Tools {
             let first = if first.is_empty() { "." } else { first };
             let more = if folders.len() > 1 { format!(" and {} more", folders.len() - 1) } else { String::new() };
             Some(UsageError::new(format!(
-                "--render: {what} in {first}{more} cannot be rendered, as the folders of PATH have no {install}; \
-                 install it, or leave the folder out with --exclude"
+                "--render: cannot render {what} in {first}{more}, because the folders of PATH contain no {install}; \
+                 install it, or skip the folder with --exclude"
             )))
         };
         let is_kustomization = |kind| matches!(kind, Kind::Kustomization { .. });

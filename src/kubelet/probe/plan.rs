@@ -33,7 +33,7 @@ pub enum Depth {
     Head,
     /// Manifest, the image for each platform, and its configuration are read.
     Manifest,
-    /// The registry is asked for each layer too.
+    /// Each layer is requested too.
     Layers,
 }
 

@@ -45,7 +45,7 @@ impl<'a> Resolver<'a> {
             .filter_map(|secret| self.namespace(secret.namespace.as_deref()))
             .find(|namespace| own.is_some_and(|own| own != *namespace));
         match namespace {
-            Some(namespace) => format!("the inputs have it in the namespace {namespace} only"),
+            Some(namespace) => format!("the inputs contain it only in the namespace {namespace}"),
             None => "nothing in the inputs produces it".to_owned(),
         }
     }
@@ -101,7 +101,7 @@ impl Found<'_> {
     pub(super) fn state(&self, inventory: &Inventory) -> (SecretState, Option<String>) {
         if self.ambiguous {
             let reason =
-                "the inputs have several of this name, which differ, and which one the cluster has is not known";
+                "the inputs contain several of this name that differ, and it is unknown which one the cluster has";
             return (SecretState::Opaque, Some(reason.to_owned()));
         }
         let state = match (&self.secret.content, self.presence) {
@@ -132,14 +132,14 @@ impl Found<'_> {
             (Content::Opaque, _) if producer.is_object() => reasons.push(producer.hides().to_owned()),
             (Content::Opaque, _) => reasons.push(format!("produced by the {object}, {}", producer.hides())),
             (Content::Config(config), _) if config.has_unfilled() => {
-                reasons.push("another program has yet to write some of it".to_owned());
+                reasons.push("another program fills in a part of it later".to_owned());
             }
             (Content::Config(_), _) => {}
         }
         match self.presence {
             Presence::Copied(copier) => reasons.push(format!("copied by {}", copier.as_str())),
             Presence::Perhaps(copier) => {
-                reasons.push(format!("whether {} brings it to this namespace is not known", copier.as_str()));
+                reasons.push(format!("it is unknown whether {} copies it to this namespace", copier.as_str()));
             }
             Presence::Possible | Presence::Made => {}
         }
@@ -151,6 +151,6 @@ impl Found<'_> {
 fn ignored_reason(because: &IgnoredBecause) -> String {
     match because {
         IgnoredBecause::WrongType { .. } => "the type is not kubernetes.io/dockerconfigjson".into(),
-        IgnoredBecause::MissingKey => "the data key that goes with the type is missing".into(),
+        IgnoredBecause::MissingKey => "the data key that the type requires is missing".into(),
     }
 }

@@ -211,7 +211,7 @@ impl<'a> Resolver<'a> {
             (SecretState::Opaque, Some("its name is a placeholder".to_owned()), Held::Unknown)
         } else if let Some(config) = self.supplied {
             let why = self.why_missing(pod, name);
-            let reason = format!("{why}; the supplied dockerconfigjson stands in for it");
+            let reason = format!("{why}; the supplied dockerconfigjson is used instead");
             (SecretState::Supplied, Some(reason), Held::Config(config, true))
         } else {
             // An object whose name is encrypted, or a placeholder, may be the one that is named.
@@ -226,7 +226,7 @@ impl<'a> Resolver<'a> {
     /// between several.
     fn given(&self, pod: &Pod, name: &str) -> Option<Result<&'a SuppliedSecret, String>> {
         let given = &self.cluster.operator.pull_secrets;
-        let ambiguous = format!("several are given for {name:?}, and the namespace of the pod is not known");
+        let ambiguous = format!("several are supplied for {name:?}, and the namespace of the pod is unknown");
         self.of_operator(pod, name, given, |given| &given.named).map(|found| found.ok_or(ambiguous))
     }
 

@@ -61,8 +61,8 @@ pub(super) fn find(start: &Path) -> Result<Option<ConfigFile>, UsageError> {
             [name] => return discovered(&folder.join(name), shown, name).map(Some),
             _ => {
                 let shown = NAMES.map(|name| load::display(&shown.join(name)));
-                let hint = "which of them counts would be a guess; leave one of them out";
-                return Err(UsageError::new(format!("there is {} and {}: {hint}", shown[0], shown[1])));
+                let hint = "remove one of them, because neither takes precedence";
+                return Err(UsageError::new(format!("both {} and {} exist: {hint}", shown[0], shown[1])));
             }
         }
     }
@@ -83,8 +83,8 @@ fn discovered(path: &Path, folder: PathBuf, name: &str) -> Result<ConfigFile, Us
     let refuse = |why: String| UsageError::new(format!("{shown}: {why}"));
     let metadata = fs::symlink_metadata(path).map_err(|error| refuse(error.to_string()))?;
     if metadata.is_symlink() {
-        let why = "it is a symbolic link, and a pull request could make one to any file of this machine";
-        return Err(refuse(format!("{why}; name the file with --config, or pass --no-config")));
+        let why = "it is a symbolic link, and a pull request could link to any file on this machine";
+        return Err(refuse(format!("{why}; pass the file with --config, or pass --no-config")));
     }
     let sources = read(path, &shown).map_err(refuse)?;
     Ok(ConfigFile { sources, folder, discovered: true })

@@ -76,7 +76,7 @@ pub(super) fn read(file: &ConfigFile, command: &Command, current: &Path) -> Resu
             documents += 1;
             match documents {
                 1 => reader.root(root),
-                2 => reader.fault(root.span(), "a second document; a configuration is one"),
+                2 => reader.fault(root.span(), "a configuration must be a single document"),
                 _ => {}
             }
             if document.is_alias_bomb() {
@@ -84,9 +84,9 @@ pub(super) fn read(file: &ConfigFile, command: &Command, current: &Path) -> Resu
             }
         }
         Piece::Broken(error) | Piece::Refused(error) => {
-            reader.fault(error.at, format!("it is not YAML: {}", error.message));
+            reader.fault(error.at, format!("invalid YAML: {}", error.message));
         }
-        Piece::Unread(error) => reader.fault(error.at, format!("nothing may stand here: {}", error.message)),
+        Piece::Unread(error) => reader.fault(error.at, format!("unexpected text: {}", error.message)),
         Piece::Skipped => {}
     });
     reader.finish()
@@ -149,7 +149,7 @@ impl Reader<'_> {
     /// The entries of a mapping: each key once.
     fn entries<'n>(&mut self, node: Node<'n>, what: &str, of: &str) -> Vec<(String, Entry<'n>)> {
         if !node.is_mapping() && !node.is_null() {
-            self.fault(node.span(), format!("{what} is a mapping: {of}"));
+            self.fault(node.span(), format!("{what} must be a mapping of {of}"));
         }
         if node.entries().count() > MAX_ITEMS {
             self.fault(node.span(), format!("{what} has more than {MAX_ITEMS} keys"));
@@ -160,9 +160,9 @@ impl Reader<'_> {
         }
         for entry in node.entries().take(MAX_ITEMS) {
             match entry.key.text() {
-                None => self.fault(entry.key.span(), "a key is a name"),
+                None => self.fault(entry.key.span(), "a key must be a name"),
                 Some(key) if entries.iter().any(|(known, _)| known == key) => {
-                    self.fault(entry.key.span(), format!("`{}` is set twice; leave one of them out", quoted(key)));
+                    self.fault(entry.key.span(), format!("`{}` is set twice; remove one of them", quoted(key)));
                 }
                 Some(key) => entries.push((key.to_owned(), entry)),
             }
@@ -181,7 +181,7 @@ impl Reader<'_> {
         let words = match arg.get_action() {
             ArgAction::SetTrue => match entry.value.scalar() {
                 Some(Scalar::Bool(set)) => set.then(|| long.into()).into_iter().collect(),
-                _ => return self.fault(entry.value.span(), format!("{key}: it is `true` or `false`")),
+                _ => return self.fault(entry.value.span(), format!("{key}: expected `true` or `false`")),
             },
             action => {
                 let repeated = matches!(action, ArgAction::Append);
@@ -202,8 +202,8 @@ impl Reader<'_> {
             match node.text().filter(|_| !node.is_null()) {
                 Some(text) => values.push((text.to_owned(), node.span())),
                 None if node.is_null() => self.fault(node.span(), format!("{key}: the value is missing")),
-                None if repeated => self.fault(node.span(), format!("{key}: it is one value, or a list of values")),
-                None => self.fault(node.span(), format!("{key}: it is one value")),
+                None if repeated => self.fault(node.span(), format!("{key}: expected a value or a list of values")),
+                None => self.fault(node.span(), format!("{key}: expected a single value")),
             }
         }
         values
@@ -277,7 +277,7 @@ impl Reader<'_> {
         if below && real(&self.folder.join(file)).starts_with(real(&self.folder)) {
             return Ok(());
         }
-        Err("a configuration that is found in the repository may name files beside it and below only".to_owned())
+        Err("a discovered configuration file can name only files in its own folder and below".to_owned())
     }
 
     /// A mapping of rules to levels. `places` is the prefix under which their places are kept.
@@ -290,12 +290,12 @@ impl Reader<'_> {
                 Some("note") => Level::At(Severity::Note),
                 Some("off") => Level::Off,
                 _ => {
-                    self.fault(entry.value.span(), "a severity is `error`, `warning`, `note` or `off`");
+                    self.fault(entry.value.span(), "expected a severity: `error`, `warning`, `note`, or `off`");
                     continue;
                 }
             };
             if rule.len() > MAX_QUOTED {
-                self.fault(entry.key.span(), format!("there is no rule `{}`", quoted(&rule)));
+                self.fault(entry.key.span(), format!("unknown rule `{}`", quoted(&rule)));
             } else if let Err(error) = levels.set(&rule, level) {
                 self.fault(entry.key.span(), error.to_string());
             } else if let Some(prefix) = places {
@@ -308,7 +308,7 @@ impl Reader<'_> {
 
     fn overrides(&mut self, node: Node<'_>) -> Vec<Override> {
         if !node.is_sequence() && !node.is_null() {
-            self.fault(node.span(), "`overrides` is a list: each item has `paths` and `rules`");
+            self.fault(node.span(), "`overrides` must be a list; each item has `paths` and `rules`");
         }
         let items = self.items("overrides", node);
         items.into_iter().filter_map(|item| self.one_override(item)).collect()
@@ -334,7 +334,7 @@ impl Reader<'_> {
             Ok(read) => Some(read),
             Err((at, why)) => {
                 let span = node.items().nth(at).unwrap_or(node).span();
-                self.fault(span, format!("paths: it is no pattern: {why}"));
+                self.fault(span, format!("paths: invalid pattern: {why}"));
                 None
             }
         }
@@ -352,7 +352,7 @@ impl Reader<'_> {
         let values = self.values(key, node, true);
         let empty: Vec<Span> =
             values.iter().filter(|(text, _)| text.trim().is_empty()).map(|(_, span)| *span).collect();
-        empty.into_iter().for_each(|span| self.fault(span, format!("{key}: it is empty")));
+        empty.into_iter().for_each(|span| self.fault(span, format!("{key}: the value is empty")));
         values.into_iter().map(|(text, _)| text).collect()
     }
 }

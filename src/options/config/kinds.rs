@@ -71,43 +71,45 @@ pub(super) fn schema() -> Value {
     let path = |words: &str| described(text(), words.to_owned());
     let word = |words: [&str; 2], says: &str| described(json!({ "enum": words }), says.to_owned());
     let pod = json!({
-        "each": paths("What there is one pod for; the other paths begin there"),
-        "pod-spec": path("A whole pod spec, whose own fields count as those of a pod do"),
-        "images": paths("Fields that hold an image; with `/` in front it is one that all of the pods pull"),
-        "image-parts": paths("Mappings whose `baseImage` with `sha`, `tag` or `version` is the image"),
-        "image-objects": paths(
-            "Mappings whose `registry`, `repository` and `image` with `digest`, `tag` or `version` are one image",
+        "each": paths("Values for each of which there is one pod; the other paths start at them"),
+        "pod-spec": path("A whole pod spec, whose fields are read like those of a pod"),
+        "images": paths(
+            "Fields that contain an image; a path with a leading `/` starts at the object, and all pods pull that image",
         ),
-        "image-uris": paths("Fields that may hold an image as `oci://…`"),
-        "tag": paths("The tag of images and containers that have none; where there is none, the operator chooses it"),
-        "containers": paths("Containers: `name`, `image` and `imagePullPolicy` are read of each"),
-        "init-containers": paths("The same of those that run before"),
-        "volumes": paths("Volumes, of which `image` counts"),
+        "image-parts": paths("Mappings whose `baseImage` and `sha`, `tag`, or `version` form one image"),
+        "image-objects": paths(
+            "Mappings whose `registry`, `repository`, and `image` and `digest`, `tag`, or `version` form one image",
+        ),
+        "image-uris": paths("Fields that can contain an image as `oci://…`"),
+        "tag": paths("The tag of images and containers without one; by default the operator chooses it"),
+        "containers": paths("Containers; the `name`, `image`, and `imagePullPolicy` of each are read"),
+        "init-containers": paths("Containers that run before those, read in the same way"),
+        "volumes": paths("Volumes; the `image` of each is read"),
         "pull-secrets": paths(
             "Names of pull secrets: `imagePullSecrets[].name` is a list of objects, `pullSecrets[]` a list of names, \
              `imagePullSecret` one name",
         ),
-        "own-pull-secrets": paths("Names of pull secrets that count in place of those where there are any"),
-        "no-pull-secrets": paths("Fields that look as if they named pull secrets, and do not"),
-        "service-account": paths("The name of the service account; the first that is there"),
-        "default-service-account": word(["default", "unknown"], "The service account where none is named"),
-        "namespace": word(["own", "unknown"], "The namespace of the pods: that of the object, or another one"),
-        "default-registry": word(["docker.io", "unknown"], "The registry of images that name none"),
-        "pulled-by": word(["kubelet", "operator"], "Who pulls it; what no kubelet pulls is not judged"),
+        "own-pull-secrets": paths("Names of pull secrets that replace `pull-secrets`, if there are any"),
+        "no-pull-secrets": paths("Fields that look like names of pull secrets but are not"),
+        "service-account": paths("The name of the service account; the first path that exists is used"),
+        "default-service-account": word(["default", "unknown"], "The service account if none is named"),
+        "namespace": word(["own", "unknown"], "The namespace of the pods: the namespace of the object, or unknown"),
+        "default-registry": word(["docker.io", "unknown"], "The registry of images without one"),
+        "pulled-by": word(["kubelet", "operator"], "Who pulls the images; only those of the kubelet are checked"),
         "credentials": word(
             ["as-written", "and-more"],
-            "Whether the pods pull with what is written and nothing else, or the operator may add to it",
+            "Whether the pods use exactly the pull secrets in the object, or the operator can add others",
         ),
     });
     let needed: Vec<Value> = FIELD_KEYS.iter().map(|key| json!({ "required": [key] })).collect();
     let pod = json!({ "type": "object", "additionalProperties": false, "properties": pod, "anyOf": needed });
     let properties = json!({
         "group": { "type": "string", "pattern": "^[^/]*$", "description": "API group, without its version" },
-        "kind": described(one_or_more(), "One kind, or several that are built alike".to_owned()),
-        "at": path("Where the paths of the pods begin: the object itself where it is left out"),
-        "pods": { "type": "array", "minItems": 1, "items": pod, "description": "The pods that are made of an object" },
-        "source": path("Where this is written down; for people"),
-        "example": path("An object of the kind; for people"),
+        "kind": described(one_or_more(), "One kind, or several with the same structure".to_owned()),
+        "at": path("Where the paths of the pods start; by default at the object itself"),
+        "pods": { "type": "array", "minItems": 1, "items": pod, "description": "The pods of an object" },
+        "source": path("Where this structure is documented, for people"),
+        "example": path("An example object, for people"),
     });
     let item = json!({
         "type": "object",

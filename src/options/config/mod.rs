@@ -171,7 +171,7 @@ fn of_both(error: clap::Error, file: Option<&ConfigFile>) -> Refusal {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the environment counts before the file")]
+#[expect(clippy::disallowed_methods, reason = "the environment takes precedence over the file")]
 fn is_set(variable: &str) -> bool {
     let value = env::var_os(variable).unwrap_or_default();
     !matches!(value.to_string_lossy().trim(), "" | "0")

@@ -34,10 +34,10 @@ pub(super) enum Names {
     FileBehindEquals,
 }
 
-const CREDENTIALS: &str = "it decides which credentials are used and where they may go";
-const TRANSPORT: &str = "it decides which machine is asked in a registry's name, and whether it is to be trusted";
-const LOAD: &str = "it decides how long and how hard registries are asked, with the operator's name and time";
-const ANSWERS: &str = "it decides whether the registries are asked about what the same change brings";
+const CREDENTIALS: &str = "it determines which credentials are used and where they are sent";
+const TRANSPORT: &str = "it determines which machine is contacted for a registry, and whether that machine is trusted";
+const LOAD: &str = "it determines how long a run takes and how many requests are sent in the operator's name";
+const ANSWERS: &str = "it determines whether registries are asked about the images that the same change adds";
 const FILES: &str = "it writes files";
 
 /// Every option, by its long name, with what its values name.

@@ -22,9 +22,8 @@ impl Invocation {
     /// # Errors
     /// The severities of the command line contradict one another.
     pub fn print(&self) -> Result<String, UsageError> {
-        let file =
-            self.file.as_ref().map_or("there is no configuration file".to_owned(), |file| format!("from {file}"));
-        let mut out = format!("# What counts, {}\n", comment(&file));
+        let file = self.file.as_ref().map_or("no configuration file".to_owned(), |file| format!("from {file}"));
+        let mut out = format!("# Effective configuration, {}\n", comment(&file));
         let command = Args::command();
         for (long, _) in of_files() {
             if let Some(arg) = command.get_arguments().find(|arg| arg.get_long() == Some(long)) {
@@ -51,7 +50,7 @@ impl Invocation {
         let repeated = matches!(arg.get_action(), ArgAction::Append);
         let _ = match (arg.get_action(), values.as_deref()) {
             (ArgAction::SetTrue, _) => writeln!(out, "{long}: {} # {origin}", self.matches.get_flag(id)),
-            (_, None) => writeln!(out, "# {long}: not shown, as it could be a secret # {origin}"),
+            (_, None) => writeln!(out, "# {long}: not shown because it could be a secret # {origin}"),
             (_, Some([])) if origin == "default" => writeln!(out, "# {long}: not set"),
             (_, Some([])) if repeated => writeln!(out, "{long}: [] # {origin}"),
             (_, Some([])) => writeln!(out, "# {long}: not shown # {origin}"),
@@ -84,7 +83,7 @@ impl Invocation {
     /// The levels that were set; what was not has the severity of its page, which may depend on the finding.
     fn print_rules(&self, out: &mut String, layers: &Layers) {
         let levels = layers.base();
-        out.push_str(if levels.iter().next().is_some() { "rules:\n" } else { "# rules: as --list-rules says\n" });
+        out.push_str(if levels.iter().next().is_some() { "rules:\n" } else { "# rules: see --list-rules\n" });
         for (rule, level) in levels.iter() {
             let origin = self.origin_of_level(rule, level, layers.command_line());
             let _ = writeln!(out, "  {rule}: {} # {origin}", level.as_str());
@@ -109,7 +108,7 @@ impl Invocation {
             return out.push_str("# overrides: not set\n");
         }
         let place = self.places.get("overrides").map_or_else(String::new, |place| comment(place));
-        let _ = writeln!(out, "overrides: # {place}; their paths are meant from the folder of that file");
+        let _ = writeln!(out, "overrides: # {place}; paths are relative to the folder of that file");
         for it in &self.policy.overrides {
             let paths: Vec<String> = it.paths.iter().map(|path| scalar(path)).collect();
             let paths =

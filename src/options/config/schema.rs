@@ -21,21 +21,17 @@ pub fn schema() -> Value {
     }
     let list = json!({ "anyOf": [text(), { "type": "array", "items": text() }] });
     let own = [
-        ("rules", rules(), "The severities of rules, for all files"),
-        ("overrides", overrides(), "The severities of rules for some files; of those that match, the last counts"),
-        ("mutable-tags", list.clone(), "Globs of the tags that move, instead of those that move by convention"),
-        (
-            "allowed-registries",
-            list,
-            "Registries, and prefixes of their repositories, that images may come from (globs)",
-        ),
-        ("kinds", kinds::schema(), "Kinds whose objects hold images, before those that pullcheck knows itself"),
+        ("rules", rules(), "Severities of rules for all files"),
+        ("overrides", overrides(), "Severities of rules for some files; the last match wins"),
+        ("mutable-tags", list.clone(), "Globs for mutable tags; they replace the built-in list"),
+        ("allowed-registries", list, "Allowed registries and repository prefixes (globs)"),
+        ("kinds", kinds::schema(), "Kinds whose objects contain images; they take precedence over the built-in kinds"),
     ];
     properties.extend(own.map(|(key, schema, words)| (key.to_owned(), described(schema, words.to_owned()))));
     json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": ".pullcheck.yaml",
-        "description": "Configuration of pullcheck",
+        "description": "pullcheck configuration",
         "type": ["object", "null"],
         "additionalProperties": false,
         "properties": properties,
@@ -45,7 +41,7 @@ pub fn schema() -> Value {
 fn description(arg: &Arg, reach: Reach) -> String {
     let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
     match reach {
-        Reach::Operator(why) => format!("{help}. Only in a file that --config names: {why}"),
+        Reach::Operator(why) => format!("{help}. Allowed only in a file that is passed with --config: {why}"),
         _ => help,
     }
 }
@@ -77,7 +73,7 @@ fn of_value(arg: &Arg) -> Value {
 
 fn rules() -> Value {
     let level = |words: String| json!({ "enum": ["error", "warning", "note", "off"], "description": words });
-    let all = (ALL.to_owned(), level("Every rule that is on and not named".to_owned()));
+    let all = (ALL.to_owned(), level("Every enabled rule that is not listed".to_owned()));
     let rule = |meta: &crate::rules::engine::meta::Meta| {
         let words = format!("{} [default: {}]", meta.title, meta.default_level());
         (meta.id.to_owned(), level(words))
@@ -88,7 +84,7 @@ fn rules() -> Value {
 
 fn overrides() -> Value {
     let paths = json!({
-        "description": "Patterns as in .gitignore, from the folder of this file",
+        "description": ".gitignore patterns, relative to the folder of this file",
         "anyOf": [text(), { "type": "array", "items": text() }],
     });
     let mut rules = rules();

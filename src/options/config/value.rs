@@ -31,8 +31,10 @@ fn words(error: &clap::Error) -> String {
         (ErrorKind::InvalidValue, valid) if !valid.is_empty() => {
             let given = list(ContextKind::InvalidValue);
             match list(ContextKind::SuggestedValue) {
-                meant if !meant.is_empty() => format!("`{given}` is none of {valid}; did you mean `{meant}`?"),
-                _ => format!("`{given}` is none of {valid}"),
+                meant if !meant.is_empty() => {
+                    format!("unknown value `{given}`: expected one of {valid}; did you mean `{meant}`?")
+                }
+                _ => format!("unknown value `{given}`: expected one of {valid}"),
             }
         }
         _ => first_line(error),

@@ -12,11 +12,13 @@ pub(super) const MAX_QUOTED: usize = 100;
 /// Why a file may not say this.
 pub(super) fn refusal(key: &str, reach: Reach, discovered: bool) -> Option<String> {
     match reach {
-        Reach::CommandLine => Some(format!("`{key}` is for the command line alone: pass --{key}")),
-        Reach::Rules => Some(format!("`{key}` is for the command line; a file says it as `rules: {{RULE: SEVERITY}}`")),
+        Reach::CommandLine => Some(format!("`{key}` can be set only on the command line: pass --{key}")),
+        Reach::Rules => {
+            Some(format!("`{key}` can be set only on the command line; in a file, write `rules: {{RULE: SEVERITY}}`"))
+        }
         Reach::Operator(why) if discovered => Some(format!(
-            "`{key}` may not be set in a file that is found in the repository, as a pull request could bring it: {why}; \
-             pass --{key}, or name a file that you trust with --config"
+            "`{key}` cannot be set in a discovered configuration file, because a pull request can change that file: \
+             {why}; pass --{key}, or pass a file that you trust with --config"
         )),
         Reach::Operator(_) | Reach::Repository | Reach::Inside => None,
     }

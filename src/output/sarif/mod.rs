@@ -153,7 +153,7 @@ fn invocation(edge: &Edge<'_>, left_out: usize) -> Invocation {
         level: "warning",
         message: message(
             edge,
-            &format!("{left_out} results are left out: code scanning takes {MOST_RESULTS} of a run"),
+            &format!("{left_out} results are omitted: code scanning accepts {MOST_RESULTS} per run"),
         ),
         locations: Vec::new(),
     });
@@ -242,7 +242,7 @@ fn suppression(edge: &Edge<'_>, by: &SilencedBy) -> Suppression {
             Suppression { kind: "inSource", justification: reason.as_deref().map(|reason| edge.shaped(reason, clip)) }
         }
         SilencedBy::Baseline => {
-            Suppression { kind: "external", justification: Some(edge.shaped("known to the baseline", clip)) }
+            Suppression { kind: "external", justification: Some(edge.shaped("in the baseline", clip)) }
         }
     }
 }

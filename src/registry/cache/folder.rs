@@ -39,7 +39,7 @@ const ROOM: Room = Room { files: 1024, bytes: 4 << 20, look_every: 256 };
 #[derive(Debug, thiserror::Error)]
 pub enum NoStore {
     /// The platform names no cache folder.
-    #[error("there is no folder for caches: neither XDG_CACHE_HOME nor a home")]
+    #[error("there is no cache folder: neither XDG_CACHE_HOME nor a home folder is set")]
     NoFolder,
     /// It cannot be made or read.
     #[error("the cache folder {0} cannot be used: {1}")]
@@ -98,7 +98,7 @@ impl Folder {
                 _ => {}
             }
             let metadata = fs::symlink_metadata(&root).map_err(unusable(&root))?;
-            let checked = if metadata.is_dir() { permissions::check_own(&metadata) } else { Err("it is no folder") };
+            let checked = if metadata.is_dir() { permissions::check_own(&metadata) } else { Err("it is not a folder") };
             checked.map_err(|why| NoStore::Unsafe(root.clone(), why))?;
         }
         let mut mark = [0; 8];
@@ -260,14 +260,14 @@ mod permissions {
             uid if uid == own_uid() => {}
             _ => return Err("it belongs to another user"),
         }
-        if metadata.mode() & 0o002 != 0 && !sticky { Err("everybody can write in it") } else { Ok(()) }
+        if metadata.mode() & 0o002 != 0 && !sticky { Err("everyone can write to it") } else { Ok(()) }
     }
 
     pub(super) fn check_own(metadata: &Metadata) -> Result<(), &'static str> {
         if metadata.uid() != own_uid() {
             return Err("it belongs to another user");
         }
-        if metadata.mode() & 0o077 != 0 { Err("it is open to others: make it 0700") } else { Ok(()) }
+        if metadata.mode() & 0o077 != 0 { Err("other users can access it: change its mode to 0700") } else { Ok(()) }
     }
 
     pub(super) fn private(options: &mut OpenOptions) {

@@ -14,7 +14,7 @@ use crate::text::yaml::{Entry, Node};
 pub(crate) fn refusal(root: Node<'_>) -> Option<Refusal> {
     let first = || root.entries().next().map_or(root.span(), |entry| entry.key.span());
     if root.is_null() {
-        return Some(Refusal::new(root.span(), "kustomization.yaml is empty", "nothing is in it"));
+        return Some(Refusal::new(root.span(), "kustomization.yaml is empty", "it is empty"));
     }
     if let Some(refusal) = unconvertible(root) {
         return refusal;
@@ -33,7 +33,7 @@ pub(crate) fn refusal(root: Node<'_>) -> Option<Refusal> {
         _ => fields.get(field.key).is_none(),
     };
     if KUSTOMIZATION.fields.iter().filter(|field| field.via.is_empty()).all(|field| is_empty(&field)) {
-        let label = "none of its fields says anything";
+        let label = "none of its fields has a value";
         return Some(Refusal::new(first(), "kustomization.yaml is empty", label));
     }
     enforced(&fields).or_else(|| values::refusal(&fields)).or(decoder.newer)

@@ -103,7 +103,7 @@ fn fault(own: &Fields<'_>, name: &str) -> Option<Refusal> {
     let mut add = |key: &str, span: Span| {
         if !keys.insert(key.to_owned()) && repeated.is_none() {
             let words = format!("configmap {name} illegally repeats the key `{key}`");
-            repeated = Some(Refusal::new(span, words, "the key is there already"));
+            repeated = Some(Refusal::new(span, words, "the key already exists"));
         }
     };
     let texts = |list: &str| own.items(list).filter_map(|node| Some((node, node.as_str()?))).collect::<Vec<_>>();
@@ -146,7 +146,7 @@ fn fault(own: &Fields<'_>, name: &str) -> Option<Refusal> {
             }
             _ => (format!("source {text:?} key name or file path contains '='"), "it has more than one `=`"),
         };
-        let remedy = Remedy::Advice("write `key=path`, or the path alone: its last part is the key then".to_owned());
+        let remedy = Remedy::Advice("write `key=path`, or only the path: its last part becomes the key".to_owned());
         return Some(Refusal::new(node.span(), words, label).with_remedy(remedy));
     }
     repeated

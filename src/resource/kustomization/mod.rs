@@ -204,7 +204,7 @@ pub(crate) fn read_empty(file: &str, span: Span) -> Kustomization {
         components: Vec::new(),
         named: Vec::new(),
         absent: Vec::new(),
-        refusal: Some(Refusal::new(span, "kustomization.yaml is empty", "nothing is in it")),
+        refusal: Some(Refusal::new(span, "kustomization.yaml is empty", "it is empty")),
         order: None,
         patches: Vec::new(),
         transformers: Vec::new(),

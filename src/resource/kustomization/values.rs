@@ -25,7 +25,7 @@ fn empty_member(fields: &Fields<'_>) -> Option<Refusal> {
     ];
     lists.into_iter().find_map(|(key, words)| {
         let empty = fields.items(key).find(|item| item.is_null() || item.as_str() == Some(""))?;
-        Some(Refusal::new(empty.span(), words, "an item that names nothing"))
+        Some(Refusal::new(empty.span(), words, "an empty item"))
     })
 }
 

@@ -34,7 +34,7 @@ impl Why {
 
     /// Of a patch that is not followed.
     pub(super) const fn of_patch(patch: &Patch) -> Self {
-        Self::new(patch.span, "this patch may change it, in a way that is not followed")
+        Self::new(patch.span, "this patch may change it in a way that pullcheck does not follow")
     }
 }
 

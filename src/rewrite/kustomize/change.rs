@@ -28,7 +28,7 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
         Some(Form::Operations { fault: Some(words) }) => {
             let is_meant = |pod: &BuiltPod| fit(builder.inventory, patch, None, pod) == Some(true);
             if patch.target.is_some() && pods.iter().any(|pod| !pod.is_deleted && is_meant(pod)) {
-                builder.unmatched.push(Refusal::new(patch.span, words, "no operation of JSON 6902"));
+                builder.unmatched.push(Refusal::new(patch.span, words, "not an operation of JSON 6902"));
             }
         }
         _ => {}
@@ -87,7 +87,7 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
                 "no resource matches strategic merge patch \"{kind}/{name}\": multiple matches for Id; failed to find \
                  unique target for patch"
             );
-            let refusal = Refusal::new(patch.span, words, format!("several objects have been called {kind} `{name}`"));
+            let refusal = Refusal::new(patch.span, words, format!("several objects have had the name {kind} `{name}`"));
             builder.unmatched.push(refusal);
         }
         if !concerns {
@@ -112,7 +112,7 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
                 (Some(true), Change::Merge(merge)) if pod.is_deleted => {
                     let kind = &merge.name.kind;
                     let words = format!("no matches for Id {kind}; failed to find unique target for patch");
-                    let refusal = Refusal::new(patch.span, words, "another patch has taken its object away");
+                    let refusal = Refusal::new(patch.span, words, "another patch has removed its object");
                     builder.unmatched.extend(patch.target.is_none().then_some(refusal));
                 }
                 _ if pod.is_deleted => {}
@@ -132,7 +132,7 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
                         if operation.misses(builder.inventory, pod) {
                             let (op, path) = (&operation.op, &operation.path);
                             let words = format!("{op} operation does not apply: doc is missing path: {path}");
-                            let label = "an object that it is for has no such field";
+                            let label = "an object that it selects has no such field";
                             builder.unmatched.push(Refusal::new(patch.span, words, label));
                         }
                         followed &= operate(builder.inventory, patch, operation, pod);

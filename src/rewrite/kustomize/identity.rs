@@ -1,6 +1,7 @@
 //! Which objects kustomize finds in a file that is listed as a resource, and by what it tells them apart.
 //!
-//! Follows `api/resource/factory.go`, `kyaml/kio/byteio_reader.go`, `kyaml/yaml/rnode.go` and `kyaml/resid` of kustomize
+//! Follows `api/resource/factory.go`, `kyaml/kio/byteio_reader.go`, `kyaml/yaml/rnode.go` and `kyaml/resid` of
+//! kustomize
 //! 5.8.3.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,7 +51,8 @@ impl Id {
         (self.api_version.clone(), self.kind.clone(), self.name.clone(), namespace)
     }
 
-    /// Whether kustomize knows that the kind has no namespace. It takes kinds that it does not know for namespaced ones.
+    /// Whether kustomize knows that the kind has no namespace. It takes kinds that it does not know for namespaced
+    /// ones.
     pub(super) fn is_cluster_scoped(&self) -> bool {
         CLUSTER_SCOPED.contains(&(&self.api_version, &self.kind))
     }
@@ -240,7 +242,7 @@ fn fault(node: Node<'_>, metadata: Option<Node<'_>>, kind: &str, name: &str) -> 
         || metadata.is_some_and(|it| ["name", "namespace", "labels", "annotations"].iter().any(|key| has(it, key)));
     let first = node.entries().next().map_or_else(|| first_line(node), |entry| entry.key.span());
     if !says_something {
-        let label = if node.is_sequence() { "a list, and no object" } else { "no Kubernetes object" };
+        let label = if node.is_sequence() { "a list, not an object" } else { "not a Kubernetes object" };
         return Some(Refusal::new(first, "missing Resource metadata", label));
     }
     let object = shown_meta(node, metadata, kind, name);
@@ -249,7 +251,7 @@ fn fault(node: Node<'_>, metadata: Option<Node<'_>>, kind: &str, name: &str) -> 
     }
     let at = node.entry("metadata").map_or(first, |entry| entry.key.span());
     let label = match metadata.and_then(|metadata| metadata.entry("generateName")) {
-        Some(_) => "it has a `generateName`, and no `name`",
+        Some(_) => "it has a `generateName` but no `name`",
         None => "it has no `name`",
     };
     Some(Refusal::new(at, format!("missing metadata.name in object {object}"), label))

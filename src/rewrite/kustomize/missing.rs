@@ -44,7 +44,7 @@ pub(super) fn refusal(
         let Some(root) = document.root().filter(|root| root.get("kind").is_some()) else { return };
         found = operations.clone().find_map(|operation| missing(operation, root));
     });
-    Some(Refusal::new(patch.span, found?, "an object that it is for has no such field"))
+    Some(Refusal::new(patch.span, found?, "an object that it selects has no such field"))
 }
 
 /// Whether it is a field that only the object itself, or another patch, can bring along: labels, annotations and

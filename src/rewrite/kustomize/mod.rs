@@ -83,7 +83,7 @@ pub(crate) fn apply(
         }
         let folders = builds[root].folders.iter().filter_map(|folder| builder.folders.get(&normalise(folder)));
         if let Some(span) = folders.filter_map(|at| doubts.get(at)).next() {
-            let words = "kustomize may refuse this, for the objects that the build has";
+            let words = "kustomize may refuse this, depending on the objects in the build";
             builder.doubt.get_or_insert(Why::new(*span, words));
         }
         if let Some(why) = builder.doubt {
@@ -299,7 +299,7 @@ impl<'k> Builder<'k> {
         let Some(&first) = named.next() else { return false };
         let is_deleted = |at: &usize| self.deleted.contains(&ResourceId(*at as u32));
         if is_deleted(&first) && named.all(is_deleted) {
-            self.doubt.get_or_insert(Why::new(span, "kustomize may refuse this: what it names was taken away"));
+            self.doubt.get_or_insert(Why::new(span, "kustomize may refuse this: the object that it names was removed"));
         }
         true
     }
@@ -338,7 +338,7 @@ impl<'k> Builder<'k> {
         let text = self.sources.slice(self.inventory.resource(self.inventory.pod(id).resource).span);
         if text.contains("config.kubernetes.io/local-config") {
             let span = self.inventory.pod(id).span;
-            let words = "config.kubernetes.io/local-config may keep it from being deployed";
+            let words = "config.kubernetes.io/local-config may exclude it from the output";
             pod.blur_images(Why::new(span, words));
         }
         pod
@@ -371,7 +371,7 @@ impl<'k> Builder<'k> {
     /// What stands for a build that is too large to be followed.
     fn all_unknown(&self, sources: &BTreeSet<SourceId>, span: Span) -> Vec<BuiltPod> {
         let mut pods: Vec<BuiltPod> = sources.iter().flat_map(|source| self.of_source(*source)).collect();
-        let why = Why::new(span, "this build is too large to be followed");
+        let why = Why::new(span, "this build is too large for pullcheck to follow");
         pods.iter_mut().for_each(|pod| pod.blur_images(why));
         pods
     }

@@ -100,7 +100,7 @@ fn absent(own: &Kustomization) -> Option<Refusal> {
                 let words = format!(
                     "accumulating components: loader.New \"must build at directory: '{path}': file is not directory\""
                 );
-                return Some(Refusal::new(named.span, words, "a file; a Component is named by its folder"));
+                return Some(Refusal::new(named.span, words, "a file; list the folder of the Component instead"));
             }
             Absence::Outside | Absence::File => return None,
         };
@@ -125,8 +125,8 @@ fn no_files(own: &Kustomization) -> impl Iterator<Item = Refusal> {
     let found = own.absent.iter().filter(|absent| absent.what == Absence::File);
     found.filter_map(|absent| own.named.get(absent.named)).map(|named| {
         let help = match named.role {
-            Role::Keyed => "name each file of it: a generator takes no folders",
-            _ => "name a file of it",
+            Role::Keyed => "list each file in it: a generator does not accept folders",
+            _ => "name a file in it",
         };
         let refusal = Refusal::new(named.span, format!("'{}' must resolve to a file", named.path), "a folder");
         refusal.with_remedy(Remedy::Advice(help.to_owned()))
@@ -184,7 +184,7 @@ fn cycle(own: &Kustomization, cyclic: &BTreeSet<String>) -> Option<Refusal> {
     let is_back = |path: &str| cyclic.contains(&member_path(&own.folder, path));
     let named = own.named.iter().find(|it| is_build(it.role) && is_back(&it.path))?;
     let words = format!("cycle detected: candidate root '{}' contains visited root", named.path);
-    Some(Refusal::new(named.span, words, "it leads back to this kustomization"))
+    Some(Refusal::new(named.span, words, "it refers back to this kustomization"))
 }
 
 /// Components that are named as resources, and the other way round.
@@ -229,7 +229,7 @@ fn form_refusals(own: &Kustomization, forms: &[Option<Form>]) -> Vec<Refusal> {
         let list = patch.path.split('[').next().unwrap_or_default();
         let (words, label) = match (list, form.as_ref()?, &patch.target) {
             ("patchesStrategicMerge", Form::Empty, _) if are_merges_empty => {
-                ("patch appears to be empty", "nothing is in it")
+                ("patch appears to be empty", "it is empty")
             }
             ("patchesStrategicMerge", Form::Neither(words), _) => (*words, "not an object with a kind and a name"),
             ("patchesStrategicMerge", Form::Operations { .. }, _) => {
@@ -237,7 +237,7 @@ fn form_refusals(own: &Kustomization, forms: &[Option<Form>]) -> Vec<Refusal> {
             }
             ("patches", Form::Empty, _) => {
                 let words = "illegally qualifies as both an SM and JSON patch";
-                return Some(Refusal::new(patch.span, words, "nothing is in it").of(Versions::Older));
+                return Some(Refusal::new(patch.span, words, "it is empty").of(Versions::Older));
             }
             ("patches", Form::Neither(_), _) => (
                 "unable to parse SM or JSON patch",
@@ -254,7 +254,7 @@ fn form_refusals(own: &Kustomization, forms: &[Option<Form>]) -> Vec<Refusal> {
             ("patchesJson6902", _, Some(target)) if target.name.is_none() => {
                 ("must specify the target name", "its `target` has no `name`")
             }
-            ("patchesJson6902", Form::Empty, _) => ("patch appears to be empty", "nothing is in it"),
+            ("patchesJson6902", Form::Empty, _) => ("patch appears to be empty", "it is empty"),
             ("patchesJson6902", Form::Objects(_) | Form::Neither(_), _) => {
                 ("json: cannot unmarshal object into Go value of type jsonpatch.Patch", "not a list of operations")
             }
@@ -279,5 +279,5 @@ fn target_refusal(patch: &Patch) -> Option<Refusal> {
     let target = patch.target.as_ref()?;
     let invalid = target.patterns().find(|field| field.pattern == Some(Pattern::Invalid))?;
     let words = format!("error parsing regexp: `^(?:{})$`", invalid.text);
-    Some(Refusal::new(patch.span, words, "its target is no regular expression"))
+    Some(Refusal::new(patch.span, words, "its target is not a regular expression"))
 }

@@ -36,7 +36,7 @@ impl<'k> Builder<'k> {
             self.match_replica(replica);
         }
         if let Some(span) = own.vars.filter(|_| !self.deleted.is_empty()) {
-            self.doubt.get_or_insert(Why::new(span, "kustomize may refuse this: what it names was taken away"));
+            self.doubt.get_or_insert(Why::new(span, "kustomize may refuse this: the object that it names was removed"));
         }
         let more = own.configurations.iter().any(|file| self.may_name_images(own, file));
         for rule in &own.images {
@@ -66,7 +66,7 @@ impl<'k> Builder<'k> {
             return;
         }
         let words = format!("resource with name {name} does not match a config with the following GVK [Deployment…]");
-        self.unmatched.push(Refusal::new(replica.span, words, "there is nothing of this name that has replicas"));
+        self.unmatched.push(Refusal::new(replica.span, words, "no object of this name has replicas"));
     }
 
     /// kustomize refuses a replacement whose source is not there.
@@ -170,8 +170,8 @@ impl<'k> Builder<'k> {
         let (covered, doubt) = match fields {
             Fields::Builtin { more } => {
                 let words = match (image::is_volume(path), more) {
-                    (true, _) => Some("kustomize rewrites images of volumes since 5.8, and not before"),
-                    (false, true) => Some("`configurations` may say that this field is an image"),
+                    (true, _) => Some("kustomize rewrites images of volumes only since 5.8"),
+                    (false, true) => Some("`configurations` may define this field as an image"),
                     (false, false) => None,
                 };
                 (image::passes(path), words)
@@ -190,8 +190,8 @@ impl<'k> Builder<'k> {
                 (Rewritten::Unmatched, _) => {}
                 (Rewritten::Unknown, _) => {
                     let words = match rule.is_broken {
-                        true => "kustomize reads a field of this entry as something else than is written",
-                        false => "versions of kustomize disagree on what this fits",
+                        true => "kustomize reads a field of this entry differently than written",
+                        false => "versions of kustomize disagree about what this matches",
                     };
                     return item.blur(Why::new(rule.name.span, words));
                 }

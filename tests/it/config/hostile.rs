@@ -44,7 +44,7 @@ fn a_file_of_the_repository_cannot_set_what_is_the_operators() {
     let schema = pullcheck::options::config::schema();
     let properties = schema["properties"].as_object().unwrap();
     let of_operator =
-        properties.iter().filter(|(_, it)| it["description"].as_str().unwrap().contains("--config names"));
+        properties.iter().filter(|(_, it)| it["description"].as_str().unwrap().contains("passed with --config"));
     for (key, _) in of_operator {
         assert!(FORBIDDEN.iter().any(|(tried, _)| tried == key), "`{key}` is to be tried here");
     }
@@ -60,11 +60,11 @@ fn a_file_of_the_repository_cannot_set_what_is_the_operators() {
             assert!(!repo.join("stolen.json").exists());
             let by_name = pullcheck(&repo).args(["--config", "named.yaml", "--print-config"]).output();
             if properties.contains_key(key) {
-                assert!(output.stderr.contains("pull request could bring it"), "{output}");
+                assert!(output.stderr.contains("a pull request can change that file"), "{output}");
                 assert!(!by_name.stderr.contains("pull request"), "{by_name}");
             } else {
                 let by_name = by_name.assert_status(2);
-                assert!(by_name.stderr.contains("for the command line"), "{by_name}");
+                assert!(by_name.stderr.contains("only on the command line"), "{by_name}");
             }
         }
     }
@@ -102,10 +102,10 @@ fn a_file_that_goes_on_and_on_is_soon_refused() {
         (format!("rules:\n{rules}"), "more than 2000 keys"),
         (format!("exclude:\n{}", many("- a\n")), "more than 2000 items"),
         (format!("overrides:\n{}", many("- {paths: a, rules: {}}\n")), "more than 2000 items"),
-        (format!("rules:\n  ? {}\n  : error\n", many("x")), "there is no rule"),
+        (format!("rules:\n  ? {}\n  : error\n", many("x")), "unknown rule"),
         (format!("? {}\n: error\n", many("x")), "unknown key"),
         (format!("a: &a {{b: *a}}\nexclude: [*a]\nrules: *a\n{}", many("#")), "unknown key `a`"),
-        (many("["), "it is not YAML"),
+        (many("["), "invalid YAML"),
         (repeated("a*b[c-z]", "mutable-tag: off"), "more than 20000 keys and items"),
         (repeated("a", "x: error"), "more than 20000 keys and items"),
     ] {

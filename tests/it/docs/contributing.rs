@@ -1,4 +1,4 @@
-//! What CONTRIBUTING.md says of the house is so, and the rule that it walks through works.
+//! CONTRIBUTING.md describes the code layout correctly, and the rule that it walks through works.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -148,17 +148,17 @@ fn copy_of(from: &Path, to: &Path) {
 }
 
 #[test]
-fn every_module_of_the_library_has_a_room() {
+fn contributing_lists_every_module_of_the_library() {
     let document = read(DOCUMENT);
-    let (_, table) = document.split_once("| room | what it is for |").expect("there is a table of rooms");
+    let (_, table) = document.split_once("| module | purpose |").expect("there is a table of modules");
     let (table, _) = table.split_once("\n\n").expect("a table ends");
-    let rooms: BTreeSet<&str> = inline_code(table).into_iter().collect();
+    let listed: BTreeSet<&str> = inline_code(table).into_iter().collect();
     let library = read("src/lib.rs");
     let modules =
         library.lines().filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';'));
     let (known, unknown): (Vec<&str>, Vec<&str>) = modules.partition(|module| {
         let (file, folder) = (format!("src/{module}.rs"), format!("src/{module}/"));
-        rooms.iter().any(|room| *room == file || room.starts_with(&folder))
+        listed.iter().any(|path| *path == file || path.starts_with(&folder))
     });
     assert!(unknown.is_empty(), "{DOCUMENT} does not say what they are for: {unknown:?}");
     assert!(known.len() > 14, "are the modules still read?");

@@ -101,7 +101,7 @@ fn sarif_marks_what_is_silenced() {
     let json = readers::sarif(&text(Format::Sarif, &silenced())).expect("valid");
     let results = json["runs"][0]["results"].as_array().expect("results");
     let marks: Vec<&Value> = results.iter().map(|result| &result["suppressions"]).collect();
-    let baseline = json!([{"kind": "external", "justification": "known to the baseline"}]);
+    let baseline = json!([{"kind": "external", "justification": "in the baseline"}]);
     let comment = json!([{"kind": "inSource", "justification": "mirrored"}]);
     assert_eq!(marks, [&json!([]), &json!([]), &baseline, &comment, &json!([{"kind": "inSource"}])]);
     let none = readers::sarif(&text(Format::Sarif, &shop())).expect("valid");
@@ -145,7 +145,7 @@ fn sarif_leaves_out_what_code_scanning_would_refuse() {
     assert_eq!(results[24_999]["ruleId"], "image-not-found");
     let notices = json["runs"][0]["invocations"][0]["toolExecutionNotifications"].as_array().expect("notifications");
     let told = notices.last().expect("one")["message"]["text"].as_str().expect("words");
-    assert!(told.starts_with("2 results are left out"), "{told}");
+    assert!(told.starts_with("2 results are omitted"), "{told}");
 }
 
 #[test]
@@ -314,7 +314,10 @@ fn markdown_is_grouped_by_fault_and_fits_a_comment() {
     report.findings = many(Severity::Error, 10_000);
     let long = text(Format::Markdown, &(report, sources));
     assert!(long.len() <= 65_536 && long.len() > 60_000, "{}", long.len());
-    assert!(long.trim_end().ends_with("more faults not shown here:** there is no room for more."), "{long}");
+    assert!(
+        long.trim_end().ends_with("more faults not shown here:** the report has reached its size limit."),
+        "{long}"
+    );
 }
 
 #[test]

@@ -253,7 +253,7 @@ at 13 places
   a.yaml:13:8: nginx12 moves
   and 3 more, at 3 places
 
-in brief: of a rule that finds much, what does not fail the run is not told in full. -v tells all of it, and --format plain gives a line to each.
+in brief: if a rule has many findings, those that do not fail the run are shortened. Use -v to print all of them in full, or --format plain for one line each.
 
 0 files, 0 images
 "#);
@@ -293,8 +293,8 @@ fn offline_says_that_nothing_was_verified() {
     report.images[0].cause = Some("offline");
     let shown = render(&report, &sources, &Style { width: Some(80), ..Style::default() });
     assert_snapshot!(shown, @r#"
-offline: no registry was asked, so no image is verified. Run without --offline
-    to find out whether they can be pulled.
+offline: no registry was contacted, so no image is verified. Run without
+    --offline to check whether the images can be pulled.
 3 files, 3 images: 2 failing, 1 unverified; 4 errors, 1 note
 "#);
 }

@@ -77,7 +77,7 @@ fn one_that_fails_leaves_the_credential_unknown() {
     let registry = registry();
     let scripts = [
         ("it failed (exit status: 3)", "echo c4nary-of-the-helper; echo c4nary-of-the-helper >&2; exit 3"),
-        ("not what a credential helper says", "echo c4nary-of-the-helper"),
+        ("not that of a credential helper", "echo c4nary-of-the-helper"),
         ("identity token", r#"echo '{"Username": "<token>", "Secret": "c4nary-of-the-helper"}'"#),
     ];
     for (reason, script) in scripts {

@@ -59,7 +59,7 @@ fn it_takes_a_minute_and_64_mib_at_most() {
 fn one_that_hangs_is_ended_with_all_that_it_started() {
     let stage = Stage::chart(&format!("{HANGS}; wait"));
     let gathered = gathered(&stage, Limits { time: Duration::from_secs(2), ..Limits::default() });
-    assert_eq!(failure(&gathered), "it did not end within 2s, and was stopped");
+    assert_eq!(failure(&gathered), "it did not finish within 2s and was stopped");
     assert_all_end(&stage);
     assert_eq!(gathered.inventory.images.len(), 2, "the files are read as they are");
 }
@@ -68,7 +68,7 @@ fn one_that_hangs_is_ended_with_all_that_it_started() {
 fn one_that_floods_is_ended_with_all_that_it_started() {
     let stage = Stage::chart(&format!("{HANGS}; while :; do echo 'a: b'; done"));
     let gathered = gathered(&stage, Limits { output: 1000, ..Limits::default() });
-    assert_eq!(failure(&gathered), "it printed more than 1000 bytes, and was stopped");
+    assert_eq!(failure(&gathered), "it printed more than 1000 bytes and was stopped");
     assert_all_end(&stage);
 }
 

@@ -31,7 +31,7 @@ const fn row(
 
 const MISSING: (&str, &str) = ("missing", "nothing in the inputs produces it");
 const WRONG_TYPE: (&str, &str) = ("ignored", "the type is not kubernetes.io/dockerconfigjson");
-const NO_KEY: (&str, &str) = ("ignored", "the data key that goes with the type is missing");
+const NO_KEY: (&str, &str) = ("ignored", "the data key that the type requires is missing");
 
 macro_rules! sealed {
     ($spec:literal) => {
@@ -107,7 +107,7 @@ pub(crate) const PRODUCERS: &[Producer] = &[
         WEB,
         "x",
         JSON,
-        ("missing", "the inputs have it in the namespace shop only"),
+        ("missing", "the inputs contain it only in the namespace shop"),
         sealed!("{encryptedData: {.dockerconfigjson: Ag}, template: {type: kubernetes.io/dockerconfigjson}}"),
     ),
     row("no type", SHOP, "x", None, WRONG_TYPE, sealed!("{encryptedData: {.dockerconfigjson: Ag}}")),
@@ -262,7 +262,7 @@ pub(crate) const PRODUCERS: &[Producer] = &[
         WEB,
         "x",
         JSON,
-        ("opaque", "is not known"),
+        ("opaque", "it is unknown"),
         cluster!(
             "{namespaceSelector: {matchLabels: {a: b}}, externalSecretSpec: {target: {template: {type: kubernetes.io/dockerconfigjson}}, dataFrom: [{}]}}"
         ),
@@ -272,7 +272,7 @@ pub(crate) const PRODUCERS: &[Producer] = &[
         WEB,
         "x",
         JSON,
-        ("opaque", "is not known"),
+        ("opaque", "it is unknown"),
         cluster!(
             "{namespaceSelectors: [{}], externalSecretSpec: {target: {template: {type: kubernetes.io/dockerconfigjson}}, dataFrom: [{}]}}"
         ),

@@ -60,7 +60,7 @@ fn a_client_certificate_and_its_key() {
     let mistakes = [
         (&other, "the key does not belong to the certificate"),
         (&encrypted, "the key is encrypted"),
-        (&certificate, "the key file holds no PEM private key"),
+        (&certificate, "the key file contains no PEM private key"),
     ];
     for (key, words) in mistakes {
         let output = with(&["--client-cert", &certificate, "--client-key", key]).assert_status(2);
@@ -108,7 +108,7 @@ fn the_certs_dir_of_the_nodes() {
     let reach = format!("--connect-to=mirror.example={}", mirror.address());
     run(&["--certs-dir", &folder, &reach]).assert_status(0).assert_stdout_has("pullable");
     let output = run(&["--certs-dir", &folder, "--runtime", "cri-o"]).assert_status(2);
-    output.assert_stderr_has("--certs-dir does not go with --runtime cri-o");
+    output.assert_stderr_has("--certs-dir cannot be used with --runtime cri-o");
     run(&["--certs-dir", "/nowhere"]).assert_status(2).assert_stderr_has("--certs-dir: /nowhere: No such file");
     assert_eq!(mirror.count(), 1);
 }

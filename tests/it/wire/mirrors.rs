@@ -395,7 +395,7 @@ fn a_folder_that_cannot_be_read_here_is_told() {
     let bad = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     std::fs::write(root.path().join("reg.example/bad.pem"), bad).unwrap();
     let error = CertsDir::read(&[root.path().to_owned()], Runtime::Containerd).unwrap_err().to_string();
-    assert!(error.ends_with("/reg.example/bad.pem: holds no certificate that can be used"), "Go may take it: {error}");
+    assert!(error.ends_with("/reg.example/bad.pem: contains no usable certificate"), "Go may take it: {error}");
 }
 
 #[test]

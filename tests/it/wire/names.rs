@@ -136,12 +136,12 @@ fn loopback_and_cluster_names_are_not_asked() {
 fn a_name_that_leads_nowhere_or_home() {
     let cases = [
         ("", Unknown::NoSuchHost, "dial tcp: lookup reg.invalid: no such host"),
-        ("127.0.0.1", Unknown::NodeLocal, "reg.invalid leads to a loopback address, which is not contacted"),
-        ("::1", Unknown::NodeLocal, "reg.invalid leads to a loopback address, which is not contacted"),
+        ("127.0.0.1", Unknown::NodeLocal, "reg.invalid resolves to a loopback address, which is not contacted"),
+        ("::1", Unknown::NodeLocal, "reg.invalid resolves to a loopback address, which is not contacted"),
         (
             "169.254.169.254",
             Unknown::NodeLocal,
-            "reg.invalid leads to a link-local or metadata address, which is not contacted",
+            "reg.invalid resolves to a link-local or metadata address, which is not contacted",
         ),
     ];
     for (address, expected, words) in cases {

@@ -153,7 +153,7 @@ fn a_name_that_leads_to_this_machine_or_the_cloud_is_not_asked() {
         let attempt = with(image(&registry, "acme/api:1"), "bob", "s3cret");
         let (cause, evidence) = ask_at(address, &attempt);
         assert_eq!(cause, Unknown::NodeLocal, "{address}: {evidence:?}");
-        assert!(evidence.message.unwrap().starts_with("rebind.example leads to "));
+        assert!(evidence.message.unwrap().starts_with("rebind.example resolves to "));
     }
     assert_eq!(server.count(), 0);
 }

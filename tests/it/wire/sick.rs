@@ -123,7 +123,7 @@ fn a_host_that_limits_the_rate_without_a_time_is_asked_once() {
         assert!(causes.iter().all(|(cause, _)| *cause == Unknown::RateLimited));
         assert_eq!(causes[0].1.status, Some(429));
         assert_eq!((causes[3].1.status, causes[3].1.retry_after), (None, causes[0].1.retry_after));
-        assert!(causes[3].1.message.as_ref().unwrap().starts_with("not asked for"), "{:?}", causes[3]);
+        assert!(causes[3].1.message.as_ref().unwrap().starts_with("not requested"), "{:?}", causes[3]);
         assert_eq!(server.count(), 1);
     }
 }

@@ -55,7 +55,7 @@ pub(super) fn blame(error: &ReferenceError, text: &str) -> Blame {
 /// Space, quotes, schemes and foreign characters: faults that say nothing of the grammar's parts.
 fn around(text: &str) -> Option<Blame> {
     if text.is_empty() {
-        return Some(Blame::new(0..0, "there is no image name"));
+        return Some(Blame::new(0..0, "the image name is empty"));
     }
     let is_blank = |c: char| c.is_whitespace() || !is_print(c);
     let trimmed = text.trim_matches(is_blank);
@@ -118,13 +118,13 @@ fn uppercase(text: &str) -> Blame {
     let lowered = format!("{}{}{}", &text[..start], text[start..end].to_lowercase(), &text[end..]);
     if text[start..first].contains('@') {
         let algorithm = text[..first].rfind('@').map_or(first, |at| at + 1);
-        return Blame::new(algorithm..end, "a digest's algorithm is written in lower case").replacement(lowered);
+        return Blame::new(algorithm..end, "the algorithm of a digest must be lowercase").replacement(lowered);
     }
     // The whole words with upper case in them, from the first to the last.
     let last = text[start..end].char_indices().rfind(upper).map_or(first, |(at, _)| start + at);
     let from = text[start..first].rfind('/').map_or(start, |slash| start + slash + 1);
     let to = text[last..end].find(['/', '@']).map_or(end, |slash| last + slash);
-    Blame::new(from..to, "a repository is written in lower case").replacement(lowered)
+    Blame::new(from..to, "a repository must be lowercase").replacement(lowered)
 }
 
 fn too_long(text: &str) -> Blame {
@@ -144,16 +144,16 @@ fn digest(text: &str) -> Blame {
     let lowered = format!("{}{}", &text[..at], text[at..].to_lowercase());
     match digest_length(algorithm) {
         None if digest_length(&algorithm.to_lowercase()).is_some() => {
-            Blame::new(at..at + algorithm.len(), "a digest's algorithm is written in lower case").replacement(lowered)
+            Blame::new(at..at + algorithm.len(), "the algorithm of a digest must be lowercase").replacement(lowered)
         }
-        None => Blame::new(at..at + algorithm.len(), format!("`{algorithm}` is no algorithm that the kubelet knows"))
+        None => Blame::new(at..at + algorithm.len(), format!("the kubelet does not know the algorithm `{algorithm}`"))
             .help("use a sha256 digest"),
         Some(length) if hex.len() != length => Blame::new(
             hex_start..text.len(),
             format!("a {algorithm} digest has {length} hexadecimal digits, this one has {}", hex.len()),
         )
         .help(format!("copy the whole digest, from `{algorithm}:` on")),
-        Some(_) => Blame::new(hex_start..text.len(), "a digest is written in lower case").replacement(lowered),
+        Some(_) => Blame::new(hex_start..text.len(), "a digest must be lowercase").replacement(lowered),
     }
 }
 
@@ -163,7 +163,7 @@ mod tests {
 
     /// Text, the part to blame, the reason, the replacement.
     const CASES: &[(&str, &str, &str, Option<&str>)] = &[
-        ("", "", "there is no image name", None),
+        ("", "", "the image name is empty", None),
         (" nginx", " ", "it begins with a space", Some("nginx")),
         ("nginx:1 \n", " \n", "it ends with a space", Some("nginx:1")),
         ("nginx\u{a0}", "\u{a0}", "it ends with a no-break space (U+00A0)", Some("nginx")),
@@ -175,9 +175,9 @@ mod tests {
         ("//ghcr.io/app", "//", "an image has no `//` before it", Some("ghcr.io/app")),
         ("'nginx'", "'", "an image cannot contain `'`", Some("nginx")),
         ("nginx:${TAG}", "$", "an image cannot contain `$`", None),
-        ("Nginx:1", "Nginx", "a repository is written in lower case", Some("nginx:1")),
-        ("ghcr.io/acme/My/App:V1", "My/App", "a repository is written in lower case", Some("ghcr.io/acme/my/app:V1")),
-        ("a/bC@sha256:x", "bC", "a repository is written in lower case", None),
+        ("Nginx:1", "Nginx", "a repository must be lowercase", Some("nginx:1")),
+        ("ghcr.io/acme/My/App:V1", "My/App", "a repository must be lowercase", Some("ghcr.io/acme/my/app:V1")),
+        ("a/bC@sha256:x", "bC", "a repository must be lowercase", None),
         ("My_Reg/app", "_", "a registry host cannot contain `_`", None),
         ("nginx:", ":", "the tag is empty", None),
         ("nginx:@sha256:abc", ":", "the tag is empty", None),
@@ -186,7 +186,7 @@ mod tests {
         ("nginx:-1", "-", "a tag cannot begin with `-`", None),
         ("nginx:1:2", ":", "a tag cannot contain `:`", None),
         ("ghcr.io/app:1/x", "/", "a tag cannot contain `/`", None),
-        ("reg.io:port/app", ":port", "`port` is no port", None),
+        ("reg.io:port/app", ":port", "`port` is not a port", None),
         ("reg.io:/app", ":", "the port is empty", None),
         ("my_reg:5000/app", "_", "a registry host cannot contain `_`", None),
         ("-reg.io/app", "-reg", "a part of a host name cannot begin or end with `-`", None),
@@ -199,8 +199,8 @@ mod tests {
         ("a___b", "___", "a repository cannot contain `___`", None),
         ("acme/a..b", "..", "a repository cannot contain `..`", None),
         ("acme/a-", "-", "a part of a repository cannot end with `-`", None),
-        ("nginx@", "@", "there is no digest behind the `@`", Some("nginx")),
-        ("nginx@1.25", "1.25", "this is no digest", None),
+        ("nginx@", "@", "there is no digest after the `@`", Some("nginx")),
+        ("nginx@1.25", "1.25", "this is not a digest", None),
         ("nginx@sha256:abc", "abc", "the digest is cut short: it has 3 of 64 hexadecimal digits", None),
         ("nginx@sha256:xyz", "x", "a digest cannot contain `x`", None),
     ];
@@ -222,8 +222,8 @@ mod tests {
     #[test]
     fn what_is_missing_is_to_be_written() {
         let help = |text| blamed(text).help.unwrap_or_default();
-        assert_eq!(help("ghcr.io/acme/app:"), "write the tag behind the colon: `ghcr.io/acme/app:<version>`");
-        assert_eq!(help("ghcr.io/acme/:1"), "write the name that is missing behind the slash");
+        assert_eq!(help("ghcr.io/acme/app:"), "write the tag after the colon: `ghcr.io/acme/app:<version>`");
+        assert_eq!(help("ghcr.io/acme/:1"), "write the missing name after the slash");
         assert_eq!(help("nginx@sha256:abc"), "copy the whole digest, from `sha256:` on");
     }
 
@@ -239,7 +239,10 @@ mod tests {
         assert_eq!(algorithm.replacement, Some(format!("nginx@sha256:{hex}")));
         let moved = blamed(&format!("nginx@sha256:{hex}:1.25"));
         assert_eq!(moved.replacement, Some(format!("nginx:1.25@sha256:{hex}")));
-        assert_eq!(blamed(&format!("nginx@md5:{}", &hex[..32])).reason, "`md5` is no algorithm that the kubelet knows");
+        assert_eq!(
+            blamed(&format!("nginx@md5:{}", &hex[..32])).reason,
+            "the kubelet does not know the algorithm `md5`"
+        );
         assert_eq!(blamed(hex).reason, "64 hexadecimal digits are an image id, not a name");
         let long = blamed(&"a".repeat(250));
         let reason = "the repository has 258 characters, 255 are allowed, the `library/` that Docker Hub adds included";

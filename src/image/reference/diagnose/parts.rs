@@ -18,7 +18,7 @@ pub(super) fn blame(text: &str) -> Blame {
     path(text, path_start..path_end)
         .or_else(|| (path_end < name_end).then(|| tag(text, path_end + 1..name_end)).flatten())
         .or_else(|| (name_end < text.len()).then(|| malformed_digest(text, name_end + 1)).flatten())
-        .unwrap_or_else(|| Blame::new(0..text.len(), "it is no image name"))
+        .unwrap_or_else(|| Blame::new(0..text.len(), "it is not an image name"))
 }
 
 /// A registry that is no host.
@@ -32,9 +32,9 @@ fn host(host: &str) -> Blame {
         let reason = if port.is_empty() {
             "the port is empty".to_owned()
         } else {
-            format!("`{}` is no port", &host[port.clone()])
+            format!("`{}` is not a port", &host[port.clone()])
         };
-        return Blame::new(colon..host.len(), reason).help("a port is a number: `registry.example.com:5000/app`");
+        return Blame::new(colon..host.len(), reason).help("a port is a number, as in `registry.example.com:5000/app`");
     }
     let mut start = 0;
     for label in host[..colon].split('.') {
@@ -44,7 +44,7 @@ fn host(host: &str) -> Blame {
         }
         start = end + 1;
     }
-    Blame::new(0..host.len(), "this is no registry host")
+    Blame::new(0..host.len(), "this is not a registry host")
 }
 
 fn bad_label(label: &str, range: Range<usize>) -> Blame {
@@ -97,7 +97,7 @@ fn slash(text: &str, at: usize, range: &Range<usize>) -> Blame {
     let parts: Vec<_> = text[range.clone()].split('/').filter(|part| !part.is_empty()).collect();
     if at == range.end && at < text.len() {
         // With a tag or digest behind it a name was meant to stand here.
-        return Blame::new(slash, reason).help("write the name that is missing behind the slash");
+        return Blame::new(slash, reason).help("write the missing name after the slash");
     }
     let whole = format!("{}{}{}", &text[..range.start], parts.join("/"), &text[range.end..]);
     Blame::new(slash, reason).replacement(whole)
@@ -108,7 +108,7 @@ fn bad_component(component: &str, start: usize) -> Blame {
     if let Some((at, bad)) = component.char_indices().find(|&(_, c)| !allowed(c)) {
         let range = start + at..start + at + bad.len_utf8();
         let reason = if bad.is_ascii_uppercase() {
-            "a repository is written in lower case".to_owned()
+            "a repository must be lowercase".to_owned()
         } else {
             format!("a repository cannot contain {}", describe(bad))
         };
@@ -127,11 +127,11 @@ fn bad_component(component: &str, start: usize) -> Blame {
         }
         if !matches!(run, "." | "_" | "__") && run.contains(['.', '_']) {
             return Blame::new(range, format!("a repository cannot contain `{run}`"))
-                .help("between letters and digits stands one `.`, one or two `_`, or any number of `-`");
+                .help("letters and digits can be separated by one `.`, one or two `_`, or any number of `-`");
         }
         at = end;
     }
-    Blame::new(start..start + component.len(), "this is no part of a repository")
+    Blame::new(start..start + component.len(), "this is not a valid part of a repository")
 }
 
 /// The digits of an integer that Go prints as a float: `7284872` of a values file, which has only floats, is
@@ -157,7 +157,7 @@ fn tag(text: &str, range: Range<usize>) -> Option<Blame> {
         let blame = Blame::new(range.start - 1..range.end, "the tag is empty");
         return Some(if after.is_empty() {
             // Without the colon the kubelet would pull `latest`, which is hardly what was meant.
-            blame.help(format!("write the tag behind the colon: `{before}:<version>`"))
+            blame.help(format!("write the tag after the colon: `{before}:<version>`"))
         } else {
             blame.replacement(format!("{before}{after}"))
         });
@@ -172,7 +172,7 @@ fn tag(text: &str, range: Range<usize>) -> Option<Blame> {
             '+' => blame
                 .help("build metadata is not allowed in a tag; Helm and others write `_` for the `+`")
                 .replacement(format!("{before}:{}{after}", tag.replace('+', "_"))),
-            '/' => blame.help("a tag stands at the end; before a `/` a colon is followed by a registry's port"),
+            '/' => blame.help("a tag is at the end; before a `/`, a colon is followed by the port of a registry"),
             ':' => blame.help("only one tag is allowed"),
             _ => blame,
         });
@@ -190,18 +190,16 @@ fn malformed_digest(text: &str, start: usize) -> Option<Blame> {
     let shape = "a digest is `sha256:` and 64 hexadecimal digits";
     if digest.is_empty() {
         let bare = text[..start - 1].to_owned();
-        return Some(Blame::new(start - 1..start, "there is no digest behind the `@`").replacement(bare));
+        return Some(Blame::new(start - 1..start, "there is no digest after the `@`").replacement(bare));
     }
     let Some((algorithm, hex)) = digest.split_once(':') else {
-        return Some(
-            Blame::new(start..text.len(), "this is no digest").help(format!("{shape}; a tag stands behind `:`")),
-        );
+        return Some(Blame::new(start..text.len(), "this is not a digest").help(format!("{shape}; a tag follows `:`")));
     };
     let hex_start = start + algorithm.len() + 1;
     if let Some((hex, tag)) = hex.split_once(':') {
         let place = hex_start + hex.len()..text.len();
         let moved = format!("{}:{tag}@{algorithm}:{hex}", &text[..start - 1]);
-        return Some(Blame::new(place, "a tag stands before the digest").replacement(moved));
+        return Some(Blame::new(place, "a tag must be before the digest").replacement(moved));
     }
     if let Some((at, bad)) = hex.char_indices().find(|(_, c)| !c.is_ascii_hexdigit()) {
         let place = hex_start + at..hex_start + at + bad.len_utf8();
@@ -214,5 +212,5 @@ fn malformed_digest(text: &str, start: usize) -> Option<Blame> {
             Blame::new(hex_start..text.len(), reason).help(format!("copy the whole digest, from `{algorithm}:` on")),
         );
     }
-    Some(Blame::new(start..start + algorithm.len(), format!("`{algorithm}` is no digest algorithm")).help(shape))
+    Some(Blame::new(start..start + algorithm.len(), format!("`{algorithm}` is not a digest algorithm")).help(shape))
 }

@@ -125,7 +125,7 @@ impl<'p> Pull<'p> {
             (Question::Layer(attempt), Reply::Layer(layer)) => {
                 self.answer.layers.push((attempt.target.as_str().to_owned(), layer));
             }
-            (question, reply) => debug_assert!(false, "{reply:?} is no answer to {question:?}"),
+            (question, reply) => debug_assert!(false, "{reply:?} is not an answer to {question:?}"),
         }
     }
 

@@ -104,7 +104,7 @@ impl FieldPath {
         for part in split_outside_braces(text) {
             let (name, lists) = part.find('[').map_or((part, ""), |at| part.split_at(at));
             steps.push(step(name).ok_or_else(|| format!("{part:?} is not a key, a `{{list,of,keys}}` or `*`"))?);
-            let wrong = || format!("{part:?}: behind a key stand `[]` and `[key=field]` only");
+            let wrong = || format!("{part:?}: only `[]` and `[key=field]` can follow a key");
             for list in lists.split_inclusive(']') {
                 let inner = list.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).ok_or_else(wrong)?;
                 steps.push(items(inner).ok_or_else(wrong)?);

@@ -380,15 +380,15 @@ impl<'k> Accumulator<'k> {
     /// What is no object. A kustomization is to be named by its folder.
     fn file_fault(&self, fault: &Refusal, listed: &Listed) -> Refusal {
         if !is_file_name(self.sources.get(fault.span.source).name()) {
-            let help = "a file of `resources` holds Kubernetes objects, each with `apiVersion`, `kind` and \
-                        `metadata.name`; values, patches and other files have keys of their own";
+            let help = "a file in `resources` contains Kubernetes objects, each with `apiVersion`, `kind`, and \
+             `metadata.name`; list values, patches, and other files under their own keys";
             return fault.clone().with_remedy(Remedy::Advice(help.to_owned()));
         }
-        let label = "a kustomization: it is named by its folder";
+        let label = "a kustomization: list its folder instead";
         let refusal = Refusal::new(listed.span, fault.words.clone(), label);
         match listed.path.rsplit_once('/').map(|(folder, _)| folder).filter(|it| !it.is_empty()) {
             Some(folder) => refusal.with_remedy(Remedy::Replace(folder.to_owned())),
-            None => refusal.with_remedy(Remedy::Advice("leave it out: a kustomization is no resource".to_owned())),
+            None => refusal.with_remedy(Remedy::Advice("remove it: a kustomization is not a resource".to_owned())),
         }
     }
 
@@ -400,18 +400,18 @@ impl<'k> Accumulator<'k> {
         let (label, help) = if is_listed_twice {
             ("it is listed already".to_owned(), "list it once".to_owned())
         } else if first.span == second.span {
-            let label = format!("it brings {kind} `{name}` again, which `{}` has brought", first.by);
+            let label = format!("it adds {kind} `{name}` again, which `{}` already added", first.by);
             let help = format!(
-                "build from {} once, or have each give it a `namePrefix`, a `nameSuffix` or a `namespace` of its own",
+                "build from {} only once, or set another `namePrefix`, `nameSuffix`, or `namespace` for each use",
                 file(first)
             );
             (label, help)
         } else {
             let label = match first.by == listed.path {
                 true => format!("two of its objects are {kind} `{name}`"),
-                false => format!("it brings another {kind} `{name}`; the first comes with `{}`", first.by),
+                false => format!("it adds another {kind} `{name}`; the first comes from `{}`", first.by),
             };
-            (label, "give one of them another name or namespace, or leave it out; to change it, patch it".to_owned())
+            (label, "give one of them another name or namespace, or remove it; to change it, patch it".to_owned())
         };
         let words = format!("{REGISTERED}{}", second.id);
         let refusal = Refusal::new(listed.span, words, label).with_remedy(Remedy::Advice(help));
@@ -477,8 +477,8 @@ fn unprinted(objects: &Objects) -> impl Iterator<Item = Refusal> {
     let printed = objects.list.iter().filter(|object| object.is_certain && !object.is_changed);
     printed.filter_map(|object| object.doubled.as_ref()).map(|(span, key)| {
         let words = format!("mapping key {key:?} already defined");
-        let help = "leave one of the two out: kubectl takes the last, and kustomize takes neither".to_owned();
-        Refusal::new(*span, words, "this key is here already").with_remedy(Remedy::Advice(help))
+        let help = "remove one of the two: kubectl uses the last, and kustomize accepts neither".to_owned();
+        Refusal::new(*span, words, "the key is already defined here").with_remedy(Remedy::Advice(help))
     })
 }
 

@@ -41,7 +41,7 @@ impl Accumulator<'_> {
         }
         let Id { kind, name, .. } = &second.id;
         let label = match (&**kind, &second.past.last()) {
-            ("Namespace", _) => "two Namespaces would be called so".to_owned(),
+            ("Namespace", _) => "two Namespaces would have this name".to_owned(),
             _ => format!("it moves two objects that are {kind} `{name}` into one namespace"),
         };
         let help = "list only one of them, or set the namespace in kustomizations below this one".to_owned();

@@ -47,7 +47,7 @@ impl Accumulator<'_> {
                     "{shown} exists; can not use behavior: '{}', behavior must be merge or replace",
                     behavior.name()
                 );
-                let help = "give it another name, or say `behavior: merge` or `behavior: replace`".to_owned();
+                let help = "give it another name, or set `behavior: merge` or `behavior: replace`".to_owned();
                 let refusal = Refusal::new(*span, words, format!("there is a {kind} of this name already"));
                 Some(refusal.with_remedy(Remedy::Advice(help)).related_to(first.span, "the first one"))
             }
@@ -57,7 +57,7 @@ impl Accumulator<'_> {
             }
             None if behavior.needs_one() && !objects.is_open => {
                 let words = format!("{shown} does not exist; cannot merge or replace");
-                let help = format!("leave `behavior: {}` out, or list what has the {kind}", behavior.name());
+                let help = format!("remove `behavior: {}`, or list the file that contains the {kind}", behavior.name());
                 let label = format!("there is no {kind} of this name to {}", behavior.name());
                 Some(Refusal::new(*span, words, label).with_remedy(Remedy::Advice(help)))
             }
@@ -104,7 +104,7 @@ impl Accumulator<'_> {
             let (count, shown) = (all.len(), variable.shown());
             let words = format!("found {count} resId matches for var {shown} (unable to disambiguate)");
             let refusal = Refusal::new(variable.span, words, "it names more than one object");
-            let help = "say its `namespace`".to_owned();
+            let help = "set its `namespace`".to_owned();
             let refusal = refusal.with_remedy(Remedy::Advice(help)).related_to(first.span, "the first one");
             return Some(refusal.related_to(second.span, "the second one"));
         }
@@ -127,7 +127,7 @@ impl Accumulator<'_> {
         }
         let words = format!("var '{}' cannot be mapped to a field in the set of known resources", variable.shown());
         let refusal = Refusal::new(variable.span, words, "there is no such object in this build");
-        let help = "name it by its `apiVersion`, `kind` and the name in its file, and list that file".to_owned();
+        let help = "use its `apiVersion`, `kind`, and the name in its file, and list that file".to_owned();
         Some(refusal.with_remedy(Remedy::Advice(help)))
     }
 
@@ -186,7 +186,7 @@ impl Accumulator<'_> {
             (Some(first), Some(second)) if first.is_certain && second.is_certain => {
                 let words = format!("multiple matches for selector {id}");
                 let refusal = Refusal::new(replacement.span, words, "its source is more than one object");
-                let help = "say more of the source: its `name`, `kind` or `namespace`".to_owned();
+                let help = "make the source more specific, with its `name`, `kind`, or `namespace`".to_owned();
                 let refusal = refusal.with_remedy(Remedy::Advice(help)).related_to(first.span, "the first one");
                 Some(refusal.related_to(second.span, "the second one"))
             }

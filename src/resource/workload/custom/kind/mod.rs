@@ -23,7 +23,7 @@ pub struct Kind {
     pub kinds: Vec<String>,
     /// Where the paths of the pods begin; the object itself where it is empty.
     pub at: FieldPath,
-    /// The pods that are made of an object.
+    /// The pods that are created from an object.
     pub pods: Vec<PodFields>,
     /// Objects of the kinds, one document each, that show its fields; of the table alone.
     pub example: Option<String>,
@@ -32,33 +32,33 @@ pub struct Kind {
 /// Where the images of a pod stand, and what it is pulled with.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PodFields {
-    /// What there is one pod for; the other paths begin there.
+    /// Values for each of which there is one pod; the other paths start at them.
     pub each: Vec<FieldPath>,
-    /// A whole pod spec, whose own fields count as those of a pod do.
+    /// A whole pod spec, whose fields are read like those of a pod.
     pub pod_spec: Option<FieldPath>,
     /// Fields that hold an image.
     pub images: Vec<ScopedPath>,
-    /// Mappings whose `baseImage` with `sha`, `tag` or `version` is the image where they have no `image`.
+    /// Mappings whose `baseImage` and `sha`, `tag`, or `version` form one image where they have no `image`.
     pub image_parts: Vec<ScopedPath>,
-    /// Mappings whose `registry`, `repository` and `image` with `digest`, `tag` or `version` are one image together.
+    /// Mappings whose `registry`, `repository`, and `image` and `digest`, `tag`, or `version` form one image together.
     pub image_objects: Vec<ScopedPath>,
-    /// Fields that may hold an image as `oci://…`; what else they hold is none.
+    /// Fields that can contain an image as `oci://…`; what else they hold is none.
     pub image_uris: Vec<ScopedPath>,
     /// The tag of the images and containers that have none; the first that is there. Where there is none, the operator
     /// chooses it.
     pub tag: Vec<ScopedPath>,
-    /// Containers: `name`, `image` and `imagePullPolicy` are read of each.
+    /// Containers; the `name`, `image`, and `imagePullPolicy` of each are read.
     pub containers: Vec<ScopedPath>,
-    /// The same of those that run before.
+    /// Containers that run before those, read in the same way.
     pub init_containers: Vec<ScopedPath>,
-    /// Volumes, of which `image` counts.
+    /// Volumes; the `image` of each is read.
     pub volumes: Vec<ScopedPath>,
     /// Names of pull secrets. The path shows what the field is: a list of objects (`imagePullSecrets[].name`), a list of
     /// names (`pullSecrets[]`) or one name (`imagePullSecret`).
     pub pull_secrets: Vec<ScopedPath>,
-    /// Names of pull secrets that count in place of those where there are any.
+    /// Names of pull secrets that replace `pull-secrets`, if there are any.
     pub own_pull_secrets: Vec<ScopedPath>,
-    /// Fields that look as if they named pull secrets, and do not.
+    /// Fields that look like names of pull secrets but are not.
     pub no_pull_secrets: Vec<ScopedPath>,
     /// The service account; the first that is there.
     pub service_account: Vec<ScopedPath>,

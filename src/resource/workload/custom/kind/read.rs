@@ -9,7 +9,7 @@ use crate::text::yaml::Node;
 /// Reads a list of kinds. What is wrong goes to `faults`, with its place.
 pub fn read(list: Node<'_>, faults: &mut Vec<(Span, String)>) -> Vec<Kind> {
     if !list.is_sequence() && !list.is_null() {
-        faults.push((list.span(), "a list of kinds is wanted, each with `group`, `kind` and `pods`".into()));
+        faults.push((list.span(), "expected a list of kinds, each with `group`, `kind`, and `pods`".into()));
     }
     let mut reader = Reader { faults };
     let mut kinds: Vec<Kind> = Vec::new();
@@ -17,7 +17,7 @@ pub fn read(list: Node<'_>, faults: &mut Vec<(Span, String)>) -> Vec<Kind> {
         let Some(kind) = reader.kind(item) else { continue };
         let is_there = |name: &String| kinds.iter().any(|it| it.group == kind.group && it.kinds.contains(name));
         if let Some(name) = kind.kinds.iter().find(|name| is_there(name)) {
-            let message = format!("`{name}` of this group has a row above, and that one counts: leave one of them");
+            let message = format!("`{name}` of this group is listed above, and that entry wins: remove one of them");
             reader.fault(item.get("kind").unwrap_or(item).span(), message);
         }
         kinds.push(kind);
@@ -72,7 +72,7 @@ impl Reader<'_> {
 
     fn kind(&mut self, node: Node<'_>) -> Option<Kind> {
         if !node.is_mapping() {
-            self.fault(node.span(), "a kind is a mapping with `group`, `kind` and `pods`");
+            self.fault(node.span(), "a kind must be a mapping with `group`, `kind`, and `pods`");
             return None;
         }
         self.keys(node, KIND_KEYS, "a kind");
@@ -83,7 +83,7 @@ impl Reader<'_> {
             node.get("pods").into_iter().flat_map(Node::items).map(|pod| self.pod(pod)).collect();
         if pods.is_empty() {
             let span = node.entry("pods").map_or(node.span(), |entry| entry.key.span());
-            self.fault(span, "a kind needs `pods`, a list with one item for each pod that is made of an object");
+            self.fault(span, "a kind needs `pods`, a list with one item for each pod that is created from an object");
         }
         self.refuse_builtin(group.as_deref(), node);
         let example = node.str("example").map(str::to_owned);
@@ -92,20 +92,17 @@ impl Reader<'_> {
 
     fn group(&mut self, node: Node<'_>) -> Option<String> {
         let Some(value) = node.get("group") else {
-            self.fault(node.span(), "a kind needs its `group`: what stands before the `/` of `apiVersion`");
+            self.fault(node.span(), "a kind needs its `group`: the part of `apiVersion` before the `/`");
             return None;
         };
         match value.as_str() {
             Some(group) if group.contains('/') => {
-                self.fault(
-                    value.span(),
-                    "a group has no version: what stands before the `/` of `apiVersion` is wanted",
-                );
+                self.fault(value.span(), "a group has no version: expected the part of `apiVersion` before the `/`");
                 None
             }
             Some(group) => Some(group.to_owned()),
             None => {
-                self.fault(value.span(), "the group is text, such as `example.com`");
+                self.fault(value.span(), "the group must be text, for example `example.com`");
                 None
             }
         }
@@ -121,13 +118,13 @@ impl Reader<'_> {
             .filter_map(|item| {
                 let name = item.as_str().filter(|name| !name.is_empty());
                 if name.is_none() {
-                    self.fault(item.span(), "the name of a kind is wanted");
+                    self.fault(item.span(), "expected the name of a kind");
                 }
                 name.map(str::to_owned)
             })
             .collect();
         if value.items().next().is_none() && value.is_sequence() {
-            self.fault(value.span(), "the name of a kind is wanted");
+            self.fault(value.span(), "expected the name of a kind");
         }
         names
     }
@@ -138,7 +135,7 @@ impl Reader<'_> {
             let (Some(kind), Some(group)) = (item.as_str(), group) else { continue };
             if BUILTIN.iter().any(|builtin| builtin.is(group, kind)) {
                 let of = if group.is_empty() { "the core group".to_owned() } else { format!("the group `{group}`") };
-                let message = format!("`{kind}` of {of} is built in, and its pods are read without a row");
+                let message = format!("`{kind}` of {of} is built in, and needs no entry");
                 self.fault(item.span(), message);
             }
         }
@@ -146,12 +143,12 @@ impl Reader<'_> {
 
     fn pod(&mut self, node: Node<'_>) -> PodFields {
         if !node.is_mapping() {
-            self.fault(node.span(), "a mapping with the fields of a pod is wanted");
+            self.fault(node.span(), "expected a mapping with the fields of a pod");
             return PodFields::default();
         }
         self.keys(node, POD_KEYS, "a pod");
         if !FIELD_KEYS.iter().any(|key| node.get(key).is_some()) {
-            self.fault(node.span(), format!("nothing is read of this pod: it needs one of {}", FIELD_KEYS.join(", ")));
+            self.fault(node.span(), format!("this pod has nothing to read: it needs one of {}", FIELD_KEYS.join(", ")));
         }
         let pod_spec = node.get("pod-spec").and_then(|value| self.path(value));
         let by_default = if pod_spec.is_some() { Passes::AsWritten } else { Passes::WithMore };
@@ -187,7 +184,7 @@ impl Reader<'_> {
         let Some(value) = node.get(key) else { return false };
         let is_second = value.as_str() == Some(second);
         if !is_second && value.as_str() != Some(first) {
-            self.fault(value.span(), format!("{key}: it is `{first}` or `{second}`"));
+            self.fault(value.span(), format!("{key}: expected `{first}` or `{second}`"));
         }
         is_second
     }
@@ -217,7 +214,7 @@ impl Reader<'_> {
     fn paths<'a>(&mut self, value: Node<'a>) -> Vec<Node<'a>> {
         let paths = one_or_more(value);
         if paths.is_empty() {
-            self.fault(value.span(), "no path: leave the key out where there is none");
+            self.fault(value.span(), "the path is empty: remove the key if there is none");
         }
         paths
     }
@@ -235,7 +232,7 @@ impl Reader<'_> {
         for entry in node.entries() {
             match entry.key.text() {
                 Some(key) if seen.contains(&key) => {
-                    self.fault(entry.key.span(), format!("`{key}` is set twice; leave one of them out"));
+                    self.fault(entry.key.span(), format!("`{key}` is set twice; remove one of them"));
                 }
                 Some(key) if known.contains(&key) => seen.push(key),
                 key => self.fault(entry.key.span(), unknown(key.unwrap_or_default(), known, what)),
