@@ -23,7 +23,7 @@ use crate::kubelet::verdict::{self, Verdict, content};
 use crate::registry::{Concurrency, Progress, probe_all};
 use crate::report::{Report, trace};
 use crate::resource::workload::{ImageText, ImageUse, PodOrigin};
-use crate::rules::{self, Context, JudgedImage, Settings, Silence};
+use crate::rules::{self, Context, Filtered, JudgedImage, Settings};
 use crate::text::source::Sources;
 
 /// Judges every image and runs every rule. `prober` is `None` offline; `progress` counts the images that are answered.
@@ -43,10 +43,10 @@ pub async fn check<P: Prober>(
     let judged = judge(&inventory, pulls, answers, settings);
     let context = Context::new(&sources, &inventory, &judged, settings);
     let findings = rules::run(&context);
-    let mut silence = rules::silence(&context, findings);
+    let mut filtered = rules::suppress(&context, findings);
     let pulls = judged.iter().map(|judged| &judged.pull);
-    trace::name_templates(&mut silence, &inventory, &sources);
-    let mut report = Report::new(&sources, &inventory, pulls, &judged, silence, errors);
+    trace::name_templates(&mut filtered, &inventory, &sources);
+    let mut report = Report::new(&sources, &inventory, pulls, &judged, filtered, errors);
     trace::to_templates(&mut report, &inventory, &sources, &charts);
     (sources, report)
 }
@@ -55,7 +55,7 @@ pub async fn check<P: Prober>(
 pub fn list(gathered: Gathered, settings: &Settings, supplied: Option<&DockerConfig>) -> (Sources, Report) {
     let Gathered { sources, inventory, errors, charts } = gathered;
     let pulls = pull::resolve(&inventory, &settings.cluster, supplied);
-    let mut report = Report::new(&sources, &inventory, &pulls, &[], Silence::default(), errors);
+    let mut report = Report::new(&sources, &inventory, &pulls, &[], Filtered::default(), errors);
     trace::to_templates(&mut report, &inventory, &sources, &charts);
     (sources, report)
 }

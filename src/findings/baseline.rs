@@ -138,9 +138,9 @@ impl Baseline {
     }
 
     /// How many of the findings that are left were to be met: those of files that were read, by rules that had their
-    /// say, which `spoke(rule, file)` tells. They were mended, and may go.
-    pub fn gone(&self, spoke: impl Fn(&str, &str) -> bool) -> u64 {
-        let left = self.0.iter().filter(|(key, count)| **count > 0 && spoke(&key.rule, &key.file));
+    /// say, which `could_report(rule, file)` tells. They were mended, and may go.
+    pub fn gone(&self, could_report: impl Fn(&str, &str) -> bool) -> u64 {
+        let left = self.0.iter().filter(|(key, count)| **count > 0 && could_report(&key.rule, &key.file));
         left.fold(0, |sum, (_, count)| sum.saturating_add(*count))
     }
 

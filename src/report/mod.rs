@@ -14,7 +14,7 @@ use crate::kubelet::pull::{CandidateCredential, PullContext, PullSecret};
 use crate::kubelet::verdict;
 use crate::resource::ResourceName;
 use crate::resource::workload::{Container, ImageText, ImageUse, Resource};
-use crate::rules::{JudgedImage, Silence};
+use crate::rules::{Filtered, JudgedImage};
 use crate::text::source::{Source, SourceOrigin, Sources, Span};
 
 /// The result of a run.
@@ -184,7 +184,7 @@ impl Report {
         inventory: &Inventory,
         pulls: impl IntoIterator<Item = &'p PullContext>,
         judged: &[JudgedImage],
-        Silence { findings, silenced, baseline }: Silence,
+        Filtered { reported: findings, suppressed: silenced, baseline }: Filtered,
         errors: Vec<InputError>,
     ) -> Self {
         let reports = inventory.images.iter().zip(pulls).enumerate();

@@ -11,20 +11,20 @@ use crate::report::{ImageReport, ReferenceReport, Report};
 use crate::resource::chart::{self, CHART_FILE, ChartFile, comment};
 use crate::resource::kustomization::{self, Build, Kustomization};
 use crate::resource::workload::ImageUse;
-use crate::rules::{self, Silence};
+use crate::rules::{self, Filtered};
 use crate::text::source::{SourceId, SourceOrigin, Sources, Span};
 
 /// Names the template of every finding in a renderer's output.
-pub fn name_templates(silence: &mut Silence, inventory: &Inventory, sources: &Sources) {
+pub fn name_templates(filtered: &mut Filtered, inventory: &Inventory, sources: &Sources) {
     let mut templates = Templates::new(inventory, sources);
-    for finding in all(silence) {
+    for finding in all(filtered) {
         finding.template = templates.at(finding.primary.span);
     }
 }
 
 /// Every finding, silenced ones included.
-fn all(silence: &mut Silence) -> impl Iterator<Item = &mut Finding> {
-    silence.findings.iter_mut().chain(silence.silenced.iter_mut().map(|silenced| &mut silenced.finding))
+fn all(filtered: &mut Filtered) -> impl Iterator<Item = &mut Finding> {
+    filtered.reported.iter_mut().chain(filtered.suppressed.iter_mut().map(|silenced| &mut silenced.finding))
 }
 
 /// The templates of all places.

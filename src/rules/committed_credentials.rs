@@ -24,7 +24,7 @@ impl Rule for CommittedCredentials {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
-        for held in &cx.held {
+        for held in &cx.readable_secrets {
             if is_made_now(cx.sources.get(held.secret.name.span.source)) {
                 continue;
             }

@@ -10,7 +10,7 @@ use crate::credential::keyring::shown_key;
 use crate::findings::finding::{Finding, Severity};
 use crate::kubelet::verdict::Verdict;
 use crate::rules::engine::meta::Meta;
-use crate::rules::engine::readable_secrets::Held;
+use crate::rules::engine::readable_secrets::ReadableSecret;
 use crate::rules::engine::readable_secrets::quoted;
 use crate::rules::selection::attribution::Attribution;
 use crate::rules::selection::attribution::attribute;
@@ -37,7 +37,7 @@ impl Kind {
     const ALL: [Self; 6] =
         [Self::IdentityToken, Self::RegistryToken, Self::Helper, Self::NoUser, Self::Nothing, Self::AuthsInDockerCfg];
 
-    fn of(held: &Held<'_>, entry: &Entry) -> Self {
+    fn of(held: &ReadableSecret<'_>, entry: &Entry) -> Self {
         let hints = entry.hints;
         match () {
             () if entry.key == "auths" => Self::AuthsInDockerCfg,
@@ -72,7 +72,7 @@ impl Rule for EmptyCredentials {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
-        for held in &cx.held {
+        for held in &cx.readable_secrets {
             let empty: Vec<&Entry> = held.config.entries.iter().filter(|entry| is_at_fault(cx, held, entry)).collect();
             for kind in Kind::ALL {
                 let of_kind = empty.iter().copied().filter(|entry| Kind::of(held, entry) == kind);
@@ -85,7 +85,7 @@ impl Rule for EmptyCredentials {
     }
 }
 
-fn is_at_fault(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> bool {
+fn is_at_fault(cx: &Context<'_>, held: &ReadableSecret<'_>, entry: &Entry) -> bool {
     // The refused image says the same, as an error.
     let told =
         || held.images_of(entry).any(|facts| matches!(attribute(cx, facts), Some(Attribution::NoMatchingKey(_))));
@@ -96,7 +96,7 @@ fn is_at_fault(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> bool {
         && !told()
 }
 
-fn of_entries(cx: &Context<'_>, held: &Held<'_>, kind: Kind, entries: &[&Entry]) -> Option<Finding> {
+fn of_entries(cx: &Context<'_>, held: &ReadableSecret<'_>, kind: Kind, entries: &[&Entry]) -> Option<Finding> {
     let (first, rest) = entries.split_first()?;
     let keys = quoted(entries.iter().map(|entry| shown_key(&entry.key)));
     let (key, send) = if rest.is_empty() { ("key", "sends") } else { ("keys", "send") };
@@ -110,7 +110,7 @@ fn of_entries(cx: &Context<'_>, held: &Held<'_>, kind: Kind, entries: &[&Entry])
 }
 
 /// A configuration in which the kubelet finds no registry at all, although one was meant, or a pod pulls with it.
-fn without_entries(cx: &Context<'_>, held: &Held<'_>) -> Option<Finding> {
+fn without_entries(cx: &Context<'_>, held: &ReadableSecret<'_>) -> Option<Finding> {
     let name = &held.secret.name.value;
     let config = held.config;
     let (why, range) = match &config.outside_auths {

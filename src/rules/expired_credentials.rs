@@ -8,7 +8,7 @@ use crate::credential::lifetime::{self, day, expiry};
 use crate::findings::finding::{Finding, Severity};
 use crate::kubelet::verdict::Verdict;
 use crate::rules::engine::meta::Meta;
-use crate::rules::engine::readable_secrets::Held;
+use crate::rules::engine::readable_secrets::ReadableSecret;
 use crate::rules::evidence::password::is_stand_in;
 use crate::rules::evidence::registry_message::absent_to_anyone;
 use crate::rules::selection::attribution::Attribution;
@@ -27,14 +27,14 @@ impl Rule for ExpiredCredentials {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
-        for held in &cx.held {
+        for held in &cx.readable_secrets {
             let real = held.credentials().filter(|entry| !is_stand_in(&entry.credential));
             out.extend(real.filter_map(|entry| finding(cx, held, entry)));
         }
     }
 }
 
-fn finding(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> Option<Finding> {
+fn finding(cx: &Context<'_>, held: &ReadableSecret<'_>, entry: &Entry) -> Option<Finding> {
     let (key, name) = (shown_key(&entry.key), &held.secret.name.value);
     let short = lifetime::short_lived(&entry.credential);
     let at = held.key_span(entry);

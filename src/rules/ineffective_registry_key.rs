@@ -8,7 +8,7 @@ use crate::credential::dockerconfig::Entry;
 use crate::credential::keyring::{Fault, corrected, fault, is_meant_for, key_matches, shown_key};
 use crate::findings::finding::{Finding, Severity};
 use crate::rules::engine::meta::Meta;
-use crate::rules::engine::readable_secrets::Held;
+use crate::rules::engine::readable_secrets::ReadableSecret;
 use crate::rules::selection::attribution::Attribution;
 use crate::rules::selection::attribution::attribute;
 use crate::rules::{Context, ImageFacts, Rule};
@@ -24,13 +24,13 @@ impl Rule for IneffectiveRegistryKey {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
-        for held in &cx.held {
+        for held in &cx.readable_secrets {
             out.extend(held.credentials().filter_map(|entry| finding(cx, held, entry)));
         }
     }
 }
 
-fn finding(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> Option<Finding> {
+fn finding(cx: &Context<'_>, held: &ReadableSecret<'_>, entry: &Entry) -> Option<Finding> {
     let written = &entry.key;
     let fault = fault(written)?;
     let corrected = corrected(written);
@@ -67,7 +67,7 @@ fn is_for(facts: &ImageFacts<'_>, written: &str) -> bool {
 }
 
 /// Whether another key of the secret does what this one was meant to do: some tools write every spelling they know.
-fn is_covered(held: &Held<'_>, entry: &Entry, corrected: &str) -> bool {
+fn is_covered(held: &ReadableSecret<'_>, entry: &Entry, corrected: &str) -> bool {
     let host = if corrected == "https://index.docker.io/v1/" { "docker.io" } else { corrected };
     let image = format!("{}/x/x", host.replace('*', "x").trim_end_matches('/'));
     let mut others = held.config.entries.iter().filter(|other| other.key != entry.key);

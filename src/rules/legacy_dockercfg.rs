@@ -18,7 +18,7 @@ impl Rule for LegacyDockercfg {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
-        for held in &cx.held {
+        for held in &cx.readable_secrets {
             let Some(declared) = &held.secret.declared_type else { continue };
             if declared.value == Format::DockerCfg.secret_type() {
                 let name = &held.secret.name.value;

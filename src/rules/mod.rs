@@ -70,8 +70,8 @@ pub use engine::context::MAX_IMAGE_SIZE;
 pub use engine::context::Settings;
 use engine::decisions::Decisions;
 use engine::meta::Meta;
-pub use selection::suppress::Silence;
-pub use selection::suppress::silence;
+pub use selection::suppress::Filtered;
+pub use selection::suppress::suppress;
 
 /// One rule.
 pub trait Rule: Send + Sync {

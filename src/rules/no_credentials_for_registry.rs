@@ -12,7 +12,7 @@ use crate::kubelet::probe::Denial;
 use crate::kubelet::pull::SecretState;
 use crate::kubelet::verdict::Verdict;
 use crate::rules::engine::meta::Meta;
-use crate::rules::engine::readable_secrets::Held;
+use crate::rules::engine::readable_secrets::ReadableSecret;
 use crate::rules::engine::readable_secrets::entry_of;
 use crate::rules::engine::readable_secrets::quoted;
 use crate::rules::evidence::password::is_stand_in;
@@ -40,7 +40,7 @@ impl Rule for NoCredentialsForRegistry {
                 out.push(refused(cx, &facts, denial));
             }
         }
-        out.extend(cx.held.iter().filter_map(|secret| unused(cx, secret)));
+        out.extend(cx.readable_secrets.iter().filter_map(|secret| unused(cx, secret)));
     }
 }
 
@@ -57,7 +57,11 @@ struct NearMiss {
 fn refused(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Option<Denial>) -> Finding {
     let anonymous = facts.judged.pull.credentials.iter().find_map(|sent| {
         let (secret, entry) = entry_of(cx, facts, sent)?;
-        Some((&secret.name.value, entry, cx.held.iter().find(|held| held.secret.name == secret.name)?.key_span(entry)))
+        Some((
+            &secret.name.value,
+            entry,
+            cx.readable_secrets.iter().find(|held| held.secret.name == secret.name)?.key_span(entry),
+        ))
     });
     let (reason, help, label) = if let Some((secret, entry, at)) = anonymous {
         let reason = format!(
@@ -66,7 +70,9 @@ fn refused(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Option<Denial>) -> 
         );
         let help = format!("add a user and a password to the key {:?}", shown_key(&entry.key));
         (reason, help, Some((at, "matches, but has no user")))
-    } else if let Some(near) = near_miss_of(&cx.held, facts).or_else(|| slip_of(&cx.held, facts)) {
+    } else if let Some(near) =
+        near_miss_of(&cx.readable_secrets, facts).or_else(|| slip_of(&cx.readable_secrets, facts))
+    {
         let reason =
             format!("the key {:?} of the pull secret {:?} does not match it: {}", near.key, near.secret, near.why);
         (reason, help(facts, near.corrected.as_deref()), Some((near.at, "does not match the image")))
@@ -102,12 +108,12 @@ fn key_for(registry: &str) -> &str {
     if registry == "docker.io" { "https://index.docker.io/v1/" } else { registry }
 }
 
-fn near_miss_of(secrets: &[Held<'_>], facts: &ImageFacts<'_>) -> Option<NearMiss> {
-    let is_of_pod = |held: &&Held<'_>| held.images.iter().any(|image| std::ptr::eq(image.image, facts.image));
+fn near_miss_of(secrets: &[ReadableSecret<'_>], facts: &ImageFacts<'_>) -> Option<NearMiss> {
+    let is_of_pod = |held: &&ReadableSecret<'_>| held.images.iter().any(|image| std::ptr::eq(image.image, facts.image));
     secrets.iter().filter(is_of_pod).find_map(|held| near_miss(held, facts))
 }
 
-fn near_miss(held: &Held<'_>, facts: &ImageFacts<'_>) -> Option<NearMiss> {
+fn near_miss(held: &ReadableSecret<'_>, facts: &ImageFacts<'_>) -> Option<NearMiss> {
     let repository = facts.reference()?.name();
     let mut entries = held.credentials();
     entries.find_map(|entry| {
@@ -122,9 +128,9 @@ fn near_miss(held: &Held<'_>, facts: &ImageFacts<'_>) -> Option<NearMiss> {
 }
 
 /// A key whose host is one slip away from the image's, where nothing else explains why none matches.
-fn slip_of(secrets: &[Held<'_>], facts: &ImageFacts<'_>) -> Option<NearMiss> {
+fn slip_of(secrets: &[ReadableSecret<'_>], facts: &ImageFacts<'_>) -> Option<NearMiss> {
     let registry = facts.reference()?.registry();
-    let is_of_pod = |held: &&Held<'_>| held.images.iter().any(|image| std::ptr::eq(image.image, facts.image));
+    let is_of_pod = |held: &&ReadableSecret<'_>| held.images.iter().any(|image| std::ptr::eq(image.image, facts.image));
     secrets.iter().filter(is_of_pod).find_map(|held| {
         held.credentials().find_map(|entry| {
             let key = index_key(&entry.key)?;
@@ -141,7 +147,7 @@ fn slip_of(secrets: &[Held<'_>], facts: &ImageFacts<'_>) -> Option<NearMiss> {
 }
 
 /// A secret that is of no use to any pod that names it.
-fn unused(cx: &Context<'_>, held: &Held<'_>) -> Option<Finding> {
+fn unused(cx: &Context<'_>, held: &ReadableSecret<'_>) -> Option<Finding> {
     let entries = &held.config.entries;
     let useful = |entry: &Entry| held.matches_any(entry) || is_stand_in_key(entry);
     // What is empty is the business of `empty-credentials`, a key that matches nothing of `ineffective-registry-key`.
@@ -185,7 +191,7 @@ fn is_stand_in_key(entry: &Entry) -> bool {
     entry.hints.unfilled_key || is_stand_in(&entry.credential) && entry.key.is_empty()
 }
 
-fn is_meant_for_one(held: &Held<'_>, entry: &Entry) -> bool {
+fn is_meant_for_one(held: &ReadableSecret<'_>, entry: &Entry) -> bool {
     let mut references = held.images.iter().filter_map(ImageFacts::reference);
     fault(&entry.key).is_some() && references.any(|image| is_meant_for(&entry.key, image.name()))
 }

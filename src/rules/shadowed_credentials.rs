@@ -11,7 +11,7 @@ use crate::credential::keyring::{index_key, key_matches, shown_key};
 use crate::findings::finding::{Finding, Severity};
 use crate::kubelet::verdict::Verdict;
 use crate::rules::engine::meta::Meta;
-use crate::rules::engine::readable_secrets::Held;
+use crate::rules::engine::readable_secrets::ReadableSecret;
 use crate::rules::engine::readable_secrets::entry_of;
 use crate::rules::selection::attribution::is_told_of_image;
 use crate::rules::selection::attribution::sent_credentials;
@@ -28,7 +28,7 @@ impl Rule for ShadowedCredentials {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
-        for held in &cx.held {
+        for held in &cx.readable_secrets {
             let entries = held.config.entries.iter();
             out.extend(entries.clone().filter_map(|entry| hidden_by_direct_key(cx, held, entry)));
             out.extend(entries.filter_map(|entry| crossing(cx, held, entry)));
@@ -45,7 +45,7 @@ fn is_open(facts: &ImageFacts<'_>) -> bool {
 }
 
 /// A direct key for `docker.io` keeps `index.docker.io` from standing in.
-fn hidden_by_direct_key(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> Option<Finding> {
+fn hidden_by_direct_key(cx: &Context<'_>, held: &ReadableSecret<'_>, entry: &Entry) -> Option<Finding> {
     if index_key(&entry.key).as_deref() != Some("index.docker.io") || entry.credential.is_anonymous() {
         return None;
     }
@@ -74,12 +74,12 @@ fn span_of(
     secret: &crate::resource::secret::Secret,
     entry: &Entry,
 ) -> Option<crate::text::source::Span> {
-    let held = cx.held.iter().find(|held| held.secret.resource == secret.resource)?;
+    let held = cx.readable_secrets.iter().find(|held| held.secret.resource == secret.resource)?;
     Some(held.key_span(entry))
 }
 
 /// A path that ends within a component of the image's repository, so that it was hardly meant for it.
-fn crossing(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> Option<Finding> {
+fn crossing(cx: &Context<'_>, held: &ReadableSecret<'_>, entry: &Entry) -> Option<Finding> {
     let key = index_key(&entry.key)?;
     let (_, path) = key.split_once('/')?;
     let facts = held.images_of(entry).filter(|facts| is_open(facts)).find(|facts| {
@@ -104,7 +104,7 @@ fn crossing(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> Option<Finding>
 }
 
 /// Two keys of one secret with the same index key: the kubelet walks over them in Go's random order.
-fn in_random_order(cx: &Context<'_>, held: &Held<'_>) -> Vec<Finding> {
+fn in_random_order(cx: &Context<'_>, held: &ReadableSecret<'_>) -> Vec<Finding> {
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
     for entry in held.credentials() {
@@ -131,7 +131,7 @@ fn in_random_order(cx: &Context<'_>, held: &Held<'_>) -> Vec<Finding> {
 }
 
 /// The same key twice in the JSON text.
-fn replaced(cx: &Context<'_>, held: &Held<'_>) -> Vec<Finding> {
+fn replaced(cx: &Context<'_>, held: &ReadableSecret<'_>) -> Vec<Finding> {
     let used = |key: &str| {
         let mut images = held.images.iter().filter(|facts| is_open(facts));
         images.any(|facts| facts.reference().is_some_and(|image| key_matches(key, image.name())))

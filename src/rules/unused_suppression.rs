@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 
 use crate::findings::finding::Finding;
 use crate::findings::suppression::{Scope, Silenced, Suppression, Used};
-use crate::rules::engine::applicability::Speakers;
+use crate::rules::engine::applicability::Applicability;
 use crate::rules::engine::meta::Meta;
-use crate::rules::{Context, Rule, Silence, by_id};
+use crate::rules::{Context, Filtered, Rule, by_id};
 use crate::text::source::{SourceId, Span, Spanned};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unused-suppression.md")));
@@ -28,7 +28,7 @@ impl Rule for UnusedSuppression {
 }
 
 /// Adds the suppressions that silenced nothing. `used` goes with the suppressions of the inventory.
-pub(super) fn find(cx: &Context<'_>, used: &[Used], silence: &mut Silence) {
+pub(super) fn find(cx: &Context<'_>, used: &[Used], filtered: &mut Filtered) {
     let of_files: BTreeMap<SourceId, &Suppression> = cx
         .inventory
         .suppressions
@@ -37,7 +37,7 @@ pub(super) fn find(cx: &Context<'_>, used: &[Used], silence: &mut Silence) {
         .filter(|it| it.scope == Scope::File(it.span.source) && may_be_unused(it))
         .map(|it| (it.span.source, it))
         .collect();
-    let flagged = Flagged::new(&silence.findings);
+    let flagged = Flagged::new(&filtered.reported);
     for (suppression, rule) in unused(cx, used) {
         let levels = cx.settings.levels_of(rule.span.source);
         let Some(severity) = levels.severity(&META, META.severity) else { continue };
@@ -52,15 +52,15 @@ pub(super) fn find(cx: &Context<'_>, used: &[Used], silence: &mut Silence) {
         // It may be needed elsewhere: in what another branch holds, or a template renders for another cluster.
         let own = Some(suppression).filter(|it| may_be_unused(it));
         match own.or_else(|| of_files.get(&suppression.span.source).copied()) {
-            Some(by) => silence.silenced.push(Silenced::by(by, finding)),
-            None => silence.findings.push(finding),
+            Some(by) => filtered.suppressed.push(Silenced::by(by, finding)),
+            None => filtered.reported.push(finding),
         }
     }
 }
 
 /// The rules of suppressions that could have been needed, and were not.
 fn unused<'a>(cx: &'a Context<'_>, used: &[Used]) -> Vec<(&'a Suppression, &'a Spanned<String>)> {
-    let speakers = Speakers::new(cx);
+    let applicability = Applicability::new(cx);
     let rules = || {
         let suppressions = cx.inventory.suppressions.valid.iter().zip(used);
         suppressions.flat_map(|(it, used)| it.rules.iter().zip(&used.0).map(move |(rule, used)| (it, rule, *used)))
@@ -70,7 +70,8 @@ fn unused<'a>(cx: &'a Context<'_>, used: &[Used]) -> Vec<(&'a Suppression, &'a S
         rules().filter(|(.., used)| *used).map(|(_, rule, _)| (rule.span, rule.value.as_str())).collect();
     let unused = rules().filter(|(suppression, rule, _)| {
         let meta = by_id(&rule.value).map(|rule| rule.meta()).filter(|meta| meta.id != META.id);
-        meta.is_some_and(|meta| speakers.spoke(meta, suppression.scope)) && told.insert((rule.span, &rule.value))
+        meta.is_some_and(|meta| applicability.could_report(meta, suppression.scope))
+            && told.insert((rule.span, &rule.value))
     });
     unused.map(|(suppression, rule, _)| (suppression, rule)).collect()
 }

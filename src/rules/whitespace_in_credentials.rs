@@ -8,7 +8,7 @@ use crate::credential::dockerconfig::Entry;
 use crate::credential::keyring::shown_key;
 use crate::findings::finding::{Finding, Severity};
 use crate::rules::engine::meta::Meta;
-use crate::rules::engine::readable_secrets::Held;
+use crate::rules::engine::readable_secrets::ReadableSecret;
 use crate::rules::evidence::password::{WITHOUT_WHITE_SPACE, white_space};
 use crate::rules::selection::attribution::is_told_of_image;
 use crate::rules::{Context, Rule};
@@ -24,13 +24,13 @@ impl Rule for WhitespaceInCredentials {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
-        for held in &cx.held {
+        for held in &cx.readable_secrets {
             out.extend(held.credentials().filter_map(|entry| finding(cx, held, entry)));
         }
     }
 }
 
-fn finding(cx: &Context<'_>, held: &Held<'_>, entry: &Entry) -> Option<Finding> {
+fn finding(cx: &Context<'_>, held: &ReadableSecret<'_>, entry: &Entry) -> Option<Finding> {
     let what = white_space(&entry.credential)?;
     let told = held.images_of(entry).any(|facts| is_told_of_image(cx, facts));
     if told || held.is_shown_harmless(entry) {

@@ -38,11 +38,11 @@ struct IndexedKey {
     text: String,
     /// `None` where the key, parsed for the second time, is no URL: it matches nothing.
     pattern: Option<Pattern>,
-    held: Vec<Held>,
+    held: Vec<StoredEntry>,
 }
 
 #[derive(Debug, Clone)]
-struct Held {
+struct StoredEntry {
     origin: usize,
     written_key: String,
     credential: Credential,
@@ -68,7 +68,7 @@ impl Keyring {
     pub fn add(&mut self, origin: usize, config: &DockerConfig) {
         for entry in &config.entries {
             let Some(key) = index_key_bytes(&entry.key) else { continue };
-            let held = Held { origin, written_key: entry.key.clone(), credential: entry.credential.clone() };
+            let held = StoredEntry { origin, written_key: entry.key.clone(), credential: entry.credential.clone() };
             match self.keys.binary_search_by(|known| key.cmp(&known.key)) {
                 Ok(at) => self.keys[at].held.push(held),
                 Err(at) => {

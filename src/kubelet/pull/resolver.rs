@@ -36,7 +36,7 @@ enum Account<'a> {
 }
 
 /// What a referenced secret holds, as far as is known.
-enum Held<'a> {
+enum ListedSecret<'a> {
     /// These credentials; whether the operator gave them.
     Config(&'a DockerConfig, bool),
     /// Nothing that the kubelet could use.
@@ -51,7 +51,7 @@ enum Held<'a> {
 struct Resolved<'a> {
     state: SecretState,
     reason: Option<String>,
-    held: Held<'a>,
+    held: ListedSecret<'a>,
     object: Option<usize>,
 }
 
@@ -109,7 +109,8 @@ impl<'a> Resolver<'a> {
         }
         if pod.pull_secrets.is_some() {
             for reference in of_account.iter().filter(|it| !it.name.is_empty()) {
-                if let Held::Config(config, supplied) = self.resolved(pod, reference, Via::ServiceAccount).held {
+                if let ListedSecret::Config(config, supplied) = self.resolved(pod, reference, Via::ServiceAccount).held
+                {
                     pull.dropped.add(config, &reference.name, supplied);
                 }
             }
@@ -155,10 +156,10 @@ impl<'a> Resolver<'a> {
         let name = &reference.name;
         let Resolved { state, reason, held, object } = self.resolved(pod, reference, via);
         match held {
-            Held::Config(config, supplied) => pull.ring.add(config, name, supplied),
-            Held::Nothing => {}
-            Held::Unknown => pull.context.blind.push(Blind::Secret(name.clone())),
-            Held::Breaks(message) => {
+            ListedSecret::Config(config, supplied) => pull.ring.add(config, name, supplied),
+            ListedSecret::Nothing => {}
+            ListedSecret::Unknown => pull.context.blind.push(Blind::Secret(name.clone())),
+            ListedSecret::Breaks(message) => {
                 let breaking = BreakingSecret { name: name.clone(), message: message.to_owned() };
                 pull.context.breaking.get_or_insert(breaking);
             }
@@ -175,12 +176,12 @@ impl<'a> Resolver<'a> {
         let resolved = |state, reason, held| Resolved { state, reason, held, object };
         match (&state, content) {
             // What the kubelet ignores or cannot decode, it does so whatever the operator says of the content.
-            (Some(SecretState::Ignored), _) => return resolved(SecretState::Ignored, reason, Held::Nothing),
+            (Some(SecretState::Ignored), _) => return resolved(SecretState::Ignored, reason, ListedSecret::Nothing),
             (Some(SecretState::Malformed), Some(Content::Malformed(malformed))) => {
                 // What the API server refuses never comes to exist; what the cluster has under that name is not known.
                 let held = match malformed.refused_by {
-                    RefusedBy::Kubelet => Held::Breaks(&malformed.message),
-                    RefusedBy::ApiServer => Held::Unknown,
+                    RefusedBy::Kubelet => ListedSecret::Breaks(&malformed.message),
+                    RefusedBy::ApiServer => ListedSecret::Unknown,
                 };
                 return resolved(SecretState::Malformed, reason, held);
             }
@@ -190,13 +191,18 @@ impl<'a> Resolver<'a> {
             (Some(Ok(given)), ..) => {
                 let reason = Some(format!("its content is that of {}", given.file));
                 // The object of the inputs is not what the pod gets.
-                Resolved { state: SecretState::Supplied, reason, held: Held::Config(&given.config, true), object: None }
+                Resolved {
+                    state: SecretState::Supplied,
+                    reason,
+                    held: ListedSecret::Config(&given.config, true),
+                    object: None,
+                }
             }
-            (Some(Err(reason)), ..) => resolved(SecretState::Assumed, Some(reason), Held::Unknown),
+            (Some(Err(reason)), ..) => resolved(SecretState::Assumed, Some(reason), ListedSecret::Unknown),
             (None, Some(state @ SecretState::Readable), Some(Content::Config(config))) => {
-                resolved(state, reason, Held::Config(config, false))
+                resolved(state, reason, ListedSecret::Config(config, false))
             }
-            (None, Some(state), _) => resolved(state, reason, Held::Unknown),
+            (None, Some(state), _) => resolved(state, reason, ListedSecret::Unknown),
             (None, None, _) => self.absent(pod, &reference.name),
         }
     }
@@ -206,17 +212,17 @@ impl<'a> Resolver<'a> {
         let namespace = pod.namespace_or(self.cluster.namespace.as_deref());
         let operator = &self.cluster.operator;
         let (state, reason, held) = if operator.assumed_secrets.iter().any(|assumed| assumed.has(namespace, name)) {
-            (SecretState::Assumed, None, Held::Unknown)
+            (SecretState::Assumed, None, ListedSecret::Unknown)
         } else if is_placeholder(name) {
-            (SecretState::Opaque, Some("its name is a placeholder".to_owned()), Held::Unknown)
+            (SecretState::Opaque, Some("its name is a placeholder".to_owned()), ListedSecret::Unknown)
         } else if let Some(config) = self.supplied {
             let why = self.why_missing(pod, name);
             let reason = format!("{why}; the supplied dockerconfigjson is used instead");
-            (SecretState::Supplied, Some(reason), Held::Config(config, true))
+            (SecretState::Supplied, Some(reason), ListedSecret::Config(config, true))
         } else {
             // An object whose name is encrypted, or a placeholder, may be the one that is named.
             let certain = self.cluster.closed && self.inventory.knows_all_secrets();
-            let held = if certain { Held::Nothing } else { Held::Unknown };
+            let held = if certain { ListedSecret::Nothing } else { ListedSecret::Unknown };
             (SecretState::Missing, Some(self.why_missing(pod, name)), held)
         };
         Resolved { state, reason, held, object: None }

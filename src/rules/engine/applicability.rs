@@ -1,4 +1,4 @@
-//! Which rules could have their say in a run: that nothing was found means something of those only.
+//! Which rules could report in a run. Only for those does it mean something that they found nothing.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -9,8 +9,8 @@ use crate::rules::engine::meta::Meta;
 use crate::rules::{Context, by_id};
 use crate::text::source::{SourceId, Span};
 
-/// Rules that say the same whatever registries answer.
-const DEAF: &[&str] = &[
+/// Rules that do not depend on the answers of registries.
+const OFFLINE_RULES: &[&str] = &[
     "invalid-image-reference",
     "mutable-tag",
     "unpinned-image",
@@ -33,10 +33,10 @@ const DEAF: &[&str] = &[
     "invalid-suppression",
 ];
 
-/// Rules that come and go with the day and the place: what they do not find now, the next run may.
-const FICKLE: &[&str] = &["registry-typo", "node-local-registry", "rate-limit-risk", "unverified-image"];
+/// Rules whose findings depend on the time and the network: the next run may find what this one did not.
+const UNSTABLE_RULES: &[&str] = &["registry-typo", "node-local-registry", "rate-limit-risk", "unverified-image"];
 
-/// Rules that hear what the registry said of the image that they flag, and of no other.
+/// Rules that depend on the answer about the image that they flag, and on no other.
 const OF_ONE_IMAGE: &[&str] = &[
     "deprecated-registry",
     "image-not-found",
@@ -50,18 +50,18 @@ const OF_ONE_IMAGE: &[&str] = &[
     "untrusted-certificate",
 ];
 
-/// What kept rules from speaking.
-pub(in crate::rules) struct Speakers<'a> {
+/// What kept rules from reporting.
+pub(in crate::rules) struct Applicability<'a> {
     cx: &'a Context<'a>,
     /// Files by the names that they are shown with.
     files: BTreeMap<&'a str, SourceId>,
     /// Sources of which something could not be read.
-    troubled: BTreeSet<SourceId>,
+    unread: BTreeSet<SourceId>,
     skipped: Places,
-    untold: Places,
+    unanswered: Places,
 }
 
-impl<'a> Speakers<'a> {
+impl<'a> Applicability<'a> {
     pub(in crate::rules) fn new(cx: &'a Context<'a>) -> Self {
         let places = |silent: fn(&ImageUse, &Verdict) -> bool| {
             let images = cx.inventory.images.iter().zip(cx.judged);
@@ -74,37 +74,37 @@ impl<'a> Speakers<'a> {
         Self {
             cx,
             files: cx.sources.iter().map(|(id, source)| (source.name(), id)).collect(),
-            troubled: {
+            unread: {
                 let problems = cx.inventory.problems.iter().map(|problem| problem.span.source);
                 problems.chain(cx.inventory.charts.templates.iter().copied()).collect()
             },
             skipped: places(is_skipped),
-            untold: places(|_, verdict| matches!(verdict, Verdict::Skipped(_) | Verdict::Unverified(_))),
+            unanswered: places(|_, verdict| matches!(verdict, Verdict::Skipped(_) | Verdict::Unverified(_))),
         }
     }
 
     /// Whether a rule had its say of all that a suppression is about.
-    pub(in crate::rules) fn spoke(&self, meta: &Meta, scope: Scope) -> bool {
+    pub(in crate::rules) fn could_report(&self, meta: &Meta, scope: Scope) -> bool {
         let settings = self.cx.settings;
         let asked = match meta.id {
             "disallowed-registry" => !settings.allowed_registries.is_empty(),
             "platform-mismatch" => !settings.cluster.operator.platforms.is_empty(),
-            id => !FICKLE.contains(&id),
+            id => !UNSTABLE_RULES.contains(&id),
         };
-        let heard = if DEAF.contains(&meta.id) {
+        let was_answered = if OFFLINE_RULES.contains(&meta.id) {
             !self.skipped.meet(scope)
         } else if OF_ONE_IMAGE.contains(&meta.id) {
-            !settings.offline && !self.untold.meet(scope)
+            !settings.offline && !self.unanswered.meet(scope)
         } else {
-            !settings.offline && self.untold.is_empty() && !self.skipped.meet(scope)
+            !settings.offline && self.unanswered.is_empty() && !self.skipped.meet(scope)
         };
-        asked && heard && settings.runs_in(scope.source(), meta) && !self.troubled.contains(&scope.source())
+        asked && was_answered && settings.runs_in(scope.source(), meta) && !self.unread.contains(&scope.source())
     }
 
     /// Whether a rule, given by its id, had its say of a file, given by its name; a rule that is no more has none left.
-    pub(in crate::rules) fn spoke_in_file(&self, rule: &str, file: &str) -> bool {
+    pub(in crate::rules) fn could_report_in_file(&self, rule: &str, file: &str) -> bool {
         let Some(id) = self.files.get(file) else { return false };
-        by_id(rule).is_none_or(|rule| self.spoke(rule.meta(), Scope::File(*id)))
+        by_id(rule).is_none_or(|rule| self.could_report(rule.meta(), Scope::File(*id)))
     }
 }
 

@@ -98,7 +98,7 @@ pub struct Context<'a> {
     /// What the operator says.
     pub settings: &'a Settings,
     /// The readable pull secrets of the inputs, and who pulls with them.
-    pub(in crate::rules) held: Vec<readable_secrets::Held<'a>>,
+    pub(in crate::rules) readable_secrets: Vec<readable_secrets::ReadableSecret<'a>>,
 }
 
 /// An image use with all its facts at hand.
@@ -171,8 +171,8 @@ impl<'a> Context<'a> {
         judged: &'a [JudgedImage],
         settings: &'a Settings,
     ) -> Self {
-        let facts = Self { sources, inventory, judged, settings, held: Vec::new() };
-        Self { held: readable_secrets::of_inputs(&facts), ..facts }
+        let facts = Self { sources, inventory, judged, settings, readable_secrets: Vec::new() };
+        Self { readable_secrets: readable_secrets::of_inputs(&facts), ..facts }
     }
 
     /// Every image use, in order.

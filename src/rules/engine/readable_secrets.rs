@@ -14,7 +14,7 @@ use crate::text::source::Span;
 
 /// A readable pull secret of the inputs, and who pulls with it.
 #[derive(Debug)]
-pub(crate) struct Held<'a> {
+pub(crate) struct ReadableSecret<'a> {
     /// The object.
     pub(crate) secret: &'a Secret,
     /// What it holds.
@@ -28,9 +28,9 @@ pub(crate) struct Held<'a> {
 }
 
 /// Every readable pull secret, in the order of the inputs. Called once, by [`Context::new`]: rules find it there.
-pub(in crate::rules) fn of_inputs<'a>(cx: &Context<'a>) -> Vec<Held<'a>> {
+pub(in crate::rules) fn of_inputs<'a>(cx: &Context<'a>) -> Vec<ReadableSecret<'a>> {
     let mut place: Vec<Option<usize>> = Vec::with_capacity(cx.inventory.secrets.len());
-    let mut all: Vec<Held<'a>> = Vec::new();
+    let mut all: Vec<ReadableSecret<'a>> = Vec::new();
     for secret in &cx.inventory.secrets {
         let Content::Config(config) = &secret.content else {
             place.push(None);
@@ -41,7 +41,7 @@ pub(in crate::rules) fn of_inputs<'a>(cx: &Context<'a>) -> Vec<Held<'a>> {
             cx.same_namespace(account.namespace.as_deref(), secret.namespace.as_deref())
                 && account.pull_secrets.iter().any(|named| named.name == secret.name.value)
         });
-        all.push(Held { secret, config, images: Vec::new(), references: BTreeSet::new(), by_account });
+        all.push(ReadableSecret { secret, config, images: Vec::new(), references: BTreeSet::new(), by_account });
     }
     for facts in cx.images() {
         let mut seen = BTreeSet::new();
@@ -58,7 +58,7 @@ pub(in crate::rules) fn of_inputs<'a>(cx: &Context<'a>) -> Vec<Held<'a>> {
     all
 }
 
-impl<'a> Held<'a> {
+impl<'a> ReadableSecret<'a> {
     /// The entries that send something: runtimes send nothing for an empty user name.
     pub(crate) fn credentials(&self) -> impl Iterator<Item = &'a Entry> + Clone + use<'a> {
         self.config.entries.iter().filter(|entry| !entry.credential.is_anonymous())

@@ -3,50 +3,50 @@
 use crate::findings::baseline::{Baseline, BaselineUse};
 use crate::findings::finding::Finding;
 use crate::findings::suppression::{self, Silenced, SilencedBy};
-use crate::rules::engine::applicability::Speakers;
+use crate::rules::engine::applicability::Applicability;
 use crate::rules::engine::context::Context;
 use crate::rules::{place, sort, unused_suppression};
 
 /// What is left of the findings, and what is not.
 #[derive(Debug, Default)]
-pub struct Silence {
+pub struct Filtered {
     /// Those that are reported.
-    pub findings: Vec<Finding>,
+    pub reported: Vec<Finding>,
     /// Those that a suppression or the baseline silences.
-    pub silenced: Vec<Silenced>,
+    pub suppressed: Vec<Silenced>,
     /// What became of the baseline.
     pub baseline: BaselineUse,
 }
 
-/// Takes out what the inputs and the baseline silence, and reports suppressions that silence nothing.
-pub fn silence(cx: &Context<'_>, findings: Vec<Finding>) -> Silence {
-    let mut silence = Silence { findings, ..Silence::default() };
+/// Takes out what the inputs and the baseline filtered, and reports suppressions that silence nothing.
+pub fn suppress(cx: &Context<'_>, findings: Vec<Finding>) -> Filtered {
+    let mut filtered = Filtered { reported: findings, ..Filtered::default() };
     if !cx.settings.no_suppressions {
         let suppressions = &cx.inventory.suppressions.valid;
-        let (reported, silenced, used) = suppression::apply(silence.findings, suppressions, cx.sources);
-        silence = Silence { findings: reported, silenced, ..silence };
-        unused_suppression::find(cx, &used, &mut silence);
-        sort(&mut silence.findings);
+        let (reported, suppressed, used) = suppression::apply(filtered.reported, suppressions, cx.sources);
+        filtered = Filtered { reported, suppressed, ..filtered };
+        unused_suppression::find(cx, &used, &mut filtered);
+        sort(&mut filtered.reported);
     }
     if cx.settings.write_baseline {
-        silence.baseline.written = Some(Baseline::of(&silence.findings, cx.sources));
-        silence.keep(|_| false);
+        filtered.baseline.written = Some(Baseline::of(&filtered.reported, cx.sources));
+        filtered.keep(|_| false);
     } else if let Some(mut baseline) = cx.settings.baseline.clone() {
-        silence.keep(|finding| !baseline.take(finding, cx.sources));
-        let speakers = Speakers::new(cx);
-        silence.baseline.gone = baseline.gone(|rule, file| speakers.spoke_in_file(rule, file));
-        silence.baseline.foreign = baseline.is_foreign(cx.sources);
+        filtered.keep(|finding| !baseline.take(finding, cx.sources));
+        let applicability = Applicability::new(cx);
+        filtered.baseline.gone = baseline.gone(|rule, file| applicability.could_report_in_file(rule, file));
+        filtered.baseline.foreign = baseline.is_foreign(cx.sources);
     }
-    silence.silenced.sort_by(|a, b| place(&a.finding).cmp(&place(&b.finding)));
-    silence
+    filtered.suppressed.sort_by(|a, b| place(&a.finding).cmp(&place(&b.finding)));
+    filtered
 }
 
-impl Silence {
+impl Filtered {
     /// The baseline takes what is not to be kept.
     fn keep(&mut self, mut keep: impl FnMut(&Finding) -> bool) {
-        let (kept, known): (Vec<_>, Vec<_>) = std::mem::take(&mut self.findings).into_iter().partition(|it| keep(it));
-        self.findings = kept;
+        let (kept, known): (Vec<_>, Vec<_>) = std::mem::take(&mut self.reported).into_iter().partition(|it| keep(it));
+        self.reported = kept;
         let known = known.into_iter().map(|finding| Silenced { finding, by: SilencedBy::Baseline });
-        self.silenced.extend(known);
+        self.suppressed.extend(known);
     }
 }
