@@ -418,7 +418,7 @@ pub(crate) const PRODUCERS: &[Producer] = &[
         WEB,
         "x",
         JSON,
-        ("missing", "in the namespace shop only"),
+        ("missing", "only in the namespace shop"),
         secret!(
             ", annotations: {reflector.v1.k8s.emberstack.com/reflection-allowed: 'true', reflector.v1.k8s.emberstack.com/reflection-auto-enabled: 'true', reflector.v1.k8s.emberstack.com/reflection-auto-namespaces: 'a,b'}",
             "type: kubernetes.io/dockerconfigjson\nstringData: {.dockerconfigjson: '{}'}"
