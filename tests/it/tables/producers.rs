@@ -462,7 +462,7 @@ pub(crate) const PRODUCERS: &[Producer] = &[
         WEB,
         "x",
         JSON,
-        ("opaque", "whether kubernetes-replicator brings it"),
+        ("opaque", "whether kubernetes-replicator copies it"),
         secret!(
             ", annotations: {replicator.v1.mittwald.de/replicate-to-matching: a=b}",
             "type: kubernetes.io/dockerconfigjson\nstringData: {.dockerconfigjson: '{}'}"
@@ -473,7 +473,7 @@ pub(crate) const PRODUCERS: &[Producer] = &[
         WEB,
         "x",
         JSON,
-        ("opaque", "whether Rancher brings it"),
+        ("opaque", "whether Rancher copies it"),
         secret!(
             ", annotations: {field.cattle.io/projectId: 'c-1:p-1'}",
             "type: kubernetes.io/dockerconfigjson\nstringData: {.dockerconfigjson: '{}'}"
