@@ -225,7 +225,7 @@ fn faults_have_places() {
             "overrides: [{paths: [b, 'a['], rules: {}}]\n",
             &["1:25: paths: invalid pattern: unclosed character class; missing ']'"],
         ),
-        ("mutable-tags: ['', a]\n", &["1:16: mutable-tags: it is empty"]),
+        ("mutable-tags: ['', a]\n", &["1:16: mutable-tags: the value is empty"]),
         ("- a\n", &["1:1: a configuration must be a mapping of names of options with their values"]),
         (
             "a: 1\n---\nb: 2\n",

@@ -418,7 +418,7 @@ pub(crate) const PRODUCERS: &[Producer] = &[
         WEB,
         "x",
         JSON,
-        ("missing", "in the namespace shop only"),
+        ("missing", "only in the namespace shop"),
         secret!(
             ", annotations: {reflector.v1.k8s.emberstack.com/reflection-allowed: 'true', reflector.v1.k8s.emberstack.com/reflection-auto-enabled: 'true', reflector.v1.k8s.emberstack.com/reflection-auto-namespaces: 'a,b'}",
             "type: kubernetes.io/dockerconfigjson\nstringData: {.dockerconfigjson: '{}'}"
@@ -462,7 +462,7 @@ pub(crate) const PRODUCERS: &[Producer] = &[
         WEB,
         "x",
         JSON,
-        ("opaque", "whether kubernetes-replicator brings it"),
+        ("opaque", "whether kubernetes-replicator copies it"),
         secret!(
             ", annotations: {replicator.v1.mittwald.de/replicate-to-matching: a=b}",
             "type: kubernetes.io/dockerconfigjson\nstringData: {.dockerconfigjson: '{}'}"
@@ -473,7 +473,7 @@ pub(crate) const PRODUCERS: &[Producer] = &[
         WEB,
         "x",
         JSON,
-        ("opaque", "whether Rancher brings it"),
+        ("opaque", "whether Rancher copies it"),
         secret!(
             ", annotations: {field.cattle.io/projectId: 'c-1:p-1'}",
             "type: kubernetes.io/dockerconfigjson\nstringData: {.dockerconfigjson: '{}'}"
