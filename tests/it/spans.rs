@@ -91,9 +91,9 @@ fn hold(folder: &Path) -> usize {
                 image["declared_pull_policy"].as_str()
             }
             "invalid-suppression" | "unused-suppression" => {
-                // They flag the rule that they speak of.
+                // They flag the rule that they name.
                 let message = place["message"].as_str().unwrap();
-                let named = message.starts_with("there is no rule") || message.starts_with("nothing here");
+                let named = message.starts_with("unknown rule") || message.starts_with("unused suppression");
                 message.split('`').nth(1).filter(|_| named)
             }
             _ => place.get("value").or_else(|| place.get("image")).and_then(Value::as_str),
