@@ -1,4 +1,4 @@
-//! Everything that the inputs say, gathered from all documents: the facts that rules judge.
+//! The facts that rules check, gathered from all documents of the inputs.
 
 pub(crate) mod broken;
 mod kinds_without_images;
@@ -29,82 +29,82 @@ use crate::text::placeholder::is_placeholder;
 use crate::text::source::{Source, SourceId, SourceOrigin, Span, Spanned};
 use crate::text::yaml::{self, Document, MergeRule, Node, Piece};
 
-/// The facts of all inputs, each list in the order of source and place.
+/// The facts of all inputs. Each list is in the order of source and place.
 #[derive(Debug, Default)]
 pub struct Inventory {
-    /// YAML documents seen, skipped ones included.
+    /// The number of YAML documents, including skipped ones.
     pub documents: usize,
-    /// Objects.
+    /// Kubernetes objects.
     pub resources: Vec<Resource>,
     /// Pods and pod templates.
     pub pods: Vec<Pod>,
-    /// Image uses.
+    /// Image uses of all pods.
     pub images: Vec<ImageUse>,
-    /// Secrets, and what produces one.
+    /// Secrets, and objects that produce one.
     pub secrets: Vec<Secret>,
-    /// Namespaces and names of Secrets that something in the inputs fills, but does not make: whatever an object of that
-    /// name holds is written over.
+    /// Namespaces and names of Secrets that something in the inputs fills but does not create: the content of an
+    /// object with that name is overwritten.
     pub filled_in: Vec<Spanned<(Option<String>, String)>>,
     /// Objects whose kind or name is encrypted, Secrets and service accounts whose name is a placeholder: any of them may be the one that is missing.
     pub unrecognisable: Vec<Span>,
-    /// What may add pull secrets to pods, or make Secrets whose names are not to be told.
+    /// Objects that may add pull secrets to pods, or create Secrets with unknown names.
     pub patchers: Vec<Patcher>,
-    /// What may write other images into pods than their objects have.
+    /// Objects that may replace the images in pods.
     pub rewriters: Vec<Rewriter>,
-    /// Helm hooks among the objects.
+    /// The objects that are Helm hooks.
     pub hooks: BTreeMap<ResourceId, Hook>,
-    /// Service accounts.
+    /// Service accounts, in source order.
     pub service_accounts: Vec<ServiceAccount>,
-    /// Keys that are written twice, where they matter.
+    /// Duplicate keys, for keys that affect pulls.
     pub duplicate_keys: Vec<DuplicateKey>,
-    /// `imagePullSecrets` at a place that no pod ever sees.
+    /// `imagePullSecrets` at places where no pod ever sees them.
     pub misplaced: Vec<MisplacedPullSecrets>,
-    /// Fields of kinds that are not known which look like an image: the first of each object.
+    /// Fields of unknown kinds that look like an image: the first of each object.
     pub unchecked: Vec<Unchecked>,
-    /// Kustomizations, for what they change.
+    /// Kustomizations, with what they change.
     pub kustomizations: Vec<Kustomization>,
-    /// JSON 6902 patches, which name no object.
+    /// JSON 6902 patches, which do not name an object.
     pub patch_files: PatchFiles,
-    /// Other documents that kustomizations read, by their files.
+    /// Other documents that kustomizations read, by file.
     pub asides: BTreeMap<SourceId, Vec<Aside>>,
     /// Kustomizations that kustomize refuses to build.
     pub refusals: Vec<Refusal>,
-    /// Folders of kustomizations whose rendered form is among the inputs.
+    /// Folders of kustomizations whose rendered form is in the inputs.
     pub rendered: BTreeSet<String>,
-    /// Builds of which something is not followed, for want of a rendered form.
+    /// Builds that are only partly followed because their rendered form is not in the inputs.
     pub unrendered: Vec<Unrendered>,
     /// Names of OpenShift image streams that pods may use as images (`lookupPolicy.local`).
     pub image_streams: BTreeSet<String>,
-    /// The tags of image streams.
+    /// Tags defined by image streams.
     pub stream_tags: Vec<StreamTag>,
-    /// What could not be read or parsed.
+    /// Inputs that could not be read or parsed.
     pub problems: Vec<Problem>,
     /// Spans whose text is secret.
     pub masked: Vec<Span>,
-    /// The registry credentials among them, for the redactor.
+    /// The registry credentials in the masked spans, for the redactor.
     pub secret_texts: Vec<Sensitive>,
-    /// What comments and annotations silence.
+    /// Findings suppressed by comments and annotations.
     pub suppressions: Suppressions,
     /// Charts that are not rendered.
     pub charts: chart::Unrendered,
-    /// Whether a document has merge keys, which kubectl and kustomize read differently. Only of a single source.
+    /// Whether a document has merge keys, which kubectl and kustomize read differently. Set only for a single source.
     pub merges: bool,
 }
 
-/// What the reading of a source depends on besides its text.
+/// Everything besides the text that affects how a source is read.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ReadOptions<'k> {
     /// Also parse ConfigMaps and CustomResourceDefinitions.
     pub parse_all: bool,
-    /// The user named the file, rather than a folder that it was found in.
+    /// Whether the user named the file directly, rather than a folder that contains it.
     pub named: bool,
-    /// Kinds that the configuration knows; they come before those of the table.
+    /// Kinds from the configuration; they take precedence over the built-in table.
     pub kinds: &'k [Kind],
-    /// Who reads the merge keys.
+    /// Which tool's rule for merge keys applies.
     pub merge_rule: MergeRule,
     /// Folders that are read as a whole, as the user named them.
     pub folders: &'k [String],
-    /// Globs of what is left out of them.
+    /// Globs of files to leave out of the folders.
     pub exclude: &'k [String],
 }
 
@@ -246,13 +246,13 @@ impl Inventory {
         self.duplicate_keys.extend(found.duplicate_keys);
     }
 
-    /// What was not read could hold an image: that must not pass in silence.
+    /// Reports that an object could not be read completely: the unread part could contain an image.
     fn add_incomplete(&mut self, root: Node<'_>, message: &str) {
         let kind = ProblemKind::InvalidYaml { certain: true };
         self.problems.push(Problem { kind, span: root.span(), message: message.into() });
     }
 
-    /// Adds what another source says, behind what is there.
+    /// Appends the facts of another source.
     pub fn append(&mut self, other: Self) {
         let resources = self.resources.len() as u32;
         let pods = self.pods.len() as u32;
@@ -294,29 +294,29 @@ impl Inventory {
         self.suppressions.append(other.suppressions);
     }
 
-    /// What is left of a source whose objects are read in a tool's output instead: what of its text is secret, as the
-    /// text may still be shown.
+    /// Returns only the secret parts of a source whose objects are read from a tool's output instead: its text may
+    /// still be shown.
     #[must_use]
     pub fn only_secrets(self) -> Self {
         Self { masked: self.masked, secret_texts: self.secret_texts, ..Self::default() }
     }
 
-    /// Whether every Secret that the inputs make is known by its name.
+    /// Whether the name of every Secret that the inputs create is known.
     pub fn knows_all_secrets(&self) -> bool {
         self.unrecognisable.is_empty() && !self.patchers.iter().any(|patcher| patcher.makes_secrets)
     }
 
-    /// The pod of an image use.
+    /// Returns the pod with an id.
     pub fn pod(&self, id: PodId) -> &Pod {
         &self.pods[id.0 as usize]
     }
 
-    /// An object.
+    /// Returns the object with an id.
     pub fn resource(&self, id: ResourceId) -> &Resource {
         &self.resources[id.0 as usize]
     }
 
-    /// The object of an image use.
+    /// Returns the object that contains an image use.
     pub fn resource_of(&self, image: &ImageUse) -> &Resource {
         self.resource(self.pod(image.pod).resource)
     }
@@ -325,46 +325,47 @@ impl Inventory {
 /// An input that could not be read or parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// What it is.
+    /// The kind of problem.
     pub kind: ProblemKind,
-    /// Where; of an unreadable file the empty span at its start.
+    /// The place; for an unreadable file, the empty span at its start.
     pub span: Span,
-    /// The reader's or parser's words.
+    /// The reader's or parser's message.
     pub message: String,
 }
 
 /// What kind of problem an input has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ProblemKind {
-    /// The file cannot be read, is not text, or is over the cap.
+    /// The file cannot be read, is not text, or exceeds the size limit.
     Unreadable,
-    /// A link, or another entry of a folder that is no regular file, which is not followed.
+    /// A link or other folder entry that is not a regular file; it is not followed.
     PassedOver,
-    /// Bytes that are part of no character of UTF-8, which kubectl reads as U+FFFD.
+    /// Bytes that are not valid UTF-8, which kubectl reads as U+FFFD.
     Replaced,
-    /// A document that cannot be parsed. `certain`: the file was named by the user, or the document has an
+    /// A document that cannot be parsed. `certain` is true if the file was named by the user, or the document has an
     /// `apiVersion:` and a `kind:` at column 0, so it is meant as a manifest.
     InvalidYaml {
         /// Whether it is meant as a manifest.
         certain: bool,
     },
-    /// A document that kubectl refuses for what it says there. It was read all the same.
+    /// A document whose content kubectl rejects. pullcheck read it anyway.
     RefusedYaml {
         /// Whether it is meant as a manifest.
         certain: bool,
     },
-    /// A part of the input that kubectl passes over in silence; the message says what ends the document before it.
+    /// A part of the input that kubectl silently ignores; the message says what ends the document before it.
     UnreadYaml {
         /// Whether it is meant as a manifest.
         certain: bool,
     },
     /// An unrendered template.
     Template,
-    /// A chart or kustomization that could not be rendered; the message is the tool's own.
+    /// A chart or kustomization that could not be rendered; the message is from the tool.
     RenderFailed {
-        /// The tool, as a user would call it: `helm template`.
+        /// The tool's name as a user would type it: `helm template`.
         tool: &'static str,
     },
-    /// A `hosts.toml` of the operator that containerd passes over; the message names its folder's registry and the fault.
+    /// A `hosts.toml` supplied by the user that containerd ignores; the message names its registry folder and the
+    /// fault.
     IgnoredHostsToml,
 }

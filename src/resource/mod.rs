@@ -1,4 +1,4 @@
-//! Kubernetes objects by their names, and the objects within Lists and Templates.
+//! Kubernetes objects and their names, including the objects within Lists and Templates.
 
 pub mod chart;
 pub mod hook;
@@ -14,18 +14,18 @@ use crate::text::yaml::Node;
 /// What identifies a Kubernetes object.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ResourceName {
-    /// `apps/v1`; empty when the object has none.
+    /// The value of `apiVersion`, such as `apps/v1`; empty if the object has none.
     pub api_version: String,
-    /// `Deployment`; empty when the object has none.
+    /// The value of `kind`, such as `Deployment`; empty if the object has none.
     pub kind: String,
-    /// `metadata.namespace`; `None` when the object names none, or a placeholder.
+    /// The value of `metadata.namespace`; `None` if the object names none, or a placeholder.
     pub namespace: Option<String>,
-    /// `metadata.name`, or `metadata.generateName` followed by `*`.
+    /// The value of `metadata.name`, or `metadata.generateName` followed by `*`.
     pub name: Option<String>,
 }
 
 impl ResourceName {
-    /// The API group: what stands before the `/` of the apiVersion, empty for the core group.
+    /// The API group: the part before the `/` of the apiVersion; empty for the core group.
     pub fn group(&self) -> &str {
         self.api_version.rsplit_once('/').map_or("", |(group, _)| group)
     }
@@ -45,31 +45,32 @@ impl std::fmt::Display for ResourceName {
 /// An object of a document, with its path from the document's root (`items[0]`, empty for the root itself).
 #[derive(Debug, Clone)]
 pub struct Object<'a> {
-    /// What it is called.
+    /// The apiVersion, kind, namespace, and name.
     pub name: ResourceName,
-    /// The object.
+    /// The root node of the object.
     pub node: Node<'a>,
     /// Path from the document's root.
     pub path: String,
 }
 
-/// Lists within Lists are followed this far; the API knows none.
+/// Maximum depth of Lists within Lists; the Kubernetes API does not nest them.
 const MAX_LIST_DEPTH: u8 = 8;
 
-/// The Kubernetes objects of a document: the root, or what the items of a List and the objects of an OpenShift Template
-/// are. A root without `kind` is none. The answer is whether all were found: `false` when Lists are nested too deep.
+/// Collects the Kubernetes objects of a document: the root, or the items of a List and the objects of an OpenShift
+/// Template. A root without `kind` is not an object. Returns whether all were found: `false` if Lists are nested too
+/// deep.
 pub fn objects<'a>(root: Node<'a>, found: &mut Vec<Object<'a>>) -> bool {
     collect(root, String::new(), Holder::default(), MAX_LIST_DEPTH, found)
 }
 
-/// What the List or Template that an object stands in says of it.
+/// What the surrounding List or Template determines about an object.
 #[derive(Default, Clone, Copy)]
 struct Holder<'h> {
-    /// kind and apiVersion of those that leave them out.
+    /// The kind and apiVersion for objects that omit them.
     default: Option<&'h ResourceName>,
-    /// Whether it is one of the objects of a Template.
+    /// Whether the object is in a Template.
     is_template: bool,
-    /// Whether an alias leads to it: then it may be met any number of times.
+    /// Whether an alias leads to the object: it may then occur any number of times.
     is_repeated: bool,
 }
 
@@ -88,7 +89,7 @@ fn collect<'a>(node: Node<'a>, path: String, holder: Holder<'_>, depth: u8, foun
     let members = match kind.as_str() {
         _ if template::is_template(&kind, node) => Some(("objects", None)),
         _ => kind.strip_suffix("List").filter(|_| node.get("items").is_some_and(Node::is_sequence)).map(|item_kind| {
-            // The items of a typed list (`PodList`) may leave kind and apiVersion to it.
+            // The items of a typed list (`PodList`) may take kind and apiVersion from the list.
             let name = ResourceName { api_version: api_version.clone(), kind: item_kind.into(), ..Default::default() };
             ("items", Some(name).filter(|name| !name.kind.is_empty()))
         }),
@@ -98,7 +99,7 @@ fn collect<'a>(node: Node<'a>, path: String, holder: Holder<'_>, depth: u8, foun
         for (at, item) in node.get(key).into_iter().flat_map(Node::items).enumerate() {
             let path = if path.is_empty() { format!("{key}[{at}]") } else { format!("{path}.{key}[{at}]") };
             let is_repeated = holder.is_repeated || node.is_alias() || item.is_alias();
-            // Past that the document is known to be incomplete, and nothing of it is read again and again.
+            // Beyond this limit the document is known to be incomplete, and nothing in it is read repeatedly.
             if is_repeated && !node.document().may_repeat(if item.is_alias() { item.size() } else { 1 }) {
                 break;
             }
@@ -116,7 +117,7 @@ fn collect<'a>(node: Node<'a>, path: String, holder: Holder<'_>, depth: u8, foun
     let counts = |namespace: &Node<'_>| namespace.written().is_some_and(template::keeps_namespace);
     let namespace = namespace.filter(|namespace| !holder.is_template || counts(namespace));
     let namespace = namespace.and_then(Node::as_str).map(str::to_owned);
-    // What another program has yet to write is not known.
+    // A placeholder that another program has yet to fill in is not a known namespace.
     let namespace = namespace.filter(|namespace| !namespace.is_empty() && !is_placeholder(namespace));
     found.push(Object { name: ResourceName { api_version, kind, namespace, name }, node, path });
     true

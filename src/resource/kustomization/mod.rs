@@ -1,4 +1,4 @@
-//! Kustomizations of the inputs: which files they build from, what they change, and what is deployed in the end.
+//! Kustomizations in the inputs: which files they build from, what they change, and what is deployed in the end.
 
 pub(crate) mod decode;
 pub(crate) mod fields;
@@ -47,71 +47,71 @@ const MEMBER_KEYS: &[&str] = &[
     "validators",
 ];
 
-/// A kustomization, as far as it decides what is pulled.
+/// A kustomization, as far as it affects what is pulled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kustomization {
     /// The kustomization file's folder, `/`-separated, empty for the current folder.
     pub folder: String,
-    /// The first key of the file.
+    /// The first key in the file.
     pub span: Span,
-    /// The key of its `resources`, else its first one.
+    /// The `resources` key, or the first key of the file if there is none.
     pub members_span: Span,
-    /// Whether it is a Component: it works on what another one has built.
+    /// Whether it is a Component, which changes objects that another kustomization built.
     pub is_component: bool,
-    /// `resources`, `bases`, `components`, `patches…` paths as written.
+    /// Paths in `resources`, `bases`, `components`, and `patches…`, as written.
     pub members: Vec<String>,
-    /// `resources` and `bases`, as written.
+    /// Paths in `resources` and `bases`, as written.
     pub resources: Vec<String>,
-    /// `components`, as written.
+    /// Paths in `components`, as written.
     pub components: Vec<String>,
-    /// All files and folders that it names, and as what.
+    /// All files and folders that the kustomization names, each with its role.
     pub named: Vec<Named>,
-    /// Those of them that are certainly not there.
+    /// The named paths that certainly do not exist.
     pub absent: Vec<Absent>,
-    /// Why kustomize does not even read it.
+    /// Why kustomize refuses to read the kustomization.
     pub refusal: Option<Refusal>,
-    /// Why kustomize does not build it by itself, though others can build from it.
+    /// Why kustomize does not build the kustomization on its own, although others can build from it.
     pub order: Option<Refusal>,
-    /// What it patches.
+    /// Entries of all patch lists.
     pub patches: Vec<Patch>,
-    /// `transformers`.
+    /// Entries of `transformers`.
     pub transformers: Vec<Transformer>,
     /// The key of `vars`.
     pub vars: Option<Span>,
-    /// The names of `replicas`.
+    /// The names in `replicas`.
     pub replicas: Vec<Spanned<String>>,
-    /// `replacements`.
+    /// Entries of `replacements`.
     pub replacements: Vec<Replacement>,
-    /// `images` and `imageTags`.
+    /// Entries of `images` and `imageTags`.
     pub images: Vec<ImageRule>,
-    /// `namespace`.
+    /// The value of `namespace`.
     pub namespace: Option<String>,
-    /// `namePrefix`.
+    /// The value of `namePrefix`.
     pub name_prefix: String,
-    /// `nameSuffix`.
+    /// The value of `nameSuffix`.
     pub name_suffix: String,
-    /// `configurations`: they may say which fields of custom kinds hold images.
+    /// Paths in `configurations`, which may define which fields of custom kinds contain images.
     pub configurations: Vec<String>,
-    /// What is not followed without rendering it.
+    /// Parts whose effect is only known after rendering.
     pub unfollowed: Vec<Unfollowed>,
-    /// Where its objects come from.
+    /// The sources of the kustomization's objects.
     pub origins: Origins,
 }
 
 /// Where the objects of a kustomization come from, and which of them it names.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Origins {
-    /// Where each of [`Kustomization::resources`] stands.
+    /// The place of each entry in [`Kustomization::resources`].
     pub resources: Vec<Span>,
-    /// Where each of [`Kustomization::components`] stands.
+    /// The place of each entry in [`Kustomization::components`].
     pub components: Vec<Span>,
-    /// The value of `namespace`.
+    /// The place of the value of `namespace`.
     pub namespace: Option<Span>,
-    /// `configMapGenerator` and `secretGenerator`.
+    /// Entries of `configMapGenerator` and `secretGenerator`.
     pub generators: Vec<Generator>,
-    /// Why kustomize does not take some of those.
+    /// Why kustomize rejects some of the generators.
     pub faults: Vec<Refusal>,
-    /// `vars`.
+    /// Entries of `vars`.
     pub variables: Vec<Variable>,
 }
 
@@ -140,16 +140,16 @@ pub fn is_kustomization(file: &str, root: Node<'_>) -> bool {
             && matches!(root.str("kind"), Some("Kustomization" | "Component"))
 }
 
-/// The names under which kustomize finds one (`api/konfig/general.go`).
+/// The file names that kustomize recognizes as a kustomization (`api/konfig/general.go`).
 pub(crate) const FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
-/// Whether kustomize takes a file of that name for one.
+/// Whether kustomize recognizes a file with that name as a kustomization.
 pub(crate) fn is_file_name(file: &str) -> bool {
     let name = file.rsplit('/').next().unwrap_or(file);
     FILES.contains(&name)
 }
 
-/// Reads a kustomization file.
+/// Reads a kustomization from the root node of its file.
 pub fn read(file: &str, root: Node<'_>) -> Kustomization {
     let fields = Fields::of(root);
     let members = MEMBER_KEYS.iter().flat_map(|key| fields.items(key));
@@ -192,7 +192,7 @@ pub fn read(file: &str, root: Node<'_>) -> Kustomization {
     }
 }
 
-/// A kustomization file that says nothing: kustomize refuses it.
+/// Returns the kustomization for an empty file, which kustomize refuses to build.
 pub(crate) fn read_empty(file: &str, span: Span) -> Kustomization {
     Kustomization {
         folder: folder(file).to_owned(),
@@ -221,8 +221,8 @@ pub(crate) fn read_empty(file: &str, span: Span) -> Kustomization {
     }
 }
 
-/// Whether kustomize would read it as a kustomization. People call other objects' files so too: a Kustomization of
-/// Flux, or a resource that another kustomization names by its file.
+/// Whether kustomize would read the file as a kustomization. Files with other objects often have the same name: a
+/// Flux Kustomization, or a resource that another kustomization names by its file.
 fn is_judged(file: &str, fields: &Fields<'_>) -> bool {
     let version = fields.str("apiVersion").unwrap_or_default();
     let is_own = version.starts_with("kustomize.config.k8s.io/");
@@ -232,37 +232,37 @@ fn is_judged(file: &str, fields: &Fields<'_>) -> bool {
     is_file_name(file) && !is_others && !is_object
 }
 
-/// The value of a field, its key in any case.
+/// Returns the value of a field; the case of its key does not matter.
 pub(crate) fn field<'a>(node: Node<'a>, name: &str) -> Option<Node<'a>> {
     Fields::of(node).get(name)
 }
 
-/// A member's path from the folder that the inputs are named from.
+/// Returns a member's path relative to the folder that input names are relative to.
 pub(crate) fn member_path(folder: &str, member: &str) -> String {
     if folder.is_empty() { normalise(member) } else { normalise(&format!("{folder}/{member}")) }
 }
 
-/// What one kustomization is built from, directly or through others.
+/// All files and folders that one kustomization is built from, directly or through others.
 #[derive(Debug)]
 pub struct Build<'k> {
-    /// The kustomization.
+    /// The kustomization that is built.
     pub kustomization: &'k Kustomization,
-    /// Files.
+    /// Files that the build reads.
     pub sources: BTreeSet<SourceId>,
-    /// Folders of the kustomizations, its own among them.
+    /// Folders of all kustomizations in the build, including its own.
     pub folders: BTreeSet<&'k str>,
 }
 
-/// What a member's path leads to.
+/// The target of a member's path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Member {
-    /// A file.
+    /// A file in the inputs.
     File(SourceId),
     /// The kustomization at this index.
     Folder(usize),
 }
 
-/// The files among the inputs that kustomizations are built from.
+/// Returns the input files that kustomizations are built from.
 #[cfg(feature = "cli")]
 pub(crate) fn files<'k>(
     kustomizations: impl IntoIterator<Item = &'k Kustomization>,
@@ -272,7 +272,7 @@ pub(crate) fn files<'k>(
     members.filter_map(|member| if let Member::File(id) = member { Some(id) } else { None }).collect()
 }
 
-/// What each kustomization names, as far as it is among the inputs.
+/// Returns the files and folders that each kustomization names, as far as they are in the inputs.
 fn members<'k>(
     kustomizations: impl IntoIterator<Item = &'k Kustomization>,
     sources: &Sources,
@@ -292,10 +292,10 @@ fn members<'k>(
     kustomizations.iter().map(of).collect()
 }
 
-/// Steps from kustomizations to what they name, at most; builds that take more are cut short.
+/// Maximum number of steps from kustomizations to their members; longer builds are cut short.
 const MAX_STEPS: usize = 20_000_000;
 
-/// The builds of all kustomizations.
+/// Returns the builds of all kustomizations.
 pub fn builds<'k>(kustomizations: &'k [Kustomization], sources: &Sources) -> Vec<Build<'k>> {
     if kustomizations.is_empty() {
         return Vec::new();
@@ -330,7 +330,7 @@ fn build<'k>(
     build
 }
 
-/// Kustomizations that no other one builds from.
+/// Returns the kustomizations that no other one builds from.
 pub(crate) fn root_indices(builds: &[Build<'_>]) -> Vec<usize> {
     let mut included = BTreeSet::new();
     for build in builds {
@@ -340,8 +340,8 @@ pub(crate) fn root_indices(builds: &[Build<'_>]) -> Vec<usize> {
     (0..builds.len()).filter(|at| !included.contains(builds[*at].kustomization.folder.as_str())).collect()
 }
 
-/// The namespaces that are given to what each source holds: of each build that is no part of another, the outermost one
-/// that is set on the way to the source. `None` leaves the objects their own.
+/// Returns the namespaces that builds give to the objects of each source. For each build that is not part of another,
+/// this is the outermost namespace set on the way to the source. `None` means that objects keep their own.
 pub fn namespaces(builds: &[Build<'_>], sources: &Sources) -> BTreeMap<SourceId, BTreeSet<Option<String>>> {
     let members = members(builds.iter().map(|build| build.kustomization), sources);
     let mut steps = MAX_STEPS;
@@ -369,8 +369,8 @@ pub fn namespaces(builds: &[Build<'_>], sources: &Sources) -> BTreeMap<SourceId,
     namespaces
 }
 
-/// The entry of `images:` that makes one value another, where a single one of the kustomization in a folder, and of those
-/// that it is built from, does: the place of the scalar, its path and the part of an image that it is.
+/// Returns the `images:` entry that rewrites one value to another, if exactly one does in a folder's kustomization
+/// and those that it is built from: the place of the scalar, its path, and the part of the image that it sets.
 pub(crate) fn setting(
     builds: &[Build<'_>],
     folder: &str,
@@ -395,12 +395,12 @@ pub(crate) fn setting(
     found.next().is_none().then_some(one)
 }
 
-/// The folder of a file, empty for the current one.
+/// Returns the folder of a file; empty for the current folder.
 pub fn folder(file: &str) -> &str {
     file.rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
-/// A path without `.` and, as far as they have something to cancel, `..`.
+/// Normalizes a path: removes `.`, and each `..` that has a preceding part to cancel.
 pub(crate) fn normalise(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/').filter(|part| !matches!(*part, "" | ".")) {

@@ -1,7 +1,7 @@
-//! Secrets of the inputs, whatever makes them, and what the kubelet makes of them as pull secrets.
+//! Secrets in the inputs, whatever creates them, and how the kubelet reads them as pull secrets.
 //!
-//! A Secret object shows what it holds. The others are made in the cluster, or at the build, by
-//! something that the inputs hold: the name, the namespaces, the type and often the keys are known, the content is not.
+//! A Secret object shows its content. Other Secrets are created in the cluster, or at build time, by something in the
+//! inputs: the name, the namespaces, the type, and often the keys are known, but the content is not.
 
 mod copies;
 mod external;
@@ -32,52 +32,52 @@ pub use patcher::{Patcher, Patches};
 /// A Secret, or an object that produces one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Secret {
-    /// Its namespace, when it names one. A producer that makes Secrets in other namespaces than its own has none.
+    /// The Secret's namespace, if it names one. A producer that creates Secrets in other namespaces has none.
     pub namespace: Option<String>,
-    /// The Secret's name. That of a kustomize generator is the one in front of prefix, suffix and hash.
+    /// The Secret's name. For a kustomize generator, this is the name without prefix, suffix, and hash.
     pub name: Spanned<String>,
-    /// The object.
+    /// The object that is or produces the Secret.
     pub resource: ResourceId,
-    /// `type` with its place; `None` where it is left out (the API server fills in `Opaque`).
+    /// The value of `type` with its place; `None` if it is omitted (the API server then sets `Opaque`).
     pub declared_type: Option<Spanned<String>>,
-    /// What it holds.
+    /// The content, as far as it is known.
     pub content: Content,
-    /// What makes it.
+    /// The producer of the Secret.
     pub producer: Producer,
-    /// Other namespaces that have, or may have, one of the same name and content.
+    /// Other namespaces that have, or may have, a Secret of the same name and content.
     pub copies: Vec<Copies>,
-    /// Namespaces whose Secrets may be filled with its content, whatever they are called.
+    /// Namespaces whose Secrets may be filled with this content, under any name.
     pub lent: Vec<Copies>,
 }
 
-/// What makes a Secret.
+/// What creates a Secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Producer {
-    /// Nothing: it is a Secret object.
+    /// Nothing: the object is a Secret itself.
     Itself,
-    /// A Secret object whose values SOPS encrypted.
+    /// A Secret object whose values are encrypted with SOPS.
     Sops,
     /// A Secret object that a controller fills with the content of another: `namespace/name`.
     Mirror(Copier, String),
-    /// SealedSecret of Bitnami's sealed-secrets.
+    /// A SealedSecret of Bitnami's sealed-secrets.
     SealedSecret,
-    /// ExternalSecret or ClusterExternalSecret of the External Secrets Operator.
+    /// An ExternalSecret or ClusterExternalSecret of the External Secrets Operator.
     ExternalSecret {
-        /// It makes one in many namespaces, and none in its own.
+        /// Whether it creates Secrets in many namespaces instead of its own.
         cluster: bool,
     },
     /// A kind of another operator.
     Operator(&'static Maker),
     /// A kind of the Vault Secrets Operator.
     Vault,
-    /// SecretProviderClass of the Secrets Store CSI driver.
+    /// A SecretProviderClass of the Secrets Store CSI driver.
     SecretProviderClass,
-    /// `secretGenerator` of a kustomization.
+    /// An entry in `secretGenerator` of a kustomization.
     Generator(Generator),
 }
 
 impl Producer {
-    /// Why what the Secret holds is not to be seen, to follow the producer's name.
+    /// Explains why the Secret's content is not visible; the text follows the producer's name in messages.
     pub const fn hides(&self) -> &'static str {
         match self {
             Self::Itself => "its content is filled in later",
@@ -93,7 +93,7 @@ impl Producer {
         }
     }
 
-    /// Path of the field that decides the Secret's type.
+    /// Path of the field that sets the Secret's type.
     pub const fn type_path(&self) -> &'static str {
         match self {
             Self::Itself | Self::Sops | Self::Mirror(..) => "type",
@@ -107,27 +107,27 @@ impl Producer {
         }
     }
 
-    /// Whether the Secret itself stands in the inputs.
+    /// Whether the Secret object itself is in the inputs.
     pub const fn is_object(&self) -> bool {
         matches!(self, Self::Itself | Self::Sops | Self::Mirror(..))
     }
 }
 
-/// What the kubelet finds in a secret.
+/// The content of a Secret, as the kubelet sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     /// Credentials, by registry key.
     Config(DockerConfig),
-    /// Ignored without a word, because of its type or because type and key do not go together.
+    /// Silently ignored, because of its type or because type and key do not match.
     Ignored(IgnoredBecause),
-    /// It cannot be decoded.
+    /// The content cannot be decoded.
     Malformed(Malformed),
-    /// Not to be seen from here: encrypted, or filled in later.
+    /// Not visible in the inputs: encrypted, or filled in later.
     Opaque,
 }
 
 impl Content {
-    /// Whether the kubelet does the same with another, wherever the two are written.
+    /// Whether the kubelet treats both the same, regardless of where they are written.
     pub fn means_the_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Config(config), Self::Config(other)) => {
@@ -148,42 +148,42 @@ impl Content {
     }
 }
 
-/// Why the kubelet ignores a secret.
+/// Why the kubelet ignores a Secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IgnoredBecause {
-    /// Its type is neither `kubernetes.io/dockerconfigjson` nor `kubernetes.io/dockercfg`.
+    /// The type is neither `kubernetes.io/dockerconfigjson` nor `kubernetes.io/dockercfg`.
     WrongType {
-        /// Whether it has the key of a pull secret, so that the type is the only fault.
+        /// Whether it has the data key of a pull secret, so that the type is the only fault.
         has_docker_config: bool,
     },
-    /// The type is right, but the data key that goes with it is missing: the API server refuses it.
+    /// The type is right, but the matching data key is missing: the API server rejects it.
     MissingKey,
 }
 
-/// Why a secret cannot be decoded.
+/// Why a Secret cannot be decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Malformed {
-    /// The words of the API server or the kubelet.
+    /// The error message of the API server or the kubelet.
     pub message: String,
-    /// The offending place in the value, as exactly as it can be told; else the value.
+    /// The offending place in the value, as precisely as it is known; otherwise the whole value.
     pub span: Span,
-    /// Who refuses it.
+    /// Which component rejects it.
     pub refused_by: RefusedBy,
 }
 
-/// When a malformed secret shows.
+/// When a malformed Secret is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum RefusedBy {
-    /// At apply.
+    /// When it is applied.
     ApiServer,
-    /// At the pull, for every image of the pod.
+    /// When an image is pulled, for every image of the pod.
     Kubelet,
 }
 
 const FORMATS: [Format; 2] = [Format::DockerConfigJson, Format::DockerCfg];
 
 impl Secret {
-    /// Whether a reference that stands there names it.
+    /// Whether a reference at the given place names this Secret.
     pub fn is_named(&self, reference: &str, from: NamedFrom<'_>) -> bool {
         match &self.producer {
             Producer::Generator(generator) => generator.is_named(&self.name.value, reference, from),
@@ -191,7 +191,7 @@ impl Secret {
         }
     }
 
-    /// Whether its producer stands in no namespace.
+    /// Whether its producer is not in any namespace.
     pub fn is_for_many_namespaces(&self) -> bool {
         match self.producer {
             Producer::ExternalSecret { cluster } => cluster,
@@ -200,13 +200,13 @@ impl Secret {
         }
     }
 
-    /// Whether a namespace has it, as far as can be told; `None` where it has not. `default` is the namespace of objects
-    /// that name none.
+    /// Whether a namespace has the Secret, as far as is known; `None` if it does not. `default` is the namespace of
+    /// objects that do not name one.
     pub fn presence(&self, namespace: Option<&str>, default: Option<&str>) -> Option<Presence> {
         self.presence_in(namespace.or(default), default)
     }
 
-    /// The same of a namespace that `default` does not stand in for where it is not known.
+    /// Like [`Self::presence`], but `default` does not replace an unknown `wanted` namespace.
     pub fn presence_in(&self, wanted: Option<&str>, default: Option<&str>) -> Option<Presence> {
         let own = self.namespace.as_deref().or(default);
         let made = match (wanted, own) {
@@ -218,7 +218,7 @@ impl Secret {
         made.into_iter().chain(self.copies.iter().filter_map(|copies| copies.presence(wanted))).max()
     }
 
-    /// Whether it is meant as a pull secret: it has the type of one, or all of one but the type.
+    /// Whether it is meant as a pull secret: it has the type of one, or everything but the type.
     pub fn is_meant_for_pulls(&self) -> bool {
         match &self.content {
             Content::Config(_) | Content::Malformed(_) => true,
@@ -232,24 +232,24 @@ impl Secret {
     }
 }
 
-/// What objects hold, or make, of Secrets.
+/// Everything that objects contain about Secrets, or create.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    /// Secrets, and what produces one.
+    /// Secrets, and objects that produce one.
     pub(crate) secrets: Vec<Secret>,
-    /// Namespaces and names of Secrets that something fills, but does not make.
+    /// Namespaces and names of Secrets that something fills but does not create.
     pub(crate) filled_in: Vec<Spanned<(Option<String>, String)>>,
-    /// What may add pull secrets to pods, or make Secrets whose names are unknown.
+    /// Objects that may add pull secrets to pods, or create Secrets with unknown names.
     pub(crate) patchers: Vec<Patcher>,
-    /// Keys that are written twice, where they matter.
+    /// Duplicate keys, for keys that affect pulls.
     pub(crate) duplicate_keys: Vec<DuplicateKey>,
     /// Spans whose text is secret.
     pub(crate) masked: Vec<Span>,
-    /// The registry credentials among them, for the redactor.
+    /// The registry credentials in the masked spans, for the redactor.
     pub(crate) secret_texts: Vec<Sensitive>,
 }
 
-/// Reads a Secret, or whatever produces Secrets.
+/// Reads a Secret, or an object that produces Secrets.
 pub(crate) fn extract(object: &Object<'_>, resource: ResourceId) -> Found {
     let mut inner = Found::default();
     let found = &mut inner;
@@ -267,8 +267,9 @@ pub(crate) fn extract(object: &Object<'_>, resource: ResourceId) -> Found {
     inner
 }
 
-/// Whether a text that is no tree may hold values of a Secret: it names the kind, however the key is written, or one of
-/// the fields that hold them. `secretKeyRef` and `imagePullSecrets` name none.
+/// Whether a text that could not be parsed may contain values of a Secret: it names the kind, in any spelling of the
+/// key, or one of the fields that contain values. `secretKeyRef` and `imagePullSecrets` do not name a Secret in this
+/// sense.
 pub(crate) fn may_hold_a_secret(text: &str) -> bool {
     let is_word = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
     let names_kind = text.match_indices("Secret").any(|(at, word)| {

@@ -1,5 +1,5 @@
-//! Where images stand in Kubernetes objects: the image uses of every workload, with the facts of the pod that they
-//! run in.
+//! Finds the images in Kubernetes objects: the image uses of every workload, with the facts of the pod that each runs
+//! in.
 
 pub mod custom;
 mod demand;
@@ -44,11 +44,11 @@ pub struct PodId(pub u32);
 /// A Kubernetes object of the inputs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resource {
-    /// What it is called.
+    /// The apiVersion, kind, namespace, and name.
     pub name: ResourceName,
-    /// The whole object.
+    /// The place of the whole object.
     pub span: Span,
-    /// The template that wrote it, as a renderer's comment names it: `shop/templates/deployment.yaml`.
+    /// The template that produced the object, as a renderer's comment names it: `shop/templates/deployment.yaml`.
     pub template: Option<String>,
 }
 
@@ -63,12 +63,12 @@ pub enum ContainerKind {
     Ephemeral,
     /// `volumes[].image`.
     Volume,
-    /// Any other field that holds an image.
+    /// Any other field that contains an image.
     Other,
 }
 
 impl ContainerKind {
-    /// As JSON output names it.
+    /// The name of the kind in JSON output.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Container => "container",
@@ -83,33 +83,33 @@ impl ContainerKind {
 /// The container, or image volume, that an image is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Container {
-    /// Its kind.
+    /// The kind of container.
     pub kind: ContainerKind,
-    /// Its `name`.
+    /// The container's `name`.
     pub name: Option<String>,
 }
 
-/// Why an image use is not judged.
+/// Why an image use is not checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Skip {
     /// A template expression, a variable, a marker: `{{ }}`, `${X}`, `$(X)`, `<X>`, `ko://`, `REPLACE_ME`.
     Placeholder,
     /// `auto` in a pod that Istio injects.
     Injected,
-    /// A kustomization changes it, or may, and it is not known to what.
+    /// A kustomization changes the image, or may change it, to a value that is not known.
     RewrittenByKustomize,
-    /// A kustomization replaces it in every build: what it is replaced by is an image use of its own.
+    /// A kustomization replaces the image in every build. Each replacement is an image use of its own.
     ReplacedByKustomize,
-    /// An OpenShift trigger or image stream sets it.
+    /// An OpenShift trigger or image stream sets the image.
     SetByImageStream,
-    /// It is not a kubelet that pulls it: Flux, Crossplane, an image build or Istio's agent does. Or a policy may make an
-    /// object of it, merged with what the cluster has.
+    /// Something other than a kubelet pulls the image: Flux, Crossplane, an image build, or Istio's agent. Or a
+    /// policy may create an object from it, merged with what is in the cluster.
     PulledByAnother,
-    /// The pod has run to its end: nothing is pulled for it any more.
+    /// The pod has completed: nothing is pulled for it any more.
     Finished,
 }
 
-/// What the text of an image field is.
+/// The parsed form of an image field's text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageText {
     /// A reference, as the kubelet parses it.
@@ -120,76 +120,76 @@ pub enum ImageText {
     Skipped(Skip),
 }
 
-/// Why an image field holds no reference.
+/// Why an image field does not contain a reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InvalidImage {
-    /// The kubelet's parser refuses it.
+    /// The kubelet's parser rejects it.
     Unparsable(ReferenceError),
-    /// The field is there, but empty or null: the API server requires a value.
+    /// The field exists but is empty or null: the API server requires a value.
     Empty,
-    /// The field holds a mapping, sequence, number or boolean: the API server refuses to decode it.
+    /// The field is a mapping, sequence, number, or boolean: the API server refuses to decode it.
     NotAString,
 }
 
-/// One image that one container of one pod wants.
+/// One image used by one container of one pod.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageUse {
-    /// The pod that it runs in.
+    /// The pod that the image runs in.
     pub pod: PodId,
-    /// The container.
+    /// The container that uses the image.
     pub container: Container,
-    /// Where in the object it stands, JSONPath-like: `spec.template.spec.containers[0].image`.
+    /// Path of the field in the object, JSONPath-like: `spec.template.spec.containers[0].image`.
     pub path: String,
-    /// The value that is pulled, and the place of the scalar that decides it (quotes included; for an alias the alias
-    /// itself).
+    /// The value that is pulled, and the place of the scalar that decides it. The place includes quotes; for an
+    /// alias, it is the place of the alias itself.
     pub text: Spanned<String>,
-    /// The value as the workload writes it, where another one is pulled: a parameter was filled in, or a kustomization
-    /// sets another name, tag or digest.
+    /// The value as written in the workload, if a different one is pulled: a parameter was filled in, or a
+    /// kustomization sets another name, tag, or digest.
     pub written: Option<String>,
-    /// The places of the inputs that decide the value besides its own, in the order in which they count.
+    /// Other places in the inputs that also decide the value, in order of precedence.
     pub decided_by: Vec<DecidedBy>,
-    /// The tag of an image stream that a trigger of OpenShift replaces the value by.
+    /// The image stream tag that an OpenShift trigger replaces the value with.
     pub stream_tag: Option<TagName>,
-    /// What the value is.
+    /// The parsed value.
     pub image: ImageText,
-    /// `imagePullPolicy`, as written.
+    /// The value of `imagePullPolicy`, as written.
     pub declared_policy: Option<Spanned<String>>,
 }
 
-/// A place that decides an image, or a part of it, from elsewhere in the inputs: the value of a template's parameter, a
-/// kustomization's `newTag`, a line of a chart's values.
+/// A place elsewhere in the inputs that decides an image or part of it: the value of a template's parameter, a
+/// kustomization's `newTag`, or a line in a chart's values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecidedBy {
-    /// The place: of a scalar, quotes included.
+    /// The place of the scalar, quotes included.
     pub span: Span,
-    /// What it says, in a few words.
+    /// A short description of what the place decides.
     pub message: String,
 }
 
-/// How exactly the pod of an image use is known.
+/// How precisely the pod of an image use is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PodOrigin {
     /// A Pod object itself.
     Pod,
     /// The pod template of a built-in workload.
     Template,
-    /// One of the two that a kustomization patches in a way that is not followed: it may have another service account
-    /// and other pull secrets than are to be seen.
+    /// A pod or pod template that a kustomization patches in a way that pullcheck does not follow: it may have a
+    /// different service account and other pull secrets than the object shows.
     Patched,
-    /// A field of a kind whose operator makes a pod of its own with it: the image is what is pulled, but the pod may
-    /// have another service account and more pull secrets than the object shows.
+    /// A field of a kind whose operator creates a pod from it. The image is pulled as written, but the pod may have a
+    /// different service account and more pull secrets than the object shows.
     Operator,
-    /// A `containers:` list in an object of a kind that pullcheck does not know; pull secrets and service account are
-    /// read where a pod spec has them, but an operator may add its own.
+    /// A `containers:` list in an object of a kind that pullcheck does not know. Pull secrets and service account are
+    /// read from the same fields as in a pod spec, but an operator may add its own.
     Custom,
-    /// Something in a chart's template that is not rendered: a condition may drop or change it.
+    /// Part of a chart template that is not rendered: a condition may drop or change it.
     Unrendered,
-    /// An image that a flag or an annotation names: another program may make a pod of it.
+    /// An image named by a flag or an annotation: another program may create a pod from it.
     Mention,
 }
 
 impl PodOrigin {
-    /// Whether the pods get exactly what is written: all that they pull with is known.
+    /// Whether the pods get exactly what is written, so that all their credentials are known.
     pub const fn is_whole(self) -> bool {
         matches!(self, Self::Pod | Self::Template)
     }
@@ -203,96 +203,97 @@ impl PodOrigin {
 /// A name in a pod's, or service account's, `imagePullSecrets`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretReference {
-    /// The name; empty in `[{}]` and `[{name: ""}]`.
+    /// The name; empty for `[{}]` and `[{name: ""}]`.
     pub name: String,
-    /// The name's scalar, or the list item where there is no name.
+    /// The name's scalar, or the list item if it has no name.
     pub span: Span,
 }
 
 /// The pod-wide facts that decide with which credentials its images are pulled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pod {
-    /// The object it belongs to.
+    /// The object that the pod belongs to.
     pub resource: ResourceId,
-    /// How well it is known.
+    /// How precisely the pod is known.
     pub origin: PodOrigin,
-    /// The pod spec.
+    /// The place of the pod spec.
     pub span: Span,
-    /// Namespace of the pod; `None` when the object names none.
+    /// The namespace of the pod; `None` if the object does not name one.
     pub namespace: Option<String>,
     /// `serviceAccountName`, else its alias `serviceAccount`; `None` means `default`.
     pub service_account: Option<Spanned<String>>,
-    /// `imagePullSecrets`: `None` when absent, null or empty (the service account's list then counts).
+    /// `imagePullSecrets`: `None` if absent, null, or empty (the service account's list then applies).
     pub pull_secrets: Option<Vec<SecretReference>>,
-    /// What it asks of its nodes, as far as images depend on it.
+    /// The pod's constraints on its nodes, as far as images depend on them.
     pub demand: Demand,
-    /// Files whose Secrets and service accounts it never meets: those of other overlays of the same base.
+    /// Files whose Secrets and service accounts are never deployed together with the pod: those of other overlays of
+    /// the same base.
     pub hidden: BTreeSet<SourceId>,
-    /// What its operator decides, and the object does not show.
+    /// The properties that an operator chooses and the object does not show.
     pub chosen: Chosen,
 }
 
-/// What an operator decides about a pod, and its object does not show.
+/// The properties of a pod that an operator chooses and its object does not show.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Chosen {
-    /// In which namespace it runs.
+    /// Whether the operator chooses the namespace.
     pub namespace: bool,
-    /// As which service account it runs where none is named.
+    /// Whether the operator chooses the service account if the object does not name one.
     pub service_account: bool,
 }
 
 impl Pod {
-    /// The name of the effective service account; words where its operator alone knows it, which are no name.
+    /// The name of the effective service account. If only the operator knows it, this is a description, not a name.
     pub fn service_account_name(&self) -> &str {
         let unnamed = if self.chosen.service_account { "(its operator's)" } else { "default" };
         self.service_account.as_ref().map_or(unnamed, |name| &name.value)
     }
 
-    /// The namespace of the pod. `default` is that of objects that name none.
+    /// The namespace of the pod. `default` is the namespace of objects that do not name one.
     pub fn namespace_or<'n>(&'n self, default: Option<&'n str>) -> Option<&'n str> {
         self.namespace.as_deref().or(default.filter(|_| !self.chosen.namespace))
     }
 }
 
-/// What objects hold of workloads. The pods are numbered from 0.
+/// Everything that objects contain about workloads. The pods are numbered from 0.
 #[derive(Debug, Default)]
 pub(crate) struct Found<'d> {
-    /// Pods and pod templates.
+    /// Pods and pod templates, in the order found.
     pub(crate) pods: Vec<Pod>,
-    /// Image uses.
+    /// Image uses of all pods.
     pub(crate) images: Vec<ImageUse>,
     /// Pod templates with their metadata, whose annotations may suppress findings.
     pub(crate) templates: Vec<(Span, Option<Node<'d>>)>,
-    /// Keys that are written twice, where they matter.
+    /// Duplicate keys, for keys that affect pulls.
     pub(crate) duplicate_keys: Vec<DuplicateKey>,
-    /// `imagePullSecrets` at a place that no pod ever sees.
+    /// `imagePullSecrets` at places where no pod ever sees them.
     pub(crate) misplaced: Vec<MisplacedPullSecrets>,
     /// Fields of unknown kinds that look like an image: the first of each object.
     pub(crate) unchecked: Vec<Unchecked>,
-    /// What may write other images into pods.
+    /// Objects that may write other images into pods.
     pub(crate) rewriters: Vec<Rewriter>,
     /// Names of OpenShift image streams that pods may use as images.
     pub(crate) image_streams: Vec<String>,
-    /// The tags of image streams.
+    /// Tags defined by image streams.
     pub(crate) stream_tags: Vec<StreamTag>,
 }
 
 impl Found<'_> {
-    /// The pod of an image use.
+    /// Returns the pod with an id.
     fn pod(&self, id: PodId) -> &Pod {
         &self.pods[id.0 as usize]
     }
 }
 
-/// Reads the workload that an object is: its pods, their images, misplaced pull secrets. `own_kinds` are those of the
-/// configuration.
+/// Reads the workload in an object: its pods, their images, and misplaced pull secrets. `own_kinds` are the kinds
+/// from the configuration.
 pub(crate) fn extract<'d>(object: &Object<'d>, resource: ResourceId, own_kinds: &[Kind]) -> Found<'d> {
     let mut found = Found::default();
     read(object, resource, own_kinds, &mut found);
     found
 }
 
-/// Reads the workload that an object is into what was found.
+/// Reads the workload in an object and adds the results to `found`.
 fn read<'d>(object: &Object<'d>, resource: ResourceId, own_kinds: &[Kind], found: &mut Found<'d>) {
     found.image_streams.extend(openshift::local_stream(object));
     found.stream_tags.extend(openshift::tags(object));
