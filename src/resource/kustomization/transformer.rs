@@ -1,4 +1,4 @@
-//! `transformers` and `replacements`: what the built-in ones change of what is pulled.
+//! `transformers` and `replacements`: how the built-in ones change what is pulled.
 //!
 //! Follows `api/internal/builtins` and `api/types/replacement.go` of kustomize 5.8.3.
 
@@ -10,97 +10,98 @@ use crate::text::source::Span;
 use crate::text::yaml::scalar::Scalar;
 use crate::text::yaml::{self, Node, Piece};
 
-/// An entry of `transformers`.
+/// An entry in `transformers`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transformer {
-    /// As it is written.
+    /// The text of the entry as written.
     pub text: String,
-    /// What its documents do, where they stand in the kustomization itself; a file or folder else.
+    /// The effects of its documents, if they are inline in the kustomization; `None` for a file or folder.
     pub inline: Option<Vec<Effect>>,
-    /// The entry.
+    /// The place of the entry.
     pub span: Span,
 }
 
-/// What a transformer does.
+/// The effect of a transformer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// Nothing to what is pulled, or with what.
+    /// No effect on what is pulled or on the credentials.
     Harmless,
-    /// It puts these around names.
+    /// Adds a prefix and a suffix to names.
     Names {
-        /// In front.
+        /// The text before the name.
         prefix: String,
-        /// Behind.
+        /// The text after the name.
         suffix: String,
     },
-    /// It sets the namespace; of those only that have none, where `unset_only`.
+    /// Sets the namespace; with `unset_only`, only for objects that have none.
     Namespace {
-        /// The namespace.
+        /// The name of the namespace.
         name: String,
-        /// Whether others keep theirs.
+        /// Whether objects that have a namespace keep it.
         unset_only: bool,
     },
-    /// It rewrites images: those of containers, and the fields at these paths.
+    /// Rewrites images: those of containers, and the fields at these paths.
     Image {
-        /// The rule.
+        /// The rule that is applied.
         rule: Box<ImageRule>,
-        /// `fieldSpecs`.
+        /// The paths in `fieldSpecs`.
         paths: Vec<String>,
     },
-    /// It patches.
+    /// Patches objects.
     Patches(Vec<Patch>),
-    /// It replaces fields.
+    /// Replaces fields of objects.
     Replacements(Vec<Replacement>),
-    /// It is not known what it does; its kind.
+    /// An unknown effect; the kind of the transformer.
     Unknown(String),
 }
 
-/// An entry of `replacements`.
+/// An entry in `replacements`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replacement {
-    /// The file that it stands in.
+    /// The file that contains the replacement.
     pub path: Option<String>,
-    /// The object that the value is taken from.
+    /// The object that the value is copied from.
     pub source: Option<Target>,
-    /// The field of it, and the options, as kustomize prints them behind its id.
+    /// The source's field and options, as kustomize prints them after its id.
     pub shown_path: String,
-    /// What it replaces.
+    /// The fields that are replaced.
     pub targets: Vec<Replaced>,
-    /// The entry.
+    /// The place of the entry.
     pub span: Span,
 }
 
 /// A target of a replacement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replaced {
-    /// Of which objects.
+    /// Selects the objects to change.
     pub select: Target,
-    /// `fieldPaths` that have to be there.
+    /// The `fieldPaths` that have to exist.
     pub paths: Vec<String>,
     /// Whether it may set an image.
     pub images: bool,
-    /// Whether it may set what an image is pulled with: names of Secrets and service accounts, namespaces.
+    /// Whether it may set the credentials that an image is pulled with: names of Secrets and service accounts, or
+    /// namespaces.
     pub credentials: bool,
     /// Whether it may set the name of a Secret or service account.
     pub renames: bool,
 }
 
-/// A document among the inputs that kustomize reads for what it says of others.
+/// A document in the inputs that kustomize reads as instructions for other objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Aside {
     /// The configuration of a built-in plugin.
     Transformer(Effect),
-    /// Replacements in a file of their own.
+    /// Replacements in a separate file.
     Replacements(Vec<Replacement>),
-    /// What may be a transformer configuration; whether it says which fields hold images.
+    /// A document that may be a transformer configuration.
     Configuration {
-        /// It has `images`.
+        /// Whether it has `images`, and so defines which fields contain images.
         images: bool,
     },
 }
 
 impl Aside {
-    /// Reads a document; `None` where it is nothing of the kind.
+    /// Reads a document; `None` if it is not such a document.
     pub(crate) fn read(root: Node<'_>) -> Option<Self> {
         if root.str("apiVersion") == Some("builtin") {
             return Some(Self::Transformer(Effect::read(root)));
@@ -154,7 +155,7 @@ impl Effect {
             },
             "ImageTagTransformer" => {
                 let mut rule = root.get("imageTag").and_then(|entry| ImageRule::of("imageTag".to_owned(), entry));
-                // An object's date is printed with its time once it has been read.
+                // kustomize prints a date in an object with its time after reading it.
                 let is_date = |node: Node<'_>| {
                     let text = node.text().unwrap_or_default();
                     node.is_plain() && text.len() >= 8 && text.bytes().filter(|b| *b == b'-').count() == 2
@@ -180,7 +181,7 @@ impl Effect {
         }
     }
 
-    /// What it cannot be followed for; `None` where it can.
+    /// The kind of a transformer that cannot be followed; `None` if it can.
     pub(crate) fn unknown(&self) -> Option<&str> {
         match self {
             Self::Unknown(kind) => Some(kind),
@@ -220,7 +221,8 @@ impl Replacement {
     }
 }
 
-/// Whether a field path of a replacement leads to something in an object; one that needs more than is read here may.
+/// Whether a field path of a replacement leads to something in an object. A path that needs more syntax than is read
+/// here is assumed to.
 pub(crate) fn leads_somewhere(object: Node<'_>, path: &str) -> bool {
     let mut node = object;
     let mut rest = path;
@@ -253,17 +255,17 @@ fn stepped<'a>(node: Node<'a>, step: &str) -> Option<Node<'a>> {
     }
 }
 
-/// `transformers`.
+/// Reads `transformers`.
 pub(crate) fn read(fields: &Fields<'_>) -> Vec<Transformer> {
     let entry = |node: Node<'_>| {
-        // kustomize reads a list of nothing in an empty text.
+        // kustomize reads an empty text as an empty list.
         let text = node.as_str().filter(|text| !text.trim().is_empty())?;
         Some(Transformer { text: text.to_owned(), inline: inline(node, text), span: node.span() })
     };
     fields.items("transformers").filter_map(entry).collect()
 }
 
-/// The transformers that a text holds; `None` where it is a path.
+/// The effects of the transformers in an inline text; `None` if the text is a path.
 fn inline(node: Node<'_>, text: &str) -> Option<Vec<Effect>> {
     let mut effects = Vec::new();
     let mut is_path = !text.contains(['\n', '{']);
@@ -281,7 +283,7 @@ fn inline(node: Node<'_>, text: &str) -> Option<Vec<Effect>> {
         }
         Piece::Skipped => effects.push(Effect::Unknown("ConfigMap".to_owned())),
         Piece::Broken(_) => is_path = true,
-        // What kubectl says of a document is no matter here.
+        // Warnings from kubectl about a document do not matter here.
         Piece::Refused(_) | Piece::Unread(_) => {}
     });
     (!is_path).then_some(effects)

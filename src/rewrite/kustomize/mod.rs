@@ -1,7 +1,7 @@
-//! What the builds make of the images that the inputs write: one image use for each image that is deployed in the end.
+//! Applies kustomize builds to the images in the inputs: one image use for each image that is finally deployed.
 //!
-//! Each kustomization that no other one builds from is followed as kustomize does it: resources, then components, then
-//! patches, namespace, names and images, from the innermost outwards (`api/internal/target/kusttarget.go`,
+//! Each kustomization that no other one builds from is followed as kustomize does it: resources, then components,
+//! then patches, namespace, names, and images, from the innermost outwards (`api/internal/target/kusttarget.go`,
 //! `kusttarget_configplugin.go` of kustomize 5.8.3).
 
 mod account;
@@ -29,23 +29,23 @@ use crate::resource::workload::{DecidedBy, PodId, ResourceId};
 use crate::text::placeholder::is_placeholder;
 use crate::text::source::{SourceId, Sources, Span, Spanned};
 
-/// Image uses that are carried through builds, at most: beyond that nobody reads the report, and what is built of what
-/// could grow without bound.
+/// Maximum number of image uses that are carried through builds. Nobody reads a longer report, and nested builds
+/// could otherwise grow without bound.
 const BUDGET: usize = 400_000;
 
-/// Entries of `images:` that are held against images, at most.
+/// Maximum number of comparisons of `images:` entries with images.
 const MAX_CHECKS: usize = 20_000_000;
 
-/// Decisions that are kept of an image, at most: the first ones and the last.
+/// Maximum number of decisions that are kept for an image: the first ones and the last.
 const MAX_SET: usize = 16;
 
-/// The longest value that is followed, in bytes; the kubelet takes no image that is as long.
+/// The longest value that is followed, in bytes; the kubelet does not accept an image that long.
 const MAX_VALUE: usize = 4096;
 
-/// Kustomizations that build from each other, at most.
+/// Maximum depth of kustomizations that build from each other.
 const MAX_DEPTH: usize = 64;
 
-/// Follows all builds and gives every image use the values that are deployed. The answer is the pods that were settled.
+/// Follows all builds and gives every image use the values that are deployed. Returns the pods that were settled.
 pub(crate) fn apply(
     inventory: &mut Inventory,
     kustomizations: &[Kustomization],
@@ -71,7 +71,7 @@ pub(crate) fn apply(
         builder.doubt = None;
         let mut pods = builder.build(root, None, 0);
         if builder.is_exhausted {
-            // Once is enough: what is unknown in one build is told of the image, whichever build it is.
+            // Once is enough: an unknown value is reported for the image, whichever build it is in.
             let fresh: BTreeSet<SourceId> = builds[root].sources.difference(&builder.given_up).copied().collect();
             pods = builder.all_unknown(&fresh, kustomizations[root].span);
             builder.given_up.extend(fresh);
@@ -90,7 +90,7 @@ pub(crate) fn apply(
             pods.iter_mut().for_each(|pod| pod.blur_images(why));
             builder.reasons.push(Unfollowed { reason: Reason::Patch, span: why.span });
         }
-        // Nothing comes out of a build that fails.
+        // A build that fails produces nothing.
         if let Some(refused) = builder.reasons.iter().find(|it| it.reason == Reason::Refused) {
             let why = Why::new(refused.span, "kustomize refuses this, and builds nothing");
             pods.iter_mut().flat_map(|pod| &mut pod.items).for_each(|item| item.unknown = Some(why));
@@ -117,8 +117,8 @@ pub(crate) fn apply(
     emit::emit(inventory, &outcomes, &seen, &patched)
 }
 
-/// The namespaces that a build gives to objects, with the folders of the kustomizations that do; `None` where
-/// transformers, replacements or placeholders may give others.
+/// The namespaces that a build gives to objects, with the folders of the kustomizations that set them; `None` if
+/// transformers, replacements, or placeholders may set others.
 fn namespaces_of<'k>(build: &Build<'_>, kustomizations: &'k [Kustomization]) -> Option<Vec<(&'k str, &'k str)>> {
     let mut own = kustomizations.iter().filter(|it| build.folders.contains(it.folder.as_str()));
     let is_open = |own: &Kustomization| {
@@ -132,41 +132,41 @@ fn namespaces_of<'k>(build: &Build<'_>, kustomizations: &'k [Kustomization]) -> 
 struct Builder<'k> {
     inventory: &'k Inventory,
     kustomizations: &'k [Kustomization],
-    /// Why kustomize refuses each of them.
+    /// The refusals of each kustomization.
     refused: &'k [Vec<crate::resource::kustomization::Refusal>],
     folders: BTreeMap<String, usize>,
     files: BTreeMap<String, SourceId>,
     sources: &'k Sources,
-    /// Pods of each source.
+    /// The pods in each source.
     pods: BTreeMap<SourceId, Vec<PodId>>,
-    /// Image uses of each pod.
+    /// The indices of the image uses of each pod.
     images: Vec<Vec<usize>>,
-    /// Resources of each source.
+    /// The indices of the resources in each source.
     resources: BTreeMap<SourceId, Vec<usize>>,
-    /// Finished builds of kustomizations that several build from.
+    /// Finished builds of kustomizations that several others build from.
     finished: BTreeMap<usize, (Vec<BuiltPod>, Vec<Unfollowed>)>,
-    /// Kustomizations that are being built.
+    /// Kustomizations that are being built, outermost first.
     open: Vec<usize>,
-    /// What was not followed in the root at hand.
+    /// The parts of the current root that were not followed.
     reasons: Vec<Unfollowed>,
-    /// Image uses of patches that were merged into an object.
+    /// Image uses in patches that were merged into an object.
     merged: BTreeSet<usize>,
-    /// Patch files that were met, with what they hold.
+    /// The changes in patch files that were already read.
     patch_files: BTreeMap<SourceId, Vec<Change>>,
-    /// What the patch files are.
+    /// The forms of the patch files.
     forms: BTreeMap<SourceId, patch::Form>,
-    /// Namespaces that kustomizations of the root at hand give to objects, with their folders; `None` where not all are
+    /// Namespaces that kustomizations of the current root give to objects, with their folders; `None` if not all are
     /// known.
     root_namespaces: Option<Vec<(&'k str, &'k str)>>,
-    /// Sources of the root at hand.
+    /// The sources of the current root.
     root_sources: BTreeSet<SourceId>,
-    /// What names an object of the root at hand that it does not have.
+    /// References to objects that the current root does not have.
     unmatched: Vec<crate::resource::kustomization::Refusal>,
-    /// Objects that a patch of the root at hand took away.
+    /// Objects that a patch of the current root deleted.
     deleted: BTreeSet<ResourceId>,
-    /// What kustomize may refuse, of the root at hand.
+    /// The place in the current root that kustomize may refuse.
     doubt: Option<Why>,
-    /// Sources of builds that are too large to be followed.
+    /// The sources of builds that are too large to follow.
     given_up: BTreeSet<SourceId>,
     spent: usize,
     checks: usize,
@@ -220,7 +220,7 @@ impl<'k> Builder<'k> {
         }
     }
 
-    /// What a kustomization builds; a Component from what is there.
+    /// Returns the pods that a kustomization builds. A Component starts from the pods in `there`.
     fn build(&mut self, at: usize, there: Option<Vec<BuiltPod>>, depth: usize) -> Vec<BuiltPod> {
         let is_component = there.is_some();
         let mut pods = there.unwrap_or_default();
@@ -276,7 +276,7 @@ impl<'k> Builder<'k> {
         pods
     }
 
-    /// Whether all objects of the root at hand are among the inputs.
+    /// Whether all objects of the current root are in the inputs.
     fn is_all_known(&self) -> bool {
         let is_open = |reason: &Reason| {
             matches!(
@@ -288,8 +288,8 @@ impl<'k> Builder<'k> {
         !is_broken && !self.is_exhausted && !self.reasons.iter().any(|it| is_open(&it.reason))
     }
 
-    /// Whether an object of the root at hand may have the name, with whatever is put around it. Where only one that was
-    /// taken away does, kustomize may refuse what names it.
+    /// Whether an object of the current root may have the name, with any prefix and suffix. If only a deleted object
+    /// matches, kustomize may refuse the reference to it.
     fn may_have(&mut self, is_kind: impl Fn(&crate::resource::ResourceName) -> bool, name: &str, span: Span) -> bool {
         let resources = self.root_sources.iter().filter_map(|source| self.resources.get(source)).flatten();
         let mut named = resources.filter(|&&at| {
@@ -304,8 +304,8 @@ impl<'k> Builder<'k> {
         true
     }
 
-    /// Whether an object of the root at hand may have been given a namespace before a kustomization patches it: its own
-    /// `namespace` comes later.
+    /// Whether an object of the current root may have been given a namespace before a kustomization patches it. The
+    /// kustomization's own `namespace` is applied later.
     fn may_move_to(&self, own: &Kustomization, namespace: &str) -> bool {
         let is_other = |(folder, known): &(&str, &str)| *known == namespace && *folder != own.folder;
         is_placeholder(namespace) || self.root_namespaces.as_ref().is_none_or(|known| known.iter().any(is_other))
@@ -325,14 +325,14 @@ impl<'k> Builder<'k> {
         self.spent += pods.iter().map(|pod| 1 + pod.items.len()).sum::<usize>();
     }
 
-    /// The pods of a file, as they are written.
+    /// The pods of a file as written.
     fn of_source(&self, source: SourceId) -> Vec<BuiltPod> {
         let pods = self.pods.get(&source).into_iter().flatten();
         pods.map(|&id| self.as_built_from(id)).collect()
     }
 
-    /// What `config.kubernetes.io/local-config` keeps from being deployed is not followed: any value but `false` may
-    /// (`IgnoreLocal` of `api/internal/target/kusttarget.go`).
+    /// A pod with `config.kubernetes.io/local-config` is not followed: any value but `false` may keep it from being
+    /// deployed (`IgnoreLocal` of `api/internal/target/kusttarget.go`).
     fn as_built_from(&self, id: PodId) -> BuiltPod {
         let mut pod = self.as_written(id);
         let text = self.sources.slice(self.inventory.resource(self.inventory.pod(id).resource).span);
@@ -368,7 +368,7 @@ impl<'k> Builder<'k> {
         }
     }
 
-    /// What stands for a build that is too large to be followed.
+    /// The pods of a build that is too large to follow, with unknown images.
     fn all_unknown(&self, sources: &BTreeSet<SourceId>, span: Span) -> Vec<BuiltPod> {
         let mut pods: Vec<BuiltPod> = sources.iter().flat_map(|source| self.of_source(*source)).collect();
         let why = Why::new(span, "this build is too large for pullcheck to follow");
@@ -376,7 +376,7 @@ impl<'k> Builder<'k> {
         pods
     }
 
-    /// What a patch file holds; `None` where that is not known.
+    /// The changes in a patch file; `None` if they are not known.
     fn changes_of(&mut self, source: SourceId) -> Option<Vec<Change>> {
         if !self.patch_files.contains_key(&source) {
             let changes = self.read_changes(source);
@@ -419,7 +419,7 @@ impl<'k> Builder<'k> {
         merges.chain(operations.map(|operations| Change::Operations(operations.clone()))).collect()
     }
 
-    /// The patches of a kustomization, those of its transformers among them.
+    /// The patches of a kustomization, including those of its transformers.
     fn patches(&self, own: &'k Kustomization) -> Vec<&'k Patch> {
         let effects = own.transformers.iter().flat_map(|it| self.effects(own, it).unwrap_or_default());
         let of_transformers = effects.flat_map(|effect| match effect {
@@ -429,7 +429,7 @@ impl<'k> Builder<'k> {
         own.patches.iter().chain(of_transformers).collect()
     }
 
-    /// Files that are `resources` of any kustomization.
+    /// The files that are listed in `resources` of any kustomization.
     fn resource_sources(&self) -> BTreeSet<SourceId> {
         let members = self.kustomizations.iter().flat_map(|own| {
             own.resources.iter().filter_map(|member| self.files.get(&member_path(&own.folder, member)).copied())
@@ -437,7 +437,7 @@ impl<'k> Builder<'k> {
         members.collect()
     }
 
-    /// Pods that stand in patches.
+    /// The pods that are defined in patches.
     fn patch_pods(&self) -> BTreeSet<PodId> {
         let resources = self.resource_sources();
         let patches = self.kustomizations.iter().flat_map(|own| {
@@ -450,7 +450,7 @@ impl<'k> Builder<'k> {
         patches.flat_map(|source| self.pods.get(&source).into_iter().flatten().copied()).collect()
     }
 
-    /// Image uses that are part of a build, whatever became of them.
+    /// The image uses that are part of a build, whether or not they are deployed.
     fn seen(&self, outcomes: &[emit::Outcome], builds: &[Build<'_>]) -> BTreeSet<usize> {
         let patches = self.patch_pods();
         let sources = outcomes.iter().flat_map(|outcome| &builds[outcome.root].sources);
@@ -461,7 +461,7 @@ impl<'k> Builder<'k> {
     }
 }
 
-/// The places that decided a value before the last one.
+/// The places that set a value before the last one.
 fn decided_by(written: &Spanned<String>, set: &[Set]) -> Vec<DecidedBy> {
     let workload = DecidedBy { span: written.span, message: "the workload's own line".to_owned() };
     let earlier = set

@@ -1,4 +1,4 @@
-//! Patches of a kustomization, as far as they change what is pulled, and with what.
+//! Patches in a kustomization, as far as they change what is pulled, or with which credentials.
 //!
 //! Follows `api/types/{patch,selector}.go` and `api/internal/builtins/PatchTransformer.go` of kustomize 5.8.3.
 
@@ -19,86 +19,86 @@ use crate::text::source::{SourceId, Span, Spanned};
 use crate::text::yaml::scalar::Scalar;
 use crate::text::yaml::{self, MergeRule, Node, Piece};
 
-/// A patch as the kustomization names it.
+/// A patch entry in a kustomization.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patch {
-    /// The list and the place in it: `patches[0]`.
+    /// The list and the index in it: `patches[0]`.
     pub path: String,
-    /// The file, or the text.
+    /// The file that contains the patch, or its text.
     pub body: Body,
-    /// What a text in the kustomization is; `None` of a file.
+    /// The form of an inline patch; `None` for a file.
     pub form: Option<Form>,
-    /// What is patched; `None` where the patch itself says it.
+    /// The objects to patch; `None` if the patch itself names its object.
     pub target: Option<Target>,
-    /// The entry.
+    /// The place of the entry.
     pub span: Span,
 }
 
-/// Where a patch stands.
+/// Where the content of a patch is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
-    /// In this file.
+    /// In the file with this path.
     File(String),
-    /// In the kustomization.
+    /// In the kustomization itself.
     Inline(Vec<Change>),
-    /// Nowhere, or it cannot be read.
+    /// Missing, or it cannot be read.
     Unknown,
-    /// kustomize refuses it with these words.
+    /// kustomize rejects it with this message.
     Refused(&'static str),
 }
 
 /// One document of a patch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// A partial object.
+    /// A partial object that is merged.
     Merge(Merge),
-    /// JSON 6902.
+    /// A list of JSON 6902 operations.
     Operations(Vec<Operation>),
 }
 
-/// What a partial object changes.
+/// The changes made by a partial object.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Merge {
-    /// Which object, where no target says it.
+    /// The name of the object to patch, if there is no target.
     pub name: ResourceName,
-    /// The images that it sets.
+    /// The images that the patch sets.
     pub images: Vec<MergedImage>,
-    /// What it says of pods.
+    /// The pod fields that the patch sets.
     pub pods: Vec<MergedPod>,
-    /// It takes the object away.
+    /// Whether the patch deletes the object.
     pub deletes: bool,
-    /// It has a `$patch` or another directive: what comes out is not known.
+    /// Whether it has a `$patch` or another directive: the result is then not known.
     pub has_directive: bool,
-    /// It says something of containers: those stand first in their list then.
+    /// Whether it mentions containers: those come first in their list after the merge.
     pub reorders: bool,
 }
 
 /// The image of a container in a partial object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MergedImage {
-    /// The container.
+    /// The container that uses the image.
     pub container: Container,
-    /// Path of the field in the object.
+    /// Path of the image field in the object.
     pub path: String,
-    /// The value.
+    /// The new value of the field.
     pub text: Spanned<String>,
-    /// Index in [`crate::inventory::Inventory::images`], of a patch in a file of its own.
+    /// Index in [`crate::inventory::Inventory::images`], if the patch is in its own file.
     pub image: Option<usize>,
 }
 
-/// What a partial object says of a pod.
+/// The pod fields that a partial object sets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MergedPod {
-    /// `imagePullSecrets`.
+    /// The value of `imagePullSecrets`.
     pub pull_secrets: Option<Vec<SecretReference>>,
-    /// The service account.
+    /// The name of the service account.
     pub service_account: Option<Spanned<String>>,
-    /// Whether it says on which nodes the pod runs.
+    /// Whether it sets constraints on the nodes that the pod runs on.
     pub has_demand: bool,
 }
 
 impl Merge {
-    /// From what was read of the object, and its text. Each image comes with its index.
+    /// Builds the merge from the facts of the object and its text. Each image comes with its index.
     pub(crate) fn new<'i>(
         name: ResourceName,
         pods: impl Iterator<Item = &'i Pod>,
@@ -122,28 +122,28 @@ impl Merge {
             images: images.map(merged).collect(),
             pods: pods.map(pod).collect(),
             deletes: takes_away(text),
-            // A target lets it leave out what it is: where its images stand is not known then. Without a name kustomize
-            // refuses it.
+            // With a target, a patch may omit its kind; it is then not known which fields contain images. Without a
+            // name, kustomize refuses it.
             has_directive: is_beyond(text) || is_partial && (text.contains("ontainers") || text.contains("image")),
             reorders: text.contains("ontainers"),
         }
     }
 }
 
-/// Which objects are patched. Fields left out fit all.
+/// Selects the objects to patch. Omitted fields match everything.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Target {
-    /// API group, kind, name and namespace: regular expressions.
+    /// Regular expression for the API group.
     pub group: Option<Matcher>,
-    /// See above.
+    /// Regular expression for the kind.
     pub kind: Option<Matcher>,
-    /// See above.
+    /// Regular expression for the name.
     pub name: Option<Matcher>,
-    /// See above.
+    /// Regular expression for the namespace.
     pub namespace: Option<Matcher>,
-    /// See above.
+    /// Regular expression for the API version.
     pub version: Option<Matcher>,
-    /// Labels or annotations are asked for too.
+    /// Whether the target also selects by labels or annotations.
     pub has_selector: bool,
 }
 
@@ -161,12 +161,12 @@ impl Target {
         }
     }
 
-    /// Its patterns.
+    /// The patterns of the target that are set.
     pub(crate) fn patterns(&self) -> impl Iterator<Item = &Matcher> {
         [&self.group, &self.version, &self.kind, &self.name, &self.namespace].into_iter().flatten()
     }
 
-    /// What holding it against an object costs that had these names.
+    /// The approximate cost of matching the target against an object with these names.
     pub(crate) fn cost(&self, object: &ResourceName, names: &[String], namespaces: &[Option<String>]) -> usize {
         let names: usize = names.iter().map(String::len).sum();
         let namespaces: usize = namespaces.iter().flatten().map(String::len).sum();
@@ -174,7 +174,7 @@ impl Target {
         1 + self.patterns().filter_map(|it| it.pattern.as_ref()).map(|it| it.cost(bytes)).sum::<usize>()
     }
 
-    /// Whether an object that had these names is meant; `None` where it may be.
+    /// Whether the target selects an object that had these names; `None` if it may.
     pub(crate) fn fits(&self, object: &ResourceName, names: &[String], namespaces: &[Option<String>]) -> Option<bool> {
         let field = |pattern: &Option<Matcher>, values: &[&str]| match pattern {
             None => Some(true),
@@ -210,7 +210,7 @@ impl Target {
     }
 }
 
-/// The patches of a kustomization, in the order in which kustomize makes them.
+/// Reads the patches of a kustomization, in the order in which kustomize applies them.
 pub(crate) fn read(fields: &Fields<'_>) -> Vec<Patch> {
     let mut patches = Vec::new();
     for list in ["patchesStrategicMerge", "patches", "patchesJson6902"] {
@@ -222,7 +222,7 @@ pub(crate) fn read(fields: &Fields<'_>) -> Vec<Patch> {
     patches
 }
 
-/// A patch of `patches` or `patchesJson6902`, or a PatchTransformer.
+/// Reads an entry in `patches` or `patchesJson6902`, or a PatchTransformer.
 pub(crate) fn entry(path: String, node: Node<'_>) -> Patch {
     let fields = Fields::of(node);
     let target = fields.get("target").filter(|target| target.is_mapping()).map(Target::read);
@@ -245,7 +245,7 @@ pub(crate) fn entry(path: String, node: Node<'_>) -> Patch {
     Patch { path, body, form, target, span: node.span() }
 }
 
-/// A patch of `patchesStrategicMerge`: a file, or the patch itself.
+/// Reads an entry in `patchesStrategicMerge`: a file, or the patch itself.
 fn merge(path: String, node: Node<'_>) -> Patch {
     let is_text = node.text().is_some_and(|it| it.contains(['\n', '{']));
     let body = match node.as_str() {
@@ -257,7 +257,7 @@ fn merge(path: String, node: Node<'_>) -> Patch {
     Patch { path, body, form, target: None, span: node.span() }
 }
 
-/// A PatchJson6902Transformer.
+/// Reads a PatchJson6902Transformer.
 pub(crate) fn of_json(path: String, node: Node<'_>) -> Patch {
     let target = node.get("target").filter(|target| target.is_mapping()).map(Target::read);
     let body = match (node.str("path"), node.get("jsonOp")) {
@@ -268,7 +268,7 @@ pub(crate) fn of_json(path: String, node: Node<'_>) -> Patch {
     Patch { path, body, form: None, target, span: node.span() }
 }
 
-/// The patches of a PatchStrategicMergeTransformer.
+/// Reads the patches of a PatchStrategicMergeTransformer.
 pub(crate) fn of_merges(node: Node<'_>) -> Vec<Patch> {
     let name = "PatchStrategicMergeTransformer";
     let files = node.get("paths").into_iter().flat_map(Node::items);
@@ -283,7 +283,7 @@ pub(crate) fn of_merges(node: Node<'_>) -> Vec<Patch> {
     files.chain(text).collect()
 }
 
-/// Reads a patch that stands in the kustomization as a text.
+/// Reads a patch that is inline text in the kustomization.
 fn inline(node: Node<'_>) -> Body {
     let Some(text) = node.as_str() else { return Body::Unknown };
     if is_broken_json(text.trim_start()) {
@@ -328,7 +328,7 @@ fn inline(node: Node<'_>) -> Body {
     Body::Inline(changes)
 }
 
-/// The partial objects of a document.
+/// Reads the partial objects in a document.
 fn merges(root: Node<'_>, text: &str) -> Vec<Change> {
     let mut objects = Vec::new();
     resource::objects(root, &mut objects);
@@ -343,7 +343,7 @@ fn merges(root: Node<'_>, text: &str) -> Vec<Change> {
     objects.into_iter().map(merge).collect()
 }
 
-/// The pull secrets of a service account, in the same form as those of a pod.
+/// The pull secrets of a service account, in the form of a pod.
 fn account_pod(node: Node<'_>) -> Pod {
     Pod {
         resource: ResourceId(0),
@@ -358,7 +358,8 @@ fn account_pod(node: Node<'_>) -> Pod {
     }
 }
 
-/// Whether the text of a partial object does what is not followed: directives, and a policy that pulls nothing.
+/// Whether a partial object does something that pullcheck does not follow: directives, or a policy that pulls
+/// nothing.
 fn is_beyond(text: &str) -> bool {
     const DIRECTIVES: [&str; 4] = ["$patch", "$retainKeys", "$setElementOrder", "$deleteFromPrimitiveList"];
     DIRECTIVES.iter().any(|directive| text.contains(directive))
@@ -366,12 +367,12 @@ fn is_beyond(text: &str) -> bool {
         || deletes(text)
 }
 
-/// Whether a partial object says at its top that the object goes.
+/// Whether a partial object has a top-level directive that deletes the object.
 fn takes_away(text: &str) -> bool {
     let mut found = text.contains("$patch");
     let mut documents = 0;
     if found {
-        // Which file it is of does not matter here.
+        // The source id does not matter here.
         yaml::read(SourceId(0), text, true, &mut |piece| {
             let Piece::Document(document) = piece else { return };
             let Some(root) = document.root() else { return };
@@ -382,7 +383,7 @@ fn takes_away(text: &str) -> bool {
     found
 }
 
-/// Whether a null takes away what a pod is made of: a merge deletes the field.
+/// Whether a null deletes a field that a pod is built from: a merge removes such a field.
 fn deletes(text: &str) -> bool {
     const FIELDS: [&str; 8] = [
         "spec",
@@ -396,7 +397,7 @@ fn deletes(text: &str) -> bool {
     ];
     let is_field = |key: &str| FIELDS.contains(&key) || key.ends_with("ontainers");
     let mut found = false;
-    // Which file it is of does not matter here.
+    // The source id does not matter here.
     yaml::read(SourceId(0), text, true, &mut |piece| {
         let Piece::Document(document) = piece else { return };
         let mut open: Vec<Node<'_>> = document.root().into_iter().collect();

@@ -1,8 +1,8 @@
-//! What kustomize refuses for the objects that a build has: the same one twice, what is no object, and what names one
-//! that is not there.
+//! What kustomize refuses because of the objects in a build: duplicate objects, files that do not contain objects,
+//! and references to objects that do not exist.
 //!
-//! Follows `api/internal/target/kusttarget.go` and `api/resmap/reswrangler.go` of kustomize 5.8.3. Only what is certain
-//! is refused: an object that a patch may rename or take away is not held against another any more.
+//! Follows `api/internal/target/kusttarget.go` and `api/resmap/reswrangler.go` of kustomize 5.8.3. Only certain
+//! faults are reported: an object that a patch may rename or delete is no longer compared with others.
 
 use std::collections::btree_map::Entry;
 mod names;
@@ -20,22 +20,23 @@ use crate::resource::kustomization::{Kustomization, Versions, is_file_name, memb
 use crate::text::placeholder::is_placeholder;
 use crate::text::source::{SourceId, Sources, Span};
 
-/// Objects that are carried through builds, at most.
+/// Maximum number of objects that are carried through builds.
 const BUDGET: usize = 400_000;
 
-/// Objects that are held against generators, variables and replacements, at most.
+/// Maximum number of comparisons of objects with generators, variables, and replacements.
 const MAX_CHECKS: usize = 2_000_000;
 
-/// Bytes of files that are read for their objects, at most.
+/// Maximum number of bytes of files that are read for their objects.
 const MAX_BYTES: usize = 256 << 20;
 
-/// Kustomizations that build from each other, at most.
+/// Maximum depth of kustomizations that build from each other.
 const MAX_DEPTH: usize = 64;
 
-/// The longest name that is followed, in bytes; no object has one that is as long.
+/// The longest name that is followed, in bytes; no object has a name that long.
 const MAX_NAME: usize = 1024;
 
-/// Adds what is refused for its objects to the refusals of each kustomization. The answer is what may be refused.
+/// Adds the refusals that are caused by objects to those of each kustomization. Returns the places that kustomize may
+/// refuse.
 pub(super) fn add(
     kustomizations: &[Kustomization],
     sources: &Sources,
@@ -66,7 +67,7 @@ pub(super) fn add(
         bytes: 0,
     };
     for (at, own) in kustomizations.iter().enumerate() {
-        // What a Component works on is not known by itself.
+        // The objects that a Component changes are only known from the kustomization that uses it.
         if !own.is_component {
             accumulator.build(at, 0);
         }
@@ -74,23 +75,23 @@ pub(super) fn add(
     accumulator.doubts
 }
 
-/// An object on its way through a build.
+/// An object as it passes through a build.
 #[derive(Debug, Clone)]
 struct Object {
     id: Id,
-    /// The names and namespaces that it had before.
+    /// The previous names and namespaces of the object.
     past: Vec<Name>,
-    /// Where its name stands.
+    /// The place of its name.
     span: Span,
-    /// The entry of the kustomization at hand that brought it.
+    /// The entry in the current kustomization that added it.
     by: Rc<str>,
-    /// Whether it is certainly there, and called so.
+    /// Whether the object certainly exists under this name.
     is_certain: bool,
-    /// Whether something may have changed its fields.
+    /// Whether its fields may have changed.
     is_changed: bool,
-    /// The object as it is written; `None` where a generator made it.
+    /// The place of the object as written; `None` if a generator created it.
     whole: Option<Span>,
-    /// A key that it has twice.
+    /// A key that occurs twice in the object.
     doubled: Option<(Span, Rc<str>)>,
 }
 
@@ -112,25 +113,25 @@ impl Object {
         }
     }
 
-    /// Its names and effective namespaces, the present ones first.
+    /// The names and effective namespaces of the object, the current ones first.
     fn names(&self) -> impl Iterator<Item = (Rc<str>, Rc<str>)> {
         let (_, _, name, namespace) = self.id.key();
-        // What it was called before is not known to be cluster-scoped (`PrevIds`).
+        // A previous name is not known to be cluster-scoped (`PrevIds`).
         let past = self.past.iter().map(|(name, namespace)| (name.clone(), effective(namespace.as_ref())));
         std::iter::once((name, namespace)).chain(past)
     }
 }
 
-/// The objects that a kustomization has at some point.
+/// The objects of a kustomization at some point of the build.
 #[derive(Debug, Default)]
 struct Objects {
     list: Vec<Object>,
     index: BTreeMap<Key, usize>,
-    /// Whether there may be others.
+    /// Whether there may be more objects than the list contains.
     is_open: bool,
-    /// Whether some may be gone, or be called otherwise.
+    /// Whether some objects may be deleted or renamed.
     is_renamed: bool,
-    /// Whether `configurations` may say what names and namespaces are.
+    /// Whether `configurations` may define which fields are names and namespaces.
     has_configurations: bool,
 }
 
@@ -139,18 +140,19 @@ impl Objects {
         Self { is_open: true, ..Self::default() }
     }
 
-    /// Any of them may be gone, or be called otherwise.
+    /// Marks all objects as possibly deleted or renamed.
     fn forget(&mut self) {
         self.list.iter_mut().for_each(|object| object.is_certain = false);
         self.is_renamed = true;
     }
 
-    /// Their fields are not known any more.
+    /// Marks the fields of all objects as possibly changed.
     fn blur(&mut self) {
         self.list.iter_mut().for_each(|object| object.is_changed = true);
     }
 
-    /// The object of the same key, where there is one: the new one is not added then.
+    /// Adds an object. If an object with the same key exists, the new one is not added, and the index of the existing
+    /// one is returned.
     fn add(&mut self, object: Object) -> Option<usize> {
         match self.index.entry(object.id.key()) {
             Entry::Occupied(first) => Some(*first.get()),
@@ -163,7 +165,7 @@ impl Objects {
     }
 }
 
-/// An entry of the kustomization at hand.
+/// An entry in the current kustomization.
 #[derive(Debug, Clone)]
 struct Listed {
     path: Rc<str>,
@@ -178,17 +180,17 @@ struct Accumulator<'k> {
     refusals: &'k mut [Vec<Refusal>],
     /// Kustomizations that others build from.
     inner: BTreeSet<usize>,
-    /// What kustomize may refuse of the kustomization at hand.
+    /// The place in the current kustomization that kustomize may refuse.
     doubt: Option<Span>,
-    /// The same of each.
+    /// The places that kustomize may refuse, by kustomization.
     doubts: BTreeMap<usize, Span>,
-    /// Files that were met.
+    /// Files that were already read.
     read: BTreeMap<SourceId, Rc<FileObjects>>,
-    /// Patch files that were met, and whether they leave objects their ids.
+    /// Patch files that were already read, and whether they keep the ids of objects.
     keeping: BTreeMap<SourceId, bool>,
-    /// What kustomizations build.
+    /// The objects of the kustomizations that are already built.
     finished: BTreeMap<usize, Rc<Objects>>,
-    /// Kustomizations that are being built.
+    /// Kustomizations that are being built, outermost first.
     open: Vec<usize>,
     spent: usize,
     checks: usize,
@@ -200,7 +202,7 @@ impl<'k> Accumulator<'k> {
         self.spent > BUDGET || self.checks > MAX_CHECKS || self.bytes > MAX_BYTES
     }
 
-    /// Whether kustomize reads a kustomization as it stands.
+    /// Whether kustomize reads a kustomization exactly as written.
     fn is_judged(&self, at: usize) -> bool {
         let Some(own) = self.kustomizations.get(at) else { return false };
         let source = self.sources.get(own.span.source);
@@ -209,7 +211,7 @@ impl<'k> Accumulator<'k> {
             && self.refusals[at].iter().all(|refusal| refusal.versions == Versions::Older)
     }
 
-    /// What a kustomization builds, as far as that is certain.
+    /// Returns the objects that a kustomization builds, as far as they are certain.
     fn build(&mut self, at: usize, depth: usize) -> Rc<Objects> {
         if let Some(finished) = self.finished.get(&at) {
             return finished.clone();
@@ -246,7 +248,7 @@ impl<'k> Accumulator<'k> {
         finished
     }
 
-    /// Adds the objects of a kustomization, or those of a Component, which the entry names, to what is there.
+    /// Adds the objects of a kustomization, or of the Component that an entry names, to `objects`.
     fn gather(
         &mut self,
         at: usize,
@@ -319,7 +321,7 @@ impl<'k> Accumulator<'k> {
         let mut twice = None;
         let mut add = |object: Object, objects: &mut Objects| {
             if let Some(first) = objects.add(object.clone()) {
-                // A certain one tells more.
+                // A certain duplicate takes precedence over an uncertain one.
                 let is_better = |(_, other): &(usize, Object)| !other.is_certain && object.is_certain;
                 if twice.as_ref().is_none_or(is_better) {
                     twice = Some((first, object));
@@ -352,7 +354,7 @@ impl<'k> Accumulator<'k> {
         } else {
             objects.is_open = true;
         }
-        // kustomize stops at the first.
+        // kustomize stops at the first fault.
         let Some((first, object)) = twice else { return };
         let Some(first) = objects.list.get(first) else { return };
         if !first.is_certain || !object.is_certain {
@@ -377,7 +379,8 @@ impl<'k> Accumulator<'k> {
         read
     }
 
-    /// What is no object. A kustomization is to be named by its folder.
+    /// The refusal for a file that does not contain objects. A kustomization must be named by its folder, not by its
+    /// file.
     fn file_fault(&self, fault: &Refusal, listed: &Listed) -> Refusal {
         if !is_file_name(self.sources.get(fault.span.source).name()) {
             let help = "a file in `resources` contains Kubernetes objects, each with `apiVersion`, `kind`, and \
@@ -392,7 +395,7 @@ impl<'k> Accumulator<'k> {
         }
     }
 
-    /// The same object twice.
+    /// The refusal for an object that is defined twice.
     fn registered(&self, first: &Object, second: &Object, listed: &Listed) -> Refusal {
         let Id { kind, name, .. } = &second.id;
         let file = |object: &Object| self.sources.get(object.span.source).name().to_owned();
@@ -419,7 +422,7 @@ impl<'k> Accumulator<'k> {
         if first.span == second.span { refusal } else { refusal.related_to(second.span, "the second one") }
     }
 
-    /// Whether a patch leaves all objects their ids.
+    /// Whether a patch keeps the ids of all objects.
     fn patch_keeps(&mut self, own: &Kustomization, patch: &Patch) -> bool {
         self.checks += 1 + patch.span.range().len();
         let Body::File(file) = &patch.body else { return keeping::patch_keeps(patch, self.sources, None) };
@@ -434,7 +437,7 @@ impl<'k> Accumulator<'k> {
         keeping::patch_keeps(patch, self.sources, Some(keeps))
     }
 
-    /// What a kustomization changes of ids, in the order in which kustomize does.
+    /// Applies the changes that a kustomization makes to ids, in kustomize's order.
     fn transform(&mut self, own: &Kustomization, objects: &mut Objects, found: &mut Vec<Refusal>) {
         let keeps = own.patches.iter().all(|patch| self.patch_keeps(own, patch));
         if !keeps {
@@ -472,7 +475,7 @@ impl<'k> Accumulator<'k> {
     }
 }
 
-/// Objects that kustomize fails to print (`AsYaml` of `api/resmap/reswrangler.go`).
+/// The objects that kustomize fails to print (`AsYaml` of `api/resmap/reswrangler.go`).
 fn unprinted(objects: &Objects) -> impl Iterator<Item = Refusal> {
     let printed = objects.list.iter().filter(|object| object.is_certain && !object.is_changed);
     printed.filter_map(|object| object.doubled.as_ref()).map(|(span, key)| {
@@ -482,5 +485,5 @@ fn unprinted(objects: &Objects) -> impl Iterator<Item = Refusal> {
     })
 }
 
-/// What kustomize says of an object that is there already.
+/// The start of kustomize's message for an object that already exists.
 const REGISTERED: &str = "may not add resource with an already registered id: ";

@@ -1,7 +1,7 @@
-//! A kind of an operator: where its objects hold images, and with what those are pulled.
+//! The kinds of operators: which fields of their objects contain images, and with which credentials those are pulled.
 //!
-//! The table of the kinds that are known (`table.yaml`) and the `kinds` of a configuration file are written in the same
-//! way and read here.
+//! The built-in table (`table.yaml`) and the `kinds` of a configuration file have the same format and are both read
+//! here.
 
 mod read;
 
@@ -14,70 +14,70 @@ use crate::text::source::SourceId;
 use crate::text::yaml::{self, Piece};
 pub use read::{FIELD_KEYS, read};
 
-/// A kind, or several of one group that are built alike.
+/// A kind, or several kinds of one group that have the same structure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kind {
     /// API group, without version; empty for the core group.
     pub group: String,
-    /// Kinds of the group.
+    /// The kinds in the group.
     pub kinds: Vec<String>,
-    /// Where the paths of the pods begin; the object itself where it is empty.
+    /// The base of the pods' paths; if it is empty, the object itself.
     pub at: FieldPath,
-    /// The pods that are created from an object.
+    /// The pods that an operator creates from an object.
     pub pods: Vec<PodFields>,
-    /// Objects of the kinds, one document each, that show its fields; of the table alone.
+    /// Objects of the kinds, one document each, that show its fields; only in the table.
     pub example: Option<String>,
 }
 
-/// Where the images of a pod stand, and what it is pulled with.
+/// The fields that contain the images of a pod and its credentials.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PodFields {
-    /// Values for each of which there is one pod; the other paths start at them.
+    /// Paths to values for each of which there is one pod; the other paths start there.
     pub each: Vec<FieldPath>,
-    /// A whole pod spec, whose fields are read like those of a pod.
+    /// Path of a whole pod spec, whose fields are read like those of a pod.
     pub pod_spec: Option<FieldPath>,
-    /// Fields that hold an image.
+    /// Paths of fields that contain an image.
     pub images: Vec<ScopedPath>,
-    /// Mappings whose `baseImage` and `sha`, `tag`, or `version` form one image where they have no `image`.
+    /// Mappings whose `baseImage` and `sha`, `tag`, or `version` form one image if they have no `image`.
     pub image_parts: Vec<ScopedPath>,
     /// Mappings whose `registry`, `repository`, and `image` and `digest`, `tag`, or `version` form one image together.
     pub image_objects: Vec<ScopedPath>,
-    /// Fields that can contain an image as `oci://…`; what else they hold is none.
+    /// Fields that can contain an image as `oci://…`; other values are ignored.
     pub image_uris: Vec<ScopedPath>,
-    /// The tag of the images and containers that have none; the first that is there. Where there is none, the operator
-    /// chooses it.
+    /// The tag for images and containers without one; the first path that exists is used. If none exists, the
+    /// operator chooses the tag.
     pub tag: Vec<ScopedPath>,
-    /// Containers; the `name`, `image`, and `imagePullPolicy` of each are read.
+    /// Lists of containers; the `name`, `image`, and `imagePullPolicy` of each are read.
     pub containers: Vec<ScopedPath>,
-    /// Containers that run before those, read in the same way.
+    /// Lists of init containers, read in the same way.
     pub init_containers: Vec<ScopedPath>,
-    /// Volumes; the `image` of each is read.
+    /// Lists of volumes; the `image` of each is read.
     pub volumes: Vec<ScopedPath>,
-    /// Names of pull secrets. The path shows what the field is: a list of objects (`imagePullSecrets[].name`), a list of
-    /// names (`pullSecrets[]`) or one name (`imagePullSecret`).
+    /// Names of pull secrets. The path shows the form of the field: a list of objects (`imagePullSecrets[].name`), a
+    /// list of names (`pullSecrets[]`), or one name (`imagePullSecret`).
     pub pull_secrets: Vec<ScopedPath>,
     /// Names of pull secrets that replace `pull-secrets`, if there are any.
     pub own_pull_secrets: Vec<ScopedPath>,
     /// Fields that look like names of pull secrets but are not.
     pub no_pull_secrets: Vec<ScopedPath>,
-    /// The service account; the first that is there.
+    /// The service account; the first path that exists is used.
     pub service_account: Vec<ScopedPath>,
-    /// Whether the operator makes a service account where none is named; else it is `default`.
+    /// Whether the operator creates a service account if none is named; otherwise, `default` is used.
     pub makes_service_account: bool,
     /// The namespace of the pods.
     pub namespace: PodNamespace,
-    /// Whether the operator has a registry of its own for images that name none.
+    /// Whether the operator prepends its own registry to images that do not name one.
     pub completes_registry: bool,
-    /// What the operator makes of it.
+    /// What the operator creates from the fields.
     pub passes: Passes,
 }
 
-/// A path from the place of the pod's fields, or with `/` in front from where the kind's paths begin.
+/// A path relative to the pod's fields, or with a leading `/` relative to the base of the kind's paths.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScopedPath {
-    /// Whether it has `/` in front. An image there is one of all pods.
+    /// Whether it has a leading `/`. An image there is shared by all pods.
     pub is_shared: bool,
-    /// The way from there.
+    /// The path after the `/`.
     pub path: FieldPath,
 }
 
@@ -87,17 +87,17 @@ impl fmt::Display for ScopedPath {
     }
 }
 
-/// The namespace of the pods that an operator makes.
+/// The namespace of the pods that an operator creates.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum PodNamespace {
-    /// That of the object.
+    /// The namespace of the object.
     #[default]
     Own,
-    /// Another one, which the object does not name.
+    /// Another namespace, which the object does not name.
     Unknown,
 }
 
-/// What an operator makes of the fields.
+/// What an operator creates from the fields.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Passes {
     /// Pods with exactly these credentials.
@@ -105,28 +105,28 @@ pub enum Passes {
     /// Pods with these images, and perhaps with more pull secrets or a service account of its own.
     #[default]
     WithMore,
-    /// No pods: it pulls the images itself.
+    /// No pods: the operator pulls the images itself.
     ByItself,
 }
 
-/// The kinds of the table.
+/// The parsed kinds of the table.
 static TABLE: LazyLock<Vec<Kind>> = LazyLock::new(|| {
     let mut kinds = Vec::new();
     yaml::read(SourceId(0), include_str!("../table.yaml"), true, &mut |piece| {
         if let Piece::Document(document) = piece {
-            // The table is part of the program, and a test reads it: there is no fault.
+            // The table is part of the program, and a test checks that it has no faults.
             kinds.extend(document.root().map(|root| read(root, &mut Vec::new())).unwrap_or_default());
         }
     });
     kinds
 });
 
-/// The kinds of the table.
+/// Returns the kinds of the table.
 pub fn table() -> &'static [Kind] {
     &TABLE
 }
 
-/// The kind of an object: of `own` first, then of the table.
+/// Returns the kind of an object: from `own` first, then from the table.
 pub(super) fn of<'k>(name: &ResourceName, own: &'k [Kind]) -> Option<&'k Kind> {
     let is = |kind: &&Kind| kind.group == name.group() && kind.kinds.contains(&name.kind);
     own.iter().find(is).or_else(|| TABLE.iter().find(is))
