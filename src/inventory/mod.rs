@@ -45,7 +45,8 @@ pub struct Inventory {
     /// Namespaces and names of Secrets that something in the inputs fills but does not create: the content of an
     /// object with that name is overwritten.
     pub filled_in: Vec<Spanned<(Option<String>, String)>>,
-    /// Objects whose kind or name is encrypted, Secrets and service accounts whose name is a placeholder: any of them may be the one that is missing.
+    /// Objects whose kind or name is encrypted, and Secrets and service accounts whose name is a placeholder. Any of
+    /// them may be the one that is missing.
     pub unrecognisable: Vec<Span>,
     /// Objects that may add pull secrets to pods, or create Secrets with unknown names.
     pub patchers: Vec<Patcher>,

@@ -1,47 +1,49 @@
-//! Signs of template languages in texts that are not rendered, and what such a text would be without them.
+//! Detects template syntax ("signs") in texts that are not rendered, and masks it to see what the rest of the text
+//! is.
 //!
-//! They count only where a text is no YAML: the same characters are ordinary ones in many values.
+//! Signs matter only if a text is not valid YAML: the same characters are ordinary in many values.
 
 use std::ops::Range;
 
-/// Brackets of template languages: Go and Jinja, ERB, Concourse and spruce, GitLab's.
+/// Brackets of template languages: Go and Jinja, ERB, Concourse and spruce, GitLab.
 const BRACKETS: [(&str, &str); 6] =
     [("{{", "}}"), ("{%", "%}"), ("{#", "#}"), ("<%", "%>"), ("[[", "]]"), ("((", "))")];
 
-/// Non-blank lines above the place at which a parser gives up that may be what it stumbles over: it often notices a key
-/// without a colon, or a list that goes on elsewhere, a few lines late.
+/// Number of non-blank lines above a parse error that may contain its cause: a parser often notices a key without a
+/// colon, or a list that continues elsewhere, a few lines late.
 const NEAR: usize = 3;
 
-/// A part of a text that a template language would replace.
+/// A part of a text that a template engine would replace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Sign {
     range: Range<usize>,
-    /// It stands alone on its lines, or decides what else is written.
+    /// Whether the sign is alone on its lines, or controls what else is written.
     control: bool,
-    /// It is part of a plain word as well: only a text that is YAML without it is a template.
+    /// Whether the sign could be part of a plain word: a text is a template only if it is YAML without it.
     weak: bool,
 }
 
-/// What becomes of a text that no parser takes, once it is looked at as a template.
+/// The result of checking a text with a parse error for template syntax.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Look {
-    /// It is no template, as far as can be told from where the parser gave up.
+    /// The text is not a template, judging by the place of the parse error.
     Broken,
-    /// It is a template.
+    /// The text is a template.
     Template,
-    /// It may be one: it is, if the text with its signs masked is YAML. The mask has the length of the text.
+    /// The text may be a template: it is one if the text with its signs masked is YAML. The mask has the length of
+    /// the text.
     Masked {
         text: String,
-        /// Whether the parser gave up beside a sign.
+        /// Whether the parse error is near a sign.
         near: bool,
-        /// Whether it gave up in the line of one.
+        /// Whether the parse error is in the line of a sign.
         in_line: bool,
-        /// Whether signs are values alone, so that what is read around them counts.
+        /// Whether all signs are single values, so that the text around them can be relied on.
         readable: bool,
     },
 }
 
-/// Looks at a text that a parser gave up on at a byte offset.
+/// Checks a text with a parse error at a byte offset.
 pub(crate) fn look(text: &str, at: usize) -> Look {
     let signs = signs(text);
     if signs.is_empty() {
@@ -58,7 +60,7 @@ pub(crate) fn look(text: &str, at: usize) -> Look {
         let end = text[at..].find('\n').map_or(text.len(), |found| at + found);
         signs.iter().any(|sign| !sign.weak && sign.range.start < end && start < sign.range.end)
     };
-    // What is in Go's brackets can bring any number of lines.
+    // A Go template action can produce any number of lines.
     let readable = signs.iter().all(|sign| !sign.control && !text[sign.range.clone()].starts_with("{{"));
     match mask(text, &signs) {
         Some(text) => Look::Masked { text, near, in_line, readable },
@@ -67,7 +69,7 @@ pub(crate) fn look(text: &str, at: usize) -> Look {
     }
 }
 
-/// The lines around a place.
+/// The lines around an offset.
 fn window(text: &str, at: usize) -> Range<usize> {
     let at = at.min(text.len());
     let mut start = text[..at].rfind('\n').map_or(0, |found| found + 1);
@@ -81,7 +83,8 @@ fn window(text: &str, at: usize) -> Range<usize> {
     start..line_end(line_end(at))
 }
 
-/// The text without its signs: blanks where they stand alone, letters where they are part of a value.
+/// The text with its signs masked: by blanks if they are alone on their lines, by letters if they are part of a
+/// value.
 fn mask(text: &str, signs: &[Sign]) -> Option<String> {
     let mut bytes = text.as_bytes().to_vec();
     for sign in signs {
@@ -94,7 +97,7 @@ fn mask(text: &str, signs: &[Sign]) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// All signs, in order, none within another.
+/// Finds all signs, in order and without overlap.
 fn signs(text: &str) -> Vec<Sign> {
     let mut found = Vec::new();
     for (open, close) in BRACKETS {
@@ -110,7 +113,7 @@ fn signs(text: &str) -> Vec<Sign> {
                 }
                 continue;
             }
-            // Without an end here there is none for what opens later either.
+            // If there is no end here, there is none for a later start either.
             let Some(end) = text[inside..].find(close).map(|found| inside + found) else { break };
             at = end + close.len();
             // `{{ "{{" }}` and `{{{x}}}`.
@@ -133,7 +136,7 @@ fn signs(text: &str) -> Vec<Sign> {
     alone(text, &found)
 }
 
-/// Marks the signs that stand alone on their lines, and those that decide what else is written.
+/// Marks the signs that are alone on their lines, and those that control what else is written.
 fn alone(text: &str, found: &[Range<usize>]) -> Vec<Sign> {
     let mut signs: Vec<Sign> = Vec::with_capacity(found.len());
     let mut line_first = 0;
@@ -173,10 +176,11 @@ fn is_control(sign: &str) -> bool {
     sign.starts_with("{{") && matches!(word, "if" | "else" | "end" | "range" | "with" | "define" | "block")
 }
 
-/// What does not stand in `[[ x ]]` and `((image))`, which tells them from lists of lists.
+/// Characters that cannot be in `[[ x ]]` and `((image))`, to distinguish these from lists of lists.
 const NO_EXPRESSION: [char; 8] = ['[', ']', '(', ')', ',', '\n', '{', '}'];
 
-/// `%X%`, `@X@`, `@@X@@` in a line, and `{X}` within a longer word; `<X>` and `$X` where they are all that is in it.
+/// Finds `%X%`, `@X@`, and `@@X@@` in a line, `{X}` within a longer word, and `<X>` and `$X` if they are the whole
+/// value.
 fn words(line: &str) -> impl Iterator<Item = Range<usize>> {
     let mut found = Vec::new();
     let whole = line.trim().trim_start_matches("- ");
@@ -203,7 +207,8 @@ fn words(line: &str) -> impl Iterator<Item = Range<usize>> {
     found.into_iter()
 }
 
-/// `{PREFIX}.16`: alone in its place it would be a mapping, and no fault. `${X}`, which ends a flow collection too early.
+/// Finds `{PREFIX}.16`: `{PREFIX}` alone would be a valid mapping. Also finds `${X}`, which ends a flow collection
+/// too early.
 fn braces(line: &str) -> impl Iterator<Item = Range<usize>> {
     line.match_indices('{').filter_map(|(open, _)| {
         let close = open + 1 + line[open + 1..].find(['}', '{', ' ', ':', ','])?;
@@ -228,7 +233,7 @@ fn is_name(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.'))
 }
 
-/// `RULES`, `other fields`: what people write between angle brackets for what they leave out.
+/// Whether a text is like `RULES` or `other fields`, which people write in angle brackets for text to be filled in.
 fn is_phrase(text: &str) -> bool {
     text.split(' ').all(is_name)
 }

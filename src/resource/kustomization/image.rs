@@ -1,4 +1,4 @@
-//! `images:` of a kustomization: which image values an entry rewrites, and to what.
+//! `images:` in a kustomization: which image values an entry rewrites, and to what.
 //!
 //! Follows `api/internal/image/image.go`, `api/filters/imagetag/{updater,legacy}.go` and
 //! `api/internal/konfig/builtinpluginconsts/images.go` of kustomize 5.8.3.
@@ -8,45 +8,45 @@ use super::pattern::{self, Pattern};
 use crate::text::source::{Span, Spanned};
 use crate::text::yaml::Node;
 
-/// One entry of `images:`.
+/// An entry in `images:`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageRule {
-    /// The way to it: `images[0]`.
+    /// Path of the entry: `images[0]`.
     pub path: String,
-    /// `name`: a part of a regular expression.
+    /// The value of `name`, which is part of a regular expression.
     pub name: Spanned<String>,
-    /// The whole expression; `None` where the name's characters stand for themselves, but for the dot.
+    /// The whole expression; `None` if the name has no special characters except the dot.
     pub pattern: Option<Pattern>,
-    /// `newName`.
+    /// The value of `newName`.
     pub new_name: Option<Spanned<String>>,
-    /// `newTag`.
+    /// The value of `newTag`.
     pub new_tag: Option<Spanned<String>>,
-    /// `tagSuffix`.
+    /// The value of `tagSuffix`.
     pub tag_suffix: Option<Spanned<String>>,
-    /// `digest`.
+    /// The value of `digest`.
     pub digest: Option<Spanned<String>>,
-    /// A field holds no string: kustomize refuses the kustomization, and what is deployed is not known.
+    /// Whether a field is not a string: kustomize then refuses the kustomization, and what is deployed is not known.
     pub is_broken: bool,
 }
 
-/// What a rule makes of a value.
+/// The result of applying a rule to a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Rewritten<'r> {
-    /// Nothing.
+    /// The rule does not match.
     Unmatched,
-    /// This value, decided by the scalar of this key.
+    /// The new value, and the key and scalar that decide it.
     To(String, Option<(&'static str, &'r Spanned<String>)>),
-    /// It cannot be told.
+    /// The result is not known.
     Unknown,
 }
 
 impl ImageRule {
-    /// Reads an entry of a list; `None` where it has no name.
+    /// Reads an entry in a list; `None` if it has no name.
     pub(crate) fn read(list: &str, index: usize, entry: Node<'_>) -> Option<Self> {
         Self::of(format!("{list}[{index}]"), entry)
     }
 
-    /// Reads what stands at a path.
+    /// Reads the entry at a path.
     pub(crate) fn of(path: String, entry: Node<'_>) -> Option<Self> {
         let fields = Fields::of(entry);
         let mut is_broken = false;
@@ -68,7 +68,7 @@ impl ImageRule {
         Some(Self { path, name, pattern, new_name, new_tag, tag_suffix, digest, is_broken })
     }
 
-    /// What holding it against a value costs.
+    /// The approximate cost of matching the rule against a value.
     pub(crate) fn cost(&self, value: &str) -> usize {
         match &self.pattern {
             Some(pattern) if value.starts_with(self.prefix()) => pattern.cost(value.len()),
@@ -76,16 +76,17 @@ impl ImageRule {
         }
     }
 
-    /// What every text begins with that the pattern fits; it costs nothing to look at.
+    /// The text that every match must start with; comparing it is cheap.
     fn prefix(&self) -> &str {
         let name = self.name.value.as_str();
         let end = name.find(|c: char| r"\.+*?()|[]{}^$".contains(c)).unwrap_or(name.len());
-        // Alternatives begin with something else, and what may be left out is no part of it.
+        // With alternatives, a match can start with something else; a character that may be omitted is not part of
+        // the prefix.
         let is_open = name.contains('|') || name[end..].starts_with(['*', '?', '{']);
         if is_open { "" } else { &name[..end] }
     }
 
-    /// The value that comes out of one pass of the transformer.
+    /// The value after one pass of the transformer.
     pub(crate) fn apply(&self, value: &str) -> Rewritten<'_> {
         match self.is_match(value) {
             Some(false) => return Rewritten::Unmatched,
@@ -117,7 +118,7 @@ impl ImageRule {
         Rewritten::To(rewritten, self.deciding())
     }
 
-    /// The scalar that says most of the new value: with a digest the kubelet goes by that alone.
+    /// The scalar that decides the new value most: with a digest, the kubelet ignores the rest.
     fn deciding(&self) -> Option<(&'static str, &Spanned<String>)> {
         let fields = [
             ("digest", &self.digest),
@@ -128,7 +129,8 @@ impl ImageRule {
         fields.into_iter().find_map(|(key, field)| Some((key, field.as_ref()?)))
     }
 
-    /// `^NAME(:TAG)?(@DIGEST)?$`; `None` where the versions disagree: before 5.8.3 only `sha256:` begins a digest.
+    /// Matches `^NAME(:TAG)?(@DIGEST)?$`; `None` if the versions disagree: before 5.8.3, a digest must begin with
+    /// `sha256:`.
     fn is_match(&self, value: &str) -> Option<bool> {
         let matched = match &self.pattern {
             Some(Pattern::Compiled(_)) if !value.starts_with(self.prefix()) => false,
@@ -146,7 +148,7 @@ impl ImageRule {
     }
 }
 
-/// Whether a text is a name, of which a dot stands for any character.
+/// Whether a text equals a name, in which a dot matches any character.
 fn is_same(name: &str, text: &str) -> bool {
     let (mut wanted, mut given) = (name.chars(), text.chars());
     loop {
@@ -158,19 +160,19 @@ fn is_same(name: &str, text: &str) -> bool {
     }
 }
 
-/// An algorithm's name and a digest, as kustomize has them.
+/// Whether a text is an algorithm and a digest in kustomize's syntax.
 fn is_digest(text: &str) -> bool {
     let Some((algorithm, hex)) = text.split_once(':') else { return false };
     let is_part = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric());
     algorithm.split(['.', '+', '_', '-']).all(is_part) && is_tag(hex)
 }
 
-/// What kustomize lets be a tag: Bazel's `{STABLE_TAG}` too.
+/// Whether kustomize accepts a text as a tag, including Bazel's `{STABLE_TAG}`.
 fn is_tag(text: &str) -> bool {
     text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.{}-".contains(&b))
 }
 
-/// Name, tag and digest as kustomize cuts them: behind the first slash, whatever stands before it.
+/// Splits a value into name, tag, and digest like kustomize: after the first slash, whatever is before it.
 fn split(value: &str) -> (&str, &str, &str) {
     let path = value.find('/').filter(|slash| *slash > 0).unwrap_or(0);
     let digest_at = value[path..].find('@').map(|at| at + path);
@@ -182,13 +184,13 @@ fn split(value: &str) -> (&str, &str, &str) {
     (name, tag, digest)
 }
 
-/// How often the transformer passes over a field: once for each list of containers wherever it stands, and once more
-/// for those at the paths of the built-in field specs. A suffix is then there twice.
+/// The number of times that the transformer processes a field: once for each list of containers in any place, and
+/// again for those at the paths of the built-in field specs. A suffix is then added twice.
 pub(crate) fn passes(path: &str) -> u8 {
     let Some((list, index)) = within_item(path).strip_suffix("].image").and_then(|path| path.rsplit_once('[')) else {
         return 0;
     };
-    // What a patch appends is at `-`.
+    // A patch appends at index `-`.
     let is_index = index == "-" || index.bytes().all(|b| b.is_ascii_digit());
     let (parent, key) = list.rsplit_once('.').unwrap_or(("", list));
     if !is_index || !matches!(key, "containers" | "initContainers") {
@@ -197,7 +199,7 @@ pub(crate) fn passes(path: &str) -> u8 {
     if matches!(parent, "spec" | "spec.template.spec") { 2 } else { 1 }
 }
 
-/// The path in its own object as a field spec writes it, without the places in lists.
+/// The field's path within its own object as a field spec writes it, without list indices.
 pub(crate) fn without_indices(path: &str) -> String {
     let mut plain = String::with_capacity(path.len());
     let mut is_index = false;
@@ -210,7 +212,7 @@ pub(crate) fn without_indices(path: &str) -> String {
     plain
 }
 
-/// The path in its own object: an item of a List is one.
+/// The field's path within its own object: each item of a List is an object of its own.
 pub(crate) fn within_item(path: &str) -> &str {
     let mut path = path;
     while let Some((index, rest)) = path.strip_prefix("items[").and_then(|rest| rest.split_once("].")) {
@@ -222,28 +224,28 @@ pub(crate) fn within_item(path: &str) -> &str {
     path
 }
 
-/// Whether the field holds the image of a volume, which kustomize rewrites since 5.8 only.
+/// Whether the field contains the image of a volume, which kustomize rewrites only since 5.8.
 pub(crate) fn is_volume(path: &str) -> bool {
     path.ends_with("].image.reference")
 }
 
-/// The way to a rule's field in its kustomization.
+/// Path of a rule's field in its kustomization.
 pub(crate) fn path_of(rule: &ImageRule, key: &str) -> String {
     format!("{}.{key}", rule.path)
 }
 
-/// What kustomize takes for the place of an image rule's decision.
+/// The place and path of the scalar that decides the result of an image rule.
 pub(crate) fn decision(rule: &ImageRule, deciding: Option<(&'static str, &Spanned<String>)>) -> Option<(Span, String)> {
     deciding.map(|(key, field)| (field.span, path_of(rule, key)))
 }
 
-/// `spec.template.spec` of the path of a field of a container, in either kind of list.
+/// `spec.template.spec` for the path of a container's field, in either kind of list.
 pub(crate) fn containers_parent(path: &str) -> Option<String> {
     let (lists, _) = path.split_once("ontainers[")?;
     lists.rsplit_once('.').map(|(parent, _)| parent.to_owned())
 }
 
-/// `spec.containers` of `spec.containers[0].image`.
+/// `spec.containers` for `spec.containers[0].image`.
 pub(crate) fn list_of(path: &str) -> Option<&str> {
     path.rsplit_once('[').map(|(list, _)| list)
 }

@@ -1,65 +1,65 @@
-//! Why kustomize does not build a kustomization.
+//! Why kustomize refuses to build a kustomization.
 
 use crate::text::source::Span;
 
-/// A fault of a kustomization for which kustomize refuses to build it.
+/// A fault in a kustomization that makes kustomize refuse to build it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
-    /// The place.
+    /// The place of the fault.
     pub span: Span,
-    /// What is there, in a few words.
+    /// A short description of what is at the place.
     pub label: String,
-    /// What kustomize prints, without the paths around it.
+    /// The message that kustomize prints, without the paths around it.
     pub words: String,
-    /// Other places with the same fault: kustomize stops at the first.
+    /// Other places with the same fault: kustomize stops at the first one.
     pub others: Vec<Span>,
-    /// What else it is about: places, and what is there.
+    /// Related places, each with a short description.
     pub related: Vec<(Span, &'static str)>,
-    /// Which versions refuse it.
+    /// The versions of kustomize that refuse it.
     pub versions: Versions,
-    /// What would fix it.
+    /// The change that would fix it.
     pub remedy: Remedy,
 }
 
 /// Which versions of kustomize refuse something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Versions {
-    /// All: 5.5.0 as in kubectl 1.32, 5.8.1 as in kubectl 1.37, 5.8.3.
+    /// All supported versions: 5.5.0 as in kubectl 1.32, 5.8.1 as in kubectl 1.37, 5.8.3.
     All,
-    /// Those like 5.5.0; newer ones take it.
+    /// Versions like 5.5.0; newer ones accept it.
     Older,
-    /// All before 5.8.3.
+    /// All versions before 5.8.3.
     BeforeLast,
-    /// All, unless they are told to load files from anywhere; Flux does.
+    /// All versions, unless they are configured to load files from anywhere, as Flux does.
     Restricted,
 }
 
 impl Versions {
-    /// Whether someone builds it as it is: what it builds is judged then.
+    /// Whether some versions or tools build it as it is: the objects that it builds are then checked.
     pub(crate) const fn is_built_by_some(self) -> bool {
         matches!(self, Self::Older | Self::Restricted)
     }
 }
 
-/// What fixes a refusal.
+/// A change that fixes a refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Remedy {
-    /// Nothing that could be told for certain.
+    /// No change is certain to fix it.
     None,
-    /// Quotes around this scalar.
+    /// Put this scalar in quotes.
     Quote(String),
-    /// Another key in place of this one.
+    /// Rename the key to this one.
     Rename(String),
-    /// Another value in place of this one.
+    /// Replace the value with this one.
     Replace(String),
-    /// A file or folder of this path has to be there, or not to be named.
+    /// Create a file or folder at this path, or remove the reference to it.
     Member(String),
-    /// What to do, in a sentence.
+    /// Advice in a full sentence.
     Advice(String),
 }
 
 impl Refusal {
-    /// A refusal of all versions.
+    /// Creates a refusal for all versions.
     pub(crate) fn new(span: Span, words: impl Into<String>, label: impl Into<String>) -> Self {
         let (label, words) = (label.into(), words.into());
         Self {
@@ -73,18 +73,18 @@ impl Refusal {
         }
     }
 
-    /// Says what fixes it.
+    /// Sets the change that fixes it.
     pub(crate) fn with_remedy(self, remedy: Remedy) -> Self {
         Self { remedy, ..self }
     }
 
-    /// Points at another place.
+    /// Adds a related place.
     pub(crate) fn related_to(mut self, span: Span, what: &'static str) -> Self {
         self.related.push((span, what));
         self
     }
 
-    /// Says which versions refuse.
+    /// Sets the versions that refuse it.
     pub(crate) fn of(self, versions: Versions) -> Self {
         Self { versions, ..self }
     }

@@ -1,36 +1,36 @@
-//! Controllers that copy a Secret into other namespaces, by annotations of the Secret.
+//! Controllers that copy a Secret into other namespaces, as requested by annotations on the Secret.
 //!
-//! Follows emberstack/kubernetes-reflector v10.0.63 (`MirroringPropertiesExtensions.cs`: a pattern matches the whole of a
-//! name), mittwald/kubernetes-replicator v2.12.4 (`replicate/common`: the same), and the annotations that the documentation
-//! of Rancher (project-scoped secrets) and kubeops/config-syncer name.
+//! Follows emberstack/kubernetes-reflector v10.0.63 (`MirroringPropertiesExtensions.cs`: a pattern must match the
+//! whole name), mittwald/kubernetes-replicator v2.12.4 (`replicate/common`: likewise), and the annotations in the
+//! documentation of Rancher (project-scoped secrets) and kubeops/config-syncer.
 
 use crate::text::placeholder::is_placeholder;
 use crate::text::yaml::Node;
 use crate::text::yaml::scalar::Scalar;
 
-/// A controller that brings a Secret into other namespaces than its object's.
+/// A controller that copies a Secret into namespaces other than that of its object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Copier {
-    /// `reflector.v1.k8s.emberstack.com/…`.
+    /// Annotations `reflector.v1.k8s.emberstack.com/…`.
     Reflector,
-    /// `replicator.v1.mittwald.de/…`.
+    /// Annotations `replicator.v1.mittwald.de/…`.
     Replicator,
-    /// `field.cattle.io/projectId`: into every namespace of the project.
+    /// The annotation `field.cattle.io/projectId`: into every namespace in the project.
     Rancher,
-    /// `kubed.appscode.com/sync`.
+    /// The annotation `kubed.appscode.com/sync`.
     ConfigSyncer,
     /// The External Secrets Operator, for a ClusterExternalSecret.
     ClusterExternalSecret,
     /// The operator of ClusterSecrets.
     ClusterSecret,
-    /// Kyverno, by a rule that generates.
+    /// Kyverno, through a `generate` rule.
     Kyverno,
     /// registry-creds, for a ClusterPullSecret.
     RegistryCreds,
 }
 
 impl Copier {
-    /// As messages call it.
+    /// The controller's name in messages.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Reflector => "reflector",
@@ -45,38 +45,38 @@ impl Copier {
     }
 }
 
-/// Where a controller brings a Secret.
+/// The namespaces that a controller copies a Secret to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Target {
-    /// This namespace.
+    /// The namespace with this name.
     Namespace(String),
-    /// Those that a pattern matches as a whole; `.*` in it stands for anything.
+    /// The namespaces whose whole name matches a pattern; `.*` in it matches any text.
     Matching(String),
-    /// Every namespace.
+    /// All namespaces.
     Everywhere,
-    /// Namespaces that are not to be told from here: picked by label or pattern, or on demand.
+    /// Namespaces that are not known from the inputs: selected by label or pattern, or on demand.
     Unknown,
 }
 
-/// What one controller does with a Secret.
+/// The copies of a Secret that one controller makes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Copies {
-    /// The controller.
+    /// The controller that makes the copies.
     pub by: Copier,
-    /// Where it brings it.
+    /// The namespaces that it copies the Secret to.
     pub to: Vec<Target>,
 }
 
-/// Whether a namespace has a Secret.
+/// How certainly a namespace has a Secret, from least to most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Presence {
-    /// A controller may bring it.
+    /// A controller may copy it there.
     Perhaps(Copier),
-    /// A controller brings it.
+    /// A controller copies it there.
     Copied(Copier),
-    /// Where a namespace is not known, any is possible.
+    /// The namespace is not known, so that any is possible.
     Possible,
-    /// It is made there.
+    /// The Secret is created there.
     Made,
 }
 
@@ -84,7 +84,7 @@ const REFLECTOR: &str = "reflector.v1.k8s.emberstack.com/";
 const REPLICATOR: &str = "replicator.v1.mittwald.de/";
 
 impl Copies {
-    /// What the annotations of a Secret say.
+    /// Reads the annotations of a Secret.
     pub(super) fn of_annotations(annotations: Option<Node<'_>>) -> Vec<Self> {
         let Some(annotations) = annotations else { return Vec::new() };
         let has = |key: &str| annotations.get(key).is_some();
@@ -98,9 +98,10 @@ impl Copies {
         copies
     }
 
-    /// Who may fill other Secrets with the content of one that has these annotations, and in which namespaces: there
-    /// the other names this one. Both refuse what is not allowed here. Without a list of namespaces the reflector allows
-    /// all (`MatchNamespace`), and the replicator none (`IsReplicationPermitted`).
+    /// Which controllers may fill other Secrets with the content of a Secret with these annotations, and in which
+    /// namespaces. The other Secrets name this one. Both controllers reject copies that are not allowed here. Without
+    /// a list of namespaces, the reflector allows all (`MatchNamespace`), and the replicator none
+    /// (`IsReplicationPermitted`).
     pub(super) fn lent(annotations: Option<Node<'_>>) -> Vec<Self> {
         let Some(annotations) = annotations else { return Vec::new() };
         let lent = |by: Copier, prefix: &str, key: &str| {
@@ -116,7 +117,7 @@ impl Copies {
         reflector.into_iter().chain(lent(Copier::Replicator, REPLICATOR, "replication-allowed")).collect()
     }
 
-    /// Whether a copy is in the namespace; `None` for one that is not known.
+    /// Whether a copy is in the namespace; `None` means that the namespace is not known.
     pub(super) fn presence(&self, namespace: Option<&str>) -> Option<Presence> {
         let reaches = |target: &Target| match (target, namespace) {
             (Target::Everywhere, _) => Some(Presence::Copied(self.by)),
@@ -132,7 +133,7 @@ impl Copies {
     }
 }
 
-/// The Secret that another is filled from, `namespace/name`, and by whom.
+/// The Secret that another is filled from, as `namespace/name`, and the controller that does so.
 pub(super) fn mirrored(annotations: Option<Node<'_>>) -> Option<(Copier, &str)> {
     let annotations = annotations?;
     let source = |by: Copier, key: &str| Some((by, annotations.str(key)?));
@@ -140,8 +141,8 @@ pub(super) fn mirrored(annotations: Option<Node<'_>>) -> Option<(Copier, &str)> 
         .or_else(|| source(Copier::Replicator, "replicator.v1.mittwald.de/replicate-from"))
 }
 
-/// With `reflection-allowed` a Secret may be mirrored where an object asks for it; with `reflection-auto-enabled` it is,
-/// in all allowed namespaces or those of `reflection-auto-namespaces`.
+/// With `reflection-allowed`, a Secret may be mirrored if an object asks for it. With `reflection-auto-enabled` it is
+/// mirrored into all allowed namespaces, or those in `reflection-auto-namespaces`.
 fn reflector(annotations: Node<'_>) -> Option<Copies> {
     let get = |key: &str| annotations.get(&format!("{REFLECTOR}{key}"));
     if !get("reflection-allowed").is_some_and(is_true) {
@@ -164,7 +165,7 @@ fn reflector(annotations: Node<'_>) -> Option<Copies> {
     Some(Copies { by: Copier::Reflector, to })
 }
 
-/// `replicate-to` pushes; `replication-allowed` lets another Secret ask for the content, under any name.
+/// `replicate-to` pushes the Secret. `replication-allowed` lets another Secret request the content, under any name.
 fn replicator(annotations: Node<'_>) -> Option<Copies> {
     let pushed = annotations.get(&format!("{REPLICATOR}replicate-to")).and_then(Node::text).map(namespaces);
     let matching = annotations.get(&format!("{REPLICATOR}replicate-to-matching")).map(|_| Target::Unknown);
@@ -176,14 +177,14 @@ fn is_true(node: Node<'_>) -> bool {
     node.scalar() == Some(Scalar::Bool(true)) || node.text().is_some_and(|text| text.eq_ignore_ascii_case("true"))
 }
 
-/// A comma-separated list of namespaces and regular expressions.
+/// Reads a comma-separated list of namespaces and regular expressions.
 fn namespaces(list: &str) -> Vec<Target> {
     let patterns = list.split(',').map(str::trim).filter(|pattern| !pattern.is_empty());
     patterns.map(Target::of_pattern).collect()
 }
 
 impl Target {
-    /// The namespaces that a regular expression matches as a whole, where it is one of the simple ones that people write.
+    /// The namespaces whose whole name a regular expression matches, if it has one of the simple forms in common use.
     pub(super) fn of_pattern(pattern: &str) -> Self {
         let inner = pattern.strip_prefix('^').unwrap_or(pattern);
         let inner = inner.strip_suffix('$').unwrap_or(inner);
@@ -198,7 +199,7 @@ impl Target {
     }
 }
 
-/// Whether a pattern of text and `.*` matches the whole of a name.
+/// Whether a pattern of text and `.*` matches a whole name.
 fn matches(pattern: &str, name: &str) -> bool {
     let Some((first, rest)) = pattern.split_once(".*") else { return pattern == name };
     let Some(mut left) = name.strip_prefix(first) else { return false };

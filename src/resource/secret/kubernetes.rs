@@ -1,7 +1,7 @@
-//! Secret objects, and what the kubelet makes of them as pull secrets.
+//! Secret objects, and how the kubelet reads them as pull secrets.
 //!
-//! Follows `pkg/credentialprovider/secrets/secrets.go` (what the kubelet takes), `pkg/apis/core/validation`
-//! (`ValidateSecret`: what the API server refuses) and `pkg/apis/core/v1/conversion.go` (`stringData` over `data`) of
+//! Follows `pkg/credentialprovider/secrets/secrets.go` (what the kubelet accepts), `pkg/apis/core/validation`
+//! (`ValidateSecret`: what the API server rejects) and `pkg/apis/core/v1/conversion.go` (`stringData` over `data`) of
 //! Kubernetes 1.37.
 
 use super::Found;
@@ -19,7 +19,7 @@ use crate::text::go::base64;
 use crate::text::placeholder::is_unfilled_secret;
 use crate::text::yaml::{Entry, Node, Place};
 
-/// Reads a Secret object. Its values are marked as masked whatever becomes of it.
+/// Reads a Secret object. Its values are masked in any case.
 pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Found) {
     let is_secret = object.name.kind == "Secret" && object.name.api_version == "v1";
     if object.name.kind == "Secret" {
@@ -37,10 +37,11 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Fou
     let annotations = object.node.at(&["metadata", "annotations"]);
     let secret_type = SecretType::of(object.node.get("type"));
     let mirrored = copies::mirrored(annotations);
-    // secretgen-controller fills it with all that is exported to the namespace (`pkg/sharing/placeholder_secret.go`).
+    // secretgen-controller fills it with all secrets that are exported to the namespace
+    // (`pkg/sharing/placeholder_secret.go`).
     let is_placeholder = annotations.is_some_and(|it| it.get("secretgen.carvel.dev/image-pull-secret").is_some());
     let content = content(object.node, &secret_type);
-    // What a controller overwrites says nothing, as long as the API server takes it.
+    // Content that a controller overwrites is irrelevant, as long as the API server accepts it.
     let overwritten = (mirrored.is_some() || is_placeholder)
         && match &content {
             Content::Config(_) => true,
@@ -63,8 +64,8 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Fou
     });
 }
 
-/// Masks everything below `data` and `stringData`, and the copy of it that `kubectl apply` leaves in an annotation. What
-/// is a docker configuration becomes known to the redactor, whatever is wrong with the secret.
+/// Masks everything below `data` and `stringData`, and the copy that `kubectl apply` leaves in an annotation. The
+/// redactor also learns every docker configuration, even if the Secret has other faults.
 pub(super) fn mask_values(secret: Node<'_>, found: &mut Found) {
     const LAST_APPLIED: &[&str] = &["metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration"];
     let maps = ["data", "stringData"].into_iter().filter_map(|key| secret.get(key));
@@ -78,7 +79,7 @@ pub(super) fn mask_values(secret: Node<'_>, found: &mut Found) {
     }
 }
 
-/// The configuration itself, and every credential that either format finds in it.
+/// Returns the configuration itself, and every credential that either format contains.
 pub(super) fn known_secrets(text: &str, encoding: Encoding) -> Vec<Sensitive> {
     let mut secrets = vec![Sensitive::new(text)];
     let decoded = match encoding {
@@ -124,13 +125,13 @@ pub(super) fn content(secret: Node<'_>, secret_type: &SecretType) -> Content {
     }
 }
 
-/// What a value holds: `null` is the empty string to the API server.
+/// The text of a value: `null` is the empty string to the API server.
 fn content_text(value: Node<'_>) -> &str {
     value.text().filter(|_| !value.is_null()).unwrap_or_default()
 }
 
-/// The first value under `data` that is not base64. The API server refuses the whole object for it, even where
-/// `stringData` overwrites the value: it decodes first.
+/// The first value under `data` that is not base64. The API server rejects the whole object for it, even if
+/// `stringData` overwrites the value, because it decodes first.
 fn not_base64(secret: Node<'_>) -> Option<Malformed> {
     secret.get("data")?.entries().find_map(|Entry { value, .. }| {
         let text = content_text(value);
@@ -142,7 +143,7 @@ fn not_base64(secret: Node<'_>) -> Option<Malformed> {
     })
 }
 
-/// Where the decoded text stands: what is base64 is pointed at as a whole.
+/// The place of the decoded text; a base64 value is pointed at as a whole.
 fn place(value: Node<'_>, encoding: Encoding) -> Place {
     match encoding {
         Encoding::Plain => value.place(),
@@ -150,14 +151,14 @@ fn place(value: Node<'_>, encoding: Encoding) -> Place {
     }
 }
 
-/// How a value is written.
+/// How a value is encoded.
 #[derive(Clone, Copy)]
 pub(super) enum Encoding {
     Base64,
     Plain,
 }
 
-/// The value of a data key: `stringData` overwrites `data`.
+/// Returns the value of a data key: `stringData` overrides `data`.
 fn value<'a>(secret: Node<'a>, key: &str) -> Option<(Entry<'a>, Encoding)> {
     let plain = secret.get("stringData").and_then(|data| data.entry(key)).map(|entry| (entry, Encoding::Plain));
     plain.or_else(|| secret.get("data").and_then(|data| data.entry(key)).map(|entry| (entry, Encoding::Base64)))
@@ -167,13 +168,13 @@ fn value<'a>(secret: Node<'a>, key: &str) -> Option<(Entry<'a>, Encoding)> {
 struct Refusal {
     refused_by: RefusedBy,
     message: String,
-    /// Where in the decoded text; `None` where it is not even base64.
+    /// The range in the decoded text; `None` if the value is not base64.
     range: Option<std::ops::Range<usize>>,
-    /// Whether another program has yet to write it.
+    /// Whether another program has yet to fill in the value.
     unfilled: bool,
 }
 
-/// Base64 as the API server's JSON decoder takes it, then its validation, then the kubelet's decoder.
+/// Decodes the base64 like the API server's JSON decoder, then applies its validation, then the kubelet's decoder.
 fn decode(text: &str, encoding: Encoding, format: Format) -> Result<DockerConfig, Refusal> {
     let decoded;
     let content = match encoding {
@@ -200,24 +201,25 @@ fn decode(text: &str, encoding: Encoding, format: Format) -> Result<DockerConfig
     DockerConfig::decode(content, format).map_err(refusal(RefusedBy::Kubelet))
 }
 
-/// Whether another program has yet to write the whole value. What is a configuration is decoded, and its entries tell.
+/// Whether another program has yet to write the whole value. A configuration is decoded, and its entries are checked
+/// instead.
 fn is_filled_in_later(value: Node<'_>) -> bool {
     let text = value.text().filter(|_| !value.is_unquoted_token());
     text.map_or_else(|| is_unquoted_template(value), |text| !is_json(text) && is_unfilled(text))
 }
 
-/// Whether a text begins like an object of JSON; `{token}` and `{{ config }}` do not.
+/// Whether a text begins like a JSON object; `{token}` and `{{ config }}` do not.
 fn is_json(text: &str) -> bool {
     let inner = text.trim_start_matches('\u{feff}').trim_start().strip_prefix('{');
     inner.is_some_and(|inner| inner.trim_start().starts_with(['"', '}']))
 }
 
-/// Whether a text is, or holds, what stands for another. A configuration is never a variable of the shell by chance, as a
-/// password may be.
+/// Whether a text is, or contains, a placeholder. Unlike a password, a configuration never looks like a shell
+/// variable by chance.
 fn is_unfilled(text: &str) -> bool {
     let variable = text.trim().strip_prefix('$');
     let is_name = |name: &str| name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    // Neither base64 nor JSON: `BASE64_OF_CONFIG`.
+    // Matches `BASE64_OF_CONFIG`, which is neither base64 nor JSON.
     let is_of_word = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
     let is_word = |text: &str| {
         text.contains('_') && text.bytes().all(is_of_word) && text.starts_with(|c: char| c.is_ascii_uppercase())
@@ -225,7 +227,7 @@ fn is_unfilled(text: &str) -> bool {
     is_unfilled_secret(text) || is_word(text.trim()) || variable.is_some_and(|name| !name.is_empty() && is_name(name))
 }
 
-/// Whether what cannot be decoded as it stands is yet to be written: `{"auths": ${AUTHS}}`, or `<path:kv/r#config>` in
+/// Whether a text that cannot be decoded is yet to be filled in: `{"auths": ${AUTHS}}`, or `<path:kv/r#config>` in
 /// base64.
 fn is_template(content: &[u8]) -> bool {
     std::str::from_utf8(content).is_ok_and(is_unfilled)

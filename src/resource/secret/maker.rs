@@ -1,4 +1,4 @@
-//! Kinds of operators that make one Secret, or several, of names that the object says.
+//! Operator kinds whose objects create one or more Secrets with names that the object specifies.
 
 use super::Found;
 use crate::resource::Object;
@@ -10,33 +10,33 @@ use crate::resource::workload::value::spanned_string;
 use crate::text::source::Spanned;
 use crate::text::yaml::Node;
 
-/// A kind that makes Secrets, by the types of its operator.
+/// A kind that creates Secrets, with field paths from its operator's types.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Maker {
     group: &'static str,
     kind: &'static str,
-    /// Where one Secret is described, or a list of them; the object itself where it is empty.
+    /// Path of the description of one Secret, or of a list of them; if empty, the object itself.
     each: &'static [&'static str],
-    /// Its name from there; the object's own where it is empty.
+    /// Path of the Secret's name from there; if empty, the object's own name.
     name: &'static [&'static str],
-    /// Its namespace from there; the object's own where it is empty.
+    /// Path of the Secret's namespace from there; if empty, the object's own namespace.
     namespace: &'static [&'static str],
-    /// Its type from there; not to be told where it is empty.
+    /// Path of the Secret's type from there; if empty, the type is not known.
     secret_type: &'static [&'static str],
-    /// What a type that is left out becomes.
+    /// The type of the Secret if it is omitted.
     untyped: Untyped,
     /// Path of the type in the object.
     pub(super) type_path: &'static str,
-    /// Whether it makes Secrets in many namespaces.
+    /// Whether one object creates Secrets in many namespaces.
     pub(super) is_for_many: bool,
 }
 
-/// What becomes of a Secret whose type is left out.
+/// The type of a Secret for which none is specified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Untyped {
-    /// `Opaque`.
+    /// The type is `Opaque`.
     Opaque,
-    /// Not to be told from here.
+    /// The type is not known from the inputs.
     Unknown,
 }
 
@@ -53,7 +53,7 @@ const fn maker(
 const OPAQUE: Untyped = Untyped::Opaque;
 const UNKNOWN: Untyped = Untyped::Unknown;
 
-/// Each behind the types that say so.
+/// The known kinds, each preceded by the upstream source of its paths.
 #[rustfmt::skip]
 static MAKERS: &[Maker] = &[
     // SparebankenVest/azure-key-vault-to-kubernetes pkg/k8s/apis/azurekeyvault/v2beta1/types.go
@@ -77,15 +77,16 @@ static MAKERS: &[Maker] = &[
     // Infisical/kubernetes-operator v0.11.5 api/v1beta1/infisicalstaticsecret_types.go (SecretTarget)
     maker(("secrets.infisical.com", "InfisicalStaticSecret"), &["spec", "targets"], &["name"], &["namespace"],
         (&["secretType"], OPAQUE, "spec.targets[].secretType")),
-    // bitwarden/sm-kubernetes v2.0.0 internal/controller/bitwardensecret_controller.go (`CreateK8sSecret`): one that it makes
-    // is `Opaque`, one that is there before keeps its type
+    // bitwarden/sm-kubernetes v2.0.0 internal/controller/bitwardensecret_controller.go (`CreateK8sSecret`): a new
+    // Secret is `Opaque`, an existing one keeps its type
     maker(("k8s.bitwarden.com", "BitwardenSecret"), &["spec"], &["secretName"], &[], (&[], UNKNOWN, "type")),
     // carvel-dev/secretgen-controller pkg/apis/secretgen2/v1alpha1: an import has the type of what it imports
     maker(("secretgen.carvel.dev", "SecretImport"), &[], &[], &[], (&[], UNKNOWN, "type")),
     // carvel-dev/secretgen-controller v0.16.1 pkg/generator/secret_template_reconciler.go
     maker(("secretgen.carvel.dev", "SecretTemplate"), &[], &[], &[],
         (&["spec", "template", "type"], OPAQUE, "spec.template.type")),
-    // external-secrets/kubernetes-external-secrets 8.5.5 lib/poller.js: `spec.type` counts where the template has none
+    // external-secrets/kubernetes-external-secrets 8.5.5 lib/poller.js: `spec.type` applies if the template has no
+    // type
     maker(("kubernetes-client.io", "ExternalSecret"), &[], &[], &[],
         (&["spec", "template", "type"], UNKNOWN, "spec.template.type")),
     // ricoberger/vault-secrets-operator api/v1alpha1/vaultsecret_types.go
@@ -104,8 +105,8 @@ static CLUSTER_SECRET: Maker = Maker {
     ..maker(("clustersecret.io", "ClusterSecret"), &[], &[], &[], (&["type"], OPAQUE, "type"))
 };
 
-/// alexellis/registry-creds controllers/secret_reconciler.go (`createSecret`): the name of the object since 0.3.1, with
-/// `-registrycreds` behind it before.
+/// alexellis/registry-creds controllers/secret_reconciler.go (`createSecret`): since 0.3.1 the Secret has the name of
+/// the object; before, with the suffix `-registrycreds`.
 static CLUSTER_PULL_SECRET: Maker = Maker {
     is_for_many: true,
     ..maker(("ops.alexellis.io", "ClusterPullSecret"), &[], &[], &[], (&[], UNKNOWN, "type"))
@@ -115,7 +116,7 @@ static CLUSTER_PULL_SECRET: Maker = Maker {
 pub(super) static KYVERNO: Maker =
     Maker { is_for_many: true, ..maker(("kyverno.io", "ClusterPolicy"), &[], &[], &[], (&[], UNKNOWN, "type")) };
 
-/// Reads what such a kind makes.
+/// Reads the Secrets that an object of such a kind creates.
 pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Found) {
     let (group, kind) = (object.name.group(), object.name.kind.as_str());
     let own_name = || object.node.at(&["metadata", "name"]).and_then(spanned_string);
@@ -147,7 +148,7 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Fou
         let Some(name) = own_name() else { return };
         let former = Spanned { value: format!("{}-registrycreds", name.value), span: name.span };
         for name in [name, former] {
-            // A namespace can be left out by an annotation, which is not looked at.
+            // An annotation can exclude a namespace; it is not read.
             let to = vec![Target::Unknown];
             let secret = of_many(&CLUSTER_PULL_SECRET, name, None, Content::Opaque, to, Copier::RegistryCreds);
             found.secrets.push(secret);
@@ -157,7 +158,7 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Fou
     for maker in MAKERS.iter().filter(|maker| (maker.group, maker.kind) == (group, kind)) {
         let Some(each) = object.node.at(maker.each) else { continue };
         let parts: Vec<Node<'_>> = if each.is_sequence() { each.items().collect() } else { vec![each] };
-        // A target of Infisical may be a ConfigMap.
+        // A target in Infisical may be a ConfigMap.
         for part in parts.into_iter().filter(|part| part.str("kind") != Some("ConfigMap")) {
             let name = if maker.name.is_empty() { own_name() } else { part.at(maker.name).and_then(spanned_string) };
             let Some(name) = name.filter(|name| !name.value.is_empty()) else { continue };
@@ -181,8 +182,8 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Fou
     }
 }
 
-/// Where a ClusterSecret makes its Secrets: what any of `matchNamespace` matches at its beginning (`re.match`), all where
-/// there is none. What `avoidNamespaces` takes away again is not looked at.
+/// The namespaces where a ClusterSecret creates its Secrets: those whose beginning matches any of `matchNamespace`
+/// (`re.match`), or all if there is none. Exclusions by `avoidNamespaces` are not evaluated.
 fn of_cluster_secret(object: Node<'_>) -> Vec<Target> {
     let avoids = object.get("avoidNamespaces").is_some_and(|list| list.items().next().is_some());
     let Some(list) = object.get("matchNamespace").filter(|list| !list.is_null()) else {

@@ -1,4 +1,4 @@
-//! Reads a pod spec: its images and what decides with which credentials they are pulled.
+//! Reads a pod spec: its images, and the fields that decide which credentials they are pulled with.
 //!
 //! Follows `staging/src/k8s.io/api/core/v1/types.go` of Kubernetes 1.37.
 
@@ -22,7 +22,7 @@ pub(crate) const CONTAINER_LISTS: &[(&str, ContainerKind)] = &[
     ("ephemeralContainers", ContainerKind::Ephemeral),
 ];
 
-/// The keys of a pod spec that decide what is pulled, with what, and where.
+/// The keys of a pod spec that decide what is pulled, with which credentials, and on which nodes.
 const SPEC_KEYS: &[&str] = &[
     "initContainers",
     "containers",
@@ -35,22 +35,22 @@ const SPEC_KEYS: &[&str] = &[
     "affinity",
 ];
 
-/// The same of a container.
+/// The keys of a container that decide what is pulled.
 const CONTAINER_KEYS: &[&str] = &["name", "image", "imagePullPolicy"];
 
-/// A pod spec in its object.
+/// A pod spec and its place in an object.
 pub(super) struct PodSpec<'a> {
-    /// The object it belongs to.
+    /// The object that contains the spec.
     pub(super) resource: ResourceId,
-    /// How well it is known.
+    /// How precisely the pod is known.
     pub(super) origin: PodOrigin,
-    /// Namespace of the object.
+    /// The namespace of the object.
     pub(super) namespace: Option<String>,
-    /// The pod's metadata, where its place is known: beside the spec.
+    /// The pod's metadata, if its place beside the spec is known.
     pub(super) metadata: Option<Node<'a>>,
-    /// The pod template; `None` where the object is the pod itself.
+    /// The pod template; `None` if the object is the pod itself.
     pub(super) template: Option<Node<'a>>,
-    /// The spec.
+    /// The root node of the spec.
     pub(super) node: Node<'a>,
     /// Path of the spec in its document.
     pub(super) path: String,
@@ -59,7 +59,7 @@ pub(super) struct PodSpec<'a> {
 }
 
 impl PodSpec<'_> {
-    /// The pod-wide facts.
+    /// Returns the facts that apply to the whole pod.
     pub(super) fn pod(&self) -> Pod {
         let account = |key| self.node.get(key).and_then(string_or_template).filter(|name| !name.value.is_empty());
         let pull_secrets = self.node.get("imagePullSecrets").map(secret_references);
@@ -76,7 +76,7 @@ impl PodSpec<'_> {
         }
     }
 
-    /// Its image uses, in source order of the lists.
+    /// Reads the image uses, in source order of the lists.
     pub(super) fn images(&self, pod: PodId, images: &mut Vec<ImageUse>) {
         let injected = self.is_injected();
         for (list, kind) in CONTAINER_LISTS {
@@ -93,15 +93,15 @@ impl PodSpec<'_> {
         }
     }
 
-    /// The trigger that replaces the image of a container. One that is paused does not, but whoever wrote nothing meant
-    /// it to.
+    /// The trigger that replaces the image of a container. A paused trigger does not replace it, but it counts if the
+    /// image is blank: it is evidently meant to set it.
     fn trigger(&self, list: &str, at: usize, container: Node<'_>) -> Option<&Triggered> {
         let blank = container.str("image").is_none_or(|image| image.trim().is_empty());
         let name = container.str("name");
         self.triggered.iter().find(|trigger| trigger.is(list, at, name) && (blank || !trigger.paused))
     }
 
-    /// Keys of the spec and its containers that are written twice.
+    /// Finds duplicate keys in the spec and its containers.
     pub(super) fn duplicate_keys(&self, found: &mut Vec<DuplicateKey>) {
         duplicate::find(self.node, SPEC_KEYS, self.resource, None, found);
         for (list, kind) in CONTAINER_LISTS {
@@ -125,7 +125,7 @@ impl PodSpec<'_> {
         if self.path.is_empty() { rest } else { format!("{}.{rest}", self.path) }
     }
 
-    /// Whether Istio's webhook rewrites the pod: by its own annotations and labels, or because it has the proxy
+    /// Whether Istio's webhook rewrites the pod: its own annotations and labels request it, or it has the proxy
     /// container that the webhook fills in.
     fn is_injected(&self) -> bool {
         let marks = ["annotations", "labels"].into_iter().filter_map(|key| self.metadata?.get(key));
@@ -137,7 +137,7 @@ impl PodSpec<'_> {
     }
 }
 
-/// The image use of a container at a path.
+/// Returns the image use of a container at a path.
 pub(crate) fn container_image(
     pod: PodId,
     kind: ContainerKind,
@@ -151,7 +151,7 @@ pub(crate) fn container_image(
     place.image(container.entry("image"), container.get("imagePullPolicy"), injected, triggered)
 }
 
-/// The image use of a volume at a path.
+/// Returns the image use of a volume at a path.
 pub(crate) fn volume_image(pod: PodId, volume: Node<'_>, path: &str) -> Option<ImageUse> {
     let image = volume.get("image").filter(|image| image.is_mapping())?;
     let name = volume.str("name").map(str::to_owned);
@@ -160,18 +160,18 @@ pub(crate) fn volume_image(pod: PodId, volume: Node<'_>, path: &str) -> Option<I
     place.image(image.entry("reference"), image.get("pullPolicy"), false, false)
 }
 
-/// Where an image stands.
+/// The place of an image in the inputs.
 pub(super) struct Place {
-    /// Its pod.
+    /// The pod that uses the image.
     pub(super) pod: PodId,
-    /// Its container.
+    /// The container that uses the image.
     pub(super) container: Container,
     /// Path of the field in its document.
     pub(super) path: String,
 }
 
 impl Place {
-    /// The image use of a field; `None` when the field is left out, as in patches and operators' templates.
+    /// Returns the image use of a field; `None` if the field is omitted, as in patches and operators' templates.
     pub(super) fn image(
         self,
         field: Option<Entry<'_>>,
@@ -180,7 +180,7 @@ impl Place {
         triggered: bool,
     ) -> Option<ImageUse> {
         let Entry { key, value } = field?;
-        // What a trigger replaces is not pulled, whatever a parameter makes of it.
+        // An image that a trigger replaces is not pulled, whatever its parameters are.
         let filling = value.filling().filter(|_| !triggered);
         let text = if triggered { value.written() } else { value.text() }.unwrap_or_default();
         let image = if triggered {
@@ -194,9 +194,9 @@ impl Place {
         } else {
             classify(text, injected)
         };
-        // An empty value has no text to point at: the key stands for it.
+        // An empty value has no text to point at, so that the key is used instead.
         let span = if value.span().range().is_empty() { key.span() } else { value.span() };
-        // A number or boolean is shown as it is written: the API server refuses it.
+        // A number or boolean is shown as written: the API server rejects it.
         let policy = policy.filter(|policy| !policy.is_null());
         let declared_policy = policy.and_then(|node| {
             let text = || Some(Spanned { value: node.text()?.to_owned(), span: node.span() });
@@ -217,7 +217,7 @@ impl Place {
     }
 }
 
-/// The parameters that decide a value which was filled in.
+/// The parameters that decide a value that was filled in.
 pub(super) fn decided_by(filling: &Filling) -> Vec<DecidedBy> {
     let decision = |parameter: &Spanned<String>| DecidedBy {
         span: parameter.span,
@@ -226,7 +226,7 @@ pub(super) fn decided_by(filling: &Filling) -> Vec<DecidedBy> {
     filling.parameters.iter().map(decision).collect()
 }
 
-/// What a string in an image field is.
+/// Parses the text of an image field.
 pub(crate) fn classify(text: &str, injected: bool) -> ImageText {
     if is_placeholder(text) {
         return ImageText::Skipped(Skip::Placeholder);
@@ -241,9 +241,9 @@ pub(crate) fn classify(text: &str, injected: bool) -> ImageText {
     }
 }
 
-/// The names of an `imagePullSecrets` list, empty ones included: `[{}]` is a list of one, and so is `[null]`. A
-/// placeholder in place of the list, or of an item, is a name that is not known. Other items that are no mapping are left
-/// out; the API server refuses them.
+/// The names in an `imagePullSecrets` list, including empty ones: `[{}]` is a list of one, and so is `[null]`. A
+/// placeholder in place of the list, or of an item, is a name that is not known. Other items that are not mappings
+/// are left out; the API server rejects them.
 pub(crate) fn secret_references(list: Node<'_>) -> Vec<SecretReference> {
     let placeholder = |node: Node<'_>| {
         let name = node.as_str().unwrap_or(TEMPLATE).to_owned();

@@ -1,7 +1,7 @@
-//! What writes another image into pods when the API server takes them: policies that change objects, and webhooks that
-//! are known for it.
+//! Objects that replace images in pods when the API server admits them: mutating policies, and webhooks that are
+//! known to do so.
 //!
-//! With one of them in the inputs nobody can tell from here which image the kubelet pulls.
+//! If one of them is in the inputs, the image that the kubelet pulls cannot be determined from the manifests.
 
 use crate::resource::Object;
 use crate::resource::workload::{Found, ImageText, ImageUse};
@@ -9,19 +9,19 @@ use crate::text::go::glob;
 use crate::text::source::Span;
 use crate::text::yaml::Node;
 
-/// Something that may write other images into pods.
+/// An object that may write other images into pods.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rewriter {
-    /// What it is, for messages: `the AssignImage internal-registry`.
+    /// Its description in messages: `the AssignImage internal-registry`.
     pub what: String,
-    /// Where it stands.
+    /// The place of its name.
     pub span: Span,
-    /// Globs of the namespaces that it keeps to; empty where it may act on any.
+    /// Globs of the namespaces that it is limited to; empty if it may act on any.
     pub namespaces: Vec<String>,
 }
 
 impl Rewriter {
-    /// Whether it may change the pods of a namespace; `None` is one that is not known.
+    /// Whether it may change the pods in a namespace; `None` is an unknown namespace.
     pub fn covers(&self, namespace: Option<&str>) -> bool {
         let is_meant =
             |glob: &String| namespace.is_none_or(|it| glob::matches(glob.as_bytes(), it.as_bytes()) != Ok(false));
@@ -29,7 +29,7 @@ impl Rewriter {
     }
 }
 
-/// Parts of the names of programs that write the name of another registry into the images of pods: `imageswap-webhook`,
+/// Parts of the names of programs that replace the registry in the images of pods: `imageswap-webhook`,
 /// `k8s-image-swapper`, `harbor-container-webhook`, `kube-image-keeper`, Zarf's agent, `tugger`.
 const PROGRAMS: &[&str] = &[
     "imageswap",
@@ -43,7 +43,7 @@ const PROGRAMS: &[&str] = &[
     "tugger",
 ];
 
-/// Reads an object that rewrites images by its kind, or by the programs that it runs: `images` are its own.
+/// Reads an object that rewrites images, detected by its kind or by the programs that it runs: `images` are its own.
 pub(super) fn extract<'d>(object: &Object<'d>, images: &[ImageUse], found: &mut Found<'d>) {
     let spec = object.node.get("spec");
     let namespaces = match (object.name.group(), object.name.kind.as_str()) {
@@ -53,7 +53,7 @@ pub(super) fn extract<'d>(object: &Object<'d>, images: &[ImageUse], found: &mut 
             let mutations = spec.and_then(|spec| spec.get("mutations"));
             mutations.filter(|it| any_text(*it, is_expression_of_image)).map(|_| Vec::new())
         }
-        // Its match names the pods that it changes (`pkg/mutation/mutators/assignimage` of Gatekeeper).
+        // Its match section selects the pods that it changes (`pkg/mutation/mutators/assignimage` of Gatekeeper).
         ("mutations.gatekeeper.sh", "AssignImage") => Some(of_gatekeeper(spec)),
         ("mutations.gatekeeper.sh", "Assign") => {
             let location = spec.and_then(|spec| spec.str("location"));
@@ -63,7 +63,7 @@ pub(super) fn extract<'d>(object: &Object<'d>, images: &[ImageUse], found: &mut 
         _ => images.iter().any(is_known_image).then(Vec::new),
     };
     let Some(mut namespaces) = namespaces else { return };
-    // A policy in a namespace acts on that alone.
+    // A policy in a namespace acts only on that namespace.
     let is_namespaced = matches!(object.name.kind.as_str(), "Policy" | "NamespacedMutatingPolicy");
     if let Some(own) = object.name.namespace.clone().filter(|_| is_namespaced) {
         namespaces = vec![own];
@@ -83,7 +83,7 @@ fn is_program(name: &str) -> bool {
     PROGRAMS.iter().any(|part| name.contains(part))
 }
 
-/// The namespaces of the webhooks of a configuration that are called like a program, or lead to a service that is.
+/// The namespaces of the webhooks in a configuration whose name, or whose service's name, is that of a known program.
 fn of_webhooks(object: &Object<'_>) -> Option<Vec<String>> {
     let whole = object.name.name.as_deref().is_some_and(is_program);
     let service = |it: Node<'_>| it.at(&["clientConfig", "service", "name"])?.as_str().map(is_program);
@@ -93,7 +93,7 @@ fn of_webhooks(object: &Object<'_>) -> Option<Vec<String>> {
     (whole || !scopes.is_empty()).then(|| union(scopes))
 }
 
-/// The namespaces that a selector names by the label that every namespace has; none where it goes by another one, which
+/// The namespaces that a selector names by the label that every namespace has. Empty if it uses another label, which
 /// a namespace may be given at any time.
 fn of_selector(selector: Option<Node<'_>>) -> Vec<String> {
     const NAME: &str = "kubernetes.io/metadata.name";
@@ -106,7 +106,7 @@ fn of_selector(selector: Option<Node<'_>>) -> Vec<String> {
     named.next().map(|it| texts(it.get("values"))).unwrap_or_default()
 }
 
-/// The namespaces of the rules that set an image (`api/kyverno/v1/{rule,mutation,match_resources}_types.go`).
+/// The namespaces in the rules that set an image (`api/kyverno/v1/{rule,mutation,match_resources}_types.go`).
 fn of_kyverno(spec: Option<Node<'_>>) -> Option<Vec<String>> {
     let rules = spec.and_then(|spec| spec.get("rules")).into_iter().flat_map(Node::items);
     let setting = rules.filter(|rule| rule.get("mutate").is_some_and(sets_image));
@@ -121,7 +121,7 @@ fn of_match(filter: Option<Node<'_>>) -> Vec<String> {
     if !any.is_empty() {
         return union(any);
     }
-    // All of them have to fit: the first that names any is enough.
+    // All filters must match, so that the first one that names namespaces is enough.
     let all = filter.get("all").into_iter().flat_map(Node::items).map(resources).find(|names| !names.is_empty());
     all.unwrap_or_else(|| resources(filter))
 }
@@ -130,7 +130,7 @@ fn of_gatekeeper(spec: Option<Node<'_>>) -> Vec<String> {
     texts(spec.and_then(|spec| spec.at(&["match", "namespaces"])))
 }
 
-/// All of several scopes; one of them that is open opens the whole.
+/// The union of several scopes; if one of them is unlimited, so is the union.
 fn union(scopes: Vec<Vec<String>>) -> Vec<String> {
     if scopes.iter().any(Vec::is_empty) { Vec::new() } else { scopes.concat() }
 }
@@ -139,8 +139,8 @@ fn texts(list: Option<Node<'_>>) -> Vec<String> {
     list.into_iter().flat_map(Node::items).filter_map(Node::as_str).map(str::to_owned).collect()
 }
 
-/// Whether a `mutate` sets an image: by a patch with such a key, or a JSON patch with such a path. A key in parentheses
-/// is a condition, one behind a `+` is set where it is missing.
+/// Whether a `mutate` section sets an image: by a patch with such a key, or a JSON patch with such a path. A key in
+/// parentheses is a condition; a key with a leading `+` is set if it is missing.
 fn sets_image(mutate: Node<'_>) -> bool {
     let mut open = vec![mutate];
     while let Some(node) = open.pop() {
@@ -155,7 +155,7 @@ fn sets_image(mutate: Node<'_>) -> bool {
             if is_set || is_path {
                 return true;
             }
-            // What is only looked at: `context`, and the conditions.
+            // Sections that are only read: `context` and the conditions.
             if !matches!(key, "context" | "preconditions" | "targets") {
                 open.push(entry.value);
             }
@@ -165,20 +165,20 @@ fn sets_image(mutate: Node<'_>) -> bool {
     false
 }
 
-/// Whether a JSON pointer in a text ends in `/image`.
+/// Whether a text contains a JSON pointer that ends in `/image`.
 fn has_path_of_image(text: &str) -> bool {
     const PATH: &str = "/image";
     let ends = |rest: &str| !rest.starts_with(|c: char| c.is_ascii_alphanumeric() || "_-./:@~".contains(c));
     text.match_indices(PATH).any(|(at, _)| text.get(at + PATH.len()..).is_some_and(ends))
 }
 
-/// Whether a container in a patch is one that is added, as sidecars are: it has a name of its own.
+/// Whether a container in a patch is added, like a sidecar: it has its own name.
 fn is_added(container: Node<'_>) -> bool {
     container.str("name").is_some_and(|name| !name.contains("{{") && !name.contains(['*', '?']))
 }
 
-/// Whether an expression of CEL sets an image: `image: …` in an `Object{}` whose name is no text of its own, or a
-/// `JSONPatch{}` of it.
+/// Whether a CEL expression sets an image: `image: …` in an `Object{}` whose name is not a literal text, or a
+/// `JSONPatch{}` for it.
 fn is_expression_of_image(text: &str) -> bool {
     let values = |key: &'static str| {
         text.match_indices(key).filter_map(move |(at, word)| {
@@ -192,7 +192,7 @@ fn is_expression_of_image(text: &str) -> bool {
     has_path_of_image(text) || values("image").next().is_some() && !is_added()
 }
 
-/// Whether a text anywhere in a node is of a kind. What aliases repeat is not read again.
+/// Whether any text in a node satisfies a predicate. Aliases are not read again.
 fn any_text(node: Node<'_>, is: fn(&str) -> bool) -> bool {
     let mut open = vec![node];
     while let Some(node) = open.pop() {

@@ -1,8 +1,7 @@
-//! Which objects kustomize finds in a file that is listed as a resource, and by what it tells them apart.
+//! Which objects kustomize finds in a file that is listed as a resource, and how it identifies them.
 //!
 //! Follows `api/resource/factory.go`, `kyaml/kio/byteio_reader.go`, `kyaml/yaml/rnode.go` and `kyaml/resid` of
-//! kustomize
-//! 5.8.3.
+//! kustomize 5.8.3.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -14,32 +13,33 @@ use crate::text::placeholder::is_placeholder;
 use crate::text::source::{SourceId, Span};
 use crate::text::yaml::{self, MergeRule, Node, Piece};
 
-/// What a cluster-scoped object has in place of a namespace (`TotallyNotANamespace`).
+/// The placeholder for the namespace of a cluster-scoped object (`TotallyNotANamespace`).
 const NO_NAMESPACE: &str = "_non_namespaceable_";
 
-/// Lists within Lists are followed this far; the API knows none.
+/// Maximum depth of Lists within Lists; the Kubernetes API does not nest them.
 const MAX_LIST_DEPTH: u8 = 8;
 
-/// The longest text of an object that is told in kustomize's words, in characters.
+/// The longest text of an object that is included in a message from kustomize, in characters.
 const MAX_SHOWN: usize = 200;
 
-/// A name and a namespace that an object has or had.
+/// A name and a namespace that an object has, or had before.
 pub(super) type Name = (Rc<str>, Option<Rc<str>>);
 
 /// What identifies an object in a build (`ResId`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Id {
-    /// `apps/v1`.
+    /// The value of `apiVersion`, such as `apps/v1`.
     pub(super) api_version: Rc<str>,
-    /// `Deployment`.
+    /// The value of `kind`, such as `Deployment`.
     pub(super) kind: Rc<str>,
-    /// `metadata.name`.
+    /// The value of `metadata.name`.
     pub(super) name: Rc<str>,
-    /// `metadata.namespace`.
+    /// The value of `metadata.namespace`.
     pub(super) namespace: Option<Rc<str>>,
 }
 
-/// Two objects with the same key cannot be in one build: apiVersion, kind, name and effective namespace.
+/// Identifies an object within a build: apiVersion, kind, name, and effective namespace. A build cannot contain two
+/// objects with the same key.
 pub(super) type Key = (Rc<str>, Rc<str>, Rc<str>, Rc<str>);
 
 impl Id {
@@ -51,19 +51,18 @@ impl Id {
         (self.api_version.clone(), self.kind.clone(), self.name.clone(), namespace)
     }
 
-    /// Whether kustomize knows that the kind has no namespace. It takes kinds that it does not know for namespaced
-    /// ones.
+    /// Whether kustomize knows that the kind is cluster-scoped. kustomize treats unknown kinds as namespaced.
     pub(super) fn is_cluster_scoped(&self) -> bool {
         CLUSTER_SCOPED.contains(&(&self.api_version, &self.kind))
     }
 
-    /// Group and version.
+    /// The API group and version.
     pub(super) fn group_version(&self) -> (&str, &str) {
         self.api_version.split_once('/').unwrap_or(("", &self.api_version))
     }
 }
 
-/// `ResId.String`: `Deployment.v1.apps/web.[noNs]`.
+/// Formats like `ResId.String`: `Deployment.v1.apps/web.[noNs]`.
 impl std::fmt::Display for Id {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (group, version) = self.group_version();
@@ -72,32 +71,32 @@ impl std::fmt::Display for Id {
     }
 }
 
-/// `EffectiveNamespace` of what has one.
+/// `EffectiveNamespace` of a namespaced object.
 pub(super) fn effective(namespace: Option<&Rc<str>>) -> Rc<str> {
     namespace.filter(|it| !it.is_empty()).cloned().unwrap_or_else(|| "default".into())
 }
 
-/// An object of a file.
+/// An object in a file.
 #[derive(Debug, Clone)]
 pub(super) struct Found {
-    /// What identifies it.
+    /// The object's identity.
     pub(super) id: Id,
-    /// Where its name stands.
+    /// The place of its name.
     pub(super) span: Span,
-    /// The object.
+    /// The place of the whole object.
     pub(super) whole: Span,
-    /// A key that a mapping of it has twice: kustomize builds it, and fails to print it.
+    /// A duplicate key in a mapping of the object: kustomize builds the object, but fails to print it.
     pub(super) doubled: Option<(Span, Rc<str>)>,
 }
 
-/// The objects of a file.
+/// The objects in a file.
 #[derive(Debug, Default)]
 pub(super) struct FileObjects {
-    /// All that are known.
+    /// The objects whose identity is known.
     pub(super) objects: Vec<Found>,
-    /// Why kustomize does not take the file.
+    /// Why kustomize rejects the file.
     pub(super) fault: Option<Refusal>,
-    /// Whether it has no others.
+    /// Whether the list of objects is complete.
     pub(super) is_whole: bool,
 }
 
@@ -107,8 +106,8 @@ pub(super) fn read(source: SourceId, text: &str) -> FileObjects {
         return FileObjects::default();
     }
     let mut found = FileObjects { is_whole: true, ..FileObjects::default() };
-    // kustomize reads one document up to each such line; what else begins one is read as the end of the file, or not
-    // at all.
+    // kustomize reads one document up to each such line. If a document begins in another way, that is read as the end
+    // of the file, or not at all.
     let mut documents = text.matches("\n---").count() + 1;
     let mut is_known = true;
     yaml::read_as(source, text, true, MergeRule::OwnFirst, &mut |piece| match piece {
@@ -134,7 +133,7 @@ impl FileObjects {
             return;
         }
         let metadata = node.get("metadata").filter(|it| it.is_mapping());
-        // kyaml and this crate differ in which of two values counts.
+        // kyaml and this crate differ in which of two duplicate values takes precedence.
         let has_twice = |node: Node<'_>, keys: [&str; 3]| {
             keys.iter().any(|key| node.entries().filter(|entry| entry.key.text() == Some(key)).count() > 1)
         };
@@ -178,7 +177,8 @@ impl FileObjects {
         }
         let namespace = metadata.map_or("", |metadata| scalar(metadata, "namespace"));
         let api_version = scalar(node, "apiVersion");
-        // What another program has yet to write, or to decrypt, is not known; nor what may not be a string.
+        // Text that another program has yet to write or decrypt is not known, and neither is a value that may not be
+        // a string.
         let is_open = |text: &str| is_placeholder(text) || text.contains("ENC[");
         let is_name = |text: &str| text.len() < MAX_SHOWN;
         let parts = [kind, name, namespace, api_version];
@@ -197,7 +197,8 @@ impl FileObjects {
     }
 }
 
-/// A key that a mapping of an object has twice. What is kept from being printed, or merges others, is not looked at.
+/// A duplicate key in a mapping of an object. Objects that are not printed, or that have merge keys, are not
+/// searched.
 fn doubled(node: Node<'_>) -> Option<(Span, Rc<str>)> {
     if node.document().has_merges() {
         return None;
@@ -221,12 +222,12 @@ fn doubled(node: Node<'_>) -> Option<(Span, Rc<str>)> {
     found.filter(|_| !is_local(node))
 }
 
-/// The text of a scalar field; empty where it has none (`GetMeta`).
+/// The text of a scalar field; empty if there is none (`GetMeta`).
 fn scalar<'a>(node: Node<'a>, key: &str) -> &'a str {
     node.get(key).filter(|value| !value.is_null()).and_then(Node::written).unwrap_or_default()
 }
 
-/// Why kustomize does not take a document for an object (`GetValidatedMetadata`).
+/// Why kustomize does not accept a document as an object (`GetValidatedMetadata`).
 fn fault(node: Node<'_>, metadata: Option<Node<'_>>, kind: &str, name: &str) -> Option<Refusal> {
     if !kind.is_empty() && !name.is_empty() {
         return None;
@@ -257,7 +258,7 @@ fn fault(node: Node<'_>, metadata: Option<Node<'_>>, kind: &str, name: &str) -> 
     Some(Refusal::new(at, format!("missing metadata.name in object {object}"), label))
 }
 
-/// The start of a node, in one line.
+/// The place of the first line of a node.
 fn first_line(node: Node<'_>) -> Span {
     let span = node.span();
     let start = (span.start - node.document().base()) as usize;
@@ -266,7 +267,7 @@ fn first_line(node: Node<'_>) -> Span {
     Span::new(span.source, span.start, span.end.min(span.start + length))
 }
 
-/// `%v` of a `ResourceMeta`.
+/// Formats a `ResourceMeta` like Go's `%v`.
 fn shown_meta(node: Node<'_>, metadata: Option<Node<'_>>, kind: &str, name: &str) -> String {
     let map = |key: &str| {
         let entries = metadata.and_then(|it| it.get(key)).into_iter().flat_map(Node::entries);

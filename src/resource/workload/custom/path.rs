@@ -1,8 +1,8 @@
 //! Paths to fields of an object: `spec.tasks[].template.spec`, `spec.{driver,executor}.image`, `spec.replicaSpecs.*`.
 //!
-//! A step is a key, `{a,b}` for one of several keys, or `*` for every key; `[]` behind a step means every item of its
-//! list, and `[key=field]` those whose `key` is what the part has as its `field`. `.` alone is the place where the path
-//! begins.
+//! A step is a key, `{a,b}` for one of several keys, or `*` for every key. `[]` after a step means every item in its
+//! list, and `[key=field]` means the items whose `key` equals the part's `field`. `.` alone is the node where the
+//! path begins.
 
 use std::fmt;
 
@@ -10,25 +10,25 @@ use crate::resource::workload::misplaced::Form;
 use crate::resource::workload::value::is_to_be_written;
 use crate::text::yaml::{Entry, Node};
 
-/// The way from one node of an object to others.
+/// A path from one node of an object to others.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FieldPath(Vec<Step>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Step {
-    /// One of these keys.
+    /// Any of these keys.
     Keys(Vec<String>),
-    /// Every key.
+    /// Every key of a mapping.
     AnyKey,
-    /// Every item.
+    /// Every item in a list.
     Items,
-    /// The items that are for the part that a pod is made of: one key of theirs is a field of the part.
+    /// The items for the part that a pod is created from: one of their keys equals a field of the part.
     ItemsOf {
-        /// Their key.
+        /// The key of the item.
         key: String,
         /// The field of the part.
         field: String,
-        /// What the part has there.
+        /// The value of that field in the part.
         value: Option<String>,
     },
 }
@@ -52,28 +52,28 @@ impl fmt::Display for FieldPath {
     }
 }
 
-/// A field that a path leads to.
+/// A field that a path matches.
 #[derive(Debug, Clone)]
 pub(super) struct Field<'a> {
-    /// The key, or the value itself where it is an item of a list.
+    /// The key, or the value itself if it is an item in a list.
     pub(super) key: Node<'a>,
-    /// The value.
+    /// The value of the field.
     pub(super) value: Node<'a>,
-    /// What holds the field; `None` for the node that the path began at.
+    /// The node that contains the field; `None` for the node where the path begins.
     pub(super) parent: Option<Node<'a>>,
-    /// Path from the node that the path began at, with the places in lists: `spec.tasks[2].image`.
+    /// Path from the node where the path begins, with list indices: `spec.tasks[2].image`.
     pub(super) path: String,
-    /// Whether an alias leads to it: then it may be met any number of times.
+    /// Whether an alias leads to the field: it may then occur any number of times.
     pub(super) is_repeated: bool,
 }
 
 impl<'a> Field<'a> {
-    /// The node that paths begin at.
+    /// The node where paths begin.
     pub(super) fn root(node: Node<'a>, path: &str) -> Self {
         Self { key: node, value: node, parent: None, path: path.to_owned(), is_repeated: false }
     }
 
-    /// As an entry of a mapping.
+    /// Returns the field as an entry of a mapping.
     pub(super) fn entry(&self) -> Entry<'a> {
         Entry { key: self.key, value: self.value }
     }
@@ -83,7 +83,7 @@ impl<'a> Field<'a> {
         items.map_while(|(at, item)| self.below(item, item, || format!("{}[{at}]", self.path))).collect()
     }
 
-    /// A field of this one; `None` where aliases lead to more of them than any sane document has.
+    /// Returns a field below this one; `None` if aliases lead to an excessive number of fields.
     fn below(&self, key: Node<'a>, value: Node<'a>, path: impl FnOnce() -> String) -> Option<Self> {
         let is_repeated = self.is_repeated || self.value.is_alias();
         let may_be = !is_repeated || value.document().may_repeat(1);
@@ -95,7 +95,7 @@ impl FieldPath {
     /// Reads a path.
     ///
     /// # Errors
-    /// What is wrong with it, in a few words.
+    /// Returns a short description of what is wrong with the path.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text == "." {
             return Ok(Self::default());
@@ -113,12 +113,12 @@ impl FieldPath {
         Ok(Self(steps))
     }
 
-    /// The way to one key.
+    /// The path to a single key.
     pub(super) fn key(name: &str) -> Self {
         Self(vec![Step::Keys(vec![name.to_owned()])])
     }
 
-    /// The field that holds pull secrets, and the form that the rest of the path gives it.
+    /// The path of the field that contains pull secrets, and the form that the rest of the path implies.
     pub(super) fn holder(&self) -> (Self, Form) {
         let cut = |at: usize| Self(self.0[..at].to_vec());
         match self.0.as_slice() {
@@ -128,7 +128,7 @@ impl FieldPath {
         }
     }
 
-    /// The same way for one part of an object.
+    /// Binds the path to one part of an object.
     pub(super) fn of_part(&self, part: Node<'_>) -> Self {
         let bound = |step: &Step| match step {
             Step::ItemsOf { key, field, .. } => {
@@ -140,7 +140,7 @@ impl FieldPath {
         Self(self.0.iter().map(bound).collect())
     }
 
-    /// The fields that it leads to from a node, in the order of the source.
+    /// The fields that the path matches from a node, in source order.
     pub(super) fn fields<'a>(&self, from: &Field<'a>) -> Vec<Field<'a>> {
         let mut fields = vec![from.clone()];
         for step in &self.0 {
@@ -149,7 +149,8 @@ impl FieldPath {
         fields
     }
 
-    /// The same, and lists or items that a template expression stands for: what they will hold is not known.
+    /// Like [`Self::fields`], including lists or items that are template expressions: their future content is not
+    /// known.
     pub(super) fn fields_or_unwritten<'a>(&self, from: &Field<'a>) -> Vec<Field<'a>> {
         let (mut fields, mut unwritten) = (vec![from.clone()], Vec::new());
         for step in &self.0 {
@@ -202,7 +203,7 @@ fn step(name: &str) -> Option<Step> {
         _ if name == "*" => Some(Step::AnyKey),
         Some(keys) => {
             let keys: Vec<String> = keys.split(',').map(|key| key.trim().to_owned()).collect();
-            // A key that is named twice would double whatever is found.
+            // A key that is named twice would duplicate every match.
             let is_new = |at: usize| !keys[..at].contains(&keys[at]);
             let is_step = keys.iter().enumerate().all(|(at, key)| is_key(key) && is_new(at));
             is_step.then_some(Step::Keys(keys))

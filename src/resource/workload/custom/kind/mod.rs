@@ -66,7 +66,7 @@ pub struct PodFields {
     pub makes_service_account: bool,
     /// The namespace of the pods.
     pub namespace: PodNamespace,
-    /// Whether the operator prepends its own registry to images that do not name one.
+    /// Whether the operator uses its own registry for images that do not name one.
     pub completes_registry: bool,
     /// What the operator creates from the fields.
     pub passes: Passes,
