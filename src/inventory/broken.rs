@@ -1,4 +1,4 @@
-//! Documents that kubectl does not take: what they are, and what of them could be secret.
+//! Documents that kubectl rejects: what kind of problem they have, and which parts of them could be secret.
 
 use std::ops::Range;
 
@@ -17,7 +17,7 @@ impl Inventory {
         self.documents += 1;
         let text = source.text().get(error.document.range()).unwrap_or_default();
         let kind = if self.is_template(source, text, &error, options) {
-            // A ConfigMap has no image that would not be checked.
+            // A ConfigMap does not contain images that would remain unchecked.
             if split(text, options.parse_all).iter().all(|chunk| chunk.skip) {
                 return;
             }
@@ -29,8 +29,8 @@ impl Inventory {
         self.problems.push(Problem { kind, span: error.at, message });
     }
 
-    /// The decoder's words, without what they quote where that could be a Secret's: all values of such a document are
-    /// masked, as nobody knows which of them hold the password.
+    /// Returns the decoder's message. If the document could be a Secret, the parts that the message quotes are
+    /// removed. All values of such a document are masked, because it is unknown which of them contain the password.
     fn message_without_secrets(&mut self, source: &Source, document: &str, error: &SyntaxError) -> String {
         let around = source.text().get(error.at.range()).unwrap_or_default();
         if !may_hold_a_secret(document) && !may_hold_a_secret(around) {
@@ -40,15 +40,15 @@ impl Inventory {
         without_quotes(&error.message)
     }
 
-    /// Without a tree nobody knows which lines hold the values: all that stands behind a key, and lines without one,
-    /// could be secret.
+    /// Masks everything after a key, and lines without one. Without a parsed tree it is unknown which lines contain
+    /// the values.
     fn mask_broken_secret(&mut self, text: &str, document: Span) {
         let mut at = document.start;
         for line in text.split_inclusive('\n') {
             let value = value_in_line(line);
             let (start, end) = (at + value.start as u32, at + value.end as u32);
             self.masked.push(Span::new(document.source, start, end));
-            // `Secret` is a word of every message.
+            // `Secret` occurs in many messages.
             let public =
                 line.starts_with("kind:") || line.starts_with("apiVersion:") || is_plain_word(&line[value.clone()]);
             if !public {
@@ -58,7 +58,7 @@ impl Inventory {
         }
     }
 
-    /// Whether a document is broken because nobody rendered it. What stands around its placeholders is read.
+    /// Whether a document is broken because it is an unrendered template. The text around its placeholders is read.
     fn is_template(&mut self, source: &Source, text: &str, error: &SyntaxError, options: ReadOptions<'_>) -> bool {
         if matches!(source.origin(), SourceOrigin::Rendered(_)) {
             return false;
@@ -77,7 +77,7 @@ impl Inventory {
                     }
                 });
                 self.documents -= usize::from(read.is_ok() && readable);
-                // Where the parser gives up at the same place without them, signs in other lines are not to blame.
+                // If the parser stops at the same place without the signs, those in other lines are not the cause.
                 match read {
                     Ok(()) => true,
                     Err(at) => in_line || near && at != failed_at,
@@ -86,7 +86,7 @@ impl Inventory {
         }
     }
 
-    /// A file of ytt's is YAML, but what its comments compute is not there yet.
+    /// A file for ytt is valid YAML, but the values that its comments compute are missing.
     pub(super) fn add_ytt(&mut self, source: &Source, document: &Document<'_>) {
         let is_ytt = |span: &Span| source.text().get(span.range()).is_some_and(|text| text.starts_with("#@ "));
         if let Some(span) = document.comments().find(is_ytt) {
@@ -94,7 +94,8 @@ impl Inventory {
         }
     }
 
-    /// A text that is no object. What looks like a broken manifest is one, to the reader.
+    /// Reports a root that is not an object. Text that looks like a broken manifest is read by the YAML reader as one
+    /// value.
     pub(super) fn check_root(&mut self, document: &Document<'_>, root: Node<'_>) {
         let found = match root.scalar() {
             Some(Scalar::String(_)) => "string",
@@ -109,7 +110,7 @@ impl Inventory {
         }
     }
 
-    /// A name that is no string: the API server decodes it into one, and refuses the object.
+    /// Reports a name that is not a string: the API server expects a string, and rejects the object.
     pub(super) fn check_names(&mut self, object: Node<'_>) {
         if object.str("apiVersion").is_none() {
             return;
@@ -148,7 +149,7 @@ impl Inventory {
     pub(super) fn add_unread(&mut self, source: &Source, error: SyntaxError, options: ReadOptions<'_>) {
         let text = source.text().get(error.document.range()).unwrap_or_default();
         let message = self.message_without_secrets(source, text, &error);
-        // What it holds is not known before it is rendered, nor where a document ends.
+        // Before rendering, neither the content of a template nor the end of a document is known.
         if self.problems.last().is_some_and(|it| it.kind == ProblemKind::Template && it.span.source == error.at.source)
         {
             return;
@@ -158,7 +159,7 @@ impl Inventory {
     }
 }
 
-/// Whether a file's name says that it is a template.
+/// Whether a file's name has an extension for templates.
 fn has_template_ending(name: &str) -> bool {
     let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
     matches!(ending, "erb" | "gotmpl" | "j2" | "jinja" | "jinja2" | "templ" | "template" | "tmpl" | "tpl")
@@ -169,13 +170,14 @@ fn is_meant(source: &Source, text: &str) -> bool {
     is_manifest(text) || kustomization::is_file_name(source.name())
 }
 
-/// Whether a text that is no tree is meant as a manifest: it says at the start of a line what it is.
+/// Whether a text that cannot be parsed is meant as a manifest: it has `apiVersion:` and `kind:` at the start of a
+/// line.
 fn is_manifest(text: &str) -> bool {
     let has_line = |key: &str| text.lines().any(|line| line.starts_with(key));
     has_line("apiVersion:") && has_line("kind:")
 }
 
-/// A message of the decoder without the parts of the document that it quotes.
+/// Removes the parts of the document that a decoder's message quotes.
 fn without_quotes(message: &str) -> String {
     const SEPARATOR: &str = "invalid Yaml document separator: ";
     if message.starts_with(SEPARATOR) {
@@ -183,7 +185,7 @@ fn without_quotes(message: &str) -> String {
     }
     for (open, close) in [('`', '`'), ('\'', '\'')] {
         if let (Some(start), Some(end)) = (message.find(open), message.rfind(close))
-            // `'-'` is a word of the decoder's own.
+            // `'-'` comes from the decoder itself.
             && end > start + 2
         {
             return format!("{}{open}{MASKED}{close}{}", &message[..start], &message[end + close.len_utf8()..]);
@@ -192,11 +194,11 @@ fn without_quotes(message: &str) -> String {
     message.to_owned()
 }
 
-/// What stands in the place of what could be secret.
+/// The replacement for text that could be secret.
 const MASKED: &str = "***";
 
-/// What of a line could be secret: what stands behind its key, or all of it when it has none. Empty for keys whose
-/// values tell where the reader is.
+/// The part of a line that could be secret: the text after its key, or the whole line if it has none. Empty for keys
+/// whose values identify the object.
 fn value_in_line(line: &str) -> Range<usize> {
     const PUBLIC: [&str; 6] = ["apiVersion", "kind", "metadata", "name", "namespace", "type"];
     let end = line.trim_end().len();
@@ -209,9 +211,9 @@ fn value_in_line(line: &str) -> Range<usize> {
     if PUBLIC.contains(&key) && one_value { end..end } else { colon + 2..end }
 }
 
-/// A short word of letters: the value of a label sooner than a secret. It is masked where it stands, but the same word
-/// in other files, in paths and image names, has to stay readable: most broken documents are templates that say
-/// `component: controller`.
+/// Whether a value is a short word of letters, which is more likely a label's value than a secret. The value is
+/// masked in its own place. The same word in other files, in paths, and in image names has to stay readable, because
+/// most broken documents are templates with lines like `component: controller`.
 fn is_plain_word(value: &str) -> bool {
     let word = value.trim_matches(['"', '\'']);
     word.len() < 12 && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')

@@ -1,7 +1,7 @@
-//! Helm charts among the inputs, and what renderers say of where their output comes from.
+//! Helm charts in the inputs, and the comments by which renderers identify the source of their output.
 //!
-//! A chart's templates are no manifests before they are rendered: what of them happens to be YAML may be left out or
-//! changed by a condition. So each chart is named once, and nothing inside is taken for certain.
+//! A chart's templates are not manifests before they are rendered: a condition may omit or change the parts that
+//! happen to be YAML. So each chart is reported once, and nothing inside it is treated as certain.
 
 pub mod comment;
 
@@ -10,51 +10,51 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::text::source::{Source, SourceId, Span};
 use crate::text::yaml::{self, Piece};
 
-/// What Chart.yaml says of a chart.
+/// The fields of a Chart.yaml.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChartFile {
-    /// The file.
+    /// The Chart.yaml file.
     pub source: SourceId,
-    /// The chart's folder, as names of sources are written; `.` for the current one.
+    /// The chart's folder, in the same form as source names; `.` for the current folder.
     pub folder: String,
-    /// `name`.
+    /// The value of `name`.
     pub name: String,
-    /// The entry of the name, or the start of the file.
+    /// The place of the `name` entry, or the start of the file.
     pub name_span: Span,
-    /// `appVersion`, with its place.
+    /// The value of `appVersion`, with its place.
     pub app_version: Option<(String, Span)>,
-    /// `version`, with its place.
+    /// The value of `version`, with its place.
     pub version: Option<(String, Span)>,
-    /// `type: library`: it renders nothing by itself.
+    /// Whether it has `type: library`: it renders nothing on its own.
     pub is_library: bool,
-    /// `alias` and `name` of the dependencies that have an alias.
+    /// The `name` of each dependency with an `alias`, by alias.
     pub aliases: BTreeMap<String, String>,
 }
 
-/// A chart whose templates were met, and not rendered.
+/// A chart whose templates are in the inputs but not rendered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnrenderedChart {
-    /// The chart.
+    /// The metadata of the chart.
     pub chart: ChartFile,
-    /// How many of its templates, those of subcharts included, are not checked.
+    /// The number of unchecked templates, including those of subcharts.
     pub templates: usize,
 }
 
-/// The charts whose templates stand among the inputs.
+/// The charts whose templates are in the inputs.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Unrendered {
-    /// Those that are named, in the order of the inputs.
+    /// The charts to report, in the order of the inputs.
     pub charts: Vec<UnrenderedChart>,
-    /// Their templates that hold `{{`: what is found there is uncertain.
+    /// The templates that contain `{{`: everything found there is uncertain.
     pub templates: BTreeSet<SourceId>,
-    /// Values and metadata of charts: no manifests, whatever keys they hold.
+    /// Files with values and metadata of charts: they are not manifests, whatever keys they contain.
     pub settings: BTreeSet<SourceId>,
 }
 
-/// The name of a chart's file.
+/// The file name of a chart's metadata.
 pub const CHART_FILE: &str = "Chart.yaml";
 
-/// Reads Chart.yaml; `None` when it is not one.
+/// Reads a Chart.yaml; `None` if the file is not one.
 pub fn read(id: SourceId, source: &Source) -> Option<ChartFile> {
     let folder = match source.name().rsplit_once('/') {
         Some((folder, CHART_FILE)) => folder,
@@ -86,7 +86,7 @@ pub fn read(id: SourceId, source: &Source) -> Option<ChartFile> {
     found
 }
 
-/// Whether a file named `path` lies in `folder`, and where in it.
+/// Returns the path of a file relative to `folder`; `None` if it is not inside.
 pub fn within<'p>(path: &'p str, folder: &str) -> Option<&'p str> {
     if folder == "." {
         return (!path.starts_with('/') && !path.starts_with("../")).then_some(path);
@@ -94,7 +94,7 @@ pub fn within<'p>(path: &'p str, folder: &str) -> Option<&'p str> {
     path.strip_prefix(folder)?.strip_prefix('/')
 }
 
-/// Whether a path in a chart is that of a template, of the chart or of a subchart.
+/// Whether a path within a chart is a template of the chart or a subchart.
 pub(crate) fn is_template(path: &str) -> bool {
     let mut parts = path.split('/');
     loop {
@@ -106,7 +106,7 @@ pub(crate) fn is_template(path: &str) -> bool {
     }
 }
 
-/// Whether a path in a chart is that of its values or metadata.
+/// Whether a path within a chart is a file with its values or metadata.
 pub(crate) fn is_setting(path: &str) -> bool {
     let file = path.rsplit('/').next().unwrap_or_default();
     let of_chart = !path.contains('/') || path.starts_with("charts/") && path.split('/').count() == 3;

@@ -4,33 +4,33 @@ use super::fields::Fields;
 use crate::text::source::Span;
 use crate::text::yaml::Node;
 
-/// A path in a kustomization.
+/// A path that a kustomization names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named {
-    /// As it is written, without the key in front of a generator's file.
+    /// The path as written, without the key before a generator's file.
     pub path: String,
-    /// The scalar.
+    /// The place of the scalar.
     pub span: Span,
-    /// What it has to lead to.
+    /// The required target of the path.
     pub role: Role,
 }
 
-/// What a path of a kustomization has to lead to.
+/// The required target of a path in a kustomization.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// A file of objects, or the folder of a kustomization.
+    /// A file with objects, or the folder of a kustomization.
     Resource,
     /// The folder of a Component.
     Component,
-    /// A patch.
+    /// A file with a patch.
     Patch,
-    /// A file of a generator, behind a key that it may have.
+    /// A file for a generator, optionally after a key.
     Keyed,
-    /// Another file: an `env` of a generator, of `configurations`, `crds`, `replacements` or `openapi`.
+    /// Another file: an `env` of a generator, or an entry in `configurations`, `crds`, `replacements` or `openapi`.
     File,
 }
 
-/// A path that leads to nothing.
+/// A path whose required target does not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Absent {
     /// Index in [`super::Kustomization::named`].
@@ -39,29 +39,29 @@ pub struct Absent {
     pub what: Absence,
 }
 
-/// What is missing.
+/// Why the target of a path is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Absence {
-    /// The file or folder.
+    /// The file or folder does not exist.
     Path,
-    /// A kustomization file in the folder.
+    /// The folder does not contain a kustomization file.
     Kustomization,
-    /// The folder: it is a file.
+    /// The path is a file, but must be a folder.
     Folder,
-    /// Nothing, but it is a file that is not in or below the kustomization's own folder.
+    /// The file exists, but is not in or below the kustomization's own folder.
     Outside,
-    /// A file: it is a folder.
+    /// The path is a folder, but must be a file.
     File,
 }
 
-/// All paths of a kustomization that are of this file system.
+/// Reads all paths of a kustomization that are in this file system.
 pub(crate) fn read(fields: &Fields<'_>) -> Vec<Named> {
     let mut named = Vec::new();
     let mut add = |node: Node<'_>, role| {
-        // What stands in the kustomization itself has several lines.
+        // Inline content in the kustomization has several lines.
         let path = node.as_str().filter(|path| !path.is_empty() && !path.contains('\n') && !is_remote(path));
         named.extend(path.map(|path| {
-            // `key=path`; one that is neither is another fault.
+            // `key=path`; anything else is a different fault.
             let keyed = path.split_once('=').filter(|(key, _)| role == Role::Keyed && !key.is_empty());
             Named { path: keyed.map_or(path, |(_, path)| path).to_owned(), span: node.span(), role }
         }));
@@ -93,7 +93,7 @@ pub(crate) fn read(fields: &Fields<'_>) -> Vec<Named> {
     named
 }
 
-/// Whether a path may lead to the network, or to what a variable names.
+/// Whether a path may lead to the network, or depends on a variable.
 pub(crate) fn is_remote(path: &str) -> bool {
     path.contains([':', '?', '@', '$', '{', '}', '<', '%'])
         || path.starts_with('/')

@@ -1,4 +1,4 @@
-//! What a kustomization takes values from: `vars`, and the sources of `replacements`.
+//! The objects that a kustomization takes values from: `vars`, and the sources of `replacements`.
 //!
 //! Follows `api/types/var.go`, `api/internal/accumulator/resaccumulator.go` and `api/filters/replacement` of kustomize
 //! 5.8.3.
@@ -8,36 +8,36 @@ use super::transformer::Replacement;
 use crate::text::placeholder::is_placeholder;
 use crate::text::source::Span;
 
-/// An object that something names, every part of which counts as it is written.
+/// A reference to an object, whose parts are literal texts, not patterns.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Selected {
-    /// API group; empty for the core group, or for any.
+    /// The API group; empty for the core group, or for any.
     pub group: String,
-    /// Version.
+    /// The API version; empty for any.
     pub version: String,
-    /// Kind.
+    /// The kind; empty for any.
     pub kind: String,
-    /// Name.
+    /// The name; empty for any.
     pub name: String,
-    /// Namespace; empty for any.
+    /// The namespace; empty for any.
     pub namespace: String,
 }
 
-/// An entry of `vars`.
+/// An entry in `vars`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variable {
-    /// Its name.
+    /// The name of the variable.
     pub name: String,
-    /// The object that it takes its value from.
+    /// The object that provides the value.
     pub object: Selected,
-    /// The field.
+    /// Path of the field that provides the value.
     pub path: String,
-    /// The entry's `objref`, else the entry.
+    /// The place of the entry's `objref`, or else of the entry.
     pub span: Span,
 }
 
 impl Selected {
-    /// Whether a part is one that another program has yet to write.
+    /// Whether a part is a placeholder that another program has yet to fill in.
     pub(crate) fn is_open(&self) -> bool {
         self.parts().into_iter().any(is_placeholder)
     }
@@ -46,7 +46,7 @@ impl Selected {
         [&self.kind, &self.version, &self.group, &self.name, &self.namespace]
     }
 
-    /// The object that a replacement takes its value from.
+    /// The object that provides the value of a replacement.
     pub(crate) fn of(replacement: &Replacement) -> Option<Self> {
         let source = replacement.source.as_ref()?;
         let text = |field: &Option<super::Matcher>| field.as_ref().map(|it| it.text.clone()).unwrap_or_default();
@@ -59,21 +59,21 @@ impl Selected {
         })
     }
 
-    /// As kustomize prints it.
+    /// Formats the reference as kustomize prints it.
     pub(crate) fn id(&self) -> String {
         shown_id(self.parts())
     }
 }
 
 impl Variable {
-    /// As kustomize prints it.
+    /// Formats the variable as kustomize prints it.
     pub(crate) fn shown(&self) -> String {
         let kind = shown_kind([&self.object.kind, &self.object.version, &self.object.group]);
         format!("{{{} {kind} {{{}}}}}", self.name, self.path)
     }
 }
 
-/// `vars`.
+/// Reads `vars`.
 pub(crate) fn variables(fields: &Fields<'_>) -> Vec<Variable> {
     let variable = |node| {
         let own = Fields::of(node);
@@ -98,14 +98,14 @@ pub(crate) fn variables(fields: &Fields<'_>) -> Vec<Variable> {
     fields.items("vars").map(variable).collect()
 }
 
-/// Kind, version, group, name and namespace as kustomize prints them.
+/// Formats kind, version, group, name, and namespace as kustomize prints them.
 pub(crate) fn shown_id([kind, version, group, name, namespace]: [&str; 5]) -> String {
     let or = |text: &str, other: &str| if text.is_empty() { other.to_owned() } else { text.to_owned() };
     let kind = shown_kind([kind, version, group]);
     format!("{kind}/{}.{}", or(name, "[noName]"), or(namespace, "[noNs]"))
 }
 
-/// Kind, version and group as kustomize prints them.
+/// Formats kind, version, and group as kustomize prints them.
 pub(crate) fn shown_kind([kind, version, group]: [&str; 3]) -> String {
     let or = |text: &str, other: &str| if text.is_empty() { other.to_owned() } else { text.to_owned() };
     format!("{}.{}.{}", or(kind, "[noKind]"), or(version, "[noVer]"), or(group, "[noGrp]"))

@@ -24,7 +24,7 @@ pub struct Refusal {
 /// Which versions of kustomize refuse something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Versions {
-    /// All supported versions: 5.5.0 as in kubectl 1.32, 5.8.1 as in kubectl 1.37, 5.8.3.
+    /// All versions: 5.5.0 as in kubectl 1.32, 5.8.1 as in kubectl 1.37, 5.8.3.
     All,
     /// Versions like 5.5.0; newer ones accept it.
     Older,

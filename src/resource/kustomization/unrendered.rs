@@ -1,19 +1,19 @@
-//! What of a kustomization only its rendered form shows.
+//! The parts of a kustomization that only its rendered form shows.
 
 use super::Kustomization;
 use super::fields::Fields;
 use crate::text::source::Span;
 
-/// Something that is not followed, and where it stands.
+/// A part of a kustomization that is not followed, and its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unfollowed {
-    /// What it is.
+    /// The kind of the part.
     pub reason: Reason,
-    /// The entry, or the kustomization's first key.
+    /// The place of the entry, or of the kustomization's first key.
     pub span: Span,
 }
 
-/// What is not followed.
+/// Why part of a kustomization is not followed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
     /// A file or folder from the network.
@@ -22,22 +22,23 @@ pub enum Reason {
     Missing(String),
     /// A patch that may change what is pulled.
     Patch,
-    /// `replacements` that may set an image.
+    /// `replacements` that may set an image, so that it is not known what is pulled.
     Replacements,
-    /// `replacements` that may set what an image is pulled with: names of Secrets, service accounts, namespaces.
+    /// `replacements` that may set the credentials that an image is pulled with: names of Secrets, service accounts,
+    /// or namespaces.
     CredentialReplacements,
-    /// `transformers`, by the kind, or the file or folder that is not known.
+    /// `transformers`; the unknown kind, or the unknown file or folder.
     Transformers(String),
-    /// `generators`.
+    /// `generators`, which may produce any objects.
     Generators,
-    /// Helm charts.
+    /// Helm charts that kustomize inflates.
     Charts,
-    /// kustomize refuses a kustomization of the build: nothing comes out of it.
+    /// kustomize refuses a kustomization in the build, so that it produces nothing.
     Refused,
 }
 
 impl Reason {
-    /// What all of its kind are called.
+    /// The description of all reasons of this kind.
     const fn words(&self) -> &'static str {
         match self {
             Self::Remote(_) => "remote resources",
@@ -51,7 +52,7 @@ impl Reason {
         }
     }
 
-    /// What it is called in the kustomization, where that says more.
+    /// The name in the kustomization, if it adds information.
     fn name(&self) -> Option<&str> {
         match self {
             Self::Remote(member) | Self::Missing(member) => Some(member),
@@ -61,16 +62,16 @@ impl Reason {
     }
 }
 
-/// A build of which something is not followed.
+/// A build that is only partly followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unrendered {
-    /// The place to show, in the kustomization's file.
+    /// The place in the kustomization's file to show.
     pub span: Span,
-    /// Its folder, `.` for the current one.
+    /// The folder of the kustomization; `.` for the current folder.
     pub folder: String,
-    /// What is not followed, each once.
+    /// Descriptions of the parts that are not followed, each once.
     pub parts: Vec<String>,
-    /// Whether charts are among it, which kustomize inflates only where it is told to.
+    /// Whether these include charts, which kustomize inflates only if it is configured to.
     pub has_charts: bool,
 }
 
@@ -89,7 +90,7 @@ impl Unrendered {
     }
 }
 
-/// Each kind of what is not followed, with the first names.
+/// Describes each kind of reason, with the first few names.
 fn parts(reasons: &[&Reason]) -> Vec<String> {
     const SHOWN: usize = 3;
     let alike = reasons.chunk_by(|one, other| one.words() == other.words());
@@ -106,7 +107,7 @@ fn parts(reasons: &[&Reason]) -> Vec<String> {
     alike.map(part).collect()
 }
 
-/// What of a kustomization is not followed, by its own keys.
+/// Reads the parts of a kustomization that are not followed, from its own keys.
 pub(crate) fn read(fields: &Fields<'_>) -> Vec<Unfollowed> {
     let mut found = Vec::new();
     let mut note = |reason, key: &str| {
@@ -120,7 +121,7 @@ pub(crate) fn read(fields: &Fields<'_>) -> Vec<Unfollowed> {
     found
 }
 
-/// Whether a field path may lead to an image, or to something that holds one: `spec.template.spec.containers`,
+/// Whether a field path may lead to an image, or to something that contains one: `spec.template.spec.containers`,
 /// `spec.containers.[name=web].image`, `spec.containers.*`.
 pub(crate) fn is_of_images(path: &str) -> bool {
     const HOLDERS: [&str; 7] = ["spec", "template", "jobTemplate", "volumes", "reference", "repository", "version"];

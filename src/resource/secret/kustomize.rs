@@ -1,5 +1,5 @@
-//! `secretGenerator` of a kustomization: a Secret whose name gets a hash of its content, and the references that
-//! kustomize rewrites to it.
+//! `secretGenerator` in a kustomization: a Secret whose name gets a hash of its content, and the references that
+//! kustomize rewrites to that name.
 //!
 //! Follows `api/hasher`, `api/types/secretargs.go` and `api/internal/konfig/builtinpluginconsts/namereference.go` of
 //! kustomize.
@@ -18,47 +18,46 @@ use crate::text::source::SourceId;
 use crate::text::yaml::Node;
 use crate::text::yaml::scalar::Scalar;
 
-/// How the Secrets of a generator are called, and who may call them by their plain name.
+/// The names of a generator's Secrets, and which references may use the plain name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Generator {
-    /// The kustomization's folder.
+    /// The folder of the kustomization.
     pub folder: String,
-    /// Prefix, name and suffix.
+    /// The name with prefix and suffix, without hash.
     pub full_name: String,
-    /// Whether `-` and ten characters of hash follow.
+    /// Whether `-` and a hash of ten characters follow the name.
     pub hashed: bool,
-    /// The kustomization says itself which fields name Secrets.
+    /// Whether the kustomization itself defines which fields name Secrets.
     pub custom_references: bool,
-    /// The sources of every build that the generator is part of: their references are rewritten.
+    /// The sources of every build that includes the generator: kustomize rewrites their references.
     pub build: BTreeSet<SourceId>,
 }
 
-/// What names a Secret: where it stands and in what.
+/// The place of a reference to a Secret, and the kind of its object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NamedFrom<'a> {
-    /// The source of the reference.
+    /// The source that contains the reference.
     pub source: SourceId,
-    /// Kind of the object that the reference stands in.
+    /// The kind of the object that contains the reference.
     pub kind: &'a str,
-    /// Whether it is one of Kubernetes' own kinds.
+    /// Whether the kind is built into Kubernetes.
     pub builtin: bool,
 }
 
 impl Generator {
-    /// Whether a reference leads to the Secret: by its plain name where kustomize rewrites it, else by the name that it
-    /// will have.
+    /// Whether a reference names the Secret: by its plain name if kustomize rewrites it, otherwise by its final name.
     pub(super) fn is_named(&self, plain: &str, reference: &str, from: NamedFrom<'_>) -> bool {
         let rewritten = self.build.contains(&from.source)
             && (self.custom_references || from.builtin && from.kind != "ReplicationController");
         rewritten && reference == plain || self.is_rendered_name(reference)
     }
 
-    /// The folder that is built.
+    /// The folder of the kustomization; `.` for the current folder.
     pub fn kustomization(&self) -> &str {
         if self.folder.is_empty() { "." } else { &self.folder }
     }
 
-    /// Whether it is the name that the built Secret has, as far as that can be told.
+    /// Whether a name is the final name of the Secret, as far as can be determined without the hash.
     pub fn is_rendered_name(&self, reference: &str) -> bool {
         let Some(rest) = reference.strip_prefix(self.full_name.as_str()) else { return false };
         match (self.hashed, rest.strip_prefix('-')) {
@@ -71,10 +70,10 @@ impl Generator {
 
 const HASH_LENGTH: usize = 10;
 
-/// Hexadecimal digits with those replaced that could spell something (`api/hasher`, `encode`).
+/// Hexadecimal digits, with those replaced that could form words (`api/hasher`, `encode`).
 const HASH_ALPHABET: &[u8] = b"2456789bcdfghkmt";
 
-/// Reads the secret generators of a kustomization.
+/// Reads the secret generators in a kustomization.
 pub(crate) fn extract(folder: &str, root: Node<'_>, resource: ResourceId) -> Found {
     let mut inner = Found::default();
     let found = &mut inner;
@@ -114,7 +113,7 @@ fn is_hash_disabled(options: Node<'_>) -> bool {
     options.get("disableNameSuffixHash").and_then(Node::scalar) == Some(Scalar::Bool(true))
 }
 
-/// Patches and transformers can give what is generated another type.
+/// Whether patches or transformers may give the generated Secret another type.
 fn may_be_patched(root: Node<'_>) -> bool {
     let patches = ["patches", "patchesStrategicMerge", "patchesJson6902"].into_iter().filter_map(|key| root.get(key));
     let concerns_secrets = |patch: Node<'_>| {
@@ -129,7 +128,7 @@ fn may_be_patched(root: Node<'_>) -> bool {
     root.get("transformers").is_some() || patches.flat_map(Node::items).any(concerns_secrets)
 }
 
-/// `files: [key=path]` or `[path]`, `literals: [key=value]`; the keys of `envs` stand in other files.
+/// Reads `files: [key=path]` or `[path]`, and `literals: [key=value]`. The keys of `envs` are in other files.
 fn keys<'a>(generator: Node<'a>) -> Keys<'a> {
     let mut keys = Vec::new();
     let mut complete = generator.get("envs").is_none() && generator.get("env").is_none();
@@ -150,7 +149,7 @@ fn keys<'a>(generator: Node<'a>) -> Keys<'a> {
     if complete { Keys::Known(keys) } else { Keys::AtLeast(keys) }
 }
 
-/// A patch of a Secret holds values of one.
+/// Masks patches of a Secret, which contain its values.
 fn mask_patches(root: Node<'_>, found: &mut Found) {
     for list in ["patches", "patchesStrategicMerge", "patchesJson6902"].into_iter().filter_map(|key| field(root, key)) {
         let patches = list.items().filter_map(|item| item.get("patch").or(Some(item)));
@@ -159,9 +158,9 @@ fn mask_patches(root: Node<'_>, found: &mut Found) {
     }
 }
 
-/// Literals are secret.
+/// Masks the literals, which are secret.
 fn mask(generator: Node<'_>, found: &mut Found) {
-    // Whatever they are written as.
+    // A value that is not a list is masked, too.
     let literals = generator.get("literals").filter(|literals| !literals.is_sequence());
     found.masked.extend(literals.map(Node::span));
     for literal in generator.get("literals").into_iter().flat_map(Node::items) {

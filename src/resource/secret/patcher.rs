@@ -1,7 +1,7 @@
-//! What adds pull secrets to pods and service accounts, or makes Secrets of names that the inputs do not show: policies
-//! that change objects, and programs that are known for it.
+//! Objects that add pull secrets to pods and service accounts, or create Secrets with names that the inputs do not
+//! show: mutating policies, and programs that are known to do so.
 //!
-//! With one of them in the inputs nobody can tell from here which pull secrets reach a pod.
+//! If one of them is in the inputs, the pull secrets that reach a pod cannot be determined from the manifests.
 
 use super::Found;
 use crate::resource::Object;
@@ -13,33 +13,33 @@ use crate::resource::workload::{ImageText, ImageUse, ResourceId};
 use crate::text::source::Span;
 use crate::text::yaml::Node;
 
-/// Something that may add pull secrets.
+/// An object that may add pull secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patcher {
-    /// What it is, for messages: `the ClusterPolicy add-secret`.
+    /// Its description in messages: `the ClusterPolicy add-secret`.
     pub what: String,
-    /// Where it stands.
+    /// The place of its name.
     pub span: Span,
-    /// The namespace that it keeps to; `None` where it acts on all.
+    /// The namespace that it is limited to; `None` if it acts on all.
     pub namespace: Option<String>,
-    /// What it changes.
+    /// The objects that it changes.
     pub patches: Patches,
-    /// Whether it makes Secrets of names that are not to be told from here.
+    /// Whether it creates Secrets with names that are not known from the inputs.
     pub makes_secrets: bool,
 }
 
-/// What a patcher adds pull secrets to.
+/// The objects that a patcher adds pull secrets to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patches {
-    /// Nothing: it only makes Secrets.
+    /// None: it only creates Secrets.
     Nothing,
-    /// Service accounts, which count for pods without a list of their own.
+    /// Service accounts, which apply to pods without their own list.
     Accounts,
-    /// Pods, whatever they name.
+    /// Pods, including those with their own list.
     Pods,
 }
 
-/// Parts of the names of programs that add pull secrets to service accounts, and make them.
+/// Parts of the names of programs that create pull secrets and add them to service accounts.
 const PROGRAMS: &[&str] = &[
     "imagepullsecret",
     "image-pull-secret",
@@ -55,10 +55,10 @@ const PROGRAMS: &[&str] = &[
     "ecr-credentials-sync",
 ];
 
-/// The key that they set, in whatever they are written.
+/// The key that patchers set, in whatever syntax.
 const FIELD: &str = "imagePullSecrets";
 
-/// Reads an object that is a patcher by its kind.
+/// Reads an object whose kind makes it a patcher.
 pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Found) {
     let spec = object.node.get("spec");
     match (object.name.group(), object.name.kind.as_str()) {
@@ -88,8 +88,8 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Fou
     }
 }
 
-/// Whether a configuration of webhooks, one of them, or the service behind it, is called like a program that adds pull
-/// secrets.
+/// Whether a webhook configuration, one of its webhooks, or the service behind it has the name of a program that adds
+/// pull secrets.
 fn is_known_webhook(object: &Object<'_>) -> bool {
     let mut webhooks = object.node.get("webhooks").into_iter().flat_map(Node::items);
     let service = |it: Node<'_>| it.at(&["clientConfig", "service", "name"])?.as_str().map(is_program);
@@ -97,7 +97,7 @@ fn is_known_webhook(object: &Object<'_>) -> bool {
     object.name.name.as_deref().is_some_and(is_program) || webhooks.any(is_known)
 }
 
-/// Reads the images of an object: some are known for what they do to others.
+/// Reads the images of an object: some programs are known to add pull secrets to other objects.
 pub(crate) fn of_images(images: &[ImageUse], what: &Object<'_>) -> Option<Patcher> {
     let image = images.iter().find(|image| match &image.image {
         ImageText::Reference(reference) => is_program(reference.repository().rsplit('/').next().unwrap_or_default()),
@@ -128,7 +128,7 @@ fn push(object: &Object<'_>, patches: Patches, makes_secrets: bool, found: &mut 
     });
 }
 
-/// One rule of a policy of Kyverno (`api/kyverno/v1/rule_types.go`).
+/// Reads one rule in a Kyverno policy (`api/kyverno/v1/rule_types.go`).
 fn of_kyverno(object: &Object<'_>, rule: Node<'_>, resource: ResourceId, found: &mut Found) {
     if rule.get("mutate").is_some_and(mentions_field) {
         push(object, Patches::Pods, false, found);
@@ -149,13 +149,13 @@ fn of_kyverno(object: &Object<'_>, rule: Node<'_>, resource: ResourceId, found: 
         declared_type: None,
         content: Content::Opaque,
         producer: Producer::Operator(&KYVERNO),
-        // It is made where another object triggers the rule.
+        // The Secret is created in the namespaces where another object triggers the rule.
         copies: vec![Copies { by: Copier::Kyverno, to: vec![Target::Unknown] }],
         lent: Vec::new(),
     });
 }
 
-/// Whether a key or a text somewhere in a node names the field. What aliases repeat is not read again.
+/// Whether a key or a text anywhere in a node contains the field's name. Aliases are not read again.
 fn mentions_field(node: Node<'_>) -> bool {
     let mut open = vec![node];
     while let Some(node) = open.pop() {

@@ -1,4 +1,4 @@
-//! `imagePullSecrets` at a place, or in a form, in which no pod ever sees them.
+//! `imagePullSecrets` at a place, or in a form, where no pod ever sees them.
 
 use crate::resource::workload::ResourceId;
 use crate::resource::workload::kinds::BuiltinKind;
@@ -6,58 +6,58 @@ use crate::resource::workload::value::is_to_be_written;
 use crate::text::source::Span;
 use crate::text::yaml::Node;
 
-/// What a field that names pull secrets is.
+/// The form of a field that names pull secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Form {
-    /// A list of objects with a `name`.
+    /// A list of objects, each with a `name`.
     Objects,
-    /// A list of names.
+    /// A list of secret names.
     Names,
-    /// One name.
+    /// A single secret name.
     Name,
 }
 
-/// `imagePullSecrets`, or something meant as such, where it has no effect.
+/// `imagePullSecrets`, or a key that is meant as such, without any effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MisplacedPullSecrets {
-    /// The object.
+    /// The object that contains the key.
     pub resource: ResourceId,
-    /// The key.
+    /// The place of the key.
     pub span: Span,
-    /// What is wrong with it.
+    /// The reason why it has no effect.
     pub fault: Misplacement,
     /// Path of the key in its object: `spec.template.spec.containers[0].imagePullSecrets`.
     pub path: String,
-    /// Path at which it would count: `spec.template.spec.imagePullSecrets`.
+    /// Path where it would have an effect: `spec.template.spec.imagePullSecrets`.
     pub right_path: String,
-    /// Secret names that it lists.
+    /// The secret names in its value.
     pub names: Vec<String>,
 }
 
-/// What is wrong with misplaced pull secrets.
+/// Why misplaced pull secrets have no effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Misplacement {
-    /// Under a container.
+    /// The key is in a container.
     InContainer,
-    /// In a workload's own `spec`, beside `template`.
+    /// The key is in a workload's own `spec`, beside `template`.
     InWorkloadSpec,
-    /// In `metadata`, or at the object's top.
+    /// The key is in `metadata`, or at the top of the object.
     OutsideSpec,
-    /// Spelt `imagePullSecret`, or another way the API does not know.
+    /// The key is spelled `imagePullSecret`, or in another way that the API does not know.
     Misspelt,
-    /// A list of strings instead of objects with a `name`.
+    /// The value is a list of strings instead of objects with a `name`.
     ListOfStrings,
-    /// Not a list.
+    /// The value is not a list.
     NotAList,
-    /// A field of a kind that is not built in, in another form than this.
+    /// The field belongs to a kind that is not built in, and must have this form instead.
     OtherForm(Form),
-    /// A kind that is not built in has another field for them, of this form.
+    /// The kind is not built in and has a different field for pull secrets, with this form.
     OtherField(Form),
 }
 
 const KEY: &str = "imagePullSecrets";
 
-/// Looks through one object of a built-in kind. `path` is the object's own path in its document.
+/// Searches one object of a built-in kind. `path` is the object's own path in its document.
 pub(super) fn find(
     object: Node<'_>,
     path: &str,
@@ -74,7 +74,7 @@ pub(super) fn find(
     let spec_path = join(builtin.pod_spec);
     let right_path = format!("{spec_path}.{KEY}");
     let mut search = Search { resource, right_path: &right_path, found };
-    // Every level above the pod spec, and the metadata beside it.
+    // Search every level above the pod spec, and the metadata beside it.
     for depth in 0..builtin.pod_spec.len() {
         let keys = &builtin.pod_spec[..depth];
         let Some(level) = object.at(keys) else { return };
@@ -102,7 +102,7 @@ impl Search<'_> {
             let value = entry.value;
             let strings = value.items().filter(|item| item.as_str().is_some() && !is_to_be_written(*item)).count();
             if is_to_be_written(value) {
-                // What it will be is not known.
+                // Its future value is not known.
             } else if !value.is_null() && !value.is_sequence() {
                 self.push(entry.key, value, path, Misplacement::NotAList);
             } else if strings > 0 {
@@ -147,7 +147,7 @@ impl Search<'_> {
     }
 }
 
-/// The right key, and the spellings that people use for it. The API server knows the exact one only.
+/// Whether a key is the right one or a common misspelling. The API server knows only the exact key.
 fn is_meant(key: &str) -> bool {
     ["imagePullSecrets", "imagePullSecret", "pullSecrets", "image_pull_secrets"]
         .iter()

@@ -93,8 +93,8 @@ impl PodSpec<'_> {
         }
     }
 
-    /// The trigger that replaces the image of a container. A paused trigger does not replace it, but it counts if the
-    /// image is blank: it is evidently meant to set it.
+    /// The trigger that replaces the image of a container. A paused trigger does not replace it, but is returned if the
+    /// image is blank: the trigger is then meant to set it.
     fn trigger(&self, list: &str, at: usize, container: Node<'_>) -> Option<&Triggered> {
         let blank = container.str("image").is_none_or(|image| image.trim().is_empty());
         let name = container.str("name");

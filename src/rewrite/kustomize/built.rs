@@ -7,20 +7,20 @@ use crate::resource::kustomization::Patch;
 use crate::resource::workload::{Container, PodId, SecretReference};
 use crate::text::source::{SourceId, Span, Spanned};
 
-/// An image on its way through a build.
+/// An image as it passes through a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Item {
-    /// Index of the use that it began as.
+    /// Index of the image use that it started from.
     pub(super) image: usize,
-    /// The container and the path of its image, where a patch adds one.
+    /// The container and the path of its image, if a patch adds it.
     pub(super) added: Option<(Container, String)>,
-    /// What replaced the value, the last decision at the end; empty where it stands as it is written.
+    /// The values that replaced it, in order; empty if it is still as written.
     pub(super) set: Vec<Set>,
-    /// What changes it in a way that is not followed.
+    /// The reason why its value is not known.
     pub(super) unknown: Option<Why>,
 }
 
-/// What makes a value unknown, and where it stands.
+/// The reason why a value is not known, with its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Why {
     pub(super) span: Span,
@@ -32,13 +32,13 @@ impl Why {
         Self { span, words }
     }
 
-    /// Of a patch that is not followed.
+    /// The reason for a patch that is not followed.
     pub(super) const fn of_patch(patch: &Patch) -> Self {
         Self::new(patch.span, "this patch may change it in a way that pullcheck does not follow")
     }
 }
 
-/// A value from elsewhere.
+/// A value that is set elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Set {
     pub(super) value: String,
@@ -46,66 +46,66 @@ pub(super) struct Set {
     pub(super) path: String,
 }
 
-/// What a build decides of a pod.
+/// The properties of a pod that a build decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Facts {
     pub(super) namespace: Option<String>,
     pub(super) pull_secrets: Option<Vec<SecretReference>>,
     pub(super) service_account: Option<Spanned<String>>,
-    /// A patch changes in a way that is not followed what the pod pulls with.
+    /// Whether a patch changes the pod's credentials in a way that is not followed.
     pub(super) is_uncertain: bool,
-    /// A patch says something of its nodes.
+    /// Whether a patch changes the constraints on its nodes.
     pub(super) has_other_demand: bool,
-    /// Files of other builds of the same object, which this one does not have.
+    /// Files that only other builds of the same object include.
     pub(super) hidden: BTreeSet<SourceId>,
 }
 
-/// A pod on its way through a build.
+/// A pod as it passes through a build.
 #[derive(Debug, Clone)]
 pub(super) struct BuiltPod {
     pub(super) pod: PodId,
-    /// All names that its object had, the last one at the end.
+    /// All names that the object has had, the current one last.
     pub(super) names: Vec<String>,
-    /// All namespaces.
+    /// All namespaces that it has had, the current one last.
     pub(super) namespaces: Vec<Option<String>>,
     pub(super) facts: Facts,
     pub(super) items: Vec<Item>,
-    /// Something has changed it, or may have: it has fields that it is not written with.
+    /// Whether something may have changed it: it then has fields other than those written.
     pub(super) is_changed: bool,
-    /// A patch moved containers within their lists.
+    /// Whether a patch moved containers within their lists.
     pub(super) is_reordered: bool,
-    /// A patch took it away.
+    /// Whether a patch deleted it.
     pub(super) is_deleted: bool,
-    /// A patch may have taken it away, or done anything else to it.
+    /// Why it may have been deleted or changed in any way.
     pub(super) lost: Option<Why>,
 }
 
 impl BuiltPod {
-    /// Its images are not known any more.
+    /// Marks its images as unknown.
     pub(super) fn blur_images(&mut self, why: Why) {
         self.items.iter_mut().for_each(|item| item.blur(why));
     }
 
-    /// Nothing of it is known any more.
+    /// Marks everything about it as unknown.
     pub(super) fn blur(&mut self, why: Why) {
         self.lost.get_or_insert(why);
         self.blur_images(why);
         self.blur_credentials();
     }
 
-    /// What it pulls with is not known any more.
+    /// Marks its credentials as unknown.
     pub(super) const fn blur_credentials(&mut self) {
         self.facts.is_uncertain = true;
     }
 }
 
 impl Item {
-    /// It is not known any more. What was first to make it so is told.
+    /// Marks the value as unknown. The first reason is kept.
     pub(super) fn blur(&mut self, why: Why) {
         self.unknown.get_or_insert(why);
     }
 
-    /// Where its field stands in its object.
+    /// Path of the image field in its object.
     pub(super) fn path<'i>(&'i self, inventory: &'i Inventory) -> Option<&'i str> {
         let added = self.added.as_ref().map(|(_, path)| path.as_str());
         added.or_else(|| inventory.images.get(self.image).map(|image| image.path.as_str()))

@@ -1,10 +1,10 @@
-//! The regular expressions of kustomizations: names of images, and the fields of a selector. They are Go's (`regexp`),
-//! put into a frame that kustomize makes by putting texts together: `^` + name + `(:TAG)?(@DIGEST)?$`. A name with a
-//! bare `|` or `*` therefore says something else than it seems to: `web|api` fits all that begins with `web`.
+//! Regular expressions in kustomizations: names of images, and the fields of a selector. They use Go's syntax
+//! (`regexp`), and kustomize concatenates them into a larger expression: `^` + name + `(:TAG)?(@DIGEST)?$`. A name
+//! with a bare `|` or `*` therefore has an unexpected meaning: `web|api` matches everything that begins with `web`.
 //!
-//! What names need is read as Go reads it, which refuses other patterns than Rust's readers do: characters, classes,
-//! groups, alternatives, repetitions. The rest of the language (flags, Unicode classes, `\b`) is not told. What was read
-//! is matched by `regex-automata`.
+//! The syntax that names need is parsed as Go parses it, which rejects other patterns than Rust's parsers:
+//! characters, classes, groups, alternatives, repetitions. Patterns that use the rest of the language (flags, Unicode
+//! classes, `\b`) are treated as unknown. `regex-automata` does the matching.
 
 mod parse;
 
@@ -12,21 +12,21 @@ use regex_automata::meta::{self, Regex};
 
 use parse::Fault;
 
-/// A compiled pattern, and what is known of it.
+/// A compiled pattern, or the reason why there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pattern {
-    /// It can be matched.
+    /// The pattern can be matched.
     Compiled(Compiled),
-    /// Go refuses to compile it.
+    /// Go cannot compile the pattern.
     Invalid,
-    /// It says more than is read here.
+    /// The pattern uses syntax that is not supported here.
     Unknown,
 }
 
-/// Memory of a compiled pattern, in bytes: repetitions of repetitions grow fast.
+/// Maximum memory of a compiled pattern, in bytes: nested repetitions grow fast.
 const MAX_SIZE: usize = 256 << 10;
 
-/// A pattern that can be matched; two are equal where their texts are.
+/// A pattern that can be matched; two are equal if their texts are.
 #[derive(Debug, Clone)]
 pub struct Compiled {
     text: String,
@@ -42,14 +42,15 @@ impl PartialEq for Compiled {
 impl Eq for Compiled {}
 
 impl Pattern {
-    /// Compiles a pattern as Go's `regexp.Compile` does.
+    /// Compiles a pattern like Go's `regexp.Compile`.
     pub fn new(pattern: &str) -> Self {
         let tree = match parse::parse(pattern) {
             Ok(tree) => tree,
             Err(Fault::Invalid) => return Self::Invalid,
             Err(Fault::Unknown) => return Self::Unknown,
         };
-        // Only whether it fits is asked, of short texts: no automaton that has to be built first pays.
+        // Patterns are only tested against short texts, so that an automaton that has to be built first does not pay
+        // off.
         let limits = meta::Config::new().nfa_size_limit(Some(MAX_SIZE)).hybrid(false).onepass(false);
         match Regex::builder().configure(limits).build_from_hir(&tree) {
             Ok(regex) => Self::Compiled(Compiled { text: pattern.to_owned(), regex }),
@@ -57,7 +58,7 @@ impl Pattern {
         }
     }
 
-    /// Whether it is found in a text, as `MatchString` says; `None` where that is not told.
+    /// Whether the pattern is found in a text, like `MatchString`; `None` if that is not known.
     pub fn is_match(&self, text: &str) -> Option<bool> {
         match self {
             Self::Compiled(compiled) => Some(compiled.regex.is_match(text)),
@@ -65,7 +66,7 @@ impl Pattern {
         }
     }
 
-    /// What matching a text of so many bytes costs, about: each of them may meet all states.
+    /// The approximate cost of matching a text with this many bytes: each byte may visit all states.
     pub fn cost(&self, bytes: usize) -> usize {
         match self {
             Self::Compiled(compiled) => 1 + compiled.regex.memory_usage() / 64 * (1 + bytes / 16),
@@ -74,23 +75,24 @@ impl Pattern {
     }
 }
 
-/// The pattern of a selector's field, which has to fit the whole text (`NewSelectorRegex` of `api/types/selector.go`).
+/// The pattern in a selector's field, which has to match the whole text (`NewSelectorRegex` of
+/// `api/types/selector.go`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Matcher {
-    /// As it is written.
+    /// The pattern as written.
     pub text: String,
-    /// Compiled; `None` where all its characters stand for themselves.
+    /// The compiled pattern; `None` if it has no special characters.
     pub pattern: Option<Pattern>,
 }
 
 impl Matcher {
-    /// Of a pattern.
+    /// Creates the matcher for a pattern.
     pub fn new(text: &str) -> Self {
         let pattern = (!is_plain(text)).then(|| Pattern::new(&format!("^(?:{text})$")));
         Self { text: text.to_owned(), pattern }
     }
 
-    /// Whether it fits; `None` where that is not told.
+    /// Whether the pattern matches a text; `None` if that is not known.
     pub fn fits(&self, text: &str) -> Option<bool> {
         match &self.pattern {
             Some(pattern) => pattern.is_match(text),
@@ -99,7 +101,7 @@ impl Matcher {
     }
 }
 
-/// Whether all characters of a pattern stand for themselves.
+/// Whether a pattern has no special characters.
 pub(crate) fn is_plain(pattern: &str) -> bool {
     !pattern.contains(['\\', '.', '+', '*', '?', '(', ')', '|', '[', ']', '{', '}', '^', '$'])
 }
@@ -108,7 +110,7 @@ pub(crate) fn is_plain(pattern: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// What Go 1.26 says (`regexp.MatchString`); `x` where it does not compile.
+    /// The results of Go 1.26 (`regexp.MatchString`); `x` if the pattern does not compile.
     #[test]
     fn patterns_match_as_in_go() {
         for (pattern, texts) in [

@@ -1,4 +1,4 @@
-//! Fields of a kind that nobody knows which look like an image: they are not checked, and that is told.
+//! Fields of unknown kinds that look like an image: they are not checked, and this is reported.
 
 use crate::image::reference::Reference;
 use crate::resource::Object;
@@ -9,27 +9,27 @@ use crate::text::placeholder::is_placeholder;
 use crate::text::source::Span;
 use crate::text::yaml::Node;
 
-/// A field of a kind that is not known, which looks like an image.
+/// A field of an unknown kind that looks like an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unchecked {
-    /// The object.
+    /// The object that contains the field.
     pub resource: ResourceId,
-    /// The value.
+    /// The place of the value.
     pub span: Span,
     /// Path of the field in its object.
     pub path: String,
-    /// What it holds; empty where that is no text.
+    /// The value; empty if it is not a text.
     pub value: String,
 }
 
-/// Groups whose kinds hold no pod, however their fields are called: what Kubernetes itself serves and has no pod
-/// template, and what scanners report.
+/// Groups whose kinds do not contain pods, whatever the names of their fields: kinds of Kubernetes itself without a
+/// pod template, and reports of scanners.
 const GROUPS: &[&str] = &[
     "aquasecurity.github.io",
     "argoproj-labs.io",
     "image.openshift.io",
     "image.toolkit.fluxcd.io",
-    // What makes clusters, on the machine that it runs on.
+    // Tools that create clusters on the local machine.
     "k3d.io",
     "kind.x-k8s.io",
     "kustomize.config.k8s.io",
@@ -40,8 +40,8 @@ const GROUPS: &[&str] = &[
     "trivy.aquasecurity.io",
 ];
 
-/// Whether an object may hold images that no table knows of: a group with a dot is one of an operator, but for those of
-/// Kubernetes itself.
+/// Whether an object may contain images that no table covers: a group with a dot belongs to an operator, except for
+/// those of Kubernetes itself.
 fn may_hold_images(object: &Object<'_>) -> bool {
     let group = object.name.group();
     let is_of_kubernetes = group.ends_with(".k8s.io") && group.matches('.').count() == 2 && !group.contains("-x");
@@ -88,8 +88,9 @@ impl<'a> Search<'a> {
         self.steps.pop();
     }
 
-    /// `image: nginx`, `image: acme/api`: such a word is one in an object's own fields. Further down it is as often the
-    /// image of a machine, as in what clouds make (`spec.forProvider` of Crossplane, templates of Cluster API).
+    /// Whether a field is like `image: nginx` or `image: acme/api`: such a word is an image in an object's own
+    /// fields. Deeper down it is just as often a machine image, as in cloud resources (`spec.forProvider` of
+    /// Crossplane, templates of Cluster API).
     fn is_bare_image(&self, key: &str, value: Node<'_>) -> bool {
         let is_near = match self.steps.as_slice() {
             [Step::Key("spec"), Step::Key(_)] => true,
@@ -100,7 +101,7 @@ impl<'a> Search<'a> {
         key == "image" && is_near && value.as_str().is_some_and(is_reference)
     }
 
-    /// Aliases are not followed: their target is met where it stands.
+    /// Aliases are not followed: their target is visited in its own place.
     fn below(&mut self, node: Node<'a>) {
         if node.is_alias() || self.found.is_some() {
             return;
@@ -116,12 +117,12 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Whether a field is an image by its key and its value.
+/// Whether the key and the value of a field identify it as an image.
 fn is_image(key: &str, value: Node<'_>, parent: Node<'_>) -> bool {
     let text = value.as_str();
     match key {
         "images" => value.items().filter_map(Node::as_str).any(|item| is_written_out(after_equals(item))),
-        // A chart's values in one text.
+        // A chart's values in a single text.
         "values" | "valuesContent" => text.is_some_and(has_image_line),
         "repository" => {
             let has_tag = ["tag", "digest"].into_iter().any(|key| parent.get(key).is_some_and(|it| !it.is_null()));
@@ -137,14 +138,14 @@ fn is_image(key: &str, value: Node<'_>, parent: Node<'_>) -> bool {
     }
 }
 
-/// `old=new`, as Argo CD writes what kustomize shall set.
+/// Returns the part after the `=` in `old=new`, the syntax of Argo CD for the images that kustomize should set.
 fn after_equals(text: &str) -> &str {
     text.split_once('=').map_or(text, |(_, new)| new)
 }
 
-/// Whether a text is a reference with a host, or a tag: a word alone may be anything.
+/// Whether a text is a reference with a host or a tag: a single word may be anything.
 fn is_written_out(text: &str) -> bool {
-    // One in capitals is meant as one all the same.
+    // A reference in capitals is still meant as one.
     let Ok(reference) = Reference::parse(&text.to_ascii_lowercase()) else { return false };
     let host = text.split('/').next().filter(|first| first.len() < text.len());
     let has_host = host.is_some_and(|host| host.contains(['.', ':']) || host == "localhost");
@@ -156,13 +157,13 @@ fn is_picture(text: &str) -> bool {
     [".png", ".svg", ".jpg", ".jpeg", ".gif", ".webp", ".ico"].iter().any(|ending| text.ends_with(ending))
 }
 
-/// `docker://nginx`: containers/image, Argo CD, KubeVirt and others name what is pulled in this way.
+/// Whether a text is like `docker://nginx`, the syntax of containers/image, Argo CD, KubeVirt, and others.
 fn is_of_transport(text: &str) -> bool {
     let reference = ["docker://", "oci://"].into_iter().find_map(|transport| text.strip_prefix(transport));
     reference.is_some_and(|it| Reference::parse(&it.to_ascii_lowercase()).is_ok() && !is_placeholder(it))
 }
 
-/// Whether a line of a YAML text sets an image, or the repository of one.
+/// Whether a line in a YAML text sets an image, or the repository of one.
 fn has_image_line(text: &str) -> bool {
     text.lines().any(|line| {
         let Some((key, value)) = line.trim().trim_start_matches("- ").split_once(": ") else { return false };
