@@ -94,8 +94,7 @@ impl Inventory {
         }
     }
 
-    /// Reports a root that is not an object. Text that looks like a broken manifest is read by the YAML reader as one
-    /// value.
+    /// Reports a root that is a scalar instead of an object, if the text looks like a manifest.
     pub(super) fn check_root(&mut self, document: &Document<'_>, root: Node<'_>) {
         let found = match root.scalar() {
             Some(Scalar::String(_)) => "string",

@@ -1,4 +1,4 @@
-//! Service accounts: the pull secrets that pods without their own get.
+//! Service accounts: the pull secrets that pods without their own list get.
 
 use crate::resource::Object;
 use crate::resource::workload::duplicate;
@@ -9,45 +9,46 @@ use crate::resource::workload::value::is_to_be_written;
 use crate::resource::workload::{ResourceId, SecretReference};
 use crate::text::yaml::Node;
 
-/// A ServiceAccount of the inputs.
+/// A ServiceAccount in the inputs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceAccount {
-    /// Its namespace, when it names one.
+    /// The namespace of the service account, if it names one.
     pub namespace: Option<String>,
-    /// Its name.
+    /// The name of the service account.
     pub name: String,
-    /// Its `imagePullSecrets`, in order, empty names included.
+    /// The names in `imagePullSecrets`, in order, including empty ones.
     pub pull_secrets: Vec<SecretReference>,
-    /// Its `secrets`: what pods may mount.
+    /// The names in `secrets`, which pods may mount.
     pub mountable: Vec<SecretReference>,
-    /// Whether pods that run as it may name its own pull secrets alone.
+    /// Whether pods that run as the service account may only name its own pull secrets.
     pub enforces_mountable_secrets: bool,
-    /// The object.
+    /// The object that defines it.
     pub resource: ResourceId,
 }
 
 impl ServiceAccount {
-    /// Whether another does the same for a pod: the same pull secrets in the same order, enforced or not.
+    /// Whether both have the same effect on a pod: the same pull secrets in the same order, enforced or not.
     pub fn means_the_same(&self, other: &Self) -> bool {
         let names = |account: &Self| account.pull_secrets.iter().map(|named| named.name.clone()).collect::<Vec<_>>();
         names(self) == names(other) && self.enforces_mountable_secrets == other.enforces_mountable_secrets
     }
 }
 
-/// What makes a service account enforce its lists (`plugin/pkg/admission/serviceaccount/admission.go`).
+/// The annotation that makes a service account enforce its lists
+/// (`plugin/pkg/admission/serviceaccount/admission.go`).
 const ENFORCE_MOUNTABLE_SECRETS: &[&str] = &["metadata", "annotations", "kubernetes.io/enforce-mountable-secrets"];
 
-/// What Go's `strconv.ParseBool` takes for true.
+/// The texts that Go's `strconv.ParseBool` accepts as true.
 const TRUE: &[&str] = &["1", "t", "T", "TRUE", "true", "True"];
 
-/// What an object says of a service account.
+/// The facts from a ServiceAccount object.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    /// The service account.
+    /// The service account, if the object is one.
     pub(crate) account: Option<ServiceAccount>,
-    /// Its pull secrets, where they are misplaced.
+    /// The pull secrets, if they are misplaced.
     pub(crate) misplaced: Option<MisplacedPullSecrets>,
-    /// Keys that are written twice.
+    /// Keys that occur twice.
     pub(crate) duplicate_keys: Vec<DuplicateKey>,
 }
 

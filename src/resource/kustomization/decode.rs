@@ -1,5 +1,6 @@
-//! Whether kustomize decodes a kustomization: by the rules of `Kustomization.Unmarshal` and of what `KustTarget.Load`
-//! checks behind it (`api/types/kustomization.go`, `api/internal/target/kusttarget.go` of kustomize 5.8.3).
+//! Whether kustomize can decode a kustomization: by the rules of `Kustomization.Unmarshal` and of the checks that
+//! `KustTarget.Load` makes afterwards (`api/types/kustomization.go`, `api/internal/target/kusttarget.go` of kustomize
+//! 5.8.3).
 
 use super::fields::{Fields, folds_to};
 use super::go_types::{Field, KUSTOMIZATION, Struct, Type};
@@ -10,7 +11,7 @@ use crate::text::placeholder::is_placeholder;
 use crate::text::yaml::scalar::Scalar;
 use crate::text::yaml::{Entry, Node};
 
-/// Why kustomize refuses a kustomization file's document; `None` where it decodes it.
+/// Returns why kustomize refuses the document of a kustomization file; `None` if kustomize decodes it.
 pub(crate) fn refusal(root: Node<'_>) -> Option<Refusal> {
     let first = || root.entries().next().map_or(root.span(), |entry| entry.key.span());
     if root.is_null() {
@@ -39,7 +40,7 @@ pub(crate) fn refusal(root: Node<'_>) -> Option<Refusal> {
     enforced(&fields).or_else(|| values::refusal(&fields)).or(decoder.newer)
 }
 
-/// `EnforceFields`.
+/// The checks of `EnforceFields`.
 fn enforced(fields: &Fields<'_>) -> Option<Refusal> {
     let field = |key: &str| fields.get(key).filter(|node| node.as_str() != Some(""));
     let kind = field("kind");
@@ -56,8 +57,8 @@ fn enforced(fields: &Fields<'_>) -> Option<Refusal> {
     Some(Refusal::new(version.span(), words, "another version").with_remedy(Remedy::Replace(required.to_owned())))
 }
 
-/// What the YAML reader, or the step from YAML to JSON, does not take: keys that are null or no scalars, infinite
-/// numbers. The outer `None` is a document that has none of them.
+/// Content that the YAML reader, or the conversion from YAML to JSON, rejects: keys that are null or not scalars, and
+/// infinite numbers. The outer `None` is a document without such content.
 fn unconvertible(root: Node<'_>) -> Option<Option<Refusal>> {
     let mut open = vec![root];
     while let Some(node) = open.pop() {
@@ -92,13 +93,13 @@ fn unconvertible(root: Node<'_>) -> Option<Option<Refusal>> {
 
 /// Decodes in the order of the JSON, and keeps the first fault.
 struct Decoder {
-    /// The way to the value at hand.
+    /// Path of the current value.
     path: String,
-    /// The struct around it.
+    /// The name of the struct that contains it.
     holder: &'static str,
-    /// The first fault; the inner `None` stands for one of which nothing is said.
+    /// The first fault; the inner `None` is a fault that is not reported.
     found: Option<Option<Refusal>>,
-    /// A field that only newer versions know.
+    /// The refusal for a field that only newer versions know.
     newer: Option<Refusal>,
 }
 
@@ -159,12 +160,12 @@ impl Decoder {
     }
 
     fn mismatch(&mut self, node: Node<'_>, name: &str) {
-        // `newTag: {{ .tag }}` composes as a mapping.
+        // `newTag: {{ .tag }}` is parsed as a mapping.
         if is_unquoted_template(node) {
             self.found = Some(None);
             return;
         }
-        // `count: "{{ n }}"`: it is something else once it is filled in.
+        // `count: "{{ n }}"` has another type once it is filled in.
         if node.as_str().is_some_and(is_placeholder) {
             self.found = Some(None);
             return;
@@ -178,7 +179,7 @@ impl Decoder {
                 (format!("number {}", node.text().unwrap_or_default()), "a number")
             }
             Some(Scalar::Number) => ("number".to_owned(), "a number"),
-            // An alias that leads nowhere.
+            // An alias whose anchor does not exist.
             None | Some(Scalar::Null) => {
                 self.found = Some(None);
                 return;
@@ -200,7 +201,7 @@ impl Decoder {
     }
 }
 
-/// The scalar in quotes, where it has none: it is a string then.
+/// Suggests quotes for an unquoted scalar, which make it a string.
 fn quoted(node: Node<'_>) -> Remedy {
     match node.text() {
         Some(text) if node.is_plain() => Remedy::Quote(text.to_owned()),
@@ -208,7 +209,7 @@ fn quoted(node: Node<'_>) -> Remedy {
     }
 }
 
-/// Whether a scalar is a number that fits 64 bits.
+/// Whether a scalar is an integer of at most 64 bits.
 fn is_integer(node: Node<'_>) -> bool {
     let Some(Scalar::Number) = node.scalar() else { return false };
     let digits: String = node.text().unwrap_or_default().chars().filter(|c| *c != '_').collect();
@@ -228,12 +229,12 @@ fn is_integer(node: Node<'_>) -> bool {
     i64::from_str_radix(&format!("{sign}{number}"), radix).is_ok() || float()
 }
 
-/// `%q`.
+/// Formats a text like Go's `%q`.
 fn quoted_by_go(text: &str) -> String {
     format!("{text:?}")
 }
 
-/// The field that a misspelt key may stand for.
+/// The field that a misspelled key may be meant as.
 fn meant(key: &str, kind: &Struct) -> Option<&'static str> {
     let lower = key.to_ascii_lowercase().replace(['_', '-'], "");
     if kind.name == "Image" {

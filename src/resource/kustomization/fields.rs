@@ -1,11 +1,11 @@
 //! The fields of a kustomization's mappings as kustomize sees them.
 //!
-//! kustomize turns the file into JSON (`YAMLToJSON` of sigs.k8s.io/yaml: the keys are then sorted, `<<` counts in its
-//! place among the others) and decodes that by `encoding/json`, which takes keys in any case.
+//! kustomize converts the file to JSON (`YAMLToJSON` of sigs.k8s.io/yaml: the keys are then sorted, and `<<` is
+//! applied in its sorted position) and decodes that with `encoding/json`, which ignores the case of keys.
 
 use crate::text::yaml::{Entry, Node};
 
-/// Merges within merges that are followed, at most.
+/// Maximum depth of merges within merges that are followed.
 const MAX_MERGES: u8 = 16;
 
 /// The entries of a mapping, sorted by their keys, each key once.
@@ -13,48 +13,48 @@ const MAX_MERGES: u8 = 16;
 pub(crate) struct Fields<'a>(Vec<Entry<'a>>);
 
 impl<'a> Fields<'a> {
-    /// Of a mapping; none of anything else.
+    /// Returns the entries of a mapping; empty for anything else.
     pub(crate) fn of(node: Node<'a>) -> Self {
         let mut entries = Vec::new();
         collect(node, MAX_MERGES, &mut entries);
-        // The last of a key stays.
+        // The last entry with the same key is kept.
         entries.reverse();
         entries.sort_by_key(|entry| text(entry));
         entries.dedup_by_key(|entry| text(entry));
         Self(entries)
     }
 
-    /// All of them.
+    /// All entries, sorted by key.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Entry<'a>> {
         self.0.iter().copied()
     }
 
-    /// The entries that are decoded into a field; null decodes into nothing.
+    /// The entries that are decoded into a field; null has no effect.
     pub(crate) fn all(&self, name: &str) -> impl Iterator<Item = Entry<'a>> {
         self.iter().filter(move |entry| folds_to(text(entry), name) && !entry.value.is_null())
     }
 
-    /// The entry that counts: what is decoded later writes over what was there.
+    /// The entry that takes precedence: a later one overwrites earlier ones.
     pub(crate) fn entry(&self, name: &str) -> Option<Entry<'a>> {
         self.all(name).last()
     }
 
-    /// Its value.
+    /// The value of a field.
     pub(crate) fn get(&self, name: &str) -> Option<Node<'a>> {
         self.entry(name).map(|entry| entry.value)
     }
 
-    /// Its value, a string.
+    /// The string value of a field.
     pub(crate) fn str(&self, name: &str) -> Option<&'a str> {
         self.get(name)?.as_str()
     }
 
-    /// The items of its list.
+    /// The items in the list of a field.
     pub(crate) fn items(&self, name: &str) -> impl Iterator<Item = Node<'a>> {
         self.get(name).into_iter().flat_map(Node::items)
     }
 
-    /// Whether it has a value that is not empty.
+    /// Whether a field has a value that is not empty.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.get(name).is_some_and(|node| node.items().next().is_some() || node.is_mapping())
     }
@@ -69,7 +69,7 @@ fn collect<'a>(node: Node<'a>, merges: u8, out: &mut Vec<Entry<'a>>) {
         if !entry.key.is_merge() {
             out.push(entry);
         } else if merges > 0 && entry.value.is_sequence() {
-            // The first of several counts most.
+            // The first of several merges takes precedence.
             let items: Vec<Node<'a>> = entry.value.items().collect();
             items.into_iter().rev().for_each(|item| collect(item, merges - 1, out));
         } else if merges > 0 {
@@ -78,7 +78,8 @@ fn collect<'a>(node: Node<'a>, merges: u8, out: &mut Vec<Entry<'a>>) {
     }
 }
 
-/// Whether a key is that of a field, as `foldName` of `encoding/json` has it. A Kelvin sign is a `k`, a long s an `s`.
+/// Whether a key matches a field name, like `foldName` of `encoding/json`. A Kelvin sign equals `k`, and a long s
+/// equals `s`.
 pub(crate) fn folds_to(key: &str, name: &str) -> bool {
     let fold = |c: char| match c {
         '\u{212a}' => 'k',

@@ -1,4 +1,4 @@
-//! `configMapGenerator` and `secretGenerator`: what they make, and what kustomize does not take of them.
+//! `configMapGenerator` and `secretGenerator`: the objects that they create, and the entries that kustomize rejects.
 //!
 //! Follows `api/internal/generators/utils.go`, `api/kv/kv.go` and `api/types/generationbehavior.go` of kustomize 5.8.3.
 
@@ -13,28 +13,28 @@ use crate::text::yaml::Node;
 /// A generator of one object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Generator {
-    /// `ConfigMap` or `Secret`.
+    /// The kind of the object: `ConfigMap` or `Secret`.
     pub kind: &'static str,
-    /// The object's name.
+    /// The name of the object.
     pub name: String,
-    /// Its namespace; empty where it has none.
+    /// The namespace of the object; empty if it has none.
     pub namespace: String,
-    /// What becomes of an object that is there already.
+    /// The effect on an object that already exists.
     pub behavior: Behavior,
-    /// The name, in the kustomization.
+    /// The place of the name in the kustomization.
     pub span: Span,
 }
 
-/// What a generator does with an object of its name.
+/// What a generator does with an existing object of the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Behavior {
-    /// Nothing is said, or nothing that kustomize knows: there must be none.
+    /// No value, or an unknown one: the object must not exist.
     Unspecified,
-    /// There must be none.
+    /// The object must not exist.
     Create,
-    /// There must be one: its data is replaced.
+    /// The object must exist: its data is replaced.
     Replace,
-    /// There must be one: the data is added to its own.
+    /// The object must exist: the new data is added to its own.
     Merge,
 }
 
@@ -48,7 +48,7 @@ impl Behavior {
         }
     }
 
-    /// Its name.
+    /// The name that kustomize prints.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Unspecified => "unspecified",
@@ -58,13 +58,13 @@ impl Behavior {
         }
     }
 
-    /// Whether there must be an object already.
+    /// Whether the object must already exist.
     pub(crate) const fn needs_one(self) -> bool {
         matches!(self, Self::Replace | Self::Merge)
     }
 }
 
-/// The generators of a kustomization in the order in which they run, and why kustomize takes some of them not at all.
+/// Reads the generators in a kustomization in the order in which they run, and why kustomize rejects some of them.
 pub(crate) fn read(fields: &Fields<'_>) -> (Vec<Generator>, Vec<Refusal>) {
     let mut generators = Vec::new();
     let mut faults = Vec::new();
@@ -73,7 +73,7 @@ pub(crate) fn read(fields: &Fields<'_>) -> (Vec<Generator>, Vec<Refusal>) {
             let own = Fields::of(node);
             let name = own.get("name").filter(|name| name.as_str().is_some_and(|name| !name.is_empty()));
             let Some(name) = name else {
-                // kustomize says it of Secrets too.
+                // kustomize prints this for Secrets, too.
                 let words = "a configmap must have a name";
                 faults.push(Refusal::new(start(node), words, "this generator has no `name`"));
                 continue;
@@ -91,12 +91,12 @@ pub(crate) fn read(fields: &Fields<'_>) -> (Vec<Generator>, Vec<Refusal>) {
     (generators, faults)
 }
 
-/// The first key of an entry.
+/// The place of an entry's first key.
 fn start(node: Node<'_>) -> Span {
     node.entries().next().map_or(node.span(), |entry| entry.key.span())
 }
 
-/// The first of its sources that kustomize does not take: literals are read before files.
+/// The first source that kustomize rejects: literals are read before files.
 fn fault(own: &Fields<'_>, name: &str) -> Option<Refusal> {
     let mut keys = BTreeSet::new();
     let mut repeated = None;
@@ -109,7 +109,7 @@ fn fault(own: &Fields<'_>, name: &str) -> Option<Refusal> {
     let texts = |list: &str| own.items(list).filter_map(|node| Some((node, node.as_str()?))).collect::<Vec<_>>();
     for (node, text) in texts("literals") {
         match text.split_once('=') {
-            // An empty value is one.
+            // An empty value is valid.
             Some((key, _)) if !key.is_empty() => add(key, node.span()),
             _ if is_placeholder(text) => return None,
             _ => {

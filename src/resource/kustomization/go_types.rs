@@ -1,45 +1,45 @@
 //! The Go types into which kustomize decodes a kustomization: `api/types` and `kyaml/resid` of kustomize 5.8.3.
 //!
-//! Field names are those of the `json` tags. `encoding/json` takes them in any case.
+//! Field names are from the `json` tags. `encoding/json` ignores their case.
 
-/// A type, as far as decoding asks for it.
+/// A Go type, as far as decoding depends on it.
 #[derive(Debug)]
 pub(crate) enum Type {
-    /// A string, by its name in Go.
+    /// A string, with the name of its Go type.
     Text(&'static str),
-    /// `bool`.
+    /// The type `bool`.
     Bool,
-    /// `int` or `int64`.
+    /// An integer, with the name of its Go type: `int` or `int64`.
     Integer(&'static str),
-    /// `interface {}`.
+    /// The type `interface {}`.
     Any,
-    /// A map from strings.
+    /// A map with string keys: the name of its Go type, and the type of its values.
     Map(&'static str, &'static Type),
-    /// A slice: its name in Go, and what it holds.
+    /// A slice: the name of its Go type, and the type of its items.
     List(&'static str, &'static Type),
     /// A struct, or a pointer to one.
     Struct(&'static Struct),
 }
 
-/// A struct.
+/// A Go struct into which kustomize decodes.
 #[derive(Debug)]
 pub(crate) struct Struct {
-    /// Its name without the package.
+    /// The name of the struct without the package.
     pub(crate) name: &'static str,
-    /// Its fields, those of embedded structs among them.
+    /// The fields of the struct, including those of embedded structs.
     pub(crate) fields: &'static [Field],
 }
 
-/// A field.
+/// A field of a Go struct.
 #[derive(Debug)]
 pub(crate) struct Field {
-    /// Its key.
+    /// The JSON key of the field.
     pub(crate) key: &'static str,
-    /// The embedded structs that it comes from, as Go prints them since 1.24: `ResId.Gvk.`.
+    /// The embedded structs that contain the field, as Go prints them since 1.24: `ResId.Gvk.`.
     pub(crate) via: &'static str,
-    /// Its type.
+    /// The type of the field.
     pub(crate) kind: &'static Type,
-    /// Whether kustomize 5.5, which is in kubectl 1.32, does not know it.
+    /// Whether kustomize 5.5, which is in kubectl 1.32, does not know the field.
     pub(crate) is_newer: bool,
 }
 
@@ -64,7 +64,7 @@ static ANY_MAP: Type = Type::Map("map[string]interface {}", &ANY);
 static INT: Type = Type::Integer("int");
 static INT64: Type = Type::Integer("int64");
 
-/// `types.Kustomization`.
+/// The struct `types.Kustomization`.
 pub(crate) static KUSTOMIZATION: Struct = Struct {
     name: "Kustomization",
     fields: &[

@@ -11,13 +11,13 @@ use crate::text::source::Span;
 /// A reference to an object, whose parts are literal texts, not patterns.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Selected {
-    /// The API group; empty for the core group, or for any.
+    /// The API group; empty for the core group, or in the source of a replacement for any.
     pub group: String,
-    /// The API version; empty for any.
+    /// The API version; in the source of a replacement, empty for any.
     pub version: String,
-    /// The kind; empty for any.
+    /// The kind; in the source of a replacement, empty for any.
     pub kind: String,
-    /// The name; empty for any.
+    /// The name; in the source of a replacement, empty for any.
     pub name: String,
     /// The namespace; empty for any.
     pub namespace: String,

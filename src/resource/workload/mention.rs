@@ -1,5 +1,5 @@
-//! Images that only a flag, an environment variable or an annotation names: another program makes a pod of them, or
-//! puts them into the pod. `mentions.yaml` has the names.
+//! Images that are named only by a flag, an environment variable, or an annotation: another program creates a pod
+//! with them, or puts them into the pod. `mentions.yaml` contains the names.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -13,7 +13,7 @@ use crate::text::placeholder::is_placeholder;
 use crate::text::source::{SourceId, Span, Spanned};
 use crate::text::yaml::{self, Node, Piece};
 
-/// What a name is the name of.
+/// What kind of name a row contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Flag,
@@ -21,17 +21,17 @@ enum Kind {
     Annotation,
 }
 
-/// One row of the table.
+/// A row of the table.
 #[derive(Debug, PartialEq, Eq)]
 struct Row {
     kind: Kind,
-    /// Without the `*` at its end.
+    /// The name, without the `*` at its end.
     name: String,
-    /// Whether more may follow the name.
+    /// Whether the name may be followed by more characters.
     open: bool,
-    /// The annotation that holds the tag.
+    /// The annotation that contains the tag.
     tag: Option<String>,
-    /// Whether a value without a slash is no whole image.
+    /// Whether a value without a slash is not a complete image.
     with_slash: bool,
 }
 
@@ -66,21 +66,21 @@ impl Row {
     }
 }
 
-/// An image behind a name.
+/// An image that is the value of a known name.
 struct Mention<'a> {
     row: &'static Row,
-    /// The scalar that holds it.
+    /// The scalar that contains the image.
     node: Node<'a>,
-    /// What stands before it in the scalar as it is written, and as it counts.
+    /// The length of the text before the image: in the scalar as written, and in its value.
     before: (usize, usize),
-    /// The scalar of the tag, where the row has one.
+    /// The scalar with the tag, if the row has one.
     tag: Option<Node<'a>>,
     container: Option<String>,
     path: String,
 }
 
-/// Adds the images that a pod spec and its metadata mention, with a pod of their own: what they are pulled with is the
-/// business of the program that reads the name.
+/// Adds the images that a pod spec and its metadata mention, with a pod of their own: the program that reads the name
+/// decides on the credentials.
 pub(super) fn extract(spec: &PodSpec<'_>, found: &mut Found<'_>) {
     let pod = PodId(found.pods.len() as u32);
     let images: Vec<ImageUse> = mentions(spec).into_iter().filter_map(|mention| mention.image(pod)).collect();
@@ -95,7 +95,7 @@ pub(super) fn extract(spec: &PodSpec<'_>, found: &mut Found<'_>) {
         service_account: None,
         pull_secrets: None,
         demand: Default::default(),
-        // That of the pod that names the image need not be the one that pulls it.
+        // The pod that names the image need not be the one that pulls it.
         chosen: Chosen { service_account: true, ..Chosen::default() },
         hidden: Default::default(),
     });
@@ -151,7 +151,7 @@ fn in_annotations<'a>(annotations: Node<'a>, path: &str, found: &mut Vec<Mention
         let Some(key) = entry.key.text() else { continue };
         let Some(row) = Row::of(Kind::Annotation, key) else { continue };
         let tag = row.tag.as_ref().map(|tag| annotations.get(tag));
-        // The program that reads it has a tag of its own, which is not known here.
+        // The program that reads it has a default tag, which is not known here.
         let Some(tag) = tag.map_or(Some(None), |tag| tag.map(Some)) else { continue };
         let path = format!("{path}.annotations['{key}']");
         found.push(Mention { row, node: entry.value, before: (0, 0), tag, container: None, path });
@@ -159,7 +159,7 @@ fn in_annotations<'a>(annotations: Node<'a>, path: &str, found: &mut Vec<Mention
 }
 
 impl Mention<'_> {
-    /// `None` where it is no image, or not yet one.
+    /// Returns the image use; `None` if the value is not an image, or not yet known.
     fn image(self, pod: PodId) -> Option<ImageUse> {
         let text = self.node.as_str()?.get(self.before.1..)?;
         let written = self.node.written()?.get(self.before.0..)?;
@@ -185,7 +185,7 @@ impl Mention<'_> {
     }
 }
 
-/// The place of a part of a scalar, or the whole scalar where it is written in another way than it reads.
+/// The place of a part of a scalar, or of the whole scalar if its written form differs from its value.
 fn place(node: Node<'_>, part: Range<usize>) -> Span {
     let found = node.written_place().find(&part).filter(|_| part.start > 0);
     found.filter(|span| span.range().len() == part.len()).unwrap_or_else(|| node.span())

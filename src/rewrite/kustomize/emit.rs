@@ -1,4 +1,4 @@
-//! From the finished builds back to the inventory: one image use for each image and each pod that is deployed.
+//! Transfers the finished builds to the inventory: one image use for each image and each pod that is deployed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,22 +10,22 @@ use crate::resource::workload::pod::classify;
 use crate::resource::workload::{DecidedBy, ImageText, ImageUse, InvalidImage, Pod, PodId, PodOrigin, Skip};
 use crate::text::source::Spanned;
 
-/// What a root builds.
+/// The result of building a root.
 pub(super) struct Outcome {
-    /// Index of its kustomization.
+    /// Index of the root's kustomization.
     pub(super) root: usize,
     pub(super) pods: Vec<BuiltPod>,
-    /// What was not followed.
+    /// The parts that were not followed.
     pub(super) reasons: Vec<Unfollowed>,
 }
 
-/// What a build makes of one image use.
+/// The result of a build for one image use.
 struct Variant<'o> {
     item: &'o Item,
     facts: &'o Facts,
 }
 
-/// Gives each use its first value, and adds the others. The answer is the pods that were settled.
+/// Sets the first value of each use, and adds uses for the others. Returns the pods that were settled.
 pub(super) fn emit(
     inventory: &mut Inventory,
     outcomes: &[Outcome],
@@ -63,13 +63,13 @@ pub(super) fn emit(
             (Some(pod), _) => kept.pod = pod,
             _ if is_skipped => {}
             (None, Some((_, why))) => skip(kept, why),
-            // Where something is not followed, what is gone may be there all the same.
+            // If something is not followed, a deleted object may still exist.
             (None, None) => match doubt {
                 Some(why) => skip(kept, why),
                 None => kept.image = ImageText::Skipped(Skip::ReplacedByKustomize),
             },
         }
-        // Known in one build, and not in another.
+        // The value is known in one build, and unknown in another.
         if let (Some(_), Some((facts, why))) = (slot, unknown.filter(|_| !is_skipped)) {
             let mut other = image.clone();
             other.pod = pods.of(image.pod, facts, &mut inventory.pods);
@@ -77,7 +77,7 @@ pub(super) fn emit(
             added.push(other);
         }
     }
-    // A patch whose object is not to be seen: neither are its pull secrets.
+    // If the object of a patch is not in the inputs, its pull secrets are not known either.
     for id in patches.iter().filter(|id| !pods.settled.contains_key(id)) {
         if let Some(pod) = inventory.pods.get_mut(id.0 as usize) {
             pod.origin = uncertain(pod.origin);
@@ -97,7 +97,7 @@ fn skip(image: &mut ImageUse, why: Why) {
     image.decided_by = vec![DecidedBy { span: why.span, message: why.words.to_owned() }];
 }
 
-/// The use that an item ends as.
+/// The final image use for an item.
 fn as_set(image: &ImageUse, item: &Item, pod: PodId) -> ImageUse {
     let Some(set) = item.set.last() else { return ImageUse { pod, ..image.clone() } };
     let is_new = item.added.is_some();
@@ -117,11 +117,11 @@ fn as_set(image: &ImageUse, item: &Item, pod: PodId) -> ImageUse {
     }
 }
 
-/// The pods of the builds: the first takes the place of the one that was read.
+/// The pods of the builds: the first one replaces the pod that was read.
 #[derive(Default)]
 struct Pods<'o> {
     settled: BTreeMap<PodId, Vec<(&'o Facts, PodId)>>,
-    /// As they were read.
+    /// The pods as they were read.
     read: BTreeMap<PodId, Pod>,
 }
 
@@ -160,7 +160,7 @@ impl Facts {
     }
 }
 
-/// That of a pod whose credentials may be others.
+/// The origin of a pod whose credentials may be different.
 const fn uncertain(origin: PodOrigin) -> PodOrigin {
     match origin {
         PodOrigin::Pod | PodOrigin::Template => PodOrigin::Patched,
@@ -168,19 +168,19 @@ const fn uncertain(origin: PodOrigin) -> PodOrigin {
     }
 }
 
-/// Notes the builds of which something was not followed.
+/// Notes the builds that are only partly followed.
 pub(super) fn unrendered(
     inventory: &mut Inventory,
     kustomizations: &[Kustomization],
     builds: &[Build<'_>],
     outcomes: &[Outcome],
 ) {
-    // What kustomize refuses has a finding of its own.
+    // Refusals by kustomize have their own finding.
     let is_told = |outcome: &Outcome| outcome.reasons.iter().any(|it| it.reason == Reason::Refused);
     for outcome in outcomes.iter().filter(|outcome| !outcome.reasons.is_empty() && !is_told(outcome)) {
         let own = &kustomizations[outcome.root];
         let is_rendered = builds[outcome.root].folders.iter().any(|folder| inventory.rendered.contains(*folder));
-        // What a Component works on is not known by itself.
+        // The objects that a Component changes are only known from the kustomization that uses it.
         if is_rendered || own.is_component {
             continue;
         }

@@ -1,4 +1,4 @@
-//! Which kustomizations of the inputs kustomize refuses, by what they say and by what there is.
+//! Which kustomizations in the inputs kustomize refuses, because of their content or because of missing files.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use crate::resource::kustomization::template::is_template;
 use crate::resource::kustomization::{Kustomization, Pattern, Versions, is_file_name, member_path, normalise};
 use crate::text::source::{SourceId, Sources, Span};
 
-/// The refusals of each, and what of some may be refused.
+/// The refusals of each kustomization, and the places that kustomize may refuse.
 pub(super) fn read(kustomizations: &[Kustomization], sources: &Sources) -> (Vec<Vec<Refusal>>, BTreeMap<usize, Span>) {
     let files: BTreeMap<String, SourceId> = sources.iter().map(|(id, source)| (normalise(source.name()), id)).collect();
     let folders: BTreeMap<String, &Kustomization> =
@@ -36,7 +36,7 @@ pub(super) fn read(kustomizations: &[Kustomization], sources: &Sources) -> (Vec<
             let words = format!("Found multiple kustomization files under: {folder}");
             refusals.push(Refusal::new(own.span, words, "the second of the folder"));
         }
-        // What a template names may be there once it is rendered.
+        // Paths in a template may exist once it is rendered.
         refusals.extend(outside(own));
         if !is_template(sources.get(own.span.source).text()) {
             refusals.extend(absent(own));
@@ -73,7 +73,7 @@ pub(super) fn read(kustomizations: &[Kustomization], sources: &Sources) -> (Vec<
     (refusals, doubts)
 }
 
-/// Paths that lead to nothing.
+/// Paths whose target does not exist.
 fn absent(own: &Kustomization) -> Option<Refusal> {
     let missing = own.absent.iter().filter(|absent| !matches!(absent.what, Absence::Outside | Absence::File));
     let mut refusals = missing.filter_map(|absent| {
@@ -120,7 +120,7 @@ fn outside(own: &Kustomization) -> impl Iterator<Item = Refusal> {
     })
 }
 
-/// Folders in place of files (`LoadFile` of `api/internal/loader/fileloader.go`).
+/// Folders where a file is required (`LoadFile` of `api/internal/loader/fileloader.go`).
 fn no_files(own: &Kustomization) -> impl Iterator<Item = Refusal> {
     let found = own.absent.iter().filter(|absent| absent.what == Absence::File);
     found.filter_map(|absent| own.named.get(absent.named)).map(|named| {
@@ -133,8 +133,8 @@ fn no_files(own: &Kustomization) -> impl Iterator<Item = Refusal> {
     })
 }
 
-/// The folders of kustomizations that are built from each other, or lie between such: what names nothing else, and what
-/// nothing else names, is taken away until nothing goes any more.
+/// The folders of kustomizations that are built from each other, or that are between such. Folders that name no other
+/// one, and those that no other one names, are removed repeatedly until none is left to remove.
 fn cyclic(folders: &BTreeMap<String, &Kustomization>, is_file: impl Fn(SourceId) -> bool) -> BTreeSet<String> {
     let of = |folder: &String, own: &Kustomization| -> Vec<(String, String)> {
         let to = own.named.iter().filter(|it| is_build(it.role)).map(|it| member_path(&own.folder, &it.path));
@@ -151,7 +151,7 @@ fn cyclic(folders: &BTreeMap<String, &Kustomization>, is_file: impl Fn(SourceId)
     left
 }
 
-/// Takes away what leads to nothing that is left, again and again.
+/// Removes the folders that do not lead to a remaining one, repeatedly.
 fn peel(edges: &[(String, String)], left: &mut BTreeSet<String>) {
     let mut leading: BTreeMap<&str, usize> = BTreeMap::new();
     let mut led: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
@@ -176,7 +176,7 @@ const fn is_build(role: Role) -> bool {
     matches!(role, Role::Resource | Role::Component)
 }
 
-/// A kustomization that is built from itself.
+/// The refusal for a kustomization that is built from itself.
 fn cycle(own: &Kustomization, cyclic: &BTreeSet<String>) -> Option<Refusal> {
     if !cyclic.contains(&normalise(&own.folder)) {
         return None;
@@ -187,7 +187,7 @@ fn cycle(own: &Kustomization, cyclic: &BTreeSet<String>) -> Option<Refusal> {
     Some(Refusal::new(named.span, words, "it refers back to this kustomization"))
 }
 
-/// Components that are named as resources, and the other way round.
+/// The refusals for Components that are named as resources, and the reverse.
 fn kinds(own: &Kustomization, folders: &BTreeMap<String, &Kustomization>) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     for named in &own.named {
@@ -208,7 +208,7 @@ fn kinds(own: &Kustomization, folders: &BTreeMap<String, &Kustomization>) -> Vec
     refusals
 }
 
-/// A patch that is not read at all.
+/// The refusal for a patch that cannot be read.
 fn patch_refusal<'s>(patch: &Patch, text: impl Fn(&str) -> Option<&'s str>) -> Option<Refusal> {
     let words = match &patch.body {
         Body::Refused(words) => words,
@@ -218,12 +218,12 @@ fn patch_refusal<'s>(patch: &Patch, text: impl Fn(&str) -> Option<&'s str>) -> O
     Some(Refusal::new(patch.span, words, "this patch"))
 }
 
-/// Patches of a form that their list does not take, or that their target does not go with.
+/// The refusals for patches whose form does not fit their list or their target.
 fn form_refusals(own: &Kustomization, forms: &[Option<Form>]) -> Vec<Refusal> {
     let with_forms = || own.patches.iter().zip(forms);
     let is_merge = |patch: &Patch| patch.path.starts_with("patchesStrategicMerge[");
     let is_full = |form: &Option<Form>| *form != Some(Form::Empty);
-    // Only where all are: kustomize reads them together.
+    // Only if all are empty: kustomize reads them together.
     let are_merges_empty = !with_forms().any(|(patch, form)| is_merge(patch) && is_full(form));
     let refusal = |(patch, form): (&Patch, &Option<Form>)| {
         let list = patch.path.split('[').next().unwrap_or_default();
@@ -274,7 +274,7 @@ fn built_from(kustomizations: &[Kustomization]) -> BTreeSet<String> {
     kustomizations.iter().flat_map(paths).collect()
 }
 
-/// A target that is no regular expression.
+/// The refusal for a target that is not a regular expression.
 fn target_refusal(patch: &Patch) -> Option<Refusal> {
     let target = patch.target.as_ref()?;
     let invalid = target.patterns().find(|field| field.pattern == Some(Pattern::Invalid))?;

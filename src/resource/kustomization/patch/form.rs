@@ -1,4 +1,4 @@
-//! What kustomize takes the text of a patch for.
+//! How kustomize interprets the text of a patch.
 //!
 //! `PatchTransformer.Config` tries both forms: partial objects, each of which needs a kind and a name
 //! (`kyaml/yaml/rnode.go`, `GetValidatedMetadata`), and operations of JSON 6902 (`jsonPatchFromBytes`).
@@ -6,32 +6,32 @@
 use crate::text::source::SourceId;
 use crate::text::yaml::{self, MergeRule, Node, Piece};
 
-/// What a patch is.
+/// The form of a patch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Form {
-    /// Nothing: comments, null, `{}`, `[]`.
+    /// No content: comments, null, `{}`, `[]`.
     Empty,
-    /// So many partial objects.
+    /// This number of partial objects.
     Objects(usize),
-    /// Operations of JSON 6902, with what makes kustomize fail as soon as there is an object to apply them to.
+    /// JSON 6902 operations, with the fault that makes kustomize fail if there is an object to apply them to.
     Operations {
-        /// What kustomize prints.
+        /// The message that kustomize prints.
         fault: Option<String>,
     },
-    /// Neither, with what kustomize misses in an object.
+    /// Neither form, with the field that kustomize misses in an object.
     Neither(&'static str),
-    /// A template, or text that is not read.
+    /// A template, or text that cannot be read.
     Unknown,
 }
 
 impl Form {
-    /// Of a patch's text.
+    /// Determines the form of a patch's text.
     pub(crate) fn of(text: &str) -> Self {
         if text.contains("{{") || text.contains("#@") {
             return Self::Unknown;
         }
         let mut forms = Vec::new();
-        // Which file it is of does not matter here.
+        // The source id does not matter here.
         yaml::read_as(SourceId(0), text, true, MergeRule::OwnFirst, &mut |piece| match piece {
             Piece::Document(document) => forms.extend(document.root().map(Self::of_document)),
             Piece::Skipped => {}
@@ -72,7 +72,7 @@ impl Form {
         if root.entries().next().is_none() {
             return Self::Empty;
         }
-        // Whatever is not a plain string is left to the reader of resources.
+        // Anything but a plain string is left to the reader of resources.
         let (kind, name) = (root.get("kind"), root.at(&["metadata", "name"]));
         let is_odd = |node: Option<Node<'_>>| node.is_some_and(|node| node.as_str().is_none() && !node.is_null());
         let is_odd = is_odd(kind) || is_odd(name) || root.entries().any(|entry| entry.key.is_merge());
@@ -90,7 +90,8 @@ impl Form {
 
 const NO_METADATA: &str = "missing Resource metadata";
 
-/// Why an operation cannot be applied to any object (`Patch.ApplyIndentWithOptions` of evanphx/json-patch 4.12).
+/// Returns why an operation cannot be applied to any object (`Patch.ApplyIndentWithOptions` of evanphx/json-patch
+/// 4.12).
 fn fault(operation: Node<'_>) -> Option<String> {
     let op = operation.str("op").unwrap_or("unknown");
     if !matches!(op, "add" | "remove" | "replace" | "move" | "test" | "copy") {

@@ -1,4 +1,4 @@
-//! JSON 6902: patches that are lists of operations.
+//! JSON 6902 patches, which are lists of operations.
 
 use super::MergedImage;
 use crate::resource::workload::pod::{CONTAINER_LISTS, container_image, secret_references, volume_image};
@@ -6,32 +6,32 @@ use crate::resource::workload::{self, PodId, SecretReference};
 use crate::text::source::{SourceId, Spanned};
 use crate::text::yaml::Node;
 
-/// One operation of JSON 6902.
+/// An operation in a JSON 6902 patch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operation {
-    /// `op`.
+    /// The value of `op`.
     pub op: String,
-    /// `path`, as it is written.
+    /// The value of `path`, as written.
     pub pointer: String,
-    /// `path`, written as pullcheck writes paths: `spec.containers[0].image`.
+    /// The value of `path` in pullcheck's notation: `spec.containers[0].image`.
     pub path: String,
-    /// The value, where it is a string.
+    /// The value, if it is a string.
     pub value: Option<Spanned<String>>,
-    /// Whether the value holds an image of a container.
+    /// Whether the value contains the image of a container.
     pub adds_image: bool,
-    /// The images of the containers and volumes that the value holds, where it is one of them or a list of them.
+    /// The images of the containers and volumes in the value, if it is one of them or a list of them.
     pub added: Vec<MergedImage>,
-    /// The pull secrets that it adds; `None` where the value holds none, or they go.
+    /// The pull secrets that it adds; `None` if the value contains none, or the operation removes them.
     pub pull_secrets: Option<Vec<SecretReference>>,
 }
 
-/// Whether a list of operations is neither JSON nor YAML in the form that kustomize takes: what begins with `[` is JSON
-/// (`jsonPatchFromBytes`).
+/// Whether a list of operations is neither JSON nor YAML in the form that kustomize accepts: a text that begins with
+/// `[` must be JSON (`jsonPatchFromBytes`).
 pub(crate) fn is_broken_json(text: &str) -> bool {
     text.starts_with('[') && serde_json::from_str::<serde::de::IgnoredAny>(text).is_err()
 }
 
-/// The operations of a JSON 6902 patch; `None` where the document is none.
+/// The operations in a JSON 6902 patch; `None` if the document is not one.
 pub(crate) fn operations(root: Node<'_>) -> Option<Vec<Operation>> {
     let is_operation = |node: Node<'_>| node.str("op").is_some() && node.str("path").is_some();
     if !root.is_sequence() || root.items().next().is_none() || !root.items().all(is_operation) {
@@ -51,7 +51,7 @@ pub(crate) fn operations(root: Node<'_>) -> Option<Vec<Operation>> {
             pull_secrets: value.and_then(|value| added_secrets(node, value)),
         })
     };
-    // What is moved is no longer where it was.
+    // A value that is moved no longer exists in its old place.
     let taken = |node: Node<'_>| {
         let from = node.str("from").filter(|_| node.str("op") == Some("move"))?;
         Some(Operation {
@@ -67,7 +67,7 @@ pub(crate) fn operations(root: Node<'_>) -> Option<Vec<Operation>> {
     Some(root.items().flat_map(|node| taken(node).into_iter().chain(operation(node))).collect())
 }
 
-/// The pull secrets that an operation adds at `/imagePullSecrets`, or at an item of it.
+/// The pull secrets that an operation adds at `/imagePullSecrets`, or at an item in it.
 fn added_secrets(node: Node<'_>, value: Node<'_>) -> Option<Vec<SecretReference>> {
     let path = node.str("path").filter(|path| path.contains("/imagePullSecrets"))?;
     if !matches!(node.str("op"), Some("add" | "replace")) {
@@ -80,8 +80,8 @@ fn added_secrets(node: Node<'_>, value: Node<'_>) -> Option<Vec<SecretReference>
     Some(vec![SecretReference { name: name.as_str()?.to_owned(), span: name.span() }])
 }
 
-/// The images of the containers or volumes that come to stand at a path; none where they are not known as such, or are
-/// never pulled.
+/// The images of the containers or volumes that are added at a path; empty if they are not known to be containers or
+/// volumes, or are never pulled.
 fn added_images(path: &str, value: Node<'_>) -> Vec<MergedImage> {
     let list = path.strip_suffix(']').and_then(|path| path.rsplit_once('[')).map_or(path, |(list, _)| list);
     let key = list.rsplit('.').next().unwrap_or_default();
@@ -117,8 +117,8 @@ fn has_image(value: Node<'_>) -> bool {
     false
 }
 
-/// `/spec/containers/0/image` as `spec.containers[0].image`. What stands behind the last item, `-`, is `[-]`; `-1` counts
-/// from the end.
+/// Converts `/spec/containers/0/image` to `spec.containers[0].image`. The position after the last item, `-`, becomes
+/// `[-]`; `-1` is relative to the end.
 fn dotted(pointer: &str) -> String {
     let mut path = String::new();
     for step in pointer.split('/').skip(1) {
@@ -135,5 +135,5 @@ fn dotted(pointer: &str) -> String {
     path
 }
 
-/// JSON 6902 patches among the inputs, by their files.
+/// JSON 6902 patches in the inputs, by file.
 pub type PatchFiles = std::collections::BTreeMap<SourceId, Vec<Vec<Operation>>>;

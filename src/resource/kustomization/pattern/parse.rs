@@ -1,26 +1,26 @@
-//! Reads patterns as Go's `regexp/syntax` does (Go 1.26), into what `regex-automata` compiles.
+//! Parses patterns like Go's `regexp/syntax` (Go 1.26) into the tree that `regex-automata` compiles.
 
 use regex_syntax::hir::{Class, ClassUnicode, ClassUnicodeRange, Hir, Look, Repetition};
 
-/// Groups within groups, at most.
+/// Maximum depth of nested groups.
 const MAX_DEPTH: usize = 50;
 
-/// What Go repeats at most.
+/// Maximum count of a repetition in Go.
 const MAX_REPEAT: u32 = 1_000;
 
-/// Why a pattern is not read.
+/// Why a pattern cannot be parsed.
 pub(crate) enum Fault {
-    /// Go refuses it.
+    /// Go rejects the pattern.
     Invalid,
-    /// It says more than is read here.
+    /// The pattern uses syntax that is not supported here.
     Unknown,
 }
 
-/// Reads a whole pattern.
+/// Parses a whole pattern.
 pub(crate) fn parse(pattern: &str) -> Result<Hir, Fault> {
     let mut parser = Parser { chars: pattern.chars().collect(), at: 0 };
     let tree = parser.alternatives(0)?;
-    // What is left begins with a `)` that closes nothing.
+    // The rest begins with an unmatched `)`.
     if parser.at == parser.chars.len() { Ok(tree) } else { Err(Fault::Invalid) }
 }
 
@@ -72,7 +72,7 @@ impl Parser {
     }
 
     fn group(&mut self, depth: usize) -> Result<Hir, Fault> {
-        // Of `(?…` only the group that is not captured; names and flags are not read.
+        // Of `(?…`, only non-capturing groups are supported; names and flags are not.
         if self.take('?') && !self.take(':') {
             return Err(Fault::Unknown);
         }
@@ -80,7 +80,7 @@ impl Parser {
         if self.take(')') { Ok(inner) } else { Err(Fault::Invalid) }
     }
 
-    /// What follows an item and repeats it.
+    /// Parses the repetition that follows an item.
     fn repeated(&mut self, item: Hir) -> Result<Hir, Fault> {
         let (least, most) = match self.peek() {
             Some('*') => (0, None),
@@ -102,7 +102,7 @@ impl Parser {
             _ => return Ok(item),
         };
         self.at += 1;
-        // Whether it takes as little as it can makes no difference to whether it fits.
+        // A lazy repetition matches the same texts.
         self.take('?');
         let again = match self.peek() {
             Some('*' | '+' | '?') => true,
@@ -121,8 +121,8 @@ impl Parser {
         Ok(Hir::repetition(Repetition { min: least, max: most, greedy: true, sub: Box::new(item) }))
     }
 
-    /// `n}`, `n,}` or `n,m}` behind a `{`, which is a character of its own where none of them follows. Nothing is taken
-    /// then.
+    /// Parses `n}`, `n,}` or `n,m}` after a `{`. If none of them follows, the `{` is an ordinary character, and
+    /// nothing is consumed.
     fn bounds(&mut self) -> Result<Option<(u32, Option<u32>)>, Fault> {
         let rest = &self.chars[self.at..];
         let Some(end) = rest.iter().take(20).position(|c| *c == '}') else { return Ok(None) };
@@ -150,7 +150,7 @@ impl Parser {
         Ok(class(&ranges, negated))
     }
 
-    /// The characters that an escape stands for, or with the second part those that it does not.
+    /// The characters that an escape matches; if the second part is true, those that it does not match.
     fn escaped(&mut self) -> Result<(Vec<(char, char)>, bool), Fault> {
         let c = self.peek().ok_or(Fault::Invalid)?;
         self.at += 1;
@@ -170,7 +170,7 @@ impl Parser {
             match self.peek() {
                 None => return Err(Fault::Invalid),
                 Some(']') if !is_first => break,
-                // A hyphen in the middle is refused by some dialects, and Go is one of them in part.
+                // Some dialects reject a hyphen in the middle of a class, and so does Go in some cases.
                 Some('-') if !is_first && self.chars.get(self.at + 1).is_none_or(|c| *c != ']') => {
                     return Err(Fault::Unknown);
                 }
@@ -194,7 +194,7 @@ impl Parser {
         Ok(class(&ranges, negated))
     }
 
-    /// One character of a class; `None` where it was a class in itself.
+    /// Parses one character of a class; `None` if it was a class itself.
     fn class_char(&mut self, ranges: &mut Vec<(char, char)>) -> Result<Option<char>, Fault> {
         let c = self.peek().ok_or(Fault::Invalid)?;
         self.at += 1;
@@ -218,7 +218,7 @@ fn one(c: char) -> Hir {
     class(&[(c, c)], false)
 }
 
-/// A character of these ranges, inclusive, or with `negated` one of no range.
+/// A character in these inclusive ranges, or with `negated`, outside them.
 fn class(ranges: &[(char, char)], negated: bool) -> Hir {
     let ranges = ranges.iter().map(|(first, last)| ClassUnicodeRange::new(*first, *last));
     let mut class = ClassUnicode::new(ranges);
@@ -228,7 +228,7 @@ fn class(ranges: &[(char, char)], negated: bool) -> Hir {
     Hir::class(Class::Unicode(class))
 }
 
-/// `\d`, `\w` and `\s`, which are ASCII in Go.
+/// The ranges of `\d`, `\w` and `\s`, which are ASCII only in Go.
 fn perl(c: char) -> Vec<(char, char)> {
     match c.to_ascii_lowercase() {
         'd' => vec![('0', '9')],

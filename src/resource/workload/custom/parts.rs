@@ -1,4 +1,5 @@
-//! An image that is written in parts: `baseImage` with `sha`, `tag` or `version`, or a model's with `runtimeVersion`.
+//! Images that are written in parts: `baseImage` with `sha`, `tag` or `version`, or a model's image with
+//! `runtimeVersion`.
 //!
 //! Follows `pkg/operator/image.go` of the Prometheus operator, which still reads these fields, and
 //! `pkg/controller/v1beta1/inferenceservice/utils/utils.go` of KServe (`UpdateImageTag`).
@@ -11,7 +12,7 @@ use crate::text::placeholder::is_placeholder;
 use crate::text::source::Spanned;
 use crate::text::yaml::Node;
 
-/// The image of a mapping with such parts; `None` where it has an `image`, or the operator's own version counts.
+/// Returns the image of a mapping with such parts; `None` if it has an `image`, or the operator chooses the version.
 pub(super) fn image(field: &Field<'_>, pod: PodId, container: Container, path: &str) -> Option<ImageUse> {
     let text = |key: &str| field.value.get(key).and_then(Node::as_str).filter(|text| !text.trim().is_empty());
     let has_image = field.value.get("image").is_some_and(|image| is_to_be_written(image) || text("image").is_some());
@@ -40,11 +41,11 @@ pub(super) fn image(field: &Field<'_>, pod: PodId, container: Container, path: &
     })
 }
 
-/// The image that a mapping's `registry`, `repository` and `image` make with its `digest`, `tag` or `version`; `None` where
-/// there is none of these, and the operator chooses.
+/// Returns the image that is composed of a mapping's `registry`, `repository` and `image` with its `digest`, `tag` or
+/// `version`; `None` if there is none of these, and the operator chooses the image.
 ///
-/// Follows `ImagePath` of the GPU operator (v26.7.0 `internal/image/image.go`): a version that is a digest stands behind an
-/// `@`, an `image` alone is the whole of it, and with a version alone it is refused.
+/// Follows `ImagePath` of the GPU operator (v26.7.0 `internal/image/image.go`): a version that is a digest is
+/// appended with an `@`, an `image` alone is the whole image, and it is rejected if there is only a version besides.
 pub(super) fn of_object(field: &Field<'_>, pod: PodId, container: Container, path: &str) -> Option<ImageUse> {
     let of = |key: &str| field.value.get(key).filter(|node| node.text().is_some_and(|text| !text.trim().is_empty()));
     let name = ["registry", "repository", "image"].into_iter().filter_map(|key| Some((key, of(key)?)));
@@ -52,7 +53,7 @@ pub(super) fn of_object(field: &Field<'_>, pod: PodId, container: Container, pat
     let version = ["digest", "tag", "version"].into_iter().find_map(of);
     let &(key, last) = name.last()?;
     let written = last.text()?.trim_matches('/');
-    // A word alone is the last part of a name, and the rest of it is missing.
+    // A single word is the last part of a name, and the rest of the name is missing.
     if key == "image" && name.len() == 1 && !written.contains('/') {
         return None;
     }
@@ -78,9 +79,10 @@ pub(super) fn of_object(field: &Field<'_>, pod: PodId, container: Container, pat
     })
 }
 
-/// The image of a URI with the scheme `oci`, or with that and how the kubelet shall pull it; any other is none.
+/// Returns the image of a URI with the scheme `oci`, optionally with the way the kubelet should pull it; `None` for
+/// any other URI.
 ///
-/// Follows `ParseOciScheme` of KServe (`pkg/utils/storage.go`): `oci+fetch` is fetched by the pod itself.
+/// Follows `ParseOciScheme` of KServe (`pkg/utils/storage.go`): the pod itself fetches `oci+fetch`.
 pub(super) fn of_uri(field: &Field<'_>, pod: PodId, container: Container, path: &str) -> Option<ImageUse> {
     let written = field.value.as_str()?;
     let image =
@@ -98,11 +100,11 @@ pub(super) fn of_uri(field: &Field<'_>, pod: PodId, container: Container, path: 
     })
 }
 
-/// Gives an image the tag that stands elsewhere, where it has none; without one its operator chooses it, and nobody
-/// knows what is pulled.
+/// Adds a tag from another field to an image without one. If there is no such tag, the operator chooses it, and the
+/// image that is pulled is not known.
 ///
 /// Follows `WithLatestTag` and `MungeVersion` of the system-upgrade-controller (`pkg/upgrade/container/container.go`,
-/// `pkg/upgrade/plan/plan.go`): a `+` is not for tags, and becomes `-`.
+/// `pkg/upgrade/plan/plan.go`): a `+` is not valid in tags and is replaced by `-`.
 pub(super) fn tag(image: &mut ImageUse, tag: Option<Node<'_>>) {
     let ImageText::Reference(reference) = &image.image else { return };
     let text = &image.text.value;
@@ -121,7 +123,7 @@ pub(super) fn tag(image: &mut ImageUse, tag: Option<Node<'_>>) {
     image.decided_by.push(DecidedBy { span: node.span(), message: "its tag is set here".to_owned() });
 }
 
-/// The image of a model's container: a `runtimeVersion` takes the place of its tag, but not of a digest.
+/// Returns the image of a model's container: a `runtimeVersion` replaces its tag, but not a digest.
 pub(super) fn of_runtime(image: ImageUse, container: Node<'_>) -> ImageUse {
     let version = container.get("runtimeVersion").filter(|version| version.as_str().is_some_and(|it| !it.is_empty()));
     let (Some(version), ImageText::Reference(reference)) = (version, &image.image) else { return image };

@@ -1,4 +1,4 @@
-//! The pods that an operator makes of an object of its kind.
+//! The pods that an operator creates from an object of its kind.
 
 use std::collections::BTreeSet;
 
@@ -17,28 +17,28 @@ use crate::resource::workload::{
 use crate::text::source::Span;
 use crate::text::yaml::Node;
 
-/// The pods that an operator makes of an object, or of a part of it.
+/// Collects the pods that an operator creates from an object, or from a part of it.
 pub(super) struct Making<'k, 'a> {
-    /// The object.
+    /// The object that the pods are created from.
     pub(super) object: &'k Object<'a>,
-    /// Its place in the inventory.
+    /// The id of the object in the inventory.
     pub(super) resource: ResourceId,
     /// Containers whose image an OpenShift trigger sets.
     pub(super) triggered: &'k [Triggered],
-    /// Where the paths of the kind begin.
+    /// The node where the paths of the kind begin.
     pub(super) root: &'k Field<'a>,
-    /// The fields.
+    /// The paths of the pods' fields.
     pub(super) fields: &'k PodFields,
 }
 
-/// A pod, and whether the inventory has it.
+/// A pod, and its id if it is in the inventory.
 struct Made {
     pod: Pod,
     id: Option<PodId>,
 }
 
 impl<'a> Making<'_, 'a> {
-    /// Adds the pods and their images. `known` gets every place that was read.
+    /// Adds the pods and their images. Every place that was read is added to `known`.
     pub(super) fn run(&self, known: &mut BTreeSet<Span>, found: &mut Found<'a>) {
         let mut made = Vec::new();
         for each in self.fields.each.iter().flat_map(|path| path.fields(self.root)) {
@@ -85,7 +85,7 @@ impl<'a> Making<'_, 'a> {
         }
     }
 
-    /// The images of all pods.
+    /// Adds the images that all pods share.
     fn shared_images(&self, made: Vec<Made>, known: &mut BTreeSet<Span>, found: &mut Found<'a>) {
         let fresh = PodId(found.pods.len() as u32);
         let only = if let [Made { id: Some(id), .. }] = made.as_slice() { Some(*id) } else { None };
@@ -101,7 +101,7 @@ impl<'a> Making<'_, 'a> {
         found.images.extend(images);
     }
 
-    /// What all of the pods pull with.
+    /// Returns a pod with the credentials that all pods have in common.
     fn in_common(&self, made: Vec<Made>) -> Pod {
         let mut pods = made.into_iter().map(|made| made.pod);
         let Some(mut common) = pods.next() else { return self.with_own_fields(self.bare_pod(self.root), self.root) };
@@ -150,9 +150,9 @@ impl<'a> Making<'_, 'a> {
         }
     }
 
-    /// What the kind's own fields say of a pod besides its spec.
+    /// Adds the values of the kind's own fields to the pod of a spec.
     fn with_own_fields(&self, mut pod: Pod, each: &Field<'a>) -> Pod {
-        // What the operator pulls with says nothing of a pod.
+        // The credentials of the operator are not those of a pod.
         if self.fields.passes == Passes::ByItself {
             return pod;
         }
@@ -172,7 +172,7 @@ impl<'a> Making<'_, 'a> {
         pod
     }
 
-    /// The names of pull secrets that fields hold.
+    /// The names of pull secrets in the given fields.
     fn names(&self, paths: &[ScopedPath], each: &Field<'a>) -> Vec<SecretReference> {
         let fields = paths.iter().flat_map(|path| {
             let from = self.from(path, each);
@@ -182,7 +182,7 @@ impl<'a> Making<'_, 'a> {
         named.map(|name| SecretReference { name: name.value, span: name.span }).collect()
     }
 
-    /// The images of the kind's own fields: those of one part, or those of all pods.
+    /// Adds the images in the kind's own fields: those of one part, or those that all pods share.
     fn own_images(&self, each: &Field<'a>, shared: bool, pod: PodId, images: &mut Vec<ImageUse>) {
         let fields = |paths: &[ScopedPath]| -> Vec<Field<'a>> {
             let wanted = paths.iter().filter(|path| path.is_shared == shared);
@@ -219,24 +219,24 @@ impl<'a> Making<'_, 'a> {
         }
     }
 
-    /// What tags the images that have no tag of their own.
+    /// The tag for images that do not have their own.
     fn tag(&self, each: &Field<'a>) -> Option<Node<'a>> {
         let fields = self.fields.tag.iter().flat_map(|path| path.path.fields(self.from(path, each)));
         fields.map(|field| field.value).find(|value| value.text().is_some_and(|text| !text.is_empty()))
     }
 
-    /// Leaves out what the operator fills in, and marks what no kubelet pulls.
+    /// Removes images that the operator fills in, and marks those that no kubelet pulls.
     fn settle(&self, images: &mut Vec<ImageUse>, known: &mut BTreeSet<Span>) {
         known.extend(images.iter().map(|image| image.text.span));
         let as_written = self.fields.passes == Passes::AsWritten;
         let unset =
             |it: &ImageUse| matches!(it.image, ImageText::Invalid(InvalidImage::Empty | InvalidImage::NotAString));
-        // Where the kind has an image of its own, containers that have none get that.
+        // If the kind has an image field of its own, containers without an image get that one.
         let is_whole = as_written && self.fields.images.is_empty();
         images.retain(|image| is_whole && image.container.kind != ContainerKind::Other || !unset(image));
         let by_itself = self.fields.passes == Passes::ByItself;
         if by_itself {
-            // What is fetched over HTTP, or from a bucket, is no image.
+            // A URI for HTTP or a bucket is not an image.
             images.retain(|image| image.text.value.split_once("://").is_none_or(|(scheme, _)| scheme == "oci"));
         }
         for image in images.iter_mut().filter(|image| !matches!(image.image, ImageText::Skipped(_))) {
@@ -269,7 +269,7 @@ impl<'a> Making<'_, 'a> {
     }
 }
 
-/// Whether a reference says which registry it is of, as containerd and Docker tell.
+/// Whether a reference names its registry, by the rule of containerd and Docker.
 fn names_registry(text: &str) -> bool {
     text.split_once('/').is_some_and(|(first, _)| first.contains(['.', ':']) || first == "localhost")
 }

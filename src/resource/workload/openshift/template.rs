@@ -6,20 +6,20 @@ use std::collections::BTreeMap;
 use crate::text::source::{Span, Spanned};
 use crate::text::yaml::{Document, Filling, Node};
 
-/// Lists and objects within objects are followed this far.
+/// Maximum depth of nested lists and objects that are followed.
 const MAX_DEPTH: u8 = 64;
 
-/// A text that gets longer than this many bytes is no image and no name: it stays as it is written.
+/// Maximum length of a filled-in text, in bytes. A longer text is neither an image nor a name, and stays as written.
 const MAX_FILLED: usize = 64 << 10;
 
-/// The bytes that the texts of a document may have together. Those past it stay as they are written.
+/// Maximum number of bytes that all filled-in texts of a document may have. Later texts stay as written.
 const MAX_ALL_FILLED: usize = 64 << 20;
 
-/// The parameters of a template that have a value, by their names.
+/// The parameters of a template that have a value, by name.
 type Parameters = BTreeMap<String, Spanned<String>>;
 
-/// Fills in the objects of the Templates of a document. Values that go into a Secret are not filled in, as the defaults
-/// of passwords are there to be replaced; the places of those values are added to `masked`.
+/// Fills in the objects of all Templates in a document. Values that become part of a Secret are not filled in,
+/// because default passwords are meant to be replaced. The places of those values are added to `masked`.
 pub(crate) fn fill<'a>(document: &'a Document<'a>, masked: &mut Vec<Span>) {
     let mut filler = Filler { fillings: Vec::new(), left: MAX_ALL_FILLED, masked };
     if let Some(root) = document.root() {
@@ -29,20 +29,20 @@ pub(crate) fn fill<'a>(document: &'a Document<'a>, masked: &mut Vec<Span>) {
     document.fill(fillings);
 }
 
-/// Whether an object is a Template.
+/// Whether an object is a Template with objects.
 pub(crate) fn is_template(kind: &str, node: Node<'_>) -> bool {
     kind == "Template" && node.get("objects").is_some()
 }
 
-/// Whether a namespace of a template's object counts: `oc process` takes one that names no parameter away, so that the
-/// object goes to the namespace of whoever applies it.
+/// Whether the namespace of a template's object is kept: `oc process` removes one that does not refer to a parameter,
+/// so that the object is created in the namespace of the user who applies it.
 pub(crate) fn keeps_namespace(written: &str) -> bool {
     references(written).next().is_some()
 }
 
 struct Filler<'f, 'a> {
     fillings: Vec<(Node<'a>, Filling)>,
-    /// Bytes that may still be filled in.
+    /// The number of bytes that may still be filled in.
     left: usize,
     masked: &'f mut Vec<Span>,
 }
@@ -72,7 +72,7 @@ impl<'a> Filler<'_, 'a> {
     }
 
     fn walk(&mut self, node: Node<'a>, given: &Parameters, depth: u8) {
-        // What an alias stands for is met where it is written.
+        // The target of an alias is visited in its own place.
         if depth == 0 || node.is_alias() {
             return;
         }
@@ -98,15 +98,15 @@ impl<'a> Filler<'_, 'a> {
     }
 }
 
-/// The parameters of a template: those that a value is given for, and all that have one written down. One without a
-/// value is given on the command line, and one that is generated has another value each time.
+/// Returns the parameters of a template that are filled in, and all parameters with a written value. A parameter
+/// without a value is passed on the command line, and a generated one has a new value each time.
 fn parameters(template: Node<'_>) -> (Parameters, Parameters) {
     let (mut given, mut all) = (Parameters::new(), Parameters::new());
     for parameter in template.get("parameters").into_iter().flat_map(Node::items) {
         let (Some(name), Some(value)) = (parameter.str("name"), parameter.get("value")) else { continue };
         let spanned = Spanned { value: value.text().unwrap_or_default().to_owned(), span: value.span() };
         all.insert(name.to_owned(), spanned.clone());
-        // The last of one name counts.
+        // The last of several parameters with the same name takes precedence.
         given.remove(name);
         if value.as_str().is_some_and(|text| !text.is_empty()) {
             given.insert(name.to_owned(), spanned);
@@ -115,7 +115,7 @@ fn parameters(template: Node<'_>) -> (Parameters, Parameters) {
     (given, all)
 }
 
-/// What a string becomes; `None` where it names no parameter, or one whose value is not known.
+/// Fills in a string; `None` if it does not refer to a parameter, or to one without a known value.
 fn substitute(text: &str, given: &Parameters) -> Option<Filling> {
     let filling = |text, typed, parameters| Some(Filling { text, typed, parameters });
     let named = |name: &str| {
@@ -133,7 +133,7 @@ fn substitute(text: &str, given: &Parameters) -> Option<Filling> {
     let mut parameters: Vec<Spanned<String>> = Vec::new();
     for (reference, name) in references(text) {
         let (value, parameter) = named(name)?;
-        // Each is sought in what the ones before have made of the text.
+        // Each reference is searched in the result of the previous replacements.
         out = out.replacen(reference, value, 1);
         if out.len() > MAX_FILLED {
             return None;
@@ -145,12 +145,12 @@ fn substitute(text: &str, given: &Parameters) -> Option<Filling> {
     if parameters.is_empty() { None } else { filling(out, false, parameters) }
 }
 
-/// The name in `${{NAME}}`, which is the whole of a string.
+/// The name in a string that consists only of `${{NAME}}`.
 fn whole_reference(text: &str) -> Option<&str> {
     text.strip_prefix("${{")?.strip_suffix("}}").filter(|name| is_name(name))
 }
 
-/// Every `${NAME}` of a string, with its name.
+/// Every `${NAME}` in a string, with its name.
 fn references(text: &str) -> impl Iterator<Item = (&str, &str)> {
     text.match_indices("${").filter_map(|(at, _)| {
         let rest = &text[at + 2..];
