@@ -1,4 +1,4 @@
-//! Kinds of the configuration that no image came of.
+//! Kinds from the configuration that did not yield any image.
 
 use std::collections::BTreeSet;
 
@@ -6,8 +6,8 @@ use super::Inventory;
 use crate::resource::workload::custom::kind::Kind;
 use crate::resource::workload::{Resource, ResourceId};
 
-/// Those of the configuration's kinds that the inputs have objects of, and an image in none of these: group, kind and
-/// how many objects. A slip in a path would otherwise look like a run without faults.
+/// Returns the kinds from the configuration that have objects in the inputs, but no images in any of them: the group,
+/// the kind, and the number of objects. Otherwise, a typo in a path would look like a run without faults.
 pub fn kinds_without_images<'k>(own: &'k [Kind], inventory: &Inventory) -> Vec<(&'k str, &'k str, usize)> {
     if own.is_empty() {
         return Vec::new();

@@ -1,7 +1,7 @@
-//! Helm hooks: objects that Helm makes before or after all others, in the order of their weights.
+//! Helm hooks: objects that Helm creates before or after all others, in the order of their weights.
 //!
-//! Follows `pkg/release/util/manifest_sorter.go` and `pkg/action/hooks.go` (`hookByWeight`) of Helm: lower weights first,
-//! then by name.
+//! Follows `pkg/release/util/manifest_sorter.go` and `pkg/action/hooks.go` (`hookByWeight`) of Helm: lower weights
+//! first, then by name.
 
 use crate::text::yaml::Node;
 use crate::text::yaml::scalar::Scalar;
@@ -9,14 +9,14 @@ use crate::text::yaml::scalar::Scalar;
 /// The `helm.sh/hook` annotations of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hook {
-    /// It is made before the ordinary objects of an installation.
+    /// Whether it is created before the ordinary objects of an installation.
     pub before_install: bool,
-    /// `helm.sh/hook-weight`, 0 where there is none.
+    /// The value of `helm.sh/hook-weight`; 0 if there is none.
     pub weight: i64,
 }
 
 impl Hook {
-    /// What the annotations of an object say; `None` where it is no hook.
+    /// Reads the annotations of an object; `None` if it is not a hook.
     pub(crate) fn of(object: Node<'_>) -> Option<Self> {
         let annotations = object.at(&["metadata", "annotations"])?;
         let mut events = annotations.str("helm.sh/hook")?.split(',').map(str::trim);

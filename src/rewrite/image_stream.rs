@@ -1,4 +1,4 @@
-//! Images that the tags of OpenShift's image streams set.
+//! Images that are set by tags of OpenShift image streams.
 
 use crate::inventory::Inventory;
 use crate::resource::workload::openshift::{StreamTag, TagSource};
@@ -6,11 +6,11 @@ use crate::resource::workload::tag_name::TagName;
 use crate::resource::workload::{DecidedBy, ImageText, Skip};
 use crate::text::source::Spanned;
 
-/// Tags of one stream that stand for one another are followed this far.
+/// Maximum number of tags that are followed from one to another in a stream.
 const MAX_ALIASES: usize = 8;
 
-/// Says of images that a stream's tag of the inputs sets what they are set to. They stay unjudged: what the tag stood
-/// for when it was imported, and whether it was, the inputs do not tell.
+/// Adds the image that a stream's tag in the inputs sets to the image uses that it replaces. They remain unchecked:
+/// the inputs do not show which image the tag referred to when it was imported, or whether it was imported.
 pub(crate) fn resolve(inventory: &mut Inventory) {
     let Inventory { images, pods, stream_tags, image_streams, .. } = inventory;
     for image in images.iter_mut().filter(|image| image.image == ImageText::Skipped(Skip::SetByImageStream)) {
@@ -27,7 +27,8 @@ pub(crate) fn resolve(inventory: &mut Inventory) {
     }
 }
 
-/// The image that a tag stands for, and whether it is pulled from there; `None` where that is not certain.
+/// Returns the image that a tag refers to, and whether it is pulled from that registry; `None` if that is not
+/// certain.
 fn origin<'t>(name: &TagName, tags: &'t [StreamTag]) -> Option<(&'t Spanned<String>, bool)> {
     let mut wanted = name.clone();
     let mut by_source = true;
@@ -36,7 +37,7 @@ fn origin<'t>(name: &TagName, tags: &'t [StreamTag]) -> Option<(&'t Spanned<Stri
         let tag = found.next().filter(|_| found.next().is_none())?;
         match &tag.source {
             TagSource::Image { image, from_source } => return Some((image, by_source && *from_source)),
-            // Which of the two policies counts then is not documented.
+            // It is not documented which of the two policies then applies.
             TagSource::Tag(other) => (wanted.tag, by_source) = (other.clone(), false),
             TagSource::Other => return None,
         }

@@ -1,4 +1,4 @@
-//! What some objects of the inputs change about others: namespaces, names and contents of Secrets.
+//! How some objects in the inputs change others: namespaces, and names and contents of Secrets.
 
 mod image_stream;
 mod kustomize;
@@ -12,8 +12,8 @@ use crate::resource::secret::{self, Content, Producer, RefusedBy, Secret};
 use crate::resource::workload::{ImageText, PodId, PodOrigin, Skip};
 use crate::text::source::{SourceId, Sources, Spanned};
 
-/// Marks what another object of the inputs replaces: images that a kustomization's `images:` rewrites, or that are
-/// the bare names of image streams; namespaces that a kustomization sets; Secrets that are filled in.
+/// Marks everything that another object in the inputs replaces: images that a kustomization's `images:` rewrites, or
+/// that are the bare names of image streams; namespaces that a kustomization sets; and Secrets that are filled in.
 pub fn apply(inventory: &mut Inventory, sources: &Sources) {
     let kustomizations = std::mem::take(&mut inventory.kustomizations);
     let builds = kustomization::builds(&kustomizations, sources);
@@ -23,7 +23,7 @@ pub fn apply(inventory: &mut Inventory, sources: &Sources) {
     mark_filled_in(&mut inventory.secrets, &inventory.filled_in);
     secret::follow_mirrors(&mut inventory.secrets);
     for image in &mut inventory.images {
-        // Flags and annotations are no field that it rewrites.
+        // It does not rewrite images in flags and annotations.
         let is_mention = inventory.pods.get(image.pod.0 as usize).is_some_and(|pod| pod.origin == PodOrigin::Mention);
         if is_mention || matches!(image.image, ImageText::Skipped(_)) {
             continue;
@@ -37,21 +37,21 @@ pub fn apply(inventory: &mut Inventory, sources: &Sources) {
     unrendered_chart::separate_templates(inventory, sources);
 }
 
-/// An image's name without tag and digest.
+/// Returns an image's name without tag and digest.
 fn bare_name(text: &str) -> &str {
     let text = text.split_once('@').map_or(text, |(name, _)| name);
     let path_start = text.rfind('/').map_or(0, |slash| slash + 1);
     text[path_start..].find(':').map_or(text, |colon| &text[..path_start + colon])
 }
 
-/// kustomize sets the namespace of all that it builds. Where several builds, or a build and the object, disagree any of
-/// them is possible.
+/// Applies the namespaces that kustomize sets for everything it builds. If several builds, or a build and the object,
+/// disagree, any of them is possible.
 fn set_namespaces(inventory: &mut Inventory, builds: &[Build<'_>], settled: &BTreeSet<PodId>, sources: &Sources) {
     let namespaces = kustomization::namespaces(builds, sources);
     let set = |namespace: &mut Option<String>, source: SourceId| {
         if let Some(built) = namespaces.get(&source) {
             let own = namespace.take();
-            // Where a build leaves an object without a namespace, so is it: any is possible.
+            // If a build leaves an object without a namespace, any namespace is possible.
             let given: Option<Vec<String>> = built.iter().map(|built| built.clone().or_else(|| own.clone())).collect();
             *namespace = given.and_then(|given| the_only(given.into_iter()));
         }
@@ -73,7 +73,7 @@ fn set_namespaces(inventory: &mut Inventory, builds: &[Build<'_>], settled: &BTr
     }
 }
 
-/// Tells each secret generator whose references kustomize rewrites, and which namespace its Secrets get.
+/// Sets for each secret generator the sources whose references kustomize rewrites, and the namespace of its Secrets.
 fn mark_generated(secrets: &mut [Secret], builds: &[Build<'_>]) {
     for secret in secrets {
         let Producer::Generator(generator) = &mut secret.producer else { continue };
@@ -84,7 +84,7 @@ fn mark_generated(secrets: &mut [Secret], builds: &[Build<'_>]) {
     }
 }
 
-/// What a Secret holds is not known where something fills it in, as long as the API server takes it.
+/// Marks the content of Secrets that something fills in as unknown, if the API server accepts the Secret.
 fn mark_filled_in(secrets: &mut [Secret], filled_in: &[Spanned<(Option<String>, String)>]) {
     for filled in filled_in {
         let (namespace, name) = &filled.value;
@@ -105,7 +105,7 @@ fn mark_filled_in(secrets: &mut [Secret], filled_in: &[Spanned<(Option<String>, 
     }
 }
 
-/// The value that all agree on.
+/// Returns the value if all are the same.
 fn the_only(values: impl Iterator<Item = String>) -> Option<String> {
     let mut values: BTreeSet<String> = values.collect();
     values.pop_first().filter(|_| values.is_empty())

@@ -1,4 +1,4 @@
-//! Charts that are not rendered: what their templates hold is uncertain.
+//! Charts that are not rendered: the content of their templates is uncertain.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use crate::resource::chart::{ChartFile, Unrendered, UnrenderedChart, is_setting,
 use crate::resource::workload::PodOrigin;
 use crate::text::source::{SourceId, SourceOrigin, Sources, Span};
 
-/// Finds the charts among the sources, and takes what their templates hold for uncertain.
+/// Finds the charts in the sources, and marks the content of their templates as uncertain.
 pub(super) fn separate_templates(inventory: &mut Inventory, sources: &Sources) {
     let charts: Vec<ChartFile> = sources.iter().filter_map(|(id, source)| read(id, source)).collect();
     if charts.is_empty() {
@@ -26,7 +26,7 @@ pub(super) fn separate_templates(inventory: &mut Inventory, sources: &Sources) {
             counts[at] += 1;
         }
     }
-    // A rendering that failed is told by itself.
+    // A rendering that failed is reported separately.
     let rendered = sources.iter().filter_map(|(_, source)| match source.origin() {
         SourceOrigin::Rendered(rendering) => Some(rendering.folder.as_str()),
         _ => None,
@@ -42,8 +42,8 @@ pub(super) fn separate_templates(inventory: &mut Inventory, sources: &Sources) {
     inventory.charts = unrendered;
 }
 
-/// The outermost chart that a file belongs to, and the file's path in it. A chart in the `charts/` of another is part
-/// of that one.
+/// Returns the outermost chart that a file belongs to, and the file's path in it. A chart in the `charts/` folder of
+/// another is part of that one.
 fn chart_of<'p>(path: &'p str, by_folder: &BTreeMap<&str, usize>) -> Option<(usize, &'p str)> {
     let mut found = by_folder.get(".").and_then(|&at| Some((at, within(path, ".")?)));
     let ends = path.match_indices('/').map(|(at, _)| at);
@@ -60,8 +60,8 @@ fn chart_of<'p>(path: &'p str, by_folder: &BTreeMap<&str, usize>) -> Option<(usi
     found
 }
 
-/// What templates hold is uncertain: pods may get other images and pull secrets, Secrets may not be made, or under
-/// another name.
+/// Marks the facts from templates as uncertain: pods may get other images and pull secrets, and Secrets may have
+/// another name or not be created.
 fn doubt(inventory: &mut Inventory, templates: &BTreeSet<SourceId>) {
     let inside = |span: Span| templates.contains(&span.source);
     inventory.problems.retain(|problem| {

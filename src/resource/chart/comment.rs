@@ -1,29 +1,30 @@
 //! The comment that renderers write before each document: `# Source: shop/templates/deployment.yaml`.
 //!
-//! helm writes it directly behind the `---` of every document (`pkg/action/install.go` of Helm 3, `cmd/helm/template.go`),
-//! before any comment that the template itself holds.
+//! helm writes it directly after the `---` of every document (`pkg/action/install.go` of Helm 3,
+//! `cmd/helm/template.go`), before any comment in the template itself.
 
-/// What the comment begins with.
+/// The beginning of the comment.
 const MARK: &str = "# Source: ";
 
-/// Whether a text may hold such comments at all.
+/// Whether a text may contain such comments at all.
 pub fn may_have(text: &str) -> bool {
     memchr::memmem::find(text.as_bytes(), MARK.as_bytes()).is_some()
 }
 
-/// The template that wrote the document in which `offset` lies, as the comment names it. `rendered` is known to be a
-/// renderer's output; in other texts somebody may have written such a comment by hand, so it has to name a template.
+/// Returns the template that produced the document at `offset`, as the comment names it. `rendered` means that the
+/// text is a renderer's output. In other texts, someone may have written such a comment by hand, so that it has to
+/// name a template.
 pub fn template_at(text: &str, offset: u32, rendered: bool) -> Option<&str> {
     let before = text.get(..offset as usize)?;
     let start = document_start(before);
     let lines = text.get(start..)?.lines().take_while(|line| line.starts_with('#') || line.trim().is_empty());
     let path = lines.filter(|line| !line.is_empty()).find_map(|line| line.strip_prefix(MARK))?.trim_end();
-    // What a renderer names is any path: of the current folder, of one above it, from the root.
+    // A renderer may name any path: in the current folder, in one above it, or absolute.
     let named = if rendered { is_line(path) } else { is_path(path) && names_template(path) };
     named.then_some(path)
 }
 
-/// Behind the last line `---` of a text; its start where there is none.
+/// The offset after the last `---` line of a text; 0 if there is none.
 fn document_start(before: &str) -> usize {
     let mut end = before.len();
     loop {
@@ -42,13 +43,13 @@ fn is_line(text: &str) -> bool {
     !text.is_empty() && !text.contains(char::is_control)
 }
 
-/// Whether a text is a path of a file within a folder, and no address or sentence.
+/// Whether a text is the path of a file in a folder, and not a URL or sentence.
 fn is_path(text: &str) -> bool {
     let plain = !text.contains(|c: char| c.is_whitespace() || c.is_control() || matches!(c, ':' | '\\'));
     plain && text.contains('/') && text.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
 
-/// Whether a path leads to a file under `templates` or `crds` of a chart or subchart.
+/// Whether a path leads to a file under `templates` or `crds` in a chart or subchart.
 fn names_template(path: &str) -> bool {
     let mut parts = path.split('/').skip(1);
     loop {

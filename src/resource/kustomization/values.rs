@@ -1,20 +1,20 @@
-//! What kustomize refuses of a kustomization that it decodes, by the values alone: nothing else has to be known for it.
+//! Values for which kustomize refuses a kustomization that it can decode, independent of any other file.
 //!
-//! Held against kustomize 5.8.3 and 5.5.0, which agree in all of it.
+//! Verified against kustomize 5.8.3 and 5.5.0, which agree in all of it.
 
 use super::fields::Fields;
 use super::refusal::{Refusal, Remedy};
 use crate::text::yaml::Node;
 
-/// The one schema that kustomize brings along (`kyaml/openapi/kubernetesapi/openapiinfo.go`).
+/// The only schema that is built into kustomize (`kyaml/openapi/kubernetesapi/openapiinfo.go`).
 const OPENAPI_VERSION: &str = "v1.21.2";
 
-/// The first value that kustomize refuses.
+/// Returns the refusal for the first value that kustomize rejects.
 pub(crate) fn refusal(fields: &Fields<'_>) -> Option<Refusal> {
     empty_member(fields).or_else(|| openapi(fields)).or_else(|| replacements(fields))
 }
 
-/// `- ` and nothing behind it, or `- ""`.
+/// Finds `- ` without a value, or `- ""`.
 fn empty_member(fields: &Fields<'_>) -> Option<Refusal> {
     let lists = [
         ("resources", "accumulating resources: accumulating resources from '': new root cannot be empty"),
@@ -33,7 +33,7 @@ fn openapi(fields: &Fields<'_>) -> Option<Refusal> {
     let openapi = Fields::of(fields.get("openapi")?);
     let version = openapi.get("version")?;
     let is_other = version.as_str().is_some_and(|text| !text.is_empty() && text != OPENAPI_VERSION);
-    // A path that leads nowhere comes first.
+    // A path that does not exist is reported first.
     (is_other && openapi.get("path").is_none()).then(|| {
         let words = "the specified OpenAPI version is not built in";
         let remedy = Remedy::Replace(OPENAPI_VERSION.to_owned());
@@ -41,8 +41,8 @@ fn openapi(fields: &Fields<'_>) -> Option<Refusal> {
     })
 }
 
-/// Sort options that kustomize refuses, which it reads only where the kustomization itself is built, not where another
-/// one builds from it (`makeCustomizedResMap` of `api/internal/target/kusttarget.go`).
+/// Returns the refusal for invalid sort options. kustomize reads them only if the kustomization itself is built, not
+/// if another one builds from it (`makeCustomizedResMap` of `api/internal/target/kusttarget.go`).
 pub(crate) fn order(fields: &Fields<'_>) -> Option<Refusal> {
     let options = fields.entry("sortOptions")?;
     let inner = Fields::of(options.value);
@@ -62,7 +62,7 @@ pub(crate) fn order(fields: &Fields<'_>) -> Option<Refusal> {
     }
 }
 
-/// Inline replacements without a source or without targets (`api/internal/builtins/ReplacementTransformer.go`,
+/// Finds inline replacements without a source or without targets (`api/internal/builtins/ReplacementTransformer.go`,
 /// `api/filters/replacement/replacement.go`).
 fn replacements(fields: &Fields<'_>) -> Option<Refusal> {
     fields.items("replacements").find_map(|node| {

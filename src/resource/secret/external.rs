@@ -1,7 +1,7 @@
 //! ExternalSecret and ClusterExternalSecret: Secrets that the External Secrets Operator fetches.
 //!
-//! Follows `apis/externalsecrets/v1` of external-secrets: `target.name` before the object's own name, a type that is
-//! left out is `Opaque`, and with the creation policies `Merge` and `None` no Secret is made.
+//! Follows `apis/externalsecrets/v1` of external-secrets: `target.name` takes precedence over the object's own name,
+//! an omitted type is `Opaque`, and with the creation policies `Merge` and `None` no Secret is created.
 
 use super::Found;
 use crate::resource::Object;
@@ -20,7 +20,7 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Fou
     let spec = if cluster { outer.and_then(|spec| spec.get("externalSecretSpec")) } else { outer };
     let target = spec.and_then(|spec| spec.get("target"));
     let in_target = |key: &str| target.and_then(|target| target.get(key));
-    // It may make objects of other kinds, too.
+    // It may create objects of other kinds, too.
     if in_target("manifest").is_some() {
         return;
     }
@@ -54,7 +54,7 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Fou
     });
 }
 
-/// The template's keys where it has some; what was fetched otherwise, or beside them under `mergePolicy: Merge`.
+/// The keys of the template if it has any; otherwise the fetched keys, or both with `mergePolicy: Merge`.
 fn keys<'a>(spec: Option<Node<'a>>, template: Option<Node<'a>>) -> Keys<'a> {
     let has_items = |node: Option<Node<'_>>| node.is_some_and(|node| node.items().next().is_some());
     let data_from = spec.and_then(|spec| spec.get("dataFrom"));
@@ -74,7 +74,7 @@ fn keys<'a>(spec: Option<Node<'a>>, template: Option<Node<'a>>) -> Keys<'a> {
     }
 }
 
-/// Where a ClusterExternalSecret makes its Secrets. What a selector picks is not to be told from here.
+/// The namespaces where a ClusterExternalSecret creates its Secrets. Those that a selector picks are not known.
 fn namespaces(spec: Node<'_>) -> Vec<Target> {
     let listed = spec.get("namespaces").into_iter().flat_map(Node::items);
     let mut targets: Vec<_> = listed

@@ -1,16 +1,16 @@
-//! Secrets that a controller fills with the content of another one of the inputs.
+//! Secrets that a controller fills with the content of another one in the inputs.
 //!
-//! Follows kubernetes-replicator (`replicate/secret/secrets.go`: the data alone is copied, where the source allows it) and
-//! kubernetes-reflector (`Mirroring/SecretMirror.cs`: the same). The type is the copy's own, and a Secret's type cannot be
-//! changed.
+//! Follows kubernetes-replicator (`replicate/secret/secrets.go`: only the data is copied, if the source allows it)
+//! and kubernetes-reflector (`Mirroring/SecretMirror.cs`: likewise). The copy keeps its own type, because the type of
+//! a Secret cannot be changed.
 
 use crate::resource::secret::copies::Presence;
 use crate::resource::secret::{Content, Producer, RefusedBy, Secret};
 
-/// Copies of copies are followed this far.
+/// Maximum length of a chain of copies.
 const MAX_CHAIN: usize = 4;
 
-/// Gives copies the content of their source, where the inputs have it and it may be copied.
+/// Sets the content of copies to that of their source, if it is in the inputs and may be copied.
 pub(crate) fn follow(secrets: &mut [Secret]) {
     for _ in 0..MAX_CHAIN {
         let found: Vec<(usize, Content)> = secrets
@@ -39,7 +39,7 @@ fn content(copy: &Secret, secrets: &[Secret]) -> Option<Content> {
         to.is_some() && source.lent.iter().any(|lent| lent.presence(to) == Some(Presence::Copied(*by)))
     };
     let mut sources = secrets.iter().filter(|it| it.name.value == name && it.namespace.as_deref() == Some(namespace));
-    // Of several nobody can tell which one the cluster has.
+    // With several sources, it is not known which one is in the cluster.
     let (source, None) = (sources.next()?, sources.next()) else { return None };
     let usable = match &source.content {
         Content::Config(_) => true,

@@ -1,4 +1,4 @@
-//! What is known beforehand of a Secret that does not exist yet: its type and, sometimes, its keys.
+//! What is known in advance about a Secret that does not exist yet: its type and, sometimes, its keys.
 
 use crate::resource::secret::sops::is_encrypted;
 use crate::resource::secret::{Content, FORMATS, IgnoredBecause};
@@ -7,13 +7,13 @@ use crate::text::placeholder::is_placeholder;
 use crate::text::source::Spanned;
 use crate::text::yaml::Node;
 
-/// The `type` of a Secret.
+/// The `type` of a Secret that will be created.
 pub(super) enum SecretType {
-    /// Left out, which makes it `Opaque`.
+    /// The type is omitted, which makes it `Opaque`.
     Unset,
-    /// This text.
+    /// The type is this text.
     Written(Spanned<String>),
-    /// Another program has yet to write it.
+    /// Another program has yet to fill in the type.
     Unknown,
 }
 
@@ -33,7 +33,7 @@ impl SecretType {
         }
     }
 
-    /// What the kubelet will find in a Secret of this type whose values nobody sees.
+    /// The content that the kubelet will find in a Secret of this type whose values are not known.
     pub(super) fn content(&self, keys: &Keys<'_>) -> Content {
         let written = match self {
             Self::Unknown => return Content::Opaque,
@@ -53,14 +53,15 @@ impl SecretType {
 
 /// The data keys of a Secret that does not exist yet.
 pub(super) enum Keys<'a> {
-    /// All of them.
+    /// The complete list of keys.
     Known(Vec<&'a str>),
-    /// These, and perhaps others.
+    /// Some of the keys; there may be others.
     AtLeast(Vec<&'a str>),
 }
 
 impl<'a> Keys<'a> {
-    /// The keys of mappings. One that is no mapping, such as a template expression, could become anything.
+    /// Returns the keys of mappings. A value that is not a mapping, such as a template expression, could become
+    /// anything.
     pub(super) fn of_maps(maps: impl IntoIterator<Item = Option<Node<'a>>>) -> Self {
         let mut keys = Vec::new();
         let mut complete = true;
@@ -76,7 +77,7 @@ impl<'a> Keys<'a> {
         if complete { Self::Known(keys) } else { Self::AtLeast(keys) }
     }
 
-    /// One key from each item of a list.
+    /// Returns one key from each item in a list.
     pub(super) fn of_items(list: Option<Node<'a>>, key: &str) -> Self {
         let Some(list) = list.filter(|list| !list.is_null()) else { return Self::Known(Vec::new()) };
         let names: Vec<_> = list.items().map(|item| item.str(key).filter(|name| !is_placeholder(name))).collect();
@@ -85,7 +86,7 @@ impl<'a> Keys<'a> {
         if complete { Self::Known(keys) } else { Self::AtLeast(keys) }
     }
 
-    /// Others may be added.
+    /// Marks the list as incomplete.
     #[must_use]
     pub(super) fn or_more(self) -> Self {
         match self {
@@ -93,7 +94,7 @@ impl<'a> Keys<'a> {
         }
     }
 
-    /// Both.
+    /// Combines two lists of keys.
     #[must_use]
     pub(super) fn and(self, other: Self) -> Self {
         let complete = matches!((&self, &other), (Self::Known(_), Self::Known(_)));

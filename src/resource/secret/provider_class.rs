@@ -1,6 +1,7 @@
-//! SecretProviderClass: the Secrets Store CSI driver makes Secrets of what it mounts, once a pod mounts it.
+//! SecretProviderClass: the Secrets Store CSI driver creates Secrets from mounted content, as soon as a pod mounts
+//! it.
 //!
-//! Follows `pkg/util/secretutil/secret.go` of secrets-store-csi-driver; without a type it makes none.
+//! Follows `pkg/util/secretutil/secret.go` of secrets-store-csi-driver; without a type it creates none.
 
 use super::Found;
 use crate::resource::Object;

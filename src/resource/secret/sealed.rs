@@ -1,7 +1,7 @@
-//! SealedSecret: encrypted in the inputs, a Secret of the same name and namespace in the cluster.
+//! SealedSecret: encrypted in the inputs, and a Secret of the same name and namespace in the cluster.
 //!
-//! Follows `Unseal` of sealed-secrets, `pkg/apis/sealedsecrets/v1alpha1/sealedsecret_expansion.go`: the name that the
-//! template's metadata has is overwritten, and a type that is left out becomes `Opaque`.
+//! Follows `Unseal` of sealed-secrets, `pkg/apis/sealedsecrets/v1alpha1/sealedsecret_expansion.go`: the name in the
+//! template's metadata is overwritten, and an omitted type becomes `Opaque`.
 
 use super::Found;
 use crate::resource::Object;
@@ -20,7 +20,7 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Fou
         let plain = template.and_then(|template| template.get("data"));
         secret_type.content(&Keys::of_maps([encrypted, plain]))
     } else {
-        // The deprecated `spec.data` is a whole Secret, with its type, encrypted as one.
+        // The deprecated `spec.data` is a whole Secret, including its type, encrypted as one value.
         Content::Opaque
     };
     found.secrets.push(Secret {

@@ -1,7 +1,7 @@
 //! The kinds of the Vault Secrets Operator that write a Secret.
 //!
-//! Follows `Destination` of vault-secrets-operator, `api/v1beta1/common.go`: `type` counts only with `create: true`, and
-//! without that the Secret has to be there already.
+//! Follows `Destination` of vault-secrets-operator, `api/v1beta1/common.go`: `type` only applies with `create: true`;
+//! otherwise the Secret must already exist.
 
 use super::Found;
 use crate::resource::Object;
@@ -33,7 +33,7 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Fou
         namespace: object.name.namespace.clone(),
         name,
         resource,
-        // The keys are those of the secret in Vault, and what `transformation` adds.
+        // The keys are those of the secret in Vault, and those that `transformation` adds.
         content: secret_type.content(&Keys::AtLeast(Vec::new())),
         declared_type: secret_type.written(),
         producer: Producer::Vault,

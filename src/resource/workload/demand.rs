@@ -1,7 +1,8 @@
-//! Reads what a pod spec asks of its nodes: `nodeSelector`, the required node affinity, `os.name`.
+//! Reads a pod spec's constraints on its nodes: `nodeSelector`, the required node affinity, and `os.name`.
 //!
 //! Follows `staging/src/k8s.io/api/core/v1/types.go` of Kubernetes 1.37 and the validation in
-//! `pkg/apis/core/validation/validation.go`. What that refuses asks for nothing here: no pod of it will ever be.
+//! `pkg/apis/core/validation/validation.go`. A spec that the validation rejects has no constraints here, because no
+//! pod is ever created from it.
 
 use std::collections::BTreeSet;
 
@@ -10,11 +11,11 @@ use crate::resource::workload::value::is_to_be_written;
 use crate::text::source::Span;
 use crate::text::yaml::Node;
 
-/// The way to the terms of the required node affinity. The preferred one shuts no node out.
+/// Path to the terms of the required node affinity. The preferred one does not exclude any nodes.
 const TERMS: &[&str] =
     &["affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms"];
 
-/// The labels, with their old names.
+/// The node labels, including their old names.
 const LABELS: [(&str, Label); 4] = [
     ("kubernetes.io/os", Label::System),
     ("kubernetes.io/arch", Label::Architecture),
@@ -22,7 +23,7 @@ const LABELS: [(&str, Label); 4] = [
     ("beta.kubernetes.io/arch", Label::Architecture),
 ];
 
-/// What a label of a node says.
+/// The property of a node that a label describes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Label {
     System,
@@ -42,7 +43,7 @@ impl Label {
     }
 }
 
-/// What a pod spec asks of its nodes.
+/// Returns the constraints of a pod spec on its nodes.
 pub(super) fn of_pod_spec(spec: Node<'_>) -> Demand {
     let mut spans = Vec::new();
     let mut base = Term::default();
@@ -53,7 +54,7 @@ pub(super) fn of_pod_spec(spec: Node<'_>) -> Demand {
         let (key, value) = (entry.key.span(), entry.value.span());
         spans.push(Span::new(key.source, key.start, value.end.max(key.end)));
     }
-    // It does not lead the scheduler, but the kubelet of another system refuses the pod.
+    // The field does not affect the scheduler, but the kubelet on another operating system rejects the pod.
     if let Some(name) = spec.at(&["os", "name"])
         && let Some(system) = known(name)
     {
@@ -69,7 +70,7 @@ pub(super) fn of_pod_spec(spec: Node<'_>) -> Demand {
     Demand { terms, spans }
 }
 
-/// One alternative; `None` where it is empty, and matches no node.
+/// Returns one alternative of the affinity; `None` if it is empty, and matches no node.
 fn affinity_term(term: Node<'_>, spans: &mut Vec<Span>) -> Option<Term> {
     let expressions: Vec<Node<'_>> = term.get("matchExpressions").into_iter().flat_map(Node::items).collect();
     let has_fields = term.get("matchFields").is_some_and(|fields| fields.items().next().is_some());
@@ -87,13 +88,13 @@ fn affinity_term(term: Node<'_>, spans: &mut Vec<Span>) -> Option<Term> {
     Some(all)
 }
 
-/// Whether something else than a mapping stands for a term, or for its expressions.
+/// Whether a term, or its expressions, are something other than mappings, such as a template expression.
 fn is_template(term: Node<'_>) -> bool {
     let expressions = term.get("matchExpressions");
     is_to_be_written(term) || expressions.is_some_and(|it| it.is_mapping() || it.as_str().is_some())
 }
 
-/// The values that one expression leaves; `None` where that is not known, or nothing is asked.
+/// Returns the values that an expression allows; `None` if they are not known, or it is not a constraint.
 fn requirement(expression: Node<'_>) -> Option<Values> {
     let listed = || {
         let list = expression.get("values").filter(|list| list.is_sequence())?;
@@ -109,7 +110,7 @@ fn requirement(expression: Node<'_>) -> Option<Values> {
     }
 }
 
-/// A value that nothing has yet to write.
+/// Returns a value, unless another program has yet to fill it in.
 fn known(value: Node<'_>) -> Option<&str> {
     value.as_str().filter(|text| !text.is_empty() && !is_to_be_written(value))
 }
@@ -120,7 +121,7 @@ mod tests {
     use crate::text::source::SourceId;
     use crate::text::yaml;
 
-    /// The nodes that a spec allows, and the text that says so.
+    /// The nodes that a spec allows, and the text of its constraints.
     fn asked(spec: &str) -> (Vec<String>, Vec<String>) {
         let (mut nodes, mut said) = (Vec::new(), Vec::new());
         yaml::read(SourceId(0), spec, false, &mut |piece| {

@@ -1,29 +1,29 @@
-//! Keys that stand twice in one mapping, where they decide what is pulled and with what. Kubernetes takes the last, and
-//! so does everything else here.
+//! Keys that occur twice in one mapping, if they decide what is pulled and with which credentials. Kubernetes uses
+//! the last one, and so does all other code here.
 
 use crate::resource::workload::{Container, ResourceId};
 use crate::text::source::Span;
 use crate::text::yaml::Node;
 
-/// A key that is written more than once.
+/// A key that occurs more than once in a mapping.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DuplicateKey {
-    /// The object.
+    /// The object that contains the mapping.
     pub resource: ResourceId,
-    /// The container that the key is of, where it is one's.
+    /// The container that the key belongs to, if any.
     pub container: Option<Container>,
-    /// The key.
+    /// The name of the key.
     pub key: &'static str,
-    /// The last one, which counts.
+    /// The place of the last one, which is used.
     pub wins: Span,
-    /// Those before it, which count for nothing.
+    /// The places of the earlier ones, which are ignored.
     pub lose: Vec<Span>,
-    /// Whether all have the same scalar, so that nothing is lost.
+    /// Whether all have the same scalar as value, so that nothing is lost.
     pub same: bool,
 }
 
-/// Looks for the watched keys, at most sixteen, in one mapping. A mapping that is met again through an alias is not
-/// reported again.
+/// Finds duplicates of the watched keys, at most sixteen, in one mapping. A mapping that is reached again through an
+/// alias is not reported again.
 pub(crate) fn find(
     node: Node<'_>,
     watched: &'static [&'static str],

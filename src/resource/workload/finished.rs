@@ -1,11 +1,11 @@
-//! Work that is over, as a dump of a cluster shows it: the kubelet pulls nothing for it any more.
+//! Completed workloads, as in a dump of a cluster: the kubelet no longer pulls images for them.
 
 use crate::resource::Object;
 use crate::text::yaml::Node;
 
-/// Whether an object has run to its end, or is the template of an old revision that has no pods: a Pod whose phase is
-/// final, a Job with a final condition, a ReplicaSet or ReplicationController of no replicas. Only a cluster writes a
-/// status, and an object of a dump has a `uid`; a manifest that asks for no replicas is scaled up some day.
+/// Whether an object has completed, or is the template of an old revision without pods: a Pod in a final phase, a Job
+/// with a final condition, or a ReplicaSet or ReplicationController with zero replicas. Only a cluster writes a
+/// status, and an object in a dump has a `uid`; a manifest with zero replicas may be scaled up later.
 pub(super) fn is_finished(object: &Object<'_>) -> bool {
     match (object.name.group(), object.name.kind.as_str()) {
         ("", "Pod") => {

@@ -1,4 +1,4 @@
-//! The built-in kinds that hold a pod spec, and where.
+//! The built-in kinds that contain a pod spec, and its path.
 //!
 //! Follows `staging/src/k8s.io/api/{core,apps,batch,extensions}` of Kubernetes 1.37 and the legacy versions that the
 //! API server once served.
@@ -6,7 +6,7 @@
 use crate::resource::ResourceName;
 use crate::resource::workload::PodOrigin;
 
-/// A built-in kind and the place of its pod spec.
+/// A built-in kind and the path of its pod spec.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BuiltinKind {
     kind: &'static str,
@@ -15,23 +15,23 @@ pub struct BuiltinKind {
     pub pod_metadata: &'static [&'static str],
     /// Keys from the object to the pod spec.
     pub pod_spec: &'static [&'static str],
-    /// Whether the object is the pod itself.
+    /// The origin of its pods: the object itself, or a template in it.
     pub origin: PodOrigin,
 }
 
 impl BuiltinKind {
-    /// Whether it is this kind of this group.
+    /// Whether a group and kind are those of this built-in kind.
     pub fn is(&self, group: &str, kind: &str) -> bool {
         self.kind == kind && self.groups.contains(&group)
     }
 
-    /// Keys from the object to its pod template; `None` where it is the pod itself.
+    /// Keys from the object to its pod template; `None` if it is the pod itself.
     pub fn template(&self) -> Option<&'static [&'static str]> {
         self.pod_metadata.split_last().map(|(_, path)| path).filter(|path| !path.is_empty())
     }
 }
 
-/// The keys on the way from an object to its pods.
+/// The keys on the path from an object to its pods.
 pub(super) const LEVEL_KEYS: &[&str] = &["kind", "metadata", "spec", "template", "jobTemplate"];
 
 const APPS: &[&str] = &["apps", "extensions"];
@@ -46,8 +46,8 @@ const fn template(kind: &'static str, groups: &'static [&'static str]) -> Builti
     }
 }
 
-/// Every built-in kind with a pod spec. The legacy `v1` spelling of the apps kinds is not served by any cluster, but is
-/// met in old files, and means the same.
+/// Every built-in kind with a pod spec. No cluster serves the legacy `v1` form of the apps kinds, but it occurs in
+/// old files with the same meaning.
 pub const BUILTIN: &[BuiltinKind] = &[
     BuiltinKind {
         kind: "Pod",
@@ -78,7 +78,8 @@ pub const BUILTIN: &[BuiltinKind] = &[
     },
 ];
 
-/// The built-in kind of an object; an object of a foreign group is none, even if it borrows the name.
+/// Returns the built-in kind of an object. An object in a foreign group does not have one, even if its kind has the
+/// same name.
 pub fn builtin(name: &ResourceName) -> Option<&'static BuiltinKind> {
     BUILTIN.iter().find(|builtin| builtin.is(name.group(), &name.kind))
 }

@@ -1,4 +1,4 @@
-//! Paths of fields.
+//! Helpers for the paths of fields.
 
 /// Joins two paths, either of which may be empty.
 pub(super) fn join(path: &str, rest: &str) -> String {

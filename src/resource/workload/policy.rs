@@ -1,9 +1,10 @@
-//! Policies: what looks like a pod in them is a pattern, a patch, or a part of an object that another one is merged with.
-//! None of their images is pulled as it is written. What may change the images of others is in [`super::rewriter`].
+//! Policies: a part that looks like a pod is a pattern, a patch, or a part of an object that is merged with another
+//! one. None of their images is pulled as written. Policies that may change the images of other objects are in
+//! [`super::rewriter`].
 
 use crate::resource::ResourceName;
 
-/// Groups all of whose kinds are policies, or the reports of one.
+/// Groups that contain only policies and their reports.
 const GROUPS: &[&str] = &[
     // Kyverno: `pattern`, `mutate`, `generate`, and the kinds with CEL.
     "kyverno.io",
@@ -22,7 +23,7 @@ const GROUPS: &[&str] = &[
     "jspolicy.com",
 ];
 
-/// Kinds of groups that have others, too.
+/// Policy kinds in groups that contain other kinds, too.
 const KINDS: &[(&str, &[&str])] = &[
     (
         "admissionregistration.k8s.io",
@@ -39,14 +40,14 @@ const KINDS: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// Whether an object is a policy of Open Cluster Management: an `objectDefinition` is what an object must, or must not,
-/// have, and is merged with the cluster's where it must (`api/v1/configurationpolicy_types.go` of
-/// config-policy-controller). Its images are listed, and not judged.
+/// Whether an object is a policy of Open Cluster Management. An `objectDefinition` describes what an object must, or
+/// must not, have. In the first case it is merged with the object in the cluster
+/// (`api/v1/configurationpolicy_types.go` of config-policy-controller). Its images are listed, but not checked.
 pub(crate) fn holds_objects(name: &ResourceName) -> bool {
     name.group() == "policy.open-cluster-management.io"
 }
 
-/// Whether an object is a policy of Kyverno that may make whole objects. Their images are listed, and not judged.
+/// Whether an object is a Kyverno policy that may create whole objects. Their images are listed, but not checked.
 pub(crate) fn generates_objects(name: &ResourceName) -> bool {
     name.group() == "kyverno.io" && matches!(name.kind.as_str(), "ClusterPolicy" | "Policy")
 }

@@ -1,18 +1,18 @@
-//! The name of a tag of an OpenShift image stream.
+//! Names of tags in OpenShift image streams.
 
-/// The name of a stream's tag, as a trigger has it.
+/// The name of a stream's tag, as a trigger refers to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TagName {
-    /// Namespace of the stream; `None` where neither the trigger nor its object names one.
+    /// The namespace of the stream; `None` if neither the trigger nor its object names one.
     pub namespace: Option<String>,
-    /// The stream.
+    /// The name of the stream.
     pub stream: String,
-    /// The tag.
+    /// The name of the tag.
     pub tag: String,
 }
 
 impl TagName {
-    /// Reads `stream:tag`; without a tag it is `latest`.
+    /// Parses `stream:tag`; the default tag is `latest`.
     pub(crate) fn parse(namespace: Option<String>, name: &str) -> Option<Self> {
         let (stream, tag) = name.split_once(':').unwrap_or((name, "latest"));
         let is_name = !stream.is_empty() && !stream.contains(['/', '@']) && !tag.is_empty();

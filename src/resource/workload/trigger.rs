@@ -9,7 +9,7 @@ use crate::text::yaml::Node;
 
 const ANNOTATION: &str = "image.openshift.io/triggers";
 
-/// openshift/library-go `pkg/image/trigger`, `ObjectFieldTrigger`.
+/// The `ObjectFieldTrigger` of openshift/library-go `pkg/image/trigger`.
 #[derive(Deserialize)]
 struct Trigger {
     #[serde(rename = "fieldPath", default)]
@@ -28,26 +28,26 @@ struct From {
     namespace: String,
 }
 
-/// A container whose image is replaced.
+/// A container whose image a trigger replaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::resource::workload) struct Triggered {
     container: Selector,
-    /// The tag that it is replaced by.
+    /// The image stream tag that replaces the image.
     pub(in crate::resource::workload) from: Option<TagName>,
-    /// The trigger is turned off: the image stays as it is written.
+    /// Whether the trigger is paused: the image then stays as written.
     pub(in crate::resource::workload) paused: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Selector {
-    /// By its name.
+    /// The container with this name.
     Named(String),
-    /// By its list and place in it.
+    /// The container in this list, at this index.
     At(String, usize),
 }
 
 impl Triggered {
-    /// Whether it is this container.
+    /// Whether the trigger is for the given container.
     pub(in crate::resource::workload) fn is(&self, list: &str, at: usize, name: Option<&str>) -> bool {
         match &self.container {
             Selector::Named(wanted) => name == Some(wanted),
@@ -56,8 +56,8 @@ impl Triggered {
     }
 }
 
-/// The containers whose image is replaced. A DeploymentConfig's trigger that is not `automatic` replaces it at the next
-/// `oc rollout latest`.
+/// Returns the containers whose image a trigger replaces. If a DeploymentConfig's trigger is not `automatic`, it
+/// replaces the image at the next `oc rollout latest`.
 pub(in crate::resource::workload) fn triggered_containers(object: &Object<'_>) -> Vec<Triggered> {
     let mut found = Vec::new();
     if object.name.kind == "DeploymentConfig" {
@@ -89,7 +89,7 @@ fn tag(object: &Object<'_>, namespace: Option<&str>, name: &str) -> Option<TagNa
     TagName::parse(namespace.or_else(|| object.name.namespace.clone()), name)
 }
 
-/// The container of `spec.template.spec.containers[?(@.name=="web")].image` or `….containers[0].image`.
+/// Parses the container in `spec.template.spec.containers[?(@.name=="web")].image` or `….containers[0].image`.
 fn field_of(field_path: &str) -> Option<Selector> {
     let (before, rest) = field_path.split_once('[')?;
     let list = before.rsplit('.').next()?;

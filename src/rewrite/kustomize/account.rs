@@ -9,7 +9,7 @@ use crate::resource::service_account::ServiceAccount;
 use crate::resource::workload::{Resource, ResourceId, SecretReference};
 use crate::text::source::Span;
 
-/// A service account as a patch leaves it: besides the one that is patched, as not every build may patch it.
+/// A service account after a patch. It is kept along with the original one, because not every build may patch it.
 pub(super) struct PatchedAccount {
     account: ServiceAccount,
     name: ResourceName,
@@ -24,7 +24,7 @@ impl PatchedAccount {
     }
 }
 
-/// Service accounts whose pull secrets a patch within a kustomization, or one of JSON 6902, changes.
+/// Returns the service accounts whose pull secrets an inline patch, or a JSON 6902 patch, changes.
 pub(super) fn accounts(builder: &Builder<'_>, builds: &[Build<'_>]) -> Vec<PatchedAccount> {
     let mut patched = Vec::new();
     for (own, build) in builder.kustomizations.iter().zip(builds) {
@@ -62,7 +62,7 @@ pub(super) fn accounts(builder: &Builder<'_>, builds: &[Build<'_>]) -> Vec<Patch
 
 fn account_secrets(change: &Change, patch: &Patch, is_inline: bool) -> Option<Vec<SecretReference>> {
     match change {
-        // One in a file of its own that names what it patches was read as what it is.
+        // A patch in its own file that names its object was already read as that object.
         Change::Merge(merge) if merge.name.kind == "ServiceAccount" && (is_inline || patch.target.is_some()) => {
             merge.pods.first().and_then(|pod| pod.pull_secrets.clone())
         }

@@ -1,4 +1,4 @@
-//! What the patches of a kustomization change.
+//! The changes made by the patches in a kustomization.
 
 use super::built::{BuiltPod, Item, Set, Why};
 use super::operation::operate;
@@ -12,7 +12,7 @@ use crate::resource::kustomization::{Kustomization, Refusal, member_path};
 use crate::resource::workload::{SecretReference, kinds};
 use crate::text::placeholder::is_placeholder;
 
-/// Applies one patch.
+/// Applies one patch to the pods.
 pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patch, pods: &mut [BuiltPod]) {
     let changes = match &patch.body {
         Body::File(file) => {
@@ -23,7 +23,7 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
         Body::Unknown | Body::Refused(_) => None,
     };
     match missing::form(builder, own, patch) {
-        // It changes nothing.
+        // An empty patch changes nothing.
         Some(Form::Empty) => return,
         Some(Form::Operations { fault: Some(words) }) => {
             let is_meant = |pod: &BuiltPod| fit(builder.inventory, patch, None, pod) == Some(true);
@@ -34,7 +34,7 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
         _ => {}
     }
     let unfollowed = |reason| Unfollowed { reason, span: patch.span };
-    // kustomize takes one partial object at most where there is a target.
+    // With a target, kustomize accepts at most one partial object.
     let merges = |changes: &[Change]| changes.iter().filter(|it| matches!(it, Change::Merge(_))).count();
     let changes = changes.filter(|changes| patch.target.is_none() || merges(changes) < 2);
     let Some(changes) = changes else {
@@ -97,7 +97,7 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
         if let (None, Some(name)) = (&patch.target, name)
             && fits.iter().all(|fits| *fits == Some(false))
         {
-            // kustomize fails where only an object of another namespace has the name.
+            // kustomize fails if only an object in another namespace has the name.
             let anywhere = ResourceName { namespace: None, ..name.clone() };
             for pod in pods.iter_mut() {
                 if fit(builder.inventory, patch, Some(&anywhere), pod) != Some(false) {
@@ -146,8 +146,8 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
     }
 }
 
-/// A partial object that patches nothing: kustomize refuses that. Objects that generators make, and those that are not
-/// read, may be meant.
+/// Notes a partial object that does not match any object, which kustomize refuses. It may be meant for objects that
+/// generators create, or that are not read.
 fn unmatched(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patch, change: &Change) {
     let (None, Change::Merge(merge)) = (&patch.target, change) else { return };
     let Some(name) = merge.name.name.as_deref() else { return };
@@ -169,7 +169,7 @@ fn unmatched(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patch, chan
     builder.unmatched.push(Refusal::new(patch.span, words, label));
 }
 
-/// Whether pods are of several objects of a build.
+/// Whether the pods belong to more than one object of a build.
 pub(super) fn are_several<'p>(inventory: &Inventory, pods: impl Iterator<Item = &'p BuiltPod>) -> bool {
     let objects = pods.map(|pod| (inventory.pod(pod.pod).resource, pod.names.last(), pod.namespaces.last()));
     let objects: std::collections::BTreeSet<_> = objects.collect();
@@ -183,7 +183,7 @@ fn concerns(merge: &Merge) -> bool {
     merge.reorders || !merge.images.is_empty() || merge.pods.iter().any(says)
 }
 
-/// Whether a patch is meant for a pod's object; `None` where it may be.
+/// Whether a patch applies to a pod's object; `None` if it may.
 fn fit(inventory: &Inventory, patch: &Patch, name: Option<&ResourceName>, pod: &BuiltPod) -> Option<bool> {
     let object = &inventory.resource(inventory.pod(pod.pod).resource).name;
     match (&patch.target, name) {
@@ -191,18 +191,18 @@ fn fit(inventory: &Inventory, patch: &Patch, name: Option<&ResourceName>, pod: &
         (None, None) => None,
         (None, Some(name)) => {
             let is_named = name.name.as_ref().is_some_and(|name| pod.names.contains(name));
-            // None is the one called so (`IsNsEquals` of `kyaml/resid/resid.go`, kustomize 5.8.3).
+            // No namespace equals the one called `default` (`IsNsEquals` of `kyaml/resid/resid.go`, kustomize 5.8.3).
             let effective = |namespace: &Option<String>| namespace.as_deref().unwrap_or("default").to_owned();
             let own = effective(&name.namespace);
             let same_namespace = name.namespace.is_none() || pod.namespaces.iter().any(|it| effective(it) == own);
             let is_meant = name.kind == object.kind && name.group() == object.group() && is_named && same_namespace;
-            // kustomize finds no object of another version, and fails.
+            // kustomize does not find an object of another version, and fails.
             if is_meant && name.api_version != object.api_version { None } else { Some(is_meant) }
         }
     }
 }
 
-/// Merges a partial object; `false` where what comes out is not known.
+/// Merges a partial object; `false` if the result is not known.
 fn merge_object(inventory: &Inventory, patch: &Patch, merge: &Merge, pod: &mut BuiltPod) -> bool {
     if merge.deletes {
         pod.is_deleted = true;
@@ -218,7 +218,8 @@ fn merge_object(inventory: &Inventory, patch: &Patch, merge: &Merge, pod: &mut B
         let parent = |path: &str| containers_parent(within_item(path));
         let own = pod.items.iter().filter_map(|item| item.path(inventory)).find_map(parent);
         let mut images = merge.images.iter().filter_map(|image| parent(&image.path));
-        // A pod template in what has none, or the other way round: it is added, and nobody reads it.
+        // A pod template in an object that has none, or the other way round: the template is added, and nothing reads
+        // it.
         match images.next() {
             Some(other) if own.as_ref() == Some(&other) => {}
             Some(_) => return true,
@@ -229,7 +230,7 @@ fn merge_object(inventory: &Inventory, patch: &Patch, merge: &Merge, pod: &mut B
         }
     }
     if !is_builtin {
-        // Without a schema a list is replaced as a whole.
+        // Without a schema, a list is replaced as a whole.
         if merge.reorders && merge.images.is_empty() {
             pod.blur(Why::of_patch(patch));
             return false;
@@ -286,7 +287,7 @@ fn merge_image(
         (None, Some(at)) => {
             pod.items.push(Item { image: at, added: None, set: Vec::new(), unknown: None });
         }
-        // A container of its own needs a use to begin as: any that its pod is written with.
+        // An added container needs a use to start from: any use of the pod as written.
         (None, None) => match inventory.images.iter().position(|image| image.pod == pod.pod) {
             Some(at) => pod.items.push(Item {
                 image: at,

@@ -1,14 +1,15 @@
-//! Whether what a kustomization changes leaves objects the ids that they have.
+//! Whether the changes in a kustomization keep the ids of objects.
 
 use crate::resource::kustomization::patch::{Body, Change, Patch, operations};
 use crate::resource::kustomization::transformer::Replacement;
 use crate::text::source::Sources;
 use crate::text::yaml::{self, MergeRule, Piece};
 
-/// Whether a patch neither renames nor takes away anything, for certain; whether its file does is known.
+/// Whether a patch certainly neither renames nor deletes an object. `file` is the result for its file, if it is
+/// known.
 pub(super) fn patch_keeps(patch: &Patch, sources: &Sources, file: Option<bool>) -> bool {
     let written = sources.slice(patch.span);
-    // `allowNameChange`, `allowKindChange`, in this entry or in what it takes over from another.
+    // `allowNameChange` or `allowKindChange`, in this entry or in one that it is merged with.
     if written.contains("llow") || written.contains("LLOW") || written.contains("<<") || written.starts_with('*') {
         return false;
     }
@@ -26,7 +27,7 @@ fn change_keeps(change: &Change) -> bool {
     }
 }
 
-/// The same of a file.
+/// Whether a patch file certainly neither renames nor deletes an object.
 pub(super) fn file_keeps(text: &str) -> bool {
     let mut keeps = !text.contains("$patch");
     yaml::read_as(crate::text::source::SourceId(0), text, true, MergeRule::OwnFirst, &mut |piece| match piece {
@@ -42,7 +43,7 @@ pub(super) fn file_keeps(text: &str) -> bool {
     keeps
 }
 
-/// Of JSON 6902 and of replacements: whether what stands at a path has no say in what an object is called.
+/// Whether a path in a JSON 6902 patch or a replacement does not affect the id of an object.
 fn path_keeps(path: &str) -> bool {
     let mut parts = path.split(['.', '/']);
     match (parts.next(), parts.next()) {
@@ -52,11 +53,11 @@ fn path_keeps(path: &str) -> bool {
     }
 }
 
-/// Whether a replacement renames nothing, for certain.
+/// Whether a replacement certainly renames nothing.
 pub(super) fn replacement_keeps(replacement: &Replacement) -> bool {
     replacement.path.is_none()
         && replacement.targets.iter().all(|target| {
-            // Without any it is the name that is replaced.
+            // Without paths, the name is replaced.
             !target.paths.is_empty() && target.paths.iter().all(|path| path_keeps(path))
         })
 }

@@ -1,4 +1,4 @@
-//! Operations of JSON 6902 that fail on the object that they are for.
+//! JSON 6902 operations that fail on the object they apply to.
 
 use super::Builder;
 use super::built::BuiltPod;
@@ -6,7 +6,7 @@ use crate::resource::kustomization::patch::{Body, Form, Operation, Patch};
 use crate::resource::kustomization::{Kustomization, Refusal, member_path};
 use crate::text::yaml::{self, Node, Piece};
 
-/// What a patch is; `None` where it is not among the inputs.
+/// The form of a patch; `None` if it is not in the inputs.
 pub(super) fn form(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patch) -> Option<Form> {
     match (&patch.form, &patch.body) {
         (Some(form), _) => Some(form.clone()),
@@ -19,7 +19,7 @@ pub(super) fn form(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patch
     }
 }
 
-/// Why operations fail on a pod's object, where it is as it is written: a field on the way is not there.
+/// Returns why operations fail on a pod's object, if it is unchanged: a field in a path does not exist.
 pub(super) fn refusal(
     builder: &mut Builder<'_>,
     patch: &Patch,
@@ -29,7 +29,7 @@ pub(super) fn refusal(
     if pod.is_changed || pod.lost.is_some() {
         return None;
     }
-    // What one operation adds, the next may need.
+    // An operation may need a field that an earlier one adds.
     let last = operations.iter().position(|it| !matches!(it.op.as_str(), "test" | "replace"));
     let operations = operations.get(..=last.unwrap_or(operations.len().saturating_sub(1)))?;
     let mut operations = operations.iter().filter(|it| is_looked_up(it)).peekable();
@@ -37,9 +37,9 @@ pub(super) fn refusal(
     let text = builder.sources.slice(builder.inventory.resource(builder.inventory.pod(pod.pod).resource).span);
     builder.checks += text.len() / 16;
     let mut found = None;
-    // Which file it is of does not matter here.
+    // The source id does not matter here.
     yaml::read(crate::text::source::SourceId(0), text, true, &mut |piece| {
-        // A part of a list, of JSON, or of a document with anchors may not be one by itself.
+        // A part of a list, of JSON, or of a document with anchors may not be valid on its own.
         let Piece::Document(document) = piece else { return };
         let Some(root) = document.root().filter(|root| root.get("kind").is_some()) else { return };
         found = operations.clone().find_map(|operation| missing(operation, root));
@@ -47,8 +47,8 @@ pub(super) fn refusal(
     Some(Refusal::new(patch.span, found?, "an object that it selects has no such field"))
 }
 
-/// Whether it is a field that only the object itself, or another patch, can bring along: labels, annotations and
-/// replicas come from other fields of kustomizations too.
+/// Whether an operation is for a field that only the object itself, or another patch, can contain: labels,
+/// annotations, and replicas may also come from other fields of kustomizations.
 fn is_looked_up(operation: &Operation) -> bool {
     let of_others = ["metadata", "labels", "annotations", "selector", "replicas"];
     operation.pointer.starts_with("/spec/")
@@ -57,7 +57,7 @@ fn is_looked_up(operation: &Operation) -> bool {
         && !operation.pointer.split('/').any(|step| of_others.iter().any(|it| step.contains(it)))
 }
 
-/// What evanphx/json-patch 4.12 prints where a field is not there.
+/// The message of evanphx/json-patch 4.12 for a field that does not exist.
 fn missing(operation: &Operation, root: Node<'_>) -> Option<String> {
     let (op, pointer) = (operation.op.as_str(), operation.pointer.as_str());
     let (parent, last) = pointer.rsplit_once('/')?;
@@ -85,7 +85,7 @@ fn missing(operation: &Operation, root: Node<'_>) -> Option<String> {
     }
 }
 
-/// The field or item at a step. The outer `None` is where that is not known.
+/// The field or item at a step. The outer `None` means that it is not known.
 fn child<'a>(node: Node<'a>, step: &str) -> Option<Option<Node<'a>>> {
     if node.is_mapping() {
         return if node.entries().any(|entry| entry.key.is_merge()) { None } else { Some(node.get(step)) };

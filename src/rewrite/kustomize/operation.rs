@@ -1,4 +1,4 @@
-//! What the operations of JSON 6902 do to the images of a pod.
+//! The effects of JSON 6902 operations on the images of a pod.
 
 use super::built::{BuiltPod, Item, Set, Why};
 use crate::inventory::Inventory;
@@ -7,7 +7,7 @@ use crate::resource::kustomization::patch::{Operation, Patch};
 use crate::resource::workload::kinds;
 
 impl Operation {
-    /// Whether it is for a container that the pod certainly does not have: kustomize fails then.
+    /// Whether it is for a container that the pod certainly does not have: kustomize then fails.
     pub(super) fn misses(&self, inventory: &Inventory, pod: &BuiltPod) -> bool {
         let object = &inventory.resource(inventory.pod(pod.pod).resource).name;
         let Some(own) =
@@ -20,7 +20,7 @@ impl Operation {
         self.op != "test" && parents.next().is_some_and(|first| first != own)
     }
 
-    /// Whether it could change what a pod pulls, or with what.
+    /// Whether it could change what a pod pulls, or with which credentials.
     pub(super) fn is_of_pods(&self) -> bool {
         let last = self.path.rsplit(['.', ']']).next().unwrap_or_default();
         let whole = ["", "spec", "template", "jobTemplate", "volumes", "containers", "initContainers"];
@@ -30,13 +30,13 @@ impl Operation {
     }
 }
 
-/// One operation of JSON 6902; `false` where what comes out is not known.
+/// Applies one JSON 6902 operation; `false` if the result is not known.
 pub(super) fn operate(inventory: &Inventory, patch: &Patch, operation: &Operation, pod: &mut BuiltPod) -> bool {
     if operation.op == "test" {
         return true;
     }
     let path = operation.path.as_str();
-    // What is copied is not looked up.
+    // The value of a copy is not resolved.
     let is_copied = matches!(operation.op.as_str(), "copy" | "move") && operation.is_of_pods();
     if is_copied || operation.adds_image && operation.added.is_empty() {
         pod.blur(Why::of_patch(patch));
@@ -49,7 +49,7 @@ pub(super) fn operate(inventory: &Inventory, patch: &Patch, operation: &Operatio
         whole == part || whole.strip_prefix(part).is_some_and(|rest| rest.starts_with(['.', '[']) || part.is_empty())
     };
     let (mut followed, mut is_met) = (true, false);
-    // An item that comes or goes moves those behind it.
+    // Adding or removing an item moves the items after it.
     let list = path.strip_suffix(']').and_then(|_| list_of(path));
     let is_appended = path.ends_with("[-]");
     let moved = pod.is_reordered.then(|| list_of(path)).flatten();
@@ -79,7 +79,8 @@ pub(super) fn operate(inventory: &Inventory, patch: &Patch, operation: &Operatio
             _ => {}
         }
     }
-    // Which one of its list it is for is not known: its place is counted from the end, or one was added before.
+    // It is not known which item in its list it is for: the index is relative to the end, or an item was added
+    // before.
     if !is_met && (path.ends_with("].image") || path.ends_with("].image.reference")) {
         followed &= !blur_list(inventory, patch, path, pod);
     }
@@ -92,7 +93,7 @@ pub(super) fn operate(inventory: &Inventory, patch: &Patch, operation: &Operatio
     followed
 }
 
-/// Makes the images of one list unknown; whether there are any.
+/// Marks the images in one list as unknown. Returns whether there are any.
 fn blur_list(inventory: &Inventory, patch: &Patch, path: &str, pod: &mut BuiltPod) -> bool {
     let mut found = false;
     for item in &mut pod.items {
@@ -104,14 +105,14 @@ fn blur_list(inventory: &Inventory, patch: &Patch, path: &str, pod: &mut BuiltPo
     found
 }
 
-/// Adds the containers or volumes that an operation of JSON 6902 brings; `false` where what comes out is not known.
+/// Adds the containers or volumes from a JSON 6902 operation; `false` if the result is not known.
 fn add_images(inventory: &Inventory, patch: &Patch, operation: &Operation, pod: &mut BuiltPod) -> bool {
     let path = operation.path.as_str();
     let place = path.strip_suffix(']').and_then(|path| path.rsplit_once('['));
     let list = place.map_or(path, |(list, _)| list);
     let own = |item: &Item| item.path(inventory).map(|path| within_item(path).to_owned());
     let parent = list.rsplit_once('.').map_or("", |(parent, _)| parent);
-    // Of an object with several pods only one has the list.
+    // In an object with several pods, only one has the list.
     let has_list = pod.items.iter().filter_map(own).filter_map(|it| containers_parent(&it)).any(|it| it == parent);
     let start = pod
         .items

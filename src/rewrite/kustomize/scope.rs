@@ -1,4 +1,4 @@
-//! Overlays of one base are alternatives: what one of them adds, the others do not have.
+//! Overlays of one base are alternatives: the objects that one of them adds do not exist in the others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ pub(super) fn hide(
     for (at, files) in files.iter().enumerate() {
         files.iter().for_each(|file| roots_of.entry(*file).or_default().push(at));
     }
-    // Who defines what, by name: few files do.
+    // The sources that define a Secret or service account, by name: few files do.
     let mut defining: BTreeMap<&str, BTreeSet<SourceId>> = BTreeMap::new();
     for secret in &inventory.secrets {
         defining.entry(&secret.name.value).or_default().insert(secret.name.span.source);
@@ -33,7 +33,7 @@ pub(super) fn hide(
     }
     for (at, outcome) in outcomes.iter_mut().enumerate() {
         for pod in &mut outcome.pods {
-            // Those that are called otherwise can stand side by side.
+            // Objects with different names can exist at the same time.
             let source = inventory.pod(pod.pod).span.source;
             let Some(roots) = roots_of.get(&source).filter(|roots| roots.len() > 1 && pod.names.len() == 1) else {
                 continue;
@@ -54,7 +54,7 @@ pub(super) fn hide(
     }
 }
 
-/// The files of a build, those of its kustomizations among them.
+/// The files of a build, including those of its kustomizations.
 fn files_of(build: &Build<'_>, kustomizations: &[Kustomization]) -> BTreeSet<SourceId> {
     let own = kustomizations.iter().filter(|it| build.folders.contains(it.folder.as_str()));
     build.sources.iter().copied().chain(own.map(|it| it.span.source)).collect()

@@ -1,4 +1,4 @@
-//! What a kustomization changes of what it is built from, in the order in which kustomize does.
+//! The changes that a kustomization makes to the objects it is built from, in kustomize's order.
 
 use super::{Aside, Builder, BuiltPod, Effect, Item, MAX_CHECKS, MAX_SET, MAX_VALUE, Set, Why, change};
 use crate::resource::kustomization::image::{self, ImageRule, Rewritten};
@@ -12,14 +12,14 @@ use crate::text::placeholder::is_placeholder;
 use crate::text::source::{SourceId, Span, Spanned};
 use crate::text::yaml::{self, Piece};
 
-/// Which fields a rule is tried on.
+/// The fields that a rule is applied to.
 enum Fields<'f> {
-    /// Those of `images:`.
+    /// The fields that `images:` applies to.
     Builtin {
-        /// Whether `configurations` may name others.
+        /// Whether `configurations` may define more fields.
         more: bool,
     },
-    /// Those of an ImageTagTransformer.
+    /// The field paths of an ImageTagTransformer.
     Given(&'f [String]),
 }
 
@@ -58,7 +58,7 @@ impl<'k> Builder<'k> {
         pod.namespaces.push(namespace);
     }
 
-    /// kustomize refuses `replicas` of what is not there.
+    /// kustomize refuses `replicas` for an object that does not exist.
     fn match_replica(&mut self, replica: &Spanned<String>) {
         const KINDS: [&str; 4] = ["Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"];
         let name = &replica.value;
@@ -69,7 +69,7 @@ impl<'k> Builder<'k> {
         self.unmatched.push(Refusal::new(replica.span, words, "no object of this name has replicas"));
     }
 
-    /// kustomize refuses a replacement whose source is not there.
+    /// kustomize refuses a replacement whose source does not exist.
     fn match_source(&mut self, replacement: &'k Replacement, span: Span) {
         let Some(source) = &replacement.source else { return };
         let plain = |field: &'k Option<Matcher>| field.as_ref().map(|it| it.text.as_str());
@@ -82,7 +82,7 @@ impl<'k> Builder<'k> {
         self.unmatched.push(Refusal::new(span, words, format!("there is no {kind} `{name}` to take the value from")));
     }
 
-    /// Whether all objects of a target have pods, or the field at a path.
+    /// Whether every object that a target selects has pods, or the field at a path.
     pub(super) fn has_pods_only(&mut self, target: &Target, path: &str) -> bool {
         let path = path.replace('[', ".").replace(']', "").replace(".-", "");
         let resources: Vec<usize> =
@@ -103,9 +103,9 @@ impl<'k> Builder<'k> {
         })
     }
 
-    /// Whether the fields that it replaces are there in the objects as they are written.
+    /// Whether the fields that it replaces exist in the objects as written.
     fn finds_fields(&mut self, replacement: &Replacement) -> bool {
-        // Each time the objects are read anew.
+        // The objects are read again each time.
         let bytes = |source: &SourceId| self.sources.get(*source).text().len();
         self.checks += replacement.targets.len() * self.root_sources.iter().map(bytes).sum::<usize>();
         if self.checks > MAX_CHECKS {
@@ -133,7 +133,7 @@ impl<'k> Builder<'k> {
         found
     }
 
-    /// Whether a file of `configurations` may say that further fields hold images.
+    /// Whether a file in `configurations` may define more fields that contain images.
     fn may_name_images(&self, own: &Kustomization, file: &str) -> bool {
         let Some(source) = self.files.get(&member_path(&own.folder, file)) else { return true };
         let asides = self.inventory.asides.get(source).map_or(&[][..], Vec::as_slice);
@@ -155,7 +155,7 @@ impl<'k> Builder<'k> {
         }
     }
 
-    /// One entry of `images:`.
+    /// Applies one entry in `images:`.
     fn rewrite(&self, rule: &ImageRule, fields: &Fields<'_>, item: &mut Item) {
         let Some(image) = self.inventory.images.get(item.image) else { return };
         let is_whole = matches!(
@@ -166,7 +166,7 @@ impl<'k> Builder<'k> {
         if item.unknown.is_some() || !is_whole {
             return;
         }
-        // Newer versions rewrite the images of volumes too, and `configurations` may name any field.
+        // Newer versions also rewrite the images of volumes, and `configurations` may name any field.
         let (covered, doubt) = match fields {
             Fields::Builtin { more } => {
                 let words = match (image::is_volume(path), more) {
@@ -282,7 +282,7 @@ impl<'k> Builder<'k> {
         self.reasons.extend(reasons.into_iter().map(|reason| Unfollowed { reason, span }));
     }
 
-    /// What a transformer does; `None` where it is a file or folder that is not known.
+    /// The effects of a transformer; `None` if it is a file or folder that is not known.
     pub(super) fn effects(&self, own: &Kustomization, transformer: &'k Transformer) -> Option<Vec<&'k Effect>> {
         if let Some(effects) = &transformer.inline {
             return Some(effects.iter().collect());
@@ -308,7 +308,7 @@ impl<'k> Builder<'k> {
                     return None;
                 }
             } else {
-                // A folder of transformers that itself changes nothing of them.
+                // A folder of transformers whose kustomization does not change them.
                 let inner = self.folders.get(&path).and_then(|at| self.kustomizations.get(*at))?;
                 let is_plain = inner.patches.is_empty()
                     && inner.images.is_empty()
@@ -370,7 +370,7 @@ impl<'k> Builder<'k> {
     }
 }
 
-/// Files and folders of one transformer, at most.
+/// Maximum number of files and folders of one transformer.
 const MAX_FILES: usize = 1_000;
 
 fn rename(prefix: &str, suffix: &str, pods: &mut [BuiltPod]) {

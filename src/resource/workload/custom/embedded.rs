@@ -1,4 +1,4 @@
-//! Kinds whose objects hold whole objects, which a controller makes in the cluster on an event.
+//! Kinds whose objects contain whole objects, which a controller creates in the cluster on an event.
 //!
 //! Follows `pkg/apis/triggers/v1beta1/trigger_template_types.go` of Tekton Triggers and
 //! `pkg/apis/events/v1alpha1/sensor_types.go` of Argo Events.
@@ -9,18 +9,18 @@ use crate::resource::workload::path::join;
 use crate::resource::workload::{Found, ResourceId};
 use crate::resource::{self, Object};
 
-/// Group, kind and where the objects stand.
+/// The group, the kind, and the path of the embedded objects.
 const HOLDERS: &[(&str, &str, &str)] = &[
     ("triggers.tekton.dev", "TriggerTemplate", "spec.resourcetemplates[]"),
     ("argoproj.io", "Sensor", "spec.triggers[].template.{k8s,argoWorkflow}.source.resource"),
 ];
 
-/// Whether an object holds others.
+/// Whether an object contains others.
 pub(super) fn is_holder(object: &Object<'_>) -> bool {
     HOLDERS.iter().any(|(group, kind, _)| *group == object.name.group() && *kind == object.name.kind)
 }
 
-/// Reads the objects that one holds. Those that hold others again are not followed.
+/// Reads the objects that an object contains. Objects nested in those are not read.
 pub(super) fn extract<'d>(object: &Object<'d>, resource: ResourceId, kinds: &[Kind], found: &mut Found<'d>) {
     for (group, kind, path) in HOLDERS {
         if *group != object.name.group() || *kind != object.name.kind {

@@ -1,4 +1,4 @@
-//! `fleet.yaml` of Rancher's Fleet: what it deploys of a chart is not among the inputs, and that is told.
+//! `fleet.yaml` of Rancher's Fleet: the parts of a chart that it deploys are not in the inputs, and this is reported.
 //!
 //! Follows `internal/bundlereader/read.go` and `pkg/apis/fleet.cattle.io/v1alpha1/{fleetyaml,bundledeployment}_types.go`
 //! of Fleet.
@@ -11,12 +11,12 @@ use crate::resource::workload::{Resource, ResourceId};
 use crate::text::source::Spanned;
 use crate::text::yaml::Node;
 
-/// The group and the kind by which such a file is known here; it says neither itself.
+/// The group assigned to such a file, which does not contain one.
 pub(crate) const GROUP: &str = "fleet.cattle.io";
-/// See [`GROUP`].
+/// The kind assigned to such a file; see [`GROUP`].
 pub(crate) const KIND: &str = "fleet.yaml";
 
-/// Notes the first field of a file that names a chart, or sets values of one.
+/// Notes the first field of a file that names a chart, or sets values for one.
 pub(crate) fn note(file: &str, root: Node<'_>, resource: ResourceId) -> Option<(Resource, Unchecked)> {
     let name = file.rsplit('/').next().unwrap_or_default();
     if !matches!(name, KIND | "fleet.yml") || root.get("kind").is_some() || root.get("apiVersion").is_some() {

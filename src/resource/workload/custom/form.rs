@@ -1,4 +1,4 @@
-//! Pull secrets of a kind's own field that are written in another form than the kind's.
+//! Pull secrets in a kind's own field that have another form than the kind defines.
 
 use crate::resource::Object;
 use crate::resource::workload::ResourceId;
@@ -9,7 +9,7 @@ use crate::resource::workload::path::join;
 use crate::resource::workload::value::is_to_be_written;
 use crate::text::yaml::Node;
 
-/// Looks through the fields of an object, or of a part of it.
+/// Checks the fields of an object, or of a part of it.
 pub(super) fn check(
     object: &Object<'_>,
     resource: ResourceId,
@@ -46,7 +46,7 @@ pub(super) fn check(
             });
         }
     };
-    // What all parts share stands there whether or not there is a part.
+    // Shared fields exist whether or not there is a part.
     for path in fields.pull_secrets.iter().filter(|path| path.is_shared) {
         let (holder, form) = path.path.of_part(root.value).holder();
         holder.fields(root).into_iter().for_each(|field| push(field, form));
@@ -63,7 +63,7 @@ pub(super) fn check(
     }
 }
 
-/// Whether a value has the form, as far as it can be told.
+/// Whether a value has the form, as far as is known.
 fn fits(value: Node<'_>, form: Form) -> bool {
     if value.is_null() || is_to_be_written(value) {
         return true;

@@ -1,7 +1,7 @@
-//! Objects of kinds that are not built in: those of the table and of the configuration by their fields, and whatever
-//! has a `containers:` list like a pod's in any other.
+//! Objects of kinds that are not built in. The fields of kinds in the table and the configuration are known; in any
+//! other kind, a `containers:` list like a pod's is read.
 //!
-//! A bare `image:` key of an unknown kind is never taken for an image; that it is not checked is told.
+//! A bare `image:` key in an unknown kind is never treated as an image, but is reported as unchecked.
 
 mod embedded;
 pub(crate) mod fleet;
@@ -52,8 +52,8 @@ pub(super) fn extract<'d>(
     }
 }
 
-/// Lists the images of an object that another program makes of the object, or merges with one of the cluster: they are not
-/// judged.
+/// Lists the images of an object that another program creates from it, or merges with one in the cluster. They are
+/// not checked.
 pub(super) fn list<'d>(object: &Object<'d>, resource: ResourceId, found: &mut Found<'d>) {
     let first = found.images.len();
     walk(object, resource, &[], &BTreeSet::new(), found);
@@ -62,8 +62,8 @@ pub(super) fn list<'d>(object: &Object<'d>, resource: ResourceId, found: &mut Fo
     }
 }
 
-/// Lists the images of the objects that a policy of Kyverno makes where another object triggers it
-/// (`api/kyverno/v1/rule_types.go`): their data may be filled in and merged with what is there.
+/// Lists the images of the objects that a Kyverno policy creates when another object triggers it
+/// (`api/kyverno/v1/rule_types.go`). Their data may be filled in and merged with existing objects.
 pub(super) fn list_generated<'d>(object: &Object<'d>, resource: ResourceId, found: &mut Found<'d>) {
     let rules = object.node.at(&["spec", "rules"]).into_iter().flat_map(Node::items);
     for (at, rule) in rules.enumerate() {
@@ -80,7 +80,7 @@ pub(super) fn list_generated<'d>(object: &Object<'d>, resource: ResourceId, foun
     }
 }
 
-/// What the kind's fields leave, and all of a kind that is not known.
+/// Searches the fields that the kind does not define, or all fields of an unknown kind.
 fn walk<'d>(
     object: &Object<'d>,
     resource: ResourceId,

@@ -45,7 +45,7 @@ pub(super) fn image(field: &Field<'_>, pod: PodId, container: Container, path: &
 /// `version`; `None` if there is none of these, and the operator chooses the image.
 ///
 /// Follows `ImagePath` of the GPU operator (v26.7.0 `internal/image/image.go`): a version that is a digest is
-/// appended with an `@`, an `image` alone is the whole image, and it is rejected if there is only a version besides.
+/// appended with an `@`, an `image` alone is the whole image, and an `image` with only a version is rejected.
 pub(super) fn of_object(field: &Field<'_>, pod: PodId, container: Container, path: &str) -> Option<ImageUse> {
     let of = |key: &str| field.value.get(key).filter(|node| node.text().is_some_and(|text| !text.trim().is_empty()));
     let name = ["registry", "repository", "image"].into_iter().filter_map(|key| Some((key, of(key)?)));

@@ -1,6 +1,7 @@
-//! Pod specs in objects of kinds that pullcheck does not know: whatever has a `containers:` list like a pod's.
+//! Finds pod specs in objects of kinds that pullcheck does not know: any mapping with a `containers:` list like a
+//! pod's.
 //!
-//! A bare `image:` key of an unknown kind is never taken for an image.
+//! A bare `image:` key in an unknown kind is never treated as an image.
 
 use crate::resource::Object;
 use crate::resource::workload::path::join;
@@ -15,10 +16,11 @@ pub(super) enum Step<'a> {
     Index(usize),
 }
 
-/// Takes a pod spec, the node above it and the way to it.
+/// Callback with a pod spec, its parent node, and the path to it.
 type Found<'f, 'a> = dyn FnMut(Node<'a>, Option<Node<'a>>, &[Step<'a>]) + 'f;
 
-/// Finds every pod-spec-like mapping of an object, `status` left aside: it tells what was, not what will be pulled.
+/// Finds every mapping of an object that looks like a pod spec. `status` is skipped, because it describes the past,
+/// not what will be pulled.
 pub(super) fn pod_specs<'a>(
     object: &Object<'a>,
     resource: ResourceId,
@@ -45,7 +47,7 @@ pub(super) fn pod_specs<'a>(
     }
 }
 
-/// Aliases are not followed: their target is met where it stands.
+/// Aliases are not followed: their target is visited in its own place.
 fn walk<'a>(node: Node<'a>, parent: Option<Node<'a>>, steps: &mut Vec<Step<'a>>, found: &mut Found<'_, 'a>) {
     if node.is_alias() {
         return;
@@ -71,7 +73,7 @@ fn walk<'a>(node: Node<'a>, parent: Option<Node<'a>>, steps: &mut Vec<Step<'a>>,
     }
 }
 
-/// A mapping with a list of containers of which one has an image.
+/// Whether a node is a mapping with a list of containers, at least one of which has an image.
 fn is_pod_spec(node: Node<'_>) -> bool {
     let lists = CONTAINER_LISTS.iter().filter_map(|(list, _)| node.get(list)).filter(|list| list.is_sequence());
     lists.flat_map(Node::items).any(|item| item.get("image").is_some_and(|image| image.text().is_some()))

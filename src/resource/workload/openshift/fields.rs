@@ -1,4 +1,4 @@
-//! Images in fields of OpenShift's own kinds, besides pod specs (openshift/api `image/v1`, `build/v1`, `apps/v1`).
+//! Images in fields of OpenShift's own kinds other than pod specs (openshift/api `image/v1`, `build/v1`, `apps/v1`).
 
 use crate::resource::Object;
 use crate::resource::workload::openshift::stream;
@@ -10,19 +10,19 @@ use crate::resource::workload::{
 };
 use crate::text::yaml::{Entry, Node};
 
-/// A field that holds an image.
+/// A field that contains an image.
 struct Field<'a> {
     entry: Entry<'a>,
-    /// Its path in the object.
+    /// Path of the field in the object.
     path: String,
-    /// `name` of the secret that it is pulled, or pushed, with.
+    /// The `name` of the secret with the credentials to pull, or push, the image.
     secret: Option<Node<'a>>,
-    /// Whether it is a kubelet that pulls it.
+    /// Whether a kubelet pulls the image.
     by_kubelet: bool,
 }
 
-/// Reads the images of an object of OpenShift's. Streams import their images, builds pull and push theirs: no kubelet is
-/// concerned.
+/// Reads the images of an OpenShift object. Streams import their images, and builds pull and push theirs, without a
+/// kubelet.
 pub(crate) fn extract<'d>(object: &Object<'d>, resource: ResourceId, found: &mut Found<'d>) {
     for field in fields(object) {
         let secret = field.secret.and_then(string_or_template).filter(|name| !name.value.is_empty());
@@ -86,7 +86,7 @@ fn of_build(spec: Node<'_>) -> Vec<Field<'_>> {
     strategies.chain(sources).chain(output).collect()
 }
 
-/// The image that an object reference names, where it names one and not an image stream's.
+/// Returns the image in an object reference, if it names an image and not an image stream's tag.
 fn docker_image<'a>(holder: Node<'a>, key: &str, secret: Option<&str>, path: &str) -> Option<Field<'a>> {
     let reference = holder.get(key).filter(|reference| reference.str("kind") == Some("DockerImage"))?;
     let secret = secret.and_then(|secret| holder.at(&[secret, "name"]));

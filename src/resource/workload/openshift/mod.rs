@@ -1,4 +1,4 @@
-//! What OpenShift adds to Kubernetes where images are concerned: templates with parameters, image streams, builds, and
+//! OpenShift's additions to Kubernetes that concern images: templates with parameters, image streams, builds, and
 //! triggers that set images.
 
 mod fields;

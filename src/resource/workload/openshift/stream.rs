@@ -1,7 +1,8 @@
-//! Image streams: what their tags stand for, and what a trigger that follows one makes of an image.
+//! Image streams: the images that their tags refer to, and the image that a trigger on a stream sets.
 //!
-//! Follows openshift/api `image/v1/types.go`: a tag with reference policy `Source`, the default, is pulled from where it
-//! was imported from, by the digest of that import; one with `Local` from the cluster's own registry.
+//! Follows openshift/api `image/v1/types.go`: a tag with reference policy `Source`, the default, is pulled from the
+//! place it was imported from, by the digest of that import. A tag with `Local` is pulled from the cluster's own
+//! registry.
 
 use crate::resource::Object;
 use crate::resource::workload::tag_name::TagName;
@@ -10,28 +11,28 @@ use crate::text::source::Spanned;
 use crate::text::yaml::Node;
 use crate::text::yaml::scalar::Scalar;
 
-/// A tag of an image stream of the inputs.
+/// A tag of an image stream in the inputs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StreamTag {
-    /// What it is called.
+    /// The name of the stream and the tag.
     pub name: TagName,
-    /// What it stands for.
+    /// The image or tag that it refers to.
     pub source: TagSource,
 }
 
-/// What the tag of a stream stands for.
+/// The image or tag that a stream's tag refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TagSource {
-    /// An image of a registry (`from.kind: DockerImage`).
+    /// An image in a registry (`from.kind: DockerImage`).
     Image {
-        /// The image.
+        /// The reference to the image.
         image: Spanned<String>,
-        /// Whether it is pulled from there, and not through the cluster's own registry.
+        /// Whether it is pulled from that registry, and not through the cluster's own one.
         from_source: bool,
     },
     /// Another tag of the same stream.
     Tag(String),
-    /// Something else.
+    /// Any other source.
     Other,
 }
 
@@ -46,7 +47,7 @@ pub(super) fn is_stream(object: &Object<'_>) -> bool {
     object.name.kind == "ImageStream" && matches!(object.name.group(), "" | "image.openshift.io")
 }
 
-/// The tags of an image stream.
+/// Returns the tags of an image stream.
 pub(crate) fn tags(object: &Object<'_>) -> Vec<StreamTag> {
     let Some(stream) = object.name.name.clone().filter(|_| is_stream(object)) else { return Vec::new() };
     let tags = object.node.at(&["spec", "tags"]).into_iter().flat_map(Node::items);

@@ -1,4 +1,4 @@
-//! What a kustomization calls its objects: `namespace`, `namePrefix` and `nameSuffix`.
+//! The names and namespaces that a kustomization gives to its objects: `namespace`, `namePrefix` and `nameSuffix`.
 
 use std::rc::Rc;
 
@@ -8,7 +8,7 @@ use crate::resource::kustomization::refusal::{Refusal, Remedy};
 use crate::rewrite::kustomize::identity::Id;
 
 impl Accumulator<'_> {
-    /// `namespace`: of what has one, and the name of Namespaces (`NamespaceTransformer.go`).
+    /// Applies `namespace` to namespaced objects, and to the name of Namespaces (`NamespaceTransformer.go`).
     pub(super) fn set_namespace(
         &mut self,
         namespace: &str,
@@ -50,7 +50,7 @@ impl Accumulator<'_> {
         found.push(refusal.related_to(first.span, "the first one").related_to(second.span, "the second one"));
     }
 
-    /// `namePrefix` and `nameSuffix`; some kinds keep their names (`PrefixTransformer.go`).
+    /// Applies `namePrefix` and `nameSuffix`; some kinds keep their names (`PrefixTransformer.go`).
     pub(super) fn rename(&mut self, prefix: &str, suffix: &str, objects: &mut Objects) {
         if prefix.is_empty() && suffix.is_empty() {
             return;

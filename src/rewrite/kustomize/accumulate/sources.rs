@@ -1,4 +1,4 @@
-//! What takes a value from an object of a build, or makes one: `vars`, `replacements` and generators.
+//! `vars`, `replacements` and generators: they take a value from an object of a build, or create one.
 
 use std::rc::Rc;
 
@@ -12,7 +12,7 @@ use crate::text::placeholder::is_placeholder;
 use crate::text::yaml::{self, MergeRule, Piece};
 
 impl Accumulator<'_> {
-    /// Adds what a generator makes.
+    /// Adds the object that a generator creates.
     pub(super) fn generate(&mut self, generator: &Generator, objects: &mut Objects) -> Option<Refusal> {
         let Generator { kind, name, namespace, behavior, span } = generator;
         if is_placeholder(name) || is_placeholder(namespace) || name.len() > MAX_NAME {
@@ -61,7 +61,7 @@ impl Accumulator<'_> {
                 let label = format!("there is no {kind} of this name to {}", behavior.name());
                 Some(Refusal::new(*span, words, label).with_remedy(Remedy::Advice(help)))
             }
-            // Another one may have it.
+            // Another build may have the object.
             None if behavior.needs_one() => None,
             None => {
                 self.spent += 1;
@@ -82,7 +82,7 @@ impl Accumulator<'_> {
         }
     }
 
-    /// A variable whose object is not there.
+    /// The refusal for a variable whose object does not exist, or is not unique.
     pub(super) fn unmapped(&mut self, variable: &Variable, is_inner: bool, objects: &Objects) -> Option<Refusal> {
         self.checks += objects.list.iter().map(Object::cost).sum::<usize>();
         if objects.is_open || self.is_exhausted() || variable.object.is_open() || variable.name.is_empty() {
@@ -131,8 +131,8 @@ impl Accumulator<'_> {
         Some(refusal.with_remedy(Remedy::Advice(help)))
     }
 
-    /// Whether an object certainly has no field at a path. Metadata and labels are what kustomize itself writes, and it
-    /// sets replicas.
+    /// Whether an object certainly has no field at a path. Metadata, labels, and replicas are not checked, because
+    /// kustomize itself writes them.
     fn lacks(&mut self, object: &Object, path: &str) -> bool {
         let Some(whole) = object.whole else { return false };
         let is_plain = path.chars().all(|c| c.is_ascii_alphanumeric() || c == '.') && !path.contains("..");
@@ -152,7 +152,7 @@ impl Accumulator<'_> {
         is_missing
     }
 
-    /// A replacement whose source is not there, or is not the only one.
+    /// The refusal for a replacement whose source does not exist, or is not unique.
     pub(super) fn unselected(&mut self, replacement: &Replacement, objects: &Objects) -> Option<Refusal> {
         let source = Selected::of(replacement)?;
         self.checks += objects.list.iter().map(Object::cost).sum::<usize>();

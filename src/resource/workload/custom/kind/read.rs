@@ -1,4 +1,4 @@
-//! Reads kinds, of the table or of a configuration, and says what is wrong with them.
+//! Reads kinds from the table or from a configuration, and reports faults in them.
 
 use crate::resource::workload::custom::kind::{Kind, Passes, PodFields, PodNamespace, ScopedPath};
 use crate::resource::workload::custom::path::FieldPath;
@@ -6,7 +6,7 @@ use crate::resource::workload::kinds::BUILTIN;
 use crate::text::source::Span;
 use crate::text::yaml::Node;
 
-/// Reads a list of kinds. What is wrong goes to `faults`, with its place.
+/// Reads a list of kinds. Faults are added to `faults`, with their place.
 pub fn read(list: Node<'_>, faults: &mut Vec<(Span, String)>) -> Vec<Kind> {
     if !list.is_sequence() && !list.is_null() {
         faults.push((list.span(), "expected a list of kinds, each with `group`, `kind`, and `pods`".into()));
@@ -52,7 +52,7 @@ const POD_KEYS: &[&str] = &[
     "credentials",
 ];
 
-/// The keys of a pod that lead to what is read: without any of them it would hide what the object holds.
+/// The keys of a pod that lead to its data: without any of them, the entry would hide the content of an object.
 pub const FIELD_KEYS: &[&str] = &[
     "pod-spec",
     "images",
@@ -129,7 +129,7 @@ impl Reader<'_> {
         names
     }
 
-    /// What is built in is read the way the API server does, whatever a file says.
+    /// Rejects built-in kinds: they are always read like the API server does, whatever a file specifies.
     fn refuse_builtin(&mut self, group: Option<&str>, node: Node<'_>) {
         for item in node.get("kind").map(one_or_more).unwrap_or_default() {
             let (Some(kind), Some(group)) = (item.as_str(), group) else { continue };
@@ -179,7 +179,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether a key has the second of its two values; the first counts where it is left out.
+    /// Whether a key has the second of its two values; the first one is the default.
     fn is_second(&mut self, node: Node<'_>, key: &str, [first, second]: [&str; 2]) -> bool {
         let Some(value) = node.get(key) else { return false };
         let is_second = value.as_str() == Some(second);
@@ -210,7 +210,7 @@ impl Reader<'_> {
         values.into_iter().filter_map(read).collect()
     }
 
-    /// The items of a list of paths, or the one. An empty list would hide what there is.
+    /// The items in a list of paths, or the single path. An empty list would hide the existing fields.
     fn paths<'a>(&mut self, value: Node<'a>) -> Vec<Node<'a>> {
         let paths = one_or_more(value);
         if paths.is_empty() {
@@ -241,9 +241,9 @@ impl Reader<'_> {
     }
 }
 
-/// What is said of a key that there is not, with the one that may be meant.
+/// The message for an unknown key, with the closest known one.
 fn unknown(key: &str, known: &[&str], what: &str) -> String {
-    // What is as long as a file is no slip of the pen, and comparing it would take its time.
+    // A text of excessive length is not a typo, and comparing it would take too long.
     let meant: String = key.chars().take(100).map(|c| if c == '_' { '-' } else { c.to_ascii_lowercase() }).collect();
     let near = known.iter().map(|known| (strsim::osa_distance(&meant, known), known)).min();
     let shown: String = key.chars().take(100).collect();
@@ -253,7 +253,7 @@ fn unknown(key: &str, known: &[&str], what: &str) -> String {
     }
 }
 
-/// The items of a list, or the one value.
+/// The items in a list, or the single value.
 fn one_or_more(node: Node<'_>) -> Vec<Node<'_>> {
     if node.is_sequence() { node.items().collect() } else { vec![node] }
 }
