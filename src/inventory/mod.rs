@@ -1,4 +1,4 @@
-//! The facts that rules check, gathered from all documents of the inputs.
+//! The facts that rules check, gathered from all documents in the inputs.
 
 pub(crate) mod broken;
 mod kinds_without_images;
@@ -92,7 +92,7 @@ pub struct Inventory {
     pub merges: bool,
 }
 
-/// Everything besides the text that affects how a source is read.
+/// Everything except the text that affects how a source is read.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ReadOptions<'k> {
     /// Also parse ConfigMaps and CustomResourceDefinitions.
@@ -154,7 +154,7 @@ impl Inventory {
         self.merges |= document.has_merges();
         template::fill(document, &mut self.masked);
         let is_kustomization = kustomization::is_kustomization(source.name(), root);
-        // Of several documents kustomize reads the first.
+        // kustomize reads only the first of several documents.
         if is_kustomization && !self.kustomizations.iter().any(|it| it.span.source == root.span().source) {
             self.kustomizations.push(kustomization::read(source.name(), root));
         }
@@ -359,7 +359,7 @@ pub enum ProblemKind {
         /// Whether it is meant as a manifest.
         certain: bool,
     },
-    /// An unrendered template.
+    /// A template that is not rendered, so that it cannot be checked.
     Template,
     /// A chart or kustomization that could not be rendered; the message is from the tool.
     RenderFailed {

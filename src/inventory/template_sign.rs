@@ -1,5 +1,4 @@
-//! Detects template syntax ("signs") in texts that are not rendered, and masks it to see what the rest of the text
-//! is.
+//! Detects template syntax ("signs") in texts that are not rendered, and masks it to see what the rest of the text is.
 //!
 //! Signs matter only if a text is not valid YAML: the same characters are ordinary in many values.
 
@@ -83,8 +82,7 @@ fn window(text: &str, at: usize) -> Range<usize> {
     start..line_end(line_end(at))
 }
 
-/// The text with its signs masked: by blanks if they are alone on their lines, by letters if they are part of a
-/// value.
+/// The text with its signs masked: by blanks if they are alone on their lines, by letters if they are part of a value.
 fn mask(text: &str, signs: &[Sign]) -> Option<String> {
     let mut bytes = text.as_bytes().to_vec();
     for sign in signs {

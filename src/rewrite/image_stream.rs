@@ -9,8 +9,8 @@ use crate::text::source::Spanned;
 /// Maximum number of tags that are followed from one to another in a stream.
 const MAX_ALIASES: usize = 8;
 
-/// Adds the image that a stream's tag in the inputs sets to the image uses that it replaces. They remain unchecked:
-/// the inputs do not show which image the tag referred to when it was imported, or whether it was imported.
+/// Sets each image that a stream's tag in the inputs replaces to the image that the tag refers to. Such images remain
+/// unchecked: the inputs do not show which image the tag referred to when it was imported, or whether it was imported.
 pub(crate) fn resolve(inventory: &mut Inventory) {
     let Inventory { images, pods, stream_tags, image_streams, .. } = inventory;
     for image in images.iter_mut().filter(|image| image.image == ImageText::Skipped(Skip::SetByImageStream)) {
@@ -27,8 +27,7 @@ pub(crate) fn resolve(inventory: &mut Inventory) {
     }
 }
 
-/// Returns the image that a tag refers to, and whether it is pulled from that registry; `None` if that is not
-/// certain.
+/// Returns the image that a tag refers to, and whether it is pulled from that registry; `None` if that is not certain.
 fn origin<'t>(name: &TagName, tags: &'t [StreamTag]) -> Option<(&'t Spanned<String>, bool)> {
     let mut wanted = name.clone();
     let mut by_source = true;

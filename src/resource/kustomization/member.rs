@@ -35,7 +35,7 @@ pub enum Role {
 pub struct Absent {
     /// Index in [`super::Kustomization::named`].
     pub named: usize,
-    /// What is missing.
+    /// The reason why there is no usable target.
     pub what: Absence,
 }
 

@@ -98,7 +98,7 @@ pub struct Kustomization {
     pub origins: Origins,
 }
 
-/// Where the objects of a kustomization come from, and which of them it names.
+/// The places in a kustomization that its objects come from, and the objects that it names.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Origins {
     /// The place of each entry in [`Kustomization::resources`].

@@ -20,7 +20,7 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Fou
     let spec = if cluster { outer.and_then(|spec| spec.get("externalSecretSpec")) } else { outer };
     let target = spec.and_then(|spec| spec.get("target"));
     let in_target = |key: &str| target.and_then(|target| target.get(key));
-    // It may create objects of other kinds, too.
+    // An ExternalSecret may create objects of other kinds, too.
     if in_target("manifest").is_some() {
         return;
     }

@@ -85,8 +85,7 @@ static MAKERS: &[Maker] = &[
     // carvel-dev/secretgen-controller v0.16.1 pkg/generator/secret_template_reconciler.go
     maker(("secretgen.carvel.dev", "SecretTemplate"), &[], &[], &[],
         (&["spec", "template", "type"], OPAQUE, "spec.template.type")),
-    // external-secrets/kubernetes-external-secrets 8.5.5 lib/poller.js: `spec.type` applies if the template has no
-    // type
+    // external-secrets/kubernetes-external-secrets 8.5.5 lib/poller.js: `spec.type` applies if the template has no type
     maker(("kubernetes-client.io", "ExternalSecret"), &[], &[], &[],
         (&["spec", "template", "type"], UNKNOWN, "spec.template.type")),
     // ricoberger/vault-secrets-operator api/v1alpha1/vaultsecret_types.go

@@ -50,7 +50,7 @@ pub struct Secret {
     pub lent: Vec<Copies>,
 }
 
-/// What creates a Secret.
+/// The object or program that creates a Secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Producer {
     /// Nothing: the object is a Secret itself.

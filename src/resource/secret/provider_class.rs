@@ -1,5 +1,4 @@
-//! SecretProviderClass: the Secrets Store CSI driver creates Secrets from mounted content, as soon as a pod mounts
-//! it.
+//! SecretProviderClass: the Secrets Store CSI driver creates Secrets from mounted content, as soon as a pod mounts it.
 //!
 //! Follows `pkg/util/secretutil/secret.go` of secrets-store-csi-driver; without a type it creates none.
 

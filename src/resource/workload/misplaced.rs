@@ -102,7 +102,7 @@ impl Search<'_> {
             let value = entry.value;
             let strings = value.items().filter(|item| item.as_str().is_some() && !is_to_be_written(*item)).count();
             if is_to_be_written(value) {
-                // Its future value is not known.
+                // The final value of a placeholder is not known.
             } else if !value.is_null() && !value.is_sequence() {
                 self.push(entry.key, value, path, Misplacement::NotAList);
             } else if strings > 0 {

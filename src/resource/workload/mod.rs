@@ -41,7 +41,7 @@ pub struct ResourceId(pub u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PodId(pub u32);
 
-/// A Kubernetes object of the inputs.
+/// A Kubernetes object in the inputs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resource {
     /// The apiVersion, kind, namespace, and name.
@@ -150,7 +150,7 @@ pub struct ImageUse {
     pub decided_by: Vec<DecidedBy>,
     /// The image stream tag that an OpenShift trigger replaces the value with.
     pub stream_tag: Option<TagName>,
-    /// The parsed value.
+    /// The value as a parsed reference, or the reason why there is none.
     pub image: ImageText,
     /// The value of `imagePullPolicy`, as written.
     pub declared_policy: Option<Spanned<String>>,

@@ -53,7 +53,7 @@ pub(super) fn extract<'d>(object: &Object<'d>, images: &[ImageUse], found: &mut 
             let mutations = spec.and_then(|spec| spec.get("mutations"));
             mutations.filter(|it| any_text(*it, is_expression_of_image)).map(|_| Vec::new())
         }
-        // Its match section selects the pods that it changes (`pkg/mutation/mutators/assignimage` of Gatekeeper).
+        // The match section selects the pods that it changes (`pkg/mutation/mutators/assignimage` of Gatekeeper).
         ("mutations.gatekeeper.sh", "AssignImage") => Some(of_gatekeeper(spec)),
         ("mutations.gatekeeper.sh", "Assign") => {
             let location = spec.and_then(|spec| spec.str("location"));

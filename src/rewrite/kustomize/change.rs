@@ -191,7 +191,7 @@ fn fit(inventory: &Inventory, patch: &Patch, name: Option<&ResourceName>, pod: &
         (None, None) => None,
         (None, Some(name)) => {
             let is_named = name.name.as_ref().is_some_and(|name| pod.names.contains(name));
-            // No namespace equals the one called `default` (`IsNsEquals` of `kyaml/resid/resid.go`, kustomize 5.8.3).
+            // An omitted namespace equals `default` (`IsNsEquals` of `kyaml/resid/resid.go`, kustomize 5.8.3).
             let effective = |namespace: &Option<String>| namespace.as_deref().unwrap_or("default").to_owned();
             let own = effective(&name.namespace);
             let same_namespace = name.namespace.is_none() || pod.namespaces.iter().any(|it| effective(it) == own);

@@ -197,8 +197,7 @@ impl FileObjects {
     }
 }
 
-/// A duplicate key in a mapping of an object. Objects that are not printed, or that have merge keys, are not
-/// searched.
+/// A duplicate key in a mapping of an object. Objects that are not printed, or that have merge keys, are not searched.
 fn doubled(node: Node<'_>) -> Option<(Span, Rc<str>)> {
     if node.document().has_merges() {
         return None;

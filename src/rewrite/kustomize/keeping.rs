@@ -5,11 +5,10 @@ use crate::resource::kustomization::transformer::Replacement;
 use crate::text::source::Sources;
 use crate::text::yaml::{self, MergeRule, Piece};
 
-/// Whether a patch certainly neither renames nor deletes an object. `file` is the result for its file, if it is
-/// known.
+/// Whether a patch certainly neither renames nor deletes an object. `file` is the result for its file, if it is known.
 pub(super) fn patch_keeps(patch: &Patch, sources: &Sources, file: Option<bool>) -> bool {
     let written = sources.slice(patch.span);
-    // `allowNameChange` or `allowKindChange`, in this entry or in one that it is merged with.
+    // `allowNameChange` or `allowKindChange`, in this entry or in one that it merges or aliases.
     if written.contains("llow") || written.contains("LLOW") || written.contains("<<") || written.starts_with('*') {
         return false;
     }

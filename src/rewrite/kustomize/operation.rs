@@ -79,8 +79,7 @@ pub(super) fn operate(inventory: &Inventory, patch: &Patch, operation: &Operatio
             _ => {}
         }
     }
-    // It is not known which item in its list it is for: the index is relative to the end, or an item was added
-    // before.
+    // It is not known which item in its list it is for: the index is relative to the end, or an item was added before.
     if !is_met && (path.ends_with("].image") || path.ends_with("].image.reference")) {
         followed &= !blur_list(inventory, patch, path, pod);
     }

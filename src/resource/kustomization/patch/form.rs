@@ -11,7 +11,7 @@ use crate::text::yaml::{self, MergeRule, Node, Piece};
 pub enum Form {
     /// No content: comments, null, `{}`, `[]`.
     Empty,
-    /// This number of partial objects.
+    /// Partial objects, with their number.
     Objects(usize),
     /// JSON 6902 operations, with the fault that makes kustomize fail if there is an object to apply them to.
     Operations {

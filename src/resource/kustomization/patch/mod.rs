@@ -34,12 +34,12 @@ pub struct Patch {
     pub span: Span,
 }
 
-/// Where the content of a patch is.
+/// The location of a patch's content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
-    /// In the file with this path.
+    /// The file with this path.
     File(String),
-    /// In the kustomization itself.
+    /// Inline in the kustomization.
     Inline(Vec<Change>),
     /// Missing, or it cannot be read.
     Unknown,
@@ -358,8 +358,7 @@ fn account_pod(node: Node<'_>) -> Pod {
     }
 }
 
-/// Whether a partial object does something that pullcheck does not follow: directives, or a policy that pulls
-/// nothing.
+/// Whether a partial object does something that pullcheck does not follow: directives, or a policy that pulls nothing.
 fn is_beyond(text: &str) -> bool {
     const DIRECTIVES: [&str; 4] = ["$patch", "$retainKeys", "$setElementOrder", "$deleteFromPrimitiveList"];
     DIRECTIVES.iter().any(|directive| text.contains(directive))

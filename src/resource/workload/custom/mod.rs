@@ -80,7 +80,7 @@ pub(super) fn list_generated<'d>(object: &Object<'d>, resource: ResourceId, foun
     }
 }
 
-/// Searches the fields that the kind does not define, or all fields of an unknown kind.
+/// Searches the fields that the kind does not cover, or all fields of an unknown kind.
 fn walk<'d>(
     object: &Object<'d>,
     resource: ResourceId,

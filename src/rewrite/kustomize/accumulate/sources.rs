@@ -61,7 +61,7 @@ impl Accumulator<'_> {
                 let label = format!("there is no {kind} of this name to {}", behavior.name());
                 Some(Refusal::new(*span, words, label).with_remedy(Remedy::Advice(help)))
             }
-            // Another build may have the object.
+            // An object that is not known may have the name.
             None if behavior.needs_one() => None,
             None => {
                 self.spent += 1;
