@@ -101,7 +101,7 @@ pub struct ReadOptions<'k> {
     pub named: bool,
     /// Kinds from the configuration; they take precedence over the built-in table.
     pub kinds: &'k [Kind],
-    /// Which tool's rule for merge keys applies.
+    /// The tool whose rule for merge keys applies.
     pub merge_rule: MergeRule,
     /// Folders that are read as a whole, as the user named them.
     pub folders: &'k [String],

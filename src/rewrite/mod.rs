@@ -23,7 +23,7 @@ pub fn apply(inventory: &mut Inventory, sources: &Sources) {
     mark_filled_in(&mut inventory.secrets, &inventory.filled_in);
     secret::follow_mirrors(&mut inventory.secrets);
     for image in &mut inventory.images {
-        // kustomize and image streams do not rewrite images in flags and annotations.
+        // Image streams do not replace images in flags and annotations.
         let is_mention = inventory.pods.get(image.pod.0 as usize).is_some_and(|pod| pod.origin == PodOrigin::Mention);
         if is_mention || matches!(image.image, ImageText::Skipped(_)) {
             continue;

@@ -21,7 +21,7 @@ pub struct Refusal {
     pub remedy: Remedy,
 }
 
-/// Which versions of kustomize refuse something.
+/// The versions of kustomize that refuse something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Versions {
     /// All versions: 5.5.0 as in kubectl 1.32, 5.8.1 as in kubectl 1.37, 5.8.3.

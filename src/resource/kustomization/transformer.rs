@@ -283,7 +283,7 @@ fn inline(node: Node<'_>, text: &str) -> Option<Vec<Effect>> {
         }
         Piece::Skipped => effects.push(Effect::Unknown("ConfigMap".to_owned())),
         Piece::Broken(_) => is_path = true,
-        // Warnings from kubectl about a document do not matter here.
+        // Faults that only kubectl finds in a document do not matter here.
         Piece::Refused(_) | Piece::Unread(_) => {}
     });
     (!is_path).then_some(effects)

@@ -67,7 +67,7 @@ pub struct Copies {
     pub to: Vec<Target>,
 }
 
-/// How certainly a namespace has a Secret, from least to most.
+/// Whether and why a namespace has a Secret, in ascending order of precedence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Presence {
     /// A controller may copy it there.
@@ -98,9 +98,9 @@ impl Copies {
         copies
     }
 
-    /// Which controllers may fill other Secrets with the content of a Secret with these annotations, and in which
-    /// namespaces. The other Secrets name this one. Both controllers reject copies that are not allowed here. Without
-    /// a list of namespaces, the reflector allows all (`MatchNamespace`), and the replicator none
+    /// Returns the controllers that may fill other Secrets with the content of a Secret with these annotations, and in
+    /// which namespaces. The other Secrets name this one. Both controllers reject copies that are not allowed here.
+    /// Without a list of namespaces, the reflector allows all (`MatchNamespace`), and the replicator none
     /// (`IsReplicationPermitted`).
     pub(super) fn lent(annotations: Option<Node<'_>>) -> Vec<Self> {
         let Some(annotations) = annotations else { return Vec::new() };

@@ -167,7 +167,7 @@ pub struct Malformed {
     pub message: String,
     /// The offending place in the value, as precisely as it is known; otherwise the whole value.
     pub span: Span,
-    /// Which component rejects it.
+    /// The component that rejects it.
     pub refused_by: RefusedBy,
 }
 

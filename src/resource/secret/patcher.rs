@@ -16,7 +16,7 @@ use crate::text::yaml::Node;
 /// An object that may add pull secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patcher {
-    /// Its description in messages: `the ClusterPolicy add-secret`.
+    /// Description of the object in messages: `the ClusterPolicy add-secret`.
     pub what: String,
     /// The place of its name.
     pub span: Span,

@@ -12,7 +12,7 @@ use crate::text::yaml::Node;
 /// An object that may write other images into pods.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rewriter {
-    /// Its description in messages: `the AssignImage internal-registry`.
+    /// Description of the object in messages: `the AssignImage internal-registry`.
     pub what: String,
     /// The place of its name.
     pub span: Span,
