@@ -117,7 +117,7 @@ impl Copies {
         reflector.into_iter().chain(lent(Copier::Replicator, REPLICATOR, "replication-allowed")).collect()
     }
 
-    /// Whether a copy is in the namespace; `None` means that the namespace is not known.
+    /// Returns how the copies reach a namespace, if they do. A `namespace` of `None` is not known.
     pub(super) fn presence(&self, namespace: Option<&str>) -> Option<Presence> {
         let reaches = |target: &Target| match (target, namespace) {
             (Target::Everywhere, _) => Some(Presence::Copied(self.by)),

@@ -1,8 +1,8 @@
 //! What kustomize refuses because of the objects in a build: duplicate objects, files that do not contain objects,
 //! and references to objects that do not exist.
 //!
-//! Follows `api/internal/target/kusttarget.go` and `api/resmap/reswrangler.go` of kustomize 5.8.3. Only certain
-//! faults are reported: an object that a patch may rename or delete is no longer compared with others.
+//! Follows `api/internal/target/kusttarget.go` and `api/resmap/reswrangler.go` of kustomize 5.8.3. Only faults
+//! that are certain are reported: an object that a patch may rename or delete is no longer compared with others.
 
 use std::collections::btree_map::Entry;
 mod names;
