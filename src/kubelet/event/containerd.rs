@@ -152,7 +152,7 @@ fn schema1(runtime: Runtime, manifest: &Manifest, pulling: &str, resolving: &str
     })
 }
 
-/// Whether Docker Hub refused the request. It never answers 404 for a repository.
+/// Whether Docker Hub refused the request with 401. It never answers 404 for a repository.
 fn is_hub_refusal(reference: &Reference, evidence: &Evidence) -> bool {
     evidence.status == Some(401) && reference.registry() == "docker.io"
 }

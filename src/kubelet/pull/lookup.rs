@@ -86,7 +86,7 @@ pub(super) fn choose<T, P: PartialEq>(
     Some((first, ambiguous))
 }
 
-/// The namespace and place of a reference, as kustomize sees them.
+/// The object and file that contain a reference, as kustomize sees them.
 fn named_from<'a>(inventory: &'a Inventory, pod: &Pod, reference: &SecretReference, via: Via) -> NamedFrom<'a> {
     let kind = match via {
         Via::Pod => inventory.resource(pod.resource).name.kind.as_str(),

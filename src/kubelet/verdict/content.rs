@@ -168,7 +168,8 @@ pub fn fault(manifest: &Manifest, answer: &PullAnswer, nodes: &[Nodes], runtime:
     }
 }
 
-/// The nodes whose images are checked; `None` if none are known, and the usual ones have nothing.
+/// The platforms whose images are checked. If no nodes are known, a final `None` follows, in case the index has nothing
+/// for the usual ones.
 fn looked_at(nodes: &[Nodes]) -> impl Iterator<Item = Option<Platform>> {
     let unknown = nodes.is_empty();
     sized(nodes).into_iter().map(Some).chain(unknown.then_some(None))
