@@ -171,7 +171,6 @@ impl NodeCredentials {
     /// Builds the set from the option's values: patterns in addition to the clouds' registries.
     ///
     /// # Errors
-    ///
     /// A value that can match no image.
     pub fn new(values: &[String]) -> Result<Self, String> {
         let mut found = Self::default();

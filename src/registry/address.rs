@@ -77,7 +77,7 @@ fn classify_v6(v6: Ipv6Addr) -> AddressClass {
     }
 }
 
-/// The embedded IPv4 address: IPv4-mapped, 6to4 and NAT64 addresses lead where it leads.
+/// The IPv4 address that an IPv4-mapped, 6to4 or NAT64 address leads to.
 fn embedded(v6: Ipv6Addr) -> Option<Ipv4Addr> {
     let v4 = |high: u16, low: u16| {
         let [a, b] = high.to_be_bytes();

@@ -38,7 +38,7 @@ type Holder = (String, Option<Credential>, Option<String>);
 /// A host's challenge, learned from the first request to it.
 #[derive(Debug, Clone)]
 enum Learned {
-    /// Nothing yet; or it could not be determined, and every attempt finds out on its own.
+    /// The host asked for nothing, or its challenge could not be determined. Every attempt then finds out on its own.
     Nothing,
     /// The host asks for nothing, and no later challenge is answered.
     Open,

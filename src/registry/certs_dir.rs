@@ -103,7 +103,6 @@ impl CertsDir {
     /// Reads the folders of all registries under each of these roots, as that version of containerd does.
     ///
     /// # Errors
-    ///
     /// The first file or folder that cannot be read here, in the order of the folders' names.
     pub fn read(roots: &[PathBuf], runtime: Runtime) -> Result<Self, CertsDirError> {
         let mut ignored = Vec::new();

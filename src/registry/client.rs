@@ -41,7 +41,6 @@ impl Client {
     /// Creates a client. The run's deadline starts now.
     ///
     /// # Errors
-    ///
     /// The settings cannot work.
     pub fn new(options: ClientOptions) -> Result<Self, OptionsError> {
         Self::with_lookup(options, Arc::new(SystemLookup))
@@ -50,7 +49,6 @@ impl Client {
     /// Creates a client with its own source of addresses instead of the system's.
     ///
     /// # Errors
-    ///
     /// The settings cannot work.
     pub fn with_lookup(options: ClientOptions, lookup: Arc<dyn Lookup>) -> Result<Self, OptionsError> {
         Ok(Self {

@@ -96,7 +96,6 @@ impl Lane {
     /// Whether a request may be sent.
     ///
     /// # Errors
-    ///
     /// The host is given up, or no longer asked because of its rate limit.
     pub(crate) fn leave(&self, errand: Errand, now: Instant) -> Result<Leave, Failure> {
         let mut state = self.lock();

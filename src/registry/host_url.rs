@@ -22,7 +22,6 @@ impl HostUrl {
     /// declares that the path is the API's.
     ///
     /// # Errors
-    ///
     /// The text is not the URL of a host.
     pub fn parse(server: &str, override_path: bool) -> Result<Self, &'static str> {
         let whole = if server.starts_with("http") { server.to_owned() } else { format!("https://{server}") };
@@ -56,7 +55,6 @@ impl HostUrl {
     /// [`Self::nowhere`].
     ///
     /// # Errors
-    ///
     /// Go cannot parse the text.
     pub(crate) fn of_hosts_toml(server: &str, override_path: bool) -> Result<Option<Self>, &'static str> {
         if let Ok(url) = Self::parse(server, override_path) {

@@ -40,7 +40,6 @@ impl Identity {
     /// Reads PEM: the certificate first, then its chain. Both arguments may be the same file.
     ///
     /// # Errors
-    ///
     /// Something is missing, or certificate and key do not match.
     pub fn from_pem(certificate: &[u8], key: &[u8]) -> Result<Self, IdentityError> {
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate).collect();

@@ -68,7 +68,6 @@ impl Pace {
     /// Whether a request may be sent.
     ///
     /// # Errors
-    ///
     /// The host is not asked any more in this run.
     pub(crate) fn leave(&self, now: Instant) -> Result<Leave, Failure> {
         match (&self.stopped, self.until) {

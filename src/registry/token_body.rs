@@ -76,7 +76,6 @@ impl TokenReader {
 /// Reads the body of a successful answer.
 ///
 /// # Errors
-///
 /// The body contains no token that the runtime would accept.
 pub fn parse(body: &[u8], reader: TokenReader) -> Result<TokenBody, TokenBodyError> {
     let fields = decode(body, reader).map_err(TokenBodyError::Decode)?;

@@ -46,7 +46,6 @@ impl Store {
     /// Opens the store in the platform's cache folder, and creates it if missing.
     ///
     /// # Errors
-    ///
     /// The folder does not exist, cannot be used, or others can write in it. The run continues without a cache.
     pub fn open() -> Result<Self, NoStore> {
         Self::open_in(&super::folder::platform_folder()?)
@@ -55,7 +54,6 @@ impl Store {
     /// Opens the store in a cache folder that several programs share.
     ///
     /// # Errors
-    ///
     /// Same as [`Store::open`].
     pub fn open_in(cache: &Path) -> Result<Self, NoStore> {
         let random = SystemRandom::new();

@@ -115,7 +115,6 @@ impl HostsTomlError {
 /// against `folder`.
 ///
 /// # Errors
-///
 /// The file cannot be read by that version of containerd.
 pub fn parse(folder: &Path, text: &str, runtime: Runtime) -> Result<Vec<HostConfig>, HostsTomlError> {
     if text.starts_with('\u{feff}') && runtime != Runtime::ContainerdOne {
