@@ -15,7 +15,7 @@ pub enum ShortLived {
     Acr,
     /// `ghs_…`: a token of a GitHub App's installation, or the `GITHUB_TOKEN` of a workflow.
     GitHubInstallation,
-    /// User `gitlab-ci-token`.
+    /// User `gitlab-ci-token`: the token of a CI job.
     GitLabJob,
 }
 
@@ -31,7 +31,7 @@ impl ShortLived {
         }
     }
 
-    /// The recommended replacement.
+    /// The recommended replacement for the token.
     pub const fn instead(self) -> &'static str {
         match self {
             Self::Ecr => {

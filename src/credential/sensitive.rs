@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 pub struct Sensitive(Zeroizing<String>);
 
 impl Sensitive {
-    /// Wraps a secret.
+    /// Wraps a text that must never be printed.
     pub fn new(secret: impl Into<String>) -> Self {
         Self(Zeroizing::new(secret.into()))
     }

@@ -33,7 +33,7 @@ impl Default for Values {
 }
 
 impl Values {
-    /// Exactly this value.
+    /// Allows exactly this value.
     pub fn only(value: &str) -> Self {
         Self::OneOf(BTreeSet::from([value.to_owned()]))
     }
@@ -113,11 +113,11 @@ pub struct Nodes {
 /// Whether an image fits a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fit {
-    /// The image fits.
+    /// The image fits the node.
     Yes,
-    /// The known facts do not show it.
+    /// The known facts do not show whether it fits.
     Maybe,
-    /// The image does not fit.
+    /// The image does not fit the node.
     No,
 }
 

@@ -88,9 +88,9 @@ impl FromStr for DeclaredServiceAccount {
 /// A secret of the cluster whose content is known.
 #[derive(Debug, Clone)]
 pub struct SuppliedSecret {
-    /// The secret's name.
+    /// The secret's name, optionally with a namespace.
     pub named: Named,
-    /// The decoded dockerconfigjson.
+    /// The decoded dockerconfigjson of the secret.
     pub config: DockerConfig,
     /// The file with the content, as the user wrote the path.
     pub file: String,

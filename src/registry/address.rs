@@ -5,11 +5,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// The kind of network that an address leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AddressClass {
-    /// The internet.
+    /// A public address on the internet.
     Public,
-    /// A private network.
+    /// An address in a private network.
     Private,
-    /// This machine.
+    /// A loopback address of this machine.
     Loopback,
     /// Link-local, or the metadata service of a cloud: never to be contacted.
     Forbidden,

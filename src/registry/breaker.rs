@@ -51,7 +51,7 @@ impl Breaker {
 enum Sign {
     /// The host answered, whatever the answer.
     Alive,
-    /// The host failed.
+    /// The host failed, for this reason.
     Failed(Failure),
     /// The host was not reached for reasons that are not its own, or that cost nothing to see again.
     Nothing,

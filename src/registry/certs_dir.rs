@@ -39,7 +39,7 @@ pub(crate) type Hosts = Result<Arc<Vec<ConfiguredHost>>, String>;
 /// A `hosts.toml` that containerd ignores.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IgnoredFile {
-    /// The file's path.
+    /// Path of the `hosts.toml`.
     pub path: PathBuf,
     /// The name of the file's folder, which is named after a registry.
     pub folder: String,
@@ -47,7 +47,7 @@ pub struct IgnoredFile {
     pub text: String,
     /// The line at fault, from 1.
     pub line: usize,
-    /// The error message.
+    /// The error message for that line.
     pub words: String,
 }
 
@@ -78,7 +78,7 @@ pub enum CertsDirError {
     /// A `client` certificate that is not valid here; Go may accept it.
     #[error("{}: {error}", path.display())]
     Client {
-        /// The certificate's file.
+        /// Path of the certificate's file.
         path: PathBuf,
         /// The error in the certificate or key.
         error: IdentityError,

@@ -14,7 +14,7 @@ use crate::image::runtime::Runtime;
 pub enum Challenge {
     /// With user and password.
     Basic,
-    /// With a token.
+    /// With a token from a token endpoint.
     Bearer(Bearer),
 }
 

@@ -16,7 +16,7 @@ pub(crate) enum Errand {
     Head,
     /// `GET` of a manifest, a configuration or tags.
     Get,
-    /// A token request.
+    /// A request for a token.
     Token,
 }
 

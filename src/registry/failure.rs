@@ -26,7 +26,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// A permanent failure.
+    /// Creates a failure that a retry does not fix.
     pub(crate) fn new(unknown: Unknown, message: impl Into<String>) -> Self {
         Self { unknown, message: message.into(), passing: false, retry_after: None }
     }

@@ -29,7 +29,7 @@ pub struct ClientOptions {
     pub insecure: Vec<HostPattern>,
     /// Mirrors, in the order in which they are asked.
     pub mirrors: Vec<Mirror>,
-    /// containerd's host settings.
+    /// containerd's host settings, from `--certs-dir`.
     pub certs_dir: CertsDir,
     /// The runtime whose requests are modeled: challenges, token requests and the order of several hosts differ.
     pub runtime: Runtime,
@@ -47,7 +47,7 @@ pub struct ClientOptions {
     pub retries: u32,
     /// Pause before the first retry; it doubles.
     pub retry_delay: Duration,
-    /// The `User-Agent` header.
+    /// Value of the `User-Agent` header.
     pub user_agent: String,
     /// Whether proxies are used.
     pub proxies: Proxies,
@@ -206,7 +206,7 @@ impl FromStr for HostPattern {
     }
 }
 
-/// `HOST[:PORT]=ADDR:PORT`.
+/// `HOST[:PORT]=ADDR:PORT`: another address for a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectTo {
     /// The host as the reference writes it, or an API or realm host.
@@ -231,7 +231,7 @@ impl FromStr for ConnectTo {
 pub struct Mirror {
     /// The registry as the reference writes it.
     pub host: HostPattern,
-    /// The mirror's location.
+    /// The location that the mirror is reached at.
     pub(crate) url: HostUrl,
     /// The mirror's host alone, as URLs write it.
     at: String,

@@ -40,7 +40,7 @@ impl Default for Gate {
 /// A request that needs the credential.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Visit<'v> {
-    /// The requested repository.
+    /// The repository that the request is for.
     pub(crate) repository: &'v str,
     /// The number of requests that would carry the credential.
     pub(crate) requests: u32,

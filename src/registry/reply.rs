@@ -152,7 +152,7 @@ fn found(
     })
 }
 
-/// `Content-Type`, without parameters.
+/// The media type in `Content-Type`, without parameters.
 pub(crate) fn media_type(answer: &Answer) -> Option<String> {
     let media_type = answer.header("content-type").and_then(|text| text.split(';').next());
     let media_type = media_type.filter(|text| !answer.echoed_in(text)).map(|text| cut(text.trim()));

@@ -21,7 +21,7 @@ pub trait Lookup: Send + Sync {
     fn lookup(&self, host: &str) -> Resolving;
 }
 
-/// The system's resolver.
+/// Looks up addresses with the system's resolver.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemLookup;
 
@@ -79,7 +79,7 @@ impl ResolveError {
     }
 }
 
-/// Which networks a request may reach.
+/// The networks that a request may reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Reach {
     /// The host that the reference names, or one that a registry in a private network names.

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use crate::text::go::json::{self, Kind, Reader, folds_to};
 use crate::text::go::time::is_rfc3339;
 
-/// An issued token.
+/// A token from a token endpoint's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenBody {
     /// `Bearer …`, marked sensitive: the value of `Authorization`.

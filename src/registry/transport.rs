@@ -197,7 +197,7 @@ impl Transport {
         let result = tokio::select! {
             biased;
             received = self.receive(request, ask, budget) => received,
-            // Other requests have waited in vain in the meantime.
+            // The host was given up in the meantime, after other requests to it failed.
             failure = given_up => Err(failure),
         };
         lane.came_back(&result, start, Instant::now());

@@ -43,7 +43,7 @@ pub(super) fn decode(content: &[u8], format: Format) -> Result<DockerConfig, Dec
 
 /// The Go target of a value, as Go's type errors name it.
 enum Target {
-    /// A whole document.
+    /// A whole document, and its Go type.
     Value(&'static str),
     /// A struct field: `DockerConfigJSON.auths`, and its Go type.
     Field(&'static str, &'static str),

@@ -80,7 +80,7 @@ impl Hints {
 /// The format, decided by the Secret's type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
-    /// `~/.docker/config.json`.
+    /// The format of `~/.docker/config.json`, with the hosts in `auths`.
     DockerConfigJson,
     /// The legacy `~/.dockercfg`: hosts at the top.
     DockerCfg,

@@ -24,7 +24,7 @@ const MAX_PATH: usize = 255;
 /// and digest.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reference {
-    /// `domain/path[:tag][@digest]`.
+    /// The normalized text: `domain/path[:tag][@digest]`.
     text: String,
     /// Byte offset of the slash after the registry.
     slash: usize,
@@ -103,7 +103,7 @@ impl Reference {
         self.tag_is_written
     }
 
-    /// The digest, `algorithm:hex`.
+    /// The digest in the form `algorithm:hex`, if written.
     pub fn digest(&self) -> Option<&str> {
         self.digest_start.map(|start| &self.text[start..])
     }

@@ -27,7 +27,7 @@ use crate::text::go::url::query_escape;
 pub struct Failure<'a> {
     /// The cause of the failure.
     pub cause: Cause,
-    /// The observed answer.
+    /// The observed answer: status, URL and error body.
     pub evidence: &'a Evidence,
     /// The manifest, if it exists but cannot be used.
     pub manifest: Option<&'a Manifest>,
@@ -288,7 +288,7 @@ pub fn invalid_image_name(image: &str, error: &ReferenceError) -> String {
     format!("Failed to apply default image tag {}: {}", quote(image), error.kubelet_text(image))
 }
 
-/// The `ErrImageNeverPull` event.
+/// The text of `ErrImageNeverPull`, for pull policy `Never`.
 pub fn never_pulled(image: &str) -> String {
     format!("Container image {} is not present with pull policy of Never", quote(image))
 }

@@ -22,7 +22,7 @@ use crate::kubelet::probe::plan::Depth;
 pub enum Target {
     /// A tag; `latest` is filled in if the kubelet does so.
     Tag(String),
-    /// A digest, `algorithm:hex`.
+    /// A digest in the form `algorithm:hex`.
     Digest(String),
 }
 
@@ -88,9 +88,9 @@ pub enum Outcome {
 /// A manifest that was found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Manifest {
-    /// `Docker-Content-Digest`, validated.
+    /// `Docker-Content-Digest`, if it is a valid digest.
     pub digest: Option<String>,
-    /// `Content-Type`, without parameters.
+    /// Media type from `Content-Type`, without parameters.
     pub media_type: Option<String>,
     /// Compressed size in bytes of config and layers, if requested.
     pub size: Option<u64>,
@@ -298,7 +298,7 @@ pub struct ErrorBody {
 pub struct RegistryError {
     /// `code`, as written; empty if missing.
     pub code: String,
-    /// The `message` field.
+    /// `message`, as written; empty if missing.
     pub message: String,
     /// Whether the error has a `detail`.
     pub detail: bool,
@@ -311,7 +311,7 @@ pub struct Unread {
     pub defect: Option<Defect>,
     /// Why the content could not be read.
     pub unknown: Unknown,
-    /// The observed answer.
+    /// The observed answer, for the message.
     pub evidence: Evidence,
 }
 

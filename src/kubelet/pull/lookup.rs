@@ -8,7 +8,7 @@ use crate::resource::workload::{Pod, SecretReference, kinds};
 /// A Secret that a reference resolves to.
 #[derive(Clone, Copy)]
 pub(super) struct Found<'a> {
-    /// Index in [`Inventory::secrets`].
+    /// Index of the Secret in [`Inventory::secrets`].
     pub(super) index: usize,
     pub(super) secret: &'a Secret,
     /// How certain it is that the Secret is in the pod's namespace.

@@ -81,7 +81,7 @@ impl SecretState {
 /// One name of the effective `imagePullSecrets`, resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PullSecret {
-    /// The secret's name.
+    /// The secret's name in `imagePullSecrets`.
     pub name: String,
     /// The place in the inputs that names the secret.
     pub span: Span,
@@ -174,7 +174,7 @@ pub struct PullContext {
 /// even a public one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BreakingSecret {
-    /// The secret's name.
+    /// The secret's name in `imagePullSecrets`.
     pub name: String,
     /// The kubelet's error message.
     pub message: String,

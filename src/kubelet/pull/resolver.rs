@@ -20,7 +20,7 @@ use crate::text::placeholder::is_placeholder;
 pub(super) struct Resolver<'a> {
     pub(super) inventory: &'a Inventory,
     pub(super) cluster: &'a ClusterFacts,
-    /// The operator's configuration.
+    /// The operator's configuration, if one was supplied.
     pub(super) supplied: Option<&'a DockerConfig>,
     /// The operator's configuration as a keyring.
     pub(super) supplied_ring: Keyring,

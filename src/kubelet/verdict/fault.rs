@@ -22,7 +22,7 @@ pub enum Fault {
     Mismatch(Piece, String),
     /// A manifest where an index was named, or the other way round. `claimed` is its media type.
     Kind {
-        /// The manifest's digest.
+        /// The manifest's digest, `algorithm:hex`.
         digest: String,
         /// The media type by which the manifest is known.
         claimed: String,
@@ -54,9 +54,9 @@ pub enum Piece {
     Manifest,
     /// A manifest that an index names.
     Child,
-    /// The configuration.
+    /// The configuration of an image.
     Config,
-    /// A layer.
+    /// A layer of an image.
     Layer,
 }
 
@@ -85,7 +85,7 @@ impl Fault {
 pub(super) struct Examined<'a> {
     /// The manifest that was found.
     pub(super) manifest: &'a Manifest,
-    /// All answers.
+    /// All answers about the image.
     pub(super) answer: &'a PullAnswer,
     /// The runtime whose rules apply.
     pub(super) runtime: Runtime,

@@ -36,7 +36,7 @@ type Name = [u8; 32];
 /// Records that a manifest exists and may be read. No rate limit is kept, since it changes with every pull.
 #[derive(Debug, Serialize, Deserialize)]
 struct Entry {
-    /// Microseconds since 1970.
+    /// Time of creation, in microseconds since 1970.
     made: u64,
     digest: Option<String>,
     media_type: Option<String>,

@@ -79,7 +79,7 @@ pub enum HostsTomlError {
     Syntax {
         /// The line number, from 1.
         line: usize,
-        /// The parser's message.
+        /// The message of the TOML parser.
         message: String,
     },
     /// A value does not have the type or form that its key needs.
@@ -89,7 +89,7 @@ pub enum HostsTomlError {
         line: usize,
         /// The key including its host: `host."https://mirror.example".ca`.
         key: String,
-        /// The expected value.
+        /// A description of the expected value.
         message: String,
     },
 }
@@ -102,7 +102,7 @@ impl HostsTomlError {
         }
     }
 
-    /// The error message.
+    /// The error message, without the line.
     pub fn words(&self) -> String {
         match self {
             Self::Syntax { message, .. } => message.clone(),

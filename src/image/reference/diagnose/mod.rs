@@ -109,7 +109,7 @@ fn identifier(text: &str) -> Blame {
         .help(format!("write the repository before the digest: `NAME@sha256:{text}`"))
 }
 
-/// Upper case in the text that the parser takes for the repository.
+/// Finds upper case in the text that the parser takes for the repository.
 fn uppercase(text: &str) -> Blame {
     let start = text.len() - grammar::split_domain(text).1.len();
     let end = text[start..].find(':').map_or(text.len(), |colon| start + colon);

@@ -50,16 +50,16 @@ pub enum Question {
 /// The answer to a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// To [`Question::Pull`], [`Question::Anonymous`], [`Question::Supplied`], [`Question::Explain`],
+    /// Reply to [`Question::Pull`], [`Question::Anonymous`], [`Question::Supplied`], [`Question::Explain`],
     /// [`Question::Tag`], [`Question::Child`].
     Outcome(Outcome),
-    /// To [`Question::Tags`].
+    /// Reply to [`Question::Tags`].
     Tags(TagList),
-    /// To [`Question::Content`] and [`Question::Part`].
+    /// Reply to [`Question::Content`] and [`Question::Part`].
     Content(Result<Arc<Content>, Unread>),
-    /// To [`Question::Config`] and [`Question::PartConfig`].
+    /// Reply to [`Question::Config`] and [`Question::PartConfig`].
     Config(Result<Config, Unread>),
-    /// To [`Question::Layer`].
+    /// Reply to [`Question::Layer`].
     Layer(Result<(), Unread>),
 }
 
@@ -75,7 +75,7 @@ pub struct Pull<'p> {
 }
 
 impl<'p> Pull<'p> {
-    /// Starts the plan.
+    /// Creates the state before the first question.
     pub fn new(plan: &'p Plan) -> Self {
         let answer = PullAnswer { depth: plan.look.depth, ..PullAnswer::default() };
         Self { plan, supplied_asked: 0, asked_by_get: Vec::new(), answer }
@@ -161,7 +161,7 @@ impl<'p> Pull<'p> {
         }
     }
 
-    /// Returns all answers.
+    /// Ends the plan and returns all answers.
     pub fn finish(self) -> PullAnswer {
         self.answer
     }
