@@ -107,8 +107,8 @@ impl<'s> Session<'s> {
         }
     }
 
-    /// Waits until the first request has learned the host's challenge, but no longer if the host makes that request
-    /// wait as well.
+    /// Waits until the first request has learned the host's challenge. Returns `None` if the host leaves that request
+    /// without an answer as well.
     async fn after_the_first<'c>(
         &self,
         cell: &'c Mutex<Option<Learned>>,

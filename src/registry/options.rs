@@ -113,8 +113,8 @@ impl ClientOptions {
         self.mirrors.iter().filter(meant).map(|mirror| &mirror.url)
     }
 
-    /// Whether anything except the registry's own name, the system's authorities and its proxies determines which
-    /// host answers.
+    /// Whether anything except the registry's own name, the system's authorities and its proxies determines the
+    /// answers.
     pub(crate) fn is_overridden(&self, registry: &str) -> bool {
         let api = if registry == "docker.io" { DOCKER_HUB } else { registry };
         let (host, port) = split_port(api);
