@@ -123,7 +123,7 @@ impl Endpoint {
         Ok(endpoint)
     }
 
-    /// The same host without TLS, if this failure allows the fallback: an HTTP answer, or no answer if no port is
+    /// Returns this host without TLS, if this failure allows the fallback: an HTTP answer, or no answer if no port is
     /// written and `http` has a different default port (`NewHTTPFallback` in `core/remotes/docker/resolver.go` of
     /// containerd).
     pub(crate) fn without_tls(&self, failure: Unknown) -> Option<Self> {

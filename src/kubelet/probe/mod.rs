@@ -65,7 +65,7 @@ impl Attempt {
         .with(credential)
     }
 
-    /// The same question with another credential.
+    /// Returns this question with another credential.
     #[must_use]
     pub fn with(&self, credential: Option<&Credential>) -> Self {
         Self { credential: credential.filter(|credential| !credential.is_anonymous()).cloned(), ..self.clone() }
