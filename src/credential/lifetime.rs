@@ -1,26 +1,26 @@
-//! How long a registry credential lives, as far as it says so itself. Signatures are not checked: nothing here is
-//! trusted with more than a hint.
+//! The lifetime of a registry credential, if the credential itself contains it. Signatures are not checked: the
+//! result is only used as a hint.
 
 use crate::credential::dockerconfig::base64::{self, Padding};
 use crate::credential::pair::Credential;
 
-/// What kind of token lives for a short time only.
+/// The kinds of token with a short lifetime.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ShortLived {
     /// User `AWS`: what `aws ecr get-login-password` prints.
     Ecr,
     /// User `oauth2accesstoken`, or a token that begins with `ya29.`.
     GoogleAccessToken,
-    /// The user that is all zeros: a token of `az acr login`.
+    /// User of all zeros: a token of `az acr login`.
     Acr,
-    /// `ghs_…`: a GitHub App's installation, or the `GITHUB_TOKEN` of a workflow.
+    /// `ghs_…`: a token of a GitHub App's installation, or the `GITHUB_TOKEN` of a workflow.
     GitHubInstallation,
-    /// User `gitlab-ci-token`.
+    /// User `gitlab-ci-token`: the token of a CI job.
     GitLabJob,
 }
 
 impl ShortLived {
-    /// What it is, and how long it lives.
+    /// The description of the token, with its lifetime.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Ecr => "an Amazon ECR token, which expires after 12 hours",
@@ -31,7 +31,7 @@ impl ShortLived {
         }
     }
 
-    /// What to use instead.
+    /// The recommended replacement for the token.
     pub const fn instead(self) -> &'static str {
         match self {
             Self::Ecr => {
@@ -48,7 +48,7 @@ impl ShortLived {
     }
 }
 
-/// The kind of short-lived token that a credential is, told by its user or the token's own prefix.
+/// The kind of short-lived token, recognized by the credential's user or the token's prefix.
 pub fn short_lived(credential: &Credential) -> Option<ShortLived> {
     let password = credential.password.expose();
     match credential.username.expose() {
@@ -62,8 +62,8 @@ pub fn short_lived(credential: &Credential) -> Option<ShortLived> {
     }
 }
 
-/// When a password ends, in seconds since 1970: the `exp` of a JWT, or the `expiration` of an ECR token. `None` where
-/// it does not say.
+/// The expiry of a password, in seconds since 1970: the `exp` of a JWT, or the `expiration` of an ECR token. `None`
+/// if it contains neither.
 pub fn expiry(password: &str) -> Option<u64> {
     jwt_expiry(password).or_else(|| ecr_expiry(password))
 }
@@ -80,14 +80,15 @@ fn ecr_expiry(token: &str) -> Option<u64> {
     token.get("payload").and(token.get("expiration"))?.as_u64().filter(|&seconds| seconds > 0)
 }
 
-/// An object in base64 of either alphabet, padded or not.
+/// Parses a JSON object in base64 of either alphabet, padded or not.
 fn json(text: &str) -> Option<serde_json::Map<String, serde_json::Value>> {
     let standard: String = text.trim_end_matches('=').replace('-', "+").replace('_', "/");
     let bytes = base64::decode(zeroize::Zeroizing::new(standard).as_bytes(), Padding::Forbidden).ok()?;
     serde_json::from_slice(&bytes).ok()
 }
 
-/// The day of a time, as `2025-12-31`. The civil calendar from days, after Howard Hinnant's `civil_from_days`.
+/// Formats the day of a time as `2025-12-31`. The civil calendar from days follows Howard Hinnant's
+/// `civil_from_days`.
 pub fn day(seconds: u64) -> String {
     let days = seconds / 86_400 + 719_468;
     let (era, of_era) = (days / 146_097, days % 146_097);

@@ -1,4 +1,4 @@
-//! Credentials: dockerconfigjson, the keyring that matches keys to images, and how they are kept secret.
+//! Credentials: dockerconfigjson, the keyring that matches keys to images, and secret strings.
 
 pub mod dockerconfig;
 pub mod keyring;

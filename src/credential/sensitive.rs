@@ -3,23 +3,23 @@
 use zeroize::Zeroizing;
 
 /// A password or token. It has no `Display` and no `Serialize`, its `Debug` shows `***`, and its memory is
-/// overwritten when it is dropped. The one way to the text is [`Sensitive::expose`], so that a search for that
+/// overwritten when it is dropped. The only access to the text is [`Sensitive::expose`], so that a search for that
 /// word finds every place that reads a secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sensitive(Zeroizing<String>);
 
 impl Sensitive {
-    /// Wraps a secret.
+    /// Wraps a text that must never be printed.
     pub fn new(secret: impl Into<String>) -> Self {
         Self(Zeroizing::new(secret.into()))
     }
 
-    /// The secret itself: for the wire and the redactor, never for a message.
+    /// The secret itself: for requests and the redactor, never for a message.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Whether there is nothing in it.
+    /// Whether the secret is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

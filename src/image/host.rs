@@ -1,30 +1,30 @@
-//! What the name of a registry alone tells: whether only the node can reach it, and which registry was meant.
+//! What a registry's name alone shows: whether only the node can reach it, and which registry was probably meant.
 
 use std::net::IpAddr;
 
 use crate::image::well_known::{IMPOSTORS, OF_ANY_NAME, SHORT, WELL_KNOWN};
 
-/// A host that is one slip of the keyboard away from a registry that everyone knows.
+/// A host whose name is one typo away from a well-known registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slip {
     /// The registry that was meant.
     pub meant: &'static str,
-    /// Whether the name lies in a public zone, so that a name that is not there is nowhere: a slip in the last label
-    /// may as well be a zone that only the cluster resolves.
+    /// Whether the name is in a public zone, so that it exists nowhere if it does not resolve. A typo in the last
+    /// label can also be a zone that only the cluster resolves.
     pub public: bool,
     /// Whether the host is known to pose as a registry.
     pub impostor: bool,
 }
 
-/// Whether it is a registry that everyone knows, or one of a cloud: how those answer is known.
+/// Whether a registry is well known, or belongs to a cloud, so that its answers are predictable.
 pub fn is_well_known(registry: &str) -> bool {
     let is_cloud = || OF_ANY_NAME.iter().any(|suffix| registry.ends_with(suffix)) || registry.contains(".dkr");
     WELL_KNOWN.contains(&registry) || SHORT.contains(&registry) || is_cloud()
 }
 
-/// The registry that was meant by `registry`, a host as a reference names it: one insertion, deletion, substitution or
-/// transposition away (optimal string alignment). Of names of three and four letters, which differ from each other by
-/// less than that, only a transposition counts. A host with a port is somebody's own.
+/// The registry that was meant by `registry`, a host as a reference names it: one insertion, deletion, substitution
+/// or transposition away (optimal string alignment). Names of three and four letters often differ by one letter from
+/// each other, so only a transposition is a typo there. A host with a port is never taken for a typo.
 pub fn slip_of(registry: &str) -> Option<Slip> {
     let host = registry.to_ascii_lowercase();
     let is_known = || WELL_KNOWN.contains(&&*host) || SHORT.contains(&&*host);
@@ -38,8 +38,9 @@ pub fn slip_of(registry: &str) -> Option<Slip> {
     Some(Slip { meant, public: is_public(meant, &host), impostor: IMPOSTORS.contains(&&*host) })
 }
 
-/// Whether one of two hosts is the other with one slip: one letter more, less, other or swapped, or another last label
-/// (`registry.gitlab.io` for `registry.gitlab.com`). Numbers tell machines apart, and so do single letters.
+/// Whether two hosts differ by one typo: one letter added, missing, changed or swapped, or another last label
+/// (`registry.gitlab.io` for `registry.gitlab.com`). Differences in numbers or single letters distinguish machines,
+/// and are not typos.
 pub(crate) fn is_slip(host: &str, other: &str) -> bool {
     let labels = |host: &str| host.split('.').map(str::to_owned).collect::<Vec<_>>();
     let (one, two) = (labels(host), labels(other));
@@ -59,8 +60,8 @@ pub(crate) fn is_slip(host: &str, other: &str) -> bool {
     strsim::osa_distance(host, other) == 1 && (one.len() != two.len() || differing.iter().all(meaningful))
 }
 
-/// Whether all but two neighbouring letters are the same, as one edit leaves them: asked for every image and registry,
-/// so it must cost less than the distance itself.
+/// Whether all but two neighboring letters are the same, as after one edit. This is called for every image and
+/// registry, so it must cost less than the distance itself.
 fn differ_in_one_place(a: &str, b: &str) -> bool {
     let same = |pairs: &mut dyn Iterator<Item = (u8, u8)>| pairs.take_while(|(a, b)| a == b).count();
     let front = same(&mut a.bytes().zip(b.bytes()));
@@ -68,8 +69,8 @@ fn differ_in_one_place(a: &str, b: &str) -> bool {
     a.len().abs_diff(b.len()) <= 1 && front + back + 2 >= a.len().max(b.len())
 }
 
-/// Whether nobody but the owner of a public zone could give the name an address: the last label is that of the
-/// registry or its letters swapped, and above the second label nothing else differs.
+/// Whether only the owner of a public zone could give the name an address: the last label is the registry's with its
+/// letters swapped, or it is the same, and so is the second-level label unless the host has only two labels.
 fn is_public(meant: &str, host: &str) -> bool {
     let labels = |name: &'_ str| name.rsplit('.').map(str::to_owned).collect::<Vec<_>>();
     let (meant, host) = (labels(meant), labels(host));
@@ -80,7 +81,7 @@ fn is_public(meant: &str, host: &str) -> bool {
     meant.len() == host.len() && (swapped || top == own_top && same_zone)
 }
 
-/// Whether a registry is the node itself, or a service inside the cluster. `registry` may carry a port.
+/// Whether a registry is the node itself, or a service inside the cluster. `registry` may have a port.
 pub fn is_node_local(registry: &str) -> bool {
     let host = match registry.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !host.is_empty() => host,
@@ -92,7 +93,7 @@ pub fn is_node_local(registry: &str) -> bool {
     }
 }
 
-/// Names that mean the node, or something in its cluster.
+/// Whether a name refers to the node, or to something in its cluster.
 pub fn is_local_name(host: &str) -> bool {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     host == "localhost" || [".localhost", ".svc", ".cluster.local"].iter().any(|suffix| host.ends_with(suffix))

@@ -1,8 +1,7 @@
-//! Reads manifests and indexes, as leniently as containerd does: one descriptor that is broken does not make the
-//! others unreadable.
+//! Reads manifests and indexes as leniently as containerd: a broken descriptor does not make the others unreadable.
 //!
 //! Follows `core/images/image.go` and `core/images/mediatypes.go` of containerd 2.4, and the OCI image specification
-//! 1.1. Nothing here is trusted: what is used to build URLs (digests) is validated first.
+//! 1.1. Nothing here is trusted: values that are used to build URLs (digests) are validated first.
 
 use std::fmt;
 
@@ -12,48 +11,48 @@ use serde_json::value::RawValue;
 
 use crate::image::platform::Platform;
 
-/// Entries that an index may have. Real ones have a few dozen; to hold hundreds of thousands against every node would
-/// take minutes, and what was read stays in memory to the end of the run.
+/// Maximum number of entries in an index. Real ones have a few dozen. To check hundreds of thousands against every
+/// node would take minutes, and the parsed index stays in memory to the end of the run.
 const MAX_ENTRIES: usize = 250;
 
-/// What is kept of the parts of a platform, in characters: more than any has that there is.
+/// Maximum length of a platform's parts, in characters: more than any existing one has.
 const MAX_PART: usize = 32;
 
-/// What a manifest holds.
+/// The content of a manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     /// An OCI index or Docker manifest list.
     Index(Vec<Entry>),
-    /// One image, or an artifact that has the same form.
+    /// One image, or an artifact in the same form.
     Image(Image),
     /// JSON that is neither, or both.
     Malformed(Malformed),
 }
 
-/// Why a manifest is none.
+/// Why JSON is not a valid manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Malformed {
-    /// It has what an index has and what an image has.
+    /// JSON with the fields of both an index and an image.
     Both,
-    /// It has neither.
+    /// JSON with the fields of neither an index nor an image.
     Neither,
-    /// It has the layers of Docker's schema 1.
+    /// JSON with the layers of Docker's schema 1.
     Schema1,
 }
 
 /// One manifest of an index.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Entry {
-    /// Its digest, where it is one.
+    /// The manifest's digest, if valid.
     pub digest: Option<String>,
-    /// For what it was built; `None` where the index does not say.
+    /// The platform that it was built for; `None` if the index does not name it.
     pub platform: Option<Platform>,
-    /// The media type that the index gives it; empty where it gives none.
+    /// The media type in the index; empty if missing.
     pub media_type: String,
 }
 
 impl Entry {
-    /// Whether it is an attestation that BuildKit stores beside the images: `unknown/unknown`.
+    /// Whether the entry is an attestation that BuildKit stores beside the images: `unknown/unknown`.
     pub fn is_attestation(&self) -> bool {
         self.platform.as_ref().is_some_and(|it| it.os == "unknown" && it.architecture == "unknown")
     }
@@ -62,22 +61,22 @@ impl Entry {
 /// A manifest of one image.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Image {
-    /// Media type of its configuration, which tells an image from an artifact.
+    /// Media type of the configuration, which distinguishes an image from an artifact.
     pub config_type: String,
-    /// Digest of its configuration, where it is one.
+    /// Digest of the configuration, if valid.
     pub config_digest: Option<String>,
-    /// Bytes of its configuration.
+    /// Size of the configuration in bytes.
     pub config_size: u64,
-    /// The media type that it gives itself; empty where it gives none.
+    /// The media type in the manifest itself; empty if missing.
     pub media_type: String,
-    /// Its layers; `None` where there are more than any image has.
+    /// The image's layers; `None` if there are more than any image has.
     pub layers: Option<Vec<Layer>>,
-    /// Bytes of configuration and layers, compressed.
+    /// Compressed size of configuration and layers, in bytes.
     pub size: u64,
 }
 
 impl Image {
-    /// Whether a runtime takes it for a container image: `IsConfigType` of `core/images/mediatypes.go`.
+    /// Whether a runtime treats it as a container image: `IsConfigType` of `core/images/mediatypes.go`.
     pub fn is_container_image(&self) -> bool {
         matches!(
             self.config_type.as_str(),
@@ -89,43 +88,43 @@ impl Image {
 /// A layer of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Layer {
-    /// Its media type, which may be any.
+    /// The layer's media type, which can be any text.
     pub media_type: String,
-    /// Its digest, where it is one.
+    /// The layer's digest, if valid.
     pub digest: Option<String>,
-    /// Its bytes, compressed.
+    /// The layer's compressed size in bytes.
     pub size: u64,
-    /// Whether it may be had elsewhere than in the registry.
+    /// Whether the layer is available elsewhere than in the registry.
     pub has_urls: bool,
 }
 
 impl Layer {
-    /// Whether containerd knows its media type: `IsLayerType` of `core/images/mediatypes.go`.
+    /// Whether containerd knows the layer's media type: `IsLayerType` of `core/images/mediatypes.go`.
     pub fn is_known(&self) -> bool {
         self.media_type.starts_with("application/vnd.oci.image.layer.")
             || self.media_type.starts_with("application/vnd.docker.image.rootfs.")
     }
 }
 
-/// What is read of an image's configuration.
+/// The relevant fields of an image's configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// For what the image was built; without architecture where it does not say.
+    /// The platform that the image was built for; without architecture if not given.
     pub platform: Platform,
-    /// How many layers it says the image has.
+    /// The number of layers according to the configuration.
     pub diff_ids: usize,
 }
 
-/// Layers that are kept of an image: more than any has.
+/// Maximum number of layers that are kept of an image: more than any has.
 const MAX_LAYERS: usize = 256;
 
-/// What is kept of a media type, in characters: more than any has.
+/// Maximum length of a media type, in characters: more than any has.
 const MAX_TYPE: usize = 128;
 
-/// Most descriptors that a list holds; a container image has 127 layers at most.
+/// Maximum number of descriptors in a list; a container image has 127 layers at most.
 const MAX_DESCRIPTORS: usize = 10_000;
 
-/// Reads a manifest; `None` where it is none. Its form decides what it is, and not the media type that it names.
+/// Parses a manifest; `None` if it is not one. The kind is determined by the form, not by the media type in it.
 pub fn parse(bytes: &[u8]) -> Option<Content> {
     let document: Document<'_> = object(std::str::from_utf8(bytes).ok()?)?;
     if document.fs_layers.is_some() {
@@ -135,7 +134,7 @@ pub fn parse(bytes: &[u8]) -> Option<Content> {
         (Some(manifests), None, None) if manifests.0.len() <= MAX_ENTRIES => {
             Some(Content::Index(manifests.0.into_iter().map(|it| Entry::from(descriptor(it))).collect()))
         }
-        // More than are read.
+        // The list has more entries than are read.
         (Some(_), None, None) => None,
         (None, Some(config), layers) => {
             let media_type = document.media_type.map(Lenient::read).unwrap_or_default();
@@ -155,7 +154,7 @@ pub(crate) fn is_index_type(media_type: &str) -> bool {
     )
 }
 
-/// Reads an image's configuration; `None` where it is none.
+/// Parses an image's configuration; `None` if it is not one.
 pub fn parse_config(bytes: &[u8]) -> Option<Config> {
     let text = std::str::from_utf8(bytes).ok()?;
     let platform: WrittenPlatform = object(text)?;
@@ -176,13 +175,13 @@ pub fn is_digest(text: &str) -> bool {
     hex.len() == length && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// An object's fields. serde would take a list for one too, value by value, and Go does not.
+/// Parses an object's fields. serde would also accept a list, value by value, but Go does not.
 fn object<'d, T: Deserialize<'d>>(text: &'d str) -> Option<T> {
     let is_object = text.trim_start().starts_with('{');
     is_object.then(|| serde_json::from_str(text).ok()).flatten()
 }
 
-/// Values stay as they are written until each is looked at: 4 MiB of JSON can say two million of them.
+/// Unparsed fields of a manifest. Each is parsed only when needed: 4 MiB of JSON can contain two million values.
 #[derive(Deserialize)]
 struct Document<'d> {
     #[serde(borrow)]
@@ -197,7 +196,7 @@ struct Document<'d> {
     media_type: Option<Lenient<String>>,
 }
 
-/// Descriptors that a manifest lists; more than [`MAX_DESCRIPTORS`] are an error, not a shorter list.
+/// Descriptors in a manifest. More than [`MAX_DESCRIPTORS`] are an error, not a shorter list.
 #[derive(Default)]
 struct Written<'d>(Vec<&'d RawValue>);
 
@@ -226,7 +225,7 @@ impl<'de: 'd, 'd> Deserialize<'de> for Written<'d> {
     }
 }
 
-/// A value, or something that is none and is passed over: one broken field leaves the others readable.
+/// A value, or an invalid one that is ignored: one broken field leaves the others readable.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Lenient<T> {
@@ -292,7 +291,7 @@ impl From<Descriptor<'_>> for Entry {
     }
 }
 
-/// What is no descriptor is an empty one.
+/// Parses a descriptor; an invalid one is empty.
 fn descriptor(written: &RawValue) -> Descriptor<'_> {
     object(written.get()).unwrap_or_default()
 }

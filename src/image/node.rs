@@ -1,8 +1,8 @@
-//! Which nodes a pod may run on, as far as its image depends on it: operating system and architecture.
+//! The nodes that a pod may run on, as far as this affects its image: operating system and architecture.
 //!
 //! Follows `component-helpers/nodeaffinity` of Kubernetes 1.37: the terms of the required node affinity are
-//! alternatives, the requirements of a term hold together, and `nodeSelector` holds beside them. Every node has the
-//! labels `kubernetes.io/os` and `kubernetes.io/arch`, with Go's names as values, and their old `beta` forms
+//! alternatives, the requirements of a term are all required, and `nodeSelector` is required as well. Every node has
+//! the labels `kubernetes.io/os` and `kubernetes.io/arch`, with Go's names as values, and their old `beta` forms
 //! (`pkg/controller/nodelifecycle/node_lifecycle_controller.go`).
 
 use std::collections::BTreeSet;
@@ -17,12 +17,12 @@ use crate::image::platform::SYSTEMS;
 use crate::image::runtime::Runtime;
 use crate::text::source::Span;
 
-/// The values that a label may have.
+/// The values allowed for a label.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Values {
-    /// One of these.
+    /// One of these values.
     OneOf(BTreeSet<String>),
-    /// Any but these.
+    /// Any value except these.
     NoneOf(BTreeSet<String>),
 }
 
@@ -33,12 +33,12 @@ impl Default for Values {
 }
 
 impl Values {
-    /// Exactly this one.
+    /// Allows exactly this value.
     pub fn only(value: &str) -> Self {
         Self::OneOf(BTreeSet::from([value.to_owned()]))
     }
 
-    /// Whether a value is among them.
+    /// Whether a value is allowed.
     pub fn has(&self, value: &str) -> bool {
         match self {
             Self::OneOf(values) => values.contains(value),
@@ -46,12 +46,12 @@ impl Values {
         }
     }
 
-    /// Whether nothing is said.
+    /// Whether any value is allowed.
     fn is_any(&self) -> bool {
         matches!(self, Self::NoneOf(values) if values.is_empty())
     }
 
-    /// What is among both.
+    /// The values that both allow.
     #[must_use]
     pub fn and(self, other: &Self) -> Self {
         match (self, other) {
@@ -70,12 +70,12 @@ impl Values {
     }
 }
 
-/// Requirements that hold together.
+/// Requirements that must all be met.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Term {
-    /// What `kubernetes.io/os` may be.
+    /// The values allowed for `kubernetes.io/os`.
     pub os: Values,
-    /// What `kubernetes.io/arch` may be.
+    /// The values allowed for `kubernetes.io/arch`.
     pub architecture: Values,
 }
 
@@ -85,40 +85,39 @@ impl Term {
         self.os.has(os) && self.architecture.has(architecture)
     }
 
-    /// Both together.
+    /// The term that requires both.
     #[must_use]
     pub fn and(self, other: &Self) -> Self {
         Self { os: self.os.and(&other.os), architecture: self.architecture.and(&other.architecture) }
     }
 }
 
-/// What a pod asks of nodes.
+/// A pod's requirements for nodes.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Demand {
-    /// Alternatives. No alternative at all: no node is allowed. A value that a template has yet to write asks for
-    /// nothing.
+    /// Alternatives. If there are none, no node is allowed. A value that a template fills in later requires nothing.
     pub terms: Vec<Term>,
-    /// Where it is written; empty where the pod says nothing of operating system or architecture.
+    /// The places of the requirements; empty if the pod names neither operating system nor architecture.
     pub spans: Vec<Span>,
 }
 
-/// Nodes of one kind: an image has to fit one of the platforms.
+/// Nodes of one kind. The image has to fit one of their platforms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Nodes {
-    /// What is said of them: `linux/arm64`, `linux`, `not arm64`.
+    /// The known properties of the nodes: `linux/arm64`, `linux`, `not arm64`.
     name: String,
-    /// The platforms that they may have: one, or several where not everything is said of them.
+    /// The possible platforms of the nodes: one, or several if not everything is known.
     platforms: Vec<Platform>,
 }
 
-/// Whether an image is for a node.
+/// Whether an image fits a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fit {
-    /// It is.
+    /// The image fits the node.
     Yes,
-    /// What is known does not tell.
+    /// The known facts do not show whether it fits.
     Maybe,
-    /// It is not.
+    /// The image does not fit the node.
     No,
 }
 
@@ -134,7 +133,7 @@ impl Nodes {
         Self { name: platform.to_string(), platforms: vec![platform.clone()] }
     }
 
-    /// Nodes of an operating system and architecture, either of which may be left open.
+    /// Nodes of an operating system and architecture, either of which can be open.
     fn declared(os: &Values, architecture: &Values) -> impl Iterator<Item = Self> {
         let systems = choices(os, &SYSTEMS);
         let architectures = choices(architecture, &ARCHITECTURES);
@@ -154,7 +153,7 @@ impl Nodes {
         })
     }
 
-    /// The one platform that they have; `None` where not everything is said of them.
+    /// The only platform of the nodes; `None` if not everything about it is known.
     pub fn platform(&self) -> Option<&Platform> {
         match self.platforms.as_slice() {
             [platform] => Some(platform),
@@ -162,17 +161,17 @@ impl Nodes {
         }
     }
 
-    /// The platform that stands for them all: `usual` where they may have it.
+    /// The platform that represents all of the nodes: `usual` if they can have it.
     pub fn typical(&self, usual: &Platform) -> Option<&Platform> {
         self.platforms.iter().find(|platform| *platform == usual).or_else(|| self.platforms.first())
     }
 
-    /// Whether a runtime on them finds something to pull in an index.
+    /// Whether a runtime on the nodes finds an entry to pull in an index.
     pub fn fit_index(&self, runtime: Runtime, entries: &[Entry]) -> Fit {
         self.any(|node| fit_index(runtime, node, entries))
     }
 
-    /// Whether the one image that a manifest holds can run on them. No runtime looks at that before it pulls.
+    /// Whether the single image of a manifest can run on the nodes. No runtime checks that before it pulls.
     pub fn fit_image(&self, image: &Platform) -> Fit {
         self.any(|node| if platform::runs(node, image) { Fit::Yes } else { Fit::No })
     }
@@ -190,8 +189,9 @@ impl Nodes {
     }
 }
 
-/// An entry without platform is a candidate, but containerd looks into its configuration before it takes it, and
-/// nothing says that it will run. Nor is it known of which version a 32-bit ARM node is, where nobody says it.
+/// Whether a node finds an entry in an index. An entry without platform is a candidate, but containerd checks its
+/// configuration before it takes it, and it may not run. The version of a 32-bit ARM node is not known either unless
+/// it is declared.
 fn fit_index(runtime: Runtime, node: &Platform, entries: &[Entry]) -> Fit {
     let chosen = |node: &Platform| choose(runtime, node, entries);
     match chosen(node) {
@@ -205,8 +205,8 @@ fn fit_index(runtime: Runtime, node: &Platform, entries: &[Entry]) -> Fit {
     }
 }
 
-/// The values to tell apart, each with its name: what is listed one by one, what is left open together, without a name
-/// where nothing is said.
+/// The values to distinguish, each with its name: values listed one by one, and open values together, without a name
+/// if nothing is declared.
 fn choices(values: &Values, known: &[&'static str]) -> Vec<(Option<String>, Vec<&'static str>)> {
     let among: Vec<&'static str> = known.iter().copied().filter(|value| values.has(value)).collect();
     match values {
@@ -221,13 +221,13 @@ fn choices(values: &Values, known: &[&'static str]) -> Vec<(Option<String>, Vec<
 }
 
 impl Demand {
-    /// Whether the pod says nothing of operating system or architecture.
+    /// Whether the pod names neither operating system nor architecture.
     fn is_silent(&self) -> bool {
         self.spans.is_empty() || self.terms.iter().all(|term| term.os.is_any() && term.architecture.is_any())
     }
 
-    /// The nodes that count for the pod: those of the cluster (`--platform`) that it may run on, else those that it
-    /// asks for. Empty: nothing is known of them, or there can be none.
+    /// The nodes that matter for the pod: those of the cluster (`--platform`) that it may run on, else those that it
+    /// requires. Empty if nothing is known about them, or if there can be none.
     pub fn nodes(&self, cluster: &[Platform]) -> Vec<Nodes> {
         let mut nodes: Vec<Nodes> = Vec::new();
         let allowed = |platform: &&Platform| {

@@ -1,21 +1,21 @@
-//! Platforms of nodes and index entries, and which entry of an index a node takes.
+//! Platforms of nodes and index entries, and which entry of an index a node pulls.
 //!
-//! Three matchers, as different as the runtimes are: containerd's local pull takes what the node can run
-//! (`platforms.Only`), its transfer service takes the node's own platform and nothing else (`platforms.Ordered`), and
-//! CRI-O compares what is written. Follows `database.go`, `platforms.go` and `compare.go` of containerd/platforms
-//! v1.0.0-rc.1 (containerd 2.0 and 2.1), and `internal/pkg/platform/platform_matcher.go` of containers/image 5.36 (the
-//! same in go.podman.io/image 5.38). Builds of Windows (`os.version`) and `os.features` are left aside.
+//! There are three matchers, since the runtimes differ. containerd's local pull takes what the node can run
+//! (`platforms.Only`). Its transfer service takes only the node's own platform (`platforms.Ordered`). CRI-O compares
+//! the written values. Follows `database.go`, `platforms.go` and `compare.go` of containerd/platforms v1.0.0-rc.1
+//! (containerd 2.0 and 2.1), and `internal/pkg/platform/platform_matcher.go` of containers/image 5.36 (the same in
+//! go.podman.io/image 5.38). Builds of Windows (`os.version`) and `os.features` are ignored.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::image::runtime::Runtime;
 
-/// The operating systems that nodes have.
+/// The operating systems of nodes.
 pub const SYSTEMS: [&str; 2] = ["linux", "windows"];
 
-/// The architectures that nodes have, in Go's names: those that Kubernetes is released for, and those that others build
-/// it for.
+/// The architectures of nodes, in Go's names: those that Kubernetes is released for, and those that others build it
+/// for.
 pub const ARCHITECTURES: [&str; 11] =
     ["amd64", "arm64", "arm", "ppc64le", "s390x", "riscv64", "loong64", "386", "mips64le", "mipsle", "ppc64"];
 
@@ -26,7 +26,7 @@ pub struct Platform {
     pub os: String,
     /// Architecture in Go's terms: `amd64`, `arm64`.
     pub architecture: String,
-    /// Variant, empty where there is none: `v7`.
+    /// Variant, empty if there is none: `v7`.
     pub variant: String,
 }
 
@@ -41,13 +41,13 @@ impl fmt::Display for Platform {
 }
 
 impl Platform {
-    /// A platform of its parts.
+    /// Creates a platform from its parts.
     pub fn new(os: &str, architecture: &str, variant: &str) -> Self {
         Self { os: os.to_owned(), architecture: architecture.to_owned(), variant: variant.to_owned() }
     }
 
-    /// The one spelling that containerd compares. An entry without an operating system has that of the node which
-    /// reads it, `host`.
+    /// The normalized spelling that containerd compares. An entry without an operating system has that of the node
+    /// which reads it, `host`.
     fn normalized(&self, host: &str) -> Self {
         let os = match lower(if self.os.is_empty() { host } else { &self.os }) {
             os if os == "macos" => "darwin".to_owned(),
@@ -73,8 +73,8 @@ impl Platform {
     }
 }
 
-/// Which entry a node of a runtime prefers: the lowest rank that an entry of the index has. `None`: the node never
-/// takes it. An entry *without* a platform is a candidate for every runtime, behind all that have one.
+/// The preference of a runtime's node for an entry: the lowest rank in an index is chosen. `None` if the node never
+/// takes it. An entry *without* a platform is a candidate for every runtime, after all that have one.
 pub fn rank(runtime: Runtime, node: &Platform, entry: &Platform) -> Option<u32> {
     match runtime {
         Runtime::Crio => literal(node, entry),
@@ -88,8 +88,8 @@ pub fn matches(runtime: Runtime, node: &Platform, entry: &Platform) -> bool {
     rank(runtime, node, entry).is_some()
 }
 
-/// Whether the code of an image can run on a node, whatever a runtime thinks of it: variants are left aside, as an image's
-/// configuration rarely tells them.
+/// Whether the code of an image can run on a node, whatever the runtime's checks. Variants are ignored, as an image's
+/// configuration rarely contains them.
 pub fn runs(node: &Platform, image: &Platform) -> bool {
     let host = host_of(node);
     let (node, image) = (node.normalized(host), image.normalized(host));
@@ -100,7 +100,7 @@ pub fn runs(node: &Platform, image: &Platform) -> bool {
 /// Why a text is not the platform of a node.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlatformError {
-    /// It has not two or three parts.
+    /// The text does not have two or three parts.
     #[error("`{0}` is not a platform: expected OS/ARCH[/VARIANT], for example linux/amd64")]
     Form(String),
     /// No node has this operating system.
@@ -109,7 +109,7 @@ pub enum PlatformError {
     /// No node has this architecture.
     #[error("`{0}`: unknown architecture `{1}`; use its name in Go, for example amd64 or arm64")]
     Architecture(String, String),
-    /// No such variant of the architecture.
+    /// The architecture has no such variant.
     #[error("`{0}`: unknown variant `{1}` of {2}")]
     Variant(String, String, String),
 }
@@ -117,9 +117,9 @@ pub enum PlatformError {
 impl FromStr for Platform {
     type Err = PlatformError;
 
-    /// The platform of a node, as an operator writes it, in the spelling of its labels. A variant is kept of 32-bit ARM
-    /// only: runtimes find none on other nodes (`cpuinfo.go`), or always the same (`v8` of arm64), so that an entry for
-    /// `amd64/v3` is taken by no node.
+    /// Parses the platform of a node, as an operator writes it, in the spelling of its labels. A variant is kept only
+    /// for 32-bit ARM: on other nodes, runtimes detect none (`cpuinfo.go`), or always the same (`v8` of arm64), so no
+    /// node takes an entry for `amd64/v3`.
     fn from_str(text: &str) -> Result<Self, PlatformError> {
         let parts: Vec<&str> = text.split('/').collect();
         let (os, architecture, variant) = match parts.as_slice() {
@@ -142,7 +142,7 @@ impl FromStr for Platform {
             let architecture = normalized.architecture;
             return Err(PlatformError::Variant(text.to_owned(), variant.to_owned(), architecture));
         }
-        // What is not written is not known: a node of `arm` may be of any version.
+        // A missing variant is unknown: a node of `arm` can be of any version.
         let is_open = variant.is_empty() && architecture.eq_ignore_ascii_case("arm");
         let variant = if normalized.architecture == "arm" && !is_open { normalized.variant } else { String::new() };
         Ok(Self { variant, ..normalized })
@@ -155,8 +155,8 @@ fn ordered(node: &Platform, entry: &Platform) -> bool {
     node.normalized(host) == entry.normalized(host)
 }
 
-/// `platforms.Only(node)`: what the node can run, its own platform first. The rank is the entry's place in
-/// `platformVector`, which is told here without building the vector: its length is the operator's to choose.
+/// `platforms.Only(node)`: the platforms that the node can run, its own first. The rank is the entry's place in
+/// `platformVector`. It is computed without building the vector, because its length depends on the operator's input.
 fn only(node: &Platform, entry: &Platform) -> Option<u32> {
     let host = host_of(node);
     let (node, entry) = (node.normalized(host), entry.normalized(host));
@@ -168,7 +168,7 @@ fn only(node: &Platform, entry: &Platform) -> Option<u32> {
         "amd64" => {
             let own = version_of(&node.variant).filter(|version| *version > 1);
             let below = || match own {
-                // The last of the vector, v1, is compared as the empty variant.
+                // The last element of the vector, v1, is compared as the empty variant.
                 Some(own) if entry.variant.is_empty() => Some(own - 1),
                 Some(own) => steps_down(own, &entry.variant, 2),
                 None => None,
@@ -194,7 +194,7 @@ fn only(node: &Platform, entry: &Platform) -> Option<u32> {
     }
 }
 
-/// 32-bit ARM runs what is made for itself and for any version down to 5.
+/// The rank on 32-bit ARM, which runs images for its own version and for any version down to 5.
 fn arm(node: &str, entry: &str) -> Option<u32> {
     if node == entry {
         return Some(0);
@@ -202,20 +202,20 @@ fn arm(node: &str, entry: &str) -> Option<u32> {
     steps_down(version_of(node).filter(|version| *version > 5)?, entry, 5)
 }
 
-/// How far a variant `vN` lies below version `own`, down to `least`; `None` when it does not.
+/// How far a variant `vN` is below version `own`, down to `least`; `None` if it is not.
 fn steps_down(own: u32, variant: &str, least: u32) -> Option<u32> {
     let version: u32 = variant.strip_prefix('v')?.parse().ok()?;
     let below = (least..own).contains(&version) && *variant == format!("v{version}");
     below.then(|| own - version)
 }
 
-/// The number of a variant, by `strconv.Atoi` after an optional `v`: it takes a sign.
+/// The number of a variant, by `strconv.Atoi` after an optional `v`: it accepts a sign.
 fn version_of(variant: &str) -> Option<u32> {
     let version: i64 = variant.strip_prefix('v').unwrap_or(variant).parse().ok()?;
     u32::try_from(version.clamp(0, i64::from(u32::MAX))).ok()
 }
 
-/// The variants of arm64 that a node of `variant` runs, its own first, normalised: v9.x runs v8.0 to v8.(x+5) too. A
+/// The variants of arm64 that a node of `variant` runs, its own first, normalized: v9.x runs v8.0 to v8.(x+5) too. A
 /// variant that containerd does not know runs nothing, not even itself.
 fn arm64_versions(variant: &str) -> Option<Vec<String>> {
     let (major, minor) = match variant {
@@ -244,8 +244,8 @@ fn arm64_versions(variant: &str) -> Option<Vec<String>> {
     })
 }
 
-/// CRI-O: letter by letter. Of ARM nodes the variants that are known to run there, and no variant at all; of a node
-/// whose variant is not known, any.
+/// CRI-O: an exact comparison. An ARM node takes the variants that are known to run there, and no variant at all. A
+/// node whose variant is not known takes any.
 fn literal(node: &Platform, entry: &Platform) -> Option<u32> {
     if (&node.os, &node.architecture) != (&entry.os, &entry.architecture) {
         return None;
@@ -264,12 +264,12 @@ fn literal(node: &Platform, entry: &Platform) -> Option<u32> {
     wanted.iter().position(|variant| *variant == entry.variant).map(|at| at as u32)
 }
 
-/// The operating system that an empty one stands for: `runtime.GOOS` where the runtime runs.
+/// The operating system used for an empty one: `runtime.GOOS` of the runtime.
 fn host_of(node: &Platform) -> &str {
     if node.os.is_empty() { "linux" } else { &node.os }
 }
 
-/// `strings.ToLower`: each character by its simple mapping, whatever stands around it.
+/// `strings.ToLower`: each character by its simple mapping, whatever its context.
 fn lower(text: &str) -> String {
     text.chars().map(|c| c.to_lowercase().next().unwrap_or(c)).collect()
 }

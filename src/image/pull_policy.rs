@@ -1,20 +1,20 @@
-//! When an image is pulled.
+//! The pull policy of a container.
 
 use crate::image::reference::Reference;
 
-/// `imagePullPolicy`, as the API server takes it (case-sensitive).
+/// `imagePullPolicy`, as the API server accepts it (case-sensitive).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PullPolicy {
     /// Pull at every start.
     Always,
-    /// Pull where the node lacks it.
+    /// Pull if the node does not have the image.
     IfNotPresent,
-    /// Never pull.
+    /// Never pull the image.
     Never,
 }
 
 impl PullPolicy {
-    /// As it is written.
+    /// The spelling in manifests.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Always => "Always",
@@ -23,7 +23,7 @@ impl PullPolicy {
         }
     }
 
-    /// The policy of that exact spelling.
+    /// Parses the policy in its exact spelling.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "Always" => Some(Self::Always),
@@ -35,7 +35,7 @@ impl PullPolicy {
 }
 
 /// The `imagePullPolicy` that the API server fills in (`SetDefaults_Container` in `pkg/apis/core/v1/defaults.go`):
-/// `Always` for the tag `latest`, in that spelling, written or not, and even where a digest stands beside it. An image
+/// `Always` for the tag `latest`, in that spelling, written or not, and even if there is a digest beside it. An image
 /// that cannot be parsed gets `IfNotPresent`.
 pub fn default_pull_policy(text: &str) -> PullPolicy {
     match Reference::parse(text) {

@@ -12,7 +12,7 @@ pub enum Runtime {
     Containerd2_1,
     /// containerd 1.7 and 2.0, and later ones whose configuration sets `use_local_image_pull`.
     ContainerdOne,
-    /// CRI-O 1.36.
+    /// CRI-O 1.36, which pulls with containers/image.
     Crio,
 }
 

@@ -1,6 +1,6 @@
-//! Registries that everyone knows, by host. As of November 2026.
+//! Well-known registries, by host. As of November 2026.
 
-/// Registries of which any slip of the keyboard is taken for one.
+/// Registries for which any single typo is recognized.
 pub(crate) const WELL_KNOWN: &[&str] = &[
     "container-registry.oracle.com",
     "docker.elastic.co",
@@ -27,13 +27,13 @@ pub(crate) const WELL_KNOWN: &[&str] = &[
     "xpkg.upbound.io",
 ];
 
-/// Registries whose names are so short that another letter makes the name of somebody else's.
+/// Registries with names so short that changing one letter gives somebody else's name.
 pub(crate) const SHORT: &[&str] = &["cgr.dev", "dhi.io", "gcr.io", "icr.io", "lscr.io", "nvcr.io", "ttl.sh"];
 
-/// Below these every name may be a registry.
+/// Zones in which every name may be a registry.
 pub(crate) const OF_ANY_NAME: &[&str] =
     &[".azurecr.cn", ".azurecr.de", ".azurecr.io", ".azurecr.us", ".gcr.io", ".icr.io", ".pkg.dev"];
 
-/// Hosts that answer as a registry does, and collect the passwords that are sent to them. `ghrc.io`: reported in
-/// August 2025, <https://bmitch.net/blog/2025-08-22-ghrc-appears-malicious/>.
+/// Hosts that answer like a registry, and collect the passwords that are sent to them. `ghrc.io`: reported in August
+/// 2025, <https://bmitch.net/blog/2025-08-22-ghrc-appears-malicious/>.
 pub(crate) const IMPOSTORS: &[&str] = &["ghrc.io"];

@@ -1,5 +1,5 @@
-//! Registries of clouds whose nodes authenticate by themselves: by a credential provider plugin that the kubelet runs
-//! with the identity of the machine, and that no manifest shows.
+//! Registries of clouds whose nodes authenticate by themselves. The kubelet runs a credential provider plugin with
+//! the identity of the machine, and no manifest shows it.
 //!
 //! The patterns are the `matchImages` that the clouds configure, matched by the kubelet's own URL match: one `*` is
 //! within one label of the host.

@@ -1,4 +1,4 @@
-//! The cluster that pods are judged for: what the operator says of it, beside the inputs.
+//! The cluster that pods are judged for: what the operator declares about it, in addition to the inputs.
 
 use crate::image::runtime::Runtime;
 use crate::kubelet::operator::OperatorFacts;
@@ -8,14 +8,14 @@ use crate::kubelet::operator::OperatorFacts;
 pub struct ClusterFacts {
     /// `--closed`: a pull secret or service account that the inputs lack does not exist.
     pub closed: bool,
-    /// `--certs-dir`: how the nodes reach registries is known, so a registry that they may not reach, such as one that
-    /// speaks plain HTTP, certainly fails.
+    /// `--certs-dir`: how the nodes reach registries is known. A registry that they cannot reach, such as one that
+    /// speaks plain HTTP, therefore certainly fails.
     pub certs_dir: bool,
-    /// `--namespace`: of objects that name none; `None` matches any.
+    /// `--namespace`: the namespace of objects that name none; `None` matches any.
     pub namespace: Option<String>,
     /// `--credential-hosts`: globs of hosts that a wildcard key of the supplied configuration may be sent to.
     pub credential_hosts: Vec<String>,
-    /// `--runtime`: whose behavior and event texts are modeled.
+    /// `--runtime`: the container runtime whose behavior and event texts are modeled.
     pub runtime: Runtime,
     /// Declared objects, credentials and platforms of the nodes.
     pub operator: OperatorFacts,

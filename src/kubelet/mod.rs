@@ -1,4 +1,5 @@
-//! What the kubelet does: which credentials it tries, what it asks, what follows, and what `kubectl describe pod` shows.
+//! The kubelet's behavior: which credentials it tries, what it requests, what follows, and what
+//! `kubectl describe pod` shows.
 
 mod cloud;
 pub mod cluster;

@@ -1,4 +1,4 @@
-//! What the operator says of the cluster: service accounts, secrets and node identities that the inputs lack.
+//! What the operator declares about the cluster: service accounts, secrets and node identities that the inputs lack.
 
 use std::str::FromStr;
 use std::sync::LazyLock;
@@ -10,36 +10,37 @@ use crate::image::reference::Reference;
 use crate::kubelet::cloud;
 use crate::text::go::glob;
 
-/// The facts that options state. They are the operator's word: where they contradict the inputs, they count.
+/// The facts that options declare. If they contradict the inputs, they take precedence.
 #[derive(Debug, Clone, Default)]
 pub struct OperatorFacts {
-    /// `--service-account`.
+    /// `--service-account`: service accounts with all their pull secrets.
     pub service_accounts: Vec<DeclaredServiceAccount>,
-    /// `--pull-secret`.
+    /// `--pull-secret`: secrets of the cluster with their content.
     pub pull_secrets: Vec<SuppliedSecret>,
-    /// `--assume-pull-secret`.
+    /// `--assume-pull-secret`: secrets that exist, with unknown content.
     pub assumed_secrets: Vec<AssumedSecrets>,
-    /// `--node-credentials`.
+    /// `--node-credentials`: registries for which nodes have their own credentials.
     pub node_credentials: NodeCredentials,
     /// `--expect-image`: images that will be pushed later.
     pub expected_images: Vec<ExpectedImages>,
     /// `--always-pull-images`: the admission plugin sets `Always` on every pod.
     pub always_pull_images: bool,
-    /// `--platform`: those of the cluster's nodes; empty where nothing is said.
+    /// `--platform`: the platforms of the cluster's nodes; empty if not declared.
     pub platforms: Vec<Platform>,
 }
 
-/// `[NS/]NAME`. Without a namespace it is the object of that name in any.
+/// `[NS/]NAME`. Without a namespace, objects of that name in any namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Named {
-    /// Namespace.
+    /// The namespace; `None` matches any.
     pub namespace: Option<String>,
-    /// Name, or the pattern of names.
+    /// The name, or the pattern of names.
     pub name: String,
 }
 
 impl Named {
-    /// Whether it can mean an object in the namespace of a pod; `None` there is unknown, and matches any.
+    /// Whether this can mean an object in the namespace of a pod. A `namespace` of `None` is unknown, and matches
+    /// any.
     pub(super) fn fits(&self, namespace: Option<&str>) -> bool {
         self.namespace.as_deref().zip(namespace).is_none_or(|(mine, theirs)| mine == theirs)
     }
@@ -63,9 +64,9 @@ impl FromStr for Named {
 /// A service account of the cluster, with all its pull secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeclaredServiceAccount {
-    /// Which.
+    /// The service account's name.
     pub named: Named,
-    /// Its `imagePullSecrets`, in order; empty where it has none.
+    /// The account's `imagePullSecrets`, in order; empty if it has none.
     pub pull_secrets: Vec<String>,
 }
 
@@ -84,23 +85,24 @@ impl FromStr for DeclaredServiceAccount {
     }
 }
 
-/// A secret of the cluster whose content is at hand.
+/// A secret of the cluster whose content is known.
 #[derive(Debug, Clone)]
 pub struct SuppliedSecret {
-    /// Which.
+    /// The secret's name, optionally with a namespace.
     pub named: Named,
-    /// Its dockerconfigjson.
+    /// The decoded dockerconfigjson of the secret.
     pub config: DockerConfig,
-    /// The file that it was read from, as the user wrote it.
+    /// The file with the content, as the user wrote the path.
     pub file: String,
 }
 
-/// Secrets that the cluster has, whatever they hold.
+/// Secrets that exist in the cluster, with unknown content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AssumedSecrets(Named);
 
 impl AssumedSecrets {
-    /// Whether the secret of a pod is among them. The pattern is Go's `filepath.Match`, as everywhere in the kubelet.
+    /// Whether the secret of a pod is among these. The pattern is Go's `filepath.Match`, as everywhere in the
+    /// kubelet.
     pub(super) fn has(&self, namespace: Option<&str>, name: &str) -> bool {
         self.0.fits(namespace) && glob::matches(self.0.name.as_bytes(), name.as_bytes()) == Ok(true)
     }
@@ -123,8 +125,9 @@ impl FromStr for AssumedSecrets {
 pub struct ExpectedImages(String);
 
 impl ExpectedImages {
-    /// Whether an image is among them: as it is written, or normalised (`docker.io/library/nginx`), each with its tag or
-    /// digest and without. The pattern is Go's `filepath.Match`, whose `*` does not go beyond a slash.
+    /// Whether an image is among these. The pattern is matched against the image as written and normalized
+    /// (`docker.io/library/nginx`), each with and without its tag or digest. The pattern is Go's `filepath.Match`,
+    /// whose `*` does not match a slash.
     pub fn matches(&self, written: &str, image: &Reference) -> bool {
         let matches = |name: &str| glob::matches(self.0.as_bytes(), name.as_bytes()) == Ok(true);
         let bare = written.split_once('@').map_or(written, |(name, _)| name);
@@ -144,28 +147,28 @@ impl FromStr for ExpectedImages {
     }
 }
 
-/// Whose images the nodes pull with an identity of their own.
+/// The registries from which nodes pull with an identity of their own.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NodeCredentials {
     patterns: Vec<String>,
     without_clouds: bool,
 }
 
-/// How it is known that nodes have credentials for a registry.
+/// Why nodes are known to have credentials for a registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NodeIdentity {
-    /// It is a cloud's registry, for which that cloud's nodes have a credential provider. None of them tells a client
+    /// The registry belongs to a cloud whose nodes have a credential provider for it. No such registry tells a client
     /// without credentials that a private image does not exist.
     Cloud,
-    /// The operator says so.
+    /// The operator declares it.
     Operator,
 }
 
 impl NodeCredentials {
-    /// The word in place of a pattern that takes the clouds' registries out.
+    /// The value that, instead of a pattern, removes the clouds' registries.
     pub const NONE: &str = "none";
 
-    /// From the option's values: patterns that come on top of the clouds' registries.
+    /// Builds the set from the option's values: patterns in addition to the clouds' registries.
     ///
     /// # Errors
     /// A value that can match no image.
@@ -185,7 +188,7 @@ impl NodeCredentials {
         Ok(found)
     }
 
-    /// Whether the nodes authenticate by themselves for an image, by the match of a credential provider's
+    /// Whether the nodes authenticate by themselves for an image, according to the match of a credential provider's
     /// `matchImages` (`pkg/credentialprovider/plugin/plugin.go`).
     pub fn identity(&self, image: &Reference) -> Option<NodeIdentity> {
         static CLOUDS: LazyLock<Keys> = LazyLock::new(|| Keys::new(cloud::NODE_CREDENTIALS.iter().copied()));

@@ -1,15 +1,15 @@
-//! Which addresses may be contacted: names in manifests and answers come from strangers.
+//! Which addresses may be contacted: names in manifests and answers come from untrusted sources.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// What an address leads to.
+/// The kind of network that an address leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AddressClass {
-    /// The internet.
+    /// A public address on the internet.
     Public,
-    /// A private network.
+    /// An address in a private network.
     Private,
-    /// This machine.
+    /// A loopback address of this machine.
     Loopback,
     /// Link-local, or the metadata service of a cloud: never to be contacted.
     Forbidden,
@@ -28,7 +28,7 @@ pub(crate) fn classify(address: IpAddr) -> AddressClass {
     }
 }
 
-/// Names of metadata services: a proxy in a cloud would find them.
+/// Names of metadata services, which a proxy in a cloud would resolve.
 const METADATA_NAMES: [&str; 7] = [
     "metadata",
     "metadata.google.internal",
@@ -45,7 +45,8 @@ pub(crate) fn is_metadata_name(host: &str) -> bool {
     METADATA_NAMES.iter().any(|name| name.eq_ignore_ascii_case(host))
 }
 
-/// The address that a URL's host is, if it is none to be resolved. URLs write IPv4 addresses in one form only.
+/// The address in a URL's host, or `None` if the host is a name to be resolved. URLs write IPv4 addresses in one form
+/// only.
 pub(crate) fn literal(host: &str) -> Option<IpAddr> {
     host.trim_matches(['[', ']']).parse().ok()
 }
@@ -76,7 +77,7 @@ fn classify_v6(v6: Ipv6Addr) -> AddressClass {
     }
 }
 
-/// IPv4-mapped, 6to4 and NAT64 addresses lead where their IPv4 address leads.
+/// The IPv4 address that an IPv4-mapped, 6to4 or NAT64 address leads to.
 fn embedded(v6: Ipv6Addr) -> Option<Ipv4Addr> {
     let v4 = |high: u16, low: u16| {
         let [a, b] = high.to_be_bytes();

@@ -1,7 +1,8 @@
 //! One request with the credential of its attempt: the remembered challenge, Basic, Bearer, the second 401.
 //!
-//! Follows `core/remotes/docker/authorizer.go` of containerd: the first request goes out bare, and only what the
-//! registry asks for is sent. The challenge is remembered per host and credential, so that a thousand tags cost one.
+//! Follows `core/remotes/docker/authorizer.go` of containerd: the first request is sent without credentials, and then
+//! only what the registry asks for is sent. The challenge is remembered per host and credential, so that a thousand
+//! tags cost one.
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
@@ -23,7 +24,7 @@ use crate::kubelet::probe::{Denial, Evidence, Outcome, Unknown};
 use crate::registry::once_map::Cells;
 use crate::registry::password_gate::{Gates, Visit};
 
-/// What a run has learned of registries and realms.
+/// State that a run has learned about registries and realms.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     tokens: Tokens,
@@ -31,21 +32,21 @@ pub(crate) struct Memory {
     basic: Gates<(String, Credential)>,
 }
 
-/// By origin, credential and, where a host asks differently for some repositories, repository.
+/// Origin, credential and, if a host's challenge differs between repositories, repository.
 type Holder = (String, Option<Credential>, Option<String>);
 
-/// What a host asked for the first time it was spoken to.
+/// A host's challenge, learned from the first request to it.
 #[derive(Debug, Clone)]
 enum Learned {
-    /// Nothing; or it could not be told, and everyone finds out alone.
+    /// The host asked for nothing, or its challenge could not be determined. Every attempt then finds out on its own.
     Nothing,
-    /// Nothing, and nothing else will be asked.
+    /// The host asks for nothing, and no later challenge is answered.
     Open,
-    /// This, when it was asked for that repository.
+    /// The challenge, and the repository for which the host sent it.
     Challenge(Challenge, String),
 }
 
-/// One attempt under way.
+/// One attempt in progress.
 pub(crate) struct Session<'s> {
     pub(crate) transport: &'s Transport,
     pub(crate) memory: &'s Memory,
@@ -65,8 +66,8 @@ pub(crate) struct Wish {
 }
 
 impl<'s> Session<'s> {
-    /// Sends the request with whatever the registry asks for. What comes back is not a 401; `Err` is the outcome of
-    /// an attempt that was refused or met a failure.
+    /// Sends the request with the credential that the registry asks for. The returned answer is never a 401. `Err` is
+    /// the outcome of an attempt that was refused or failed.
     pub(crate) async fn fetch(&mut self, wish: &Wish) -> Result<Followed, Outcome> {
         let own = self.memory.challenges.get(self.holder(true)).lock().await.clone();
         if let Some(Learned::Challenge(challenge, _)) = own {
@@ -79,7 +80,7 @@ impl<'s> Session<'s> {
         };
         match held.clone() {
             None => {
-                // The others wait here until this one has learned what the host asks for.
+                // The other requests wait here until this one has learned the host's challenge.
                 let (learned, step) = self.discover(wish).await;
                 *held = Some(learned);
                 drop(held);
@@ -106,7 +107,8 @@ impl<'s> Session<'s> {
         }
     }
 
-    /// Waits for what the first one learns of the host; not any longer where the host lets that one wait too.
+    /// Waits until the first request has learned the host's challenge. Returns `None` if the host leaves that request
+    /// without an answer as well.
     async fn after_the_first<'c>(
         &self,
         cell: &'c Mutex<Option<Learned>>,
@@ -124,12 +126,12 @@ impl<'s> Session<'s> {
         }
     }
 
-    /// Without waiting for anybody; what it learns is for all.
+    /// Sends the request without waiting for another one. All requests use what it learns.
     async fn ask_bare(&mut self, wish: &Wish) -> Result<Followed, Outcome> {
         let (learned, step) = self.discover(wish).await;
         if !matches!(learned, Learned::Nothing) {
             let cell = self.memory.challenges.get(self.holder(false));
-            // Whoever holds it learns the same.
+            // The request that holds the lock learns the same.
             if let Ok(mut held) = cell.try_lock() {
                 *held = Some(learned);
             }
@@ -137,8 +139,8 @@ impl<'s> Session<'s> {
         self.finish(wish, step).await
     }
 
-    /// The host's challenge was learned from another repository, and did not do. Some hosts name another realm for
-    /// each, and leave some open: a refusal counts only if this repository asks for the same.
+    /// Retries after the challenge from another repository was not enough. Some hosts name a different realm for each
+    /// repository, and leave some open. A refusal is final only if this repository has the same challenge.
     async fn reconsider(&mut self, wish: &Wish, known: &Challenge, outcome: Outcome) -> Result<Followed, Outcome> {
         let (learned, step) = self.discover(wish).await;
         *self.memory.challenges.get(self.holder(true)).lock().await = Some(learned);
@@ -148,8 +150,8 @@ impl<'s> Session<'s> {
         }
     }
 
-    /// Sends the request bare; CRI-O asks for the root of the API first, and goes by what is wanted there
-    /// (`detectPropertiesHelper` in `docker/docker_client.go` of containers/image).
+    /// Sends the request without credentials. CRI-O requests the root of the API first, and follows the challenge
+    /// from there (`detectPropertiesHelper` in `docker/docker_client.go` of containers/image).
     async fn discover(&mut self, wish: &Wish) -> (Learned, Result<Step, Outcome>) {
         if self.transport.options().runtime == Runtime::Crio {
             return self.ping(wish).await;
@@ -170,7 +172,7 @@ impl<'s> Session<'s> {
             None => {
                 let evidence = self.evidence(wish, &followed);
                 let outcome = match followed.foreign {
-                    // Another host wants to know who we are, and is not told: that says nothing of the image.
+                    // Another host asks for credentials and gets none: that says nothing about the image.
                     true => Outcome::Unknown(Unknown::RegistryError, evidence),
                     false => Outcome::Denied(Denial::NoChallenge, evidence),
                 };
@@ -186,7 +188,7 @@ impl<'s> Session<'s> {
             Err(outcome) => return (Learned::Nothing, Err(outcome)),
         };
         if !matches!(followed.answer.status, 200 | 401) {
-            // Whatever it says of the root of the API, it says nothing of the image.
+            // Whatever the answer about the root of the API, it says nothing about the image.
             let unknown = if followed.answer.status == 429 { Unknown::RateLimited } else { Unknown::RegistryError };
             let outcome = Outcome::Unknown(unknown, self.evidence(&ping, &followed));
             return (Learned::Nothing, Err(outcome));
@@ -195,12 +197,12 @@ impl<'s> Session<'s> {
             Some(challenge) => {
                 (Learned::Challenge(challenge.clone(), self.repository.to_owned()), Ok(Step::Challenged(challenge)))
             }
-            // The root of the API wants nothing: what the manifest wants later is never answered.
+            // The root of the API has no challenge, so a later one for the manifest is never answered.
             None => (Learned::Open, self.send_open(wish).await.map(|followed| Step::Answered(Box::new(followed)))),
         }
     }
 
-    /// Without credentials, whatever is wanted.
+    /// Sends the request without credentials, whatever the challenge.
     async fn send_open(&mut self, wish: &Wish) -> Result<Followed, Outcome> {
         let followed = self.send(wish, None).await?;
         self.refuse_401(wish, followed, Denial::NoChallenge)
@@ -220,9 +222,10 @@ impl<'s> Session<'s> {
         }
     }
 
-    /// A password goes out alone the first time; refused, it is not shown to the host again.
+    /// Sends Basic credentials. The first request with a password is made alone; if refused, the password is not sent
+    /// to the host again.
     async fn with_basic(&mut self, wish: &Wish) -> Result<Followed, Outcome> {
-        // containerd wants both; without them it has "no basic auth credentials".
+        // containerd requires both; without them its error is "no basic auth credentials".
         let complete = self.credential.filter(|credential| !credential.password.is_empty());
         let Some(credential) = complete else {
             let evidence = Evidence { status: Some(401), ..self.request_evidence(wish) };
@@ -245,7 +248,7 @@ impl<'s> Session<'s> {
         let wanted = self.wanted();
         let (token, mut age) = tokens.get(challenge, &wanted, &mut self.budget).await?;
         let mut followed = self.send(wish, Some(&token.header)).await?;
-        // public.ecr.aws answers 400 to a token whose time is over.
+        // public.ecr.aws answers 400 to an expired token.
         let refuses = |followed: &Followed| matches!(followed.answer.status, 400 | 401) && !followed.foreign;
         if refuses(&followed)
             && age == Age::Kept
@@ -257,7 +260,7 @@ impl<'s> Session<'s> {
         if refuses(&followed) && age == Age::New {
             tokens.was_refused_when_new(challenge, &wanted).await;
         }
-        // "insufficient_scope" and its like say that the token is good, but not for this.
+        // "insufficient_scope" and similar errors mean that the token is valid, but not for this request.
         let denial = match Challenge::read(&followed.answer.headers, self.transport.options().runtime) {
             Some(Challenge::Bearer(Bearer { error: Some(error), .. })) if error != "invalid_token" => {
                 Denial::DeniedOrAbsent
@@ -272,7 +275,7 @@ impl<'s> Session<'s> {
             transport: self.transport,
             endpoint: self.endpoint.clone(),
             repository: self.repository,
-            // Without a password containerd asks for an anonymous token.
+            // Without a password, containerd requests an anonymous token.
             credential: self.credential.filter(|credential| !credential.password.is_empty()),
         }
     }
@@ -301,13 +304,13 @@ impl<'s> Session<'s> {
     fn refuse_401(&self, wish: &Wish, followed: Followed, denial: Denial) -> Result<Followed, Outcome> {
         match (followed.answer.status, followed.foreign) {
             (401, false) => Err(Outcome::Denied(denial, self.evidence(wish, &followed))),
-            // Another host wants to know who we are, and is not told: that says nothing of the image.
+            // Another host asks for credentials and gets none: that says nothing about the image.
             (401, true) => Err(Outcome::Unknown(Unknown::RegistryError, self.evidence(wish, &followed))),
             _ => Ok(followed),
         }
     }
 
-    /// What an answer shows.
+    /// The evidence in an answer.
     pub(crate) fn evidence(&self, wish: &Wish, followed: &Followed) -> Evidence {
         let evidence = evidence(&wish.method, &followed.url, &followed.answer, self.credential);
         Evidence { bare: followed.bare, ..evidence }
@@ -320,19 +323,19 @@ impl<'s> Session<'s> {
 
     fn holder(&self, of_repository: bool) -> Holder {
         let repository = of_repository.then(|| self.repository.to_owned());
-        // CRI-O learns what is wanted from the root of the API, and asks for that without a credential.
+        // CRI-O learns the challenge from the root of the API, and requests that without a credential.
         let is_crio = self.transport.options().runtime == Runtime::Crio;
         (self.endpoint.origin(), self.credential.filter(|_| !is_crio).cloned(), repository)
     }
 }
 
-/// Where the first, bare request led.
+/// The result of the first request, made without credentials.
 enum Step {
     Answered(Box<Followed>),
     Challenged(Challenge),
 }
 
-/// Outcomes that another challenge could have avoided.
+/// Whether another challenge could have avoided the outcome.
 fn asks_anew(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Denied(..) | Outcome::Unknown(Unknown::AuthServer | Unknown::CredentialWithheld, _))
 }

@@ -1,7 +1,7 @@
-//! When a host is given up: pure policy, without a clock.
+//! Decides when to give up a host: pure policy, without a clock.
 //!
-//! Three failures in a row, of whatever requests, and the rest of the host is not asked. It stays so: a run is short,
-//! and who is unsure says so.
+//! After three failures in a row, of any requests, the host is not asked again. That is not undone: a run is short,
+//! and an unknown result is reported as such.
 
 use reqwest::StatusCode;
 
@@ -9,19 +9,19 @@ use super::exchange::Answer;
 use super::failure::Failure;
 use crate::kubelet::probe::Unknown;
 
-/// Failures in a row that are enough.
+/// Failures in a row after which the host is given up.
 const ENOUGH: u32 = 3;
 
 /// The breaker of one host.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Breaker {
     failures: u32,
-    /// What the rest will be told: known from the first failure on.
+    /// The failure for the remaining requests, known from the first failure on.
     reason: Option<Failure>,
 }
 
 impl Breaker {
-    /// The result of one request, its repetitions included.
+    /// Records the result of one request, including its retries.
     pub(crate) fn tell(&mut self, result: &Result<Answer, Failure>) {
         if self.stopped().is_some() {
             return;
@@ -41,19 +41,19 @@ impl Breaker {
         }
     }
 
-    /// What the rest of the host is told.
+    /// The failure for the remaining requests, if the host is given up.
     pub(crate) fn stopped(&self) -> Option<&Failure> {
         self.reason.as_ref().filter(|_| self.failures >= ENOUGH)
     }
 }
 
-/// What a result says of its host.
+/// What a result shows about its host.
 enum Sign {
-    /// It answers, whatever it says.
+    /// The host answered, whatever the answer.
     Alive,
-    /// It failed.
+    /// The host failed, for this reason.
     Failed(Failure),
-    /// It was not reached for reasons that are not its own, or that cost nothing to hear again.
+    /// The host was not reached for reasons that are not its own, or that cost nothing to see again.
     Nothing,
 }
 
@@ -74,8 +74,8 @@ fn sign(result: &Result<Answer, Failure>) -> Sign {
     }
 }
 
-/// Failures that come before a path is named: whoever asks the host meets the same, and is told the same. The word of
-/// a certificate's fault must not depend on how many images were asked for before.
+/// Whether the failure comes before a path is sent, so that every request to the host has the same one. The message
+/// about a certificate's fault must not depend on how many images were asked for before.
 fn lies_with_host(unknown: Unknown) -> bool {
     matches!(unknown, Unknown::Dns | Unknown::Tls(_) | Unknown::PlainHttp)
 }

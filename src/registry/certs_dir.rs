@@ -1,9 +1,10 @@
-//! containerd's `config_path`: a folder for each registry, with a `hosts.toml` or the certificates of Docker's layout.
+//! containerd's `config_path`: a folder for each registry, with a `hosts.toml` or the certificates of Docker's
+//! layout.
 //!
 //! Follows `HostDirFromRoot`, `loadHostDir`, `loadCertFiles` and `updateTLSConfigFromHost` in
-//! `core/remotes/docker/config/hosts.go` of containerd 2.4, which differ from 1.7 in words of the log alone. What
-//! containerd logs and passes over is told, and passed over; what it fails on fails here too, with its words. All
-//! folders are read before anything is asked.
+//! `core/remotes/docker/config/hosts.go` of containerd 2.4, which differ from 1.7 in log messages alone. Files that
+//! containerd logs and ignores are reported, and ignored. Errors that fail its pulls fail here too, with the same
+//! message. All folders are read before any request.
 #![expect(clippy::disallowed_methods, reason = "the folders are the operator's, and are read before anything is asked")]
 
 use std::collections::BTreeMap;
@@ -32,21 +33,21 @@ pub struct CertsDir {
     ignored: Vec<IgnoredFile>,
 }
 
-/// The hosts of one folder, or the words with which containerd fails every pull that leads to it.
+/// The hosts of one folder, or the error with which containerd fails every pull that leads to it.
 pub(crate) type Hosts = Result<Arc<Vec<ConfiguredHost>>, String>;
 
-/// A `hosts.toml` that containerd passes over.
+/// A `hosts.toml` that containerd ignores.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IgnoredFile {
-    /// The file.
+    /// Path of the `hosts.toml`.
     pub path: PathBuf,
-    /// The folder that it stands in, named after a registry.
+    /// The name of the file's folder, which is named after a registry.
     pub folder: String,
-    /// What of its text may be shown, every byte at its place.
+    /// The part of the text that may be shown, with every byte at its place.
     pub text: String,
     /// The line at fault, from 1.
     pub line: usize,
-    /// What is wrong there.
+    /// The error message for that line.
     pub words: String,
 }
 
@@ -54,41 +55,41 @@ pub struct IgnoredFile {
 #[derive(Debug)]
 pub(crate) struct ConfiguredHost {
     pub(crate) config: HostConfig,
-    /// `None` where TLS is spoken as to any other host.
+    /// `None` if TLS is used as for any other host.
     pub(crate) tls: Option<Arc<TlsSettings>>,
-    /// What is sent along; the words of Go's HTTP client where it sends nothing with such headers.
+    /// The headers that are sent; or the error of Go's HTTP client if it refuses to send them.
     pub(crate) headers: Result<HeaderMap, String>,
 }
 
-/// What keeps us from knowing what containerd would make of a folder.
+/// Why it is not known what containerd does with a folder.
 #[derive(Debug, thiserror::Error)]
 pub enum CertsDirError {
     /// A folder or file cannot be read here.
     #[error("{}: {error}", path.display())]
     Read {
-        /// Which.
+        /// The folder or file.
         path: PathBuf,
-        /// Why.
+        /// The error of the operating system.
         error: io::Error,
     },
-    /// A `ca` whose certificates are none to us; Go may take them.
+    /// A `ca` file in which no certificate is valid here; Go may accept it.
     #[error("{}: contains no usable certificate", .0.display())]
     NoAuthority(PathBuf),
-    /// A `client` that is none to us; Go may take it.
+    /// A `client` certificate that is not valid here; Go may accept it.
     #[error("{}: {error}", path.display())]
     Client {
-        /// The certificate's file.
+        /// Path of the certificate's file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The error in the certificate or key.
         error: IdentityError,
     },
 }
 
-/// What reading a folder ends in before its end.
+/// Why reading a folder stopped early.
 enum Stop {
-    /// We cannot tell what containerd does.
+    /// The behavior of containerd cannot be determined here.
     Here(CertsDirError),
-    /// containerd fails with these words.
+    /// containerd fails with this message.
     Node(String),
 }
 
@@ -99,18 +100,18 @@ impl From<CertsDirError> for Stop {
 }
 
 impl CertsDir {
-    /// Reads the folders of all registries under each of these, as that version of containerd does.
+    /// Reads the folders of all registries under each of these roots, as that version of containerd does.
     ///
     /// # Errors
-    /// The first thing that cannot be read here, in the order of the folders' names.
+    /// The first file or folder that cannot be read here, in the order of the folders' names.
     pub fn read(roots: &[PathBuf], runtime: Runtime) -> Result<Self, CertsDirError> {
         let mut ignored = Vec::new();
         let roots = roots.iter().map(|root| read_root(root, runtime, &mut ignored)).collect::<Result<_, _>>()?;
         Ok(Self { roots, ignored })
     }
 
-    /// The hosts of a registry, as `hostPaths` in `core/remotes/docker/config/config_unix.go` looks for their folder:
-    /// `reg.example_5000_`, `reg.example:5000`, `_default`.
+    /// The hosts of a registry. Their folder is found as in `hostPaths` in
+    /// `core/remotes/docker/config/config_unix.go`: `reg.example_5000_`, `reg.example:5000`, `_default`.
     pub(crate) fn hosts_of(&self, registry: &str) -> Option<&Hosts> {
         let converted = registry.rsplit_once(':').filter(|(host, _)| !host.is_empty());
         let converted = converted.map(|(host, port)| format!("{host}_{port}_"));
@@ -118,12 +119,12 @@ impl CertsDir {
         self.roots.iter().find_map(|root| names().find_map(|name| root.get(name)))
     }
 
-    /// The files that containerd passes over, in the order of the folders.
+    /// The files that containerd ignores, in the order of the folders.
     pub fn ignored(&self) -> &[IgnoredFile] {
         &self.ignored
     }
 
-    /// The values of all headers: they are there to let somebody in.
+    /// The values of all headers, because they can contain credentials.
     pub fn secrets(&self) -> Vec<Sensitive> {
         let hosts = self.roots.iter().flat_map(BTreeMap::values).flatten().flat_map(|hosts| hosts.iter());
         let values = hosts.flat_map(|host| &host.config.header).flat_map(|(_, values)| values);
@@ -157,12 +158,12 @@ fn read_root(
     Ok(folders)
 }
 
-/// In order, so that the same mistake is told each time.
+/// The names in a folder, sorted, so that the same error is reported each time.
 fn names_in(folder: &Path) -> Result<Vec<String>, CertsDirError> {
     let unreadable = |error| CertsDirError::Read { path: folder.to_owned(), error };
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).map_err(unreadable)? {
-        // A name that is no UTF-8 is no host's.
+        // A name that is not UTF-8 is not a host's.
         names.extend(entry.map_err(unreadable)?.file_name().into_string());
     }
     names.sort();
@@ -176,7 +177,7 @@ struct Folder<'f> {
 }
 
 impl Folder<'_> {
-    /// `loadHostDir`: an empty `hosts.toml` is as good as none, and so is one that cannot be read as such.
+    /// `loadHostDir`: an empty `hosts.toml` is treated as missing, and so is one that cannot be parsed.
     fn load(&self, runtime: Runtime, ignored: &mut Vec<IgnoredFile>) -> Result<Vec<HostConfig>, Stop> {
         let path = self.path.join("hosts.toml");
         let bytes = match read(&path) {
@@ -202,7 +203,7 @@ impl Folder<'_> {
         Ok(vec![docker_layout(self.path)?])
     }
 
-    /// `updateTLSConfigFromHost`: reads what a host's settings name.
+    /// `updateTLSConfigFromHost`: reads the files that a host's settings name.
     fn equip(&self, config: HostConfig) -> Result<ConfiguredHost, Stop> {
         let mut tls = TlsSettings { skip_verify: config.skip_verify.unwrap_or(false), ..TlsSettings::default() };
         for path in config.ca.iter().flatten() {
@@ -229,7 +230,7 @@ impl Folder<'_> {
         Ok(ConfiguredHost { config, tls, headers })
     }
 
-    /// `os.ReadFile`, with what containerd says before its words.
+    /// `os.ReadFile`, with containerd's prefix for its error.
     fn open(&self, path: &Path, what: &str) -> Result<Vec<u8>, Stop> {
         read(path).map_err(|error| match self.unreadable(error) {
             Stop::Node(words) => Stop::Node(format!("unable to read {what} {}: {words}", quote(&self.on_node(path)))),
@@ -237,7 +238,8 @@ impl Folder<'_> {
         })
     }
 
-    /// What is not there, or is a folder, is so on the node too; the rest may be a matter of this machine.
+    /// Classifies a read error. A missing file, or a folder in its place, is the same on the node; other errors may
+    /// concern only this machine.
     fn unreadable(&self, error: CertsDirError) -> Stop {
         let CertsDirError::Read { path, error } = &error else { return Stop::Here(error) };
         let file = self.on_node(path);
@@ -252,7 +254,7 @@ impl Folder<'_> {
         }
     }
 
-    /// A file as containerd names it. Where the folders are on the node is not known.
+    /// A file as containerd names it. The folders' place on the node is not known.
     fn on_node(&self, path: &Path) -> String {
         match path.strip_prefix(self.path) {
             Ok(inside) => format!("…{}", path::clean(&format!("/{}/{}", self.name, inside.display()))),
@@ -261,7 +263,7 @@ impl Folder<'_> {
     }
 }
 
-/// Headers that can be sent, as Go's `Transport.roundTrip` looks at them.
+/// Headers that can be sent, with the checks of Go's `Transport.roundTrip`.
 fn headers(config: &HostConfig) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     for (name, values) in &config.header {
@@ -277,7 +279,7 @@ fn headers(config: &HostConfig) -> Result<HeaderMap, String> {
     Ok(headers)
 }
 
-/// Types of the PEM blocks of a text.
+/// Types of the PEM blocks in a text.
 fn pem_types(pem: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(pem);
     let begun = text.lines().filter_map(|line| line.trim().strip_prefix("-----BEGIN ")?.strip_suffix("-----"));
@@ -288,7 +290,8 @@ fn has_certificate(pem: &[u8]) -> bool {
     pem_types(pem).iter().any(|kind| kind == "CERTIFICATE")
 }
 
-/// `X509KeyPair` of Go's `crypto/tls`, of what it certainly refuses; the rest may be a matter of our TLS.
+/// The error of `X509KeyPair` of Go's `crypto/tls`, for pairs that it certainly refuses; other errors may concern
+/// only our TLS library.
 fn words_of_pair(error: &IdentityError, certificate: &[u8], key: &[u8]) -> Option<&'static str> {
     let (certificate, key) = (pem_types(certificate), pem_types(key));
     let is_key = |kind: &String| kind.ends_with("PRIVATE KEY");
@@ -308,8 +311,8 @@ fn words_of_pair(error: &IdentityError, certificate: &[u8], key: &[u8]) -> Optio
     })
 }
 
-/// `loadCertFiles`: `*.crt` are authorities, `*.cert` client certificates, with the key in the `*.key` of that name or
-/// in the same file.
+/// `loadCertFiles`: `*.crt` are authorities. `*.cert` are client certificates, with the key in the `*.key` of that
+/// name or in the same file.
 fn docker_layout(folder: &Path) -> Result<HostConfig, CertsDirError> {
     let mut host = HostConfig::plain(None);
     for name in names_in(folder)? {

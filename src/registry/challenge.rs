@@ -1,45 +1,45 @@
-//! What a registry asks for: `WWW-Authenticate`, read as the runtimes read it.
+//! A registry's challenge: `WWW-Authenticate`, read as the runtimes read it.
 //!
-//! Follows `core/remotes/docker/auth/parse.go` of containerd 2.4, which is laxer than RFC 9110 in spaces and stricter in
-//! quotes, and knows one scheme in a header line: what comes behind the first one's parameters is lost.
+//! Follows `core/remotes/docker/auth/parse.go` of containerd 2.4, which is laxer than RFC 9110 in spaces and stricter
+//! in quotes. It knows one scheme in a header line, and ignores everything after the parameters of the first.
 //! `docker/wwwauthenticate.go` of containers/image 5.42 (CRI-O) reads a line the same way, but takes the first scheme
-//! that it knows where containerd takes Bearer before Basic.
+//! that it knows, while containerd takes Bearer before Basic.
 
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 
 use crate::image::runtime::Runtime;
 
-/// How to authenticate.
+/// The authentication that a registry asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Challenge {
     /// With user and password.
     Basic,
-    /// With a token.
+    /// With a token from a token endpoint.
     Bearer(Bearer),
 }
 
-/// Where a token is to be had.
+/// The token endpoint, and what to request there.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Bearer {
-    /// URL of the token endpoint; empty where the registry names none that can be read.
+    /// URL of the token endpoint; empty if the registry names none that can be read.
     pub realm: String,
-    /// What the token is for.
+    /// The service that the token is for.
     pub service: Option<String>,
     /// Scopes that the registry asks for.
     pub scopes: Vec<String>,
-    /// Why the last token did not do.
+    /// The error code for the last token.
     pub error: Option<String>,
-    /// The same for people.
+    /// The error description, for people.
     pub description: Option<String>,
 }
 
 impl Challenge {
-    /// The challenge that a runtime answers, if there is one that it can answer.
+    /// The challenge that a runtime answers, if it can answer any.
     pub(crate) fn read(headers: &HeaderMap, runtime: Runtime) -> Option<Self> {
         Self::parse(headers.get_all(WWW_AUTHENTICATE).iter().map(|value| value.as_bytes()), runtime)
     }
 
-    /// The same for the values of all `WWW-Authenticate` headers.
+    /// Parses the challenge from the values of all `WWW-Authenticate` headers.
     pub fn parse<'v>(values: impl IntoIterator<Item = &'v [u8]>, runtime: Runtime) -> Option<Self> {
         let mut known = values.into_iter().filter_map(Self::of_line);
         if runtime == Runtime::Crio {
@@ -64,7 +64,7 @@ impl Challenge {
         }
     }
 
-    /// Whether the same answer would do for both: the error does not count.
+    /// Whether the same credentials answer both challenges. The error is ignored.
     pub(crate) fn is_like(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Basic, Self::Basic) => true,
@@ -74,7 +74,7 @@ impl Challenge {
     }
 }
 
-/// `parseValueAndParams`, behind the scheme: name and value, up to the first thing that is neither.
+/// `parseValueAndParams`, after the scheme: names and values, up to the first character that does not fit.
 fn parameters(mut rest: &[u8]) -> Vec<(String, String)> {
     let mut found = Vec::new();
     loop {
@@ -95,13 +95,13 @@ fn skip_space(text: &[u8]) -> &[u8] {
     text.split_at(spaces).1
 }
 
-/// `expectToken`: what RFC 2616 calls a token, perhaps an empty one, and what comes behind it.
+/// `expectToken`: an RFC 2616 token, which may be empty, and the rest of the text.
 fn token(text: &[u8]) -> (&[u8], &[u8]) {
     let is_token = |byte: &u8| byte.is_ascii_graphic() && !b"\"(),/:;<=>?@[]\\{}".contains(byte);
     text.split_at(text.iter().take_while(|byte| is_token(byte)).count())
 }
 
-/// `expectTokenOrQuoted`: an open quote has no value, and nothing comes behind it.
+/// `expectTokenOrQuoted`: an unterminated quote has no value, and nothing follows it.
 fn token_or_quoted(text: &[u8]) -> (Vec<u8>, &[u8]) {
     let Some(quoted) = text.strip_prefix(b"\"") else {
         let (value, rest) = token(text);
@@ -120,7 +120,7 @@ fn token_or_quoted(text: &[u8]) -> (Vec<u8>, &[u8]) {
 }
 
 impl Bearer {
-    /// A name that stands twice counts the last time.
+    /// Builds the challenge. If a name occurs twice, the last one applies.
     fn from_params(params: Vec<(String, String)>) -> Self {
         let mut bearer = Self::default();
         for (name, value) in params {
@@ -138,9 +138,9 @@ impl Bearer {
         bearer
     }
 
-    /// The scopes to ask for to pull from `repository`, sorted, each once: containerd's own, and the registry's
-    /// (`GetTokenScopes` in `core/remotes/docker/scope.go`). The challenge may have been given for another
-    /// repository; its repository scopes are not carried over.
+    /// The scopes to request in order to pull from `repository`, sorted, each once: containerd's own, and the
+    /// registry's (`GetTokenScopes` in `core/remotes/docker/scope.go`). The challenge may have been given for another
+    /// repository, so its repository scopes are not carried over.
     pub fn scopes_for(&self, repository: &str) -> Vec<String> {
         let others = self.scopes.iter().filter(|scope| !scope.starts_with("repository:")).cloned();
         let mut scopes: Vec<String> = others.chain([format!("repository:{repository}:pull")]).collect();
@@ -213,7 +213,7 @@ mod tests {
             let read = bearer(&[line]);
             assert_eq!((&*read.realm, read.service.as_deref()), ("https://a/t", Some("s")), "{line}");
         }
-        // What is not a comma ends the parameters.
+        // Anything other than a comma ends the parameters.
         for line in [r#"Bearer realm="https://a/t";service="s""#, r#"Bearer realm="https://a/t" service="s""#] {
             let read = bearer(&[line]);
             assert_eq!((&*read.realm, read.service), ("https://a/t", None), "{line}");

@@ -1,4 +1,4 @@
-//! The [`Prober`] of the wire: one question, one outcome.
+//! The network [`Prober`]: one question, one outcome.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -24,13 +24,13 @@ use super::verdicts::Verdicts;
 use crate::image::manifest::{Config, Content};
 use crate::kubelet::probe::{Attempt, Defect, Evidence, Manifest, Outcome, Prober, TagList, Target, Unknown, Unread};
 
-/// What containerd accepts (`core/remotes/docker/resolver.go`). Without the OCI types, or with `*/*` alone, some
-/// registries say that a manifest is unknown which is there.
+/// The media types that containerd accepts (`core/remotes/docker/resolver.go`). Without the OCI types, or with `*/*`
+/// alone, some registries report an existing manifest as unknown.
 const MANIFESTS: &str = "application/vnd.docker.distribution.manifest.v2+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.oci.image.manifest.v1+json, \
     application/vnd.oci.image.index.v1+json, */*";
 
-/// Asks registries over HTTP, with one memory for a whole run. To be made and used within one tokio runtime.
+/// Asks registries over HTTP, with one memory for a whole run. Must be created and used within one tokio runtime.
 pub struct Client {
     transport: Transport,
     memory: Memory,
@@ -38,18 +38,18 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client; the run's deadline counts from now.
+    /// Creates a client. The run's deadline starts now.
     ///
     /// # Errors
-    /// Settings that cannot work.
+    /// The settings cannot work.
     pub fn new(options: ClientOptions) -> Result<Self, OptionsError> {
         Self::with_lookup(options, Arc::new(SystemLookup))
     }
 
-    /// A client that takes addresses from elsewhere than the system.
+    /// Creates a client with its own source of addresses instead of the system's.
     ///
     /// # Errors
-    /// Settings that cannot work.
+    /// The settings cannot work.
     pub fn with_lookup(options: ClientOptions, lookup: Arc<dyn Lookup>) -> Result<Self, OptionsError> {
         Ok(Self {
             transport: Transport::new(options, lookup)?,
@@ -58,33 +58,33 @@ impl Client {
         })
     }
 
-    /// HTTP requests sent so far, token requests and repetitions included.
+    /// HTTP requests sent so far, including token requests and retries.
     pub fn requests(&self) -> usize {
         self.transport.requests()
     }
 
-    /// What was sent to each host and port, in the order of their names.
+    /// The traffic with each host and port, sorted by name.
     pub fn traffic(&self) -> Vec<HostTraffic> {
         self.transport.lanes().traffic()
     }
 
-    /// The host that lets us wait longest at this moment, and for how long.
+    /// The host with the longest current wait, and its duration.
     pub fn slowest(&self) -> Option<(String, Duration)> {
         self.transport.lanes().slowest(Instant::now())
     }
 
-    /// The means to end it before its time.
+    /// Returns a handle that ends the run early.
     pub fn interrupter(&self) -> Interrupter {
         self.interrupter.clone()
     }
 
-    /// Whether an option decides how a registry is reached: what it answers then is not what it answers to others.
+    /// Whether an option changes how a registry is reached. Its answers can then differ from those to others.
     pub fn is_overridden(&self, registry: &str) -> bool {
         let options = self.transport.options();
         options.overrides_any() || options.is_overridden(registry)
     }
 
-    /// Who is asked, in order.
+    /// The hosts to ask, in order.
     fn hosts(&self, attempt: &Attempt) -> VecDeque<Result<Endpoint, NoEndpoint>> {
         let by_tag = matches!(attempt.target, Target::Tag(_));
         hosts_of(&attempt.registry, by_tag, self.transport.options()).into()
@@ -105,8 +105,8 @@ impl Client {
         Budget::new(self.transport.options().timeout)
     }
 
-    /// Asks one host after the other until one has it. Each has its share of the time, so that one that hangs leaves
-    /// enough for the next. `Err` is what the others say together.
+    /// Asks one host after the other until one has the image. Each gets a share of the time, so that a hanging host
+    /// leaves enough for the next. `Err` is the combined result of all.
     async fn first_of_hosts<'s, T>(
         &'s self,
         attempt: &'s Attempt,
@@ -147,13 +147,14 @@ impl Client {
         let outcome = found.map_or_else(|outcome| outcome, Outcome::Found);
         let runtime = self.transport.options().runtime;
         match (&outcome, &attempt.target) {
-            // What is no manifest's digest may be a blob's: containerd takes it for an image of an unknown kind.
+            // A digest without a manifest may be that of a blob, which containerd takes for an image of an unknown
+            // kind.
             (Outcome::Absent(_), Target::Digest(_)) if *by == Method::HEAD && runtime.is_containerd() => {
                 let blob = self.first_of_hosts(attempt, |session| Box::pin(ask_for_blob(session, &attempt.target)));
                 match blob.await {
                     Ok(blob) => Outcome::Found(blob),
                     Err(Outcome::Absent(_)) => outcome,
-                    // What is said of the blob is what containerd reports, and no words are certain of it.
+                    // containerd reports the answer about the blob, and the exact message is not certain.
                     Err(_) => reported(outcome, Outcome::Unknown(Unknown::RegistryError, Evidence::default())),
                 }
             }
@@ -161,7 +162,7 @@ impl Client {
         }
     }
 
-    /// What stands at a digest, whose bytes are checked against it.
+    /// The content at a digest, whose bytes are checked against it.
     async fn read_at(&self, attempt: &Attempt, place: Place) -> Result<Vec<u8>, Unread> {
         let digest = attempt.target.as_str();
         self.first_of_hosts(attempt, |session| Box::pin(read_from(session, digest, place))).await.map_err(unread)
@@ -186,15 +187,15 @@ impl Client {
     }
 }
 
-/// How many may still be asked, this one among them; one that falls back to HTTP is asked twice.
+/// The number of turns left, including this host's; a host that falls back to HTTP is asked twice.
 fn turns(next: &Endpoint, others: &VecDeque<Result<Endpoint, NoEndpoint>>) -> u32 {
     others.iter().flatten().chain([next]).map(Endpoint::turns).sum()
 }
 
-/// The question to one host. `Err` is any outcome but a manifest.
+/// Asks one host for a manifest. `Err` is any other outcome.
 async fn ask(session: &mut Session<'_>, target: &Target, by: &Method) -> Result<Manifest, Outcome> {
     let manifest_of = |outcome| match outcome {
-        // containerd goes on to the next host.
+        // containerd continues with the next host.
         Outcome::Found(manifest) if manifest.defect != Some(Defect::TooBig) => Ok(manifest),
         outcome => Err(outcome),
     };
@@ -214,7 +215,7 @@ async fn ask(session: &mut Session<'_>, target: &Target, by: &Method) -> Result<
     manifest_of(judge_get(&followed.answer, target, runtime, session.evidence(&get, &followed)))
 }
 
-/// The question for a blob, where there is no manifest of this digest. `Err` says only that there is none either.
+/// Asks for a blob when no manifest has this digest. `Err` means only that there is no blob either.
 async fn ask_for_blob(session: &mut Session<'_>, target: &Target) -> Result<Manifest, Outcome> {
     let url = session.endpoint.blob(session.repository, target.as_str());
     let url = url.ok_or_else(|| not_a_host(session.endpoint.base().host_str().unwrap_or_default()))?;
@@ -231,7 +232,8 @@ async fn ask_for_blob(session: &mut Session<'_>, target: &Target) -> Result<Mani
     }
 }
 
-/// The bytes at a digest of one host. `Err` says that they are missing, that they are others, or that it is unknown.
+/// The bytes at a digest of one host. `Err` means that they are missing, that they do not match, or that it is
+/// unknown.
 async fn read_from(session: &mut Session<'_>, digest: &str, place: Place) -> Result<Vec<u8>, Outcome> {
     let url = match place {
         Place::Manifest => session.endpoint.manifest(session.repository, digest),
@@ -246,8 +248,8 @@ async fn read_from(session: &mut Session<'_>, digest: &str, place: Place) -> Res
     }
 }
 
-/// Whether one host has a blob. `HEAD` that says no is not believed: containerd asks by `GET`, and a storage behind the
-/// registry may answer the one and not the other.
+/// Whether one host has a blob. A negative answer to `HEAD` is not trusted: containerd uses `GET`, and the storage
+/// behind the registry may answer one and not the other.
 async fn has_blob(session: &mut Session<'_>, digest: &str) -> Result<(), Outcome> {
     let url = session.endpoint.blob(session.repository, digest);
     let url = url.ok_or_else(|| not_a_host(session.endpoint.base().host_str().unwrap_or_default()))?;
@@ -260,13 +262,13 @@ async fn has_blob(session: &mut Session<'_>, digest: &str) -> Result<(), Outcome
     let followed = session.fetch(&get).await?;
     match followed.answer.status {
         200 | 206 => Ok(()),
-        // What another host has not, the registry may have given a wrong way to.
+        // If another host does not have it, the registry may have redirected wrongly.
         404 if followed.foreign => Err(Outcome::Unknown(Unknown::RegistryError, session.evidence(&get, &followed))),
         status => Err(judge_status(status, session.evidence(&get, &followed))),
     }
 }
 
-/// An outcome of which the runtime reports another.
+/// Sets the outcome that the runtime reports, if it is another one.
 fn reported(mut outcome: Outcome, other: Outcome) -> Outcome {
     if let Outcome::Absent(evidence) | Outcome::Denied(_, evidence) | Outcome::Unknown(_, evidence) = &mut outcome {
         evidence.reported = Some(Box::new(other));
@@ -274,7 +276,7 @@ fn reported(mut outcome: Outcome, other: Outcome) -> Outcome {
     outcome
 }
 
-/// An outcome that is not a manifest, as the reason why one was not read.
+/// The reason why a manifest was not read, from an outcome that is not a manifest.
 fn unread(outcome: Outcome) -> Unread {
     match outcome {
         Outcome::Unknown(unknown, evidence) => Unread { defect: None, unknown, evidence },
@@ -348,7 +350,7 @@ fn no_endpoint(registry: &str, reason: &NoEndpoint) -> Outcome {
     }
 }
 
-/// A name that the reference grammar lets through and that no URL can hold.
+/// The outcome for a name that the reference grammar accepts but no URL can contain.
 fn not_a_host(registry: &str) -> Outcome {
     let message = format!("dial tcp: lookup {registry}: no such host");
     Outcome::Unknown(Unknown::Dns, Evidence { message: Some(message), ..Evidence::default() })

@@ -1,4 +1,4 @@
-//! Where a request goes: one HTTP client for each way of reaching a host, and the guard over addresses.
+//! Connections to hosts: one HTTP client for each way of reaching a host, and the guard over addresses.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -22,24 +22,24 @@ use crate::kubelet::probe::Unknown;
 pub(crate) struct Connections {
     options: ClientOptions,
     names: Arc<Names>,
-    /// Whether the environment names a proxy; it may speak TLS itself.
+    /// Whether the environment names a proxy, which may use TLS itself.
     has_proxies: bool,
-    /// How TLS is spoken where nothing else is said.
+    /// The default TLS settings.
     tls: TlsSettings,
-    /// By the way of reaching a host, made when the first request takes it.
+    /// Clients by the way of reaching a host, created for its first request.
     clients: Mutex<HashMap<Way, reqwest::Client>>,
-    /// By settings and whether any certificate will do.
+    /// TLS configurations by settings and whether any certificate is accepted.
     configs: Mutex<HashMap<(usize, bool), rustls::ClientConfig>>,
 }
 
-/// A way of reaching a host; connections are shared by all requests that take the same.
+/// A way of reaching a host. Requests with the same way share connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 struct Way {
-    /// Whether TLS may be spoken at all: reading the system's authorities takes time.
+    /// Whether TLS may be used at all: reading the system's authorities takes time.
     secure: bool,
-    /// Which TLS settings, 0 for the usual ones.
+    /// The id of the TLS settings, 0 for the default ones.
     tls: usize,
-    /// Whether an option says that any certificate will do.
+    /// Whether an option accepts any certificate.
     insecure: bool,
     to: To,
     timeout: Duration,
@@ -47,11 +47,11 @@ struct Way {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum To {
-    /// Wherever its name leads, within reach.
+    /// The addresses of the host's name, within reach.
     Named(Reach),
-    /// This machine: never by proxy.
+    /// This machine: never through a proxy.
     Here,
-    /// There, by `--connect-to`.
+    /// A fixed address, from `--connect-to`.
     Fixed(SocketAddr),
 }
 
@@ -76,7 +76,7 @@ impl Connections {
         &self.options
     }
 
-    /// How far a request may reach whose URL came from the registry at `registry`.
+    /// How far a request may reach if its URL came from the registry at `registry`.
     pub(crate) fn reach_from(&self, registry: &Url, target: &Url) -> Reach {
         let host = registry.host_str().unwrap_or_default();
         let fixed = self.fixed(registry).map(|entry| entry.address.ip());
@@ -87,7 +87,7 @@ impl Connections {
         if private || target.host_str() == Some(host) { Reach::Private } else { Reach::Public }
     }
 
-    /// The request, ready to be sent on the way that leads to its host.
+    /// Returns the request, ready to be sent to its host.
     pub(crate) fn request(&self, ask: &Ask) -> Result<reqwest::RequestBuilder, Failure> {
         self.check_name(&ask.url, ask.reach)?;
         let host = ask.url.host_str().unwrap_or_default();
@@ -117,7 +117,7 @@ impl Connections {
         Ok(request)
     }
 
-    /// Neither an address in the URL nor a name that a proxy looks up reaches our resolver.
+    /// Checks a host that our resolver does not see: an address in the URL, or a name that a proxy resolves.
     fn check_name(&self, url: &Url, reach: Reach) -> Result<(), Failure> {
         let host = url.host_str().unwrap_or_default();
         let why = match literal(host) {
@@ -130,7 +130,7 @@ impl Connections {
         }
     }
 
-    /// The `--connect-to` that speaks of a URL's host.
+    /// The `--connect-to` for a URL's host.
     fn fixed(&self, url: &Url) -> Option<&ConnectTo> {
         let (host, port) = (url.host_str()?, url.port_or_known_default());
         self.options.connect_to.iter().find(|entry| entry.host.matches(host, port))
@@ -149,7 +149,7 @@ impl Connections {
     fn build(&self, dial: &Dial, way: Way) -> Result<reqwest::Client, OptionsError> {
         let mut tls = if way.secure { self.tls_config(dial, way.insecure)? } else { tls::none()? };
         let guarded = |reach| Guarded { names: Arc::clone(&self.names), reach };
-        // HTTP/2 has no Host header: it would name the address without the port that was taken away.
+        // HTTP/2 has no Host header, so it would send the address without the removed port.
         let is_fixed = matches!(way.to, To::Fixed(_));
         let versions: &[&str] = if is_fixed { &["http/1.1"] } else { &["h2", "http/1.1"] };
         tls.alpn_protocols = versions.iter().map(|version| version.as_bytes().to_vec()).collect();
@@ -186,13 +186,13 @@ impl Connections {
     }
 }
 
-/// The settings live as long as the run, each at its place.
+/// The id of TLS settings. They live as long as the run, each at its own address.
 fn id(dial: &Dial) -> usize {
     dial.tls.as_ref().map_or(0, |tls| Arc::as_ptr(tls).addr())
 }
 
-/// The URL and `Host` header under `--connect-to`. An explicit port in a URL wins over the resolver's, so it has to
-/// go; an address never reaches the resolver, so it is replaced, which TLS would take for another name.
+/// The URL and `Host` header under `--connect-to`. An explicit port in a URL takes precedence over the resolver's, so
+/// it is removed. An address never reaches the resolver, so it is replaced, which TLS would take for another name.
 fn redirected(url: &Url, address: std::net::SocketAddr) -> Result<(Url, HeaderValue), Failure> {
     let bad = || Failure::new(Unknown::Network, "an address cannot be redirected over TLS");
     let host = url.host_str().ok_or_else(bad)?;
@@ -214,7 +214,7 @@ fn redirected(url: &Url, address: std::net::SocketAddr) -> Result<(Url, HeaderVa
     Ok((url, name))
 }
 
-/// Names of the proxies: the resolver is asked for them and must let them through.
+/// Names of the proxies. The resolver is asked for them and must accept them.
 #[expect(clippy::disallowed_methods, reason = "reqwest takes its proxies from the same variables")]
 fn proxy_hosts(proxies: Proxies) -> Vec<String> {
     if proxies == Proxies::Off {
@@ -232,7 +232,7 @@ mod tests {
     use super::*;
     use std::net::IpAddr;
 
-    /// Names under `.corp` are private, all others public.
+    /// A resolver in which names under `.corp` are private, and all others public.
     struct Table;
 
     impl Lookup for Table {

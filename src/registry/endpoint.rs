@@ -14,28 +14,28 @@ use super::tls::TlsSettings;
 use crate::image::host::is_local_name;
 use crate::kubelet::probe::Unknown;
 
-/// Where a registry is spoken to: `RegistryHost` of containerd.
+/// A host to ask for a registry's images: `RegistryHost` of containerd.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Endpoint {
-    /// `https://ghcr.io/`.
+    /// Scheme, host and port: `https://ghcr.io/`.
     base: Url,
     /// Root of the API: `/v2`.
     root: String,
-    /// The registry that it stands in for, where it is another.
+    /// The registry that this host replaces, if it is another.
     namespace: Option<String>,
-    /// Whether plain HTTP is to be tried where TLS finds none.
+    /// Whether to retry with plain HTTP if TLS fails.
     falls_back: bool,
     dial: Dial,
     headers: HeaderMap,
 }
 
-/// What is particular in connections of one endpoint; it holds for its redirects and its token endpoint too, as in
-/// containerd, where one client does all of it.
+/// Connection settings of one endpoint. They also apply to its redirects and its token endpoint, as in containerd,
+/// where one client makes all of these requests.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Dial {
-    /// TLS other than with every host.
+    /// TLS settings that differ from the default.
     pub(crate) tls: Option<Arc<TlsSettings>>,
-    /// For one connection, instead of the usual time.
+    /// Timeout of one connection, instead of the default.
     pub(crate) timeout: Option<Duration>,
 }
 
@@ -50,26 +50,26 @@ impl Eq for Dial {}
 /// Why a registry is not asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NoEndpoint {
-    /// The name means the node itself, or a service inside the cluster.
+    /// The name refers to the node itself, or to a service inside the cluster.
     NodeLocal,
-    /// The name is no host of a URL.
+    /// The name is not a valid host of a URL.
     NotAHost,
-    /// The runtime fails before it asks, with these words.
+    /// The runtime fails before any request, with this message.
     Unusable(String),
 }
 
-/// Who is asked for the images of a registry, in this order: mirrors of the command line, then the hosts of its
-/// `hosts.toml`, or else the registry itself. `by_tag` leaves out those that may not be asked what a tag means.
+/// The hosts to ask for the images of a registry, in this order: mirrors of the command line, then the hosts of its
+/// `hosts.toml`, or else the registry itself. `by_tag` leaves out hosts that may not resolve tags.
 pub(crate) fn hosts_of(registry: &str, by_tag: bool, options: &ClientOptions) -> Vec<Result<Endpoint, NoEndpoint>> {
     let mirrors = options.mirrors_of(registry).map(|url| Endpoint::at(url, registry, options));
     let mut hosts: Vec<_> = mirrors.collect();
     match options.certs_dir.hosts_of(registry) {
-        // Then containerd knows no host at all, not even a mirror.
+        // containerd then has no host at all, not even a mirror.
         Some(Err(words)) => return vec![Err(NoEndpoint::Unusable(words.clone()))],
         Some(Ok(configured)) => {
             let may = |host: &&ConfiguredHost| {
                 let capabilities = host.config.capabilities;
-                // What is said of the registry's own capabilities counts only where its URL is written out.
+                // The registry's own capabilities are used only if its URL is written out.
                 host.config.url.is_none() || (capabilities.pull && (capabilities.resolve || !by_tag))
             };
             hosts.extend(configured.iter().filter(may).map(|host| Endpoint::configured(host, registry, options)));
@@ -80,7 +80,7 @@ pub(crate) fn hosts_of(registry: &str, by_tag: bool, options: &ClientOptions) ->
 }
 
 impl Endpoint {
-    /// The API of a registry, as the normalised reference names it.
+    /// The API of a registry, as the normalized reference names it.
     pub(crate) fn of(registry: &str, options: &ClientOptions) -> Result<Self, NoEndpoint> {
         let api = if registry == "docker.io" { DOCKER_HUB } else { registry };
         let parsed = Url::parse(&format!("https://{api}/")).map_err(|_| NoEndpoint::NotAHost)?;
@@ -89,7 +89,7 @@ impl Endpoint {
         Self::at(&HostUrl { tls, authority: api.to_owned(), path: "/v2".to_owned() }, registry, options)
     }
 
-    /// A host that answers for a registry.
+    /// The endpoint of a host that serves a registry's images.
     fn at(url: &HostUrl, registry: &str, options: &ClientOptions) -> Result<Self, NoEndpoint> {
         let scheme = if url.tls { "https" } else { "http" };
         let base = Url::parse(&format!("{scheme}://{}/", url.authority)).map_err(|_| NoEndpoint::NotAHost)?;
@@ -113,7 +113,7 @@ impl Endpoint {
             Some(url) => Self::at(url, registry, options)?,
             None => Self::of(registry, options)?,
         };
-        // containerd tries TLS where anything is said of it, whatever the URL says, and then goes back.
+        // containerd tries TLS first if it is configured at all, whatever the URL says, and then falls back.
         let ambiguous = |url: &HostUrl| !url.tls && !url.authority.ends_with(":80");
         if host.tls.is_some() && host.config.url.as_ref().is_some_and(ambiguous) {
             endpoint.falls_back = endpoint.base.set_scheme("https").is_ok();
@@ -123,8 +123,8 @@ impl Endpoint {
         Ok(endpoint)
     }
 
-    /// The same host without TLS, where that is to be tried after this failure: an HTTP answer, or none at all where
-    /// no port is written and `http` means another (`NewHTTPFallback` in `core/remotes/docker/resolver.go` of
+    /// Returns this host without TLS, if this failure allows the fallback: an HTTP answer, or no answer if no port is
+    /// written and `http` has a different default port (`NewHTTPFallback` in `core/remotes/docker/resolver.go` of
     /// containerd).
     pub(crate) fn without_tls(&self, failure: Unknown) -> Option<Self> {
         let other_port = self.base.port().is_none();
@@ -138,7 +138,7 @@ impl Endpoint {
         changed.then(|| Self { falls_back: false, ..plain })
     }
 
-    /// How often it may be asked: once more without TLS.
+    /// The number of times this host may be asked: twice if it falls back from TLS.
     pub(crate) fn turns(&self) -> u32 {
         if self.falls_back { 2 } else { 1 }
     }
@@ -163,7 +163,8 @@ impl Endpoint {
         self.url(&format!("{repository}/tags/list"))
     }
 
-    /// A host that stands in for a registry is told for which (`addNamespace` of containerd).
+    /// Builds a URL of the API. A host that replaces a registry gets the registry's name as a parameter
+    /// (`addNamespace` of containerd).
     fn url(&self, path: &str) -> Option<Url> {
         let mut url = self.base.join(&format!("{}/{path}", self.root)).ok()?;
         if let Some(namespace) = &self.namespace {
@@ -177,35 +178,35 @@ impl Endpoint {
         self.base.origin().ascii_serialization()
     }
 
-    /// Any URL of it.
+    /// The base URL of the host.
     pub(crate) fn base(&self) -> &Url {
         &self.base
     }
 
-    /// What the host itself calls a repository, where its root lies below `/v2` (`override_path`): its tokens are for
-    /// that, and containerd asks for both.
+    /// The host's own name for a repository, if its root is below `/v2` (`override_path`). Its tokens are for that
+    /// name, and containerd requests both.
     pub(crate) fn own_name(&self, repository: &str) -> Option<String> {
         self.root.strip_prefix("/v2/").map(|prefix| format!("{prefix}/{repository}"))
     }
 
-    /// How its connections are made.
+    /// The settings for its connections.
     pub(crate) fn dial(&self) -> &Dial {
         &self.dial
     }
 
-    /// What the operator sends along.
+    /// The operator's headers for this host.
     pub(crate) fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 }
 
-/// The port that a name writes.
+/// The port that is written in a name.
 fn written_port(name: &str) -> Option<u16> {
     name.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).or(Some(443))
 }
 
-/// Names that mean the node, or something in its cluster: what they answer here says nothing of what they answer
-/// there.
+/// Whether a name refers to the node, or to something in its cluster. An answer to it here says nothing about the
+/// answer there.
 fn is_node_local(host: &str) -> bool {
     if let Some(address) = literal(host) {
         return classify(address) == AddressClass::Loopback;
@@ -233,7 +234,7 @@ mod tests {
         assert_eq!(endpoint("reg.local:5000", &["reg.local:5000"]).unwrap(), "http://reg.local:5000/");
         assert_eq!(endpoint("reg.local:5000", &["reg.local"]).unwrap(), "http://reg.local:5000/");
         assert_eq!(endpoint("reg.local:5000", &["reg.local:5001"]).unwrap(), "https://reg.local:5000/");
-        // The port is written, so it is not that of the scheme.
+        // The port is written, so it is not the default one of the scheme.
         assert_eq!(endpoint("reg.local:80", &["reg.local"]).unwrap(), "http://reg.local/");
         assert_eq!(endpoint("reg.local", &["reg.local"]).unwrap(), "http://reg.local/");
     }

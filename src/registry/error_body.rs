@@ -1,4 +1,4 @@
-//! What the body of a failure says, decoded as the libraries of the runtimes decode it.
+//! The body of a failure, decoded as the libraries of the runtimes decode it.
 //!
 //! Follows `Errors.UnmarshalJSON` in `core/remotes/docker/errcode.go` of containerd 2.4 and in
 //! `registry/api/errcode/errors.go` of docker/distribution 2.8.3, and `parseHTTPErrorResponse` in
@@ -7,16 +7,17 @@
 use crate::kubelet::probe::{ErrorBody, RegistryError};
 use crate::text::go::json::{self, Kind, Reader, folds_to};
 
-/// Of a longer body containerd reads so much, and finds no JSON in it (`core/remotes/errors/errors.go`).
+/// The number of bytes that containerd reads of a body. It finds no JSON in a longer one
+/// (`core/remotes/errors/errors.go`).
 const MOST: usize = 64_000;
 
-/// Of a list with more text than this nothing is kept: an event holds less.
+/// The most text that is kept of a list of errors. A longer list is dropped: an event contains less.
 const MOST_TEXT: usize = 4_000;
 
-/// How much CRI-O prints of a body that has no list, in bytes (`docker/errors.go` of containers/image).
+/// The number of bytes that CRI-O prints of a body that has no list (`docker/errors.go` of containers/image).
 const START: usize = 50;
 
-/// Reads a body; `None` for one that is longer than what is worth keeping.
+/// Reads a body; `None` if it is too long to be kept.
 pub(super) fn read(body: &[u8]) -> Option<ErrorBody> {
     if body.len() > MOST {
         return None;
@@ -32,7 +33,7 @@ pub(super) fn read(body: &[u8]) -> Option<ErrorBody> {
     (length + details.as_ref().map_or(0, String::len) <= MOST_TEXT).then_some(ErrorBody { errors, details, start })
 }
 
-/// `errors` and `details` of an object; `None` for what Go cannot decode.
+/// `errors` and `details` of an object; `None` if Go cannot decode them.
 fn fields(body: &[u8]) -> (Option<Vec<RegistryError>>, Option<String>) {
     let mut values = Reader::new(body);
     if values.kind() != Kind::Object {
@@ -47,7 +48,7 @@ fn fields(body: &[u8]) -> (Option<Vec<RegistryError>>, Option<String>) {
             details = Some(values.text(&range)).filter(|text| !text.is_empty());
         } else if folds_to(&name, "errors") {
             let written = body.get(range).unwrap_or_default();
-            // A type error anywhere in the list is one of the whole.
+            // A type error anywhere in the list fails the whole list.
             errors = errors.and_then(|_| list(kind, written));
         }
     }
@@ -87,7 +88,7 @@ fn one(values: &mut Reader<'_>) -> Option<RegistryError> {
             let field = if folds_to(&name, "code") { &mut error.code } else { &mut error.message };
             match kind {
                 Kind::String => *field = values.text(&range),
-                // A null leaves it as it is.
+                // A null leaves the value unchanged.
                 Kind::Null => {}
                 _ => return None,
             }

@@ -1,8 +1,8 @@
-//! Why a request had no answer: reqwest's errors told apart.
+//! Why a request had no answer: the classification of reqwest's errors.
 //!
-//! The cause lies deep: TLS errors are an `io::Error` whose `get_ref()` is another `io::Error` whose `get_ref()` is
-//! the `rustls::Error`, and `source()` skips some of these steps. The words are those of Go's `net/http`, which
-//! containerd prints.
+//! The cause is deeply nested: TLS errors are an `io::Error` whose `get_ref()` is another `io::Error` whose
+//! `get_ref()` is the `rustls::Error`, and `source()` skips some of these steps. The messages are those of Go's
+//! `net/http`, which containerd prints.
 
 use std::error::Error;
 use std::io;
@@ -15,30 +15,31 @@ use crate::kubelet::probe::{TlsFault, Unknown};
 /// A request without an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
-    /// The cause.
+    /// The cause of the failure.
     pub(crate) unknown: Unknown,
-    /// In Go's words.
+    /// The error message, as Go words it.
     pub(crate) message: String,
-    /// Whether trying again may help.
+    /// Whether a retry may help.
     pub(crate) passing: bool,
-    /// `Retry-After` of the host that is left alone, in seconds.
+    /// `Retry-After` of a host that is not asked any more, in seconds.
     pub(crate) retry_after: Option<u64>,
 }
 
 impl Failure {
-    /// A failure that stands.
+    /// Creates a failure that a retry does not fix.
     pub(crate) fn new(unknown: Unknown, message: impl Into<String>) -> Self {
         Self { unknown, message: message.into(), passing: false, retry_after: None }
     }
 
-    /// What reqwest ran into.
+    /// Classifies an error of reqwest.
     pub(crate) fn of(error: &reqwest::Error) -> Self {
         match tunnel(error) {
             None => Self::of_connection(error),
             Some(Tunnel::Refused(words)) => Self::new(Unknown::Network, format!("proxyconnect tcp: {words}")),
             Some(Tunnel::Failed) => {
                 let failure = Self::of_connection(error);
-                // Its certificate or its lack of TLS says nothing of the registry: the nodes have other proxies.
+                // The proxy's certificate or lack of TLS says nothing about the registry: the nodes have other
+                // proxies.
                 let unknown = match failure.unknown {
                     Unknown::Tls(_) | Unknown::PlainHttp => Unknown::Network,
                     other => other,
@@ -66,7 +67,7 @@ impl Failure {
         Self::passing("connection failed")
     }
 
-    /// The time of the run is over.
+    /// The failure for a run whose time is up.
     pub(crate) fn over() -> Self {
         Self::new(Unknown::Deadline, "the time limit of the run was reached")
     }
@@ -86,15 +87,15 @@ fn visit(error: &(dyn Error + 'static), see: &mut dyn FnMut(&(dyn Error + 'stati
     inner.is_some_and(|inner| visit(inner, see)) || error.source().is_some_and(|source| visit(source, see))
 }
 
-/// What went wrong between us and a proxy.
+/// A failure between us and a proxy.
 enum Tunnel {
-    /// It does not lead us on.
+    /// The proxy refuses to connect us.
     Refused(&'static str),
-    /// It was not reached.
+    /// The proxy was not reached.
     Failed,
 }
 
-/// The type of a tunnel's errors is not within our reach; their words are.
+/// Classifies a tunnel error by its text, since its type is not public.
 fn tunnel(error: &reqwest::Error) -> Option<Tunnel> {
     let mut found = None;
     visit(error, &mut |cause| {
@@ -119,7 +120,7 @@ fn known(cause: &(dyn Error + 'static)) -> Option<Failure> {
     if let Some(error) = cause.downcast_ref::<io::Error>() {
         return transport(error);
     }
-    // hyper's own type is not within reach of a reqwest user; its words are.
+    // hyper's own type is not available to a user of reqwest, but its text is.
     let text = cause.to_string();
     match text.as_str() {
         "connection closed before message completed" => Some(Failure::passing("EOF")),
@@ -131,7 +132,7 @@ fn known(cause: &(dyn Error + 'static)) -> Option<Failure> {
     }
 }
 
-/// Only kinds that say something: the wrapped cause of the others comes next in the walk.
+/// Classifies an I/O error. Only meaningful kinds: for the others, the wrapped cause comes next in the walk.
 fn transport(error: &io::Error) -> Option<Failure> {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => Some(Failure::passing("dial tcp: connect: connection refused")),
@@ -164,7 +165,7 @@ fn tls(error: &rustls::Error) -> Failure {
     Failure::new(Unknown::Tls(fault), message)
 }
 
-/// What Go calls an alert (`alertText` in `crypto/tls/alert.go`), of those that a registry sends.
+/// Go's name for an alert (`alertText` in `crypto/tls/alert.go`), for those that a registry sends.
 fn alert_text(alert: AlertDescription) -> String {
     let known = match alert {
         AlertDescription::HandshakeFailure => "handshake failure",
@@ -187,7 +188,7 @@ fn alert_text(alert: AlertDescription) -> String {
 
 fn x509(error: &CertificateError) -> (TlsFault, String) {
     match error {
-        // A bad signature is an authority of the same name with another key: one that is not known.
+        // A bad signature means an authority of the same name with another key, which is not known.
         CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             (TlsFault::UnknownAuthority, "certificate signed by unknown authority".to_owned())
         }
@@ -211,7 +212,7 @@ fn x509(error: &CertificateError) -> (TlsFault, String) {
     }
 }
 
-/// rustls presents names as `DnsName("other.example")`.
+/// The name that rustls presents as `DnsName("other.example")`.
 fn dns_name(presented: &str) -> String {
     presented.split('"').nth(1).unwrap_or(presented).to_owned()
 }

@@ -1,5 +1,5 @@
-//! What is kept of each host and port: its turns, its breaker, its pace and its traffic. Limits go by host **and**
-//! port: two servers on one machine are two.
+//! State per host and port: its turns, its breaker, its pace and its traffic. Limits are per host **and** port: two
+//! servers on one machine are two hosts.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,10 +23,10 @@ pub(crate) struct Lanes {
     lanes: Mutex<HashMap<String, Arc<Lane>>>,
 }
 
-/// One host and port.
+/// The state of one host and port.
 #[derive(Debug)]
 pub(crate) struct Lane {
-    /// One permit for each request that may be under way.
+    /// One permit for each request that may be in progress.
     pub(crate) gate: Semaphore,
     given_up: Notify,
     state: Mutex<State>,
@@ -34,13 +34,14 @@ pub(crate) struct Lane {
 
 #[derive(Debug, Default)]
 struct State {
-    /// Some hosts answer the one and break off the other, and a sign of life of the one would hide that. Nor must tokens
-    /// be lost because a registry fails at `GET` of what it has not.
+    /// The breaker for `HEAD`, separate from the others. Some hosts answer one method and drop the other, and a
+    /// success of one would hide that. Nor must tokens be lost because a registry fails at `GET` of content that it
+    /// does not have.
     head: Breaker,
     get: Breaker,
     token: Breaker,
     pace: Pace,
-    /// Requests without credentials.
+    /// The queue of requests without credentials.
     queue: Queue,
     traffic: Traffic,
 }
@@ -56,12 +57,12 @@ impl State {
 }
 
 impl Lanes {
-    /// `per_host` requests are under way at one host at most.
+    /// At most `per_host` requests are in progress at one host.
     pub(crate) fn new(per_host: usize) -> Self {
         Self { per_host: per_host.clamp(1, Semaphore::MAX_PERMITS), lanes: Mutex::default() }
     }
 
-    /// The lane that leads to a URL.
+    /// The lane of a URL's host and port.
     pub(crate) fn of(&self, url: &Url) -> Arc<Lane> {
         let name =
             format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
@@ -73,7 +74,7 @@ impl Lanes {
         Arc::clone(locked(&self.lanes).entry(name).or_insert_with(new))
     }
 
-    /// What was sent to each, by name.
+    /// The traffic with each host, sorted by name.
     pub(crate) fn traffic(&self) -> Vec<HostTraffic> {
         let lanes = locked(&self.lanes);
         let mut hosts: Vec<_> = lanes.iter().map(|(name, lane)| lane.shown(name)).collect();
@@ -82,7 +83,7 @@ impl Lanes {
         hosts
     }
 
-    /// The host that has let us wait longest among those that owe an answer.
+    /// The host that we have been waiting for longest, of those with an outstanding answer.
     pub(crate) fn slowest(&self, now: Instant) -> Option<(String, Duration)> {
         let lanes = locked(&self.lanes);
         let waited = |(name, lane): (&String, &Arc<Lane>)| Some((lane.lock().traffic.waiting_since()?, name.clone()));
@@ -95,7 +96,7 @@ impl Lane {
     /// Whether a request may be sent.
     ///
     /// # Errors
-    /// The host is given up, or left alone.
+    /// The host is given up, or no longer asked because of its rate limit.
     pub(crate) fn leave(&self, errand: Errand, now: Instant) -> Result<Leave, Failure> {
         let mut state = self.lock();
         match state.breaker(errand).stopped() {
@@ -104,33 +105,33 @@ impl Lane {
         }
     }
 
-    /// When a request without credentials may go out, if not now; the time is taken.
+    /// The time when a request without credentials may be sent, if not now. The slot is then taken.
     pub(crate) fn slot(&self, now: Instant) -> Option<Instant> {
         self.lock().queue.take(now)
     }
 
-    /// Whether nothing more is asked of it.
+    /// Whether no further requests are sent to the host.
     pub(crate) fn is_stopped(&self, errand: Errand) -> bool {
         let mut state = self.lock();
         state.breaker(errand).stopped().is_some() || state.pace.stopped().is_some()
     }
 
-    /// A request goes out.
+    /// Records that a request was sent.
     pub(crate) fn sent(&self, again: bool, now: Instant) {
         self.lock().traffic.sent(again, now);
     }
 
-    /// It came back, `sent` at that time.
+    /// Records the result of a request that was sent at the time `sent`.
     pub(crate) fn came_back(&self, result: &Result<Answer, Failure>, sent: Instant, now: Instant) {
         self.lock().traffic.came_back(went_out(result), sent, now);
     }
 
-    /// A 429. Tells whether to ask again, after the pause.
+    /// Records a 429. Returns whether to retry after the pause.
     pub(crate) fn limited(&self, answer: &Answer, sent: Sent, now: Instant, deadline: Instant) -> bool {
         self.lock().pace.limited(sent, answer.retry_after, now, deadline)
     }
 
-    /// The result of a request with its repetitions.
+    /// Records the result of a request including its retries.
     pub(crate) fn tell(&self, errand: Errand, result: &Result<Answer, Failure>) {
         let mut state = self.lock();
         state.breaker(errand).tell(result);
@@ -139,11 +140,11 @@ impl Lane {
         }
     }
 
-    /// Waits until the host is given up; what those are told who are still waiting for it.
+    /// Waits until the host is given up. Returns the failure for the requests that are still waiting for it.
     pub(crate) async fn given_up(&self, errand: Errand) -> Failure {
         loop {
             let mut told = std::pin::pin!(self.given_up.notified());
-            // From here on no notice is missed.
+            // No notification is missed from this point on.
             told.as_mut().enable();
             if let Some(failure) = self.lock().breaker(errand).stopped() {
                 return failure.clone();
@@ -152,7 +153,7 @@ impl Lane {
         }
     }
 
-    /// Whether something is under way, and nothing has come back for so long.
+    /// Whether a request is in progress, and no answer has arrived for this long.
     pub(crate) fn is_silent(&self, patience: Duration, now: Instant) -> bool {
         self.lock().traffic.waiting_since().is_some_and(|since| now.duration_since(since) >= patience)
     }
@@ -178,7 +179,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A name that leads nowhere costs no request.
+/// Whether a request was sent at all. A name that does not resolve causes no request.
 pub(crate) fn went_out(result: &Result<Answer, Failure>) -> bool {
     !matches!(result, Err(Failure { unknown: Unknown::Dns | Unknown::NoSuchHost | Unknown::NodeLocal, .. }))
 }

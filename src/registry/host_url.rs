@@ -1,28 +1,28 @@
-//! Where a host is that stands in for a registry, as `hosts.toml` and `--mirror` write it.
+//! The URL of a host that replaces a registry, as written in `hosts.toml` and `--mirror`.
 
 use crate::text::go::{path, url};
 
-/// Where a host is.
+/// The location of a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostUrl {
-    /// `https` and not `http`.
+    /// Whether the scheme is `https` and not `http`.
     pub tls: bool,
     /// Host and port, as written.
     pub authority: String,
-    /// Root of the API: `/v2`, `/us/v2`; with `override_path` as written, even empty.
+    /// Root of the API: `/v2`, `/us/v2`. With `override_path` it is as written, even if empty.
     pub path: String,
 }
 
-/// What is said of a text that is none.
+/// The error for a text that is not a host's URL.
 const NO_URL: &str = "not the URL of a host, such as \"https://mirror.example\"";
 
 impl HostUrl {
-    /// Where a host is, as `parseHostConfig` in `core/remotes/docker/config/hosts.go` of containerd 2.1 reads it:
-    /// `https` unless it says otherwise, and `/v2` behind its path unless `override_path` says that the path is the
-    /// API's.
+    /// Parses a host's location, as `parseHostConfig` in `core/remotes/docker/config/hosts.go` of containerd 2.1
+    /// does. The scheme is `https` unless another is written. `/v2` is appended to the path unless `override_path`
+    /// declares that the path is the API's.
     ///
     /// # Errors
-    /// What is no URL of a host.
+    /// The text is not the URL of a host.
     pub fn parse(server: &str, override_path: bool) -> Result<Self, &'static str> {
         let whole = if server.starts_with("http") { server.to_owned() } else { format!("https://{server}") };
         let (scheme, rest) = whole.split_once("://").ok_or(NO_URL)?;
@@ -34,7 +34,7 @@ impl HostUrl {
         let parsed = url::parse(rest.as_bytes()).ok_or(NO_URL)?;
         let authority = String::from_utf8(parsed.host).map_err(|_| NO_URL)?;
         let mut path = String::from_utf8(parsed.path).map_err(|_| NO_URL)?;
-        // What Go takes for a host need not be one for the URLs that are made of it.
+        // A host that Go accepts may still not be valid in the URLs built from it.
         let is_host = reqwest::Url::parse(&format!("{scheme}://{authority}/")).is_ok_and(|url| url.has_host());
         if authority.is_empty() || authority.ends_with(':') || !is_host {
             return Err(NO_URL);
@@ -50,12 +50,12 @@ impl HostUrl {
 }
 
 impl HostUrl {
-    /// The same for a `hosts.toml`, of which containerd refuses only what Go cannot parse; `None` is a URL without a
-    /// host. What no request can be sent to, such as another scheme,
-    /// becomes [`Self::nowhere`].
+    /// Parses a host's location in a `hosts.toml`, of which containerd refuses only what Go cannot parse. `None` is a
+    /// URL without a host. A location that no request can be sent to, such as one with another scheme, becomes
+    /// [`Self::nowhere`].
     ///
     /// # Errors
-    /// What Go cannot parse.
+    /// Go cannot parse the text.
     pub(crate) fn of_hosts_toml(server: &str, override_path: bool) -> Result<Option<Self>, &'static str> {
         if let Ok(url) = Self::parse(server, override_path) {
             return Ok(Some(url));

@@ -1,4 +1,4 @@
-//! Who we are, where a server wants to know it in the handshake: client certificates.
+//! Client certificates, for servers that ask for one in the handshake.
 
 use std::sync::Arc;
 
@@ -13,34 +13,34 @@ use rustls::sign::CertifiedKey;
 #[derive(Debug, Clone)]
 pub struct Identity(Arc<CertifiedKey>);
 
-/// Why a certificate and a key make no identity.
+/// Why a certificate and a key are not a valid identity.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityError {
-    /// There is no certificate in the file.
+    /// The file contains no certificate.
     #[error("the certificate file contains no PEM certificate")]
     NoCertificate,
-    /// There is one, and it cannot be read.
+    /// The certificate cannot be read.
     #[error("the certificate file cannot be used: {0}")]
     BadCertificate(String),
-    /// There is no key in the file.
+    /// The file contains no key.
     #[error("the key file contains no PEM private key")]
     NoKey,
-    /// There is one behind a passphrase.
+    /// The key is encrypted with a passphrase.
     #[error("the key is encrypted; remove its passphrase (openssl pkey -in FILE -out PLAIN)")]
     EncryptedKey,
-    /// There is one, and it cannot be read.
+    /// The key cannot be read.
     #[error("the key file cannot be used: {0}")]
     BadKey(String),
-    /// The key is another certificate's.
+    /// The key belongs to another certificate.
     #[error("the key does not belong to the certificate")]
     Mismatch,
 }
 
 impl Identity {
-    /// Reads PEM: the certificate first, its chain behind it; both may stand in one file.
+    /// Reads PEM: the certificate first, then its chain. Both arguments may be the same file.
     ///
     /// # Errors
-    /// What is missing or does not go together.
+    /// Something is missing, or certificate and key do not match.
     pub fn from_pem(certificate: &[u8], key: &[u8]) -> Result<Self, IdentityError> {
         let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(certificate).collect();
         let chain = chain.map_err(|error| IdentityError::BadCertificate(error.to_string()))?;
@@ -57,7 +57,7 @@ impl Identity {
             Ok(certified) => Ok(Self(Arc::new(certified))),
             Err(rustls::Error::InconsistentKeys(_)) => Err(IdentityError::Mismatch),
             Err(rustls::Error::InvalidCertificate(error)) => Err(IdentityError::BadCertificate(format!("{error}"))),
-            // OpenSSL's old format keeps the name of an open key and encrypts what is inside.
+            // OpenSSL's old format keeps the label of an unencrypted key and encrypts the content.
             Err(_) if is_encrypted(key) => Err(IdentityError::EncryptedKey),
             Err(error) => Err(IdentityError::BadKey(error.to_string())),
         }
@@ -77,7 +77,7 @@ fn is_encrypted(pem: &[u8]) -> bool {
     text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") || text.contains("Proc-Type: 4,ENCRYPTED")
 }
 
-/// Shows the first identity that will do, as Go does (`getClientCertificate` in `crypto/tls/handshake_client.go`): one
+/// Presents the first suitable identity, as Go does (`getClientCertificate` in `crypto/tls/handshake_client.go`): one
 /// that can sign as the server asks, and whose chain leads to an authority that the server names, if it names any.
 #[derive(Debug)]
 pub(crate) struct Choice(pub(crate) Vec<Identity>);
@@ -100,7 +100,7 @@ impl ResolvesClientCert for Choice {
     }
 }
 
-/// The issuer's name of a certificate, in DER. The parser that checks certificates does not give it out.
+/// The issuer's name in a certificate, in DER. The parser that checks certificates does not provide it.
 fn issuer<'c>(certificate: &'c CertificateDer<'_>) -> Option<&'c [u8]> {
     const SEQUENCE: u8 = 0x30;
     const VERSION: u8 = 0xa0;
@@ -115,7 +115,7 @@ fn issuer<'c>(certificate: &'c CertificateDer<'_>) -> Option<&'c [u8]> {
     (tag == SEQUENCE).then(|| &after_algorithm[..after_algorithm.len() - rest.len()])
 }
 
-/// The first element of DER: its tag, what is in it, and what comes behind it.
+/// The first element of DER: its tag, its content, and the rest.
 fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&tag, rest) = der.split_first()?;
     let (&first, rest) = rest.split_first()?;
@@ -136,7 +136,8 @@ mod tests {
     use super::*;
     use rcgen::{CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
-    /// PEM of a certificate that an authority of this name issued, PEM of its key, and the authority's name in DER.
+    /// Returns the PEM of a certificate that an authority of this name issued, the PEM of its key, and the
+    /// authority's name in DER.
     fn issued(authority: &str) -> (String, String, Vec<u8>) {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(rcgen::BasicConstraints::Unconstrained);

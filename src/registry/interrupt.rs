@@ -1,10 +1,10 @@
-//! Ending a run before its time: what is under way ends at once, and nothing more is asked.
+//! Ending a run early: requests in progress end at once, and no further ones are sent.
 
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// Interrupts the client that it was taken from, from any thread.
+/// Interrupts the client that created it, from any thread.
 #[derive(Debug, Clone)]
 pub struct Interrupter(Arc<watch::Sender<bool>>);
 
@@ -15,18 +15,18 @@ impl Default for Interrupter {
 }
 
 impl Interrupter {
-    /// Every question under way, and every one after it, is answered with
+    /// Interrupts the run. Every question in progress, and every later one, is answered with
     /// [`Unknown::Interrupted`](crate::kubelet::probe::Unknown::Interrupted).
     pub fn interrupt(&self) {
         self.0.send_replace(true);
     }
 
-    /// Whether that was done.
+    /// Whether the run was interrupted.
     pub fn is_interrupted(&self) -> bool {
         *self.0.borrow()
     }
 
-    /// Does the work, or drops it when interrupted.
+    /// Runs the future to its end, or drops it and returns `None` when interrupted.
     pub(crate) async fn unless_interrupted<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let mut seen = self.0.subscribe();
         tokio::select! {

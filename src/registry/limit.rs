@@ -1,4 +1,4 @@
-//! How many requests are under way: in all, and per host and port.
+//! How many requests are in progress: in total, and per host and port.
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
@@ -8,7 +8,7 @@ pub(crate) struct Limits {
     all: Semaphore,
 }
 
-/// Leave to make one request; given back when dropped.
+/// Permission to make one request; given back when dropped.
 #[derive(Debug)]
 pub(crate) struct Turn<'l> {
     _host: Option<SemaphorePermit<'l>>,
@@ -16,13 +16,13 @@ pub(crate) struct Turn<'l> {
 }
 
 impl Limits {
-    /// At least 1.
+    /// Creates the limit; at least 1.
     pub(crate) fn new(all: usize) -> Self {
         Self { all: Semaphore::new(all.clamp(1, Semaphore::MAX_PERMITS)) }
     }
 
-    /// Waits for a turn. The host's comes first: whoever waits for a slow host must not hold a place that others
-    /// could use.
+    /// Waits for a turn. The host's comes first: a request that waits for a slow host must not take a place that
+    /// others could use.
     pub(crate) async fn turn<'l>(&'l self, gate: &'l Semaphore) -> Turn<'l> {
         // The semaphores are never closed.
         let host = gate.acquire().await.ok();

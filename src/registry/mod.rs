@@ -1,24 +1,24 @@
-//! The wire: how registries are asked, in layers of one concern each.
+//! The network: requests to registries, in layers of one concern each.
 //!
 //! ```text
-//! stage        what to ask, each question once; watched by progress    (generic over the Prober)
-//! cache        what earlier runs found                                 (a Prober around a Prober)
+//! stage        what to ask, each question once; observed by progress   (generic over the Prober)
+//! cache        results of earlier runs                                 (a Prober around a Prober)
 //! client       one question → one Outcome, host after host             (the Prober)
-//!                reply: what an answer means    read: bytes behind a digest    tags: tag lists
-//!                verdicts: what several hosts say together
+//!                reply: meaning of an answer    read: content by digest    tags: tag lists
+//!                verdicts: combined answers of several hosts
 //! auth         remembered challenge, Basic, Bearer, second 401           challenge, token, token_body, gate
 //! redirect     by hand, no Authorization across origins
 //! transport    one exchange: turns, budget, body caps                    failure, limit
-//! lane         what is kept of each host and port                        traffic
+//! lane         state per host and port                                   traffic
 //!                breaker, pace, retry: policy, pure                      retry_after
 //! connections  which client for which host                               tls, identity
-//!                resolve, address: where a name may lead
+//!                resolve, address: guard over addresses
 //! ```
-//! Beside them: `options`, what the operator sets; `endpoint`, which hosts stand for a registry (from `certs_dir`,
-//! `hosts_toml`, `host_url`); `interrupt`, the end before its time; `cells`, what tasks share.
+//! The other modules are `options` (the operator's settings), `endpoint` (the hosts of a registry, from `certs_dir`,
+//! `hosts_toml` and `host_url`), `interrupt` (ending a run early) and `once_map` (values that tasks share).
 //!
-//! All of it knows core types only; no command line, no output. `challenge`, `hosts_toml` and `token_body` are public
-//! for the fuzz targets alone.
+//! All of them depend on core types only, and not on the command line or output. `challenge`, `hosts_toml` and
+//! `token_body` are public for the fuzz targets alone.
 
 mod address;
 mod auth;

@@ -1,4 +1,4 @@
-//! Values by key that the tasks of a run share, each made when it is first asked for.
+//! Values by key that the tasks of a run share, each created on first use.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 
-/// The map is held only to find a cell; what is slow happens in the cell, where only those wait that want the same.
+/// Shared cells by key. The map is locked only to find a cell. Slow work is done in the cell, where only tasks with
+/// the same key wait.
 #[derive(Debug)]
 pub(crate) struct Cells<K, C>(Mutex<HashMap<K, Arc<C>>>);
 
@@ -24,7 +25,7 @@ impl<K: Hash + Eq, C: Default> Cells<K, C> {
 }
 
 impl<K: Hash + Eq, V: Clone> Cells<K, OnceCell<V>> {
-    /// The value of a key: the first who asks finds it, the others wait.
+    /// Returns the value of a key: the first caller computes it, the others wait.
     pub(crate) async fn once<F: Future<Output = V>>(&self, key: K, find: impl FnOnce() -> F) -> V {
         self.get(key).get_or_init(find).await.clone()
     }

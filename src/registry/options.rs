@@ -1,4 +1,4 @@
-//! How registries are reached, as the operator says it.
+//! How registries are reached, as the operator configures it.
 
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ use super::identity::Identity;
 use super::options_error::OptionsError;
 use crate::image::runtime::Runtime;
 
-/// Where Docker Hub's API is.
+/// The host of Docker Hub's API.
 pub(crate) const DOCKER_HUB: &str = "registry-1.docker.io";
 
 /// Settings of a [`crate::registry::Client`]: plain data.
@@ -19,46 +19,46 @@ pub(crate) const DOCKER_HUB: &str = "registry-1.docker.io";
 pub struct ClientOptions {
     /// Registries that speak HTTP without TLS.
     pub plain_http: Vec<HostPattern>,
-    /// Other addresses for hosts; name and certificate check stay.
+    /// Other addresses for hosts; name and certificate check stay the same.
     pub connect_to: Vec<ConnectTo>,
-    /// Contents of PEM files with further authorities.
+    /// Contents of PEM files with additional authorities.
     pub ca_certs: Vec<Vec<u8>>,
-    /// Shown to every server that wants a client certificate.
+    /// The client certificate for every server that asks for one.
     pub client_cert: Option<Identity>,
     /// Hosts whose certificate is not checked.
     pub insecure: Vec<HostPattern>,
     /// Mirrors, in the order in which they are asked.
     pub mirrors: Vec<Mirror>,
-    /// containerd's settings of hosts.
+    /// containerd's host settings, from `--certs-dir`.
     pub certs_dir: CertsDir,
-    /// Whose way of asking is followed: challenges, token requests and the order of several hosts differ.
+    /// The runtime whose requests are modeled: challenges, token requests and the order of several hosts differ.
     pub runtime: Runtime,
-    /// For one probe with its retries, waiting for its turn not counted.
+    /// Time limit of one probe with its retries, not including the wait for its turn.
     pub timeout: Duration,
-    /// For one connection.
+    /// Time limit of one connection.
     pub connect_timeout: Duration,
-    /// For the whole run, counted from the making of the client.
+    /// Time limit of the whole run, starting when the client is created.
     pub deadline: Duration,
-    /// Requests in flight in all; at least 1.
+    /// Maximum number of requests in flight in total; at least 1.
     pub concurrency: usize,
-    /// Requests in flight per host and port; at least 1.
+    /// Maximum number of requests in flight per host and port; at least 1.
     pub host_concurrency: usize,
-    /// How often a request is repeated that met a reset, a refused connection or 408, 500, 502, 503, 504.
+    /// Maximum number of retries after a reset, a refused connection or 408, 500, 502, 503, 504.
     pub retries: u32,
-    /// Pause before the first repetition; it doubles.
+    /// Pause before the first retry; it doubles.
     pub retry_delay: Duration,
-    /// `User-Agent`.
+    /// Value of the `User-Agent` header.
     pub user_agent: String,
     /// Whether proxies are used.
     pub proxies: Proxies,
 }
 
-/// Where proxies come from. Loopback and hosts under `--connect-to` are never proxied.
+/// The source of proxy settings. Loopback and hosts under `--connect-to` are never proxied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Proxies {
     /// `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`.
     Environment,
-    /// None at all.
+    /// No proxies at all.
     Off,
 }
 
@@ -87,7 +87,7 @@ impl Default for ClientOptions {
 }
 
 impl ClientOptions {
-    /// Whether a host is spoken to without TLS.
+    /// Whether requests to a host are made without TLS.
     pub(crate) fn is_plain_http(&self, host: &str, port: Option<u16>) -> bool {
         self.plain_http.iter().any(|pattern| pattern.matches(host, port))
     }
@@ -97,8 +97,8 @@ impl ClientOptions {
         self.insecure.iter().any(|pattern| pattern.matches(host, port))
     }
 
-    /// Whether an option speaks of this host, whatever the port: then even loopback is meant. A `hosts.toml` is no
-    /// option: it speaks of the node's loopback.
+    /// Whether an option names this host, whatever the port: even loopback is then intended. A `hosts.toml` is not an
+    /// option, and refers to the node's loopback.
     pub(crate) fn names(&self, host: &str) -> bool {
         let patterns = self.plain_http.iter().chain(self.connect_to.iter().map(|entry| &entry.host));
         let mut patterns = patterns.chain(self.mirrors.iter().map(|mirror| &mirror.host));
@@ -113,7 +113,8 @@ impl ClientOptions {
         self.mirrors.iter().filter(meant).map(|mirror| &mirror.url)
     }
 
-    /// Whether anything but the registry's own name, the system's authorities and its proxies decides what answers.
+    /// Whether anything except the registry's own name, the system's authorities and its proxies determines the
+    /// answers.
     pub(crate) fn is_overridden(&self, registry: &str) -> bool {
         let api = if registry == "docker.io" { DOCKER_HUB } else { registry };
         let (host, port) = split_port(api);
@@ -126,13 +127,13 @@ impl ClientOptions {
             || self.certs_dir.hosts_of(registry).is_some()
     }
 
-    /// Whether an option reaches hosts that no reference names: the one that a registry redirects to may be led
-    /// elsewhere, and another authority may vouch for any.
+    /// Whether an option affects hosts that no reference names: the target of a registry's redirect may be led
+    /// elsewhere, and an additional authority can vouch for any host.
     pub(crate) fn overrides_any(&self) -> bool {
         !(self.ca_certs.is_empty() && self.connect_to.is_empty() && self.insecure.is_empty())
     }
 
-    /// Finds settings that cannot work before anything is asked.
+    /// Checks for settings that cannot work, before any request.
     pub(crate) fn check(&self) -> Result<(), OptionsError> {
         for ConnectTo { host, .. } in &self.connect_to {
             if host.is_address() && !self.is_plain_http(&host.host, host.port) {
@@ -143,20 +144,21 @@ impl ClientOptions {
     }
 }
 
-/// Whether a host is this machine by its name: never by proxy, as in Go (`useProxy` of `x/net/http/httpproxy`).
+/// Whether a host's name refers to this machine: never through a proxy, as in Go (`useProxy` of
+/// `x/net/http/httpproxy`).
 pub(crate) fn is_this_machine(host: &str) -> bool {
     let name = host.trim_end_matches('.').to_ascii_lowercase();
     let is_loopback = |address| classify(address) == AddressClass::Loopback;
     name == "localhost" || name.ends_with(".localhost") || literal(host).is_some_and(is_loopback)
 }
 
-/// A registry's name and the port that it writes.
+/// The name of a registry, and its port if written.
 fn split_port(registry: &str) -> (&str, Option<u16>) {
     let split = registry.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
     split.map_or((registry, None), |(host, port)| (host, Some(port)))
 }
 
-/// `HOST[:PORT]`: without port it means every port of the host.
+/// `HOST[:PORT]`: without a port, it matches every port of the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostPattern {
     host: String,
@@ -164,12 +166,12 @@ pub struct HostPattern {
 }
 
 impl HostPattern {
-    /// `port` is the one that the reference or URL writes or implies.
+    /// Whether the pattern matches a host. `port` is the one that the reference or URL writes or implies.
     pub(crate) fn matches(&self, host: &str, port: Option<u16>) -> bool {
         self.is_host(host) && (self.port.is_none() || self.port == port)
     }
 
-    /// Docker Hub's API has another name than references give it.
+    /// Whether the host matches. References use another name for Docker Hub than its API has.
     fn is_host(&self, host: &str) -> bool {
         self.host.eq_ignore_ascii_case(host) || (self.host == "docker.io" && host == DOCKER_HUB)
     }
@@ -204,12 +206,12 @@ impl FromStr for HostPattern {
     }
 }
 
-/// `HOST[:PORT]=ADDR:PORT`.
+/// `HOST[:PORT]=ADDR:PORT`: another address for a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectTo {
     /// The host as the reference writes it, or an API or realm host.
     pub host: HostPattern,
-    /// Where its connections go.
+    /// The address that its connections go to.
     pub address: SocketAddr,
 }
 
@@ -223,15 +225,15 @@ impl FromStr for ConnectTo {
     }
 }
 
-/// `HOST[:PORT]=URL`: a host that is asked before the registry itself, for everything, as one of a `hosts.toml` is that
-/// names no capability.
+/// `HOST[:PORT]=URL`: a host that is asked before the registry itself, for everything, like a host in a `hosts.toml`
+/// that names no capability.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mirror {
     /// The registry as the reference writes it.
     pub host: HostPattern,
-    /// Where the mirror is.
+    /// The location that the mirror is reached at.
     pub(crate) url: HostUrl,
-    /// Its host alone, as URLs write it.
+    /// The mirror's host alone, as URLs write it.
     at: String,
 }
 

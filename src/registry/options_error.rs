@@ -1,18 +1,18 @@
-//! What is wrong with the options of a client.
+//! Errors in the options of a client.
 
 /// Settings that cannot work.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OptionsError {
-    /// A host that is none.
+    /// Not a valid host.
     #[error("{0:?} is not a host: expected HOST or HOST:PORT, without scheme or path")]
     Host(String),
-    /// A `--connect-to` that is none.
+    /// Not a valid `--connect-to`.
     #[error("{0:?} is not HOST[:PORT]=ADDR:PORT with a numeric address")]
     ConnectTo(String),
-    /// A `--mirror` that is none.
+    /// Not a valid `--mirror`.
     #[error("{0:?} is not HOST[:PORT]=URL with https:// or http:// and without user or query")]
     Mirror(String),
-    /// A `--connect-to` of an address whose certificate would be checked against that address.
+    /// A `--connect-to` for an address whose certificate would be checked against that address.
     #[error("--connect-to {0}: an address can be redirected over plain HTTP only; add --plain-http {0}")]
     AddressOverTls(String),
     /// A CA file without a certificate.

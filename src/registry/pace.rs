@@ -1,7 +1,7 @@
-//! What a host that answers 429 is asked after that: pure policy, the time is passed in.
+//! The pace of requests to a host after it answers 429: pure policy, the time is passed in.
 //!
-//! It is given one pause, if it names one that is short. All requests wait for its end and go on; refused once more,
-//! or without a time that can be waited for, the host is left alone for the rest of the run.
+//! The host gets one pause, if it names a short one. All requests wait for its end and then continue. If the host
+//! refuses again, or names no time that is short enough, it is not asked for the rest of the run.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use tokio::time::Instant;
 use super::failure::Failure;
 use crate::kubelet::probe::Unknown;
 
-/// The longest pause that is waited for.
+/// The longest pause that a request waits for.
 pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// The registry that answers one request a second to clients without credentials (quotas of Amazon ECR Public: "Rate
-/// of unauthenticated image pulls"), and 429 to the others.
+/// The registry that answers one request per second to clients without credentials (quotas of Amazon ECR Public:
+/// "Rate of unauthenticated image pulls"), and 429 to the others.
 const SLOW: (&str, Duration) = ("public.ecr.aws", Duration::from_secs(1));
 
-/// The time between two requests without credentials to a host; `None` where it names none.
+/// The interval between two requests without credentials to a host; `None` if it has no such limit.
 pub(crate) fn interval_of(host: &str) -> Option<Duration> {
     (host == SLOW.0).then_some(SLOW.1)
 }
 
-/// Requests one after the other, each an interval after the one before.
+/// Requests in sequence, each an interval after the previous one.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Queue {
     interval: Option<Duration>,
@@ -34,7 +34,7 @@ impl Queue {
         Self { interval, next: None }
     }
 
-    /// When the next request may go out; the time is taken.
+    /// The time when the next request may be sent, or `None` for now. The slot is then taken.
     pub(crate) fn take(&mut self, now: Instant) -> Option<Instant> {
         let at = self.next.map_or(now, |next| next.max(now));
         self.next = Some(at + self.interval?);
@@ -50,16 +50,17 @@ pub(crate) struct Pace {
     stopped: Option<Failure>,
 }
 
-/// Before or after the pause: those that were under way when it began have not come back for a second time.
+/// The number of pauses before the request was sent. Requests that were in progress when a pause began are not a
+/// second refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Sent(u32);
 
 /// Whether a request may be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Leave {
-    /// Now.
+    /// The request may be sent now.
     Go(Sent),
-    /// Not before then.
+    /// The request may not be sent before this time.
     Wait(Instant),
 }
 
@@ -67,7 +68,7 @@ impl Pace {
     /// Whether a request may be sent.
     ///
     /// # Errors
-    /// Never again in this run.
+    /// The host is not asked any more in this run.
     pub(crate) fn leave(&self, now: Instant) -> Result<Leave, Failure> {
         match (&self.stopped, self.until) {
             (Some(failure), _) => Err(failure.clone()),
@@ -76,7 +77,7 @@ impl Pace {
         }
     }
 
-    /// A 429 to a request. Tells whether it shall be sent again, after the pause.
+    /// Records a 429 to a request. Returns whether to send it again after the pause.
     pub(crate) fn limited(&mut self, sent: Sent, wait: Option<Duration>, now: Instant, deadline: Instant) -> bool {
         if self.stopped.is_some() {
             return false;
@@ -84,7 +85,7 @@ impl Pace {
         let first = sent.0 < self.pauses || self.pauses == 0;
         let until = match wait {
             Some(wait) if wait <= LONGEST_PAUSE => Some(now + wait).filter(|until| *until < deadline),
-            // Another of the same burst has named a time.
+            // Another request of the same burst got a time.
             None => self.until.filter(|_| sent.0 < self.pauses),
             Some(_) => None,
         };
@@ -98,7 +99,7 @@ impl Pace {
         self.stopped.is_none()
     }
 
-    /// Why nothing is asked any more.
+    /// The failure for all further requests, if the host is not asked any more.
     pub(crate) fn stopped(&self) -> Option<&Failure> {
         self.stopped.as_ref()
     }

@@ -1,5 +1,6 @@
-//! A password that a host refuses is shown to it for one repository more and then no further: 200 references with one
-//! wrong password must not lock an account, and one repository's refusal must not condemn another's.
+//! Limits how often a refused password is sent. A host that refuses it gets it for one more repository and then no
+//! further: 200 references with one wrong password must not lock an account, and one repository's refusal must not
+//! condemn another's.
 
 use std::hash::Hash;
 
@@ -16,17 +17,17 @@ const BUDGET: u32 = 2;
 #[derive(Debug)]
 pub(crate) struct Gates<K>(Cells<K, Mutex<Gate>>);
 
-/// What a host thinks of a credential.
+/// Whether a host has accepted a credential.
 #[derive(Debug)]
 enum Gate {
-    /// Nobody was let in so far: who asks does so alone.
+    /// The credential has not been accepted so far, so requests are made one at a time.
     Closed {
-        /// The repositories that refused it, with their words.
+        /// The repositories that refused the credential, with their outcomes.
         refused: Vec<(String, Outcome)>,
-        /// Requests that carried it.
+        /// The number of requests that carried it.
         sent: u32,
     },
-    /// It let somebody in: all may ask at once, and a refusal is of the repository.
+    /// The credential was accepted: requests can be made concurrently, and a refusal concerns only the repository.
     Open,
 }
 
@@ -36,12 +37,12 @@ impl Default for Gate {
     }
 }
 
-/// Who wants to pass.
+/// A request that needs the credential.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Visit<'v> {
-    /// The repository that is asked for.
+    /// The repository that the request is for.
     pub(crate) repository: &'v str,
-    /// How many requests may carry the credential.
+    /// The number of requests that would carry the credential.
     pub(crate) requests: u32,
 }
 
@@ -52,8 +53,8 @@ impl<K> Default for Gates<K> {
 }
 
 impl<K: Hash + Eq> Gates<K> {
-    /// Asks, unless the credential was refused to the repository, or to too many. `refuses` tells whether a failure
-    /// means that.
+    /// Makes the request, unless the repository, or too many others, refused the credential. `refuses` returns
+    /// whether an outcome is such a refusal.
     pub(crate) async fn pass<T>(
         &self,
         key: K,
@@ -85,7 +86,7 @@ impl<K: Hash + Eq> Gates<K> {
     }
 }
 
-/// The answer to whom nothing was sent for.
+/// The outcome for a request that was not sent.
 fn withheld(repository: &str, refusal: &Outcome) -> Outcome {
     let evidence = match refusal {
         Outcome::Absent(evidence) | Outcome::Denied(_, evidence) | Outcome::Unknown(_, evidence) => evidence.clone(),

@@ -1,17 +1,17 @@
-//! How far a run has come, for whoever looks on.
+//! The progress of a run, for observers.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Images that are done, of all there are. The stage writes, anyone may read.
+/// The number of finished images, and the total. The stage writes it, any thread can read it.
 #[derive(Debug, Default)]
 pub struct Progress {
     done: AtomicUsize,
-    /// 0 until it is known.
+    /// The total; 0 until it is known.
     total: AtomicUsize,
 }
 
 impl Progress {
-    /// Done and total; `None` before it is known how many there are.
+    /// Finished and total images; `None` until the total is known.
     pub fn seen(&self) -> Option<(usize, usize)> {
         let total = self.total.load(Ordering::Relaxed);
         (total > 0).then(|| (self.done.load(Ordering::Relaxed), total))

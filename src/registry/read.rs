@@ -1,4 +1,4 @@
-//! Bytes behind a digest, and what they say: the part of a [`Prober`] that a cache can stand in for.
+//! Content by digest, and its meaning: the part of a [`Prober`] that a cache can replace.
 
 use std::sync::Arc;
 
@@ -6,22 +6,22 @@ use super::reply::told;
 use crate::image::manifest::{self, Config, Content};
 use crate::kubelet::probe::{Attempt, Defect, Evidence, Prober, Unknown, Unread};
 
-/// Where a digest leads.
+/// The kind of content at a digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// To a manifest or an index.
+    /// A manifest or an index.
     Manifest,
-    /// To a blob.
+    /// A blob: a configuration or a layer.
     Blob,
 }
 
-/// A prober that hands out what it reads as it was sent.
+/// A prober that returns the bytes it reads, unmodified.
 pub trait Reader: Prober {
-    /// The bytes at the attempt's target, which is a digest; a `sha256` is checked against them.
+    /// The bytes at the attempt's target, which is a digest. They are checked against a `sha256`.
     fn read(&self, attempt: &Attempt, place: Place) -> impl Future<Output = Result<Vec<u8>, Unread>> + Send;
 }
 
-/// Bytes of a manifest or index, understood.
+/// Parses the bytes of a manifest or index.
 pub(crate) fn content(bytes: &[u8]) -> Result<Arc<Content>, Unread> {
     manifest::parse(bytes).map(Arc::new).ok_or_else(|| match is_json(bytes) {
         true => unclear("neither a manifest nor an index, or one of more entries than are read"),
@@ -29,7 +29,7 @@ pub(crate) fn content(bytes: &[u8]) -> Result<Arc<Content>, Unread> {
     })
 }
 
-/// Bytes of an image's configuration, understood.
+/// Parses the bytes of an image's configuration.
 pub(crate) fn config(bytes: &[u8]) -> Result<Config, Unread> {
     manifest::parse_config(bytes).ok_or_else(|| match is_json(bytes) {
         true => unclear("the image's configuration cannot be read"),

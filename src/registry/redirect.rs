@@ -1,4 +1,4 @@
-//! Redirects, followed by hand: a registry may send us anywhere, but not our password.
+//! Redirects, followed by hand: a registry can redirect us to any host, but our password is not sent there.
 
 use reqwest::header::AUTHORIZATION;
 use reqwest::{Method, Url};
@@ -8,23 +8,23 @@ use super::failure::Failure;
 use super::transport::{Budget, Transport};
 use crate::kubelet::probe::Unknown;
 
-/// registry.k8s.io needs one.
+/// Maximum number of redirects; registry.k8s.io needs one.
 const MOST: usize = 5;
 
-/// The last answer, and where it came from.
+/// The last answer, and its origin.
 #[derive(Debug, Clone)]
 pub(crate) struct Followed {
     pub(crate) answer: Answer,
     pub(crate) url: Url,
-    /// How it was asked for at last.
+    /// The method of the last request.
     pub(crate) method: Method,
-    /// Whether another origin gave it.
+    /// Whether the answer comes from another origin.
     pub(crate) foreign: bool,
     /// Whether the first request carried no credential.
     pub(crate) bare: bool,
 }
 
-/// Sends a request and follows redirects. A failure comes with the URL at which it happened.
+/// Sends a request and follows redirects. A failure includes the URL at which it happened.
 pub(crate) async fn follow(
     transport: &Transport,
     mut ask: Ask,
@@ -42,14 +42,14 @@ pub(crate) async fn follow(
                 let foreign = ask.url.origin() != first.origin();
                 return Ok(Followed { answer, url: ask.url, method: ask.method, foreign, bare });
             }
-            // A form holds a password: it is sent again to nobody.
+            // A form contains a password, so it is not sent again to any host.
             Ok(Some(_)) if !ask.form.is_empty() && matches!(answer.status, 307 | 308) => {
                 let message = "refused to redirect a token request, because the redirect would pass on the password";
                 return Err((Failure::new(Unknown::AuthServer, message), ask.url));
             }
             Ok(Some(url)) => {
                 if !ask.form.is_empty() {
-                    // As Go's client does behind the other redirects.
+                    // Go's client does the same for the other redirects.
                     (ask.method, ask.form) = (Method::GET, Vec::new());
                 }
                 if url.origin() != ask.url.origin() {
@@ -65,7 +65,7 @@ pub(crate) async fn follow(
     Err((Failure::new(Unknown::RegistryError, format!("stopped after {MOST} redirects")), ask.url))
 }
 
-/// Where an answer sends us.
+/// The URL that an answer redirects to, if any.
 fn next(from: &Url, answer: &Answer) -> Result<Option<Url>, Failure> {
     if !matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! What an answer means: from status and headers to an [`Outcome`], without I/O.
+//! The meaning of an answer: from status and headers to an [`Outcome`], without I/O.
 //!
 //! Follows the resolver of containerd, `core/remotes/docker/resolver.go`.
 
@@ -24,22 +24,22 @@ pub(crate) const MAX_MANIFEST: u64 = 4 * 1048 * 1048;
 /// `MaxManifestBodySize` in `internal/iolimits` of containers/image, in bytes.
 const CRIO_MAX_MANIFEST: u64 = 4 * 1024 * 1024;
 
-/// The manifest of an artifact, from the time before OCI gave it up for that of images (image-spec 1.1.0-rc2).
+/// The artifact manifest, from before OCI replaced it with the image manifest (image-spec 1.1.0-rc2).
 const ARTIFACT_MANIFEST: &str = "application/vnd.oci.artifact.manifest.v1+json";
 
-/// What is kept of a text that a registry sends, in characters.
+/// Maximum length of a text from a registry, in characters; the rest is cut.
 const MAX_TEXT: usize = 300;
 
-/// What is to be done with an answer to `HEAD`.
+/// The next step after an answer to `HEAD`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Judged {
-    /// It is clear.
+    /// The answer is clear.
     Clear(Outcome),
     /// The manifest has to be fetched.
     Fetch,
 }
 
-/// Judges an answer to `HEAD` of a manifest; 401 was dealt with before.
+/// Judges an answer to `HEAD` of a manifest; 401 was handled before.
 pub(crate) fn judge_head(answer: &Answer, asked: &Target, runtime: Runtime, evidence: Evidence) -> Judged {
     let length = answer.header("content-length").and_then(|text| text.parse::<u64>().ok());
     let digest = answer.header("docker-content-digest").filter(|digest| !digest.is_empty());
@@ -55,8 +55,8 @@ pub(crate) fn judge_head(answer: &Answer, asked: &Target, runtime: Runtime, evid
     }
 }
 
-/// Judges an answer to `GET` of a manifest; 401 was dealt with before.
-/// CRI-O takes the digest of what it gets, whatever the header says.
+/// Judges an answer to `GET` of a manifest; 401 was handled before. CRI-O uses the digest of the body, whatever the
+/// header says.
 pub(crate) fn judge_get(answer: &Answer, asked: &Target, runtime: Runtime, evidence: Evidence) -> Outcome {
     if answer.status != 200 {
         return judge_status(answer.status, evidence);
@@ -65,7 +65,7 @@ pub(crate) fn judge_get(answer: &Answer, asked: &Target, runtime: Runtime, evide
     let own = answer.header("docker-content-digest").filter(|digest| !digest.is_empty() && runtime.is_containerd());
     let own = own.map(str::to_owned);
     let by_tag = matches!(asked, Target::Tag(_));
-    // Cut short it has no digest of its own, and is refused for its size anyway.
+    // A body that was cut has no digest of its own, and is refused for its size anyway.
     let digest = own.or_else(|| (!answer.cut).then(|| digest_of(&answer.body)));
     match found(answer, asked, runtime, (digest.as_deref(), length), evidence) {
         Outcome::Found(found) if found.defect.is_none() => {
@@ -79,12 +79,12 @@ pub(crate) fn judge_get(answer: &Answer, asked: &Target, runtime: Runtime, evide
     }
 }
 
-/// The bytes behind a digest, if they are what it says.
+/// The content at a digest, if its bytes match the digest.
 pub(crate) fn read_content(answer: &Answer, digest: &str, evidence: Evidence) -> Result<Vec<u8>, Outcome> {
     let unread = |unknown, evidence| Err(Outcome::Unknown(unknown, evidence));
     match answer.status {
         200 if answer.cut => unread(Unknown::RegistryError, told(evidence, "larger than the limit")),
-        // The other algorithms are taken at the registry's word.
+        // Other digest algorithms are not checked.
         200 if digest.starts_with("sha256:") && digest_of(&answer.body) != digest => {
             Err(Outcome::Found(Manifest { defect: Some(Defect::ContentMismatch), ..Manifest::default() }))
         }
@@ -94,7 +94,7 @@ pub(crate) fn read_content(answer: &Answer, digest: &str, evidence: Evidence) ->
     }
 }
 
-/// The same evidence in other words.
+/// Returns the evidence with another message.
 pub(crate) fn told(evidence: Evidence, words: &str) -> Evidence {
     Evidence { message: Some(words.to_owned()), ..evidence }
 }
@@ -108,8 +108,8 @@ pub(crate) fn judge_status(status: u16, evidence: Evidence) -> Outcome {
     }
 }
 
-/// A manifest that is there, with what speaks against it. `digest` is what the registry or the content says; asked
-/// by digest, that is the digest, whatever the header says.
+/// The outcome for an existing manifest, with any defect. `digest` is the one from the registry or the content. For a
+/// request by digest it is the requested one, whatever the header says.
 fn found(
     answer: &Answer,
     asked: &Target,
@@ -134,7 +134,7 @@ fn found(
         }
         Some(ARTIFACT_MANIFEST) => Some(Defect::NotAnImage),
         Some(known) if is_manifest_type(known) => None,
-        // A web page, a proxy's welcome: not a registry's answer, so nothing is known of the image.
+        // A web page or a proxy's welcome page is not a registry's answer, so nothing is known about the image.
         _ => {
             let message = format!("not a manifest: Content-Type {}", media_type.as_deref().unwrap_or("is missing"));
             return Outcome::Unknown(Unknown::RegistryError, Evidence { message: Some(message), ..evidence });
@@ -152,7 +152,7 @@ fn found(
     })
 }
 
-/// `Content-Type`, without parameters.
+/// The media type in `Content-Type`, without parameters.
 pub(crate) fn media_type(answer: &Answer) -> Option<String> {
     let media_type = answer.header("content-type").and_then(|text| text.split(';').next());
     let media_type = media_type.filter(|text| !answer.echoed_in(text)).map(|text| cut(text.trim()));
@@ -165,10 +165,11 @@ fn is_manifest_type(media_type: &str) -> bool {
     image.contains(&media_type) || is_index_type(media_type)
 }
 
-/// What an answer shows of its reasons. A text that holds the password or token that was sent is left out: a
-/// registry may echo what it was given.
+/// The evidence in an answer. A text that contains the password or token that was sent is left out: a registry may
+/// echo it.
 pub(crate) fn evidence(method: &Method, url: &Url, answer: &Answer, sent: Option<&Credential>) -> Evidence {
-    // A good answer has no reasons, and may be a hundred times larger: as values it would take many times that.
+    // A successful answer has no error body, and may be a hundred times larger. As JSON values it would take many
+    // times that memory.
     let body: Option<serde_json::Value> = match answer.status {
         200..300 => None,
         _ => serde_json::from_slice(&answer.body).ok(),
@@ -176,7 +177,7 @@ pub(crate) fn evidence(method: &Method, url: &Url, answer: &Answer, sent: Option
     let challenge = challenge(answer);
     let named = |text: Option<String>| text.filter(|text| !echoes(text, sent) && !answer.echoed_in(text));
     let details = Details {
-        // containerd prints it of a second 401.
+        // containerd prints it for a second 401.
         challenge_error: named(challenge.as_ref().and_then(|bearer| bearer.error.as_deref()).map(cut)),
         reason: named(answer.reason.as_deref().map(cut)),
         challenge_description: named(challenge.as_ref().and_then(|bearer| bearer.description.as_deref()).map(cut)),
@@ -191,7 +192,7 @@ pub(crate) fn evidence(method: &Method, url: &Url, answer: &Answer, sent: Option
         method: Some(method_name(method)),
         url: Some(public_url(url)).filter(|url| !answer.echoed_in(url)),
         code: text("/errors/0/code"),
-        // Docker Hub's token endpoint has a form of its own.
+        // Docker Hub's token endpoint has its own format.
         message: text("/errors/0/message").or_else(|| text("/details")),
         rate: rate_limit(answer),
         retry_after: answer.retry_after.map(|wait| wait.as_secs()),
@@ -203,12 +204,12 @@ pub(crate) fn evidence(method: &Method, url: &Url, answer: &Answer, sent: Option
     }
 }
 
-/// For which registry a mirror is asked.
+/// The registry for which a mirror was asked.
 fn namespace(url: &Url) -> Option<String> {
     url.query_pairs().find_map(|(name, value)| (name == "ns").then(|| cut(&value)))
 }
 
-/// How a 401 asks for a token.
+/// The Bearer challenge of a 401.
 fn challenge(answer: &Answer) -> Option<Bearer> {
     match Challenge::read(&answer.headers, Runtime::Containerd).filter(|_| answer.status == 401)? {
         Challenge::Bearer(bearer) => Some(bearer),
@@ -216,7 +217,7 @@ fn challenge(answer: &Answer) -> Option<Bearer> {
     }
 }
 
-/// What the body of a failure says, where it is small and repeats nothing that was sent.
+/// The parsed body of a failure, if it is small and repeats nothing that was sent.
 fn error_body(method: &Method, answer: &Answer, sent: Option<&Credential>) -> Option<ErrorBody> {
     if *method == Method::HEAD || answer.status < 300 || answer.cut {
         return None;
@@ -238,7 +239,7 @@ fn rate_limit(answer: &Answer) -> Option<RateLimit> {
     Some(RateLimit { limit: limit.map(|(limit, _)| limit), remaining, window: window.or(limit.and_then(|it| it.1)) })
 }
 
-/// What a request without an answer shows.
+/// The outcome for a request without an answer.
 pub(crate) fn failed(method: &Method, url: &Url, failure: Failure) -> Outcome {
     let evidence = Evidence {
         method: Some(method_name(method)),
@@ -253,12 +254,12 @@ pub(crate) fn failed(method: &Method, url: &Url, failure: Failure) -> Outcome {
 
 fn echoes(text: &str, sent: Option<&Credential>) -> bool {
     let Some(sent) = sent else { return false };
-    // Whatever scheme it came by, the password or the whole Basic value would show.
+    // The password or the whole Basic value would be visible, whatever the scheme.
     let basic = super::basic::basic_value(sent);
     [sent.password.expose(), basic.expose()].iter().any(|secret| !secret.is_empty() && text.contains(secret))
 }
 
-/// Without query, fragment and user: those may hold secrets.
+/// A URL without query, fragment and user, which can contain secrets.
 fn public_url(url: &Url) -> String {
     format!("{}{}", url.origin().ascii_serialization(), url.path())
 }

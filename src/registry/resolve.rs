@@ -1,4 +1,4 @@
-//! Names to addresses, with an error type of its own and a guard over where names may lead.
+//! Resolves names to addresses, with a separate error type and a guard over the allowed addresses.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -12,16 +12,16 @@ use reqwest::dns::{Addrs, Name, Resolve};
 use super::address::{AddressClass, classify};
 use crate::kubelet::probe::Unknown;
 
-/// Addresses of a name, to come.
+/// A future for the addresses of a name.
 pub type Resolving = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
 
-/// Where addresses come from: the system, or a table in tests.
+/// The source of addresses: the system, or a table in tests.
 pub trait Lookup: Send + Sync {
     /// The addresses of a host name, without port.
     fn lookup(&self, host: &str) -> Resolving;
 }
 
-/// The system's resolver.
+/// Looks up addresses with the system's resolver.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemLookup;
 
@@ -35,25 +35,25 @@ impl Lookup for SystemLookup {
     }
 }
 
-/// Why a name leads nowhere. Its words are those of Go's resolver.
+/// Why a name has no address that can be contacted. Its messages are those of Go's resolver.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum ResolveError {
-    /// There is no such name.
+    /// The name does not exist.
     #[error("dial tcp: lookup {0}: no such host")]
     NoSuchHost(String),
-    /// There is such a name, and it has no address. Go's resolver does not tell this from the former.
+    /// The name exists but has no address. Go's resolver does not distinguish this from a name that does not exist.
     #[error("dial tcp: lookup {0}: no such host")]
     NoAddress(String),
-    /// The resolver cannot tell.
+    /// The resolver failed to determine it.
     #[error("dial tcp: lookup {0}: {1}")]
     Failed(String, String),
-    /// All its addresses are such that must not be contacted.
+    /// All addresses are ones that must not be contacted.
     #[error("{0} resolves to {1}, which is not contacted")]
     Refused(String, &'static str),
 }
 
 impl ResolveError {
-    /// As a cause.
+    /// The failure as a cause.
     pub(crate) fn unknown(&self) -> Unknown {
         match self {
             Self::Refused(..) => Unknown::NodeLocal,
@@ -64,7 +64,8 @@ impl ResolveError {
 
     fn of(host: &str, error: &io::Error) -> Self {
         let text = error.to_string();
-        // glibc, musl, Windows. macOS says the same of a name without address, and without a network.
+        // glibc, musl, Windows. The message of macOS is the same for a name without an address, and without a
+        // network.
         let missing = ["Name or service not known", "Name does not resolve", "No such host"];
         let no_address = ["No address associated", "no usable address", "nodename nor servname"];
         let says = |words: &[&str]| words.iter().any(|words| text.contains(words));
@@ -78,7 +79,7 @@ impl ResolveError {
     }
 }
 
-/// How far a request may reach.
+/// The networks that a request may reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Reach {
     /// The host that the reference names, or one that a registry in a private network names.
@@ -88,7 +89,7 @@ pub(crate) enum Reach {
 }
 
 impl Reach {
-    /// Why an address is out of reach. `by_option` tells that an option names the host.
+    /// Why an address is out of reach. `by_option` is true if an option names the host.
     pub(crate) fn refuses(self, address: IpAddr, by_option: bool) -> Option<&'static str> {
         match classify(address) {
             AddressClass::Forbidden => Some("a link-local or metadata address"),
@@ -99,11 +100,12 @@ impl Reach {
     }
 }
 
-/// Answers of the resolver, kept for the run: a host that moves between check and use is not asked twice.
+/// The resolver's answers, kept for the run, so that a host whose address changes between check and use is not looked
+/// up twice.
 pub(crate) struct Names {
     lookup: Arc<dyn Lookup>,
     known: Mutex<HashMap<String, Result<Vec<IpAddr>, ResolveError>>>,
-    /// Hosts that an option names, and proxies: they may be anywhere but on a forbidden address.
+    /// Hosts that an option names, and proxies: they may have any address except a forbidden one.
     trusted: Box<dyn Fn(&str) -> bool + Send + Sync>,
 }
 
@@ -117,7 +119,7 @@ impl Names {
         (self.trusted)(host)
     }
 
-    /// Whether a host was seen to have a private or loopback address.
+    /// Whether a private or loopback address was seen for a host.
     pub(crate) fn is_private(&self, host: &str) -> bool {
         let private = |address: &IpAddr| matches!(classify(*address), AddressClass::Private | AddressClass::Loopback);
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -175,7 +177,7 @@ impl Resolve for Guarded {
     }
 }
 
-/// A resolver that knows one address, with its port.
+/// A resolver that knows only one address, with its port.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Fixed(pub(crate) SocketAddr);
 

@@ -6,37 +6,37 @@ use super::exchange::Answer;
 use super::failure::Failure;
 use super::pace::LONGEST_PAUSE;
 
-/// How often, and how long to wait.
+/// The number of retries, and their pauses.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Retry {
-    /// Repetitions at most.
+    /// Maximum number of retries.
     pub(crate) times: u32,
-    /// Pause before the first; it doubles.
+    /// Pause before the first retry; it doubles.
     pub(crate) delay: Duration,
 }
 
-/// One request and its repetitions so far.
+/// The retries of one request so far.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Tries {
-    /// Repetitions made.
+    /// The number of retries made.
     done: u32,
-    /// Pauses taken at the host's word, summed.
+    /// The sum of pauses that the host asked for.
     waited: Duration,
 }
 
-/// A pause before a repetition.
+/// A pause before a retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pause {
-    /// Our own.
+    /// A pause of our own policy.
     Own(Duration),
-    /// The one that the host asks for: it does not count against the time of the probe.
+    /// A pause that the host asks for. It is not part of the probe's time.
     Asked(Duration),
 }
 
 impl Retry {
-    /// The pause before the next try, or `None` when the result stands. `jitter` lies in 0..=1 and takes up to half of
-    /// our own pause away, so that many callers do not come back at once. A 503 may name its own (`Retry-After`); one
-    /// request follows such words for ten seconds in all.
+    /// The pause before the next try, or `None` if the result is final. `jitter` is in 0..=1 and shortens our own
+    /// pause by up to half, so that many callers do not retry at once. A 503 may name its own pause (`Retry-After`).
+    /// One request waits for such pauses for ten seconds in total.
     pub(crate) fn again(self, tries: &mut Tries, result: &Result<Answer, Failure>, jitter: f64) -> Option<Pause> {
         let (passing, asked) = match result {
             Ok(answer) => (matches!(answer.status, 408 | 500 | 502 | 503 | 504), answer.retry_after),

@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 
-/// How long an answer asks us to wait. A date is taken against the answer's own `Date`, so that a clock that is wrong
-/// here makes no pause longer; `now` counts only where there is none.
+/// How long an answer asks us to wait. A date is compared with the answer's own `Date`, so that a wrong clock here
+/// makes no pause longer. `now` is used only if the answer has none.
 pub(crate) fn read(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = |name: HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
     let said = text(RETRY_AFTER)?;
@@ -14,7 +14,7 @@ pub(crate) fn read(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     }
     let then = httpdate::parse_http_date(said).ok()?;
     let now = text(DATE).and_then(|date| httpdate::parse_http_date(date).ok()).unwrap_or(now);
-    // A time that has passed is no wait at all.
+    // A time in the past means no wait at all.
     Some(then.duration_since(now).unwrap_or_default())
 }
 

@@ -1,4 +1,4 @@
-//! The stage: every image of a run, each question asked once.
+//! The stage: runs all images of a run, and asks each question once.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -15,17 +15,17 @@ use crate::kubelet::probe::plan::Plan;
 use crate::kubelet::probe::{Attempt, Outcome, Prober, PullAnswer, TagList, Target, Unread};
 use crate::registry::once_map::Cells;
 
-/// How many plans are under way at once. Each waits for one request at a time.
+/// How many plans are in progress at once. Each waits for one request at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Concurrency {
-    /// Requests that may be in flight in all.
+    /// Maximum number of requests in flight in total.
     pub all: usize,
-    /// Plans of one registry.
+    /// Maximum number of plans in progress for one registry.
     pub per_registry: usize,
 }
 
 impl Concurrency {
-    /// Plans of one registry among so many: one place is left to the others, whatever it does.
+    /// Plans of one registry among this many registries: one place is always left to the others.
     fn among(self, registries: usize) -> usize {
         let most = if registries > 1 { self.all.saturating_sub(1) } else { self.all };
         self.per_registry.min(most).max(1)
@@ -34,9 +34,9 @@ impl Concurrency {
 
 /// Carries out all plans and returns their answers in the same order; equal plans share one.
 ///
-/// A plan is carried out step by step. At most `concurrency.per_registry` plans of one registry are under way at once,
-/// so that a slow registry holds up no other; the prober limits how many requests are in flight. `progress` counts the
-/// plans that are done.
+/// A plan is carried out step by step. At most `concurrency.per_registry` plans of one registry are in progress at
+/// once, so that a slow registry does not delay the others. The prober limits how many requests are in flight.
+/// `progress` counts the finished plans.
 pub async fn probe_all(
     prober: &impl Prober,
     plans: &[Plan],
@@ -66,14 +66,14 @@ pub async fn probe_all(
     plans.iter().map(|plan| answers.get(plan).cloned().unwrap_or_default()).collect()
 }
 
-/// Answers by question.
+/// Answers by question, each asked once.
 type Answers<V> = Cells<Attempt, OnceCell<V>>;
 
 struct Stage<'p, P> {
     prober: &'p P,
     outcomes: Answers<Outcome>,
     explained: Answers<Outcome>,
-    /// The target of the attempt does not count.
+    /// Tag lists. The target of the attempt is ignored.
     tags: Answers<TagList>,
     contents: Answers<Result<Arc<Content>, Unread>>,
     children: Answers<Outcome>,
@@ -142,7 +142,7 @@ mod tests {
     use crate::kubelet::probe::{Evidence, Manifest};
     use std::sync::Mutex;
 
-    /// Answers 404 to tag `none`, 200 to all others, and remembers what it was asked.
+    /// Answers 404 to tag `none`, 200 to all others, and records the questions.
     #[derive(Default)]
     struct Table(Mutex<Vec<String>>);
 

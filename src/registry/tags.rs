@@ -11,18 +11,18 @@ use super::auth::{Session, Wish};
 use super::redirect::Followed;
 use crate::kubelet::probe::TagList;
 
-/// Bytes per page.
+/// Maximum size of a page in bytes.
 const CAP: usize = 8 * 1024 * 1024;
-/// Pages at most.
+/// Maximum number of pages.
 const PAGES: usize = 5;
-/// Tags at most.
+/// Maximum number of tags.
 const TAGS: usize = 10_000;
 
-/// All tags of the session's repository, as far as the limits let us see.
+/// Lists the tags of the session's repository, up to the limits.
 pub(crate) async fn list(session: &mut Session<'_>) -> TagList {
     let Some(plain) = session.endpoint.tags(session.repository) else { return TagList::Unknown };
     let mut url = plain.clone();
-    // Registries with small pages honour it; docker-registry does not care.
+    // Registries with small pages honor it; docker-registry ignores it.
     url.query_pairs_mut().append_pair("n", "1000");
     let mut tags = Vec::new();
     for page in 0..PAGES {
@@ -48,7 +48,7 @@ pub(crate) async fn list(session: &mut Session<'_>) -> TagList {
     TagList::Tags(tags)
 }
 
-/// Some tags are better than none for "did you mean".
+/// The tags read so far: some are better than none for "did you mean".
 fn partial(tags: Vec<String>) -> TagList {
     if tags.is_empty() { TagList::Unknown } else { TagList::Tags(tags) }
 }
@@ -58,7 +58,7 @@ async fn fetch(session: &mut Session<'_>, url: &Url) -> Option<Followed> {
     session.fetch(&wish).await.ok()
 }
 
-/// What one answer holds.
+/// The content of one answer.
 enum Page {
     Tags(Vec<String>),
     NoRepository,
@@ -68,7 +68,7 @@ enum Page {
 fn read(followed: &Followed) -> Page {
     #[derive(Deserialize)]
     struct Body {
-        /// `null` where all tags were deleted.
+        /// `null` if all tags were deleted.
         #[serde(deserialize_with = "Option::deserialize")]
         tags: Option<First>,
     }
@@ -87,7 +87,7 @@ fn read(followed: &Followed) -> Page {
     }
 }
 
-/// The first tags of a list. 8 MiB of JSON can say two million of them, which would take many times that.
+/// The first tags of a list. 8 MiB of JSON can contain two million of them, which would take many times that memory.
 struct First(Vec<String>);
 
 impl<'de> Deserialize<'de> for First {
@@ -116,7 +116,7 @@ impl<'de> Deserialize<'de> for First {
     }
 }
 
-/// The `Link` with `rel="next"`, if it stays with the registry.
+/// The `Link` with `rel="next"`, if it points to the same registry.
 fn next_page(headers: &HeaderMap, from: &Url) -> Option<Url> {
     let links = headers.get_all(reqwest::header::LINK).iter().filter_map(|value| value.to_str().ok());
     let next = links.flat_map(|value| value.split(',')).find_map(|link| {

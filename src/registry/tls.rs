@@ -1,5 +1,5 @@
-//! Whom we trust: the system's authorities, the operator's, and Mozilla's where the system has none; or anyone, where
-//! the operator says so.
+//! The trusted authorities: the system's, the operator's, and Mozilla's if the system has none; or any certificate,
+//! if the operator allows it.
 
 use std::sync::Arc;
 
@@ -17,18 +17,18 @@ use rustls_platform_verifier::Verifier;
 use super::identity::{Choice, Identity};
 use super::options_error::OptionsError;
 
-/// How TLS is spoken.
+/// TLS settings of a connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct TlsSettings {
-    /// Authorities beside those of the system.
+    /// Authorities in addition to those of the system.
     pub(crate) authorities: Vec<CertificateDer<'static>>,
-    /// What we may show.
+    /// The client certificates to choose from.
     pub(crate) identities: Vec<Identity>,
-    /// Whether any certificate will do.
+    /// Whether any certificate is accepted.
     pub(crate) skip_verify: bool,
 }
 
-/// A TLS configuration with its own cryptography, whatever the process has installed.
+/// Creates a TLS configuration with its own cryptography provider, whichever one the process has installed.
 pub(crate) fn config(settings: &TlsSettings) -> Result<ClientConfig, OptionsError> {
     let provider = Arc::new(ring::default_provider());
     let verifier = match settings.skip_verify {
@@ -41,7 +41,7 @@ pub(crate) fn config(settings: &TlsSettings) -> Result<ClientConfig, OptionsErro
     Ok(builder.with_client_cert_resolver(Arc::new(Choice(settings.identities.clone()))))
 }
 
-/// A TLS configuration for clients that speak none: it trusts nobody.
+/// A TLS configuration for clients that do not use TLS: it trusts no authority.
 pub(crate) fn none() -> Result<ClientConfig, OptionsError> {
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
     let builder = builder.with_safe_default_protocol_versions();
@@ -49,7 +49,7 @@ pub(crate) fn none() -> Result<ClientConfig, OptionsError> {
     Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
 }
 
-/// The certificates of a PEM file: at least one, and each of them an authority that can be used.
+/// The certificates of a PEM file: at least one, and each a usable authority.
 pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, OptionsError> {
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let found = read.map_err(|error| OptionsError::BadCertificate(error.to_string()))?;
@@ -63,15 +63,15 @@ pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, O
     Ok(found)
 }
 
-/// The same as Go reads it for containerd (`AppendCertsFromPEM` of `crypto/x509`): what is no certificate is passed
-/// over, and one is enough.
+/// The certificates of a PEM file as Go reads it for containerd (`AppendCertsFromPEM` of `crypto/x509`): anything
+/// that is not a certificate is skipped, and one is enough.
 pub(crate) fn some_certificates(pem: &[u8]) -> Option<Vec<CertificateDer<'static>>> {
     let usable = |certificate: &CertificateDer<'static>| RootCertStore::empty().add(certificate.clone()).is_ok();
     let found: Vec<_> = CertificateDer::pem_slice_iter(pem).filter_map(Result::ok).filter(usable).collect();
     (!found.is_empty()).then_some(found)
 }
 
-/// Accepts every certificate, but not a server that has not its key.
+/// Accepts every certificate, but not a server that does not have its key.
 #[derive(Debug)]
 struct Anyone(Arc<CryptoProvider>);
 
@@ -110,9 +110,9 @@ impl ServerCertVerifier for Anyone {
     }
 }
 
-/// Accepts what Go accepts and the usual verifier does not: a server's certificate that is itself among the
-/// operator's authorities, made by `openssl req -x509` with the mark of an authority (`Certificate.Verify` of Go's
-/// `crypto/x509` asks first whether the roots hold it).
+/// Accepts certificates that Go accepts and the usual verifier does not: a server's certificate that is itself among
+/// the operator's authorities, created by `openssl req -x509` with the CA flag (`Certificate.Verify` of Go's
+/// `crypto/x509` first checks whether the roots contain it).
 #[derive(Debug)]
 struct OrItself {
     usual: Arc<dyn ServerCertVerifier>,
@@ -130,7 +130,7 @@ impl ServerCertVerifier for OrItself {
     ) -> Result<ServerCertVerified, Error> {
         let usual = self.usual.verify_server_cert(certificate, intermediates, name, ocsp, now);
         match usual {
-            // Its time was looked at before its mark.
+            // The certificate's validity period was checked before its CA flag.
             Err(Error::InvalidCertificate(CertificateError::Other(error)))
                 if is_authority_as_server(&error) && self.authorities.iter().any(|known| known == certificate) =>
             {
@@ -164,7 +164,8 @@ impl ServerCertVerifier for OrItself {
     }
 }
 
-/// The verifier's own error type is not within our reach; its name is.
+/// Whether the verifier refused a CA certificate as a server's. Its error type is not public, so the name is
+/// compared.
 fn is_authority_as_server(error: &OtherError) -> bool {
     format!("{error:?}").contains("CaUsedAsEndEntity")
 }
@@ -173,7 +174,7 @@ fn verifier(
     extra: &[CertificateDer<'static>],
     provider: &Arc<CryptoProvider>,
 ) -> Result<Arc<dyn ServerCertVerifier>, OptionsError> {
-    // Without extras it fails exactly when the system has no authority at all.
+    // Without additional authorities it fails exactly when the system has no authority at all.
     match Verifier::new(Arc::clone(provider)) {
         Ok(system) if extra.is_empty() => Ok(Arc::new(system)),
         Ok(_) => Verifier::new_with_extra_roots(extra.iter().cloned(), Arc::clone(provider))

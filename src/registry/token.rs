@@ -1,6 +1,6 @@
 //! Tokens: fetched once per realm, service, scope and credential, by one caller while the others wait.
 //!
-//! Failures are kept like tokens, and a password that a realm refuses is soon not shown to it again.
+//! Failures are kept like tokens, and a password that a realm refuses is soon not sent to it again.
 
 use std::collections::HashSet;
 
@@ -25,7 +25,7 @@ use crate::kubelet::probe::{Denial, Evidence, Outcome, TokenRequest, Unknown};
 use crate::registry::once_map::Cells;
 use crate::registry::password_gate::{Gates, Visit};
 
-/// What a token is good for.
+/// The scope of a token's validity.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
     realm: String,
@@ -47,38 +47,38 @@ pub(crate) struct Token {
 pub(crate) struct Tokens {
     cells: Cells<Key, Mutex<Kept>>,
     gates: Gates<(String, Credential)>,
-    /// Realms that do not know `POST`.
+    /// Realms that do not support `POST`.
     only_get: Mutex<HashSet<String>>,
 }
 
-/// What is kept of a realm's answers for one key.
+/// A realm's answers for one key.
 #[derive(Debug, Default)]
 struct Kept {
     last: Option<Result<Token, Outcome>>,
-    /// Whether the registry refused a token that had just been given: it will refuse the next.
+    /// Whether the registry refused a newly issued token: it will refuse the next one too.
     refused_when_new: bool,
 }
 
-/// Where a token came from.
+/// Whether a token is new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Age {
-    /// It was asked for just now.
+    /// The token was fetched just now.
     New,
-    /// It was kept from an earlier question. A node, which asks for one for each pull, would have a new one.
+    /// The token was kept from an earlier question. A node, which requests one for each pull, would have a new one.
     Kept,
 }
 
-/// For whom a token is wanted, and how it may be fetched.
+/// The request that needs a token, and how the token may be fetched.
 pub(crate) struct Wanted<'w> {
     pub(crate) transport: &'w Transport,
-    /// Who asks for it.
+    /// The endpoint that the token is for.
     pub(crate) endpoint: Endpoint,
     pub(crate) repository: &'w str,
     pub(crate) credential: Option<&'w Credential>,
 }
 
 impl Tokens {
-    /// A token for the challenge, from the cache if there is one.
+    /// Returns a token for the challenge, from the cache if possible.
     pub(crate) async fn get(
         &self,
         challenge: &Bearer,
@@ -98,7 +98,7 @@ impl Tokens {
         result.map(|token| (token, Age::New))
     }
 
-    /// Another token in place of one that was kept and is refused, however young it is; `None` where that is in vain.
+    /// Returns a token to replace a kept one that was refused, however new it is; `None` if that would not help.
     pub(crate) async fn renew(
         &self,
         challenge: &Bearer,
@@ -120,14 +120,14 @@ impl Tokens {
         result.map(Some)
     }
 
-    /// A token that had just been given was refused.
+    /// Records that a newly issued token was refused.
     pub(crate) async fn was_refused_when_new(&self, challenge: &Bearer, wanted: &Wanted<'_>) {
         self.cells.get(key(challenge, wanted)).lock().await.refused_when_new = true;
     }
 
     async fn fetch_gated(&self, key: &Key, wanted: &Wanted<'_>, budget: &mut Budget) -> Result<Token, Outcome> {
         let runtime = wanted.transport.options().runtime;
-        // Who waits for the first one does as that one has learned.
+        // Callers that wait for the first one use the method that it has learned.
         let ask = async { self.fetch(key, self.methods(key, runtime).await, wanted, budget).await };
         let Some(credential) = &key.credential else { return ask.await };
         let refuses = |outcome: &Outcome| matches!(outcome, Outcome::Denied(Denial::BadCredentials, _));
@@ -135,7 +135,8 @@ impl Tokens {
         self.gates.pass((key.realm.clone(), credential.clone()), visit, ask, refuses).await
     }
 
-    /// How a runtime asks: containerd by `POST` where it has a password, and then perhaps by `GET`; CRI-O by `GET`.
+    /// The methods of a runtime. containerd uses `POST` if it has a password, and then possibly `GET`; CRI-O uses
+    /// `GET`.
     async fn methods(&self, key: &Key, runtime: Runtime) -> &'static [Exchange] {
         match runtime {
             Runtime::Crio => &[Exchange::CrioGet],
@@ -145,8 +146,8 @@ impl Tokens {
         }
     }
 
-    /// `doBearerAuth` in `core/remotes/docker/authorizer.go` of containerd: `GET` follows a `POST` that was answered
-    /// 400, 401, 404 or 405, and no other.
+    /// `doBearerAuth` in `core/remotes/docker/authorizer.go` of containerd: a `POST` is followed by `GET` only after
+    /// 400, 401, 404 or 405.
     async fn fetch(
         &self,
         key: &Key,
@@ -163,7 +164,7 @@ impl Tokens {
         match (posted, then) {
             (Err((Refusal::Status(status @ (400 | 401 | 404 | 405)), _)), Some(then)) => {
                 let asked = exchange(then, key, wanted, budget).await;
-                // A 401 may be of this repository alone.
+                // A 401 may concern this repository alone.
                 if asked.is_ok() && status != 401 {
                     self.only_get.lock().await.insert(key.realm.clone());
                 }
@@ -190,12 +191,12 @@ fn scopes(challenge: &Bearer, wanted: &Wanted<'_>) -> Vec<String> {
     scopes
 }
 
-/// A way to ask for a token.
+/// A method of requesting a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Exchange {
     /// `FetchTokenWithOAuth` in `core/remotes/docker/auth/fetch.go` of containerd.
     Post,
-    /// `FetchToken` there.
+    /// `FetchToken` in the same file.
     Get,
     /// `getBearerToken` in `docker/docker_client.go` of containers/image.
     CrioGet,
@@ -239,7 +240,7 @@ async fn exchange(
         (Refusal::Broken, failed(&method, wanted.endpoint.base(), failure))
     })?;
     let (method, url) = (ask.method.clone(), ask.url.clone());
-    // With a password in the header no redirect is followed.
+    // If the header contains a password, no redirect is followed.
     let answered = match ask.headers.contains_key(AUTHORIZATION) {
         true => wanted
             .transport
@@ -252,7 +253,7 @@ async fn exchange(
     let Followed { answer, url, method, .. } =
         answered.map_err(|(failure, url)| (Refusal::Broken, failed(&method, &url, failure)))?;
     read(&answer, how.reader(), Instant::now()).map_err(|refusal| {
-        // The body of a good answer holds the token.
+        // The body of a successful answer contains the token.
         let shown = if answer.status == 200 { &Answer { status: 200, ..Answer::default() } } else { &answer };
         let evidence = evidence(&method, &url, shown, key.credential.as_ref());
         let evidence = Evidence { token: token.clone(), ..evidence };
@@ -260,11 +261,11 @@ async fn exchange(
             Refusal::Status(401) if key.credential.is_some() => Outcome::Denied(Denial::BadCredentials, evidence),
             Refusal::Status(401 | 403) => Outcome::Denied(Denial::DeniedOrAbsent, evidence),
             Refusal::Status(429) => Outcome::Unknown(Unknown::RateLimited, evidence),
-            // It would take another method: no node fares better. 408 is of the moment.
+            // It needs another method, so no node succeeds either. 408 is temporary.
             Refusal::Status(status @ 400..500) if how == Exchange::Post && *status != 408 => {
                 Outcome::Denied(Denial::TokenRefused, evidence)
             }
-            // The bytes are the same for every node.
+            // Every node gets the same bytes.
             Refusal::NoToken(why) if key.credential.is_some() => {
                 Outcome::Denied(Denial::TokenRefused, told(evidence, why))
             }
@@ -275,7 +276,7 @@ async fn exchange(
     })
 }
 
-/// A request to the realm. Only https will do, unless the registry itself speaks http.
+/// A request to the realm. Only https is accepted, unless the registry itself uses http.
 fn to_realm(key: &Key, wanted: &Wanted<'_>) -> Result<Ask, Failure> {
     let bad = |why: &str| Failure::new(Unknown::AuthServer, why);
     let mut url = Url::parse(&key.realm).map_err(|_| bad("the registry names no usable token endpoint"))?;
@@ -319,7 +320,7 @@ fn get(key: &Key, wanted: &Wanted<'_>, names_account: bool) -> Result<Ask, Failu
     Ok(ask)
 }
 
-/// The password goes in the body. No refresh token is asked for. The client's name is not containerd's.
+/// A `POST` with the password in the body. No refresh token is requested. The client's name is not containerd's.
 fn post(key: &Key, wanted: &Wanted<'_>) -> Result<Ask, Failure> {
     let mut form = Vec::new();
     if let Some(credential) = &key.credential {
@@ -336,9 +337,9 @@ fn post(key: &Key, wanted: &Wanted<'_>) -> Result<Ask, Failure> {
 /// Why there is no token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Refusal {
-    /// An answer that is none of 2xx or 3xx.
+    /// A status other than 2xx or 3xx.
     Status(u16),
-    /// A good answer without one, in the runtime's words.
+    /// A successful answer without a token, with the runtime's message.
     NoToken(String),
     /// No answer, or a redirect that is not followed.
     Broken,

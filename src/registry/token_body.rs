@@ -1,8 +1,8 @@
-//! What a token endpoint sends: a token, and how long it holds, decoded as the runtimes decode it.
+//! A token endpoint's answer: a token and its lifetime, decoded as the runtimes decode it.
 //!
 //! Follows `FetchToken` and `FetchTokenWithOAuth` in `core/remotes/docker/auth/fetch.go` of containerd 2.4, and
-//! `readFromHTTPResponseBody` in `docker/docker_client.go` of containers/image 5.42 (CRI-O). What Go's decoder refuses
-//! fails the pull, however good the token beside it is.
+//! `readFromHTTPResponseBody` in `docker/docker_client.go` of containers/image 5.42 (CRI-O). If Go's decoder refuses
+//! a part, the pull fails, even if the token itself is valid.
 
 use std::time::Duration;
 
@@ -12,36 +12,36 @@ use zeroize::Zeroizing;
 use crate::text::go::json::{self, Kind, Reader, folds_to};
 use crate::text::go::time::is_rfc3339;
 
-/// A token that was handed out.
+/// A token from a token endpoint's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenBody {
-    /// `Bearer …`, marked sensitive: what goes out as `Authorization`.
+    /// `Bearer …`, marked sensitive: the value of `Authorization`.
     pub header: HeaderValue,
-    /// How long it is used.
+    /// How long the token is used.
     pub lifetime: Duration,
 }
 
-/// Who asked, and how: each has a structure of its own for the answer.
+/// The runtime and method of the request: each decodes the answer into its own structure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenReader {
     /// containerd's `POST`: `OAuthTokenResponse`, which has no `token`.
     ContainerdPost,
-    /// containerd's `GET`: `FetchTokenResponse`, where `access_token` goes before `token`.
+    /// containerd's `GET`: `FetchTokenResponse`, where `access_token` takes precedence over `token`.
     ContainerdGet,
-    /// CRI-O's `GET`: `token` goes before `access_token`, and nothing may stand behind the object.
+    /// CRI-O's `GET`: `token` takes precedence over `access_token`, and nothing may follow the object.
     Crio,
 }
 
-/// Why there is no token. Its text is the runtime's; an ellipsis stands for what the endpoint sent.
+/// Why there is no token. The message is the runtime's; an ellipsis replaces the endpoint's text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TokenBodyError {
-    /// Go's decoder refuses it.
+    /// Go's decoder refuses the body.
     #[error("unable to decode token response: {0}")]
     Decode(String),
-    /// There is none in it.
+    /// The body contains no token.
     #[error("authorization server did not include a token in the response")]
     NoToken,
-    /// It fits in no header.
+    /// The token is not valid in a header.
     #[error("failed to do request: net/http: invalid header field value for \"Authorization\"")]
     NoHeader,
 }
@@ -55,7 +55,7 @@ impl TokenReader {
         }
     }
 
-    /// The fields that hold text, the one that goes first in front.
+    /// The text fields, in order of precedence.
     const fn texts(self) -> &'static [&'static str] {
         match self {
             Self::ContainerdPost => &["access_token", "refresh_token", "scope"],
@@ -64,7 +64,7 @@ impl TokenReader {
         }
     }
 
-    /// Of these fields, how many may hold the token.
+    /// The number of these fields that can contain the token.
     const fn tokens(self) -> usize {
         match self {
             Self::ContainerdPost => 1,
@@ -73,10 +73,10 @@ impl TokenReader {
     }
 }
 
-/// Reads a good answer's body.
+/// Reads the body of a successful answer.
 ///
 /// # Errors
-/// There is no token in it that the runtime would take.
+/// The body contains no token that the runtime would accept.
 pub fn parse(body: &[u8], reader: TokenReader) -> Result<TokenBody, TokenBodyError> {
     let fields = decode(body, reader).map_err(TokenBodyError::Decode)?;
     let tokens = fields.texts.into_iter().take(reader.tokens());
@@ -87,17 +87,17 @@ pub fn parse(body: &[u8], reader: TokenReader) -> Result<TokenBody, TokenBodyErr
     Ok(TokenBody { header, lifetime: lifetime(fields.expires_in) })
 }
 
-/// What is read of an answer.
+/// The fields of an answer.
 #[derive(Default)]
 struct Fields {
-    /// In the order of [`TokenReader::texts`].
+    /// The texts, in the order of [`TokenReader::texts`].
     texts: [Option<Zeroizing<String>>; 3],
     expires_in: Option<i64>,
 }
 
 /// `json.Decoder.Decode` into the reader's structure; the error is Go's.
 fn decode(body: &[u8], reader: TokenReader) -> Result<Fields, String> {
-    // A decoder reads one value and leaves what comes behind it; `json.Unmarshal` does not.
+    // A decoder reads one value and ignores the rest of the text; `json.Unmarshal` does not.
     let value = match reader {
         TokenReader::Crio => body,
         _ => {
@@ -121,7 +121,7 @@ fn decode(body: &[u8], reader: TokenReader) -> Result<Fields, String> {
         Kind::Null => return Ok(fields),
         kind => return Err(format!("json: cannot unmarshal {} into Go value of type …", kind.as_str())),
     }
-    // Go goes on behind a value of a wrong type, and behind a time that is none it does not.
+    // Go continues after a value of a wrong type, but not after an invalid time.
     let mut wrong = None;
     while let Some(key) = values.next_key() {
         let name = values.text(&key);
@@ -161,7 +161,7 @@ fn decode(body: &[u8], reader: TokenReader) -> Result<Fields, String> {
     wrong.map_or(Ok(fields), Err)
 }
 
-/// As the realm says, else a minute, ten seconds less for the way; a day at most.
+/// The lifetime that the realm gives, else a minute; ten seconds less for the transfer; a day at most.
 fn lifetime(expires_in: Option<i64>) -> Duration {
     let said = expires_in.and_then(|seconds| u64::try_from(seconds).ok()).filter(|seconds| *seconds > 0);
     Duration::from_secs(said.unwrap_or(60).min(86_400).saturating_sub(10).max(1))

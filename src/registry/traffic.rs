@@ -1,4 +1,4 @@
-//! What was sent to a host, and how long it took: counted, with the time passed in.
+//! The requests sent to a host and their duration: counters, with the time passed in.
 
 use std::time::Duration;
 
@@ -7,17 +7,17 @@ use tokio::time::Instant;
 /// The traffic of a run with one host and port.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HostTraffic {
-    /// `ghcr.io:443`.
+    /// The host and port: `ghcr.io:443`.
     pub host: String,
-    /// Requests sent, repetitions included.
+    /// Requests sent, including retries.
     pub requests: usize,
-    /// Repetitions among them: after a failure, or after a pause that the host asked for.
+    /// Retries among them: after a failure, or after a pause that the host asked for.
     pub retries: usize,
-    /// Time from request to answer, summed over all requests: those under way at once count each.
+    /// Time from request to answer, summed over all requests, concurrent ones included.
     pub total: Duration,
-    /// The longest of them.
+    /// The longest time of a single request.
     pub slowest: Duration,
-    /// Why the rest of the host was not asked; `None` where nothing held it up.
+    /// Why the rest of the host was not asked; `None` if nothing stopped it.
     pub stopped: Option<String>,
 }
 
@@ -29,12 +29,12 @@ pub(crate) struct Traffic {
     total: Duration,
     slowest: Duration,
     under_way: usize,
-    /// Since when it gives no sign of life though something is under way.
+    /// The time since when no answer has arrived although a request is in progress.
     silent_since: Option<Instant>,
 }
 
 impl Traffic {
-    /// A request goes out, perhaps again.
+    /// Records that a request was sent, possibly as a retry.
     pub(crate) fn sent(&mut self, again: bool, now: Instant) {
         self.requests += 1;
         self.retries += usize::from(again);
@@ -44,7 +44,7 @@ impl Traffic {
         self.under_way += 1;
     }
 
-    /// A request ended. One that did not leave this machine after all does not count.
+    /// Records the end of a request. One that never left this machine is not counted.
     pub(crate) fn came_back(&mut self, went_out: bool, sent: Instant, now: Instant) {
         let took = now.duration_since(sent);
         self.requests -= usize::from(!went_out);
@@ -54,12 +54,12 @@ impl Traffic {
         self.silent_since = Some(now);
     }
 
-    /// Since when we wait for it.
+    /// The time since when we wait for the host, if we do.
     pub(crate) fn waiting_since(&self) -> Option<Instant> {
         self.silent_since.filter(|_| self.under_way > 0)
     }
 
-    /// For the operator.
+    /// Returns the counters for the operator.
     pub(crate) fn shown(&self, host: &str, stopped: Option<String>) -> HostTraffic {
         HostTraffic {
             host: host.to_owned(),

@@ -1,5 +1,5 @@
-//! One exchange: a request, its answer with a bounded body. Limits and time are kept here; where a request goes is the
-//! affair of the connections, and what an answer means is decided above.
+//! One exchange: a request, and its answer with a bounded body. Limits and time are handled here. The connections
+//! decide where a request goes, and the layers above what an answer means.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,19 +22,19 @@ use super::retry_after;
 use crate::kubelet::probe::Unknown;
 use crate::registry::host_state::{Lane, Lanes, went_out};
 
-/// Cap of error bodies and tokens.
+/// Maximum size of error bodies and tokens.
 pub(crate) const SMALL_BODY: usize = 64 * 1024;
 
-/// Up to this size in bytes all bodies come at once, as real manifests do; of larger ones so many, whatever the number
-/// of hosts that send them. A connection holds several times what was taken from it so far: hyper reads ahead, and more
-/// at a time the more comes.
+/// Bodies up to this size in bytes, like those of real manifests, are all read at once. The number of larger bodies
+/// is limited, whatever the number of hosts that send them. A connection holds several times the data read from it so
+/// far: hyper reads ahead, and reads more at a time the more arrives.
 const FREE_BODY: usize = 32 * 1024;
 const LARGE_BODIES: usize = 2;
 
-/// As good as for ever, and still a time that can be added to the present.
+/// Practically forever, but still a time that can be added to the present.
 const AGES: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
-/// The time that one probe has left. Waiting for a turn does not count.
+/// The time that one probe has left. Waiting for a turn is not included.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget {
     left: Duration,
@@ -46,24 +46,24 @@ impl Budget {
         Self { left: whole, whole }
     }
 
-    /// What the next of so many hosts may spend.
+    /// The share of the next of this many hosts.
     pub(crate) fn share(&mut self, hosts: u32) -> Self {
         let share = self.left / hosts.max(1);
         self.left -= share;
         Self::new(share)
     }
 
-    /// What that host has left.
+    /// Returns the unused time of that host's share.
     pub(crate) fn give_back(&mut self, share: Self) {
         self.left += share.left;
     }
 
-    /// Whether most of it was spent before, perhaps on another host: who is late then is not to blame.
+    /// Whether most of the time was used before, possibly on another host. A host that is late then is not to blame.
     fn is_short(self) -> bool {
         self.left < self.whole / 3
     }
 
-    /// Lets a future take what is left, but not beyond the deadline of the run.
+    /// Runs a future within the remaining time, but not beyond the deadline of the run.
     async fn spend<T>(&mut self, deadline: Instant, work: impl Future<Output = T>) -> Result<T, Failure> {
         let start = Instant::now();
         let result = timeout_at((start + self.left).min(deadline), work).await;
@@ -100,7 +100,7 @@ impl Transport {
         let time = options.deadline;
         let connections = Connections::new(options, lookup)?;
         let large = Semaphore::new(LARGE_BODIES);
-        // Reading the authorities of the system takes a while; it is not the registries' time.
+        // Reading the system's authorities takes a while, which must not reduce the registries' time.
         let deadline = Instant::now() + time;
         Ok(Self { connections, limits, lanes, retry, requests: AtomicUsize::new(0), large, deadline })
     }
@@ -109,12 +109,12 @@ impl Transport {
         self.connections.options()
     }
 
-    /// Which hosts are reached, and how.
+    /// Returns the connections to hosts.
     pub(crate) fn connections(&self) -> &Connections {
         &self.connections
     }
 
-    /// For how long a host may be silent before others stop waiting for what it says to one.
+    /// How long a host may be silent before other requests stop waiting for its answer to one.
     pub(crate) fn patience(&self) -> Duration {
         (self.options().timeout / 5).max(Duration::from_millis(10))
     }
@@ -124,18 +124,18 @@ impl Transport {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// Every host and port, and how it is with them.
+    /// The state of every host and port.
     pub(crate) fn lanes(&self) -> &Lanes {
         &self.lanes
     }
 
-    /// Sends a request, again where the policies say so.
+    /// Sends a request, and retries it according to the policies.
     pub(crate) async fn send(&self, ask: &Ask, budget: &mut Budget) -> Result<Answer, Failure> {
         let lane = self.lanes.of(&ask.url);
         let mut tries = Tries::default();
         let mut last = None;
         loop {
-            // A token is no pull.
+            // A token request is not a pull.
             if ask.is_anonymous
                 && !ask.is_token
                 && let Some(until) = lane.slot(Instant::now())
@@ -144,7 +144,7 @@ impl Transport {
             }
             let (turn, sent) = match self.admit(&lane, ask.errand()).await {
                 Ok(admitted) => admitted,
-                // What the host said itself tells more than that nobody asks it any more.
+                // The host's own answer is more useful than the fact that it is not asked any more.
                 Err(failure) => return last.unwrap_or(Err(failure)),
             };
             let request = self.connections.request(ask)?;
@@ -161,14 +161,14 @@ impl Transport {
         }
     }
 
-    /// Waits for a turn, and for the end of a pause that the host asked for; neither is the probe's own time.
+    /// Waits for a turn, and for the end of a pause that the host asked for. Neither is part of the probe's own time.
     async fn admit<'l>(&'l self, lane: &'l Lane, errand: Errand) -> Result<(Turn<'l>, Sent), Failure> {
         loop {
             if let Leave::Wait(until) = lane.leave(errand, Instant::now())? {
                 tokio::time::sleep_until(until.min(self.deadline)).await;
             }
             let turn = timeout_at(self.deadline, self.limits.turn(&lane.gate)).await.map_err(|_| Failure::over())?;
-            // Much may have happened to the host in the meantime.
+            // The host's state may have changed in the meantime.
             let now = Instant::now();
             if now >= self.deadline {
                 return Err(Failure::over());
@@ -197,7 +197,7 @@ impl Transport {
         let result = tokio::select! {
             biased;
             received = self.receive(request, ask, budget) => received,
-            // Others have waited in vain in the meantime.
+            // The host was given up in the meantime, after other requests to it failed.
             failure = given_up => Err(failure),
         };
         lane.came_back(&result, start, Instant::now());
@@ -207,7 +207,8 @@ impl Transport {
         result
     }
 
-    /// A large body waits for its place, which is not the probe's own time: another host may be in no hurry.
+    /// Reads the body. A large one waits for its place, which is not part of the probe's own time: another host may
+    /// be slow.
     async fn receive(
         &self,
         request: reqwest::RequestBuilder,
@@ -228,7 +229,7 @@ impl Transport {
         Ok(Answer { sent: ask.headers.get(AUTHORIZATION).cloned(), ..incoming.answer })
     }
 
-    /// Whether the request shall be sent once more; the pause before it is over then.
+    /// Whether to send the request again; the pause before it is then over.
     async fn shall_repeat(
         &self,
         (lane, errand): (&Lane, Errand),
@@ -253,7 +254,7 @@ impl Transport {
     }
 }
 
-/// Whether a result says nothing of how its host fares. `had` is the time that there was for it.
+/// Whether a result says nothing about the state of its host. `had` is the time that was available.
 fn is_not_telling(ask: &Ask, result: &Result<Answer, Failure>, had: Budget) -> bool {
     match result {
         Ok(_) => ask.is_aside(),
@@ -264,7 +265,7 @@ fn is_not_telling(ask: &Ask, result: &Result<Answer, Failure>, had: Budget) -> b
 /// An answer that is being read.
 struct Incoming {
     response: reqwest::Response,
-    /// What its header says of the body, in bytes; 0 where it says nothing.
+    /// The length of the body in bytes according to its header; 0 if unknown.
     length: u64,
     cap: usize,
     answer: Answer,
@@ -285,7 +286,7 @@ impl Incoming {
         Ok(Self { response, length, cap, answer })
     }
 
-    /// Reads what is small; tells whether that is all.
+    /// Reads a small body; returns whether that is all.
     async fn read_small(&mut self) -> Result<bool, reqwest::Error> {
         if self.answer.cut {
             return Ok(true);
@@ -296,13 +297,13 @@ impl Incoming {
         self.read(FREE_BODY).await
     }
 
-    /// Reads on, until there is more than `enough`; tells whether that is all.
+    /// Reads on, until there is more than `enough`; returns whether that is all.
     async fn read(&mut self, enough: usize) -> Result<bool, reqwest::Error> {
         self.answer.body.reserve_exact((self.length as usize).saturating_sub(self.answer.body.len()));
         while self.answer.body.len() <= enough {
             let Some(chunk) = self.response.chunk().await? else { return Ok(true) };
             if chunk.len() > self.cap - self.answer.body.len() {
-                // Nobody can read half of it, and it may wait for its turn to be judged.
+                // A partial body is useless, and it may wait for its turn to be judged.
                 (self.answer.body, self.answer.cut) = (Vec::new(), true);
                 return Ok(true);
             }
@@ -317,7 +318,7 @@ fn wall_clock() -> SystemTime {
     SystemTime::now()
 }
 
-/// In 0..1, different at each call; it need not be unpredictable.
+/// A random number in 0..1, different at each call; it need not be unpredictable.
 fn jitter() -> f64 {
     use std::hash::{BuildHasher, Hasher, RandomState};
     let bits = RandomState::new().build_hasher().finish() >> 32;

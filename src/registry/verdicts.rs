@@ -1,4 +1,4 @@
-//! What several hosts say of one image, made into one outcome.
+//! Combines the answers of several hosts about one image into one outcome.
 
 use crate::image::runtime::Runtime;
 use crate::kubelet::probe::{Denial, Evidence, Outcome, TlsFault, Unknown};
@@ -12,9 +12,9 @@ impl Verdicts {
         self.0.push(outcome);
     }
 
-    /// What is made of them. A host that could not be asked from here leaves open whether it has the image, so that no
-    /// other's refusal counts, nor a failure that the nodes will certainly meet. What the runtime reports goes along
-    /// where it is another's.
+    /// The combined outcome. If a host could not be asked from here, it remains open whether it has the image, so
+    /// another host's refusal does not decide, nor does a failure that the nodes will certainly see. The outcome that
+    /// the runtime reports is included if it comes from another host.
     pub(crate) fn most_telling(self, runtime: Runtime) -> Outcome {
         let least = self.0.iter().map(certainty).min();
         let uncertain = self.0.iter().filter(|outcome| Some(certainty(outcome)) == least);
@@ -32,8 +32,9 @@ impl Verdicts {
     }
 }
 
-/// What a runtime reports of failures: containerd since 2.1 what came furthest, the first of those that came as far
-/// (`firstErrPriority` in `core/remotes/docker/resolver.go`); before that the first that is not a 404 (`firstErr`).
+/// The failure that a runtime reports. containerd since 2.1 reports the one that got furthest, and the first of
+/// equals (`firstErrPriority` in `core/remotes/docker/resolver.go`). Before that it reports the first that is not a
+/// 404 (`firstErr`).
 fn reported<'o>(outcomes: impl Iterator<Item = &'o Outcome>, runtime: Runtime) -> Option<&'o Outcome> {
     let rank = |outcome: &Outcome| match runtime {
         Runtime::ContainerdOne => u8::from(!matches!(outcome, Outcome::Absent(_))),
@@ -42,11 +43,11 @@ fn reported<'o>(outcomes: impl Iterator<Item = &'o Outcome>, runtime: Runtime) -
     outcomes.reduce(|first, next| if rank(first) < rank(next) { next } else { first })
 }
 
-/// How certain it is that the nodes fare no better with the host. Nothing is made of the more certain where a less
-/// certain one stands beside it: pulling fails only if every host fails.
+/// How certain it is that the nodes get no further with the host. The less certain outcome decides over a more
+/// certain one, because pulling fails only if every host fails.
 fn certainty(outcome: &Outcome) -> u8 {
     match outcome {
-        // The same certificate and the same date are everywhere.
+        // The certificate and the date are the same everywhere.
         Outcome::Unknown(Unknown::Tls(TlsFault::Expired) | Unknown::NodeConfig, _) => 3,
         Outcome::Unknown(Unknown::PlainHttp, _) => 2,
         Outcome::Unknown(Unknown::NoSuchHost, _) => 1,
@@ -55,7 +56,7 @@ fn certainty(outcome: &Outcome) -> u8 {
     }
 }
 
-/// How far containerd comes: to no answer or no leave to ask, to a 404, to another status of the manifest.
+/// How far containerd gets: no answer or no permission to ask, a 404, or another status for the manifest.
 fn progress(outcome: &Outcome) -> u8 {
     let of_manifest = |evidence: &Evidence| evidence.url.as_deref().is_some_and(|url| url.contains("/manifests/"));
     match outcome {
@@ -100,9 +101,9 @@ mod tests {
             (&[&absent, &broken], &broken),
             (&[&limited, &broken], &limited),
             (&[&gone, &broken], &broken),
-            // The mirror may have it for all we know.
+            // It is possible that the mirror has the image.
             (&[&gone, &absent], &gone),
-            // What is sure of one host must not be said of all.
+            // A certain fact about one host must not be reported for all.
             (&[&expired, &gone], &gone),
             (&[&plain, &gone], &gone),
             (&[&expired, &plain], &plain),

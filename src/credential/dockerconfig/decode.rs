@@ -1,5 +1,5 @@
-//! The decoding itself, in the order in which `encoding/json` fills the kubelet's structs: of several faults, that
-//! order decides which one the event names.
+//! The decoder, in the order in which `encoding/json` fills the kubelet's structs: of several faults, that order
+//! decides which one the event names.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -41,9 +41,9 @@ pub(super) fn decode(content: &[u8], format: Format) -> Result<DockerConfig, Dec
     }
 }
 
-/// What a value was to be put into, as Go's type errors name it.
+/// The Go target of a value, as Go's type errors name it.
 enum Target {
-    /// A whole document.
+    /// A whole document, and its Go type.
     Value(&'static str),
     /// A struct field: `DockerConfigJSON.auths`, and its Go type.
     Field(&'static str, &'static str),
@@ -54,24 +54,24 @@ struct Decoder<'d> {
     format: Format,
     entries: Vec<Entry>,
     helpers: bool,
-    /// The first key beside `auths` that has a registry's entry.
+    /// The first key beside `auths` that contains a registry's entry.
     outside: Option<Range<usize>>,
-    /// Whether another program has yet to write `auths`.
+    /// Whether another program fills in `auths` later.
     unfilled: bool,
-    /// The first type error. Go goes on after it, and an error that ends the decoding goes before it.
+    /// The first type error. Go continues after it, and an error that ends the decoding takes precedence over it.
     saved: Option<DecodeError>,
 }
 
 impl Decoder<'_> {
-    /// The struct `DockerConfigJSON`.
+    /// Decodes the struct `DockerConfigJSON`.
     fn docker_config_json(&mut self) -> Result<(), DecodeError> {
         while let Some(key) = self.reader.next_key() {
             let name = self.reader.text(&key);
             if folds_to(&name, "auths") {
                 match self.reader.kind() {
-                    // The map is kept where it is there already, so several `auths` are merged…
+                    // An existing map is kept, so several `auths` are merged…
                     Kind::Object => self.hosts()?,
-                    // …and a null throws it away.
+                    // …and a null discards it.
                     Kind::Null => {
                         self.entries.clear();
                         self.reader.skip_value();
@@ -98,7 +98,7 @@ impl Decoder<'_> {
         Ok(())
     }
 
-    /// Goes over a value; whether it is an object that a registry's entry could be.
+    /// Skips a value; returns whether it is an object that could be a registry's entry.
     fn skip_credential(&mut self) -> bool {
         if self.reader.kind() != Kind::Object {
             self.reader.skip_value();
@@ -112,7 +112,7 @@ impl Decoder<'_> {
         found
     }
 
-    /// `map[string]string`, read and never used; but its types count.
+    /// Decodes `map[string]string`, which is never used, but its types are checked.
     fn http_headers(&mut self) {
         match self.reader.kind() {
             Kind::Null => _ = self.reader.skip_value(),
@@ -128,7 +128,7 @@ impl Decoder<'_> {
         }
     }
 
-    /// The map `DockerConfig`: host to entry. Hosts are taken as they are, case and all.
+    /// Decodes the map `DockerConfig`: host to entry. Hosts are used as written, including case.
     fn hosts(&mut self) -> Result<(), DecodeError> {
         while let Some(key_range) = self.reader.next_key() {
             let key = self.reader.text(&key_range);
@@ -139,7 +139,8 @@ impl Decoder<'_> {
         Ok(())
     }
 
-    /// One `DockerConfigEntry`. It has an `UnmarshalJSON` of its own, so a type error in it ends the decoding.
+    /// Decodes one `DockerConfigEntry`. It has an `UnmarshalJSON` of its own, so a type error in it ends the
+    /// decoding.
     fn entry(&mut self) -> Result<(Credential, Hints), DecodeError> {
         let mut raw = RawEntry::default();
         match self.reader.kind() {
@@ -162,7 +163,7 @@ impl Decoder<'_> {
         raw.finish()
     }
 
-    /// Skips a value of the wrong type; the first such is reported, where nothing worse comes.
+    /// Skips a value of the wrong type. The first such error is reported, unless an error ends the decoding.
     fn mistyped(&mut self, target: Target) {
         let kind = self.reader.kind();
         let range = self.reader.skip_value();
@@ -170,7 +171,7 @@ impl Decoder<'_> {
     }
 }
 
-/// `UnmarshalTypeError.Error`.
+/// Returns the error with the text of `UnmarshalTypeError.Error`.
 fn type_error(kind: Kind, target: &Target, range: Range<usize>) -> DecodeError {
     let what = kind.as_str();
     let message = match target {
@@ -182,14 +183,14 @@ fn type_error(kind: Kind, target: &Target, range: Range<usize>) -> DecodeError {
     DecodeError { message, range, kind: DecodeErrorKind::Type }
 }
 
-/// The struct `dockerConfigEntryWithAuth`, while it is filled.
+/// The struct `dockerConfigEntryWithAuth`, while it is being filled.
 #[derive(Default)]
 struct RawEntry {
     username: Zeroizing<String>,
     password: Zeroizing<String>,
     auth: Zeroizing<String>,
     auth_range: Range<usize>,
-    /// Whether another program has yet to write a token that the kubelet will ignore.
+    /// Whether another program later fills in a token that the kubelet will ignore.
     unfilled_token: bool,
     hints: Hints,
     saved: Option<DecodeError>,
@@ -212,7 +213,7 @@ impl RawEntry {
                     self.auth = Zeroizing::new(reader.text(&range));
                     self.auth_range = range;
                 }
-                // A null leaves a string as it is.
+                // A null leaves a string unchanged.
                 (Kind::String | Kind::Null, _) => {}
                 _ => {
                     let target = Target::Field(field_name(format, field), "string");
@@ -232,13 +233,13 @@ impl RawEntry {
         self.hints.registry_token |= filled && name.eq_ignore_ascii_case("registrytoken");
     }
 
-    /// An entry that another program has yet to write. It has no credential, so that nothing of it can be sent.
+    /// Returns an entry that another program fills in later. It has no credential, so that nothing of it can be sent.
     fn unfilled() -> (Credential, Hints) {
         let credential = Credential { username: Sensitive::new(""), password: Sensitive::new("") };
         (credential, Hints { unfilled: true, ..Hints::default() })
     }
 
-    /// Whether another program has yet to write what counts of the entry.
+    /// Whether another program later fills in a relevant field of the entry.
     fn is_unfilled(&self) -> bool {
         if self.auth.is_empty() {
             let none = self.username.is_empty() && self.password.is_empty();
@@ -247,7 +248,7 @@ impl RawEntry {
                 || is_unfilled_secret(&self.password);
         }
         let Some(decoded) = decode_text(&self.auth) else { return is_unfilled_secret(&self.auth) };
-        // A token can have colons of its own, where the kubelet would cut it.
+        // A token can contain colons of its own, at which the kubelet would cut it.
         let (user, password) = decoded.split_once(':').unwrap_or((&decoded, ""));
         [&self.auth, &decoded, user, password].into_iter().any(is_unfilled_secret)
     }
@@ -285,22 +286,22 @@ impl RawEntry {
     }
 }
 
-/// What an `auth` decodes to, where that is text.
+/// The decoded text of an `auth`, if it is text.
 fn decode_text(auth: &str) -> Option<Zeroizing<String>> {
     let padding = if auth.trim_end().ends_with('=') { base64::Padding::Required } else { base64::Padding::Forbidden };
     let decoded = base64::decode(auth.as_bytes(), padding).ok()?;
     std::str::from_utf8(&decoded).ok().map(|text| Zeroizing::new(text.to_owned()))
 }
 
-/// Whether another program has yet to write a registry key.
+/// Whether another program fills in a registry key later.
 fn is_unfilled_key(key: &str) -> bool {
-    // A scheme in capitals is a fault of its own.
+    // A scheme in capitals is a separate fault.
     let rest = ["HTTPS:", "HTTP:"].into_iter().find_map(|scheme| key.strip_prefix(scheme)).unwrap_or(key);
     is_placeholder(key) || looks_unfilled(rest)
 }
 
-/// How a type error in an entry names the field: the outer decoder, where it is in a struct, puts its own place before
-/// the entry's (`addErrorContext` in `encoding/json/decode.go` of Go 1.26, that of Kubernetes 1.37).
+/// The name of a field in a type error in an entry. Inside a struct, the outer decoder puts its own place before the
+/// entry's (`addErrorContext` in `encoding/json/decode.go` of Go 1.26, that of Kubernetes 1.37).
 fn field_name(format: Format, field: &str) -> &'static str {
     match (format, field) {
         (Format::DockerConfigJson, "username") => "DockerConfigJSON.auths.username",
@@ -314,10 +315,10 @@ fn field_name(format: Format, field: &str) -> &'static str {
     }
 }
 
-/// A key, and where it stands.
+/// A key, and its place in the decoded JSON.
 type Replaced = (String, Range<usize>);
 
-/// The entries that count, and the keys of those that another one replaces.
+/// The entries that apply, and the keys of those that another entry replaces.
 fn last_of_each_key(entries: Vec<Entry>) -> (Vec<Entry>, Vec<Replaced>) {
     let last: HashMap<String, usize> = entries.iter().enumerate().map(|(at, entry)| (entry.key.clone(), at)).collect();
     let replaced = entries.iter().enumerate().filter(|(at, entry)| {
@@ -336,8 +337,8 @@ mod tests {
     const JSON: Format = Format::DockerConfigJson;
     const CFG: Format = Format::DockerCfg;
 
-    /// What `json.Unmarshal` of Go 1.26.8 says of the kubelet's types (`pkg/credentialprovider/config.go` of Kubernetes
-    /// 1.37.2), without `json: cannot unmarshal `; nothing where it takes the text.
+    /// The errors of `json.Unmarshal` of Go 1.26.8 for the kubelet's types (`pkg/credentialprovider/config.go` of
+    /// Kubernetes 1.37.2), without `json: cannot unmarshal `; empty if it accepts the text.
     #[rustfmt::skip]
     const GO: &[(Format, &str, &str)] = &[
         (JSON, r#"{"auths":{"a":{"username":7}}}"#, "number into Go struct field DockerConfigJSON.auths.username of type string"),

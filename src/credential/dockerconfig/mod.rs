@@ -1,11 +1,11 @@
-//! dockerconfigjson and dockercfg, exactly as the kubelet's decoder takes them.
+//! dockerconfigjson and dockercfg, exactly as the kubelet's decoder accepts them.
 //!
 //! Follows `pkg/credentialprovider/config.go` of Kubernetes 1.37, decoded by Go's `encoding/json`, and
-//! `ValidateSecret` of `pkg/apis/core/validation/validation.go` for what the API server looks at. A general JSON
-//! library will not do: what Go takes (keys in any case, duplicates, `null` for anything, bytes that are not UTF-8)
-//! and what it refuses decides whether every image of a pod can be pulled, and its words stand in the event.
+//! `ValidateSecret` of `pkg/apis/core/validation/validation.go` for the API server's checks. A general JSON library
+//! is not enough. What Go accepts (keys in any case, duplicates, `null` for anything, bytes that are not UTF-8) and
+//! what it refuses decides whether every image of a pod can be pulled, and its error message appears in the event.
 //!
-//! What another program has yet to write is no fault: the entry that holds it is marked, and has no credential.
+//! A value that another program fills in later is not a fault: its entry is marked, and has no credential.
 
 mod decode;
 
@@ -22,18 +22,18 @@ use crate::text::yaml::Place;
 /// The credentials of one configuration, in the order in which they are written.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DockerConfig {
-    /// One per `auths` key that is left after Go's rules for duplicates: the last of equal keys, at its own place.
+    /// One per `auths` key that remains after Go's rules for duplicates: the last of equal keys, at its own place.
     pub entries: Vec<Entry>,
-    /// Whether it has `credHelpers` or `credsStore`: both are for the docker client, the kubelet never asks them.
+    /// Whether it has `credHelpers` or `credsStore`. Both are for the Docker client, and the kubelet never uses them.
     pub has_helpers: bool,
     /// Keys that a later entry with the very same key and another credential replaces, with their place in the decoded
     /// JSON.
     pub replaced: Vec<(String, Range<usize>)>,
-    /// A registry that stands beside `auths` instead of in it, as in a `.dockercfg`: its key, in the decoded JSON.
+    /// A registry that is beside `auths` instead of in it, as in a `.dockercfg`: its key, in the decoded JSON.
     pub outside_auths: Option<Range<usize>>,
-    /// Whether another program has yet to write all of `auths`.
+    /// Whether another program fills in all of `auths` later.
     pub unfilled: bool,
-    /// Where the decoded JSON was written, where it comes out of the inputs.
+    /// The place where the decoded JSON was written, if it is from the inputs.
     pub place: Option<Place>,
 }
 
@@ -42,15 +42,15 @@ pub struct DockerConfig {
 pub struct Entry {
     /// The `auths` key as written.
     pub key: String,
-    /// Where the key stands in the decoded JSON, quotes included: bytes.
+    /// The place of the key in the decoded JSON, quotes included, in bytes.
     pub key_range: Range<usize>,
-    /// What it says; an empty username is an anonymous pull.
+    /// The entry's credential; an empty username is an anonymous pull.
     pub credential: Credential,
-    /// What else is in the entry.
+    /// Other properties of the entry.
     pub hints: Hints,
 }
 
-/// What the kubelet ignores or cannot send, for messages.
+/// Properties that the kubelet ignores or cannot send, for messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Hints {
     /// A non-empty `identitytoken`: ignored.
@@ -60,34 +60,34 @@ pub struct Hints {
     /// `auth` decodes to bytes that are not UTF-8. [`Entry::credential`] then holds U+FFFD for them; the kubelet
     /// cannot send them to the runtime at all (gRPC strings are UTF-8).
     pub not_utf8: bool,
-    /// A credential helper has the credential, and it is not known here. Only of the operator's own configuration; see
-    /// [`DockerConfig::set`].
+    /// Whether a credential helper has the credential, which is not known here. Only for the operator's own
+    /// configuration; see [`DockerConfig::set`].
     pub with_helper: bool,
-    /// Another program has yet to write the credential. [`Entry::credential`] is empty then: a placeholder is never
-    /// sent.
+    /// Whether another program fills in the credential later. [`Entry::credential`] is then empty: a placeholder is
+    /// never sent.
     pub unfilled: bool,
-    /// Another program has yet to write the key: it may be that of any registry.
+    /// Whether another program fills in the key later, which can then be that of any registry.
     pub unfilled_key: bool,
 }
 
 impl Hints {
-    /// Whether there is a credential that is not known here, or not for which registry.
+    /// Whether there is a credential that is not known here, or whose registry is not known.
     pub const fn is_unknown(&self) -> bool {
         self.with_helper || self.unfilled || self.unfilled_key
     }
 }
 
-/// Which of the two formats, decided by the Secret's type.
+/// The format, decided by the Secret's type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
-    /// `~/.docker/config.json`.
+    /// The format of `~/.docker/config.json`, with the hosts in `auths`.
     DockerConfigJson,
     /// The legacy `~/.dockercfg`: hosts at the top.
     DockerCfg,
 }
 
 impl Format {
-    /// The Secret type that the kubelet reads it from.
+    /// The Secret type of the format.
     pub const fn secret_type(self) -> &'static str {
         match self {
             Self::DockerConfigJson => "kubernetes.io/dockerconfigjson",
@@ -95,7 +95,7 @@ impl Format {
         }
     }
 
-    /// The key in the Secret's data that goes with the type.
+    /// The key in the Secret's data that matches the type.
     pub const fn data_key(self) -> &'static str {
         match self {
             Self::DockerConfigJson => ".dockerconfigjson",
@@ -104,28 +104,28 @@ impl Format {
     }
 }
 
-/// Why a configuration cannot be decoded; its `Display` is the text of Go or of the kubelet.
+/// Why a configuration cannot be decoded; its `Display` is the message of Go or of the kubelet.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct DecodeError {
-    /// The words of the kubelet or the API server.
+    /// The message of the kubelet or the API server.
     pub message: String,
-    /// The offending place in the decoded JSON: bytes. Empty where the text ends too early.
+    /// The place of the error in the decoded JSON, in bytes. Empty if the text ends too early.
     pub range: Range<usize>,
-    /// What is wrong.
+    /// The kind of the error.
     pub kind: DecodeErrorKind,
 }
 
-/// What is wrong with a configuration.
+/// The kind of error in a configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DecodeErrorKind {
     /// Not JSON: the API server refuses it too.
     Syntax,
-    /// JSON, but something else stands where an object or a string must.
+    /// JSON, but with a value of another type instead of an object or a string.
     Type,
     /// `auth` is not base64.
     Base64,
-    /// `auth` is base64, but there is no colon in it.
+    /// `auth` is base64, but its text contains no colon.
     NoColon,
 }
 
@@ -139,12 +139,12 @@ impl DockerConfig {
     /// Decodes the content of a pull secret as the kubelet does before every pull.
     ///
     /// # Errors
-    /// Any error breaks *every* image of a pod that names the secret, public ones included.
+    /// Any error breaks *every* image of a pod that names the secret, including public ones.
     pub fn decode(content: &[u8], format: Format) -> Result<Self, DecodeError> {
         decode::decode(content, format)
     }
 
-    /// Puts an entry in place of those with its key: what a credential helper of the operator said. `None` where it said
+    /// Replaces the entries of a key with one from a credential helper of the operator. `None` if the helper returned
     /// nothing usable.
     pub fn set(&mut self, key: &str, credential: Option<Credential>) {
         let hints = Hints { with_helper: credential.is_none(), ..Hints::default() };
@@ -154,7 +154,7 @@ impl DockerConfig {
         self.entries.push(Entry { key: key.to_owned(), key_range: 0..0, credential, hints });
     }
 
-    /// Where a byte range of the decoded JSON was written; `None` for a configuration that is not out of the inputs.
+    /// The span of a byte range of the decoded JSON; `None` for a configuration that is not from the inputs.
     pub fn where_is(&self, range: &Range<usize>) -> Option<Span> {
         self.place.as_ref().map(|place| place.where_is(range))
     }
@@ -171,8 +171,8 @@ impl DockerConfig {
         self.unfilled || self.entries.iter().any(|entry| entry.hints.unfilled || entry.hints.unfilled_key)
     }
 
-    /// What must never be printed: each password, `user:password` as it is sent, and the same where it is written into
-    /// a key.
+    /// The texts that must never be printed: each password, `user:password` as it is sent, and the same if it is
+    /// written into a key.
     pub fn secrets(&self) -> Vec<Sensitive> {
         let in_keys = self.entries.iter().flat_map(|entry| {
             let user_info = user_info(&entry.key).map_or("", |range| &entry.key[range]);
@@ -188,11 +188,11 @@ impl DockerConfig {
     }
 }
 
-/// Whether the API server takes the content at apply: `json.Unmarshal` into a map, nothing more. Much that it takes
-/// breaks only at the pull.
+/// Whether the API server accepts the content at apply: `json.Unmarshal` into a map, nothing more. Much that it
+/// accepts fails only at the pull.
 ///
 /// # Errors
-/// With the text that follows `Invalid value: "<secret contents redacted>": ` in its answer.
+/// The text that follows `Invalid value: "<secret contents redacted>": ` in its answer.
 pub fn api_server_accepts(content: &[u8]) -> Result<(), DecodeError> {
     json::check(content)?;
     let mut reader = Reader::new(content);
@@ -213,10 +213,10 @@ pub fn api_server_accepts(content: &[u8]) -> Result<(), DecodeError> {
 }
 
 /// `decodeDockerConfigFieldAuth`: user and password as bytes. Nothing is trimmed: `echo user:pass | base64` gives a
-/// password that ends in a newline, and it is sent so.
+/// password that ends in a newline, and it is sent like that.
 ///
 /// # Errors
-/// Not base64, with Go's text; or no colon in what it decodes to.
+/// The text is not base64, with Go's message, or decodes to a text without a colon.
 pub fn decode_auth(auth: &str) -> Result<(Secret, Secret), AuthError> {
     let padding = if auth.trim_end_matches(is_go_space).ends_with('=') {
         base64::Padding::Required
@@ -234,15 +234,15 @@ pub type Secret = zeroize::Zeroizing<Vec<u8>>;
 /// Why an `auth` field cannot be decoded; its `Display` is the kubelet's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AuthError {
-    /// Not base64.
+    /// The text is not base64.
     #[error(transparent)]
     Base64(#[from] base64::CorruptInput),
-    /// Nothing to tell user and password apart.
+    /// The text has no colon between user and password.
     #[error("unable to parse auth field, must be formatted as base64(username:password)")]
     NoColon,
 }
 
-/// `unicode.IsSpace`, by which `strings.TrimSpace` goes: Rust's `White_Space` is the same set.
+/// `unicode.IsSpace`, which `strings.TrimSpace` uses: Rust's `White_Space` is the same set.
 fn is_go_space(character: char) -> bool {
     character.is_whitespace()
 }

@@ -1,13 +1,13 @@
-//! What a key can reach at all: proof that no image has a name which it would match, and the key that was meant.
+//! Which images a key can match at all: proof that it matches no image name, and the key that was probably meant.
 //!
-//! Names are those of github.com/distribution/reference v0.6.0, keys those of `BasicDockerKeyring`. Wherever the proof
-//! is not to be had the answer is that there is no fault.
+//! Names are those of github.com/distribution/reference v0.6.0, keys those of `BasicDockerKeyring`. Without proof, no
+//! fault is reported.
 
 use super::{Pattern, index_key_bytes, key_matches};
 use crate::text::go::url;
 
-/// Hosts that Docker Hub answers on and that no normalised image name has: its images are `docker.io/…`. One can write
-/// them into an image all the same, so they are a fault only where a key is meant for Docker Hub.
+/// Hosts on which Docker Hub answers but that no normalized image name has: its images are `docker.io/…`. They can be
+/// written in an image all the same, so they are a fault only if a key is meant for Docker Hub.
 const HUB_ALIASES: &[&str] = &[
     "registry-1.docker.io",
     "registry.hub.docker.com",
@@ -23,31 +23,31 @@ const HUB_ALIASES: &[&str] = &[
 /// Why a key matches nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
-    /// `oci://`, `docker://`, `HTTPS://`, `//`.
+    /// A scheme: `oci://`, `docker://`, `HTTPS://`, `//`.
     Scheme,
-    /// White space around it.
+    /// White space before or after the key.
     WhiteSpace,
-    /// Go's URL parser refuses it, so the kubelet leaves the entry out.
+    /// Go's URL parser refuses the key, so the kubelet ignores the entry.
     NotAUrl,
-    /// A path of `/v1` or `/v2`, without the slash that would have it taken away.
+    /// A path of `/v1` or `/v2` without the slash that would have it removed.
     Version,
     /// `index.docker.io` with a path.
     HubPath,
-    /// A host of Docker Hub that its images are not named by.
+    /// A host of Docker Hub that does not occur in image names.
     HubAlias,
     /// A tag or digest.
     Tag,
     /// A wildcard in the path.
     PathWildcard,
-    /// A path that no repository begins with.
+    /// A path that is not the prefix of any repository.
     Path,
     /// A host that no image can name.
     Host,
 }
 
 impl Fault {
-    /// Whether no image whatever could match. A key without that proof is a fault only where it is meant for an image
-    /// that is there; see [`corrected`].
+    /// Whether no image at all can match. A key without that proof is a fault only if it is meant for an existing
+    /// image; see [`corrected`].
     pub fn is_certain(self, written: &str) -> bool {
         match self {
             Self::HubAlias => false,
@@ -56,7 +56,7 @@ impl Fault {
         }
     }
 
-    /// Why, as the second half of a sentence about the key.
+    /// The reason, as the second half of a sentence about the key.
     pub fn why(self, written: &str) -> String {
         match self {
             Self::Scheme => {
@@ -80,7 +80,7 @@ impl Fault {
     }
 }
 
-/// What keeps a key from matching anything; `None` where there is no proof of it.
+/// The fault that keeps a key from matching anything; `None` without proof.
 pub fn fault(written: &str) -> Option<Fault> {
     let Some(key) = index_key_bytes(written) else {
         let trimmed = written.trim();
@@ -111,7 +111,7 @@ pub fn fault(written: &str) -> Option<Fault> {
     (!is_possible_path(&pattern.path) || !is_possible_host(&pattern)).then_some(found)
 }
 
-/// The key that was meant, as far as that can be told.
+/// The key that was probably meant, if it can be determined.
 pub fn corrected(written: &str) -> Option<String> {
     let mut rest = written.trim();
     while let Some((_, after)) = rest.split_once("://") {
@@ -140,7 +140,7 @@ pub fn corrected(written: &str) -> Option<String> {
     (key != written && !key.is_empty() && fault(&key).is_none()).then_some(key)
 }
 
-/// Whether a key that fits nothing was meant for a repository.
+/// Whether a key that matches nothing was meant for a repository.
 pub fn is_meant_for(written: &str, repository: &str) -> bool {
     !key_matches(written, repository) && corrected(written).is_some_and(|key| key_matches(&key, repository))
 }
@@ -162,7 +162,7 @@ fn host_of(written: &str) -> Option<Vec<u8>> {
     Some(url::parse(&index_key_bytes(written)?)?.host)
 }
 
-/// Whether some repository could begin with a path: nothing, or `/` and what components are made of.
+/// Whether some repository could begin with a path: an empty one, or `/` and valid path components.
 fn is_possible_path(path: &[u8]) -> bool {
     let Some((b'/', rest)) = path.split_first() else { return path.is_empty() };
     let mut components = rest.split(|&byte| byte == b'/').peekable();
@@ -175,8 +175,8 @@ fn is_possible_path(path: &[u8]) -> bool {
     true
 }
 
-/// A path component: small letters and digits in groups, between them `.`, `_`, `__` or hyphens. Of the last one only
-/// the beginning may be there.
+/// Whether a path component is possible: small letters and digits in groups, separated by `.`, `_`, `__` or hyphens.
+/// The last component may be incomplete.
 fn is_possible_component(component: &[u8], partial: bool) -> bool {
     let is_word = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     if component.iter().any(|&byte| !is_word(byte) && !b"._-".contains(&byte)) {
@@ -189,7 +189,7 @@ fn is_possible_component(component: &[u8], partial: bool) -> bool {
     fit && begins && (partial || ends)
 }
 
-/// Whether the host part of some image could match. Only what is beyond doubt is said to be impossible.
+/// Whether the host part of some image could match. Only a certain mismatch returns false.
 fn is_possible_host(pattern: &Pattern) -> bool {
     let host = &pattern.host;
     if host.starts_with(b"[") || host.contains(&b':') {

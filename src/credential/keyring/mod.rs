@@ -1,7 +1,7 @@
-//! Index keys, URL match and lookup order: the credentials the kubelet would try.
+//! Index keys, URL match and lookup order: the credentials that the kubelet would try.
 //!
 //! Follows `BasicDockerKeyring` in `pkg/credentialprovider/keyring.go` of Kubernetes 1.37. All pull secrets of a pod
-//! go into one keyring, so their order counts only between entries with the same index key.
+//! are in one keyring, so their order matters only between entries with the same index key.
 
 mod key_coverage;
 mod mismatch;
@@ -20,23 +20,23 @@ use crate::credential::pair::Credential;
 use crate::credential::pair::user_info;
 use crate::text::go::{glob, url};
 
-/// The index key that stands in for every Docker Hub image which nothing else matches.
+/// The index key for every Docker Hub image that matches no other key.
 const DEFAULT_REGISTRY_KEY: &[u8] = b"index.docker.io";
 
 /// The credentials of some pull secrets, indexed as the kubelet does. Keys are parsed when they are added, not at
 /// every lookup.
 #[derive(Debug, Clone, Default)]
 pub struct Keyring {
-    /// In the order of the lookup: reverse bytewise by index key.
+    /// The keys in lookup order: sorted by index key, in reverse bytewise order.
     keys: Vec<IndexedKey>,
 }
 
 #[derive(Debug, Clone)]
 struct IndexedKey {
-    /// Bytes: a percent escape in a path may decode to something that is not UTF-8.
+    /// The key in bytes: a percent escape in a path may decode to something that is not UTF-8.
     key: Vec<u8>,
     text: String,
-    /// `None` where the key, parsed for the second time, is no URL: it matches nothing.
+    /// The parsed key. `None` if it is not a URL when parsed for the second time; it then matches nothing.
     pattern: Option<Pattern>,
     held: Vec<StoredEntry>,
 }
@@ -51,20 +51,20 @@ struct StoredEntry {
 /// One credential that the kubelet would try.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Match<'k> {
-    /// Whose it is: the number that was given to [`Keyring::add`].
+    /// The number that was passed to [`Keyring::add`] for its configuration.
     pub origin: usize,
-    /// The key it was found by.
+    /// The key under which the credential was found.
     pub index_key: &'k str,
     /// The `auths` key as written.
     pub written_key: &'k str,
-    /// What is sent.
+    /// The credential that is sent.
     pub credential: &'k Credential,
 }
 
 impl Keyring {
-    /// `Add`: takes the entries of one configuration. A key that is no URL is left out, as the kubelet does with no
-    /// more than a line in its log. Within one configuration the kubelet's order between entries of the same index
-    /// key is random; here it is the written one.
+    /// `Add`: adds the entries of one configuration. A key that is not a URL is left out; the kubelet only logs it.
+    /// Within one configuration, the kubelet's order between entries of the same index key is random; here it is the
+    /// written one.
     pub fn add(&mut self, origin: usize, config: &DockerConfig) {
         for entry in &config.entries {
             let Some(key) = index_key_bytes(&entry.key) else { continue };
@@ -80,8 +80,8 @@ impl Keyring {
         }
     }
 
-    /// `Lookup`: the credentials for a repository (`docker.io/library/nginx`, without tag and digest), all of them, in
-    /// the order in which the kubelet tries them. Empty means that this keyring has none.
+    /// `Lookup`: all credentials for a repository (`docker.io/library/nginx`, without tag and digest), in the order
+    /// in which the kubelet tries them. Empty if this keyring has none.
     pub fn lookup(&self, repository: &str) -> Vec<Match<'_>> {
         let Some(target) = Target::parse(repository) else { return self.default_registry(repository) };
         let matching = |key: &&IndexedKey| key.pattern.as_ref().is_some_and(|pattern| pattern.matches(&target));
@@ -89,7 +89,8 @@ impl Keyring {
         if found.is_empty() { self.default_registry(repository) } else { found }
     }
 
-    /// The Docker Hub fallback: only where no key matches directly, and only a key that is exactly the default one.
+    /// The Docker Hub fallback: used only if no key matches directly, and only for a key that is exactly the default
+    /// one.
     fn default_registry(&self, repository: &str) -> Vec<Match<'_>> {
         if !is_default_registry(repository) {
             return Vec::new();
@@ -120,13 +121,13 @@ impl IndexedKey {
     }
 }
 
-/// The index key that the kubelet makes of an `auths` key; `None` where it ignores the entry.
+/// The index key that the kubelet derives from an `auths` key; `None` if it ignores the entry.
 pub fn index_key(written: &str) -> Option<String> {
     index_key_bytes(written).map(|key| String::from_utf8_lossy(&key).into_owned())
 }
 
-/// An `auths` key as it may be shown: the user info that some put before the host, and that the kubelet drops, can
-/// hold a password.
+/// An `auths` key as it may be shown. User info before the host, which the kubelet drops, is removed because it can
+/// contain a password.
 pub fn shown_key(written: &str) -> Cow<'_, str> {
     match user_info(written) {
         Some(Range { start, end }) => Cow::Owned(format!("{}***{}", &written[..start], &written[end..])),
@@ -145,8 +146,8 @@ fn index_key_bytes(written: &str) -> Option<Vec<u8>> {
     Some(key)
 }
 
-/// Whether an `auths` key, as written, can match more than one host: its host holds a `*`, or another character that
-/// the match does not take literally.
+/// Whether an `auths` key, as written, can match more than one host: its host contains a `*`, or another character
+/// that the match does not take literally.
 pub fn is_wildcard(written: &str) -> bool {
     index_key_bytes(written).and_then(|key| Pattern::parse(&key)).is_some_and(|pattern| pattern.wildcard)
 }
@@ -156,12 +157,12 @@ pub fn key_matches(written: &str, repository: &str) -> bool {
     Keys::new([written]).matches(repository)
 }
 
-/// Keys as they are written, read once to be matched against many repositories.
+/// Keys as written, parsed once to be matched against many repositories.
 #[derive(Debug, Clone)]
 pub struct Keys(Vec<(Vec<u8>, Option<Pattern>)>);
 
 impl Keys {
-    /// Reads the keys; one that is none matches nothing.
+    /// Parses the keys. An invalid one matches nothing.
     pub fn new<'k>(written: impl IntoIterator<Item = &'k str>) -> Self {
         let keys = written.into_iter().filter_map(index_key_bytes);
         let read = |key: Vec<u8>| {
@@ -171,7 +172,7 @@ impl Keys {
         Self(keys.map(read).collect())
     }
 
-    /// Whether one of them would match a repository, Docker Hub's fallback included.
+    /// Whether one of the keys would match a repository, Docker Hub's fallback included.
     pub fn matches(&self, repository: &str) -> bool {
         let target = Target::parse(repository);
         self.0.iter().any(|(key, pattern)| {
@@ -181,8 +182,8 @@ impl Keys {
     }
 }
 
-/// An index key, parsed for the match. It goes through URL parsing a second time, as in `URLsMatchStr`, so an escape
-/// that the first time left (`%253F`) is resolved now.
+/// An index key, parsed for the match. It is parsed as a URL a second time, as in `URLsMatchStr`, so an escape that
+/// the first time left (`%253F`) is resolved now.
 #[derive(Debug, Clone)]
 struct Pattern {
     host: Vec<u8>,
@@ -214,11 +215,11 @@ impl Pattern {
         Some(Self { host: host.to_vec(), wildcard: glob::has_meta(host), port: port.to_vec(), path: url.path })
     }
 
-    /// `URLsMatch`: equal ports, the key's path a plain prefix of the repository's (no segment boundary), and as many
-    /// labels, each matching its counterpart.
+    /// `URLsMatch`: equal ports, the key's path a plain prefix of the repository's (no segment boundary), and the
+    /// same number of labels, each matching its counterpart.
     fn matches(&self, target: &Target) -> bool {
-        // Ports and paths are mostly empty, and comparing nothing is a slow fault in the C library where an empty
-        // vector's pointer is no address; so their lengths go first.
+        // Ports and paths are mostly empty. Comparing nothing is a slow fault in the C library if an empty
+        // vector's pointer is not a valid address, so the lengths are compared first.
         let same_port = self.port.len() == target.port.len() && (self.port.is_empty() || self.port == target.port);
         if !same_port || !(self.path.is_empty() || target.path.starts_with(&self.path)) {
             return false;
@@ -233,7 +234,7 @@ impl Pattern {
     }
 }
 
-/// `isDefaultRegistryMatch`.
+/// `isDefaultRegistryMatch`: whether the Docker Hub fallback applies to a repository.
 fn is_default_registry(repository: &str) -> bool {
     let (first, rest) = repository.split_once('/').map_or((repository, None), |(first, rest)| (first, Some(rest)));
     !first.is_empty()

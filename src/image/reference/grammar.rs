@@ -1,27 +1,27 @@
-//! The grammar of references: `ParseNormalizedNamed`, `Parse` and go-digest's `Parse`, in their order, because of
-//! several faults the first decides the text.
+//! The grammar of references: `ParseNormalizedNamed`, `Parse` and go-digest's `Parse`, in their order, because the
+//! first of several faults decides the message.
 
 use super::{MAX_PATH, ReferenceError};
 
-/// A reference taken apart; everything but the digest's validity has been looked at.
+/// A parsed reference; everything except the digest's validity has been checked.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Parts<'t> {
-    /// `None` where the grammar takes the whole name for a path (`my_reg.io/app`).
+    /// `None` if the grammar takes the whole name for a path (`my_reg.io/app`).
     pub(super) domain: Option<Domain<'t>>,
     pub(super) path: &'t str,
     pub(super) tag: Option<&'t str>,
     pub(super) digest: Option<&'t str>,
 }
 
-/// The registry, written or filled in.
+/// The registry, as written or filled in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Domain<'t> {
     pub(super) name: &'t str,
-    /// Whether `library/` stands before the path.
+    /// Whether `library/` is added before the path.
     pub(super) library: bool,
 }
 
-/// `ParseNormalizedNamed`.
+/// Parses a text like `ParseNormalizedNamed`.
 pub(super) fn parse(text: &str) -> Result<Parts<'_>, ReferenceError> {
     if text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'a'..=b'f' | b'0'..=b'9')) {
         return Err(ReferenceError::Identifier(text.to_owned()));
@@ -42,7 +42,7 @@ pub(super) fn parse(text: &str) -> Result<Parts<'_>, ReferenceError> {
     Ok(parts)
 }
 
-/// `splitDockerDomain`: the registry, and what is left of the text.
+/// `splitDockerDomain`: the registry, and the rest of the text.
 pub(super) fn split_domain(text: &str) -> (Domain<'_>, &str) {
     let hub = |library| Domain { name: "docker.io", library };
     // A name without a slash never has a registry, not even `ghcr.io` or `localhost:5000`.
@@ -64,8 +64,8 @@ pub(super) fn has_upper(text: &str) -> bool {
     text.chars().any(|character| !character.to_lowercase().eq([character]))
 }
 
-/// `ReferenceRegexp` on `domain/remainder`. Every part ends at a character that the part itself cannot hold, so there
-/// is nothing to go back over; only a domain that is none is tried again as part of the path.
+/// `ReferenceRegexp` on `domain/remainder`. Every part ends at a character that the part itself cannot contain, so no
+/// backtracking is needed. Only an invalid domain is tried again as part of the path.
 fn match_reference<'t>(text: &'t str, domain: Domain<'t>, remainder: &'t str) -> Option<Parts<'t>> {
     let domain = is_domain(domain.name.as_bytes()).then_some(domain);
     let rest = if domain.is_some() { remainder } else { text };
@@ -82,8 +82,8 @@ fn match_reference<'t>(text: &'t str, domain: Domain<'t>, remainder: &'t str) ->
     well_formed.then_some(Parts { domain, path, tag, digest })
 }
 
-/// Whether the grammar takes `strings.ToLower` of a text that it refused. Besides the ASCII letters there are two
-/// characters whose lower case is ASCII.
+/// Whether the grammar accepts `strings.ToLower` of a text that it refused. In addition to the ASCII letters there
+/// are two characters whose lower case is ASCII.
 fn matches_in_lower_case(text: &str) -> bool {
     let lower = |character: char| match character {
         '\u{212a}' => 'k',
@@ -94,7 +94,7 @@ fn matches_in_lower_case(text: &str) -> bool {
     if lowered == text {
         return false;
     }
-    // The registry was cut off from the text as it was written.
+    // The registry was split off the text as written.
     let (domain, remainder) = split_domain(text);
     let cut = text.len() - remainder.len();
     let name: String = if cut == 0 { domain.name.to_owned() } else { domain.name.chars().map(lower).collect() };
@@ -167,7 +167,7 @@ const fn is_word(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
-/// `algorithm:hex` as the grammar has it: any algorithm, 32 hexadecimal digits or more, in any case.
+/// `algorithm:hex` as the grammar defines it: any algorithm, 32 hexadecimal digits or more, in any case.
 fn is_digest(digest: &[u8]) -> bool {
     let Some(colon) = digest.iter().position(|&byte| byte == b':') else { return false };
     let (algorithm, hex) = (&digest[..colon], &digest[colon + 1..]);
@@ -178,7 +178,7 @@ fn is_digest(digest: &[u8]) -> bool {
             .all(|part| matches!(part, [first, rest @ ..] if first.is_ascii_alphabetic() && rest.iter().all(u8::is_ascii_alphanumeric)))
 }
 
-/// How many hexadecimal digits an algorithm has, of those that the kubelet knows.
+/// The number of hexadecimal digits of an algorithm that the kubelet knows.
 pub(super) fn digest_length(algorithm: &str) -> Option<usize> {
     match algorithm {
         "sha256" => Some(64),
@@ -188,7 +188,7 @@ pub(super) fn digest_length(algorithm: &str) -> Option<usize> {
     }
 }
 
-/// `Digest.Validate` of go-digest, for what [`is_digest`] let through.
+/// `Digest.Validate` of go-digest, for digests that [`is_digest`] accepted.
 fn check_digest(digest: &str) -> Result<(), ReferenceError> {
     let (algorithm, hex) = digest.split_once(':').unwrap_or((digest, ""));
     let has_upper = |text: &str| text.bytes().any(|byte| byte.is_ascii_uppercase());

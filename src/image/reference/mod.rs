@@ -17,20 +17,20 @@ use grammar::Parts;
 /// `RepositoryNameTotalLengthMax`: bytes of the path, `library/` included.
 const MAX_PATH: usize = 255;
 
-/// A parsed and normalised reference.
+/// A parsed and normalized reference.
 ///
 /// Two spellings of one image (`nginx`, `docker.io/library/nginx:latest`) are *not* equal, because they differ in
-/// [`Reference::tag_is_written`] and [`Reference::is_short_name`]: compare [`Reference::name`], tag and digest where
-/// that is meant.
+/// [`Reference::tag_is_written`] and [`Reference::is_short_name`]. To compare images, use [`Reference::name`], tag
+/// and digest.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Reference {
-    /// `domain/path[:tag][@digest]`.
+    /// The normalized text: `domain/path[:tag][@digest]`.
     text: String,
-    /// The slash behind the registry.
+    /// Byte offset of the slash after the registry.
     slash: usize,
-    /// One past the name.
+    /// Byte offset after the end of the name.
     name_end: usize,
-    /// Where the digest begins, behind its `@`.
+    /// Byte offset of the digest, after its `@`.
     digest_start: Option<usize>,
     tag_is_written: bool,
     short_name: bool,
@@ -40,14 +40,14 @@ impl Reference {
     /// Parses as `ParseImageName` does.
     ///
     /// # Errors
-    /// Whatever makes the kubelet give up with `InvalidImageName`.
+    /// The kubelet fails with `InvalidImageName`.
     pub fn parse(text: &str) -> Result<Self, ReferenceError> {
         let parts = grammar::parse(text)?;
         let Parts { domain, path, tag, digest } = parts;
         let default_tag = if tag.is_none() && digest.is_none() { Some("latest") } else { None };
         let mut whole = String::with_capacity(text.len() + "docker.io/library/:latest".len());
-        // A host with an underscore is no domain to the grammar; it is then the head of the path, and the runtime
-        // takes it for the host all the same.
+        // A host with an underscore is not a domain in the grammar. It is then the start of the path, but the runtime
+        // still takes it for the host.
         let prefix = domain.map_or("", |domain| domain.name);
         whole.push_str(prefix);
         if domain.is_some() {
@@ -87,12 +87,12 @@ impl Reference {
         &self.text[self.slash + 1..self.name_end]
     }
 
-    /// Registry and repository, `docker.io/library/nginx`: what the kubelet looks credentials up by.
+    /// Registry and repository, `docker.io/library/nginx`: the name for the kubelet's credential lookup.
     pub fn name(&self) -> &str {
         &self.text[..self.name_end]
     }
 
-    /// The tag; `latest` where neither tag nor digest is written; `None` where only a digest is.
+    /// The tag; `latest` if neither tag nor digest is written; `None` if only a digest is.
     pub fn tag(&self) -> Option<&str> {
         let end = self.digest_start.map_or(self.text.len(), |start| start - 1);
         self.text.get(self.name_end + 1..end)
@@ -103,19 +103,19 @@ impl Reference {
         self.tag_is_written
     }
 
-    /// The digest, `algorithm:hex`.
+    /// The digest in the form `algorithm:hex`, if written.
     pub fn digest(&self) -> Option<&str> {
         self.digest_start.map(|start| &self.text[start..])
     }
 
-    /// Whether it names no registry, so that CRI-O looks for one itself (`IsShortName` in containers/image
-    /// `pkg/shortnames`). The kubelet passes such a name on as it is.
+    /// Whether the text names no registry, so that CRI-O looks for one itself (`IsShortName` in containers/image
+    /// `pkg/shortnames`). The kubelet passes such a name on unchanged.
     pub const fn is_short_name(&self) -> bool {
         self.short_name
     }
 
-    /// What containerd pulls (`ParseDockerRef`), and names in its errors: normalised, and of tag and digest the
-    /// digest alone.
+    /// The reference that containerd pulls (`ParseDockerRef`) and names in its errors: normalized, and only the
+    /// digest if there are both tag and digest.
     pub fn containerd_ref(&self) -> String {
         match self.digest() {
             Some(digest) => format!("{}@{digest}", self.name()),
@@ -123,8 +123,8 @@ impl Reference {
         }
     }
 
-    /// What the kubelet sends to the runtime for the reference that was written as `text` (`applyDefaultImageTag`):
-    /// the name is not normalised, only a missing tag is added.
+    /// The reference that the kubelet sends to the runtime, if it was written as `text` (`applyDefaultImageTag`): the
+    /// name is not normalized, only a missing tag is added.
     pub fn cri_image(&self, text: &str) -> String {
         match self.tag() {
             Some(tag) if self.digest().is_none() && !text.strip_suffix(tag).is_some_and(|t| t.ends_with(':')) => {
@@ -135,7 +135,7 @@ impl Reference {
     }
 }
 
-/// The whole reference, tag filled in, digest kept.
+/// The whole reference, with the tag filled in and the digest kept.
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
@@ -145,13 +145,13 @@ impl fmt::Display for Reference {
 /// Why a reference cannot be parsed; its `Display` is the text of distribution/reference and go-digest.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum ReferenceError {
-    /// Anything that the grammar does not allow.
+    /// A violation of the grammar.
     #[error("invalid reference format")]
     Format,
-    /// Upper case in the repository, which is given as it was looked at: up to the first colon, `library/` filled in.
+    /// Upper case in the repository, which is given as it was checked: up to the first colon, `library/` filled in.
     #[error("invalid reference format: repository name ({0}) must be lowercase")]
     Uppercase(String),
-    /// The grammar would allow it in lower case: a registry like `My_Reg`, or a letter like the Kelvin sign.
+    /// The text would be valid in lower case: a registry like `My_Reg`, or a letter like the Kelvin sign.
     #[error("repository name must be lowercase")]
     LowercaseOnly,
     /// The path has more than 255 bytes.
@@ -160,10 +160,10 @@ pub enum ReferenceError {
     /// 64 hexadecimal digits and nothing else: an image id.
     #[error("invalid repository name ({0}), cannot specify 64-byte hexadecimal strings")]
     Identifier(String),
-    /// A digest that is neither sha256 nor sha384 nor sha512.
+    /// A digest with another algorithm than sha256, sha384 or sha512.
     #[error("unsupported digest algorithm")]
     DigestAlgorithm,
-    /// More or fewer digits than the digest's algorithm has.
+    /// The digest does not have the number of digits of its algorithm.
     #[error("invalid checksum digest length")]
     DigestLength,
     /// Upper case in a digest.
@@ -172,12 +172,12 @@ pub enum ReferenceError {
 }
 
 impl ReferenceError {
-    /// As the kubelet says it of the image written as `text`.
+    /// The kubelet's message for the image written as `text`.
     pub fn kubelet_text(&self, text: &str) -> String {
         format!("couldn't parse image name {}: {self}", quote(text))
     }
 
-    /// Which part of `text`, for which this error was given, is to blame, and what could be written instead.
+    /// The part of `text`, for which this error was returned, that is at fault, and a possible correction.
     pub fn blame(&self, text: &str) -> Blame {
         diagnose::blame(self, text)
     }

@@ -1,4 +1,4 @@
-//! containerd's words.
+//! containerd's error messages.
 
 use super::{
     Failure, NoEntry, Runtime, broken_connection, certificate_error, contacted_host, has_second_line, host_of, is_of,
@@ -58,9 +58,9 @@ pub(super) fn error(runtime: Runtime, reference: &Reference, failure: &Failure<'
     })
 }
 
-/// The error for an index that has nothing for the node. The transfer service pulls nothing, and says so when it looks at
-/// what is not there (`core/images/image.go`, `Config`): that takes an entry that the node could run all the same, and
-/// whose content was not pulled.
+/// The error for an index that has no entry for the node. The transfer service pulls nothing, and fails when it looks
+/// for the content (`core/images/image.go`, `Config`). That lookup accepts an entry that the node could run but whose
+/// content was not pulled.
 pub(super) fn no_entry(runtime: Runtime, reference: &Reference, missing: NoEntry<'_>) -> String {
     if runtime == Runtime::ContainerdOne {
         let full = reference.containerd_ref();
@@ -75,7 +75,7 @@ pub(super) fn no_entry(runtime: Runtime, reference: &Reference, missing: NoEntry
     format!("{NOT_FOUND}get image config descriptor: {why}")
 }
 
-/// The error for a manifest that is there and whose contents cannot be pulled.
+/// The error for a manifest that exists but whose contents cannot be pulled.
 pub(super) fn fault(runtime: Runtime, reference: &Reference, fault: &Fault) -> Option<String> {
     let pulling = format!("failed to pull and unpack image \"{}\": ", reference.containerd_ref());
     let host = contacted_host(reference);
@@ -85,7 +85,7 @@ pub(super) fn fault(runtime: Runtime, reference: &Reference, fault: &Fault) -> O
             let url = format!("https://{host}/v2/{}/manifests/{digest}", reference.repository());
             format!("{NOT_FOUND}{copying}content at {url} not found: not found")
         }
-        // The last words of `Fetch` in `core/remotes/docker/fetcher.go`, where no host has the blob.
+        // The last error of `Fetch` in `core/remotes/docker/fetcher.go`, if no host has the blob.
         Fault::Missing(Piece::Config | Piece::Layer, digest, media_type) => {
             format!(
                 "{NOT_FOUND}{copying}could not fetch content descriptor {digest} ({media_type}) from remote: not found"
@@ -122,9 +122,10 @@ const ACCESS_DENIED: &str = "pull access denied, repository does not exist or ma
 const INSUFFICIENT_SCOPE: &str = "pull access denied, repository does not exist or may require authorization: \
                                   server message: insufficient_scope: authorization failed";
 
-/// What containerd says of schema 1. It fetches no manifest of a type that it does not know (`core/remotes/docker/
-/// fetcher.go`); the one that it knows by name it refuses while it resolves the tag, where `HEAD` shows no digest, or
-/// else after that (`core/transfer/local/pull.go`). containerd 1.7 converts that one, and fails by what is in it.
+/// containerd's error for schema 1. containerd fetches no manifest of an unknown type
+/// (`core/remotes/docker/fetcher.go`). The type that it knows by name is refused while the tag is resolved if `HEAD`
+/// shows no digest, and otherwise after that (`core/transfer/local/pull.go`). containerd 1.7 converts schema 1, and
+/// fails on its contents.
 fn schema1(runtime: Runtime, manifest: &Manifest, pulling: &str, resolving: &str) -> Option<String> {
     const KNOWN: &str = "application/vnd.docker.distribution.manifest.v1+prettyjws";
     match manifest.media_type.as_deref() {
@@ -151,7 +152,7 @@ fn schema1(runtime: Runtime, manifest: &Manifest, pulling: &str, resolving: &str
     })
 }
 
-/// Docker Hub never says 404 of a repository.
+/// Whether Docker Hub refused the request with 401. It never answers 404 for a repository.
 fn is_hub_refusal(reference: &Reference, evidence: &Evidence) -> bool {
     evidence.status == Some(401) && reference.registry() == "docker.io"
 }
@@ -171,17 +172,17 @@ fn denied(runtime: Runtime, reference: &Reference, denial: Denial, failure: &Fai
     }
     match denial {
         Denial::DeniedOrAbsent if evidence.status == Some(401) => Some(INSUFFICIENT_SCOPE.to_owned()),
-        // It takes both user and password to answer a Basic challenge.
+        // Answering a Basic challenge takes both user and password.
         Denial::AuthRequired => Some(format!("{ACCESS_DENIED}authorization failed: no basic auth credentials")),
         Denial::Denied | Denial::Auth | Denial::BadCredentials | Denial::DeniedOrAbsent | Denial::NoChallenge => {
             unexpected_status(runtime, reference, failure)
         }
-        // It is said of a token endpoint alone.
+        // Only a token endpoint causes this.
         Denial::TokenRefused => None,
     }
 }
 
-/// `ErrUnexpectedStatus` of `core/remotes/errors/errors.go`, and behind it what `unexpectedResponseErr` of
+/// `ErrUnexpectedStatus` of `core/remotes/errors/errors.go`, followed by what `unexpectedResponseErr` of
 /// `core/remotes/docker/errcode.go` finds in the body.
 fn unexpected_status(runtime: Runtime, reference: &Reference, failure: &Failure<'_>) -> Option<String> {
     let evidence = failure.evidence;
@@ -189,8 +190,8 @@ fn unexpected_status(runtime: Runtime, reference: &Reference, failure: &Failure<
     let url = manifest_url(reference, evidence, query_escape);
     let line = |method: &str| format!("unexpected status from {method} request to {url}: {status}");
     if evidence.method == Some("GET") {
-        // Whether it was asked because `HEAD` was not allowed, whose words are lost, or for the digest, is not known; nor
-        // does containerd before 2.3 look at the status of the second.
+        // It is not known whether this request was made because `HEAD` was not allowed (that error is lost) or to get
+        // the digest. containerd before 2.3 does not look at the status of the second request either.
         let silent = evidence.body.as_ref().is_some_and(|body| body.errors.is_empty());
         return (has_second_line(runtime) && silent).then(|| line("GET"));
     }
@@ -205,14 +206,14 @@ fn unexpected_status(runtime: Runtime, reference: &Reference, failure: &Failure<
         None => None,
     };
     Some(match explained {
-        // Words that come with another status do not count.
+        // Errors that come with another status are ignored.
         Some((status, _)) if status != 403 => line("HEAD"),
         Some((_, Evidence { body: Some(body), .. })) => format!("{}{}", line("HEAD"), second_line(&body.errors)),
         _ => format!("{}…", line("HEAD")),
     })
 }
 
-/// `errors.Join` with the `Errors` of a body: each in a line of its own.
+/// `errors.Join` with the `Errors` of a body: each on its own line.
 fn second_line(errors: &[RegistryError]) -> String {
     match errors {
         [] => String::new(),
@@ -224,7 +225,8 @@ fn second_line(errors: &[RegistryError]) -> String {
     }
 }
 
-/// The codes that containerd has words for (`core/remotes/docker/errdesc.go`); all others are unknown to it.
+/// The error codes that containerd knows, with their messages (`core/remotes/docker/errdesc.go`); it treats all
+/// others as unknown.
 const CODES: [(&str, &str); 5] = [
     ("UNSUPPORTED", "The operation is unsupported."),
     ("UNAUTHORIZED", "authentication required"),
@@ -233,7 +235,7 @@ const CODES: [(&str, &str); 5] = [
     ("TOOMANYREQUESTS", "too many requests"),
 ];
 
-/// `Error.Error` and `ErrorCode.Error`: the code alone where the message says no more.
+/// `Error.Error` and `ErrorCode.Error`: only the code if the message adds nothing.
 fn words_of(error: &RegistryError) -> String {
     let known = CODES.into_iter().find(|(code, _)| *code == error.code);
     let (code, usual) = known.unwrap_or(("UNKNOWN", "unknown error"));
@@ -244,12 +246,12 @@ fn words_of(error: &RegistryError) -> String {
     }
 }
 
-/// What becomes of the parameters in an event.
+/// How the query parameters of a URL appear in an event.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Query {
-    /// The status of an answer is shown with the URL as it is.
+    /// As they are: an error about the status of an answer shows the URL unchanged.
     Shown,
-    /// The URL of a request without answer is redacted (`SanitizeError` in `internal/cri/util/sanitize.go`).
+    /// Redacted: the URL of a request without an answer (`SanitizeError` in `internal/cri/util/sanitize.go`).
     Redacted,
 }
 
@@ -275,7 +277,7 @@ fn query_of(evidence: &Evidence, query: Query) -> String {
 
 const REDACTED: &str = "[REDACTED]";
 
-/// How `doBearerAuth` of `core/remotes/docker/authorizer.go` begins every error of a token request.
+/// The prefix that `doBearerAuth` of `core/remotes/docker/authorizer.go` puts before every error of a token request.
 fn fetching(with_credential: bool) -> &'static str {
     if with_credential {
         "failed to authorize: failed to fetch oauth token: "
@@ -294,7 +296,7 @@ fn token_refused(evidence: &Evidence, with_credential: bool) -> Option<String> {
     Some(format!("{}unexpected status from {method} request to {url}{query}: {status}", fetching(with_credential)))
 }
 
-/// A good answer that holds no token.
+/// The error for a successful answer that contains no token.
 fn no_token(evidence: &Evidence, with_credential: bool) -> Option<String> {
     let words = evidence.message.as_deref()?;
     let is_of_decoder = words.starts_with("authorization server did not") || words.starts_with("unable to decode");
@@ -308,7 +310,7 @@ fn unknown_text(runtime: Runtime, reference: &Reference, unknown: Unknown, failu
         Unknown::AuthServer if evidence.status.is_some_and(|status| status < 400) => {
             no_token(evidence, failure.with_credential)
         }
-        // A good status of what is no manifest, or a 401 elsewhere, says something else.
+        // A success status for something that is not a manifest, or a 401 elsewhere, has another message.
         Unknown::RateLimited | Unknown::RegistryError | Unknown::AuthServer
             if evidence.status.is_none_or(|status| status < 300 || status == 401) =>
         {
@@ -319,7 +321,7 @@ fn unknown_text(runtime: Runtime, reference: &Reference, unknown: Unknown, failu
         }
         Unknown::RateLimited | Unknown::RegistryError => unexpected_status(runtime, reference, failure),
         Unknown::Tls(fault) => transport(&certificate_error(fault, evidence)?),
-        // What is in the way of one request names its URL, which may be any host's.
+        // An error that prevents a request names its URL, which can be any host's.
         Unknown::NodeConfig => evidence.message.clone().filter(|words| !words.starts_with("net/http: ")),
         Unknown::PlainHttp => transport("http: server gave HTTP response to HTTPS client"),
         Unknown::NoSuchHost => {
@@ -332,7 +334,7 @@ fn unknown_text(runtime: Runtime, reference: &Reference, unknown: Unknown, failu
     }
 }
 
-/// Go's `url.Error`.
+/// Go's `url.Error`, for a request without an answer.
 fn no_answer(reference: &Reference, failure: &Failure<'_>, what: &str) -> Option<String> {
     let evidence = failure.evidence;
     if is_token_request(evidence) {

@@ -1,4 +1,4 @@
-//! CRI-O's words.
+//! CRI-O's error messages.
 
 use super::{
     Failure, NoEntry, REFUSED, broken_connection, certificate_error, contacted_host, is_of, is_ping, is_token_request,
@@ -10,8 +10,8 @@ use crate::kubelet::verdict::Cause;
 use crate::kubelet::verdict::fault::{Fault, Piece};
 use crate::text::go::quote::quote;
 
-/// The error of one `PullImage`. A short name is that of Docker Hub, as where the node's registries.conf has no other
-/// registry to search.
+/// The error of one `PullImage`. A short name is taken for one of Docker Hub, as if the node's registries.conf had no
+/// other registry to search.
 pub(super) fn error(reference: &Reference, failure: &Failure<'_>) -> Option<String> {
     let evidence = failure.evidence;
     if is_refused_name(reference) {
@@ -33,7 +33,7 @@ pub(super) fn error(reference: &Reference, failure: &Failure<'_>) -> Option<Stri
         {
             return None;
         }
-        // A good status, or a 401 elsewhere, says something else.
+        // A success status, or a 401 elsewhere, has another message.
         Cause::Unknown(_) if evidence.status.is_some_and(|status| status < 300 || status == 401) => return None,
         Cause::Unknown(_) if is_token_request(evidence) => token_refused(evidence)?,
         Cause::Unknown(_) if is_ping(evidence) => pinging(reference, evidence),
@@ -44,8 +44,8 @@ pub(super) fn error(reference: &Reference, failure: &Failure<'_>) -> Option<Stri
     Some(after_artifact(&image, &format!("get manifest from ref: create image source: {cause}")))
 }
 
-/// A first part of the name with a letter in upper case and without dot or port is a registry to containerd, and part of
-/// a bad name to the parser of CRI-O.
+/// Whether CRI-O's parser refuses the name. If the first part of a name has an upper-case letter and neither dot nor
+/// port, containerd takes it for a registry, but CRI-O for part of a bad name.
 fn is_refused_name(reference: &Reference) -> bool {
     let registry = reference.registry();
     !registry.contains(['.', ':']) && registry.bytes().any(|byte| byte.is_ascii_uppercase())
@@ -55,14 +55,15 @@ fn initializing(reference: &Reference) -> String {
     format!("initializing source docker://{}: ", familiar(reference))
 }
 
-/// The failed image is tried once more as an artifact, which fails the same way in other words (`PullImage` in
-/// `internal/storage/image.go` of CRI-O 1.36).
+/// The error after the second attempt. CRI-O tries the failed image once more as an artifact, which fails the same
+/// way with another message (`PullImage` in `internal/storage/image.go` of CRI-O 1.36).
 fn after_artifact(image: &str, artifact: &str) -> String {
     format!("unable to pull image or OCI artifact: pull image err: {image}; artifact err: image reference: {artifact}")
 }
 
-/// The error for an index that has nothing for the node (`chooseInstance` of containers/image,
-/// `internal/manifest/{oci_index,docker_schema2_list}.go`). It names the variant that the node finds: `v8` on every arm64.
+/// The error for an index that has no entry for the node (`chooseInstance` of containers/image,
+/// `internal/manifest/{oci_index,docker_schema2_list}.go`). The message names the variant that the node detects: `v8`
+/// on every arm64.
 pub(super) fn no_entry(reference: &Reference, missing: NoEntry<'_>) -> Option<String> {
     let node = missing.node?;
     let variant = match (&*node.architecture, &*node.variant) {
@@ -78,7 +79,7 @@ pub(super) fn no_entry(reference: &Reference, missing: NoEntry<'_>) -> Option<St
     Some(after_artifact(&image, &format!("choose manifest instance: {none}")))
 }
 
-/// The error for a manifest that is there and whose contents cannot be pulled.
+/// The error for a manifest that exists but whose contents cannot be pulled.
 pub(super) fn fault(reference: &Reference, manifest: &Manifest, fault: &Fault) -> Option<String> {
     let image = familiar(reference);
     let source = format!("initializing image from source docker://{image}: ");
@@ -111,10 +112,10 @@ pub(super) fn fault(reference: &Reference, manifest: &Manifest, fault: &Fault) -
     Some(after_artifact(&cause, &artifact))
 }
 
-/// `httpResponseToError` in `docker/errors.go` of containers/image.
+/// The error for a refused token request: `httpResponseToError` in `docker/errors.go` of containers/image.
 fn token_refused(evidence: &Evidence) -> Option<String> {
     Some(match evidence.status? {
-        // So it is called whether a password was sent or not.
+        // The message is the same whether a password was sent or not.
         401 => format!("unable to retrieve auth token: invalid username/password: {}", words_of(evidence)),
         429 => "too many requests to registry".to_owned(),
         _ => format!("Requesting bearer token: received unexpected HTTP status: {}", status_line(evidence)?),
@@ -125,7 +126,8 @@ fn pinging(reference: &Reference, evidence: &Evidence) -> String {
     format!("pinging container registry {}: {}", contacted_host(reference), words_of(evidence))
 }
 
-/// Errors of the network are not tried again as an artifact. A registry is asked whether it is one before anything else.
+/// The error for a network failure. CRI-O does not retry these as an artifact. Its first request to a registry checks
+/// whether the host is one.
 fn network(reference: &Reference, unknown: Unknown, failure: &Failure<'_>) -> Option<String> {
     let evidence = failure.evidence;
     let own = contacted_host(reference);
@@ -145,13 +147,13 @@ fn network(reference: &Reference, unknown: Unknown, failure: &Failure<'_>) -> Op
     } else {
         format!("pinging container registry {own}: Get \"https://{own}/v2/\"")
     };
-    // `ECONNREFUSED` has an error of its own (`server/image_pull.go` of CRI-O).
+    // CRI-O has a separate error for `ECONNREFUSED` (`server/image_pull.go`).
     let unavailable = if what == REFUSED { "RegistryUnavailable: " } else { "" };
     Some(format!("{unavailable}unable to pull image: {}{asking}: {what}", initializing(reference)))
 }
 
-/// `getBearerToken` in `docker/docker_client.go` of containers/image asks for its own scope alone. The user's name is
-/// left out.
+/// The query of a token request. `getBearerToken` in `docker/docker_client.go` of containers/image asks for its own
+/// scope alone. The user name is left out.
 fn query_of(reference: &Reference, failure: &Failure<'_>) -> String {
     let request = failure.evidence.token.as_deref();
     let scope = format!("repository:{}:pull", reference.repository());
@@ -164,7 +166,7 @@ fn query_of(reference: &Reference, failure: &Failure<'_>) -> String {
     }
 }
 
-/// `registryHTTPResponseToError` in `docker/errors.go` of containers/image; an ellipsis where the body is not known.
+/// `registryHTTPResponseToError` in `docker/errors.go` of containers/image; an ellipsis if the body is not known.
 fn words_of(evidence: &Evidence) -> String {
     let unknown = || "…".to_owned();
     let status = match evidence.status {
@@ -208,7 +210,8 @@ fn words_of(evidence: &Evidence) -> String {
     }
 }
 
-/// `Errors.UnmarshalJSON` of docker/distribution leaves of an error without message and detail its code.
+/// The first error as text. `Errors.UnmarshalJSON` of docker/distribution reduces an error without message and detail
+/// to its code.
 fn first_error(error: &RegistryError) -> String {
     let code = if usual(&error.code) == UNKNOWN { "UNKNOWN" } else { &error.code };
     match !error.detail && (error.message.is_empty() || error.message == usual(code)) {
@@ -217,7 +220,7 @@ fn first_error(error: &RegistryError) -> String {
     }
 }
 
-/// A message that is the code's own is shown alone.
+/// The code and its message. A message that is the code's default is shown alone.
 fn reworded(code: &str, message: &str) -> String {
     if message == usual(code) { message.to_owned() } else { format!("{}: {message}", in_words(code)) }
 }
@@ -228,8 +231,8 @@ fn in_words(code: &str) -> String {
 
 const UNKNOWN: &str = "unknown error";
 
-/// The message of a code (`registry/api/errcode/register.go` and `registry/api/v2/errors.go` of docker/distribution
-/// 2.8.3).
+/// The default message of a code (`registry/api/errcode/register.go` and `registry/api/v2/errors.go` of
+/// docker/distribution 2.8.3).
 fn usual(code: &str) -> &'static str {
     match code {
         "UNSUPPORTED" => "The operation is unsupported.",
@@ -253,7 +256,8 @@ fn usual(code: &str) -> &'static str {
     }
 }
 
-/// `reference.FamiliarString`: Docker Hub's own prefixes left out; of tag and digest CRI-O keeps the digest.
+/// `reference.FamiliarString`: Docker Hub's own prefixes are left out. If there are both tag and digest, CRI-O keeps
+/// the digest.
 fn familiar(reference: &Reference) -> String {
     let full = reference.containerd_ref();
     let short = full.strip_prefix("docker.io/");

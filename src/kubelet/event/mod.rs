@@ -1,10 +1,10 @@
 //! The text that `kubectl describe pod` would show for a pull that fails.
 //!
-//! The kubelet's own words follow `pkg/kubelet/images/image_manager.go` and
-//! `pkg/kubelet/kuberuntime/kuberuntime_image.go` of Kubernetes 1.37; the runtime's follow containerd
-//! 2.4 (`core/remotes/docker`, `internal/cri/server/images`) and CRI-O 1.36 with containers/image 5.38. An ellipsis
-//! stands for what only the node knows: the address of its name server, or what a registry writes into the body of an
-//! answer that was not asked for here. Where more than that is uncertain there is no text at all.
+//! The kubelet's messages follow `pkg/kubelet/images/image_manager.go` and
+//! `pkg/kubelet/kuberuntime/kuberuntime_image.go` of Kubernetes 1.37. The runtime's messages follow containerd 2.4
+//! (`core/remotes/docker`, `internal/cri/server/images`) and CRI-O 1.36 with containers/image 5.38. An ellipsis
+//! replaces what only the node knows: the address of its name server, or what a registry writes into the body of an
+//! answer that was not requested here. If more than that is uncertain, there is no text at all.
 
 mod containerd;
 mod crio;
@@ -22,22 +22,22 @@ use crate::resource::workload::{ContainerKind, ImageText, ImageUse, InvalidImage
 use crate::text::go::quote::quote;
 use crate::text::go::url::query_escape;
 
-/// One attempt that failed.
+/// One failed attempt to pull.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Failure<'a> {
-    /// Why.
+    /// The cause of the failure.
     pub cause: Cause,
-    /// What was seen.
+    /// The observed answer: status, URL and error body.
     pub evidence: &'a Evidence,
-    /// The manifest, where it is there and cannot be used.
+    /// The manifest, if it exists but cannot be used.
     pub manifest: Option<&'a Manifest>,
-    /// What the same question was answered by `GET`, where that was asked for the words alone.
+    /// The answer to the same request by `GET`, if that was made for its error body alone.
     pub explained: Option<&'a Outcome>,
-    /// Whether there are a user and a password to be sent. An entry with an empty user is an anonymous pull.
+    /// Whether a user and a password would be sent. An entry with an empty user is an anonymous pull.
     pub with_credential: bool,
 }
 
-/// A manifest that is there leaves no evidence of a failure.
+/// Empty evidence: a manifest that exists leaves no evidence of a failure.
 static NOTHING: Evidence = Evidence {
     status: None,
     method: None,
@@ -54,7 +54,7 @@ static NOTHING: Evidence = Evidence {
 };
 
 impl<'a> Failure<'a> {
-    /// The failure in an outcome; `None` where the manifest was found and can be used.
+    /// The failure in an outcome; `None` if the manifest was found and can be used.
     pub fn of(outcome: &'a Outcome, with_credential: bool) -> Option<Self> {
         let (cause, evidence) = match outcome {
             Outcome::Found(Manifest { defect: Some(defect), .. }) => (Cause::Defect(*defect), &NOTHING),
@@ -74,21 +74,21 @@ impl<'a> Failure<'a> {
     }
 }
 
-/// An index that has nothing for the node.
+/// An index that has no entry for the node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoEntry<'a> {
     /// The digest of the index.
     pub digest: &'a str,
-    /// The digest of an entry that the node could run and its runtime did not pull: `linux/386` on amd64.
+    /// The digest of an entry that the node could run but its runtime did not pull: `linux/386` on amd64.
     pub left_out: Option<&'a str>,
-    /// Whether it is Docker's manifest list, and no OCI index.
+    /// Whether the index is a Docker manifest list rather than an OCI index.
     pub is_list: bool,
-    /// The platform of the node, where it is known.
+    /// The platform of the node, if known.
     pub node: Option<&'a Platform>,
 }
 
-/// The event for an image use that fails, or would fail as far as can be told; `None` where the kubelet gets no chance
-/// to say anything, or nothing certain can be said.
+/// The event for an image use that fails, or would fail as far as is known. `None` if the kubelet reports nothing, or
+/// nothing certain is known.
 pub fn of_verdict(
     runtime: Runtime,
     image: &ImageUse,
@@ -117,8 +117,9 @@ pub fn of_verdict(
         _ => return None,
     };
     match (cause, &image.image) {
-        // The API server refuses white space around a container's image; no pod of such a template ever exists. It takes
-        // that of a volume (`validateImageVolumeSource` of `pkg/apis/core/validation`, Kubernetes 1.37).
+        // The API server refuses white space around a container's image, so no pod of such a template ever exists. It
+        // accepts white space around a volume's (`validateImageVolumeSource` of `pkg/apis/core/validation`,
+        // Kubernetes 1.37).
         (_, ImageText::Invalid(InvalidImage::Unparsable(_)))
             if text.trim() != text && image.container.kind != ContainerKind::Volume =>
         {
@@ -130,7 +131,7 @@ pub fn of_verdict(
             Cause::Defect(Defect::ContentMissing | Defect::ContentMismatch | Defect::BadManifest),
             ImageText::Reference(reference),
         ) => of_content(runtime, text, reference, pull, answer?),
-        // It is pulled, and its container dies without a word of the kubelet about the image.
+        // The image is pulled, and its container dies without an event of the kubelet about the image.
         (Cause::Defect(Defect::IndexLies), _) => None,
         (Cause::Platform, ImageText::Reference(reference)) => no_platform(runtime, text, reference, pull, answer?),
         (_, ImageText::Reference(reference)) => after_attempts(runtime, text, reference, pull, answer?),
@@ -138,8 +139,8 @@ pub fn of_verdict(
     }
 }
 
-/// The event after the attempts that were made for the image written as `image`; `None` where one succeeded, none was
-/// made, or nothing certain can be said.
+/// The event after the attempts that were made for the image written as `image`. `None` if one succeeded, none was
+/// made, or nothing certain is known.
 pub fn after_attempts(
     runtime: Runtime,
     image: &str,
@@ -152,12 +153,12 @@ pub fn after_attempts(
     match forbidden.len() {
         0 => {}
         1 => {
-            // An answer that says that it is not there is explained before one that forbids it.
+            // An answer that the image is absent is explained before one that denies access.
             let absent = |(_, outcome): &(Option<usize>, Outcome)| matches!(outcome, Outcome::Absent(_));
             let explained = answer.explained.as_ref().filter(|_| !answer.attempts.iter().any(absent));
             forbidden.into_iter().for_each(|failure| failure.explained = explained);
         }
-        // Each has words of its own, and those of one at most were asked for.
+        // Each answer has its own message, and only one of them at most was requested.
         _ if has_second_line(runtime) => return None,
         _ => {}
     }
@@ -168,13 +169,13 @@ fn is_forbidden_by_head(failure: &Failure<'_>) -> bool {
     failure.cause == Cause::Denied(Denial::Denied) && failure.evidence.method != Some("GET")
 }
 
-/// Whether containerd asks once more by `GET` for the words of a 403 (`withGETErrorBody` in
+/// Whether containerd repeats the request by `GET` for the error body of a 403 (`withGETErrorBody` in
 /// `core/remotes/docker/resolver.go`, since 2.3).
 const fn has_second_line(runtime: Runtime) -> bool {
     matches!(runtime, Runtime::Containerd | Runtime::Containerd2_3)
 }
 
-/// One failure per attempt; `None` where one is none.
+/// Returns one failure per attempt; `None` if an attempt did not fail.
 fn failures<'a>(pull: &PullContext, attempts: &'a [(Option<usize>, Outcome)]) -> Option<Vec<Failure<'a>>> {
     let sends = |at: usize| {
         let credential = pull.credentials.get(at).map(|found| &found.credential);
@@ -185,8 +186,8 @@ fn failures<'a>(pull: &PullContext, attempts: &'a [(Option<usize>, Outcome)]) ->
     attempts.iter().map(failure).collect()
 }
 
-/// The event where the last attempt found an index that has nothing for the node. A manifest of one image is pulled
-/// whatever it is for, and its container dies without a word of the kubelet about the image.
+/// The event if the last attempt found an index that has no entry for the node. A manifest of a single image is
+/// pulled whatever its platform, and its container dies without an event of the kubelet about the image.
 fn no_platform(
     runtime: Runtime,
     image: &str,
@@ -197,11 +198,11 @@ fn no_platform(
     let (Some((_, Outcome::Found(manifest))), Some(Ok(content))) = (answer.attempts.last(), &answer.content) else {
         return None;
     };
-    // The kubelet would go on with the next credential, whose answer is not known.
+    // The kubelet would continue with the next credential, whose answer is not known.
     let was_last = answer.attempts.len() >= pull.credentials.len();
     let Content::Index(entries) = &**content else { return None };
     let node = pull.nodes.iter().find_map(Nodes::platform);
-    // The transfer service pulls for the node's own platform, and then looks for what the node can run.
+    // The transfer service pulls for the node's own platform, and then looks for an entry that the node can run.
     let runs = node.and_then(|node| choose(Runtime::ContainerdOne, node, entries));
     let missing = NoEntry {
         left_out: runs.filter(|_| runtime.has_transfer_service()).and_then(|entry| entry.digest.as_deref()),
@@ -213,7 +214,7 @@ fn no_platform(
     no_entry(runtime, image, reference, &failures(pull, earlier)?, missing)
 }
 
-/// The event where the last attempt found a manifest whose contents cannot be pulled.
+/// The event if the last attempt found a manifest whose contents cannot be pulled.
 fn of_content(
     runtime: Runtime,
     image: &str,
@@ -222,7 +223,7 @@ fn of_content(
     answer: &PullAnswer,
 ) -> Option<String> {
     let Some((_, Outcome::Found(manifest))) = answer.attempts.last() else { return None };
-    // The kubelet would go on with the next credential, whose answer is not known.
+    // The kubelet would continue with the next credential, whose answer is not known.
     let was_last = answer.attempts.len() >= pull.credentials.len();
     let fault = content::fault(manifest, answer, &pull.nodes, runtime).filter(|_| was_last)?;
     let earlier = answer.attempts.get(..answer.attempts.len() - 1).unwrap_or_default();
@@ -234,7 +235,7 @@ fn of_content(
     aggregate(messages).map(|message| pull_failed_with(image, &message))
 }
 
-/// `Failed to pull image "X": …` of an index without an entry for the node, after the failures of other credentials.
+/// `Failed to pull image "X": …` for an index without an entry for the node, after the failures of other credentials.
 pub fn no_entry(
     runtime: Runtime,
     image: &str,
@@ -259,7 +260,7 @@ fn pull_failed_with(image: &str, message: &str) -> String {
     format!("Failed to pull image {}: {message}", quote(image))
 }
 
-/// The runtime's words for each failure; `None` where one of them is not certain.
+/// The runtime's message for each failure; `None` if one of them is not certain.
 fn messages(runtime: Runtime, reference: &Reference, failures: &[Failure<'_>]) -> Option<Vec<String>> {
     let words = failures.iter().map(|failure| match runtime {
         Runtime::Crio => crio::error(reference, failure),
@@ -268,7 +269,7 @@ fn messages(runtime: Runtime, reference: &Reference, failures: &[Failure<'_>]) -
     words.collect()
 }
 
-/// `NewAggregate(…).Error()` of apimachinery: every distinct message once, in brackets where there are several.
+/// `NewAggregate(…).Error()` of apimachinery: every distinct message once, in brackets if there are several.
 pub fn aggregate(messages: Vec<String>) -> Option<String> {
     let mut distinct: Vec<String> = Vec::with_capacity(messages.len());
     for message in messages {
@@ -282,18 +283,18 @@ pub fn aggregate(messages: Vec<String>) -> Option<String> {
     }
 }
 
-/// `InspectFailed`, after which the container waits with `InvalidImageName`.
+/// The `InspectFailed` event, after which the container waits with `InvalidImageName`.
 pub fn invalid_image_name(image: &str, error: &ReferenceError) -> String {
     format!("Failed to apply default image tag {}: {}", quote(image), error.kubelet_text(image))
 }
 
-/// `ErrImageNeverPull`.
+/// The text of `ErrImageNeverPull`, for pull policy `Never`.
 pub fn never_pulled(image: &str) -> String {
     format!("Container image {} is not present with pull policy of Never", quote(image))
 }
 
-/// `Failed`, for every container of a pod one of whose pull secrets cannot be decoded. Since 1.33 the keyring is built
-/// before anything is pulled, so the event names neither the image nor the secret.
+/// The `Failed` event for every container of a pod if one of its pull secrets cannot be decoded. Since 1.33 the
+/// keyring is built before anything is pulled, so the event names neither the image nor the secret.
 pub fn malformed_pull_secret(decoder_message: &str) -> String {
     format!("Error: {decoder_message}")
 }
@@ -306,7 +307,7 @@ fn contacted_host(reference: &Reference) -> &str {
     }
 }
 
-/// The tag or digest that is asked for.
+/// The requested tag or digest.
 fn target(reference: &Reference) -> &str {
     reference.digest().or_else(|| reference.tag()).unwrap_or("latest")
 }
@@ -317,13 +318,13 @@ fn is_token_request(evidence: &Evidence) -> bool {
     evidence.token.is_some() || !is_ping(evidence) && evidence.url.as_deref().is_some_and(elsewhere)
 }
 
-/// Whether the registry was asked for nothing but whether it is one, as CRI-O does before anything else.
+/// Whether the only request was the check that the host is a registry, which CRI-O makes first.
 fn is_ping(evidence: &Evidence) -> bool {
     evidence.url.as_deref().is_some_and(|url| url.ends_with("/v2/"))
 }
 
-/// The URL that was really asked: a registry may redirect to another host, and a mirror be asked in its place. `query`
-/// makes a mirror's `ns` what the event shows of it.
+/// The URL that was actually requested: a registry can redirect to another host, and a mirror can be asked instead.
+/// `query` formats a mirror's `ns` as the event shows it.
 fn manifest_url(reference: &Reference, evidence: &Evidence, query: impl Fn(&str) -> String) -> String {
     let host = contacted_host(reference);
     let elsewhere = evidence.url.as_deref().filter(|url| !is_of(url, host) || url.starts_with("http://"));
@@ -336,7 +337,7 @@ fn manifest_url(reference: &Reference, evidence: &Evidence, query: impl Fn(&str)
     }
 }
 
-/// Whether a URL is of the host as the reference names it; a URL does not show the port that is usual.
+/// Whether a URL has the host that the reference names. A URL does not show the default port.
 fn is_of(url: &str, host: &str) -> bool {
     let same = |found: &str| {
         found.eq_ignore_ascii_case(host)
@@ -349,7 +350,7 @@ fn host_of(url: &str) -> Option<&str> {
     url.split_once("://")?.1.split('/').next()
 }
 
-/// The parameters of a token request's URL, as `url.Values.Encode` sorts and writes them; `…` where some are not known.
+/// The parameters of a token request's URL, sorted and encoded like `url.Values.Encode`; `…` if some are not known.
 fn token_query(request: Option<&TokenRequest>, parameters: &[(&str, &str)]) -> String {
     if request.is_none_or(|request| request.has_query) {
         return "?…".to_owned();
@@ -360,14 +361,14 @@ fn token_query(request: Option<&TokenRequest>, parameters: &[(&str, &str)]) -> S
     if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
 }
 
-/// `dial tcp: lookup …`, without the port that the host may carry.
+/// `dial tcp: lookup …`, without a port in the host.
 fn no_such_host(host: &str) -> String {
     let port = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit());
     let name = host.rsplit_once(':').filter(|(_, end)| port(end)).map_or(host, |(name, _)| name);
     format!("dial tcp: lookup {name} on …: no such host")
 }
 
-/// What Go says of a connection that broke; `None` where its words depend on more than the failure.
+/// Go's message for a connection that broke; `None` if the message depends on more than the failure.
 fn broken_connection(evidence: &Evidence) -> Option<&'static str> {
     match evidence.message.as_deref()? {
         "EOF" => Some("EOF"),
@@ -376,10 +377,11 @@ fn broken_connection(evidence: &Evidence) -> Option<&'static str> {
     }
 }
 
-/// The address is the node's to find.
+/// Go's message for a refused connection. Only the node knows the address.
 const REFUSED: &str = "dial tcp …: connect: connection refused";
 
-/// Go's `http.Response.Status`: the number and the server's own words, else the usual ones (`net/http/status.go`).
+/// Go's `http.Response.Status`: the number and the server's own reason phrase, else the default one
+/// (`net/http/status.go`).
 fn status_line(evidence: &Evidence) -> Option<String> {
     let status = evidence.status?;
     if let Some(words) = evidence.details.as_ref().and_then(|details| details.reason.as_ref()) {
@@ -439,16 +441,16 @@ fn status_line(evidence: &Evidence) -> Option<String> {
     Some(format!("{status} {words}"))
 }
 
-/// What Go's `crypto/x509` says where rustls refused a certificate; `None` where the connection failed in another way,
-/// for which the two stacks have no words in common.
+/// The message of Go's `crypto/x509` when rustls refused a certificate. `None` if the connection failed in another
+/// way, for which the two stacks have no message in common.
 fn certificate_error(fault: TlsFault, evidence: &Evidence) -> Option<String> {
     const FAILED: &str = "tls: failed to verify certificate: x509: ";
     match fault {
         TlsFault::UnknownAuthority => Some(format!("{FAILED}certificate signed by unknown authority")),
         // Go adds the times.
         TlsFault::Expired => Some(format!("{FAILED}certificate has expired or is not yet valid: …")),
-        // rustls tells no certificate without names from one with a common name only; Go has other words for each, and
-        // for addresses.
+        // rustls does not distinguish a certificate without names from one that has only a common name. Go has a
+        // different message for each, and for addresses.
         TlsFault::WrongName => evidence.message.clone().filter(|words| {
             let names =
                 words.split_once("certificate is valid for ").and_then(|(_, names)| names.rsplit_once(", not "));

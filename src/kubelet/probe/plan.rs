@@ -1,5 +1,5 @@
-//! What is to be asked about one image: the kubelet's own attempts, the diagnoses, and what a pod or a rule wants to
-//! know of a manifest that is there.
+//! The questions about one image: the kubelet's own attempts, the diagnoses, and what a pod or a rule needs to know
+//! about an existing manifest.
 
 use crate::credential::pair::Credential;
 use crate::image::platform::Platform;
@@ -7,28 +7,28 @@ use crate::image::reference::Reference;
 use crate::image::runtime::Runtime;
 use crate::kubelet::probe::{Attempt, Target};
 
-/// Everything to be asked about one image with the credentials of one pod.
+/// All questions about one image with the credentials of one pod.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Plan {
     /// The image, as an anonymous question.
     pub image: Attempt,
-    /// What the kubelet tries, in its order; empty means one anonymous pull.
+    /// The credentials that the kubelet tries, in its order; empty means one anonymous pull.
     pub credentials: Vec<Credential>,
-    /// Diagnosis: whether it would be pullable without the credentials that were refused.
+    /// Diagnosis: whether the image can be pulled without the refused credentials.
     pub try_anonymous: bool,
-    /// Diagnosis: the operator's own credentials for it, to tell whether they would open what is refused.
+    /// Diagnosis: the operator's own credentials for the image, to find out whether they have access.
     pub supplied: Vec<Credential>,
-    /// Whether an absent tag shall be explained by the tag list.
+    /// Whether an absent tag is explained with the tag list.
     pub want_tags: bool,
-    /// What has to be read of a manifest that is there.
+    /// What to read of an existing manifest.
     pub look: Look,
 }
 
-/// How far an image is looked at.
+/// How deeply an image is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Depth {
-    /// As far as the runtime resolves a name: one `HEAD` of the manifest, and of the image for each platform of the
-    /// nodes where one is known.
+    /// Name resolution as the runtime does it: one `HEAD` of the manifest, and of the image for each platform of the
+    /// nodes if any is known.
     #[default]
     Head,
     /// Manifest, the image for each platform, and its configuration are read.
@@ -37,27 +37,27 @@ pub enum Depth {
     Layers,
 }
 
-/// What has to be read of a manifest that is there. By default nothing: on Docker Hub each reading counts as a pull.
+/// What to read of an existing manifest. Nothing by default: on Docker Hub each read counts as a pull.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Look {
-    /// The platforms that it is for: those of an index, or that in the configuration of a single image.
+    /// Whether to read the manifest's platforms: those of an index, or that in the configuration of a single image.
     pub platforms: bool,
-    /// Whether it is an image or another artifact.
+    /// Whether to determine if the manifest is an image or another artifact.
     pub kind: bool,
-    /// The sizes of what nodes of these platforms pull.
+    /// The platforms of nodes whose pull sizes are needed.
     pub sizes: Vec<Platform>,
-    /// The platforms whose images are looked at within an index.
+    /// The platforms whose images are checked within an index.
     pub nodes: Vec<Platform>,
-    /// How far they are looked at.
+    /// How deeply those images are checked.
     pub depth: Depth,
-    /// How the entry for a node is chosen.
+    /// The runtime, which decides how the entry for a node is chosen.
     pub runtime: Runtime,
-    /// The tag beside a digest, to see whether it still leads there.
+    /// The tag beside a digest, to check whether it still leads there.
     pub tag: Option<String>,
 }
 
 impl Plan {
-    /// A plan with all diagnoses but the operator's credentials.
+    /// A plan with all diagnoses except the operator's credentials.
     pub fn new(image: &Reference, credentials: Vec<Credential>) -> Self {
         Self {
             image: Attempt::new(image, None),
@@ -69,7 +69,7 @@ impl Plan {
         }
     }
 
-    /// What the kubelet itself would ask, with each credential, and the tag beside a digest.
+    /// The kubelet's own questions, with each credential, and the tag beside a digest.
     pub fn first_questions(&self) -> impl Iterator<Item = Attempt> {
         let none = self.credentials.is_empty().then_some(None);
         let credentials = self.credentials.iter().map(Some).chain(none);

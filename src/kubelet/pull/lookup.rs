@@ -1,26 +1,26 @@
-//! Which Secret of the inputs a reference leads to, and what is known of it there.
+//! Which Secret of the inputs a reference resolves to, and what is known about it.
 
 use super::{Resolver, SecretState, Via};
 use crate::inventory::Inventory;
 use crate::resource::secret::{Content, IgnoredBecause, NamedFrom, Presence, Producer, Secret};
 use crate::resource::workload::{Pod, SecretReference, kinds};
 
-/// A Secret that a reference leads to.
+/// A Secret that a reference resolves to.
 #[derive(Clone, Copy)]
 pub(super) struct Found<'a> {
-    /// Index in the inventory.
+    /// Index of the Secret in [`Inventory::secrets`].
     pub(super) index: usize,
     pub(super) secret: &'a Secret,
-    /// How certainly the pod's namespace has it.
+    /// How certain it is that the Secret is in the pod's namespace.
     pub(super) presence: Presence,
-    /// Whether others fit as well, and hold something else: which of them the cluster has is not known.
+    /// Whether other Secrets with different content match as well. Which one the cluster has is then not known.
     pub(super) ambiguous: bool,
 }
 
 impl<'a> Resolver<'a> {
-    /// Of several Secrets of one name the one that the pod means: its namespace must have it, the more certainly the
-    /// better, and overlays that define the same name keep to their own file. Within one file the last one counts: it is
-    /// applied over the others.
+    /// Returns the Secret that the pod means, of several with one name. The pod's namespace must contain it, and a
+    /// more certain match is preferred. Overlays that define the same name match only references in their own file.
+    /// Within one file the last one takes precedence, because it is applied over the others.
     pub(super) fn secret(&self, pod: &Pod, reference: &SecretReference, via: Via) -> Option<Found<'a>> {
         let from = named_from(self.inventory, pod, reference, via);
         let default = self.cluster.namespace.as_deref();
@@ -36,7 +36,7 @@ impl<'a> Resolver<'a> {
             .map(|(found, ambiguous)| Found { ambiguous, ..found })
     }
 
-    /// Why no Secret was found, where the inputs tell.
+    /// Why no Secret was found, if the inputs show it.
     pub(super) fn why_missing(&self, pod: &Pod, name: &str) -> String {
         let elsewhere = self.inventory.secrets.iter().filter(|secret| secret.name.value == name);
         let own = pod.namespace_or(self.cluster.namespace.as_deref());
@@ -51,7 +51,7 @@ impl<'a> Resolver<'a> {
     }
 }
 
-/// Those of the highest rank, in their order.
+/// Returns the candidates of the highest rank, in their order.
 pub(super) fn best<T, R: Ord>(candidates: impl Iterator<Item = T>, rank: impl Fn(&T) -> R) -> Vec<T> {
     let mut highest = None;
     let mut best = Vec::new();
@@ -68,8 +68,8 @@ pub(super) fn best<T, R: Ord>(candidates: impl Iterator<Item = T>, rank: impl Fn
     best
 }
 
-/// The first of equals, and whether another differs from it. Of several in one place, which is a namespace in a file, the
-/// last one is applied over the others.
+/// Returns the first of equal candidates, and whether another differs from it. If several are in one place, meaning
+/// one namespace in one file, the last one is applied over the others.
 pub(super) fn choose<T, P: PartialEq>(
     mut candidates: Vec<T>,
     place: impl Fn(&T) -> P,
@@ -86,7 +86,7 @@ pub(super) fn choose<T, P: PartialEq>(
     Some((first, ambiguous))
 }
 
-/// Where a reference stands, as kustomize sees it.
+/// The object and file that contain a reference, as kustomize sees them.
 fn named_from<'a>(inventory: &'a Inventory, pod: &Pod, reference: &SecretReference, via: Via) -> NamedFrom<'a> {
     let kind = match via {
         Via::Pod => inventory.resource(pod.resource).name.kind.as_str(),
@@ -97,7 +97,7 @@ fn named_from<'a>(inventory: &'a Inventory, pod: &Pod, reference: &SecretReferen
 }
 
 impl Found<'_> {
-    /// What is known of the Secret in the pod's namespace, and why.
+    /// The state of the Secret in the pod's namespace, and the reason.
     pub(super) fn state(&self, inventory: &Inventory) -> (SecretState, Option<String>) {
         if self.ambiguous {
             let reason =
@@ -105,7 +105,7 @@ impl Found<'_> {
             return (SecretState::Opaque, Some(reason.to_owned()));
         }
         let state = match (&self.secret.content, self.presence) {
-            // Whether it is there is not known, so neither is what the kubelet finds.
+            // Whether the Secret exists is not known, so neither is what the kubelet finds.
             (Content::Config(_) | Content::Malformed(_), Presence::Perhaps(_)) => SecretState::Opaque,
             (Content::Config(_), _) => SecretState::Readable,
             (Content::Opaque, _) => SecretState::Opaque,

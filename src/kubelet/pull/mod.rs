@@ -1,7 +1,7 @@
-//! Which secrets and credentials one image use gets: the kubelet's resolution, from the manifests alone.
+//! The pull secrets and credentials of one image use: the kubelet's resolution, from the manifests alone.
 //!
-//! Follows `plugin/pkg/admission/serviceaccount/admission.go`, `pkg/kubelet/kubelet_pods.go`
-//! (`getPullSecretsForPod`) and `pkg/credentialprovider/secrets/secrets.go` of Kubernetes 1.37.
+//! Follows `plugin/pkg/admission/serviceaccount/admission.go`, `pkg/kubelet/kubelet_pods.go` (`getPullSecretsForPod`)
+//! and `pkg/credentialprovider/secrets/secrets.go` of Kubernetes 1.37.
 
 mod lookup;
 mod pod;
@@ -25,17 +25,17 @@ use pod_pull::PodPull;
 use resolver::Resolver;
 use sibling::Siblings;
 
-/// Through what a pull secret reaches the pod.
+/// The list by which a pull secret reaches the pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Via {
     /// The pod's own `imagePullSecrets`.
     Pod,
-    /// Its service account's.
+    /// The service account's `imagePullSecrets`.
     ServiceAccount,
 }
 
 impl Via {
-    /// As JSON output names it.
+    /// The name in JSON output.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pod => "pod",
@@ -44,27 +44,27 @@ impl Via {
     }
 }
 
-/// What is known of a referenced secret.
+/// The state of a referenced secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretState {
-    /// In the inputs, and its credentials are readable.
+    /// The secret is in the inputs, and its credentials are readable.
     Readable,
-    /// Something in the inputs produces it, but its content is not to be seen.
+    /// Something in the inputs produces the secret, but its content is not visible.
     Opaque,
-    /// The operator gave its content, or a configuration that stands in for what the inputs lack.
+    /// The operator supplied the content, or a configuration that replaces what the inputs lack.
     Supplied,
-    /// Not in the inputs; the operator says that it exists.
+    /// The secret is not in the inputs, but the operator declares that it exists.
     Assumed,
     /// Nothing in the inputs produces it.
     Missing,
-    /// It is there, and the kubelet ignores it: wrong type, or type and key do not go together.
+    /// The secret exists, but the kubelet ignores it: its type is wrong, or its type and key do not match.
     Ignored,
-    /// It is there, and breaks every pull of the pod.
+    /// The secret exists, and breaks every pull of the pod.
     Malformed,
 }
 
 impl SecretState {
-    /// As JSON output names it.
+    /// The name in JSON output.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Readable => "readable",
@@ -81,15 +81,15 @@ impl SecretState {
 /// One name of the effective `imagePullSecrets`, resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PullSecret {
-    /// The secret's name.
+    /// The secret's name in `imagePullSecrets`.
     pub name: String,
-    /// Where it is named.
+    /// The place in the inputs that names the secret.
     pub span: Span,
-    /// Through what it reaches the pod.
+    /// The list that contains the name.
     pub via: Via,
-    /// What is known of it.
+    /// What is known about the secret.
     pub state: SecretState,
-    /// Why, where the state wants a reason.
+    /// The reason, for states that need one.
     pub reason: Option<String>,
     /// Index in [`Inventory::secrets`] of the object in the inputs.
     pub object: Option<usize>,
@@ -98,37 +98,37 @@ pub struct PullSecret {
 /// One credential that the kubelet tries for an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CandidateCredential {
-    /// The secret it comes from; `None` for the operator's configuration standing in for the node.
+    /// The secret that contains the credential; `None` for the operator's configuration in place of the node's own.
     pub secret: Option<String>,
     /// The kubelet's index key.
     pub index_key: String,
     /// The `auths` key as written.
     pub written_key: String,
-    /// What is sent.
+    /// The credential that is sent.
     pub credential: Credential,
 }
 
-/// What could still add a credential that is not to be seen from here.
+/// A possible source of further credentials that is not visible here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Blind {
     /// The service account is not in the inputs: it may carry pull secrets.
     ServiceAccount(String),
-    /// This referenced secret's content is unknown.
+    /// The content of this referenced secret is unknown.
     Secret(String),
-    /// Something in the inputs may add pull secrets to the pod, or to its service account: what it is called.
+    /// An object in the inputs, by its name, that may add pull secrets to the pod or to its service account.
     Patched(String),
-    /// The nodes authenticate by themselves at this registry, and nothing that was supplied stands in for them.
+    /// The nodes authenticate by themselves at this registry, and no supplied credential replaces theirs.
     Node(NodeIdentity),
 }
 
-/// What is known of the service account of a pod.
+/// The state of a pod's service account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AccountState {
-    /// It is in the inputs: index in [`Inventory::service_accounts`].
+    /// The account is in the inputs: index in [`Inventory::service_accounts`].
     Inputs(usize),
     /// The operator declared it.
     Declared,
-    /// Several of its name fit the pod, and differ: which one the pod gets is not known.
+    /// Several accounts of that name match the pod, and differ. Which one the pod gets is not known.
     Ambiguous,
     /// Nothing in the inputs defines it.
     #[default]
@@ -138,51 +138,50 @@ pub enum AccountState {
 /// The credentials of one image use.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PullContext {
-    /// The pull policy that the kubelet goes by; `None` where the API server refuses what is written.
+    /// The pull policy that the kubelet follows; `None` if the API server refuses the written one.
     pub pull_policy: Option<PullPolicy>,
     /// Effective service account name.
     pub service_account: String,
-    /// What is known of it.
+    /// What is known about the service account.
     pub account: AccountState,
-    /// The effective list, empty names left out.
+    /// The effective list, without empty names.
     pub secrets: Vec<PullSecret>,
-    /// What the kubelet tries, in its order. Empty means one anonymous pull.
+    /// The credentials that the kubelet tries, in its order. Empty means one anonymous pull.
     pub credentials: Vec<CandidateCredential>,
-    /// A pull secret with an entry for the image that another program has yet to write: the kubelet pulls with what it
-    /// will hold, and without a credential no more.
+    /// A pull secret with an entry for the image that another program will fill in later. The kubelet then pulls with
+    /// that credential, and no longer without one.
     pub unfilled: Option<String>,
-    /// What the operator's configuration has for the image where the pod has nothing: to explain a refusal, never to
-    /// turn it into a pass.
+    /// The operator's credentials for the image if the pod has none. They only explain a refusal, and never turn it
+    /// into a pass.
     pub supplied: Vec<Credential>,
-    /// What is not to be seen; empty when the list above is certain.
+    /// The sources that are not visible here. Empty if the list above is certain.
     pub blind: Vec<Blind>,
-    /// Where no credential is sent: the pull secrets with one for this image that another workload of the same service
-    /// account names itself. They show that the service account carries none, so that it is not blind.
+    /// Set if no credential is sent: the pull secrets for this image that another workload of the same service
+    /// account names itself. They show that the service account has none, so it is not a blind spot.
     pub sibling_secrets: Vec<String>,
-    /// Pull secrets of the service account with a credential for this image, where nothing that the pod's own list
-    /// brings has one: that list drops them.
+    /// Pull secrets of the service account with a credential for this image that the pod's own list drops. Empty if a
+    /// secret in the pod's own list has one.
     pub suppressed: Vec<String>,
     /// The secret that breaks every pull of the pod.
     pub breaking: Option<BreakingSecret>,
-    /// Whether something in the inputs may write another image into the pod than its object has.
+    /// Whether something in the inputs may replace the pod's image with another.
     pub rewritten: bool,
-    /// The nodes that the image has to fit; empty where nothing is known of them.
+    /// The nodes that the image has to fit; empty if none are known.
     pub nodes: Arc<[Nodes]>,
 }
 
-/// A pull secret that the API server takes and the kubelet cannot decode: no image of the pod can be pulled, public ones
-/// included.
+/// A pull secret that the API server accepts but the kubelet cannot decode. No image of the pod can be pulled, not
+/// even a public one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BreakingSecret {
-    /// Its name.
+    /// The secret's name in `imagePullSecrets`.
     pub name: String,
-    /// The kubelet's words.
+    /// The kubelet's error message.
     pub message: String,
 }
 
 /// Resolves the credentials of every image use of the inventory, in its order. `supplied` is the operator's
-/// configuration: it stands in for every referenced secret that the inputs do not define, and for the nodes' own
-/// identity.
+/// configuration. It replaces every referenced secret that the inputs do not define, and the nodes' own identity.
 pub fn resolve(inventory: &Inventory, cluster: &ClusterFacts, supplied: Option<&DockerConfig>) -> Vec<PullContext> {
     let resolver = Resolver::new(inventory, cluster, supplied);
     let pods: Vec<PodPull<'_>> = inventory.pods.iter().map(|pod| resolver.pod(pod)).collect();

@@ -1,4 +1,4 @@
-//! What the images of one pod share, and what each of them gets of it.
+//! The pull context that a pod's images share, and each image's part of it.
 
 use super::pod_pull::PodPull;
 use super::ring::{Found, is_unknown};
@@ -10,7 +10,7 @@ use crate::image::reference::Reference;
 use crate::resource::workload::{ImageText, ImageUse, InvalidImage, Pod, PodOrigin};
 
 impl<'a> PodPull<'a> {
-    /// What one image of the pod gets.
+    /// Returns the pull context of one image of the pod.
     pub(super) fn of_image(
         &self,
         image: &ImageUse,
@@ -54,7 +54,7 @@ impl<'a> PodPull<'a> {
         context.blind.extend(self.ring.open_secrets().map(|secret| Blind::Secret(secret.to_owned())));
     }
 
-    /// The service account's secrets that would bring a credential, where it is certain that nothing else does.
+    /// The service account's secrets that would provide a credential, if it is certain that nothing else does.
     fn suppressed(
         &self,
         reference: &Reference,
@@ -73,7 +73,7 @@ impl<'a> PodPull<'a> {
     }
 }
 
-/// The node's own credentials come after those of the secrets, from a keyring of their own
+/// Adds the node's own credentials. They come after those of the secrets, from a separate keyring
 /// (`pkg/credentialprovider/secrets/secrets.go`: a union of the secrets' ring and the node's).
 fn add_node(reference: &Reference, resolver: &Resolver<'_>, context: &mut PullContext) {
     let Some(identity) = resolver.cluster.operator.node_credentials.identity(reference) else { return };
@@ -83,7 +83,7 @@ fn add_node(reference: &Reference, resolver: &Resolver<'_>, context: &mut PullCo
             continue;
         }
         known = true;
-        // The same configuration stands in for a secret already.
+        // The same configuration already replaces a secret.
         let tried = |candidate: &CandidateCredential| {
             candidate.written_key == shown_key(found.written_key) && candidate.credential == *found.credential
         };
@@ -108,26 +108,26 @@ impl CandidateCredential {
 }
 
 impl Resolver<'_> {
-    /// Whether what a pull secret has for an image is known here and may be sent.
+    /// Whether a pull secret's credential for an image is known here and may be sent.
     pub(super) fn may_use(&self, reference: &Reference, found: &Found<'_, '_>) -> bool {
         let may_send = !found.origin.supplied || self.may_send(reference, found.entry.written_key);
         may_send && !found.is_unknown()
     }
 
-    /// Whether what the operator's configuration has for an image is known here and may be sent.
+    /// Whether the operator's credential for an image is known here and may be sent.
     fn knows(&self, reference: &Reference, found: &Match<'_>) -> bool {
         let unknown = self.supplied.is_some_and(|config| is_unknown(config, found.written_key));
         !unknown && self.may_send(reference, found.written_key)
     }
 }
 
-/// The pull policy that the kubelet goes by: the declared one, else the default of the reference. `always` is the
-/// admission plugin AlwaysPullImages: it sees pods alone, and before they are validated, so that it mends a wrong policy
-/// of a Pod, but not of a template.
+/// The pull policy that the kubelet follows: the declared one, else the default for the reference. `always` is the
+/// admission plugin AlwaysPullImages. The plugin sees only pods, and runs before they are validated, so it fixes a
+/// wrong policy of a Pod but not of a template.
 pub(super) fn effective_policy(image: &ImageUse, origin: PodOrigin, always: bool) -> Option<PullPolicy> {
     let policy = match &image.declared_policy {
         Some(declared) if !declared.value.is_empty() => PullPolicy::parse(&declared.value),
-        // Of `null` or a number no tag is known.
+        // The tag of `null` or a number is not known.
         _ if matches!(image.image, ImageText::Invalid(InvalidImage::Empty | InvalidImage::NotAString)) => {
             Some(PullPolicy::IfNotPresent)
         }
@@ -137,7 +137,7 @@ pub(super) fn effective_policy(image: &ImageUse, origin: PodOrigin, always: bool
     if mended { Some(PullPolicy::Always) } else { policy }
 }
 
-/// Through what the effective list reaches the pod.
+/// The list from which the effective pull secrets come.
 pub(super) const fn via(pod: &Pod) -> Via {
     if pod.pull_secrets.is_some() { Via::Pod } else { Via::ServiceAccount }
 }

@@ -1,4 +1,4 @@
-//! Looks up what a pod names: its service account, and the secrets of the effective list.
+//! Looks up the objects that a pod names: its service account, and the secrets of the effective list.
 
 use super::lookup::{best, choose};
 use super::pod::via;
@@ -16,34 +16,34 @@ use crate::resource::service_account::ServiceAccount;
 use crate::resource::workload::{Pod, SecretReference};
 use crate::text::placeholder::is_placeholder;
 
-/// All that resolution goes by.
+/// Everything that resolution depends on.
 pub(super) struct Resolver<'a> {
     pub(super) inventory: &'a Inventory,
     pub(super) cluster: &'a ClusterFacts,
-    /// The operator's configuration.
+    /// The operator's configuration, if one was supplied.
     pub(super) supplied: Option<&'a DockerConfig>,
-    /// The same as a keyring.
+    /// The operator's configuration as a keyring.
     pub(super) supplied_ring: Keyring,
 }
 
-/// The service account of a pod.
+/// A pod's service account.
 enum Account<'a> {
     Inputs(usize, &'a ServiceAccount),
     Declared(&'a DeclaredServiceAccount),
-    /// Several fit, and differ.
+    /// Several accounts match, and differ.
     Ambiguous,
     Undefined,
 }
 
-/// What a referenced secret holds, as far as is known.
+/// The content of a referenced secret, as far as it is known.
 enum ListedSecret<'a> {
-    /// These credentials; whether the operator gave them.
+    /// Known credentials, and whether the operator supplied them.
     Config(&'a DockerConfig, bool),
-    /// Nothing that the kubelet could use.
+    /// Nothing that the kubelet can use.
     Nothing,
-    /// It breaks every pull, with these words.
+    /// Broken content that fails every pull, with the kubelet's message.
     Breaks(&'a str),
-    /// Not to be seen.
+    /// Content that is not visible here.
     Unknown,
 }
 
@@ -62,14 +62,14 @@ impl<'a> Resolver<'a> {
         Self { inventory, cluster, supplied, supplied_ring }
     }
 
-    /// Whether a credential that the operator gave may be sent to an image's registry: one under a wildcard key would
-    /// otherwise reach any host that a stranger's manifest names.
+    /// Whether a credential from the operator may be sent to an image's registry. One under a wildcard key would
+    /// otherwise reach any host that an untrusted manifest names.
     pub(super) fn may_send(&self, reference: &Reference, written_key: &str) -> bool {
         let allowed = || self.cluster.credential_hosts.iter().any(|glob| key_matches(glob, reference.registry()));
         !is_wildcard(written_key) || allowed()
     }
 
-    /// The effective pull secrets of a pod, as the admission of service accounts fixes them.
+    /// The effective pull secrets of a pod, as the service account admission plugin sets them.
     pub(super) fn pod(&self, pod: &'a Pod) -> PodPull<'a> {
         let name = pod.service_account_name();
         let account = self.account(pod, name);
@@ -96,14 +96,14 @@ impl<'a> Resolver<'a> {
             AccountState::Ambiguous => true,
             AccountState::Inputs(_) | AccountState::Declared => false,
         };
-        // An operator may give the pods of its own kinds more secrets than the object shows.
+        // An operator can give the pods of its own kinds more secrets than the object shows.
         if undefined && pod.pull_secrets.is_none() || !pod.origin.is_whole() {
             pull.context.blind.push(Blind::ServiceAccount(name.to_owned()));
         }
         if let Some(patcher) = self.patcher(pod) {
             pull.context.blind.push(Blind::Patched(patcher.what.clone()));
         }
-        // All or nothing: a list of the pod's own, even `[{}]`, drops the service account's.
+        // The pod's own list, even `[{}]`, replaces the service account's entirely.
         for reference in pod.pull_secrets.as_ref().unwrap_or(&of_account).iter().filter(|it| !it.name.is_empty()) {
             self.add_secret(pod, reference, via(pod), &mut pull);
         }
@@ -124,7 +124,8 @@ impl<'a> Resolver<'a> {
         self.inventory.rewriters.iter().any(|rewriter| rewriter.covers(namespace))
     }
 
-    /// What may add pull secrets to a pod, or to its service account where that one's count.
+    /// An object that may add pull secrets to a pod, or to its service account if the pod uses that account's
+    /// secrets.
     fn patcher(&self, pod: &Pod) -> Option<&'a Patcher> {
         let namespace = pod.namespace_or(self.cluster.namespace.as_deref());
         self.inventory.patchers.iter().find(|patcher| {
@@ -139,8 +140,8 @@ impl<'a> Resolver<'a> {
         })
     }
 
-    /// The pull secrets of a service account. What the operator declares stands in no file: the pod's own place is
-    /// shown for it.
+    /// The pull secrets of a service account. A declaration by the operator is not in a file, so the pod's own place
+    /// is shown for it.
     fn references(&self, pod: &Pod, account: &Account<'a>) -> Vec<SecretReference> {
         match account {
             Account::Inputs(_, account) => account.pull_secrets.clone(),
@@ -175,10 +176,11 @@ impl<'a> Resolver<'a> {
         let reason = reason.flatten();
         let resolved = |state, reason, held| Resolved { state, reason, held, object };
         match (&state, content) {
-            // What the kubelet ignores or cannot decode, it does so whatever the operator says of the content.
+            // If the kubelet ignores or cannot decode the secret, that does not depend on content from the operator.
             (Some(SecretState::Ignored), _) => return resolved(SecretState::Ignored, reason, ListedSecret::Nothing),
             (Some(SecretState::Malformed), Some(Content::Malformed(malformed))) => {
-                // What the API server refuses never comes to exist; what the cluster has under that name is not known.
+                // An object that the API server refuses is never created. What the cluster has under that name is not
+                // known.
                 let held = match malformed.refused_by {
                     RefusedBy::Kubelet => ListedSecret::Breaks(&malformed.message),
                     RefusedBy::ApiServer => ListedSecret::Unknown,
@@ -190,7 +192,7 @@ impl<'a> Resolver<'a> {
         match (self.given(pod, &reference.name), state, content) {
             (Some(Ok(given)), ..) => {
                 let reason = Some(format!("its content is that of {}", given.file));
-                // The object of the inputs is not what the pod gets.
+                // The pod does not get the object of the inputs.
                 Resolved {
                     state: SecretState::Supplied,
                     reason,
@@ -207,7 +209,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// A secret that the inputs lack, and whose content is not given.
+    /// Resolves a secret that the inputs lack and whose content is not given.
     fn absent(&self, pod: &Pod, name: &str) -> Resolved<'a> {
         let namespace = pod.namespace_or(self.cluster.namespace.as_deref());
         let operator = &self.cluster.operator;
@@ -220,7 +222,7 @@ impl<'a> Resolver<'a> {
             let reason = format!("{why}; the supplied dockerconfigjson is used instead");
             (SecretState::Supplied, Some(reason), ListedSecret::Config(config, true))
         } else {
-            // An object whose name is encrypted, or a placeholder, may be the one that is named.
+            // An object whose name is encrypted, or a placeholder, may be the secret that the pod names.
             let certain = self.cluster.closed && self.inventory.knows_all_secrets();
             let held = if certain { ListedSecret::Nothing } else { ListedSecret::Unknown };
             (SecretState::Missing, Some(self.why_missing(pod, name)), held)
@@ -228,15 +230,15 @@ impl<'a> Resolver<'a> {
         Resolved { state, reason, held, object: None }
     }
 
-    /// The content that the operator gave for a secret; an error where the pod's namespace, which is not known, decides
-    /// between several.
+    /// The content that the operator gave for a secret. An error if several match and the choice depends on the pod's
+    /// namespace, which is not known.
     fn given(&self, pod: &Pod, name: &str) -> Option<Result<&'a SuppliedSecret, String>> {
         let given = &self.cluster.operator.pull_secrets;
         let ambiguous = format!("several are supplied for {name:?}, and the namespace of the pod is unknown");
         self.of_operator(pod, name, given, |given| &given.named).map(|found| found.ok_or(ambiguous))
     }
 
-    /// Of the operator's facts the one for an object that a pod names; `Some(None)` where several fit equally well.
+    /// Returns the operator's fact for an object that a pod names; `Some(None)` if several match equally well.
     fn of_operator<T>(
         &self,
         pod: &Pod,
@@ -246,7 +248,7 @@ impl<'a> Resolver<'a> {
     ) -> Option<Option<&'a T>> {
         let namespace = pod.namespace_or(self.cluster.namespace.as_deref());
         let fitting = facts.iter().filter(|&fact| named(fact).name == name && named(fact).fits(namespace));
-        // One for this very namespace is better than one for any.
+        // A fact for this namespace is preferred over one for any namespace.
         let rank = |fact: &T| namespace.is_some() && named(fact).namespace.as_deref() == namespace;
         let fitting: Vec<&T> = fitting.collect();
         let best = fitting.iter().map(|fact| rank(fact)).max()?;
@@ -270,8 +272,8 @@ impl<'a> Resolver<'a> {
             let is_hidden = pod.hidden.contains(&source(account));
             !is_hidden && (wanted.is_none() || has.is_none() || wanted == has)
         });
-        // One whose namespace is written out is better than one that names none, and overlays that define the same name
-        // keep to their own file.
+        // An account whose namespace is written out is preferred over one that names none. Overlays that define the
+        // same name match only within their own file.
         let found = best(fitting, |(_, account)| {
             (wanted == self.namespace(account.namespace.as_deref()), source(account) == pod.span.source)
         });
@@ -283,7 +285,7 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// The namespace of an object, from itself or from the operator.
+    /// The namespace of an object, from the object itself or from the operator.
     pub(super) fn namespace<'n>(&'n self, written: Option<&'n str>) -> Option<&'n str> {
         written.or(self.cluster.namespace.as_deref())
     }

@@ -1,22 +1,22 @@
-//! The keyring of a list of pull secrets, with what each credential comes from.
+//! The keyring of a list of pull secrets, with the origin of each credential.
 
 use crate::credential::dockerconfig::DockerConfig;
 use crate::credential::keyring::{Keyring, Match};
 
-/// A keyring that knows its secrets.
+/// A keyring that records the secrets of its credentials.
 #[derive(Debug, Default)]
 pub(super) struct Ring<'a> {
     keyring: Keyring,
     origins: Vec<Origin<'a>>,
 }
 
-/// Where credentials of a ring come from.
+/// The origin of credentials in a ring.
 #[derive(Debug)]
 pub(super) struct Origin<'a> {
     pub(super) config: &'a DockerConfig,
-    /// The secrets that have this content: several where one configuration stands in for them.
+    /// The secrets that have this content: several if one configuration replaces them.
     pub(super) secrets: Vec<String>,
-    /// Whether the operator gave it.
+    /// Whether the operator supplied it.
     pub(super) supplied: bool,
 }
 
@@ -28,8 +28,8 @@ pub(super) struct Found<'r, 'a> {
 }
 
 impl<'a> Ring<'a> {
-    /// Adds what a secret holds. A configuration that stands in for several secrets is tried once: twice the same would
-    /// be twice the same attempt.
+    /// Adds the content of a secret. A configuration that replaces several secrets is added once, because a second
+    /// copy would only repeat the attempt.
     pub(super) fn add(&mut self, config: &'a DockerConfig, secret: &str, supplied: bool) {
         let same = |origin: &&mut Origin<'_>| std::ptr::eq(origin.config, config);
         if supplied && let Some(origin) = self.origins.iter_mut().find(same) {
@@ -40,7 +40,7 @@ impl<'a> Ring<'a> {
         self.origins.push(Origin { config, secrets: vec![secret.to_owned()], supplied });
     }
 
-    /// Adds what another ring has and this one lacks.
+    /// Adds the entries of another ring that this one lacks.
     pub(super) fn merge(&mut self, other: &Self) {
         for origin in &other.origins {
             if !self.origins.iter().any(|known| std::ptr::eq(known.config, origin.config)) {
@@ -51,7 +51,7 @@ impl<'a> Ring<'a> {
         }
     }
 
-    /// The secrets that may have a credential for any repository, under a key that is yet to be written.
+    /// The secrets that may have a credential for any repository, because their key is not filled in yet.
     pub(super) fn open_secrets(&self) -> impl Iterator<Item = &str> {
         let open = self.origins.iter().filter(|origin| origin.config.is_open());
         open.flat_map(|origin| origin.secrets.iter().map(String::as_str))
@@ -65,18 +65,19 @@ impl<'a> Ring<'a> {
 }
 
 impl Found<'_, '_> {
-    /// Whether a credential helper has it and did not give it, or another program has yet to write it.
+    /// Whether the credential is unknown: a credential helper did not return it, or another program fills it in
+    /// later.
     pub(super) fn is_unknown(&self) -> bool {
         is_unknown(self.origin.config, self.entry.written_key)
     }
 
-    /// The secret that it comes from.
+    /// The secret that contains the credential.
     pub(super) fn secret(&self) -> &str {
         self.origin.secrets.first().map(String::as_str).unwrap_or_default()
     }
 }
 
-/// Whether the credential of a key is with a credential helper that did not give it, or yet to be written.
+/// Whether the credential of a key is unknown: a credential helper did not return it, or it is not filled in yet.
 pub(super) fn is_unknown(config: &DockerConfig, written_key: &str) -> bool {
     config.entries.iter().any(|entry| entry.hints.is_unknown() && entry.key == written_key)
 }

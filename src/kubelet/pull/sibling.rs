@@ -1,7 +1,7 @@
-//! What other workloads tell of a service account that is not in the inputs.
+//! What other workloads show about a service account that is not in the inputs.
 //!
-//! A workload that has to name a matching pull secret itself shows that its service account brings none: a pod beside
-//! it, with the same service account and without that secret, is pulled without credentials.
+//! If a workload has to name a matching pull secret itself, its service account provides none. A pod with the same
+//! service account and without that secret is then pulled without credentials.
 
 use std::collections::BTreeMap;
 
@@ -18,8 +18,8 @@ pub(super) struct Siblings<'a> {
     accounts: BTreeMap<Account<'a>, Ring<'a>>,
 }
 
-/// A service account that two pods certainly share. Where no namespace is known only pods of one file do: other files
-/// may be deployed to other namespaces.
+/// A service account that two pods certainly share. If the namespace is not known, only pods of one file share it,
+/// because other files may be deployed to other namespaces.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Account<'a> {
     place: Place<'a>,
@@ -36,7 +36,7 @@ impl<'a> Siblings<'a> {
     pub(super) fn of(resolver: &'a Resolver<'a>, pods: &[PodPull<'a>]) -> Self {
         let mut siblings = Self { resolver, accounts: BTreeMap::new() };
         for (pod, pull) in resolver.inventory.pods.iter().zip(pods) {
-            // What a kind that is not known does with the secrets that it names is not certain.
+            // It is not certain what an unknown kind does with the secrets that it names.
             if pod.origin.is_whole() && pull.context.secrets.iter().any(|secret| secret.via == Via::Pod) {
                 let account = siblings.account(pod);
                 siblings.accounts.entry(account).or_default().merge(&pull.ring);

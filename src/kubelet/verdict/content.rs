@@ -1,9 +1,10 @@
-//! What a manifest that is there says to the nodes that shall pull it.
+//! What the content of an existing manifest means for the nodes that pull it.
 //!
-//! Which entry of an index a runtime takes is in [`crate::image::platform`]. A manifest of one image is pulled whatever its
-//! platform (containerd `core/images/image.go`, containers/image `internal/image`): it fails when its container starts.
-//! What is no image at all fails then under containerd too, which leaves out layers that it does not know, and while it
-//! is pulled under CRI-O, but for image volumes (`internal/storage/image.go` of CRI-O).
+//! Which entry of an index a runtime uses is in [`crate::image::platform`]. A manifest of a single image is pulled
+//! whatever its platform (containerd `core/images/image.go`, containers/image `internal/image`), and fails when its
+//! container starts. An artifact that is not an image also fails at the start under containerd, which leaves out
+//! layers that it does not know. Under CRI-O it fails during the pull, except in image volumes
+//! (`internal/storage/image.go` of CRI-O).
 
 use std::sync::Arc;
 
@@ -19,11 +20,11 @@ use crate::kubelet::probe::plan::Depth;
 use crate::kubelet::probe::{Defect, Manifest, PullAnswer, Unknown};
 use crate::resource::workload::{ContainerKind, ImageText, ImageUse};
 
-/// Segments of a repository's path, and parts of a tag, that speak of a Helm chart.
+/// Segments of a repository's path, and parts of a tag, that suggest a Helm chart.
 const CHART_WORDS: [&str; 4] = ["chart", "charts", "helm", "helm-charts"];
 
-/// Whether an image may well be another artifact, so that one request to see it is not wasted: what a volume mounts,
-/// and what is named like a chart.
+/// Whether an image may be another artifact, so that one request to check it is worthwhile: an image that a volume
+/// mounts, and one that is named like a chart.
 pub fn may_be_artifact(image: &ImageUse) -> bool {
     let ImageText::Reference(reference) = &image.image else { return false };
     image.container.kind == ContainerKind::Volume || is_named_like_chart(reference)
@@ -35,8 +36,8 @@ fn is_named_like_chart(reference: &Reference) -> bool {
     words.any(|word| CHART_WORDS.contains(&word))
 }
 
-/// A manifest with what its content tells. The size of an index is that of the largest image that one of the nodes
-/// pulls.
+/// Returns a manifest with the facts from its content. The size of an index is that of the largest image that one of
+/// the nodes pulls.
 pub fn described(manifest: &Manifest, answer: &PullAnswer, nodes: &[Nodes], runtime: Runtime) -> Manifest {
     let mut manifest = manifest.clone();
     let Some(Ok(content)) = &answer.content else { return manifest };
@@ -71,7 +72,8 @@ fn size(content: &Arc<Content>) -> Option<u64> {
     }
 }
 
-/// The platforms whose images are weighed: those of the nodes, where it is open linux/amd64 if they may have it.
+/// The platforms whose images are measured: those of the nodes. If that is open, linux/amd64 if the nodes can have
+/// it.
 pub fn sized(nodes: &[Nodes]) -> Vec<Platform> {
     let usual = Platform::new("linux", "amd64", "");
     if nodes.is_empty() {
@@ -86,7 +88,7 @@ pub fn sized(nodes: &[Nodes]) -> Vec<Platform> {
     platforms
 }
 
-/// The verdict of a manifest that one of the attempts found.
+/// The verdict on a manifest that one of the attempts found.
 pub(super) fn judge(
     manifest: &Manifest,
     answer: &PullAnswer,
@@ -119,18 +121,18 @@ pub(super) fn judge(
     match &**content {
         Content::Index(entries) => match fits(nodes, |nodes| nodes.fit_index(runtime, entries)) {
             Some(verdict) => verdict,
-            // There is nothing in it for any node.
+            // The index has no entry for any node.
             None if entries.iter().all(Entry::is_attestation) => Verdict::Fails(Cause::Platform),
             None => entries_of(&examined, entries, nodes).unwrap_or_else(pullable),
         },
-        // An index of nothing.
+        // An empty index.
         Content::Malformed(_) => Verdict::Fails(Cause::Platform),
         Content::Image(it) if !it.is_container_image() => artifact(it, is_volume, runtime).unwrap_or_else(pullable),
         Content::Image(it) => {
             if let Some(flaw) = examined.image(it).filter(|_| !is_volume || deep) {
                 return fails(&flaw);
             }
-            // Nothing of a volume is run.
+            // Nothing in a volume is run.
             if is_volume || nodes.is_empty() {
                 return pullable();
             }
@@ -145,7 +147,7 @@ pub(super) fn judge(
     }
 }
 
-/// What is at fault with a manifest that was found, where the verdict says that something is.
+/// The fault of a manifest that was found, if the verdict reports one.
 pub fn fault(manifest: &Manifest, answer: &PullAnswer, nodes: &[Nodes], runtime: Runtime) -> Option<Fault> {
     let examined = Examined { manifest, answer, runtime };
     let flaw = match (examined.manifest(), answer.content.as_ref().and_then(|content| content.as_ref().ok())) {
@@ -166,13 +168,14 @@ pub fn fault(manifest: &Manifest, answer: &PullAnswer, nodes: &[Nodes], runtime:
     }
 }
 
-/// The nodes whose images are looked at; `None` where none are known, and the usual ones have nothing.
+/// The platforms whose images are checked. If no nodes are known, a final `None` follows, in case the index has nothing
+/// for the usual ones.
 fn looked_at(nodes: &[Nodes]) -> impl Iterator<Item = Option<Platform>> {
     let unknown = nodes.is_empty();
     sized(nodes).into_iter().map(Some).chain(unknown.then_some(None))
 }
 
-/// The verdict of the images that the nodes take from an index; `None` where nothing speaks against any.
+/// The verdict on the images that the nodes take from an index; `None` if no fault is known for any.
 fn entries_of(examined: &Examined<'_>, entries: &[Entry], nodes: &[Nodes]) -> Option<Verdict> {
     let mut looked_at: Vec<Option<Flaw>> = sized(nodes)
         .iter()
@@ -184,7 +187,7 @@ fn entries_of(examined: &Examined<'_>, entries: &[Entry], nodes: &[Nodes]) -> Op
     }
     let flaws: Vec<&Flaw> = looked_at.iter().flatten().collect();
     let fault = flaws.iter().find(|flaw| matches!(flaw, Flaw::Fault(_)));
-    // Of nodes whose platform is open another image may count.
+    // Nodes whose platform is open may use another image.
     let certain = !nodes.is_empty() && nodes.iter().all(|nodes| nodes.platform().is_some());
     match (fault, flaws.first()) {
         (Some(fault), _)
@@ -209,7 +212,7 @@ fn unknown(why: Unknown) -> Verdict {
     Verdict::Unverified(Cause::Unknown(why))
 }
 
-/// The verdict where not all nodes are known to fit.
+/// The verdict if not all nodes are known to fit.
 fn fits(nodes: &[Nodes], fit: impl Fn(&Nodes) -> Fit) -> Option<Verdict> {
     let count = |wanted: Fit| nodes.iter().filter(|nodes| fit(nodes) == wanted).count();
     if count(Fit::Yes) == nodes.len() {
@@ -221,10 +224,10 @@ fn fits(nodes: &[Nodes], fit: impl Fn(&Nodes) -> Fit) -> Option<Verdict> {
     }
 }
 
-/// The verdict of what is no image; `None` where it is what a volume may mount.
+/// The verdict on a manifest that is not an image; `None` if a volume can mount it.
 fn artifact(image: &Image, is_volume: bool, runtime: Runtime) -> Option<Verdict> {
     let cause = Cause::Defect(Defect::NotAnImage);
-    // Early clients wrote no type, or one that says nothing.
+    // Early clients wrote no type, or a meaningless one.
     let is_certain = !matches!(image.config_type.as_str(), "" | "application/octet-stream" | "application/json");
     match (is_volume, runtime) {
         (true, Runtime::Crio) => None,

@@ -1,8 +1,9 @@
-//! What a manifest that is there hides until it is pulled: something it names is missing, or it is not what it says.
+//! Faults of an existing manifest that appear only during the pull: content that it names is missing, or does not
+//! match.
 //!
 //! Follows the handlers of containerd 2.4 (`core/images/image.go`, `core/remotes/handlers.go`,
-//! `core/unpack/unpacker.go`), what 1.7 does otherwise (`images/image.go`, `unpacker.go`), and containers/image 5.42 for
-//! CRI-O (`internal/image`, `manifest/{common,docker_schema2,oci}.go`).
+//! `core/unpack/unpacker.go`), the differences in 1.7 (`images/image.go`, `unpacker.go`), and containers/image 5.42
+//! for CRI-O (`internal/image`, `manifest/{common,docker_schema2,oci}.go`).
 
 use crate::image::choose::choose;
 use crate::image::manifest::{Content, Entry, Image, Malformed, is_index_type};
@@ -12,64 +13,64 @@ use crate::image::runtime::Runtime;
 use crate::kubelet::probe::plan::Depth;
 use crate::kubelet::probe::{Defect, Manifest, Outcome, PullAnswer, Unknown, Unread};
 
-/// What is at fault, for the message and for the runtime's words.
+/// A fault, for the finding's message and for the runtime's error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
-    /// The registry has not what is named by this digest, and by this media type.
+    /// The registry does not have the content with this digest and this media type.
     Missing(Piece, String, String),
-    /// The registry sends other bytes than the digest asks for.
+    /// The registry sends bytes that do not match the digest.
     Mismatch(Piece, String),
-    /// This is a manifest and no index, or the other way round. `claimed` is its media type.
+    /// A manifest where an index was named, or the other way round. `claimed` is its media type.
     Kind {
-        /// Its digest.
+        /// The manifest's digest, `algorithm:hex`.
         digest: String,
-        /// The media type by which it is known.
+        /// The media type by which the manifest is known.
         claimed: String,
-        /// Whether it holds an index.
+        /// Whether the content is an index.
         is_index: bool,
     },
-    /// It is not JSON, or not of a form that is known.
+    /// The content is not JSON, or not of a known form.
     Form(Piece),
-    /// It names no configuration.
+    /// The manifest names no configuration.
     NoConfig,
-    /// It names content of 0 bytes by this digest.
+    /// The manifest names content of 0 bytes, with this digest.
     Empty(String),
-    /// It has so many layers, and its configuration says another number.
+    /// The manifest's number of layers, and the different number in its configuration.
     LayerCount(usize, usize),
-    /// It has layers of a media type that containerd does not unpack.
+    /// The image has layers of a media type that containerd does not unpack.
     LayerType,
-    /// CRI-O takes no index within an index.
+    /// An index within an index, which CRI-O does not accept.
     NestedIndex,
-    /// CRI-O takes no configuration of Docker's in a manifest of OCI.
+    /// A Docker configuration in an OCI manifest, which CRI-O does not accept.
     MixedTypes(String),
-    /// The index says that an image is for this platform, the image's configuration says another.
+    /// The image's platform in the index, and the different one in the image's configuration.
     Platform(Platform, Platform),
 }
 
 /// A part of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Piece {
-    /// The manifest that the tag or digest leads to.
+    /// The manifest with the requested tag or digest.
     Manifest,
     /// A manifest that an index names.
     Child,
-    /// The configuration.
+    /// The configuration of an image.
     Config,
-    /// A layer.
+    /// A layer of an image.
     Layer,
 }
 
-/// What speaks against a pull.
+/// A reason why a pull may fail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Flaw {
-    /// The nodes will meet the same.
+    /// A fault that the nodes will see as well.
     Fault(Fault),
-    /// It could not be read.
+    /// The content could not be read.
     Unread(Unknown),
 }
 
 impl Fault {
-    /// Its cause.
+    /// The defect that the fault is reported as.
     pub const fn defect(&self) -> Defect {
         match self {
             Self::Missing(..) => Defect::ContentMissing,
@@ -80,18 +81,18 @@ impl Fault {
     }
 }
 
-/// Everything that was looked at.
+/// An image with all its answers, to be examined.
 pub(super) struct Examined<'a> {
     /// The manifest that was found.
     pub(super) manifest: &'a Manifest,
-    /// All answers.
+    /// All answers about the image.
     pub(super) answer: &'a PullAnswer,
-    /// Whose rules count.
+    /// The runtime whose rules apply.
     pub(super) runtime: Runtime,
 }
 
 impl Examined<'_> {
-    /// What is wrong with the manifest itself, whatever the nodes.
+    /// The flaw of the manifest itself, whatever the nodes.
     pub(super) fn manifest(&self) -> Option<Flaw> {
         let digest = self.manifest.digest.clone().unwrap_or_default();
         let content = match self.answer.content.as_ref()? {
@@ -105,7 +106,7 @@ impl Examined<'_> {
         form(self.runtime, content, claimed, &digest, Piece::Manifest).map(Flaw::Fault)
     }
 
-    /// What is wrong with a single image.
+    /// The flaw of a single image.
     pub(super) fn image(&self, image: &Image) -> Option<Flaw> {
         let claimed = self.manifest.media_type.as_deref().unwrap_or_default();
         if self.answer.depth < Depth::Manifest {
@@ -116,7 +117,7 @@ impl Examined<'_> {
         self.contents(image, claimed, None)
     }
 
-    /// What is wrong with the image of an index that a node takes, or with the first one where no node is known.
+    /// The flaw of the image of an index that a node takes, or of the first one if no node is known.
     pub(super) fn entry(&self, entries: &[Entry], node: Option<&Platform>) -> Option<Flaw> {
         let chosen = match node {
             Some(node) => choose(self.runtime, node, entries),
@@ -165,7 +166,7 @@ impl Examined<'_> {
         }
     }
 
-    /// What is wrong with the contents of one image.
+    /// The flaw in the contents of one image.
     fn contents(&self, image: &Image, claimed: &str, node: Option<&Platform>) -> Option<Flaw> {
         if let Some(fault) = self.declared(image, claimed) {
             return Some(Flaw::Fault(fault));
@@ -195,7 +196,7 @@ impl Examined<'_> {
         if self.answer.depth == Depth::Layers { self.layers(image) } else { None }
     }
 
-    /// What the manifest says of itself.
+    /// The fault in the manifest's own fields.
     fn declared(&self, image: &Image, claimed: &str) -> Option<Fault> {
         let is_docker = image.config_type == "application/vnd.docker.container.image.v1+json";
         if self.runtime == Runtime::Crio {
@@ -219,7 +220,7 @@ impl Examined<'_> {
             let Some(digest) = layer.digest.as_deref() else { return Some(Flaw::Fault(Fault::Form(Piece::Layer))) };
             match self.answer.layer(digest) {
                 Some(Ok(())) => {}
-                // It may be had elsewhere.
+                // The layer may be available elsewhere.
                 Some(Err(_)) | None if layer.has_urls => unread = Some(Flaw::Unread(Unknown::RegistryError)),
                 Some(Err(why)) => match flaw(why, Piece::Layer, digest, &layer.media_type) {
                     fault @ Flaw::Fault(_) => return Some(fault),
@@ -232,7 +233,7 @@ impl Examined<'_> {
     }
 }
 
-/// What keeps something from being read.
+/// The flaw for content that could not be read.
 fn flaw(unread: &Unread, piece: Piece, digest: &str, media_type: &str) -> Flaw {
     let digest = digest.to_owned();
     match unread.defect {
@@ -243,7 +244,7 @@ fn flaw(unread: &Unread, piece: Piece, digest: &str, media_type: &str) -> Flaw {
     }
 }
 
-/// `validateMediaType` of containerd, and what CRI-O makes of the same.
+/// `validateMediaType` of containerd, and CRI-O's checks for the same.
 fn form(runtime: Runtime, content: &Content, claimed: &str, digest: &str, piece: Piece) -> Option<Fault> {
     let kind = |is_index| Fault::Kind { digest: digest.to_owned(), claimed: claimed.to_owned(), is_index };
     match content {

@@ -1,4 +1,4 @@
-//! Whether the kubelet will be able to pull, from everything that is known.
+//! Whether the kubelet will be able to pull, based on all known facts.
 
 pub mod content;
 pub mod fault;
@@ -13,16 +13,16 @@ use crate::kubelet::probe::{Defect, Denial, Evidence, Manifest, Outcome, PullAns
 use crate::kubelet::pull::{Blind, PullContext, SecretState};
 use crate::resource::workload::{ImageText, ImageUse, PodOrigin, Skip};
 
-/// Why an image is not, or not known to be, pullable. The strings are part of the JSON contract.
+/// Why an image cannot be pulled, or is not known to be pullable. The strings are part of the JSON contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Cause {
     /// The reference cannot be parsed.
     InvalidName,
     /// No such tag, digest or repository.
     Absent,
-    /// The registry refuses.
+    /// The registry refuses access.
     Denied(Denial),
-    /// The manifest is there but cannot be used.
+    /// The manifest exists but cannot be used.
     Defect(Defect),
     /// No entry of the index fits the node.
     Platform,
@@ -34,26 +34,26 @@ pub enum Cause {
     ServiceAccountUnknown,
     /// Anonymous pulls are refused and a referenced secret's content is unknown.
     SecretUnknown,
-    /// It is said to be pushed later.
+    /// The image will be pushed later, as the operator declares.
     Expected,
-    /// A placeholder.
+    /// The image contains a placeholder.
     Placeholder,
-    /// A kustomization rewrites it.
+    /// A kustomization rewrites the image.
     RewrittenByKustomize,
-    /// Something in the inputs may write another image into its pod when the API server takes it.
+    /// Something in the inputs may replace the image when the API server admits the pod.
     RewrittenAtAdmission,
-    /// An OpenShift image stream sets it.
+    /// An OpenShift image stream sets the image.
     SetByImageStream,
-    /// Another program than a kubelet pulls it.
+    /// A program other than a kubelet pulls the image.
     PulledByAnother,
-    /// Its pod has run to its end.
+    /// The pod has already finished.
     Finished,
-    /// Pull policy `Never`.
+    /// The pull policy is `Never`.
     Never,
 }
 
 impl Cause {
-    /// As JSON output names it.
+    /// The name in JSON output.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::InvalidName => "invalid-name",
@@ -105,23 +105,23 @@ impl Cause {
     }
 }
 
-/// What pullcheck says of one image use.
+/// pullcheck's verdict on one image use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// The kubelet's attempts were made, in its order, and one was answered with this manifest.
+    /// The kubelet's attempts were made, in its order, and one found this manifest.
     Pullable(Manifest),
-    /// It will fail.
+    /// The pull will fail.
     Fails(Cause),
-    /// It could not be told.
+    /// The result could not be determined.
     Unverified(Cause),
-    /// What is written is not what will be pulled.
+    /// The written image is not the one that will be pulled.
     Skipped(Cause),
     /// The kubelet never asks a registry.
     NotPulled,
 }
 
 impl Verdict {
-    /// As JSON output names it.
+    /// The name in JSON output.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Pullable(_) => "pullable",
@@ -132,7 +132,7 @@ impl Verdict {
         }
     }
 
-    /// Why; `None` when pullable.
+    /// The cause; `None` when pullable.
     pub const fn cause(&self) -> Option<Cause> {
         match self {
             Self::Pullable(_) => None,
@@ -149,8 +149,8 @@ pub fn needs_probe<'a>(image: &'a ImageUse, pull: &PullContext) -> Option<&'a Re
     asks.then_some(reference)
 }
 
-/// The verdict from everything that is known. `answer` is `None` when no registry was asked. It is
-/// [`Verdict::Fails`] only for what certainly fails; rules make an error of nothing else.
+/// The verdict based on all known facts. `answer` is `None` when no registry was asked. [`Verdict::Fails`] is
+/// returned only for a certain failure; rules report an error for nothing else.
 pub fn judge(
     image: &ImageUse,
     origin: PodOrigin,
@@ -159,11 +159,11 @@ pub fn judge(
     runtime: Runtime,
 ) -> Verdict {
     match as_written(image, pull, answer, runtime) {
-        // What an operator makes of a field of its own kind is not certain.
+        // It is not certain what an operator does with a field of its own kind.
         Verdict::Fails(cause) if !origin.is_certain() => Verdict::Unverified(cause),
-        // Its operator may know other credentials.
+        // The operator may have other credentials.
         Verdict::Fails(cause @ Cause::Denied(_)) if !origin.is_whole() => Verdict::Unverified(cause),
-        // CRI-O converts schema 1, and containerd up to 2.0 took it or could be told to.
+        // CRI-O converts schema 1. containerd up to 2.0 accepted it or could be configured to.
         Verdict::Fails(cause @ Cause::Defect(Defect::Schema1)) if !runtime.has_transfer_service() => {
             Verdict::Unverified(cause)
         }
@@ -171,9 +171,9 @@ pub fn judge(
     }
 }
 
-/// The verdict with what the operator says besides: which images will be pushed later (`--expect-image`), and that the
-/// nodes' hosts.toml files are at hand (`--certs-dir`), so that a registry that speaks HTTP and is not among them
-/// cannot be pulled from.
+/// The verdict with the operator's declarations: images that will be pushed later (`--expect-image`), and the nodes'
+/// hosts.toml files (`--certs-dir`). With those files, a registry that speaks HTTP and is not among them cannot be
+/// pulled from.
 pub fn as_declared(
     verdict: Verdict,
     image: &ImageUse,
@@ -199,12 +199,12 @@ pub fn as_declared(
     }
 }
 
-/// The verdict where something may write another image into the pod: what a registry says of the one that is written
-/// tells nothing of it.
+/// The verdict if something may replace the pod's image: a registry's answer about the written image then says
+/// nothing about the one that is pulled.
 pub fn as_admitted(verdict: Verdict, pull: &PullContext, answer: Option<&PullAnswer>) -> Verdict {
     let is_answer = match &verdict {
         Verdict::Pullable(_) => true,
-        // Neither depends on the image.
+        // Neither of these depends on the image.
         Verdict::Fails(Cause::InvalidName | Cause::MalformedPullSecret) => false,
         Verdict::Unverified(Cause::Expected) => false,
         Verdict::Fails(_) | Verdict::Unverified(_) => answer.is_some(),
@@ -213,17 +213,17 @@ pub fn as_admitted(verdict: Verdict, pull: &PullContext, answer: Option<&PullAns
     if is_answer && pull.rewritten { Verdict::Unverified(Cause::RewrittenAtAdmission) } else { verdict }
 }
 
-/// Whether every attempt was answered in a way that the registry has for what is missing as well as for what it hides.
+/// Whether every answer is one that the registry gives for missing as well as for hidden images.
 fn may_be_absent(answer: Option<&PullAnswer>) -> bool {
     let attempts = answer.map(|answer| answer.attempts.as_slice()).unwrap_or_default();
     let hides = |outcome: &Outcome| matches!(outcome, Outcome::Denied(Denial::DeniedOrAbsent | Denial::Auth, _));
     !attempts.is_empty() && attempts.iter().all(|(_, outcome)| hides(outcome))
 }
 
-/// The verdict of a pod that is made as it is written.
+/// The verdict on a pod that is created as written.
 fn as_written(image: &ImageUse, pull: &PullContext, answer: Option<&PullAnswer>, runtime: Runtime) -> Verdict {
     let reference = match &image.image {
-        // It is deployed, with a value that is not known.
+        // The image is deployed, with a value that is not known.
         ImageText::Skipped(skip @ Skip::RewrittenByKustomize) => return Verdict::Unverified(skip_cause(*skip)),
         ImageText::Skipped(skip) => return Verdict::Skipped(skip_cause(*skip)),
         ImageText::Invalid(_) => return Verdict::Fails(Cause::InvalidName),
@@ -237,14 +237,15 @@ fn as_written(image: &ImageUse, pull: &PullContext, answer: Option<&PullAnswer>,
     }
     let Some(answer) = answer else { return Verdict::Unverified(Cause::Unknown(Unknown::Offline)) };
     match found_by(answer) {
-        // The kubelet meets whatever stands in its place, which may break every pull of the pod.
+        // The kubelet sees the final value of the placeholder, which may break every pull of the pod.
         Some(_) if pull.secrets.iter().any(|secret| secret.state == SecretState::Malformed) => {
             Verdict::Unverified(Cause::SecretUnknown)
         }
-        // The kubelet has a credential then, and falls back to none (`kuberuntime_image.go` of Kubernetes 1.37).
+        // The kubelet then has a credential, and does not fall back to an anonymous pull (`kuberuntime_image.go` of
+        // Kubernetes 1.37).
         Some(_) if pull.unfilled.is_some() && is_found_by_anyone(answer) => Verdict::Unverified(Cause::SecretUnknown),
         Some(manifest) => content::judge(manifest, answer, image, &pull.nodes, runtime),
-        // containerd asks by `HEAD` and goes by that; no credential of anyone is asked for.
+        // containerd sends `HEAD` and relies on its answer; no credential is requested.
         None if runtime.is_containerd() && is_refused_to_head_alone(answer) => {
             Verdict::Fails(Cause::Denied(Denial::Denied))
         }
@@ -252,7 +253,7 @@ fn as_written(image: &ImageUse, pull: &PullContext, answer: Option<&PullAnswer>,
     }
 }
 
-/// Whether `HEAD` is answered 403 before anyone's credential is asked for, and `GET` with the manifest.
+/// Whether `HEAD` is answered 403 before any credential is requested, while `GET` returns the manifest.
 fn is_refused_to_head_alone(answer: &PullAnswer) -> bool {
     let bare = |outcome: &Outcome| matches!(outcome, Outcome::Denied(Denial::Denied, evidence) if evidence.bare && evidence.method == Some("HEAD"));
     matches!(answer.explained, Some(Outcome::Found(_)))
@@ -268,7 +269,7 @@ pub fn found_by(answer: &PullAnswer) -> Option<&Manifest> {
     })
 }
 
-/// Whether the image was found without any credential of the pod.
+/// Whether the image was found without any of the pod's credentials.
 pub fn is_found_by_anyone(answer: &PullAnswer) -> bool {
     let found = answer.attempts.iter().find(|(_, outcome)| matches!(outcome, Outcome::Found(_)));
     found.is_some_and(|(credential, _)| credential.is_none())
@@ -279,7 +280,7 @@ fn judge_failures<'a>(
     pull: &PullContext,
     outcomes: impl Iterator<Item = &'a Outcome> + Clone,
 ) -> Verdict {
-    // One attempt that could not be told might have been the one that succeeds.
+    // An attempt without a known result could have been the one that succeeds.
     if let Some((unknown, evidence)) = outcomes.clone().find_map(|outcome| match outcome {
         Outcome::Unknown(unknown, evidence) => Some((*unknown, evidence)),
         _ => None,
@@ -291,8 +292,8 @@ fn judge_failures<'a>(
         _ => None,
     });
     if outcomes.clone().any(|outcome| matches!(outcome, Outcome::Absent(_))) {
-        // Some registries hide what a client may not see: Artifactory does where it is told to. Only the credentials that
-        // are not to be seen here show it then. The registries that everyone knows do not.
+        // Some registries hide what a client may not see, such as Artifactory when configured to. The image is then
+        // visible only with the credentials that are not known here. The well-known registries do not do that.
         let hidden = pull.blind.iter().any(|blind| match blind {
             Blind::Node(identity) => *identity == NodeIdentity::Operator,
             Blind::Secret(_) | Blind::Patched(_) => !host::is_well_known(reference.registry()),
@@ -310,11 +311,11 @@ fn judge_failures<'a>(
     }
 }
 
-/// Few failures are sure to be met by the nodes too.
+/// The verdict on an unknown outcome. The nodes certainly see few of these failures too.
 fn judge_unknown(reference: &Reference, unknown: Unknown, evidence: &Evidence) -> Verdict {
     let certain = match unknown {
         Unknown::NoSuchHost => is_nowhere(reference.registry(), evidence),
-        // It is the nodes' own.
+        // The configuration is the nodes' own.
         Unknown::NodeConfig => true,
         // The nodes see the same certificate, and have the same date.
         Unknown::Tls(TlsFault::Expired) => true,
@@ -324,7 +325,7 @@ fn judge_unknown(reference: &Reference, unknown: Unknown, evidence: &Evidence) -
     if certain { Verdict::Fails(cause) } else { Verdict::Unverified(cause) }
 }
 
-/// A refusal is certain only where the kubelet has no credentials that we do not see.
+/// The verdict on a refusal. It is certain only if the kubelet has no credentials that are not visible here.
 fn judge_denial(
     reference: &Reference,
     pull: &PullContext,
@@ -332,12 +333,12 @@ fn judge_denial(
     denial: Denial,
     evidence: &Evidence,
 ) -> Verdict {
-    // Docker Hub's official images are all public: who is refused one there asks for what does not exist.
+    // Docker Hub's official images are all public, so a refused one does not exist.
     let official = reference.registry() == "docker.io" && reference.repository().starts_with("library/");
     if official && is_of_docker_hub(evidence) && denial == Denial::DeniedOrAbsent {
         return Verdict::Fails(Cause::Absent);
     }
-    // No credential of anyone is sent.
+    // No credential at all is sent.
     if denial == Denial::NoChallenge {
         return Verdict::Fails(Cause::Denied(denial));
     }
@@ -346,7 +347,7 @@ fn judge_denial(
     if blind(|blind| matches!(blind, Blind::Secret(_) | Blind::Patched(_))) {
         Verdict::Unverified(Cause::SecretUnknown)
     } else if node.is_some() {
-        // The kubelet goes on with the node's own credentials.
+        // The kubelet continues with the node's own credentials.
         Verdict::Unverified(Cause::Denied(denial))
     } else if blind(|blind| matches!(blind, Blind::ServiceAccount(_))) && !sends {
         Verdict::Unverified(Cause::ServiceAccountUnknown)
@@ -355,21 +356,22 @@ fn judge_denial(
     }
 }
 
-/// Whether Docker Hub said it itself, and not a mirror that may want another credential.
+/// Whether Docker Hub itself refused, and not a mirror that may want another credential.
 fn is_of_docker_hub(evidence: &Evidence) -> bool {
     let host = evidence.url.as_deref().and_then(|url| url.split_once("://")?.1.split(['/', ':']).next());
     host.is_none_or(|host| host.ends_with(".docker.io"))
 }
 
-/// A name that does not exist here may exist where the nodes are. Not so the slip of a public registry's name in a
-/// public zone. The words must be of the registry itself and not of its token endpoint.
+/// Whether the registry's name certainly does not exist. A name that is unknown here may exist on the nodes' network,
+/// except for a typo of a public registry's name in a public zone. The error must concern the registry itself and not
+/// its token endpoint.
 fn is_nowhere(registry: &str, evidence: &Evidence) -> bool {
     let of_registry = format!("lookup {registry}: ");
     let is_of_registry = evidence.message.as_ref().is_some_and(|words| words.contains(&of_registry));
     is_of_registry && host::slip_of(registry).is_some_and(|slip| slip.public)
 }
 
-/// What an outcome is called in the `attempts` of the JSON contract.
+/// The name of an outcome in the `attempts` of the JSON contract.
 pub fn outcome_name(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Found(Manifest { defect: Some(defect), .. }) => Cause::Defect(*defect).as_str(),

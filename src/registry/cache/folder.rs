@@ -1,8 +1,8 @@
 //! The folder on disk: `<cache>/pullcheck/v1/<one hex digit>/<the other 63>`, and the key beside them.
 //!
-//! It belongs to this user and is open to no other; where that does not hold it is not used at all, because on a
-//! machine that is shared others could plant a key, and with it whatever they like. Runs at the same time do not harm
-//! each other: a file appears whole or not at all. What fails here fails silently: a run without cache is only slower.
+//! The folder belongs to this user and is closed to others. If it is not, it is not used at all, because on a shared
+//! machine others could plant a key, and with it any content. Concurrent runs do not harm each other: a file appears
+//! whole or not at all. Errors here are silent: a run without a cache is only slower.
 #![expect(clippy::disallowed_methods, reason = "the cache is where earlier runs left it")]
 
 use std::fs::{self, DirBuilder, DirEntry, File, Metadata, OpenOptions};
@@ -20,16 +20,16 @@ use crate::registry::digest::hex;
 /// Bytes of the local key.
 pub(super) const KEY_BYTES: usize = 32;
 
-/// Largest file that is kept, in bytes. Few manifests have a tenth of it.
+/// Largest file that is kept, in bytes. Few manifests are a tenth of that size.
 const MAX_ENTRY: usize = 256 * 1024;
-/// Parts of the folder.
+/// Number of parts of the folder.
 const PARTS: usize = 16;
-/// What one part may hold. Over it the oldest files go, down to half.
+/// Limits of one part. If it exceeds them, the oldest files are removed, down to half.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Room {
     pub(super) files: usize,
     pub(super) bytes: u64,
-    /// After so many files of this run a part is looked through again.
+    /// Number of files of this run after which a part is checked again.
     pub(super) look_every: usize,
 }
 
@@ -41,13 +41,13 @@ pub enum NoStore {
     /// The platform names no cache folder.
     #[error("there is no cache folder: neither XDG_CACHE_HOME nor a home folder is set")]
     NoFolder,
-    /// It cannot be made or read.
+    /// The folder cannot be created or read.
     #[error("the cache folder {0} cannot be used: {1}")]
     Unusable(PathBuf, io::Error),
-    /// Another user owns it or can write in it, or it is a link.
+    /// Another user owns the folder or can write in it, or it is a link.
     #[error("the cache folder {0} is not used: {1}")]
     Unsafe(PathBuf, &'static str),
-    /// The local key cannot be made or read.
+    /// The local key cannot be created or read.
     #[error("the cache has no usable key")]
     Key,
 }
@@ -57,20 +57,20 @@ pub enum NoStore {
 pub(super) struct Folder {
     root: PathBuf,
     pub(super) room: Room,
-    /// Of this process alone: names of files that are being written.
+    /// Unique to this process: part of the names of files that are being written.
     mark: u64,
     written: [AtomicUsize; PARTS],
-    /// Nothing can be written: a disk that is full or read-only is tried once.
+    /// Set once nothing can be written: a full or read-only disk is tried once.
     closed: AtomicBool,
 }
 
-/// The platform's folder for caches; `XDG_CACHE_HOME` goes first on every platform.
+/// The platform's folder for caches; `XDG_CACHE_HOME` takes precedence on every platform.
 pub(super) fn platform_folder() -> Result<PathBuf, NoStore> {
     if let Some(path) = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute()) {
         return Ok(path);
     }
-    // Without the variable the library looks the home up in the user database; whoever cleared the environment does not
-    // expect files there.
+    // Without the variable, the library looks the home up in the user database. A user who cleared the environment
+    // does not expect files there.
     if cfg!(unix) && std::env::var_os("HOME").is_none_or(|home| home.is_empty()) {
         return Err(NoStore::NoFolder);
     }
@@ -79,7 +79,7 @@ pub(super) fn platform_folder() -> Result<PathBuf, NoStore> {
 }
 
 impl Folder {
-    /// Opens or makes it, with its key.
+    /// Opens or creates the folder, with its key.
     pub(super) fn open(cache: &Path, random: &SystemRandom) -> Result<(Self, Zeroizing<[u8; KEY_BYTES]>), NoStore> {
         let unusable = |path: &Path| {
             let path = path.to_owned();
@@ -114,8 +114,8 @@ impl Folder {
         Ok((folder, key))
     }
 
-    /// The key that all runs share, made by the first. What is no key, or not ours alone, is replaced: the entries that
-    /// it sealed are lost.
+    /// The key that all runs share, created by the first. A file that is not a key, or is accessible to others, is
+    /// replaced. The entries that were sealed with it are lost.
     fn key(&self, random: &SystemRandom) -> Option<Zeroizing<[u8; KEY_BYTES]>> {
         let path = self.root.join("key");
         for _ in 0..2 {
@@ -127,7 +127,7 @@ impl Folder {
             let mut key = Zeroizing::new([0; KEY_BYTES]);
             random.fill(&mut key[..]).ok()?;
             let temporary = self.temporary(&self.root, 0);
-            // A link, which never replaces a file: of several first runs one wins, and all read what it wrote.
+            // A link never replaces a file: of several first runs one wins, and all read the key that it wrote.
             let linked = write_new(&temporary, &key[..]).and_then(|()| fs::hard_link(&temporary, &path));
             let _ = fs::remove_file(&temporary);
             match linked {
@@ -138,17 +138,17 @@ impl Folder {
         to_key(&Zeroizing::new(read_own(&path, KEY_BYTES).ok()?))
     }
 
-    /// The entry of a name.
+    /// Reads the entry of a name.
     pub(super) fn read(&self, name: &[u8; 32]) -> Option<Vec<u8>> {
         read_own(&self.path(name), MAX_ENTRY).ok()
     }
 
-    /// Forgets an entry that is of no use any more.
+    /// Removes an entry that is no longer of use.
     pub(super) fn remove(&self, name: &[u8; 32]) {
         let _ = fs::remove_file(self.path(name));
     }
 
-    /// Writes an entry, in place of the one that was there.
+    /// Writes an entry, replacing an existing one.
     pub(super) fn write(&self, name: &[u8; 32], bytes: &[u8]) {
         if bytes.len() > MAX_ENTRY || self.closed.load(Ordering::Relaxed) {
             return;
@@ -190,7 +190,7 @@ fn part_of(name: &[u8; 32]) -> usize {
     usize::from(name[0] >> 4) % PARTS
 }
 
-/// Removes the oldest files of a part that holds too much; whatever a run left behind that was killed goes with them.
+/// Removes the oldest files of a part that is over its limit, and with them any files left behind by a killed run.
 fn make_room(part: &Path, room: Room) {
     let Ok(entries) = fs::read_dir(part) else { return };
     let measured = |entry: DirEntry| {
@@ -252,7 +252,7 @@ mod permissions {
 
     use super::{DirBuilder, Metadata, OpenOptions};
 
-    /// Folders above ours: whoever can rename what is in them can put something else in our place.
+    /// Checks the parent folders: a user who can rename their contents can replace our folder.
     pub(super) fn check_above(metadata: &Metadata) -> Result<(), &'static str> {
         let sticky = metadata.mode() & 0o1000 != 0;
         match metadata.uid() {
@@ -278,7 +278,7 @@ mod permissions {
         builder.mode(0o700);
     }
 
-    /// Neither follows a link nor waits for a pipe's other end.
+    /// Sets options so that opening neither follows a link nor waits for the other end of a pipe.
     pub(super) fn no_surprises(options: &mut OpenOptions) {
         options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits() as i32);
     }
@@ -288,7 +288,7 @@ mod permissions {
     }
 }
 
-/// A user's profile is closed to others by what it inherits.
+/// Access to a user's profile is closed to others by inherited permissions.
 #[cfg(not(unix))]
 mod permissions {
     use super::{DirBuilder, Metadata, OpenOptions};

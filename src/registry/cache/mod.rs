@@ -1,10 +1,11 @@
-//! What earlier runs found: a [`Prober`] around a [`Prober`], which knows nothing of it.
+//! The results of earlier runs: a [`Prober`] around a [`Prober`] that is not aware of it.
 //!
-//! Kept is what can do no harm. That a manifest is there and that a credential opens it, for the time to live; an
-//! absence, a refusal or a failure never, because somebody pushes the image or mends the secret and runs again at once.
-//! For the same reason what speaks against a tag that is remembered is told only after the registry was asked
-//! ([`Prober::forget`]).
-//! Manifests and configurations, which their digest proves, for as long as there is room; they are given out only
+//! Only results that can do no harm are kept. That a manifest exists and that a credential opens it is kept for the
+//! time to live. An absence, a refusal or a failure is never kept, because the user pushes the image or fixes the
+//! secret and reruns at once. For the same reason, a failure for a remembered tag is reported only after the registry
+//! was asked ([`Prober::forget`]).
+//!
+//! Manifests and configurations, which their digest proves, are kept as long as there is room. They are returned only
 //! after this run has learned that the credential opens their repository.
 
 mod folder;
@@ -21,22 +22,22 @@ pub use folder::NoStore;
 use store::Scope;
 pub use store::Store;
 
-/// A prober that remembers across runs.
+/// A prober that remembers results across runs.
 pub struct Cached<'p, P> {
     prober: &'p P,
     store: Option<Store>,
     time_to_live: Duration,
-    /// Whether what stands behind a digest may come from the store.
+    /// Whether content by digest may come from the store.
     keeps_content: bool,
-    /// Whether a registry is reached in another way than a run without options would reach it.
+    /// Whether options change how a registry is reached.
     is_overridden: Box<dyn Fn(&str) -> bool + Sync + 'p>,
-    /// What this run knows to be open, from the registry or from an entry in force.
+    /// The scopes that this run knows to be accessible, from the registry or from a valid entry.
     open: Mutex<HashSet<Scope>>,
 }
 
 impl<'p, P> Cached<'p, P> {
-    /// Without a store, or with a `time_to_live` of 0, everything is asked. Of a registry that `is_overridden`
-    /// nothing is kept and nothing is taken: what stands in for it may say anything.
+    /// Creates the cache. Without a store, or with a `time_to_live` of 0, everything is requested. For a registry
+    /// that `is_overridden`, nothing is stored and nothing is reused, because its replacement may give any answer.
     pub fn new(
         prober: &'p P,
         store: Option<Store>,
@@ -48,8 +49,8 @@ impl<'p, P> Cached<'p, P> {
         Self { prober, store, time_to_live, keeps_content: true, is_overridden, open: Mutex::default() }
     }
 
-    /// The same, where the question is whether a registry still has what stands behind a digest: everything but the
-    /// manifests' existence is asked.
+    /// Returns a cache that does not use stored content, for checking that a registry still has the content by
+    /// digest. Everything except the manifests' existence is requested.
     #[must_use]
     pub fn without_content(self) -> Self {
         Self { keeps_content: false, ..self }
@@ -69,7 +70,7 @@ impl<'p, P> Cached<'p, P> {
 }
 
 impl<P: Reader> Cached<'_, P> {
-    /// Bytes by digest: from the store where this run may, else from the registry.
+    /// Bytes by digest: from the store if this run may use it, else from the registry.
     async fn bytes(&self, attempt: &Attempt, place: Place) -> Result<Vec<u8>, Unread> {
         let store = self.store_for(attempt).filter(|store| self.keeps_content && self.is_open(&store.scope(attempt)));
         let Some(store) = store else { return self.prober.read(attempt, place).await };
@@ -126,7 +127,7 @@ impl<P: Reader> Prober for Cached<'_, P> {
     }
 }
 
-/// A manifest that a runtime refuses is no success.
+/// Whether the manifest is a success. One that a runtime refuses is not.
 fn is_good(manifest: &Manifest) -> bool {
     manifest.defect.is_none()
 }

@@ -1,8 +1,8 @@
-//! What an entry is called and how it is sealed.
+//! How entries are named and sealed.
 //!
-//! The name is a keyed hash of the question, so that a folder that leaks names no registry and no user, and so that
-//! nobody can guess a password by it. The content is sealed with the same local key and bound to its name: an entry
-//! that was planted, changed or copied under another name does not open.
+//! The name is a keyed hash of the question, so that a leaked folder reveals no registry and no user, and so that it
+//! does not help anyone to guess a password. The content is sealed with the same local key and bound to its name: an
+//! entry that was planted, changed or copied under another name does not open.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -17,7 +17,7 @@ use crate::image::manifest::is_digest;
 use crate::kubelet::probe::{Attempt, Manifest, Target};
 use crate::registry::digest::digest_of;
 
-/// Entries in a folder of this user's.
+/// The entries in a folder that belongs to this user.
 #[derive(Debug)]
 pub struct Store {
     pub(super) folder: Folder,
@@ -33,20 +33,20 @@ pub(super) struct Scope([u8; 32]);
 /// The name of an entry.
 type Name = [u8; 32];
 
-/// That a manifest is there and may be read. Nothing of a rate limit: it changes with every pull.
+/// Records that a manifest exists and may be read. No rate limit is kept, since it changes with every pull.
 #[derive(Debug, Serialize, Deserialize)]
 struct Entry {
-    /// Microseconds since 1970.
+    /// Time of creation, in microseconds since 1970.
     made: u64,
     digest: Option<String>,
     media_type: Option<String>,
 }
 
 impl Store {
-    /// Opens the store in the platform's cache folder; makes it where there is none.
+    /// Opens the store in the platform's cache folder, and creates it if missing.
     ///
     /// # Errors
-    /// There is no such folder, it cannot be used, or others can write there. The run goes on without.
+    /// The folder does not exist, cannot be used, or others can write in it. The run continues without a cache.
     pub fn open() -> Result<Self, NoStore> {
         Self::open_in(&super::folder::platform_folder()?)
     }
@@ -54,7 +54,7 @@ impl Store {
     /// Opens the store in a cache folder that several programs share.
     ///
     /// # Errors
-    /// As [`Store::open`].
+    /// Same as [`Store::open`].
     pub fn open_in(cache: &Path) -> Result<Self, NoStore> {
         let random = SystemRandom::new();
         let (folder, key) = Folder::open(cache, &random)?;
@@ -64,7 +64,7 @@ impl Store {
         Ok(Self { folder, names, seal: LessSafeKey::new(seal), random })
     }
 
-    /// What was found for this question, not longer ago than `time_to_live`.
+    /// The manifest found for this question, if not older than `time_to_live`.
     pub(super) fn found(&self, attempt: &Attempt, now: SystemTime, time_to_live: Duration) -> Option<Manifest> {
         let name = self.name_of_question(attempt);
         let entry: Option<Entry> = serde_json::from_slice(&self.read(&name)?).ok();
@@ -77,12 +77,12 @@ impl Store {
         Some(Manifest { digest, media_type, remembered: true, ..Manifest::default() })
     }
 
-    /// Drops what was found for this question.
+    /// Removes the manifest found for this question.
     pub(super) fn forget(&self, attempt: &Attempt) {
         self.folder.remove(&self.name_of_question(attempt));
     }
 
-    /// Keeps that it was found.
+    /// Stores that the manifest was found.
     pub(super) fn keep_found(&self, attempt: &Attempt, manifest: &Manifest, now: SystemTime) {
         let entry =
             Entry { made: micros(now), digest: manifest.digest.clone(), media_type: manifest.media_type.clone() };
@@ -91,7 +91,7 @@ impl Store {
         }
     }
 
-    /// The bytes behind the attempt's digest.
+    /// The bytes with the attempt's digest.
     pub(super) fn content(&self, attempt: &Attempt) -> Option<Vec<u8>> {
         let name = self.name_of_content(attempt)?;
         let bytes = self.read(&name)?;
@@ -102,7 +102,7 @@ impl Store {
         Some(bytes)
     }
 
-    /// Keeps bytes that have the attempt's digest.
+    /// Stores bytes that have the attempt's digest.
     pub(super) fn keep_content(&self, attempt: &Attempt, bytes: &[u8]) {
         let name = self.name_of_content(attempt).filter(|_| digest_of(bytes) == attempt.target.as_str());
         if let Some(name) = name {
@@ -110,7 +110,7 @@ impl Store {
         }
     }
 
-    /// What a credential opens.
+    /// The scope that a credential opens.
     pub(super) fn scope(&self, attempt: &Attempt) -> Scope {
         let [user, password] = credential(attempt);
         Scope(self.hash("scope", &[Some(&attempt.registry), Some(&attempt.repository), user, password]))
@@ -126,14 +126,15 @@ impl Store {
         self.hash(kind, &[Some(&attempt.registry), Some(&attempt.repository), Some(target), user, password])
     }
 
-    /// By repository too: that one has a manifest does not say that another has it. Only `sha256` can be checked.
+    /// The name of content, by repository too: that one repository has a manifest does not show that another has it.
+    /// Only `sha256` can be checked.
     fn name_of_content(&self, attempt: &Attempt) -> Option<Name> {
         let digest = attempt.target.as_str();
         let checkable = digest.starts_with("sha256:") && is_digest(digest);
         checkable.then(|| self.hash("content", &[Some(&attempt.registry), Some(&attempt.repository), Some(digest)]))
     }
 
-    /// Each part with its length, so that no two lists read alike.
+    /// Hashes each part with its length, so that no two lists have the same input.
     fn hash(&self, kind: &str, parts: &[Option<&str>]) -> [u8; 32] {
         let mut context = hmac::Context::with_key(&self.names);
         for part in [Some(kind)].iter().chain(parts) {
@@ -176,7 +177,8 @@ impl Store {
 }
 
 impl Entry {
-    /// An entry of the future was made before the clock was set back: its age is unknown.
+    /// Whether the entry is still valid. An entry from the future was made before the clock was set back, so its age
+    /// is unknown.
     fn is_in_force(&self, now: SystemTime, time_to_live: Duration) -> bool {
         let age = micros(now).checked_sub(self.made);
         age.is_some_and(|age| Duration::from_micros(age) < time_to_live) && self.digest.as_deref().is_none_or(is_digest)

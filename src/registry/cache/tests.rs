@@ -1,4 +1,4 @@
-//! The cache around a prober that counts, in a folder of its own.
+//! Tests of the cache around a prober that counts requests, in a separate folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca49
 const INDEX: &[u8] = br#"{"manifests":[]}"#;
 const TEN_MINUTES: Duration = Duration::from_secs(600);
 
-/// Answers by tag, and counts.
+/// Answers by tag, and counts the requests.
 #[derive(Default)]
 struct Counting(AtomicUsize);
 
@@ -95,7 +95,7 @@ fn block_on<F: Future>(future: F) -> F::Output {
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
 }
 
-/// A run of its own over what `home` holds; how often the registry was asked.
+/// A separate run on the contents of `home`; returns how often the registry was asked.
 fn run(home: &TempDir, time_to_live: Duration, attempts: &[Attempt]) -> (Vec<Outcome>, usize) {
     let counting = Counting::default();
     let cached = Cached::new(&counting, Some(store(home)), time_to_live, |_| false);
@@ -228,7 +228,7 @@ fn contents_are_given_out_where_the_run_knows_them_open() {
     let elsewhere = Attempt { repository: "acme/copy".to_owned(), ..bob(&index_digest()) };
     assert_eq!(look(&second, &elsewhere), 1);
 
-    // Found again after its time, it need not be read again.
+    // Found again after its time to live, the content need not be read again.
     let late = cached(Duration::from_nanos(1));
     block_on(late.probe(&bob("1")));
     assert_eq!(look(&late, &bob(&index_digest())), 0);
@@ -443,7 +443,7 @@ mod unix {
         symlink(elsewhere.path(), cache.join("pullcheck")).unwrap();
         refused(&cache);
         assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
-        // The cache folder itself may be one: its owner has put it on another disk.
+        // The cache folder itself can be a link: its owner has moved it to another disk.
         let linked = home.path().join("linked");
         symlink(elsewhere.path(), &linked).unwrap();
         assert!(Store::open_in(&linked).is_ok());

@@ -1,8 +1,8 @@
-//! containerd's `hosts.toml`: which hosts are asked for the images of a registry, in which order and how.
+//! containerd's `hosts.toml`: the hosts to ask for the images of a registry, their order and settings.
 //!
-//! Follows `parseHostsFile` in `core/remotes/docker/config/hosts.go` of containerd 2.4, and in `remotes/docker/config` of
-//! containerd 1.7 where that differs. Unknown keys are passed over as there. What containerd cannot read it logs, and
-//! goes on as if the file were not there.
+//! Follows `parseHostsFile` in `core/remotes/docker/config/hosts.go` of containerd 2.4, and in
+//! `remotes/docker/config` of containerd 1.7 if that differs. Unknown keys are ignored as they are there. containerd
+//! logs a file that it cannot read, and continues as if it did not exist.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -18,40 +18,41 @@ use crate::text::go::time;
 /// One host of a file: `RegistryHost` before its certificates are read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostConfig {
-    /// Where it is; `None` is the registry itself.
+    /// The host's location; `None` is the registry itself.
     pub url: Option<HostUrl>,
-    /// What it may be asked for.
+    /// The operations that the host is used for.
     pub capabilities: Capabilities,
-    /// `ca`: files with further authorities. An empty list is not the same as none: TLS is meant either way.
+    /// `ca`: files with additional authorities. An empty list is not the same as a missing one: it still configures
+    /// TLS.
     pub ca: Option<Vec<PathBuf>>,
-    /// `client`: files with a certificate and, where it is not in the same file, its key.
+    /// `client`: files with a certificate and, if it is not in the same file, its key.
     pub client: Vec<(PathBuf, Option<PathBuf>)>,
-    /// `skip_verify`.
+    /// `skip_verify`: whether any certificate is accepted.
     pub skip_verify: Option<bool>,
-    /// `header`: names as written.
+    /// `header`: names as written, and their values.
     pub header: Vec<(String, Vec<String>)>,
-    /// `dial_timeout`.
+    /// `dial_timeout`: the timeout of one connection.
     pub dial_timeout: Option<Duration>,
 }
 
-/// What a host may be asked for.
+/// The operations that a host may be used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Capabilities {
-    /// Content by digest.
+    /// Reading content by digest.
     pub pull: bool,
-    /// The digest of a tag.
+    /// Resolving a tag to its digest.
     pub resolve: bool,
-    /// Of no account for a pull.
+    /// Pushing, which does not matter for a pull.
     pub push: bool,
 }
 
 impl Capabilities {
-    /// Everything: what a host may that names none.
+    /// All capabilities: the default for a host that names none.
     pub const ALL: Self = Self { pull: true, resolve: true, push: true };
 }
 
 impl HostConfig {
-    /// A host that nothing is said of, but where it is.
+    /// A host with nothing configured except its location.
     pub fn plain(url: Option<HostUrl>) -> Self {
         Self {
             url,
@@ -64,44 +65,44 @@ impl HostConfig {
         }
     }
 
-    /// Whether TLS is spoken of: then containerd tries it even where the URL is `http`.
+    /// Whether TLS is configured: containerd then tries it even if the URL is `http`.
     pub fn speaks_of_tls(&self) -> bool {
         self.ca.is_some() || !self.client.is_empty() || self.skip_verify.is_some()
     }
 }
 
-/// What containerd cannot read either. The words hold no value of a header and no password of a URL.
+/// Why containerd cannot read the file. The message contains no value of a header and no password of a URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HostsTomlError {
-    /// It is not TOML.
+    /// The file is not TOML.
     #[error("line {line}: {message}")]
     Syntax {
-        /// From 1.
+        /// The line number, from 1.
         line: usize,
-        /// The parser's words.
+        /// The message of the TOML parser.
         message: String,
     },
-    /// A value is not what its key takes.
+    /// A value does not have the type or form that its key needs.
     #[error("line {line}: `{key}`: {message}")]
     Value {
-        /// From 1.
+        /// The line number, from 1.
         line: usize,
-        /// With the host that it stands under: `host."https://mirror.example".ca`.
+        /// The key including its host: `host."https://mirror.example".ca`.
         key: String,
-        /// What it has to be.
+        /// A description of the expected value.
         message: String,
     },
 }
 
 impl HostsTomlError {
-    /// Where it is, from 1.
+    /// The line number of the error, from 1.
     pub fn line(&self) -> usize {
         match self {
             Self::Syntax { line, .. } | Self::Value { line, .. } => *line,
         }
     }
 
-    /// What is wrong there.
+    /// The error message, without the line.
     pub fn words(&self) -> String {
         match self {
             Self::Syntax { message, .. } => message.clone(),
@@ -110,10 +111,11 @@ impl HostsTomlError {
     }
 }
 
-/// The hosts of a file in the order in which they are asked, the `server` last. Relative paths are under `folder`.
+/// The hosts of a file in the order in which they are asked, with the `server` last. Relative paths are resolved
+/// against `folder`.
 ///
 /// # Errors
-/// What that version of containerd cannot read.
+/// The file cannot be read by that version of containerd.
 pub fn parse(folder: &Path, text: &str, runtime: Runtime) -> Result<Vec<HostConfig>, HostsTomlError> {
     if text.starts_with('\u{feff}') && runtime != Runtime::ContainerdOne {
         return Err(HostsTomlError::Syntax { line: 1, message: "it begins with a byte order mark".to_owned() });
@@ -133,7 +135,7 @@ pub fn parse(folder: &Path, text: &str, runtime: Runtime) -> Result<Vec<HostConf
             let table = value.get_ref().as_table().ok_or_else(|| root.wrong(name, "a table"))?;
             let host =
                 Reader { text, folder, table, prefix, runtime }.host(Some((name.get_ref(), name.span().start)))?;
-            // containerd 2 takes the order from the headers of tables, and with it the hosts.
+            // containerd 2 takes the order, and with it the hosts, from the headers of tables.
             if runtime == Runtime::ContainerdOne || stands_in_a_header(text, name.span().start) {
                 hosts.push(host);
             }
@@ -152,7 +154,7 @@ struct Reader<'t> {
     text: &'t str,
     folder: &'t Path,
     table: &'t DeTable<'t>,
-    /// Before the names of its keys.
+    /// The prefix of its keys' names.
     prefix: String,
     runtime: Runtime,
 }
@@ -160,7 +162,7 @@ struct Reader<'t> {
 type Key<'t> = Spanned<std::borrow::Cow<'t, str>>;
 
 impl<'t> Reader<'t> {
-    /// By name; capitals do not count, as in go-toml, but the exact name goes first.
+    /// Returns an entry by name, ignoring case as go-toml does. An exact match takes precedence.
     fn entry(&self, name: &str) -> Option<(&'t Key<'t>, &'t Spanned<DeValue<'t>>)> {
         let find = |same: &dyn Fn(&str) -> bool| self.table.iter().find(|(key, _)| same(key.get_ref()));
         find(&|key| key == name).or_else(|| find(&|key| key.eq_ignore_ascii_case(name)))
@@ -175,7 +177,7 @@ impl<'t> Reader<'t> {
         HostsTomlError::Value { line: line_of(self.text, at), key, message }
     }
 
-    /// `parseHostConfig`. `server` is what names the host, and where that stands.
+    /// `parseHostConfig`. `server` is the text that names the host, and its offset.
     fn host(&self, server: Option<(&str, usize)>) -> Result<HostConfig, HostsTomlError> {
         let override_path = self.boolean("override_path")?.unwrap_or(false);
         let named = server.filter(|(server, _)| !server.is_empty());
@@ -189,7 +191,7 @@ impl<'t> Reader<'t> {
             })
         });
         Ok(HostConfig {
-            // A `server` without a host is the registry itself; another host without one is asked in vain.
+            // A `server` without a host is the registry itself. A request to any other host without one fails.
             url: match url.transpose()? {
                 Some(None) if !self.prefix.is_empty() => Some(HostUrl::nowhere()),
                 url => url.flatten(),
@@ -219,7 +221,7 @@ impl<'t> Reader<'t> {
                 "pull" => found.pull = true,
                 "resolve" => found.resolve = true,
                 "push" => found.push = true,
-                // A pull has no use for it.
+                // A pull does not use it.
                 "referrers" if self.knows_referrers() => {}
                 _ => return Err(self.error(key.span().start, key.get_ref(), format!("unknown capability {name:?}"))),
             }
@@ -284,7 +286,7 @@ impl<'t> Reader<'t> {
     }
 
     fn dial_timeout(&self) -> Result<Option<Duration>, HostsTomlError> {
-        // containerd 1.7 does not know the key.
+        // The key is unknown to containerd 1.7.
         let entry = self.entry("dial_timeout").filter(|_| self.runtime != Runtime::ContainerdOne);
         let Some((key, value)) = entry else { return Ok(None) };
         let text = value.get_ref().as_str().ok_or_else(|| self.wrong(key, "a string such as \"3s\""))?;
@@ -295,11 +297,11 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// Keys whose values let nobody in.
+/// Keys whose values are not secret.
 const OPEN_KEYS: [&str; 6] = ["capabilities", "ca", "client", "skip_verify", "override_path", "dial_timeout"];
 
-/// A file as it may be shown where it cannot be read: of the line at fault what can hold no secret, and blanks for all
-/// the rest, so that every byte keeps its place. `line` is counted from 1.
+/// A file as it may be shown if it cannot be read. Of the line at fault, only the part that can contain no secret is
+/// kept. Everything else is blanked, so that every byte keeps its place. `line` is counted from 1.
 pub fn shown(text: &str, line: usize) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut table = "";
@@ -319,7 +321,7 @@ pub fn shown(text: &str, line: usize) -> String {
         } else {
             part.find('=').map_or(0, |at| at + 1)
         };
-        // The key itself may be a URL with a password.
+        // The key itself can be a URL with a password.
         let shows = if part[..shows].contains('@') { 0 } else { shows };
         shown.push_str(&part[..shows]);
         shown.extend(
@@ -329,7 +331,7 @@ pub fn shown(text: &str, line: usize) -> String {
     shown
 }
 
-/// Whether the line of an offset is the header of a table.
+/// Whether the line at an offset is the header of a table.
 fn stands_in_a_header(text: &str, at: usize) -> bool {
     let start = text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |end| end + 1);
     text.get(start..at).is_some_and(|line| line.trim_start().starts_with('['))

@@ -1,4 +1,4 @@
-//! The rows of containerd, and what it does not read.
+//! The cases of containerd's tests, and the files that it does not read.
 
 use super::*;
 
@@ -14,7 +14,7 @@ fn paths(names: &[&str]) -> Vec<PathBuf> {
     names.iter().map(PathBuf::from).collect()
 }
 
-/// The rows of `TestParseHostFile` in `core/remotes/docker/config/hosts_test.go` of containerd, in other words.
+/// The cases of `TestParseHostFile` in `core/remotes/docker/config/hosts_test.go` of containerd, rewritten.
 #[test]
 fn every_key_is_read_and_the_order_kept() {
     let text = r#"
@@ -139,7 +139,7 @@ fn a_host_that_is_not_a_table_of_its_own_is_passed_over() {
     assert_eq!(authorities("  [ host . \"https://a.example\" ]"), ["a.example", "-"]);
 }
 
-/// What `ConfigureHosts` of containerd 2.4.2 and 1.7.35 made of the same files.
+/// The results of `ConfigureHosts` of containerd 2.4.2 and 1.7.35 for the same files.
 #[test]
 fn versions_of_containerd_differ() {
     let of = |text: &str| [Runtime::Containerd, Runtime::ContainerdOne].map(|runtime| authorities_of(text, runtime));
@@ -153,7 +153,7 @@ fn versions_of_containerd_differ() {
     assert_eq!(versions("\u{feff}server = 'https://a'"), [true, false, false, false]);
 }
 
-/// Go parses more than can be asked.
+/// Go parses more than can be requested.
 #[test]
 fn a_host_that_cannot_be_asked_is_no_mistake_of_the_file() {
     assert_eq!(authorities("server = 'https://'"), ["-"], "the registry itself");

@@ -1,7 +1,7 @@
-//! Where in a reference the fault is, in words.
+//! The place and description of the fault in a reference.
 //!
-//! The grammar only says no. This looks for the one thing that a person would point at, most telling first: what
-//! stands around the name, then the fault that the error names, then the parts from left to right.
+//! The grammar only rejects. This module looks for the one fault that a person would point at, most telling first:
+//! text around the name, then the fault that the error names, then the parts from left to right.
 
 mod parts;
 
@@ -11,16 +11,16 @@ use super::grammar::{self, digest_length};
 use super::{MAX_PATH, Reference, ReferenceError};
 use crate::text::go::quote::is_print;
 
-/// The part of a reference that is to blame.
+/// The part of a reference that is at fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Blame {
-    /// Bytes of the text as written; empty where something is missing.
+    /// Byte range in the text as written; empty if something is missing.
     pub range: Range<usize>,
-    /// What is wrong with it, as a clause: "the tag is empty".
+    /// The fault, as a clause: "the tag is empty".
     pub reason: String,
-    /// What to do, where there is more to say than the replacement does.
+    /// What to do, if the replacement does not show it.
     pub help: Option<String>,
-    /// The whole text as it could be written; it parses.
+    /// The whole text as it could be written. It can be parsed.
     pub replacement: Option<String>,
 }
 
@@ -34,14 +34,14 @@ impl Blame {
         self
     }
 
-    /// A replacement is only offered where the kubelet takes it.
+    /// Sets a replacement, which is offered only if the kubelet accepts it.
     fn replacement(mut self, text: String) -> Self {
         self.replacement = Reference::parse(&text).is_ok().then_some(text);
         self
     }
 }
 
-/// Finds what is to blame for `error` on `text`.
+/// Finds the part of `text` that causes `error`.
 pub(super) fn blame(error: &ReferenceError, text: &str) -> Blame {
     around(text).unwrap_or_else(|| match error {
         ReferenceError::Identifier(_) => identifier(text),
@@ -52,7 +52,7 @@ pub(super) fn blame(error: &ReferenceError, text: &str) -> Blame {
     })
 }
 
-/// Space, quotes, schemes and foreign characters: faults that say nothing of the grammar's parts.
+/// Space, quotes, schemes and foreign characters: faults that do not concern the grammar's parts.
 fn around(text: &str) -> Option<Blame> {
     if text.is_empty() {
         return Some(Blame::new(0..0, "the image name is empty"));
@@ -97,7 +97,7 @@ fn describe(character: char) -> String {
     }
 }
 
-/// `https://`, `docker://`, `oci://`… or `//` alone.
+/// The range of a scheme: `https://`, `docker://`, `oci://`… or `//` alone.
 fn scheme(text: &str) -> Option<Range<usize>> {
     let end = text.find("://").map_or_else(|| text.starts_with("//").then_some(2), |at| Some(at + 3))?;
     let word = text[..end].trim_end_matches('/').trim_end_matches(':');
@@ -109,7 +109,7 @@ fn identifier(text: &str) -> Blame {
         .help(format!("write the repository before the digest: `NAME@sha256:{text}`"))
 }
 
-/// Upper case in what the parser takes for the repository.
+/// Finds upper case in the text that the parser takes for the repository.
 fn uppercase(text: &str) -> Blame {
     let start = text.len() - grammar::split_domain(text).1.len();
     let end = text[start..].find(':').map_or(text.len(), |colon| start + colon);
@@ -120,7 +120,7 @@ fn uppercase(text: &str) -> Blame {
         let algorithm = text[..first].rfind('@').map_or(first, |at| at + 1);
         return Blame::new(algorithm..end, "the algorithm of a digest must be lowercase").replacement(lowered);
     }
-    // The whole words with upper case in them, from the first to the last.
+    // The complete words that contain upper case, from the first to the last.
     let last = text[start..end].char_indices().rfind(upper).map_or(first, |(at, _)| start + at);
     let from = text[start..first].rfind('/').map_or(start, |slash| start + slash + 1);
     let to = text[last..end].find(['/', '@']).map_or(end, |slash| last + slash);
@@ -136,7 +136,7 @@ fn too_long(text: &str) -> Blame {
     Blame::new(start..end, format!("the repository has {length} characters, {MAX_PATH} are allowed{filled}"))
 }
 
-/// A digest that the grammar takes, but no algorithm does.
+/// A digest that the grammar accepts, but no algorithm does.
 fn digest(text: &str) -> Blame {
     let at = text.rfind('@').map_or(0, |at| at + 1);
     let (algorithm, hex) = text[at..].split_once(':').unwrap_or((&text[at..], ""));
@@ -161,7 +161,7 @@ fn digest(text: &str) -> Blame {
 mod tests {
     use super::*;
 
-    /// Text, the part to blame, the reason, the replacement.
+    /// Text, the part at fault, the reason, the replacement.
     const CASES: &[(&str, &str, &str, Option<&str>)] = &[
         ("", "", "the image name is empty", None),
         (" nginx", " ", "it begins with a space", Some("nginx")),

@@ -1,11 +1,11 @@
-//! The fault in a reference that the grammar refuses as a whole: its parts, from left to right.
+//! The fault in a reference that the grammar rejects as a whole: its parts, from left to right.
 
 use std::ops::Range;
 
 use super::{Blame, describe};
 use crate::image::reference::grammar::{self, digest_length};
 
-/// What is to blame, from left to right.
+/// Finds the first part at fault, from left to right.
 pub(super) fn blame(text: &str) -> Blame {
     let name_end = text.find('@').unwrap_or(text.len());
     let (first, _) = text[..name_end].split_once('/').unwrap_or(("", ""));
@@ -21,7 +21,7 @@ pub(super) fn blame(text: &str) -> Blame {
         .unwrap_or_else(|| Blame::new(0..text.len(), "it is not an image name"))
 }
 
-/// A registry that is no host.
+/// A registry that is not a valid host.
 fn host(host: &str) -> Blame {
     if host.starts_with('[') {
         return Blame::new(0..host.len(), "a host in brackets must be an IPv6 address, with a port of digits");
@@ -49,7 +49,7 @@ fn host(host: &str) -> Blame {
 
 fn bad_label(label: &str, range: Range<usize>) -> Blame {
     if label.is_empty() {
-        // The dot that is too much is the one before, or the first.
+        // The superfluous dot is the one before, or the first.
         return Blame::new(range.start.saturating_sub(1)..range.start.max(1), "the host has an empty part");
     }
     if let Some(at) = label.find('_') {
@@ -65,7 +65,7 @@ fn bad_label(label: &str, range: Range<usize>) -> Blame {
     }
 }
 
-/// The first component of the path that is none.
+/// The first invalid component of the path.
 fn path(text: &str, range: Range<usize>) -> Option<Blame> {
     if range.is_empty() {
         let range = range.start.saturating_sub(1)..range.end;
@@ -96,7 +96,7 @@ fn slash(text: &str, at: usize, range: &Range<usize>) -> Blame {
     };
     let parts: Vec<_> = text[range.clone()].split('/').filter(|part| !part.is_empty()).collect();
     if at == range.end && at < text.len() {
-        // With a tag or digest behind it a name was meant to stand here.
+        // Before a tag or digest, a name was meant to be here.
         return Blame::new(slash, reason).help("write the missing name after the slash");
     }
     let whole = format!("{}{}{}", &text[..range.start], parts.join("/"), &text[range.end..]);
@@ -114,7 +114,7 @@ fn bad_component(component: &str, start: usize) -> Blame {
         };
         return Blame::new(range, reason);
     }
-    // Only separators are left to be wrong: at an end, or in a row that is none.
+    // Only separators can be wrong now: at an end, or in an invalid sequence.
     let separator = |c: char| matches!(c, '.' | '_' | '-');
     let mut at = 0;
     while let Some(found) = component[at..].find(separator).map(|found| at + found) {
@@ -134,14 +134,14 @@ fn bad_component(component: &str, start: usize) -> Blame {
     Blame::new(start..start + component.len(), "this is not a valid part of a repository")
 }
 
-/// The digits of an integer that Go prints as a float: `7284872` of a values file, which has only floats, is
+/// The digits of an integer that Go prints as a float. A values file has only floats, so its `7284872` is
 /// `7.284872e+06` in Helm's output (3.22 and 4.2).
 fn printed_number(tag: &str) -> Option<String> {
     let (mantissa, exponent) = tag.split_once("e+")?;
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let exponent: usize = exponent.parse().ok()?;
     let is_number = whole.len() == 1 && whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit());
-    // Floats hold no more digits exactly.
+    // Floats contain no more digits exactly.
     let is_whole = (fraction.len()..=15).contains(&exponent);
     (is_number && is_whole).then(|| format!("{whole}{fraction}{}", "0".repeat(exponent - fraction.len())))
 }
@@ -156,7 +156,7 @@ fn tag(text: &str, range: Range<usize>) -> Option<Blame> {
     if tag.is_empty() {
         let blame = Blame::new(range.start - 1..range.end, "the tag is empty");
         return Some(if after.is_empty() {
-            // Without the colon the kubelet would pull `latest`, which is hardly what was meant.
+            // Without the colon the kubelet would pull `latest`, which is probably not intended.
             blame.help(format!("write the tag after the colon: `{before}:<version>`"))
         } else {
             blame.replacement(format!("{before}{after}"))
@@ -184,7 +184,7 @@ fn tag(text: &str, range: Range<usize>) -> Option<Blame> {
     })
 }
 
-/// What stands behind the `@` and is no digest at all.
+/// The text after the `@` if it is not a digest at all.
 fn malformed_digest(text: &str, start: usize) -> Option<Blame> {
     let digest = &text[start..];
     let shape = "a digest is `sha256:` and 64 hexadecimal digits";

@@ -1,8 +1,8 @@
-//! The order in which one image is asked for: the kubelet's pull loop, then what explains its failure.
+//! The order of the questions about one image: the kubelet's pull loop, then the diagnosis of its failure.
 //!
-//! Follows `PullImage` in `pkg/kubelet/kuberuntime/kuberuntime_image.go` of Kubernetes 1.37: each credential in
-//! turn, the first success wins, one anonymous pull only where no credential matched. What comes after is diagnosis
-//! and never turns a failure into a pass.
+//! Follows `PullImage` in `pkg/kubelet/kuberuntime/kuberuntime_image.go` of Kubernetes 1.37: each credential in turn,
+//! the first success wins, one anonymous pull only if no credential matched. The rest is diagnosis and never turns a
+//! failure into a pass.
 
 use std::sync::Arc;
 
@@ -15,66 +15,67 @@ use crate::kubelet::probe::{
     Attempt, Denial, Evidence, Manifest, Outcome, PullAnswer, TagList, Target, Unknown, Unread,
 };
 
-/// With fewer pulls than these left nothing is fetched that counts as one.
+/// If fewer pulls than this are left, nothing is fetched that counts against the limit.
 const SPARED_PULLS: u64 = 10;
 
-/// What to ask next.
+/// The next question to a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Question {
-    /// One of the kubelet's own attempts; the index of its credential in the plan.
+    /// One of the kubelet's own attempts, with the index of its credential in the plan.
     Pull(Option<usize>, Attempt),
-    /// Diagnosis without credential.
+    /// Diagnosis without a credential.
     Anonymous(Attempt),
     /// Diagnosis with a credential of the operator.
     Supplied(Attempt),
-    /// Diagnosis: the same by `GET`, with the credential that was answered 403 or 404.
+    /// Diagnosis: the same request by `GET`, with the credential that was answered 403 or 404.
     Explain(Attempt),
     /// The tag list, with a credential that the pod itself has.
     Tags(Attempt),
     /// The tag beside the digest.
     Tag(Attempt),
-    /// The manifest that was found, by digest.
+    /// The found manifest, by digest.
     Content(Attempt),
     /// The configuration of a single image, by digest.
     Config(Attempt),
     /// The manifest of one platform of an index, by digest.
     Part(Attempt),
-    /// Whether that manifest is there.
+    /// Whether the manifest of one platform exists.
     Child(Attempt),
     /// The configuration of an image of an index, by digest.
     PartConfig(Attempt),
-    /// Whether a layer is there, by digest.
+    /// Whether a layer exists, by digest.
     Layer(Attempt),
 }
 
-/// What a question was answered.
+/// The answer to a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// To [`Question::Pull`], [`Question::Anonymous`], [`Question::Supplied`], [`Question::Explain`],
+    /// Reply to [`Question::Pull`], [`Question::Anonymous`], [`Question::Supplied`], [`Question::Explain`],
     /// [`Question::Tag`], [`Question::Child`].
     Outcome(Outcome),
-    /// To [`Question::Tags`].
+    /// Reply to [`Question::Tags`].
     Tags(TagList),
-    /// To [`Question::Content`] and [`Question::Part`].
+    /// Reply to [`Question::Content`] and [`Question::Part`].
     Content(Result<Arc<Content>, Unread>),
-    /// To [`Question::Config`] and [`Question::PartConfig`].
+    /// Reply to [`Question::Config`] and [`Question::PartConfig`].
     Config(Result<Config, Unread>),
-    /// To [`Question::Layer`].
+    /// Reply to [`Question::Layer`].
     Layer(Result<(), Unread>),
 }
 
-/// A plan under way. It holds no connection and waits for nothing: ask it what to ask, and tell it the answer.
+/// A plan in progress. It holds no connection and does not wait: get the next question from it, and pass it the
+/// answer.
 #[derive(Debug)]
 pub struct Pull<'p> {
     plan: &'p Plan,
     supplied_asked: usize,
-    /// Attempts whose answer to `HEAD` was replaced by that to `GET`.
+    /// Indexes of attempts whose answer to `HEAD` was replaced by that to `GET`.
     asked_by_get: Vec<usize>,
     answer: PullAnswer,
 }
 
 impl<'p> Pull<'p> {
-    /// At the start.
+    /// Creates the state before the first question.
     pub fn new(plan: &'p Plan) -> Self {
         let answer = PullAnswer { depth: plan.look.depth, ..PullAnswer::default() };
         Self { plan, supplied_asked: 0, asked_by_get: Vec::new(), answer }
@@ -85,7 +86,7 @@ impl<'p> Pull<'p> {
         match self.pulled() {
             Some((_, manifest)) if manifest.defect.is_some() && self.in_doubt().is_some() => self.next_explanation(),
             Some((index, manifest)) => self.next_look(index, manifest),
-            // CRI-O goes by the answer to `GET`: everything else depends on it.
+            // CRI-O relies on the answer to `GET`: everything else depends on it.
             None if self.plan.look.runtime == Runtime::Crio => self
                 .next_pull()
                 .or_else(|| self.next_explanation())
@@ -99,7 +100,7 @@ impl<'p> Pull<'p> {
         }
     }
 
-    /// The answer to the last question.
+    /// Records the answer to the last question.
     pub fn tell(&mut self, question: &Question, reply: Reply) {
         match (question, reply) {
             (Question::Pull(index, _), Reply::Outcome(outcome)) => self.pull_answered(*index, outcome),
@@ -141,8 +142,8 @@ impl<'p> Pull<'p> {
         self.answer.attempts.push((index, outcome));
     }
 
-    /// containerd does not ask by `GET`: for it the answer is diagnosis. CRI-O asks no other way: for it the answer is
-    /// the one to the attempt itself.
+    /// Records the answer to `GET`. containerd does not make this request, so for it the answer is diagnosis. CRI-O
+    /// makes no other, so for it the answer replaces the attempt's.
     fn explained(&mut self, outcome: Outcome) {
         match self.in_doubt() {
             Some(at) if self.plan.look.runtime == Runtime::Crio => {
@@ -160,7 +161,7 @@ impl<'p> Pull<'p> {
         }
     }
 
-    /// Everything that was told.
+    /// Ends the plan and returns all answers.
     pub fn finish(self) -> PullAnswer {
         self.answer
     }
@@ -175,7 +176,7 @@ impl<'p> Pull<'p> {
         Some(Question::Pull(index, self.plan.image.clone()))
     }
 
-    /// What has still to be read of a manifest that is there, with the credential that opened it.
+    /// The next content to read of an existing manifest, with the credential that opened it.
     fn next_look(&self, index: Option<usize>, manifest: &Manifest) -> Option<Question> {
         if manifest.defect.is_some() {
             return None;
@@ -218,7 +219,7 @@ impl<'p> Pull<'p> {
         }
     }
 
-    /// What has still to be asked of one manifest of an index. An index within it is followed, and none within that.
+    /// The next question about one manifest of an index. An index within it is followed, but none within that.
     fn next_of_entry(&self, entry: &Entry, by_digest: &dyn Fn(&str) -> Attempt, follow: bool) -> Option<Question> {
         let look = &self.plan.look;
         let digest = entry.digest.as_deref()?;
@@ -247,7 +248,7 @@ impl<'p> Pull<'p> {
         }
     }
 
-    /// The next layer that was not asked for.
+    /// The next layer that was not requested yet.
     fn next_layer(&self, image: &Image, by_digest: &dyn Fn(&str) -> Attempt) -> Option<Question> {
         let layers = image.layers.as_deref().filter(|_| self.plan.look.depth == Depth::Layers)?;
         let digests = layers.iter().filter_map(|layer| layer.digest.as_deref());
@@ -255,7 +256,7 @@ impl<'p> Pull<'p> {
         Some(Question::Layer(by_digest(next)))
     }
 
-    /// The index that the tag leads to, unless it was read: it may hold the image that the digest names.
+    /// The index that the tag leads to, unless it was read: it can contain the image that the digest names.
     fn index_beside(&self, manifest: &Manifest) -> Option<&str> {
         let Some(Outcome::Found(tagged)) = &self.answer.tag else { return None };
         let is_index = tagged.media_type.as_deref().is_some_and(is_index_type);
@@ -265,8 +266,9 @@ impl<'p> Pull<'p> {
         (!read).then_some(digest)
     }
 
-    /// An answer to `HEAD` has no words: `GET` tells a missing repository from a missing tag and an expired token from
-    /// a missing right, and whether the registry answers `HEAD` wrongly.
+    /// The next request by `GET`. An answer to `HEAD` has no body. `GET` distinguishes a missing repository from a
+    /// missing tag and an expired token from a missing permission, and shows whether the registry answers `HEAD`
+    /// wrongly.
     fn next_explanation(&self) -> Option<Question> {
         let (index, _) = self.answer.attempts.get(self.in_doubt()?)?;
         if self.plan.look.runtime.is_containerd() && (self.answer.explained.is_some() || self.is_told_by_tags()) {
@@ -275,11 +277,12 @@ impl<'p> Pull<'p> {
         Some(Question::Explain(self.plan.image.with(self.credential(*index))))
     }
 
-    /// The attempt that an answer to `HEAD` decided, and `GET` would explain. Absence goes first: it may be a mistake.
+    /// The attempt that an answer to `HEAD` decided, and that `GET` would explain. Absence comes first: it may be a
+    /// mistake.
     fn in_doubt(&self) -> Option<usize> {
         let by_head = |evidence: &Evidence| evidence.method == Some("HEAD");
         if self.plan.look.runtime == Runtime::Crio {
-            // It does not ask by `HEAD` at all.
+            // CRI-O makes no `HEAD` request.
             return self.answer.attempts.iter().enumerate().position(|(at, (_, outcome))| {
                 let decided_by_head = match outcome {
                     Outcome::Absent(evidence) | Outcome::Denied(_, evidence) => by_head(evidence),
@@ -298,8 +301,8 @@ impl<'p> Pull<'p> {
         })
     }
 
-    /// Whether the tag list says already what is missing: the repository, or the tag in it. A list that has the tag
-    /// speaks against the answer to `HEAD`.
+    /// Whether the tag list already shows what is missing: the repository, or the tag in it. A list that has the tag
+    /// contradicts the answer to `HEAD`.
     fn is_told_by_tags(&self) -> bool {
         match (&self.answer.tags, &self.plan.image.target) {
             (Some(TagList::NoRepository), _) => true,
@@ -308,7 +311,7 @@ impl<'p> Pull<'p> {
         }
     }
 
-    /// Only a refusal can be explained by another credential.
+    /// The next diagnosis with another credential, which can explain only a refusal.
     fn next_diagnosis(&self) -> Option<Question> {
         let refused = self.answer.attempts.iter().any(|(_, outcome)| matches!(outcome, Outcome::Denied(..)));
         if !refused || found(self.answer.anonymous.as_ref()) || found(self.answer.supplied.as_ref()) {

@@ -22,7 +22,7 @@ fn plan(users: &[&str], supplied: &[&str]) -> Plan {
     }
 }
 
-/// Runs a plan against a table from user (`-` for anonymous) to outcome, and tells what was asked.
+/// Runs a plan against a table from user (`-` for anonymous) to outcome, and returns the questions.
 fn asked(plan: &Plan, answers: &[(&str, Outcome)]) -> (Vec<String>, PullAnswer) {
     let mut pull = Pull::new(plan);
     let mut log = Vec::new();
