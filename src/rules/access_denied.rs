@@ -22,7 +22,7 @@ use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/access-denied.md")));
 
-/// The rule.
+/// Reports an image whose registry rejects the credentials that the pod sends.
 pub(super) struct AccessDenied;
 
 impl Rule for AccessDenied {
@@ -98,7 +98,7 @@ fn by_head(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Finding {
         .subject(facts.subject())
 }
 
-/// A credential goes out only where a 401 asks for one in a way that the runtime understands.
+/// A credential is sent only if a 401 asks for one in a way that the runtime understands.
 fn never_asked(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Finding {
     let registry = host_of_answer(facts);
     let status = refusals(facts).find_map(|evidence| evidence.status);
@@ -134,7 +134,7 @@ const fn runtime(cx: &Context<'_>) -> &'static str {
     }
 }
 
-/// What can be seen to be wrong with the credentials that were sent, for the end of a sentence.
+/// What is visibly wrong with the credentials that were sent, for the end of a sentence.
 pub(super) fn slips(cx: &Context<'_>, facts: &ImageFacts<'_>) -> String {
     let of_entry = |sent: &CandidateCredential| {
         let (_, entry) = entry_of(cx, facts, sent)?;

@@ -11,7 +11,7 @@ use crate::text::go::glob;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/disallowed-registry.md")));
 
-/// The rule.
+/// Reports an image that is not from one of the `allowed-registries` of the configuration.
 pub(super) struct DisallowedRegistry;
 
 impl Rule for DisallowedRegistry {
@@ -43,7 +43,7 @@ pub(crate) struct Allowed {
 }
 
 impl Allowed {
-    /// `None` where everything is allowed. A pattern that is none allows nothing.
+    /// Returns `None` if everything is allowed. An invalid pattern allows nothing.
     pub(crate) fn of(settings: &Settings) -> Option<Self> {
         let written = settings.allowed_registries.clone();
         let patterns = written.iter().filter_map(|pattern| pattern.parse().ok()).collect();
@@ -54,7 +54,7 @@ impl Allowed {
         self.patterns.iter().any(|pattern| pattern.matches(image))
     }
 
-    /// What to change: the host that is meant, else the list.
+    /// The fix to suggest: the host that is meant, otherwise the list of allowed ones.
     fn help(&self, image: &Reference) -> String {
         let host = image.registry();
         let near = |pattern: &&AllowedRegistry| strsim::osa_distance(&pattern.host, host) == 1;

@@ -21,7 +21,7 @@ const SCALARS: &[&str] = &[
     ".dockercfg",
 ];
 
-/// The rule.
+/// Reports a duplicate key that affects what is pulled, or with which credentials.
 pub(super) struct DuplicateKey;
 
 impl Rule for DuplicateKey {

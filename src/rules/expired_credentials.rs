@@ -18,7 +18,7 @@ use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/expired-credentials.md")));
 
-/// The rule.
+/// Reports a token in a pull secret that has expired or expires soon.
 pub(super) struct ExpiredCredentials;
 
 impl Rule for ExpiredCredentials {

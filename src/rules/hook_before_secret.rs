@@ -15,7 +15,7 @@ use crate::text::source::{SourceId, Span};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/hook-before-secret.md")));
 
-/// The rule.
+/// Reports a pull secret that a Helm hook names but that is created after the hook.
 pub(super) struct HookBeforeSecret;
 
 impl Rule for HookBeforeSecret {
@@ -44,7 +44,7 @@ impl Rule for HookBeforeSecret {
     }
 }
 
-/// Whether the image may need it: where its content is known it has a credential for the image.
+/// Whether the image may need the secret: if the content is known, it has a credential for the image.
 fn is_wanted(facts: &ImageFacts<'_>, named: &PullSecret) -> bool {
     match named.state {
         SecretState::Readable => {
@@ -55,13 +55,14 @@ fn is_wanted(facts: &ImageFacts<'_>, named: &PullSecret) -> bool {
     }
 }
 
-/// A chart is rendered to one file, or to one folder. What lies elsewhere may have been in the cluster before.
+/// Whether the Secret is rendered from the same chart: a chart is rendered to one file, or to one folder. Objects
+/// elsewhere may have been in the cluster before.
 fn is_of_one_chart(cx: &Context<'_>, hook: SourceId, secret: &Secret) -> bool {
     let folder_of = |id: SourceId| folder(cx.sources.get(id).name());
     folder_of(hook) == folder_of(secret.name.span.source)
 }
 
-/// When the Secret is made, where that is after the hook.
+/// Describes when the Secret is created, if that is after the hook.
 fn made_later(cx: &Context<'_>, facts: &ImageFacts<'_>, hook: &Hook, secret: &Secret) -> Option<&'static str> {
     if matches!(secret.producer, Producer::Generator(_)) {
         return None;

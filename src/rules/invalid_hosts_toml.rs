@@ -13,7 +13,7 @@ use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/invalid-hosts-toml.md")));
 
-/// The rule.
+/// Reports a `hosts.toml` that containerd ignores, or that breaks the pull.
 pub(super) struct InvalidHostsToml;
 
 impl Rule for InvalidHostsToml {

@@ -11,7 +11,7 @@ use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/invalid-image-reference.md")));
 
-/// The rule.
+/// Reports an image reference that the kubelet cannot parse.
 pub(super) struct InvalidImageReference;
 
 impl Rule for InvalidImageReference {
@@ -30,7 +30,7 @@ impl Rule for InvalidImageReference {
     }
 }
 
-/// Message, label and help. `None` where an operator may fill the field in before a pod sees it.
+/// Returns message, label and help, or `None` if an operator may fill the field in before a pod sees it.
 fn words(facts: &ImageFacts<'_>, fault: &InvalidImage) -> Option<(String, String, String)> {
     let operator_fills_in = !facts.pod.origin.is_whole();
     match fault {

@@ -15,7 +15,7 @@ use crate::text::source::Span;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/malformed-pull-secret.md")));
 
-/// The rule.
+/// Reports a pull secret whose content the kubelet cannot decode.
 pub(super) struct MalformedPullSecret;
 
 impl Rule for MalformedPullSecret {

@@ -73,9 +73,9 @@ use engine::meta::Meta;
 pub use selection::suppress::Filtered;
 pub use selection::suppress::suppress;
 
-/// One rule.
+/// A check that reports one kind of fault.
 pub trait Rule: Send + Sync {
-    /// Its words, from `rules/<id>.md`.
+    /// Returns the rule's texts, from `rules/<id>.md`.
     fn meta(&self) -> &'static Meta;
 
     /// Adds what it finds.
@@ -161,7 +161,7 @@ pub fn run(cx: &Context<'_>) -> Vec<Finding> {
         }));
     }
     sort(&mut findings);
-    // One place that several overlays deploy in the same way is one fault.
+    // A place that several overlays deploy in the same way is one fault.
     findings.dedup_by(|other, one| {
         let words =
             |finding: &Finding| (finding.rule, finding.severity, finding.primary.clone(), finding.related.clone());
@@ -170,7 +170,7 @@ pub fn run(cx: &Context<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Whether two findings speak of one container of one object, in whatever namespace.
+/// Whether two findings are about one container of one object, in any namespace.
 fn is_same(one: &Finding, other: &Finding) -> bool {
     one.subject.container == other.subject.container && one.subject.resource == other.subject.resource
 }
@@ -183,7 +183,7 @@ fn place(finding: &Finding) -> (Span, &'static str, &str) {
     (finding.primary.span, finding.rule, &finding.message)
 }
 
-/// The severity that a rule has where nothing else decides.
+/// Returns the severity of a rule if nothing else decides.
 pub fn default_severity(rule: &dyn Rule) -> Severity {
     rule.meta().severity
 }

@@ -11,7 +11,7 @@ use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/node-local-registry.md")));
 
-/// The rule.
+/// Reports an image from a registry that only the node or the cluster can reach.
 pub(super) struct NodeLocalRegistry;
 
 impl Rule for NodeLocalRegistry {

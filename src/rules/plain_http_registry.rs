@@ -1,4 +1,4 @@
-//! `plain-http-registry`: the registry speaks HTTP, and the runtime asks for HTTPS.
+//! `plain-http-registry`: the registry answers with HTTP, and the runtime expects HTTPS.
 
 use std::sync::LazyLock;
 
@@ -13,7 +13,7 @@ use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/plain-http-registry.md")));
 
-/// The rule.
+/// Reports a registry that answers with plain HTTP on the port where the runtime expects HTTPS.
 pub(super) struct PlainHttpRegistry;
 
 impl Rule for PlainHttpRegistry {

@@ -15,7 +15,7 @@ use crate::text::source::Span;
 static META: LazyLock<Meta> =
     LazyLock::new(|| Meta::of_page(include_str!("../../rules/pull-secret-in-other-namespace.md")));
 
-/// The rule.
+/// Reports an `imagePullSecrets` entry whose Secret is in another namespace.
 pub(super) struct PullSecretInOtherNamespace;
 
 impl Rule for PullSecretInOtherNamespace {

@@ -12,7 +12,7 @@ use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/rate-limit-risk.md")));
 
-/// The rule.
+/// Reports a run that needs more anonymous pulls than Docker Hub allows.
 pub(super) struct RateLimitRisk;
 
 impl Rule for RateLimitRisk {
@@ -20,7 +20,8 @@ impl Rule for RateLimitRisk {
         &META
     }
 
-    /// The limit is one fault of the whole run: it is told once, at the first image that it concerns.
+    /// Checks the limit, which is one fault of the whole run: it is reported once, at the first image that it
+    /// affects.
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         let uses: Vec<Use<'_>> = cx.images().filter_map(Use::of).collect();
         let names: BTreeSet<String> =
@@ -68,7 +69,7 @@ impl<'a> Use<'a> {
             Outcome::Unknown(Unknown::RateLimited, Evidence { rate, .. }) => {
                 Some(Self { facts, rate: *rate, refused: true })
             }
-            // What is not there costs no pull.
+            // An image that does not exist costs no pull.
             _ => None,
         }
     }

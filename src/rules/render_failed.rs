@@ -31,7 +31,7 @@ const HELP: &[(&str, &str)] = &[
     ("and was stopped", "render it yourself and check the result: `… | pullcheck -`"),
 ];
 
-/// The rule.
+/// Reports a chart or kustomization that `--render` could not render.
 pub(super) struct RenderFailed;
 
 impl Rule for RenderFailed {

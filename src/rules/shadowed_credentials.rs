@@ -1,7 +1,7 @@
-//! `shadowed-credentials`: a credential that is never tried, or not reliably the first, because of another one.
+//! `shadowed-credentials`: a credential that is never tried, or not reliably tried first, because of another one.
 //!
-//! Follows `Lookup` of `pkg/credentialprovider/keyring.go`: all matching keys are tried, but the stand-in for Docker
-//! Hub only where no key matches directly; and paths are plain prefixes.
+//! Follows `Lookup` of `pkg/credentialprovider/keyring.go`: all matching keys are tried, but the Docker Hub fallback
+//! entry only if no key matches directly. Paths are plain prefixes.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -19,7 +19,7 @@ use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/shadowed-credentials.md")));
 
-/// The rule.
+/// Reports a credential that another key overrides.
 pub(super) struct ShadowedCredentials;
 
 impl Rule for ShadowedCredentials {

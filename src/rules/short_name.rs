@@ -1,4 +1,4 @@
-//! `short-name`: a name without a registry, which CRI-O completes as the node's configuration says.
+//! `short-name`: a name without a registry, which CRI-O completes from the node's configuration.
 
 use std::sync::LazyLock;
 
@@ -9,7 +9,7 @@ use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/short-name.md")));
 
-/// The rule.
+/// Reports an image name without a registry.
 pub(super) struct ShortName;
 
 impl Rule for ShortName {

@@ -10,7 +10,7 @@ use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/stale-digest.md")));
 
-/// The rule.
+/// Reports a tag that no longer points to the digest next to it.
 pub(super) struct StaleDigest;
 
 impl Rule for StaleDigest {

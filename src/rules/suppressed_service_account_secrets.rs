@@ -14,7 +14,7 @@ use crate::rules::{Context, ImageFacts, Rule};
 static META: LazyLock<Meta> =
     LazyLock::new(|| Meta::of_page(include_str!("../../rules/suppressed-service-account-secrets.md")));
 
-/// The rule.
+/// Reports a pod's own `imagePullSecrets` that replace a useful list of its service account.
 pub(super) struct SuppressedServiceAccountSecrets;
 
 impl Rule for SuppressedServiceAccountSecrets {

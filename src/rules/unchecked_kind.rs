@@ -12,7 +12,7 @@ use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unchecked-kind.md")));
 
-/// The rule.
+/// Reports the first object of an unknown kind that has a field that looks like an image.
 pub(super) struct UncheckedKind;
 
 impl Rule for UncheckedKind {

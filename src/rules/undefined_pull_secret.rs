@@ -16,7 +16,7 @@ use crate::text::source::Span;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/undefined-pull-secret.md")));
 
-/// The rule.
+/// Reports an `imagePullSecrets` entry that matches no Secret in the inputs.
 pub(super) struct UndefinedPullSecret;
 
 impl Rule for UndefinedPullSecret {

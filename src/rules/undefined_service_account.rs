@@ -12,7 +12,7 @@ use crate::text::source::{Span, Spanned};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/undefined-service-account.md")));
 
-/// The rule.
+/// Reports a service account that is not in the inputs.
 pub(super) struct UndefinedServiceAccount;
 
 impl Rule for UndefinedServiceAccount {

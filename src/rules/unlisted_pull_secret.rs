@@ -13,7 +13,7 @@ use crate::text::placeholder::is_placeholder;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unlisted-pull-secret.md")));
 
-/// The rule.
+/// Reports a pull secret that the pod's service account does not allow.
 pub(super) struct UnlistedPullSecret;
 
 impl Rule for UnlistedPullSecret {

@@ -10,7 +10,7 @@ use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unpinned-image.md")));
 
-/// The rule.
+/// Reports an image without a digest; off by default.
 pub(super) struct UnpinnedImage;
 
 impl Rule for UnpinnedImage {

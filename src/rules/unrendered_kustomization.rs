@@ -9,7 +9,7 @@ use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unrendered-kustomization.md")));
 
-/// The rule.
+/// Reports a kustomization that can be checked only when it is rendered.
 pub(super) struct UnrenderedKustomization;
 
 impl Rule for UnrenderedKustomization {

@@ -10,7 +10,7 @@ use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unrendered-template.md")));
 
-/// The rule.
+/// Reports a Helm chart that is not rendered, once, with the number of unchecked templates.
 pub(super) struct UnrenderedTemplate;
 
 impl Rule for UnrenderedTemplate {

@@ -9,7 +9,7 @@ use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unresolved-placeholder.md")));
 
-/// The rule.
+/// Reports an image that another program has yet to fill in.
 pub(super) struct UnresolvedPlaceholder;
 
 impl Rule for UnresolvedPlaceholder {

@@ -15,7 +15,7 @@ use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unsupported-manifest.md")));
 
-/// The rule.
+/// Reports an image that exists but that the container runtime cannot use.
 pub(super) struct UnsupportedManifest;
 
 impl Rule for UnsupportedManifest {

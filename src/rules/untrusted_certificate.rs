@@ -13,7 +13,7 @@ use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/untrusted-certificate.md")));
 
-/// The rule.
+/// Reports a registry, or its token endpoint, whose certificate is not trusted.
 pub(super) struct UntrustedCertificate;
 
 impl Rule for UntrustedCertificate {

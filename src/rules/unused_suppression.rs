@@ -15,7 +15,7 @@ static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../..
 /// How far below a comment, in bytes, what it misses may be: about a container.
 const NEAR: u32 = 1000;
 
-/// The rule.
+/// Reports each rule in a suppression that suppresses nothing.
 pub(super) struct UnusedSuppression;
 
 impl Rule for UnusedSuppression {

@@ -1,4 +1,5 @@
-//! `unverified-image`: it could not be told whether the image can be pulled. Never a pass, and never "absent".
+//! `unverified-image`: pullcheck could not determine whether the image can be pulled. Never a pass, and never
+//! "absent".
 
 use std::sync::LazyLock;
 
@@ -16,7 +17,7 @@ use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unverified-image.md")));
 
-/// The rule.
+/// Reports an image for which the registry gave no usable answer.
 pub(super) struct UnverifiedImage;
 
 impl Rule for UnverifiedImage {

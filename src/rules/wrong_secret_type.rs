@@ -1,6 +1,6 @@
-//! `wrong-secret-type`: a pull secret that the kubelet ignores without a word, because of its type.
+//! `wrong-secret-type`: a pull secret that the kubelet silently ignores because of its type.
 //!
-//! Follows `MakeDockerKeyring` of `pkg/credentialprovider/secrets/secrets.go`: a secret counts only as
+//! Follows `MakeDockerKeyring` of `pkg/credentialprovider/secrets/secrets.go`: a secret is used only as
 //! `kubernetes.io/dockerconfigjson` with `.dockerconfigjson`, or as `kubernetes.io/dockercfg` with `.dockercfg`.
 
 use std::collections::BTreeSet;
@@ -18,7 +18,7 @@ use crate::text::source::Span;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/wrong-secret-type.md")));
 
-/// The rule.
+/// Reports a pull secret that the kubelet ignores because of its type.
 pub(super) struct WrongSecretType;
 
 impl Rule for WrongSecretType {

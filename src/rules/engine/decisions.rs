@@ -1,5 +1,4 @@
-//! The places that decide an image from elsewhere in the inputs: whoever reads of a fault of the image has to change
-//! those.
+//! The places elsewhere in the inputs that decide an image: to fix a fault of the image, those have to change.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +7,7 @@ use crate::resource::workload::{DecidedBy, PodOrigin};
 use crate::rules::{Context, ImageFacts};
 use crate::text::source::Span;
 
-/// The images that something else decides, or only mentions, by their places. Several stand at one place where a
+/// The images that are decided, or only mentioned, elsewhere, by their places. Several images share a place if a
 /// kustomization sets the image of several workloads.
 pub(in crate::rules) struct Decisions<'a>(BTreeMap<Span, Vec<ImageFacts<'a>>>);
 
@@ -38,8 +37,8 @@ impl<'a> Decisions<'a> {
         if mentioned { Severity::Note } else { Severity::Error }
     }
 
-    /// A finding about an image, or a part of it, with the places that decide the image. Of several images at its place
-    /// it is that of its own object and container.
+    /// Adds the places that decide an image to a finding about the image or a part of it. If several images share
+    /// the place, the one of the finding's own object and container is used.
     pub(in crate::rules) fn add_to(&self, mut finding: Finding) -> Finding {
         let images = self.at(&finding);
         let own = |facts: &&ImageFacts<'a>| images.len() == 1 || is_about(&finding.subject, facts);

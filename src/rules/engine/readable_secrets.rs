@@ -1,4 +1,4 @@
-//! The credentials that the Secrets of the inputs hold, and which images they are for.
+//! The credentials in the Secrets of the inputs, and which images they are for.
 
 use std::collections::BTreeSet;
 
@@ -15,13 +15,13 @@ use crate::text::source::Span;
 /// A readable pull secret of the inputs, and who pulls with it.
 #[derive(Debug)]
 pub(crate) struct ReadableSecret<'a> {
-    /// The object.
+    /// The Secret object.
     pub(crate) secret: &'a Secret,
-    /// What it holds.
+    /// The decoded registry credentials.
     pub(crate) config: &'a DockerConfig,
     /// The images of the pods that name it, themselves or through their service account.
     pub(crate) images: Vec<ImageFacts<'a>>,
-    /// Where it is named.
+    /// The places that name the secret.
     pub(crate) references: BTreeSet<Span>,
     /// Whether a service account names it: pods that are not in the inputs may pull with it too.
     pub(crate) by_account: bool,
@@ -64,7 +64,7 @@ impl<'a> ReadableSecret<'a> {
         self.config.entries.iter().filter(|entry| !entry.credential.is_anonymous())
     }
 
-    /// Where an entry's key stands; the secret's name where it is not known.
+    /// Returns the place of an entry's key, or of the secret's name if that place is unknown.
     pub(crate) fn key_span(&self, entry: &Entry) -> Span {
         self.config.where_is(&entry.key_range).unwrap_or(self.secret.name.span)
     }
@@ -90,7 +90,7 @@ impl<'a> ReadableSecret<'a> {
         references.any(|reference| key_matches(&entry.key, reference.name()))
     }
 
-    /// A finding about this secret, with labels where it is named.
+    /// Builds a finding about this secret, with labels at the places that name it.
     pub(crate) fn finding(
         &self,
         cx: &Context<'_>,

@@ -7,14 +7,13 @@ use std::cmp::Reverse;
 pub(crate) struct Near<'t> {
     /// A tag that is there.
     pub tag: &'t str,
-    /// Whether a slip of the keyboard, or a shortened version, explains the difference; else it is only the next
-    /// version.
+    /// Whether a typo, or a shortened version, explains the difference; otherwise it is only the next version.
     pub likely: bool,
 }
 
 const SHOWN: usize = 3;
 
-/// Above this length tags are hashes and dates; the edit distance then costs much and says little.
+/// Longer tags are hashes and dates: the edit distance is then expensive and means little.
 const LONGEST_COMPARED: usize = 48;
 
 /// At most three tags, best first.
@@ -31,14 +30,14 @@ pub(crate) fn nearest<'t>(wanted: &str, tags: &'t [String]) -> Vec<Near<'t>> {
     ranked.into_iter().take(SHOWN).map(|(rank, tag)| Near { tag, likely: rank.class != Class::Version }).collect()
 }
 
-/// How a tag is near, best first.
+/// How a tag is similar, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Class {
     /// Differs in case, or by a leading `v`.
     Spelling,
     /// Differs in characters that look alike: `1.O` and `1.0`, `v1-9` and `v1.9`.
     LookAlike,
-    /// The same version, more or less exactly: `1.9` and `1.9.0`.
+    /// The same version, with more or fewer components: `1.9` and `1.9.0`.
     Precision,
     /// One or two edits away.
     Edit,
@@ -99,7 +98,7 @@ impl<'t> Tag<'t> {
         Some(Rank { class, gap, edits: edits.unwrap_or(usize::MAX), newest: Reverse(other.numbers.clone()) })
     }
 
-    /// Edits between the two, where they are few for the length.
+    /// Returns the edit distance of the two tags, if it is small for their length.
     fn edits(&self, other: &Tag<'_>) -> Option<usize> {
         let limit = (self.text.len() / 3).min(2);
         if limit == 0 || self.text.len() > LONGEST_COMPARED || self.text.len().abs_diff(other.text.len()) > limit {
