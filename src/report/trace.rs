@@ -1,4 +1,4 @@
-//! Where rendered text comes from: the template that wrote it, the line of the template, and the values that filled it.
+//! Traces rendered text back: the template that wrote it, the line of the template, and the values that filled it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -40,8 +40,8 @@ impl<'a> Templates<'a> {
         Self { inventory, sources, named: BTreeMap::new() }
     }
 
-    /// The template that wrote a place. What no object holds, as in a document that cannot be parsed, is looked up in
-    /// the text.
+    /// Returns the template that wrote a place. If no object contains the place, as in a document that cannot be
+    /// parsed, the text is searched instead.
     fn at(&mut self, span: Span) -> Option<String> {
         let source = self.sources.get(span.source);
         let named = *self.named.entry(span.source).or_insert_with(|| comment::may_have(source.text()));
@@ -60,11 +60,12 @@ impl<'a> Templates<'a> {
     }
 }
 
-/// Points at templates and values instead of rendered text, as far as that is certain: the last step before a report is
-/// printed. `charts` are the folders of the charts, by the source and the name that its comments give them.
+/// Moves findings from rendered text to templates and values, as far as that is certain: the last step before a
+/// report is printed. `charts` are the folders of the charts, by the source and the name that its comments give
+/// them.
 ///
-/// In a tool's output, which is no file, every place becomes one of a template, else of the chart or kustomization. In
-/// a file that somebody rendered, places stay, and templates and values are related ones.
+/// A tool's output is not a file, so every place in it becomes a place in a template, otherwise in the chart or
+/// kustomization. In a rendered file that a user keeps, places stay, and templates and values become related places.
 pub fn to_templates(
     report: &mut Report,
     inventory: &Inventory,
@@ -113,7 +114,7 @@ pub fn to_templates(
         origins.values().flat_map(|origin| &origin.suppliers).map(|(supplier, _)| supplier.span.source).collect();
     let shown: BTreeSet<Span> =
         origins.values().flat_map(|origin| &origin.suppliers).map(|(supplier, _)| supplier.span).collect();
-    // Chart.yaml holds no secret, and the literals of a kustomization are masked where it is read.
+    // Chart.yaml contains no secret, and the literals of a kustomization are masked when it is read.
     let is_public = |name: &str| name.ends_with(CHART_FILE) || kustomization::is_file_name(name);
     for id in used.into_iter().filter(|&id| !is_public(sources.get(id).name())) {
         if let Some(tree) = tree::read(id, sources.get(id)) {
@@ -124,7 +125,7 @@ pub fn to_templates(
     report.images.sort_by_key(|image| image.span);
 }
 
-/// Says what the template's line became.
+/// Adds what the template's line was rendered as.
 fn renders_as(finding: &mut Finding) {
     let Some(image) = &finding.subject.image else { return };
     let message = &mut finding.primary.message;
@@ -132,7 +133,7 @@ fn renders_as(finding: &mut Finding) {
     *message = format!("{lead}renders as {image}");
 }
 
-/// Keys of values files that hold no secret. The lines around a value are shown with it.
+/// Keys of values files that contain no secret. The lines around a value are shown with it.
 const PUBLIC: &[&str] = &[
     "digest",
     "enabled",
@@ -166,7 +167,7 @@ fn mask(tree: &Tree, shown: &BTreeSet<Span>, masked: &mut Vec<Span>) {
     }
 }
 
-/// Where an image comes from.
+/// The template and values that an image comes from.
 #[derive(Debug, Default)]
 struct ImageOrigin {
     /// The expression in the template.
@@ -191,18 +192,18 @@ impl ImageOrigin {
     }
 }
 
-/// The origin of the image that holds a place.
+/// Returns the origin of the image that contains a place.
 fn origin_at(origins: &BTreeMap<Span, ImageOrigin>, span: Span) -> Option<&ImageOrigin> {
     let until = Span { end: u32::MAX, ..span };
     let (image, origin) = origins.range(..=until).next_back()?;
     (image.source == span.source && span.end <= image.end).then_some(origin)
 }
 
-/// What of an image a value is.
+/// Names the part of an image that a value is.
 fn part_of(image: &ImageReport, path: &str, text: &str) -> &'static str {
     let reference = image.reference.as_ref();
     if reference.is_none() && text != image.value {
-        // What cannot be parsed has no parts: the key says what was meant.
+        // An image that cannot be parsed has no parts: the key shows what was meant.
         let key = path.rsplit('.').next().unwrap_or_default();
         return ["registry", "repository", "tag", "digest"].into_iter().find(|part| *part == key).unwrap_or("value");
     }
@@ -327,7 +328,7 @@ impl<'a> House<'a> {
         while let Some(rest) = path.strip_prefix("charts/") {
             let (key, rest) = rest.split_once('/')?;
             let named = |name: &str| self.chart(&join(&folder, &format!("charts/{name}")));
-            // The comment gives the alias where there is one; the folder has the chart's own name.
+            // The comment gives the alias if there is one; the folder has the chart's own name.
             let alias = owner.aliases.get(key).map(String::as_str);
             let mut sub = alias.and_then(named).or_else(|| named(key))?;
             // An alias is the chart's name from then on (`pkg/chartutil/dependencies.go`).
@@ -375,7 +376,7 @@ impl<'a> House<'a> {
         read.flat_map(|read| read.kustomizations).collect()
     }
 
-    /// What of a kustomization made an image another than the one that its base has.
+    /// Finds the setting of a kustomization that changed an image from the one in its base.
     fn setting(&self, image: &ImageReport, written: &str, builds: &[Build<'_>]) -> Option<(Supplier, &'static str)> {
         let SourceOrigin::Rendered(rendering) = self.sources.get(image.span.source).origin() else { return None };
         let (span, path, part) = kustomization::setting(builds, &rendering.folder, written, &image.value)?;

@@ -60,7 +60,7 @@ struct Sorted {
     with: Vec<String>,
     /// Nodes that the image is not built for.
     without: Vec<String>,
-    /// Nodes for which it could not be determined.
+    /// Nodes for which it could not be determined whether the image is built for them.
     open: Vec<String>,
     /// Platforms of nodes that the image is not for.
     lacking: Vec<Platform>,

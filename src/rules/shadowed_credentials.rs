@@ -38,8 +38,8 @@ impl Rule for ShadowedCredentials {
     }
 }
 
-/// Whether a fault with the image's credentials can still matter. A refusal alone does not say why the right ones were
-/// not sent.
+/// Whether a fault in the image's credentials can still matter. A refusal alone does not explain why the right
+/// credentials were not sent.
 fn is_open(facts: &ImageFacts<'_>) -> bool {
     !matches!(facts.judged.verdict, Verdict::Pullable(_) | Verdict::NotPulled | Verdict::Skipped(_))
 }
@@ -112,7 +112,7 @@ fn in_random_order(cx: &Context<'_>, held: &ReadableSecret<'_>) -> Vec<Finding> 
         let same = |other: &&Entry| other.key != entry.key && index_key(&other.key).as_ref() == Some(&key);
         let differs = |other: &&Entry| other.credential != entry.credential && !other.credential.is_anonymous();
         let Some(other) = held.config.entries.iter().filter(same).find(differs) else { continue };
-        // Where all were refused, their order does not matter.
+        // If all credentials were refused, their order does not matter.
         let matters = |facts: &&ImageFacts<'_>| is_open(facts) && !is_told_of_image(cx, facts);
         if held.images_of(entry).find(matters).is_none() || !seen.insert(key.clone()) {
             continue;
@@ -130,7 +130,7 @@ fn in_random_order(cx: &Context<'_>, held: &ReadableSecret<'_>) -> Vec<Finding> 
     found
 }
 
-/// The same key twice in the JSON text.
+/// Reports the same key twice in the JSON text.
 fn replaced(cx: &Context<'_>, held: &ReadableSecret<'_>) -> Vec<Finding> {
     let used = |key: &str| {
         let mut images = held.images.iter().filter(|facts| is_open(facts));

@@ -59,8 +59,8 @@ pub(crate) fn has_moved(pinned: &str, answer: &PullAnswer) -> bool {
     }
 }
 
-/// Whether a tag leads neither to the digest nor to an index that has it. An index that could not be read is not held
-/// against it.
+/// Whether a tag points neither to the digest nor to an index that contains it. An index that could not be read is
+/// not counted as a mismatch.
 fn leads_elsewhere(answer: &PullAnswer, digest: &str, pinned: &str) -> bool {
     let within = answer.parts.iter().find(|(read, _)| read == digest).map(|(_, part)| match part {
         Ok(content) => match &**content {

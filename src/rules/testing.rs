@@ -179,7 +179,7 @@ impl Facts {
         context.images().map(|facts| attribute(&context, &facts)).collect()
     }
 
-    /// What one rule finds.
+    /// Returns the findings of one rule.
     pub(super) fn check(&self, rule: &dyn Rule) -> Vec<Finding> {
         let sources = Sources::new(vec![Source::new("a.yaml", self.text.as_str(), Encoding::Utf8)]);
         let context = Context::new(&sources, &self.inventory, &self.judged, &self.settings);
@@ -188,7 +188,7 @@ impl Facts {
         findings
     }
 
-    /// What one rule finds, as severity and flagged text.
+    /// Returns the findings of one rule, as severity and flagged text.
     pub(super) fn flags(&self, rule: &dyn Rule) -> Vec<(Severity, &str)> {
         let at = |finding: &Finding| &self.text[finding.primary.span.range()];
         self.check(rule).iter().map(|finding| (finding.severity, at(finding))).collect()

@@ -53,7 +53,7 @@ fn finding(first: &Unchecked, name: &ResourceName, count: usize) -> Finding {
     Finding::new(META.id, META.severity, message, first.span, "not checked").help(help(group, kind)).subject(subject)
 }
 
-/// How its images come to be checked.
+/// Explains how to get the images of the kind checked.
 fn help(group: &str, kind: &str) -> String {
     match (group, kind) {
         ("helm.toolkit.fluxcd.io", "HelmRelease") | ("helm.cattle.io", "HelmChart" | "HelmChartConfig") => {

@@ -21,7 +21,7 @@ impl Rule for UnpinnedImage {
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         out.extend(cx.images().filter_map(|facts| {
             let image = facts.reference().filter(|image| image.digest().is_none())?;
-            // What moves by convention is `mutable-tag`'s.
+            // Tags that move by convention belong to `mutable-tag`.
             if is_mutable(image, cx.settings) && cx.settings.runs_in(facts.image.text.span.source, MutableTag.meta()) {
                 return None;
             }

@@ -20,7 +20,7 @@ impl Rule for UnrenderedTemplate {
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         let templates = cx.inventory.problems.iter().filter(|problem| problem.kind == ProblemKind::Template);
-        // The parser's words are left out: they speak of YAML, which a template is not, and without them all templates
+        // The parser's message is left out: it is about YAML, which a template is not, and without it all templates
         // of a chart are one fault.
         out.extend(templates.map(|problem| {
             let message = "this template is not rendered, so its images are not checked";
@@ -41,7 +41,7 @@ impl Rule for UnrenderedTemplate {
     }
 }
 
-/// A word of a command line, quoted where a shell would take it for more than one.
+/// Returns a word of a command line, quoted if a shell would split or change it.
 fn word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%,:=".contains(c);
     let is_word = !text.is_empty() && !text.starts_with('-') && text.chars().all(plain);

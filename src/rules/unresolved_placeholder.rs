@@ -19,7 +19,7 @@ impl Rule for UnresolvedPlaceholder {
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         out.extend(cx.images().filter_map(|facts| {
-            // The other reasons to skip an image are no fault: what fills it in is known.
+            // The other reasons to skip an image are not faults: the program that fills it in is known.
             let ImageText::Skipped(Skip::Placeholder) = facts.image.image else { return None };
             let text = &facts.image.text.value;
             let message = format!("{text:?} contains a placeholder, so the image is unknown and not checked");
@@ -29,7 +29,7 @@ impl Rule for UnresolvedPlaceholder {
     }
 }
 
-/// What fills such a placeholder in.
+/// Names the program that fills in such a placeholder.
 fn help(text: &str) -> &'static str {
     if text.starts_with("ko://") {
         "`ko resolve` builds the image and writes its reference: check its output"

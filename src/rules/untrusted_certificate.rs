@@ -71,7 +71,7 @@ fn evidence<'a>(facts: &ImageFacts<'a>) -> Option<&'a Evidence> {
     })
 }
 
-/// Whoever showed the certificate: the registry, its token endpoint, or where it redirects to.
+/// Returns the host that presented the certificate: the registry, its token endpoint, or the target of its redirect.
 fn asked_host(evidence: &Evidence) -> Option<&str> {
     let (_, rest) = evidence.url.as_deref()?.split_once("://")?;
     rest.split('/').next().filter(|host| !host.is_empty())

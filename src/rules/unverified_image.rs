@@ -55,7 +55,7 @@ impl Rule for UnverifiedImage {
     }
 }
 
-/// One note for all images that something may replace, at what does.
+/// One note for all images that something may replace, at the object that replaces them.
 fn rewritten(cx: &Context<'_>, rewriter: &Rewriter) -> Option<Finding> {
     let default = cx.settings.cluster.namespace.as_deref();
     let count = cx
@@ -100,7 +100,7 @@ fn no_answer(facts: &ImageFacts<'_>, unknown: Unknown) -> Option<String> {
         Unknown::RateLimited => format!("{registry} limits the rate of requests{status}"),
         Unknown::RegistryError => format!("{registry} fails{status}{words}"),
         Unknown::AuthServer => format!("{registry} returns no token{status}{words}"),
-        // The words say it; the status is that of another image's answer.
+        // The message gives the reason; the status belongs to another image's answer.
         Unknown::CredentialWithheld => format!("{registry} was not asked{words}"),
         Unknown::Tls(_) => format!("TLS handshake with {registry} failed{words}"),
         Unknown::Dns | Unknown::NoSuchHost => format!("the name {registry} does not resolve here{words}"),
@@ -121,7 +121,7 @@ fn no_answer(facts: &ImageFacts<'_>, unknown: Unknown) -> Option<String> {
         Unknown::NodeLocal => {
             format!("{registry} is an address of the node or the cluster, which is not reachable from here")
         }
-        // It is `invalid-hosts-toml`'s.
+        // Reported by `invalid-hosts-toml`.
         Unknown::NodeConfig | Unknown::Offline => return None,
     })
 }
@@ -171,7 +171,7 @@ impl Onward<'_> {
     }
 }
 
-/// The name in small letters, where a first part with capitals was taken for a registry.
+/// Returns the name in lower case, if a first part with capitals was taken for a registry.
 fn in_capitals(facts: &ImageFacts<'_>) -> Option<String> {
     let registry = facts.reference()?.registry();
     let text = &facts.image.text.value;
@@ -209,7 +209,7 @@ fn what_to_do(facts: &ImageFacts<'_>, unknown: Unknown) -> String {
                 "run again {later}, or supply credentials (`--dockerconfigjson`), which have their own limit"
             );
         }
-        // It says the same each time.
+        // The answer is the same each time.
         Unknown::AuthServer if evidence(facts).and_then(|it| it.status).is_some_and(|status| status < 500) => {
             return "fix the token endpoint or the proxy in front of it: the nodes get the same answer".to_owned();
         }
@@ -248,7 +248,7 @@ fn what_to_do(facts: &ImageFacts<'_>, unknown: Unknown) -> String {
     help.to_owned()
 }
 
-/// How long the registry wants to be left alone, roughly: images that were asked for one after the other are one fault.
+/// How long to wait before the next request, roughly: images that were asked for one after the other are one fault.
 fn pause(seconds: u64) -> String {
     match seconds {
         0..=60 => "in a minute".to_owned(),

@@ -40,15 +40,15 @@ impl Rule for WrongSecretType {
 
 /// Who pulls with a secret.
 struct Uses {
-    /// Where it is named as a pull secret.
+    /// The places that name it as a pull secret.
     references: BTreeSet<Span>,
     /// Whether every image that it was meant for was shown to be pullable without it.
     harmless: bool,
-    /// What is seen of the first image that fails.
+    /// The event of the first image that fails.
     event: Option<String>,
 }
 
-/// Whether it is for want of a credential that the image fails: another fault's event does not belong here.
+/// Whether the image fails because it lacks a credential: another fault's event does not belong here.
 fn wants_credentials(facts: &ImageFacts<'_>) -> bool {
     let cause = facts.judged.verdict.cause();
     matches!(cause, Some(Cause::Denied(_) | Cause::SecretUnknown | Cause::ServiceAccountUnknown))
@@ -108,7 +108,7 @@ fn finding(cx: &Context<'_>, secret: &Secret, because: &IgnoredBecause, uses: &U
     uses.references.iter().fold(finding, |finding, &at| finding.related(at, "named as a pull secret here"))
 }
 
-/// Which Secret it is, and what its type is.
+/// Describes which Secret it is, and its type.
 fn of_type(secret: &Secret, resource: &ResourceName) -> String {
     let name = format!("{:?}{}", secret.name.value, made_by(secret, resource));
     let of_type = match (&secret.declared_type, &secret.producer) {
@@ -121,7 +121,7 @@ fn of_type(secret: &Secret, resource: &ResourceName) -> String {
     of_type + ": the kubelet ignores it without an event"
 }
 
-/// What makes the Secret, where that is not the object that has its name.
+/// Names the object that creates the Secret, if that is not the object that has its name.
 fn made_by(secret: &Secret, resource: &ResourceName) -> String {
     let kind = match secret.producer {
         Producer::Generator(_) => "secretGenerator",

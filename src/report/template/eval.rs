@@ -1,6 +1,6 @@
-//! What a template writes under the values of its chart, piece by piece, with the place that each piece comes from.
+//! Evaluates a template under the values of its chart, piece by piece, with the place that each piece comes from.
 //!
-//! This is no template engine: what it does not understand is unknown, and nothing is concluded from it.
+//! This is not a template engine: anything it does not understand is unknown, and no conclusion is drawn from it.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -25,21 +25,21 @@ pub(super) struct File {
 
 /// A document of a template.
 pub(super) struct Document {
-    /// Where it begins.
+    /// Byte offset at which the field begins.
     pub(super) start: usize,
     /// The fields that write its kind, as places in the file's fields.
     pub(super) kinds: Vec<usize>,
-    /// Those that write its name.
+    /// Records of the fields that write its name.
     pub(super) names: Vec<usize>,
 }
 
-/// A named template: its file and what it holds.
+/// Named templates: for each name, the file and the nodes.
 pub(super) type Defines = BTreeMap<String, (usize, Rc<Vec<Node>>)>;
 
-/// What a field was seen to write: once for every time that the template comes by.
+/// What each field wrote: one record for every time that the template reaches it.
 pub(super) type Records = BTreeMap<(usize, usize), Vec<Record>>;
 
-/// What a field wrote one time.
+/// The output of a field at one time.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Record {
     pub(super) parts: Vec<Part>,
@@ -88,12 +88,12 @@ impl<'a> Eval<'a> {
         self.run(file, body, &dot);
     }
 
-    /// Whether all of it was visited.
+    /// Whether the whole template was visited.
     pub(super) fn is_whole(&self) -> bool {
         self.budget > 0
     }
 
-    /// What it took.
+    /// Returns the cost of the evaluation.
     pub(super) const fn spent(&self) -> usize {
         (self.given - self.budget) as usize
     }
@@ -141,7 +141,8 @@ impl<'a> Eval<'a> {
             Node::Assign(name, expr) => {
                 let value = self.value(expr, dot);
                 self.spend(self.variables.len() / BYTES);
-                // `=` and `:=` are told apart by whether the name is there; a shadowing `:=` is rare, and changes no more.
+                // `=` and `:=` differ only in whether the name exists. A shadowing `:=` is rare, and has no other
+                // effect.
                 match self.variables.iter_mut().rev().find(|(known, _)| known == name) {
                     Some(known) => known.1 = value,
                     None => self.variables.push((name.clone(), value)),
@@ -223,7 +224,8 @@ impl<'a> Eval<'a> {
         if decided.is_none() { vec![Part::unknown()] } else { out }
     }
 
-    /// What an action within a field writes is part of the field; fields in what it includes are none then.
+    /// Evaluates an action within a field. Its output is part of the field, and fields in what it includes are not
+    /// fields then.
     fn within_field(&mut self, file: usize, at: usize, write: impl FnOnce(&mut Self) -> Vec<Part>) -> Vec<Part> {
         let Some(field) = self.field_at(file, at) else { return write(self) };
         let recording = std::mem::replace(&mut self.recording, false);

@@ -4,19 +4,19 @@ use std::ops::Range;
 
 use crate::report::template::lex::{Token, tokens};
 
-/// A key with a value that stands in the template's own text.
+/// A key whose value is in the template's own text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Field {
     pub(crate) key: String,
     /// The column of the key, 0-based.
     pub(crate) column: usize,
-    /// Whether a `- ` stands in front of it: the first of a list item.
+    /// Whether a `- ` precedes the key: the first key of a list item.
     pub(crate) starts_item: bool,
     /// The value, its quotes left out.
     pub(crate) range: Range<usize>,
     /// The value as it is written.
     pub(crate) whole: Range<usize>,
-    /// Text of the value that stands whatever the actions write; `None` stands for what they write.
+    /// The fixed text of the value, in pieces; `None` is the output of an action.
     pub(crate) skeleton: Vec<Option<String>>,
 }
 
@@ -149,7 +149,7 @@ impl Lines<'_> {
     }
 }
 
-/// Lines above an action that are looked through for the key that it stands below.
+/// How many lines above an action are searched for the key that it belongs to.
 const MAX_LINES: usize = 500;
 
 /// Keys below which no container is ever written.
@@ -182,7 +182,7 @@ const HARMLESS: &[&str] = &[
     "volumeMounts",
 ];
 
-/// Whether what an action writes stands below a key that holds no container: told by the lines above it.
+/// Whether the output of an action is below a key that contains no container, judged by the lines above it.
 pub(super) fn is_harmless(text: &str, at: usize) -> bool {
     let before = text.get(..at).unwrap_or_default();
     let start = before.rfind('\n').map_or(0, |at| at + 1);
@@ -205,7 +205,7 @@ pub(super) fn is_harmless(text: &str, at: usize) -> bool {
     })
 }
 
-/// Whether a text is made of the parts, where `None` stands for anything.
+/// Whether a text consists of the parts, in which `None` matches anything.
 pub(crate) fn fits<'p>(parts: impl IntoIterator<Item = Option<&'p str>>, text: &str) -> bool {
     let mut ends = vec![0];
     for part in parts {

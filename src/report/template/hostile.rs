@@ -12,7 +12,7 @@ fn survives(template: &str) {
         .expect("a chart");
     let program = Program::new([(SourceId(1), template)], &Rc::default());
     let values = Rc::new(Tree::Map(Default::default()));
-    // What is too large is not read at all.
+    // A chart that is too large is not read at all.
     _ = program.run(SourceId(1), &chart, Some(&values)).and_then(|traced| traced.find(wanted));
 }
 

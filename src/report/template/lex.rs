@@ -5,9 +5,9 @@ use std::ops::Range;
 /// A stretch of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Token {
-    /// Text that is written as it stands; what trim markers take away is left out.
+    /// Text that is written unchanged, without what trim markers remove.
     Text(Range<usize>),
-    /// An action: the whole, braces included, and what stands between them.
+    /// An action: the whole with its braces, and the text between them.
     Action(Range<usize>, Range<usize>),
 }
 
@@ -44,7 +44,7 @@ fn push_text(tokens: &mut Vec<Token>, text: &str, range: Range<usize>, (left, ri
     }
 }
 
-/// Where the `}}` of an action stands; strings and comments may hold one.
+/// Returns the offset of the `}}` that ends an action; strings and comments may contain one.
 fn end_of_action(text: &str, start: usize) -> Option<usize> {
     let body = &text[start..];
     let comment = body.trim_start_matches('-').trim_start();

@@ -1,7 +1,7 @@
 //! Which line of a chart's template wrote an image, and which values went into it.
 //!
-//! Works on texts alone. A line is only told where it is the only one that can have written the image; a value only
-//! where it explains what was rendered.
+//! Works on texts alone. A line is reported only if no other line can have written the image, and a value only if it
+//! explains what was rendered.
 
 mod budget;
 mod eval;
@@ -31,7 +31,7 @@ pub(crate) struct Program {
     budget: Rc<Budget>,
 }
 
-/// What it costs to look closely at a line that may have written an image, in nodes of a template.
+/// The cost of a close look at a line that may have written an image, in nodes of a template.
 const COMPARISON: usize = 10;
 
 /// Larger templates are not looked into.
@@ -44,7 +44,7 @@ const MAX_MAPPING: usize = 16 << 10;
 const MAX_FIELDS: usize = 200;
 
 impl Program {
-    /// Reads the templates.
+    /// Parses the templates within the budget.
     pub(crate) fn new<'t>(texts: impl IntoIterator<Item = (SourceId, &'t str)>, budget: &Rc<Budget>) -> Self {
         let mut program =
             Self { files: Vec::new(), bodies: Vec::new(), defines: Defines::new(), budget: Rc::clone(budget) };
@@ -80,7 +80,7 @@ impl Program {
     }
 }
 
-/// What the fields of a template wrote.
+/// The output of the fields of a template.
 pub(crate) struct Traced<'p> {
     program: &'p Program,
     records: Records,
@@ -91,7 +91,7 @@ pub(crate) struct Traced<'p> {
 /// A rendered image whose line is looked for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted<'w> {
-    /// The key that holds it.
+    /// The key whose value is the image.
     pub(crate) key: &'w str,
     pub(crate) value: &'w str,
     pub(crate) container: Option<&'w str>,
@@ -104,7 +104,7 @@ pub(crate) struct Wanted<'w> {
 /// The line that wrote an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Found {
-    /// The expression.
+    /// The place of the expression.
     pub(crate) span: Span,
     /// The values that went into it.
     pub(crate) suppliers: Vec<(Supplier, String)>,
@@ -115,14 +115,14 @@ struct Candidate<'t> {
     file: &'t File,
     field: &'t Field,
     records: &'t [Record],
-    /// The container's name stands beside it.
+    /// Whether the container's name next to it also matched.
     by_name: bool,
     /// With the values of the chart it writes this very image.
     by_image: bool,
 }
 
 impl Traced<'_> {
-    /// The line that wrote an image, where it is certain.
+    /// Returns the line that wrote an image, if it is certain.
     pub(crate) fn find(&self, wanted: Wanted<'_>) -> Option<Found> {
         let candidates: Vec<Candidate<'_>> = self.candidates(wanted);
         let chosen = match &candidates[..] {
@@ -200,7 +200,7 @@ fn field_fits(field: &Field, text: &str) -> bool {
     text.len() <= 4096 && fits(field.skeleton.iter().map(Option::as_deref), text)
 }
 
-/// The documents of a template, in order, with the fields that say what objects they are.
+/// Returns the documents of a template, in order, with the fields that identify their objects.
 fn documents(text: &str, fields: &[Field]) -> Vec<Document> {
     let starts = std::iter::once(0).chain(text.match_indices("\n---").map(|(at, _)| at + 1));
     let mut documents: Vec<Document> =
@@ -219,7 +219,7 @@ fn documents(text: &str, fields: &[Field]) -> Vec<Document> {
     documents
 }
 
-/// Where the lines begin that are not indented and no actions or comments.
+/// Returns the offsets of the lines that are not indented and are neither actions nor comments.
 fn tops(text: &str) -> Vec<usize> {
     let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
     let is_top = |at: &usize| !text[*at..].starts_with(['\n', '\r', ' ', '{', '#']);
@@ -279,13 +279,13 @@ fn beside(text: &str, fields: &[Field], at: usize, key: &str) -> Option<usize> {
     up().or_else(down)
 }
 
-/// Whether a line begins a list item whose first key stands at a column.
+/// Whether a line begins a list item whose first key is at a column.
 fn starts_item_at(line: &str, column: usize) -> bool {
     line.len() - line.trim_start_matches([' ', '-']).len() == column && line.trim_start().starts_with("- ")
 }
 
 fn line_start(text: &str, at: usize) -> usize {
-    // One before, so that the first line that is looked at is this one's.
+    // One before, so that the first line that is examined is this one.
     text.get(..at).and_then(|before| before.rfind('\n')).unwrap_or(0)
 }
 

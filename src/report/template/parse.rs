@@ -7,13 +7,13 @@ use crate::report::template::lex::{Token, tokens};
 /// A part of a template.
 #[derive(Debug, Clone)]
 pub(super) enum Node {
-    /// Text.
+    /// Text outside of actions.
     Text(Range<usize>),
     /// An action that writes what it evaluates to.
     Emit(Range<usize>, Expr),
     /// `$x := …` and `$x = …`.
     Assign(String, Expr),
-    /// `if` and `with`, with their `else` branches: where each begins, its condition, its body.
+    /// `if` and `with`, with their `else` branches: the offset, condition and body of each.
     Branches { start: usize, with: bool, branches: Vec<Branch> },
     /// `range`: its variables and body.
     Loop { start: usize, names: Vec<String>, body: Vec<Node> },
@@ -22,29 +22,29 @@ pub(super) enum Node {
 /// One branch of an `if` or `with`.
 #[derive(Debug, Clone)]
 pub(super) struct Branch {
-    /// `None` for `else`.
+    /// The condition, with the variable that it sets; `None` for `else`.
     pub(super) condition: Option<(Option<String>, Expr)>,
     pub(super) body: Vec<Node>,
 }
 
-/// An expression.
+/// An expression in an action.
 #[derive(Debug, Clone)]
 pub(super) enum Expr {
-    /// `.`
+    /// The dot: `.`
     Dot,
-    /// `$` and `$x`.
+    /// A variable: `$` or `$x`.
     Var(String),
-    /// A string.
+    /// A string literal.
     Str(String),
     /// A number, `true`, `false`.
     Word(String),
-    /// `nil`
+    /// The keyword `nil`.
     Nil,
-    /// `x.a.b`
+    /// A chain of fields: `x.a.b`
     Field(Box<Expr>, Vec<String>),
     /// A function and its arguments.
     Call(String, Vec<Expr>),
-    /// What is not understood.
+    /// Syntax that is not understood.
     Unknown,
 }
 
@@ -52,7 +52,7 @@ pub(super) enum Expr {
 #[derive(Debug, Default)]
 pub(super) struct Parsed {
     pub(super) body: Vec<Node>,
-    /// Named templates.
+    /// The named templates of the file.
     pub(super) defines: Vec<(String, Vec<Node>)>,
 }
 
@@ -84,7 +84,7 @@ struct Parser<'t> {
     depth: usize,
 }
 
-/// What ended a block.
+/// The keyword that ended a block.
 enum End {
     End,
     /// The rest of an `else`: `if …`, `with …`, or nothing.
@@ -255,7 +255,7 @@ fn plain_end(text: &str) -> usize {
     text.find(|c: char| c.is_whitespace() || matches!(c, '|' | '(' | ')' | '"' | '`' | ',')).unwrap_or(text.len())
 }
 
-/// Where the closing quote of a string stands that begins the text.
+/// Returns the offset of the closing quote of the string at the start of the text.
 fn string_end(text: &str) -> usize {
     let mut escaped = false;
     for (at, c) in text.char_indices().skip(1) {

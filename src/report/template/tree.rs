@@ -7,7 +7,7 @@ use crate::text::source::{Source, SourceId, Span};
 use crate::text::yaml::scalar::Scalar;
 use crate::text::yaml::{self, Node, Piece};
 
-/// A value.
+/// A value of a values file.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Tree {
     Null,
@@ -16,21 +16,21 @@ pub(crate) enum Tree {
     Map(BTreeMap<String, Rc<Tree>>),
 }
 
-/// A scalar.
+/// A scalar with its place.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Leaf {
     pub(crate) text: String,
     pub(crate) span: Span,
-    /// Its path in its file: `image.tag`.
+    /// The path in its file: `image.tag`.
     pub(crate) path: String,
-    /// What a condition takes for false: an empty string, `false`, a zero.
+    /// Whether a condition takes the value for false: an empty string, `false`, a zero.
     pub(crate) is_empty: bool,
 }
 
 /// Values within values that are read.
 const MAX_DEPTH: u8 = 24;
 
-/// The values of a file; `None` when it holds no mapping.
+/// Reads the values of a file; `None` if it contains no mapping.
 pub(crate) fn read(id: SourceId, source: &Source) -> Option<Rc<Tree>> {
     let mut found = None;
     yaml::read(id, source.text(), true, &mut |piece| {

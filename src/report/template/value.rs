@@ -10,11 +10,11 @@ use crate::text::source::Span;
 /// A part of what a template writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Part {
-    /// The text; `None` where it is not known.
+    /// The text of the part; `None` if it is not known.
     pub(crate) text: Option<String>,
     /// The value that supplied it.
     pub(crate) from: Option<Supplier>,
-    /// Whether it stands in the template's own text, so that no values change it.
+    /// Whether the text is in the template itself, so that values do not change it.
     pub(crate) fixed: bool,
 }
 
@@ -22,7 +22,7 @@ pub(crate) struct Part {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Supplier {
     pub(crate) span: Span,
-    /// `image.tag`, `appVersion`.
+    /// The path of the value in its file: `image.tag`, `appVersion`.
     pub(crate) path: String,
 }
 
@@ -36,7 +36,7 @@ impl Part {
     }
 }
 
-/// A value.
+/// A value during the evaluation of a template.
 #[derive(Debug, Clone)]
 pub(super) enum Value {
     Unknown,
@@ -54,7 +54,7 @@ pub(super) const BYTES: usize = 64;
 /// The longest text that a function may make, in bytes: no image is as long.
 pub(super) const MAX_TEXT: usize = 64 << 10;
 
-/// What it costs to copy parts.
+/// Returns the cost of copying parts.
 pub(super) fn cost(parts: &[Part]) -> usize {
     parts.iter().map(|part| 1 + part.text.as_ref().map_or(0, |text| text.len() / BYTES)).sum()
 }
@@ -118,7 +118,7 @@ pub(super) fn first_true(values: &[Value]) -> Value {
     values.last().cloned().unwrap_or(Value::Nil)
 }
 
-/// What a value is written as.
+/// Returns the parts that a value is written as.
 pub(super) fn parts(value: Value) -> Vec<Part> {
     match value {
         Value::Text(parts) => parts,
@@ -135,7 +135,7 @@ pub(super) fn parts(value: Value) -> Vec<Part> {
     }
 }
 
-/// The text of the parts, where all of it is known.
+/// Returns the text of the parts, if all of it is known.
 pub(super) fn known(parts: &[Part]) -> Option<String> {
     parts.iter().map(|part| part.text.as_deref()).collect()
 }
@@ -240,8 +240,9 @@ pub(super) fn supplied(text: &str, span: Span, path: &str) -> Value {
     Value::Text(vec![Part { text: Some(text.to_owned()), from, fixed: false }])
 }
 
-/// The values that supplied a text, given the parts that it was put together from. Those that another value was set for
-/// when it was rendered are none: the fewest that explain the text. `None` where the text is not explained at all.
+/// Returns the values that supplied a text, given the parts that it was composed of. Values that were overridden
+/// when it was rendered are not among them: the result is the fewest values that explain the text, or `None` if
+/// nothing explains it.
 pub(crate) fn suppliers(parts: &[Part], text: &str) -> Option<Vec<Supplier>> {
     let set: Vec<usize> = (0..parts.len()).filter(|&at| parts[at].from.is_some()).collect();
     if set.len() > 8 || parts.len() > 256 || text.len() > 1024 {

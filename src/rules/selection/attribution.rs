@@ -1,4 +1,4 @@
-//! Which rule speaks of an image that fails, or could not be told: one fault, one rule.
+//! Which rule reports an image that fails, or could not be verified: one fault, one rule.
 
 use crate::credential::dockerconfig::Entry;
 use crate::credential::lifetime;
@@ -16,7 +16,7 @@ use crate::rules::{Context, ImageFacts, Rule};
 /// The rule that an image's verdict belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Attribution {
-    /// `image-not-found`.
+    /// Reported by `image-not-found`.
     NotFound,
     /// `access-denied`: a credential of the pod was sent and refused.
     CredentialRefused(Denial),
@@ -24,7 +24,8 @@ pub(crate) enum Attribution {
     HeadRefused,
     /// `access-denied`: the registry refuses without asking for a credential, so that none is ever sent.
     NeverAsked,
-    /// `expired-credentials`: the same, and every credential that was sent says that its time is over.
+    /// Reported by `expired-credentials`: every credential that was sent is refused and contains an expiry time that
+    /// has passed.
     Expired,
     /// `public-image-broken-by-secret`: the same, and without any credential the image can be pulled.
     PublicBroken,
@@ -32,9 +33,9 @@ pub(crate) enum Attribution {
     NoMatchingKey(Option<Denial>),
     /// `missing-pull-secret`: the pod has no credential to send.
     NoCredential(Option<Denial>),
-    /// `plain-http-registry`.
+    /// Reported by `plain-http-registry`.
     PlainHttp,
-    /// `untrusted-certificate`.
+    /// Reported by `untrusted-certificate`.
     Untrusted(TlsFault),
     /// `invalid-hosts-toml`: the nodes' configuration of the registry cannot be used.
     NodeConfig,
@@ -44,10 +45,10 @@ pub(crate) enum Attribution {
     HiddenSecret,
 }
 
-/// Assigns an image to a rule; `None` where it is pullable, where another rule names the fault at its root, or where
-/// there is nothing to say.
+/// Assigns an image to a rule. The result is `None` if the image is pullable, if another rule reports the root
+/// cause, or if there is nothing to report.
 pub(crate) fn attribute(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Attribution> {
-    // Each of these two speaks of the image at its root, unless the operator turned it off.
+    // Each of these two rules reports the root cause, unless the operator turned it off.
     let runs = |rule: &dyn Rule| cx.settings.runs_in(facts.image.text.span.source, rule.meta());
     let typo = registry_typo::explains(facts) && runs(&RegistryTypo);
     if typo || node_local_registry::concerns(facts) && runs(&NodeLocalRegistry) {
@@ -73,7 +74,7 @@ pub(crate) fn attribute(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Attr
         Cause::ServiceAccountUnknown => no_credential(cx, facts, last_denial(facts)),
         // A secret that nothing produces is `undefined-pull-secret`'s.
         Cause::SecretUnknown => (!has_secret_in(facts, &[SecretState::Missing])).then_some(Attribution::HiddenSecret),
-        // Not asked because the operator said so: the summary counts it.
+        // Not asked because the operator chose so: the summary shows how many.
         Cause::Unknown(Unknown::Offline) => None,
         Cause::Unknown(Unknown::PlainHttp) => Some(Attribution::PlainHttp),
         Cause::Unknown(Unknown::NodeConfig) => Some(Attribution::NodeConfig),
@@ -94,8 +95,8 @@ pub(crate) fn attribute(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Attr
     }
 }
 
-/// `missing-pull-secret` speaks only where nothing else says why the pod has no credential: a secret that is ignored,
-/// undefined or listed at the wrong place is reported there.
+/// Decides on `missing-pull-secret`, which reports an image only if nothing else explains why the pod has no
+/// credential: a secret that is ignored, undefined or listed at the wrong place is reported there.
 fn no_credential(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Option<Denial>) -> Option<Attribution> {
     let explained = has_secret_in(facts, &[SecretState::Ignored, SecretState::Missing, SecretState::Malformed])
         || cx.inventory.misplaced.iter().any(|misplaced| {
@@ -129,7 +130,7 @@ fn all_expired(cx: &Context<'_>, facts: &ImageFacts<'_>) -> bool {
     sent_credentials(facts).all(|sent| entry_of(cx, facts, sent).is_some_and(|(_, entry)| is_expired(cx, entry)))
 }
 
-/// Whether a credential says that its time is over.
+/// Whether a credential contains an expiry time that has passed.
 pub(crate) fn is_expired(cx: &Context<'_>, entry: &Entry) -> bool {
     let expiry = || lifetime::expiry(entry.credential.password.expose());
     cx.settings.now.is_some_and(|now| expiry().is_some_and(|expiry| expiry <= now))
@@ -159,13 +160,14 @@ pub(crate) fn sent_credentials<'a>(facts: &ImageFacts<'a>) -> impl Iterator<Item
     facts.judged.pull.credentials.iter().filter(|candidate| !candidate.credential.is_anonymous())
 }
 
-/// Whether an error says of the image that its credentials are refused, and says why where it can.
+/// Whether an error about the image reports that its credentials are refused, with the reason if it is known.
 pub(crate) fn is_told_of_image(cx: &Context<'_>, facts: &ImageFacts<'_>) -> bool {
     use Attribution::{CredentialRefused, Expired, NoMatchingKey, PublicBroken};
     matches!(attribute(cx, facts), Some(CredentialRefused(_) | PublicBroken | Expired | NoMatchingKey(_)))
 }
 
-/// Docker Hub has no private repositories under `library/`: a refusal there means that there is no such image.
+/// Whether the image is an official one. Docker Hub has no private repositories under `library/`, so a refusal there
+/// means that the image does not exist.
 pub(crate) fn is_official_image(facts: &ImageFacts<'_>) -> bool {
     facts.reference().is_some_and(|image| image.registry() == "docker.io" && image.repository().starts_with("library/"))
 }
@@ -192,7 +194,8 @@ pub(crate) fn is_pulled_by_node(facts: &ImageFacts<'_>) -> bool {
     facts.judged.pull.blind.iter().any(|blind| matches!(blind, Blind::Node(_)))
 }
 
-/// A pull secret of that name that only other namespaces than the pod's have; `None` where either is not known.
+/// Returns a pull secret of that name that exists only in namespaces other than the pod's, or `None` if either
+/// namespace is unknown.
 pub(crate) fn elsewhere<'a>(cx: &Context<'a>, facts: &ImageFacts<'_>, name: &str) -> Option<&'a Secret> {
     let default = cx.settings.cluster.namespace.as_deref();
     let own = facts.pod.namespace_or(default)?;
@@ -206,7 +209,8 @@ pub(crate) fn elsewhere<'a>(cx: &Context<'a>, facts: &ImageFacts<'_>, name: &str
     })
 }
 
-/// What is added to a message about an image of a kind that is not known, or one that the nodes may pull all the same.
+/// Returns the addition to a message about an image of an unknown kind, or about one that the nodes may still be
+/// able to pull.
 pub(crate) fn doubt(facts: &ImageFacts<'_>) -> String {
     match (facts.pod.origin, &facts.judged.verdict) {
         (PodOrigin::Custom | PodOrigin::Mention, _) => {
@@ -234,7 +238,7 @@ mod tests {
     const DENIALS: [Denial; 5] =
         [Denial::BadCredentials, Denial::DeniedOrAbsent, Denial::Auth, Denial::AuthRequired, Denial::Denied];
 
-    /// The rules that speak of an image with this verdict.
+    /// Returns the rules that report an image with this verdict.
     fn rules(verdict: Verdict, with_credential: bool) -> Vec<(&'static str, Severity)> {
         let mut facts = Facts::default();
         let pod = facts.pod(PodOrigin::Template);

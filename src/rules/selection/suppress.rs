@@ -1,4 +1,4 @@
-//! What is taken out of the findings again: by suppressions in the inputs, and by the baseline.
+//! Removes findings again: those of suppressions in the inputs, and those of the baseline.
 
 use crate::findings::baseline::{Baseline, BaselineUse};
 use crate::findings::finding::Finding;
@@ -7,14 +7,14 @@ use crate::rules::engine::applicability::Applicability;
 use crate::rules::engine::context::Context;
 use crate::rules::{place, sort, unused_suppression};
 
-/// What is left of the findings, and what is not.
+/// The findings after suppressions and the baseline, with those that were removed.
 #[derive(Debug, Default)]
 pub struct Filtered {
-    /// Those that are reported.
+    /// The findings to report.
     pub reported: Vec<Finding>,
-    /// Those that a suppression or the baseline silences.
+    /// The findings that a suppression or the baseline silences.
     pub suppressed: Vec<Silenced>,
-    /// What became of the baseline.
+    /// How the baseline was used.
     pub baseline: BaselineUse,
 }
 
