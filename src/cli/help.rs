@@ -1,4 +1,4 @@
-//! `-h`, `--help` and `--completions`: what the command line says of itself.
+//! `-h`, `--help` and `--completions`: the texts about the command line itself.
 
 use std::io::Write;
 
@@ -10,7 +10,7 @@ use crate::cli::{Exit, print};
 use crate::options::args::Args;
 use crate::rules::RULES;
 
-/// What `-h` shows: the options that most runs are made of. `--help` shows all.
+/// The everyday options, which `-h` shows. `--help` shows all.
 const EVERYDAY: [&str; 23] = [
     "paths",
     "exclude",
@@ -37,7 +37,7 @@ const EVERYDAY: [&str; 23] = [
     "short_help",
 ];
 
-/// What `-h` says more shortly than `--help`.
+/// Help texts that are shorter in `-h` than in `--help`.
 const SHORTER: [(&str, &str); 10] = [
     ("render", "Render charts (helm) and kustomizations (kustomize), and check the result"),
     ("closed", "Treat the inputs as complete: what is not in them does not exist"),
@@ -73,7 +73,7 @@ fn short() -> Command {
     .after_help(SHORT_END)
 }
 
-/// What asks for a word on the command line itself, and for nothing else: neither files nor environment are read.
+/// Answers requests for help on the command line itself: neither files nor the environment are read.
 pub(super) fn tell(args: &Args) -> Option<Exit> {
     if args.help.short_help {
         return Some(print(|_| short().print_help()));

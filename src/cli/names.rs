@@ -1,11 +1,12 @@
-//! What of the inputs stands in clear in every report: no secret, though a Secret may hold the same word.
+//! Parts of the inputs that appear in clear in every report: they are not secrets, though a Secret may contain the
+//! same word.
 
 use crate::inventory::Inventory;
 use crate::resource::ResourceName;
 use crate::rules::RULES;
 use crate::text::source::Sources;
 
-/// Words of every report: a summary must not say `3 ***`.
+/// Words of every report: a summary must not print `3 ***`.
 const WORDS: &[&str] = &[
     "baseline",
     "errors",

@@ -1,5 +1,5 @@
-//! What is told of the asking itself: a bar while it lasts, and the traffic of each host after it. On standard error
-//! only; the report knows nothing of it.
+//! Progress output: a bar during the requests, and the traffic of each host after them. On standard error only; the
+//! report is not affected.
 
 use std::convert::Infallible;
 use std::time::Duration;

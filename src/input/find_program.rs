@@ -1,4 +1,4 @@
-//! Programs of the operator's machine: where one is.
+//! Looks up programs on the operator's machine.
 #![expect(clippy::disallowed_methods, reason = "looks into folders")]
 
 use std::env;

@@ -17,14 +17,14 @@ use crate::text::source::{Source, SourceId, Sources, Span};
 use crate::text::yaml::MergeRule;
 use crate::text::yaml::scalar::is_word;
 
-/// What the inputs say, and the files themselves.
+/// The contents of the inputs, and the files themselves.
 #[derive(Debug, Default)]
 pub struct Gathered {
-    /// The files.
+    /// The files that were read.
     pub sources: Sources,
-    /// What they say.
+    /// The objects that they contain.
     pub inventory: Inventory,
-    /// Paths that stand for nothing.
+    /// Paths that match nothing.
     pub errors: Vec<InputError>,
     /// The folders of the charts beside the inputs, by the input and the name that it gives the chart.
     pub charts: BTreeMap<(SourceId, String), String>,
@@ -36,12 +36,12 @@ pub fn gather(inputs: &[Input], errors: Vec<InputError>, reading: ReadOptions<'_
     merge(sources, parts, errors)
 }
 
-/// The same, with the charts and kustomizations among the inputs rendered. What they are rendered from is not read a
-/// second time, unless the rendering failed. The second part says how many there are, and how many of them are
-/// rendered; `None` when interrupted.
+/// Gathers the inputs with the charts and kustomizations among them rendered. The files that they are rendered from
+/// are not read a second time, unless the rendering failed. The second part of the result is the number of charts
+/// and kustomizations, and of those that were rendered; it is `None` when interrupted.
 ///
 /// # Errors
-/// There is something to render, and nothing to render it with.
+/// There is something to render, but no tool to render it with.
 pub fn gather_rendered(
     inputs: &[Input],
     errors: Vec<InputError>,
@@ -114,7 +114,7 @@ fn read_as_kustomize<'k>(sources: &Sources, parts: &mut [Inventory], options: im
     }
 }
 
-/// The same for texts that are in memory already.
+/// Gathers from texts that are in memory already.
 pub fn gather_sources(sources: Vec<Source>, options: ReadOptions<'_>) -> Gathered {
     stack::on_readers(|| {
         let read = |(at, source)| inventory_of(SourceId(at as u32), source, None, options);

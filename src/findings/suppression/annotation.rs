@@ -1,14 +1,15 @@
-//! The annotation `pullcheck.dev/ignore`, for manifests in which no comment can stand: JSON, and what charts render.
+//! The annotation `pullcheck.dev/ignore`, for manifests that cannot contain comments: JSON, and the output of
+//! charts.
 
 use crate::findings::suppression::{ANNOTATION, DirectiveFault, Misdirected, Scope, Suppression, Suppressions};
 use crate::text::source::{Span, Spanned};
 use crate::text::yaml::Node;
 use crate::text::yaml::scalar::Scalar;
 
-/// What the annotations of pullcheck begin with.
+/// The prefix of pullcheck's annotations.
 const PREFIX: &str = "pullcheck.dev/";
 
-/// What separates the names of rules.
+/// Characters that separate the names of rules.
 const SEPARATORS: [char; 6] = [',', ';', ' ', '\t', '\n', '\r'];
 
 impl Suppressions {
@@ -62,7 +63,7 @@ mod tests {
     use crate::text::source::SourceId;
     use crate::text::yaml::{Piece, read};
 
-    /// What the metadata of a document silences, by the flagged text.
+    /// Returns the rules that an annotation silences, and its faults, each with the flagged text.
     fn read_annotation(text: &str) -> (Vec<&str>, Vec<(&str, DirectiveFault)>) {
         let mut found = Suppressions::default();
         read(SourceId(0), text, false, &mut |piece| {

@@ -1,5 +1,5 @@
-//! Finds the suppressions that speak of a place. A file may hold a million of either, so neither is gone through for the
-//! other.
+//! Finds the suppressions that apply to a place. A file may contain a million suppressions or places, so neither
+//! list is scanned for each item of the other.
 
 use std::collections::HashMap;
 
@@ -28,7 +28,8 @@ impl<'a> Index<'a> {
         Self { rules, objects: Objects::new(objects.collect()) }
     }
 
-    /// Which of the suppressions silence a rule at a place, and by which of their rules; the nearest first.
+    /// Returns the suppressions that silence a rule at a place, with the number of the rule in each; the nearest
+    /// first.
     pub(super) fn about(&self, rule: &'a str, place: Span, sources: &Sources) -> Vec<(usize, usize)> {
         if self.rules.is_empty() {
             return Vec::new();
@@ -41,7 +42,7 @@ impl<'a> Index<'a> {
     }
 }
 
-/// Objects and pod templates: each lies within another, or beside it.
+/// Objects and pod templates, of which each is inside another, or next to it.
 struct Objects(Vec<Nested>);
 
 struct Nested {
@@ -65,7 +66,7 @@ impl Objects {
         Self(nested)
     }
 
-    /// Those that a place lies in, the innermost first.
+    /// Returns the spans that contain a place, the innermost first.
     fn around(&self, place: Span) -> Vec<Span> {
         let before = self.0.partition_point(|it| (it.span.source, it.span.start) <= (place.source, place.start));
         let mut next = before.checked_sub(1);
@@ -82,7 +83,8 @@ fn holds(outer: Span, inner: Span) -> bool {
     outer.source == inner.source && outer.start <= inner.start && inner.end <= outer.end
 }
 
-/// The lines of which a comment speaks of a place: those on which it begins and ends, and the one that leads up to it.
+/// Returns the lines whose comments apply to a place: those on which it begins and ends, and the one that leads up
+/// to it.
 pub(crate) fn lines_of(place: Span, source: &Source) -> Vec<u32> {
     let first = source.line_of(place.start);
     let last = source.line_of(place.end.saturating_sub(1).max(place.start));
@@ -134,7 +136,7 @@ mod tests {
         Span::new(SourceId(0), start, end)
     }
 
-    /// The lines that speak of `x`.
+    /// Returns the lines whose comments apply to `x`.
     fn lines(text: &str) -> Vec<u32> {
         let at = text.find('x').expect("an x") as u32;
         lines_of(span(at, at + 1), &Source::new("a.yaml", text, Encoding::Utf8))

@@ -77,14 +77,14 @@ fn folder_of(gathered: &Gathered, id: SourceId, name: &str) -> Option<PathBuf> {
     })
 }
 
-/// Where a chart may stand, seen from a folder.
+/// Returns the paths at which a chart may be, relative to a folder.
 fn candidates(folder: &Path, name: &str) -> Vec<PathBuf> {
     let plain = !name.is_empty() && name != ".." && !name.contains(['/', '\\']);
     let named = plain.then(|| [folder.join(name), folder.join("charts").join(name)]).into_iter().flatten();
     [folder.to_owned(), folder.join("chart")].into_iter().chain(named).collect()
 }
 
-/// Reads the files of a chart that may say where rendered text comes from.
+/// Reads the files of a chart that may show where rendered text comes from.
 fn add(gathered: &mut Gathered, known: &mut BTreeMap<String, SourceId>, folder: &Path) {
     let mut files = Vec::new();
     collect(folder, "", MAX_DEPTH, &mut files);

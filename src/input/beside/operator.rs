@@ -1,4 +1,4 @@
-//! Files that options name and that are no inputs: findings may point at them.
+//! Files that options name and that are not inputs: findings may point at them.
 
 use crate::input::gather::Gathered;
 use crate::input::load::display;

@@ -1,6 +1,6 @@
-//! Folders and globs: which files they stand for.
+//! The files that folders and globs match.
 //!
-//! A symbolic link never leads out of the folder that was asked for: a pull request could bring one.
+//! A symbolic link never leads out of the folder that was asked for: a pull request could add one.
 #![expect(clippy::disallowed_methods, reason = "walks the file system")]
 
 use std::path::{Component, Path, PathBuf};
@@ -19,8 +19,8 @@ const EXTENSIONS: &[&str] = &["yaml", "yml", "json"];
 const TEMPLATE_EXTENSIONS: &[&str] =
     &["erb", "gotmpl", "injected", "j2", "jinja", "jinja2", "templ", "template", "tmpl", "tpl"];
 
-/// Hidden folders that hold tools' state and never manifests. Other hidden folders are walked: people keep manifests
-/// in `.deploy` and `.archive`.
+/// Hidden folders that contain tools' state and never manifests. Other hidden folders are walked: people keep
+/// manifests in `.deploy` and `.archive`.
 const TOOL_FOLDERS: &[&str] = &[
     ".cache",
     ".direnv",
@@ -163,7 +163,7 @@ fn is_candidate(path: &Path) -> bool {
     let is_yaml = |name: &str| name.rsplit_once('.').is_some_and(|(_, ending)| EXTENSIONS.contains(&ending));
     let template = name.rsplit_once('.').filter(|(_, ending)| TEMPLATE_EXTENSIONS.contains(ending));
     let inner = template.map(|(stem, _)| stem);
-    // `hello.yaml.cni.injected`: what stands between is some tool's variant.
+    // `hello.yaml.cni.injected`: the part in between is some tool's variant.
     let inner_is_yaml = inner.is_some_and(|stem| EXTENSIONS.iter().any(|ending| has_component(stem, ending)));
     is_yaml(name) || inner_is_yaml || name == "Kustomization"
 }
@@ -179,7 +179,7 @@ pub(crate) fn display(path: &Path) -> String {
     text.strip_prefix("./").filter(|rest| !rest.is_empty()).map(str::to_owned).unwrap_or(text)
 }
 
-/// A path without `.` and `..`, as they stand: no link is followed.
+/// Returns a path without `.` and `..`, by its text alone: no link is followed.
 pub(crate) fn lexical(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for component in path.components() {

@@ -1,4 +1,4 @@
-//! One run of a tool: what of the environment it gets, how long it may last, how much it may say.
+//! One run of a tool: which environment it gets, how long it may last, how much it may print.
 #![expect(clippy::disallowed_methods, reason = "programs are started with parts of the environment")]
 
 use std::env;
@@ -15,7 +15,7 @@ use tokio::process::{Child, Command};
 use crate::input::find_program::absolute_folders;
 use crate::input::render::Limits;
 
-/// How much of what a tool says of its failure is kept, in bytes.
+/// How much of a tool's error output is kept, in bytes.
 const MAX_WORDS: u64 = 64 << 10;
 
 /// Variables that a tool gets as they are. No credentials, and no proxy, which has them in its address: what is here
@@ -65,28 +65,28 @@ pub(super) fn environment(home: &Path, path: &OsStr) -> io::Result<Vec<(OsString
     Ok(environment)
 }
 
-/// Why there is no output to go by.
+/// Why a tool has no usable output.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
-    /// It cannot be started.
+    /// The tool cannot be started.
     #[error("it cannot be started: {0}")]
     Start(io::Error),
-    /// It cannot be followed.
+    /// The tool's output cannot be read.
     #[error("its output cannot be read: {0}")]
     Read(#[from] io::Error),
-    /// It lasted too long.
+    /// The tool exceeded this time limit.
     #[error("it did not finish within {0:?} and was stopped")]
     Timeout(Duration),
-    /// It printed too much.
+    /// The tool printed more than this many bytes.
     #[error("it printed more than {} and was stopped", size(*.0))]
     TooMuch(usize),
-    /// What it printed is no text.
+    /// The output is not text.
     #[error("its output is not UTF-8")]
     NoText,
-    /// It failed, in its own words.
+    /// The tool failed with this message.
     #[error("{0}")]
     Said(String),
-    /// It failed in silence.
+    /// The tool failed without a message.
     #[error("it failed ({0}) without an error message")]
     Status(ExitStatus),
 }
@@ -95,7 +95,7 @@ fn size(bytes: usize) -> String {
     if bytes >= 1 << 20 { format!("{} MiB", bytes >> 20) } else { format!("{bytes} bytes") }
 }
 
-/// What a tool prints. Dropping the future ends the tool, and what it started.
+/// Returns the output of a tool. Dropping the future ends the tool, and what it started.
 pub(super) async fn run(
     program: &Path,
     arguments: &[OsString],
@@ -132,7 +132,8 @@ async fn printed(stdout: Option<impl AsyncRead + Unpin>, max: usize) -> Result<V
     if printed.len() > max { Err(Failure::TooMuch(max)) } else { Ok(printed) }
 }
 
-/// The beginning of what it says; the rest is read all the same, as it would wait to be read.
+/// Returns the beginning of the error output. The rest is read as well, because the tool would wait until it is
+/// read.
 async fn words(stderr: Option<impl AsyncRead + Unpin>) -> Result<Vec<u8>, Failure> {
     let mut words = Vec::new();
     if let Some(mut stderr) = stderr {

@@ -47,7 +47,8 @@ pub(super) fn find(sources: &Sources, parts: &[Inventory], of_charts: &BTreeSet<
             kustomizations.any(|it| build.folders.contains(it.folder.as_str()))
         };
         let covers = files.iter().filter(of_build).map(|(id, _)| *id).chain(build.sources.iter().copied());
-        // Another's schema would not count (`Kustomizer.Run` of `api/krusty` asks the outermost only).
+        // The schema of another kustomization would not apply (`Kustomizer.Run` of `api/krusty` asks the outermost
+        // only).
         let wraps = !sources.get(*file).text().lines().any(|line| line.starts_with("openapi"));
         let kind = Kind::Kustomization { wraps };
         jobs.push(Job { folder: folder.to_owned(), file: *file, covers: covers.collect(), kind });
@@ -55,16 +56,16 @@ pub(super) fn find(sources: &Sources, parts: &[Inventory], of_charts: &BTreeSet<
     jobs
 }
 
-/// A kustomization around another, which asks kustomize to tell where each object comes from.
+/// A kustomization around another, which asks kustomize to record where each object comes from.
 pub(super) struct Wrapper {
-    /// Its folder, without links.
+    /// The folder of the wrapper, without links.
     folder: PathBuf,
     /// The inner one's, without links.
     inner: PathBuf,
 }
 
 impl Wrapper {
-    /// Writes it into a new folder; `None` where that is not possible.
+    /// Writes the wrapper into a new folder; `None` if that is not possible.
     pub(super) fn new(at: &Path, inner: &str) -> Option<Self> {
         fs::create_dir(at).ok()?;
         let inner = fs::canonicalize(if inner.is_empty() { "." } else { inner }).ok()?;
@@ -84,8 +85,8 @@ impl Wrapper {
     }
 }
 
-/// Builds a kustomization with nothing turned on: no Helm, no plugins, no files from outside its folder. Where it fails
-/// inside the wrapper it is built by itself, so that what is said is said of the folder that the user knows.
+/// Builds a kustomization with nothing turned on: no Helm, no plugins, no files from outside its folder. If it fails
+/// inside the wrapper it is built by itself, so that the message is about the folder that the user knows.
 pub(super) async fn build(
     (program, command): (&Path, &str),
     folder: &str,
@@ -151,7 +152,7 @@ fn take_origin(document: &mut Vec<&str>) -> Option<String> {
         && !document.get(end).is_some_and(|line| line.starts_with("    "));
     document.drain(if alone { at - 1 } else { at }..end);
     let value = |key: &str| block.iter().find_map(|line| line.trim().strip_prefix(key));
-    // What was fetched is no file of the inputs.
+    // A fetched file is not a file of the inputs.
     if value("repo: ").is_some() {
         return None;
     }

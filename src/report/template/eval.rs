@@ -25,11 +25,11 @@ pub(super) struct File {
 
 /// A document of a template.
 pub(super) struct Document {
-    /// Byte offset at which the field begins.
+    /// Byte offset at which the document begins.
     pub(super) start: usize,
     /// The fields that write its kind, as places in the file's fields.
     pub(super) kinds: Vec<usize>,
-    /// Records of the fields that write its name.
+    /// The fields that write its name, as places in the file's fields.
     pub(super) names: Vec<usize>,
 }
 

@@ -53,7 +53,7 @@ impl<'a> Doubt<'a> {
         }
     }
 
-    /// Returns the finding with the severity that is left of it, if any.
+    /// Returns what remains of a finding in a template: at most a warning, or `None` if it is not about the image.
     pub(in crate::rules) fn doubt(&self, finding: Finding) -> Option<Finding> {
         let span = finding.primary.span;
         if OF_FILES.contains(&finding.rule) {
