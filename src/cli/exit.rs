@@ -14,7 +14,7 @@ use crate::report::Report;
 pub enum Exit {
     /// 0: nothing at or above the threshold.
     Clean,
-    /// Exit code 1: findings.
+    /// 1: findings at or above the threshold.
     Findings,
     /// 2: usage or configuration; also a path that does not exist.
     Usage,
@@ -22,7 +22,7 @@ pub enum Exit {
     NothingToCheck,
     /// 4: unverified images under `--fail-on-unverified`.
     Unverified,
-    /// Exit code 0: the reader of standard output closed it, before the end of a text that is not a report.
+    /// 0: the reader of standard output closed it, before the end of a text that is not a report.
     BrokenPipe,
     /// 130: interrupted, after the report of what was known.
     Interrupted,

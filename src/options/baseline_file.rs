@@ -15,7 +15,7 @@ const MAX_BYTES: u64 = 64 << 20;
 /// Reads a baseline.
 ///
 /// # Errors
-/// There is no such file, or it is no baseline.
+/// The file does not exist, or is not a baseline.
 pub(crate) fn read(file: &Path) -> Result<Baseline, UsageError> {
     // A file may quote itself at length.
     let refused = |why: &str| UsageError::new(format!("--baseline {}: {}", shown(file), one_line(why)));

@@ -1,4 +1,4 @@
-//! How the values of options are written.
+//! The syntax of the values of options.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -32,7 +32,7 @@ pub(super) fn draw(style: &Style, snippet: Snippet, (primary, columns): (Ansi, u
         .with_links(false)
         .with_width(columns);
     let mut drawn = String::new();
-    // Fails only where the snippet does not know its own spans; the finding is told all the same.
+    // Fails only if the snippet does not know its own spans; the finding is reported all the same.
     let _ = handler.render_report(&mut drawn, &Drawing(snippet));
     // The first line is miette's own header, for which it is given no words.
     drawn.lines().skip(1).flat_map(|line| [line.trim_end(), "\n"]).collect()

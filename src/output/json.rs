@@ -1,6 +1,6 @@
 //! The JSON contract, version 1; its schema is `report.schema.json`.
 //!
-//! Within version 1 keys are only ever added. Every key is always there, and null where nothing is known.
+//! Within version 1 keys are only ever added. Every key is always present, and null if nothing is known.
 
 use std::io::{self, Write as _};
 
@@ -17,7 +17,7 @@ use crate::text::source::Span;
 /// Version of the contract.
 const SCHEMA_VERSION: u32 = 1;
 
-/// Writes the report as it goes, item by item: of a report of half a million images no second copy is made.
+/// Writes the report item by item, so that a report of half a million images is not copied.
 ///
 /// # Errors
 /// Those of the writer.
@@ -55,8 +55,8 @@ impl<'a, T, U: Serialize, F: Fn(&'a T) -> U> Serialize for Each<'a, T, F> {
     }
 }
 
-/// Escapes what serde_json leaves as it is though it acts on a terminal or on the log of GitHub Actions. All of that
-/// can stand in strings only, so that the values stay the same for every reader of JSON.
+/// Escapes characters that serde_json leaves unchanged although they act on a terminal or on the log of GitHub
+/// Actions. They occur in strings only, so the values stay the same for every reader of JSON.
 struct Escaping<'w> {
     out: &'w mut dyn io::Write,
     brackets: sanitize::Brackets,

@@ -1,8 +1,8 @@
 //! Markdown for the comment of a pull request or the summary of a job: a table of counts, then fault by fault.
 //!
-//! What a manifest or a registry says must neither become markup nor call anybody (`@team`, `#12`, bare addresses are
-//! links on GitHub and GitLab, whatever stands around them). So every word of it that is not plain letters or a plain
-//! number stands in a code span, in which nothing is obeyed; an image reads best that way anyway.
+//! Text from a manifest or a registry must neither become markup nor notify anybody (`@team`, `#12` and bare
+//! addresses are links on GitHub and GitLab, whatever is around them). So every word of it that is not plain letters
+//! or a plain number is put in a code span, in which nothing is obeyed; an image is easiest to read that way anyway.
 
 use std::fmt::Write as _;
 
@@ -22,7 +22,7 @@ const PLACES: usize = 20;
 /// Room for the last line.
 const LAST_LINE: usize = 200;
 
-/// Whole faults, the severest first, in at most `limit` bytes (the counts are always there).
+/// Renders whole faults, the severest first, in at most `limit` bytes (the counts are always included).
 pub(super) fn render(edge: &Edge<'_>, limit: usize) -> String {
     let mut out = head(&edge.report.summary);
     let mut faults = faults(&edge.report.findings);
@@ -117,7 +117,7 @@ fn line_of_help(line: &str) -> String {
     }
 }
 
-/// One line of foreign words.
+/// Renders one line of foreign text.
 fn text(line: &str) -> String {
     let mut words = Vec::new();
     let mut rest = line.trim_start_matches(' ');
@@ -132,11 +132,11 @@ fn text(line: &str) -> String {
     words.join(" ")
 }
 
-/// What may stand behind a word: it obeys nothing by itself.
+/// Characters that may follow a word, because they have no effect by themselves.
 const CLOSING: [char; 8] = [')', '"', '\'', ',', ';', '.', ':', '?'];
 
-/// What stands between backticks or quotes at the head of a text, as code, and what follows. `None` where nothing but
-/// punctuation must stand behind it, but does.
+/// Splits a text into its beginning in backticks or quotes, as code, and what follows. The result is `None` if
+/// anything but punctuation follows the code directly.
 fn quoted(text: &str) -> Option<(String, &str)> {
     let inner = text.strip_prefix('(').unwrap_or(text);
     let lead = &text[..text.len() - inner.len()];

@@ -4,15 +4,17 @@
 //! Report ─> masked ─> redacted ─> sanitised ─> rendered ─> redacted ─> Write
 //! ```
 //!
-//! *Masked*: what lies in [`Report::masked`] (the values of Secrets) is shown as `*`. *Redacted*: every string of the
-//! report, and every piece of source text, passes the one [`redact::Redactor`], before layout could cut a secret in
-//! two. *Sanitised*: [`sanitize`] makes visible what would steer a terminal or hide. *Rendered*: by one module per
-//! [`Format`], none of which reads a string of the report but through `Edge`. *Redacted* again: formats for people pass
-//! the redactor as a whole, so that a string that went round `Edge` does not get out either. Formats for programs do
-//! not: a password that is an ordinary word would rewrite their keys, commands or tags. Their types, or the one
-//! function through which they escape, accept no string but the edge's instead.
+//! *Masked*: everything in [`Report::masked`] (the values of Secrets) is shown as `*`.
+//! *Redacted*: every string of the report, and every piece of source text, passes the one [`redact::Redactor`],
+//! before layout could cut a secret in two.
+//! *Sanitized*: [`sanitize`] makes visible what would steer a terminal or hide.
+//! *Rendered*: by one module per [`Format`], none of which reads a string of the report except through `Edge`.
+//! *Redacted* again: formats for people pass the redactor as a whole, so that a string that bypassed `Edge` does not
+//! get out either. Formats for programs do not: a password that is an ordinary word would rewrite their keys,
+//! commands or tags. Instead, their types, or the one function through which they escape, accept only strings of the
+//! edge.
 //!
-//! Nothing here decides anything: what is wrong was found by the rules.
+//! Nothing here decides anything: the rules found what is wrong.
 
 mod brief;
 mod draw;
@@ -43,7 +45,7 @@ use edge::Edge;
 pub use explain::{explain, markdown as explain_in_markdown};
 use redact::Redactor;
 
-/// What a report is written as.
+/// The format of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
     /// For people: snippets, help and a last line of counts; for `--list-images` a table.
@@ -80,34 +82,34 @@ impl Format {
         }
     }
 
-    /// Whether it can show images without findings (`--list-images`).
+    /// Whether the format can show images without findings (`--list-images`).
     pub const fn lists_images(self) -> bool {
         matches!(self, Self::Human | Self::Json)
     }
 }
 
-/// What the reader's screen can show. The default fits a file or a pipe: ASCII, no colour, no wrapping.
+/// What the reader's screen can show. The default suits a file or a pipe: ASCII, no color, no wrapping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Style {
-    /// Use ANSI colours.
+    /// Use ANSI colors.
     pub color: bool,
     /// Draw with Unicode characters, else in ASCII.
     pub unicode: bool,
-    /// Columns of the terminal; `None` where lines are not to be wrapped.
+    /// Columns of the terminal; `None` if lines are not to be wrapped.
     pub width: Option<usize>,
-    /// In the report for people: of findings below this severity, where a rule has many, most are told in brief.
-    /// `None`: all are told in full.
+    /// In the report for people, most findings of a rule that has many are shortened if their severity is below this
+    /// one. `None`: all are shown in full.
     pub full_from: Option<Severity>,
 }
 
-/// What of a report is written.
+/// The part of a report to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
     /// The findings and a summary, and for JSON all else.
     Check,
     /// The findings alone; JSON stays whole.
     Findings,
-    /// The images (`--list-images`).
+    /// The list of images (`--list-images`).
     Images,
 }
 
@@ -149,8 +151,8 @@ pub fn write(
     out.write_all(edge.finish(text).as_bytes())
 }
 
-/// The Markdown of a job summary of GitHub Actions, in at most `limit` bytes: whole faults, and a word on those that
-/// are left out. Empty where not even the counts fit.
+/// Returns the Markdown of a job summary of GitHub Actions, in at most `limit` bytes: whole faults, and a note about
+/// those that are left out. The result is empty if not even the counts fit.
 pub fn job_summary((report, sources): (&Report, &Sources), limit: usize, style: &Style, redactor: &Redactor) -> String {
     let edge = Edge::new(report, sources, style, redactor);
     let text = edge.finish(markdown::render(&edge, limit));
@@ -169,7 +171,7 @@ pub fn render_images(format: Format, report: &Report, sources: &Sources, style: 
 
 fn text(form: (Format, Content), report: (&Report, &Sources), style: &Style, redactor: &Redactor) -> String {
     let mut out = Vec::new();
-    // Memory takes all that is written, and all of it is text.
+    // Writing to memory does not fail, and the output is always text.
     let _ = write(&mut out, form, report, style, redactor);
     String::from_utf8(out).unwrap_or_default()
 }
@@ -180,7 +182,7 @@ pub fn message(text: &str, redactor: &Redactor) -> String {
     sanitize::break_commands(&sanitize::paragraph(&text)).into_owned()
 }
 
-/// How text is wrapped everywhere: words are never broken, so that an image reference stays fit for copying.
+/// The wrapping of all texts: words are never broken, so that an image reference can still be copied.
 fn words(columns: usize) -> textwrap::Options<'static> {
     textwrap::Options::new(columns)
         .break_words(false)

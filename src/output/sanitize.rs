@@ -1,11 +1,12 @@
 //! Makes text safe to show: nothing in it may steer a terminal, reorder or hide what is read, or be taken for a
 //! command by the log of GitHub Actions.
 //!
-//! Hidden characters become `\u{1b}`-like escapes: they say what stood there, need no font, and can be searched for.
+//! Hidden characters become `\u{1b}`-like escapes: they show which character was there, need no font, and can be
+//! searched for.
 
 use std::borrow::Cow;
 
-/// How much of a registry's own words is shown, in characters.
+/// How much of a registry's own message is shown, in characters.
 pub const REGISTRY_TEXT: usize = 300;
 
 /// How much of any one message is shown, in characters: no manifest may fill a screen with one field.
@@ -23,7 +24,7 @@ pub const fn is_hidden(c: char) -> bool {
         | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Adds a character, made visible where it is hidden.
+/// Adds a character, as an escape if it is hidden.
 pub(super) fn push(out: &mut String, c: char) {
     if is_hidden(c) {
         // `\t`, `\r` and `\n` for these three, `\u{…}` for every other.
@@ -62,7 +63,7 @@ pub fn clip(text: &str, limit: usize) -> Cow<'_, str> {
     }
 }
 
-/// What a registry said, fit for one line of a message.
+/// Returns a registry's message in a form that fits one line.
 pub fn registry_text(text: &str) -> String {
     line(&clip(text, REGISTRY_TEXT)).into_owned()
 }
@@ -71,7 +72,7 @@ pub fn registry_text(text: &str) -> String {
 /// (`Command.TryParse` of azure-pipelines-agent), `##teamcity[`. It is shown one character after the other.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Brackets {
-    /// How many `#` came last.
+    /// The number of `#` at the end so far.
     hashes: usize,
     /// Whether two of them and letters did.
     named: bool,

@@ -31,7 +31,7 @@ pub(super) struct Mark {
     pub(super) primary: bool,
 }
 
-/// The virtual text.
+/// The virtual text of a snippet.
 #[derive(Debug)]
 pub(super) struct Snippet {
     blocks: Vec<Block>,
@@ -44,10 +44,10 @@ pub(super) struct Snippet {
 struct Block {
     name: String,
     first_line: u32,
-    /// Where its text begins in the virtual text.
+    /// Byte offset of its text in the virtual text.
     offset: usize,
     text: String,
-    /// Where marks begin in the virtual text, with their place in the file.
+    /// Byte offsets of marks in the virtual text, with their places in the file.
     places: Vec<(usize, Position)>,
 }
 
@@ -162,7 +162,8 @@ fn boundary(text: &str, offset: usize) -> usize {
     (0..=offset.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
 }
 
-/// Groups what stands close together in one file; the primary label's group comes first, others in order of place.
+/// Groups targets that are close together in one file; the primary label's group comes first, the others in order of
+/// place.
 fn group(targets: Vec<Target>) -> Vec<Vec<Target>> {
     let mut sorted = targets;
     sorted.sort_by_key(|target| (target.span.source, target.bytes.start));

@@ -71,9 +71,9 @@ pub struct Rendered {
 /// The number of charts and kustomizations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RenderCount {
-    /// Those that were rendered.
+    /// How many were rendered.
     pub rendered: usize,
-    /// Those that failed to render.
+    /// How many failed to render.
     pub failed: usize,
 }
 

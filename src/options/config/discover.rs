@@ -1,4 +1,4 @@
-//! Where the configuration file is, and its text.
+//! Finds the configuration file and reads its text.
 #![expect(clippy::disallowed_methods, reason = "finds and reads the configuration")]
 
 use std::fs::{self, File};
@@ -15,14 +15,14 @@ const NAMES: [&str; 2] = [".pullcheck.yaml", ".pullcheck.yml"];
 /// Largest configuration that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// A configuration file.
+/// A configuration file, with its place.
 #[derive(Debug)]
 pub(super) struct ConfigFile {
-    /// Its text: the only source.
+    /// The text of the file: the only source.
     pub(super) sources: Sources,
-    /// The folder that it lies in, as seen from the current one; empty for that itself.
+    /// The folder of the file, relative to the current one; empty for the current folder itself.
     pub(super) folder: PathBuf,
-    /// Whether it was found in the repository, rather than named by the operator.
+    /// Whether the file was found in the repository, rather than named by the operator.
     pub(super) discovered: bool,
 }
 
@@ -44,13 +44,13 @@ pub(super) fn named(path: &Path) -> Result<ConfigFile, UsageError> {
     Ok(ConfigFile { sources, folder, discovered: false })
 }
 
-/// Looks for a file in `start` and upward, as far as the root of the git repository; outside of one in `start` alone,
-/// as what lies above is anybody's. The nearest one counts.
+/// Looks for a file in `start` and upward, up to the root of the git repository. Outside of a repository it looks in
+/// `start` alone, because the folders above can be anybody's. The nearest file is used.
 ///
 /// # Errors
 /// There are two in one folder, or it is not a file that can be read.
 pub(super) fn find(start: &Path) -> Result<Option<ConfigFile>, UsageError> {
-    // Its own content does not matter: a worktree has a file there.
+    // The content of `.git` does not matter: a worktree has a file there.
     let is_root = |folder: &Path| fs::symlink_metadata(folder.join(".git")).is_ok();
     let above = start.ancestors().position(is_root).unwrap_or(0);
     for (steps, folder) in start.ancestors().take(above + 1).enumerate() {

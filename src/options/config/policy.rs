@@ -1,4 +1,4 @@
-//! What only a file can say: the severities of rules, for all files or for some of them.
+//! Settings that only a file can contain: the severities of rules, for all files or for some of them.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -17,15 +17,15 @@ use crate::text::source::{STDIN, Source, SourceId, SourceOrigin, Sources};
 /// The settings of a configuration file that no option has.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
-    /// `rules`.
+    /// Levels of rules, from the key `rules`.
     pub rules: Levels,
     /// `overrides`, in their order.
     pub overrides: Vec<Override>,
-    /// `mutable-tags`.
+    /// Patterns of tags that move, from the key `mutable-tags`.
     pub mutable_tags: Option<Vec<String>>,
-    /// `allowed-registries`.
+    /// Patterns of registries, from the key `allowed-registries`.
     pub allowed_registries: Vec<String>,
-    /// `kinds`.
+    /// Further kinds with images, from the key `kinds`.
     pub kinds: Vec<Kind>,
 }
 
@@ -34,7 +34,7 @@ pub struct Policy {
 pub struct Override {
     /// The patterns, as written.
     pub paths: Vec<String>,
-    /// What is wanted there.
+    /// The levels of rules in these files.
     pub levels: Levels,
     matcher: Gitignore,
 }
@@ -46,7 +46,7 @@ impl Override {
     /// The pattern at this place is none.
     pub(super) fn new(folder: &Path, paths: Vec<String>, levels: Levels) -> Result<Self, (usize, String)> {
         let mut builder = GitignoreBuilder::new(folder);
-        // Git takes `a[` for a name; here it is a slip.
+        // Git takes `a[` for a name; here it is a typo.
         builder.allow_unclosed_class(false);
         for (at, pattern) in paths.iter().enumerate() {
             let added = builder.add_line(None, pattern);
@@ -69,14 +69,14 @@ fn without_pattern(error: ignore::Error) -> String {
     }
 }
 
-/// What is wanted of the rules, from the lowest layer to the uppermost: the file's `rules`, its `overrides`, the
-/// command line.
+/// The levels of rules in layers, from the lowest to the uppermost: the file's `rules`, its `overrides`, the command
+/// line.
 #[derive(Debug, Clone, Default)]
 pub struct Layers {
     rules: Levels,
     overrides: Vec<Override>,
     command_line: Levels,
-    /// Rules that an option turns on where nothing names a level for them.
+    /// Rules that an option turns on, unless a level is set for them.
     turned_on: Vec<&'static str>,
 }
 
@@ -86,12 +86,12 @@ impl Layers {
         Self { rules: policy.rules.clone(), overrides: policy.overrides.clone(), command_line, turned_on }
     }
 
-    /// What is wanted of the rules in files that no override names.
+    /// Returns the levels of rules in files that no override names.
     pub fn base(&self) -> Levels {
         self.flat(&[])
     }
 
-    /// The uppermost layer.
+    /// Returns the uppermost layer, the command line.
     pub(super) fn command_line(&self) -> &Levels {
         &self.command_line
     }
@@ -122,7 +122,7 @@ impl Layers {
         if self.overrides.is_empty() || source.name() == STDIN {
             return Vec::new();
         }
-        // What was rendered counts as a file of the folder that it was rendered from.
+        // Rendered text is treated as a file of the folder that it was rendered from.
         let path = match source.origin() {
             SourceOrigin::Rendered(rendering) => current.join(&rendering.folder).join(rendering.tool),
             SourceOrigin::File | SourceOrigin::Stdin | SourceOrigin::Operator | SourceOrigin::PassedOver => {

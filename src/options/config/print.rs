@@ -1,4 +1,5 @@
-//! `--print-config`: what counts and who said it, as a configuration file that `--config` reads again.
+//! `--print-config`: the effective configuration with the origin of each value, as a configuration file that
+//! `--config` reads again.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -97,7 +98,7 @@ impl Invocation {
             Some((set, below)) if below == level && !command_line.names(rule) => {
                 self.places.get(&format!("rules.{set}")).map_or_else(String::new, |place| comment(place))
             }
-            // What neither names was turned on by the option that it is about.
+            // A rule that neither names was turned on by the option that it is about.
             None if !command_line.names(rule) && !by_all => self.origin("max_image_size"),
             _ => "command line".to_owned(),
         }
@@ -121,7 +122,7 @@ impl Invocation {
     }
 }
 
-/// What is left of an override under the command line, which lies over it.
+/// Returns the part of an override that the command line, which takes precedence, does not replace.
 fn below(levels: &Levels, command_line: &Levels) -> BTreeMap<&'static str, Level> {
     let all = command_line.iter().find(|(rule, _)| *rule == ALL).map(|(_, level)| level);
     let covered = |level| if level == Level::Off { level } else { all.unwrap_or(level) };
@@ -130,7 +131,8 @@ fn below(levels: &Levels, command_line: &Levels) -> BTreeMap<&'static str, Level
     left
 }
 
-/// A value; `None` where it could be a secret. A file is meant from the current folder, wherever this text is put.
+/// Returns a value, or `None` if it could be a secret. A file is relative to the current folder, wherever this text
+/// is put.
 fn shown(long: &str, value: &OsStr) -> Option<String> {
     let value = value.to_string_lossy();
     let (before, file) = match option(long).1 {

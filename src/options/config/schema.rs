@@ -88,7 +88,7 @@ fn overrides() -> Value {
         "anyOf": [text(), { "type": "array", "items": text() }],
     });
     let mut rules = rules();
-    // The words stand at `rules` already, and are many.
+    // The texts are at `rules` already, and are many.
     if let Some(properties) = rules.pointer_mut("/properties").and_then(Value::as_object_mut) {
         properties.values_mut().for_each(|rule| *rule = json!({ "enum": rule["enum"] }));
     }

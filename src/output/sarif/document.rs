@@ -108,7 +108,7 @@ pub(super) struct SarifResult<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) related_locations: Vec<Location>,
     pub(super) partial_fingerprints: Fingerprints<'a>,
-    /// On every result where any has one (SARIF 2.1.0, 3.27.23).
+    /// Present on every result if any result has one (SARIF 2.1.0, 3.27.23).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) suppressions: Option<Vec<Suppression>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -197,7 +197,7 @@ pub(super) struct ArtifactLocation {
     pub(super) uri_base_id: Option<&'static str>,
 }
 
-/// Text and bytes of the same place; without columns, where the file could not be read: GitHub wants a line.
+/// Text and bytes of the same place; without columns if the file could not be read: GitHub requires a line.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Region {

@@ -1,9 +1,9 @@
-//! SARIF 2.1.0, for code scanning: one run, with the words of all rules, the findings (silenced ones too, marked as
+//! SARIF 2.1.0, for code scanning: one run, with the texts of all rules, the findings (silenced ones too, marked as
 //! such) and what could not be read.
 //!
-//! What GitHub takes (`docs.github.com`: "SARIF support for code scanning"): 25,000 results a run, 20 tags a rule, 1,000
-//! locations a result, 1,024 characters of a description. Results past the limit are left out, reported and severe ones
-//! last of all, and a notification of the run counts them.
+//! What GitHub accepts (`docs.github.com`: "SARIF support for code scanning"): 25,000 results a run, 20 tags a rule,
+//! 1,000 locations a result, 1,024 characters of a description. Results past the limit are left out, reported and
+//! severe ones last of all, and a notification of the run gives their number.
 
 mod document;
 
@@ -115,7 +115,7 @@ fn properties(meta: &Meta) -> Properties {
     }
 }
 
-/// `image-not-found` as `ImageNotFound`.
+/// Returns `image-not-found` as `ImageNotFound`.
 fn pascal_case(id: &str) -> String {
     let capital = |word: &str| {
         let mut characters = word.chars();
@@ -140,7 +140,7 @@ fn help(body: &str) -> String {
     out
 }
 
-/// What the rule does, in the first words of its page.
+/// Returns the first paragraph of a rule's page, which describes what the rule does.
 fn first_paragraph(body: &str) -> Option<String> {
     let text = body.lines().skip_while(|line| line.is_empty() || line.starts_with('#'));
     let lines: Vec<&str> = text.take_while(|line| !line.is_empty()).collect();
@@ -215,7 +215,7 @@ fn fix(edge: &Edge<'_>, fix: &Fix) -> SarifFix {
     SarifFix { description: message(edge, &fix.title), artifact_changes }
 }
 
-/// What is wrong, what to change, and what the kubelet will say.
+/// Returns what is wrong, what to change, and what the kubelet will report.
 fn words(finding: &Finding) -> String {
     let mut words = finding.message.clone();
     if let Some(help) = &finding.help {
@@ -229,7 +229,8 @@ fn words(finding: &Finding) -> String {
     words
 }
 
-/// Brackets before a parenthesis would make a link of what a manifest or a registry says (3.11.6).
+/// Returns a message. Brackets before a parenthesis would make a link of text from a manifest or a registry
+/// (3.11.6).
 fn message(edge: &Edge<'_>, text: &str) -> Message {
     let shape = |text: &str| sanitize::clip(text, 2 * sanitize::MESSAGE).replace("](", "\\](");
     Message { text: edge.shaped(text, shape) }
@@ -278,7 +279,8 @@ fn region(edge: &Edge<'_>, span: Span) -> Region {
     }
 }
 
-/// A relative name is one below the root; one that leaves it, or has no root, says so by itself.
+/// Returns the location of a file. A relative name is one below the root; a name that leaves the root, or has none,
+/// is complete by itself.
 fn artifact(edge: &Edge<'_>, name: &str) -> ArtifactLocation {
     let name = name.strip_prefix("./").unwrap_or(name);
     let drive = matches!(name.as_bytes(), [letter, b':', b'/', ..] if letter.is_ascii_alphabetic());
