@@ -206,8 +206,8 @@ fn told(edge: &Edge<'_>, finding: &Finding) -> String {
 }
 
 /// Escapes text for an element or an attribute, in which the edge has made controls visible already. Characters that
-/// XML 1.0 does not have (two more noncharacters) are made visible too. What GitHub Actions would obey is written
-/// differently, which no reader of XML notices.
+/// XML 1.0 does not have (apart from controls, two noncharacters) are made visible too. What GitHub Actions would
+/// obey is written differently, which no reader of XML notices.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
     let mut last = ['\0'; 2];

@@ -1,24 +1,24 @@
-//! The files as they were read, and the only place where byte offsets become lines and columns.
+//! The input files, and the only place where byte offsets become lines and columns.
 //!
-//! Everything else in the crate speaks of [`Span`]s: half-open byte ranges into the text of one [`Source`].
+//! Everything else in the crate uses [`Span`]s: half-open byte ranges into the text of one [`Source`].
 
 use std::ops::Range;
 use std::sync::OnceLock;
 
 use memchr::memchr2_iter;
 
-/// Which [`Source`] of a [`Sources`] a span lies in.
+/// The index of a [`Source`] in [`Sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceId(pub u32);
 
 /// A half-open byte range into the text of one source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {
-    /// The source that the range lies in.
+    /// The source that contains the range.
     pub source: SourceId,
-    /// First byte, 0-based.
+    /// Byte offset of the first byte.
     pub start: u32,
-    /// One past the last byte.
+    /// Byte offset after the last byte.
     pub end: u32,
 }
 
@@ -37,16 +37,16 @@ impl Span {
 /// A value with the place it was written at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spanned<T> {
-    /// The value.
+    /// The value at that place.
     pub value: T,
-    /// Where it stands; of a scalar, quotes included.
+    /// The place of the value; for a scalar, quotes included.
     pub span: Span,
 }
 
 /// A place for people and editors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
-    /// 1-based line.
+    /// Line number, 1-based.
     pub line: u32,
     /// 1-based column, in Unicode scalar values (`columnKind: unicodeCodePoints` of SARIF). A byte order mark
     /// is not a column.
@@ -58,8 +58,8 @@ pub struct Position {
 pub enum Encoding {
     /// The text is the file, byte for byte (a byte order mark included).
     Utf8,
-    /// The file is no valid UTF-8: U+FFFD stands in the text for each byte that is part of no character, as kubectl reads
-    /// it. The file itself has none.
+    /// The file is not valid UTF-8: in the text, U+FFFD replaces each byte that is not part of a character, as
+    /// kubectl reads it. The file itself contains none.
     Utf8Replaced,
     /// Little-endian UTF-16 with a byte order mark; the text leaves the mark out.
     Utf16Le,
@@ -67,10 +67,10 @@ pub enum Encoding {
     Utf16Be,
 }
 
-/// The name of standard input, where the user gives it no other.
+/// The name of standard input, unless the user gives another.
 pub const STDIN: &str = "<stdin>";
 
-/// Where the text of a source comes from.
+/// The origin of a source's text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum SourceOrigin {
     /// A file of that name.
@@ -78,7 +78,7 @@ pub enum SourceOrigin {
     File,
     /// Standard input.
     Stdin,
-    /// A tool's output.
+    /// The output of a tool.
     Rendered(Rendering),
     /// A file that an option names, and no input.
     Operator,
@@ -86,7 +86,7 @@ pub enum SourceOrigin {
     PassedOver,
 }
 
-/// What was rendered, and by what.
+/// The input of a rendering, and the tool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendering {
     /// The tool, as a user would call it: `helm template`, `kubectl kustomize`, `kustomize build`.
@@ -95,7 +95,7 @@ pub struct Rendering {
     pub folder: String,
 }
 
-/// One input file, standard input, or what a tool made of input files.
+/// One input file, standard input, or the output that a tool made of input files.
 #[derive(Debug)]
 pub struct Source {
     name: String,
@@ -106,7 +106,7 @@ pub struct Source {
     marks: OnceLock<Vec<Counts>>,
 }
 
-/// How much text stands before an offset.
+/// The length of the text before an offset, in two units.
 #[derive(Debug, Clone, Copy, Default)]
 struct Counts {
     chars: u32,
@@ -122,7 +122,7 @@ impl Counts {
     }
 }
 
-/// Bytes between two marks: thousands of places in one line of a megabyte must not each count that line anew.
+/// Bytes between two marks: thousands of places in one line of a megabyte must not each measure that line again.
 const MARK: usize = 4096;
 
 impl Source {
@@ -150,21 +150,21 @@ impl Source {
         }
     }
 
-    /// A tool's output. Its name tells what was rendered and how, so that nobody takes it for a file. Baselines hold it:
-    /// it is the same whichever program builds a kustomization here.
+    /// Creates a source from a tool's output. Its name states what was rendered and how, so that nobody takes it for
+    /// a file. Baselines contain the name: it is the same whichever program builds a kustomization here.
     pub fn rendered(rendering: Rendering, text: impl Into<String>) -> Self {
         let how = if rendering.tool == "kubectl kustomize" { "kustomize build" } else { rendering.tool };
         let name = format!("{} ({how})", rendering.folder);
         Self { origin: SourceOrigin::Rendered(rendering), ..Self::new(name, text, Encoding::Utf8) }
     }
 
-    /// The same source, told to come from elsewhere than from a file.
+    /// Returns the same source with another origin than a file.
     #[must_use]
     pub fn from_origin(self, origin: SourceOrigin) -> Self {
         Self { origin, ..self }
     }
 
-    /// Where the text comes from.
+    /// Returns the origin of the text.
     pub fn origin(&self) -> &SourceOrigin {
         &self.origin
     }
@@ -184,7 +184,7 @@ impl Source {
         self.text.is_some()
     }
 
-    /// Whether U+FFFD stands in the text for bytes that are part of no character.
+    /// Whether U+FFFD replaces bytes in the text that are not part of a character.
     pub fn is_replaced(&self) -> bool {
         self.encoding == Encoding::Utf8Replaced
     }
@@ -239,12 +239,13 @@ impl Source {
         self.line_starts().partition_point(|&start| start <= offset).max(1) as u32
     }
 
-    /// How many lines there are: at least one.
+    /// Returns the number of lines, which is at least one.
     pub fn line_count(&self) -> u32 {
         self.line_starts().len() as u32
     }
 
-    /// The bytes of a 1-based line, without its line break; the empty range at the end when there is no such line.
+    /// Returns the bytes of a 1-based line, without its line break, or the empty range at the end if there is no
+    /// such line.
     pub fn line_range(&self, line: u32) -> Range<usize> {
         let starts = self.line_starts();
         let len = self.text().len();
@@ -272,16 +273,16 @@ impl Source {
     }
 }
 
-/// Where a span stands in its file.
+/// The place of a span in its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Location {
-    /// The first character.
+    /// Position of the first character.
     pub start: Position,
-    /// One past the last character.
+    /// Position after the last character.
     pub end: Position,
-    /// 0-based byte offset of the first byte in the file as it stands on disk.
+    /// 0-based offset of the first byte in the file on disk.
     pub byte_start: u64,
-    /// One past the last byte.
+    /// 0-based offset after the last byte.
     pub byte_end: u64,
 }
 
@@ -289,7 +290,7 @@ pub struct Location {
 #[derive(Debug, Default)]
 pub struct Sources {
     all: Vec<Source>,
-    /// How many of them were read besides the inputs.
+    /// The number of sources that were read in addition to the inputs.
     beside: usize,
 }
 
@@ -305,13 +306,13 @@ impl Sources {
         SourceId(self.all.len() as u32 - 1)
     }
 
-    /// Adds a source that is no input: it is pointed at, and not checked.
+    /// Adds a source that is not an input: findings can point at it, and it is not checked.
     pub fn push_beside(&mut self, source: Source) -> SourceId {
         self.beside += 1;
         self.push(source)
     }
 
-    /// How many inputs there are.
+    /// Returns the number of inputs.
     pub fn inputs(&self) -> usize {
         let passed_over = self.all.iter().filter(|source| source.origin == SourceOrigin::PassedOver).count();
         self.all.len() - self.beside - passed_over
@@ -327,7 +328,7 @@ impl Sources {
         self.all.iter().enumerate().map(|(at, source)| (SourceId(at as u32), source))
     }
 
-    /// How many there are.
+    /// Returns the number of sources, inputs and others.
     pub fn len(&self) -> usize {
         self.all.len()
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// A time such as `300ms`, `1.5h`, `2h45m`; `None` where Go returns an error, and below zero.
+/// Parses a duration such as `300ms`, `1.5h`, `2h45m`; `None` if Go returns an error, or if it is below zero.
 pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     let mut rest = text.strip_prefix('+').unwrap_or(text);
     if rest == "0" {

@@ -1,17 +1,17 @@
 //! `net/url.Parse`, as far as an `auths` key and the hosts of a `hosts.toml` go through it: host and path of an `http` or
 //! `https` URL.
 
-/// The two parts of a URL that count, percent-decoded. Bytes, because `%ff` decodes to one.
+/// The two parts of a URL that matter, percent-decoded. They are bytes, because `%ff` decodes to one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Url {
     /// `URL.Host`: with port and brackets, case kept, user info dropped.
     pub(crate) host: Vec<u8>,
-    /// `URL.Path`.
+    /// The path, like `URL.Path` in Go.
     pub(crate) path: Vec<u8>,
 }
 
-/// `url.Parse("https://" + rest)`; `None` where Go returns an error. Query, fragment and user info are checked as Go
-/// checks them, and dropped.
+/// Ports `url.Parse("https://" + rest)`; `None` if Go returns an error. Query, fragment and user info are checked as
+/// Go checks them, and dropped.
 pub(crate) fn parse(rest: &[u8]) -> Option<Url> {
     let (rest, fragment) = cut(rest, b'#');
     if rest.iter().any(|&byte| byte < b' ' || byte == 0x7f) {
@@ -45,7 +45,7 @@ fn parse_authority(authority: &[u8]) -> Option<Vec<u8>> {
     Some(host)
 }
 
-/// `parseHost`.
+/// Decodes and checks a host, like Go's `parseHost`.
 fn parse_host(host: &[u8]) -> Option<Vec<u8>> {
     if host.first() == Some(&b'[') {
         let close = memchr::memrchr(b']', host)?;
@@ -78,13 +78,13 @@ fn valid_optional_port(port: &[u8]) -> bool {
 enum Mode {
     /// Path, fragment, user info: any byte, any escape.
     Anything,
-    /// Only bytes that a host may hold, and escapes only of other than ASCII (`%25` is let through).
+    /// Only bytes that a host may contain, and escapes only of non-ASCII bytes (`%25` is accepted).
     Host,
     /// The zone of an IPv6 address.
     Zone,
 }
 
-/// `unescape`.
+/// Decodes percent escapes, like Go's `unescape`.
 fn unescape(text: &[u8], mode: Mode) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len());
     let mut at = 0;
@@ -113,7 +113,7 @@ fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).map(|value| value as u8)
 }
 
-/// `!shouldEscape(byte, encodeHost)`.
+/// Whether a byte needs no escape in a host: `!shouldEscape(byte, encodeHost)`.
 fn allowed_in_host(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-_.~!$&'()*+,;=:[]<>\"".contains(&byte)
 }

@@ -1,4 +1,4 @@
-//! `unicode/utf8`: decoding that goes on after a bad byte.
+//! `unicode/utf8`: decoding that continues after a bad byte.
 
 /// `utf8.DecodeRune`: the first character and its width; U+FFFD and 1 for a byte that begins no valid sequence,
 /// U+FFFD and 0 at the end. Rust's lossy decoding swallows several bad bytes at once, Go's never does.

@@ -1,14 +1,14 @@
-//! Values that another program replaces before the kubelet sees them: of images, names, namespaces, registry keys and
-//! credentials.
+//! Values that another program replaces before the kubelet sees them: of images, names, namespaces, registry keys
+//! and credentials.
 //!
-//! Such a value is skipped and counted, never judged: neither its syntax nor its registry says anything about the image
-//! that will run. One that stands for a credential is never sent.
+//! Such a value is skipped and reported as skipped, never judged: neither its syntax nor its registry reveals
+//! anything about the image that will run. A placeholder for a credential is never sent.
 
 mod token;
 mod words;
 
-/// Whether the value of an image, a name, a namespace or a registry key is a placeholder, whatever its grammar says of
-/// it. None of these has the characters that the tokens begin with, so that part of one is enough.
+/// Whether the value of an image, a name, a namespace or a registry key is a placeholder, whatever its grammar
+/// allows. None of these has the characters that the tokens begin with, so part of one is enough.
 pub fn is_placeholder(text: &str) -> bool {
     ["{{", "}}", "${", "$("].into_iter().any(|open| text.contains(open))
         || starts_variable(text)
@@ -85,8 +85,8 @@ fn starts_variable(text: &str) -> bool {
         .any(|(at, _)| text[at + 1..].chars().next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_'))
 }
 
-/// `<X>` as people write a value to be filled in. `<no value>` is none: a rendered template left it behind, and it will
-/// be applied as it stands.
+/// Whether a text contains `<X>` as people write a value to be filled in. `<no value>` is not one: a rendered
+/// template left it behind, and it will be applied unchanged.
 fn has_angle_marker(text: &str) -> bool {
     let Some(open) = text.find('<') else { return false };
     let Some(length) = text[open..].find('>') else { return false };

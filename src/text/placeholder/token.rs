@@ -19,7 +19,8 @@
 
 use super::words;
 
-/// Tokens with an end of their own, which count inside a value: opened, closed, and what may stand between.
+/// Tokens with an end of their own, which are recognized inside a value: opening, closing, and what may be in
+/// between.
 const DELIMITED: [(&str, &str, Inner); 6] = [
     ("${", "}", Inner::Expression),
     ("$(", ")", Inner::Name),
@@ -29,12 +30,12 @@ const DELIMITED: [(&str, &str, Inner); 6] = [
     ("@@", "@@", Inner::Name),
 ];
 
-/// What stands between the ends of a token.
+/// The text between the ends of a token.
 #[derive(Clone, Copy)]
 enum Inner {
-    /// A name.
+    /// A plain name.
     Name,
-    /// A name, and whatever goes with it: a default, a filter.
+    /// A name with an optional addition: a default, a filter.
     Expression,
     /// Words, blanks around them.
     Words,
@@ -57,7 +58,7 @@ impl Inner {
     }
 }
 
-/// Whether a value has a token in it whose ends tell it from any text.
+/// Whether a value contains a token whose ends distinguish it from any text.
 pub(super) fn is_in(text: &str) -> bool {
     let closed = |open: &str, close: &str| text.find(open).is_some_and(|at| text[at + open.len()..].contains(close));
     closed("{{", "}}")
@@ -84,7 +85,7 @@ fn has_vault_path(text: &str) -> bool {
     })
 }
 
-/// `ref+vault://…`.
+/// Whether a value contains a reference such as `ref+vault://…`.
 fn has_reference(text: &str) -> bool {
     text.match_indices("ref+").any(|(at, open)| {
         let rest = &text[at + open.len()..];
@@ -114,7 +115,7 @@ pub(super) fn is_whole(text: &str) -> bool {
         || words::are_capital(text)
 }
 
-/// `vault:path/of/it#KEY`.
+/// Whether a value is a key such as `vault:path/of/it#KEY`.
 fn is_vault_key(text: &str) -> bool {
     let text = text.strip_prefix(">>").unwrap_or(text);
     let path = text.strip_prefix("vault:").or_else(|| text.strip_prefix("bao:"));

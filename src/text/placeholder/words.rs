@@ -1,6 +1,6 @@
-//! Words in capitals that stand for a value.
+//! Words in capitals that replace a value.
 
-/// Words that stand for a value to be filled in, wherever they are a whole path component or tag.
+/// Words that mark a value to be filled in, if they are a whole path component or tag.
 const MARKERS: &[&str] = &[
     "CHANGE-ME",
     "CHANGEME",
@@ -20,7 +20,7 @@ const MARKERS: &[&str] = &[
     "VERSION",
 ];
 
-/// What the parts of an image are called, and what people write around that.
+/// Names for the parts of an image, and words that people write around them.
 #[rustfmt::skip]
 const PARTS: &[&str] = &[
     "ACCOUNT", "ACCOUNTID", "APP", "APPLICATION", "APPNAME", "AWS", "BAR", "BAZ", "BRANCH", "BUCKET", "BUILD", "CHANGEME",
@@ -31,7 +31,7 @@ const PARTS: &[&str] = &[
     "TAG", "TEAM", "TENANT", "THE", "TODO", "URL", "USER", "USERNAME", "VERSION", "YOUR", "ZONE",
 ];
 
-/// Whether a component says by itself that it is to be filled in, a tag too.
+/// Whether a component, or a tag, is by itself a marker to be filled in.
 pub(super) fn is_marker(component: &str) -> bool {
     let mut words = component.split('_');
     MARKERS.contains(&component) || component.contains('_') && words.all(|word| PARTS.contains(&word))

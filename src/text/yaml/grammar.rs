@@ -1,6 +1,6 @@
 //! Tokens to a tree: the states of `parserc.go` of go.yaml.in/yaml/v2 (v2.4.3), with its messages.
 //!
-//! The states are a stack and not calls, so that nesting costs memory and no more.
+//! The states are a stack and not calls, so that nesting costs only memory.
 
 use crate::text::yaml::scan::{Failure, Kind, Scanner, Text, Token};
 use crate::text::yaml::tree::build::{Builder, Layout, Properties, Tag};
@@ -27,14 +27,14 @@ enum State {
     FlowMappingNoValue,
 }
 
-/// What became of a chunk's first document: kubectl reads no other.
+/// How a chunk's first document ended: kubectl reads no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
     /// There is none: blanks and comments.
     Empty,
-    /// It ends where the chunk does.
+    /// The document ends with the chunk.
     Whole,
-    /// It ends before this offset, and something stands there. With `...` it was ended on purpose.
+    /// The document ends before this offset, and more text follows. With `...` it was ended on purpose.
     Before { at: u32, marked: bool },
 }
 
@@ -43,7 +43,7 @@ pub(super) struct Grammar<'g, 't> {
     builder: Builder<'g, 't>,
     states: Vec<State>,
     state: State,
-    /// `%TAG` handles and what they stand for.
+    /// `%TAG` handles with their prefixes.
     handles: Vec<(String, String)>,
 }
 
@@ -180,7 +180,7 @@ impl<'g, 't> Grammar<'g, 't> {
         self.node(block, indentless)
     }
 
-    /// Takes the token that was seen last, and says what comes next.
+    /// Takes the token that was seen last, and returns the next step.
     fn next(&mut self) -> Result<Token, Failure> {
         self.scanner.skip();
         self.scanner.peek()
@@ -251,7 +251,7 @@ impl<'g, 't> Grammar<'g, 't> {
         self.builder.start(token.start, mapping, layout, properties)
     }
 
-    /// What a tag says of its scalar.
+    /// Returns the type that a tag gives its scalar.
     fn resolve(&self, token: Token) -> Result<Tag, Failure> {
         let tag = tag_number(token.text).and_then(|number| self.scanner.tags.get(number));
         let Some(tag) = tag else { return Ok(Tag::None) };
@@ -409,7 +409,7 @@ impl<'g, 't> Grammar<'g, 't> {
     }
 }
 
-/// The number of the tag that a token stands for.
+/// Returns the number of the tag that a token refers to.
 const fn tag_number(text: Text) -> Option<usize> {
     match text {
         Text::Owned { index } => Some(index as usize),
@@ -417,7 +417,7 @@ const fn tag_number(text: Text) -> Option<usize> {
     }
 }
 
-/// Where the name of an anchor stands.
+/// Returns the range of the name of an anchor.
 const fn anchor_name(text: Text) -> Option<(u32, u32)> {
     match text {
         Text::Source { start, end } => Some((start, end)),

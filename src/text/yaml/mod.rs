@@ -36,10 +36,10 @@ const ALIAS_BUDGET: u32 = 100_000;
 /// Merges within merges that are followed.
 const MAX_MERGES: u8 = 16;
 
-/// Which of two values counts where a mapping has a key and merges one of that name too.
+/// Which of two values is used if a mapping has a key and also merges one of that name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MergeRule {
-    /// The one that is written last, as in kubectl: go.yaml.in/yaml/v2 applies `<<` where it stands.
+    /// The value that is written last, as in kubectl: go.yaml.in/yaml/v2 applies `<<` at its position.
     #[default]
     InOrder,
     /// The mapping's own, as in kustomize: kyaml resolves merges before anything else (`RNode.DeAnchor`). It reads YAML
@@ -57,18 +57,18 @@ pub struct Document<'a> {
     tree: &'a Tree,
     rule: MergeRule,
     aliases_left: Cell<u32>,
-    /// Scalars that another text stands in for, by their nodes.
+    /// Scalars that are replaced by another text, by their nodes.
     filled: OnceCell<BTreeMap<u32, Filling>>,
 }
 
-/// The text that stands in for a scalar which names parameters.
+/// The text that replaces a scalar with the names of parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filling {
-    /// The text.
+    /// The text after the replacement.
     pub text: String,
     /// Whether its type is to be resolved, as that of a plain scalar; otherwise it is a string.
     pub typed: bool,
-    /// The names of the parameters, and where their values stand.
+    /// The names of the parameters, with the places of their values.
     pub parameters: Vec<Spanned<String>>,
 }
 
@@ -86,7 +86,7 @@ impl<'a> Document<'a> {
         }
     }
 
-    /// The top node; `None` when the document holds nothing but comments.
+    /// Returns the top node; `None` if the document contains only comments.
     pub fn root(&'a self) -> Option<Node<'a>> {
         (!self.tree.nodes.is_empty()).then_some(Node { document: self, id: 0 })
     }
@@ -101,8 +101,8 @@ impl<'a> Document<'a> {
         self.aliases_left.get() == 0
     }
 
-    /// Counts things that are met through an alias, each of which costs as much as following one. `false` once there are
-    /// too many: what was read is incomplete then.
+    /// Adds to the number of things that are reached through an alias, each of which costs as much as following one.
+    /// Returns `false` once there are too many: what was read is incomplete then.
     pub(crate) fn may_repeat(&self, things: usize) -> bool {
         let things = u32::try_from(things).unwrap_or(u32::MAX);
         let left = self.aliases_left.get().saturating_sub(things);
@@ -110,12 +110,12 @@ impl<'a> Document<'a> {
         left > 0
     }
 
-    /// Where its text begins in the source's.
+    /// Returns the offset of the document's text in the source's.
     pub(crate) const fn base(&self) -> u32 {
         self.base
     }
 
-    /// Its text, and what of the text up to the next `---` is not part of it.
+    /// Returns the document's text, with anything up to the next `---` that is not part of it.
     pub(crate) fn text(&self) -> &'a str {
         self.text
     }
@@ -145,7 +145,7 @@ pub struct Node<'a> {
 /// A key and its value.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
-    /// The key.
+    /// The key of the entry.
     pub key: Node<'a>,
     /// The value; an alias is not yet followed.
     pub value: Node<'a>,
@@ -177,8 +177,8 @@ impl<'a> Node<'a> {
         self.document
     }
 
-    /// The node that an alias stands for; itself when it is none. `None` when the alias is part of its own target or
-    /// the document follows too many.
+    /// Returns the node that an alias refers to, or the node itself if it is not an alias. The result is `None` if
+    /// the alias is part of its own target or the document follows too many.
     fn target(self) -> Option<Self> {
         let mut node = self;
         while let NodeKind::Alias { target } = node.raw().kind {
@@ -194,22 +194,22 @@ impl<'a> Node<'a> {
         Some(node)
     }
 
-    /// How many nodes it has with all below it, that of an alias as its target has.
+    /// Returns the number of nodes in this subtree; for an alias, in its target.
     pub(crate) fn size(self) -> usize {
         self.target().map_or(1, |node| node.raw().next.saturating_sub(node.id) as usize)
     }
 
-    /// Whether it is an alias.
+    /// Whether the node is an alias.
     pub fn is_alias(self) -> bool {
         matches!(self.raw().kind, NodeKind::Alias { .. })
     }
 
-    /// Whether it is a mapping, or an alias of one.
+    /// Whether the node is a mapping, or an alias of one.
     pub fn is_mapping(self) -> bool {
         self.target().is_some_and(|node| node.raw().kind == NodeKind::Mapping)
     }
 
-    /// Whether it is a sequence, or an alias of one.
+    /// Whether the node is a sequence, or an alias of one.
     pub fn is_sequence(self) -> bool {
         self.target().is_some_and(|node| node.raw().kind == NodeKind::Sequence)
     }
@@ -222,12 +222,12 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The text that stands in for the scalar; `None` where it counts as it is written.
+    /// Returns the text that replaces the scalar; `None` if it is used as written.
     pub(crate) fn filling(self) -> Option<&'a Filling> {
         self.document.filled.get()?.get(&self.target()?.id)
     }
 
-    /// The scalar's text as it is written, whatever stands in for it.
+    /// Returns the scalar's text as written, whatever replaces it.
     pub(crate) fn written(self) -> Option<&'a str> {
         let node = self.target()?;
         match node.raw().kind {
@@ -240,12 +240,12 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Where the scalar's text was written, byte by byte. Of an alias it is the alias.
+    /// Returns the place of the scalar's text, byte by byte. For an alias, the place is that of the alias.
     pub fn place(self) -> Place {
         self.place_of(self.text())
     }
 
-    /// The same for the text as it is written, whatever stands in for it.
+    /// Returns the place of the text as written, whatever replaces it.
     pub(crate) fn written_place(self) -> Place {
         self.place_of(self.written())
     }
@@ -279,8 +279,8 @@ impl<'a> Node<'a> {
         })
     }
 
-    /// The name that it gives a field as a key: JSON has strings only, so `1_0` is `10` and `y` is `true`. `None` for
-    /// collections, and for `<<` where it merges.
+    /// Returns the field name of a key: JSON has strings only, so `1_0` is `10` and `y` is `true`. The result is
+    /// `None` for collections, and for `<<` if it merges.
     pub fn key(self) -> Option<Cow<'a, str>> {
         let node = self.target()?;
         let NodeKind::Scalar { typed, .. } = node.raw().kind else { return None };
@@ -300,14 +300,14 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Whether it is null: empty, `~`, `null`.
+    /// Whether the node is null: empty, `~`, `null`.
     pub fn is_null(self) -> bool {
         self.scalar() == Some(Scalar::Null)
     }
 
-    /// Whether the value is a token without quotes that another program fills in, and that YAML takes for something else:
-    /// a comment in `image: #@ data.values.image` (ytt) and `image: #{IMAGE}#` (Replace Tokens), a list in `[[ image ]]`, a
-    /// mapping in `{IMAGE}`.
+    /// Whether the value is a token without quotes that another program fills in, and that YAML parses as something
+    /// else: a comment in `image: #@ data.values.image` (ytt) and `image: #{IMAGE}#` (Replace Tokens), a list in `[[
+    /// image ]]`, a mapping in `{IMAGE}`.
     pub(crate) fn is_unquoted_token(self) -> bool {
         let Range { start, end } = self.range();
         if start == end {
@@ -384,12 +384,12 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Whether it is the key `<<`, which merges what it holds.
+    /// Whether the node is the key `<<`, which merges its value.
     pub(crate) fn is_merge(self) -> bool {
         matches!(self.raw().kind, NodeKind::Scalar { typed: ScalarType::Merge, .. })
     }
 
-    /// Whether it is a scalar without quotes or tag.
+    /// Whether the node is a scalar without quotes or tag.
     pub(crate) fn is_plain(self) -> bool {
         matches!(self.raw().kind, NodeKind::Scalar { typed: ScalarType::Plain, .. })
     }

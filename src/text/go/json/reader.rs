@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::is_space;
 use crate::text::go::utf8::decode_rune;
 
-/// What kind of value comes next.
+/// The kind of the next value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Object,
@@ -30,7 +30,8 @@ impl Kind {
     }
 }
 
-/// A place in a text that [`super::check`] let through. On any other text it gives nonsense, but neither panics nor hangs.
+/// A position in a text that [`super::check`] accepted. On any other text the results are meaningless, but it
+/// neither panics nor loops forever.
 pub(crate) struct Reader<'d> {
     data: &'d [u8],
     at: usize,
@@ -58,7 +59,7 @@ impl<'d> Reader<'d> {
         }
     }
 
-    /// The next key of the object that the reader stands at or in, quotes included; `None` behind its end. The
+    /// Returns the next key of the object at or in which the reader is, quotes included; `None` after its end. The
     /// member's value must be read or skipped before the next call.
     pub(crate) fn next_key(&mut self) -> Option<Range<usize>> {
         if matches!(self.peek()?, b'{' | b',') {
@@ -74,8 +75,8 @@ impl<'d> Reader<'d> {
         Some(key)
     }
 
-    /// Whether another element comes next in the array that the reader stands at or in. It must be read or skipped
-    /// before the next call.
+    /// Whether another element comes next in the array at or in which the reader is. The element must be read or
+    /// skipped before the next call.
     #[cfg(feature = "cli")]
     pub(crate) fn next_element(&mut self) -> bool {
         if matches!(self.peek(), Some(b'[' | b',')) {
@@ -104,12 +105,12 @@ impl<'d> Reader<'d> {
         start..self.at
     }
 
-    /// Goes over the next value, whatever it holds, and says where it stands.
+    /// Skips the next value of any kind, and returns its range.
     pub(crate) fn skip_value(&mut self) -> Range<usize> {
         self.numbers(|_, _| {})
     }
 
-    /// Goes over the next value and shows every number in it.
+    /// Skips the next value and calls `number` for every number in it.
     pub(crate) fn numbers(&mut self, mut number: impl FnMut(&str, Range<usize>)) -> Range<usize> {
         self.peek();
         let start = self.at;
@@ -214,7 +215,7 @@ fn unicode_escape(text: &[u8]) -> (char, usize) {
     (char::REPLACEMENT_CHARACTER, 6)
 }
 
-/// `getu4`.
+/// Parses four hexadecimal digits, like Go's `getu4`.
 fn four_digits(text: &[u8]) -> Option<u32> {
     let digits = text.strip_prefix(b"\\u")?.get(..4)?;
     digits.iter().try_fold(0, |value, &digit| Some(value << 4 | char::from(digit).to_digit(16)?))

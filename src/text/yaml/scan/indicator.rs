@@ -4,7 +4,7 @@ use super::{Failure, Kind, MAX_DEPTH, Scanner, SimpleKey, Token};
 
 impl Scanner<'_> {
     pub(super) fn fetch_stream_end(&mut self) -> Result<(), Failure> {
-        // It stands at the start of a line of its own, whatever the column.
+        // The marker is at the start of a line of its own, whatever the column.
         self.unroll_indent(-1);
         self.remove_key()?;
         self.key_allowed = false;

@@ -17,7 +17,7 @@ use cursor::{Cursor, Mark};
 /// `max_flow_level` and `max_indents` of the scanner.
 const MAX_DEPTH: usize = 10_000;
 
-/// How many characters a key may be away from its `:`.
+/// The maximum distance of a key from its `:`, in characters.
 const MAX_KEY: u32 = 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,12 +41,12 @@ pub(super) enum Kind {
     Alias,
     Anchor,
     Tag,
-    /// Plain, and neither quoted nor a block.
+    /// A scalar that is neither quoted nor a block.
     Plain,
     Quoted,
 }
 
-/// Where a text is kept.
+/// Where a text is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Text {
     Source { start: u32, end: u32 },
@@ -54,7 +54,7 @@ pub(super) enum Text {
     Decoded { index: u32 },
 }
 
-/// A token, and where it stands in the chunk. `text` is a scalar's value, the name of an anchor or alias, or the number
+/// A token, with its place in the chunk. `text` is a scalar's value, the name of an anchor or alias, or the number
 /// of a tag in [`Scanner::tags`].
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Token {
@@ -70,14 +70,14 @@ impl Token {
     }
 }
 
-/// A tag as it is written, `%` escapes resolved: the handle, and what stands behind it.
+/// A tag as it is written, with `%` escapes resolved: the handle, and what follows it.
 #[derive(Debug, Default)]
 pub(super) struct Tag {
     pub(super) handle: String,
     pub(super) suffix: String,
 }
 
-/// Why kubectl refuses a document, in the words of its decoder.
+/// Why kubectl refuses a document, with the message of its decoder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failure {
     /// Byte offset in the chunk of what is to be fixed.
@@ -91,11 +91,11 @@ impl Failure {
     }
 }
 
-/// What may turn out to be a key once a `:` follows.
+/// A token that becomes a key if a `:` follows.
 #[derive(Debug, Clone, Copy)]
 struct SimpleKey {
     possible: bool,
-    /// It stands where only a key can stand.
+    /// Whether only a key is allowed at this place.
     required: bool,
     /// Whether the queue waits for its `:`. The decoder forgets that for a `[]` or `{}` with nothing in it.
     listed: bool,
@@ -113,7 +113,7 @@ pub(super) struct Scanner<'t> {
     ready: bool,
     indent: i32,
     indents: Vec<i32>,
-    /// One for each flow level; their tokens' numbers never fall.
+    /// One for each flow level; the numbers of their tokens never decrease.
     keys: Vec<SimpleKey>,
     key_allowed: bool,
     ended: bool,
@@ -144,7 +144,7 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// The text that a value, an anchor or an alias stands for.
+    /// Returns the text of a value, an anchor or an alias.
     pub(super) fn text(&self, text: Text) -> &str {
         match text {
             Text::Source { start, end } => self.cursor.text.get(start as usize..end as usize).unwrap_or_default(),
@@ -257,7 +257,7 @@ impl<'t> Scanner<'t> {
         self.taken + self.tokens.len() - self.head
     }
 
-    /// Puts a token before the one of a number; behind all others where that one was taken already.
+    /// Inserts a token before the one with a number, or at the end if that one was taken already.
     fn insert(&mut self, number: usize, token: Token) {
         let at = number.checked_sub(self.taken).map_or(self.tokens.len(), |into| self.head + into);
         self.tokens.insert(at.min(self.tokens.len()), token);
@@ -308,7 +308,7 @@ impl<'t> Scanner<'t> {
         Ok(())
     }
 
-    /// Opens a block collection where the column is deeper than the indentation.
+    /// Opens a block collection if the column is deeper than the indentation.
     fn roll_indent(&mut self, column: i32, number: Option<usize>, kind: Kind, start: u32) -> Result<(), Failure> {
         if self.in_flow() || self.indent >= column {
             return Ok(());

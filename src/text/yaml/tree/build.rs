@@ -1,4 +1,4 @@
-//! Fills an arena, and notes what kubectl's decoder refuses of it.
+//! Fills an arena, and records what kubectl's decoder refuses in it.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -19,17 +19,17 @@ const MAX_DEPTH: usize = 10_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::text::yaml) enum Layout {
     Block,
-    /// A list whose dashes stand at the column of their key.
+    /// A list whose dashes are at the column of their key.
     Indentless,
     Flow,
     /// `key: value` as an item of a flow sequence.
     Pair,
 }
 
-/// What stands before a node.
+/// The properties in front of a node.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::text::yaml) struct Properties {
-    /// Where the anchor's name stands.
+    /// The range of the anchor's name.
     pub(in crate::text::yaml) anchor: Option<(u32, u32)>,
     pub(in crate::text::yaml) tag: Tag,
 }
@@ -89,7 +89,7 @@ struct Open {
     next: Next,
 }
 
-/// What comes next in an open collection.
+/// The expected item in an open collection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Next {
     Item,
@@ -99,7 +99,7 @@ enum Next {
     Merged,
 }
 
-/// Fills an arena.
+/// Builds the tree of a document in an arena.
 pub(in crate::text::yaml) struct Builder<'g, 't> {
     text: &'t str,
     tree: &'g mut Tree,
@@ -131,7 +131,7 @@ impl<'g, 't> Builder<'g, 't> {
         self.refused.get_or_insert_with(|| Failure::new(at, message));
     }
 
-    /// A scalar: where it stands, and its value.
+    /// Adds a scalar, with its place and its value.
     pub(in crate::text::yaml) fn scalar(
         &mut self,
         range: Range<u32>,
@@ -185,7 +185,7 @@ impl<'g, 't> Builder<'g, 't> {
             self.refuse(at, "!!binary value contains invalid base64 data");
             return Text::Source { start: at, end: at };
         };
-        // What is no UTF-8 is lost on the way to JSON, byte by byte.
+        // Invalid UTF-8 is lost on the way to JSON, byte by byte.
         let mut decoded = String::with_capacity(bytes.len());
         let mut rest = bytes.as_slice();
         while !rest.is_empty() {
@@ -257,7 +257,7 @@ impl<'g, 't> Builder<'g, 't> {
         self.node(range, NodeKind::Alias { target }, Properties::default())
     }
 
-    /// Opens a collection.
+    /// Opens a collection of nodes.
     pub(in crate::text::yaml) fn start(
         &mut self,
         at: u32,
@@ -281,7 +281,7 @@ impl<'g, 't> Builder<'g, 't> {
     pub(in crate::text::yaml) fn end(&mut self, at: u32) {
         let Some(Open { id, layout, .. }) = self.open.pop() else { return };
         let next = self.tree.nodes.len() as u32;
-        // The end of a block collection lies behind trailing comments and blanks: the last child's is exact.
+        // The end of a block collection is after trailing comments and blanks: the last child's is exact.
         let last = self.tree.nodes.last().map_or(at, |last| last.end);
         let Some(node) = self.tree.nodes.get_mut(id as usize) else { return };
         node.next = next;
