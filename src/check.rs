@@ -1,4 +1,4 @@
-//! START HERE: a whole run, in the order in which the data goes.
+//! START HERE: a whole run, in the order of the data flow.
 //!
 //! ```text
 //! paths ─load→ Sources ─yaml, workload, secret→ Inventory ─(render→ Sources, and again)→ Inventory ─kustomization→ Inventory
@@ -6,7 +6,7 @@
 //!       ─report→ Report ─trace→ Report ─output→ text
 //! ```
 //!
-//! Gather, then judge: the network is one stage with one type of answer, and everything behind it is a pure function
+//! Gather, then judge: the network is one stage with one type of answer, and everything after it is a pure function
 //! of finished facts.
 
 use std::sync::Arc;

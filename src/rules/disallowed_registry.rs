@@ -74,9 +74,9 @@ const SHOWN: usize = 5;
 
 /// One pattern of `allowed-registries`: `HOST[:PORT][/PATH]`.
 ///
-/// The host is matched label by label, as the kubelet matches the keys of pull secrets: `*.example.com` is
-/// `eu.example.com`, but neither `example.com` nor `a.eu.example.com`. The port is the image's own, or there is none.
-/// The path, where there is one, is that of a repository or of a folder above it, matched segment by segment.
+/// The host is matched label by label, as the kubelet matches the keys of pull secrets: `*.example.com` matches
+/// `eu.example.com`, but neither `example.com` nor `a.eu.example.com`. The port is the image's own, or there is
+/// none. The path, if there is one, is that of a repository or of a folder above it, matched segment by segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedRegistry {
     /// In lower case, with its port.

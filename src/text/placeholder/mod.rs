@@ -21,11 +21,12 @@ pub fn is_placeholder(text: &str) -> bool {
         || has_unfilled_host(text)
 }
 
-/// Whether a value that is no reference looks like one with a part to be filled in: `PROJECT_ID` and its like are never
-/// part of a repository, which has no upper case.
+/// Whether a value that is not a reference looks like one with a part to be filled in: words such as `PROJECT_ID`
+/// are never part of a repository, which has no upper case.
 ///
-/// Capitals alone do not tell: behind a host that is written out, with a tag that is, `ghcr.io/NVIDIA/x:1` is what
-/// `ghcr.io/${{ github.repository }}` became, and no runtime takes it. There only what reads as a name for a part counts.
+/// Capitals alone are not enough: if the host and the tag are written out, `ghcr.io/NVIDIA/x:1` is what `ghcr.io/${{
+/// github.repository }}` became, and no runtime accepts it. There, only a word that reads as a name for a part is
+/// taken for one.
 pub fn looks_unfilled(text: &str) -> bool {
     // `{IMAGE}`, `@IMAGE@`, `%IMAGE%`: what Bazel, autoconf and others fill in. No reference has these characters there.
     let between = |open: char, close: char| {
@@ -45,9 +46,9 @@ pub fn looks_unfilled(text: &str) -> bool {
 
 /// Whether a user, a password, an `auth` or a whole configuration is one that another program has yet to write.
 ///
-/// A password may hold any character, so that a token counts only where it is whole: `pa%ss%word`, `__abc__x`, `a<b>c`,
-/// `$ecret` and `x[[y` are passwords. What could be either is taken for a placeholder: then the pull is not verified,
-/// while the other way round would send it.
+/// A password may contain any character, so a token is recognized only if it is the whole value: `pa%ss%word`,
+/// `__abc__x`, `a<b>c`, `$ecret` and `x[[y` are passwords. A value that could be either is taken for a placeholder:
+/// then the pull is not verified, while the opposite choice would send it.
 pub fn is_unfilled_secret(text: &str) -> bool {
     let text = text.trim();
     token::is_in(text) || token::is_whole(text)

@@ -14,8 +14,9 @@
 //! | `ref+vault://…`, `op://v/i/f` | vals; 1Password |
 //! | `ENC[…]` | SOPS, hiera-eyaml |
 //!
-//! The grammars are what the programs look for where that is exact (`argocd-vault-plugin` `pkg/kube/util.go`, `vals`
-//! `pkg/expansion`, `secrets-webhook` `pkg/provider/vault/common.go`), and narrower where they would take any text.
+//! The grammars are those of the programs if these are exact (`argocd-vault-plugin` `pkg/kube/util.go`, `vals`
+//! `pkg/expansion`, `secrets-webhook` `pkg/provider/vault/common.go`), and narrower if the program would accept any
+//! text.
 
 use super::words;
 

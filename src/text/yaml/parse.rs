@@ -98,7 +98,8 @@ impl Reader<'_, '_> {
         self.deliver(range, read, None);
     }
 
-    /// Reads one document. `base` is the offset of the chunk's text, and `before` is the document before this one.
+    /// Reads one document. `base` is the offset at which the chunks' text begins, and `before` is the start of the
+    /// previous document.
     fn read_chunk(&mut self, chunk: &Chunk, base: usize, before: usize) {
         let mut range = chunk.content + base..chunk.range.end + base;
         if self.text[range.clone()].starts_with('\u{feff}') {
@@ -175,8 +176,8 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Returns the range that belongs to a broken document. A directive is separated from the document that it was
-    /// written for, which shows whether the document is meant as a manifest.
+    /// Returns the range that belongs to a broken document. A range of directives alone is extended to the next
+    /// `---`: the text that they were written for shows whether it is meant as a manifest.
     fn extent(&self, range: &Range<usize>) -> Range<usize> {
         let text = &self.text[range.clone()];
         let is_directive = text.lines().all(|line| line.trim().is_empty() || line.starts_with(['#', '%']));

@@ -59,7 +59,7 @@ impl Breaks {
 
 /// Characters that end a run of ordinary characters of a plain scalar, or have to be examined.
 static SPECIAL: [bool; 256] = special(b"\0\t\n\r :,?[]{}");
-/// The same characters for single-quoted scalars.
+/// End characters of runs in the two kinds of quoted scalars; see [`SPECIAL`].
 static SPECIAL_SINGLE: [bool; 256] = special(b"\0\t\n\r '");
 static SPECIAL_DOUBLE: [bool; 256] = special(b"\0\t\n\r \"\\");
 
