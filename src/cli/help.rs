@@ -119,7 +119,7 @@ mod tests {
             complete(*shell, &mut script);
             let script = String::from_utf8(script).expect("a script is text");
             assert!(script.contains("offline"), "{shell}");
-            // The others complete no values.
+            // The other options complete no values.
             if matches!(shell, Shell::Bash | Shell::Fish | Shell::Zsh) {
                 assert!(script.contains("image-not-found") && script.contains("containerd-1"), "{shell}");
             }

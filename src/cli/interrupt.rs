@@ -1,5 +1,5 @@
-//! Ctrl-C, and on Unix SIGTERM: the first ends the asking, so that what is known is still reported; the next ends the
-//! command.
+//! Ctrl-C, and on Unix SIGTERM: the first stops the requests, so that what is known is still reported; the next ends
+//! the command.
 
 use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError, mpsc};
@@ -56,7 +56,7 @@ fn start() {
         })
     });
     let _: Option<thread::JoinHandle<io::Result<Infallible>>> = started.ok();
-    // An error is the end of a listener that could not begin.
+    // An error means that a listener could not be started.
     let _ = listening.recv();
 }
 

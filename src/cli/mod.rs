@@ -54,7 +54,8 @@ fn whole_run() -> ExitCode {
     }
 }
 
-/// clap's own words: an error, help, the version. An error quotes what a shell made of `*`, names of files among it.
+/// Prints clap's own texts: an error, help, the version. An error quotes what a shell made of `*`, which can be
+/// names of files.
 fn refused(error: &clap::Error) -> ExitCode {
     let text = error.to_string();
     let shown = output::message(&text, &Redactor::default());
@@ -148,7 +149,7 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
     if let Some(said) = baseline::write(options, &report, exit)? {
         print_errors(&redactor, [said].into_iter().filter(|_| !options.quiet));
     }
-    // Who reads no further, like `head`, does not change what was found.
+    // A reader that stops, like `head`, does not change what was found.
     let all_said = matches!(written, Exit::Clean | Exit::BrokenPipe);
     Ok(if all_said || exit == Exit::Interrupted { exit } else { written })
 }
@@ -176,7 +177,7 @@ fn gather(
     Ok(gathered.map(|(gathered, _)| gathered))
 }
 
-/// Of a kind of the configuration whose fields lead nowhere.
+/// For a kind of the configuration whose fields match nothing.
 fn no_image((group, kind, objects): (&str, &str, usize)) -> String {
     let objects = if objects == 1 { "the object".to_owned() } else { format!("any of {objects} objects") };
     format!("kinds: found no image in {objects} of kind {kind} ({group}); check the paths of this kind")
@@ -189,7 +190,7 @@ fn whole_messages(report: &Report) -> impl Iterator<Item = String> {
     long.map(|finding| finding.message.clone())
 }
 
-/// A report, and how it was come by.
+/// A report, with how it was obtained.
 struct Asked {
     sources: Sources,
     report: Report,
@@ -200,7 +201,7 @@ struct Asked {
 }
 
 impl Asked {
-    /// No registry was asked.
+    /// Whether no registry was asked.
     fn nobody((sources, report): (Sources, Report)) -> Self {
         Self { sources, report, traffic: Vec::new(), interrupted: false, no_store: None }
     }

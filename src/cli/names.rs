@@ -24,8 +24,8 @@ const WORDS: &[&str] = &[
     "warnings",
 ];
 
-/// Paths of files and their folders, names of objects, containers, service accounts and pull secrets, and ids of rules.
-/// Images are none of them: a password may have got into one.
+/// Collects paths of files and their folders, names of objects, containers, service accounts and pull secrets, and
+/// ids of rules. Images are not included: a password may have got into one.
 pub(super) fn in_clear<'n>(sources: &'n Sources, inventory: &'n Inventory) -> impl Iterator<Item = &'n str> {
     let paths = sources.iter().flat_map(|(_, source)| with_folders(source.name()));
     let templates =

@@ -13,7 +13,7 @@ use crate::text::source::Sources;
 /// Version of the file's format.
 const VERSION: u32 = 1;
 
-/// Known findings, with how many there are of each.
+/// Known findings, with the number of each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Baseline(BTreeMap<Key, u64>);
 
@@ -72,7 +72,7 @@ pub enum BaselineError {
     /// The text is not JSON of the expected form.
     #[error("it is not a pullcheck baseline: {0}")]
     Malformed(#[from] serde_json::Error),
-    /// Another version wrote it.
+    /// The file was written by another version.
     #[error("it has version {0}, but this pullcheck reads version {VERSION}; regenerate it with --write-baseline")]
     Version(u32),
 }
@@ -107,7 +107,7 @@ impl Baseline {
         }
     }
 
-    /// The file's text: sorted, so that its changes read well, and ending in a line feed.
+    /// Returns the text of the file: sorted, so that its changes read well, and with a line feed at the end.
     pub fn to_text(&self) -> String {
         let findings = self.0.iter().map(|(key, count)| Counted { key: key.clone(), count: *count }).collect();
         // Plain data with string keys.
@@ -154,11 +154,11 @@ impl Baseline {
 /// How a run used the baseline.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BaselineUse {
-    /// `--write-baseline`: what is to be written.
+    /// `--write-baseline`: the baseline to write.
     pub written: Option<Baseline>,
-    /// `--baseline`: findings that it knows and that are not there any more.
+    /// `--baseline`: the number of known findings that no longer exist.
     pub gone: u64,
-    /// `--baseline`: it knows nothing of the files that were read, though it is not empty.
+    /// `--baseline`: the baseline is not empty, but contains nothing about the files that were read.
     pub foreign: bool,
 }
 

@@ -9,9 +9,9 @@ use crate::text::source::Span;
 pub enum Severity {
     /// Worth knowing, but not a problem by itself.
     Note,
-    /// Likely to fail, or to surprise.
+    /// A pull that is likely to fail, or to surprise.
     Warning,
-    /// The pull, or the apply, fails.
+    /// A pull, or an apply, that fails.
     Error,
 }
 
@@ -42,11 +42,11 @@ pub struct Fix {
     pub title: String,
     /// Whether the fix can be applied without review.
     pub safety: Safety,
-    /// The text that is replaced, and by what.
+    /// The replacements that make up the fix.
     pub edits: Vec<Edit>,
 }
 
-/// Whether a fix may be made without a look at it.
+/// Whether a fix can be applied without review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Safety {
     /// The deployed result stays the same, or what certainly failed now works as intended.
@@ -56,7 +56,7 @@ pub enum Safety {
 }
 
 impl Safety {
-    /// As JSON output names it.
+    /// Returns the name in JSON output.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Safe => "safe",
@@ -79,7 +79,7 @@ pub struct Edit {
 pub struct Subject {
     /// The Kubernetes object, if the finding is about one.
     pub resource: Option<ResourceName>,
-    /// The container within it.
+    /// The container within the object.
     pub container: Option<Container>,
     /// The image as written.
     pub image: Option<String>,
@@ -97,7 +97,7 @@ pub struct Finding {
     pub message: String,
     /// The flagged text, with its label.
     pub primary: Label,
-    /// Other places that belong to it.
+    /// Other places that belong to the finding.
     pub related: Vec<Label>,
     /// The advice on what to change.
     pub help: Option<String>,
@@ -107,12 +107,12 @@ pub struct Finding {
     pub subject: Subject,
     /// Possible fixes, the likeliest first.
     pub fixes: Vec<Fix>,
-    /// The template that wrote what is flagged, as a renderer's comment names it: `shop/templates/deployment.yaml`.
+    /// The template that wrote the flagged text, as a renderer's comment names it: `shop/templates/deployment.yaml`.
     pub template: Option<String>,
 }
 
 impl Finding {
-    /// A finding with its place and what the place is.
+    /// Creates a finding with its place and the label of the place.
     pub fn new(
         rule: &'static str,
         severity: Severity,
@@ -134,7 +134,7 @@ impl Finding {
         }
     }
 
-    /// Offers a change, if there is one.
+    /// Offers a fix, if there is one.
     #[must_use]
     pub fn fix(mut self, fix: Option<Fix>) -> Self {
         self.fixes.extend(fix);
@@ -169,7 +169,8 @@ impl Finding {
         self
     }
 
-    /// A key that survives moved lines: rule, file, object, container and image, hashed (FNV-1a, 64 bit, hex).
+    /// Returns a key that survives moved lines: rule, file, object, container and image, hashed (FNV-1a, 64 bit,
+    /// hex).
     pub fn fingerprint(&self, file: &str) -> String {
         let resource = self.subject.resource.as_ref();
         let container = self.subject.container.as_ref();

@@ -1,8 +1,8 @@
 //! Credential helpers of the operator's own docker configuration: `docker-credential-NAME get`.
 //!
-//! Only that configuration may name one, never a Secret of the inputs: it would run a program that a stranger chose.
-//! A helper is asked for nothing but a key of `auths` or `credHelpers` that an image of the inputs needs, once, and
-//! with as much of the environment as it needs. What it prints is a password and is never shown, not even when it
+//! Only that configuration may name one, never a Secret of the inputs, which would run a program that a stranger
+//! chose. A helper is asked only for keys of `auths` or `credHelpers` that an image of the inputs needs, once each,
+//! and with as much of the environment as it needs. Its output is a password and is never shown, not even when it
 //! fails. The protocol is that of docker/docker-credential-helpers, the choice of the helper that of docker/cli
 //! (`cli/config/configfile/file.go`).
 #![expect(clippy::disallowed_methods, reason = "programs are started with parts of the environment")]
@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Largest answer that is read, in bytes.
 const MAX_ANSWER_BYTES: u64 = 64 << 10;
 
-/// The user name that marks an identity token: docker trades it for an access token, the kubelet cannot.
+/// The user name that marks an identity token: docker exchanges it for an access token, the kubelet cannot.
 const IDENTITY_TOKEN: &str = "<token>";
 
 /// Variables that every helper gets: to find programs, the user's files and the user's key store.
@@ -60,7 +60,7 @@ const ENVIRONMENT: &[&str] = &[
     "no_proxy",
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
-    // Windows.
+    // Variables on Windows.
     "SystemRoot",
     "USERPROFILE",
     "APPDATA",
@@ -68,7 +68,7 @@ const ENVIRONMENT: &[&str] = &[
     "TEMP",
 ];
 
-/// Beginnings of the variables from which the helper of a cloud takes its own credentials.
+/// Prefixes of the variables from which the helper of a cloud takes its own credentials.
 const OF_CLOUDS: &[(&str, &[&str])] = &[
     ("ecr-login", &["AWS_"]),
     ("gcloud", &["GOOGLE_", "CLOUDSDK_"]),
@@ -141,7 +141,7 @@ impl Helpers {
                 ImageText::Invalid(_) | ImageText::Skipped(_) => None,
             })
             .collect();
-        // Docker looks a key up as it is: one with a wildcard is never asked for.
+        // Docker looks a key up literally: one with a wildcard is never asked for.
         let is_needed = |key: &str| !is_wildcard(key) && images.iter().any(|image| key_matches(key, image));
         let by_key = self.by_key.iter().map(|(key, name)| (key.as_str(), name.as_str()));
         let empty = config
@@ -219,10 +219,10 @@ fn start(name: &str) -> Result<Child, Failure> {
     started.map_err(|error| Failure::Start(error.kind()))
 }
 
-/// Writes the key, reads the answer, waits for the end.
+/// Writes the key, reads the answer, and waits for the helper to end.
 async fn converse(child: &mut Child, key: &str) -> Answer {
     if let Some(mut stdin) = child.stdin.take() {
-        // A helper that does not read it may still answer.
+        // A helper that does not read its input may still answer.
         _ = stdin.write_all(key.as_bytes()).await;
     }
     let mut answer = Zeroizing::new(Vec::new());

@@ -9,7 +9,7 @@ use std::thread;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
-/// The stack of each thread that reads documents, in bytes: 6.7 kB a level. What is not used is not taken.
+/// The stack of each thread that reads documents, in bytes: 6.7 kB a level. Unused stack takes no memory.
 const SIZE: usize = 64 << 20;
 
 static READERS: LazyLock<Option<ThreadPool>> = LazyLock::new(|| ThreadPoolBuilder::new().stack_size(SIZE).build().ok());

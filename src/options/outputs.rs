@@ -76,7 +76,7 @@ impl FromStr for OutputArg {
     }
 }
 
-/// All reports that are asked for.
+/// All requested reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outputs {
     /// The format of the report on standard output.
@@ -86,10 +86,10 @@ pub struct Outputs {
 }
 
 impl Outputs {
-    /// Puts `--format` and `--output` together; `default` is what standard output gets without either.
+    /// Combines `--format` and `--output`; `default` is the format of standard output without either.
     ///
     /// # Errors
-    /// Two reports for one place, or a list of images in a format for findings.
+    /// Two reports go to one place, or a list of images in a format for findings.
     pub fn new(
         format: Option<FormatArg>,
         outputs: Vec<OutputArg>,
@@ -128,10 +128,10 @@ impl Outputs {
         self.files.iter().any(|(_, other)| place_of(other) == place_of(file))
     }
 
-    /// Tries whether every file can be written, and leaves no trace.
+    /// Tests whether every file can be written, and leaves no trace.
     ///
     /// # Errors
-    /// One cannot.
+    /// A file cannot be written.
     pub fn try_files(&self) -> Result<(), UsageError> {
         self.files.iter().try_for_each(|(format, file)| try_file(&option(*format), file))
     }
@@ -175,8 +175,8 @@ fn cannot_write(option: &str, file: &Path, error: &io::Error) -> UsageError {
     UsageError::new(format!("{option}{}: {error}", file.display()))
 }
 
-/// Appends to the summary of a step of GitHub Actions, as far as there is room. `text` is given how many bytes it may
-/// have.
+/// Appends to the summary of a step of GitHub Actions, as far as there is room. `text` is called with the number of
+/// bytes it may use.
 ///
 /// # Errors
 /// The file cannot be written.
@@ -191,7 +191,7 @@ pub(crate) fn append_summary(file: &Path, text: impl FnOnce(usize) -> String) ->
     Ok(())
 }
 
-/// A file that is being written.
+/// A file during writing.
 struct Target {
     out: File,
     /// The temporary path and the final one; `None` for what is written in place: a pipe, a device.
@@ -200,7 +200,7 @@ struct Target {
 
 impl Target {
     fn open(file: &Path) -> io::Result<Self> {
-        // `/dev/stderr` may lead to a file that others write too.
+        // `/dev/stderr` may point to a file that others write too.
         if file.starts_with("/dev") || file.starts_with("/proc") {
             return Ok(Self { out: OpenOptions::new().append(true).open(file)?, moved: None });
         }

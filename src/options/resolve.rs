@@ -1,4 +1,4 @@
-//! The meaning of the command line: files read, environment consulted, nothing left to decide.
+//! The meaning of the command line: files are read, the environment is consulted, and nothing is left to decide.
 #![expect(clippy::disallowed_methods, reason = "options are where files and environment come in")]
 
 use std::borrow::Cow;
@@ -57,12 +57,12 @@ pub enum Task {
     ListRules,
 }
 
-/// Everything a run needs to know.
+/// All settings of a run.
 #[derive(Debug)]
 pub struct Options {
     /// The task of the run.
     pub task: Task,
-    /// Files, folders, globs, `-`.
+    /// The inputs: files, folders, globs, `-`.
     pub paths: Vec<String>,
     /// How to walk folders.
     pub walk: WalkOptions,
@@ -70,7 +70,7 @@ pub struct Options {
     pub render: Option<RenderOptions>,
     /// Also parse ConfigMaps and CustomResourceDefinitions.
     pub parse_all: bool,
-    /// Kinds that the configuration knows.
+    /// Kinds that the configuration defines.
     pub kinds: Vec<Kind>,
     /// Whether a run without anything to check succeeds.
     pub allow_empty: bool,
@@ -86,15 +86,15 @@ pub struct Options {
     pub client: ClientOptions,
     /// How long a lookup that found an image stays cached; 0 if nothing is cached.
     pub cache_time_to_live: Duration,
-    /// The severity from which on findings fail the run.
+    /// The lowest severity of findings that fail the run.
     pub fail_on: FailOn,
-    /// Whether unverified images fail it.
+    /// Whether unverified images fail the run.
     pub fail_on_unverified: bool,
     /// The formats and destinations of the reports.
     pub outputs: Outputs,
     /// The baseline that was read.
     pub baseline: Option<PathBuf>,
-    /// The baseline that is to be written.
+    /// The baseline to write.
     pub write_baseline: Option<PathBuf>,
     /// The file for a job summary, with the format `github`.
     pub job_summary: Option<PathBuf>,
@@ -225,7 +225,7 @@ impl Options {
         })
     }
 
-    /// The settings of a run over these sources.
+    /// Returns the settings of a run over these sources.
     pub fn settings_of(&self, sources: &Sources) -> Cow<'_, Settings> {
         self.layers.settle(&self.settings, sources, &config::current_folder())
     }
@@ -290,7 +290,7 @@ impl Options {
         text.contains(['{', '"', ':', '\n']) || words.into_iter().any(|word| word.len() >= 24)
     }
 
-    /// Whether somebody watches who would like to see how far it is.
+    /// Whether to show progress: somebody is watching.
     pub fn shows_progress(&self) -> bool {
         let terminal = io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb");
         terminal && !self.quiet && !self.no_progress && !set("CI")
@@ -310,7 +310,7 @@ fn render_options(args: RenderArgs, namespace: Option<&str>) -> Result<Option<Re
     if !args.render {
         return Ok(None);
     }
-    // Helm takes addresses too, and fetches them.
+    // Helm accepts addresses too, and fetches them.
     for file in &args.values {
         let name = || format!("--values {}", file.display());
         let metadata = fs::metadata(file).map_err(|error| UsageError::new(format!("{}: {error}", name())))?;
@@ -376,7 +376,7 @@ struct Supplied {
     helpers: Helpers,
 }
 
-/// Whether the log's reader is GitHub Actions, which obeys commands in it.
+/// Whether the log is read by GitHub Actions, which obeys commands in it.
 pub(crate) fn is_github_actions() -> bool {
     set("GITHUB_ACTIONS")
 }
@@ -386,7 +386,7 @@ fn set(name: &str) -> bool {
     env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0")
 }
 
-/// The operator's configuration: the option, else the environment.
+/// Reads the operator's configuration: the option, otherwise the environment.
 fn supplied(path: Option<&Path>) -> Result<Option<Supplied>, UsageError> {
     let (name, content) = match path {
         Some(path) => {

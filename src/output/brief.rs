@@ -45,7 +45,7 @@ pub(super) fn part<'a, 'f>(
         let (severity, rule) = (fault.first.severity, fault.first.rule);
         let (all, told) = counts.entry((severity, rule)).or_default();
         *told += 1;
-        // A single one that is left over takes little more room than the word on it.
+        // A single fault that is left over takes little more room than the note about it.
         if full_from.is_none_or(|from| severity >= from) || *told <= in_full(severity) || *all == in_full(severity) + 1
         {
             full.push(fault);
@@ -89,7 +89,7 @@ pub(super) fn line(edge: &Edge<'_>, fault: &Fault<'_>) -> (String, String) {
     }
 }
 
-/// The first clause of a message: what is wrong, without why and what follows.
+/// Returns the first clause of a message: what is wrong, without the reason and the consequences.
 fn gist(message: &str) -> &str {
     let end = ["; ", ": ", ", so ", " (", "\n"].iter().filter_map(|mark| message.find(mark)).min();
     end.and_then(|end| message.get(..end)).unwrap_or(message)
@@ -120,7 +120,7 @@ pub(super) fn folders<'a>(edge: &Edge<'_>, findings: impl Iterator<Item = &'a Fi
     format!(": {}", named.join(", "))
 }
 
-/// Bytes of the longest folder, with its slash, that all files are in.
+/// Returns the length in bytes of the longest folder, with its slash, that contains all files.
 fn common_folder(files: &[&str]) -> usize {
     let Some((first, others)) = files.split_first() else { return 0 };
     let folder = |file: &[u8]| file.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);

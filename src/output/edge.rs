@@ -45,7 +45,7 @@ impl<'a> Edge<'a> {
         Value(Cow::Borrowed(text))
     }
 
-    /// For a data format: what `shape` makes of such a name.
+    /// For a data format: returns what `shape` makes of a name that is not a secret.
     pub(super) fn shaped_clear(&self, text: &str, shape: impl FnOnce(&str) -> String) -> Value<'static> {
         Value(Cow::Owned(shape(text)))
     }
@@ -56,7 +56,7 @@ impl<'a> Edge<'a> {
         Value(self.redactor.redact_name(text))
     }
 
-    /// For a data format: what `shape` makes of a text that has lost its secrets.
+    /// For a data format: returns what `shape` makes of a redacted text.
     pub(super) fn shaped(&self, text: &str, shape: impl FnOnce(&str) -> String) -> Value<'static> {
         Value(Cow::Owned(shape(&self.redactor.redact(text))))
     }

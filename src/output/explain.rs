@@ -24,7 +24,7 @@ pub fn markdown(meta: &Meta) -> String {
     format!("# {}\n\n{} ({})\n{address}{}", meta.id, meta.title, facts(meta), meta.body)
 }
 
-/// A rule's page for a terminal: headings in capitals, text wrapped, code indented, links written out.
+/// Returns a rule's page for a terminal: headings in capitals, text wrapped, code indented, links written out.
 pub fn explain(meta: &Meta, style: &Style) -> String {
     let address = page(meta.id).map(|address| format!("more: {address}\n")).unwrap_or_default();
     let mut page = Page { style, out: String::new(), paragraph: Paragraph::default() };
@@ -159,7 +159,7 @@ impl Page<'_> {
         self.line(&format!("{INDENT}  {words}"));
     }
 
-    /// A line of a block. What is of no language is a message, and messages are wrapped.
+    /// Writes a line of a block. A block without a language is a message, and messages are wrapped.
     fn code(&mut self, line: &str, is_message: bool) {
         if is_message {
             let further = format!("{CODE}    ");
@@ -167,7 +167,7 @@ impl Page<'_> {
             textwrap::wrap(line, options).iter().for_each(|line| self.line(line));
             return;
         }
-        // The marks of the examples are what a reader looks for.
+        // The marks of the examples are what a reader searches for.
         let painted = match line.find(" # ").filter(|_| self.style.color) {
             Some(at) => {
                 let (code, comment) = line.split_at(at);
@@ -203,7 +203,7 @@ impl Page<'_> {
     }
 }
 
-/// Bytes of a list's mark: `- `, `1. `.
+/// Returns the number of bytes of a list's mark: `- `, `1. `.
 fn list_mark(line: &str) -> Option<usize> {
     if line.starts_with("- ") {
         return Some(2);

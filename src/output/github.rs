@@ -30,7 +30,7 @@ pub(super) fn write(edge: &Edge<'_>, out: &mut dyn io::Write) -> io::Result<()> 
     let faults = faults(&edge.report.findings);
     let mut left_out = Vec::new();
     for (severity, command, plural) in kinds {
-        // Each fault once before any of them twice.
+        // Every fault appears once before any appears twice.
         let of_kind = || faults.iter().filter(|fault| fault.first.severity == severity);
         let others = of_kind().flat_map(|fault| fault.others.iter().copied());
         let chosen: Vec<&Finding> = of_kind().map(|fault| fault.first).chain(others).take(MOST).collect();

@@ -26,7 +26,7 @@ const PLACES: usize = 10;
 /// How many labels of a fault are drawn or listed.
 const LABELS: usize = 8;
 
-/// From how many lines on a report ends with its errors once more.
+/// The number of lines from which a report repeats its errors at the end.
 const LONG: usize = 60;
 
 /// How many errors are repeated at the end.
@@ -302,7 +302,7 @@ pub(super) fn describe(subject: &Subject) -> String {
     resource.into_iter().chain(container).collect::<Vec<_>>().join(", ")
 }
 
-/// The last line without colour, for formats whose reader sees no report of all findings.
+/// Returns the last line without color, for formats whose reader sees no report of all findings.
 pub(super) fn summary_line(summary: &Summary) -> String {
     let (images, findings) = counts(summary);
     let mut line = format!("{}, {}", number(summary.files, "file"), number(summary.image_uses, "image"));

@@ -34,7 +34,7 @@ pub(super) fn write(edge: &Edge<'_>, content: Content, out: &mut dyn io::Write) 
     write_json(&json, out)
 }
 
-/// Writes any JSON so that a terminal and the log of GitHub Actions may show it; it ends in a line feed.
+/// Writes any JSON in a form that is safe for a terminal and the log of GitHub Actions; it ends in a line feed.
 pub(super) fn write_json(json: &impl Serialize, out: &mut dyn io::Write) -> io::Result<()> {
     // serde_json writes a few bytes at a time. A buffer passes on whole writes only, and so whole characters.
     let mut out = io::BufWriter::with_capacity(BLOCK, Escaping { out, brackets: sanitize::Brackets::default() });
@@ -43,10 +43,10 @@ pub(super) fn write_json(json: &impl Serialize, out: &mut dyn io::Write) -> io::
     out.flush()
 }
 
-/// Bytes that are looked through at once.
+/// How many bytes are scanned at once.
 const BLOCK: usize = 8 * 1024;
 
-/// Items that are made as they are written.
+/// Items that are built while they are written.
 pub(super) struct Each<'a, T, F>(pub(super) &'a [T], pub(super) F);
 
 impl<'a, T, U: Serialize, F: Fn(&'a T) -> U> Serialize for Each<'a, T, F> {
@@ -115,7 +115,7 @@ struct JsonError<'a> {
     message: Value<'a>,
 }
 
-/// Null throughout when the file could not be read.
+/// All fields are null if the file could not be read.
 #[derive(Serialize)]
 struct Place {
     line: Option<u32>,

@@ -13,13 +13,13 @@ use super::order::{Fault, faults};
 use crate::findings::finding::{Finding, Severity};
 use crate::report::Summary;
 
-/// Bytes of a comment: GitHub takes 65,536 characters.
+/// Limit of a comment in bytes: GitHub accepts 65,536 characters.
 pub(super) const COMMENT: usize = 65_000;
 
-/// Places of one fault.
+/// How many places of one fault are listed.
 const PLACES: usize = 20;
 
-/// Room for the last line.
+/// Bytes reserved for the last line.
 const LAST_LINE: usize = 200;
 
 /// Renders whole faults, the severest first, in at most `limit` bytes (the counts are always included).
@@ -108,7 +108,7 @@ fn place(edge: &Edge<'_>, finding: &Finding) -> String {
     if subject.is_empty() { place } else { format!("{place} in {}", text(&edge.line(&subject))) }
 }
 
-/// A line that is indented is something to write: code as a whole.
+/// An indented line is text to copy: all of it is code.
 fn line_of_help(line: &str) -> String {
     match line.trim_start() {
         "" => String::new(),
@@ -159,13 +159,13 @@ fn word(word: &str) -> String {
     if plain { word.to_owned() } else { format!("{lead}{}{trail}", code(inner)) }
 }
 
-/// Letters, with hyphens and apostrophes between them, or a number.
+/// Whether a word consists of letters, with hyphens and apostrophes between them, or is a number.
 fn is_plain(word: &str) -> bool {
     let letters = |part: &str| !part.is_empty() && part.chars().all(char::is_alphabetic);
     word.split(['-', '\'']).all(letters) || !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A code span: between more backticks than it has in a row itself.
+/// Returns a code span, between more backticks than the text itself has in a row.
 fn code(text: &str) -> String {
     let mut longest = 0;
     let mut run = 0;

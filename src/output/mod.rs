@@ -105,15 +105,15 @@ pub struct Style {
 /// The part of a report to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
-    /// The findings and a summary, and for JSON all else.
+    /// The findings and a summary, and for JSON everything else.
     Check,
-    /// The findings alone; JSON stays whole.
+    /// The findings alone; JSON stays complete.
     Findings,
     /// The list of images (`--list-images`).
     Images,
 }
 
-/// The home of the project, as far as the package knows one.
+/// The address of the project's repository, if the package has one.
 fn repository() -> Option<&'static str> {
     Some(env!("CARGO_PKG_REPOSITORY")).filter(|address| !address.is_empty())
 }
@@ -124,7 +124,7 @@ fn page(rule: &str) -> Option<String> {
     Some(format!("https://{owner}.github.io/{name}/rules/{rule}.html"))
 }
 
-/// Writes a report; it ends in a line feed. What of a format has no form for the images alone writes the findings.
+/// Writes a report; it ends in a line feed. A format that cannot represent the images alone writes the findings.
 ///
 /// # Errors
 /// Those of the writer.
@@ -176,7 +176,7 @@ fn text(form: (Format, Content), report: (&Report, &Sources), style: &Style, red
     String::from_utf8(out).unwrap_or_default()
 }
 
-/// A message that belongs to no report: an error on the way to one, or a word on standard error.
+/// Returns a message that does not belong to a report: an error before one, or a note on standard error.
 pub fn message(text: &str, redactor: &Redactor) -> String {
     let text = redactor.redact(text);
     sanitize::break_commands(&sanitize::paragraph(&text)).into_owned()

@@ -11,12 +11,12 @@ use super::edge::Edge;
 use crate::findings::finding::Finding;
 use crate::findings::suppression::SilencedBy;
 
-/// A finding as code scanning wants it.
+/// A finding as code scanning expects it.
 pub(super) struct Numbered<'a> {
     pub(super) finding: &'a Finding,
     /// The suppression or baseline that silences it.
     pub(super) silenced: Option<&'a SilencedBy>,
-    /// `7f0c2d…:1`: in this form GitHub takes it for its own `primaryLocationLineHash`.
+    /// `7f0c2d…:1`: GitHub takes this form for its own `primaryLocationLineHash`.
     pub(super) fingerprint: String,
 }
 

@@ -1,6 +1,6 @@
-//! Takes secrets out of text: the last line of defence at the edge, for whatever the types let through.
+//! Removes secrets from text: the last line of defense at the edge, for anything that the types did not prevent.
 //!
-//! A secret is looked for as it is, trimmed, as the sanitiser or JSON would spell it, percent-encoded, and inside
+//! A secret is searched for as it is, trimmed, as the sanitizer or JSON would write it, percent-encoded, and inside
 //! base64 at any offset, also twice: `base64(user:password)` within the base64 of a whole dockerconfigjson. The
 //! search is one pass of an automaton, linear in the text, and finds overlapping secrets.
 
@@ -43,9 +43,9 @@ pub struct Redactor {
 struct Form {
     /// Whether the base64 character before it contains a few bits of the secret.
     before: bool,
-    /// Whether the one behind it does.
+    /// Whether the base64 character after it contains a few bits of the secret.
     after: bool,
-    /// Bytes of the secret itself.
+    /// The length of the secret itself, in bytes.
     length: usize,
 }
 
@@ -56,7 +56,7 @@ impl fmt::Debug for Redactor {
 }
 
 impl Redactor {
-    /// A redactor for these secrets.
+    /// Builds a redactor for these secrets.
     pub fn new<'s>(secrets: impl IntoIterator<Item = &'s str>) -> Self {
         let mut forms = Forms::default();
         for secret in secrets {
@@ -64,7 +64,7 @@ impl Redactor {
         }
         let automaton = match forms.0.len() {
             0 => None,
-            // The builder fails only past 2^31 states: then nothing can be promised, so nothing is shown.
+            // The builder fails only past 2^31 states: then nothing can be guaranteed, so nothing is shown.
             _ => NFA::builder().match_kind(MatchKind::Standard).build(forms.0.keys()).ok(),
         };
         Self { automaton, forms: forms.0.into_values().collect(), names: None }
@@ -164,7 +164,7 @@ fn replace(text: &str, found: Vec<Range<usize>>) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Adds a range that ends after all others, swallowing those that it meets.
+/// Adds a range that ends after all others, and merges those that it touches.
 fn merge(found: &mut Vec<Range<usize>>, mut range: Range<usize>) {
     while let Some(last) = found.pop_if(|last| last.end >= range.start) {
         range = last.start.min(range.start)..last.end.max(range.end);
@@ -176,7 +176,7 @@ const fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
 }
 
-/// Every spelling to look for, with its edges.
+/// All spellings to search for, with their edges.
 #[derive(Default)]
 struct Forms(BTreeMap<Vec<u8>, Form>);
 

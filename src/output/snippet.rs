@@ -51,7 +51,7 @@ struct Block {
     places: Vec<(usize, Position)>,
 }
 
-/// A span to be drawn: the lines that it touches, with the bytes of the file.
+/// A span to draw: the lines that it touches, with the bytes of the file.
 struct Target {
     span: Span,
     lines: (u32, u32),
@@ -91,10 +91,10 @@ impl Snippet {
         let first = group.iter().map(|target| target.lines.0).min().unwrap_or(1).saturating_sub(CONTEXT).max(1);
         let last = group.iter().map(|target| target.lines.1).max().unwrap_or(1).saturating_add(CONTEXT);
         let last = last.min(file.line_count());
-        // Past the last line break there is nothing to see.
+        // There is nothing to show after the last line break.
         let touched = group.iter().any(|target| target.lines.1 == last);
         let last = if !touched && file.line(last).is_empty() && last == file.line_count() { last - 1 } else { last };
-        // A gap keeps a label at the end of one block off the next one.
+        // A gap separates a label at the end of one block from the next one.
         let offset = self.blocks.last().map_or(0, |block| block.offset + block.text.len() + 2);
         let limit = columns.saturating_sub(last.to_string().len() + 4).max(20);
         let mut block =
@@ -157,7 +157,7 @@ impl Target {
     }
 }
 
-/// The last place at or before `offset` at which text can be cut.
+/// Returns the last place at or before `offset` at which text can be cut.
 fn boundary(text: &str, offset: usize) -> usize {
     (0..=offset.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
 }
@@ -193,7 +193,8 @@ impl SourceCode for Snippet {
         let (start, end) = (span.offset(), span.offset() + span.len());
         let holds = |block: &&Block| block.offset <= start && end <= block.offset + block.text.len();
         let block = self.blocks.iter().find(holds).ok_or(MietteError::OutOfBounds)?;
-        // Without context the place of the span itself is asked for, else the text around it: here the block.
+        // Without context miette asks for the place of the span itself, otherwise for the text around it: here the
+        // block.
         let place = block.places.iter().find(|(at, _)| *at == start).filter(|_| before + after == 0);
         let position = place.map_or(Position { line: block.first_line, column: 1 }, |(_, position)| *position);
         let whole = SourceSpan::from((block.offset, block.text.len()));

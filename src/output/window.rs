@@ -62,7 +62,7 @@ impl Window {
             let start = self.text.len();
             match c {
                 _ if hidden.get(next).is_some_and(|masked| masked.contains(&at)) => self.text.push('*'),
-                // The renderer sets tabs.
+                // The renderer expands tabs.
                 '\t' => self.text.push('\t'),
                 '[' if sanitize::ends_in_command_head(&self.text) => self.text.push_str("\\["),
                 _ => sanitize::push(&mut self.text, c),
@@ -96,7 +96,7 @@ fn forth(text: &str, from: usize, end: usize, count: usize) -> usize {
     text[from..end].char_indices().nth(count).map_or(end, |(at, _)| from + at)
 }
 
-/// Decides what of a long line is kept.
+/// Decides which parts of a long line are kept.
 struct Cutter<'t> {
     text: &'t str,
     line: Range<usize>,

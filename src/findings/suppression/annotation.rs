@@ -25,7 +25,7 @@ impl Suppressions {
         }
         let Some(entry) = annotations.entry(ANNOTATION) else { return };
         let value = entry.value;
-        // Of an empty value there is nothing to point at.
+        // An empty value has no text to point at.
         let span = if value.span().range().is_empty() { entry.key.span() } else { value.span() };
         let fault = match value.scalar() {
             Some(Scalar::String(text)) => {

@@ -81,7 +81,8 @@ fn comment_of(source: &Source, line: u32) -> Option<Range<usize>> {
     Some(range.start + mark + at..range.start + text.trim_end().len())
 }
 
-/// The directives in a comment, which may follow other words, and one another: `# renovate: … # pullcheck: ignore[…]`.
+/// Returns the directives in a comment. They may follow other words, and one another: `# renovate: … # pullcheck:
+/// ignore[…]`.
 fn directives(text: &str, comment: Span) -> Vec<Span> {
     let words = text.get(comment.range()).unwrap_or_default();
     let starts = words.match_indices('#').map(|(at, _)| at);
@@ -95,7 +96,7 @@ fn directives(text: &str, comment: Span) -> Vec<Span> {
     spans.collect()
 }
 
-/// Whether words begin as a directive does, or are plainly meant as one.
+/// Whether words begin as a directive does, or are clearly meant as one.
 fn is_directive(words: &str) -> bool {
     let words = words.trim_start();
     words.starts_with(NAME) || is_meant(words)
@@ -157,8 +158,8 @@ fn rule(directive: Span, words: &str, name: &str) -> Option<Spanned<String>> {
 /// Finds the lines that comments apply to.
 #[derive(Default)]
 struct Targets {
-    /// The last block of comments: its first line that was looked at, and the line of code behind it. A block of
-    /// thousands is gone through once.
+    /// The last block of comments: the first line of it that was examined, and the line of code after it. A block of
+    /// thousands is scanned once.
     block: Option<(u32, Option<u32>)>,
 }
 

@@ -6,9 +6,10 @@ use std::collections::HashMap;
 use crate::findings::suppression::{Scope, Suppression};
 use crate::text::source::{Source, Sources, Span};
 
-/// The suppressions of all sources by what they are about.
+/// The suppressions of all sources by scope.
 pub(super) struct Index<'a> {
-    /// The first that silences a rule in a scope, and which of its rules that is: another one like it is not needed.
+    /// Returns the first suppression that silences a rule in a scope, and the number of the rule in it: further ones
+    /// are not needed.
     rules: HashMap<(Scope, &'a str), (usize, usize)>,
     objects: Objects,
 }
@@ -47,7 +48,7 @@ struct Objects(Vec<Nested>);
 
 struct Nested {
     span: Span,
-    /// The one around it.
+    /// The innermost span around this one.
     parent: Option<usize>,
 }
 
@@ -94,7 +95,8 @@ pub(crate) fn lines_of(place: Span, source: &Source) -> Vec<u32> {
     lines
 }
 
-/// The line of the key of a value that begins on a line of its own (`image: >-`), blank lines and comments in between.
+/// Returns the line of the key of a value that begins on a line of its own (`image: >-`), with blank lines and
+/// comments in between.
 fn leading_line(first: u32, place: Span, source: &Source) -> Option<u32> {
     let start = source.line_range(first).start;
     let before = source.text().get(start..place.start as usize)?;

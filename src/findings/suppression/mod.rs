@@ -31,14 +31,14 @@ pub enum Scope {
     /// Findings whose flagged text begins or ends on this line (1-based) of the source, or is the value that the
     /// line leads up to: `image:`, `image: >-`.
     Line(SourceId, u32),
-    /// All of a source.
+    /// The whole source.
     File(SourceId),
     /// Findings whose flagged text is in this object, or pod template.
     Object(Span),
 }
 
 impl Scope {
-    /// The source that it is about.
+    /// Returns the source that the scope is in.
     pub const fn source(self) -> SourceId {
         match self {
             Self::Line(source, _) | Self::File(source) | Self::Object(Span { source, .. }) => source,
@@ -59,7 +59,7 @@ pub struct Suppression {
     pub span: Span,
 }
 
-/// A directive that silences nothing, because of how it is written.
+/// A directive that silences nothing because it is written incorrectly.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Misdirected {
     /// The comment, or the annotation's key or value.
@@ -85,7 +85,7 @@ pub enum DirectiveFault {
     EmptyAnnotation,
     /// The annotation is not a string: the API server refuses the object.
     NotAString,
-    /// An annotation of pullcheck's that does not exist.
+    /// An annotation with pullcheck's prefix that does not exist.
     UnknownAnnotation,
 }
 
@@ -99,7 +99,7 @@ pub struct Suppressions {
 }
 
 impl Suppressions {
-    /// Adds those of another source behind.
+    /// Appends the directives of another source.
     pub fn append(&mut self, other: Self) {
         self.valid.extend(other.valid);
         self.invalid.extend(other.invalid);
@@ -153,7 +153,7 @@ pub struct Silenced {
 }
 
 impl Silenced {
-    /// By a comment or an annotation.
+    /// Silenced by a comment or an annotation.
     pub(crate) fn by(suppression: &Suppression, finding: Finding) -> Self {
         Self { finding, by: SilencedBy::Suppression { reason: suppression.reason.clone() } }
     }

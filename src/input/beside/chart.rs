@@ -1,7 +1,7 @@
-//! Finds the charts that rendered inputs come from, and reads what of them is not among the inputs.
+//! Finds the charts that rendered inputs come from, and reads the files of them that are not among the inputs.
 //!
-//! A chart is looked for at a few obvious places beside its rendered form, never elsewhere. Only regular files are
-//! read, no symbolic link is followed, and nothing outside the current folder and the folder of the input.
+//! A chart is searched for at a few obvious places next to its rendered form, never elsewhere. Only regular files
+//! are read, no symbolic link is followed, and nothing outside the current folder and the folder of the input.
 #![expect(clippy::disallowed_methods, reason = "reads charts that are next to their rendered form")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,16 +13,16 @@ use crate::input::load::{decode, display, read_capped};
 use crate::resource::chart::{self, CHART_FILE, comment};
 use crate::text::source::{Source, SourceId, SourceOrigin};
 
-/// Files that are read of one chart.
+/// How many files of one chart are read.
 const MAX_FILES: usize = 2_000;
 
 /// Largest file that is read of a chart, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// Folders within a chart that are looked into.
+/// The folders within a chart that are searched.
 const MAX_DEPTH: u8 = 8;
 
-/// Adds the charts beside the inputs to them, as files that are pointed at and not checked.
+/// Adds the charts next to the inputs, as files that findings can point at and that are not checked.
 pub fn beside(gathered: &mut Gathered) {
     let mut names: BTreeSet<(SourceId, String)> = BTreeSet::new();
     for resource in &gathered.inventory.resources {
@@ -100,7 +100,7 @@ fn add(gathered: &mut Gathered, known: &mut BTreeMap<String, SourceId>, folder: 
     }
 }
 
-/// The files of a folder of a chart, in order; `inside` is the folder's path in its chart or subchart.
+/// Returns the files of a folder of a chart, in order; `inside` is the folder's path in its chart or subchart.
 fn collect(folder: &Path, inside: &str, depth: u8, files: &mut Vec<PathBuf>) {
     let Some(depth) = depth.checked_sub(1) else { return };
     let Ok(entries) = fs::read_dir(folder) else { return };

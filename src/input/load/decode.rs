@@ -2,7 +2,7 @@
 
 use crate::text::source::Encoding;
 
-/// Bytes to text: UTF-8, or UTF-16 with a byte order mark, which Kubernetes' YAML library takes too.
+/// Decodes UTF-8, or UTF-16 with a byte order mark, which Kubernetes' YAML library accepts too.
 pub(crate) fn decode(bytes: Vec<u8>) -> Result<(String, Encoding), String> {
     let encoding = match bytes.as_slice() {
         [0xff, 0xfe, ..] => Encoding::Utf16Le,

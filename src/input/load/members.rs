@@ -80,7 +80,7 @@ const fn is_folder_role(role: Role) -> bool {
     matches!(role, Role::Resource | Role::Component)
 }
 
-/// Whether a path is in or below a folder.
+/// Whether a path is the folder itself or below it.
 fn is_below(path: &Path, folder: &str) -> bool {
     is_within(path, Path::new(if folder.is_empty() { "." } else { folder }))
 }
@@ -168,5 +168,5 @@ fn repository(folder: &Path) -> PathBuf {
     }
 }
 
-/// The longest file that leads to a repository, in bytes.
+/// The longest file that refers to a repository, in bytes.
 const MAX_LINK: u64 = 64 << 10;

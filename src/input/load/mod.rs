@@ -43,11 +43,11 @@ pub struct WalkOptions {
 /// An input file that is yet to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Input {
-    /// The path as it will be shown, `/`-separated.
+    /// The path as shown to the user, `/`-separated.
     pub name: String,
     /// The place to read it from.
     pub origin: Origin,
-    /// Whether the user named it, rather than a folder it was found in.
+    /// Whether the user named the file itself, and not a folder that contains it.
     pub named: bool,
 }
 
@@ -126,8 +126,9 @@ impl Found {
         self.errors.push(InputError { file: Some(path.to_owned()), message: message.to_owned() });
     }
 
-    /// A file that the user, or the user's shell, named. A link may lead about its own folder and the current one, as
-    /// mounted ConfigMaps do, and no further: the shell expands `*.yaml` to links that a stranger made.
+    /// Returns a file that the user, or the user's shell, named. A link may point within its own folder and the
+    /// current one, as mounted ConfigMaps do, and no further: the shell expands `*.yaml` to links that a stranger
+    /// made.
     fn named_file(&mut self, path: &str) {
         let file = Path::new(path);
         let is_link = std::fs::symlink_metadata(file).is_ok_and(|metadata| metadata.is_symlink());

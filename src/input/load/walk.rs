@@ -12,10 +12,10 @@ use crate::error::UsageError;
 use crate::input::load::link::{leads_into, leads_out_of_repository, passed_over};
 use crate::input::load::{Found, Input, Origin, WalkOptions};
 
-/// Endings of files that are taken from a folder.
+/// Extensions of files that are read from a folder.
 const EXTENSIONS: &[&str] = &["yaml", "yml", "json"];
 
-/// Endings behind one of those that mark a template, or a tool's output, of the same form (`deployment.yaml.j2`).
+/// Extensions after one of those that mark a template, or a tool's output, of the same form (`deployment.yaml.j2`).
 const TEMPLATE_EXTENSIONS: &[&str] =
     &["erb", "gotmpl", "injected", "j2", "jinja", "jinja2", "templ", "template", "tmpl", "tpl"];
 
@@ -58,7 +58,7 @@ pub(super) fn is_glob(path: &str) -> bool {
     path.contains(['*', '?', '[', '{'])
 }
 
-/// Expands a glob that the shell left as it is: walks the folder in front of the first wildcard.
+/// Expands a glob that the shell left unchanged: walks the folder in front of the first wildcard.
 pub(super) fn expand(
     pattern: &str,
     options: &WalkOptions,
@@ -140,7 +140,7 @@ fn unreadable_entry(root: &Path, error: &ignore::Error) -> Input {
 fn add_entry(root: &Path, entry: &DirEntry, named: bool, found: &mut Found) {
     let path = entry.path();
     let Some(kind) = entry.file_type() else { return };
-    // A link to a file that the walk meets by itself would be read twice.
+    // A link to a file that the walk finds by itself would be read twice.
     let is_detour = |path: &Path| {
         let target = std::fs::canonicalize(path).unwrap_or_default();
         leads_into(path, root) && target.is_file() && (named || !is_candidate(&target))

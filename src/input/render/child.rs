@@ -18,16 +18,16 @@ use crate::input::render::Limits;
 /// How much of a tool's error output is kept, in bytes.
 const MAX_WORDS: u64 = 64 << 10;
 
-/// Variables that a tool gets as they are. No credentials, and no proxy, which has them in its address: what is here
-/// renders files.
+/// Variables that a tool gets unchanged. No credentials, and no proxy, whose address can contain them: the tools
+/// here render files.
 const ENVIRONMENT: &[&str] =
     &["LANG", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR", "SystemRoot", "SystemDrive", "windir", "PATHEXT", "COMSPEC"];
 
-/// The whole environment of a tool. Whatever it would look up in the user's home (logins, plugins, repositories, a
-/// cluster, git's settings) it looks up in this empty folder.
+/// Returns the whole environment of a tool. Anything that it would look up in the user's home (logins, plugins,
+/// repositories, a cluster, git's settings) it looks up in this empty folder.
 ///
-/// Helm's variables are those of `pkg/cli/environment.go` and `pkg/helmpath`; kustomize calls git for remote bases
-/// (`api/internal/git`), which may then use nothing but what is public.
+/// Helm's variables are those of `pkg/cli/environment.go` and `pkg/helmpath`. kustomize calls git for remote bases
+/// (`api/internal/git`), which may then use only what is public.
 pub(super) fn environment(home: &Path, path: &OsStr) -> io::Result<Vec<(OsString, OsString)>> {
     let kept = ENVIRONMENT.iter().filter_map(|name| Some((OsString::from(name), env::var_os(name)?)));
     let folders = env::join_paths(absolute_folders(path)).map_err(io::Error::other)?;
@@ -143,8 +143,8 @@ async fn words(stderr: Option<impl AsyncRead + Unpin>) -> Result<Vec<u8>, Failur
     Ok(words)
 }
 
-/// Takes away what klog puts in front of a line, as some builds of kubectl do: `E1120 18:21:51.163341   27809
-/// run.go:72] `. It is another each time, which would make the same fault another one.
+/// Removes the prefix that klog puts in front of a line, as some builds of kubectl do: `E1120 18:21:51.163341
+/// 27809 run.go:72] `. It differs each time, which would make the same fault a different one.
 fn without_log_head(line: &str) -> &str {
     let is_head = |head: &str| {
         let mut words = head.split_ascii_whitespace();
@@ -159,12 +159,12 @@ fn without_log_head(line: &str) -> &str {
     line.split_once("] ").filter(|(head, _)| is_head(head)).map_or(line, |(_, rest)| rest)
 }
 
-/// A tool and all that it starts: a process group.
+/// A tool and all processes that it starts: a process group.
 struct Group(Child);
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // Once it was waited for, its number may be another's.
+        // After the wait, its number may belong to another process.
         #[cfg(unix)]
         if let Some(leader) = self.0.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed())) {
             let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);

@@ -1,4 +1,4 @@
-//! Kustomizations: which there are, how one is built, and from which file each object came.
+//! Kustomizations: finding them, building one, and the file that each object came from.
 #![expect(clippy::disallowed_methods, reason = "folders are resolved, and a wrapper is written")]
 
 use std::collections::BTreeSet;
@@ -13,13 +13,13 @@ use crate::inventory::Inventory;
 use crate::resource::kustomization::{Kustomization, builds, folder, normalise};
 use crate::text::source::{SourceId, SourceOrigin, Sources};
 
-/// The names under which kustomize finds one (`api/konfig/general.go`).
+/// The file names that kustomize looks for (`api/konfig/general.go`).
 const FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// The annotation that `buildMetadata: [originAnnotations]` adds.
 const ORIGIN: &str = "    config.kubernetes.io/origin: |";
 
-/// The kustomizations that no other one builds on; components are built by others only.
+/// Returns the kustomizations that no other one builds on; components are built by others only.
 pub(super) fn find(sources: &Sources, parts: &[Inventory], of_charts: &BTreeSet<SourceId>) -> Vec<Job> {
     let is_file = |id: SourceId| {
         let source = sources.get(id);
@@ -60,7 +60,7 @@ pub(super) fn find(sources: &Sources, parts: &[Inventory], of_charts: &BTreeSet<
 pub(super) struct Wrapper {
     /// The folder of the wrapper, without links.
     folder: PathBuf,
-    /// The inner one's, without links.
+    /// The folder of the inner kustomization, without links.
     inner: PathBuf,
 }
 
@@ -77,7 +77,7 @@ impl Wrapper {
         Some(wrapper)
     }
 
-    /// The name that an input has which kustomize names from here.
+    /// Returns the name of the input that kustomize names relative to this folder.
     fn name(&self, path: &str, folder: &str) -> Option<String> {
         let file = lexical(&self.folder.join(path));
         let inner = slashed(&relative(&self.inner, &file)?)?;
@@ -132,8 +132,8 @@ fn with_origins(text: &str, name: impl Fn(&str) -> Option<String>) -> String {
     out
 }
 
-/// The path in an object's annotation, which is taken away. Objects are as kustomize prints them: block style, two
-/// spaces a level.
+/// Takes the path out of an object's annotation and removes the annotation. Objects are as kustomize prints them:
+/// block style, two spaces a level.
 fn take_origin(document: &mut Vec<&str>) -> Option<String> {
     let (mut top, mut second, mut at) = ("", "", None);
     for (index, line) in document.iter().map(|line| line.trim_end()).enumerate() {
@@ -160,7 +160,7 @@ fn take_origin(document: &mut Vec<&str>) -> Option<String> {
     Some(path.trim_matches(['"', '\'']).to_owned())
 }
 
-/// The way from one folder to a path, both absolute.
+/// Returns the relative path from one folder to a path, both absolute.
 fn relative(from: &Path, to: &Path) -> Option<PathBuf> {
     let (mut from, mut to) = (from.components().peekable(), to.components().peekable());
     if from.peek() != to.peek() {

@@ -1,8 +1,9 @@
 //! `--render`: charts and kustomizations of the inputs, turned into manifests by the tools that deploy them.
 //!
-//! Only with `--render`, which no file can set: a chart's templates and a kustomization are programs that a pull request
-//! may bring. The tools get no credentials, no cluster, no plugins, little time and a home of their own (`child`); what
-//! runs programs, fetches charts or leaves the folder is never turned on (`chart`, `kustomization`).
+//! Only with `--render`, which no file can set: a chart's templates and a kustomization are programs that a pull
+//! request can add. The tools get no credentials, no cluster, no plugins, little time and a home folder of their own
+//! (`child`). Options that run programs, fetch charts or leave the folder are never turned on (`chart`,
+//! `kustomization`).
 
 mod chart;
 mod child;
@@ -36,7 +37,7 @@ pub struct RenderOptions {
     pub release_name: Option<String>,
     /// The namespace that charts are rendered for.
     pub namespace: Option<String>,
-    /// The folders in which the tools are looked for, as `PATH` lists them.
+    /// The folders in which the tools are searched for, as `PATH` lists them.
     pub path: OsString,
     /// The limits of one rendering.
     pub limits: Limits,
@@ -77,7 +78,7 @@ pub struct RenderCount {
     pub failed: usize,
 }
 
-/// A chart or a kustomization that is to be rendered.
+/// A chart or a kustomization to render.
 #[derive(Debug)]
 struct Job {
     /// The folder, written like the names of sources; empty for the current one.
@@ -195,7 +196,7 @@ impl Tools {
         }
     }
 
-    /// The tool's output, or the words with which it failed.
+    /// Returns the tool's output, or the message with which it failed.
     async fn run(&self, at: usize, job: &Job, bench: &Bench<'_>) -> Result<String, String> {
         let not_found = || "it is not installed".to_owned();
         match job.kind {
@@ -237,7 +238,7 @@ impl<'o> Bench<'o> {
     }
 }
 
-/// A folder of the inputs for a command line: never an option, a name in a chart repository or a host.
+/// Returns a folder of the inputs for a command line: never an option, a name in a chart repository or a host.
 fn path_argument(folder: &str) -> OsString {
     if folder.is_empty() {
         ".".into()

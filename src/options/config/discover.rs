@@ -9,7 +9,7 @@ use crate::error::UsageError;
 use crate::input::load;
 use crate::text::source::{Source, Sources};
 
-/// The name of the file, and the one that people write by habit.
+/// The name of the file, and a common variant of it.
 const NAMES: [&str; 2] = [".pullcheck.yaml", ".pullcheck.yml"];
 
 /// Largest configuration that is read, in bytes.
@@ -27,7 +27,7 @@ pub(super) struct ConfigFile {
 }
 
 impl ConfigFile {
-    /// The path, as it is shown.
+    /// The path as shown to the user.
     pub(super) fn name(&self) -> &str {
         self.sources.iter().next().map_or("", |(_, source)| source.name())
     }
@@ -36,7 +36,7 @@ impl ConfigFile {
 /// Reads the file that the operator names. It may be a link, as in mounted ConfigMaps.
 ///
 /// # Errors
-/// It cannot be read.
+/// The file cannot be read.
 pub(super) fn named(path: &Path) -> Result<ConfigFile, UsageError> {
     let shown = load::display(path);
     let sources = read(path, &shown).map_err(|why| UsageError::new(format!("--config {shown}: {why}")))?;
@@ -69,7 +69,7 @@ pub(super) fn find(start: &Path) -> Result<Option<ConfigFile>, UsageError> {
     Ok(None)
 }
 
-/// Whether something is there; what cannot be looked at is there and will be refused.
+/// Whether an entry exists; one that cannot be examined exists and will be refused.
 fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).map_or_else(|error| !is_absent(error.kind()), |_| true)
 }

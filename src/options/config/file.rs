@@ -27,10 +27,11 @@ use crate::text::yaml::{self, Entry, Node, Piece};
 /// How many faults of one file are reported, so that a file of another kind does not fill the screen.
 const MAX_FAULTS: usize = 20;
 
-/// Items of a list and keys of a mapping: no team has as many, and a stranger's file must not take all day.
+/// Limit of items of a list and of keys of a mapping: no team has as many, and a stranger's file must not take all
+/// day.
 const MAX_ITEMS: usize = 2000;
 
-/// Items and keys of the whole file, as often as its aliases repeat them.
+/// Limit of items and keys of the whole file, as often as its aliases repeat them.
 const MAX_NODES: usize = 20_000;
 
 /// The settings of a file.
@@ -58,7 +59,7 @@ pub(super) struct SetOption {
 /// Reads a file. `current` is the current folder.
 ///
 /// # Errors
-/// Everything that is wrong with it.
+/// All faults of the file.
 pub(super) fn read(file: &ConfigFile, command: &Command, current: &Path) -> Result<Settings, UsageError> {
     let mut reader = Reader {
         file,
@@ -98,7 +99,7 @@ struct Reader<'a> {
     /// The file's folder, absolute.
     folder: PathBuf,
     faults: Vec<(Span, String)>,
-    /// Items and keys that were read.
+    /// The number of items and keys that were read.
     nodes: usize,
     out: Settings,
 }
@@ -146,7 +147,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The entries of a mapping: each key once.
+    /// Returns the entries of a mapping, each key once.
     fn entries<'n>(&mut self, node: Node<'n>, what: &str, of: &str) -> Vec<(String, Entry<'n>)> {
         if !node.is_mapping() && !node.is_null() {
             self.fault(node.span(), format!("{what} must be a mapping of {of}"));
@@ -194,7 +195,7 @@ impl Reader<'_> {
         self.out.options.push(SetOption { id: arg.get_id().to_string(), words, place });
     }
 
-    /// The scalars of an option's value.
+    /// Returns the scalars of an option's value.
     fn values(&mut self, key: &str, node: Node<'_>, repeated: bool) -> Vec<(String, Span)> {
         let nodes = if node.is_sequence() && repeated { self.items(key, node) } else { vec![node] };
         let mut values = Vec::new();
@@ -249,7 +250,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A value in which the name of a file is meant from the configuration's folder.
+    /// Resolves a file name in a value relative to the configuration's folder.
     fn as_seen_from_folder(&self, (reach, names): (Reach, Names), value: String) -> Result<OsString, String> {
         let (before, file) = match names {
             Names::Nothing => return Ok(value.into()),
@@ -280,7 +281,7 @@ impl Reader<'_> {
         Err("a discovered configuration file can name only files in its own folder and below".to_owned())
     }
 
-    /// A mapping of rules to levels. `places` is the prefix under which their places are kept.
+    /// Reads a mapping of rules to levels. `places` is the prefix under which their places are stored.
     fn rules(&mut self, node: Node<'_>, places: Option<&str>) -> Levels {
         let mut levels = Levels::default();
         for (rule, entry) in self.entries(node, "`rules`", "rules with their severities") {
@@ -340,14 +341,14 @@ impl Reader<'_> {
         }
     }
 
-    /// Kinds of the team's own, in the form of the table of those that are known.
+    /// Reads kinds of the team's own, in the form of the table of known kinds.
     fn kinds(&mut self, node: Node<'_>) {
         if self.has_room(node, nodes_below(node)) {
             self.out.policy.kinds = kind::read(node, &mut self.faults);
         }
     }
 
-    /// A list of texts that are not empty.
+    /// Reads a list of texts that are not empty.
     fn texts(&mut self, key: &str, node: Node<'_>) -> Vec<String> {
         let values = self.values(key, node, true);
         let empty: Vec<Span> =

@@ -58,13 +58,13 @@ fn print_pod(out: &mut String, pod: &PodFields) {
     }
 }
 
-/// A list in one line.
+/// Prints a list in one line.
 fn list(paths: &[impl Display]) -> String {
     let paths: Vec<String> = paths.iter().map(|path| scalar(&path.to_string())).collect();
     format!("[{}]", paths.join(", "))
 }
 
-/// The schema of the list.
+/// Returns the schema of the list.
 pub(super) fn schema() -> Value {
     let one_or_more = || json!({ "anyOf": [text(), { "type": "array", "minItems": 1, "items": text() }] });
     let paths = |words: &str| described(one_or_more(), words.to_owned());

@@ -35,7 +35,7 @@ pub use schema::schema;
 /// Options whose answer does not depend on any manifest.
 const WITHOUT_CONFIGURATION: [&str; 4] = ["explain", "list_rules", "completions", "short_help"];
 
-/// The command line and the configuration, put together.
+/// The command line and the configuration, combined.
 #[derive(Debug)]
 pub struct Invocation {
     /// The options of the command line and the file.
@@ -43,7 +43,7 @@ pub struct Invocation {
     /// Settings that only a file can contain.
     pub policy: Policy,
     matches: ArgMatches,
-    /// The file, as it is shown.
+    /// The path of the file, as shown to the user.
     file: Option<String>,
     /// The origin of each option's value, by clap's name; an option that is missing here has its default.
     origins: BTreeMap<String, Origin>,
@@ -51,7 +51,7 @@ pub struct Invocation {
     places: BTreeMap<String, String>,
 }
 
-/// Who set an option.
+/// The source of an option's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Origin {
     CommandLine,
@@ -158,7 +158,7 @@ fn is_overridden(command: &Command, origins: &BTreeMap<String, Origin>, set: &Se
     let given = command.get_arguments().filter(|arg| origins.contains_key(arg.get_id().as_str()));
     origins.contains_key(&set.id)
         || given.into_iter().any(|arg| {
-            // clap knows a conflict by the one of the two that declares it.
+            // clap records a conflict only on one of the two options.
             against(arg, &set.id) || own.is_some_and(|own| against(own, arg.get_id().as_str()))
         })
 }

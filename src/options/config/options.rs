@@ -23,12 +23,12 @@ pub(super) enum Reach {
     Inside,
 }
 
-/// A value that names a file, which is meant from the folder of the configuration.
+/// The part of a value that names a file, relative to the folder of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Names {
     /// The value names no file.
     Nothing,
-    /// The whole value does.
+    /// The whole value is the name.
     File,
     /// The part after the first `=` is the name.
     FileBehindEquals,
@@ -40,7 +40,7 @@ const LOAD: &str = "it determines how long a run takes and how many requests are
 const ANSWERS: &str = "it determines whether registries are asked about the images that the same change adds";
 const FILES: &str = "it writes files";
 
-/// Every option, by its long name, with what its values name.
+/// Every option, by its long name, with who may set it and what its values name.
 pub(super) const OPTIONS: &[(&str, Reach, Names)] = &[
     // Which files are read: `.gitignore` and the names of files have the same effect.
     ("exclude", Reach::Repository, Names::Nothing),
@@ -87,7 +87,7 @@ pub(super) const OPTIONS: &[(&str, Reach, Names)] = &[
     ("host-concurrency", Reach::Operator(LOAD), Names::Nothing),
     ("retries", Reach::Operator(LOAD), Names::Nothing),
     ("no-cache", Reach::Operator(LOAD), Names::Nothing),
-    // An answer that is too old is a false pass.
+    // An outdated answer is a false pass.
     ("cache-ttl", Reach::Operator(ANSWERS), Names::Nothing),
     ("deny", Reach::Rules, Names::Nothing),
     ("warn", Reach::Rules, Names::Nothing),

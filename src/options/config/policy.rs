@@ -14,12 +14,12 @@ use crate::rules::Settings;
 use crate::rules::engine::levels::Levels;
 use crate::text::source::{STDIN, Source, SourceId, SourceOrigin, Sources};
 
-/// The settings of a configuration file that no option has.
+/// The settings of a configuration file that are not options.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     /// Levels of rules, from the key `rules`.
     pub rules: Levels,
-    /// `overrides`, in their order.
+    /// `overrides`, in the order of the file.
     pub overrides: Vec<Override>,
     /// Patterns of tags that move, from the key `mutable-tags`.
     pub mutable_tags: Option<Vec<String>>,
@@ -40,10 +40,10 @@ pub struct Override {
 }
 
 impl Override {
-    /// Patterns are those of `.gitignore`, from `folder`, which is absolute.
+    /// Compiles patterns like those of `.gitignore`, relative to `folder`, which is absolute.
     ///
     /// # Errors
-    /// The pattern at this place is none.
+    /// The pattern at this place is not valid.
     pub(super) fn new(folder: &Path, paths: Vec<String>, levels: Levels) -> Result<Self, (usize, String)> {
         let mut builder = GitignoreBuilder::new(folder);
         // Git takes `a[` for a name; here it is a typo.
@@ -61,7 +61,7 @@ impl Override {
     }
 }
 
-/// The words for a pattern that is wrong; the pattern itself is shown already.
+/// The message for a wrong pattern; the pattern itself is shown already.
 fn without_pattern(error: ignore::Error) -> String {
     match error {
         ignore::Error::Glob { err, .. } => err,
@@ -81,7 +81,7 @@ pub struct Layers {
 }
 
 impl Layers {
-    /// Puts the layers together.
+    /// Combines the layers.
     pub fn new(policy: &Policy, command_line: Levels, turned_on: Vec<&'static str>) -> Self {
         Self { rules: policy.rules.clone(), overrides: policy.overrides.clone(), command_line, turned_on }
     }
@@ -104,7 +104,7 @@ impl Layers {
         levels
     }
 
-    /// The levels of the sources that an override names; `current` is the current folder.
+    /// Returns the levels of the sources that an override names; `current` is the current folder.
     pub fn of_sources(&self, sources: &Sources, current: &Path) -> BTreeMap<SourceId, Arc<Levels>> {
         let mut known: BTreeMap<Vec<usize>, Arc<Levels>> = BTreeMap::new();
         let mut levels = BTreeMap::new();
@@ -134,7 +134,7 @@ impl Layers {
         matching.map(|(at, _)| at).collect()
     }
 
-    /// The settings with what is wanted in each of the sources.
+    /// Returns the settings with the levels of each source.
     pub fn settle<'s>(&self, settings: &'s Settings, sources: &Sources, current: &Path) -> Cow<'s, Settings> {
         if self.overrides.is_empty() {
             return Cow::Borrowed(settings);

@@ -18,7 +18,7 @@ use crate::output::sanitize;
 use crate::rules::engine::levels::{ALL, Level, Levels};
 
 impl Invocation {
-    /// The text of `--print-config`. Secrets are files, and only their names are here.
+    /// Returns the text of `--print-config`. Secrets are files, and only their names are printed.
     ///
     /// # Errors
     /// The severities of the command line contradict one another.
@@ -81,7 +81,8 @@ impl Invocation {
         };
     }
 
-    /// The levels that were set; what was not has the severity of its page, which may depend on the finding.
+    /// Returns the levels that were set. A rule without one has the severity of its page, which may depend on the
+    /// finding.
     fn print_rules(&self, out: &mut String, layers: &Layers) {
         let levels = layers.base();
         out.push_str(if levels.iter().next().is_some() { "rules:\n" } else { "# rules: see --list-rules\n" });
@@ -145,7 +146,7 @@ fn shown(long: &str, value: &OsStr) -> Option<String> {
     (!secret).then(|| scalar(&format!("{before}{}", absolute.display())))
 }
 
-/// Text behind a `#`.
+/// Returns text as a comment after a `#`.
 fn comment(text: &str) -> String {
     sanitize::break_commands(&sanitize::line(text)).into_owned()
 }

@@ -6,7 +6,7 @@ use crate::output::sanitize;
 /// Keys of the file that are not options.
 pub(super) const OWN_KEYS: [&str; 5] = ["rules", "overrides", "mutable-tags", "allowed-registries", "kinds"];
 
-/// Characters of a file's own words that are shown in a message.
+/// How many characters of a file's own text are shown in a message.
 pub(super) const MAX_QUOTED: usize = 100;
 
 /// Returns why a file may not contain this key.

@@ -1,5 +1,5 @@
-//! The document: the parts of SARIF 2.1.0 that are written, under the names that the standard gives them. How they are
-//! filled is none of this file's business.
+//! The document: the parts of SARIF 2.1.0 that are written, under the standard's names. Filling them is done
+//! elsewhere.
 
 use serde::Serialize;
 
@@ -52,7 +52,7 @@ pub(super) struct Rule {
     pub(super) properties: Properties,
 }
 
-/// Words of a rule's page, which is compiled in.
+/// Text of a rule's page, which is compiled in.
 #[derive(Serialize)]
 pub(super) struct Words {
     pub(super) text: String,

@@ -71,7 +71,7 @@ pub(super) fn write(edge: &Edge<'_>, out: &mut dyn io::Write) -> io::Result<()> 
     write_json(&log, out)
 }
 
-/// As many as a run may have, in their order, and how many are left out.
+/// Returns as many results as a run may have, in their order, and the number of those left out.
 fn chosen(mut results: Vec<Numbered<'_>>) -> (Vec<Numbered<'_>>, usize) {
     let left_out = results.len().saturating_sub(MOST_RESULTS);
     if left_out > 0 {
@@ -99,7 +99,7 @@ fn rule(meta: &Meta) -> Rule {
 }
 
 fn properties(meta: &Meta) -> Properties {
-    // A password in a repository is the one finding that is a hole rather than a failure.
+    // A password in a repository is the one finding that is a security hole and not a failure.
     let security = meta.id == "committed-credentials";
     let mut tags = vec!["kubernetes", "container-images"];
     tags.extend(security.then_some("security"));
@@ -299,7 +299,7 @@ fn artifact(edge: &Edge<'_>, name: &str) -> ArtifactLocation {
     }
 }
 
-/// All but the slashes and what RFC 3986 calls unreserved, as bytes of UTF-8.
+/// Encodes everything except slashes and what RFC 3986 calls unreserved, as bytes of UTF-8.
 fn percent_encoded(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     for byte in name.bytes() {
