@@ -20,7 +20,7 @@ const MOST: usize = 10;
 /// Writes the commands, errors first, and a line with the counts.
 ///
 /// # Errors
-/// Those of the writer.
+/// The writer fails.
 pub(super) fn write(edge: &Edge<'_>, out: &mut dyn io::Write) -> io::Result<()> {
     let kinds = [
         (Severity::Error, "error", "errors"),

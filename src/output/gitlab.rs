@@ -14,7 +14,7 @@ use crate::findings::finding::Severity;
 /// Writes issue by issue.
 ///
 /// # Errors
-/// Those of the writer.
+/// The writer fails.
 pub(super) fn write(edge: &Edge<'_>, out: &mut dyn io::Write) -> io::Result<()> {
     let reported: Vec<_> = numbered::all(edge).into_iter().filter(|it| it.silenced.is_none()).collect();
     write_json(&Each(&reported, |it| issue(edge, it)), out)

@@ -20,7 +20,7 @@ const SCHEMA_VERSION: u32 = 1;
 /// Writes the report item by item, so that a report of half a million images is not copied.
 ///
 /// # Errors
-/// Those of the writer.
+/// The writer fails.
 pub(super) fn write(edge: &Edge<'_>, content: Content, out: &mut dyn io::Write) -> io::Result<()> {
     let report = edge.report;
     let json = JsonReport {

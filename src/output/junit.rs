@@ -18,7 +18,7 @@ use crate::text::source::{SourceId, Span};
 /// Writes suite by suite.
 ///
 /// # Errors
-/// Those of the writer.
+/// The writer fails.
 pub(super) fn write(edge: &Edge<'_>, out: &mut dyn io::Write) -> io::Result<()> {
     let suites = suites(edge);
     let counts = suites.values().flatten().fold(Counts::default(), Counts::add);

@@ -127,7 +127,7 @@ fn page(rule: &str) -> Option<String> {
 /// Writes a report; it ends in a line feed. A format that cannot represent the images alone writes the findings.
 ///
 /// # Errors
-/// Those of the writer.
+/// The writer fails.
 pub fn write(
     out: &mut dyn io::Write,
     (format, content): (Format, Content),

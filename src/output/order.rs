@@ -75,7 +75,7 @@ const INFRASTRUCTURE: [&str; 24] = [
     "kube-state-metrics",
 ];
 
-/// The order: the worst first; among equals the one with most places, then the first of the inputs.
+/// Sorts faults: the worst first; among equals the one with most places, then the first of the inputs.
 pub(super) fn worst_first(faults: &mut [Fault<'_>]) {
     // Stable: faults come in the order of their places.
     faults.sort_by_cached_key(|fault| {

@@ -39,7 +39,7 @@ pub struct Report {
 /// Something that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputError {
-    /// The file, as the user sees it.
+    /// The file, as shown to the user.
     pub file: Option<String>,
     /// The error message.
     pub message: String,
@@ -56,7 +56,7 @@ pub struct Summary {
     pub resources: usize,
     /// The number of image uses.
     pub image_uses: usize,
-    /// Distinct image values among them.
+    /// Distinct image values among the image uses.
     pub unique_images: usize,
     /// Image uses that the kubelet can pull.
     pub pullable: usize,
@@ -92,11 +92,11 @@ pub struct ImageReport {
     pub resolved: Option<String>,
     /// The place of the scalar that contains the image.
     pub span: Span,
-    /// JSONPath-like place in its object.
+    /// JSONPath-like place in the object.
     pub path: String,
     /// The object that uses the image.
     pub resource: ResourceName,
-    /// The template that wrote it, as a renderer's comment names it.
+    /// The template that wrote the image, as a renderer's comment names it.
     pub template: Option<String>,
     /// The container that uses the image.
     pub container: Container,
@@ -112,11 +112,11 @@ pub struct ImageReport {
     pub pull_secrets: Vec<PullSecretReport>,
     /// The credentials that the kubelet tries, in order.
     pub credentials: Vec<CredentialReport>,
-    /// The verdict, as JSON names it; `None` in `--list-images`.
+    /// The verdict, as named in JSON; `None` in `--list-images`.
     pub verdict: Option<&'static str>,
     /// The cause of the verdict, as named in JSON.
     pub cause: Option<&'static str>,
-    /// The event text. Of an image that is unverified it is what a node shows if it is answered the same.
+    /// The event text. For an unverified image it is what a node shows if it gets the same answer.
     pub event: Option<String>,
     /// Digest of the manifest that was found.
     pub digest: Option<String>,
@@ -150,7 +150,7 @@ pub struct PullSecretReport {
     pub name: String,
     /// The object that names it: `pod` or `service-account`.
     pub via: &'static str,
-    /// The state of the contract.
+    /// The state, as named in the JSON contract.
     pub state: &'static str,
     /// The reason for its state.
     pub reason: Option<String>,
@@ -159,13 +159,13 @@ pub struct PullSecretReport {
 /// One credential that the kubelet tries, without its content.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct CredentialReport {
-    /// The secret it comes from.
+    /// The secret that contains the credential.
     pub secret: Option<String>,
     /// The key of the entry in the keyring's index.
     pub key: String,
     /// `auths` key as written.
     pub written_key: String,
-    /// Whether runtimes send nothing for it (empty username).
+    /// Whether runtimes send nothing for the credential (empty user name).
     pub anonymous: bool,
 }
 
@@ -174,12 +174,12 @@ pub struct CredentialReport {
 pub struct AttemptReport {
     /// Index into `credentials`; `None` for an anonymous attempt.
     pub credential: Option<usize>,
-    /// `found`, or a cause of the contract.
+    /// `found`, or a cause of the JSON contract.
     pub outcome: &'static str,
 }
 
 impl Report {
-    /// Puts a run's results together. `judged` is empty for `--list-images`.
+    /// Combines a run's results. `judged` is empty for `--list-images`.
     pub fn new<'p>(
         sources: &Sources,
         inventory: &Inventory,

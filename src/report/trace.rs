@@ -14,7 +14,7 @@ use crate::resource::workload::ImageUse;
 use crate::rules::{self, Filtered};
 use crate::text::source::{SourceId, SourceOrigin, Sources, Span};
 
-/// Names the template of every finding in a renderer's output.
+/// Sets the template of every finding in a renderer's output.
 pub fn name_templates(filtered: &mut Filtered, inventory: &Inventory, sources: &Sources) {
     let mut templates = Templates::new(inventory, sources);
     for finding in all(filtered) {
@@ -22,7 +22,7 @@ pub fn name_templates(filtered: &mut Filtered, inventory: &Inventory, sources: &
     }
 }
 
-/// Every finding, silenced ones included.
+/// Returns every finding, silenced ones included.
 fn all(filtered: &mut Filtered) -> impl Iterator<Item = &mut Finding> {
     filtered.reported.iter_mut().chain(filtered.suppressed.iter_mut().map(|silenced| &mut silenced.finding))
 }
@@ -172,11 +172,11 @@ fn mask(tree: &Tree, shown: &BTreeSet<Span>, masked: &mut Vec<Span>) {
 struct ImageOrigin {
     /// The expression in the template.
     line: Option<Span>,
-    /// The values, each with its part of the image.
+    /// The values, each with the part of the image that it supplied.
     suppliers: Vec<(Supplier, &'static str)>,
 }
 
-/// Rules about what a tag leads to.
+/// Rules about what a tag points to.
 const OF_TAGS: &[&str] = &["image-not-found", "mutable-tag", "unpinned-image", "stale-digest", "cached-mutable-tag"];
 
 impl ImageOrigin {
@@ -276,7 +276,7 @@ struct Located {
     source: SourceId,
     /// The folder of the outermost chart.
     root: String,
-    /// The chart that it belongs to.
+    /// The chart that contains it.
     owner: ChartFile,
     values: Option<Rc<Tree>>,
 }
@@ -340,8 +340,8 @@ impl<'a> House<'a> {
         Some(Located { source, root: root.clone(), owner, values: Some(values) })
     }
 
-    /// The image of the same container in the file that a kustomization took an object from: what is rendered may be
-    /// another, as `images:` and patches change it. With what is written there.
+    /// Returns the image of the same container in the file that a kustomization took an object from, with its text
+    /// there: the rendered image may differ, because `images:` and patches change it.
     fn line_of_base(
         &self,
         image: &ImageReport,
@@ -354,7 +354,7 @@ impl<'a> House<'a> {
         let base = bases.entry(id).or_insert_with(read);
         let same = |it: &&ImageUse| {
             let resource = &base.resource_of(it).name;
-            // A kustomization may put something before and behind a name.
+            // A kustomization may put a prefix and a suffix on a name.
             let named = match (&resource.name, &image.resource.name) {
                 (Some(own), Some(rendered)) => rendered.contains(own.as_str()),
                 _ => false,
@@ -387,7 +387,8 @@ impl<'a> House<'a> {
         self.programs.get(located.root.as_str())?.run(located.source, &located.owner, located.values.as_ref())
     }
 
-    /// A real place for one in a tool's output: the beginning of the template, else of the chart or kustomization.
+    /// Returns a place in a file for one in a tool's output: the beginning of the template, otherwise of the chart
+    /// or kustomization.
     fn place(&self, span: Span, template: Option<&str>) -> Span {
         let SourceOrigin::Rendered(rendering) = self.sources.get(span.source).origin() else { return span };
         let folder = rendering.folder.as_str();
@@ -402,7 +403,7 @@ impl<'a> House<'a> {
     }
 }
 
-/// A path in a folder, as names of sources are written.
+/// Returns a path in a folder, written like the names of sources.
 fn join(folder: &str, path: &str) -> String {
     if folder == "." { path.to_owned() } else { format!("{folder}/{path}") }
 }

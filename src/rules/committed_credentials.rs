@@ -51,7 +51,7 @@ fn is_made_now(source: &Source) -> bool {
     of_helm || source.name() == STDIN
 }
 
-/// A password that opens something, today and tomorrow.
+/// Whether a password gives access, now and later.
 fn is_real(cx: &Context<'_>, entry: &Entry) -> bool {
     let credential = &entry.credential;
     let dies = || is_expired(cx, entry) || short_lived(credential).is_some();

@@ -36,7 +36,7 @@ impl Rule for DisallowedRegistry {
     }
 }
 
-/// The list of a run.
+/// The allowed registries of a run.
 pub(crate) struct Allowed {
     written: Vec<String>,
     patterns: Vec<AllowedRegistry>,
@@ -69,7 +69,7 @@ impl Allowed {
     }
 }
 
-/// Patterns that a help text lists.
+/// How many patterns a help text lists.
 const SHOWN: usize = 5;
 
 /// One pattern of `allowed-registries`: `HOST[:PORT][/PATH]`.
@@ -79,13 +79,13 @@ const SHOWN: usize = 5;
 /// none. The path, if there is one, is that of a repository or of a folder above it, matched segment by segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedRegistry {
-    /// In lower case, with its port.
+    /// The host in lower case, with its port.
     host: String,
     path: Vec<String>,
 }
 
 impl AllowedRegistry {
-    /// Whether an image is allowed by it. Docker Hub is `docker.io`, and its official images are in `library`.
+    /// Whether the pattern allows an image. Docker Hub is `docker.io`, and its official images are in `library`.
     pub fn matches(&self, image: &Reference) -> bool {
         let registry = image.registry().to_ascii_lowercase();
         let (host, port) = split_port(&self.host);
@@ -215,7 +215,7 @@ mod tests {
         assert!(found(&[]).is_empty());
         assert_eq!(found(&["ghcr.io/acme"]), ["nginx:1"]);
         assert_eq!(found(&["docker.io", "ghcr.io"]), [""; 0]);
-        // A list of which nothing can be read is not the same as none.
+        // A list without any valid pattern is not the same as no list.
         assert_eq!(found(&["https://"]), ["nginx:1", "ghcr.io/acme/api:1"]);
         assert_eq!(META.severity, Severity::Error);
     }

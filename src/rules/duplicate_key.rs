@@ -8,7 +8,7 @@ use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/duplicate-key.md")));
 
-/// Keys below which there is nothing to join.
+/// Keys whose duplicates have no content to merge.
 const SCALARS: &[&str] = &[
     "kind",
     "type",

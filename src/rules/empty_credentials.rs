@@ -1,4 +1,4 @@
-//! `empty-credentials`: entries without a user, for which the runtime sends nothing.
+//! `empty-credentials`: entries without a user name, for which the runtime sends nothing.
 //!
 //! Follows `DockerConfigEntry` of `pkg/credentialprovider/config.go` for what is read, and containerd's `ParseAuth`
 //! (`internal/cri/server/images/image_pull.go`) for what is sent.
@@ -109,7 +109,8 @@ fn of_entries(cx: &Context<'_>, held: &ReadableSecret<'_>, kind: Kind, entries: 
     Some(rest.iter().fold(finding, |finding, entry| finding.related(held.key_span(entry), "no user")))
 }
 
-/// A configuration in which the kubelet finds no registry at all, although one was meant, or a pod pulls with it.
+/// Reports a configuration in which the kubelet finds no registry at all, although one was meant, or a pod pulls
+/// with it.
 fn without_entries(cx: &Context<'_>, held: &ReadableSecret<'_>) -> Option<Finding> {
     let name = &held.secret.name.value;
     let config = held.config;

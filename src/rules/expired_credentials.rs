@@ -1,4 +1,5 @@
-//! `expired-credentials`: a credential whose time is over by its own words, or that lives too short for a manifest.
+//! `expired-credentials`: a credential that states itself that it has expired, or that is too short-lived for a
+//! manifest.
 
 use std::sync::LazyLock;
 

@@ -51,7 +51,7 @@ enum Missing {
     Tag,
     TagOrRepository,
     Digest,
-    /// To `HEAD` it is not there, to `GET` it is.
+    /// `HEAD` does not find the image, and `GET` does.
     ByHead,
 }
 
@@ -121,7 +121,8 @@ fn help(facts: &ImageFacts<'_>, image: &Reference, missing: Missing) -> String {
     }
 }
 
-/// Writes the tag that was probably meant. The registry names it, and nothing but a tag may get into a file.
+/// Returns a fix that writes the tag that was probably meant. The registry names it, and nothing but a tag may get
+/// into a file.
 fn tag_fix(cx: &Context<'_>, facts: &ImageFacts<'_>, image: &Reference, missing: Missing) -> Option<Fix> {
     let tags = facts.judged.answer.as_deref()?.tags.as_ref();
     let (Missing::Tag, Some(TagList::Tags(tags)), Some(wanted)) = (missing, tags, image.tag()) else { return None };

@@ -74,7 +74,7 @@ fn is_covered(held: &ReadableSecret<'_>, entry: &Entry, corrected: &str) -> bool
     others.any(|other| !other.credential.is_anonymous() && key_matches(&other.key, &image))
 }
 
-/// Docker Desktop keeps two tokens of its own beside the credentials.
+/// Docker Desktop keeps two tokens of its own next to the credentials.
 fn is_of_docker_login(written: &str) -> bool {
     written.ends_with("/v1/access-token") || written.ends_with("/v1/refresh-token")
 }

@@ -35,7 +35,7 @@ impl Rule for InvalidHostsToml {
     }
 }
 
-/// An image of a registry whose `hosts.toml` names what cannot be used.
+/// An image of a registry whose `hosts.toml` contains entries that cannot be used.
 fn unusable(facts: &ImageFacts<'_>) -> Option<Finding> {
     let registry = facts.reference()?.registry();
     let answer = facts.judged.answer.as_deref()?;
@@ -43,7 +43,7 @@ fn unusable(facts: &ImageFacts<'_>) -> Option<Finding> {
         Outcome::Unknown(Unknown::NodeConfig, evidence) => evidence.message.as_deref(),
         _ => None,
     })?;
-    // No image in the words: all images of one registry are one fault.
+    // The message does not name the image: all images of one registry are one fault.
     let message = format!(
         "containerd cannot pull images of {registry}, because its hosts.toml folder names a file that cannot be \
          used: {words}{}",

@@ -67,8 +67,8 @@ fn unparsable(facts: &ImageFacts<'_>, error: &ReferenceError) -> (String, String
     (message, error.to_string(), help)
 }
 
-/// The API server looks at the white space of a Pod's images alone; of a template's only its pods are refused. A
-/// volume's it takes, and the kubelet fails on it.
+/// The API server checks the white space of a Pod's images alone; for a template, only its pods are refused. It
+/// accepts that of a volume, and the kubelet fails on it.
 fn around_whitespace(facts: &ImageFacts<'_>, trimmed: Option<String>) -> (String, String, String) {
     let text = &facts.image.text.value;
     let is_volume = facts.image.container.kind == ContainerKind::Volume;

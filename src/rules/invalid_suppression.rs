@@ -38,7 +38,7 @@ impl Rule for InvalidSuppression {
 /// How many unknown names get a suggestion: a file could contain millions.
 const LOOKED_UP: usize = 1000;
 
-/// Characters of a name that are repeated; no rule has as many.
+/// How many characters of a name are repeated; no rule has as many.
 const LONGEST: usize = 60;
 
 fn message<'a>(name: &'a str, seen: &mut HashMap<&'a str, String>) -> String {

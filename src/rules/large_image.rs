@@ -1,4 +1,4 @@
-//! `large-image`: what has to be pulled is larger than the operator wants.
+//! `large-image`: the images to pull are larger than the operator allows.
 //!
 //! The kubelet pulls the images of a pod one after the other unless `serializeImagePulls` is off
 //! (`pkg/kubelet/images/image_manager.go`).

@@ -77,7 +77,7 @@ fn finding(cx: &Context<'_>, index: usize, secret: &Secret, malformed: &Malforme
     references.iter().fold(finding, |finding, &at| finding.related(at, "every pull with it fails"))
 }
 
-/// Whether a byte order mark is what cannot be decoded: as it is, escaped, or in base64.
+/// Whether a byte order mark is the part that cannot be decoded: as it is, escaped, or in base64.
 fn begins_with_mark(cx: &Context<'_>, malformed: &Malformed) -> bool {
     let written = cx.sources.slice(malformed.span).trim_start_matches(['"', '\'', '|', '>', '-', '\n', ' ']);
     malformed.message.starts_with("invalid character 'ï' looking for beginning of value")

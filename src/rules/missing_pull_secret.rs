@@ -55,7 +55,7 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Option<Denial>) -> 
     }
 }
 
-/// The service account of the inputs that the pod runs as.
+/// Returns the service account of the inputs that the pod runs as.
 fn account<'a>(cx: &Context<'a>, facts: &ImageFacts<'_>) -> Option<&'a ServiceAccount> {
     match facts.judged.pull.account {
         AccountState::Inputs(at) => cx.inventory.service_accounts.get(at),
@@ -105,7 +105,7 @@ pub(super) fn refusal(facts: &ImageFacts<'_>, denial: Option<Denial>) -> String 
     }
 }
 
-/// Whether the token endpoint refused, as GitLab's does for what is not public.
+/// Whether the token endpoint refused, as GitLab's does for images that are not public.
 fn no_token(facts: &ImageFacts<'_>) -> bool {
     let of_token = |evidence: &Evidence| evidence.url.as_deref().is_some_and(|url| !url.contains("/manifests/"));
     refusals(facts).next().is_some_and(|evidence| evidence.status == Some(403) && of_token(evidence))
@@ -180,7 +180,7 @@ pub(super) fn dropped(facts: &ImageFacts<'_>) -> Option<String> {
     ))
 }
 
-/// Whether the operator's credentials would open it.
+/// Whether the operator's credentials give access to the image.
 pub(super) fn with_supplied(facts: &ImageFacts<'_>) -> &'static str {
     match facts.judged.answer.as_ref().and_then(|answer| answer.supplied.as_ref()) {
         Some(Outcome::Found(_)) => ". The supplied credentials grant access",

@@ -1,4 +1,4 @@
-//! The rules: pure functions over finished facts. No rule knows a client, a clock or a file.
+//! The rules: pure functions over finished facts. No rule uses a client, a clock or a file.
 
 #[cfg(test)]
 mod testing;
@@ -78,11 +78,11 @@ pub trait Rule: Send + Sync {
     /// Returns the rule's texts, from `rules/<id>.md`.
     fn meta(&self) -> &'static Meta;
 
-    /// Adds what it finds.
+    /// Adds the findings of the rule.
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>);
 }
 
-/// All rules, in the order of the catalogue.
+/// All rules, in the order of the catalog.
 pub static RULES: &[&dyn Rule] = &[
     &invalid_image_reference::InvalidImageReference,
     &mutable_tag::MutableTag,
@@ -138,13 +138,13 @@ pub static RULES: &[&dyn Rule] = &[
     &invalid_suppression::InvalidSuppression,
 ];
 
-/// The rule of an id.
+/// Returns the rule with an id.
 pub fn by_id(id: &str) -> Option<&'static dyn Rule> {
     RULES.iter().copied().find(|rule| rule.meta().id == id)
 }
 
-/// Runs the rules that are on and sorts what they found by source, place and rule. Here, and nowhere else, findings get
-/// the severity that the operator wants.
+/// Runs the rules that are on and sorts their findings by source, place and rule. Findings get the severity that the
+/// operator configured here, and nowhere else.
 pub fn run(cx: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let unrendered = engine::unrendered::Doubt::new(cx);

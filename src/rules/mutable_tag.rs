@@ -13,7 +13,7 @@ use crate::text::go::glob;
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/mutable-tag.md")));
 
 /// Tags that move by convention, in lower case. Environment names and shortened versions are left out: whether they
-/// move is each project's own affair.
+/// move depends on the project.
 const MOVING: &[&str] = &[
     "latest",
     "main",

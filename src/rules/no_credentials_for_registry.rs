@@ -1,4 +1,4 @@
-//! `no-credentials-for-registry`: pull secrets are there, and none of their keys has a credential for the image.
+//! `no-credentials-for-registry`: the pod has pull secrets, and none of their keys has a credential for the image.
 //!
 //! Follows `Lookup` and `URLsMatch` of `pkg/credentialprovider/keyring.go`.
 
@@ -103,7 +103,7 @@ fn help(facts: &ImageFacts<'_>, corrected: Option<&str>) -> String {
     }
 }
 
-/// The key that one writes for a registry.
+/// Returns the key to write for a registry.
 fn key_for(registry: &str) -> &str {
     if registry == "docker.io" { "https://index.docker.io/v1/" } else { registry }
 }
@@ -146,7 +146,7 @@ fn slip_of(secrets: &[ReadableSecret<'_>], facts: &ImageFacts<'_>) -> Option<Nea
     })
 }
 
-/// A secret that is of no use to any pod that names it.
+/// Reports a secret that is useless to every pod that names it.
 fn unused(cx: &Context<'_>, held: &ReadableSecret<'_>) -> Option<Finding> {
     let entries = &held.config.entries;
     let useful = |entry: &Entry| held.matches_any(entry) || is_stand_in_key(entry);

@@ -29,7 +29,7 @@ impl Rule for NodeLocalRegistry {
     }
 }
 
-/// Whether an image is of such a registry, and was not asked for there.
+/// Whether an image is from such a registry, and was not asked for there.
 pub(crate) fn concerns(facts: &ImageFacts<'_>) -> bool {
     let unseen = Verdict::Unverified(Cause::Unknown(Unknown::NodeLocal));
     let offline = Verdict::Unverified(Cause::Unknown(Unknown::Offline));

@@ -33,7 +33,7 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Finding> {
         Verdict::Fails(_) => ", and the nodes' hosts.toml files do not allow it",
         _ => ", which the nodes must be configured for",
     };
-    // No image in the words: all images of one registry are one fault.
+    // The message does not name the image: all images of one registry are one fault.
     let message = format!("{registry} uses plain HTTP{unless}, but the runtime requires HTTPS{}", doubt(facts));
     let severity = facts.raised_severity(&META);
     let finding = Finding::new(META.id, severity, message, facts.image.text.span, "pulled over HTTPS");

@@ -15,7 +15,7 @@ use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/platform-mismatch.md")));
 
-/// Platforms that one message lists.
+/// How many platforms one message lists.
 const MAX_LISTED: usize = 12;
 
 /// Reports an image that is not built for the nodes that its pod can run on.
@@ -62,7 +62,7 @@ struct Sorted {
     without: Vec<String>,
     /// Nodes for which it could not be determined whether the image is built for them.
     open: Vec<String>,
-    /// Platforms of nodes that the image is not for.
+    /// Platforms of nodes that the image is not built for.
     lacking: Vec<Platform>,
 }
 

@@ -41,7 +41,7 @@ impl Rule for PullSecretInOtherNamespace {
 struct Stray<'a> {
     named: &'a PullSecret,
     secret: &'a Secret,
-    /// An image that it is named for.
+    /// An image whose pod names it.
     facts: ImageFacts<'a>,
     /// Whether all its images were shown to be pullable without it.
     harmless: bool,

@@ -44,7 +44,7 @@ impl Rule for RateLimitRisk {
     }
 }
 
-/// An image that is pulled from Docker Hub without credentials, as far as the inputs show.
+/// Whether an image is pulled from Docker Hub without credentials, as far as the inputs show.
 struct Use<'a> {
     facts: ImageFacts<'a>,
     rate: Option<RateLimit>,
@@ -58,7 +58,7 @@ impl<'a> Use<'a> {
         facts.reference().filter(|image| image.registry() == "docker.io")?;
         let (credential, outcome) = facts.judged.answer.as_deref()?.attempts.last()?;
         let sends = |at: usize| pull.credentials.get(at).is_some_and(|sent| !sent.credential.is_anonymous());
-        // Of a hidden secret or the node's own credentials it is not known whether they are for Docker Hub.
+        // For a hidden secret or the node's own credentials it is not known whether they are for Docker Hub.
         let hidden =
             pull.blind.iter().any(|blind| matches!(blind, Blind::Secret(_) | Blind::Patched(_) | Blind::Node(_)));
         if credential.is_some_and(sends) || hidden {
@@ -75,7 +75,7 @@ impl<'a> Use<'a> {
     }
 }
 
-/// Pulls that one image costs: the node's, and that of a check which reads the manifest.
+/// Returns the pulls that one image costs: the node's, and that of a check which reads the manifest.
 fn pulls(depth: Depth) -> usize {
     if depth == Depth::Head { 1 } else { 2 }
 }

@@ -74,7 +74,7 @@ pub(crate) fn explains(facts: &ImageFacts<'_>) -> bool {
     by_answer && slip(facts).is_some()
 }
 
-/// Whether something answered as a registry does: with a manifest, a challenge, or an error code of the API.
+/// Whether the host answered as a registry does: with a manifest, a challenge, or an error code of the API.
 fn is_registry(facts: &ImageFacts<'_>) -> bool {
     let Some(answer) = facts.judged.answer.as_deref() else { return false };
     if matches!(answer.tags, Some(TagList::Tags(_) | TagList::NoRepository)) {

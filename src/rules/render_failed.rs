@@ -9,8 +9,8 @@ use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/render-failed.md")));
 
-/// Words of the tools' messages (`action.CheckDependencies` of Helm; `api/internal/target` and `api/internal/plugins` of
-/// kustomize), and what to do then.
+/// Parts of the tools' messages (`action.CheckDependencies` of Helm; `api/internal/target` and
+/// `api/internal/plugins` of kustomize), each with advice.
 const HELP: &[(&str, &str)] = &[
     ("missing in charts/", "fetch the chart dependencies first: `helm dependency build`; `--render` downloads nothing"),
     (

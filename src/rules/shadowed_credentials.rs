@@ -44,7 +44,7 @@ fn is_open(facts: &ImageFacts<'_>) -> bool {
     !matches!(facts.judged.verdict, Verdict::Pullable(_) | Verdict::NotPulled | Verdict::Skipped(_))
 }
 
-/// A direct key for `docker.io` keeps `index.docker.io` from standing in.
+/// A direct key for `docker.io` keeps the fallback entry `index.docker.io` from being used.
 fn hidden_by_direct_key(cx: &Context<'_>, held: &ReadableSecret<'_>, entry: &Entry) -> Option<Finding> {
     if index_key(&entry.key).as_deref() != Some("index.docker.io") || entry.credential.is_anonymous() {
         return None;
@@ -78,7 +78,7 @@ fn span_of(
     Some(held.key_span(entry))
 }
 
-/// A path that ends within a component of the image's repository, so that it was hardly meant for it.
+/// Returns a path that ends within a component of the image's repository, so that it was probably not meant for it.
 fn crossing(cx: &Context<'_>, held: &ReadableSecret<'_>, entry: &Entry) -> Option<Finding> {
     let key = index_key(&entry.key)?;
     let (_, path) = key.split_once('/')?;
@@ -103,7 +103,7 @@ fn crossing(cx: &Context<'_>, held: &ReadableSecret<'_>, entry: &Entry) -> Optio
     )
 }
 
-/// Two keys of one secret with the same index key: the kubelet walks over them in Go's random order.
+/// Returns two keys of one secret with the same index key: the kubelet iterates over them in Go's random order.
 fn in_random_order(cx: &Context<'_>, held: &ReadableSecret<'_>) -> Vec<Finding> {
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();

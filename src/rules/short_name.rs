@@ -31,7 +31,8 @@ impl Rule for ShortName {
         out.extend(cx.images().filter_map(|facts| {
             let image = facts.reference()?;
             let text = &facts.image.text.value;
-            // A first part with capitals is a registry to containerd (`splitDockerDomain` of distribution/reference).
+            // To containerd, a first part with capitals is a registry (`splitDockerDomain` of
+            // distribution/reference).
             let has_registry = image.registry() != "docker.io" && cx.settings.cluster.runtime.is_containerd();
             (is_short(text) && !has_registry).then_some(())?;
             let rest = text.strip_prefix("library/").unwrap_or(text);
@@ -45,7 +46,7 @@ impl Rule for ShortName {
     }
 }
 
-/// As `IsShortName` of containers/image (`pkg/shortnames`) has it: no host in front.
+/// Whether a name has no host in front, like `IsShortName` of containers/image (`pkg/shortnames`).
 fn is_short(text: &str) -> bool {
     match text.split_once('/') {
         Some((first, _)) => !first.contains(['.', ':']) && first != "localhost",

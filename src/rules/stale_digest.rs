@@ -50,7 +50,7 @@ fn finding(facts: &ImageFacts<'_>) -> Option<Finding> {
     Some(finding.help(help).subject(facts.subject()))
 }
 
-/// Whether the tag beside the digest was seen to lead elsewhere.
+/// Whether the tag next to the digest was seen to point elsewhere.
 #[cfg(feature = "cli")]
 pub(crate) fn has_moved(pinned: &str, answer: &PullAnswer) -> bool {
     match &answer.tag {

@@ -24,7 +24,7 @@ use crate::rules::selection::attribution::attribute;
 use crate::rules::{Context, JudgedImage, Rule, Settings};
 use crate::text::source::{Encoding, Source, SourceId, Sources, Span, Spanned};
 
-/// Facts under construction. Every text that is added becomes a line of one source, so that spans point at it.
+/// Facts under construction. Every added text becomes a line of one source, so that spans point at it.
 #[derive(Default)]
 pub(super) struct Facts {
     text: String,
@@ -172,7 +172,7 @@ impl Facts {
         self.inventory.problems.push(Problem { kind, span, message: message.to_owned() });
     }
 
-    /// The rule that each image belongs to.
+    /// Returns the rule that reports each image.
     pub(super) fn attributions(&self) -> Vec<Option<Attribution>> {
         let sources = Sources::default();
         let context = Context::new(&sources, &self.inventory, &self.judged, &self.settings);

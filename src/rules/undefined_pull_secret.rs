@@ -41,10 +41,10 @@ impl Rule for UndefinedPullSecret {
     }
 }
 
-/// A name that leads nowhere.
+/// A name that matches no Secret.
 struct Missing<'a> {
     secret: &'a PullSecret,
-    /// An image that it is named for.
+    /// An image whose pod names it.
     facts: ImageFacts<'a>,
     /// Whether all its images were shown to be pullable without it.
     harmless: bool,
@@ -191,7 +191,7 @@ enum Meant {
     NearlySo,
 }
 
-/// The Secret of the same namespace that was probably meant.
+/// Returns the Secret of the same namespace that was probably meant.
 fn meant<'a>(cx: &Context<'a>, missing: &Missing<'_>) -> Option<(Meant, &'a Secret)> {
     let name = missing.secret.name.as_str();
     let no_pull_secret = Content::Ignored(IgnoredBecause::WrongType { has_docker_config: false });

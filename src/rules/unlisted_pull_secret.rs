@@ -28,7 +28,7 @@ impl Rule for UnlistedPullSecret {
             let Some(account) = cx.inventory.service_accounts.get(at).filter(|it| it.enforces_mountable_secrets) else {
                 continue;
             };
-            // The one that is missing may be what another program has yet to write.
+            // The missing name may be one that another program has yet to write.
             if account.pull_secrets.iter().any(|listed| is_placeholder(&listed.name)) {
                 continue;
             }

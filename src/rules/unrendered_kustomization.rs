@@ -38,7 +38,7 @@ fn help(unrendered: &Unrendered) -> String {
     }
 }
 
-/// A folder as a shell takes it.
+/// Returns a folder, quoted for a shell.
 fn quoted(folder: &str) -> String {
     let is_plain = folder.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._-+,@".contains(&b));
     if is_plain && !folder.starts_with('-') {

@@ -1,5 +1,5 @@
-//! `unrendered-template`: a template of Helm's or of another tool, or a chart, of which only the rendered form can be
-//! checked.
+//! `unrendered-template`: a template of Helm's or of another tool, or a chart, that can be checked only in its
+//! rendered form.
 
 use std::sync::LazyLock;
 

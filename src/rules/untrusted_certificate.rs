@@ -33,7 +33,7 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, fault: TlsFault) -> Option<
     let registry = facts.reference()?.registry();
     let evidence = evidence(facts);
     let host = evidence.and_then(asked_host).unwrap_or(registry);
-    // No image in the words: all images of one registry are one fault.
+    // The message does not name the image: all images of one registry are one fault.
     let what = match fault {
         TlsFault::Expired => format!("the certificate of {host} has expired or is not yet valid"),
         TlsFault::WrongName if names_nobody(evidence) => format!(
@@ -52,7 +52,7 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, fault: TlsFault) -> Option<
     Some(finding.subject(facts.subject()))
 }
 
-/// `: valid for a, b, not c`, in the words of Go.
+/// Returns `: valid for a, b, not c`, in Go's wording.
 fn names(evidence: Option<&Evidence>) -> String {
     let words = evidence.and_then(|evidence| evidence.message.as_deref()).unwrap_or_default();
     words.split_once("certificate is ").map(|(_, words)| format!(": {words}")).unwrap_or_default()

@@ -60,7 +60,7 @@ pub(super) fn find(cx: &Context<'_>, used: &[Used], filtered: &mut Filtered) {
     }
 }
 
-/// The rules of suppressions that could have been needed, and were not.
+/// Returns the rules of suppressions that could have been needed, and were not.
 fn unused<'a>(cx: &'a Context<'_>, used: &[Used]) -> Vec<(&'a Suppression, &'a Spanned<String>)> {
     let applicability = Applicability::new(cx);
     let rules = || {
@@ -91,7 +91,7 @@ impl Flagged {
         Self(findings.iter().map(|finding| (finding.rule, finding.primary.span)).collect())
     }
 
-    /// The next finding of a rule below a comment, in the same file.
+    /// Returns the next finding of a rule below a comment, in the same file.
     fn near(&self, suppression: &Suppression, rule: &str) -> Option<Span> {
         let at = suppression.span;
         let Scope::Line(..) = suppression.scope else { return None };

@@ -28,7 +28,7 @@ impl Rule for UnverifiedImage {
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         out.extend(cx.inventory.rewriters.iter().filter_map(|rewriter| rewritten(cx, rewriter)));
         out.extend(cx.images().filter_map(|facts| {
-            // No image and no address in the words: all images of a host that is down are one fault.
+            // The message names no image and no address: all images of a host that is down are one fault.
             let (message, help) = match attribute(cx, &facts)? {
                 Attribution::NoAnswer(unknown) => {
                     let what =
@@ -92,7 +92,7 @@ fn no_answer(facts: &ImageFacts<'_>, unknown: Unknown) -> Option<String> {
     let words = evidence.and_then(|evidence| evidence.message.as_deref()).map(|words| format!(": {words}"));
     let words = words.unwrap_or_default();
     Some(match unknown {
-        // Words without a status are our own.
+        // A message without a status is our own.
         Unknown::RateLimited if status.is_empty() && !words.is_empty() => {
             let host = failing(evidence, registry);
             format!("{host} limits the rate of requests, so the rest of its images was not checked")
@@ -126,10 +126,10 @@ fn no_answer(facts: &ImageFacts<'_>, unknown: Unknown) -> Option<String> {
     })
 }
 
-/// Another host that the registry sends us to, for a token or by a redirect, and that is not contacted.
+/// Returns another host that the registry refers to, for a token or by a redirect, and that is not contacted.
 struct Onward<'a> {
     host: &'a str,
-    /// Whether no option opens it: a link-local address, or the metadata service of a cloud.
+    /// Whether no option allows contacting the host: a link-local address, or the metadata service of a cloud.
     forbidden: bool,
     is_address: bool,
     plain: bool,
@@ -180,7 +180,7 @@ fn in_capitals(facts: &ImageFacts<'_>) -> Option<String> {
     Some(format!("{}{rest}", registry.to_ascii_lowercase()))
 }
 
-/// The host that failed: the registry, or the one that hands out its tokens.
+/// Returns the host that failed: the registry, or the one that issues its tokens.
 fn failing<'a>(evidence: Option<&'a Evidence>, registry: &'a str) -> &'a str {
     let url = evidence.and_then(|evidence| evidence.url.as_deref());
     let host = url.and_then(|url| url.split_once("://")).and_then(|(_, rest)| rest.split('/').next());
@@ -289,7 +289,7 @@ fn hidden_secret(facts: &ImageFacts<'_>) -> Option<(String, String)> {
     ))
 }
 
-/// Something adds pull secrets, which are not to be seen here.
+/// Returns the program that adds pull secrets, which pullcheck cannot see.
 fn patched(facts: &ImageFacts<'_>, registry: &str) -> Option<(String, String)> {
     let what = facts.judged.pull.blind.iter().find_map(|blind| match blind {
         Blind::Patched(what) => Some(what),

@@ -1,4 +1,4 @@
-//! `whitespace-in-credentials`: a password with the line break that `echo` put behind it.
+//! `whitespace-in-credentials`: a password with the line break that `echo` appends.
 //!
 //! Follows `decodeDockerConfigFieldAuth` of `pkg/credentialprovider/config.go`, which trims nothing.
 

@@ -30,7 +30,7 @@ impl Rule for WrongSecretType {
         for (index, secret) in cx.inventory.secrets.iter().enumerate() {
             let Content::Ignored(because) = &secret.content else { continue };
             let uses = uses(cx, index, secret);
-            // A secret that nobody pulls with may have any type.
+            // A secret that no pod pulls with may have any type.
             if !uses.references.is_empty() {
                 out.push(finding(cx, secret, because, &uses));
             }
@@ -38,11 +38,11 @@ impl Rule for WrongSecretType {
     }
 }
 
-/// Who pulls with a secret.
+/// The pods that pull with a secret.
 struct Uses {
     /// The places that name it as a pull secret.
     references: BTreeSet<Span>,
-    /// Whether every image that it was meant for was shown to be pullable without it.
+    /// Whether every image that the secret was meant for was shown to be pullable without it.
     harmless: bool,
     /// The event of the first image that fails.
     event: Option<String>,
@@ -177,7 +177,7 @@ mod tests {
         let mut facts = named_by_a_pod(None, Verdict::Fails(Cause::Absent));
         facts.judged[0].event = Some("not found".to_owned());
         assert_eq!(facts.flags(&WrongSecretType), [(Severity::Error, "regcred")]);
-        // The event of another fault.
+        // The event belongs to another fault.
         assert_eq!(facts.check(&WrongSecretType).remove(0).event, None);
     }
 

@@ -34,7 +34,7 @@ pub(super) fn find(sources: &Sources) -> Vec<Job> {
     jobs
 }
 
-/// Whether Helm's output of a chart contains what is in a file.
+/// Whether a file is covered by Helm's output of a chart: a template, or part of a subchart.
 fn is_covered(chart: &str, file: &str) -> bool {
     let inner = match chart {
         "" => Some(file),

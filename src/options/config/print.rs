@@ -146,7 +146,7 @@ fn shown(long: &str, value: &OsStr) -> Option<String> {
     (!secret).then(|| scalar(&format!("{before}{}", absolute.display())))
 }
 
-/// Returns text as a comment after a `#`.
+/// Returns text in a form that is safe after a `#`.
 fn comment(text: &str) -> String {
     sanitize::break_commands(&sanitize::line(text)).into_owned()
 }

@@ -44,7 +44,7 @@ const ROOT: &str = "%SRCROOT%";
 /// Writes result by result.
 ///
 /// # Errors
-/// Those of the writer.
+/// The writer fails.
 pub(super) fn write(edge: &Edge<'_>, out: &mut dyn io::Write) -> io::Result<()> {
     let (results, left_out) = chosen(numbered::all(edge));
     let indices: BTreeMap<&str, usize> = RULES.iter().enumerate().map(|(at, rule)| (rule.meta().id, at)).collect();

@@ -15,7 +15,7 @@ use crate::report::template::value::{
 };
 use crate::text::source::SourceId;
 
-/// A file that takes part.
+/// A file that the evaluation uses.
 pub(super) struct File {
     pub(super) source: SourceId,
     pub(super) text: Rc<str>,
@@ -27,9 +27,9 @@ pub(super) struct File {
 pub(super) struct Document {
     /// Byte offset at which the document begins.
     pub(super) start: usize,
-    /// The fields that write its kind, as places in the file's fields.
+    /// The fields that write its kind, as indexes into the file's fields.
     pub(super) kinds: Vec<usize>,
-    /// The fields that write its name, as places in the file's fields.
+    /// The fields that write its name, as indexes into the file's fields.
     pub(super) names: Vec<usize>,
 }
 
@@ -43,11 +43,11 @@ pub(super) type Records = BTreeMap<(usize, usize), Vec<Record>>;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Record {
     pub(super) parts: Vec<Part>,
-    /// Whether no condition is known to leave it out.
+    /// Whether no condition is known to exclude it.
     pub(super) live: bool,
 }
 
-/// Named templates within each other that are followed.
+/// How deep named templates are followed within each other.
 const MAX_DEPTH: u8 = 24;
 
 pub(super) struct Eval<'a> {
@@ -175,7 +175,7 @@ impl<'a> Eval<'a> {
         if self.budget == 0 { Vec::new() } else { self.variables.clone() }
     }
 
-    /// Variables as they were; those that something changed are not known, unless it is known to have happened.
+    /// Restores variables. Those that were changed become unknown, unless the change certainly happened.
     fn restore(&mut self, before: Vec<(String, Value)>, happened: Option<bool>) {
         let after = std::mem::replace(&mut self.variables, before);
         for (known, (_, new)) in self.variables.iter_mut().zip(after) {
@@ -301,7 +301,7 @@ impl<'a> Eval<'a> {
         }
     }
 
-    /// A value, once it is paid for.
+    /// Returns a value after its cost is paid.
     fn counted(&mut self, value: Value) -> Value {
         if let Value::Text(parts) = &value {
             self.spend(cost(parts));

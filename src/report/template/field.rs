@@ -46,7 +46,7 @@ struct Lines<'t> {
 }
 
 impl Lines<'_> {
-    /// The end of the line that begins at `start`; a line break within an action ends none.
+    /// Returns the end of the line that begins at `start`; a line break within an action does not end it.
     fn end(&self, start: usize) -> usize {
         let mut at = start;
         loop {
@@ -85,8 +85,8 @@ impl Lines<'_> {
         Some(Field { key: bare.to_owned(), column, starts_item, range, whole, skeleton })
     }
 
-    /// The value of a key: on its line, or, of a block scalar and of an image that an action writes, on the next. Below
-    /// other keys an action may write a whole mapping.
+    /// Returns the value of a key. The value is on the key's line or, for a block scalar and for an image that an
+    /// action writes, on the next one. Below other keys an action may write a whole mapping.
     fn value(&self, start: usize, end: usize, (column, may_be_image): (usize, bool)) -> Option<Range<usize>> {
         let range = self.without_comment(start, end);
         let text = &self.text[range.clone()];
@@ -100,7 +100,7 @@ impl Lines<'_> {
         (deeper && (action || !text.is_empty())).then(|| self.without_comment(next, next + line.len()))
     }
 
-    /// A stretch of a line without the blanks around it and the comment at its end.
+    /// Returns a piece of a line without the blanks around it and the comment at its end.
     fn without_comment(&self, start: usize, end: usize) -> Range<usize> {
         let text = &self.text[start..end];
         let mut comments = text.match_indices(" #").map(|(at, _)| start + at);
@@ -187,7 +187,7 @@ pub(super) fn is_harmless(text: &str, at: usize) -> bool {
     let before = text.get(..at).unwrap_or_default();
     let start = before.rfind('\n').map_or(0, |at| at + 1);
     let column = before.len() - start;
-    // Behind a key on its own line it writes that key's value.
+    // After a key on its own line, the action writes that key's value.
     if let Some((key, _)) = before[start..].split_once(':') {
         return HARMLESS.contains(&key.trim_start_matches([' ', '-']));
     }

@@ -1,4 +1,4 @@
-//! Templates that were written to take time, memory or the stack away: they are answered at once, with anything.
+//! Templates that were written to use up time, memory or the stack: the evaluation returns quickly, with any result.
 
 use super::*;
 use crate::text::source::{Encoding, Source};

@@ -11,7 +11,7 @@ pub(super) enum Token {
     Action(Range<usize>, Range<usize>),
 }
 
-/// Cuts the text; what follows an action that does not end is left out.
+/// Cuts the text into pieces; the text after an action that does not end is left out.
 pub(super) fn tokens(text: &str) -> Vec<Token> {
     let mut tokens = Vec::new();
     let mut at = 0;

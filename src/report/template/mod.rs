@@ -34,13 +34,13 @@ pub(crate) struct Program {
 /// The cost of a close look at a line that may have written an image, in nodes of a template.
 const COMPARISON: usize = 10;
 
-/// Larger templates are not looked into.
+/// Larger templates are not examined, in bytes.
 const MAX_TEMPLATE: usize = 1 << 20;
 
-/// The longest mapping of a container that is looked through for its name, in bytes.
+/// The longest mapping of a container that is searched for its name, in bytes.
 const MAX_MAPPING: usize = 16 << 10;
 
-/// Fields before and behind an image that are looked through for the name of its container.
+/// How many fields before and after an image are searched for the name of its container.
 const MAX_FIELDS: usize = 200;
 
 impl Program {
@@ -88,7 +88,7 @@ pub(crate) struct Traced<'p> {
     whole: bool,
 }
 
-/// A rendered image whose line is looked for.
+/// A rendered image whose line is searched for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted<'w> {
     /// The key whose value is the image.
@@ -106,18 +106,18 @@ pub(crate) struct Wanted<'w> {
 pub(crate) struct Found {
     /// The place of the expression.
     pub(crate) span: Span,
-    /// The values that went into it.
+    /// The values that went into the image.
     pub(crate) suppliers: Vec<(Supplier, String)>,
 }
 
-/// A line that may be it.
+/// A line that may have written the image.
 struct Candidate<'t> {
     file: &'t File,
     field: &'t Field,
     records: &'t [Record],
     /// Whether the container's name next to it also matched.
     by_name: bool,
-    /// With the values of the chart it writes this very image.
+    /// Whether it writes this very image with the values of the chart.
     by_image: bool,
 }
 
@@ -236,7 +236,7 @@ fn is_in_metadata(text: &str, tops: &[usize], start: usize, at: usize) -> bool {
 fn beside(text: &str, fields: &[Field], at: usize, key: &str) -> Option<usize> {
     let field = fields.get(at)?;
     let same = |other: &Field| other.column == field.column && other.key == key;
-    // Up to the first of its list item, down to the first of the next.
+    // The range is from the first field of its list item to the first of the next.
     let broken = |from: usize, to: usize| {
         to.saturating_sub(from) > MAX_MAPPING
             || text.get(from..to).unwrap_or_default().lines().skip(1).any(|line| {
@@ -289,7 +289,7 @@ fn line_start(text: &str, at: usize) -> usize {
     text.get(..at).and_then(|before| before.rfind('\n')).unwrap_or(0)
 }
 
-/// The values that every time supplied the text; each with what it supplied.
+/// Returns the values that supplied the text every time, each with its part of the text.
 fn common_suppliers(records: &[Record], value: &str) -> Vec<(Supplier, String)> {
     let explained: Vec<Vec<Supplier>> = {
         let parts = || records.iter().map(|record| trim(record.parts.clone()));

@@ -9,13 +9,13 @@ use crate::report::template::lex::{Token, tokens};
 pub(super) enum Node {
     /// Text outside of actions.
     Text(Range<usize>),
-    /// An action that writes what it evaluates to.
+    /// An action that writes its result.
     Emit(Range<usize>, Expr),
     /// `$x := …` and `$x = …`.
     Assign(String, Expr),
     /// `if` and `with`, with their `else` branches: the offset, condition and body of each.
     Branches { start: usize, with: bool, branches: Vec<Branch> },
-    /// `range`: its variables and body.
+    /// `range`, with its variables and body.
     Loop { start: usize, names: Vec<String>, body: Vec<Node> },
 }
 
@@ -36,7 +36,7 @@ pub(super) enum Expr {
     Var(String),
     /// A string literal.
     Str(String),
-    /// A number, `true`, `false`.
+    /// A number, `true` or `false`.
     Word(String),
     /// The keyword `nil`.
     Nil,
@@ -56,19 +56,19 @@ pub(super) struct Parsed {
     pub(super) defines: Vec<(String, Vec<Node>)>,
 }
 
-/// Blocks within blocks that are followed.
+/// How deep blocks within blocks are followed.
 const MAX_DEPTH: usize = 64;
 
-/// Parentheses within parentheses that are read.
+/// How deep parentheses within parentheses are read.
 const MAX_PARENTHESES: usize = 16;
 
-/// Commands of one pipeline that are read: each becomes an argument of the next.
+/// How many commands of one pipeline are read: each becomes an argument of the next.
 const MAX_PIPES: usize = 16;
 
 pub(super) fn parse(text: &str) -> Parsed {
     let mut parser = Parser { text, tokens: tokens(text), at: 0, defines: Vec::new(), depth: 0 };
     let mut body = Vec::new();
-    // An `end` too many ends nothing.
+    // A superfluous `end` ends nothing.
     while parser.at < parser.tokens.len() {
         let (nodes, _) = parser.block();
         body.extend(nodes);
@@ -87,7 +87,7 @@ struct Parser<'t> {
 /// The keyword that ended a block.
 enum End {
     End,
-    /// The rest of an `else`: `if …`, `with …`, or nothing.
+    /// Parses the rest of an `else`: `if …`, `with …`, or nothing.
     Else(Range<usize>),
 }
 
@@ -173,7 +173,7 @@ impl Parser<'_> {
     }
 }
 
-/// The first word of an action, and the range of what follows.
+/// Returns the first word of an action, and the range of what follows.
 fn keyword<'t>(text: &'t str, range: &Range<usize>) -> (&'t str, Range<usize>) {
     let inner = &text[range.clone()];
     let trimmed = inner.trim_start();
@@ -182,7 +182,7 @@ fn keyword<'t>(text: &'t str, range: &Range<usize>) -> (&'t str, Range<usize>) {
     (word, start..range.end)
 }
 
-/// The variables of `$a, $b := expr`, and the expression.
+/// Parses the variables of `$a, $b := expr`, and the expression.
 fn assigned(text: &str) -> (Vec<String>, &str) {
     let trimmed = text.trim();
     let is_name = |name: &str| {
@@ -202,11 +202,11 @@ fn assigned(text: &str) -> (Vec<String>, &str) {
 #[derive(Debug, Clone, PartialEq)]
 enum Word {
     Str(String),
-    /// A path, name or number as written, fields included.
+    /// Parses a path, name or number as written, fields included.
     Plain(String),
     Pipe,
     Open,
-    /// A parenthesis, and the fields that follow it.
+    /// Parses a parenthesis, and the fields that follow it.
     Close(Vec<String>),
 }
 
@@ -290,7 +290,7 @@ fn expression(text: &str) -> Expr {
     if at == words.len() { expr } else { Expr::Unknown }
 }
 
-/// Commands joined by `|`: what each gives is the last argument of the next.
+/// Parses commands joined by `|`: the result of each is the last argument of the next.
 fn pipeline(words: &[Word], at: &mut usize, depth: usize) -> Expr {
     let mut piped = None;
     let mut pipes = 0;

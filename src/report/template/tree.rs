@@ -27,7 +27,7 @@ pub(crate) struct Leaf {
     pub(crate) is_empty: bool,
 }
 
-/// Values within values that are read.
+/// How deep values within values are read.
 const MAX_DEPTH: u8 = 24;
 
 /// Reads the values of a file; `None` if it contains no mapping.
@@ -67,7 +67,7 @@ fn tree(node: Node<'_>, path: &str, depth: u8) -> Tree {
 }
 
 impl Tree {
-    /// The value of a key.
+    /// Returns the value of a key.
     pub(crate) fn get(&self, key: &str) -> Option<&Rc<Self>> {
         match self {
             Self::Map(map) => map.get(key),

@@ -53,9 +53,9 @@ const OF_ONE_IMAGE: &[&str] = &[
 /// The facts that kept rules from reporting.
 pub(in crate::rules) struct Applicability<'a> {
     cx: &'a Context<'a>,
-    /// Files by the names that they are shown with.
+    /// Files by the names that are shown for them.
     files: BTreeMap<&'a str, SourceId>,
-    /// Sources of which something could not be read.
+    /// Sources that could be read only in part.
     unread: BTreeSet<SourceId>,
     skipped: Places,
     unanswered: Places,
@@ -109,7 +109,7 @@ impl<'a> Applicability<'a> {
     }
 }
 
-/// Places, to be looked up by what a suppression is about.
+/// Places that can be looked up by the scope of a suppression.
 struct Places {
     /// Spans in ascending order.
     spans: Vec<Span>,

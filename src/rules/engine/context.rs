@@ -26,7 +26,7 @@ pub struct JudgedImage {
     pub pull: PullContext,
     /// The registry's answer; `None` if it was not asked.
     pub answer: Option<Arc<PullAnswer>>,
-    /// Will it be pulled?
+    /// Whether the image can be pulled.
     pub verdict: Verdict,
     /// The manifest that was found, with what was read of it; also present if the nodes cannot use it.
     pub manifest: Option<Manifest>,
@@ -43,7 +43,7 @@ pub struct Settings {
     pub offline: bool,
     /// Whether a dockerconfigjson was supplied.
     pub supplied: bool,
-    /// `--depth`: how far images are looked at.
+    /// `--depth`: how closely images are examined.
     pub depth: Depth,
     /// The time of the run, in seconds since 1970; `None` if it must not be known, and then nothing has expired.
     pub now: Option<u64>,
@@ -53,9 +53,9 @@ pub struct Settings {
     pub source_levels: BTreeMap<SourceId, Arc<Levels>>,
     /// `--max-image-size`, in bytes, compressed; `None` means [`MAX_IMAGE_SIZE`].
     pub max_image_size: Option<u64>,
-    /// `--no-suppressions`: comments and annotations silence nothing.
+    /// `--no-suppressions`: comments and annotations are ignored.
     pub no_suppressions: bool,
-    /// `--baseline`: findings that were there before.
+    /// `--baseline`: findings that are known already.
     pub baseline: Option<Baseline>,
     /// `--write-baseline`: every finding of this run becomes known, and `baseline` is not used.
     pub write_baseline: bool,
@@ -97,11 +97,11 @@ pub struct Context<'a> {
     pub judged: &'a [JudgedImage],
     /// The operator's settings for the run.
     pub settings: &'a Settings,
-    /// The readable pull secrets of the inputs, and who pulls with them.
+    /// The readable pull secrets of the inputs, with the pods that use them.
     pub(in crate::rules) readable_secrets: Vec<readable_secrets::ReadableSecret<'a>>,
 }
 
-/// An image use with all its facts at hand.
+/// An image use with all its facts.
 #[derive(Debug, Clone, Copy)]
 pub struct ImageFacts<'a> {
     /// The image use itself.
@@ -156,7 +156,7 @@ impl<'a> ImageFacts<'a> {
         Some(Span::new(scalar.source, start, start + part.len() as u32))
     }
 
-    /// The subject of a finding about this image.
+    /// Returns the subject of a finding about this image.
     pub fn subject(&self) -> Subject {
         Subject {
             resource: Some(self.resource.name.clone()),
@@ -167,7 +167,7 @@ impl<'a> ImageFacts<'a> {
 }
 
 impl<'a> Context<'a> {
-    /// From the facts, one `judged` for each image of the inventory, in its order.
+    /// Combines the facts, with one item of `judged` for each image of the inventory, in its order.
     pub fn new(
         sources: &'a Sources,
         inventory: &'a Inventory,
@@ -178,7 +178,7 @@ impl<'a> Context<'a> {
         Self { readable_secrets: readable_secrets::of_inputs(&facts), ..facts }
     }
 
-    /// Every image use, in order.
+    /// Returns every image use, in order.
     pub fn images(&self) -> impl Iterator<Item = ImageFacts<'a>> + use<'a> {
         let inventory = self.inventory;
         inventory.images.iter().zip(self.judged).map(move |(image, judged)| ImageFacts {

@@ -22,7 +22,7 @@ impl<'a> Decisions<'a> {
         Self(decided)
     }
 
-    /// The images at the place that a finding flags, or that it flags a part of.
+    /// Returns the images at the place that a finding flags, or that contains the flagged text.
     fn at(&self, finding: &Finding) -> &[ImageFacts<'a>] {
         let at = finding.primary.span;
         let found = self.0.range(..=Span { end: u32::MAX, ..at }).next_back();
@@ -30,8 +30,8 @@ impl<'a> Decisions<'a> {
         found.map_or(&[], |(_, images)| images)
     }
 
-    /// The worst that a finding can be. What becomes of an image that only a flag or an annotation names is another
-    /// program's business.
+    /// Returns the highest severity that a finding can have. If only a flag or an annotation names an image, another
+    /// program decides what becomes of it.
     pub(in crate::rules) fn most(&self, finding: &Finding) -> Severity {
         let mentioned = self.at(finding).iter().any(|facts| facts.pod.origin == PodOrigin::Mention);
         if mentioned { Severity::Note } else { Severity::Error }

@@ -14,7 +14,7 @@ pub const ALL: &str = "all";
 pub enum Level {
     /// The rule does not run.
     Off,
-    /// Everything that it finds has this severity; a rule that is off by default runs.
+    /// All findings of the rule have this severity; a rule that is off by default runs.
     At(Severity),
 }
 
@@ -42,7 +42,7 @@ pub enum LevelError {
     /// The id matches no rule.
     #[error("{}", unknown(.0))]
     Unknown(String),
-    /// Two levels for one rule.
+    /// A rule is given two levels.
     #[error("`{0}` has two severities; remove one of them")]
     Twice(String),
 }

@@ -13,7 +13,7 @@ pub struct Meta {
     pub severity: Severity,
     /// Whether the rule runs by default.
     pub enabled: bool,
-    /// Version that brought the rule.
+    /// The version that introduced the rule.
     pub since: &'static str,
     /// Whether the rule needs answers of the registry.
     pub online: bool,
@@ -32,10 +32,10 @@ pub enum PageError {
     /// A line that is not `key: value`, or a key that is unknown or written twice.
     #[error("unexpected front matter line `{0}`")]
     Line(&'static str),
-    /// A key that every page needs.
+    /// A key that every page needs is missing.
     #[error("the front matter lacks `{0}`")]
     Missing(&'static str),
-    /// A value that the key cannot have.
+    /// A value is not valid for its key.
     #[error("the front matter has a wrong value for `{0}`")]
     Value(&'static str),
 }
@@ -43,8 +43,8 @@ pub enum PageError {
 const KEYS: [&str; 7] = ["id", "title", "severity", "since", "online", "fix", "enabled"];
 
 impl Meta {
-    /// Reads a page: `key: value` lines between two `---` lines, each of the keys once, then Markdown. Only
-    /// `enabled` may be left out: it is `true`.
+    /// Reads a page: `key: value` lines between two `---` lines, each key once, then Markdown. Only `enabled` may be
+    /// left out: it is `true`.
     pub fn parse(page: &'static str) -> Result<Self, PageError> {
         let rest = page.strip_prefix("---\n").ok_or(PageError::NoFrontMatter)?;
         let (front, body) = rest.split_once("\n---\n").ok_or(PageError::NoFrontMatter)?;

@@ -27,8 +27,8 @@ fn lie_together(cx: &Context<'_>, a: SourceId, b: SourceId) -> bool {
     is_within(a, b) || is_within(b, a)
 }
 
-/// A pull secret at hand that the pod does not name, best first: one with a credential for the image, else one whose
-/// content is not to be seen.
+/// Returns a pull secret at hand that the pod does not name, best first: one with a credential for the image,
+/// otherwise one whose content is unknown.
 pub(crate) fn unnamed<'a>(cx: &Context<'a>, facts: &ImageFacts<'_>) -> Option<&'a Secret> {
     let image = facts.reference()?;
     let opens = |secret: &Secret| match &secret.content {

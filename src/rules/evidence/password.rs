@@ -56,7 +56,7 @@ const SAYS_SO: &[&str] = &[
     "notreal",
 ];
 
-/// Whether a credential is an example's, or one that is filled in later.
+/// Whether a credential is an example's, or one to be filled in later.
 pub(crate) fn is_stand_in(credential: &Credential) -> bool {
     let password = credential.password.expose().trim_matches(['\n', '\r', '\0', ' ']);
     let letters: String = password.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
@@ -68,8 +68,8 @@ pub(crate) fn is_stand_in(credential: &Credential) -> bool {
         || SAYS_SO.iter().any(|word| letters.starts_with(word))
 }
 
-/// Whether a user is what a shell leaves of a robot account of Harbor: `robot$ci` in double quotes becomes `robot`, and
-/// `robot$shop+ci`, the one of a project, `robot+ci`.
+/// Whether a user is what a shell leaves of a robot account of Harbor: `robot$ci` in double quotes becomes `robot`,
+/// and a project's `robot$shop+ci` becomes `robot+ci`.
 pub(crate) fn is_cut_robot(credential: &Credential) -> bool {
     let user = credential.username.expose();
     user.ends_with("robot") || user.starts_with("robot+")

@@ -1,9 +1,9 @@
-//! Places in registries that are shut down or frozen, each with the date and what took its place. A place that still
-//! gets new images has no business here.
+//! Places in registries that are shut down or frozen, each with the date and its replacement. A place that still
+//! gets new images does not belong here.
 
 use crate::image::reference::Reference;
 
-/// A part of a registry that nobody updates any more.
+/// A part of a registry that is no longer updated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Retired {
     /// `registry[/repository-prefix]`, cut at a `/`.

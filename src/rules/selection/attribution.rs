@@ -13,21 +13,22 @@ use crate::rules::registry_typo::{self, RegistryTypo};
 use crate::rules::undefined_service_account::{self, UndefinedServiceAccount};
 use crate::rules::{Context, ImageFacts, Rule};
 
-/// The rule that an image's verdict belongs to.
+/// The rule that reports an image's verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Attribution {
     /// Reported by `image-not-found`.
     NotFound,
     /// `access-denied`: a credential of the pod was sent and refused.
     CredentialRefused(Denial),
-    /// `access-denied`: to `HEAD` the registry answers 403, to `GET` it gives the image.
+    /// `access-denied`: the registry answers 403 to `HEAD`, and returns the image to `GET`.
     HeadRefused,
     /// `access-denied`: the registry refuses without asking for a credential, so that none is ever sent.
     NeverAsked,
     /// Reported by `expired-credentials`: every credential that was sent is refused and contains an expiry time that
     /// has passed.
     Expired,
-    /// `public-image-broken-by-secret`: the same, and without any credential the image can be pulled.
+    /// `public-image-broken-by-secret`: a credential was refused, and without any credential the image can be
+    /// pulled.
     PublicBroken,
     /// `no-credentials-for-registry`: the pod has pull secrets, and none of their keys has a credential for the image.
     NoMatchingKey(Option<Denial>),
@@ -41,7 +42,7 @@ pub(crate) enum Attribution {
     NodeConfig,
     /// `unverified-image`: the registry gave no usable answer.
     NoAnswer(Unknown),
-    /// `unverified-image`: a pull secret's content is not to be seen.
+    /// `unverified-image`: a pull secret's content is unknown.
     HiddenSecret,
 }
 
@@ -72,7 +73,7 @@ pub(crate) fn attribute(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Attr
         }),
         Cause::Denied(denial) => no_credential(cx, facts, Some(denial)),
         Cause::ServiceAccountUnknown => no_credential(cx, facts, last_denial(facts)),
-        // A secret that nothing produces is `undefined-pull-secret`'s.
+        // A secret that nothing produces belongs to `undefined-pull-secret`.
         Cause::SecretUnknown => (!has_secret_in(facts, &[SecretState::Missing])).then_some(Attribution::HiddenSecret),
         // Not asked because the operator chose so: the summary shows how many.
         Cause::Unknown(Unknown::Offline) => None,
@@ -108,18 +109,19 @@ fn no_credential(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Option<Denial
     if has_secret_in(facts, &[SecretState::Readable, SecretState::Supplied]) {
         return Some(Attribution::NoMatchingKey(denial));
     }
-    // The pod is refused as long as its service account is not there, and may get its pull secrets together with it.
+    // The pod is refused as long as its service account does not exist, and may get its pull secrets together with
+    // it.
     let runs = cx.settings.runs_in(facts.image.text.span.source, UndefinedServiceAccount.meta());
     (!(runs && undefined_service_account::refuses_pod(cx, facts))).then_some(Attribution::NoCredential(denial))
 }
 
-/// Whether the registry gives by `GET` what it refuses to `HEAD`.
+/// Whether the registry returns to `GET` what it refuses to `HEAD`.
 fn is_refused_by_head(facts: &ImageFacts<'_>) -> bool {
     let explained = facts.judged.answer.as_ref().and_then(|answer| answer.explained.as_ref());
     matches!(explained, Some(Outcome::Found(_))) && last_denial(facts) == Some(Denial::Denied)
 }
 
-/// Whether every attempt was refused before anybody asked for a credential.
+/// Whether every attempt was refused before the registry asked for a credential.
 fn is_never_asked(facts: &ImageFacts<'_>) -> bool {
     let attempts = facts.judged.answer.as_ref().map(|answer| answer.attempts.as_slice()).unwrap_or_default();
     let bare = |outcome: &Outcome| matches!(outcome, Outcome::Denied(_, evidence) if evidence.bare);
@@ -136,7 +138,7 @@ pub(crate) fn is_expired(cx: &Context<'_>, entry: &Entry) -> bool {
     cx.settings.now.is_some_and(|now| expiry().is_some_and(|expiry| expiry <= now))
 }
 
-/// Whether the registry was seen to give the image to anyone.
+/// Whether the registry was seen to return the image to anyone.
 fn is_public(facts: &ImageFacts<'_>) -> bool {
     let anonymous = facts.judged.answer.as_ref().and_then(|answer| answer.anonymous.as_ref());
     matches!(anonymous, Some(Outcome::Found(Manifest { defect: None, .. })))
@@ -155,7 +157,7 @@ fn has_secret_in(facts: &ImageFacts<'_>, states: &[SecretState]) -> bool {
     facts.judged.pull.secrets.iter().any(|secret| states.contains(&secret.state))
 }
 
-/// The credentials that are really sent: runtimes send nothing for an empty user name.
+/// Returns the credentials that are really sent: runtimes send nothing for an empty user name.
 pub(crate) fn sent_credentials<'a>(facts: &ImageFacts<'a>) -> impl Iterator<Item = &'a CandidateCredential> + use<'a> {
     facts.judged.pull.credentials.iter().filter(|candidate| !candidate.credential.is_anonymous())
 }
@@ -180,8 +182,9 @@ fn last_denial(facts: &ImageFacts<'_>) -> Option<Denial> {
     })
 }
 
-/// Whether a pull secret that the kubelet passes over may do the image no harm: it was shown to be pullable, is never
-/// pulled, its pods are made by a controller that may pull with something else, or the nodes have credentials for it.
+/// Whether a pull secret that the kubelet ignores may be harmless for the image: it was shown to be pullable, it is
+/// never pulled, its pods are made by a controller that may pull with something else, or the nodes have credentials
+/// for it.
 pub(crate) fn is_harmless(facts: &ImageFacts<'_>) -> bool {
     let node = is_pulled_by_node(facts) || facts.judged.pull.credentials.iter().any(|it| it.secret.is_none());
     matches!(facts.judged.verdict, Verdict::Pullable(_) | Verdict::NotPulled)
@@ -189,7 +192,7 @@ pub(crate) fn is_harmless(facts: &ImageFacts<'_>) -> bool {
         || node && !matches!(facts.judged.verdict, Verdict::Fails(_))
 }
 
-/// Whether the nodes may pull it with credentials of their own, which are not to be seen here.
+/// Whether the nodes may pull it with credentials of their own, which pullcheck cannot see.
 pub(crate) fn is_pulled_by_node(facts: &ImageFacts<'_>) -> bool {
     facts.judged.pull.blind.iter().any(|blind| matches!(blind, Blind::Node(_)))
 }

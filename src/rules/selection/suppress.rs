@@ -18,7 +18,7 @@ pub struct Filtered {
     pub baseline: BaselineUse,
 }
 
-/// Takes out what the inputs and the baseline filtered, and reports suppressions that silence nothing.
+/// Removes the findings that the inputs and the baseline silence, and reports suppressions that silence nothing.
 pub fn suppress(cx: &Context<'_>, findings: Vec<Finding>) -> Filtered {
     let mut filtered = Filtered { reported: findings, ..Filtered::default() };
     if !cx.settings.no_suppressions {
@@ -42,7 +42,7 @@ pub fn suppress(cx: &Context<'_>, findings: Vec<Finding>) -> Filtered {
 }
 
 impl Filtered {
-    /// The baseline takes what is not to be kept.
+    /// The baseline takes the findings that are removed.
     fn keep(&mut self, mut keep: impl FnMut(&Finding) -> bool) {
         let (kept, known): (Vec<_>, Vec<_>) = std::mem::take(&mut self.reported).into_iter().partition(|it| keep(it));
         self.reported = kept;
