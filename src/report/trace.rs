@@ -366,7 +366,7 @@ impl<'a> House<'a> {
         found.next().is_none().then(|| (one.text.span, one.text.value.clone()))
     }
 
-    /// The kustomizations whose rendered form is among the sources, and all that they may be built from.
+    /// Returns the kustomizations whose rendered form is among the sources, and all that they may be built from.
     fn kustomizations(&self) -> Vec<Kustomization> {
         if !self.sources.iter().any(|(_, source)| matches!(source.origin(), SourceOrigin::Rendered(_))) {
             return Vec::new();

@@ -8,7 +8,7 @@ use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/duplicate-key.md")));
 
-/// Keys whose duplicates have no content to merge.
+/// Keys whose value is a scalar, so that duplicates have nothing to join.
 const SCALARS: &[&str] = &[
     "kind",
     "type",

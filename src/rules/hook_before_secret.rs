@@ -126,7 +126,7 @@ mod tests {
             (0, None, true),
             (0, before(1), true),
             (0, before(-1), false),
-            // Whether `regcred` is created before `web`.
+            // `regcred` sorts before `web`.
             (0, before(0), false),
             (-5, before(-5), false),
             (-6, before(-5), true),

@@ -35,7 +35,7 @@ impl Rule for InvalidHostsToml {
     }
 }
 
-/// An image of a registry whose `hosts.toml` contains entries that cannot be used.
+/// Reports an image of a registry whose `hosts.toml` contains entries that cannot be used.
 fn unusable(facts: &ImageFacts<'_>) -> Option<Finding> {
     let registry = facts.reference()?.registry();
     let answer = facts.judged.answer.as_deref()?;

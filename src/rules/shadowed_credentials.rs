@@ -78,7 +78,7 @@ fn span_of(
     Some(held.key_span(entry))
 }
 
-/// Returns a path that ends within a component of the image's repository, so that it was probably not meant for it.
+/// Reports a path that ends within a component of the image's repository, so that it was probably not meant for it.
 fn crossing(cx: &Context<'_>, held: &ReadableSecret<'_>, entry: &Entry) -> Option<Finding> {
     let key = index_key(&entry.key)?;
     let (_, path) = key.split_once('/')?;
@@ -103,7 +103,7 @@ fn crossing(cx: &Context<'_>, held: &ReadableSecret<'_>, entry: &Entry) -> Optio
     )
 }
 
-/// Returns two keys of one secret with the same index key: the kubelet iterates over them in Go's random order.
+/// Reports two keys of one secret with the same index key: the kubelet iterates over them in Go's random order.
 fn in_random_order(cx: &Context<'_>, held: &ReadableSecret<'_>) -> Vec<Finding> {
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();

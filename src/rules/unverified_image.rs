@@ -126,7 +126,7 @@ fn no_answer(facts: &ImageFacts<'_>, unknown: Unknown) -> Option<String> {
     })
 }
 
-/// Returns another host that the registry refers to, for a token or by a redirect, and that is not contacted.
+/// Another host that the registry refers to, for a token or by a redirect, and that is not contacted.
 struct Onward<'a> {
     host: &'a str,
     /// Whether no option allows contacting the host: a link-local address, or the metadata service of a cloud.
@@ -289,7 +289,7 @@ fn hidden_secret(facts: &ImageFacts<'_>) -> Option<(String, String)> {
     ))
 }
 
-/// Returns the program that adds pull secrets, which pullcheck cannot see.
+/// Returns message and help if something adds pull secrets, which pullcheck cannot see.
 fn patched(facts: &ImageFacts<'_>, registry: &str) -> Option<(String, String)> {
     let what = facts.judged.pull.blind.iter().find_map(|blind| match blind {
         Blind::Patched(what) => Some(what),

@@ -38,7 +38,7 @@ impl Rule for WrongSecretType {
     }
 }
 
-/// The pods that pull with a secret.
+/// How a secret is used as a pull secret.
 struct Uses {
     /// The places that name it as a pull secret.
     references: BTreeSet<Span>,

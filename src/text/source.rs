@@ -34,7 +34,7 @@ impl Span {
     }
 }
 
-/// A value with the place it was written at.
+/// A value with its place in the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spanned<T> {
     /// The value at that place.
@@ -80,9 +80,9 @@ pub enum SourceOrigin {
     Stdin,
     /// The output of a tool.
     Rendered(Rendering),
-    /// A file that an option names, and no input.
+    /// A file that an option names, and that is not an input.
     Operator,
-    /// An entry of a folder that is not followed: there is only its name.
+    /// An entry of a folder that is not followed: only its name is known.
     PassedOver,
 }
 
@@ -91,7 +91,7 @@ pub enum SourceOrigin {
 pub struct Rendering {
     /// The tool, as a user would call it: `helm template`, `kubectl kustomize`, `kustomize build`.
     pub tool: &'static str,
-    /// The folder of the chart or kustomization, as names of sources are written; `.` for the current one.
+    /// The folder of the chart or kustomization, written like the names of sources; `.` for the current one.
     pub folder: String,
 }
 
@@ -114,7 +114,8 @@ struct Counts {
 }
 
 impl Counts {
-    /// Every byte that does not continue a character begins one; a four-byte character is two units of UTF-16.
+    /// Adds bytes. Every byte that does not continue a character begins one; a four-byte character is two units of
+    /// UTF-16.
     fn add(self, bytes: &[u8]) -> Self {
         let begun = bytes.iter().filter(|&&byte| byte & 0xc0 != 0x80).count() as u32;
         let pairs = bytes.iter().filter(|&&byte| byte >= 0xf0).count() as u32;
@@ -138,7 +139,7 @@ impl Source {
         }
     }
 
-    /// A source of which there is only the name: it could not be read, or is not text.
+    /// Creates a source without text: it could not be read, or is not text.
     pub fn unreadable(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -179,7 +180,7 @@ impl Source {
         self.text.as_deref().unwrap_or_default()
     }
 
-    /// Whether there is text to point into.
+    /// Whether the source has text to point into.
     pub fn is_readable(&self) -> bool {
         self.text.is_some()
     }
@@ -216,8 +217,8 @@ impl Source {
         marks[offset / MARK].add(&bytes[offset / MARK * MARK..offset])
     }
 
-    /// The characters from one byte offset to a later one. Nearly all lines are short: counting them takes less than
-    /// counting from the marks.
+    /// Returns the characters from one byte offset to a later one. Nearly all lines are short, so counting them
+    /// takes less time than counting from the marks.
     fn chars_between(&self, start: usize, end: usize) -> u32 {
         match self.text().as_bytes().get(start..end) {
             Some(bytes) if bytes.len() < MARK => Counts::default().add(bytes).chars,
@@ -225,7 +226,7 @@ impl Source {
         }
     }
 
-    /// The position of a byte offset into the text.
+    /// Returns the position of a byte offset into the text.
     fn position(&self, offset: u32) -> Position {
         let starts = self.line_starts();
         let line = starts.partition_point(|&start| start <= offset).max(1) - 1;
@@ -260,7 +261,8 @@ impl Source {
         &self.text()[self.line_range(line)]
     }
 
-    /// The file's bytes for a range of the text: the same range, unless the file is UTF-16 or no valid UTF-8.
+    /// Returns the file's bytes for a range of the text: the same range, unless the file is UTF-16 or not valid
+    /// UTF-8.
     fn file_bytes(&self, offset: u32) -> u64 {
         match self.encoding {
             Encoding::Utf8 => u64::from(offset),
@@ -318,7 +320,7 @@ impl Sources {
         self.all.len() - self.beside - passed_over
     }
 
-    /// The source of an id that this collection gave out.
+    /// Returns the source with an id that this collection assigned.
     pub fn get(&self, id: SourceId) -> &Source {
         &self.all[id.0 as usize]
     }
@@ -333,7 +335,7 @@ impl Sources {
         self.all.len()
     }
 
-    /// Whether there is none.
+    /// Whether the collection is empty.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }

@@ -301,7 +301,7 @@ impl<'a> Eval<'a> {
         }
     }
 
-    /// Returns a value after its cost is paid.
+    /// Subtracts the cost of a value; the result is unknown if the budget is used up or the text is too long.
     fn counted(&mut self, value: Value) -> Value {
         if let Value::Text(parts) = &value {
             self.spend(cost(parts));

@@ -42,7 +42,7 @@ pub fn suppress(cx: &Context<'_>, findings: Vec<Finding>) -> Filtered {
 }
 
 impl Filtered {
-    /// The baseline takes the findings that are removed.
+    /// Moves the findings that `keep` rejects to those that the baseline silences.
     fn keep(&mut self, mut keep: impl FnMut(&Finding) -> bool) {
         let (kept, known): (Vec<_>, Vec<_>) = std::mem::take(&mut self.reported).into_iter().partition(|it| keep(it));
         self.reported = kept;

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 /// One of Go's two standard encodings. Both ignore `\r` and `\n` anywhere and accept non-zero trailing bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Padding {
-    /// `base64.StdEncoding`: `=` fills the last group. What the API server reads `data:` of a Secret with.
+    /// `base64.StdEncoding`: `=` fills the last group. The API server reads `data:` of a Secret with it.
     Required,
     /// `base64.RawStdEncoding`: no `=` at all.
     Forbidden,
@@ -19,10 +19,10 @@ pub enum Padding {
 #[error("illegal base64 data at input byte {0}")]
 pub struct CorruptInput(pub usize);
 
-/// `Encoding.DecodeString` with the standard alphabet.
+/// Decodes like `Encoding.DecodeString` with the standard alphabet.
 ///
 /// # Errors
-/// At the byte that Go names, which is not always the first wrong one.
+/// At the byte that Go reports, which is not always the first wrong one.
 pub fn decode(text: &[u8], padding: Padding) -> Result<Zeroizing<Vec<u8>>, CorruptInput> {
     let mut out = Zeroizing::new(Vec::with_capacity(text.len() / 4 * 3 + 3));
     let mut at = 0;

@@ -3,7 +3,7 @@
 
 use super::utf8::decode_rune;
 
-/// `ErrBadPattern`: the pattern is malformed, and the kubelet takes the key as no match.
+/// `ErrBadPattern`: the pattern is malformed, and for the kubelet the key does not match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BadPattern;
 
@@ -20,7 +20,7 @@ pub(crate) fn matches(mut pattern: &[u8], mut name: &[u8]) -> Result<bool, BadPa
         if star && chunk.is_empty() {
             return Ok(!name.contains(&b'/'));
         }
-        // The last chunk must use the name up, or a star before it could still match later.
+        // The last chunk must use up the name, or a star before it could still match later.
         if let Some(left) = match_chunk(chunk, name)?
             && (left.is_empty() || !pattern.is_empty())
         {

@@ -1,5 +1,5 @@
-//! Values that another program replaces before the kubelet sees them: of images, names, namespaces, registry keys
-//! and credentials.
+//! Values that another program replaces before the kubelet sees them: images, names, namespaces, registry keys and
+//! credentials.
 //!
 //! Such a value is skipped and reported as skipped, never judged: neither its syntax nor its registry reveals
 //! anything about the image that will run. A placeholder for a credential is never sent.
@@ -28,7 +28,8 @@ pub fn is_placeholder(text: &str) -> bool {
 /// github.repository }}` became, and no runtime accepts it. There, only a word that reads as a name for a part is
 /// taken for one.
 pub fn looks_unfilled(text: &str) -> bool {
-    // `{IMAGE}`, `@IMAGE@`, `%IMAGE%`: what Bazel, autoconf and others fill in. No reference has these characters there.
+    // `{IMAGE}`, `@IMAGE@`, `%IMAGE%`: filled in by Bazel, autoconf and others. A reference cannot have these
+    // characters there.
     let between = |open: char, close: char| {
         let inner = text.split_once(open).and_then(|(_, rest)| rest.split_once(close));
         inner.is_some_and(|(name, _)| token::is_name(name))
@@ -54,7 +55,7 @@ pub fn is_unfilled_secret(text: &str) -> bool {
     token::is_in(text) || token::is_whole(text)
 }
 
-/// Whether everything but the capitals is written: a repository behind its host, and a tag or a digest.
+/// Whether everything except the capitals is written out: a repository after its host, and a tag or a digest.
 fn is_written_out(text: &str) -> bool {
     let (name, digest) = text.split_once('@').map_or((text, None), |(name, digest)| (name, Some(digest)));
     let Some((first, rest)) = name.split_once('/') else { return false };
@@ -64,7 +65,8 @@ fn is_written_out(text: &str) -> bool {
     !components(first).any(words::is_capital) && (pinned || tag.is_some_and(is_plain))
 }
 
-/// `REGION-docker.pkg.dev`, `ACCOUNT_ID.dkr.ecr.REGION.amazonaws.com`: host names have no case, and nobody shouts these.
+/// `REGION-docker.pkg.dev`, `ACCOUNT_ID.dkr.ecr.REGION.amazonaws.com`: host names have no case, and nobody writes
+/// these in capitals.
 fn has_unfilled_host(text: &str) -> bool {
     let Some((host, _)) = text.split_once('/').filter(|(host, _)| host.contains('.')) else { return false };
     host.split(['.', '-', ':']).any(words::is_part)
@@ -75,12 +77,12 @@ fn is_digest(text: &str) -> bool {
     text.len() >= 32 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// Path components, tag and digest of whatever the text is.
+/// Returns path components, tag and digest of any text.
 fn components(text: &str) -> impl Iterator<Item = &str> {
     text.split(['/', ':', '@'])
 }
 
-/// `$IMAGE_URL`: a shell variable, which envsubst fills in.
+/// Whether a text contains a shell variable such as `$IMAGE_URL`, which envsubst fills in.
 fn starts_variable(text: &str) -> bool {
     text.match_indices('$')
         .any(|(at, _)| text[at + 1..].chars().next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_'))

@@ -38,12 +38,12 @@ enum Inner {
     Name,
     /// A name with an optional addition: a default, a filter.
     Expression,
-    /// Words, blanks around them.
+    /// Words, with blanks around them.
     Words,
 }
 
 impl Inner {
-    /// No opening character is among them, which keeps the search linear.
+    /// The text contains no opening character, which keeps the search linear.
     fn has(self, c: char) -> bool {
         match self {
             Self::Name => c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'),
@@ -77,7 +77,7 @@ fn is_delimited(text: &str, open: &str, close: &str, inner: Inner) -> bool {
     })
 }
 
-/// `<path:kv/data/registry#token>`, with its filters.
+/// Whether a value is `<path:kv/data/registry#token>`, with optional filters.
 fn has_vault_path(text: &str) -> bool {
     text.match_indices("<path:").any(|(at, open)| {
         let rest = &text[at + open.len()..];
@@ -95,7 +95,7 @@ fn has_reference(text: &str) -> bool {
     })
 }
 
-/// Whether the whole of a value is a token: what could as well be chance inside of one.
+/// Whether the whole value is a token that inside of a value could be chance.
 pub(super) fn is_whole(text: &str) -> bool {
     let is_between = text.len() > 1 && text.starts_with('<') && text.ends_with('>');
     let angles = is_between.then(|| text.trim_start_matches('<').trim_end_matches('>'));
@@ -129,7 +129,7 @@ pub(super) fn is_name_between(text: &str, open: &str, close: &str) -> bool {
     inner.is_some_and(|inner| is_name(inner) && inner.bytes().any(|b| b.is_ascii_alphabetic()))
 }
 
-/// The name of a variable.
+/// Whether a text is the name of a variable.
 pub(super) fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
 }

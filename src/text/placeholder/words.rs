@@ -37,7 +37,7 @@ pub(super) fn is_marker(component: &str) -> bool {
     MARKERS.contains(&component) || component.contains('_') && words.all(|word| PARTS.contains(&word))
 }
 
-/// Whether a component is in capitals and names what belongs there: `PROJECT`, `PROJECT-ID`, `MYORG`, and all that is
+/// Whether a component is in capitals and names what belongs there: `PROJECT`, `PROJECT-ID`, `MYORG`, and anything
 /// written like a variable.
 pub(super) fn is_part(component: &str) -> bool {
     let is_known = |word: &str| {
@@ -51,20 +51,20 @@ fn is_all_x(word: &str) -> bool {
     word.bytes().all(|b| b == b'X')
 }
 
-/// Whether a component is in capitals: two of them at least.
+/// Whether a component is in capitals, at least two of them.
 pub(super) fn is_capital(component: &str) -> bool {
     component.len() > 1
         && component.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))
         && component.bytes().any(|b| b.is_ascii_uppercase())
 }
 
-/// Whether a value is written like a variable, of letters alone: what generates passwords has digits in them.
+/// Whether a value is written like a variable, of letters alone: generated passwords have digits in them.
 pub(super) fn is_underscored(value: &str) -> bool {
     let is_word = |word: &str| word.len() > 1 && word.bytes().all(|b| b.is_ascii_uppercase());
     value.contains('_') && value.split('_').all(is_word)
 }
 
-/// Whether a value is what a login is made of, by its name.
+/// Whether a value is the name of a part of a login.
 pub(super) fn is_part_of_login(value: &str) -> bool {
     ["AUTH", "CREDENTIALS", "LOGIN", "PASS", "PASSWD", "PASSWORD", "SECRET", "TOKEN", "USER", "USERNAME"]
         .contains(&value)

@@ -30,7 +30,7 @@ enum State {
 /// How a chunk's first document ended: kubectl reads no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
-    /// There is none: blanks and comments.
+    /// The chunk has no document, only blanks and comments.
     Empty,
     /// The document ends with the chunk.
     Whole,
@@ -58,8 +58,8 @@ impl<'g, 't> Grammar<'g, 't> {
         }
     }
 
-    /// Reads the first document into the builder's tree. What follows its end is not looked at, as kubectl does not. The
-    /// second part of the answer is why the decoder refuses what the parser took.
+    /// Reads the first document into the builder's tree. Text after its end is not read, as in kubectl. The second
+    /// part of the result is why the decoder refuses what the parser accepted.
     pub(super) fn read(mut self) -> Result<(End, Option<Failure>), Failure> {
         let end = self.read_document();
         let refused = self.builder.finish(self.scanner.owned, self.scanner.comments);
@@ -168,13 +168,13 @@ impl<'g, 't> Grammar<'g, 't> {
         self.state = self.states.pop().unwrap_or(State::DocumentEnd);
     }
 
-    /// An empty scalar, and the state behind it.
+    /// Adds an empty scalar, and enters the state after it.
     fn empty(&mut self, at: u32, state: State) -> Result<(), Failure> {
         self.state = state;
         self.builder.empty(at, Properties::default())
     }
 
-    /// A node, and the state behind it.
+    /// Adds a node, and enters the state after it.
     fn node_then(&mut self, state: State, block: bool, indentless: bool) -> Result<(), Failure> {
         self.states.push(state);
         self.node(block, indentless)
@@ -357,7 +357,7 @@ impl<'g, 't> Grammar<'g, 't> {
         let token = self.scanner.peek()?;
         match token.kind {
             Kind::Value | Kind::FlowEntry | Kind::FlowSequenceEnd => {
-                // The decoder takes the token, so that the `:` of `[? : x]` is gone.
+                // The decoder consumes the token, so that the `:` of `[? : x]` is gone.
                 self.scanner.skip();
                 self.empty(token.end, State::FlowSequencePairValue)
             }

@@ -6,7 +6,7 @@ use crate::text::yaml::scan::{Failure, Text};
 use crate::text::yaml::tree::Tree;
 use crate::text::yaml::tree::build::{Builder, Layout, Properties};
 
-/// Reads one value that [`crate::text::go::json::first`] let through.
+/// Reads one value that [`crate::text::go::json::first`] accepted.
 pub(super) fn read(text: &str, tree: &mut Tree) -> Result<Option<Failure>, Failure> {
     let mut builder = Builder::new(text, tree);
     let mut owned = Vec::new();

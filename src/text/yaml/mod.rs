@@ -1,8 +1,8 @@
 //! YAML and JSON as trees with exact spans.
 //!
-//! The text is cut at document boundaries ([`split`]), each piece is scanned and parsed into a flat arena as kubectl's
-//! decoder does it ([`parse`]), and [`Node`] reads it the way Kubernetes does: YAML 1.1 scalars ([`scalar`]), aliases,
-//! merge keys, the last of duplicate keys. Nothing outside this folder knows the parser.
+//! The text is cut at document boundaries ([`split`]), and each piece is scanned and parsed into a flat arena as
+//! kubectl's decoder does it ([`parse`]). [`Node`] reads it the way Kubernetes does: YAML 1.1 scalars ([`scalar`]),
+//! aliases, merge keys, the last of duplicate keys. Nothing outside this folder uses the parser.
 
 mod grammar;
 mod json;
@@ -29,11 +29,11 @@ use crate::text::yaml::scalar::Scalar;
 use crate::text::yaml::scan::Text;
 use crate::text::yaml::tree::{NodeKind, RawNode, ScalarType, Tree};
 
-/// Aliases that may be followed while one document is read. A bomb of nested aliases would otherwise make a small file
-/// as large as it likes; real manifests follow a few dozen.
+/// How many aliases may be followed while one document is read. A bomb of nested aliases would otherwise make a
+/// small file as large as it likes; real manifests follow a few dozen.
 const ALIAS_BUDGET: u32 = 100_000;
 
-/// Merges within merges that are followed.
+/// How deep merges within merges are followed.
 const MAX_MERGES: u8 = 16;
 
 /// Which of two values is used if a mapping has a key and also merges one of that name.
@@ -42,8 +42,8 @@ pub enum MergeRule {
     /// The value that is written last, as in kubectl: go.yaml.in/yaml/v2 applies `<<` at its position.
     #[default]
     InOrder,
-    /// The mapping's own, as in kustomize: kyaml resolves merges before anything else (`RNode.DeAnchor`). It reads YAML
-    /// 1.2 too, in which `y`, `no` and `on` are strings, and prints those quoted.
+    /// The mapping's own value, as in kustomize: kyaml resolves merges before anything else (`RNode.DeAnchor`). It
+    /// also reads YAML 1.2, in which `y`, `no` and `on` are strings, and prints those quoted.
     OwnFirst,
 }
 
@@ -66,7 +66,7 @@ pub struct Document<'a> {
 pub struct Filling {
     /// The text after the replacement.
     pub text: String,
-    /// Whether its type is to be resolved, as that of a plain scalar; otherwise it is a string.
+    /// Whether the type is to be resolved, like that of a plain scalar; otherwise the value is a string.
     pub typed: bool,
     /// The names of the parameters, with the places of their values.
     pub parameters: Vec<Spanned<String>>,
@@ -77,11 +77,11 @@ impl<'a> Document<'a> {
         Self { source, base, text, tree, rule, aliases_left: Cell::new(ALIAS_BUDGET), filled: OnceCell::new() }
     }
 
-    /// From here on the scalars have these texts. A document is filled in once; what comes later has no effect.
+    /// Replaces the text of scalars. A document is filled in once; later calls have no effect.
     pub(crate) fn fill(&self, fillings: impl IntoIterator<Item = (Node<'a>, Filling)>) {
         let fillings: BTreeMap<u32, Filling> = fillings.into_iter().map(|(node, filling)| (node.id, filling)).collect();
         if !fillings.is_empty() {
-            // A second filling is not wanted.
+            // A second filling is ignored on purpose.
             let _ = self.filled.set(fillings);
         }
     }
@@ -96,7 +96,7 @@ impl<'a> Document<'a> {
         self.tree.comments.iter().map(|range| self.span(range.start, range.end))
     }
 
-    /// Whether more aliases were followed than any sane document has; what was read is then incomplete.
+    /// Whether more aliases were followed than a reasonable document has; what was read is incomplete then.
     pub fn is_alias_bomb(&self) -> bool {
         self.aliases_left.get() == 0
     }
@@ -172,7 +172,7 @@ impl<'a> Node<'a> {
         self.document.span(range.start, range.end)
     }
 
-    /// The document it belongs to.
+    /// The document that contains the node.
     pub fn document(self) -> &'a Document<'a> {
         self.document
     }
@@ -320,7 +320,7 @@ impl<'a> Node<'a> {
             let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-') || more.contains(&c);
             text.contains(|c: char| c.is_ascii_alphabetic()) && text.chars().all(is_name)
         };
-        // Without the blanks it is a list in a list, and in small letters a mapping.
+        // Without the blanks it is a list in a list, and in lower case a mapping.
         between("[[ ", " ]]").is_some_and(|text| is_of(text, &[' ', '$', '|', '"', '\'']))
             || between("{", "}")
                 .is_some_and(|text| is_of(text, &[]) && !text.contains(|c: char| c.is_ascii_lowercase()))
@@ -350,8 +350,8 @@ impl<'a> Node<'a> {
         })
     }
 
-    /// The entry of a key, as the reader of the document takes it ([`MergeRule`]): the last of duplicates, and what `<<`
-    /// brings in.
+    /// Returns the entry of a key, as the reader of the document chooses it ([`MergeRule`]): the last of duplicates,
+    /// and what `<<` merges.
     pub fn entry(self, key: &str) -> Option<Entry<'a>> {
         if !self.document.tree.merges {
             return self.entries().filter(|entry| entry.key.text() == Some(key)).last();
@@ -375,7 +375,7 @@ impl<'a> Node<'a> {
         own.or(merged)
     }
 
-    /// The entry of a key in the value of `<<`: of several mappings, the first that has it.
+    /// Returns the entry of a key in the value of `<<`; if that is several mappings, in the first that has it.
     fn merged_entry(self, key: &str, merges: u8) -> Option<Entry<'a>> {
         if self.is_sequence() {
             self.items().find_map(|item| item.entry_within(key, merges))

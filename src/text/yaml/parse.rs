@@ -1,6 +1,6 @@
-//! A stream to documents, one at a time, as kubectl takes it apart.
+//! A stream to documents, one at a time, as kubectl splits it.
 //!
-//! One arena is filled, handed out and reused, so that a file's memory is that of its largest document.
+//! One arena is filled, passed on and reused, so that a file's memory is that of its largest document.
 
 use std::ops::Range;
 
@@ -32,7 +32,7 @@ pub enum Piece<'a> {
 pub struct SyntaxError {
     /// The text to fix; the empty span at the point where the parser gave up.
     pub at: Span,
-    /// The document, or what is known of its extent.
+    /// The document, or the known part of its extent.
     pub document: Span,
     /// The message of the decoder.
     pub message: String,
@@ -47,7 +47,7 @@ pub fn read(source: SourceId, text: &str, parse_all: bool, sink: &mut dyn FnMut(
 /// Reads like [`read`], with another rule for merge keys than kubectl's.
 pub fn read_as(source: SourceId, text: &str, parse_all: bool, rule: MergeRule, sink: &mut dyn FnMut(Piece<'_>)) {
     let mut reader = Reader { source, text, rule, tree: Tree::default(), json_fault: None, sink };
-    // kubectl takes it off each file before anything else (`FileVisitor` of k8s.io/cli-runtime, v0.36.3).
+    // kubectl removes it from each file before anything else (`FileVisitor` of k8s.io/cli-runtime, v0.36.3).
     let mut start = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     if let Some(stream) = json_stream(&text[start..]) {
         let base = start;
@@ -65,11 +65,11 @@ pub fn read_as(source: SourceId, text: &str, parse_all: bool, rule: MergeRule, s
     }
 }
 
-/// Reads one document through a mask of its length: what the mask hides is read as the mask has it, everything else as
-/// it is written.
+/// Reads one document through a mask of its length: masked text is read as the mask has it, everything else as
+/// written.
 ///
 /// # Errors
-/// It cannot be read with the mask either; the byte offset at which the parser gives up.
+/// The document cannot be read with the mask either; the byte offset at which the parser gives up.
 pub(crate) fn read_masked(at: Span, text: &str, mask: &str, sink: &mut dyn FnMut(&Document<'_>)) -> Result<(), usize> {
     let mut tree = Tree::default();
     match Grammar::new(mask, Builder::new(mask, &mut tree)).read() {
@@ -108,7 +108,7 @@ impl Reader<'_, '_> {
         if let Some(refused) = &chunk.refused {
             let at = refused.start + base..refused.end + base;
             let message = format!("invalid Yaml document separator: {}", &self.text[at.clone()]);
-            // kubectl meets the line while it still reads the document before it, which is lost too.
+            // kubectl finds the line while it still reads the document before it, which is lost too.
             self.refuse(at, before..range.end, message);
         }
         let text = &self.text[range.clone()];
@@ -203,7 +203,7 @@ impl Reader<'_, '_> {
     }
 }
 
-/// The first character that YAML allows nowhere, by the ranges of `readerc.go`.
+/// Returns the first character that YAML allows nowhere, by the ranges of `readerc.go`.
 fn control_character(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let is_doubtful =

@@ -26,7 +26,7 @@ struct Piece {
 }
 
 impl Place {
-    /// The scalar as a whole, whatever is asked for: what is decoded further (base64) cannot be mapped back.
+    /// Always returns the scalar as a whole: text that is decoded further (base64) cannot be mapped back.
     pub const fn whole(span: Span) -> Self {
         Self { whole: span, pieces: Vec::new() }
     }
@@ -90,7 +90,7 @@ enum Style {
     DoubleQuoted,
 }
 
-/// The walk over what is written.
+/// The walk over the source text.
 struct Walk<'w> {
     written: &'w str,
     /// Offset of `written` in the source.
@@ -101,13 +101,13 @@ struct Walk<'w> {
 
 /// The next piece of the source.
 struct Token {
-    /// `None` for a line break that a backslash takes away.
+    /// `None` for a line break that a backslash removes.
     character: Option<char>,
     width: usize,
 }
 
 impl<'w> Walk<'w> {
-    /// `None` for a scalar that cannot be taken apart.
+    /// Returns `None` for a scalar that cannot be split into pieces.
     fn new(written: &'w str, base: usize) -> Option<Self> {
         let (style, start, end) = match written.as_bytes().first()? {
             b'|' | b'>' => (Style::Verbatim, written.find('\n')? + 1, written.len()),
@@ -168,7 +168,7 @@ fn push(pieces: &mut Vec<Piece>, text: Range<usize>, source: Range<usize>) {
     }
 }
 
-/// An escape of a double-quoted scalar (YAML 1.2 §5.7), which are JSON's and some more.
+/// An escape of a double-quoted scalar (YAML 1.2 §5.7): those of JSON and some more.
 fn escape(rest: &str) -> Option<Token> {
     let letter = rest.chars().nth(1)?;
     let digits = |count: usize| {

@@ -71,14 +71,14 @@ pub fn number(text: &str) -> Option<Number> {
         Some(_) => return Some(Number::Float(f64::NAN)),
         None => {}
     }
-    // A longer text is a number as rarely as it is short to check.
+    // A longer text is rarely a number, and would take long to check.
     if !text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'_' | b'a'..=b'f' | b'A'..=b'F' | b'x' | b'X' | b'o' | b'O')) {
         return None;
     }
     if text.starts_with('.') {
         return underscores_separate(text).then(|| float(&without_underscores(text))).flatten();
     }
-    // The decoder's quick look at the first character leaves these to nobody.
+    // The decoder's check of the first character excludes these from all types.
     if !text.starts_with(|first: char| first.is_ascii_digit() || first == '+' || first == '-') {
         return None;
     }

@@ -12,7 +12,7 @@ use memchr::memchr_iter;
 
 use crate::text::go::json;
 
-/// A stretch of the text that is parsed, or skipped, as a whole.
+/// A part of the text that is parsed, or skipped, as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chunk {
     /// Byte range in the text, its `---` included.
@@ -34,7 +34,7 @@ struct Signs {
     unusual: bool,
 }
 
-/// Cuts the text into chunks. `parse_all` skips nothing.
+/// Cuts the text into chunks. With `parse_all`, no chunk is skipped.
 pub fn split(text: &str, parse_all: bool) -> Vec<Chunk> {
     let bytes = text.as_bytes();
     let mut chunks = Vec::new();
@@ -45,7 +45,7 @@ pub fn split(text: &str, parse_all: bool) -> Vec<Chunk> {
         match bytes.get(at) {
             Some(b'-') if bytes[at..].starts_with(b"---") => {
                 let line_end = at + 3 + rest_of_line(&bytes[at + 3..]).len();
-                // kubectl keeps the line in a document of which it is the first.
+                // kubectl keeps the line if it is the first one of a document.
                 let is_empty = open.content >= at;
                 if at > open.range.start {
                     open.range.end = at;

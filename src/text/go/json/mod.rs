@@ -33,7 +33,7 @@ enum Expect {
     AfterValue,
 }
 
-/// `checkValid`: whether the text is one JSON value and nothing else.
+/// Checks like `checkValid` that the text is one JSON value and nothing else.
 pub(crate) fn check(data: &[u8]) -> Result<(), SyntaxError> {
     let mut scanner = Scanner { data, at: 0, open: Vec::new() };
     let mut expect = Expect::Value;
@@ -66,8 +66,8 @@ pub(crate) fn first(data: &[u8]) -> Result<Option<usize>, SyntaxError> {
     }
 }
 
-/// Whether Go takes `name` for the struct field `field`: equal but for case, and Unicode has two more characters
-/// (the long s and the Kelvin sign) that differ from an ASCII letter by case alone.
+/// Whether Go takes `name` for the struct field `field`: equal except for case. Unicode has two more characters (the
+/// long s and the Kelvin sign) that differ from an ASCII letter by case alone.
 pub(crate) fn folds_to(name: &str, field: &str) -> bool {
     let fold = |character: char| match character {
         'ſ' => 's',
@@ -80,7 +80,7 @@ pub(crate) fn folds_to(name: &str, field: &str) -> bool {
 struct Scanner<'d> {
     data: &'d [u8],
     at: usize,
-    /// The opening brackets that wait for their end.
+    /// The opening brackets that are not closed yet.
     open: Vec<u8>,
 }
 

@@ -17,7 +17,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// As Go's `UnmarshalTypeError` names it.
+    /// Returns the name in Go's `UnmarshalTypeError`.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Object => "object",
@@ -47,7 +47,7 @@ impl<'d> Reader<'d> {
         self.data.get(self.at).copied()
     }
 
-    /// The kind of the value that comes next.
+    /// Returns the kind of the next value.
     pub(crate) fn kind(&mut self) -> Kind {
         match self.peek() {
             Some(b'{') => Kind::Object,
@@ -150,14 +150,15 @@ impl<'d> Reader<'d> {
         start..self.at
     }
 
-    /// The string at a range that the reader gave out, quotes included.
+    /// Returns the string at a range that the reader returned, quotes included.
     pub(crate) fn text(&self, range: &Range<usize>) -> String {
         let quoted = self.data.get(range.clone()).unwrap_or_default();
         unquote(quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default())
     }
 }
 
-/// `unquoteBytes`: escapes resolved; every byte that is not UTF-8 and every half of a surrogate pair becomes U+FFFD.
+/// Unquotes like `unquoteBytes`: escapes are resolved; every byte that is not UTF-8 and every half of a surrogate
+/// pair becomes U+FFFD.
 pub(crate) fn unquote(raw: &[u8]) -> String {
     let mut out = String::with_capacity(raw.len());
     let mut rest = raw;
@@ -201,7 +202,7 @@ fn push_utf8(mut bytes: &[u8], out: &mut String) {
     }
 }
 
-/// The character of `\uXXXX`, or of two that make a surrogate pair, and how many bytes it takes.
+/// Returns the character of `\uXXXX`, or of two that make a surrogate pair, and the number of bytes that it takes.
 fn unicode_escape(text: &[u8]) -> (char, usize) {
     let first = four_digits(text).unwrap_or_default();
     if let Some(character) = char::from_u32(first) {

@@ -63,7 +63,7 @@ impl Scanner<'_> {
             if self.cursor.is_break(0) {
                 line_break = Some(self.cursor.read_line());
             } else if self.cursor.at(0) != 0 {
-                // Only a control character stops the line short of its end, and the document is refused for it.
+                // Only a control character ends the line early, and the document is refused for it.
                 self.cursor.advance(1);
             }
             self.scan_breaks(&mut indent, &mut breaks)?;

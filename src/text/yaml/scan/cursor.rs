@@ -1,4 +1,4 @@
-//! The place in the text that the scanner has reached.
+//! The scanner's position in the text.
 
 /// A position: its byte, and what the rules of indentation and of simple keys need to know about it, in characters.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +33,7 @@ impl<'t> Cursor<'t> {
         self.pos
     }
 
-    /// The byte offset; never behind the text.
+    /// Returns the byte offset, which is never after the end of the text.
     pub(super) fn offset(&self) -> u32 {
         self.pos.min(self.bytes.len()) as u32
     }
@@ -47,7 +47,7 @@ impl<'t> Cursor<'t> {
         Mark { offset: self.offset(), index, column: self.column(), line: self.line }
     }
 
-    /// The byte so many bytes further on; 0 behind the end.
+    /// Returns the byte so many bytes further on; 0 after the end.
     #[inline]
     pub(super) fn at(&self, ahead: usize) -> u8 {
         match self.bytes.get(self.pos + ahead) {
@@ -112,7 +112,7 @@ impl<'t> Cursor<'t> {
     /// Advances past the line break at this position, and returns the character that it is read as.
     pub(super) fn read_line(&mut self) -> char {
         let (width, read) = match (self.at(0), self.at(1), self.at(2)) {
-            // kubectl takes a carriage return before each line feed away first.
+            // kubectl removes a carriage return before each line feed first.
             (b'\r', b'\r', b'\n') => (3, '\n'),
             (b'\r', b'\n', _) => (2, '\n'),
             (0xc2, ..) => (2, '\n'),

@@ -1,4 +1,4 @@
-//! The characters that open, close and part collections and documents.
+//! The characters that open, close and separate collections and documents.
 
 use super::{Failure, Kind, MAX_DEPTH, Scanner, SimpleKey, Token};
 

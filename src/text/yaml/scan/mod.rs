@@ -1,8 +1,8 @@
-//! Characters to tokens, as kubectl has it done.
+//! Characters to tokens, as in kubectl.
 //!
-//! kubectl reads YAML with go.yaml.in/yaml/v2 (v2.4.3), the Go form of libyaml. This scanner takes and refuses the same
-//! texts with the same words; the behavior of `scannerc.go` there is the reference, its quirks included. Other than
-//! there, every token knows its bytes, and comments are kept.
+//! kubectl reads YAML with go.yaml.in/yaml/v2 (v2.4.3), the Go form of libyaml. This scanner accepts and refuses the
+//! same texts with the same messages; the behavior of `scannerc.go` there is the reference, its quirks included. In
+//! contrast to it, every token knows its bytes, and comments are kept.
 
 mod block;
 mod cursor;
@@ -80,7 +80,7 @@ pub(super) struct Tag {
 /// Why kubectl refuses a document, with the message of its decoder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failure {
-    /// Byte offset in the chunk of what is to be fixed.
+    /// Byte offset in the chunk of the text to fix.
     pub(super) at: usize,
     pub(super) message: String,
 }
@@ -107,7 +107,7 @@ pub(super) struct Scanner<'t> {
     cursor: Cursor<'t>,
     tokens: Vec<Token>,
     head: usize,
-    /// Tokens that were taken.
+    /// The number of tokens that were taken.
     taken: usize,
     /// Whether the head of the queue is known to be complete.
     ready: bool,
@@ -153,7 +153,7 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// The next token, which stays.
+    /// Returns the next token without taking it.
     #[inline]
     pub(super) fn peek(&mut self) -> Result<Token, Failure> {
         if !self.ready {
@@ -337,7 +337,7 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// Eats blanks, comments and line breaks.
+    /// Skips blanks, comments and line breaks.
     fn scan_to_next_token(&mut self) {
         loop {
             while self.cursor.at(0) == b' ' || (self.cursor.at(0) == b'\t' && (self.in_flow() || !self.key_allowed)) {
@@ -363,7 +363,7 @@ impl<'t> Scanner<'t> {
     }
 }
 
-/// kubectl names the line behind it; what is to be fixed is the line that has no `:`.
+/// kubectl names the line after it; the line to fix is the one without a `:`.
 fn no_colon(key: &SimpleKey) -> Failure {
     Failure::new(key.mark.offset, "could not find expected ':'")
 }

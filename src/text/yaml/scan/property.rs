@@ -169,7 +169,7 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    /// The version, as the text that it is.
+    /// Scans the version, and keeps it as text.
     fn scan_version(&mut self) -> Result<Text, Failure> {
         let start = self.cursor.offset();
         self.scan_version_number()?;

@@ -4,7 +4,7 @@ use super::cursor::Cursor;
 use super::{Failure, Kind, Scanner, Token};
 use crate::text::yaml::scan::Text;
 
-/// A value that is the source text itself as long as that is so.
+/// A value that is the source text itself for as long as possible.
 struct Value {
     start: usize,
     /// Start of the text that is not yet in `owned`.
@@ -126,7 +126,7 @@ impl Scanner<'_> {
             loop {
                 if cursor.is_blank() {
                     if broken && cursor.column() < indent && cursor.at(0) == b'\t' {
-                        // kubectl names the line of the tab, and so does this.
+                        // kubectl names the line of the tab, and so does this scanner.
                         let message = "found a tab character that violates indentation";
                         return Err(Failure::new(cursor.offset(), message));
                     }

@@ -9,7 +9,7 @@ use crate::text::go::utf8::decode_rune;
 use crate::text::yaml::scalar::{self, Scalar};
 use crate::text::yaml::scan::{Failure, Text};
 
-/// Nodes that one document may have: 28 bytes each. The largest object that a cluster stores has some 100,000.
+/// How many nodes one document may have: 28 bytes each. The largest object that a cluster stores has some 100,000.
 const MAX_NODES: usize = 4_000_000;
 
 /// `maxNestingDepth` of Go's JSON decoder, which reads what the YAML was converted to.
@@ -34,7 +34,7 @@ pub(in crate::text::yaml) struct Properties {
     pub(in crate::text::yaml) tag: Tag,
 }
 
-/// A tag, as far as it decides on a type.
+/// The tag of a node, as far as it decides on a type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in crate::text::yaml) enum Tag {
     #[default]
@@ -49,12 +49,12 @@ pub(in crate::text::yaml) enum Tag {
     Timestamp,
     Binary,
     Merge,
-    /// Any other: the value is a string.
+    /// Any other tag: the value is a string.
     Other,
 }
 
 impl Tag {
-    /// Of a tag in full.
+    /// Returns the type of a full tag.
     pub(in crate::text::yaml) fn of(tag: &str) -> Self {
         match tag.strip_prefix("tag:yaml.org,2002:") {
             Some("str") => Self::String,
@@ -107,7 +107,7 @@ pub(in crate::text::yaml) struct Builder<'g, 't> {
     /// The last node of each anchor.
     anchors: BTreeMap<&'t str, u32>,
     aliases: bool,
-    /// Values of merge keys.
+    /// The values of merge keys.
     merged: Vec<u32>,
     refused: Option<Failure>,
 }
@@ -118,8 +118,8 @@ impl<'g, 't> Builder<'g, 't> {
         Self { text, tree, open: Vec::new(), anchors, aliases: false, merged: Vec::new(), refused: None }
     }
 
-    /// Hands over the texts that nodes point at and the comments; why kubectl's decoder refuses the document, if it
-    /// does.
+    /// Returns the texts that nodes point at, the comments, and the reason if kubectl's decoder refuses the
+    /// document.
     pub(in crate::text::yaml) fn finish(self, owned: Vec<String>, comments: Vec<Range<u32>>) -> Option<Failure> {
         self.tree.owned = owned;
         self.tree.comments = comments;
@@ -175,7 +175,7 @@ impl<'g, 't> Builder<'g, 't> {
         Ok(())
     }
 
-    /// A scalar of which nothing is written.
+    /// Adds a scalar without any text.
     pub(in crate::text::yaml) fn empty(&mut self, at: u32, properties: Properties) -> Result<(), Failure> {
         self.scalar(at..at, Text::Source { start: at, end: at }, "", true, properties)
     }
@@ -197,7 +197,7 @@ impl<'g, 't> Builder<'g, 't> {
         Text::Decoded { index: self.tree.decoded.len() as u32 - 1 }
     }
 
-    /// The type of a tagged scalar; one that does not fit its tag is refused.
+    /// Returns the type of a tagged scalar; one that does not fit its tag is refused.
     fn tagged(&mut self, at: u32, tag: Tag, value: &str) -> ScalarType {
         let (typed, found) = match tag {
             Tag::Bool | Tag::Int | Tag::Float | Tag::Null | Tag::Timestamp => match scalar::resolve(value) {
@@ -237,7 +237,7 @@ impl<'g, 't> Builder<'g, 't> {
         }
     }
 
-    /// An alias; `name` is that of its anchor.
+    /// Adds an alias; `name` is that of its anchor.
     pub(in crate::text::yaml) fn alias(&mut self, range: Range<u32>, name: &str) -> Result<(), Failure> {
         let Some(&target) = self.anchors.get(name) else {
             return Err(Failure::new(range.start, format!("unknown anchor '{name}' referenced")));
@@ -318,6 +318,6 @@ impl<'g, 't> Builder<'g, 't> {
     }
 }
 
-/// The decoder prints the key behind it.
+/// The decoder prints the key after it.
 const INVALID_MAP: &str = "invalid map key: map[interface {}]interface {}{…}";
 const INVALID_SEQUENCE: &str = "invalid map key: []interface {}{…}";

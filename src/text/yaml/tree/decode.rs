@@ -35,7 +35,7 @@ struct Frame {
     next: u32,
     end: u32,
     role: Role,
-    /// The alias that led here.
+    /// The alias that refers to it.
     alias: Option<u32>,
 }
 

@@ -1,4 +1,4 @@
-//! The arena that a document is read into.
+//! The arena of a document.
 
 pub(super) mod build;
 mod decode;
@@ -23,7 +23,7 @@ pub(super) struct Tree {
 pub(super) struct RawNode {
     pub(super) start: u32,
     pub(super) end: u32,
-    /// Index of the first node after this one and all that is below it.
+    /// Index of the first node after this one and all below it.
     pub(super) next: u32,
     pub(super) kind: NodeKind,
 }
