@@ -59,7 +59,7 @@ Examples:
 
 For all options, the configuration file, and the exit statuses: pullcheck --help";
 
-/// The command as `-h` shows it.
+/// Returns the command as `-h` shows it.
 fn short() -> Command {
     let all = Args::command();
     all.mut_args(|arg| {

@@ -46,7 +46,7 @@ fn of_resource(name: &ResourceName) -> impl Iterator<Item = &str> {
     [Some(api_version.as_str()), Some(kind.as_str()), namespace.as_deref(), name.as_deref()].into_iter().flatten()
 }
 
-/// A path, and every folder on the way to it.
+/// Returns a path, and every folder on the way to it.
 fn with_folders(path: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(path), |path| path.rsplit_once('/').map(|(folder, _)| folder))
 }

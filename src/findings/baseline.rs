@@ -78,7 +78,7 @@ pub enum BaselineError {
 }
 
 impl Baseline {
-    /// The findings of a run.
+    /// Builds a baseline from the findings of a run.
     pub fn of(findings: &[Finding], sources: &Sources) -> Self {
         let mut counts = BTreeMap::new();
         for finding in findings {

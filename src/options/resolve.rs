@@ -277,7 +277,7 @@ impl Options {
         Ok(levels)
     }
 
-    /// The rules that an option turns on.
+    /// Returns the rules that an option turns on.
     pub(crate) fn turned_on(args: &RuleArgs) -> Vec<&'static str> {
         args.max_image_size.iter().map(|_| "large-image").collect()
     }

@@ -76,7 +76,7 @@ impl<'a> Edge<'a> {
         sanitize::paragraph(&sanitize::clip(&self.redactor.redact(text), sanitize::MESSAGE)).into_owned()
     }
 
-    /// The path of a source, for a text format.
+    /// Returns the path of a source, for a text format.
     pub(super) fn file(&self, source: SourceId) -> String {
         self.clear_line(self.sources.get(source).name())
     }
@@ -130,7 +130,7 @@ impl<'a> Edge<'a> {
         })
     }
 
-    /// The last pass over a finished text.
+    /// Redacts a finished text once more, as the last step.
     pub(super) fn finish(&self, text: String) -> String {
         let text = match self.redactor.redact(&text) {
             Cow::Borrowed(_) => text,

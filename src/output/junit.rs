@@ -90,7 +90,7 @@ impl Counts {
     }
 }
 
-/// The cases of each file, in the order of their places.
+/// Returns the cases of each file, in the order of their places.
 fn suites<'a>(edge: &Edge<'a>) -> BTreeMap<SourceId, Vec<Case<'a>>> {
     let mut suites: BTreeMap<SourceId, Vec<Case<'a>>> = BTreeMap::new();
     // One line of a kustomization sets the image of several workloads: the place alone does not identify the
@@ -192,7 +192,7 @@ impl Case<'_> {
     }
 }
 
-/// A finding in a few lines.
+/// Returns a finding in a few lines.
 fn told(edge: &Edge<'_>, finding: &Finding) -> String {
     let place = edge.path_place(finding.primary.span);
     let message = edge.line(&finding.message);

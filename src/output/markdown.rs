@@ -108,7 +108,7 @@ fn place(edge: &Edge<'_>, finding: &Finding) -> String {
     if subject.is_empty() { place } else { format!("{place} in {}", text(&edge.line(&subject))) }
 }
 
-/// An indented line is text to copy: all of it is code.
+/// Formats a line of a help text: an indented line is text to copy, so all of it is code.
 fn line_of_help(line: &str) -> String {
     match line.trim_start() {
         "" => String::new(),
@@ -148,7 +148,7 @@ fn quoted(text: &str) -> Option<(String, &str)> {
     code.then(|| (format!("{lead}{}{trail}", self::code(content)), after))
 }
 
-/// A word with the punctuation around it.
+/// Formats a word with the punctuation around it.
 fn word(word: &str) -> String {
     let inner = word.trim_start_matches(['(', '"', '\'']);
     let lead = &word[..word.len() - inner.len()];

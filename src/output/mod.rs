@@ -68,7 +68,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// The name on the command line.
+    /// Returns the name on the command line.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Human => "human",
@@ -113,12 +113,12 @@ pub enum Content {
     Images,
 }
 
-/// The address of the project's repository, if the package has one.
+/// Returns the address of the project's repository, if the package has one.
 fn repository() -> Option<&'static str> {
     Some(env!("CARGO_PKG_REPOSITORY")).filter(|address| !address.is_empty())
 }
 
-/// The address of a rule's page in the book, which GitHub Pages serves below the repository's owner.
+/// Returns the address of a rule's page in the book, which GitHub Pages serves below the repository's owner.
 fn page(rule: &str) -> Option<String> {
     let (owner, name) = repository()?.strip_prefix("https://github.com/")?.split_once('/')?;
     Some(format!("https://{owner}.github.io/{name}/rules/{rule}.html"))
@@ -159,12 +159,12 @@ pub fn job_summary((report, sources): (&Report, &Sources), limit: usize, style: 
     if text.len() <= limit { text } else { String::new() }
 }
 
-/// The findings, as finished text that ends in a line feed.
+/// Returns the findings, as finished text that ends in a line feed.
 pub fn render(format: Format, report: &Report, sources: &Sources, style: &Style, redactor: &Redactor) -> String {
     text((format, Content::Check), (report, sources), style, redactor)
 }
 
-/// The images (`--list-images`), as finished text that ends in a line feed.
+/// Returns the images (`--list-images`), as finished text that ends in a line feed.
 pub fn render_images(format: Format, report: &Report, sources: &Sources, style: &Style, redactor: &Redactor) -> String {
     text((format, Content::Images), (report, sources), style, redactor)
 }
@@ -182,7 +182,7 @@ pub fn message(text: &str, redactor: &Redactor) -> String {
     sanitize::break_commands(&sanitize::paragraph(&text)).into_owned()
 }
 
-/// The wrapping of all texts: words are never broken, so that an image reference can still be copied.
+/// Returns the wrapping of all texts: words are never broken, so that an image reference can still be copied.
 fn words(columns: usize) -> textwrap::Options<'static> {
     textwrap::Options::new(columns)
         .break_words(false)

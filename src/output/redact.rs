@@ -138,7 +138,7 @@ impl Redactor {
         found
     }
 
-    /// The text with every secret replaced by [`MARK`].
+    /// Returns the text with every secret replaced by [`MARK`].
     pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
         replace(text, self.ranges(text))
     }

@@ -148,7 +148,7 @@ impl Target {
         self.span.source == other.span.source && (a == b || a.start < b.end && b.start < a.end)
     }
 
-    /// The bytes of this target on a line.
+    /// Returns the bytes of this target on a line.
     fn on(&self, line: u32, bytes: &Range<usize>) -> Option<Range<usize>> {
         (self.lines.0..=self.lines.1).contains(&line).then(|| {
             let start = self.bytes.start.clamp(bytes.start, bytes.end);

@@ -317,7 +317,7 @@ impl<'a> House<'a> {
         tree.unwrap_or_else(|| Rc::new(Tree::Map(BTreeMap::new())))
     }
 
-    /// The file of a template, with the values that its chart is rendered with.
+    /// Returns the file of a template, with the values that its chart is rendered with.
     fn locate(&self, source: SourceId, template: &str) -> Option<Located> {
         let (name, path) = template.split_once('/')?;
         let root = self.folders.get(&(source, name.to_owned()))?;

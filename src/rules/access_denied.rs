@@ -98,7 +98,8 @@ fn by_head(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Finding {
         .subject(facts.subject())
 }
 
-/// A credential is sent only if a 401 asks for one in a way that the runtime understands.
+/// Reports an image for which no credential is sent, because a credential is sent only if a 401 asks for one in a
+/// way that the runtime understands.
 fn never_asked(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Finding {
     let registry = host_of_answer(facts);
     let status = refusals(facts).find_map(|evidence| evidence.status);
@@ -134,7 +135,7 @@ const fn runtime(cx: &Context<'_>) -> &'static str {
     }
 }
 
-/// What is visibly wrong with the credentials that were sent, for the end of a sentence.
+/// Describes what is visibly wrong with the credentials that were sent, for the end of a sentence.
 pub(super) fn slips(cx: &Context<'_>, facts: &ImageFacts<'_>) -> String {
     let of_entry = |sent: &CandidateCredential| {
         let (_, entry) = entry_of(cx, facts, sent)?;

@@ -54,7 +54,7 @@ impl Allowed {
         self.patterns.iter().any(|pattern| pattern.matches(image))
     }
 
-    /// The fix to suggest: the host that is meant, otherwise the list of allowed ones.
+    /// Suggests the host that is meant, otherwise the list of allowed ones.
     fn help(&self, image: &Reference) -> String {
         let host = image.registry();
         let near = |pattern: &&AllowedRegistry| strsim::osa_distance(&pattern.host, host) == 1;

@@ -105,7 +105,7 @@ mod tests {
 
     const UNKNOWN: Verdict = Verdict::Unverified(Cause::SecretUnknown);
 
-    /// A hook pod called `web` that names the secret `regcred`, and the weights of both.
+    /// Returns the facts of a hook pod called `web` that names the secret `regcred`, with the weights of both.
     fn naming(pod_weight: i64, secret_hook: Option<Hook>, state: SecretState, verdict: Verdict) -> Facts {
         let mut facts = Facts::default();
         let pod = facts.pod(PodOrigin::Template);

@@ -86,7 +86,7 @@ fn finding(cx: &Context<'_>, refusal: &Refusal) -> Finding {
     }
 }
 
-/// The key in front of a value, if it is a plain word.
+/// Returns the key in front of a value, if it is a plain word.
 fn key_before<'a>(cx: &Context<'a>, refusal: &Refusal) -> Option<&'a str> {
     let text = cx.sources.get(refusal.span.source).text().get(..refusal.span.start as usize)?;
     let before = text.trim_end().strip_suffix(':')?;

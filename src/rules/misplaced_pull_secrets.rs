@@ -80,7 +80,7 @@ fn words(fault: Misplacement) -> (&'static str, &'static str) {
     }
 }
 
-/// The field as it should be written, with the names that were meant.
+/// Suggests the field as it should be written, with the names that were meant.
 fn help(misplaced: &Misplaced) -> String {
     let path = match misplaced.fault {
         Misplacement::OtherField(_) => &misplaced.right_path,

@@ -53,7 +53,7 @@ struct NearMiss {
     at: Span,
 }
 
-/// An image that is refused without credentials.
+/// Reports an image that is refused without credentials.
 fn refused(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Option<Denial>) -> Finding {
     let anonymous = facts.judged.pull.credentials.iter().find_map(|sent| {
         let (secret, entry) = entry_of(cx, facts, sent)?;

@@ -136,7 +136,8 @@ fn help(platforms: &[Platform], nodes: &Sorted, runtime: Runtime) -> String {
     format!("{build}, or restrict the pod to matching nodes{labels}")
 }
 
-/// The labels that distinguish the nodes that an image is built for from the others: `: `kubernetes.io/os: linux``.
+/// Returns the labels that distinguish the nodes that an image is built for from the others: `: `kubernetes.io/os:
+/// linux``.
 fn labels(platforms: &[Platform], lacking: &[Platform]) -> String {
     let label = |name: &str, part: fn(&Platform) -> &str| {
         let mut values: Vec<&str> = platforms.iter().map(part).collect();

@@ -71,7 +71,7 @@ fn finding(cx: &Context<'_>, stray: &Stray<'_>) -> Option<Finding> {
     Some(finding.help(help).event(event).subject(subject).related(stray.secret.name.span, format!("in {places}")))
 }
 
-/// The namespaces that have it.
+/// Lists the namespaces of a secret for a message.
 fn places(secret: &Secret, default: Option<&str>) -> String {
     let targets = secret.copies.iter().flat_map(|copies| &copies.to).filter_map(|target| match target {
         Target::Namespace(name) => Some(name.as_str()),

@@ -203,7 +203,7 @@ pub(super) fn config() -> Content {
     Content::Config(DockerConfig::default())
 }
 
-/// A credential of a secret, as the kubelet would try it.
+/// Returns a credential of a secret, as the kubelet would try it.
 pub(super) fn candidate(secret: Option<&str>, key: &str, user: &str) -> CandidateCredential {
     CandidateCredential {
         secret: secret.map(str::to_owned),

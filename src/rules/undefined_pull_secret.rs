@@ -175,7 +175,7 @@ fn no_name(name: &str) -> Option<&'static str> {
     }
 }
 
-/// The event of `pkg/kubelet/kubelet_pods.go`, `getPullSecretsForPod`.
+/// Returns the event of `pkg/kubelet/kubelet_pods.go`, `getPullSecretsForPod`.
 fn event(name: &str) -> String {
     format!("Unable to retrieve some image pull secrets ({name}); attempting to pull the image may not succeed.")
 }

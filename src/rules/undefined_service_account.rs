@@ -71,7 +71,7 @@ fn finding(cx: &Context<'_>, name: &Spanned<String>, facts: &ImageFacts<'_>) -> 
         .subject(subject)
 }
 
-/// The event of `plugin/pkg/admission/serviceaccount/admission.go`, `Admit`.
+/// Returns the event of `plugin/pkg/admission/serviceaccount/admission.go`, `Admit`.
 fn event(namespace: &str, name: &str) -> String {
     format!("error looking up service account {namespace}/{name}: serviceaccount {name:?} not found")
 }

@@ -248,7 +248,8 @@ fn what_to_do(facts: &ImageFacts<'_>, unknown: Unknown) -> String {
     help.to_owned()
 }
 
-/// How long to wait before the next request, roughly: images that were asked for one after the other are one fault.
+/// Describes how long to wait before the next request, roughly: images that were asked for one after the other are
+/// one fault.
 fn pause(seconds: u64) -> String {
     match seconds {
         0..=60 => "in a minute".to_owned(),

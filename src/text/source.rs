@@ -23,12 +23,12 @@ pub struct Span {
 }
 
 impl Span {
-    /// A span from byte offsets into the text of `source`.
+    /// Creates a span from byte offsets into the text of `source`.
     pub const fn new(source: SourceId, start: u32, end: u32) -> Self {
         Self { source, start, end }
     }
 
-    /// The range, for slicing the source's text.
+    /// Returns the range, for slicing the source's text.
     pub const fn range(self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
@@ -127,7 +127,7 @@ impl Counts {
 const MARK: usize = 4096;
 
 impl Source {
-    /// A source that was read: `name` is the path as the user will see it, with `/` as separator.
+    /// Creates a source that was read: `name` is the path as shown to the user, with `/` as separator.
     pub fn new(name: impl Into<String>, text: impl Into<String>, encoding: Encoding) -> Self {
         Self {
             name: name.into(),
@@ -170,12 +170,12 @@ impl Source {
         &self.origin
     }
 
-    /// The path as the user sees it.
+    /// Returns the path as shown to the user.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The text, empty when the source could not be read.
+    /// Returns the text, empty if the source could not be read.
     pub fn text(&self) -> &str {
         self.text.as_deref().unwrap_or_default()
     }
@@ -235,7 +235,7 @@ impl Source {
         Position { line: line as u32 + 1, column: before - mark + 1 }
     }
 
-    /// The 1-based line of a byte offset into the text.
+    /// Returns the 1-based line of a byte offset into the text.
     pub fn line_of(&self, offset: u32) -> u32 {
         self.line_starts().partition_point(|&start| start <= offset).max(1) as u32
     }
@@ -256,7 +256,7 @@ impl Source {
         start..start + self.text()[start..end].trim_end_matches(['\r', '\n']).len()
     }
 
-    /// The text of a 1-based line, without its line break; empty past the end.
+    /// Returns the text of a 1-based line, without its line break; empty past the end.
     pub fn line(&self, line: u32) -> &str {
         &self.text()[self.line_range(line)]
     }
@@ -325,7 +325,7 @@ impl Sources {
         &self.all[id.0 as usize]
     }
 
-    /// Every source with its id.
+    /// Returns every source with its id.
     pub fn iter(&self) -> impl Iterator<Item = (SourceId, &Source)> {
         self.all.iter().enumerate().map(|(at, source)| (SourceId(at as u32), source))
     }
@@ -340,7 +340,8 @@ impl Sources {
         self.all.is_empty()
     }
 
-    /// Lines, columns and file bytes of a span: the only such conversion. `None` when the source has no text.
+    /// Returns lines, columns and file bytes of a span: the only such conversion. The result is `None` if the source
+    /// has no text.
     pub fn locate(&self, span: Span) -> Option<Location> {
         let source = self.get(span.source);
         source.is_readable().then(|| Location {
@@ -351,7 +352,7 @@ impl Sources {
         })
     }
 
-    /// The source text of a span.
+    /// Returns the source text of a span.
     pub fn slice(&self, span: Span) -> &str {
         self.get(span.source).text().get(span.range()).unwrap_or_default()
     }

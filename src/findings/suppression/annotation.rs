@@ -43,7 +43,7 @@ impl Suppressions {
     }
 }
 
-/// The names that a value lists, each with its place.
+/// Returns the names that a value lists, each with its place.
 fn names(value: Node<'_>, text: &str) -> Vec<Spanned<String>> {
     let place = value.place();
     let mut at = 0;

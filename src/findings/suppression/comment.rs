@@ -146,7 +146,7 @@ fn parse(directive: Span, text: &str) -> Result<Parsed, DirectiveFault> {
     Ok((verb, rules, (!reason.is_empty()).then(|| reason.to_owned())))
 }
 
-/// A name of the list with its place.
+/// Returns a name of the list with its place.
 fn rule(directive: Span, words: &str, name: &str) -> Option<Spanned<String>> {
     let name = name.trim();
     let offset = (name.as_ptr() as usize).checked_sub(words.as_ptr() as usize)? as u32;

@@ -8,8 +8,8 @@ use crate::text::source::{Source, Sources, Span};
 
 /// The suppressions of all sources by scope.
 pub(super) struct Index<'a> {
-    /// Returns the first suppression that silences a rule in a scope, and the number of the rule in it: further ones
-    /// are not needed.
+    /// The first suppression that silences a rule in a scope, and the number of the rule in it: further ones are not
+    /// needed.
     rules: HashMap<(Scope, &'a str), (usize, usize)>,
     objects: Objects,
 }
@@ -108,7 +108,7 @@ fn leading_line(first: u32, place: Span, source: &Source) -> Option<u32> {
     leads_on(code).then_some(line)
 }
 
-/// A line without its comment.
+/// Returns a line without its comment.
 fn code_of(line: &str) -> &str {
     let line = line.trim_start_matches('\u{feff}').trim();
     if line.starts_with('#') {

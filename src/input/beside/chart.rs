@@ -50,7 +50,7 @@ pub fn beside(gathered: &mut Gathered) {
     }
 }
 
-/// The folder of the chart that a rendered input names.
+/// Returns the folder of the chart that a rendered input names.
 fn folder_of(gathered: &Gathered, id: SourceId, name: &str) -> Option<PathBuf> {
     let source = gathered.sources.get(id);
     let input = Path::new(source.name());
@@ -129,7 +129,7 @@ fn collect(folder: &Path, inside: &str, depth: u8, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// A regular file of modest size that is text.
+/// Reads a regular file of modest size that is text.
 fn read_text(path: &Path) -> Option<Source> {
     let metadata = fs::symlink_metadata(path).ok()?;
     if !metadata.is_file() || metadata.len() > MAX_BYTES {

@@ -44,7 +44,7 @@ fn is_within(path: &Path, root: &Path) -> bool {
     root == Path::new(".") && !path.is_absolute() && !path.starts_with("..") || path.starts_with(root)
 }
 
-/// A folder without `.` and `..` within it, `.` for the current one.
+/// Returns a folder without `.` and `..` within it, `.` for the current one.
 fn plain(folder: &Path) -> PathBuf {
     let text = normalise(&display(folder));
     PathBuf::from(if text.is_empty() { ".".to_owned() } else { text })

@@ -99,7 +99,7 @@ pub fn inputs(paths: &[String], options: &WalkOptions) -> Result<(Vec<Input>, Ve
     Ok((found.inputs, found.errors))
 }
 
-/// The folders among the paths, which are walked as a whole.
+/// Returns the folders among the paths, which are walked as a whole.
 pub fn folders(paths: &[String]) -> Vec<String> {
     let is_folder = |path: &&String| std::fs::metadata(path).is_ok_and(|metadata| metadata.is_dir());
     paths.iter().filter(is_folder).cloned().collect()

@@ -172,7 +172,7 @@ fn has_component(name: &str, ending: &str) -> bool {
     name.split('.').skip(1).any(|component| component == ending)
 }
 
-/// The path as it is shown: without a leading `./`, `/` as separator.
+/// Returns the path as shown to the user: without a leading `./`, `/` as separator.
 pub(crate) fn display(path: &Path) -> String {
     let text = path.to_string_lossy();
     let text = if cfg!(windows) { text.replace('\\', "/") } else { text.into_owned() };

@@ -27,7 +27,7 @@ pub(super) struct ConfigFile {
 }
 
 impl ConfigFile {
-    /// The path as shown to the user.
+    /// Returns the path as shown to the user.
     pub(super) fn name(&self) -> &str {
         self.sources.iter().next().map_or("", |(_, source)| source.name())
     }

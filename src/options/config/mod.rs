@@ -163,7 +163,7 @@ fn is_overridden(command: &Command, origins: &BTreeMap<String, Origin>, set: &Se
         })
 }
 
-/// An error that only the file and the command line have together.
+/// Returns an error that only the file and the command line have together.
 fn of_both(error: clap::Error, file: Option<&ConfigFile>) -> Refusal {
     match file {
         Some(file) => UsageError::new(format!("{}: {}", file.name(), value::first_line(&error))).into(),

@@ -61,7 +61,7 @@ impl Override {
     }
 }
 
-/// The message for a wrong pattern; the pattern itself is shown already.
+/// Returns the message for a wrong pattern; the pattern itself is shown already.
 fn without_pattern(error: ignore::Error) -> String {
     match error {
         ignore::Error::Glob { err, .. } => err,

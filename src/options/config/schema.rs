@@ -10,7 +10,7 @@ use crate::options::config::options::{Reach, of_files};
 use crate::rules::RULES;
 use crate::rules::engine::levels::ALL;
 
-/// The schema, of draft 7, which editors know best.
+/// Returns the schema in draft 7, which editors support best.
 pub fn schema() -> Value {
     let command = Args::command();
     let mut properties = Map::new();

@@ -41,7 +41,7 @@ fn words(error: &clap::Error) -> String {
     }
 }
 
-/// The first line of clap's text, without `error: `.
+/// Returns the first line of clap's text, without `error: `.
 pub(super) fn first_line(error: &clap::Error) -> String {
     let text = error.to_string();
     let line = text.lines().next().unwrap_or_default();

@@ -124,7 +124,7 @@ fn pascal_case(id: &str) -> String {
     id.split('-').map(capital).collect()
 }
 
-/// The page without its examples, which are long and meant for a page of their own.
+/// Returns the page without its examples, which are long and meant for a page of their own.
 fn help(body: &str) -> String {
     let mut shown = true;
     let mut out = String::new();

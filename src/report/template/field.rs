@@ -20,7 +20,7 @@ pub(crate) struct Field {
     pub(crate) skeleton: Vec<Option<String>>,
 }
 
-/// All fields of a template, in order.
+/// Returns all fields of a template, in order.
 pub(crate) fn fields(text: &str) -> Vec<Field> {
     let actions: Vec<Range<usize>> = tokens(text)
         .into_iter()

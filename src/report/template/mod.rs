@@ -232,7 +232,7 @@ fn is_in_metadata(text: &str, tops: &[usize], start: usize, at: usize) -> bool {
     above.is_some_and(|&above| above >= start && text[above..].starts_with("metadata:"))
 }
 
-/// The field of a key in the same mapping as another field.
+/// Returns the field of a key in the same mapping as another field.
 fn beside(text: &str, fields: &[Field], at: usize, key: &str) -> Option<usize> {
     let field = fields.get(at)?;
     let same = |other: &Field| other.column == field.column && other.key == key;

@@ -87,7 +87,7 @@ struct Parser<'t> {
 /// The keyword that ended a block.
 enum End {
     End,
-    /// Parses the rest of an `else`: `if …`, `with …`, or nothing.
+    /// The rest of an `else`: `if …`, `with …`, or nothing.
     Else(Range<usize>),
 }
 
@@ -202,11 +202,11 @@ fn assigned(text: &str) -> (Vec<String>, &str) {
 #[derive(Debug, Clone, PartialEq)]
 enum Word {
     Str(String),
-    /// Parses a path, name or number as written, fields included.
+    /// A path, name or number as written, fields included.
     Plain(String),
     Pipe,
     Open,
-    /// Parses a parenthesis, and the fields that follow it.
+    /// The end of a parenthesis, with the fields that follow it.
     Close(Vec<String>),
 }
 

@@ -76,8 +76,8 @@ impl Tree {
     }
 }
 
-/// The values of a subchart: its own, under what its parent sets for it (`pkg/chartutil/coalesce.go`: the parent wins,
-/// its null takes a key away).
+/// Returns the values of a subchart: its own, under what its parent sets for it (`pkg/chartutil/coalesce.go`: the
+/// parent takes precedence, and its null removes a key).
 pub(crate) fn coalesce(over: &Rc<Tree>, under: &Rc<Tree>) -> Rc<Tree> {
     let (Tree::Map(over), Tree::Map(below)) = (over.as_ref(), under.as_ref()) else { return Rc::clone(over) };
     let mut merged = below.clone();
@@ -95,8 +95,8 @@ pub(crate) fn coalesce(over: &Rc<Tree>, under: &Rc<Tree>) -> Rc<Tree> {
     Rc::new(Tree::Map(merged))
 }
 
-/// The values that a subchart is rendered with: what its parent sets under its name, its own below that, and `global`
-/// of the parent above both.
+/// Returns the values that a subchart is rendered with: what its parent sets under its name, its own below that, and
+/// `global` of the parent above both.
 pub(crate) fn for_subchart(parent: &Rc<Tree>, key: &str, own: &Rc<Tree>) -> Rc<Tree> {
     let mut over = match parent.get(key).map(AsRef::as_ref) {
         Some(Tree::Map(map)) => map.clone(),

@@ -229,12 +229,12 @@ pub(super) fn open(entries: impl IntoIterator<Item = (&'static str, Value)>) -> 
     Value::Dict(Rc::new(map), true)
 }
 
-/// A text that no value supplied.
+/// Returns a text that no value supplied.
 pub(super) fn plain(text: &str) -> Value {
     Value::Text(vec![Part::text(text)])
 }
 
-/// A text with its place.
+/// Returns a text with its place.
 pub(super) fn supplied(text: &str, span: Span, path: &str) -> Value {
     let from = Some(Supplier { span, path: path.to_owned() });
     Value::Text(vec![Part { text: Some(text.to_owned()), from, fixed: false }])

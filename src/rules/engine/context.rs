@@ -189,8 +189,8 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// The images without those that another program pulls, or that nobody pulls any more: what a kubelet makes of
-    /// pull secrets does not apply to them.
+    /// Returns the images without those that another program pulls, or that nobody pulls any more: what a kubelet
+    /// makes of pull secrets does not apply to them.
     pub fn images_of_kubelets(&self) -> impl Iterator<Item = ImageFacts<'a>> + use<'a> {
         let is_left_alone =
             |image: &ImageText| matches!(image, ImageText::Skipped(Skip::PulledByAnother | Skip::Finished));

@@ -100,7 +100,7 @@ impl Levels {
         self.named.contains_key(rule)
     }
 
-    /// Every level that was set, by the id of its rule; `all` is the first.
+    /// Returns every level that was set, by the id of its rule; `all` is the first.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, Level)> {
         self.all.map(|level| (ALL, level)).into_iter().chain(self.named.iter().map(|(rule, level)| (*rule, *level)))
     }
@@ -111,7 +111,7 @@ impl Levels {
     }
 }
 
-/// The message for an unknown rule, with the closest match.
+/// Returns the message for an unknown rule, with the closest match.
 pub fn unknown(id: &str) -> String {
     let distance = |known: &str| strsim::osa_distance(&id.to_ascii_lowercase().replace('_', "-"), known);
     let ids = RULES.iter().map(|rule| rule.meta().id);

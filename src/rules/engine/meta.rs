@@ -70,7 +70,7 @@ impl Meta {
         })
     }
 
-    /// The rule's level by default: its severity, or `off`.
+    /// Returns the rule's level by default: its severity, or `off`.
     pub const fn default_level(&self) -> &'static str {
         if self.enabled { self.severity.as_str() } else { "off" }
     }

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-/// Returns the tags that are closest to the wanted one, best first.
+/// A tag that is close to the wanted one; the best is first in lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Near<'t> {
     /// A tag that exists.
@@ -48,7 +48,7 @@ enum Class {
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
     class: Class,
-    /// Returns the difference of the versions, component by component.
+    /// The difference of the versions, component by component.
     gap: Vec<u64>,
     edits: usize,
     newest: Reverse<Vec<u64>>,

@@ -23,8 +23,8 @@ const EMPTY: [&str; 16] = [
     "unauthorized: authentication required",
 ];
 
-/// The registry's refusals or "not found" answers: first the answer to `GET`, then the answer to the last attempt
-/// that failed this way.
+/// Returns the registry's refusals or "not found" answers: first the answer to `GET`, then the answer to the last
+/// attempt that failed this way.
 pub(in crate::rules) fn refusals<'a>(facts: &ImageFacts<'a>) -> impl Iterator<Item = &'a Evidence> + use<'a> {
     let answer: Option<&'a PullAnswer> = facts.judged.answer.as_deref();
     let explained = answer.and_then(|answer| answer.explained.as_ref());
@@ -35,8 +35,8 @@ pub(in crate::rules) fn refusals<'a>(facts: &ImageFacts<'a>) -> impl Iterator<It
     })
 }
 
-/// The host whose answer decides: a mirror or the target of a redirect may have given it. Returns the registry
-/// itself if nothing else is known, or if its own API or a token endpoint answered.
+/// Returns the host whose answer decides: a mirror or the target of a redirect may have given it. The result is the
+/// registry itself if nothing else is known, or if its own API or a token endpoint answered.
 pub(in crate::rules) fn host_of_answer<'a>(facts: &ImageFacts<'a>) -> &'a str {
     let Some(registry) = facts.reference().map(|image| image.registry()) else { return "" };
     match refusals(facts).next() {
@@ -45,7 +45,7 @@ pub(in crate::rules) fn host_of_answer<'a>(facts: &ImageFacts<'a>) -> &'a str {
     }
 }
 
-/// The host of a request for a manifest, if it is not the registry's.
+/// Returns the host of a request for a manifest, if it is not the registry's.
 pub(in crate::rules) fn host_of<'a>(evidence: &'a Evidence, registry: &'a str) -> &'a str {
     let url = evidence.url.as_deref().filter(|url| url.contains("/manifests/"));
     let host = url.and_then(|url| url.split_once("://")).and_then(|(_, rest)| rest.split('/').next());

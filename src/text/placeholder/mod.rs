@@ -72,7 +72,7 @@ fn has_unfilled_host(text: &str) -> bool {
     host.split(['.', '-', ':']).any(words::is_part)
 }
 
-/// The hexadecimal digits of a digest, which some tools print in capitals.
+/// Whether a text is the hexadecimal digits of a digest, which some tools print in capitals.
 fn is_digest(text: &str) -> bool {
     text.len() >= 32 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }

@@ -125,7 +125,7 @@ impl<'a> Document<'a> {
         self.tree.merges
     }
 
-    /// The source it was read from.
+    /// Returns the source that the document was read from.
     pub fn source(&self) -> SourceId {
         self.source
     }
@@ -166,13 +166,13 @@ impl<'a> Node<'a> {
         self.raw().start..self.raw().end
     }
 
-    /// The node's place. Of a scalar its quotes are part; of an alias it is the alias.
+    /// Returns the node's place. For a scalar it includes the quotes; for an alias it is the alias.
     pub fn span(self) -> Span {
         let range = self.range();
         self.document.span(range.start, range.end)
     }
 
-    /// The document that contains the node.
+    /// Returns the document that contains the node.
     pub fn document(self) -> &'a Document<'a> {
         self.document
     }
@@ -214,7 +214,7 @@ impl<'a> Node<'a> {
         self.target().is_some_and(|node| node.raw().kind == NodeKind::Sequence)
     }
 
-    /// The scalar's text after escapes and folding, whatever its type; `None` for collections.
+    /// Returns the scalar's text after escapes and folding, whatever its type; `None` for collections.
     pub fn text(self) -> Option<&'a str> {
         match self.target()?.filling() {
             Some(filling) => Some(&filling.text),
@@ -259,7 +259,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The scalar as Kubernetes reads it; `None` for collections.
+    /// Returns the scalar as Kubernetes reads it; `None` for collections.
     pub fn scalar(self) -> Option<Scalar<'a>> {
         let node = self.target()?;
         if let Some(filling) = node.filling() {
@@ -292,7 +292,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The value of a string field: a string, not a number, boolean or null.
+    /// Returns the value of a string field: a string, not a number, boolean or null.
     pub fn as_str(self) -> Option<&'a str> {
         match self.scalar()? {
             Scalar::String(text) => Some(text),
@@ -326,20 +326,20 @@ impl<'a> Node<'a> {
                 .is_some_and(|text| is_of(text, &[]) && !text.contains(|c: char| c.is_ascii_lowercase()))
     }
 
-    /// The items of a sequence; none for anything else.
+    /// Returns the items of a sequence; none for anything else.
     pub fn items(self) -> impl Iterator<Item = Node<'a>> {
         let node = self.target().filter(|node| node.raw().kind == NodeKind::Sequence);
         node.into_iter().flat_map(Self::children)
     }
 
-    /// The entries of a mapping as written, duplicates and `<<` included; none for anything else.
+    /// Returns the entries of a mapping as written, duplicates and `<<` included; none for anything else.
     pub fn entries(self) -> impl Iterator<Item = Entry<'a>> {
         let node = self.target().filter(|node| node.raw().kind == NodeKind::Mapping);
         let mut children = node.into_iter().flat_map(Self::children);
         std::iter::from_fn(move || Some(Entry { key: children.next()?, value: children.next()? }))
     }
 
-    /// The nodes directly below this one, in source order.
+    /// Returns the nodes directly below this one, in source order.
     fn children(self) -> impl Iterator<Item = Node<'a>> {
         let end = self.raw().next;
         let mut at = self.id + 1;
@@ -394,17 +394,17 @@ impl<'a> Node<'a> {
         matches!(self.raw().kind, NodeKind::Scalar { typed: ScalarType::Plain, .. })
     }
 
-    /// The value of a key; see [`Node::entry`].
+    /// Returns the value of a key; see [`Node::entry`].
     pub fn get(self, key: &str) -> Option<Node<'a>> {
         self.entry(key).map(|entry| entry.value)
     }
 
-    /// The value at the end of a path of keys.
+    /// Returns the value at the end of a path of keys.
     pub fn at(self, path: &[&str]) -> Option<Node<'a>> {
         path.iter().try_fold(self, |node, key| node.get(key))
     }
 
-    /// The string at a key.
+    /// Returns the string at a key.
     pub fn str(self, key: &str) -> Option<&'a str> {
         self.get(key)?.as_str()
     }

@@ -31,13 +31,13 @@ impl Place {
         Self { whole: span, pieces: Vec::new() }
     }
 
-    /// The place of a scalar's `text`, which is `written` at `span`.
+    /// Computes the place of a scalar's `text`, which is `written` at `span`.
     pub(super) fn of_scalar(text: &str, written: &str, span: Span) -> Self {
         let pieces = Walk::new(written, span.start as usize).and_then(|walk| walk.pieces(text));
         Self { whole: span, pieces: pieces.unwrap_or_default() }
     }
 
-    /// The scalar, quotes included.
+    /// Returns the place of the scalar, quotes included.
     pub const fn scalar(&self) -> Span {
         self.whole
     }
@@ -168,7 +168,7 @@ fn push(pieces: &mut Vec<Piece>, text: Range<usize>, source: Range<usize>) {
     }
 }
 
-/// An escape of a double-quoted scalar (YAML 1.2 §5.7): those of JSON and some more.
+/// Parses an escape of a double-quoted scalar (YAML 1.2 §5.7): those of JSON and some more.
 fn escape(rest: &str) -> Option<Token> {
     let letter = rest.chars().nth(1)?;
     let digits = |count: usize| {

@@ -63,7 +63,7 @@ pub(super) fn not_finite(text: &str) -> Option<&'static str> {
     }
 }
 
-/// The value of a scalar that is a number.
+/// Returns the value of a scalar that is a number.
 pub fn number(text: &str) -> Option<Number> {
     match not_finite(text) {
         Some("+Inf") => return Some(Number::Float(f64::INFINITY)),
@@ -157,7 +157,7 @@ pub(super) fn is_beyond_signed(text: &str) -> bool {
     matches!(number(text), Some(Number::Unsigned(_)))
 }
 
-/// The key that a plain scalar becomes: JSON has strings only.
+/// Returns the key that a plain scalar becomes: JSON has strings only.
 pub(super) fn key(text: &str) -> Cow<'_, str> {
     match resolve(text) {
         Scalar::Bool(value) => Cow::Borrowed(if value { "true" } else { "false" }),

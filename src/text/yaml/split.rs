@@ -89,7 +89,7 @@ fn finish(bytes: &[u8], chunk: Chunk, signs: &Signs, parse_all: bool) -> Chunk {
     Chunk { skip, ..chunk }
 }
 
-/// A carriage return alone is a line break too: what looks like one line could be several.
+/// Whether there is a carriage return alone, which is a line break too: what looks like one line could be several.
 fn has_lone_carriage_return(bytes: &[u8]) -> bool {
     memchr_iter(b'\r', bytes).any(|at| bytes.get(at + 1) != Some(&b'\n'))
 }

@@ -86,7 +86,7 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// A blank, a line break or the end.
+    /// Whether a blank, a line break or the end is so many bytes further on.
     #[inline]
     pub(super) fn is_blankz(&self, ahead: usize) -> bool {
         match self.at(ahead) {

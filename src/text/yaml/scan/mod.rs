@@ -252,7 +252,7 @@ impl<'t> Scanner<'t> {
         self.tokens.push(token);
     }
 
-    /// The number of the token that is pushed next.
+    /// Returns the number of the token that is pushed next.
     fn next_number(&self) -> usize {
         self.taken + self.tokens.len() - self.head
     }
