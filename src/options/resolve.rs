@@ -128,7 +128,7 @@ impl Options {
     /// Combines a command line and the policy of a configuration.
     ///
     /// # Errors
-    /// They contradict themselves, or name a file that cannot be read.
+    /// Options contradict each other, or name a file that cannot be read.
     pub fn new(args: Args, policy: &Policy) -> Result<Self, UsageError> {
         let Args { paths, inputs, render, cluster, credentials, registry, limits, rules, output, help, .. } = args;
         let task = match (help.explain, help.list_rules, output.list_images) {

@@ -1,7 +1,7 @@
 //! The edge at which a report becomes text:
 //!
 //! ```text
-//! Report ─> masked ─> redacted ─> sanitised ─> rendered ─> redacted ─> Write
+//! Report ─> masked ─> redacted ─> sanitized ─> rendered ─> redacted ─> Write
 //! ```
 //!
 //! *Masked*: everything in [`Report::masked`] (the values of Secrets) is shown as `*`.

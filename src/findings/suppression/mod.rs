@@ -139,7 +139,7 @@ pub fn apply(
     (reported, silenced, used)
 }
 
-/// Which of a suppression's rules silenced something, in their order.
+/// For each rule of a suppression, in order, whether it silenced something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Used(pub Vec<bool>);
 

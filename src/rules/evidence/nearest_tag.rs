@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-/// A tag that is close to the wanted one; the best is first in lists.
+/// A tag that is similar to the wanted one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Near<'t> {
     /// A tag that exists.
@@ -37,7 +37,7 @@ enum Class {
     Spelling,
     /// The tags differ in characters that look alike: `1.O` and `1.0`, `v1-9` and `v1.9`.
     LookAlike,
-    /// The same version, with more or fewer components: `1.9` and `1.9.0`.
+    /// An equal version, with more or fewer components: `1.9` and `1.9.0`.
     Precision,
     /// One or two edits away.
     Edit,

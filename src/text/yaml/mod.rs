@@ -36,7 +36,7 @@ const ALIAS_BUDGET: u32 = 100_000;
 /// How deep merges within merges are followed.
 const MAX_MERGES: u8 = 16;
 
-/// Which of two values is used if a mapping has a key and also merges one of that name.
+/// The rule for a mapping that has a key and also merges one of that name: which of the two values is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MergeRule {
     /// The value that is written last, as in kubectl: go.yaml.in/yaml/v2 applies `<<` at its position.
