@@ -1,4 +1,4 @@
-//! `access-denied`: the pod's own credentials are refused.
+//! `access-denied`: the registry rejects the pod's own credentials.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! `cached-mutable-tag`: a tag that is meant to move, with a policy that keeps what was pulled first.
+//! `cached-mutable-tag`: a tag that is meant to move, with a policy that caches the first image pulled.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! `deprecated-registry`: the image is in a place that is shut down or frozen.
+//! `deprecated-registry`: the image is in a registry, or a part of one, that is shut down or frozen.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! `duplicate-key`: a key that decides what is pulled is written twice, and the last one wins.
+//! `duplicate-key`: a key that decides what is pulled is written twice, and the last one is used.
 
 use std::sync::LazyLock;
 

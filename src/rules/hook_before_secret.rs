@@ -1,4 +1,4 @@
-//! `hook-before-secret`: a Helm hook pulls with a secret that is made only after it ran.
+//! `hook-before-secret`: a Helm hook pulls with a secret that is created only after the hook ran.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

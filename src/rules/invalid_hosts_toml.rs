@@ -1,4 +1,4 @@
-//! `invalid-hosts-toml`: a `hosts.toml` of the nodes that containerd passes over, or that keeps it from pulling.
+//! `invalid-hosts-toml`: a `hosts.toml` of the nodes that containerd ignores, or that prevents the pull.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! `invalid-pull-policy`: none of the three policies that there are.
+//! `invalid-pull-policy`: a policy that is not one of the three that exist.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! `invalid-suppression`: a comment or annotation that is meant to silence findings, and cannot.
+//! `invalid-suppression`: a comment or annotation that is intended to silence findings, and cannot.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;

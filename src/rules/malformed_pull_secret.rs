@@ -1,4 +1,5 @@
-//! `malformed-pull-secret`: a pull secret that cannot be decoded, and that breaks every image of the pods that name it.
+//! `malformed-pull-secret`: a pull secret that cannot be decoded, and that breaks every image of the pods that name
+//! it.
 //!
 //! Follows `ValidateSecret` of `pkg/apis/core/validation/validation.go` for what is refused at apply, and
 //! `MakeDockerKeyring` of `pkg/credentialprovider/secrets/secrets.go` for what fails at the pull.

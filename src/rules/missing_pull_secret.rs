@@ -1,4 +1,4 @@
-//! `missing-pull-secret`: the registry refuses anonymous pulls and no credential reaches the pod.
+//! `missing-pull-secret`: the registry refuses anonymous pulls, and the pod has no credential.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! `node-local-registry`: a registry on the node or in the cluster, which nobody else can look into.
+//! `node-local-registry`: a registry on the node or in the cluster, which cannot be reached from elsewhere.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! `platform-mismatch`: the image is there, and nodes that the pod may run on have no use for it.
+//! `platform-mismatch`: the image exists, but not for all nodes that the pod may run on.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;

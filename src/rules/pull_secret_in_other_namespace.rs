@@ -1,4 +1,4 @@
-//! `pull-secret-in-other-namespace`: the pull secret that a pod names is in another namespace only.
+//! `pull-secret-in-other-namespace`: the pull secret that a pod names exists only in another namespace.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

@@ -1,4 +1,4 @@
-//! `rate-limit-risk`: Docker Hub gives fewer pulls than the inputs need.
+//! `rate-limit-risk`: Docker Hub allows fewer anonymous pulls than the inputs need.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;

@@ -1,4 +1,4 @@
-//! `render-failed`: a chart or kustomization that could not be rendered, so that what it deploys is not known.
+//! `render-failed`: a chart or kustomization that could not be rendered, so its objects are unknown.
 
 use std::sync::LazyLock;
 

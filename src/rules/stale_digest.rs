@@ -1,4 +1,4 @@
-//! `stale-digest`: the tag beside a digest leads elsewhere by now.
+//! `stale-digest`: the tag next to a digest no longer points to it.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! `unchecked-kind`: objects of a kind that is not known have fields that look like images.
+//! `unchecked-kind`: objects of an unknown kind have fields that look like images.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;

@@ -1,4 +1,4 @@
-//! `unlisted-pull-secret`: the service account allows its own pull secrets alone, and the pod names another.
+//! `unlisted-pull-secret`: the service account allows only its own pull secrets, and the pod names another.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;

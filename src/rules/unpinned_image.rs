@@ -1,4 +1,4 @@
-//! `unpinned-image`: no digest, so that the registry decides what runs.
+//! `unpinned-image`: no digest, so the registry decides what runs.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! `unrendered-kustomization`: a kustomization of which only the rendered form shows everything.
+//! `unrendered-kustomization`: a kustomization whose images can be determined only by rendering it.
 
 use std::sync::LazyLock;
 

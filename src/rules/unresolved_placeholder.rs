@@ -1,4 +1,4 @@
-//! `unresolved-placeholder`: another program puts the image there, so it is not checked.
+//! `unresolved-placeholder`: another program fills the image in, so it is not checked.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! `unsupported-manifest`: the manifest is there, and the runtime cannot use it.
+//! `unsupported-manifest`: the manifest exists, but the runtime cannot use it.
 
 use std::sync::LazyLock;
 

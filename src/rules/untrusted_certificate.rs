@@ -1,4 +1,4 @@
-//! `untrusted-certificate`: the certificate of the registry, or of its token endpoint, is not to be trusted.
+//! `untrusted-certificate`: the certificate of the registry, or of its token endpoint, is not trusted.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! `unused-suppression`: a comment or annotation that silences a finding that is not there any more.
+//! `unused-suppression`: a comment or annotation for a finding that no longer exists.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::LazyLock;

@@ -48,7 +48,7 @@ struct Objects(Vec<Nested>);
 
 struct Nested {
     span: Span,
-    /// The innermost span around this one.
+    /// Index of the innermost span around this one.
     parent: Option<usize>,
 }
 

@@ -78,7 +78,7 @@ pub(super) const OPTIONS: &[(&str, Reach, Names)] = &[
     ("mirror", Reach::Operator(TRANSPORT), Names::Nothing),
     ("certs-dir", Reach::Operator(TRANSPORT), Names::File),
     ("depth", Reach::Operator(LOAD), Names::Nothing),
-    // What this repository's own pipeline will push; such an image is never reported as pullable.
+    // Images that this repository's own pipeline will push; such an image is never reported as pullable.
     ("expect-image", Reach::Repository, Names::Nothing),
     ("timeout", Reach::Operator(LOAD), Names::Nothing),
     ("connect-timeout", Reach::Operator(LOAD), Names::Nothing),

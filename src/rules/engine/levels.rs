@@ -1,4 +1,4 @@
-//! `--deny`, `--warn`, `--note`, `--allow`: the severity that the operator gives to rules.
+//! `--deny`, `--warn`, `--note`, `--allow`: the severities that the operator gives to rules.
 
 use std::collections::BTreeMap;
 
