@@ -81,8 +81,8 @@ fn comment_of(source: &Source, line: u32) -> Option<Range<usize>> {
     Some(range.start + mark + at..range.start + text.trim_end().len())
 }
 
-/// Returns the directives in a comment. They may follow other words, and one another: `# renovate: … # pullcheck:
-/// ignore[…]`.
+/// Returns the directives in a comment. They may follow other words, and one another:
+/// `# renovate: … # pullcheck: ignore[…]`.
 fn directives(text: &str, comment: Span) -> Vec<Span> {
     let words = text.get(comment.range()).unwrap_or_default();
     let starts = words.match_indices('#').map(|(at, _)| at);

@@ -143,8 +143,9 @@ async fn words(stderr: Option<impl AsyncRead + Unpin>) -> Result<Vec<u8>, Failur
     Ok(words)
 }
 
-/// Removes the prefix that klog puts in front of a line, as some builds of kubectl do: `E1120 18:21:51.163341
-/// 27809 run.go:72] `. It differs each time, which would make the same fault a different one.
+/// Removes the prefix that klog puts in front of a line, as some builds of kubectl do:
+/// `E1120 18:21:51.163341   27809 run.go:72] `. It differs each time, which would make the same fault a different
+/// one.
 fn without_log_head(line: &str) -> &str {
     let is_head = |head: &str| {
         let mut words = head.split_ascii_whitespace();

@@ -24,9 +24,9 @@ pub fn is_placeholder(text: &str) -> bool {
 /// Whether a value that is not a reference looks like one with a part to be filled in: words such as `PROJECT_ID`
 /// are never part of a repository, which has no upper case.
 ///
-/// Capitals alone are not enough: if the host and the tag are written out, `ghcr.io/NVIDIA/x:1` is what `ghcr.io/${{
-/// github.repository }}` became, and no runtime accepts it. There, only a word that reads as a name for a part is
-/// taken for one.
+/// Capitals alone are not enough: if the host and the tag are written out, `ghcr.io/NVIDIA/x:1` is what
+/// `ghcr.io/${{ github.repository }}` became, and no runtime accepts it. There, only a word that reads as a name for
+/// a part is taken for one.
 pub fn looks_unfilled(text: &str) -> bool {
     // `{IMAGE}`, `@IMAGE@`, `%IMAGE%`: filled in by Bazel, autoconf and others. A reference cannot have these
     // characters there.

@@ -306,8 +306,8 @@ impl<'a> Node<'a> {
     }
 
     /// Whether the value is a token without quotes that another program fills in, and that YAML parses as something
-    /// else: a comment in `image: #@ data.values.image` (ytt) and `image: #{IMAGE}#` (Replace Tokens), a list in `[[
-    /// image ]]`, a mapping in `{IMAGE}`.
+    /// else: a comment in `image: #@ data.values.image` (ytt) and `image: #{IMAGE}#` (Replace Tokens), a list in
+    /// `[[ image ]]`, a mapping in `{IMAGE}`.
     pub(crate) fn is_unquoted_token(self) -> bool {
         let Range { start, end } = self.range();
         if start == end {
