@@ -37,8 +37,8 @@ pub fn gather(inputs: &[Input], errors: Vec<InputError>, reading: ReadOptions<'_
 }
 
 /// Gathers the inputs with the charts and kustomizations among them rendered. The files that they are rendered from
-/// are not read a second time, unless the rendering failed. The second part of the result is the number of charts
-/// and kustomizations, and of those that were rendered; it is `None` when interrupted.
+/// are not read a second time, unless the rendering failed. The second part of the result is how many were rendered
+/// and how many failed; the result is `None` when interrupted.
 ///
 /// # Errors
 /// There is something to render, but no tool to render it with.

@@ -69,7 +69,7 @@ pub struct Rendered {
     pub covered: BTreeSet<SourceId>,
 }
 
-/// The number of charts and kustomizations.
+/// The number of charts and kustomizations that were rendered, or could not be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RenderCount {
     /// How many were rendered.

@@ -34,7 +34,7 @@ pub(crate) struct Program {
 /// The cost of a close look at a line that may have written an image, in nodes of a template.
 const COMPARISON: usize = 10;
 
-/// Larger templates are not examined, in bytes.
+/// The largest template that is examined, in bytes.
 const MAX_TEMPLATE: usize = 1 << 20;
 
 /// The longest mapping of a container that is searched for its name, in bytes.
