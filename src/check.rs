@@ -1,4 +1,4 @@
-//! START HERE: a whole run, in the order in which the data goes.
+//! START HERE: a whole run, in the order of the data flow.
 //!
 //! ```text
 //! paths ─load→ Sources ─yaml, workload, secret→ Inventory ─(render→ Sources, and again)→ Inventory ─kustomization→ Inventory
@@ -6,7 +6,7 @@
 //!       ─report→ Report ─trace→ Report ─output→ text
 //! ```
 //!
-//! Gather, then judge: the network is one stage with one type of answer, and everything behind it is a pure function
+//! Gather, then judge: the network is one stage with one type of answer, and everything after it is a pure function
 //! of finished facts.
 
 use std::sync::Arc;
@@ -26,7 +26,8 @@ use crate::resource::workload::{ImageText, ImageUse, PodOrigin};
 use crate::rules::{self, Context, Filtered, JudgedImage, Settings};
 use crate::text::source::Sources;
 
-/// Judges every image and runs every rule. `prober` is `None` offline; `progress` counts the images that are answered.
+/// Judges every image and runs every rule. `prober` is `None` offline; `progress` receives the number of answered
+/// images.
 pub async fn check<P: Prober>(
     gathered: Gathered,
     settings: &Settings,
@@ -60,8 +61,8 @@ pub fn list(gathered: Gathered, settings: &Settings, supplied: Option<&DockerCon
     (sources, report)
 }
 
-/// Asks the registries, each question once; one answer for each image use that has one. Where what earlier runs were
-/// told speaks against an image, they are asked after all: its tag may lead elsewhere by now.
+/// Asks the registries, each question once, and returns one answer for each image use that has one. If cached
+/// answers of earlier runs speak against an image, its registry is asked again: the tag may point elsewhere by now.
 async fn probe<P: Prober>(
     inventory: &Inventory,
     pulls: &[PullContext],
@@ -114,8 +115,9 @@ fn is_doubtful(image: &ImageUse, pull: &PullContext, answer: &PullAnswer, settin
     !matches!(verdict, Verdict::Pullable(_)) || described.size.is_some_and(large)
 }
 
-/// What has to be read of an image that is there: what its pod or the operator declares, and what a rule asks for that
-/// they turned on. By default nothing is, as each reading is a request more, and on Docker Hub a pull.
+/// Returns what to read of an image that exists: what its pod or the operator declares, and what the rules need that
+/// the operator turned on. By default nothing is read, because each reading is one more request, and on Docker Hub
+/// one more pull.
 fn look(image: &ImageUse, reference: &Reference, pull: &PullContext, settings: &Settings) -> Look {
     let runs = |id| rules::by_id(id).is_some_and(|rule| settings.runs_in(image.text.span.source, rule.meta()));
     let deep = settings.depth >= Depth::Manifest;

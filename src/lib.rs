@@ -6,7 +6,7 @@
 //!       ─findings→ Findings ─report→ Report ─output→ text
 //! ```
 //!
-//! Start reading at [`check`], which is that line as code. No module imports one behind it in this order, and no two
+//! Start reading at [`check`], which is that line as code. No module imports a later one in this order, and no two
 //! files or folders of one folder import each other; `tests/it/modules.rs` checks both:
 //!
 //! ```text

@@ -1,4 +1,4 @@
-//! The baseline's file: written when all is checked, and what is reported of it.
+//! The baseline file: written after all checks, and the notes about it.
 
 use crate::cli::exit::Exit;
 use crate::error::UsageError;
@@ -7,7 +7,7 @@ use crate::options::outputs;
 use crate::options::resolve::Options;
 use crate::report::Report;
 
-/// What is to be said of the baseline that was read.
+/// Returns the notes about the baseline that was read.
 pub(super) fn notes(options: &Options, report: &Report) -> impl Iterator<Item = String> {
     let name = options.baseline.as_deref().map(shown).unwrap_or_default();
     let gone = match report.baseline.gone {
@@ -26,11 +26,11 @@ pub(super) fn notes(options: &Options, report: &Report) -> impl Iterator<Item = 
 
 const AGAIN: &str = "regenerate it with --write-baseline";
 
-/// Writes the baseline that is asked for, unless the run does not know all that it should hold. The answer is what is to
-/// be said of it.
+/// Writes the baseline that is asked for, unless the run does not know everything that the baseline should contain.
+/// Returns a note for the user.
 ///
 /// # Errors
-/// The file cannot be written; an older one is left as it was.
+/// The file cannot be written; an older one is left unchanged.
 pub(super) fn write(options: &Options, report: &Report, exit: Exit) -> Result<Option<String>, UsageError> {
     let (Some(file), Some(baseline)) = (&options.write_baseline, &report.baseline.written) else { return Ok(None) };
     let name = shown(file);

@@ -7,15 +7,14 @@ use crate::options::args::FailOn;
 use crate::options::resolve::{Options, Task};
 use crate::report::Report;
 
-/// How a run ended. When several hold: interrupted before usage before findings before unverified before nothing to
-/// check.
+/// How a run ended. If several apply, the precedence is: interrupted, usage, findings, unverified, nothing to check.
 ///
-/// What a suppression or the baseline silences is no finding; its image still fails, or is unverified.
+/// What a suppression or the baseline silences is not a finding; its image still fails, or is unverified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
     /// 0: nothing at or above the threshold.
     Clean,
-    /// 1: findings.
+    /// 1: findings at or above the threshold.
     Findings,
     /// 2: usage or configuration; also a path that does not exist.
     Usage,
@@ -23,17 +22,17 @@ pub enum Exit {
     NothingToCheck,
     /// 4: unverified images under `--fail-on-unverified`.
     Unverified,
-    /// 0: the reader of standard output went away, before a text that is no report ended.
+    /// 0: the reader of standard output closed it, before the end of a text that is not a report.
     BrokenPipe,
     /// 130: interrupted, after the report of what was known.
     Interrupted,
 }
 
-/// What a shell makes of a command that SIGINT ended.
+/// The exit code that a shell reports for a command that SIGINT ended.
 pub(super) const INTERRUPTED: u8 = 130;
 
 impl Exit {
-    /// What a finished report means for the exit status; the format does not matter.
+    /// Returns the exit status of a finished report, which does not depend on the format.
     pub fn of(report: &Report, options: &Options) -> Self {
         let threshold = match options.fail_on {
             FailOn::Error => Some(Severity::Error),
@@ -42,10 +41,10 @@ impl Exit {
             FailOn::Never => None,
         };
         let fails = |severity| threshold.is_some_and(|threshold| severity >= threshold);
-        // A note on a broken file is no object that was checked. What the user silenced was seen by them.
+        // A note on a broken file is not an object that was checked. What the user silenced was seen by the user.
         let nothing = report.summary.resources == 0 && report.silenced.is_empty();
         let checks = options.task == Task::Check;
-        // Who writes a baseline begins anew: what is found is known from now on.
+        // Writing a baseline is a fresh start: all current findings become known.
         let fails_on_unverified = options.fail_on_unverified && options.write_baseline.is_none();
         if !report.errors.is_empty() {
             Self::Usage

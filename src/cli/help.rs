@@ -1,4 +1,4 @@
-//! `-h`, `--help` and `--completions`: what the command line says of itself.
+//! `-h`, `--help` and `--completions`: the texts about the command line itself.
 
 use std::io::Write;
 
@@ -10,7 +10,7 @@ use crate::cli::{Exit, print};
 use crate::options::args::Args;
 use crate::rules::RULES;
 
-/// What `-h` shows: the options that most runs are made of. `--help` shows all.
+/// The everyday options, which `-h` shows. `--help` shows all.
 const EVERYDAY: [&str; 23] = [
     "paths",
     "exclude",
@@ -37,7 +37,7 @@ const EVERYDAY: [&str; 23] = [
     "short_help",
 ];
 
-/// What `-h` says more shortly than `--help`.
+/// Help texts that are shorter in `-h` than in `--help`.
 const SHORTER: [(&str, &str); 10] = [
     ("render", "Render charts (helm) and kustomizations (kustomize), and check the result"),
     ("closed", "Treat the inputs as complete: what is not in them does not exist"),
@@ -59,7 +59,7 @@ Examples:
 
 For all options, the configuration file, and the exit statuses: pullcheck --help";
 
-/// The command as `-h` shows it.
+/// Returns the command as `-h` shows it.
 fn short() -> Command {
     let all = Args::command();
     all.mut_args(|arg| {
@@ -73,7 +73,7 @@ fn short() -> Command {
     .after_help(SHORT_END)
 }
 
-/// What asks for a word on the command line itself, and for nothing else: neither files nor environment are read.
+/// Answers requests for help on the command line itself: neither files nor the environment are read.
 pub(super) fn tell(args: &Args) -> Option<Exit> {
     if args.help.short_help {
         return Some(print(|_| short().print_help()));
@@ -119,7 +119,7 @@ mod tests {
             complete(*shell, &mut script);
             let script = String::from_utf8(script).expect("a script is text");
             assert!(script.contains("offline"), "{shell}");
-            // The others complete no values.
+            // The other options complete no values.
             if matches!(shell, Shell::Bash | Shell::Fish | Shell::Zsh) {
                 assert!(script.contains("image-not-found") && script.contains("containerd-1"), "{shell}");
             }

@@ -1,5 +1,5 @@
-//! Ctrl-C, and on Unix SIGTERM: the first ends the asking, so that what is known is still reported; the next ends the
-//! command.
+//! Ctrl-C, and on Unix SIGTERM: the first stops the requests, so that what is known is still reported; the next ends
+//! the command.
 
 use std::convert::Infallible;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError, mpsc};
@@ -8,18 +8,18 @@ use std::{io, process, thread};
 use super::exit::INTERRUPTED;
 use crate::registry::Interrupter;
 
-/// What the next signal interrupts; without it, the command itself.
+/// The interrupter that the next signal triggers; without one, the signal ends the command itself.
 static TARGET: Mutex<Option<Interrupter>> = Mutex::new(None);
 
-/// Something that can be interrupted is under way. Dropped, it says that nothing is left to be: then the first signal
-/// ends the command, which may be waiting for a pager.
+/// Marks that something can be interrupted. When dropped, nothing can be any more: then the first signal ends the
+/// command, which may be waiting for a pager.
 #[derive(Debug)]
 pub(super) struct Signals(());
 
 impl Signals {
-    /// Begins to listen, or turns to something else. On a thread of its own, which lasts as long as the command: a signal
-    /// that is once listened to has lost its usual effect for good, and must not be left to a runtime that has ended.
-    /// Where that fails, signals keep their usual effect.
+    /// Begins to listen, or switches to another interrupter. The listener has a thread of its own, which lasts as
+    /// long as the command: once a signal is listened to, it has lost its usual effect for good, so it must not
+    /// depend on a runtime that has ended. If the thread fails to start, signals keep their usual effect.
     pub(super) fn listen(interrupter: Interrupter) -> Self {
         static LISTENER: Once = Once::new();
         *target() = Some(interrupter);
@@ -56,7 +56,7 @@ fn start() {
         })
     });
     let _: Option<thread::JoinHandle<io::Result<Infallible>>> = started.ok();
-    // An error is the end of a listener that could not begin.
+    // An error means that a listener could not be started.
     let _ = listening.recv();
 }
 
@@ -65,7 +65,7 @@ fn end() -> ! {
     process::exit(INTERRUPTED.into())
 }
 
-/// The signals that ask us to end.
+/// The signals that request an end.
 #[cfg(unix)]
 struct Received {
     interrupt: tokio::signal::unix::Signal,
@@ -87,7 +87,7 @@ impl Received {
     }
 }
 
-/// The signals that ask us to end.
+/// The signals that request an end.
 #[cfg(windows)]
 struct Received(tokio::signal::windows::CtrlC);
 

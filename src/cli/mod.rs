@@ -31,10 +31,10 @@ use crate::{check, rules};
 pub use exit::Exit;
 use interrupt::Signals;
 
-/// What a process that panicked ends with.
+/// The exit code of a process that panicked.
 const PANICKED: u8 = 101;
 
-/// Parses the command line, runs, prints, and says how it went.
+/// Parses the command line, runs, prints, and returns the exit code.
 pub fn main() -> ExitCode {
     stack::with_room(whole_run).unwrap_or(ExitCode::from(PANICKED))
 }
@@ -54,7 +54,8 @@ fn whole_run() -> ExitCode {
     }
 }
 
-/// clap's own words: an error, help, the version. An error quotes what a shell made of `*`, names of files among it.
+/// Prints clap's own texts: an error, help, the version. An error quotes what a shell made of `*`, which can be
+/// names of files.
 fn refused(error: &clap::Error) -> ExitCode {
     let text = error.to_string();
     let shown = output::message(&text, &Redactor::default());
@@ -76,10 +77,10 @@ fn run_invocation(invocation: Invocation) -> Result<Exit, UsageError> {
     run(&Options::try_from(invocation)?)
 }
 
-/// One whole run.
+/// Does one complete run.
 ///
 /// # Errors
-/// What the options ask for cannot be done at all.
+/// The options ask for something that cannot be done.
 pub fn run(options: &Options) -> Result<Exit, UsageError> {
     match &options.task {
         Task::Explain(rule) => {
@@ -148,12 +149,12 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
     if let Some(said) = baseline::write(options, &report, exit)? {
         print_errors(&redactor, [said].into_iter().filter(|_| !options.quiet));
     }
-    // Who reads no further, like `head`, does not change what was found.
+    // A reader that stops, like `head`, does not change what was found.
     let all_said = matches!(written, Exit::Clean | Exit::BrokenPipe);
     Ok(if all_said || exit == Exit::Interrupted { exit } else { written })
 }
 
-/// Reads the inputs, rendered where that is wanted; `None` when interrupted.
+/// Reads the inputs, rendered if requested; `None` when interrupted.
 fn gather(
     inputs: &[Input],
     errors: Vec<InputError>,
@@ -176,38 +177,38 @@ fn gather(
     Ok(gathered.map(|(gathered, _)| gathered))
 }
 
-/// Of a kind of the configuration whose fields lead nowhere.
+/// For a kind of the configuration whose fields match nothing.
 fn no_image((group, kind, objects): (&str, &str, usize)) -> String {
     let objects = if objects == 1 { "the object".to_owned() } else { format!("any of {objects} objects") };
     format!("kinds: found no image in {objects} of kind {kind} ({group}); check the paths of this kind")
 }
 
-/// What a tool said of its failure, where a report for people has no room for all of it.
+/// Returns the complete error output of tools, for which a report for people has no room.
 fn whole_messages(report: &Report) -> impl Iterator<Item = String> {
     let failures = report.findings.iter().filter(|finding| finding.rule == "render-failed");
     let long = failures.filter(|finding| finding.message.chars().nth(sanitize::MESSAGE).is_some());
     long.map(|finding| finding.message.clone())
 }
 
-/// A report, and how it was come by.
+/// A report, with how it was obtained.
 struct Asked {
     sources: Sources,
     report: Report,
     traffic: Vec<HostTraffic>,
     interrupted: bool,
-    /// Why it is not remembered for the next run.
+    /// The reason that results are not cached for the next run.
     no_store: Option<NoStore>,
 }
 
 impl Asked {
-    /// No registry was asked.
+    /// Whether no registry was asked.
     fn nobody((sources, report): (Sources, Report)) -> Self {
         Self { sources, report, traffic: Vec::new(), interrupted: false, no_store: None }
     }
 }
 
-/// Standard output first: a file that cannot be written after all must take neither the report with it nor the other
-/// files.
+/// Writes all reports, standard output first: a file that turns out not to be writable must affect neither the
+/// report there nor the other files.
 fn write_reports(
     options: &Options,
     content: Content,
@@ -271,7 +272,7 @@ fn check_with_client(
         let interrupted = client.interrupter().is_interrupted();
         Ok(Asked { sources, report, traffic: client.traffic(), interrupted, no_store })
     });
-    // A name server that does not answer would hold up the exit.
+    // A name server that does not answer would delay the exit.
     runtime.shutdown_background();
     checked
 }
@@ -295,7 +296,7 @@ fn unknown_rule(id: &str) -> UsageError {
     UsageError::new(rules::engine::levels::unknown(id))
 }
 
-/// Writes to standard output. A reader that has gone away, like `head`, is no failure.
+/// Writes to standard output. If the reader has closed it, as `head` does, that is not a failure.
 fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Exit {
     let mut stdout = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
     match write(&mut stdout).and_then(|()| stdout.flush()) {
@@ -308,13 +309,13 @@ fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Exit {
     }
 }
 
-/// Standard error is part of the log too: what a path or a server says must not steer its reader.
+/// Prints to standard error, which is part of the log too: text from a path or a server must not steer its reader.
 fn print_error(message: &str) {
     let message = output::message(message, &Redactor::default());
     let _ = writeln!(io::stderr().lock(), "pullcheck: {message}");
 }
 
-/// The same of what may hold a secret.
+/// Prints lines that may contain a secret to standard error.
 fn print_errors(redactor: &Redactor, messages: impl Iterator<Item = String>) {
     messages.for_each(|message| print_error(&redactor.redact(&message)));
 }

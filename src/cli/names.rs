@@ -1,11 +1,12 @@
-//! What of the inputs stands in clear in every report: no secret, though a Secret may hold the same word.
+//! Parts of the inputs that appear in clear in every report: they are not secrets, though a Secret may contain the
+//! same word.
 
 use crate::inventory::Inventory;
 use crate::resource::ResourceName;
 use crate::rules::RULES;
 use crate::text::source::Sources;
 
-/// Words of every report: a summary must not say `3 ***`.
+/// Words of every report: a summary must not print `3 ***`.
 const WORDS: &[&str] = &[
     "baseline",
     "errors",
@@ -23,8 +24,8 @@ const WORDS: &[&str] = &[
     "warnings",
 ];
 
-/// Paths of files and their folders, names of objects, containers, service accounts and pull secrets, and ids of rules.
-/// Images are none of them: a password may have got into one.
+/// Collects paths of files and their folders, names of objects, containers, service accounts and pull secrets, and
+/// ids of rules. Images are not included: a password may have got into one.
 pub(super) fn in_clear<'n>(sources: &'n Sources, inventory: &'n Inventory) -> impl Iterator<Item = &'n str> {
     let paths = sources.iter().flat_map(|(_, source)| with_folders(source.name()));
     let templates =
@@ -45,7 +46,7 @@ fn of_resource(name: &ResourceName) -> impl Iterator<Item = &str> {
     [Some(api_version.as_str()), Some(kind.as_str()), namespace.as_deref(), name.as_deref()].into_iter().flatten()
 }
 
-/// A path, and every folder on the way to it.
+/// Returns a path, and every folder on the way to it.
 fn with_folders(path: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(path), |path| path.rsplit_once('/').map(|(folder, _)| folder))
 }

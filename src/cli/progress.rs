@@ -1,5 +1,5 @@
-//! What is told of the asking itself: a bar while it lasts, and the traffic of each host after it. On standard error
-//! only; the report knows nothing of it.
+//! Progress output: a bar during the requests, and the traffic of each host after them. On standard error only; the
+//! report is not affected.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -9,9 +9,9 @@ use tokio::time::{Instant, interval_at};
 
 use crate::registry::{Client, HostTraffic, Progress};
 
-/// A run that is over before that shows no bar.
+/// A run that is over before this time shows no bar.
 const PATIENCE: Duration = Duration::from_millis(300);
-/// From one drawing to the next.
+/// The time between two drawings.
 const PERIOD: Duration = Duration::from_millis(100);
 /// A host that answers sooner is not named.
 const SLOW: Duration = Duration::from_secs(1);

@@ -1,7 +1,7 @@
-//! Findings that were there before: a team turns pullcheck on without mending five hundred services first.
+//! Known findings: a team can turn pullcheck on without fixing five hundred services first.
 //!
-//! A known finding is recognised by what does not move: rule, file, object, container and image, and how many of them
-//! there were. Lines and messages do not count.
+//! A known finding is recognized by properties that do not move: rule, file, object, container and image, and the
+//! number of such findings. Lines and messages are ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,11 +13,11 @@ use crate::text::source::Sources;
 /// Version of the file's format.
 const VERSION: u32 = 1;
 
-/// Known findings, with how many there are of each.
+/// Known findings, with the number of each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Baseline(BTreeMap<Key, u64>);
 
-/// What identifies a finding.
+/// The properties that identify a finding.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Key {
@@ -51,7 +51,7 @@ impl Key {
     }
 }
 
-/// The file.
+/// The baseline file, as JSON.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -69,16 +69,16 @@ struct Counted {
 /// Why a baseline cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum BaselineError {
-    /// It is not JSON of that form.
+    /// The text is not JSON of the expected form.
     #[error("it is not a pullcheck baseline: {0}")]
     Malformed(#[from] serde_json::Error),
-    /// Another version wrote it.
+    /// The file was written by another version.
     #[error("it has version {0}, but this pullcheck reads version {VERSION}; regenerate it with --write-baseline")]
     Version(u32),
 }
 
 impl Baseline {
-    /// The findings of a run.
+    /// Builds a baseline from the findings of a run.
     pub fn of(findings: &[Finding], sources: &Sources) -> Self {
         let mut counts = BTreeMap::new();
         for finding in findings {
@@ -87,17 +87,17 @@ impl Baseline {
         Self(counts)
     }
 
-    /// Reads a file's text.
+    /// Parses the text of a baseline file.
     ///
     /// # Errors
-    /// It is no baseline, or of another version.
+    /// The text is not a baseline, or one of another version.
     pub fn parse(text: &str) -> Result<Self, BaselineError> {
         let file: File = serde_json::from_str(text)?;
         match file.version {
             VERSION => {
                 let mut counts = BTreeMap::new();
                 for Counted { key, count } in file.findings {
-                    // A merge of two branches may leave both their lines: neither said more than its own count.
+                    // A merge of two branches can leave the entries of both: each gave only its own count.
                     let known: &mut u64 = counts.entry(key).or_default();
                     *known = count.max(*known);
                 }
@@ -107,7 +107,7 @@ impl Baseline {
         }
     }
 
-    /// The file's text: sorted, so that its changes read well, and ending in a line feed.
+    /// Returns the text of the file: sorted, so that its changes read well, and with a line feed at the end.
     pub fn to_text(&self) -> String {
         let findings = self.0.iter().map(|(key, count)| Counted { key: key.clone(), count: *count }).collect();
         // Plain data with string keys.
@@ -116,7 +116,7 @@ impl Baseline {
         text
     }
 
-    /// Takes a finding off the list; `false` where it is not, or no longer, on it.
+    /// Removes a finding from the list; `false` if it is not, or no longer, on it.
     pub fn take(&mut self, finding: &Finding, sources: &Sources) -> bool {
         match self.0.get_mut(&Key::of(finding, sources)) {
             Some(count) if *count > 0 => {
@@ -127,38 +127,38 @@ impl Baseline {
         }
     }
 
-    /// How many findings it knows.
+    /// Returns the number of known findings.
     pub fn len(&self) -> u64 {
         self.0.values().fold(0, |sum, count| sum.saturating_add(*count))
     }
 
-    /// Whether it knows none.
+    /// Whether the baseline contains no findings.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many of the findings that are left were to be met: those of files that were read, by rules that had their
-    /// say, which `could_report(rule, file)` tells. They were mended, and may go.
+    /// Returns how many of the remaining findings should have been found: those in files that were read, by rules
+    /// that were able to report, as given by `could_report(rule, file)`. They are fixed and can be removed.
     pub fn gone(&self, could_report: impl Fn(&str, &str) -> bool) -> u64 {
         let left = self.0.iter().filter(|(key, count)| **count > 0 && could_report(&key.rule, &key.file));
         left.fold(0, |sum, (_, count)| sum.saturating_add(*count))
     }
 
-    /// Whether it knows findings, but none of these files: it was written in another folder.
+    /// Whether the baseline contains findings, but none in these files: it was written in another folder.
     pub fn is_foreign(&self, sources: &Sources) -> bool {
         let names: BTreeSet<&str> = sources.iter().map(|(_, source)| source.name()).collect();
         !self.0.is_empty() && !names.is_empty() && !self.0.keys().any(|key| names.contains(key.file.as_str()))
     }
 }
 
-/// What became of the baseline in a run.
+/// How a run used the baseline.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BaselineUse {
-    /// `--write-baseline`: what is to be written.
+    /// `--write-baseline`: the baseline to write.
     pub written: Option<Baseline>,
-    /// `--baseline`: findings that it knows and that are not there any more.
+    /// `--baseline`: the number of known findings that no longer exist.
     pub gone: u64,
-    /// `--baseline`: it knows nothing of the files that were read, though it is not empty.
+    /// `--baseline`: the baseline is not empty, but contains nothing about the files that were read.
     pub foreign: bool,
 }
 

@@ -4,14 +4,14 @@ use crate::resource::ResourceName;
 use crate::resource::workload::Container;
 use crate::text::source::Span;
 
-/// How bad a finding is. An error is only what would certainly fail, given what is known.
+/// The severity of a finding. Only what would certainly fail, given the known facts, is an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// Worth knowing.
+    /// Worth knowing, but not a problem by itself.
     Note,
-    /// Likely to fail, or to surprise.
+    /// A pull that is likely to fail, or to surprise.
     Warning,
-    /// The pull, or the apply, fails.
+    /// A pull, or an apply, that fails.
     Error,
 }
 
@@ -26,37 +26,37 @@ impl Severity {
     }
 }
 
-/// A place with what is to be said of it.
+/// A place with a message about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {
-    /// The place.
+    /// The place that the message is about.
     pub span: Span,
-    /// A few words.
+    /// A few words next to the place.
     pub message: String,
 }
 
-/// A change of the inputs that mends a finding.
+/// A change to the inputs that fixes a finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fix {
-    /// What it does, in a few words.
+    /// What the fix does, in a few words.
     pub title: String,
-    /// Whether it may be made unseen.
+    /// Whether the fix can be applied without review.
     pub safety: Safety,
-    /// The text that is replaced, and by what.
+    /// The replacements that make up the fix.
     pub edits: Vec<Edit>,
 }
 
-/// Whether a fix may be made without a look at it.
+/// Whether a fix can be applied without review.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Safety {
-    /// What is deployed stays the same, or what failed for certain now works as it was meant.
+    /// The deployed result stays the same, or what certainly failed now works as intended.
     Safe,
-    /// It is a guess at what was meant.
+    /// The fix is a guess at what was meant.
     Unsafe,
 }
 
 impl Safety {
-    /// As JSON output names it.
+    /// Returns the name in JSON output.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Safe => "safe",
@@ -65,54 +65,54 @@ impl Safety {
     }
 }
 
-/// One replacement.
+/// One replacement of text in a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Edit {
-    /// The text that goes.
+    /// The text to remove.
     pub span: Span,
-    /// What comes in its place.
+    /// The text to insert in its place.
     pub replacement: String,
 }
 
-/// The object and container that a finding speaks of.
+/// The object and container that a finding is about.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Subject {
-    /// The Kubernetes object.
+    /// The Kubernetes object, if the finding is about one.
     pub resource: Option<ResourceName>,
-    /// The container within it.
+    /// The container within the object.
     pub container: Option<Container>,
     /// The image as written.
     pub image: Option<String>,
 }
 
-/// One fault at one place. It cannot be built without a place.
+/// One fault at one place. A finding cannot be built without a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// Rule id.
+    /// The id of the rule that reports it.
     pub rule: &'static str,
-    /// How bad.
+    /// The severity under the operator's settings.
     pub severity: Severity,
-    /// What is wrong, in one or two sentences. It does not name the place: findings with the same rule, message
-    /// and help are one fault, and human output lists their places together.
+    /// What is wrong, in one or two sentences. The message does not name the place: findings with the same rule,
+    /// message and help are one fault, and human output lists their places together.
     pub message: String,
-    /// The flagged text.
+    /// The flagged text, with its label.
     pub primary: Label,
-    /// Other places that belong to it.
+    /// Other places that belong to the finding.
     pub related: Vec<Label>,
-    /// What to change.
+    /// The advice on what to change.
     pub help: Option<String>,
     /// The event text that `kubectl describe pod` would show.
     pub event: Option<String>,
-    /// What the finding is about.
+    /// The object and container that the finding is about.
     pub subject: Subject,
-    /// What would mend it, the likeliest first.
+    /// Possible fixes, the likeliest first.
     pub fixes: Vec<Fix>,
-    /// The template that wrote what is flagged, as a renderer's comment names it: `shop/templates/deployment.yaml`.
+    /// The template that wrote the flagged text, as a renderer's comment names it: `shop/templates/deployment.yaml`.
     pub template: Option<String>,
 }
 
 impl Finding {
-    /// A finding with its place and what the place is.
+    /// Creates a finding with its place and the label of the place.
     pub fn new(
         rule: &'static str,
         severity: Severity,
@@ -134,42 +134,43 @@ impl Finding {
         }
     }
 
-    /// Offers a change, if there is one.
+    /// Offers a fix, if there is one.
     #[must_use]
     pub fn fix(mut self, fix: Option<Fix>) -> Self {
         self.fixes.extend(fix);
         self
     }
 
-    /// Says what to change.
+    /// Sets the advice on what to change.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
 
-    /// Adds another place.
+    /// Adds a related place with its label.
     #[must_use]
     pub fn related(mut self, at: Span, message: impl Into<String>) -> Self {
         self.related.push(Label { span: at, message: message.into() });
         self
     }
 
-    /// Says what the kubelet will report.
+    /// Sets the event that the kubelet will report.
     #[must_use]
     pub fn event(mut self, event: Option<String>) -> Self {
         self.event = event;
         self
     }
 
-    /// Says what it is about.
+    /// Sets the object and container that the finding is about.
     #[must_use]
     pub fn subject(mut self, subject: Subject) -> Self {
         self.subject = subject;
         self
     }
 
-    /// A key that survives moved lines: rule, file, object, container and image, hashed (FNV-1a, 64 bit, hex).
+    /// Returns a key that survives moved lines: rule, file, object, container and image, hashed (FNV-1a, 64 bit,
+    /// hex).
     pub fn fingerprint(&self, file: &str) -> String {
         let resource = self.subject.resource.as_ref();
         let container = self.subject.container.as_ref();

@@ -1,8 +1,8 @@
 //! Credential helpers of the operator's own docker configuration: `docker-credential-NAME get`.
 //!
-//! Only that configuration may name one, never a Secret of the inputs: it would run a program that a stranger chose.
-//! A helper is asked for nothing but a key of `auths` or `credHelpers` that an image of the inputs needs, once, and
-//! with as much of the environment as it needs. What it prints is a password and is never shown, not even when it
+//! Only that configuration may name one, never a Secret of the inputs, which would run a program that a stranger
+//! chose. A helper is asked only for keys of `auths` or `credHelpers` that an image of the inputs needs, once each,
+//! and with as much of the environment as it needs. Its output is a password and is never shown, not even when it
 //! fails. The protocol is that of docker/docker-credential-helpers, the choice of the helper that of docker/cli
 //! (`cli/config/configfile/file.go`).
 #![expect(clippy::disallowed_methods, reason = "programs are started with parts of the environment")]
@@ -27,13 +27,13 @@ use crate::input::find_program;
 use crate::inventory::Inventory;
 use crate::resource::workload::ImageText;
 
-/// How long one helper is waited for.
+/// How long to wait for one helper.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Largest answer that is read, in bytes.
 const MAX_ANSWER_BYTES: u64 = 64 << 10;
 
-/// The user name that marks an identity token: docker trades it for an access token, the kubelet cannot.
+/// The user name that marks an identity token: docker exchanges it for an access token, the kubelet cannot.
 const IDENTITY_TOKEN: &str = "<token>";
 
 /// Variables that every helper gets: to find programs, the user's files and the user's key store.
@@ -60,7 +60,7 @@ const ENVIRONMENT: &[&str] = &[
     "no_proxy",
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
-    // Windows.
+    // Variables on Windows.
     "SystemRoot",
     "USERPROFILE",
     "APPDATA",
@@ -68,7 +68,7 @@ const ENVIRONMENT: &[&str] = &[
     "TEMP",
 ];
 
-/// Beginnings of the variables from which the helper of a cloud takes its own credentials.
+/// Prefixes of the variables from which the helper of a cloud takes its own credentials.
 const OF_CLOUDS: &[(&str, &[&str])] = &[
     ("ecr-login", &["AWS_"]),
     ("gcloud", &["GOOGLE_", "CLOUDSDK_"]),
@@ -82,13 +82,13 @@ const OF_CLOUDS: &[(&str, &[&str])] = &[
 pub struct Helpers {
     /// `credHelpers`: key to name.
     by_key: BTreeMap<String, String>,
-    /// `credsStore`: for the keys of `auths` that hold no credential themselves.
+    /// The helper of `credsStore`, for the keys of `auths` that contain no credential themselves.
     store: Option<String>,
 }
 
 impl Helpers {
-    /// Reads them from a configuration's JSON. What is of another type is no helper; the configuration itself is judged
-    /// elsewhere.
+    /// Reads the helpers from a configuration's JSON. A value of another type is not a helper; the configuration
+    /// itself is judged elsewhere.
     pub fn read(content: &[u8]) -> Self {
         let Ok(config) = serde_json::from_slice::<serde_json::Value>(content) else { return Self::default() };
         let text = |value: &serde_json::Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
@@ -99,9 +99,9 @@ impl Helpers {
         }
     }
 
-    /// The configuration with what the helpers say for the images of the inputs. Without `ask` no helper runs, and what
-    /// one would have to say is not known, no more than after it failed: that is never an anonymous pull. `notes` gets
-    /// a line for each that failed.
+    /// Completes the configuration with the credentials that the helpers return for the images of the inputs.
+    /// Without `ask` no helper runs, and its credential is then unknown, just as after a failure: that never becomes
+    /// an anonymous pull. `notes` gets a line for each helper that failed.
     ///
     /// # Errors
     /// No program can be started at all.
@@ -131,7 +131,7 @@ impl Helpers {
         Ok(completed)
     }
 
-    /// The keys that an image needs, with the helper to ask.
+    /// Returns the keys that an image needs, with the helper to ask.
     fn needed<'h>(&'h self, config: &'h DockerConfig, inventory: &Inventory) -> Vec<(&'h str, &'h str)> {
         let images: BTreeSet<&str> = inventory
             .images
@@ -141,7 +141,7 @@ impl Helpers {
                 ImageText::Invalid(_) | ImageText::Skipped(_) => None,
             })
             .collect();
-        // Docker looks a key up as it is: one with a wildcard is never asked for.
+        // Docker looks a key up literally: one with a wildcard is never asked for.
         let is_needed = |key: &str| !is_wildcard(key) && images.iter().any(|image| key_matches(key, image));
         let by_key = self.by_key.iter().map(|(key, name)| (key.as_str(), name.as_str()));
         let empty = config
@@ -154,7 +154,7 @@ impl Helpers {
     }
 }
 
-/// Why a helper is of no use; its `Display` holds nothing that the helper printed.
+/// Why a helper could not be used; its `Display` contains nothing that the helper printed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 enum Failure {
     #[error("the name of a helper can contain only letters, digits, `-`, and `_`")]
@@ -175,7 +175,7 @@ enum Failure {
 
 type Answer = Result<Option<Credential>, Failure>;
 
-/// Asks all of them at the same time.
+/// Asks all helpers at the same time.
 fn get_all(needed: &[(&str, &str)], patience: Duration) -> Result<Vec<Answer>, UsageError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| UsageError::new(format!("cannot start: {error}")))?;
@@ -188,7 +188,7 @@ async fn get(name: &str, key: &str, patience: Duration) -> Answer {
     answer_of(start(name)?, key, patience).await
 }
 
-/// What a helper that runs says. Dropping it ends it.
+/// Returns the answer of a running helper. Dropping the future ends the helper.
 async fn answer_of(mut helper: Child, key: &str, patience: Duration) -> Answer {
     let answered = tokio::time::timeout(patience, converse(&mut helper, key)).await;
     answered.unwrap_or(Err(Failure::Timeout(patience)))
@@ -209,7 +209,7 @@ fn start(name: &str) -> Result<Child, Failure> {
         .arg("get")
         .env_clear()
         .envs(environment)
-        // The current folder may be a stranger's, with files that a program reads where it stands.
+        // The current folder may be a stranger's, with files that a program reads from its working directory.
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -219,10 +219,10 @@ fn start(name: &str) -> Result<Child, Failure> {
     started.map_err(|error| Failure::Start(error.kind()))
 }
 
-/// Writes the key, reads the answer, waits for the end.
+/// Writes the key, reads the answer, and waits for the helper to end.
 async fn converse(child: &mut Child, key: &str) -> Answer {
     if let Some(mut stdin) = child.stdin.take() {
-        // A helper that does not read it may still answer.
+        // A helper that does not read its input may still answer.
         _ = stdin.write_all(key.as_bytes()).await;
     }
     let mut answer = Zeroizing::new(Vec::new());

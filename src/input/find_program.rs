@@ -1,4 +1,4 @@
-//! Programs of the operator's machine: where one is.
+//! Looks up programs on the operator's machine.
 #![expect(clippy::disallowed_methods, reason = "looks into folders")]
 
 use std::env;
@@ -6,14 +6,14 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The program of a name in these folders, which are written as in `PATH`. A relative one is passed over: it would be a
-/// folder of the repository that is checked.
+/// Returns the path of a program in these folders, which are written as in `PATH`. A relative folder is skipped: it
+/// would be a folder of the repository that is checked.
 pub(crate) fn find(name: &str, path: &OsStr) -> Option<PathBuf> {
     let program = format!("{name}{}", env::consts::EXE_SUFFIX);
     absolute_folders(path).map(|folder| folder.join(&program)).find(|program| is_executable(program))
 }
 
-/// The folders of a `PATH` that do not depend on the current one.
+/// Returns the folders of a `PATH` that do not depend on the current one.
 pub(crate) fn absolute_folders(path: &OsStr) -> impl Iterator<Item = PathBuf> {
     env::split_paths(path).filter(|folder| folder.is_absolute())
 }

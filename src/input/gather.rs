@@ -17,31 +17,31 @@ use crate::text::source::{Source, SourceId, Sources, Span};
 use crate::text::yaml::MergeRule;
 use crate::text::yaml::scalar::is_word;
 
-/// What the inputs say, and the files themselves.
+/// The contents of the inputs, and the files themselves.
 #[derive(Debug, Default)]
 pub struct Gathered {
-    /// The files.
+    /// The files that were read.
     pub sources: Sources,
-    /// What they say.
+    /// The objects that they contain.
     pub inventory: Inventory,
-    /// Paths that stand for nothing.
+    /// Paths that match nothing.
     pub errors: Vec<InputError>,
-    /// The folders of the charts beside the inputs, by the input and the name that it gives the chart.
+    /// The folders of the charts next to the inputs, by the input and the name that it gives the chart.
     pub charts: BTreeMap<(SourceId, String), String>,
 }
 
-/// Reads and parses all inputs, on all cores; the result does not depend on which core was first.
+/// Reads and parses all inputs, on all cores. The result does not depend on which core was first.
 pub fn gather(inputs: &[Input], errors: Vec<InputError>, reading: ReadOptions<'_>) -> Gathered {
     let (sources, parts) = read(inputs, reading);
     merge(sources, parts, errors)
 }
 
-/// The same, with the charts and kustomizations among the inputs rendered. What they are rendered from is not read a
-/// second time, unless the rendering failed. The second part says how many there are, and how many of them are
-/// rendered; `None` when interrupted.
+/// Gathers the inputs with the charts and kustomizations among them rendered. The files that they are rendered from
+/// are not read a second time, unless the rendering failed. The second part of the result is how many were rendered
+/// and how many failed; the result is `None` when interrupted.
 ///
 /// # Errors
-/// There is something to render, and nothing to render it with.
+/// There is something to render, but no tool to render it with.
 pub fn gather_rendered(
     inputs: &[Input],
     errors: Vec<InputError>,
@@ -88,8 +88,9 @@ fn read(inputs: &[Input], reading: ReadOptions<'_>) -> (Sources, Vec<Inventory>)
     (sources, parts)
 }
 
-/// Reads those files again that a kustomization is built from and that have merge keys, or words that YAML 1.1 has for
-/// booleans: kubectl never sees them as they are written, and kustomize reads both by another rule. Such files are rare.
+/// Reads those files again that a kustomization is built from and that have merge keys, or words that are booleans
+/// in YAML 1.1. kubectl never sees these files as written, and kustomize reads both by another rule. Such files are
+/// rare.
 fn read_as_kustomize<'k>(sources: &Sources, parts: &mut [Inventory], options: impl Fn(usize) -> ReadOptions<'k>) {
     if parts.iter().all(|part| part.kustomizations.is_empty()) {
         return;
@@ -101,7 +102,7 @@ fn read_as_kustomize<'k>(sources: &Sources, parts: &mut [Inventory], options: im
     let members = kustomization::files(parts.iter().flat_map(|part| &part.kustomizations), sources);
     for id in members {
         let at = id.0 as usize;
-        // kustomize refuses it, whether or not it looks like a manifest.
+        // kustomize refuses the document, whether or not it looks like a manifest.
         for problem in parts.get_mut(at).into_iter().flat_map(|part| &mut part.problems) {
             if let ProblemKind::InvalidYaml { certain } = &mut problem.kind {
                 *certain = true;
@@ -114,7 +115,7 @@ fn read_as_kustomize<'k>(sources: &Sources, parts: &mut [Inventory], options: im
     }
 }
 
-/// The same for texts that are in memory already.
+/// Gathers from texts that are in memory already.
 pub fn gather_sources(sources: Vec<Source>, options: ReadOptions<'_>) -> Gathered {
     stack::on_readers(|| {
         let read = |(at, source)| inventory_of(SourceId(at as u32), source, None, options);

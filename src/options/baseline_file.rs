@@ -1,4 +1,4 @@
-//! Reads the baseline's file, before anything is checked.
+//! Reads the baseline file before anything is checked.
 #![expect(clippy::disallowed_methods, reason = "reads the file that the operator names")]
 
 use std::fs::File;
@@ -15,16 +15,16 @@ const MAX_BYTES: u64 = 64 << 20;
 /// Reads a baseline.
 ///
 /// # Errors
-/// There is no such file, or it is no baseline.
+/// The file does not exist, or is not a baseline.
 pub(crate) fn read(file: &Path) -> Result<Baseline, UsageError> {
-    // A file may quote itself at length.
+    // Quotes from a file may be long.
     let refused = |why: &str| UsageError::new(format!("--baseline {}: {}", shown(file), one_line(why)));
     let text = read_text(file).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => refused("no such file; create it with --write-baseline"),
         io::ErrorKind::InvalidData => refused("it is not a pullcheck baseline: it is not UTF-8"),
         _ => refused(&error.to_string()),
     })?;
-    // Editors of Windows put a mark in front.
+    // Editors on Windows put a byte order mark in front.
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     Baseline::parse(text).map_err(|error| refused(&error.to_string()))
 }

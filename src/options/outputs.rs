@@ -1,7 +1,7 @@
-//! Where reports go: one to standard output, others to files.
+//! The destinations of reports: one to standard output, others to files.
 //!
-//! A file is written beside its place and then moved there, so that whoever reads it never sees half a report. That it
-//! can be written is tried before anything is checked: nobody should wait two minutes for the news that it cannot.
+//! A file is written next to its place and then moved there, so that a reader never sees half a report. Whether it
+//! can be written is tested before anything is checked: nobody should wait two minutes to learn that it cannot.
 #![expect(clippy::disallowed_methods, reason = "writes the files that the operator names")]
 
 use std::fs::{self, File, OpenOptions};
@@ -57,7 +57,7 @@ impl From<FormatArg> for Format {
 /// One value of `--output`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutputArg {
-    /// How it is written.
+    /// The format of the report.
     pub format: FormatArg,
     /// The file; `-` is standard output.
     pub file: PathBuf,
@@ -76,20 +76,20 @@ impl FromStr for OutputArg {
     }
 }
 
-/// All reports that are asked for.
+/// All requested reports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outputs {
-    /// What goes to standard output.
+    /// The format of the report on standard output.
     pub stdout: Format,
-    /// What goes to files.
+    /// The reports to files, with format and path.
     pub files: Vec<(Format, PathBuf)>,
 }
 
 impl Outputs {
-    /// Puts `--format` and `--output` together; `default` is what standard output gets without either.
+    /// Combines `--format` and `--output`; `default` is the format of standard output without either.
     ///
     /// # Errors
-    /// Two reports for one place, or a list of images in a format for findings.
+    /// Two reports go to one place, or a list of images in a format for findings.
     pub fn new(
         format: Option<FormatArg>,
         outputs: Vec<OutputArg>,
@@ -123,40 +123,40 @@ impl Outputs {
         Ok(Self { stdout: stdout.unwrap_or(default), files })
     }
 
-    /// Whether a report goes to this file.
+    /// Whether a report is written to this file.
     pub(crate) fn has(&self, file: &Path) -> bool {
         self.files.iter().any(|(_, other)| place_of(other) == place_of(file))
     }
 
-    /// Tries whether every file can be written, and leaves no trace.
+    /// Tests whether every file can be written, and leaves no trace.
     ///
     /// # Errors
-    /// One cannot.
+    /// A file cannot be written.
     pub fn try_files(&self) -> Result<(), UsageError> {
         self.files.iter().try_for_each(|(format, file)| try_file(&option(*format), file))
     }
 }
 
-/// Where a file lies or will lie, however it is named.
+/// Returns the place of a file that exists or will exist, however it is named.
 fn place_of(file: &Path) -> PathBuf {
     let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let to_be = || Some(fs::canonicalize(parent).ok()?.join(file.file_name()?));
     fs::canonicalize(file).ok().or_else(to_be).unwrap_or_else(|| file.to_owned())
 }
 
-/// Tries whether a file can be written, and leaves no trace. `option` is what stands in front of its name.
+/// Tests whether a file can be written, and leaves no trace. `option` is the text in front of its name in messages.
 ///
 /// # Errors
-/// It cannot.
+/// The file cannot be written.
 pub(crate) fn try_file(option: &str, file: &Path) -> Result<(), UsageError> {
     let tried = Target::open(file).and_then(Target::discard);
     tried.map_err(|error| cannot_write(option, file, &error))
 }
 
-/// Writes a report to its file. `option` is what stands in front of the file's name.
+/// Writes a report to its file. `option` is the text in front of the file's name in messages.
 ///
 /// # Errors
-/// The file cannot be written; an older one is left as it was.
+/// The file cannot be written; an older one is left unchanged.
 pub(crate) fn write_file(
     option: &str,
     file: &Path,
@@ -166,7 +166,7 @@ pub(crate) fn write_file(
     written.map_err(|error| cannot_write(option, file, &error))
 }
 
-/// The option that asks for a report in a file, without the file.
+/// Returns the option that asks for a report in a file, without the file.
 pub(crate) fn option(format: Format) -> String {
     format!("--output {}=", format.as_str())
 }
@@ -175,8 +175,8 @@ fn cannot_write(option: &str, file: &Path, error: &io::Error) -> UsageError {
     UsageError::new(format!("{option}{}: {error}", file.display()))
 }
 
-/// Appends to the summary of a step of GitHub Actions, as far as there is room. `text` is given how many bytes it may
-/// have.
+/// Appends to the summary of a step of GitHub Actions, as far as there is room. `text` is called with the number of
+/// bytes it may use.
 ///
 /// # Errors
 /// The file cannot be written.
@@ -191,16 +191,16 @@ pub(crate) fn append_summary(file: &Path, text: impl FnOnce(usize) -> String) ->
     Ok(())
 }
 
-/// A file that is being written.
+/// A file during writing.
 struct Target {
     out: File,
-    /// What it is called meanwhile, and where it goes; `None` for what is written in place: a pipe, a device.
+    /// The temporary path and the final one; `None` for what is written in place: a pipe, a device.
     moved: Option<(PathBuf, PathBuf)>,
 }
 
 impl Target {
     fn open(file: &Path) -> io::Result<Self> {
-        // `/dev/stderr` may lead to a file that others write too.
+        // `/dev/stderr` may point to a file that others write too.
         if file.starts_with("/dev") || file.starts_with("/proc") {
             return Ok(Self { out: OpenOptions::new().append(true).open(file)?, moved: None });
         }

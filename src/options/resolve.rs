@@ -1,4 +1,4 @@
-//! The meaning of the command line: files read, environment consulted, nothing left to decide.
+//! The meaning of the command line: files are read, the environment is consulted, and nothing is left to decide.
 #![expect(clippy::disallowed_methods, reason = "options are where files and environment come in")]
 
 use std::borrow::Cow;
@@ -38,73 +38,73 @@ use crate::rules::engine::levels::{Level, Levels};
 use crate::text::go::base64;
 use crate::text::source::Sources;
 
-/// The environment variable that holds the operator's dockerconfigjson, raw or base64.
+/// The environment variable with the operator's dockerconfigjson, raw or base64.
 const DOCKERCONFIGJSON_VARIABLE: &str = "PULLCHECK_DOCKERCONFIGJSON";
 
-/// Largest configuration that is read, in bytes: a Secret holds 1 MiB at most.
+/// Largest configuration that is read, in bytes: a Secret contains 1 MiB at most.
 const MAX_CONFIG_BYTES: u64 = 4 << 20;
 
-/// What is to be done.
+/// The task of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Task {
-    /// Check the inputs.
+    /// Check the inputs and report.
     Check,
-    /// `--list-images`.
+    /// List the images: `--list-images`.
     ListImages,
-    /// `--explain`.
+    /// Show the page of a rule: `--explain`.
     Explain(String),
-    /// `--list-rules`.
+    /// List all rules: `--list-rules`.
     ListRules,
 }
 
-/// Everything a run needs to know.
+/// All settings of a run.
 #[derive(Debug)]
 pub struct Options {
-    /// What is to be done.
+    /// The task of the run.
     pub task: Task,
-    /// Files, folders, globs, `-`.
+    /// The inputs: files, folders, globs, `-`.
     pub paths: Vec<String>,
-    /// How folders are walked.
+    /// How to walk folders.
     pub walk: WalkOptions,
-    /// How charts and kustomizations are rendered; `None` where they are not.
+    /// How to render charts and kustomizations; `None` if they are not rendered.
     pub render: Option<RenderOptions>,
     /// Also parse ConfigMaps and CustomResourceDefinitions.
     pub parse_all: bool,
-    /// Kinds that the configuration knows.
+    /// Kinds that the configuration defines.
     pub kinds: Vec<Kind>,
-    /// Nothing to check is no error.
+    /// Whether a run without anything to check succeeds.
     pub allow_empty: bool,
-    /// What rules and resolution go by.
+    /// The settings of rules and of resolution.
     pub settings: Settings,
-    /// What is wanted of the rules, file by file.
+    /// The levels of rules, file by file.
     pub layers: Layers,
-    /// What the cluster's pull secrets hold, as the operator says.
+    /// The contents of the cluster's pull secrets, as supplied by the operator.
     pub supplied: Option<DockerConfig>,
     /// The credential helpers that its file names.
     pub helpers: Helpers,
-    /// How registries are reached.
+    /// How to reach registries.
     pub client: ClientOptions,
-    /// How long an image that was found need not be asked for again; 0 where nothing is remembered.
+    /// How long a lookup that found an image stays cached; 0 if nothing is cached.
     pub cache_time_to_live: Duration,
-    /// The severity from which on findings fail the run.
+    /// The lowest severity of findings that fail the run.
     pub fail_on: FailOn,
-    /// Whether unverified images fail it.
+    /// Whether unverified images fail the run.
     pub fail_on_unverified: bool,
-    /// How the report is written, and where to.
+    /// The formats and destinations of the reports.
     pub outputs: Outputs,
     /// The baseline that was read.
     pub baseline: Option<PathBuf>,
-    /// The baseline that is to be written.
+    /// The baseline to write.
     pub write_baseline: Option<PathBuf>,
-    /// Where a summary of the job is written, for the format `github`.
+    /// The file for a job summary, with the format `github`.
     pub job_summary: Option<PathBuf>,
-    /// Colour.
+    /// When to use color.
     pub color: Color,
     /// Findings and errors only.
     pub quiet: bool,
-    /// Tell the traffic of each host.
+    /// Print the traffic of each host.
     pub verbose: bool,
-    /// No progress bar.
+    /// Show no progress bar.
     pub no_progress: bool,
 }
 
@@ -125,10 +125,10 @@ impl TryFrom<Invocation> for Options {
 }
 
 impl Options {
-    /// What a command line and the policy of a configuration come to.
+    /// Combines a command line and the policy of a configuration.
     ///
     /// # Errors
-    /// They contradict themselves, or name what cannot be read.
+    /// Options contradict each other, or name a file that cannot be read.
     pub fn new(args: Args, policy: &Policy) -> Result<Self, UsageError> {
         let Args { paths, inputs, render, cluster, credentials, registry, limits, rules, output, help, .. } = args;
         let task = match (help.explain, help.list_rules, output.list_images) {
@@ -225,12 +225,12 @@ impl Options {
         })
     }
 
-    /// The settings of a run over these sources.
+    /// Returns the settings of a run over these sources.
     pub fn settings_of(&self, sources: &Sources) -> Cow<'_, Settings> {
         self.layers.settle(&self.settings, sources, &config::current_folder())
     }
 
-    /// How the report may look. A terminal gets Unicode, and colour unless something says no.
+    /// Returns the style of the report. A terminal gets Unicode, and color unless a setting turns it off.
     pub fn style(&self) -> Style {
         let terminal = io::stdout().is_terminal();
         let color = match self.color {
@@ -257,10 +257,10 @@ impl Options {
         }
     }
 
-    /// What the command line wants of the rules.
+    /// Returns the levels of rules that the command line sets.
     ///
     /// # Errors
-    /// There is no such rule, or it is given two severities.
+    /// A rule is unknown, or is given two severities.
     pub(crate) fn levels(args: &RuleArgs) -> Result<Levels, UsageError> {
         let mut levels = Levels::default();
         let options = [
@@ -277,27 +277,27 @@ impl Options {
         Ok(levels)
     }
 
-    /// The rules that an option turns on.
+    /// Returns the rules that an option turns on.
     pub(crate) fn turned_on(args: &RuleArgs) -> Vec<&'static str> {
         args.max_image_size.iter().map(|_| "large-image").collect()
     }
 
-    /// Whether what stands in a file name's place could be the configuration itself: JSON, base64, `user:password`.
+    /// Whether the text given as a file name could be the configuration itself: JSON, base64, `user:password`.
     pub(crate) fn may_be_content(path: &Path) -> bool {
         let text = path.to_string_lossy();
-        // Without the slash, so that the names of folders do not count as one long word.
+        // Without the slash, so that the names of folders do not form one long word.
         let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '+' && c != '=');
         text.contains(['{', '"', ':', '\n']) || words.into_iter().any(|word| word.len() >= 24)
     }
 
-    /// Whether somebody watches who would like to see how far it is.
+    /// Whether to show progress: somebody is watching.
     pub fn shows_progress(&self) -> bool {
         let terminal = io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb");
         terminal && !self.quiet && !self.no_progress && !set("CI")
     }
 
-    /// Every secret that the redactor shall know: of the operator's configurations (`supplied` is the one that credential
-    /// helpers completed) and of the inputs' Secrets.
+    /// Returns every secret that the redactor must know: those of the operator's configurations (`supplied` is the
+    /// one that credential helpers completed) and of the inputs' Secrets.
     pub fn secrets_of(&self, supplied: Option<&DockerConfig>, inventory: &Inventory) -> Vec<Sensitive> {
         let given = self.settings.cluster.operator.pull_secrets.iter().map(|given| &given.config);
         let supplied = supplied.into_iter().chain(given).flat_map(DockerConfig::secrets);
@@ -310,7 +310,7 @@ fn render_options(args: RenderArgs, namespace: Option<&str>) -> Result<Option<Re
     if !args.render {
         return Ok(None);
     }
-    // Helm takes addresses too, and fetches them.
+    // Helm accepts addresses too, and fetches them.
     for file in &args.values {
         let name = || format!("--values {}", file.display());
         let metadata = fs::metadata(file).map_err(|error| UsageError::new(format!("{}: {error}", name())))?;
@@ -370,23 +370,23 @@ fn client_options(args: RegistryArgs, limits: LimitArgs, runtime: Runtime) -> Re
     })
 }
 
-/// The operator's configuration.
+/// The operator's registry configuration.
 struct Supplied {
     config: DockerConfig,
     helpers: Helpers,
 }
 
-/// Whether the log's reader is GitHub Actions, which obeys commands in it.
+/// Whether the log is read by GitHub Actions, which obeys commands in it.
 pub(crate) fn is_github_actions() -> bool {
     set("GITHUB_ACTIONS")
 }
 
-/// Whether a variable says yes.
+/// Whether an environment variable turns something on.
 fn set(name: &str) -> bool {
     env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0")
 }
 
-/// The operator's configuration: the option, else the environment.
+/// Reads the operator's configuration: the option, otherwise the environment.
 fn supplied(path: Option<&Path>) -> Result<Option<Supplied>, UsageError> {
     let (name, content) = match path {
         Some(path) => {
@@ -438,7 +438,7 @@ fn pull_secrets(files: Vec<PullSecretFile>) -> Result<Vec<SuppliedSecret>, Usage
     distinct("--pull-secret", files.into_iter().map(read).collect::<Result<_, _>>()?, |given| &given.named)
 }
 
-/// Refuses two values for one object: which of them counts would be a guess.
+/// Refuses two values for one object: choosing one would be a guess.
 fn distinct<T>(option: &str, values: Vec<T>, named: impl Fn(&T) -> &Named) -> Result<Vec<T>, UsageError> {
     for (at, value) in values.iter().enumerate() {
         if values[..at].iter().any(|other| named(other) == named(value)) {
@@ -477,7 +477,7 @@ fn read_capped(reader: impl Read) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// Columns of the terminal; `COLUMNS` counts where it is set.
+/// Returns the columns of the terminal; `COLUMNS` takes precedence if it is set.
 fn terminal_width() -> Option<usize> {
     let columns = env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
     columns.or_else(|| terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)))

@@ -1,4 +1,4 @@
-//! How the values of options are written.
+//! The syntax of the values of options.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use globset::Glob;
 use crate::kubelet::operator::Named;
 use crate::kubelet::operator::NodeCredentials;
 
-/// One value of `--pull-secret`.
+/// The value of one `--pull-secret`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PullSecretFile {
-    /// Which secret.
+    /// The namespace and name of the pull secret.
     pub named: Named,
-    /// Where its dockerconfigjson is.
+    /// The file that contains its dockerconfigjson.
     pub file: PathBuf,
 }
 

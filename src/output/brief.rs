@@ -1,6 +1,6 @@
-//! What is told in brief. Of a repository with hundreds of moving tags nobody reads the five hundredth snippet, and the
-//! one error among them goes under: a few of each rule are drawn, more get a line each, and of the rest the folders are
-//! counted. What fails the run is never among them.
+//! Findings in brief. In a repository with hundreds of moving tags nobody reads the five hundredth snippet, and the
+//! one error among them gets lost. So a few findings of each rule are drawn, more get a line each, and the rest are
+//! counted by folder. Findings that fail the run are never shortened.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::edge::Edge;
 use super::order::Fault;
 use crate::findings::finding::{Finding, Severity};
 
-/// How many faults of a rule are told in full before the others are told in brief.
+/// Returns how many faults of a rule are shown in full before the others are shortened.
 const fn in_full(severity: Severity) -> usize {
     match severity {
         Severity::Note => 1,
@@ -16,21 +16,21 @@ const fn in_full(severity: Severity) -> usize {
     }
 }
 
-/// How many get a line each.
+/// How many faults get a line each.
 const LINES: usize = 10;
 
 /// How many folders are named.
 const FOLDERS: usize = 6;
 
-/// The faults of one rule and severity that are told in brief.
+/// The shortened faults of one rule and severity.
 pub(super) struct Brief<'a, 'f> {
     pub(super) rule: &'static str,
     pub(super) severity: Severity,
     pub(super) faults: Vec<&'f Fault<'a>>,
 }
 
-/// Parts faults into those that are told in full and the others, which keep their order; what is of severity
-/// `full_from` and above is told in full, `None` is everything.
+/// Separates faults into those that are shown in full and the others, both in their order. Faults of severity
+/// `full_from` and above are shown in full; `None` means all of them.
 pub(super) fn part<'a, 'f>(
     faults: &'f [Fault<'a>],
     full_from: Option<Severity>,
@@ -45,7 +45,7 @@ pub(super) fn part<'a, 'f>(
         let (severity, rule) = (fault.first.severity, fault.first.rule);
         let (all, told) = counts.entry((severity, rule)).or_default();
         *told += 1;
-        // A single one that is left over takes little more room than the word on it.
+        // A single fault that is left over takes little more room than the note about it.
         if full_from.is_none_or(|from| severity >= from) || *told <= in_full(severity) || *all == in_full(severity) + 1
         {
             full.push(fault);
@@ -65,12 +65,12 @@ impl Brief<'_, '_> {
         format!("{} more, at {}", self.faults.len(), number(places, "place"))
     }
 
-    /// Those of which each gets a line.
+    /// Returns the faults that get a line each.
     pub(super) fn first(&self) -> impl Iterator<Item = &Fault<'_>> {
         self.faults.iter().take(LINES).copied()
     }
 
-    /// What is said of the others.
+    /// Returns the summary of the other faults.
     pub(super) fn rest(&self, edge: &Edge<'_>) -> Option<String> {
         let others = self.faults.get(LINES..).filter(|others| !others.is_empty())?;
         let findings = || others.iter().flat_map(|it| std::iter::once(it.first).chain(it.others.iter().copied()));
@@ -79,7 +79,7 @@ impl Brief<'_, '_> {
     }
 }
 
-/// Where a fault is, and what it is, for one line.
+/// Returns the place of a fault, and its message, for one line.
 pub(super) fn line(edge: &Edge<'_>, fault: &Fault<'_>) -> (String, String) {
     let place = edge.place(fault.first.primary.span);
     let message = edge.line(gist(&fault.first.message));
@@ -89,19 +89,19 @@ pub(super) fn line(edge: &Edge<'_>, fault: &Fault<'_>) -> (String, String) {
     }
 }
 
-/// The first clause of a message: what is wrong, without why and what follows.
+/// Returns the first clause of a message: what is wrong, without the reason and the consequences.
 fn gist(message: &str) -> &str {
     let end = ["; ", ": ", ", so ", " (", "\n"].iter().filter_map(|mark| message.find(mark)).min();
     end.and_then(|end| message.get(..end)).unwrap_or(message)
 }
 
-/// `: 120 in charts, 44 in deploy`; empty where all are in one folder.
+/// Returns `: 120 in charts, 44 in deploy`, or an empty text if all are in one folder.
 pub(super) fn folders<'a>(edge: &Edge<'_>, findings: impl Iterator<Item = &'a Finding>) -> String {
     let files: Vec<&str> = findings.map(|finding| edge.sources.get(finding.primary.span.source).name()).collect();
     let common = common_folder(&files);
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for file in files {
-        // A file that stands beside the folders counts for the folder they are in.
+        // A file next to the folders is counted for the folder that contains them.
         let end = file.get(common..).and_then(|rest| rest.find('/')).map_or(common, |end| common + end);
         let folder = file.get(..end).unwrap_or_default().trim_end_matches('/');
         *counts.entry(if folder.is_empty() { "." } else { folder }).or_default() += 1;
@@ -120,7 +120,7 @@ pub(super) fn folders<'a>(edge: &Edge<'_>, findings: impl Iterator<Item = &'a Fi
     format!(": {}", named.join(", "))
 }
 
-/// Bytes of the longest folder, with its slash, that all files are in.
+/// Returns the length in bytes of the longest folder, with its slash, that contains all files.
 fn common_folder(files: &[&str]) -> usize {
     let Some((first, others)) = files.split_first() else { return 0 };
     let folder = |file: &[u8]| file.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);

@@ -32,13 +32,13 @@ pub(super) fn draw(style: &Style, snippet: Snippet, (primary, columns): (Ansi, u
         .with_links(false)
         .with_width(columns);
     let mut drawn = String::new();
-    // Fails only where the snippet does not know its own spans; the finding is told all the same.
+    // Fails only if the snippet does not know its own spans; the finding is reported all the same.
     let _ = handler.render_report(&mut drawn, &Drawing(snippet));
-    // The first line is miette's own header, for which it is given no words.
+    // The first line is miette's own header, for which it is given no text.
     drawn.lines().skip(1).flat_map(|line| [line.trim_end(), "\n"]).collect()
 }
 
-/// A snippet as miette takes it: labels and source, and no words of its own.
+/// A snippet in the form that miette takes: labels and source, without text of its own.
 #[derive(Debug)]
 struct Drawing(Snippet);
 

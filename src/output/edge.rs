@@ -11,7 +11,7 @@ use super::{Style, sanitize};
 use crate::report::Report;
 use crate::text::source::{SourceId, Sources, Span};
 
-/// A string without secrets: what JSON may hold. It can be had from [`Edge::value`] only.
+/// A string without secrets, as JSON may contain. Only [`Edge::value`] and its relatives create it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub(super) struct Value<'a>(Cow<'a, str>);
@@ -39,27 +39,29 @@ impl<'a> Edge<'a> {
         Value(self.redactor.redact(text))
     }
 
-    /// The path of a file, the name or kind of an object, the id of a rule: no secret, whatever a Secret holds.
+    /// Returns the path of a file, the name or kind of an object, or the id of a rule: these are not secrets,
+    /// whatever a Secret contains.
     pub(super) fn clear<'t>(&self, text: &'t str) -> Value<'t> {
         Value(Cow::Borrowed(text))
     }
 
-    /// For a data format: what `shape` makes of such a name.
+    /// For a data format: returns what `shape` makes of a name that is not a secret.
     pub(super) fn shaped_clear(&self, text: &str, shape: impl FnOnce(&str) -> String) -> Value<'static> {
         Value(Cow::Owned(shape(text)))
     }
 
-    /// A value out of the manifests that could hold a secret, for a data format: an image, a registry's key.
+    /// Returns a value out of the manifests that could contain a secret, for a data format: an image, a registry's
+    /// key.
     pub(super) fn name<'t>(&self, text: &'t str) -> Value<'t> {
         Value(self.redactor.redact_name(text))
     }
 
-    /// For a data format: what `shape` makes of a text that has lost its secrets.
+    /// For a data format: returns what `shape` makes of a redacted text.
     pub(super) fn shaped(&self, text: &str, shape: impl FnOnce(&str) -> String) -> Value<'static> {
         Value(Cow::Owned(shape(&self.redactor.redact(text))))
     }
 
-    /// The same of a name.
+    /// Returns such a value after it was given another shape.
     pub(super) fn shaped_name(&self, text: &str, shape: impl FnOnce(&str) -> String) -> Value<'static> {
         Value(Cow::Owned(shape(&self.redactor.redact_name(text))))
     }
@@ -74,12 +76,12 @@ impl<'a> Edge<'a> {
         sanitize::paragraph(&sanitize::clip(&self.redactor.redact(text), sanitize::MESSAGE)).into_owned()
     }
 
-    /// The path of a source, for a text format.
+    /// Returns the path of a source, for a text format.
     pub(super) fn file(&self, source: SourceId) -> String {
         self.clear_line(self.sources.get(source).name())
     }
 
-    /// `file:line:column`, or the file alone when nothing of it could be read.
+    /// Returns `file:line:column`, or the file alone if nothing of it could be read.
     pub(super) fn place(&self, span: Span) -> String {
         let file = self.file(span.source);
         match self.sources.locate(span) {
@@ -88,17 +90,18 @@ impl<'a> Edge<'a> {
         }
     }
 
-    /// A path or a name that is no secret, for one line of a text.
+    /// Returns a path or a name that is not a secret, for one line of a text.
     pub(super) fn clear_line(&self, text: &str) -> String {
         sanitize::line(&sanitize::clip(text, sanitize::MESSAGE)).into_owned()
     }
 
-    /// A value out of the manifests that could hold a secret, for one line of a text that programs read: they compare it.
+    /// Returns a value out of the manifests that could contain a secret, for one line of a text that programs read:
+    /// they compare it.
     pub(super) fn name_line(&self, text: &str) -> String {
         sanitize::line(&sanitize::clip(&self.redactor.redact_name(text), sanitize::MESSAGE)).into_owned()
     }
 
-    /// `file:line:column` for programs.
+    /// Returns `file:line:column` for programs.
     pub(super) fn path_place(&self, span: Span) -> String {
         let path = self.file(span.source);
         match self.sources.locate(span) {
@@ -107,8 +110,8 @@ impl<'a> Edge<'a> {
         }
     }
 
-    /// Which bytes of a source must not be shown: disjoint, in order. Found once per source, so that many findings in
-    /// one file cost one search.
+    /// Returns the bytes of a source that must not be shown: disjoint, in order. The result is computed once per
+    /// source, so that many findings in one file cost one search.
     pub(super) fn hidden(&self, source: SourceId) -> &[Range<usize>] {
         let Some(cell) = self.hidden.get(source.0 as usize) else { return &[] };
         cell.get_or_init(|| {
@@ -127,7 +130,7 @@ impl<'a> Edge<'a> {
         })
     }
 
-    /// The last pass over a finished text.
+    /// Redacts a finished text once more, as the last step.
     pub(super) fn finish(&self, text: String) -> String {
         let text = match self.redactor.redact(&text) {
             Cow::Borrowed(_) => text,

@@ -1,6 +1,6 @@
 //! Shows a rule's page on a terminal (`--explain RULE`).
 //!
-//! The page is Markdown, and where nobody looks at a terminal it stays so, as with `rustc --explain`: a pipe leads to a
+//! The page is Markdown, and stays so if the output is not a terminal, as with `rustc --explain`: a pipe leads to a
 //! renderer or to a file.
 
 use owo_colors::{OwoColorize, Style as Ansi};
@@ -18,13 +18,13 @@ const INDENT: &str = "  ";
 /// Code is indented below the text.
 const CODE: &str = "      ";
 
-/// A rule's page as Markdown, under a heading and a line that says what its front matter does.
+/// Returns a rule's page as Markdown, under a heading and a line with the facts of its front matter.
 pub fn markdown(meta: &Meta) -> String {
     let address = page(meta.id).map(|address| format!("\nMore: <{address}>\n")).unwrap_or_default();
     format!("# {}\n\n{} ({})\n{address}{}", meta.id, meta.title, facts(meta), meta.body)
 }
 
-/// A rule's page for a terminal: headings in capitals, text wrapped, code indented, links written out.
+/// Returns a rule's page for a terminal: headings in capitals, text wrapped, code indented, links written out.
 pub fn explain(meta: &Meta, style: &Style) -> String {
     let address = page(meta.id).map(|address| format!("more: {address}\n")).unwrap_or_default();
     let mut page = Page { style, out: String::new(), paragraph: Paragraph::default() };
@@ -63,7 +63,7 @@ fn facts(meta: &Meta) -> String {
     format!("{level}{needs}, since {}", meta.since)
 }
 
-/// Lines that belong together, with what stands before the first and before the others.
+/// Lines that belong together, with the prefixes of the first and of the others.
 #[derive(Default)]
 struct Paragraph {
     text: String,
@@ -121,7 +121,8 @@ impl Page<'_> {
         }
     }
 
-    /// A row of a table: its first cell, and below it the others. The heading says nothing that they do not.
+    /// Adds a row of a table: its first cell, and below it the others. The heading is left out, because it adds
+    /// nothing to them.
     fn row(&mut self, line: &str) {
         let cells: Vec<&str> = line.trim_matches('|').split(" | ").map(str::trim).collect();
         let Some((first, others)) = cells.split_first().filter(|_| !line.starts_with("|--")) else { return };
@@ -144,7 +145,7 @@ impl Page<'_> {
         }
     }
 
-    /// What is said before a block that is not simply shown, or that has a title.
+    /// Writes the introduction of a block that has a title or is not shown as written.
     fn introduce(&mut self, info: &str) {
         let kind = info.split_whitespace().next().unwrap_or_default();
         let title = info.split_once("title=\"").and_then(|(_, rest)| rest.split_once('"')).map(|(title, _)| title);
@@ -158,7 +159,7 @@ impl Page<'_> {
         self.line(&format!("{INDENT}  {words}"));
     }
 
-    /// A line of a block. What is of no language is a message, and messages are wrapped.
+    /// Writes a line of a block. A block without a language is a message, and messages are wrapped.
     fn code(&mut self, line: &str, is_message: bool) {
         if is_message {
             let further = format!("{CODE}    ");
@@ -166,7 +167,7 @@ impl Page<'_> {
             textwrap::wrap(line, options).iter().for_each(|line| self.line(line));
             return;
         }
-        // The marks of the examples are what a reader looks for.
+        // The marks of the examples are what a reader searches for.
         let painted = match line.find(" # ").filter(|_| self.style.color) {
             Some(at) => {
                 let (code, comment) = line.split_at(at);
@@ -177,7 +178,7 @@ impl Page<'_> {
         self.line(&format!("{CODE}{painted}"));
     }
 
-    /// `[text](address)` is written out, and code is coloured where there is colour.
+    /// Writes out `[text](address)`, and colors code if there is color.
     fn inline(&self, text: &str) -> String {
         let mut out = String::new();
         for (number, part) in text.split('`').enumerate() {
@@ -202,7 +203,7 @@ impl Page<'_> {
     }
 }
 
-/// Bytes of a list's mark: `- `, `1. `.
+/// Returns the number of bytes of a list's mark: `- `, `1. `.
 fn list_mark(line: &str) -> Option<usize> {
     if line.starts_with("- ") {
         return Some(2);

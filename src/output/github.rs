@@ -1,8 +1,9 @@
 //! Workflow commands of GitHub Actions: `::error file=a.yaml,line=3,col=5,endLine=3,endColumn=9,title=…::message`.
 //!
-//! The runner reads a line with `ActionCommand.TryParseV2` (actions/runner, `src/Runner.Common/ActionCommand.cs`): `%`,
-//! CR and LF must be escaped in the message, `:` and `,` in properties too. It keeps ten annotations of each kind for a
-//! step and drops the rest without a word, so the most useful ten are chosen, and a last line counts the others.
+//! The runner reads a line with `ActionCommand.TryParseV2` (actions/runner, `src/Runner.Common/ActionCommand.cs`):
+//! `%`, CR and LF must be escaped in the message, `:` and `,` in properties too. It keeps ten annotations of each
+//! kind for a step and silently drops the rest. So the most useful ten are chosen, and a last line gives the number
+//! of the others.
 
 use std::io;
 
@@ -16,10 +17,10 @@ use crate::text::source::Span;
 /// Annotations of one kind that GitHub shows for a step.
 const MOST: usize = 10;
 
-/// Writes the commands, errors first, and a line of counts.
+/// Writes the commands, errors first, and a line with the counts.
 ///
 /// # Errors
-/// Those of the writer.
+/// The writer fails.
 pub(super) fn write(edge: &Edge<'_>, out: &mut dyn io::Write) -> io::Result<()> {
     let kinds = [
         (Severity::Error, "error", "errors"),
@@ -29,7 +30,7 @@ pub(super) fn write(edge: &Edge<'_>, out: &mut dyn io::Write) -> io::Result<()> 
     let faults = faults(&edge.report.findings);
     let mut left_out = Vec::new();
     for (severity, command, plural) in kinds {
-        // Each fault once before any of them twice.
+        // Every fault appears once before any appears twice.
         let of_kind = || faults.iter().filter(|fault| fault.first.severity == severity);
         let others = of_kind().flat_map(|fault| fault.others.iter().copied());
         let chosen: Vec<&Finding> = of_kind().map(|fault| fault.first).chain(others).take(MOST).collect();
@@ -56,14 +57,15 @@ fn annotation(edge: &Edge<'_>, command: &str, finding: &Finding) -> String {
     properties.push(("title", format!("pullcheck: {}", finding.rule)));
     let properties: Vec<String> = properties.iter().map(|(name, text)| format!("{name}={}", property(text))).collect();
     let help = finding.help.as_deref().map(|help| format!("\n{}", edge.paragraph(help))).unwrap_or_default();
-    // Who meets an annotation seldom has the program at hand. The line stands last: the runner cuts a message off after
-    // 4096 characters (`ExecutionContext.AddIssue`).
+    // A reader of an annotation seldom has the program at hand. The line is the last one, because the runner cuts a
+    // message off after 4096 characters (`ExecutionContext.AddIssue`).
     let more = super::page(finding.rule).map(|page| format!("\nmore: {page}")).unwrap_or_default();
     let message = format!("{}{help}{more}", edge.line(&finding.message));
     format!("::{command} {}::{}", properties.join(","), data(&message))
 }
 
-/// Columns count only within one line: the runner drops them otherwise, with a complaint.
+/// Returns the place as properties. Columns are used only within one line: otherwise the runner drops them, with a
+/// complaint.
 fn place(edge: &Edge<'_>, span: Span) -> Vec<(&'static str, String)> {
     let file = edge.file(span.source);
     let mut properties = vec![("file", file.strip_prefix("./").unwrap_or(&file).to_owned())];
@@ -80,7 +82,8 @@ fn place(edge: &Edge<'_>, span: Span) -> Vec<(&'static str, String)> {
     properties
 }
 
-/// Besides what the runner reads, no text may hold what the older syntax of commands would obey.
+/// Escapes a text. Apart from what the runner reads, no text may contain what the older syntax of commands would
+/// obey.
 fn data(text: &str) -> String {
     let text = sanitize::break_commands(text);
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")

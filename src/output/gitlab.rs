@@ -1,5 +1,5 @@
 //! The code quality report of GitLab, an array of issues in the form of Code Climate's engine specification
-//! (`docs.gitlab.com/ci/testing/code_quality`). It has no form for what is silenced, so that is left out.
+//! (`docs.gitlab.com/ci/testing/code_quality`). It cannot represent silenced findings, so they are left out.
 
 use std::io;
 
@@ -14,7 +14,7 @@ use crate::findings::finding::Severity;
 /// Writes issue by issue.
 ///
 /// # Errors
-/// Those of the writer.
+/// The writer fails.
 pub(super) fn write(edge: &Edge<'_>, out: &mut dyn io::Write) -> io::Result<()> {
     let reported: Vec<_> = numbered::all(edge).into_iter().filter(|it| it.silenced.is_none()).collect();
     write_json(&Each(&reported, |it| issue(edge, it)), out)
@@ -31,7 +31,7 @@ struct Issue<'a> {
     location: Location,
 }
 
-/// `lines` is what GitLab shows, `positions` is to the character.
+/// `lines` is what GitLab shows, `positions` is exact to the character.
 #[derive(Serialize)]
 struct Location {
     path: Value<'static>,
@@ -67,7 +67,7 @@ impl From<crate::text::source::Position> for Position {
 fn issue<'a>(edge: &Edge<'_>, Numbered { finding, fingerprint, .. }: &'a Numbered<'_>) -> Issue<'a> {
     let span = finding.primary.span;
     let at = edge.sources.locate(span);
-    // A file that could not be read has no place, but GitLab wants a line.
+    // A file that could not be read has no place, but GitLab requires a line.
     let lines = at.map_or(Lines { begin: 1, end: 1 }, |at| Lines { begin: at.start.line, end: at.end.line });
     let help = finding.help.as_deref().map(|help| format!("\n{help}")).unwrap_or_default();
     let description = format!("{}{help}", finding.message);

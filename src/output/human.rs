@@ -1,9 +1,9 @@
 //! The report for people.
 //!
-//! The worst stands first, and where the report is long the errors stand once more at its end, a line each: in a
-//! terminal, and in the log of CI, the end is what one sees. The last line, nearest to the prompt, counts. Of one fault
-//! a reader sees first what is wrong, second where, third why the pull fails in the kubelet's words, then what to
-//! change.
+//! The worst finding comes first, and in a long report the errors are repeated at its end, a line each: in a
+//! terminal, and in the log of CI, the end is what one sees. The last line, nearest to the prompt, is the summary.
+//! For each fault a reader sees first what is wrong, second where, third why the pull fails in the kubelet's words,
+//! then what to change.
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -26,13 +26,13 @@ const PLACES: usize = 10;
 /// How many labels of a fault are drawn or listed.
 const LABELS: usize = 8;
 
-/// From how many lines on a report ends with its errors once more.
+/// The number of lines from which a report repeats its errors at the end.
 const LONG: usize = 60;
 
-/// How many errors it ends with.
+/// How many errors are repeated at the end.
 const ERRORS: usize = 20;
 
-/// Columns for snippets where lines are not wrapped.
+/// Columns for snippets if lines are not wrapped.
 const UNWRAPPED: usize = 160;
 
 /// The narrowest layout: below this, lines are longer than the terminal.
@@ -49,7 +49,7 @@ pub(super) fn render(edge: &Edge<'_>) -> String {
     screen.out
 }
 
-/// Without what is said of the run as a whole.
+/// Renders the findings without the summary of the run.
 pub(super) fn render_findings(edge: &Edge<'_>) -> String {
     let mut faults = faults(&edge.report.findings);
     worst_first(&mut faults);
@@ -125,7 +125,7 @@ impl Screen<'_> {
         self.write("  ", 6, &format!("{place}: {message}"));
     }
 
-    /// Once more, where the first of them have gone out of sight.
+    /// Repeats the errors, if the first of them have scrolled out of sight.
     fn errors(&mut self, faults: &[Fault<'_>]) {
         let errors: Vec<&Fault<'_>> = faults.iter().filter(|fault| fault.first.severity == Severity::Error).collect();
         if errors.len() < 2 || self.out.lines().count() < LONG {
@@ -206,7 +206,7 @@ impl Screen<'_> {
         if subject.is_empty() { place } else { format!("{place} ({})", self.edge.line(&subject)) }
     }
 
-    /// Draws the finding's labels; returns those that are to be told in words.
+    /// Draws the finding's labels and returns those that have to be shown as text.
     fn snippet<'f>(&mut self, finding: &'f Finding) -> Vec<(Span, &'f str)> {
         let related = finding.related.iter().take(LABELS).map(|label| (label.span, label.message.as_str()));
         let primary = (finding.primary.span, finding.primary.message.as_str());
@@ -253,7 +253,7 @@ impl Screen<'_> {
         if !findings.is_empty() {
             let findings = words(&findings);
             let whole = textwrap::core::display_width(&line) + 2 + textwrap::core::display_width(&findings);
-            // A number must not be parted from what it counts.
+            // A number must not be separated from its noun.
             line.push_str(if self.columns().is_some_and(|columns| whole > columns) { "\n" } else { "; " });
             line.push_str(&findings);
         }
@@ -261,13 +261,13 @@ impl Screen<'_> {
     }
 }
 
-/// Stands for a space at which a line must not be broken.
+/// A placeholder for a space at which a line must not be broken.
 const HELD: &str = "\u{e000}";
 
-/// How long a piece of code may be that stays on one line.
+/// The longest piece of code that stays on one line, in characters.
 const CODE: usize = 40;
 
-/// What is to be copied is not broken: `envsubst < file | pullcheck -`.
+/// Prevents line breaks in text that is meant to be copied: `envsubst < file | pullcheck -`.
 fn hold_code_together(text: &str) -> String {
     let pieces: Vec<&str> = text.split('`').collect();
     let hold =
@@ -302,7 +302,7 @@ pub(super) fn describe(subject: &Subject) -> String {
     resource.into_iter().chain(container).collect::<Vec<_>>().join(", ")
 }
 
-/// The last line without colour, for formats whose reader sees no report of all findings.
+/// Returns the last line without color, for formats whose reader sees no report of all findings.
 pub(super) fn summary_line(summary: &Summary) -> String {
     let (images, findings) = counts(summary);
     let mut line = format!("{}, {}", number(summary.files, "file"), number(summary.image_uses, "image"));
@@ -317,7 +317,7 @@ pub(super) fn summary_line(summary: &Summary) -> String {
 
 type Counts = Vec<(String, Option<Ansi>)>;
 
-/// What the last line says of images and of findings, without what is zero.
+/// Returns the counts of images and of findings for the last line, without zeros.
 fn counts(summary: &Summary) -> (Counts, Counts) {
     let bad = Some(severity(Severity::Error).bold());
     let doubtful = Some(severity(Severity::Warning).bold());

@@ -1,6 +1,6 @@
 //! The JSON contract, version 1; its schema is `report.schema.json`.
 //!
-//! Within version 1 keys are only ever added. Every key is always there, and null where nothing is known.
+//! Within version 1 keys are only ever added. Every key is always present, and null if nothing is known.
 
 use std::io::{self, Write as _};
 
@@ -17,10 +17,10 @@ use crate::text::source::Span;
 /// Version of the contract.
 const SCHEMA_VERSION: u32 = 1;
 
-/// Writes the report as it goes, item by item: of a report of half a million images no second copy is made.
+/// Writes the report item by item, so that a report of half a million images is not copied.
 ///
 /// # Errors
-/// Those of the writer.
+/// The writer fails.
 pub(super) fn write(edge: &Edge<'_>, content: Content, out: &mut dyn io::Write) -> io::Result<()> {
     let report = edge.report;
     let json = JsonReport {
@@ -34,7 +34,7 @@ pub(super) fn write(edge: &Edge<'_>, content: Content, out: &mut dyn io::Write) 
     write_json(&json, out)
 }
 
-/// Writes any JSON so that a terminal and the log of GitHub Actions may show it; it ends in a line feed.
+/// Writes any JSON in a form that is safe for a terminal and the log of GitHub Actions; it ends in a line feed.
 pub(super) fn write_json(json: &impl Serialize, out: &mut dyn io::Write) -> io::Result<()> {
     // serde_json writes a few bytes at a time. A buffer passes on whole writes only, and so whole characters.
     let mut out = io::BufWriter::with_capacity(BLOCK, Escaping { out, brackets: sanitize::Brackets::default() });
@@ -43,10 +43,10 @@ pub(super) fn write_json(json: &impl Serialize, out: &mut dyn io::Write) -> io::
     out.flush()
 }
 
-/// Bytes that are looked through at once.
+/// How many bytes are scanned at once.
 const BLOCK: usize = 8 * 1024;
 
-/// Items that are made as they are written.
+/// Items that are built while they are written.
 pub(super) struct Each<'a, T, F>(pub(super) &'a [T], pub(super) F);
 
 impl<'a, T, U: Serialize, F: Fn(&'a T) -> U> Serialize for Each<'a, T, F> {
@@ -55,8 +55,8 @@ impl<'a, T, U: Serialize, F: Fn(&'a T) -> U> Serialize for Each<'a, T, F> {
     }
 }
 
-/// Escapes what serde_json leaves as it is though it acts on a terminal or on the log of GitHub Actions. All of that
-/// can stand in strings only, so that the values stay the same for every reader of JSON.
+/// Escapes characters that serde_json leaves unchanged although they act on a terminal or on the log of GitHub
+/// Actions. They occur in strings only, so the values stay the same for every reader of JSON.
 struct Escaping<'w> {
     out: &'w mut dyn io::Write,
     brackets: sanitize::Brackets,
@@ -115,7 +115,7 @@ struct JsonError<'a> {
     message: Value<'a>,
 }
 
-/// Null throughout when the file could not be read.
+/// All fields are null if the file could not be read.
 #[derive(Serialize)]
 struct Place {
     line: Option<u32>,

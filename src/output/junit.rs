@@ -1,8 +1,8 @@
 //! JUnit XML, for the test tab of a CI system: a file is a suite, an image use is a test case.
 //!
-//! A case fails by findings of severity error. What could not be told is skipped, never passed. Lesser findings stand in
-//! `system-out`, and those that speak of no image are cases of their own. Readers take one `failure` of a case, so all
-//! errors of a case are in one.
+//! A case fails if it has findings of severity error. An unverified image is skipped, never passed. Lesser findings
+//! are in `system-out`, and findings about no image are cases of their own. Readers take one `failure` of a case, so
+//! all errors of a case are in one.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -18,7 +18,7 @@ use crate::text::source::{SourceId, Span};
 /// Writes suite by suite.
 ///
 /// # Errors
-/// Those of the writer.
+/// The writer fails.
 pub(super) fn write(edge: &Edge<'_>, out: &mut dyn io::Write) -> io::Result<()> {
     let suites = suites(edge);
     let counts = suites.values().flatten().fold(Counts::default(), Counts::add);
@@ -57,9 +57,9 @@ fn input_errors(edge: &Edge<'_>, out: &mut dyn io::Write) -> io::Result<()> {
     writeln!(out, "  </testsuite>")
 }
 
-/// A test case.
+/// A test case of a suite.
 struct Case<'a> {
-    /// `None` for findings that speak of no image.
+    /// The image; `None` for findings that are about no image.
     image: Option<&'a ImageReport>,
     findings: Vec<&'a Finding>,
     span: Span,
@@ -90,10 +90,11 @@ impl Counts {
     }
 }
 
-/// The cases of each file, in the order of their places.
+/// Returns the cases of each file, in the order of their places.
 fn suites<'a>(edge: &Edge<'a>) -> BTreeMap<SourceId, Vec<Case<'a>>> {
     let mut suites: BTreeMap<SourceId, Vec<Case<'a>>> = BTreeMap::new();
-    // One line of a kustomization sets the image of several workloads: the place alone does not tell whose it is.
+    // One line of a kustomization sets the image of several workloads: the place alone does not identify the
+    // workload.
     let mut by_both: BTreeMap<(Span, String), usize> = BTreeMap::new();
     let mut by_span: BTreeMap<Span, usize> = BTreeMap::new();
     let mut by_subject: BTreeMap<(SourceId, String), usize> = BTreeMap::new();
@@ -138,7 +139,7 @@ impl Case<'_> {
         let cause = image.cause.unwrap_or("unknown");
         match image.verdict {
             Some("pullable") => End::Passed,
-            // Its error is silenced, or was made less than one.
+            // The error is silenced, or has a lower severity.
             Some("fails") => End::Skipped(format!("fails ({cause}), but no error is reported for it")),
             Some("not-pulled") => End::Skipped("not pulled: the pull policy is Never".to_owned()),
             Some(verdict) => End::Skipped(format!("{verdict}: {cause}")),
@@ -191,7 +192,7 @@ impl Case<'_> {
     }
 }
 
-/// A finding in a few lines.
+/// Returns a finding in a few lines.
 fn told(edge: &Edge<'_>, finding: &Finding) -> String {
     let place = edge.path_place(finding.primary.span);
     let message = edge.line(&finding.message);
@@ -204,9 +205,9 @@ fn told(edge: &Edge<'_>, finding: &Finding) -> String {
     out
 }
 
-/// Text for an element or an attribute, of which the edge has made controls visible already. What XML 1.0 has no
-/// character for (two noncharacters besides) is made visible too, and what GitHub Actions would obey is spelt otherwise,
-/// which no reader of XML notices.
+/// Escapes text for an element or an attribute, in which the edge has made controls visible already. Characters that
+/// XML 1.0 does not have (apart from controls, two noncharacters) are made visible too. What GitHub Actions would
+/// obey is written differently, which no reader of XML notices.
 fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 16);
     let mut last = ['\0'; 2];

@@ -1,4 +1,5 @@
-//! `--list-images` for people: one image use per line, aligned, and nothing else, so that it can be searched and cut.
+//! `--list-images` for people: one image use per line, aligned, and nothing else, so that it can be searched and
+//! cut.
 
 use std::fmt::Write as _;
 
@@ -11,7 +12,7 @@ use crate::resource::workload::ContainerKind;
 
 const HEAD: [&str; 6] = ["IMAGE", "WHERE", "OBJECT", "CONTAINER", "POLICY", "PULL SECRETS"];
 
-/// No column is wider than this; a longer cell moves what follows in its own line only.
+/// No column is wider than this; a longer cell moves the following ones in its own line only.
 const WIDEST: usize = 72;
 
 pub(super) fn render(edge: &Edge<'_>) -> String {

@@ -1,8 +1,8 @@
 //! Markdown for the comment of a pull request or the summary of a job: a table of counts, then fault by fault.
 //!
-//! What a manifest or a registry says must neither become markup nor call anybody (`@team`, `#12`, bare addresses are
-//! links on GitHub and GitLab, whatever stands around them). So every word of it that is not plain letters or a plain
-//! number stands in a code span, in which nothing is obeyed; an image reads best that way anyway.
+//! Text from a manifest or a registry must neither become markup nor notify anybody (`@team`, `#12` and bare
+//! addresses are links on GitHub and GitLab, whatever is around them). So every word of it that is not plain letters
+//! or a plain number is put in a code span, in which nothing is obeyed; an image is easiest to read that way anyway.
 
 use std::fmt::Write as _;
 
@@ -13,16 +13,16 @@ use super::order::{Fault, faults};
 use crate::findings::finding::{Finding, Severity};
 use crate::report::Summary;
 
-/// Bytes of a comment: GitHub takes 65,536 characters.
+/// Limit of a comment in bytes: GitHub accepts 65,536 characters.
 pub(super) const COMMENT: usize = 65_000;
 
-/// Places of one fault.
+/// How many places of one fault are listed.
 const PLACES: usize = 20;
 
-/// Room for the last line.
+/// Bytes reserved for the last line.
 const LAST_LINE: usize = 200;
 
-/// Whole faults, the severest first, in at most `limit` bytes (the counts are always there).
+/// Renders whole faults, the severest first, in at most `limit` bytes (the counts are always included).
 pub(super) fn render(edge: &Edge<'_>, limit: usize) -> String {
     let mut out = head(&edge.report.summary);
     let mut faults = faults(&edge.report.findings);
@@ -108,7 +108,7 @@ fn place(edge: &Edge<'_>, finding: &Finding) -> String {
     if subject.is_empty() { place } else { format!("{place} in {}", text(&edge.line(&subject))) }
 }
 
-/// A line that is indented is something to write: code as a whole.
+/// Formats a line of a help text: an indented line is text to copy, so all of it is code.
 fn line_of_help(line: &str) -> String {
     match line.trim_start() {
         "" => String::new(),
@@ -117,7 +117,7 @@ fn line_of_help(line: &str) -> String {
     }
 }
 
-/// One line of foreign words.
+/// Renders one line of foreign text.
 fn text(line: &str) -> String {
     let mut words = Vec::new();
     let mut rest = line.trim_start_matches(' ');
@@ -132,11 +132,11 @@ fn text(line: &str) -> String {
     words.join(" ")
 }
 
-/// What may stand behind a word: it obeys nothing by itself.
+/// Characters that may follow a word, because they have no effect by themselves.
 const CLOSING: [char; 8] = [')', '"', '\'', ',', ';', '.', ':', '?'];
 
-/// What stands between backticks or quotes at the head of a text, as code, and what follows. `None` where nothing but
-/// punctuation must stand behind it, but does.
+/// Splits a text into its beginning in backticks or quotes, as code, and what follows. The result is `None` if
+/// anything but punctuation follows the code directly.
 fn quoted(text: &str) -> Option<(String, &str)> {
     let inner = text.strip_prefix('(').unwrap_or(text);
     let lead = &text[..text.len() - inner.len()];
@@ -148,7 +148,7 @@ fn quoted(text: &str) -> Option<(String, &str)> {
     code.then(|| (format!("{lead}{}{trail}", self::code(content)), after))
 }
 
-/// A word with the punctuation around it.
+/// Formats a word with the punctuation around it.
 fn word(word: &str) -> String {
     let inner = word.trim_start_matches(['(', '"', '\'']);
     let lead = &word[..word.len() - inner.len()];
@@ -159,13 +159,13 @@ fn word(word: &str) -> String {
     if plain { word.to_owned() } else { format!("{lead}{}{trail}", code(inner)) }
 }
 
-/// Letters, with hyphens and apostrophes between them, or a number.
+/// Whether a word consists of letters, with hyphens and apostrophes between them, or is a number.
 fn is_plain(word: &str) -> bool {
     let letters = |part: &str| !part.is_empty() && part.chars().all(char::is_alphabetic);
     word.split(['-', '\'']).all(letters) || !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A code span: between more backticks than it has in a row itself.
+/// Returns a code span, between more backticks than the text itself has in a row.
 fn code(text: &str) -> String {
     let mut longest = 0;
     let mut run = 0;

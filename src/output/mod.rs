@@ -1,18 +1,20 @@
 //! The edge at which a report becomes text:
 //!
 //! ```text
-//! Report ─> masked ─> redacted ─> sanitised ─> rendered ─> redacted ─> Write
+//! Report ─> masked ─> redacted ─> sanitized ─> rendered ─> redacted ─> Write
 //! ```
 //!
-//! *Masked*: what lies in [`Report::masked`] (the values of Secrets) is shown as `*`. *Redacted*: every string of the
-//! report, and every piece of source text, passes the one [`redact::Redactor`], before layout could cut a secret in
-//! two. *Sanitised*: [`sanitize`] makes visible what would steer a terminal or hide. *Rendered*: by one module per
-//! [`Format`], none of which reads a string of the report but through `Edge`. *Redacted* again: formats for people pass
-//! the redactor as a whole, so that a string that went round `Edge` does not get out either. Formats for programs do
-//! not: a password that is an ordinary word would rewrite their keys, commands or tags. Their types, or the one
-//! function through which they escape, accept no string but the edge's instead.
+//! *Masked*: everything in [`Report::masked`] (the values of Secrets) is shown as `*`.
+//! *Redacted*: every string of the report, and every piece of source text, passes the one [`redact::Redactor`],
+//! before layout could cut a secret in two.
+//! *Sanitized*: [`sanitize`] makes visible what would steer a terminal or hide.
+//! *Rendered*: by one module per [`Format`], none of which reads a string of the report except through `Edge`.
+//! *Redacted* again: formats for people pass the redactor as a whole, so that a string that bypassed `Edge` does not
+//! get out either. Formats for programs do not: a password that is an ordinary word would rewrite their keys,
+//! commands or tags. Instead, their types, or the one function through which they escape, accept only strings of the
+//! edge.
 //!
-//! Nothing here decides anything: what is wrong was found by the rules.
+//! Nothing here decides anything: the rules found what is wrong.
 
 mod brief;
 mod draw;
@@ -43,7 +45,7 @@ use edge::Edge;
 pub use explain::{explain, markdown as explain_in_markdown};
 use redact::Redactor;
 
-/// What a report is written as.
+/// The format of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
     /// For people: snippets, help and a last line of counts; for `--list-images` a table.
@@ -66,7 +68,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// The name on the command line.
+    /// Returns the name on the command line.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Human => "human",
@@ -80,52 +82,52 @@ impl Format {
         }
     }
 
-    /// Whether it can show images without findings (`--list-images`).
+    /// Whether the format can show images without findings (`--list-images`).
     pub const fn lists_images(self) -> bool {
         matches!(self, Self::Human | Self::Json)
     }
 }
 
-/// What the reader's screen can show. The default fits a file or a pipe: ASCII, no colour, no wrapping.
+/// What the reader's screen can show. The default suits a file or a pipe: ASCII, no color, no wrapping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Style {
-    /// Use ANSI colours.
+    /// Use ANSI colors.
     pub color: bool,
     /// Draw with Unicode characters, else in ASCII.
     pub unicode: bool,
-    /// Columns of the terminal; `None` where lines are not to be wrapped.
+    /// Columns of the terminal; `None` if lines are not to be wrapped.
     pub width: Option<usize>,
-    /// In the report for people: of findings below this severity, where a rule has many, most are told in brief.
-    /// `None`: all are told in full.
+    /// In the report for people, most findings of a rule that has many are shortened if their severity is below this
+    /// one. `None`: all are shown in full.
     pub full_from: Option<Severity>,
 }
 
-/// What of a report is written.
+/// The part of a report to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Content {
-    /// The findings and a summary, and for JSON all else.
+    /// The findings and a summary, and for JSON everything else.
     Check,
-    /// The findings alone; JSON stays whole.
+    /// The findings alone; JSON stays complete.
     Findings,
-    /// The images (`--list-images`).
+    /// The list of images (`--list-images`).
     Images,
 }
 
-/// The home of the project, as far as the package knows one.
+/// Returns the address of the project's repository, if the package has one.
 fn repository() -> Option<&'static str> {
     Some(env!("CARGO_PKG_REPOSITORY")).filter(|address| !address.is_empty())
 }
 
-/// The address of a rule's page in the book, which GitHub Pages serves below the repository's owner.
+/// Returns the address of a rule's page in the book, which GitHub Pages serves below the repository's owner.
 fn page(rule: &str) -> Option<String> {
     let (owner, name) = repository()?.strip_prefix("https://github.com/")?.split_once('/')?;
     Some(format!("https://{owner}.github.io/{name}/rules/{rule}.html"))
 }
 
-/// Writes a report; it ends in a line feed. What of a format has no form for the images alone writes the findings.
+/// Writes a report; it ends in a line feed. A format that cannot represent the images alone writes the findings.
 ///
 /// # Errors
-/// Those of the writer.
+/// The writer fails.
 pub fn write(
     out: &mut dyn io::Write,
     (format, content): (Format, Content),
@@ -149,38 +151,38 @@ pub fn write(
     out.write_all(edge.finish(text).as_bytes())
 }
 
-/// The Markdown of a job summary of GitHub Actions, in at most `limit` bytes: whole faults, and a word on those that
-/// are left out. Empty where not even the counts fit.
+/// Returns the Markdown of a job summary of GitHub Actions, in at most `limit` bytes: whole faults, and a note about
+/// those that are left out. The result is empty if not even the counts fit.
 pub fn job_summary((report, sources): (&Report, &Sources), limit: usize, style: &Style, redactor: &Redactor) -> String {
     let edge = Edge::new(report, sources, style, redactor);
     let text = edge.finish(markdown::render(&edge, limit));
     if text.len() <= limit { text } else { String::new() }
 }
 
-/// The findings, as finished text that ends in a line feed.
+/// Returns the findings, as finished text that ends in a line feed.
 pub fn render(format: Format, report: &Report, sources: &Sources, style: &Style, redactor: &Redactor) -> String {
     text((format, Content::Check), (report, sources), style, redactor)
 }
 
-/// The images (`--list-images`), as finished text that ends in a line feed.
+/// Returns the images (`--list-images`), as finished text that ends in a line feed.
 pub fn render_images(format: Format, report: &Report, sources: &Sources, style: &Style, redactor: &Redactor) -> String {
     text((format, Content::Images), (report, sources), style, redactor)
 }
 
 fn text(form: (Format, Content), report: (&Report, &Sources), style: &Style, redactor: &Redactor) -> String {
     let mut out = Vec::new();
-    // Memory takes all that is written, and all of it is text.
+    // Writing to memory does not fail, and the output is always text.
     let _ = write(&mut out, form, report, style, redactor);
     String::from_utf8(out).unwrap_or_default()
 }
 
-/// A message that belongs to no report: an error on the way to one, or a word on standard error.
+/// Returns a message that does not belong to a report: an error before one, or a note on standard error.
 pub fn message(text: &str, redactor: &Redactor) -> String {
     let text = redactor.redact(text);
     sanitize::break_commands(&sanitize::paragraph(&text)).into_owned()
 }
 
-/// How text is wrapped everywhere: words are never broken, so that an image reference stays fit for copying.
+/// Returns the wrapping of all texts: words are never broken, so that an image reference can still be copied.
 fn words(columns: usize) -> textwrap::Options<'static> {
     textwrap::Options::new(columns)
         .break_words(false)

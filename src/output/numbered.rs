@@ -1,8 +1,9 @@
 //! All findings, silenced ones among them, each with a fingerprint of its own.
 //!
-//! Code scanning recognises a finding of an earlier run by its fingerprint, and takes two with the same for one. Two
-//! findings can have the same (one image twice in one container's object, say), so they are numbered in the order of
-//! their places: over the silenced ones too, so that a suppression does not turn the next finding into another one.
+//! Code scanning recognizes a finding of an earlier run by its fingerprint, and takes two findings with the same
+//! fingerprint for one. Two findings can have the same (one image twice in one container's object, for example), so
+//! they are numbered in the order of their places. The numbers include the silenced ones, so that a suppression does
+//! not turn the next finding into another one.
 
 use std::collections::HashMap;
 
@@ -10,12 +11,12 @@ use super::edge::Edge;
 use crate::findings::finding::Finding;
 use crate::findings::suppression::SilencedBy;
 
-/// A finding as code scanning wants it.
+/// A finding as code scanning expects it.
 pub(super) struct Numbered<'a> {
     pub(super) finding: &'a Finding,
-    /// What silences it.
+    /// The suppression or baseline that silences it.
     pub(super) silenced: Option<&'a SilencedBy>,
-    /// `7f0c2d…:1`: in this form GitHub takes it for its own `primaryLocationLineHash`.
+    /// `7f0c2d…:1`: GitHub takes this form for its own `primaryLocationLineHash`.
     pub(super) fingerprint: String,
 }
 

@@ -1,8 +1,8 @@
-//! What is told first: errors before warnings before notes, and among them what takes down most.
+//! The order of findings: errors before warnings before notes, and within each the widest outage first.
 //!
-//! A pod that cannot be pulled is one pod that does not run; where it is the network plugin, a node is not ready, and
-//! where it is an admission webhook, nothing at all can be changed any more. Manifests do not say what they are, so
-//! that the names tell: a wrong guess costs a place in the order, never a finding.
+//! A pod that cannot be pulled is one pod that does not run. If it is the network plugin, a node is not ready, and
+//! if it is an admission webhook, nothing at all can be changed any more. Manifests do not declare this, so it is
+//! derived from names: a wrong guess costs a place in the order, never a finding.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -23,7 +23,7 @@ enum Reach {
     Infrastructure,
     /// Something is missing on each node.
     EveryNode,
-    /// One workload.
+    /// A single workload.
     Workload,
 }
 
@@ -75,7 +75,7 @@ const INFRASTRUCTURE: [&str; 24] = [
     "kube-state-metrics",
 ];
 
-/// The worst first; among equals that with most places, then the first of the inputs.
+/// Sorts faults: the worst first; among equals the one with most places, then the first of the inputs.
 pub(super) fn worst_first(faults: &mut [Fault<'_>]) {
     // Stable: faults come in the order of their places.
     faults.sort_by_cached_key(|fault| {
@@ -108,7 +108,7 @@ fn of(resource: &ResourceName) -> Reach {
     }
 }
 
-/// One fault: the finding at its first place, and the same at others.
+/// One fault: the finding at its first place, and the same finding at other places.
 pub(super) struct Fault<'a> {
     pub(super) first: &'a Finding,
     pub(super) others: Vec<&'a Finding>,

@@ -8,7 +8,7 @@ use super::edge::Edge;
 /// Writes line by line.
 ///
 /// # Errors
-/// Those of the writer.
+/// The writer fails.
 pub(super) fn write(edge: &Edge<'_>, out: &mut dyn io::Write) -> io::Result<()> {
     for finding in &edge.report.findings {
         let place = edge.path_place(finding.primary.span);

@@ -1,6 +1,6 @@
-//! Takes secrets out of text: the last line of defence at the edge, for whatever the types let through.
+//! Removes secrets from text: the last line of defense at the edge, for anything that the types did not prevent.
 //!
-//! A secret is looked for as it is, trimmed, as the sanitiser or JSON would spell it, percent-encoded, and inside
+//! A secret is searched for as it is, trimmed, as the sanitizer or JSON would write it, percent-encoded, and inside
 //! base64 at any offset, also twice: `base64(user:password)` within the base64 of a whole dockerconfigjson. The
 //! search is one pass of an automaton, linear in the text, and finds overlapping secrets.
 
@@ -17,19 +17,20 @@ use base64::engine::general_purpose::{GeneralPurpose, STANDARD_NO_PAD, URL_SAFE_
 
 use super::sanitize;
 
-/// Secrets shorter than this, in bytes, are not looked for: they would eat ordinary words (`admin`, `1234`, `app`)
-/// and so tell more than they hide. The types of the crate keep them out of messages.
+/// Secrets shorter than this, in bytes, are not searched for: they would replace ordinary words (`admin`, `1234`,
+/// `app`) and so reveal more than they hide. The types of the crate keep them out of messages.
 pub const SHORTEST: usize = 6;
 
-/// Secrets shorter than this, in bytes, are left alone in names: `secret` as a password must not turn the pull secret
-/// `shop-secret` into `shop-***`, which would be a false report. Names stand in the manifests in clear anyway.
+/// Secrets shorter than this, in bytes, are not replaced in names: `secret` as a password must not turn the pull
+/// secret `shop-secret` into `shop-***`, which would be a false report. Names appear in the manifests in clear
+/// anyway.
 pub const SHORTEST_IN_NAMES: usize = 12;
 
-/// What stands in a secret's place.
+/// The replacement for a secret.
 pub const MARK: &str = "***";
 
-/// Knows all secrets of a run. Its memory holds them, so it lives as short as the output does; its `Debug` shows
-/// their number only.
+/// Knows all secrets of a run. The secrets are in its memory, so it lives only as long as the output; its `Debug`
+/// shows only their number.
 #[derive(Default)]
 pub struct Redactor {
     automaton: Option<NFA>,
@@ -37,14 +38,14 @@ pub struct Redactor {
     names: Option<AhoCorasick>,
 }
 
-/// What is known of one spelling.
+/// One spelling of a secret.
 #[derive(Debug, Clone, Copy, Default)]
 struct Form {
-    /// Whether the base64 character before it holds a few bits of the secret.
+    /// Whether the base64 character before it contains a few bits of the secret.
     before: bool,
-    /// Whether the one behind it does.
+    /// Whether the base64 character after it contains a few bits of the secret.
     after: bool,
-    /// Bytes of the secret itself.
+    /// The length of the secret itself, in bytes.
     length: usize,
 }
 
@@ -55,7 +56,7 @@ impl fmt::Debug for Redactor {
 }
 
 impl Redactor {
-    /// A redactor for these secrets.
+    /// Builds a redactor for these secrets.
     pub fn new<'s>(secrets: impl IntoIterator<Item = &'s str>) -> Self {
         let mut forms = Forms::default();
         for secret in secrets {
@@ -63,18 +64,18 @@ impl Redactor {
         }
         let automaton = match forms.0.len() {
             0 => None,
-            // The builder fails only past 2^31 states: then nothing can be promised, so nothing is shown.
+            // The builder fails only past 2^31 states: then nothing can be guaranteed, so nothing is shown.
             _ => NFA::builder().match_kind(MatchKind::Standard).build(forms.0.keys()).ok(),
         };
         Self { automaton, forms: forms.0.into_values().collect(), names: None }
     }
 
-    /// The same, which leaves these names alone wherever one stands as a whole word: paths of files, names of objects,
-    /// ids of rules. They are no secrets, whatever a Secret holds: the password `password` must not make
-    /// `1***-connect.yaml` of a path.
+    /// Returns a redactor that leaves these names alone if they appear as whole words: paths of files, names of
+    /// objects, ids of rules. Names are not secrets, whatever a Secret contains: the password `password` must not
+    /// make `1***-connect.yaml` of a path.
     #[must_use]
     pub fn sparing<'n>(self, names: impl IntoIterator<Item = &'n str>) -> Self {
-        // Few names hold a secret, so that the search for them costs nothing as a rule.
+        // Few names contain a secret, so that the search for them usually costs nothing.
         let at_risk: BTreeSet<&str> = match self.forms.is_empty() {
             true => BTreeSet::new(),
             false => names.into_iter().filter(|name| !self.ranges(name).is_empty()).collect(),
@@ -84,7 +85,7 @@ impl Redactor {
         Self { names, ..self }
     }
 
-    /// Where names that are spared stand as whole words: disjoint, in order.
+    /// Returns the ranges at which spared names appear as whole words: disjoint, in order.
     fn spared(&self, text: &str) -> Vec<Range<usize>> {
         let mut spared = Vec::new();
         let is_within_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
@@ -98,12 +99,12 @@ impl Redactor {
         spared
     }
 
-    /// Where secrets stand: disjoint, in order.
+    /// Returns the ranges of secrets: disjoint, in order.
     pub fn ranges(&self, text: &str) -> Vec<Range<usize>> {
         self.ranges_of(text, SHORTEST)
     }
 
-    /// Where secrets of at least `shortest` bytes stand.
+    /// Returns the ranges of secrets of at least `shortest` bytes.
     fn ranges_of(&self, text: &str, shortest: usize) -> Vec<Range<usize>> {
         let mut found: Vec<Range<usize>> = Vec::new();
         let Some(automaton) = &self.automaton else {
@@ -122,7 +123,7 @@ impl Redactor {
         for (at, &byte) in bytes.iter().enumerate() {
             state = automaton.next_state(Anchored::No, state, byte);
             if automaton.is_match(state) {
-                // The first of a state's patterns is the longest that ends here; the others lie within it.
+                // The first of a state's patterns is the longest that ends here; the others are inside it.
                 let pattern = automaton.match_pattern(state, 0);
                 let start = at + 1 - automaton.pattern_len(pattern);
                 let Form { before, after, length } = self.forms[pattern.as_usize()];
@@ -137,12 +138,12 @@ impl Redactor {
         found
     }
 
-    /// The text with every secret replaced by [`MARK`].
+    /// Returns the text with every secret replaced by [`MARK`].
     pub fn redact<'t>(&self, text: &'t str) -> Cow<'t, str> {
         replace(text, self.ranges(text))
     }
 
-    /// The same for a name that stands in the manifests in clear: short secrets are left alone.
+    /// Redacts a name that appears in the manifests in clear: short secrets are left alone.
     pub fn redact_name<'t>(&self, text: &'t str) -> Cow<'t, str> {
         replace(text, self.ranges_of(text, SHORTEST_IN_NAMES))
     }
@@ -163,7 +164,7 @@ fn replace(text: &str, found: Vec<Range<usize>>) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Adds a range that ends after all others, swallowing those that it meets.
+/// Adds a range that ends after all others, and merges those that it touches.
 fn merge(found: &mut Vec<Range<usize>>, mut range: Range<usize>) {
     while let Some(last) = found.pop_if(|last| last.end >= range.start) {
         range = last.start.min(range.start)..last.end.max(range.end);
@@ -175,7 +176,7 @@ const fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_')
 }
 
-/// Every spelling to look for, with its edges.
+/// All spellings to search for, with their edges.
 #[derive(Default)]
 struct Forms(BTreeMap<Vec<u8>, Form>);
 
@@ -204,8 +205,8 @@ impl Forms {
             self.add(go.into_bytes(), length);
             self.add(json.as_bytes().to_vec(), length);
         }
-        // What is left alone: by the most careful, by RFC 3986 and Go's QueryEscape, by encodeURIComponent, by Go's
-        // PathEscape.
+        // Characters that are not encoded: by the most careful, by RFC 3986 and Go's QueryEscape, by
+        // encodeURIComponent, by Go's PathEscape.
         for kept in [&b""[..], b"-._~", b"-._~!*'()", b"-._~$&+=:@"] {
             for upper in [true, false] {
                 let encoded = percent(secret.as_bytes(), kept, upper);
@@ -250,8 +251,8 @@ fn percent(secret: &[u8], kept: &[u8], upper: bool) -> String {
     out
 }
 
-/// The characters that `bytes` alone decide in a base64 text, for each of the three offsets at which they can begin,
-/// and whether the characters beside them hold the rest of their bits.
+/// Returns the characters that `bytes` alone decide in a base64 text, for each of the three offsets at which they
+/// can begin, and whether the adjacent characters contain the rest of their bits.
 fn base64_forms(bytes: &[u8], engine: &GeneralPurpose) -> [(Vec<u8>, (bool, bool)); 3] {
     [0, 1, 2].map(|offset| {
         let mut shifted = vec![0; offset];

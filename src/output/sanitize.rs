@@ -1,11 +1,12 @@
 //! Makes text safe to show: nothing in it may steer a terminal, reorder or hide what is read, or be taken for a
 //! command by the log of GitHub Actions.
 //!
-//! Hidden characters become `\u{1b}`-like escapes: they say what stood there, need no font, and can be searched for.
+//! Hidden characters become `\u{1b}`-like escapes: they show which character was there, need no font, and can be
+//! searched for.
 
 use std::borrow::Cow;
 
-/// How much of a registry's own words is shown, in characters.
+/// How much of a registry's own message is shown, in characters.
 pub const REGISTRY_TEXT: usize = 300;
 
 /// How much of any one message is shown, in characters: no manifest may fill a screen with one field.
@@ -23,7 +24,7 @@ pub const fn is_hidden(c: char) -> bool {
         | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// Adds a character, made visible where it is hidden.
+/// Adds a character, as an escape if it is hidden.
 pub(super) fn push(out: &mut String, c: char) {
     if is_hidden(c) {
         // `\t`, `\r` and `\n` for these three, `\u{…}` for every other.
@@ -62,18 +63,18 @@ pub fn clip(text: &str, limit: usize) -> Cow<'_, str> {
     }
 }
 
-/// What a registry said, fit for one line of a message.
+/// Returns a registry's message in a form that fits one line.
 pub fn registry_text(text: &str) -> String {
     line(&clip(text, REGISTRY_TEXT)).into_owned()
 }
 
-/// Finds the bracket of what a log obeys anywhere in a line: `##[` of GitHub Actions, `##vso[` of Azure Pipelines
-/// (`Command.TryParse` of azure-pipelines-agent), `##teamcity[`. It is shown one character after the other.
+/// Finds the bracket that a log obeys anywhere in a line: `##[` of GitHub Actions, `##vso[` of Azure Pipelines
+/// (`Command.TryParse` of azure-pipelines-agent), `##teamcity[`. Characters are passed to it one by one.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Brackets {
-    /// How many `#` came last.
+    /// The number of `#` at the end so far.
     hashes: usize,
-    /// Whether two of them and letters did.
+    /// Whether two `#` and letters came last.
     named: bool,
 }
 
@@ -86,24 +87,24 @@ impl Brackets {
         begun && c == '['
     }
 
-    /// Whether what came last could be the head of one.
+    /// Whether the last characters could be the head of a command.
     fn is_begun(self) -> bool {
         self.named || self.hashes >= 2
     }
 
-    /// Whether nothing of one came last.
+    /// Whether the last characters are no part of a head.
     pub(super) fn is_idle(self) -> bool {
         self.hashes == 0 && !self.named
     }
 }
 
-/// Whether a bracket behind this text would complete the head of a command.
+/// Whether a bracket after this text would complete the head of a command.
 pub(super) fn ends_in_command_head(text: &str) -> bool {
     text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).ends_with("##")
 }
 
-/// Breaks what the log of a CI service would obey: `##[`, `##vso[`, `##teamcity[` anywhere in a line, and `::` at its
-/// head, leading white space aside (`ActionCommand.TryParse` and `TryParseV2` of actions/runner).
+/// Breaks what the log of a CI service would obey: `##[`, `##vso[`, `##teamcity[` anywhere in a line, and `::` at
+/// its head after optional white space (`ActionCommand.TryParse` and `TryParseV2` of actions/runner).
 pub fn break_commands(text: &str) -> Cow<'_, str> {
     if !text.contains("##") && !text.contains("::") {
         return Cow::Borrowed(text);

@@ -31,7 +31,7 @@ pub(super) struct Mark {
     pub(super) primary: bool,
 }
 
-/// The virtual text.
+/// The virtual text of a snippet.
 #[derive(Debug)]
 pub(super) struct Snippet {
     blocks: Vec<Block>,
@@ -44,14 +44,14 @@ pub(super) struct Snippet {
 struct Block {
     name: String,
     first_line: u32,
-    /// Where its text begins in the virtual text.
+    /// Byte offset of its text in the virtual text.
     offset: usize,
     text: String,
-    /// Where marks begin in the virtual text, with their place in the file.
+    /// Byte offsets of marks in the virtual text, with their places in the file.
     places: Vec<(usize, Position)>,
 }
 
-/// A span to be drawn: the lines that it touches, with the bytes of the file.
+/// A span to draw: the lines that it touches, with the bytes of the file.
 struct Target {
     span: Span,
     lines: (u32, u32),
@@ -91,10 +91,10 @@ impl Snippet {
         let first = group.iter().map(|target| target.lines.0).min().unwrap_or(1).saturating_sub(CONTEXT).max(1);
         let last = group.iter().map(|target| target.lines.1).max().unwrap_or(1).saturating_add(CONTEXT);
         let last = last.min(file.line_count());
-        // Past the last line break there is nothing to see.
+        // There is nothing to show after the last line break.
         let touched = group.iter().any(|target| target.lines.1 == last);
         let last = if !touched && file.line(last).is_empty() && last == file.line_count() { last - 1 } else { last };
-        // A gap keeps a label at the end of one block off the next one.
+        // A gap separates a label at the end of one block from the next one.
         let offset = self.blocks.last().map_or(0, |block| block.offset + block.text.len() + 2);
         let limit = columns.saturating_sub(last.to_string().len() + 4).max(20);
         let mut block =
@@ -148,7 +148,7 @@ impl Target {
         self.span.source == other.span.source && (a == b || a.start < b.end && b.start < a.end)
     }
 
-    /// The bytes of this target on a line.
+    /// Returns the bytes of this target on a line.
     fn on(&self, line: u32, bytes: &Range<usize>) -> Option<Range<usize>> {
         (self.lines.0..=self.lines.1).contains(&line).then(|| {
             let start = self.bytes.start.clamp(bytes.start, bytes.end);
@@ -157,12 +157,13 @@ impl Target {
     }
 }
 
-/// The last place at or before `offset` at which text can be cut.
+/// Returns the last place at or before `offset` at which text can be cut.
 fn boundary(text: &str, offset: usize) -> usize {
     (0..=offset.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0)
 }
 
-/// Groups what stands close together in one file; the primary label's group comes first, others in order of place.
+/// Groups targets that are close together in one file; the primary label's group comes first, the others in order of
+/// place.
 fn group(targets: Vec<Target>) -> Vec<Vec<Target>> {
     let mut sorted = targets;
     sorted.sort_by_key(|target| (target.span.source, target.bytes.start));
@@ -192,7 +193,8 @@ impl SourceCode for Snippet {
         let (start, end) = (span.offset(), span.offset() + span.len());
         let holds = |block: &&Block| block.offset <= start && end <= block.offset + block.text.len();
         let block = self.blocks.iter().find(holds).ok_or(MietteError::OutOfBounds)?;
-        // Without context the place of the span itself is asked for, else the text around it: here the block.
+        // Without context miette asks for the place of the span itself, otherwise for the text around it: here the
+        // block.
         let place = block.places.iter().find(|(at, _)| *at == start).filter(|_| before + after == 0);
         let position = place.map_or(Position { line: block.first_line, column: 1 }, |(_, position)| *position);
         let whole = SourceSpan::from((block.offset, block.text.len()));

@@ -1,4 +1,4 @@
-//! One line of source text as it is shown: masked, made visible, and cut around what matters when it is too long.
+//! One line of source text as it is shown: masked, made visible, and shortened around the marks if it is too long.
 //!
 //! The cost depends on what is shown, not on the length of the line: a minified file is one line.
 
@@ -8,9 +8,9 @@ use super::edge::Edge;
 use super::sanitize;
 use crate::text::source::SourceId;
 
-/// A shown line that knows where its source bytes went.
+/// A shown line that maps source bytes to its own.
 pub(super) struct Window {
-    /// What is shown, without a line break.
+    /// The shown text, without a line break.
     pub(super) text: String,
     /// Per shown character: its byte in the source, and its bytes in `text`.
     map: Vec<(usize, Range<usize>)>,
@@ -62,7 +62,7 @@ impl Window {
             let start = self.text.len();
             match c {
                 _ if hidden.get(next).is_some_and(|masked| masked.contains(&at)) => self.text.push('*'),
-                // The renderer sets tabs.
+                // The renderer expands tabs.
                 '\t' => self.text.push('\t'),
                 '[' if sanitize::ends_in_command_head(&self.text) => self.text.push_str("\\["),
                 _ => sanitize::push(&mut self.text, c),
@@ -71,7 +71,7 @@ impl Window {
         }
     }
 
-    /// The bytes of `text` that show these bytes of the source; what was cut out of them counts as shown.
+    /// Returns the bytes of `text` that show these bytes of the source; removed bytes are treated as shown.
     pub(super) fn shown(&self, bytes: &Range<usize>) -> Range<usize> {
         let first = self.map.partition_point(|(at, _)| *at < bytes.start);
         let start = self.map.get(first).map_or(self.text.len(), |(_, shown)| shown.start);
@@ -81,7 +81,7 @@ impl Window {
     }
 }
 
-/// The offset `count` characters before `from`, not before the line's start.
+/// Returns the offset `count` characters before `from`, but not before the line's start.
 fn back(text: &str, line: &Range<usize>, from: usize, count: usize) -> usize {
     match count.checked_sub(1) {
         None => from,
@@ -91,23 +91,23 @@ fn back(text: &str, line: &Range<usize>, from: usize, count: usize) -> usize {
     }
 }
 
-/// The offset `count` characters after `from`, not after `end`.
+/// Returns the offset `count` characters after `from`, but not after `end`.
 fn forth(text: &str, from: usize, end: usize, count: usize) -> usize {
     text[from..end].char_indices().nth(count).map_or(end, |(at, _)| from + at)
 }
 
-/// Decides what of a long line is kept.
+/// Decides which parts of a long line are kept.
 struct Cutter<'t> {
     text: &'t str,
     line: Range<usize>,
     limit: usize,
-    /// Columns of what stands for a piece that is left out.
+    /// Columns of the replacement for a piece that is left out.
     gap: usize,
 }
 
 impl Cutter<'_> {
-    /// Disjoint ranges in order. Around every mark some text stays; of a mark that is too long its head and its tail
-    /// stay, since an image is told by its registry and by its tag.
+    /// Disjoint ranges in order. Some text around every mark is kept. Of a mark that is too long, its head and its
+    /// tail are kept, because an image is recognized by its registry and by its tag.
     fn kept(&self, marks: &[Range<usize>]) -> Vec<Range<usize>> {
         let Self { text, ref line, limit, gap } = *self;
         let mut ranges = Vec::new();

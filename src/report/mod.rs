@@ -1,4 +1,4 @@
-//! What a run found, ready to be printed: flat, owned and free of secrets by construction.
+//! The result of a run, ready to be printed: flat, owned and free of secrets by construction.
 
 mod template;
 pub mod trace;
@@ -22,15 +22,15 @@ use crate::text::source::{Source, SourceOrigin, Sources, Span};
 pub struct Report {
     /// Findings in the order of source, place and rule.
     pub findings: Vec<Finding>,
-    /// Those that a suppression or the baseline silences, in the same order.
+    /// The findings that a suppression or the baseline silences, in the same order.
     pub silenced: Vec<Silenced>,
-    /// What became of the baseline.
+    /// How the baseline was used.
     pub baseline: BaselineUse,
     /// Every image use, in the order of source and place.
     pub images: Vec<ImageReport>,
-    /// The counts.
+    /// The counts of the run.
     pub summary: Summary,
-    /// What went wrong with an input or a setting without stopping the run.
+    /// Faults of an input or a setting that did not stop the run.
     pub errors: Vec<InputError>,
     /// Spans whose text is secret: outputs show them masked.
     pub masked: Vec<Span>,
@@ -39,9 +39,9 @@ pub struct Report {
 /// Something that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InputError {
-    /// The file, as the user sees it.
+    /// The file, as shown to the user.
     pub file: Option<String>,
-    /// What happened.
+    /// The error message.
     pub message: String,
 }
 
@@ -54,15 +54,15 @@ pub struct Summary {
     pub documents: usize,
     /// Kubernetes objects in the documents that were parsed.
     pub resources: usize,
-    /// Image uses.
+    /// The number of image uses.
     pub image_uses: usize,
-    /// Distinct image values among them.
+    /// Distinct image values among the image uses.
     pub unique_images: usize,
     /// Image uses that the kubelet can pull.
     pub pullable: usize,
     /// Image uses that fail.
     pub failing: usize,
-    /// Image uses that could not be told.
+    /// The number of image uses that could not be verified.
     pub unverified: usize,
     /// Image uses that were not judged.
     pub skipped: usize,
@@ -78,107 +78,108 @@ pub struct Summary {
     pub suppressed: usize,
     /// Findings in the baseline.
     pub baselined: usize,
-    /// HTTP requests sent.
+    /// The number of HTTP requests sent.
     pub requests: usize,
 }
 
-/// One image use as it is reported.
+/// One image use, as reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageReport {
     /// The value, as the workload writes it.
     pub value: String,
-    /// The value that is pulled, where it is another: a parameter was filled in, or a kustomization sets another.
+    /// The value that is pulled, if it differs from the text: a parameter was filled in, or a kustomization sets
+    /// another value.
     pub resolved: Option<String>,
-    /// Its scalar.
+    /// The place of the scalar that contains the image.
     pub span: Span,
-    /// JSONPath-like place in its object.
+    /// JSONPath-like place in the object.
     pub path: String,
-    /// The object.
+    /// The object that uses the image.
     pub resource: ResourceName,
-    /// The template that wrote it, as a renderer's comment names it.
+    /// The template that wrote the image, as a renderer's comment names it.
     pub template: Option<String>,
-    /// The container.
+    /// The container that uses the image.
     pub container: Container,
-    /// The parts, where it is a reference.
+    /// The parts of the reference, if the image is a valid one.
     pub reference: Option<ReferenceReport>,
-    /// `imagePullPolicy` as written.
+    /// The value of `imagePullPolicy` as written.
     pub declared_pull_policy: Option<String>,
-    /// The effective policy.
+    /// The effective pull policy.
     pub pull_policy: Option<&'static str>,
     /// The effective service account.
     pub service_account: String,
     /// The effective pull secrets.
     pub pull_secrets: Vec<PullSecretReport>,
-    /// What the kubelet tries, in order.
+    /// The credentials that the kubelet tries, in order.
     pub credentials: Vec<CredentialReport>,
-    /// The verdict, as JSON names it; `None` in `--list-images`.
+    /// The verdict, as named in JSON; `None` in `--list-images`.
     pub verdict: Option<&'static str>,
-    /// Its cause, as JSON names it.
+    /// The cause of the verdict, as named in JSON.
     pub cause: Option<&'static str>,
-    /// The event text. Of an image that is unverified it is what a node shows if it is answered the same.
+    /// The event text. For an unverified image it is what a node shows if it gets the same answer.
     pub event: Option<String>,
     /// Digest of the manifest that was found.
     pub digest: Option<String>,
-    /// Its media type.
+    /// The media type of the manifest.
     pub media_type: Option<String>,
-    /// The platforms that it is for, where they were read.
+    /// The platforms that the image is built for, if they were read.
     pub platforms: Option<Vec<String>>,
     /// Compressed size in bytes.
     pub size: Option<u64>,
-    /// What each credential was answered; empty when nothing was asked.
+    /// The answer to each credential; empty if the registry was not asked.
     pub attempts: Vec<AttemptReport>,
 }
 
 /// The parts of a reference.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct ReferenceReport {
-    /// `docker.io`.
+    /// The registry: `docker.io`.
     pub registry: String,
-    /// `library/nginx`.
+    /// The repository: `library/nginx`.
     pub repository: String,
-    /// `latest` filled in where the kubelet does.
+    /// The tag, with `latest` filled in if the kubelet does so.
     pub tag: Option<String>,
-    /// `sha256:…`.
+    /// The digest: `sha256:…`.
     pub digest: Option<String>,
 }
 
-/// One effective pull secret.
+/// One effective pull secret of a pod.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct PullSecretReport {
-    /// Its name.
+    /// The name of the Secret.
     pub name: String,
-    /// `pod` or `service-account`.
+    /// The object that names it: `pod` or `service-account`.
     pub via: &'static str,
-    /// The state of the contract.
+    /// The state, as named in the JSON contract.
     pub state: &'static str,
-    /// Why.
+    /// The reason for its state.
     pub reason: Option<String>,
 }
 
 /// One credential that the kubelet tries, without its content.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct CredentialReport {
-    /// The secret it comes from.
+    /// The secret that contains the credential.
     pub secret: Option<String>,
-    /// Index key.
+    /// The key of the entry in the keyring's index.
     pub key: String,
     /// `auths` key as written.
     pub written_key: String,
-    /// Whether runtimes send nothing for it (empty username).
+    /// Whether runtimes send nothing for the credential (empty user name).
     pub anonymous: bool,
 }
 
-/// One question and its answer.
+/// One request and its answer.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct AttemptReport {
     /// Index into `credentials`; `None` for an anonymous attempt.
     pub credential: Option<usize>,
-    /// `found`, or a cause of the contract.
+    /// `found`, or a cause of the JSON contract.
     pub outcome: &'static str,
 }
 
 impl Report {
-    /// Puts a run's results together. `judged` is empty for `--list-images`.
+    /// Combines a run's results. `judged` is empty for `--list-images`.
     pub fn new<'p>(
         sources: &Sources,
         inventory: &Inventory,
@@ -200,7 +201,7 @@ impl Report {
             .collect();
         images.sort_by_key(|image| image.span);
         let mut summary = Summary::of(&findings, &images);
-        // What was rendered is made of files that are counted.
+        // A rendered source is made of files that are counted already.
         let is_rendered = |source: &Source| matches!(source.origin(), SourceOrigin::Rendered(_));
         let rendered = sources.iter().filter(|(_, source)| is_rendered(source)).count();
         summary.files = sources.inputs() - rendered;
@@ -237,7 +238,7 @@ impl Summary {
 }
 
 impl ImageReport {
-    /// What the inputs alone say of an image use.
+    /// Returns what the inputs alone determine about an image use.
     pub fn listed(image: &ImageUse, resource: &Resource, pull: &PullContext) -> Self {
         let reference = match &image.image {
             ImageText::Reference(reference) => Some(ReferenceReport::from(reference)),

@@ -1,4 +1,4 @@
-//! Where rendered text comes from: the template that wrote it, the line of the template, and the values that filled it.
+//! Traces rendered text back: the template that wrote it, the line of the template, and the values that filled it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -14,7 +14,7 @@ use crate::resource::workload::ImageUse;
 use crate::rules::{self, Filtered};
 use crate::text::source::{SourceId, SourceOrigin, Sources, Span};
 
-/// Names the template of every finding in a renderer's output.
+/// Sets the template of every finding in a renderer's output.
 pub fn name_templates(filtered: &mut Filtered, inventory: &Inventory, sources: &Sources) {
     let mut templates = Templates::new(inventory, sources);
     for finding in all(filtered) {
@@ -22,7 +22,7 @@ pub fn name_templates(filtered: &mut Filtered, inventory: &Inventory, sources: &
     }
 }
 
-/// Every finding, silenced ones included.
+/// Returns every finding, silenced ones included.
 fn all(filtered: &mut Filtered) -> impl Iterator<Item = &mut Finding> {
     filtered.reported.iter_mut().chain(filtered.suppressed.iter_mut().map(|silenced| &mut silenced.finding))
 }
@@ -40,8 +40,8 @@ impl<'a> Templates<'a> {
         Self { inventory, sources, named: BTreeMap::new() }
     }
 
-    /// The template that wrote a place. What no object holds, as in a document that cannot be parsed, is looked up in
-    /// the text.
+    /// Returns the template that wrote a place. If no object contains the place, as in a document that cannot be
+    /// parsed, the text is searched instead.
     fn at(&mut self, span: Span) -> Option<String> {
         let source = self.sources.get(span.source);
         let named = *self.named.entry(span.source).or_insert_with(|| comment::may_have(source.text()));
@@ -60,11 +60,12 @@ impl<'a> Templates<'a> {
     }
 }
 
-/// Points at templates and values instead of rendered text, as far as that is certain: the last step before a report is
-/// printed. `charts` are the folders of the charts, by the source and the name that its comments give them.
+/// Moves findings from rendered text to templates and values, as far as that is certain: the last step before a
+/// report is printed. `charts` are the folders of the charts, by the source and the name that its comments give
+/// them.
 ///
-/// In a tool's output, which is no file, every place becomes one of a template, else of the chart or kustomization. In
-/// a file that somebody rendered, places stay, and templates and values are related ones.
+/// A tool's output is not a file, so every place in it becomes a place in a template, otherwise in the chart or
+/// kustomization. In a rendered file that a user keeps, places stay, and templates and values become related places.
 pub fn to_templates(
     report: &mut Report,
     inventory: &Inventory,
@@ -113,7 +114,7 @@ pub fn to_templates(
         origins.values().flat_map(|origin| &origin.suppliers).map(|(supplier, _)| supplier.span.source).collect();
     let shown: BTreeSet<Span> =
         origins.values().flat_map(|origin| &origin.suppliers).map(|(supplier, _)| supplier.span).collect();
-    // Chart.yaml holds no secret, and the literals of a kustomization are masked where it is read.
+    // Chart.yaml contains no secret, and the literals of a kustomization are masked when it is read.
     let is_public = |name: &str| name.ends_with(CHART_FILE) || kustomization::is_file_name(name);
     for id in used.into_iter().filter(|&id| !is_public(sources.get(id).name())) {
         if let Some(tree) = tree::read(id, sources.get(id)) {
@@ -124,7 +125,7 @@ pub fn to_templates(
     report.images.sort_by_key(|image| image.span);
 }
 
-/// Says what the template's line became.
+/// Adds what the template's line was rendered as.
 fn renders_as(finding: &mut Finding) {
     let Some(image) = &finding.subject.image else { return };
     let message = &mut finding.primary.message;
@@ -132,7 +133,7 @@ fn renders_as(finding: &mut Finding) {
     *message = format!("{lead}renders as {image}");
 }
 
-/// Keys of values files that hold no secret. The lines around a value are shown with it.
+/// Keys of values files that contain no secret. The lines around a value are shown with it.
 const PUBLIC: &[&str] = &[
     "digest",
     "enabled",
@@ -166,16 +167,16 @@ fn mask(tree: &Tree, shown: &BTreeSet<Span>, masked: &mut Vec<Span>) {
     }
 }
 
-/// Where an image comes from.
+/// The template and values that an image comes from.
 #[derive(Debug, Default)]
 struct ImageOrigin {
     /// The expression in the template.
     line: Option<Span>,
-    /// The values, each with its part of the image.
+    /// The values, each with the part of the image that it supplied.
     suppliers: Vec<(Supplier, &'static str)>,
 }
 
-/// Rules about what a tag leads to.
+/// Rules about what a tag points to.
 const OF_TAGS: &[&str] = &["image-not-found", "mutable-tag", "unpinned-image", "stale-digest", "cached-mutable-tag"];
 
 impl ImageOrigin {
@@ -191,18 +192,18 @@ impl ImageOrigin {
     }
 }
 
-/// The origin of the image that holds a place.
+/// Returns the origin of the image that contains a place.
 fn origin_at(origins: &BTreeMap<Span, ImageOrigin>, span: Span) -> Option<&ImageOrigin> {
     let until = Span { end: u32::MAX, ..span };
     let (image, origin) = origins.range(..=until).next_back()?;
     (image.source == span.source && span.end <= image.end).then_some(origin)
 }
 
-/// What of an image a value is.
+/// Names the part of an image that a value is.
 fn part_of(image: &ImageReport, path: &str, text: &str) -> &'static str {
     let reference = image.reference.as_ref();
     if reference.is_none() && text != image.value {
-        // What cannot be parsed has no parts: the key says what was meant.
+        // An image that cannot be parsed has no parts: the key shows what was meant.
         let key = path.rsplit('.').next().unwrap_or_default();
         return ["registry", "repository", "tag", "digest"].into_iter().find(|part| *part == key).unwrap_or("value");
     }
@@ -275,7 +276,7 @@ struct Located {
     source: SourceId,
     /// The folder of the outermost chart.
     root: String,
-    /// The chart that it belongs to.
+    /// The chart that contains it.
     owner: ChartFile,
     values: Option<Rc<Tree>>,
 }
@@ -316,7 +317,7 @@ impl<'a> House<'a> {
         tree.unwrap_or_else(|| Rc::new(Tree::Map(BTreeMap::new())))
     }
 
-    /// The file of a template, with the values that its chart is rendered with.
+    /// Returns the file of a template, with the values that its chart is rendered with.
     fn locate(&self, source: SourceId, template: &str) -> Option<Located> {
         let (name, path) = template.split_once('/')?;
         let root = self.folders.get(&(source, name.to_owned()))?;
@@ -327,7 +328,7 @@ impl<'a> House<'a> {
         while let Some(rest) = path.strip_prefix("charts/") {
             let (key, rest) = rest.split_once('/')?;
             let named = |name: &str| self.chart(&join(&folder, &format!("charts/{name}")));
-            // The comment gives the alias where there is one; the folder has the chart's own name.
+            // The comment gives the alias if there is one; the folder has the chart's own name.
             let alias = owner.aliases.get(key).map(String::as_str);
             let mut sub = alias.and_then(named).or_else(|| named(key))?;
             // An alias is the chart's name from then on (`pkg/chartutil/dependencies.go`).
@@ -339,8 +340,8 @@ impl<'a> House<'a> {
         Some(Located { source, root: root.clone(), owner, values: Some(values) })
     }
 
-    /// The image of the same container in the file that a kustomization took an object from: what is rendered may be
-    /// another, as `images:` and patches change it. With what is written there.
+    /// Returns the image of the same container in the file that a kustomization took an object from, with its text
+    /// there: the rendered image may differ, because `images:` and patches change it.
     fn line_of_base(
         &self,
         image: &ImageReport,
@@ -353,7 +354,7 @@ impl<'a> House<'a> {
         let base = bases.entry(id).or_insert_with(read);
         let same = |it: &&ImageUse| {
             let resource = &base.resource_of(it).name;
-            // A kustomization may put something before and behind a name.
+            // A kustomization may put a prefix and a suffix on a name.
             let named = match (&resource.name, &image.resource.name) {
                 (Some(own), Some(rendered)) => rendered.contains(own.as_str()),
                 _ => false,
@@ -365,7 +366,7 @@ impl<'a> House<'a> {
         found.next().is_none().then(|| (one.text.span, one.text.value.clone()))
     }
 
-    /// The kustomizations whose rendered form is among the sources, and all that they may be built from.
+    /// Returns the kustomizations whose rendered form is among the sources, and all that they may be built from.
     fn kustomizations(&self) -> Vec<Kustomization> {
         if !self.sources.iter().any(|(_, source)| matches!(source.origin(), SourceOrigin::Rendered(_))) {
             return Vec::new();
@@ -375,7 +376,7 @@ impl<'a> House<'a> {
         read.flat_map(|read| read.kustomizations).collect()
     }
 
-    /// What of a kustomization made an image another than the one that its base has.
+    /// Finds the setting of a kustomization that changed an image from the one in its base.
     fn setting(&self, image: &ImageReport, written: &str, builds: &[Build<'_>]) -> Option<(Supplier, &'static str)> {
         let SourceOrigin::Rendered(rendering) = self.sources.get(image.span.source).origin() else { return None };
         let (span, path, part) = kustomization::setting(builds, &rendering.folder, written, &image.value)?;
@@ -386,7 +387,8 @@ impl<'a> House<'a> {
         self.programs.get(located.root.as_str())?.run(located.source, &located.owner, located.values.as_ref())
     }
 
-    /// A real place for one in a tool's output: the beginning of the template, else of the chart or kustomization.
+    /// Returns a place in a file for one in a tool's output: the beginning of the template, otherwise of the chart
+    /// or kustomization.
     fn place(&self, span: Span, template: Option<&str>) -> Span {
         let SourceOrigin::Rendered(rendering) = self.sources.get(span.source).origin() else { return span };
         let folder = rendering.folder.as_str();
@@ -401,7 +403,7 @@ impl<'a> House<'a> {
     }
 }
 
-/// A path in a folder, as names of sources are written.
+/// Returns a path in a folder, written like the names of sources.
 fn join(folder: &str, path: &str) -> String {
     if folder == "." { path.to_owned() } else { format!("{folder}/{path}") }
 }

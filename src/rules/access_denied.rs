@@ -1,4 +1,4 @@
-//! `access-denied`: the pod's own credentials are refused.
+//! `access-denied`: the registry rejects the pod's own credentials.
 
 use std::sync::LazyLock;
 
@@ -22,7 +22,7 @@ use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/access-denied.md")));
 
-/// The rule.
+/// Reports an image whose registry rejects the credentials that the pod sends.
 pub(super) struct AccessDenied;
 
 impl Rule for AccessDenied {
@@ -79,7 +79,7 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Denial) -> Finding 
     sent_credentials(facts).fold(finding, |finding, sent| related(cx, facts, finding, sent))
 }
 
-/// Mostly a proxy before the registry. No credential changes anything.
+/// Usually a proxy in front of the registry. No credential changes the answer.
 fn by_head(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Finding {
     let registry = host_of_answer(facts);
     let message = format!(
@@ -98,7 +98,8 @@ fn by_head(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Finding {
         .subject(facts.subject())
 }
 
-/// A credential goes out only where a 401 asks for one in a way that the runtime understands.
+/// Reports an image for which no credential is sent, because a credential is sent only if a 401 asks for one in a
+/// way that the runtime understands.
 fn never_asked(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Finding {
     let registry = host_of_answer(facts);
     let status = refusals(facts).find_map(|evidence| evidence.status);
@@ -134,7 +135,7 @@ const fn runtime(cx: &Context<'_>) -> &'static str {
     }
 }
 
-/// What can be seen to be wrong with the credentials that were sent, for the end of a sentence.
+/// Describes what is visibly wrong with the credentials that were sent, for the end of a sentence.
 pub(super) fn slips(cx: &Context<'_>, facts: &ImageFacts<'_>) -> String {
     let of_entry = |sent: &CandidateCredential| {
         let (_, entry) = entry_of(cx, facts, sent)?;
@@ -158,7 +159,7 @@ pub(super) fn slips(cx: &Context<'_>, facts: &ImageFacts<'_>) -> String {
     sent_credentials(facts).find_map(of_entry).unwrap_or_default()
 }
 
-/// Whose credentials were sent.
+/// Names the owner of the credentials that were sent.
 pub(super) fn owners(facts: &ImageFacts<'_>) -> String {
     let mut names: Vec<String> = Vec::new();
     for sent in sent_credentials(facts) {
@@ -300,7 +301,7 @@ mod tests {
         let mut facts = refused(Denial::BadCredentials, "user");
         let help = |facts: &Facts| facts.check(&AccessDenied).remove(0).help.unwrap_or_default();
         assert!(help(&facts).starts_with("renew the password"));
-        // The user info before the host is not shown, and is none of what the entry is found by.
+        // The user info before the host is not shown, and is not used to find the entry.
         for key in ["https://ghcr.io", "https://me:x@ghcr.io"] {
             let text = format!(r#"{{"auths": {{"{key}": {{"username": "user", "password": "p\n"}}}}}}"#);
             let config = DockerConfig::decode(text.as_bytes(), Format::DockerConfigJson).expect("a configuration");
@@ -322,7 +323,7 @@ mod tests {
         (finding.severity, finding.message, finding.help.unwrap_or_default())
     }
 
-    /// The facts of an image that was refused once, with what `GET` was answered.
+    /// Returns the facts of an image that was refused once, with the answer to `GET`.
     fn answered(denial: Denial, bare: bool, explained: Option<Outcome>, user: &str) -> Facts {
         let mut facts = refused(denial, user);
         let evidence = Evidence { bare, ..evidence(403) };

@@ -1,4 +1,4 @@
-//! `cached-mutable-tag`: a tag that is meant to move, with a policy that keeps what was pulled first.
+//! `cached-mutable-tag`: a tag that is meant to move, with a policy that caches the first image pulled.
 
 use std::sync::LazyLock;
 
@@ -10,8 +10,9 @@ use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/cached-mutable-tag.md")));
 
-/// Environments and release channels, in lower case: a tag of that name says where an image is to run, so that it moves
-/// with every deployment or release. Whether that is a fault is the policy's affair; `mutable-tag` leaves them alone.
+/// Environments and release channels, in lower case. A tag with such a name describes what an image is for, so it
+/// moves with every deployment or release. Whether that is a fault depends on the policy; `mutable-tag` ignores
+/// these tags.
 const CHANNELS: &[&str] = &[
     "alpha",
     "beta",
@@ -33,7 +34,7 @@ const CHANNELS: &[&str] = &[
     "uat",
 ];
 
-/// The rule.
+/// Reports an environment or release-channel tag that the pull policy caches on each node.
 pub(super) struct CachedMutableTag;
 
 impl Rule for CachedMutableTag {
@@ -45,9 +46,9 @@ impl Rule for CachedMutableTag {
         out.extend(cx.images().filter_map(|facts| {
             let image = facts.reference()?;
             let tag = image.tag().filter(|_| image.digest().is_none())?;
-            // One fault, one rule: the other tells of the policy too.
+            // One fault, one rule: the other rule covers the policy too.
             let cached = facts.judged.pull.pull_policy == Some(PullPolicy::IfNotPresent);
-            // Who says which tags move has said that the others do not.
+            // An operator who lists the tags that move has declared that the others do not.
             let channel = cx.settings.mutable_tags.is_none() && CHANNELS.contains(&tag.to_ascii_lowercase().as_str());
             let moves = mutable_tag::is_mutable(image, cx.settings);
             let told = moves && cx.settings.runs_in(facts.image.text.span.source, MutableTag.meta());

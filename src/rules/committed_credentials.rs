@@ -15,7 +15,7 @@ use crate::text::source::{STDIN, Source, SourceOrigin};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/committed-credentials.md")));
 
-/// The rule.
+/// Reports a registry password that is readable in a manifest, once for each Secret.
 pub(super) struct CommittedCredentials;
 
 impl Rule for CommittedCredentials {
@@ -44,14 +44,14 @@ impl Rule for CommittedCredentials {
     }
 }
 
-/// What comes through a pipe was rendered a moment ago, and lies in no repository; what Helm rendered may be a value
-/// that somebody decrypted for it. kustomize has nothing but files.
+/// Input from a pipe was rendered a moment ago and is not in a repository. What Helm rendered can be a value that
+/// was decrypted for it. kustomize reads nothing but files.
 fn is_made_now(source: &Source) -> bool {
     let of_helm = matches!(source.origin(), SourceOrigin::Rendered(rendering) if rendering.tool.starts_with("helm"));
     of_helm || source.name() == STDIN
 }
 
-/// A password that opens something, today and tomorrow.
+/// Whether a password gives access, now and later.
 fn is_real(cx: &Context<'_>, entry: &Entry) -> bool {
     let credential = &entry.credential;
     let dies = || is_expired(cx, entry) || short_lived(credential).is_some();

@@ -1,4 +1,4 @@
-//! `deprecated-registry`: the image is in a place that is shut down or frozen.
+//! `deprecated-registry`: the image is in a registry, or a part of one, that is shut down or frozen.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/deprecated-registry.md")));
 
-/// The rule.
+/// Reports an image in a registry, or in a part of one, that is no longer updated.
 pub(super) struct DeprecatedRegistry;
 
 impl Rule for DeprecatedRegistry {
@@ -21,7 +21,7 @@ impl Rule for DeprecatedRegistry {
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         out.extend(cx.images().filter_map(|facts| {
             let retired = retired(facts.reference()?)?;
-            // `image-not-found` says then what became of it.
+            // `image-not-found` then reports what became of the registry.
             if facts.judged.verdict == Verdict::Fails(Cause::Absent) {
                 return None;
             }

@@ -11,7 +11,7 @@ use crate::text::go::glob;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/disallowed-registry.md")));
 
-/// The rule.
+/// Reports an image that is not from one of the `allowed-registries` of the configuration.
 pub(super) struct DisallowedRegistry;
 
 impl Rule for DisallowedRegistry {
@@ -36,14 +36,14 @@ impl Rule for DisallowedRegistry {
     }
 }
 
-/// The list of a run.
+/// The allowed registries of a run.
 pub(crate) struct Allowed {
     written: Vec<String>,
     patterns: Vec<AllowedRegistry>,
 }
 
 impl Allowed {
-    /// `None` where everything is allowed. A pattern that is none allows nothing.
+    /// Returns `None` if everything is allowed. An invalid pattern allows nothing.
     pub(crate) fn of(settings: &Settings) -> Option<Self> {
         let written = settings.allowed_registries.clone();
         let patterns = written.iter().filter_map(|pattern| pattern.parse().ok()).collect();
@@ -54,7 +54,7 @@ impl Allowed {
         self.patterns.iter().any(|pattern| pattern.matches(image))
     }
 
-    /// What to change: the host that is meant, else the list.
+    /// Suggests the host that is meant, otherwise the list of allowed ones.
     fn help(&self, image: &Reference) -> String {
         let host = image.registry();
         let near = |pattern: &&AllowedRegistry| strsim::osa_distance(&pattern.host, host) == 1;
@@ -69,23 +69,23 @@ impl Allowed {
     }
 }
 
-/// Patterns that a help text lists.
+/// How many patterns a help text lists.
 const SHOWN: usize = 5;
 
 /// One pattern of `allowed-registries`: `HOST[:PORT][/PATH]`.
 ///
-/// The host is matched label by label, as the kubelet matches the keys of pull secrets: `*.example.com` is
-/// `eu.example.com`, but neither `example.com` nor `a.eu.example.com`. The port is the image's own, or there is none.
-/// The path, where there is one, is that of a repository or of a folder above it, matched segment by segment.
+/// The host is matched label by label, as the kubelet matches the keys of pull secrets: `*.example.com` matches
+/// `eu.example.com`, but neither `example.com` nor `a.eu.example.com`. The port is the image's own, or there is
+/// none. The path, if there is one, is that of a repository or of a folder above it, matched segment by segment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedRegistry {
-    /// In lower case, with its port.
+    /// The host in lower case, with its port.
     host: String,
     path: Vec<String>,
 }
 
 impl AllowedRegistry {
-    /// Whether an image is allowed by it. Docker Hub is `docker.io`, and its official images are in `library`.
+    /// Whether the pattern allows an image. Docker Hub is `docker.io`, and its official images are in `library`.
     pub fn matches(&self, image: &Reference) -> bool {
         let registry = image.registry().to_ascii_lowercase();
         let (host, port) = split_port(&self.host);
@@ -215,7 +215,7 @@ mod tests {
         assert!(found(&[]).is_empty());
         assert_eq!(found(&["ghcr.io/acme"]), ["nginx:1"]);
         assert_eq!(found(&["docker.io", "ghcr.io"]), [""; 0]);
-        // A list of which nothing can be read is not the same as none.
+        // A list without any valid pattern is not the same as no list.
         assert_eq!(found(&["https://"]), ["nginx:1", "ghcr.io/acme/api:1"]);
         assert_eq!(META.severity, Severity::Error);
     }

@@ -1,4 +1,4 @@
-//! `duplicate-key`: a key that decides what is pulled is written twice, and the last one wins.
+//! `duplicate-key`: a key that decides what is pulled is written twice, and the last one is used.
 
 use std::sync::LazyLock;
 
@@ -8,7 +8,7 @@ use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/duplicate-key.md")));
 
-/// Keys below which there is nothing to join.
+/// Keys whose value is a scalar, so that duplicates have nothing to join.
 const SCALARS: &[&str] = &[
     "kind",
     "type",
@@ -21,7 +21,7 @@ const SCALARS: &[&str] = &[
     ".dockercfg",
 ];
 
-/// The rule.
+/// Reports a duplicate key that affects what is pulled, or with which credentials.
 pub(super) struct DuplicateKey;
 
 impl Rule for DuplicateKey {

@@ -1,4 +1,4 @@
-//! `empty-credentials`: entries without a user, for which the runtime sends nothing.
+//! `empty-credentials`: entries without a user name, for which the runtime sends nothing.
 //!
 //! Follows `DockerConfigEntry` of `pkg/credentialprovider/config.go` for what is read, and containerd's `ParseAuth`
 //! (`internal/cri/server/images/image_pull.go`) for what is sent.
@@ -18,10 +18,10 @@ use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/empty-credentials.md")));
 
-/// The rule.
+/// Reports pull secret entries that the kubelet matches but pulls anonymously with, because they have no user name.
 pub(super) struct EmptyCredentials;
 
-/// What stands in the place of user and password.
+/// What an entry has in place of a user and password.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     IdentityToken,
@@ -29,7 +29,7 @@ enum Kind {
     Helper,
     NoUser,
     Nothing,
-    /// `auths` in a `.dockercfg`, where it is taken for a registry.
+    /// `auths` in a `.dockercfg`, which the kubelet takes for a registry.
     AuthsInDockerCfg,
 }
 
@@ -86,7 +86,7 @@ impl Rule for EmptyCredentials {
 }
 
 fn is_at_fault(cx: &Context<'_>, held: &ReadableSecret<'_>, entry: &Entry) -> bool {
-    // The refused image says the same, as an error.
+    // The finding of the refused image says the same, as an error.
     let told =
         || held.images_of(entry).any(|facts| matches!(attribute(cx, facts), Some(Attribution::NoMatchingKey(_))));
     entry.credential.is_anonymous()
@@ -109,14 +109,15 @@ fn of_entries(cx: &Context<'_>, held: &ReadableSecret<'_>, kind: Kind, entries: 
     Some(rest.iter().fold(finding, |finding, entry| finding.related(held.key_span(entry), "no user")))
 }
 
-/// A configuration in which the kubelet finds no registry at all, although one was meant, or a pod pulls with it.
+/// Reports a configuration in which the kubelet finds no registry at all, although one was meant, or a pod pulls
+/// with it.
 fn without_entries(cx: &Context<'_>, held: &ReadableSecret<'_>) -> Option<Finding> {
     let name = &held.secret.name.value;
     let config = held.config;
     let (why, range) = match &config.outside_auths {
         Some(range) => ("its registries are next to `auths` instead of inside it", range.clone()),
         None if config.has_helpers => (Kind::Helper.why(), 0..0),
-        // Without a pod it may be written by another program yet; where the images are public it is meant so.
+        // Without a pod, another program may still create it; if the images are public, it is intended.
         None if held.images.iter().all(|facts| matches!(facts.judged.verdict, Verdict::Pullable(_))) => return None,
         None => ("it contains no registry", 0..0),
     };

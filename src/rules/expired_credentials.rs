@@ -1,4 +1,5 @@
-//! `expired-credentials`: a credential whose time is over by its own words, or that lives too short for a manifest.
+//! `expired-credentials`: a credential that states itself that it has expired, or that is too short-lived for a
+//! manifest.
 
 use std::sync::LazyLock;
 
@@ -18,7 +19,7 @@ use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/expired-credentials.md")));
 
-/// The rule.
+/// Reports a token in a pull secret that has expired or expires soon.
 pub(super) struct ExpiredCredentials;
 
 impl Rule for ExpiredCredentials {

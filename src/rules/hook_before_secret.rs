@@ -1,4 +1,4 @@
-//! `hook-before-secret`: a Helm hook pulls with a secret that is made only after it ran.
+//! `hook-before-secret`: a Helm hook pulls with a secret that is created only after the hook ran.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -15,7 +15,7 @@ use crate::text::source::{SourceId, Span};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/hook-before-secret.md")));
 
-/// The rule.
+/// Reports a pull secret that a Helm hook names but that is created after the hook.
 pub(super) struct HookBeforeSecret;
 
 impl Rule for HookBeforeSecret {
@@ -44,7 +44,7 @@ impl Rule for HookBeforeSecret {
     }
 }
 
-/// Whether the image may need it: where its content is known it has a credential for the image.
+/// Whether the image may need the secret: if the content is known, it has a credential for the image.
 fn is_wanted(facts: &ImageFacts<'_>, named: &PullSecret) -> bool {
     match named.state {
         SecretState::Readable => {
@@ -55,13 +55,14 @@ fn is_wanted(facts: &ImageFacts<'_>, named: &PullSecret) -> bool {
     }
 }
 
-/// A chart is rendered to one file, or to one folder. What lies elsewhere may have been in the cluster before.
+/// Whether the Secret is rendered from the same chart: a chart is rendered to one file, or to one folder. Objects
+/// elsewhere may have been in the cluster before.
 fn is_of_one_chart(cx: &Context<'_>, hook: SourceId, secret: &Secret) -> bool {
     let folder_of = |id: SourceId| folder(cx.sources.get(id).name());
     folder_of(hook) == folder_of(secret.name.span.source)
 }
 
-/// When the Secret is made, where that is after the hook.
+/// Describes when the Secret is created, if that is after the hook.
 fn made_later(cx: &Context<'_>, facts: &ImageFacts<'_>, hook: &Hook, secret: &Secret) -> Option<&'static str> {
     if matches!(secret.producer, Producer::Generator(_)) {
         return None;
@@ -104,7 +105,7 @@ mod tests {
 
     const UNKNOWN: Verdict = Verdict::Unverified(Cause::SecretUnknown);
 
-    /// A hook pod called `web` that names the secret `regcred`, and the weights of both.
+    /// Returns the facts of a hook pod called `web` that names the secret `regcred`, with the weights of both.
     fn naming(pod_weight: i64, secret_hook: Option<Hook>, state: SecretState, verdict: Verdict) -> Facts {
         let mut facts = Facts::default();
         let pod = facts.pod(PodOrigin::Template);
@@ -125,7 +126,7 @@ mod tests {
             (0, None, true),
             (0, before(1), true),
             (0, before(-1), false),
-            // `regcred` comes before `web`.
+            // `regcred` sorts before `web`.
             (0, before(0), false),
             (-5, before(-5), false),
             (-6, before(-5), true),

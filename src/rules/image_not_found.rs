@@ -17,7 +17,7 @@ use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/image-not-found.md")));
 
-/// The rule.
+/// Reports an image that does not exist in its registry.
 pub(super) struct ImageNotFound;
 
 impl Rule for ImageNotFound {
@@ -44,14 +44,14 @@ impl Rule for ImageNotFound {
     }
 }
 
-/// What is not there, as far as the registry tells.
+/// What does not exist, according to the registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Missing {
     Repository,
     Tag,
     TagOrRepository,
     Digest,
-    /// To `HEAD` it is not there, to `GET` it is.
+    /// `HEAD` does not find the image, and `GET` does.
     ByHead,
 }
 
@@ -67,8 +67,8 @@ impl Missing {
     }
 }
 
-/// The tag list tells best: of a missing repository many registries say `MANIFEST_UNKNOWN` on the manifest and
-/// `NAME_UNKNOWN` on the tag list only.
+/// Returns what is missing. The tag list is the best evidence: for a missing repository many registries answer
+/// `MANIFEST_UNKNOWN` for the manifest and `NAME_UNKNOWN` only for the tag list.
 fn missing(facts: &ImageFacts<'_>, image: &Reference) -> Missing {
     let answer = facts.judged.answer.as_deref();
     let code = refusals(facts).find_map(|evidence| evidence.code.as_deref());
@@ -121,7 +121,8 @@ fn help(facts: &ImageFacts<'_>, image: &Reference, missing: Missing) -> String {
     }
 }
 
-/// Writes the tag that was probably meant. The registry names it, and nothing but a tag may get into a file.
+/// Returns a fix that writes the tag that was probably meant. The registry names it, and nothing but a tag may get
+/// into a file.
 fn tag_fix(cx: &Context<'_>, facts: &ImageFacts<'_>, image: &Reference, missing: Missing) -> Option<Fix> {
     let tags = facts.judged.answer.as_deref()?.tags.as_ref();
     let (Missing::Tag, Some(TagList::Tags(tags)), Some(wanted)) = (missing, tags, image.tag()) else { return None };
@@ -260,7 +261,8 @@ mod tests {
         };
         let expected = Some(("2.14.l".to_owned(), "2.14.1".to_owned()));
         assert_eq!(fix("ghcr.io/2.14.l/web:2.14.l", &["2.14.1", "2.13.0"]), expected);
-        // The next version is no slip; no tag is written, so that none can be replaced; and what is no tag stays out.
+        // The next version is not a typo; if no tag is written, none can be replaced; and an invalid tag is not
+        // suggested.
         assert_eq!(fix("ghcr.io/acme/web:2.14.9", &["2.13.0"]), None);
         assert_eq!(fix("ghcr.io/acme/web", &["latests"]), None);
         assert_eq!(fix("ghcr.io/acme/web:2.14.l", &["2.14.\n"]), None);

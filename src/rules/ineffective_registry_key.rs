@@ -15,7 +15,7 @@ use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/ineffective-registry-key.md")));
 
-/// The rule.
+/// Reports a key under `auths` that cannot match any image name.
 pub(super) struct IneffectiveRegistryKey;
 
 impl Rule for IneffectiveRegistryKey {
@@ -36,7 +36,7 @@ fn finding(cx: &Context<'_>, held: &ReadableSecret<'_>, entry: &Entry) -> Option
     let corrected = corrected(written);
     let meant: Vec<&ImageFacts<'_>> = held.images.iter().filter(|facts| is_for(facts, written)).collect();
     let uncertain = !fault.is_certain(written) && (meant.is_empty() || held.matches_any(entry));
-    // The refused image says the same, as an error.
+    // The finding of the refused image says the same, as an error.
     let told = meant.iter().any(|facts| matches!(attribute(cx, facts), Some(Attribution::NoMatchingKey(_))));
     let covered = corrected.as_ref().is_some_and(|key| is_covered(held, entry, key));
     if uncertain || told || covered || entry.hints.unfilled_key || is_of_docker_login(written) {
@@ -74,7 +74,7 @@ fn is_covered(held: &ReadableSecret<'_>, entry: &Entry, corrected: &str) -> bool
     others.any(|other| !other.credential.is_anonymous() && key_matches(&other.key, &image))
 }
 
-/// Docker Desktop keeps two tokens of its own beside the credentials.
+/// Docker Desktop keeps two tokens of its own next to the credentials.
 fn is_of_docker_login(written: &str) -> bool {
     written.ends_with("/v1/access-token") || written.ends_with("/v1/refresh-token")
 }

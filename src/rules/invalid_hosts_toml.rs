@@ -1,4 +1,4 @@
-//! `invalid-hosts-toml`: a `hosts.toml` of the nodes that containerd passes over, or that keeps it from pulling.
+//! `invalid-hosts-toml`: a `hosts.toml` of the nodes that containerd ignores, or that prevents the pull.
 
 use std::sync::LazyLock;
 
@@ -13,7 +13,7 @@ use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/invalid-hosts-toml.md")));
 
-/// The rule.
+/// Reports a `hosts.toml` that containerd ignores, or that breaks the pull.
 pub(super) struct InvalidHostsToml;
 
 impl Rule for InvalidHostsToml {
@@ -35,7 +35,7 @@ impl Rule for InvalidHostsToml {
     }
 }
 
-/// An image of a registry whose `hosts.toml` names what cannot be used.
+/// Reports an image of a registry whose `hosts.toml` contains entries that cannot be used.
 fn unusable(facts: &ImageFacts<'_>) -> Option<Finding> {
     let registry = facts.reference()?.registry();
     let answer = facts.judged.answer.as_deref()?;
@@ -43,7 +43,7 @@ fn unusable(facts: &ImageFacts<'_>) -> Option<Finding> {
         Outcome::Unknown(Unknown::NodeConfig, evidence) => evidence.message.as_deref(),
         _ => None,
     })?;
-    // No image in the words: all images of one registry are one fault.
+    // The message does not name the image: all images of one registry are one fault.
     let message = format!(
         "containerd cannot pull images of {registry}, because its hosts.toml folder names a file that cannot be \
          used: {words}{}",

@@ -11,7 +11,7 @@ use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/invalid-image-reference.md")));
 
-/// The rule.
+/// Reports an image reference that the kubelet cannot parse.
 pub(super) struct InvalidImageReference;
 
 impl Rule for InvalidImageReference {
@@ -30,7 +30,7 @@ impl Rule for InvalidImageReference {
     }
 }
 
-/// Message, label and help. `None` where an operator may fill the field in before a pod sees it.
+/// Returns message, label and help, or `None` if an operator may fill the field in before a pod sees it.
 fn words(facts: &ImageFacts<'_>, fault: &InvalidImage) -> Option<(String, String, String)> {
     let operator_fills_in = !facts.pod.origin.is_whole();
     match fault {
@@ -67,8 +67,8 @@ fn unparsable(facts: &ImageFacts<'_>, error: &ReferenceError) -> (String, String
     (message, error.to_string(), help)
 }
 
-/// The API server looks at the white space of a Pod's images alone; of a template's only its pods are refused. A
-/// volume's it takes, and the kubelet fails on it.
+/// The API server checks the white space of a Pod's images alone; for a template, only its pods are refused. It
+/// accepts that of a volume, and the kubelet fails on it.
 fn around_whitespace(facts: &ImageFacts<'_>, trimmed: Option<String>) -> (String, String, String) {
     let text = &facts.image.text.value;
     let is_volume = facts.image.container.kind == ContainerKind::Volume;

@@ -1,4 +1,4 @@
-//! `invalid-kustomization`: a kustomization that kustomize refuses to build, so that nothing of it is deployed.
+//! `invalid-kustomization`: a kustomization that kustomize refuses to build, so that none of it is deployed.
 
 use std::sync::LazyLock;
 
@@ -9,7 +9,7 @@ use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/invalid-kustomization.md")));
 
-/// The rule.
+/// Reports a kustomization that kustomize cannot build, with kustomize's own message.
 pub(super) struct InvalidKustomization;
 
 impl Rule for InvalidKustomization {
@@ -86,7 +86,7 @@ fn finding(cx: &Context<'_>, refusal: &Refusal) -> Finding {
     }
 }
 
-/// The key in front of a value, where it is a plain word.
+/// Returns the key in front of a value, if it is a plain word.
 fn key_before<'a>(cx: &Context<'a>, refusal: &Refusal) -> Option<&'a str> {
     let text = cx.sources.get(refusal.span.source).text().get(..refusal.span.start as usize)?;
     let before = text.trim_end().strip_suffix(':')?;

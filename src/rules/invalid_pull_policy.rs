@@ -1,4 +1,4 @@
-//! `invalid-pull-policy`: none of the three policies that there are.
+//! `invalid-pull-policy`: a policy that is not one of the three that exist.
 
 use std::sync::LazyLock;
 
@@ -11,10 +11,10 @@ use crate::text::source::Spanned;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/invalid-pull-policy.md")));
 
-/// All there are.
+/// All pull policies that Kubernetes accepts.
 const POLICIES: [PullPolicy; 3] = [PullPolicy::Always, PullPolicy::IfNotPresent, PullPolicy::Never];
 
-/// The rule.
+/// Reports a pull policy that is not one of the three that Kubernetes has.
 pub(super) struct InvalidPullPolicy;
 
 impl Rule for InvalidPullPolicy {

@@ -1,4 +1,4 @@
-//! `invalid-suppression`: a comment or annotation that is meant to silence findings, and cannot.
+//! `invalid-suppression`: a comment or annotation that is intended to silence findings, and cannot.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -11,7 +11,7 @@ use crate::rules::{Context, Rule, by_id};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/invalid-suppression.md")));
 
-/// The rule.
+/// Reports a suppression comment or annotation that is not valid.
 pub(super) struct InvalidSuppression;
 
 impl Rule for InvalidSuppression {
@@ -35,10 +35,10 @@ impl Rule for InvalidSuppression {
     }
 }
 
-/// Unknown names for which the rule that may be meant is looked for: a file could hold millions.
+/// How many unknown names get a suggestion: a file could contain millions.
 const LOOKED_UP: usize = 1000;
 
-/// Characters of a name that are repeated; no rule has as many.
+/// How many characters of a name are repeated; no rule has as many.
 const LONGEST: usize = 60;
 
 fn message<'a>(name: &'a str, seen: &mut HashMap<&'a str, String>) -> String {

@@ -9,7 +9,7 @@ use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/invalid-yaml.md")));
 
-/// The rule.
+/// Reports a YAML or JSON document that kubectl rejects.
 pub(super) struct InvalidYaml;
 
 impl Rule for InvalidYaml {

@@ -1,4 +1,4 @@
-//! `large-image`: what has to be pulled is larger than the operator wants.
+//! `large-image`: the images to pull are larger than the operator allows.
 //!
 //! The kubelet pulls the images of a pod one after the other unless `serializeImagePulls` is off
 //! (`pkg/kubelet/images/image_manager.go`).
@@ -17,7 +17,7 @@ static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../..
 const HELP: &str = "omit files that only the build needs (with a multi-stage build or a smaller base image), or \
                     raise `--max-image-size`";
 
-/// The rule.
+/// Reports an image, or the images of a pod together, above `--max-image-size`.
 pub(super) struct LargeImage;
 
 impl Rule for LargeImage {
@@ -45,7 +45,7 @@ impl Rule for LargeImage {
 struct Weighed<'a> {
     facts: ImageFacts<'a>,
     size: u64,
-    /// What tells one image from another: the digest, else the text.
+    /// Identifies the image: the digest, otherwise the text.
     key: &'a str,
 }
 
@@ -69,7 +69,7 @@ fn of_image(image: &Weighed<'_>, limit: u64) -> Finding {
     finding.help(HELP).subject(image.facts.subject())
 }
 
-/// The sum of a pod, each image once, where none is too large by itself. The largest of them stands for it.
+/// Reports the sum of a pod, each image once, if no single image is too large. The finding is at the largest image.
 fn of_pod(images: &[Weighed<'_>], limit: u64) -> Option<Finding> {
     let mut distinct: BTreeMap<&str, &Weighed<'_>> = BTreeMap::new();
     for image in images {

@@ -9,7 +9,7 @@ use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/legacy-dockercfg.md")));
 
-/// The rule.
+/// Reports Secrets in the legacy `.dockercfg` format.
 pub(super) struct LegacyDockercfg;
 
 impl Rule for LegacyDockercfg {

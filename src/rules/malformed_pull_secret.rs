@@ -1,4 +1,5 @@
-//! `malformed-pull-secret`: a pull secret that cannot be decoded, and that breaks every image of the pods that name it.
+//! `malformed-pull-secret`: a pull secret that cannot be decoded, and that breaks every image of the pods that name
+//! it.
 //!
 //! Follows `ValidateSecret` of `pkg/apis/core/validation/validation.go` for what is refused at apply, and
 //! `MakeDockerKeyring` of `pkg/credentialprovider/secrets/secrets.go` for what fails at the pull.
@@ -15,7 +16,7 @@ use crate::text::source::Span;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/malformed-pull-secret.md")));
 
-/// The rule.
+/// Reports a pull secret whose content the kubelet cannot decode.
 pub(super) struct MalformedPullSecret;
 
 impl Rule for MalformedPullSecret {
@@ -77,7 +78,7 @@ fn finding(cx: &Context<'_>, index: usize, secret: &Secret, malformed: &Malforme
     references.iter().fold(finding, |finding, &at| finding.related(at, "every pull with it fails"))
 }
 
-/// Whether a byte order mark is what cannot be decoded: as it is, escaped, or in base64.
+/// Whether a byte order mark is the part that cannot be decoded: as it is, escaped, or in base64.
 fn begins_with_mark(cx: &Context<'_>, malformed: &Malformed) -> bool {
     let written = cx.sources.slice(malformed.span).trim_start_matches(['"', '\'', '|', '>', '-', '\n', ' ']);
     malformed.message.starts_with("invalid character 'ï' looking for beginning of value")

@@ -1,4 +1,4 @@
-//! `misplaced-pull-secrets`: `imagePullSecrets` where no pod ever sees them.
+//! `misplaced-pull-secrets`: `imagePullSecrets` at a place that no pod ever reads.
 
 use std::sync::LazyLock;
 
@@ -9,7 +9,7 @@ use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/misplaced-pull-secrets.md")));
 
-/// The rule.
+/// Reports `imagePullSecrets` under a container, next to a workload's `template`, or in `metadata`.
 pub(super) struct MisplacedPullSecrets;
 
 impl Rule for MisplacedPullSecrets {
@@ -21,7 +21,7 @@ impl Rule for MisplacedPullSecrets {
         out.extend(cx.inventory.misplaced.iter().map(|misplaced| {
             let (message, label) = words(misplaced.fault);
             let resource = cx.inventory.resource(misplaced.resource).name.clone();
-            // What the API server makes of it is for the kind's own schema to say.
+            // How the API server reacts depends on the kind's own schema.
             let severity = match misplaced.fault {
                 Misplacement::OtherForm(_) | Misplacement::OtherField(_) => Severity::Warning,
                 _ => META.severity,
@@ -80,7 +80,7 @@ fn words(fault: Misplacement) -> (&'static str, &'static str) {
     }
 }
 
-/// The field as it should stand, with the names that were meant.
+/// Suggests the field as it should be written, with the names that were meant.
 fn help(misplaced: &Misplaced) -> String {
     let path = match misplaced.fault {
         Misplacement::OtherField(_) => &misplaced.right_path,

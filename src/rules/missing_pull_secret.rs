@@ -1,4 +1,4 @@
-//! `missing-pull-secret`: the registry refuses anonymous pulls and no credential reaches the pod.
+//! `missing-pull-secret`: the registry refuses anonymous pulls, and the pod has no credential.
 
 use std::sync::LazyLock;
 
@@ -20,7 +20,7 @@ use crate::text::source::Span;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/missing-pull-secret.md")));
 
-/// The rule.
+/// Reports an image that the registry refuses without credentials, if the pod has none.
 pub(super) struct MissingPullSecret;
 
 impl Rule for MissingPullSecret {
@@ -55,7 +55,7 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Option<Denial>) -> 
     }
 }
 
-/// The service account of the inputs that the pod runs as.
+/// Returns the service account of the inputs that the pod runs as.
 fn account<'a>(cx: &Context<'a>, facts: &ImageFacts<'_>) -> Option<&'a ServiceAccount> {
     match facts.judged.pull.account {
         AccountState::Inputs(at) => cx.inventory.service_accounts.get(at),
@@ -63,14 +63,14 @@ fn account<'a>(cx: &Context<'a>, facts: &ImageFacts<'_>) -> Option<&'a ServiceAc
     }
 }
 
-/// Where `imagePullSecrets` of the pod, or of its service account, has an entry without a name.
+/// Returns the places where `imagePullSecrets` of the pod, or of its service account, has an entry without a name.
 fn nameless(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Vec<Span> {
     let own = facts.pod.pull_secrets.as_deref().filter(|list| !list.is_empty());
     let list = own.or_else(|| account(cx, facts).map(|account| account.pull_secrets.as_slice()));
     list.unwrap_or_default().iter().filter(|named| named.name.is_empty()).map(|named| named.span).collect()
 }
 
-/// The service account that lists the pull secret under `secrets`, and where.
+/// Returns the service account that lists the pull secret under `secrets`, and the place.
 fn mountable<'a>(
     cx: &Context<'a>,
     facts: &ImageFacts<'_>,
@@ -90,7 +90,7 @@ fn message(facts: &ImageFacts<'_>, denial: Option<Denial>) -> String {
     format!("{}, and {none}", refusal(facts, denial))
 }
 
-/// That the registry refuses, as the first half of a sentence.
+/// Says that the registry refuses the image, as the first half of a sentence.
 pub(super) fn refusal(facts: &ImageFacts<'_>, denial: Option<Denial>) -> String {
     let text = &facts.image.text.value;
     let registry = host_of_answer(facts);
@@ -105,13 +105,13 @@ pub(super) fn refusal(facts: &ImageFacts<'_>, denial: Option<Denial>) -> String 
     }
 }
 
-/// Whether the token endpoint refused, as GitLab's does for what is not public.
+/// Whether the token endpoint refused, as GitLab's does for images that are not public.
 fn no_token(facts: &ImageFacts<'_>) -> bool {
     let of_token = |evidence: &Evidence| evidence.url.as_deref().is_some_and(|url| !url.contains("/manifests/"));
     refusals(facts).next().is_some_and(|evidence| evidence.status == Some(403) && of_token(evidence))
 }
 
-/// What a pull secret of the inputs that the pod does not name could do.
+/// Describes what a pull secret in the inputs that the pod does not name could do.
 fn offer(secret: &Secret) -> &'static str {
     match secret.content {
         Content::Config(_) => "this pull secret has a credential for the image",
@@ -169,7 +169,7 @@ fn help(cx: &Context<'_>, facts: &ImageFacts<'_>, unnamed: Option<&Secret>) -> S
     help
 }
 
-/// What to do where the pod's own list drops the pull secret of its service account that would open the image.
+/// Suggests a fix if the pod's own list drops the pull secret of its service account that has access to the image.
 pub(super) fn dropped(facts: &ImageFacts<'_>) -> Option<String> {
     let pull = &facts.judged.pull;
     let first = pull.suppressed.first()?;
@@ -180,7 +180,7 @@ pub(super) fn dropped(facts: &ImageFacts<'_>) -> Option<String> {
     ))
 }
 
-/// Whether the operator's credentials would open it.
+/// Whether the operator's credentials give access to the image.
 pub(super) fn with_supplied(facts: &ImageFacts<'_>) -> &'static str {
     match facts.judged.answer.as_ref().and_then(|answer| answer.supplied.as_ref()) {
         Some(Outcome::Found(_)) => ". The supplied credentials grant access",

@@ -1,4 +1,4 @@
-//! The rules: pure functions over finished facts. No rule knows a client, a clock or a file.
+//! The rules: pure functions over finished facts. No rule uses a client, a clock or a file.
 
 #[cfg(test)]
 mod testing;
@@ -73,16 +73,16 @@ use engine::meta::Meta;
 pub use selection::suppress::Filtered;
 pub use selection::suppress::suppress;
 
-/// One rule.
+/// A check that reports one kind of fault.
 pub trait Rule: Send + Sync {
-    /// Its words, from `rules/<id>.md`.
+    /// Returns the rule's texts, from `rules/<id>.md`.
     fn meta(&self) -> &'static Meta;
 
-    /// Adds what it finds.
+    /// Adds the findings of the rule.
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>);
 }
 
-/// All rules, in the order of the catalogue.
+/// All rules, in the order of the catalog.
 pub static RULES: &[&dyn Rule] = &[
     &invalid_image_reference::InvalidImageReference,
     &mutable_tag::MutableTag,
@@ -138,13 +138,13 @@ pub static RULES: &[&dyn Rule] = &[
     &invalid_suppression::InvalidSuppression,
 ];
 
-/// The rule of an id.
+/// Returns the rule with an id.
 pub fn by_id(id: &str) -> Option<&'static dyn Rule> {
     RULES.iter().copied().find(|rule| rule.meta().id == id)
 }
 
-/// Runs the rules that are on and sorts what they found by source, place and rule. Here, and nowhere else, findings get
-/// the severity that the operator wants.
+/// Runs the rules that are on and sorts their findings by source, place and rule. Findings get the severity that the
+/// operator configured here, and nowhere else.
 pub fn run(cx: &Context<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let unrendered = engine::unrendered::Doubt::new(cx);
@@ -161,7 +161,7 @@ pub fn run(cx: &Context<'_>) -> Vec<Finding> {
         }));
     }
     sort(&mut findings);
-    // One place that several overlays deploy in the same way is one fault.
+    // A place that several overlays deploy in the same way is one fault.
     findings.dedup_by(|other, one| {
         let words =
             |finding: &Finding| (finding.rule, finding.severity, finding.primary.clone(), finding.related.clone());
@@ -170,7 +170,7 @@ pub fn run(cx: &Context<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Whether two findings speak of one container of one object, in whatever namespace.
+/// Whether two findings are about one container of one object, in any namespace.
 fn is_same(one: &Finding, other: &Finding) -> bool {
     one.subject.container == other.subject.container && one.subject.resource == other.subject.resource
 }
@@ -183,7 +183,7 @@ fn place(finding: &Finding) -> (Span, &'static str, &str) {
     (finding.primary.span, finding.rule, &finding.message)
 }
 
-/// The severity that a rule has where nothing else decides.
+/// Returns the severity of a rule if nothing else decides.
 pub fn default_severity(rule: &dyn Rule) -> Severity {
     rule.meta().severity
 }

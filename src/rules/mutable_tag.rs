@@ -13,7 +13,7 @@ use crate::text::go::glob;
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/mutable-tag.md")));
 
 /// Tags that move by convention, in lower case. Environment names and shortened versions are left out: whether they
-/// move is each project's own affair.
+/// move depends on the project.
 const MOVING: &[&str] = &[
     "latest",
     "main",
@@ -33,7 +33,7 @@ const MOVING: &[&str] = &[
     "snapshot",
 ];
 
-/// The rule.
+/// Reports an image without a digest whose tag can move to another image.
 pub(super) struct MutableTag;
 
 impl Rule for MutableTag {
@@ -60,13 +60,13 @@ impl Rule for MutableTag {
     }
 }
 
-/// Whether what an image names moves, by convention or by what the operator says, and no digest holds it.
+/// Whether the tag of an image moves, by convention or by the operator's settings, and no digest pins it.
 pub(crate) fn is_mutable(image: &Reference, settings: &Settings) -> bool {
     let tag = image.tag().filter(|_| image.digest().is_none());
     tag.is_some_and(|tag| moves(&tag.to_ascii_lowercase(), settings.mutable_tags.as_deref()))
 }
 
-/// `latest` moves whatever the operator says: the API server takes it for that.
+/// Whether a tag moves. `latest` does whatever the operator sets: the API server treats it so.
 fn moves(tag: &str, patterns: Option<&[String]>) -> bool {
     let matches = |pattern: &String| glob::matches(pattern.to_ascii_lowercase().as_bytes(), tag.as_bytes()) == Ok(true);
     match patterns {
@@ -101,7 +101,7 @@ fn consequence(facts: &ImageFacts<'_>, always: bool) -> &'static str {
     }
 }
 
-/// What to write instead: the digest that the tag has now, where the registry told it.
+/// Suggests the digest that the tag has now, if the registry reported it.
 fn help(facts: &ImageFacts<'_>, image: &Reference, written: bool) -> String {
     let text = &facts.image.text.value;
     let name = match image.tag().filter(|_| written) {

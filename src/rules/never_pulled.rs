@@ -9,7 +9,7 @@ use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/never-pulled.md")));
 
-/// The rule.
+/// Reports the pull policy `Never`: the image must already be on the node.
 pub(super) struct NeverPulled;
 
 impl Rule for NeverPulled {

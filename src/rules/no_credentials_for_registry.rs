@@ -1,4 +1,4 @@
-//! `no-credentials-for-registry`: pull secrets are there, and none of their keys has a credential for the image.
+//! `no-credentials-for-registry`: the pod has pull secrets, and none of their keys has a credential for the image.
 //!
 //! Follows `Lookup` and `URLsMatch` of `pkg/credentialprovider/keyring.go`.
 
@@ -26,7 +26,7 @@ use crate::text::source::Span;
 static META: LazyLock<Meta> =
     LazyLock::new(|| Meta::of_page(include_str!("../../rules/no-credentials-for-registry.md")));
 
-/// The rule.
+/// Reports pull secrets that contain no credential for the image.
 pub(super) struct NoCredentialsForRegistry;
 
 impl Rule for NoCredentialsForRegistry {
@@ -53,7 +53,7 @@ struct NearMiss {
     at: Span,
 }
 
-/// An image that is refused without credentials.
+/// Reports an image that is refused without credentials.
 fn refused(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Option<Denial>) -> Finding {
     let anonymous = facts.judged.pull.credentials.iter().find_map(|sent| {
         let (secret, entry) = entry_of(cx, facts, sent)?;
@@ -103,7 +103,7 @@ fn help(facts: &ImageFacts<'_>, corrected: Option<&str>) -> String {
     }
 }
 
-/// The key that one writes for a registry.
+/// Returns the key to write for a registry.
 fn key_for(registry: &str) -> &str {
     if registry == "docker.io" { "https://index.docker.io/v1/" } else { registry }
 }
@@ -127,7 +127,7 @@ fn near_miss(held: &ReadableSecret<'_>, facts: &ImageFacts<'_>) -> Option<NearMi
     })
 }
 
-/// A key whose host is one slip away from the image's, where nothing else explains why none matches.
+/// Returns a key whose host is one edit away from the image's, if nothing else explains why no key matches.
 fn slip_of(secrets: &[ReadableSecret<'_>], facts: &ImageFacts<'_>) -> Option<NearMiss> {
     let registry = facts.reference()?.registry();
     let is_of_pod = |held: &&ReadableSecret<'_>| held.images.iter().any(|image| std::ptr::eq(image.image, facts.image));
@@ -146,11 +146,11 @@ fn slip_of(secrets: &[ReadableSecret<'_>], facts: &ImageFacts<'_>) -> Option<Nea
     })
 }
 
-/// A secret that is of no use to any pod that names it.
+/// Reports a secret that is useless to every pod that names it.
 fn unused(cx: &Context<'_>, held: &ReadableSecret<'_>) -> Option<Finding> {
     let entries = &held.config.entries;
     let useful = |entry: &Entry| held.matches_any(entry) || is_stand_in_key(entry);
-    // What is empty is the business of `empty-credentials`, a key that matches nothing of `ineffective-registry-key`.
+    // Empty entries belong to `empty-credentials`, and a key that matches nothing to `ineffective-registry-key`.
     let ineffective = |entry: &Entry| fault(&entry.key).is_some_and(|fault| fault.is_certain(&entry.key));
     let silent = held.images.is_empty()
         || held.config.is_open()
@@ -196,8 +196,8 @@ fn is_meant_for_one(held: &ReadableSecret<'_>, entry: &Entry) -> bool {
     fault(&entry.key).is_some() && references.any(|image| is_meant_for(&entry.key, image.name()))
 }
 
-/// Whether it is known what will be pulled, and by whom the pod is made. An image that cannot be parsed may be one of the
-/// secret's as soon as it is mended.
+/// Whether it is known what will be pulled, and what creates the pod. An image that cannot be parsed may match the
+/// secret once it is fixed.
 fn is_told(facts: &ImageFacts<'_>) -> bool {
     facts.reference().is_some() && facts.pod.origin.is_whole()
 }

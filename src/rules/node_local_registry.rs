@@ -1,4 +1,4 @@
-//! `node-local-registry`: a registry on the node or in the cluster, which nobody else can look into.
+//! `node-local-registry`: a registry on the node or in the cluster, which cannot be reached from elsewhere.
 
 use std::sync::LazyLock;
 
@@ -11,7 +11,7 @@ use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/node-local-registry.md")));
 
-/// The rule.
+/// Reports an image from a registry that only the node or the cluster can reach.
 pub(super) struct NodeLocalRegistry;
 
 impl Rule for NodeLocalRegistry {
@@ -29,7 +29,7 @@ impl Rule for NodeLocalRegistry {
     }
 }
 
-/// Whether an image is of such a registry, and was not asked for there.
+/// Whether an image is from such a registry, and was not asked for there.
 pub(crate) fn concerns(facts: &ImageFacts<'_>) -> bool {
     let unseen = Verdict::Unverified(Cause::Unknown(Unknown::NodeLocal));
     let offline = Verdict::Unverified(Cause::Unknown(Unknown::Offline));

@@ -1,4 +1,4 @@
-//! `plain-http-registry`: the registry speaks HTTP, and the runtime asks for HTTPS.
+//! `plain-http-registry`: the registry answers with HTTP, and the runtime expects HTTPS.
 
 use std::sync::LazyLock;
 
@@ -13,7 +13,7 @@ use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/plain-http-registry.md")));
 
-/// The rule.
+/// Reports a registry that answers with plain HTTP on the port where the runtime expects HTTPS.
 pub(super) struct PlainHttpRegistry;
 
 impl Rule for PlainHttpRegistry {
@@ -33,7 +33,7 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Finding> {
         Verdict::Fails(_) => ", and the nodes' hosts.toml files do not allow it",
         _ => ", which the nodes must be configured for",
     };
-    // No image in the words: all images of one registry are one fault.
+    // The message does not name the image: all images of one registry are one fault.
     let message = format!("{registry} uses plain HTTP{unless}, but the runtime requires HTTPS{}", doubt(facts));
     let severity = facts.raised_severity(&META);
     let finding = Finding::new(META.id, severity, message, facts.image.text.span, "pulled over HTTPS");

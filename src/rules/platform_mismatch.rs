@@ -1,4 +1,4 @@
-//! `platform-mismatch`: the image is there, and nodes that the pod may run on have no use for it.
+//! `platform-mismatch`: the image exists, but not for all nodes that the pod may run on.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -15,10 +15,10 @@ use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/platform-mismatch.md")));
 
-/// Platforms that one message lists.
+/// How many platforms one message lists.
 const MAX_LISTED: usize = 12;
 
-/// The rule.
+/// Reports an image that is not built for the nodes that its pod can run on.
 pub(super) struct PlatformMismatch;
 
 impl Rule for PlatformMismatch {
@@ -54,15 +54,15 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Finding> {
     Some(spans.fold(finding, |finding, span| finding.related(*span, "the pod selects these nodes")))
 }
 
-/// The nodes that count, told apart.
+/// The nodes that the pod can run on, by whether the image is built for them.
 struct Sorted {
-    /// Those that the image is for.
+    /// Nodes that the image is built for.
     with: Vec<String>,
-    /// Those that it is not for.
+    /// Nodes that the image is not built for.
     without: Vec<String>,
-    /// Those of which it could not be told.
+    /// Nodes for which it could not be determined whether the image is built for them.
     open: Vec<String>,
-    /// Platforms of nodes that the image is not for.
+    /// Platforms of nodes that the image is not built for.
     lacking: Vec<Platform>,
 }
 
@@ -136,7 +136,8 @@ fn help(platforms: &[Platform], nodes: &Sorted, runtime: Runtime) -> String {
     format!("{build}, or restrict the pod to matching nodes{labels}")
 }
 
-/// The labels of the nodes that an image is for, of those that tell them from the others: `: `kubernetes.io/os: linux``.
+/// Returns the labels that distinguish the nodes that an image is built for from the others: `: `kubernetes.io/os:
+/// linux``.
 fn labels(platforms: &[Platform], lacking: &[Platform]) -> String {
     let label = |name: &str, part: fn(&Platform) -> &str| {
         let mut values: Vec<&str> = platforms.iter().map(part).collect();
@@ -151,7 +152,8 @@ fn labels(platforms: &[Platform], lacking: &[Platform]) -> String {
     if both.is_empty() { String::new() } else { format!(": {}", both.join(" and ")) }
 }
 
-/// `a, b and c`, each once, and no more than a reader takes in: what an index lists is the registry's to choose.
+/// Returns `a, b and c`, each once, and only as many as a reader can take in: the registry chooses what an index
+/// lists.
 fn list<T: ToString>(items: &[T], last: &str) -> String {
     let mut seen = BTreeSet::new();
     let mut names: Vec<String> =
@@ -178,7 +180,7 @@ mod tests {
     use crate::resource::workload::PodOrigin;
     use crate::rules::testing::{Facts, answer};
 
-    /// What is said of an index with these entries on nodes of these platforms.
+    /// Returns the finding for an index with these entries on nodes of these platforms.
     fn said(entries: &[&str], nodes: &[&str]) -> (Severity, String, Option<String>) {
         let mut facts = Facts::default();
         let pod = facts.pod(PodOrigin::Template);

@@ -1,6 +1,7 @@
-//! `public-image-broken-by-secret`: the pod's credentials are refused, and without any the image can be pulled.
+//! `public-image-broken-by-secret`: the pod's credentials are rejected, and without credentials the image can be
+//! pulled.
 //!
-//! Follows `PullImage` of `pkg/kubelet/kuberuntime/kuberuntime_image.go`: anonymous only where no key matches.
+//! Follows `PullImage` of `pkg/kubelet/kuberuntime/kuberuntime_image.go`: anonymous only if no key matches.
 
 use std::sync::LazyLock;
 
@@ -17,7 +18,7 @@ use crate::rules::{Context, ImageFacts, Rule};
 static META: LazyLock<Meta> =
     LazyLock::new(|| Meta::of_page(include_str!("../../rules/public-image-broken-by-secret.md")));
 
-/// The rule.
+/// Reports a public image that a rejected pull secret makes impossible to pull.
 pub(super) struct PublicImageBrokenBySecret;
 
 impl Rule for PublicImageBrokenBySecret {

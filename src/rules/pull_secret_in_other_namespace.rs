@@ -1,4 +1,4 @@
-//! `pull-secret-in-other-namespace`: the pull secret that a pod names is in another namespace only.
+//! `pull-secret-in-other-namespace`: the pull secret that a pod names exists only in another namespace.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -15,7 +15,7 @@ use crate::text::source::Span;
 static META: LazyLock<Meta> =
     LazyLock::new(|| Meta::of_page(include_str!("../../rules/pull-secret-in-other-namespace.md")));
 
-/// The rule.
+/// Reports an `imagePullSecrets` entry whose Secret is in another namespace.
 pub(super) struct PullSecretInOtherNamespace;
 
 impl Rule for PullSecretInOtherNamespace {
@@ -41,7 +41,7 @@ impl Rule for PullSecretInOtherNamespace {
 struct Stray<'a> {
     named: &'a PullSecret,
     secret: &'a Secret,
-    /// An image that it is named for.
+    /// An image whose pod names it.
     facts: ImageFacts<'a>,
     /// Whether all its images were shown to be pullable without it.
     harmless: bool,
@@ -71,7 +71,7 @@ fn finding(cx: &Context<'_>, stray: &Stray<'_>) -> Option<Finding> {
     Some(finding.help(help).event(event).subject(subject).related(stray.secret.name.span, format!("in {places}")))
 }
 
-/// The namespaces that have it.
+/// Lists the namespaces of a secret for a message.
 fn places(secret: &Secret, default: Option<&str>) -> String {
     let targets = secret.copies.iter().flat_map(|copies| &copies.to).filter_map(|target| match target {
         Target::Namespace(name) => Some(name.as_str()),

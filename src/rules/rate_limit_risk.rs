@@ -1,4 +1,4 @@
-//! `rate-limit-risk`: Docker Hub gives fewer pulls than the inputs need.
+//! `rate-limit-risk`: Docker Hub allows fewer anonymous pulls than the inputs need.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -12,7 +12,7 @@ use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/rate-limit-risk.md")));
 
-/// The rule.
+/// Reports a run that needs more anonymous pulls than Docker Hub allows.
 pub(super) struct RateLimitRisk;
 
 impl Rule for RateLimitRisk {
@@ -20,7 +20,8 @@ impl Rule for RateLimitRisk {
         &META
     }
 
-    /// The limit is one fault of the whole run: it is told once, at the first image that it concerns.
+    /// Checks the limit, which is one fault of the whole run: it is reported once, at the first image that it
+    /// affects.
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         let uses: Vec<Use<'_>> = cx.images().filter_map(Use::of).collect();
         let names: BTreeSet<String> =
@@ -43,7 +44,7 @@ impl Rule for RateLimitRisk {
     }
 }
 
-/// An image that is pulled from Docker Hub without credentials, as far as the inputs show.
+/// Whether an image is pulled from Docker Hub without credentials, as far as the inputs show.
 struct Use<'a> {
     facts: ImageFacts<'a>,
     rate: Option<RateLimit>,
@@ -57,7 +58,7 @@ impl<'a> Use<'a> {
         facts.reference().filter(|image| image.registry() == "docker.io")?;
         let (credential, outcome) = facts.judged.answer.as_deref()?.attempts.last()?;
         let sends = |at: usize| pull.credentials.get(at).is_some_and(|sent| !sent.credential.is_anonymous());
-        // Of a hidden secret or the node's own credentials it is not known whether they are for Docker Hub.
+        // For a hidden secret or the node's own credentials it is not known whether they are for Docker Hub.
         let hidden =
             pull.blind.iter().any(|blind| matches!(blind, Blind::Secret(_) | Blind::Patched(_) | Blind::Node(_)));
         if credential.is_some_and(sends) || hidden {
@@ -68,13 +69,13 @@ impl<'a> Use<'a> {
             Outcome::Unknown(Unknown::RateLimited, Evidence { rate, .. }) => {
                 Some(Self { facts, rate: *rate, refused: true })
             }
-            // What is not there costs no pull.
+            // An image that does not exist costs no pull.
             _ => None,
         }
     }
 }
 
-/// Pulls that one image costs: the node's, and that of a check which reads the manifest.
+/// Returns the pulls that one image costs: the node's, and that of a check which reads the manifest.
 fn pulls(depth: Depth) -> usize {
     if depth == Depth::Head { 1 } else { 2 }
 }

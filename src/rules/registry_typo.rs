@@ -1,4 +1,4 @@
-//! `registry-typo`: a host that is one slip away from a well-known registry, and is none itself.
+//! `registry-typo`: a host that is one edit away from a well-known registry, and is not one itself.
 
 use std::sync::LazyLock;
 
@@ -13,7 +13,7 @@ use crate::text::source::Span;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/registry-typo.md")));
 
-/// The rule.
+/// Reports a host that differs from a well-known registry by one letter.
 pub(super) struct RegistryTypo;
 
 impl Rule for RegistryTypo {
@@ -22,7 +22,7 @@ impl Rule for RegistryTypo {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
-        // What is not allowed is reported as such, and one letter off is why.
+        // A registry that is not allowed is reported as such, and the typo is the reason.
         let allowed = Allowed::of(cx.settings);
         let told = |image| allowed.as_ref().is_some_and(|allowed| !allowed.allows(image));
         out.extend(cx.images().filter_map(|facts| {
@@ -46,7 +46,8 @@ impl Rule for RegistryTypo {
     }
 }
 
-/// Writes the registry that was meant; where the host stands first in the text, as it does in every full name.
+/// Returns a fix that writes the registry that was meant, if the host is at the start of the text, as in every full
+/// name.
 fn host_fix(cx: &Context<'_>, facts: &ImageFacts<'_>, host: &str, meant: &str) -> Option<Fix> {
     let rest = facts.image.text.value.strip_prefix(host)?;
     let place = facts.place_of(cx.sources, &facts.image.text.value)?;
@@ -55,14 +56,14 @@ fn host_fix(cx: &Context<'_>, facts: &ImageFacts<'_>, host: &str, meant: &str) -
     Some(Fix { title: format!("write `{meant}`"), safety: Safety::Unsafe, edits })
 }
 
-/// The registry that was meant, where the one that is written did not prove to be one.
+/// Returns the registry that was meant, unless the written one has proved to be a registry.
 pub(crate) fn slip(facts: &ImageFacts<'_>) -> Option<Slip> {
     let slip = host::slip_of(facts.reference()?.registry())?;
     let pulled = !matches!(facts.judged.verdict, Verdict::NotPulled | Verdict::Skipped(_));
     (pulled && (slip.impostor || !is_registry(facts))).then_some(slip)
 }
 
-/// Whether the slip is why the image fails or could not be told, so that no other rule needs to speak of it.
+/// Whether the typo is why the image fails or could not be verified, so that no other rule needs to report it.
 pub(crate) fn explains(facts: &ImageFacts<'_>) -> bool {
     let by_answer = matches!(
         facts.judged.verdict.cause(),
@@ -73,7 +74,7 @@ pub(crate) fn explains(facts: &ImageFacts<'_>) -> bool {
     by_answer && slip(facts).is_some()
 }
 
-/// Whether something answered as a registry does: with a manifest, a challenge, or an error code of the API.
+/// Whether the host answered as a registry does: with a manifest, a challenge, or an error code of the API.
 fn is_registry(facts: &ImageFacts<'_>) -> bool {
     let Some(answer) = facts.judged.answer.as_deref() else { return false };
     if matches!(answer.tags, Some(TagList::Tags(_) | TagList::NoRepository)) {
@@ -102,7 +103,7 @@ fn message(facts: &ImageFacts<'_>, host: &str, slip: &Slip) -> String {
         None | Some(Cause::Unknown(Unknown::Offline) | Cause::MalformedPullSecret) => {
             format!("{host} is one edit away from {meant} and is not a well-known registry")
         }
-        // A 404 without an error code, as to a HEAD request, says nothing of who gave it.
+        // A 404 without an error code, as to a HEAD request, does not reveal who sent it.
         Some(Cause::Absent) => format!("{host} does not have this image and is one edit away from {meant}"),
         Some(_) => format!("{host} is one edit away from {meant} and did not answer as a registry does"),
     }

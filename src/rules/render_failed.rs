@@ -1,4 +1,4 @@
-//! `render-failed`: a chart or kustomization that could not be rendered, so that what it deploys is not known.
+//! `render-failed`: a chart or kustomization that could not be rendered, so its objects are unknown.
 
 use std::sync::LazyLock;
 
@@ -9,8 +9,8 @@ use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/render-failed.md")));
 
-/// Words of the tools' messages (`action.CheckDependencies` of Helm; `api/internal/target` and `api/internal/plugins` of
-/// kustomize), and what to do then.
+/// Parts of the tools' messages (`action.CheckDependencies` of Helm; `api/internal/target` and
+/// `api/internal/plugins` of kustomize), each with advice.
 const HELP: &[(&str, &str)] = &[
     ("missing in charts/", "fetch the chart dependencies first: `helm dependency build`; `--render` downloads nothing"),
     (
@@ -31,7 +31,7 @@ const HELP: &[(&str, &str)] = &[
     ("and was stopped", "render it yourself and check the result: `… | pullcheck -`"),
 ];
 
-/// The rule.
+/// Reports a chart or kustomization that `--render` could not render.
 pub(super) struct RenderFailed;
 
 impl Rule for RenderFailed {

@@ -1,7 +1,7 @@
-//! `shadowed-credentials`: a credential that is never tried, or not reliably the first, because of another one.
+//! `shadowed-credentials`: a credential that is never tried, or not reliably tried first, because of another one.
 //!
-//! Follows `Lookup` of `pkg/credentialprovider/keyring.go`: all matching keys are tried, but the stand-in for Docker
-//! Hub only where no key matches directly; and paths are plain prefixes.
+//! Follows `Lookup` of `pkg/credentialprovider/keyring.go`: all matching keys are tried, but the Docker Hub fallback
+//! entry only if no key matches directly. Paths are plain prefixes.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -19,7 +19,7 @@ use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/shadowed-credentials.md")));
 
-/// The rule.
+/// Reports a credential that another key overrides.
 pub(super) struct ShadowedCredentials;
 
 impl Rule for ShadowedCredentials {
@@ -38,13 +38,13 @@ impl Rule for ShadowedCredentials {
     }
 }
 
-/// Whether a fault with the image's credentials can still matter. A refusal alone does not say why the right ones were
-/// not sent.
+/// Whether a fault in the image's credentials can still matter. A refusal alone does not explain why the right
+/// credentials were not sent.
 fn is_open(facts: &ImageFacts<'_>) -> bool {
     !matches!(facts.judged.verdict, Verdict::Pullable(_) | Verdict::NotPulled | Verdict::Skipped(_))
 }
 
-/// A direct key for `docker.io` keeps `index.docker.io` from standing in.
+/// A direct key for `docker.io` keeps the fallback entry `index.docker.io` from being used.
 fn hidden_by_direct_key(cx: &Context<'_>, held: &ReadableSecret<'_>, entry: &Entry) -> Option<Finding> {
     if index_key(&entry.key).as_deref() != Some("index.docker.io") || entry.credential.is_anonymous() {
         return None;
@@ -78,7 +78,7 @@ fn span_of(
     Some(held.key_span(entry))
 }
 
-/// A path that ends within a component of the image's repository, so that it was hardly meant for it.
+/// Reports a path that ends within a component of the image's repository, so that it was probably not meant for it.
 fn crossing(cx: &Context<'_>, held: &ReadableSecret<'_>, entry: &Entry) -> Option<Finding> {
     let key = index_key(&entry.key)?;
     let (_, path) = key.split_once('/')?;
@@ -103,7 +103,7 @@ fn crossing(cx: &Context<'_>, held: &ReadableSecret<'_>, entry: &Entry) -> Optio
     )
 }
 
-/// Two keys of one secret with the same index key: the kubelet walks over them in Go's random order.
+/// Reports two keys of one secret with the same index key: the kubelet iterates over them in Go's random order.
 fn in_random_order(cx: &Context<'_>, held: &ReadableSecret<'_>) -> Vec<Finding> {
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
@@ -112,7 +112,7 @@ fn in_random_order(cx: &Context<'_>, held: &ReadableSecret<'_>) -> Vec<Finding> 
         let same = |other: &&Entry| other.key != entry.key && index_key(&other.key).as_ref() == Some(&key);
         let differs = |other: &&Entry| other.credential != entry.credential && !other.credential.is_anonymous();
         let Some(other) = held.config.entries.iter().filter(same).find(differs) else { continue };
-        // Where all were refused, their order does not matter.
+        // If all credentials were refused, their order does not matter.
         let matters = |facts: &&ImageFacts<'_>| is_open(facts) && !is_told_of_image(cx, facts);
         if held.images_of(entry).find(matters).is_none() || !seen.insert(key.clone()) {
             continue;
@@ -130,7 +130,7 @@ fn in_random_order(cx: &Context<'_>, held: &ReadableSecret<'_>) -> Vec<Finding> 
     found
 }
 
-/// The same key twice in the JSON text.
+/// Reports the same key twice in the JSON text.
 fn replaced(cx: &Context<'_>, held: &ReadableSecret<'_>) -> Vec<Finding> {
     let used = |key: &str| {
         let mut images = held.images.iter().filter(|facts| is_open(facts));

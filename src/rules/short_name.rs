@@ -1,4 +1,4 @@
-//! `short-name`: a name without a registry, which CRI-O completes as the node's configuration says.
+//! `short-name`: a name without a registry, which CRI-O completes from the node's configuration.
 
 use std::sync::LazyLock;
 
@@ -9,7 +9,7 @@ use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/short-name.md")));
 
-/// The rule.
+/// Reports an image name without a registry.
 pub(super) struct ShortName;
 
 impl Rule for ShortName {
@@ -31,7 +31,8 @@ impl Rule for ShortName {
         out.extend(cx.images().filter_map(|facts| {
             let image = facts.reference()?;
             let text = &facts.image.text.value;
-            // A first part with capitals is a registry to containerd (`splitDockerDomain` of distribution/reference).
+            // To containerd, a first part with capitals is a registry (`splitDockerDomain` of
+            // distribution/reference).
             let has_registry = image.registry() != "docker.io" && cx.settings.cluster.runtime.is_containerd();
             (is_short(text) && !has_registry).then_some(())?;
             let rest = text.strip_prefix("library/").unwrap_or(text);
@@ -45,7 +46,7 @@ impl Rule for ShortName {
     }
 }
 
-/// As `IsShortName` of containers/image (`pkg/shortnames`) has it: no host in front.
+/// Whether a name has no host in front, like `IsShortName` of containers/image (`pkg/shortnames`).
 fn is_short(text: &str) -> bool {
     match text.split_once('/') {
         Some((first, _)) => !first.contains(['.', ':']) && first != "localhost",

@@ -1,4 +1,4 @@
-//! `stale-digest`: the tag beside a digest leads elsewhere by now.
+//! `stale-digest`: the tag next to a digest no longer points to it.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/stale-digest.md")));
 
-/// The rule.
+/// Reports a tag that no longer points to the digest next to it.
 pub(super) struct StaleDigest;
 
 impl Rule for StaleDigest {
@@ -50,7 +50,7 @@ fn finding(facts: &ImageFacts<'_>) -> Option<Finding> {
     Some(finding.help(help).subject(facts.subject()))
 }
 
-/// Whether the tag beside the digest was seen to lead elsewhere.
+/// Whether the tag next to the digest was seen to point elsewhere.
 #[cfg(feature = "cli")]
 pub(crate) fn has_moved(pinned: &str, answer: &PullAnswer) -> bool {
     match &answer.tag {
@@ -59,8 +59,8 @@ pub(crate) fn has_moved(pinned: &str, answer: &PullAnswer) -> bool {
     }
 }
 
-/// Whether a tag leads neither to the digest nor to an index that has it. An index that could not be read is not held
-/// against it.
+/// Whether a tag points neither to the digest nor to an index that contains it. An index that could not be read is
+/// not counted as a mismatch.
 fn leads_elsewhere(answer: &PullAnswer, digest: &str, pinned: &str) -> bool {
     let within = answer.parts.iter().find(|(read, _)| read == digest).map(|(_, part)| match part {
         Ok(content) => match &**content {

@@ -14,7 +14,7 @@ use crate::rules::{Context, ImageFacts, Rule};
 static META: LazyLock<Meta> =
     LazyLock::new(|| Meta::of_page(include_str!("../../rules/suppressed-service-account-secrets.md")));
 
-/// The rule.
+/// Reports a pod's own `imagePullSecrets` that replace a useful list of its service account.
 pub(super) struct SuppressedServiceAccountSecrets;
 
 impl Rule for SuppressedServiceAccountSecrets {
@@ -25,7 +25,7 @@ impl Rule for SuppressedServiceAccountSecrets {
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         let mut seen = BTreeSet::new();
         for facts in cx.images().filter(|facts| !facts.judged.pull.suppressed.is_empty()) {
-            // Where the registry was asked and refused, the rule that reports the image tells it as the reason.
+            // If the registry was asked and refused, the rule that reports the image gives this as the reason.
             let told = attribute(cx, &facts)
                 .is_some_and(|it| matches!(it, Attribution::NoCredential(_) | Attribution::NoMatchingKey(_)));
             let list = facts.pod.pull_secrets.as_deref().unwrap_or_default();

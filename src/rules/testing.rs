@@ -24,7 +24,7 @@ use crate::rules::selection::attribution::attribute;
 use crate::rules::{Context, JudgedImage, Rule, Settings};
 use crate::text::source::{Encoding, Source, SourceId, Sources, Span, Spanned};
 
-/// Facts under construction. Every text that is added becomes a line of one source, so that spans point at it.
+/// Facts under construction. Every added text becomes a line of one source, so that spans point at it.
 #[derive(Default)]
 pub(super) struct Facts {
     text: String,
@@ -172,14 +172,14 @@ impl Facts {
         self.inventory.problems.push(Problem { kind, span, message: message.to_owned() });
     }
 
-    /// The rule that each image belongs to.
+    /// Returns the rule that reports each image.
     pub(super) fn attributions(&self) -> Vec<Option<Attribution>> {
         let sources = Sources::default();
         let context = Context::new(&sources, &self.inventory, &self.judged, &self.settings);
         context.images().map(|facts| attribute(&context, &facts)).collect()
     }
 
-    /// What one rule finds.
+    /// Returns the findings of one rule.
     pub(super) fn check(&self, rule: &dyn Rule) -> Vec<Finding> {
         let sources = Sources::new(vec![Source::new("a.yaml", self.text.as_str(), Encoding::Utf8)]);
         let context = Context::new(&sources, &self.inventory, &self.judged, &self.settings);
@@ -188,7 +188,7 @@ impl Facts {
         findings
     }
 
-    /// What one rule finds, as severity and flagged text.
+    /// Returns the findings of one rule, as severity and flagged text.
     pub(super) fn flags(&self, rule: &dyn Rule) -> Vec<(Severity, &str)> {
         let at = |finding: &Finding| &self.text[finding.primary.span.range()];
         self.check(rule).iter().map(|finding| (finding.severity, at(finding))).collect()
@@ -203,7 +203,7 @@ pub(super) fn config() -> Content {
     Content::Config(DockerConfig::default())
 }
 
-/// A credential of a secret, as the kubelet would try it.
+/// Returns a credential of a secret, as the kubelet would try it.
 pub(super) fn candidate(secret: Option<&str>, key: &str, user: &str) -> CandidateCredential {
     CandidateCredential {
         secret: secret.map(str::to_owned),

@@ -1,4 +1,4 @@
-//! `unchecked-kind`: objects of a kind that is not known have fields that look like images.
+//! `unchecked-kind`: objects of an unknown kind have fields that look like images.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -12,7 +12,7 @@ use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unchecked-kind.md")));
 
-/// The rule.
+/// Reports the first object of an unknown kind that has a field that looks like an image.
 pub(super) struct UncheckedKind;
 
 impl Rule for UncheckedKind {
@@ -53,7 +53,7 @@ fn finding(first: &Unchecked, name: &ResourceName, count: usize) -> Finding {
     Finding::new(META.id, META.severity, message, first.span, "not checked").help(help(group, kind)).subject(subject)
 }
 
-/// How its images come to be checked.
+/// Explains how to get the images of the kind checked.
 fn help(group: &str, kind: &str) -> String {
     match (group, kind) {
         ("helm.toolkit.fluxcd.io", "HelmRelease") | ("helm.cattle.io", "HelmChart" | "HelmChartConfig") => {

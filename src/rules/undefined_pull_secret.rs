@@ -16,7 +16,7 @@ use crate::text::source::Span;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/undefined-pull-secret.md")));
 
-/// The rule.
+/// Reports an `imagePullSecrets` entry that matches no Secret in the inputs.
 pub(super) struct UndefinedPullSecret;
 
 impl Rule for UndefinedPullSecret {
@@ -29,7 +29,7 @@ impl Rule for UndefinedPullSecret {
         let mut missing: BTreeMap<Span, Missing<'_>> = BTreeMap::new();
         for facts in cx.images_of_kubelets() {
             for secret in facts.judged.pull.secrets.iter().filter(|named| named.state == SecretState::Missing) {
-                // That is `pull-secret-in-other-namespace`.
+                // Reported by `pull-secret-in-other-namespace`.
                 if elsewhere(cx, &facts, &secret.name).is_some() {
                     continue;
                 }
@@ -41,10 +41,10 @@ impl Rule for UndefinedPullSecret {
     }
 }
 
-/// A name that leads nowhere.
+/// A name that matches no Secret.
 struct Missing<'a> {
     secret: &'a PullSecret,
-    /// An image that it is named for.
+    /// An image whose pod names it.
     facts: ImageFacts<'a>,
     /// Whether all its images were shown to be pullable without it.
     harmless: bool,
@@ -126,7 +126,8 @@ fn help(cx: &Context<'_>, missing: &Missing<'_>, meant: Option<(Meant, &Secret)>
     }
 }
 
-/// Why kustomize leaves the plain name of a generated Secret as it is, and how to have it rewritten, or right as it is.
+/// Explains why kustomize leaves the plain name of a generated Secret unchanged, and how to have it rewritten or
+/// make it correct as written.
 fn help_generated(missing: &Missing<'_>, meant: &Secret) -> String {
     let Producer::Generator(generator) = &meant.producer else { return String::new() };
     let adds = match (generator.hashed, generator.full_name == meant.name.value) {
@@ -153,7 +154,7 @@ fn help_generated(missing: &Missing<'_>, meant: &Secret) -> String {
     }
 }
 
-/// Why no Secret has the name (`IsDNS1123Subdomain` of apimachinery); `None` where one may have it.
+/// Returns why no Secret can have the name (`IsDNS1123Subdomain` of apimachinery), or `None` if one can.
 fn no_name(name: &str) -> Option<&'static str> {
     let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     match () {
@@ -174,23 +175,23 @@ fn no_name(name: &str) -> Option<&'static str> {
     }
 }
 
-/// `pkg/kubelet/kubelet_pods.go`, `getPullSecretsForPod`.
+/// Returns the event of `pkg/kubelet/kubelet_pods.go`, `getPullSecretsForPod`.
 fn event(name: &str) -> String {
     format!("Unable to retrieve some image pull secrets ({name}); attempting to pull the image may not succeed.")
 }
 
-/// How another Secret is meant.
+/// Why another Secret may be the one that was meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Meant {
-    /// Its producer has the name.
+    /// The object that produces the Secret has the name.
     Producer,
-    /// It is generated under that name, and gets another.
+    /// The Secret is generated under that name, and gets another one.
     Generator,
-    /// The names are a slip of the keyboard apart.
+    /// The names differ by a typo.
     NearlySo,
 }
 
-/// The Secret of the same namespace that was probably meant.
+/// Returns the Secret of the same namespace that was probably meant.
 fn meant<'a>(cx: &Context<'a>, missing: &Missing<'_>) -> Option<(Meant, &'a Secret)> {
     let name = missing.secret.name.as_str();
     let no_pull_secret = Content::Ignored(IgnoredBecause::WrongType { has_docker_config: false });
@@ -212,7 +213,8 @@ fn meant<'a>(cx: &Context<'a>, missing: &Missing<'_>) -> Option<(Meant, &'a Secr
     ranked.min_by_key(|(how, edits, _)| (*how, *edits)).map(|(how, _, secret)| (how, secret))
 }
 
-/// Edits between two names, where they are few for the length: in a name of three letters two make another name.
+/// Returns the edit distance of two names if it is small for their length: in a name of three letters, two edits
+/// make another name.
 fn edits(name: &str, candidate: &str) -> Option<usize> {
     let limit = (name.len() / 3).min(2);
     if candidate.len().abs_diff(name.len()) > limit {

@@ -12,7 +12,7 @@ use crate::text::source::{Span, Spanned};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/undefined-service-account.md")));
 
-/// The rule.
+/// Reports a service account that is not in the inputs.
 pub(super) struct UndefinedServiceAccount;
 
 impl Rule for UndefinedServiceAccount {
@@ -31,15 +31,15 @@ impl Rule for UndefinedServiceAccount {
     }
 }
 
-/// The service account that an image's pod names and nothing defines.
+/// Returns the service account that an image's pod names and nothing defines.
 fn undefined<'a>(facts: &ImageFacts<'a>) -> Option<&'a Spanned<String>> {
-    // Every namespace has a `default`: a controller makes it.
+    // Every namespace has a `default` service account: a controller creates it.
     let named =
         facts.pod.service_account.as_ref().filter(|name| name.value != "default" && !is_placeholder(&name.value));
     named.filter(|_| facts.judged.pull.account == AccountState::Undefined)
 }
 
-/// Whether the API server refuses an image's pod for certain, before anything is pulled.
+/// Whether the API server certainly refuses an image's pod, before anything is pulled.
 pub(crate) fn refuses_pod(cx: &Context<'_>, facts: &ImageFacts<'_>) -> bool {
     cx.settings.cluster.closed && facts.pod.origin.is_whole() && undefined(facts).is_some()
 }
@@ -71,7 +71,7 @@ fn finding(cx: &Context<'_>, name: &Spanned<String>, facts: &ImageFacts<'_>) -> 
         .subject(subject)
 }
 
-/// `plugin/pkg/admission/serviceaccount/admission.go`, `Admit`.
+/// Returns the event of `plugin/pkg/admission/serviceaccount/admission.go`, `Admit`.
 fn event(namespace: &str, name: &str) -> String {
     format!("error looking up service account {namespace}/{name}: serviceaccount {name:?} not found")
 }

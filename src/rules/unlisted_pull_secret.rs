@@ -1,4 +1,4 @@
-//! `unlisted-pull-secret`: the service account allows its own pull secrets alone, and the pod names another.
+//! `unlisted-pull-secret`: the service account allows only its own pull secrets, and the pod names another.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -13,7 +13,7 @@ use crate::text::placeholder::is_placeholder;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unlisted-pull-secret.md")));
 
-/// The rule.
+/// Reports a pull secret that the pod's service account does not allow.
 pub(super) struct UnlistedPullSecret;
 
 impl Rule for UnlistedPullSecret {
@@ -28,7 +28,7 @@ impl Rule for UnlistedPullSecret {
             let Some(account) = cx.inventory.service_accounts.get(at).filter(|it| it.enforces_mountable_secrets) else {
                 continue;
             };
-            // The one that is missing may be what another program has yet to write.
+            // The missing name may be one that another program has yet to write.
             if account.pull_secrets.iter().any(|listed| is_placeholder(&listed.name)) {
                 continue;
             }

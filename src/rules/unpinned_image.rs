@@ -1,4 +1,4 @@
-//! `unpinned-image`: no digest, so that the registry decides what runs.
+//! `unpinned-image`: no digest, so the registry decides what runs.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unpinned-image.md")));
 
-/// The rule.
+/// Reports an image without a digest; off by default.
 pub(super) struct UnpinnedImage;
 
 impl Rule for UnpinnedImage {
@@ -21,7 +21,7 @@ impl Rule for UnpinnedImage {
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         out.extend(cx.images().filter_map(|facts| {
             let image = facts.reference().filter(|image| image.digest().is_none())?;
-            // What moves by convention is `mutable-tag`'s.
+            // Tags that move by convention belong to `mutable-tag`.
             if is_mutable(image, cx.settings) && cx.settings.runs_in(facts.image.text.span.source, MutableTag.meta()) {
                 return None;
             }

@@ -9,7 +9,7 @@ use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unreadable-input.md")));
 
-/// The rule.
+/// Reports a file that was named or found in a folder but cannot be read.
 pub(super) struct UnreadableInput;
 
 impl Rule for UnreadableInput {

@@ -1,4 +1,4 @@
-//! `unrendered-kustomization`: a kustomization of which only the rendered form shows everything.
+//! `unrendered-kustomization`: a kustomization whose images can be determined only by rendering it.
 
 use std::sync::LazyLock;
 
@@ -9,7 +9,7 @@ use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unrendered-kustomization.md")));
 
-/// The rule.
+/// Reports a kustomization that can be checked only when it is rendered.
 pub(super) struct UnrenderedKustomization;
 
 impl Rule for UnrenderedKustomization {
@@ -38,7 +38,7 @@ fn help(unrendered: &Unrendered) -> String {
     }
 }
 
-/// A folder as a shell takes it.
+/// Returns a folder, quoted for a shell.
 fn quoted(folder: &str) -> String {
     let is_plain = folder.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._-+,@".contains(&b));
     if is_plain && !folder.starts_with('-') {

@@ -1,5 +1,5 @@
-//! `unrendered-template`: a template of Helm's or of another tool, or a chart, of which only the rendered form can be
-//! checked.
+//! `unrendered-template`: a template of Helm's or of another tool, or a chart, that can be checked only in its
+//! rendered form.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unrendered-template.md")));
 
-/// The rule.
+/// Reports a Helm chart that is not rendered, once, with the number of unchecked templates.
 pub(super) struct UnrenderedTemplate;
 
 impl Rule for UnrenderedTemplate {
@@ -20,7 +20,7 @@ impl Rule for UnrenderedTemplate {
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         let templates = cx.inventory.problems.iter().filter(|problem| problem.kind == ProblemKind::Template);
-        // The parser's words are left out: they speak of YAML, which a template is not, and without them all templates
+        // The parser's message is left out: it is about YAML, which a template is not, and without it all templates
         // of a chart are one fault.
         out.extend(templates.map(|problem| {
             let message = "this template is not rendered, so its images are not checked";
@@ -41,7 +41,7 @@ impl Rule for UnrenderedTemplate {
     }
 }
 
-/// A word of a command line, quoted where a shell would take it for more than one.
+/// Returns a word of a command line, quoted if a shell would split or change it.
 fn word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%,:=".contains(c);
     let is_word = !text.is_empty() && !text.starts_with('-') && text.chars().all(plain);

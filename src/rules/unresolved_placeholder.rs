@@ -1,4 +1,4 @@
-//! `unresolved-placeholder`: another program puts the image there, so it is not checked.
+//! `unresolved-placeholder`: another program fills the image in, so it is not checked.
 
 use std::sync::LazyLock;
 
@@ -9,7 +9,7 @@ use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unresolved-placeholder.md")));
 
-/// The rule.
+/// Reports an image that another program has yet to fill in.
 pub(super) struct UnresolvedPlaceholder;
 
 impl Rule for UnresolvedPlaceholder {
@@ -19,7 +19,7 @@ impl Rule for UnresolvedPlaceholder {
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         out.extend(cx.images().filter_map(|facts| {
-            // The other reasons to skip an image are no fault: what fills it in is known.
+            // The other reasons to skip an image are not faults: the program that fills it in is known.
             let ImageText::Skipped(Skip::Placeholder) = facts.image.image else { return None };
             let text = &facts.image.text.value;
             let message = format!("{text:?} contains a placeholder, so the image is unknown and not checked");
@@ -29,7 +29,7 @@ impl Rule for UnresolvedPlaceholder {
     }
 }
 
-/// What fills such a placeholder in.
+/// Names the program that fills in such a placeholder.
 fn help(text: &str) -> &'static str {
     if text.starts_with("ko://") {
         "`ko resolve` builds the image and writes its reference: check its output"

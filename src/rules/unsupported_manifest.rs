@@ -1,4 +1,4 @@
-//! `unsupported-manifest`: the manifest is there, and the runtime cannot use it.
+//! `unsupported-manifest`: the manifest exists, but the runtime cannot use it.
 
 use std::sync::LazyLock;
 
@@ -15,7 +15,7 @@ use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unsupported-manifest.md")));
 
-/// The rule.
+/// Reports an image that exists but that the container runtime cannot use.
 pub(super) struct UnsupportedManifest;
 
 impl Rule for UnsupportedManifest {
@@ -69,7 +69,7 @@ fn words(facts: &ImageFacts<'_>, defect: Defect, runtime: Runtime) -> Option<(St
     })
 }
 
-/// What it is instead, as its configuration says.
+/// Describes what the manifest is instead of an image, according to its configuration.
 fn artifact(facts: &ImageFacts<'_>) -> String {
     let content = facts.judged.answer.as_deref().and_then(|answer| answer.content.as_ref()?.as_ref().ok());
     match content.map(|content| &**content) {
@@ -83,7 +83,7 @@ fn artifact(facts: &ImageFacts<'_>) -> String {
     }
 }
 
-/// What is wrong with what the manifest names.
+/// Describes what is wrong with the parts that the manifest names.
 fn contents(facts: &ImageFacts<'_>, runtime: Runtime) -> Option<(String, &'static str)> {
     const PUSH: &str = "push the image again: the registry lost part of it, or the push was incomplete";
     let text = &facts.image.text.value;
@@ -143,7 +143,7 @@ fn contents(facts: &ImageFacts<'_>, runtime: Runtime) -> Option<(String, &'stati
     })
 }
 
-/// What becomes of it.
+/// Describes how the runtime reacts to a manifest that is not an image.
 fn not_an_image(facts: &ImageFacts<'_>, runtime: Runtime) -> &'static str {
     match (facts.image.container.kind, runtime) {
         (ContainerKind::Volume, _) => "containerd may mount nothing from it; CRI-O mounts artifacts since 1.34",
@@ -152,7 +152,7 @@ fn not_an_image(facts: &ImageFacts<'_>, runtime: Runtime) -> &'static str {
     }
 }
 
-/// How far a runtime still goes along with it.
+/// Describes how far a runtime still supports schema 1.
 const fn schema1(runtime: Runtime) -> &'static str {
     match runtime {
         Runtime::ContainerdOne => "which containerd accepts only up to 1.7 (2.0 must be configured to)",

@@ -1,4 +1,4 @@
-//! `untrusted-certificate`: the certificate of the registry, or of its token endpoint, is not to be trusted.
+//! `untrusted-certificate`: the certificate of the registry, or of its token endpoint, is not trusted.
 
 use std::sync::LazyLock;
 
@@ -13,7 +13,7 @@ use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/untrusted-certificate.md")));
 
-/// The rule.
+/// Reports a registry, or its token endpoint, whose certificate is not trusted.
 pub(super) struct UntrustedCertificate;
 
 impl Rule for UntrustedCertificate {
@@ -33,7 +33,7 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, fault: TlsFault) -> Option<
     let registry = facts.reference()?.registry();
     let evidence = evidence(facts);
     let host = evidence.and_then(asked_host).unwrap_or(registry);
-    // No image in the words: all images of one registry are one fault.
+    // The message does not name the image: all images of one registry are one fault.
     let what = match fault {
         TlsFault::Expired => format!("the certificate of {host} has expired or is not yet valid"),
         TlsFault::WrongName if names_nobody(evidence) => format!(
@@ -52,7 +52,7 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, fault: TlsFault) -> Option<
     Some(finding.subject(facts.subject()))
 }
 
-/// `: valid for a, b, not c`, in the words of Go.
+/// Returns `: valid for a, b, not c`, in Go's wording.
 fn names(evidence: Option<&Evidence>) -> String {
     let words = evidence.and_then(|evidence| evidence.message.as_deref()).unwrap_or_default();
     words.split_once("certificate is ").map(|(_, words)| format!(": {words}")).unwrap_or_default()
@@ -71,7 +71,7 @@ fn evidence<'a>(facts: &ImageFacts<'a>) -> Option<&'a Evidence> {
     })
 }
 
-/// Whoever showed the certificate: the registry, its token endpoint, or where it redirects to.
+/// Returns the host that presented the certificate: the registry, its token endpoint, or the target of its redirect.
 fn asked_host(evidence: &Evidence) -> Option<&str> {
     let (_, rest) = evidence.url.as_deref()?.split_once("://")?;
     rest.split('/').next().filter(|host| !host.is_empty())

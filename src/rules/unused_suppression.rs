@@ -1,4 +1,4 @@
-//! `unused-suppression`: a comment or annotation that silences a finding that is not there any more.
+//! `unused-suppression`: a comment or annotation for a finding that no longer exists.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::LazyLock;
@@ -12,10 +12,10 @@ use crate::text::source::{SourceId, Span, Spanned};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unused-suppression.md")));
 
-/// How far below a comment, in bytes, what it misses may be: about a container.
+/// How far below a comment the finding that it misses may be, in bytes: about the length of a container.
 const NEAR: u32 = 1000;
 
-/// The rule.
+/// Reports each rule in a suppression that suppresses nothing.
 pub(super) struct UnusedSuppression;
 
 impl Rule for UnusedSuppression {
@@ -23,11 +23,12 @@ impl Rule for UnusedSuppression {
         &META
     }
 
-    /// What is unused is known only when all other findings are there: see [`find`].
+    /// Does nothing: unused suppressions are known only after all other findings, see [`find`].
     fn check(&self, _: &Context<'_>, _: &mut Vec<Finding>) {}
 }
 
-/// Adds the suppressions that silenced nothing. `used` goes with the suppressions of the inventory.
+/// Adds the suppressions that silenced nothing. `used` has one item for each suppression of the inventory, in the
+/// same order.
 pub(super) fn find(cx: &Context<'_>, used: &[Used], filtered: &mut Filtered) {
     let of_files: BTreeMap<SourceId, &Suppression> = cx
         .inventory
@@ -49,7 +50,8 @@ pub(super) fn find(cx: &Context<'_>, used: &[Used], filtered: &mut Filtered) {
                 .help("put it at the end of the flagged line, or alone on the line above")
                 .related(place, "the rule flags this"),
         };
-        // It may be needed elsewhere: in what another branch holds, or a template renders for another cluster.
+        // The suppression may be needed elsewhere: on another branch, or when a template is rendered for another
+        // cluster.
         let own = Some(suppression).filter(|it| may_be_unused(it));
         match own.or_else(|| of_files.get(&suppression.span.source).copied()) {
             Some(by) => filtered.suppressed.push(Silenced::by(by, finding)),
@@ -58,14 +60,14 @@ pub(super) fn find(cx: &Context<'_>, used: &[Used], filtered: &mut Filtered) {
     }
 }
 
-/// The rules of suppressions that could have been needed, and were not.
+/// Returns the rules of suppressions that could have been needed, and were not.
 fn unused<'a>(cx: &'a Context<'_>, used: &[Used]) -> Vec<(&'a Suppression, &'a Spanned<String>)> {
     let applicability = Applicability::new(cx);
     let rules = || {
         let suppressions = cx.inventory.suppressions.valid.iter().zip(used);
         suppressions.flat_map(|(it, used)| it.rules.iter().zip(&used.0).map(move |(rule, used)| (it, rule, *used)))
     };
-    // An annotation that several objects share silences something where one of them needs it.
+    // An annotation that several objects share is in use if one of them needs it.
     let mut told: HashSet<(Span, &str)> =
         rules().filter(|(.., used)| *used).map(|(_, rule, _)| (rule.span, rule.value.as_str())).collect();
     let unused = rules().filter(|(suppression, rule, _)| {
@@ -76,12 +78,12 @@ fn unused<'a>(cx: &'a Context<'_>, used: &[Used]) -> Vec<(&'a Suppression, &'a S
     unused.map(|(suppression, rule, _)| (suppression, rule)).collect()
 }
 
-/// Whether a suppression says of itself that it may be unused.
+/// Whether a suppression declares itself that it may be unused.
 fn may_be_unused(suppression: &Suppression) -> bool {
     suppression.rules.iter().any(|rule| rule.value == META.id)
 }
 
-/// What is reported, by rule and place: a suppression that missed its line is told where it is.
+/// What is reported, by rule and place: a suppression that missed its line gets a label there.
 struct Flagged(BTreeSet<(&'static str, Span)>);
 
 impl Flagged {
@@ -89,7 +91,7 @@ impl Flagged {
         Self(findings.iter().map(|finding| (finding.rule, finding.primary.span)).collect())
     }
 
-    /// The next finding of a rule below a comment, in the same file.
+    /// Returns the next finding of a rule below a comment, in the same file.
     fn near(&self, suppression: &Suppression, rule: &str) -> Option<Span> {
         let at = suppression.span;
         let Scope::Line(..) = suppression.scope else { return None };

@@ -1,4 +1,5 @@
-//! `unverified-image`: it could not be told whether the image can be pulled. Never a pass, and never "absent".
+//! `unverified-image`: pullcheck could not determine whether the image can be pulled. Never a pass, and never
+//! "absent".
 
 use std::sync::LazyLock;
 
@@ -16,7 +17,7 @@ use crate::rules::{Context, ImageFacts, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/unverified-image.md")));
 
-/// The rule.
+/// Reports an image for which the registry gave no usable answer.
 pub(super) struct UnverifiedImage;
 
 impl Rule for UnverifiedImage {
@@ -27,7 +28,7 @@ impl Rule for UnverifiedImage {
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         out.extend(cx.inventory.rewriters.iter().filter_map(|rewriter| rewritten(cx, rewriter)));
         out.extend(cx.images().filter_map(|facts| {
-            // No image and no address in the words: all images of a host that is down are one fault.
+            // The message names no image and no address: all images of a host that is down are one fault.
             let (message, help) = match attribute(cx, &facts)? {
                 Attribution::NoAnswer(unknown) => {
                     let what =
@@ -54,7 +55,7 @@ impl Rule for UnverifiedImage {
     }
 }
 
-/// One note for all images that something may replace, at what does.
+/// One note for all images that something may replace, at the object that replaces them.
 fn rewritten(cx: &Context<'_>, rewriter: &Rewriter) -> Option<Finding> {
     let default = cx.settings.cluster.namespace.as_deref();
     let count = cx
@@ -91,7 +92,7 @@ fn no_answer(facts: &ImageFacts<'_>, unknown: Unknown) -> Option<String> {
     let words = evidence.and_then(|evidence| evidence.message.as_deref()).map(|words| format!(": {words}"));
     let words = words.unwrap_or_default();
     Some(match unknown {
-        // Words without a status are our own.
+        // A message without a status is our own.
         Unknown::RateLimited if status.is_empty() && !words.is_empty() => {
             let host = failing(evidence, registry);
             format!("{host} limits the rate of requests, so the rest of its images was not checked")
@@ -99,7 +100,7 @@ fn no_answer(facts: &ImageFacts<'_>, unknown: Unknown) -> Option<String> {
         Unknown::RateLimited => format!("{registry} limits the rate of requests{status}"),
         Unknown::RegistryError => format!("{registry} fails{status}{words}"),
         Unknown::AuthServer => format!("{registry} returns no token{status}{words}"),
-        // The words say it; the status is that of another image's answer.
+        // The message gives the reason; the status belongs to another image's answer.
         Unknown::CredentialWithheld => format!("{registry} was not asked{words}"),
         Unknown::Tls(_) => format!("TLS handshake with {registry} failed{words}"),
         Unknown::Dns | Unknown::NoSuchHost => format!("the name {registry} does not resolve here{words}"),
@@ -120,15 +121,15 @@ fn no_answer(facts: &ImageFacts<'_>, unknown: Unknown) -> Option<String> {
         Unknown::NodeLocal => {
             format!("{registry} is an address of the node or the cluster, which is not reachable from here")
         }
-        // It is `invalid-hosts-toml`'s.
+        // Reported by `invalid-hosts-toml`.
         Unknown::NodeConfig | Unknown::Offline => return None,
     })
 }
 
-/// Another host that the registry sends us to, for a token or by a redirect, and that is not contacted.
+/// Another host that the registry refers to, for a token or by a redirect, and that is not contacted.
 struct Onward<'a> {
     host: &'a str,
-    /// Whether no option opens it: a link-local address, or the metadata service of a cloud.
+    /// Whether no option allows contacting the host: a link-local address, or the metadata service of a cloud.
     forbidden: bool,
     is_address: bool,
     plain: bool,
@@ -170,7 +171,7 @@ impl Onward<'_> {
     }
 }
 
-/// The name in small letters, where a first part with capitals was taken for a registry.
+/// Returns the name in lower case, if a first part with capitals was taken for a registry.
 fn in_capitals(facts: &ImageFacts<'_>) -> Option<String> {
     let registry = facts.reference()?.registry();
     let text = &facts.image.text.value;
@@ -179,7 +180,7 @@ fn in_capitals(facts: &ImageFacts<'_>) -> Option<String> {
     Some(format!("{}{rest}", registry.to_ascii_lowercase()))
 }
 
-/// The host that failed: the registry, or the one that hands out its tokens.
+/// Returns the host that failed: the registry, or the one that issues its tokens.
 fn failing<'a>(evidence: Option<&'a Evidence>, registry: &'a str) -> &'a str {
     let url = evidence.and_then(|evidence| evidence.url.as_deref());
     let host = url.and_then(|url| url.split_once("://")).and_then(|(_, rest)| rest.split('/').next());
@@ -208,7 +209,7 @@ fn what_to_do(facts: &ImageFacts<'_>, unknown: Unknown) -> String {
                 "run again {later}, or supply credentials (`--dockerconfigjson`), which have their own limit"
             );
         }
-        // It says the same each time.
+        // The answer is the same each time.
         Unknown::AuthServer if evidence(facts).and_then(|it| it.status).is_some_and(|status| status < 500) => {
             return "fix the token endpoint or the proxy in front of it: the nodes get the same answer".to_owned();
         }
@@ -247,7 +248,8 @@ fn what_to_do(facts: &ImageFacts<'_>, unknown: Unknown) -> String {
     help.to_owned()
 }
 
-/// How long the registry wants to be left alone, roughly: images that were asked for one after the other are one fault.
+/// Describes how long to wait before the next request, roughly: images that were asked for one after the other are
+/// one fault.
 fn pause(seconds: u64) -> String {
     match seconds {
         0..=60 => "in a minute".to_owned(),
@@ -288,7 +290,7 @@ fn hidden_secret(facts: &ImageFacts<'_>) -> Option<(String, String)> {
     ))
 }
 
-/// Something adds pull secrets, which are not to be seen here.
+/// Returns message and help if something adds pull secrets, which pullcheck cannot see.
 fn patched(facts: &ImageFacts<'_>, registry: &str) -> Option<(String, String)> {
     let what = facts.judged.pull.blind.iter().find_map(|blind| match blind {
         Blind::Patched(what) => Some(what),

@@ -1,4 +1,4 @@
-//! `whitespace-in-credentials`: a password with the line break that `echo` put behind it.
+//! `whitespace-in-credentials`: a password with the line break that `echo` appends.
 //!
 //! Follows `decodeDockerConfigFieldAuth` of `pkg/credentialprovider/config.go`, which trims nothing.
 
@@ -15,7 +15,7 @@ use crate::rules::{Context, Rule};
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/whitespace-in-credentials.md")));
 
-/// The rule.
+/// Reports a user name or password that begins or ends with white space.
 pub(super) struct WhitespaceInCredentials;
 
 impl Rule for WhitespaceInCredentials {

@@ -1,6 +1,6 @@
-//! `wrong-secret-type`: a pull secret that the kubelet ignores without a word, because of its type.
+//! `wrong-secret-type`: a pull secret that the kubelet silently ignores because of its type.
 //!
-//! Follows `MakeDockerKeyring` of `pkg/credentialprovider/secrets/secrets.go`: a secret counts only as
+//! Follows `MakeDockerKeyring` of `pkg/credentialprovider/secrets/secrets.go`: a secret is used only as
 //! `kubernetes.io/dockerconfigjson` with `.dockerconfigjson`, or as `kubernetes.io/dockercfg` with `.dockercfg`.
 
 use std::collections::BTreeSet;
@@ -18,7 +18,7 @@ use crate::text::source::Span;
 
 static META: LazyLock<Meta> = LazyLock::new(|| Meta::of_page(include_str!("../../rules/wrong-secret-type.md")));
 
-/// The rule.
+/// Reports a pull secret that the kubelet ignores because of its type.
 pub(super) struct WrongSecretType;
 
 impl Rule for WrongSecretType {
@@ -30,7 +30,7 @@ impl Rule for WrongSecretType {
         for (index, secret) in cx.inventory.secrets.iter().enumerate() {
             let Content::Ignored(because) = &secret.content else { continue };
             let uses = uses(cx, index, secret);
-            // A secret that nobody pulls with may have any type.
+            // A secret that no pod pulls with may have any type.
             if !uses.references.is_empty() {
                 out.push(finding(cx, secret, because, &uses));
             }
@@ -38,17 +38,17 @@ impl Rule for WrongSecretType {
     }
 }
 
-/// Who pulls with a secret.
+/// How a secret is used as a pull secret.
 struct Uses {
-    /// Where it is named as a pull secret.
+    /// The places that name it as a pull secret.
     references: BTreeSet<Span>,
-    /// Whether every image that it was meant for was shown to be pullable without it.
+    /// Whether every image that the secret was meant for was shown to be pullable without it.
     harmless: bool,
-    /// What is seen of the first image that fails.
+    /// The event of the first image that fails.
     event: Option<String>,
 }
 
-/// Whether it is for want of a credential that the image fails: another fault's event does not belong here.
+/// Whether the image fails because it lacks a credential: another fault's event does not belong here.
 fn wants_credentials(facts: &ImageFacts<'_>) -> bool {
     let cause = facts.judged.verdict.cause();
     matches!(cause, Some(Cause::Denied(_) | Cause::SecretUnknown | Cause::ServiceAccountUnknown))
@@ -108,7 +108,7 @@ fn finding(cx: &Context<'_>, secret: &Secret, because: &IgnoredBecause, uses: &U
     uses.references.iter().fold(finding, |finding, &at| finding.related(at, "named as a pull secret here"))
 }
 
-/// Which Secret it is, and what its type is.
+/// Describes which Secret it is, and its type.
 fn of_type(secret: &Secret, resource: &ResourceName) -> String {
     let name = format!("{:?}{}", secret.name.value, made_by(secret, resource));
     let of_type = match (&secret.declared_type, &secret.producer) {
@@ -121,7 +121,7 @@ fn of_type(secret: &Secret, resource: &ResourceName) -> String {
     of_type + ": the kubelet ignores it without an event"
 }
 
-/// What makes the Secret, where that is not the object that has its name.
+/// Names the object that creates the Secret, if that is not the object that has its name.
 fn made_by(secret: &Secret, resource: &ResourceName) -> String {
     let kind = match secret.producer {
         Producer::Generator(_) => "secretGenerator",
@@ -177,7 +177,7 @@ mod tests {
         let mut facts = named_by_a_pod(None, Verdict::Fails(Cause::Absent));
         facts.judged[0].event = Some("not found".to_owned());
         assert_eq!(facts.flags(&WrongSecretType), [(Severity::Error, "regcred")]);
-        // The event of another fault.
+        // The event belongs to another fault.
         assert_eq!(facts.check(&WrongSecretType).remove(0).event, None);
     }
 

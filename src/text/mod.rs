@@ -1,4 +1,4 @@
-//! Text: files and places in them, YAML and JSON as Kubernetes reads them, what Go does with strings, placeholders.
+//! Text: files and places in them, YAML and JSON as Kubernetes reads them, Go's string functions, placeholders.
 
 pub mod go;
 pub mod placeholder;

@@ -1,52 +1,52 @@
-//! The files as they were read, and the only place where byte offsets become lines and columns.
+//! The input files, and the only place where byte offsets become lines and columns.
 //!
-//! Everything else in the crate speaks of [`Span`]s: half-open byte ranges into the text of one [`Source`].
+//! Everything else in the crate uses [`Span`]s: half-open byte ranges into the text of one [`Source`].
 
 use std::ops::Range;
 use std::sync::OnceLock;
 
 use memchr::memchr2_iter;
 
-/// Which [`Source`] of a [`Sources`] a span lies in.
+/// The index of a [`Source`] in [`Sources`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SourceId(pub u32);
 
 /// A half-open byte range into the text of one source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {
-    /// The source that the range lies in.
+    /// The source that contains the range.
     pub source: SourceId,
-    /// First byte, 0-based.
+    /// Byte offset of the first byte.
     pub start: u32,
-    /// One past the last byte.
+    /// Byte offset after the last byte.
     pub end: u32,
 }
 
 impl Span {
-    /// A span from byte offsets into the text of `source`.
+    /// Creates a span from byte offsets into the text of `source`.
     pub const fn new(source: SourceId, start: u32, end: u32) -> Self {
         Self { source, start, end }
     }
 
-    /// The range, for slicing the source's text.
+    /// Returns the range, for slicing the source's text.
     pub const fn range(self) -> Range<usize> {
         self.start as usize..self.end as usize
     }
 }
 
-/// A value with the place it was written at.
+/// A value with its place in the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spanned<T> {
-    /// The value.
+    /// The value at that place.
     pub value: T,
-    /// Where it stands; of a scalar, quotes included.
+    /// The place of the value; for a scalar, quotes included.
     pub span: Span,
 }
 
 /// A place for people and editors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
-    /// 1-based line.
+    /// Line number, 1-based.
     pub line: u32,
     /// 1-based column, in Unicode scalar values (`columnKind: unicodeCodePoints` of SARIF). A byte order mark
     /// is not a column.
@@ -58,8 +58,8 @@ pub struct Position {
 pub enum Encoding {
     /// The text is the file, byte for byte (a byte order mark included).
     Utf8,
-    /// The file is no valid UTF-8: U+FFFD stands in the text for each byte that is part of no character, as kubectl reads
-    /// it. The file itself has none.
+    /// The file is not valid UTF-8: in the text, U+FFFD replaces each byte that is not part of a character, as
+    /// kubectl reads it. The file itself contains none.
     Utf8Replaced,
     /// Little-endian UTF-16 with a byte order mark; the text leaves the mark out.
     Utf16Le,
@@ -67,10 +67,10 @@ pub enum Encoding {
     Utf16Be,
 }
 
-/// The name of standard input, where the user gives it no other.
+/// The name of standard input, unless the user gives another.
 pub const STDIN: &str = "<stdin>";
 
-/// Where the text of a source comes from.
+/// The origin of a source's text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum SourceOrigin {
     /// A file of that name.
@@ -78,24 +78,24 @@ pub enum SourceOrigin {
     File,
     /// Standard input.
     Stdin,
-    /// A tool's output.
+    /// The output of a tool.
     Rendered(Rendering),
-    /// A file that an option names, and no input.
+    /// A file that an option names, and that is not an input.
     Operator,
-    /// An entry of a folder that is not followed: there is only its name.
+    /// An entry of a folder that is not followed: only its name is known.
     PassedOver,
 }
 
-/// What was rendered, and by what.
+/// The input of a rendering, and the tool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendering {
     /// The tool, as a user would call it: `helm template`, `kubectl kustomize`, `kustomize build`.
     pub tool: &'static str,
-    /// The folder of the chart or kustomization, as names of sources are written; `.` for the current one.
+    /// The folder of the chart or kustomization, written like the names of sources; `.` for the current one.
     pub folder: String,
 }
 
-/// One input file, standard input, or what a tool made of input files.
+/// One input file, standard input, or the output that a tool made of input files.
 #[derive(Debug)]
 pub struct Source {
     name: String,
@@ -106,7 +106,7 @@ pub struct Source {
     marks: OnceLock<Vec<Counts>>,
 }
 
-/// How much text stands before an offset.
+/// The length of the text before an offset, in two units.
 #[derive(Debug, Clone, Copy, Default)]
 struct Counts {
     chars: u32,
@@ -114,7 +114,8 @@ struct Counts {
 }
 
 impl Counts {
-    /// Every byte that does not continue a character begins one; a four-byte character is two units of UTF-16.
+    /// Adds bytes. Every byte that does not continue a character begins one; a four-byte character is two units of
+    /// UTF-16.
     fn add(self, bytes: &[u8]) -> Self {
         let begun = bytes.iter().filter(|&&byte| byte & 0xc0 != 0x80).count() as u32;
         let pairs = bytes.iter().filter(|&&byte| byte >= 0xf0).count() as u32;
@@ -122,11 +123,11 @@ impl Counts {
     }
 }
 
-/// Bytes between two marks: thousands of places in one line of a megabyte must not each count that line anew.
+/// Bytes between two marks: thousands of places in one line of a megabyte must not each measure that line again.
 const MARK: usize = 4096;
 
 impl Source {
-    /// A source that was read: `name` is the path as the user will see it, with `/` as separator.
+    /// Creates a source that was read: `name` is the path as shown to the user, with `/` as separator.
     pub fn new(name: impl Into<String>, text: impl Into<String>, encoding: Encoding) -> Self {
         Self {
             name: name.into(),
@@ -138,7 +139,7 @@ impl Source {
         }
     }
 
-    /// A source of which there is only the name: it could not be read, or is not text.
+    /// Creates a source without text: it could not be read, or is not text.
     pub fn unreadable(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -150,41 +151,41 @@ impl Source {
         }
     }
 
-    /// A tool's output. Its name tells what was rendered and how, so that nobody takes it for a file. Baselines hold it:
-    /// it is the same whichever program builds a kustomization here.
+    /// Creates a source from a tool's output. Its name states what was rendered and how, so that nobody takes it for
+    /// a file. Baselines contain the name: it is the same whichever program builds a kustomization here.
     pub fn rendered(rendering: Rendering, text: impl Into<String>) -> Self {
         let how = if rendering.tool == "kubectl kustomize" { "kustomize build" } else { rendering.tool };
         let name = format!("{} ({how})", rendering.folder);
         Self { origin: SourceOrigin::Rendered(rendering), ..Self::new(name, text, Encoding::Utf8) }
     }
 
-    /// The same source, told to come from elsewhere than from a file.
+    /// Returns the same source with another origin than a file.
     #[must_use]
     pub fn from_origin(self, origin: SourceOrigin) -> Self {
         Self { origin, ..self }
     }
 
-    /// Where the text comes from.
+    /// Returns the origin of the text.
     pub fn origin(&self) -> &SourceOrigin {
         &self.origin
     }
 
-    /// The path as the user sees it.
+    /// Returns the path as shown to the user.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The text, empty when the source could not be read.
+    /// Returns the text, empty if the source could not be read.
     pub fn text(&self) -> &str {
         self.text.as_deref().unwrap_or_default()
     }
 
-    /// Whether there is text to point into.
+    /// Whether the source has text to point into.
     pub fn is_readable(&self) -> bool {
         self.text.is_some()
     }
 
-    /// Whether U+FFFD stands in the text for bytes that are part of no character.
+    /// Whether U+FFFD replaces bytes in the text that are not part of a character.
     pub fn is_replaced(&self) -> bool {
         self.encoding == Encoding::Utf8Replaced
     }
@@ -216,8 +217,8 @@ impl Source {
         marks[offset / MARK].add(&bytes[offset / MARK * MARK..offset])
     }
 
-    /// The characters from one byte offset to a later one. Nearly all lines are short: counting them takes less than
-    /// counting from the marks.
+    /// Returns the characters from one byte offset to a later one. Nearly all lines are short, so counting them
+    /// takes less time than counting from the marks.
     fn chars_between(&self, start: usize, end: usize) -> u32 {
         match self.text().as_bytes().get(start..end) {
             Some(bytes) if bytes.len() < MARK => Counts::default().add(bytes).chars,
@@ -225,7 +226,7 @@ impl Source {
         }
     }
 
-    /// The position of a byte offset into the text.
+    /// Returns the position of a byte offset into the text.
     fn position(&self, offset: u32) -> Position {
         let starts = self.line_starts();
         let line = starts.partition_point(|&start| start <= offset).max(1) - 1;
@@ -234,17 +235,18 @@ impl Source {
         Position { line: line as u32 + 1, column: before - mark + 1 }
     }
 
-    /// The 1-based line of a byte offset into the text.
+    /// Returns the 1-based line of a byte offset into the text.
     pub fn line_of(&self, offset: u32) -> u32 {
         self.line_starts().partition_point(|&start| start <= offset).max(1) as u32
     }
 
-    /// How many lines there are: at least one.
+    /// Returns the number of lines, which is at least one.
     pub fn line_count(&self) -> u32 {
         self.line_starts().len() as u32
     }
 
-    /// The bytes of a 1-based line, without its line break; the empty range at the end when there is no such line.
+    /// Returns the bytes of a 1-based line, without its line break, or the empty range at the end if there is no
+    /// such line.
     pub fn line_range(&self, line: u32) -> Range<usize> {
         let starts = self.line_starts();
         let len = self.text().len();
@@ -254,12 +256,13 @@ impl Source {
         start..start + self.text()[start..end].trim_end_matches(['\r', '\n']).len()
     }
 
-    /// The text of a 1-based line, without its line break; empty past the end.
+    /// Returns the text of a 1-based line, without its line break; empty past the end.
     pub fn line(&self, line: u32) -> &str {
         &self.text()[self.line_range(line)]
     }
 
-    /// The file's bytes for a range of the text: the same range, unless the file is UTF-16 or no valid UTF-8.
+    /// Returns the file's bytes for a range of the text: the same range, unless the file is UTF-16 or not valid
+    /// UTF-8.
     fn file_bytes(&self, offset: u32) -> u64 {
         match self.encoding {
             Encoding::Utf8 => u64::from(offset),
@@ -272,16 +275,16 @@ impl Source {
     }
 }
 
-/// Where a span stands in its file.
+/// The place of a span in its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Location {
-    /// The first character.
+    /// Position of the first character.
     pub start: Position,
-    /// One past the last character.
+    /// Position after the last character.
     pub end: Position,
-    /// 0-based byte offset of the first byte in the file as it stands on disk.
+    /// 0-based offset of the first byte in the file on disk.
     pub byte_start: u64,
-    /// One past the last byte.
+    /// 0-based offset after the last byte.
     pub byte_end: u64,
 }
 
@@ -289,7 +292,7 @@ pub struct Location {
 #[derive(Debug, Default)]
 pub struct Sources {
     all: Vec<Source>,
-    /// How many of them were read besides the inputs.
+    /// The number of sources that were read in addition to the inputs.
     beside: usize,
 }
 
@@ -305,39 +308,40 @@ impl Sources {
         SourceId(self.all.len() as u32 - 1)
     }
 
-    /// Adds a source that is no input: it is pointed at, and not checked.
+    /// Adds a source that is not an input: findings can point at it, and it is not checked.
     pub fn push_beside(&mut self, source: Source) -> SourceId {
         self.beside += 1;
         self.push(source)
     }
 
-    /// How many inputs there are.
+    /// Returns the number of inputs.
     pub fn inputs(&self) -> usize {
         let passed_over = self.all.iter().filter(|source| source.origin == SourceOrigin::PassedOver).count();
         self.all.len() - self.beside - passed_over
     }
 
-    /// The source of an id that this collection gave out.
+    /// Returns the source with an id that this collection assigned.
     pub fn get(&self, id: SourceId) -> &Source {
         &self.all[id.0 as usize]
     }
 
-    /// Every source with its id.
+    /// Returns every source with its id.
     pub fn iter(&self) -> impl Iterator<Item = (SourceId, &Source)> {
         self.all.iter().enumerate().map(|(at, source)| (SourceId(at as u32), source))
     }
 
-    /// How many there are.
+    /// Returns the number of sources, inputs and others.
     pub fn len(&self) -> usize {
         self.all.len()
     }
 
-    /// Whether there is none.
+    /// Whether the collection is empty.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    /// Lines, columns and file bytes of a span: the only such conversion. `None` when the source has no text.
+    /// Returns lines, columns and file bytes of a span: the only such conversion. The result is `None` if the source
+    /// has no text.
     pub fn locate(&self, span: Span) -> Option<Location> {
         let source = self.get(span.source);
         source.is_readable().then(|| Location {
@@ -348,7 +352,7 @@ impl Sources {
         })
     }
 
-    /// The source text of a span.
+    /// Returns the source text of a span.
     pub fn slice(&self, span: Span) -> &str {
         self.get(span.source).text().get(span.range()).unwrap_or_default()
     }

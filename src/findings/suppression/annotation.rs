@@ -1,14 +1,15 @@
-//! The annotation `pullcheck.dev/ignore`, for manifests in which no comment can stand: JSON, and what charts render.
+//! The annotation `pullcheck.dev/ignore`, for manifests that cannot contain comments: JSON, and the output of
+//! charts.
 
 use crate::findings::suppression::{ANNOTATION, DirectiveFault, Misdirected, Scope, Suppression, Suppressions};
 use crate::text::source::{Span, Spanned};
 use crate::text::yaml::Node;
 use crate::text::yaml::scalar::Scalar;
 
-/// What the annotations of pullcheck begin with.
+/// The prefix of pullcheck's annotations.
 const PREFIX: &str = "pullcheck.dev/";
 
-/// What separates the names of rules.
+/// Characters that separate the names of rules.
 const SEPARATORS: [char; 6] = [',', ';', ' ', '\t', '\n', '\r'];
 
 impl Suppressions {
@@ -24,7 +25,7 @@ impl Suppressions {
         }
         let Some(entry) = annotations.entry(ANNOTATION) else { return };
         let value = entry.value;
-        // Of an empty value there is nothing to point at.
+        // An empty value has no text to point at.
         let span = if value.span().range().is_empty() { entry.key.span() } else { value.span() };
         let fault = match value.scalar() {
             Some(Scalar::String(text)) => {
@@ -42,7 +43,7 @@ impl Suppressions {
     }
 }
 
-/// The names that a value lists, each with its place.
+/// Returns the names that a value lists, each with its place.
 fn names(value: Node<'_>, text: &str) -> Vec<Spanned<String>> {
     let place = value.place();
     let mut at = 0;
@@ -62,7 +63,7 @@ mod tests {
     use crate::text::source::SourceId;
     use crate::text::yaml::{Piece, read};
 
-    /// What the metadata of a document silences, by the flagged text.
+    /// Returns the rules that an annotation silences, and its faults, each with the flagged text.
     fn read_annotation(text: &str) -> (Vec<&str>, Vec<(&str, DirectiveFault)>) {
         let mut found = Suppressions::default();
         read(SourceId(0), text, false, &mut |piece| {

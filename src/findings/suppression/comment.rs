@@ -5,14 +5,15 @@ use std::ops::Range;
 use crate::findings::suppression::{DirectiveFault, Misdirected, Scope, Suppression, Suppressions};
 use crate::text::source::{Source, SourceId, Span, Spanned};
 
-/// What a directive begins with, behind `#` and white space.
+/// The prefix of a directive, after `#` and white space.
 const NAME: &str = "pullcheck:";
 
-/// What a directive can want.
+/// The verbs of directives.
 const VERBS: [&str; 2] = ["ignore", "ignore-file"];
 
-/// Reads the directives of a source. `comments` are those of the documents that were parsed; of a document that is
-/// `broken` all that looks like one counts, as nobody knows better.
+/// Reads the directives of a source. `comments` are those of the documents that were parsed. In a document that is
+/// `broken`, everything that looks like a directive is taken for one, because comments cannot be distinguished
+/// there.
 pub(crate) fn read(id: SourceId, source: &Source, comments: &[Span], broken: &[Span]) -> Suppressions {
     let mut found = Suppressions::default();
     let head = head_end(source);
@@ -57,8 +58,8 @@ impl Suppressions {
     }
 }
 
-/// The line behind the file's first comment block: the first that is neither blank, nor a comment, nor a document's
-/// beginning.
+/// Returns the line after the file's first comment block: the first that is neither blank, nor a comment, nor a
+/// document's beginning.
 fn head_end(source: &Source) -> u32 {
     let is_head = |line: &str| {
         let line = line.trim_start_matches('\u{feff}').trim();
@@ -69,7 +70,7 @@ fn head_end(source: &Source) -> u32 {
     lines.into_iter().find(|line| !is_head(source.line(*line))).unwrap_or(source.line_count() + 1)
 }
 
-/// What looks like a comment in a line.
+/// Returns the part of a line that looks like a comment.
 fn comment_of(source: &Source, line: u32) -> Option<Range<usize>> {
     let range = source.line_range(line);
     let text = source.text().get(range.clone())?;
@@ -80,7 +81,8 @@ fn comment_of(source: &Source, line: u32) -> Option<Range<usize>> {
     Some(range.start + mark + at..range.start + text.trim_end().len())
 }
 
-/// The directives in a comment, which may follow other words, and one another: `# renovate: … # pullcheck: ignore[…]`.
+/// Returns the directives in a comment. They may follow other words, and one another:
+/// `# renovate: … # pullcheck: ignore[…]`.
 fn directives(text: &str, comment: Span) -> Vec<Span> {
     let words = text.get(comment.range()).unwrap_or_default();
     let starts = words.match_indices('#').map(|(at, _)| at);
@@ -94,13 +96,14 @@ fn directives(text: &str, comment: Span) -> Vec<Span> {
     spans.collect()
 }
 
-/// Whether words begin as a directive does, or are plainly meant as one.
+/// Whether words begin as a directive does, or are clearly meant as one.
 fn is_directive(words: &str) -> bool {
     let words = words.trim_start();
     words.starts_with(NAME) || is_meant(words)
 }
 
-/// `pullcheck ignore[…]`, `Pullcheck-ignore-file[…]`: who wrote that believes that it counts.
+/// Whether a text is meant as a directive, such as `pullcheck ignore[…]` or `Pullcheck-ignore-file[…]`: the author
+/// believes that it works.
 fn is_meant(words: &str) -> bool {
     let Some((name, rest)) = words.split_at_checked(NAME.len() - 1) else { return false };
     let verb = rest.trim_start_matches([' ', ':', '-', '.', '/']);
@@ -113,7 +116,7 @@ fn is_meant(words: &str) -> bool {
             .is_some_and(|verb| VERBS.iter().any(|known| verb.eq_ignore_ascii_case(known)))
 }
 
-/// What a directive wants.
+/// The verb of a directive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verb {
     Ignore,
@@ -143,7 +146,7 @@ fn parse(directive: Span, text: &str) -> Result<Parsed, DirectiveFault> {
     Ok((verb, rules, (!reason.is_empty()).then(|| reason.to_owned())))
 }
 
-/// A name of the list with its place.
+/// Returns a name of the list with its place.
 fn rule(directive: Span, words: &str, name: &str) -> Option<Spanned<String>> {
     let name = name.trim();
     let offset = (name.as_ptr() as usize).checked_sub(words.as_ptr() as usize)? as u32;
@@ -152,17 +155,17 @@ fn rule(directive: Span, words: &str, name: &str) -> Option<Spanned<String>> {
     (!name.is_empty()).then(|| Spanned { value: name.to_owned(), span })
 }
 
-/// Finds the lines that comments speak of.
+/// Finds the lines that comments apply to.
 #[derive(Default)]
 struct Targets {
-    /// The last block of comments: its first line that was looked at, and the line of code behind it. A block of
-    /// thousands is gone through once.
+    /// The last block of comments: the first line of it that was examined, and the line of code after it. A block of
+    /// thousands is scanned once.
     block: Option<(u32, Option<u32>)>,
 }
 
 impl Targets {
-    /// The line that a comment speaks of: its own, or, where it stands alone, the next that is neither blank nor a
-    /// comment.
+    /// Returns the line that a comment applies to: its own or, if the comment is alone on its line, the next line
+    /// that is neither blank nor a comment.
     fn line_of(&mut self, source: &Source, comment: u32) -> u32 {
         let line = source.line_of(comment);
         let begins = |line: u32| source.line(line).trim_start_matches('\u{feff}').trim_start();

@@ -1,14 +1,15 @@
-//! Finds the suppressions that speak of a place. A file may hold a million of either, so neither is gone through for the
-//! other.
+//! Finds the suppressions that apply to a place. A file may contain a million suppressions or places, so neither
+//! list is scanned for each item of the other.
 
 use std::collections::HashMap;
 
 use crate::findings::suppression::{Scope, Suppression};
 use crate::text::source::{Source, Sources, Span};
 
-/// The suppressions of all sources by what they are about.
+/// The suppressions of all sources by scope.
 pub(super) struct Index<'a> {
-    /// The first that silences a rule in a scope, and which of its rules that is: another one like it is not needed.
+    /// The first suppression that silences a rule in a scope, and the number of the rule in it: further ones are not
+    /// needed.
     rules: HashMap<(Scope, &'a str), (usize, usize)>,
     objects: Objects,
 }
@@ -28,7 +29,8 @@ impl<'a> Index<'a> {
         Self { rules, objects: Objects::new(objects.collect()) }
     }
 
-    /// Which of the suppressions silence a rule at a place, and by which of their rules; the nearest first.
+    /// Returns the suppressions that silence a rule at a place, with the number of the rule in each; the nearest
+    /// first.
     pub(super) fn about(&self, rule: &'a str, place: Span, sources: &Sources) -> Vec<(usize, usize)> {
         if self.rules.is_empty() {
             return Vec::new();
@@ -41,12 +43,12 @@ impl<'a> Index<'a> {
     }
 }
 
-/// Objects and pod templates: each lies within another, or beside it.
+/// Objects and pod templates, of which each is inside another, or next to it.
 struct Objects(Vec<Nested>);
 
 struct Nested {
     span: Span,
-    /// The one around it.
+    /// Index of the innermost span around this one.
     parent: Option<usize>,
 }
 
@@ -65,7 +67,7 @@ impl Objects {
         Self(nested)
     }
 
-    /// Those that a place lies in, the innermost first.
+    /// Returns the spans that contain a place, the innermost first.
     fn around(&self, place: Span) -> Vec<Span> {
         let before = self.0.partition_point(|it| (it.span.source, it.span.start) <= (place.source, place.start));
         let mut next = before.checked_sub(1);
@@ -82,7 +84,8 @@ fn holds(outer: Span, inner: Span) -> bool {
     outer.source == inner.source && outer.start <= inner.start && inner.end <= outer.end
 }
 
-/// The lines of which a comment speaks of a place: those on which it begins and ends, and the one that leads up to it.
+/// Returns the lines whose comments apply to a place: those on which it begins and ends, and the one that leads up
+/// to it.
 pub(crate) fn lines_of(place: Span, source: &Source) -> Vec<u32> {
     let first = source.line_of(place.start);
     let last = source.line_of(place.end.saturating_sub(1).max(place.start));
@@ -92,7 +95,8 @@ pub(crate) fn lines_of(place: Span, source: &Source) -> Vec<u32> {
     lines
 }
 
-/// The line of the key of a value that begins on a line of its own (`image: >-`), blank lines and comments in between.
+/// Returns the line of the key of a value that begins on a line of its own (`image: >-`), with blank lines and
+/// comments in between.
 fn leading_line(first: u32, place: Span, source: &Source) -> Option<u32> {
     let start = source.line_range(first).start;
     let before = source.text().get(start..place.start as usize)?;
@@ -104,7 +108,7 @@ fn leading_line(first: u32, place: Span, source: &Source) -> Option<u32> {
     leads_on(code).then_some(line)
 }
 
-/// A line without its comment.
+/// Returns a line without its comment.
 fn code_of(line: &str) -> &str {
     let line = line.trim_start_matches('\u{feff}').trim();
     if line.starts_with('#') {
@@ -134,7 +138,7 @@ mod tests {
         Span::new(SourceId(0), start, end)
     }
 
-    /// The lines that speak of `x`.
+    /// Returns the lines whose comments apply to `x`.
     fn lines(text: &str) -> Vec<u32> {
         let at = text.find('x').expect("an x") as u32;
         lines_of(span(at, at + 1), &Source::new("a.yaml", text, Encoding::Utf8))

@@ -25,20 +25,20 @@ pub(crate) use index::lines_of;
 /// The annotation that silences findings of an object.
 pub const ANNOTATION: &str = "pullcheck.dev/ignore";
 
-/// Which findings a suppression is about.
+/// The part of the inputs that a suppression applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Scope {
-    /// Those whose flagged text begins or ends on this line (1-based) of the source, or is the value that the line leads
-    /// up to: `image:`, `image: >-`.
+    /// Findings whose flagged text begins or ends on this line (1-based) of the source, or is the value that the
+    /// line leads up to: `image:`, `image: >-`.
     Line(SourceId, u32),
-    /// All of a source.
+    /// The whole source.
     File(SourceId),
-    /// Those whose flagged text lies in this object, or pod template.
+    /// Findings whose flagged text is in this object, or pod template.
     Object(Span),
 }
 
 impl Scope {
-    /// The source that it is about.
+    /// Returns the source that the scope is in.
     pub const fn source(self) -> SourceId {
         match self {
             Self::Line(source, _) | Self::File(source) | Self::Object(Span { source, .. }) => source,
@@ -49,71 +49,72 @@ impl Scope {
 /// A directive that names at least one rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Suppression {
-    /// What it is about.
+    /// The part of the inputs that the suppression applies to.
     pub scope: Scope,
-    /// Ids as written; what is no rule is silenced nowhere and reported by `invalid-suppression`.
+    /// Ids as written. An unknown rule silences nothing and is reported by `invalid-suppression`.
     pub rules: Vec<Spanned<String>>,
-    /// Why, in the author's words.
+    /// The reason, in the author's words.
     pub reason: Option<String>,
     /// The comment, or the annotation's value.
     pub span: Span,
 }
 
-/// A directive that silences nothing, because of how it is written.
+/// A directive that silences nothing because it is written incorrectly.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Misdirected {
     /// The comment, or the annotation's key or value.
     pub span: Span,
-    /// What is wrong with it.
+    /// What is wrong with the directive.
     pub fault: DirectiveFault,
 }
 
 /// What is wrong with a directive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DirectiveFault {
-    /// It names no rule in brackets.
+    /// No rule is named in brackets.
     NoRules,
     /// The bracket is not closed.
     Unclosed,
-    /// It is neither `ignore[…]` nor `ignore-file[…]`.
+    /// The verb is neither `ignore[…]` nor `ignore-file[…]`.
     Unknown,
-    /// It says `ignore[…]`, but not `pullcheck:` in front of it.
+    /// The directive is `ignore[…]` without `pullcheck:` in front of it.
     NoColon,
     /// `ignore-file` below the file's first comment block.
     NotAtHead,
     /// The annotation names no rule.
     EmptyAnnotation,
-    /// The annotation is no string: the API server refuses the object.
+    /// The annotation is not a string: the API server refuses the object.
     NotAString,
-    /// An annotation of pullcheck's that does not exist.
+    /// An annotation with pullcheck's prefix that does not exist.
     UnknownAnnotation,
 }
 
-/// What the directives of a source say.
+/// The directives of a source.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Suppressions {
-    /// Those that silence something, in the order of source and place.
+    /// Directives that silence something, in the order of source and place.
     pub valid: Vec<Suppression>,
-    /// The others.
+    /// Directives that silence nothing because of a fault.
     pub invalid: Vec<Misdirected>,
 }
 
 impl Suppressions {
-    /// Adds those of another source behind.
+    /// Appends the directives of another source.
     pub fn append(&mut self, other: Self) {
         self.valid.extend(other.valid);
         self.invalid.extend(other.invalid);
     }
 }
 
-/// Whether a source may hold a directive at all: asked of every file, so it must cost next to nothing.
+/// Whether a source may contain a directive at all. This is called for every file, so it must cost next to nothing.
 pub(crate) fn may_have(source: &Source) -> bool {
     let bytes = source.text().as_bytes();
     let is_name = |at: usize| bytes.get(at..at + 9).is_some_and(|word| word.eq_ignore_ascii_case(b"pullcheck"));
     memchr::memchr2_iter(b'u', b'U', bytes).any(|at| at > 0 && is_name(at - 1))
 }
 
-/// Takes out what the inputs silence. Which of the suppressions silenced something is told beside, in their order.
+/// Removes the findings that the inputs silence. Also returns which of the suppressions silenced something, in their
+/// order.
 pub fn apply(
     findings: Vec<Finding>,
     suppressions: &[Suppression],
@@ -138,21 +139,21 @@ pub fn apply(
     (reported, silenced, used)
 }
 
-/// Which of a suppression's rules silenced something, in their order.
+/// For each rule of a suppression, in order, whether it silenced something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Used(pub Vec<bool>);
 
 /// A finding that is not reported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Silenced {
-    /// The finding.
+    /// The finding that is silenced.
     pub finding: Finding,
-    /// What silences it.
+    /// The suppression or baseline that silences it.
     pub by: SilencedBy,
 }
 
 impl Silenced {
-    /// By a comment or an annotation.
+    /// Silenced by a comment or an annotation.
     pub(crate) fn by(suppression: &Suppression, finding: Finding) -> Self {
         Self { finding, by: SilencedBy::Suppression { reason: suppression.reason.clone() } }
     }
@@ -163,9 +164,9 @@ impl Silenced {
 pub enum SilencedBy {
     /// A comment or an annotation.
     Suppression {
-        /// Why, in the author's words.
+        /// The reason, in the author's words.
         reason: Option<String>,
     },
-    /// The baseline.
+    /// An entry of the baseline.
     Baseline,
 }

@@ -1,7 +1,7 @@
-//! Finds the charts that rendered inputs come from, and reads what of them is not among the inputs.
+//! Finds the charts that rendered inputs come from, and reads the files of them that are not among the inputs.
 //!
-//! A chart is looked for at a few obvious places beside its rendered form, never elsewhere. Only regular files are
-//! read, no symbolic link is followed, and nothing outside the current folder and the folder of the input.
+//! A chart is searched for at a few obvious places next to its rendered form, never elsewhere. Only regular files
+//! are read, no symbolic link is followed, and nothing outside the current folder and the folder of the input.
 #![expect(clippy::disallowed_methods, reason = "reads charts that are next to their rendered form")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,16 +13,16 @@ use crate::input::load::{decode, display, read_capped};
 use crate::resource::chart::{self, CHART_FILE, comment};
 use crate::text::source::{Source, SourceId, SourceOrigin};
 
-/// Files that are read of one chart.
+/// How many files of one chart are read.
 const MAX_FILES: usize = 2_000;
 
 /// Largest file that is read of a chart, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// Folders within a chart that are looked into.
+/// The folders within a chart that are searched.
 const MAX_DEPTH: u8 = 8;
 
-/// Adds the charts beside the inputs to them, as files that are pointed at and not checked.
+/// Adds the charts next to the inputs, as files that findings can point at and that are not checked.
 pub fn beside(gathered: &mut Gathered) {
     let mut names: BTreeSet<(SourceId, String)> = BTreeSet::new();
     for resource in &gathered.inventory.resources {
@@ -50,7 +50,7 @@ pub fn beside(gathered: &mut Gathered) {
     }
 }
 
-/// The folder of the chart that a rendered input names.
+/// Returns the folder of the chart that a rendered input names.
 fn folder_of(gathered: &Gathered, id: SourceId, name: &str) -> Option<PathBuf> {
     let source = gathered.sources.get(id);
     let input = Path::new(source.name());
@@ -77,14 +77,14 @@ fn folder_of(gathered: &Gathered, id: SourceId, name: &str) -> Option<PathBuf> {
     })
 }
 
-/// Where a chart may stand, seen from a folder.
+/// Returns the paths at which a chart may be, relative to a folder.
 fn candidates(folder: &Path, name: &str) -> Vec<PathBuf> {
     let plain = !name.is_empty() && name != ".." && !name.contains(['/', '\\']);
     let named = plain.then(|| [folder.join(name), folder.join("charts").join(name)]).into_iter().flatten();
     [folder.to_owned(), folder.join("chart")].into_iter().chain(named).collect()
 }
 
-/// Reads the files of a chart that may say where rendered text comes from.
+/// Reads the files of a chart that may show where rendered text comes from.
 fn add(gathered: &mut Gathered, known: &mut BTreeMap<String, SourceId>, folder: &Path) {
     let mut files = Vec::new();
     collect(folder, "", MAX_DEPTH, &mut files);
@@ -100,7 +100,7 @@ fn add(gathered: &mut Gathered, known: &mut BTreeMap<String, SourceId>, folder: 
     }
 }
 
-/// The files of a folder of a chart, in order; `inside` is the folder's path in its chart or subchart.
+/// Returns the files of a folder of a chart, in order; `inside` is the folder's path in its chart or subchart.
 fn collect(folder: &Path, inside: &str, depth: u8, files: &mut Vec<PathBuf>) {
     let Some(depth) = depth.checked_sub(1) else { return };
     let Ok(entries) = fs::read_dir(folder) else { return };
@@ -129,7 +129,7 @@ fn collect(folder: &Path, inside: &str, depth: u8, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// A regular file of modest size that is text.
+/// Reads a regular file of modest size that is text.
 fn read_text(path: &Path) -> Option<Source> {
     let metadata = fs::symlink_metadata(path).ok()?;
     if !metadata.is_file() || metadata.len() > MAX_BYTES {

@@ -1,4 +1,4 @@
-//! Files of the operator and of charts, which findings lead to and which are no inputs themselves.
+//! Files of the operator and of charts. Findings refer to them, but they are not inputs themselves.
 
 pub mod chart;
 pub mod operator;

@@ -1,4 +1,4 @@
-//! Files that options name and that are no inputs: findings may point at them.
+//! Files that options name and that are not inputs: findings may point at them.
 
 use crate::input::gather::Gathered;
 use crate::input::load::display;
@@ -6,7 +6,7 @@ use crate::inventory::{Problem, ProblemKind};
 use crate::registry::IgnoredFile;
 use crate::text::source::{Encoding, Source, SourceOrigin, Span};
 
-/// Adds the `hosts.toml` files that containerd passes over.
+/// Adds the `hosts.toml` files that containerd skips.
 pub fn beside(gathered: &mut Gathered, ignored: &[IgnoredFile]) {
     for file in ignored {
         let source = Source::new(display(&file.path), file.text.as_str(), Encoding::Utf8);

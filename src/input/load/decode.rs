@@ -2,7 +2,7 @@
 
 use crate::text::source::Encoding;
 
-/// Bytes to text: UTF-8, or UTF-16 with a byte order mark, which Kubernetes' YAML library takes too.
+/// Decodes UTF-8, or UTF-16 with a byte order mark, which Kubernetes' YAML library accepts too.
 pub(crate) fn decode(bytes: Vec<u8>) -> Result<(String, Encoding), String> {
     let encoding = match bytes.as_slice() {
         [0xff, 0xfe, ..] => Encoding::Utf16Le,
@@ -20,7 +20,7 @@ pub(crate) fn decode(bytes: Vec<u8>) -> Result<(String, Encoding), String> {
     if memchr::memchr(0, text.as_bytes()).is_some() { Err("it is a binary file".into()) } else { Ok((text, encoding)) }
 }
 
-/// The same of an input, as kubectl reads it: U+FFFD stands for each byte that is part of no character
+/// Decodes an input as kubectl reads it: U+FFFD replaces each byte that is not part of a character
 /// (`FileVisitor.Visit` of k8s.io/cli-runtime, v0.36.3, by `unicode.UTF8.NewDecoder` of golang.org/x/text).
 pub(crate) fn decode_input(bytes: Vec<u8>) -> Result<(String, Encoding), String> {
     let is_utf16 = matches!(bytes.as_slice(), [0xff, 0xfe, ..] | [0xfe, 0xff, ..]);
@@ -29,7 +29,7 @@ pub(crate) fn decode_input(bytes: Vec<u8>) -> Result<(String, Encoding), String>
     }
     let mut text = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
-        // Then the places in the file could not be told.
+        // Otherwise the places in the file could not be determined.
         if chunk.valid().contains(char::REPLACEMENT_CHARACTER) {
             return decode(bytes);
         }

@@ -1,12 +1,12 @@
-//! Where symbolic links lead: a pull request can bring one, and must not choose what is read.
+//! The targets of symbolic links: a pull request can add a link, and must not choose what is read.
 #![expect(clippy::disallowed_methods, reason = "follows links of the file system")]
 
 use std::path::{Component, Path, PathBuf};
 
-/// Why a named path is not read although it is there.
+/// Why a named path is not read although it exists.
 const OUT_OF_REPOSITORY: &str = "it is reached by a symbolic link that points outside the Git repository";
 
-/// Whether a link's target lies in a folder.
+/// Whether a link's target is in a folder.
 pub(super) fn leads_into(link: &Path, folder: &Path) -> bool {
     match (std::fs::canonicalize(link), std::fs::canonicalize(folder)) {
         (Ok(target), Ok(folder)) => target.starts_with(folder),
@@ -14,9 +14,9 @@ pub(super) fn leads_into(link: &Path, folder: &Path) -> bool {
     }
 }
 
-/// Says why a path that the user named is not read: one of its components is a link that stands in a git repository and
-/// leads out of it. Who typed `manifests/` means the repository's folder, and whoever can change the repository can
-/// make a link of it. A link outside of every repository is the operator's own.
+/// Returns why a path that the user named is not read: one of its components is a link that is in a git repository
+/// and leads out of it. A user who types `manifests/` means the repository's folder, and anyone who can change the
+/// repository can make a link of it. A link outside of every repository is the operator's own.
 pub(super) fn leads_out_of_repository(path: &Path) -> Option<String> {
     let absolute = std::path::absolute(path).ok()?;
     let mut real = PathBuf::new();
@@ -43,13 +43,14 @@ pub(super) fn leads_out_of_repository(path: &Path) -> Option<String> {
     None
 }
 
-/// The innermost git repository that a folder lies in, by its root: `.git` is a folder, or a file in a worktree.
+/// Returns the root of the innermost git repository that contains a folder: `.git` is a folder, or a file in a
+/// worktree.
 fn repository(folder: &Path) -> Option<&Path> {
     folder.ancestors().find(|root| root.join(".git").exists())
 }
 
-/// Why an entry of a folder that is no regular file is passed over; `None` where nothing is lost by it: what a link
-/// leads to is met elsewhere in the folder, or is of no interest.
+/// Returns why an entry of a folder that is not a regular file is skipped, or `None` if nothing is lost by it: the
+/// link's target is found elsewhere in the folder, or is of no interest.
 pub(super) fn passed_over(link: &Path, root: &Path, is_candidate: fn(&Path) -> bool) -> Option<&'static str> {
     let Ok(target) = std::fs::canonicalize(link) else {
         return is_candidate(link).then_some("it is a symbolic link to a file that does not exist");

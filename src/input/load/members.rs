@@ -1,7 +1,7 @@
-//! Which files and folders that kustomizations name are certainly not there.
+//! Which files and folders that kustomizations name certainly do not exist.
 //!
-//! Only what lies in a folder that the user named is looked for, and nothing is followed out of it: no link, no `..`
-//! above it. What an ignore file or `--exclude` names may be made later, or is left out on purpose.
+//! Only paths in a folder that the user named are looked up, and nothing is followed out of it: no link, no `..`
+//! above it. A path that an ignore file or `--exclude` names may be created later, or is left out on purpose.
 
 use std::io::{ErrorKind, Read};
 use std::path::{Component, Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::input::load::walk::{display, glob_set, lexical};
 use crate::inventory::{Inventory, ReadOptions};
 use crate::resource::kustomization::{Absence, Absent, FILES, Role, normalise};
 
-/// Tells the kustomizations of a source which of their paths lead to nothing.
+/// Marks the paths that do not exist in the kustomizations of a source.
 pub(crate) fn mark_absent(inventory: &mut Inventory, options: ReadOptions<'_>) {
     for own in &mut inventory.kustomizations {
         let Some(root) = options.folders.iter().map(Path::new).find(|root| is_within(Path::new(&own.folder), root))
@@ -28,7 +28,7 @@ pub(crate) fn mark_absent(inventory: &mut Inventory, options: ReadOptions<'_>) {
                 }
                 Found::Folder if !is_folder_role(it.role) => Some(Absence::File),
                 Found::File if it.role == Role::Component => Some(Absence::Folder),
-                // A resource may be a folder too, and those may lie anywhere.
+                // A resource may be a folder too, and folders may be anywhere.
                 Found::File => Some(Absence::Outside).filter(|_| !is_below(&path, &own.folder)),
                 Found::Nothing(_) => Some(Absence::File),
                 Found::Folder => None,
@@ -44,17 +44,17 @@ fn is_within(path: &Path, root: &Path) -> bool {
     root == Path::new(".") && !path.is_absolute() && !path.starts_with("..") || path.starts_with(root)
 }
 
-/// A folder without `.` and `..` within it, `.` for the current one.
+/// Returns a folder without `.` and `..` within it, `.` for the current one.
 fn plain(folder: &Path) -> PathBuf {
     let text = normalise(&display(folder));
     PathBuf::from(if text.is_empty() { ".".to_owned() } else { text })
 }
 
-/// The path of a member; `None` where it leads out of the root.
+/// Returns the path of a member; `None` if it leads out of the root.
 fn lexical_within(root: &Path, folder: &str, member: &str) -> Option<PathBuf> {
     let path = Path::new(&normalise(folder)).join(member);
     let is_above = |component: &Component<'_>| *component == Component::ParentDir;
-    // `..` at the start of the root is where everything begins.
+    // `..` at the start of the root is the starting point of all paths.
     let above = plain(root).components().take_while(is_above).count();
     let mut depth = 0_usize;
     for component in path.components().skip(above) {
@@ -67,7 +67,7 @@ fn lexical_within(root: &Path, folder: &str, member: &str) -> Option<PathBuf> {
     Some(PathBuf::from(normalise(&display(&path)))).filter(|path| is_within(path, root))
 }
 
-/// What a path leads to.
+/// The kind of entry at a path.
 enum Found {
     /// Nothing, or a folder without a kustomization.
     Nothing(Absence),
@@ -80,12 +80,12 @@ const fn is_folder_role(role: Role) -> bool {
     matches!(role, Role::Resource | Role::Component)
 }
 
-/// Whether a path is in or below a folder.
+/// Whether a path is the folder itself or below it.
 fn is_below(path: &Path, folder: &str) -> bool {
     is_within(path, Path::new(if folder.is_empty() { "." } else { folder }))
 }
 
-/// What there is at a path; `None` where that is not known, or a link leads on.
+/// Returns the entry at a path; `None` if that is not known, or if a link leads elsewhere.
 fn look(root: &Path, path: &Path) -> Option<Found> {
     let shown = plain(root);
     let below = if shown == Path::new(".") { path } else { path.strip_prefix(&shown).ok()? };
@@ -124,7 +124,7 @@ fn is_left_out(path: &Path, exclude: &[String]) -> bool {
     if is_named(&everywhere) {
         return true;
     }
-    // Those above the root count too, as git has them.
+    // Ignore files above the root apply too, as in git.
     for folder in whole.ancestors().skip(1) {
         for file in [folder.join(".gitignore"), folder.join(".ignore"), repository(folder).join("info/exclude")] {
             if !file.is_file() {
@@ -139,7 +139,7 @@ fn is_left_out(path: &Path, exclude: &[String]) -> bool {
                 return true;
             }
         }
-        // What is above a repository is not its.
+        // Ignore files above a repository do not belong to it.
         if folder.join(".git").exists() {
             break;
         }
@@ -147,7 +147,7 @@ fn is_left_out(path: &Path, exclude: &[String]) -> bool {
     false
 }
 
-/// What git keeps of the repository of a folder: `.git`, or what the file of a linked worktree leads to
+/// Returns git's data of the repository of a folder: `.git`, or the target of the file of a linked worktree
 /// (`gitrepository-layout`: `gitdir: PATH`, and `commondir` there).
 fn repository(folder: &Path) -> PathBuf {
     let own = folder.join(".git");
@@ -168,5 +168,5 @@ fn repository(folder: &Path) -> PathBuf {
     }
 }
 
-/// The longest file that leads to a repository, in bytes.
+/// The longest file that refers to a repository, in bytes.
 const MAX_LINK: u64 = 64 << 10;

@@ -1,7 +1,7 @@
 //! From paths to sources: files, folders, globs and standard input.
 //!
-//! This is where the file system is touched. Only regular files are read, none over 64 MiB, and a symbolic link never
-//! leads out of the folder that was asked for: a pull request could bring one.
+//! This module touches the file system. Only regular files are read, none over 64 MiB, and a symbolic link never
+//! leads out of the folder that was asked for: a pull request could add one.
 #![expect(clippy::disallowed_methods, reason = "this module is the file system's edge")]
 
 mod decode;
@@ -27,7 +27,7 @@ use walk::{expand, glob_set, is_glob, walk};
 /// Largest file that is read, in bytes.
 pub const MAX_FILE_BYTES: u64 = 64 << 20;
 
-/// How folders are walked.
+/// How to walk folders.
 #[derive(Debug, Clone, Default)]
 pub struct WalkOptions {
     /// Globs of paths to leave out.
@@ -43,22 +43,22 @@ pub struct WalkOptions {
 /// An input file that is yet to be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Input {
-    /// The path as it will be shown, `/`-separated.
+    /// The path as shown to the user, `/`-separated.
     pub name: String,
-    /// Where it is read from.
+    /// The place to read it from.
     pub origin: Origin,
-    /// Whether the user named it, rather than a folder it was found in.
+    /// Whether the user named the file itself, and not a folder that contains it.
     pub named: bool,
 }
 
-/// Where an input is read from.
+/// The place to read an input from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// A file.
+    /// The file at this path.
     File(PathBuf),
-    /// Standard input.
+    /// The standard input.
     Stdin,
-    /// It is known already that it cannot be read.
+    /// The input is known to be unreadable, for this reason.
     Unreadable(String),
     /// An entry of a folder that is not followed, with the reason.
     PassedOver(String),
@@ -67,13 +67,13 @@ pub enum Origin {
 /// Why an input has no text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unread {
-    /// It cannot be read, or is not text.
+    /// The input cannot be read, or is not text.
     Failed(String),
-    /// It was found in a folder, and is not followed.
+    /// The input was found in a folder, and is not followed.
     PassedOver(String),
 }
 
-/// The inputs that paths stand for, in the order of the paths and sorted within each; and what is wrong with paths.
+/// Returns the inputs that paths match, in the order of the paths and sorted within each, and the faults of paths.
 ///
 /// # Errors
 /// A glob that cannot be parsed.
@@ -99,7 +99,7 @@ pub fn inputs(paths: &[String], options: &WalkOptions) -> Result<(Vec<Input>, Ve
     Ok((found.inputs, found.errors))
 }
 
-/// The folders among the paths, which are walked as a whole.
+/// Returns the folders among the paths, which are walked as a whole.
 pub fn folders(paths: &[String]) -> Vec<String> {
     let is_folder = |path: &&String| std::fs::metadata(path).is_ok_and(|metadata| metadata.is_dir());
     paths.iter().filter(is_folder).cloned().collect()
@@ -126,8 +126,9 @@ impl Found {
         self.errors.push(InputError { file: Some(path.to_owned()), message: message.to_owned() });
     }
 
-    /// A file that the user, or the user's shell, named. A link may lead about its own folder and the current one, as
-    /// mounted ConfigMaps do, and no further: the shell expands `*.yaml` to links that a stranger made.
+    /// Returns a file that the user, or the user's shell, named. A link may point within its own folder and the
+    /// current one, as mounted ConfigMaps do, and no further: the shell expands `*.yaml` to links that a stranger
+    /// made.
     fn named_file(&mut self, path: &str) {
         let file = Path::new(path);
         let is_link = std::fs::symlink_metadata(file).is_ok_and(|metadata| metadata.is_symlink());
@@ -142,7 +143,7 @@ impl Found {
     }
 }
 
-/// Reads an input. The second part says why it has no text.
+/// Reads an input. The second part of the result is the reason if it has no text.
 pub fn read(input: &Input) -> (Source, Option<Unread>) {
     let origin = match &input.origin {
         Origin::Stdin => SourceOrigin::Stdin,

@@ -1,6 +1,6 @@
-//! Folders and globs: which files they stand for.
+//! The files that folders and globs match.
 //!
-//! A symbolic link never leads out of the folder that was asked for: a pull request could bring one.
+//! A symbolic link never leads out of the folder that was asked for: a pull request could add one.
 #![expect(clippy::disallowed_methods, reason = "walks the file system")]
 
 use std::path::{Component, Path, PathBuf};
@@ -12,15 +12,15 @@ use crate::error::UsageError;
 use crate::input::load::link::{leads_into, leads_out_of_repository, passed_over};
 use crate::input::load::{Found, Input, Origin, WalkOptions};
 
-/// Endings of files that are taken from a folder.
+/// Extensions of files that are read from a folder.
 const EXTENSIONS: &[&str] = &["yaml", "yml", "json"];
 
-/// Endings behind one of those that mark a template, or a tool's output, of the same form (`deployment.yaml.j2`).
+/// Extensions after one of those that mark a template, or a tool's output, of the same form (`deployment.yaml.j2`).
 const TEMPLATE_EXTENSIONS: &[&str] =
     &["erb", "gotmpl", "injected", "j2", "jinja", "jinja2", "templ", "template", "tmpl", "tpl"];
 
-/// Hidden folders that hold tools' state and never manifests. Other hidden folders are walked: people keep manifests
-/// in `.deploy` and `.archive`.
+/// Hidden folders that contain tools' state and never manifests. Other hidden folders are walked: people keep
+/// manifests in `.deploy` and `.archive`.
 const TOOL_FOLDERS: &[&str] = &[
     ".cache",
     ".direnv",
@@ -58,7 +58,7 @@ pub(super) fn is_glob(path: &str) -> bool {
     path.contains(['*', '?', '[', '{'])
 }
 
-/// Expands a glob that the shell left as it is: walks the folder in front of the first wildcard.
+/// Expands a glob that the shell left unchanged: walks the folder in front of the first wildcard.
 pub(super) fn expand(
     pattern: &str,
     options: &WalkOptions,
@@ -140,7 +140,7 @@ fn unreadable_entry(root: &Path, error: &ignore::Error) -> Input {
 fn add_entry(root: &Path, entry: &DirEntry, named: bool, found: &mut Found) {
     let path = entry.path();
     let Some(kind) = entry.file_type() else { return };
-    // A link to a file that the walk meets by itself would be read twice.
+    // A link to a file that the walk finds by itself would be read twice.
     let is_detour = |path: &Path| {
         let target = std::fs::canonicalize(path).unwrap_or_default();
         leads_into(path, root) && target.is_file() && (named || !is_candidate(&target))
@@ -163,7 +163,7 @@ fn is_candidate(path: &Path) -> bool {
     let is_yaml = |name: &str| name.rsplit_once('.').is_some_and(|(_, ending)| EXTENSIONS.contains(&ending));
     let template = name.rsplit_once('.').filter(|(_, ending)| TEMPLATE_EXTENSIONS.contains(ending));
     let inner = template.map(|(stem, _)| stem);
-    // `hello.yaml.cni.injected`: what stands between is some tool's variant.
+    // `hello.yaml.cni.injected`: the part in between is some tool's variant.
     let inner_is_yaml = inner.is_some_and(|stem| EXTENSIONS.iter().any(|ending| has_component(stem, ending)));
     is_yaml(name) || inner_is_yaml || name == "Kustomization"
 }
@@ -172,14 +172,14 @@ fn has_component(name: &str, ending: &str) -> bool {
     name.split('.').skip(1).any(|component| component == ending)
 }
 
-/// The path as it is shown: without a leading `./`, `/` as separator.
+/// Returns the path as shown to the user: without a leading `./`, `/` as separator.
 pub(crate) fn display(path: &Path) -> String {
     let text = path.to_string_lossy();
     let text = if cfg!(windows) { text.replace('\\', "/") } else { text.into_owned() };
     text.strip_prefix("./").filter(|rest| !rest.is_empty()).map(str::to_owned).unwrap_or(text)
 }
 
-/// A path without `.` and `..`, as they stand: no link is followed.
+/// Returns a path without `.` and `..`, by its text alone: no link is followed.
 pub(crate) fn lexical(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for component in path.components() {

@@ -1,4 +1,4 @@
-//! Helm charts: which there are, and how one is rendered.
+//! Helm charts: finding them, and rendering one.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -12,10 +12,10 @@ use crate::text::yaml::{self, Piece};
 /// The longest name of a release (`pkg/chartutil/validate_name.go` of Helm).
 pub(super) const MAX_RELEASE_NAME: usize = 53;
 
-/// The Kubernetes whose kubelet is followed. Helm's own choice depends on how it was built.
+/// The Kubernetes version whose kubelet is modeled. Helm's own choice depends on how it was built.
 const KUBE_VERSION: &str = "--kube-version=1.37.0";
 
-/// The charts that are deployed by themselves: no libraries, and no part of another.
+/// Returns the charts that are deployed by themselves: no libraries, and no part of another chart.
 pub(super) fn find(sources: &Sources) -> Vec<Job> {
     let files = || sources.iter().filter(|(_, source)| *source.origin() == SourceOrigin::File);
     let is_chart = |source: &Source| source.is_readable() && source.name().rsplit('/').next() == Some("Chart.yaml");
@@ -34,7 +34,7 @@ pub(super) fn find(sources: &Sources) -> Vec<Job> {
     jobs
 }
 
-/// Whether a file is in what Helm makes of a chart.
+/// Whether a file is covered by Helm's output of a chart: a template, or part of a subchart.
 fn is_covered(chart: &str, file: &str) -> bool {
     let inner = match chart {
         "" => Some(file),
@@ -53,12 +53,12 @@ fn is_library(id: SourceId, source: &Source) -> bool {
     library
 }
 
-/// The namespace of a release that nobody named. Helm would take `default`, and most charts write it down: objects would
-/// then claim a namespace that they will not have. This word is read as one that is still to be filled in.
+/// The namespace of a release for which none is given. Helm would use `default`, and most charts write it into the
+/// objects, which would then claim a namespace that they will not have. This word is read as a placeholder.
 const UNKNOWN_NAMESPACE: &str = "PLACEHOLDER";
 
-/// `helm template` with nothing turned on: no plugins, no cluster, no fetching of dependencies. Test hooks stay, as
-/// `helm test` runs them with the release's pull secrets.
+/// Runs `helm template` with nothing turned on: no plugins, no cluster, no fetching of dependencies. Test hooks
+/// stay, as `helm test` runs them with the release's pull secrets.
 pub(super) fn arguments(chart: &str, options: &RenderOptions) -> Vec<OsString> {
     let release = options.release_name.clone().unwrap_or_else(|| release_name(chart));
     let mut arguments = vec!["template".into(), release.into(), path_argument(chart), KUBE_VERSION.into()];
@@ -74,7 +74,7 @@ pub(super) fn arguments(chart: &str, options: &RenderOptions) -> Vec<OsString> {
     arguments
 }
 
-/// Helm reads `--values` as a line of CSV, and what looks like an address as one.
+/// Helm reads `--values` as a line of CSV, and anything that looks like an address as one.
 fn quoted(file: &Path) -> OsString {
     let file = if file.is_absolute() { file.to_owned() } else { Path::new(".").join(file) };
     match file.to_str().filter(|text| text.contains([',', '"', '\n'])) {
@@ -83,7 +83,7 @@ fn quoted(file: &Path) -> OsString {
     }
 }
 
-/// A release's name after the chart's folder.
+/// Returns a release's name from the chart's folder.
 fn release_name(chart: &str) -> String {
     let whole = std::path::absolute(if chart.is_empty() { "." } else { chart }).unwrap_or_default();
     let mut name = whole.components().filter_map(|part| match part {
@@ -101,7 +101,7 @@ fn sanitised(name: &str) -> String {
     if name.is_empty() { "release".to_owned() } else { name.to_owned() }
 }
 
-/// Whether Helm takes it as a release's name.
+/// Whether Helm accepts the text as a release's name.
 pub fn is_release_name(name: &str) -> bool {
     let is_part = |part: &str| {
         let fits = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';

@@ -1,4 +1,4 @@
-//! One run of a tool: what of the environment it gets, how long it may last, how much it may say.
+//! One run of a tool: which environment it gets, how long it may last, how much it may print.
 #![expect(clippy::disallowed_methods, reason = "programs are started with parts of the environment")]
 
 use std::env;
@@ -15,19 +15,19 @@ use tokio::process::{Child, Command};
 use crate::input::find_program::absolute_folders;
 use crate::input::render::Limits;
 
-/// How much of what a tool says of its failure is kept, in bytes.
+/// How much of a tool's error output is kept, in bytes.
 const MAX_WORDS: u64 = 64 << 10;
 
-/// Variables that a tool gets as they are. No credentials, and no proxy, which has them in its address: what is here
-/// renders files.
+/// Variables that a tool gets unchanged. No credentials, and no proxy, whose address can contain them: the tools
+/// here render files.
 const ENVIRONMENT: &[&str] =
     &["LANG", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR", "SystemRoot", "SystemDrive", "windir", "PATHEXT", "COMSPEC"];
 
-/// The whole environment of a tool. Whatever it would look up in the user's home (logins, plugins, repositories, a
-/// cluster, git's settings) it looks up in this empty folder.
+/// Returns the whole environment of a tool. Anything that it would look up in the user's home (logins, plugins,
+/// repositories, a cluster, git's settings) it looks up in this empty folder.
 ///
-/// Helm's variables are those of `pkg/cli/environment.go` and `pkg/helmpath`; kustomize calls git for remote bases
-/// (`api/internal/git`), which may then use nothing but what is public.
+/// Helm's variables are those of `pkg/cli/environment.go` and `pkg/helmpath`. kustomize calls git for remote bases
+/// (`api/internal/git`), which may then use only what is public.
 pub(super) fn environment(home: &Path, path: &OsStr) -> io::Result<Vec<(OsString, OsString)>> {
     let kept = ENVIRONMENT.iter().filter_map(|name| Some((OsString::from(name), env::var_os(name)?)));
     let folders = env::join_paths(absolute_folders(path)).map_err(io::Error::other)?;
@@ -65,28 +65,28 @@ pub(super) fn environment(home: &Path, path: &OsStr) -> io::Result<Vec<(OsString
     Ok(environment)
 }
 
-/// Why there is no output to go by.
+/// Why a tool has no usable output.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
-    /// It cannot be started.
+    /// The tool cannot be started.
     #[error("it cannot be started: {0}")]
     Start(io::Error),
-    /// It cannot be followed.
+    /// The tool's output cannot be read.
     #[error("its output cannot be read: {0}")]
     Read(#[from] io::Error),
-    /// It lasted too long.
+    /// The tool exceeded this time limit.
     #[error("it did not finish within {0:?} and was stopped")]
     Timeout(Duration),
-    /// It printed too much.
+    /// The tool printed more than this many bytes.
     #[error("it printed more than {} and was stopped", size(*.0))]
     TooMuch(usize),
-    /// What it printed is no text.
+    /// The output is not text.
     #[error("its output is not UTF-8")]
     NoText,
-    /// It failed, in its own words.
+    /// The tool failed with this message.
     #[error("{0}")]
     Said(String),
-    /// It failed in silence.
+    /// The tool failed without a message.
     #[error("it failed ({0}) without an error message")]
     Status(ExitStatus),
 }
@@ -95,7 +95,7 @@ fn size(bytes: usize) -> String {
     if bytes >= 1 << 20 { format!("{} MiB", bytes >> 20) } else { format!("{bytes} bytes") }
 }
 
-/// What a tool prints. Dropping the future ends the tool, and what it started.
+/// Returns the output of a tool. Dropping the future ends the tool, and what it started.
 pub(super) async fn run(
     program: &Path,
     arguments: &[OsString],
@@ -132,7 +132,8 @@ async fn printed(stdout: Option<impl AsyncRead + Unpin>, max: usize) -> Result<V
     if printed.len() > max { Err(Failure::TooMuch(max)) } else { Ok(printed) }
 }
 
-/// The beginning of what it says; the rest is read all the same, as it would wait to be read.
+/// Returns the beginning of the error output. The rest is read as well, because the tool would wait until it is
+/// read.
 async fn words(stderr: Option<impl AsyncRead + Unpin>) -> Result<Vec<u8>, Failure> {
     let mut words = Vec::new();
     if let Some(mut stderr) = stderr {
@@ -142,8 +143,9 @@ async fn words(stderr: Option<impl AsyncRead + Unpin>) -> Result<Vec<u8>, Failur
     Ok(words)
 }
 
-/// Takes away what klog puts in front of a line, as some builds of kubectl do: `E1120 18:21:51.163341   27809
-/// run.go:72] `. It is another each time, which would make the same fault another one.
+/// Removes the prefix that klog puts in front of a line, as some builds of kubectl do:
+/// `E1120 18:21:51.163341   27809 run.go:72] `. It differs each time, which would make the same fault a different
+/// one.
 fn without_log_head(line: &str) -> &str {
     let is_head = |head: &str| {
         let mut words = head.split_ascii_whitespace();
@@ -158,12 +160,12 @@ fn without_log_head(line: &str) -> &str {
     line.split_once("] ").filter(|(head, _)| is_head(head)).map_or(line, |(_, rest)| rest)
 }
 
-/// A tool and all that it starts: a process group.
+/// A tool and all processes that it starts: a process group.
 struct Group(Child);
 
 impl Drop for Group {
     fn drop(&mut self) {
-        // Once it was waited for, its number may be another's.
+        // After the wait, its number may belong to another process.
         #[cfg(unix)]
         if let Some(leader) = self.0.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed())) {
             let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);

@@ -1,4 +1,4 @@
-//! Kustomizations: which there are, how one is built, and from which file each object came.
+//! Kustomizations: finding them, building one, and the file that each object came from.
 #![expect(clippy::disallowed_methods, reason = "folders are resolved, and a wrapper is written")]
 
 use std::collections::BTreeSet;
@@ -13,13 +13,13 @@ use crate::inventory::Inventory;
 use crate::resource::kustomization::{Kustomization, builds, folder, normalise};
 use crate::text::source::{SourceId, SourceOrigin, Sources};
 
-/// The names under which kustomize finds one (`api/konfig/general.go`).
+/// The file names that kustomize looks for (`api/konfig/general.go`).
 const FILES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// The annotation that `buildMetadata: [originAnnotations]` adds.
 const ORIGIN: &str = "    config.kubernetes.io/origin: |";
 
-/// The kustomizations that no other one builds on; components are built by others only.
+/// Returns the kustomizations that no other one builds on; components are built by others only.
 pub(super) fn find(sources: &Sources, parts: &[Inventory], of_charts: &BTreeSet<SourceId>) -> Vec<Job> {
     let is_file = |id: SourceId| {
         let source = sources.get(id);
@@ -47,7 +47,8 @@ pub(super) fn find(sources: &Sources, parts: &[Inventory], of_charts: &BTreeSet<
             kustomizations.any(|it| build.folders.contains(it.folder.as_str()))
         };
         let covers = files.iter().filter(of_build).map(|(id, _)| *id).chain(build.sources.iter().copied());
-        // Another's schema would not count (`Kustomizer.Run` of `api/krusty` asks the outermost only).
+        // The schema of another kustomization would not apply (`Kustomizer.Run` of `api/krusty` asks the outermost
+        // only).
         let wraps = !sources.get(*file).text().lines().any(|line| line.starts_with("openapi"));
         let kind = Kind::Kustomization { wraps };
         jobs.push(Job { folder: folder.to_owned(), file: *file, covers: covers.collect(), kind });
@@ -55,16 +56,16 @@ pub(super) fn find(sources: &Sources, parts: &[Inventory], of_charts: &BTreeSet<
     jobs
 }
 
-/// A kustomization around another, which asks kustomize to tell where each object comes from.
+/// A kustomization around another, which asks kustomize to record where each object comes from.
 pub(super) struct Wrapper {
-    /// Its folder, without links.
+    /// The folder of the wrapper, without links.
     folder: PathBuf,
-    /// The inner one's, without links.
+    /// The folder of the inner kustomization, without links.
     inner: PathBuf,
 }
 
 impl Wrapper {
-    /// Writes it into a new folder; `None` where that is not possible.
+    /// Writes the wrapper into a new folder; `None` if that is not possible.
     pub(super) fn new(at: &Path, inner: &str) -> Option<Self> {
         fs::create_dir(at).ok()?;
         let inner = fs::canonicalize(if inner.is_empty() { "." } else { inner }).ok()?;
@@ -76,7 +77,7 @@ impl Wrapper {
         Some(wrapper)
     }
 
-    /// The name that an input has which kustomize names from here.
+    /// Returns the name of the input that kustomize names relative to this folder.
     fn name(&self, path: &str, folder: &str) -> Option<String> {
         let file = lexical(&self.folder.join(path));
         let inner = slashed(&relative(&self.inner, &file)?)?;
@@ -84,8 +85,8 @@ impl Wrapper {
     }
 }
 
-/// Builds a kustomization with nothing turned on: no Helm, no plugins, no files from outside its folder. Where it fails
-/// inside the wrapper it is built by itself, so that what is said is said of the folder that the user knows.
+/// Builds a kustomization with nothing turned on: no Helm, no plugins, no files from outside its folder. If it fails
+/// inside the wrapper it is built by itself, so that the message is about the folder that the user knows.
 pub(super) async fn build(
     (program, command): (&Path, &str),
     folder: &str,
@@ -131,8 +132,8 @@ fn with_origins(text: &str, name: impl Fn(&str) -> Option<String>) -> String {
     out
 }
 
-/// The path in an object's annotation, which is taken away. Objects are as kustomize prints them: block style, two
-/// spaces a level.
+/// Takes the path out of an object's annotation and removes the annotation. Objects are as kustomize prints them:
+/// block style, two spaces a level.
 fn take_origin(document: &mut Vec<&str>) -> Option<String> {
     let (mut top, mut second, mut at) = ("", "", None);
     for (index, line) in document.iter().map(|line| line.trim_end()).enumerate() {
@@ -151,7 +152,7 @@ fn take_origin(document: &mut Vec<&str>) -> Option<String> {
         && !document.get(end).is_some_and(|line| line.starts_with("    "));
     document.drain(if alone { at - 1 } else { at }..end);
     let value = |key: &str| block.iter().find_map(|line| line.trim().strip_prefix(key));
-    // What was fetched is no file of the inputs.
+    // A fetched file is not a file of the inputs.
     if value("repo: ").is_some() {
         return None;
     }
@@ -159,7 +160,7 @@ fn take_origin(document: &mut Vec<&str>) -> Option<String> {
     Some(path.trim_matches(['"', '\'']).to_owned())
 }
 
-/// The way from one folder to a path, both absolute.
+/// Returns the relative path from one folder to a path, both absolute.
 fn relative(from: &Path, to: &Path) -> Option<PathBuf> {
     let (mut from, mut to) = (from.components().peekable(), to.components().peekable());
     if from.peek() != to.peek() {

@@ -1,8 +1,9 @@
 //! `--render`: charts and kustomizations of the inputs, turned into manifests by the tools that deploy them.
 //!
-//! Only with `--render`, which no file can set: a chart's templates and a kustomization are programs that a pull request
-//! may bring. The tools get no credentials, no cluster, no plugins, little time and a home of their own (`child`); what
-//! runs programs, fetches charts or leaves the folder is never turned on (`chart`, `kustomization`).
+//! Only with `--render`, which no file can set: a chart's templates and a kustomization are programs that a pull
+//! request can add. The tools get no credentials, no cluster, no plugins, little time and a home folder of their own
+//! (`child`). Options that run programs, fetch charts or leave the folder are never turned on (`chart`,
+//! `kustomization`).
 
 mod chart;
 mod child;
@@ -25,7 +26,7 @@ use crate::inventory::{Inventory, Problem, ProblemKind};
 use crate::registry::Interrupter;
 use crate::text::source::{Rendering, Source, SourceId, Sources, Span};
 
-/// What `--render` and its like say.
+/// The settings of `--render` and related options.
 #[derive(Debug, Clone, Default)]
 pub struct RenderOptions {
     /// Files of values, for every chart.
@@ -36,18 +37,18 @@ pub struct RenderOptions {
     pub release_name: Option<String>,
     /// The namespace that charts are rendered for.
     pub namespace: Option<String>,
-    /// The folders in which the tools are looked for, as `PATH` lists them.
+    /// The folders in which the tools are searched for, as `PATH` lists them.
     pub path: OsString,
-    /// What one rendering may take.
+    /// The limits of one rendering.
     pub limits: Limits,
 }
 
-/// What one rendering may take.
+/// The limits of one rendering.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// How long it may last.
+    /// The time limit.
     pub time: Duration,
-    /// How much it may print, in bytes.
+    /// The limit of the output, in bytes.
     pub output: usize,
 }
 
@@ -57,34 +58,34 @@ impl Default for Limits {
     }
 }
 
-/// What came of it.
+/// The result of rendering.
 #[derive(Debug, Default)]
 pub struct Rendered {
     /// The tools' outputs, in the order of the folders.
     pub sources: Vec<Source>,
-    /// What failed, each at the file that makes the folder a chart or a kustomization.
+    /// The failures, each at the file that makes the folder a chart or a kustomization.
     pub failures: Vec<Problem>,
-    /// The sources that are in the outputs: what they say themselves is said twice.
+    /// The sources that are part of the outputs: their own contents would appear twice.
     pub covered: BTreeSet<SourceId>,
 }
 
-/// How many charts and kustomizations there are.
+/// The number of charts and kustomizations that were rendered, or could not be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RenderCount {
-    /// Those that were rendered.
+    /// How many were rendered.
     pub rendered: usize,
-    /// Those that could not be.
+    /// How many failed to render.
     pub failed: usize,
 }
 
-/// A chart or a kustomization that is to be rendered.
+/// A chart or a kustomization to render.
 #[derive(Debug)]
 struct Job {
-    /// Its folder, as names of sources are written; empty for the current one.
+    /// The folder, written like the names of sources; empty for the current one.
     folder: String,
     /// The file that makes it one.
     file: SourceId,
-    /// The sources that its rendering stands for.
+    /// The sources that its rendering replaces.
     covers: BTreeSet<SourceId>,
     kind: Kind,
 }
@@ -92,16 +93,17 @@ struct Job {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Chart,
-    /// `wraps`: it may be built from another kustomization, which asks for the origin of each object.
+    /// A kustomization. `wraps`: it may be built from another one, which asks for the origin of each object.
     Kustomization {
         wraps: bool,
     },
 }
 
-/// Renders what is among the inputs; `parts` holds what each source says. `None` when interrupted.
+/// Renders the charts and kustomizations among the inputs; `parts` is the content of each source. The result is
+/// `None` when interrupted.
 ///
 /// # Errors
-/// There is something to render, and nothing to render it with.
+/// There is something to render, but no tool to render it with.
 pub fn render(
     sources: &Sources,
     parts: &[Inventory],
@@ -129,7 +131,7 @@ pub fn render(
 
 fn collect(sources: &Sources, jobs: Vec<Job>, outcomes: Vec<Result<String, String>>, tools: &Tools) -> Rendered {
     let mut rendered = Rendered::default();
-    // What a failed rendering was to stand for is read as it is, even where another one stands for it too.
+    // The sources of a failed rendering are read as they are, even if another rendering covers them too.
     let mut uncovered = BTreeSet::new();
     for (job, outcome) in jobs.into_iter().zip(outcomes) {
         let tool = tools.name(job.kind);
@@ -155,7 +157,7 @@ fn collect(sources: &Sources, jobs: Vec<Job>, outcomes: Vec<Result<String, Strin
 struct Tools {
     helm: Option<PathBuf>,
     kustomize: Option<PathBuf>,
-    /// Used where there is no `kustomize`, which is seldom as old as what kubectl has built in.
+    /// The path of kubectl, used if there is no `kustomize`, which is seldom as old as the one built into kubectl.
     kubectl: Option<PathBuf>,
 }
 
@@ -185,7 +187,7 @@ impl Tools {
         }
     }
 
-    /// What is run, as a user would call it.
+    /// Returns the command, as a user would call it.
     fn name(&self, kind: Kind) -> &'static str {
         match kind {
             Kind::Chart => "helm template",
@@ -194,7 +196,7 @@ impl Tools {
         }
     }
 
-    /// The tool's output, or the words with which it failed.
+    /// Returns the tool's output, or the message with which it failed.
     async fn run(&self, at: usize, job: &Job, bench: &Bench<'_>) -> Result<String, String> {
         let not_found = || "it is not installed".to_owned();
         match job.kind {
@@ -216,10 +218,10 @@ impl Tools {
     }
 }
 
-/// What the tools are run with.
+/// The environment in which the tools run.
 struct Bench<'o> {
     options: &'o RenderOptions,
-    /// The only home that they see; it goes away with this.
+    /// The only home folder that the tools see; removed when dropped.
     home: TempDir,
     environment: Vec<(OsString, OsString)>,
 }
@@ -236,7 +238,7 @@ impl<'o> Bench<'o> {
     }
 }
 
-/// A folder of the inputs for a command line: never an option, a name in a chart repository or a host.
+/// Returns a folder of the inputs for a command line: never an option, a name in a chart repository or a host.
 fn path_argument(folder: &str) -> OsString {
     if folder.is_empty() {
         ".".into()

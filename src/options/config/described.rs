@@ -1,4 +1,4 @@
-//! Parts of the JSON schema.
+//! Descriptions of parts of the JSON schema.
 
 use serde_json::{Value, json};
 

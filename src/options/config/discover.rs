@@ -1,4 +1,4 @@
-//! Where the configuration file is, and its text.
+//! Finds the configuration file and reads its text.
 #![expect(clippy::disallowed_methods, reason = "finds and reads the configuration")]
 
 use std::fs::{self, File};
@@ -9,25 +9,25 @@ use crate::error::UsageError;
 use crate::input::load;
 use crate::text::source::{Source, Sources};
 
-/// The name of the file, and the one that people write by habit.
+/// The name of the file, and a common variant of it.
 const NAMES: [&str; 2] = [".pullcheck.yaml", ".pullcheck.yml"];
 
 /// Largest configuration that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// A configuration file.
+/// A configuration file, with its place.
 #[derive(Debug)]
 pub(super) struct ConfigFile {
-    /// Its text: the only source.
+    /// The text of the file: the only source.
     pub(super) sources: Sources,
-    /// The folder that it lies in, as seen from the current one; empty for that itself.
+    /// The folder of the file, relative to the current one; empty for the current folder itself.
     pub(super) folder: PathBuf,
-    /// Whether it was found in the repository, rather than named by the operator.
+    /// Whether the file was found in the repository, rather than named by the operator.
     pub(super) discovered: bool,
 }
 
 impl ConfigFile {
-    /// The path, as it is shown.
+    /// Returns the path as shown to the user.
     pub(super) fn name(&self) -> &str {
         self.sources.iter().next().map_or("", |(_, source)| source.name())
     }
@@ -36,7 +36,7 @@ impl ConfigFile {
 /// Reads the file that the operator names. It may be a link, as in mounted ConfigMaps.
 ///
 /// # Errors
-/// It cannot be read.
+/// The file cannot be read.
 pub(super) fn named(path: &Path) -> Result<ConfigFile, UsageError> {
     let shown = load::display(path);
     let sources = read(path, &shown).map_err(|why| UsageError::new(format!("--config {shown}: {why}")))?;
@@ -44,13 +44,13 @@ pub(super) fn named(path: &Path) -> Result<ConfigFile, UsageError> {
     Ok(ConfigFile { sources, folder, discovered: false })
 }
 
-/// Looks for a file in `start` and upward, as far as the root of the git repository; outside of one in `start` alone,
-/// as what lies above is anybody's. The nearest one counts.
+/// Looks for a file in `start` and upward, up to the root of the git repository. Outside of a repository it looks in
+/// `start` alone, because the folders above can be anybody's. The nearest file is used.
 ///
 /// # Errors
 /// There are two in one folder, or it is not a file that can be read.
 pub(super) fn find(start: &Path) -> Result<Option<ConfigFile>, UsageError> {
-    // Its own content does not matter: a worktree has a file there.
+    // The content of `.git` does not matter: a worktree has a file there.
     let is_root = |folder: &Path| fs::symlink_metadata(folder.join(".git")).is_ok();
     let above = start.ancestors().position(is_root).unwrap_or(0);
     for (steps, folder) in start.ancestors().take(above + 1).enumerate() {
@@ -69,7 +69,7 @@ pub(super) fn find(start: &Path) -> Result<Option<ConfigFile>, UsageError> {
     Ok(None)
 }
 
-/// Whether something is there; what cannot be looked at is there and will be refused.
+/// Whether an entry exists; one that cannot be examined exists and will be refused.
 fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).map_or_else(|error| !is_absent(error.kind()), |_| true)
 }

@@ -1,7 +1,7 @@
-//! The text of a configuration file to settings: each fault with its place, and all of them at once.
+//! Turns the text of a configuration file into settings, and reports all faults at once, each with its place.
 //!
-//! A key is an option's name, its value becomes words of a command line, and whether it is one is for clap to say: what
-//! an option means is written down once.
+//! A key is an option's name, and its value becomes words of a command line. Whether it is a valid value is for clap
+//! to decide, so what an option means is defined only once.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -24,32 +24,33 @@ use crate::text::source::{SourceId, Span};
 use crate::text::yaml::scalar::Scalar;
 use crate::text::yaml::{self, Entry, Node, Piece};
 
-/// Faults that are told of one file, so that a file of another kind does not fill the screen.
+/// How many faults of one file are reported, so that a file of another kind does not fill the screen.
 const MAX_FAULTS: usize = 20;
 
-/// Items of a list and keys of a mapping: no team has as many, and a stranger's file must not take all day.
+/// Limit of items of a list and of keys of a mapping: no team has as many, and a stranger's file must not take all
+/// day.
 const MAX_ITEMS: usize = 2000;
 
-/// Items and keys of the whole file, as often as its aliases repeat them.
+/// Limit of items and keys of the whole file, as often as its aliases repeat them.
 const MAX_NODES: usize = 20_000;
 
-/// What a file says.
+/// The settings of a file.
 #[derive(Debug, Default)]
 pub(super) struct Settings {
-    /// Its options, in its order.
+    /// The options of the file, in its order.
     pub(super) options: Vec<SetOption>,
-    /// The rest.
+    /// The settings that are not options.
     pub(super) policy: Policy,
-    /// Where the keys of the rest stand: `rules`, `rules.mutable-tag`, `overrides`.
+    /// The places of the keys of the policy: `rules`, `rules.mutable-tag`, `overrides`.
     pub(super) places: BTreeMap<String, String>,
 }
 
 /// An option that a file sets.
 #[derive(Debug)]
 pub(super) struct SetOption {
-    /// clap's name.
+    /// The option's id in clap.
     pub(super) id: String,
-    /// The words of a command line that say the same; none for a flag that is `false`.
+    /// The equivalent words of a command line; none for a flag that is `false`.
     pub(super) words: Vec<OsString>,
     /// `file:line:column` of the key.
     pub(super) place: String,
@@ -58,7 +59,7 @@ pub(super) struct SetOption {
 /// Reads a file. `current` is the current folder.
 ///
 /// # Errors
-/// Everything that is wrong with it.
+/// All faults of the file.
 pub(super) fn read(file: &ConfigFile, command: &Command, current: &Path) -> Result<Settings, UsageError> {
     let mut reader = Reader {
         file,
@@ -98,7 +99,7 @@ struct Reader<'a> {
     /// The file's folder, absolute.
     folder: PathBuf,
     faults: Vec<(Span, String)>,
-    /// Items and keys that were read.
+    /// The number of items and keys that were read.
     nodes: usize,
     out: Settings,
 }
@@ -123,7 +124,7 @@ impl Reader<'_> {
         if lines.is_empty() { Ok(self.out) } else { Err(UsageError::new(lines.join("\n"))) }
     }
 
-    /// One line, whatever the file's words hold.
+    /// Returns a message as one line, whatever the words of the file contain.
     fn line(&self, (span, message): &(Span, String)) -> String {
         let line = format!("{}: {message}", self.place(*span));
         sanitize::line(&sanitize::clip(&line, sanitize::MESSAGE)).into_owned()
@@ -146,7 +147,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The entries of a mapping: each key once.
+    /// Returns the entries of a mapping, each key once.
     fn entries<'n>(&mut self, node: Node<'n>, what: &str, of: &str) -> Vec<(String, Entry<'n>)> {
         if !node.is_mapping() && !node.is_null() {
             self.fault(node.span(), format!("{what} must be a mapping of {of}"));
@@ -194,7 +195,7 @@ impl Reader<'_> {
         self.out.options.push(SetOption { id: arg.get_id().to_string(), words, place });
     }
 
-    /// The scalars of an option's value.
+    /// Returns the scalars of an option's value.
     fn values(&mut self, key: &str, node: Node<'_>, repeated: bool) -> Vec<(String, Span)> {
         let nodes = if node.is_sequence() && repeated { self.items(key, node) } else { vec![node] };
         let mut values = Vec::new();
@@ -217,7 +218,7 @@ impl Reader<'_> {
         node.items().take(if has_room { MAX_ITEMS } else { 0 }).collect()
     }
 
-    /// Counts what is to be read; past the limit nothing more is, and that is told once.
+    /// Adds to the number of items to read. Past the limit nothing more is read, and that is reported once.
     fn has_room(&mut self, node: Node<'_>, count: usize) -> bool {
         let had_room = self.nodes <= MAX_NODES;
         self.nodes = self.nodes.saturating_add(count);
@@ -228,7 +229,7 @@ impl Reader<'_> {
         has_room
     }
 
-    /// `--key=value`, where clap takes it.
+    /// Returns `--key=value`, if clap accepts it.
     fn word(&mut self, arg: &Arg, of: (Reach, Names), value: String, span: Span) -> Option<OsString> {
         let key = arg.get_long().unwrap_or_default();
         let value = match self.as_seen_from_folder(of, value) {
@@ -249,7 +250,7 @@ impl Reader<'_> {
         }
     }
 
-    /// A value in which the name of a file is meant from the configuration's folder.
+    /// Resolves a file name in a value relative to the configuration's folder.
     fn as_seen_from_folder(&self, (reach, names): (Reach, Names), value: String) -> Result<OsString, String> {
         let (before, file) = match names {
             Names::Nothing => return Ok(value.into()),
@@ -280,7 +281,7 @@ impl Reader<'_> {
         Err("a discovered configuration file can name only files in its own folder and below".to_owned())
     }
 
-    /// A mapping of rules to levels. `places` is the prefix under which their places are kept.
+    /// Reads a mapping of rules to levels. `places` is the prefix under which their places are stored.
     fn rules(&mut self, node: Node<'_>, places: Option<&str>) -> Levels {
         let mut levels = Levels::default();
         for (rule, entry) in self.entries(node, "`rules`", "rules with their severities") {
@@ -340,14 +341,14 @@ impl Reader<'_> {
         }
     }
 
-    /// Kinds of the team's own, in the form of the table of those that are known.
+    /// Reads kinds of the team's own, in the form of the table of known kinds.
     fn kinds(&mut self, node: Node<'_>) {
         if self.has_room(node, nodes_below(node)) {
             self.out.policy.kinds = kind::read(node, &mut self.faults);
         }
     }
 
-    /// A list of texts that are not empty.
+    /// Reads a list of texts that are not empty.
     fn texts(&mut self, key: &str, node: Node<'_>) -> Vec<String> {
         let values = self.values(key, node, true);
         let empty: Vec<Span> =
@@ -357,7 +358,8 @@ impl Reader<'_> {
     }
 }
 
-/// Keys and items below a node, as often as aliases repeat them; no more are counted than may be read.
+/// Returns the number of keys and items below a node, as often as aliases repeat them, up to the number that may be
+/// read.
 fn nodes_below(node: Node<'_>) -> usize {
     let (mut open, mut count) = (vec![node], 0);
     while let Some(node) = open.pop() {

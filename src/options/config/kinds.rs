@@ -1,5 +1,5 @@
-//! `kinds` of a configuration: how it is printed, and its part of the schema. It is read where the table of the kinds that
-//! are known is.
+//! `kinds` of a configuration: printing, and its part of the schema. The table of known kinds has the code that
+//! reads it.
 
 use std::fmt::{Display, Write as _};
 
@@ -9,7 +9,7 @@ use crate::options::config::described::{described, text};
 use crate::options::config::scalar::scalar;
 use crate::resource::workload::custom::kind::{FIELD_KEYS, Kind, Passes, PodFields, PodNamespace};
 
-/// Prints them such that they are read back the same. `place` says where they were set.
+/// Prints kinds so that reading them returns the same. `place` is where they were set.
 pub(super) fn print(out: &mut String, kinds: &[Kind], place: &str) {
     if kinds.is_empty() {
         return out.push_str("# kinds: not set\n");
@@ -58,13 +58,13 @@ fn print_pod(out: &mut String, pod: &PodFields) {
     }
 }
 
-/// A list in one line.
+/// Prints a list in one line.
 fn list(paths: &[impl Display]) -> String {
     let paths: Vec<String> = paths.iter().map(|path| scalar(&path.to_string())).collect();
     format!("[{}]", paths.join(", "))
 }
 
-/// The schema of the list.
+/// Returns the schema of the list.
 pub(super) fn schema() -> Value {
     let one_or_more = || json!({ "anyOf": [text(), { "type": "array", "minItems": 1, "items": text() }] });
     let paths = |words: &str| described(one_or_more(), words.to_owned());

@@ -1,8 +1,8 @@
-//! The configuration: `.pullcheck.yaml`, and how it goes together with the command line.
+//! The configuration: `.pullcheck.yaml`, and how it is combined with the command line.
 //!
-//! The words of the file are put in front of those of the command line, but for the options that the command line or the
-//! environment give, and clap reads the whole once. So a list of the command line stands in place of the file's, it does
-//! not lengthen it; only the severities of `rules` are put together rule by rule.
+//! The words of the file are put in front of those of the command line, except for options that the command line or
+//! the environment set, and clap reads the whole once. So a list on the command line replaces the file's list and
+//! does not extend it. Only the severities of `rules` are combined rule by rule.
 
 mod described;
 mod discover;
@@ -32,41 +32,41 @@ use options::variables;
 pub use policy::{Layers, Override, Policy};
 pub use schema::schema;
 
-/// What is asked for without looking at any manifest.
+/// Options whose answer does not depend on any manifest.
 const WITHOUT_CONFIGURATION: [&str; 4] = ["explain", "list_rules", "completions", "short_help"];
 
-/// The command line and the configuration, put together.
+/// The command line and the configuration, combined.
 #[derive(Debug)]
 pub struct Invocation {
-    /// The options.
+    /// The options of the command line and the file.
     pub args: Args,
-    /// What only a file can say.
+    /// Settings that only a file can contain.
     pub policy: Policy,
     matches: ArgMatches,
-    /// The file, as it is shown.
+    /// The path of the file, as shown to the user.
     file: Option<String>,
-    /// Where each option got its value, by clap's name; one that is not there has its default.
+    /// The origin of each option's value, by clap's name; an option that is missing here has its default.
     origins: BTreeMap<String, Origin>,
-    /// Where the keys of the policy stand.
+    /// The places of the policy's keys.
     places: BTreeMap<String, String>,
 }
 
-/// Who set an option.
+/// The source of an option's value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Origin {
     CommandLine,
-    /// This variable.
+    /// The environment variable that sets it.
     Environment(&'static str),
-    /// `file:line:column`.
+    /// The place in the file, as `file:line:column`.
     File(String),
 }
 
 /// Why there is nothing to run.
 #[derive(Debug)]
 pub enum Refusal {
-    /// The command line; also where it asks for help or for the version.
+    /// The command line is wrong, or asks for help or for the version.
     CommandLine(clap::Error),
-    /// The configuration.
+    /// The configuration is wrong.
     Configuration(UsageError),
 }
 
@@ -92,11 +92,11 @@ impl std::fmt::Display for Refusal {
 }
 
 impl Invocation {
-    /// Reads a command line, whose first word is the program, and the configuration that goes with it: the file that it
-    /// names, else one that is found in `discover_from` or above. Without that folder none is looked for.
+    /// Reads a command line, whose first word is the program, and the configuration that goes with it: the file that
+    /// it names, otherwise one that is found in `discover_from` or above. Without that folder no file is looked for.
     ///
     /// # Errors
-    /// One of them is wrong, or help was asked for.
+    /// The command line or the configuration is wrong, or help was asked for.
     pub fn new(words: impl IntoIterator<Item = OsString>, discover_from: Option<&Path>) -> Result<Self, Refusal> {
         let words: Vec<OsString> = words.into_iter().collect();
         let command = Args::command();
@@ -120,7 +120,7 @@ impl Invocation {
     }
 }
 
-/// The configuration that goes with a command line.
+/// Reads the configuration file that goes with a command line.
 fn config_file(given: &ArgMatches, discover_from: Option<&Path>) -> Result<Option<ConfigFile>, UsageError> {
     let needless = |id: &clap::Id| {
         WITHOUT_CONFIGURATION.contains(&id.as_str())
@@ -136,7 +136,7 @@ fn config_file(given: &ArgMatches, discover_from: Option<&Path>) -> Result<Optio
     }
 }
 
-/// What the command line and the environment set.
+/// Returns the origins of the values that the command line and the environment set.
 fn origins(command: &Command, given: &ArgMatches) -> BTreeMap<String, Origin> {
     let origin = |arg: &clap::Arg| {
         let variable = || variables(arg.get_long()?).iter().find(|name| is_set(name)).copied();
@@ -149,7 +149,7 @@ fn origins(command: &Command, given: &ArgMatches) -> BTreeMap<String, Origin> {
     origins.collect()
 }
 
-/// Whether the command line or the environment says what a file says too, or what does not go with it.
+/// Whether the command line or the environment sets the same option as a file, or one that conflicts with it.
 fn is_overridden(command: &Command, origins: &BTreeMap<String, Origin>, set: &SetOption) -> bool {
     let against = |arg: &clap::Arg, other: &str| {
         command.get_arg_conflicts_with(arg).iter().any(|arg| arg.get_id().as_str() == other)
@@ -158,12 +158,12 @@ fn is_overridden(command: &Command, origins: &BTreeMap<String, Origin>, set: &Se
     let given = command.get_arguments().filter(|arg| origins.contains_key(arg.get_id().as_str()));
     origins.contains_key(&set.id)
         || given.into_iter().any(|arg| {
-            // clap knows a conflict by the one of the two that declares it.
+            // clap records a conflict only on one of the two options.
             against(arg, &set.id) || own.is_some_and(|own| against(own, arg.get_id().as_str()))
         })
 }
 
-/// An error that only the file and the command line have together.
+/// Returns an error that only the file and the command line have together.
 fn of_both(error: clap::Error, file: Option<&ConfigFile>) -> Refusal {
     match file {
         Some(file) => UsageError::new(format!("{}: {}", file.name(), value::first_line(&error))).into(),
@@ -177,7 +177,7 @@ fn is_set(variable: &str) -> bool {
     !matches!(value.to_string_lossy().trim(), "" | "0")
 }
 
-/// The current folder; empty where there is none, as after it was removed.
+/// Returns the current folder, or an empty path if there is none, for example after it was removed.
 #[expect(clippy::disallowed_methods, reason = "paths are meant from there")]
 pub fn current_folder() -> PathBuf {
     env::current_dir().unwrap_or_default()

@@ -1,36 +1,36 @@
-//! Which options a configuration file may hold, and who may bring the file.
+//! Which options a configuration file may contain, and who may provide the file.
 //!
-//! A file that is found in the repository is as trusted as the manifests beside it: a pull request could bring it. It
-//! may say what an author can say anyway, by comments, annotations or `.gitignore`: which files count, how bad a
-//! finding is, what the cluster is like. It may not say where credentials go, what is read from outside the
-//! repository, what is written, which machine is asked and how hard. A file that the operator names with `--config` may
-//! say all that the command line can.
+//! A file that is found in the repository is as trusted as the manifests next to it: a pull request could add it. It
+//! may set what an author can set anyway, by comments, annotations or `.gitignore`: which files are checked, how bad
+//! a finding is, what the cluster is like. It may not set where credentials go, what is read from outside the
+//! repository, what is written, which machine is asked and how hard. A file that the operator names with `--config`
+//! may set everything that the command line can.
 //!
-//! [`OPTIONS`] names every option, so that none that is new comes into a file by accident.
+//! [`OPTIONS`] names every option, so that a new one does not become available in files by accident.
 
 /// Who may set an option in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
-    /// Nobody: it says what one run is to do.
+    /// Nobody: the option decides what one run does.
     CommandLine,
-    /// Nobody: `rules` says the same.
+    /// Nobody: `rules` is the key for the same settings.
     Rules,
-    /// Whoever runs the command, in a file named by `--config`; this is why.
+    /// The person who runs the command, in a file named by `--config`. The text is the reason.
     Operator(&'static str),
-    /// The repository.
+    /// The repository, in a file that is found there.
     Repository,
-    /// The repository too, as long as the file that it names lies beside the configuration or below it.
+    /// The repository too, as long as the file that it names is next to the configuration or below it.
     Inside,
 }
 
-/// A value that names a file, which is meant from the folder of the configuration.
+/// The part of a value that names a file, relative to the folder of the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Names {
-    /// No file.
+    /// The value names no file.
     Nothing,
-    /// The whole value does.
+    /// The whole value is the name.
     File,
-    /// What stands behind the first `=` does.
+    /// The part after the first `=` is the name.
     FileBehindEquals,
 }
 
@@ -40,9 +40,9 @@ const LOAD: &str = "it determines how long a run takes and how many requests are
 const ANSWERS: &str = "it determines whether registries are asked about the images that the same change adds";
 const FILES: &str = "it writes files";
 
-/// Every option, by its long name, with what its values name.
+/// Every option, by its long name, with who may set it and what its values name.
 pub(super) const OPTIONS: &[(&str, Reach, Names)] = &[
-    // What is read: `.gitignore` and the names of files have the same effect.
+    // Which files are read: `.gitignore` and the names of files have the same effect.
     ("exclude", Reach::Repository, Names::Nothing),
     ("stdin-filename", Reach::CommandLine, Names::Nothing),
     ("hidden", Reach::Repository, Names::Nothing),
@@ -50,12 +50,13 @@ pub(super) const OPTIONS: &[(&str, Reach, Names)] = &[
     ("parse-all", Reach::Repository, Names::Nothing),
     ("allow-empty", Reach::Repository, Names::Nothing),
     ("namespace", Reach::Repository, Names::Nothing),
-    // A chart or kustomization is a program: whoever runs the command decides, each time.
+    // A chart or kustomization is a program: the person who runs the command decides, each time.
     ("render", Reach::CommandLine, Names::Nothing),
     ("values", Reach::CommandLine, Names::File),
     ("set", Reach::CommandLine, Names::Nothing),
     ("release-name", Reach::CommandLine, Names::Nothing),
-    // What the cluster is like: names, never contents. A supplied credential still goes only to the hosts of its key.
+    // What the cluster is like: names, never contents. A supplied credential still goes only to the hosts of its
+    // key.
     ("closed", Reach::Repository, Names::Nothing),
     ("service-account", Reach::Repository, Names::Nothing),
     ("pull-secret", Reach::Operator(CREDENTIALS), Names::FileBehindEquals),
@@ -66,7 +67,7 @@ pub(super) const OPTIONS: &[(&str, Reach, Names)] = &[
     ("runtime", Reach::Repository, Names::Nothing),
     ("dockerconfigjson", Reach::Operator(CREDENTIALS), Names::File),
     ("credential-hosts", Reach::Operator(CREDENTIALS), Names::Nothing),
-    // Comments silence what is known, one finding at a time and counted; this would keep it from being known.
+    // Comments silence known findings, one at a time and visibly; this option would keep them from being known.
     ("offline", Reach::Operator(ANSWERS), Names::Nothing),
     ("ca-cert", Reach::Operator(TRANSPORT), Names::File),
     ("client-cert", Reach::Operator(CREDENTIALS), Names::File),
@@ -77,7 +78,7 @@ pub(super) const OPTIONS: &[(&str, Reach, Names)] = &[
     ("mirror", Reach::Operator(TRANSPORT), Names::Nothing),
     ("certs-dir", Reach::Operator(TRANSPORT), Names::File),
     ("depth", Reach::Operator(LOAD), Names::Nothing),
-    // What this repository's own pipeline will push; such an image is never counted as pullable.
+    // Images that this repository's own pipeline will push; such an image is never reported as pullable.
     ("expect-image", Reach::Repository, Names::Nothing),
     ("timeout", Reach::Operator(LOAD), Names::Nothing),
     ("connect-timeout", Reach::Operator(LOAD), Names::Nothing),
@@ -86,19 +87,19 @@ pub(super) const OPTIONS: &[(&str, Reach, Names)] = &[
     ("host-concurrency", Reach::Operator(LOAD), Names::Nothing),
     ("retries", Reach::Operator(LOAD), Names::Nothing),
     ("no-cache", Reach::Operator(LOAD), Names::Nothing),
-    // An answer that is too old is a false pass.
+    // An outdated answer is a false pass.
     ("cache-ttl", Reach::Operator(ANSWERS), Names::Nothing),
     ("deny", Reach::Rules, Names::Nothing),
     ("warn", Reach::Rules, Names::Nothing),
     ("note", Reach::Rules, Names::Nothing),
     ("allow", Reach::Rules, Names::Nothing),
-    // What counts: a team's policy. Whoever does not trust it names another file, or none.
+    // What is acceptable: a team's policy. Anyone who does not trust it names another file, or none.
     ("max-image-size", Reach::Repository, Names::Nothing),
     ("fail-on", Reach::Repository, Names::Nothing),
     ("fail-on-unverified", Reach::Repository, Names::Nothing),
     ("format", Reach::Repository, Names::Nothing),
     ("output", Reach::Operator(FILES), Names::FileBehindEquals),
-    // What was known before: a team's policy, and like its comments it is part of every change that is reviewed.
+    // What was known before: a team's policy and, like its comments, part of every reviewed change.
     ("baseline", Reach::Inside, Names::File),
     ("write-baseline", Reach::CommandLine, Names::File),
     ("no-suppressions", Reach::Repository, Names::Nothing),
@@ -117,19 +118,19 @@ pub(super) const OPTIONS: &[(&str, Reach, Names)] = &[
     ("version", Reach::CommandLine, Names::Nothing),
 ];
 
-/// What is to be known of an option; an unknown one is for the command line alone.
+/// Returns the reach of an option and the file that it names; an unknown option is for the command line alone.
 pub(super) fn option(long: &str) -> (Reach, Names) {
     let found = OPTIONS.iter().find(|(known, ..)| *known == long);
     found.map_or((Reach::CommandLine, Names::Nothing), |(_, reach, names)| (*reach, *names))
 }
 
-/// The options that a file may hold.
+/// Returns the options that a file may contain.
 pub(super) fn of_files() -> impl Iterator<Item = (&'static str, Reach)> {
     let options = OPTIONS.iter().map(|(long, reach, _)| (*long, *reach));
     options.filter(|(_, reach)| !matches!(reach, Reach::CommandLine | Reach::Rules))
 }
 
-/// The variables that set what an option sets: they count before a file.
+/// Returns the environment variables that set the same as an option: they take precedence over a file.
 pub(super) fn variables(long: &str) -> &'static [&'static str] {
     match long {
         "dockerconfigjson" => &["PULLCHECK_DOCKERCONFIGJSON"],

@@ -1,4 +1,4 @@
-//! What only a file can say: the severities of rules, for all files or for some of them.
+//! Settings that only a file can contain: the severities of rules, for all files or for some of them.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,18 +14,18 @@ use crate::rules::Settings;
 use crate::rules::engine::levels::Levels;
 use crate::text::source::{STDIN, Source, SourceId, SourceOrigin, Sources};
 
-/// The settings of a configuration file that no option has.
+/// The settings of a configuration file that are not options.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
-    /// `rules`.
+    /// Levels of rules, from the key `rules`.
     pub rules: Levels,
-    /// `overrides`, in their order.
+    /// `overrides`, in the order of the file.
     pub overrides: Vec<Override>,
-    /// `mutable-tags`.
+    /// Patterns of tags that move, from the key `mutable-tags`.
     pub mutable_tags: Option<Vec<String>>,
-    /// `allowed-registries`.
+    /// Patterns of registries, from the key `allowed-registries`.
     pub allowed_registries: Vec<String>,
-    /// `kinds`.
+    /// Further kinds with images, from the key `kinds`.
     pub kinds: Vec<Kind>,
 }
 
@@ -34,19 +34,19 @@ pub struct Policy {
 pub struct Override {
     /// The patterns, as written.
     pub paths: Vec<String>,
-    /// What is wanted there.
+    /// The levels of rules in these files.
     pub levels: Levels,
     matcher: Gitignore,
 }
 
 impl Override {
-    /// Patterns are those of `.gitignore`, from `folder`, which is absolute.
+    /// Compiles patterns like those of `.gitignore`, relative to `folder`, which is absolute.
     ///
     /// # Errors
-    /// The pattern at this place is none.
+    /// The pattern at this place is not valid.
     pub(super) fn new(folder: &Path, paths: Vec<String>, levels: Levels) -> Result<Self, (usize, String)> {
         let mut builder = GitignoreBuilder::new(folder);
-        // Git takes `a[` for a name; here it is a slip.
+        // Git takes `a[` for a name; here it is a typo.
         builder.allow_unclosed_class(false);
         for (at, pattern) in paths.iter().enumerate() {
             let added = builder.add_line(None, pattern);
@@ -61,7 +61,7 @@ impl Override {
     }
 }
 
-/// The words for a pattern that is wrong; the pattern itself is shown already.
+/// Returns the message for a wrong pattern; the pattern itself is shown already.
 fn without_pattern(error: ignore::Error) -> String {
     match error {
         ignore::Error::Glob { err, .. } => err,
@@ -69,29 +69,29 @@ fn without_pattern(error: ignore::Error) -> String {
     }
 }
 
-/// What is wanted of the rules, from the lowest layer to the uppermost: the file's `rules`, its `overrides`, the
-/// command line.
+/// The levels of rules in layers, from the lowest to the uppermost: the file's `rules`, its `overrides`, the command
+/// line.
 #[derive(Debug, Clone, Default)]
 pub struct Layers {
     rules: Levels,
     overrides: Vec<Override>,
     command_line: Levels,
-    /// Rules that an option turns on where nothing names a level for them.
+    /// Rules that an option turns on, unless a level is set for them.
     turned_on: Vec<&'static str>,
 }
 
 impl Layers {
-    /// Puts the layers together.
+    /// Combines the layers.
     pub fn new(policy: &Policy, command_line: Levels, turned_on: Vec<&'static str>) -> Self {
         Self { rules: policy.rules.clone(), overrides: policy.overrides.clone(), command_line, turned_on }
     }
 
-    /// What is wanted of the rules in files that no override names.
+    /// Returns the levels of rules in files that no override names.
     pub fn base(&self) -> Levels {
         self.flat(&[])
     }
 
-    /// The uppermost layer.
+    /// Returns the uppermost layer, the command line.
     pub(super) fn command_line(&self) -> &Levels {
         &self.command_line
     }
@@ -104,7 +104,7 @@ impl Layers {
         levels
     }
 
-    /// The levels of the sources that an override names; `current` is the current folder.
+    /// Returns the levels of the sources that an override names; `current` is the current folder.
     pub fn of_sources(&self, sources: &Sources, current: &Path) -> BTreeMap<SourceId, Arc<Levels>> {
         let mut known: BTreeMap<Vec<usize>, Arc<Levels>> = BTreeMap::new();
         let mut levels = BTreeMap::new();
@@ -122,7 +122,7 @@ impl Layers {
         if self.overrides.is_empty() || source.name() == STDIN {
             return Vec::new();
         }
-        // What was rendered counts as a file of the folder that it was rendered from.
+        // Rendered text is treated as a file of the folder that it was rendered from.
         let path = match source.origin() {
             SourceOrigin::Rendered(rendering) => current.join(&rendering.folder).join(rendering.tool),
             SourceOrigin::File | SourceOrigin::Stdin | SourceOrigin::Operator | SourceOrigin::PassedOver => {
@@ -134,7 +134,7 @@ impl Layers {
         matching.map(|(at, _)| at).collect()
     }
 
-    /// The settings with what is wanted in each of the sources.
+    /// Returns the settings with the levels of each source.
     pub fn settle<'s>(&self, settings: &'s Settings, sources: &Sources, current: &Path) -> Cow<'s, Settings> {
         if self.overrides.is_empty() {
             return Cow::Borrowed(settings);

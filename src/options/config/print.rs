@@ -1,4 +1,5 @@
-//! `--print-config`: what counts and who said it, as a configuration file that `--config` reads again.
+//! `--print-config`: the effective configuration with the origin of each value, as a configuration file that
+//! `--config` reads again.
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -17,7 +18,7 @@ use crate::output::sanitize;
 use crate::rules::engine::levels::{ALL, Level, Levels};
 
 impl Invocation {
-    /// The text of `--print-config`. Secrets are files, and only their names are here.
+    /// Returns the text of `--print-config`. Secrets are files, and only their names are printed.
     ///
     /// # Errors
     /// The severities of the command line contradict one another.
@@ -80,7 +81,8 @@ impl Invocation {
         };
     }
 
-    /// The levels that were set; what was not has the severity of its page, which may depend on the finding.
+    /// Returns the levels that were set. A rule without one has the severity of its page, which may depend on the
+    /// finding.
     fn print_rules(&self, out: &mut String, layers: &Layers) {
         let levels = layers.base();
         out.push_str(if levels.iter().next().is_some() { "rules:\n" } else { "# rules: see --list-rules\n" });
@@ -97,7 +99,7 @@ impl Invocation {
             Some((set, below)) if below == level && !command_line.names(rule) => {
                 self.places.get(&format!("rules.{set}")).map_or_else(String::new, |place| comment(place))
             }
-            // What neither names was turned on by the option that it is about.
+            // A rule that neither names was turned on by the option that it is about.
             None if !command_line.names(rule) && !by_all => self.origin("max_image_size"),
             _ => "command line".to_owned(),
         }
@@ -121,7 +123,7 @@ impl Invocation {
     }
 }
 
-/// What is left of an override under the command line, which lies over it.
+/// Returns the part of an override that the command line, which takes precedence, does not replace.
 fn below(levels: &Levels, command_line: &Levels) -> BTreeMap<&'static str, Level> {
     let all = command_line.iter().find(|(rule, _)| *rule == ALL).map(|(_, level)| level);
     let covered = |level| if level == Level::Off { level } else { all.unwrap_or(level) };
@@ -130,7 +132,8 @@ fn below(levels: &Levels, command_line: &Levels) -> BTreeMap<&'static str, Level
     left
 }
 
-/// A value; `None` where it could be a secret. A file is meant from the current folder, wherever this text is put.
+/// Returns a value, or `None` if it could be a secret. A file is relative to the current folder, wherever this text
+/// is put.
 fn shown(long: &str, value: &OsStr) -> Option<String> {
     let value = value.to_string_lossy();
     let (before, file) = match option(long).1 {
@@ -143,7 +146,7 @@ fn shown(long: &str, value: &OsStr) -> Option<String> {
     (!secret).then(|| scalar(&format!("{before}{}", absolute.display())))
 }
 
-/// Text behind a `#`.
+/// Returns text in a form that is safe after a `#`.
 fn comment(text: &str) -> String {
     sanitize::break_commands(&sanitize::line(text)).into_owned()
 }

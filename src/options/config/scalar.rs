@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::output::sanitize;
 
-/// A scalar of YAML: plain where nobody can take it for anything else, else quoted.
+/// Returns a YAML scalar: plain if it cannot be misread, otherwise quoted.
 pub(super) fn scalar(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "./_-".contains(c);
     let empty = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"];

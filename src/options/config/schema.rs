@@ -10,7 +10,7 @@ use crate::options::config::options::{Reach, of_files};
 use crate::rules::RULES;
 use crate::rules::engine::levels::ALL;
 
-/// The schema, of draft 7, which editors know best.
+/// Returns the schema in draft 7, which editors support best.
 pub fn schema() -> Value {
     let command = Args::command();
     let mut properties = Map::new();
@@ -88,7 +88,7 @@ fn overrides() -> Value {
         "anyOf": [text(), { "type": "array", "items": text() }],
     });
     let mut rules = rules();
-    // The words stand at `rules` already, and are many.
+    // The texts are at `rules` already, and are many.
     if let Some(properties) = rules.pointer_mut("/properties").and_then(Value::as_object_mut) {
         properties.values_mut().for_each(|rule| *rule = json!({ "enum": rule["enum"] }));
     }

@@ -1,4 +1,4 @@
-//! Whether clap takes a value, and why not.
+//! Whether clap accepts a value, and why not.
 
 use std::error::Error as _;
 use std::ffi::OsStr;
@@ -7,10 +7,10 @@ use clap::builder::Resettable;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, Id};
 
-/// Tries one `--key=value`, whatever else is given.
+/// Tries one `--key=value`, regardless of other options.
 ///
 /// # Errors
-/// clap's words, without those about a command line.
+/// clap's message, without the parts about a command line.
 pub(super) fn try_word(arg: &Arg, word: &OsStr) -> Result<(), String> {
     let none = || Resettable::<Id>::Reset;
     let alone = arg.clone().requires(none()).conflicts_with(none());
@@ -41,7 +41,7 @@ fn words(error: &clap::Error) -> String {
     }
 }
 
-/// The first line of clap's text, without `error: `.
+/// Returns the first line of clap's text, without `error: `.
 pub(super) fn first_line(error: &clap::Error) -> String {
     let text = error.to_string();
     let line = text.lines().next().unwrap_or_default();

@@ -1,15 +1,15 @@
-//! What is said of keys that a file may not hold.
+//! Messages about keys that a file may not contain.
 
 use crate::options::config::options::{Reach, of_files};
 use crate::output::sanitize;
 
-/// Keys that are no options.
+/// Keys of the file that are not options.
 pub(super) const OWN_KEYS: [&str; 5] = ["rules", "overrides", "mutable-tags", "allowed-registries", "kinds"];
 
-/// Characters of a file's own words that are shown in a message.
+/// How many characters of a file's own text are shown in a message.
 pub(super) const MAX_QUOTED: usize = 100;
 
-/// Why a file may not say this.
+/// Returns why a file may not contain this key.
 pub(super) fn refusal(key: &str, reach: Reach, discovered: bool) -> Option<String> {
     match reach {
         Reach::CommandLine => Some(format!("`{key}` can be set only on the command line: pass --{key}")),
@@ -34,10 +34,10 @@ pub(super) fn unknown_key(key: &str) -> String {
     )
 }
 
-/// What is said of a key that there is not, with the one that may be meant.
+/// Returns the message for an unknown key, with the closest match.
 pub(super) fn unknown<'k>(key: &str, known: impl Iterator<Item = &'k str>, hint: &str) -> String {
     let meant = key.trim_start_matches('-').to_ascii_lowercase().replace('_', "-");
-    // What is as long as a file is no slip of the pen, and comparing it would take its time.
+    // A key as long as a file is not a typo, and comparing it would take too much time.
     let near = known.filter(|_| meant.len() <= MAX_QUOTED).map(|known| (strsim::osa_distance(&meant, known), known));
     let near = near.min().filter(|(distance, known)| distance * 3 <= known.len());
     match near {

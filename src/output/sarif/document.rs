@@ -1,5 +1,5 @@
-//! The document: the parts of SARIF 2.1.0 that are written, under the names that the standard gives them. How they are
-//! filled is none of this file's business.
+//! The document: the parts of SARIF 2.1.0 that are written, under the standard's names. Filling them is done
+//! elsewhere.
 
 use serde::Serialize;
 
@@ -52,7 +52,7 @@ pub(super) struct Rule {
     pub(super) properties: Properties,
 }
 
-/// Words of a rule's page, which is compiled in.
+/// Text of a rule's page, which is compiled in.
 #[derive(Serialize)]
 pub(super) struct Words {
     pub(super) text: String,
@@ -108,7 +108,7 @@ pub(super) struct SarifResult<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) related_locations: Vec<Location>,
     pub(super) partial_fingerprints: Fingerprints<'a>,
-    /// On every result where any has one (SARIF 2.1.0, 3.27.23).
+    /// Present on every result if any result has one (SARIF 2.1.0, 3.27.23).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) suppressions: Option<Vec<Suppression>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -197,7 +197,7 @@ pub(super) struct ArtifactLocation {
     pub(super) uri_base_id: Option<&'static str>,
 }
 
-/// Text and bytes of the same place; without columns, where the file could not be read: GitHub wants a line.
+/// Text and bytes of the same place; without columns if the file could not be read: GitHub requires a line.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Region {

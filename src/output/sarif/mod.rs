@@ -1,9 +1,9 @@
-//! SARIF 2.1.0, for code scanning: one run, with the words of all rules, the findings (silenced ones too, marked as
+//! SARIF 2.1.0, for code scanning: one run, with the texts of all rules, the findings (silenced ones too, marked as
 //! such) and what could not be read.
 //!
-//! What GitHub takes (`docs.github.com`: "SARIF support for code scanning"): 25,000 results a run, 20 tags a rule, 1,000
-//! locations a result, 1,024 characters of a description. Results past the limit are left out, reported and severe ones
-//! last of all, and a notification of the run counts them.
+//! What GitHub accepts (`docs.github.com`: "SARIF support for code scanning"): 25,000 results a run, 20 tags a rule,
+//! 1,000 locations a result, 1,024 characters of a description. Results past the limit are left out, reported and
+//! severe ones last of all, and a notification of the run gives their number.
 
 mod document;
 
@@ -44,7 +44,7 @@ const ROOT: &str = "%SRCROOT%";
 /// Writes result by result.
 ///
 /// # Errors
-/// Those of the writer.
+/// The writer fails.
 pub(super) fn write(edge: &Edge<'_>, out: &mut dyn io::Write) -> io::Result<()> {
     let (results, left_out) = chosen(numbered::all(edge));
     let indices: BTreeMap<&str, usize> = RULES.iter().enumerate().map(|(at, rule)| (rule.meta().id, at)).collect();
@@ -71,7 +71,7 @@ pub(super) fn write(edge: &Edge<'_>, out: &mut dyn io::Write) -> io::Result<()> 
     write_json(&log, out)
 }
 
-/// As many as a run may have, in their order, and how many are left out.
+/// Returns as many results as a run may have, in their order, and the number of those left out.
 fn chosen(mut results: Vec<Numbered<'_>>) -> (Vec<Numbered<'_>>, usize) {
     let left_out = results.len().saturating_sub(MOST_RESULTS);
     if left_out > 0 {
@@ -99,7 +99,7 @@ fn rule(meta: &Meta) -> Rule {
 }
 
 fn properties(meta: &Meta) -> Properties {
-    // A password in a repository is the one finding that is a hole rather than a failure.
+    // A password in a repository is the one finding that is a security hole and not a failure.
     let security = meta.id == "committed-credentials";
     let mut tags = vec!["kubernetes", "container-images"];
     tags.extend(security.then_some("security"));
@@ -115,7 +115,7 @@ fn properties(meta: &Meta) -> Properties {
     }
 }
 
-/// `image-not-found` as `ImageNotFound`.
+/// Returns `image-not-found` as `ImageNotFound`.
 fn pascal_case(id: &str) -> String {
     let capital = |word: &str| {
         let mut characters = word.chars();
@@ -124,7 +124,7 @@ fn pascal_case(id: &str) -> String {
     id.split('-').map(capital).collect()
 }
 
-/// The page without its examples, which are long and meant for a page of their own.
+/// Returns the page without its examples, which are long and meant for a page of their own.
 fn help(body: &str) -> String {
     let mut shown = true;
     let mut out = String::new();
@@ -140,7 +140,7 @@ fn help(body: &str) -> String {
     out
 }
 
-/// What the rule does, in the first words of its page.
+/// Returns the first paragraph of a rule's page, which describes what the rule does.
 fn first_paragraph(body: &str) -> Option<String> {
     let text = body.lines().skip_while(|line| line.is_empty() || line.starts_with('#'));
     let lines: Vec<&str> = text.take_while(|line| !line.is_empty()).collect();
@@ -215,7 +215,7 @@ fn fix(edge: &Edge<'_>, fix: &Fix) -> SarifFix {
     SarifFix { description: message(edge, &fix.title), artifact_changes }
 }
 
-/// What is wrong, what to change, and what the kubelet will say.
+/// Returns what is wrong, what to change, and what the kubelet will report.
 fn words(finding: &Finding) -> String {
     let mut words = finding.message.clone();
     if let Some(help) = &finding.help {
@@ -229,7 +229,8 @@ fn words(finding: &Finding) -> String {
     words
 }
 
-/// Brackets before a parenthesis would make a link of what a manifest or a registry says (3.11.6).
+/// Returns a message. Brackets before a parenthesis would make a link of text from a manifest or a registry
+/// (3.11.6).
 fn message(edge: &Edge<'_>, text: &str) -> Message {
     let shape = |text: &str| sanitize::clip(text, 2 * sanitize::MESSAGE).replace("](", "\\](");
     Message { text: edge.shaped(text, shape) }
@@ -278,7 +279,8 @@ fn region(edge: &Edge<'_>, span: Span) -> Region {
     }
 }
 
-/// A relative name is one below the root; one that leaves it, or has no root, says so by itself.
+/// Returns the location of a file. A relative name is one below the root; a name that leaves the root, or has none,
+/// is complete by itself.
 fn artifact(edge: &Edge<'_>, name: &str) -> ArtifactLocation {
     let name = name.strip_prefix("./").unwrap_or(name);
     let drive = matches!(name.as_bytes(), [letter, b':', b'/', ..] if letter.is_ascii_alphabetic());
@@ -297,7 +299,7 @@ fn artifact(edge: &Edge<'_>, name: &str) -> ArtifactLocation {
     }
 }
 
-/// All but the slashes and what RFC 3986 calls unreserved, as bytes of UTF-8.
+/// Encodes everything except slashes and what RFC 3986 calls unreserved, as bytes of UTF-8.
 fn percent_encoded(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     for byte in name.bytes() {

@@ -1,6 +1,6 @@
-//! What a template writes under the values of its chart, piece by piece, with the place that each piece comes from.
+//! Evaluates a template under the values of its chart, piece by piece, with the place that each piece comes from.
 //!
-//! This is no template engine: what it does not understand is unknown, and nothing is concluded from it.
+//! This is not a template engine: anything it does not understand is unknown, and no conclusion is drawn from it.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -15,7 +15,7 @@ use crate::report::template::value::{
 };
 use crate::text::source::SourceId;
 
-/// A file that takes part.
+/// A file that the evaluation uses.
 pub(super) struct File {
     pub(super) source: SourceId,
     pub(super) text: Rc<str>,
@@ -25,29 +25,29 @@ pub(super) struct File {
 
 /// A document of a template.
 pub(super) struct Document {
-    /// Where it begins.
+    /// Byte offset at which the document begins.
     pub(super) start: usize,
-    /// The fields that write its kind, as places in the file's fields.
+    /// The fields that write its kind, as indexes into the file's fields.
     pub(super) kinds: Vec<usize>,
-    /// Those that write its name.
+    /// The fields that write its name, as indexes into the file's fields.
     pub(super) names: Vec<usize>,
 }
 
-/// A named template: its file and what it holds.
+/// Named templates: for each name, the file and the nodes.
 pub(super) type Defines = BTreeMap<String, (usize, Rc<Vec<Node>>)>;
 
-/// What a field was seen to write: once for every time that the template comes by.
+/// What each field wrote: one record for every time that the template reaches it.
 pub(super) type Records = BTreeMap<(usize, usize), Vec<Record>>;
 
-/// What a field wrote one time.
+/// The output of a field at one time.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Record {
     pub(super) parts: Vec<Part>,
-    /// Whether no condition is known to leave it out.
+    /// Whether no condition is known to exclude it.
     pub(super) live: bool,
 }
 
-/// Named templates within each other that are followed.
+/// How deep named templates are followed within each other.
 const MAX_DEPTH: u8 = 24;
 
 pub(super) struct Eval<'a> {
@@ -88,12 +88,12 @@ impl<'a> Eval<'a> {
         self.run(file, body, &dot);
     }
 
-    /// Whether all of it was visited.
+    /// Whether the whole template was visited.
     pub(super) fn is_whole(&self) -> bool {
         self.budget > 0
     }
 
-    /// What it took.
+    /// Returns the cost of the evaluation.
     pub(super) const fn spent(&self) -> usize {
         (self.given - self.budget) as usize
     }
@@ -141,7 +141,8 @@ impl<'a> Eval<'a> {
             Node::Assign(name, expr) => {
                 let value = self.value(expr, dot);
                 self.spend(self.variables.len() / BYTES);
-                // `=` and `:=` are told apart by whether the name is there; a shadowing `:=` is rare, and changes no more.
+                // `=` and `:=` differ only in whether the name exists. A shadowing `:=` is rare, and has no other
+                // effect.
                 match self.variables.iter_mut().rev().find(|(known, _)| known == name) {
                     Some(known) => known.1 = value,
                     None => self.variables.push((name.clone(), value)),
@@ -174,7 +175,7 @@ impl<'a> Eval<'a> {
         if self.budget == 0 { Vec::new() } else { self.variables.clone() }
     }
 
-    /// Variables as they were; those that something changed are not known, unless it is known to have happened.
+    /// Restores variables. Those that were changed become unknown, unless the change certainly happened.
     fn restore(&mut self, before: Vec<(String, Value)>, happened: Option<bool>) {
         let after = std::mem::replace(&mut self.variables, before);
         for (known, (_, new)) in self.variables.iter_mut().zip(after) {
@@ -223,7 +224,8 @@ impl<'a> Eval<'a> {
         if decided.is_none() { vec![Part::unknown()] } else { out }
     }
 
-    /// What an action within a field writes is part of the field; fields in what it includes are none then.
+    /// Evaluates an action within a field. Its output is part of the field, and fields in what it includes are not
+    /// fields then.
     fn within_field(&mut self, file: usize, at: usize, write: impl FnOnce(&mut Self) -> Vec<Part>) -> Vec<Part> {
         let Some(field) = self.field_at(file, at) else { return write(self) };
         let recording = std::mem::replace(&mut self.recording, false);
@@ -299,7 +301,7 @@ impl<'a> Eval<'a> {
         }
     }
 
-    /// A value, once it is paid for.
+    /// Subtracts the cost of a value; the result is unknown if the budget is used up or the text is too long.
     fn counted(&mut self, value: Value) -> Value {
         if let Value::Text(parts) = &value {
             self.spend(cost(parts));

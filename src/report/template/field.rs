@@ -4,23 +4,23 @@ use std::ops::Range;
 
 use crate::report::template::lex::{Token, tokens};
 
-/// A key with a value that stands in the template's own text.
+/// A key whose value is in the template's own text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Field {
     pub(crate) key: String,
     /// The column of the key, 0-based.
     pub(crate) column: usize,
-    /// Whether a `- ` stands in front of it: the first of a list item.
+    /// Whether a `- ` precedes the key: the first key of a list item.
     pub(crate) starts_item: bool,
     /// The value, its quotes left out.
     pub(crate) range: Range<usize>,
     /// The value as it is written.
     pub(crate) whole: Range<usize>,
-    /// Text of the value that stands whatever the actions write; `None` stands for what they write.
+    /// The fixed text of the value, in pieces; `None` is the output of an action.
     pub(crate) skeleton: Vec<Option<String>>,
 }
 
-/// All fields of a template, in order.
+/// Returns all fields of a template, in order.
 pub(crate) fn fields(text: &str) -> Vec<Field> {
     let actions: Vec<Range<usize>> = tokens(text)
         .into_iter()
@@ -46,7 +46,7 @@ struct Lines<'t> {
 }
 
 impl Lines<'_> {
-    /// The end of the line that begins at `start`; a line break within an action ends none.
+    /// Returns the end of the line that begins at `start`; a line break within an action does not end it.
     fn end(&self, start: usize) -> usize {
         let mut at = start;
         loop {
@@ -85,8 +85,8 @@ impl Lines<'_> {
         Some(Field { key: bare.to_owned(), column, starts_item, range, whole, skeleton })
     }
 
-    /// The value of a key: on its line, or, of a block scalar and of an image that an action writes, on the next. Below
-    /// other keys an action may write a whole mapping.
+    /// Returns the value of a key. The value is on the key's line or, for a block scalar and for an image that an
+    /// action writes, on the next one. Below other keys an action may write a whole mapping.
     fn value(&self, start: usize, end: usize, (column, may_be_image): (usize, bool)) -> Option<Range<usize>> {
         let range = self.without_comment(start, end);
         let text = &self.text[range.clone()];
@@ -100,7 +100,7 @@ impl Lines<'_> {
         (deeper && (action || !text.is_empty())).then(|| self.without_comment(next, next + line.len()))
     }
 
-    /// A stretch of a line without the blanks around it and the comment at its end.
+    /// Returns a piece of a line without the blanks around it and the comment at its end.
     fn without_comment(&self, start: usize, end: usize) -> Range<usize> {
         let text = &self.text[start..end];
         let mut comments = text.match_indices(" #").map(|(at, _)| start + at);
@@ -149,7 +149,7 @@ impl Lines<'_> {
     }
 }
 
-/// Lines above an action that are looked through for the key that it stands below.
+/// How many lines above an action are searched for the key that it belongs to.
 const MAX_LINES: usize = 500;
 
 /// Keys below which no container is ever written.
@@ -182,12 +182,12 @@ const HARMLESS: &[&str] = &[
     "volumeMounts",
 ];
 
-/// Whether what an action writes stands below a key that holds no container: told by the lines above it.
+/// Whether the output of an action is below a key that contains no container, judged by the lines above it.
 pub(super) fn is_harmless(text: &str, at: usize) -> bool {
     let before = text.get(..at).unwrap_or_default();
     let start = before.rfind('\n').map_or(0, |at| at + 1);
     let column = before.len() - start;
-    // Behind a key on its own line it writes that key's value.
+    // After a key on its own line, the action writes that key's value.
     if let Some((key, _)) = before[start..].split_once(':') {
         return HARMLESS.contains(&key.trim_start_matches([' ', '-']));
     }
@@ -205,7 +205,7 @@ pub(super) fn is_harmless(text: &str, at: usize) -> bool {
     })
 }
 
-/// Whether a text is made of the parts, where `None` stands for anything.
+/// Whether a text consists of the parts, in which `None` matches anything.
 pub(crate) fn fits<'p>(parts: impl IntoIterator<Item = Option<&'p str>>, text: &str) -> bool {
     let mut ends = vec![0];
     for part in parts {

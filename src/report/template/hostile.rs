@@ -1,4 +1,4 @@
-//! Templates that were written to take time, memory or the stack away: they are answered at once, with anything.
+//! Templates that were written to use up time, memory or the stack: the evaluation returns quickly, with any result.
 
 use super::*;
 use crate::text::source::{Encoding, Source};
@@ -12,7 +12,7 @@ fn survives(template: &str) {
         .expect("a chart");
     let program = Program::new([(SourceId(1), template)], &Rc::default());
     let values = Rc::new(Tree::Map(Default::default()));
-    // What is too large is not read at all.
+    // A chart that is too large is not read at all.
     _ = program.run(SourceId(1), &chart, Some(&values)).and_then(|traced| traced.find(wanted));
 }
 

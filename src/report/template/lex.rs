@@ -5,13 +5,13 @@ use std::ops::Range;
 /// A stretch of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Token {
-    /// Text that is written as it stands; what trim markers take away is left out.
+    /// Text that is written unchanged, without what trim markers remove.
     Text(Range<usize>),
-    /// An action: the whole, braces included, and what stands between them.
+    /// An action: the whole with its braces, and the text between them.
     Action(Range<usize>, Range<usize>),
 }
 
-/// Cuts the text; what follows an action that does not end is left out.
+/// Cuts the text into pieces; the text after an action that does not end is left out.
 pub(super) fn tokens(text: &str) -> Vec<Token> {
     let mut tokens = Vec::new();
     let mut at = 0;
@@ -44,7 +44,7 @@ fn push_text(tokens: &mut Vec<Token>, text: &str, range: Range<usize>, (left, ri
     }
 }
 
-/// Where the `}}` of an action stands; strings and comments may hold one.
+/// Returns the offset of the `}}` that ends an action; strings and comments may contain one.
 fn end_of_action(text: &str, start: usize) -> Option<usize> {
     let body = &text[start..];
     let comment = body.trim_start_matches('-').trim_start();

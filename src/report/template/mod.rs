@@ -1,7 +1,7 @@
 //! Which line of a chart's template wrote an image, and which values went into it.
 //!
-//! Works on texts alone. A line is only told where it is the only one that can have written the image; a value only
-//! where it explains what was rendered.
+//! Works on texts alone. A line is reported only if no other line can have written the image, and a value only if it
+//! explains what was rendered.
 
 mod budget;
 mod eval;
@@ -31,20 +31,20 @@ pub(crate) struct Program {
     budget: Rc<Budget>,
 }
 
-/// What it costs to look closely at a line that may have written an image, in nodes of a template.
+/// The cost of a close look at a line that may have written an image, in nodes of a template.
 const COMPARISON: usize = 10;
 
-/// Larger templates are not looked into.
+/// The largest template that is examined, in bytes.
 const MAX_TEMPLATE: usize = 1 << 20;
 
-/// The longest mapping of a container that is looked through for its name, in bytes.
+/// The longest mapping of a container that is searched for its name, in bytes.
 const MAX_MAPPING: usize = 16 << 10;
 
-/// Fields before and behind an image that are looked through for the name of its container.
+/// How many fields before and after an image are searched for the name of its container.
 const MAX_FIELDS: usize = 200;
 
 impl Program {
-    /// Reads the templates.
+    /// Parses the templates within the budget.
     pub(crate) fn new<'t>(texts: impl IntoIterator<Item = (SourceId, &'t str)>, budget: &Rc<Budget>) -> Self {
         let mut program =
             Self { files: Vec::new(), bodies: Vec::new(), defines: Defines::new(), budget: Rc::clone(budget) };
@@ -80,7 +80,7 @@ impl Program {
     }
 }
 
-/// What the fields of a template wrote.
+/// The output of the fields of a template.
 pub(crate) struct Traced<'p> {
     program: &'p Program,
     records: Records,
@@ -88,10 +88,10 @@ pub(crate) struct Traced<'p> {
     whole: bool,
 }
 
-/// A rendered image whose line is looked for.
+/// A rendered image whose line is searched for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Wanted<'w> {
-    /// The key that holds it.
+    /// The key whose value is the image.
     pub(crate) key: &'w str,
     pub(crate) value: &'w str,
     pub(crate) container: Option<&'w str>,
@@ -104,25 +104,25 @@ pub(crate) struct Wanted<'w> {
 /// The line that wrote an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Found {
-    /// The expression.
+    /// The place of the expression.
     pub(crate) span: Span,
-    /// The values that went into it.
+    /// The values that went into the image.
     pub(crate) suppliers: Vec<(Supplier, String)>,
 }
 
-/// A line that may be it.
+/// A line that may have written the image.
 struct Candidate<'t> {
     file: &'t File,
     field: &'t Field,
     records: &'t [Record],
-    /// The container's name stands beside it.
+    /// Whether the container's name next to it also matched.
     by_name: bool,
-    /// With the values of the chart it writes this very image.
+    /// Whether it writes this very image with the values of the chart.
     by_image: bool,
 }
 
 impl Traced<'_> {
-    /// The line that wrote an image, where it is certain.
+    /// Returns the line that wrote an image, if it is certain.
     pub(crate) fn find(&self, wanted: Wanted<'_>) -> Option<Found> {
         let candidates: Vec<Candidate<'_>> = self.candidates(wanted);
         let chosen = match &candidates[..] {
@@ -200,7 +200,7 @@ fn field_fits(field: &Field, text: &str) -> bool {
     text.len() <= 4096 && fits(field.skeleton.iter().map(Option::as_deref), text)
 }
 
-/// The documents of a template, in order, with the fields that say what objects they are.
+/// Returns the documents of a template, in order, with the fields that identify their objects.
 fn documents(text: &str, fields: &[Field]) -> Vec<Document> {
     let starts = std::iter::once(0).chain(text.match_indices("\n---").map(|(at, _)| at + 1));
     let mut documents: Vec<Document> =
@@ -219,7 +219,7 @@ fn documents(text: &str, fields: &[Field]) -> Vec<Document> {
     documents
 }
 
-/// Where the lines begin that are not indented and no actions or comments.
+/// Returns the offsets of the lines that are not indented and are neither actions nor comments.
 fn tops(text: &str) -> Vec<usize> {
     let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
     let is_top = |at: &usize| !text[*at..].starts_with(['\n', '\r', ' ', '{', '#']);
@@ -232,11 +232,11 @@ fn is_in_metadata(text: &str, tops: &[usize], start: usize, at: usize) -> bool {
     above.is_some_and(|&above| above >= start && text[above..].starts_with("metadata:"))
 }
 
-/// The field of a key in the same mapping as another field.
+/// Returns the field of a key in the same mapping as another field.
 fn beside(text: &str, fields: &[Field], at: usize, key: &str) -> Option<usize> {
     let field = fields.get(at)?;
     let same = |other: &Field| other.column == field.column && other.key == key;
-    // Up to the first of its list item, down to the first of the next.
+    // The range is from the first field of its list item to the first of the next.
     let broken = |from: usize, to: usize| {
         to.saturating_sub(from) > MAX_MAPPING
             || text.get(from..to).unwrap_or_default().lines().skip(1).any(|line| {
@@ -279,17 +279,17 @@ fn beside(text: &str, fields: &[Field], at: usize, key: &str) -> Option<usize> {
     up().or_else(down)
 }
 
-/// Whether a line begins a list item whose first key stands at a column.
+/// Whether a line begins a list item whose first key is at a column.
 fn starts_item_at(line: &str, column: usize) -> bool {
     line.len() - line.trim_start_matches([' ', '-']).len() == column && line.trim_start().starts_with("- ")
 }
 
 fn line_start(text: &str, at: usize) -> usize {
-    // One before, so that the first line that is looked at is this one's.
+    // One before, so that the first line that is examined is this one.
     text.get(..at).and_then(|before| before.rfind('\n')).unwrap_or(0)
 }
 
-/// The values that every time supplied the text; each with what it supplied.
+/// Returns the values that supplied the text every time, each with its part of the text.
 fn common_suppliers(records: &[Record], value: &str) -> Vec<(Supplier, String)> {
     let explained: Vec<Vec<Supplier>> = {
         let parts = || records.iter().map(|record| trim(record.parts.clone()));

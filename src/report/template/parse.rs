@@ -7,44 +7,44 @@ use crate::report::template::lex::{Token, tokens};
 /// A part of a template.
 #[derive(Debug, Clone)]
 pub(super) enum Node {
-    /// Text.
+    /// Text outside of actions.
     Text(Range<usize>),
-    /// An action that writes what it evaluates to.
+    /// An action that writes its result.
     Emit(Range<usize>, Expr),
     /// `$x := …` and `$x = …`.
     Assign(String, Expr),
-    /// `if` and `with`, with their `else` branches: where each begins, its condition, its body.
+    /// `if` and `with`, with their `else` branches: the offset, condition and body of each.
     Branches { start: usize, with: bool, branches: Vec<Branch> },
-    /// `range`: its variables and body.
+    /// `range`, with its variables and body.
     Loop { start: usize, names: Vec<String>, body: Vec<Node> },
 }
 
 /// One branch of an `if` or `with`.
 #[derive(Debug, Clone)]
 pub(super) struct Branch {
-    /// `None` for `else`.
+    /// The condition, with the variable that it sets; `None` for `else`.
     pub(super) condition: Option<(Option<String>, Expr)>,
     pub(super) body: Vec<Node>,
 }
 
-/// An expression.
+/// An expression in an action.
 #[derive(Debug, Clone)]
 pub(super) enum Expr {
-    /// `.`
+    /// The dot: `.`
     Dot,
-    /// `$` and `$x`.
+    /// A variable: `$` or `$x`.
     Var(String),
-    /// A string.
+    /// A string literal.
     Str(String),
-    /// A number, `true`, `false`.
+    /// A number, `true` or `false`.
     Word(String),
-    /// `nil`
+    /// The keyword `nil`.
     Nil,
-    /// `x.a.b`
+    /// A chain of fields: `x.a.b`
     Field(Box<Expr>, Vec<String>),
     /// A function and its arguments.
     Call(String, Vec<Expr>),
-    /// What is not understood.
+    /// Syntax that is not understood.
     Unknown,
 }
 
@@ -52,23 +52,23 @@ pub(super) enum Expr {
 #[derive(Debug, Default)]
 pub(super) struct Parsed {
     pub(super) body: Vec<Node>,
-    /// Named templates.
+    /// The named templates of the file.
     pub(super) defines: Vec<(String, Vec<Node>)>,
 }
 
-/// Blocks within blocks that are followed.
+/// How deep blocks within blocks are followed.
 const MAX_DEPTH: usize = 64;
 
-/// Parentheses within parentheses that are read.
+/// How deep parentheses within parentheses are read.
 const MAX_PARENTHESES: usize = 16;
 
-/// Commands of one pipeline that are read: each becomes an argument of the next.
+/// How many commands of one pipeline are read: each becomes an argument of the next.
 const MAX_PIPES: usize = 16;
 
 pub(super) fn parse(text: &str) -> Parsed {
     let mut parser = Parser { text, tokens: tokens(text), at: 0, defines: Vec::new(), depth: 0 };
     let mut body = Vec::new();
-    // An `end` too many ends nothing.
+    // A superfluous `end` ends nothing.
     while parser.at < parser.tokens.len() {
         let (nodes, _) = parser.block();
         body.extend(nodes);
@@ -84,7 +84,7 @@ struct Parser<'t> {
     depth: usize,
 }
 
-/// What ended a block.
+/// The keyword that ended a block.
 enum End {
     End,
     /// The rest of an `else`: `if …`, `with …`, or nothing.
@@ -173,7 +173,7 @@ impl Parser<'_> {
     }
 }
 
-/// The first word of an action, and the range of what follows.
+/// Returns the first word of an action, and the range of what follows.
 fn keyword<'t>(text: &'t str, range: &Range<usize>) -> (&'t str, Range<usize>) {
     let inner = &text[range.clone()];
     let trimmed = inner.trim_start();
@@ -182,7 +182,7 @@ fn keyword<'t>(text: &'t str, range: &Range<usize>) -> (&'t str, Range<usize>) {
     (word, start..range.end)
 }
 
-/// The variables of `$a, $b := expr`, and the expression.
+/// Parses the variables of `$a, $b := expr`, and the expression.
 fn assigned(text: &str) -> (Vec<String>, &str) {
     let trimmed = text.trim();
     let is_name = |name: &str| {
@@ -206,7 +206,7 @@ enum Word {
     Plain(String),
     Pipe,
     Open,
-    /// A parenthesis, and the fields that follow it.
+    /// The end of a parenthesis, with the fields that follow it.
     Close(Vec<String>),
 }
 
@@ -255,7 +255,7 @@ fn plain_end(text: &str) -> usize {
     text.find(|c: char| c.is_whitespace() || matches!(c, '|' | '(' | ')' | '"' | '`' | ',')).unwrap_or(text.len())
 }
 
-/// Where the closing quote of a string stands that begins the text.
+/// Returns the offset of the closing quote of the string at the start of the text.
 fn string_end(text: &str) -> usize {
     let mut escaped = false;
     for (at, c) in text.char_indices().skip(1) {
@@ -290,7 +290,7 @@ fn expression(text: &str) -> Expr {
     if at == words.len() { expr } else { Expr::Unknown }
 }
 
-/// Commands joined by `|`: what each gives is the last argument of the next.
+/// Parses commands joined by `|`: the result of each is the last argument of the next.
 fn pipeline(words: &[Word], at: &mut usize, depth: usize) -> Expr {
     let mut piped = None;
     let mut pipes = 0;

@@ -10,7 +10,7 @@ fn wanted<'w>(value: &'w str, container: &'w str) -> Wanted<'w> {
     Wanted { key: "image", value, container: Some(container), kind: "Deployment", name: Some("shop"), sole: true }
 }
 
-/// The line that is found, and the values behind it, as `path=text`.
+/// Returns the line that is found, and the values used in it, as `path=text`.
 fn trace(template: &str, helpers: &str, wanted: Wanted<'_>) -> Option<(String, Vec<String>)> {
     let chart = Source::new("shop/Chart.yaml", CHART, Encoding::Utf8);
     let values = Source::new("shop/values.yaml", VALUES, Encoding::Utf8);
@@ -46,7 +46,7 @@ fn repository_and_tag_come_from_the_values() {
     let expression = "\"{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}\"";
     let found = trace(&template, "", wanted("ghcr.io/acme/api:1.9", "shop"));
     assert_eq!(found, line(expression, &["image.repository=ghcr.io/acme/api", "image.tag=1.9"]));
-    // Set on the command line: the file did not supply it.
+    // The value is set on the command line: the file did not supply it.
     let found = trace(&template, "", wanted("ghcr.io/acme/api:3", "shop"));
     assert_eq!(found, line(expression, &["image.repository=ghcr.io/acme/api"]));
     let found = trace(&template, "", wanted("other/api:3", "shop"));

@@ -7,7 +7,7 @@ use crate::text::source::{Source, SourceId, Span};
 use crate::text::yaml::scalar::Scalar;
 use crate::text::yaml::{self, Node, Piece};
 
-/// A value.
+/// A value of a values file.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Tree {
     Null,
@@ -16,21 +16,21 @@ pub(crate) enum Tree {
     Map(BTreeMap<String, Rc<Tree>>),
 }
 
-/// A scalar.
+/// A scalar with its place.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Leaf {
     pub(crate) text: String,
     pub(crate) span: Span,
-    /// Its path in its file: `image.tag`.
+    /// The path in its file: `image.tag`.
     pub(crate) path: String,
-    /// What a condition takes for false: an empty string, `false`, a zero.
+    /// Whether a condition takes the value for false: an empty string, `false`, a zero.
     pub(crate) is_empty: bool,
 }
 
-/// Values within values that are read.
+/// How deep values within values are read.
 const MAX_DEPTH: u8 = 24;
 
-/// The values of a file; `None` when it holds no mapping.
+/// Reads the values of a file; `None` if it contains no mapping.
 pub(crate) fn read(id: SourceId, source: &Source) -> Option<Rc<Tree>> {
     let mut found = None;
     yaml::read(id, source.text(), true, &mut |piece| {
@@ -67,7 +67,7 @@ fn tree(node: Node<'_>, path: &str, depth: u8) -> Tree {
 }
 
 impl Tree {
-    /// The value of a key.
+    /// Returns the value of a key.
     pub(crate) fn get(&self, key: &str) -> Option<&Rc<Self>> {
         match self {
             Self::Map(map) => map.get(key),
@@ -76,8 +76,8 @@ impl Tree {
     }
 }
 
-/// The values of a subchart: its own, under what its parent sets for it (`pkg/chartutil/coalesce.go`: the parent wins,
-/// its null takes a key away).
+/// Returns the values of a subchart: its own, under what its parent sets for it (`pkg/chartutil/coalesce.go`: the
+/// parent takes precedence, and its null removes a key).
 pub(crate) fn coalesce(over: &Rc<Tree>, under: &Rc<Tree>) -> Rc<Tree> {
     let (Tree::Map(over), Tree::Map(below)) = (over.as_ref(), under.as_ref()) else { return Rc::clone(over) };
     let mut merged = below.clone();
@@ -95,8 +95,8 @@ pub(crate) fn coalesce(over: &Rc<Tree>, under: &Rc<Tree>) -> Rc<Tree> {
     Rc::new(Tree::Map(merged))
 }
 
-/// The values that a subchart is rendered with: what its parent sets under its name, its own below that, and `global`
-/// of the parent above both.
+/// Returns the values that a subchart is rendered with: what its parent sets under its name, its own below that, and
+/// `global` of the parent above both.
 pub(crate) fn for_subchart(parent: &Rc<Tree>, key: &str, own: &Rc<Tree>) -> Rc<Tree> {
     let mut over = match parent.get(key).map(AsRef::as_ref) {
         Some(Tree::Map(map)) => map.clone(),

@@ -1,4 +1,4 @@
-//! Values of a template, the parts of text that they are written as, and the functions that make one of others.
+//! Values in a template, the parts of text that they are written as, and the functions that transform them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -7,14 +7,14 @@ use crate::report::template::field;
 use crate::report::template::tree::Tree;
 use crate::text::source::Span;
 
-/// A part of what a template writes.
+/// A part of the output of a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Part {
-    /// The text; `None` where it is not known.
+    /// The text of the part; `None` if it is not known.
     pub(crate) text: Option<String>,
-    /// The value that supplied it.
+    /// The value that supplied the part.
     pub(crate) from: Option<Supplier>,
-    /// Whether it stands in the template's own text, so that no values change it.
+    /// Whether the text is in the template itself, so that values do not change it.
     pub(crate) fixed: bool,
 }
 
@@ -22,7 +22,7 @@ pub(crate) struct Part {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Supplier {
     pub(crate) span: Span,
-    /// `image.tag`, `appVersion`.
+    /// The path of the value in its file: `image.tag`, `appVersion`.
     pub(crate) path: String,
 }
 
@@ -36,7 +36,7 @@ impl Part {
     }
 }
 
-/// A value.
+/// A value during the evaluation of a template.
 #[derive(Debug, Clone)]
 pub(super) enum Value {
     Unknown,
@@ -44,22 +44,22 @@ pub(super) enum Value {
     Bool(bool),
     Text(Vec<Part>),
     Tree(Rc<Tree>),
-    /// Keys and values; of an open one not all are known.
+    /// Keys and values; of an open mapping not all are known.
     Dict(Rc<BTreeMap<String, Value>>, bool),
 }
 
-/// Bytes of text that cost as much to copy as a node costs to visit.
+/// How many bytes of text cost as much to copy as a node costs to visit.
 pub(super) const BYTES: usize = 64;
 
-/// The longest text that a function may make, in bytes: no image is as long.
+/// The longest text that a function may produce, in bytes: no image is as long.
 pub(super) const MAX_TEXT: usize = 64 << 10;
 
-/// What it costs to copy parts.
+/// Returns the cost of copying parts.
 pub(super) fn cost(parts: &[Part]) -> usize {
     parts.iter().map(|part| 1 + part.text.as_ref().map_or(0, |text| text.len() / BYTES)).sum()
 }
 
-/// Whether two values are surely the same.
+/// Whether two values are certainly equal.
 pub(super) fn same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Nil, Value::Nil) | (Value::Unknown, Value::Unknown) => true,
@@ -118,7 +118,7 @@ pub(super) fn first_true(values: &[Value]) -> Value {
     values.last().cloned().unwrap_or(Value::Nil)
 }
 
-/// What a value is written as.
+/// Returns the parts that a value is written as.
 pub(super) fn parts(value: Value) -> Vec<Part> {
     match value {
         Value::Text(parts) => parts,
@@ -135,12 +135,12 @@ pub(super) fn parts(value: Value) -> Vec<Part> {
     }
 }
 
-/// The text of the parts, where all of it is known.
+/// Returns the text of the parts, if all of it is known.
 pub(super) fn known(parts: &[Part]) -> Option<String> {
     parts.iter().map(|part| part.text.as_deref()).collect()
 }
 
-/// Without the blanks at both ends.
+/// Returns the text without the blanks at both ends.
 pub(super) fn trim(mut parts: Vec<Part>) -> Vec<Part> {
     let blank = |part: &Part| part.text.as_ref().is_some_and(|text| text.trim().is_empty());
     let first = parts.iter().position(|part| !blank(part)).unwrap_or(parts.len());
@@ -174,7 +174,7 @@ pub(super) fn dict(values: &[Value]) -> Value {
     Value::Dict(Rc::new(map), false)
 }
 
-/// `printf` with `%s`, `%v` and `%d` alone.
+/// Evaluates `printf` with `%s`, `%v` and `%d` only.
 pub(super) fn printf(values: &[Value]) -> Value {
     let Some(format) = values.first().and_then(|it| known(&parts(it.clone()))) else { return Value::Unknown };
     let mut arguments = values.iter().skip(1);
@@ -198,7 +198,7 @@ pub(super) fn printf(values: &[Value]) -> Value {
     Value::Text(out)
 }
 
-/// Functions that may change a text: one that does takes its origin away.
+/// Applies a function that may change a text: if it does, the origin of the text is lost.
 pub(super) fn changed(name: &str, values: &[Value]) -> Value {
     let texts: Option<Vec<String>> = values.iter().map(|it| known(&parts(it.clone()))).collect();
     let Some(texts) = texts else { return Value::Unknown };
@@ -223,25 +223,26 @@ pub(super) fn changed(name: &str, values: &[Value]) -> Value {
     if new == *text { values.last().cloned().unwrap_or(Value::Unknown) } else { Value::Text(vec![Part::text(new)]) }
 }
 
-/// The keys of a map that are all known.
+/// Returns the keys of a map if all are known.
 pub(super) fn open(entries: impl IntoIterator<Item = (&'static str, Value)>) -> Value {
     let map = entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     Value::Dict(Rc::new(map), true)
 }
 
-/// A text that no value supplied.
+/// Returns a text that no value supplied.
 pub(super) fn plain(text: &str) -> Value {
     Value::Text(vec![Part::text(text)])
 }
 
-/// A text with its place.
+/// Returns a text with its place.
 pub(super) fn supplied(text: &str, span: Span, path: &str) -> Value {
     let from = Some(Supplier { span, path: path.to_owned() });
     Value::Text(vec![Part { text: Some(text.to_owned()), from, fixed: false }])
 }
 
-/// The values that supplied a text, given the parts that it was put together from. Those that another value was set for
-/// when it was rendered are none: the fewest that explain the text. `None` where the text is not explained at all.
+/// Returns the values that supplied a text, given the parts that it was composed of. Values that were overridden
+/// when it was rendered are not among them: the result is the fewest values that explain the text, or `None` if
+/// nothing explains it.
 pub(crate) fn suppliers(parts: &[Part], text: &str) -> Option<Vec<Supplier>> {
     let set: Vec<usize> = (0..parts.len()).filter(|&at| parts[at].from.is_some()).collect();
     if set.len() > 8 || parts.len() > 256 || text.len() > 1024 {

@@ -1,4 +1,4 @@
-//! Which rules could report in a run. Only for those does it mean something that they found nothing.
+//! Which rules could report in a run. "No finding" means something only for those.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -50,12 +50,12 @@ const OF_ONE_IMAGE: &[&str] = &[
     "untrusted-certificate",
 ];
 
-/// What kept rules from reporting.
+/// The facts that kept rules from reporting.
 pub(in crate::rules) struct Applicability<'a> {
     cx: &'a Context<'a>,
-    /// Files by the names that they are shown with.
+    /// Files by the names that are shown for them.
     files: BTreeMap<&'a str, SourceId>,
-    /// Sources of which something could not be read.
+    /// Sources that could be read only in part.
     unread: BTreeSet<SourceId>,
     skipped: Places,
     unanswered: Places,
@@ -83,7 +83,7 @@ impl<'a> Applicability<'a> {
         }
     }
 
-    /// Whether a rule had its say of all that a suppression is about.
+    /// Whether a rule could report on everything that a suppression is about.
     pub(in crate::rules) fn could_report(&self, meta: &Meta, scope: Scope) -> bool {
         let settings = self.cx.settings;
         let asked = match meta.id {
@@ -101,16 +101,17 @@ impl<'a> Applicability<'a> {
         asked && was_answered && settings.runs_in(scope.source(), meta) && !self.unread.contains(&scope.source())
     }
 
-    /// Whether a rule, given by its id, had its say of a file, given by its name; a rule that is no more has none left.
+    /// Whether a rule, given by its id, could report on a file, given by its name. A rule that no longer exists
+    /// could not.
     pub(in crate::rules) fn could_report_in_file(&self, rule: &str, file: &str) -> bool {
         let Some(id) = self.files.get(file) else { return false };
         by_id(rule).is_none_or(|rule| self.could_report(rule.meta(), Scope::File(*id)))
     }
 }
 
-/// Places, to be looked up by what a suppression is about.
+/// Places that can be looked up by the scope of a suppression.
 struct Places {
-    /// Sorted.
+    /// Spans in ascending order.
     spans: Vec<Span>,
     lines: HashSet<(SourceId, u32)>,
 }

@@ -1,5 +1,5 @@
-//! The finished facts that rules look at: what the inputs say, what was found out about each image, and what the
-//! operator wants.
+//! The finished facts that rules work on: what the inputs contain, what is known about each image, and the
+//! operator's settings.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,45 +19,45 @@ use crate::resource::workload::{ImageText, ImageUse, Pod, Resource, Skip};
 use crate::rules::engine::readable_secrets;
 use crate::text::source::{SourceId, Sources, Span};
 
-/// One image use with everything that was found out about it.
+/// One image use with everything that is known about it.
 #[derive(Debug, Clone)]
 pub struct JudgedImage {
     /// The credentials that the kubelet would try.
     pub pull: PullContext,
-    /// What the registry said; `None` when it was not asked.
+    /// The registry's answer; `None` if it was not asked.
     pub answer: Option<Arc<PullAnswer>>,
-    /// Will it be pulled?
+    /// Whether the image can be pulled.
     pub verdict: Verdict,
-    /// The manifest that was found, with what was read of it; also where the nodes cannot use it.
+    /// The manifest that was found, with what was read of it; also present if the nodes cannot use it.
     pub manifest: Option<Manifest>,
-    /// What `kubectl describe pod` would show, where it fails.
+    /// What `kubectl describe pod` would show if the image fails.
     pub event: Option<String>,
 }
 
-/// What the operator says about the run; the same for every rule.
+/// The operator's settings for the run, the same for every rule.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// What is known of the cluster.
+    /// The known facts about the cluster.
     pub cluster: ClusterFacts,
     /// `--offline`: no registry is asked.
     pub offline: bool,
     /// Whether a dockerconfigjson was supplied.
     pub supplied: bool,
-    /// `--depth`: how far images are looked at.
+    /// `--depth`: how closely images are examined.
     pub depth: Depth,
-    /// The time of the run, in seconds since 1970; `None` where it is not to be known: then nothing has expired.
+    /// The time of the run, in seconds since 1970; `None` if it must not be known, and then nothing has expired.
     pub now: Option<u64>,
-    /// What the operator wants of the rules.
+    /// The configured level of each rule.
     pub levels: Levels,
-    /// The same of the sources of which something else is wanted: `overrides` of the configuration.
+    /// The levels for sources that have levels of their own: `overrides` of the configuration.
     pub source_levels: BTreeMap<SourceId, Arc<Levels>>,
     /// `--max-image-size`, in bytes, compressed; `None` means [`MAX_IMAGE_SIZE`].
     pub max_image_size: Option<u64>,
-    /// `--no-suppressions`: comments and annotations silence nothing.
+    /// `--no-suppressions`: comments and annotations are ignored.
     pub no_suppressions: bool,
-    /// `--baseline`: findings that were there before.
+    /// `--baseline`: findings that are known already.
     pub baseline: Option<Baseline>,
-    /// `--write-baseline`: what is found is known from now on; `baseline` does not count.
+    /// `--write-baseline`: every finding of this run becomes known, and `baseline` is not used.
     pub write_baseline: bool,
     /// `allowed-registries`: globs of the registries, and prefixes of their repositories, that images may come from;
     /// empty allows all.
@@ -67,7 +67,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// What the operator wants of the rules in a source.
+    /// Returns the levels that apply to findings in a source.
     pub fn levels_of(&self, source: SourceId) -> &Levels {
         self.source_levels.get(&source).map_or(&self.levels, AsRef::as_ref)
     }
@@ -83,39 +83,39 @@ impl Settings {
     }
 }
 
-/// `--max-image-size` where it is not given: 2 GiB.
+/// The default of `--max-image-size`, in bytes: 2 GiB.
 pub const MAX_IMAGE_SIZE: u64 = 2 << 30;
 
-/// The finished facts.
+/// All facts of a run, as passed to each rule.
 #[derive(Debug)]
 pub struct Context<'a> {
-    /// The files.
+    /// The input files, to look up text and places.
     pub sources: &'a Sources,
-    /// What they say.
+    /// The objects, pods and images that the inputs contain.
     pub inventory: &'a Inventory,
-    /// One per image of the inventory, in its order.
+    /// The verdicts, one per image of the inventory and in its order.
     pub judged: &'a [JudgedImage],
-    /// What the operator says.
+    /// The operator's settings for the run.
     pub settings: &'a Settings,
-    /// The readable pull secrets of the inputs, and who pulls with them.
+    /// The readable pull secrets of the inputs, with the pods that use them.
     pub(in crate::rules) readable_secrets: Vec<readable_secrets::ReadableSecret<'a>>,
 }
 
-/// An image use with all its facts at hand.
+/// An image use with all its facts.
 #[derive(Debug, Clone, Copy)]
 pub struct ImageFacts<'a> {
-    /// The use.
+    /// The image use itself.
     pub image: &'a ImageUse,
-    /// Its pod.
+    /// The pod that uses the image.
     pub pod: &'a Pod,
-    /// Its object.
+    /// The object that contains the pod.
     pub resource: &'a Resource,
-    /// What was found out.
+    /// The verdict on the image and the evidence for it.
     pub judged: &'a JudgedImage,
 }
 
 impl<'a> ImageFacts<'a> {
-    /// The reference, where the image is one.
+    /// Returns the parsed reference if the image is valid.
     pub fn reference(&self) -> Option<&'a Reference> {
         match &self.image.image {
             ImageText::Reference(reference) => Some(reference),
@@ -123,7 +123,8 @@ impl<'a> ImageFacts<'a> {
         }
     }
 
-    /// The severity of a finding that says why the image fails: the rule's own where that is certain, else a warning.
+    /// Returns the severity of a finding that explains why the image fails: the rule's own if that is certain,
+    /// otherwise a warning.
     pub fn severity(&self, meta: &Meta) -> Severity {
         match self.judged.verdict {
             Verdict::Fails(_) => meta.severity,
@@ -131,7 +132,8 @@ impl<'a> ImageFacts<'a> {
         }
     }
 
-    /// The same of a rule that is no error by itself, as it is seldom certain: an error where the image fails.
+    /// Returns the severity for a rule that is not an error by default, because it is seldom certain: an error if
+    /// the image fails.
     pub fn raised_severity(&self, meta: &Meta) -> Severity {
         match self.judged.verdict {
             Verdict::Fails(_) => Severity::Error,
@@ -139,8 +141,9 @@ impl<'a> ImageFacts<'a> {
         }
     }
 
-    /// Where a part of the image stands in its file, the last one of that text; `None` where the scalar writes it in
-    /// another way, with escapes, over several lines or by an alias, or where another value is pulled.
+    /// Returns the place of a part of the image in its file, the last occurrence of that text. The result is `None`
+    /// if the scalar is written in another way (with escapes, over several lines or by an alias), or if another
+    /// value is pulled.
     pub fn place_of(&self, sources: &Sources, part: &str) -> Option<Span> {
         if self.image.written.is_some() {
             return None;
@@ -153,7 +156,7 @@ impl<'a> ImageFacts<'a> {
         Some(Span::new(scalar.source, start, start + part.len() as u32))
     }
 
-    /// The subject of a finding about this image.
+    /// Returns the subject of a finding about this image.
     pub fn subject(&self) -> Subject {
         Subject {
             resource: Some(self.resource.name.clone()),
@@ -164,7 +167,7 @@ impl<'a> ImageFacts<'a> {
 }
 
 impl<'a> Context<'a> {
-    /// From the facts, one `judged` for each image of the inventory, in its order.
+    /// Combines the facts, with one item of `judged` for each image of the inventory, in its order.
     pub fn new(
         sources: &'a Sources,
         inventory: &'a Inventory,
@@ -175,7 +178,7 @@ impl<'a> Context<'a> {
         Self { readable_secrets: readable_secrets::of_inputs(&facts), ..facts }
     }
 
-    /// Every image use, in order.
+    /// Returns every image use, in order.
     pub fn images(&self) -> impl Iterator<Item = ImageFacts<'a>> + use<'a> {
         let inventory = self.inventory;
         inventory.images.iter().zip(self.judged).map(move |(image, judged)| ImageFacts {
@@ -186,16 +189,16 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// Those without the ones that another program pulls, or nobody any more: what a kubelet makes of pull secrets says
-    /// nothing of them.
+    /// Returns the images without those that another program pulls, or that nobody pulls any more: what a kubelet
+    /// makes of pull secrets does not apply to them.
     pub fn images_of_kubelets(&self) -> impl Iterator<Item = ImageFacts<'a>> + use<'a> {
         let is_left_alone =
             |image: &ImageText| matches!(image, ImageText::Skipped(Skip::PulledByAnother | Skip::Finished));
         self.images().filter(move |facts| !is_left_alone(&facts.image.image))
     }
 
-    /// Whether an object of namespace `a` can name one of namespace `b`. Where neither the object nor `--namespace`
-    /// says it, any namespace is possible.
+    /// Whether an object in namespace `a` can name one in namespace `b`. If neither the object nor `--namespace`
+    /// sets it, any namespace is possible.
     pub fn same_namespace(&self, a: Option<&str>, b: Option<&str>) -> bool {
         let default = self.settings.cluster.namespace.as_deref();
         match (a.or(default), b.or(default)) {

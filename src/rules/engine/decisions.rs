@@ -1,5 +1,4 @@
-//! The places that decide an image from elsewhere in the inputs: whoever reads of a fault of the image has to change
-//! those.
+//! The places elsewhere in the inputs that decide an image: to fix a fault of the image, those have to change.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +7,7 @@ use crate::resource::workload::{DecidedBy, PodOrigin};
 use crate::rules::{Context, ImageFacts};
 use crate::text::source::Span;
 
-/// The images that something else decides, or only mentions, by their places. Several stand at one place where a
+/// The images that are decided, or only mentioned, elsewhere, by their places. Several images share a place if a
 /// kustomization sets the image of several workloads.
 pub(in crate::rules) struct Decisions<'a>(BTreeMap<Span, Vec<ImageFacts<'a>>>);
 
@@ -23,7 +22,7 @@ impl<'a> Decisions<'a> {
         Self(decided)
     }
 
-    /// The images at the place that a finding flags, or that it flags a part of.
+    /// Returns the images at the place that a finding flags, or that contains the flagged text.
     fn at(&self, finding: &Finding) -> &[ImageFacts<'a>] {
         let at = finding.primary.span;
         let found = self.0.range(..=Span { end: u32::MAX, ..at }).next_back();
@@ -31,15 +30,15 @@ impl<'a> Decisions<'a> {
         found.map_or(&[], |(_, images)| images)
     }
 
-    /// The worst that a finding can be. What becomes of an image that only a flag or an annotation names is another
-    /// program's business.
+    /// Returns the highest severity that a finding can have. If only a flag or an annotation names an image, another
+    /// program decides what becomes of it.
     pub(in crate::rules) fn most(&self, finding: &Finding) -> Severity {
         let mentioned = self.at(finding).iter().any(|facts| facts.pod.origin == PodOrigin::Mention);
         if mentioned { Severity::Note } else { Severity::Error }
     }
 
-    /// A finding about an image, or a part of it, with the places that decide the image. Of several images at its place
-    /// it is that of its own object and container.
+    /// Adds the places that decide an image to a finding about the image or a part of it. If several images share
+    /// the place, the one of the finding's own object and container is used.
     pub(in crate::rules) fn add_to(&self, mut finding: Finding) -> Finding {
         let images = self.at(&finding);
         let own = |facts: &&ImageFacts<'a>| images.len() == 1 || is_about(&finding.subject, facts);

@@ -1,4 +1,4 @@
-//! `--deny`, `--warn`, `--note`, `--allow`: the severity that the operator gives to rules.
+//! `--deny`, `--warn`, `--note`, `--allow`: the severities that the operator gives to rules.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use crate::rules::{RULES, by_id};
 /// The word for all rules that are on by default.
 pub const ALL: &str = "all";
 
-/// What the operator wants of a rule.
+/// The configured level of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
-    /// It does not run.
+    /// The rule does not run.
     Off,
-    /// Everything that it finds has this severity; a rule that is off by default runs.
+    /// All findings of the rule have this severity; a rule that is off by default runs.
     At(Severity),
 }
 
@@ -28,8 +28,8 @@ impl Level {
     }
 }
 
-/// What the operator wants of every rule. A rule that is named counts before `all`, and `all` does not turn on what is
-/// off by default: those rules contradict each other's projects, so that each is asked for by name.
+/// The configured levels of all rules. A rule that is named takes precedence over `all`. `all` does not turn on
+/// rules that are off by default: they contradict each other's policies, so each has to be named.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Levels {
     all: Option<Level>,
@@ -39,10 +39,10 @@ pub struct Levels {
 /// Why a level cannot be set.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LevelError {
-    /// There is no such rule.
+    /// The id matches no rule.
     #[error("{}", unknown(.0))]
     Unknown(String),
-    /// Two levels for one rule.
+    /// A rule is given two levels.
     #[error("`{0}` has two severities; remove one of them")]
     Twice(String),
 }
@@ -51,7 +51,7 @@ impl Levels {
     /// Sets the level of a rule, or of `all`.
     ///
     /// # Errors
-    /// There is no such rule, or it has another level already.
+    /// The rule is unknown, or it already has another level.
     pub fn set(&mut self, rule: &str, level: Level) -> Result<(), LevelError> {
         let before = if rule == ALL {
             self.all.replace(level)
@@ -65,14 +65,15 @@ impl Levels {
         }
     }
 
-    /// Turns on a rule that is off by default, where the operator names no level for it.
+    /// Turns on a rule that is off by default, unless the operator names a level for it.
     pub fn turn_on(&mut self, rule: &str, severity: Severity) {
         if let Some(rule) = by_id(rule) {
             self.named.entry(rule.meta().id).or_insert(Level::At(severity));
         }
     }
 
-    /// What becomes of a finding of a rule that it gave `found`: its severity, or `None` where the rule does not run.
+    /// Returns the severity to report for a finding that a rule gave the severity `found`, or `None` if the rule
+    /// does not run.
     pub fn severity(&self, meta: &Meta, found: Severity) -> Option<Severity> {
         match self.named.get(meta.id).copied().or(self.all.filter(|_| meta.enabled)) {
             Some(Level::Off) => None,
@@ -81,8 +82,8 @@ impl Levels {
         }
     }
 
-    /// These levels over `lower` ones: what these name counts, then their `all`, which means every rule that is on below,
-    /// then what stands below.
+    /// Combines these levels with `lower` ones. Rules that are named here take precedence, then the `all` set here,
+    /// which means every rule that is on below, then the lower levels.
     #[must_use]
     pub fn over(&self, lower: &Self) -> Self {
         let level = |meta: &Meta| {
@@ -99,7 +100,7 @@ impl Levels {
         self.named.contains_key(rule)
     }
 
-    /// Every level that was set, by the id of its rule; `all` is the first.
+    /// Returns every level that was set, by the id of its rule; `all` is the first.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, Level)> {
         self.all.map(|level| (ALL, level)).into_iter().chain(self.named.iter().map(|(rule, level)| (*rule, *level)))
     }
@@ -110,7 +111,7 @@ impl Levels {
     }
 }
 
-/// What is said of a rule that does not exist, with the one that may be meant.
+/// Returns the message for an unknown rule, with the closest match.
 pub fn unknown(id: &str) -> String {
     let distance = |known: &str| strsim::osa_distance(&id.to_ascii_lowercase().replace('_', "-"), known);
     let ids = RULES.iter().map(|rule| rule.meta().id);

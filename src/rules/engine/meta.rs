@@ -1,23 +1,23 @@
-//! Reads what `rules/<id>.md` says of a rule: the only place where its words live.
+//! Reads a rule's page `rules/<id>.md`, the only place that contains its texts.
 
 use crate::findings::finding::Severity;
 
 /// The front matter and the text of a rule's page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Meta {
-    /// Stable, kebab-case.
+    /// Stable id in kebab-case, as used on the command line.
     pub id: &'static str,
-    /// One line.
+    /// One-line title, as shown in lists.
     pub title: &'static str,
-    /// The default severity.
+    /// The severity of a finding unless the operator sets another.
     pub severity: Severity,
-    /// Whether it runs without being asked for.
+    /// Whether the rule runs by default.
     pub enabled: bool,
-    /// Version that brought the rule.
+    /// The version that introduced the rule.
     pub since: &'static str,
-    /// Whether it needs the registry.
+    /// Whether the rule needs answers of the registry.
     pub online: bool,
-    /// Whether it offers a fix.
+    /// Whether some findings of the rule have a fix.
     pub fix: bool,
     /// The Markdown below the front matter.
     pub body: &'static str,
@@ -32,10 +32,10 @@ pub enum PageError {
     /// A line that is not `key: value`, or a key that is unknown or written twice.
     #[error("unexpected front matter line `{0}`")]
     Line(&'static str),
-    /// A key that every page needs.
+    /// A key that every page needs is missing.
     #[error("the front matter lacks `{0}`")]
     Missing(&'static str),
-    /// A value that the key cannot have.
+    /// A value is not valid for its key.
     #[error("the front matter has a wrong value for `{0}`")]
     Value(&'static str),
 }
@@ -43,8 +43,8 @@ pub enum PageError {
 const KEYS: [&str; 7] = ["id", "title", "severity", "since", "online", "fix", "enabled"];
 
 impl Meta {
-    /// Reads a page: `key: value` lines between two `---` lines, each of the keys once, then Markdown. Only
-    /// `enabled` may be left out: it is `true`.
+    /// Reads a page: `key: value` lines between two `---` lines, each key once, then Markdown. Only `enabled` may be
+    /// left out: it is `true`.
     pub fn parse(page: &'static str) -> Result<Self, PageError> {
         let rest = page.strip_prefix("---\n").ok_or(PageError::NoFrontMatter)?;
         let (front, body) = rest.split_once("\n---\n").ok_or(PageError::NoFrontMatter)?;
@@ -70,7 +70,7 @@ impl Meta {
         })
     }
 
-    /// What the rule does when nobody asks: its severity, or `off`.
+    /// Returns the rule's level by default: its severity, or `off`.
     pub const fn default_level(&self) -> &'static str {
         if self.enabled { self.severity.as_str() } else { "off" }
     }

@@ -1,4 +1,4 @@
-//! What runs the rules: their metadata, levels and facts, and which findings are reported.
+//! The engine of the rules: their metadata, levels and facts, and which findings are reported.
 
 pub(crate) mod applicability;
 pub mod context;

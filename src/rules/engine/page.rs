@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::rules::RULES;
 
-/// A table of all rules: id, default severity or `off`, whether it asks the registry, title.
+/// Returns a table of all rules: id, default severity or `off`, whether the rule asks the registry, title.
 pub fn list_rules() -> String {
     let width = RULES.iter().map(|rule| rule.meta().id.len()).max().unwrap_or_default();
     let mut out = String::new();

@@ -1,4 +1,4 @@
-//! The credentials that the Secrets of the inputs hold, and which images they are for.
+//! The credentials in the Secrets of the inputs, and which images they are for.
 
 use std::collections::BTreeSet;
 
@@ -12,22 +12,23 @@ use crate::rules::engine::meta::Meta;
 use crate::rules::{Context, ImageFacts};
 use crate::text::source::Span;
 
-/// A readable pull secret of the inputs, and who pulls with it.
+/// A readable pull secret of the inputs, with the images that use it.
 #[derive(Debug)]
 pub(crate) struct ReadableSecret<'a> {
-    /// The object.
+    /// The Secret object.
     pub(crate) secret: &'a Secret,
-    /// What it holds.
+    /// The decoded registry credentials.
     pub(crate) config: &'a DockerConfig,
-    /// The images of the pods that name it, themselves or through their service account.
+    /// The images of the pods that name it, directly or through their service account.
     pub(crate) images: Vec<ImageFacts<'a>>,
-    /// Where it is named.
+    /// The places that name the secret.
     pub(crate) references: BTreeSet<Span>,
-    /// Whether a service account names it: pods that are not in the inputs may pull with it too.
+    /// Whether a service account names it: pods that are not in the inputs may use it too.
     pub(crate) by_account: bool,
 }
 
-/// Every readable pull secret, in the order of the inputs. Called once, by [`Context::new`]: rules find it there.
+/// Returns every readable pull secret, in the order of the inputs. Called once, by [`Context::new`], which stores
+/// the result for the rules.
 pub(in crate::rules) fn of_inputs<'a>(cx: &Context<'a>) -> Vec<ReadableSecret<'a>> {
     let mut place: Vec<Option<usize>> = Vec::with_capacity(cx.inventory.secrets.len());
     let mut all: Vec<ReadableSecret<'a>> = Vec::new();
@@ -59,17 +60,17 @@ pub(in crate::rules) fn of_inputs<'a>(cx: &Context<'a>) -> Vec<ReadableSecret<'a
 }
 
 impl<'a> ReadableSecret<'a> {
-    /// The entries that send something: runtimes send nothing for an empty user name.
+    /// Returns the entries that send something: runtimes send nothing for an empty user name.
     pub(crate) fn credentials(&self) -> impl Iterator<Item = &'a Entry> + Clone + use<'a> {
         self.config.entries.iter().filter(|entry| !entry.credential.is_anonymous())
     }
 
-    /// Where an entry's key stands; the secret's name where it is not known.
+    /// Returns the place of an entry's key, or of the secret's name if that place is unknown.
     pub(crate) fn key_span(&self, entry: &Entry) -> Span {
         self.config.where_is(&entry.key_range).unwrap_or(self.secret.name.span)
     }
 
-    /// The images that an entry is tried for.
+    /// Returns the images that an entry is tried for.
     pub(crate) fn images_of<'h>(&'h self, entry: &'h Entry) -> impl Iterator<Item = &'h ImageFacts<'a>> {
         self.images.iter().filter(|facts| facts.judged.pull.credentials.iter().any(|sent| self.is_sent(entry, sent)))
     }
@@ -90,7 +91,7 @@ impl<'a> ReadableSecret<'a> {
         references.any(|reference| key_matches(&entry.key, reference.name()))
     }
 
-    /// A finding about this secret, with labels where it is named.
+    /// Builds a finding about this secret, with labels at the places that name it.
     pub(crate) fn finding(
         &self,
         cx: &Context<'_>,
@@ -106,7 +107,7 @@ impl<'a> ReadableSecret<'a> {
     }
 }
 
-/// The entry of the inputs that a credential comes from.
+/// Returns the entry of the inputs that a credential comes from.
 pub(crate) fn entry_of<'a>(
     cx: &Context<'a>,
     facts: &ImageFacts<'_>,
@@ -119,7 +120,7 @@ pub(crate) fn entry_of<'a>(
     Some((secret, entry))
 }
 
-/// Names for a message: `"a"`, `"a" and "b"`, `"a", "b" and 3 more`.
+/// Formats names for a message: `"a"`, `"a" and "b"`, `"a", "b" and 3 more`.
 pub(crate) fn quoted(names: impl IntoIterator<Item = impl AsRef<str>>) -> String {
     let names: Vec<String> = names.into_iter().map(|name| format!("{:?}", name.as_ref())).collect();
     match &names[..] {

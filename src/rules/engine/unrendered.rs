@@ -1,5 +1,5 @@
-//! What may be said of things in a chart's templates: nothing but what concerns the image that is written there, and
-//! that is never an error.
+//! What can be reported about a chart's templates: only faults of the image that is written there, and never as an
+//! error.
 
 use std::collections::BTreeSet;
 
@@ -7,8 +7,9 @@ use crate::findings::finding::{Finding, Severity};
 use crate::rules::Context;
 use crate::text::source::{SourceId, Span};
 
-/// Rules that judge the image itself: what a template writes without a placeholder stays what it is, if it is rendered
-/// at all. All others speak of pull secrets, policies and accounts, which the values of the chart decide.
+/// Rules that judge the image itself: what a template writes without a placeholder does not change, if it is
+/// rendered at all. All other rules are about pull secrets, policies and accounts, which the values of the chart
+/// decide.
 const OF_IMAGES: &[&str] = &[
     "invalid-image-reference",
     "mutable-tag",
@@ -34,7 +35,7 @@ const OF_IMAGES: &[&str] = &[
 const OF_FILES: &[&str] =
     &["unreadable-input", "invalid-suppression", "unused-suppression", "committed-credentials", "render-failed"];
 
-/// Where things are uncertain.
+/// The places whose content is uncertain.
 pub(in crate::rules) struct Doubt<'a> {
     templates: &'a BTreeSet<SourceId>,
     settings: &'a BTreeSet<SourceId>,
@@ -52,7 +53,7 @@ impl<'a> Doubt<'a> {
         }
     }
 
-    /// What is left of a finding.
+    /// Returns what remains of a finding in a template: at most a warning, or `None` if it is not about the image.
     pub(in crate::rules) fn doubt(&self, finding: Finding) -> Option<Finding> {
         let span = finding.primary.span;
         if OF_FILES.contains(&finding.rule) {

@@ -7,8 +7,7 @@ use crate::resource::workload::Pod;
 use crate::rules::{Context, ImageFacts};
 use crate::text::source::SourceId;
 
-/// Whether a Secret is in the pod's namespace. Where that is not known, two files that lie far apart may have nothing to
-/// do with each other.
+/// Whether a Secret is in the pod's namespace. If that is not known, two files that are far apart may be unrelated.
 pub(crate) fn is_at_hand(cx: &Context<'_>, secret: &Secret, pod: &Pod) -> bool {
     let default = cx.settings.cluster.namespace.as_deref();
     let namespace = pod.namespace_or(default);
@@ -19,7 +18,7 @@ pub(crate) fn is_at_hand(cx: &Context<'_>, secret: &Secret, pod: &Pod) -> bool {
     }
 }
 
-/// Whether two files lie in one folder, or one in a folder above the other's.
+/// Whether two files are in one folder, or one is in a folder above the other's.
 fn lie_together(cx: &Context<'_>, a: SourceId, b: SourceId) -> bool {
     let (a, b) = (folder(cx.sources.get(a).name()), folder(cx.sources.get(b).name()));
     let is_within = |inner: &str, outer: &str| {
@@ -28,8 +27,8 @@ fn lie_together(cx: &Context<'_>, a: SourceId, b: SourceId) -> bool {
     is_within(a, b) || is_within(b, a)
 }
 
-/// A pull secret at hand that the pod does not name, best first: one with a credential for the image, else one whose
-/// content is not to be seen.
+/// Returns a pull secret at hand that the pod does not name, best first: one with a credential for the image,
+/// otherwise one whose content is unknown.
 pub(crate) fn unnamed<'a>(cx: &Context<'a>, facts: &ImageFacts<'_>) -> Option<&'a Secret> {
     let image = facts.reference()?;
     let opens = |secret: &Secret| match &secret.content {

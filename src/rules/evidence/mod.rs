@@ -1,4 +1,4 @@
-//! What several rules work out of the facts.
+//! Evidence that several rules derive from the facts.
 
 pub(crate) mod candidate_secrets;
 pub(crate) mod nearest_tag;

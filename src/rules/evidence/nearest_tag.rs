@@ -1,28 +1,27 @@
-//! "Did you mean": the tags of a repository that are nearest to one that is not there.
+//! "Did you mean": the tags of a repository that are nearest to one that does not exist.
 
 use std::cmp::Reverse;
 
-/// Tags that come closest to the wanted one, best first.
+/// A tag that is similar to the wanted one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Near<'t> {
-    /// A tag that is there.
+    /// A tag that exists.
     pub tag: &'t str,
-    /// Whether a slip of the keyboard, or a shortened version, explains the difference; else it is only the next
-    /// version.
+    /// Whether a typo, or a shortened version, explains the difference; otherwise it is only the next version.
     pub likely: bool,
 }
 
 const SHOWN: usize = 3;
 
-/// Above this length tags are hashes and dates; the edit distance then costs much and says little.
+/// Longer tags are hashes and dates: the edit distance is then expensive and means little.
 const LONGEST_COMPARED: usize = 48;
 
-/// At most three tags, best first.
+/// Returns at most three tags, best first.
 pub(crate) fn nearest<'t>(wanted: &str, tags: &'t [String]) -> Vec<Near<'t>> {
     let wanted = Tag::new(wanted);
     let mut ranked: Vec<_> = tags
         .iter()
-        // Signatures and attestations of cosign, stored beside the images.
+        // Signatures and attestations of cosign, stored next to the images.
         .filter(|tag| !tag.starts_with("sha256-"))
         .filter_map(|tag| Some((wanted.rank(&Tag::new(tag))?, tag.as_str())))
         .collect();
@@ -31,31 +30,31 @@ pub(crate) fn nearest<'t>(wanted: &str, tags: &'t [String]) -> Vec<Near<'t>> {
     ranked.into_iter().take(SHOWN).map(|(rank, tag)| Near { tag, likely: rank.class != Class::Version }).collect()
 }
 
-/// How a tag is near, best first.
+/// How a tag is similar, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Class {
-    /// Differs in case, or by a leading `v`.
+    /// The tags differ in case, or by a leading `v`.
     Spelling,
-    /// Differs in characters that look alike: `1.O` and `1.0`, `v1-9` and `v1.9`.
+    /// The tags differ in characters that look alike: `1.O` and `1.0`, `v1-9` and `v1.9`.
     LookAlike,
-    /// The same version, more or less exactly: `1.9` and `1.9.0`.
+    /// An equal version, with more or fewer components: `1.9` and `1.9.0`.
     Precision,
     /// One or two edits away.
     Edit,
-    /// Another version of the same flavour.
+    /// Another version of the same flavor.
     Version,
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Rank {
     class: Class,
-    /// Difference of the versions, component by component.
+    /// The difference of the versions, component by component.
     gap: Vec<u64>,
     edits: usize,
     newest: Reverse<Vec<u64>>,
 }
 
-/// A tag taken apart: `v1.27.3-alpine` is the version 1.27.3 of the flavour `-alpine`.
+/// A tag in its parts: `v1.27.3-alpine` is the version 1.27.3 of the flavor `-alpine`.
 struct Tag<'t> {
     text: &'t str,
     /// The text without the `v` of a version.
@@ -99,7 +98,7 @@ impl<'t> Tag<'t> {
         Some(Rank { class, gap, edits: edits.unwrap_or(usize::MAX), newest: Reverse(other.numbers.clone()) })
     }
 
-    /// Edits between the two, where they are few for the length.
+    /// Returns the edit distance of the two tags, if it is small for their length.
     fn edits(&self, other: &Tag<'_>) -> Option<usize> {
         let limit = (self.text.len() / 3).min(2);
         if limit == 0 || self.text.len() > LONGEST_COMPARED || self.text.len().abs_diff(other.text.len()) > limit {
@@ -109,7 +108,7 @@ impl<'t> Tag<'t> {
     }
 }
 
-/// The text with one character for all that look like it, or are taken for each other.
+/// Returns the text with one character for all that look like it, or are confused with each other.
 fn looks(text: &str) -> impl Iterator<Item = char> {
     text.chars().map(|c| match c {
         'l' | 'L' | 'i' | 'I' => '1',

@@ -1,9 +1,9 @@
-//! What a user and a password tell by themselves: that they are an example's, or have white space at an edge.
+//! What a user and a password reveal by themselves: that they are an example's, or have white space at either end.
 
 use crate::credential::pair::Credential;
 use crate::text::placeholder::{is_placeholder, looks_unfilled};
 
-/// Passwords of examples, in small letters and without what stands between the letters.
+/// Passwords in examples, in lower case and without the characters between the letters.
 const EXAMPLES: &[&str] = &[
     "",
     "bar",
@@ -41,7 +41,7 @@ const EXAMPLES: &[&str] = &[
     "username",
 ];
 
-/// What a password that is to be replaced begins with.
+/// Prefixes of passwords that are meant to be replaced.
 const SAYS_SO: &[&str] = &[
     "your",
     "replace",
@@ -56,7 +56,7 @@ const SAYS_SO: &[&str] = &[
     "notreal",
 ];
 
-/// Whether a credential is an example's, or one that is filled in later.
+/// Whether a credential is an example's, or one to be filled in later.
 pub(crate) fn is_stand_in(credential: &Credential) -> bool {
     let password = credential.password.expose().trim_matches(['\n', '\r', '\0', ' ']);
     let letters: String = password.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
@@ -68,19 +68,19 @@ pub(crate) fn is_stand_in(credential: &Credential) -> bool {
         || SAYS_SO.iter().any(|word| letters.starts_with(word))
 }
 
-/// Whether a user is what a shell leaves of a robot account of Harbor: `robot$ci` in double quotes becomes `robot`, and
-/// `robot$shop+ci`, the one of a project, `robot+ci`.
+/// Whether a user is what a shell leaves of a robot account of Harbor: `robot$ci` in double quotes becomes `robot`,
+/// and a project's `robot$shop+ci` becomes `robot+ci`.
 pub(crate) fn is_cut_robot(credential: &Credential) -> bool {
     let user = credential.username.expose();
     user.ends_with("robot") || user.starts_with("robot+")
 }
 
-/// What to do about [`white_space`].
+/// The help for [`white_space`].
 pub(crate) const WITHOUT_WHITE_SPACE: &str = "remove it from the user and password: `printf %s user:password | \
                                               base64` creates an `auth`, while `echo` adds a line break; or use \
                                               `kubectl create secret docker-registry`";
 
-/// What is wrong with the white space of a credential: it is sent as it stands.
+/// Returns what is wrong with the white space of a credential: it is sent exactly as written.
 pub(crate) fn white_space(credential: &Credential) -> Option<&'static str> {
     let (user, password) = (credential.username.expose(), credential.password.expose());
     let is_blank = |c: char| c.is_whitespace() || c.is_control();

@@ -1,9 +1,9 @@
-//! What the registry itself says of an image that it does not give, for the words of findings.
+//! The registry's own words about an image that it refuses, for the texts of findings.
 
 use crate::kubelet::probe::{Denial, Evidence, Outcome, PullAnswer};
 use crate::rules::ImageFacts;
 
-/// Words that registries send with every refusal: they tell a reader nothing.
+/// Words that registries send with every refusal and that carry no information.
 const EMPTY: [&str; 16] = [
     "access denied",
     "access forbidden",
@@ -23,8 +23,8 @@ const EMPTY: [&str; 16] = [
     "unauthorized: authentication required",
 ];
 
-/// What the registry showed when it refused, or said that there is nothing: first what it answered to `GET`, then what it
-/// answered to the last attempt that failed so.
+/// Returns the registry's refusals or "not found" answers: first the answer to `GET`, then the answer to the last
+/// attempt that failed this way.
 pub(in crate::rules) fn refusals<'a>(facts: &ImageFacts<'a>) -> impl Iterator<Item = &'a Evidence> + use<'a> {
     let answer: Option<&'a PullAnswer> = facts.judged.answer.as_deref();
     let explained = answer.and_then(|answer| answer.explained.as_ref());
@@ -35,8 +35,8 @@ pub(in crate::rules) fn refusals<'a>(facts: &ImageFacts<'a>) -> impl Iterator<It
     })
 }
 
-/// The host whose answer decides: a mirror or the target of a redirect may have given it. The registry itself where
-/// nothing else is known, or where its own API or a token endpoint answered.
+/// Returns the host whose answer decides: a mirror or the target of a redirect may have given it. The result is the
+/// registry itself if nothing else is known, or if its own API or a token endpoint answered.
 pub(in crate::rules) fn host_of_answer<'a>(facts: &ImageFacts<'a>) -> &'a str {
     let Some(registry) = facts.reference().map(|image| image.registry()) else { return "" };
     match refusals(facts).next() {
@@ -45,7 +45,7 @@ pub(in crate::rules) fn host_of_answer<'a>(facts: &ImageFacts<'a>) -> &'a str {
     }
 }
 
-/// The host of a request for a manifest, where it is another than the registry's.
+/// Returns the host of a request for a manifest, if it is not the registry's.
 pub(in crate::rules) fn host_of<'a>(evidence: &'a Evidence, registry: &'a str) -> &'a str {
     let url = evidence.url.as_deref().filter(|url| url.contains("/manifests/"));
     let host = url.and_then(|url| url.split_once("://")).and_then(|(_, rest)| rest.split('/').next());
@@ -56,7 +56,7 @@ pub(in crate::rules) fn host_of<'a>(evidence: &'a Evidence, registry: &'a str) -
     host.filter(|host| !is_own(host)).unwrap_or(registry)
 }
 
-/// The registry's own words, where they tell something.
+/// Returns the registry's own words, if they carry information.
 pub(in crate::rules) fn words<'a>(facts: &ImageFacts<'a>) -> Option<&'a str> {
     let messages = refusals(facts).filter_map(|evidence| evidence.message.as_deref()).map(str::trim);
     messages.into_iter().find(|message| {
@@ -65,13 +65,13 @@ pub(in crate::rules) fn words<'a>(facts: &ImageFacts<'a>) -> Option<&'a str> {
     })
 }
 
-/// The same, for the end of a sentence.
+/// Returns the registry's own words for the end of a sentence.
 pub(in crate::rules) fn quoted(facts: &ImageFacts<'_>) -> String {
     words(facts).map(|words| format!(" (it says: {words})")).unwrap_or_default()
 }
 
-/// That there is no such image, where the registry said so when it was asked without credentials, for the end of a
-/// sentence: the refusal alone would hide it.
+/// Returns the end of a sentence that says that the image does not exist, if the registry said so without
+/// credentials: the refusal alone would hide it.
 pub(in crate::rules) fn absent_to_anyone(facts: &ImageFacts<'_>) -> &'static str {
     match facts.judged.answer.as_ref().and_then(|answer| answer.anonymous.as_ref()) {
         Some(Outcome::Absent(_)) => "; without credentials, the registry reports that the image does not exist",
@@ -79,14 +79,14 @@ pub(in crate::rules) fn absent_to_anyone(facts: &ImageFacts<'_>) -> &'static str
     }
 }
 
-/// Whether the registry says that the token's time is over. ECR answers 403 then, without a challenge.
+/// Whether the registry reports that the token has expired. ECR answers 403 then, without a challenge.
 pub(in crate::rules) fn is_expired_token(facts: &ImageFacts<'_>) -> bool {
     words(facts).is_some_and(|words| words.to_ascii_lowercase().contains("token has expired"))
 }
 
-/// Whether a refusal may mean as well that there is no such image. Registries that give a token to anyone and then refuse
-/// it (quay.io, Harbor), as well as those that refuse the token (ghcr.io, Artifact Registry, GitLab), hide so what one may
-/// not see.
+/// Whether a refusal can also mean that the image does not exist. Some registries give a token to anyone and then
+/// refuse it (quay.io, Harbor), others refuse the token (ghcr.io, Artifact Registry, GitLab). Both hide what the
+/// client may not see.
 pub(in crate::rules) const fn may_be_absent(denial: Denial) -> bool {
     matches!(denial, Denial::DeniedOrAbsent | Denial::Auth)
 }

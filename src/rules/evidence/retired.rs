@@ -1,20 +1,20 @@
-//! Places in registries that are shut down or frozen, each with the date and what took its place. A place that still
-//! gets new images has no business here.
+//! Places in registries that are shut down or frozen, each with the date and its replacement. A place that still
+//! gets new images does not belong here.
 
 use crate::image::reference::Reference;
 
-/// A part of a registry that nobody updates any more.
+/// A part of a registry that is no longer updated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Retired {
     /// `registry[/repository-prefix]`, cut at a `/`.
     pub prefix: &'static str,
-    /// What became of it, with the date.
+    /// What became of the registry, with the date.
     pub fate: &'static str,
-    /// What to write instead.
+    /// The replacement to write instead.
     pub instead: &'static str,
 }
 
-/// The first that fits counts.
+/// Retired places of images. The first match applies.
 const RETIRED: &[Retired] = &[
     Retired {
         prefix: "k8s.gcr.io",
@@ -96,7 +96,7 @@ const RETIRED: &[Retired] = &[
 /// Below `docker.io/bitnami`, and published there as before.
 const LIVE: &[&str] = &["docker.io/bitnami/sealed-secrets-controller", "docker.io/bitnami/sealed-secrets-kubeseal"];
 
-/// What became of the place that an image is in; `None` where it lives.
+/// Returns what became of the place that an image is in, or `None` if it is still in use.
 pub(crate) fn retired(image: &Reference) -> Option<&'static Retired> {
     let name = image.name();
     // Both names lead to Docker Hub's own API.

@@ -1,4 +1,4 @@
-//! Which rule speaks of an image that fails, or could not be told: one fault, one rule.
+//! Which rule reports an image that fails, or could not be verified: one fault, one rule.
 
 use crate::credential::dockerconfig::Entry;
 use crate::credential::lifetime;
@@ -13,41 +13,43 @@ use crate::rules::registry_typo::{self, RegistryTypo};
 use crate::rules::undefined_service_account::{self, UndefinedServiceAccount};
 use crate::rules::{Context, ImageFacts, Rule};
 
-/// The rule that an image's verdict belongs to.
+/// The rule that reports an image's verdict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Attribution {
-    /// `image-not-found`.
+    /// Reported by `image-not-found`.
     NotFound,
     /// `access-denied`: a credential of the pod was sent and refused.
     CredentialRefused(Denial),
-    /// `access-denied`: to `HEAD` the registry answers 403, to `GET` it gives the image.
+    /// `access-denied`: the registry answers 403 to `HEAD`, and returns the image to `GET`.
     HeadRefused,
     /// `access-denied`: the registry refuses without asking for a credential, so that none is ever sent.
     NeverAsked,
-    /// `expired-credentials`: the same, and every credential that was sent says that its time is over.
+    /// Reported by `expired-credentials`: every credential that was sent is refused and contains an expiry time that
+    /// has passed.
     Expired,
-    /// `public-image-broken-by-secret`: the same, and without any credential the image can be pulled.
+    /// `public-image-broken-by-secret`: a credential was refused, and without any credential the image can be
+    /// pulled.
     PublicBroken,
     /// `no-credentials-for-registry`: the pod has pull secrets, and none of their keys has a credential for the image.
     NoMatchingKey(Option<Denial>),
     /// `missing-pull-secret`: the pod has no credential to send.
     NoCredential(Option<Denial>),
-    /// `plain-http-registry`.
+    /// Reported by `plain-http-registry`.
     PlainHttp,
-    /// `untrusted-certificate`.
+    /// Reported by `untrusted-certificate`.
     Untrusted(TlsFault),
     /// `invalid-hosts-toml`: the nodes' configuration of the registry cannot be used.
     NodeConfig,
     /// `unverified-image`: the registry gave no usable answer.
     NoAnswer(Unknown),
-    /// `unverified-image`: a pull secret's content is not to be seen.
+    /// `unverified-image`: a pull secret's content is unknown.
     HiddenSecret,
 }
 
-/// Assigns an image to a rule; `None` where it is pullable, where another rule names the fault at its root, or where
-/// there is nothing to say.
+/// Assigns an image to a rule. The result is `None` if the image is pullable, if another rule reports the root
+/// cause, or if there is nothing to report.
 pub(crate) fn attribute(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Attribution> {
-    // Each of these two speaks of the image at its root, unless the operator turned it off.
+    // Each of these two rules reports the root cause, unless the operator turned it off.
     let runs = |rule: &dyn Rule| cx.settings.runs_in(facts.image.text.span.source, rule.meta());
     let typo = registry_typo::explains(facts) && runs(&RegistryTypo);
     if typo || node_local_registry::concerns(facts) && runs(&NodeLocalRegistry) {
@@ -71,9 +73,9 @@ pub(crate) fn attribute(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Attr
         }),
         Cause::Denied(denial) => no_credential(cx, facts, Some(denial)),
         Cause::ServiceAccountUnknown => no_credential(cx, facts, last_denial(facts)),
-        // A secret that nothing produces is `undefined-pull-secret`'s.
+        // A secret that nothing produces belongs to `undefined-pull-secret`.
         Cause::SecretUnknown => (!has_secret_in(facts, &[SecretState::Missing])).then_some(Attribution::HiddenSecret),
-        // Not asked because the operator said so: the summary counts it.
+        // Not asked because the operator chose so: the summary shows how many.
         Cause::Unknown(Unknown::Offline) => None,
         Cause::Unknown(Unknown::PlainHttp) => Some(Attribution::PlainHttp),
         Cause::Unknown(Unknown::NodeConfig) => Some(Attribution::NodeConfig),
@@ -94,8 +96,8 @@ pub(crate) fn attribute(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Attr
     }
 }
 
-/// `missing-pull-secret` speaks only where nothing else says why the pod has no credential: a secret that is ignored,
-/// undefined or listed at the wrong place is reported there.
+/// Decides on `missing-pull-secret`, which reports an image only if nothing else explains why the pod has no
+/// credential: a secret that is ignored, undefined or listed at the wrong place is reported there.
 fn no_credential(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Option<Denial>) -> Option<Attribution> {
     let explained = has_secret_in(facts, &[SecretState::Ignored, SecretState::Missing, SecretState::Malformed])
         || cx.inventory.misplaced.iter().any(|misplaced| {
@@ -107,18 +109,19 @@ fn no_credential(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Option<Denial
     if has_secret_in(facts, &[SecretState::Readable, SecretState::Supplied]) {
         return Some(Attribution::NoMatchingKey(denial));
     }
-    // The pod is refused as long as its service account is not there, and may get its pull secrets together with it.
+    // The pod is refused as long as its service account does not exist, and may get its pull secrets together with
+    // it.
     let runs = cx.settings.runs_in(facts.image.text.span.source, UndefinedServiceAccount.meta());
     (!(runs && undefined_service_account::refuses_pod(cx, facts))).then_some(Attribution::NoCredential(denial))
 }
 
-/// Whether the registry gives by `GET` what it refuses to `HEAD`.
+/// Whether the registry returns to `GET` what it refuses to `HEAD`.
 fn is_refused_by_head(facts: &ImageFacts<'_>) -> bool {
     let explained = facts.judged.answer.as_ref().and_then(|answer| answer.explained.as_ref());
     matches!(explained, Some(Outcome::Found(_))) && last_denial(facts) == Some(Denial::Denied)
 }
 
-/// Whether every attempt was refused before anybody asked for a credential.
+/// Whether every attempt was refused before the registry asked for a credential.
 fn is_never_asked(facts: &ImageFacts<'_>) -> bool {
     let attempts = facts.judged.answer.as_ref().map(|answer| answer.attempts.as_slice()).unwrap_or_default();
     let bare = |outcome: &Outcome| matches!(outcome, Outcome::Denied(_, evidence) if evidence.bare);
@@ -129,13 +132,13 @@ fn all_expired(cx: &Context<'_>, facts: &ImageFacts<'_>) -> bool {
     sent_credentials(facts).all(|sent| entry_of(cx, facts, sent).is_some_and(|(_, entry)| is_expired(cx, entry)))
 }
 
-/// Whether a credential says that its time is over.
+/// Whether a credential contains an expiry time that has passed.
 pub(crate) fn is_expired(cx: &Context<'_>, entry: &Entry) -> bool {
     let expiry = || lifetime::expiry(entry.credential.password.expose());
     cx.settings.now.is_some_and(|now| expiry().is_some_and(|expiry| expiry <= now))
 }
 
-/// Whether the registry was seen to give the image to anyone.
+/// Whether the registry was seen to return the image to anyone.
 fn is_public(facts: &ImageFacts<'_>) -> bool {
     let anonymous = facts.judged.answer.as_ref().and_then(|answer| answer.anonymous.as_ref());
     matches!(anonymous, Some(Outcome::Found(Manifest { defect: None, .. })))
@@ -154,18 +157,19 @@ fn has_secret_in(facts: &ImageFacts<'_>, states: &[SecretState]) -> bool {
     facts.judged.pull.secrets.iter().any(|secret| states.contains(&secret.state))
 }
 
-/// The credentials that are really sent: runtimes send nothing for an empty user name.
+/// Returns the credentials that are really sent: runtimes send nothing for an empty user name.
 pub(crate) fn sent_credentials<'a>(facts: &ImageFacts<'a>) -> impl Iterator<Item = &'a CandidateCredential> + use<'a> {
     facts.judged.pull.credentials.iter().filter(|candidate| !candidate.credential.is_anonymous())
 }
 
-/// Whether an error says of the image that its credentials are refused, and says why where it can.
+/// Whether an error about the image reports that its credentials are refused, with the reason if it is known.
 pub(crate) fn is_told_of_image(cx: &Context<'_>, facts: &ImageFacts<'_>) -> bool {
     use Attribution::{CredentialRefused, Expired, NoMatchingKey, PublicBroken};
     matches!(attribute(cx, facts), Some(CredentialRefused(_) | PublicBroken | Expired | NoMatchingKey(_)))
 }
 
-/// Docker Hub has no private repositories under `library/`: a refusal there means that there is no such image.
+/// Whether the image is an official one. Docker Hub has no private repositories under `library/`, so a refusal there
+/// means that the image does not exist.
 pub(crate) fn is_official_image(facts: &ImageFacts<'_>) -> bool {
     facts.reference().is_some_and(|image| image.registry() == "docker.io" && image.repository().starts_with("library/"))
 }
@@ -178,8 +182,9 @@ fn last_denial(facts: &ImageFacts<'_>) -> Option<Denial> {
     })
 }
 
-/// Whether a pull secret that the kubelet passes over may do the image no harm: it was shown to be pullable, is never
-/// pulled, its pods are made by a controller that may pull with something else, or the nodes have credentials for it.
+/// Whether a pull secret that the kubelet ignores may be harmless for the image: it was shown to be pullable, it is
+/// never pulled, its pods are made by a controller that may pull with something else, or the nodes have credentials
+/// for it.
 pub(crate) fn is_harmless(facts: &ImageFacts<'_>) -> bool {
     let node = is_pulled_by_node(facts) || facts.judged.pull.credentials.iter().any(|it| it.secret.is_none());
     matches!(facts.judged.verdict, Verdict::Pullable(_) | Verdict::NotPulled)
@@ -187,12 +192,13 @@ pub(crate) fn is_harmless(facts: &ImageFacts<'_>) -> bool {
         || node && !matches!(facts.judged.verdict, Verdict::Fails(_))
 }
 
-/// Whether the nodes may pull it with credentials of their own, which are not to be seen here.
+/// Whether the nodes may pull it with credentials of their own, which pullcheck cannot see.
 pub(crate) fn is_pulled_by_node(facts: &ImageFacts<'_>) -> bool {
     facts.judged.pull.blind.iter().any(|blind| matches!(blind, Blind::Node(_)))
 }
 
-/// A pull secret of that name that only other namespaces than the pod's have; `None` where either is not known.
+/// Returns a pull secret of that name that exists only in namespaces other than the pod's, or `None` if either
+/// namespace is unknown.
 pub(crate) fn elsewhere<'a>(cx: &Context<'a>, facts: &ImageFacts<'_>, name: &str) -> Option<&'a Secret> {
     let default = cx.settings.cluster.namespace.as_deref();
     let own = facts.pod.namespace_or(default)?;
@@ -206,7 +212,8 @@ pub(crate) fn elsewhere<'a>(cx: &Context<'a>, facts: &ImageFacts<'_>, name: &str
     })
 }
 
-/// What is added to a message about an image of a kind that is not known, or one that the nodes may pull all the same.
+/// Returns the addition to a message about an image of an unknown kind, or about one that the nodes may still be
+/// able to pull.
 pub(crate) fn doubt(facts: &ImageFacts<'_>) -> String {
     match (facts.pod.origin, &facts.judged.verdict) {
         (PodOrigin::Custom | PodOrigin::Mention, _) => {
@@ -234,7 +241,7 @@ mod tests {
     const DENIALS: [Denial; 5] =
         [Denial::BadCredentials, Denial::DeniedOrAbsent, Denial::Auth, Denial::AuthRequired, Denial::Denied];
 
-    /// The rules that speak of an image with this verdict.
+    /// Returns the rules that report an image with this verdict.
     fn rules(verdict: Verdict, with_credential: bool) -> Vec<(&'static str, Severity)> {
         let mut facts = Facts::default();
         let pod = facts.pod(PodOrigin::Template);

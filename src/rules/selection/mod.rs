@@ -1,4 +1,4 @@
-//! Which rule reports a fault, and which findings are left in the end.
+//! Selection: which rule reports a fault, and which findings remain in the end.
 
 pub(super) mod attribution;
 pub(super) mod suppress;

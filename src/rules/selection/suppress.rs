@@ -1,4 +1,4 @@
-//! What is taken out of the findings again: by suppressions in the inputs, and by the baseline.
+//! Removes findings again: those of suppressions in the inputs, and those of the baseline.
 
 use crate::findings::baseline::{Baseline, BaselineUse};
 use crate::findings::finding::Finding;
@@ -7,18 +7,18 @@ use crate::rules::engine::applicability::Applicability;
 use crate::rules::engine::context::Context;
 use crate::rules::{place, sort, unused_suppression};
 
-/// What is left of the findings, and what is not.
+/// The findings after suppressions and the baseline, with those that were removed.
 #[derive(Debug, Default)]
 pub struct Filtered {
-    /// Those that are reported.
+    /// The findings to report.
     pub reported: Vec<Finding>,
-    /// Those that a suppression or the baseline silences.
+    /// The findings that a suppression or the baseline silences.
     pub suppressed: Vec<Silenced>,
-    /// What became of the baseline.
+    /// How the baseline was used.
     pub baseline: BaselineUse,
 }
 
-/// Takes out what the inputs and the baseline filtered, and reports suppressions that silence nothing.
+/// Removes the findings that the inputs and the baseline silence, and reports suppressions that silence nothing.
 pub fn suppress(cx: &Context<'_>, findings: Vec<Finding>) -> Filtered {
     let mut filtered = Filtered { reported: findings, ..Filtered::default() };
     if !cx.settings.no_suppressions {
@@ -42,7 +42,7 @@ pub fn suppress(cx: &Context<'_>, findings: Vec<Finding>) -> Filtered {
 }
 
 impl Filtered {
-    /// The baseline takes what is not to be kept.
+    /// Moves the findings that `keep` rejects to those that the baseline silences.
     fn keep(&mut self, mut keep: impl FnMut(&Finding) -> bool) {
         let (kept, known): (Vec<_>, Vec<_>) = std::mem::take(&mut self.reported).into_iter().partition(|it| keep(it));
         self.reported = kept;

@@ -1,14 +1,14 @@
-//! `encoding/base64`: what it takes, and at which byte it gives up.
+//! `encoding/base64`: what it accepts, and at which byte it gives up.
 //!
-//! Well-kept crates decode the same texts, but count the offending byte otherwise and know nothing of ignored line
-//! breaks; the API server's and the kubelet's messages carry that number.
+//! Well-maintained crates decode the same texts, but number the offending byte differently and do not know about
+//! ignored line breaks; the API server's and the kubelet's messages contain that number.
 
 use zeroize::Zeroizing;
 
-/// Which of Go's two standard encodings is read. Both ignore `\r` and `\n` anywhere and take non-zero trailing bits.
+/// One of Go's two standard encodings. Both ignore `\r` and `\n` anywhere and accept non-zero trailing bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Padding {
-    /// `base64.StdEncoding`: `=` fills the last group. What the API server reads `data:` of a Secret with.
+    /// `base64.StdEncoding`: `=` fills the last group. The API server reads `data:` of a Secret with it.
     Required,
     /// `base64.RawStdEncoding`: no `=` at all.
     Forbidden,
@@ -19,10 +19,10 @@ pub enum Padding {
 #[error("illegal base64 data at input byte {0}")]
 pub struct CorruptInput(pub usize);
 
-/// `Encoding.DecodeString` with the standard alphabet.
+/// Decodes like `Encoding.DecodeString` with the standard alphabet.
 ///
 /// # Errors
-/// At the byte that Go names, which is not always the first wrong one.
+/// At the byte that Go reports, which is not always the first wrong one.
 pub fn decode(text: &[u8], padding: Padding) -> Result<Zeroizing<Vec<u8>>, CorruptInput> {
     let mut out = Zeroizing::new(Vec::with_capacity(text.len() / 4 * 3 + 3));
     let mut at = 0;
@@ -32,7 +32,7 @@ pub fn decode(text: &[u8], padding: Padding) -> Result<Zeroizing<Vec<u8>>, Corru
     Ok(out)
 }
 
-/// `Encoding.decodeQuantum`: up to four digits from `at` on; returns where the next group begins.
+/// Ports `Encoding.decodeQuantum`: decodes up to four digits from `at` on and returns the offset of the next group.
 fn decode_quantum(text: &[u8], mut at: usize, padding: Padding, out: &mut Vec<u8>) -> Result<usize, CorruptInput> {
     let mut value = 0_u32;
     let mut digits = 0;
@@ -62,7 +62,7 @@ fn decode_quantum(text: &[u8], mut at: usize, padding: Padding, out: &mut Vec<u8
     Ok(at)
 }
 
-/// What follows the first `=` after two or three digits: another one after two, then nothing but line breaks.
+/// Checks what follows the first `=` after two or three digits: another one after two, then nothing but line breaks.
 fn end_of_padding(text: &[u8], mut at: usize, digits: usize) -> Result<usize, CorruptInput> {
     if digits == 2 {
         at = skip_line_breaks(text, at);

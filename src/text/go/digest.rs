@@ -1,6 +1,6 @@
 //! Digests as `github.com/opencontainers/go-digest` v1.0.0 checks them.
 
-/// Why `Digest.Validate` refuses a text; `None` where it does not.
+/// Returns why `Digest.Validate` refuses a text; `None` if it does not.
 pub(crate) fn fault(text: &str) -> Option<&'static str> {
     const FORMAT: Option<&str> = Some("invalid checksum digest format");
     let Some((algorithm, encoded)) =
@@ -21,7 +21,7 @@ pub(crate) fn fault(text: &str) -> Option<&'static str> {
     if encoded.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) { None } else { FORMAT }
 }
 
-/// `DigestRegexp`: `[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[a-zA-Z0-9=_-]+`.
+/// Whether a digest matches `DigestRegexp`: `[a-z0-9]+(?:[.+_-][a-z0-9]+)*:[a-zA-Z0-9=_-]+`.
 fn is_digest_like(algorithm: &str, encoded: &str) -> bool {
     let part = |part: &str| !part.is_empty() && part.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9'));
     algorithm.split(['.', '+', '_', '-']).all(part)

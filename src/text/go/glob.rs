@@ -1,17 +1,18 @@
-//! `path/filepath.Match` as it works on Linux: the kubelet holds every label of a registry key against the image's.
+//! `path/filepath.Match` as it works on Linux: the kubelet matches every label of a registry key against the
+//! image's.
 
 use super::utf8::decode_rune;
 
-/// `ErrBadPattern`: the pattern is malformed, and the kubelet takes the key as no match.
+/// `ErrBadPattern`: the pattern is malformed, and for the kubelet the key does not match.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct BadPattern;
 
-/// Whether a pattern holds anything but literal characters.
+/// Whether a pattern contains anything but literal characters.
 pub(crate) fn has_meta(pattern: &[u8]) -> bool {
     pattern.iter().any(|byte| matches!(byte, b'*' | b'?' | b'[' | b'\\'))
 }
 
-/// `filepath.Match(pattern, name)`.
+/// Whether a name matches a pattern, as in `filepath.Match(pattern, name)`.
 pub(crate) fn matches(mut pattern: &[u8], mut name: &[u8]) -> Result<bool, BadPattern> {
     'pattern: while !pattern.is_empty() {
         let (star, chunk, rest) = scan_chunk(pattern);
@@ -19,7 +20,7 @@ pub(crate) fn matches(mut pattern: &[u8], mut name: &[u8]) -> Result<bool, BadPa
         if star && chunk.is_empty() {
             return Ok(!name.contains(&b'/'));
         }
-        // The last chunk must use the name up, or a star before it could still match later.
+        // The last chunk must use up the name, or a star before it could still match later.
         if let Some(left) = match_chunk(chunk, name)?
             && (left.is_empty() || !pattern.is_empty())
         {
@@ -45,7 +46,7 @@ pub(crate) fn matches(mut pattern: &[u8], mut name: &[u8]) -> Result<bool, BadPa
     Ok(name.is_empty())
 }
 
-/// The next run without a star, whether stars stand before it, and what follows.
+/// Returns the next run without a star, whether stars precede it, and what follows.
 fn scan_chunk(mut pattern: &[u8]) -> (bool, &[u8], &[u8]) {
     let mut star = false;
     while let [b'*', rest @ ..] = pattern {
@@ -67,8 +68,8 @@ fn scan_chunk(mut pattern: &[u8]) -> (bool, &[u8], &[u8]) {
     (star, &pattern[..at], &pattern[at..])
 }
 
-/// What is left of `name` after the chunk; `None` when it does not begin with it. The whole chunk is looked at even
-/// then, because a malformed pattern is an error wherever the name ends.
+/// Returns the rest of `name` after the chunk; `None` if it does not begin with the chunk. The whole chunk is
+/// checked even then, because a malformed pattern is an error wherever the name ends.
 fn match_chunk<'n>(mut chunk: &[u8], mut name: &'n [u8]) -> Result<Option<&'n [u8]>, BadPattern> {
     let mut failed = false;
     while let Some((&first, rest)) = chunk.split_first() {
@@ -109,7 +110,7 @@ fn match_chunk<'n>(mut chunk: &[u8], mut name: &'n [u8]) -> Result<Option<&'n [u
     Ok((!failed).then_some(name))
 }
 
-/// A character class, from behind its `[`: whether it holds the character, and what follows its `]`.
+/// Parses a character class from after its `[`: returns whether it contains the character, and what follows its `]`.
 fn match_class(mut chunk: &[u8], character: char) -> Result<(bool, &[u8]), BadPattern> {
     let mut negated = false;
     if let [b'^', rest @ ..] = chunk {

@@ -1,6 +1,6 @@
 //! `path.Clean`, for paths that begin with a slash.
 
-/// The shortest path that means the same: no empty part, no `.` and no `..`.
+/// Returns the shortest equivalent path: no empty part, no `.` and no `..`.
 pub(crate) fn clean(path: &str) -> String {
     let mut parts = Vec::new();
     for part in path.split('/') {

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-/// `strconv.Quote`: in double quotes, with Go's escapes for quotes, backslashes and everything that does not print
-/// (U+00A0 and U+200B among them, so that they can be seen in an event).
+/// Quotes like `strconv.Quote`: in double quotes, with Go's escapes for quotes, backslashes and everything that does
+/// not print (U+00A0 and U+200B among them, so that they can be seen in an event).
 pub fn quote(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
@@ -14,8 +14,8 @@ pub fn quote(text: &str) -> String {
     out
 }
 
-/// `quoteChar` of `encoding/json`: one offending byte in single quotes. The byte is taken as the character of that
-/// number, so the first byte of a byte order mark becomes `'ï'`.
+/// Quotes like `quoteChar` of `encoding/json`: one offending byte in single quotes. The byte is taken as the
+/// character of that number, so the first byte of a byte order mark becomes `'ï'`.
 pub(crate) fn quote_byte(byte: u8) -> String {
     let mut out = String::from("'");
     escape(char::from(byte), '\'', &mut out);
@@ -41,8 +41,9 @@ fn escape(character: char, quote: char, out: &mut String) {
     }
 }
 
-/// `strconv.IsPrint`: letters, marks, numbers, punctuation, symbols and the ASCII space. The standard library keeps
-/// its table of these behind `escape_debug`, which also escapes a combining mark, but only at the head of a string.
+/// Whether a character prints, like `strconv.IsPrint`: letters, marks, numbers, punctuation, symbols and the ASCII
+/// space. The standard library has its table of these behind `escape_debug`, which also escapes a combining mark,
+/// but only at the start of a string.
 pub(crate) fn is_print(character: char) -> bool {
     if character.is_ascii() {
         return matches!(character, ' '..='~');

@@ -1,8 +1,8 @@
-//! `time.ParseDuration`, without negative times, and the strict form of RFC 3339 that `Time.UnmarshalJSON` takes.
+//! `time.ParseDuration`, without negative times, and the strict form of RFC 3339 that `Time.UnmarshalJSON` accepts.
 
 use std::time::Duration;
 
-/// A time such as `300ms`, `1.5h`, `2h45m`; `None` where Go returns an error, and below zero.
+/// Parses a duration such as `300ms`, `1.5h`, `2h45m`; `None` if Go returns an error, or if it is below zero.
 pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     let mut rest = text.strip_prefix('+').unwrap_or(text);
     if rest == "0" {
@@ -32,7 +32,7 @@ pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
-/// Whether a text is a time as `parseStrictRFC3339` of Go 1.26 takes it: `2026-11-29T08:00:00.5+01:00`.
+/// Whether a text is a time that `parseStrictRFC3339` of Go 1.26 accepts: `2026-11-29T08:00:00.5+01:00`.
 pub(crate) fn is_rfc3339(text: &[u8]) -> bool {
     let number = |from: usize, to: usize, least: u32, most: u32| {
         let digits = text.get(from..to).filter(|digits| digits.iter().all(u8::is_ascii_digit))?;

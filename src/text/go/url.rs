@@ -1,17 +1,17 @@
-//! `net/url.Parse`, as far as an `auths` key and the hosts of a `hosts.toml` go through it: host and path of an `http` or
+//! `net/url.Parse`, as far as an `auths` key and the hosts of a `hosts.toml` need it: host and path of an `http` or
 //! `https` URL.
 
-/// The two parts of a URL that count, percent-decoded. Bytes, because `%ff` decodes to one.
+/// The two parts of a URL that matter, percent-decoded. They are bytes, because `%ff` decodes to one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Url {
-    /// `URL.Host`: with port and brackets, case kept, user info dropped.
+    /// The host, like `URL.Host` in Go: with port and brackets, case kept, user info dropped.
     pub(crate) host: Vec<u8>,
-    /// `URL.Path`.
+    /// The path, like `URL.Path` in Go.
     pub(crate) path: Vec<u8>,
 }
 
-/// `url.Parse("https://" + rest)`; `None` where Go returns an error. Query, fragment and user info are checked as Go
-/// checks them, and dropped.
+/// Ports `url.Parse("https://" + rest)`; `None` if Go returns an error. Query, fragment and user info are checked as
+/// Go checks them, and dropped.
 pub(crate) fn parse(rest: &[u8]) -> Option<Url> {
     let (rest, fragment) = cut(rest, b'#');
     if rest.iter().any(|&byte| byte < b' ' || byte == 0x7f) {
@@ -31,13 +31,13 @@ fn cut(text: &[u8], at: u8) -> (&[u8], &[u8]) {
     }
 }
 
-/// `parseAuthority`: the user info ends at the *last* `@`.
+/// Parses like `parseAuthority`: the user info ends at the *last* `@`.
 fn parse_authority(authority: &[u8]) -> Option<Vec<u8>> {
     let Some(at) = memchr::memrchr(b'@', authority) else { return parse_host(authority) };
     let user = &authority[..at];
     let valid = user.iter().all(|&byte| byte.is_ascii_alphanumeric() || b"-._:~!$&'()*+,;=%@".contains(&byte));
     let host = parse_host(&authority[at + 1..])?;
-    // User and password are unescaped apart; an escape that is cut by the colon between them is malformed.
+    // User and password are unescaped separately; an escape that is cut by the colon between them is malformed.
     let (name, password) = cut(user, b':');
     if !valid || unescape(name, Mode::Anything).is_none() || unescape(password, Mode::Anything).is_none() {
         return None;
@@ -45,7 +45,7 @@ fn parse_authority(authority: &[u8]) -> Option<Vec<u8>> {
     Some(host)
 }
 
-/// `parseHost`.
+/// Decodes and checks a host, like Go's `parseHost`.
 fn parse_host(host: &[u8]) -> Option<Vec<u8>> {
     if host.first() == Some(&b'[') {
         let close = memchr::memrchr(b']', host)?;
@@ -66,7 +66,7 @@ fn parse_host(host: &[u8]) -> Option<Vec<u8>> {
     unescape(host, Mode::Host)
 }
 
-/// `validOptionalPort`: nothing, or a colon and digits, or a colon alone.
+/// Whether a port is valid, like `validOptionalPort`: nothing, or a colon and digits, or a colon alone.
 fn valid_optional_port(port: &[u8]) -> bool {
     match port.split_first() {
         None => true,
@@ -78,13 +78,13 @@ fn valid_optional_port(port: &[u8]) -> bool {
 enum Mode {
     /// Path, fragment, user info: any byte, any escape.
     Anything,
-    /// Only bytes that a host may hold, and escapes only of other than ASCII (`%25` is let through).
+    /// Only bytes that a host may contain, and escapes only of non-ASCII bytes (`%25` is accepted).
     Host,
     /// The zone of an IPv6 address.
     Zone,
 }
 
-/// `unescape`.
+/// Decodes percent escapes, like Go's `unescape`.
 fn unescape(text: &[u8], mode: Mode) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(text.len());
     let mut at = 0;
@@ -113,12 +113,13 @@ fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).map(|value| value as u8)
 }
 
-/// `!shouldEscape(byte, encodeHost)`.
+/// Whether a byte needs no escape in a host: `!shouldEscape(byte, encodeHost)`.
 fn allowed_in_host(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-_.~!$&'()*+,;=:[]<>\"".contains(&byte)
 }
 
-/// `net.SplitHostPort`, and what `credentialprovider.SplitURL` makes of its errors: the whole host and no port.
+/// Splits like `net.SplitHostPort`, with what `credentialprovider.SplitURL` makes of its errors: the whole host and
+/// no port.
 pub(crate) fn split_host_port(host: &[u8]) -> (&[u8], &[u8]) {
     try_split_host_port(host).unwrap_or((host, &[]))
 }
@@ -143,7 +144,7 @@ fn try_split_host_port(host: &[u8]) -> Option<(&[u8], &[u8])> {
     }
     Some((name, &host[colon + 1..]))
 }
-/// `url.QueryEscape`: all but letters, digits and `-_.~` as bytes, and a space as `+`.
+/// Escapes like `url.QueryEscape`: all except letters, digits and `-_.~` as bytes, and a space as `+`.
 pub(crate) fn query_escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for byte in text.bytes() {

@@ -1,7 +1,7 @@
-//! `unicode/utf8`: decoding that goes on after a bad byte.
+//! `unicode/utf8`: decoding that continues after a bad byte.
 
-/// `utf8.DecodeRune`: the first character and its width; U+FFFD and 1 for a byte that begins no valid sequence,
-/// U+FFFD and 0 at the end. Rust's lossy decoding swallows several bad bytes at once, Go's never does.
+/// Decodes like `utf8.DecodeRune`: returns the first character and its width; U+FFFD and 1 for a byte that begins no
+/// valid sequence, U+FFFD and 0 at the end. Rust's lossy decoding merges several bad bytes, Go's never does.
 pub(crate) fn decode_rune(bytes: &[u8]) -> (char, usize) {
     let Some(&first) = bytes.first() else { return (char::REPLACEMENT_CHARACTER, 0) };
     let width = match first {

@@ -1,14 +1,14 @@
-//! Values that another program replaces before the kubelet sees them: of images, names, namespaces, registry keys and
+//! Values that another program replaces before the kubelet sees them: images, names, namespaces, registry keys and
 //! credentials.
 //!
-//! Such a value is skipped and counted, never judged: neither its syntax nor its registry says anything about the image
-//! that will run. One that stands for a credential is never sent.
+//! Such a value is skipped and reported as skipped, never judged: neither its syntax nor its registry reveals
+//! anything about the image that will run. A placeholder for a credential is never sent.
 
 mod token;
 mod words;
 
-/// Whether the value of an image, a name, a namespace or a registry key is a placeholder, whatever its grammar says of
-/// it. None of these has the characters that the tokens begin with, so that part of one is enough.
+/// Whether the value of an image, a name, a namespace or a registry key is a placeholder, whatever its grammar
+/// allows. None of these has the characters that the tokens begin with, so part of one is enough.
 pub fn is_placeholder(text: &str) -> bool {
     ["{{", "}}", "${", "$("].into_iter().any(|open| text.contains(open))
         || starts_variable(text)
@@ -21,13 +21,15 @@ pub fn is_placeholder(text: &str) -> bool {
         || has_unfilled_host(text)
 }
 
-/// Whether a value that is no reference looks like one with a part to be filled in: `PROJECT_ID` and its like are never
-/// part of a repository, which has no upper case.
+/// Whether a value that is not a reference looks like one with a part to be filled in: words such as `PROJECT_ID`
+/// are never part of a repository, which has no upper case.
 ///
-/// Capitals alone do not tell: behind a host that is written out, with a tag that is, `ghcr.io/NVIDIA/x:1` is what
-/// `ghcr.io/${{ github.repository }}` became, and no runtime takes it. There only what reads as a name for a part counts.
+/// Capitals alone are not enough: if the host and the tag are written out, `ghcr.io/NVIDIA/x:1` is what
+/// `ghcr.io/${{ github.repository }}` became, and no runtime accepts it. There, only a word that reads as a name for
+/// a part is taken for one.
 pub fn looks_unfilled(text: &str) -> bool {
-    // `{IMAGE}`, `@IMAGE@`, `%IMAGE%`: what Bazel, autoconf and others fill in. No reference has these characters there.
+    // `{IMAGE}`, `@IMAGE@`, `%IMAGE%`: filled in by Bazel, autoconf and others. A reference cannot have these
+    // characters there.
     let between = |open: char, close: char| {
         let inner = text.split_once(open).and_then(|(_, rest)| rest.split_once(close));
         inner.is_some_and(|(name, _)| token::is_name(name))
@@ -45,15 +47,15 @@ pub fn looks_unfilled(text: &str) -> bool {
 
 /// Whether a user, a password, an `auth` or a whole configuration is one that another program has yet to write.
 ///
-/// A password may hold any character, so that a token counts only where it is whole: `pa%ss%word`, `__abc__x`, `a<b>c`,
-/// `$ecret` and `x[[y` are passwords. What could be either is taken for a placeholder: then the pull is not verified,
-/// while the other way round would send it.
+/// A password may contain any character, so a token is recognized only if it is the whole value: `pa%ss%word`,
+/// `__abc__x`, `a<b>c`, `$ecret` and `x[[y` are passwords. A value that could be either is taken for a placeholder:
+/// then the pull is not verified, while the opposite choice would send it.
 pub fn is_unfilled_secret(text: &str) -> bool {
     let text = text.trim();
     token::is_in(text) || token::is_whole(text)
 }
 
-/// Whether everything but the capitals is written: a repository behind its host, and a tag or a digest.
+/// Whether everything except the capitals is written out: a repository after its host, and a tag or a digest.
 fn is_written_out(text: &str) -> bool {
     let (name, digest) = text.split_once('@').map_or((text, None), |(name, digest)| (name, Some(digest)));
     let Some((first, rest)) = name.split_once('/') else { return false };
@@ -63,30 +65,31 @@ fn is_written_out(text: &str) -> bool {
     !components(first).any(words::is_capital) && (pinned || tag.is_some_and(is_plain))
 }
 
-/// `REGION-docker.pkg.dev`, `ACCOUNT_ID.dkr.ecr.REGION.amazonaws.com`: host names have no case, and nobody shouts these.
+/// `REGION-docker.pkg.dev`, `ACCOUNT_ID.dkr.ecr.REGION.amazonaws.com`: host names have no case, and nobody writes
+/// these in capitals.
 fn has_unfilled_host(text: &str) -> bool {
     let Some((host, _)) = text.split_once('/').filter(|(host, _)| host.contains('.')) else { return false };
     host.split(['.', '-', ':']).any(words::is_part)
 }
 
-/// The hexadecimal digits of a digest, which some tools print in capitals.
+/// Whether a text is the hexadecimal digits of a digest, which some tools print in capitals.
 fn is_digest(text: &str) -> bool {
     text.len() >= 32 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// Path components, tag and digest of whatever the text is.
+/// Returns path components, tag and digest of any text.
 fn components(text: &str) -> impl Iterator<Item = &str> {
     text.split(['/', ':', '@'])
 }
 
-/// `$IMAGE_URL`: a shell variable, which envsubst fills in.
+/// Whether a text contains a shell variable such as `$IMAGE_URL`, which envsubst fills in.
 fn starts_variable(text: &str) -> bool {
     text.match_indices('$')
         .any(|(at, _)| text[at + 1..].chars().next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_'))
 }
 
-/// `<X>` as people write a value to be filled in. `<no value>` is none: a rendered template left it behind, and it will
-/// be applied as it stands.
+/// Whether a text contains `<X>` as people write a value to be filled in. `<no value>` is not one: a rendered
+/// template left it behind, and it will be applied unchanged.
 fn has_angle_marker(text: &str) -> bool {
     let Some(open) = text.find('<') else { return false };
     let Some(length) = text[open..].find('>') else { return false };

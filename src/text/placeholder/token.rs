@@ -14,12 +14,14 @@
 //! | `ref+vault://…`, `op://v/i/f` | vals; 1Password |
 //! | `ENC[…]` | SOPS, hiera-eyaml |
 //!
-//! The grammars are what the programs look for where that is exact (`argocd-vault-plugin` `pkg/kube/util.go`, `vals`
-//! `pkg/expansion`, `secrets-webhook` `pkg/provider/vault/common.go`), and narrower where they would take any text.
+//! The grammars are those of the programs if these are exact (`argocd-vault-plugin` `pkg/kube/util.go`, `vals`
+//! `pkg/expansion`, `secrets-webhook` `pkg/provider/vault/common.go`), and narrower if the program would accept any
+//! text.
 
 use super::words;
 
-/// Tokens with an end of their own, which count inside a value: opened, closed, and what may stand between.
+/// Tokens with an end of their own, which are recognized inside a value: opening, closing, and what may be in
+/// between.
 const DELIMITED: [(&str, &str, Inner); 6] = [
     ("${", "}", Inner::Expression),
     ("$(", ")", Inner::Name),
@@ -29,19 +31,19 @@ const DELIMITED: [(&str, &str, Inner); 6] = [
     ("@@", "@@", Inner::Name),
 ];
 
-/// What stands between the ends of a token.
+/// The text between the ends of a token.
 #[derive(Clone, Copy)]
 enum Inner {
-    /// A name.
+    /// A plain name.
     Name,
-    /// A name, and whatever goes with it: a default, a filter.
+    /// A name with an optional addition: a default, a filter.
     Expression,
-    /// Words, blanks around them.
+    /// Words, with blanks around them.
     Words,
 }
 
 impl Inner {
-    /// No opening character is among them, which keeps the search linear.
+    /// The text contains no opening character, which keeps the search linear.
     fn has(self, c: char) -> bool {
         match self {
             Self::Name => c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-'),
@@ -57,7 +59,7 @@ impl Inner {
     }
 }
 
-/// Whether a value has a token in it whose ends tell it from any text.
+/// Whether a value contains a token whose ends distinguish it from any text.
 pub(super) fn is_in(text: &str) -> bool {
     let closed = |open: &str, close: &str| text.find(open).is_some_and(|at| text[at + open.len()..].contains(close));
     closed("{{", "}}")
@@ -75,7 +77,7 @@ fn is_delimited(text: &str, open: &str, close: &str, inner: Inner) -> bool {
     })
 }
 
-/// `<path:kv/data/registry#token>`, with its filters.
+/// Whether a value is `<path:kv/data/registry#token>`, with optional filters.
 fn has_vault_path(text: &str) -> bool {
     text.match_indices("<path:").any(|(at, open)| {
         let rest = &text[at + open.len()..];
@@ -84,7 +86,7 @@ fn has_vault_path(text: &str) -> bool {
     })
 }
 
-/// `ref+vault://…`.
+/// Whether a value contains a reference such as `ref+vault://…`.
 fn has_reference(text: &str) -> bool {
     text.match_indices("ref+").any(|(at, open)| {
         let rest = &text[at + open.len()..];
@@ -93,7 +95,7 @@ fn has_reference(text: &str) -> bool {
     })
 }
 
-/// Whether the whole of a value is a token: what could as well be chance inside of one.
+/// Whether the whole value is a token that inside of a value could be chance.
 pub(super) fn is_whole(text: &str) -> bool {
     let is_between = text.len() > 1 && text.starts_with('<') && text.ends_with('>');
     let angles = is_between.then(|| text.trim_start_matches('<').trim_end_matches('>'));
@@ -114,7 +116,7 @@ pub(super) fn is_whole(text: &str) -> bool {
         || words::are_capital(text)
 }
 
-/// `vault:path/of/it#KEY`.
+/// Whether a value is a key such as `vault:path/of/it#KEY`.
 fn is_vault_key(text: &str) -> bool {
     let text = text.strip_prefix(">>").unwrap_or(text);
     let path = text.strip_prefix("vault:").or_else(|| text.strip_prefix("bao:"));
@@ -127,7 +129,7 @@ pub(super) fn is_name_between(text: &str, open: &str, close: &str) -> bool {
     inner.is_some_and(|inner| is_name(inner) && inner.bytes().any(|b| b.is_ascii_alphabetic()))
 }
 
-/// The name of a variable.
+/// Whether a text is the name of a variable.
 pub(super) fn is_name(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
 }

@@ -1,6 +1,6 @@
-//! Words in capitals that stand for a value.
+//! Words in capitals that replace a value.
 
-/// Words that stand for a value to be filled in, wherever they are a whole path component or tag.
+/// Words that mark a value to be filled in, if they are a whole path component or tag.
 const MARKERS: &[&str] = &[
     "CHANGE-ME",
     "CHANGEME",
@@ -20,7 +20,7 @@ const MARKERS: &[&str] = &[
     "VERSION",
 ];
 
-/// What the parts of an image are called, and what people write around that.
+/// Names for the parts of an image, and words that people write around them.
 #[rustfmt::skip]
 const PARTS: &[&str] = &[
     "ACCOUNT", "ACCOUNTID", "APP", "APPLICATION", "APPNAME", "AWS", "BAR", "BAZ", "BRANCH", "BUCKET", "BUILD", "CHANGEME",
@@ -31,13 +31,13 @@ const PARTS: &[&str] = &[
     "TAG", "TEAM", "TENANT", "THE", "TODO", "URL", "USER", "USERNAME", "VERSION", "YOUR", "ZONE",
 ];
 
-/// Whether a component says by itself that it is to be filled in, a tag too.
+/// Whether a component, or a tag, is by itself a marker to be filled in.
 pub(super) fn is_marker(component: &str) -> bool {
     let mut words = component.split('_');
     MARKERS.contains(&component) || component.contains('_') && words.all(|word| PARTS.contains(&word))
 }
 
-/// Whether a component is in capitals and names what belongs there: `PROJECT`, `PROJECT-ID`, `MYORG`, and all that is
+/// Whether a component is in capitals and names what belongs there: `PROJECT`, `PROJECT-ID`, `MYORG`, and anything
 /// written like a variable.
 pub(super) fn is_part(component: &str) -> bool {
     let is_known = |word: &str| {
@@ -51,20 +51,20 @@ fn is_all_x(word: &str) -> bool {
     word.bytes().all(|b| b == b'X')
 }
 
-/// Whether a component is in capitals: two of them at least.
+/// Whether a component is in capitals, at least two of them.
 pub(super) fn is_capital(component: &str) -> bool {
     component.len() > 1
         && component.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))
         && component.bytes().any(|b| b.is_ascii_uppercase())
 }
 
-/// Whether a value is written like a variable, of letters alone: what generates passwords has digits in them.
+/// Whether a value is written like a variable, of letters alone: generated passwords have digits in them.
 pub(super) fn is_underscored(value: &str) -> bool {
     let is_word = |word: &str| word.len() > 1 && word.bytes().all(|b| b.is_ascii_uppercase());
     value.contains('_') && value.split('_').all(is_word)
 }
 
-/// Whether a value is what a login is made of, by its name.
+/// Whether a value is the name of a part of a login.
 pub(super) fn is_part_of_login(value: &str) -> bool {
     ["AUTH", "CREDENTIALS", "LOGIN", "PASS", "PASSWD", "PASSWORD", "SECRET", "TOKEN", "USER", "USERNAME"]
         .contains(&value)

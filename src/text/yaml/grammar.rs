@@ -1,6 +1,6 @@
 //! Tokens to a tree: the states of `parserc.go` of go.yaml.in/yaml/v2 (v2.4.3), with its messages.
 //!
-//! The states are a stack and not calls, so that nesting costs memory and no more.
+//! The states are a stack and not calls, so that nesting costs only memory.
 
 use crate::text::yaml::scan::{Failure, Kind, Scanner, Text, Token};
 use crate::text::yaml::tree::build::{Builder, Layout, Properties, Tag};
@@ -27,14 +27,14 @@ enum State {
     FlowMappingNoValue,
 }
 
-/// What became of a chunk's first document: kubectl reads no other.
+/// How a chunk's first document ended: kubectl reads no other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
-    /// There is none: blanks and comments.
+    /// The chunk has no document, only blanks and comments.
     Empty,
-    /// It ends where the chunk does.
+    /// The document ends with the chunk.
     Whole,
-    /// It ends before this offset, and something stands there. With `...` it was ended on purpose.
+    /// The document ends before this offset, and more text follows. With `...` it was ended on purpose.
     Before { at: u32, marked: bool },
 }
 
@@ -43,7 +43,7 @@ pub(super) struct Grammar<'g, 't> {
     builder: Builder<'g, 't>,
     states: Vec<State>,
     state: State,
-    /// `%TAG` handles and what they stand for.
+    /// `%TAG` handles with their prefixes.
     handles: Vec<(String, String)>,
 }
 
@@ -58,8 +58,8 @@ impl<'g, 't> Grammar<'g, 't> {
         }
     }
 
-    /// Reads the first document into the builder's tree. What follows its end is not looked at, as kubectl does not. The
-    /// second part of the answer is why the decoder refuses what the parser took.
+    /// Reads the first document into the builder's tree. Text after its end is not read, as in kubectl. The second
+    /// part of the result is why the decoder refuses what the parser accepted.
     pub(super) fn read(mut self) -> Result<(End, Option<Failure>), Failure> {
         let end = self.read_document();
         let refused = self.builder.finish(self.scanner.owned, self.scanner.comments);
@@ -168,19 +168,19 @@ impl<'g, 't> Grammar<'g, 't> {
         self.state = self.states.pop().unwrap_or(State::DocumentEnd);
     }
 
-    /// An empty scalar, and the state behind it.
+    /// Adds an empty scalar, and enters the state after it.
     fn empty(&mut self, at: u32, state: State) -> Result<(), Failure> {
         self.state = state;
         self.builder.empty(at, Properties::default())
     }
 
-    /// A node, and the state behind it.
+    /// Adds a node, and enters the state after it.
     fn node_then(&mut self, state: State, block: bool, indentless: bool) -> Result<(), Failure> {
         self.states.push(state);
         self.node(block, indentless)
     }
 
-    /// Takes the token that was seen last, and says what comes next.
+    /// Takes the token that was seen last, and returns the next step.
     fn next(&mut self) -> Result<Token, Failure> {
         self.scanner.skip();
         self.scanner.peek()
@@ -251,7 +251,7 @@ impl<'g, 't> Grammar<'g, 't> {
         self.builder.start(token.start, mapping, layout, properties)
     }
 
-    /// What a tag says of its scalar.
+    /// Returns the type that a tag gives its scalar.
     fn resolve(&self, token: Token) -> Result<Tag, Failure> {
         let tag = tag_number(token.text).and_then(|number| self.scanner.tags.get(number));
         let Some(tag) = tag else { return Ok(Tag::None) };
@@ -357,7 +357,7 @@ impl<'g, 't> Grammar<'g, 't> {
         let token = self.scanner.peek()?;
         match token.kind {
             Kind::Value | Kind::FlowEntry | Kind::FlowSequenceEnd => {
-                // The decoder takes the token, so that the `:` of `[? : x]` is gone.
+                // The decoder consumes the token, so that the `:` of `[? : x]` is gone.
                 self.scanner.skip();
                 self.empty(token.end, State::FlowSequencePairValue)
             }
@@ -409,7 +409,7 @@ impl<'g, 't> Grammar<'g, 't> {
     }
 }
 
-/// The number of the tag that a token stands for.
+/// Returns the number of the tag that a token refers to.
 const fn tag_number(text: Text) -> Option<usize> {
     match text {
         Text::Owned { index } => Some(index as usize),
@@ -417,7 +417,7 @@ const fn tag_number(text: Text) -> Option<usize> {
     }
 }
 
-/// Where the name of an anchor stands.
+/// Returns the range of the name of an anchor.
 const fn anchor_name(text: Text) -> Option<(u32, u32)> {
     match text {
         Text::Source { start, end } => Some((start, end)),

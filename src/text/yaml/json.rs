@@ -1,12 +1,12 @@
-//! A JSON value to a tree. What a stream of JSON holds is no YAML in a few points: `\/` and surrogate pairs are escapes,
-//! tabs indent, and a key may be as long as it likes.
+//! A JSON value to a tree. A stream of JSON differs from YAML in a few points: `\/` and surrogate pairs are escapes,
+//! tabs indent, and a key may have any length.
 
 use crate::text::go::json::unquote;
 use crate::text::yaml::scan::{Failure, Text};
 use crate::text::yaml::tree::Tree;
 use crate::text::yaml::tree::build::{Builder, Layout, Properties};
 
-/// Reads one value that [`crate::text::go::json::first`] let through.
+/// Reads one value that [`crate::text::go::json::first`] accepted.
 pub(super) fn read(text: &str, tree: &mut Tree) -> Result<Option<Failure>, Failure> {
     let mut builder = Builder::new(text, tree);
     let mut owned = Vec::new();
@@ -52,7 +52,7 @@ pub(super) fn read(text: &str, tree: &mut Tree) -> Result<Option<Failure>, Failu
     Ok(builder.finish(owned, Vec::new()))
 }
 
-/// Where the string ends that begins here, behind its quote.
+/// Returns the end of the string that begins here, after its quote.
 fn string_end(bytes: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {

@@ -1,8 +1,8 @@
 //! YAML and JSON as trees with exact spans.
 //!
-//! The text is cut at document boundaries ([`split`]), each piece is scanned and parsed into a flat arena as kubectl's
-//! decoder does it ([`parse`]), and [`Node`] reads it the way Kubernetes does: YAML 1.1 scalars ([`scalar`]), aliases,
-//! merge keys, the last of duplicate keys. Nothing outside this folder knows the parser.
+//! The text is cut at document boundaries ([`split`]), and each piece is scanned and parsed into a flat arena as
+//! kubectl's decoder does it ([`parse`]). [`Node`] reads it the way Kubernetes does: YAML 1.1 scalars ([`scalar`]),
+//! aliases, merge keys, the last of duplicate keys. Nothing outside this folder uses the parser.
 
 mod grammar;
 mod json;
@@ -29,21 +29,21 @@ use crate::text::yaml::scalar::Scalar;
 use crate::text::yaml::scan::Text;
 use crate::text::yaml::tree::{NodeKind, RawNode, ScalarType, Tree};
 
-/// Aliases that may be followed while one document is read. A bomb of nested aliases would otherwise make a small file
-/// as large as it likes; real manifests follow a few dozen.
+/// How many aliases may be followed while one document is read. A bomb of nested aliases would otherwise make a
+/// small file as large as it likes; real manifests follow a few dozen.
 const ALIAS_BUDGET: u32 = 100_000;
 
-/// Merges within merges that are followed.
+/// How deep merges within merges are followed.
 const MAX_MERGES: u8 = 16;
 
-/// Which of two values counts where a mapping has a key and merges one of that name too.
+/// The rule for a mapping that has a key and also merges one of that name: which of the two values is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MergeRule {
-    /// The one that is written last, as in kubectl: go.yaml.in/yaml/v2 applies `<<` where it stands.
+    /// The value that is written last, as in kubectl: go.yaml.in/yaml/v2 applies `<<` at its position.
     #[default]
     InOrder,
-    /// The mapping's own, as in kustomize: kyaml resolves merges before anything else (`RNode.DeAnchor`). It reads YAML
-    /// 1.2 too, in which `y`, `no` and `on` are strings, and prints those quoted.
+    /// The mapping's own value, as in kustomize: kyaml resolves merges before anything else (`RNode.DeAnchor`). It
+    /// also reads YAML 1.2, in which `y`, `no` and `on` are strings, and prints those quoted.
     OwnFirst,
 }
 
@@ -57,18 +57,18 @@ pub struct Document<'a> {
     tree: &'a Tree,
     rule: MergeRule,
     aliases_left: Cell<u32>,
-    /// Scalars that another text stands in for, by their nodes.
+    /// Scalars that are replaced by another text, by their nodes.
     filled: OnceCell<BTreeMap<u32, Filling>>,
 }
 
-/// The text that stands in for a scalar which names parameters.
+/// The text that replaces a scalar with the names of parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Filling {
-    /// The text.
+    /// The text after the replacement.
     pub text: String,
-    /// Whether its type is to be resolved, as that of a plain scalar; otherwise it is a string.
+    /// Whether the type is to be resolved, like that of a plain scalar; otherwise the value is a string.
     pub typed: bool,
-    /// The names of the parameters, and where their values stand.
+    /// The names of the parameters, with the places of their values.
     pub parameters: Vec<Spanned<String>>,
 }
 
@@ -77,16 +77,16 @@ impl<'a> Document<'a> {
         Self { source, base, text, tree, rule, aliases_left: Cell::new(ALIAS_BUDGET), filled: OnceCell::new() }
     }
 
-    /// From here on the scalars have these texts. A document is filled in once; what comes later has no effect.
+    /// Replaces the text of scalars. A document is filled in once; later calls have no effect.
     pub(crate) fn fill(&self, fillings: impl IntoIterator<Item = (Node<'a>, Filling)>) {
         let fillings: BTreeMap<u32, Filling> = fillings.into_iter().map(|(node, filling)| (node.id, filling)).collect();
         if !fillings.is_empty() {
-            // A second filling is not wanted.
+            // A second filling is ignored on purpose.
             let _ = self.filled.set(fillings);
         }
     }
 
-    /// The top node; `None` when the document holds nothing but comments.
+    /// Returns the top node; `None` if the document contains only comments.
     pub fn root(&'a self) -> Option<Node<'a>> {
         (!self.tree.nodes.is_empty()).then_some(Node { document: self, id: 0 })
     }
@@ -96,13 +96,13 @@ impl<'a> Document<'a> {
         self.tree.comments.iter().map(|range| self.span(range.start, range.end))
     }
 
-    /// Whether more aliases were followed than any sane document has; what was read is then incomplete.
+    /// Whether more aliases were followed than a reasonable document has; what was read is incomplete then.
     pub fn is_alias_bomb(&self) -> bool {
         self.aliases_left.get() == 0
     }
 
-    /// Counts things that are met through an alias, each of which costs as much as following one. `false` once there are
-    /// too many: what was read is incomplete then.
+    /// Adds to the number of things that are reached through an alias, each of which costs as much as following one.
+    /// Returns `false` once there are too many: what was read is incomplete then.
     pub(crate) fn may_repeat(&self, things: usize) -> bool {
         let things = u32::try_from(things).unwrap_or(u32::MAX);
         let left = self.aliases_left.get().saturating_sub(things);
@@ -110,12 +110,12 @@ impl<'a> Document<'a> {
         left > 0
     }
 
-    /// Where its text begins in the source's.
+    /// Returns the offset of the document's text in the source's.
     pub(crate) const fn base(&self) -> u32 {
         self.base
     }
 
-    /// Its text, and what of the text up to the next `---` is not part of it.
+    /// Returns the document's text, with anything up to the next `---` that is not part of it.
     pub(crate) fn text(&self) -> &'a str {
         self.text
     }
@@ -125,7 +125,7 @@ impl<'a> Document<'a> {
         self.tree.merges
     }
 
-    /// The source it was read from.
+    /// Returns the source that the document was read from.
     pub fn source(&self) -> SourceId {
         self.source
     }
@@ -145,7 +145,7 @@ pub struct Node<'a> {
 /// A key and its value.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
-    /// The key.
+    /// The key of the entry.
     pub key: Node<'a>,
     /// The value; an alias is not yet followed.
     pub value: Node<'a>,
@@ -166,19 +166,19 @@ impl<'a> Node<'a> {
         self.raw().start..self.raw().end
     }
 
-    /// The node's place. Of a scalar its quotes are part; of an alias it is the alias.
+    /// Returns the node's place. For a scalar it includes the quotes; for an alias it is the alias.
     pub fn span(self) -> Span {
         let range = self.range();
         self.document.span(range.start, range.end)
     }
 
-    /// The document it belongs to.
+    /// Returns the document that contains the node.
     pub fn document(self) -> &'a Document<'a> {
         self.document
     }
 
-    /// The node that an alias stands for; itself when it is none. `None` when the alias is part of its own target or
-    /// the document follows too many.
+    /// Returns the node that an alias refers to, or the node itself if it is not an alias. The result is `None` if
+    /// the alias is part of its own target or the document follows too many.
     fn target(self) -> Option<Self> {
         let mut node = self;
         while let NodeKind::Alias { target } = node.raw().kind {
@@ -194,27 +194,27 @@ impl<'a> Node<'a> {
         Some(node)
     }
 
-    /// How many nodes it has with all below it, that of an alias as its target has.
+    /// Returns the number of nodes in this subtree; for an alias, in its target.
     pub(crate) fn size(self) -> usize {
         self.target().map_or(1, |node| node.raw().next.saturating_sub(node.id) as usize)
     }
 
-    /// Whether it is an alias.
+    /// Whether the node is an alias.
     pub fn is_alias(self) -> bool {
         matches!(self.raw().kind, NodeKind::Alias { .. })
     }
 
-    /// Whether it is a mapping, or an alias of one.
+    /// Whether the node is a mapping, or an alias of one.
     pub fn is_mapping(self) -> bool {
         self.target().is_some_and(|node| node.raw().kind == NodeKind::Mapping)
     }
 
-    /// Whether it is a sequence, or an alias of one.
+    /// Whether the node is a sequence, or an alias of one.
     pub fn is_sequence(self) -> bool {
         self.target().is_some_and(|node| node.raw().kind == NodeKind::Sequence)
     }
 
-    /// The scalar's text after escapes and folding, whatever its type; `None` for collections.
+    /// Returns the scalar's text after escapes and folding, whatever its type; `None` for collections.
     pub fn text(self) -> Option<&'a str> {
         match self.target()?.filling() {
             Some(filling) => Some(&filling.text),
@@ -222,12 +222,12 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The text that stands in for the scalar; `None` where it counts as it is written.
+    /// Returns the text that replaces the scalar; `None` if it is used as written.
     pub(crate) fn filling(self) -> Option<&'a Filling> {
         self.document.filled.get()?.get(&self.target()?.id)
     }
 
-    /// The scalar's text as it is written, whatever stands in for it.
+    /// Returns the scalar's text as written, whatever replaces it.
     pub(crate) fn written(self) -> Option<&'a str> {
         let node = self.target()?;
         match node.raw().kind {
@@ -240,12 +240,12 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Where the scalar's text was written, byte by byte. Of an alias it is the alias.
+    /// Returns the place of the scalar's text, byte by byte. For an alias, the place is that of the alias.
     pub fn place(self) -> Place {
         self.place_of(self.text())
     }
 
-    /// The same for the text as it is written, whatever stands in for it.
+    /// Returns the place of the text as written, whatever replaces it.
     pub(crate) fn written_place(self) -> Place {
         self.place_of(self.written())
     }
@@ -259,7 +259,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The scalar as Kubernetes reads it; `None` for collections.
+    /// Returns the scalar as Kubernetes reads it; `None` for collections.
     pub fn scalar(self) -> Option<Scalar<'a>> {
         let node = self.target()?;
         if let Some(filling) = node.filling() {
@@ -279,8 +279,8 @@ impl<'a> Node<'a> {
         })
     }
 
-    /// The name that it gives a field as a key: JSON has strings only, so `1_0` is `10` and `y` is `true`. `None` for
-    /// collections, and for `<<` where it merges.
+    /// Returns the field name of a key: JSON has strings only, so `1_0` is `10` and `y` is `true`. The result is
+    /// `None` for collections, and for `<<` if it merges.
     pub fn key(self) -> Option<Cow<'a, str>> {
         let node = self.target()?;
         let NodeKind::Scalar { typed, .. } = node.raw().kind else { return None };
@@ -292,7 +292,7 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// The value of a string field: a string, not a number, boolean or null.
+    /// Returns the value of a string field: a string, not a number, boolean or null.
     pub fn as_str(self) -> Option<&'a str> {
         match self.scalar()? {
             Scalar::String(text) => Some(text),
@@ -300,14 +300,14 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Whether it is null: empty, `~`, `null`.
+    /// Whether the node is null: empty, `~`, `null`.
     pub fn is_null(self) -> bool {
         self.scalar() == Some(Scalar::Null)
     }
 
-    /// Whether the value is a token without quotes that another program fills in, and that YAML takes for something else:
-    /// a comment in `image: #@ data.values.image` (ytt) and `image: #{IMAGE}#` (Replace Tokens), a list in `[[ image ]]`, a
-    /// mapping in `{IMAGE}`.
+    /// Whether the value is a token without quotes that another program fills in, and that YAML parses as something
+    /// else: a comment in `image: #@ data.values.image` (ytt) and `image: #{IMAGE}#` (Replace Tokens), a list in
+    /// `[[ image ]]`, a mapping in `{IMAGE}`.
     pub(crate) fn is_unquoted_token(self) -> bool {
         let Range { start, end } = self.range();
         if start == end {
@@ -320,26 +320,26 @@ impl<'a> Node<'a> {
             let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-') || more.contains(&c);
             text.contains(|c: char| c.is_ascii_alphabetic()) && text.chars().all(is_name)
         };
-        // Without the blanks it is a list in a list, and in small letters a mapping.
+        // Without the blanks it is a list in a list, and in lower case a mapping.
         between("[[ ", " ]]").is_some_and(|text| is_of(text, &[' ', '$', '|', '"', '\'']))
             || between("{", "}")
                 .is_some_and(|text| is_of(text, &[]) && !text.contains(|c: char| c.is_ascii_lowercase()))
     }
 
-    /// The items of a sequence; none for anything else.
+    /// Returns the items of a sequence; none for anything else.
     pub fn items(self) -> impl Iterator<Item = Node<'a>> {
         let node = self.target().filter(|node| node.raw().kind == NodeKind::Sequence);
         node.into_iter().flat_map(Self::children)
     }
 
-    /// The entries of a mapping as written, duplicates and `<<` included; none for anything else.
+    /// Returns the entries of a mapping as written, duplicates and `<<` included; none for anything else.
     pub fn entries(self) -> impl Iterator<Item = Entry<'a>> {
         let node = self.target().filter(|node| node.raw().kind == NodeKind::Mapping);
         let mut children = node.into_iter().flat_map(Self::children);
         std::iter::from_fn(move || Some(Entry { key: children.next()?, value: children.next()? }))
     }
 
-    /// The nodes directly below this one, in source order.
+    /// Returns the nodes directly below this one, in source order.
     fn children(self) -> impl Iterator<Item = Node<'a>> {
         let end = self.raw().next;
         let mut at = self.id + 1;
@@ -350,8 +350,8 @@ impl<'a> Node<'a> {
         })
     }
 
-    /// The entry of a key, as the reader of the document takes it ([`MergeRule`]): the last of duplicates, and what `<<`
-    /// brings in.
+    /// Returns the entry of a key, as the reader of the document chooses it ([`MergeRule`]): the last of duplicates,
+    /// and what `<<` merges.
     pub fn entry(self, key: &str) -> Option<Entry<'a>> {
         if !self.document.tree.merges {
             return self.entries().filter(|entry| entry.key.text() == Some(key)).last();
@@ -375,7 +375,7 @@ impl<'a> Node<'a> {
         own.or(merged)
     }
 
-    /// The entry of a key in the value of `<<`: of several mappings, the first that has it.
+    /// Returns the entry of a key in the value of `<<`; if that is several mappings, in the first that has it.
     fn merged_entry(self, key: &str, merges: u8) -> Option<Entry<'a>> {
         if self.is_sequence() {
             self.items().find_map(|item| item.entry_within(key, merges))
@@ -384,27 +384,27 @@ impl<'a> Node<'a> {
         }
     }
 
-    /// Whether it is the key `<<`, which merges what it holds.
+    /// Whether the node is the key `<<`, which merges its value.
     pub(crate) fn is_merge(self) -> bool {
         matches!(self.raw().kind, NodeKind::Scalar { typed: ScalarType::Merge, .. })
     }
 
-    /// Whether it is a scalar without quotes or tag.
+    /// Whether the node is a scalar without quotes or tag.
     pub(crate) fn is_plain(self) -> bool {
         matches!(self.raw().kind, NodeKind::Scalar { typed: ScalarType::Plain, .. })
     }
 
-    /// The value of a key; see [`Node::entry`].
+    /// Returns the value of a key; see [`Node::entry`].
     pub fn get(self, key: &str) -> Option<Node<'a>> {
         self.entry(key).map(|entry| entry.value)
     }
 
-    /// The value at the end of a path of keys.
+    /// Returns the value at the end of a path of keys.
     pub fn at(self, path: &[&str]) -> Option<Node<'a>> {
         path.iter().try_fold(self, |node, key| node.get(key))
     }
 
-    /// The string at a key.
+    /// Returns the string at a key.
     pub fn str(self, key: &str) -> Option<&'a str> {
         self.get(key)?.as_str()
     }

@@ -1,6 +1,6 @@
-//! A stream to documents, one at a time, as kubectl takes it apart.
+//! A stream to documents, one at a time, as kubectl splits it.
 //!
-//! One arena is filled, handed out and reused, so that a file's memory is that of its largest document.
+//! One arena is filled, passed on and reused, so that a file's memory is that of its largest document.
 
 use std::ops::Range;
 
@@ -12,29 +12,29 @@ use crate::text::yaml::tree::Tree;
 use crate::text::yaml::tree::build::Builder;
 use crate::text::yaml::{Document, MergeRule, json};
 
-/// What [`read`] hands out, in source order.
+/// The pieces that [`read`] returns, in source order.
 #[derive(Debug)]
 pub enum Piece<'a> {
     /// A document that was parsed; empty ones too.
     Document(&'a Document<'a>),
-    /// A document that cannot be parsed; what stands around it is still handed out.
+    /// A document that cannot be parsed; the documents around it are still returned.
     Broken(SyntaxError),
-    /// kubectl refuses it, for what it says there; it is handed out all the same.
+    /// A fault for which kubectl refuses a document, at its place; the document is returned all the same.
     Refused(SyntaxError),
-    /// A part of the text that kubectl never reads, and says nothing of.
+    /// A part of the text that kubectl never reads, without a message.
     Unread(SyntaxError),
     /// A ConfigMap or CustomResourceDefinition that was not parsed.
     Skipped,
 }
 
-/// Why kubectl does not take a document.
+/// Why kubectl refuses a document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyntaxError {
-    /// What is to be fixed; the empty span at the point where the parser gave up.
+    /// The text to fix; the empty span at the point where the parser gave up.
     pub at: Span,
-    /// The document, or what is known of its extent.
+    /// The document, or the known part of its extent.
     pub document: Span,
-    /// The decoder's words.
+    /// The message of the decoder.
     pub message: String,
 }
 
@@ -44,10 +44,10 @@ pub fn read(source: SourceId, text: &str, parse_all: bool, sink: &mut dyn FnMut(
     read_as(source, text, parse_all, MergeRule::InOrder, sink);
 }
 
-/// The same, by another rule of merge keys than kubectl's.
+/// Reads like [`read`], with another rule for merge keys than kubectl's.
 pub fn read_as(source: SourceId, text: &str, parse_all: bool, rule: MergeRule, sink: &mut dyn FnMut(Piece<'_>)) {
     let mut reader = Reader { source, text, rule, tree: Tree::default(), json_fault: None, sink };
-    // kubectl takes it off each file before anything else (`FileVisitor` of k8s.io/cli-runtime, v0.36.3).
+    // kubectl removes it from each file before anything else (`FileVisitor` of k8s.io/cli-runtime, v0.36.3).
     let mut start = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     if let Some(stream) = json_stream(&text[start..]) {
         let base = start;
@@ -65,11 +65,11 @@ pub fn read_as(source: SourceId, text: &str, parse_all: bool, rule: MergeRule, s
     }
 }
 
-/// Reads one document through a mask of its length: what the mask hides is read as the mask has it, everything else as
-/// it is written.
+/// Reads one document through a mask of its length: masked text is read as the mask has it, everything else as
+/// written.
 ///
 /// # Errors
-/// It cannot be read with the mask either; the byte offset at which the parser gives up.
+/// The document cannot be read with the mask either; the byte offset at which the parser gives up.
 pub(crate) fn read_masked(at: Span, text: &str, mask: &str, sink: &mut dyn FnMut(&Document<'_>)) -> Result<(), usize> {
     let mut tree = Tree::default();
     match Grammar::new(mask, Builder::new(mask, &mut tree)).read() {
@@ -85,7 +85,7 @@ struct Reader<'a, 's> {
     text: &'a str,
     rule: MergeRule,
     tree: Tree,
-    /// Why the first document is no JSON.
+    /// Why the first document is not JSON.
     json_fault: Option<Failure>,
     sink: &'s mut dyn FnMut(Piece<'_>),
 }
@@ -98,7 +98,8 @@ impl Reader<'_, '_> {
         self.deliver(range, read, None);
     }
 
-    /// Reads one document; `base` is where the text begins that was cut, `before` the document before this one.
+    /// Reads one document. `base` is the offset at which the chunks' text begins, and `before` is the start of the
+    /// previous document.
     fn read_chunk(&mut self, chunk: &Chunk, base: usize, before: usize) {
         let mut range = chunk.content + base..chunk.range.end + base;
         if self.text[range.clone()].starts_with('\u{feff}') {
@@ -107,7 +108,7 @@ impl Reader<'_, '_> {
         if let Some(refused) = &chunk.refused {
             let at = refused.start + base..refused.end + base;
             let message = format!("invalid Yaml document separator: {}", &self.text[at.clone()]);
-            // kubectl meets the line while it still reads the document before it, which is lost too.
+            // kubectl finds the line while it still reads the document before it, which is lost too.
             self.refuse(at, before..range.end, message);
         }
         let text = &self.text[range.clone()];
@@ -122,7 +123,7 @@ impl Reader<'_, '_> {
             }
             (_, read) => read,
         };
-        // It is read for its syntax alone.
+        // The document is read for its syntax alone.
         if chunk.skip && read.is_ok() {
             return (self.sink)(Piece::Skipped);
         }
@@ -153,7 +154,7 @@ impl Reader<'_, '_> {
             at..at
         };
         match read {
-            // Where the stream is refused before, kubectl never comes here.
+            // If the stream is refused before, kubectl never gets here.
             Err(_) if refused.is_some() => {}
             Err(failure) => {
                 let error = self.error(point(&failure), self.extent(&range), failure.message);
@@ -175,8 +176,8 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// What belongs to a broken document. A directive is cut off from what it was written for, which tells whether it is
-    /// meant as a manifest.
+    /// Returns the range that belongs to a broken document. A range of directives alone is extended to the next
+    /// `---`: the text that they were written for shows whether it is meant as a manifest.
     fn extent(&self, range: &Range<usize>) -> Range<usize> {
         let text = &self.text[range.clone()];
         let is_directive = text.lines().all(|line| line.trim().is_empty() || line.starts_with(['#', '%']));
@@ -202,7 +203,7 @@ impl Reader<'_, '_> {
     }
 }
 
-/// The first character that YAML allows nowhere, by the ranges of `readerc.go`.
+/// Returns the first character that YAML allows nowhere, by the ranges of `readerc.go`.
 fn control_character(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let is_doubtful =
@@ -228,7 +229,7 @@ mod tests {
     use super::*;
     use crate::text::yaml::Node;
 
-    /// What was read: `key=value` pairs of each root mapping, or the error's message and place.
+    /// Returns what was read: `key=value` pairs of each root mapping, or the error's message and place.
     fn pieces(text: &str) -> Vec<String> {
         let mut seen = Vec::new();
         read(SourceId(0), text, false, &mut |piece| {

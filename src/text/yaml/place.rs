@@ -1,15 +1,15 @@
-//! From the text of a scalar back to the place where it was written.
+//! From the text of a scalar back to its place in the source.
 //!
-//! A value differs from its source where YAML folds lines, strips indentation or resolves escapes. All of that moves,
-//! adds or drops white space only, or stands for one character; so the two are walked side by side, and white space is
-//! not held against either.
+//! A value differs from its source if YAML folds lines, strips indentation or resolves escapes. All of these move,
+//! add or drop white space only, or replace one character. So the two are walked side by side, and differences in
+//! white space are ignored.
 
 use std::ops::Range;
 
 use crate::text::source::Span;
 
-/// Where a text stands that was taken out of a scalar: exactly where that can be told, else the scalar as a whole. It
-/// holds offsets only, nothing of the text.
+/// The place of a text that was taken out of a scalar: exact if that can be determined, otherwise the scalar as a
+/// whole. Contains offsets only, nothing of the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     whole: Span,
@@ -17,8 +17,8 @@ pub struct Place {
     pieces: Vec<Piece>,
 }
 
-/// A piece of the text and its source, as byte ranges. Where they are of one length they go byte by byte; else it is
-/// one character and its escape.
+/// A piece of the text and its source, as byte ranges. Ranges of equal length correspond byte by byte; otherwise the
+/// piece is one character and its escape.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Piece {
     text: Range<usize>,
@@ -26,30 +26,30 @@ struct Piece {
 }
 
 impl Place {
-    /// The scalar as a whole, whatever is asked for: what is decoded further (base64) cannot be mapped back.
+    /// Always returns the scalar as a whole: text that is decoded further (base64) cannot be mapped back.
     pub const fn whole(span: Span) -> Self {
         Self { whole: span, pieces: Vec::new() }
     }
 
-    /// The place of a scalar's `text`, which is `written` at `span`.
+    /// Computes the place of a scalar's `text`, which is `written` at `span`.
     pub(super) fn of_scalar(text: &str, written: &str, span: Span) -> Self {
         let pieces = Walk::new(written, span.start as usize).and_then(|walk| walk.pieces(text));
         Self { whole: span, pieces: pieces.unwrap_or_default() }
     }
 
-    /// The scalar, quotes included.
+    /// Returns the place of the scalar, quotes included.
     pub const fn scalar(&self) -> Span {
         self.whole
     }
 
-    /// Where a byte range of the text stands; the whole scalar where that cannot be told. Leading and trailing white
-    /// space of the range need not be in it. An empty range at the end of the text is the empty place behind its last
-    /// character.
+    /// Returns the place of a byte range of the text, or the whole scalar if that cannot be determined. Leading and
+    /// trailing white space of the range need not be in it. An empty range at the end of the text is the empty place
+    /// after its last character.
     pub fn where_is(&self, range: &Range<usize>) -> Span {
         self.find(range).unwrap_or(self.whole)
     }
 
-    /// The same; `None` where it cannot be told.
+    /// Returns the place of a byte range of the text; `None` if it cannot be determined.
     pub fn find(&self, range: &Range<usize>) -> Option<Span> {
         let span = |start: usize, end: usize| Span::new(self.whole.source, start as u32, end as u32);
         let first = self.pieces.partition_point(|piece| piece.text.end <= range.start);
@@ -82,15 +82,15 @@ impl Piece {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Style {
-    /// Plain, literal and folded scalars: every character stands for itself.
+    /// Plain, literal and folded scalars: every character is written as itself.
     Verbatim,
     /// `''` is a quote.
     SingleQuoted,
-    /// Backslashes.
+    /// A backslash begins an escape.
     DoubleQuoted,
 }
 
-/// The walk over what is written.
+/// The walk over the source text.
 struct Walk<'w> {
     written: &'w str,
     /// Offset of `written` in the source.
@@ -99,15 +99,15 @@ struct Walk<'w> {
     at: usize,
 }
 
-/// What stands next in the source.
+/// The next piece of the source.
 struct Token {
-    /// `None` for a line break that a backslash takes away.
+    /// `None` for a line break that a backslash removes.
     character: Option<char>,
     width: usize,
 }
 
 impl<'w> Walk<'w> {
-    /// `None` for a scalar that cannot be taken apart.
+    /// Returns `None` for a scalar that cannot be split into pieces.
     fn new(written: &'w str, base: usize) -> Option<Self> {
         let (style, start, end) = match written.as_bytes().first()? {
             b'|' | b'>' => (Style::Verbatim, written.find('\n')? + 1, written.len()),
@@ -118,7 +118,7 @@ impl<'w> Walk<'w> {
         Some(Self { written: written.get(start..end)?, base: base + start, style, at: 0 })
     }
 
-    /// `None` where the text turns out to be another than what is written.
+    /// Returns the pieces; `None` if the text turns out to differ from what is written.
     fn pieces(mut self, text: &str) -> Option<Vec<Piece>> {
         let mut pieces: Vec<Piece> = Vec::new();
         for (at, character) in text.char_indices() {
@@ -152,7 +152,7 @@ impl<'w> Walk<'w> {
     }
 }
 
-/// Adds a character; one that goes on from the last piece byte by byte becomes part of it.
+/// Adds a character; one that continues the last piece byte by byte becomes part of it.
 fn push(pieces: &mut Vec<Piece>, text: Range<usize>, source: Range<usize>) {
     match pieces.last_mut() {
         Some(last)
@@ -168,7 +168,7 @@ fn push(pieces: &mut Vec<Piece>, text: Range<usize>, source: Range<usize>) {
     }
 }
 
-/// An escape of a double-quoted scalar (YAML 1.2 §5.7), which are JSON's and some more.
+/// Parses an escape of a double-quoted scalar (YAML 1.2 §5.7): those of JSON and some more.
 fn escape(rest: &str) -> Option<Token> {
     let letter = rest.chars().nth(1)?;
     let digits = |count: usize| {
@@ -199,7 +199,7 @@ fn escape(rest: &str) -> Option<Token> {
     Some(Token { character: Some(character), width: 1 + letter.len_utf8() })
 }
 
-/// What YAML folds, strips and adds.
+/// Whether YAML folds, strips or adds the character.
 const fn is_space(character: char) -> bool {
     matches!(character, ' ' | '\t' | '\n' | '\r')
 }
@@ -210,7 +210,7 @@ mod tests {
     use crate::text::source::SourceId;
     use crate::text::yaml::{Node, Piece, read};
 
-    /// What the source has at the place of `needle` in the value of `v`.
+    /// Returns the source text of `needle` in the value of `v`.
     fn written(text: &str, needle: &str) -> String {
         let mut found = None;
         read(SourceId(0), text, false, &mut |piece| {

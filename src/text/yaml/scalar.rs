@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-/// A resolved scalar.
+/// A scalar with its resolved type.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Scalar<'a> {
     /// Empty, `~`, `null`, `Null`, `NULL`.
@@ -12,16 +12,16 @@ pub enum Scalar<'a> {
     Bool(bool),
     /// An integer or a float in any of YAML's notations.
     Number,
-    /// Everything else.
+    /// Everything else, as text.
     String(&'a str),
 }
 
 /// The value of a number.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Number {
-    /// What 64 bits with a sign hold.
+    /// An integer that fits in 64 bits with a sign.
     Signed(i64),
-    /// What 64 bits hold only without a sign.
+    /// An integer that fits in 64 bits only without a sign.
     Unsigned(u64),
     /// A float, and an integer in decimal that is too large for 64 bits.
     Float(f64),
@@ -53,7 +53,7 @@ pub(crate) fn is_word(text: &str) -> bool {
     boolean(text).is_some() && !matches!(text, "true" | "True" | "TRUE" | "false" | "False" | "FALSE")
 }
 
-/// The name that Go gives to a number that JSON cannot hold.
+/// Returns Go's name for a number that JSON cannot represent.
 pub(super) fn not_finite(text: &str) -> Option<&'static str> {
     match text {
         ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => Some("+Inf"),
@@ -63,7 +63,7 @@ pub(super) fn not_finite(text: &str) -> Option<&'static str> {
     }
 }
 
-/// The value of a scalar that is a number.
+/// Returns the value of a scalar that is a number.
 pub fn number(text: &str) -> Option<Number> {
     match not_finite(text) {
         Some("+Inf") => return Some(Number::Float(f64::INFINITY)),
@@ -71,14 +71,14 @@ pub fn number(text: &str) -> Option<Number> {
         Some(_) => return Some(Number::Float(f64::NAN)),
         None => {}
     }
-    // A longer text is a number as rarely as it is short to check.
+    // A longer text is rarely a number, and would take long to check.
     if !text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'_' | b'a'..=b'f' | b'A'..=b'F' | b'x' | b'X' | b'o' | b'O')) {
         return None;
     }
     if text.starts_with('.') {
         return underscores_separate(text).then(|| float(&without_underscores(text))).flatten();
     }
-    // The decoder's quick look at the first character leaves these to nobody.
+    // The decoder's check of the first character excludes these from all types.
     if !text.starts_with(|first: char| first.is_ascii_digit() || first == '+' || first == '-') {
         return None;
     }
@@ -90,7 +90,7 @@ fn without_underscores(text: &str) -> Cow<'_, str> {
     if text.contains('_') { Cow::Owned(text.replace('_', "")) } else { Cow::Borrowed(text) }
 }
 
-/// Whether each underscore stands between two digits: `strconv.ParseFloat` takes no others.
+/// Whether each underscore is between two digits: `strconv.ParseFloat` accepts no others.
 fn underscores_separate(text: &str) -> bool {
     let bytes = text.as_bytes();
     let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
@@ -125,7 +125,8 @@ fn integer(text: &str) -> Option<Number> {
     }
 }
 
-/// go-yaml's `yamlStyleFloat`: `^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$`, where a `float64` holds it.
+/// Parses go-yaml's `yamlStyleFloat`: `^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$`, if a `float64` can
+/// represent it.
 fn float(text: &str) -> Option<Number> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let (mantissa, exponent) = match unsigned.find(['e', 'E']) {
@@ -156,7 +157,7 @@ pub(super) fn is_beyond_signed(text: &str) -> bool {
     matches!(number(text), Some(Number::Unsigned(_)))
 }
 
-/// The key that a plain scalar becomes: JSON has strings only.
+/// Returns the key that a plain scalar becomes: JSON has strings only.
 pub(super) fn key(text: &str) -> Cow<'_, str> {
     match resolve(text) {
         Scalar::Bool(value) => Cow::Borrowed(if value { "true" } else { "false" }),
@@ -188,7 +189,8 @@ fn float_key(value: f64) -> String {
     format!("{value}")
 }
 
-/// One of the four forms of `allowedTimestampFormats`, roughly: what is no date is not told apart.
+/// Whether a text has one of the four forms of `allowedTimestampFormats`, roughly: impossible dates are not
+/// excluded.
 pub(super) fn is_timestamp(text: &str) -> bool {
     let mut parts = text.splitn(3, '-');
     let (Some(year), Some(month), Some(day)) = (parts.next(), parts.next(), parts.next()) else { return false };

@@ -1,9 +1,10 @@
-//! Cuts a stream into documents as kubectl does, without parsing, and finds the documents that need no parsing at all.
+//! Cuts a stream into documents as kubectl does, without parsing, and finds the documents that need no parsing at
+//! all.
 //!
-//! `YAMLReader` of k8s.io/apimachinery (`pkg/util/yaml/decoder.go`, v0.36.3) ends a document at each line that begins
-//! with `---`, whatever it is part of, and takes nothing but a comment behind it. A broken document then costs only
-//! itself, and ConfigMaps and CRDs, which hold no images but most of the bytes of many repositories, are passed over at
-//! memory speed.
+//! `YAMLReader` of k8s.io/apimachinery (`pkg/util/yaml/decoder.go`, v0.36.3) ends a document at each line that
+//! begins with `---`, whatever it is part of, and accepts only a comment after it. A broken document then affects
+//! only itself. ConfigMaps and CRDs, which contain no images but most of the bytes of many repositories, are skipped
+//! at memory speed.
 
 use std::ops::Range;
 
@@ -11,20 +12,20 @@ use memchr::memchr_iter;
 
 use crate::text::go::json;
 
-/// A stretch of the text that is parsed, or skipped, as a whole.
+/// A part of the text that is parsed, or skipped, as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chunk {
     /// Byte range in the text, its `---` included.
     pub range: Range<usize>,
-    /// Where that begins which kubectl parses: behind the `---`, unless nothing stands before it.
+    /// Start of the text that kubectl parses: after the `---`, unless nothing precedes it.
     pub content: usize,
-    /// What stands behind the `---` and is no comment: kubectl refuses the stream there.
+    /// Text after the `---` that is not a comment: kubectl refuses the stream there.
     pub refused: Option<Range<usize>>,
-    /// Whether it is a ConfigMap or CustomResourceDefinition that need not be parsed.
+    /// Whether the chunk is a ConfigMap or CustomResourceDefinition that need not be parsed.
     pub skip: bool,
 }
 
-/// What the lines at column 0 of a chunk say of it.
+/// Evidence from the lines at column 0 of a chunk.
 #[derive(Default)]
 struct Signs {
     kinds: u32,
@@ -33,7 +34,7 @@ struct Signs {
     unusual: bool,
 }
 
-/// Cuts the text into chunks. `parse_all` skips nothing.
+/// Cuts the text into chunks. With `parse_all`, no chunk is skipped.
 pub fn split(text: &str, parse_all: bool) -> Vec<Chunk> {
     let bytes = text.as_bytes();
     let mut chunks = Vec::new();
@@ -44,7 +45,7 @@ pub fn split(text: &str, parse_all: bool) -> Vec<Chunk> {
         match bytes.get(at) {
             Some(b'-') if bytes[at..].starts_with(b"---") => {
                 let line_end = at + 3 + rest_of_line(&bytes[at + 3..]).len();
-                // kubectl keeps the line in a document of which it is the first.
+                // kubectl keeps the line if it is the first one of a document.
                 let is_empty = open.content >= at;
                 if at > open.range.start {
                     open.range.end = at;
@@ -88,7 +89,7 @@ fn finish(bytes: &[u8], chunk: Chunk, signs: &Signs, parse_all: bool) -> Chunk {
     Chunk { skip, ..chunk }
 }
 
-/// A carriage return alone is a line break too: what looks like one line could be several.
+/// Whether there is a carriage return alone, which is a line break too: what looks like one line could be several.
 fn has_lone_carriage_return(bytes: &[u8]) -> bool {
     memchr_iter(b'\r', bytes).any(|at| bytes.get(at + 1) != Some(&b'\n'))
 }
@@ -102,16 +103,17 @@ fn rest_of_line(bytes: &[u8]) -> &[u8] {
 pub struct JsonStream {
     /// Byte ranges of the values.
     pub values: Vec<Range<usize>>,
-    /// Where kubectl goes on in YAML; the end of the text where nothing is left.
+    /// Offset at which kubectl continues in YAML; the end of the text if nothing is left.
     pub rest: usize,
-    /// Why it does not: behind two values only JSON may follow.
+    /// Why kubectl does not continue: after two values only JSON may follow.
     pub refused: Option<(usize, String)>,
-    /// Why it does not go on in JSON. Where the next document is no YAML either, kubectl says this of it.
+    /// Why kubectl does not continue in JSON. If the next document is not YAML either, this is kubectl's message
+    /// about it.
     pub fault: Option<(usize, String)>,
 }
 
-/// Where YAML begins behind JSON: `consumeWhitespace` eats blanks up to the first line break, and gives up where fewer
-/// than four bytes are left.
+/// Returns the start of YAML after JSON: `consumeWhitespace` skips blanks up to the first line break, and gives up
+/// if fewer than four bytes are left.
 fn yaml_start(rest: &str) -> Option<usize> {
     let mut at = 0;
     loop {
@@ -127,11 +129,11 @@ fn yaml_start(rest: &str) -> Option<usize> {
     }
 }
 
-/// How far kubectl looks for the brace that makes a stream JSON.
+/// How many bytes kubectl searches for the brace that makes a stream JSON.
 const LOOKAHEAD: usize = 4096;
 
-/// Takes the JSON values off the start of a text; `None` when it is YAML from its start. `YAMLOrJSONDecoder` tries JSON
-/// where the first character is a brace, and goes over to YAML at the first fault within the first two values.
+/// Takes the JSON values off the start of a text; `None` if it is YAML from its start. `YAMLOrJSONDecoder` tries
+/// JSON if the first character is a brace, and switches to YAML at the first fault within the first two values.
 pub fn json_stream(text: &str) -> Option<JsonStream> {
     let start = text.len() - text.trim_start().len();
     if start >= LOOKAHEAD || !text[start..].starts_with('{') {
@@ -153,7 +155,7 @@ pub fn json_stream(text: &str) -> Option<JsonStream> {
             }
             Err(error) => {
                 let place = at + error.range.start;
-                // What ends too early is no fault of syntax to Go, and has no offset.
+                // To Go, a text that ends too early is not a syntax error, and has no offset.
                 let message = match error.range.is_empty() {
                     true => error.message,
                     false => format!("json: offset {}: {}", place + 1, error.message),

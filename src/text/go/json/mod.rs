@@ -1,6 +1,6 @@
-//! `encoding/json`: its scanner, with its messages, and in [`reader`] a walk over what the scanner let through.
+//! `encoding/json`: its scanner, with its messages, and in [`reader`] a walk over what the scanner accepted.
 //!
-//! No recursion anywhere: nesting is counted, so a hostile file costs at most Go's own 10,000 levels.
+//! There is no recursion: nesting is a counter, so a hostile file costs at most Go's own 10,000 levels.
 
 mod reader;
 
@@ -13,16 +13,16 @@ pub(crate) use reader::{Kind, Reader, unquote};
 /// `maxNestingDepth` of the scanner.
 const MAX_DEPTH: usize = 10_000;
 
-/// `SyntaxError`.
+/// An error of the scanner, like Go's `SyntaxError`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SyntaxError {
-    /// Go's text.
+    /// The message, as in Go.
     pub(crate) message: String,
-    /// The offending character; empty where the text ends too early.
+    /// The offending character; empty if the text ends too early.
     pub(crate) range: Range<usize>,
 }
 
-/// What may come next.
+/// What can come next.
 #[derive(Clone, Copy)]
 enum Expect {
     Value,
@@ -33,7 +33,7 @@ enum Expect {
     AfterValue,
 }
 
-/// `checkValid`: whether the text is one JSON value and nothing else.
+/// Checks like `checkValid` that the text is one JSON value and nothing else.
 pub(crate) fn check(data: &[u8]) -> Result<(), SyntaxError> {
     let mut scanner = Scanner { data, at: 0, open: Vec::new() };
     let mut expect = Expect::Value;
@@ -49,7 +49,7 @@ pub(crate) fn check(data: &[u8]) -> Result<(), SyntaxError> {
     }
 }
 
-/// The end of the first value of a stream, as `Decoder.Decode` finds it; `None` where only blanks are left.
+/// Returns the end of the first value of a stream, as `Decoder.Decode` finds it; `None` if only blanks are left.
 pub(crate) fn first(data: &[u8]) -> Result<Option<usize>, SyntaxError> {
     let mut scanner = Scanner { data, at: 0, open: Vec::new() };
     let mut expect = Expect::Value;
@@ -66,8 +66,8 @@ pub(crate) fn first(data: &[u8]) -> Result<Option<usize>, SyntaxError> {
     }
 }
 
-/// Whether Go takes `name` for the struct field `field`: equal but for case, and Unicode has two more characters
-/// (the long s and the Kelvin sign) that differ from an ASCII letter by case alone.
+/// Whether Go takes `name` for the struct field `field`: equal except for case. Unicode has two more characters (the
+/// long s and the Kelvin sign) that differ from an ASCII letter by case alone.
 pub(crate) fn folds_to(name: &str, field: &str) -> bool {
     let fold = |character: char| match character {
         'ſ' => 's',
@@ -80,7 +80,7 @@ pub(crate) fn folds_to(name: &str, field: &str) -> bool {
 struct Scanner<'d> {
     data: &'d [u8],
     at: usize,
-    /// The opening brackets that wait for their end.
+    /// The opening brackets that are not closed yet.
     open: Vec<u8>,
 }
 
@@ -217,8 +217,8 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    /// At the end of the text Go feeds its scanner one more space, so that is the character which a cut number,
-    /// literal or escape is said to stumble over.
+    /// Returns an error at the current character. At the end of the text Go feeds its scanner one more space, so a
+    /// truncated number, literal or escape is reported at that character.
     fn error(&self, context: &str) -> SyntaxError {
         let byte = self.data.get(self.at).copied().unwrap_or(b' ');
         let width = decode_rune(self.data.get(self.at..).unwrap_or_default()).1;

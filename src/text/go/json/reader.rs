@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::is_space;
 use crate::text::go::utf8::decode_rune;
 
-/// What kind of value comes next.
+/// The kind of the next value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Object,
@@ -17,7 +17,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// As Go's `UnmarshalTypeError` names it.
+    /// Returns the name in Go's `UnmarshalTypeError`.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Object => "object",
@@ -30,7 +30,8 @@ impl Kind {
     }
 }
 
-/// A place in a text that [`super::check`] let through. On any other text it gives nonsense, but neither panics nor hangs.
+/// A position in a text that [`super::check`] accepted. On any other text the results are meaningless, but it
+/// neither panics nor loops forever.
 pub(crate) struct Reader<'d> {
     data: &'d [u8],
     at: usize,
@@ -46,7 +47,7 @@ impl<'d> Reader<'d> {
         self.data.get(self.at).copied()
     }
 
-    /// The kind of the value that comes next.
+    /// Returns the kind of the next value.
     pub(crate) fn kind(&mut self) -> Kind {
         match self.peek() {
             Some(b'{') => Kind::Object,
@@ -58,7 +59,7 @@ impl<'d> Reader<'d> {
         }
     }
 
-    /// The next key of the object that the reader stands at or in, quotes included; `None` behind its end. The
+    /// Returns the next key of the object at or in which the reader is, quotes included; `None` after its end. The
     /// member's value must be read or skipped before the next call.
     pub(crate) fn next_key(&mut self) -> Option<Range<usize>> {
         if matches!(self.peek()?, b'{' | b',') {
@@ -74,8 +75,8 @@ impl<'d> Reader<'d> {
         Some(key)
     }
 
-    /// Whether another element comes next in the array that the reader stands at or in. It must be read or skipped
-    /// before the next call.
+    /// Whether another element comes next in the array at or in which the reader is. The element must be read or
+    /// skipped before the next call.
     #[cfg(feature = "cli")]
     pub(crate) fn next_element(&mut self) -> bool {
         if matches!(self.peek(), Some(b'[' | b',')) {
@@ -104,12 +105,12 @@ impl<'d> Reader<'d> {
         start..self.at
     }
 
-    /// Goes over the next value, whatever it holds, and says where it stands.
+    /// Skips the next value of any kind, and returns its range.
     pub(crate) fn skip_value(&mut self) -> Range<usize> {
         self.numbers(|_, _| {})
     }
 
-    /// Goes over the next value and shows every number in it.
+    /// Skips the next value and calls `number` for every number in it.
     pub(crate) fn numbers(&mut self, mut number: impl FnMut(&str, Range<usize>)) -> Range<usize> {
         self.peek();
         let start = self.at;
@@ -149,14 +150,15 @@ impl<'d> Reader<'d> {
         start..self.at
     }
 
-    /// The string at a range that the reader gave out, quotes included.
+    /// Returns the string at a range that the reader returned, quotes included.
     pub(crate) fn text(&self, range: &Range<usize>) -> String {
         let quoted = self.data.get(range.clone()).unwrap_or_default();
         unquote(quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default())
     }
 }
 
-/// `unquoteBytes`: escapes resolved; every byte that is not UTF-8 and every half of a surrogate pair becomes U+FFFD.
+/// Unquotes like `unquoteBytes`: escapes are resolved; every byte that is not UTF-8 and every half of a surrogate
+/// pair becomes U+FFFD.
 pub(crate) fn unquote(raw: &[u8]) -> String {
     let mut out = String::with_capacity(raw.len());
     let mut rest = raw;
@@ -200,7 +202,7 @@ fn push_utf8(mut bytes: &[u8], out: &mut String) {
     }
 }
 
-/// The character of `\uXXXX`, or of two that make a surrogate pair, and how many bytes it takes.
+/// Returns the character of `\uXXXX`, or of two that make a surrogate pair, and the number of bytes that it takes.
 fn unicode_escape(text: &[u8]) -> (char, usize) {
     let first = four_digits(text).unwrap_or_default();
     if let Some(character) = char::from_u32(first) {
@@ -214,7 +216,7 @@ fn unicode_escape(text: &[u8]) -> (char, usize) {
     (char::REPLACEMENT_CHARACTER, 6)
 }
 
-/// `getu4`.
+/// Parses four hexadecimal digits, like Go's `getu4`.
 fn four_digits(text: &[u8]) -> Option<u32> {
     let digits = text.strip_prefix(b"\\u")?.get(..4)?;
     digits.iter().try_fold(0, |value, &digit| Some(value << 4 | char::from(digit).to_digit(16)?))

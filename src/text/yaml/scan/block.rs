@@ -63,7 +63,7 @@ impl Scanner<'_> {
             if self.cursor.is_break(0) {
                 line_break = Some(self.cursor.read_line());
             } else if self.cursor.at(0) != 0 {
-                // Only a control character stops the line short of its end, and the document is refused for it.
+                // Only a control character ends the line early, and the document is refused for it.
                 self.cursor.advance(1);
             }
             self.scan_breaks(&mut indent, &mut breaks)?;
@@ -81,7 +81,7 @@ impl Scanner<'_> {
         Ok(Token { text, ..Token::new(Kind::Quoted, start, end) })
     }
 
-    /// What stands behind the `|` or `>`, in either order.
+    /// Scans what follows the `|` or `>`, in either order.
     fn scan_header(&mut self) -> Result<(Chomping, i32), Failure> {
         let mut chomping = Chomping::Clip;
         let mut increment = 0;
@@ -99,7 +99,7 @@ impl Scanner<'_> {
         Ok((chomping, increment))
     }
 
-    /// Eats indentation and empty lines, and finds the indentation where nobody said it.
+    /// Skips indentation and empty lines, and determines the indentation if it is not given.
     fn scan_breaks(&mut self, indent: &mut i32, breaks: &mut String) -> Result<(), Failure> {
         let mut deepest = 0;
         loop {

@@ -1,6 +1,6 @@
-//! The place in the text that the scanner has reached.
+//! The scanner's position in the text.
 
-/// A place: its byte, and what the rules of indentation and of simple keys need to know of it, in characters.
+/// A position: its byte, and what the rules of indentation and of simple keys need to know about it, in characters.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Mark {
     pub(super) offset: u32,
@@ -13,12 +13,12 @@ pub(super) struct Cursor<'t> {
     pub(super) text: &'t str,
     bytes: &'t [u8],
     pos: usize,
-    /// Bytes before `pos` that continue a character: what has to be taken off to count characters.
+    /// Bytes before `pos` that continue a character: subtracted to get a number of characters.
     wide: usize,
     line: u32,
     /// Index of the line's first character.
     line_start: usize,
-    /// What stands behind the last byte: kubectl ends the last line if nobody did.
+    /// The character after the last byte: kubectl ends the last line if the text does not.
     tail: u8,
 }
 
@@ -33,7 +33,7 @@ impl<'t> Cursor<'t> {
         self.pos
     }
 
-    /// The byte offset; never behind the text.
+    /// Returns the byte offset, which is never after the end of the text.
     pub(super) fn offset(&self) -> u32 {
         self.pos.min(self.bytes.len()) as u32
     }
@@ -47,7 +47,7 @@ impl<'t> Cursor<'t> {
         Mark { offset: self.offset(), index, column: self.column(), line: self.line }
     }
 
-    /// The byte so many bytes further on; 0 behind the end.
+    /// Returns the byte so many bytes further on; 0 after the end.
     #[inline]
     pub(super) fn at(&self, ahead: usize) -> u8 {
         match self.bytes.get(self.pos + ahead) {
@@ -57,13 +57,13 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// Goes on over so many ASCII characters.
+    /// Advances over this many ASCII characters.
     #[inline]
     pub(super) fn advance(&mut self, count: usize) {
         self.pos += count;
     }
 
-    /// Goes on over one character.
+    /// Advances over one character.
     #[inline]
     pub(super) fn skip(&mut self) {
         let width = width(self.at(0));
@@ -86,7 +86,7 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// A blank, a line break or the end.
+    /// Whether a blank, a line break or the end is so many bytes further on.
     #[inline]
     pub(super) fn is_blankz(&self, ahead: usize) -> bool {
         match self.at(ahead) {
@@ -99,20 +99,20 @@ impl<'t> Cursor<'t> {
         matches!(self.at(0), b' ' | b'\t')
     }
 
-    /// Whether `---` or `...` stands here as a word of its own.
+    /// Whether there is a `---` or `...` here as a word of its own.
     pub(super) fn is_marker(&self, byte: u8) -> bool {
         (0..3).all(|ahead| self.at(ahead) == byte) && self.is_blankz(3)
     }
 
-    /// Whether either stands here, at the start of a line.
+    /// Whether either of them is here, at the start of a line.
     pub(super) fn is_at_marker(&self) -> bool {
         self.column() == 0 && matches!(self.at(0), b'-' | b'.') && self.is_marker(self.at(0))
     }
 
-    /// Goes on behind the line break that stands here, and says which character it counts for.
+    /// Advances past the line break at this position, and returns the character that it is read as.
     pub(super) fn read_line(&mut self) -> char {
         let (width, read) = match (self.at(0), self.at(1), self.at(2)) {
-            // kubectl takes a carriage return before each line feed away first.
+            // kubectl removes a carriage return before each line feed first.
             (b'\r', b'\r', b'\n') => (3, '\n'),
             (b'\r', b'\n', _) => (2, '\n'),
             (0xc2, ..) => (2, '\n'),
@@ -139,7 +139,7 @@ impl<'t> Cursor<'t> {
         }
     }
 
-    /// Goes on to the end of the line.
+    /// Advances to the end of the line.
     pub(super) fn skip_to_break(&mut self) {
         loop {
             let rest = self.bytes.get(self.pos..).unwrap_or_default();
@@ -152,7 +152,7 @@ impl<'t> Cursor<'t> {
     }
 }
 
-/// How many bytes the character has that begins with this one.
+/// Returns the number of bytes of the character that begins with this one.
 const fn width(byte: u8) -> usize {
     match byte {
         0..=0xbf => 1,

@@ -1,10 +1,10 @@
-//! The characters that open, close and part collections and documents.
+//! The characters that open, close and separate collections and documents.
 
 use super::{Failure, Kind, MAX_DEPTH, Scanner, SimpleKey, Token};
 
 impl Scanner<'_> {
     pub(super) fn fetch_stream_end(&mut self) -> Result<(), Failure> {
-        // It stands at the start of a line of its own, whatever the column.
+        // The marker is at the start of a line of its own, whatever the column.
         self.unroll_indent(-1);
         self.remove_key()?;
         self.key_allowed = false;

@@ -1,8 +1,8 @@
-//! Characters to tokens, as kubectl has it done.
+//! Characters to tokens, as in kubectl.
 //!
-//! kubectl reads YAML with go.yaml.in/yaml/v2 (v2.4.3), the Go form of libyaml. This scanner takes and refuses the same
-//! texts with the same words; the behavior of `scannerc.go` there is the reference, its quirks included. Other than
-//! there, every token knows its bytes, and comments are kept.
+//! kubectl reads YAML with go.yaml.in/yaml/v2 (v2.4.3), the Go form of libyaml. This scanner accepts and refuses the
+//! same texts with the same messages; the behavior of `scannerc.go` there is the reference, its quirks included. In
+//! contrast to it, every token knows its bytes, and comments are kept.
 
 mod block;
 mod cursor;
@@ -17,7 +17,7 @@ use cursor::{Cursor, Mark};
 /// `max_flow_level` and `max_indents` of the scanner.
 const MAX_DEPTH: usize = 10_000;
 
-/// How many characters a key may be away from its `:`.
+/// The maximum distance of a key from its `:`, in characters.
 const MAX_KEY: u32 = 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,12 +41,12 @@ pub(super) enum Kind {
     Alias,
     Anchor,
     Tag,
-    /// Plain, and neither quoted nor a block.
+    /// A scalar that is neither quoted nor a block.
     Plain,
     Quoted,
 }
 
-/// Where a text is kept.
+/// Where a text is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Text {
     Source { start: u32, end: u32 },
@@ -54,7 +54,7 @@ pub(super) enum Text {
     Decoded { index: u32 },
 }
 
-/// A token, and where it stands in the chunk. `text` is a scalar's value, the name of an anchor or alias, or the number
+/// A token, with its place in the chunk. `text` is a scalar's value, the name of an anchor or alias, or the number
 /// of a tag in [`Scanner::tags`].
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Token {
@@ -70,17 +70,17 @@ impl Token {
     }
 }
 
-/// A tag as it is written, `%` escapes resolved: the handle, and what stands behind it.
+/// A tag as it is written, with `%` escapes resolved: the handle, and what follows it.
 #[derive(Debug, Default)]
 pub(super) struct Tag {
     pub(super) handle: String,
     pub(super) suffix: String,
 }
 
-/// Why kubectl refuses a document, in the words of its decoder.
+/// Why kubectl refuses a document, with the message of its decoder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failure {
-    /// Byte offset in the chunk of what is to be fixed.
+    /// Byte offset in the chunk of the text to fix.
     pub(super) at: usize,
     pub(super) message: String,
 }
@@ -91,11 +91,11 @@ impl Failure {
     }
 }
 
-/// What may turn out to be a key once a `:` follows.
+/// A token that becomes a key if a `:` follows.
 #[derive(Debug, Clone, Copy)]
 struct SimpleKey {
     possible: bool,
-    /// It stands where only a key can stand.
+    /// Whether only a key is allowed at this place.
     required: bool,
     /// Whether the queue waits for its `:`. The decoder forgets that for a `[]` or `{}` with nothing in it.
     listed: bool,
@@ -107,13 +107,13 @@ pub(super) struct Scanner<'t> {
     cursor: Cursor<'t>,
     tokens: Vec<Token>,
     head: usize,
-    /// Tokens that were taken.
+    /// The number of tokens that were taken.
     taken: usize,
     /// Whether the head of the queue is known to be complete.
     ready: bool,
     indent: i32,
     indents: Vec<i32>,
-    /// One for each flow level; their tokens' numbers never fall.
+    /// One for each flow level; the numbers of their tokens never decrease.
     keys: Vec<SimpleKey>,
     key_allowed: bool,
     ended: bool,
@@ -144,7 +144,7 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// The text that a value, an anchor or an alias stands for.
+    /// Returns the text of a value, an anchor or an alias.
     pub(super) fn text(&self, text: Text) -> &str {
         match text {
             Text::Source { start, end } => self.cursor.text.get(start as usize..end as usize).unwrap_or_default(),
@@ -153,7 +153,7 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// The next token, which stays.
+    /// Returns the next token without taking it.
     #[inline]
     pub(super) fn peek(&mut self) -> Result<Token, Failure> {
         if !self.ready {
@@ -252,12 +252,12 @@ impl<'t> Scanner<'t> {
         self.tokens.push(token);
     }
 
-    /// The number of the token that is pushed next.
+    /// Returns the number of the token that is pushed next.
     fn next_number(&self) -> usize {
         self.taken + self.tokens.len() - self.head
     }
 
-    /// Puts a token before the one of a number; behind all others where that one was taken already.
+    /// Inserts a token before the one with a number, or at the end if that one was taken already.
     fn insert(&mut self, number: usize, token: Token) {
         let at = number.checked_sub(self.taken).map_or(self.tokens.len(), |into| self.head + into);
         self.tokens.insert(at.min(self.tokens.len()), token);
@@ -308,7 +308,7 @@ impl<'t> Scanner<'t> {
         Ok(())
     }
 
-    /// Opens a block collection where the column is deeper than the indentation.
+    /// Opens a block collection if the column is deeper than the indentation.
     fn roll_indent(&mut self, column: i32, number: Option<usize>, kind: Kind, start: u32) -> Result<(), Failure> {
         if self.in_flow() || self.indent >= column {
             return Ok(());
@@ -337,7 +337,7 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    /// Eats blanks, comments and line breaks.
+    /// Skips blanks, comments and line breaks.
     fn scan_to_next_token(&mut self) {
         loop {
             while self.cursor.at(0) == b' ' || (self.cursor.at(0) == b'\t' && (self.in_flow() || !self.key_allowed)) {
@@ -363,7 +363,7 @@ impl<'t> Scanner<'t> {
     }
 }
 
-/// kubectl names the line behind it; what is to be fixed is the line that has no `:`.
+/// kubectl names the line after it; the line to fix is the one without a `:`.
 fn no_colon(key: &SimpleKey) -> Failure {
     Failure::new(key.mark.offset, "could not find expected ':'")
 }

@@ -58,7 +58,7 @@ impl Scanner<'_> {
             return Ok(Tag { handle, suffix });
         }
         let suffix = self.scan_uri(&handle)?;
-        // The tag `!` alone says that the scalar's type is to be resolved.
+        // The tag `!` alone means that the scalar's type is to be resolved.
         if suffix.is_empty() {
             return Ok(Tag { handle: String::new(), suffix: handle });
         }
@@ -80,7 +80,7 @@ impl Scanner<'_> {
         Ok(self.cursor.slice(start, self.cursor.pos()).to_owned())
     }
 
-    /// A tag's URI; `head` is what was taken for a handle and turned out to be part of it.
+    /// Scans a tag's URI; `head` was taken for a handle and turned out to be part of it.
     fn scan_uri(&mut self, head: &str) -> Result<String, Failure> {
         let mut uri = head.get(1..).unwrap_or_default().as_bytes().to_vec();
         let mut found = !head.is_empty();
@@ -105,7 +105,7 @@ impl Scanner<'_> {
         Ok(String::from_utf8_lossy(&uri).into_owned())
     }
 
-    /// One character, as `%` and two hexadecimal digits for each of its bytes.
+    /// Scans one character, written as `%` and two hexadecimal digits for each of its bytes.
     fn scan_octets(&mut self, uri: &mut Vec<u8>) -> Result<(), Failure> {
         let mut left = 0;
         loop {
@@ -169,7 +169,7 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    /// The version, as the text that it is.
+    /// Scans the version, and keeps it as text.
     fn scan_version(&mut self) -> Result<Text, Failure> {
         let start = self.cursor.offset();
         self.scan_version_number()?;

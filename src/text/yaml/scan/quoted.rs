@@ -4,10 +4,10 @@ use super::cursor::Cursor;
 use super::{Failure, Kind, Scanner, Token};
 use crate::text::yaml::scan::Text;
 
-/// A value that is the source text itself as long as that is so.
+/// A value that is the source text itself for as long as possible.
 struct Value {
     start: usize,
-    /// Where the text begins that is not yet in `owned`.
+    /// Start of the text that is not yet in `owned`.
     run: usize,
     owned: Option<String>,
 }
@@ -17,7 +17,7 @@ impl Value {
         Self { start, run: start, owned: None }
     }
 
-    /// From here on the value is no longer what is written: keeps what was so far.
+    /// Called at the first point at which the value differs from what is written: stores the text so far.
     fn flush(&mut self, cursor: &Cursor<'_>, end: usize) -> &mut String {
         let pending = cursor.slice(self.run, end);
         let owned = self.owned.get_or_insert_default();
@@ -57,9 +57,9 @@ impl Breaks {
     }
 }
 
-/// What ends a run of ordinary characters of a plain scalar, or has to be looked at.
+/// Characters that end a run of ordinary characters of a plain scalar, or have to be examined.
 static SPECIAL: [bool; 256] = special(b"\0\t\n\r :,?[]{}");
-/// The same of the two kinds of quoted scalars.
+/// End characters of runs in the two kinds of quoted scalars; see [`SPECIAL`].
 static SPECIAL_SINGLE: [bool; 256] = special(b"\0\t\n\r '");
 static SPECIAL_DOUBLE: [bool; 256] = special(b"\0\t\n\r \"\\");
 
@@ -126,7 +126,7 @@ impl Scanner<'_> {
             loop {
                 if cursor.is_blank() {
                     if broken && cursor.column() < indent && cursor.at(0) == b'\t' {
-                        // kubectl names the line of the tab, and so does this.
+                        // kubectl names the line of the tab, and so does this scanner.
                         let message = "found a tab character that violates indentation";
                         return Err(Failure::new(cursor.offset(), message));
                     }
@@ -170,7 +170,7 @@ impl Scanner<'_> {
         let mut value = Value::new(cursor.pos());
         let mut breaks = Breaks::default();
         loop {
-            // It is named where the quote opens: that is where one has to look for the missing one.
+            // The error is reported at the opening quote: that is the place to look for the missing one.
             if cursor.is_at_marker() {
                 return Err(Failure::new(open, "found unexpected document indicator"));
             }
@@ -237,7 +237,7 @@ impl Scanner<'_> {
     }
 }
 
-/// The character of the escape that stands here, and how many bytes it takes.
+/// Returns the character of the escape at this position, and the number of its bytes.
 fn escape(cursor: &mut Cursor<'_>, open: u32) -> Result<(char, usize), Failure> {
     let digits = match cursor.at(1) {
         b'x' => 2,
@@ -268,7 +268,7 @@ fn escape(cursor: &mut Cursor<'_>, open: u32) -> Result<(char, usize), Failure> 
     let mut value = 0_u32;
     for at in 0..digits {
         let Some(digit) = char::from(cursor.at(2 + at)).to_digit(16) else {
-            // Its misspelling is the decoder's own.
+            // The misspelling is the decoder's own.
             return Err(Failure::new(cursor.offset(), "did not find expected hexdecimal number"));
         };
         value = value.wrapping_shl(4) | digit;

@@ -1,4 +1,4 @@
-//! Fills an arena, and notes what kubectl's decoder refuses of it.
+//! Fills an arena, and records what kubectl's decoder refuses in it.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -9,7 +9,7 @@ use crate::text::go::utf8::decode_rune;
 use crate::text::yaml::scalar::{self, Scalar};
 use crate::text::yaml::scan::{Failure, Text};
 
-/// Nodes that one document may have: 28 bytes each. The largest object that a cluster stores has some 100,000.
+/// How many nodes one document may have: 28 bytes each. The largest object that a cluster stores has some 100,000.
 const MAX_NODES: usize = 4_000_000;
 
 /// `maxNestingDepth` of Go's JSON decoder, which reads what the YAML was converted to.
@@ -19,22 +19,22 @@ const MAX_DEPTH: usize = 10_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::text::yaml) enum Layout {
     Block,
-    /// A list whose dashes stand at the column of their key.
+    /// A list whose dashes are at the column of their key.
     Indentless,
     Flow,
     /// `key: value` as an item of a flow sequence.
     Pair,
 }
 
-/// What stands before a node.
+/// The properties in front of a node.
 #[derive(Debug, Clone, Copy, Default)]
 pub(in crate::text::yaml) struct Properties {
-    /// Where the anchor's name stands.
+    /// The range of the anchor's name.
     pub(in crate::text::yaml) anchor: Option<(u32, u32)>,
     pub(in crate::text::yaml) tag: Tag,
 }
 
-/// A tag, as far as it decides on a type.
+/// The tag of a node, as far as it decides on a type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(in crate::text::yaml) enum Tag {
     #[default]
@@ -49,12 +49,12 @@ pub(in crate::text::yaml) enum Tag {
     Timestamp,
     Binary,
     Merge,
-    /// Any other: the value is a string.
+    /// Any other tag: the value is a string.
     Other,
 }
 
 impl Tag {
-    /// Of a tag in full.
+    /// Returns the type of a full tag.
     pub(in crate::text::yaml) fn of(tag: &str) -> Self {
         match tag.strip_prefix("tag:yaml.org,2002:") {
             Some("str") => Self::String,
@@ -89,7 +89,7 @@ struct Open {
     next: Next,
 }
 
-/// What comes next in an open collection.
+/// The expected item in an open collection.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Next {
     Item,
@@ -99,7 +99,7 @@ enum Next {
     Merged,
 }
 
-/// Fills an arena.
+/// Builds the tree of a document in an arena.
 pub(in crate::text::yaml) struct Builder<'g, 't> {
     text: &'t str,
     tree: &'g mut Tree,
@@ -107,7 +107,7 @@ pub(in crate::text::yaml) struct Builder<'g, 't> {
     /// The last node of each anchor.
     anchors: BTreeMap<&'t str, u32>,
     aliases: bool,
-    /// Values of merge keys.
+    /// The values of merge keys.
     merged: Vec<u32>,
     refused: Option<Failure>,
 }
@@ -118,8 +118,8 @@ impl<'g, 't> Builder<'g, 't> {
         Self { text, tree, open: Vec::new(), anchors, aliases: false, merged: Vec::new(), refused: None }
     }
 
-    /// Hands over the texts that nodes point at and the comments; why kubectl's decoder refuses the document, if it
-    /// does.
+    /// Returns the texts that nodes point at, the comments, and the reason if kubectl's decoder refuses the
+    /// document.
     pub(in crate::text::yaml) fn finish(self, owned: Vec<String>, comments: Vec<Range<u32>>) -> Option<Failure> {
         self.tree.owned = owned;
         self.tree.comments = comments;
@@ -131,7 +131,7 @@ impl<'g, 't> Builder<'g, 't> {
         self.refused.get_or_insert_with(|| Failure::new(at, message));
     }
 
-    /// A scalar: where it stands, and its value.
+    /// Adds a scalar, with its place and its value.
     pub(in crate::text::yaml) fn scalar(
         &mut self,
         range: Range<u32>,
@@ -175,7 +175,7 @@ impl<'g, 't> Builder<'g, 't> {
         Ok(())
     }
 
-    /// A scalar of which nothing is written.
+    /// Adds a scalar without any text.
     pub(in crate::text::yaml) fn empty(&mut self, at: u32, properties: Properties) -> Result<(), Failure> {
         self.scalar(at..at, Text::Source { start: at, end: at }, "", true, properties)
     }
@@ -185,7 +185,7 @@ impl<'g, 't> Builder<'g, 't> {
             self.refuse(at, "!!binary value contains invalid base64 data");
             return Text::Source { start: at, end: at };
         };
-        // What is no UTF-8 is lost on the way to JSON, byte by byte.
+        // Invalid UTF-8 is lost on the way to JSON, byte by byte.
         let mut decoded = String::with_capacity(bytes.len());
         let mut rest = bytes.as_slice();
         while !rest.is_empty() {
@@ -197,7 +197,7 @@ impl<'g, 't> Builder<'g, 't> {
         Text::Decoded { index: self.tree.decoded.len() as u32 - 1 }
     }
 
-    /// The type of a tagged scalar; one that does not fit its tag is refused.
+    /// Returns the type of a tagged scalar; one that does not fit its tag is refused.
     fn tagged(&mut self, at: u32, tag: Tag, value: &str) -> ScalarType {
         let (typed, found) = match tag {
             Tag::Bool | Tag::Int | Tag::Float | Tag::Null | Tag::Timestamp => match scalar::resolve(value) {
@@ -237,7 +237,7 @@ impl<'g, 't> Builder<'g, 't> {
         }
     }
 
-    /// An alias; `name` is that of its anchor.
+    /// Adds an alias; `name` is that of its anchor.
     pub(in crate::text::yaml) fn alias(&mut self, range: Range<u32>, name: &str) -> Result<(), Failure> {
         let Some(&target) = self.anchors.get(name) else {
             return Err(Failure::new(range.start, format!("unknown anchor '{name}' referenced")));
@@ -257,7 +257,7 @@ impl<'g, 't> Builder<'g, 't> {
         self.node(range, NodeKind::Alias { target }, Properties::default())
     }
 
-    /// Opens a collection.
+    /// Opens a collection of nodes.
     pub(in crate::text::yaml) fn start(
         &mut self,
         at: u32,
@@ -281,7 +281,7 @@ impl<'g, 't> Builder<'g, 't> {
     pub(in crate::text::yaml) fn end(&mut self, at: u32) {
         let Some(Open { id, layout, .. }) = self.open.pop() else { return };
         let next = self.tree.nodes.len() as u32;
-        // The end of a block collection lies behind trailing comments and blanks: the last child's is exact.
+        // The end of a block collection is after trailing comments and blanks: the last child's is exact.
         let last = self.tree.nodes.last().map_or(at, |last| last.end);
         let Some(node) = self.tree.nodes.get_mut(id as usize) else { return };
         node.next = next;
@@ -318,6 +318,6 @@ impl<'g, 't> Builder<'g, 't> {
     }
 }
 
-/// The decoder prints the key behind it.
+/// The decoder prints the key after it.
 const INVALID_MAP: &str = "invalid map key: map[interface {}]interface {}{…}";
 const INVALID_SEQUENCE: &str = "invalid map key: []interface {}{…}";

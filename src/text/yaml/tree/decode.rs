@@ -1,10 +1,10 @@
-//! What go.yaml.in/yaml/v2's decoder (`decode.go`, v2.4.3) refuses of a tree that is complete: merges of what is no
-//! mapping, aliases within their own target, and aliases that repeat too much.
+//! What go.yaml.in/yaml/v2's decoder (`decode.go`, v2.4.3) refuses in a complete tree: merges of anything but
+//! mappings, aliases within their own target, and aliases that repeat too much.
 
 use super::{NodeKind, ScalarType, Tree};
 use crate::text::yaml::scan::Failure;
 
-/// The first value of a merge key that is neither a mapping nor a list of them.
+/// Returns a fault at the first value of a merge key that is neither a mapping nor a list of them.
 pub(super) fn merge_fault(tree: &Tree, merged: &[u32]) -> Option<Failure> {
     let node = |id: u32| tree.nodes.get(id as usize);
     let is_mapping = |id: u32| match node(id)?.kind {
@@ -35,7 +35,7 @@ struct Frame {
     next: u32,
     end: u32,
     role: Role,
-    /// The alias that led here.
+    /// The alias that refers to it.
     alias: Option<u32>,
 }
 
@@ -47,8 +47,8 @@ enum Role {
     Merged,
 }
 
-/// Decodes as the decoder does, counting alone. What is met through aliases may be 99 parts of 100, and less where the
-/// document is large, so that this takes no more than a hundred steps for each node.
+/// Walks the tree as the decoder does, but only counts. What is reached through aliases may be 99 parts of 100, and
+/// less if the document is large, so this takes at most a hundred steps for each node.
 pub(super) fn alias_fault(tree: &Tree, text: &str) -> Option<Failure> {
     let mut active = vec![false; tree.nodes.len()];
     let (mut count, mut through, mut depth) = (1_u64, 0_u64, 0_u32);
@@ -103,7 +103,7 @@ pub(super) fn alias_fault(tree: &Tree, text: &str) -> Option<Failure> {
     None
 }
 
-/// `allowedAliasRatio`.
+/// Returns the allowed part of aliases, like `allowedAliasRatio`.
 fn allowed_ratio(count: u64) -> f64 {
     const LOW: f64 = 400_000.0;
     const HIGH: f64 = 4_000_000.0;

@@ -1,4 +1,4 @@
-//! The arena that a document is read into.
+//! The arena of a document.
 
 pub(super) mod build;
 mod decode;
@@ -12,10 +12,10 @@ pub(super) struct Tree {
     pub(super) nodes: Vec<RawNode>,
     /// Scalar values that are not the source text itself: escapes, folding.
     pub(super) owned: Vec<String>,
-    /// What `!!binary` scalars hold.
+    /// The decoded contents of `!!binary` scalars.
     pub(super) decoded: Vec<String>,
     pub(super) comments: Vec<Range<u32>>,
-    /// Whether a mapping has a merge key; only then does the order of its keys count.
+    /// Whether a mapping has a merge key; only then does the order of its keys matter.
     pub(super) merges: bool,
 }
 
@@ -23,7 +23,7 @@ pub(super) struct Tree {
 pub(super) struct RawNode {
     pub(super) start: u32,
     pub(super) end: u32,
-    /// Index of the first node after this one and all that is below it.
+    /// Index of the first node after this one and all below it.
     pub(super) next: u32,
     pub(super) kind: NodeKind,
 }
@@ -36,17 +36,17 @@ pub(super) enum NodeKind {
     Alias { target: u32 },
 }
 
-/// What a scalar's style and tag say of its type.
+/// The type that a scalar's style and tag give it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ScalarType {
     /// Plain and untagged: the text decides.
     Plain,
-    /// Quoted, a block, or tagged as something that counts as a string.
+    /// Quoted, a block, or tagged with a tag that is treated as a string.
     String,
     Null,
     Bool,
     Number,
-    /// The key `<<`, where it merges.
+    /// The key `<<`, if it merges.
     Merge,
 }
 
