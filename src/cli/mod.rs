@@ -23,7 +23,7 @@ use crate::kubelet::probe::plan::Depth;
 use crate::options::config::{self, Invocation, Refusal};
 use crate::options::{Options, Task};
 use crate::output::redact::Redactor;
-use crate::output::{self, Content, Format, Style, sanitize};
+use crate::output::{self, Format, ReportPart, Style, sanitize};
 use crate::registry::{Cached, Client, Concurrency, HostTraffic, Interrupter, NoStore, Progress, Store};
 use crate::report::{InputError, Report};
 use crate::text::source::Sources;
@@ -123,9 +123,9 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
     let names = names::in_clear(&gathered.sources, &gathered.inventory);
     let redactor = Redactor::new(secrets.iter().map(Sensitive::expose)).sparing(names);
     let (asked, content) = match options.task {
-        Task::ListImages => (Asked::nobody(check::list(gathered, &options.settings, supplied)), Content::Images),
-        _ if options.quiet => (check_with_client(gathered, options, supplied)?, Content::Findings),
-        _ => (check_with_client(gathered, options, supplied)?, Content::Check),
+        Task::ListImages => (Asked::nobody(check::list(gathered, &options.settings, supplied)), ReportPart::Images),
+        _ if options.quiet => (check_with_client(gathered, options, supplied)?, ReportPart::Findings),
+        _ => (check_with_client(gathered, options, supplied)?, ReportPart::Check),
     };
     let Asked { sources, report, traffic, interrupted, no_store } = asked;
     notes.retain(|_| !options.quiet);
@@ -211,7 +211,7 @@ impl Asked {
 /// report there nor the other files.
 fn write_reports(
     options: &Options,
-    content: Content,
+    content: ReportPart,
     report: (&Report, &Sources),
     redactor: &Redactor,
 ) -> Result<Exit, UsageError> {

@@ -20,7 +20,7 @@ const MAX_PART: usize = 32;
 
 /// The content of a manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Content {
+pub enum ManifestBody {
     /// An OCI index or Docker manifest list.
     Index(Vec<Entry>),
     /// One image, or an artifact in the same form.
@@ -125,24 +125,24 @@ const MAX_TYPE: usize = 128;
 const MAX_DESCRIPTORS: usize = 10_000;
 
 /// Parses a manifest; `None` if it is not one. The kind is determined by the form, not by the media type in it.
-pub fn parse(bytes: &[u8]) -> Option<Content> {
+pub fn parse(bytes: &[u8]) -> Option<ManifestBody> {
     let document: Document<'_> = object(std::str::from_utf8(bytes).ok()?)?;
     if document.fs_layers.is_some() {
-        return Some(Content::Malformed(Malformed::Schema1));
+        return Some(ManifestBody::Malformed(Malformed::Schema1));
     }
     match (document.manifests, document.config, document.layers) {
         (Some(manifests), None, None) if manifests.0.len() <= MAX_ENTRIES => {
-            Some(Content::Index(manifests.0.into_iter().map(|it| Entry::from(descriptor(it))).collect()))
+            Some(ManifestBody::Index(manifests.0.into_iter().map(|it| Entry::from(descriptor(it))).collect()))
         }
         // The list has more entries than are read.
         (Some(_), None, None) => None,
         (None, Some(config), layers) => {
             let media_type = document.media_type.map(Lenient::read).unwrap_or_default();
-            Some(Content::Image(image(descriptor(config), &layers.unwrap_or_default(), media_type)))
+            Some(ManifestBody::Image(image(descriptor(config), &layers.unwrap_or_default(), media_type)))
         }
         // containerd refuses both (`validateMediaType` in `core/images/image.go`).
-        (Some(_), ..) => Some(Content::Malformed(Malformed::Both)),
-        (None, None, _) => Some(Content::Malformed(Malformed::Neither)),
+        (Some(_), ..) => Some(ManifestBody::Malformed(Malformed::Both)),
+        (None, None, _) => Some(ManifestBody::Malformed(Malformed::Neither)),
     }
 }
 
@@ -330,20 +330,20 @@ mod tests {
     const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 
-    fn parsed(document: &Value) -> Option<Content> {
+    fn parsed(document: &Value) -> Option<ManifestBody> {
         parse(document.to_string().as_bytes())
     }
 
     fn entries(manifests: Value) -> Vec<Entry> {
         match parsed(&json!({"schemaVersion": 2, "manifests": manifests})) {
-            Some(Content::Index(entries)) => entries,
+            Some(ManifestBody::Index(entries)) => entries,
             other => panic!("{other:?}"),
         }
     }
 
     fn image_of(document: &Value) -> Image {
         match parsed(document) {
-            Some(Content::Image(image)) => image,
+            Some(ManifestBody::Image(image)) => image,
             other => panic!("{other:?}"),
         }
     }
@@ -431,7 +431,7 @@ mod tests {
             (json!({"manifests": [], "layers": []}), Malformed::Both),
             (json!({"fsLayers": []}), Malformed::Schema1),
         ] {
-            assert_eq!(parsed(&document), Some(Content::Malformed(malformed)), "{document}");
+            assert_eq!(parsed(&document), Some(ManifestBody::Malformed(malformed)), "{document}");
         }
         for document in [
             json!([]),
@@ -445,7 +445,7 @@ mod tests {
         let deep = format!("{{\"manifests\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
         assert_eq!(
             parse(deep.as_bytes()),
-            Some(Content::Index(vec![Entry { digest: None, platform: None, ..Entry::default() }]))
+            Some(ManifestBody::Index(vec![Entry { digest: None, platform: None, ..Entry::default() }]))
         );
         assert_eq!(parse(b"<html>"), None);
     }

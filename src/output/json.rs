@@ -7,7 +7,7 @@ use std::io::{self, Write as _};
 use serde::{Serialize, Serializer};
 
 use super::edge::{Edge, Value};
-use super::{Content, sanitize};
+use super::{ReportPart, sanitize};
 use crate::findings::finding::{Edit, Finding, Fix, Label};
 use crate::report::{AttemptReport, CredentialReport, ImageReport, InputError, PullSecretReport, Summary};
 use crate::resource::ResourceName;
@@ -21,13 +21,13 @@ const SCHEMA_VERSION: u32 = 1;
 ///
 /// # Errors
 /// The writer fails.
-pub(super) fn write(edge: &Edge<'_>, content: Content, out: &mut dyn io::Write) -> io::Result<()> {
+pub(super) fn write(edge: &Edge<'_>, content: ReportPart, out: &mut dyn io::Write) -> io::Result<()> {
     let report = edge.report;
     let json = JsonReport {
         schema_version: SCHEMA_VERSION,
         tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
         summary: &report.summary,
-        findings: (content != Content::Images).then_some(Each(&report.findings, |it| finding(edge, it))),
+        findings: (content != ReportPart::Images).then_some(Each(&report.findings, |it| finding(edge, it))),
         images: Each(&report.images, |it| image(edge, it)),
         errors: Each(&report.errors, |it| input_error(edge, it)),
     };

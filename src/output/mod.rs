@@ -104,7 +104,7 @@ pub struct Style {
 
 /// The part of a report to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Content {
+pub enum ReportPart {
     /// The findings and a summary, and for JSON everything else.
     Check,
     /// The findings alone; JSON stays complete.
@@ -130,16 +130,16 @@ fn page(rule: &str) -> Option<String> {
 /// The writer fails.
 pub fn write(
     out: &mut dyn io::Write,
-    (format, content): (Format, Content),
+    (format, content): (Format, ReportPart),
     (report, sources): (&Report, &Sources),
     style: &Style,
     redactor: &Redactor,
 ) -> io::Result<()> {
     let edge = Edge::new(report, sources, style, redactor);
     let text = match (format, content) {
-        (Format::Human, Content::Check) => human::render(&edge),
-        (Format::Human, Content::Findings) => human::render_findings(&edge),
-        (Format::Human, Content::Images) => list::render(&edge),
+        (Format::Human, ReportPart::Check) => human::render(&edge),
+        (Format::Human, ReportPart::Findings) => human::render_findings(&edge),
+        (Format::Human, ReportPart::Images) => list::render(&edge),
         (Format::Markdown, _) => markdown::render(&edge, markdown::COMMENT),
         (Format::Plain, _) => return plain::write(&edge, out),
         (Format::Json, content) => return json::write(&edge, content, out),
@@ -161,15 +161,15 @@ pub fn job_summary((report, sources): (&Report, &Sources), limit: usize, style: 
 
 /// Returns the findings, as finished text that ends in a line feed.
 pub fn render(format: Format, report: &Report, sources: &Sources, style: &Style, redactor: &Redactor) -> String {
-    text((format, Content::Check), (report, sources), style, redactor)
+    text((format, ReportPart::Check), (report, sources), style, redactor)
 }
 
 /// Returns the images (`--list-images`), as finished text that ends in a line feed.
 pub fn render_images(format: Format, report: &Report, sources: &Sources, style: &Style, redactor: &Redactor) -> String {
-    text((format, Content::Images), (report, sources), style, redactor)
+    text((format, ReportPart::Images), (report, sources), style, redactor)
 }
 
-fn text(form: (Format, Content), report: (&Report, &Sources), style: &Style, redactor: &Redactor) -> String {
+fn text(form: (Format, ReportPart), report: (&Report, &Sources), style: &Style, redactor: &Redactor) -> String {
     let mut out = Vec::new();
     // Writing to memory does not fail, and the output is always text.
     let _ = write(&mut out, form, report, style, redactor);

@@ -21,7 +21,7 @@ use super::tags;
 use super::traffic::HostTraffic;
 use super::transport::{Budget, SMALL_BODY, Transport};
 use super::verdicts::Verdicts;
-use crate::image::manifest::{Config, Content};
+use crate::image::manifest::{Config, ManifestBody};
 use crate::kubelet::probe::{Attempt, Defect, Evidence, Manifest, Outcome, Prober, TagList, Target, Unknown, Unread};
 
 /// The media types that containerd accepts (`core/remotes/docker/resolver.go`). Without the OCI types, or with `*/*`
@@ -306,7 +306,7 @@ impl Prober for Client {
         asked.unwrap_or_else(interrupted)
     }
 
-    async fn content(&self, attempt: &Attempt) -> Result<Arc<Content>, Unread> {
+    async fn content(&self, attempt: &Attempt) -> Result<Arc<ManifestBody>, Unread> {
         read::content(&self.read(attempt, Place::Manifest).await?)
     }
 

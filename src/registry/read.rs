@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::reply::told;
-use crate::image::manifest::{self, Config, Content};
+use crate::image::manifest::{self, Config, ManifestBody};
 use crate::kubelet::probe::{Attempt, Defect, Evidence, Prober, Unknown, Unread};
 
 /// The kind of content at a digest.
@@ -22,7 +22,7 @@ pub trait Reader: Prober {
 }
 
 /// Parses the bytes of a manifest or index.
-pub(crate) fn content(bytes: &[u8]) -> Result<Arc<Content>, Unread> {
+pub(crate) fn content(bytes: &[u8]) -> Result<Arc<ManifestBody>, Unread> {
     manifest::parse(bytes).map(Arc::new).ok_or_else(|| match is_json(bytes) {
         true => unclear("neither a manifest nor an index, or one of more entries than are read"),
         false => Unread { defect: Some(Defect::BadManifest), ..unclear("not JSON") },

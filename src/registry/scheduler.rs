@@ -9,7 +9,7 @@ use futures_util::stream;
 use tokio::sync::OnceCell;
 
 use super::progress::Progress;
-use crate::image::manifest::{Config, Content};
+use crate::image::manifest::{Config, ManifestBody};
 use crate::kubelet::probe::order::{Pull, Question, Reply};
 use crate::kubelet::probe::plan::Plan;
 use crate::kubelet::probe::{Attempt, Outcome, Prober, PullAnswer, TagList, Target, Unread};
@@ -75,7 +75,7 @@ struct Stage<'p, P> {
     explained: Answers<Outcome>,
     /// Tag lists. The target of the attempt is ignored.
     tags: Answers<TagList>,
-    contents: Answers<Result<Arc<Content>, Unread>>,
+    contents: Answers<Result<Arc<ManifestBody>, Unread>>,
     children: Answers<Outcome>,
     configs: Answers<Result<Config, Unread>>,
     layers: Answers<Result<(), Unread>>,
@@ -178,7 +178,7 @@ mod tests {
             Outcome::Absent(Evidence::default())
         }
 
-        async fn content(&self, _: &Attempt) -> Result<Arc<Content>, Unread> {
+        async fn content(&self, _: &Attempt) -> Result<Arc<ManifestBody>, Unread> {
             unimplemented!("nobody asks for it")
         }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::inventory::Inventory;
 use crate::resource::kustomization::{self, Build};
-use crate::resource::secret::{self, Content, Producer, RefusedBy, Secret};
+use crate::resource::secret::{self, Producer, RefusedBy, Secret, SecretContent};
 use crate::resource::workload::{ImageText, PodId, PodOrigin, Skip};
 use crate::text::source::{SourceId, Sources, Spanned};
 
@@ -94,12 +94,12 @@ fn mark_filled_in(secrets: &mut [Secret], filled_in: &[Spanned<(Option<String>, 
         };
         for secret in secrets.iter_mut().filter(is_meant) {
             let overwritten = match &secret.content {
-                Content::Config(_) => true,
-                Content::Malformed(malformed) => malformed.refused_by == RefusedBy::Kubelet,
-                Content::Ignored(_) | Content::Opaque => false,
+                SecretContent::Config(_) => true,
+                SecretContent::Malformed(malformed) => malformed.refused_by == RefusedBy::Kubelet,
+                SecretContent::Ignored(_) | SecretContent::Opaque => false,
             };
             if overwritten {
-                secret.content = Content::Opaque;
+                secret.content = SecretContent::Opaque;
             }
         }
     }

@@ -243,7 +243,7 @@ mod tests {
     use crate::kubelet::probe::{Evidence, Manifest, Outcome, PullAnswer};
     use crate::kubelet::pull::SecretState;
     use crate::kubelet::verdict::{Cause, Verdict};
-    use crate::resource::secret::Content;
+    use crate::resource::secret::SecretContent;
     use crate::resource::workload::PodOrigin;
     use crate::rules::testing::{Facts, answer, candidate, config, evidence};
 
@@ -305,7 +305,7 @@ mod tests {
         for key in ["https://ghcr.io", "https://me:x@ghcr.io"] {
             let text = format!(r#"{{"auths": {{"{key}": {{"username": "user", "password": "p\n"}}}}}}"#);
             let config = DockerConfig::decode(text.as_bytes(), Format::DockerConfigJson).expect("a configuration");
-            facts.inventory.secrets[0].content = Content::Config(config);
+            facts.inventory.secrets[0].content = SecretContent::Config(config);
             facts.judged[0].pull.credentials = vec![candidate(Some("regcred"), &shown_key(key), "user")];
             assert_eq!(help(&facts), WITHOUT_WHITE_SPACE, "{key}");
         }
@@ -385,7 +385,7 @@ mod tests {
             let mut facts = refused(Denial::BadCredentials, "user");
             let text = format!(r#"{{"auths": {{"https://ghcr.io": {{{entry}}}}}}}"#);
             let config = DockerConfig::decode(text.as_bytes(), Format::DockerConfigJson).expect("a configuration");
-            facts.inventory.secrets[0].content = Content::Config(config);
+            facts.inventory.secrets[0].content = SecretContent::Config(config);
             let found = found(&facts);
             assert!(found.1.contains(words) && found.2.contains(help), "{found:?}");
         }

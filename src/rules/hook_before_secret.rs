@@ -99,7 +99,7 @@ mod tests {
     use super::*;
     use crate::findings::finding::Severity;
     use crate::kubelet::verdict::Cause;
-    use crate::resource::secret::Content;
+    use crate::resource::secret::SecretContent;
     use crate::resource::workload::{PodOrigin, ResourceId};
     use crate::rules::testing::{Facts, candidate, config, pullable};
 
@@ -110,7 +110,7 @@ mod tests {
         let mut facts = Facts::default();
         let pod = facts.pod(PodOrigin::Template);
         facts.image(pod, "ghcr.io/acme/api:1", verdict);
-        let content = if state == SecretState::Readable { config() } else { Content::Opaque };
+        let content = if state == SecretState::Readable { config() } else { SecretContent::Opaque };
         let object = facts.secret(None, "regcred", Some("kubernetes.io/dockerconfigjson"), content);
         facts.name_secret(pod, "regcred", state, Some(object));
         let resource = facts.inventory.secrets[object].resource;

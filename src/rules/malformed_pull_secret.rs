@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use crate::findings::finding::{Finding, Severity, Subject};
-use crate::resource::secret::{Content, Malformed, RefusedBy, Secret};
+use crate::resource::secret::{Malformed, RefusedBy, Secret, SecretContent};
 use crate::rules::engine::meta::Meta;
 use crate::rules::selection::attribution::is_harmless;
 use crate::rules::{Context, Rule};
@@ -26,7 +26,7 @@ impl Rule for MalformedPullSecret {
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         for (index, secret) in cx.inventory.secrets.iter().enumerate() {
-            if let Content::Malformed(malformed) = &secret.content {
+            if let SecretContent::Malformed(malformed) = &secret.content {
                 out.push(finding(cx, index, secret, malformed));
             }
         }
@@ -96,7 +96,7 @@ mod tests {
     fn malformed(refused_by: RefusedBy, named: bool) -> Vec<(Severity, usize)> {
         let mut facts = Facts::default();
         let span = facts.write("e30=");
-        let content = Content::Malformed(Malformed { message: "no".to_owned(), span, refused_by });
+        let content = SecretContent::Malformed(Malformed { message: "no".to_owned(), span, refused_by });
         let object = facts.secret(None, "regcred", Some("kubernetes.io/dockerconfigjson"), content);
         let pod = facts.pod(PodOrigin::Template);
         facts.image(pod, "nginx:1", Verdict::Fails(Cause::MalformedPullSecret)).event = Some("Error: no".to_owned());
@@ -115,7 +115,7 @@ mod tests {
             let mut facts = Facts::default();
             let span = facts.write(written);
             let malformed = Malformed { message: message.to_owned(), span, refused_by: RefusedBy::ApiServer };
-            facts.secret(None, "regcred", None, Content::Malformed(malformed));
+            facts.secret(None, "regcred", None, SecretContent::Malformed(malformed));
             facts.check(&MalformedPullSecret).remove(0).help.unwrap_or_default()
         };
         let words = "invalid character 'ï' looking for beginning of value";

@@ -6,7 +6,7 @@ use crate::findings::finding::Finding;
 use crate::kubelet::probe::{Denial, Evidence, Outcome};
 use crate::kubelet::pull::AccountState;
 use crate::kubelet::verdict::{Cause, Verdict};
-use crate::resource::secret::{Content, Producer, Secret};
+use crate::resource::secret::{Producer, Secret, SecretContent};
 use crate::resource::service_account::ServiceAccount;
 use crate::rules::engine::meta::Meta;
 use crate::rules::evidence::candidate_secrets::unnamed;
@@ -114,7 +114,7 @@ fn no_token(facts: &ImageFacts<'_>) -> bool {
 /// Describes what a pull secret in the inputs that the pod does not name could do.
 fn offer(secret: &Secret) -> &'static str {
     match secret.content {
-        Content::Config(_) => "this pull secret has a credential for the image",
+        SecretContent::Config(_) => "this pull secret has a credential for the image",
         _ => "this pull secret may have a credential for the image",
     }
 }
@@ -238,14 +238,14 @@ mod tests {
             let found = facts.check(&MissingPullSecret).remove(0);
             (found.help.unwrap_or_default(), found.related.into_iter().map(|label| label.message).collect::<Vec<_>>())
         };
-        facts.secret(None, "database", Some("Opaque"), Content::Opaque);
+        facts.secret(None, "database", Some("Opaque"), SecretContent::Opaque);
         facts.secret(None, "empty", kind, config());
-        facts.secret(Some("build"), "other", kind, Content::Opaque);
+        facts.secret(Some("build"), "other", kind, SecretContent::Opaque);
         facts.settings.cluster.namespace = Some("shop".to_owned());
         assert!(offer(&facts).1.is_empty());
-        facts.secret(None, "sealed", kind, Content::Opaque);
+        facts.secret(None, "sealed", kind, SecretContent::Opaque);
         assert!(offer(&facts).0.starts_with("add `imagePullSecrets: [{name: sealed}]`"));
-        facts.secret(Some("shop"), "regcred", kind, Content::Config(opening));
+        facts.secret(Some("shop"), "regcred", kind, SecretContent::Config(opening));
         assert!(offer(&facts).0.starts_with("add `imagePullSecrets: [{name: regcred}]`"));
         assert_eq!(offer(&facts).1, ["this pull secret has a credential for the image"]);
     }
@@ -266,7 +266,7 @@ mod tests {
         let opening = br#"{"auths": {"ghcr.io": {"auth": "Ym9iOmh1bnRlcjI="}}}"#;
         let opening = DockerConfig::decode(opening, Format::DockerConfigJson).expect("a configuration");
         let (mut facts, _) = refused(PodOrigin::Template, REFUSED);
-        facts.secret(None, "regcred", None, Content::Config(opening));
+        facts.secret(None, "regcred", None, SecretContent::Config(opening));
         facts.service_account(None, "default", &[]);
         facts.judged[0].pull.account = AccountState::Inputs(0);
         let help = |facts: &Facts| facts.check(&MissingPullSecret).remove(0).help.unwrap_or_default();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use crate::findings::finding::Finding;
-use crate::image::manifest::Content;
+use crate::image::manifest::ManifestBody;
 use crate::image::node::Fit;
 use crate::image::platform::Platform;
 use crate::image::runtime::Runtime;
@@ -38,8 +38,8 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Finding> {
     let nodes = sorted(facts, content, cx.settings.cluster.runtime);
     let text = &facts.image.text.value;
     let message = match &**content {
-        Content::Image(_) => single(text, platforms, &nodes),
-        Content::Index(_) | Content::Malformed(_) => index(text, platforms, &nodes),
+        ManifestBody::Image(_) => single(text, platforms, &nodes),
+        ManifestBody::Index(_) | ManifestBody::Malformed(_) => index(text, platforms, &nodes),
     };
     let label = match nodes.without.as_slice() {
         [] => "does not name a platform".to_owned(),
@@ -66,15 +66,15 @@ struct Sorted {
     lacking: Vec<Platform>,
 }
 
-fn sorted(facts: &ImageFacts<'_>, content: &Content, runtime: Runtime) -> Sorted {
+fn sorted(facts: &ImageFacts<'_>, content: &ManifestBody, runtime: Runtime) -> Sorted {
     let config = facts.judged.answer.as_deref().and_then(|answer| answer.config.as_ref()?.as_ref().ok());
     let mut sorted = Sorted { with: vec![], without: vec![], open: vec![], lacking: vec![] };
     for nodes in facts.judged.pull.nodes.iter() {
         let fit = match (content, config) {
-            (Content::Index(entries), _) => nodes.fit_index(runtime, entries),
-            (Content::Image(_), Some(config)) => nodes.fit_image(&config.platform),
-            (Content::Image(_), None) => Fit::Maybe,
-            (Content::Malformed(_), _) => Fit::No,
+            (ManifestBody::Index(entries), _) => nodes.fit_index(runtime, entries),
+            (ManifestBody::Image(_), Some(config)) => nodes.fit_image(&config.platform),
+            (ManifestBody::Image(_), None) => Fit::Maybe,
+            (ManifestBody::Malformed(_), _) => Fit::No,
         };
         let list = match fit {
             Fit::Yes => &mut sorted.with,
@@ -185,7 +185,7 @@ mod tests {
         let mut facts = Facts::default();
         let pod = facts.pod(PodOrigin::Template);
         let entry = |text: &&str| Entry { digest: None, platform: text.parse().ok(), ..Entry::default() };
-        let content = Some(Ok(std::sync::Arc::new(Content::Index(entries.iter().map(entry).collect()))));
+        let content = Some(Ok(std::sync::Arc::new(ManifestBody::Index(entries.iter().map(entry).collect()))));
         let attempts = vec![(None, Outcome::Found(Manifest::default()))];
         let told = PullAnswer { attempts, content, ..PullAnswer::default() };
         let nodes: Vec<Nodes> = nodes.iter().map(|text| Nodes::of(&text.parse().expect("a platform"))).collect();

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::findings::finding::Finding;
-use crate::image::manifest::Content;
+use crate::image::manifest::ManifestBody;
 use crate::kubelet::probe::{Manifest, Outcome, PullAnswer};
 use crate::rules::engine::meta::Meta;
 use crate::rules::{Context, ImageFacts, Rule};
@@ -64,8 +64,8 @@ pub(crate) fn has_moved(pinned: &str, answer: &PullAnswer) -> bool {
 fn leads_elsewhere(answer: &PullAnswer, digest: &str, pinned: &str) -> bool {
     let within = answer.parts.iter().find(|(read, _)| read == digest).map(|(_, part)| match part {
         Ok(content) => match &**content {
-            Content::Index(entries) => entries.iter().any(|entry| entry.digest.as_deref() == Some(pinned)),
-            Content::Image(_) | Content::Malformed(_) => false,
+            ManifestBody::Index(entries) => entries.iter().any(|entry| entry.digest.as_deref() == Some(pinned)),
+            ManifestBody::Image(_) | ManifestBody::Malformed(_) => false,
         },
         Err(_) => true,
     });

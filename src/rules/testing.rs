@@ -14,7 +14,7 @@ use crate::kubelet::probe::{Evidence, Manifest, PullAnswer};
 use crate::kubelet::pull::{CandidateCredential, PullContext, PullSecret, SecretState, Via};
 use crate::kubelet::verdict::Verdict;
 use crate::resource::ResourceName;
-use crate::resource::secret::{Content, Producer, Secret};
+use crate::resource::secret::{Producer, Secret, SecretContent};
 use crate::resource::service_account::ServiceAccount;
 use crate::resource::workload::{
     Chosen, Container, ContainerKind, ImageText, ImageUse, Pod, PodId, PodOrigin, Resource, ResourceId, SecretReference,
@@ -116,7 +116,7 @@ impl Facts {
         namespace: Option<&str>,
         name: &str,
         kind: Option<&str>,
-        content: Content,
+        content: SecretContent,
     ) -> usize {
         let resource = self.resource("Secret", namespace, name);
         let name = self.spanned(name);
@@ -199,8 +199,8 @@ pub(super) fn pullable() -> Verdict {
     Verdict::Pullable(Manifest::default())
 }
 
-pub(super) fn config() -> Content {
-    Content::Config(DockerConfig::default())
+pub(super) fn config() -> SecretContent {
+    SecretContent::Config(DockerConfig::default())
 }
 
 /// Returns a credential of a secret, as the kubelet would try it.

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use crate::findings::finding::{Finding, Severity, Subject};
 use crate::kubelet::pull::{PullSecret, SecretState};
-use crate::resource::secret::{Content, IgnoredBecause, Producer, Secret};
+use crate::resource::secret::{IgnoredBecause, Producer, Secret, SecretContent};
 use crate::rules::engine::meta::Meta;
 use crate::rules::evidence::candidate_secrets::is_at_hand;
 use crate::rules::selection::attribution::elsewhere;
@@ -194,7 +194,7 @@ enum Meant {
 /// Returns the Secret of the same namespace that was probably meant.
 fn meant<'a>(cx: &Context<'a>, missing: &Missing<'_>) -> Option<(Meant, &'a Secret)> {
     let name = missing.secret.name.as_str();
-    let no_pull_secret = Content::Ignored(IgnoredBecause::WrongType { has_docker_config: false });
+    let no_pull_secret = SecretContent::Ignored(IgnoredBecause::WrongType { has_docker_config: false });
     let secrets = cx.inventory.secrets.iter();
     let candidates =
         secrets.filter(|secret| secret.content != no_pull_secret && is_at_hand(cx, secret, missing.facts.pod));
@@ -250,7 +250,8 @@ mod tests {
     #[test]
     fn the_name_of_the_producer_is_a_near_miss_however_far_it_is() {
         let mut facts = naming("registry-access", Verdict::Unverified(Cause::SecretUnknown));
-        let secret = facts.secret(Some("shop"), "regcred", Some("kubernetes.io/dockerconfigjson"), Content::Opaque);
+        let secret =
+            facts.secret(Some("shop"), "regcred", Some("kubernetes.io/dockerconfigjson"), SecretContent::Opaque);
         let resource = facts.resource("ExternalSecret", Some("shop"), "registry-access");
         facts.inventory.secrets[secret].resource = resource;
         assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Note, "registry-access")]);
@@ -293,7 +294,7 @@ mod tests {
     #[test]
     fn an_ordinary_secret_is_not_what_was_meant() {
         let mut facts = naming("app-secrets", Verdict::Unverified(Cause::SecretUnknown));
-        let ordinary = Content::Ignored(IgnoredBecause::WrongType { has_docker_config: false });
+        let ordinary = SecretContent::Ignored(IgnoredBecause::WrongType { has_docker_config: false });
         facts.secret(Some("shop"), "app-secret", None, ordinary);
         assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Note, "app-secrets")]);
     }

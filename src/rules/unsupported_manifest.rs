@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::findings::finding::Finding;
-use crate::image::manifest::Content;
+use crate::image::manifest::ManifestBody;
 use crate::image::runtime::Runtime;
 use crate::kubelet::probe::Defect;
 use crate::kubelet::verdict::fault::{Fault, Piece};
@@ -73,10 +73,10 @@ fn words(facts: &ImageFacts<'_>, defect: Defect, runtime: Runtime) -> Option<(St
 fn artifact(facts: &ImageFacts<'_>) -> String {
     let content = facts.judged.answer.as_deref().and_then(|answer| answer.content.as_ref()?.as_ref().ok());
     match content.map(|content| &**content) {
-        Some(Content::Image(image)) if image.config_type.starts_with("application/vnd.cncf.helm.") => {
+        Some(ManifestBody::Image(image)) if image.config_type.starts_with("application/vnd.cncf.helm.") => {
             "a Helm chart".to_owned()
         }
-        Some(Content::Image(image)) if !image.config_type.is_empty() => {
+        Some(ManifestBody::Image(image)) if !image.config_type.is_empty() => {
             format!("another artifact ({})", image.config_type)
         }
         _ => "another artifact".to_owned(),

@@ -10,7 +10,7 @@ use crate::credential::dockerconfig::Format;
 use crate::findings::finding::{Finding, Severity, Subject};
 use crate::kubelet::verdict::Cause;
 use crate::resource::ResourceName;
-use crate::resource::secret::{Content, IgnoredBecause, NamedFrom, Producer, Secret};
+use crate::resource::secret::{IgnoredBecause, NamedFrom, Producer, Secret, SecretContent};
 use crate::rules::engine::meta::Meta;
 use crate::rules::selection::attribution::is_harmless;
 use crate::rules::{Context, ImageFacts, Rule};
@@ -28,7 +28,7 @@ impl Rule for WrongSecretType {
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         for (index, secret) in cx.inventory.secrets.iter().enumerate() {
-            let Content::Ignored(because) = &secret.content else { continue };
+            let SecretContent::Ignored(because) = &secret.content else { continue };
             let uses = uses(cx, index, secret);
             // A secret that no pod pulls with may have any type.
             if !uses.references.is_empty() {
@@ -156,7 +156,7 @@ mod tests {
     use crate::resource::workload::PodOrigin;
     use crate::rules::testing::{Facts, pullable};
 
-    const OPAQUE: Content = Content::Ignored(IgnoredBecause::WrongType { has_docker_config: true });
+    const OPAQUE: SecretContent = SecretContent::Ignored(IgnoredBecause::WrongType { has_docker_config: true });
 
     fn named_by_a_pod(kind: Option<&str>, verdict: Verdict) -> Facts {
         let mut facts = Facts::default();
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn a_key_that_does_not_go_with_the_type_is_named() {
         let mut facts = Facts::default();
-        let content = Content::Ignored(IgnoredBecause::MissingKey);
+        let content = SecretContent::Ignored(IgnoredBecause::MissingKey);
         facts.secret(None, "regcred", Some("kubernetes.io/dockercfg"), content);
         facts.service_account(None, "default", &["regcred"]);
         assert_eq!(facts.flags(&WrongSecretType), [(Severity::Error, "kubernetes.io/dockercfg")]);

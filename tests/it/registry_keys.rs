@@ -7,7 +7,7 @@ use pullcheck::input::gather::{Gathered, gather_sources};
 use pullcheck::inventory::ReadOptions;
 use pullcheck::output::redact::Redactor;
 use pullcheck::output::{Format, Style, render};
-use pullcheck::resource::secret::Content;
+use pullcheck::resource::secret::SecretContent;
 use pullcheck::rules::Settings;
 use pullcheck::text::source::{Encoding, Source};
 
@@ -25,7 +25,7 @@ fn secret(value: &str) -> String {
 /// What stands in the source at the place of each key.
 fn written_keys(text: &str) -> Vec<String> {
     let gathered = gather(text);
-    let Content::Config(config) = &gathered.inventory.secrets[0].content else { panic!("{text}") };
+    let SecretContent::Config(config) = &gathered.inventory.secrets[0].content else { panic!("{text}") };
     let places = config.entries.iter().map(|entry| config.where_is(&entry.key_range).expect("a place"));
     places.map(|place| gathered.sources.slice(place).to_owned()).collect()
 }
@@ -74,7 +74,7 @@ fn what_cannot_be_decoded_is_pointed_at_exactly() {
     ];
     for (value, expected) in cases {
         let gathered = gather(&secret(value));
-        let Content::Malformed(malformed) = &gathered.inventory.secrets[0].content else { panic!("{value}") };
+        let SecretContent::Malformed(malformed) = &gathered.inventory.secrets[0].content else { panic!("{value}") };
         assert_eq!(gathered.sources.slice(malformed.span), expected, "{value}");
     }
 }

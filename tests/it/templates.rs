@@ -151,7 +151,7 @@ fn an_unquoted_token_in_a_secret_is_filled_in_later() {
     ] {
         let inventory = gathered(&[("secret.yaml", &format!("{head}{data}"))]);
         let content = &inventory.secrets[0].content;
-        assert!(matches!(content, pullcheck::resource::secret::Content::Opaque), "{data}: {content:?}");
+        assert!(matches!(content, pullcheck::resource::secret::SecretContent::Opaque), "{data}: {content:?}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! The same questions to a registry in each of its set-ups, through the client.
 
-use pullcheck::image::manifest::Content;
+use pullcheck::image::manifest::ManifestBody;
 use pullcheck::kubelet::probe::{Denial, Outcome, Prober, TagList};
 
 use crate::client::{anonymous, with_password};
@@ -25,17 +25,17 @@ fn told(outcome: Outcome) -> String {
 async fn content(client: &impl Prober, place: &Place, repository: &str, digest: &str) -> String {
     let at = |digest: &str| with_password(&place.image(&format!("{repository}@{digest}")), USER, PASSWORD);
     match &*client.content(&at(digest)).await.expect("it can be read") {
-        Content::Index(entries) => {
+        ManifestBody::Index(entries) => {
             let platforms = entries.iter().filter_map(|entry| entry.platform.as_ref()).map(ToString::to_string);
             format!("index of {}", platforms.collect::<Vec<_>>().join(", "))
         }
-        Content::Image(image) if image.is_container_image() => {
+        ManifestBody::Image(image) if image.is_container_image() => {
             let config = image.config_digest.as_deref().expect("it has a configuration");
             let config = client.config(&at(config)).await.expect("its configuration can be read");
             format!("image of {}", config.platform)
         }
-        Content::Image(image) => format!("no image: {}", image.config_type),
-        Content::Malformed(malformed) => panic!("{malformed:?}"),
+        ManifestBody::Image(image) => format!("no image: {}", image.config_type),
+        ManifestBody::Malformed(malformed) => panic!("{malformed:?}"),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pullcheck::findings::finding::{Finding, Severity};
-use pullcheck::image::manifest::{Config, Content, Entry, Image};
+use pullcheck::image::manifest::{Config, Entry, Image, ManifestBody};
 use pullcheck::image::platform::Platform;
 use pullcheck::kubelet::probe::{
     Attempt, Defect, Denial, Evidence, Manifest, Outcome, Prober, TagList, Unknown, Unread,
@@ -91,7 +91,7 @@ impl Prober for Same {
         self.probe(attempt).await
     }
 
-    async fn content(&self, _: &Attempt) -> Result<Arc<Content>, Unread> {
+    async fn content(&self, _: &Attempt) -> Result<Arc<ManifestBody>, Unread> {
         Err(unread())
     }
 
@@ -108,7 +108,7 @@ impl Prober for Same {
 #[derive(Debug)]
 struct Held {
     media_type: &'static str,
-    content: Option<Content>,
+    content: Option<ManifestBody>,
     config: Option<Config>,
 }
 
@@ -126,7 +126,7 @@ impl Prober for Held {
         self.probe(attempt).await
     }
 
-    async fn content(&self, _: &Attempt) -> Result<Arc<Content>, Unread> {
+    async fn content(&self, _: &Attempt) -> Result<Arc<ManifestBody>, Unread> {
         self.content.clone().map(Arc::new).ok_or_else(unread)
     }
 
@@ -154,7 +154,7 @@ fn held() -> Vec<Held> {
     };
     let image = |config_type: &str| {
         let config_digest = Some(format!("sha256:{}", "ef".repeat(32)));
-        Content::Image(Image {
+        ManifestBody::Image(Image {
             config_type: config_type.to_owned(),
             config_digest,
             config_size: 7,
@@ -164,7 +164,7 @@ fn held() -> Vec<Held> {
         })
     };
     let of_index =
-        |entries: Vec<Entry>| Held { media_type: index, content: Some(Content::Index(entries)), config: None };
+        |entries: Vec<Entry>| Held { media_type: index, content: Some(ManifestBody::Index(entries)), config: None };
     let of_image = |config_type, architecture: Option<&str>| Held {
         media_type: single,
         content: Some(image(config_type)),

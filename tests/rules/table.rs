@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use pullcheck::image::manifest::{self, Config, Content};
+use pullcheck::image::manifest::{self, Config, ManifestBody};
 use pullcheck::kubelet::probe::{
     Attempt, Defect, Denial, Evidence, Manifest, Outcome, Prober, RateLimit, TagList, TlsFault, Unknown, Unread,
 };
@@ -46,7 +46,7 @@ impl Prober for Table {
         self.probe(attempt).await
     }
 
-    async fn content(&self, attempt: &Attempt) -> Result<Arc<Content>, Unread> {
+    async fn content(&self, attempt: &Attempt) -> Result<Arc<ManifestBody>, Unread> {
         let target = attempt.target.as_str();
         let content =
             self.within(attempt, |held| held.content(target).and_then(|(_, _, bytes)| manifest::parse(bytes)));

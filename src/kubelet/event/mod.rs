@@ -10,7 +10,7 @@ mod containerd;
 mod crio;
 
 use crate::image::choose::choose;
-use crate::image::manifest::Content;
+use crate::image::manifest::ManifestBody;
 use crate::image::node::Nodes;
 use crate::image::platform::Platform;
 use crate::image::reference::{Reference, ReferenceError};
@@ -200,7 +200,7 @@ fn no_platform(
     };
     // The kubelet would continue with the next credential, whose answer is not known.
     let was_last = answer.attempts.len() >= pull.credentials.len();
-    let Content::Index(entries) = &**content else { return None };
+    let ManifestBody::Index(entries) = &**content else { return None };
     let node = pull.nodes.iter().find_map(Nodes::platform);
     // The transfer service pulls for the node's own platform, and then looks for an entry that the node can run.
     let runs = node.and_then(|node| choose(Runtime::ContainerdOne, node, entries));

@@ -11,7 +11,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use crate::credential::pair::Credential;
-use crate::image::manifest::{Config, Content};
+use crate::image::manifest::{Config, ManifestBody};
 use crate::image::platform::Platform;
 use crate::image::reference::Reference;
 use crate::kubelet::probe::plan::Depth;
@@ -106,7 +106,7 @@ pub struct Manifest {
     /// `Docker-Content-Digest` as it was sent, if that is the defect.
     pub digest_header: Option<String>,
     /// The manifest's content, if the registry could confirm its existence only by `GET`.
-    pub content: Option<Arc<Content>>,
+    pub content: Option<Arc<ManifestBody>>,
     /// The registry's rate limit, if it sends one.
     pub rate: Option<RateLimit>,
     /// Whether the answer comes from an earlier run and the registry was not asked. A tag can have moved since.
@@ -344,11 +344,11 @@ pub struct PullAnswer {
     /// The target of the tag beside a digest, if requested.
     pub tag: Option<Outcome>,
     /// The manifest's content, if requested.
-    pub content: Option<Result<Arc<Content>, Unread>>,
+    pub content: Option<Result<Arc<ManifestBody>, Unread>>,
     /// The configuration of a single image, if requested.
     pub config: Option<Result<Config, Unread>>,
     /// The manifests of single platforms of an index, by digest, if sizes or their contents were requested.
-    pub parts: Vec<(String, Result<Arc<Content>, Unread>)>,
+    pub parts: Vec<(String, Result<Arc<ManifestBody>, Unread>)>,
     /// The `HEAD` answers for such manifests, by digest, if nothing more was requested.
     pub children: Vec<(String, Outcome)>,
     /// The configurations of the images among `parts`, by their digest.
@@ -361,7 +361,7 @@ pub struct PullAnswer {
 
 impl PullAnswer {
     /// Returns the content of a manifest within an index, if it was read.
-    pub fn part(&self, digest: &str) -> Option<&Result<Arc<Content>, Unread>> {
+    pub fn part(&self, digest: &str) -> Option<&Result<Arc<ManifestBody>, Unread>> {
         by_digest(&self.parts, digest)
     }
 
@@ -372,7 +372,7 @@ impl PullAnswer {
 
     /// Returns a configuration that was read: that of a single image, or of one within an index.
     pub fn config_at(&self, digest: &str) -> Option<&Result<Config, Unread>> {
-        let own = matches!(self.content.as_ref(), Some(Ok(content)) if matches!(&**content, Content::Image(_)));
+        let own = matches!(self.content.as_ref(), Some(Ok(content)) if matches!(&**content, ManifestBody::Image(_)));
         by_digest(&self.configs, digest).or(self.config.as_ref().filter(|_| own))
     }
 
@@ -398,7 +398,7 @@ pub trait Prober: Sync {
     fn explain(&self, attempt: &Attempt) -> impl Future<Output = Outcome> + Send;
 
     /// Reads a manifest that was found. The attempt's target is the manifest's digest.
-    fn content(&self, attempt: &Attempt) -> impl Future<Output = Result<Arc<Content>, Unread>> + Send;
+    fn content(&self, attempt: &Attempt) -> impl Future<Output = Result<Arc<ManifestBody>, Unread>> + Send;
 
     /// Makes the next request for this attempt go to the registry, even if an earlier run's answer is cached.
     fn forget(&self, _attempt: &Attempt) {}

@@ -2,7 +2,7 @@
 
 use super::{Resolver, SecretState, Via};
 use crate::inventory::Inventory;
-use crate::resource::secret::{Content, IgnoredBecause, NamedFrom, Presence, Producer, Secret};
+use crate::resource::secret::{IgnoredBecause, NamedFrom, Presence, Producer, Secret, SecretContent};
 use crate::resource::workload::{Pod, SecretReference, kinds};
 
 /// A Secret that a reference resolves to.
@@ -106,11 +106,11 @@ impl Found<'_> {
         }
         let state = match (&self.secret.content, self.presence) {
             // Whether the Secret exists is not known, so neither is what the kubelet finds.
-            (Content::Config(_) | Content::Malformed(_), Presence::Perhaps(_)) => SecretState::Opaque,
-            (Content::Config(_), _) => SecretState::Readable,
-            (Content::Opaque, _) => SecretState::Opaque,
-            (Content::Ignored(_), _) => SecretState::Ignored,
-            (Content::Malformed(_), _) => SecretState::Malformed,
+            (SecretContent::Config(_) | SecretContent::Malformed(_), Presence::Perhaps(_)) => SecretState::Opaque,
+            (SecretContent::Config(_), _) => SecretState::Readable,
+            (SecretContent::Opaque, _) => SecretState::Opaque,
+            (SecretContent::Ignored(_), _) => SecretState::Ignored,
+            (SecretContent::Malformed(_), _) => SecretState::Malformed,
         };
         let mut reasons: Vec<String> = Vec::new();
         let producer = &self.secret.producer;
@@ -119,22 +119,22 @@ impl Found<'_> {
             _ => inventory.resource(self.secret.resource).name.to_string(),
         };
         match (&self.secret.content, producer) {
-            (Content::Ignored(because), _) => {
+            (SecretContent::Ignored(because), _) => {
                 if !producer.is_object() {
                     reasons.push(format!("produced by the {object}"));
                 }
                 reasons.push(ignored_reason(because));
             }
-            (Content::Malformed(malformed), _) => reasons.push(malformed.message.clone()),
-            (Content::Opaque | Content::Config(_), Producer::Mirror(_, source)) => {
+            (SecretContent::Malformed(malformed), _) => reasons.push(malformed.message.clone()),
+            (SecretContent::Opaque | SecretContent::Config(_), Producer::Mirror(_, source)) => {
                 reasons.push(format!("its content is copied from {source}"))
             }
-            (Content::Opaque, _) if producer.is_object() => reasons.push(producer.hides().to_owned()),
-            (Content::Opaque, _) => reasons.push(format!("produced by the {object}, {}", producer.hides())),
-            (Content::Config(config), _) if config.has_unfilled() => {
+            (SecretContent::Opaque, _) if producer.is_object() => reasons.push(producer.hides().to_owned()),
+            (SecretContent::Opaque, _) => reasons.push(format!("produced by the {object}, {}", producer.hides())),
+            (SecretContent::Config(config), _) if config.has_unfilled() => {
                 reasons.push("another program fills in a part of it later".to_owned());
             }
-            (Content::Config(_), _) => {}
+            (SecretContent::Config(_), _) => {}
         }
         match self.presence {
             Presence::Copied(copier) => reasons.push(format!("copied by {}", copier.as_str())),

@@ -11,7 +11,7 @@ use crate::image::reference::Reference;
 use crate::inventory::Inventory;
 use crate::kubelet::cluster::ClusterFacts;
 use crate::kubelet::operator::{DeclaredServiceAccount, Named, SuppliedSecret};
-use crate::resource::secret::{Content, Patcher, Patches, RefusedBy};
+use crate::resource::secret::{Patcher, Patches, RefusedBy, SecretContent};
 use crate::resource::service_account::ServiceAccount;
 use crate::resource::workload::{Pod, SecretReference};
 use crate::text::placeholder::is_placeholder;
@@ -178,7 +178,7 @@ impl<'a> Resolver<'a> {
         match (&state, content) {
             // If the kubelet ignores or cannot decode the secret, that does not depend on content from the operator.
             (Some(SecretState::Ignored), _) => return resolved(SecretState::Ignored, reason, ListedSecret::Nothing),
-            (Some(SecretState::Malformed), Some(Content::Malformed(malformed))) => {
+            (Some(SecretState::Malformed), Some(SecretContent::Malformed(malformed))) => {
                 // An object that the API server refuses is never created. What the cluster has under that name is not
                 // known.
                 let held = match malformed.refused_by {
@@ -201,7 +201,7 @@ impl<'a> Resolver<'a> {
                 }
             }
             (Some(Err(reason)), ..) => resolved(SecretState::Assumed, Some(reason), ListedSecret::Unknown),
-            (None, Some(state @ SecretState::Readable), Some(Content::Config(config))) => {
+            (None, Some(state @ SecretState::Readable), Some(SecretContent::Config(config))) => {
                 resolved(state, reason, ListedSecret::Config(config, false))
             }
             (None, Some(state), _) => resolved(state, reason, ListedSecret::Unknown),

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::fault::{Examined, Fault, Flaw};
 use super::{Cause, Verdict};
 use crate::image::choose::choose;
-use crate::image::manifest::{Content, Entry, Image, is_index_type};
+use crate::image::manifest::{Entry, Image, ManifestBody, is_index_type};
 use crate::image::node::{Fit, Nodes};
 use crate::image::platform::Platform;
 use crate::image::reference::Reference;
@@ -42,7 +42,7 @@ pub fn described(manifest: &Manifest, answer: &PullAnswer, nodes: &[Nodes], runt
     let mut manifest = manifest.clone();
     let Some(Ok(content)) = &answer.content else { return manifest };
     match &**content {
-        Content::Index(entries) => {
+        ManifestBody::Index(entries) => {
             let images = entries.iter().filter(|entry| !entry.is_attestation());
             manifest.platforms = Some(images.filter_map(|entry| entry.platform.clone()).collect());
             let sizes = sized(nodes).into_iter().filter_map(|node| {
@@ -54,21 +54,21 @@ pub fn described(manifest: &Manifest, answer: &PullAnswer, nodes: &[Nodes], runt
             });
             manifest.size = sizes.max();
         }
-        Content::Image(image) => {
+        ManifestBody::Image(image) => {
             manifest.size = size(content);
             let config = answer.config.as_ref().and_then(|config| config.as_ref().ok());
             let platform = config.map(|config| &config.platform).filter(|platform| !platform.architecture.is_empty());
             manifest.platforms = platform.filter(|_| image.is_container_image()).map(|platform| vec![platform.clone()]);
         }
-        Content::Malformed(_) => {}
+        ManifestBody::Malformed(_) => {}
     }
     manifest
 }
 
-fn size(content: &Arc<Content>) -> Option<u64> {
+fn size(content: &Arc<ManifestBody>) -> Option<u64> {
     match &**content {
-        Content::Image(image) => Some(image.size).filter(|size| *size > 0),
-        Content::Index(_) | Content::Malformed(_) => None,
+        ManifestBody::Image(image) => Some(image.size).filter(|size| *size > 0),
+        ManifestBody::Index(_) | ManifestBody::Malformed(_) => None,
     }
 }
 
@@ -119,16 +119,18 @@ pub(super) fn judge(
     }
     let Some(Ok(content)) = &answer.content else { return pullable() };
     match &**content {
-        Content::Index(entries) => match fits(nodes, |nodes| nodes.fit_index(runtime, entries)) {
+        ManifestBody::Index(entries) => match fits(nodes, |nodes| nodes.fit_index(runtime, entries)) {
             Some(verdict) => verdict,
             // The index has no entry for any node.
             None if entries.iter().all(Entry::is_attestation) => Verdict::Fails(Cause::Platform),
             None => entries_of(&examined, entries, nodes).unwrap_or_else(pullable),
         },
         // An empty index.
-        Content::Malformed(_) => Verdict::Fails(Cause::Platform),
-        Content::Image(it) if !it.is_container_image() => artifact(it, is_volume, runtime).unwrap_or_else(pullable),
-        Content::Image(it) => {
+        ManifestBody::Malformed(_) => Verdict::Fails(Cause::Platform),
+        ManifestBody::Image(it) if !it.is_container_image() => {
+            artifact(it, is_volume, runtime).unwrap_or_else(pullable)
+        }
+        ManifestBody::Image(it) => {
             if let Some(flaw) = examined.image(it).filter(|_| !is_volume || deep) {
                 return fails(&flaw);
             }
@@ -153,12 +155,14 @@ pub fn fault(manifest: &Manifest, answer: &PullAnswer, nodes: &[Nodes], runtime:
     let flaw = match (examined.manifest(), answer.content.as_ref().and_then(|content| content.as_ref().ok())) {
         (Some(flaw), _) => Some(flaw),
         (None, Some(content)) => match &**content {
-            Content::Index(entries) => looked_at(nodes).find_map(|node| match examined.entry(entries, node.as_ref()) {
-                Some(flaw @ Flaw::Fault(_)) => Some(flaw),
-                _ => None,
-            }),
-            Content::Image(image) => examined.image(image),
-            Content::Malformed(_) => None,
+            ManifestBody::Index(entries) => {
+                looked_at(nodes).find_map(|node| match examined.entry(entries, node.as_ref()) {
+                    Some(flaw @ Flaw::Fault(_)) => Some(flaw),
+                    _ => None,
+                })
+            }
+            ManifestBody::Image(image) => examined.image(image),
+            ManifestBody::Malformed(_) => None,
         },
         (None, None) => None,
     };
@@ -261,8 +265,8 @@ mod tests {
         }
     }
 
-    fn image(config_type: &str) -> Content {
-        Content::Image(Image {
+    fn image(config_type: &str) -> ManifestBody {
+        ManifestBody::Image(Image {
             config_type: config_type.to_owned(),
             config_digest: Some("sha256:c".to_owned()),
             size: 7,
@@ -270,9 +274,9 @@ mod tests {
         })
     }
 
-    fn index(platforms: &[&str]) -> Content {
+    fn index(platforms: &[&str]) -> ManifestBody {
         let entry = |text: &&str| Entry { digest: None, platform: text.parse().ok(), ..Entry::default() };
-        Content::Index(platforms.iter().map(entry).collect())
+        ManifestBody::Index(platforms.iter().map(entry).collect())
     }
 
     fn unread() -> Unread {
@@ -293,7 +297,7 @@ mod tests {
         (verdict.as_str(), verdict.cause())
     }
 
-    fn answer(content: Option<Result<Content, Unread>>, config: Option<Result<&str, Unread>>) -> PullAnswer {
+    fn answer(content: Option<Result<ManifestBody, Unread>>, config: Option<Result<&str, Unread>>) -> PullAnswer {
         let read = |text: &str| Config { platform: text.parse().expect("a platform"), diff_ids: 0 };
         let config = config.map(|config| config.map(read));
         PullAnswer { content: content.map(|content| content.map(Arc::new)), config, ..PullAnswer::default() }

@@ -6,7 +6,7 @@
 //! for CRI-O (`internal/image`, `manifest/{common,docker_schema2,oci}.go`).
 
 use crate::image::choose::choose;
-use crate::image::manifest::{Content, Entry, Image, Malformed, is_index_type};
+use crate::image::manifest::{Entry, Image, Malformed, ManifestBody, is_index_type};
 use crate::image::platform::Platform;
 use crate::image::platform::runs;
 use crate::image::runtime::Runtime;
@@ -156,13 +156,13 @@ impl Examined<'_> {
             return Some(Flaw::Fault(fault));
         }
         match &**part {
-            Content::Image(image) => self.contents(image, &entry.media_type, node),
-            Content::Index(_) if self.runtime == Runtime::Crio => Some(Flaw::Fault(Fault::NestedIndex)),
-            Content::Index(entries) if follow => {
+            ManifestBody::Image(image) => self.contents(image, &entry.media_type, node),
+            ManifestBody::Index(_) if self.runtime == Runtime::Crio => Some(Flaw::Fault(Fault::NestedIndex)),
+            ManifestBody::Index(entries) if follow => {
                 let chosen = node.and_then(|node| choose(self.runtime, node, entries));
                 chosen.and_then(|entry| self.child(entry, node, false))
             }
-            Content::Index(_) | Content::Malformed(_) => None,
+            ManifestBody::Index(_) | ManifestBody::Malformed(_) => None,
         }
     }
 
@@ -245,18 +245,18 @@ fn flaw(unread: &Unread, piece: Piece, digest: &str, media_type: &str) -> Flaw {
 }
 
 /// `validateMediaType` of containerd, and CRI-O's checks for the same.
-fn form(runtime: Runtime, content: &Content, claimed: &str, digest: &str, piece: Piece) -> Option<Fault> {
+fn form(runtime: Runtime, content: &ManifestBody, claimed: &str, digest: &str, piece: Piece) -> Option<Fault> {
     let kind = |is_index| Fault::Kind { digest: digest.to_owned(), claimed: claimed.to_owned(), is_index };
     match content {
-        Content::Malformed(Malformed::Schema1) => Some(Fault::Form(piece)),
-        Content::Malformed(Malformed::Both) => Some(kind(!is_index_type(claimed))),
-        Content::Malformed(Malformed::Neither) if is_index_type(claimed) => None,
-        Content::Malformed(Malformed::Neither) if runtime == Runtime::Crio => Some(Fault::Form(piece)),
-        Content::Malformed(Malformed::Neither) => Some(Fault::NoConfig),
-        Content::Index(_) if claimed.is_empty() || is_index_type(claimed) => None,
-        Content::Index(_) => Some(kind(true)),
-        Content::Image(_) if is_index_type(claimed) => Some(kind(false)),
-        Content::Image(image) if !claimed.is_empty() && is_index_type(&image.media_type) => Some(kind(true)),
-        Content::Image(_) => None,
+        ManifestBody::Malformed(Malformed::Schema1) => Some(Fault::Form(piece)),
+        ManifestBody::Malformed(Malformed::Both) => Some(kind(!is_index_type(claimed))),
+        ManifestBody::Malformed(Malformed::Neither) if is_index_type(claimed) => None,
+        ManifestBody::Malformed(Malformed::Neither) if runtime == Runtime::Crio => Some(Fault::Form(piece)),
+        ManifestBody::Malformed(Malformed::Neither) => Some(Fault::NoConfig),
+        ManifestBody::Index(_) if claimed.is_empty() || is_index_type(claimed) => None,
+        ManifestBody::Index(_) => Some(kind(true)),
+        ManifestBody::Image(_) if is_index_type(claimed) => Some(kind(false)),
+        ManifestBody::Image(image) if !claimed.is_empty() && is_index_type(&image.media_type) => Some(kind(true)),
+        ManifestBody::Image(_) => None,
     }
 }

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::read::{self, Place, Reader};
-use crate::image::manifest::{Config, Content};
+use crate::image::manifest::{Config, ManifestBody};
 use crate::kubelet::probe::{Attempt, Manifest, Outcome, Prober, TagList, Unread};
 pub use folder::NoStore;
 use store::Scope;
@@ -114,7 +114,7 @@ impl<P: Reader> Prober for Cached<'_, P> {
         self.prober.explain(attempt).await
     }
 
-    async fn content(&self, attempt: &Attempt) -> Result<Arc<Content>, Unread> {
+    async fn content(&self, attempt: &Attempt) -> Result<Arc<ManifestBody>, Unread> {
         read::content(&self.bytes(attempt, Place::Manifest).await?)
     }
 

@@ -51,7 +51,7 @@ impl Prober for Counting {
         self.probe(attempt).await
     }
 
-    async fn content(&self, _: &Attempt) -> Result<Arc<Content>, Unread> {
+    async fn content(&self, _: &Attempt) -> Result<Arc<ManifestBody>, Unread> {
         unreachable!("the cache wants the bytes")
     }
 
@@ -213,7 +213,7 @@ fn contents_are_given_out_where_the_run_knows_them_open() {
     let look = |run: &Cached<'_, Counting>, attempt: &Attempt| {
         let before = counting.asked();
         let content = block_on(run.content(attempt)).unwrap();
-        assert_eq!(*content, Content::Index(Vec::new()));
+        assert_eq!(*content, ManifestBody::Index(Vec::new()));
         counting.asked() - before
     };
     let first = cached(TEN_MINUTES);

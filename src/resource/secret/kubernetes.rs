@@ -11,7 +11,7 @@ use crate::resource::Object;
 use crate::resource::secret::copies::{self, Copies};
 use crate::resource::secret::producer::SecretType;
 use crate::resource::secret::sops::is_encrypted;
-use crate::resource::secret::{Content, FORMATS, IgnoredBecause, Malformed, Producer, RefusedBy, Secret};
+use crate::resource::secret::{FORMATS, IgnoredBecause, Malformed, Producer, RefusedBy, Secret, SecretContent};
 use crate::resource::workload::ResourceId;
 use crate::resource::workload::duplicate;
 use crate::resource::workload::value::{is_to_be_written, is_unquoted_template, spanned_string};
@@ -44,16 +44,16 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Fou
     // Content that a controller overwrites is irrelevant, as long as the API server accepts it.
     let overwritten = (mirrored.is_some() || is_placeholder)
         && match &content {
-            Content::Config(_) => true,
-            Content::Malformed(malformed) => malformed.refused_by == RefusedBy::Kubelet,
-            Content::Ignored(_) | Content::Opaque => false,
+            SecretContent::Config(_) => true,
+            SecretContent::Malformed(malformed) => malformed.refused_by == RefusedBy::Kubelet,
+            SecretContent::Ignored(_) | SecretContent::Opaque => false,
         };
     found.secrets.push(Secret {
         namespace: object.name.namespace.clone(),
         name,
         resource,
         declared_type: secret_type.written(),
-        content: if overwritten { Content::Opaque } else { content },
+        content: if overwritten { SecretContent::Opaque } else { content },
         producer: match mirrored {
             Some((by, source)) => Producer::Mirror(by, source.to_owned()),
             None if object.node.get("sops").is_some_and(Node::is_mapping) => Producer::Sops,
@@ -91,36 +91,36 @@ pub(super) fn known_secrets(text: &str, encoding: Encoding) -> Vec<Sensitive> {
     secrets
 }
 
-pub(super) fn content(secret: Node<'_>, secret_type: &SecretType) -> Content {
+pub(super) fn content(secret: Node<'_>, secret_type: &SecretType) -> SecretContent {
     let written = match secret_type {
-        SecretType::Unknown => return Content::Opaque,
+        SecretType::Unknown => return SecretContent::Opaque,
         SecretType::Unset => "",
         SecretType::Written(text) => text.value.as_str(),
     };
     let Some(format) = FORMATS.into_iter().find(|format| format.secret_type() == written) else {
         let has_docker_config = FORMATS.iter().any(|format| value(secret, format.data_key()).is_some());
-        return Content::Ignored(IgnoredBecause::WrongType { has_docker_config });
+        return SecretContent::Ignored(IgnoredBecause::WrongType { has_docker_config });
     };
     let Some((entry, encoding)) = value(secret, format.data_key()) else {
         if ["data", "stringData"].into_iter().filter_map(|key| secret.get(key)).any(is_to_be_written) {
-            return Content::Opaque;
+            return SecretContent::Opaque;
         }
-        return Content::Ignored(IgnoredBecause::MissingKey);
+        return SecretContent::Ignored(IgnoredBecause::MissingKey);
     };
     let text = content_text(entry.value);
     if is_filled_in_later(entry.value) || is_encrypted(text) {
-        return Content::Opaque;
+        return SecretContent::Opaque;
     }
     if let Some(malformed) = not_base64(secret) {
-        return Content::Malformed(malformed);
+        return SecretContent::Malformed(malformed);
     }
     match decode(text, encoding, format) {
-        Ok(config) => Content::Config(DockerConfig { place: Some(place(entry.value, encoding)), ..config }),
-        Err(Refusal { unfilled: true, .. }) => Content::Opaque,
+        Ok(config) => SecretContent::Config(DockerConfig { place: Some(place(entry.value, encoding)), ..config }),
+        Err(Refusal { unfilled: true, .. }) => SecretContent::Opaque,
         Err(Refusal { refused_by, message, range, .. }) => {
             let place = place(entry.value, encoding);
             let span = range.map_or(place.scalar(), |range| place.where_is(&range));
-            Content::Malformed(Malformed { message, span, refused_by })
+            SecretContent::Malformed(Malformed { message, span, refused_by })
         }
     }
 }

@@ -10,7 +10,7 @@ use super::{Found, may_hold_a_secret};
 use crate::resource::kustomization::field;
 use crate::resource::secret::kubernetes::{Encoding, known_secrets};
 use crate::resource::secret::producer::{Keys, SecretType};
-use crate::resource::secret::{Content, FORMATS, Producer, Secret};
+use crate::resource::secret::{FORMATS, Producer, Secret, SecretContent};
 use crate::resource::workload::ResourceId;
 use crate::resource::workload::value::spanned_string;
 use crate::text::placeholder::is_placeholder;
@@ -87,7 +87,7 @@ pub(crate) fn extract(folder: &str, root: Node<'_>, resource: ResourceId) -> Fou
         let disabled = [generator.get("options"), options].into_iter().flatten().any(is_hash_disabled);
         let secret_type = SecretType::of(generator.get("type"));
         let creates = matches!(generator.str("behavior"), None | Some("" | "unspecified" | "create"));
-        let content = if certain && creates { secret_type.content(&keys(generator)) } else { Content::Opaque };
+        let content = if certain && creates { secret_type.content(&keys(generator)) } else { SecretContent::Opaque };
         let namespace = generator.str("namespace").or_else(|| root.str("namespace"));
         found.secrets.push(Secret {
             namespace: namespace.filter(|namespace| !namespace.is_empty()).map(str::to_owned),

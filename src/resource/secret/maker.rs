@@ -4,7 +4,7 @@ use super::Found;
 use crate::resource::Object;
 use crate::resource::secret::copies::{Copier, Copies, Target};
 use crate::resource::secret::producer::{Keys, SecretType};
-use crate::resource::secret::{Content, Producer, Secret, kubernetes};
+use crate::resource::secret::{Producer, Secret, SecretContent, kubernetes};
 use crate::resource::workload::ResourceId;
 use crate::resource::workload::value::spanned_string;
 use crate::text::source::Spanned;
@@ -149,7 +149,7 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Fou
         for name in [name, former] {
             // An annotation can exclude a namespace; it is not read.
             let to = vec![Target::Unknown];
-            let secret = of_many(&CLUSTER_PULL_SECRET, name, None, Content::Opaque, to, Copier::RegistryCreds);
+            let secret = of_many(&CLUSTER_PULL_SECRET, name, None, SecretContent::Opaque, to, Copier::RegistryCreds);
             found.secrets.push(secret);
         }
         return;
@@ -166,7 +166,8 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Fou
             let declared = Some(maker.secret_type).filter(|path| !path.is_empty()).and_then(|path| part.at(path));
             let secret_type = SecretType::of(declared);
             let is_unknown = maker.untyped == Untyped::Unknown && matches!(secret_type, SecretType::Unset);
-            let content = if is_unknown { Content::Opaque } else { secret_type.content(&Keys::AtLeast(Vec::new())) };
+            let content =
+                if is_unknown { SecretContent::Opaque } else { secret_type.content(&Keys::AtLeast(Vec::new())) };
             found.secrets.push(Secret {
                 namespace: namespace.or_else(|| object.name.namespace.clone()),
                 name,

@@ -5,7 +5,7 @@
 //! a Secret cannot be changed.
 
 use crate::resource::secret::copies::Presence;
-use crate::resource::secret::{Content, Producer, RefusedBy, Secret};
+use crate::resource::secret::{Producer, RefusedBy, Secret, SecretContent};
 
 /// Maximum length of a chain of copies.
 const MAX_CHAIN: usize = 4;
@@ -13,10 +13,10 @@ const MAX_CHAIN: usize = 4;
 /// Sets the content of copies to that of their source, if it is in the inputs and may be copied.
 pub(crate) fn follow(secrets: &mut [Secret]) {
     for _ in 0..MAX_CHAIN {
-        let found: Vec<(usize, Content)> = secrets
+        let found: Vec<(usize, SecretContent)> = secrets
             .iter()
             .enumerate()
-            .filter(|(_, secret)| secret.content == Content::Opaque)
+            .filter(|(_, secret)| secret.content == SecretContent::Opaque)
             .filter_map(|(at, secret)| Some((at, content(secret, secrets)?)))
             .collect();
         if found.is_empty() {
@@ -30,7 +30,7 @@ pub(crate) fn follow(secrets: &mut [Secret]) {
     }
 }
 
-fn content(copy: &Secret, secrets: &[Secret]) -> Option<Content> {
+fn content(copy: &Secret, secrets: &[Secret]) -> Option<SecretContent> {
     let Producer::Mirror(by, named) = &copy.producer else { return None };
     let (namespace, name) = named.split_once('/')?;
     let declared = |secret: &Secret| secret.declared_type.as_ref().map(|declared| declared.value.clone());
@@ -42,9 +42,9 @@ fn content(copy: &Secret, secrets: &[Secret]) -> Option<Content> {
     // With several sources, it is not known which one is in the cluster.
     let (source, None) = (sources.next()?, sources.next()) else { return None };
     let usable = match &source.content {
-        Content::Config(_) => true,
-        Content::Malformed(malformed) => malformed.refused_by == RefusedBy::Kubelet,
-        Content::Ignored(_) | Content::Opaque => false,
+        SecretContent::Config(_) => true,
+        SecretContent::Malformed(malformed) => malformed.refused_by == RefusedBy::Kubelet,
+        SecretContent::Ignored(_) | SecretContent::Opaque => false,
     };
     (usable && is_lent(source) && declared(copy) == declared(source)).then(|| source.content.clone())
 }

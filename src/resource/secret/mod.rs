@@ -41,7 +41,7 @@ pub struct Secret {
     /// The value of `type` with its place; `None` if it is omitted (the API server then sets `Opaque`).
     pub declared_type: Option<Spanned<String>>,
     /// The content, as far as it is known.
-    pub content: Content,
+    pub content: SecretContent,
     /// The producer of the Secret.
     pub producer: Producer,
     /// Other namespaces that have, or may have, a Secret of the same name and content.
@@ -115,7 +115,7 @@ impl Producer {
 
 /// The content of a Secret, as the kubelet sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Content {
+pub enum SecretContent {
     /// Credentials, by registry key.
     Config(DockerConfig),
     /// Silently ignored, because of its type or because type and key do not match.
@@ -126,7 +126,7 @@ pub enum Content {
     Opaque,
 }
 
-impl Content {
+impl SecretContent {
     /// Whether the kubelet treats both the same, regardless of where they are written.
     pub fn means_the_same(&self, other: &Self) -> bool {
         match (self, other) {
@@ -221,10 +221,10 @@ impl Secret {
     /// Whether it is meant as a pull secret: it has the type of one, or everything but the type.
     pub fn is_meant_for_pulls(&self) -> bool {
         match &self.content {
-            Content::Config(_) | Content::Malformed(_) => true,
-            Content::Ignored(IgnoredBecause::MissingKey) => true,
-            Content::Ignored(IgnoredBecause::WrongType { has_docker_config }) => *has_docker_config,
-            Content::Opaque => {
+            SecretContent::Config(_) | SecretContent::Malformed(_) => true,
+            SecretContent::Ignored(IgnoredBecause::MissingKey) => true,
+            SecretContent::Ignored(IgnoredBecause::WrongType { has_docker_config }) => *has_docker_config,
+            SecretContent::Opaque => {
                 let written = self.declared_type.as_ref().map(|declared| declared.value.as_str());
                 FORMATS.iter().any(|format| Some(format.secret_type()) == written)
             }

@@ -7,7 +7,7 @@ use super::Found;
 use crate::resource::Object;
 use crate::resource::secret::copies::{Copier, Copies, Target};
 use crate::resource::secret::maker::KYVERNO;
-use crate::resource::secret::{Content, Producer, Secret};
+use crate::resource::secret::{Producer, Secret, SecretContent};
 use crate::resource::workload::value::spanned_string;
 use crate::resource::workload::{ImageText, ImageUse, ResourceId};
 use crate::text::source::Span;
@@ -147,7 +147,7 @@ fn of_kyverno(object: &Object<'_>, rule: Node<'_>, resource: ResourceId, found: 
         name,
         resource,
         declared_type: None,
-        content: Content::Opaque,
+        content: SecretContent::Opaque,
         producer: Producer::Operator(&KYVERNO),
         // The Secret is created in the namespaces where another object triggers the rule.
         copies: vec![Copies { by: Copier::Kyverno, to: vec![Target::Unknown] }],

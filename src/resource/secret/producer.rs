@@ -1,7 +1,7 @@
 //! What is known in advance about a Secret that does not exist yet: its type and, sometimes, its keys.
 
 use crate::resource::secret::sops::is_encrypted;
-use crate::resource::secret::{Content, FORMATS, IgnoredBecause};
+use crate::resource::secret::{FORMATS, IgnoredBecause, SecretContent};
 use crate::resource::workload::value::spanned_string;
 use crate::text::placeholder::is_placeholder;
 use crate::text::source::Spanned;
@@ -34,18 +34,18 @@ impl SecretType {
     }
 
     /// The content that the kubelet will find in a Secret of this type whose values are not known.
-    pub(super) fn content(&self, keys: &Keys<'_>) -> Content {
+    pub(super) fn content(&self, keys: &Keys<'_>) -> SecretContent {
         let written = match self {
-            Self::Unknown => return Content::Opaque,
+            Self::Unknown => return SecretContent::Opaque,
             Self::Unset => "",
             Self::Written(text) => text.value.as_str(),
         };
         match FORMATS.into_iter().find(|format| format.secret_type() == written) {
-            Some(format) if keys.lack(format.data_key()) => Content::Ignored(IgnoredBecause::MissingKey),
-            Some(_) => Content::Opaque,
+            Some(format) if keys.lack(format.data_key()) => SecretContent::Ignored(IgnoredBecause::MissingKey),
+            Some(_) => SecretContent::Opaque,
             None => {
                 let has_docker_config = FORMATS.iter().any(|format| keys.have(format.data_key()));
-                Content::Ignored(IgnoredBecause::WrongType { has_docker_config })
+                SecretContent::Ignored(IgnoredBecause::WrongType { has_docker_config })
             }
         }
     }

@@ -7,7 +7,7 @@ use super::Found;
 use crate::resource::Object;
 use crate::resource::secret::copies::Copies;
 use crate::resource::secret::producer::{Keys, SecretType};
-use crate::resource::secret::{Content, Producer, Secret};
+use crate::resource::secret::{Producer, Secret, SecretContent};
 use crate::resource::workload::ResourceId;
 use crate::resource::workload::value::spanned_string;
 
@@ -21,7 +21,7 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Fou
         secret_type.content(&Keys::of_maps([encrypted, plain]))
     } else {
         // The deprecated `spec.data` is a whole Secret, including its type, encrypted as one value.
-        Content::Opaque
+        SecretContent::Opaque
     };
     found.secrets.push(Secret {
         namespace: object.name.namespace.clone(),

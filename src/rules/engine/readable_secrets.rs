@@ -7,7 +7,7 @@ use crate::credential::keyring::{key_matches, shown_key};
 use crate::findings::finding::{Finding, Severity, Subject};
 use crate::kubelet::pull::{CandidateCredential, Via};
 use crate::kubelet::verdict::Verdict;
-use crate::resource::secret::{Content, Secret};
+use crate::resource::secret::{Secret, SecretContent};
 use crate::rules::engine::meta::Meta;
 use crate::rules::{Context, ImageFacts};
 use crate::text::source::Span;
@@ -33,7 +33,7 @@ pub(in crate::rules) fn of_inputs<'a>(cx: &Context<'a>) -> Vec<ReadableSecret<'a
     let mut place: Vec<Option<usize>> = Vec::with_capacity(cx.inventory.secrets.len());
     let mut all: Vec<ReadableSecret<'a>> = Vec::new();
     for secret in &cx.inventory.secrets {
-        let Content::Config(config) = &secret.content else {
+        let SecretContent::Config(config) = &secret.content else {
             place.push(None);
             continue;
         };
@@ -115,7 +115,7 @@ pub(crate) fn entry_of<'a>(
 ) -> Option<(&'a Secret, &'a Entry)> {
     let named = facts.judged.pull.secrets.iter().find(|named| sent.secret.as_deref() == Some(&named.name))?;
     let secret = cx.inventory.secrets.get(named.object?)?;
-    let Content::Config(config) = &secret.content else { return None };
+    let SecretContent::Config(config) = &secret.content else { return None };
     let entry = config.entries.iter().find(|entry| sent.written_key == shown_key(&entry.key))?;
     Some((secret, entry))
 }

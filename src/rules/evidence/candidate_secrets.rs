@@ -2,7 +2,7 @@
 
 use crate::credential::keyring::Keyring;
 use crate::resource::kustomization::folder;
-use crate::resource::secret::{Content, Presence, Secret};
+use crate::resource::secret::{Presence, Secret, SecretContent};
 use crate::resource::workload::Pod;
 use crate::rules::{Context, ImageFacts};
 use crate::text::source::SourceId;
@@ -32,13 +32,13 @@ fn lie_together(cx: &Context<'_>, a: SourceId, b: SourceId) -> bool {
 pub(crate) fn unnamed<'a>(cx: &Context<'a>, facts: &ImageFacts<'_>) -> Option<&'a Secret> {
     let image = facts.reference()?;
     let opens = |secret: &Secret| match &secret.content {
-        Content::Config(config) => {
+        SecretContent::Config(config) => {
             let mut ring = Keyring::default();
             ring.add(0, config);
             ring.lookup(image.name()).iter().any(|found| !found.credential.is_anonymous()).then_some(true)
         }
-        Content::Opaque => secret.is_meant_for_pulls().then_some(false),
-        Content::Ignored(_) | Content::Malformed(_) => None,
+        SecretContent::Opaque => secret.is_meant_for_pulls().then_some(false),
+        SecretContent::Ignored(_) | SecretContent::Malformed(_) => None,
     };
     let named = |index: usize| facts.judged.pull.secrets.iter().any(|secret| secret.object == Some(index));
     let secrets = cx.inventory.secrets.iter().enumerate();

@@ -5,7 +5,7 @@ use crate::credential::lifetime;
 use crate::kubelet::probe::{Denial, Manifest, Outcome, TlsFault, Unknown};
 use crate::kubelet::pull::{Blind, CandidateCredential, SecretState};
 use crate::kubelet::verdict::{Cause, Verdict};
-use crate::resource::secret::{Content, IgnoredBecause, Producer, Secret};
+use crate::resource::secret::{IgnoredBecause, Producer, Secret, SecretContent};
 use crate::resource::workload::{PodOrigin, ResourceId};
 use crate::rules::engine::readable_secrets::entry_of;
 use crate::rules::node_local_registry::{self, NodeLocalRegistry};
@@ -202,7 +202,7 @@ pub(crate) fn is_pulled_by_node(facts: &ImageFacts<'_>) -> bool {
 pub(crate) fn elsewhere<'a>(cx: &Context<'a>, facts: &ImageFacts<'_>, name: &str) -> Option<&'a Secret> {
     let default = cx.settings.cluster.namespace.as_deref();
     let own = facts.pod.namespace_or(default)?;
-    let no_pull_secret = Content::Ignored(IgnoredBecause::WrongType { has_docker_config: false });
+    let no_pull_secret = SecretContent::Ignored(IgnoredBecause::WrongType { has_docker_config: false });
     cx.inventory.secrets.iter().find(|secret| {
         let named = match &secret.producer {
             Producer::Generator(generator) => generator.is_rendered_name(name),

@@ -3,19 +3,19 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use pullcheck::image::manifest::{Content, is_digest, parse, parse_config};
+use pullcheck::image::manifest::{ManifestBody, is_digest, parse, parse_config};
 use serde_json::Value;
 
 fuzz_target!(|body: &[u8]| {
     let content = parse(body);
     assert_eq!(content, parse(body), "the same twice");
     match &content {
-        None | Some(Content::Malformed(_)) => {}
-        Some(Content::Index(entries)) => {
+        None | Some(ManifestBody::Malformed(_)) => {}
+        Some(ManifestBody::Index(entries)) => {
             assert!(entries.len() <= body.len());
             entries.iter().filter_map(|entry| entry.digest.as_deref()).for_each(must_be_digest);
         }
-        Some(Content::Image(image)) => image.config_digest.as_deref().into_iter().for_each(must_be_digest),
+        Some(ManifestBody::Image(image)) => image.config_digest.as_deref().into_iter().for_each(must_be_digest),
     }
     if let Some(config) = parse_config(body) {
         assert!(config.diff_ids <= body.len());
@@ -33,9 +33,9 @@ fn must_be_digest(digest: &str) {
     assert!(hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')), "{digest}");
 }
 
-fn agrees(content: &Content, tree: &Value) {
+fn agrees(content: &ManifestBody, tree: &Value) {
     match content {
-        Content::Index(entries) => {
+        ManifestBody::Index(entries) => {
             let manifests = tree["manifests"].as_array().expect("an index lists manifests");
             assert_eq!(entries.len(), manifests.len());
             for (entry, written) in entries.iter().zip(manifests) {
@@ -45,8 +45,8 @@ fn agrees(content: &Content, tree: &Value) {
             }
         }
         // What is wrong with it depends on the runtime's decoder, not on this one.
-        Content::Malformed(_) => {}
-        Content::Image(image) => {
+        ManifestBody::Malformed(_) => {}
+        ManifestBody::Image(image) => {
             assert!(!tree["config"].is_null());
             let layers = tree["layers"].as_array().map(Vec::as_slice).unwrap_or_default();
             let sizes = layers.iter().chain([&tree["config"]]).filter_map(|it| it["size"].as_u64());

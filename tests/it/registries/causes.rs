@@ -397,7 +397,7 @@ fn nothing_for_the_nodes() {
 
     // Of one image no runtime asks what it is for: it is pulled, and ends at once.
     let config = match pullcheck::image::manifest::parse(api.content("one").unwrap().2) {
-        Some(pullcheck::image::manifest::Content::Image(image)) => image.config_digest.unwrap(),
+        Some(pullcheck::image::manifest::ManifestBody::Image(image)) => image.config_digest.unwrap(),
         other => panic!("{other:?}"),
     };
     let blob = format!("GET reg.example/v2/shop/api/blobs/{config}");

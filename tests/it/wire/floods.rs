@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use pullcheck::image::manifest::Content;
+use pullcheck::image::manifest::ManifestBody;
 use pullcheck::kubelet::probe::{Attempt, Defect, Evidence, Outcome, Prober, TagList, Unknown, Unread};
 use pullcheck::registry::{Client, ClientOptions};
 use pullcheck_support::{Answer, Raw, Registry, Wire};
@@ -47,7 +47,7 @@ fn saying(answer: impl Into<Vec<u8>>) -> Raw {
 }
 
 /// Asks by digest for what the server sends as a manifest.
-fn content(server: &Registry, digest: &str) -> Result<Content, Unread> {
+fn content(server: &Registry, digest: &str) -> Result<ManifestBody, Unread> {
     let attempt: Attempt = image(&server.host(), &format!("acme/api@{digest}"));
     let content = block_on(async { Client::new(plain(server)).unwrap().content(&attempt).await });
     content.map(|content| (*content).clone())
@@ -163,9 +163,9 @@ fn depth_is_no_danger() {
         let server = getting(body.clone());
         let manifest = found(ask(plain(&server), &image(&server.host(), "acme/api:1")));
         match manifest.content.as_deref() {
-            None | Some(Content::Malformed(_)) => {}
-            Some(Content::Index(entries)) => assert!(entries.iter().all(|entry| entry.digest.is_none())),
-            Some(Content::Image(image)) => assert_eq!((image.config_digest.as_ref(), image.size), (None, 0)),
+            None | Some(ManifestBody::Malformed(_)) => {}
+            Some(ManifestBody::Index(entries)) => assert!(entries.iter().all(|entry| entry.digest.is_none())),
+            Some(ManifestBody::Image(image)) => assert_eq!((image.config_digest.as_ref(), image.size), (None, 0)),
         }
 
         let server = Registry::start(|r| {
@@ -192,7 +192,7 @@ fn digests_that_are_none_lead_nowhere() {
         let body = serde_json::json!({"manifests": [{"digest": digest, "platform": {"os": "linux"}}]}).to_string();
         let server = getting(body);
         let manifest = found(ask(plain(&server), &image(&server.host(), "acme/api:1")));
-        let Some(Content::Index(entries)) = manifest.content.as_deref() else { panic!("{manifest:?}") };
+        let Some(ManifestBody::Index(entries)) = manifest.content.as_deref() else { panic!("{manifest:?}") };
         assert_eq!(entries[0].digest, None, "{digest}");
     }
 }

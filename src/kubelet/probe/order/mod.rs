@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::credential::pair::Credential;
 use crate::image::choose::choose;
-use crate::image::manifest::{Config, Content, Entry, Image, is_index_type};
+use crate::image::manifest::{Config, Entry, Image, ManifestBody, is_index_type};
 use crate::image::runtime::Runtime;
 use crate::kubelet::probe::plan::{Depth, Plan};
 use crate::kubelet::probe::{
@@ -56,7 +56,7 @@ pub enum Reply {
     /// Reply to [`Question::Tags`].
     Tags(TagList),
     /// Reply to [`Question::Content`] and [`Question::Part`].
-    Content(Result<Arc<Content>, Unread>),
+    Content(Result<Arc<ManifestBody>, Unread>),
     /// Reply to [`Question::Config`] and [`Question::PartConfig`].
     Config(Result<Config, Unread>),
     /// Reply to [`Question::Layer`].
@@ -199,14 +199,14 @@ impl<'p> Pull<'p> {
             None | Some(Err(_)) => return None,
         };
         match &**content {
-            Content::Image(image) => {
+            ManifestBody::Image(image) => {
                 let config = image.config_digest.as_deref().filter(|_| self.answer.config.is_none());
                 match config.filter(|_| (look.platforms || deep) && image.is_container_image()) {
                     Some(config) => Some(Question::Config(by_digest(config))),
                     None => self.next_layer(image, &by_digest),
                 }
             }
-            Content::Index(entries) => {
+            ManifestBody::Index(entries) => {
                 let platforms = look.sizes.iter().chain(&look.nodes);
                 let mut chosen: Vec<&Entry> =
                     platforms.filter_map(|node| choose(look.runtime, node, entries)).collect();
@@ -215,7 +215,7 @@ impl<'p> Pull<'p> {
                 }
                 chosen.into_iter().find_map(|entry| self.next_of_entry(entry, &by_digest, true))
             }
-            Content::Malformed(_) => None,
+            ManifestBody::Malformed(_) => None,
         }
     }
 
@@ -230,7 +230,7 @@ impl<'p> Pull<'p> {
         match self.answer.part(digest) {
             None => Some(Question::Part(by_digest(digest))),
             Some(Ok(part)) if deep => match &**part {
-                Content::Image(image) => {
+                ManifestBody::Image(image) => {
                     let config =
                         image.config_digest.as_deref().filter(|config| self.answer.config_at(config).is_none());
                     match config.filter(|_| image.is_container_image()) {
@@ -238,11 +238,11 @@ impl<'p> Pull<'p> {
                         None => self.next_layer(image, by_digest),
                     }
                 }
-                Content::Index(entries) if follow && look.runtime.is_containerd() => {
+                ManifestBody::Index(entries) if follow && look.runtime.is_containerd() => {
                     let chosen = look.nodes.iter().filter_map(|node| choose(look.runtime, node, entries));
                     chosen.into_iter().find_map(|entry| self.next_of_entry(entry, by_digest, false))
                 }
-                Content::Index(_) | Content::Malformed(_) => None,
+                ManifestBody::Index(_) | ManifestBody::Malformed(_) => None,
             },
             Some(_) => None,
         }

@@ -5,7 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use pullcheck::input::gather::Gathered;
 use pullcheck::check::check;
-use pullcheck::image::manifest::{Config, Content};
+use pullcheck::image::manifest::{Config, ManifestBody};
 use pullcheck::kubelet::probe::{Attempt, Outcome, Prober, TagList, Unread};
 use pullcheck::registry::Progress;
 use pullcheck::report::Report;
@@ -28,7 +28,7 @@ impl Prober for Nobody {
         std::future::pending().await
     }
 
-    async fn content(&self, _: &Attempt) -> Result<Arc<Content>, Unread> {
+    async fn content(&self, _: &Attempt) -> Result<Arc<ManifestBody>, Unread> {
         std::future::pending().await
     }
 
