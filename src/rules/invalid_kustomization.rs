@@ -49,7 +49,10 @@ fn finding(cx: &Context<'_>, refusal: &Refusal) -> Finding {
     };
     let written = cx.sources.slice(refusal.span);
     let finding = Finding::new(META.id, severity, message, refusal.span, refusal.label.clone());
-    let finding = refusal.others.iter().fold(finding, |finding, other| finding.related(*other, "nor is there this"));
+    let finding = refusal
+        .others
+        .iter()
+        .fold(finding, |finding, other| finding.related(*other, "this path does not exist either"));
     let finding = refusal.related.iter().fold(finding, |finding, (span, what)| finding.related(*span, *what));
     match &refusal.remedy {
         Remedy::Advice(help) => finding.help(help.clone()),

@@ -1,6 +1,7 @@
 //! The changes made by the patches in a kustomization.
 
 use super::built::{BuiltPod, Item, Set, Why};
+use super::identity::is_cluster_scoped;
 use super::operation::operate;
 use super::{Builder, MAX_CHECKS, missing};
 use crate::inventory::Inventory;
@@ -154,18 +155,21 @@ fn unmatched(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patch, chan
     let kind = merge.name.kind.as_str();
     let is_open = matches!(kind, "" | "ConfigMap" | "Secret" | "CustomResourceDefinition");
     let is_kind = |it: &ResourceName| it.kind == kind && it.api_version == merge.name.api_version;
-    let may_be_there = match &merge.name.namespace {
-        Some(namespace) if !builder.may_move_to(own, namespace) => {
-            let is_there = |it: &ResourceName| it.namespace.as_deref().unwrap_or("default") == namespace;
-            builder.may_have(|it| is_kind(it) && is_there(it), name, patch.span)
-        }
-        _ => builder.may_have(is_kind, name, patch.span),
-    };
-    if is_open || is_placeholder(name) || may_be_there {
+    if is_open || is_placeholder(name) {
+        return;
+    }
+    let namespace = effective(merge.name.namespace.as_deref());
+    let is_anywhere = is_cluster_scoped(&merge.name.api_version, kind) || builder.may_move_to(own, namespace);
+    let is_there = |it: &ResourceName| is_anywhere || effective(it.namespace.as_deref()) == namespace;
+    if builder.may_have(|it| is_kind(it) && is_there(it), name, patch.span) {
         return;
     }
     let words = format!("no resource matches strategic merge patch \"{kind}/{name}\": no matches for Id");
-    let label = format!("there is no {kind} `{name}` to patch");
+    let is_other = |it: &ResourceName| it.kind == kind && it.name.as_deref() == Some(name);
+    let label = match builder.inventory.resources.iter().any(|resource| is_other(&resource.name)) {
+        true => format!("the {kind} `{name}` has another apiVersion or namespace"),
+        false => format!("there is no {kind} `{name}` to patch"),
+    };
     builder.unmatched.push(Refusal::new(patch.span, words, label));
 }
 
@@ -174,6 +178,12 @@ pub(super) fn are_several<'p>(inventory: &Inventory, pods: impl Iterator<Item = 
     let objects = pods.map(|pod| (inventory.pod(pod.pod).resource, pod.names.last(), pod.namespaces.last()));
     let objects: std::collections::BTreeSet<_> = objects.collect();
     objects.len() > 1
+}
+
+/// The namespace by which kustomize compares objects: an omitted one equals `default` (`IsNsEquals` of
+/// `kyaml/resid/resid.go`, kustomize 5.8.3).
+fn effective(namespace: Option<&str>) -> &str {
+    namespace.filter(|namespace| !namespace.is_empty()).unwrap_or("default")
 }
 
 fn concerns(merge: &Merge) -> bool {
@@ -191,10 +201,8 @@ fn fit(inventory: &Inventory, patch: &Patch, name: Option<&ResourceName>, pod: &
         (None, None) => None,
         (None, Some(name)) => {
             let is_named = name.name.as_ref().is_some_and(|name| pod.names.contains(name));
-            // An omitted namespace equals `default` (`IsNsEquals` of `kyaml/resid/resid.go`, kustomize 5.8.3).
-            let effective = |namespace: &Option<String>| namespace.as_deref().unwrap_or("default").to_owned();
-            let own = effective(&name.namespace);
-            let same_namespace = name.namespace.is_none() || pod.namespaces.iter().any(|it| effective(it) == own);
+            let own = effective(name.namespace.as_deref());
+            let same_namespace = pod.namespaces.iter().any(|namespace| effective(namespace.as_deref()) == own);
             let is_meant = name.kind == object.kind && name.group() == object.group() && is_named && same_namespace;
             // kustomize does not find an object of another version, and fails.
             if is_meant && name.api_version != object.api_version { None } else { Some(is_meant) }

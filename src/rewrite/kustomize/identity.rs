@@ -53,13 +53,18 @@ impl Id {
 
     /// Whether kustomize knows that the kind is cluster-scoped. kustomize treats unknown kinds as namespaced.
     pub(super) fn is_cluster_scoped(&self) -> bool {
-        CLUSTER_SCOPED.contains(&(&self.api_version, &self.kind))
+        is_cluster_scoped(&self.api_version, &self.kind)
     }
 
     /// The API group and version.
     pub(super) fn group_version(&self) -> (&str, &str) {
         self.api_version.split_once('/').unwrap_or(("", &self.api_version))
     }
+}
+
+/// Whether kustomize knows that a kind is cluster-scoped.
+pub(super) fn is_cluster_scoped(api_version: &str, kind: &str) -> bool {
+    CLUSTER_SCOPED.contains(&(api_version, kind))
 }
 
 /// Formats like `ResId.String`: `Deployment.v1.apps/web.[noNs]`.

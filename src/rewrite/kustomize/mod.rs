@@ -20,6 +20,7 @@ mod transform;
 use std::collections::{BTreeMap, BTreeSet};
 
 use built::{BuiltPod, Facts, Item, Set, Why};
+use refused::Refused;
 
 use crate::inventory::Inventory;
 use crate::resource::kustomization::patch::{self, Body, Change, Merge, MergedPod, Patch};
@@ -56,8 +57,10 @@ pub(crate) fn apply(
         return BTreeSet::new();
     }
     let roots = root_indices(builds);
-    let (refused, doubts) = refused::read(kustomizations, sources);
+    let Refused { refusals: refused, doubts, forms } = refused::read(kustomizations, sources);
     let mut builder = Builder::new(inventory, kustomizations, sources, &refused);
+    // Only the patches of transformers are left to read.
+    builder.forms = forms;
     let mut unmatched = Vec::new();
     let resource_sources = builder.resource_sources();
     let mut outcomes = Vec::new();
@@ -351,7 +354,7 @@ impl<'k> Builder<'k> {
         BuiltPod {
             pod: id,
             names: self.inventory.resource(pod.resource).name.name.iter().cloned().collect(),
-            namespaces: vec![pod.namespace.clone()],
+            namespaces: vec![self.inventory.resource(pod.resource).name.namespace.clone()],
             facts: Facts {
                 namespace: pod.namespace.clone(),
                 pull_secrets: pod.pull_secrets.clone(),

@@ -10,8 +10,18 @@ use crate::resource::kustomization::template::is_template;
 use crate::resource::kustomization::{Kustomization, Pattern, Versions, is_file_name, member_path, normalise};
 use crate::text::source::{SourceId, Sources, Span};
 
-/// The refusals of each kustomization, and the places that kustomize may refuse.
-pub(super) fn read(kustomizations: &[Kustomization], sources: &Sources) -> (Vec<Vec<Refusal>>, BTreeMap<usize, Span>) {
+/// Why kustomize refuses kustomizations.
+pub(super) struct Refused {
+    /// The refusals of each kustomization, in their order.
+    pub(super) refusals: Vec<Vec<Refusal>>,
+    /// The places that kustomize may refuse, by the index of the kustomization.
+    pub(super) doubts: BTreeMap<usize, Span>,
+    /// The forms of the patch files, each of which is read once.
+    pub(super) forms: BTreeMap<SourceId, Form>,
+}
+
+/// Finds what kustomize refuses.
+pub(super) fn read(kustomizations: &[Kustomization], sources: &Sources) -> Refused {
     let files: BTreeMap<String, SourceId> = sources.iter().map(|(id, source)| (normalise(source.name()), id)).collect();
     let folders: BTreeMap<String, &Kustomization> =
         kustomizations.iter().map(|it| (normalise(&it.folder), it)).collect();
@@ -36,8 +46,8 @@ pub(super) fn read(kustomizations: &[Kustomization], sources: &Sources) -> (Vec<
             let words = format!("Found multiple kustomization files under: {folder}");
             refusals.push(Refusal::new(own.span, words, "the second of the folder"));
         }
-        // Paths in a template may exist once it is rendered.
         refusals.extend(outside(own));
+        // Paths in a template may exist once it is rendered.
         if !is_template(sources.get(own.span.source).text()) {
             refusals.extend(absent(own));
             refusals.extend(no_files(own));
@@ -70,7 +80,7 @@ pub(super) fn read(kustomizations: &[Kustomization], sources: &Sources) -> (Vec<
     };
     let mut refusals: Vec<Vec<Refusal>> = kustomizations.iter().map(refusals).collect();
     let doubts = accumulate::add(kustomizations, sources, &mut refusals);
-    (refusals, doubts)
+    Refused { refusals, doubts, forms }
 }
 
 /// Paths whose target does not exist.

@@ -144,7 +144,18 @@ fn no_namespace_is_the_default_one() {
     let patch = "spec: {template: {spec: {containers: [{name: app, image: 'z:9'}]}}}";
     let named =
         format!("apiVersion: apps/v1\\nkind: Deployment\\nmetadata: {{name: web, namespace: default}}\\n{patch}");
-    check(&[(merge(&named), WEB, "z:9 side:1", Told::All)]);
+    let unnamed = format!("apiVersion: apps/v1\\nkind: Deployment\\nmetadata: {{name: web}}\\n{patch}");
+    let at = |namespace: &str| WEB.replace("{name: web}", &format!("{{name: web, namespace: {namespace}}}"));
+    let both = |namespace: &str| format!("{}---\n{}", at(namespace), at("foo"));
+    check(&[
+        (merge(&named), WEB, "z:9 side:1", Told::All),
+        (merge(&unnamed), &at("default"), "z:9 side:1", Told::All),
+        // "no matches for Id Deployment.v1.apps/web.[noNs]"
+        (merge(&unnamed), &at("foo"), "", Told::Refused),
+        // The other one is in another namespace, so that the patch has one target.
+        (merge(&unnamed), &both("default"), "z:9 side:1 app:1", Told::All),
+        (merge(&unnamed), &both("bar"), "", Told::Refused),
+    ]);
 }
 
 #[test]
