@@ -70,10 +70,18 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
             Change::Operations(operations) => (None, operations.iter().any(|it| it.adds_image || it.is_of_pods())),
         };
         let fits: Vec<Option<bool>> = pods.iter().map(|pod| fit(builder.inventory, patch, name, pod)).collect();
-        for (pod, _) in pods.iter_mut().zip(&fits).filter(|(pod, fits)| **fits != Some(false) && !pod.is_deleted) {
-            if let Change::Operations(operations) = change {
-                let refusal = missing::refusal(builder, patch, operations, pod);
-                builder.unmatched.extend(refusal);
+        for (pod, fits) in pods.iter_mut().zip(&fits).filter(|(pod, fits)| **fits != Some(false) && !pod.is_deleted) {
+            if let Change::Operations(operations) = change
+                && let Some(refusal) = missing::refusal(builder, patch, operations, pod)
+            {
+                match fits {
+                    Some(true) => builder.unmatched.push(refusal),
+                    // Labels are not looked up, so a selector may or may not select the object.
+                    _ => drop(builder.doubt.get_or_insert(Why::new(
+                        patch.span,
+                        "kustomize fails if this patch selects an object that lacks the field",
+                    ))),
+                }
             }
             pod.is_changed = true;
         }

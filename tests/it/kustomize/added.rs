@@ -158,6 +158,18 @@ fn no_namespace_is_the_default_one() {
     ]);
 }
 
+/// kustomize 5.8.3: "doc is missing path: /spec/nope/x", if the labels fit, and otherwise it builds.
+#[test]
+fn a_selector_with_a_missing_field_leaves_the_build_unverified() {
+    for label in ["web", "other"] {
+        let text = format!(
+            "patches: [{{target: {{labelSelector: app={label}}}, patch: \"- {{op: replace, path: /spec/nope/x, value: \
+             1}}\"}}]\n"
+        );
+        check(&[(text, WEB, "", Told::Unknown)]);
+    }
+}
+
 #[test]
 fn words_of_yaml_1_1_are_names() {
     // kustomize prints them quoted.
