@@ -74,6 +74,8 @@ pub(super) struct BuiltPod {
     pub(super) is_changed: bool,
     /// Whether a patch moved containers within their lists.
     pub(super) is_reordered: bool,
+    /// Whether a patch or replacement may have given its object another kind, name, or namespace.
+    pub(super) is_renamed: bool,
     /// Whether a patch deleted it.
     pub(super) is_deleted: bool,
     /// Why it may have been deleted or changed in any way.

@@ -3,26 +3,20 @@
 use super::built::{BuiltPod, Item, Set, Why};
 use super::identity::is_cluster_scoped;
 use super::operation::operate;
-use super::{Builder, MAX_CHECKS, missing};
+use super::{Builder, MAX_CHECKS, keeping, missing};
 use crate::inventory::Inventory;
 use crate::resource::ResourceName;
 use crate::resource::kustomization::image::{containers_parent, list_of, within_item};
-use crate::resource::kustomization::patch::{Body, Change, Form, Merge, MergedImage, Patch};
+use crate::resource::kustomization::patch::{Change, Form, Merge, MergedImage, Patch};
 use crate::resource::kustomization::unrendered::{Reason, Unfollowed};
-use crate::resource::kustomization::{Kustomization, Refusal, member_path};
+use crate::resource::kustomization::{Kustomization, Refusal};
 use crate::resource::workload::{SecretReference, kinds};
 use crate::text::placeholder::is_placeholder;
 
 /// Applies one patch to the pods.
 pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patch, pods: &mut [BuiltPod]) {
-    let changes = match &patch.body {
-        Body::File(file) => {
-            let source = builder.files.get(&member_path(&own.folder, file)).copied();
-            source.and_then(|source| builder.changes_of(source))
-        }
-        Body::Inline(changes) => Some(changes.clone()),
-        Body::Unknown | Body::Refused(_) => None,
-    };
+    let changes = builder.changes(own, patch);
+    let renames = keeping::may_rename(patch, changes.as_deref(), builder.sources);
     match missing::form(builder, own, patch) {
         // An empty patch changes nothing.
         Some(Form::Empty) => return,
@@ -42,6 +36,7 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
         builder.reasons.push(unfollowed(Reason::Patch));
         for pod in pods.iter_mut().filter(|pod| fit(builder.inventory, patch, None, pod) != Some(false)) {
             pod.blur(Why::of_patch(patch));
+            pod.is_renamed = true;
         }
         return;
     };
@@ -84,6 +79,7 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
                 }
             }
             pod.is_changed = true;
+            pod.is_renamed |= renames;
         }
         if let (None, Some(name)) = (&patch.target, name)
             && are_several(
@@ -163,7 +159,7 @@ fn unmatched(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patch, chan
     let kind = merge.name.kind.as_str();
     let is_open = matches!(kind, "" | "ConfigMap" | "Secret" | "CustomResourceDefinition");
     let is_kind = |it: &ResourceName| it.kind == kind && it.api_version == merge.name.api_version;
-    if is_open || is_placeholder(name) {
+    if is_open || is_placeholder(name) || builder.has_renames {
         return;
     }
     let namespace = effective(merge.name.namespace.as_deref());
@@ -204,7 +200,7 @@ fn concerns(merge: &Merge) -> bool {
 /// Whether a patch applies to a pod's object; `None` if it may.
 fn fit(inventory: &Inventory, patch: &Patch, name: Option<&ResourceName>, pod: &BuiltPod) -> Option<bool> {
     let object = &inventory.resource(inventory.pod(pod.pod).resource).name;
-    match (&patch.target, name) {
+    let fit = match (&patch.target, name) {
         (Some(target), _) => target.fits(object, &pod.names, &pod.namespaces),
         (None, None) => None,
         (None, Some(name)) => {
@@ -215,7 +211,10 @@ fn fit(inventory: &Inventory, patch: &Patch, name: Option<&ResourceName>, pod: &
             // kustomize does not find an object of another version, and fails.
             if is_meant && name.api_version != object.api_version { None } else { Some(is_meant) }
         }
-    }
+    };
+    // The object's present name and namespace are not known, and its kind may be another.
+    let is_by_name = patch.target.as_ref().is_none_or(|target| target.name.is_some() || target.namespace.is_some());
+    fit.filter(|fits| !pod.is_renamed || *fits && !is_by_name)
 }
 
 /// Merges a partial object; `false` if the result is not known.

@@ -7,9 +7,7 @@ use crate::text::yaml::{self, MergeRule, Piece};
 
 /// Whether a patch certainly neither renames nor deletes an object. `file` is the result for its file, if it is known.
 pub(super) fn patch_keeps(patch: &Patch, sources: &Sources, file: Option<bool>) -> bool {
-    let written = sources.slice(patch.span);
-    // `allowNameChange` or `allowKindChange`, in this entry or in one that it merges or aliases.
-    if written.contains("llow") || written.contains("LLOW") || written.contains("<<") || written.starts_with('*') {
+    if may_allow_changes(patch, sources) {
         return false;
     }
     match &patch.body {
@@ -17,6 +15,24 @@ pub(super) fn patch_keeps(patch: &Patch, sources: &Sources, file: Option<bool>) 
         Body::File(_) => file == Some(true),
         Body::Unknown | Body::Refused(_) => false,
     }
+}
+
+/// Whether a patch may have `allowNameChange` or `allowKindChange`, in its entry or in one that it merges or aliases.
+fn may_allow_changes(patch: &Patch, sources: &Sources) -> bool {
+    let written = sources.slice(patch.span);
+    written.contains("llow") || written.contains("LLOW") || written.contains("<<") || written.starts_with('*')
+}
+
+/// Whether a patch may give an object another kind, name or namespace. `changes` are those of its text or file, if they
+/// are known.
+pub(super) fn may_rename(patch: &Patch, changes: Option<&[Change]>, sources: &Sources) -> bool {
+    let renames = |change: &Change| match change {
+        Change::Merge(_) => false,
+        Change::Operations(operations) => {
+            operations.iter().any(|operation| operation.op != "test" && !path_keeps(&operation.path))
+        }
+    };
+    may_allow_changes(patch, sources) || changes.is_none_or(|changes| changes.iter().any(renames))
 }
 
 fn change_keeps(change: &Change) -> bool {

@@ -63,11 +63,15 @@ pub(crate) fn apply(
     builder.forms = forms;
     let mut unmatched = Vec::new();
     let resource_sources = builder.resource_sources();
+    let renaming: Vec<bool> = kustomizations.iter().map(|own| builder.may_rename(own)).collect();
     let mut outcomes = Vec::new();
     for &root in &roots {
         builder.reasons.clear();
         builder.is_exhausted = false;
         builder.root_sources = builds[root].sources.intersection(&resource_sources).copied().collect();
+        let folders = &builds[root].folders;
+        let mut own = kustomizations.iter().zip(&renaming).filter(|(own, _)| folders.contains(own.folder.as_str()));
+        builder.has_renames = own.any(|(_, renames)| *renames);
         builder.root_namespaces = namespaces_of(&builds[root], kustomizations);
         builder.unmatched.clear();
         builder.deleted.clear();
@@ -161,6 +165,8 @@ struct Builder<'k> {
     /// Namespaces that kustomizations of the current root give to objects, with their folders; `None` if not all are
     /// known.
     root_namespaces: Option<Vec<(&'k str, &'k str)>>,
+    /// Whether patches or replacements of the current root may rename objects: no name is then certainly missing.
+    has_renames: bool,
     /// The sources of the current root.
     root_sources: BTreeSet<SourceId>,
     /// References to objects that the current root does not have.
@@ -212,6 +218,7 @@ impl<'k> Builder<'k> {
             patch_files: BTreeMap::new(),
             forms: BTreeMap::new(),
             root_namespaces: None,
+            has_renames: false,
             root_sources: BTreeSet::new(),
             unmatched: Vec::new(),
             deleted: BTreeSet::new(),
@@ -307,6 +314,26 @@ impl<'k> Builder<'k> {
         true
     }
 
+    /// Whether a kustomization may give objects other kinds, names or namespaces by patches or replacements.
+    fn may_rename(&mut self, own: &'k Kustomization) -> bool {
+        let mut patches = self.patches(own).into_iter();
+        let sources = self.sources;
+        !own.replacements.iter().all(keeping::replacement_keeps)
+            || patches.any(|patch| keeping::may_rename(patch, self.changes(own, patch).as_deref(), sources))
+    }
+
+    /// The changes that a patch makes; `None` if they are not known.
+    fn changes(&mut self, own: &Kustomization, patch: &Patch) -> Option<Vec<Change>> {
+        match &patch.body {
+            Body::File(file) => {
+                let source = self.files.get(&member_path(&own.folder, file)).copied();
+                source.and_then(|source| self.changes_of(source))
+            }
+            Body::Inline(changes) => Some(changes.clone()),
+            Body::Unknown | Body::Refused(_) => None,
+        }
+    }
+
     /// Whether an object of the current root may have been given a namespace before a kustomization patches it. The
     /// kustomization's own `namespace` is applied later.
     fn may_move_to(&self, own: &Kustomization, namespace: &str) -> bool {
@@ -365,6 +392,7 @@ impl<'k> Builder<'k> {
             },
             items: images.map(item).collect(),
             is_changed: false,
+            is_renamed: false,
             is_reordered: false,
             is_deleted: false,
             lost: None,

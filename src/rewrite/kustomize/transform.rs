@@ -1,6 +1,6 @@
 //! The changes that a kustomization makes to the objects it is built from, in kustomize's order.
 
-use super::{Aside, Builder, BuiltPod, Effect, Item, MAX_CHECKS, MAX_SET, MAX_VALUE, Set, Why, change};
+use super::{Aside, Builder, BuiltPod, Effect, Item, MAX_CHECKS, MAX_SET, MAX_VALUE, Set, Why, change, keeping};
 use crate::resource::kustomization::image::{self, ImageRule, Rewritten};
 use crate::resource::kustomization::patch::Target;
 use crate::resource::kustomization::pattern::Matcher;
@@ -62,7 +62,10 @@ impl<'k> Builder<'k> {
     fn match_replica(&mut self, replica: &Spanned<String>) {
         const KINDS: [&str; 4] = ["Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"];
         let name = &replica.value;
-        if is_placeholder(name) || self.may_have(|it| KINDS.contains(&it.kind.as_str()), name, replica.span) {
+        if is_placeholder(name)
+            || self.has_renames
+            || self.may_have(|it| KINDS.contains(&it.kind.as_str()), name, replica.span)
+        {
             return;
         }
         let words = format!("resource with name {name} does not match a config with the following GVK [Deployment…]");
@@ -75,7 +78,7 @@ impl<'k> Builder<'k> {
         let plain = |field: &'k Option<Matcher>| field.as_ref().map(|it| it.text.as_str());
         let (Some(kind), Some(name)) = (plain(&source.kind), plain(&source.name)) else { return };
         let is_open = matches!(kind, "ConfigMap" | "Secret" | "CustomResourceDefinition") || is_placeholder(name);
-        if is_open || self.may_have(|it| it.kind == kind, name, span) {
+        if is_open || self.has_renames || self.may_have(|it| it.kind == kind, name, span) {
             return;
         }
         let words = format!("nothing selected by {kind}.[noVer].[noGrp]/{name}.[noNs]");
@@ -263,6 +266,9 @@ impl<'k> Builder<'k> {
             let object = &self.inventory.resource(self.inventory.pod(pod.pod).resource).name;
             replaced.select.fits(object, &pod.names, &pod.namespaces) != Some(false)
         };
+        if !keeping::replacement_keeps(replacement) {
+            pods.iter_mut().for_each(|pod| pod.is_renamed = true);
+        }
         let mut reasons = Vec::new();
         for replaced in &replacement.targets {
             for pod in pods.iter_mut() {

@@ -170,6 +170,31 @@ fn a_selector_with_a_missing_field_leaves_the_build_unverified() {
     }
 }
 
+/// kustomize 5.8.3 and 5.5.0 build them all: the second patch is for the object by its new name.
+#[test]
+fn a_renamed_object_is_not_taken_for_another() {
+    let patch = "spec: {template: {spec: {containers: [{name: app, image: 'z:9'}]}}}";
+    let json = |field: &str, value: &str| {
+        format!(
+            "  - target: {{kind: Deployment}}\n    patch: '[{{\"op\":\"add\",\"path\":\"/{field}\",\"value\":\"{value}\"}}]'\n"
+        )
+    };
+    let then = |first: &str, second: &str| {
+        format!(
+            "patches:\n{first}  - patch: \"apiVersion: apps/v1\\nkind: Deployment\\nmetadata: {second}\\n{patch}\"\n"
+        )
+    };
+    let allowed = "  - target: {kind: Deployment}\n    options: {allowNameChange: true}\n    patch: \"apiVersion: \
+                   apps/v1\\nkind: Deployment\\nmetadata: {name: api}\"\n";
+    check(&[
+        (then(&json("metadata/name", "api"), "{name: api}"), WEB, "z:9 side:1", Told::Unknown),
+        (then(&json("metadata/namespace", "q"), "{name: web, namespace: q}"), WEB, "z:9 side:1", Told::Unknown),
+        (then(allowed, "{name: api}"), WEB, "z:9 side:1", Told::Unknown),
+    ]);
+    let (replicas, renaming) = ("replicas: [{name: api, count: 2}]\n", json("metadata/name", "api"));
+    check(&[(format!("{replicas}patches:\n{renaming}"), WEB, "app:1 side:1", Told::All)]);
+}
+
 #[test]
 fn words_of_yaml_1_1_are_names() {
     // kustomize prints them quoted.
