@@ -159,7 +159,7 @@ fn unmatched(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patch, chan
     let kind = merge.name.kind.as_str();
     let is_open = matches!(kind, "" | "ConfigMap" | "Secret" | "CustomResourceDefinition");
     let is_kind = |it: &ResourceName| it.kind == kind && it.api_version == merge.name.api_version;
-    if is_open || is_placeholder(name) || builder.has_renames {
+    if is_open || is_placeholder(name) {
         return;
     }
     let namespace = effective(merge.name.namespace.as_deref());
@@ -174,7 +174,7 @@ fn unmatched(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patch, chan
         true => format!("the {kind} `{name}` has another apiVersion or namespace"),
         false => format!("there is no {kind} `{name}` to patch"),
     };
-    builder.unmatched.push(Refusal::new(patch.span, words, label));
+    builder.add_missing_name(Refusal::new(patch.span, words, label));
 }
 
 /// Whether the pods belong to more than one object of a build.

@@ -25,7 +25,9 @@ use refused::Refused;
 use crate::inventory::Inventory;
 use crate::resource::kustomization::patch::{self, Body, Change, Merge, MergedPod, Patch};
 use crate::resource::kustomization::unrendered::{Reason, Unfollowed};
-use crate::resource::kustomization::{Aside, Build, Effect, Kustomization, member_path, normalise, root_indices};
+use crate::resource::kustomization::{
+    Aside, Build, Effect, Kustomization, Refusal, Replacement, member_path, normalise, root_indices,
+};
 use crate::resource::workload::{DecidedBy, PodId, ResourceId};
 use crate::text::placeholder::is_placeholder;
 use crate::text::source::{SourceId, Sources, Span, Spanned};
@@ -69,10 +71,10 @@ pub(crate) fn apply(
         builder.reasons.clear();
         builder.is_exhausted = false;
         builder.root_sources = builds[root].sources.intersection(&resource_sources).copied().collect();
-        let folders = &builds[root].folders;
-        let mut own = kustomizations.iter().zip(&renaming).filter(|(own, _)| folders.contains(own.folder.as_str()));
-        builder.has_renames = own.any(|(_, renames)| *renames);
-        builder.root_namespaces = namespaces_of(&builds[root], kustomizations);
+        let folders = builds[root].folders.iter();
+        let parts: Vec<usize> = folders.filter_map(|folder| builder.folders.get(&normalise(folder)).copied()).collect();
+        builder.has_renames = parts.iter().any(|part| renaming[*part]);
+        builder.root_namespaces = namespaces_of(parts.iter().map(|part| &kustomizations[*part]));
         builder.unmatched.clear();
         builder.deleted.clear();
         builder.doubt = None;
@@ -88,8 +90,7 @@ pub(crate) fn apply(
             builder.reasons.extend(found.iter().map(|it| Unfollowed { reason: Reason::Refused, span: it.span }));
             unmatched.extend(found);
         }
-        let folders = builds[root].folders.iter().filter_map(|folder| builder.folders.get(&normalise(folder)));
-        if let Some(span) = folders.filter_map(|at| doubts.get(at)).next() {
+        if let Some(span) = parts.iter().find_map(|part| doubts.get(part)) {
             let words = "kustomize may refuse this, depending on the objects in the build";
             builder.doubt.get_or_insert(Why::new(*span, words));
         }
@@ -126,21 +127,20 @@ pub(crate) fn apply(
 
 /// The namespaces that a build gives to objects, with the folders of the kustomizations that set them; `None` if
 /// transformers, replacements, or placeholders may set others.
-fn namespaces_of<'k>(build: &Build<'_>, kustomizations: &'k [Kustomization]) -> Option<Vec<(&'k str, &'k str)>> {
-    let mut own = kustomizations.iter().filter(|it| build.folders.contains(it.folder.as_str()));
+fn namespaces_of<'k>(parts: impl Iterator<Item = &'k Kustomization> + Clone) -> Option<Vec<(&'k str, &'k str)>> {
     let is_open = |own: &Kustomization| {
         let is_unknown = own.namespace.as_deref().is_some_and(is_placeholder);
         is_unknown || !own.transformers.is_empty() || !own.replacements.is_empty()
     };
-    let known = own.clone().filter_map(|own| Some((own.folder.as_str(), own.namespace.as_deref()?))).collect();
-    (!own.any(is_open)).then_some(known)
+    let known = parts.clone().filter_map(|own| Some((own.folder.as_str(), own.namespace.as_deref()?))).collect();
+    (!parts.clone().any(is_open)).then_some(known)
 }
 
 struct Builder<'k> {
     inventory: &'k Inventory,
     kustomizations: &'k [Kustomization],
     /// The refusals of each kustomization.
-    refused: &'k [Vec<crate::resource::kustomization::Refusal>],
+    refused: &'k [Vec<Refusal>],
     folders: BTreeMap<String, usize>,
     files: BTreeMap<String, SourceId>,
     sources: &'k Sources,
@@ -170,7 +170,7 @@ struct Builder<'k> {
     /// The sources of the current root.
     root_sources: BTreeSet<SourceId>,
     /// References to objects that the current root does not have.
-    unmatched: Vec<crate::resource::kustomization::Refusal>,
+    unmatched: Vec<Refusal>,
     /// Objects that a patch of the current root deleted.
     deleted: BTreeSet<ResourceId>,
     /// The place in the current root that kustomize may refuse.
@@ -187,7 +187,7 @@ impl<'k> Builder<'k> {
         inventory: &'k Inventory,
         kustomizations: &'k [Kustomization],
         sources: &'k Sources,
-        refused: &'k [Vec<crate::resource::kustomization::Refusal>],
+        refused: &'k [Vec<Refusal>],
     ) -> Self {
         let mut images = vec![Vec::new(); inventory.pods.len()];
         for (at, image) in inventory.images.iter().enumerate() {
@@ -251,7 +251,7 @@ impl<'k> Builder<'k> {
         let outer = std::mem::take(&mut self.reasons);
         self.reasons.extend(own.unfollowed.iter().cloned());
         let refused = self.refused.get(at).into_iter().flatten();
-        let is_built = |refusal: &&crate::resource::kustomization::Refusal| refusal.versions.is_built_by_some();
+        let is_built = |refusal: &&Refusal| refusal.versions.is_built_by_some();
         let refused = refused.filter(|refusal| !is_built(refusal));
         self.reasons.extend(refused.map(|it| Unfollowed { reason: Reason::Refused, span: it.span }));
         for member in &own.resources {
@@ -318,8 +318,37 @@ impl<'k> Builder<'k> {
     fn may_rename(&mut self, own: &'k Kustomization) -> bool {
         let mut patches = self.patches(own).into_iter();
         let sources = self.sources;
-        !own.replacements.iter().all(keeping::replacement_keeps)
+        let keeps = |replacement: &Replacement| match &replacement.path {
+            None => keeping::replacement_keeps(replacement),
+            Some(file) => {
+                self.replacements_of(own, file).is_some_and(|mut inner| inner.all(keeping::replacement_keeps))
+            }
+        };
+        !own.replacements.iter().all(keeps)
             || patches.any(|patch| keeping::may_rename(patch, self.changes(own, patch).as_deref(), sources))
+    }
+
+    /// The replacements in a file; `None` if they are not known.
+    fn replacements_of(
+        &self,
+        own: &Kustomization,
+        file: &str,
+    ) -> Option<impl Iterator<Item = &'k Replacement> + use<'k>> {
+        let source = self.files.get(&member_path(&own.folder, file))?;
+        let asides = self.inventory.asides.get(source)?;
+        let list = |aside: &'k Aside| if let Aside::Replacements(list) = aside { Some(list) } else { None };
+        let lists: Option<Vec<&'k Vec<Replacement>>> = asides.iter().map(list).collect();
+        lists.map(|lists| lists.into_iter().flatten())
+    }
+
+    /// Takes a refusal because of a name that no object has. If objects may have been renamed, it is only a doubt.
+    fn add_missing_name(&mut self, refusal: Refusal) {
+        if self.has_renames {
+            let words = "kustomize fails unless another patch has given an object this name";
+            self.doubt.get_or_insert(Why::new(refusal.span, words));
+        } else {
+            self.unmatched.push(refusal);
+        }
     }
 
     /// The changes that a patch makes; `None` if they are not known.

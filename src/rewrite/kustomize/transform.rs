@@ -62,14 +62,11 @@ impl<'k> Builder<'k> {
     fn match_replica(&mut self, replica: &Spanned<String>) {
         const KINDS: [&str; 4] = ["Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"];
         let name = &replica.value;
-        if is_placeholder(name)
-            || self.has_renames
-            || self.may_have(|it| KINDS.contains(&it.kind.as_str()), name, replica.span)
-        {
+        if is_placeholder(name) || self.may_have(|it| KINDS.contains(&it.kind.as_str()), name, replica.span) {
             return;
         }
         let words = format!("resource with name {name} does not match a config with the following GVK [Deployment…]");
-        self.unmatched.push(Refusal::new(replica.span, words, "no object of this name has replicas"));
+        self.add_missing_name(Refusal::new(replica.span, words, "no object of this name has replicas"));
     }
 
     /// kustomize refuses a replacement whose source does not exist.
@@ -78,11 +75,11 @@ impl<'k> Builder<'k> {
         let plain = |field: &'k Option<Matcher>| field.as_ref().map(|it| it.text.as_str());
         let (Some(kind), Some(name)) = (plain(&source.kind), plain(&source.name)) else { return };
         let is_open = matches!(kind, "ConfigMap" | "Secret" | "CustomResourceDefinition") || is_placeholder(name);
-        if is_open || self.has_renames || self.may_have(|it| it.kind == kind, name, span) {
+        if is_open || self.may_have(|it| it.kind == kind, name, span) {
             return;
         }
         let words = format!("nothing selected by {kind}.[noVer].[noGrp]/{name}.[noNs]");
-        self.unmatched.push(Refusal::new(span, words, format!("there is no {kind} `{name}` to take the value from")));
+        self.add_missing_name(Refusal::new(span, words, format!("there is no {kind} `{name}` to take the value from")));
     }
 
     /// Whether every object that a target selects has pods, or the field at a path.
@@ -218,21 +215,8 @@ impl<'k> Builder<'k> {
 
     fn replace(&mut self, own: &'k Kustomization, replacement: &'k Replacement, pods: &mut [BuiltPod]) {
         let Some(file) = &replacement.path else { return self.replace_targets(replacement, replacement.span, pods) };
-        let source = self.files.get(&member_path(&own.folder, file));
-        let asides = source.and_then(|source| self.inventory.asides.get(source)).map_or(&[][..], Vec::as_slice);
-        let lists: Option<Vec<&[Replacement]>> = asides
-            .iter()
-            .map(|aside| match aside {
-                Aside::Replacements(list) => Some(list.as_slice()),
-                _ => None,
-            })
-            .collect();
-        match lists.filter(|lists| !lists.is_empty()) {
-            Some(lists) => {
-                for inner in lists.into_iter().flatten() {
-                    self.replace_targets(inner, inner.span, pods);
-                }
-            }
+        match self.replacements_of(own, file) {
+            Some(inner) => inner.for_each(|inner| self.replace_targets(inner, inner.span, pods)),
             None => {
                 let why = Why::new(replacement.span, "these replacements may set it; their file is not read");
                 for pod in pods.iter_mut() {

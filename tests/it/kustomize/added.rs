@@ -192,7 +192,7 @@ fn a_renamed_object_is_not_taken_for_another() {
         (then(allowed, "{name: api}"), WEB, "z:9 side:1", Told::Unknown),
     ]);
     let (replicas, renaming) = ("replicas: [{name: api, count: 2}]\n", json("metadata/name", "api"));
-    check(&[(format!("{replicas}patches:\n{renaming}"), WEB, "app:1 side:1", Told::All)]);
+    check(&[(format!("{replicas}patches:\n{renaming}"), WEB, "app:1 side:1", Told::Unknown)]);
 }
 
 #[test]
