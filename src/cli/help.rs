@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_short_help_is_a_part_of_the_whole() {
+    fn short_help_is_brief_and_full_help_lists_every_option() {
         let text = |mut command: Command| command.render_help().to_string();
         let (short, whole) = (text(short()), text(Args::command()));
         assert!(short.lines().count() < 60 && short.lines().count() * 2 < whole.lines().count(), "{short}");

@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_is_one_line() {
+    fn host_traffic_is_printed_on_one_line() {
         let mut host = HostTraffic {
             host: "ghcr.io:443".to_owned(),
             requests: 12,
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_host_that_is_slow_is_named() {
+    fn progress_names_only_a_slow_host() {
         assert_eq!(waiting_for(None), "");
         assert_eq!(waiting_for(Some(("ghcr.io:443".to_owned(), Duration::from_millis(900)))), "");
         let slow = Some(("ghcr.io:443".to_owned(), Duration::from_millis(2900)));

@@ -109,7 +109,7 @@ mod tests {
     const JWT: &str = "eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjE3MzU2ODk2MDB9.c2ln";
 
     #[test]
-    fn a_token_says_when_it_ends() {
+    fn token_expiry_is_read_from_its_payload() {
         assert_eq!(expiry(JWT), Some(1_735_689_600));
         // {"payload":"x","version":"2","type":"DATA_KEY","expiration":1735689600}
         let ecr = "eyJwYXlsb2FkIjoieCIsInZlcnNpb24iOiIyIiwidHlwZSI6IkRBVEFfS0VZIiwiZXhwaXJhdGlvbiI6MTczNTY4OTYwMH0=";
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lives_for_a_short_time_only() {
+    fn short_lived_credentials_are_recognized() {
         let of = |user: &str, password: &str| {
             short_lived(&Credential { username: Sensitive::new(user), password: Sensitive::new(password) })
         };
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn days_are_those_of_the_calendar() {
+    fn unix_time_is_formatted_as_a_calendar_date() {
         let cases = [
             (0, "1970-01-01"),
             (951_782_399, "2000-02-28"),

@@ -42,10 +42,10 @@ impl Key {
         Self {
             rule: finding.rule.to_owned(),
             file: sources.get(finding.primary.span.source).name().to_owned(),
-            kind: resource.map(|it| it.kind.clone()).unwrap_or_default(),
-            namespace: text(resource.and_then(|it| it.namespace.as_ref())),
-            name: text(resource.and_then(|it| it.name.as_ref())),
-            container: text(finding.subject.container.as_ref().and_then(|it| it.name.as_ref())),
+            kind: resource.map(|resource| resource.kind.clone()).unwrap_or_default(),
+            namespace: text(resource.and_then(|resource| resource.namespace.as_ref())),
+            name: text(resource.and_then(|resource| resource.name.as_ref())),
+            container: text(finding.subject.container.as_ref().and_then(|container| container.name.as_ref())),
             image: text(finding.subject.image.as_ref()),
         }
     }
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn known_findings_are_recognised_wherever_they_moved() {
+    fn moved_findings_match_the_baseline() {
         let sources = sources();
         let before = [finding("mutable-tag", 0, "web"), finding("mutable-tag", 13, "web")];
         let text = Baseline::of(&before, &sources).to_text();
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_baseline_is_refused() {
+    fn invalid_baseline_is_rejected() {
         assert!(matches!(Baseline::parse("[]"), Err(BaselineError::Malformed(_))));
         assert!(matches!(Baseline::parse(r#"{"version":2,"findings":[]}"#), Err(BaselineError::Version(2))));
         assert!(matches!(Baseline::parse(r#"{"version":1,"findings":[],"x":1}"#), Err(BaselineError::Malformed(_))));
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_counts_where_it_could_have_been_met() {
+    fn gone_findings_include_only_checked_rules_and_files() {
         let sources = sources();
         let mut baseline = Baseline::of(&[finding("mutable-tag", 0, "web"), finding("short-name", 0, "web")], &sources);
         assert!(baseline.take(&finding("short-name", 0, "web"), &sources));
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_two_branches_do_not_add_up() {
+    fn duplicate_baseline_entries_are_not_summed() {
         let line = r#"{"rule":"mutable-tag","file":"a.yaml","kind":"Pod","name":"web","image":"nginx","count":1}"#;
         let text = format!(r#"{{"version":1,"findings":[{line},{line}]}}"#);
         assert_eq!(Baseline::parse(&text).expect("a baseline").len(), 1);

@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_slip_and_no_more() {
+    fn host_one_edit_from_a_known_registry_is_a_typo() {
         let cases = [
             ("gchr.io", "ghcr.io", true),
             ("ghrc.io", "ghcr.io", true),
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_of_which_one_may_be_the_other() {
+    fn similar_hosts_are_typos_of_each_other() {
         for (one, other) in [
             ("registry.gitlab.io", "registry.gitlab.com"),
             ("ghcr.io", "gchr.io"),
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn registries_of_their_own_are_none() {
+    fn known_and_unrelated_hosts_are_not_typos() {
         let own =
             ["ghcr.io", "gcr.io", "GCR.io", "eu.gcr.io", "acr.io", "cr.io", "us-docker.pkg.dev", "docker.internal"];
         let other = ["ghcr.io:443", "localhost", "quay.example.com", "gchr.io:5000", "ghcr.example", "Acme"];
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_the_node_sees() {
+    fn node_local_registries_are_recognized() {
         for registry in
             ["localhost:5000", "127.0.0.1", "127.0.0.1:80", "[::1]:5000", "[::1]", "x.default.svc:5000", "R.localhost"]
         {

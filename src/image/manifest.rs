@@ -54,7 +54,7 @@ pub struct Entry {
 impl Entry {
     /// Whether the entry is an attestation that BuildKit stores beside the images: `unknown/unknown`.
     pub fn is_attestation(&self) -> bool {
-        self.platform.as_ref().is_some_and(|it| it.os == "unknown" && it.architecture == "unknown")
+        self.platform.as_ref().is_some_and(|platform| platform.os == "unknown" && platform.architecture == "unknown")
     }
 }
 
@@ -132,7 +132,7 @@ pub fn parse(bytes: &[u8]) -> Option<ManifestBody> {
     }
     match (document.manifests, document.config, document.layers) {
         (Some(manifests), None, None) if manifests.0.len() <= MAX_ENTRIES => {
-            Some(ManifestBody::Index(manifests.0.into_iter().map(|it| Entry::from(descriptor(it))).collect()))
+            Some(ManifestBody::Index(manifests.0.into_iter().map(|entry| Entry::from(descriptor(entry))).collect()))
         }
         // The list has more entries than are read.
         (Some(_), None, None) => None,
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_lists_what_it_is_for() {
+    fn index_entries_have_digests_and_platforms() {
         let found = entries(json!([
             {"digest": DIGEST, "size": 7, "platform": {"os": "linux", "architecture": "arm", "variant": "v7", "os.version": "1"}},
             {"digest": DIGEST, "platform": {"os": "unknown", "architecture": "unknown"}},
@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_is_as_large_as_its_parts() {
+    fn image_size_is_the_sum_of_config_and_layers() {
         let document = json!({
             "config": {"mediaType": OCI_CONFIG, "digest": DIGEST, "size": 5},
             "layers": [{"size": 10}, {"size": "many"}, {"digest": DIGEST, "size": 20}],
@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn an_artifact_is_no_image() {
+    fn artifact_is_not_a_container_image() {
         for (config_type, is_image) in [
             (OCI_CONFIG, true),
             ("application/vnd.docker.container.image.v1+json", true),
@@ -422,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_or_both_is_no_manifest() {
+    fn manifest_must_be_either_an_image_or_an_index() {
         for (document, malformed) in [
             (json!({}), Malformed::Neither),
             (json!({"schemaVersion": 2}), Malformed::Neither),
@@ -451,7 +451,7 @@ mod tests {
     }
 
     #[test]
-    fn a_configuration_names_the_platform() {
+    fn image_config_has_platform_and_layer_count() {
         let config = |document: Value| parse_config(document.to_string().as_bytes()).map(|config| config.platform);
         let named = json!({"architecture": "arm64", "os": "linux", "variant": "v8", "rootfs": {}});
         assert_eq!(config(named), Some(Platform::new("linux", "arm64", "v8")));
@@ -468,7 +468,7 @@ mod tests {
     }
 
     #[test]
-    fn digests_are_as_go_digest_takes_them() {
+    fn digests_are_validated_as_in_go_digest() {
         let hex = |length: usize| "0a".repeat(length / 2);
         for (text, valid) in [
             (DIGEST.to_owned(), true),

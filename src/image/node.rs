@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn requirements_hold_together() {
+    fn node_requirements_are_intersected() {
         let cases = [
             (one_of(&["a", "b"]), one_of(&["b", "c"]), one_of(&["b"])),
             (one_of(&["a", "b"]), none_of(&["a"]), one_of(&["b"])),
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn the_clusters_nodes_count_before_those_that_are_asked_for() {
+    fn matching_cluster_platforms_take_precedence_over_demand() {
         let silent = Demand { terms: vec![Term::default()], spans: vec![] };
         assert_eq!(names(&silent, &[]), Vec::<String>::new());
         assert_eq!(names(&silent, &["linux/amd64", "linux/arm64"]), ["linux/amd64", "linux/arm64"]);
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_node_can_have_asks_for_nothing() {
+    fn unsatisfiable_demand_is_ignored() {
         assert_eq!(names(&demand(vec![]), &[]), Vec::<String>::new());
         assert_eq!(names(&demand(vec![(one_of(&[]), Values::default())]), &[]), Vec::<String>::new());
         let slip = demand(vec![(Values::default(), one_of(&["x86_64"]))]);
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn one_platform_is_enough_where_the_architecture_is_open() {
+    fn one_platform_is_enough_if_any_architecture_is_allowed() {
         let entry = |text: &str| Entry { digest: None, platform: Some(platform(text)), ..Entry::default() };
         let index = [entry("linux/s390x"), entry("windows/amd64")];
         let fit = |demand: Demand, index: &[Entry]| {
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn the_version_of_a_32_bit_arm_node_is_not_in_its_labels() {
+    fn arm_node_without_variant_fits_v7_and_maybe_v6() {
         let entry = |text: &str| [Entry { digest: None, platform: Some(platform(text)), ..Entry::default() }];
         let arm = Nodes::of(&platform("linux/arm"));
         for (index, expected) in [("linux/arm/v7", Fit::Yes), ("linux/arm/v6", Fit::Maybe), ("linux/arm64", Fit::No)] {
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_image_runs_where_its_code_does() {
+    fn single_platform_image_runs_on_compatible_nodes() {
         let runs = |node: &str, image: &str| Nodes::of(&platform(node)).fit_image(&platform(image));
         for (node, image, expected) in [
             ("linux/amd64", "linux/amd64", Fit::Yes),

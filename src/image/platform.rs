@@ -227,7 +227,7 @@ fn arm64_versions(variant: &str) -> Option<Vec<String>> {
         }
     };
     let known = matches!((major, minor), (8, 0..=9) | (9, 0..=7));
-    let spelt = [String::new(), format!("v{major}"), format!("v{major}.{minor}")].iter().any(|it| it == variant);
+    let spelt = [String::new(), format!("v{major}"), format!("v{major}.{minor}")].iter().any(|text| text == variant);
     if !known || !spelt {
         return None;
     }

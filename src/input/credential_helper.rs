@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     #[cfg(unix)]
-    fn one_that_hangs_is_not_waited_for() {
+    fn hanging_helper_times_out() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let patience = Duration::from_millis(20);
         let answer = runtime.block_on(async {
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_is_a_path_is_never_looked_for() {
+    fn helper_name_that_is_a_path_is_rejected() {
         for name in ["", "../x", "a/b", "a b", "a;b", "ä"] {
             assert_eq!(start(name).err(), Some(Failure::Name), "{name}");
         }
@@ -282,8 +282,8 @@ mod tests {
     }
 
     #[test]
-    fn answers() {
-        let user = |text: &str| credential(text.as_bytes()).map(|it| it.username.expose().to_owned());
+    fn helper_answer_is_parsed() {
+        let user = |text: &str| credential(text.as_bytes()).map(|credential| credential.username.expose().to_owned());
         assert_eq!(user(r#"{"ServerURL":"https://a","Username":"bob","Secret":"p"}"#), Ok("bob".to_owned()));
         assert_eq!(user(r#"{"Username":"<token>","Secret":"p"}"#), Err(Failure::IdentityToken));
         for wrong in ["", "credentials not found in native keychain\n", "{}", r#"{"Username":"","Secret":"p"}"#] {
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn only_keys_that_an_image_needs_are_asked_for() {
+    fn helpers_are_called_only_for_keys_that_images_need() {
         let config = r#"{"auths": {"ghcr.io": {}, "quay.io": {"auth": "Ym9iOmh1bnRlcjI="}, "https://index.docker.io/v1/": {},
             "*.example.com": {}, "gcr.io": {}}, "credHelpers": {"ghcr.io": "gh", "a.example.com": "a", "b.io": "b"},
             "credsStore": "desktop"}"#;

@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn programs_of_relative_folders_are_not_run() {
+    fn programs_in_relative_folders_are_not_found() {
         let here = std::path::absolute(".").unwrap();
         let relative = env::join_paths(["", ".", "bin"]).unwrap();
         assert_eq!(find("sh", &relative), None);

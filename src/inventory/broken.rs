@@ -149,7 +149,10 @@ impl Inventory {
         let text = source.text().get(error.document.range()).unwrap_or_default();
         let message = self.message_without_secrets(source, text, &error);
         // Before rendering, neither the content of a template nor the end of a document is known.
-        if self.problems.last().is_some_and(|it| it.kind == ProblemKind::Template && it.span.source == error.at.source)
+        if self
+            .problems
+            .last()
+            .is_some_and(|problem| problem.kind == ProblemKind::Template && problem.span.source == error.at.source)
         {
             return;
         }

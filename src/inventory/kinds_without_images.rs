@@ -16,8 +16,9 @@ pub fn kinds_without_images<'k>(own: &'k [Kind], inventory: &Inventory) -> Vec<(
         inventory.images.iter().map(|image| inventory.pod(image.pod).resource).collect();
     let names = own.iter().flat_map(|kind| kind.kinds.iter().map(|name| (kind.group.as_str(), name.as_str())));
     let without_images = names.filter_map(|(group, kind)| {
-        let of_kind = |it: &Resource| it.name.group() == group && it.name.kind == kind;
-        let objects = (0..).zip(&inventory.resources).filter(|(_, it)| of_kind(it)).map(|(id, _)| ResourceId(id));
+        let of_kind = |resource: &Resource| resource.name.group() == group && resource.name.kind == kind;
+        let objects =
+            (0..).zip(&inventory.resources).filter(|(_, resource)| of_kind(resource)).map(|(id, _)| ResourceId(id));
         let objects: Vec<ResourceId> = objects.collect();
         let has_none = !objects.is_empty() && objects.iter().all(|id| !fruitful.contains(id));
         has_none.then_some((group, kind, objects.len()))

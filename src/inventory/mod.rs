@@ -155,7 +155,9 @@ impl Inventory {
         template::fill(document, &mut self.masked);
         let is_kustomization = kustomization::is_kustomization(source.name(), root);
         // kustomize reads only the first of several documents.
-        if is_kustomization && !self.kustomizations.iter().any(|it| it.span.source == root.span().source) {
+        if is_kustomization
+            && !self.kustomizations.iter().any(|kustomization| kustomization.span.source == root.span().source)
+        {
             self.kustomizations.push(kustomization::read(source.name(), root));
         }
         if let Some(aside) = Aside::read(root).filter(|_| !is_kustomization) {
@@ -274,13 +276,15 @@ impl Inventory {
         self.rewriters.extend(other.rewriters);
         self.hooks.extend(other.hooks.into_iter().map(|(id, hook)| (resource(id), hook)));
         let accounts = other.service_accounts.into_iter();
-        self.service_accounts.extend(accounts.map(|it| ServiceAccount { resource: resource(it.resource), ..it }));
+        self.service_accounts
+            .extend(accounts.map(|account| ServiceAccount { resource: resource(account.resource), ..account }));
         let duplicates = other.duplicate_keys.into_iter();
-        self.duplicate_keys.extend(duplicates.map(|it| DuplicateKey { resource: resource(it.resource), ..it }));
+        self.duplicate_keys.extend(duplicates.map(|key| DuplicateKey { resource: resource(key.resource), ..key }));
         let misplaced = other.misplaced.into_iter();
-        self.misplaced.extend(misplaced.map(|it| MisplacedPullSecrets { resource: resource(it.resource), ..it }));
+        self.misplaced
+            .extend(misplaced.map(|secrets| MisplacedPullSecrets { resource: resource(secrets.resource), ..secrets }));
         let unchecked = other.unchecked.into_iter();
-        self.unchecked.extend(unchecked.map(|it| Unchecked { resource: resource(it.resource), ..it }));
+        self.unchecked.extend(unchecked.map(|field| Unchecked { resource: resource(field.resource), ..field }));
         self.kustomizations.extend(other.kustomizations);
         self.patch_files.extend(other.patch_files);
         self.asides.extend(other.asides);

@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sign_beside_the_fault_makes_a_template() {
+    fn template_syntax_near_the_parse_error_makes_a_template() {
         for text in [
             "a: 1\n{% if x %}\n^b: 2\n",
             "ip: {PREFIX}^.16\n",
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sign_far_away_only_may_be_to_blame() {
+    fn distant_template_syntax_may_explain_the_parse_error() {
         let text = "a: '{{ x }}'\nb: 1\nc: 2\nd: 3\ne: 4\nf: [^\n";
         assert!(matches!(look_at(text, "^"), Look::Masked { near: false, .. }));
         assert_eq!(look_at("a: [^ x\n", "^"), Look::Broken);
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn masks_keep_every_offset() {
+    fn masking_template_syntax_preserves_offsets() {
         let Look::Masked { text, readable, .. } = look("a: %X%\nb: [[ y ]]-1\n", 3) else { panic!("it is masked") };
         assert_eq!((text.as_str(), readable), ("a: xxx\nb: xxxxxxx-1\n", true));
         let text = "{% if x %}\na: b\n  {{- y }} # z\nc: {{ d }}\n";

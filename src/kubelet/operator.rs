@@ -205,7 +205,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn options_are_read_as_they_are_documented() {
+    fn service_account_and_secret_options_are_parsed() {
         let account = |text: &str| text.parse::<DeclaredServiceAccount>();
         let ci = account("shop/ci=a,b").unwrap();
         assert_eq!((ci.named.namespace.as_deref(), ci.named.name.as_str()), (Some("shop"), "ci"));
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_namespace_matches_any() {
+    fn assumed_secrets_match_an_unknown_namespace() {
         let assumed = |text: &str, namespace, name| text.parse::<AssumedSecrets>().unwrap().has(namespace, name);
         assert!(assumed("reg*", None, "regcred") && assumed("reg*", Some("shop"), "regcred"));
         assert!(assumed("shop/regcred", None, "regcred") && assumed("shop/regcred", Some("shop"), "regcred"));
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn expected_images_are_named_in_any_form() {
+    fn expected_image_patterns_match_any_form_of_reference() {
         let digest = format!("sha256:{}", "0a".repeat(32));
         let pinned = format!("ghcr.io/acme/api:1.9@{digest}");
         let cases: &[(&str, &str, bool)] = &[
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn registries_of_clouds_and_of_the_operator() {
+    fn node_credentials_cover_cloud_and_declared_registries() {
         let identity = |values: &[&str], image: &str| {
             let values: Vec<_> = values.iter().map(|&value| value.to_owned()).collect();
             NodeCredentials::new(&values).unwrap().identity(&Reference::parse(image).unwrap())

@@ -412,7 +412,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn platforms_are_listed_or_repeated() {
+    fn platform_option_accepts_lists_and_repetition() {
         let platforms = |args: &[&str]| {
             let args = ["pullcheck"].into_iter().chain(args.iter().copied());
             let args = Args::try_parse_from(args).map_err(|error| error.to_string());
@@ -436,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn the_command_line_is_consistent() {
+    fn command_line_definition_is_valid() {
         use clap::CommandFactory;
         Args::command().debug_assert();
     }

@@ -69,7 +69,7 @@ impl FromStr for OutputArg {
     fn from_str(text: &str) -> Result<Self, String> {
         let (format, file) = text.split_once('=').filter(|(_, file)| !file.is_empty()).ok_or("write FORMAT=FILE")?;
         let known = || {
-            let names = FormatArg::value_variants().iter().map(|it| Format::from(*it).as_str());
+            let names = FormatArg::value_variants().iter().map(|variant| Format::from(*variant).as_str());
             format!("unknown format `{format}`; use one of {}", names.collect::<Vec<_>>().join(", "))
         };
         Ok(Self { format: FormatArg::from_str(format, false).map_err(|_| known())?, file: file.into() })

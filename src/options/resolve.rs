@@ -333,7 +333,7 @@ fn render_options(args: RenderArgs, namespace: Option<&str>) -> Result<Option<Re
 }
 
 fn operator_facts(cluster: ClusterArgs) -> Result<OperatorFacts, UsageError> {
-    let service_accounts = distinct("--service-account", cluster.service_account, |it| &it.named)?;
+    let service_accounts = distinct("--service-account", cluster.service_account, |account| &account.named)?;
     let pull_secrets = pull_secrets(cluster.pull_secret)?;
     let node_credentials = NodeCredentials::new(&cluster.node_credentials);
     Ok(OperatorFacts {

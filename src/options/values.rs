@@ -83,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_have_units() {
+    fn durations_are_parsed_with_units() {
         assert_eq!(duration("15s"), Ok(Duration::from_secs(15)));
         assert_eq!(duration("0.5s"), Ok(Duration::from_millis(500)));
         assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_have_units() {
+    fn sizes_are_parsed_with_units() {
         assert_eq!(size("2GiB"), Ok(2 << 30));
         assert_eq!(size("1.5g"), Ok(3 << 29));
         assert_eq!((size("500MB"), size("7")), (Ok(500_000_000), Ok(7)));

@@ -49,7 +49,7 @@ pub(super) fn part<'a, 'f>(
         if full_from.is_none_or(|from| severity >= from) || *told <= in_full(severity) || *all == in_full(severity) + 1
         {
             full.push(fault);
-        } else if let Some(brief) = briefs.iter_mut().find(|it| (it.rule, it.severity) == (rule, severity)) {
+        } else if let Some(brief) = briefs.iter_mut().find(|brief| (brief.rule, brief.severity) == (rule, severity)) {
             brief.faults.push(fault);
         } else {
             briefs.push(Brief { rule, severity, faults: vec![fault] });
@@ -73,7 +73,8 @@ impl Brief<'_, '_> {
     /// Returns the summary of the other faults.
     pub(super) fn rest(&self, edge: &Edge<'_>) -> Option<String> {
         let others = self.faults.get(LINES..).filter(|others| !others.is_empty())?;
-        let findings = || others.iter().flat_map(|it| std::iter::once(it.first).chain(it.others.iter().copied()));
+        let findings =
+            || others.iter().flat_map(|fault| std::iter::once(fault.first).chain(fault.others.iter().copied()));
         let places = number(findings().count(), "place");
         Some(format!("and {} more, at {places}{}", others.len(), folders(edge, findings())))
     }
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn many_of_a_rule_are_told_in_brief_and_what_fails_the_run_never_is() {
+    fn many_findings_are_shortened_unless_they_fail_the_run() {
         assert_eq!(parted(4, Some(Severity::Error)), (4, vec![]));
         assert_eq!(parted(5, Some(Severity::Error)), (3, vec![2]));
         assert_eq!(parted(5, Some(Severity::Warning)), (5, vec![]));
@@ -161,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn the_gist_is_the_first_clause() {
+    fn gist_is_the_first_clause_of_the_message() {
         assert_eq!(gist("the tag of \"a:latest\" is mutable; any restart"), "the tag of \"a:latest\" is mutable");
         assert_eq!(gist("\"nginx\" names no tag, so the kubelet"), "\"nginx\" names no tag");
         assert_eq!(gist("it is refused (it says: no), and"), "it is refused");

@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_becomes_plain_text() {
+    fn rule_page_becomes_plain_text() {
         let body = "\n## What it does\n\nSee [the docs](https://k8s.io/x),\nwhich say `more`.\n\n### A tag\n\n- one\n  \
                     more\n- two\n\n| key | why |\n|---|---|\n| `a` | the b |\n\n```yaml title=\"x y.yaml\"\n# kept\n\
                     a: [b](c)\n\n```\n```registry\nx = 200\n```\n";
@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn colour_takes_the_place_of_marks() {
+    fn color_replaces_markup() {
         let style = Style { color: true, ..Style::default() };
         let page = explain(&meta("\n## Fix\n\nWrite `a`.\n\n```yaml\na: b # error: [x]\n```\n"), &style);
         assert!(page.contains("\u{1b}[1mFIX\u{1b}[0m\n"), "{page:?}");
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn markdown_has_a_heading_and_the_facts() {
+    fn markdown_page_has_heading_and_metadata() {
         let page = markdown(&Meta { enabled: false, ..meta("\n## What it does\n") });
         let facts = "off, enabled with --deny some-rule, contacts the registry, since 0.1.0";
         let more = "More: <https://pullcheck.github.io/pullcheck/rules/some-rule.html>";

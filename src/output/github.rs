@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_separates_is_escaped() {
+    fn workflow_command_separators_are_escaped() {
         assert_eq!(data("100% a:b,c\r\nd"), "100%25 a:b,c%0D%0Ad");
         assert_eq!(property("a:b,c%2Cd"), "a%3Ab%2Cc%252Cd");
         assert_eq!(data("x ##[group]y"), "x ##\\[group]y");

@@ -16,8 +16,8 @@ use crate::findings::finding::Severity;
 /// # Errors
 /// The writer fails.
 pub(super) fn write(edge: &Edge<'_>, out: &mut dyn io::Write) -> io::Result<()> {
-    let reported: Vec<_> = numbered::all(edge).into_iter().filter(|it| it.silenced.is_none()).collect();
-    write_json(&Each(&reported, |it| issue(edge, it)), out)
+    let reported: Vec<_> = numbered::all(edge).into_iter().filter(|numbered| numbered.silenced.is_none()).collect();
+    write_json(&Each(&reported, |numbered| issue(edge, numbered)), out)
 }
 
 #[derive(Serialize)]

@@ -345,7 +345,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn code_is_not_broken_unless_it_is_long() {
+    fn short_code_is_kept_on_one_line() {
         let held = hold_code_together("a b `c d` e `f");
         assert_eq!(held, format!("a b `c{HELD}d` e `f"));
         let long = format!("`{}`", "a ".repeat(30));

@@ -27,9 +27,9 @@ pub(super) fn write(edge: &Edge<'_>, content: ReportPart, out: &mut dyn io::Writ
         schema_version: SCHEMA_VERSION,
         tool: Tool { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION") },
         summary: &report.summary,
-        findings: (content != ReportPart::Images).then_some(Each(&report.findings, |it| finding(edge, it))),
-        images: Each(&report.images, |it| image(edge, it)),
-        errors: Each(&report.errors, |it| input_error(edge, it)),
+        findings: (content != ReportPart::Images).then_some(Each(&report.findings, |entry| finding(edge, entry))),
+        images: Each(&report.images, |entry| image(edge, entry)),
+        errors: Each(&report.errors, |error| input_error(edge, error)),
     };
     write_json(&json, out)
 }
@@ -258,13 +258,13 @@ fn resource<'a>(edge: &Edge<'_>, name: &'a ResourceName) -> Resource<'a> {
     Resource {
         api_version: known(&name.api_version),
         kind: known(&name.kind),
-        namespace: name.namespace.as_deref().map(|it| edge.clear(it)),
-        name: name.name.as_deref().map(|it| edge.clear(it)),
+        namespace: name.namespace.as_deref().map(|namespace| edge.clear(namespace)),
+        name: name.name.as_deref().map(|name| edge.clear(name)),
     }
 }
 
 fn container<'a>(edge: &Edge<'_>, container: &'a Container) -> JsonContainer<'a> {
-    JsonContainer { kind: container.kind.as_str(), name: container.name.as_deref().map(|it| edge.clear(it)) }
+    JsonContainer { kind: container.kind.as_str(), name: container.name.as_deref().map(|name| edge.clear(name)) }
 }
 
 fn finding<'a>(edge: &Edge<'a>, finding: &'a Finding) -> JsonFinding<'a> {
@@ -273,16 +273,16 @@ fn finding<'a>(edge: &Edge<'a>, finding: &'a Finding) -> JsonFinding<'a> {
         rule: finding.rule,
         severity: finding.severity.as_str(),
         message: edge.value(&finding.message),
-        help: finding.help.as_deref().map(|it| edge.value(it)),
+        help: finding.help.as_deref().map(|help| edge.value(help)),
         file: file(edge, span),
         place: place(edge, span),
-        resource: finding.subject.resource.as_ref().map(|it| resource(edge, it)),
-        container: finding.subject.container.as_ref().map(|it| container(edge, it)),
-        image: finding.subject.image.as_deref().map(|it| edge.name(it)),
-        event: finding.event.as_deref().map(|it| edge.value(it)),
-        related: finding.related.iter().map(|it| related(edge, it)).collect(),
-        fixes: finding.fixes.iter().map(|it| fix(edge, it)).collect(),
-        template: finding.template.as_deref().map(|it| edge.clear(it)),
+        resource: finding.subject.resource.as_ref().map(|name| resource(edge, name)),
+        container: finding.subject.container.as_ref().map(|holder| container(edge, holder)),
+        image: finding.subject.image.as_deref().map(|image| edge.name(image)),
+        event: finding.event.as_deref().map(|event| edge.value(event)),
+        related: finding.related.iter().map(|label| related(edge, label)).collect(),
+        fixes: finding.fixes.iter().map(|repair| fix(edge, repair)).collect(),
+        template: finding.template.as_deref().map(|template| edge.clear(template)),
         fingerprint: finding.fingerprint(edge.sources.get(span.source).name()),
     }
 }
@@ -305,30 +305,30 @@ fn related<'a>(edge: &Edge<'a>, label: &'a Label) -> Related<'a> {
 fn image<'a>(edge: &Edge<'a>, image: &'a ImageReport) -> JsonImage<'a> {
     JsonImage {
         value: edge.name(&image.value),
-        resolved: image.resolved.as_deref().map(|it| edge.name(it)),
+        resolved: image.resolved.as_deref().map(|reference| edge.name(reference)),
         file: file(edge, image.span),
         place: place(edge, image.span),
         path: edge.clear(&image.path),
         resource: resource(edge, &image.resource),
-        template: image.template.as_deref().map(|it| edge.clear(it)),
+        template: image.template.as_deref().map(|template| edge.clear(template)),
         container: container(edge, &image.container),
-        reference: image.reference.as_ref().map(|it| Reference {
-            registry: edge.name(&it.registry),
-            repository: edge.name(&it.repository),
-            tag: it.tag.as_deref().map(|tag| edge.name(tag)),
-            digest: it.digest.as_deref().map(|digest| edge.name(digest)),
+        reference: image.reference.as_ref().map(|reference| Reference {
+            registry: edge.name(&reference.registry),
+            repository: edge.name(&reference.repository),
+            tag: reference.tag.as_deref().map(|tag| edge.name(tag)),
+            digest: reference.digest.as_deref().map(|digest| edge.name(digest)),
         }),
-        declared_pull_policy: image.declared_pull_policy.as_deref().map(|it| edge.name(it)),
+        declared_pull_policy: image.declared_pull_policy.as_deref().map(|policy| edge.name(policy)),
         pull_policy: image.pull_policy,
         service_account: edge.clear(&image.service_account),
-        pull_secrets: image.pull_secrets.iter().map(|it| pull_secret(edge, it)).collect(),
-        credentials: image.credentials.iter().map(|it| credential(edge, it)).collect(),
+        pull_secrets: image.pull_secrets.iter().map(|secret| pull_secret(edge, secret)).collect(),
+        credentials: image.credentials.iter().map(|login| credential(edge, login)).collect(),
         verdict: image.verdict,
         cause: image.cause,
-        event: image.event.as_deref().map(|it| edge.value(it)),
-        digest: image.digest.as_deref().map(|it| edge.name(it)),
-        media_type: image.media_type.as_deref().map(|it| edge.value(it)),
-        platforms: image.platforms.as_ref().map(|all| all.iter().map(|it| edge.name(it)).collect()),
+        event: image.event.as_deref().map(|event| edge.value(event)),
+        digest: image.digest.as_deref().map(|digest| edge.name(digest)),
+        media_type: image.media_type.as_deref().map(|media_type| edge.value(media_type)),
+        platforms: image.platforms.as_ref().map(|all| all.iter().map(|platform| edge.name(platform)).collect()),
         size: image.size,
         attempts: &image.attempts,
     }
@@ -339,13 +339,13 @@ fn pull_secret<'a>(edge: &Edge<'_>, secret: &'a PullSecretReport) -> PullSecret<
         name: edge.clear(&secret.name),
         via: secret.via,
         state: secret.state,
-        reason: secret.reason.as_deref().map(|it| edge.value(it)),
+        reason: secret.reason.as_deref().map(|reason| edge.value(reason)),
     }
 }
 
 fn credential<'a>(edge: &Edge<'_>, credential: &'a CredentialReport) -> Credential<'a> {
     Credential {
-        secret: credential.secret.as_deref().map(|it| edge.clear(it)),
+        secret: credential.secret.as_deref().map(|secret| edge.clear(secret)),
         key: edge.name(&credential.key),
         written_key: edge.name(&credential.written_key),
         anonymous: credential.anonymous,

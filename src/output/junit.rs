@@ -165,7 +165,7 @@ impl Case<'_> {
         let line = edge.sources.locate(self.span).map(|at| format!(r#" line="{}""#, at.start.line)).unwrap_or_default();
         let mut out = format!(r#"    <testcase classname="{file}" name="{name}" file="{file}"{line}"#);
         let (errors, others): (Vec<&Finding>, Vec<&Finding>) =
-            self.findings.iter().partition(|it| it.severity == Severity::Error);
+            self.findings.iter().partition(|finding| finding.severity == Severity::Error);
         let mut inner = String::new();
         match (self.end(), errors.first()) {
             (End::Failed, Some(first)) => {
@@ -235,7 +235,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn marks_and_commands_are_escaped() {
+    fn markup_and_workflow_commands_are_escaped() {
         assert_eq!(escaped("<a b='\"'>&]]>"), "&lt;a b=&apos;&quot;&apos;&gt;&amp;]]&gt;");
         assert_eq!(escaped("##[error] ::error::\u{ffff}"), "##&#91;error] :&#58;error:&#58;\\u{ffff}");
         assert_eq!(escaped("##vso[x]"), "##vso&#91;x]");

@@ -183,7 +183,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_that_mean_something_are_code() {
+    fn names_and_markup_are_wrapped_in_code_spans() {
         let cases = [
             ("ghcr.io/acme/api has no tag 1.9", "`ghcr.io/acme/api` has no tag `1.9`"),
             ("1. and 2) or 3", "`1`. and `2`) or 3"),

@@ -140,7 +140,7 @@ mod tests {
     fn finding(severity: Severity, at: u32, kind: &str, namespace: &str, name: &str) -> Finding {
         let resource = ResourceName {
             kind: kind.to_owned(),
-            namespace: Some(namespace.to_owned()).filter(|it| !it.is_empty()),
+            namespace: Some(namespace.to_owned()).filter(|text| !text.is_empty()),
             name: Some(name.to_owned()),
             ..ResourceName::default()
         };
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_worst_comes_first() {
+    fn faults_are_sorted_by_severity_and_impact() {
         let findings = [
             finding(Severity::Note, 1, "DaemonSet", "kube-system", "note"),
             finding(Severity::Error, 2, "Deployment", "shop", "cart"),
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn many_places_come_before_one() {
+    fn faults_with_more_places_come_first() {
         let findings = [
             finding(Severity::Error, 1, "Deployment", "shop", "one"),
             finding(Severity::Error, 2, "Deployment", "shop", "two"),
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn the_worst_of_a_faults_places_counts() {
+    fn fault_is_ranked_by_its_worst_place() {
         let findings = [
             finding(Severity::Error, 1, "Deployment", "shop", "cart"),
             finding(Severity::Error, 2, "Deployment", "shop", "api"),

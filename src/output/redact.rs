@@ -276,14 +276,14 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_as_it_is() {
+    fn plain_secret_is_redacted() {
         assert_eq!(redactor().redact(&format!("login with {CANARY}!")), "login with ***!");
         assert!(matches!(redactor().redact("nothing here"), Cow::Borrowed("nothing here")));
         assert!(matches!(Redactor::default().redact(CANARY), Cow::Borrowed(_)));
     }
 
     #[test]
-    fn a_secret_in_json() {
+    fn secret_in_json_is_redacted() {
         let json = serde_json::json!({ "password": CANARY }).to_string();
         assert_eq!(redactor().redact(&json), r#"{"password":"***"}"#);
         let go = json.replace('>', "\\u003e").replace('&', "\\u0026");
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_in_base64_at_every_offset() {
+    fn secret_in_base64_is_redacted_at_every_offset() {
         for before in ["", "u", "us", "use", "user", "a-long-user:"] {
             for after in ["", "1", "12", "123"] {
                 let text = format!("{before}{CANARY}{after}");
@@ -306,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_in_a_secret_of_the_cluster() {
+    fn secret_in_an_encoded_docker_config_is_redacted() {
         let auth = STANDARD.encode(format!("robot:{CANARY}"));
         let config = STANDARD.encode(format!(r#"{{"auths":{{"ghcr.io":{{"auth":"{auth}"}}}}}}"#));
         let shown = redactor().redact(&config).into_owned();
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_in_a_url() {
+    fn secret_in_a_url_is_redacted() {
         for form in ["c4nary%3F%3E%26%22p%C3%A4ssw%C3%B6rd%2F%2B%20x", "c4nary%3f%3e%26%22p%c3%a4ssw%c3%b6rd%2f%2b+x"] {
             assert_eq!(redactor().redact(&format!("https://u:{form}@h/")), "https://u:***@h/");
         }
@@ -324,20 +324,20 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_as_the_sanitiser_spells_it() {
+    fn sanitized_secret_is_redacted() {
         let redactor = Redactor::new(["pass\u{1b}word\n"]);
         assert_eq!(redactor.redact(&sanitize::line("<pass\u{1b}word\n>")), "<***>");
         assert_eq!(redactor.redact("<pass\u{1b}word>"), "<***>");
     }
 
     #[test]
-    fn the_lines_of_a_key() {
+    fn single_line_of_a_key_is_redacted() {
         let key = "-----BEGIN KEY-----\n  MIIEvQIBADANBgkqhkiG9w0BAQ\n-----END-----";
         assert_eq!(Redactor::new([key]).redact("  MIIEvQIBADANBgkqhkiG9w0BAQ"), "  ***");
     }
 
     #[test]
-    fn short_secrets_are_left_alone() {
+    fn short_secrets_are_not_redacted() {
         assert_eq!(
             Redactor::new(["admin", "", "abc   \n"]).redact("admin YWRtaW4= abc YWJj"),
             "admin YWRtaW4= abc YWJj"
@@ -346,21 +346,21 @@ mod tests {
     }
 
     #[test]
-    fn secrets_within_and_across_each_other() {
+    fn nested_and_overlapping_secrets_are_redacted() {
         let redactor = Redactor::new(["abcdef", "abcdefghij", "defghijkl"]);
         assert_eq!(redactor.redact("-abcdefghijkl-abcdef-"), "-***-***-");
         assert_eq!(redactor.redact("abcdefabcdef"), "***");
     }
 
     #[test]
-    fn nested_secrets_cost_no_more_than_one() {
+    fn many_nested_secrets_are_redacted_in_linear_time() {
         let secrets: Vec<String> = (6..800).map(|n| "a".repeat(n)).collect();
         let redactor = Redactor::new(secrets.iter().map(String::as_str));
         assert_eq!(redactor.redact(&"a".repeat(1_000_000)), MARK);
     }
 
     #[test]
-    fn names_are_left_alone_as_whole_words() {
+    fn spared_names_are_not_redacted_as_whole_words() {
         let redactor = Redactor::new(["password", "hunter2hunter2"]);
         let names = ["apps/1password-connect.yaml", "password", "shop"];
         let redactor = redactor.sparing(names);

@@ -136,13 +136,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_acts_on_a_terminal_is_spelt_out() {
+    fn terminal_control_characters_are_escaped() {
         assert_eq!(line("a\u{1b}[31mb\u{7f}\u{9b}2J"), r"a\u{1b}[31mb\u{7f}\u{9b}2J");
         assert_eq!(line("a\r\nb\tc\0"), r"a\r\nb\tc\u{0}");
     }
 
     #[test]
-    fn what_reorders_or_hides_text_is_spelt_out() {
+    fn bidi_and_invisible_characters_are_escaped() {
         for c in ['\u{202e}', '\u{2066}', '\u{2069}', '\u{200b}', '\u{200d}', '\u{feff}', '\u{2028}', '\u{61c}'] {
             assert_eq!(line(&format!("x{c}y")), format!("x\\u{{{:x}}}y", c as u32));
         }
@@ -159,14 +159,14 @@ mod tests {
     }
 
     #[test]
-    fn a_registrys_words_are_cut() {
+    fn registry_text_is_truncated() {
         assert_eq!(registry_text(&"é".repeat(301)), format!("{}...", "é".repeat(300)));
         assert_eq!(registry_text(&"é".repeat(300)), "é".repeat(300));
         assert_eq!(registry_text("no\nsuch"), r"no\nsuch");
     }
 
     #[test]
-    fn workflow_commands_are_broken() {
+    fn workflow_commands_are_escaped() {
         assert_eq!(break_commands("::set-output name=a::b"), "\\::set-output name=a::b");
         assert_eq!(break_commands("a\n \u{a0}\t::error::b\n"), "a\n \u{a0}\t\\::error::b\n");
         assert_eq!(break_commands("x ##[error]y ##[group]"), "x ##\\[error]y ##\\[group]");

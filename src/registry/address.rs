@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_lead_where_they_lead() {
+    fn ip_addresses_are_classified() {
         let table = [
             ("140.82.112.33", AddressClass::Public),
             ("2606:50c0:8000::154", AddressClass::Public),

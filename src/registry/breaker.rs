@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn three_in_a_row_are_enough_and_the_first_says_why() {
+    fn three_failures_in_a_row_stop_the_host_with_first_reason() {
         let timeout = || failure(Unknown::Timeout, "i/o timeout");
         assert_eq!(after(&[refused(), timeout()]), None);
         let stopped = Some((Unknown::HostStopped, "connection refused".to_owned()));
@@ -115,14 +115,14 @@ mod tests {
     }
 
     #[test]
-    fn any_answer_begins_the_count_anew() {
+    fn any_answer_resets_the_failure_count() {
         for status in [200, 307, 400, 401, 403, 404, 429] {
             assert_eq!(after(&[refused(), refused(), answer(status), refused(), refused()]), None, "{status}");
         }
     }
 
     #[test]
-    fn what_is_not_the_hosts_own_does_not_count() {
+    fn failures_not_caused_by_the_host_are_ignored() {
         for unknown in [Unknown::NoSuchHost, Unknown::NodeLocal, Unknown::Deadline, Unknown::Interrupted] {
             let other = || failure(unknown, "x");
             assert_eq!(after(&[other(), other(), other(), other()]), None, "{unknown:?}");
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_of_the_host_itself_is_told_to_all() {
+    fn certificate_fault_is_kept_only_if_all_failures_share_it() {
         let expired = || failure(Unknown::Tls(TlsFault::Expired), "expired");
         let stopped = Some((Unknown::Tls(TlsFault::Expired), "expired".to_owned()));
         assert_eq!(after(&[expired(), expired(), expired()]), stopped);
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_stopped_stays_so() {
+    fn stopped_host_stays_stopped() {
         assert!(after(&[refused(), refused(), refused(), answer(200)]).is_some());
     }
 }

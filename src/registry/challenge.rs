@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn docker_hub() {
+    fn docker_hub_challenge_is_parsed() {
         let hub = bearer(&[
             r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:library/nginx:pull",error="insufficient_scope""#,
         ]);
@@ -183,13 +183,13 @@ mod tests {
     }
 
     #[test]
-    fn a_scope_of_the_registrys_own_is_kept() {
+    fn registry_specific_scope_is_kept() {
         let ecr = bearer(&[r#"Bearer realm="https://public.ecr.aws/token/",service="public.ecr.aws",scope="aws""#]);
         assert_eq!(ecr.scopes_for("nginx/nginx"), ["aws", "repository:nginx/nginx:pull"]);
     }
 
     #[test]
-    fn all_lines_count_and_bearer_goes_first_under_containerd() {
+    fn containerd_prefers_bearer_among_all_challenge_headers() {
         assert_eq!(bearer(&[r#"Basic realm="x""#, r#"Bearer realm="https://a/t""#]).realm, "https://a/t");
         assert_eq!(bearer(&["Negotiate", r#"bearer Realm="https://a/t""#]).realm, "https://a/t");
         assert_eq!(read(&[r#"BASIC realm="x""#]), Some(Challenge::Basic));
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_one_scheme() {
+    fn challenge_header_has_only_one_scheme() {
         assert_eq!(read(&[r#"Basic realm="x", Bearer realm="https://a/t""#]), Some(Challenge::Basic));
         assert_eq!(read(&[r#"Negotiate, Basic realm="x""#]), None);
         assert_eq!(read(&[r#"Digest realm="x", Basic realm="x""#]), None);
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn spaces_and_separators_are_read_as_containerd_reads_them() {
+    fn challenge_separators_are_parsed_as_in_containerd() {
         for line in ["Bearer  realm=\"https://a/t\",service=\"s\"", "Bearer\trealm=\"https://a/t\" ,\tservice=\"s\""] {
             let read = bearer(&[line]);
             assert_eq!((&*read.realm, read.service.as_deref()), ("https://a/t", Some("s")), "{line}");
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn values_without_quotes_end_at_the_first_separator() {
+    fn unquoted_values_end_at_the_first_separator() {
         for (line, realm) in [
             ("Bearer realm=/", ""),
             ("Bearer realm=https://reg/", "https"),
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_no_challenge_and_hides_none() {
+    fn malformed_challenge_does_not_hide_a_valid_one() {
         assert_eq!(read(&["", ",,,", "\"", "=", "Bearerrealm=x"]), None);
         assert_eq!(bearer(&["=", r#"Bearer realm="https://a/t""#]).realm, "https://a/t");
     }

@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "current_thread")]
-    async fn a_registry_on_the_internet_names_no_private_host() {
+    async fn public_registry_cannot_refer_to_a_private_host() {
         let options = ClientOptions {
             connect_to: vec!["in.example=10.0.0.9:443".parse().unwrap(), "out.example=192.0.2.9:443".parse().unwrap()],
             proxies: Proxies::Off,

@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn registries_are_reached_over_tls_unless_named() {
+    fn registries_use_tls_unless_listed_as_plain_http() {
         assert_eq!(endpoint("docker.io", &[]).unwrap(), "https://registry-1.docker.io/");
         assert_eq!(endpoint("ghcr.io", &[]).unwrap(), "https://ghcr.io/");
         assert_eq!(endpoint("reg.local:5000", &[]).unwrap(), "https://reg.local:5000/");
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_the_node_sees_is_not_asked() {
+    fn node_local_registries_are_not_contacted() {
         for registry in [
             "localhost",
             "localhost:5000",

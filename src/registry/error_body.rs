@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_decoded_as_go_does() {
+    fn error_list_is_decoded_as_in_go() {
         let x = |code: &str, message: &str, detail| (code.to_owned(), message.to_owned(), detail);
         for (body, expected) in [
             (r#"{"errors":[{"code":"DENIED"}]}"#, vec![x("DENIED", "", false)]),
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_without_a_list_begins_somehow() {
+    fn start_of_a_body_without_error_list_is_kept() {
         let start = |body: &[u8]| read(body).unwrap().start;
         assert_eq!(start(b"<html>").as_deref(), Some("<html>"));
         assert_eq!(start(&[b'x'; 50]).as_deref(), Some(&*"x".repeat(50)));
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn details_of_docker_hub() {
+    fn docker_hub_details_are_read() {
         let read = read(br#"{"details":"incorrect username or password"}"#).unwrap();
         assert_eq!(read.details.as_deref(), Some("incorrect username or password"));
     }

@@ -224,7 +224,7 @@ mod tests {
 
     /// `HostnameError` of Go's `crypto/x509`.
     #[test]
-    fn a_certificate_of_other_names_or_of_none() {
+    fn wrong_certificate_name_is_reported_as_in_go() {
         let words = |presented: &[&str]| {
             let expected = ServerName::try_from("reg.example").unwrap().to_owned();
             let presented = presented.iter().map(|name| format!("DnsName({name:?})")).collect();

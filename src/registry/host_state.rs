@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_and_its_port_are_one_lane_whatever_the_path() {
+    fn requests_to_one_host_and_port_share_a_lane() {
         let lanes = Lanes::new(8);
         let same = |a: &str, b: &str| Arc::ptr_eq(&lanes.of(&url(a)), &lanes.of(&url(b)));
         assert!(same("https://reg.example/v2/a", "https://REG.example:443/v2/b"));
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn one_host_that_fails_stops_no_other() {
+    fn failing_host_does_not_stop_other_hosts() {
         let (lanes, now) = (Lanes::new(8), Instant::now());
         let refused = Err(Failure::new(Unknown::Network, "connection refused"));
         let sick = lanes.of(&url("https://sick.example/"));
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_breaks_off_every_get_may_still_answer_head() {
+    fn get_failures_do_not_stop_head_requests() {
         let (lanes, now) = (Lanes::new(8), Instant::now());
         let lane = lanes.of(&url("https://reg.example/"));
         let (alive, reset) =
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn the_slowest_host_is_the_one_that_owes_an_answer_for_longest() {
+    fn slowest_host_has_the_longest_pending_request() {
         let (lanes, start) = (Lanes::new(8), Instant::now());
         let at = |seconds| start + Duration::from_secs(seconds);
         assert_eq!(lanes.slowest(start), None);

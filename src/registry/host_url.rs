@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_url_becomes_an_api() {
+    fn host_url_is_parsed_into_a_registry_api_url() {
         let url = |tls, authority: &str, path: &str| {
             Some(HostUrl { tls, authority: authority.to_owned(), path: path.to_owned() })
         };

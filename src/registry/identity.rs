@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn certificate_and_key_have_to_go_together() {
+    fn client_certificate_and_key_must_match() {
         let (certificate, key, _) = issued("a");
         let (_, other, _) = issued("a");
         let read = |certificate: &str, key: &str| Identity::from_pem(certificate.as_bytes(), key.as_bytes()).err();
@@ -175,14 +175,14 @@ mod tests {
     }
 
     #[test]
-    fn an_identity_does_not_show_its_key() {
+    fn debug_output_of_identity_hides_its_key() {
         let (certificate, key, _) = issued("a");
         let shown = format!("{:?}", Identity::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap());
         assert!(!shown.contains("PRIVATE") && !shown.contains("secret"), "{shown}");
     }
 
     #[test]
-    fn the_identity_is_chosen_by_the_servers_authorities() {
+    fn client_identity_is_chosen_by_the_server_authorities() {
         let (first, first_key, first_name) = issued("first");
         let (second, second_key, second_name) = issued("second");
         let identity =
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_that_is_none_has_no_issuer() {
+    fn malformed_certificate_has_no_issuer() {
         for der in [&b""[..], b"\x30", b"\x30\x80", b"\x30\x84\xff\xff\xff\xff", b"\x30\x03\x30\x01\xa0"] {
             assert_eq!(issuer(&CertificateDer::from(der.to_vec())), None);
         }

@@ -43,7 +43,7 @@ mod tests {
     use futures_util::FutureExt;
 
     #[tokio::test(flavor = "current_thread")]
-    async fn what_is_under_way_ends_and_nothing_begins() {
+    async fn interrupt_cancels_running_work_and_blocks_new_work() {
         let interrupter = Interrupter::default();
         assert_eq!(interrupter.unless_interrupted(async { 1 }).await, Some(1));
         let mut waiting = Box::pin(interrupter.unless_interrupted(std::future::pending::<()>()));

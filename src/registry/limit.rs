@@ -37,7 +37,7 @@ mod tests {
     use futures_util::FutureExt;
 
     #[tokio::test(flavor = "current_thread")]
-    async fn a_full_host_holds_up_no_other() {
+    async fn busy_host_does_not_block_other_hosts() {
         let limits = Limits::new(2);
         let [slow_host, other_host, third_host] = [(); 3].map(|()| Semaphore::new(1));
         let slow = limits.turn(&slow_host).now_or_never().unwrap();

@@ -256,7 +256,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_is_matched_with_its_port_or_with_any() {
+    fn host_pattern_without_port_matches_any_port() {
         let any: HostPattern = "Reg.Example".parse().unwrap();
         assert!(any.matches("reg.example", Some(5000)) && any.matches("REG.example", None));
         let one: HostPattern = "reg.example:5000".parse().unwrap();
@@ -269,13 +269,13 @@ mod tests {
     }
 
     #[test]
-    fn docker_hub_is_named_as_references_name_it() {
+    fn docker_io_pattern_matches_the_docker_hub_api_host() {
         let hub: HostPattern = "docker.io".parse().unwrap();
         assert!(hub.matches("registry-1.docker.io", Some(443)));
     }
 
     #[test]
-    fn what_is_not_a_host_is_refused() {
+    fn invalid_host_and_connect_to_values_are_rejected() {
         for text in ["", ":5000", "http://reg", "reg/path", "reg:port", "a b"] {
             assert_eq!(text.parse::<HostPattern>(), Err(OptionsError::Host(text.to_owned())));
         }
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mirror_is_a_host_and_a_url() {
+    fn mirror_option_is_a_host_and_a_url() {
         let table = [
             ("docker.io=https://mirror.example", ("mirror.example", "/v2", true)),
             ("docker.io=http://127.0.0.1:5000/", ("127.0.0.1:5000", "//v2", false)),
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mirror_is_meant_by_name_and_port() {
+    fn mirrors_are_selected_by_host_and_port() {
         let mirrors =
             ["docker.io=https://hub.example", "reg.example:5000=https://a.example", "reg.example=https://b.example"];
         let mirrors = mirrors.iter().map(|mirror| mirror.parse().unwrap()).collect();
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_reached_otherwise_is_known() {
+    fn registries_with_connection_options_are_overridden() {
         let pattern = |text: &str| vec![text.parse().unwrap()];
         let table = [
             (ClientOptions { plain_http: pattern("reg.example:5000"), ..ClientOptions::default() }, "reg.example:5000"),
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_goes_by_several_names() {
+    fn loopback_hosts_are_recognized_as_this_machine() {
         for host in ["localhost", "LOCALHOST", "localhost.", "reg.localhost", "127.0.0.1", "127.3.2.1", "[::1]"] {
             assert!(is_this_machine(host), "{host}");
         }
@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_not_redirected_under_tls() {
+    fn connect_to_for_an_ip_address_requires_plain_http() {
         let mut options = ClientOptions {
             connect_to: vec!["10.0.0.1:5000=127.0.0.1:1".parse().unwrap()],
             ..ClientOptions::default()

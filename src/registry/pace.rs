@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_registry_is_asked_once_a_second() {
+    fn ecr_public_requests_are_one_second_apart() {
         assert_eq!((interval_of("public.ecr.aws"), interval_of("ghcr.io")), (Some(Duration::from_secs(1)), None));
         let now = Instant::now();
         let after = |seconds: u64| Some(now + Duration::from_secs(seconds));
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_pause_is_kept_by_all_and_then_all_go_on() {
+    fn short_retry_after_pauses_all_requests() {
         let (mut pace, now, deadline) = start();
         let sent = go(&pace, now);
         assert!(pace.limited(sent, Some(2 * SECOND), now, deadline));
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_is_one_refusal() {
+    fn burst_of_429s_is_one_refusal() {
         let (mut pace, now, deadline) = start();
         let burst = [go(&pace, now), go(&pace, now), go(&pace, now)];
         assert!(pace.limited(burst[0], Some(2 * SECOND), now, deadline));
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn the_second_refusal_ends_it() {
+    fn second_429_stops_requests_to_the_host() {
         let (mut pace, now, deadline) = start();
         let sent = go(&pace, now);
         pace.limited(sent, Some(SECOND), now, deadline);
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_waited_for_ends_it_at_once() {
+    fn long_or_missing_retry_after_stops_the_host_at_once() {
         for wait in [None, Some(11 * SECOND), Some(Duration::MAX)] {
             let (mut pace, now, deadline) = start();
             let sent = go(&pace, now);
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn late_words_of_the_burst_can_still_be_too_much() {
+    fn later_429_in_a_burst_can_stop_the_host() {
         let (mut pace, now, deadline) = start();
         let sent = go(&pace, now);
         assert!(pace.limited(sent, Some(SECOND), now, deadline));

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "current_thread")]
-    async fn who_waits_for_the_same_repository_hears_the_refusal_and_does_not_ask() {
+    async fn waiters_for_the_same_repository_share_the_refusal() {
         let (gates, asked) = (Gates::default(), Cell::new(0));
         let ask = || async {
             asked.set(asked.get() + 1);
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "current_thread")]
-    async fn one_refusal_condemns_one_repository_and_two_end_it() {
+    async fn password_is_withheld_after_two_refusals() {
         let (gates, asked) = (Gates::default(), Cell::new(0));
         let ask = || async {
             asked.set(asked.get() + 1);
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "current_thread")]
-    async fn an_exchange_of_two_requests_uses_the_budget_up() {
+    async fn two_request_exchange_uses_up_the_password_budget() {
         let gates = Gates::default();
         let two = |repository| Visit { repository, requests: 2 };
         assert_eq!(gates.pass("bob", two("a"), std::future::ready(refused()), |_| true).await, refused());
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "current_thread")]
-    async fn once_one_repository_is_open_all_are_asked_at_once() {
+    async fn accepted_password_is_sent_concurrently() {
         let gates = Gates::default();
         let good = || std::future::ready(Ok::<_, Outcome>(()));
         assert_eq!(gates.pass("bob", visit("a"), std::future::ready(refused()), |_| true).await, refused());

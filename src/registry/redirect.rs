@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn only_redirects_lead_on() {
+    fn only_redirect_statuses_are_followed() {
         assert_eq!(target(200, "https://a/v2/", Some("https://b/")), Ok(None));
         assert_eq!(target(304, "https://a/v2/", Some("https://b/")), Ok(None));
         assert_eq!(target(307, "https://a/v2/x", Some("https://b/y")), Ok(Some("https://b/y".to_owned())));
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_redirect_never_leaves_tls_or_carries_a_user() {
+    fn redirect_never_leaves_tls_or_keeps_user_info() {
         assert!(target(307, "https://a/x", Some("http://a/x")).is_err());
         assert!(target(307, "https://a/x", Some("file:///etc/passwd")).is_err());
         assert!(target(307, "https://a/x", None).is_err());

@@ -236,7 +236,11 @@ fn rate_limit(answer: &Answer) -> Option<RateLimit> {
     };
     let (remaining, window) = number("ratelimit-remaining")?;
     let limit = number("ratelimit-limit");
-    Some(RateLimit { limit: limit.map(|(limit, _)| limit), remaining, window: window.or(limit.and_then(|it| it.1)) })
+    Some(RateLimit {
+        limit: limit.map(|(limit, _)| limit),
+        remaining,
+        window: window.or(limit.and_then(|limit| limit.1)),
+    })
 }
 
 /// The outcome for a request without an answer.
@@ -307,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_tells_what_is_there() {
+    fn head_response_describes_the_manifest() {
         let expected =
             Manifest { digest: Some(DIGEST.to_owned()), media_type: Some(OCI.to_owned()), ..Manifest::default() };
         assert_eq!(head(DIGEST, "500", OCI), Judged::Clear(Outcome::Found(expected.clone())));
@@ -315,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_head_leaves_out_is_fetched() {
+    fn incomplete_head_response_is_followed_by_get() {
         assert_eq!(head("", "500", OCI), Judged::Fetch);
         assert_eq!(head(DIGEST, "", OCI), Judged::Fetch);
         let not_allowed = answer(405, &[]);
@@ -326,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn defects_of_a_manifest_that_is_there() {
+    fn manifest_defects_are_found_in_the_head_response() {
         assert_eq!(defect(head("sha256:../../x", "500", OCI)), Some(Defect::BrokenRegistry));
         assert_eq!(defect(head(&DIGEST.to_uppercase(), "500", OCI)), Some(Defect::BrokenRegistry));
         assert_eq!(defect(head(DIGEST, "0", OCI)), Some(Defect::BrokenProxy));
@@ -339,12 +343,12 @@ mod tests {
     }
 
     #[test]
-    fn a_web_page_is_no_manifest() {
+    fn html_page_is_a_registry_error() {
         assert!(matches!(head(DIGEST, "9", "text/html"), Judged::Clear(Outcome::Unknown(Unknown::RegistryError, _))));
     }
 
     #[test]
-    fn asked_by_digest_the_header_does_not_count() {
+    fn digest_header_is_ignored_for_a_digest_request() {
         let asked = Target::Digest(DIGEST.to_owned());
         let given = answer(200, &[("content-length", "9"), ("content-type", OCI), ("docker-content-digest", "bad")]);
         match judge_head(&given, &asked, Runtime::Containerd, Evidence::default()) {
@@ -368,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn evidence_holds_the_registrys_words_and_no_secret() {
+    fn evidence_quotes_the_registry_without_secrets() {
         let long = "x".repeat(400);
         let url = Url::parse("https://u:p@auth.example/token?service=s&secret=1#f").unwrap();
         let body = serde_json::json!({"errors": [{"code": "DENIED", "message": long}]}).to_string();
@@ -387,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn the_body_of_a_failure_is_kept_of_a_get_that_repeats_no_secret() {
+    fn failed_get_body_is_kept_unless_it_repeats_a_secret() {
         let url = Url::parse("https://mirror.example/v2/a/manifests/1?ns=reg.example&x=secret").unwrap();
         let sent = Credential { username: Sensitive::new("bob"), password: Sensitive::new("hunter2") };
         let seen = |method: Method, status: u16, body: &str| {
@@ -404,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn what_speaks_against_a_manifest_is_kept() {
+    fn oversized_length_and_bad_digest_header_are_kept() {
         let manifest = |digest: &str, length: &str| match head(digest, length, OCI) {
             Judged::Clear(Outcome::Found(manifest)) => (manifest.length, manifest.digest_header),
             other => panic!("{other:?}"),
@@ -415,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_comes_back_is_not_shown() {
+    fn echoed_token_is_not_shown() {
         let url = Url::parse("https://reg.example/v2/").unwrap();
         for token in ["opaque", "päßchen"] {
             let body = serde_json::json!({"errors": [{"code": "X", "message": format!("bad token {token}")}]});
@@ -427,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn cri_o_reads_less_of_a_manifest() {
+    fn crio_has_a_smaller_manifest_size_limit() {
         let digest = format!("sha256:{}", "a".repeat(64));
         let length = (CRIO_MAX_MANIFEST + 1).to_string();
         let given = answer(

@@ -193,7 +193,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_name_that_is_not_there_is_said_to_be_nowhere() {
+    fn only_name_not_found_errors_mean_a_nonexistent_host() {
         let cases = [
             ("failed to lookup address information: Name or service not known", Unknown::NoSuchHost),
             ("failed to lookup address information: Name does not resolve", Unknown::NoSuchHost),

@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_passes_is_tried_twice_more() {
+    fn temporary_failure_is_retried_twice() {
         let own = [100, 200].map(|millis| Pause::Own(Duration::from_millis(millis)));
         for status in [408, 500, 502, 503, 504] {
             assert_eq!(pauses(&answer(status)), own, "{status}");
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_is_not_repeated() {
+    fn final_answers_and_timeouts_are_not_retried() {
         for status in [200, 307, 400, 401, 403, 404, 405, 429, 501] {
             assert_eq!(pauses(&answer(status)), [], "{status}");
         }
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_that_the_host_asks_for_is_kept_within_bounds() {
+    fn requested_retry_pause_is_limited() {
         let asking =
             |seconds| Ok(Answer { status: 503, retry_after: Some(Duration::from_secs(seconds)), ..Answer::default() });
         let asked = |seconds| Pause::Asked(Duration::from_secs(seconds));

@@ -31,14 +31,14 @@ mod tests {
     }
 
     #[test]
-    fn seconds_are_seconds() {
+    fn retry_after_seconds_are_parsed() {
         assert_eq!(seconds("7", None), Some(7));
         assert_eq!(seconds(" 0 ", None), Some(0));
         assert_eq!(seconds("99999999999999999999999", None), Some(u64::MAX));
     }
 
     #[test]
-    fn a_date_is_a_wait_from_the_servers_own_time() {
+    fn retry_after_date_is_relative_to_the_server_date() {
         assert_eq!(seconds("Wed, 21 Oct 2026 07:28:05 GMT", None), Some(5));
         assert_eq!(seconds("Wed, 21 Oct 2026 07:28:05 GMT", Some("Wed, 21 Oct 2026 07:28:03 GMT")), Some(2));
         assert_eq!(seconds("Wed, 21 Oct 2026 07:28:05 GMT", Some("never")), Some(5));
@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_says_nothing() {
+    fn invalid_retry_after_is_ignored() {
         for said in ["", "-1", "1.5", "soon", "2026-10-21"] {
             assert_eq!(seconds(said, None), None, "{said:?}");
         }

@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "current_thread")]
-    async fn answers_come_in_order_and_each_question_once() {
+    async fn answers_keep_order_and_requests_are_deduplicated() {
         let table = Table::default();
         // The third differs from the first as a plan, but asks the same question.
         let plans = [
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn one_registry_leaves_a_place_to_others_and_takes_all_where_there_is_none() {
+    fn registry_leaves_a_slot_to_others_unless_it_is_alone() {
         let concurrency = Concurrency { all: 4, per_registry: 4 };
         assert_eq!((concurrency.among(1), concurrency.among(2)), (4, 3));
         let narrow = Concurrency { all: 64, per_registry: 8 };
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[tokio::test(flavor = "current_thread")]
-    async fn one_tag_list_per_repository() {
+    async fn tags_are_listed_once_per_repository() {
         let table = Table::default();
         let mut second = plan("a.io", "x", "none", true);
         second.image.target = Target::Digest("none".to_owned());

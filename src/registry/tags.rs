@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_page_stays_with_the_registry() {
+    fn next_tag_page_must_be_on_the_same_registry() {
         let page = Some("https://reg.example/v2/a/tags/list?last=b".to_owned());
         assert_eq!(next(r#"</v2/a/tags/list?last=b>; rel="next""#), page);
         assert_eq!(next(r#"<https://reg.example/v2/a/tags/list?last=b>; rel=next"#), page);

@@ -206,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ca_file_must_hold_a_certificate() {
+    fn ca_file_must_contain_a_certificate() {
         assert_eq!(certificates(b"no certificate here").err(), Some(OptionsError::NoCertificate));
         let broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         assert!(matches!(certificates(broken).err(), Some(OptionsError::BadCertificate(_))));
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_system_without_authorities_still_works() {
+    fn bundled_roots_work_without_system_authorities() {
         let provider = Arc::new(ring::default_provider());
         assert!(bundled(&[], &provider).is_ok());
     }

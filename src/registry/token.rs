@@ -367,13 +367,13 @@ mod tests {
     }
 
     #[test]
-    fn a_token_does_not_show_itself() {
+    fn debug_output_of_token_hides_its_value() {
         let token = read_body(r#"{"token":"s3cret"}"#).unwrap();
         assert!(!format!("{token:?}").contains("s3cret"));
     }
 
     #[test]
-    fn containerd_takes_any_status_below_400_for_an_answer() {
+    fn containerd_accepts_a_token_with_any_status_below_400() {
         let answer = |status| Answer { status, body: br#"{"token":"t"}"#.to_vec(), ..Answer::default() };
         let read = |status| read(&answer(status), TokenReader::ContainerdGet, Instant::now()).err();
         assert_eq!([read(200), read(201)], [None, None]);

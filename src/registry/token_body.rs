@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_lives_as_long_as_the_realm_says() {
+    fn token_lifetime_follows_expires_in() {
         assert_eq!(lifetime(None), Duration::from_secs(50));
         assert_eq!(lifetime(Some(0)), Duration::from_secs(50));
         assert_eq!(lifetime(Some(-1)), Duration::from_secs(50));
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn each_runtime_has_its_own_field() {
+    fn each_runtime_reads_its_own_token_field() {
         let both = r#"{"token":"t","access_token":"a"}"#;
         assert_eq!(ALL.map(|reader| token(both, reader).unwrap()), ["a", "a", "t"]);
         let only = r#"{"token":"t"}"#;
@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn what_go_cannot_decode_is_no_token() {
+    fn token_body_that_go_cannot_decode_is_rejected() {
         let field = |field: &str, what: &str, of: &str| {
             format!(
                 "unable to decode token response: json: cannot unmarshal {what} into Go struct field OAuthTokenResponse.{field} of type {of}"
@@ -241,13 +241,13 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_behind_the_object_counts_under_crio() {
+    fn trailing_data_in_token_body_is_an_error_for_crio() {
         let body = r#"{"token":"t","access_token":"t"} <!-- proxy -->"#;
         assert_eq!(ALL.map(|reader| token(body, reader).is_ok()), [true, true, false]);
     }
 
     #[test]
-    fn what_is_no_token_is_refused() {
+    fn body_without_a_valid_token_is_rejected() {
         for body in
             ["", " ", "{}", "[]", r#"["t",null,null]"#, "null", "7", r#"{"token":"","access_token":""}"#, "<html>"]
         {
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_does_not_show_itself() {
+    fn debug_output_of_token_body_hides_the_token() {
         let read = parse(br#"{"access_token":"s3cret"}"#, TokenReader::ContainerdPost).unwrap();
         assert!(!format!("{read:?}").contains("s3cret"));
     }

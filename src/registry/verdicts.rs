@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn the_furthest_counts_and_the_first_of_equals() {
+    fn furthest_outcome_decides_and_the_first_one_in_a_tie() {
         let manifest = |status| evidence("/v2/a/manifests/1", status);
         let absent = Outcome::Absent(manifest(Some(404)));
         let forbidden = Outcome::Denied(Denial::Denied, manifest(Some(403)));
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_reported_may_be_another_hosts_than_what_decides() {
+    fn reported_outcome_may_differ_from_the_deciding_one() {
         let manifest = |status| evidence("/v2/a/manifests/1", status);
         let gone = Outcome::Unknown(Unknown::Network, manifest(None));
         let absent = Outcome::Absent(manifest(Some(404)));

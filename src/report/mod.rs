@@ -207,7 +207,7 @@ impl Report {
         summary.files = sources.inputs() - rendered;
         summary.documents = inventory.documents;
         summary.resources = inventory.resources.len();
-        summary.baselined = silenced.iter().filter(|it| it.by == SilencedBy::Baseline).count();
+        summary.baselined = silenced.iter().filter(|entry| entry.by == SilencedBy::Baseline).count();
         summary.suppressed = silenced.len() - summary.baselined;
         Self { findings, silenced, baseline, images, summary, errors, masked: inventory.masked.clone() }
     }

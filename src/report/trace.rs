@@ -52,7 +52,9 @@ impl<'a> Templates<'a> {
         let key = |span: Span| (span.source, span.start);
         let after = resources.partition_point(|resource| key(resource.span) <= key(span));
         let holder = after.checked_sub(1).and_then(|at| resources.get(at));
-        if let Some(holder) = holder.filter(|it| it.span.source == span.source && span.end <= it.span.end) {
+        if let Some(holder) =
+            holder.filter(|resource| resource.span.source == span.source && span.end <= resource.span.end)
+        {
             return holder.template.clone();
         }
         let rendered = matches!(source.origin(), SourceOrigin::Rendered(_));
@@ -210,9 +212,9 @@ fn part_of(image: &ImageReport, path: &str, text: &str) -> &'static str {
     let is = |part: fn(&ReferenceReport) -> Option<&str>| reference.and_then(part) == Some(text);
     match text {
         _ if text == image.value => "image",
-        _ if is(|it| it.tag.as_deref()) => "tag",
-        _ if is(|it| it.digest.as_deref()) => "digest",
-        _ if is(|it| Some(&it.registry)) => "registry",
+        _ if is(|reference| reference.tag.as_deref()) => "tag",
+        _ if is(|reference| reference.digest.as_deref()) => "digest",
+        _ if is(|reference| Some(&reference.registry)) => "registry",
         _ if text.contains('@') || text.contains(':') && !text.contains('/') => "last part",
         _ => "repository",
     }
@@ -259,9 +261,9 @@ fn image_origins(report: &Report, house: &House<'_>) -> BTreeMap<Span, ImageOrig
             let suppliers = line
                 .suppliers
                 .into_iter()
-                .map(|(it, text)| {
-                    let part = part_of(image, &it.path, &text);
-                    (it, part)
+                .map(|(supplier, text)| {
+                    let part = part_of(image, &supplier.path, &text);
+                    (supplier, part)
                 })
                 .collect();
             found.insert(image.span, ImageOrigin { line: Some(line.span), suppliers });
@@ -352,14 +354,17 @@ impl<'a> House<'a> {
         let id = *self.files.get(file)?;
         let read = || Inventory::of(id, self.sources.get(id), ReadOptions::default());
         let base = bases.entry(id).or_insert_with(read);
-        let same = |it: &&ImageUse| {
-            let resource = &base.resource_of(it).name;
+        let same = |candidate: &&ImageUse| {
+            let resource = &base.resource_of(candidate).name;
             // A kustomization may put a prefix and a suffix on a name.
             let named = match (&resource.name, &image.resource.name) {
                 (Some(own), Some(rendered)) => rendered.contains(own.as_str()),
                 _ => false,
             };
-            resource.kind == image.resource.kind && named && it.path == image.path && it.container == image.container
+            resource.kind == image.resource.kind
+                && named
+                && candidate.path == image.path
+                && candidate.container == image.container
         };
         let mut found = base.images.iter().filter(same);
         let one = found.next()?;
@@ -392,8 +397,8 @@ impl<'a> House<'a> {
     fn place(&self, span: Span, template: Option<&str>) -> Span {
         let SourceOrigin::Rendered(rendering) = self.sources.get(span.source).origin() else { return span };
         let folder = rendering.folder.as_str();
-        let in_chart = template.and_then(|it| self.locate(span.source, it)).map(|located| located.source);
-        let as_written = || template.and_then(|it| self.files.get(it).copied().or_else(|| self.file(folder, it)));
+        let in_chart = template.and_then(|template| self.locate(span.source, template)).map(|located| located.source);
+        let as_written = || template.and_then(|path| self.files.get(path).copied().or_else(|| self.file(folder, path)));
         let whole = || {
             let names = [CHART_FILE, "kustomization.yaml", "kustomization.yml", "Kustomization"];
             names.iter().find_map(|name| self.file(folder, name))

@@ -15,7 +15,8 @@ pub(crate) fn resolve(inventory: &mut Inventory) {
     let Inventory { images, pods, stream_tags, image_streams, .. } = inventory;
     for image in images.iter_mut().filter(|image| image.image == ImageText::Skipped(Skip::SetByImageStream)) {
         let namespace = || pods.get(image.pod.0 as usize).and_then(|pod| pod.namespace.clone());
-        let local = || TagName::parse(namespace(), &image.text.value).filter(|it| image_streams.contains(&it.stream));
+        let local =
+            || TagName::parse(namespace(), &image.text.value).filter(|name| image_streams.contains(&name.stream));
         let Some(name) = image.stream_tag.clone().or_else(local) else { continue };
         let Some((source, from_source)) = origin(&name, stream_tags) else { continue };
         if from_source {

@@ -32,8 +32,8 @@ pub(super) fn separate_templates(inventory: &mut Inventory, sources: &Sources) {
         _ => None,
     });
     let rendered: BTreeSet<&str> = rendered.collect();
-    let failed = inventory.problems.iter().filter(|it| matches!(it.kind, ProblemKind::RenderFailed { .. }));
-    let failed: BTreeSet<SourceId> = failed.map(|it| it.span.source).collect();
+    let failed = inventory.problems.iter().filter(|problem| matches!(problem.kind, ProblemKind::RenderFailed { .. }));
+    let failed: BTreeSet<SourceId> = failed.map(|problem| problem.span.source).collect();
     let is_rendered = |chart: &ChartFile| rendered.contains(chart.folder.as_str()) || failed.contains(&chart.source);
     let named =
         charts.iter().zip(counts).filter(|(chart, count)| *count > 0 && !chart.is_library && !is_rendered(chart));
@@ -75,7 +75,7 @@ fn doubt(inventory: &mut Inventory, templates: &BTreeSet<SourceId>) {
     let secrets = inventory.secrets.iter().filter(|secret| inside(secret.name.span)).map(|secret| secret.resource);
     let accounts = inventory.service_accounts.iter().map(|account| account.resource);
     let unknown: Vec<Span> =
-        secrets.chain(accounts).map(|id| inventory.resource(id).span).filter(|&it| inside(it)).collect();
+        secrets.chain(accounts).map(|id| inventory.resource(id).span).filter(|&span| inside(span)).collect();
     inventory.unrecognisable.extend(unknown);
     inventory.secrets.retain(|secret| !inside(secret.name.span));
     let resources = &inventory.resources;
@@ -86,7 +86,7 @@ fn doubt(inventory: &mut Inventory, templates: &BTreeSet<SourceId>) {
     inventory.hooks.retain(|id, _| certain(*id));
     inventory.filled_in.retain(|name| !inside(name.span));
     inventory.duplicate_keys.retain(|key| certain(key.resource));
-    inventory.misplaced.retain(|it| !inside(it.span));
+    inventory.misplaced.retain(|secrets| !inside(secrets.span));
 }
 
 #[cfg(test)]
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_subchart_belongs_to_its_parent() {
+    fn subchart_files_belong_to_the_parent_chart() {
         let folders = BTreeMap::from([("a", 0), ("a/charts/db", 1), ("a/examples/b", 2)]);
         let of = |path| chart_of(path, &folders);
         assert_eq!(of("a/templates/x.yaml"), Some((0, "templates/x.yaml")));
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn templates_and_settings_are_told_by_their_place() {
+    fn chart_templates_and_settings_are_recognized_by_path() {
         assert!(is_template("templates/a/b.yaml") && is_template("charts/db/templates/x.yaml"));
         assert!(!is_template("templates") && !is_template("ci/templates.yaml") && !is_template("files/templates/x"));
         assert!(is_setting("values.yaml") && is_setting("charts/db/Chart.yaml") && is_setting("values-prod.yaml"));

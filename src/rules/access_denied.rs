@@ -260,13 +260,13 @@ mod tests {
     }
 
     #[test]
-    fn it_needs_a_credential_that_was_sent() {
+    fn finding_requires_a_sent_credential() {
         assert_eq!(refused(Denial::Denied, "user").flags(&AccessDenied), [(Severity::Error, IMAGE)]);
         assert_eq!(refused(Denial::Denied, "").flags(&AccessDenied), []);
     }
 
     #[test]
-    fn each_refusal_is_told_as_exactly_as_the_registry_does() {
+    fn message_reflects_the_kind_of_refusal() {
         let cases = [
             (Denial::BadCredentials, "ghcr.io rejected the user and password in the pull secret \"regcred\""),
             (Denial::DeniedOrAbsent, "does not exist, or ghcr.io denies access to it with the credentials in"),
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expired_token_is_told_from_a_missing_right() {
+    fn expired_token_is_distinguished_from_missing_permission() {
         let mut facts = refused(Denial::Denied, "AWS");
         let said = |message: &str| {
             let evidence = Evidence { message: Some(message.to_owned()), ..evidence(403) };
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn white_space_is_taken_away_and_not_renewed() {
+    fn help_removes_whitespace_instead_of_renewing_password() {
         let mut facts = refused(Denial::BadCredentials, "user");
         let help = |facts: &Facts| facts.check(&AccessDenied).remove(0).help.unwrap_or_default();
         assert!(help(&facts).starts_with("renew the password"));
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn points_at_the_reference_and_at_the_secret() {
+    fn finding_points_at_the_matching_key_and_the_secret() {
         let related = refused(Denial::Denied, "user").check(&AccessDenied).remove(0).related;
         let messages: Vec<_> = related.iter().map(|label| label.message.as_str()).collect();
         assert_eq!(messages, ["its key \"https://ghcr.io\" matches the image", "credentials defined here"]);
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_of_the_method_is_none_of_the_credentials() {
+    fn head_only_refusal_is_not_blamed_on_the_credentials() {
         let there = || Some(Outcome::Found(Manifest::default()));
         for user in ["user", ""] {
             let (severity, message, help) = found(&answered(Denial::Denied, true, there(), user));
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_never_sent_was_not_refused() {
+    fn credentials_that_were_never_sent_are_not_blamed() {
         let (_, message, help) = found(&answered(Denial::Denied, true, None, "user"));
         let expected = "ghcr.io refuses \"ghcr.io/acme/api:1\" with 403 without an authentication challenge that \
                         containerd can answer, so containerd never sends the credentials in the pull secret \"regcred\"";
@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_that_is_not_there_is_told_besides() {
+    fn message_also_reports_an_absent_image() {
         let mut facts = refused(Denial::BadCredentials, "user");
         let anonymous = Some(Outcome::Absent(evidence(404)));
         facts.judged[0].answer = answer(PullAnswer { anonymous, ..PullAnswer::default() });
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_entry_tells_by_itself() {
+    fn visible_fault_in_the_secret_entry_is_explained() {
         let table = [
             (r#""username": "robot", "password": "p""#, "Harbor's `robot$…`, truncated by a shell", "single quotes"),
             (r#""username": "u", "password": "p", "identitytoken": "t""#, ": an `identitytoken`", "docker client"),
@@ -392,7 +392,7 @@ mod tests {
     }
 
     #[test]
-    fn a_public_image_is_another_rules() {
+    fn public_image_is_left_to_another_rule() {
         let mut facts = refused(Denial::BadCredentials, "user");
         let anonymous = Some(Outcome::Found(Manifest::default()));
         facts.judged[0].answer = answer(PullAnswer { anonymous, ..PullAnswer::default() });

@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn channels_that_each_node_keeps() {
+    fn channel_tags_are_flagged_only_with_if_not_present() {
         for text in ["a/b:staging", "a/b:PROD", "jenkins/jenkins:lts"] {
             assert!(fires(text, PullPolicy::IfNotPresent), "{text}");
             assert!(!fires(text, PullPolicy::Always) && !fires(text, PullPolicy::Never), "{text}");
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn silent_for_versions_digests_and_what_mutable_tag_reports() {
+    fn versions_digests_and_mutable_tags_are_not_flagged() {
         let digest = format!("a/b:staging@sha256:{}", "0a".repeat(32));
         for text in ["a/b:1", "a/b:staging-3f2a9c1", "a/b:main", "a/b", "a/b:latest", &digest] {
             assert!(!fires(text, PullPolicy::IfNotPresent), "{text}");

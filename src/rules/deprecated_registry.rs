@@ -40,7 +40,7 @@ mod tests {
     use crate::rules::testing::{Facts, pullable};
 
     #[test]
-    fn an_image_that_is_gone_is_left_to_its_own_rule() {
+    fn absent_image_is_left_to_image_not_found() {
         for (verdict, count) in [(pullable(), 1), (Verdict::NotPulled, 1), (Verdict::Fails(Cause::Absent), 0)] {
             let mut facts = Facts::default();
             let pod = facts.pod(PodOrigin::Template);

@@ -61,7 +61,8 @@ impl Allowed {
         match self.patterns.iter().find(near) {
             Some(meant) => format!("did you mean `{}`?", meant.host),
             None => {
-                let shown: Vec<String> = self.written.iter().take(SHOWN).map(|it| format!("`{it}`")).collect();
+                let shown: Vec<String> =
+                    self.written.iter().take(SHOWN).map(|pattern| format!("`{pattern}`")).collect();
                 let more = if self.written.len() > SHOWN { ", ..." } else { "" };
                 format!("copy it to one of {}{more}, or add it to `allowed-registries`", shown.join(", "))
             }
@@ -186,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pattern_is_refused() {
+    fn invalid_registry_pattern_is_rejected() {
         for (text, words) in [
             ("", "is not a registry pattern"),
             ("https://ghcr.io", "remove the scheme"),
@@ -209,7 +210,7 @@ mod tests {
             let pod = facts.pod(PodOrigin::Template);
             facts.image(pod, "nginx:1", pullable());
             facts.image(pod, "ghcr.io/acme/api:1", pullable());
-            facts.settings.allowed_registries = list.iter().map(|&it| it.to_owned()).collect();
+            facts.settings.allowed_registries = list.iter().map(|&registry| registry.to_owned()).collect();
             facts.flags(&DisallowedRegistry).into_iter().map(|(_, text)| text.to_owned()).collect::<Vec<_>>()
         };
         assert!(found(&[]).is_empty());
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_is_told() {
+    fn help_suggests_the_allowed_registry_for_a_typo() {
         let mut facts = Facts::default();
         let pod = facts.pod(PodOrigin::Template);
         facts.image(pod, "registry.acme.exmaple/api:1", pullable());

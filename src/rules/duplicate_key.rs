@@ -68,7 +68,7 @@ mod tests {
     use crate::rules::testing::Facts;
 
     #[test]
-    fn the_last_counts_and_the_others_are_shown() {
+    fn finding_points_at_the_last_key_and_shows_the_others() {
         let mut facts = Facts::default();
         let resource = facts.resource("Pod", None, "web");
         let lose = vec![facts.write("image: a"), facts.write("image: b")];

@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn hooks_go_by_weight_and_then_by_name() {
+    fn hooks_are_ordered_by_weight_and_then_by_name() {
         let before = |weight| Some(Hook { before_install: true, weight });
         let cases = [
             (0, None, true),
@@ -140,14 +140,14 @@ mod tests {
     }
 
     #[test]
-    fn a_hook_that_runs_at_other_times_finds_the_secret() {
+    fn hook_not_run_before_install_is_not_flagged() {
         let mut facts = naming(0, None, SecretState::Opaque, UNKNOWN);
         facts.inventory.hooks.insert(ResourceId(0), Hook { before_install: false, weight: 0 });
         assert_eq!(facts.flags(&HookBeforeSecret), []);
     }
 
     #[test]
-    fn a_secret_that_the_image_can_do_without_is_no_fault() {
+    fn secret_not_needed_by_the_image_is_not_flagged() {
         assert_eq!(naming(0, None, SecretState::Opaque, pullable()).flags(&HookBeforeSecret), []);
         let mut facts = naming(0, None, SecretState::Readable, UNKNOWN);
         assert_eq!(facts.flags(&HookBeforeSecret), []);

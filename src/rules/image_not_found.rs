@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_a_missing_repository_from_a_missing_tag() {
+    fn missing_repository_is_distinguished_from_missing_tag() {
         let digest = format!("ghcr.io/acme/api@sha256:{}", "0a".repeat(32));
         let cases = [
             ("ghcr.io/acme/api:1.9", Some("MANIFEST_UNKNOWN"), tags(&["1.8"]), "ghcr.io/acme/api has no tag \"1.9\""),
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_to_get_tells_what_that_to_head_does_not() {
+    fn absence_after_head_is_explained_by_the_get_answer() {
         let explained = |explained: Outcome| {
             let mut facts = Facts::default();
             let pod = facts.pod(PodOrigin::Template);
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn says_did_you_mean_only_where_it_is_likely() {
+    fn did_you_mean_is_used_only_for_likely_tags() {
         let cases = [
             (tags(&["1.9.0", "1.8"]), "did you mean `1.9.0`? Similar: `1.8`"),
             (tags(&["v1.9"]), "did you mean `v1.9`?"),
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_for_an_official_image_means_that_there_is_none() {
+    fn help_for_absent_short_name_mentions_missing_registry() {
         let mut facts = Facts::default();
         let pod = facts.pod(PodOrigin::Template);
         facts.image(pod, "shop-api:1", Verdict::Fails(Cause::Absent));
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_in_the_tag_is_mended_at_its_place_and_nothing_else_gets_into_the_file() {
+    fn fix_replaces_only_a_mistyped_tag() {
         let fix = |text: &str, listed: &[&str]| {
             let mut facts = Facts::default();
             let pod = facts.pod(PodOrigin::Template);

@@ -66,7 +66,7 @@ mod tests {
     use crate::rules::testing::{Facts, answer};
 
     #[test]
-    fn what_is_ignored_is_a_warning_and_what_is_not_an_error() {
+    fn ignored_hosts_toml_is_a_warning_and_failing_one_an_error() {
         let mut facts = Facts::default();
         facts.problem(ProblemKind::IgnoredHostsToml, "capabilities = 'pull'", "line 2: `capabilities`: must be a list");
         facts.problem(ProblemKind::Template, "{{ if }}", "");

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unparsable_image_is_told_what_to_write() {
+    fn help_corrects_an_unparsable_image() {
         let cases = [
             ("docker://nginx:1", PodOrigin::Template, "write `nginx:1`"),
             ("ghcr.io/Acme/api:V1", PodOrigin::Template, "write `ghcr.io/acme/api:V1`"),
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_api_server_takes_the_white_space_of_a_volume() {
+    fn api_server_accepts_whitespace_in_a_volume_image() {
         for (kind, said) in [
             (ContainerKind::Container, "the API server rejects the pod"),
             (ContainerKind::Volume, "the API server accepts it in a volume, but the kubelet cannot parse it"),
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_operator_makes_of_it_is_not_certain() {
+    fn invalid_image_in_a_custom_resource_is_a_warning() {
         let mut facts = Facts::default();
         let pod = facts.pod(PodOrigin::Custom);
         let error = Reference::parse("nginx:").expect_err("no tag");
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn an_operator_may_fill_an_empty_image_in() {
+    fn empty_image_in_a_custom_resource_has_no_help() {
         assert!(help("\"\"", InvalidImage::Empty, PodOrigin::Template).is_some());
         assert_eq!(help("\"\"", InvalidImage::Empty, PodOrigin::Custom), None);
         assert_eq!(help("{}", InvalidImage::NotAString, PodOrigin::Custom), None);

@@ -107,7 +107,7 @@ mod tests {
     use crate::rules::testing::Facts;
 
     #[test]
-    fn a_number_is_to_be_quoted() {
+    fn help_and_fix_quote_a_number() {
         let mut facts = Facts::default();
         let span = facts.spanned("7284872").span;
         let words = "json: cannot unmarshal number into Go struct field Image.images.newTag of type string";

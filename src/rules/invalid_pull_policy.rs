@@ -63,11 +63,11 @@ mod tests {
         let pod = facts.pod(origin);
         facts.image(pod, "nginx:1.27", pullable()).pull.pull_policy = PullPolicy::parse(policy);
         facts.inventory.images[0].declared_policy = Some(facts.spanned(policy));
-        facts.check(&InvalidPullPolicy).pop().map(|it| (it.severity, it.help.unwrap_or_default()))
+        facts.check(&InvalidPullPolicy).pop().map(|finding| (finding.severity, finding.help.unwrap_or_default()))
     }
 
     #[test]
-    fn the_spelling_counts() {
+    fn misspelled_pull_policy_is_corrected() {
         for (written, meant) in [
             ("always", "Always"),
             ("ALWAYS", "Always"),
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_right_or_filled_in_later() {
+    fn valid_and_placeholder_policies_are_not_flagged() {
         for written in ["Always", "IfNotPresent", "Never", "{{ .Values.policy }}", "${POLICY}", "PULL_POLICY_ID"] {
             let found = help(written, PodOrigin::Template);
             assert!(found.is_none() || written == "PULL_POLICY_ID", "{written}: {found:?}");

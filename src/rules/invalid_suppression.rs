@@ -21,11 +21,11 @@ impl Rule for InvalidSuppression {
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         let suppressions = &cx.inventory.suppressions;
-        out.extend(suppressions.invalid.iter().map(|it| {
-            let (message, help) = words(it.fault);
-            Finding::new(META.id, META.severity, message, it.span, "suppresses nothing").help(help)
+        out.extend(suppressions.invalid.iter().map(|directive| {
+            let (message, help) = words(directive.fault);
+            Finding::new(META.id, META.severity, message, directive.span, "suppresses nothing").help(help)
         }));
-        let named = suppressions.valid.iter().flat_map(|it| &it.rules);
+        let named = suppressions.valid.iter().flat_map(|suppression| &suppression.rules);
         let mut seen = HashMap::new();
         out.extend(named.filter(|rule| by_id(&rule.value).is_none()).map(|rule| {
             let message = message(&rule.value, &mut seen);
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_without_end_are_cut() {
+    fn long_names_are_truncated_and_suggestions_are_limited() {
         let mut seen = HashMap::new();
         let long = "x".repeat(10_000);
         assert_eq!(

@@ -61,7 +61,7 @@ mod tests {
     use crate::rules::testing::Facts;
 
     #[test]
-    fn only_what_is_meant_as_a_manifest_is_an_error() {
+    fn invalid_yaml_is_an_error_only_in_a_manifest() {
         let mut facts = Facts::default();
         facts.problem(ProblemKind::InvalidYaml { certain: true }, "kind: [", "unclosed bracket");
         facts.problem(ProblemKind::InvalidYaml { certain: false }, "a: [", "unclosed bracket");
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn what_kubectl_refuses_is_an_error_and_what_it_drops_a_warning() {
+    fn refused_yaml_is_an_error_and_unread_yaml_a_warning() {
         let mut facts = Facts::default();
         facts.problem(ProblemKind::RefusedYaml { certain: true }, "n", "json: cannot unmarshal bool");
         facts.problem(ProblemKind::RefusedYaml { certain: false }, "%YAML", "found incompatible YAML document");

@@ -130,13 +130,13 @@ mod tests {
     }
 
     #[test]
-    fn an_image_over_the_limit() {
+    fn image_over_the_limit_is_flagged() {
         let facts = facts(&[("a:1", "a", 101), ("b:1", "b", 100)]);
         assert_eq!(facts.flags(&LargeImage), [(Severity::Warning, "a:1")]);
     }
 
     #[test]
-    fn a_pod_is_summed_with_each_image_once() {
+    fn pod_size_includes_each_image_once() {
         assert_eq!(facts(&[("a:1", "a", 60), ("a:2", "a", 60)]).flags(&LargeImage), []);
         let facts = facts(&[("a:1", "a", 40), ("b:1", "b", 61), ("a:2", "a", 40)]);
         let found = facts.check(&LargeImage);
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_told_in_few_digits() {
+    fn sizes_are_printed_with_few_digits() {
         let told: Vec<_> =
             [7, 1536, 300 << 20, 3 << 30, (1 << 30) + (1 << 29), 12 << 30].into_iter().map(human).collect();
         assert_eq!(told, ["7 bytes", "1.5 KiB", "300 MiB", "3 GiB", "1.5 GiB", "12 GiB"]);

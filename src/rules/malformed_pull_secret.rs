@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_order_mark_is_named() {
+    fn help_names_a_byte_order_mark() {
         let help = |written: &str, message: &str| {
             let mut facts = Facts::default();
             let span = facts.write(written);
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn who_refuses_it_decides_when_it_fails() {
+    fn severity_depends_on_the_component_that_rejects_it() {
         assert_eq!(malformed(RefusedBy::ApiServer, false), [(Severity::Error, 0)]);
         assert_eq!(malformed(RefusedBy::Kubelet, true), [(Severity::Error, 1)]);
         assert_eq!(malformed(RefusedBy::Kubelet, false), [(Severity::Warning, 0)]);

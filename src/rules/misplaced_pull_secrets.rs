@@ -114,7 +114,7 @@ mod tests {
     use crate::rules::testing::Facts;
 
     #[test]
-    fn the_other_field_of_a_kind_is_shown() {
+    fn help_shows_the_field_that_the_kind_uses() {
         let mut facts = Facts::default();
         let resource = facts.resource("CatalogSource", None, "a");
         let span = facts.write("imagePullSecrets");
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn the_form_of_a_kinds_own_field_is_shown() {
+    fn help_shows_the_form_that_the_field_requires() {
         let forms = [
             (Form::Objects, "write under `spec`: `pullSecrets: [{name: a}, {name: b}]`"),
             (Form::Names, "write `pullSecrets: [a, b]`"),
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn every_misplacement_is_an_error_that_says_where_it_belongs() {
+    fn every_misplacement_is_an_error_with_the_right_path() {
         let faults = [
             Misplacement::InContainer,
             Misplacement::InWorkloadSpec,

@@ -77,7 +77,8 @@ fn mountable<'a>(
     unnamed: Option<&Secret>,
 ) -> Option<(&'a ServiceAccount, Span)> {
     let account = account(cx, facts).filter(|_| facts.pod.pull_secrets.as_ref().is_none_or(Vec::is_empty))?;
-    let listed = account.mountable.iter().find(|listed| unnamed.is_some_and(|it| it.name.value == listed.name))?;
+    let listed =
+        account.mountable.iter().find(|listed| unnamed.is_some_and(|secret| secret.name.value == listed.name))?;
     Some((account, listed.span))
 }
 
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn the_service_account_decides_how_certain_it_is() {
+    fn unverified_refusal_is_a_warning() {
         let (facts, _) = refused(PodOrigin::Template, REFUSED);
         assert_eq!(facts.flags(&MissingPullSecret), [(Severity::Error, IMAGE)]);
         let (facts, _) = refused(PodOrigin::Template, Verdict::Unverified(Cause::ServiceAccountUnknown));
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sibling_shows_which_secret_to_name() {
+    fn help_names_the_secrets_of_a_sibling() {
         let (mut facts, _) = refused(PodOrigin::Template, REFUSED);
         facts.judged[0].pull.sibling_secrets = vec!["a".to_owned(), "b".to_owned()];
         let help = facts.check(&MissingPullSecret).pop().and_then(|finding| finding.help).unwrap_or_default();
@@ -229,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn offers_the_pull_secret_that_the_inputs_have() {
+    fn help_offers_a_pull_secret_from_the_inputs() {
         let opening = br#"{"auths": {"ghcr.io": {"auth": "Ym9iOmh1bnRlcjI="}}}"#;
         let opening = DockerConfig::decode(opening, Format::DockerConfigJson).expect("a configuration");
         let kind = Some("kubernetes.io/dockerconfigjson");
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_without_a_name_is_pointed_at() {
+    fn finding_points_at_a_nameless_secret_entry() {
         let (mut facts, pod) = refused(PodOrigin::Template, REFUSED);
         let span = facts.write("{}");
         let nameless = SecretReference { name: String::new(), span };
@@ -262,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_account_that_lists_it_for_mounting_is_pointed_at() {
+    fn finding_points_at_a_secret_listed_only_for_mounting() {
         let opening = br#"{"auths": {"ghcr.io": {"auth": "Ym9iOmh1bnRlcjI="}}}"#;
         let opening = DockerConfig::decode(opening, Format::DockerConfigJson).expect("a configuration");
         let (mut facts, _) = refused(PodOrigin::Template, REFUSED);
@@ -279,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_endpoint_that_refuses_is_told_as_such() {
+    fn token_endpoint_refusal_is_reported_as_such() {
         let (mut facts, _) = refused(PodOrigin::Template, Verdict::Fails(Cause::Denied(Denial::DeniedOrAbsent)));
         let url = Some("https://gitlab.example/jwt/auth".to_owned());
         let denied = Outcome::Denied(Denial::DeniedOrAbsent, Evidence { url, ..evidence(403) });
@@ -290,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_that_explains_it_is_reported_in_its_own_place() {
+    fn faulty_named_secret_is_left_to_its_own_rule() {
         for state in [SecretState::Ignored, SecretState::Missing, SecretState::Malformed] {
             let (mut facts, pod) = refused(PodOrigin::Template, REFUSED);
             facts.name_secret(pod, "regcred", state.clone(), None);
@@ -303,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_credential_without_a_user_is_none() {
+    fn credential_without_a_user_is_ignored() {
         let (mut facts, _) = refused(PodOrigin::Template, REFUSED);
         facts.judged[0].pull.credentials.push(candidate(Some("regcred"), "ghcr.io", ""));
         assert_eq!(facts.flags(&MissingPullSecret), [(Severity::Error, IMAGE)]);
@@ -312,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn says_whether_the_supplied_credential_would_open_it() {
+    fn help_reports_whether_supplied_credentials_grant_access() {
         let cases = [
             (Outcome::Found(Manifest::default()), "grant access"),
             (Outcome::Denied(Denial::Denied, evidence(403)), "do not grant access either"),
@@ -327,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn never_says_private_where_the_registry_does_not_tell() {
+    fn ambiguous_refusal_is_not_reported_as_private() {
         let (facts, _) = refused(PodOrigin::Template, Verdict::Fails(Cause::Denied(Denial::DeniedOrAbsent)));
         assert!(facts.check(&MissingPullSecret)[0].message.contains("it is private or does not exist"));
     }

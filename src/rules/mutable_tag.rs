@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_that_move_by_convention_and_no_others() {
+    fn only_conventionally_mutable_tags_are_flagged() {
         for text in
             ["nginx", "nginx:latest", "a/b:main", "a/b:HEAD", "a/b:latest-alpine", "a/b:18-latest", "a/b:1-SNAPSHOT"]
         {
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_pull_policy_decides_what_happens() {
+    fn message_names_the_pull_policy() {
         let cases = [
             ("nginx", None, "has no tag, so the kubelet pulls `latest`; the pull policy defaults to `Always`"),
             ("nginx:latest", Some("IfNotPresent"), "with pull policy `IfNotPresent`"),
@@ -162,12 +162,12 @@ mod tests {
     }
 
     #[test]
-    fn the_operator_says_which_tags_move() {
+    fn configured_patterns_replace_the_default_mutable_tags() {
         let fires = |tag: &str, patterns: &[&str]| {
             let mut facts = Facts::default();
             let pod = facts.pod(PodOrigin::Template);
             facts.image(pod, &format!("a/b:{tag}"), pullable());
-            facts.settings.mutable_tags = Some(patterns.iter().map(|&it| it.to_owned()).collect());
+            facts.settings.mutable_tags = Some(patterns.iter().map(|&pattern| pattern.to_owned()).collect());
             !facts.check(&MutableTag).is_empty()
         };
         assert!(fires("dev-7", &["x", "dev-*"]) && fires("DEV-7", &["Dev-?"]) && fires("latest", &[]));
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn the_digest_that_was_seen_is_offered() {
+    fn help_offers_the_observed_digest() {
         let mut facts = Facts::default();
         let pod = facts.pod(PodOrigin::Template);
         let manifest = Manifest { digest: Some("sha256:0a".to_owned()), ..Manifest::default() };

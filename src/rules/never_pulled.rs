@@ -40,7 +40,7 @@ mod tests {
     use crate::rules::testing::{Facts, pullable};
 
     #[test]
-    fn it_points_at_the_policy() {
+    fn finding_points_at_the_pull_policy() {
         for (verdict, expected) in [(Verdict::NotPulled, &[(Severity::Note, "Never")][..]), (pullable(), &[])] {
             let mut facts = Facts::default();
             let pod = facts.pod(PodOrigin::Template);

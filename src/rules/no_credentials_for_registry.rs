@@ -78,8 +78,8 @@ fn refused(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Option<Denial>) -> 
         (reason, help(facts, near.corrected.as_deref()), Some((near.at, "does not match the image")))
     } else {
         let names = facts.judged.pull.secrets.iter();
-        let names = names.filter(|it| matches!(it.state, SecretState::Readable | SecretState::Supplied));
-        let reason = format!("no key of the pull secret {} matches it", quoted(names.map(|it| &it.name)));
+        let names = names.filter(|secret| matches!(secret.state, SecretState::Readable | SecretState::Supplied));
+        let reason = format!("no key of the pull secret {} matches it", quoted(names.map(|secret| &secret.name)));
         (reason, help(facts, None), None)
     };
     let message = format!("{}, and {reason}{}", refusal(facts, denial), doubt(facts));
@@ -179,7 +179,7 @@ fn unused(cx: &Context<'_>, held: &ReadableSecret<'_>) -> Option<Finding> {
     let message = format!("the pull secret {name:?} matches no image of the pods that name it: {reason}");
     let help = help.unwrap_or_else(|| {
         let mut registries: Vec<_> =
-            held.images.iter().filter_map(|it| it.reference()).map(|it| it.registry()).collect();
+            held.images.iter().filter_map(|facts| facts.reference()).map(|reference| reference.registry()).collect();
         registries.dedup();
         let keys = quoted(registries.into_iter().take(3).map(key_for));
         format!("for these images the key is {keys}; if they need no credentials, remove the reference")

@@ -63,7 +63,7 @@ mod tests {
     use crate::rules::testing::{Facts, pullable};
 
     #[test]
-    fn only_what_was_not_seen() {
+    fn only_unverified_node_local_images_are_flagged() {
         let mut facts = Facts::default();
         let pod = facts.pod(PodOrigin::Template);
         let offline = || Verdict::Unverified(Cause::Unknown(Unknown::Offline));

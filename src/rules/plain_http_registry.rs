@@ -64,7 +64,7 @@ mod tests {
     use crate::rules::testing::Facts;
 
     #[test]
-    fn an_error_only_where_the_nodes_are_known() {
+    fn plain_http_is_an_error_only_with_known_node_config() {
         let cause = Cause::Unknown(Unknown::PlainHttp);
         for (verdict, severity, words) in [
             (Verdict::Unverified(cause), Severity::Warning, "which the nodes must be configured for"),
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn each_runtime_is_configured_in_its_own_file() {
+    fn help_names_the_config_file_of_the_runtime() {
         assert!(help("reg.example:5000", Runtime::Containerd).contains("certs.d/reg.example:5000/hosts.toml"));
         assert!(help("reg.example:5000", Runtime::Crio).contains("registries.conf"));
     }

@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn it_says_what_there_is_and_what_is_missing() {
+    fn message_lists_available_and_missing_platforms() {
         let (severity, message, help) = said(&["linux/amd64"], &["linux/arm64"]);
         assert_eq!(severity, Severity::Error);
         assert_eq!(message, "\"ghcr.io/acme/api:1\" has no image for linux/arm64 nodes: it is built for linux/amd64");
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn the_labels_are_those_that_differ() {
+    fn help_lists_only_the_node_labels_that_differ() {
         let help = |entries: &[&str], nodes: &[&str]| said(entries, nodes).2.unwrap_or_default();
         let windows = help(&["windows/amd64"], &["linux/amd64"]);
         assert!(windows.ends_with("matching nodes: `kubernetes.io/os: windows`"), "{windows}");
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_platform_that_would_run_is_told_apart() {
+    fn help_explains_a_compatible_but_unaccepted_platform() {
         for (entry, node) in
             [("linux/386", "linux/amd64"), ("linux/arm/v6", "linux/arm/v7"), ("linux/arm/v7", "linux/arm64")]
         {
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn an_index_cannot_fill_the_screen() {
+    fn long_platform_lists_are_shortened() {
         let names: Vec<String> = (0..100).map(|at| format!("p{at}")).collect();
         assert_eq!(list(&names[..3], "and"), "p0, p1 and p2");
         assert_eq!(list(&names, "and"), "p0, p1, p2, p3, p4, p5, p6, p7, p8, p9, p10, p11 and 88 more");

@@ -107,7 +107,7 @@ mod tests {
     const UNKNOWN: Verdict = Verdict::Unverified(Cause::SecretUnknown);
 
     #[test]
-    fn one_fault_one_rule() {
+    fn secret_in_other_namespace_is_not_also_undefined() {
         let mut facts = naming(Some("shop"), Some("build"), UNKNOWN);
         assert_eq!(facts.flags(&PullSecretInOtherNamespace), [(Severity::Warning, "regcred")]);
         assert_eq!(facts.flags(&UndefinedPullSecret), []);
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_namespace_that_is_not_known_could_be_the_same() {
+    fn unknown_namespace_is_not_flagged() {
         for (own, other) in [(None, Some("build")), (Some("shop"), None), (None, None)] {
             let facts = naming(own, other, UNKNOWN);
             assert_eq!(facts.flags(&PullSecretInOtherNamespace), [], "{own:?} {other:?}");
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_counts_as_the_secret() {
+    fn secret_copied_into_the_namespace_is_not_flagged() {
         let mut facts = naming(Some("shop"), Some("build"), UNKNOWN);
         let to = vec![Target::Namespace("shop".to_owned())];
         facts.inventory.secrets[0].copies.push(Copies { by: Copier::Reflector, to });

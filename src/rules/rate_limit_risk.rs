@@ -25,10 +25,10 @@ impl Rule for RateLimitRisk {
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         let uses: Vec<Use<'_>> = cx.images().filter_map(Use::of).collect();
         let names: BTreeSet<String> =
-            uses.iter().filter_map(|it| it.facts.reference()).map(|image| image.containerd_ref()).collect();
+            uses.iter().filter_map(|usage| usage.facts.reference()).map(|image| image.containerd_ref()).collect();
         let depth = cx.settings.depth;
-        let least = uses.iter().filter_map(|it| it.rate).min_by_key(|rate| rate.remaining);
-        let refused = uses.iter().find(|it| it.refused);
+        let least = uses.iter().filter_map(|usage| usage.rate).min_by_key(|rate| rate.remaining);
+        let refused = uses.iter().find(|usage| usage.refused);
         let (first, message) = match (refused, least, uses.first()) {
             (Some(refused), ..) => (refused, told(names.len(), Depth::Head, None)),
             (None, Some(rate), Some(first)) if rate.remaining < (names.len() * pulls(depth)) as u64 => {
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn fewer_pulls_than_images_are_told_once() {
+    fn too_few_remaining_pulls_are_reported_once() {
         let images =
             [("quay.io/a/b:1", left(0)), ("nginx:1", left(2)), ("redis:7", left(1)), ("docker.io/nginx:1", left(1))];
         let found = facts(&images).check(&RateLimitRisk);
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_check_that_reads_manifests_needs_pulls_of_its_own() {
+    fn manifest_depth_doubles_the_required_pulls() {
         let images = [("nginx:1", left(3)), ("redis:7", left(3))];
         assert_eq!(facts(&images).flags(&RateLimitRisk), []);
         let mut deep = facts(&images);
@@ -159,14 +159,14 @@ mod tests {
     }
 
     #[test]
-    fn a_429_is_told_at_the_image_that_met_it() {
+    fn http_429_is_reported_at_the_affected_image() {
         let refused = Outcome::Unknown(Unknown::RateLimited, Evidence::default());
         let facts = facts(&[("nginx:1", left(9)), ("redis:7", refused.clone()), ("ghcr.io/a/b:1", refused)]);
         assert_eq!(facts.flags(&RateLimitRisk), [(Severity::Note, "redis:7")]);
     }
 
     #[test]
-    fn an_account_has_a_limit_of_its_own() {
+    fn pulls_with_an_account_have_a_separate_limit() {
         let mut facts = facts(&[("nginx:1", left(0))]);
         facts.judged[0].pull.credentials.push(candidate(Some("hub"), "index.docker.io", "bob"));
         let attempts = vec![(Some(0), left(0))];

@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_is_not_there_is_an_error() {
+    fn nonexistent_host_one_edit_away_is_an_error() {
         let (cause, words) = (Cause::Unknown(Unknown::NoSuchHost), Evidence::default());
         let found = found("gchr.io/a/b:1", Outcome::Unknown(Unknown::NoSuchHost, words), Verdict::Fails(cause));
         let message = "the host gchr.io does not exist: it is one edit away from ghcr.io".to_owned();
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_answers_as_a_registry_is_one() {
+    fn host_that_answers_as_a_registry_is_not_flagged() {
         let coded = || Evidence { code: Some("MANIFEST_UNKNOWN".to_owned()), ..evidence(404) };
         let (absent, limited) = (Cause::Absent, Cause::Unknown(Unknown::RateLimited));
         let auth = Cause::Denied(Denial::AuthRequired);
@@ -152,14 +152,14 @@ mod tests {
     }
 
     #[test]
-    fn an_impostor_that_answers_is_none() {
+    fn typosquatting_host_is_flagged_even_if_it_answers() {
         let verdict = Verdict::Pullable(Manifest::default());
         let found = found("ghrc.io/a/b:1", Outcome::Found(Manifest::default()), verdict);
         assert_eq!(found.iter().map(|(severity, _)| *severity).collect::<Vec<_>>(), [Severity::Warning]);
     }
 
     #[test]
-    fn the_fix_replaces_the_host_alone() {
+    fn fix_replaces_only_the_host() {
         let mut facts = Facts::default();
         let pod = facts.pod(PodOrigin::Template);
         facts.image(pod, "gchr.io/gchr.io/b:1", Verdict::Unverified(Cause::Unknown(Unknown::Offline)));

@@ -61,7 +61,7 @@ mod tests {
     use crate::rules::testing::Facts;
 
     #[test]
-    fn the_tool_is_quoted_whole() {
+    fn message_quotes_the_whole_tool_output() {
         let mut facts = Facts::default();
         let words = "Error: a\n  b: found in Chart.yaml, but missing in charts/ directory: redis";
         facts.problem(ProblemKind::RenderFailed { tool: "helm template" }, "apiVersion: v2", words);

@@ -61,7 +61,7 @@ mod tests {
     use crate::rules::testing::{Facts, pullable};
 
     #[test]
-    fn the_full_name_is_offered() {
+    fn help_offers_the_full_name() {
         let cases = [
             ("nginx:1", Some("write the full name: `docker.io/library/nginx:1`")),
             ("library/nginx", Some("write the full name: `docker.io/library/nginx`")),

@@ -26,8 +26,9 @@ impl Rule for SuppressedServiceAccountSecrets {
         let mut seen = BTreeSet::new();
         for facts in cx.images().filter(|facts| !facts.judged.pull.suppressed.is_empty()) {
             // If the registry was asked and refused, the rule that reports the image gives this as the reason.
-            let told = attribute(cx, &facts)
-                .is_some_and(|it| matches!(it, Attribution::NoCredential(_) | Attribution::NoMatchingKey(_)));
+            let told = attribute(cx, &facts).is_some_and(|attribution| {
+                matches!(attribution, Attribution::NoCredential(_) | Attribution::NoMatchingKey(_))
+            });
             let list = facts.pod.pull_secrets.as_deref().unwrap_or_default();
             if let Some(first) = list.first().filter(|_| !told && !is_harmless(&facts))
                 && seen.insert(first.span)
@@ -82,14 +83,14 @@ mod tests {
     }
 
     #[test]
-    fn one_finding_for_a_list_where_the_images_may_need_it() {
+    fn suppressed_secrets_that_may_be_needed_are_one_finding() {
         let found = findings(Verdict::Unverified(Cause::Unknown(Unknown::Offline)));
         assert_eq!(found.iter().map(|finding| finding.severity).collect::<Vec<_>>(), [Severity::Warning]);
         assert!(found[0].message.contains("\"regcred\" of that account has credentials for ghcr.io"));
     }
 
     #[test]
-    fn silent_where_it_was_not_needed_or_is_told_already() {
+    fn unneeded_or_already_reported_secrets_are_not_flagged() {
         assert!(findings(pullable()).is_empty());
         assert!(findings(Verdict::NotPulled).is_empty());
         assert!(findings(Verdict::Fails(Cause::Denied(Denial::AuthRequired))).is_empty());

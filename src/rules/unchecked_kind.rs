@@ -82,7 +82,7 @@ mod tests {
     use crate::rules::testing::Facts;
 
     #[test]
-    fn a_kind_is_one_note_with_its_first_place() {
+    fn unchecked_kind_is_one_note_at_its_first_place() {
         let mut facts = Facts::default();
         for name in ["a", "b"] {
             let resource = facts.resource("Storefront", None, name);
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn what_deploys_a_chart_is_told_to_be_rendered() {
+    fn help_for_chart_resources_suggests_rendering() {
         assert!(help("helm.toolkit.fluxcd.io", "HelmRelease").contains("helm template"));
         assert!(help("argoproj.io", "Application").contains("argocd app manifests"));
     }

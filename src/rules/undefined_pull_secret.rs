@@ -242,13 +242,13 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_one_note_for_all_images_of_its_pod() {
+    fn undefined_secret_is_one_note_for_all_images_in_a_pod() {
         let facts = naming("regcred", Verdict::Unverified(Cause::SecretUnknown));
         assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Note, "regcred")]);
     }
 
     #[test]
-    fn the_name_of_the_producer_is_a_near_miss_however_far_it_is() {
+    fn producer_name_is_reported_as_a_near_miss() {
         let mut facts = naming("registry-access", Verdict::Unverified(Cause::SecretUnknown));
         let secret =
             facts.secret(Some("shop"), "regcred", Some("kubernetes.io/dockerconfigjson"), SecretContent::Opaque);
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_encrypted_whole_may_be_the_one() {
+    fn fully_encrypted_document_may_define_the_secret() {
         let mut facts = naming("regcred", Verdict::Unverified(Cause::SecretUnknown));
         facts.settings.cluster.closed = true;
         assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Error, "regcred")]);
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ordinary_secret_is_not_what_was_meant() {
+    fn ordinary_secret_is_not_a_near_miss() {
         let mut facts = naming("app-secrets", Verdict::Unverified(Cause::SecretUnknown));
         let ordinary = SecretContent::Ignored(IgnoredBecause::WrongType { has_docker_config: false });
         facts.secret(Some("shop"), "app-secret", None, ordinary);
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn what_to_do_about_a_generated_name() {
+    fn help_explains_a_generated_secret_name() {
         let help = |kind: &str, full_name: &str, hashed: bool, same_build: bool| {
             let mut facts = naming("regcred", Verdict::Fails(Cause::Absent));
             facts.inventory.resources[0].name.kind = kind.to_owned();
@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_no_secret_can_have_is_told_as_such() {
+    fn invalid_secret_name_is_reported_as_such() {
         for name in ["a/b", "My_Secret", "my_secret", "-a", "a.", "a..b", "ä", &"a".repeat(254)] {
             let mut facts = naming(name, Verdict::Unverified(Cause::SecretUnknown));
             assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Warning, name)]);
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn closed_inputs_make_it_certain() {
+    fn undefined_secret_is_an_error_with_closed_inputs() {
         let mut facts = naming("regcred", Verdict::Fails(Cause::Absent));
         facts.settings.cluster.closed = true;
         assert_eq!(facts.flags(&UndefinedPullSecret), [(Severity::Error, "regcred")]);
@@ -353,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_supplied_or_assumed_is_there() {
+    fn supplied_or_assumed_secret_is_not_flagged() {
         let mut facts = Facts::default();
         let pod = facts.pod(PodOrigin::Template);
         facts.image(pod, "ghcr.io/acme/api:1", pullable());

@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn one_finding_for_all_images_of_a_pod() {
+    fn undefined_account_is_one_finding_for_all_images_in_a_pod() {
         let mut facts = naming("ci", PodOrigin::Template);
         assert_eq!(facts.flags(&UndefinedServiceAccount), [(Severity::Note, "ci")]);
         facts.settings.cluster.closed = true;
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_meant() {
+    fn help_suggests_the_intended_service_account() {
         let help = |namespace, there| {
             let mut facts = naming("builder", PodOrigin::Template);
             facts.service_account(namespace, there, &[]);

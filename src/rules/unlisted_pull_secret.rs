@@ -25,7 +25,9 @@ impl Rule for UnlistedPullSecret {
         let mut seen = BTreeSet::new();
         for facts in cx.images_of_kubelets().filter(|facts| seen.insert(facts.image.pod)) {
             let AccountState::Inputs(at) = facts.judged.pull.account else { continue };
-            let Some(account) = cx.inventory.service_accounts.get(at).filter(|it| it.enforces_mountable_secrets) else {
+            let Some(account) =
+                cx.inventory.service_accounts.get(at).filter(|account| account.enforces_mountable_secrets)
+            else {
                 continue;
             };
             // The missing name may be one that another program has yet to write.
@@ -96,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn only_where_the_service_account_says_so() {
+    fn unlisted_secret_is_an_error_only_if_the_account_enforces_it() {
         assert_eq!(named(true, &["a"], "b", PodOrigin::Template), [Severity::Error]);
         assert_eq!(named(true, &["a"], "b", PodOrigin::Custom), [Severity::Warning]);
         assert_eq!(named(true, &["a", "b"], "b", PodOrigin::Template), []);

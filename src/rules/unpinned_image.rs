@@ -48,7 +48,7 @@ mod tests {
     use crate::rules::testing::{Facts, pullable};
 
     #[test]
-    fn it_leaves_moving_tags_to_their_own_rule_unless_that_is_off() {
+    fn mutable_tags_are_left_to_mutable_tag_unless_it_is_off() {
         let mut facts = Facts::default();
         let pod = facts.pod(PodOrigin::Template);
         facts.image(pod, "nginx:1.27", pullable());

@@ -51,7 +51,7 @@ mod tests {
     use crate::rules::testing::Facts;
 
     #[test]
-    fn a_file_that_was_not_read_is_never_passed_over() {
+    fn unreadable_file_is_an_error() {
         let mut facts = Facts::default();
         facts.problem(ProblemKind::Unreadable, "", "permission denied");
         facts.problem(ProblemKind::Template, "{{ if }}", "");

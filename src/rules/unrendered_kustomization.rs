@@ -54,7 +54,7 @@ mod tests {
     use crate::rules::testing::Facts;
 
     #[test]
-    fn the_note_has_the_command() {
+    fn help_shows_the_render_command() {
         let mut facts = Facts::default();
         let span = facts.spanned("helmCharts").span;
         let unrendered = |folder: &str, has_charts| Unrendered {

@@ -55,7 +55,7 @@ mod tests {
     use crate::rules::testing::Facts;
 
     #[test]
-    fn all_templates_of_a_chart_are_one_fault() {
+    fn all_templates_in_a_chart_are_one_fault() {
         let mut facts = Facts::default();
         facts.problem(ProblemKind::Template, "{{ if }}", "line 1: a");
         facts.problem(ProblemKind::Template, "{{ end }}", "line 2: b");

@@ -53,7 +53,7 @@ mod tests {
     use crate::rules::testing::Facts;
 
     #[test]
-    fn only_placeholders_are_worth_a_word() {
+    fn only_placeholders_are_flagged() {
         let skips = [
             (Skip::Placeholder, Cause::Placeholder, 1),
             (Skip::Injected, Cause::Placeholder, 0),
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_is_told_what_fills_it_in() {
+    fn help_names_the_tool_that_fills_in_the_placeholder() {
         let cases = [
             ("ko://example.com/cmd", "ko resolve"),
             ("{{ .Values.image }}", "helm template"),

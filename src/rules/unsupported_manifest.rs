@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn every_defect_is_an_error_but_where_the_runtime_may_take_it() {
+    fn defect_is_an_error_unless_the_runtime_may_accept_it() {
         use Defect::{BrokenProxy, BrokenRegistry, NotAnImage, Schema1, TooBig};
         for defect in [Schema1, NotAnImage, TooBig, BrokenProxy, BrokenRegistry] {
             let fails = Verdict::Fails(Cause::Defect(defect));

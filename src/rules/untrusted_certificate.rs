@@ -60,7 +60,9 @@ fn names(evidence: Option<&Evidence>) -> String {
 
 /// Whether the certificate has no subject alternative name.
 fn names_nobody(evidence: Option<&Evidence>) -> bool {
-    evidence.and_then(|it| it.message.as_deref()).is_some_and(|words| words.contains("not valid for any names"))
+    evidence
+        .and_then(|evidence| evidence.message.as_deref())
+        .is_some_and(|words| words.contains("not valid for any names"))
 }
 
 fn evidence<'a>(facts: &ImageFacts<'a>) -> Option<&'a Evidence> {
@@ -122,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn each_fault_in_its_words() {
+    fn each_certificate_fault_has_its_own_message() {
         let cases = [
             (
                 TlsFault::UnknownAuthority,

@@ -35,8 +35,8 @@ pub(super) fn find(cx: &Context<'_>, used: &[Used], filtered: &mut Filtered) {
         .suppressions
         .valid
         .iter()
-        .filter(|it| it.scope == Scope::File(it.span.source) && may_be_unused(it))
-        .map(|it| (it.span.source, it))
+        .filter(|suppression| suppression.scope == Scope::File(suppression.span.source) && may_be_unused(suppression))
+        .map(|suppression| (suppression.span.source, suppression))
         .collect();
     let flagged = Flagged::new(&filtered.reported);
     for (suppression, rule) in unused(cx, used) {
@@ -52,7 +52,7 @@ pub(super) fn find(cx: &Context<'_>, used: &[Used], filtered: &mut Filtered) {
         };
         // The suppression may be needed elsewhere: on another branch, or when a template is rendered for another
         // cluster.
-        let own = Some(suppression).filter(|it| may_be_unused(it));
+        let own = Some(suppression).filter(|suppression| may_be_unused(suppression));
         match own.or_else(|| of_files.get(&suppression.span.source).copied()) {
             Some(by) => filtered.suppressed.push(Silenced::by(by, finding)),
             None => filtered.reported.push(finding),
@@ -65,7 +65,9 @@ fn unused<'a>(cx: &'a Context<'_>, used: &[Used]) -> Vec<(&'a Suppression, &'a S
     let applicability = Applicability::new(cx);
     let rules = || {
         let suppressions = cx.inventory.suppressions.valid.iter().zip(used);
-        suppressions.flat_map(|(it, used)| it.rules.iter().zip(&used.0).map(move |(rule, used)| (it, rule, *used)))
+        suppressions.flat_map(|(suppression, used)| {
+            suppression.rules.iter().zip(&used.0).map(move |(rule, used)| (suppression, rule, *used))
+        })
     };
     // An annotation that several objects share is in use if one of them needs it.
     let mut told: HashSet<(Span, &str)> =

@@ -210,7 +210,9 @@ fn what_to_do(facts: &ImageFacts<'_>, unknown: Unknown) -> String {
             );
         }
         // The answer is the same each time.
-        Unknown::AuthServer if evidence(facts).and_then(|it| it.status).is_some_and(|status| status < 500) => {
+        Unknown::AuthServer
+            if evidence(facts).and_then(|evidence| evidence.status).is_some_and(|status| status < 500) =>
+        {
             return "fix the token endpoint or the proxy in front of it: the nodes get the same answer".to_owned();
         }
         Unknown::RegistryError | Unknown::AuthServer => {
@@ -312,7 +314,7 @@ mod tests {
     use crate::rules::testing::{Facts, answer, evidence};
 
     #[test]
-    fn images_of_one_host_are_one_fault() {
+    fn images_on_one_host_are_one_fault() {
         let mut facts = Facts::default();
         let pod = facts.pod(PodOrigin::Template);
         for text in ["ghcr.io/a/a:1", "ghcr.io/b/b:2"] {
@@ -331,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_that_is_there_may_still_not_be_read() {
+    fn unreadable_content_of_an_existing_image_is_reported() {
         let mut facts = Facts::default();
         let pod = facts.pod(PodOrigin::Template);
         let judged = facts.image(pod, "ghcr.io/a/a:1", Verdict::Unverified(Cause::Unknown(Unknown::RegistryError)));
@@ -348,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_registry_and_the_prober_say_is_passed_on() {
+    fn message_includes_registry_and_prober_reasons() {
         let said = |unknown: Unknown, seen: Evidence| {
             let mut facts = Facts::default();
             let pod = facts.pod(PodOrigin::Template);
@@ -383,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_that_the_registry_sends_on_to_is_the_one_to_name() {
+    fn message_names_the_host_that_the_registry_refers_to() {
         let onward = |url: &str, words: &str| {
             let evidence =
                 Evidence { url: Some(url.to_owned()), message: Some(words.to_owned()), ..Evidence::default() };
@@ -407,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_endpoint_that_is_wrong_is_not_waited_for() {
+    fn help_for_a_broken_token_endpoint_is_to_fix_it() {
         for (status, fixable) in [(200, true), (411, true), (500, false)] {
             let (_, help) = told("reg.example/a:1", Unknown::AuthServer, evidence(status));
             assert_eq!(help.starts_with("fix the token endpoint"), fixable, "{status}: {help}");
@@ -415,7 +417,7 @@ mod tests {
     }
 
     #[test]
-    fn a_first_part_with_capitals_was_taken_for_a_registry() {
+    fn help_lowercases_a_name_treated_as_a_registry() {
         let (_, help) = told("NVIDIA/cuda:12", Unknown::NoSuchHost, Evidence::default());
         assert!(help.contains("write `nvidia/cuda:12`"), "{help}");
         for text in ["Reg.example/cuda:12", "reg.example/cuda:12"] {
@@ -425,7 +427,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_said_of_what_was_not_to_be_asked() {
+    fn images_not_meant_to_be_checked_are_not_flagged() {
         for cause in [Cause::Unknown(Unknown::Offline), Cause::Expected, Cause::ServiceAccountUnknown] {
             let mut facts = Facts::default();
             let pod = facts.pod(PodOrigin::Template);
@@ -435,7 +437,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hidden_secret_is_named_unless_it_is_undefined() {
+    fn hidden_secret_is_reported_unless_it_is_undefined() {
         for (state, count) in [(SecretState::Opaque, 1), (SecretState::Assumed, 1), (SecretState::Missing, 0)] {
             let mut facts = Facts::default();
             let pod = facts.pod(PodOrigin::Template);

@@ -133,7 +133,8 @@ fn made_by(secret: &Secret, resource: &ResourceName) -> String {
 }
 
 fn missing_key(declared: &str) -> String {
-    let format = [Format::DockerConfigJson, Format::DockerCfg].into_iter().find(|it| it.secret_type() == declared);
+    let format =
+        [Format::DockerConfigJson, Format::DockerCfg].into_iter().find(|format| format.secret_type() == declared);
     format.map_or_else(String::new, |format| format!("without the key `{}`", format.data_key()))
 }
 
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn the_type_is_flagged_or_the_name_where_there_is_none() {
+    fn finding_points_at_the_type_or_else_the_name() {
         let mut facts = named_by_a_pod(Some("Opaque"), Verdict::Fails(Cause::Denied(Denial::DeniedOrAbsent)));
         facts.judged[0].event = Some("pull access denied".to_owned());
         assert_eq!(facts.flags(&WrongSecretType), [(Severity::Error, "Opaque")]);
@@ -182,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_a_warning_where_every_image_can_be_pulled_without() {
+    fn wrong_type_is_a_warning_if_no_image_needs_the_secret() {
         let mut facts = named_by_a_pod(Some("Opaque"), pullable());
         assert_eq!(facts.flags(&WrongSecretType), [(Severity::Warning, "Opaque")]);
         let pod = facts.inventory.images[0].pod;
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_nobody_pulls_with_is_no_fault() {
+    fn secret_not_used_for_pulling_is_not_flagged() {
         let mut facts = Facts::default();
         facts.secret(Some("shop"), "app", Some("Opaque"), OPAQUE);
         assert_eq!(facts.flags(&WrongSecretType), []);
@@ -203,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_does_not_go_with_the_type_is_named() {
+    fn finding_names_the_key_that_the_type_requires() {
         let mut facts = Facts::default();
         let content = SecretContent::Ignored(IgnoredBecause::MissingKey);
         facts.secret(None, "regcred", Some("kubernetes.io/dockercfg"), content);
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_without_the_key_needs_that_too() {
+    fn help_also_adds_the_missing_key() {
         assert!(help_for_type(&Producer::Itself, false).contains("under the key `.dockerconfigjson`"));
         assert!(!help_for_type(&Producer::Itself, true).contains("under the key"));
     }

@@ -394,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn positions_do_not_depend_on_where_the_marks_fall() {
+    fn positions_are_correct_across_index_marks() {
         let text = "é𝄞x".repeat(MARK);
         let at = |n: usize| text.char_indices().nth(n).map_or(text.len(), |(at, _)| at);
         for n in [0, 1, MARK / 2, MARK - 1, MARK, MARK + 1, 2 * MARK + 2, 3 * MARK] {
@@ -407,14 +407,14 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_a_range_without_its_break() {
+    fn line_range_excludes_the_line_break() {
         let source = Source::new("a.yaml", "a\r\nbc\n\nd", Encoding::Utf8);
         assert_eq!([1, 2, 3, 4, 5].map(|line| source.line_range(line)), [0..1, 3..5, 6..6, 7..8, 8..8]);
         assert_eq!([0, 2, 9].map(|line| source.line(line)), ["", "bc", ""]);
     }
 
     #[test]
-    fn an_unreadable_source_has_no_place() {
+    fn unreadable_source_has_no_location() {
         let sources = Sources::new(vec![Source::unreadable("b.yaml")]);
         assert_eq!(sources.locate(Span::new(SourceId(0), 0, 0)), None);
     }

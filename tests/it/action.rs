@@ -38,7 +38,7 @@ fn with_server(server: Raw, files: &[(&str, &str)]) -> (Raw, Job) {
 /// The arguments that the program was given, over all of its runs.
 fn told(job: &Job) -> Vec<String> {
     let text = fs::read_to_string(job.outside("told")).unwrap_or_default();
-    text.split("=\n").skip(1).map(|it| it.trim_end_matches('\n').to_owned()).collect()
+    text.split("=\n").skip(1).map(|argument| argument.trim_end_matches('\n').to_owned()).collect()
 }
 
 /// A `cargo` that notes what it is asked, where, and with which secrets, and installs `pullcheck`.
@@ -57,7 +57,7 @@ fn commands(done: &Done) -> Vec<Command> {
 }
 
 #[test]
-fn findings_fail_the_step_and_are_told() {
+fn findings_fail_the_step_and_become_annotations() {
     if !can_download() {
         return;
     }
@@ -69,18 +69,20 @@ fn findings_fail_the_step_and_are_told() {
     readers::sarif(&fs::read_to_string(&done.outputs["sarif-file"]).unwrap()).unwrap();
     readers::report(&fs::read_to_string(&done.outputs["json-file"]).unwrap()).unwrap();
     assert!(done.summary.contains("invalid-image-reference"), "{done:#?}");
-    let commands: Vec<_> =
-        commands(&done).into_iter().map(|it| (it.name.clone(), it.property("file").map(str::to_owned))).collect();
+    let commands: Vec<_> = commands(&done)
+        .into_iter()
+        .map(|command| (command.name.clone(), command.property("file").map(str::to_owned)))
+        .collect();
     let expected = [("error", "pods/bad.yaml"), ("warning", "pods/good.yaml")];
     assert_eq!(commands, expected.map(|(name, file)| (name.to_owned(), Some(file.to_owned()))));
     // Three reports, one run.
-    assert_eq!(told(&job).iter().filter(|it| *it == "--").count(), 1);
-    let left: Vec<_> = fs::read_dir(job.workspace.path()).unwrap().map(|it| it.unwrap().file_name()).collect();
+    assert_eq!(told(&job).iter().filter(|argument| *argument == "--").count(), 1);
+    let left: Vec<_> = fs::read_dir(job.workspace.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["pods"], "nothing is left in the repository");
 }
 
 #[test]
-fn nothing_found_is_success() {
+fn run_without_findings_succeeds() {
     if !can_download() {
         return;
     }
@@ -140,7 +142,7 @@ const HOSTILE: [&str; 9] = [
 ];
 
 #[test]
-fn hostile_paths_are_paths() {
+fn hostile_paths_are_passed_literally() {
     if !can_download() {
         return;
     }
@@ -150,7 +152,7 @@ fn hostile_paths_are_paths() {
     let before = fs::read_dir(job.workspace.path()).unwrap().count();
     let job = job.input("paths", &HOSTILE.join("\n"));
     let done = job.run().assert_status(1);
-    assert_eq!(told(&job).into_iter().skip_while(|it| it != "--").skip(1).collect::<Vec<_>>(), HOSTILE);
+    assert_eq!(told(&job).into_iter().skip_while(|argument| argument != "--").skip(1).collect::<Vec<_>>(), HOSTILE);
     // All were read, but for standard input, which is empty.
     assert_eq!(done.outputs["errors"], "8", "{done:#?}");
     assert_only_annotations(&done);
@@ -170,7 +172,7 @@ fn assert_only_annotations(done: &Done) {
 }
 
 #[test]
-fn a_file_may_be_called_anything() {
+fn hostile_file_name_injects_no_workflow_commands() {
     if !can_download() {
         return;
     }
@@ -183,7 +185,7 @@ fn a_file_may_be_called_anything() {
 }
 
 #[test]
-fn the_sarif_file_may_be_called_anything() {
+fn hostile_sarif_file_name_is_used_literally() {
     if !can_download() {
         return;
     }
@@ -199,7 +201,7 @@ fn the_sarif_file_may_be_called_anything() {
 }
 
 #[test]
-fn hostile_values_stay_values() {
+fn hostile_input_values_inject_no_commands() {
     if !can_download() {
         return;
     }
@@ -210,14 +212,15 @@ fn hostile_values_stay_values() {
             let done = job.run();
             assert_ne!(done.status, 0, "{input}: {value}\n{done:#?}");
             assert_only_annotations(&done);
-            let left: Vec<_> = fs::read_dir(job.workspace.path()).unwrap().map(|it| it.unwrap().file_name()).collect();
+            let left: Vec<_> =
+                fs::read_dir(job.workspace.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
             assert_eq!(left, ["pod.yaml"], "{input}: {value}");
         }
     }
 }
 
 #[test]
-fn a_run_without_a_report_tells_of_none() {
+fn usage_error_leaves_report_outputs_empty() {
     if !can_download() {
         return;
     }
@@ -230,7 +233,7 @@ fn a_run_without_a_report_tells_of_none() {
 }
 
 #[test]
-fn offline_is_a_switch() {
+fn offline_input_accepts_only_true_or_false() {
     if !can_download() {
         return;
     }
@@ -245,14 +248,16 @@ fn offline_is_a_switch() {
 }
 
 #[test]
-fn credentials_come_by_the_environment_and_reach_pullcheck_alone() {
+fn credentials_in_the_environment_reach_only_pullcheck() {
     if !can_download() {
         return;
     }
     with_yaml("action.yml", |action| {
         let inputs = action.get("inputs").unwrap();
         assert!(
-            inputs.entries().all(|it| !it.key.text().unwrap().contains("config") || it.key.text() == Some("config"))
+            inputs
+                .entries()
+                .all(|entry| !entry.key.text().unwrap().contains("config") || entry.key.text() == Some("config"))
         );
     });
     let (_server, job) = with_server(serve(Files::new()), &[("pod.yaml", &pod("nginx"))]);
@@ -263,7 +268,7 @@ fn credentials_come_by_the_environment_and_reach_pullcheck_alone() {
 }
 
 #[test]
-fn documents_describe_the_action_as_it_is() {
+fn documents_name_every_action_input_and_output() {
     const PAGE: &str = "docs/src/integrations/github.md";
     let section = fs::read_to_string(root().join(PAGE)).unwrap();
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
@@ -271,7 +276,7 @@ fn documents_describe_the_action_as_it_is() {
     assert!(section.contains(&format!("uses: pullcheck/pullcheck@v{OWN}\n")), "the version is stale");
     let names = |key: &str| -> Vec<String> {
         with_yaml("action.yml", |action| {
-            action.get(key).unwrap().entries().map(|it| it.key.text().unwrap().to_owned()).collect()
+            action.get(key).unwrap().entries().map(|entry| entry.key.text().unwrap().to_owned()).collect()
         })
     };
     let (inputs, outputs) = (names("inputs"), names("outputs"));
@@ -280,6 +285,6 @@ fn documents_describe_the_action_as_it_is() {
     }
     for used in section.split("steps.pullcheck.outputs.").skip(1) {
         let name = used.split([' ', '}']).next().unwrap();
-        assert!(outputs.iter().any(|it| it == name), "there is no output {name}");
+        assert!(outputs.iter().any(|output| output == name), "there is no output {name}");
     }
 }

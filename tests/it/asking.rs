@@ -25,7 +25,7 @@ fn pullcheck(folder: &TempDir, servers: &[&Registry]) -> Run {
 }
 
 #[test]
-fn verbose_tells_the_traffic_of_each_host_on_standard_error() {
+fn verbose_prints_traffic_per_host_to_stderr() {
     let server = Registry::start(|r| {
         r.image("acme/api", "1").image("2");
         r.answer("HEAD", "/v2/acme/api/manifests/2", [Answer::status(503), Answer::status(405)]);
@@ -40,7 +40,7 @@ fn verbose_tells_the_traffic_of_each_host_on_standard_error() {
 }
 
 #[test]
-fn verbose_tells_why_a_host_was_given_up_and_so_do_the_findings() {
+fn verbose_and_findings_explain_why_a_host_was_given_up() {
     let server = Registry::start(|r| {
         for tag in 0..20 {
             r.answer("HEAD", &format!("/v2/acme/api/manifests/{tag}"), [Answer::status(500)]);
@@ -55,7 +55,7 @@ fn verbose_tells_why_a_host_was_given_up_and_so_do_the_findings() {
 }
 
 #[test]
-fn quiet_prints_findings_and_nothing_else() {
+fn quiet_prints_only_findings() {
     let server = Registry::start(|r| {
         r.image("acme/api", "1");
     });
@@ -99,7 +99,7 @@ mod interrupted {
     }
 
     #[test]
-    fn what_is_known_is_reported() {
+    fn interrupted_run_reports_results_so_far() {
         for signal in ["-INT", "-TERM"] {
             let output = half_done(&[signal], &[]).assert_status(130);
             let report: Value = serde_json::from_str(&output.stdout).expect("the report is whole");
@@ -111,14 +111,14 @@ mod interrupted {
     }
 
     #[test]
-    fn it_wins_over_every_other_exit_status() {
+    fn interrupt_overrides_every_other_exit_status() {
         half_done(&["-INT"], &["--fail-on=note", "--fail-on-unverified"]).assert_status(130);
     }
 
     /// The report waits for its reader, longer than whoever interrupts twice.
     #[test]
     #[cfg(target_os = "linux")]
-    fn the_next_one_ends_it_at_once() {
+    fn second_signal_ends_the_run_immediately() {
         let server = Registry::start(|r| {
             r.answer("HEAD", "/v2/acme/api/manifests/0", [Answer::hang()]);
         });

@@ -22,7 +22,7 @@ fn pullcheck(folder: &Path, args: &[&str]) -> Run {
 }
 
 #[test]
-fn what_is_known_is_counted_and_what_is_new_is_reported() {
+fn baselined_findings_are_counted_and_new_ones_reported() {
     let folder = folder(&POD.replace("- {", "  - {"));
     let path = folder.path();
     let written = pullcheck(path, &["--write-baseline", "b.json", "a.yaml"]).output().assert_status(0);
@@ -48,7 +48,7 @@ fn what_is_known_is_counted_and_what_is_new_is_reported() {
 }
 
 #[test]
-fn mended_findings_are_noted() {
+fn fixed_baseline_findings_are_noted() {
     let folder = folder(&POD.replace("- {", "  - {"));
     pullcheck(folder.path(), &["--write-baseline", "b.json", "."]).output().assert_status(0);
     let args = ["--baseline", "b.json", "a.yaml"];
@@ -64,7 +64,7 @@ fn mended_findings_are_noted() {
 }
 
 #[test]
-fn a_baseline_of_another_folder_is_noticed() {
+fn baseline_that_matches_no_input_file_is_reported() {
     let folder = folder(&POD.replace("- {", "  - {"));
     pullcheck(folder.path(), &["--write-baseline", "b.json", "a.yaml"]).output().assert_status(0);
     let absolute = folder.path().join("a.yaml").display().to_string();
@@ -73,7 +73,7 @@ fn a_baseline_of_another_folder_is_noticed() {
 }
 
 #[test]
-fn what_is_no_baseline_is_a_usage_error() {
+fn invalid_baseline_file_is_a_usage_error() {
     let folder = folder(POD);
     let path = folder.path();
     for (name, text) in [("list.json", "[]"), ("new.json", r#"{"version":9,"findings":[]}"#), ("x.json", "::error::x")]
@@ -101,7 +101,7 @@ fn what_is_no_baseline_is_a_usage_error() {
 }
 
 #[test]
-fn half_a_run_writes_no_baseline() {
+fn incomplete_run_writes_no_baseline() {
     let folder = folder(&POD.replace("- {", "  - {"));
     fs::write(folder.path().join("b.json"), "old").unwrap();
     let run = pullcheck(folder.path(), &["--write-baseline", "b.json", "a.yaml", "absent.yaml"]);

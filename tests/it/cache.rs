@@ -104,7 +104,7 @@ fn verdicts(output: &Output) -> Vec<(Value, Value)> {
 }
 
 #[test]
-fn a_second_run_asks_nothing_and_says_the_same() {
+fn second_run_sends_no_requests_and_reports_the_same() {
     let shop = Shop::new();
     let first = shop.run().output().assert_status(0);
     assert!(verdicts(&first).iter().all(|(verdict, _)| verdict == "pullable"), "{first}");
@@ -116,7 +116,7 @@ fn a_second_run_asks_nothing_and_says_the_same() {
 }
 
 #[test]
-fn another_credential_is_asked_for_itself() {
+fn cached_result_is_not_reused_for_another_credential() {
     let shop = Shop::new();
     assert_eq!(shop.requests(&[]), 3 + 1 + 1);
     shop.credential("bob", "wrong");
@@ -127,7 +127,7 @@ fn another_credential_is_asked_for_itself() {
 }
 
 #[test]
-fn what_fails_is_asked_again() {
+fn failed_checks_are_not_cached() {
     let shop = Shop::new();
     shop.images(&["ghcr.io/acme/api:3"]);
     shop.run().output().assert_status(1);
@@ -141,7 +141,7 @@ fn what_fails_is_asked_again() {
 
 /// Somebody adds the platform that was missing, under the same tag, and runs again at once.
 #[test]
-fn what_speaks_against_a_tag_is_asked_again() {
+fn tag_without_the_platform_is_requested_again() {
     let shop = Shop::new();
     let platforms = |platforms: &[&str]| {
         shop.registry.change(|r| {
@@ -162,7 +162,7 @@ fn what_speaks_against_a_tag_is_asked_again() {
 
 /// Somebody pushes, pins what was pushed, and runs again at once.
 #[test]
-fn a_tag_is_not_said_to_have_moved_from_what_it_leads_to() {
+fn newly_pinned_digest_is_not_reported_as_stale() {
     let shop = Shop::new();
     let pin = |platform: &str| {
         let mut pinned = String::new();
@@ -182,7 +182,7 @@ fn a_tag_is_not_said_to_have_moved_from_what_it_leads_to() {
 }
 
 #[test]
-fn after_its_time_it_is_asked_again() {
+fn expired_entries_are_requested_again() {
     let shop = Shop::new();
     let all = shop.requests(&[]);
     assert_eq!(shop.requests(&["--cache-ttl", "0.001ms"]), all);
@@ -193,7 +193,7 @@ fn after_its_time_it_is_asked_again() {
 }
 
 #[test]
-fn without_cache_nothing_is_taken_or_kept() {
+fn no_cache_neither_reads_nor_writes_entries() {
     let shop = Shop::new();
     let all = shop.requests(&["--no-cache"]);
     assert!(!shop.path("cache").exists());
@@ -213,7 +213,7 @@ fn offline_reads_no_cache() {
 }
 
 #[test]
-fn another_way_to_the_registry_is_no_source_and_no_user_of_the_cache() {
+fn custom_connection_options_bypass_the_cache() {
     let shop = Shop::new();
     let address = format!("ghcr.io={}", shop.registry.address());
     let detour = ["--connect-to", address.as_str()];
@@ -227,7 +227,7 @@ fn another_way_to_the_registry_is_no_source_and_no_user_of_the_cache() {
 }
 
 #[test]
-fn poison_is_ignored() {
+fn corrupted_cache_entries_are_ignored() {
     let shop = Shop::new();
     let all = shop.requests(&[]);
     for entry in shop.entries() {
@@ -246,7 +246,7 @@ fn poison_is_ignored() {
 }
 
 #[test]
-fn no_secret_and_no_name_is_on_disk() {
+fn cache_files_contain_no_secrets_or_image_names() {
     let shop = Shop::new();
     shop.requests(&[]);
     for path in shop.entries() {
@@ -259,7 +259,7 @@ fn no_secret_and_no_name_is_on_disk() {
 }
 
 #[test]
-fn runs_at_the_same_time_agree() {
+fn concurrent_runs_share_the_cache_and_agree() {
     let shop = Shop::new();
     std::thread::scope(|scope| {
         let runs: Vec<_> = (0..4).map(|_| scope.spawn(|| shop.run().output().assert_status(0))).collect();
@@ -271,7 +271,7 @@ fn runs_at_the_same_time_agree() {
 }
 
 #[test]
-fn without_a_usable_folder_it_works_as_ever() {
+fn unusable_cache_folder_does_not_affect_the_run() {
     let shop = Shop::new();
     let all = shop.requests(&["--no-cache"]);
     fs::write(shop.path("cache"), "a file").unwrap();
@@ -286,7 +286,7 @@ fn without_a_usable_folder_it_works_as_ever() {
 }
 
 #[test]
-fn the_home_folder_holds_it_where_nothing_else_is_said() {
+fn cache_is_in_the_home_folder_by_default() {
     let shop = Shop::new();
     let all = shop.requests_of(shop.run().env("XDG_CACHE_HOME", "").env("HOME", shop.folder.path()));
     assert_ne!(all, 0);

@@ -109,7 +109,7 @@ fn written(files: &[(String, String)]) -> TempDir {
 }
 
 #[test]
-fn the_search_itself_finds_every_form() {
+fn leak_search_finds_every_encoding_of_a_password() {
     let hidden = |text: &str| TRACES.iter().any(|trace| text.contains(trace));
     assert!(!hidden("docker login -u robot -p '***' ghcr.io"));
     for password in PASSWORDS {
@@ -123,7 +123,7 @@ fn the_search_itself_finds_every_form() {
 }
 
 #[test]
-fn secrets_of_the_manifests_do_not_show() {
+fn secrets_in_manifests_are_not_printed() {
     let mut leaks = Leaks::default();
     for password in PASSWORDS {
         let folder = written(&inputs::secrets(password, "ghcr.io"));
@@ -140,7 +140,7 @@ fn secrets_of_the_manifests_do_not_show() {
 
 /// Alone, so that no other file makes the password known.
 #[test]
-fn every_file_alone_does_not_show_it() {
+fn secrets_in_a_single_file_are_not_printed() {
     let mut leaks = Leaks::default();
     for (at, password) in PASSWORDS.into_iter().enumerate() {
         let files = inputs::secrets(password, "ghcr.io");
@@ -159,7 +159,7 @@ fn every_file_alone_does_not_show_it() {
 }
 
 #[test]
-fn a_registry_that_echoes_what_it_is_sent_is_not_quoted() {
+fn credentials_echoed_by_a_registry_are_not_printed() {
     let mut leaks = Leaks::default();
     for (password, scheme) in each_scheme() {
         let server = registry::echoing(scheme);
@@ -186,7 +186,7 @@ fn assert_was_sent(server: &Registry, password: &str) {
 }
 
 #[test]
-fn the_operators_configuration_does_not_show() {
+fn operator_dockerconfigjson_is_not_printed() {
     let mut leaks = Leaks::default();
     for (password, scheme) in each_scheme() {
         let server = registry::echoing(scheme);
@@ -211,7 +211,7 @@ fn the_operators_configuration_does_not_show() {
 }
 
 #[test]
-fn a_configuration_that_is_no_good_is_not_quoted() {
+fn malformed_dockerconfigjson_is_not_printed() {
     let mut leaks = Leaks::default();
     for password in PASSWORDS {
         let folder = written(&inputs::secrets(password, "ghcr.io"));
@@ -230,7 +230,7 @@ fn a_configuration_that_is_no_good_is_not_quoted() {
 }
 
 #[test]
-fn a_configuration_in_the_place_of_a_file_name_is_not_quoted() {
+fn dockerconfigjson_passed_as_a_file_name_is_not_printed() {
     let mut leaks = Leaks::default();
     for password in PASSWORDS {
         let folder = written(&inputs::secrets(password, "ghcr.io"));
@@ -245,7 +245,7 @@ fn a_configuration_in_the_place_of_a_file_name_is_not_quoted() {
 }
 
 #[test]
-fn a_proxys_password_does_not_show() {
+fn proxy_password_is_not_printed() {
     let mut leaks = Leaks::default();
     let folder = written(&inputs::secrets(PASSWORDS[0], "registry.invalid"));
     // Nobody listens on the first port.

@@ -22,11 +22,11 @@ fn report(server: &Registry, files: &[(&str, &str)], args: &[&str]) -> Value {
 fn verdicts(report: &Value) -> Vec<String> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let images = report["images"].as_array().unwrap().iter();
-    images.map(|it| format!("{} {}", text(&it["verdict"]), text(&it["cause"])).trim().to_owned()).collect()
+    images.map(|image| format!("{} {}", text(&image["verdict"]), text(&image["cause"])).trim().to_owned()).collect()
 }
 
 fn rules(report: &Value) -> Vec<&str> {
-    report["findings"].as_array().unwrap().iter().filter_map(|it| it["rule"].as_str()).collect()
+    report["findings"].as_array().unwrap().iter().filter_map(|finding| finding["rule"].as_str()).collect()
 }
 
 /// A registry that lets in who says `ops:good`, and nobody else.
@@ -51,7 +51,7 @@ fn secret(name: &str, data: &str) -> String {
 }
 
 #[test]
-fn an_index_of_one_platform_and_an_attestation_has_nothing_for_another() {
+fn index_with_one_platform_fails_for_another_platform() {
     let server = Registry::start(|script| {
         script.repository("acme/api").index("1", &["linux/arm64", "unknown/unknown"]);
     });
@@ -63,7 +63,7 @@ fn an_index_of_one_platform_and_an_attestation_has_nothing_for_another() {
 }
 
 #[test]
-fn an_entry_without_a_name_brings_no_secret() {
+fn pull_secret_without_a_valid_name_adds_no_credential() {
     let good = r#"stringData: {.dockerconfigjson: '{"auths":{"HOST":{"username":"ops","password":"good"}}}'}"#;
     let account = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: app, namespace: shop}\nsecrets: [{name: \
                    good}]\n---\n";
@@ -85,7 +85,7 @@ fn an_entry_without_a_name_brings_no_secret() {
 }
 
 #[test]
-fn configurations_of_other_programs_are_read_as_the_kubelet_does() {
+fn docker_configs_of_other_tools_are_read_as_in_the_kubelet() {
     for (data, verdict, rule) in [
         (
             r#"stringData: {.dockerconfigjson: '{"auths":{"HOST":{}},"credsStore":"desktop"}'}"#,
@@ -127,19 +127,19 @@ fn configurations_of_other_programs_are_read_as_the_kubelet_does() {
 }
 
 #[test]
-fn an_alias_of_another_document_is_refused() {
+fn alias_to_an_anchor_in_another_document_is_rejected() {
     let server = private();
     let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: &it \
                 'HOST/acme/api:1'}]}\n---\napiVersion: v1\nkind: Pod\nmetadata: {name: b}\nspec: {containers: [{name: b, image: \
                 *it}]}\n";
     let report = report(&server, &[("a.yaml", text), ("kustomization.yaml", "resources: [a.yaml]\n")], &[]);
-    let errors = report["findings"].as_array().unwrap().iter().filter(|it| it["rule"] == "invalid-yaml");
-    let messages: Vec<&str> = errors.filter_map(|it| it["message"].as_str()).collect();
+    let errors = report["findings"].as_array().unwrap().iter().filter(|finding| finding["rule"] == "invalid-yaml");
+    let messages: Vec<&str> = errors.filter_map(|finding| finding["message"].as_str()).collect();
     assert!(matches!(messages[..], [message] if message.ends_with("unknown anchor 'it' referenced")), "{messages:?}");
 }
 
 #[test]
-fn a_container_that_a_patch_deletes_is_no_error_and_hides_no_other() {
+fn container_deleted_by_a_patch_is_not_checked() {
     let server = Registry::start(|script| {
         script.image("acme/api", "1");
     });
@@ -155,9 +155,9 @@ fn a_container_that_a_patch_deletes_is_no_error_and_hides_no_other() {
         ("over/patch.yaml", patch),
     ];
     let report = report(&server, &files, &[]);
-    assert!(report["findings"].as_array().unwrap().iter().all(|it| it["severity"] != "error"), "{report}");
+    assert!(report["findings"].as_array().unwrap().iter().all(|finding| finding["severity"] != "error"), "{report}");
     let images = report["images"].as_array().unwrap();
-    let of = |name: &str| images.iter().filter(|it| it["container"]["name"] == name).collect::<Vec<_>>();
+    let of = |name: &str| images.iter().filter(|image| image["container"]["name"] == name).collect::<Vec<_>>();
     assert_eq!(of("app").len(), 1);
-    assert!(of("side").iter().all(|it| it["verdict"] != "fails" && it["verdict"] != "pullable"), "{report}");
+    assert!(of("side").iter().all(|image| image["verdict"] != "fails" && image["verdict"] != "pullable"), "{report}");
 }

@@ -31,8 +31,9 @@ fn pullcheck(folder: &Path) -> Run {
 /// `severity rule file` of every finding.
 fn findings(output: &Output) -> Vec<String> {
     let report: serde_json::Value = serde_json::from_str(&output.stdout).unwrap_or_else(|_| panic!("{output}"));
-    let words = |it: &serde_json::Value| ["severity", "rule", "file"].map(|key| it[key].as_str().unwrap().to_owned());
-    report["findings"].as_array().unwrap().iter().map(|it| words(it).join(" ")).collect()
+    let words =
+        |finding: &serde_json::Value| ["severity", "rule", "file"].map(|key| finding[key].as_str().unwrap().to_owned());
+    report["findings"].as_array().unwrap().iter().map(|finding| words(finding).join(" ")).collect()
 }
 
 fn found(folder: &Path, args: &[&str]) -> Vec<String> {
@@ -40,7 +41,7 @@ fn found(folder: &Path, args: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn the_nearest_file_counts_up_to_the_root_of_the_repository() {
+fn nearest_config_file_up_to_the_repository_root_applies() {
     let note = "rules: {mutable-tag: note}\n";
     let folder = repository(&[("a/b/pod.yaml", POD), (".pullcheck.yaml", "rules: {mutable-tag: error}\n")]);
     let repo = folder.path().join("repo");
@@ -53,7 +54,7 @@ fn the_nearest_file_counts_up_to_the_root_of_the_repository() {
 }
 
 #[test]
-fn what_lies_above_the_repository_is_not_read() {
+fn config_above_the_repository_root_is_not_read() {
     let folder = repository(&[("a/pod.yaml", POD)]);
     fs::write(folder.path().join(".pullcheck.yaml"), "rules: {mutable-tag: error}\n").unwrap();
     assert_eq!(found(&folder.path().join("repo/a"), &[]), ["warning mutable-tag pod.yaml"]);
@@ -68,7 +69,7 @@ fn what_lies_above_the_repository_is_not_read() {
 }
 
 #[test]
-fn only_one_regular_file_of_a_sane_size_is_read() {
+fn config_must_be_one_regular_file_of_limited_size() {
     let refused = |make: &dyn Fn(&Path), words: &str| {
         let folder = repository(&[("pod.yaml", POD), ("other.yaml", "rules: {mutable-tag: off}\n")]);
         let repo = folder.path().join("repo");
@@ -99,7 +100,7 @@ fn only_one_regular_file_of_a_sane_size_is_read() {
 }
 
 #[test]
-fn a_file_that_the_operator_names_counts_instead() {
+fn config_option_replaces_the_discovered_file() {
     let folder = repository(&[("pod.yaml", POD), (".pullcheck.yaml", "no-such-key: 1\n"), ("c/x.yaml", "")]);
     let repo = folder.path().join("repo");
     assert_eq!(found(&repo, &["--config", "c/x.yaml"]), ["warning mutable-tag pod.yaml"]);
@@ -128,7 +129,7 @@ fn faults(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn faults_have_places() {
+fn config_errors_point_at_line_and_column() {
     for (text, expected) in [
         ("", &[][..]),
         ("# nothing\n", &[]),
@@ -246,7 +247,7 @@ fn faults_have_places() {
 }
 
 #[test]
-fn options_mean_what_they_mean_on_the_command_line() {
+fn config_options_act_like_command_line_options() {
     let same = |config: &str, args: &[&str]| {
         let folder = repository(&[("pod.yaml", POD), ("x/pod.yaml", POD)]);
         let repo = folder.path().join("repo");
@@ -266,7 +267,7 @@ fn options_mean_what_they_mean_on_the_command_line() {
 }
 
 #[test]
-fn severities_differ_from_path_to_path() {
+fn overrides_set_severities_per_path() {
     let config = "rules: {mutable-tag: error, short-name: warning}\noverrides:\n- paths: [staging/, '*.tmp.yaml']\n  \
                   rules: {mutable-tag: note}\n- paths: /staging/eu/**\n  rules: {all: off}\n- paths: '!a.tmp.yaml'\n  \
                   rules: {mutable-tag: off}\n";
@@ -313,7 +314,7 @@ fn printed(run: Run, key: &str) -> String {
 }
 
 #[test]
-fn option_before_environment_before_file_before_default() {
+fn command_line_overrides_environment_then_config_file() {
     let config = "timeout: 3s\ncolor: always\nverbose: true\nexclude: [a, b]\nmax-image-size: 1GiB\n\
                   dockerconfigjson: pull.json\nplatform: linux/arm64\nrules: {mutable-tag: note}\n";
     let folder = repository(&[("c.yaml", config)]);
@@ -348,7 +349,7 @@ fn option_before_environment_before_file_before_default() {
 }
 
 #[test]
-fn what_is_printed_can_be_read_back() {
+fn printed_config_can_be_read_back() {
     let config = "exclude: ['a b', \"\\u202e##[x]\"]\nclosed: true\nnamespace: 'off'\nexpect-image: ghcr.io/acme/*:1\n\
                   service-account: ['a=b,c', 'd=']\nnode-credentials: none\nruntime: cri-o\n\
                   rules: {all: warning, short-name: note, mutable-tag: off}\nmutable-tags: []\n\
@@ -380,7 +381,7 @@ fn what_is_printed_can_be_read_back() {
 }
 
 #[test]
-fn a_kind_of_the_teams_own_is_read_like_those_of_the_table() {
+fn configured_kinds_extend_and_override_built_in_kinds() {
     let widget =
         "apiVersion: widgets.example/v1\nkind: Widget\nmetadata: {name: w}\nspec:\n  image: ghcr.io/acme/w:latest\n";
     let rollout =

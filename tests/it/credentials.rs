@@ -86,14 +86,14 @@ fn legacy_configs_decode_as_in_the_kubelet() {
 }
 
 #[test]
-fn bytes_that_are_not_utf8_become_replacement_characters_one_by_one() {
+fn invalid_utf8_bytes_each_become_a_replacement_character() {
     let config = decode(b"{\"auths\":{\"a\xff\xfe.io\":{\"username\":\"\xe2\x82\",\"password\":\"p\"}}}").unwrap();
     assert_eq!(config.entries[0].key, "a\u{fffd}\u{fffd}.io");
     assert_eq!(config.entries[0].credential.username.expose(), "\u{fffd}\u{fffd}");
 }
 
 #[test]
-fn errors_point_at_what_is_wrong() {
+fn decode_errors_point_at_the_invalid_value() {
     let at = |content: &str| {
         let error = DockerConfig::decode(content.as_bytes(), Format::DockerConfigJson).expect_err(content);
         (content[error.range].to_owned(), error.kind)
@@ -108,7 +108,7 @@ fn errors_point_at_what_is_wrong() {
 }
 
 #[test]
-fn of_equal_keys_the_last_stays_with_its_place() {
+fn last_of_duplicate_keys_is_kept_with_its_span() {
     let content = r#"{"auths":{"a.io":{"username":"1"},"b.io":{},"a.io":{"username":"2"}}}"#;
     let config = decode(content).unwrap();
     let keys: Vec<_> = config.entries.iter().map(|entry| entry.key.as_str()).collect();
@@ -117,7 +117,7 @@ fn of_equal_keys_the_last_stays_with_its_place() {
 }
 
 #[test]
-fn what_the_kubelet_ignores_is_still_seen() {
+fn fields_that_the_kubelet_ignores_become_hints() {
     let config = decode(r#"{"auths":{"a":{"identitytoken":"t"},"b":{"RegistryToken":"t"},"c":{"identitytoken":""}}}"#);
     let hints: Vec<_> =
         config.unwrap().entries.iter().map(|e| (e.hints.identity_token, e.hints.registry_token)).collect();
@@ -130,7 +130,7 @@ fn what_the_kubelet_ignores_is_still_seen() {
 }
 
 #[test]
-fn nesting_is_counted_as_go_counts_it() {
+fn nesting_depth_is_limited_as_in_go() {
     let nested = |depth: usize| format!("{{\"x\":{}{}}}", "[".repeat(depth - 1), "]".repeat(depth - 1));
     assert!(decode(nested(10_000)).is_ok());
     assert_eq!(decode(nested(10_001)), Err("invalid character '[' exceeded max depth".to_owned()));
@@ -169,7 +169,7 @@ fn credentials_are_tried_in_the_kubelets_order() {
 }
 
 #[test]
-fn secrets_share_one_index_and_their_order_counts_within_a_key() {
+fn secrets_share_one_index_and_keep_their_order_per_key() {
     let mut ring = Keyring::default();
     ring.add(7, &config_of(&["ghcr.io", "https://index.docker.io/v1/"]));
     ring.add(3, &config_of(&["https://ghcr.io/v2/", "ghcr.io/acme", "index.docker.io"]));
@@ -181,7 +181,7 @@ fn secrets_share_one_index_and_their_order_counts_within_a_key() {
 }
 
 #[test]
-fn a_direct_match_hides_the_hub_fallback() {
+fn direct_match_disables_the_docker_hub_fallback() {
     let ring = ring_of(&["index.docker.io", "docker.io/acme"]);
     let tried = |repository: &str| ring.lookup(repository).iter().map(|m| m.index_key).collect::<Vec<_>>();
     assert_eq!(tried("docker.io/acme/app"), ["docker.io/acme"]);
@@ -189,7 +189,7 @@ fn a_direct_match_hides_the_hub_fallback() {
 }
 
 #[test]
-fn a_wildcard_is_one_in_the_host() {
+fn only_wildcards_in_the_host_are_recognized() {
     for key in ["*", "*.io", "https://*.example.com/v2/", "gh*.io:443", "[A-Z]", "u@*.io"] {
         assert!(is_wildcard(key), "{key:?}");
     }
@@ -331,12 +331,12 @@ proptest! {
     }
 
     #[test]
-    fn lookups_of_any_text_end(key in any::<String>(), repository in any::<String>()) {
+    fn lookup_of_any_text_terminates(key in any::<String>(), repository in any::<String>()) {
         ring_of(&[key]).lookup(&repository);
     }
 
     #[test]
-    fn decoders_take_any_bytes(content in prop_oneof![any::<Vec<u8>>(), json_like()]) {
+    fn decoders_accept_any_bytes(content in prop_oneof![any::<Vec<u8>>(), json_like()]) {
         for format in [Format::DockerConfigJson, Format::DockerCfg] {
             if let Err(error) = DockerConfig::decode(&content, format) {
                 prop_assert!(content.get(error.range.clone()).is_some(), "{:?}", error);
@@ -345,7 +345,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_json_is_json(content in json_like()) {
+    fn json_syntax_check_agrees_with_serde_json(content in json_like()) {
         if let Ok(text) = std::str::from_utf8(&content) {
             let mine = !api_server_accepts(&content).is_err_and(|error| error.kind == DecodeErrorKind::Syntax);
             prop_assert_eq!(mine, serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok(), "{}", text);
@@ -353,7 +353,7 @@ proptest! {
     }
 
     #[test]
-    fn base64_agrees_with_the_crate_on_what_is_well_formed(bytes in any::<Vec<u8>>()) {
+    fn base64_agrees_with_the_base64_crate_on_valid_input(bytes in any::<Vec<u8>>()) {
         use ::base64::Engine as _;
         let padded = ::base64::engine::general_purpose::STANDARD.encode(&bytes);
         let bare = ::base64::engine::general_purpose::STANDARD_NO_PAD.encode(&bytes);

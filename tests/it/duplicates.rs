@@ -13,11 +13,15 @@ fn duplicates(text: &str) -> Vec<(&'static str, Vec<u32>)> {
     let gathered = gather::gather_sources(vec![source], ReadOptions::default());
     let line = |span| gathered.sources.locate(span).unwrap().start.line;
     let found = gathered.inventory.duplicate_keys.iter();
-    found.map(|it| (it.key, std::iter::once(&it.wins).chain(&it.lose).map(|span| line(*span)).collect())).collect()
+    found
+        .map(|duplicate| {
+            (duplicate.key, std::iter::once(&duplicate.wins).chain(&duplicate.lose).map(|span| line(*span)).collect())
+        })
+        .collect()
 }
 
 #[test]
-fn of_every_object_that_has_a_say() {
+fn duplicate_keys_are_found_in_every_relevant_object() {
     let cases: [(&str, &[Duplicate]); 7] = [
         ("apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ntype: x\ntype: y\ntype: z\n", &[("type", &[6, 4, 5])]),
         (
@@ -49,7 +53,7 @@ fn of_every_object_that_has_a_say() {
 }
 
 #[test]
-fn merged_and_repeated_mappings_are_no_duplicates() {
+fn merged_and_aliased_mappings_are_not_duplicates() {
     let text = "apiVersion: v1\nkind: Pod\nspec:\n  initContainers:\n  - &a\n    image: x\n    image: y\n  containers:\n  - *a\n  - <<: *a\n    image: z\n";
     assert_eq!(duplicates(text), [("image", vec![7, 6])]);
 }

@@ -94,7 +94,7 @@ const REFUSED_BY_TOKEN: Seen = Seen {
 };
 
 #[test]
-fn absent() {
+fn missing_image_event_matches_each_runtime() {
     assert_event(
         Runtime::Containerd,
         "nginx:9.9",
@@ -122,7 +122,7 @@ fn absent() {
 }
 
 #[test]
-fn a_missing_repository_of_docker_hub_is_refused() {
+fn missing_docker_hub_repository_reads_as_access_denied() {
     assert_event(
         Runtime::Containerd,
         "docker.io/library/ngnix",
@@ -134,7 +134,7 @@ fn a_missing_repository_of_docker_hub_is_refused() {
 }
 
 #[test]
-fn refused_by_the_token_endpoint() {
+fn token_endpoint_refusal_event_matches_each_runtime() {
     assert_event(
         Runtime::ContainerdOne,
         "ghcr.io/acme/api:1",
@@ -170,7 +170,7 @@ fn refused_by_the_token_endpoint() {
 }
 
 #[test]
-fn refused_by_the_registry() {
+fn registry_refusal_event_matches_containerd() {
     let url = "https://reg.io/v2/app/manifests/1";
     let wrapped = |cause: &str| {
         format!(
@@ -210,7 +210,7 @@ fn refused_by_the_registry() {
 }
 
 #[test]
-fn transport() {
+fn transport_failure_event_matches_each_runtime() {
     let unknown = |unknown, message| Seen { cause: Cause::Unknown(unknown), status: 0, message, ..NOTHING };
     let wrapped = |cause: &str| {
         format!(
@@ -251,7 +251,7 @@ fn transport() {
 
 /// A request that fails on the way to the token endpoint names that, and a redirected one where it was sent to.
 #[test]
-fn requests_to_another_host() {
+fn failed_request_event_names_the_requested_host() {
     let image = "reg.io/app:1";
     let wrapped = |cause: &str| {
         format!(
@@ -318,7 +318,7 @@ fn requests_to_another_host() {
 
 /// Go and rustls have the same words only for a certificate with names, asked for by name.
 #[test]
-fn a_certificate_for_another_name() {
+fn certificate_name_mismatch_is_quoted_only_if_exact() {
     let seen = |message| {
         let cause = Cause::Unknown(Unknown::Tls(TlsFault::WrongName));
         event(Runtime::Containerd, "reg.io/app:1", &Seen { cause, status: 0, message, ..NOTHING })
@@ -336,7 +336,7 @@ fn a_certificate_for_another_name() {
 
 /// Statuses, row by row, of both runtimes where they are established.
 #[test]
-fn statuses() {
+fn error_status_events_match_each_runtime() {
     let url = "https://reg.io/v2/app/manifests/1";
     let cases = [
         (
@@ -393,7 +393,7 @@ fn statuses() {
 }
 
 #[test]
-fn of_tag_and_digest_the_digest_is_named() {
+fn event_names_the_digest_instead_of_the_tag() {
     let digest = format!("sha256:{}", "ab".repeat(32));
     let text = event(Runtime::Containerd, &format!("nginx:1@{digest}"), &NOTHING).unwrap();
     assert!(text.starts_with(&format!("Failed to pull image \"nginx:1@{digest}\": ")), "{text}");
@@ -401,7 +401,7 @@ fn of_tag_and_digest_the_digest_is_named() {
 }
 
 #[test]
-fn platform() {
+fn missing_platform_event_matches_each_containerd() {
     let seen = Seen { cause: Cause::Platform, status: 200, ..NOTHING };
     assert_event(
         Runtime::ContainerdOne,
@@ -420,7 +420,7 @@ fn platform() {
 }
 
 #[test]
-fn an_index_without_an_entry_for_the_node() {
+fn index_without_the_node_platform_event_matches_runtime() {
     let digest = format!("sha256:{}", "ab".repeat(32));
     let node = Platform::new("linux", "arm64", "");
     let text = |runtime, image: &str, is_list, node: &Platform, earlier: &[Failure<'_>]| {
@@ -465,7 +465,7 @@ fn an_index_without_an_entry_for_the_node() {
 }
 
 #[test]
-fn what_cannot_be_said_for_certain_is_not_said() {
+fn uncertain_causes_produce_no_event() {
     for cause in [
         Cause::Unknown(Unknown::Offline),
         // The nodes have another network.
@@ -487,7 +487,7 @@ fn what_cannot_be_said_for_certain_is_not_said() {
 }
 
 #[test]
-fn errors_of_several_credentials_are_gathered() {
+fn errors_from_several_credentials_are_aggregated() {
     let credential = |user: &str| CandidateCredential {
         secret: Some("regcred".to_owned()),
         index_key: "ghcr.io".to_owned(),
@@ -513,7 +513,7 @@ fn errors_of_several_credentials_are_gathered() {
 }
 
 #[test]
-fn what_the_kubelet_says_by_itself() {
+fn kubelet_messages_match_without_a_runtime() {
     let error = Reference::parse("nginx:\u{a0}").unwrap_err();
     assert_eq!(
         invalid_image_name("nginx:\u{a0}", &error),
@@ -526,7 +526,7 @@ fn what_the_kubelet_says_by_itself() {
 
 /// Of a 403 containerd since 2.3 shows the errors that it is told by `GET`, each in a line of its own.
 #[test]
-fn the_second_line_of_a_403() {
+fn containerd_2_3_appends_registry_errors_to_a_403() {
     let image = "reg.io/app:1";
     let reference = Reference::parse(image).unwrap();
     let url = Some("https://reg.io/v2/app/manifests/1".to_owned());
@@ -576,7 +576,7 @@ fn told_body() -> Option<Box<ErrorBody>> {
 
 /// CRI-O says the first of them, and leaves out what says nothing.
 #[test]
-fn what_crio_reads_in_a_body() {
+fn crio_reports_the_first_error_in_the_body() {
     let words = |status, cause, errors| {
         let url = "https://reg.io/v2/app/manifests/1";
         let seen = Seen { cause, status, url, method: Some("GET"), errors, ..NOTHING };
@@ -610,7 +610,7 @@ fn what_crio_reads_in_a_body() {
 
 /// A manifest that is there, and that the runtime refuses.
 #[test]
-fn manifests_that_cannot_be_used() {
+fn unusable_manifest_event_matches_each_runtime() {
     let image = "reg.io/app:1";
     let reference = Reference::parse(image).unwrap();
     let digest = format!("sha256:{}", "ab".repeat(32));

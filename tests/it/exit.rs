@@ -44,7 +44,7 @@ fn options(args: &[&str]) -> Options {
 }
 
 #[test]
-fn severity_threshold_doubt_and_silence_decide() {
+fn severity_threshold_and_unverified_decide_exit_status() {
     for (fail_on, fails_from) in [("note", 0), ("warning", 1), ("error", 2), ("never", 3)] {
         for strict in [false, true] {
             let mut args = vec!["--fail-on", fail_on];
@@ -70,7 +70,7 @@ fn severity_threshold_doubt_and_silence_decide() {
 }
 
 #[test]
-fn usage_counts_before_findings_before_doubt_before_nothing() {
+fn usage_errors_outrank_findings_and_unverified_images() {
     let options = options(&["--fail-on-unverified"]);
     let mut report = report(Severity::Error, Fate::Reported, 1);
     report.errors = vec![InputError { file: None, message: String::new() }];
@@ -88,7 +88,7 @@ fn usage_counts_before_findings_before_doubt_before_nothing() {
 }
 
 #[test]
-fn every_format_exits_by_the_same_rule() {
+fn every_format_returns_the_same_exit_status() {
     let folder = TempDir::new().unwrap();
     let pod = |image: &str| format!("apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: {image}\n");
     for (name, text) in [

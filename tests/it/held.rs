@@ -128,7 +128,7 @@ fn a_placeholder_is_never_sent_and_never_an_error() {
 }
 
 #[test]
-fn a_password_that_looks_a_little_like_one_is_sent() {
+fn password_resembling_a_placeholder_is_sent() {
     for password in ["pa%ss%word", "__abc__x", "a<b>c", "$ecret", "pa$word", "x[[y", "x]]y((", "@@", "vault:x", "a#{"] {
         for data in spellings("ops", password) {
             let told = check(&format!("{POD}{}", secret(&data)), &[]);
@@ -139,7 +139,7 @@ fn a_password_that_looks_a_little_like_one_is_sent() {
 }
 
 #[test]
-fn the_other_entries_of_the_same_secret_count() {
+fn other_entries_beside_a_placeholder_are_used() {
     let json = r#"{"auths":{"ghcr.io":{"auth":"<path:kv/r#auth>"},"HOST":{"username":"ops","password":"good"}}}"#;
     let told = check(&format!("{POD}{}", secret(&format!("stringData: {{.dockerconfigjson: '{json}'}}"))), &[]);
     assert_eq!((told.verdicts, told.sent), (vec!["pullable".to_owned()], vec!["ops:good".to_owned()]));
@@ -151,7 +151,7 @@ fn the_other_entries_of_the_same_secret_count() {
 }
 
 #[test]
-fn what_secretgen_fills_in_is_told_by_its_annotation() {
+fn secretgen_annotation_marks_secret_content_as_unknown() {
     let empty = secret("data: {.dockerconfigjson: e30K}");
     let told = check(&format!("{POD}{empty}"), &[]);
     assert!(
@@ -179,7 +179,7 @@ fn mirror(annotation: &str) -> String {
 }
 
 #[test]
-fn a_copy_has_the_content_of_its_source_where_it_may() {
+fn replicated_secret_uses_its_source_where_allowed() {
     const REPLICATOR: &str = "replicator.v1.mittwald.de/";
     const REFLECTOR: &str = "reflector.v1.k8s.emberstack.com/";
     let of = |source_annotations: &str, annotation: &str| {
@@ -209,7 +209,7 @@ fn a_copy_has_the_content_of_its_source_where_it_may() {
 }
 
 #[test]
-fn a_mirror_without_a_type_is_opaque() {
+fn mirrored_secret_without_a_type_is_opaque() {
     let untyped =
         mirror("reflector.v1.k8s.emberstack.com/reflects").replace("type: kubernetes.io/dockerconfigjson\n", "");
     let allowed = source("reflector.v1.k8s.emberstack.com/reflection-allowed: 'true'");
@@ -218,7 +218,7 @@ fn a_mirror_without_a_type_is_opaque() {
 }
 
 #[test]
-fn what_operators_make_is_there() {
+fn secrets_made_by_operators_exist_with_unknown_content() {
     let made = [
         "apiVersion: spv.no/v2beta1\nkind: AzureKeyVaultSecret\nmetadata: {name: x, namespace: shop}\nspec: {output: {secret: {name: regcred, type: kubernetes.io/dockerconfigjson}}}",
         "apiVersion: onepassword.com/v1\nkind: OnePasswordItem\nmetadata: {name: regcred, namespace: shop}\ntype: kubernetes.io/dockerconfigjson",
@@ -257,7 +257,7 @@ fn what_operators_make_is_there() {
 }
 
 #[test]
-fn a_cluster_secret_holds_what_it_copies() {
+fn cluster_secret_copies_its_data_to_matching_namespaces() {
     let cluster = |namespaces: &str| {
         let data = STANDARD.encode(r#"{"auths":{"HOSTNAME":{"username":"ops","password":"good"}}}"#);
         let server = registry();
@@ -288,7 +288,7 @@ const BARE: &str = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: app, 
                     image: HOST/acme/api:1}]\n---\n";
 
 #[test]
-fn what_adds_pull_secrets_makes_it_uncertain() {
+fn pull_secret_injectors_make_images_unverified() {
     let patchers = [
         "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {name: x}\nspec: {rules: [{name: y, mutate: {patchStrategicMerge: {spec: {imagePullSecrets: [{name: a}]}}}}]}",
         "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {name: x}\nspec: {rules: [{name: y, mutate: {foreach: [{patchesJson6902: '- {op: add, path: /spec/imagePullSecrets}'}]}}]}",
@@ -320,7 +320,7 @@ fn what_adds_pull_secrets_makes_it_uncertain() {
 }
 
 #[test]
-fn what_makes_secrets_of_any_name_may_make_the_one_that_is_missing() {
+fn secret_generator_makes_a_missing_pull_secret_uncertain() {
     let makers = [
         "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {name: x}\nspec: {rules: [{name: y, generate: {cloneList: {namespace: base, kinds: [v1/Secret]}}}]}",
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: x, namespace: x}\nspec: {template: {spec: {containers: [{name: p, image: HOST/nabsul/k8s-ecr-login-renew:1, imagePullPolicy: Never}]}}}",
@@ -391,7 +391,7 @@ fn rewriters() -> Vec<(&'static str, bool)> {
 }
 
 #[test]
-fn what_writes_another_image_into_a_pod_makes_it_uncertain() {
+fn image_rewriters_make_images_unverified() {
     let own = secret(GOOD);
     for (object, rewrites) in rewriters() {
         for (image, as_written) in [("acme/api:1", "pullable"), ("acme/api:2", "fails absent")] {
@@ -408,7 +408,7 @@ fn what_writes_another_image_into_a_pod_makes_it_uncertain() {
 }
 
 #[test]
-fn an_entry_that_is_yet_to_be_written_is_what_a_public_image_is_pulled_with() {
+fn placeholder_credential_leaves_a_public_image_unverified() {
     let public = Registry::start(|script| {
         script.image("acme/api", "1");
     });
@@ -420,8 +420,13 @@ fn an_entry_that_is_yet_to_be_written_is_what_a_public_image_is_pulled_with() {
         let output = run.args(["--format", "json", "--plain-http", &public.host()]).output().assert_status(0);
         let report: Value = serde_json::from_str(&output.stdout).unwrap();
         let image = &report["images"][0];
-        let told = report["findings"].as_array().unwrap().iter().find(|it| it["rule"] == "unverified-image").cloned();
-        let message = told.map(|it| it["message"].as_str().unwrap().to_owned()).unwrap_or_default();
+        let told = report["findings"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|finding| finding["rule"] == "unverified-image")
+            .cloned();
+        let message = told.map(|finding| finding["message"].as_str().unwrap().to_owned()).unwrap_or_default();
         (image["verdict"].as_str().unwrap().to_owned(), message)
     };
     let (verdict, message) = run(r#"{"auths":{"HOST":{"username":"ops","password":"${TOKEN}"}}}"#);
@@ -432,7 +437,7 @@ fn an_entry_that_is_yet_to_be_written_is_what_a_public_image_is_pulled_with() {
 }
 
 #[test]
-fn policies_hold_no_images() {
+fn images_in_policies_are_not_checked() {
     let policies = [
         "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {name: x}\nspec: {rules: [{name: a, validate: {pattern: {spec: {containers: [{image: '!*:latest'}]}}}}, {name: b, validate: {anyPattern: [{spec: {containers: [{image: 'HOST/*'}]}}]}}, {name: c, mutate: {patchStrategicMerge: {spec: {template: {spec: {containers: [{name: agent, image: 'vault:1.5.4'}]}}}}}}, {name: d, generate: {kind: Pod, data: {spec: {containers: [{name: a, image: 'nginx:1'}]}}}}]}",
         "apiVersion: kyverno.io/v2\nkind: CleanupPolicy\nmetadata: {name: x}\nspec: {match: {any: [{resources: {containers: [{image: a}]}}]}}",

@@ -41,7 +41,7 @@ fn json(run: Run) -> Value {
 }
 
 fn found<'r>(report: &'r Value, rule: &str) -> Vec<&'r Value> {
-    report["findings"].as_array().unwrap().iter().filter(|it| it["rule"] == rule).collect()
+    report["findings"].as_array().unwrap().iter().filter(|finding| finding["rule"] == rule).collect()
 }
 
 /// `file:text` of a place.
@@ -54,13 +54,13 @@ fn text_at(folder: &Path, place: &Value) -> String {
 
 fn related(folder: &Path, finding: &Value) -> Vec<String> {
     let all = finding["related"].as_array().unwrap().iter();
-    all.map(|it| format!("{} = {}", text_at(folder, it), it["message"].as_str().unwrap())).collect()
+    all.map(|place| format!("{} = {}", text_at(folder, place), place["message"].as_str().unwrap())).collect()
 }
 
 const EXPRESSION: &str = "\"{{ .Values.image.repository }}:{{ .Values.image.tag }}\"";
 
 #[test]
-fn a_rendered_file_leads_to_the_chart_beside_it() {
+fn rendered_file_is_traced_to_the_chart_beside_it() {
     let text = rendered("ghcr.io/acme/api:latest");
     let places = ["", "chart/", "shop/", "charts/shop/"];
     for place in places {
@@ -83,7 +83,7 @@ fn a_rendered_file_leads_to_the_chart_beside_it() {
 }
 
 #[test]
-fn what_the_file_did_not_supply_is_not_pointed_at() {
+fn value_that_did_not_supply_the_tag_is_not_related() {
     let text = rendered("ghcr.io/acme/api:3.1");
     let folder = stage(&[
         ("rendered.yaml", &text),
@@ -98,7 +98,7 @@ fn what_the_file_did_not_supply_is_not_pointed_at() {
 }
 
 #[test]
-fn another_chart_or_none_is_not_followed() {
+fn unrelated_or_symlinked_chart_is_not_followed() {
     let text = rendered("ghcr.io/acme/api:latest");
     let other = CHART.replace("shop", "other");
     let outside = stage(&[("Chart.yaml", CHART), ("values.yaml", VALUES), ("templates/deployment.yaml", DEPLOYMENT)]);
@@ -115,7 +115,7 @@ fn another_chart_or_none_is_not_followed() {
 }
 
 #[test]
-fn the_lines_around_a_value_are_not_shown_with_their_secrets() {
+fn secrets_on_lines_around_a_value_are_redacted() {
     let text = rendered("ghcr.io/acme/api:latest");
     let values = VALUES.replace("admin:\n  password", "  password");
     let folder = stage(&[
@@ -131,14 +131,16 @@ fn the_lines_around_a_value_are_not_shown_with_their_secrets() {
 }
 
 #[test]
-fn checked_in_output_of_helm_leads_to_every_line() {
+fn checked_in_helm_output_is_traced_to_every_line() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let run = pullcheck(root).args(["--note", "unpinned-image", "testdata/shop-rendered.yaml"]);
     let report = json(run);
     let lines: BTreeMap<String, Vec<String>> = found(&report, "unpinned-image")
         .into_iter()
         .map(|finding| (finding["image"].as_str().unwrap().to_owned(), related(root, finding)))
-        .map(|(image, places)| (image, places.into_iter().map(|it| it.replace("testdata/charts/shop/", "")).collect()))
+        .map(|(image, places)| {
+            (image, places.into_iter().map(|place| place.replace("testdata/charts/shop/", "")).collect())
+        })
         .collect();
     let of = |image: &str| lines.get(image).cloned().unwrap_or_default().join("\n");
     assert_eq!(
@@ -159,7 +161,7 @@ fn checked_in_output_of_helm_leads_to_every_line() {
 }
 
 #[test]
-fn a_chart_that_is_not_rendered_is_named_once() {
+fn unrendered_chart_is_reported_once() {
     let fixed = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: '{{ .Release.Name }}-x'\n  name: y\nspec:\n  imagePullSecrets: [{name: nowhere}]\n  containers:\n    - {name: a, image: 'docker.io/library/busybox:latest'}\n    - {name: b, image: 'Not Valid'}\n    - {name: c, image: '{{ .Values.image }}'}\n";
     let plain =
         "apiVersion: v1\nkind: Pod\nmetadata: {name: plain}\nspec:\n  containers: [{name: a, image: 'Not Valid'}]\n";
@@ -183,13 +185,13 @@ fn a_chart_that_is_not_rendered_is_named_once() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|it| {
+        .map(|finding| {
             format!(
                 "{} {} {}:{}",
-                it["severity"].as_str().unwrap(),
-                it["rule"].as_str().unwrap(),
-                it["file"].as_str().unwrap(),
-                it["line"]
+                finding["severity"].as_str().unwrap(),
+                finding["rule"].as_str().unwrap(),
+                finding["file"].as_str().unwrap(),
+                finding["line"]
             )
         })
         .collect();
@@ -204,7 +206,8 @@ fn a_chart_that_is_not_rendered_is_named_once() {
     let note = found(&report, "unrendered-template")[0];
     assert!(note["message"].as_str().unwrap().contains("4 templates"), "{note}");
     assert!(note["help"].as_str().unwrap().contains("`helm template shop c | pullcheck -`"), "{note}");
-    let values: Vec<_> = report["images"].as_array().unwrap().iter().map(|it| it["value"].as_str().unwrap()).collect();
+    let values: Vec<_> =
+        report["images"].as_array().unwrap().iter().map(|image| image["value"].as_str().unwrap()).collect();
     assert!(values.contains(&"docker.io/library/busybox:latest"), "{values:?}");
 }
 
@@ -213,7 +216,7 @@ fn a_chart_that_is_not_rendered_is_named_once() {
 fn check_lines(folder: &Path, path: &str) -> (usize, usize) {
     let report = json(pullcheck(folder).args(["--render", "--list-images", path]));
     let (mut exact, mut whole) = (0, 0);
-    for image in report["images"].as_array().unwrap().iter().filter(|it| !it["template"].is_null()) {
+    for image in report["images"].as_array().unwrap().iter().filter(|image| !image["template"].is_null()) {
         let text = text_at(folder, image);
         let value = image["value"].as_str().unwrap();
         let file = image["file"].as_str().unwrap();
@@ -233,7 +236,7 @@ fn check_lines(folder: &Path, path: &str) -> (usize, usize) {
 }
 
 #[test]
-fn helm_itself_is_followed_to_every_line() {
+fn helm_rendering_is_traced_to_every_line() {
     if renderer(&["helm"]).is_none() {
         return;
     }
@@ -245,7 +248,7 @@ fn helm_itself_is_followed_to_every_line() {
 }
 
 #[test]
-fn the_charts_of_a_corpus_are_followed_to_the_right_lines() {
+fn corpus_charts_are_traced_to_the_right_lines() {
     let Some(corpus) = env::var_os("PULLCHECK_CORPUS").map(PathBuf::from) else { return };
     if renderer(&["helm"]).is_none() {
         return;
@@ -271,7 +274,7 @@ fn charts(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
-fn what_cannot_be_parsed_is_named_by_its_key() {
+fn invalid_reference_is_traced_to_its_values_keys() {
     let values = VALUES.replace("latest", "\"not a tag\"");
     assert_ne!(values, VALUES);
     let text = rendered("ghcr.io/acme/api:not a tag");
@@ -283,6 +286,12 @@ fn what_cannot_be_parsed_is_named_by_its_key() {
     ]);
     let report = json(pullcheck(folder.path()).arg("rendered.yaml"));
     let places = related(folder.path(), found(&report, "invalid-image-reference")[0]);
-    assert!(places.iter().any(|it| it.ends_with("not a tag\" = the tag comes from here: image.tag")), "{places:?}");
-    assert!(places.iter().any(|it| it.ends_with("= the repository comes from here: image.repository")), "{places:?}");
+    assert!(
+        places.iter().any(|place| place.ends_with("not a tag\" = the tag comes from here: image.tag")),
+        "{places:?}"
+    );
+    assert!(
+        places.iter().any(|place| place.ends_with("= the repository comes from here: image.repository")),
+        "{places:?}"
+    );
 }

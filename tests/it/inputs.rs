@@ -51,14 +51,14 @@ fn an_empty_folder_is_nothing_to_check() {
 }
 
 #[test]
-fn a_folder_of_other_yaml_is_nothing_to_check() {
+fn folder_without_kubernetes_objects_is_nothing_to_check() {
     let folder = folder(&[("ci.yml", b"jobs: {build: {image: nginx}}\n"), ("notes.txt", POD.as_bytes())]);
     let output = pullcheck(folder.path(), &["."]).output().assert_status(3);
     assert!(output.stderr.contains("read 1 file in ., but none contains a Kubernetes object"), "{}", output.stderr);
 }
 
 #[test]
-fn a_dockerconfigjson_that_cannot_be_used_stops_the_run() {
+fn unusable_dockerconfigjson_stops_the_run() {
     let folder =
         folder(&[("p.yaml", POD.as_bytes()), ("bad.json", b"{\"auths\": [\"hunter2-hunter2\"]}"), ("no.json", b"!")]);
     let cases = [
@@ -77,7 +77,7 @@ fn a_dockerconfigjson_that_cannot_be_used_stops_the_run() {
 }
 
 #[test]
-fn standard_input_can_be_read_once() {
+fn stdin_is_read_once_and_can_be_given_a_file_name() {
     let folder = folder(&[]);
     let run = pullcheck(folder.path(), &["--dockerconfigjson", "-", "-"]).stdin("{}");
     run.output().assert_status(2).assert_stderr_has("standard input can be read only once");
@@ -87,7 +87,7 @@ fn standard_input_can_be_read_once() {
 }
 
 #[test]
-fn broken_documents_cost_only_themselves() {
+fn broken_documents_do_not_affect_other_documents() {
     let text = format!("{POD}---\napiVersion: v1\nkind: Pod\nspec: [\n---\n{}", POD.replace("nginx", "Redis"));
     let folder = folder(&[("a.yaml", text.as_bytes()), ("b.yaml", b"key: [\n")]);
     let output = pullcheck(folder.path(), &["--format", "json", "."]).output().assert_status(1);
@@ -103,7 +103,7 @@ fn broken_documents_cost_only_themselves() {
 }
 
 #[test]
-fn what_cannot_be_read_is_a_finding() {
+fn unreadable_file_is_a_finding() {
     let folder =
         folder(&[("bin.yaml", b"a\0b"), ("mixed.yaml", "a: \u{fffd}".as_bytes()), ("good.yaml", POD.as_bytes())]);
     let output = pullcheck(folder.path(), &["."]).output().assert_status(1);
@@ -114,7 +114,7 @@ fn what_cannot_be_read_is_a_finding() {
 
 /// What kubectl 1.32 sends of the same files (`kubectl label --local -o yaml`).
 #[test]
-fn a_file_that_is_no_utf8_is_read_as_kubectl_reads_it() {
+fn non_utf8_file_is_read_as_in_kubectl() {
     let latin = |from: &str, to: &[u8]| {
         let at = POD.find(from).unwrap();
         [&POD.as_bytes()[..at], to, &POD.as_bytes()[at + from.len()..]].concat()
@@ -163,7 +163,7 @@ fn encodings_and_line_ends_make_no_difference() {
 }
 
 #[test]
-fn folders_are_walked_as_people_expect() {
+fn folder_walk_respects_ignore_files_and_excludes() {
     let pod = POD.as_bytes();
     let folder = folder(&[
         (".gitignore", b"ignored/\n"),
@@ -190,7 +190,7 @@ fn folders_are_walked_as_people_expect() {
 
 #[cfg(unix)]
 #[test]
-fn links_never_lead_out_of_the_folder() {
+fn symlinks_are_never_followed_out_of_the_folder() {
     use std::os::unix::fs::symlink;
 
     let outside = folder(&[("secret.yaml", POD.as_bytes()), ("more/x.yaml", POD.as_bytes())]);
@@ -207,7 +207,7 @@ fn links_never_lead_out_of_the_folder() {
 
 #[cfg(unix)]
 #[test]
-fn what_is_passed_over_in_a_folder_is_told() {
+fn symlinks_skipped_in_a_folder_are_noted() {
     use std::os::unix::fs::symlink;
 
     let outside = folder(&[("secret.yaml", POD.as_bytes()), ("more/x.yaml", POD.as_bytes())]);
@@ -232,7 +232,7 @@ fn what_is_passed_over_in_a_folder_is_told() {
 
 #[cfg(unix)]
 #[test]
-fn a_repository_does_not_choose_what_is_read_outside_of_it() {
+fn symlinks_out_of_the_git_repository_are_not_followed() {
     use std::os::unix::fs::symlink;
 
     let outside = folder(&[("x/broken.yaml", b"apiVersion: v1\nkind: Pod\nspec: [hunter2hunter2\n")]);
@@ -253,7 +253,7 @@ fn a_repository_does_not_choose_what_is_read_outside_of_it() {
 }
 
 #[test]
-fn a_folder_of_which_nothing_could_be_read_is_not_green() {
+fn folder_without_a_readable_manifest_does_not_pass() {
     for text in ["key: [\n", "a: b: c\n"] {
         let folder = folder(&[("sub/b.yaml", text.as_bytes())]);
         let output = pullcheck(folder.path(), &["."]).output().assert_status(3);
@@ -265,7 +265,7 @@ fn a_folder_of_which_nothing_could_be_read_is_not_green() {
 
 /// `kubectl get pods,jobs,rs,deploy -o yaml` of a cluster.
 #[test]
-fn work_that_is_over_is_listed_and_not_judged() {
+fn finished_workloads_are_listed_and_skipped() {
     let spec = "spec: {imagePullSecrets: [{name: gone}], containers: [{name: c, image: 'Bad/Image:1'}]}";
     let object = |head: &str, name: &str, rest: &str| {
         format!("- {head}\n  metadata: {{name: {name}, namespace: n, uid: 1-2}}\n{rest}")
@@ -320,7 +320,7 @@ fn work_that_is_over_is_listed_and_not_judged() {
 
 #[cfg(unix)]
 #[test]
-fn a_pipe_is_not_waited_for() {
+fn named_pipe_is_not_read() {
     let folder = folder(&[("p.yaml", POD.as_bytes())]);
     let made = std::process::Command::new("mkfifo").arg(folder.path().join("fifo.yaml")).status().unwrap();
     assert!(made.success());
@@ -330,7 +330,7 @@ fn a_pipe_is_not_waited_for() {
 }
 
 #[test]
-fn a_file_over_the_cap_is_not_read() {
+fn file_over_the_size_limit_is_not_read() {
     let folder = folder(&[("p.yaml", POD.as_bytes())]);
     let large = fs::File::create(folder.path().join("large.yaml")).unwrap();
     large.set_len(pullcheck::input::load::MAX_FILE_BYTES + 1).unwrap();
@@ -341,7 +341,7 @@ fn a_file_over_the_cap_is_not_read() {
 /// kubectl's decoder takes 10,000 levels. Several files, so that they are read by threads with a small stack of their
 /// own.
 #[test]
-fn documents_as_deep_as_kubectl_takes_them_are_read() {
+fn documents_up_to_the_kubectl_depth_limit_are_read() {
     const LEVELS: usize = 9_000;
     let head = |kind: &str| format!("{kind}\nmetadata: {{name: a}}\nspec: ");
     let unknown = head("apiVersion: foo.example/v1\nkind: Unknown");
@@ -366,13 +366,13 @@ fn documents_as_deep_as_kubectl_takes_them_are_read() {
     let folder = folder(&files);
     let output = pullcheck(folder.path(), &["--format", "json", "."]).output().assert_status(1);
     let report: Value = serde_json::from_str(&output.stdout).unwrap();
-    let rules: Vec<_> = report["findings"].as_array().unwrap().iter().map(|it| it["rule"].clone()).collect();
+    let rules: Vec<_> = report["findings"].as_array().unwrap().iter().map(|finding| finding["rule"].clone()).collect();
     assert_eq!(rules, ["invalid-kustomization"], "{}", output.stdout);
     assert_eq!(report["images"].as_array().unwrap().len(), 1);
 }
 
 #[test]
-fn hostile_documents_end_with_a_word_and_spare_the_rest() {
+fn hostile_documents_are_reported_and_others_are_checked() {
     let bomb = "apiVersion: v1\nkind: List\na: &a [x, x, x, x, x, x, x, x, x]\nb: &b [*a, *a, *a, *a, *a, *a, *a, *a]\nitems: &i\n- kind: List\n  items: &j\n  - kind: List\n    items: [*i, *i, *j, *j, *i]\n";
     let layers: String =
         (0..40).map(|n| format!("l{}: &l{} {{kind: List, items: [*l{n}, *l{n}, *l{n}]}}\n", n + 1, n + 1)).collect();
@@ -403,7 +403,7 @@ fn hostile_documents_end_with_a_word_and_spare_the_rest() {
 }
 
 #[test]
-fn a_suppression_in_capitals_is_told() {
+fn suppression_in_the_wrong_case_is_reported() {
     for directive in ["Pullcheck: Ignore[x]", "PULLCHECK: IGNORE[x]", "PullCheck: ignore[x]"] {
         let folder = folder(&[("p.yaml", format!("# {directive}\n{POD}").as_bytes())]);
         let output = pullcheck(folder.path(), &["--format", "plain", "."]).output();

@@ -29,7 +29,7 @@ fn no_two_rows_are_for_the_same_kind() {
 }
 
 #[test]
-fn a_kind_of_another_group_is_not_taken_for_it() {
+fn kind_in_another_group_matches_no_row() {
     let bare = |api_version: &str, kind: &str| {
         let text = format!(
             "apiVersion: {api_version}\nkind: {kind}\nmetadata: {{name: a}}\nspec: {{image: a, package: b, url: 'oci://c', \
@@ -51,7 +51,7 @@ fn a_kind_of_another_group_is_not_taken_for_it() {
 }
 
 #[test]
-fn lists_and_json_hold_them_too() {
+fn custom_kinds_in_lists_and_json_are_read() {
     let object = r#"{"apiVersion": "monitoring.coreos.com/v1", "kind": "Prometheus", "spec": {"image": "a:1"}}"#;
     let shown = |text: &str| {
         let images = gather(text).inventory.images;
@@ -66,7 +66,7 @@ fn lists_and_json_hold_them_too() {
 }
 
 #[test]
-fn what_the_operator_fills_in_is_not_listed() {
+fn image_that_the_operator_fills_in_is_not_listed() {
     for value in ["''", "~", "{repository: a}", "1.5"] {
         let text = format!("apiVersion: monitoring.coreos.com/v1\nkind: Prometheus\nspec: {{image: {value}}}\n");
         assert_eq!(gather(&text).inventory.images, [], "{value}");
@@ -78,9 +78,9 @@ fn what_the_operator_fills_in_is_not_listed() {
 }
 
 #[test]
-fn pull_secrets_in_another_form_are_found() {
+fn pull_secrets_in_the_wrong_form_are_reported() {
     let faults = |text: &str| -> Vec<(Misplacement, String)> {
-        gather(text).inventory.misplaced.into_iter().map(|it| (it.fault, it.path)).collect()
+        gather(text).inventory.misplaced.into_iter().map(|secrets| (secrets.fault, secrets.path)).collect()
     };
     let job = |secrets: &str| {
         faults(&format!("apiVersion: apps.kruise.io/v1alpha1\nkind: ImagePullJob\nspec: {{pullSecrets: {secrets}}}\n"))
@@ -125,7 +125,7 @@ fn pull_secrets_in_another_form_are_found() {
 }
 
 #[test]
-fn what_the_operator_chooses_is_not_guessed() {
+fn credentials_chosen_by_an_operator_are_not_guessed() {
     let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: regcred, namespace: system}\ntype: \
                   kubernetes.io/dockerconfigjson\nstringData: {.dockerconfigjson: '{\"auths\": {\"ghcr.io\": {\"auth\": \
                   \"Ym9iOmh1bnRlcjI=\"}}}'}\n---\napiVersion: v1\nkind: ServiceAccount\nmetadata: {name: default, namespace: \
@@ -151,7 +151,7 @@ fn what_the_operator_chooses_is_not_guessed() {
 }
 
 #[test]
-fn a_container_without_an_image_gets_that_of_its_kind() {
+fn empty_container_image_is_skipped_if_operator_sets_it() {
     let of = |api: &str, kind: &str, spec: &str| {
         let text = format!("apiVersion: {api}\nkind: {kind}\nmetadata: {{name: a}}\nspec: {spec}\n");
         let found = gather(&text).inventory.images;
@@ -168,7 +168,7 @@ fn a_container_without_an_image_gets_that_of_its_kind() {
 }
 
 #[test]
-fn aliases_that_multiply_are_told_and_not_followed() {
+fn multiplying_aliases_are_reported_and_not_followed() {
     let many = |alias: &str| vec![alias; 300].join(", ");
     let workflow = format!(
         "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {{name: a}}\nx:\n  i: &i {{inline: {{container: \
@@ -192,7 +192,7 @@ fn aliases_that_multiply_are_told_and_not_followed() {
 }
 
 #[test]
-fn aliases_do_not_multiply_the_objects_of_a_list() {
+fn aliases_do_not_multiply_objects_in_a_list() {
     let pod = "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{name: a, image: b}]}}";
     let list = |pods: usize, aliases: usize| {
         let (pods, aliases) = (vec![pod; pods].join(", "), vec!["*x"; aliases].join(", "));
@@ -208,7 +208,7 @@ fn aliases_do_not_multiply_the_objects_of_a_list() {
 }
 
 #[test]
-fn the_version_of_a_runtime_is_the_tag_of_its_image() {
+fn runtime_version_sets_the_image_tag() {
     let digest = format!("ghcr.io/acme/sklearn@sha256:{}", "a".repeat(64));
     for (image, version, wanted) in [
         ("ghcr.io/acme/sklearn", "'1.5.2'", "ghcr.io/acme/sklearn:1.5.2"),
@@ -228,7 +228,7 @@ fn the_version_of_a_runtime_is_the_tag_of_its_image() {
 }
 
 #[test]
-fn a_kind_of_the_configuration_that_finds_nothing_is_told() {
+fn configured_kind_without_images_is_noted() {
     let folder = tempfile::tempdir().expect("a folder");
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("it can be written");
     let object = |kind: &str| {
@@ -258,17 +258,18 @@ fn a_kind_of_the_configuration_that_finds_nothing_is_told() {
 }
 
 #[test]
-fn a_catalog_has_its_pull_secrets_under_another_name() {
+fn catalog_source_pull_secrets_in_wrong_field_are_reported() {
     let text = "apiVersion: operators.coreos.com/v1alpha1\nkind: CatalogSource\nmetadata: {name: a}\nspec: {image: \
                 'ghcr.io/acme/catalog:1', imagePullSecrets: [{name: regcred}]}\n";
     let misplaced = gather(text).inventory.misplaced;
-    let found: Vec<_> = misplaced.iter().map(|it| (it.fault, it.path.as_str(), it.right_path.as_str())).collect();
+    let found: Vec<_> =
+        misplaced.iter().map(|secrets| (secrets.fault, secrets.path.as_str(), secrets.right_path.as_str())).collect();
     assert_eq!(found, [(Misplacement::OtherField(Form::Names), "spec.imagePullSecrets", "spec.secrets")]);
     assert_eq!(misplaced[0].names, ["regcred"]);
 }
 
 #[test]
-fn objects_that_an_event_makes_are_read() {
+fn objects_in_trigger_templates_are_read() {
     let text = "apiVersion: triggers.tekton.dev/v1beta1\nkind: TriggerTemplate\nmetadata: {name: a, namespace: ci}\nspec:\n  \
                 resourcetemplates:\n    - {apiVersion: v1, kind: Pod, spec: {containers: [{name: a, image: 'ghcr.io/acme/a:1'}, \
                 {name: b, image: $(tt.params.image)}]}}\n    - {apiVersion: tekton.dev/v1, kind: TaskRun, spec: {taskSpec: \
@@ -288,10 +289,10 @@ fn objects_that_an_event_makes_are_read() {
 }
 
 #[test]
-fn what_fleet_deploys_of_a_chart_is_told() {
+fn fleet_charts_and_values_are_noted_as_unchecked() {
     let paths = |name: &str, text: &str| {
         let unchecked = gather_sources(vec![Source::new(name, text, Encoding::Utf8)], ReadOptions::default());
-        unchecked.inventory.unchecked.into_iter().map(|it| it.path).collect::<Vec<_>>()
+        unchecked.inventory.unchecked.into_iter().map(|field| field.path).collect::<Vec<_>>()
     };
     let chart = "defaultNamespace: shop\nhelm: {releaseName: shop, chart: shop, repo: 'https://charts.example.com'}\n";
     assert_eq!(paths("a/fleet.yaml", chart), ["helm.chart"]);
@@ -305,7 +306,7 @@ fn what_fleet_deploys_of_a_chart_is_told() {
 }
 
 #[test]
-fn what_kyverno_generates_is_listed_and_not_judged() {
+fn images_generated_by_kyverno_are_listed_and_skipped() {
     let text = "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {name: probe}\nspec:\n  rules:\n  - name: a\n    \
                 match: {any: [{resources: {kinds: [Namespace]}}]}\n    generate: {apiVersion: apps/v1, kind: Deployment, name: \
                 probe, data: {spec: {template: {spec: {containers: [{name: a, image: 'ghcr.io/acme/probe:1'}]}}}}}\n  - name: \
@@ -313,7 +314,7 @@ fn what_kyverno_generates_is_listed_and_not_judged() {
                 {foreach: [{kind: Pod, data: {spec: {containers: [{name: a, image: 'ghcr.io/acme/each:1'}]}}}]}\n";
     let inventory = gather(text).inventory;
     let found: Vec<_> =
-        inventory.images.iter().map(|it| (it.path.as_str(), it.text.value.as_str(), &it.image)).collect();
+        inventory.images.iter().map(|image| (image.path.as_str(), image.text.value.as_str(), &image.image)).collect();
     let skipped = ImageText::Skipped(Skip::PulledByAnother);
     assert_eq!(
         found,
@@ -325,11 +326,11 @@ fn what_kyverno_generates_is_listed_and_not_judged() {
 }
 
 #[test]
-fn what_looks_like_an_image_in_a_kind_that_is_not_known_is_told() {
+fn image_like_fields_in_unknown_kinds_are_noted() {
     let paths = |body: &str| {
         let text = format!("apiVersion: example.com/v1\nkind: Storefront\nmetadata: {{name: a}}\n{body}\n");
         let unchecked = gather(&text).inventory.unchecked;
-        unchecked.into_iter().map(|it| it.path).collect::<Vec<_>>()
+        unchecked.into_iter().map(|field| field.path).collect::<Vec<_>>()
     };
     for (body, path) in [
         ("spec: {image: 'ghcr.io/acme/web:1', other: {image: 'a:1'}}", "spec.image"),

@@ -203,7 +203,7 @@ fn rendered(command: &[&str], files: Files<'_>) -> String {
 }
 
 #[test]
-fn the_images_are_those_that_the_real_tool_renders() {
+fn images_match_those_that_kustomize_renders() {
     let Some(command) = renderer() else { return };
     for (case, files) in cases() {
         let text = rendered(&command, &files);
@@ -215,7 +215,7 @@ fn the_images_are_those_that_the_real_tool_renders() {
 }
 
 #[test]
-fn the_deciding_scalar_is_the_place() {
+fn span_is_the_scalar_that_sets_the_image() {
     let files = [
         BASE,
         WEB,
@@ -233,7 +233,7 @@ fn the_deciding_scalar_is_the_place() {
         let workload = image.decided_by.last().unwrap();
         assert_eq!(Some(sources.slice(workload.span).trim_matches('"')), image.written.as_deref());
     }
-    let skipped = inventory.images.iter().filter(|it| it.image == ImageText::Skipped(Skip::ReplacedByKustomize));
+    let skipped = inventory.images.iter().filter(|image| image.image == ImageText::Skipped(Skip::ReplacedByKustomize));
     assert_eq!(skipped.count(), 3, "the base's own are listed");
 }
 
@@ -251,9 +251,9 @@ fn each_overlay_has_its_own_pods() {
     ];
     let (_, inventory) = gather(&files);
     let of = |image: &str| -> Vec<String> {
-        let uses = inventory.images.iter().filter(|it| it.text.value == image);
-        let uses = uses.filter(|it| !matches!(it.image, ImageText::Skipped(_)));
-        uses.filter_map(|it| inventory.pod(it.pod).namespace.clone()).collect()
+        let uses = inventory.images.iter().filter(|usage| usage.text.value == image);
+        let uses = uses.filter(|usage| !matches!(usage.image, ImageText::Skipped(_)));
+        uses.filter_map(|usage| inventory.pod(usage.pod).namespace.clone()).collect()
     };
     assert_eq!(of("redis:dev"), ["dev", "dev", "dev"]);
     assert_eq!(of("redis:7"), ["prod", "prod"]);
@@ -268,7 +268,7 @@ fn each_overlay_has_its_own_pods() {
 }
 
 #[test]
-fn a_patch_pulls_with_what_its_base_has() {
+fn patched_image_uses_the_pull_secrets_in_its_base() {
     let patch = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: NAME}\nspec: {template: {spec: {containers: [{name: web, image: 'acme/web:patched'}]}}}\n";
     let pod_of = |name: &str| {
         let patch = patch.replace("NAME", name);
@@ -281,7 +281,7 @@ fn a_patch_pulls_with_what_its_base_has() {
         let (_, inventory) = gather(&files);
         let image = inventory.images.iter().find(|image| image.text.value == "acme/web:patched").unwrap();
         let pod = inventory.pod(image.pod);
-        let secrets: Vec<String> = pod.pull_secrets.iter().flatten().map(|it| it.name.clone()).collect();
+        let secrets: Vec<String> = pod.pull_secrets.iter().flatten().map(|secret| secret.name.clone()).collect();
         (secrets, pod.origin)
     };
     assert_eq!(pod_of("web"), (vec!["regcred".to_owned()], PodOrigin::Template));
@@ -289,7 +289,7 @@ fn a_patch_pulls_with_what_its_base_has() {
 }
 
 #[test]
-fn what_a_patch_adds_to_pull_with_reaches_the_base() {
+fn pull_secrets_in_a_patch_reach_pods_in_the_base() {
     let files = [
         BASE,
         WEB,
@@ -307,7 +307,7 @@ fn what_a_patch_adds_to_pull_with_reaches_the_base() {
 }
 
 #[test]
-fn what_is_not_followed_is_skipped_and_noted_once() {
+fn unfollowed_kustomization_parts_are_noted_once() {
     for (text, part) in [
         ("resources: [../base, 'https://example.com/x.yaml']\n", "remote"),
         ("resources: [../base, ../gone]\n", "../gone"),
@@ -321,7 +321,7 @@ fn what_is_not_followed_is_skipped_and_noted_once() {
     ] {
         let (_, inventory) = gather(&[BASE, WEB, ("over/kustomization.yaml", text)]);
         let [unrendered] = &inventory.unrendered[..] else { panic!("{text}: {:?}", inventory.unrendered) };
-        assert!(unrendered.parts.iter().any(|it| it.contains(part)), "{:?}", unrendered.parts);
+        assert!(unrendered.parts.iter().any(|words| words.contains(part)), "{:?}", unrendered.parts);
         let of_web = inventory.images.iter().find(|image| image.text.value.ends_with("/web:1")).unwrap();
         let is_touched = matches!(part, "patches" | "transformers");
         assert_eq!(of_web.image == ImageText::Skipped(Skip::RewrittenByKustomize), is_touched, "{text}");
@@ -329,7 +329,7 @@ fn what_is_not_followed_is_skipped_and_noted_once() {
 }
 
 #[test]
-fn kustomizations_that_build_from_each_other_come_to_an_end() {
+fn mutually_recursive_kustomizations_terminate() {
     let pod = "apiVersion: v1\nkind: Pod\nspec: {containers: [{name: c, image: 'app:1'}]}\n";
     let (_, inventory) = gather(&[
         ("a/kustomization.yaml", "resources: [../b, pod.yaml]\nimages: [{name: app, newTag: '2'}]\n"),
@@ -341,7 +341,7 @@ fn kustomizations_that_build_from_each_other_come_to_an_end() {
 
 /// What is left out of a build, or written by `replacements`, is not judged as it stands.
 #[test]
-fn what_a_build_takes_away_is_not_judged() {
+fn images_removed_by_a_build_are_not_checked() {
     let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec:\n  initContainers: [{name: i, image: init:1}]\n  \
                containers: [{name: web, image: web:1}]\n";
     let other = "apiVersion: v1\nkind: Pod\nmetadata: {name: other}\nspec: {containers: [{name: o, image: other:1}]}\n";
@@ -362,7 +362,8 @@ fn what_a_build_takes_away_is_not_judged() {
     ] {
         let (_, inventory) =
             gather(&[("kustomization.yaml", &kustomization), ("pod.yaml", pod), ("other.yaml", other)]);
-        let names: Vec<_> = pulled(&inventory).into_iter().map(|it| it.3).filter(|it| it != "other:1").collect();
+        let names: Vec<_> =
+            pulled(&inventory).into_iter().map(|image| image.3).filter(|image| image != "other:1").collect();
         assert!(names.is_empty(), "{kustomization} {names:?}");
     }
     let local = pod.replace("{name: web}", "{name: web, annotations: {config.kubernetes.io/local-config: 'true'}}");
@@ -371,7 +372,7 @@ fn what_a_build_takes_away_is_not_judged() {
 }
 
 #[test]
-fn a_replaced_namespace_leaves_open_what_is_pulled_with() {
+fn replaced_namespace_makes_pull_secrets_uncertain() {
     let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: web, namespace: a}\nspec: {containers: [{name: web, image: \
                web:1}]}\n";
     let kustomization = "resources: [pod.yaml]\nconfigMapGenerator: [{name: x, literals: [ns=b]}]\n\
@@ -384,12 +385,12 @@ fn a_replaced_namespace_leaves_open_what_is_pulled_with() {
 
 /// Kustomizations of strangers that grow with each entry, each other or each step.
 #[test]
-fn hostile_kustomizations_end() {
+fn hostile_kustomizations_terminate() {
     let suffixes = format!("- {{name: '.*', tagSuffix: {}}}\n", "x".repeat(50)).repeat(10_000);
     let grown = format!("resources: [../base]\nimages:\n{suffixes}");
     let (_, inventory) = gather(&[BASE, WEB, ("o/kustomization.yaml", &grown)]);
     // Far too long for the kubelet, and not followed to its end.
-    assert!(pulled(&inventory).iter().all(|it| it.3.len() <= 4096));
+    assert!(pulled(&inventory).iter().all(|image| image.3.len() <= 4096));
     let tags: String = (0..5_000).map(|at| format!("- {{name: '.*web', newTag: 't{at}'}}\n")).collect();
     let set = format!("resources: [../base]\nimages:\n{tags}");
     let (_, inventory) = gather(&[BASE, WEB, ("o/kustomization.yaml", &set)]);
@@ -417,7 +418,7 @@ fn hostile_kustomizations_end() {
 }
 
 #[test]
-fn each_workload_of_one_entry_has_a_finding_that_leads_to_its_own_line() {
+fn images_entry_gives_each_workload_its_own_finding() {
     let deployment = |name: &str| {
         format!(
             "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\nspec:\n  template:\n    spec:\n      \

@@ -98,7 +98,7 @@ fn said(folder: &Path) -> Said {
     let is_unknown =
         |image: &pullcheck::resource::workload::ImageUse| image.image == ImageText::Skipped(Skip::RewrittenByKustomize);
     Said {
-        refusal: refusal.map(|it| it.words.clone()).or_else(|| broken.map(|problem| problem.message.clone())),
+        refusal: refusal.map(|refusal| refusal.words.clone()).or_else(|| broken.map(|problem| problem.message.clone())),
         known: pulled(&inventory),
         is_partial: !inventory.unrendered.is_empty() || inventory.images.iter().any(is_unknown),
     }

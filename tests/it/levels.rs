@@ -15,12 +15,13 @@ fn found(args: &[&str]) -> (Vec<String>, Option<i32>) {
     let output = pullcheck(args).args(["--format", "json"]).output();
     let report: Value = serde_json::from_str(&output.stdout).unwrap();
     let findings = report["findings"].as_array().unwrap().iter();
-    let words = findings.map(|it| ["severity", "rule", "image"].map(|key| it[key].as_str().unwrap()).join(" "));
+    let words =
+        findings.map(|finding| ["severity", "rule", "image"].map(|key| finding[key].as_str().unwrap()).join(" "));
     (words.collect(), output.status)
 }
 
 #[test]
-fn severities_are_given_and_rules_are_turned_on_and_off() {
+fn options_set_severities_and_turn_rules_on_and_off() {
     let cases: [(&[&str], &[&str], i32); 7] = [
         (&[], &["warning mutable-tag nginx"], 0),
         (&["--deny", "mutable-tag"], &["error mutable-tag nginx"], 1),
@@ -41,7 +42,7 @@ fn severities_are_given_and_rules_are_turned_on_and_off() {
 }
 
 #[test]
-fn a_slip_is_a_usage_error() {
+fn unknown_or_conflicting_rule_option_is_a_usage_error() {
     let refused = |args: &[&str]| pullcheck(args).output().assert_status(2).stderr;
     let meant = "pullcheck: --warn shortname: unknown rule `shortname`; did you mean `short-name`?\n";
     assert_eq!(refused(&["--warn", "shortname"]), meant);

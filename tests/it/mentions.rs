@@ -44,7 +44,7 @@ fn mention(path: &str, value: &str, flagged: &str) -> (String, String, String) {
 }
 
 #[test]
-fn flags_name_images() {
+fn images_in_container_flags_are_found() {
     let image = "quay.io/acme/reloader:1";
     let args = |item: &str| mentions(&format!("args: [-v, {item}]"), "");
     let at = |place: usize, flagged: &str| [mention(&format!("spec.containers[0].args[{place}]"), image, flagged)];
@@ -59,7 +59,7 @@ fn flags_name_images() {
 }
 
 #[test]
-fn variables_and_annotations_name_images() {
+fn images_in_variables_and_annotations_are_found() {
     let variable =
         |name: &str| mentions(&format!("env: [{{name: A, value: x}}, {{name: {name}, value: 'etcd:3'}}]"), "");
     assert_eq!(variable("RELATED_IMAGE_ETCD"), [mention("spec.containers[0].env[1].value", "etcd:3", "'etcd:3'")]);
@@ -74,7 +74,7 @@ fn variables_and_annotations_name_images() {
 }
 
 #[test]
-fn nothing_is_said_of_the_default_service_account_for_a_mention() {
+fn mention_assumes_no_default_service_account() {
     let text = deployment("args: ['--prometheus-config-reloader=quay.io/acme/reloader:1']", "");
     let found = inventory(&text);
     let mention = found.pods.iter().find(|pod| pod.origin == PodOrigin::Mention).expect("one");
@@ -82,7 +82,7 @@ fn nothing_is_said_of_the_default_service_account_for_a_mention() {
 }
 
 #[test]
-fn a_repository_alone_gets_its_tag_from_beside() {
+fn image_annotation_takes_its_tag_from_version_annotation() {
     let with_tag = "config.linkerd.io/proxy-image: cr.acme.example/proxy, config.linkerd.io/proxy-version: v1";
     let text = deployment("", with_tag);
     let found = inventory(&text).images.remove(1);
@@ -95,7 +95,7 @@ fn a_repository_alone_gets_its_tag_from_beside() {
 }
 
 #[test]
-fn what_is_no_image_is_not_listed() {
+fn values_that_are_not_images_are_not_listed() {
     for item in
         ["--config-reloader-image=$(IMAGE)", "--config-reloader-image=", "--config-reloader-image", "--other=a:1"]
     {
@@ -109,7 +109,7 @@ fn what_is_no_image_is_not_listed() {
 }
 
 #[test]
-fn pods_and_unknown_kinds_mention_images_too() {
+fn images_mentioned_in_pods_and_unknown_kinds_are_found() {
     let spec = "spec: {containers: [{name: c, image: a, args: ['--nop-image=b:1']}]}";
     let paths = |text: &str| inventory(text).images.into_iter().map(|image| image.path).collect::<Vec<_>>();
     let pod = format!("apiVersion: v1\nkind: Pod\nmetadata: {{annotations: {{dapr.io/sidecar-image: d}}}}\n{spec}\n");
@@ -121,7 +121,7 @@ fn pods_and_unknown_kinds_mention_images_too() {
 }
 
 #[test]
-fn a_kustomization_leaves_flags_alone() {
+fn kustomize_images_do_not_change_flags() {
     let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{image: 'a:1', args: \
                ['--nop-image=a:1']}]}\n";
     let kustomization = "resources: [pod.yaml]\nimages: [{name: a, newTag: '2'}]\n";
@@ -134,7 +134,7 @@ fn a_kustomization_leaves_flags_alone() {
 }
 
 #[test]
-fn parameters_of_a_template_are_filled_in() {
+fn template_parameters_in_flags_are_filled_in() {
     let text = "apiVersion: v1\nkind: Template\nparameters: [{name: TAG, value: '2'}]\nobjects:\n- apiVersion: v1\n  kind: Pod\n  \
                 spec: {containers: [{name: c, image: a, args: ['--nop-image=b:${TAG}']}]}\n";
     let found = inventory(text).images.remove(1);
@@ -144,14 +144,14 @@ fn parameters_of_a_template_are_filled_in() {
 }
 
 #[test]
-fn a_mention_is_never_worse_than_a_note() {
+fn findings_on_a_mention_are_only_notes() {
     let folder = TempDir::new().unwrap();
     let text = deployment("args: ['--config-reloader-image=quay.io/acme/reloader:latest']", "");
     fs::write(folder.path().join("a.yaml"), text).unwrap();
     let run = Run::new(env!("CARGO_BIN_EXE_pullcheck")).within(folder.path());
     let output = run.args(["--offline", "--format", "json", "a.yaml"]).output();
     let report = readers::report(&output.stdout).unwrap();
-    let of_mention = |it: &&serde_json::Value| it["image"] == "quay.io/acme/reloader:latest";
+    let of_mention = |finding: &&serde_json::Value| finding["image"] == "quay.io/acme/reloader:latest";
     let found: Vec<_> = report["findings"].as_array().unwrap().iter().filter(of_mention).collect();
     assert!(found.iter().any(|finding| finding["rule"] == "mutable-tag"), "{report:#}");
     assert!(found.iter().all(|finding| finding["severity"] == "note"), "{found:#?}");

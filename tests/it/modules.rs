@@ -99,7 +99,7 @@ fn all_imports(files: &BTreeMap<String, String>) -> Imports {
 
 /// Imports that climb against the order of the top modules, which has each of them once.
 fn climbs(order: &[&str], all: &Imports) -> Vec<String> {
-    let place = |module: &str| order.iter().position(|it| *it == module);
+    let place = |module: &str| order.iter().position(|name| *name == module);
     let mut faults: Vec<String> = all
         .keys()
         .filter(|module| place(&module[0]).is_none())
@@ -162,7 +162,7 @@ fn no_module_imports_a_later_one() {
     let (library, files) = sources();
     let order = order(&library);
     let folders: BTreeSet<String> = files.keys().map(|file| module_of(file).remove(0)).collect();
-    assert_eq!(order.iter().map(|it| (*it).to_owned()).collect::<BTreeSet<_>>(), folders, "the tour of src/lib.rs");
+    assert_eq!(order.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>(), folders, "the tour of src/lib.rs");
     let all = all_imports(&files);
     assert!(all.values().map(Vec::len).sum::<usize>() > 1500, "are imports still found?");
     let faults = climbs(&order, &all);
@@ -176,7 +176,7 @@ fn no_siblings_import_each_other() {
 }
 
 #[test]
-fn a_planted_circle_and_a_climb_are_found() {
+fn import_cycles_and_upward_imports_are_detected() {
     let files = |list: &[(&str, &str)]| -> BTreeMap<String, String> {
         list.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect()
     };

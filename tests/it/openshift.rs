@@ -43,14 +43,14 @@ fn parameters_are_filled_in_with_their_defaults() {
     assert!(matches!(&found.image, ImageText::Reference(reference) if reference.tag() == Some("1.0.0")));
     assert_eq!(&text[found.text.span.range()], "'${REPO}/web:${TAG}'");
     let decided: Vec<(&str, &str)> =
-        found.decided_by.iter().map(|it| (&text[it.span.range()], it.message.as_str())).collect();
+        found.decided_by.iter().map(|decision| (&text[decision.span.range()], decision.message.as_str())).collect();
     let expected =
         [("quay.io/acme", "the parameter `REPO` is set here"), ("'1.0.0'", "the parameter `TAG` is set here")];
     assert_eq!(decided, expected);
 }
 
 #[test]
-fn values_that_are_no_string_are_filled_in_too() {
+fn non_string_parameters_are_filled_in() {
     let text = template("${{IMAGE}}", "- {name: IMAGE, value: 'quay.io/acme/web:1'}\n");
     assert_eq!(values(&inventory(&text).images[0]), ("quay.io/acme/web:1", Some("${{IMAGE}}")));
     let number = template("${{IMAGE}}", "- {name: IMAGE, value: '12'}\n");
@@ -60,7 +60,7 @@ fn values_that_are_no_string_are_filled_in_too() {
 }
 
 #[test]
-fn what_has_no_value_stays_a_placeholder() {
+fn parameter_without_a_value_stays_a_placeholder() {
     for parameters in [
         "- {name: TAG}\n",
         "- {name: TAG, required: true}\n",
@@ -77,7 +77,7 @@ fn what_has_no_value_stays_a_placeholder() {
 }
 
 #[test]
-fn parameters_count_in_their_template_alone() {
+fn parameters_apply_only_in_their_template() {
     let text = template("quay.io/acme/web:${TAG}", "- {name: TAG, value: '1'}\n");
     let pod = "apiVersion: v1\nkind: Pod\nspec: {containers: [{image: 'quay.io/acme/api:${TAG}'}]}\n";
     let found = inventory(&format!("{pod}---\n{text}---\n{pod}")).images;
@@ -111,7 +111,7 @@ fn names_and_namespaces_are_filled_in() {
 }
 
 #[test]
-fn triggered_images_are_never_judged() {
+fn images_set_by_a_trigger_are_not_checked() {
     let config = |trigger: &str, image: &str| {
         format!(
             "apiVersion: apps.openshift.io/v1\nkind: DeploymentConfig\nmetadata: {{name: web}}\nspec:\n  triggers:\n  - type: ImageChange\n    \
@@ -149,9 +149,10 @@ const STREAM: &str = "apiVersion: image.openshift.io/v1\nkind: ImageStream\nmeta
                       - {name: of-another, from: {kind: ImageStreamImage, name: 'web@sha256:0'}}\n";
 
 #[test]
-fn a_stream_lists_what_it_imports() {
+fn image_stream_lists_the_images_it_imports() {
     let found = inventory(STREAM).images;
-    let listed: Vec<(&str, &str)> = found.iter().map(|it| (it.path.as_str(), it.text.value.as_str())).collect();
+    let listed: Vec<(&str, &str)> =
+        found.iter().map(|image| (image.path.as_str(), image.text.value.as_str())).collect();
     let expected = [
         ("spec.dockerImageRepository", "quay.io/acme/all"),
         ("spec.tags[0].from.name", "quay.io/acme/web:1.0.0"),
@@ -159,11 +160,11 @@ fn a_stream_lists_what_it_imports() {
     ];
     assert_eq!(listed, expected);
     let by_another = ImageText::Skipped(Skip::PulledByAnother);
-    assert!(found.iter().all(|it| it.container.kind == ContainerKind::Other && it.image == by_another));
+    assert!(found.iter().all(|image| image.container.kind == ContainerKind::Other && image.image == by_another));
 }
 
 #[test]
-fn a_trigger_tells_what_its_tag_stands_for() {
+fn trigger_resolves_its_image_stream_tag() {
     let set = |tag: &str, more: &[(&str, &str)]| {
         let config = format!(
             "apiVersion: apps.openshift.io/v1\nkind: DeploymentConfig\nmetadata: {{name: web}}\nspec:\n  triggers:\n  - \
@@ -189,7 +190,7 @@ fn a_trigger_tells_what_its_tag_stands_for() {
 }
 
 #[test]
-fn a_bare_name_of_a_stream_tells_what_its_tag_stands_for() {
+fn bare_image_name_resolves_through_an_image_stream() {
     let pod = "apiVersion: v1\nkind: Pod\nspec: {containers: [{image: 'web:1'}]}\n";
     let found = gathered(&[("p.yaml", pod), ("s.yaml", STREAM)]).inventory.images.remove(0);
     assert_eq!(values(&found), ("quay.io/acme/web:1.0.0", Some("web:1")));
@@ -197,7 +198,7 @@ fn a_bare_name_of_a_stream_tells_what_its_tag_stands_for() {
 }
 
 #[test]
-fn a_build_lists_what_it_pulls_and_pushes() {
+fn build_config_lists_the_images_it_pulls_and_pushes() {
     let text = "apiVersion: build.openshift.io/v1\nkind: BuildConfig\nmetadata: {name: web}\nspec:\n  strategy:\n    \
                 sourceStrategy: {from: {kind: DockerImage, name: 'quay.io/acme/builder:1'}, pullSecret: {name: puller}}\n  \
                 source:\n    images:\n    - {from: {kind: ImageStreamTag, name: 'tools:1'}}\n    \
@@ -209,14 +210,14 @@ fn a_build_lists_what_it_pulls_and_pushes() {
         secrets.map_or(String::new(), |secrets| secrets[0].name.clone())
     };
     let listed: Vec<(&str, &str, String)> =
-        found.images.iter().map(|it| (it.path.as_str(), it.text.value.as_str(), secret(it))).collect();
+        found.images.iter().map(|image| (image.path.as_str(), image.text.value.as_str(), secret(image))).collect();
     let expected = [
         ("spec.strategy.sourceStrategy.from.name", "quay.io/acme/builder:1", "puller".to_owned()),
         ("spec.source.images[1].from.name", "quay.io/acme/tools:1", String::new()),
         ("spec.output.to.name", "quay.io/acme/web:1", "pusher".to_owned()),
     ];
     assert_eq!(listed, expected);
-    assert!(found.images.iter().all(|it| it.image == ImageText::Skipped(Skip::PulledByAnother)));
+    assert!(found.images.iter().all(|image| image.image == ImageText::Skipped(Skip::PulledByAnother)));
 }
 
 #[test]

@@ -22,7 +22,7 @@ fn pullcheck(folder: &Path) -> Run {
 }
 
 #[test]
-fn several_reports_in_one_run() {
+fn one_run_writes_several_reports() {
     let folder = folder();
     let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
     fs::write(folder.path().join("out.sarif"), "old").unwrap();
@@ -39,13 +39,13 @@ fn several_reports_in_one_run() {
     assert!(read("out.txt").starts_with("error[invalid-image-reference]: "), "a file has no colour");
     readers::sarif(&read("out.sarif")).unwrap();
     roxmltree::Document::parse(&read("out.xml")).unwrap();
-    let mut names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|it| it.unwrap().file_name()).collect();
+    let mut names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
     assert_eq!(names, ["out.sarif", "out.txt", "out.xml", "pod.yaml"]);
 }
 
 #[test]
-fn a_dash_is_standard_output() {
+fn dash_writes_the_report_to_stdout() {
     let folder = folder();
     let run = |args: &[&str]| pullcheck(folder.path()).args(args).output();
     let plain = run(&["--format", "plain"]).assert_status(1);
@@ -55,7 +55,7 @@ fn a_dash_is_standard_output() {
 }
 
 #[test]
-fn what_cannot_be_written_is_a_usage_error_before_anything_is_checked() {
+fn unwritable_output_is_a_usage_error_before_any_check() {
     let folder = folder();
     fs::create_dir(folder.path().join("folder")).unwrap();
     for (value, words) in [
@@ -74,7 +74,7 @@ fn what_cannot_be_written_is_a_usage_error_before_anything_is_checked() {
 }
 
 #[test]
-fn a_file_has_one_report_whatever_it_is_called() {
+fn two_reports_in_the_same_file_are_a_usage_error() {
     let folder = folder();
     fs::create_dir(folder.path().join("sub")).unwrap();
     for args in
@@ -89,7 +89,7 @@ fn a_file_has_one_report_whatever_it_is_called() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_full_disk_takes_one_report_and_not_the_others() {
+fn full_disk_does_not_affect_other_reports() {
     let folder = folder();
     let run = pullcheck(folder.path()).args(["--output", "sarif=/dev/full", "--output", "plain=out"]);
     run.output().assert_status(2).assert_stderr_has("--output sarif=/dev/full: ");
@@ -98,7 +98,7 @@ fn a_full_disk_takes_one_report_and_not_the_others() {
 
 #[test]
 #[cfg(unix)]
-fn a_reader_that_goes_away_hides_no_finding() {
+fn broken_pipe_does_not_change_the_exit_status() {
     let folder = folder();
     // The pipe has no reader any more when the report is written: `sleep` on it has ended, by `wait`.
     let script = "mkfifo p; cat p >/dev/null & exec 3>p; kill $!; wait $! 2>/dev/null; \"$0\" --offline pod.yaml >&3";
@@ -107,7 +107,7 @@ fn a_reader_that_goes_away_hides_no_finding() {
 }
 
 #[test]
-fn an_argument_that_is_refused_steers_no_log() {
+fn rejected_argument_is_escaped_in_the_error() {
     let folder = folder();
     let run = pullcheck(folder.path()).arg("--x\n::error::y \u{1b}]0;z\u{202e}##[group]").env("GITHUB_ACTIONS", "true");
     let output = run.output().assert_status(2).assert_stderr_has("unexpected argument '--x");
@@ -117,7 +117,7 @@ fn an_argument_that_is_refused_steers_no_log() {
 }
 
 #[test]
-fn no_service_is_given_commands() {
+fn azure_pipelines_commands_in_input_are_neutralized() {
     let folder = folder();
     let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: \"##vso[task.prependpath]x\"}\n\
                spec: {containers: [{name: c, image: \"a b ##vso[task.setvariable variable=PATH]x\"}]}\n";
@@ -133,7 +133,7 @@ fn no_service_is_given_commands() {
 
 #[test]
 #[cfg(unix)]
-fn a_link_stays_a_link_and_a_stream_a_stream() {
+fn output_follows_symlinks_and_appends_to_streams() {
     let folder = folder();
     let path = |name: &str| folder.path().join(name);
     fs::create_dir(path("real")).unwrap();
@@ -151,7 +151,7 @@ fn a_link_stays_a_link_and_a_stream_a_stream() {
 }
 
 #[test]
-fn a_list_of_images_has_two_formats() {
+fn image_list_supports_only_human_and_json() {
     let folder = folder();
     for format in ["plain", "sarif", "github", "gitlab", "junit", "markdown"] {
         for args in [["--format".to_owned(), format.to_owned()], ["--output".to_owned(), format!("{format}=out")]] {
@@ -190,7 +190,7 @@ fn github_actions_gets_annotations_and_a_summary() {
 
 /// A Secret may hold any word: what is no secret is shown as it is, and what the Secret says stays hidden.
 #[test]
-fn a_secrets_words_hide_no_path_no_name_and_no_rule() {
+fn secret_values_do_not_mask_paths_names_or_rules() {
     let folder = TempDir::new().unwrap();
     let secret = |name: &str, word: &str| {
         format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: {name}}}\nstringData: {{value: {word}}}\n---\n")
@@ -228,12 +228,12 @@ fn a_secrets_words_hide_no_path_no_name_and_no_rule() {
     assert_eq!(image["resource"]["kind"], "Deployment");
     assert_eq!(image["resource"]["namespace"], "deploy");
     assert_eq!(image["service_account"], "password");
-    assert!(json["findings"].as_array().unwrap().iter().any(|it| it["rule"] == "invalid-image-reference"));
+    assert!(json["findings"].as_array().unwrap().iter().any(|finding| finding["rule"] == "invalid-image-reference"));
 }
 
 /// Nobody has to say that the log's reader obeys commands.
 #[test]
-fn workflow_commands_are_broken_wherever_a_report_is_read() {
+fn workflow_commands_are_neutralized_outside_github_too() {
     let folder = TempDir::new().unwrap();
     let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: '##[error]p'}\nspec: {containers: [{name: c, image: \
                 \"##[add-mask]a\\n::error::b\"}]}\n";
@@ -248,7 +248,7 @@ fn workflow_commands_are_broken_wherever_a_report_is_read() {
 
 /// What nobody can parse holds a password as well as what somebody can.
 #[test]
-fn a_secret_that_is_refused_shows_no_value() {
+fn malformed_secret_does_not_show_its_values() {
     const PASSWORD: &str = "hunter2verysecret";
     let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: 'nginx:1'}]}\n";
     let head = "apiVersion: v1\nkind: Secret\nmetadata: {name: m}\n";

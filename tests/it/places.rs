@@ -31,7 +31,7 @@ fn value<'t>(block: &'t str, key: &str) -> &'t str {
 }
 
 #[test]
-fn every_hook_does_what_its_name_says() {
+fn options_in_every_hook_match_its_id() {
     let hooks = read(".pre-commit-hooks.yaml");
     let blocks: Vec<&str> = hooks.split("\n\n").filter(|block| block.starts_with("- id: ")).collect();
     let ids: Vec<&str> = blocks.iter().map(|block| value(block, "id")).collect();
@@ -46,7 +46,7 @@ fn every_hook_does_what_its_name_says() {
 }
 
 #[test]
-fn options_behind_those_of_a_hook_count() {
+fn user_options_override_hook_options() {
     let args =
         args("pullcheck --allow-empty --offline --fail-on note --exclude a --allow-empty --fail-on never --exclude b");
     assert_eq!(args.inputs.exclude, ["a", "b"]);
@@ -58,7 +58,7 @@ fn options_behind_those_of_a_hook_count() {
 }
 
 #[test]
-fn what_names_a_version_names_this_one() {
+fn integration_files_name_the_current_version() {
     let template = read(".packaging/gitlab-ci.yml");
     let [gitlab, pre_commit] = ["gitlab", "pre-commit"].map(|page| read(&format!("docs/src/integrations/{page}.md")));
     let include =
@@ -69,7 +69,7 @@ fn what_names_a_version_names_this_one() {
 }
 
 #[test]
-fn the_command_of_the_gitlab_template_is_one() {
+fn gitlab_template_command_parses() {
     let template = read(".packaging/gitlab-ci.yml");
     let command = template.lines().find_map(|line| line.trim_start().strip_prefix("- pullcheck ")).expect("a command");
     let command =
@@ -82,7 +82,7 @@ fn the_command_of_the_gitlab_template_is_one() {
 }
 
 #[test]
-fn the_image_is_built_of_files_that_there_are() {
+fn dockerfile_copies_only_existing_files() {
     let ignored = read(".packaging/Dockerfile.dockerignore");
     let recipe = read(".packaging/Dockerfile");
     let copies =

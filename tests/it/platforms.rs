@@ -12,7 +12,7 @@ fn platform(text: &str) -> Platform {
 }
 
 #[test]
-fn containerd_takes_what_its_matchers_take() {
+fn platform_matching_follows_the_containerd_matchers() {
     for &(node, [os, architecture, variant], only, ordered) in PLATFORMS {
         let entry = Platform::new(os, architecture, variant);
         let node = platform(node);
@@ -22,7 +22,7 @@ fn containerd_takes_what_its_matchers_take() {
 }
 
 #[test]
-fn crio_compares_what_is_written() {
+fn crio_compares_platforms_without_normalization() {
     let cases = [
         ("linux/amd64", "linux/amd64", true),
         ("linux/amd64", "linux/amd64/v1", false),

@@ -33,7 +33,7 @@ fn pod(namespace: Option<&str>, secret: &str) -> String {
 }
 
 #[test]
-fn what_makes_a_secret_says_what_the_kubelet_will_find() {
+fn secret_producer_determines_type_and_state() {
     for Producer { what, yaml, namespace, name, kind, state, reason } in PRODUCERS {
         let text = format!("{yaml}---\n{}", pod(*namespace, name));
         let found = pull_secrets(&[("a.yaml", text)], false);
@@ -52,7 +52,7 @@ const GENERATOR: &str = "apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kust
                          secretGenerator: [{name: regcred, type: kubernetes.io/dockerconfigjson, files: [.dockerconfigjson]}]\n";
 
 #[test]
-fn kustomize_rewrites_references_in_kubernetes_own_kinds_of_its_build() {
+fn kustomize_rewrites_secret_names_in_built_in_kinds() {
     let state = |api_version, kind, file: &str, name: &str, kustomization: String| {
         let files = [("k/kustomization.yaml", kustomization), (file, workload(api_version, kind, None, name))];
         pull_secrets(&files, false).remove(0).0
@@ -86,7 +86,7 @@ fn kustomize_rewrites_references_in_kubernetes_own_kinds_of_its_build() {
 }
 
 #[test]
-fn an_overlay_rewrites_what_its_base_names() {
+fn overlay_rewrites_secret_names_in_its_base() {
     let files = [
         ("base/kustomization.yaml", "resources: [web.yaml]\n".to_owned()),
         ("prod/kustomization.yaml", GENERATOR.replace("web.yaml", "../base") + "namespace: prod\n"),
@@ -103,7 +103,7 @@ fn an_overlay_rewrites_what_its_base_names() {
 }
 
 #[test]
-fn a_kustomization_sets_the_namespace_of_what_it_builds() {
+fn kustomization_sets_the_namespace_on_its_objects() {
     let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: regcred, namespace: shop}\ntype: \
                   kubernetes.io/dockerconfigjson\nstringData: {.dockerconfigjson: '{}'}\n";
     let state = |kustomizations: &[(&'static str, &str)]| {
@@ -120,7 +120,7 @@ fn a_kustomization_sets_the_namespace_of_what_it_builds() {
 }
 
 #[test]
-fn what_is_encrypted_whole_is_skipped_and_may_be_the_secret_that_is_missing() {
+fn fully_encrypted_object_may_be_the_missing_pull_secret() {
     let encrypted = "apiVersion: ENC[AES256_GCM,data:a,iv:b,tag:c,type:str]\n\
                      kind: ENC[AES256_GCM,data:a,iv:b,tag:c,type:str]\n\
                      metadata: {name: 'ENC[AES256_GCM,data:a,iv:b,tag:c,type:str]'}\n\

@@ -76,12 +76,12 @@ fn summary(image: &Value) -> String {
         lines.join(", ")
     };
     let text = |value: &Value| value.as_str().unwrap_or("null").to_owned();
-    let secrets = list("pull_secrets", |it| {
-        let word = |key: &str| it[key].as_str().unwrap().to_owned();
+    let secrets = list("pull_secrets", |secret| {
+        let word = |key: &str| secret[key].as_str().unwrap().to_owned();
         format!("{} {} {}", word("name"), word("via"), word("state"))
     });
-    let credentials = list("credentials", |it| {
-        format!("{}={}", it["secret"].as_str().unwrap_or("null"), it["written_key"].as_str().unwrap())
+    let credentials = list("credentials", |credential| {
+        format!("{}={}", credential["secret"].as_str().unwrap_or("null"), credential["written_key"].as_str().unwrap())
     });
     format!("{} | {secrets} | {credentials}", text(&image["service_account"]))
 }
@@ -96,7 +96,7 @@ fn secret_with(kind: &str, values: &str) -> String {
 const DOCKER_CONFIG: &str = "kubernetes.io/dockerconfigjson";
 
 #[test]
-fn of_secrets_with_one_name_the_last_of_a_file_counts() {
+fn last_duplicate_secret_in_a_file_applies() {
     let malformed = || secret_with(DOCKER_CONFIG, "stringData: {.dockerconfigjson: '{\"auths\": []}'}");
     let pod = || pod(IMAGE, "imagePullSecrets: [{name: regcred}]");
     let good = || secret("regcred", "ghcr.io");
@@ -108,7 +108,7 @@ fn of_secrets_with_one_name_the_last_of_a_file_counts() {
 }
 
 #[test]
-fn which_of_two_overlays_is_deployed_is_not_known() {
+fn conflicting_secrets_in_two_files_are_uncertain() {
     let opaque = secret_with("Opaque", "stringData: {}");
     let malformed = secret_with(DOCKER_CONFIG, "stringData: {.dockerconfigjson: '{\"auths\": []}'}");
     let good = secret("regcred", "ghcr.io");
@@ -141,7 +141,7 @@ fn a_service_account_that_is_declared_in_two_namespaces_exists() {
 }
 
 #[test]
-fn the_api_server_decodes_all_data_before_string_data_overwrites_it() {
+fn all_data_is_decoded_before_string_data_overwrites_it() {
     let state = |values: &str| {
         let manifests = secret_with(DOCKER_CONFIG, values) + &pod(IMAGE, "imagePullSecrets: [{name: regcred}]");
         let image = Case::new(&[("a.yaml", &manifests)]).image(&[]);
@@ -161,7 +161,7 @@ fn the_api_server_decodes_all_data_before_string_data_overwrites_it() {
 }
 
 #[test]
-fn the_effective_list_is_the_pods_own_or_its_service_accounts() {
+fn pull_secrets_come_from_the_pod_or_its_service_account() {
     let both = || secret("one", "ghcr.io") + &secret("two", "ghcr.io");
     let default = || account("default", "[{name: one}, {name: two}]");
     let cases = [
@@ -216,7 +216,7 @@ fn the_effective_list_is_the_pods_own_or_its_service_accounts() {
 }
 
 #[test]
-fn an_object_without_a_namespace_is_in_any_until_it_is_said() {
+fn object_without_a_namespace_matches_any_namespace() {
     let there = secret("one", "ghcr.io").replace("{name: one}", "{name: one, namespace: shop}");
     let naming = pod(IMAGE, "imagePullSecrets: [{name: one}]");
     let elsewhere = naming.replace("{name: a}", "{name: a, namespace: other}");
@@ -229,7 +229,7 @@ fn an_object_without_a_namespace_is_in_any_until_it_is_said() {
 }
 
 #[test]
-fn what_the_operator_says_of_service_accounts_and_secrets() {
+fn operator_options_override_accounts_and_pull_secrets() {
     let plain = pod(IMAGE, "");
     let naming = pod(IMAGE, "imagePullSecrets: [{name: one}]");
     let in_shop = naming.replace("{name: a}", "{name: a, namespace: shop}");
@@ -274,7 +274,7 @@ fn what_the_operator_says_of_service_accounts_and_secrets() {
 }
 
 #[test]
-fn the_nodes_credentials_come_last_and_only_at_their_registries() {
+fn node_credentials_come_last_and_only_at_their_registries() {
     let own = secret("one", "gcr.io/acme") + &pod("gcr.io/acme/api:1", "imagePullSecrets: [{name: one}]");
     let files = [("a.yaml", own.as_str()), ("node.json", &config(&["gcr.io", "ghcr.io"]))];
     let case = Case::new(&files);
@@ -291,7 +291,7 @@ fn the_nodes_credentials_come_last_and_only_at_their_registries() {
 }
 
 #[test]
-fn a_configuration_that_stands_in_twice_is_tried_once() {
+fn config_supplied_for_two_secrets_is_tried_once() {
     let naming = pod("gcr.io/acme/api:1", "imagePullSecrets: [{name: one}, {name: two}]");
     let case = Case::new(&[("a.yaml", &naming), ("node.json", &config(&["gcr.io"]))]);
     let image = case.image(&["--dockerconfigjson", "node.json"]);
@@ -299,7 +299,7 @@ fn a_configuration_that_stands_in_twice_is_tried_once() {
 }
 
 #[test]
-fn a_wildcard_of_the_operator_reaches_no_host_that_was_not_allowed() {
+fn wildcard_credentials_apply_only_to_allowed_hosts() {
     let naming = pod(IMAGE, "imagePullSecrets: [{name: one}]");
     let case = Case::new(&[("a.yaml", &naming), ("wild.json", &config(&["*.io"]))]);
     for option in [["--pull-secret", "one=wild.json"], ["--dockerconfigjson", "wild.json"]] {
@@ -310,7 +310,7 @@ fn a_wildcard_of_the_operator_reaches_no_host_that_was_not_allowed() {
 }
 
 #[test]
-fn the_effective_pull_policy() {
+fn effective_pull_policy_honors_always_pull_images() {
     let with = |kind: &str, policy: &str| {
         let policy = if policy.is_empty() { String::new() } else { format!(", imagePullPolicy: {policy}") };
         pod(IMAGE, "").replace("api:1'", &format!("api:1'{policy}")).replace("kind: Pod", kind)
@@ -340,7 +340,7 @@ fn the_effective_pull_policy() {
 }
 
 #[test]
-fn options_that_say_nothing_are_usage_errors() {
+fn malformed_credential_options_are_usage_errors() {
     let case =
         Case::new(&[("a.yaml", &pod(IMAGE, "")), ("bad.json", r#"{"auths": []}"#), ("c.json", &config(&["a.io"]))]);
     for (args, message) in [
@@ -366,7 +366,7 @@ fn template(spec: &str) -> String {
 }
 
 #[test]
-fn what_is_yet_to_be_written_is_not_known() {
+fn placeholder_pull_secrets_and_accounts_are_unknown() {
     let unknown = |name: &str| format!("default | {name} pod opaque | ");
     let accounts = || account("default", "[]");
     for (spec, expected) in [
@@ -386,7 +386,7 @@ fn what_is_yet_to_be_written_is_not_known() {
 }
 
 #[test]
-fn an_object_whose_name_or_namespace_is_yet_to_be_written_may_be_the_one_that_is_meant() {
+fn object_with_a_placeholder_name_may_match_a_reference() {
     let in_namespace =
         |object: String, namespace: &str| object.replacen("}\n", &format!(", namespace: '{namespace}'}}\n"), 1);
     let pod = |namespace: &str| in_namespace(template("imagePullSecrets: [{name: regcred}]"), namespace);
@@ -405,7 +405,7 @@ fn an_object_whose_name_or_namespace_is_yet_to_be_written_may_be_the_one_that_is
 }
 
 #[test]
-fn a_key_that_was_made_of_an_image_hides_no_image() {
+fn registry_key_naming_an_image_does_not_mask_the_image() {
     let key = "ghcr.io/acme/api@sha256:0";
     let manifests = secret("regcred", key) + &pod(IMAGE, "imagePullSecrets: [{name: regcred}]");
     let case = Case::new(&[("a.yaml", &manifests)]);
@@ -414,7 +414,7 @@ fn a_key_that_was_made_of_an_image_hides_no_image() {
 }
 
 #[test]
-fn a_scheme_in_capitals_is_no_placeholder() {
+fn uppercase_scheme_is_not_a_placeholder() {
     let manifests = secret("regcred", "HTTPS://ghcr.io") + &pod(IMAGE, "imagePullSecrets: [{name: regcred}]");
     Case::new(&[("a.yaml", &manifests)]).run(&["--offline"]).assert_stdout_has("ineffective-registry-key");
 }

@@ -9,7 +9,7 @@ use pullcheck::image::reference::Reference;
 use crate::tables::references::{ACCEPTED, REFUSED};
 
 #[test]
-fn what_the_kubelet_accepts_is_taken_apart_as_it_does() {
+fn accepted_references_are_parsed_as_the_kubelet_does() {
     for row in ACCEPTED {
         let image = row.image;
         let reference = Reference::parse(image).unwrap_or_else(|error| panic!("{image:?}: {error}"));
@@ -24,7 +24,7 @@ fn what_the_kubelet_accepts_is_taken_apart_as_it_does() {
 }
 
 #[test]
-fn what_the_kubelet_refuses_is_refused_in_its_words() {
+fn refused_references_get_the_kubelet_error_text() {
     for &(image, text) in REFUSED {
         let error = Reference::parse(image).expect_err(image);
         assert_eq!(error.kubelet_text(image), text);
@@ -33,7 +33,7 @@ fn what_the_kubelet_refuses_is_refused_in_its_words() {
 }
 
 #[test]
-fn a_filled_in_tag_is_known_from_a_written_one() {
+fn default_tag_is_distinguished_from_a_written_tag() {
     let hex = "ab".repeat(32);
     let written = |text: &str| Reference::parse(text).unwrap().tag_is_written();
     assert!(written("nginx:latest"));
@@ -43,7 +43,7 @@ fn a_filled_in_tag_is_known_from_a_written_one() {
 }
 
 #[test]
-fn cri_o_looks_for_a_registry_itself_where_none_is_named() {
+fn reference_without_registry_is_a_short_name() {
     let short = |text: &str| Reference::parse(text).unwrap().is_short_name();
     for text in ["nginx", "grafana/grafana:1", "ghcr.io", "localhost:5000", "Acme/app", "my_reg.io/app"] {
         assert!(short(text), "{text:?}");
@@ -295,7 +295,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_to_blame_lies_in_the_text_and_a_replacement_parses(text in nasty_text()) {
+    fn blamed_range_is_in_the_text_and_replacement_parses(text in nasty_text()) {
         if let Err(error) = Reference::parse(&text) {
             let blame = error.blame(&text);
             prop_assert!(text.get(blame.range.clone()).is_some(), "{:?}", blame);
@@ -307,7 +307,7 @@ proptest! {
     }
 
     #[test]
-    fn a_parsed_reference_parses_again_to_the_same(text in nasty_text()) {
+    fn parsed_reference_round_trips(text in nasty_text()) {
         if let Ok(reference) = Reference::parse(&text) {
             let again = Reference::parse(&reference.to_string()).unwrap();
             prop_assert_eq!(again.to_string(), reference.to_string());

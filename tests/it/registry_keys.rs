@@ -31,7 +31,7 @@ fn written_keys(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_place_of_a_key_is_where_it_is_written() {
+fn key_span_covers_the_key_as_written() {
     let plain = r#"{"auths": {"ghcr.io": {}, "quay.io/a b": {"auth": ""}}}"#;
     let keys = [r#""ghcr.io""#, r#""quay.io/a b""#];
     let lines = plain.replace(", ", ",\n    ");
@@ -58,13 +58,13 @@ fn the_place_of_a_key_is_where_it_is_written() {
 }
 
 #[test]
-fn what_is_base64_is_pointed_at_as_a_whole() {
+fn key_in_base64_points_at_the_whole_value() {
     let value = "eyJhdXRocyI6IHsiZ2hjci5pbyI6IHt9fX0=";
     assert_eq!(written_keys(&secret(value).replace("stringData", "data")), [value]);
 }
 
 #[test]
-fn what_cannot_be_decoded_is_pointed_at_exactly() {
+fn undecodable_part_is_pointed_at_exactly() {
     let cases = [
         (r#"'{"auths": {"ghcr.io": {"auth": "aHVudGVyMg=="}}}'"#, r#""aHVudGVyMg==""#),
         (r#"'{"auths": {"ghcr.io": {"password": 12}}}'"#, "12"),
@@ -80,7 +80,7 @@ fn what_cannot_be_decoded_is_pointed_at_exactly() {
 }
 
 #[test]
-fn a_label_in_a_secrets_value_shows_nothing_of_it() {
+fn snippet_of_a_secret_value_is_redacted() {
     let value = r#"'{"auths": {"oci://ghcr.io": {"username": "bob", "password": "s3cr3t-Pw"}, "eve:pa55word@oci://x.io": {"auth": "Ym9iOmh1bnRlcjI="}}}'"#;
     let gathered = gather(&secret(value));
     let redactor = Redactor::new(gathered.inventory.secret_texts.iter().map(|secret| secret.expose()));
@@ -159,7 +159,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_key_that_is_said_never_to_match_never_does(key in keys(), image in images()) {
+    fn key_reported_as_never_matching_never_matches(key in keys(), image in images()) {
         let Ok(image) = Reference::parse(&image) else { return Ok(()) };
         if fault(&key).is_some_and(|fault| fault.is_certain(&key)) {
             prop_assert!(!key_matches(&key, image.name()), "{key} matches {}", image.name());

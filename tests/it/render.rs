@@ -78,7 +78,7 @@ fn images(report: &Value) -> Vec<(String, String)> {
 }
 
 #[test]
-fn what_is_rendered_is_read_once() {
+fn rendered_manifests_replace_the_chart_files() {
     let stage = Stage::chart(&format!("cat <<'END'\n{}END\n", pod("made", "docker.io/a/made:1")));
     let report = json(&stage.run().args(["--format", "json", "."]).output().assert_status(0));
     let expected = [("b.yaml", "docker.io/a/beside:1"), ("shop/Chart.yaml", "docker.io/a/made:1")];
@@ -87,7 +87,7 @@ fn what_is_rendered_is_read_once() {
 }
 
 #[test]
-fn a_tool_is_given_no_more_than_it_needs() {
+fn tools_get_only_needed_arguments_and_environment() {
     let files = [
         ("-shop/Chart.yaml", "name: shop"),
         ("values, mine.yaml", ""),
@@ -146,7 +146,7 @@ fn a_tool_is_given_no_more_than_it_needs() {
 }
 
 #[test]
-fn a_failing_tool_is_quoted_whole_and_its_files_are_read() {
+fn failed_render_quotes_the_error_and_reads_the_files() {
     let long = "x".repeat(3000);
     let script = format!(
         "echo 'Error: the password hunter2-hunter2 of' >&2; printf '  \\033[31mline two\\n{long}\\nthe end\\n' >&2; exit 3"
@@ -176,7 +176,7 @@ fn a_failing_tool_is_quoted_whole_and_its_files_are_read() {
 }
 
 #[test]
-fn a_tool_that_fails_in_silence_is_a_failure_too() {
+fn unexplained_failure_and_non_utf8_output_are_reported() {
     let output = Stage::chart("exit 7").run().arg(".").output().assert_status(1);
     output.assert_stdout_has("it failed (exit status: 7) without an error message");
     let output = Stage::chart("printf '\\377'").run().arg(".").output().assert_status(1);
@@ -184,7 +184,7 @@ fn a_tool_that_fails_in_silence_is_a_failure_too() {
 }
 
 #[test]
-fn what_is_no_manifest_does_not_pass() {
+fn invalid_rendered_yaml_is_an_error() {
     let stage = Stage::chart("echo 'a: [ {{ b }'");
     let report = json(&stage.run().args(["--format", "json", "."]).output().assert_status(1));
     let finding = &report["findings"][0];
@@ -192,7 +192,7 @@ fn what_is_no_manifest_does_not_pass() {
 }
 
 #[test]
-fn a_kustomization_that_fails_in_its_wrapper_is_built_by_itself() {
+fn kustomization_that_fails_in_its_wrapper_is_built_directly() {
     let files = [("prod/kustomization.yaml", "resources: [a.yaml]"), ("prod/a.yaml", &pod("raw", "docker.io/a/raw:1"))];
     let made = pod("made", "docker.io/a/made:1");
     let script = format!("[ \"$1 $2\" = 'kustomize ./prod' ] || exit 1\ncat <<'END'\n{made}END\n");
@@ -211,7 +211,7 @@ fn tools_of_a_shell(stage: &Stage) -> String {
 }
 
 #[test]
-fn the_order_is_that_of_the_folders() {
+fn rendered_images_are_listed_in_folder_order() {
     let charts = ["a", "b", "c", "d"].map(|name| (format!("{name}/Chart.yaml"), "name: x"));
     let charts: Vec<_> = charts.iter().map(|(name, text)| (name.as_str(), *text)).collect();
     // The first is ready last, where there is more than one at a time.
@@ -225,7 +225,7 @@ fn the_order_is_that_of_the_folders() {
 }
 
 #[test]
-fn the_entry_that_set_an_image_is_pointed_at() {
+fn finding_points_at_kustomization_entry_that_set_the_tag() {
     let base = pod("web", "docker.io/a/web:1");
     let made = base.replace("web:1", "web:latest");
     let entry = "resources: [../base]\nimages:\n- name: docker.io/a/web\n  newTag: latest\n";
@@ -240,7 +240,7 @@ fn the_entry_that_set_an_image_is_pointed_at() {
     let stage = Stage::new(&files, &[("kustomize", &script)]);
     let report = json(&stage.run().args(["--format", "json", "."]).output());
     let findings: Vec<&Value> =
-        report["findings"].as_array().unwrap().iter().filter(|it| it["rule"] == "mutable-tag").collect();
+        report["findings"].as_array().unwrap().iter().filter(|finding| finding["rule"] == "mutable-tag").collect();
     assert_eq!(findings.len(), 2, "{report}");
     for (finding, file) in findings.iter().zip(["dev/kustomization.yaml", "prod/kustomization.yaml"]) {
         assert_eq!(finding["file"], "base/a.yaml");
@@ -251,7 +251,7 @@ fn the_entry_that_set_an_image_is_pointed_at() {
 }
 
 #[test]
-fn nothing_to_render_with_is_wrong_usage() {
+fn missing_render_tool_is_a_usage_error() {
     let chart = Stage::chart("");
     let run = |stage: &Stage, path: &str| stage.run().env("PATH", path).arg(".").output().assert_status(2);
     let output = run(&chart, "/nowhere").assert_stderr_has("cannot render the chart in shop");
@@ -268,7 +268,7 @@ fn nothing_to_render_with_is_wrong_usage() {
 }
 
 #[test]
-fn options_that_cannot_be_meant_are_refused() {
+fn invalid_render_options_are_usage_errors() {
     let stage = Stage::chart("exit 1");
     let pullcheck = || Run::new(env!("CARGO_BIN_EXE_pullcheck")).within(stage.folder.path()).env("PATH", stage.path());
     for option in ["--values=b.yaml", "--set=a=b", "--release-name=a"] {
@@ -287,7 +287,7 @@ fn options_that_cannot_be_meant_are_refused() {
 }
 
 #[test]
-fn what_is_left_out_is_not_rendered() {
+fn excluded_and_library_charts_are_not_rendered() {
     let stage = Stage::chart("touch \"$0.called\"; exit 1");
     stage.run().args(["--exclude", "shop", "."]).output().assert_status(0);
     fs::write(stage.folder.path().join("shop/Chart.yaml"), "name: shop\ntype: library\n").unwrap();
@@ -296,7 +296,7 @@ fn what_is_left_out_is_not_rendered() {
 }
 
 #[test]
-fn passwords_in_what_is_rendered_stay_hidden() {
+fn passwords_in_rendered_manifests_are_redacted() {
     let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: pull}\ntype: kubernetes.io/dockerconfigjson\nstringData: \
                   {.dockerconfigjson: '{\"auths\": {\"ghcr.io\": {\"username\": \"bob\", \"password\": \
                   \"hunter2-hunter2\"}, \"bad host \": {\"password\": \"hunter2-hunter2\"}}}'}\n";

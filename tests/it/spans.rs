@@ -172,7 +172,7 @@ impl Place {
 fn hold_sarif(reports: &Reports, folder: &Path, files: &mut HashMap<PathBuf, File>, told: &[Place]) {
     let log = readers::sarif(&reports.read("sarif")).unwrap();
     let results = log["runs"][0]["results"].as_array().unwrap();
-    let reported = results.iter().filter(|it| it["suppressions"].as_array().is_none_or(Vec::is_empty));
+    let reported = results.iter().filter(|result| result["suppressions"].as_array().is_none_or(Vec::is_empty));
     let reported: Vec<&Value> = reported.collect();
     assert_eq!(reported.len(), told.len());
     for (result, told) in reported.iter().zip(told) {
@@ -220,8 +220,8 @@ fn hold_lines(reports: &Reports, told: &[Place]) {
     }
     let junit = reports.read("junit");
     let junit = roxmltree::Document::parse(&junit).unwrap();
-    let shown = junit.descendants().filter(|it| it.has_tag_name("failure") || it.has_tag_name("system-out"));
-    let shown: String = shown.filter_map(|it| it.text()).collect();
+    let shown = junit.descendants().filter(|node| node.has_tag_name("failure") || node.has_tag_name("system-out"));
+    let shown: String = shown.filter_map(|node| node.text()).collect();
     assert!(lines.iter().all(|lead| shown.contains(lead)));
     let github = reports.read("github");
     for command in github.lines().filter_map(readers::Command::parse) {
@@ -267,7 +267,7 @@ fn is_scalar_of(text: &str, value: &str) -> bool {
 }
 
 #[test]
-fn places_of_the_shop_and_of_the_corpus() {
+fn spans_are_exact_in_testdata_and_corpus() {
     assert!(hold(&Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata")) > 20);
     if let Some(corpus) = std::env::var_os("PULLCHECK_CORPUS") {
         assert!(hold(Path::new(&corpus)) > 1000);
@@ -275,7 +275,7 @@ fn places_of_the_shop_and_of_the_corpus() {
 }
 
 #[test]
-fn places_in_every_style_encoding_and_line_end() {
+fn spans_are_exact_in_every_style_encoding_and_line_end() {
     let styles = [
         "image: Nginx",
         "image: Nginx # comment",

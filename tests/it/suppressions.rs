@@ -17,7 +17,7 @@ fn check(name: &str, bytes: impl AsRef<[u8]>, args: &[&str]) -> Output {
 /// Rules of the findings in their order, how many are suppressed, how many images fail.
 fn found(name: &str, bytes: impl AsRef<[u8]>, args: &[&str]) -> (String, u64, u64) {
     let report: Value = serde_json::from_str(&check(name, bytes, args).stdout).unwrap();
-    let rules = report["findings"].as_array().unwrap().iter().map(|it| it["rule"].as_str().unwrap());
+    let rules = report["findings"].as_array().unwrap().iter().map(|finding| finding["rule"].as_str().unwrap());
     let count = |key: &str| report["summary"][key].as_u64().unwrap();
     (rules.collect::<Vec<_>>().join(" "), count("suppressed"), count("failing"))
 }
@@ -27,7 +27,7 @@ fn pod(lines: &str) -> String {
 }
 
 #[test]
-fn a_comment_counts_at_the_end_of_the_flagged_line_or_alone_above() {
+fn comment_suppresses_on_the_flagged_line_or_alone_above_it() {
     let silenced = [
         "  - image: Nginx # pullcheck: ignore[invalid-image-reference] known\n",
         "  # pullcheck: ignore[invalid-image-reference]\n  - image: Nginx\n",
@@ -55,7 +55,7 @@ fn a_comment_counts_at_the_end_of_the_flagged_line_or_alone_above() {
 }
 
 #[test]
-fn other_lines_rules_and_texts_silence_nothing() {
+fn comment_for_other_line_or_rule_suppresses_nothing() {
     for (lines, rules) in [
         (
             "  # pullcheck: ignore[invalid-image-reference]\n  - name: a\n    image: Nginx\n",
@@ -76,13 +76,13 @@ fn other_lines_rules_and_texts_silence_nothing() {
 }
 
 #[test]
-fn an_alias_is_flagged_where_it_stands() {
+fn alias_is_suppressed_at_its_own_line() {
     let text = pod("  - image: &a Nginx\n  - image: *a # pullcheck: ignore[invalid-image-reference]\n");
     assert_eq!(found("a.yaml", text, &[]), ("invalid-image-reference".to_owned(), 1, 2));
 }
 
 #[test]
-fn a_file_is_silenced_in_every_encoding() {
+fn file_is_suppressed_in_every_encoding() {
     let text = "# Source: shop/templates/web.yaml\r\n# pullcheck: ignore-file[invalid-image-reference] é𝄞\r\n---\r\n";
     let text = format!("{text}{}---\r\n{}", pod("  - image: Nginx\n"), pod("  - image: Web\n"));
     let utf16 = |unit: fn(u16) -> [u8; 2]| -> Vec<u8> {
@@ -94,7 +94,7 @@ fn a_file_is_silenced_in_every_encoding() {
 }
 
 #[test]
-fn an_annotation_silences_its_object_or_pod_template_and_no_other() {
+fn annotation_suppresses_only_its_object_or_pod_template() {
     let annotated = |annotation: &str, image: &str| {
         format!(
             r#"{{"apiVersion":"v1","kind":"Pod","metadata":{{"annotations":{{{annotation}}}}},"spec":{{"containers":[{{"image":"{image}"}}]}}}}"#
@@ -125,7 +125,7 @@ fn an_annotation_silences_its_object_or_pod_template_and_no_other() {
 }
 
 #[test]
-fn one_annotation_may_serve_many_objects() {
+fn shared_annotation_is_used_when_one_object_matches() {
     let text = "apiVersion: v1\nkind: List\nitems:\n\
         - {apiVersion: v1, kind: Pod, metadata: &m {annotations: {pullcheck.dev/ignore: mutable-tag}}, spec: {containers: [{image: nginx}]}}\n\
         - {apiVersion: v1, kind: Pod, metadata: *m, spec: {containers: [{image: 'nginx:1'}]}}\n";
@@ -133,7 +133,7 @@ fn one_annotation_may_serve_many_objects() {
 }
 
 #[test]
-fn what_could_not_be_told_is_not_called_unused() {
+fn suppression_of_an_unchecked_rule_is_not_unused() {
     let skipped = pod("  - image: 'nginx:${TAG}' # pullcheck: ignore[mutable-tag, unresolved-placeholder]\n");
     assert_eq!(found("a.yaml", skipped, &[]), (String::new(), 1, 0));
     let offline = pod("  - image: nginx:1 # pullcheck: ignore[image-not-found, access-denied, missing-pull-secret]\n");
@@ -151,7 +151,7 @@ fn what_could_not_be_told_is_not_called_unused() {
 }
 
 #[test]
-fn a_person_is_told_how_much_is_silent() {
+fn human_report_counts_suppressed() {
     let folder = TempDir::new().unwrap();
     fs::write(folder.path().join("a.yaml"), pod("  - image: Nginx # pullcheck: ignore[invalid-image-reference]\n"))
         .unwrap();
@@ -160,7 +160,7 @@ fn a_person_is_told_how_much_is_silent() {
 }
 
 #[test]
-fn a_pull_request_hides_nothing_from_who_does_not_let_it() {
+fn no_suppressions_and_no_ignore_show_all_findings() {
     let folder = TempDir::new().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
     write("a.yaml", &pod("  - image: Nginx # pullcheck: ignore[invalid-image-reference] \u{202e} ##[error]x\n"));
@@ -181,7 +181,7 @@ fn a_pull_request_hides_nothing_from_who_does_not_let_it() {
 }
 
 #[test]
-fn many_suppressions_and_findings_take_no_time() {
+fn many_suppressions_are_matched_quickly() {
     let head = "# pullcheck: ignore-file[mutable-tag]\n".repeat(20_000);
     let lines = "  - image: nginx # pullcheck: ignore[mutable-tag]\n".repeat(20_000);
     let report: Value = serde_json::from_str(&check("a.yaml", format!("{head}{}", pod(&lines)), &[]).stdout).unwrap();

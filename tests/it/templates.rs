@@ -30,7 +30,7 @@ const GOOD: &str =
     "---\n{apiVersion: v1, kind: Pod, metadata: {name: good}, spec: {containers: [{name: a, image: nginx:1.25}]}}\n";
 
 #[test]
-fn templates_of_any_language_are_templates_and_cost_their_document_only() {
+fn template_of_any_language_skips_only_its_document() {
     let bodies = [
         "{% for app in apps %}\n  - name: {{ app }}\n    image: {{ app }}\n{% endfor %}\n",
         "  - name: web\n    image: nginx:1\n{# a comment #}\n",
@@ -52,7 +52,7 @@ fn templates_of_any_language_are_templates_and_cost_their_document_only() {
 }
 
 #[test]
-fn placeholders_that_are_values_alone_hide_nothing_else() {
+fn placeholder_value_does_not_hide_other_images() {
     for placeholder in ["%IMAGE%", "@IMAGE@", "@@IMAGE@@"] {
         let text = pod(&format!("  - name: a\n    image: {placeholder}\n  - name: b\n    image: redis:7\n"));
         let (problems, images) = read("a.yaml", &text);
@@ -62,7 +62,7 @@ fn placeholders_that_are_values_alone_hide_nothing_else() {
 }
 
 #[test]
-fn what_ytt_computes_is_no_empty_image() {
+fn unquoted_image_placeholder_is_not_an_empty_image() {
     let text = pod("  - name: a\n    image: #@ data.values.image\n  - name: b\n    image:\n");
     let inventory = gathered(&[("a.yaml", &text)]);
     for token in ["#{IMAGE}#", "[[ image ]]", "[[ .Values.image ]]", "{IMAGE}"] {
@@ -73,11 +73,11 @@ fn what_ytt_computes_is_no_empty_image() {
     let invalid =
         |at: usize| matches!(inventory.images[at].image, pullcheck::resource::workload::ImageText::Invalid(_));
     assert_eq!((invalid(0), invalid(1)), (false, true));
-    assert_eq!(inventory.problems.iter().map(|it| it.kind).collect::<Vec<_>>(), [ProblemKind::Template]);
+    assert_eq!(inventory.problems.iter().map(|problem| problem.kind).collect::<Vec<_>>(), [ProblemKind::Template]);
 }
 
 #[test]
-fn broken_yaml_with_a_sign_elsewhere_stays_broken() {
+fn unrelated_template_mark_does_not_excuse_broken_yaml() {
     let text = pod(
         "  - name: a\n    args: ['{{ x }}', '{% y %}']\n    env:\n    - name: b\n    - name: c\n    - name: d\n    command: [x\n",
     );
@@ -97,7 +97,7 @@ fn broken_yaml_with_a_sign_elsewhere_stays_broken() {
 }
 
 #[test]
-fn what_helm_prints_before_the_manifests_is_no_broken_document() {
+fn helm_pull_lines_before_the_manifests_are_ignored() {
     // Helm 4 (`pkg/registry/client.go`) prints these to standard output, where `helm template oci://…` prints too.
     let lines = "Pulled: ghcr.io/acme/charts/shop:1.0.0\nDigest: sha256:0123\n";
     for text in [
@@ -110,7 +110,7 @@ fn what_helm_prints_before_the_manifests_is_no_broken_document() {
 }
 
 #[test]
-fn who_reads_a_file_decides_what_its_merge_keys_do() {
+fn merge_keys_are_read_as_kubectl_or_kustomize_does() {
     let text = pod("  - &a {name: a, image: redis:7}\n  - name: b\n    image: nginx:1.25\n    !!merge <<: *a\n");
     assert_eq!(images(&gathered(&[("x/pod.yaml", &text)])), ["redis:7", "redis:7"]);
     let kustomization = "resources: [pod.yaml]\n";
@@ -119,7 +119,7 @@ fn who_reads_a_file_decides_what_its_merge_keys_do() {
 }
 
 #[test]
-fn a_name_that_is_no_string_is_refused() {
+fn name_that_is_not_a_string_is_refused() {
     for (metadata, refused) in
         [("name: n", 1), ("namespace: n, name: a", 1), ("name: 12", 1), ("name: \"n\"", 0), ("name: {{ x }}", 0)]
     {
@@ -131,7 +131,7 @@ fn a_name_that_is_no_string_is_refused() {
 }
 
 #[test]
-fn binary_of_a_secret_is_decoded_before_anybody_reads_it() {
+fn binary_value_in_a_secret_is_decoded() {
     let text = "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ntype: kubernetes.io/dockerconfigjson\n\
                 stringData:\n  .dockerconfigjson: !!binary eyJhdXRocyI6e319\n";
     assert_eq!(read("a.yaml", text).0, []);
@@ -141,7 +141,7 @@ fn binary_of_a_secret_is_decoded_before_anybody_reads_it() {
 }
 
 #[test]
-fn an_unquoted_token_in_a_secret_is_filled_in_later() {
+fn unquoted_placeholder_makes_a_secret_opaque() {
     let head = "apiVersion: v1\nkind: Secret\nmetadata: {name: pull}\ntype: kubernetes.io/dockerconfigjson\n";
     for data in [
         "data: #{DATA}#\n",
@@ -156,7 +156,7 @@ fn an_unquoted_token_in_a_secret_is_filled_in_later() {
 }
 
 #[test]
-fn a_broken_config_map_is_told_and_one_that_is_a_template_has_no_image() {
+fn broken_config_map_is_reported_unless_it_is_a_template() {
     let map =
         |data: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata:\n  a: {data}\n{GOOD}");
     for (data, problems) in [

@@ -18,7 +18,7 @@ fn images(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_builtin_kind_has_its_pod_spec() {
+fn pod_spec_is_found_in_every_builtin_kind() {
     let spec = "{containers: [{name: c, image: 'a:1'}]}";
     let rows = [
         ("v1", "Pod", format!("spec: {spec}"), "spec"),
@@ -43,7 +43,7 @@ fn every_builtin_kind_has_its_pod_spec() {
 }
 
 #[test]
-fn every_field_of_a_pod_spec_that_holds_an_image() {
+fn every_image_field_of_a_pod_spec_is_read() {
     let text = "apiVersion: v1\nkind: Pod\nspec:\n  initContainers: [{image: i}]\n  containers: [{image: a}, {image: b}]\n  \
                 ephemeralContainers: [{image: e}]\n  volumes:\n  - {name: v, image: {reference: 'r:1', pullPolicy: Always}}\n  \
                 - {name: w, rbd: {image: not-an-image}}\n  - {name: x, emptyDir: {}}\n";
@@ -59,7 +59,7 @@ fn every_field_of_a_pod_spec_that_holds_an_image() {
 }
 
 #[test]
-fn lists_and_templates_are_opened() {
+fn images_in_lists_and_templates_are_found() {
     let pod = "spec: {containers: [{image: a}]}";
     let list = format!("kind: List\napiVersion: v1\nitems:\n- {{apiVersion: v1, kind: Pod, {pod}}}\n");
     assert_eq!(images(&list), ["items[0].spec.containers[0].image=a"]);
@@ -75,7 +75,7 @@ fn lists_and_templates_are_opened() {
 }
 
 #[test]
-fn unknown_kinds_are_searched_for_containers_and_nothing_else() {
+fn unknown_kinds_are_searched_for_containers_only() {
     let text = "apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: w}\nspec:\n  image: no\n  deep:\n  - pod-x:\n      \
                 containers: [{name: c, image: 'a:1'}]\n      imagePullSecrets: [{name: s}]\n  env: [{name: image, value: no}]\n\
                 status: {containers: [{image: no}]}\n";
@@ -86,7 +86,7 @@ fn unknown_kinds_are_searched_for_containers_and_nothing_else() {
 }
 
 #[test]
-fn what_is_no_reference_is_told_apart() {
+fn placeholders_are_skipped_and_invalid_images_reported() {
     let kind = |value: &str| {
         let text = format!("apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: {value}\n");
         inventory(&[("a.yaml", &text)]).images[0].image.clone()
@@ -109,7 +109,7 @@ fn what_is_no_reference_is_told_apart() {
 }
 
 #[test]
-fn istio_fills_in_auto() {
+fn auto_image_is_skipped_where_istio_injects_it() {
     let pod = |metadata: &str| {
         let text = format!(
             "apiVersion: v1\nkind: Pod\nmetadata: {metadata}\nspec: {{containers: [{{name: c, image: auto}}]}}\n"
@@ -122,7 +122,7 @@ fn istio_fills_in_auto() {
 }
 
 #[test]
-fn kustomizations_rewrite_what_they_build_from() {
+fn kustomization_rewrites_the_images_of_its_base() {
     let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {containers: [{name: c, image: 'app:1'}, {name: d, \
                image: other}]}\n";
     let found = inventory(&[
@@ -141,7 +141,7 @@ fn kustomizations_rewrite_what_they_build_from() {
 }
 
 #[test]
-fn openshift_sets_images_itself() {
+fn images_set_by_openshift_image_streams_are_skipped() {
     let triggered = "apiVersion: apps.openshift.io/v1\nkind: DeploymentConfig\nspec:\n  triggers:\n  - imageChangeParams: \
                      {containerNames: [web]}\n  template: {spec: {containers: [{name: web, image: ' '}, {name: b, image: 'b:1'}]}}\n";
     let found = inventory(&[("a.yaml", triggered)]).images;
@@ -154,9 +154,9 @@ fn openshift_sets_images_itself() {
 }
 
 #[test]
-fn pull_secrets_that_no_pod_sees_are_found() {
+fn misplaced_pull_secrets_are_found() {
     let faults = |text: &str| -> Vec<(Misplacement, String)> {
-        inventory(&[("a.yaml", text)]).misplaced.into_iter().map(|it| (it.fault, it.path)).collect()
+        inventory(&[("a.yaml", text)]).misplaced.into_iter().map(|secrets| (secrets.fault, secrets.path)).collect()
     };
     let deployment = |spec: &str, pod: &str, container: &str| {
         format!(

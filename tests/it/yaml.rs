@@ -120,7 +120,7 @@ fn every_row_is_read_as_kubectl_reads_it() {
 }
 
 #[test]
-fn what_is_dropped_in_silence_is_told() {
+fn documents_that_kubectl_ignores_are_reported() {
     for text in ["a: 1\n...\nb: 2\n", "---\n{\"a\":1}{\"b\":2}\n", "{a: 1}\nb: 2\n", "a: 1\n%YAML 1.1\n"] {
         let reading = read(text);
         assert_eq!((reading.docs.len(), reading.refused, reading.unread), (1, None, 1), "{text:?}");

@@ -20,7 +20,7 @@ fn found(outcome: Outcome) -> Manifest {
 }
 
 #[tokio::test]
-async fn a_tag_is_found_with_its_digest_and_media_type_by_one_request() {
+async fn tag_is_found_with_digest_and_media_type_in_one_request() {
     let Some(server) = Server::start(&Setup::open()) else { return };
     let digest = Pusher::open(&server).image("shop/api", "1.4.2").await;
     server.requests();
@@ -30,7 +30,7 @@ async fn a_tag_is_found_with_its_digest_and_media_type_by_one_request() {
 }
 
 #[tokio::test]
-async fn a_digest_is_found_and_the_tag_beside_it_does_not_matter() {
+async fn image_is_found_by_digest_whatever_its_tag() {
     let Some(server) = Server::start(&Setup::open()) else { return };
     let digest = Pusher::open(&server).image("shop/api", "1").await;
     let image = format!("{}/shop/api:never-pushed@{digest}", server.host());
@@ -46,7 +46,7 @@ async fn an_index_is_found_as_an_index() {
 }
 
 #[tokio::test]
-async fn a_chart_is_there_too() {
+async fn helm_chart_is_found() {
     let Some(server) = Server::start(&Setup::open()) else { return };
     let digest = Pusher::open(&server).helm_chart("shop/chart", "1.0.0").await;
     let manifest = found(plain(&server).probe(&anonymous(&format!("{}/shop/chart:1.0.0", server.host()))).await);
@@ -54,7 +54,7 @@ async fn a_chart_is_there_too() {
 }
 
 #[tokio::test]
-async fn what_was_never_pushed_is_absent_and_the_tag_list_tells_tag_from_repository() {
+async fn tag_list_distinguishes_missing_tag_from_repository() {
     let Some(server) = Server::start(&Setup::open()) else { return };
     let pusher = Pusher::open(&server);
     for tag in ["1.4.1", "1.4.2"] {
@@ -72,7 +72,7 @@ async fn what_was_never_pushed_is_absent_and_the_tag_list_tells_tag_from_reposit
 }
 
 #[tokio::test]
-async fn a_guarded_registry_asks_for_a_credential_and_takes_only_the_right_one() {
+async fn guarded_registry_accepts_only_the_right_credential() {
     let Some(server) = Server::start(&Setup::htpasswd()) else { return };
     let digest = Pusher::guarded(&server).image("shop/api", "1").await;
     let (client, image) = (plain(&server), format!("{}/shop/api:1", server.host()));
@@ -89,7 +89,7 @@ async fn a_guarded_registry_asks_for_a_credential_and_takes_only_the_right_one()
 }
 
 #[tokio::test]
-async fn a_missing_tag_of_a_guarded_registry_is_absent_to_those_who_may_look() {
+async fn missing_tag_in_guarded_registry_is_absent_to_its_users() {
     let Some(server) = Server::start(&Setup::htpasswd()) else { return };
     Pusher::guarded(&server).image("shop/api", "1").await;
     let (client, image) = (plain(&server), format!("{}/shop/api:2", server.host()));
@@ -101,7 +101,7 @@ async fn a_missing_tag_of_a_guarded_registry_is_absent_to_those_who_may_look() {
 }
 
 #[tokio::test]
-async fn a_certificate_is_trusted_with_its_authority_only_and_for_its_name_only() {
+async fn certificate_is_trusted_only_with_its_authority_and_name() {
     let authority = Authority::new();
     let Some(server) = Server::start(&Setup::tls(&authority)) else { return };
     let digest = Pusher::tls(&server, &authority).image("shop/api", "1").await;
@@ -123,7 +123,7 @@ async fn a_certificate_is_trusted_with_its_authority_only_and_for_its_name_only(
 }
 
 #[tokio::test]
-async fn a_plain_registry_is_told_from_a_broken_one() {
+async fn plain_http_registry_is_reported_as_plain_http() {
     let Some(server) = Server::start(&Setup::open()) else { return };
     Pusher::open(&server).image("shop/api", "1").await;
     let client = client(&Options { connect_to: Some((NAME, server.address())), ..Options::default() });

@@ -94,7 +94,7 @@ fn images(output: &Output, field: &str) -> Vec<(String, Value)> {
 }
 
 #[tokio::test]
-async fn a_wrong_password_a_missing_secret_and_a_good_one_are_told_apart() {
+async fn good_missing_and_wrong_credentials_are_distinguished() {
     let Some(server) = Server::start(&Setup::htpasswd()) else { return };
     Pusher::guarded(&server).image("shop/api", "1").await;
     let (manifests, image) = (Manifests::new(), format!("{}/shop/api:1", server.host()));
@@ -123,7 +123,7 @@ async fn a_wrong_password_a_missing_secret_and_a_good_one_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_missing_tag_comes_with_the_one_that_was_meant() {
+async fn missing_tag_is_reported_with_a_suggestion() {
     let Some(server) = Server::start(&Setup::open()) else { return };
     let pusher = Pusher::open(&server);
     let digest = pusher.index("shop/web", "2.14.1").await;
@@ -141,7 +141,7 @@ async fn a_missing_tag_comes_with_the_one_that_was_meant() {
 }
 
 #[tokio::test]
-async fn the_command_brings_its_own_tls_and_trusts_what_it_is_told_to() {
+async fn ca_cert_option_makes_the_registry_trusted() {
     let authority = Authority::new();
     let Some(server) = Server::start(&Setup::tls(&authority)) else { return };
     Pusher::tls(&server, &authority).image("shop/api", "1").await;

@@ -7,7 +7,7 @@ use crate::push::{INDEX, MANIFEST, Pusher};
 use crate::server::{Server, Setup};
 
 #[tokio::test]
-async fn what_is_pushed_to_an_open_registry_is_there() {
+async fn image_pushed_to_an_open_registry_can_be_pulled() {
     let Some(server) = Server::start(&Setup::open()) else { return };
     let pusher = Pusher::open(&server);
     let digest = pusher.image("shop/api", "1.4.2").await;
@@ -17,7 +17,7 @@ async fn what_is_pushed_to_an_open_registry_is_there() {
 }
 
 #[tokio::test]
-async fn an_index_names_its_platforms_and_a_chart_is_no_image() {
+async fn pushed_index_and_chart_keep_their_media_types() {
     let Some(server) = Server::start(&Setup::htpasswd()) else { return };
     let pusher = Pusher::guarded(&server);
     let digest = pusher.index("shop/web", "2").await;
@@ -33,7 +33,7 @@ async fn an_index_names_its_platforms_and_a_chart_is_no_image() {
 }
 
 #[tokio::test]
-async fn a_registry_with_a_certificate_of_our_own_authority_takes_images() {
+async fn image_can_be_pushed_to_a_tls_registry() {
     let authority = Authority::new();
     let Some(server) = Server::start(&Setup::tls(&authority)) else { return };
     let pusher = Pusher::tls(&server, &authority);
@@ -42,7 +42,7 @@ async fn a_registry_with_a_certificate_of_our_own_authority_takes_images() {
 }
 
 #[test]
-fn a_registry_ends_with_its_test() {
+fn registry_server_stops_when_its_test_panics() {
     let Some(server) = Server::start(&Setup::open()) else { return };
     let address = server.address();
     let panicked = std::panic::catch_unwind(move || {

@@ -79,27 +79,27 @@ async fn everything_is_told(place: Option<Place>) {
 }
 
 #[tokio::test]
-async fn an_open_registry() {
+async fn open_registry_gives_expected_outcomes() {
     everything_is_told(Place::open()).await;
 }
 
 #[tokio::test]
-async fn a_registry_with_passwords() {
+async fn password_registry_gives_expected_outcomes() {
     everything_is_told(Place::htpasswd()).await;
 }
 
 #[tokio::test]
-async fn a_registry_with_a_certificate() {
+async fn tls_registry_gives_expected_outcomes() {
     everything_is_told(Place::tls()).await;
 }
 
 #[tokio::test]
-async fn a_registry_with_tokens() {
+async fn token_registry_gives_expected_outcomes() {
     everything_is_told(Place::token()).await;
 }
 
 #[tokio::test]
-async fn nobody_may_pull_what_is_public_with_a_token_and_a_wrong_password_spoils_it() {
+async fn public_image_is_denied_with_a_wrong_password() {
     let Some(place) = Place::token() else { return };
     let digest = place.pusher().image("public/api", "1").await;
     let (client, image) = (place.client(), place.image("public/api:1"));
@@ -114,7 +114,7 @@ async fn nobody_may_pull_what_is_public_with_a_token_and_a_wrong_password_spoils
 }
 
 #[tokio::test]
-async fn tokens_are_taken_only_for_what_they_are_for() {
+async fn tokens_are_used_only_for_their_repository() {
     let Some(place) = Place::token() else { return };
     let pusher = place.pusher();
     for repository in ["shop/api", "public/web"] {

@@ -149,7 +149,7 @@ fn held() -> Vec<Held> {
     let single = "application/vnd.oci.image.manifest.v1+json";
     let entry = |architecture: Option<&str>| Entry {
         digest: Some(format!("sha256:{}", "cd".repeat(32))),
-        platform: architecture.map(|it| Platform::new("linux", it, "")),
+        platform: architecture.map(|name| Platform::new("linux", name, "")),
         media_type: single.to_owned(),
     };
     let image = |config_type: &str| {
@@ -168,7 +168,7 @@ fn held() -> Vec<Held> {
     let of_image = |config_type, architecture: Option<&str>| Held {
         media_type: single,
         content: Some(image(config_type)),
-        config: architecture.map(|it| Config { platform: Platform::new("linux", it, ""), diff_ids: 0 }),
+        config: architecture.map(|name| Config { platform: Platform::new("linux", name, ""), diff_ids: 0 }),
     };
     let config_type = "application/vnd.oci.image.config.v1+json";
     vec![
@@ -207,9 +207,9 @@ fn outcomes() -> [Outcome; 7] {
 /// the place where its pull secrets should not stand.
 pub(crate) fn check(run: &Run) -> Result<(), String> {
     // A suppression silences what is said of an image, and not its verdict.
-    let silenced = run.report.silenced.iter().map(|it| &it.finding);
+    let silenced = run.report.silenced.iter().map(|entry| &entry.finding);
     let all = run.report.findings.iter().chain(silenced);
-    let errors: Vec<&Finding> = all.filter(|it| it.severity == Severity::Error).collect();
+    let errors: Vec<&Finding> = all.filter(|finding| finding.severity == Severity::Error).collect();
     for (image, pull) in run.report.images.iter().zip(&run.pulls) {
         let fails = image.verdict == Some("fails");
         // A list of the operator's own is not the kubelet's.

@@ -426,7 +426,7 @@ mod tests {
     ];
 
     #[test]
-    fn of_several_faults_go_names_the_same_one_in_the_same_words() {
+    fn decode_errors_match_go_messages() {
         for (format, content, expected) in GO {
             let error = decode(content.as_bytes(), *format).err().map(|error| error.message).unwrap_or_default();
             let words = error.strip_prefix("json: cannot unmarshal ").unwrap_or(&error);

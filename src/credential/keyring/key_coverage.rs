@@ -183,7 +183,7 @@ fn is_possible_component(component: &[u8], partial: bool) -> bool {
         return false;
     }
     let between = component.split(|&byte| is_word(byte)).filter(|separator| !separator.is_empty());
-    let fit = between.into_iter().all(|it| matches!(it, b"." | b"_" | b"__") || it.iter().all(|&byte| byte == b'-'));
+    let fit = between.into_iter().all(|gap| matches!(gap, b"." | b"_" | b"__") || gap.iter().all(|&byte| byte == b'-'));
     let begins = component.first().map_or(partial, |&byte| is_word(byte));
     let ends = component.last().is_none_or(|&byte| is_word(byte));
     fit && begins && (partial || ends)
@@ -218,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_that_match_nothing_and_what_was_meant() {
+    fn keys_that_match_no_image_are_diagnosed_and_corrected() {
         let hub = Some("https://index.docker.io/v1/");
         let cases: &[(&str, Fault, Option<&str>)] = &[
             ("https://index.docker.io/v1", Fault::Version, hub),
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_that_match_something() {
+    fn keys_that_match_an_image_have_no_fault() {
         let keys = [
             ("ghcr.io", "ghcr.io/acme/app"),
             ("https://index.docker.io/v1/", "docker.io/library/nginx"),
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_of_docker_hub_is_no_fault_for_sure() {
+    fn ambiguous_key_faults_are_not_certain() {
         let certain = |key: &str| fault(key).map(|fault| fault.is_certain(key));
         assert_eq!(certain("registry-1.docker.io"), Some(false));
         assert_eq!(certain("ghcr.io/v2"), Some(false), "ghcr.io/v2ray/app");

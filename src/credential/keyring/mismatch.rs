@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn why_a_key_does_not_match_an_image() {
+    fn key_mismatch_is_explained() {
         let cases = [
             ("ghcr.io:443", "ghcr.io/acme/app", "it has the port 443, and the image names none"),
             ("reg.example", "reg.example:5000/app", "it has no port, and the image names 5000"),

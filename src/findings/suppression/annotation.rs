@@ -72,13 +72,13 @@ mod tests {
                 found.add_annotation(root.span(), root.get("metadata"));
             }
         });
-        let rules = found.valid.iter().flat_map(|it| &it.rules).map(|rule| &text[rule.span.range()]);
-        let faults = found.invalid.iter().map(|it| (&text[it.span.range()], it.fault));
+        let rules = found.valid.iter().flat_map(|suppression| &suppression.rules).map(|rule| &text[rule.span.range()]);
+        let faults = found.invalid.iter().map(|directive| (&text[directive.span.range()], directive.fault));
         (rules.collect(), faults.collect())
     }
 
     #[test]
-    fn names_have_their_places_in_every_style() {
+    fn annotation_rule_names_have_spans_in_every_yaml_style() {
         let of = |value: &str| {
             let text = format!("metadata:\n  annotations:\n    pullcheck.dev/ignore: {value}\n");
             read_annotation(&text).0.join("|")
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_rule_is_told_apart() {
+    fn invalid_annotations_are_classified() {
         use DirectiveFault::{EmptyAnnotation, NotAString, UnknownAnnotation};
         let of = |annotation: &str| {
             let text = format!("metadata:\n  annotations:\n    {annotation}\n");

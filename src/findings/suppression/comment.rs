@@ -51,9 +51,9 @@ impl Suppressions {
 
     /// In the order of their places, each once.
     pub(crate) fn sort(&mut self) {
-        self.valid.sort_by_key(|it| it.span);
+        self.valid.sort_by_key(|suppression| suppression.span);
         self.valid.dedup();
-        self.invalid.sort_by_key(|it| it.span);
+        self.invalid.sort_by_key(|directive| directive.span);
         self.invalid.dedup();
     }
 }
@@ -64,7 +64,9 @@ fn head_end(source: &Source) -> u32 {
     let is_head = |line: &str| {
         let line = line.trim_start_matches('\u{feff}').trim();
         let begun = line.strip_prefix("---").map(str::trim_start);
-        line.is_empty() || line.starts_with(['#', '%']) || begun.is_some_and(|it| it.is_empty() || it.starts_with('#'))
+        line.is_empty()
+            || line.starts_with(['#', '%'])
+            || begun.is_some_and(|rest| rest.is_empty() || rest.starts_with('#'))
     };
     let lines = 1..=source.line_count();
     lines.into_iter().find(|line| !is_head(source.line(*line))).unwrap_or(source.line_count() + 1)
@@ -206,8 +208,13 @@ mod tests {
     }
 
     fn valid(text: &str) -> Vec<(Scope, String, Option<String>)> {
-        let names = |it: &Suppression| it.rules.iter().map(|rule| &*rule.value).collect::<Vec<_>>().join(",");
-        read_text(text).valid.iter().map(|it| (it.scope, names(it), it.reason.clone())).collect()
+        let names =
+            |suppression: &Suppression| suppression.rules.iter().map(|rule| &*rule.value).collect::<Vec<_>>().join(",");
+        read_text(text)
+            .valid
+            .iter()
+            .map(|suppression| (suppression.scope, names(suppression), suppression.reason.clone()))
+            .collect()
     }
 
     fn line(line: u32) -> Scope {
@@ -215,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_comment_speaks_of_its_line_or_of_the_next() {
+    fn comment_applies_to_its_own_or_the_next_line() {
         let text = "kind: Pod\n\
                     a: b # pullcheck: ignore[mutable-tag] it is pinned\n\
                     # pullcheck: ignore[a-b, c]\n\
@@ -231,16 +238,22 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_file_is_spoken_of_at_its_head_only() {
+    fn ignore_file_is_valid_only_at_the_head_of_the_file() {
         let text =
             "# licence\n# pullcheck: ignore-file[mutable-tag] old\n---\nkind: Pod\n# pullcheck: ignore-file[x]\n";
         let found = read_text(text);
-        assert_eq!(found.valid.iter().map(|it| it.scope).collect::<Vec<_>>(), [Scope::File(SourceId(0))]);
-        assert_eq!(found.invalid.iter().map(|it| it.fault).collect::<Vec<_>>(), [DirectiveFault::NotAtHead]);
+        assert_eq!(
+            found.valid.iter().map(|suppression| suppression.scope).collect::<Vec<_>>(),
+            [Scope::File(SourceId(0))]
+        );
+        assert_eq!(
+            found.invalid.iter().map(|directive| directive.fault).collect::<Vec<_>>(),
+            [DirectiveFault::NotAtHead]
+        );
     }
 
     #[test]
-    fn what_looks_like_a_comment_in_a_text_is_none() {
+    fn comment_inside_a_scalar_is_ignored() {
         assert_eq!(valid("kind: Pod\na: |\n  # pullcheck: ignore[x]\nb: '# pullcheck: ignore[x]'\n"), []);
     }
 
@@ -251,8 +264,10 @@ mod tests {
     }
 
     #[test]
-    fn faults_are_told_apart() {
-        let fault = |comment: &str| read_text(&format!("kind: Pod\n{comment}\n")).invalid.first().map(|it| it.fault);
+    fn invalid_comments_are_classified() {
+        let fault = |comment: &str| {
+            read_text(&format!("kind: Pod\n{comment}\n")).invalid.first().map(|directive| directive.fault)
+        };
         assert_eq!(fault("# pullcheck: ignore"), Some(DirectiveFault::NoRules));
         assert_eq!(fault("# pullcheck: ignore[]"), Some(DirectiveFault::NoRules));
         assert_eq!(fault("# pullcheck: ignore mutable-tag"), Some(DirectiveFault::NoRules));
@@ -271,20 +286,20 @@ mod tests {
     }
 
     #[test]
-    fn a_comment_may_hold_two() {
+    fn one_comment_may_contain_two_directives() {
         let text = "a: b # pullcheck: ignore[a] one # pullcheck: ignore[b] two\r\n";
         let of = |name: &str, reason: &str| (line(1), name.to_owned(), Some(reason.to_owned()));
         assert_eq!(valid(text), [of("a", "one"), of("b", "two")]);
     }
 
     #[test]
-    fn the_end_of_a_broken_line_counts_too() {
+    fn comment_at_the_end_of_a_broken_line_is_read() {
         let text = "apiVersion: v1\nkind: Pod\na: [ # pullcheck: ignore[invalid-yaml]\n";
         assert_eq!(valid(text), [(line(3), "invalid-yaml".to_owned(), None)]);
     }
 
     #[test]
-    fn every_line_end_and_mark_is_passed() {
+    fn comments_are_read_with_any_line_ending_and_bom() {
         for text in [
             "\u{feff}# pullcheck: ignore-file[a]\r\n--- # x\r\nb: c\r\n# pullcheck: ignore[d] e\r\n\r\nf: g\r\n",
             "# pullcheck: ignore-file[a]\r--- # x\rb: c\r# pullcheck: ignore[d] e\r\rf: g\r",
@@ -295,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_have_their_places() {
+    fn comment_rule_names_have_spans() {
         let text = "kind: Pod # pullcheck: ignore[ a , b ]\n";
         let found = read_text(text);
         let places: Vec<_> = found.valid[0].rules.iter().map(|rule| &text[rule.span.range()]).collect();

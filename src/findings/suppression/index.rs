@@ -22,7 +22,7 @@ impl<'a> Index<'a> {
                 rules.entry((suppression.scope, rule.value.as_str())).or_insert((at, number));
             }
         }
-        let objects = suppressions.iter().filter_map(|it| match it.scope {
+        let objects = suppressions.iter().filter_map(|suppression| match suppression.scope {
             Scope::Object(span) => Some(span),
             _ => None,
         });
@@ -69,12 +69,13 @@ impl Objects {
 
     /// Returns the spans that contain a place, the innermost first.
     fn around(&self, place: Span) -> Vec<Span> {
-        let before = self.0.partition_point(|it| (it.span.source, it.span.start) <= (place.source, place.start));
+        let before =
+            self.0.partition_point(|object| (object.span.source, object.span.start) <= (place.source, place.start));
         let mut next = before.checked_sub(1);
         let mut found = Vec::new();
-        while let Some(it) = next.and_then(|at| self.0.get(at)) {
-            found.extend(holds(it.span, place).then_some(it.span));
-            next = it.parent;
+        while let Some(object) = next.and_then(|at| self.0.get(at)) {
+            found.extend(holds(object.span, place).then_some(object.span));
+            next = object.parent;
         }
         found
     }
@@ -157,13 +158,13 @@ mod tests {
     }
 
     #[test]
-    fn a_long_place_belongs_to_its_ends() {
+    fn multiline_span_belongs_to_its_first_and_last_line() {
         let source = Source::new("a.yaml", "a: 'one\n two\n three'\n", Encoding::Utf8);
         assert_eq!(lines_of(span(3, 20), &source), [1, 3]);
     }
 
     #[test]
-    fn objects_lie_in_one_another() {
+    fn enclosing_objects_are_found_innermost_first() {
         let objects = Objects::new(vec![span(40, 50), span(10, 20), span(0, 30), span(0, 30)]);
         assert_eq!(objects.around(span(12, 14)), [span(10, 20), span(0, 30)]);
         assert_eq!(objects.around(span(22, 24)), [span(0, 30)]);

@@ -120,7 +120,8 @@ pub fn apply(
     suppressions: &[Suppression],
     sources: &Sources,
 ) -> (Vec<Finding>, Vec<Silenced>, Vec<Used>) {
-    let mut used: Vec<Used> = suppressions.iter().map(|it| Used(vec![false; it.rules.len()])).collect();
+    let mut used: Vec<Used> =
+        suppressions.iter().map(|suppression| Used(vec![false; suppression.rules.len()])).collect();
     let index = index::Index::new(suppressions);
     let (mut reported, mut silenced) = (Vec::new(), Vec::new());
     for finding in findings {

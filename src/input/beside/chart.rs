@@ -34,7 +34,7 @@ pub fn beside(gathered: &mut Gathered) {
         let source = gathered.sources.get(span.source);
         let rendered = matches!(source.origin(), SourceOrigin::Rendered(_));
         let template = comment::template_at(source.text(), span.start, rendered);
-        names.extend(template.and_then(|it| it.split('/').next()).map(|root| (span.source, root.to_owned())));
+        names.extend(template.and_then(|path| path.split('/').next()).map(|root| (span.source, root.to_owned())));
     }
     let mut known: BTreeMap<String, SourceId> =
         gathered.sources.iter().map(|(id, source)| (source.name().to_owned(), id)).collect();
@@ -62,7 +62,8 @@ fn folder_of(gathered: &Gathered, id: SourceId, name: &str) -> Option<PathBuf> {
         SourceOrigin::Stdin => (candidates(&here, name), vec![here]),
         SourceOrigin::Operator | SourceOrigin::PassedOver => return None,
         SourceOrigin::File => {
-            let folder = input.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
+            let folder =
+                input.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned();
             let mut places = candidates(&folder, name);
             places.extend(candidates(&here, name));
             (places, vec![folder, here])

@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_input_that_is_no_utf8_is_read_as_kubectl_does() {
+    fn invalid_utf8_is_replaced_as_in_kubectl() {
         let decode = |bytes: &[u8]| decode_input(bytes.to_vec());
         assert_eq!(decode(b"a\xe9b\xe2\x82c"), Ok(("a\u{fffd}b\u{fffd}\u{fffd}c".into(), Encoding::Utf8Replaced)));
         assert_eq!(decode("\u{fffd}".as_bytes()), Ok(("\u{fffd}".into(), Encoding::Utf8)));
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn encodings() {
+    fn utf8_and_utf16_are_decoded_and_binary_is_rejected() {
         let decode = |bytes: &[u8]| decode(bytes.to_vec()).map(|(text, _)| text);
         assert_eq!(decode(b"\xff\xfea\0:\0"), Ok("a:".into()));
         assert_eq!(decode(b"\xfe\xff\0a\0:"), Ok("a:".into()));

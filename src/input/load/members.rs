@@ -19,15 +19,15 @@ pub(crate) fn mark_absent(inventory: &mut Inventory, options: ReadOptions<'_>) {
         else {
             continue;
         };
-        let absent = own.named.iter().enumerate().filter_map(|(named, it)| {
-            let path = lexical_within(root, &own.folder, &it.path)?;
+        let absent = own.named.iter().enumerate().filter_map(|(named, member)| {
+            let path = lexical_within(root, &own.folder, &member.path)?;
             let found = look(root, &path)?;
             let what = match found {
-                Found::Nothing(what) if is_folder_role(it.role) || what == Absence::Path => {
+                Found::Nothing(what) if is_folder_role(member.role) || what == Absence::Path => {
                     Some(what).filter(|_| !is_left_out(&path, options.exclude))
                 }
-                Found::Folder if !is_folder_role(it.role) => Some(Absence::File),
-                Found::File if it.role == Role::Component => Some(Absence::Folder),
+                Found::Folder if !is_folder_role(member.role) => Some(Absence::File),
+                Found::File if member.role == Role::Component => Some(Absence::Folder),
                 // A resource may be a folder too, and folders may be anywhere.
                 Found::File => Some(Absence::Outside).filter(|_| !is_below(&path, &own.folder)),
                 Found::Nothing(_) => Some(Absence::File),
@@ -153,7 +153,7 @@ fn repository(folder: &Path) -> PathBuf {
     let own = folder.join(".git");
     let first_line = |file: &Path| {
         let mut text = String::new();
-        let read = std::fs::File::open(file).and_then(|it| it.take(MAX_LINK).read_to_string(&mut text));
+        let read = std::fs::File::open(file).and_then(|handle| handle.take(MAX_LINK).read_to_string(&mut text));
         read.ok().and_then(|_| text.lines().next().map(str::to_owned))
     };
     if !own.is_file() {

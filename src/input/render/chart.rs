@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chart_is_rendered_once_and_by_itself() {
+    fn subcharts_and_library_charts_are_not_rendered_separately() {
         let files = [
             ("a/Chart.yaml", "name: a"),
             ("a/charts/b/Chart.yaml", "name: b"),
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn templates_and_subcharts_are_covered() {
+    fn chart_covers_its_templates_and_subcharts() {
         for file in ["a/templates/x.yaml", "a/templates/tests/x.yaml", "a/charts/b/values.yaml"] {
             assert!(is_covered("a", file), "{file}");
         }
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn no_name_of_a_file_becomes_an_option_or_two() {
+    fn file_names_are_never_parsed_as_helm_options() {
         let options = RenderOptions {
             values: vec!["a,b.yaml".into(), "-f".into(), "/v.yaml".into()],
             set: vec!["--post-renderer=x".into()],
@@ -184,9 +184,9 @@ mod tests {
     }
 
     #[test]
-    fn a_namespace_that_nobody_named_is_not_known() {
+    fn unset_namespace_is_rendered_as_a_placeholder() {
         let arguments = arguments("a", &RenderOptions::default());
-        let given = arguments.iter().find_map(|it| it.to_str()?.strip_prefix("--namespace="));
+        let given = arguments.iter().find_map(|argument| argument.to_str()?.strip_prefix("--namespace="));
         assert!(given.is_some_and(is_placeholder), "{arguments:?}");
     }
 }

@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_head_of_a_log_line_goes() {
+    fn log_line_prefix_is_removed() {
         let line = "E1120 18:21:51.163341   27809 run.go:72] \"command failed\" err=\"x\"";
         assert_eq!(without_log_head(line), "\"command failed\" err=\"x\"");
         for line in ["Error: a[0] b", "E1120 x] y", "", "Every 10:00 5 a] b"] {

@@ -44,7 +44,7 @@ pub(super) fn find(sources: &Sources, parts: &[Inventory], of_charts: &BTreeSet<
         };
         let of_build = |id: &&(SourceId, &Inventory)| {
             let mut kustomizations = id.1.kustomizations.iter();
-            kustomizations.any(|it| build.folders.contains(it.folder.as_str()))
+            kustomizations.any(|kustomization| build.folders.contains(kustomization.folder.as_str()))
         };
         let covers = files.iter().filter(of_build).map(|(id, _)| *id).chain(build.sources.iter().copied());
         // The schema of another kustomization would not apply (`Kustomizer.Run` of `api/krusty` asks the outermost
@@ -186,7 +186,7 @@ mod tests {
     use crate::text::source::{Encoding, Source};
 
     #[test]
-    fn origins_become_comments() {
+    fn origin_annotations_become_source_comments() {
         let text = "apiVersion: v1\nkind: A\nmetadata:\n  annotations:\n    config.kubernetes.io/origin: |\n      path: \
                     ../a.yaml\n  name: a\n---\nkind: ConfigMap\ndata:\n  annotations: |\n    \
                     config.kubernetes.io/origin: |\n      path: no\nmetadata:\n  annotations:\n    a: b\n    \
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_named_as_the_inputs_are() {
+    fn origin_paths_follow_the_form_of_the_input_path() {
         let wrapper = Wrapper { folder: "/tmp/x/build-0".into(), inner: "/home/me/repo/overlays/prod".into() };
         let name = |folder| wrapper.name("../../../home/me/repo/base/a.yaml", folder);
         assert_eq!(name("overlays/prod").as_deref(), Some("base/a.yaml"));
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_outermost_are_built() {
+    fn only_outermost_kustomizations_are_built() {
         let files = [
             ("base/kustomization.yaml", "resources: [a.yaml]"),
             ("base/a.yaml", "kind: Pod"),

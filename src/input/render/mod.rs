@@ -202,7 +202,7 @@ impl Tools {
         match job.kind {
             Kind::Chart => {
                 let helm = self.helm.as_deref().ok_or_else(not_found)?;
-                bench.run(helm, &chart::arguments(&job.folder, bench.options)).await.map_err(|it| it.to_string())
+                bench.run(helm, &chart::arguments(&job.folder, bench.options)).await.map_err(|error| error.to_string())
             }
             Kind::Kustomization { wraps } => {
                 let builder = match (&self.kustomize, &self.kubectl) {

@@ -104,11 +104,13 @@ impl<'a> Resolver<'a> {
             pull.context.blind.push(Blind::Patched(patcher.what.clone()));
         }
         // The pod's own list, even `[{}]`, replaces the service account's entirely.
-        for reference in pod.pull_secrets.as_ref().unwrap_or(&of_account).iter().filter(|it| !it.name.is_empty()) {
+        for reference in
+            pod.pull_secrets.as_ref().unwrap_or(&of_account).iter().filter(|secret| !secret.name.is_empty())
+        {
             self.add_secret(pod, reference, via(pod), &mut pull);
         }
         if pod.pull_secrets.is_some() {
-            for reference in of_account.iter().filter(|it| !it.name.is_empty()) {
+            for reference in of_account.iter().filter(|secret| !secret.name.is_empty()) {
                 if let ListedSecret::Config(config, supplied) = self.resolved(pod, reference, Via::ServiceAccount).held
                 {
                     pull.dropped.add(config, &reference.name, supplied);

@@ -110,7 +110,7 @@ mod tests {
     const IMAGE: &str = "ghcr.io/acme/api:1";
 
     #[test]
-    fn a_sibling_that_names_a_matching_secret_settles_the_service_account() {
+    fn sibling_with_a_matching_secret_settles_the_service_account() {
         let regcred = || (true, vec!["regcred".to_owned()]);
         let unknown = (false, Vec::new());
         let sibling = |metadata, rest| pod(metadata, "ghcr.io/acme/web:1", &["regcred"], rest);
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_namespace_other_files_are_other_deployments() {
+    fn siblings_without_a_namespace_must_be_in_the_same_file() {
         let sibling = |metadata: &str| [secret("regcred", metadata), pod(metadata, IMAGE, &["regcred"], "")];
         let files = |metadata: &str| vec![sibling(metadata).join("---\n"), pod(metadata, IMAGE, &[], "")];
         assert!(!last(&files(""), None).0);
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_account_that_brings_the_secret_is_no_sign() {
+    fn secret_from_a_service_account_is_not_sibling_evidence() {
         let account =
             "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: ci}\nimagePullSecrets: [{name: regcred}]\n";
         let sibling = pod("", IMAGE, &[], ", serviceAccountName: ci");
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_that_is_not_known_neither_gives_nor_takes_a_sign() {
+    fn unknown_kinds_neither_give_nor_use_sibling_evidence() {
         let custom = |text: String| text.replace("apiVersion: v1\nkind: Pod", "apiVersion: example.com/v1\nkind: App");
         let sibling = pod("", IMAGE, &["regcred"], "");
         let other = pod("", IMAGE, &[], "");
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_supplied_configuration_stands_in_for_all_that_the_sibling_names() {
+    fn supplied_config_covers_all_secrets_of_the_sibling() {
         let objects = [pod("", IMAGE, &["a", "b"], ""), pod("", IMAGE, &[], "")];
         assert_eq!(last(&one_file(&objects), Some(GHCR)), (true, vec!["a".to_owned(), "b".to_owned()]));
         let wildcard = GHCR.replace("ghcr.io/acme", "*.io");

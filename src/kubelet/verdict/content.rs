@@ -127,11 +127,11 @@ pub(super) fn judge(
         },
         // An empty index.
         ManifestBody::Malformed(_) => Verdict::Fails(Cause::Platform),
-        ManifestBody::Image(it) if !it.is_container_image() => {
-            artifact(it, is_volume, runtime).unwrap_or_else(pullable)
+        ManifestBody::Image(image) if !image.is_container_image() => {
+            artifact(image, is_volume, runtime).unwrap_or_else(pullable)
         }
-        ManifestBody::Image(it) => {
-            if let Some(flaw) = examined.image(it).filter(|_| !is_volume || deep) {
+        ManifestBody::Image(image) => {
+            if let Some(flaw) = examined.image(image).filter(|_| !is_volume || deep) {
                 return fails(&flaw);
             }
             // Nothing in a volume is run.
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn every_node_has_to_be_served() {
+    fn image_must_fit_every_declared_platform() {
         let container = |answer, nodes: &[&str]| verdict(ContainerKind::Container, Runtime::Containerd, answer, nodes);
         let both = ["linux/amd64", "linux/arm64"];
         let (passes, platform) = (("pullable", None), Some(Cause::Platform));
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_wanted_and_not_read_is_never_a_pass() {
+    fn required_content_that_was_not_read_is_unverified() {
         let container = |answer, nodes: &[&str]| verdict(ContainerKind::Container, Runtime::Containerd, answer, nodes);
         let cause = |unknown| Some(Cause::Unknown(unknown));
         let limited = ("unverified", cause(Unknown::RateLimited));
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn an_artifact_is_for_volumes_and_for_crio() {
+    fn artifact_is_pullable_only_as_a_volume_with_crio() {
         let chart = || answer(Some(Ok(image("application/vnd.cncf.helm.config.v1+json"))), None);
         let untyped = || answer(Some(Ok(image(""))), None);
         let cause = Some(Cause::Defect(Defect::NotAnImage));
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_named_like_a_chart_is_looked_at() {
+    fn chart_like_names_and_volumes_may_be_artifacts() {
         for (text, kind, looked_at) in [
             ("ghcr.io/acme/charts/api:1", ContainerKind::Container, true),
             ("ghcr.io/acme/api:1.9-helm", ContainerKind::Init, true),

@@ -182,7 +182,8 @@ pub fn as_declared(
     cluster: &ClusterFacts,
 ) -> Verdict {
     let ImageText::Reference(reference) = &image.image else { return verdict };
-    let expected = || cluster.operator.expected_images.iter().any(|it| it.matches(&image.text.value, reference));
+    let expected =
+        || cluster.operator.expected_images.iter().any(|pattern| pattern.matches(&image.text.value, reference));
     match verdict {
         Verdict::Fails(Cause::Absent) | Verdict::Unverified(Cause::Absent) if expected() => {
             Verdict::Skipped(Cause::Expected)
@@ -398,7 +399,7 @@ mod tests {
     use crate::kubelet::probe::Evidence;
 
     #[test]
-    fn an_expired_certificate_is_the_same_for_the_nodes() {
+    fn expired_certificate_fails_but_other_tls_faults_do_not() {
         let reference = Reference::parse("registry.example/a:1").unwrap();
         for (fault, fails) in [
             (TlsFault::Expired, true),
@@ -414,7 +415,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mirrors_refusal_is_not_docker_hubs() {
+    fn mirror_refusal_does_not_mean_absent_on_docker_hub() {
         let reference = Reference::parse("nginx:1.27").unwrap();
         for (url, cause) in [
             ("https://auth.docker.io/token", Cause::Absent),
@@ -430,7 +431,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nodes_own_credentials_may_open_what_is_refused() {
+    fn refusal_is_unverified_if_the_nodes_have_credentials() {
         let reference = Reference::parse("registry.example/a:1").unwrap();
         let judge = |blind: Option<NodeIdentity>, outcome: Outcome| {
             let pull = PullContext { blind: blind.map(Blind::Node).into_iter().collect(), ..PullContext::default() };
@@ -448,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_that_is_not_to_be_seen_may_show_what_somebodys_own_registry_hides() {
+    fn hidden_secret_leaves_self_hosted_absence_unverified() {
         let absent = Outcome::Absent(Evidence::default());
         let pull = PullContext { blind: vec![Blind::Secret("regcred".to_owned())], ..PullContext::default() };
         for (image, fails) in [
@@ -469,7 +470,7 @@ mod tests {
     }
 
     #[test]
-    fn a_403_to_head_alone_is_final_where_nobody_was_asked_who_they_are() {
+    fn head_only_403_is_final_without_a_credential_request() {
         let answer = |bare, explained| {
             let evidence = Evidence { bare, method: Some("HEAD"), status: Some(403), ..Evidence::default() };
             PullAnswer {

@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_takes_a_file_says_so() {
+    fn options_that_take_paths_are_marked() {
         let command = Args::command();
         for arg in command.get_arguments().filter(|arg| arg.get_long().is_some()) {
             let long = arg.get_long().unwrap_or_default();
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn the_groups_of_the_operator_are_closed_to_the_repository() {
+    fn repository_config_cannot_set_operator_options() {
         let open = ["expect-image"];
         let command = Args::command();
         for arg in command.get_arguments() {

@@ -98,7 +98,7 @@ impl Layers {
 
     fn flat(&self, overrides: &[usize]) -> Levels {
         let overrides = overrides.iter().filter_map(|&at| self.overrides.get(at));
-        let below = overrides.fold(self.rules.clone(), |below, it| it.levels.over(&below));
+        let below = overrides.fold(self.rules.clone(), |below, entry| entry.levels.over(&below));
         let mut levels = self.command_line.over(&below);
         self.turned_on.iter().for_each(|rule| levels.turn_on(rule, Severity::Warning));
         levels
@@ -130,7 +130,7 @@ impl Layers {
             }
         };
         let path = lexical(&path);
-        let matching = self.overrides.iter().enumerate().filter(|(_, it)| it.matches(&path));
+        let matching = self.overrides.iter().enumerate().filter(|(_, entry)| entry.matches(&path));
         matching.map(|(at, _)| at).collect()
     }
 

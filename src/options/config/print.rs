@@ -111,12 +111,12 @@ impl Invocation {
         }
         let place = self.places.get("overrides").map_or_else(String::new, |place| comment(place));
         let _ = writeln!(out, "overrides: # {place}; paths are relative to the folder of that file");
-        for it in &self.policy.overrides {
-            let paths: Vec<String> = it.paths.iter().map(|path| scalar(path)).collect();
+        for entry in &self.policy.overrides {
+            let paths: Vec<String> = entry.paths.iter().map(|path| scalar(path)).collect();
             let paths =
                 if paths.is_empty() { " []".to_owned() } else { format!("\n      - {}", paths.join("\n      - ")) };
             let _ = writeln!(out, "  - paths:{paths}\n    rules:");
-            for (rule, level) in below(&it.levels, command_line) {
+            for (rule, level) in below(&entry.levels, command_line) {
                 let _ = writeln!(out, "      {rule}: {}", level.as_str());
             }
         }

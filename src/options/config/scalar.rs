@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_could_be_misread_is_quoted() {
+    fn ambiguous_scalars_are_quoted() {
         for text in ["error", "15s", "linux/amd64", "/etc/certs.d", "12"] {
             assert_eq!(scalar(text), text);
         }

@@ -78,7 +78,8 @@ fn rules() -> Value {
         let words = format!("{} [default: {}]", meta.title, meta.default_level());
         (meta.id.to_owned(), level(words))
     };
-    let properties: Map<String, Value> = [all].into_iter().chain(RULES.iter().map(|it| rule(it.meta()))).collect();
+    let properties: Map<String, Value> =
+        [all].into_iter().chain(RULES.iter().map(|entry| rule(entry.meta()))).collect();
     json!({ "type": ["object", "null"], "additionalProperties": false, "properties": properties })
 }
 

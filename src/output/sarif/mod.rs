@@ -48,7 +48,7 @@ const ROOT: &str = "%SRCROOT%";
 pub(super) fn write(edge: &Edge<'_>, out: &mut dyn io::Write) -> io::Result<()> {
     let (results, left_out) = chosen(numbered::all(edge));
     let indices: BTreeMap<&str, usize> = RULES.iter().enumerate().map(|(at, rule)| (rule.meta().id, at)).collect();
-    let marks = results.iter().any(|it| it.silenced.is_some());
+    let marks = results.iter().any(|numbered| numbered.silenced.is_some());
     let metas: Vec<&Meta> = RULES.iter().map(|rule| rule.meta()).collect();
     let log = Log {
         schema: SCHEMA,
@@ -65,7 +65,7 @@ pub(super) fn write(edge: &Edge<'_>, out: &mut dyn io::Write) -> io::Result<()> 
             },
             invocations: [invocation(edge, left_out)],
             column_kind: "unicodeCodePoints",
-            results: Each(&results, |it| result(edge, it, &indices, marks)),
+            results: Each(&results, |numbered| result(edge, numbered, &indices, marks)),
         }],
     };
     write_json(&log, out)
@@ -75,8 +75,8 @@ pub(super) fn write(edge: &Edge<'_>, out: &mut dyn io::Write) -> io::Result<()> 
 fn chosen(mut results: Vec<Numbered<'_>>) -> (Vec<Numbered<'_>>, usize) {
     let left_out = results.len().saturating_sub(MOST_RESULTS);
     if left_out > 0 {
-        let place = |it: &Numbered<'_>| it.finding.primary.span;
-        results.sort_by_key(|it| (it.silenced.is_some(), std::cmp::Reverse(it.finding.severity)));
+        let place = |numbered: &Numbered<'_>| numbered.finding.primary.span;
+        results.sort_by_key(|numbered| (numbered.silenced.is_some(), std::cmp::Reverse(numbered.finding.severity)));
         results.truncate(MOST_RESULTS);
         results.sort_by(|a, b| (place(a), a.finding.rule).cmp(&(place(b), b.finding.rule)));
     }
@@ -195,11 +195,11 @@ fn result<'a>(
         related_locations: related.collect(),
         partial_fingerprints: Fingerprints { primary_location_line_hash: &numbered.fingerprint },
         suppressions: marks.then(|| numbered.silenced.map(|by| suppression(edge, by)).into_iter().collect()),
-        fixes: finding.fixes.iter().map(|it| fix(edge, it)).collect(),
+        fixes: finding.fixes.iter().map(|repair| fix(edge, repair)).collect(),
         properties: finding
             .template
             .as_deref()
-            .map(|it| ResultProperties { template: edge.shaped_clear(it, str::to_owned) }),
+            .map(|template| ResultProperties { template: edge.shaped_clear(template, str::to_owned) }),
     }
 }
 
@@ -317,13 +317,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_become_addresses() {
+    fn paths_are_percent_encoded_and_rule_ids_pascal_cased() {
         assert_eq!(percent_encoded("a b/ü:%#?.yaml"), "a%20b/%C3%BC%3A%25%23%3F.yaml");
         assert_eq!(pascal_case("image-not-found"), "ImageNotFound");
     }
 
     #[test]
-    fn a_page_is_shown_without_its_examples() {
+    fn rule_help_omits_examples() {
         let body = "\n## What it does\n\nOne\ntwo.\n\nThree.\n\n## Examples\n\n### Bad\nx\n\n## Fix\n\nMend it.\n";
         assert_eq!(help(body), "## What it does\n\nOne\ntwo.\n\nThree.\n\n## Fix\n\nMend it.\n");
         assert_eq!(first_paragraph(body).as_deref(), Some("One two."));

@@ -187,7 +187,7 @@ impl Entry {
 
 fn credential(attempt: &Attempt) -> [Option<&str>; 2] {
     let credential = attempt.credential.as_ref();
-    [credential.map(|it| it.username.expose()), credential.map(|it| it.password.expose())]
+    [credential.map(|login| login.username.expose()), credential.map(|login| login.password.expose())]
 }
 
 fn micros(time: SystemTime) -> u64 {

@@ -124,7 +124,7 @@ fn entries(home: &TempDir) -> Vec<PathBuf> {
 }
 
 #[test]
-fn what_was_found_is_not_asked_again() {
+fn found_image_is_not_requested_again() {
     let home = home();
     let (first, asked) = run(&home, TEN_MINUTES, &[image("1")]);
     assert_eq!(asked, 1);
@@ -136,7 +136,7 @@ fn what_was_found_is_not_asked_again() {
 }
 
 #[test]
-fn only_the_very_question_is_answered() {
+fn cache_entry_answers_only_the_identical_request() {
     let home = home();
     let asked_first = by(&image("1"), "bob", "s3cret");
     assert_eq!(asked(&home, std::slice::from_ref(&asked_first)), 1);
@@ -154,7 +154,7 @@ fn only_the_very_question_is_answered() {
 }
 
 #[test]
-fn a_failure_is_asked_again() {
+fn failures_are_not_cached() {
     for tag in ["absent", "denied", "unknown", "broken"] {
         let home = home();
         let (first, _) = run(&home, TEN_MINUTES, &[image(tag)]);
@@ -164,7 +164,7 @@ fn a_failure_is_asked_again() {
 }
 
 #[test]
-fn an_entry_lives_for_its_time() {
+fn cache_entry_expires_after_its_time_to_live() {
     let home = home();
     let (store, manifest) = (store(&home), Manifest { remembered: true, ..Manifest::default() });
     let made = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
@@ -182,7 +182,7 @@ fn an_entry_lives_for_its_time() {
 }
 
 #[test]
-fn without_time_to_live_or_for_another_way_nothing_is_kept_or_taken() {
+fn zero_ttl_or_overridden_registry_disables_the_cache() {
     let home = home();
     assert_eq!(run(&home, Duration::ZERO, &[image("1")]).1, 1);
     assert_eq!(entries(&home), Vec::<PathBuf>::new());
@@ -205,7 +205,7 @@ fn index_digest() -> String {
 }
 
 #[test]
-fn contents_are_given_out_where_the_run_knows_them_open() {
+fn cached_content_requires_proven_access_in_this_run() {
     let home = home();
     let bob = |target: &str| by(&image(target), "bob", "s3cret");
     let counting = Counting::default();
@@ -235,7 +235,7 @@ fn contents_are_given_out_where_the_run_knows_them_open() {
 }
 
 #[test]
-fn contents_prove_themselves() {
+fn cached_content_must_match_its_digest() {
     let home = home();
     let store = store(&home);
     store.keep_content(&image(DIGEST), INDEX);
@@ -249,7 +249,7 @@ fn contents_prove_themselves() {
 }
 
 #[test]
-fn the_folder_tells_nothing() {
+fn cache_files_reveal_no_names_or_secrets() {
     let home = home();
     let attempt = by(&image("1.27-alpine"), "bob", "s3cret-word");
     assert_eq!(asked(&home, &[attempt]), 1);
@@ -285,7 +285,7 @@ fn an_entry_that_was_tampered_with_is_ignored() {
 }
 
 #[test]
-fn an_entry_of_another_question_or_another_key_is_ignored() {
+fn entry_for_another_request_or_key_is_ignored() {
     let (home, other) = (home(), home());
     asked(&home, &[image("1")]);
     let first = entries(&home);
@@ -312,7 +312,7 @@ fn key(home: &TempDir) -> PathBuf {
 }
 
 #[test]
-fn a_broken_key_is_made_anew() {
+fn broken_cache_key_is_replaced() {
     for broken in ["", "short", "far too long to be a key of thirty-two bytes"] {
         let home = home();
         asked(&home, &[image("1")]);
@@ -323,7 +323,7 @@ fn a_broken_key_is_made_anew() {
 }
 
 #[test]
-fn first_runs_at_the_same_time_share_one_key() {
+fn concurrent_first_runs_share_one_key() {
     let home = home();
     let barrier = std::sync::Barrier::new(8);
     std::thread::scope(|scope| {
@@ -337,12 +337,13 @@ fn first_runs_at_the_same_time_share_one_key() {
     });
     let all: Vec<_> = (0..8).map(|tag| image(&tag.to_string())).collect();
     assert_eq!(asked(&home, &all), 0);
-    let left: Vec<_> = fs::read_dir(key(&home).parent().unwrap()).unwrap().map(|it| it.unwrap().file_name()).collect();
+    let left: Vec<_> =
+        fs::read_dir(key(&home).parent().unwrap()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(left.iter().all(|name| name.len() == 1 || name == "key"), "{left:?}");
 }
 
 #[test]
-fn a_folder_does_not_grow_without_end() {
+fn cache_folder_stays_within_its_file_limit() {
     let home = home();
     let mut store = store(&home);
     store.folder.room = Room { files: 32, bytes: u64::MAX, look_every: 8 };
@@ -355,7 +356,7 @@ fn a_folder_does_not_grow_without_end() {
 }
 
 #[test]
-fn large_contents_leave_too() {
+fn cache_folder_stays_within_its_size_limit() {
     let home = home();
     let mut store = store(&home);
     store.folder.room = Room { files: usize::MAX, bytes: 40_000, look_every: 4 };
@@ -368,7 +369,7 @@ fn large_contents_leave_too() {
 }
 
 #[test]
-fn what_cannot_be_written_is_asked_each_time() {
+fn unwritable_entry_is_requested_each_time() {
     let home = home();
     asked(&home, &[]);
     // Files where the parts of the folder should be.
@@ -380,7 +381,7 @@ fn what_cannot_be_written_is_asked_each_time() {
 }
 
 #[test]
-fn no_folder_no_store() {
+fn store_requires_a_usable_folder() {
     let home = home();
     let file = home.path().join("file");
     fs::write(&file, "").unwrap();
@@ -408,7 +409,7 @@ mod unix {
     }
 
     #[test]
-    fn nobody_else_may_look() {
+    fn cache_files_are_private_to_the_user() {
         let home = home();
         asked(&home, &[image("1")]);
         for path in entries(&home).iter().chain([&key(&home)]) {
@@ -420,7 +421,7 @@ mod unix {
     }
 
     #[test]
-    fn a_folder_that_others_can_open_is_not_used() {
+    fn folder_accessible_to_others_is_not_used() {
         let home = home();
         asked(&home, &[image("1")]);
         let cache = home.path().join("cache");
@@ -436,7 +437,7 @@ mod unix {
     }
 
     #[test]
-    fn a_link_in_our_place_is_not_followed() {
+    fn symlink_in_place_of_the_cache_folder_is_not_followed() {
         let (home, elsewhere) = (home(), home());
         let cache = home.path().join("cache");
         fs::create_dir(&cache).unwrap();
@@ -450,7 +451,7 @@ mod unix {
     }
 
     #[test]
-    fn what_others_can_write_is_no_key_and_no_entry() {
+    fn world_writable_entry_and_symlinked_key_are_ignored() {
         let home = home();
         asked(&home, &[image("1")]);
         let [entry] = &entries(&home)[..] else { panic!("one entry") };
@@ -469,7 +470,7 @@ mod unix {
 
     /// Only the superuser can give files away; others cannot show this.
     #[test]
-    fn a_folder_of_another_user_is_not_used() {
+    fn folder_owned_by_another_user_is_not_used() {
         let home = home();
         asked(&home, &[image("1")]);
         let cache = home.path().join("cache");

@@ -16,7 +16,7 @@ fn paths(names: &[&str]) -> Vec<PathBuf> {
 
 /// The cases of `TestParseHostFile` in `core/remotes/docker/config/hosts_test.go` of containerd, rewritten.
 #[test]
-fn every_key_is_read_and_the_order_kept() {
+fn every_hosts_toml_key_is_read_and_host_order_is_kept() {
     let text = r#"
 server = "https://default.example"
 ca = "/ca/default"
@@ -122,7 +122,7 @@ fn authorities_of(text: &str, runtime: Runtime) -> Vec<String> {
 }
 
 #[test]
-fn without_a_server_the_registry_itself_comes_last() {
+fn registry_is_the_last_host_without_a_server_key() {
     let two = "[host.\"https://b.example\"]\n[host.\"https://a.example\"]";
     assert_eq!(authorities(two), ["b.example", "a.example", "-"]);
     assert_eq!(authorities("server = \"\""), ["-"]);
@@ -132,7 +132,7 @@ fn without_a_server_the_registry_itself_comes_last() {
 
 /// `getSortedHosts` looks at the headers of tables.
 #[test]
-fn a_host_that_is_not_a_table_of_its_own_is_passed_over() {
+fn host_without_its_own_table_header_is_ignored() {
     assert_eq!(authorities("host.\"https://a.example\" = {}"), ["-"]);
     assert_eq!(authorities("host = { \"https://a.example\" = { capabilities = [\"pull\"] } }"), ["-"]);
     assert_eq!(authorities("[host]\n\"https://a.example\" = {}"), ["-"]);
@@ -141,13 +141,14 @@ fn a_host_that_is_not_a_table_of_its_own_is_passed_over() {
 
 /// The results of `ConfigureHosts` of containerd 2.4.2 and 1.7.35 for the same files.
 #[test]
-fn versions_of_containerd_differ() {
+fn containerd_versions_parse_hosts_toml_differently() {
     let of = |text: &str| [Runtime::Containerd, Runtime::ContainerdOne].map(|runtime| authorities_of(text, runtime));
     assert_eq!(of("host.'https://a.example' = {}"), [vec!["-"], vec!["a.example", "-"]]);
     assert_eq!(of("[host]\n'https://a.example' = {}"), [vec!["-"], vec!["a.example", "-"]]);
     let reads = |text: &str, runtime| parse(Path::new("/"), text, runtime).is_ok();
     use Runtime::{Containerd, Containerd2_1, Containerd2_3, ContainerdOne};
-    let versions = |text: &str| [ContainerdOne, Containerd2_1, Containerd2_3, Containerd].map(|it| reads(text, it));
+    let versions =
+        |text: &str| [ContainerdOne, Containerd2_1, Containerd2_3, Containerd].map(|runtime| reads(text, runtime));
     assert_eq!(versions("[host.'https://a']\ncapabilities = ['pull', 'referrers']"), [false, false, true, true]);
     assert_eq!(versions("dial_timeout = 'soon'"), [true, false, false, false], "1.7 does not know the key");
     assert_eq!(versions("\u{feff}server = 'https://a'"), [true, false, false, false]);
@@ -155,7 +156,7 @@ fn versions_of_containerd_differ() {
 
 /// Go parses more than can be requested.
 #[test]
-fn a_host_that_cannot_be_asked_is_no_mistake_of_the_file() {
+fn unusable_host_url_is_not_a_parse_error() {
     assert_eq!(authorities("server = 'https://'"), ["-"], "the registry itself");
     assert_eq!(authorities("server = 'http'"), ["-"]);
     assert_eq!(authorities("server = 'httpx://a'"), [" "]);
@@ -163,7 +164,7 @@ fn a_host_that_cannot_be_asked_is_no_mistake_of_the_file() {
 }
 
 #[test]
-fn nothing_that_may_be_a_secret_is_shown() {
+fn shown_line_omits_possible_secrets() {
     let text = "server = 'https://bob:s3cret@é'\n[host.'https://a']\ncapabilities = 'pull'\n[host.'https://a'.header]\nca = 's3cret'\n[host.'https://bob:s3cret@b']\nx-key = s3cret\ns3cret";
     let line = |line: usize| {
         let shown = shown(text, line);
@@ -179,7 +180,7 @@ fn nothing_that_may_be_a_secret_is_shown() {
 }
 
 #[test]
-fn what_containerd_cannot_read_is_told_with_line_and_key() {
+fn hosts_toml_errors_name_line_and_key() {
     let table = [
         ("server = ", "line 1: string values must be quoted"),
         ("server = 5", "line 1: `server`: must be a string"),

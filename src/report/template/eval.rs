@@ -123,14 +123,14 @@ impl<'a> Eval<'a> {
         match node {
             Node::Text(range) => {
                 self.record_text(file, range);
-                let text = self.files.get(file).and_then(|it| it.text.get(range.clone())).unwrap_or_default();
+                let text = self.files.get(file).and_then(|file| file.text.get(range.clone())).unwrap_or_default();
                 out.push(Part::text(text));
             }
             Node::Emit(range, expr) => {
                 let opaque = self.opaque;
-                let parts = self.within_field(file, range.start, |it| parts(it.value(expr, dot)));
+                let parts = self.within_field(file, range.start, |eval| parts(eval.value(expr, dot)));
                 let in_field = self.field_at(file, range.start).is_some();
-                let text = self.files.get(file).map_or("", |it| &it.text);
+                let text = self.files.get(file).map_or("", |file| &file.text);
                 if in_field || self.recording && field::is_harmless(text, range.start) {
                     self.opaque = opaque;
                 } else {
@@ -149,15 +149,15 @@ impl<'a> Eval<'a> {
                 }
             }
             Node::Branches { start, with, branches } => {
-                let parts = self.within_field(file, *start, |it| it.branches(file, *with, branches, dot));
+                let parts = self.within_field(file, *start, |eval| eval.branches(file, *with, branches, dot));
                 out.extend(parts);
             }
             Node::Loop { start, names, body } => {
-                let parts = self.within_field(file, *start, |it| {
-                    let before = it.snapshot();
-                    it.variables.extend(names.iter().map(|name| (name.clone(), Value::Unknown)));
-                    it.run(file, body, &Value::Unknown);
-                    it.restore(before, None);
+                let parts = self.within_field(file, *start, |eval| {
+                    let before = eval.snapshot();
+                    eval.variables.extend(names.iter().map(|name| (name.clone(), Value::Unknown)));
+                    eval.run(file, body, &Value::Unknown);
+                    eval.restore(before, None);
                     vec![Part::unknown()]
                 });
                 out.extend(parts);
@@ -245,7 +245,8 @@ impl<'a> Eval<'a> {
     }
 
     fn record(&mut self, file: usize, field: usize, at: usize, parts: Vec<Part>) {
-        let starts = self.files.get(file).and_then(|it| it.fields.get(field)).is_some_and(|it| at <= it.range.start);
+        let starts =
+            self.files.get(file).and_then(|file| file.fields.get(field)).is_some_and(|field| at <= field.range.start);
         let records = self.records.entry((file, field)).or_default();
         if starts || records.is_empty() {
             records.push(Record { parts: Vec::new(), live: self.live });
@@ -259,10 +260,10 @@ impl<'a> Eval<'a> {
         if !self.recording {
             return;
         }
-        let Some(it) = self.files.get(file) else { return };
-        let first = it.fields.partition_point(|field| field.range.end <= range.start);
-        let fields = Rc::clone(&it.fields);
-        let text = Rc::clone(&it.text);
+        let Some(template) = self.files.get(file) else { return };
+        let first = template.fields.partition_point(|field| field.range.end <= range.start);
+        let fields = Rc::clone(&template.fields);
+        let text = Rc::clone(&template.text);
         for (index, field) in
             fields.iter().enumerate().skip(first).take_while(|(_, field)| field.range.start < range.end)
         {
@@ -306,7 +307,7 @@ impl<'a> Eval<'a> {
         if let Value::Text(parts) = &value {
             self.spend(cost(parts));
             if self.budget == 0
-                || parts.iter().filter_map(|it| it.text.as_ref()).map(String::len).sum::<usize>() > MAX_TEXT
+                || parts.iter().filter_map(|part| part.text.as_ref()).map(String::len).sum::<usize>() > MAX_TEXT
             {
                 return Value::Unknown;
             }
@@ -315,7 +316,7 @@ impl<'a> Eval<'a> {
     }
 
     fn call(&mut self, name: &str, arguments: &[Expr], dot: &Value) -> Value {
-        let values: Vec<Value> = arguments.iter().map(|it| self.value(it, dot)).collect();
+        let values: Vec<Value> = arguments.iter().map(|argument| self.value(argument, dot)).collect();
         let last = values.last().cloned().unwrap_or(Value::Unknown);
         match name {
             "include" => self.include(&values),
@@ -325,14 +326,14 @@ impl<'a> Eval<'a> {
                 None => Value::Unknown,
             },
             "coalesce" | "or" => first_true(&values),
-            "and" => match values.iter().find(|it| truth(it) != Some(true)) {
+            "and" => match values.iter().find(|value| truth(value) != Some(true)) {
                 Some(value) if truth(value).is_none() => Value::Unknown,
                 Some(value) => value.clone(),
                 None => last,
             },
-            "not" | "empty" => truth(&last).map_or(Value::Unknown, |it| Value::Bool(!it)),
+            "not" | "empty" => truth(&last).map_or(Value::Unknown, |flag| Value::Bool(!flag)),
             "eq" | "ne" => {
-                let texts: Option<Vec<String>> = values.iter().map(|it| known(&parts(it.clone()))).collect();
+                let texts: Option<Vec<String>> = values.iter().map(|value| known(&parts(value.clone()))).collect();
                 match texts.as_deref() {
                     Some([first, rest @ ..]) => Value::Bool(rest.contains(first) == (name == "eq")),
                     _ => Value::Unknown,
@@ -342,7 +343,7 @@ impl<'a> Eval<'a> {
             "trim" => trimmed(last),
             "tpl" => {
                 let text = values.first().cloned().unwrap_or(Value::Unknown);
-                let plain = known(&parts(text.clone())).is_some_and(|it| !it.contains("{{"));
+                let plain = known(&parts(text.clone())).is_some_and(|text| !text.contains("{{"));
                 if plain { text } else { Value::Unknown }
             }
             "ternary" => match (truth(&last), &values[..]) {
@@ -357,11 +358,12 @@ impl<'a> Eval<'a> {
             },
             "dict" => dict(&values),
             "get" | "index" => {
-                let keys: Option<Vec<String>> = values.iter().skip(1).map(|it| known(&parts(it.clone()))).collect();
+                let keys: Option<Vec<String>> =
+                    values.iter().skip(1).map(|value| known(&parts(value.clone()))).collect();
                 let first = values.first().cloned().unwrap_or(Value::Unknown);
                 keys.map_or(Value::Unknown, |keys| keys.iter().fold(first, |value, key| field_of(&value, key)))
             }
-            "hasKey" => match (values.first(), values.get(1).and_then(|it| known(&parts(it.clone())))) {
+            "hasKey" => match (values.first(), values.get(1).and_then(|value| known(&parts(value.clone())))) {
                 (Some(Value::Tree(tree)), Some(key)) => Value::Bool(tree.get(&key).is_some()),
                 (Some(Value::Dict(map, false)), Some(key)) => Value::Bool(map.contains_key(&key)),
                 _ => Value::Unknown,
@@ -374,7 +376,7 @@ impl<'a> Eval<'a> {
     }
 
     fn include(&mut self, values: &[Value]) -> Value {
-        let name = values.first().and_then(|it| known(&parts(it.clone())));
+        let name = values.first().and_then(|value| known(&parts(value.clone())));
         let Some((file, body)) = name.and_then(|name| self.defines.get(&name)).cloned() else { return Value::Unknown };
         if self.depth >= MAX_DEPTH {
             return Value::Unknown;

@@ -52,7 +52,7 @@ impl Lines<'_> {
         loop {
             let Some(end) = self.text[at..].find('\n').map(|found| at + found) else { return self.text.len() };
             let over = self.actions.partition_point(|action| action.start <= end);
-            match over.checked_sub(1).and_then(|it| self.actions.get(it)).filter(|action| end < action.end) {
+            match over.checked_sub(1).and_then(|index| self.actions.get(index)).filter(|action| end < action.end) {
                 Some(action) => at = action.end,
                 None => return end,
             }
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_goes_to_the_end_of_its_line() {
+    fn value_extends_to_the_end_of_its_line() {
         let text = "  - name: a # x\n    image: \"{{ .r }}:{{ .t }}\" # y\n    x: {{ include \"a # b\"\n   . }}\n    tag: 'v1'\n";
         let expected =
             [("name", "a"), ("image", "{{ .r }}:{{ .t }}"), ("x", "{{ include \"a # b\"\n   . }}"), ("tag", "v1")];
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_may_stand_on_the_next_line() {
+    fn value_may_be_on_the_next_line() {
         assert_eq!(
             values("image: >-\n  a:{{ .t }}\ninitImage:\n  {{ .y }}\nz:\n  a: b\n"),
             of(&[("image", "a:{{ .t }}"), ("initImage", "{{ .y }}"), ("a", "b")])
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn skeletons_hold_what_is_certain() {
+    fn skeleton_contains_only_certain_text() {
         let skeleton = |text: &str| fields(text).remove(0).skeleton;
         let text = |text: &str| Some(text.to_owned());
         assert_eq!(skeleton("image: \"a/{{ .x }}:v{{ .t }}\""), [text("a/"), None, text(":v"), None]);
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_make_a_text() {
+    fn skeleton_parts_match_a_whole_text() {
         let fits = |parts: &[Option<&str>], text| super::fits(parts.iter().copied(), text);
         assert!(fits(&[None, Some(":"), None], "a:5000/b:1"));
         assert!(fits(&[Some("a"), None, Some("1")], "a1"));

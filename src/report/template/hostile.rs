@@ -21,12 +21,12 @@ fn pod(image: &str) -> String {
 }
 
 #[test]
-fn pipes_without_end() {
+fn very_long_pipeline_terminates() {
     survives(&pod(&format!("{{{{ .a{} }}}}", " | quote".repeat(100_000))));
 }
 
 #[test]
-fn a_text_that_doubles() {
+fn repeated_doubling_of_text_terminates() {
     for double in ["print $a $a", "printf \"%s%s\" $a $a", "list $a $a | toString", "replace \"x\" \"xx\" $a"] {
         let doubles = format!("{{{{ $a = {double} }}}}").repeat(60);
         survives(&pod(&format!("{{{{ $a := \"x\" }}}}{doubles}{{{{ $a }}}}")));
@@ -34,7 +34,7 @@ fn a_text_that_doubles() {
 }
 
 #[test]
-fn a_large_text_that_is_included_often() {
+fn repeated_include_of_large_text_terminates() {
     let text = "x".repeat(500_000);
     let includes = "{{ include \"t\" . }}".repeat(20_000);
     survives(&format!("{{{{ define \"t\" }}}}{text}{{{{ end }}}}{}{includes}", pod("{{ .x }}")));
@@ -43,7 +43,7 @@ fn a_large_text_that_is_included_often() {
 }
 
 #[test]
-fn everything_within_everything() {
+fn deeply_nested_blocks_and_parentheses_terminate() {
     let (open, close) = ("{{ if .a }}".repeat(60), "{{ end }}".repeat(60));
     let (left, right) = ("(".repeat(60), ")".repeat(60));
     let call = format!("{{{{ {left}include \"t\" .{right} }}}}");
@@ -51,7 +51,7 @@ fn everything_within_everything() {
 }
 
 #[test]
-fn many_lines_of_everything() {
+fn very_long_templates_terminate() {
     survives(&"  {{ .x }}\n".repeat(9000));
     survives(&pod(&"{{ .x }}\n      image: ".repeat(300)));
     survives(&pod(&"{{ .x }}\n    - image: ".repeat(300)));

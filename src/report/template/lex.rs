@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn actions_end_where_go_ends_them() {
+    fn actions_are_delimited_as_in_go() {
         assert_eq!(cut("a {{ .x }} b"), ["a ", " .x ", " b"]);
         assert_eq!(cut("a {{- .x -}} b"), ["a", " .x ", "b"]);
         assert_eq!(cut(r#"{{ "}}" }}{{ `}}` }}"#), [r#" "}}" "#, " `}}` "]);

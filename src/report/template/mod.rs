@@ -64,8 +64,8 @@ impl Program {
     pub(crate) fn run(&self, source: SourceId, chart: &ChartFile, values: Option<&Rc<Tree>>) -> Option<Traced<'_>> {
         let at = self.files.iter().position(|file| file.source == source)?;
         let values = values.map_or(Value::Unknown, |values| Value::Tree(Rc::clone(values)));
-        let place = |it: &Option<(String, Span)>, key| {
-            it.as_ref().map_or(Value::Unknown, |(text, span)| supplied(text, *span, key))
+        let place = |field: &Option<(String, Span)>, key| {
+            field.as_ref().map_or(Value::Unknown, |(text, span)| supplied(text, *span, key))
         };
         let about = open([
             ("Name", plain(&chart.name)),
@@ -129,12 +129,12 @@ impl Traced<'_> {
             [] => return None,
             [one] => (!self.opaque || one.by_name || one.by_image).then_some(one)?,
             _ => {
-                let named: Vec<_> = candidates.iter().filter(|it| it.by_name).collect();
+                let named: Vec<_> = candidates.iter().filter(|candidate| candidate.by_name).collect();
                 match &named[..] {
                     [one] => one,
                     _ => {
                         let pool = if named.is_empty() { candidates.iter().collect() } else { named.clone() };
-                        let mut proven = pool.into_iter().filter(|it| it.by_image);
+                        let mut proven = pool.into_iter().filter(|candidate| candidate.by_image);
                         let one = proven.next().filter(|_| wanted.sole || !named.is_empty())?;
                         proven.next().is_none().then_some(one)?
                     }
@@ -173,8 +173,9 @@ impl Traced<'_> {
                     continue;
                 }
                 let named = self.records.get(&(*file_at, at)).into_iter().flatten();
-                by_name =
-                    named.map(|record| known(&trim(record.parts.clone()))).any(|it| it.as_deref() == Some(container));
+                by_name = named
+                    .map(|record| known(&trim(record.parts.clone())))
+                    .any(|name| name.as_deref() == Some(container));
             }
             let mut written = records.iter().filter(|record| record.live);
             let by_image = written.any(|record| known(&trim(record.parts.clone())).as_deref() == Some(wanted.value));
@@ -190,7 +191,7 @@ fn fits_object(file: &File, field: &Field, wanted: Wanted<'_>) -> bool {
     let Some(document) = after.checked_sub(1).and_then(|at| file.documents.get(at)) else { return true };
     let fit = |fields: &[usize], text: &str| {
         let mut fields = fields.iter().filter_map(|&at| file.fields.get(at));
-        fields.all(|it| field_fits(it, text))
+        fields.all(|field| field_fits(field, text))
     };
     fit(&document.kinds, wanted.kind) && wanted.name.is_none_or(|name| fit(&document.names, name))
 }

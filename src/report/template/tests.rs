@@ -28,7 +28,7 @@ fn trace(template: &str, helpers: &str, wanted: Wanted<'_>) -> Option<(String, V
 }
 
 fn line(text: &str, suppliers: &[&str]) -> Option<(String, Vec<String>)> {
-    Some((text.to_owned(), suppliers.iter().map(|it| (*it).to_owned()).collect()))
+    Some((text.to_owned(), suppliers.iter().map(|supplier| (*supplier).to_owned()).collect()))
 }
 
 fn deployment(containers: &str) -> String {
@@ -54,7 +54,7 @@ fn repository_and_tag_come_from_the_values() {
 }
 
 #[test]
-fn the_chart_supplies_what_the_values_leave_out() {
+fn chart_app_version_supplies_the_missing_tag() {
     let template = deployment(
         "        - name: api\n          image: {{ .Values.image.repository }}:{{ .Values.image.version | default .Chart.AppVersion }}\n",
     );
@@ -86,7 +86,7 @@ fn helpers_are_followed() {
 }
 
 #[test]
-fn a_line_in_a_helper_is_found() {
+fn image_line_in_a_helper_is_found() {
     let helpers = "{{- define \"shop.pod\" -}}\ncontainers:\n  - name: api\n    {{- with .Values.image }}\n    image: \"{{ .repository }}:{{ .tag }}\"\n    {{- end }}\n{{- end -}}\n{{- define \"unused\" -}}\n- name: api\n  image: {{ .x }}\n{{- end -}}\n";
     let template = "kind: Deployment\nspec:\n  template:\n    spec:\n      {{- include \"shop.pod\" . | nindent 6 }}\n";
     let found = trace(template, helpers, wanted("ghcr.io/acme/api:1.9", "api"));
@@ -97,28 +97,28 @@ fn a_line_in_a_helper_is_found() {
 }
 
 #[test]
-fn names_tell_containers_apart() {
+fn containers_are_distinguished_by_name() {
     let template = deployment(
         "        - name: api\n          image: {{ .Values.a }}\n        - image: {{ .Values.b }}\n          name: web\n",
     );
-    assert_eq!(trace(&template, "", wanted("x:1", "api")).map(|it| it.0).as_deref(), Some("{{ .Values.a }}"));
-    assert_eq!(trace(&template, "", wanted("x:1", "web")).map(|it| it.0).as_deref(), Some("{{ .Values.b }}"));
+    assert_eq!(trace(&template, "", wanted("x:1", "api")).map(|line| line.0).as_deref(), Some("{{ .Values.a }}"));
+    assert_eq!(trace(&template, "", wanted("x:1", "web")).map(|line| line.0).as_deref(), Some("{{ .Values.b }}"));
     assert_eq!(trace(&template, "", wanted("x:1", "other")), None);
 }
 
 #[test]
-fn what_cannot_be_told_apart_is_not_guessed() {
+fn ambiguous_container_is_not_guessed() {
     let two = "        - name: {{ .Values.m }}\n          image: {{ .Values.a }}\n        - name: {{ .Values.n }}\n          image: {{ .Values.b }}\n";
     assert_eq!(trace(&deployment(two), "", wanted("x:1", "api")), None);
     // Any container may come from the values here.
     let extra = "        - name: {{ .Release.Name }}\n          image: {{ .Values.image.repository }}:{{ .Values.image.tag }}\n        {{- toYaml .Values.extra | nindent 8 }}\n";
     assert_eq!(trace(&deployment(extra), "", wanted("busybox:1", "debug")), None);
     let found = trace(&deployment(extra), "", wanted("ghcr.io/acme/api:1.9", "x"));
-    assert_eq!(found.map(|it| it.1.len()), Some(2));
+    assert_eq!(found.map(|line| line.1.len()), Some(2));
 }
 
 #[test]
-fn branches_are_told_apart_by_what_they_write() {
+fn branches_are_distinguished_by_their_output() {
     let both = "        - name: api\n          {{- if .Values.image.digest }}\n          image: \"{{ .Values.image.repository }}@{{ .Values.image.digest }}\"\n          {{- else }}\n          image: \"{{ .Values.image.repository }}:{{ .Values.image.tag }}\"\n          {{- end }}\n";
     let found = trace(&deployment(both), "", wanted("ghcr.io/acme/api:1.9", "api")).expect("a line");
     assert!(found.0.contains(":{{"), "{found:?}");
@@ -128,18 +128,18 @@ fn branches_are_told_apart_by_what_they_write() {
 }
 
 #[test]
-fn documents_of_one_template_are_told_apart() {
+fn documents_in_one_template_are_distinguished() {
     let one = |kind: &str, value: &str| {
         format!("kind: {kind}\nmetadata:\n  name: shop\nspec:\n  - name: api\n    image: {{{{ .Values.{value} }}}}\n")
     };
     let template = format!("{}---\n{}", one("Deployment", "a"), one("Job", "b"));
-    assert_eq!(trace(&template, "", wanted("x:1", "api")).map(|it| it.0).as_deref(), Some("{{ .Values.a }}"));
+    assert_eq!(trace(&template, "", wanted("x:1", "api")).map(|line| line.0).as_deref(), Some("{{ .Values.a }}"));
     let job = Wanted { kind: "Job", ..wanted("x:1", "api") };
-    assert_eq!(trace(&template, "", job).map(|it| it.0).as_deref(), Some("{{ .Values.b }}"));
+    assert_eq!(trace(&template, "", job).map(|line| line.0).as_deref(), Some("{{ .Values.b }}"));
 }
 
 #[test]
-fn hostile_templates_end() {
+fn hostile_templates_terminate() {
     let endless =
         "{{ define \"a\" }}{{ include \"a\" . }}{{ include \"a\" . }}{{ end }}{{ include \"a\" . }}image: x\n";
     assert_eq!(trace(endless, "", wanted("y", "z")), None);

@@ -102,7 +102,7 @@ pub(crate) fn for_subchart(parent: &Rc<Tree>, key: &str, own: &Rc<Tree>) -> Rc<T
         Some(Tree::Map(map)) => map.clone(),
         _ => BTreeMap::new(),
     };
-    if let Some(global) = parent.get("global").filter(|it| matches!(it.as_ref(), Tree::Map(_))) {
+    if let Some(global) = parent.get("global").filter(|tree| matches!(tree.as_ref(), Tree::Map(_))) {
         let merged = over.get("global").map_or_else(|| Rc::clone(global), |below| coalesce(global, below));
         over.insert("global".to_owned(), merged);
     }

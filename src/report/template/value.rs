@@ -74,7 +74,7 @@ pub(super) fn same(a: &Value, b: &Value) -> bool {
 pub(super) fn field_of(value: &Value, key: &str) -> Value {
     match value {
         Value::Tree(tree) if matches!(tree.as_ref(), Tree::Map(_)) => {
-            tree.get(key).map_or(Value::Nil, |it| Value::Tree(Rc::clone(it)))
+            tree.get(key).map_or(Value::Nil, |child| Value::Tree(Rc::clone(child)))
         }
         Value::Tree(tree) if matches!(tree.as_ref(), Tree::Null) => Value::Nil,
         Value::Dict(map, open) => match map.get(key) {
@@ -95,7 +95,7 @@ pub(super) fn truth(value: &Value) -> Option<bool> {
         Value::Bool(value) => Some(*value),
         Value::Text(parts) => match known(parts) {
             Some(text) => Some(!text.is_empty()),
-            None => parts.iter().any(|part| part.text.as_ref().is_some_and(|it| !it.is_empty())).then_some(true),
+            None => parts.iter().any(|part| part.text.as_ref().is_some_and(|text| !text.is_empty())).then_some(true),
         },
         Value::Tree(tree) => Some(match tree.as_ref() {
             Tree::Null => false,
@@ -176,7 +176,7 @@ pub(super) fn dict(values: &[Value]) -> Value {
 
 /// Evaluates `printf` with `%s`, `%v` and `%d` only.
 pub(super) fn printf(values: &[Value]) -> Value {
-    let Some(format) = values.first().and_then(|it| known(&parts(it.clone()))) else { return Value::Unknown };
+    let Some(format) = values.first().and_then(|value| known(&parts(value.clone()))) else { return Value::Unknown };
     let mut arguments = values.iter().skip(1);
     let mut out = Vec::new();
     let mut pieces = format.split('%');
@@ -200,7 +200,7 @@ pub(super) fn printf(values: &[Value]) -> Value {
 
 /// Applies a function that may change a text: if it does, the origin of the text is lost.
 pub(super) fn changed(name: &str, values: &[Value]) -> Value {
-    let texts: Option<Vec<String>> = values.iter().map(|it| known(&parts(it.clone()))).collect();
+    let texts: Option<Vec<String>> = values.iter().map(|value| known(&parts(value.clone()))).collect();
     let Some(texts) = texts else { return Value::Unknown };
     let Some(text) = texts.last() else { return Value::Unknown };
     let new = match (name, &texts[..]) {
@@ -254,7 +254,7 @@ pub(crate) fn suppliers(parts: &[Part], text: &str) -> Option<Vec<Supplier>> {
         if best.as_ref().is_some_and(|(fewest, _)| *fewest < count) {
             continue;
         }
-        let is_wild = |at: usize| set.iter().position(|&it| it == at).is_some_and(|bit| wild & 1 << bit != 0);
+        let is_wild = |at: usize| set.iter().position(|&index| index == at).is_some_and(|bit| wild & 1 << bit != 0);
         let shown = parts.iter().enumerate().map(|(at, part)| part.text.as_deref().filter(|_| !is_wild(at)));
         if !field::fits(shown, text) {
             continue;

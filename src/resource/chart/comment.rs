@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn each_document_has_the_comment_behind_its_marker() {
+    fn each_document_has_the_source_comment_after_its_marker() {
         let text = "---\n# Source: shop/templates/a.yaml\n# Source: x/templates/old.yaml\nkind: A\n---\n\
                     # Source: shop/charts/db/templates/b.yaml\nkind: B\n---\nkind: C\n--- # x\n# Source: shop/crds/d.yaml\n\nkind: D";
         assert_eq!(template_of(text, "kind: A"), Some("shop/templates/a.yaml"));
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_people_write_is_no_template() {
+    fn handwritten_source_comment_is_not_a_template() {
         for comment in
             ["https://example.com/templates/a.yaml", "the docs", "base/a.yaml", "a/templates", "../templates/a"]
         {
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn dashes_inside_a_document_are_no_marker() {
+    fn dashes_inside_a_document_are_not_a_marker() {
         let text = "---\r\n# Source: shop/templates/a.yaml\r\nkind: A\r\ndata: |\r\n  ---\r\n----\r\nx: 1\r\n";
         assert_eq!(template_of(text, "x: 1"), Some("shop/templates/a.yaml"));
     }

@@ -67,7 +67,7 @@ pub fn read(id: SourceId, source: &Source) -> Option<ChartFile> {
         let Some(root) = document.root().filter(|_| found.is_none()) else { return };
         let Some(entry) = root.entry("name") else { return };
         let Some(name) = entry.value.as_str() else { return };
-        if !root.get("apiVersion").is_some_and(|it| it.text().is_some_and(|text| matches!(text, "v1" | "v2"))) {
+        if !root.get("apiVersion").is_some_and(|node| node.text().is_some_and(|text| matches!(text, "v1" | "v2"))) {
             return;
         }
         let text = |key: &str| root.get(key).and_then(|node| Some((node.text()?.to_owned(), node.span())));
@@ -80,7 +80,9 @@ pub fn read(id: SourceId, source: &Source) -> Option<ChartFile> {
             app_version: text("appVersion"),
             version: text("version"),
             is_library: root.str("type") == Some("library"),
-            aliases: aliases.filter_map(|it| Some((it.str("alias")?.to_owned(), it.str("name")?.to_owned()))).collect(),
+            aliases: aliases
+                .filter_map(|item| Some((item.str("alias")?.to_owned(), item.str("name")?.to_owned())))
+                .collect(),
         });
     });
     found

@@ -96,7 +96,7 @@ mod tests {
     use crate::text::yaml::{Piece, read};
 
     #[test]
-    fn keys_are_taken_in_any_case_and_in_order() {
+    fn kustomization_keys_are_case_insensitive_and_ordered() {
         let text = "x: &x {namePrefix: merged, Namespace: m}\nnamespace: a\nNameSpace: b\nNAMEPREFIX: ~\n\
                     y: {namePrefix: own, <<: *x}\nz: {<<: [{a: first}, {a: second}]}\n";
         read(SourceId(0), text, true, &mut |piece| {

@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_costs_what_the_bytes_may_meet_behind_what_it_begins_with() {
+    fn pattern_cost_grows_only_after_its_literal_prefix() {
         read(SourceId(0), "{name: 'ghcr.io/a{1,50}.*x'}", true, &mut |piece| {
             let Piece::Document(document) = piece else { return };
             let rule = ImageRule::read("images", 0, document.root().expect("a root")).expect("a name");
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_rewrites_as_kustomize_does() {
+    fn image_entry_rewrites_as_kustomize_does() {
         for (entry, value, expected) in [
             ("{name: app, newTag: '2'}", "app:1", Some("app:2")),
             ("{name: app, newTag: '2'}", "app@sha256:ab", Some("app:2")),
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn only_lists_of_containers_are_covered() {
+    fn image_entries_cover_only_container_lists() {
         for (path, expected) in [
             ("spec.containers[0].image", 2),
             ("spec.template.spec.initContainers[12].image", 2),

@@ -83,7 +83,11 @@ pub(crate) fn read(fields: &Fields<'_>) -> Vec<Named> {
     for (key, role) in [("patches", Role::Patch), ("patchesJson6902", Role::Patch), ("replacements", Role::File)] {
         fields.items(key).filter_map(|item| Fields::of(item).get("path")).for_each(|path| add(path, role));
     }
-    fields.get("openapi").and_then(|it| Fields::of(it).get("path")).into_iter().for_each(|it| add(it, Role::File));
+    fields
+        .get("openapi")
+        .and_then(|node| Fields::of(node).get("path"))
+        .into_iter()
+        .for_each(|path| add(path, Role::File));
     for generator in ["configMapGenerator", "secretGenerator"].into_iter().flat_map(|key| fields.items(key)) {
         let generator = Fields::of(generator);
         generator.items("envs").chain(generator.get("env")).for_each(|item| add(item, Role::File));

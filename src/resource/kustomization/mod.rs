@@ -180,7 +180,7 @@ pub fn read(file: &str, root: Node<'_>) -> Kustomization {
         patches: patch::read(&fields),
         transformers: transformer::read(&fields),
         vars: fields.entry("vars").map(|entry| entry.key.span()),
-        replicas: fields.items("replicas").filter_map(|it| spanned_string(Fields::of(it).get("name")?)).collect(),
+        replicas: fields.items("replicas").filter_map(|item| spanned_string(Fields::of(item).get("name")?)).collect(),
         replacements: fields.items("replacements").map(Replacement::read).collect(),
         images: images("images").chain(images("imageTags")).collect(),
         namespace: fields.str("namespace").map(str::to_owned),
@@ -279,7 +279,7 @@ fn members<'k>(
 ) -> Vec<BTreeSet<Member>> {
     let kustomizations: Vec<&Kustomization> = kustomizations.into_iter().collect();
     let folders: BTreeMap<String, usize> =
-        kustomizations.iter().enumerate().map(|(at, it)| (normalise(&it.folder), at)).collect();
+        kustomizations.iter().enumerate().map(|(at, kustomization)| (normalise(&kustomization.folder), at)).collect();
     let files: BTreeMap<String, SourceId> = sources.iter().map(|(id, source)| (normalise(source.name()), id)).collect();
     let of = |own: &&Kustomization| {
         let led = |member: &String| {
@@ -378,8 +378,8 @@ pub(crate) fn setting(
     to: &str,
 ) -> Option<(Span, String, &'static str)> {
     let build = builds.iter().find(|build| normalise(&build.kustomization.folder) == normalise(folder))?;
-    let within = builds.iter().filter(|it| build.folders.contains(it.kustomization.folder.as_str()));
-    let mut found = within.flat_map(|it| &it.kustomization.images).filter_map(|rule| match rule.apply(from) {
+    let within = builds.iter().filter(|part| build.folders.contains(part.kustomization.folder.as_str()));
+    let mut found = within.flat_map(|part| &part.kustomization.images).filter_map(|rule| match rule.apply(from) {
         image::Rewritten::To(value, deciding) if value == to => {
             let (span, path) = image::decision(rule, deciding)?;
             let part = match path.rsplit('.').next() {
@@ -419,7 +419,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_normalised() {
+    fn paths_are_normalized() {
         assert_eq!(normalise("./a/../b//c"), "b/c");
         assert_eq!(normalise("../a"), "../a");
         assert_eq!(normalise("/a/b/.."), "/a");

@@ -49,7 +49,8 @@ impl Selected {
     /// The object that provides the value of a replacement.
     pub(crate) fn of(replacement: &Replacement) -> Option<Self> {
         let source = replacement.source.as_ref()?;
-        let text = |field: &Option<super::Matcher>| field.as_ref().map(|it| it.text.clone()).unwrap_or_default();
+        let text =
+            |field: &Option<super::Matcher>| field.as_ref().map(|matcher| matcher.text.clone()).unwrap_or_default();
         Some(Self {
             group: text(&source.group),
             version: text(&source.version),
@@ -87,7 +88,11 @@ pub(crate) fn variables(fields: &Fields<'_>) -> Vec<Variable> {
             [of_version] if !of_version.is_empty() => of_version.clone_into(&mut version),
             _ => {}
         }
-        let path = own.get("fieldref").map(Fields::of).and_then(|it| it.str("fieldPath")).filter(|it| !it.is_empty());
+        let path = own
+            .get("fieldref")
+            .map(Fields::of)
+            .and_then(|fields| fields.str("fieldPath"))
+            .filter(|path| !path.is_empty());
         Variable {
             name: own.str("name").unwrap_or_default().to_owned(),
             object: Selected { group, version, kind: text("kind"), name: text("name"), namespace: text("namespace") },

@@ -245,7 +245,7 @@ pub(crate) fn leads_somewhere(object: Node<'_>, path: &str) -> bool {
 }
 
 fn stepped<'a>(node: Node<'a>, step: &str) -> Option<Node<'a>> {
-    match step.strip_prefix('[').and_then(|it| it.strip_suffix(']')) {
+    match step.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
         Some(condition) => {
             let (key, value) = condition.split_once('=')?;
             node.items().find(|item| item.get(key).and_then(Node::text) == Some(value))

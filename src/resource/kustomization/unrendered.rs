@@ -77,12 +77,12 @@ pub struct Unrendered {
 
 impl Unrendered {
     pub(crate) fn new(root: &Kustomization, reasons: &[Unfollowed]) -> Self {
-        let own = reasons.iter().find(|it| it.span.source == root.span.source);
-        let mut sorted: Vec<&Reason> = reasons.iter().map(|it| &it.reason).collect();
+        let own = reasons.iter().find(|unfollowed| unfollowed.span.source == root.span.source);
+        let mut sorted: Vec<&Reason> = reasons.iter().map(|unfollowed| &unfollowed.reason).collect();
         sorted.sort();
         sorted.dedup();
         Self {
-            span: own.map_or(root.span, |it| it.span),
+            span: own.map_or(root.span, |unfollowed| unfollowed.span),
             folder: if root.folder.is_empty() { ".".to_owned() } else { root.folder.clone() },
             parts: parts(&sorted),
             has_charts: sorted.contains(&&Reason::Charts),
@@ -95,7 +95,8 @@ fn parts(reasons: &[&Reason]) -> Vec<String> {
     const SHOWN: usize = 3;
     let alike = reasons.chunk_by(|one, other| one.words() == other.words());
     let part = |alike: &[&Reason]| {
-        let names: Vec<String> = alike.iter().filter_map(|it| it.name()).map(|name| format!("`{name}`")).collect();
+        let names: Vec<String> =
+            alike.iter().filter_map(|reason| reason.name()).map(|name| format!("`{name}`")).collect();
         let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
         let words = alike.first().map_or("", |reason| reason.words());
         match (names.len(), names.len().saturating_sub(SHOWN)) {
@@ -134,7 +135,7 @@ pub(crate) fn is_of_images(path: &str) -> bool {
     let lower = last.to_ascii_lowercase();
     !path.contains('.')
         || HOLDERS.contains(&last)
-        || ["image", "containers", "tag", "sha"].iter().any(|it| lower.ends_with(it))
+        || ["image", "containers", "tag", "sha"].iter().any(|end| lower.ends_with(end))
 }
 
 pub(crate) fn is_of_credentials(path: &str) -> bool {
@@ -146,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn field_paths_tell_what_is_replaced() {
+    fn field_paths_of_images_and_credentials_are_recognized() {
         for path in [
             "spec.template.spec.containers.[name=web].image",
             "spec.template.spec.containers.[image=a.b].image",

@@ -39,7 +39,7 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Fou
     let mirrored = copies::mirrored(annotations);
     // secretgen-controller fills it with all secrets that are exported to the namespace
     // (`pkg/sharing/placeholder_secret.go`).
-    let is_placeholder = annotations.is_some_and(|it| it.get("secretgen.carvel.dev/image-pull-secret").is_some());
+    let is_placeholder = annotations.is_some_and(|node| node.get("secretgen.carvel.dev/image-pull-secret").is_some());
     let content = content(object.node, &secret_type);
     // Content that a controller overwrites is irrelevant, as long as the API server accepts it.
     let overwritten = (mirrored.is_some() || is_placeholder)

@@ -38,7 +38,8 @@ fn content(copy: &Secret, secrets: &[Secret]) -> Option<SecretContent> {
         let to = copy.namespace.as_deref();
         to.is_some() && source.lent.iter().any(|lent| lent.presence(to) == Some(Presence::Copied(*by)))
     };
-    let mut sources = secrets.iter().filter(|it| it.name.value == name && it.namespace.as_deref() == Some(namespace));
+    let mut sources =
+        secrets.iter().filter(|secret| secret.name.value == name && secret.namespace.as_deref() == Some(namespace));
     // With several sources, it is not known which one is in the cluster.
     let (source, None) = (sources.next()?, sources.next()) else { return None };
     let usable = match &source.content {

@@ -92,8 +92,8 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Fou
 /// pull secrets.
 fn is_known_webhook(object: &Object<'_>) -> bool {
     let mut webhooks = object.node.get("webhooks").into_iter().flat_map(Node::items);
-    let service = |it: Node<'_>| it.at(&["clientConfig", "service", "name"])?.as_str().map(is_program);
-    let is_known = |it: Node<'_>| it.str("name").is_some_and(is_program) || service(it) == Some(true);
+    let service = |webhook: Node<'_>| webhook.at(&["clientConfig", "service", "name"])?.as_str().map(is_program);
+    let is_known = |webhook: Node<'_>| webhook.str("name").is_some_and(is_program) || service(webhook) == Some(true);
     object.name.name.as_deref().is_some_and(is_program) || webhooks.any(is_known)
 }
 

@@ -91,7 +91,7 @@ fn affinity_term(term: Node<'_>, spans: &mut Vec<Span>) -> Option<Term> {
 /// Whether a term, or its expressions, are something other than mappings, such as a template expression.
 fn is_template(term: Node<'_>) -> bool {
     let expressions = term.get("matchExpressions");
-    is_to_be_written(term) || expressions.is_some_and(|it| it.is_mapping() || it.as_str().is_some())
+    is_to_be_written(term) || expressions.is_some_and(|node| node.is_mapping() || node.as_str().is_some())
 }
 
 /// Returns the values that an expression allows; `None` if they are not known, or it is not a constraint.
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_selector_names_system_and_architecture() {
+    fn node_selector_sets_os_and_architecture() {
         let (nodes, said) =
             asked("nodeSelector:\n  disk: ssd\n  kubernetes.io/os: linux\n  kubernetes.io/arch: arm64\n");
         assert_eq!(nodes, ["linux/arm64"]);
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_asks_for_nothing() {
+    fn unknown_selector_demands_nothing() {
         for spec in [
             "containers: []",
             "nodeSelector: {disk: ssd}",
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn terms_are_alternatives_and_expressions_hold_together() {
+    fn affinity_terms_are_ored_and_expressions_are_anded() {
         let expression = |operator: &str, values: &str| {
             format!("{{key: kubernetes.io/arch, operator: {operator}, values: [{values}]}}")
         };
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn selector_and_affinity_hold_together() {
+    fn node_selector_and_affinity_are_combined() {
         let spec = "nodeSelector: {kubernetes.io/os: linux}\naffinity: {nodeAffinity: \
                     {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: \
                     [{key: kubernetes.io/arch, operator: In, values: [arm64, s390x]}]}]}}}";

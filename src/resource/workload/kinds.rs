@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_group_decides_and_not_the_kind_alone() {
+    fn builtin_kind_requires_its_api_group() {
         let name = |api_version: &str, kind: &str| ResourceName {
             api_version: api_version.into(),
             kind: kind.into(),

@@ -196,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_row_of_the_table_is_read() {
+    fn every_row_in_the_mention_table_is_read() {
         let text = include_str!("mentions.yaml");
         let rows = text.lines().filter(|line| line.starts_with("- ")).count();
         assert_eq!((TABLE.len(), text.matches("\n  source: ").count()), (rows, rows));

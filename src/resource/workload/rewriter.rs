@@ -24,7 +24,7 @@ impl Rewriter {
     /// Whether it may change the pods in a namespace; `None` is an unknown namespace.
     pub fn covers(&self, namespace: Option<&str>) -> bool {
         let is_meant =
-            |glob: &String| namespace.is_none_or(|it| glob::matches(glob.as_bytes(), it.as_bytes()) != Ok(false));
+            |glob: &String| namespace.is_none_or(|name| glob::matches(glob.as_bytes(), name.as_bytes()) != Ok(false));
         self.namespaces.is_empty() || self.namespaces.iter().any(is_meant)
     }
 }
@@ -51,13 +51,13 @@ pub(super) fn extract<'d>(object: &Object<'d>, images: &[ImageUse], found: &mut 
         ("policies.kyverno.io", "MutatingPolicy" | "NamespacedMutatingPolicy")
         | ("admissionregistration.k8s.io", "MutatingAdmissionPolicy") => {
             let mutations = spec.and_then(|spec| spec.get("mutations"));
-            mutations.filter(|it| any_text(*it, is_expression_of_image)).map(|_| Vec::new())
+            mutations.filter(|node| any_text(*node, is_expression_of_image)).map(|_| Vec::new())
         }
         // The match section selects the pods that it changes (`pkg/mutation/mutators/assignimage` of Gatekeeper).
         ("mutations.gatekeeper.sh", "AssignImage") => Some(of_gatekeeper(spec)),
         ("mutations.gatekeeper.sh", "Assign") => {
             let location = spec.and_then(|spec| spec.str("location"));
-            location.filter(|it| it.ends_with(".image")).map(|_| of_gatekeeper(spec))
+            location.filter(|path| path.ends_with(".image")).map(|_| of_gatekeeper(spec))
         }
         ("admissionregistration.k8s.io", "MutatingWebhookConfiguration") => of_webhooks(object),
         _ => images.iter().any(is_known_image).then(Vec::new),
@@ -86,10 +86,11 @@ fn is_program(name: &str) -> bool {
 /// The namespaces of the webhooks in a configuration whose name, or whose service's name, is that of a known program.
 fn of_webhooks(object: &Object<'_>) -> Option<Vec<String>> {
     let whole = object.name.name.as_deref().is_some_and(is_program);
-    let service = |it: Node<'_>| it.at(&["clientConfig", "service", "name"])?.as_str().map(is_program);
-    let is_known = |it: &Node<'_>| whole || it.str("name").is_some_and(is_program) || service(*it) == Some(true);
+    let service = |webhook: Node<'_>| webhook.at(&["clientConfig", "service", "name"])?.as_str().map(is_program);
+    let is_known =
+        |webhook: &Node<'_>| whole || webhook.str("name").is_some_and(is_program) || service(*webhook) == Some(true);
     let webhooks = object.node.get("webhooks").into_iter().flat_map(Node::items).filter(is_known);
-    let scopes: Vec<Vec<String>> = webhooks.map(|it| of_selector(it.get("namespaceSelector"))).collect();
+    let scopes: Vec<Vec<String>> = webhooks.map(|webhook| of_selector(webhook.get("namespaceSelector"))).collect();
     (whole || !scopes.is_empty()).then(|| union(scopes))
 }
 
@@ -102,8 +103,8 @@ fn of_selector(selector: Option<Node<'_>>) -> Vec<String> {
         return vec![name.to_owned()];
     }
     let expressions = selector.get("matchExpressions").into_iter().flat_map(Node::items);
-    let mut named = expressions.filter(|it| it.str("key") == Some(NAME) && it.str("operator") == Some("In"));
-    named.next().map(|it| texts(it.get("values"))).unwrap_or_default()
+    let mut named = expressions.filter(|item| item.str("key") == Some(NAME) && item.str("operator") == Some("In"));
+    named.next().map(|item| texts(item.get("values"))).unwrap_or_default()
 }
 
 /// The namespaces in the rules that set an image (`api/kyverno/v1/{rule,mutation,match_resources}_types.go`).
@@ -116,7 +117,7 @@ fn of_kyverno(spec: Option<Node<'_>>) -> Option<Vec<String>> {
 
 fn of_match(filter: Option<Node<'_>>) -> Vec<String> {
     let Some(filter) = filter else { return Vec::new() };
-    let resources = |it: Node<'_>| texts(it.at(&["resources", "namespaces"]));
+    let resources = |item: Node<'_>| texts(item.at(&["resources", "namespaces"]));
     let any: Vec<Vec<String>> = filter.get("any").into_iter().flat_map(Node::items).map(resources).collect();
     if !any.is_empty() {
         return union(any);
@@ -212,7 +213,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_sets_an_image_is_one_that_does() {
+    fn only_patches_and_expressions_that_set_an_image_match() {
         for text in
             ["[{op: replace, path: /spec/containers/0/image, value: a}]", "- path: \"/spec/x/image\"\n  op: add"]
         {
@@ -235,12 +236,12 @@ mod tests {
     }
 
     #[test]
-    fn a_namespace_that_is_not_known_may_be_one_of_its_own() {
+    fn rewriter_covers_an_unknown_namespace() {
         let span = Span::new(crate::text::source::SourceId(0), 0, 0);
         let of = |globs: &[&str]| Rewriter {
             what: String::new(),
             span,
-            namespaces: globs.iter().map(|it| (*it).to_owned()).collect(),
+            namespaces: globs.iter().map(|glob| (*glob).to_owned()).collect(),
         };
         assert!(
             of(&[]).covers(Some("shop")) && of(&["team-*"]).covers(None) && of(&["a", "team-*"]).covers(Some("team-a"))

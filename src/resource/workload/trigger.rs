@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn field_paths_name_a_container_by_place_or_name() {
+    fn field_path_selects_a_container_by_index_or_name() {
         let by_place = Selector::At("initContainers".into(), 1);
         assert_eq!(field_of("spec.template.spec.initContainers[1].image"), Some(by_place));
         let by_name = Selector::Named("web".into());

@@ -68,10 +68,11 @@ fn account_secrets(change: &Change, patch: &Patch, is_inline: bool) -> Option<Ve
         }
         Change::Merge(_) => None,
         Change::Operations(operations) => {
-            let mut of_secrets = operations.iter().filter(|it| it.path.starts_with("imagePullSecrets")).peekable();
+            let mut of_secrets =
+                operations.iter().filter(|operation| operation.path.starts_with("imagePullSecrets")).peekable();
             of_secrets.peek()?;
             let unknown = || vec![SecretReference { name: "${PATCHED}".to_owned(), span: patch.span }];
-            Some(of_secrets.flat_map(|it| it.pull_secrets.clone().unwrap_or_else(unknown)).collect())
+            Some(of_secrets.flat_map(|operation| operation.pull_secrets.clone().unwrap_or_else(unknown)).collect())
         }
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
     }
     let unfollowed = |reason| Unfollowed { reason, span: patch.span };
     // With a target, kustomize accepts at most one partial object.
-    let merges = |changes: &[Change]| changes.iter().filter(|it| matches!(it, Change::Merge(_))).count();
+    let merges = |changes: &[Change]| changes.iter().filter(|change| matches!(change, Change::Merge(_))).count();
     let changes = changes.filter(|changes| patch.target.is_none() || merges(changes) < 2);
     let Some(changes) = changes else {
         builder.reasons.push(unfollowed(Reason::Patch));
@@ -55,14 +55,17 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
     for change in &changes {
         unmatched(builder, own, patch, change);
         if let (Some(target), Change::Operations(operations)) = (&patch.target, change)
-            && let Some(first) = operations.first().filter(|it| it.op != "test" && it.path.contains("ontainers["))
+            && let Some(first) =
+                operations.first().filter(|operation| operation.op != "test" && operation.path.contains("ontainers["))
             && !builder.has_pods_only(target, &first.path)
         {
             builder.doubt.get_or_insert(Why::new(patch.span, "kustomize fails where an object has no such field"));
         }
         let (name, concerns) = match change {
             Change::Merge(merge) => (Some(&merge.name), merge.has_directive || concerns(merge)),
-            Change::Operations(operations) => (None, operations.iter().any(|it| it.adds_image || it.is_of_pods())),
+            Change::Operations(operations) => {
+                (None, operations.iter().any(|operation| operation.adds_image || operation.is_of_pods()))
+            }
         };
         let fits: Vec<Option<bool>> = pods.iter().map(|pod| fit(builder.inventory, patch, name, pod)).collect();
         for (pod, fits) in pods.iter_mut().zip(&fits).filter(|(pod, fits)| **fits != Some(false) && !pod.is_deleted) {
@@ -158,18 +161,18 @@ fn unmatched(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patch, chan
     let Some(name) = merge.name.name.as_deref() else { return };
     let kind = merge.name.kind.as_str();
     let is_open = matches!(kind, "" | "ConfigMap" | "Secret" | "CustomResourceDefinition");
-    let is_kind = |it: &ResourceName| it.kind == kind && it.api_version == merge.name.api_version;
+    let is_kind = |resource: &ResourceName| resource.kind == kind && resource.api_version == merge.name.api_version;
     if is_open || is_placeholder(name) {
         return;
     }
     let namespace = effective(merge.name.namespace.as_deref());
     let is_anywhere = is_cluster_scoped(&merge.name.api_version, kind) || builder.may_move_to(own, namespace);
-    let is_there = |it: &ResourceName| is_anywhere || effective(it.namespace.as_deref()) == namespace;
-    if builder.may_have(|it| is_kind(it) && is_there(it), name, patch.span) {
+    let is_there = |resource: &ResourceName| is_anywhere || effective(resource.namespace.as_deref()) == namespace;
+    if builder.may_have(|resource| is_kind(resource) && is_there(resource), name, patch.span) {
         return;
     }
     let words = format!("no resource matches strategic merge patch \"{kind}/{name}\": no matches for Id");
-    let is_other = |it: &ResourceName| it.kind == kind && it.name.as_deref() == Some(name);
+    let is_other = |resource: &ResourceName| resource.kind == kind && resource.name.as_deref() == Some(name);
     let label = match builder.inventory.resources.iter().any(|resource| is_other(&resource.name)) {
         true => format!("the {kind} `{name}` has another apiVersion or namespace"),
         false => format!("there is no {kind} `{name}` to patch"),
@@ -263,7 +266,7 @@ fn merge_object(inventory: &Inventory, patch: &Patch, merge: &Merge, pod: &mut B
         if let Some(secrets) = &merged.pull_secrets {
             let own = pod.facts.pull_secrets.take().filter(|_| is_builtin).unwrap_or_default();
             let mut merged: Vec<SecretReference> = secrets.clone();
-            merged.extend(own.into_iter().filter(|own| !secrets.iter().any(|it| it.name == own.name)));
+            merged.extend(own.into_iter().filter(|own| !secrets.iter().any(|secret| secret.name == own.name)));
             pod.facts.pull_secrets = Some(merged);
         }
         if merged.service_account.is_some() {

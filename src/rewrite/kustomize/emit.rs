@@ -41,8 +41,9 @@ pub(super) fn emit(
             }
         }
     }
-    let patches_left = outcomes.iter().flat_map(|outcome| &outcome.reasons).find(|it| it.reason == Reason::Patch);
-    let doubt = patches_left.map(|it| Why::new(it.span, "this is not followed, and may change it"));
+    let patches_left =
+        outcomes.iter().flat_map(|outcome| &outcome.reasons).find(|unfollowed| unfollowed.reason == Reason::Patch);
+    let doubt = patches_left.map(|unfollowed| Why::new(unfollowed.span, "this is not followed, and may change it"));
     let mut pods = Pods::default();
     let mut added = Vec::new();
     for (at, variants) in &variants {
@@ -176,7 +177,7 @@ pub(super) fn unrendered(
     outcomes: &[Outcome],
 ) {
     // Refusals by kustomize have their own finding.
-    let is_told = |outcome: &Outcome| outcome.reasons.iter().any(|it| it.reason == Reason::Refused);
+    let is_told = |outcome: &Outcome| outcome.reasons.iter().any(|unfollowed| unfollowed.reason == Reason::Refused);
     for outcome in outcomes.iter().filter(|outcome| !outcome.reasons.is_empty() && !is_told(outcome)) {
         let own = &kustomizations[outcome.root];
         let is_rendered = builds[outcome.root].folders.iter().any(|folder| inventory.rendered.contains(*folder));

@@ -78,7 +78,7 @@ impl std::fmt::Display for Id {
 
 /// `EffectiveNamespace` of a namespaced object.
 pub(super) fn effective(namespace: Option<&Rc<str>>) -> Rc<str> {
-    namespace.filter(|it| !it.is_empty()).cloned().unwrap_or_else(|| "default".into())
+    namespace.filter(|text| !text.is_empty()).cloned().unwrap_or_else(|| "default".into())
 }
 
 /// An object in a file.
@@ -137,7 +137,7 @@ impl FileObjects {
         if is_empty {
             return;
         }
-        let metadata = node.get("metadata").filter(|it| it.is_mapping());
+        let metadata = node.get("metadata").filter(|metadata| metadata.is_mapping());
         // kyaml and this crate differ in which of two duplicate values takes precedence.
         let has_twice = |node: Node<'_>, keys: [&str; 3]| {
             keys.iter().any(|key| node.entries().filter(|entry| entry.key.text() == Some(key)).count() > 1)
@@ -192,7 +192,7 @@ impl FileObjects {
             return;
         }
         let at = metadata.and_then(|metadata| metadata.get("name")).map_or(node.span(), Node::span);
-        let namespace = Some(namespace).filter(|it| !it.is_empty()).map(Rc::from);
+        let namespace = Some(namespace).filter(|text| !text.is_empty()).map(Rc::from);
         self.objects.push(Found {
             id: Id { api_version: api_version.into(), kind: kind.into(), name: name.into(), namespace },
             span: at,
@@ -244,7 +244,9 @@ fn fault(node: Node<'_>, metadata: Option<Node<'_>>, kind: &str, name: &str) -> 
         })
     };
     let says_something = ["apiVersion", "kind"].iter().any(|key| has(node, key))
-        || metadata.is_some_and(|it| ["name", "namespace", "labels", "annotations"].iter().any(|key| has(it, key)));
+        || metadata.is_some_and(|metadata| {
+            ["name", "namespace", "labels", "annotations"].iter().any(|key| has(metadata, key))
+        });
     let first = node.entries().next().map_or_else(|| first_line(node), |entry| entry.key.span());
     if !says_something {
         let label = if node.is_sequence() { "a list, not an object" } else { "not a Kubernetes object" };
@@ -274,7 +276,7 @@ fn first_line(node: Node<'_>) -> Span {
 /// Formats a `ResourceMeta` like Go's `%v`.
 fn shown_meta(node: Node<'_>, metadata: Option<Node<'_>>, kind: &str, name: &str) -> String {
     let map = |key: &str| {
-        let entries = metadata.and_then(|it| it.get(key)).into_iter().flat_map(Node::entries);
+        let entries = metadata.and_then(|metadata| metadata.get(key)).into_iter().flat_map(Node::entries);
         let entries: BTreeMap<&str, &str> = entries
             .take(MAX_SHOWN)
             .filter_map(|entry| Some((entry.key.written()?, entry.value.written().unwrap_or_default())))

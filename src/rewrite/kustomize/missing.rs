@@ -30,9 +30,9 @@ pub(super) fn refusal(
         return None;
     }
     // An operation may need a field that an earlier one adds.
-    let last = operations.iter().position(|it| !matches!(it.op.as_str(), "test" | "replace"));
+    let last = operations.iter().position(|operation| !matches!(operation.op.as_str(), "test" | "replace"));
     let operations = operations.get(..=last.unwrap_or(operations.len().saturating_sub(1)))?;
-    let mut operations = operations.iter().filter(|it| is_looked_up(it)).peekable();
+    let mut operations = operations.iter().filter(|operation| is_looked_up(operation)).peekable();
     operations.peek()?;
     let text = builder.sources.slice(builder.inventory.resource(builder.inventory.pod(pod.pod).resource).span);
     builder.checks += text.len() / 16;
@@ -54,7 +54,7 @@ fn is_looked_up(operation: &Operation) -> bool {
     operation.pointer.starts_with("/spec/")
         && matches!(operation.op.as_str(), "replace" | "remove" | "add")
         && !operation.pointer.contains('~')
-        && !operation.pointer.split('/').any(|step| of_others.iter().any(|it| step.contains(it)))
+        && !operation.pointer.split('/').any(|step| of_others.iter().any(|key| step.contains(key)))
 }
 
 /// The message of evanphx/json-patch 4.12 for a field that does not exist.

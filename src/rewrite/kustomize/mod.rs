@@ -87,7 +87,9 @@ pub(crate) fn apply(
         }
         if builder.is_all_known() && !kustomizations[root].is_component {
             let found = std::mem::take(&mut builder.unmatched);
-            builder.reasons.extend(found.iter().map(|it| Unfollowed { reason: Reason::Refused, span: it.span }));
+            builder
+                .reasons
+                .extend(found.iter().map(|refusal| Unfollowed { reason: Reason::Refused, span: refusal.span }));
             unmatched.extend(found);
         }
         if let Some(span) = parts.iter().find_map(|part| doubts.get(part)) {
@@ -99,7 +101,7 @@ pub(crate) fn apply(
             builder.reasons.push(Unfollowed { reason: Reason::Patch, span: why.span });
         }
         // A build that fails produces nothing.
-        if let Some(refused) = builder.reasons.iter().find(|it| it.reason == Reason::Refused) {
+        if let Some(refused) = builder.reasons.iter().find(|unfollowed| unfollowed.reason == Reason::Refused) {
             let why = Why::new(refused.span, "kustomize refuses this, and builds nothing");
             pods.iter_mut().flat_map(|pod| &mut pod.items).for_each(|item| item.unknown = Some(why));
         }
@@ -205,7 +207,11 @@ impl<'k> Builder<'k> {
             inventory,
             kustomizations,
             refused,
-            folders: kustomizations.iter().enumerate().map(|(at, it)| (normalise(&it.folder), at)).collect(),
+            folders: kustomizations
+                .iter()
+                .enumerate()
+                .map(|(at, kustomization)| (normalise(&kustomization.folder), at))
+                .collect(),
             files: sources.iter().map(|(id, source)| (normalise(source.name()), id)).collect(),
             sources,
             pods,
@@ -253,7 +259,7 @@ impl<'k> Builder<'k> {
         let refused = self.refused.get(at).into_iter().flatten();
         let is_built = |refusal: &&Refusal| refusal.versions.is_built_by_some();
         let refused = refused.filter(|refusal| !is_built(refusal));
-        self.reasons.extend(refused.map(|it| Unfollowed { reason: Reason::Refused, span: it.span }));
+        self.reasons.extend(refused.map(|refusal| Unfollowed { reason: Reason::Refused, span: refusal.span }));
         for member in &own.resources {
             let path = member_path(&own.folder, member);
             if self.spent + pods.len() > BUDGET {
@@ -294,8 +300,8 @@ impl<'k> Builder<'k> {
                 Reason::Remote(_) | Reason::Missing(_) | Reason::Generators | Reason::Charts | Reason::Transformers(_)
             )
         };
-        let is_broken = self.inventory.problems.iter().any(|it| self.root_sources.contains(&it.span.source));
-        !is_broken && !self.is_exhausted && !self.reasons.iter().any(|it| is_open(&it.reason))
+        let is_broken = self.inventory.problems.iter().any(|problem| self.root_sources.contains(&problem.span.source));
+        !is_broken && !self.is_exhausted && !self.reasons.iter().any(|unfollowed| is_open(&unfollowed.reason))
     }
 
     /// Whether an object of the current root may have the name, with any prefix and suffix. If only a deleted object
@@ -481,7 +487,8 @@ impl<'k> Builder<'k> {
 
     /// The patches of a kustomization, including those of its transformers.
     fn patches(&self, own: &'k Kustomization) -> Vec<&'k Patch> {
-        let effects = own.transformers.iter().flat_map(|it| self.effects(own, it).unwrap_or_default());
+        let effects =
+            own.transformers.iter().flat_map(|transformer| self.effects(own, transformer).unwrap_or_default());
         let of_transformers = effects.flat_map(|effect| match effect {
             Effect::Patches(patches) => patches.as_slice(),
             _ => &[],

@@ -112,7 +112,8 @@ fn add_images(inventory: &Inventory, patch: &Patch, operation: &Operation, pod: 
     let own = |item: &Item| item.path(inventory).map(|path| within_item(path).to_owned());
     let parent = list.rsplit_once('.').map_or("", |(parent, _)| parent);
     // In an object with several pods, only one has the list.
-    let has_list = pod.items.iter().filter_map(own).filter_map(|it| containers_parent(&it)).any(|it| it == parent);
+    let has_list =
+        pod.items.iter().filter_map(own).filter_map(|path| containers_parent(&path)).any(|holder| holder == parent);
     let start = pod
         .items
         .iter()

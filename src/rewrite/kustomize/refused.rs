@@ -24,7 +24,7 @@ pub(super) struct Refused {
 pub(super) fn read(kustomizations: &[Kustomization], sources: &Sources) -> Refused {
     let files: BTreeMap<String, SourceId> = sources.iter().map(|(id, source)| (normalise(source.name()), id)).collect();
     let folders: BTreeMap<String, &Kustomization> =
-        kustomizations.iter().map(|it| (normalise(&it.folder), it)).collect();
+        kustomizations.iter().map(|kustomization| (normalise(&kustomization.folder), kustomization)).collect();
     let is_file = |id: SourceId| is_file_name(sources.get(id).name());
     let mut of_folder: BTreeMap<String, Vec<&Kustomization>> = BTreeMap::new();
     for own in kustomizations.iter().filter(|own| is_file(own.span.source)) {
@@ -147,7 +147,11 @@ fn no_files(own: &Kustomization) -> impl Iterator<Item = Refusal> {
 /// one, and those that no other one names, are removed repeatedly until none is left to remove.
 fn cyclic(folders: &BTreeMap<String, &Kustomization>, is_file: impl Fn(SourceId) -> bool) -> BTreeSet<String> {
     let of = |folder: &String, own: &Kustomization| -> Vec<(String, String)> {
-        let to = own.named.iter().filter(|it| is_build(it.role)).map(|it| member_path(&own.folder, &it.path));
+        let to = own
+            .named
+            .iter()
+            .filter(|member| is_build(member.role))
+            .map(|member| member_path(&own.folder, &member.path));
         let to: BTreeSet<String> =
             to.filter(|path| folders.get(path).is_some_and(|inner| is_file(inner.span.source))).collect();
         to.into_iter().map(|to| (folder.clone(), to)).collect()
@@ -169,7 +173,7 @@ fn peel(edges: &[(String, String)], left: &mut BTreeSet<String>) {
         *leading.entry(from).or_default() += 1;
         led.entry(to).or_default().push(from);
     }
-    let mut open: Vec<String> = left.iter().filter(|it| !leading.contains_key(it.as_str())).cloned().collect();
+    let mut open: Vec<String> = left.iter().filter(|folder| !leading.contains_key(folder.as_str())).cloned().collect();
     while let Some(folder) = open.pop() {
         left.remove(&folder);
         for from in led.get(folder.as_str()).into_iter().flatten() {
@@ -192,7 +196,7 @@ fn cycle(own: &Kustomization, cyclic: &BTreeSet<String>) -> Option<Refusal> {
         return None;
     }
     let is_back = |path: &str| cyclic.contains(&member_path(&own.folder, path));
-    let named = own.named.iter().find(|it| is_build(it.role) && is_back(&it.path))?;
+    let named = own.named.iter().find(|member| is_build(member.role) && is_back(&member.path))?;
     let words = format!("cycle detected: candidate root '{}' contains visited root", named.path);
     Some(Refusal::new(named.span, words, "it refers back to this kustomization"))
 }

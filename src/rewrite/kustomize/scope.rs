@@ -56,6 +56,6 @@ pub(super) fn hide(
 
 /// The files of a build, including those of its kustomizations.
 fn files_of(build: &Build<'_>, kustomizations: &[Kustomization]) -> BTreeSet<SourceId> {
-    let own = kustomizations.iter().filter(|it| build.folders.contains(it.folder.as_str()));
-    build.sources.iter().copied().chain(own.map(|it| it.span.source)).collect()
+    let own = kustomizations.iter().filter(|kustomization| build.folders.contains(kustomization.folder.as_str()));
+    build.sources.iter().copied().chain(own.map(|kustomization| kustomization.span.source)).collect()
 }

@@ -53,7 +53,7 @@ impl<'k> Builder<'k> {
     fn set_namespace(&self, namespace: &str, pod: &mut BuiltPod) {
         let read = self.inventory.pod(pod.pod);
         let is_elsewhere = read.namespace.is_none() && self.inventory.resource(read.resource).name.namespace.is_some();
-        let namespace = Some(namespace.to_owned()).filter(|it| !is_placeholder(it) && !is_elsewhere);
+        let namespace = Some(namespace.to_owned()).filter(|text| !is_placeholder(text) && !is_elsewhere);
         pod.facts.namespace.clone_from(&namespace);
         pod.namespaces.push(namespace);
     }
@@ -62,7 +62,8 @@ impl<'k> Builder<'k> {
     fn match_replica(&mut self, replica: &Spanned<String>) {
         const KINDS: [&str; 4] = ["Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"];
         let name = &replica.value;
-        if is_placeholder(name) || self.may_have(|it| KINDS.contains(&it.kind.as_str()), name, replica.span) {
+        if is_placeholder(name) || self.may_have(|resource| KINDS.contains(&resource.kind.as_str()), name, replica.span)
+        {
             return;
         }
         let words = format!("resource with name {name} does not match a config with the following GVK [Deployment…]");
@@ -72,10 +73,10 @@ impl<'k> Builder<'k> {
     /// kustomize refuses a replacement whose source does not exist.
     fn match_source(&mut self, replacement: &'k Replacement, span: Span) {
         let Some(source) = &replacement.source else { return };
-        let plain = |field: &'k Option<Matcher>| field.as_ref().map(|it| it.text.as_str());
+        let plain = |field: &'k Option<Matcher>| field.as_ref().map(|matcher| matcher.text.as_str());
         let (Some(kind), Some(name)) = (plain(&source.kind), plain(&source.name)) else { return };
         let is_open = matches!(kind, "ConfigMap" | "Secret" | "CustomResourceDefinition") || is_placeholder(name);
-        if is_open || self.may_have(|it| it.kind == kind, name, span) {
+        if is_open || self.may_have(|resource| resource.kind == kind, name, span) {
             return;
         }
         let words = format!("nothing selected by {kind}.[noVer].[noGrp]/{name}.[noNs]");
@@ -241,7 +242,9 @@ impl<'k> Builder<'k> {
             }
         }
         let is_lost = pods.iter().any(|pod| pod.lost.is_some());
-        if is_lost && replacement.targets.iter().any(|it| !it.paths.is_empty()) || !self.finds_fields(replacement) {
+        if is_lost && replacement.targets.iter().any(|target| !target.paths.is_empty())
+            || !self.finds_fields(replacement)
+        {
             let words = "kustomize fails where this replacement finds no such field";
             pods.iter_mut().for_each(|pod| pod.blur_images(Why::new(span, words)));
             self.reasons.push(Unfollowed { reason: Reason::Replacements, span });
@@ -348,7 +351,7 @@ impl<'k> Builder<'k> {
                 }
                 Effect::Image { rule, paths } => self.rewrite_all(rule, &Fields::Given(paths), pods),
                 Effect::Patches(patches) => patches.iter().for_each(|patch| change::patch(self, own, patch, pods)),
-                Effect::Replacements(list) => list.iter().for_each(|it| self.replace(own, it, pods)),
+                Effect::Replacements(list) => list.iter().for_each(|replacement| self.replace(own, replacement, pods)),
                 Effect::Unknown(_) => {
                     for pod in pods.iter_mut() {
                         pod.blur_images(why);

@@ -68,7 +68,7 @@ mod tests {
     use crate::text::source::{SourceId, Sources, Span};
 
     #[test]
-    fn findings_of_an_image_point_at_what_decides_it() {
+    fn image_findings_point_at_what_decides_the_image() {
         let mut facts = Facts::default();
         let pod = facts.pod(PodOrigin::Template);
         facts.image(pod, "ghcr.io/acme/shop:2", Verdict::Fails(Cause::Absent));

@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_counts_before_all_and_all_turns_nothing_on() {
+    fn rule_name_overrides_all_and_all_enables_nothing() {
         let (deny, warn, off) = (Level::At(Error), Level::At(Warning), Level::Off);
         assert_eq!(severity(&[], "mutable-tag"), Some(Note));
         assert_eq!(severity(&[("mutable-tag", deny)], "mutable-tag"), Some(Error));
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn an_option_turns_a_rule_on_but_does_not_outvote_its_name() {
+    fn option_enables_a_rule_but_does_not_override_its_level() {
         let mut levels = Levels::default();
         levels.turn_on("short-name", Warning);
         assert_eq!(levels.severity(by_id("short-name").expect("a rule").meta(), Note), Some(Warning));
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn levels_lie_over_one_another() {
+    fn upper_levels_override_lower_levels() {
         let (deny, warn, off) = (Level::At(Error), Level::At(Warning), Level::Off);
         let of = |upper: &[(&str, Level)], lower: &[(&str, Level)], rule: &str| {
             let [upper, lower] = [upper, lower].map(|layer| {
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn slips_and_contradictions_are_refused() {
+    fn unknown_rules_and_conflicting_levels_are_rejected() {
         let mut levels = Levels::default();
         let said = |error: Result<(), LevelError>| error.expect_err("refused").to_string();
         let meant = "unknown rule `mutable_tags`; did you mean `mutable-tag`?";

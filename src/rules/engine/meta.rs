@@ -115,7 +115,7 @@ mod tests {
         "---\nid: a-b\ntitle: Colons: allowed\nseverity: note\nsince: 0.1.0\nonline: true\nfix: false\n---\nbody\n";
 
     #[test]
-    fn a_page_is_read() {
+    fn rule_page_is_parsed() {
         let meta = Meta::parse(GOOD).expect("good");
         assert_eq!((meta.id, meta.title, meta.severity), ("a-b", "Colons: allowed", Severity::Note));
         assert_eq!((meta.since, meta.online, meta.fix, meta.body), ("0.1.0", true, false, "body\n"));
@@ -123,14 +123,14 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_may_be_off() {
+    fn rule_may_be_off_by_default() {
         let page = "---\nid: a\ntitle: t\nseverity: error\nenabled: false\nsince: 1\nonline: true\nfix: false\n---\n";
         let meta = Meta::parse(page).expect("good");
         assert_eq!((meta.enabled, meta.severity, meta.default_level()), (false, Severity::Error, "off"));
     }
 
     #[test]
-    fn faults_are_refused() {
+    fn invalid_rule_pages_are_rejected() {
         let cases = [
             ("# no front matter", PageError::NoFrontMatter),
             ("---\nid: a\n", PageError::NoFrontMatter),

@@ -137,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_stay_short() {
+    fn long_secret_lists_are_shortened() {
         assert_eq!(quoted(["a", "b"]), "\"a\" and \"b\"");
         assert_eq!(quoted(["a", "b", "c", "d", "e"]), "\"a\", \"b\" and 3 more");
     }

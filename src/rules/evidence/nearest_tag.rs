@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn ranks_what_was_probably_meant_first() {
+    fn nearest_tags_are_ranked_by_likelihood() {
         let cases: &[(&str, &[&str], &[&str])] = &[
             ("1.9", &["1.8", "v1.9", "1.9.0", "2.0"], &["v1.9", "1.9.0", "1.8"]),
             ("1.9", &["1.9.0", "1.9.12", "1.10.0"], &["1.9.0", "1.9.12", "1.10.0"]),
@@ -156,13 +156,13 @@ mod tests {
     }
 
     #[test]
-    fn the_next_version_is_not_called_a_likely_slip() {
+    fn next_version_is_not_a_likely_typo() {
         let tags = ["1.8.2".to_owned(), "1.9.0".to_owned()];
         assert_eq!(nearest("1.9", &tags).iter().map(|near| near.likely).collect::<Vec<_>>(), [true, false]);
     }
 
     #[test]
-    fn numbers_too_big_for_a_version_do_no_harm() {
+    fn huge_version_numbers_are_handled() {
         let big = "9".repeat(120);
         assert_eq!(near(&big, &[&big[1..], "1.0"]), Vec::<String>::new());
         assert_eq!(near("1..2", &["1.2"]), ["1.2"]);

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn passwords_of_examples_and_real_ones() {
+    fn placeholder_passwords_are_distinguished_from_real_ones() {
         for password in
             ["", "password", "changeme", "xxxxxxxx", "your-token", "<TOKEN>", "${TOKEN}", "hunter2", "PASSWORD"]
         {
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn a_robot_without_its_name() {
+    fn truncated_robot_account_is_recognized() {
         for (user, cut) in [("robot", true), ("robot+ci", true), ("robot$ci", false), ("robot$shop+ci", false)] {
             assert_eq!(is_cut_robot(&credential(user, "p")), cut, "{user}");
         }
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn white_space_at_the_edges() {
+    fn whitespace_around_credentials_is_reported() {
         assert_eq!(white_space(&credential("bob", "p\n")), Some("the password ends in a line break"));
         assert_eq!(white_space(&credential("bob", "p\0")), Some("the password ends in a NUL byte"));
         assert_eq!(white_space(&credential("bob", " p")), Some("the password begins with whitespace"));

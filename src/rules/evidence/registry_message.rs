@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn only_words_that_tell_something_are_quoted() {
+    fn only_informative_registry_messages_are_quoted() {
         assert_eq!(of(None, None, quoted), "");
         assert_eq!(of(Some("Authentication required."), None, quoted), "");
         assert_eq!(
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expired_token_is_recognised() {
+    fn expired_token_message_is_recognized() {
         let expired = "Your authorization token has expired. Reauthenticate and try again.";
         let is = |facts: &ImageFacts<'_>| is_expired_token(facts).to_string();
         assert_eq!(of(None, Some(expired), is), "true");
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn who_answered_is_named() {
+    fn answering_host_is_named() {
         let at = |url: &str| Evidence { url: Some(url.to_owned()), ..Evidence::default() };
         for (registry, url, host) in [
             ("reg.example", "https://reg.example/v2/a/manifests/1", "reg.example"),

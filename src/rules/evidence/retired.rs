@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_that_live_are_none() {
+    fn only_retired_registry_prefixes_match() {
         let prefix = |text: &str| retired(&Reference::parse(text).expect("a reference")).map(|retired| retired.prefix);
         let cases = [
             ("k8s.gcr.io/pause:3.9", Some("k8s.gcr.io")),

@@ -186,7 +186,8 @@ fn last_denial(facts: &ImageFacts<'_>) -> Option<Denial> {
 /// never pulled, its pods are made by a controller that may pull with something else, or the nodes have credentials
 /// for it.
 pub(crate) fn is_harmless(facts: &ImageFacts<'_>) -> bool {
-    let node = is_pulled_by_node(facts) || facts.judged.pull.credentials.iter().any(|it| it.secret.is_none());
+    let node =
+        is_pulled_by_node(facts) || facts.judged.pull.credentials.iter().any(|credential| credential.secret.is_none());
     matches!(facts.judged.verdict, Verdict::Pullable(_) | Verdict::NotPulled)
         || !facts.pod.origin.is_whole()
         || node && !matches!(facts.judged.verdict, Verdict::Fails(_))
@@ -223,7 +224,9 @@ pub(crate) fn doubt(facts: &ImageFacts<'_>) -> String {
         (_, Verdict::Unverified(_)) if is_pulled_by_node(facts) => {
             " (unless the nodes' own credentials grant access)".to_owned()
         }
-        (_, Verdict::Unverified(_)) if facts.judged.pull.blind.iter().any(|it| matches!(it, Blind::Secret(_))) => {
+        (_, Verdict::Unverified(_))
+            if facts.judged.pull.blind.iter().any(|source| matches!(source, Blind::Secret(_))) =>
+        {
             " (unless the hidden pull secret grants access)".to_owned()
         }
         _ => String::new(),
@@ -255,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_that_fails_is_one_error_of_one_rule() {
+    fn failing_image_gets_one_error_from_one_rule() {
         for denial in DENIALS {
             let refused = Verdict::Fails(Cause::Denied(denial));
             assert_eq!(rules(refused.clone(), true), [("access-denied", Severity::Error)], "{denial:?}");
@@ -274,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_that_could_not_be_told_is_never_an_error_and_never_silent() {
+    fn unverified_image_is_reported_but_never_as_an_error() {
         use Unknown::{AuthServer, Deadline, Dns, HostStopped, Network, NoSuchHost, NodeLocal};
         use Unknown::{Interrupted, RateLimited, RegistryError, Timeout};
         let tls = Unknown::Tls(TlsFault::Other);
@@ -295,12 +298,12 @@ mod tests {
     }
 
     #[test]
-    fn offline_there_is_nothing_to_say() {
+    fn offline_image_is_not_reported() {
         assert_eq!(rules(Verdict::Unverified(Cause::Unknown(Unknown::Offline)), true), []);
     }
 
     #[test]
-    fn a_rule_that_is_turned_off_leaves_its_images_to_the_others() {
+    fn disabled_rule_leaves_its_images_to_other_rules() {
         use crate::rules::engine::levels::Level;
         let cases = [
             ("gchr.io/a/b:1", "registry-typo", Verdict::Fails(Cause::Absent), Attribution::NotFound),

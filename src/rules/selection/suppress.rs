@@ -44,7 +44,8 @@ pub fn suppress(cx: &Context<'_>, findings: Vec<Finding>) -> Filtered {
 impl Filtered {
     /// Moves the findings that `keep` rejects to those that the baseline silences.
     fn keep(&mut self, mut keep: impl FnMut(&Finding) -> bool) {
-        let (kept, known): (Vec<_>, Vec<_>) = std::mem::take(&mut self.reported).into_iter().partition(|it| keep(it));
+        let (kept, known): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.reported).into_iter().partition(|finding| keep(finding));
         self.reported = kept;
         let known = known.into_iter().map(|finding| Silenced { finding, by: SilencedBy::Baseline });
         self.suppressed.extend(known);

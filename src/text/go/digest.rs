@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_digest_is_refused_in_gos_words() {
+    fn invalid_digest_errors_match_go() {
         let (format, length, algorithm) = (
             Some("invalid checksum digest format"),
             Some("invalid checksum digest length"),

@@ -18,7 +18,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_made_short() {
+    fn paths_are_cleaned_as_in_go() {
         for (path, expected) in [("/", "/"), ("/a//b/./c/", "/a/b/c"), ("/a/../../b", "/b"), ("/..", "/")] {
             assert_eq!(clean(path), expected, "{path}");
         }

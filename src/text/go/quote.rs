@@ -58,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_does_not_print_is_escaped_as_go_does() {
+    fn unprintable_characters_are_escaped_as_in_go() {
         assert_eq!(quote("nginx\u{a0}"), r#""nginx\u00a0""#);
         assert_eq!(quote("\u{200b}nginx\n\t\"\\'"), r#""\u200bnginx\n\t\"\\'""#);
         assert_eq!(quote("a\0\u{7f}\u{85}"), r#""a\x00\x7f\u0085""#);
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_byte_is_shown_as_the_character_of_its_number() {
+    fn byte_is_quoted_as_its_latin1_character() {
         assert_eq!(quote_byte(0xef), "'ï'");
         assert_eq!(quote_byte(b'\''), r"'\''");
         assert_eq!(quote_byte(b'"'), "'\"'");

@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_written_as_in_go() {
+    fn durations_are_parsed_as_in_go() {
         let table = [
             ("3s", Some(3_000)),
             ("1h", Some(3_600_000)),
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn times_of_json_are_strict() {
+    fn json_times_must_be_strict_rfc3339() {
         for good in [
             "2026-11-29T08:00:00Z",
             "2026-11-29T08:00:00.123456789Z",

@@ -22,7 +22,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_bad_byte_counts_alone() {
+    fn each_invalid_byte_is_decoded_separately() {
         assert_eq!(decode_rune(b"\xe2\x82"), ('\u{fffd}', 1));
         assert_eq!(decode_rune(b"\xed\xa0\x80"), ('\u{fffd}', 1), "a surrogate");
         assert_eq!(decode_rune("\u{fffd}".as_bytes()), ('\u{fffd}', 3));

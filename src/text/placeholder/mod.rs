@@ -16,7 +16,7 @@ pub fn is_placeholder(text: &str) -> bool {
         || text.starts_with("ko://")
         || token::is_in(text)
         || token::is_whole(text)
-        || components(text).any(|it| token::is_name_between(it, "__", "__"))
+        || components(text).any(|component| token::is_name_between(component, "__", "__"))
         || components(text).any(words::is_marker)
         || has_unfilled_host(text)
 }
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn placeholders_are_recognised() {
+    fn placeholders_are_recognized() {
         for text in [
             "{{ .Values.image }}",
             "{{inputs.parameters.image}}",
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn references_are_not() {
+    fn ordinary_references_are_not_placeholders() {
         for text in [
             "nginx",
             "ghcr.io/acme/app:v1.0_rc",
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn capitals_in_a_path_mean_a_value_to_be_filled_in() {
+    fn uppercase_path_parts_look_unfilled() {
         for text in [
             "REGION-docker.pkg.dev/PROJECT_ID/repo/app:1",
             "gcr.io/PROJECT/app",
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn capitals_behind_a_host_and_before_a_tag_are_a_slip() {
+    fn uppercase_path_between_host_and_tag_is_not_a_placeholder() {
         for text in [
             "ghcr.io/NVIDIA/x:1",
             "reg/team/API:1.4.2",
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_for_a_credential_is_told_from_one() {
+    fn credential_placeholders_are_distinguished_from_secrets() {
         for text in [
             "<path:kv/data/registry#token>",
             "user-<path:kv/data/registry#name | base64encode>",

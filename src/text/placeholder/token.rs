@@ -99,7 +99,8 @@ fn has_reference(text: &str) -> bool {
 pub(super) fn is_whole(text: &str) -> bool {
     let is_between = text.len() > 1 && text.starts_with('<') && text.ends_with('>');
     let angles = is_between.then(|| text.trim_start_matches('<').trim_end_matches('>'));
-    let is_marker = angles.is_some_and(|it| !it.trim().is_empty() && it != "no value" && !it.contains(['<', '>', '"']));
+    let is_marker =
+        angles.is_some_and(|name| !name.trim().is_empty() && name != "no value" && !name.contains(['<', '>', '"']));
     let variable = text.strip_prefix('$').filter(|name| name.len() > 2);
     is_marker
         || is_name_between(text, "__", "__")

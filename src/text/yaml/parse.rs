@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_document_costs_only_itself() {
+    fn broken_document_does_not_affect_other_documents() {
         let text = "a: 1\n---\nb: [\n---\nc: 3\n";
         assert_eq!(pieces(text), ["a=1", "broken at 14 in \"b: [\\n\"", "c=3"]);
         assert_eq!(pieces("a: \"x\n---\nb: 2\n").len(), 2);
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn one_document_is_read_up_to_the_next_marker() {
+    fn only_one_document_is_read_between_markers() {
         assert_eq!(pieces("{a: 1}\nb: 2\n"), ["a=1", "unread \"b: 2\\n\""]);
         assert_eq!(pieces("a: 1\n...\nb: 2\n---\nc: 3\n"), ["a=1", "unread \"b: 2\\n\"", "c=3"]);
         assert_eq!(pieces("a: 1\n...\n# c\n"), ["a=1"]);
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_decoder_refuses_is_handed_out_all_the_same() {
+    fn refused_document_is_still_returned() {
         assert_eq!(pieces("a: 1\n~: 2\n"), ["a=1 ~=2", "refused \"\": unsupported map key of type: %!s(<nil>)"]);
         assert_eq!(pieces("--- {a: 1}\n"), ["refused \"{a: 1}\": invalid Yaml document separator: {a: 1}", "a=1"]);
         assert_eq!(pieces("a: .inf\n")[1], "refused \"\": json: unsupported value: +Inf");
@@ -293,14 +293,14 @@ mod tests {
     }
 
     #[test]
-    fn quoted_lines_at_their_keys_column_are_read_as_kubectl_does() {
+    fn unindented_quoted_lines_are_read_as_in_kubectl() {
         let text = "a: \"one\ntwo\"\nb: 2\n";
         assert_eq!(pieces(text), ["a=\"one\ntwo\" b=2"]);
         assert_eq!(pieces("a: 'one\r\ntwo'\r\n"), ["a='one\r\ntwo'"]);
     }
 
     #[test]
-    fn long_comment_blocks_are_no_error() {
+    fn long_comment_blocks_are_not_an_error() {
         let text = format!("a:\n{}  b: 1\n", "  # c\n".repeat(100_000));
         let mut comments = 0;
         read(SourceId(0), &text, false, &mut |piece| match piece {

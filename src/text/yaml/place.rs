@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_holds_what_was_written() {
+    fn place_locates_the_source_text_of_a_value() {
         let cases = [
             ("v: '{\"a\": 1}'\n", "\"a\"", "\"a\""),
             ("v: '{\"it''s\": 1}'\n", "\"it's\"", "\"it''s\""),
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_taken_apart_is_the_whole_scalar() {
+    fn unmappable_value_is_located_at_the_whole_scalar() {
         assert_eq!(written("w: &x '{\"a\": 1}'\nv: *x\n", "\"a\""), "*x");
         let span = Span::new(SourceId(0), 0, 5);
         assert_eq!(Place::of_scalar("abc", "'abd'", span).where_is(&(0..2)), span);
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_text_that_is_cut_off_is_behind_its_last_character() {
+    fn end_of_truncated_text_is_after_its_last_character() {
         let text = "v: '{\"a\": '\n";
         read(SourceId(0), text, false, &mut |piece| {
             let Piece::Document(document) = piece else { panic!("{piece:?}") };

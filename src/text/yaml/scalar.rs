@@ -206,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_and_numbers_of_yaml_1_1() {
+    fn plain_scalars_are_resolved_as_in_yaml_1_1() {
         for text in ["", "~", "null", "Null", "NULL"] {
             assert_eq!(resolve(text), Scalar::Null, "{text:?}");
         }

@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn cuts_at_document_markers_only() {
+    fn documents_are_split_only_at_markers() {
         assert_eq!(cut("a: 1\n---\nb: 2\n"), [("a: 1\n", false), ("---\nb: 2\n", false)]);
         assert_eq!(cut("a: |\n  ---\n--- # x\nb: ---\n"), [("a: |\n  ---\n", false), ("--- # x\nb: ---\n", false)]);
         assert_eq!(cut("a: \"\n---\n\"\n"), [("a: \"\n", false), ("---\n\"\n", false)]);
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_marker_with_something_behind_it_is_refused() {
+    fn marker_followed_by_content_is_refused() {
         let refused = |text: &str| {
             let refused = |chunk: Chunk| chunk.refused.map(|range| text[range].to_owned());
             split(text, false).into_iter().map(refused).collect::<Vec<_>>()
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn skips_config_maps_and_crds_and_nothing_that_could_be_more() {
+    fn only_certain_config_maps_and_crds_are_skipped() {
         assert!(cut("apiVersion: v1\nkind: ConfigMap\ndata: {}\n")[0].1);
         assert!(cut("kind: CustomResourceDefinition\r\nspec: {}\r\n")[0].1);
         for text in [
@@ -235,11 +235,11 @@ mod tests {
     }
 
     #[test]
-    fn concatenated_json_is_cut_at_its_values() {
+    fn concatenated_json_is_split_into_values() {
         let values = |text: &str| json_stream(text).map(|stream| (stream.values, stream.rest));
         assert_eq!(values("{\"a\":1}{\"b\":2}\n{}"), Some((vec![0..7, 7..14, 14..17], 17)));
-        assert_eq!(values("{\"a\":1} {}\n---\nb: 2\n").map(|it| it.0.len()), Some(2));
-        assert_eq!(values("{\"a\":1}\n---\nb: 2\n").map(|it| (it.0.len(), it.1)), Some((1, 8)));
+        assert_eq!(values("{\"a\":1} {}\n---\nb: 2\n").map(|stream| stream.0.len()), Some(2));
+        assert_eq!(values("{\"a\":1}\n---\nb: 2\n").map(|stream| (stream.0.len(), stream.1)), Some((1, 8)));
         assert_eq!(values("{a: 1}"), Some((vec![], 0)));
         assert_eq!(values("a: {}"), None);
         let refused = json_stream("{}{}\n---\nb: 2\n").and_then(|stream| stream.refused);

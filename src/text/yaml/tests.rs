@@ -19,7 +19,7 @@ fn the_last_of_duplicate_keys_wins() {
 }
 
 #[test]
-fn merge_keys_count_where_they_stand_for_kubectl_and_last_for_kustomize() {
+fn merge_key_order_matters_for_kubectl_but_not_kustomize() {
     let text = "base: &b {image: x, name: base}\nlist: &l {tag: t, image: y}\n\
                 c:\n  <<: [*b, *l]\n  name: own\nd:\n  name: own\n  !!merge <<: *b\n";
     let names = |rule| {
@@ -29,7 +29,8 @@ fn merge_keys_count_where_they_stand_for_kubectl_and_last_for_kustomize() {
             let root = document.root().expect("a root");
             assert_eq!((root.at(&["c", "image"]).and_then(Node::as_str), document.has_merges()), (Some("x"), true));
             assert_eq!(root.at(&["c", "tag"]).and_then(Node::as_str), Some("t"));
-            names = ["c", "d"].map(|key| root.get(key).and_then(|it| it.str("name")).unwrap_or("").to_owned()).into();
+            names =
+                ["c", "d"].map(|key| root.get(key).and_then(|node| node.str("name")).unwrap_or("").to_owned()).into();
         });
         names
     };
@@ -38,10 +39,10 @@ fn merge_keys_count_where_they_stand_for_kubectl_and_last_for_kustomize() {
 }
 
 #[test]
-fn a_quoted_merge_key_is_a_key_like_any_other() {
+fn quoted_merge_key_is_an_ordinary_key() {
     with_root("base: &b {image: x}\nc:\n  \"<<\": *b\n", |root| {
         let c = root.get("c").expect("c");
-        assert_eq!((c.str("image"), c.get("<<").and_then(|it| it.str("image"))), (None, Some("x")));
+        assert_eq!((c.str("image"), c.get("<<").and_then(|node| node.str("image"))), (None, Some("x")));
     });
 }
 
@@ -56,7 +57,7 @@ fn an_alias_has_its_own_span_and_its_targets_value() {
 }
 
 #[test]
-fn each_alias_finds_the_last_anchor_of_its_name_before_it() {
+fn alias_refers_to_the_last_preceding_anchor() {
     let text = "a: &x [&y {k: 1.0.0}, *y]\nb: *x\nc: &x two\nd: *x\ne: *y\n";
     with_root(text, |root| {
         let first = |node: Node<'_>| node.items().last().and_then(|item| item.str("k").map(str::to_owned));
@@ -67,7 +68,7 @@ fn each_alias_finds_the_last_anchor_of_its_name_before_it() {
 }
 
 #[test]
-fn a_cycle_is_nothing() {
+fn cyclic_alias_has_no_value() {
     with_root("a: &a\n  b: *a\n", |root| {
         let b = root.at(&["a", "b"]).expect("b");
         assert!(!b.is_mapping() && b.text().is_none() && b.entries().next().is_none());
@@ -75,7 +76,7 @@ fn a_cycle_is_nothing() {
 }
 
 #[test]
-fn types_are_those_of_yaml_1_1() {
+fn scalar_types_follow_yaml_1_1() {
     with_root(
         "a: yes\nb: 'yes'\nc: 1.0\nd: ~\ne:\nf: !!str 12\ng: 1.2.3\nh: !!binary aGk=\ni: !!int '08'\ny: z\n",
         |root| {

@@ -49,7 +49,7 @@ fn agrees(content: &ManifestBody, tree: &Value) {
         ManifestBody::Image(image) => {
             assert!(!tree["config"].is_null());
             let layers = tree["layers"].as_array().map(Vec::as_slice).unwrap_or_default();
-            let sizes = layers.iter().chain([&tree["config"]]).filter_map(|it| it["size"].as_u64());
+            let sizes = layers.iter().chain([&tree["config"]]).filter_map(|blob| blob["size"].as_u64());
             assert!(image.size <= sizes.fold(0, u64::saturating_add), "{} bytes out of nowhere", image.size);
         }
     }

@@ -6,13 +6,13 @@ use super::runner::{BASH, with_yaml};
 
 /// The job that branch protection looks at waits for all others, and takes nothing but success.
 #[test]
-fn the_gate_lets_only_success_through() {
+fn gate_passes_only_if_every_job_succeeds() {
     let (script, jobs) = with_yaml(".github/workflows/ci.yml", |workflow| {
         let jobs = workflow.get("jobs").unwrap();
         let gate = jobs.get("gate").unwrap();
         assert_eq!(gate.str("if"), Some("always()"));
-        let names: Vec<_> = jobs.entries().map(|it| it.key.text().unwrap().to_owned()).collect();
-        let needs = gate.get("needs").unwrap().items().map(|it| it.text().unwrap().to_owned());
+        let names: Vec<_> = jobs.entries().map(|entry| entry.key.text().unwrap().to_owned()).collect();
+        let needs = gate.get("needs").unwrap().items().map(|node| node.text().unwrap().to_owned());
         assert_eq!(needs.chain(["gate".to_owned()]).collect::<Vec<_>>(), names);
         let step = gate.get("steps").unwrap().items().next().unwrap();
         assert_eq!(step.at(&["env", "RESULTS"]).unwrap().text(), Some("${{ join(needs.*.result, ' ') }}"));

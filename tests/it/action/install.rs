@@ -10,7 +10,7 @@ use super::runner::{Job, can_download, root};
 use super::{OWN, TARGET, cargo, fs, job, pod, told, with_server};
 
 #[test]
-fn what_does_not_fit_its_checksum_is_not_run() {
+fn archive_with_a_wrong_checksum_is_not_run() {
     if !can_download() {
         return;
     }
@@ -27,7 +27,7 @@ fn what_does_not_fit_its_checksum_is_not_run() {
 }
 
 #[test]
-fn a_server_that_refuses_is_no_reason_to_build() {
+fn refused_download_does_not_fall_back_to_a_build() {
     if !can_download() {
         return;
     }
@@ -43,7 +43,7 @@ type Change = fn(Job) -> Job;
 
 /// Without a release of the version, for the runner, or of a repository; or because it is asked for.
 #[test]
-fn without_a_release_it_is_built_from_the_actions_own_source() {
+fn missing_release_is_built_from_the_action_source() {
     if !can_download() {
         return;
     }
@@ -76,7 +76,7 @@ fn without_a_release_it_is_built_from_the_actions_own_source() {
 }
 
 #[test]
-fn another_version_is_downloaded_or_not_to_be_had() {
+fn other_version_is_downloaded_and_never_built() {
     if !can_download() {
         return;
     }
@@ -124,7 +124,7 @@ fn programs(names: &[&str]) -> Option<TempDir> {
     let folder = tempfile::tempdir().unwrap();
     let path = std::env::var_os("PATH").unwrap();
     for name in names {
-        let found = std::env::split_paths(&path).map(|it| it.join(name)).find(|it| it.is_file())?;
+        let found = std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())?;
         std::os::unix::fs::symlink(found, folder.path().join(name)).unwrap();
     }
     Some(folder)
@@ -132,7 +132,7 @@ fn programs(names: &[&str]) -> Option<TempDir> {
 
 /// Linux has `sha256sum`, macOS has `shasum`. No `jq`, no Python.
 #[test]
-fn no_more_is_needed_than_every_runner_has() {
+fn install_needs_only_programs_that_every_runner_has() {
     const BASICS: [&str; 9] = ["bash", "env", "head", "mkdir", "mktemp", "od", "sed", "tar", "tr"];
     for (sum, curl) in [("sha256sum", "curl"), ("shasum", "curl"), ("tr", "tr")] {
         let names: BTreeSet<&str> = BASICS.into_iter().chain(["gzip", sum, curl]).collect();

@@ -77,13 +77,15 @@ pub(super) fn with_yaml<T>(file: &str, mut take: impl FnMut(Node<'_>) -> T) -> T
 }
 
 fn texts(node: Option<Node<'_>>) -> Values {
-    let entry = |it: yaml::Entry<'_>| (it.key.text().unwrap().to_owned(), it.value.text().unwrap_or("").to_owned());
+    let entry =
+        |pair: yaml::Entry<'_>| (pair.key.text().unwrap().to_owned(), pair.value.text().unwrap_or("").to_owned());
     node.into_iter().flat_map(Node::entries).map(entry).collect()
 }
 
 /// The key `field` of every entry of a mapping.
 fn fields(node: Option<Node<'_>>, field: &str) -> Values {
-    let entry = |it: yaml::Entry<'_>| (it.key.text().unwrap().to_owned(), it.value.str(field).unwrap_or("").to_owned());
+    let entry =
+        |pair: yaml::Entry<'_>| (pair.key.text().unwrap().to_owned(), pair.value.str(field).unwrap_or("").to_owned());
     node.into_iter().flat_map(Node::entries).map(entry).collect()
 }
 

@@ -40,11 +40,12 @@ const FORBIDDEN: [(&str, &str); 29] = [
 ];
 
 #[test]
-fn a_file_of_the_repository_cannot_set_what_is_the_operators() {
+fn repository_config_cannot_set_operator_only_options() {
     let schema = pullcheck::options::config::schema();
     let properties = schema["properties"].as_object().unwrap();
-    let of_operator =
-        properties.iter().filter(|(_, it)| it["description"].as_str().unwrap().contains("passed with --config"));
+    let of_operator = properties
+        .iter()
+        .filter(|(_, property)| property["description"].as_str().unwrap().contains("passed with --config"));
     for (key, _) in of_operator {
         assert!(FORBIDDEN.iter().any(|(tried, _)| tried == key), "`{key}` is to be tried here");
     }
@@ -72,7 +73,7 @@ fn a_file_of_the_repository_cannot_set_what_is_the_operators() {
 
 /// The operator's password stays at home, whatever the repository says.
 #[test]
-fn nobody_is_asked_where_a_configuration_is_refused() {
+fn rejected_config_sends_no_requests() {
     let server = Registry::start(|_| {});
     let config = format!("mirror: [\"ghcr.io=http://{}\"]\n", server.host());
     let pod = POD.replace("nginx", "ghcr.io/acme/api:1");
@@ -93,7 +94,7 @@ fn repeated(pattern: &str, rule: &str) -> String {
 }
 
 #[test]
-fn a_file_that_goes_on_and_on_is_soon_refused() {
+fn oversized_config_is_rejected_with_a_short_message() {
     let many = |item: &str| item.repeat((1 << 20) / item.len() - 64);
     let keys: String = (0..100_000).map(|n| format!("k{n}: 1\n")).collect();
     let rules: String = (0..50_000).map(|n| format!("  r{n}: error\n")).collect();
@@ -117,7 +118,7 @@ fn a_file_that_goes_on_and_on_is_soon_refused() {
 
 /// `kubectl apply -f FOLDER` takes files of that name too.
 #[test]
-fn a_manifest_does_not_hide_under_the_name_of_a_configuration() {
+fn manifest_named_like_a_config_file_is_checked() {
     let broken = POD.replace("nginx", "Nginx");
     let folder = repository(&[("pod.yaml", POD), ("deploy/.pullcheck.yaml", &broken), ("b/.pullcheck.yml", &broken)]);
     let output = pullcheck(&folder.path().join("repo")).args(["--format", "plain", "."]).output().assert_status(1);
@@ -144,7 +145,7 @@ fn assert_tame(what: &str, text: &str, github_commands: bool) {
 }
 
 #[test]
-fn words_of_a_configuration_steer_no_log() {
+fn config_text_injects_no_terminal_or_log_commands() {
     let evil = evil_yaml();
     for config in [
         format!("{evil}: 1\n"),
@@ -201,7 +202,7 @@ fn evil_repository() -> TempDir {
 }
 
 #[test]
-fn nothing_that_a_pull_request_brings_steers_an_output() {
+fn hostile_repository_injects_no_commands_into_reports() {
     let folder = evil_repository();
     let repo = folder.path().join("repo");
     for format in ["human", "plain", "markdown", "github", "json", "sarif", "gitlab", "junit"] {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::{faults, fs};
 
 #[test]
-fn the_schema_in_the_repository_is_that_of_the_options() {
+fn committed_schema_matches_the_options() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/config.schema.json");
     let fresh = serde_json::to_string_pretty(&pullcheck::options::config::schema()).unwrap() + "\n";
     if fs::read_to_string(&path).unwrap_or_default() == fresh {
@@ -22,7 +22,7 @@ fn the_schema_in_the_repository_is_that_of_the_options() {
 /// As an editor reads YAML: 1.2, in which `off` is a text.
 fn value(node: Node<'_>) -> Value {
     if node.is_mapping() {
-        let entry = |it: yaml::Entry<'_>| (it.key.text().unwrap_or_default().to_owned(), value(it.value));
+        let entry = |pair: yaml::Entry<'_>| (pair.key.text().unwrap_or_default().to_owned(), value(pair.value));
         Value::Object(node.entries().map(entry).collect::<Map<_, _>>())
     } else if node.is_sequence() {
         node.items().map(value).collect()
@@ -44,7 +44,7 @@ fn is_valid(text: &str) -> bool {
 }
 
 #[test]
-fn the_schema_and_the_reader_agree() {
+fn schema_and_reader_accept_the_same_configs() {
     let good = [
         "",
         "closed: true\nfail-on: warning\nexclude: [a, b]\nplatform: linux/amd64\n",

@@ -78,7 +78,7 @@ pub(super) fn generate() {
 }
 
 #[test]
-fn every_page_is_in_the_summary_once_and_every_rule_has_one() {
+fn summary_lists_every_page_once_and_every_rule_has_a_page() {
     generate();
     let expected: BTreeSet<String> = RULES.iter().map(|rule| format!("docs/src/rules/{}.md", rule.meta().id)).collect();
     let present: BTreeSet<String> = pages().into_iter().filter(|page| is_of_rule(page)).collect();
@@ -93,7 +93,7 @@ fn every_page_is_in_the_summary_once_and_every_rule_has_one() {
 /// Texts that the troubleshooting page quotes come from the pages of the rules or were recorded on real nodes. `…`
 /// replaces what differs from case to case.
 #[test]
-fn texts_in_troubleshooting_are_known() {
+fn troubleshooting_quotes_come_from_rules_or_real_nodes() {
     let mut known: String = RULES.iter().map(|rule| rule.meta().body).collect();
     for recorded in std::fs::read_dir(root().join("tests/node/scenarios")).expect("the scenarios are there") {
         let recorded = recorded.expect("it is listed").path();

@@ -50,7 +50,7 @@ fn followed(document: &str) -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_walk_through_fits_the_sources() {
+fn walk_through_files_match_the_source_layout() {
     let files = followed(&read(DOCUMENT));
     let [(page_file, page), (rule_file, rule), (list_file, list)] = &files[..] else {
         panic!("not three files: {:?}", files.iter().map(|(file, _)| file).collect::<Vec<_>>())
@@ -64,12 +64,12 @@ fn the_walk_through_fits_the_sources() {
     let (name, _) = after.split_once(';').expect("a struct without fields");
     assert_eq!(list_file, "src/rules/mod.rs");
     for line in [format!("mod {module};"), format!("    &{module}::{name},")] {
-        assert!(list.lines().any(|it| it == line), "{list_file} has no line {line:?}");
+        assert!(list.lines().any(|entry| entry == line), "{list_file} has no line {line:?}");
     }
 }
 
 #[test]
-fn a_line_is_added_behind_the_one_that_is_shown_before_it() {
+fn diff_adds_each_line_after_its_context_line() {
     let diff = [" b", "+new", "+newer", "@@", " c", "+last"];
     assert_eq!(patched("a\nb\nc\n", &diff).as_deref(), Ok("a\nb\nnew\nnewer\nc\nlast\n"));
     assert!(patched("a\n", &diff).is_err());
@@ -120,7 +120,7 @@ fn in_copy(copy: &Path, command: &str) -> Command {
     // What cargo tells a test of its package makes build scripts run again.
     for (name, _) in std::env::vars_os() {
         let of_package =
-            |name: &str| ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|it| name.starts_with(it));
+            |name: &str| ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"].iter().any(|prefix| name.starts_with(prefix));
         if name.to_str().is_some_and(of_package) {
             shell.env_remove(name);
         }
@@ -166,10 +166,12 @@ fn contributing_lists_every_module_of_the_library() {
 
 /// Targets by the options that choose them, and variables that tests read.
 #[test]
-fn every_target_and_variable_named_exists() {
+fn every_target_and_variable_in_contributing_exists() {
     let document = read(DOCUMENT);
     let (prose, blocks) = prose_and_blocks(&document);
-    let lines = prose.into_iter().chain(blocks.into_iter().filter(|it| it.language.is_empty()).flat_map(|it| it.lines));
+    let lines = prose
+        .into_iter()
+        .chain(blocks.into_iter().filter(|block| block.language.is_empty()).flat_map(|block| block.lines));
     let words: Vec<&str> = lines.flat_map(|line| line.split([' ', '`', ','])).collect();
     let cargo = read("Cargo.toml");
     let mut targets = 0;

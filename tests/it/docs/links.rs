@@ -136,7 +136,7 @@ fn check(document: &str, target: &str) -> Result<bool, String> {
 }
 
 #[test]
-fn every_link_leads_somewhere() {
+fn every_link_target_exists() {
     book::generate();
     let (mut links, mut faults) = (0, Vec::new());
     for document in linking() {
@@ -152,7 +152,7 @@ fn every_link_leads_somewhere() {
 }
 
 #[test]
-fn a_wrong_link_is_found() {
+fn broken_links_are_detected() {
     let page = "docs/src/usage.md";
     for wrong in [
         "nowhere.md",
@@ -173,7 +173,7 @@ fn a_wrong_link_is_found() {
 }
 
 #[test]
-fn links_are_read_from_prose_and_addresses_from_everywhere() {
+fn links_are_read_from_prose_and_project_urls_from_all_text() {
     let text = format!("[a](b.md#c) <img src=\"d.svg\">\n```\n[x](y.md) {REPOSITORY}/blob/main/e.\n```\n");
     assert_eq!(targets(&text), ["b.md#c", "d.svg", &format!("{REPOSITORY}/blob/main/e")]);
     assert_eq!(anchors("# A b\n## `x`: y, z\n# A b\n"), ["a-b", "x-y-z", "a-b-1"]);

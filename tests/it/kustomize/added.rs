@@ -58,7 +58,7 @@ fn check(rows: &[(String, &str, &str, Told)]) {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), &files);
         let said = said(folder.path());
-        let known: BTreeSet<&str> = said.known.iter().map(|it| it.2.as_str()).collect();
+        let known: BTreeSet<&str> = said.known.iter().map(|image| image.2.as_str()).collect();
         let images: BTreeSet<&str> = images.split_whitespace().collect();
         let fits = match told {
             Told::All => said.refusal.is_none() && !said.is_partial && known == images,
@@ -73,7 +73,7 @@ fn check(rows: &[(String, &str, &str, Told)]) {
 }
 
 #[test]
-fn operations_add_images() {
+fn json_patch_operations_add_images() {
     let spec = |rest: &str| format!("/spec/template/spec/{rest}");
     let job = |rest: &str| format!("/spec/jobTemplate/spec/template/spec/{rest}");
     let list = "[{name: z, image: 'z:9'}]";
@@ -112,7 +112,7 @@ fn operations_add_images() {
 }
 
 #[test]
-fn merges_add_images() {
+fn strategic_merge_patches_add_images() {
     let web = "apiVersion: apps/v1\\nkind: Deployment\\nmetadata: {name: web}\\n";
     let pod = |list: &str, name: &str| {
         format!("{web}spec: {{template: {{spec: {{{list}: [{{name: {name}, image: 'z:9'}}]}}}}}}")
@@ -140,7 +140,7 @@ fn merges_without_a_name_are_refused() {
 }
 
 #[test]
-fn no_namespace_is_the_default_one() {
+fn missing_namespace_matches_the_default_namespace() {
     let patch = "spec: {template: {spec: {containers: [{name: app, image: 'z:9'}]}}}";
     let named =
         format!("apiVersion: apps/v1\\nkind: Deployment\\nmetadata: {{name: web, namespace: default}}\\n{patch}");
@@ -160,7 +160,7 @@ fn no_namespace_is_the_default_one() {
 
 /// kustomize 5.8.3: "doc is missing path: /spec/nope/x", if the labels fit, and otherwise it builds.
 #[test]
-fn a_selector_with_a_missing_field_leaves_the_build_unverified() {
+fn selector_patch_on_a_missing_path_is_left_unverified() {
     for label in ["web", "other"] {
         let text = format!(
             "patches: [{{target: {{labelSelector: app={label}}}, patch: \"- {{op: replace, path: /spec/nope/x, value: \
@@ -172,7 +172,7 @@ fn a_selector_with_a_missing_field_leaves_the_build_unverified() {
 
 /// kustomize 5.8.3 and 5.5.0 build them all: the second patch is for the object by its new name.
 #[test]
-fn a_renamed_object_is_not_taken_for_another() {
+fn patches_on_a_renamed_object_are_left_unverified() {
     let patch = "spec: {template: {spec: {containers: [{name: app, image: 'z:9'}]}}}";
     let json = |field: &str, value: &str| {
         format!(
@@ -196,7 +196,7 @@ fn a_renamed_object_is_not_taken_for_another() {
 }
 
 #[test]
-fn words_of_yaml_1_1_are_names() {
+fn yaml_1_1_booleans_are_accepted_as_names() {
     // kustomize prints them quoted.
     for word in ["y", "n", "yes", "No", "on", "OFF"] {
         let object = WEB.replace("{name: web}", &format!("{{name: {word}, namespace: {word}}}"));
@@ -205,7 +205,7 @@ fn words_of_yaml_1_1_are_names() {
 }
 
 #[test]
-fn other_names_stay_errors() {
+fn numeric_and_boolean_names_are_refused() {
     // kustomize prints them as they are, and the API server takes no number or boolean.
     for name in ["7", "true"] {
         let files = Files::from([

@@ -66,7 +66,7 @@ fn compare(seeds: std::ops::Range<u64>) -> Option<(Vec<String>, String)> {
 }
 
 #[test]
-fn a_few_generated_kustomizations_are_as_the_real_tool_has_them() {
+fn a_few_generated_kustomizations_match_the_real_tool() {
     let Some((faults, summary)) = compare(0..60) else { return };
     assert!(faults.is_empty(), "{summary}\n{}", faults.join("\n"));
 }
@@ -74,7 +74,7 @@ fn a_few_generated_kustomizations_are_as_the_real_tool_has_them() {
 /// `PULLCHECK_KUSTOMIZE=~/bin/kustomize cargo test --test it -- --ignored thousands --nocapture`
 #[test]
 #[ignore = "takes minutes"]
-fn thousands_of_generated_kustomizations_are_as_the_real_tool_has_them() {
+fn thousands_of_generated_kustomizations_match_the_real_tool() {
     let number = |name: &str, default| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default);
     let start = number("PULLCHECK_SEED", 0);
     let Some((faults, summary)) = compare(start..start + number("PULLCHECK_CASES", 2500)) else { return };

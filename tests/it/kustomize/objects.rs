@@ -50,8 +50,8 @@ fn the_same_object_twice_is_refused() {
     let list = |item: &str| format!("apiVersion: v1\nkind: List\nitems:\n- {item}\n");
     let one =
         |kustomization: &str, text: String| vec![("kustomization.yaml", kustomization.to_owned()), ("d.yaml", text)];
-    let roles =
-        ["name: a", "name: a, namespace: x"].map(|it| object("rbac.authorization.k8s.io/v1", "ClusterRole", it));
+    let roles = ["name: a", "name: a, namespace: x"]
+        .map(|metadata| object("rbac.authorization.k8s.io/v1", "ClusterRole", metadata));
     let local = "name: a, annotations: {config.kubernetes.io/local-config: 'true'}";
     check(vec![
         (beside(web("name: b")), ""),
@@ -157,7 +157,7 @@ fn a_base_reached_twice_is_refused_unless_it_is_renamed() {
 }
 
 #[test]
-fn documents_that_are_no_objects_are_refused() {
+fn documents_that_are_not_objects_are_refused() {
     let pod = |metadata: &str| format!("apiVersion: v1\nkind: Pod\n{metadata}");
     let bare = "missing metadata.name in object {{v1 Pod} {{ } map[] map[]}}";
     let kustomization = |text: &str| {
@@ -210,7 +210,7 @@ fn generated(text: &str) -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn generators_are_refused_for_their_sources() {
+fn generators_with_invalid_sources_are_refused() {
     check(
         [
             ("configMapGenerator: [{literals: [a=b]}]", "a configmap must have a name"),
@@ -239,7 +239,7 @@ fn generators_are_refused_for_their_sources() {
 }
 
 #[test]
-fn generators_are_refused_for_what_is_there() {
+fn generators_that_conflict_with_objects_are_refused() {
     let id = |name: &str, namespace: &str| {
         format!(
             "id resid.ResId{{Gvk:resid.Gvk{{Group:\"\", Version:\"v1\", Kind:\"ConfigMap\", isClusterScoped:false}}, \
@@ -287,7 +287,7 @@ fn generators_are_refused_for_what_is_there() {
 }
 
 #[test]
-fn sources_that_are_not_there_are_refused() {
+fn missing_variable_and_replacement_sources_are_refused() {
     let select = "targets: [{select: {kind: Deployment}, fieldPaths: [metadata.labels.x], options: {create: true}}]";
     let replacement = |source: &str| format!("replacements: [{{source: {source}, {select}}}]");
     let variable = |object: &str, more: &str| format!("vars: [{{name: V, objref: {object}{more}}}]");
@@ -337,7 +337,7 @@ fn sources_that_are_not_there_are_refused() {
 }
 
 #[test]
-fn keys_that_stand_twice_are_refused_where_nothing_may_change_them() {
+fn duplicate_keys_are_refused_unless_a_patch_may_change_them() {
     let twice = || web("name: a") + "x: {a: {b: c, b: d}}\n";
     let words = "mapping key \"b\" already defined";
     let local = web("name: a, annotations: {config.kubernetes.io/local-config: 'true'}") + "x: {b: c, b: d}\n";

@@ -33,15 +33,15 @@ fn report(folder: &Path, arguments: &[&str]) -> (i32, Value) {
 fn said(report: &Value) -> Vec<(String, String, u64)> {
     let findings = report["findings"].as_array().unwrap().iter();
     let own = findings.filter(|finding| finding["rule"] == "invalid-kustomization");
-    own.map(|it| {
-        let text = |key: &str| it[key].as_str().unwrap().to_owned();
-        (text("severity"), text("message"), it["line"].as_u64().unwrap())
+    own.map(|finding| {
+        let text = |key: &str| finding[key].as_str().unwrap().to_owned();
+        (text("severity"), text("message"), finding["line"].as_u64().unwrap())
     })
     .collect()
 }
 
 #[test]
-fn a_commit_hash_of_digits_is_an_error_with_a_fix() {
+fn unquoted_numeric_tag_is_an_error_with_a_fix() {
     let kustomization = "resources: [web.yaml]\nimages:\n  - name: reg.example/shop/web\n    newTag: 7284872\n";
     let folder = folder(&[("kustomization.yaml", kustomization), ("web.yaml", WEB)]);
     let (status, report) = report(folder.path(), &["."]);
@@ -49,8 +49,12 @@ fn a_commit_hash_of_digits_is_an_error_with_a_fix() {
     let [(severity, message, line)] = &said(&report)[..] else { panic!("{report}") };
     let words = "json: cannot unmarshal number into Go struct field Image.images.newTag of type string";
     assert!(severity == "error" && message.ends_with(words) && *line == 4, "{message}");
-    let finding =
-        report["findings"].as_array().unwrap().iter().find(|it| it["rule"] == "invalid-kustomization").unwrap();
+    let finding = report["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|finding| finding["rule"] == "invalid-kustomization")
+        .unwrap();
     assert_eq!(finding["help"], "quote it, because YAML reads it as a number: `newTag: \"7284872\"`");
     let edit = &finding["fixes"][0]["edits"][0];
     assert_eq!((&finding["fixes"][0]["safety"], &edit["replacement"]), (&"safe".into(), &"\"7284872\"".into()));
@@ -70,7 +74,7 @@ fn gathered(files: &[(&str, &str)]) -> pullcheck::inventory::Inventory {
 }
 
 #[test]
-fn a_refused_base_takes_its_overlays_along() {
+fn refused_base_skips_the_images_in_its_overlays() {
     let inventory = gathered(&[
         ("base/kustomization.yaml", "resources: [web.yaml]\nimages: [{name: x, tag: '1'}]\n"),
         ("base/web.yaml", WEB),
@@ -81,13 +85,13 @@ fn a_refused_base_takes_its_overlays_along() {
         ),
         ("over/kustomization.yaml", "resources: [../base, ../other]\n"),
     ]);
-    assert!(inventory.images.iter().all(|it| it.image == ImageText::Skipped(Skip::RewrittenByKustomize)));
+    assert!(inventory.images.iter().all(|image| image.image == ImageText::Skipped(Skip::RewrittenByKustomize)));
     assert_eq!(inventory.refusals.len(), 1);
     assert!(inventory.unrendered.is_empty(), "the error says it");
 }
 
 #[test]
-fn a_missing_file_is_an_error_where_it_would_be_seen() {
+fn missing_resource_is_an_error_if_its_folder_was_read() {
     let kustomization = "resources: [web.yaml, gone.yaml, ../base, part]\n";
     let files = [
         ("over/kustomization.yaml", kustomization),
@@ -100,8 +104,12 @@ fn a_missing_file_is_an_error_where_it_would_be_seen() {
     let (status, found) = report(whole.path(), &["."]);
     let [(severity, message, 1)] = &said(&found)[..] else { panic!("{found}") };
     assert!(severity == "error" && message.contains("'gone.yaml': no such file"), "{message}");
-    let finding =
-        found["findings"].as_array().unwrap().iter().find(|it| it["rule"] == "invalid-kustomization").unwrap();
+    let finding = found["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|finding| finding["rule"] == "invalid-kustomization")
+        .unwrap();
     assert_eq!(finding["related"].as_array().unwrap().len(), 1, "`part` has no kustomization");
     assert_eq!(status, 1);
     // A folder above which nothing was read may have anything beside it.
@@ -121,7 +129,7 @@ fn a_missing_file_is_an_error_where_it_would_be_seen() {
 }
 
 #[test]
-fn what_git_hides_elsewhere_than_in_the_folder_may_be_made_later() {
+fn missing_resource_ignored_by_git_config_is_not_an_error() {
     let files = [("over/kustomization.yaml", "resources: [web.yaml, gone.yaml]\n"), ("over/web.yaml", WEB)];
     let missing = |folder: &Path, home: &Path| {
         let run = pullcheck_support::Run::new(env!("CARGO_BIN_EXE_pullcheck")).within(folder).env("HOME", home);
@@ -143,7 +151,7 @@ fn what_git_hides_elsewhere_than_in_the_folder_may_be_made_later() {
 }
 
 #[test]
-fn a_value_that_is_filled_in_later_has_no_type_yet() {
+fn placeholder_values_are_not_type_checked() {
     for (text, expected) in [
         ("resources: [web.yaml]\nreplicas: \"{{ .n }}\"\n", 0),
         ("resources: [web.yaml]\nreplicas: [{name: web, count: '{{ n }}'}]\n", 0),
@@ -156,13 +164,14 @@ fn a_value_that_is_filled_in_later_has_no_type_yet() {
         let folder = folder(&[("kustomization.yaml", text), ("web.yaml", WEB)]);
         let (_, found) = report(folder.path(), &["."]);
         assert_eq!(said(&found).len(), expected, "{text}{found}");
-        let errors = found["findings"].as_array().unwrap().iter().filter(|it| it["severity"] == "error").count();
+        let errors =
+            found["findings"].as_array().unwrap().iter().filter(|finding| finding["severity"] == "error").count();
         assert_eq!(errors, expected, "{text}{found}");
     }
 }
 
 #[test]
-fn a_template_may_name_what_is_not_there_yet() {
+fn templated_kustomization_may_list_missing_files() {
     for text in [
         "#@ load(\"@ytt:data\", \"data\")\nresources:\n- web.yaml\n#@ if data.values.x:\n- gone.yaml\n#@ end\n",
         "resources:\n- web.yaml\n# {{ if .x }}\n- gone.yaml\n# {{ end }}\n",
@@ -171,13 +180,13 @@ fn a_template_may_name_what_is_not_there_yet() {
         let folder = folder(&[("kustomization.yaml", text), ("web.yaml", WEB)]);
         let (_, found) = report(folder.path(), &["."]);
         assert_eq!(said(&found), [], "{text}");
-        let rules: Vec<_> = found["findings"].as_array().unwrap().iter().map(|it| &it["rule"]).collect();
+        let rules: Vec<_> = found["findings"].as_array().unwrap().iter().map(|finding| &finding["rule"]).collect();
         assert!(rules.iter().any(|rule| rule.as_str().unwrap().starts_with("unrendered-")), "{text}{rules:?}");
     }
 }
 
 #[test]
-fn kustomizations_that_are_built_from_each_other_are_refused() {
+fn kustomization_cycles_are_refused() {
     let folder = folder(&[
         ("kustomization.yaml", "resources: [a, c]\n"),
         ("a/kustomization.yaml", "resources: [../b, ../c]\n"),
@@ -202,14 +211,15 @@ fn a_broken_file_that_a_kustomization_names_is_an_error() {
         ("other.yaml", "a: [b\n"),
     ]);
     let (_, found) = report(folder.path(), &["."]);
-    let broken = found["findings"].as_array().unwrap().iter().filter(|it| it["rule"] == "invalid-yaml");
-    let broken: Vec<_> = broken.map(|it| (it["file"].as_str().unwrap(), it["severity"].as_str().unwrap())).collect();
+    let broken = found["findings"].as_array().unwrap().iter().filter(|finding| finding["rule"] == "invalid-yaml");
+    let broken: Vec<_> =
+        broken.map(|finding| (finding["file"].as_str().unwrap(), finding["severity"].as_str().unwrap())).collect();
     assert_eq!(broken, [("other.yaml", "note"), ("part.yaml", "error")]);
 }
 
 #[cfg(unix)]
 #[test]
-fn no_link_is_followed_to_look_for_a_file() {
+fn symlink_is_not_followed_to_find_a_missing_file() {
     let outside = folder(&[("there.txt", "x")]);
     let inside = folder(&[("kustomization.yaml", "resources: [link/gone.yaml, link/there.txt]\n")]);
     std::os::unix::fs::symlink(outside.path(), inside.path().join("link")).unwrap();
@@ -218,7 +228,7 @@ fn no_link_is_followed_to_look_for_a_file() {
 }
 
 #[test]
-fn other_files_of_the_name_are_not_judged() {
+fn other_files_named_kustomization_are_not_checked() {
     for text in [
         "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {name: x}\nspec: {path: ./x}\n",
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: x}\n",
@@ -233,7 +243,7 @@ fn other_files_of_the_name_are_not_judged() {
 }
 
 #[test]
-fn what_only_some_versions_refuse_is_a_warning() {
+fn refusal_by_only_some_versions_is_a_warning() {
     for (text, words) in [
         ("resources: [web.yaml]\nimages: [{name: '[', newTag: x}]\n", "before 5.8.3"),
         ("resources: [web.yaml]\nlabels: [{pairs: {a: b}, includeVolumeClaimTemplates: true}]\n", "kustomize 5.5"),
@@ -248,7 +258,7 @@ fn what_only_some_versions_refuse_is_a_warning() {
 /// kustomize 5.8.3: "security; file '…' is not in or below '…'", for each of them; Flux and
 /// `--load-restrictor LoadRestrictionsNone` build it.
 #[test]
-fn a_file_outside_the_folder_is_a_warning_and_its_images_are_judged() {
+fn file_outside_the_folder_is_a_warning_and_still_read() {
     for text in [
         "resources: [../shared/web.yaml]\n",
         "resources: [web.yaml]\npatches: [{path: ../shared/patch.yaml}]\n",
@@ -279,7 +289,7 @@ fn a_file_outside_the_folder_is_a_warning_and_its_images_are_judged() {
 }
 
 #[test]
-fn a_patch_in_a_file_has_to_be_one() {
+fn patch_file_without_a_valid_patch_is_refused() {
     let object = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 2}\n";
     for (list, patch, refused) in [
         ("patches: [{path: p.yaml}]", "spec: {replicas: 2}\n", "unable to parse SM or JSON patch"),
@@ -297,7 +307,7 @@ fn a_patch_in_a_file_has_to_be_one() {
     ] {
         let kustomization = format!("resources: [web.yaml]\n{list}\n");
         let inventory = gathered(&[("kustomization.yaml", &kustomization), ("web.yaml", WEB), ("p.yaml", patch)]);
-        let words: Vec<&str> = inventory.refusals.iter().map(|it| it.words.as_str()).collect();
+        let words: Vec<&str> = inventory.refusals.iter().map(|refusal| refusal.words.as_str()).collect();
         let fits = if refused.is_empty() { words.is_empty() } else { words.len() == 1 && words[0].contains(refused) };
         assert!(fits, "{list} {patch} {words:?}");
     }
@@ -315,7 +325,7 @@ fn a_patch_in_a_file_has_to_be_one() {
 
 /// kustomize 5.8.3 reads them of the kustomization that it is told to build, and of no other.
 #[test]
-fn sort_options_matter_where_the_build_begins() {
+fn sort_options_are_checked_only_in_the_build_root() {
     let options = "sortOptions: {order: newest}\n";
     let base = format!("resources: [web.yaml]\n{options}");
     let files = [("base/kustomization.yaml", base.as_str()), ("base/web.yaml", WEB)];
@@ -325,7 +335,7 @@ fn sort_options_matter_where_the_build_begins() {
 }
 
 #[test]
-fn empty_and_doubled_kustomizations_are_refused() {
+fn empty_and_duplicate_kustomizations_are_refused() {
     for files in [
         &[("kustomization.yaml", "# nothing yet\n")][..],
         &[("kustomization.yaml", "namespace: ''\n")],
@@ -338,12 +348,12 @@ fn empty_and_doubled_kustomizations_are_refused() {
 }
 
 #[test]
-fn a_patch_of_what_is_not_there_is_refused_where_all_is_known() {
+fn patch_without_a_target_is_refused_if_all_inputs_are_known() {
     let patch = |name: &str| WEB.replace("{name: web}", &format!("{{name: {name}}}"));
     let refused = |name: &str, more: &str| {
         let kustomization = format!("resources: [web.yaml{more}]\npatches: [{{path: patch.yaml}}]\n");
         let files = [("kustomization.yaml", kustomization.as_str()), ("web.yaml", WEB), ("patch.yaml", &patch(name))];
-        gathered(&files).refusals.iter().map(|it| it.words.clone()).collect::<Vec<_>>()
+        gathered(&files).refusals.iter().map(|refusal| refusal.words.clone()).collect::<Vec<_>>()
     };
     assert_eq!(refused("web", ""), Vec::<String>::new());
     let words = "no resource matches strategic merge patch \"Deployment/gone\": no matches for Id";
@@ -354,7 +364,7 @@ fn a_patch_of_what_is_not_there_is_refused_where_all_is_known() {
 
 /// kustomize reads the first document; the others may say what they like.
 #[test]
-fn further_documents_do_not_count() {
+fn only_the_first_kustomization_document_applies() {
     let inventory = gathered(&[
         ("kustomization.yaml", "resources: [web.yaml]\n---\nimages: [{name: reg.example/shop/web, newTag: '2'}]\n"),
         ("web.yaml", WEB),
@@ -364,7 +374,7 @@ fn further_documents_do_not_count() {
 }
 
 #[test]
-fn a_broken_kustomization_is_an_error_without_its_kind() {
+fn broken_kustomization_without_a_kind_is_an_error() {
     let folder = folder(&[("kustomization.yaml", "images: [*gone]\n")]);
     let (status, report) = report(folder.path(), &["."]);
     let findings = report["findings"].as_array().unwrap();
@@ -375,7 +385,7 @@ fn a_broken_kustomization_is_an_error_without_its_kind() {
 }
 
 #[test]
-fn a_transformer_in_a_file_leaves_images_known() {
+fn label_transformer_in_a_file_leaves_images_known() {
     let label = "apiVersion: builtin\nkind: LabelTransformer\nmetadata: {name: labels}\nlabels: {env: dev}\nfieldSpecs: \
                  [{path: metadata/labels, create: true}]\n";
     let with = |transformer: &str| {
@@ -396,7 +406,7 @@ fn a_transformer_in_a_file_leaves_images_known() {
 
 /// Pods pull with the secrets that a patch adds to their service account.
 #[test]
-fn a_patch_of_a_service_account_is_followed() {
+fn patch_on_a_service_account_adds_its_pull_secrets() {
     let account = "apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: puller}\n";
     let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec: {serviceAccountName: puller, containers: [{name: c, \
                image: 'reg.example/a:1'}]}\n";
@@ -422,8 +432,12 @@ fn a_patch_of_a_service_account_is_followed() {
         files.extend(file.as_deref().map(|text| ("p.yaml", text)));
         let inventory = gathered(&files);
         let named = inventory.service_accounts.iter().filter(|account| account.name == "puller");
-        let secrets: Vec<&str> = named.flat_map(|it| &it.pull_secrets).map(|it| it.name.as_str()).collect();
-        assert!(secrets.contains(&"creds") && !secrets.iter().any(|it| it.contains('$')), "{kustomization}{secrets:?}");
+        let secrets: Vec<&str> =
+            named.flat_map(|account| &account.pull_secrets).map(|secret| secret.name.as_str()).collect();
+        assert!(
+            secrets.contains(&"creds") && !secrets.iter().any(|name| name.contains('$')),
+            "{kustomization}{secrets:?}"
+        );
         assert!(inventory.refusals.is_empty(), "{:?}", inventory.refusals);
     }
 }

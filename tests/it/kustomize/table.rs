@@ -53,7 +53,7 @@ fn kustomizations_are_refused_and_built_as_in_the_table() {
             }
             None => {
                 built += 1;
-                let known: BTreeSet<&str> = said.known.iter().map(|it| it.2.as_str()).collect();
+                let known: BTreeSet<&str> = said.known.iter().map(|image| image.2.as_str()).collect();
                 let images: BTreeSet<&str> = answer.split(' ').collect();
                 partial.extend(said.is_partial.then_some(text));
                 said.refusal.is_none() && if said.is_partial { known.is_subset(&images) } else { known == images }

@@ -101,7 +101,7 @@ fn outputs_of((report, sources): &(Report, Sources), redactor: &Redactor) -> Vec
 }
 
 #[test]
-fn no_control_reaches_a_terminal() {
+fn control_characters_are_escaped_in_every_output() {
     let hidden: Vec<char> = ('\0'..='\u{9f}')
         .filter(|c| c.is_control())
         .chain(
@@ -117,7 +117,7 @@ fn no_control_reaches_a_terminal() {
 }
 
 #[test]
-fn a_line_break_in_a_field_starts_no_line() {
+fn line_break_in_a_field_does_not_start_a_line() {
     for breaking in ['\n', '\r', '\u{85}', '\u{2028}', '\u{b}'] {
         for (_, shown) in outputs(&format!("x{breaking}0 files, all is well")) {
             let forged = shown.lines().find(|line| line.starts_with("0 files, all"));
@@ -127,7 +127,7 @@ fn a_line_break_in_a_field_starts_no_line() {
 }
 
 #[test]
-fn json_keeps_what_it_escapes() {
+fn json_escapes_preserve_the_original_text() {
     let text = "x\u{1b}\u{9b}\u{202e}\u{e0041}\u{7f}##[error] é𝄞\"\\";
     let (_, shown) = outputs(text).into_iter().find(|(f, _)| *f == Format::Json).expect("one");
     let json: serde_json::Value = serde_json::from_str(&shown).expect("output is JSON");
@@ -136,7 +136,7 @@ fn json_keeps_what_it_escapes() {
 }
 
 #[test]
-fn no_workflow_command_reaches_github() {
+fn workflow_commands_in_input_are_neutralized() {
     for text in ["##[error]forged", "a ##[group]b", "::set-output name=a::b", " \u{a0}::add-mask::x", "a ::error::b"] {
         for (format, shown) in outputs(text) {
             assert!(!shown.contains("##["), "{shown}");
@@ -188,7 +188,7 @@ const HOSTILE: [&str; 22] = [
 ];
 
 #[test]
-fn hostile_text_stays_text_in_every_format() {
+fn hostile_text_is_escaped_in_every_format() {
     for text in HOSTILE {
         let spelt = sanitize::line(text).into_owned();
         for (format, shown) in outputs(text) {
@@ -228,11 +228,11 @@ fn hostile_text_stays_text_in_every_format() {
                 Format::Junit => {
                     let document = roxmltree::Document::parse(&shown).expect(&context);
                     let named =
-                        |name: &str| document.descendants().filter(|it| it.has_tag_name(name)).collect::<Vec<_>>();
+                        |name: &str| document.descendants().filter(|node| node.has_tag_name(name)).collect::<Vec<_>>();
                     let spelt = junit_spells(&spelt);
                     let cases = named("testcase");
                     assert!(
-                        cases.iter().any(|it| it.attribute("name").is_some_and(|name| name.ends_with(&spelt))),
+                        cases.iter().any(|case| case.attribute("name").is_some_and(|name| name.ends_with(&spelt))),
                         "{context}"
                     );
                     let failures = named("failure");
@@ -256,7 +256,7 @@ fn junit_spells(text: &str) -> String {
 }
 
 #[test]
-fn a_snippet_with_a_broken_command_keeps_its_label_in_place() {
+fn escaped_command_in_a_snippet_keeps_its_label_aligned() {
     let (mut report, _) = shop();
     let source = "##[error] image: nginx\n";
     let sources = Sources::new(vec![Source::new("a.yaml", source, Encoding::Utf8)]);
@@ -275,7 +275,7 @@ fn percent(text: &str) -> String {
 }
 
 #[test]
-fn no_secret_gets_out_in_any_form() {
+fn secrets_are_redacted_in_every_encoding() {
     let redactor = Redactor::new([CANARY]);
     let auth = STANDARD.encode(format!("robot:{CANARY}"));
     let forms = [
@@ -304,7 +304,7 @@ fn no_secret_gets_out_in_any_form() {
 
 /// A password of twelve characters or more, so that nothing is spared for being short.
 #[test]
-fn what_is_no_secret_is_shown_whatever_a_secret_holds() {
+fn spared_names_are_shown_even_if_a_secret_matches() {
     let name = "1password-connect";
     for secret in [name, "password-connect", "connect.yaml"] {
         let redactor = Redactor::new([secret]).sparing([name, "1password-connect.yaml", "1password-connect.json"]);
@@ -315,7 +315,7 @@ fn what_is_no_secret_is_shown_whatever_a_secret_holds() {
 }
 
 #[test]
-fn a_secret_that_only_the_layout_puts_together_is_found() {
+fn secret_formed_only_by_the_layout_is_redacted() {
     let (report, sources) = shop();
     let redactor = Redactor::new(["api.yaml:13:18"]);
     let shown = output::render(Format::Human, &report, &sources, &Style::default(), &redactor);
@@ -323,7 +323,7 @@ fn a_secret_that_only_the_layout_puts_together_is_found() {
 }
 
 #[test]
-fn a_secret_that_is_a_word_of_the_contract_leaves_the_contract_alone() {
+fn secret_equal_to_a_json_key_leaves_the_json_intact() {
     let redactor = Redactor::new(["registry", "findings", "severity", "pullcheck", "verdict"]);
     let (report, sources) = shop();
     let shown = output::render(Format::Json, &report, &sources, &Style::default(), &redactor);
@@ -334,7 +334,7 @@ fn a_secret_that_is_a_word_of_the_contract_leaves_the_contract_alone() {
 }
 
 #[test]
-fn a_secret_that_is_a_word_leaves_what_programs_read_alone() {
+fn secret_equal_to_a_format_keyword_leaves_formats_intact() {
     let redactor = Redactor::new(["failure", "testsuite", "warning", "results", "check_name", "shop/api", "endLine"]);
     let (report, sources) = shop();
     let write = |format| output::render(format, &report, &sources, &Style::default(), &redactor);
@@ -343,7 +343,9 @@ fn a_secret_that_is_a_word_leaves_what_programs_read_alone() {
     let junit = write(Format::Junit);
     let junit = roxmltree::Document::parse(&junit).expect("XML");
     assert!(
-        junit.descendants().any(|it| it.has_tag_name("failure") && it.attribute("type") == Some("image-not-found"))
+        junit
+            .descendants()
+            .any(|node| node.has_tag_name("failure") && node.attribute("type") == Some("image-not-found"))
     );
     let sarif = readers::sarif(&write(Format::Sarif)).expect("valid");
     let place = &sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
@@ -356,7 +358,7 @@ fn a_secret_that_is_a_word_leaves_what_programs_read_alone() {
 }
 
 #[test]
-fn a_secret_cut_by_a_window_is_not_shown_in_part() {
+fn secret_cut_off_in_a_snippet_is_fully_redacted() {
     let secret = "s3cr3t".repeat(100);
     let source = format!("image: {} {secret} z\n", "y".repeat(50));
     let sources = Sources::new(vec![Source::new("a.yaml", source, Encoding::Utf8)]);
@@ -370,7 +372,7 @@ fn a_secret_cut_by_a_window_is_not_shown_in_part() {
 }
 
 #[test]
-fn no_field_fills_the_screen() {
+fn long_fields_are_truncated_in_human_output() {
     let (report, sources) = infested(&"a".repeat(1_000_000));
     for style in [Style::default(), Style { width: Some(80), ..Style::default() }] {
         let shown = output::render(Format::Human, &report, &sources, &style, &Redactor::default());
@@ -381,7 +383,7 @@ fn no_field_fills_the_screen() {
 }
 
 #[test]
-fn a_message_beside_a_report_is_made_safe_too() {
+fn messages_outside_a_report_are_sanitized() {
     let shown = output::message("::error::\u{1b}c4nary-token\nnext", &Redactor::new(["c4nary-token"]));
     assert_eq!(shown, "\\::error::\\u{1b}***\nnext");
 }

@@ -40,7 +40,7 @@ fn many(severity: Severity, count: u32) -> Vec<Finding> {
 }
 
 #[test]
-fn plain_is_one_line_for_each_finding() {
+fn plain_prints_one_line_per_finding() {
     let (mut report, sources) = shop();
     report.findings.swap(0, 1);
     let expected = "\
@@ -62,7 +62,7 @@ fn sarif_fits_the_official_schema() {
 }
 
 #[test]
-fn sarif_tells_rule_place_and_words() {
+fn sarif_contains_rule_location_and_message() {
     let json = readers::sarif(&text(Format::Sarif, &shop())).expect("valid");
     let run = &json["runs"][0];
     assert_eq!(run["columnKind"], "unicodeCodePoints");
@@ -97,7 +97,7 @@ fn sarif_tells_rule_place_and_words() {
 }
 
 #[test]
-fn sarif_marks_what_is_silenced() {
+fn sarif_marks_suppressed_findings() {
     let json = readers::sarif(&text(Format::Sarif, &silenced())).expect("valid");
     let results = json["runs"][0]["results"].as_array().expect("results");
     let marks: Vec<&Value> = results.iter().map(|result| &result["suppressions"]).collect();
@@ -108,7 +108,7 @@ fn sarif_marks_what_is_silenced() {
     assert_eq!(none["runs"][0]["results"][0].get("suppressions"), None);
     let hashes = |json: &Value| {
         let results = json["runs"][0]["results"].as_array().cloned().unwrap_or_default();
-        results.iter().map(|it| it["partialFingerprints"].clone()).collect::<Vec<_>>()
+        results.iter().map(|result| result["partialFingerprints"].clone()).collect::<Vec<_>>()
     };
     assert_eq!(hashes(&json), hashes(&none), "a finding stays the same one when it is silenced");
 }
@@ -129,7 +129,7 @@ fn equal_fingerprints_are_numbered() {
 }
 
 #[test]
-fn sarif_leaves_out_what_code_scanning_would_refuse() {
+fn sarif_omits_results_over_the_code_scanning_limit() {
     let (mut report, sources) = shop();
     report.findings = many(Severity::Note, 25_001);
     report.findings.push(Finding::new(
@@ -149,14 +149,14 @@ fn sarif_leaves_out_what_code_scanning_would_refuse() {
 }
 
 #[test]
-fn github_annotates_the_severest_first() {
+fn github_annotates_the_most_severe_findings_first() {
     let (mut report, sources) = shop();
     report.findings.rotate_left(2);
     let shown = text(Format::Github, &(report, sources));
     let commands: Vec<Command> = shown.lines().filter_map(Command::parse).collect();
     let names: Vec<&str> = commands.iter().map(|command| command.name.as_str()).collect();
     assert_eq!(names, ["error", "error", "error", "error", "notice"], "{shown}");
-    let not_found = commands.iter().find(|it| it.property("file") == Some("shop/web.yaml")).expect("one");
+    let not_found = commands.iter().find(|command| command.property("file") == Some("shop/web.yaml")).expect("one");
     let property = |name| not_found.property(name).expect("a property");
     assert_eq!(property("title"), "pullcheck: image-not-found");
     assert_eq!([property("line"), property("col"), property("endLine"), property("endColumn")], ["9", "38", "9", "60"]);
@@ -173,14 +173,14 @@ fn github_annotates_the_severest_first() {
 }
 
 #[test]
-fn github_gets_ten_of_a_kind_and_every_fault_before_a_second_place() {
+fn github_annotates_ten_per_kind_and_distinct_faults_first() {
     let (mut report, sources) = shop();
     report.findings = many(Severity::Error, 18);
     report.findings.extend(many(Severity::Warning, 9));
     let shown = text(Format::Github, &(report, sources));
     let commands: Vec<Command> = shown.lines().filter_map(Command::parse).collect();
     let messages = |name: &str| -> Vec<String> {
-        commands.iter().filter(|it| it.name == name).map(|it| it.message.clone()).collect()
+        commands.iter().filter(|command| command.name == name).map(|command| command.message.clone()).collect()
     };
     let errors = messages("error");
     assert_eq!((errors.len(), messages("warning").len()), (10, 9));
@@ -189,7 +189,7 @@ fn github_gets_ten_of_a_kind_and_every_fault_before_a_second_place() {
 }
 
 #[test]
-fn github_gets_columns_only_within_a_line() {
+fn github_annotations_have_columns_only_within_a_line() {
     let (mut report, sources) = shop();
     report.findings.truncate(1);
     report.findings[0].primary.span = Span::new(SourceId(0), 0, 30);
@@ -200,7 +200,7 @@ fn github_gets_columns_only_within_a_line() {
 }
 
 #[test]
-fn the_pages_that_github_leads_to_exist() {
+fn pages_linked_in_github_annotations_exist() {
     let shown = text(Format::Github, &shop());
     let commands = shown.lines().filter_map(Command::parse);
     let pages: BTreeSet<String> = commands
@@ -216,7 +216,7 @@ fn the_pages_that_github_leads_to_exist() {
 }
 
 #[test]
-fn gitlab_gets_an_array_of_issues() {
+fn gitlab_report_is_an_array_of_issues() {
     let json: Value = serde_json::from_str(&text(Format::Gitlab, &shop())).expect("JSON");
     let issues = json.as_array().expect("an array");
     let severities: Vec<&Value> = issues.iter().map(|issue| &issue["severity"]).collect();
@@ -252,12 +252,13 @@ fn junit_has_a_case_for_each_image() {
     };
     assert_eq!(numbers(root), ["8", "4", "2", "1"], "{shown}");
     let case = |name: &str| {
-        let named = |node: &roxmltree::Node<'_, '_>| node.attribute("name").is_some_and(|it| it.starts_with(name));
+        let named =
+            |node: &roxmltree::Node<'_, '_>| node.attribute("name").is_some_and(|value| value.starts_with(name));
         let case = document.descendants().filter(|node| node.has_tag_name("testcase")).find(named);
         case.unwrap_or_else(|| panic!("{name} in {shown}"))
     };
     let inner = |name: &str| {
-        case(name).children().filter(|it| it.is_element()).map(|it| it.tag_name().name()).collect::<Vec<_>>()
+        case(name).children().filter(|node| node.is_element()).map(|node| node.tag_name().name()).collect::<Vec<_>>()
     };
     assert_eq!(inner("Deployment shop/api, container api: ghcr.io/acme/api:1.9"), ["failure"]);
     assert_eq!(inner("Deployment shop/api, container proxy: registry"), ["skipped", "system-out"]);
@@ -266,14 +267,14 @@ fn junit_has_a_case_for_each_image() {
     assert_eq!(inner("shop/broken.yaml"), ["error"]);
     for suite in root.children().filter(|node| node.has_tag_name("testsuite")) {
         let cases: Vec<_> = suite.children().filter(|node| node.has_tag_name("testcase")).collect();
-        let with = |tag: &str| cases.iter().filter(|it| it.children().any(|inner| inner.has_tag_name(tag))).count();
+        let with = |tag: &str| cases.iter().filter(|case| case.children().any(|inner| inner.has_tag_name(tag))).count();
         let counted = [cases.len(), with("failure"), with("error"), with("skipped")].map(|count| count.to_string());
         assert_eq!(numbers(suite), counted, "{shown}");
     }
 }
 
 #[test]
-fn junit_never_passes_what_fails_or_is_not_known() {
+fn junit_never_passes_failing_or_unverified_images() {
     for (verdict, cause) in
         [("fails", Some("absent")), ("unverified", Some("dns")), ("skipped", None), ("not-pulled", Some("never"))]
     {
@@ -321,7 +322,7 @@ fn markdown_is_grouped_by_fault_and_fits_a_comment() {
 }
 
 #[test]
-fn a_job_summary_keeps_its_limit() {
+fn job_summary_stays_within_its_size_limit() {
     let (mut report, sources) = shop();
     report.findings = many(Severity::Error, 2_000);
     for limit in [0, 10, 1_000, 50_000, 1 << 20] {

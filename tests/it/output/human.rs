@@ -32,7 +32,7 @@ fn around(text: &str, needle: &str) -> (usize, usize) {
 }
 
 #[test]
-fn a_report_in_a_file_or_pipe() {
+fn human_report_in_a_file_or_pipe_matches_snapshot() {
     let (report, sources) = shop();
     assert_snapshot!(render(&report, &sources, &Style::default()), @r#"
 error[image-not-found]: ghcr.io/acme/api has no tag 1.9
@@ -94,7 +94,7 @@ note[unverified-image]: registry.example.com did not answer within 15 s
 }
 
 #[test]
-fn a_report_on_a_terminal_of_eighty_columns() {
+fn human_report_fits_eighty_columns() {
     let (report, sources) = shop();
     let style = Style { width: Some(80), unicode: true, ..Style::default() };
     let shown = render(&report, &sources, &style);
@@ -163,7 +163,7 @@ note[unverified-image]: registry.example.com did not answer within 15 s
 }
 
 #[test]
-fn colours_change_nothing_but_colours() {
+fn colors_do_not_change_the_text() {
     let (report, sources) = shop();
     let style = Style { width: Some(80), unicode: true, ..Style::default() };
     let colored = render(&report, &sources, &Style { color: true, ..style });
@@ -177,7 +177,7 @@ fn colours_change_nothing_but_colours() {
 }
 
 #[test]
-fn one_fault_lists_ten_other_places() {
+fn repeated_finding_lists_ten_other_places() {
     let lines: Vec<String> = (0..14).map(|n| format!("image: nginx # {n}")).collect();
     let sources = Sources::new(vec![text(&lines.join("\n"))]);
     let places = (0..14).map(|line| at(&sources, 0, &format!("nginx # {line}")));
@@ -208,7 +208,7 @@ warning[mutable-tag]: no tag
 }
 
 #[test]
-fn the_worst_stands_first_and_what_hits_most_places() {
+fn findings_are_sorted_by_severity_and_number_of_places() {
     let (report, sources) = shop();
     let shown = render(&report, &sources, &Style::default());
     let heads: Vec<&str> = shown.lines().filter_map(|line| line.split_once("]: ")).map(|(head, _)| head).collect();
@@ -218,7 +218,7 @@ fn the_worst_stands_first_and_what_hits_most_places() {
 }
 
 #[test]
-fn what_is_many_and_fails_no_run_is_told_in_brief() {
+fn numerous_findings_below_the_threshold_are_shortened() {
     let lines: Vec<String> = (0..20).map(|n| format!("image: nginx{n:02}")).collect();
     let sources = Sources::new(vec![text(&lines.join("\n"))]);
     let finding = |(severity, n): (Severity, usize)| {
@@ -260,7 +260,7 @@ in brief: if a rule has many findings, those that do not fail the run are shorte
 }
 
 #[test]
-fn the_last_line_is_broken_between_images_and_findings() {
+fn summary_line_wraps_between_images_and_findings() {
     let mut report = Report::default();
     (report.summary.files, report.summary.image_uses, report.summary.pullable) = (1, 3, 3);
     (report.summary.warnings, report.summary.notes) = (3, 2);
@@ -269,7 +269,7 @@ fn the_last_line_is_broken_between_images_and_findings() {
 }
 
 #[test]
-fn nothing_wrong_is_one_line() {
+fn report_without_findings_is_one_line() {
     let mut report = Report::default();
     report.summary.files = 1;
     assert_eq!(render(&report, &Sources::default(), &Style::default()), "1 file, 0 images\n");
@@ -285,7 +285,7 @@ fn nothing_wrong_is_one_line() {
 }
 
 #[test]
-fn offline_says_that_nothing_was_verified() {
+fn offline_report_notes_that_no_image_is_verified() {
     let (mut report, sources) = shop();
     report.findings.clear();
     report.errors.clear();
@@ -311,7 +311,7 @@ fn a_password_beside_a_label_is_masked() {
 }
 
 #[test]
-fn a_masked_text_over_several_lines_keeps_its_lines() {
+fn multiline_masked_text_keeps_its_line_breaks() {
     let source = "data:\n  password: |\n    first wörd\n    second\nname: x\n";
     let sources = Sources::new(vec![text(source)]);
     let span = at(&sources, 0, "second\nname");
@@ -333,7 +333,7 @@ warning[mutable-tag]: m
 }
 
 #[test]
-fn crlf_byte_order_mark_and_utf16() {
+fn snippets_are_the_same_for_crlf_bom_and_utf16() {
     let crlf = "\u{feff}a: 1\r\nimage: nginx\r\nb: 2\r\n";
     let from_crlf = one(text(crlf), around(crlf, "nginx"), &Style::default());
     assert_snapshot!(from_crlf, @r#"
@@ -353,7 +353,7 @@ warning[mutable-tag]: it moves
 }
 
 #[test]
-fn a_span_at_the_end_of_a_file() {
+fn span_at_the_end_of_a_file_is_drawn() {
     let whole = "a: 1\nimage:";
     assert_snapshot!(one(text(whole), (11, 11), &Style::default()), @r#"
 warning[mutable-tag]: it moves
@@ -384,7 +384,7 @@ warning[mutable-tag]: it moves
 }
 
 #[test]
-fn spans_over_several_lines() {
+fn multiline_spans_are_drawn() {
     let source = "image: >-\n  ghcr.io/acme\n  /api\nname: x\n";
     assert_snapshot!(one(text(source), around(source, ">-\n  ghcr.io/acme\n  /api\n"), &Style::default()), @r#"
 warning[mutable-tag]: it moves
@@ -409,7 +409,7 @@ warning[mutable-tag]: it moves
 }
 
 #[test]
-fn tabs_and_wide_characters() {
+fn labels_align_under_tabs_and_wide_characters() {
     let source = "#\timage: 日本語/image:1 # größe\n";
     assert_snapshot!(one(text(source), around(source, "日本語/image:1"), &Style::default()), @r#"
 warning[mutable-tag]: it moves
@@ -464,7 +464,7 @@ warning[mutable-tag]: it moves
 }
 
 #[test]
-fn the_primary_label_comes_first_wherever_it_stands() {
+fn primary_label_is_always_shown_first() {
     let lines: Vec<String> = (1..=20).map(|n| format!("key{n}: {n}")).collect();
     let sources = Sources::new(vec![Source::new("first.yaml", "secret: x", Encoding::Utf8), text(&lines.join("\n"))]);
     let finding = Finding::new("mutable-tag", Severity::Warning, "m", at(&sources, 1, "key15"), "this")
@@ -476,7 +476,7 @@ fn the_primary_label_comes_first_wherever_it_stands() {
 }
 
 #[test]
-fn a_label_of_many_words_is_wrapped() {
+fn long_label_is_wrapped() {
     let (mut report, sources) = shop();
     report.findings.truncate(2);
     report.findings.remove(0);
@@ -487,7 +487,7 @@ fn a_label_of_many_words_is_wrapped() {
 }
 
 #[test]
-fn labels_that_cannot_be_drawn_are_told() {
+fn labels_that_cannot_be_drawn_are_listed() {
     let source = "containers:\n- image: nginx\n";
     let mut sources = Sources::new(vec![text(source)]);
     let gone = sources.push(Source::unreadable("gone.yaml"));
@@ -518,7 +518,7 @@ note[mutable-tag]: m
 
 /// Thousands of places in one line, and in one file: this ends at once, or never.
 #[test]
-fn the_cost_does_not_grow_with_the_file() {
+fn rendering_cost_per_finding_does_not_grow_with_the_file() {
     let line: String = (0..20_000).map(|n| format!("{{\"image\":\"registry.example.com/{n:06}é\"}},")).collect();
     let lines = line.replace("},", "}\n");
     for source in [line, lines] {

@@ -32,7 +32,7 @@ fn json(report: &Report, sources: &Sources) -> Value {
 }
 
 #[test]
-fn the_schema_is_a_schema_and_strict() {
+fn schema_is_valid_and_strict() {
     jsonschema::draft202012::meta::validate(&schema()).expect("valid against the meta-schema");
     fn objects(value: &Value, found: &mut usize) {
         if let Some(object) = value.as_object() {
@@ -73,7 +73,7 @@ fn full_and_minimal_reports_fit_the_schema() {
 }
 
 #[test]
-fn the_schema_refuses_what_is_not_in_the_contract() {
+fn schema_rejects_invalid_extra_and_missing_values() {
     let (report, sources) = shop();
     let good = json(&report, &sources);
     for (path, wrong) in [
@@ -106,7 +106,7 @@ fn the_schema_refuses_what_is_not_in_the_contract() {
 }
 
 #[test]
-fn the_schema_knows_every_cause() {
+fn schema_lists_every_cause() {
     let mut causes = vec![
         Cause::InvalidName,
         Cause::Absent,
@@ -196,7 +196,7 @@ fn keys_at(text: &str, indent: usize, after: &str) -> Vec<String> {
 }
 
 #[test]
-fn keys_come_in_the_order_of_the_contract() {
+fn json_keys_follow_the_documented_order() {
     let (report, sources) = shop();
     let text = text(&report, &sources);
     let expected = "rule severity message help file line column end_line end_column byte_start byte_end resource \
@@ -213,7 +213,7 @@ fn keys_come_in_the_order_of_the_contract() {
 }
 
 #[test]
-fn the_text_at_a_place_is_the_flagged_text() {
+fn columns_and_byte_offsets_select_the_same_text() {
     let (report, sources) = shop();
     let json = json(&report, &sources);
     let places = json["findings"].as_array().into_iter().chain(json["images"].as_array()).flatten();
@@ -233,7 +233,7 @@ fn the_text_at_a_place_is_the_flagged_text() {
 }
 
 #[test]
-fn an_unreadable_file_has_no_place() {
+fn finding_on_an_unreadable_file_has_a_null_location() {
     let (report, sources) = shop();
     let json = json(&report, &sources);
     let finding = &json["findings"][4];
@@ -247,7 +247,7 @@ fn an_unreadable_file_has_no_place() {
 }
 
 #[test]
-fn utf16_bytes_are_those_of_the_file() {
+fn utf16_byte_offsets_refer_to_the_original_file() {
     let (mut report, _) = shop();
     let sources = Sources::new(vec![Source::new("a.yaml", "é𝄞: nginx\n", Encoding::Utf16Be)]);
     report.findings.truncate(1);

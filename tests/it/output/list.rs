@@ -10,7 +10,7 @@ use pullcheck::text::source::{Source, SourceId, Sources, Span};
 use super::shop;
 
 #[test]
-fn a_table_without_a_frame() {
+fn image_list_is_a_table_without_borders() {
     let (mut report, mut sources) = shop();
     let mut second = report.images[0].clone();
     second.value = "例え/nginx@sha256:7e7ab4ecbf4a1a5e8c0b4cbb2d3e4f5061728394a5b6c7d8e9f00112233445566".into();
@@ -37,7 +37,7 @@ ghcr.io/acme/api:1.9                                                      shop/a
 }
 
 #[test]
-fn no_images_is_said() {
+fn empty_image_list_prints_a_message() {
     let shown = output::render_images(
         Format::Human,
         &Report::default(),

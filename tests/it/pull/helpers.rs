@@ -55,7 +55,7 @@ const ANSWER: &str = r#"read -r key; echo "$1 $key $GITHUB_TOKEN" >> log
 echo '{"ServerURL": "x", "Username": "bob", "Secret": "c4nary-of-the-helper"}'"#;
 
 #[test]
-fn a_helper_is_asked_once_for_what_an_image_needs() {
+fn helper_runs_once_for_the_registry_of_an_image() {
     let registry = registry();
     for config in [
         r#"{"auths": {"quay.io": {}}, "credHelpers": {"HOST": "x", "ghcr.io": "y"}, "credsStore": "z"}"#,
@@ -73,7 +73,7 @@ fn a_helper_is_asked_once_for_what_an_image_needs() {
 }
 
 #[test]
-fn one_that_fails_leaves_the_credential_unknown() {
+fn failing_helper_leaves_the_credential_unknown() {
     let registry = registry();
     let scripts = [
         ("it failed (exit status: 3)", "echo c4nary-of-the-helper; echo c4nary-of-the-helper >&2; exit 3"),
@@ -92,7 +92,7 @@ fn one_that_fails_leaves_the_credential_unknown() {
 }
 
 #[test]
-fn hostile_names_and_folders_run_nothing() {
+fn hostile_helper_names_and_folders_run_no_program() {
     let registry = registry();
     let case = case(&registry, r#"{"credHelpers": {"HOST": "../x"}}"#);
     helper(&case, "x", ANSWER);
@@ -104,7 +104,7 @@ fn hostile_names_and_folders_run_nothing() {
 }
 
 #[test]
-fn offline_and_in_a_secret_of_the_cluster_none_runs() {
+fn no_helper_runs_offline_or_for_a_cluster_secret() {
     let registry = registry();
     let case = case(&registry, r#"{"credHelpers": {"HOST": "x"}}"#);
     helper(&case, "x", ANSWER);

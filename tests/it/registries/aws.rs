@@ -19,7 +19,7 @@ fn ecr(r: &mut Script) {
 }
 
 #[test]
-fn on_ecr() {
+fn ecr_requires_credentials_and_reports_missing_images() {
     let image = format!("{ECR}/api:1.9");
     let (no_tag, no_repository) = (format!("{ECR}/api:2.0"), format!("{ECR}/apy:1.9"));
     let login = Some(("AWS", "fresh"));
@@ -65,7 +65,7 @@ fn on_ecr() {
 
 /// Nodes of AWS have credentials of their own: what is refused here need not be refused there.
 #[test]
-fn on_ecr_from_its_own_nodes() {
+fn ecr_denial_is_unverified_with_node_credentials() {
     let image = format!("{ECR}/api:1.9");
     let server = Registry::start_tls(ecr);
     let mut client = quick(options(&[]).client);
@@ -88,7 +88,7 @@ fn on_ecr_from_its_own_nodes() {
 
 /// ECR says 403, and not 401, when the twelve hours are over; only the answer to `GET` says why.
 #[test]
-fn on_ecr_after_twelve_hours() {
+fn ecr_403_is_explained_by_the_answer_to_get() {
     let image = format!("{ECR}/api:1.9");
     let path = "/v2/api/manifests/1.9";
     let said = |words: &str| {
@@ -124,7 +124,7 @@ fn on_ecr_after_twelve_hours() {
 }
 
 #[test]
-fn on_public_ecr() {
+fn public_ecr_image_is_broken_by_stale_credentials() {
     let realm = "https://public.ecr.aws/token/";
     let public = |r: &mut Script| {
         r.answer("*", "/v2/nginx/nginx/manifests/1.27", [there().behind(bearer(realm))]);
@@ -165,7 +165,7 @@ fn on_public_ecr() {
 
 /// An anonymous token whose time is over is answered 400, and not 401: a new one is worth a request.
 #[test]
-fn on_public_ecr_when_the_token_ages() {
+fn public_ecr_token_is_renewed_after_a_400() {
     let server = Registry::start_tls(|r| {
         let expired = Answer::error(400, "DENIED", "Your Authorization Token is invalid.");
         let guarded = |answer: Answer| answer.behind(bearer("https://public.ecr.aws/token/"));
@@ -196,7 +196,7 @@ fn on_public_ecr_when_the_token_ages() {
         assert!(matches!(client.probe(&attempt("2")).await, Outcome::Found(_)));
     });
     runtime.shutdown_background();
-    let requests: Vec<String> = server.requests().iter().map(|it| shown(it, "public.ecr.aws")).collect();
+    let requests: Vec<String> = server.requests().iter().map(|request| shown(request, "public.ecr.aws")).collect();
     assert_eq!(
         requests,
         [

@@ -29,7 +29,7 @@ fn status(status: &str) -> String {
 }
 
 #[test]
-fn a_name_that_cannot_be_parsed_is_not_asked_for() {
+fn unparsable_reference_sends_no_request() {
     let invalid = Row {
         name: "upper case",
         image: "reg.example/Shop/api:1.9",
@@ -74,7 +74,7 @@ fn a_404_is_absent_whatever_its_code() {
 }
 
 #[test]
-fn refusals() {
+fn each_refusal_gets_its_verdict_and_event() {
     let hub = Bearer::private("bob", "right").stranger("eve", "right");
     let bad = Row {
         name: "token 401 with credentials",
@@ -176,7 +176,7 @@ fn refusals() {
 }
 
 #[test]
-fn a_limit_on_requests() {
+fn rate_limit_leaves_the_image_unverified() {
     let limited = Row {
         image: IMAGE,
         verdict: "unverified rate-limited",
@@ -215,7 +215,7 @@ fn a_limit_on_requests() {
 }
 
 #[test]
-fn a_registry_that_fails_is_asked_twice_more() {
+fn server_error_is_retried_twice() {
     for line in ["500 Internal Server Error", "502 Bad Gateway", "503 Service Unavailable", "504 Gateway Timeout"] {
         let code = line[..3].parse().unwrap();
         let row = Row {
@@ -233,7 +233,7 @@ fn a_registry_that_fails_is_asked_twice_more() {
 }
 
 #[test]
-fn a_token_endpoint_without_a_token() {
+fn token_response_without_token_leaves_image_unverified() {
     let missing = "authorization server did not include a token in the response";
     for (body, why) in [
         ("", "unable to decode token response: EOF"),
@@ -260,7 +260,7 @@ fn a_token_endpoint_without_a_token() {
 }
 
 #[test]
-fn manifests_that_cannot_be_used() {
+fn unusable_manifests_are_reported_with_their_cause() {
     const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
     let digest = format!("sha256:{}", "0a".repeat(32));
     let head = |media_type: &str, digest: &str, length: &str| {
@@ -299,7 +299,7 @@ fn manifests_that_cannot_be_used() {
 }
 
 #[test]
-fn nothing_for_the_nodes() {
+fn image_without_node_platform_is_reported() {
     let script = |r: &mut Script| {
         let api = r.repository("reg.example/shop/api");
         api.index("1.9", &["linux/amd64", "linux/arm64"]).index("old", &["linux/386"]).image("one").artifact("chart");
@@ -424,7 +424,7 @@ fn nothing_for_the_nodes() {
 
 /// What is to be pushed later may be missing; whether it is, a registry that hides it does not tell.
 #[test]
-fn expected_images() {
+fn expected_image_is_not_an_error_when_absent_or_hidden() {
     let expected = Row { image: IMAGE, args: &["--expect-image", "reg.example/shop/*"], ..ROW };
     let nothing = |r: &mut Script| {
         r.repository("reg.example/shop/api").image("1.8");

@@ -5,7 +5,7 @@ use pullcheck_support::{Answer, Script};
 use super::{ROW, Row, bearer, rows, there, token};
 
 #[test]
-fn on_acr() {
+fn acr_missing_and_wrong_credentials_are_reported() {
     let acr = |r: &mut Script| {
         let words = "authentication required, visit https://aka.ms/acr/authorization for more information.";
         let realm = "https://acme.azurecr.io/oauth2/token";
@@ -74,7 +74,7 @@ fn on_acr() {
 /// Without credentials the token is refused, with words that tell neither; with an account that may not read, the
 /// manifest is.
 #[test]
-fn on_artifact_registry() {
+fn artifact_registry_refusals_quote_the_registry() {
     let words = "Unauthenticated request. Unauthenticated requests do not have permission \
                  \"artifactregistry.repositories.downloadArtifacts\" on resource \"projects/p\" (or it may not exist)";
     for (host, repository) in [("europe-docker.pkg.dev", "p/r/api"), ("gcr.io", "p/api")] {
@@ -136,7 +136,7 @@ fn on_artifact_registry() {
 
 /// Manifests and tag lists are somewhere else.
 #[test]
-fn on_registry_k8s_io() {
+fn registry_k8s_io_redirects_are_followed() {
     const AR: &str = "europe-west1-docker.pkg.dev";
     let k8s = |r: &mut Script| {
         let images = r.repository(&format!("{AR}/k8s/images/pause"));
@@ -171,7 +171,7 @@ fn on_registry_k8s_io() {
 
 /// Open to all. Some tag lists are missing, and then only the answer to `GET` has words.
 #[test]
-fn on_mcr() {
+fn mcr_missing_tag_is_explained_by_the_answer_to_get() {
     let mcr = |r: &mut Script| {
         let words = "manifest tagged by \"9.9\" is not found";
         let missing = Answer::error(404, "MANIFEST_UNKNOWN", words);

@@ -20,7 +20,7 @@ fn docker_hub(r: &mut Script) {
 const HUB: [&str; 2] = ["docker.io", "auth.docker.io"];
 
 #[test]
-fn on_docker_hub() {
+fn docker_hub_public_private_and_missing_images_are_judged() {
     let challenge = ["HEAD 1.9", "GET auth.docker.io/token", "HEAD 1.9 with a token"];
     let scope = "server message: insufficient_scope: authorization failed";
     let denied = format!("{}{scope}", super::DENIED);
@@ -113,7 +113,7 @@ fn on_docker_hub() {
 }
 
 #[test]
-fn on_docker_hub_when_no_pull_is_left() {
+fn docker_hub_rate_limit_leaves_the_image_unverified() {
     let limited = |r: &mut Script| {
         let words = "You have reached your pull rate limit.";
         let answer = Answer::error(429, "TOOMANYREQUESTS", words).header("Retry-After", "5400");
@@ -139,7 +139,7 @@ fn on_docker_hub_when_no_pull_is_left() {
 /// A token is needed for everything. It is refused for what is missing (403) and for what is private (401), and to stale
 /// credentials even for what is public.
 #[test]
-fn on_ghcr() {
+fn ghcr_refused_tokens_are_denied_or_absent() {
     let realm = "https://ghcr.io/token";
     let refused = |status: u16, code: &'static str, message: &'static str| {
         move |r: &mut Script| {
@@ -229,7 +229,7 @@ fn on_ghcr() {
 /// The token is given to anyone, and the manifest then answers 401 without a reason, for what is private and for what is
 /// missing.
 #[test]
-fn on_quay() {
+fn quay_401_with_a_token_means_private_or_missing() {
     let quay = |r: &mut Script| {
         let refusing = |bearer: Bearer| Access::Bearer(bearer.refusing(Refusal::Unauthorized));
         let nobody = Bearer { anonymous: Some(Refusal::Unauthorized), ..Bearer::public() };
@@ -306,7 +306,7 @@ fn on_quay() {
 
 /// A token is good for one repository: another one's manifest answers 403 to it, and is never shown it.
 #[test]
-fn on_cgr() {
+fn cgr_token_is_requested_for_each_repository() {
     let server = pullcheck_support::Registry::start_tls(|r| {
         for name in ["cgr.dev/chainguard/nginx", "cgr.dev/chainguard/redis"] {
             r.repository(name).access(Access::Bearer(Bearer::public())).image("1.9");

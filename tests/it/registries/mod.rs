@@ -102,8 +102,10 @@ impl Row<'_> {
         let on_it: Vec<&Finding> = report.findings.iter().filter(|found| found.subject.image.is_some()).collect();
         let told = |found: &&Finding| format!("{} {}", found.severity.as_str(), found.rule);
         let rules: Vec<String> = on_it.iter().map(told).collect();
-        let words: String =
-            on_it.iter().map(|it| format!("{}\n{}\n", it.message, it.help.as_deref().unwrap_or(""))).collect();
+        let words: String = on_it
+            .iter()
+            .map(|finding| format!("{}\n{}\n", finding.message, finding.help.as_deref().unwrap_or("")))
+            .collect();
         assert_eq!(verdict(image), self.verdict, "{}: verdict\n{words}", self.name);
         assert_eq!(rules, self.rules, "{}: rules\n{words}", self.name);
         assert!(words.contains(self.says), "{}: {:?} is not in\n{words}", self.name, self.says);

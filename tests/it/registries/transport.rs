@@ -22,7 +22,7 @@ fn shows(certificate: Certificate) -> impl FnOnce(&mut Script) {
 }
 
 #[test]
-fn a_certificate_that_is_not_trusted() {
+fn untrusted_certificate_is_reported_with_its_reason() {
     let unknown = "failed to do request: Head \"https://reg.example/v2/shop/api/manifests/1.9\": tls: failed to verify \
                    certificate: x509: ";
     let (authority, name) =
@@ -45,7 +45,7 @@ fn a_certificate_that_is_not_trusted() {
 }
 
 #[test]
-fn http_on_the_port_of_tls() {
+fn plain_http_on_the_tls_port_is_reported() {
     let server = Registry::start(|_| {});
     let row = Row {
         name: "plain HTTP",
@@ -70,7 +70,7 @@ fn http_on_the_port_of_tls() {
 }
 
 #[test]
-fn a_name_that_does_not_resolve() {
+fn unresolvable_host_leaves_the_image_unverified() {
     let row = Row {
         name: "DNS",
         verdict: "unverified dns",
@@ -83,7 +83,7 @@ fn a_name_that_does_not_resolve() {
 }
 
 #[test]
-fn a_port_where_nobody_listens() {
+fn refused_connection_leaves_the_image_unverified() {
     // Bound and let go: nobody else is given it so soon.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let connect_to = vec![ConnectTo { host: HOST.parse().unwrap(), address }];
@@ -99,7 +99,7 @@ fn a_port_where_nobody_listens() {
 }
 
 #[test]
-fn a_silent_server_is_asked_once() {
+fn unresponsive_server_is_asked_once() {
     let server = Registry::start_tls(|r| {
         r.also_named(HOST).answer("HEAD", "/v2/shop/api/manifests/1.9", [Answer::hang()]);
     });

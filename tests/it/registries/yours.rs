@@ -6,7 +6,7 @@ use super::{ROW, Row, basic, bearer, options, quick, rows, run, shown, there, to
 
 /// Who may not read gets no token, whether the project exists or not.
 #[test]
-fn on_gitlab() {
+fn gitlab_refused_token_is_denied_or_absent() {
     let gitlab = |r: &mut Script| {
         r.answer("*", "/v2/acme/api/manifests/1.9", [there().behind(bearer("https://gitlab.com/jwt/auth"))]);
         r.answer("GET", "/jwt/auth", [Answer::error(403, "DENIED", "access forbidden")]);
@@ -54,7 +54,7 @@ fn on_gitlab() {
 
 /// A token is given to anyone, and refused without a reason where it may not read; what is missing is `NOT_FOUND`.
 #[test]
-fn on_harbor() {
+fn harbor_missing_images_and_refused_tokens_are_reported() {
     const HOST: &str = "harbor.corp.example";
     let missing = |r: &mut Script| {
         r.answer(
@@ -152,7 +152,7 @@ fn on_harbor() {
 
 /// Each repository has a realm of its own: what one asked for is not what opens the next.
 #[test]
-fn on_artifactory() {
+fn artifactory_first_realm_is_tried_for_the_next_repository() {
     const HOST: &str = "acme.jfrog.io";
     let server = Registry::start_tls(|r| {
         r.also_named(HOST);
@@ -175,7 +175,7 @@ fn on_artifactory() {
     client.ca_certs = vec![server.ca_pem().as_bytes().to_vec()];
     client.connect_to = vec![format!("{HOST}={}", server.address()).parse().unwrap()];
     let images =
-        ["docker-local/api:1.9", "docker-remote/api:1.9", "docker-local/api:2.0"].map(|it| format!("{HOST}/{it}"));
+        ["docker-local/api:1.9", "docker-remote/api:1.9", "docker-local/api:2.0"].map(|name| format!("{HOST}/{name}"));
     let report = run(&images.each_ref().map(|image| (image.as_str(), None)), &[], client);
     let verdicts: Vec<String> = report.images.iter().map(super::verdict).collect();
     assert_eq!(verdicts, ["pullable", "pullable", "fails absent"]);
@@ -199,7 +199,7 @@ fn on_artifactory() {
 
 /// It answers `HEAD` of some manifests with 404 that it gives to `GET`.
 #[test]
-fn on_nexus() {
+fn nexus_404_to_head_is_absent_for_containerd_only() {
     const HOST: &str = "nexus.corp.example";
     let login = Some(("ci", "right"));
     let access = || Access::Basic(vec![("ci".to_owned(), "right".to_owned())]);
@@ -277,7 +277,7 @@ fn on_nexus() {
 
 /// It is within the cluster: it is asked for only where the operator says how it is reached.
 #[test]
-fn on_openshift() {
+fn openshift_registry_is_asked_only_with_connect_to() {
     const HOST: &str = "image-registry.openshift-image-registry.svc:5000";
     let image = format!("{HOST}/shop/api:1.9");
     let inside = Row {

@@ -50,13 +50,13 @@ fn assert_all_end(stage: &Stage) {
 }
 
 #[test]
-fn it_takes_a_minute_and_64_mib_at_most() {
+fn default_limits_are_one_minute_and_64_mib() {
     let limits = Limits::default();
     assert_eq!((limits.time, limits.output), (Duration::from_secs(60), 64 << 20));
 }
 
 #[test]
-fn one_that_hangs_is_ended_with_all_that_it_started() {
+fn hanging_tool_is_stopped_with_its_children() {
     let stage = Stage::chart(&format!("{HANGS}; wait"));
     let gathered = gathered(&stage, Limits { time: Duration::from_secs(2), ..Limits::default() });
     assert_eq!(failure(&gathered), "it did not finish within 2s and was stopped");
@@ -65,7 +65,7 @@ fn one_that_hangs_is_ended_with_all_that_it_started() {
 }
 
 #[test]
-fn one_that_floods_is_ended_with_all_that_it_started() {
+fn flooding_tool_is_stopped_with_its_children() {
     let stage = Stage::chart(&format!("{HANGS}; while :; do echo 'a: b'; done"));
     let gathered = gathered(&stage, Limits { output: 1000, ..Limits::default() });
     assert_eq!(failure(&gathered), "it printed more than 1000 bytes and was stopped");
@@ -73,7 +73,7 @@ fn one_that_floods_is_ended_with_all_that_it_started() {
 }
 
 #[test]
-fn what_just_fits_is_taken() {
+fn output_at_the_limit_is_accepted() {
     let text = super::pod("a", "docker.io/a/a:1");
     let stage = Stage::chart(&format!("cat <<'END'\n{text}END\n"));
     let rendered = gathered(&stage, Limits { output: text.len(), ..Limits::default() });
@@ -83,7 +83,7 @@ fn what_just_fits_is_taken() {
 }
 
 #[test]
-fn a_flood_of_errors_is_cut_and_does_not_hold_it_up() {
+fn long_error_output_is_truncated() {
     let script =
         "i=0; while [ $i -lt 3000 ]; do echo 0123456789012345678901234567890123456789 >&2; i=$((i+1)); done; exit 1";
     let gathered = gathered(&Stage::chart(script), Limits::default());
@@ -92,7 +92,7 @@ fn a_flood_of_errors_is_cut_and_does_not_hold_it_up() {
 }
 
 #[test]
-fn an_interrupt_ends_it() {
+fn interrupt_stops_the_tool_and_its_children() {
     let stage = Stage::chart(&format!("{HANGS}; wait"));
     let output = stage.run().arg(".").output_after(|process| {
         let end = Instant::now() + Duration::from_secs(30);

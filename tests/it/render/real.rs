@@ -26,7 +26,7 @@ fn values(listed: &[(String, String)]) -> Vec<&str> {
 }
 
 #[test]
-fn a_chart_becomes_what_helm_deploys() {
+fn chart_is_rendered_as_helm_deploys_it() {
     if renderer(&["helm"]).is_none() {
         return;
     }
@@ -44,7 +44,7 @@ fn a_chart_becomes_what_helm_deploys() {
 }
 
 #[test]
-fn values_namespace_and_release_reach_helm() {
+fn values_and_release_name_reach_helm() {
     if renderer(&["helm"]).is_none() {
         return;
     }
@@ -61,7 +61,7 @@ fn values_namespace_and_release_reach_helm() {
 }
 
 #[test]
-fn a_resource_beside_the_kustomization_of_the_current_folder_keeps_its_line() {
+fn resource_in_the_current_folder_keeps_its_line() {
     if renderer(&["kustomize", "kubectl"]).is_none() {
         return;
     }
@@ -81,7 +81,7 @@ fn a_resource_beside_the_kustomization_of_the_current_folder_keeps_its_line() {
 }
 
 #[test]
-fn an_overlay_becomes_what_kustomize_builds() {
+fn overlay_is_rendered_as_kustomize_builds_it() {
     if renderer(&["kustomize", "kubectl"]).is_none() {
         return;
     }
@@ -100,7 +100,7 @@ fn an_overlay_becomes_what_kustomize_builds() {
 }
 
 #[test]
-fn each_object_names_its_file() {
+fn rendered_object_names_its_source_file() {
     if renderer(&["kustomize", "kubectl"]).is_none() {
         return;
     }
@@ -118,7 +118,7 @@ fn each_object_names_its_file() {
 }
 
 #[test]
-fn nothing_that_a_chart_lacks_is_fetched() {
+fn missing_chart_dependency_is_not_fetched() {
     if renderer(&["helm"]).is_none() {
         return;
     }
@@ -132,7 +132,7 @@ fn nothing_that_a_chart_lacks_is_fetched() {
 }
 
 #[test]
-fn what_runs_programs_or_reads_elsewhere_is_never_turned_on() {
+fn helm_charts_outside_files_and_plugins_stay_disabled() {
     if renderer(&["kustomize", "kubectl"]).is_none() {
         return;
     }

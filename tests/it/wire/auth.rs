@@ -30,7 +30,7 @@ const ANONYMOUS: [&str; 3] = ["HEAD /v2/acme/secret/manifests/1", "GET /token", 
 const BEARER: [&str; 3] = ["HEAD /v2/acme/secret/manifests/1", "POST /token", "HEAD /v2/acme/secret/manifests/1"];
 
 #[test]
-fn the_right_password_opens() {
+fn correct_password_grants_access() {
     let bearer = Access::Bearer(hub());
     let basic = Access::Basic(vec![("bob".to_owned(), "s3cret".to_owned())]);
     for (access, lines) in [(bearer, &BEARER[..]), (basic, &BASIC[..])] {
@@ -44,7 +44,7 @@ fn the_right_password_opens() {
 
 /// containerd sends a credential after a 401 alone.
 #[test]
-fn a_403_without_a_question_is_none_of_the_credential() {
+fn forbidden_without_challenge_does_not_blame_credential() {
     let manifest = "/v2/acme/secret/manifests/1";
     let forbidden = || Answer::status(403);
     let asks = || Answer::status(401).header("WWW-Authenticate", "Basic realm=\"x\"");
@@ -73,7 +73,7 @@ fn a_public_image_behind_a_token_needs_no_password() {
 }
 
 #[test]
-fn a_wrong_password() {
+fn wrong_password_is_reported_as_bad_credentials() {
     let server = Registry::start(secret(Access::Bearer(hub())));
     let (denial, evidence) = denied(ask(plain(&server), &with(image(&server.host(), "acme/secret:1"), "bob", "wrong")));
     assert_eq!(denial, Denial::BadCredentials);
@@ -90,7 +90,7 @@ fn a_wrong_password() {
 
 /// Each way of saying no, to nobody and to a user who has no right to read.
 #[test]
-fn refusals_are_told_apart() {
+fn refusals_are_distinguished() {
     let cases = [
         (Refusal::InsufficientScope, Denial::DeniedOrAbsent, 3, 401),
         (Refusal::Unauthorized, Denial::Auth, 3, 401),
@@ -113,7 +113,7 @@ fn refusals_are_told_apart() {
 }
 
 #[test]
-fn a_basic_challenge_without_a_credential() {
+fn basic_challenge_without_a_password_is_auth_required() {
     for attempt in [|a| a, |a| with(a, "bob", "")] {
         let server = Registry::start(secret(Access::Basic(vec![("bob".to_owned(), "s3cret".to_owned())])));
         let (denial, evidence) = denied(ask(plain(&server), &attempt(image(&server.host(), "acme/secret:1"))));
@@ -135,7 +135,7 @@ fn a_403_without_challenge_is_a_denial() {
 }
 
 #[test]
-fn a_401_that_asks_for_nothing_that_is_known() {
+fn unknown_auth_scheme_is_denied_as_no_challenge() {
     for challenge in [None, Some("Negotiate"), Some("Digest realm=\"x\"")] {
         let server = Registry::start(|r| {
             let answer = challenge.iter().fold(Answer::status(401), |answer, c| answer.header("WWW-Authenticate", c));
@@ -148,7 +148,7 @@ fn a_401_that_asks_for_nothing_that_is_known() {
 }
 
 #[test]
-fn a_token_endpoint_that_hands_out_no_token() {
+fn token_response_without_token_is_an_auth_server_error() {
     let decoding = |why: &str| Some(format!("unable to decode token response: {why}"));
     let missing = || Some("authorization server did not include a token in the response".to_owned());
     let header = || Some("failed to do request: net/http: invalid header field value for \"Authorization\"".to_owned());
@@ -174,7 +174,7 @@ fn a_token_endpoint_that_hands_out_no_token() {
 }
 
 #[test]
-fn a_challenge_without_realm() {
+fn challenge_without_realm_is_an_auth_server_error() {
     let server = Registry::start(|r| {
         let answer = Answer::status(401).header("WWW-Authenticate", "Bearer service=\"x\"");
         r.answer("HEAD", "/v2/acme/api/manifests/1", [answer]);
@@ -184,7 +184,7 @@ fn a_challenge_without_realm() {
 }
 
 #[test]
-fn a_rate_limit_at_the_token_endpoint() {
+fn token_endpoint_rate_limit_is_reported() {
     let server = Registry::start(|r| {
         r.image("acme/secret", "1").access(Access::Bearer(Bearer::public()));
         r.answer("GET", "/token", [Answer::error(429, "TOOMANYREQUESTS", "slow down")]);
@@ -226,7 +226,7 @@ fn bob(server: &Registry, name: &str) -> Attempt {
 }
 
 #[test]
-fn a_password_is_posted() {
+fn password_is_posted_to_the_token_endpoint() {
     let server = token_endpoint(token(), Answer::status(500));
     let manifest = "HEAD /v2/acme/secret/manifests/1";
     found(ask(plain(&server), &bob(&server, "acme/secret:1")));
@@ -242,7 +242,7 @@ fn a_password_is_posted() {
 
 /// containerd goes on by `GET` behind four statuses, and gives up behind all others, whatever `GET` would answer.
 #[test]
-fn get_follows_a_post_that_is_not_known() {
+fn token_get_follows_a_post_only_after_four_statuses() {
     for (status, falls_back) in [
         (400, true),
         (401, true),
@@ -265,7 +265,7 @@ fn get_follows_a_post_that_is_not_known() {
 }
 
 #[test]
-fn what_is_posted_is_answered_as_containerd_reads_it() {
+fn malformed_token_post_answer_is_a_refusal() {
     for body in ["<html>", r#"{"token":"t"}"#, r#"{"access_token":"t","expires_in":"300"}"#, ""] {
         let server = token_endpoint(Answer::status(200).body(body), token());
         let (cause, evidence) = denied(ask(plain(&server), &bob(&server, "acme/secret:1")));
@@ -280,7 +280,7 @@ fn what_is_posted_is_answered_as_containerd_reads_it() {
 
 /// What a realm does not know, it is not asked for each repository.
 #[test]
-fn a_realm_that_does_not_know_post_is_posted_to_once() {
+fn realm_without_post_support_is_posted_to_once() {
     for (status, posts) in [(404, 1), (405, 1), (400, 1), (401, 2)] {
         let server = token_endpoint(Answer::status(status), token());
         super::block_on(async {
@@ -295,7 +295,7 @@ fn a_realm_that_does_not_know_post_is_posted_to_once() {
 }
 
 #[test]
-fn nobody_posts_without_a_password_nor_under_cri_o() {
+fn token_post_requires_password_and_containerd() {
     let server = token_endpoint(token(), token());
     found(ask(plain(&server), &image(&server.host(), "acme/secret:1")));
     assert_eq!(server.lines()[1], "GET /token");
@@ -332,7 +332,7 @@ fn a_wrong_password_is_not_posted_again() {
 /// A password in a body follows no redirect that would carry it on; what is left behind the other redirects is a
 /// `GET` without it.
 #[test]
-fn a_post_is_redirected_without_the_password() {
+fn redirected_token_post_does_not_carry_the_password() {
     for (status, lines) in [(307, 1), (308, 1), (301, 2), (302, 2), (303, 2)] {
         let server = token_endpoint(Answer::status(status).header("Location", "/elsewhere"), token());
         server.change(|r| {
@@ -351,7 +351,7 @@ fn a_post_is_redirected_without_the_password() {
 /// A node asks for a token for each pull: one that was kept and is refused is renewed, however young it is, as long as
 /// that helps.
 #[test]
-fn a_kept_token_that_is_refused_is_renewed() {
+fn refused_cached_token_is_renewed() {
     let server = Registry::start(|_| {});
     let realm = format!("Bearer realm=\"http://{}/token\",service=\"s\"", server.host());
     let manifest = |tag: &str, refusals: usize| {
@@ -400,7 +400,7 @@ fn a_new_token_that_is_refused_is_not_renewed() {
 
 /// A refusal of one repository says nothing of another, as long as the password may be good.
 #[test]
-fn one_refusal_condemns_one_repository() {
+fn refused_password_is_still_tried_for_another_repository() {
     let users = |name: &str| Access::Basic(vec![(name.to_owned(), "s3&cret".to_owned())]);
     let server = Registry::start(|r| {
         r.image("a/x", "1").access(users("alice"));
@@ -433,7 +433,7 @@ fn one_refusal_condemns_one_repository() {
 
 /// CRI-O asks for the root of the API first; what it is told there says nothing of the image.
 #[test]
-fn a_root_that_is_not_there_is_no_missing_image() {
+fn missing_api_root_is_not_a_missing_image() {
     for (status, cause) in [(404, Unknown::RegistryError), (403, Unknown::RegistryError), (429, Unknown::RateLimited)] {
         let server = Registry::start(|r| {
             r.image("acme/api", "1");

@@ -90,7 +90,7 @@ fn a_connection_serves_many_requests() {
 
 /// A host that never answers takes its own places only.
 #[test]
-fn a_silent_host_holds_up_no_other() {
+fn unresponsive_host_does_not_delay_others() {
     let silent = Registry::start(|r| {
         // What it asks for is learned from this one, so that the others are asked for side by side.
         r.image("acme/api", "0");
@@ -161,7 +161,7 @@ fn a_run_over_a_thousand_tags_costs_one_token() {
 
 /// An account must not be locked because two hundred references name it.
 #[test]
-fn a_wrong_password_is_shown_at_most_twice() {
+fn wrong_password_is_sent_at_most_twice() {
     let bearer = Access::Bearer(Bearer::private("bob", "s3cret"));
     let basic = Access::Basic(vec![("bob".to_owned(), "s3cret".to_owned())]);
     for access in [bearer, basic] {
@@ -208,7 +208,7 @@ fn a_wrong_password_is_shown_at_most_twice() {
 /// A host may name another realm for each repository, and leave some open: what was learned from one repository
 /// must not refuse another.
 #[test]
-fn one_repositorys_challenge_does_not_refuse_another() {
+fn challenge_of_one_repository_does_not_affect_another() {
     let server = Registry::start(|r| {
         r.image("acme/open", "1");
         r.image("acme/secret", "1").access(Access::Bearer(Bearer::private("bob", "s3cret")));
@@ -231,7 +231,7 @@ fn one_repositorys_challenge_does_not_refuse_another() {
 }
 
 #[test]
-fn the_stage_asks_each_question_once() {
+fn probe_all_sends_each_request_once() {
     let server = Registry::start(|r| {
         r.private("acme/secret", "bob", "s3cret").image("1").image("2");
         r.image("acme/api", "1");

@@ -38,7 +38,7 @@ fn connect(server: &Registry) -> String {
 }
 
 #[test]
-fn a_client_certificate_and_its_key() {
+fn client_certificate_requires_its_matching_key() {
     let (client, stranger) = (ClientCertificate::new(), ClientCertificate::new());
     let server = Registry::start_tls(|r| {
         r.demand_client(&client.authority).image("reg.example/acme/api", "1");
@@ -73,7 +73,7 @@ fn a_client_certificate_and_its_key() {
 }
 
 #[test]
-fn a_host_whose_certificate_is_not_checked() {
+fn insecure_skip_tls_verify_accepts_an_unknown_authority() {
     let server = Registry::start_tls(|r| {
         r.image("reg.example/acme/api", "1");
     });
@@ -84,7 +84,7 @@ fn a_host_whose_certificate_is_not_checked() {
 }
 
 #[test]
-fn mirrors_on_the_command_line() {
+fn mirror_option_sends_pulls_to_the_mirror() {
     let mirror = Registry::start(|r| {
         r.image("acme/api", "1");
     });
@@ -97,7 +97,7 @@ fn mirrors_on_the_command_line() {
 }
 
 #[test]
-fn the_certs_dir_of_the_nodes() {
+fn certs_dir_option_applies_hosts_toml() {
     let mirror = Registry::start_tls(|r| {
         r.image("mirror.example/acme/api", "1");
     });
@@ -149,7 +149,7 @@ fn mistakes_in_a_hosts_toml_are_findings() {
 
 /// What a header lets in is told to nobody, even where a registry repeats it.
 #[test]
-fn a_header_of_hosts_toml_is_not_printed() {
+fn header_value_in_hosts_toml_is_not_printed() {
     let mirror = Registry::start(|r| {
         let echo = pullcheck_support::Answer::error(403, "DENIED", "no entry with key t0psecretvalue here");
         r.answer("*", "/v2/acme/api/manifests/1", [echo]);
@@ -167,7 +167,7 @@ fn a_header_of_hosts_toml_is_not_printed() {
 }
 
 #[test]
-fn absurd_numbers_are_as_good_as_no_limit() {
+fn huge_option_values_are_accepted() {
     let server = Registry::start(|r| {
         r.image("reg.example/acme/api", "1");
     });

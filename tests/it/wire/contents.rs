@@ -58,7 +58,7 @@ pub(super) fn said<'r>(report: &'r Report, rule: &str) -> Vec<&'r Finding> {
 }
 
 #[test]
-fn nothing_is_fetched_where_nothing_is_declared() {
+fn contents_are_not_fetched_without_a_declared_platform() {
     let server = Registry::start(|r| {
         r.index("acme/api", "1", &["linux/amd64"]);
         r.image("acme/web", "1");
@@ -90,7 +90,7 @@ fn an_index_and_a_single_image_cost_three_requests_each() {
 }
 
 #[test]
-fn content_is_read_once_however_many_pods_want_it() {
+fn content_is_read_once_for_many_pods() {
     let server = Registry::start(|r| {
         r.index("acme/api", "1", &["linux/amd64", "linux/arm64"]).index("2", &["linux/amd64"]);
         let digest = r.repository("acme/api").digest("1").unwrap().to_owned();
@@ -138,7 +138,7 @@ fn the_event_names_the_digest_of_the_index() {
 }
 
 #[test]
-fn what_cannot_be_read_is_never_a_pass() {
+fn unreadable_content_is_never_pullable() {
     let busy = |server: &mut pullcheck_support::Script, name: &str, status: u16| {
         let digest = server.index(name, "1", &["linux/amd64"]).digest("1").unwrap().to_owned();
         server.answer("GET", &format!("/v2/{name}/manifests/{digest}"), [Answer::status(status)]);
@@ -178,7 +178,7 @@ fn contents_are_read_with_the_credential_that_opened_the_image() {
 
 /// With few pulls left, none is spent on what is only nice to know, and what had to be known is not made up.
 #[test]
-fn a_limit_that_is_nearly_reached_is_not_used_up() {
+fn content_is_not_read_when_few_pulls_remain() {
     let server = Registry::start(|r| {
         let held = r.index("acme/api", "1", &["linux/amd64"]);
         let (media_type, digest, bytes) = held.content("1").unwrap();
@@ -197,7 +197,7 @@ fn a_limit_that_is_nearly_reached_is_not_used_up() {
 }
 
 #[test]
-fn an_index_weighs_what_its_largest_image_for_the_nodes_does() {
+fn index_size_is_that_of_its_largest_node_image() {
     let server = Registry::start(|r| {
         r.repository("acme/api").index_of("1", &["linux/amd64", "linux/arm64", "linux/s390x"], 5_000_000);
     });

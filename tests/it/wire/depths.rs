@@ -92,7 +92,7 @@ fn checked(script: impl Fn(&mut RepositoryScript), settings: &Settings) -> (Stri
 }
 
 #[test]
-fn each_depth_costs_what_it_says() {
+fn each_depth_sends_its_expected_requests() {
     let (head, get) = ("HEAD manifests", "GET manifests");
     let (config, layer) = ("GET blobs", "HEAD blobs");
     let index: &dyn Fn(&mut RepositoryScript) = &|held| whole().index(held);
@@ -120,7 +120,7 @@ fn strings(texts: &[&str]) -> Vec<String> {
 
 /// The least depth at which a fault is found, and what is made of it there.
 #[test]
-fn what_a_head_request_hides_is_found_further_down() {
+fn deeper_checks_find_faults_that_head_hides() {
     use Depth::{Head, Layers, Manifest};
     let amd64: &[&str] = &["linux/amd64"];
     let lost = "failed to copy: httpReadSeeker: failed open: content at ";
@@ -186,7 +186,7 @@ fn what_a_head_request_hides_is_found_further_down() {
 }
 
 #[test]
-fn runtimes_differ_in_what_they_take() {
+fn accepted_manifests_depend_on_the_runtime() {
     let nested = |held: &mut RepositoryScript| {
         whole().index(held);
         let inner = held.digest("1").unwrap().to_owned();

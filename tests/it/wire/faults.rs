@@ -18,7 +18,7 @@ fn answering(answers: impl IntoIterator<Item = Answer>) -> Registry {
 }
 
 #[test]
-fn statuses_that_tell_nothing_of_the_image() {
+fn inconclusive_statuses_give_unknown_outcomes() {
     let cases = [
         (429, Unknown::RateLimited, 1),
         (500, Unknown::RegistryError, 3),
@@ -40,7 +40,7 @@ fn statuses_that_tell_nothing_of_the_image() {
 }
 
 #[test]
-fn what_passes_is_tried_again() {
+fn transient_failures_are_retried() {
     let server = answering([Answer::status(503), Answer::abort(), Answer::status(405)]);
     found(ask(plain(&server), &image(&server.host(), "acme/api:1")));
     assert_eq!(
@@ -50,7 +50,7 @@ fn what_passes_is_tried_again() {
 }
 
 #[test]
-fn a_connection_that_is_closed_without_answer() {
+fn connection_closed_without_answer_is_a_network_error() {
     let server = answering([Answer::abort()]);
     let (cause, evidence) = unknown(ask(plain(&server), &image(&server.host(), "acme/api:1")));
     assert_eq!((cause, evidence.message.as_deref()), (Unknown::Network, Some("EOF")));
@@ -58,7 +58,7 @@ fn a_connection_that_is_closed_without_answer() {
 }
 
 #[test]
-fn a_reset_in_the_middle_of_a_body() {
+fn reset_within_a_body_is_a_network_error() {
     let server = Registry::start(|r| {
         r.image("acme/api", "1");
         r.answer("HEAD", PATH, [Answer::status(405)]);
@@ -70,7 +70,7 @@ fn a_reset_in_the_middle_of_a_body() {
 }
 
 #[test]
-fn a_port_where_nobody_listens() {
+fn refused_connection_is_a_network_error() {
     // Bound and let go: nobody else is given it so soon.
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let host = format!("127.0.0.1:{port}");
@@ -80,7 +80,7 @@ fn a_port_where_nobody_listens() {
 }
 
 #[test]
-fn a_server_that_is_silent_is_not_asked_again() {
+fn timed_out_request_is_not_retried() {
     let server = answering([Answer::hang()]);
     let options = ClientOptions { timeout: Duration::from_millis(60), ..plain(&server) };
     let (cause, evidence) = unknown(ask(options, &image(&server.host(), "acme/api:1")));
@@ -89,7 +89,7 @@ fn a_server_that_is_silent_is_not_asked_again() {
 }
 
 #[test]
-fn the_time_of_one_probe_covers_its_token_and_its_repetitions() {
+fn probe_timeout_covers_its_token_and_retries() {
     let server = Registry::start(|r| {
         r.image("acme/api", "1").access(Access::Bearer(Bearer::public()));
         r.answer("GET", "/token", [Answer::status(503), Answer::hang()]);
@@ -101,7 +101,7 @@ fn the_time_of_one_probe_covers_its_token_and_its_repetitions() {
 }
 
 #[test]
-fn after_the_deadline_nothing_is_asked() {
+fn no_requests_are_sent_after_the_deadline() {
     let server = answering([Answer::hang()]);
     let options = ClientOptions { deadline: Duration::from_millis(500), ..plain(&server) };
     block_on(async {
@@ -117,7 +117,7 @@ fn after_the_deadline_nothing_is_asked() {
 /// Waiting for a turn does not use up a probe's time.
 #[test]
 #[expect(clippy::disallowed_methods, reason = "asserts a lower bound only: without it the queue was none")]
-fn a_queue_times_nobody_out() {
+fn waiting_in_the_queue_does_not_use_up_the_timeout() {
     let server = answering([Answer::status(405).after(Duration::from_millis(30))]);
     let options = ClientOptions { timeout: Duration::from_millis(500), host_concurrency: 1, ..plain(&server) };
     let start = Instant::now();

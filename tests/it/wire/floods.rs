@@ -62,7 +62,7 @@ fn getting(body: impl Into<Vec<u8>>) -> Registry {
 }
 
 #[test]
-fn a_head_that_never_ends_times_out() {
+fn endless_slow_head_times_out() {
     let drips: [fn(&mut Wire); 4] = [
         |wire| wire.drip("", Duration::from_millis(5)),
         |wire| wire.drip("H", Duration::from_millis(20)),
@@ -85,7 +85,7 @@ fn a_head_that_never_ends_times_out() {
 }
 
 #[test]
-fn a_body_that_never_ends_times_out() {
+fn endless_slow_body_times_out() {
     let server = Raw::start(|wire| {
         while let Some(head) = wire.head() {
             if head.starts_with("HEAD") {
@@ -101,7 +101,7 @@ fn a_body_that_never_ends_times_out() {
 }
 
 #[test]
-fn heads_without_measure_are_refused() {
+fn oversized_response_heads_are_refused() {
     let many: String = (0..10_000).map(|number| format!("X-{number}: y\r\n")).collect();
     let long = format!("X: {}\r\n", "y".repeat(1 << 20));
     for headers in [many, long] {
@@ -114,7 +114,7 @@ fn heads_without_measure_are_refused() {
 }
 
 #[test]
-fn what_is_no_http_is_said_to_be_none() {
+fn non_http_answer_is_a_malformed_response() {
     for junk in ["<html>HTTP/0.9</html>\n", "SSH-2.0-OpenSSH_9.9\r\n", "\0\0\0\0\r\n\r\n", "HTTP/9.9 200 OK\r\n\r\n"] {
         let server = saying(junk);
         let (cause, evidence) = soon(hasty(&server), &server);
@@ -124,7 +124,7 @@ fn what_is_no_http_is_said_to_be_none() {
 }
 
 #[test]
-fn tls_that_breaks_off_is_a_failure_of_the_network() {
+fn broken_tls_handshake_is_a_network_or_tls_error() {
     // Half of a handshake record, a record of a megabyte, an alert, nothing.
     for bytes in
         [&b"\x16\x03\x03\x00\x7a\x02\x00"[..], b"\x16\x03\x03\xff\xff\x02", b"\x15\x03\x03\x00\x02\x02\x28", b""]
@@ -144,7 +144,7 @@ fn tls_that_breaks_off_is_a_failure_of_the_network() {
 }
 
 #[test]
-fn a_redirect_out_of_the_registry_ends_where_it_must() {
+fn redirect_to_loopback_is_not_followed() {
     for location in ["http://127.0.0.2:1/", "http://[::1]:1/", "http://localhost:1/", "http://0.0.0.0:1/"] {
         let server = Registry::start(|r| {
             r.answer("HEAD", PATH, [Answer::status(307).header("Location", location)]);
@@ -156,7 +156,7 @@ fn a_redirect_out_of_the_registry_ends_where_it_must() {
 }
 
 #[test]
-fn depth_is_no_danger() {
+fn deeply_nested_json_is_harmless() {
     let depth = 100_000;
     for (open, close) in [("[", "]"), (r#"{"a":"#, "}"), (r#"{"manifests":["#, "]}"), (r#"{"config":"#, "}")] {
         let body = format!("{}1{}", open.repeat(depth), close.repeat(depth));
@@ -180,7 +180,7 @@ fn depth_is_no_danger() {
 }
 
 #[test]
-fn digests_that_are_none_lead_nowhere() {
+fn invalid_digests_are_dropped() {
     for digest in ["../../x", "sha256:../../x", "sha256:", "sha256:%2e%2e", "md5:00", "sha256:E3B0"] {
         let server = Registry::start(|r| {
             let answer = Answer::status(200).header("Content-Type", INDEX).header("Docker-Content-Digest", digest);
@@ -198,7 +198,7 @@ fn digests_that_are_none_lead_nowhere() {
 }
 
 #[test]
-fn content_that_is_not_what_its_digest_says_is_not_believed() {
+fn content_that_does_not_match_its_digest_is_rejected() {
     let server = Registry::start(|r| {
         r.repository("acme/api").manifest(DIGEST, INDEX, r#"{"manifests":[]}"#);
     });
@@ -207,7 +207,7 @@ fn content_that_is_not_what_its_digest_says_is_not_believed() {
 }
 
 #[test]
-fn nothing_is_unpacked() {
+fn compressed_bodies_are_not_decompressed() {
     // The head of a gzip stream, and what a bomb is made of.
     let mut bomb = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03".to_vec();
     bomb.resize(64 * 1024, 0);
@@ -221,7 +221,7 @@ fn nothing_is_unpacked() {
 }
 
 #[test]
-fn pages_without_end_come_to_one() {
+fn endless_tag_pages_stop_after_five() {
     let page = Answer::status(200).json(&serde_json::json!({"tags": ["1"]}));
     let server = Registry::start(|r| {
         r.answer("GET", TAGS, [page.header("Link", &format!("<{TAGS}?n=1000>; rel=\"next\""))]);
@@ -231,7 +231,7 @@ fn pages_without_end_come_to_one() {
 }
 
 #[test]
-fn lists_without_measure_are_cut_or_refused() {
+fn oversized_lists_are_cut_or_refused() {
     let list = |name: &str, item: &str| format!(r#"{{"{name}":[{}{item}]}}"#, format!("{item},").repeat(20_000));
     for body in
         [list("manifests", "0"), list("manifests", "{}"), format!(r#"{{"config":{{}},{}"#, &list("layers", "0")[1..])]

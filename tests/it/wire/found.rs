@@ -10,7 +10,7 @@ const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
 #[test]
-fn an_image_costs_one_head() {
+fn image_is_found_with_one_head_request() {
     let server = Registry::start(|r| {
         r.image("acme/api", "1.9");
     });
@@ -32,7 +32,7 @@ fn an_image_costs_one_head() {
 }
 
 #[test]
-fn an_index_and_a_digest_are_found_too() {
+fn index_is_found_by_tag_and_by_digest() {
     let mut digest = String::new();
     let server = Registry::start(|r| {
         let held = r.index("acme/multi", "1", &["linux/amd64", "linux/arm64"]);
@@ -62,7 +62,7 @@ fn a_missing_tag_and_a_missing_repository_are_absent() {
 }
 
 #[test]
-fn a_get_follows_only_where_the_head_does_not_tell() {
+fn get_follows_only_an_incomplete_head_answer() {
     let path = "/v2/acme/api/manifests/1";
     let length = |answer: Answer| answer.header("Content-Length", "500");
     let heads = [
@@ -83,7 +83,7 @@ fn a_get_follows_only_where_the_head_does_not_tell() {
 }
 
 #[test]
-fn defects_of_a_manifest_that_is_there() {
+fn manifest_defects_are_found_by_one_head_request() {
     let whole = |media_type: &str, digest: &str, length: &str| {
         let answer = Answer::status(200).header("Content-Type", media_type);
         answer.header("Docker-Content-Digest", digest).header("Content-Length", length)

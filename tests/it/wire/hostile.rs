@@ -8,7 +8,7 @@ use super::{ask, found, image, plain, unknown, with};
 const PATH: &str = "/v2/acme/api/manifests/1";
 
 #[test]
-fn a_password_does_not_follow_a_redirect() {
+fn password_does_not_follow_a_redirect_to_another_host() {
     let elsewhere = Registry::start(|r| {
         r.image("acme/api", "1");
     });
@@ -27,7 +27,7 @@ fn a_password_does_not_follow_a_redirect() {
 }
 
 #[test]
-fn a_password_follows_a_redirect_at_home() {
+fn password_follows_a_redirect_on_the_same_host() {
     let server = Registry::start(|r| {
         let challenge = Answer::status(401).header("WWW-Authenticate", "Basic realm=\"x\"");
         r.answer("HEAD", PATH, [challenge, Answer::status(307).header("Location", "/v2/moved/manifests/1")]);
@@ -38,7 +38,7 @@ fn a_password_follows_a_redirect_at_home() {
 }
 
 #[test]
-fn redirects_end() {
+fn redirects_stop_after_five() {
     let server = Registry::start(|r| {
         r.answer("HEAD", PATH, [Answer::status(307).header("Location", PATH)]);
     });
@@ -48,7 +48,7 @@ fn redirects_end() {
 }
 
 #[test]
-fn a_redirect_into_the_cloud_is_refused() {
+fn redirect_to_a_metadata_address_is_refused() {
     for location in ["http://169.254.169.254/latest", "http://[::ffff:169.254.169.254]/", "http://0xa9fea9fe/"] {
         let server = Registry::start(|r| {
             r.answer("HEAD", PATH, [Answer::status(307).header("Location", location)]);
@@ -61,7 +61,7 @@ fn a_redirect_into_the_cloud_is_refused() {
 }
 
 #[test]
-fn another_hosts_challenge_is_not_answered() {
+fn challenge_from_a_redirect_target_is_not_answered() {
     let elsewhere = Registry::start(|r| {
         r.image("acme/api", "1").access(Access::Basic(vec![("bob".to_owned(), "s3cret".to_owned())]));
     });
@@ -77,7 +77,7 @@ fn another_hosts_challenge_is_not_answered() {
 }
 
 #[test]
-fn a_body_without_end_is_cut() {
+fn endless_manifest_body_is_cut() {
     let server = Registry::start(|r| {
         r.answer("HEAD", PATH, [Answer::status(405)]);
         let endless = Answer::status(200).header("Content-Type", "application/vnd.oci.image.index.v1+json");
@@ -88,7 +88,7 @@ fn a_body_without_end_is_cut() {
 }
 
 #[test]
-fn an_error_body_without_end_is_cut() {
+fn endless_error_body_is_cut() {
     let server = Registry::start(|r| {
         r.answer("HEAD", PATH, [Answer::status(405)]);
         r.answer("GET", PATH, [Answer::status(404).body("{").padded(1 << 34)]);
@@ -97,7 +97,7 @@ fn an_error_body_without_end_is_cut() {
 }
 
 #[test]
-fn a_registry_that_echoes_the_password_is_not_quoted() {
+fn echoed_password_is_not_quoted() {
     let server = Registry::start(|r| {
         r.image("acme/api", "1").access(Access::Bearer(Bearer::public()));
         r.answer("GET", "/token", [Answer::error(401, "UNAUTHORIZED", "no user bob with password s3cret")]);

@@ -57,19 +57,19 @@ fn many(name: &str, value: &str) -> String {
 const WIDE: [&str; 2] = ["--host-concurrency=64", "--platform=linux/amd64"];
 
 #[test]
-fn bodies_without_end() {
+fn endless_bodies_stay_within_the_memory_limit() {
     assert_below_limit(peak(64, &WIDE, bodies(64, "{", 1 << 30)));
 }
 
 #[test]
-fn bodies_as_large_as_they_may_be() {
+fn largest_bodies_stay_within_the_memory_limit() {
     let index = many("manifests", r#"{"digest":"sha256:00","platform":{"os":"linux"}}"#);
     assert_below_limit(peak(64, &WIDE, bodies(64, &index, 0)));
 }
 
 /// What was read of an index is held to the end.
 #[test]
-fn indexes_as_long_as_they_may_be() {
+fn largest_indexes_stay_within_the_memory_limit() {
     let part = "x".repeat(2000);
     let platform = json!({"os": part, "architecture": part, "variant": part});
     let entry = json!({"digest": format!("sha256:{}", "0a".repeat(32)), "platform": platform});
@@ -78,7 +78,7 @@ fn indexes_as_long_as_they_may_be() {
 }
 
 #[test]
-fn lists_of_millions() {
+fn lists_of_millions_stay_within_the_memory_limit() {
     let index = many("manifests", "0");
     let nested = format!(r#"{{"manifests":[{index}]}}"#);
     let layers = format!(r#"{{"config":{{}},{}"#, &many("layers", "{}")[1..]);
@@ -88,7 +88,7 @@ fn lists_of_millions() {
 }
 
 #[test]
-fn tags_and_errors() {
+fn tag_lists_and_errors_stay_within_the_memory_limit() {
     let tags = many("tags", "\"1\"");
     let errors = "[".to_owned() + &"[],".repeat(20_000) + "[]]";
     let script = move |r: &mut Script| {

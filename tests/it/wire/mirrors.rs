@@ -32,7 +32,7 @@ fn mirrored(origin: &Registry, mirrors: &[&Registry]) -> ClientOptions {
 }
 
 #[test]
-fn a_mirror_is_asked_first_and_told_for_whom() {
+fn mirror_is_asked_first_with_the_registry_name() {
     let (full, origin) = pair();
     found(ask(mirrored(&origin, &[&full]), &image("reg.example", "acme/api:1")));
     assert_eq!((full.count(), origin.count()), (1, 0));
@@ -53,7 +53,7 @@ fn mirrors_are_asked_in_order_and_the_registry_last() {
 }
 
 #[test]
-fn all_say_no() {
+fn other_statuses_take_precedence_over_404() {
     let refusing = Registry::start(|r| {
         r.answer("*", "/v2/acme/api/manifests/1", [Answer::error(403, "DENIED", "not for you")]);
     });
@@ -69,7 +69,7 @@ fn all_say_no() {
 
 /// The nodes may reach a mirror that we do not.
 #[test]
-fn a_mirror_out_of_reach_leaves_it_open() {
+fn unreachable_mirror_leaves_a_missing_image_unknown() {
     let gone = Registry::start(|_| {}).host();
     let origin = Registry::start(|_| {});
     let options = ClientOptions {
@@ -85,7 +85,7 @@ fn a_mirror_out_of_reach_leaves_it_open() {
 
 /// containerd shows the same credential to every host that is asked.
 #[test]
-fn the_credential_goes_to_the_mirror() {
+fn credential_is_sent_to_the_mirror() {
     let mirror = Registry::start(|r| {
         r.image("acme/api", "1").access(Access::Basic(vec![("bob".to_owned(), "s3cret".to_owned())]));
     });
@@ -96,7 +96,7 @@ fn the_credential_goes_to_the_mirror() {
 }
 
 #[test]
-fn tags_and_contents_come_from_whoever_has_them() {
+fn tags_and_contents_come_from_any_host_that_has_them() {
     let (full, empty) = pair();
     let attempt = image("reg.example", "acme/api:1");
     assert_eq!(list(mirrored(&full, &[&empty]), &attempt), TagList::Tags(vec!["1".to_owned()]));
@@ -134,7 +134,7 @@ fn leading(options: ClientOptions, names: &[(&str, &Registry)]) -> ClientOptions
 }
 
 #[test]
-fn capabilities_decide_who_is_asked() {
+fn capabilities_decide_which_host_is_asked() {
     let (full, other) = pair();
     let digest = found(ask(super::plain(&full), &image(&full.host(), "acme/api:1"))).digest.unwrap();
     full.forget();
@@ -153,7 +153,7 @@ fn capabilities_decide_who_is_asked() {
 }
 
 #[test]
-fn paths_and_headers_are_the_operators() {
+fn paths_and_headers_in_hosts_toml_are_used() {
     let harbor = Registry::start(|r| {
         let manifest = || {
             let body = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json"}"#;
@@ -174,7 +174,7 @@ fn paths_and_headers_are_the_operators() {
 
 /// A header may be a key to the mirror.
 #[test]
-fn headers_do_not_follow_a_redirect_elsewhere() {
+fn headers_do_not_follow_a_redirect_to_another_host() {
     let (full, _) = pair();
     let mirror = Registry::start(|r| {
         let there = "http://blobs.example/v2/acme/api/manifests/1";
@@ -216,7 +216,7 @@ fn folders_are_looked_up_as_containerd_does() {
 }
 
 #[test]
-fn certificates_stand_in_hosts_toml_or_in_dockers_layout() {
+fn certificates_are_read_from_hosts_toml_or_docker_layout() {
     let client = ClientCertificate::new();
     let server = Registry::start_tls(|r| {
         r.demand_client(&client.authority).image("reg.example/acme/api", "1");
@@ -249,7 +249,7 @@ fn certificates_stand_in_hosts_toml_or_in_dockers_layout() {
 
 /// containerd tries TLS where the file speaks of it, and goes back.
 #[test]
-fn plain_http_is_tried_after_tls_where_the_file_speaks_of_both() {
+fn http_server_with_tls_options_is_tried_over_tls_first() {
     let (full, _) = pair();
     let (_root, options) = certs_dir("reg.example", "server = 'http://origin.example:5000'\nskip_verify = true");
     found(ask(leading(options, &[("origin.example", &full)]), &image("reg.example", "acme/api:1")));
@@ -265,7 +265,7 @@ fn plain_http_is_tried_after_tls_where_the_file_speaks_of_both() {
 
 /// What stands there is the node's loopback.
 #[test]
-fn hosts_toml_does_not_open_loopback() {
+fn hosts_toml_does_not_allow_loopback() {
     let (full, origin) = pair();
     let text = format!("[host.'http://{}']\n[host.'http://localhost:{}']", full.host(), full.address().port());
     let (_root, options) = certs_dir("reg.example", &text);
@@ -275,7 +275,7 @@ fn hosts_toml_does_not_open_loopback() {
 }
 
 #[test]
-fn the_token_of_a_mirror_is_fetched_as_its_requests_are_sent() {
+fn mirror_tls_and_headers_apply_to_its_token_requests() {
     let mirror = Registry::start_tls(|r| {
         r.image("mirror.example/acme/api", "1").access(Access::Bearer(Bearer::private("bob", "s3cret")));
         r.host("mirror.example").realm("https://mirror.example/token");
@@ -290,7 +290,7 @@ fn the_token_of_a_mirror_is_fetched_as_its_requests_are_sent() {
 
 /// A proxy project of Harbor: its tokens are for the name that it gives the repository.
 #[test]
-fn a_mirror_below_a_path_has_its_own_names() {
+fn mirror_path_adds_its_own_token_scope() {
     let harbor = Registry::start(|r| {
         r.image("hub/acme/api", "1").access(Access::Bearer(Bearer::private("bob", "s3cret")));
     });
@@ -305,7 +305,7 @@ fn a_mirror_below_a_path_has_its_own_names() {
 
 /// The words are those of `ConfigureHosts` of containerd 2.4.2 with the same files.
 #[test]
-fn what_containerd_fails_on_fails_every_pull_of_the_registry() {
+fn fatal_hosts_toml_errors_fail_pulls_as_in_containerd() {
     let client = ClientCertificate::new();
     let other = ClientCertificate::new();
     let server = Registry::start_tls(|r| {
@@ -360,7 +360,7 @@ fn what_containerd_fails_on_fails_every_pull_of_the_registry() {
 
 /// Then Docker's layout counts, as if the file were not there.
 #[test]
-fn what_containerd_ignores_is_ignored_and_told() {
+fn hosts_toml_that_containerd_ignores_is_reported() {
     let server = Registry::start_tls(|r| {
         r.image("reg.example/acme/api", "1");
     });
@@ -387,7 +387,7 @@ fn what_containerd_ignores_is_ignored_and_told() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_read_here_is_told() {
+fn unreadable_certs_dir_is_an_error() {
     let error = CertsDir::read(&["/nowhere/at/all".into()], Runtime::Containerd).unwrap_err().to_string();
     assert!(error.starts_with("/nowhere/at/all: "), "{error}");
     let root = tempfile::tempdir().unwrap();
@@ -411,7 +411,7 @@ fn evidence_names_the_host_that_was_asked() {
 
 /// containerd goes on to the next host, whatever the one before it cost.
 #[test]
-fn mirrors_that_hang_leave_time_for_the_registry() {
+fn hanging_mirrors_leave_time_for_the_registry() {
     let hangs: Vec<Registry> =
         (0..3).map(|_| Registry::start(|r| _ = r.answer("*", "/v2/acme/api/manifests/1", [Answer::hang()]))).collect();
     let origin = Registry::start(|r| {

@@ -29,7 +29,7 @@ fn connect(server: &Registry, hosts: &[&str]) -> ClientOptions {
 }
 
 #[test]
-fn one_server_stands_for_many_registries() {
+fn connect_to_serves_many_registries_from_one_server() {
     let lines = "ghcr.io/acme/api:1 = 200 index linux/amd64,linux/arm64\n\
                  redis:7 = 200\n\
                  quay.io/acme/api:1 = 401 Bearer\n";
@@ -50,7 +50,7 @@ fn one_server_stands_for_many_registries() {
 }
 
 #[test]
-fn a_port_stays_in_the_name_under_connect_to() {
+fn connect_to_keeps_the_port_in_the_host_name() {
     let server = Registry::start_tls(|r| {
         r.image("reg.example:5000/acme/api", "1");
     });
@@ -64,7 +64,7 @@ fn a_port_stays_in_the_name_under_connect_to() {
 }
 
 #[test]
-fn plain_http_goes_with_connect_to_even_for_an_address() {
+fn plain_http_works_with_connect_to_for_an_address() {
     let server = Registry::start(|r| {
         r.image("acme/api", "1");
     });
@@ -77,7 +77,7 @@ fn plain_http_goes_with_connect_to_even_for_an_address() {
 }
 
 #[test]
-fn settings_that_cannot_work_are_told_at_once() {
+fn unworkable_client_options_are_rejected() {
     let server = Registry::start(|_| {});
     let address = ClientOptions { ca_certs: vec![], ..connect(&server, &["10.20.30.40:5000"]) };
     assert_eq!(Client::new(address).err(), Some(OptionsError::AddressOverTls("10.20.30.40:5000".to_owned())));
@@ -86,7 +86,7 @@ fn settings_that_cannot_work_are_told_at_once() {
 }
 
 #[test]
-fn certificates_that_are_not_trusted() {
+fn untrusted_certificates_are_reported_as_in_go() {
     let cases = [
         (Certificate::Good, false, "certificate signed by unknown authority"),
         (Certificate::Expired, true, "certificate has expired or is not yet valid"),
@@ -110,7 +110,7 @@ fn certificates_that_are_not_trusted() {
 }
 
 #[test]
-fn an_http_answer_on_the_tls_port() {
+fn http_answer_on_the_tls_port_is_plain_http() {
     let server = Registry::start(|_| {});
     let (cause, evidence) =
         unknown(ask(connect(&server, &["reg.example"]).without_ca(), &image("reg.example", "a/b:1")));
@@ -119,7 +119,7 @@ fn an_http_answer_on_the_tls_port() {
 }
 
 #[test]
-fn loopback_and_cluster_names_are_not_asked() {
+fn loopback_and_cluster_hosts_are_not_contacted() {
     let server = Registry::start(|r| {
         r.image("acme/api", "1");
     });
@@ -133,7 +133,7 @@ fn loopback_and_cluster_names_are_not_asked() {
 }
 
 #[test]
-fn a_name_that_leads_nowhere_or_home() {
+fn unresolvable_and_local_names_are_not_contacted() {
     let cases = [
         ("", Unknown::NoSuchHost, "dial tcp: lookup reg.invalid: no such host"),
         ("127.0.0.1", Unknown::NodeLocal, "reg.invalid resolves to a loopback address, which is not contacted"),
@@ -155,7 +155,7 @@ fn a_name_that_leads_nowhere_or_home() {
 }
 
 #[test]
-fn an_address_in_the_reference_is_checked_too() {
+fn metadata_address_in_a_reference_is_not_contacted() {
     for registry in ["169.254.169.254", "169.254.169.254:80", "2852039166.", "[fe80::1]:5000", "100.100.100.200"] {
         let (cause, _) = unknown(ask(quick(), &image(registry, "latest/meta-data:1")));
         assert_eq!(cause, Unknown::NodeLocal, "{registry}");
@@ -164,7 +164,7 @@ fn an_address_in_the_reference_is_checked_too() {
 
 /// A registry may not send us, or our password, where it likes.
 #[test]
-fn a_realm_out_of_reach_is_not_asked() {
+fn unsafe_token_realm_is_not_contacted() {
     let realms = [
         "http://169.254.169.254/token",
         "https://169.254.169.254/token",

@@ -55,7 +55,7 @@ fn own_address() -> String {
 }
 
 #[test]
-fn what_no_proxy_names_is_not_led_through_it() {
+fn no_proxy_hosts_bypass_the_proxy() {
     let server = ghcr();
     let proxy = Proxy::start(server.address());
     let host = own_address();
@@ -69,7 +69,7 @@ fn what_no_proxy_names_is_not_led_through_it() {
 }
 
 #[test]
-fn this_machine_is_not_reached_through_a_proxy() {
+fn loopback_registry_bypasses_the_proxy() {
     let server = Registry::start(|r| {
         r.image("acme/api", "1");
     });
@@ -84,7 +84,7 @@ fn this_machine_is_not_reached_through_a_proxy() {
 }
 
 #[test]
-fn a_registry_without_tls_is_reached_through_the_proxy_too() {
+fn plain_http_registry_is_reached_through_the_proxy() {
     let server = ghcr();
     let proxy = Proxy::refusing();
     let run = Run::new(env!("CARGO_BIN_EXE_pullcheck")).args(["--retries", "0", "--plain-http", "reg.example", "-"]);
@@ -95,7 +95,7 @@ fn a_registry_without_tls_is_reached_through_the_proxy_too() {
 
 /// A proxy in a cloud would find them.
 #[test]
-fn metadata_services_are_not_asked_for_through_a_proxy() {
+fn metadata_hosts_are_not_contacted_through_a_proxy() {
     let server = ghcr();
     let proxy = Proxy::start(server.address());
     let hosts = [
@@ -116,7 +116,7 @@ fn metadata_services_are_not_asked_for_through_a_proxy() {
 
 /// Nor for the sake of a registry on the internet, which the proxy resolves and we do not.
 #[test]
-fn a_registry_behind_a_proxy_names_no_private_realm() {
+fn private_realm_is_not_contacted_through_a_proxy() {
     for realm in ["https://169.254.169.254/token", "https://10.0.0.1/token", "https://metadata.google.internal/token"] {
         let server = Registry::start_tls(|r| {
             r.image("ghcr.io/acme/api", "1").access(Access::Bearer(Bearer::private("bob", "s3cret")));
@@ -130,7 +130,7 @@ fn a_registry_behind_a_proxy_names_no_private_realm() {
 }
 
 #[test]
-fn a_proxy_that_refuses_is_named() {
+fn refusing_proxy_is_reported() {
     let server = ghcr();
     let proxy = Proxy::refusing();
     let output = run(&server, &proxy, POD, &[]);
@@ -140,7 +140,7 @@ fn a_proxy_that_refuses_is_named() {
 }
 
 #[test]
-fn a_proxy_that_is_not_there_is_named() {
+fn unreachable_proxy_is_reported() {
     let server = ghcr();
     let proxy = Proxy::start(server.address());
     let gone = Proxy::refusing().url();
@@ -151,7 +151,7 @@ fn a_proxy_that_is_not_there_is_named() {
 
 /// Whatever is wrong with it: the nodes have another.
 #[test]
-fn a_proxy_without_tls_says_nothing_of_the_registry() {
+fn https_proxy_without_tls_leaves_the_image_unverified() {
     let server = ghcr();
     let proxy = Raw::start(|wire| {
         wire.send("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n");

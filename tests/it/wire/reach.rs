@@ -51,7 +51,7 @@ fn ask(server: &Registry) -> Outcome {
 }
 
 #[test]
-fn a_redirect_to_a_name_that_leads_astray() {
+fn redirect_to_a_name_with_unsafe_address_is_not_followed() {
     for place in PLACES {
         let server = Registry::start_tls(|r| {
             r.also_named("reg.example");
@@ -66,7 +66,7 @@ fn a_redirect_to_a_name_that_leads_astray() {
 }
 
 #[test]
-fn a_realm_whose_name_leads_astray() {
+fn realm_name_with_unsafe_address_is_not_contacted() {
     let metadata = ["metadata.google.internal", "METADATA.google.internal.", "instance-data"];
     for place in PLACES.into_iter().chain(metadata) {
         let server = Registry::start_tls(|r| {
@@ -81,7 +81,7 @@ fn a_realm_whose_name_leads_astray() {
 }
 
 #[test]
-fn a_redirect_does_not_leave_tls() {
+fn redirect_from_https_to_http_is_refused() {
     let elsewhere = Registry::start(|r| {
         r.image("acme/api", "1");
     });
@@ -98,7 +98,7 @@ fn a_redirect_does_not_leave_tls() {
 
 /// Whoever names the realm would get the password by it.
 #[test]
-fn a_realm_sends_nobody_on() {
+fn token_endpoint_redirect_is_not_followed() {
     let server = Registry::start_tls(|r| {
         r.image("reg.example/acme/api", "1").access(Access::Bearer(Bearer::private("bob", "s3cret")));
         r.answer("*", "/token", [Answer::status(307).header("Location", "/v2/elsewhere")]);
@@ -110,7 +110,7 @@ fn a_realm_sends_nobody_on() {
 
 /// A token is for the registry that it was asked for.
 #[test]
-fn a_token_does_not_follow_a_redirect() {
+fn token_does_not_follow_a_redirect_to_another_host() {
     let elsewhere = Registry::start(|r| {
         r.image("acme/api", "1");
     });
@@ -131,7 +131,7 @@ fn a_token_does_not_follow_a_redirect() {
 
 /// What a mirror redirects to gets neither the password nor the mirror's headers.
 #[test]
-fn a_mirror_may_redirect_but_not_with_the_password() {
+fn mirror_redirect_does_not_carry_the_password() {
     let blobs = Registry::start(|r| {
         r.image("acme/api", "1");
     });

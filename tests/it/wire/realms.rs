@@ -30,7 +30,7 @@ fn no_password_came(server: &Registry) {
 }
 
 #[test]
-fn a_realm_in_the_cloud_or_on_this_machine_is_not_asked() {
+fn metadata_or_loopback_realm_is_not_contacted() {
     for realm in [
         "http://169.254.169.254/latest/meta-data/",
         "https://169.254.169.254/",
@@ -49,7 +49,7 @@ fn a_realm_in_the_cloud_or_on_this_machine_is_not_asked() {
 }
 
 #[test]
-fn a_realm_that_is_no_web_address_is_not_asked() {
+fn realm_that_is_not_an_http_url_is_not_contacted() {
     for realm in ["file:///etc/passwd", "ftp://127.0.0.1/", "/token", "", "https://", "http://:80/", "data:,x"] {
         let server = naming(realm);
         let (cause, evidence) = asked_as_bob(&server);
@@ -60,7 +60,7 @@ fn a_realm_that_is_no_web_address_is_not_asked() {
 }
 
 #[test]
-fn a_realm_does_not_send_a_password_on() {
+fn realm_redirect_to_another_host_is_not_followed() {
     for (post, status) in [(405, 307), (405, 302), (307, 307), (308, 307)] {
         let elsewhere = Registry::start(|r| {
             r.answer(
@@ -83,7 +83,7 @@ fn a_realm_does_not_send_a_password_on() {
 }
 
 #[test]
-fn what_is_no_token_ends_there() {
+fn malformed_tokens_are_refused_and_not_quoted() {
     let deep = format!("{}1{}", r#"{"token":"#.repeat(100_000), "}".repeat(100_000));
     let tokens = [
         r#"{"token":"a\nAuthorization: Basic x"}"#.to_owned(),
@@ -117,7 +117,7 @@ fn what_is_no_token_ends_there() {
 }
 
 #[test]
-fn a_thousand_challenges_are_one() {
+fn repeated_challenges_are_answered_once() {
     let many = vec![r#"Basic realm="x""#; 1000].join(", ");
     let server = Registry::start(|r| {
         r.image("acme/api", "1");
@@ -144,7 +144,7 @@ fn ask_at(address: &str, attempt: &Attempt) -> (Unknown, Evidence) {
 }
 
 #[test]
-fn a_name_that_leads_to_this_machine_or_the_cloud_is_not_asked() {
+fn registry_that_resolves_to_unsafe_address_is_not_contacted() {
     let server = Registry::start(|r| {
         r.image("acme/api", "1");
     });
@@ -159,7 +159,7 @@ fn a_name_that_leads_to_this_machine_or_the_cloud_is_not_asked() {
 }
 
 #[test]
-fn a_name_behind_a_redirect_or_a_realm_is_looked_at_too() {
+fn redirect_and_realm_hosts_are_resolved_and_checked() {
     let redirect = Answer::status(307).header("Location", "http://inner.example:1/");
     let challenge = Answer::status(401).header("WWW-Authenticate", r#"Bearer realm="http://inner.example:1/token""#);
     for answer in [redirect, challenge] {

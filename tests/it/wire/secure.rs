@@ -20,7 +20,7 @@ fn identity(client: &ClientCertificate) -> Option<Identity> {
 }
 
 #[test]
-fn a_server_that_demands_a_client_certificate() {
+fn server_accepts_only_the_right_client_certificate() {
     let (client, stranger) = (ClientCertificate::new(), ClientCertificate::new());
     let server = Registry::start_tls(|r| {
         r.demand_client(&client.authority).image("reg.example/acme/api", "1");
@@ -37,7 +37,7 @@ fn a_server_that_demands_a_client_certificate() {
 }
 
 #[test]
-fn a_certificate_that_is_not_checked() {
+fn insecure_host_accepts_any_certificate() {
     for certificate in [Certificate::Good, Certificate::Expired, Certificate::WrongName, Certificate::SelfSigned] {
         let server = Registry::start_tls(|r| {
             r.certificate(certificate).image("reg.example/acme/api", "1");
@@ -56,7 +56,7 @@ fn a_certificate_that_is_not_checked() {
 
 /// A host that is not checked vouches for no other: its redirects lead to servers that are.
 #[test]
-fn what_is_not_checked_is_one_host() {
+fn insecure_host_does_not_cover_its_redirect_target() {
     let other = Registry::start_tls(|r| {
         r.image("other.example/acme/api", "1");
     });
@@ -80,7 +80,7 @@ fn what_is_not_checked_is_one_host() {
 
 /// `openssl req -x509` marks it as an authority, and Go does not mind.
 #[test]
-fn a_self_signed_certificate_that_the_operator_trusts() {
+fn trusted_self_signed_certificate_is_accepted() {
     let server = Registry::start_tls(|r| {
         r.certificate(Certificate::SelfSigned).image("reg.example/acme/api", "1");
     });

@@ -61,7 +61,7 @@ fn kinds(outcomes: &[Outcome]) -> Vec<Option<Unknown>> {
 }
 
 #[test]
-fn after_three_failures_the_rest_is_not_asked_and_knows_why() {
+fn host_is_stopped_after_three_failures_with_its_cause() {
     let server = answering("HEAD", &[Answer::status(503)]);
     let causes = causes(in_turn(plain(&server), &images(&server.host(), 5)));
     let kinds: Vec<_> = causes.iter().map(|(cause, _)| *cause).collect();
@@ -72,7 +72,7 @@ fn after_three_failures_the_rest_is_not_asked_and_knows_why() {
 }
 
 #[test]
-fn a_sign_of_life_begins_the_count_anew() {
+fn conclusive_answer_resets_the_failure_count() {
     let server = Registry::start(|r| {
         for at in 0..5 {
             let status = if at == 2 { 404 } else { 500 };
@@ -86,7 +86,7 @@ fn a_sign_of_life_begins_the_count_anew() {
 }
 
 #[test]
-fn tag_lists_that_fail_cost_no_verdict() {
+fn failed_tag_lists_do_not_stop_the_host() {
     let server = Registry::start(|r| {
         r.image("acme/api", "4");
         for repository in 0..4 {
@@ -104,7 +104,7 @@ fn tag_lists_that_fail_cost_no_verdict() {
 }
 
 #[test]
-fn a_fault_of_the_certificate_is_told_to_all_images() {
+fn certificate_error_is_reported_for_all_images() {
     let server = Registry::start_tls(|r| {
         r.image("reg.example/acme/api", "1");
     });
@@ -116,7 +116,7 @@ fn a_fault_of_the_certificate_is_told_to_all_images() {
 }
 
 #[test]
-fn a_host_that_limits_the_rate_without_a_time_is_asked_once() {
+fn rate_limit_without_short_retry_after_stops_the_host() {
     for answer in [Answer::status(429), Answer::status(429).header("Retry-After", "11")] {
         let server = answering("HEAD", &[answer]);
         let causes = causes(in_turn(plain(&server), &images(&server.host(), 4)));
@@ -129,7 +129,7 @@ fn a_host_that_limits_the_rate_without_a_time_is_asked_once() {
 }
 
 #[test]
-fn one_short_pause_is_taken_and_then_all_is_well() {
+fn short_retry_after_pause_is_waited_out() {
     let seconds = Answer::status(429).header("Retry-After", "0");
     let date = Answer::status(429)
         .header("Retry-After", "Wed, 21 Oct 2026 07:28:00 GMT")
@@ -147,7 +147,7 @@ fn one_short_pause_is_taken_and_then_all_is_well() {
 }
 
 #[test]
-fn the_second_429_ends_it() {
+fn second_429_stops_the_host() {
     let server = answering("HEAD", &[Answer::status(429).header("Retry-After", "0")]);
     let causes = causes(in_turn(plain(&server), &images(&server.host(), 4)));
     assert!(causes.iter().all(|(cause, _)| *cause == Unknown::RateLimited));
@@ -157,7 +157,7 @@ fn the_second_429_ends_it() {
 
 /// The pause is the host's, not the probe's: a probe's own time is less than it.
 #[test]
-fn a_pause_times_nobody_out() {
+fn retry_after_pause_does_not_use_up_the_timeout() {
     let server = Registry::start(|r| {
         r.image("acme/api", "0").image("1");
         r.answer("HEAD", &path(0), [Answer::status(429).header("Retry-After", "1"), Answer::status(405)]);
@@ -167,13 +167,16 @@ fn a_pause_times_nobody_out() {
     block_on(async {
         let client = Client::new(options).unwrap();
         let attempts = images(&server.host(), 2);
-        join_all(attempts.iter().map(|attempt| client.probe(attempt))).await.into_iter().for_each(|it| drop(found(it)));
+        join_all(attempts.iter().map(|attempt| client.probe(attempt)))
+            .await
+            .into_iter()
+            .for_each(|answer| drop(found(answer)));
     });
     assert_eq!(server.count(), 6);
 }
 
 #[test]
-fn a_pause_beyond_the_deadline_is_not_begun() {
+fn retry_after_beyond_the_deadline_is_not_waited_out() {
     let server = answering("HEAD", &[Answer::status(429).header("Retry-After", "5")]);
     let options = ClientOptions { deadline: Duration::from_secs(4), ..plain(&server) };
     let causes = causes(in_turn(options, &images(&server.host(), 2)));
@@ -182,7 +185,7 @@ fn a_pause_beyond_the_deadline_is_not_begun() {
 }
 
 #[test]
-fn a_token_endpoint_is_a_host_of_its_own() {
+fn token_endpoint_is_stopped_as_a_separate_host() {
     let realm = answering("GET", &[]);
     realm.change(|r| {
         r.answer("GET", "/token", [Answer::status(429)]);
@@ -227,7 +230,7 @@ fn an_interrupted_client_answers_at_once() {
 }
 
 #[test]
-fn a_resolver_that_knows_no_such_host_is_the_cause_for_all_images_and_costs_no_request() {
+fn unresolvable_host_fails_all_images_without_requests() {
     struct Nowhere;
     impl pullcheck::registry::Lookup for Nowhere {
         fn lookup(&self, _: &str) -> pullcheck::registry::Resolving {
@@ -255,7 +258,7 @@ fn tally(outcomes: &[Outcome]) -> Vec<(&'static str, usize)> {
 /// Five sick hosts among three healthy ones: the healthy ones' verdicts are complete, the sick ones cost what the
 /// policies allow, and each says what ails it.
 #[test]
-fn sick_hosts_among_healthy_ones() {
+fn failing_hosts_do_not_affect_healthy_hosts() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let healthy: Vec<Registry> = (0..3).map(|_| answering("POST", &[])).collect();
     let hangs = answering("HEAD", &[Answer::hang()]);
@@ -285,8 +288,8 @@ fn sick_hosts_among_healthy_ones() {
         )
     });
     let outcomes: Vec<Outcome> = answers.iter().map(|answer| answer.attempts[0].1.clone()).collect();
-    let of = |host: &str| tally(&outcomes[IMAGES * hosts.iter().position(|it| it == host).unwrap()..][..IMAGES]);
-    let sent = |host: &str| traffic.iter().find(|it: &&HostTraffic| it.host == host).unwrap().clone();
+    let of = |host: &str| tally(&outcomes[IMAGES * hosts.iter().position(|name| name == host).unwrap()..][..IMAGES]);
+    let sent = |host: &str| traffic.iter().find(|entry: &&HostTraffic| entry.host == host).unwrap().clone();
 
     for server in &healthy {
         assert_eq!(of(&server.host()), [("found", IMAGES)]);
@@ -303,7 +306,7 @@ fn sick_hosts_among_healthy_ones() {
         [(&closed, "network", 3), (&hangs.host(), "timeout", 1), (&fails.host(), "registry-error", 3)]
     {
         let tally = of(host);
-        let count = |name| tally.iter().find(|it| it.0 == name).map_or(0, |it| it.1);
+        let count = |name| tally.iter().find(|entry| entry.0 == name).map_or(0, |entry| entry.1);
         assert!((3..=most).contains(&count(own)), "{own}: {tally:?}");
         assert_eq!(count(own) + count(stopped), IMAGES);
         assert!(sent(host).requests <= most * times, "{:?}", sent(host));
@@ -320,7 +323,7 @@ fn sick_hosts_among_healthy_ones() {
 
 /// A registry may fail at `GET` of what it has not: that must not cost the tokens of what it has.
 #[test]
-fn explanations_that_fail_cost_no_token() {
+fn failed_explanations_do_not_stop_the_host() {
     let server = Registry::start(|r| {
         for at in 0..4 {
             r.answer("GET", &path(at), [Answer::status(500)]);
@@ -337,7 +340,7 @@ fn explanations_that_fail_cost_no_token() {
 }
 
 #[test]
-fn a_host_that_hangs_leaves_a_place_to_the_others() {
+fn hanging_host_leaves_a_slot_for_other_hosts() {
     // The registries begin in the order of their names: the one that hangs shall be the first to take places.
     let mut servers = [answering("POST", &[]), answering("POST", &[])];
     servers.sort_by_key(Registry::host);
@@ -377,7 +380,7 @@ fn a_host_that_hangs_leaves_a_place_to_the_others() {
 
 /// The first asks what the host wants to know, and the others wait for that: not for ever.
 #[test]
-fn nobody_waits_behind_one_whom_the_host_lets_wait() {
+fn probes_do_not_wait_forever_for_a_hanging_first_probe() {
     let hangs = answering("HEAD", &[Answer::hang()]);
     let options = ClientOptions { timeout: Duration::from_secs(3), ..plain(&hangs) };
     block_on(async {
@@ -397,7 +400,7 @@ fn nobody_waits_behind_one_whom_the_host_lets_wait() {
 
 /// What is asked late of a host that hangs does not wait its whole time.
 #[test]
-fn who_waits_when_a_host_is_given_up_waits_no_longer() {
+fn late_probe_ends_when_its_host_is_stopped() {
     let hangs = answering("HEAD", &[Answer::hang()]);
     let options = ClientOptions { timeout: Duration::from_secs(2), ..plain(&hangs) };
     block_on(async {

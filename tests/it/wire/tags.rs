@@ -13,7 +13,7 @@ fn tags(list: TagList) -> Vec<String> {
 }
 
 #[test]
-fn all_tags_with_the_attempts_credential() {
+fn tags_are_listed_with_the_credential_of_the_attempt() {
     let server = Registry::start(|r| {
         r.private("acme/secret", "bob", "s3cret").image("1.8").image("1.10");
     });
@@ -23,7 +23,7 @@ fn all_tags_with_the_attempts_credential() {
 }
 
 #[test]
-fn pages_are_followed_up_to_five() {
+fn tag_list_follows_at_most_five_pages() {
     let names: Vec<String> = (0..30).map(|tag| format!("v{tag}")).collect();
     let server = Registry::start(|r| {
         r.image("acme/api", "1").tags(names.iter().map(String::as_str)).page(10);
@@ -49,7 +49,7 @@ fn a_link_to_another_host_is_not_followed() {
 }
 
 #[test]
-fn a_missing_repository_is_told_from_a_list_that_cannot_be_had() {
+fn missing_repository_differs_from_unavailable_tag_list() {
     let answered = |answer: Answer| {
         let server = Registry::start(|r| {
             r.answer("GET", "/v2/acme/api/tags/list", [answer]);
@@ -66,7 +66,7 @@ fn a_missing_repository_is_told_from_a_list_that_cannot_be_had() {
 }
 
 #[test]
-fn a_registry_that_wants_smaller_pages_is_asked_without_a_size() {
+fn refused_page_size_is_retried_without_a_size() {
     let server = Registry::start(|r| {
         let refused = Answer::error(400, "PAGINATION_NUMBER_INVALID", "invalid number of results requested");
         let good = Answer::status(200).json(&serde_json::json!({"name": "acme/api", "tags": ["1"]}));

@@ -70,7 +70,7 @@ async fn many_repositories_cost_a_token_each() {
 
 /// A realm that answers `POST` with 405 is not asked so again.
 #[tokio::test]
-async fn a_token_server_without_post_is_told_it_once() {
+async fn token_server_without_post_is_posted_to_once() {
     let Some(place) = Place::token_by(Methods::GetOnly) else { return };
     let repositories: Vec<String> = (0..20).map(|number| format!("shop/app-{number}")).collect();
     let pusher = place.pusher();
@@ -88,7 +88,7 @@ async fn a_token_server_without_post_is_told_it_once() {
 /// An account must not be locked because two hundred references name it. Two requests carry the password, as in one
 /// pull of containerd: a POST, and after its 401 a GET.
 #[tokio::test]
-async fn a_wrong_password_is_shown_as_often_as_one_pull_shows_it() {
+async fn wrong_password_is_sent_as_often_as_in_one_pull() {
     let Some(place) = Place::token() else { return };
     let image = |number: usize| place.image(&format!("shop/app-{}:{}", number / 10, number % 10));
     let images: Vec<String> = (0..200).map(image).collect();

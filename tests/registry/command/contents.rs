@@ -44,7 +44,8 @@ impl Row<'_> {
         let words = [&image["verdict"], &image["cause"]].map(|word| word.as_str().unwrap_or_default());
         assert_eq!(words.join(" ").trim(), self.verdict, "{name} {:?}\n{output}", self.args);
         let findings = report["findings"].as_array().into_iter().flatten();
-        let words = findings.map(|it| [&it["severity"], &it["rule"]].map(|word| word.as_str().unwrap_or_default()));
+        let words = findings
+            .map(|finding| [&finding["severity"], &finding["rule"]].map(|word| word.as_str().unwrap_or_default()));
         assert_eq!(words.map(|words| words.join(" ")).collect::<Vec<_>>(), self.findings, "{name}\n{output}");
         assert_eq!(image["platforms"], self.platforms, "{name}");
 
@@ -274,22 +275,22 @@ macro_rules! everywhere {
             use crate::place::Place;
 
             #[tokio::test]
-            async fn platforms() {
+            async fn platform_mismatches_are_found() {
                 super::platforms_are_compared(Place::$setup()).await;
             }
 
             #[tokio::test]
-            async fn artifacts() {
+            async fn artifacts_are_not_images() {
                 super::artifacts_are_no_images(Place::$setup()).await;
             }
 
             #[tokio::test]
-            async fn depths() {
+            async fn each_depth_sends_its_expected_requests() {
                 super::each_depth_looks_as_far_as_it_says(Place::$setup()).await;
             }
 
             #[tokio::test]
-            async fn tags_beside_digests() {
+            async fn tags_are_compared_with_their_digests() {
                 super::tags_beside_digests_are_compared(Place::$setup()).await;
             }
         }

@@ -65,21 +65,21 @@ async fn everything_is_judged(place: Option<Place>) {
 }
 
 #[tokio::test]
-async fn an_open_registry() {
+async fn open_registry_gives_expected_verdicts() {
     everything_is_judged(Place::open()).await;
 }
 
 #[tokio::test]
-async fn a_registry_with_passwords() {
+async fn password_registry_gives_expected_verdicts() {
     everything_is_judged(Place::htpasswd()).await;
 }
 
 #[tokio::test]
-async fn a_registry_with_a_certificate() {
+async fn tls_registry_gives_expected_verdicts() {
     everything_is_judged(Place::tls()).await;
 }
 
 #[tokio::test]
-async fn a_registry_with_tokens() {
+async fn token_registry_gives_expected_verdicts() {
     everything_is_judged(Place::token()).await;
 }

@@ -332,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_not_understood_is_named() {
+    fn unknown_line_is_quoted_in_the_error() {
         assert_eq!(parse("a/b:1 = 200 nonsense"), Err("not a registry line: a/b:1 = 200 nonsense".to_owned()));
         assert_eq!(parse("a/b:1"), Err("not a registry line: a/b:1".to_owned()));
     }

@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn the_fault_is_pointed_at() {
+    fn invalid_part_of_reference_is_located_and_corrected() {
         for &(text, part, reason, replacement) in CASES {
             let blame = blamed(text);
             assert_eq!(&text[blame.range.clone()], part, "{text:?}: {blame:?}");
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_to_be_written() {
+    fn help_asks_for_the_missing_part() {
         let help = |text| blamed(text).help.unwrap_or_default();
         assert_eq!(help("ghcr.io/acme/app:"), "write the tag after the colon: `ghcr.io/acme/app:<version>`");
         assert_eq!(help("ghcr.io/acme/:1"), "write the missing name after the slash");
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn digests_are_measured() {
+    fn invalid_digests_and_lengths_are_explained() {
         let hex = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         let short = blamed(&format!("nginx@sha256:{}", &hex[1..]));
         assert_eq!(short.reason, "a sha256 digest has 64 hexadecimal digits, this one has 63");

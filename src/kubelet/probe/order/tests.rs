@@ -67,14 +67,14 @@ fn absent() -> Outcome {
 }
 
 #[test]
-fn no_credential_is_one_anonymous_pull() {
+fn pull_without_credentials_is_anonymous() {
     let (log, answer) = asked(&plan(&[], &[]), &[("-", good())]);
     assert_eq!(log, ["pull -"]);
     assert_eq!(answer.attempts, [(None, good())]);
 }
 
 #[test]
-fn the_first_success_ends_it() {
+fn first_successful_credential_ends_the_pull() {
     let (log, answer) = asked(&plan(&["a", "b", "c"], &["s"]), &[("a", refused()), ("b", good()), ("c", good())]);
     assert_eq!(log, ["pull a", "pull b"]);
     assert_eq!(answer.attempts, [(Some(0), refused()), (Some(1), good())]);
@@ -82,7 +82,7 @@ fn the_first_success_ends_it() {
 }
 
 #[test]
-fn a_refusal_is_explained_but_never_passes() {
+fn anonymous_success_after_a_refusal_is_not_a_pass() {
     let (log, answer) = asked(&plan(&["a"], &["s"]), &[("a", refused()), ("-", good()), ("s", good())]);
     assert_eq!(log, ["pull a", "anonymous -"]);
     assert_eq!(answer.attempts, [(Some(0), refused())]);
@@ -90,7 +90,7 @@ fn a_refusal_is_explained_but_never_passes() {
 }
 
 #[test]
-fn the_operators_credentials_are_asked_last_and_in_order() {
+fn supplied_credentials_are_tried_last_and_in_order() {
     let answers = [("a", refused()), ("-", refused()), ("s", refused()), ("t", good()), ("u", good())];
     let (log, answer) = asked(&plan(&["a"], &["s", "t", "u"]), &answers);
     assert_eq!(log, ["pull a", "anonymous -", "supplied s", "supplied t"]);
@@ -98,7 +98,7 @@ fn the_operators_credentials_are_asked_last_and_in_order() {
 }
 
 #[test]
-fn an_anonymous_pull_is_not_asked_twice() {
+fn anonymous_pull_is_not_repeated() {
     let (log, _) = asked(&plan(&[], &["s"]), &[("-", refused()), ("s", refused())]);
     assert_eq!(log, ["pull -", "supplied s"]);
     let (log, answer) = asked(&plan(&[""], &[]), &[("-", refused())]);
@@ -107,7 +107,7 @@ fn an_anonymous_pull_is_not_asked_twice() {
 }
 
 #[test]
-fn tags_are_listed_after_an_absence_with_the_pods_own_credential() {
+fn absent_image_tags_are_listed_with_the_pod_credential() {
     let (log, _) = asked(&plan(&["a", "b"], &["s"]), &[("a", absent()), ("b", absent())]);
     assert_eq!(log, ["pull a", "pull b", "tags a"]);
     let (log, _) = asked(&plan(&[], &["s"]), &[("-", absent())]);
@@ -115,7 +115,7 @@ fn tags_are_listed_after_an_absence_with_the_pods_own_credential() {
 }
 
 #[test]
-fn a_get_is_spent_only_where_the_tag_list_does_not_tell() {
+fn get_is_sent_only_if_the_tag_list_is_inconclusive() {
     let by_head = || Evidence { method: Some("HEAD"), ..Evidence::default() };
     let tags = |tags: &[&str]| TagList::Tags(tags.iter().map(|&tag| tag.to_owned()).collect());
     let log = |runtime, outcome: &Outcome, tags: &TagList| {
@@ -156,7 +156,7 @@ fn a_get_is_spent_only_where_the_tag_list_does_not_tell() {
 }
 
 #[test]
-fn what_could_not_be_told_is_neither_explained_nor_listed() {
+fn unknown_outcome_causes_no_further_requests() {
     let unknown = Outcome::Unknown(Unknown::Timeout, Evidence::default());
     let (log, _) = asked(&plan(&["a"], &["s"]), &[("a", unknown)]);
     assert_eq!(log, ["pull a"]);

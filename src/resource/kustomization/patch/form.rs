@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_has_one_form() {
+    fn form_of_a_patch_is_detected() {
         let object = "kind: Deployment\nmetadata: {name: web}\n";
         for (text, form) in [
             ("# nothing\n", Form::Empty),

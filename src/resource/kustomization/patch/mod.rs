@@ -171,7 +171,11 @@ impl Target {
         let names: usize = names.iter().map(String::len).sum();
         let namespaces: usize = namespaces.iter().flatten().map(String::len).sum();
         let bytes = object.api_version.len() + object.kind.len() + names + namespaces;
-        1 + self.patterns().filter_map(|it| it.pattern.as_ref()).map(|it| it.cost(bytes)).sum::<usize>()
+        1 + self
+            .patterns()
+            .filter_map(|matcher| matcher.pattern.as_ref())
+            .map(|pattern| pattern.cost(bytes))
+            .sum::<usize>()
     }
 
     /// Whether the target selects an object that had these names; `None` if it may.
@@ -179,7 +183,7 @@ impl Target {
         let field = |pattern: &Option<Matcher>, values: &[&str]| match pattern {
             None => Some(true),
             Some(pattern) => {
-                let answers: Vec<Option<bool>> = values.iter().map(|it| pattern.fits(it)).collect();
+                let answers: Vec<Option<bool>> = values.iter().map(|value| pattern.fits(value)).collect();
                 if answers.contains(&Some(true)) {
                     Some(true)
                 } else if answers.contains(&None) {
@@ -190,7 +194,8 @@ impl Target {
             }
         };
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let namespaces: Vec<&str> = namespaces.iter().map(|it| it.as_deref().unwrap_or("default")).collect();
+        let namespaces: Vec<&str> =
+            namespaces.iter().map(|namespace| namespace.as_deref().unwrap_or("default")).collect();
         let version = object.api_version.rsplit('/').next().unwrap_or_default();
         let answers = [
             field(&self.group, &[object.group()]),
@@ -247,7 +252,7 @@ pub(crate) fn entry(path: String, node: Node<'_>) -> Patch {
 
 /// Reads an entry in `patchesStrategicMerge`: a file, or the patch itself.
 fn merge(path: String, node: Node<'_>) -> Patch {
-    let is_text = node.text().is_some_and(|it| it.contains(['\n', '{']));
+    let is_text = node.text().is_some_and(|text| text.contains(['\n', '{']));
     let body = match node.as_str() {
         _ if is_text => inline(node),
         Some(file) => Body::File(file.to_owned()),

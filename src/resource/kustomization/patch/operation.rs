@@ -103,7 +103,9 @@ fn added_images(path: &str, value: Node<'_>) -> Vec<MergedImage> {
         return Vec::new();
     }
     let images = items.iter().filter_map(|(item, path)| image(*item, path));
-    images.map(|it| MergedImage { container: it.container, path: it.path, text: it.text, image: None }).collect()
+    images
+        .map(|image| MergedImage { container: image.container, path: image.path, text: image.text, image: None })
+        .collect()
 }
 
 fn has_image(value: Node<'_>) -> bool {

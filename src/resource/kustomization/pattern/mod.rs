@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn selectors_fit_whole_texts() {
+    fn selectors_match_whole_texts() {
         let fits = |pattern: &str, text: &str| Matcher::new(pattern).fits(text);
         assert_eq!(fits("web", "web"), Some(true));
         assert_eq!(fits("web.*", "web-1"), Some(true));

@@ -27,7 +27,8 @@ pub(crate) fn note(file: &str, root: Node<'_>, resource: ResourceId) -> Option<(
     let found = std::iter::once((root, String::new())).chain(targets).find_map(|(holder, path)| {
         let helm = holder.get("helm")?;
         let keys = ["chart", "repo", "valuesFiles", "valuesFrom", "values"];
-        let (key, value) = keys.into_iter().find_map(|key| Some((key, helm.get(key).filter(|it| !it.is_null())?)))?;
+        let (key, value) =
+            keys.into_iter().find_map(|key| Some((key, helm.get(key).filter(|value| !value.is_null())?)))?;
         Some((join(&path, &format!("helm.{key}")), value))
     });
     let (path, value) = found?;

@@ -32,7 +32,7 @@ pub(super) fn check(
     }
     let mut push = |field: Field<'_>, form: Form| {
         let path = join(&object.path, &field.path);
-        let known = |it: &MisplacedPullSecrets| it.resource == resource && it.span == field.key.span();
+        let known = |secrets: &MisplacedPullSecrets| secrets.resource == resource && secrets.span == field.key.span();
         if !fits(field.value, form) && !found.iter().any(known) {
             let names = field.value.items().filter_map(|item| item.as_str().or_else(|| item.str("name")));
             let single = field.value.as_str().or_else(|| field.value.str("name")).into_iter();

@@ -125,14 +125,16 @@ pub(super) fn tag(image: &mut ImageUse, tag: Option<Node<'_>>) {
 
 /// Returns the image of a model's container: a `runtimeVersion` replaces its tag, but not a digest.
 pub(super) fn of_runtime(image: ImageUse, container: Node<'_>) -> ImageUse {
-    let version = container.get("runtimeVersion").filter(|version| version.as_str().is_some_and(|it| !it.is_empty()));
+    let version =
+        container.get("runtimeVersion").filter(|version| version.as_str().is_some_and(|text| !text.is_empty()));
     let (Some(version), ImageText::Reference(reference)) = (version, &image.image) else { return image };
     if reference.digest().is_some() {
         return image;
     }
     let written = &image.text.value;
     let is_of_tag = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-    let name = written.rsplit_once(':').filter(|(_, tag)| tag.chars().all(is_of_tag)).map_or(&**written, |it| it.0);
+    let name =
+        written.rsplit_once(':').filter(|(_, tag)| tag.chars().all(is_of_tag)).map_or(&**written, |parts| parts.0);
     let whole = format!("{name}:{}", version.as_str().unwrap_or_default());
     let mut decided_by = image.decided_by.clone();
     decided_by.push(DecidedBy { span: version.span(), message: "its tag is set here".to_owned() });

@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_leads_to_every_field_of_its_form() {
+    fn field_path_selects_every_matching_field() {
         let text = "spec: {a: {image: x}, b: {image: y}, tasks: [{image: z}, {name: n}, {image: w}]}\n";
         assert_eq!(paths("spec.tasks[].image", text), ["spec.tasks[0].image", "spec.tasks[2].image"]);
         assert_eq!(paths("spec.{a,c}.image", text), ["spec.a.image"]);
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn aliases_of_aliases_do_not_lead_to_more_fields_than_can_be_held() {
+    fn nested_aliases_do_not_multiply_fields_without_limit() {
         let many = |alias: &str| vec![alias; 300].join(", ");
         let text = format!(
             "x: {{a: &a {{b: 1}}, s: &s [{}], t: &t {{s: [{}]}}}}\nt: [{}]\n",
@@ -263,14 +263,14 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_shown_as_it_is_read() {
+    fn field_path_is_displayed_as_written() {
         for text in [".", "a", "spec.tasks[].image", "steps[][].inline", "spec.{a,b}.*.image", "a[b=c].d"] {
             assert_eq!(FieldPath::parse(text).expect("a path").to_string(), text);
         }
     }
 
     #[test]
-    fn what_is_no_path_is_said() {
+    fn invalid_field_path_is_rejected() {
         for wrong in ["", "a..b", "a[0]", "{a,}.b", "{a,b,a}.b", "a.[]", "$.a", "a b", "a[=b]", "a[]b", "a[", "a]"] {
             assert!(FieldPath::parse(wrong).is_err(), "{wrong}");
         }

@@ -191,7 +191,8 @@ impl<'a> Making<'_, 'a> {
         let other = || Container { kind: ContainerKind::Other, name: None };
         for field in fields(&self.fields.images) {
             let place = Place { pod, container: other(), path: self.path(&field) };
-            let policy = field.parent.filter(|parent| parent.is_mapping()).and_then(|it| it.get("imagePullPolicy"));
+            let policy =
+                field.parent.filter(|parent| parent.is_mapping()).and_then(|parent| parent.get("imagePullPolicy"));
             images.extend(place.image(Some(field.entry()), policy, false, false));
         }
         for field in fields(&self.fields.image_parts) {
@@ -229,8 +230,9 @@ impl<'a> Making<'_, 'a> {
     fn settle(&self, images: &mut Vec<ImageUse>, known: &mut BTreeSet<Span>) {
         known.extend(images.iter().map(|image| image.text.span));
         let as_written = self.fields.passes == Passes::AsWritten;
-        let unset =
-            |it: &ImageUse| matches!(it.image, ImageText::Invalid(InvalidImage::Empty | InvalidImage::NotAString));
+        let unset = |image: &ImageUse| {
+            matches!(image.image, ImageText::Invalid(InvalidImage::Empty | InvalidImage::NotAString))
+        };
         // If the kind has an image field of its own, containers without an image get that one.
         let is_whole = as_written && self.fields.images.is_empty();
         images.retain(|image| is_whole && image.container.kind != ContainerKind::Other || !unset(image));

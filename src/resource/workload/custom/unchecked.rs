@@ -125,7 +125,7 @@ fn is_image(key: &str, value: Node<'_>, parent: Node<'_>) -> bool {
         // A chart's values in a single text.
         "values" | "valuesContent" => text.is_some_and(has_image_line),
         "repository" => {
-            let has_tag = ["tag", "digest"].into_iter().any(|key| parent.get(key).is_some_and(|it| !it.is_null()));
+            let has_tag = ["tag", "digest"].into_iter().any(|key| parent.get(key).is_some_and(|node| !node.is_null()));
             has_tag
                 && text.is_some_and(|text| {
                     text.contains('/') && Reference::parse(&text.to_ascii_lowercase()).is_ok() && !is_placeholder(text)
@@ -160,7 +160,7 @@ fn is_picture(text: &str) -> bool {
 /// Whether a text is like `docker://nginx`, the syntax of containers/image, Argo CD, KubeVirt, and others.
 fn is_of_transport(text: &str) -> bool {
     let reference = ["docker://", "oci://"].into_iter().find_map(|transport| text.strip_prefix(transport));
-    reference.is_some_and(|it| Reference::parse(&it.to_ascii_lowercase()).is_ok() && !is_placeholder(it))
+    reference.is_some_and(|name| Reference::parse(&name.to_ascii_lowercase()).is_ok() && !is_placeholder(name))
 }
 
 /// Whether a line in a YAML text sets an image, or the repository of one.
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_out_looks_like_an_image() {
+    fn reference_with_host_or_tag_is_recognized_as_an_image() {
         for text in
             ["ghcr.io/acme/api", "ghcr.io/Acme/api:1", "api:1.9", "acme/api:1.9", "localhost/api", "reg:5000/api"]
         {
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_of_values_is_looked_through() {
+    fn image_lines_in_a_values_text_are_found() {
         assert!(has_image_line("image:\n  repository: ghcr.io/acme/api\n  tag: 1\n"));
         assert!(has_image_line("a:\n  - image: acme/api:1\n"));
         assert!(!has_image_line("repository: https://charts.example\nimage: api\ntitle: my image: a:1\n"));

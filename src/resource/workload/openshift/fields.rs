@@ -64,7 +64,7 @@ fn fields<'a>(object: &Object<'a>) -> Vec<Field<'a>> {
 
 fn of_stream(spec: Node<'_>) -> Vec<Field<'_>> {
     let repository =
-        spec.entry("dockerImageRepository").filter(|entry| entry.value.as_str().is_some_and(|it| !it.is_empty()));
+        spec.entry("dockerImageRepository").filter(|entry| entry.value.as_str().is_some_and(|text| !text.is_empty()));
     let path = "spec.dockerImageRepository".to_owned();
     let repository = repository.map(|entry| Field { entry, path, secret: None, by_kubelet: false });
     let tags = spec.get("tags").into_iter().flat_map(Node::items).enumerate();

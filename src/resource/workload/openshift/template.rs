@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_grows_beyond_measure_stays_as_it_is() {
+    fn text_that_would_grow_too_large_is_not_substituted() {
         let value = Spanned { value: "x".repeat(1 << 10), span: Span::new(SourceId(0), 0, 0) };
         let given = BTreeMap::from([("A".to_owned(), value)]);
         assert!(substitute(&"${A}".repeat(60), &given).is_some());
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn strings_are_filled_in_as_oc_process_does() {
+    fn parameters_are_substituted_as_in_oc_process() {
         let string = |text: &str| Some((text.to_owned(), false));
         assert_eq!(substituted("${A}/${B_2}:${A}"), string("a/b:a"));
         assert_eq!(substituted("$${A}"), string("$a"));

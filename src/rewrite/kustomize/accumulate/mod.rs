@@ -43,7 +43,7 @@ pub(super) fn add(
     refusals: &mut [Vec<Refusal>],
 ) -> BTreeMap<usize, Span> {
     let folders: BTreeMap<String, usize> =
-        kustomizations.iter().enumerate().map(|(at, it)| (normalise(&it.folder), at)).collect();
+        kustomizations.iter().enumerate().map(|(at, kustomization)| (normalise(&kustomization.folder), at)).collect();
     let members = kustomizations.iter().flat_map(|own| {
         let listed = own.resources.iter().chain(&own.components);
         listed.filter_map(|member| folders.get(&member_path(&own.folder, member)).copied())
@@ -359,7 +359,7 @@ impl<'k> Accumulator<'k> {
         let Some(first) = objects.list.get(first) else { return };
         if !first.is_certain || !object.is_certain {
             self.doubt.get_or_insert(shown.span);
-        } else if !found.iter().any(|it| it.words.starts_with(REGISTERED)) {
+        } else if !found.iter().any(|refusal| refusal.words.starts_with(REGISTERED)) {
             found.push(self.registered(first, &object, shown));
         }
     }
@@ -389,7 +389,7 @@ impl<'k> Accumulator<'k> {
         }
         let label = "a kustomization: list its folder instead";
         let refusal = Refusal::new(listed.span, fault.words.clone(), label);
-        match listed.path.rsplit_once('/').map(|(folder, _)| folder).filter(|it| !it.is_empty()) {
+        match listed.path.rsplit_once('/').map(|(folder, _)| folder).filter(|folder| !folder.is_empty()) {
             Some(folder) => refusal.with_remedy(Remedy::Replace(folder.to_owned())),
             None => refusal.with_remedy(Remedy::Advice("remove it: a kustomization is not a resource".to_owned())),
         }

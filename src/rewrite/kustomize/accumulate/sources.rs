@@ -23,15 +23,17 @@ impl Accumulator<'_> {
             api_version: "v1".into(),
             kind: (*kind).into(),
             name: name.as_str().into(),
-            namespace: Some(namespace.as_str()).filter(|it| !it.is_empty()).map(Rc::from),
+            namespace: Some(namespace.as_str()).filter(|text| !text.is_empty()).map(Rc::from),
         };
         self.checks += objects.list.iter().map(Object::cost).sum::<usize>();
         if self.is_exhausted() {
             return None;
         }
         let own = (id.name.clone(), effective(id.namespace.as_ref()));
-        let mut alike = objects.list.iter().filter(|it| {
-            it.id.kind == id.kind && it.id.api_version == id.api_version && it.names().any(|name| name == own)
+        let mut alike = objects.list.iter().filter(|object| {
+            object.id.kind == id.kind
+                && object.id.api_version == id.api_version
+                && object.names().any(|name| name == own)
         });
         let shown = format!(
             "id resid.ResId{{Gvk:resid.Gvk{{Group:\"\", Version:\"v1\", Kind:{kind:?}, isClusterScoped:false}}, \

@@ -138,7 +138,7 @@ mod tests {
     use crate::text::source::Span;
 
     #[test]
-    fn the_table_has_no_fault() {
+    fn builtin_kind_table_is_valid() {
         let mut faults = Vec::new();
         yaml::read(SourceId(0), include_str!("../table.yaml"), true, &mut |piece| match piece {
             Piece::Document(document) => {

@@ -15,7 +15,8 @@ pub fn read(list: Node<'_>, faults: &mut Vec<(Span, String)>) -> Vec<Kind> {
     let mut kinds: Vec<Kind> = Vec::new();
     for item in list.items() {
         let Some(kind) = reader.kind(item) else { continue };
-        let is_there = |name: &String| kinds.iter().any(|it| it.group == kind.group && it.kinds.contains(name));
+        let is_there =
+            |name: &String| kinds.iter().any(|other| other.group == kind.group && other.kinds.contains(name));
         if let Some(name) = kind.kinds.iter().find(|name| is_there(name)) {
             let message = format!("`{name}` of this group is listed above, and that entry wins: remove one of them");
             reader.fault(item.get("kind").unwrap_or(item).span(), message);
