@@ -16,7 +16,7 @@ use crate::image::reference::Reference;
 use crate::input::gather::Gathered;
 use crate::inventory::Inventory;
 use crate::kubelet::event;
-use crate::kubelet::probe::plan::{Depth, Look, Plan};
+use crate::kubelet::probe::plan::{Depth, Plan, ReadPlan};
 use crate::kubelet::probe::{Outcome, Prober, PullAnswer};
 use crate::kubelet::pull::{self, PullContext};
 use crate::kubelet::verdict::{self, Verdict, content};
@@ -85,8 +85,8 @@ async fn probe<P: Prober>(
         plan.iter().flat_map(Plan::first_questions).for_each(|attempt| prober.forget(&attempt));
     }
     if plans.iter().any(Option::is_some) {
-        let anew = ask(&plans, (prober, concurrency), &Progress::default()).await;
-        answers = anew.into_iter().zip(answers).map(|(anew, answer)| anew.or(answer)).collect();
+        let new_answers = ask(&plans, (prober, concurrency), &Progress::default()).await;
+        answers = new_answers.into_iter().zip(answers).map(|(new, old)| new.or(old)).collect();
     }
     answers
 }
@@ -118,10 +118,10 @@ fn is_doubtful(image: &ImageUse, pull: &PullContext, answer: &PullAnswer, settin
 /// Returns what to read of an image that exists: what its pod or the operator declares, and what the rules need that
 /// the operator turned on. By default nothing is read, because each reading is one more request, and on Docker Hub
 /// one more pull.
-fn look(image: &ImageUse, reference: &Reference, pull: &PullContext, settings: &Settings) -> Look {
+fn look(image: &ImageUse, reference: &Reference, pull: &PullContext, settings: &Settings) -> ReadPlan {
     let runs = |id| rules::by_id(id).is_some_and(|rule| settings.runs_in(image.text.span.source, rule.meta()));
     let deep = settings.depth >= Depth::Manifest;
-    Look {
+    ReadPlan {
         platforms: !pull.nodes.is_empty(),
         kind: content::may_be_artifact(image),
         sizes: if runs("large-image") { content::sized(&pull.nodes) } else { Vec::new() },

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! Start reading at [`check`], which is that line as code. No module imports a later one in this order, and no two
-//! files or folders of one folder import each other; `tests/it/modules.rs` checks both:
+//! files or folders of one folder import each other; `tests/it/module_order.rs` checks both:
 //!
 //! ```text
 //! error < text < image < credential < resource < findings < inventory < rewrite < kubelet < registry

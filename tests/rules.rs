@@ -6,14 +6,14 @@
 mod agreement;
 #[path = "rules/example.rs"]
 mod example;
+#[path = "rules/fake_registry.rs"]
+mod fake_registry;
 #[path = "rules/kinds.rs"]
 mod kinds;
 #[path = "rules/pages.rs"]
 mod pages;
 #[path = "rules/run.rs"]
 mod run;
-#[path = "rules/table.rs"]
-mod table;
 
 use std::collections::BTreeSet;
 use std::path::Path;

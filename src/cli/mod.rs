@@ -20,7 +20,7 @@ use crate::input::load::{self, Input};
 use crate::input::stack;
 use crate::inventory::{ReadOptions, kinds_without_images};
 use crate::kubelet::probe::plan::Depth;
-use crate::options::config::{self, Invocation, Refusal};
+use crate::options::config::{self, Invocation, OptionRefusal};
 use crate::options::{Options, Task};
 use crate::output::redact::Redactor;
 use crate::output::{self, Format, ReportPart, Style, sanitize};
@@ -42,8 +42,8 @@ pub fn main() -> ExitCode {
 fn whole_run() -> ExitCode {
     let invocation = match Invocation::new(env::args_os(), Some(&config::current_folder())) {
         Ok(invocation) => Ok(invocation),
-        Err(Refusal::CommandLine(error)) => return refused(&error),
-        Err(Refusal::Configuration(error)) => Err(error),
+        Err(OptionRefusal::CommandLine(error)) => return refused(&error),
+        Err(OptionRefusal::Configuration(error)) => Err(error),
     };
     match invocation.and_then(run_invocation) {
         Ok(exit) => exit.into(),

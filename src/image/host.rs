@@ -6,7 +6,7 @@ use crate::image::well_known::{IMPOSTORS, OF_ANY_NAME, SHORT, WELL_KNOWN};
 
 /// A host whose name is one typo away from a well-known registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Slip {
+pub struct HostTypo {
     /// The registry that was meant.
     pub meant: &'static str,
     /// Whether the name is in a public zone, so that it exists nowhere if it does not resolve. A typo in the last
@@ -25,7 +25,7 @@ pub fn is_well_known(registry: &str) -> bool {
 /// The registry that was meant by `registry`, a host as a reference names it: one insertion, deletion, substitution
 /// or transposition away (optimal string alignment). Names of three and four letters often differ by one letter from
 /// each other, so only a transposition is a typo there. A host with a port is never taken for a typo.
-pub fn slip_of(registry: &str) -> Option<Slip> {
+pub fn typo_in(registry: &str) -> Option<HostTypo> {
     let host = registry.to_ascii_lowercase();
     let is_known = || WELL_KNOWN.contains(&&*host) || SHORT.contains(&&*host);
     let of_family = || OF_ANY_NAME.iter().any(|suffix| host.ends_with(suffix));
@@ -35,7 +35,7 @@ pub fn slip_of(registry: &str) -> Option<Slip> {
     let near = |meant: &&&str| differ_in_one_place(meant, &host) && strsim::osa_distance(meant, &host) == 1;
     let transposed = |meant: &&&str| meant.len() == host.len() && strsim::levenshtein(meant, &host) == 2 && near(meant);
     let meant = WELL_KNOWN.iter().find(near).or_else(|| SHORT.iter().find(transposed))?;
-    Some(Slip { meant, public: is_public(meant, &host), impostor: IMPOSTORS.contains(&&*host) })
+    Some(HostTypo { meant, public: is_public(meant, &host), impostor: IMPOSTORS.contains(&&*host) })
 }
 
 /// Whether two hosts differ by one typo: one letter added, missing, changed or swapped, or another last label
@@ -125,8 +125,8 @@ mod tests {
             ("docker.elastic.io", "docker.elastic.co", false),
         ];
         for (host, meant, public) in cases {
-            let slip = slip_of(host);
-            assert_eq!(slip.map(|slip| (slip.meant, slip.public)), Some((meant, public)), "{host}");
+            let typo = typo_in(host);
+            assert_eq!(typo.map(|typo| (typo.meant, typo.public)), Some((meant, public)), "{host}");
         }
     }
 
@@ -159,7 +159,7 @@ mod tests {
             ["ghcr.io", "gcr.io", "GCR.io", "eu.gcr.io", "acr.io", "cr.io", "us-docker.pkg.dev", "docker.internal"];
         let other = ["ghcr.io:443", "localhost", "quay.example.com", "gchr.io:5000", "ghcr.example", "Acme"];
         for host in own.into_iter().chain(other).chain(WELL_KNOWN.iter().copied()).chain(SHORT.iter().copied()) {
-            assert_eq!(slip_of(host), None, "{host}");
+            assert_eq!(typo_in(host), None, "{host}");
         }
     }
 

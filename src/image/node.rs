@@ -307,8 +307,8 @@ mod tests {
     fn unsatisfiable_demand_is_ignored() {
         assert_eq!(names(&demand(vec![]), &[]), Vec::<String>::new());
         assert_eq!(names(&demand(vec![(one_of(&[]), Values::default())]), &[]), Vec::<String>::new());
-        let slip = demand(vec![(Values::default(), one_of(&["x86_64"]))]);
-        assert_eq!(names(&slip, &[]), Vec::<String>::new());
+        let misspelled = demand(vec![(Values::default(), one_of(&["x86_64"]))]);
+        assert_eq!(names(&misspelled, &[]), Vec::<String>::new());
     }
 
     #[test]

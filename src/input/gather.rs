@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 use crate::error::UsageError;
-use crate::input::load::{self, Input, Unread};
+use crate::input::load::{self, Input, ReadError};
 use crate::input::render::{self, RenderCount, RenderOptions, Rendered};
 use crate::input::stack;
 use crate::inventory::{Inventory, Problem, ProblemKind, ReadOptions};
@@ -126,12 +126,17 @@ pub fn gather_sources(sources: Vec<Source>, options: ReadOptions<'_>) -> Gathere
     })
 }
 
-fn inventory_of(id: SourceId, source: Source, unread: Option<Unread>, options: ReadOptions<'_>) -> (Source, Inventory) {
+fn inventory_of(
+    id: SourceId,
+    source: Source,
+    unread: Option<ReadError>,
+    options: ReadOptions<'_>,
+) -> (Source, Inventory) {
     let mut inventory = Inventory::of(id, &source, options);
     if let Some(unread) = unread {
         let (kind, message) = match unread {
-            Unread::Failed(message) => (ProblemKind::Unreadable, message),
-            Unread::PassedOver(message) => (ProblemKind::PassedOver, message),
+            ReadError::Failed(message) => (ProblemKind::Unreadable, message),
+            ReadError::PassedOver(message) => (ProblemKind::PassedOver, message),
         };
         inventory.problems.push(Problem { kind, span: Span::new(id, 0, 0), message });
     }

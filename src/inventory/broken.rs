@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::template_sign::{self, Look};
+use super::template_sign::{self, TemplateCheck};
 use crate::credential::sensitive::Sensitive;
 use crate::inventory::{Inventory, Problem, ProblemKind, ReadOptions};
 use crate::resource::kustomization;
@@ -68,9 +68,9 @@ impl Inventory {
         }
         let failed_at = (error.at.start - error.document.start) as usize;
         match template_sign::look(text, failed_at) {
-            Look::Broken => false,
-            Look::Template => true,
-            Look::Masked { text: masked, near, in_line, readable } => {
+            TemplateCheck::Broken => false,
+            TemplateCheck::Template => true,
+            TemplateCheck::Masked { text: masked, near, in_line, readable } => {
                 let read = yaml::read_masked(error.document, text, &masked, &mut |document| {
                     if readable {
                         self.add_document(source, document, options.kinds);

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::Inventory;
-use crate::resource::workload::custom::kind::Kind;
+use crate::resource::workload::custom::kind::CustomKind;
 use crate::resource::workload::{Resource, ResourceId};
 
 /// Returns the kinds from the configuration that have objects in the inputs, but no images in any of them: the group,
 /// the kind, and the number of objects. Otherwise, a typo in a path would look like a run without faults.
-pub fn kinds_without_images<'k>(own: &'k [Kind], inventory: &Inventory) -> Vec<(&'k str, &'k str, usize)> {
+pub fn kinds_without_images<'k>(own: &'k [CustomKind], inventory: &Inventory) -> Vec<(&'k str, &'k str, usize)> {
     if own.is_empty() {
         return Vec::new();
     }

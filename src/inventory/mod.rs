@@ -12,11 +12,11 @@ use crate::credential::sensitive::Sensitive;
 use crate::findings::suppression::{self, Suppressions};
 use crate::resource::chart::{self, comment};
 use crate::resource::hook::Hook;
-use crate::resource::kustomization::{self, Aside, Kustomization, PatchFiles, Refusal, Unrendered};
+use crate::resource::kustomization::{self, Aside, Kustomization, PartialBuild, PatchFiles, Refusal};
 use crate::resource::secret::{self, Patcher, Secret, patcher};
 use crate::resource::service_account::{self, ServiceAccount};
 use crate::resource::workload::custom::fleet;
-use crate::resource::workload::custom::kind::Kind;
+use crate::resource::workload::custom::kind::CustomKind;
 use crate::resource::workload::custom::unchecked::Unchecked;
 use crate::resource::workload::duplicate::DuplicateKey;
 use crate::resource::workload::misplaced::MisplacedPullSecrets;
@@ -73,7 +73,7 @@ pub struct Inventory {
     /// Folders of kustomizations whose rendered form is in the inputs.
     pub rendered: BTreeSet<String>,
     /// Builds that are only partly followed because their rendered form is not in the inputs.
-    pub unrendered: Vec<Unrendered>,
+    pub unrendered: Vec<PartialBuild>,
     /// Names of OpenShift image streams that pods may use as images (`lookupPolicy.local`).
     pub image_streams: BTreeSet<String>,
     /// Tags defined by image streams.
@@ -87,7 +87,7 @@ pub struct Inventory {
     /// Findings suppressed by comments and annotations.
     pub suppressions: Suppressions,
     /// Charts that are not rendered.
-    pub charts: chart::Unrendered,
+    pub charts: chart::UnrenderedCharts,
     /// Whether a document has merge keys, which kubectl and kustomize read differently. Set only for a single source.
     pub merges: bool,
 }
@@ -100,7 +100,7 @@ pub struct ReadOptions<'k> {
     /// Whether the user named the file directly, rather than a folder that contains it.
     pub named: bool,
     /// Kinds from the configuration; they take precedence over the built-in table.
-    pub kinds: &'k [Kind],
+    pub kinds: &'k [CustomKind],
     /// The tool whose rule for merge keys applies.
     pub merge_rule: MergeRule,
     /// Folders that are read as a whole, as the user named them.
@@ -146,7 +146,7 @@ impl Inventory {
         inventory
     }
 
-    fn add_document(&mut self, source: &Source, document: &Document<'_>, kinds: &[Kind]) {
+    fn add_document(&mut self, source: &Source, document: &Document<'_>, kinds: &[CustomKind]) {
         let Some(root) = document.root() else { return };
         self.documents += 1;
         self.add_ytt(source, document);
@@ -219,7 +219,7 @@ impl Inventory {
         }
     }
 
-    fn add_workload(&mut self, found: workload::Found<'_>) {
+    fn add_workload(&mut self, found: workload::WorkloadFacts<'_>) {
         let pods = self.pods.len() as u32;
         self.pods.extend(found.pods);
         self.images.extend(found.images.into_iter().map(|image| ImageUse { pod: PodId(image.pod.0 + pods), ..image }));
@@ -234,7 +234,7 @@ impl Inventory {
         self.stream_tags.extend(found.stream_tags);
     }
 
-    fn add_secrets(&mut self, found: secret::Found) {
+    fn add_secrets(&mut self, found: secret::SecretFacts) {
         self.secrets.extend(found.secrets);
         self.filled_in.extend(found.filled_in);
         self.patchers.extend(found.patchers);
@@ -243,7 +243,7 @@ impl Inventory {
         self.secret_texts.extend(found.secret_texts);
     }
 
-    fn add_account(&mut self, found: service_account::Found) {
+    fn add_account(&mut self, found: service_account::AccountFacts) {
         self.service_accounts.extend(found.account);
         self.misplaced.extend(found.misplaced);
         self.duplicate_keys.extend(found.duplicate_keys);

@@ -24,7 +24,7 @@ struct Sign {
 
 /// The result of checking a text with a parse error for template syntax.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Look {
+pub(crate) enum TemplateCheck {
     /// The text is not a template, judging by the place of the parse error.
     Broken,
     /// The text is a template.
@@ -43,10 +43,10 @@ pub(crate) enum Look {
 }
 
 /// Checks a text with a parse error at a byte offset.
-pub(crate) fn look(text: &str, at: usize) -> Look {
+pub(crate) fn look(text: &str, at: usize) -> TemplateCheck {
     let signs = signs(text);
     if signs.is_empty() {
-        return Look::Broken;
+        return TemplateCheck::Broken;
     }
     let near = {
         let window = window(text, at);
@@ -62,9 +62,9 @@ pub(crate) fn look(text: &str, at: usize) -> Look {
     // A Go template action can produce any number of lines.
     let readable = signs.iter().all(|sign| !sign.control && !text[sign.range.clone()].starts_with("{{"));
     match mask(text, &signs) {
-        Some(text) => Look::Masked { text, near, in_line, readable },
-        None if near => Look::Template,
-        None => Look::Broken,
+        Some(text) => TemplateCheck::Masked { text, near, in_line, readable },
+        None if near => TemplateCheck::Template,
+        None => TemplateCheck::Broken,
     }
 }
 
@@ -240,7 +240,7 @@ fn is_phrase(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn look_at(text: &str, mark: &str) -> Look {
+    fn look_at(text: &str, mark: &str) -> TemplateCheck {
         look(text, text.find(mark).expect("it is there"))
     }
 
@@ -255,26 +255,28 @@ mod tests {
             "- $RULES\n^a: 1\n",
             "a: <%= x %>: ^\n",
         ] {
-            assert!(matches!(look_at(text, "^"), Look::Masked { near: true, .. }), "{text}");
+            assert!(matches!(look_at(text, "^"), TemplateCheck::Masked { near: true, .. }), "{text}");
         }
     }
 
     #[test]
     fn distant_template_syntax_may_explain_the_parse_error() {
         let text = "a: '{{ x }}'\nb: 1\nc: 2\nd: 3\ne: 4\nf: [^\n";
-        assert!(matches!(look_at(text, "^"), Look::Masked { near: false, .. }));
-        assert_eq!(look_at("a: [^ x\n", "^"), Look::Broken);
+        assert!(matches!(look_at(text, "^"), TemplateCheck::Masked { near: false, .. }));
+        assert_eq!(look_at("a: [^ x\n", "^"), TemplateCheck::Broken);
         let weak = look_at("a: [b, ${PREFIX}.16]^\nb: {X}\n", "^");
-        assert!(matches!(weak, Look::Masked { near: false, .. }), "{weak:?}");
-        assert_eq!(look_at("a: [[1, 2], [3]^\n", "^"), Look::Broken);
+        assert!(matches!(weak, TemplateCheck::Masked { near: false, .. }), "{weak:?}");
+        assert_eq!(look_at("a: [[1, 2], [3]^\n", "^"), TemplateCheck::Broken);
     }
 
     #[test]
     fn masking_template_syntax_preserves_offsets() {
-        let Look::Masked { text, readable, .. } = look("a: %X%\nb: [[ y ]]-1\n", 3) else { panic!("it is masked") };
+        let TemplateCheck::Masked { text, readable, .. } = look("a: %X%\nb: [[ y ]]-1\n", 3) else {
+            panic!("it is masked")
+        };
         assert_eq!((text.as_str(), readable), ("a: xxx\nb: xxxxxxx-1\n", true));
         let text = "{% if x %}\na: b\n  {{- y }} # z\nc: {{ d }}\n";
-        let Look::Masked { text: masked, readable, .. } = look(text, 3) else { panic!("it is masked") };
+        let TemplateCheck::Masked { text: masked, readable, .. } = look(text, 3) else { panic!("it is masked") };
         assert_eq!((masked.as_str(), readable), ("          \na: b\n           # z\nc: xxxxxxx\n", false));
     }
 }

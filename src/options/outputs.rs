@@ -149,7 +149,7 @@ fn place_of(file: &Path) -> PathBuf {
 /// # Errors
 /// The file cannot be written.
 pub(crate) fn try_file(option: &str, file: &Path) -> Result<(), UsageError> {
-    let tried = Target::open(file).and_then(Target::discard);
+    let tried = OutputFile::open(file).and_then(OutputFile::discard);
     tried.map_err(|error| cannot_write(option, file, &error))
 }
 
@@ -162,7 +162,7 @@ pub(crate) fn write_file(
     file: &Path,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> Result<(), UsageError> {
-    let written = Target::open(file).and_then(|target| target.fill(write));
+    let written = OutputFile::open(file).and_then(|target| target.fill(write));
     written.map_err(|error| cannot_write(option, file, &error))
 }
 
@@ -192,13 +192,13 @@ pub(crate) fn append_summary(file: &Path, text: impl FnOnce(usize) -> String) ->
 }
 
 /// A file during writing.
-struct Target {
+struct OutputFile {
     out: File,
     /// The temporary path and the final one; `None` for what is written in place: a pipe, a device.
     moved: Option<(PathBuf, PathBuf)>,
 }
 
-impl Target {
+impl OutputFile {
     fn open(file: &Path) -> io::Result<Self> {
         // `/dev/stderr` may point to a file that others write too.
         if file.starts_with("/dev") || file.starts_with("/proc") {

@@ -32,7 +32,7 @@ use crate::options::outputs::Outputs;
 use crate::options::values::PullSecretFile;
 use crate::output::{Format, Style};
 use crate::registry::{CertsDir, ClientOptions, Identity};
-use crate::resource::workload::custom::kind::Kind;
+use crate::resource::workload::custom::kind::CustomKind;
 use crate::rules::Settings;
 use crate::rules::engine::levels::{Level, Levels};
 use crate::text::go::base64;
@@ -71,7 +71,7 @@ pub struct Options {
     /// Also parse ConfigMaps and CustomResourceDefinitions.
     pub parse_all: bool,
     /// Kinds that the configuration defines.
-    pub kinds: Vec<Kind>,
+    pub kinds: Vec<CustomKind>,
     /// Whether a run without anything to check succeeds.
     pub allow_empty: bool,
     /// The settings of rules and of resolution.
@@ -328,7 +328,7 @@ fn render_options(args: RenderArgs, namespace: Option<&str>) -> Result<Option<Re
         release_name: args.release_name,
         namespace: namespace.map(str::to_owned),
         path: env::var_os("PATH").unwrap_or_default(),
-        limits: render::Limits::default(),
+        limits: render::RenderLimits::default(),
     }))
 }
 

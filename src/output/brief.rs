@@ -43,10 +43,10 @@ pub(super) fn part<'a, 'f>(
     }
     for fault in faults {
         let (severity, rule) = (fault.first.severity, fault.first.rule);
-        let (all, told) = counts.entry((severity, rule)).or_default();
-        *told += 1;
+        let (all, shown) = counts.entry((severity, rule)).or_default();
+        *shown += 1;
         // A single fault that is left over takes little more room than the note about it.
-        if full_from.is_none_or(|from| severity >= from) || *told <= in_full(severity) || *all == in_full(severity) + 1
+        if full_from.is_none_or(|from| severity >= from) || *shown <= in_full(severity) || *all == in_full(severity) + 1
         {
             full.push(fault);
         } else if let Some(brief) = briefs.iter_mut().find(|brief| (brief.rule, brief.severity) == (rule, severity)) {

@@ -346,8 +346,8 @@ mod tests {
 
     #[test]
     fn short_code_is_kept_on_one_line() {
-        let held = hold_code_together("a b `c d` e `f");
-        assert_eq!(held, format!("a b `c{HELD}d` e `f"));
+        let joined = hold_code_together("a b `c d` e `f");
+        assert_eq!(joined, format!("a b `c{HELD}d` e `f"));
         let long = format!("`{}`", "a ".repeat(30));
         assert_eq!(hold_code_together(&long), long);
     }

@@ -117,7 +117,7 @@ struct JsonError<'a> {
 
 /// All fields are null if the file could not be read.
 #[derive(Serialize)]
-struct Place {
+struct JsonSpan {
     line: Option<u32>,
     column: Option<u32>,
     end_line: Option<u32>,
@@ -148,7 +148,7 @@ struct JsonFinding<'a> {
     help: Option<Value<'a>>,
     file: Value<'a>,
     #[serde(flatten)]
-    place: Place,
+    place: JsonSpan,
     resource: Option<Resource<'a>>,
     container: Option<JsonContainer<'a>>,
     image: Option<Value<'a>>,
@@ -179,7 +179,7 @@ struct Related<'a> {
     message: Value<'a>,
     file: Value<'a>,
     #[serde(flatten)]
-    place: Place,
+    place: JsonSpan,
 }
 
 #[derive(Serialize)]
@@ -188,7 +188,7 @@ struct JsonImage<'a> {
     resolved: Option<Value<'a>>,
     file: Value<'a>,
     #[serde(flatten)]
-    place: Place,
+    place: JsonSpan,
     path: Value<'a>,
     resource: Resource<'a>,
     template: Option<Value<'a>>,
@@ -241,9 +241,9 @@ fn file<'a>(edge: &Edge<'a>, span: Span) -> Value<'a> {
     edge.clear(edge.sources.get(span.source).name())
 }
 
-fn place(edge: &Edge<'_>, span: Span) -> Place {
+fn place(edge: &Edge<'_>, span: Span) -> JsonSpan {
     let at = edge.sources.locate(span);
-    Place {
+    JsonSpan {
         line: at.map(|at| at.start.line),
         column: at.map(|at| at.start.column),
         end_line: at.map(|at| at.end.line),

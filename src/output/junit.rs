@@ -170,7 +170,7 @@ impl Case<'_> {
         match (self.end(), errors.first()) {
             (End::Failed, Some(first)) => {
                 let message = escaped(&edge.line(&first.message));
-                let text = escaped(&errors.iter().map(|finding| told(edge, finding)).collect::<String>());
+                let text = escaped(&errors.iter().map(|finding| finding_text(edge, finding)).collect::<String>());
                 let _ = writeln!(inner, r#"      <failure type="{}" message="{message}">{text}</failure>"#, first.rule);
             }
             (End::Skipped(why), _) => {
@@ -179,7 +179,7 @@ impl Case<'_> {
             (End::Passed | End::Failed, _) => {}
         }
         if !others.is_empty() {
-            let text = escaped(&others.iter().map(|finding| told(edge, finding)).collect::<String>());
+            let text = escaped(&others.iter().map(|finding| finding_text(edge, finding)).collect::<String>());
             let _ = writeln!(inner, "      <system-out>{text}</system-out>");
         }
         match inner.is_empty() {
@@ -193,7 +193,7 @@ impl Case<'_> {
 }
 
 /// Returns a finding in a few lines.
-fn told(edge: &Edge<'_>, finding: &Finding) -> String {
+fn finding_text(edge: &Edge<'_>, finding: &Finding) -> String {
     let place = edge.path_place(finding.primary.span);
     let message = edge.line(&finding.message);
     let mut out = format!("{place}: {}[{}] {message}\n", finding.severity.as_str(), finding.rule);

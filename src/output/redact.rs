@@ -34,13 +34,13 @@ pub const MARK: &str = "***";
 #[derive(Default)]
 pub struct Redactor {
     automaton: Option<NFA>,
-    forms: Vec<Form>,
+    forms: Vec<Spelling>,
     names: Option<AhoCorasick>,
 }
 
 /// One spelling of a secret.
 #[derive(Debug, Clone, Copy, Default)]
-struct Form {
+struct Spelling {
     /// Whether the base64 character before it contains a few bits of the secret.
     before: bool,
     /// Whether the base64 character after it contains a few bits of the secret.
@@ -126,7 +126,7 @@ impl Redactor {
                 // The first of a state's patterns is the longest that ends here; the others are inside it.
                 let pattern = automaton.match_pattern(state, 0);
                 let start = at + 1 - automaton.pattern_len(pattern);
-                let Form { before, after, length } = self.forms[pattern.as_usize()];
+                let Spelling { before, after, length } = self.forms[pattern.as_usize()];
                 if length < shortest || is_spared(&(start..at + 1)) {
                     continue;
                 }
@@ -178,7 +178,7 @@ const fn is_base64(byte: u8) -> bool {
 
 /// All spellings to search for, with their edges.
 #[derive(Default)]
-struct Forms(BTreeMap<Vec<u8>, Form>);
+struct Forms(BTreeMap<Vec<u8>, Spelling>);
 
 impl Forms {
     fn add_all(&mut self, secret: &str) {
@@ -217,21 +217,21 @@ impl Forms {
         for engine in [STANDARD_NO_PAD, URL_SAFE_NO_PAD] {
             for (once, (before, after)) in base64_forms(secret.as_bytes(), &engine) {
                 for (twice, (before, after)) in base64_forms(&once, &STANDARD_NO_PAD) {
-                    self.insert(twice, Form { before, after, length });
+                    self.insert(twice, Spelling { before, after, length });
                 }
-                self.insert(once, Form { before, after, length });
+                self.insert(once, Spelling { before, after, length });
             }
         }
     }
 
     fn add(&mut self, form: Vec<u8>, length: usize) {
         if form.len() >= SHORTEST {
-            self.insert(form, Form { length, ..Form::default() });
+            self.insert(form, Spelling { length, ..Spelling::default() });
         }
     }
 
     /// Two secrets can share a spelling: the longer one decides.
-    fn insert(&mut self, form: Vec<u8>, found: Form) {
+    fn insert(&mut self, form: Vec<u8>, found: Spelling) {
         let known = self.0.entry(form).or_insert(found);
         if known.length < found.length {
             *known = found;

@@ -52,7 +52,7 @@ struct Block {
 }
 
 /// A span to draw: the lines that it touches, with the bytes of the file.
-struct Target {
+struct DrawnSpan {
     span: Span,
     lines: (u32, u32),
     bytes: Range<usize>,
@@ -65,10 +65,10 @@ impl Snippet {
     /// Draws the labels, the first of which is the primary one. The second list is of those that cannot be drawn:
     /// they overlap another, or their file could not be read.
     pub(super) fn new(edge: &Edge<'_>, labels: &[(Span, &str)], columns: usize) -> (Self, Vec<usize>) {
-        let mut targets: Vec<Target> = Vec::new();
+        let mut targets: Vec<DrawnSpan> = Vec::new();
         let mut left_out = Vec::new();
         for (index, (span, message)) in labels.iter().enumerate() {
-            let drawn = Target::new(edge, *span, message, index == 0);
+            let drawn = DrawnSpan::new(edge, *span, message, index == 0);
             match drawn.filter(|new| !targets.iter().any(|old| old.overlaps(new))) {
                 Some(target) => targets.push(target),
                 None => left_out.push(index),
@@ -85,7 +85,7 @@ impl Snippet {
         self.blocks.is_empty()
     }
 
-    fn push(&mut self, edge: &Edge<'_>, group: &[Target], columns: usize) {
+    fn push(&mut self, edge: &Edge<'_>, group: &[DrawnSpan], columns: usize) {
         let Some(source) = group.first().map(|target| target.span.source) else { return };
         let file = edge.sources.get(source);
         let first = group.iter().map(|target| target.lines.0).min().unwrap_or(1).saturating_sub(CONTEXT).max(1);
@@ -127,7 +127,7 @@ impl Snippet {
     }
 }
 
-impl Target {
+impl DrawnSpan {
     fn new(edge: &Edge<'_>, span: Span, message: &str, primary: bool) -> Option<Self> {
         let file = edge.sources.get(span.source);
         let text = file.text();
@@ -164,12 +164,12 @@ fn boundary(text: &str, offset: usize) -> usize {
 
 /// Groups targets that are close together in one file; the primary label's group comes first, the others in order of
 /// place.
-fn group(targets: Vec<Target>) -> Vec<Vec<Target>> {
+fn group(targets: Vec<DrawnSpan>) -> Vec<Vec<DrawnSpan>> {
     let mut sorted = targets;
     sorted.sort_by_key(|target| (target.span.source, target.bytes.start));
-    let mut groups: Vec<Vec<Target>> = Vec::new();
+    let mut groups: Vec<Vec<DrawnSpan>> = Vec::new();
     for target in sorted {
-        let near = |group: &&mut Vec<Target>| {
+        let near = |group: &&mut Vec<DrawnSpan>| {
             let last = group.iter().map(|other| other.lines.1).max().unwrap_or(0);
             group.iter().any(|other| other.span.source == target.span.source)
                 && target.lines.0 <= last.saturating_add(2 * CONTEXT + 1)

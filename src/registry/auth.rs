@@ -16,19 +16,19 @@ use super::exchange::Ask;
 use super::redirect::{Followed, follow};
 use super::reply::{evidence, failed};
 use super::resolve::Reach;
-use super::token::{Age, Tokens, Wanted};
+use super::token::{Age, Tokens, WantedToken};
 use super::transport::{Budget, SMALL_BODY, Transport};
 use crate::credential::pair::Credential;
 use crate::image::runtime::Runtime;
 use crate::kubelet::probe::{Denial, Evidence, Outcome, Unknown};
-use crate::registry::once_map::Cells;
+use crate::registry::once_map::OnceMap;
 use crate::registry::password_gate::{Gates, Visit};
 
 /// State that a run has learned about registries and realms.
 #[derive(Debug, Default)]
 pub(crate) struct Memory {
     tokens: Tokens,
-    challenges: Cells<Holder, Mutex<Option<Learned>>>,
+    challenges: OnceMap<Holder, Mutex<Option<Learned>>>,
     basic: Gates<(String, Credential)>,
 }
 
@@ -75,27 +75,27 @@ impl<'s> Session<'s> {
         }
         let is_crio = self.transport.options().runtime == Runtime::Crio;
         let cell = self.memory.challenges.get(self.holder(false));
-        let Some(mut held) = self.after_the_first(&cell, wish).await else {
+        let Some(mut guard) = self.after_the_first(&cell, wish).await else {
             return self.ask_bare(wish).await;
         };
-        match held.clone() {
+        match guard.clone() {
             None => {
                 // The other requests wait here until this one has learned the host's challenge.
                 let (learned, step) = self.discover(wish).await;
-                *held = Some(learned);
-                drop(held);
+                *guard = Some(learned);
+                drop(guard);
                 self.finish(wish, step).await
             }
             Some(Learned::Nothing) => {
-                drop(held);
+                drop(guard);
                 self.ask_bare(wish).await
             }
             Some(Learned::Open) => {
-                drop(held);
+                drop(guard);
                 self.send_open(wish).await
             }
             Some(Learned::Challenge(challenge, repository)) => {
-                drop(held);
+                drop(guard);
                 let result = self.answer_challenge(wish, &challenge).await;
                 match result {
                     Err(outcome) if !is_crio && repository != self.repository && asks_anew(&outcome) => {
@@ -115,12 +115,12 @@ impl<'s> Session<'s> {
         wish: &Wish,
     ) -> Option<MutexGuard<'c, Option<Learned>>> {
         let patience = self.transport.patience();
-        let lane = self.transport.lanes().of(&wish.url);
+        let host = self.transport.hosts().of(&wish.url);
         let mut lock = std::pin::pin!(cell.lock());
         loop {
             match tokio::time::timeout(patience, &mut lock).await {
-                Ok(held) => return Some(held),
-                Err(_) if lane.is_silent(patience, Instant::now()) => return None,
+                Ok(guard) => return Some(guard),
+                Err(_) if host.is_silent(patience, Instant::now()) => return None,
                 Err(_) => {}
             }
         }
@@ -132,8 +132,8 @@ impl<'s> Session<'s> {
         if !matches!(learned, Learned::Nothing) {
             let cell = self.memory.challenges.get(self.holder(false));
             // The request that holds the lock learns the same.
-            if let Ok(mut held) = cell.try_lock() {
-                *held = Some(learned);
+            if let Ok(mut guard) = cell.try_lock() {
+                *guard = Some(learned);
             }
         }
         self.finish(wish, step).await
@@ -270,8 +270,8 @@ impl<'s> Session<'s> {
         self.refuse_401(wish, followed, denial)
     }
 
-    fn wanted(&self) -> Wanted<'s> {
-        Wanted {
+    fn wanted(&self) -> WantedToken<'s> {
+        WantedToken {
             transport: self.transport,
             endpoint: self.endpoint.clone(),
             repository: self.repository,

@@ -6,7 +6,7 @@
 use reqwest::StatusCode;
 
 use super::exchange::Answer;
-use super::failure::Failure;
+use super::failure::RequestFailure;
 use crate::kubelet::probe::Unknown;
 
 /// Failures in a row after which the host is given up.
@@ -17,12 +17,12 @@ const ENOUGH: u32 = 3;
 pub(crate) struct Breaker {
     failures: u32,
     /// The failure for the remaining requests, known from the first failure on.
-    reason: Option<Failure>,
+    reason: Option<RequestFailure>,
 }
 
 impl Breaker {
     /// Records the result of one request, including its retries.
-    pub(crate) fn tell(&mut self, result: &Result<Answer, Failure>) {
+    pub(crate) fn tell(&mut self, result: &Result<Answer, RequestFailure>) {
         if self.stopped().is_some() {
             return;
         }
@@ -34,15 +34,15 @@ impl Breaker {
                 self.reason = Some(match self.reason.take() {
                     None if lies_with_host(failure.unknown) => failure,
                     Some(first) if first.unknown == failure.unknown => first,
-                    None => Failure::new(Unknown::HostStopped, failure.message),
-                    Some(first) => Failure::new(Unknown::HostStopped, first.message),
+                    None => RequestFailure::new(Unknown::HostStopped, failure.message),
+                    Some(first) => RequestFailure::new(Unknown::HostStopped, first.message),
                 });
             }
         }
     }
 
     /// The failure for the remaining requests, if the host is given up.
-    pub(crate) fn stopped(&self) -> Option<&Failure> {
+    pub(crate) fn stopped(&self) -> Option<&RequestFailure> {
         self.reason.as_ref().filter(|_| self.failures >= ENOUGH)
     }
 }
@@ -52,17 +52,17 @@ enum Sign {
     /// The host answered, whatever the answer.
     Alive,
     /// The host failed, for this reason.
-    Failed(Failure),
+    Failed(RequestFailure),
     /// The host was not reached for reasons that are not its own, or that cost nothing to see again.
     Nothing,
 }
 
-fn sign(result: &Result<Answer, Failure>) -> Sign {
+fn sign(result: &Result<Answer, RequestFailure>) -> Sign {
     match result {
         Ok(answer) if answer.status == 408 || answer.status >= 500 => {
             let status = StatusCode::from_u16(answer.status).map(|status| status.to_string());
             let words = status.unwrap_or_else(|_| answer.status.to_string());
-            Sign::Failed(Failure::new(Unknown::RegistryError, words.trim_end_matches(" <unknown status code>")))
+            Sign::Failed(RequestFailure::new(Unknown::RegistryError, words.trim_end_matches(" <unknown status code>")))
         }
         Ok(_) => Sign::Alive,
         Err(failure) => match failure.unknown {
@@ -85,19 +85,19 @@ mod tests {
     use super::*;
     use crate::kubelet::probe::TlsFault;
 
-    fn answer(status: u16) -> Result<Answer, Failure> {
+    fn answer(status: u16) -> Result<Answer, RequestFailure> {
         Ok(Answer { status, ..Answer::default() })
     }
 
-    fn failure(unknown: Unknown, message: &str) -> Result<Answer, Failure> {
-        Err(Failure::new(unknown, message))
+    fn failure(unknown: Unknown, message: &str) -> Result<Answer, RequestFailure> {
+        Err(RequestFailure::new(unknown, message))
     }
 
-    fn refused() -> Result<Answer, Failure> {
+    fn refused() -> Result<Answer, RequestFailure> {
         failure(Unknown::Network, "connection refused")
     }
 
-    fn after(results: &[Result<Answer, Failure>]) -> Option<(Unknown, String)> {
+    fn after(results: &[Result<Answer, RequestFailure>]) -> Option<(Unknown, String)> {
         let mut breaker = Breaker::default();
         results.iter().for_each(|result| breaker.tell(result));
         breaker.stopped().map(|failure| (failure.unknown, failure.message.clone()))

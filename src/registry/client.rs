@@ -14,7 +14,7 @@ use super::endpoint::{Endpoint, NoEndpoint, hosts_of};
 use super::interrupt::Interrupter;
 use super::options::ClientOptions;
 use super::options_error::OptionsError;
-use super::read::{self, Place, Reader};
+use super::read::{self, ContentKind, Reader};
 use super::reply::{Judged, MAX_MANIFEST, judge_get, judge_head, judge_status, media_type, read_content};
 use super::resolve::{Lookup, SystemLookup};
 use super::tags;
@@ -22,7 +22,9 @@ use super::traffic::HostTraffic;
 use super::transport::{Budget, SMALL_BODY, Transport};
 use super::verdicts::Verdicts;
 use crate::image::manifest::{Config, ManifestBody};
-use crate::kubelet::probe::{Attempt, Defect, Evidence, Manifest, Outcome, Prober, TagList, Target, Unknown, Unread};
+use crate::kubelet::probe::{
+    Attempt, Defect, Evidence, Manifest, Outcome, Prober, TagList, TagOrDigest, Unknown, Unread,
+};
 
 /// The media types that containerd accepts (`core/remotes/docker/resolver.go`). Without the OCI types, or with `*/*`
 /// alone, some registries report an existing manifest as unknown.
@@ -65,12 +67,12 @@ impl Client {
 
     /// The traffic with each host and port, sorted by name.
     pub fn traffic(&self) -> Vec<HostTraffic> {
-        self.transport.lanes().traffic()
+        self.transport.hosts().traffic()
     }
 
     /// The host with the longest current wait, and its duration.
     pub fn slowest(&self) -> Option<(String, Duration)> {
-        self.transport.lanes().slowest(Instant::now())
+        self.transport.hosts().slowest(Instant::now())
     }
 
     /// Returns a handle that ends the run early.
@@ -86,7 +88,7 @@ impl Client {
 
     /// The hosts to ask, in order.
     fn hosts(&self, attempt: &Attempt) -> VecDeque<Result<Endpoint, NoEndpoint>> {
-        let by_tag = matches!(attempt.target, Target::Tag(_));
+        let by_tag = matches!(attempt.target, TagOrDigest::Tag(_));
         hosts_of(&attempt.registry, by_tag, self.transport.options()).into()
     }
 
@@ -149,7 +151,7 @@ impl Client {
         match (&outcome, &attempt.target) {
             // A digest without a manifest may be that of a blob, which containerd takes for an image of an unknown
             // kind.
-            (Outcome::Absent(_), Target::Digest(_)) if *by == Method::HEAD && runtime.is_containerd() => {
+            (Outcome::Absent(_), TagOrDigest::Digest(_)) if *by == Method::HEAD && runtime.is_containerd() => {
                 let blob = self.first_of_hosts(attempt, |session| Box::pin(ask_for_blob(session, &attempt.target)));
                 match blob.await {
                     Ok(blob) => Outcome::Found(blob),
@@ -163,14 +165,14 @@ impl Client {
     }
 
     /// The content at a digest, whose bytes are checked against it.
-    async fn read_at(&self, attempt: &Attempt, place: Place) -> Result<Vec<u8>, Unread> {
+    async fn read_at(&self, attempt: &Attempt, place: ContentKind) -> Result<Vec<u8>, Unread> {
         let digest = attempt.target.as_str();
         self.first_of_hosts(attempt, |session| Box::pin(read_from(session, digest, place))).await.map_err(unread)
     }
 
     async fn tags_of_hosts(&self, attempt: &Attempt) -> TagList {
         let mut budget = self.budget();
-        let mut told = TagList::Unknown;
+        let mut tags = TagList::Unknown;
         let mut hosts = self.hosts(attempt);
         while let Some(host) = hosts.pop_front() {
             let Ok(endpoint) = host else { continue };
@@ -178,12 +180,12 @@ impl Client {
             let mut session = self.session(attempt, endpoint, share);
             match tags::list(&mut session).await {
                 TagList::Unknown => {}
-                TagList::NoRepository => told = TagList::NoRepository,
+                TagList::NoRepository => tags = TagList::NoRepository,
                 tags => return tags,
             }
             budget.give_back(session.budget);
         }
-        told
+        tags
     }
 }
 
@@ -193,7 +195,7 @@ fn turns(next: &Endpoint, others: &VecDeque<Result<Endpoint, NoEndpoint>>) -> u3
 }
 
 /// Asks one host for a manifest. `Err` is any other outcome.
-async fn ask(session: &mut Session<'_>, target: &Target, by: &Method) -> Result<Manifest, Outcome> {
+async fn ask(session: &mut Session<'_>, target: &TagOrDigest, by: &Method) -> Result<Manifest, Outcome> {
     let manifest_of = |outcome| match outcome {
         // containerd continues with the next host.
         Outcome::Found(manifest) if manifest.defect != Some(Defect::TooBig) => Ok(manifest),
@@ -216,7 +218,7 @@ async fn ask(session: &mut Session<'_>, target: &Target, by: &Method) -> Result<
 }
 
 /// Asks for a blob when no manifest has this digest. `Err` means only that there is no blob either.
-async fn ask_for_blob(session: &mut Session<'_>, target: &Target) -> Result<Manifest, Outcome> {
+async fn ask_for_blob(session: &mut Session<'_>, target: &TagOrDigest) -> Result<Manifest, Outcome> {
     let url = session.endpoint.blob(session.repository, target.as_str());
     let url = url.ok_or_else(|| not_a_host(session.endpoint.base().host_str().unwrap_or_default()))?;
     let wish = wish(Method::HEAD, url);
@@ -234,10 +236,10 @@ async fn ask_for_blob(session: &mut Session<'_>, target: &Target) -> Result<Mani
 
 /// The bytes at a digest of one host. `Err` means that they are missing, that they do not match, or that it is
 /// unknown.
-async fn read_from(session: &mut Session<'_>, digest: &str, place: Place) -> Result<Vec<u8>, Outcome> {
+async fn read_from(session: &mut Session<'_>, digest: &str, place: ContentKind) -> Result<Vec<u8>, Outcome> {
     let url = match place {
-        Place::Manifest => session.endpoint.manifest(session.repository, digest),
-        Place::Blob => session.endpoint.blob(session.repository, digest),
+        ContentKind::Manifest => session.endpoint.manifest(session.repository, digest),
+        ContentKind::Blob => session.endpoint.blob(session.repository, digest),
     };
     let host = session.endpoint.base().host_str().unwrap_or_default();
     let get = wish(Method::GET, url.ok_or_else(|| not_a_host(host))?);
@@ -307,11 +309,11 @@ impl Prober for Client {
     }
 
     async fn content(&self, attempt: &Attempt) -> Result<Arc<ManifestBody>, Unread> {
-        read::content(&self.read(attempt, Place::Manifest).await?)
+        read::content(&self.read(attempt, ContentKind::Manifest).await?)
     }
 
     async fn config(&self, attempt: &Attempt) -> Result<Config, Unread> {
-        read::config(&self.read(attempt, Place::Blob).await?)
+        read::config(&self.read(attempt, ContentKind::Blob).await?)
     }
 
     async fn layer(&self, attempt: &Attempt) -> Result<(), Unread> {
@@ -325,7 +327,7 @@ impl Prober for Client {
 }
 
 impl Reader for Client {
-    async fn read(&self, attempt: &Attempt, place: Place) -> Result<Vec<u8>, Unread> {
+    async fn read(&self, attempt: &Attempt, place: ContentKind) -> Result<Vec<u8>, Unread> {
         let read = self.interrupter.unless_interrupted(self.read_at(attempt, place)).await;
         read.unwrap_or_else(|| Err(unread(interrupted())))
     }

@@ -11,7 +11,7 @@ use reqwest::header::{HOST, HeaderValue};
 use super::address::{is_metadata_name, literal};
 use super::endpoint::Dial;
 use super::exchange::Ask;
-use super::failure::Failure;
+use super::failure::RequestFailure;
 use super::options::{ClientOptions, ConnectTo, Proxies, is_this_machine};
 use super::options_error::OptionsError;
 use super::resolve::{Fixed, Guarded, Lookup, Names, Reach};
@@ -88,7 +88,7 @@ impl Connections {
     }
 
     /// Returns the request, ready to be sent to its host.
-    pub(crate) fn request(&self, ask: &Ask) -> Result<reqwest::RequestBuilder, Failure> {
+    pub(crate) fn request(&self, ask: &Ask) -> Result<reqwest::RequestBuilder, RequestFailure> {
         self.check_name(&ask.url, ask.reach)?;
         let host = ask.url.host_str().unwrap_or_default();
         let (to, url, name) = match self.fixed(&ask.url) {
@@ -103,7 +103,7 @@ impl Connections {
         let secure = ask.url.scheme() == "https" || (self.has_proxies && matches!(to, To::Named(_)));
         let timeout = ask.dial.timeout.filter(|timeout| !timeout.is_zero()).unwrap_or(self.options.connect_timeout);
         let client = self.client(&ask.dial, Way { secure, tls: id(&ask.dial), insecure, to, timeout });
-        let client = client.map_err(|error| Failure::new(Unknown::Network, error.to_string()))?;
+        let client = client.map_err(|error| RequestFailure::new(Unknown::Network, error.to_string()))?;
         let mut own = ask.own.clone();
         own.remove(HOST);
         let mut request = client.request(ask.method.clone(), url).headers(own).headers(ask.headers.clone());
@@ -118,14 +118,16 @@ impl Connections {
     }
 
     /// Checks a host that our resolver does not see: an address in the URL, or a name that a proxy resolves.
-    fn check_name(&self, url: &Url, reach: Reach) -> Result<(), Failure> {
+    fn check_name(&self, url: &Url, reach: Reach) -> Result<(), RequestFailure> {
         let host = url.host_str().unwrap_or_default();
         let why = match literal(host) {
             Some(address) => reach.refuses(address, self.names.trusts(host)),
             None => is_metadata_name(host).then_some("the metadata service of a cloud"),
         };
         match why {
-            Some(why) => Err(Failure::new(Unknown::NodeLocal, format!("{host} is {why}, which is not contacted"))),
+            Some(why) => {
+                Err(RequestFailure::new(Unknown::NodeLocal, format!("{host} is {why}, which is not contacted")))
+            }
             None => Ok(()),
         }
     }
@@ -193,8 +195,8 @@ fn id(dial: &Dial) -> usize {
 
 /// The URL and `Host` header under `--connect-to`. An explicit port in a URL takes precedence over the resolver's, so
 /// it is removed. An address never reaches the resolver, so it is replaced, which TLS would take for another name.
-fn redirected(url: &Url, address: std::net::SocketAddr) -> Result<(Url, HeaderValue), Failure> {
-    let bad = || Failure::new(Unknown::Network, "an address cannot be redirected over TLS");
+fn redirected(url: &Url, address: std::net::SocketAddr) -> Result<(Url, HeaderValue), RequestFailure> {
+    let bad = || RequestFailure::new(Unknown::Network, "an address cannot be redirected over TLS");
     let host = url.host_str().ok_or_else(bad)?;
     let is_name = literal(host).is_none();
     let name = match url.port() {

@@ -5,7 +5,7 @@
 //! `docker/distribution_error.go` of containers/image 5.38 (CRI-O 1.36).
 
 use crate::kubelet::probe::{ErrorBody, RegistryError};
-use crate::text::go::json::{self, Kind, Reader, folds_to};
+use crate::text::go::json::{self, Reader, ValueKind, folds_to};
 
 /// The number of bytes that containerd reads of a body. It finds no JSON in a longer one
 /// (`core/remotes/errors/errors.go`).
@@ -36,7 +36,7 @@ pub(super) fn read(body: &[u8]) -> Option<ErrorBody> {
 /// `errors` and `details` of an object; `None` if Go cannot decode them.
 fn fields(body: &[u8]) -> (Option<Vec<RegistryError>>, Option<String>) {
     let mut values = Reader::new(body);
-    if values.kind() != Kind::Object {
+    if values.kind() != ValueKind::Object {
         return (None, None);
     }
     let (mut errors, mut details) = (Some(Vec::new()), None);
@@ -44,7 +44,7 @@ fn fields(body: &[u8]) -> (Option<Vec<RegistryError>>, Option<String>) {
         let name = values.text(&key);
         let kind = values.kind();
         let range = values.skip_value();
-        if folds_to(&name, "details") && kind == Kind::String {
+        if folds_to(&name, "details") && kind == ValueKind::String {
             details = Some(values.text(&range)).filter(|text| !text.is_empty());
         } else if folds_to(&name, "errors") {
             let written = body.get(range).unwrap_or_default();
@@ -55,10 +55,10 @@ fn fields(body: &[u8]) -> (Option<Vec<RegistryError>>, Option<String>) {
     (errors, details)
 }
 
-fn list(kind: Kind, written: &[u8]) -> Option<Vec<RegistryError>> {
+fn list(kind: ValueKind, written: &[u8]) -> Option<Vec<RegistryError>> {
     match kind {
-        Kind::Null => return Some(Vec::new()),
-        Kind::Array => {}
+        ValueKind::Null => return Some(Vec::new()),
+        ValueKind::Array => {}
         _ => return None,
     }
     let (mut values, mut errors) = (Reader::new(written), Vec::new());
@@ -71,11 +71,11 @@ fn list(kind: Kind, written: &[u8]) -> Option<Vec<RegistryError>> {
 fn one(values: &mut Reader<'_>) -> Option<RegistryError> {
     let mut error = RegistryError::default();
     match values.kind() {
-        Kind::Null => {
+        ValueKind::Null => {
             values.skip_value();
             return Some(error);
         }
-        Kind::Object => {}
+        ValueKind::Object => {}
         _ => return None,
     }
     while let Some(key) = values.next_key() {
@@ -83,13 +83,13 @@ fn one(values: &mut Reader<'_>) -> Option<RegistryError> {
         let kind = values.kind();
         let range = values.skip_value();
         if folds_to(&name, "detail") {
-            error.detail = kind != Kind::Null;
+            error.detail = kind != ValueKind::Null;
         } else if ["code", "message"].iter().any(|field| folds_to(&name, field)) {
             let field = if folds_to(&name, "code") { &mut error.code } else { &mut error.message };
             match kind {
-                Kind::String => *field = values.text(&range),
+                ValueKind::String => *field = values.text(&range),
                 // A null leaves the value unchanged.
-                Kind::Null => {}
+                ValueKind::Null => {}
                 _ => return None,
             }
         }

@@ -14,7 +14,7 @@ use crate::kubelet::probe::{TlsFault, Unknown};
 
 /// A request without an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Failure {
+pub(crate) struct RequestFailure {
     /// The cause of the failure.
     pub(crate) unknown: Unknown,
     /// The error message, as Go words it.
@@ -25,7 +25,7 @@ pub(crate) struct Failure {
     pub(crate) retry_after: Option<u64>,
 }
 
-impl Failure {
+impl RequestFailure {
     /// Creates a failure that a retry does not fix.
     pub(crate) fn new(unknown: Unknown, message: impl Into<String>) -> Self {
         Self { unknown, message: message.into(), passing: false, retry_after: None }
@@ -110,9 +110,9 @@ fn tunnel(error: &reqwest::Error) -> Option<Tunnel> {
     found
 }
 
-fn known(cause: &(dyn Error + 'static)) -> Option<Failure> {
+fn known(cause: &(dyn Error + 'static)) -> Option<RequestFailure> {
     if let Some(error) = cause.downcast_ref::<ResolveError>() {
-        return Some(Failure::new(error.unknown(), error.to_string()));
+        return Some(RequestFailure::new(error.unknown(), error.to_string()));
     }
     if let Some(error) = cause.downcast_ref::<rustls::Error>() {
         return Some(tls(error));
@@ -123,37 +123,39 @@ fn known(cause: &(dyn Error + 'static)) -> Option<Failure> {
     // hyper's own type is not available to a user of reqwest, but its text is.
     let text = cause.to_string();
     match text.as_str() {
-        "connection closed before message completed" => Some(Failure::passing("EOF")),
-        "end of file before message length reached" => Some(Failure::passing("unexpected EOF")),
+        "connection closed before message completed" => Some(RequestFailure::passing("EOF")),
+        "end of file before message length reached" => Some(RequestFailure::passing("unexpected EOF")),
         text if text.starts_with("invalid HTTP") || text.starts_with("message head is too large") => {
-            Some(Failure::new(Unknown::Network, "net/http: malformed HTTP response"))
+            Some(RequestFailure::new(Unknown::Network, "net/http: malformed HTTP response"))
         }
         _ => None,
     }
 }
 
 /// Classifies an I/O error. Only meaningful kinds: for the others, the wrapped cause comes next in the walk.
-fn transport(error: &io::Error) -> Option<Failure> {
+fn transport(error: &io::Error) -> Option<RequestFailure> {
     match error.kind() {
-        io::ErrorKind::ConnectionRefused => Some(Failure::passing("dial tcp: connect: connection refused")),
-        io::ErrorKind::ConnectionReset => Some(Failure::passing("read: connection reset by peer")),
-        io::ErrorKind::BrokenPipe => Some(Failure::passing("write: broken pipe")),
+        io::ErrorKind::ConnectionRefused => Some(RequestFailure::passing("dial tcp: connect: connection refused")),
+        io::ErrorKind::ConnectionReset => Some(RequestFailure::passing("read: connection reset by peer")),
+        io::ErrorKind::BrokenPipe => Some(RequestFailure::passing("write: broken pipe")),
         io::ErrorKind::NetworkUnreachable => {
-            Some(Failure::new(Unknown::Network, "dial tcp: connect: network is unreachable"))
+            Some(RequestFailure::new(Unknown::Network, "dial tcp: connect: network is unreachable"))
         }
-        io::ErrorKind::HostUnreachable => Some(Failure::new(Unknown::Network, "dial tcp: connect: no route to host")),
-        io::ErrorKind::TimedOut => Some(Failure::new(Unknown::Timeout, "i/o timeout")),
+        io::ErrorKind::HostUnreachable => {
+            Some(RequestFailure::new(Unknown::Network, "dial tcp: connect: no route to host"))
+        }
+        io::ErrorKind::TimedOut => Some(RequestFailure::new(Unknown::Timeout, "i/o timeout")),
         io::ErrorKind::UnexpectedEof if error.get_ref().is_none_or(|inner| !inner.is::<rustls::Error>()) => {
-            Some(Failure::passing("unexpected EOF"))
+            Some(RequestFailure::passing("unexpected EOF"))
         }
         _ => None,
     }
 }
 
-fn tls(error: &rustls::Error) -> Failure {
+fn tls(error: &rustls::Error) -> RequestFailure {
     let (fault, message) = match error {
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
-            return Failure::new(Unknown::PlainHttp, "http: server gave HTTP response to HTTPS client");
+            return RequestFailure::new(Unknown::PlainHttp, "http: server gave HTTP response to HTTPS client");
         }
         rustls::Error::InvalidCertificate(certificate) => {
             let (fault, words) = x509(certificate);
@@ -162,7 +164,7 @@ fn tls(error: &rustls::Error) -> Failure {
         rustls::Error::AlertReceived(alert) => (TlsFault::Other, format!("remote error: tls: {}", alert_text(*alert))),
         other => (TlsFault::Other, format!("tls: {other}")),
     };
-    Failure::new(Unknown::Tls(fault), message)
+    RequestFailure::new(Unknown::Tls(fault), message)
 }
 
 /// Go's name for an alert (`alertText` in `crypto/tls/alert.go`), for those that a registry sends.

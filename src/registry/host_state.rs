@@ -11,21 +11,21 @@ use tokio::time::Instant;
 
 use super::breaker::Breaker;
 use super::exchange::{Answer, Errand};
-use super::failure::Failure;
+use super::failure::RequestFailure;
 use super::pace::{Leave, Pace, Queue, Sent, interval_of};
 use super::traffic::{HostTraffic, Traffic};
 use crate::kubelet::probe::Unknown;
 
 /// All hosts of a run.
 #[derive(Debug)]
-pub(crate) struct Lanes {
+pub(crate) struct HostStates {
     per_host: usize,
-    lanes: Mutex<HashMap<String, Arc<Lane>>>,
+    hosts: Mutex<HashMap<String, Arc<HostState>>>,
 }
 
 /// The state of one host and port.
 #[derive(Debug)]
-pub(crate) struct Lane {
+pub(crate) struct HostState {
     /// One permit for each request that may be in progress.
     pub(crate) gate: Semaphore,
     given_up: Notify,
@@ -56,28 +56,28 @@ impl State {
     }
 }
 
-impl Lanes {
+impl HostStates {
     /// At most `per_host` requests are in progress at one host.
     pub(crate) fn new(per_host: usize) -> Self {
-        Self { per_host: per_host.clamp(1, Semaphore::MAX_PERMITS), lanes: Mutex::default() }
+        Self { per_host: per_host.clamp(1, Semaphore::MAX_PERMITS), hosts: Mutex::default() }
     }
 
-    /// The lane of a URL's host and port.
-    pub(crate) fn of(&self, url: &Url) -> Arc<Lane> {
+    /// The host of a URL's host and port.
+    pub(crate) fn of(&self, url: &Url) -> Arc<HostState> {
         let name =
             format!("{}:{}", url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
         let new = || {
             let queue = Queue::new(interval_of(url.host_str().unwrap_or_default()));
             let state = Mutex::new(State { queue, ..State::default() });
-            Arc::new(Lane { gate: Semaphore::new(self.per_host), given_up: Notify::new(), state })
+            Arc::new(HostState { gate: Semaphore::new(self.per_host), given_up: Notify::new(), state })
         };
-        Arc::clone(locked(&self.lanes).entry(name).or_insert_with(new))
+        Arc::clone(locked(&self.hosts).entry(name).or_insert_with(new))
     }
 
     /// The traffic with each host, sorted by name.
     pub(crate) fn traffic(&self) -> Vec<HostTraffic> {
-        let lanes = locked(&self.lanes);
-        let mut hosts: Vec<_> = lanes.iter().map(|(name, lane)| lane.shown(name)).collect();
+        let hosts = locked(&self.hosts);
+        let mut hosts: Vec<_> = hosts.iter().map(|(name, host)| host.shown(name)).collect();
         hosts.retain(|host| host.requests > 0 || host.stopped.is_some());
         hosts.sort_by(|a, b| a.host.cmp(&b.host));
         hosts
@@ -85,19 +85,20 @@ impl Lanes {
 
     /// The host that we have been waiting for longest, of those with an outstanding answer.
     pub(crate) fn slowest(&self, now: Instant) -> Option<(String, Duration)> {
-        let lanes = locked(&self.lanes);
-        let waited = |(name, lane): (&String, &Arc<Lane>)| Some((lane.lock().traffic.waiting_since()?, name.clone()));
-        let (since, name) = lanes.iter().filter_map(waited).min()?;
+        let hosts = locked(&self.hosts);
+        let waited =
+            |(name, host): (&String, &Arc<HostState>)| Some((host.lock().traffic.waiting_since()?, name.clone()));
+        let (since, name) = hosts.iter().filter_map(waited).min()?;
         Some((name, now.duration_since(since)))
     }
 }
 
-impl Lane {
+impl HostState {
     /// Whether a request may be sent.
     ///
     /// # Errors
     /// The host is given up, or no longer asked because of its rate limit.
-    pub(crate) fn leave(&self, errand: Errand, now: Instant) -> Result<Leave, Failure> {
+    pub(crate) fn leave(&self, errand: Errand, now: Instant) -> Result<Leave, RequestFailure> {
         let mut state = self.lock();
         match state.breaker(errand).stopped() {
             Some(failure) => Err(failure.clone()),
@@ -122,7 +123,7 @@ impl Lane {
     }
 
     /// Records the result of a request that was sent at the time `sent`.
-    pub(crate) fn came_back(&self, result: &Result<Answer, Failure>, sent: Instant, now: Instant) {
+    pub(crate) fn came_back(&self, result: &Result<Answer, RequestFailure>, sent: Instant, now: Instant) {
         self.lock().traffic.came_back(went_out(result), sent, now);
     }
 
@@ -132,7 +133,7 @@ impl Lane {
     }
 
     /// Records the result of a request including its retries.
-    pub(crate) fn tell(&self, errand: Errand, result: &Result<Answer, Failure>) {
+    pub(crate) fn tell(&self, errand: Errand, result: &Result<Answer, RequestFailure>) {
         let mut state = self.lock();
         state.breaker(errand).tell(result);
         if state.breaker(errand).stopped().is_some() {
@@ -141,15 +142,15 @@ impl Lane {
     }
 
     /// Waits until the host is given up. Returns the failure for the requests that are still waiting for it.
-    pub(crate) async fn given_up(&self, errand: Errand) -> Failure {
+    pub(crate) async fn given_up(&self, errand: Errand) -> RequestFailure {
         loop {
-            let mut told = std::pin::pin!(self.given_up.notified());
+            let mut notified = std::pin::pin!(self.given_up.notified());
             // No notification is missed from this point on.
-            told.as_mut().enable();
+            notified.as_mut().enable();
             if let Some(failure) = self.lock().breaker(errand).stopped() {
                 return failure.clone();
             }
-            told.await;
+            notified.await;
         }
     }
 
@@ -180,8 +181,8 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Whether a request was sent at all. A name that does not resolve causes no request.
-pub(crate) fn went_out(result: &Result<Answer, Failure>) -> bool {
-    !matches!(result, Err(Failure { unknown: Unknown::Dns | Unknown::NoSuchHost | Unknown::NodeLocal, .. }))
+pub(crate) fn went_out(result: &Result<Answer, RequestFailure>) -> bool {
+    !matches!(result, Err(RequestFailure { unknown: Unknown::Dns | Unknown::NoSuchHost | Unknown::NodeLocal, .. }))
 }
 
 #[cfg(test)]
@@ -194,8 +195,8 @@ mod tests {
 
     #[test]
     fn requests_to_one_host_and_port_share_a_lane() {
-        let lanes = Lanes::new(8);
-        let same = |a: &str, b: &str| Arc::ptr_eq(&lanes.of(&url(a)), &lanes.of(&url(b)));
+        let hosts = HostStates::new(8);
+        let same = |a: &str, b: &str| Arc::ptr_eq(&hosts.of(&url(a)), &hosts.of(&url(b)));
         assert!(same("https://reg.example/v2/a", "https://REG.example:443/v2/b"));
         assert!(!same("https://reg.example/v2/a", "https://reg.example:5000/v2/a"));
         assert!(!same("https://reg.example/v2/a", "http://reg.example/v2/a"));
@@ -203,45 +204,45 @@ mod tests {
 
     #[test]
     fn failing_host_does_not_stop_other_hosts() {
-        let (lanes, now) = (Lanes::new(8), Instant::now());
-        let refused = Err(Failure::new(Unknown::Network, "connection refused"));
-        let sick = lanes.of(&url("https://sick.example/"));
+        let (hosts, now) = (HostStates::new(8), Instant::now());
+        let refused = Err(RequestFailure::new(Unknown::Network, "connection refused"));
+        let sick = hosts.of(&url("https://sick.example/"));
         for _ in 0..3 {
             sick.sent(false, now);
             sick.came_back(&refused, now, now);
             sick.tell(Errand::Head, &refused);
         }
         assert_eq!(sick.leave(Errand::Head, now).unwrap_err().unknown, Unknown::HostStopped);
-        assert!(lanes.of(&url("https://sick.example:5000/")).leave(Errand::Head, now).is_ok());
-        let shown = lanes.traffic();
+        assert!(hosts.of(&url("https://sick.example:5000/")).leave(Errand::Head, now).is_ok());
+        let shown = hosts.traffic();
         assert_eq!(shown.len(), 1, "the other was not asked");
         assert_eq!((shown[0].requests, shown[0].stopped.as_deref()), (3, Some("connection refused")));
     }
 
     #[test]
     fn get_failures_do_not_stop_head_requests() {
-        let (lanes, now) = (Lanes::new(8), Instant::now());
-        let lane = lanes.of(&url("https://reg.example/"));
+        let (hosts, now) = (HostStates::new(8), Instant::now());
+        let host = hosts.of(&url("https://reg.example/"));
         let (alive, reset) =
-            (Ok(Answer { status: 200, ..Answer::default() }), Err(Failure::new(Unknown::Network, "EOF")));
+            (Ok(Answer { status: 200, ..Answer::default() }), Err(RequestFailure::new(Unknown::Network, "EOF")));
         for _ in 0..3 {
-            lane.tell(Errand::Head, &alive);
-            lane.tell(Errand::Get, &reset);
+            host.tell(Errand::Head, &alive);
+            host.tell(Errand::Get, &reset);
         }
-        assert!(lane.leave(Errand::Head, now).is_ok());
-        assert!(lane.leave(Errand::Get, now).is_err());
+        assert!(host.leave(Errand::Head, now).is_ok());
+        assert!(host.leave(Errand::Get, now).is_err());
     }
 
     #[test]
     fn slowest_host_has_the_longest_pending_request() {
-        let (lanes, start) = (Lanes::new(8), Instant::now());
+        let (hosts, start) = (HostStates::new(8), Instant::now());
         let at = |seconds| start + Duration::from_secs(seconds);
-        assert_eq!(lanes.slowest(start), None);
-        let (a, b) = (lanes.of(&url("https://a/")), lanes.of(&url("https://b/")));
+        assert_eq!(hosts.slowest(start), None);
+        let (a, b) = (hosts.of(&url("https://a/")), hosts.of(&url("https://b/")));
         a.sent(false, at(0));
         b.sent(false, at(1));
-        assert_eq!(lanes.slowest(at(3)), Some(("a:443".to_owned(), Duration::from_secs(3))));
+        assert_eq!(hosts.slowest(at(3)), Some(("a:443".to_owned(), Duration::from_secs(3))));
         a.came_back(&Ok(Answer::default()), at(0), at(3));
-        assert_eq!(lanes.slowest(at(3)), Some(("b:443".to_owned(), Duration::from_secs(2))));
+        assert_eq!(hosts.slowest(at(3)), Some(("b:443".to_owned(), Duration::from_secs(2))));
     }
 }

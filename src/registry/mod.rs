@@ -6,10 +6,10 @@
 //! client       one question → one Outcome, host after host             (the Prober)
 //!                reply: meaning of an answer    read: content by digest    tags: tag lists
 //!                verdicts: combined answers of several hosts
-//! auth         remembered challenge, Basic, Bearer, second 401           challenge, token, token_body, gate
+//! auth         remembered challenge, Basic, Bearer, second 401           challenge, token, token_body, password_gate
 //! redirect     by hand, no Authorization across origins
 //! transport    one exchange: turns, budget, body caps                    failure, limit
-//! lane         state per host and port                                   traffic
+//! host_state   state per host and port                                   traffic
 //!                breaker, pace, retry: policy, pure                      retry_after
 //! connections  which client for which host                               tls, identity
 //!                resolve, address: guard over addresses
@@ -70,7 +70,7 @@ pub use interrupt::Interrupter;
 pub use options::{ClientOptions, ConnectTo, HostPattern, Mirror, Proxies};
 pub use options_error::OptionsError;
 pub use progress::Progress;
-pub use read::{Place, Reader};
+pub use read::{ContentKind, Reader};
 pub use resolve::{Lookup, Resolving, SystemLookup};
 pub use scheduler::Concurrency;
 pub use scheduler::probe_all;

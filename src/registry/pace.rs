@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::failure::Failure;
+use super::failure::RequestFailure;
 use crate::kubelet::probe::Unknown;
 
 /// The longest pause that a request waits for.
@@ -47,7 +47,7 @@ impl Queue {
 pub(crate) struct Pace {
     pauses: u32,
     until: Option<Instant>,
-    stopped: Option<Failure>,
+    stopped: Option<RequestFailure>,
 }
 
 /// The number of pauses before the request was sent. Requests that were in progress when a pause began are not a
@@ -69,7 +69,7 @@ impl Pace {
     ///
     /// # Errors
     /// The host is not asked any more in this run.
-    pub(crate) fn leave(&self, now: Instant) -> Result<Leave, Failure> {
+    pub(crate) fn leave(&self, now: Instant) -> Result<Leave, RequestFailure> {
         match (&self.stopped, self.until) {
             (Some(failure), _) => Err(failure.clone()),
             (None, Some(until)) if until > now => Ok(Leave::Wait(until)),
@@ -100,14 +100,14 @@ impl Pace {
     }
 
     /// The failure for all further requests, if the host is not asked any more.
-    pub(crate) fn stopped(&self) -> Option<&Failure> {
+    pub(crate) fn stopped(&self) -> Option<&RequestFailure> {
         self.stopped.as_ref()
     }
 }
 
-fn not_asked(wait: Option<Duration>) -> Failure {
-    let failure = Failure::new(Unknown::RateLimited, "not requested: the host limits the rate of requests");
-    Failure { retry_after: wait.map(|wait| wait.as_secs()), ..failure }
+fn not_asked(wait: Option<Duration>) -> RequestFailure {
+    let failure = RequestFailure::new(Unknown::RateLimited, "not requested: the host limits the rate of requests");
+    RequestFailure { retry_after: wait.map(|wait| wait.as_secs()), ..failure }
 }
 
 #[cfg(test)]

@@ -6,16 +6,16 @@ use std::hash::Hash;
 
 use tokio::sync::Mutex;
 
-use super::reply::told;
+use super::reply::with_message;
 use crate::kubelet::probe::{Evidence, Outcome, Unknown};
-use crate::registry::once_map::Cells;
+use crate::registry::once_map::OnceMap;
 
 /// How many requests may carry a password that no repository of a host has accepted.
 const BUDGET: u32 = 2;
 
 /// The gates of a run, by host or realm and credential.
 #[derive(Debug)]
-pub(crate) struct Gates<K>(Cells<K, Mutex<Gate>>);
+pub(crate) struct Gates<K>(OnceMap<K, Mutex<Gate>>);
 
 /// Whether a host has accepted a credential.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ pub(crate) struct Visit<'v> {
 
 impl<K> Default for Gates<K> {
     fn default() -> Self {
-        Self(Cells::default())
+        Self(OnceMap::default())
     }
 }
 
@@ -63,9 +63,9 @@ impl<K: Hash + Eq> Gates<K> {
         refuses: impl Fn(&Outcome) -> bool,
     ) -> Result<T, Outcome> {
         let gate = self.0.get(key);
-        let mut held = gate.lock().await;
-        let Gate::Closed { refused, sent } = &mut *held else {
-            drop(held);
+        let mut guard = gate.lock().await;
+        let Gate::Closed { refused, sent } = &mut *guard else {
+            drop(guard);
             return ask.await;
         };
         if let Some((_, outcome)) = refused.iter().find(|(repository, _)| repository == visit.repository) {
@@ -80,7 +80,7 @@ impl<K: Hash + Eq> Gates<K> {
                 refused.push((visit.repository.to_owned(), outcome.clone()));
                 *sent += visit.requests;
             }
-            _ => *held = Gate::Open,
+            _ => *guard = Gate::Open,
         }
         result
     }
@@ -95,7 +95,7 @@ fn withheld(repository: &str, refusal: &Outcome) -> Outcome {
     let words = format!("the credentials were refused for {repository}, and were not sent again");
     Outcome::Unknown(
         Unknown::CredentialWithheld,
-        told(Evidence { code: None, details: None, body: None, ..evidence }, &words),
+        with_message(Evidence { code: None, details: None, body: None, ..evidence }, &words),
     )
 }
 
@@ -143,7 +143,7 @@ mod tests {
         let third = gates.pass("bob", visit("c"), ask(), |_| true).await;
         let Err(Outcome::Unknown(Unknown::CredentialWithheld, evidence)) = third else { panic!("{third:?}") };
         assert_eq!(evidence.message.as_deref(), Some("the credentials were refused for a, and were not sent again"));
-        assert_eq!(gates.pass("bob", visit("b"), ask(), |_| true).await, refused(), "what it was told stays");
+        assert_eq!(gates.pass("bob", visit("b"), ask(), |_| true).await, refused(), "the refusal is kept");
         assert_eq!(asked.get(), 2);
     }
 

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::reply::told;
+use super::reply::with_message;
 use crate::image::manifest::{self, Config, ManifestBody};
 use crate::kubelet::probe::{Attempt, Defect, Evidence, Prober, Unknown, Unread};
 
 /// The kind of content at a digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
+pub enum ContentKind {
     /// A manifest or an index.
     Manifest,
     /// A blob: a configuration or a layer.
@@ -18,7 +18,7 @@ pub enum Place {
 /// A prober that returns the bytes it reads, unmodified.
 pub trait Reader: Prober {
     /// The bytes at the attempt's target, which is a digest. They are checked against a `sha256`.
-    fn read(&self, attempt: &Attempt, place: Place) -> impl Future<Output = Result<Vec<u8>, Unread>> + Send;
+    fn read(&self, attempt: &Attempt, place: ContentKind) -> impl Future<Output = Result<Vec<u8>, Unread>> + Send;
 }
 
 /// Parses the bytes of a manifest or index.
@@ -42,5 +42,5 @@ fn is_json(bytes: &[u8]) -> bool {
 }
 
 fn unclear(words: &str) -> Unread {
-    Unread { defect: None, unknown: Unknown::RegistryError, evidence: told(Evidence::default(), words) }
+    Unread { defect: None, unknown: Unknown::RegistryError, evidence: with_message(Evidence::default(), words) }
 }

@@ -4,7 +4,7 @@ use reqwest::header::AUTHORIZATION;
 use reqwest::{Method, Url};
 
 use super::exchange::{Answer, Ask};
-use super::failure::Failure;
+use super::failure::RequestFailure;
 use super::transport::{Budget, Transport};
 use crate::kubelet::probe::Unknown;
 
@@ -29,7 +29,7 @@ pub(crate) async fn follow(
     transport: &Transport,
     mut ask: Ask,
     budget: &mut Budget,
-) -> Result<Followed, (Failure, Url)> {
+) -> Result<Followed, (RequestFailure, Url)> {
     let first = ask.url.clone();
     let bare = !ask.headers.contains_key(AUTHORIZATION);
     for _ in 0..=MOST {
@@ -45,7 +45,7 @@ pub(crate) async fn follow(
             // A form contains a password, so it is not sent again to any host.
             Ok(Some(_)) if !ask.form.is_empty() && matches!(answer.status, 307 | 308) => {
                 let message = "refused to redirect a token request, because the redirect would pass on the password";
-                return Err((Failure::new(Unknown::AuthServer, message), ask.url));
+                return Err((RequestFailure::new(Unknown::AuthServer, message), ask.url));
             }
             Ok(Some(url)) => {
                 if !ask.form.is_empty() {
@@ -62,18 +62,20 @@ pub(crate) async fn follow(
             Err(failure) => return Err((failure, ask.url)),
         }
     }
-    Err((Failure::new(Unknown::RegistryError, format!("stopped after {MOST} redirects")), ask.url))
+    Err((RequestFailure::new(Unknown::RegistryError, format!("stopped after {MOST} redirects")), ask.url))
 }
 
 /// The URL that an answer redirects to, if any.
-fn next(from: &Url, answer: &Answer) -> Result<Option<Url>, Failure> {
+fn next(from: &Url, answer: &Answer) -> Result<Option<Url>, RequestFailure> {
     if !matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
         return Ok(None);
     }
-    let broken = || Failure::new(Unknown::RegistryError, "redirect without a usable Location");
+    let broken = || RequestFailure::new(Unknown::RegistryError, "redirect without a usable Location");
     let mut url = from.join(answer.header("location").ok_or_else(broken)?).map_err(|_| broken())?;
     match (from.scheme(), url.scheme()) {
-        ("https", "http") => return Err(Failure::new(Unknown::RegistryError, "redirect from https to http refused")),
+        ("https", "http") => {
+            return Err(RequestFailure::new(Unknown::RegistryError, "redirect from https to http refused"));
+        }
         (_, "http" | "https") => {}
         _ => return Err(broken()),
     }

@@ -10,12 +10,12 @@ use super::challenge::{Bearer, Challenge};
 use super::digest::digest_of;
 use super::error_body;
 use super::exchange::Answer;
-use super::failure::Failure;
+use super::failure::RequestFailure;
 use crate::credential::pair::Credential;
 use crate::image::manifest::{self, is_digest, is_index_type};
 use crate::image::runtime::Runtime;
 use crate::kubelet::probe::{
-    Defect, Denial, Details, ErrorBody, Evidence, Manifest, Outcome, RateLimit, Target, Unknown,
+    Defect, Denial, Details, ErrorBody, Evidence, Manifest, Outcome, RateLimit, TagOrDigest, Unknown,
 };
 
 /// containerd's `MaxManifestSize`, in bytes.
@@ -40,13 +40,13 @@ pub(crate) enum Judged {
 }
 
 /// Judges an answer to `HEAD` of a manifest; 401 was handled before.
-pub(crate) fn judge_head(answer: &Answer, asked: &Target, runtime: Runtime, evidence: Evidence) -> Judged {
+pub(crate) fn judge_head(answer: &Answer, asked: &TagOrDigest, runtime: Runtime, evidence: Evidence) -> Judged {
     let length = answer.header("content-length").and_then(|text| text.parse::<u64>().ok());
     let digest = answer.header("docker-content-digest").filter(|digest| !digest.is_empty());
     match answer.status {
         405 => Judged::Fetch,
         200 => match length {
-            Some(length) if digest.is_some() || matches!(asked, Target::Digest(_)) => {
+            Some(length) if digest.is_some() || matches!(asked, TagOrDigest::Digest(_)) => {
                 Judged::Clear(found(answer, asked, runtime, (digest, length), evidence))
             }
             _ => Judged::Fetch,
@@ -57,14 +57,14 @@ pub(crate) fn judge_head(answer: &Answer, asked: &Target, runtime: Runtime, evid
 
 /// Judges an answer to `GET` of a manifest; 401 was handled before. CRI-O uses the digest of the body, whatever the
 /// header says.
-pub(crate) fn judge_get(answer: &Answer, asked: &Target, runtime: Runtime, evidence: Evidence) -> Outcome {
+pub(crate) fn judge_get(answer: &Answer, asked: &TagOrDigest, runtime: Runtime, evidence: Evidence) -> Outcome {
     if answer.status != 200 {
         return judge_status(answer.status, evidence);
     }
     let length = if answer.cut { MAX_MANIFEST + 1 } else { answer.body.len() as u64 };
     let own = answer.header("docker-content-digest").filter(|digest| !digest.is_empty() && runtime.is_containerd());
     let own = own.map(str::to_owned);
-    let by_tag = matches!(asked, Target::Tag(_));
+    let by_tag = matches!(asked, TagOrDigest::Tag(_));
     // A body that was cut has no digest of its own, and is refused for its size anyway.
     let digest = own.or_else(|| (!answer.cut).then(|| digest_of(&answer.body)));
     match found(answer, asked, runtime, (digest.as_deref(), length), evidence) {
@@ -83,7 +83,7 @@ pub(crate) fn judge_get(answer: &Answer, asked: &Target, runtime: Runtime, evide
 pub(crate) fn read_content(answer: &Answer, digest: &str, evidence: Evidence) -> Result<Vec<u8>, Outcome> {
     let unread = |unknown, evidence| Err(Outcome::Unknown(unknown, evidence));
     match answer.status {
-        200 if answer.cut => unread(Unknown::RegistryError, told(evidence, "larger than the limit")),
+        200 if answer.cut => unread(Unknown::RegistryError, with_message(evidence, "larger than the limit")),
         // Other digest algorithms are not checked.
         200 if digest.starts_with("sha256:") && digest_of(&answer.body) != digest => {
             Err(Outcome::Found(Manifest { defect: Some(Defect::ContentMismatch), ..Manifest::default() }))
@@ -95,7 +95,7 @@ pub(crate) fn read_content(answer: &Answer, digest: &str, evidence: Evidence) ->
 }
 
 /// Returns the evidence with another message.
-pub(crate) fn told(evidence: Evidence, words: &str) -> Evidence {
+pub(crate) fn with_message(evidence: Evidence, words: &str) -> Evidence {
     Evidence { message: Some(words.to_owned()), ..evidence }
 }
 
@@ -112,7 +112,7 @@ pub(crate) fn judge_status(status: u16, evidence: Evidence) -> Outcome {
 /// request by digest it is the requested one, whatever the header says.
 fn found(
     answer: &Answer,
-    asked: &Target,
+    asked: &TagOrDigest,
     runtime: Runtime,
     (digest, length): (Option<&str>, u64),
     evidence: Evidence,
@@ -120,8 +120,8 @@ fn found(
     let most = if runtime == Runtime::Crio { CRIO_MAX_MANIFEST } else { MAX_MANIFEST };
     let media_type = media_type(answer);
     let digest = match asked {
-        Target::Digest(digest) => Some(digest.as_str()),
-        Target::Tag(_) => digest,
+        TagOrDigest::Digest(digest) => Some(digest.as_str()),
+        TagOrDigest::Tag(_) => digest,
     };
     let valid = digest.filter(|digest| is_digest(digest));
     let defect = match media_type.as_deref() {
@@ -244,7 +244,7 @@ fn rate_limit(answer: &Answer) -> Option<RateLimit> {
 }
 
 /// The outcome for a request without an answer.
-pub(crate) fn failed(method: &Method, url: &Url, failure: Failure) -> Outcome {
+pub(crate) fn failed(method: &Method, url: &Url, failure: RequestFailure) -> Outcome {
     let evidence = Evidence {
         method: Some(method_name(method)),
         url: Some(public_url(url)),
@@ -300,7 +300,7 @@ mod tests {
     fn head(digest: &str, length: &str, media_type: &str) -> Judged {
         let headers = [("docker-content-digest", digest), ("content-length", length), ("content-type", media_type)];
         let given: Vec<_> = headers.into_iter().filter(|(_, value)| !value.is_empty()).collect();
-        judge_head(&answer(200, &given), &Target::Tag("1".to_owned()), Runtime::Containerd, Evidence::default())
+        judge_head(&answer(200, &given), &TagOrDigest::Tag("1".to_owned()), Runtime::Containerd, Evidence::default())
     }
 
     fn defect(judged: Judged) -> Option<Defect> {
@@ -324,7 +324,7 @@ mod tests {
         assert_eq!(head(DIGEST, "", OCI), Judged::Fetch);
         let not_allowed = answer(405, &[]);
         assert_eq!(
-            judge_head(&not_allowed, &Target::Tag("1".to_owned()), Runtime::Containerd, Evidence::default()),
+            judge_head(&not_allowed, &TagOrDigest::Tag("1".to_owned()), Runtime::Containerd, Evidence::default()),
             Judged::Fetch
         );
     }
@@ -349,7 +349,7 @@ mod tests {
 
     #[test]
     fn digest_header_is_ignored_for_a_digest_request() {
-        let asked = Target::Digest(DIGEST.to_owned());
+        let asked = TagOrDigest::Digest(DIGEST.to_owned());
         let given = answer(200, &[("content-length", "9"), ("content-type", OCI), ("docker-content-digest", "bad")]);
         match judge_head(&given, &asked, Runtime::Containerd, Evidence::default()) {
             Judged::Clear(Outcome::Found(manifest)) => {
@@ -362,7 +362,7 @@ mod tests {
     #[test]
     fn a_fetched_manifest_has_the_digest_of_its_bytes() {
         let given = Answer { body: b"{}".to_vec(), ..answer(200, &[("content-type", OCI)]) };
-        match judge_get(&given, &Target::Tag("1".to_owned()), Runtime::Containerd, Evidence::default()) {
+        match judge_get(&given, &TagOrDigest::Tag("1".to_owned()), Runtime::Containerd, Evidence::default()) {
             Outcome::Found(manifest) => assert_eq!(
                 manifest.digest.as_deref(),
                 Some("sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a")
@@ -442,7 +442,8 @@ mod tests {
                 ("content-length", length.as_str()),
             ],
         );
-        let defect = |runtime| match judge_head(&given, &Target::Tag("1".to_owned()), runtime, Evidence::default()) {
+        let defect = |runtime| match judge_head(&given, &TagOrDigest::Tag("1".to_owned()), runtime, Evidence::default())
+        {
             Judged::Clear(Outcome::Found(found)) => found.defect,
             other => panic!("{other:?}"),
         };

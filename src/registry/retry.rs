@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::exchange::Answer;
-use super::failure::Failure;
+use super::failure::RequestFailure;
 use super::pace::LONGEST_PAUSE;
 
 /// The number of retries, and their pauses.
@@ -37,7 +37,12 @@ impl Retry {
     /// The pause before the next try, or `None` if the result is final. `jitter` is in 0..=1 and shortens our own
     /// pause by up to half, so that many callers do not retry at once. A 503 may name its own pause (`Retry-After`).
     /// One request waits for such pauses for ten seconds in total.
-    pub(crate) fn again(self, tries: &mut Tries, result: &Result<Answer, Failure>, jitter: f64) -> Option<Pause> {
+    pub(crate) fn again(
+        self,
+        tries: &mut Tries,
+        result: &Result<Answer, RequestFailure>,
+        jitter: f64,
+    ) -> Option<Pause> {
         let (passing, asked) = match result {
             Ok(answer) => (matches!(answer.status, 408 | 500 | 502 | 503 | 504), answer.retry_after),
             Err(failure) => (failure.passing, None),
@@ -67,11 +72,11 @@ mod tests {
 
     const TWICE: Retry = Retry { times: 2, delay: Duration::from_millis(100) };
 
-    fn answer(status: u16) -> Result<Answer, Failure> {
+    fn answer(status: u16) -> Result<Answer, RequestFailure> {
         Ok(Answer { status, ..Answer::default() })
     }
 
-    fn pauses(result: &Result<Answer, Failure>) -> Vec<Pause> {
+    fn pauses(result: &Result<Answer, RequestFailure>) -> Vec<Pause> {
         let mut tries = Tries::default();
         std::iter::from_fn(|| TWICE.again(&mut tries, result, 0.0)).collect()
     }
@@ -91,7 +96,7 @@ mod tests {
         for status in [200, 307, 400, 401, 403, 404, 405, 429, 501] {
             assert_eq!(pauses(&answer(status)), [], "{status}");
         }
-        assert_eq!(pauses(&Err(Failure::new(Unknown::Timeout, "i/o timeout"))), []);
+        assert_eq!(pauses(&Err(RequestFailure::new(Unknown::Timeout, "i/o timeout"))), []);
     }
 
     #[test]

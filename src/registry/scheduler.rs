@@ -12,8 +12,8 @@ use super::progress::Progress;
 use crate::image::manifest::{Config, ManifestBody};
 use crate::kubelet::probe::order::{Pull, Question, Reply};
 use crate::kubelet::probe::plan::Plan;
-use crate::kubelet::probe::{Attempt, Outcome, Prober, PullAnswer, TagList, Target, Unread};
-use crate::registry::once_map::Cells;
+use crate::kubelet::probe::{Attempt, Outcome, Prober, PullAnswer, TagList, TagOrDigest, Unread};
+use crate::registry::once_map::OnceMap;
 
 /// How many plans are in progress at once. Each waits for one request at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub async fn probe_all(
 }
 
 /// Answers by question, each asked once.
-type Answers<V> = Cells<Attempt, OnceCell<V>>;
+type Answers<V> = OnceMap<Attempt, OnceCell<V>>;
 
 struct Stage<'p, P> {
     prober: &'p P,
@@ -116,7 +116,7 @@ impl<'p, P: Prober> Stage<'p, P> {
                 Reply::Outcome(self.explained.once(attempt.clone(), || self.prober.explain(attempt)).await)
             }
             Tags(attempt) => {
-                let key = Attempt { target: Target::Tag(String::new()), ..attempt.clone() };
+                let key = Attempt { target: TagOrDigest::Tag(String::new()), ..attempt.clone() };
                 Reply::Tags(self.tags.once(key, || self.prober.tags(attempt)).await)
             }
             Content(attempt) | Part(attempt) => {
@@ -138,7 +138,7 @@ mod tests {
     const fn wide(per_registry: usize) -> Concurrency {
         Concurrency { all: usize::MAX, per_registry }
     }
-    use crate::kubelet::probe::plan::Look;
+    use crate::kubelet::probe::plan::ReadPlan;
     use crate::kubelet::probe::{Evidence, Manifest};
     use std::sync::Mutex;
 
@@ -196,14 +196,14 @@ mod tests {
             image: Attempt {
                 registry: registry.to_owned(),
                 repository: repository.to_owned(),
-                target: Target::Tag(tag.to_owned()),
+                target: TagOrDigest::Tag(tag.to_owned()),
                 credential: None,
             },
             credentials: Vec::new(),
             try_anonymous,
             supplied: Vec::new(),
             want_tags: true,
-            look: Look::default(),
+            look: ReadPlan::default(),
         }
     }
 
@@ -249,7 +249,7 @@ mod tests {
     async fn tags_are_listed_once_per_repository() {
         let table = Table::default();
         let mut second = plan("a.io", "x", "none", true);
-        second.image.target = Target::Digest("none".to_owned());
+        second.image.target = TagOrDigest::Digest("none".to_owned());
         let plans = [plan("a.io", "x", "none", true), second, plan("a.io", "y", "none", true)];
         let answers = probe_all(&table, &plans, wide(8), &Progress::default()).await;
         assert!(answers.iter().all(|answer| answer.tags == Some(TagList::Tags(vec!["1".to_owned()]))));

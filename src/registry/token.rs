@@ -13,16 +13,16 @@ use super::basic::basic_value;
 use super::challenge::Bearer;
 use super::endpoint::Endpoint;
 use super::exchange::{Answer, Ask};
-use super::failure::Failure;
+use super::failure::RequestFailure;
 use super::redirect::{Followed, follow};
-use super::reply::{evidence, failed, told};
+use super::reply::{evidence, failed, with_message};
 use super::token_body::{self, TokenBody, TokenReader};
 use super::transport::{Budget, SMALL_BODY, Transport};
 use crate::credential::pair::Credential;
 use crate::credential::sensitive::Sensitive;
 use crate::image::runtime::Runtime;
 use crate::kubelet::probe::{Denial, Evidence, Outcome, TokenRequest, Unknown};
-use crate::registry::once_map::Cells;
+use crate::registry::once_map::OnceMap;
 use crate::registry::password_gate::{Gates, Visit};
 
 /// The scope of a token's validity.
@@ -45,7 +45,7 @@ pub(crate) struct Token {
 /// The tokens of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Tokens {
-    cells: Cells<Key, Mutex<Kept>>,
+    tokens: OnceMap<Key, Mutex<Kept>>,
     gates: Gates<(String, Credential)>,
     /// Realms that do not support `POST`.
     only_get: Mutex<HashSet<String>>,
@@ -69,7 +69,7 @@ pub(crate) enum Age {
 }
 
 /// The request that needs a token, and how the token may be fetched.
-pub(crate) struct Wanted<'w> {
+pub(crate) struct WantedToken<'w> {
     pub(crate) transport: &'w Transport,
     /// The endpoint that the token is for.
     pub(crate) endpoint: Endpoint,
@@ -82,11 +82,11 @@ impl Tokens {
     pub(crate) async fn get(
         &self,
         challenge: &Bearer,
-        wanted: &Wanted<'_>,
+        wanted: &WantedToken<'_>,
         budget: &mut Budget,
     ) -> Result<(Token, Age), Outcome> {
         let key = key(challenge, wanted);
-        let cell = self.cells.get(key.clone());
+        let cell = self.tokens.get(key.clone());
         let mut kept = cell.lock().await;
         match &kept.last {
             Some(Err(outcome)) => return Err(outcome.clone()),
@@ -102,12 +102,12 @@ impl Tokens {
     pub(crate) async fn renew(
         &self,
         challenge: &Bearer,
-        wanted: &Wanted<'_>,
+        wanted: &WantedToken<'_>,
         refused: &Token,
         budget: &mut Budget,
     ) -> Result<Option<Token>, Outcome> {
         let key = key(challenge, wanted);
-        let cell = self.cells.get(key.clone());
+        let cell = self.tokens.get(key.clone());
         let mut kept = cell.lock().await;
         match &kept.last {
             _ if kept.refused_when_new => return Ok(None),
@@ -121,11 +121,11 @@ impl Tokens {
     }
 
     /// Records that a newly issued token was refused.
-    pub(crate) async fn was_refused_when_new(&self, challenge: &Bearer, wanted: &Wanted<'_>) {
-        self.cells.get(key(challenge, wanted)).lock().await.refused_when_new = true;
+    pub(crate) async fn was_refused_when_new(&self, challenge: &Bearer, wanted: &WantedToken<'_>) {
+        self.tokens.get(key(challenge, wanted)).lock().await.refused_when_new = true;
     }
 
-    async fn fetch_gated(&self, key: &Key, wanted: &Wanted<'_>, budget: &mut Budget) -> Result<Token, Outcome> {
+    async fn fetch_gated(&self, key: &Key, wanted: &WantedToken<'_>, budget: &mut Budget) -> Result<Token, Outcome> {
         let runtime = wanted.transport.options().runtime;
         // Callers that wait for the first one use the method that it has learned.
         let ask = async { self.fetch(key, self.methods(key, runtime).await, wanted, budget).await };
@@ -152,7 +152,7 @@ impl Tokens {
         &self,
         key: &Key,
         methods: &[Exchange],
-        wanted: &Wanted<'_>,
+        wanted: &WantedToken<'_>,
         budget: &mut Budget,
     ) -> Result<Token, Outcome> {
         let (first, then) = match methods {
@@ -175,7 +175,7 @@ impl Tokens {
     }
 }
 
-fn key(challenge: &Bearer, wanted: &Wanted<'_>) -> Key {
+fn key(challenge: &Bearer, wanted: &WantedToken<'_>) -> Key {
     Key {
         realm: challenge.realm.clone(),
         service: challenge.service.clone(),
@@ -184,7 +184,7 @@ fn key(challenge: &Bearer, wanted: &Wanted<'_>) -> Key {
     }
 }
 
-fn scopes(challenge: &Bearer, wanted: &Wanted<'_>) -> Vec<String> {
+fn scopes(challenge: &Bearer, wanted: &WantedToken<'_>) -> Vec<String> {
     let mut scopes = challenge.scopes_for(wanted.repository);
     scopes.extend(wanted.endpoint.own_name(wanted.repository).map(|name| format!("repository:{name}:pull")));
     scopes.sort();
@@ -211,7 +211,7 @@ impl Exchange {
         }
     }
 
-    fn ask(self, key: &Key, wanted: &Wanted<'_>) -> Result<Ask, Failure> {
+    fn ask(self, key: &Key, wanted: &WantedToken<'_>) -> Result<Ask, RequestFailure> {
         match self {
             Self::Post => post(key, wanted),
             Self::Get | Self::CrioGet => get(key, wanted, self == Self::CrioGet),
@@ -222,7 +222,7 @@ impl Exchange {
 async fn exchange(
     how: Exchange,
     key: &Key,
-    wanted: &Wanted<'_>,
+    wanted: &WantedToken<'_>,
     budget: &mut Budget,
 ) -> Result<Token, (Refusal, Outcome)> {
     let request = TokenRequest {
@@ -267,9 +267,9 @@ async fn exchange(
             }
             // Every node gets the same bytes.
             Refusal::NoToken(why) if key.credential.is_some() => {
-                Outcome::Denied(Denial::TokenRefused, told(evidence, why))
+                Outcome::Denied(Denial::TokenRefused, with_message(evidence, why))
             }
-            Refusal::NoToken(why) => Outcome::Unknown(Unknown::AuthServer, told(evidence, why)),
+            Refusal::NoToken(why) => Outcome::Unknown(Unknown::AuthServer, with_message(evidence, why)),
             Refusal::Status(_) | Refusal::Broken => Outcome::Unknown(Unknown::AuthServer, evidence),
         };
         (refusal, outcome)
@@ -277,8 +277,8 @@ async fn exchange(
 }
 
 /// A request to the realm. Only https is accepted, unless the registry itself uses http.
-fn to_realm(key: &Key, wanted: &Wanted<'_>) -> Result<Ask, Failure> {
-    let bad = |why: &str| Failure::new(Unknown::AuthServer, why);
+fn to_realm(key: &Key, wanted: &WantedToken<'_>) -> Result<Ask, RequestFailure> {
+    let bad = |why: &str| RequestFailure::new(Unknown::AuthServer, why);
     let mut url = Url::parse(&key.realm).map_err(|_| bad("the registry names no usable token endpoint"))?;
     match (url.scheme(), wanted.endpoint.base().scheme()) {
         ("https", _) | ("http", "http") => {}
@@ -301,7 +301,7 @@ fn to_realm(key: &Key, wanted: &Wanted<'_>) -> Result<Ask, Failure> {
     })
 }
 
-fn get(key: &Key, wanted: &Wanted<'_>, names_account: bool) -> Result<Ask, Failure> {
+fn get(key: &Key, wanted: &WantedToken<'_>, names_account: bool) -> Result<Ask, RequestFailure> {
     let mut ask = to_realm(key, wanted)?;
     let account = key.credential.iter().filter(|_| names_account).map(|credential| credential.username.expose());
     let service = key.service.iter().map(|service| ("service", service));
@@ -313,7 +313,7 @@ fn get(key: &Key, wanted: &Wanted<'_>, names_account: bool) -> Result<Ask, Failu
     if let Some(credential) = &key.credential {
         let value = basic_value(credential);
         let mut header = HeaderValue::from_str(&format!("Basic {}", value.expose()))
-            .map_err(|_| Failure::new(Unknown::AuthServer, "the credential does not fit in a header"))?;
+            .map_err(|_| RequestFailure::new(Unknown::AuthServer, "the credential does not fit in a header"))?;
         header.set_sensitive(true);
         ask.headers.insert(AUTHORIZATION, header);
     }
@@ -321,7 +321,7 @@ fn get(key: &Key, wanted: &Wanted<'_>, names_account: bool) -> Result<Ask, Failu
 }
 
 /// A `POST` with the password in the body. No refresh token is requested. The client's name is not containerd's.
-fn post(key: &Key, wanted: &Wanted<'_>) -> Result<Ask, Failure> {
+fn post(key: &Key, wanted: &WantedToken<'_>) -> Result<Ask, RequestFailure> {
     let mut form = Vec::new();
     if let Some(credential) = &key.credential {
         form.push(("grant_type", Sensitive::new("password")));

@@ -9,7 +9,7 @@ use std::time::Duration;
 use reqwest::header::HeaderValue;
 use zeroize::Zeroizing;
 
-use crate::text::go::json::{self, Kind, Reader, folds_to};
+use crate::text::go::json::{self, Reader, ValueKind, folds_to};
 use crate::text::go::time::is_rfc3339;
 
 /// A token from a token endpoint's answer.
@@ -117,8 +117,8 @@ fn decode(body: &[u8], reader: TokenReader) -> Result<Fields, String> {
     let mut fields = Fields::default();
     let mut values = Reader::new(value);
     match values.kind() {
-        Kind::Object => {}
-        Kind::Null => return Ok(fields),
+        ValueKind::Object => {}
+        ValueKind::Null => return Ok(fields),
         kind => return Err(format!("json: cannot unmarshal {} into Go value of type …", kind.as_str())),
     }
     // Go continues after a value of a wrong type, but not after an invalid time.
@@ -128,23 +128,23 @@ fn decode(body: &[u8], reader: TokenReader) -> Result<Fields, String> {
         let kind = values.kind();
         let range = values.skip_value();
         let mut refuse = |field: &str, of: &str| {
-            let what = if kind == Kind::Number && of == "int" { "number …" } else { kind.as_str() };
+            let what = if kind == ValueKind::Number && of == "int" { "number …" } else { kind.as_str() };
             let field = format!("{}{field}", reader.structure());
             wrong.get_or_insert_with(|| {
                 format!("json: cannot unmarshal {what} into Go struct field {field} of type {of}")
             });
         };
-        if kind == Kind::Null {
+        if kind == ValueKind::Null {
             continue;
         }
         if let Some(at) = reader.texts().iter().position(|field| folds_to(&name, field)) {
             match (kind, fields.texts.get_mut(at)) {
-                (Kind::String, Some(text)) => *text = Some(Zeroizing::new(values.text(&range))),
+                (ValueKind::String, Some(text)) => *text = Some(Zeroizing::new(values.text(&range))),
                 _ => refuse(reader.texts().get(at).copied().unwrap_or_default(), "string"),
             }
         } else if folds_to(&name, "expires_in") {
             let written = value.get(range).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default();
-            match written.parse::<i64>().ok().filter(|_| kind == Kind::Number) {
+            match written.parse::<i64>().ok().filter(|_| kind == ValueKind::Number) {
                 Some(seconds) => fields.expires_in = Some(seconds),
                 None => refuse("expires_in", "int"),
             }

@@ -11,7 +11,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::connections::Connections;
 use super::exchange::{Answer, Ask, Errand};
-use super::failure::Failure;
+use super::failure::RequestFailure;
 use super::limit::{Limits, Turn};
 use super::options::ClientOptions;
 use super::options_error::OptionsError;
@@ -20,7 +20,7 @@ use super::resolve::Lookup;
 use super::retry::{Pause, Retry, Tries};
 use super::retry_after;
 use crate::kubelet::probe::Unknown;
-use crate::registry::host_state::{Lane, Lanes, went_out};
+use crate::registry::host_state::{HostState, HostStates, went_out};
 
 /// Maximum size of error bodies and tokens.
 pub(crate) const SMALL_BODY: usize = 64 * 1024;
@@ -64,13 +64,13 @@ impl Budget {
     }
 
     /// Runs a future within the remaining time, but not beyond the deadline of the run.
-    async fn spend<T>(&mut self, deadline: Instant, work: impl Future<Output = T>) -> Result<T, Failure> {
+    async fn spend<T>(&mut self, deadline: Instant, work: impl Future<Output = T>) -> Result<T, RequestFailure> {
         let start = Instant::now();
         let result = timeout_at((start + self.left).min(deadline), work).await;
         self.left = self.left.saturating_sub(start.elapsed());
         result.map_err(|_| match Instant::now() < deadline {
-            true => Failure::new(Unknown::Timeout, "context deadline exceeded"),
-            false => Failure::over(),
+            true => RequestFailure::new(Unknown::Timeout, "context deadline exceeded"),
+            false => RequestFailure::over(),
         })
     }
 }
@@ -79,7 +79,7 @@ impl Budget {
 pub(crate) struct Transport {
     connections: Connections,
     limits: Limits,
-    lanes: Lanes,
+    hosts: HostStates,
     retry: Retry,
     requests: AtomicUsize,
     large: Semaphore,
@@ -95,14 +95,14 @@ impl Transport {
             ..options
         };
         let limits = Limits::new(options.concurrency);
-        let lanes = Lanes::new(options.host_concurrency);
+        let hosts = HostStates::new(options.host_concurrency);
         let retry = Retry { times: options.retries, delay: options.retry_delay };
         let time = options.deadline;
         let connections = Connections::new(options, lookup)?;
         let large = Semaphore::new(LARGE_BODIES);
         // Reading the system's authorities takes a while, which must not reduce the registries' time.
         let deadline = Instant::now() + time;
-        Ok(Self { connections, limits, lanes, retry, requests: AtomicUsize::new(0), large, deadline })
+        Ok(Self { connections, limits, hosts, retry, requests: AtomicUsize::new(0), large, deadline })
     }
 
     pub(crate) fn options(&self) -> &ClientOptions {
@@ -125,35 +125,35 @@ impl Transport {
     }
 
     /// The state of every host and port.
-    pub(crate) fn lanes(&self) -> &Lanes {
-        &self.lanes
+    pub(crate) fn hosts(&self) -> &HostStates {
+        &self.hosts
     }
 
     /// Sends a request, and retries it according to the policies.
-    pub(crate) async fn send(&self, ask: &Ask, budget: &mut Budget) -> Result<Answer, Failure> {
-        let lane = self.lanes.of(&ask.url);
+    pub(crate) async fn send(&self, ask: &Ask, budget: &mut Budget) -> Result<Answer, RequestFailure> {
+        let host = self.hosts.of(&ask.url);
         let mut tries = Tries::default();
         let mut last = None;
         loop {
             // A token request is not a pull.
             if ask.is_anonymous
                 && !ask.is_token
-                && let Some(until) = lane.slot(Instant::now())
+                && let Some(until) = host.slot(Instant::now())
             {
                 tokio::time::sleep_until(until.min(self.deadline)).await;
             }
-            let (turn, sent) = match self.admit(&lane, ask.errand()).await {
+            let (turn, sent) = match self.admit(&host, ask.errand()).await {
                 Ok(admitted) => admitted,
                 // The host's own answer is more useful than the fact that it is not asked any more.
                 Err(failure) => return last.unwrap_or(Err(failure)),
             };
             let request = self.connections.request(ask)?;
             let had = *budget;
-            let result = self.exchange(&lane, request, ask, last.is_some(), budget).await;
+            let result = self.exchange(&host, request, ask, last.is_some(), budget).await;
             drop(turn);
-            if !self.shall_repeat((&lane, ask.errand()), &result, sent, &mut tries, budget).await {
+            if !self.shall_repeat((&host, ask.errand()), &result, sent, &mut tries, budget).await {
                 if !is_not_telling(ask, &result, had) {
-                    lane.tell(ask.errand(), &result);
+                    host.tell(ask.errand(), &result);
                 }
                 return result;
             }
@@ -162,18 +162,19 @@ impl Transport {
     }
 
     /// Waits for a turn, and for the end of a pause that the host asked for. Neither is part of the probe's own time.
-    async fn admit<'l>(&'l self, lane: &'l Lane, errand: Errand) -> Result<(Turn<'l>, Sent), Failure> {
+    async fn admit<'l>(&'l self, host: &'l HostState, errand: Errand) -> Result<(Turn<'l>, Sent), RequestFailure> {
         loop {
-            if let Leave::Wait(until) = lane.leave(errand, Instant::now())? {
+            if let Leave::Wait(until) = host.leave(errand, Instant::now())? {
                 tokio::time::sleep_until(until.min(self.deadline)).await;
             }
-            let turn = timeout_at(self.deadline, self.limits.turn(&lane.gate)).await.map_err(|_| Failure::over())?;
+            let turn =
+                timeout_at(self.deadline, self.limits.turn(&host.gate)).await.map_err(|_| RequestFailure::over())?;
             // The host's state may have changed in the meantime.
             let now = Instant::now();
             if now >= self.deadline {
-                return Err(Failure::over());
+                return Err(RequestFailure::over());
             }
-            if let Leave::Go(sent) = lane.leave(errand, now)? {
+            if let Leave::Go(sent) = host.leave(errand, now)? {
                 return Ok((turn, sent));
             }
         }
@@ -181,18 +182,18 @@ impl Transport {
 
     async fn exchange(
         &self,
-        lane: &Lane,
+        host: &HostState,
         request: reqwest::RequestBuilder,
         ask: &Ask,
         again: bool,
         budget: &mut Budget,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<Answer, RequestFailure> {
         let start = Instant::now();
         self.requests.fetch_add(1, Ordering::Relaxed);
-        lane.sent(again, start);
+        host.sent(again, start);
         let given_up = async {
             tokio::time::sleep(self.patience()).await;
-            lane.given_up(ask.errand()).await
+            host.given_up(ask.errand()).await
         };
         let result = tokio::select! {
             biased;
@@ -200,7 +201,7 @@ impl Transport {
             // The host was given up in the meantime, after other requests to it failed.
             failure = given_up => Err(failure),
         };
-        lane.came_back(&result, start, Instant::now());
+        host.came_back(&result, start, Instant::now());
         if !went_out(&result) {
             self.requests.fetch_sub(1, Ordering::Relaxed);
         }
@@ -214,17 +215,18 @@ impl Transport {
         request: reqwest::RequestBuilder,
         ask: &Ask,
         budget: &mut Budget,
-    ) -> Result<Answer, Failure> {
+    ) -> Result<Answer, RequestFailure> {
         let begun = async {
             let mut incoming = Incoming::begin(request, ask.cap).await?;
             let whole = incoming.read_small().await?;
             Ok((incoming, whole))
         };
-        let (mut incoming, whole) = budget.spend(self.deadline, begun).await?.map_err(|error| Failure::of(&error))?;
+        let (mut incoming, whole) =
+            budget.spend(self.deadline, begun).await?.map_err(|error| RequestFailure::of(&error))?;
         if !whole {
-            let _place = timeout_at(self.deadline, self.large.acquire()).await.map_err(|_| Failure::over())?;
+            let _place = timeout_at(self.deadline, self.large.acquire()).await.map_err(|_| RequestFailure::over())?;
             let rest = budget.spend(self.deadline, incoming.read(usize::MAX)).await?;
-            rest.map_err(|error| Failure::of(&error))?;
+            rest.map_err(|error| RequestFailure::of(&error))?;
         }
         Ok(Answer { sent: ask.headers.get(AUTHORIZATION).cloned(), ..incoming.answer })
     }
@@ -232,8 +234,8 @@ impl Transport {
     /// Whether to send the request again; the pause before it is then over.
     async fn shall_repeat(
         &self,
-        (lane, errand): (&Lane, Errand),
-        result: &Result<Answer, Failure>,
+        (host, errand): (&HostState, Errand),
+        result: &Result<Answer, RequestFailure>,
         sent: Sent,
         tries: &mut Tries,
         budget: &mut Budget,
@@ -241,9 +243,9 @@ impl Transport {
         if let Ok(answer) = result
             && answer.status == 429
         {
-            return lane.limited(answer, sent, Instant::now(), self.deadline);
+            return host.limited(answer, sent, Instant::now(), self.deadline);
         }
-        if lane.is_stopped(errand) {
+        if host.is_stopped(errand) {
             return false;
         }
         match self.retry.again(tries, result, jitter()) {
@@ -255,7 +257,7 @@ impl Transport {
 }
 
 /// Whether a result says nothing about the state of its host. `had` is the time that was available.
-fn is_not_telling(ask: &Ask, result: &Result<Answer, Failure>, had: Budget) -> bool {
+fn is_not_telling(ask: &Ask, result: &Result<Answer, RequestFailure>, had: Budget) -> bool {
     match result {
         Ok(_) => ask.is_aside(),
         Err(failure) => failure.unknown == Unknown::Timeout && had.is_short(),

@@ -112,8 +112,8 @@ mod tests {
         ];
         for (outcomes, expected) in table {
             let verdicts = Verdicts(outcomes.iter().copied().cloned().collect());
-            let told = without_reported(verdicts.most_telling(Runtime::Containerd)).0;
-            assert_eq!(&told, expected, "{outcomes:?}");
+            let reported = without_reported(verdicts.most_telling(Runtime::Containerd)).0;
+            assert_eq!(&reported, expected, "{outcomes:?}");
         }
         let none = Verdicts::default().most_telling(Runtime::Containerd);
         assert!(matches!(none, Outcome::Unknown(Unknown::RegistryError, _)));
@@ -135,13 +135,13 @@ mod tests {
         let gone = Outcome::Unknown(Unknown::Network, manifest(None));
         let absent = Outcome::Absent(manifest(Some(404)));
         let forbidden = Outcome::Denied(Denial::Denied, manifest(Some(403)));
-        let told = |outcomes: [&Outcome; 2], runtime| {
+        let reported = |outcomes: [&Outcome; 2], runtime| {
             without_reported(Verdicts(outcomes.map(Clone::clone).to_vec()).most_telling(runtime))
         };
-        assert_eq!(told([&gone, &absent], Runtime::Containerd), (gone.clone(), Some(absent.clone())));
-        assert_eq!(told([&gone, &absent], Runtime::ContainerdOne), (gone.clone(), None));
-        assert_eq!(told([&absent, &gone], Runtime::ContainerdOne), (gone.clone(), None), "a 404 is not reported");
-        assert_eq!(told([&gone, &forbidden], Runtime::Containerd), (gone.clone(), Some(forbidden.clone())));
-        assert_eq!(told([&absent, &absent], Runtime::ContainerdOne), (absent, None));
+        assert_eq!(reported([&gone, &absent], Runtime::Containerd), (gone.clone(), Some(absent.clone())));
+        assert_eq!(reported([&gone, &absent], Runtime::ContainerdOne), (gone.clone(), None));
+        assert_eq!(reported([&absent, &gone], Runtime::ContainerdOne), (gone.clone(), None), "a 404 is not reported");
+        assert_eq!(reported([&gone, &forbidden], Runtime::Containerd), (gone.clone(), Some(forbidden.clone())));
+        assert_eq!(reported([&absent, &absent], Runtime::ContainerdOne), (absent, None));
     }
 }

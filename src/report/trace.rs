@@ -6,7 +6,7 @@ use std::rc::Rc;
 use crate::findings::finding::{Finding, Label};
 use crate::inventory::{Inventory, ReadOptions};
 use crate::report::template::tree::{self, Tree};
-use crate::report::template::{Program, Supplier, Traced, Wanted};
+use crate::report::template::{Program, Supplier, Traced, WantedImage};
 use crate::report::{ImageReport, ReferenceReport, Report};
 use crate::resource::chart::{self, CHART_FILE, ChartFile, comment};
 use crate::resource::kustomization::{self, Build, Kustomization};
@@ -249,7 +249,7 @@ fn image_origins(report: &Report, house: &House<'_>) -> BTreeMap<Span, ImageOrig
             continue;
         };
         let last = image.path.rsplit('.').next().unwrap_or_default();
-        let wanted = Wanted {
+        let wanted = WantedImage {
             key: last.split('[').next().unwrap_or_default(),
             value: image.value.trim(),
             container: image.container.name.as_deref(),

@@ -43,7 +43,7 @@ const TRUE: &[&str] = &["1", "t", "T", "TRUE", "true", "True"];
 
 /// The facts from a ServiceAccount object.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
+pub(crate) struct AccountFacts {
     /// The service account, if the object is one.
     pub(crate) account: Option<ServiceAccount>,
     /// The pull secrets, if they are misplaced.
@@ -53,8 +53,8 @@ pub(crate) struct Found {
 }
 
 /// Reads a ServiceAccount object.
-pub(crate) fn extract(object: &Object<'_>, resource: ResourceId) -> Found {
-    let mut found = Found::default();
+pub(crate) fn extract(object: &Object<'_>, resource: ResourceId) -> AccountFacts {
+    let mut found = AccountFacts::default();
     if object.name.kind != "ServiceAccount" || object.name.api_version != "v1" {
         return found;
     }

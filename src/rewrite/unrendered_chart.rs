@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::inventory::{Inventory, ProblemKind};
-use crate::resource::chart::{ChartFile, Unrendered, UnrenderedChart, is_setting, is_template, read, within};
+use crate::resource::chart::{ChartFile, UnrenderedChart, UnrenderedCharts, is_setting, is_template, read, within};
 use crate::resource::workload::PodOrigin;
 use crate::text::source::{SourceId, SourceOrigin, Sources, Span};
 
@@ -15,7 +15,7 @@ pub(super) fn separate_templates(inventory: &mut Inventory, sources: &Sources) {
     }
     let by_folder: BTreeMap<&str, usize> =
         charts.iter().enumerate().map(|(at, chart)| (chart.folder.as_str(), at)).collect();
-    let mut unrendered = Unrendered::default();
+    let mut unrendered = UnrenderedCharts::default();
     let mut counts = vec![0_usize; charts.len()];
     for (id, source) in sources.iter() {
         let Some((at, path)) = chart_of(source.name(), &by_folder) else { continue };

@@ -51,8 +51,8 @@ impl Rule for CachedMutableTag {
             // An operator who lists the tags that move has declared that the others do not.
             let channel = cx.settings.mutable_tags.is_none() && CHANNELS.contains(&tag.to_ascii_lowercase().as_str());
             let moves = mutable_tag::is_mutable(image, cx.settings);
-            let told = moves && cx.settings.runs_in(facts.image.text.span.source, MutableTag.meta());
-            if !cached || told || !channel && !moves {
+            let is_reported = moves && cx.settings.runs_in(facts.image.text.span.source, MutableTag.meta());
+            if !cached || is_reported || !channel && !moves {
                 return None;
             }
             let declared = facts.image.declared_policy.as_ref().is_some_and(|policy| !policy.value.is_empty());

@@ -24,22 +24,22 @@ impl Rule for CommittedCredentials {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
-        for held in &cx.readable_secrets {
-            if is_made_now(cx.sources.get(held.secret.name.span.source)) {
+        for readable in &cx.readable_secrets {
+            if is_made_now(cx.sources.get(readable.secret.name.span.source)) {
                 continue;
             }
-            let real: Vec<&Entry> = held.config.entries.iter().filter(|entry| is_real(cx, entry)).collect();
+            let real: Vec<&Entry> = readable.config.entries.iter().filter(|entry| is_real(cx, entry)).collect();
             let Some(first) = real.first() else { continue };
             let keys = quoted(real.iter().map(|entry| shown_key(&entry.key)));
-            let name = &held.secret.name.value;
+            let name = &readable.secret.name.value;
             let message = format!(
                 "the pull secret {name:?} contains a readable password for {keys}: anyone who can read this file has \
                  it"
             );
             let help = "revoke it, create a new one, and keep it out of the repository: use SealedSecrets, SOPS, or \
                         the External Secrets Operator, or create the secret by hand";
-            let at = held.key_span(first);
-            out.push(held.finding(cx, (&META, META.severity), message, at, "readable password").help(help));
+            let at = readable.key_span(first);
+            out.push(readable.finding(cx, (&META, META.severity), message, at, "readable password").help(help));
         }
     }
 }

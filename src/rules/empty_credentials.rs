@@ -23,7 +23,7 @@ pub(super) struct EmptyCredentials;
 
 /// What an entry has in place of a user and password.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum EmptyPart {
     IdentityToken,
     RegistryToken,
     Helper,
@@ -33,18 +33,18 @@ enum Kind {
     AuthsInDockerCfg,
 }
 
-impl Kind {
+impl EmptyPart {
     const ALL: [Self; 6] =
         [Self::IdentityToken, Self::RegistryToken, Self::Helper, Self::NoUser, Self::Nothing, Self::AuthsInDockerCfg];
 
-    fn of(held: &ReadableSecret<'_>, entry: &Entry) -> Self {
+    fn of(readable: &ReadableSecret<'_>, entry: &Entry) -> Self {
         let hints = entry.hints;
         match () {
             () if entry.key == "auths" => Self::AuthsInDockerCfg,
             () if hints.identity_token => Self::IdentityToken,
             () if hints.registry_token => Self::RegistryToken,
             () if !entry.credential.password.is_empty() => Self::NoUser,
-            () if held.config.has_helpers => Self::Helper,
+            () if readable.config.has_helpers => Self::Helper,
             () => Self::Nothing,
         }
     }
@@ -72,59 +72,63 @@ impl Rule for EmptyCredentials {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
-        for held in &cx.readable_secrets {
-            let empty: Vec<&Entry> = held.config.entries.iter().filter(|entry| is_at_fault(cx, held, entry)).collect();
-            for kind in Kind::ALL {
-                let of_kind = empty.iter().copied().filter(|entry| Kind::of(held, entry) == kind);
-                out.extend(of_entries(cx, held, kind, &of_kind.collect::<Vec<_>>()));
+        for readable in &cx.readable_secrets {
+            let empty: Vec<&Entry> =
+                readable.config.entries.iter().filter(|entry| is_at_fault(cx, readable, entry)).collect();
+            for kind in EmptyPart::ALL {
+                let of_kind = empty.iter().copied().filter(|entry| EmptyPart::of(readable, entry) == kind);
+                out.extend(of_entries(cx, readable, kind, &of_kind.collect::<Vec<_>>()));
             }
-            if held.config.entries.is_empty() && !held.config.unfilled {
-                out.extend(without_entries(cx, held));
+            if readable.config.entries.is_empty() && !readable.config.unfilled {
+                out.extend(without_entries(cx, readable));
             }
         }
     }
 }
 
-fn is_at_fault(cx: &Context<'_>, held: &ReadableSecret<'_>, entry: &Entry) -> bool {
+fn is_at_fault(cx: &Context<'_>, readable: &ReadableSecret<'_>, entry: &Entry) -> bool {
     // The finding of the refused image says the same, as an error.
-    let told =
-        || held.images_of(entry).any(|facts| matches!(attribute(cx, facts), Some(Attribution::NoMatchingKey(_))));
+    let is_reported =
+        || readable.images_of(entry).any(|facts| matches!(attribute(cx, facts), Some(Attribution::NoMatchingKey(_))));
     entry.credential.is_anonymous()
         && !entry.hints.unfilled
         && !entry.hints.unfilled_key
-        && !held.is_shown_harmless(entry)
-        && !told()
+        && !readable.is_shown_harmless(entry)
+        && !is_reported()
 }
 
-fn of_entries(cx: &Context<'_>, held: &ReadableSecret<'_>, kind: Kind, entries: &[&Entry]) -> Option<Finding> {
+fn of_entries(cx: &Context<'_>, readable: &ReadableSecret<'_>, kind: EmptyPart, entries: &[&Entry]) -> Option<Finding> {
     let (first, rest) = entries.split_first()?;
     let keys = quoted(entries.iter().map(|entry| shown_key(&entry.key)));
     let (key, send) = if rest.is_empty() { ("key", "sends") } else { ("keys", "send") };
-    let name = &held.secret.name.value;
+    let name = &readable.secret.name.value;
     let message = format!(
         "the {key} {keys} of the pull secret {name:?} {send} no credentials, as if there were no secret: {}",
         kind.why()
     );
-    let finding = held.finding(cx, (&META, Severity::Warning), message, held.key_span(first), "no user").help(HELP);
-    Some(rest.iter().fold(finding, |finding, entry| finding.related(held.key_span(entry), "no user")))
+    let finding =
+        readable.finding(cx, (&META, Severity::Warning), message, readable.key_span(first), "no user").help(HELP);
+    Some(rest.iter().fold(finding, |finding, entry| finding.related(readable.key_span(entry), "no user")))
 }
 
 /// Reports a configuration in which the kubelet finds no registry at all, although one was meant, or a pod pulls
 /// with it.
-fn without_entries(cx: &Context<'_>, held: &ReadableSecret<'_>) -> Option<Finding> {
-    let name = &held.secret.name.value;
-    let config = held.config;
+fn without_entries(cx: &Context<'_>, readable: &ReadableSecret<'_>) -> Option<Finding> {
+    let name = &readable.secret.name.value;
+    let config = readable.config;
     let (why, range) = match &config.outside_auths {
         Some(range) => ("its registries are next to `auths` instead of inside it", range.clone()),
-        None if config.has_helpers => (Kind::Helper.why(), 0..0),
+        None if config.has_helpers => (EmptyPart::Helper.why(), 0..0),
         // Without a pod, another program may still create it; if the images are public, it is intended.
-        None if held.images.iter().all(|facts| matches!(facts.judged.verdict, Verdict::Pullable(_))) => return None,
+        None if readable.images.iter().all(|facts| matches!(facts.judged.verdict, Verdict::Pullable(_))) => {
+            return None;
+        }
         None => ("it contains no registry", 0..0),
     };
-    let whole = config.place.as_ref().map_or(held.secret.name.span, |place| place.scalar());
+    let whole = config.place.as_ref().map_or(readable.secret.name.span, |place| place.scalar());
     let at = if range.is_empty() { whole } else { config.where_is(&range).unwrap_or(whole) };
     let message = format!("the pull secret {name:?} contains no credentials for the kubelet: {why}");
-    Some(held.finding(cx, (&META, Severity::Warning), message, at, "no credentials").help(HELP))
+    Some(readable.finding(cx, (&META, Severity::Warning), message, at, "no credentials").help(HELP))
 }
 
 const HELP: &str = "recreate it with a user and a password or token: `kubectl create secret docker-registry … \

@@ -28,17 +28,17 @@ impl Rule for ExpiredCredentials {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
-        for held in &cx.readable_secrets {
-            let real = held.credentials().filter(|entry| !is_stand_in(&entry.credential));
-            out.extend(real.filter_map(|entry| finding(cx, held, entry)));
+        for readable in &cx.readable_secrets {
+            let real = readable.credentials().filter(|entry| !is_stand_in(&entry.credential));
+            out.extend(real.filter_map(|entry| finding(cx, readable, entry)));
         }
     }
 }
 
-fn finding(cx: &Context<'_>, held: &ReadableSecret<'_>, entry: &Entry) -> Option<Finding> {
-    let (key, name) = (shown_key(&entry.key), &held.secret.name.value);
+fn finding(cx: &Context<'_>, readable: &ReadableSecret<'_>, entry: &Entry) -> Option<Finding> {
+    let (key, name) = (shown_key(&entry.key), &readable.secret.name.value);
     let short = lifetime::short_lived(&entry.credential);
-    let at = held.key_span(entry);
+    let at = readable.key_span(entry);
     let renew = "create a new one and replace the secret";
     if !is_expired(cx, entry) {
         let short = short?;
@@ -46,20 +46,20 @@ fn finding(cx: &Context<'_>, held: &ReadableSecret<'_>, entry: &Entry) -> Option
             "the key {key:?} of the pull secret {name:?} contains {}: pods that start later cannot pull with it",
             short.as_str()
         );
-        let finding = held.finding(cx, (&META, Severity::Warning), message, at, "short-lived");
+        let finding = readable.finding(cx, (&META, Severity::Warning), message, at, "short-lived");
         return Some(finding.help(short.instead()));
     }
-    let mut refused = held.images_of(entry).filter(|facts| {
+    let mut refused = readable.images_of(entry).filter(|facts| {
         attribute(cx, facts) == Some(Attribution::Expired) && matches!(facts.judged.verdict, Verdict::Fails(_))
     });
     let refused = refused.next();
     let severity = if refused.is_some() { META.severity } else { Severity::Warning };
     let end = expiry(entry.credential.password.expose()).map(day).unwrap_or_default();
     let absent = refused.map_or("", absent_to_anyone);
-    let accepted = if held.is_shown_harmless(entry) { ", but the registry still accepts it" } else { "" };
+    let accepted = if readable.is_shown_harmless(entry) { ", but the registry still accepts it" } else { "" };
     let message =
         format!("the token under the key {key:?} of the pull secret {name:?} expired on {end}{accepted}{absent}");
     let help = short.map_or_else(|| renew.to_owned(), |short| format!("{renew}, or {}", short.instead()));
     let event = refused.and_then(|facts| facts.judged.event.clone());
-    Some(held.finding(cx, (&META, severity), message, at, "expired").help(help).event(event))
+    Some(readable.finding(cx, (&META, severity), message, at, "expired").help(help).event(event))
 }

@@ -5,7 +5,7 @@
 use std::sync::LazyLock;
 
 use crate::credential::dockerconfig::Entry;
-use crate::credential::keyring::{Fault, corrected, fault, is_meant_for, key_matches, shown_key};
+use crate::credential::keyring::{KeyFault, corrected, fault, is_meant_for, key_matches, shown_key};
 use crate::findings::finding::{Finding, Severity};
 use crate::rules::engine::meta::Meta;
 use crate::rules::engine::readable_secrets::ReadableSecret;
@@ -24,29 +24,29 @@ impl Rule for IneffectiveRegistryKey {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
-        for held in &cx.readable_secrets {
-            out.extend(held.credentials().filter_map(|entry| finding(cx, held, entry)));
+        for readable in &cx.readable_secrets {
+            out.extend(readable.credentials().filter_map(|entry| finding(cx, readable, entry)));
         }
     }
 }
 
-fn finding(cx: &Context<'_>, held: &ReadableSecret<'_>, entry: &Entry) -> Option<Finding> {
+fn finding(cx: &Context<'_>, readable: &ReadableSecret<'_>, entry: &Entry) -> Option<Finding> {
     let written = &entry.key;
     let fault = fault(written)?;
     let corrected = corrected(written);
-    let meant: Vec<&ImageFacts<'_>> = held.images.iter().filter(|facts| is_for(facts, written)).collect();
-    let uncertain = !fault.is_certain(written) && (meant.is_empty() || held.matches_any(entry));
+    let meant: Vec<&ImageFacts<'_>> = readable.images.iter().filter(|facts| is_for(facts, written)).collect();
+    let uncertain = !fault.is_certain(written) && (meant.is_empty() || readable.matches_any(entry));
     // The finding of the refused image says the same, as an error.
-    let told = meant.iter().any(|facts| matches!(attribute(cx, facts), Some(Attribution::NoMatchingKey(_))));
-    let covered = corrected.as_ref().is_some_and(|key| is_covered(held, entry, key));
-    if uncertain || told || covered || entry.hints.unfilled_key || is_of_docker_login(written) {
+    let is_reported = meant.iter().any(|facts| matches!(attribute(cx, facts), Some(Attribution::NoMatchingKey(_))));
+    let covered = corrected.as_ref().is_some_and(|key| is_covered(readable, entry, key));
+    if uncertain || is_reported || covered || entry.hints.unfilled_key || is_of_docker_login(written) {
         return None;
     }
     let never = if fault.is_certain(written) { "never matches" } else { "matches none of these images" };
-    let name = &held.secret.name.value;
+    let name = &readable.secret.name.value;
     let message =
         format!("the key {:?} of the pull secret {name:?} {never}: {}", shown_key(written), fault.why(written));
-    let finding = held.finding(cx, (&META, Severity::Warning), message, held.key_span(entry), label(fault));
+    let finding = readable.finding(cx, (&META, Severity::Warning), message, readable.key_span(entry), label(fault));
     Some(match corrected {
         Some(key) => finding.help(format!("write the key as {key:?}")),
         None => {
@@ -55,9 +55,9 @@ fn finding(cx: &Context<'_>, held: &ReadableSecret<'_>, entry: &Entry) -> Option
     })
 }
 
-fn label(fault: Fault) -> &'static str {
+fn label(fault: KeyFault) -> &'static str {
     match fault {
-        Fault::NotAUrl | Fault::WhiteSpace => "the kubelet ignores it",
+        KeyFault::NotAUrl | KeyFault::WhiteSpace => "the kubelet ignores it",
         _ => "matches no image",
     }
 }
@@ -67,10 +67,10 @@ fn is_for(facts: &ImageFacts<'_>, written: &str) -> bool {
 }
 
 /// Whether another key of the secret does what this one was meant to do: some tools write every spelling they know.
-fn is_covered(held: &ReadableSecret<'_>, entry: &Entry, corrected: &str) -> bool {
+fn is_covered(readable: &ReadableSecret<'_>, entry: &Entry, corrected: &str) -> bool {
     let host = if corrected == "https://index.docker.io/v1/" { "docker.io" } else { corrected };
     let image = format!("{}/x/x", host.replace('*', "x").trim_end_matches('/'));
-    let mut others = held.config.entries.iter().filter(|other| other.key != entry.key);
+    let mut others = readable.config.entries.iter().filter(|other| other.key != entry.key);
     others.any(|other| !other.credential.is_anonymous() && key_matches(&other.key, &image))
 }
 

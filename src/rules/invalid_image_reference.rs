@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::findings::finding::Finding;
-use crate::image::reference::{Blame, ReferenceError};
+use crate::image::reference::{Diagnosis, ReferenceError};
 use crate::resource::workload::{ContainerKind, ImageText, InvalidImage, PodOrigin};
 use crate::rules::engine::meta::Meta;
 use crate::rules::selection::attribution::doubt;
@@ -54,7 +54,7 @@ fn words(facts: &ImageFacts<'_>, fault: &InvalidImage) -> Option<(String, String
 
 fn unparsable(facts: &ImageFacts<'_>, error: &ReferenceError) -> (String, String, String) {
     let text = &facts.image.text.value;
-    let Blame { reason, help, replacement, .. } = error.blame(text);
+    let Diagnosis { reason, help, replacement, .. } = error.diagnose(text);
     if text.trim() != text {
         return around_whitespace(facts, replacement);
     }

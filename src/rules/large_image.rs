@@ -150,8 +150,8 @@ mod tests {
 
     #[test]
     fn sizes_are_printed_with_few_digits() {
-        let told: Vec<_> =
+        let sizes: Vec<_> =
             [7, 1536, 300 << 20, 3 << 30, (1 << 30) + (1 << 29), 12 << 30].into_iter().map(human).collect();
-        assert_eq!(told, ["7 bytes", "1.5 KiB", "300 MiB", "3 GiB", "1.5 GiB", "12 GiB"]);
+        assert_eq!(sizes, ["7 bytes", "1.5 KiB", "300 MiB", "3 GiB", "1.5 GiB", "12 GiB"]);
     }
 }

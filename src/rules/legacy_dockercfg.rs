@@ -18,16 +18,16 @@ impl Rule for LegacyDockercfg {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
-        for held in &cx.readable_secrets {
-            let Some(declared) = &held.secret.declared_type else { continue };
+        for readable in &cx.readable_secrets {
+            let Some(declared) = &readable.secret.declared_type else { continue };
             if declared.value == Format::DockerCfg.secret_type() {
-                let name = &held.secret.name.value;
+                let name = &readable.secret.name.value;
                 let message =
                     format!("the pull secret {name:?} uses the legacy `.dockercfg` format, which still works");
                 let help = "create a `kubernetes.io/dockerconfigjson` under another name, with the same entries \
                             inside `{\"auths\": …}` under the key `.dockerconfigjson`; the type of a Secret is \
                             immutable";
-                out.push(held.finding(cx, (&META, META.severity), message, declared.span, "legacy").help(help));
+                out.push(readable.finding(cx, (&META, META.severity), message, declared.span, "legacy").help(help));
             }
         }
     }

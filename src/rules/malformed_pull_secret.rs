@@ -60,16 +60,16 @@ fn finding(cx: &Context<'_>, index: usize, secret: &Secret, malformed: &Malforme
         ),
     };
     let subject = Subject { resource: Some(cx.inventory.resource(secret.resource).name.clone()), ..Subject::default() };
-    let anew = format!(
+    let create_again = format!(
         "recreate it: `kubectl create secret docker-registry {name} --docker-server=… --docker-username=… \
          --docker-password=… --dry-run=client -o yaml`"
     );
     let help = match begins_with_mark(cx, malformed) {
         true => format!(
             "the source file begins with a byte order mark, which Go's JSON decoder rejects: save it as UTF-8 \
-             without one (Notepad and PowerShell 5 write one), or {anew}"
+             without one (Notepad and PowerShell 5 write one), or {create_again}"
         ),
-        false => anew,
+        false => create_again,
     };
     let finding = Finding::new(META.id, severity, message, malformed.span, "cannot be decoded")
         .help(help)

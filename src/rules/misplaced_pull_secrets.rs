@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::findings::finding::{Finding, Severity, Subject};
-use crate::resource::workload::misplaced::{Form, MisplacedPullSecrets as Misplaced, Misplacement};
+use crate::resource::workload::misplaced::{MisplacedPullSecrets as Misplaced, Misplacement, SecretsForm};
 use crate::rules::engine::meta::Meta;
 use crate::rules::{Context, Rule};
 
@@ -58,17 +58,17 @@ fn words(fault: Misplacement) -> (&'static str, &'static str) {
         Misplacement::NotAList => {
             ("`imagePullSecrets` must be a list: the API server cannot decode anything else", "not a list")
         }
-        Misplacement::OtherForm(Form::Objects) => (
+        Misplacement::OtherForm(SecretsForm::Objects) => (
             "this kind expects its pull secrets as a list of objects with a `name`: any other form is rejected or \
              ignored, so no pod gets them",
             "not a list of objects",
         ),
-        Misplacement::OtherForm(Form::Names) => (
+        Misplacement::OtherForm(SecretsForm::Names) => (
             "this kind expects its pull secrets as a list of names: any other form is rejected or ignored, so no pod \
              gets them",
             "not a list of names",
         ),
-        Misplacement::OtherForm(Form::Name) => (
+        Misplacement::OtherForm(SecretsForm::Name) => (
             "this kind expects its pull secret as a single name: any other form is rejected or ignored, so no pod \
              gets it",
             "not a single name",
@@ -89,10 +89,10 @@ fn help(misplaced: &Misplaced) -> String {
     let key = path.rsplit('.').next().unwrap_or_default();
     let first = misplaced.names.first().map_or("<secret>", String::as_str);
     match misplaced.fault {
-        Misplacement::OtherForm(Form::Name) | Misplacement::OtherField(Form::Name) => {
+        Misplacement::OtherForm(SecretsForm::Name) | Misplacement::OtherField(SecretsForm::Name) => {
             return format!("write `{key}: {first}`");
         }
-        Misplacement::OtherForm(Form::Names) | Misplacement::OtherField(Form::Names) => {
+        Misplacement::OtherForm(SecretsForm::Names) | Misplacement::OtherField(SecretsForm::Names) => {
             let names = if misplaced.names.is_empty() { first.to_owned() } else { misplaced.names.join(", ") };
             return format!("write `{key}: [{names}]`");
         }
@@ -121,7 +121,7 @@ mod tests {
         facts.inventory.misplaced.push(Misplaced {
             resource,
             span,
-            fault: Misplacement::OtherField(Form::Names),
+            fault: Misplacement::OtherField(SecretsForm::Names),
             path: "spec.imagePullSecrets".to_owned(),
             right_path: "spec.secrets".to_owned(),
             names: vec!["regcred".to_owned()],
@@ -134,9 +134,9 @@ mod tests {
     #[test]
     fn help_shows_the_form_that_the_field_requires() {
         let forms = [
-            (Form::Objects, "write under `spec`: `pullSecrets: [{name: a}, {name: b}]`"),
-            (Form::Names, "write `pullSecrets: [a, b]`"),
-            (Form::Name, "write `pullSecrets: a`"),
+            (SecretsForm::Objects, "write under `spec`: `pullSecrets: [{name: a}, {name: b}]`"),
+            (SecretsForm::Names, "write `pullSecrets: [a, b]`"),
+            (SecretsForm::Name, "write `pullSecrets: a`"),
         ];
         for (form, expected) in forms {
             let mut facts = Facts::default();

@@ -60,7 +60,7 @@ fn refused(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Option<Denial>) -> 
         Some((
             &secret.name.value,
             entry,
-            cx.readable_secrets.iter().find(|held| held.secret.name == secret.name)?.key_span(entry),
+            cx.readable_secrets.iter().find(|readable| readable.secret.name == secret.name)?.key_span(entry),
         ))
     });
     let (reason, help, label) = if let Some((secret, entry, at)) = anonymous {
@@ -109,20 +109,21 @@ fn key_for(registry: &str) -> &str {
 }
 
 fn near_miss_of(secrets: &[ReadableSecret<'_>], facts: &ImageFacts<'_>) -> Option<NearMiss> {
-    let is_of_pod = |held: &&ReadableSecret<'_>| held.images.iter().any(|image| std::ptr::eq(image.image, facts.image));
-    secrets.iter().filter(is_of_pod).find_map(|held| near_miss(held, facts))
+    let is_of_pod =
+        |readable: &&ReadableSecret<'_>| readable.images.iter().any(|image| std::ptr::eq(image.image, facts.image));
+    secrets.iter().filter(is_of_pod).find_map(|readable| near_miss(readable, facts))
 }
 
-fn near_miss(held: &ReadableSecret<'_>, facts: &ImageFacts<'_>) -> Option<NearMiss> {
+fn near_miss(readable: &ReadableSecret<'_>, facts: &ImageFacts<'_>) -> Option<NearMiss> {
     let repository = facts.reference()?.name();
-    let mut entries = held.credentials();
+    let mut entries = readable.credentials();
     entries.find_map(|entry| {
         Some(NearMiss {
             why: mismatch(&entry.key, repository)?,
             key: shown_key(&entry.key).into_owned(),
-            secret: held.secret.name.value.clone(),
+            secret: readable.secret.name.value.clone(),
             corrected: corrected(&entry.key).filter(|_| is_meant_for(&entry.key, repository)),
-            at: held.key_span(entry),
+            at: readable.key_span(entry),
         })
     })
 }
@@ -130,43 +131,44 @@ fn near_miss(held: &ReadableSecret<'_>, facts: &ImageFacts<'_>) -> Option<NearMi
 /// Returns a key whose host is one edit away from the image's, if nothing else explains why no key matches.
 fn slip_of(secrets: &[ReadableSecret<'_>], facts: &ImageFacts<'_>) -> Option<NearMiss> {
     let registry = facts.reference()?.registry();
-    let is_of_pod = |held: &&ReadableSecret<'_>| held.images.iter().any(|image| std::ptr::eq(image.image, facts.image));
-    secrets.iter().filter(is_of_pod).find_map(|held| {
-        held.credentials().find_map(|entry| {
+    let is_of_pod =
+        |readable: &&ReadableSecret<'_>| readable.images.iter().any(|image| std::ptr::eq(image.image, facts.image));
+    secrets.iter().filter(is_of_pod).find_map(|readable| {
+        readable.credentials().find_map(|entry| {
             let key = index_key(&entry.key)?;
             let host = key.split('/').next()?;
             is_slip(host, registry).then(|| NearMiss {
                 why: format!("{host} is one edit away from {registry}"),
                 key: shown_key(&entry.key).into_owned(),
-                secret: held.secret.name.value.clone(),
+                secret: readable.secret.name.value.clone(),
                 corrected: Some(key_for(registry).to_owned()),
-                at: held.key_span(entry),
+                at: readable.key_span(entry),
             })
         })
     })
 }
 
 /// Reports a secret that is useless to every pod that names it.
-fn unused(cx: &Context<'_>, held: &ReadableSecret<'_>) -> Option<Finding> {
-    let entries = &held.config.entries;
-    let useful = |entry: &Entry| held.matches_any(entry) || is_stand_in_key(entry);
+fn unused(cx: &Context<'_>, readable: &ReadableSecret<'_>) -> Option<Finding> {
+    let entries = &readable.config.entries;
+    let useful = |entry: &Entry| readable.matches_any(entry) || is_stand_in_key(entry);
     // Empty entries belong to `empty-credentials`, and a key that matches nothing to `ineffective-registry-key`.
     let ineffective = |entry: &Entry| fault(&entry.key).is_some_and(|fault| fault.is_certain(&entry.key));
-    let silent = held.images.is_empty()
-        || held.config.is_open()
-        || held.credentials().next().is_none()
-        || entries.iter().any(|entry| useful(entry) || ineffective(entry) || is_meant_for_one(held, entry))
-        || !held.images.iter().all(|facts| is_told(facts))
-        || held.images.iter().any(|facts| matches!(attribute(cx, facts), Some(Attribution::NoMatchingKey(_))));
+    let silent = readable.images.is_empty()
+        || readable.config.is_open()
+        || readable.credentials().next().is_none()
+        || entries.iter().any(|entry| useful(entry) || ineffective(entry) || is_meant_for_one(readable, entry))
+        || !readable.images.iter().all(|facts| is_told(facts))
+        || readable.images.iter().any(|facts| matches!(attribute(cx, facts), Some(Attribution::NoMatchingKey(_))));
     if silent {
         return None;
     }
-    let near = held.images.iter().find_map(|facts| near_miss(held, facts));
-    let pulled = held.images.iter().all(|facts| matches!(facts.judged.verdict, Verdict::Pullable(_)));
-    if near.is_none() && (held.by_account || pulled) {
+    let near = readable.images.iter().find_map(|facts| near_miss(readable, facts));
+    let pulled = readable.images.iter().all(|facts| matches!(facts.judged.verdict, Verdict::Pullable(_)));
+    if near.is_none() && (readable.by_account || pulled) {
         return None;
     }
-    let name = &held.secret.name.value;
+    let name = &readable.secret.name.value;
     let keys = quoted(entries.iter().map(|entry| shown_key(&entry.key)));
     let (reason, at, help) = match near {
         Some(near) => (
@@ -174,25 +176,29 @@ fn unused(cx: &Context<'_>, held: &ReadableSecret<'_>) -> Option<Finding> {
             near.at,
             near.corrected.map(|key| format!("write the key as {key:?}")),
         ),
-        None => (format!("it only has credentials for {keys}"), held.secret.name.span, None),
+        None => (format!("it only has credentials for {keys}"), readable.secret.name.span, None),
     };
     let message = format!("the pull secret {name:?} matches no image of the pods that name it: {reason}");
     let help = help.unwrap_or_else(|| {
-        let mut registries: Vec<_> =
-            held.images.iter().filter_map(|facts| facts.reference()).map(|reference| reference.registry()).collect();
+        let mut registries: Vec<_> = readable
+            .images
+            .iter()
+            .filter_map(|facts| facts.reference())
+            .map(|reference| reference.registry())
+            .collect();
         registries.dedup();
         let keys = quoted(registries.into_iter().take(3).map(key_for));
         format!("for these images the key is {keys}; if they need no credentials, remove the reference")
     });
-    Some(held.finding(cx, (&META, Severity::Warning), message, at, "matches no image here").help(help))
+    Some(readable.finding(cx, (&META, Severity::Warning), message, at, "matches no image here").help(help))
 }
 
 fn is_stand_in_key(entry: &Entry) -> bool {
     entry.hints.unfilled_key || is_stand_in(&entry.credential) && entry.key.is_empty()
 }
 
-fn is_meant_for_one(held: &ReadableSecret<'_>, entry: &Entry) -> bool {
-    let mut references = held.images.iter().filter_map(ImageFacts::reference);
+fn is_meant_for_one(readable: &ReadableSecret<'_>, entry: &Entry) -> bool {
+    let mut references = readable.images.iter().filter_map(ImageFacts::reference);
     fault(&entry.key).is_some() && references.any(|image| is_meant_for(&entry.key, image.name()))
 }
 

@@ -187,14 +187,14 @@ mod tests {
         let entry = |text: &&str| Entry { digest: None, platform: text.parse().ok(), ..Entry::default() };
         let content = Some(Ok(std::sync::Arc::new(ManifestBody::Index(entries.iter().map(entry).collect()))));
         let attempts = vec![(None, Outcome::Found(Manifest::default()))];
-        let told = PullAnswer { attempts, content, ..PullAnswer::default() };
+        let pull_answer = PullAnswer { attempts, content, ..PullAnswer::default() };
         let nodes: Vec<Nodes> = nodes.iter().map(|text| Nodes::of(&text.parse().expect("a platform"))).collect();
         let judged = facts.image(pod, "ghcr.io/acme/api:1", Verdict::NotPulled);
         judged.pull.nodes = nodes.into();
         let nodes = std::sync::Arc::clone(&judged.pull.nodes);
-        judged.manifest = verdict::found_by(&told)
-            .map(|manifest| verdict::content::described(manifest, &told, &nodes, Runtime::Containerd));
-        judged.answer = answer(told);
+        judged.manifest = verdict::found_by(&pull_answer)
+            .map(|manifest| verdict::content::described(manifest, &pull_answer, &nodes, Runtime::Containerd));
+        judged.answer = answer(pull_answer);
         let (image, judged) = (&facts.inventory.images[0], &mut facts.judged[0]);
         let runtime = Runtime::Containerd;
         judged.verdict = verdict::judge(image, PodOrigin::Template, &judged.pull, judged.answer.as_deref(), runtime);

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use crate::findings::finding::{Finding, Severity, Subject};
 use crate::kubelet::pull::{PullSecret, SecretState};
-use crate::resource::secret::{Secret, Target};
+use crate::resource::secret::{CopyTarget, Secret};
 use crate::rules::engine::meta::Meta;
 use crate::rules::selection::attribution::elsewhere;
 use crate::rules::selection::attribution::is_harmless;
@@ -74,8 +74,8 @@ fn finding(cx: &Context<'_>, stray: &Stray<'_>) -> Option<Finding> {
 /// Lists the namespaces of a secret for a message.
 fn places(secret: &Secret, default: Option<&str>) -> String {
     let targets = secret.copies.iter().flat_map(|copies| &copies.to).filter_map(|target| match target {
-        Target::Namespace(name) => Some(name.as_str()),
-        Target::Matching(_) | Target::Everywhere | Target::Unknown => None,
+        CopyTarget::Namespace(name) => Some(name.as_str()),
+        CopyTarget::Matching(_) | CopyTarget::Everywhere | CopyTarget::Unknown => None,
     });
     let own = secret.namespace.as_deref().or_else(|| default.filter(|_| !secret.is_for_many_namespaces()));
     let names: Vec<_> = own.into_iter().chain(targets).map(|name| format!("{name:?}")).collect();
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn secret_copied_into_the_namespace_is_not_flagged() {
         let mut facts = naming(Some("shop"), Some("build"), UNKNOWN);
-        let to = vec![Target::Namespace("shop".to_owned())];
+        let to = vec![CopyTarget::Namespace("shop".to_owned())];
         facts.inventory.secrets[0].copies.push(Copies { by: Copier::Reflector, to });
         assert_eq!(facts.flags(&PullSecretInOtherNamespace), []);
     }

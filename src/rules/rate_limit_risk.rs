@@ -30,9 +30,9 @@ impl Rule for RateLimitRisk {
         let least = uses.iter().filter_map(|usage| usage.rate).min_by_key(|rate| rate.remaining);
         let refused = uses.iter().find(|usage| usage.refused);
         let (first, message) = match (refused, least, uses.first()) {
-            (Some(refused), ..) => (refused, told(names.len(), Depth::Head, None)),
+            (Some(refused), ..) => (refused, message(names.len(), Depth::Head, None)),
             (None, Some(rate), Some(first)) if rate.remaining < (names.len() * pulls(depth)) as u64 => {
-                (first, told(names.len(), depth, Some(rate)))
+                (first, message(names.len(), depth, Some(rate)))
             }
             _ => return,
         };
@@ -80,7 +80,7 @@ fn pulls(depth: Depth) -> usize {
     if depth == Depth::Head { 1 } else { 2 }
 }
 
-fn told(images: usize, depth: Depth, rate: Option<RateLimit>) -> String {
+fn message(images: usize, depth: Depth, rate: Option<RateLimit>) -> String {
     let need = match images {
         1 => "an image is".to_owned(),
         count => format!("{count} images are"),

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::findings::finding::{Edit, Finding, Fix, Safety, Severity};
-use crate::image::host::{self, Slip};
+use crate::image::host::{self, HostTypo};
 use crate::kubelet::probe::{Denial, Outcome, TagList, Unknown};
 use crate::kubelet::verdict::{Cause, Verdict};
 use crate::rules::disallowed_registry::{Allowed, DisallowedRegistry};
@@ -24,10 +24,10 @@ impl Rule for RegistryTypo {
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         // A registry that is not allowed is reported as such, and the typo is the reason.
         let allowed = Allowed::of(cx.settings);
-        let told = |image| allowed.as_ref().is_some_and(|allowed| !allowed.allows(image));
+        let is_disallowed = |image| allowed.as_ref().is_some_and(|allowed| !allowed.allows(image));
         out.extend(cx.images().filter_map(|facts| {
-            let slip = slip(&facts)?;
-            if facts.reference().is_some_and(told)
+            let typo = host_typo(&facts)?;
+            if facts.reference().is_some_and(is_disallowed)
                 && cx.settings.runs_in(facts.image.text.span.source, DisallowedRegistry.meta())
             {
                 return None;
@@ -37,11 +37,11 @@ impl Rule for RegistryTypo {
                 Verdict::Fails(_) if explains(&facts) => Severity::Error,
                 _ => META.severity,
             };
-            let message = message(&facts, host, &slip);
+            let message = message(&facts, host, &typo);
             let finding = Finding::new(META.id, severity, message, facts.image.text.span, "one edit away");
-            let finding = finding.help(format!("write `{}` instead of `{host}`", slip.meant));
+            let finding = finding.help(format!("write `{}` instead of `{host}`", typo.meant));
             let finding = finding.event(facts.judged.event.clone()).subject(facts.subject());
-            Some(finding.fix(host_fix(cx, &facts, host, slip.meant)))
+            Some(finding.fix(host_fix(cx, &facts, host, typo.meant)))
         }));
     }
 }
@@ -57,10 +57,10 @@ fn host_fix(cx: &Context<'_>, facts: &ImageFacts<'_>, host: &str, meant: &str) -
 }
 
 /// Returns the registry that was meant, unless the written one has proved to be a registry.
-pub(crate) fn slip(facts: &ImageFacts<'_>) -> Option<Slip> {
-    let slip = host::slip_of(facts.reference()?.registry())?;
+pub(crate) fn host_typo(facts: &ImageFacts<'_>) -> Option<HostTypo> {
+    let typo = host::typo_in(facts.reference()?.registry())?;
     let pulled = !matches!(facts.judged.verdict, Verdict::NotPulled | Verdict::Skipped(_));
-    (pulled && (slip.impostor || !is_registry(facts))).then_some(slip)
+    (pulled && (typo.impostor || !is_registry(facts))).then_some(typo)
 }
 
 /// Whether the typo is why the image fails or could not be verified, so that no other rule needs to report it.
@@ -71,7 +71,7 @@ pub(crate) fn explains(facts: &ImageFacts<'_>) -> bool {
             Cause::Absent | Cause::Denied(_) | Cause::Unknown(_) | Cause::ServiceAccountUnknown | Cause::SecretUnknown
         )
     );
-    by_answer && slip(facts).is_some()
+    by_answer && host_typo(facts).is_some()
 }
 
 /// Whether the host answered as a registry does: with a manifest, a challenge, or an error code of the API.
@@ -89,9 +89,9 @@ fn is_registry(facts: &ImageFacts<'_>) -> bool {
     })
 }
 
-fn message(facts: &ImageFacts<'_>, host: &str, slip: &Slip) -> String {
-    let meant = slip.meant;
-    if slip.impostor {
+fn message(facts: &ImageFacts<'_>, host: &str, typo: &HostTypo) -> String {
+    let meant = typo.meant;
+    if typo.impostor {
         return format!(
             "{host} is not {meant}: it is a known look-alike that asks for credentials, and it receives the pod's"
         );

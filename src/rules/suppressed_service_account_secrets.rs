@@ -26,11 +26,11 @@ impl Rule for SuppressedServiceAccountSecrets {
         let mut seen = BTreeSet::new();
         for facts in cx.images().filter(|facts| !facts.judged.pull.suppressed.is_empty()) {
             // If the registry was asked and refused, the rule that reports the image gives this as the reason.
-            let told = attribute(cx, &facts).is_some_and(|attribution| {
+            let is_explained = attribute(cx, &facts).is_some_and(|attribution| {
                 matches!(attribution, Attribution::NoCredential(_) | Attribution::NoMatchingKey(_))
             });
             let list = facts.pod.pull_secrets.as_deref().unwrap_or_default();
-            if let Some(first) = list.first().filter(|_| !told && !is_harmless(&facts))
+            if let Some(first) = list.first().filter(|_| !is_explained && !is_harmless(&facts))
                 && seen.insert(first.span)
             {
                 out.push(finding(&facts, list, first));

@@ -227,7 +227,7 @@ fn edits(name: &str, candidate: &str) -> Option<usize> {
 mod tests {
     use super::*;
     use crate::kubelet::verdict::{Cause, Verdict};
-    use crate::resource::secret::Generator;
+    use crate::resource::secret::SecretGenerator;
     use crate::resource::workload::PodOrigin;
     use crate::rules::testing::{Facts, config, pullable};
     use crate::text::source::SourceId;
@@ -305,7 +305,7 @@ mod tests {
             let mut facts = naming("regcred", Verdict::Fails(Cause::Absent));
             facts.inventory.resources[0].name.kind = kind.to_owned();
             let object = facts.secret(None, "regcred", None, config());
-            facts.inventory.secrets[object].producer = Producer::Generator(Generator {
+            facts.inventory.secrets[object].producer = Producer::Generator(SecretGenerator {
                 folder: String::new(),
                 full_name: full_name.to_owned(),
                 hashed,

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use crate::findings::finding::Finding;
-use crate::resource::kustomization::Unrendered;
+use crate::resource::kustomization::PartialBuild;
 use crate::rules::engine::meta::Meta;
 use crate::rules::{Context, Rule};
 
@@ -26,7 +26,7 @@ impl Rule for UnrenderedKustomization {
     }
 }
 
-fn help(unrendered: &Unrendered) -> String {
+fn help(unrendered: &PartialBuild) -> String {
     let folder = quoted(&unrendered.folder);
     if unrendered.has_charts {
         format!(
@@ -57,7 +57,7 @@ mod tests {
     fn help_shows_the_render_command() {
         let mut facts = Facts::default();
         let span = facts.spanned("helmCharts").span;
-        let unrendered = |folder: &str, has_charts| Unrendered {
+        let unrendered = |folder: &str, has_charts| PartialBuild {
             span,
             folder: folder.to_owned(),
             parts: vec!["a".to_owned(), "b".to_owned()],

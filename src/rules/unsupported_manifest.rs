@@ -6,7 +6,7 @@ use crate::findings::finding::Finding;
 use crate::image::manifest::ManifestBody;
 use crate::image::runtime::Runtime;
 use crate::kubelet::probe::Defect;
-use crate::kubelet::verdict::fault::{Fault, Piece};
+use crate::kubelet::verdict::fault::{ContentFault, ImagePart};
 use crate::kubelet::verdict::{self, Cause};
 use crate::resource::workload::ContainerKind;
 use crate::rules::engine::meta::Meta;
@@ -90,50 +90,52 @@ fn contents(facts: &ImageFacts<'_>, runtime: Runtime) -> Option<(String, &'stati
     let registry = facts.reference()?.registry();
     let answer = facts.judged.answer.as_deref()?;
     let manifest = verdict::found_by(answer)?;
-    let name = |piece: Piece| match piece {
-        Piece::Manifest => "manifest",
-        Piece::Child => "manifest of its index",
-        Piece::Config => "configuration",
-        Piece::Layer => "layer",
+    let name = |piece: ImagePart| match piece {
+        ImagePart::Manifest => "manifest",
+        ImagePart::Child => "manifest of its index",
+        ImagePart::Config => "configuration",
+        ImagePart::Layer => "layer",
     };
     Some(match verdict::content::fault(manifest, answer, &facts.judged.pull.nodes, runtime)? {
-        Fault::Missing(piece, digest, _) => {
+        ContentFault::Missing(piece, digest, _) => {
             (format!("{registry} has {text:?}, but not its {} {digest}", name(piece)), PUSH)
         }
-        Fault::Mismatch(piece, digest) => (
+        ContentFault::Mismatch(piece, digest) => (
             format!("{registry} sends content that does not match the {} {digest} of {text:?}", name(piece)),
             "the registry or a proxy in front of it is broken: fix it there",
         ),
-        Fault::Kind { claimed, is_index, .. } => (
+        ContentFault::Kind { claimed, is_index, .. } => (
             format!(
                 "{registry} sends {text:?} as {claimed:?}, but it is {}",
                 if is_index { "an index" } else { "an image, not an index" }
             ),
             "the registry or a proxy in front of it changes the media type: fix it there",
         ),
-        Fault::Form(piece) => (format!("container runtimes cannot read the {} of {text:?}", name(piece)), PUSH),
-        Fault::NoConfig => (format!("the manifest of {text:?} has no configuration"), PUSH),
-        Fault::Empty(digest) => (format!("the manifest of {text:?} refers to content of 0 bytes ({digest})"), PUSH),
-        Fault::LayerCount(layers, says) => (
+        ContentFault::Form(piece) => (format!("container runtimes cannot read the {} of {text:?}", name(piece)), PUSH),
+        ContentFault::NoConfig => (format!("the manifest of {text:?} has no configuration"), PUSH),
+        ContentFault::Empty(digest) => {
+            (format!("the manifest of {text:?} refers to content of 0 bytes ({digest})"), PUSH)
+        }
+        ContentFault::LayerCount(layers, says) => (
             format!("{text:?} has {layers} layers, but its configuration lists {says}: containerd cannot unpack it"),
             "rebuild the image",
         ),
-        Fault::LayerType => (
+        ContentFault::LayerType => (
             format!("{text:?} has a layer with a media type that containerd before 2.0 does not unpack"),
             "build the image with OCI or Docker layer media types",
         ),
-        Fault::NestedIndex => (
+        ContentFault::NestedIndex => (
             format!(
                 "the index of {text:?} refers to another index for the node's platform, but CRI-O accepts only an \
                  image"
             ),
             "push an index that lists the images directly",
         ),
-        Fault::MixedTypes(config) => (
+        ContentFault::MixedTypes(config) => (
             format!("{text:?} is an OCI manifest with a Docker configuration ({config}), which CRI-O rejects"),
             "rebuild the image; builders do not mix both formats in one image",
         ),
-        Fault::Platform(node, image) => (
+        ContentFault::Platform(node, image) => (
             format!(
                 "the index of {text:?} lists an image for {node}, but the image's own configuration says {image}: \
                  the node pulls it, and its container exits at once with `exec format error`"

@@ -70,12 +70,12 @@ fn unused<'a>(cx: &'a Context<'_>, used: &[Used]) -> Vec<(&'a Suppression, &'a S
         })
     };
     // An annotation that several objects share is in use if one of them needs it.
-    let mut told: HashSet<(Span, &str)> =
+    let mut reported: HashSet<(Span, &str)> =
         rules().filter(|(.., used)| *used).map(|(_, rule, _)| (rule.span, rule.value.as_str())).collect();
     let unused = rules().filter(|(suppression, rule, _)| {
         let meta = by_id(&rule.value).map(|rule| rule.meta()).filter(|meta| meta.id != META.id);
         meta.is_some_and(|meta| applicability.could_report(meta, suppression.scope))
-            && told.insert((rule.span, &rule.value))
+            && reported.insert((rule.span, &rule.value))
     });
     unused.map(|(suppression, rule, _)| (suppression, rule)).collect()
 }

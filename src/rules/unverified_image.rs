@@ -374,7 +374,7 @@ mod tests {
         assert!(said(Unknown::Deadline, Evidence::default()).contains("`--deadline`"));
     }
 
-    fn told(text: &str, unknown: Unknown, seen: Evidence) -> (String, String) {
+    fn message_and_help(text: &str, unknown: Unknown, seen: Evidence) -> (String, String) {
         let mut facts = Facts::default();
         let pod = facts.pod(PodOrigin::Template);
         let judged = facts.image(pod, text, Verdict::Unverified(Cause::Unknown(unknown)));
@@ -389,7 +389,7 @@ mod tests {
         let onward = |url: &str, words: &str| {
             let evidence =
                 Evidence { url: Some(url.to_owned()), message: Some(words.to_owned()), ..Evidence::default() };
-            told("reg.example/a:1", Unknown::NodeLocal, evidence)
+            message_and_help("reg.example/a:1", Unknown::NodeLocal, evidence)
         };
         let words = "auth.corp leads to a private address, which is not contacted";
         let (message, help) = onward("https://auth.corp/token", words);
@@ -404,24 +404,24 @@ mod tests {
         let words = "169.254.169.254 is a link-local or metadata address, which is not contacted";
         let (_, help) = onward("http://169.254.169.254/token", words);
         assert!(help.starts_with("no option makes pullcheck contact 169.254.169.254"), "{help}");
-        let (message, help) = told("reg.example/a:1", Unknown::NodeLocal, Evidence::default());
+        let (message, help) = message_and_help("reg.example/a:1", Unknown::NodeLocal, Evidence::default());
         assert!(message.contains("an address of the node") && help.contains("--connect-to"), "the registry itself");
     }
 
     #[test]
     fn help_for_a_broken_token_endpoint_is_to_fix_it() {
         for (status, fixable) in [(200, true), (411, true), (500, false)] {
-            let (_, help) = told("reg.example/a:1", Unknown::AuthServer, evidence(status));
+            let (_, help) = message_and_help("reg.example/a:1", Unknown::AuthServer, evidence(status));
             assert_eq!(help.starts_with("fix the token endpoint"), fixable, "{status}: {help}");
         }
     }
 
     #[test]
     fn help_lowercases_a_name_treated_as_a_registry() {
-        let (_, help) = told("NVIDIA/cuda:12", Unknown::NoSuchHost, Evidence::default());
+        let (_, help) = message_and_help("NVIDIA/cuda:12", Unknown::NoSuchHost, Evidence::default());
         assert!(help.contains("write `nvidia/cuda:12`"), "{help}");
         for text in ["Reg.example/cuda:12", "reg.example/cuda:12"] {
-            let (_, help) = told(text, Unknown::NoSuchHost, Evidence::default());
+            let (_, help) = message_and_help(text, Unknown::NoSuchHost, Evidence::default());
             assert!(help.starts_with("check the host for typos"), "{help}");
         }
     }

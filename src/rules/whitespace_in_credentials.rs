@@ -24,19 +24,23 @@ impl Rule for WhitespaceInCredentials {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
-        for held in &cx.readable_secrets {
-            out.extend(held.credentials().filter_map(|entry| finding(cx, held, entry)));
+        for readable in &cx.readable_secrets {
+            out.extend(readable.credentials().filter_map(|entry| finding(cx, readable, entry)));
         }
     }
 }
 
-fn finding(cx: &Context<'_>, held: &ReadableSecret<'_>, entry: &Entry) -> Option<Finding> {
+fn finding(cx: &Context<'_>, readable: &ReadableSecret<'_>, entry: &Entry) -> Option<Finding> {
     let what = white_space(&entry.credential)?;
-    let told = held.images_of(entry).any(|facts| is_told_of_image(cx, facts));
-    if told || held.is_shown_harmless(entry) {
+    let is_reported = readable.images_of(entry).any(|facts| is_told_of_image(cx, facts));
+    if is_reported || readable.is_shown_harmless(entry) {
         return None;
     }
-    let (key, name) = (shown_key(&entry.key), &held.secret.name.value);
+    let (key, name) = (shown_key(&entry.key), &readable.secret.name.value);
     let message = format!("in the pull secret {name:?}, key {key:?}, {what}, and the kubelet sends it unchanged");
-    Some(held.finding(cx, (&META, Severity::Warning), message, held.key_span(entry), what).help(WITHOUT_WHITE_SPACE))
+    Some(
+        readable
+            .finding(cx, (&META, Severity::Warning), message, readable.key_span(entry), what)
+            .help(WITHOUT_WHITE_SPACE),
+    )
 }

@@ -5,7 +5,7 @@
 //! quite: the challenge, and the first token of a credential, are fetched by one while the others wait.
 #![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "writes manifests, reads clocks, prints figures")]
 
-mod slow;
+mod slow_registry;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use slow::Slow;
+use slow_registry::Slow;
 use tempfile::TempDir;
 
 /// What each answer takes.
@@ -26,7 +26,7 @@ const RUNS: usize = 5;
 
 fn main() {
     // `cargo test --benches` only wants to know that it starts.
-    if slow::serve_if_asked() || std::env::args().any(|arg| arg == "--test") {
+    if slow_registry::serve_if_asked() || std::env::args().any(|arg| arg == "--test") {
         return;
     }
     let mut server = Slow::start(DELAY);

@@ -12,7 +12,7 @@ use pullcheck_support::Raw;
 use release::{Files, executable, release, serve};
 use runner::{Done, Job, can_download, root, with_yaml};
 
-use crate::readers::{self, Command};
+use crate::report_parsers::{self, Command};
 
 const OWN: &str = env!("CARGO_PKG_VERSION");
 const TARGET: &str = "x86_64-unknown-linux-musl";
@@ -66,8 +66,8 @@ fn findings_fail_the_step_and_become_annotations() {
     let done = job.run().assert_status(1).assert_log_has("downloaded, checksum verified");
     assert_eq!(done.all(["exit-status", "errors", "warnings", "notes"]), ["1", "1", "1", "0"]);
     assert_eq!(done.all(["images", "pullable", "failing", "unverified"]), ["2", "0", "1", "1"]);
-    readers::sarif(&fs::read_to_string(&done.outputs["sarif-file"]).unwrap()).unwrap();
-    readers::report(&fs::read_to_string(&done.outputs["json-file"]).unwrap()).unwrap();
+    report_parsers::sarif(&fs::read_to_string(&done.outputs["sarif-file"]).unwrap()).unwrap();
+    report_parsers::report(&fs::read_to_string(&done.outputs["json-file"]).unwrap()).unwrap();
     assert!(done.summary.contains("invalid-image-reference"), "{done:#?}");
     let commands: Vec<_> = commands(&done)
         .into_iter()
@@ -125,7 +125,7 @@ fn every_input_becomes_its_own_argument() {
     ];
     assert_eq!(told[2..], rest);
     assert_eq!(done.outputs["sarif-file"], "out file.sarif");
-    readers::sarif(&fs::read_to_string(job.workspace.path().join("out file.sarif")).unwrap()).unwrap();
+    report_parsers::sarif(&fs::read_to_string(job.workspace.path().join("out file.sarif")).unwrap()).unwrap();
 }
 
 /// Names and inputs that a careless script would run, split, expand, or take for options.
@@ -195,7 +195,7 @@ fn hostile_sarif_file_name_is_used_literally() {
         let job = job.input("sarif-file", name);
         let done = job.run().assert_status(1);
         assert_eq!(done.all(["sarif-file", "errors"]), [name, "1"]);
-        readers::sarif(&fs::read_to_string(job.workspace.path().join(name)).unwrap()).unwrap();
+        report_parsers::sarif(&fs::read_to_string(job.workspace.path().join(name)).unwrap()).unwrap();
         assert_only_annotations(&done);
     }
 }

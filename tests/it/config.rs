@@ -1,7 +1,7 @@
 //! `.pullcheck.yaml`: where it is found, what it may say, what counts, and what a stranger can do with it.
 #![expect(clippy::disallowed_methods, reason = "makes the files that are read")]
 
-mod hostile;
+mod hostile_pull_request;
 mod schema;
 
 use std::fs;

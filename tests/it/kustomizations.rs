@@ -11,7 +11,7 @@ use pullcheck::resource::workload::{ImageText, PodOrigin, Skip};
 use pullcheck::text::source::{Encoding, Source, Sources};
 use pullcheck_support::{Run, renderer as installed_renderer};
 
-use crate::readers;
+use crate::report_parsers;
 
 type Files<'f> = &'f [(&'f str, &'f str)];
 
@@ -432,7 +432,7 @@ fn images_entry_gives_each_workload_its_own_finding() {
     let kustomization = "resources: [api.yaml, worker.yaml]\nimages: [{name: app, newTag: latest}]\n";
     fs::write(folder.path().join("kustomization.yaml"), kustomization).unwrap();
     let run = || Run::new(env!("CARGO_BIN_EXE_pullcheck")).within(folder.path());
-    let report = readers::report(&run().args(["--offline", "--format", "json", "."]).output().stdout).unwrap();
+    let report = report_parsers::report(&run().args(["--offline", "--format", "json", "."]).output().stdout).unwrap();
     let findings = report["findings"].as_array().unwrap().iter().filter(|finding| finding["rule"] == "mutable-tag");
     let places: Vec<(&str, &str)> = findings
         .map(|finding| {

@@ -2,10 +2,10 @@
 //! is one, and against a table of its answers everywhere.
 #![expect(clippy::disallowed_methods, reason = "writes what the real tool reads")]
 
-mod added;
+mod added_containers;
 mod differential;
 mod generate;
-mod objects;
+mod object_refusals;
 mod refusals;
 mod table;
 

@@ -11,7 +11,7 @@ use pullcheck_support::Run;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::readers;
+use crate::report_parsers;
 
 fn gathered(files: &[(&str, &str)]) -> Gathered {
     let sources = files.iter().map(|(name, text)| Source::new(*name, *text, Encoding::Utf8)).collect();
@@ -239,7 +239,7 @@ fn findings_with(text: &str, options: &[&str]) -> Vec<Value> {
     fs::write(folder.path().join("a.yaml"), text).unwrap();
     let run = Run::new(env!("CARGO_BIN_EXE_pullcheck")).within(folder.path());
     let output = run.args(["--offline", "--format", "json", "a.yaml"]).args(options.iter().copied()).output();
-    let report = readers::report(&output.stdout).unwrap();
+    let report = report_parsers::report(&output.stdout).unwrap();
     report["findings"].as_array().unwrap().clone()
 }
 

@@ -1,7 +1,7 @@
 //! Reports as users and programs get them.
 
-mod attack;
 mod formats;
+mod hostile_text;
 mod human;
 mod json;
 mod list;

@@ -297,7 +297,7 @@ proptest! {
     #[test]
     fn blamed_range_is_in_the_text_and_replacement_parses(text in nasty_text()) {
         if let Err(error) = Reference::parse(&text) {
-            let blame = error.blame(&text);
+            let blame = error.diagnose(&text);
             prop_assert!(text.get(blame.range.clone()).is_some(), "{:?}", blame);
             prop_assert!(!blame.reason.is_empty());
             if let Some(replacement) = blame.replacement {

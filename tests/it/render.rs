@@ -3,7 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "makes the files that are rendered, and looks for the tools")]
 
 mod limits;
-mod real;
+mod real_tools;
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -36,7 +36,7 @@ impl Stage {
         }
         for (name, script) in tools {
             // A program that was just written can be busy; what it reads cannot.
-            let fake = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/render/fake.sh");
+            let fake = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/render/fake_tool.sh");
             symlink(fake, stage.tools.path().join(name)).unwrap();
             fs::write(stage.tools.path().join(format!("{name}.script")), script).unwrap();
         }

@@ -11,7 +11,7 @@ use pullcheck_support::Run;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::readers;
+use crate::report_parsers;
 
 /// A file as this test reads it: its text, without byte order mark, and where each character's bytes begin.
 struct File {
@@ -66,7 +66,7 @@ impl File {
 /// Goes through every place of a report over a folder; how many there were.
 fn hold(folder: &Path) -> usize {
     let reports = Reports::of(folder);
-    let report = readers::report(&reports.read("json")).unwrap();
+    let report = report_parsers::report(&reports.read("json")).unwrap();
     let mut files: HashMap<PathBuf, File> = HashMap::new();
     let mut places = 0;
     let findings = report["findings"].as_array().unwrap();
@@ -170,7 +170,7 @@ impl Place {
 
 /// The places of a SARIF log, by its own bytes and by its own lines and columns.
 fn hold_sarif(reports: &Reports, folder: &Path, files: &mut HashMap<PathBuf, File>, told: &[Place]) {
-    let log = readers::sarif(&reports.read("sarif")).unwrap();
+    let log = report_parsers::sarif(&reports.read("sarif")).unwrap();
     let results = log["runs"][0]["results"].as_array().unwrap();
     let reported = results.iter().filter(|result| result["suppressions"].as_array().is_none_or(Vec::is_empty));
     let reported: Vec<&Value> = reported.collect();
@@ -180,7 +180,7 @@ fn hold_sarif(reports: &Reports, folder: &Path, files: &mut HashMap<PathBuf, Fil
         let related = result["relatedLocations"].as_array().into_iter().flatten();
         for (at, location) in result["locations"].as_array().unwrap().iter().chain(related).enumerate() {
             let place = &location["physicalLocation"];
-            let file = readers::percent_decoded(place["artifactLocation"]["uri"].as_str().unwrap());
+            let file = report_parsers::percent_decoded(place["artifactLocation"]["uri"].as_str().unwrap());
             let region = |key: &str| place["region"][key].as_u64();
             let Some(start) = region("byteOffset") else { continue };
             let read = files.entry(folder.join(&file)).or_insert_with(|| File::read(&folder.join(&file)));
@@ -224,7 +224,7 @@ fn hold_lines(reports: &Reports, told: &[Place]) {
     let shown: String = shown.filter_map(|node| node.text()).collect();
     assert!(lines.iter().all(|lead| shown.contains(lead)));
     let github = reports.read("github");
-    for command in github.lines().filter_map(readers::Command::parse) {
+    for command in github.lines().filter_map(report_parsers::Command::parse) {
         let number = |name: &str| command.property(name).map(|text| text.parse::<u64>().unwrap());
         let rule = command.property("title").unwrap().strip_prefix("pullcheck: ").unwrap();
         let file = command.property("file").unwrap();

@@ -1,4 +1,4 @@
-//! Streams as kubectl reads them, held against a table that its own decoder wrote (`yaml/judge.go`).
+//! Streams as kubectl reads them, checked against a table from its own decoder (`yaml/kubectl_decoder.go`).
 
 use pullcheck::text::source::SourceId;
 use pullcheck::text::yaml::scalar::{self, Number, Scalar};

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::data::{self, Node, NodeAnswer, Scenario};
-use crate::judge::{self, Fault};
+use crate::compare::{self, Fault};
+use crate::registry_hosts::World;
 use crate::run::{self, Depth};
-use crate::world::World;
+use crate::scenario::{self, Node, NodeAnswer, Scenario};
 
 /// How often it is so.
 #[derive(Debug, Default)]
@@ -29,7 +29,7 @@ impl Agreement {
             return;
         };
         for (seen, answer) in seen.iter().zip(answers) {
-            let what = judge::fault(seen, answer).map_or_else(
+            let what = compare::fault(seen, answer).map_or_else(
                 || {
                     let (node, text) = match answer {
                         NodeAnswer::Pulls(_) => ("pulls", ""),
@@ -53,14 +53,14 @@ impl fmt::Display for Agreement {
 
 /// The agreement with what was recorded, for each node and depth.
 pub(crate) fn with_what_was_recorded() -> Result<String, String> {
-    let scenarios = data::scenarios()?;
+    let scenarios = scenario::scenarios()?;
     let mut text = String::new();
     for (node, depth) in Node::ALL.into_iter().flat_map(|node| Depth::ALL.map(|depth| (node, depth))) {
         let mut agreement = Agreement::default();
         for scenario in &scenarios {
             let Some(answers) = scenario.answers(node) else { continue };
             let world = Arc::new(World::of(scenario));
-            let answers: Vec<_> = answers.iter().map(|answer| judge::filled(answer, &world)).collect();
+            let answers: Vec<_> = answers.iter().map(|answer| compare::filled(answer, &world)).collect();
             agreement.add(scenario, &world, &answers, node, depth);
         }
         text.push_str(&format!("{}, depth {}\n{agreement}", node.name(), depth.name()));

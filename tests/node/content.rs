@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::data::{Artifact, Compression, Entry, ImageSet, Images, Recipe};
+use crate::scenario::{Artifact, Compression, Entry, ImageSet, Images, Recipe};
 
 const DOCKER: &str = "application/vnd.docker.distribution.manifest.v2+json";
 const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";

@@ -2,13 +2,13 @@
 #![expect(clippy::disallowed_methods, reason = "the scenarios are files, and the environment must not matter")]
 
 mod agreement;
+mod compare;
 mod content;
-mod data;
-mod fill;
-mod judge;
 mod on_node;
+mod placeholders;
+mod registry_hosts;
 mod run;
-mod world;
+mod scenario;
 
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
@@ -16,9 +16,9 @@ use std::{env, fs};
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use data::{Node, Scenario};
-use judge::Exceptions;
+use compare::Exceptions;
 use run::Depth;
+use scenario::{Node, Scenario};
 
 /// Set where the environment is a clean one.
 const CLEAN: &str = "NODE_SUITE_IS_CLEAN";
@@ -31,7 +31,7 @@ fn main() -> ExitCode {
     if let Some(code) = on_node::command(&words) {
         return code;
     }
-    let trials = match (data::scenarios(), Exceptions::read()) {
+    let trials = match (scenario::scenarios(), Exceptions::read()) {
         (Ok(scenarios), Ok(exceptions)) => trials(scenarios, exceptions),
         (scenarios, exceptions) => {
             let error = scenarios.err().or(exceptions.err()).unwrap_or_default();
@@ -65,9 +65,9 @@ fn trials(scenarios: Vec<Scenario>, exceptions: Exceptions) -> Vec<Trial> {
     };
     let counted = {
         let scenarios = scenarios.clone();
-        test("README.md counts them".to_owned(), move || data::are_counted(&scenarios))
+        test("README.md counts them".to_owned(), move || scenario::are_counted(&scenarios))
     };
-    let texts = test("texts are told apart".to_owned(), judge::tells_texts_apart);
+    let texts = test("texts are told apart".to_owned(), compare::tells_texts_apart);
     let of = move |scenario: Scenario| {
         let exceptions = Arc::clone(&exceptions);
         let asked = Node::ALL.into_iter().filter(|node| scenario.answers(*node).is_some());
@@ -76,7 +76,7 @@ fn trials(scenarios: Vec<Scenario>, exceptions: Exceptions) -> Vec<Trial> {
         asked.into_iter().map(move |(node, depth)| {
             let name = format!("{}/{} {} {}", scenario.group, scenario.id, node.name(), depth.name());
             let (scenario, exceptions) = (Arc::clone(&scenario), Arc::clone(&exceptions));
-            test(name, move || judge::holds(&scenario, node, depth, &exceptions))
+            test(name, move || compare::holds(&scenario, node, depth, &exceptions))
         })
     };
     [about, counted, texts].into_iter().chain(scenarios.into_iter().flat_map(of)).collect()

@@ -13,11 +13,11 @@ use pullcheck_support::{Answer, Asked, Authority, Certificate, Hosts, Site};
 use serde_json::Value;
 
 use crate::agreement::{self, Agreement};
-use crate::data::{self, Failure, Node, NodeAnswer, Pulls, Scenario};
-use crate::fill::fill;
-use crate::judge;
+use crate::compare;
+use crate::placeholders::fill;
+use crate::registry_hosts::World;
 use crate::run::{Depth, PLAIN_PORTS, TLS_PORTS, write_hosts_toml};
-use crate::world::World;
+use crate::scenario::{self, Failure, Node, NodeAnswer, Pulls, Scenario};
 
 const USAGE: &str = "usage: agreement
        authority FOLDER
@@ -64,7 +64,7 @@ fn rerun(node: &str, authority: &Path, certs_d: &Path, only: &str, puller: &[&st
     let folder = tempfile::tempdir().map_err(told)?;
     let (mut asked, mut agreed) = (0, 0);
     let mut agreements = Depth::ALL.map(|depth| (depth, Agreement::default()));
-    for scenario in data::scenarios()?.iter().filter(|scenario| scenario.id.contains(only)) {
+    for scenario in scenario::scenarios()?.iter().filter(|scenario| scenario.id.contains(only)) {
         let world = Arc::new(World::of(scenario));
         hosts.become_those_of(&world);
         empty(certs_d).and_then(|()| write_hosts_toml(scenario, certs_d)).map_err(told)?;
@@ -72,7 +72,7 @@ fn rerun(node: &str, authority: &Path, certs_d: &Path, only: &str, puller: &[&st
         fs::write(&file, fill(&scenario.manifests, &world)).map_err(told)?;
         let now = pull(puller, &file).map_err(|error| format!("{}: {error}", scenario.id))?;
         let recorded = scenario.answers(node).unwrap_or_default();
-        let recorded: Vec<_> = recorded.iter().map(|answer| judge::filled(answer, &world)).collect();
+        let recorded: Vec<_> = recorded.iter().map(|answer| compare::filled(answer, &world)).collect();
         for (depth, agreement) in &mut agreements {
             agreement.add(scenario, &world, &now, node, *depth);
         }

@@ -17,9 +17,9 @@ use pullcheck::report::ImageReport;
 use pullcheck::text::source::{Encoding, Source};
 use pullcheck_support::{Authority, Site};
 
-use crate::data::{Node, Scenario};
-use crate::fill::fill;
-use crate::world::World;
+use crate::placeholders::fill;
+use crate::registry_hosts::World;
+use crate::scenario::{Node, Scenario};
 
 /// How much is read of each image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]

@@ -4,7 +4,7 @@ use pullcheck::image::manifest::ManifestBody;
 use pullcheck::kubelet::probe::{Denial, Outcome, Prober, TagList};
 
 use crate::client::{anonymous, with_password};
-use crate::place::{Guard, Place};
+use crate::environment::{Guard, Place};
 use crate::push::{INDEX, MANIFEST};
 use crate::server::{PASSWORD, USER};
 

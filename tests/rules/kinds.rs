@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use pullcheck::input::gather::{Gathered, gather_sources};
 use pullcheck::inventory::ReadOptions;
-use pullcheck::resource::workload::custom::kind::Kind;
+use pullcheck::resource::workload::custom::kind::CustomKind;
 use pullcheck::resource::workload::{ImageText, Skip};
 use pullcheck::text::source::{Encoding, Source};
 
 /// The example of a row with another of its kinds.
-fn example(kind: &Kind, name: &str) -> String {
+fn example(kind: &CustomKind, name: &str) -> String {
     let text = kind.example.as_deref().unwrap_or_default();
     let first = format!("kind: {}", kind.kinds[0]);
     let line = |line: &str| if line == first { format!("kind: {name}\n") } else { format!("{line}\n") };
@@ -72,7 +72,7 @@ fn found(gathered: &Gathered, text: &str) -> BTreeSet<String> {
 }
 
 /// Finds what the example of a row marks, and nothing else, in an object of one of its kinds.
-pub(crate) fn finds_what_is_marked(kind: &Kind, name: &str) -> Result<(), String> {
+pub(crate) fn finds_what_is_marked(kind: &CustomKind, name: &str) -> Result<(), String> {
     let text = example(kind, name);
     let gathered = gather_sources(vec![Source::new("a.yaml", text.as_str(), Encoding::Utf8)], ReadOptions::default());
     let mut faults = Vec::new();

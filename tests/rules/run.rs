@@ -17,12 +17,12 @@ use pullcheck::registry::{
 };
 use pullcheck::report::Report;
 use pullcheck::text::source::{Encoding, Source, SourceId, Sources, Span};
-use pullcheck_support::language::{self, Fault, Line, Reply};
+use pullcheck_support::registry_lines::{self, Fault, Line, Reply};
 use pullcheck_support::{Certificate, Registry};
 
 use crate::agreement;
 use crate::example::{Example, Expected, File, Place};
-use crate::table::Table;
+use crate::fake_registry::Table;
 
 /// The time of every example: 2026-01-01.
 const NOW: u64 = 1_767_225_600;
@@ -64,7 +64,7 @@ pub(crate) struct Run {
 
 /// Runs an example. Everything announced is found and nothing else, and verdicts and severities agree.
 pub(crate) fn run_example(example: &Example, answers: Answers) -> Result<(), String> {
-    let lines = language::parse(example.registry.as_deref().unwrap_or_default())?;
+    let lines = registry_lines::parse(example.registry.as_deref().unwrap_or_default())?;
     let options = options(example, answers)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| error.to_string())?;
@@ -115,7 +115,7 @@ pub(crate) fn options(example: &Example, answers: Answers) -> Result<Options, St
 }
 
 async fn run_over_the_wire(example: &Example, options: &Options, lines: &[Line]) -> Result<Run, String> {
-    let server = Registry::start(|script| language::apply(lines, script));
+    let server = Registry::start(|script| registry_lines::apply(lines, script));
     let mut wired = ClientOptions { retries: 0, proxies: Proxies::Off, ..options.client.clone() };
     let mut faulty = Vec::new();
     for line in lines {

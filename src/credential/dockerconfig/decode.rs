@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 use super::{AuthError, DecodeError, DecodeErrorKind, DockerConfig, Entry, Format, Hints, base64, decode_auth};
 use crate::credential::pair::Credential;
 use crate::credential::sensitive::Sensitive;
-use crate::text::go::json::{self, Kind, Reader, folds_to};
+use crate::text::go::json::{self, Reader, ValueKind, folds_to};
 use crate::text::placeholder::{is_placeholder, is_unfilled_secret, looks_unfilled};
 
 pub(super) fn decode(content: &[u8], format: Format) -> Result<DockerConfig, DecodeError> {
@@ -24,11 +24,11 @@ pub(super) fn decode(content: &[u8], format: Format) -> Result<DockerConfig, Dec
         saved: None,
     };
     match (decoder.reader.kind(), format) {
-        (Kind::Null, _) => {}
-        (Kind::Object, Format::DockerConfigJson) => decoder.docker_config_json()?,
-        (Kind::Object, Format::DockerCfg) => decoder.hosts()?,
-        (_, Format::DockerConfigJson) => decoder.mistyped(Target::Value("credentialprovider.DockerConfigJSON")),
-        (_, Format::DockerCfg) => decoder.mistyped(Target::Value("credentialprovider.DockerConfig")),
+        (ValueKind::Null, _) => {}
+        (ValueKind::Object, Format::DockerConfigJson) => decoder.docker_config_json()?,
+        (ValueKind::Object, Format::DockerCfg) => decoder.hosts()?,
+        (_, Format::DockerConfigJson) => decoder.mistyped(GoTarget::Value("credentialprovider.DockerConfigJSON")),
+        (_, Format::DockerCfg) => decoder.mistyped(GoTarget::Value("credentialprovider.DockerConfig")),
     }
     match decoder.saved {
         Some(error) => Err(error),
@@ -42,7 +42,7 @@ pub(super) fn decode(content: &[u8], format: Format) -> Result<DockerConfig, Dec
 }
 
 /// The Go target of a value, as Go's type errors name it.
-enum Target {
+enum GoTarget {
     /// A whole document, and its Go type.
     Value(&'static str),
     /// A struct field: `DockerConfigJSON.auths`, and its Go type.
@@ -70,18 +70,18 @@ impl Decoder<'_> {
             if folds_to(&name, "auths") {
                 match self.reader.kind() {
                     // An existing map is kept, so several `auths` are merged…
-                    Kind::Object => self.hosts()?,
+                    ValueKind::Object => self.hosts()?,
                     // …and a null discards it.
-                    Kind::Null => {
+                    ValueKind::Null => {
                         self.entries.clear();
                         self.reader.skip_value();
                     }
                     kind => {
                         let range = self.reader.skip_value();
-                        if kind == Kind::String && is_unfilled_secret(&self.reader.text(&range)) {
+                        if kind == ValueKind::String && is_unfilled_secret(&self.reader.text(&range)) {
                             self.unfilled = true;
                         } else {
-                            let target = Target::Field("DockerConfigJSON.auths", "credentialprovider.DockerConfig");
+                            let target = GoTarget::Field("DockerConfigJSON.auths", "credentialprovider.DockerConfig");
                             self.saved.get_or_insert_with(|| type_error(kind, &target, range));
                         }
                     }
@@ -100,7 +100,7 @@ impl Decoder<'_> {
 
     /// Skips a value; returns whether it is an object that could be a registry's entry.
     fn skip_credential(&mut self) -> bool {
-        if self.reader.kind() != Kind::Object {
+        if self.reader.kind() != ValueKind::Object {
             self.reader.skip_value();
             return false;
         }
@@ -115,16 +115,16 @@ impl Decoder<'_> {
     /// Decodes `map[string]string`, which is never used, but its types are checked.
     fn http_headers(&mut self) {
         match self.reader.kind() {
-            Kind::Null => _ = self.reader.skip_value(),
-            Kind::Object => {
+            ValueKind::Null => _ = self.reader.skip_value(),
+            ValueKind::Object => {
                 while self.reader.next_key().is_some() {
                     match self.reader.kind() {
-                        Kind::String | Kind::Null => _ = self.reader.skip_value(),
-                        _ => self.mistyped(Target::Field("DockerConfigJSON.HttpHeaders", "string")),
+                        ValueKind::String | ValueKind::Null => _ = self.reader.skip_value(),
+                        _ => self.mistyped(GoTarget::Field("DockerConfigJSON.HttpHeaders", "string")),
                     }
                 }
             }
-            _ => self.mistyped(Target::Field("DockerConfigJSON.HttpHeaders", "map[string]string")),
+            _ => self.mistyped(GoTarget::Field("DockerConfigJSON.HttpHeaders", "map[string]string")),
         }
     }
 
@@ -144,18 +144,18 @@ impl Decoder<'_> {
     fn entry(&mut self) -> Result<(Credential, Hints), DecodeError> {
         let mut raw = RawEntry::default();
         match self.reader.kind() {
-            Kind::Object => raw.fill(&mut self.reader, self.format),
-            Kind::Null => _ = self.reader.skip_value(),
+            ValueKind::Object => raw.fill(&mut self.reader, self.format),
+            ValueKind::Null => _ = self.reader.skip_value(),
             kind => {
                 let range = self.reader.skip_value();
-                if kind == Kind::String && is_unfilled_secret(&self.reader.text(&range)) {
+                if kind == ValueKind::String && is_unfilled_secret(&self.reader.text(&range)) {
                     return Ok(RawEntry::unfilled());
                 }
                 let target = match self.format {
                     Format::DockerConfigJson => {
-                        Target::Field("DockerConfigJSON.auths", "credentialprovider.dockerConfigEntryWithAuth")
+                        GoTarget::Field("DockerConfigJSON.auths", "credentialprovider.dockerConfigEntryWithAuth")
                     }
-                    Format::DockerCfg => Target::Value("credentialprovider.dockerConfigEntryWithAuth"),
+                    Format::DockerCfg => GoTarget::Value("credentialprovider.dockerConfigEntryWithAuth"),
                 };
                 return Err(type_error(kind, &target, range));
             }
@@ -164,7 +164,7 @@ impl Decoder<'_> {
     }
 
     /// Skips a value of the wrong type. The first such error is reported, unless an error ends the decoding.
-    fn mistyped(&mut self, target: Target) {
+    fn mistyped(&mut self, target: GoTarget) {
         let kind = self.reader.kind();
         let range = self.reader.skip_value();
         self.saved.get_or_insert_with(|| type_error(kind, &target, range));
@@ -172,11 +172,11 @@ impl Decoder<'_> {
 }
 
 /// Returns the error with the text of `UnmarshalTypeError.Error`.
-fn type_error(kind: Kind, target: &Target, range: Range<usize>) -> DecodeError {
+fn type_error(kind: ValueKind, target: &GoTarget, range: Range<usize>) -> DecodeError {
     let what = kind.as_str();
     let message = match target {
-        Target::Value(go_type) => format!("json: cannot unmarshal {what} into Go value of type {go_type}"),
-        Target::Field(field, go_type) => {
+        GoTarget::Value(go_type) => format!("json: cannot unmarshal {what} into Go value of type {go_type}"),
+        GoTarget::Field(field, go_type) => {
             format!("json: cannot unmarshal {what} into Go struct field {field} of type {go_type}")
         }
     };
@@ -207,16 +207,16 @@ impl RawEntry {
             let kind = reader.kind();
             let range = reader.skip_value();
             match (kind, field) {
-                (Kind::String, "username") => self.username = Zeroizing::new(reader.text(&range)),
-                (Kind::String, "password") => self.password = Zeroizing::new(reader.text(&range)),
-                (Kind::String, "auth") => {
+                (ValueKind::String, "username") => self.username = Zeroizing::new(reader.text(&range)),
+                (ValueKind::String, "password") => self.password = Zeroizing::new(reader.text(&range)),
+                (ValueKind::String, "auth") => {
                     self.auth = Zeroizing::new(reader.text(&range));
                     self.auth_range = range;
                 }
                 // A null leaves a string unchanged.
-                (Kind::String | Kind::Null, _) => {}
+                (ValueKind::String | ValueKind::Null, _) => {}
                 _ => {
-                    let target = Target::Field(field_name(format, field), "string");
+                    let target = GoTarget::Field(field_name(format, field), "string");
                     self.saved.get_or_insert_with(|| type_error(kind, &target, range));
                 }
             }
@@ -226,7 +226,7 @@ impl RawEntry {
     fn hint(&mut self, reader: &mut Reader<'_>, name: &str) {
         let kind = reader.kind();
         let range = reader.skip_value();
-        let filled = range.len() > "\"\"".len() && kind == Kind::String;
+        let filled = range.len() > "\"\"".len() && kind == ValueKind::String;
         let is_token = name.eq_ignore_ascii_case("identitytoken") || name.eq_ignore_ascii_case("registrytoken");
         self.unfilled_token |= filled && is_token && is_unfilled_secret(&Zeroizing::new(reader.text(&range)));
         self.hints.identity_token |= filled && name.eq_ignore_ascii_case("identitytoken");

@@ -15,7 +15,7 @@ use crate::credential::pair::Credential;
 use crate::credential::pair::user_info;
 use crate::credential::sensitive::Sensitive;
 pub use crate::text::go::base64;
-use crate::text::go::json::{self, Reader, SyntaxError};
+use crate::text::go::json::{self, JsonSyntaxError, Reader};
 use crate::text::source::Span;
 use crate::text::yaml::Place;
 
@@ -129,8 +129,8 @@ pub enum DecodeErrorKind {
     NoColon,
 }
 
-impl From<SyntaxError> for DecodeError {
-    fn from(error: SyntaxError) -> Self {
+impl From<JsonSyntaxError> for DecodeError {
+    fn from(error: JsonSyntaxError) -> Self {
         Self { message: error.message, range: error.range, kind: DecodeErrorKind::Syntax }
     }
 }
@@ -204,8 +204,8 @@ pub fn api_server_accepts(content: &[u8]) -> Result<(), DecodeError> {
         }
     });
     let (what, go_type, range) = match (kind, first) {
-        (json::Kind::Null, _) | (json::Kind::Object, None) => return Ok(()),
-        (json::Kind::Object, Some((number, range))) => (format!("number {number}"), "float64", range),
+        (json::ValueKind::Null, _) | (json::ValueKind::Object, None) => return Ok(()),
+        (json::ValueKind::Object, Some((number, range))) => (format!("number {number}"), "float64", range),
         _ => (kind.as_str().to_owned(), "map[string]interface {}", range),
     };
     let message = format!("json: cannot unmarshal {what} into Go value of type {go_type}");
@@ -217,7 +217,7 @@ pub fn api_server_accepts(content: &[u8]) -> Result<(), DecodeError> {
 ///
 /// # Errors
 /// The text is not base64, with Go's message, or decodes to a text without a colon.
-pub fn decode_auth(auth: &str) -> Result<(Secret, Secret), AuthError> {
+pub fn decode_auth(auth: &str) -> Result<(SecretBytes, SecretBytes), AuthError> {
     let padding = if auth.trim_end_matches(is_go_space).ends_with('=') {
         base64::Padding::Required
     } else {
@@ -225,11 +225,11 @@ pub fn decode_auth(auth: &str) -> Result<(Secret, Secret), AuthError> {
     };
     let decoded = base64::decode(auth.as_bytes(), padding)?;
     let colon = memchr::memchr(b':', &decoded).ok_or(AuthError::NoColon)?;
-    Ok((Secret::new(decoded[..colon].to_vec()), Secret::new(decoded[colon + 1..].to_vec())))
+    Ok((SecretBytes::new(decoded[..colon].to_vec()), SecretBytes::new(decoded[colon + 1..].to_vec())))
 }
 
 /// Bytes that are overwritten when dropped.
-pub type Secret = zeroize::Zeroizing<Vec<u8>>;
+pub type SecretBytes = zeroize::Zeroizing<Vec<u8>>;
 
 /// Why an `auth` field cannot be decoded; its `Display` is the kubelet's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

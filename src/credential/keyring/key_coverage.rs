@@ -22,7 +22,7 @@ const HUB_ALIASES: &[&str] = &[
 
 /// Why a key matches nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Fault {
+pub enum KeyFault {
     /// A scheme: `oci://`, `docker://`, `HTTPS://`, `//`.
     Scheme,
     /// White space before or after the key.
@@ -45,7 +45,7 @@ pub enum Fault {
     Host,
 }
 
-impl Fault {
+impl KeyFault {
     /// Whether no image at all can match. A key without that proof is a fault only if it is meant for an existing
     /// image; see [`corrected`].
     pub fn is_certain(self, written: &str) -> bool {
@@ -81,31 +81,31 @@ impl Fault {
 }
 
 /// The fault that keeps a key from matching anything; `None` without proof.
-pub fn fault(written: &str) -> Option<Fault> {
+pub fn fault(written: &str) -> Option<KeyFault> {
     let Some(key) = index_key_bytes(written) else {
         let trimmed = written.trim();
         let only_space = trimmed != written && index_key_bytes(trimmed).is_some();
-        return Some(if only_space { Fault::WhiteSpace } else { Fault::NotAUrl });
+        return Some(if only_space { KeyFault::WhiteSpace } else { KeyFault::NotAUrl });
     };
     let url::Url { host, path } = url::parse(&key)?;
     let found = if has_scheme(written) {
-        Fault::Scheme
+        KeyFault::Scheme
     } else if matches!(path.as_slice(), b"/v1" | b"/v2") {
-        return Some(Fault::Version);
+        return Some(KeyFault::Version);
     } else if host == b"index.docker.io" && !path.is_empty() {
-        return Some(Fault::HubPath);
+        return Some(KeyFault::HubPath);
     } else if is_hub_alias(&host) && path.is_empty() {
-        return Some(Fault::HubAlias);
+        return Some(KeyFault::HubAlias);
     } else if written.trim() != written {
-        Fault::WhiteSpace
+        KeyFault::WhiteSpace
     } else if path.contains(&b':') || path.contains(&b'@') {
-        Fault::Tag
+        KeyFault::Tag
     } else if path.contains(&b'*') {
-        Fault::PathWildcard
+        KeyFault::PathWildcard
     } else if !is_possible_path(&path) {
-        Fault::Path
+        KeyFault::Path
     } else {
-        Fault::Host
+        KeyFault::Host
     };
     let pattern = Pattern::parse(&key)?;
     (!is_possible_path(&pattern.path) || !is_possible_host(&pattern)).then_some(found)
@@ -220,31 +220,31 @@ mod tests {
     #[test]
     fn keys_that_match_no_image_are_diagnosed_and_corrected() {
         let hub = Some("https://index.docker.io/v1/");
-        let cases: &[(&str, Fault, Option<&str>)] = &[
-            ("https://index.docker.io/v1", Fault::Version, hub),
-            ("https://ghcr.io/v2", Fault::Version, Some("ghcr.io")),
-            ("index.docker.io/acme", Fault::HubPath, Some("docker.io/acme")),
-            ("registry-1.docker.io", Fault::HubAlias, hub),
-            ("https://hub.docker.com/", Fault::HubAlias, hub),
-            ("oci://ghcr.io", Fault::Scheme, Some("ghcr.io")),
-            ("docker://ghcr.io/acme", Fault::Scheme, Some("ghcr.io/acme")),
-            ("HTTPS://ghcr.io", Fault::Scheme, Some("ghcr.io")),
-            ("https://https://ghcr.io", Fault::Scheme, Some("ghcr.io")),
-            ("//ghcr.io", Fault::Scheme, Some("ghcr.io")),
-            ("ghcr.io ", Fault::WhiteSpace, Some("ghcr.io")),
-            (" ghcr.io", Fault::WhiteSpace, Some("ghcr.io")),
-            ("ghcr.io\n", Fault::WhiteSpace, Some("ghcr.io")),
-            ("ghcr.io/acme ", Fault::WhiteSpace, Some("ghcr.io/acme")),
-            ("ghcr.io/acme/app:1", Fault::Tag, Some("ghcr.io/acme/app")),
-            ("ghcr.io/acme/app@sha256", Fault::Tag, Some("ghcr.io/acme/app")),
-            ("ghcr.io/*", Fault::PathWildcard, Some("ghcr.io")),
-            ("ghcr.io/acme/*", Fault::PathWildcard, Some("ghcr.io/acme")),
-            ("ghcr.io/Acme", Fault::Path, Some("ghcr.io/acme")),
-            ("ghcr.io//acme", Fault::Path, Some("ghcr.io/acme")),
-            ("ghcr.io:port", Fault::NotAUrl, None),
-            ("ghcr.io.", Fault::Host, None),
-            ("registry", Fault::Host, None),
-            ("-ghcr.io", Fault::Host, None),
+        let cases: &[(&str, KeyFault, Option<&str>)] = &[
+            ("https://index.docker.io/v1", KeyFault::Version, hub),
+            ("https://ghcr.io/v2", KeyFault::Version, Some("ghcr.io")),
+            ("index.docker.io/acme", KeyFault::HubPath, Some("docker.io/acme")),
+            ("registry-1.docker.io", KeyFault::HubAlias, hub),
+            ("https://hub.docker.com/", KeyFault::HubAlias, hub),
+            ("oci://ghcr.io", KeyFault::Scheme, Some("ghcr.io")),
+            ("docker://ghcr.io/acme", KeyFault::Scheme, Some("ghcr.io/acme")),
+            ("HTTPS://ghcr.io", KeyFault::Scheme, Some("ghcr.io")),
+            ("https://https://ghcr.io", KeyFault::Scheme, Some("ghcr.io")),
+            ("//ghcr.io", KeyFault::Scheme, Some("ghcr.io")),
+            ("ghcr.io ", KeyFault::WhiteSpace, Some("ghcr.io")),
+            (" ghcr.io", KeyFault::WhiteSpace, Some("ghcr.io")),
+            ("ghcr.io\n", KeyFault::WhiteSpace, Some("ghcr.io")),
+            ("ghcr.io/acme ", KeyFault::WhiteSpace, Some("ghcr.io/acme")),
+            ("ghcr.io/acme/app:1", KeyFault::Tag, Some("ghcr.io/acme/app")),
+            ("ghcr.io/acme/app@sha256", KeyFault::Tag, Some("ghcr.io/acme/app")),
+            ("ghcr.io/*", KeyFault::PathWildcard, Some("ghcr.io")),
+            ("ghcr.io/acme/*", KeyFault::PathWildcard, Some("ghcr.io/acme")),
+            ("ghcr.io/Acme", KeyFault::Path, Some("ghcr.io/acme")),
+            ("ghcr.io//acme", KeyFault::Path, Some("ghcr.io/acme")),
+            ("ghcr.io:port", KeyFault::NotAUrl, None),
+            ("ghcr.io.", KeyFault::Host, None),
+            ("registry", KeyFault::Host, None),
+            ("-ghcr.io", KeyFault::Host, None),
         ];
         for &(written, expected, meant) in cases {
             assert_eq!(fault(written), Some(expected), "{written:?}");

@@ -9,7 +9,7 @@ mod mismatch;
 use std::borrow::Cow;
 use std::ops::Range;
 
-pub use key_coverage::Fault;
+pub use key_coverage::KeyFault;
 pub use key_coverage::corrected;
 pub use key_coverage::fault;
 pub use key_coverage::is_meant_for;
@@ -38,7 +38,7 @@ struct IndexedKey {
     text: String,
     /// The parsed key. `None` if it is not a URL when parsed for the second time; it then matches nothing.
     pattern: Option<Pattern>,
-    held: Vec<StoredEntry>,
+    entries: Vec<StoredEntry>,
 }
 
 #[derive(Debug, Clone)]
@@ -70,11 +70,11 @@ impl Keyring {
             let Some(key) = index_key_bytes(&entry.key) else { continue };
             let held = StoredEntry { origin, written_key: entry.key.clone(), credential: entry.credential.clone() };
             match self.keys.binary_search_by(|known| key.cmp(&known.key)) {
-                Ok(at) => self.keys[at].held.push(held),
+                Ok(at) => self.keys[at].entries.push(held),
                 Err(at) => {
                     let text = String::from_utf8_lossy(&key).into_owned();
                     let pattern = Pattern::parse(&key);
-                    self.keys.insert(at, IndexedKey { key, text, pattern, held: vec![held] });
+                    self.keys.insert(at, IndexedKey { key, text, pattern, entries: vec![held] });
                 }
             }
         }
@@ -83,7 +83,7 @@ impl Keyring {
     /// `Lookup`: all credentials for a repository (`docker.io/library/nginx`, without tag and digest), in the order
     /// in which the kubelet tries them. Empty if this keyring has none.
     pub fn lookup(&self, repository: &str) -> Vec<Match<'_>> {
-        let Some(target) = Target::parse(repository) else { return self.default_registry(repository) };
+        let Some(target) = ParsedRepository::parse(repository) else { return self.default_registry(repository) };
         let matching = |key: &&IndexedKey| key.pattern.as_ref().is_some_and(|pattern| pattern.matches(&target));
         let found: Vec<_> = self.keys.iter().filter(matching).flat_map(IndexedKey::matches).collect();
         if found.is_empty() { self.default_registry(repository) } else { found }
@@ -112,7 +112,7 @@ impl Keyring {
 
 impl IndexedKey {
     fn matches(&self) -> impl Iterator<Item = Match<'_>> {
-        self.held.iter().map(|held| Match {
+        self.entries.iter().map(|held| Match {
             origin: held.origin,
             index_key: &self.text,
             written_key: &held.written_key,
@@ -174,7 +174,7 @@ impl Keys {
 
     /// Whether one of the keys would match a repository, Docker Hub's fallback included.
     pub fn matches(&self, repository: &str) -> bool {
-        let target = Target::parse(repository);
+        let target = ParsedRepository::parse(repository);
         self.0.iter().any(|(key, pattern)| {
             let direct = pattern.as_ref().zip(target.as_ref()).is_some_and(|(pattern, target)| pattern.matches(target));
             direct || (key == DEFAULT_REGISTRY_KEY && is_default_registry(repository))
@@ -194,13 +194,13 @@ struct Pattern {
 }
 
 /// A repository, parsed the same way.
-struct Target {
+struct ParsedRepository {
     host: Vec<u8>,
     port: Vec<u8>,
     path: Vec<u8>,
 }
 
-impl Target {
+impl ParsedRepository {
     fn parse(repository: &str) -> Option<Self> {
         let url = url::parse(repository.as_bytes())?;
         let (host, port) = url::split_host_port(&url.host);
@@ -217,7 +217,7 @@ impl Pattern {
 
     /// `URLsMatch`: equal ports, the key's path a plain prefix of the repository's (no segment boundary), and the
     /// same number of labels, each matching its counterpart.
-    fn matches(&self, target: &Target) -> bool {
+    fn matches(&self, target: &ParsedRepository) -> bool {
         // Ports and paths are mostly empty. Comparing nothing is a slow fault in the C library if an empty
         // vector's pointer is not a valid address, so the lengths are compared first.
         let same_port = self.port.len() == target.port.len() && (self.port.is_empty() || self.port == target.port);

@@ -7,7 +7,7 @@
 mod diagnose;
 mod grammar;
 
-pub use diagnose::Blame;
+pub use diagnose::Diagnosis;
 
 use std::fmt;
 
@@ -178,7 +178,7 @@ impl ReferenceError {
     }
 
     /// The part of `text`, for which this error was returned, that is at fault, and a possible correction.
-    pub fn blame(&self, text: &str) -> Blame {
-        diagnose::blame(self, text)
+    pub fn diagnose(&self, text: &str) -> Diagnosis {
+        diagnose::diagnose(self, text)
     }
 }

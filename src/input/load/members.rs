@@ -23,15 +23,15 @@ pub(crate) fn mark_absent(inventory: &mut Inventory, options: ReadOptions<'_>) {
             let path = lexical_within(root, &own.folder, &member.path)?;
             let found = look(root, &path)?;
             let what = match found {
-                Found::Nothing(what) if is_folder_role(member.role) || what == Absence::Path => {
+                PathKind::Nothing(what) if is_folder_role(member.role) || what == Absence::Path => {
                     Some(what).filter(|_| !is_left_out(&path, options.exclude))
                 }
-                Found::Folder if !is_folder_role(member.role) => Some(Absence::File),
-                Found::File if member.role == Role::Component => Some(Absence::Folder),
+                PathKind::Folder if !is_folder_role(member.role) => Some(Absence::File),
+                PathKind::File if member.role == Role::Component => Some(Absence::Folder),
                 // A resource may be a folder too, and folders may be anywhere.
-                Found::File => Some(Absence::Outside).filter(|_| !is_below(&path, &own.folder)),
-                Found::Nothing(_) => Some(Absence::File),
-                Found::Folder => None,
+                PathKind::File => Some(Absence::Outside).filter(|_| !is_below(&path, &own.folder)),
+                PathKind::Nothing(_) => Some(Absence::File),
+                PathKind::Folder => None,
             }?;
             Some(Absent { named, what })
         });
@@ -68,7 +68,7 @@ fn lexical_within(root: &Path, folder: &str, member: &str) -> Option<PathBuf> {
 }
 
 /// The kind of entry at a path.
-enum Found {
+enum PathKind {
     /// Nothing, or a folder without a kustomization.
     Nothing(Absence),
     File,
@@ -86,7 +86,7 @@ fn is_below(path: &Path, folder: &str) -> bool {
 }
 
 /// Returns the entry at a path; `None` if that is not known, or if a link leads elsewhere.
-fn look(root: &Path, path: &Path) -> Option<Found> {
+fn look(root: &Path, path: &Path) -> Option<PathKind> {
     let shown = plain(root);
     let below = if shown == Path::new(".") { path } else { path.strip_prefix(&shown).ok()? };
     let mut at = root.to_owned();
@@ -96,16 +96,16 @@ fn look(root: &Path, path: &Path) -> Option<Found> {
         match std::fs::symlink_metadata(&at) {
             Ok(metadata) if metadata.is_symlink() => return None,
             Ok(metadata) => is_folder = metadata.is_dir(),
-            Err(error) if error.kind() == ErrorKind::NotFound => return Some(Found::Nothing(Absence::Path)),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Some(PathKind::Nothing(Absence::Path)),
             Err(_) => return None,
         }
     }
     if !is_folder {
-        return Some(Found::File);
+        return Some(PathKind::File);
     }
     let is_none =
         |name: &&str| std::fs::symlink_metadata(at.join(name)).is_err_and(|error| error.kind() == ErrorKind::NotFound);
-    Some(if FILES.iter().all(is_none) { Found::Nothing(Absence::Kustomization) } else { Found::Folder })
+    Some(if FILES.iter().all(is_none) { PathKind::Nothing(Absence::Kustomization) } else { PathKind::Folder })
 }
 
 /// Whether an ignore file, of git or another, or `--exclude` names a path or a folder above it.

@@ -46,14 +46,14 @@ pub struct Input {
     /// The path as shown to the user, `/`-separated.
     pub name: String,
     /// The place to read it from.
-    pub origin: Origin,
+    pub origin: InputOrigin,
     /// Whether the user named the file itself, and not a folder that contains it.
     pub named: bool,
 }
 
 /// The place to read an input from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum InputOrigin {
     /// The file at this path.
     File(PathBuf),
     /// The standard input.
@@ -66,7 +66,7 @@ pub enum Origin {
 
 /// Why an input has no text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unread {
+pub enum ReadError {
     /// The input cannot be read, or is not text.
     Failed(String),
     /// The input was found in a folder, and is not followed.
@@ -79,11 +79,11 @@ pub enum Unread {
 /// A glob that cannot be parsed.
 pub fn inputs(paths: &[String], options: &WalkOptions) -> Result<(Vec<Input>, Vec<InputError>), UsageError> {
     let exclude = glob_set(&options.exclude)?;
-    let mut found = Found { inputs: Vec::new(), seen: HashSet::new(), errors: Vec::new() };
+    let mut found = FoundInputs { inputs: Vec::new(), seen: HashSet::new(), errors: Vec::new() };
     for path in paths {
         if path == "-" {
             let name = options.stdin_filename.clone().unwrap_or_else(|| STDIN.into());
-            found.push(Input { name, origin: Origin::Stdin, named: true });
+            found.push(Input { name, origin: InputOrigin::Stdin, named: true });
             continue;
         }
         match std::fs::metadata(path) {
@@ -105,13 +105,13 @@ pub fn folders(paths: &[String]) -> Vec<String> {
     paths.iter().filter(is_folder).cloned().collect()
 }
 
-struct Found {
+struct FoundInputs {
     inputs: Vec<Input>,
     seen: HashSet<String>,
     errors: Vec<InputError>,
 }
 
-impl Found {
+impl FoundInputs {
     fn push(&mut self, input: Input) {
         if self.seen.insert(input.name.clone()) {
             self.inputs.push(input);
@@ -119,7 +119,7 @@ impl Found {
     }
 
     fn passed_over(&mut self, path: &Path, why: &str) {
-        self.push(Input { name: display(path), origin: Origin::PassedOver(why.to_owned()), named: false });
+        self.push(Input { name: display(path), origin: InputOrigin::PassedOver(why.to_owned()), named: false });
     }
 
     fn error(&mut self, path: &str, message: &str) {
@@ -135,28 +135,28 @@ impl Found {
         let parent = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let inside = !is_link || leads_into(file, parent) || leads_into(file, Path::new("."));
         let origin = if !inside {
-            Origin::Unreadable("it is a symbolic link that points outside its folder; pass the file itself".into())
+            InputOrigin::Unreadable("it is a symbolic link that points outside its folder; pass the file itself".into())
         } else {
-            leads_out_of_repository(file).map_or_else(|| Origin::File(file.to_owned()), Origin::Unreadable)
+            leads_out_of_repository(file).map_or_else(|| InputOrigin::File(file.to_owned()), InputOrigin::Unreadable)
         };
         self.push(Input { name: display(file), origin, named: true });
     }
 }
 
 /// Reads an input. The second part of the result is the reason if it has no text.
-pub fn read(input: &Input) -> (Source, Option<Unread>) {
+pub fn read(input: &Input) -> (Source, Option<ReadError>) {
     let origin = match &input.origin {
-        Origin::Stdin => SourceOrigin::Stdin,
-        Origin::PassedOver(_) => SourceOrigin::PassedOver,
-        Origin::File(_) | Origin::Unreadable(_) => SourceOrigin::File,
+        InputOrigin::Stdin => SourceOrigin::Stdin,
+        InputOrigin::PassedOver(_) => SourceOrigin::PassedOver,
+        InputOrigin::File(_) | InputOrigin::Unreadable(_) => SourceOrigin::File,
     };
     let bytes = match &input.origin {
-        Origin::Stdin => read_capped(io::stdin().lock()).map_err(Unread::Failed),
-        Origin::File(path) => read_file(path).map_err(Unread::Failed),
-        Origin::Unreadable(why) => Err(Unread::Failed(why.clone())),
-        Origin::PassedOver(why) => Err(Unread::PassedOver(why.clone())),
+        InputOrigin::Stdin => read_capped(io::stdin().lock()).map_err(ReadError::Failed),
+        InputOrigin::File(path) => read_file(path).map_err(ReadError::Failed),
+        InputOrigin::Unreadable(why) => Err(ReadError::Failed(why.clone())),
+        InputOrigin::PassedOver(why) => Err(ReadError::PassedOver(why.clone())),
     };
-    match bytes.and_then(|bytes| decode_input(bytes).map_err(Unread::Failed)) {
+    match bytes.and_then(|bytes| decode_input(bytes).map_err(ReadError::Failed)) {
         Ok((text, encoding)) => (Source::new(&input.name, text, encoding).from_origin(origin), None),
         Err(unread) => (Source::unreadable(&input.name).from_origin(origin), Some(unread)),
     }

@@ -10,7 +10,7 @@ use ignore::{DirEntry, WalkBuilder};
 
 use crate::error::UsageError;
 use crate::input::load::link::{leads_into, leads_out_of_repository, passed_over};
-use crate::input::load::{Found, Input, Origin, WalkOptions};
+use crate::input::load::{FoundInputs, Input, InputOrigin, WalkOptions};
 
 /// Extensions of files that are read from a folder.
 const EXTENSIONS: &[&str] = &["yaml", "yml", "json"];
@@ -63,7 +63,7 @@ pub(super) fn expand(
     pattern: &str,
     options: &WalkOptions,
     exclude: &GlobSet,
-    found: &mut Found,
+    found: &mut FoundInputs,
 ) -> Result<(), UsageError> {
     let glob = globset::GlobBuilder::new(pattern.trim_start_matches("./")).literal_separator(true).build();
     let glob = glob.map_err(|error| UsageError::new(format!("{pattern}: {}", error.kind())))?.compile_matcher();
@@ -73,7 +73,7 @@ pub(super) fn expand(
         .collect();
     let root = if literal.as_os_str().is_empty() { Path::new(".") } else { &literal };
     if let Some(why) = leads_out_of_repository(root) {
-        found.push(Input { name: display(root), origin: Origin::Unreadable(why), named: true });
+        found.push(Input { name: display(root), origin: InputOrigin::Unreadable(why), named: true });
         return Ok(());
     }
     let before = found.inputs.len();
@@ -89,9 +89,9 @@ pub(super) fn expand(
     Ok(())
 }
 
-pub(super) fn walk(root: &Path, options: &WalkOptions, exclude: &GlobSet, found: &mut Found) {
+pub(super) fn walk(root: &Path, options: &WalkOptions, exclude: &GlobSet, found: &mut FoundInputs) {
     if let Some(why) = leads_out_of_repository(root) {
-        found.push(Input { name: display(root), origin: Origin::Unreadable(why), named: true });
+        found.push(Input { name: display(root), origin: InputOrigin::Unreadable(why), named: true });
         return;
     }
     for entry in entries(root, options, exclude, found) {
@@ -99,7 +99,7 @@ pub(super) fn walk(root: &Path, options: &WalkOptions, exclude: &GlobSet, found:
     }
 }
 
-fn entries(root: &Path, options: &WalkOptions, exclude: &GlobSet, found: &mut Found) -> Vec<DirEntry> {
+fn entries(root: &Path, options: &WalkOptions, exclude: &GlobSet, found: &mut FoundInputs) -> Vec<DirEntry> {
     let hidden = options.hidden;
     let exclude = exclude.clone();
     let mut builder = WalkBuilder::new(root);
@@ -134,10 +134,10 @@ fn unreadable_entry(root: &Path, error: &ignore::Error) -> Input {
         _ => root.to_owned(),
     };
     let message = error.io_error().map_or_else(|| error.to_string(), ToString::to_string);
-    Input { name: display(&path), origin: Origin::Unreadable(message), named: false }
+    Input { name: display(&path), origin: InputOrigin::Unreadable(message), named: false }
 }
 
-fn add_entry(root: &Path, entry: &DirEntry, named: bool, found: &mut Found) {
+fn add_entry(root: &Path, entry: &DirEntry, named: bool, found: &mut FoundInputs) {
     let path = entry.path();
     let Some(kind) = entry.file_type() else { return };
     // A link to a file that the walk finds by itself would be read twice.
@@ -146,10 +146,10 @@ fn add_entry(root: &Path, entry: &DirEntry, named: bool, found: &mut Found) {
         leads_into(path, root) && target.is_file() && (named || !is_candidate(&target))
     };
     if kind.is_file() && (named || is_candidate(path)) {
-        found.push(Input { name: display(path), origin: Origin::File(path.to_owned()), named });
+        found.push(Input { name: display(path), origin: InputOrigin::File(path.to_owned()), named });
     } else if kind.is_symlink() {
         if (named || is_candidate(path)) && is_detour(path) {
-            found.push(Input { name: display(path), origin: Origin::File(path.to_owned()), named });
+            found.push(Input { name: display(path), origin: InputOrigin::File(path.to_owned()), named });
         } else if let Some(why) = passed_over(path, root, is_candidate) {
             found.passed_over(path, why);
         }

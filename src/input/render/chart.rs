@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::Path;
 
-use crate::input::render::{Job, Kind, RenderOptions, path_argument};
+use crate::input::render::{Job, JobKind, RenderOptions, path_argument};
 use crate::resource::kustomization::folder;
 use crate::text::source::{Source, SourceId, SourceOrigin, Sources};
 use crate::text::yaml::{self, Piece};
@@ -29,7 +29,7 @@ pub(super) fn find(sources: &Sources) -> Vec<Job> {
             continue;
         }
         let covers = files().filter(|(_, other)| is_covered(chart, other.name())).map(|(id, _)| id).collect();
-        jobs.push(Job { folder: chart.to_owned(), file, covers, kind: Kind::Chart });
+        jobs.push(Job { folder: chart.to_owned(), file, covers, kind: JobKind::Chart });
     }
     jobs
 }

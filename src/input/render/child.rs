@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 
 use crate::input::find_program::absolute_folders;
-use crate::input::render::Limits;
+use crate::input::render::RenderLimits;
 
 /// How much of a tool's error output is kept, in bytes.
 const MAX_WORDS: u64 = 64 << 10;
@@ -67,7 +67,7 @@ pub(super) fn environment(home: &Path, path: &OsStr) -> io::Result<Vec<(OsString
 
 /// Why a tool has no usable output.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Failure {
+pub(super) enum ToolError {
     /// The tool cannot be started.
     #[error("it cannot be started: {0}")]
     Start(io::Error),
@@ -100,41 +100,41 @@ pub(super) async fn run(
     program: &Path,
     arguments: &[OsString],
     environment: &[(OsString, OsString)],
-    limits: Limits,
-) -> Result<String, Failure> {
+    limits: RenderLimits,
+) -> Result<String, ToolError> {
     let mut command = Command::new(program);
     command.args(arguments).env_clear().envs(environment.iter().map(|(name, value)| (name, value)));
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     #[cfg(unix)]
     command.process_group(0);
-    let group = Group(command.spawn().map_err(Failure::Start)?);
+    let group = Group(command.spawn().map_err(ToolError::Start)?);
     let finished = tokio::time::timeout(limits.time, finish(group, limits.output)).await;
-    finished.unwrap_or(Err(Failure::Timeout(limits.time)))
+    finished.unwrap_or(Err(ToolError::Timeout(limits.time)))
 }
 
-async fn finish(mut group: Group, max: usize) -> Result<String, Failure> {
+async fn finish(mut group: Group, max: usize) -> Result<String, ToolError> {
     let (stdout, stderr) = (group.0.stdout.take(), group.0.stderr.take());
     let (printed, words) = tokio::try_join!(printed(stdout, max), words(stderr))?;
     let status = group.0.wait().await?;
     if status.success() {
-        return String::from_utf8(printed).map_err(|_| Failure::NoText);
+        return String::from_utf8(printed).map_err(|_| ToolError::NoText);
     }
     let words = String::from_utf8_lossy(&words);
     let words: Vec<&str> = words.trim().lines().map(without_log_head).collect();
-    Err(if words.is_empty() { Failure::Status(status) } else { Failure::Said(words.join("\n")) })
+    Err(if words.is_empty() { ToolError::Status(status) } else { ToolError::Said(words.join("\n")) })
 }
 
-async fn printed(stdout: Option<impl AsyncRead + Unpin>, max: usize) -> Result<Vec<u8>, Failure> {
+async fn printed(stdout: Option<impl AsyncRead + Unpin>, max: usize) -> Result<Vec<u8>, ToolError> {
     let mut printed = Vec::new();
     if let Some(stdout) = stdout {
         stdout.take(max as u64 + 1).read_to_end(&mut printed).await?;
     }
-    if printed.len() > max { Err(Failure::TooMuch(max)) } else { Ok(printed) }
+    if printed.len() > max { Err(ToolError::TooMuch(max)) } else { Ok(printed) }
 }
 
 /// Returns the beginning of the error output. The rest is read as well, because the tool would wait until it is
 /// read.
-async fn words(stderr: Option<impl AsyncRead + Unpin>) -> Result<Vec<u8>, Failure> {
+async fn words(stderr: Option<impl AsyncRead + Unpin>) -> Result<Vec<u8>, ToolError> {
     let mut words = Vec::new();
     if let Some(mut stderr) = stderr {
         (&mut stderr).take(MAX_WORDS).read_to_end(&mut words).await?;

@@ -7,8 +7,8 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use crate::input::load::lexical;
-use crate::input::render::child::Failure;
-use crate::input::render::{Bench, Job, Kind, path_argument};
+use crate::input::render::child::ToolError;
+use crate::input::render::{Bench, Job, JobKind, path_argument};
 use crate::inventory::Inventory;
 use crate::resource::kustomization::{Kustomization, builds, folder, normalise};
 use crate::text::source::{SourceId, SourceOrigin, Sources};
@@ -50,7 +50,7 @@ pub(super) fn find(sources: &Sources, parts: &[Inventory], of_charts: &BTreeSet<
         // The schema of another kustomization would not apply (`Kustomizer.Run` of `api/krusty` asks the outermost
         // only).
         let wraps = !sources.get(*file).text().lines().any(|line| line.starts_with("openapi"));
-        let kind = Kind::Kustomization { wraps };
+        let kind = JobKind::Kustomization { wraps };
         jobs.push(Job { folder: folder.to_owned(), file: *file, covers: covers.collect(), kind });
     }
     jobs
@@ -97,7 +97,7 @@ pub(super) async fn build(
         let arguments: [OsString; 2] = [command.into(), wrapper.folder.clone().into()];
         match bench.run(program, &arguments).await {
             Ok(text) => return Ok(with_origins(&text, |path| wrapper.name(path, folder))),
-            Err(Failure::Said(_) | Failure::Status(_)) => {}
+            Err(ToolError::Said(_) | ToolError::Status(_)) => {}
             Err(failure) => return Err(failure.to_string()),
         }
     }
@@ -226,6 +226,6 @@ mod tests {
         let parts: Vec<_> = sources.iter().enumerate().map(read).collect();
         let jobs = find(&Sources::new(sources), &parts, &BTreeSet::new());
         let found: Vec<_> = jobs.iter().map(|job| (job.folder.as_str(), job.kind, job.covers.len())).collect();
-        assert_eq!(found, [("prod", Kind::Kustomization { wraps: false }, 4)]);
+        assert_eq!(found, [("prod", JobKind::Kustomization { wraps: false }, 4)]);
     }
 }

@@ -40,19 +40,19 @@ pub struct RenderOptions {
     /// The folders in which the tools are searched for, as `PATH` lists them.
     pub path: OsString,
     /// The limits of one rendering.
-    pub limits: Limits,
+    pub limits: RenderLimits,
 }
 
 /// The limits of one rendering.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct RenderLimits {
     /// The time limit.
     pub time: Duration,
     /// The limit of the output, in bytes.
     pub output: usize,
 }
 
-impl Default for Limits {
+impl Default for RenderLimits {
     fn default() -> Self {
         Self { time: Duration::from_secs(60), output: 64 << 20 }
     }
@@ -87,11 +87,11 @@ struct Job {
     file: SourceId,
     /// The sources that its rendering replaces.
     covers: BTreeSet<SourceId>,
-    kind: Kind,
+    kind: JobKind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
+enum JobKind {
     Chart,
     /// A kustomization. `wraps`: it may be built from another one, which asks for the origin of each object.
     Kustomization {
@@ -166,7 +166,7 @@ impl Tools {
         let [helm, kustomize, kubectl] =
             ["helm", "kustomize", "kubectl"].map(|name| find_program::find(name, &options.path));
         let tools = Self { helm, kustomize, kubectl };
-        let missing = |is: fn(Kind) -> bool, what: &str, install: &str| {
+        let missing = |is: fn(JobKind) -> bool, what: &str, install: &str| {
             let folders: Vec<_> = jobs.iter().filter(|job| is(job.kind)).map(|job| job.folder.as_str()).collect();
             let first = folders.first()?;
             let first = if first.is_empty() { "." } else { first };
@@ -176,8 +176,8 @@ impl Tools {
                  install it, or skip the folder with --exclude"
             )))
         };
-        let is_kustomization = |kind| matches!(kind, Kind::Kustomization { .. });
-        let no_helm = tools.helm.is_none().then(|| missing(|kind| kind == Kind::Chart, "the chart", "`helm`"));
+        let is_kustomization = |kind| matches!(kind, JobKind::Kustomization { .. });
+        let no_helm = tools.helm.is_none().then(|| missing(|kind| kind == JobKind::Chart, "the chart", "`helm`"));
         let builder = tools.kustomize.is_some() || tools.kubectl.is_some();
         let no_builder =
             (!builder).then(|| missing(is_kustomization, "the kustomization", "`kustomize` and no `kubectl`"));
@@ -188,11 +188,11 @@ impl Tools {
     }
 
     /// Returns the command, as a user would call it.
-    fn name(&self, kind: Kind) -> &'static str {
+    fn name(&self, kind: JobKind) -> &'static str {
         match kind {
-            Kind::Chart => "helm template",
-            Kind::Kustomization { .. } if self.kustomize.is_some() => "kustomize build",
-            Kind::Kustomization { .. } => "kubectl kustomize",
+            JobKind::Chart => "helm template",
+            JobKind::Kustomization { .. } if self.kustomize.is_some() => "kustomize build",
+            JobKind::Kustomization { .. } => "kubectl kustomize",
         }
     }
 
@@ -200,11 +200,11 @@ impl Tools {
     async fn run(&self, at: usize, job: &Job, bench: &Bench<'_>) -> Result<String, String> {
         let not_found = || "it is not installed".to_owned();
         match job.kind {
-            Kind::Chart => {
+            JobKind::Chart => {
                 let helm = self.helm.as_deref().ok_or_else(not_found)?;
                 bench.run(helm, &chart::arguments(&job.folder, bench.options)).await.map_err(|error| error.to_string())
             }
-            Kind::Kustomization { wraps } => {
+            JobKind::Kustomization { wraps } => {
                 let builder = match (&self.kustomize, &self.kubectl) {
                     (Some(kustomize), _) => (kustomize.as_path(), "build"),
                     (None, Some(kubectl)) => (kubectl.as_path(), "kustomize"),
@@ -233,7 +233,7 @@ impl<'o> Bench<'o> {
         Ok(Self { options, home, environment })
     }
 
-    async fn run(&self, program: &Path, arguments: &[OsString]) -> Result<String, child::Failure> {
+    async fn run(&self, program: &Path, arguments: &[OsString]) -> Result<String, child::ToolError> {
         child::run(program, arguments, &self.environment, self.options.limits).await
     }
 }

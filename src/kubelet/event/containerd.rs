@@ -7,7 +7,7 @@ use super::{
 use crate::image::reference::Reference;
 use crate::kubelet::probe::{Defect, Denial, Evidence, Manifest, Outcome, RegistryError, Unknown};
 use crate::kubelet::verdict::Cause;
-use crate::kubelet::verdict::fault::{Fault, Piece};
+use crate::kubelet::verdict::fault::{ContentFault, ImagePart};
 use crate::text::go::digest;
 use crate::text::go::quote::quote;
 use crate::text::go::url::query_escape;
@@ -76,33 +76,33 @@ pub(super) fn no_entry(runtime: Runtime, reference: &Reference, missing: NoEntry
 }
 
 /// The error for a manifest that exists but whose contents cannot be pulled.
-pub(super) fn fault(runtime: Runtime, reference: &Reference, fault: &Fault) -> Option<String> {
+pub(super) fn fault(runtime: Runtime, reference: &Reference, fault: &ContentFault) -> Option<String> {
     let pulling = format!("failed to pull and unpack image \"{}\": ", reference.containerd_ref());
     let host = contacted_host(reference);
     let copying = format!("{pulling}failed to copy: httpReadSeeker: failed open: ");
     Some(match fault {
-        Fault::Missing(Piece::Manifest | Piece::Child, digest, _) => {
+        ContentFault::Missing(ImagePart::Manifest | ImagePart::Child, digest, _) => {
             let url = format!("https://{host}/v2/{}/manifests/{digest}", reference.repository());
             format!("{NOT_FOUND}{copying}content at {url} not found: not found")
         }
         // The last error of `Fetch` in `core/remotes/docker/fetcher.go`, if no host has the blob.
-        Fault::Missing(Piece::Config | Piece::Layer, digest, media_type) => {
+        ContentFault::Missing(ImagePart::Config | ImagePart::Layer, digest, media_type) => {
             format!(
                 "{NOT_FOUND}{copying}could not fetch content descriptor {digest} ({media_type}) from remote: not found"
             )
         }
-        Fault::Kind { digest, claimed, is_index } => {
+        ContentFault::Kind { digest, claimed, is_index } => {
             let (expected, found) = if *is_index { ("manifest", "index") } else { ("index", "manifest") };
             format!(
                 "{pulling}children: invalid desc {digest}: media-type: expected {expected} but found {found} ({claimed})"
             )
         }
-        Fault::NoConfig => empty(&pulling, ""),
-        Fault::Empty(digest) => empty(&pulling, digest),
-        Fault::LayerCount(layers, diff_ids) => {
+        ContentFault::NoConfig => empty(&pulling, ""),
+        ContentFault::Empty(digest) => empty(&pulling, digest),
+        ContentFault::LayerCount(layers, diff_ids) => {
             format!("{pulling}number of layers and diffIDs don't match: {layers} != {diff_ids}")
         }
-        Fault::LayerType if runtime == Runtime::ContainerdOne => {
+        ContentFault::LayerType if runtime == Runtime::ContainerdOne => {
             format!("{pulling}failed to unpack image on snapshotter …: mismatched image rootfs and manifest layers")
         }
         _ => return None,

@@ -7,7 +7,7 @@ use super::{
 use crate::image::reference::Reference;
 use crate::kubelet::probe::{Defect, Evidence, Manifest, RegistryError, Unknown};
 use crate::kubelet::verdict::Cause;
-use crate::kubelet::verdict::fault::{Fault, Piece};
+use crate::kubelet::verdict::fault::{ContentFault, ImagePart};
 use crate::text::go::quote::quote;
 
 /// The error of one `PullImage`. A short name is taken for one of Docker Hub, as if the node's registries.conf had no
@@ -80,29 +80,29 @@ pub(super) fn no_entry(reference: &Reference, missing: NoEntry<'_>) -> Option<St
 }
 
 /// The error for a manifest that exists but whose contents cannot be pulled.
-pub(super) fn fault(reference: &Reference, manifest: &Manifest, fault: &Fault) -> Option<String> {
+pub(super) fn fault(reference: &Reference, manifest: &Manifest, fault: &ContentFault) -> Option<String> {
     let image = familiar(reference);
     let source = format!("initializing image from source docker://{image}: ");
     let instance = "copying system image from manifest list: ";
     let parsed = |why: String| (format!("{source}{why}"), format!("parse manifest: {why}"));
     let (cause, artifact) = match fault {
-        Fault::Missing(Piece::Child, digest, _) => {
+        ContentFault::Missing(ImagePart::Child, digest, _) => {
             let reading = format!("reading manifest {digest} in {}: …", reference.name());
             let cause = format!("{instance}determining manifest MIME type for docker://{image}: {reading}");
             (cause, format!("get instance manifest: {reading}"))
         }
-        Fault::NestedIndex => (
+        ContentFault::NestedIndex => (
             format!("{instance}Unexpectedly received a manifest list instead of a manifest for a single image"),
             "parse manifest: Treating manifest lists as individual manifests is not implemented".to_owned(),
         ),
-        Fault::Kind { claimed, is_index: true, .. } => parsed(format!(
+        ContentFault::Kind { claimed, is_index: true, .. } => parsed(format!(
             "rejecting ambiguous manifest, unexpected fields []string{{\"manifests\"}} in supposedly {claimed}"
         )),
-        Fault::MixedTypes(config) => (
+        ContentFault::MixedTypes(config) => (
             format!("parsing image configuration: invalid mixed OCI image with Docker v2s2 config ({})", quote(config)),
             "reference is a container image, not an OCI artifact".to_owned(),
         ),
-        Fault::Form(Piece::Manifest)
+        ContentFault::Form(ImagePart::Manifest)
             if manifest.media_type.as_deref() == Some("application/vnd.docker.distribution.manifest.v2+json") =>
         {
             parsed("unsupported docker v2s2 media type: \"\"".to_owned())

@@ -19,14 +19,14 @@ use crate::kubelet::probe::plan::Depth;
 /// The tag or digest by which a manifest is requested. If a reference has both, the digest is pulled (containerd's
 /// `ParseDockerRef` drops the tag).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Target {
+pub enum TagOrDigest {
     /// A tag; `latest` is filled in if the kubelet does so.
     Tag(String),
     /// A digest in the form `algorithm:hex`.
     Digest(String),
 }
 
-impl Target {
+impl TagOrDigest {
     /// The text as used in the manifest URL.
     pub fn as_str(&self) -> &str {
         match self {
@@ -43,7 +43,7 @@ pub struct Attempt {
     /// The repository path, with `library/` filled in for Docker Hub.
     pub repository: String,
     /// The requested tag or digest.
-    pub target: Target,
+    pub target: TagOrDigest,
     /// The credential that the kubelet would send; `None` is an anonymous pull.
     pub credential: Option<Credential>,
 }
@@ -53,8 +53,8 @@ impl Attempt {
     /// CRI-O alike (containerd `internal/cri/server/images/image_pull.go`, `ParseAuth`).
     pub fn new(image: &Reference, credential: Option<&Credential>) -> Self {
         let target = match image.digest() {
-            Some(digest) => Target::Digest(digest.to_owned()),
-            None => Target::Tag(image.tag().unwrap_or("latest").to_owned()),
+            Some(digest) => TagOrDigest::Digest(digest.to_owned()),
+            None => TagOrDigest::Tag(image.tag().unwrap_or("latest").to_owned()),
         };
         Self {
             registry: image.registry().to_owned(),
@@ -410,7 +410,7 @@ pub trait Prober: Sync {
     fn layer(&self, attempt: &Attempt) -> impl Future<Output = Result<(), Unread>> + Send;
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for TagOrDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }

@@ -5,7 +5,7 @@ use crate::credential::pair::Credential;
 use crate::image::platform::Platform;
 use crate::image::reference::Reference;
 use crate::image::runtime::Runtime;
-use crate::kubelet::probe::{Attempt, Target};
+use crate::kubelet::probe::{Attempt, TagOrDigest};
 
 /// All questions about one image with the credentials of one pod.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -21,7 +21,7 @@ pub struct Plan {
     /// Whether an absent tag is explained with the tag list.
     pub want_tags: bool,
     /// What to read of an existing manifest.
-    pub look: Look,
+    pub look: ReadPlan,
 }
 
 /// How deeply an image is checked.
@@ -39,7 +39,7 @@ pub enum Depth {
 
 /// What to read of an existing manifest. Nothing by default: on Docker Hub each read counts as a pull.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
-pub struct Look {
+pub struct ReadPlan {
     /// Whether to read the manifest's platforms: those of an index, or that in the configuration of a single image.
     pub platforms: bool,
     /// Whether to determine if the manifest is an image or another artifact.
@@ -65,7 +65,7 @@ impl Plan {
             try_anonymous: true,
             supplied: Vec::new(),
             want_tags: true,
-            look: Look::default(),
+            look: ReadPlan::default(),
         }
     }
 
@@ -75,7 +75,7 @@ impl Plan {
         let credentials = self.credentials.iter().map(Some).chain(none);
         credentials.flat_map(|credential| {
             let pull = self.image.with(credential);
-            let tag = self.look.tag.clone().map(|tag| Attempt { target: Target::Tag(tag), ..pull.clone() });
+            let tag = self.look.tag.clone().map(|tag| Attempt { target: TagOrDigest::Tag(tag), ..pull.clone() });
             [Some(pull), tag].into_iter().flatten()
         })
     }

@@ -7,7 +7,7 @@ use crate::resource::workload::{Pod, SecretReference, kinds};
 
 /// A Secret that a reference resolves to.
 #[derive(Clone, Copy)]
-pub(super) struct Found<'a> {
+pub(super) struct SecretMatch<'a> {
     /// Index of the Secret in [`Inventory::secrets`].
     pub(super) index: usize,
     pub(super) secret: &'a Secret,
@@ -21,19 +21,19 @@ impl<'a> Resolver<'a> {
     /// Returns the Secret that the pod means, of several with one name. The pod's namespace must contain it, and a
     /// more certain match is preferred. Overlays that define the same name match only references in their own file.
     /// Within one file the last one takes precedence, because it is applied over the others.
-    pub(super) fn secret(&self, pod: &Pod, reference: &SecretReference, via: Via) -> Option<Found<'a>> {
+    pub(super) fn secret(&self, pod: &Pod, reference: &SecretReference, via: Via) -> Option<SecretMatch<'a>> {
         let from = named_from(self.inventory, pod, reference, via);
         let default = self.cluster.namespace.as_deref();
         let in_reach = |secret: &Secret| !pod.hidden.contains(&secret.name.span.source);
         let found = self.inventory.secrets.iter().enumerate().filter(|(_, secret)| in_reach(secret));
         let found = found.filter_map(|(index, secret)| {
             let presence = secret.presence_in(pod.namespace_or(default), default)?;
-            secret.is_named(&reference.name, from).then_some(Found { index, secret, presence, ambiguous: false })
+            secret.is_named(&reference.name, from).then_some(SecretMatch { index, secret, presence, ambiguous: false })
         });
         let found = best(found, |found| (found.presence, found.secret.name.span.source == pod.span.source));
-        let place = |found: &Found<'a>| (found.secret.namespace.as_deref(), found.secret.name.span.source);
+        let place = |found: &SecretMatch<'a>| (found.secret.namespace.as_deref(), found.secret.name.span.source);
         choose(found, place, |one, other| one.secret.content.means_the_same(&other.secret.content))
-            .map(|(found, ambiguous)| Found { ambiguous, ..found })
+            .map(|(found, ambiguous)| SecretMatch { ambiguous, ..found })
     }
 
     /// Why no Secret was found, if the inputs show it.
@@ -96,7 +96,7 @@ fn named_from<'a>(inventory: &'a Inventory, pod: &Pod, reference: &SecretReferen
     NamedFrom { source: reference.span.source, kind, builtin }
 }
 
-impl Found<'_> {
+impl SecretMatch<'_> {
     /// The state of the Secret in the pod's namespace, and the reason.
     pub(super) fn state(&self, inventory: &Inventory) -> (SecretState, Option<String>) {
         if self.ambiguous {

@@ -1,7 +1,7 @@
 //! The pull context that a pod's images share, and each image's part of it.
 
 use super::pod_pull::PodPull;
-use super::ring::{Found, is_unknown};
+use super::ring::{FoundCredential, is_unknown};
 use super::sibling::Siblings;
 use super::{Blind, CandidateCredential, PullContext, Resolver, Via};
 use crate::credential::keyring::{Match, shown_key};
@@ -109,7 +109,7 @@ impl CandidateCredential {
 
 impl Resolver<'_> {
     /// Whether a pull secret's credential for an image is known here and may be sent.
-    pub(super) fn may_use(&self, reference: &Reference, found: &Found<'_, '_>) -> bool {
+    pub(super) fn may_use(&self, reference: &Reference, found: &FoundCredential<'_, '_>) -> bool {
         let may_send = !found.origin.supplied || self.may_send(reference, found.entry.written_key);
         may_send && !found.is_unknown()
     }

@@ -51,7 +51,7 @@ enum ListedSecret<'a> {
 struct Resolved<'a> {
     state: SecretState,
     reason: Option<String>,
-    held: ListedSecret<'a>,
+    listed: ListedSecret<'a>,
     object: Option<usize>,
 }
 
@@ -111,7 +111,8 @@ impl<'a> Resolver<'a> {
         }
         if pod.pull_secrets.is_some() {
             for reference in of_account.iter().filter(|secret| !secret.name.is_empty()) {
-                if let ListedSecret::Config(config, supplied) = self.resolved(pod, reference, Via::ServiceAccount).held
+                if let ListedSecret::Config(config, supplied) =
+                    self.resolved(pod, reference, Via::ServiceAccount).listed
                 {
                     pull.dropped.add(config, &reference.name, supplied);
                 }
@@ -157,8 +158,8 @@ impl<'a> Resolver<'a> {
 
     fn add_secret(&self, pod: &Pod, reference: &SecretReference, via: Via, pull: &mut PodPull<'a>) {
         let name = &reference.name;
-        let Resolved { state, reason, held, object } = self.resolved(pod, reference, via);
-        match held {
+        let Resolved { state, reason, listed, object } = self.resolved(pod, reference, via);
+        match listed {
             ListedSecret::Config(config, supplied) => pull.ring.add(config, name, supplied),
             ListedSecret::Nothing => {}
             ListedSecret::Unknown => pull.context.blind.push(Blind::Secret(name.clone())),
@@ -176,18 +177,18 @@ impl<'a> Resolver<'a> {
         let content = found.map(|found| &found.secret.content);
         let (state, reason) = found.map(|found| found.state(self.inventory)).unzip();
         let reason = reason.flatten();
-        let resolved = |state, reason, held| Resolved { state, reason, held, object };
+        let resolved = |state, reason, listed| Resolved { state, reason, listed, object };
         match (&state, content) {
             // If the kubelet ignores or cannot decode the secret, that does not depend on content from the operator.
             (Some(SecretState::Ignored), _) => return resolved(SecretState::Ignored, reason, ListedSecret::Nothing),
             (Some(SecretState::Malformed), Some(SecretContent::Malformed(malformed))) => {
                 // An object that the API server refuses is never created. What the cluster has under that name is not
                 // known.
-                let held = match malformed.refused_by {
+                let listed = match malformed.refused_by {
                     RefusedBy::Kubelet => ListedSecret::Breaks(&malformed.message),
                     RefusedBy::ApiServer => ListedSecret::Unknown,
                 };
-                return resolved(SecretState::Malformed, reason, held);
+                return resolved(SecretState::Malformed, reason, listed);
             }
             _ => {}
         }
@@ -198,7 +199,7 @@ impl<'a> Resolver<'a> {
                 Resolved {
                     state: SecretState::Supplied,
                     reason,
-                    held: ListedSecret::Config(&given.config, true),
+                    listed: ListedSecret::Config(&given.config, true),
                     object: None,
                 }
             }
@@ -215,7 +216,7 @@ impl<'a> Resolver<'a> {
     fn absent(&self, pod: &Pod, name: &str) -> Resolved<'a> {
         let namespace = pod.namespace_or(self.cluster.namespace.as_deref());
         let operator = &self.cluster.operator;
-        let (state, reason, held) = if operator.assumed_secrets.iter().any(|assumed| assumed.has(namespace, name)) {
+        let (state, reason, listed) = if operator.assumed_secrets.iter().any(|assumed| assumed.has(namespace, name)) {
             (SecretState::Assumed, None, ListedSecret::Unknown)
         } else if is_placeholder(name) {
             (SecretState::Opaque, Some("its name is a placeholder".to_owned()), ListedSecret::Unknown)
@@ -226,10 +227,10 @@ impl<'a> Resolver<'a> {
         } else {
             // An object whose name is encrypted, or a placeholder, may be the secret that the pod names.
             let certain = self.cluster.closed && self.inventory.knows_all_secrets();
-            let held = if certain { ListedSecret::Nothing } else { ListedSecret::Unknown };
-            (SecretState::Missing, Some(self.why_missing(pod, name)), held)
+            let listed = if certain { ListedSecret::Nothing } else { ListedSecret::Unknown };
+            (SecretState::Missing, Some(self.why_missing(pod, name)), listed)
         };
-        Resolved { state, reason, held, object: None }
+        Resolved { state, reason, listed, object: None }
     }
 
     /// The content that the operator gave for a secret. An error if several match and the choice depends on the pod's

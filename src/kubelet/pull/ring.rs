@@ -22,7 +22,7 @@ pub(super) struct Origin<'a> {
 
 /// A credential for an image.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Found<'r, 'a> {
+pub(super) struct FoundCredential<'r, 'a> {
     pub(super) entry: Match<'r>,
     pub(super) origin: &'r Origin<'a>,
 }
@@ -58,13 +58,13 @@ impl<'a> Ring<'a> {
     }
 
     /// The credentials for a repository, in the kubelet's order.
-    pub(super) fn lookup(&self, repository: &str) -> impl Iterator<Item = Found<'_, 'a>> {
+    pub(super) fn lookup(&self, repository: &str) -> impl Iterator<Item = FoundCredential<'_, 'a>> {
         let found = self.keyring.lookup(repository).into_iter();
-        found.map(|entry| Found { entry, origin: &self.origins[entry.origin] })
+        found.map(|entry| FoundCredential { entry, origin: &self.origins[entry.origin] })
     }
 }
 
-impl Found<'_, '_> {
+impl FoundCredential<'_, '_> {
     /// Whether the credential is unknown: a credential helper did not return it, or another program fills it in
     /// later.
     pub(super) fn is_unknown(&self) -> bool {

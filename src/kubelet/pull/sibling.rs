@@ -22,12 +22,12 @@ pub(super) struct Siblings<'a> {
 /// because other files may be deployed to other namespaces.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Account<'a> {
-    place: Place<'a>,
+    place: AccountScope<'a>,
     name: &'a str,
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Place<'a> {
+enum AccountScope<'a> {
     Namespace(&'a str),
     File(SourceId),
 }
@@ -57,7 +57,7 @@ impl<'a> Siblings<'a> {
         Account {
             place: pod
                 .namespace_or(self.resolver.cluster.namespace.as_deref())
-                .map_or(Place::File(pod.span.source), Place::Namespace),
+                .map_or(AccountScope::File(pod.span.source), AccountScope::Namespace),
             name: pod.service_account_name(),
         }
     }

@@ -8,7 +8,7 @@
 
 use std::sync::Arc;
 
-use super::fault::{Examined, Fault, Flaw};
+use super::fault::{ContentFault, Examined, Flaw};
 use super::{Cause, Verdict};
 use crate::image::choose::choose;
 use crate::image::manifest::{Entry, Image, ManifestBody, is_index_type};
@@ -150,7 +150,7 @@ pub(super) fn judge(
 }
 
 /// The fault of a manifest that was found, if the verdict reports one.
-pub fn fault(manifest: &Manifest, answer: &PullAnswer, nodes: &[Nodes], runtime: Runtime) -> Option<Fault> {
+pub fn fault(manifest: &Manifest, answer: &PullAnswer, nodes: &[Nodes], runtime: Runtime) -> Option<ContentFault> {
     let examined = Examined { manifest, answer, runtime };
     let flaw = match (examined.manifest(), answer.content.as_ref().and_then(|content| content.as_ref().ok())) {
         (Some(flaw), _) => Some(flaw),

@@ -15,11 +15,11 @@ use crate::kubelet::probe::{Defect, Manifest, Outcome, PullAnswer, Unknown, Unre
 
 /// A fault, for the finding's message and for the runtime's error.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fault {
+pub enum ContentFault {
     /// The registry does not have the content with this digest and this media type.
-    Missing(Piece, String, String),
+    Missing(ImagePart, String, String),
     /// The registry sends bytes that do not match the digest.
-    Mismatch(Piece, String),
+    Mismatch(ImagePart, String),
     /// A manifest where an index was named, or the other way round. `claimed` is its media type.
     Kind {
         /// The manifest's digest, `algorithm:hex`.
@@ -30,7 +30,7 @@ pub enum Fault {
         is_index: bool,
     },
     /// The content is not JSON, or not of a known form.
-    Form(Piece),
+    Form(ImagePart),
     /// The manifest names no configuration.
     NoConfig,
     /// The manifest names content of 0 bytes, with this digest.
@@ -49,7 +49,7 @@ pub enum Fault {
 
 /// A part of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Piece {
+pub enum ImagePart {
     /// The manifest with the requested tag or digest.
     Manifest,
     /// A manifest that an index names.
@@ -64,12 +64,12 @@ pub enum Piece {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Flaw {
     /// A fault that the nodes will see as well.
-    Fault(Fault),
+    Fault(ContentFault),
     /// The content could not be read.
     Unread(Unknown),
 }
 
-impl Fault {
+impl ContentFault {
     /// The defect that the fault is reported as.
     pub const fn defect(&self) -> Defect {
         match self {
@@ -99,11 +99,11 @@ impl Examined<'_> {
             Ok(content) => content,
             Err(unread) => {
                 let media_type = self.manifest.media_type.as_deref().unwrap_or_default();
-                return Some(flaw(unread, Piece::Manifest, &digest, media_type));
+                return Some(flaw(unread, ImagePart::Manifest, &digest, media_type));
             }
         };
         let claimed = self.manifest.media_type.as_deref().unwrap_or_default();
-        form(self.runtime, content, claimed, &digest, Piece::Manifest).map(Flaw::Fault)
+        form(self.runtime, content, claimed, &digest, ImagePart::Manifest).map(Flaw::Fault)
     }
 
     /// The flaw of a single image.
@@ -112,7 +112,7 @@ impl Examined<'_> {
         if self.answer.depth < Depth::Manifest {
             let config = image.config_digest.as_deref()?;
             let unread = self.answer.config_at(config)?.as_ref().err()?;
-            return Some(flaw(unread, Piece::Config, config, &image.config_type));
+            return Some(flaw(unread, ImagePart::Config, config, &image.config_type));
         }
         self.contents(image, claimed, None)
     }
@@ -129,9 +129,10 @@ impl Examined<'_> {
     fn child(&self, entry: &Entry, node: Option<&Platform>, follow: bool) -> Option<Flaw> {
         let digest = entry.digest.as_deref()?;
         if self.runtime == Runtime::Crio && is_index_type(&entry.media_type) {
-            return Some(Flaw::Fault(Fault::NestedIndex));
+            return Some(Flaw::Fault(ContentFault::NestedIndex));
         }
-        let missing = || Flaw::Fault(Fault::Missing(Piece::Child, digest.to_owned(), entry.media_type.clone()));
+        let missing =
+            || Flaw::Fault(ContentFault::Missing(ImagePart::Child, digest.to_owned(), entry.media_type.clone()));
         match self.answer.child(digest) {
             Some(Outcome::Absent(_)) => return Some(missing()),
             Some(Outcome::Denied(..)) => return Some(Flaw::Unread(Unknown::RegistryError)),
@@ -139,25 +140,25 @@ impl Examined<'_> {
             Some(Outcome::Found(found)) => {
                 let is_index = found.media_type.as_deref().is_some_and(is_index_type);
                 let nested = self.runtime == Runtime::Crio && is_index;
-                return nested.then_some(Flaw::Fault(Fault::NestedIndex));
+                return nested.then_some(Flaw::Fault(ContentFault::NestedIndex));
             }
             None => {}
         }
         let part = match self.answer.part(digest) {
             Some(Ok(part)) => part,
-            Some(Err(unread)) => return Some(flaw(unread, Piece::Child, digest, &entry.media_type)),
+            Some(Err(unread)) => return Some(flaw(unread, ImagePart::Child, digest, &entry.media_type)),
             None if self.answer.depth >= Depth::Manifest => return Some(Flaw::Unread(Unknown::RegistryError)),
             None => return None,
         };
         if self.answer.depth < Depth::Manifest {
             return None;
         }
-        if let Some(fault) = form(self.runtime, part, &entry.media_type, digest, Piece::Child) {
+        if let Some(fault) = form(self.runtime, part, &entry.media_type, digest, ImagePart::Child) {
             return Some(Flaw::Fault(fault));
         }
         match &**part {
             ManifestBody::Image(image) => self.contents(image, &entry.media_type, node),
-            ManifestBody::Index(_) if self.runtime == Runtime::Crio => Some(Flaw::Fault(Fault::NestedIndex)),
+            ManifestBody::Index(_) if self.runtime == Runtime::Crio => Some(Flaw::Fault(ContentFault::NestedIndex)),
             ManifestBody::Index(entries) if follow => {
                 let chosen = node.and_then(|node| choose(self.runtime, node, entries));
                 chosen.and_then(|entry| self.child(entry, node, false))
@@ -177,19 +178,19 @@ impl Examined<'_> {
         let config_digest = image.config_digest.as_deref().unwrap_or_default();
         match self.answer.config_at(config_digest) {
             None => return Some(Flaw::Unread(Unknown::RegistryError)),
-            Some(Err(unread)) => return Some(flaw(unread, Piece::Config, config_digest, &image.config_type)),
+            Some(Err(unread)) => return Some(flaw(unread, ImagePart::Config, config_digest, &image.config_type)),
             Some(Ok(config)) => {
                 if let (Some(layers), true) = (image.layers.as_deref(), self.runtime.is_containerd()) {
                     if layers.len() != config.diff_ids {
-                        return Some(Flaw::Fault(Fault::LayerCount(layers.len(), config.diff_ids)));
+                        return Some(Flaw::Fault(ContentFault::LayerCount(layers.len(), config.diff_ids)));
                     }
                     if self.runtime == Runtime::ContainerdOne && layers.iter().any(|layer| !layer.is_known()) {
-                        return Some(Flaw::Fault(Fault::LayerType));
+                        return Some(Flaw::Fault(ContentFault::LayerType));
                     }
                 }
                 let says = !config.platform.architecture.is_empty();
                 if let Some(node) = node.filter(|node| says && !runs(node, &config.platform)) {
-                    return Some(Flaw::Fault(Fault::Platform(node.clone(), config.platform.clone())));
+                    return Some(Flaw::Fault(ContentFault::Platform(node.clone(), config.platform.clone())));
                 }
             }
         }
@@ -197,32 +198,34 @@ impl Examined<'_> {
     }
 
     /// The fault in the manifest's own fields.
-    fn declared(&self, image: &Image, claimed: &str) -> Option<Fault> {
+    fn declared(&self, image: &Image, claimed: &str) -> Option<ContentFault> {
         let is_docker = image.config_type == "application/vnd.docker.container.image.v1+json";
         if self.runtime == Runtime::Crio {
             let is_oci = claimed == "application/vnd.oci.image.manifest.v1+json";
-            return (is_oci && is_docker).then(|| Fault::MixedTypes(image.config_type.clone()));
+            return (is_oci && is_docker).then(|| ContentFault::MixedTypes(image.config_type.clone()));
         }
         let config = image.config_digest.as_deref();
         if config.is_none() {
-            return Some(Fault::NoConfig);
+            return Some(ContentFault::NoConfig);
         }
         let layers = image.layers.iter().flatten().map(|layer| (layer.size, layer.digest.as_deref()));
         let mut all = std::iter::once((image.config_size, config)).chain(layers);
         let (_, digest) = all.find(|(size, _)| *size == 0)?;
-        Some(Fault::Empty(digest.unwrap_or_default().to_owned()))
+        Some(ContentFault::Empty(digest.unwrap_or_default().to_owned()))
     }
 
     fn layers(&self, image: &Image) -> Option<Flaw> {
         let Some(layers) = &image.layers else { return Some(Flaw::Unread(Unknown::RegistryError)) };
         let mut unread = None;
         for layer in layers {
-            let Some(digest) = layer.digest.as_deref() else { return Some(Flaw::Fault(Fault::Form(Piece::Layer))) };
+            let Some(digest) = layer.digest.as_deref() else {
+                return Some(Flaw::Fault(ContentFault::Form(ImagePart::Layer)));
+            };
             match self.answer.layer(digest) {
                 Some(Ok(())) => {}
                 // The layer may be available elsewhere.
                 Some(Err(_)) | None if layer.has_urls => unread = Some(Flaw::Unread(Unknown::RegistryError)),
-                Some(Err(why)) => match flaw(why, Piece::Layer, digest, &layer.media_type) {
+                Some(Err(why)) => match flaw(why, ImagePart::Layer, digest, &layer.media_type) {
                     fault @ Flaw::Fault(_) => return Some(fault),
                     other => unread = Some(other),
                 },
@@ -234,25 +237,31 @@ impl Examined<'_> {
 }
 
 /// The flaw for content that could not be read.
-fn flaw(unread: &Unread, piece: Piece, digest: &str, media_type: &str) -> Flaw {
+fn flaw(unread: &Unread, piece: ImagePart, digest: &str, media_type: &str) -> Flaw {
     let digest = digest.to_owned();
     match unread.defect {
-        Some(Defect::ContentMissing) => Flaw::Fault(Fault::Missing(piece, digest, media_type.to_owned())),
-        Some(Defect::ContentMismatch) => Flaw::Fault(Fault::Mismatch(piece, digest)),
-        Some(_) => Flaw::Fault(Fault::Form(piece)),
+        Some(Defect::ContentMissing) => Flaw::Fault(ContentFault::Missing(piece, digest, media_type.to_owned())),
+        Some(Defect::ContentMismatch) => Flaw::Fault(ContentFault::Mismatch(piece, digest)),
+        Some(_) => Flaw::Fault(ContentFault::Form(piece)),
         None => Flaw::Unread(unread.unknown),
     }
 }
 
 /// `validateMediaType` of containerd, and CRI-O's checks for the same.
-fn form(runtime: Runtime, content: &ManifestBody, claimed: &str, digest: &str, piece: Piece) -> Option<Fault> {
-    let kind = |is_index| Fault::Kind { digest: digest.to_owned(), claimed: claimed.to_owned(), is_index };
+fn form(
+    runtime: Runtime,
+    content: &ManifestBody,
+    claimed: &str,
+    digest: &str,
+    piece: ImagePart,
+) -> Option<ContentFault> {
+    let kind = |is_index| ContentFault::Kind { digest: digest.to_owned(), claimed: claimed.to_owned(), is_index };
     match content {
-        ManifestBody::Malformed(Malformed::Schema1) => Some(Fault::Form(piece)),
+        ManifestBody::Malformed(Malformed::Schema1) => Some(ContentFault::Form(piece)),
         ManifestBody::Malformed(Malformed::Both) => Some(kind(!is_index_type(claimed))),
         ManifestBody::Malformed(Malformed::Neither) if is_index_type(claimed) => None,
-        ManifestBody::Malformed(Malformed::Neither) if runtime == Runtime::Crio => Some(Fault::Form(piece)),
-        ManifestBody::Malformed(Malformed::Neither) => Some(Fault::NoConfig),
+        ManifestBody::Malformed(Malformed::Neither) if runtime == Runtime::Crio => Some(ContentFault::Form(piece)),
+        ManifestBody::Malformed(Malformed::Neither) => Some(ContentFault::NoConfig),
         ManifestBody::Index(_) if claimed.is_empty() || is_index_type(claimed) => None,
         ManifestBody::Index(_) => Some(kind(true)),
         ManifestBody::Image(_) if is_index_type(claimed) => Some(kind(false)),

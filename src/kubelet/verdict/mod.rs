@@ -369,7 +369,7 @@ fn is_of_docker_hub(evidence: &Evidence) -> bool {
 fn is_nowhere(registry: &str, evidence: &Evidence) -> bool {
     let of_registry = format!("lookup {registry}: ");
     let is_of_registry = evidence.message.as_ref().is_some_and(|words| words.contains(&of_registry));
-    is_of_registry && host::slip_of(registry).is_some_and(|slip| slip.public)
+    is_of_registry && host::typo_in(registry).is_some_and(|typo| typo.public)
 }
 
 /// The name of an outcome in the `attempts` of the JSON contract.

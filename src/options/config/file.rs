@@ -13,7 +13,7 @@ use crate::error::UsageError;
 use crate::findings::finding::Severity;
 use crate::input::load::lexical;
 use crate::options::config::discover::ConfigFile;
-use crate::options::config::options::{Names, Reach, option};
+use crate::options::config::options::{Names, SettableBy, option};
 use crate::options::config::policy::{Override, Policy};
 use crate::options::config::value;
 use crate::options::config::words::{MAX_QUOTED, OWN_KEYS, quoted, refusal, unknown, unknown_key};
@@ -36,7 +36,7 @@ const MAX_NODES: usize = 20_000;
 
 /// The settings of a file.
 #[derive(Debug, Default)]
-pub(super) struct Settings {
+pub(super) struct FileSettings {
     /// The options of the file, in its order.
     pub(super) options: Vec<SetOption>,
     /// The settings that are not options.
@@ -60,14 +60,14 @@ pub(super) struct SetOption {
 ///
 /// # Errors
 /// All faults of the file.
-pub(super) fn read(file: &ConfigFile, command: &Command, current: &Path) -> Result<Settings, UsageError> {
+pub(super) fn read(file: &ConfigFile, command: &Command, current: &Path) -> Result<FileSettings, UsageError> {
     let mut reader = Reader {
         file,
         command,
         folder: lexical(&current.join(&file.folder)),
         faults: Vec::new(),
         nodes: 0,
-        out: Settings::default(),
+        out: FileSettings::default(),
     };
     let text = file.sources.iter().next().map_or("", |(_, source)| source.text());
     let mut documents = 0;
@@ -101,7 +101,7 @@ struct Reader<'a> {
     faults: Vec<(Span, String)>,
     /// The number of items and keys that were read.
     nodes: usize,
-    out: Settings,
+    out: FileSettings,
 }
 
 impl Reader<'_> {
@@ -114,7 +114,7 @@ impl Reader<'_> {
         at.map_or_else(String::new, |at| format!("{}:{}:{}", self.file.name(), at.line, at.column))
     }
 
-    fn finish(mut self) -> Result<Settings, UsageError> {
+    fn finish(mut self) -> Result<FileSettings, UsageError> {
         self.faults.sort_by_key(|(span, _)| *span);
         let more = self.faults.len().saturating_sub(MAX_FAULTS);
         let mut lines: Vec<String> = self.faults.iter().take(MAX_FAULTS).map(|fault| self.line(fault)).collect();
@@ -230,7 +230,7 @@ impl Reader<'_> {
     }
 
     /// Returns `--key=value`, if clap accepts it.
-    fn word(&mut self, arg: &Arg, of: (Reach, Names), value: String, span: Span) -> Option<OsString> {
+    fn word(&mut self, arg: &Arg, of: (SettableBy, Names), value: String, span: Span) -> Option<OsString> {
         let key = arg.get_long().unwrap_or_default();
         let value = match self.as_seen_from_folder(of, value) {
             Ok(value) => value,
@@ -251,7 +251,7 @@ impl Reader<'_> {
     }
 
     /// Resolves a file name in a value relative to the configuration's folder.
-    fn as_seen_from_folder(&self, (reach, names): (Reach, Names), value: String) -> Result<OsString, String> {
+    fn as_seen_from_folder(&self, (reach, names): (SettableBy, Names), value: String) -> Result<OsString, String> {
         let (before, file) = match names {
             Names::Nothing => return Ok(value.into()),
             Names::File => ("", value.as_str()),
@@ -260,10 +260,10 @@ impl Reader<'_> {
                 None => return Ok(value.into()),
             },
         };
-        if file.is_empty() || file == "-" && reach != Reach::Inside {
+        if file.is_empty() || file == "-" && reach != SettableBy::Inside {
             return Ok(value.into());
         }
-        if reach == Reach::Inside && self.file.discovered {
+        if reach == SettableBy::Inside && self.file.discovered {
             self.lies_inside(Path::new(file))?;
         }
         let mut whole = OsString::from(before);

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use crate::options::config::described::{described, text};
 use crate::options::config::scalar::scalar;
-use crate::resource::workload::custom::kind::{FIELD_KEYS, Kind, Passes, PodFields, PodNamespace};
+use crate::resource::workload::custom::kind::{CustomKind, FIELD_KEYS, Passes, PodFields, PodNamespace};
 
 /// Prints kinds so that reading them returns the same. `place` is where they were set.
-pub(super) fn print(out: &mut String, kinds: &[Kind], place: &str) {
+pub(super) fn print(out: &mut String, kinds: &[CustomKind], place: &str) {
     if kinds.is_empty() {
         return out.push_str("# kinds: not set\n");
     }

@@ -27,7 +27,7 @@ use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
 use crate::error::UsageError;
 use crate::options::Args;
 use discover::ConfigFile;
-use file::{SetOption, Settings};
+use file::{FileSettings, SetOption};
 use options::variables;
 pub use policy::{Layers, Override, Policy};
 pub use schema::schema;
@@ -63,26 +63,26 @@ enum Origin {
 
 /// Why there is nothing to run.
 #[derive(Debug)]
-pub enum Refusal {
+pub enum OptionRefusal {
     /// The command line is wrong, or asks for help or for the version.
     CommandLine(clap::Error),
     /// The configuration is wrong.
     Configuration(UsageError),
 }
 
-impl From<clap::Error> for Refusal {
+impl From<clap::Error> for OptionRefusal {
     fn from(error: clap::Error) -> Self {
         Self::CommandLine(error)
     }
 }
 
-impl From<UsageError> for Refusal {
+impl From<UsageError> for OptionRefusal {
     fn from(error: UsageError) -> Self {
         Self::Configuration(error)
     }
 }
 
-impl std::fmt::Display for Refusal {
+impl std::fmt::Display for OptionRefusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::CommandLine(error) => error.fmt(f),
@@ -97,14 +97,14 @@ impl Invocation {
     ///
     /// # Errors
     /// The command line or the configuration is wrong, or help was asked for.
-    pub fn new(words: impl IntoIterator<Item = OsString>, discover_from: Option<&Path>) -> Result<Self, Refusal> {
+    pub fn new(words: impl IntoIterator<Item = OsString>, discover_from: Option<&Path>) -> Result<Self, OptionRefusal> {
         let words: Vec<OsString> = words.into_iter().collect();
         let command = Args::command();
         let given = command.clone().try_get_matches_from(&words)?;
         let file = config_file(&given, discover_from)?;
         let mut settings = match &file {
             Some(file) => file::read(file, &command, &current_folder())?,
-            None => Settings::default(),
+            None => FileSettings::default(),
         };
         let mut origins = origins(&command, &given);
         let mut built = command.clone();
@@ -164,7 +164,7 @@ fn is_overridden(command: &Command, origins: &BTreeMap<String, Origin>, set: &Se
 }
 
 /// Returns an error that only the file and the command line have together.
-fn of_both(error: clap::Error, file: Option<&ConfigFile>) -> Refusal {
+fn of_both(error: clap::Error, file: Option<&ConfigFile>) -> OptionRefusal {
     match file {
         Some(file) => UsageError::new(format!("{}: {}", file.name(), value::first_line(&error))).into(),
         None => error.into(),

@@ -10,7 +10,7 @@
 
 /// Who may set an option in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reach {
+pub(super) enum SettableBy {
     /// Nobody: the option decides what one run does.
     CommandLine,
     /// Nobody: `rules` is the key for the same settings.
@@ -41,93 +41,93 @@ const ANSWERS: &str = "it determines whether registries are asked about the imag
 const FILES: &str = "it writes files";
 
 /// Every option, by its long name, with who may set it and what its values name.
-pub(super) const OPTIONS: &[(&str, Reach, Names)] = &[
+pub(super) const OPTIONS: &[(&str, SettableBy, Names)] = &[
     // Which files are read: `.gitignore` and the names of files have the same effect.
-    ("exclude", Reach::Repository, Names::Nothing),
-    ("stdin-filename", Reach::CommandLine, Names::Nothing),
-    ("hidden", Reach::Repository, Names::Nothing),
-    ("no-ignore", Reach::Repository, Names::Nothing),
-    ("parse-all", Reach::Repository, Names::Nothing),
-    ("allow-empty", Reach::Repository, Names::Nothing),
-    ("namespace", Reach::Repository, Names::Nothing),
+    ("exclude", SettableBy::Repository, Names::Nothing),
+    ("stdin-filename", SettableBy::CommandLine, Names::Nothing),
+    ("hidden", SettableBy::Repository, Names::Nothing),
+    ("no-ignore", SettableBy::Repository, Names::Nothing),
+    ("parse-all", SettableBy::Repository, Names::Nothing),
+    ("allow-empty", SettableBy::Repository, Names::Nothing),
+    ("namespace", SettableBy::Repository, Names::Nothing),
     // A chart or kustomization is a program: the person who runs the command decides, each time.
-    ("render", Reach::CommandLine, Names::Nothing),
-    ("values", Reach::CommandLine, Names::File),
-    ("set", Reach::CommandLine, Names::Nothing),
-    ("release-name", Reach::CommandLine, Names::Nothing),
+    ("render", SettableBy::CommandLine, Names::Nothing),
+    ("values", SettableBy::CommandLine, Names::File),
+    ("set", SettableBy::CommandLine, Names::Nothing),
+    ("release-name", SettableBy::CommandLine, Names::Nothing),
     // What the cluster is like: names, never contents. A supplied credential still goes only to the hosts of its
     // key.
-    ("closed", Reach::Repository, Names::Nothing),
-    ("service-account", Reach::Repository, Names::Nothing),
-    ("pull-secret", Reach::Operator(CREDENTIALS), Names::FileBehindEquals),
-    ("assume-pull-secret", Reach::Repository, Names::Nothing),
-    ("node-credentials", Reach::Repository, Names::Nothing),
-    ("always-pull-images", Reach::Repository, Names::Nothing),
-    ("platform", Reach::Repository, Names::Nothing),
-    ("runtime", Reach::Repository, Names::Nothing),
-    ("dockerconfigjson", Reach::Operator(CREDENTIALS), Names::File),
-    ("credential-hosts", Reach::Operator(CREDENTIALS), Names::Nothing),
+    ("closed", SettableBy::Repository, Names::Nothing),
+    ("service-account", SettableBy::Repository, Names::Nothing),
+    ("pull-secret", SettableBy::Operator(CREDENTIALS), Names::FileBehindEquals),
+    ("assume-pull-secret", SettableBy::Repository, Names::Nothing),
+    ("node-credentials", SettableBy::Repository, Names::Nothing),
+    ("always-pull-images", SettableBy::Repository, Names::Nothing),
+    ("platform", SettableBy::Repository, Names::Nothing),
+    ("runtime", SettableBy::Repository, Names::Nothing),
+    ("dockerconfigjson", SettableBy::Operator(CREDENTIALS), Names::File),
+    ("credential-hosts", SettableBy::Operator(CREDENTIALS), Names::Nothing),
     // Comments silence known findings, one at a time and visibly; this option would keep them from being known.
-    ("offline", Reach::Operator(ANSWERS), Names::Nothing),
-    ("ca-cert", Reach::Operator(TRANSPORT), Names::File),
-    ("client-cert", Reach::Operator(CREDENTIALS), Names::File),
-    ("client-key", Reach::Operator(CREDENTIALS), Names::File),
-    ("insecure-skip-tls-verify", Reach::Operator(TRANSPORT), Names::Nothing),
-    ("plain-http", Reach::Operator(TRANSPORT), Names::Nothing),
-    ("connect-to", Reach::Operator(TRANSPORT), Names::Nothing),
-    ("mirror", Reach::Operator(TRANSPORT), Names::Nothing),
-    ("certs-dir", Reach::Operator(TRANSPORT), Names::File),
-    ("depth", Reach::Operator(LOAD), Names::Nothing),
+    ("offline", SettableBy::Operator(ANSWERS), Names::Nothing),
+    ("ca-cert", SettableBy::Operator(TRANSPORT), Names::File),
+    ("client-cert", SettableBy::Operator(CREDENTIALS), Names::File),
+    ("client-key", SettableBy::Operator(CREDENTIALS), Names::File),
+    ("insecure-skip-tls-verify", SettableBy::Operator(TRANSPORT), Names::Nothing),
+    ("plain-http", SettableBy::Operator(TRANSPORT), Names::Nothing),
+    ("connect-to", SettableBy::Operator(TRANSPORT), Names::Nothing),
+    ("mirror", SettableBy::Operator(TRANSPORT), Names::Nothing),
+    ("certs-dir", SettableBy::Operator(TRANSPORT), Names::File),
+    ("depth", SettableBy::Operator(LOAD), Names::Nothing),
     // Images that this repository's own pipeline will push; such an image is never reported as pullable.
-    ("expect-image", Reach::Repository, Names::Nothing),
-    ("timeout", Reach::Operator(LOAD), Names::Nothing),
-    ("connect-timeout", Reach::Operator(LOAD), Names::Nothing),
-    ("deadline", Reach::Operator(LOAD), Names::Nothing),
-    ("concurrency", Reach::Operator(LOAD), Names::Nothing),
-    ("host-concurrency", Reach::Operator(LOAD), Names::Nothing),
-    ("retries", Reach::Operator(LOAD), Names::Nothing),
-    ("no-cache", Reach::Operator(LOAD), Names::Nothing),
+    ("expect-image", SettableBy::Repository, Names::Nothing),
+    ("timeout", SettableBy::Operator(LOAD), Names::Nothing),
+    ("connect-timeout", SettableBy::Operator(LOAD), Names::Nothing),
+    ("deadline", SettableBy::Operator(LOAD), Names::Nothing),
+    ("concurrency", SettableBy::Operator(LOAD), Names::Nothing),
+    ("host-concurrency", SettableBy::Operator(LOAD), Names::Nothing),
+    ("retries", SettableBy::Operator(LOAD), Names::Nothing),
+    ("no-cache", SettableBy::Operator(LOAD), Names::Nothing),
     // An outdated answer is a false pass.
-    ("cache-ttl", Reach::Operator(ANSWERS), Names::Nothing),
-    ("deny", Reach::Rules, Names::Nothing),
-    ("warn", Reach::Rules, Names::Nothing),
-    ("note", Reach::Rules, Names::Nothing),
-    ("allow", Reach::Rules, Names::Nothing),
+    ("cache-ttl", SettableBy::Operator(ANSWERS), Names::Nothing),
+    ("deny", SettableBy::Rules, Names::Nothing),
+    ("warn", SettableBy::Rules, Names::Nothing),
+    ("note", SettableBy::Rules, Names::Nothing),
+    ("allow", SettableBy::Rules, Names::Nothing),
     // What is acceptable: a team's policy. Anyone who does not trust it names another file, or none.
-    ("max-image-size", Reach::Repository, Names::Nothing),
-    ("fail-on", Reach::Repository, Names::Nothing),
-    ("fail-on-unverified", Reach::Repository, Names::Nothing),
-    ("format", Reach::Repository, Names::Nothing),
-    ("output", Reach::Operator(FILES), Names::FileBehindEquals),
+    ("max-image-size", SettableBy::Repository, Names::Nothing),
+    ("fail-on", SettableBy::Repository, Names::Nothing),
+    ("fail-on-unverified", SettableBy::Repository, Names::Nothing),
+    ("format", SettableBy::Repository, Names::Nothing),
+    ("output", SettableBy::Operator(FILES), Names::FileBehindEquals),
     // What was known before: a team's policy and, like its comments, part of every reviewed change.
-    ("baseline", Reach::Inside, Names::File),
-    ("write-baseline", Reach::CommandLine, Names::File),
-    ("no-suppressions", Reach::Repository, Names::Nothing),
-    ("list-images", Reach::CommandLine, Names::Nothing),
-    ("color", Reach::Repository, Names::Nothing),
-    ("quiet", Reach::Repository, Names::Nothing),
-    ("verbose", Reach::Repository, Names::Nothing),
-    ("no-progress", Reach::Repository, Names::Nothing),
-    ("config", Reach::CommandLine, Names::File),
-    ("no-config", Reach::CommandLine, Names::Nothing),
-    ("print-config", Reach::CommandLine, Names::Nothing),
-    ("explain", Reach::CommandLine, Names::Nothing),
-    ("list-rules", Reach::CommandLine, Names::Nothing),
-    ("completions", Reach::CommandLine, Names::Nothing),
-    ("help", Reach::CommandLine, Names::Nothing),
-    ("version", Reach::CommandLine, Names::Nothing),
+    ("baseline", SettableBy::Inside, Names::File),
+    ("write-baseline", SettableBy::CommandLine, Names::File),
+    ("no-suppressions", SettableBy::Repository, Names::Nothing),
+    ("list-images", SettableBy::CommandLine, Names::Nothing),
+    ("color", SettableBy::Repository, Names::Nothing),
+    ("quiet", SettableBy::Repository, Names::Nothing),
+    ("verbose", SettableBy::Repository, Names::Nothing),
+    ("no-progress", SettableBy::Repository, Names::Nothing),
+    ("config", SettableBy::CommandLine, Names::File),
+    ("no-config", SettableBy::CommandLine, Names::Nothing),
+    ("print-config", SettableBy::CommandLine, Names::Nothing),
+    ("explain", SettableBy::CommandLine, Names::Nothing),
+    ("list-rules", SettableBy::CommandLine, Names::Nothing),
+    ("completions", SettableBy::CommandLine, Names::Nothing),
+    ("help", SettableBy::CommandLine, Names::Nothing),
+    ("version", SettableBy::CommandLine, Names::Nothing),
 ];
 
 /// Returns the reach of an option and the file that it names; an unknown option is for the command line alone.
-pub(super) fn option(long: &str) -> (Reach, Names) {
+pub(super) fn option(long: &str) -> (SettableBy, Names) {
     let found = OPTIONS.iter().find(|(known, ..)| *known == long);
-    found.map_or((Reach::CommandLine, Names::Nothing), |(_, reach, names)| (*reach, *names))
+    found.map_or((SettableBy::CommandLine, Names::Nothing), |(_, reach, names)| (*reach, *names))
 }
 
 /// Returns the options that a file may contain.
-pub(super) fn of_files() -> impl Iterator<Item = (&'static str, Reach)> {
+pub(super) fn of_files() -> impl Iterator<Item = (&'static str, SettableBy)> {
     let options = OPTIONS.iter().map(|(long, reach, _)| (*long, *reach));
-    options.filter(|(_, reach)| !matches!(reach, Reach::CommandLine | Reach::Rules))
+    options.filter(|(_, reach)| !matches!(reach, SettableBy::CommandLine | SettableBy::Rules))
 }
 
 /// Returns the environment variables that set the same as an option: they take precedence over a file.
@@ -180,7 +180,7 @@ mod tests {
             let (Some(heading), Some(long)) = (arg.get_help_heading(), arg.get_long()) else { continue };
             let closed = ["Credentials", "Registry", "Render"].contains(&heading) && !open.contains(&long);
             let reach = option(long).0;
-            assert!(!closed || matches!(reach, Reach::Operator(_) | Reach::CommandLine), "{long}");
+            assert!(!closed || matches!(reach, SettableBy::Operator(_) | SettableBy::CommandLine), "{long}");
         }
     }
 }

@@ -9,7 +9,7 @@ use ignore::gitignore::{Gitignore, GitignoreBuilder};
 
 use crate::findings::finding::Severity;
 use crate::input::load::lexical;
-use crate::resource::workload::custom::kind::Kind;
+use crate::resource::workload::custom::kind::CustomKind;
 use crate::rules::Settings;
 use crate::rules::engine::levels::Levels;
 use crate::text::source::{STDIN, Source, SourceId, SourceOrigin, Sources};
@@ -26,7 +26,7 @@ pub struct Policy {
     /// Patterns of registries, from the key `allowed-registries`.
     pub allowed_registries: Vec<String>,
     /// Further kinds with images, from the key `kinds`.
-    pub kinds: Vec<Kind>,
+    pub kinds: Vec<CustomKind>,
 }
 
 /// Severities of the files that some patterns match.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::options::Args;
 use crate::options::config::described::{described, text};
 use crate::options::config::kinds;
-use crate::options::config::options::{Reach, of_files};
+use crate::options::config::options::{SettableBy, of_files};
 use crate::rules::RULES;
 use crate::rules::engine::levels::ALL;
 
@@ -38,10 +38,10 @@ pub fn schema() -> Value {
     })
 }
 
-fn description(arg: &Arg, reach: Reach) -> String {
+fn description(arg: &Arg, reach: SettableBy) -> String {
     let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
     match reach {
-        Reach::Operator(why) => format!("{help}. Allowed only in a file that is passed with --config: {why}"),
+        SettableBy::Operator(why) => format!("{help}. Allowed only in a file that is passed with --config: {why}"),
         _ => help,
     }
 }

@@ -1,6 +1,6 @@
 //! Messages about keys that a file may not contain.
 
-use crate::options::config::options::{Reach, of_files};
+use crate::options::config::options::{SettableBy, of_files};
 use crate::output::sanitize;
 
 /// Keys of the file that are not options.
@@ -10,17 +10,17 @@ pub(super) const OWN_KEYS: [&str; 5] = ["rules", "overrides", "mutable-tags", "a
 pub(super) const MAX_QUOTED: usize = 100;
 
 /// Returns why a file may not contain this key.
-pub(super) fn refusal(key: &str, reach: Reach, discovered: bool) -> Option<String> {
+pub(super) fn refusal(key: &str, reach: SettableBy, discovered: bool) -> Option<String> {
     match reach {
-        Reach::CommandLine => Some(format!("`{key}` can be set only on the command line: pass --{key}")),
-        Reach::Rules => {
+        SettableBy::CommandLine => Some(format!("`{key}` can be set only on the command line: pass --{key}")),
+        SettableBy::Rules => {
             Some(format!("`{key}` can be set only on the command line; in a file, write `rules: {{RULE: SEVERITY}}`"))
         }
-        Reach::Operator(why) if discovered => Some(format!(
+        SettableBy::Operator(why) if discovered => Some(format!(
             "`{key}` cannot be set in a discovered configuration file, because a pull request can change that file: \
              {why}; pass --{key}, or pass a file that you trust with --config"
         )),
-        Reach::Operator(_) | Reach::Repository | Reach::Inside => None,
+        SettableBy::Operator(_) | SettableBy::Repository | SettableBy::Inside => None,
     }
 }
 

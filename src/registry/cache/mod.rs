@@ -15,11 +15,11 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::read::{self, Place, Reader};
+use super::read::{self, ContentKind, Reader};
 use crate::image::manifest::{Config, ManifestBody};
 use crate::kubelet::probe::{Attempt, Manifest, Outcome, Prober, TagList, Unread};
 pub use folder::NoStore;
-use store::Scope;
+use store::CacheScope;
 pub use store::Store;
 
 /// A prober that remembers results across runs.
@@ -32,7 +32,7 @@ pub struct Cached<'p, P> {
     /// Whether options change how a registry is reached.
     is_overridden: Box<dyn Fn(&str) -> bool + Sync + 'p>,
     /// The scopes that this run knows to be accessible, from the registry or from a valid entry.
-    open: Mutex<HashSet<Scope>>,
+    open: Mutex<HashSet<CacheScope>>,
 }
 
 impl<'p, P> Cached<'p, P> {
@@ -60,18 +60,18 @@ impl<'p, P> Cached<'p, P> {
         self.store.as_ref().filter(|_| !(self.is_overridden)(&attempt.registry))
     }
 
-    fn is_open(&self, scope: &Scope) -> bool {
+    fn is_open(&self, scope: &CacheScope) -> bool {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).contains(scope)
     }
 
-    fn opened(&self, scope: Scope) {
+    fn opened(&self, scope: CacheScope) {
         self.open.lock().unwrap_or_else(PoisonError::into_inner).insert(scope);
     }
 }
 
 impl<P: Reader> Cached<'_, P> {
     /// Bytes by digest: from the store if this run may use it, else from the registry.
-    async fn bytes(&self, attempt: &Attempt, place: Place) -> Result<Vec<u8>, Unread> {
+    async fn bytes(&self, attempt: &Attempt, place: ContentKind) -> Result<Vec<u8>, Unread> {
         let store = self.store_for(attempt).filter(|store| self.keeps_content && self.is_open(&store.scope(attempt)));
         let Some(store) = store else { return self.prober.read(attempt, place).await };
         if let Some(bytes) = store.content(attempt) {
@@ -115,11 +115,11 @@ impl<P: Reader> Prober for Cached<'_, P> {
     }
 
     async fn content(&self, attempt: &Attempt) -> Result<Arc<ManifestBody>, Unread> {
-        read::content(&self.bytes(attempt, Place::Manifest).await?)
+        read::content(&self.bytes(attempt, ContentKind::Manifest).await?)
     }
 
     async fn config(&self, attempt: &Attempt) -> Result<Config, Unread> {
-        read::config(&self.bytes(attempt, Place::Blob).await?)
+        read::config(&self.bytes(attempt, ContentKind::Blob).await?)
     }
 
     async fn layer(&self, attempt: &Attempt) -> Result<(), Unread> {

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::folder::{Folder, KEY_BYTES, NoStore};
 use crate::image::manifest::is_digest;
-use crate::kubelet::probe::{Attempt, Manifest, Target};
+use crate::kubelet::probe::{Attempt, Manifest, TagOrDigest};
 use crate::registry::digest::digest_of;
 
 /// The entries in a folder that belongs to this user.
@@ -28,7 +28,7 @@ pub struct Store {
 
 /// A registry's repository with one credential, hashed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Scope([u8; 32]);
+pub(super) struct CacheScope([u8; 32]);
 
 /// The name of an entry.
 type Name = [u8; 32];
@@ -111,15 +111,15 @@ impl Store {
     }
 
     /// The scope that a credential opens.
-    pub(super) fn scope(&self, attempt: &Attempt) -> Scope {
+    pub(super) fn scope(&self, attempt: &Attempt) -> CacheScope {
         let [user, password] = credential(attempt);
-        Scope(self.hash("scope", &[Some(&attempt.registry), Some(&attempt.repository), user, password]))
+        CacheScope(self.hash("scope", &[Some(&attempt.registry), Some(&attempt.repository), user, password]))
     }
 
     fn name_of_question(&self, attempt: &Attempt) -> Name {
         let kind = match attempt.target {
-            Target::Tag(_) => "tag",
-            Target::Digest(_) => "digest",
+            TagOrDigest::Tag(_) => "tag",
+            TagOrDigest::Digest(_) => "digest",
         };
         let [user, password] = credential(attempt);
         let target = attempt.target.as_str();

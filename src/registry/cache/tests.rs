@@ -10,7 +10,7 @@ use super::folder::Room;
 use super::*;
 use crate::credential::pair::Credential;
 use crate::credential::sensitive::Sensitive;
-use crate::kubelet::probe::{Defect, Denial, Evidence, RateLimit, Target, Unknown};
+use crate::kubelet::probe::{Defect, Denial, Evidence, RateLimit, TagOrDigest, Unknown};
 
 const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const INDEX: &[u8] = br#"{"manifests":[]}"#;
@@ -65,17 +65,17 @@ impl Prober for Counting {
 }
 
 impl Reader for Counting {
-    async fn read(&self, _: &Attempt, place: Place) -> Result<Vec<u8>, Unread> {
+    async fn read(&self, _: &Attempt, place: ContentKind) -> Result<Vec<u8>, Unread> {
         self.0.fetch_add(1, Ordering::Relaxed);
         Ok(match place {
-            Place::Manifest => INDEX.to_vec(),
-            Place::Blob => br#"{"os":"linux","architecture":"arm64"}"#.to_vec(),
+            ContentKind::Manifest => INDEX.to_vec(),
+            ContentKind::Blob => br#"{"os":"linux","architecture":"arm64"}"#.to_vec(),
         })
     }
 }
 
 fn image(tag: &str) -> Attempt {
-    let target = if tag.contains(':') { Target::Digest(tag.to_owned()) } else { Target::Tag(tag.to_owned()) };
+    let target = if tag.contains(':') { TagOrDigest::Digest(tag.to_owned()) } else { TagOrDigest::Tag(tag.to_owned()) };
     Attempt { registry: "ghcr.io".to_owned(), repository: "acme/api".to_owned(), target, credential: None }
 }
 
@@ -147,7 +147,7 @@ fn cache_entry_answers_only_the_identical_request() {
         by(&image("2"), "bob", "s3cret"),
         Attempt { registry: "quay.io".to_owned(), ..asked_first.clone() },
         Attempt { repository: "acme/ap".to_owned(), ..asked_first.clone() },
-        Attempt { target: Target::Digest("1".to_owned()), ..asked_first.clone() },
+        Attempt { target: TagOrDigest::Digest("1".to_owned()), ..asked_first.clone() },
     ];
     assert_eq!(asked(&home, &others), others.len());
     assert_eq!(asked(&home, &[asked_first]), 0);

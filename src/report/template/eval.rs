@@ -7,7 +7,7 @@ use std::ops::Range;
 use std::rc::Rc;
 
 use crate::report::template::budget::Budget;
-use crate::report::template::field::{self, Field};
+use crate::report::template::field::{self, TemplateField};
 use crate::report::template::parse::{Branch, Expr, Node};
 use crate::report::template::value::{
     BYTES, MAX_TEXT, Part, Value, changed, cost, dict, field_of, first_true, known, parts, printf, same, trim, trimmed,
@@ -19,7 +19,7 @@ use crate::text::source::SourceId;
 pub(super) struct File {
     pub(super) source: SourceId,
     pub(super) text: Rc<str>,
-    pub(super) fields: Rc<Vec<Field>>,
+    pub(super) fields: Rc<Vec<TemplateField>>,
     pub(super) documents: Vec<Document>,
 }
 

@@ -6,7 +6,7 @@ use crate::report::template::lex::{Token, tokens};
 
 /// A key whose value is in the template's own text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Field {
+pub(crate) struct TemplateField {
     pub(crate) key: String,
     /// The column of the key, 0-based.
     pub(crate) column: usize,
@@ -21,7 +21,7 @@ pub(crate) struct Field {
 }
 
 /// Returns all fields of a template, in order.
-pub(crate) fn fields(text: &str) -> Vec<Field> {
+pub(crate) fn fields(text: &str) -> Vec<TemplateField> {
     let actions: Vec<Range<usize>> = tokens(text)
         .into_iter()
         .filter_map(|token| match token {
@@ -59,7 +59,7 @@ impl Lines<'_> {
         }
     }
 
-    fn field(&self, start: usize, end: usize) -> Option<Field> {
+    fn field(&self, start: usize, end: usize) -> Option<TemplateField> {
         let line = &self.text[start..end];
         let mut rest = line.trim_start_matches(' ');
         let mut starts_item = false;
@@ -82,7 +82,7 @@ impl Lines<'_> {
             text.len() > 1 && ['"', '\''].iter().any(|&quote| text.starts_with(quote) && text.ends_with(quote));
         let range = if quoted { range.start + 1..range.end - 1 } else { range };
         let skeleton = self.skeleton(&range);
-        Some(Field { key: bare.to_owned(), column, starts_item, range, whole, skeleton })
+        Some(TemplateField { key: bare.to_owned(), column, starts_item, range, whole, skeleton })
     }
 
     /// Returns the value of a key. The value is on the key's line or, for a block scalar and for an image that an

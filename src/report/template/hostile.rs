@@ -7,7 +7,7 @@ const CHART: &str = "apiVersion: v2\nname: c\nversion: 1.0.0\n";
 
 fn survives(template: &str) {
     let value = "r.io/i:1";
-    let wanted = Wanted { key: "image", value, container: Some("b"), kind: "Pod", name: Some("a"), sole: true };
+    let wanted = WantedImage { key: "image", value, container: Some("b"), kind: "Pod", name: Some("a"), sole: true };
     let chart = crate::resource::chart::read(SourceId(0), &Source::new("c/Chart.yaml", CHART, Encoding::Utf8))
         .expect("a chart");
     let program = Program::new([(SourceId(1), template)], &Rc::default());

@@ -15,7 +15,7 @@ use std::rc::Rc;
 
 pub(crate) use crate::report::template::budget::Budget;
 use crate::report::template::eval::{Defines, Document, Eval, File, Record, Records};
-use crate::report::template::field::{Field, fields, fits};
+use crate::report::template::field::{TemplateField, fields, fits};
 use crate::report::template::parse::{Node, parse};
 use crate::report::template::tree::Tree;
 pub(crate) use crate::report::template::value::Supplier;
@@ -90,7 +90,7 @@ pub(crate) struct Traced<'p> {
 
 /// A rendered image whose line is searched for.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Wanted<'w> {
+pub(crate) struct WantedImage<'w> {
     /// The key whose value is the image.
     pub(crate) key: &'w str,
     pub(crate) value: &'w str,
@@ -103,7 +103,7 @@ pub(crate) struct Wanted<'w> {
 
 /// The line that wrote an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct TemplateLine {
     /// The place of the expression.
     pub(crate) span: Span,
     /// The values that went into the image.
@@ -113,7 +113,7 @@ pub(crate) struct Found {
 /// A line that may have written the image.
 struct Candidate<'t> {
     file: &'t File,
-    field: &'t Field,
+    field: &'t TemplateField,
     records: &'t [Record],
     /// Whether the container's name next to it also matched.
     by_name: bool,
@@ -123,7 +123,7 @@ struct Candidate<'t> {
 
 impl Traced<'_> {
     /// Returns the line that wrote an image, if it is certain.
-    pub(crate) fn find(&self, wanted: Wanted<'_>) -> Option<Found> {
+    pub(crate) fn find(&self, wanted: WantedImage<'_>) -> Option<TemplateLine> {
         let candidates: Vec<Candidate<'_>> = self.candidates(wanted);
         let chosen = match &candidates[..] {
             [] => return None,
@@ -144,11 +144,11 @@ impl Traced<'_> {
         self.whole.then(|| {
             let range = &chosen.field.whole;
             let span = Span::new(chosen.file.source, range.start as u32, range.end as u32);
-            Found { span, suppliers: common_suppliers(chosen.records, wanted.value) }
+            TemplateLine { span, suppliers: common_suppliers(chosen.records, wanted.value) }
         })
     }
 
-    fn candidates(&self, wanted: Wanted<'_>) -> Vec<Candidate<'_>> {
+    fn candidates(&self, wanted: WantedImage<'_>) -> Vec<Candidate<'_>> {
         let mut found = Vec::new();
         if !self.program.budget.spend(self.records.len() / 16) {
             return found;
@@ -186,7 +186,7 @@ impl Traced<'_> {
 }
 
 /// Whether the kind and name of the document around a field allow the object.
-fn fits_object(file: &File, field: &Field, wanted: Wanted<'_>) -> bool {
+fn fits_object(file: &File, field: &TemplateField, wanted: WantedImage<'_>) -> bool {
     let after = file.documents.partition_point(|document| document.start <= field.range.start);
     let Some(document) = after.checked_sub(1).and_then(|at| file.documents.get(at)) else { return true };
     let fit = |fields: &[usize], text: &str| {
@@ -197,12 +197,12 @@ fn fits_object(file: &File, field: &Field, wanted: Wanted<'_>) -> bool {
 }
 
 /// Whether a field can have written a text.
-fn field_fits(field: &Field, text: &str) -> bool {
+fn field_fits(field: &TemplateField, text: &str) -> bool {
     text.len() <= 4096 && fits(field.skeleton.iter().map(Option::as_deref), text)
 }
 
 /// Returns the documents of a template, in order, with the fields that identify their objects.
-fn documents(text: &str, fields: &[Field]) -> Vec<Document> {
+fn documents(text: &str, fields: &[TemplateField]) -> Vec<Document> {
     let starts = std::iter::once(0).chain(text.match_indices("\n---").map(|(at, _)| at + 1));
     let mut documents: Vec<Document> =
         starts.map(|start| Document { start, kinds: Vec::new(), names: Vec::new() }).collect();
@@ -234,9 +234,9 @@ fn is_in_metadata(text: &str, tops: &[usize], start: usize, at: usize) -> bool {
 }
 
 /// Returns the field of a key in the same mapping as another field.
-fn beside(text: &str, fields: &[Field], at: usize, key: &str) -> Option<usize> {
+fn beside(text: &str, fields: &[TemplateField], at: usize, key: &str) -> Option<usize> {
     let field = fields.get(at)?;
-    let same = |other: &Field| other.column == field.column && other.key == key;
+    let same = |other: &TemplateField| other.column == field.column && other.key == key;
     // The range is from the first field of its list item to the first of the next.
     let broken = |from: usize, to: usize| {
         to.saturating_sub(from) > MAX_MAPPING

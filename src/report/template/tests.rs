@@ -6,12 +6,12 @@ use crate::text::source::{Encoding, Source};
 const VALUES: &str = "image:\n  repository: ghcr.io/acme/api\n  tag: \"1.9\"\n  digest: \"\"\nsidecar:\n  image: docker.io/library/busybox:1.36\n";
 const CHART: &str = "apiVersion: v2\nname: shop\nversion: 0.1.0\nappVersion: \"2.0\"\n";
 
-fn wanted<'w>(value: &'w str, container: &'w str) -> Wanted<'w> {
-    Wanted { key: "image", value, container: Some(container), kind: "Deployment", name: Some("shop"), sole: true }
+fn wanted<'w>(value: &'w str, container: &'w str) -> WantedImage<'w> {
+    WantedImage { key: "image", value, container: Some(container), kind: "Deployment", name: Some("shop"), sole: true }
 }
 
 /// Returns the line that is found, and the values used in it, as `path=text`.
-fn trace(template: &str, helpers: &str, wanted: Wanted<'_>) -> Option<(String, Vec<String>)> {
+fn trace(template: &str, helpers: &str, wanted: WantedImage<'_>) -> Option<(String, Vec<String>)> {
     let chart = Source::new("shop/Chart.yaml", CHART, Encoding::Utf8);
     let values = Source::new("shop/values.yaml", VALUES, Encoding::Utf8);
     let chart = crate::resource::chart::read(SourceId(0), &chart).expect("a chart");
@@ -134,7 +134,7 @@ fn documents_in_one_template_are_distinguished() {
     };
     let template = format!("{}---\n{}", one("Deployment", "a"), one("Job", "b"));
     assert_eq!(trace(&template, "", wanted("x:1", "api")).map(|line| line.0).as_deref(), Some("{{ .Values.a }}"));
-    let job = Wanted { kind: "Job", ..wanted("x:1", "api") };
+    let job = WantedImage { kind: "Job", ..wanted("x:1", "api") };
     assert_eq!(trace(&template, "", job).map(|line| line.0).as_deref(), Some("{{ .Values.b }}"));
 }
 

@@ -42,7 +42,7 @@ pub struct UnrenderedChart {
 
 /// The charts whose templates are in the inputs.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Unrendered {
+pub struct UnrenderedCharts {
     /// The charts to report, in the order of the inputs.
     pub charts: Vec<UnrenderedChart>,
     /// The templates that contain `{{`: everything found there is uncertain.

@@ -3,7 +3,7 @@
 //! 5.8.3).
 
 use super::fields::{Fields, folds_to};
-use super::go_types::{Field, KUSTOMIZATION, Struct, Type};
+use super::go_types::{GoField, KUSTOMIZATION, Struct, Type};
 use super::refusal::{Refusal, Remedy, Versions};
 use super::values;
 use crate::resource::workload::value::is_unquoted_template;
@@ -29,7 +29,7 @@ pub(crate) fn refusal(root: Node<'_>) -> Option<Refusal> {
         return refusal;
     }
     let fields = Fields::of(root);
-    let is_empty = |field: &&Field| match field.kind {
+    let is_empty = |field: &&GoField| match field.kind {
         Type::Text(_) => fields.str(field.key).is_none_or(str::is_empty),
         _ => fields.get(field.key).is_none(),
     };
@@ -244,7 +244,7 @@ fn meant(key: &str, kind: &Struct) -> Option<&'static str> {
             _ => {}
         }
     }
-    let distance = |field: &&Field| strsim::osa_distance(&lower, &field.key.to_ascii_lowercase());
+    let distance = |field: &&GoField| strsim::osa_distance(&lower, &field.key.to_ascii_lowercase());
     let nearest = kind.fields.iter().min_by_key(distance)?;
     (distance(&nearest) * 3 <= nearest.key.len()).then_some(nearest.key)
 }

@@ -27,12 +27,12 @@ pub(crate) struct Struct {
     /// The name of the struct without the package.
     pub(crate) name: &'static str,
     /// The fields of the struct, including those of embedded structs.
-    pub(crate) fields: &'static [Field],
+    pub(crate) fields: &'static [GoField],
 }
 
 /// A field of a Go struct.
 #[derive(Debug)]
-pub(crate) struct Field {
+pub(crate) struct GoField {
     /// The JSON key of the field.
     pub(crate) key: &'static str,
     /// The embedded structs that contain the field, as Go prints them since 1.24: `ResId.Gvk.`.
@@ -43,16 +43,16 @@ pub(crate) struct Field {
     pub(crate) is_newer: bool,
 }
 
-const fn field(key: &'static str, kind: &'static Type) -> Field {
-    Field { key, via: "", kind, is_newer: false }
+const fn field(key: &'static str, kind: &'static Type) -> GoField {
+    GoField { key, via: "", kind, is_newer: false }
 }
 
-const fn embedded(via: &'static str, key: &'static str, kind: &'static Type) -> Field {
-    Field { key, via, kind, is_newer: false }
+const fn embedded(via: &'static str, key: &'static str, kind: &'static Type) -> GoField {
+    GoField { key, via, kind, is_newer: false }
 }
 
-const fn newer(via: &'static str, key: &'static str, kind: &'static Type) -> Field {
-    Field { key, via, kind, is_newer: true }
+const fn newer(via: &'static str, key: &'static str, kind: &'static Type) -> GoField {
+    GoField { key, via, kind, is_newer: true }
 }
 
 static TEXT: Type = Type::Text("string");

@@ -21,12 +21,12 @@ pub use generator::{Behavior, Generator};
 pub use image::ImageRule;
 pub use member::{Absence, Absent, Named, Role};
 pub(crate) use patch::operations;
-pub use patch::{Body, Change, Form, Merge, MergedImage, MergedPod, Operation, Patch, PatchFiles, Target};
+pub use patch::{Body, Change, Merge, MergedImage, MergedPod, ObjectSelector, Operation, Patch, PatchFiles, PatchForm};
 pub use pattern::{Compiled, Matcher, Pattern};
 pub use reference::{Selected, Variable};
 pub use refusal::{Refusal, Remedy, Versions};
 pub use transformer::{Aside, Effect, Replacement, Transformer};
-pub use unrendered::{Unfollowed, Unrendered};
+pub use unrendered::{PartialBuild, Unfollowed};
 
 use fields::Fields;
 

@@ -4,7 +4,7 @@
 
 use super::fields::Fields;
 use super::image::ImageRule;
-use super::patch::{self, Patch, Target};
+use super::patch::{self, ObjectSelector, Patch};
 use super::unrendered::{is_of_credentials, is_of_images};
 use crate::text::source::Span;
 use crate::text::yaml::scalar::Scalar;
@@ -61,7 +61,7 @@ pub struct Replacement {
     /// The file that contains the replacement.
     pub path: Option<String>,
     /// The object that the value is copied from.
-    pub source: Option<Target>,
+    pub source: Option<ObjectSelector>,
     /// The source's field and options, as kustomize prints them after its id.
     pub shown_path: String,
     /// The fields that are replaced.
@@ -74,7 +74,7 @@ pub struct Replacement {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replaced {
     /// Selects the objects to change.
-    pub select: Target,
+    pub select: ObjectSelector,
     /// The `fieldPaths` that have to exist.
     pub paths: Vec<String>,
     /// Whether it may set an image.
@@ -195,7 +195,7 @@ impl Replacement {
         let fields = Fields::of(node);
         let target = |node: Node<'_>| {
             let fields = Fields::of(node);
-            let select = fields.get("select").map(Target::read).unwrap_or_default();
+            let select = fields.get("select").map(ObjectSelector::read).unwrap_or_default();
             let paths = || fields.items("fieldPaths").filter_map(Node::as_str);
             let may_be = |kind: &&str| select.kind.as_ref().is_none_or(|pattern| pattern.fits(kind) != Some(false));
             let holds_names = ["Secret", "ServiceAccount"].iter().any(may_be);
@@ -214,7 +214,7 @@ impl Replacement {
         Self {
             path: fields.str("path").map(str::to_owned),
             shown_path: shown_path.map(|path| format!(":{path}")).unwrap_or_default(),
-            source: fields.get("source").filter(|node| node.is_mapping()).map(Target::read),
+            source: fields.get("source").filter(|node| node.is_mapping()).map(ObjectSelector::read),
             targets: fields.items("targets").map(target).collect(),
             span: node.span(),
         }

@@ -8,14 +8,14 @@ use crate::text::source::Span;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unfollowed {
     /// The kind of the part.
-    pub reason: Reason,
+    pub reason: UnfollowedReason,
     /// The place of the entry, or of the kustomization's first key.
     pub span: Span,
 }
 
 /// Why part of a kustomization is not followed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reason {
+pub enum UnfollowedReason {
     /// A file or folder from the network.
     Remote(String),
     /// A file or folder that is not among the inputs.
@@ -37,7 +37,7 @@ pub enum Reason {
     Refused,
 }
 
-impl Reason {
+impl UnfollowedReason {
     /// The description of all reasons of this kind.
     const fn words(&self) -> &'static str {
         match self {
@@ -64,7 +64,7 @@ impl Reason {
 
 /// A build that is only partly followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unrendered {
+pub struct PartialBuild {
     /// The place in the kustomization's file to show.
     pub span: Span,
     /// The folder of the kustomization; `.` for the current folder.
@@ -75,26 +75,26 @@ pub struct Unrendered {
     pub has_charts: bool,
 }
 
-impl Unrendered {
+impl PartialBuild {
     pub(crate) fn new(root: &Kustomization, reasons: &[Unfollowed]) -> Self {
         let own = reasons.iter().find(|unfollowed| unfollowed.span.source == root.span.source);
-        let mut sorted: Vec<&Reason> = reasons.iter().map(|unfollowed| &unfollowed.reason).collect();
+        let mut sorted: Vec<&UnfollowedReason> = reasons.iter().map(|unfollowed| &unfollowed.reason).collect();
         sorted.sort();
         sorted.dedup();
         Self {
             span: own.map_or(root.span, |unfollowed| unfollowed.span),
             folder: if root.folder.is_empty() { ".".to_owned() } else { root.folder.clone() },
             parts: parts(&sorted),
-            has_charts: sorted.contains(&&Reason::Charts),
+            has_charts: sorted.contains(&&UnfollowedReason::Charts),
         }
     }
 }
 
 /// Describes each kind of reason, with the first few names.
-fn parts(reasons: &[&Reason]) -> Vec<String> {
+fn parts(reasons: &[&UnfollowedReason]) -> Vec<String> {
     const SHOWN: usize = 3;
     let alike = reasons.chunk_by(|one, other| one.words() == other.words());
-    let part = |alike: &[&Reason]| {
+    let part = |alike: &[&UnfollowedReason]| {
         let names: Vec<String> =
             alike.iter().filter_map(|reason| reason.name()).map(|name| format!("`{name}`")).collect();
         let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
@@ -116,9 +116,9 @@ pub(crate) fn read(fields: &Fields<'_>) -> Vec<Unfollowed> {
         found.extend(entry.map(|entry| Unfollowed { reason, span: entry.key.span() }));
     };
     for key in ["helmCharts", "helmChartInflationGenerator"] {
-        note(Reason::Charts, key);
+        note(UnfollowedReason::Charts, key);
     }
-    note(Reason::Generators, "generators");
+    note(UnfollowedReason::Generators, "generators");
     found
 }
 

@@ -47,7 +47,7 @@ impl Copier {
 
 /// The namespaces that a controller copies a Secret to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Target {
+pub enum CopyTarget {
     /// The namespace with this name.
     Namespace(String),
     /// The namespaces whose whole name matches a pattern; `.*` in it matches any text.
@@ -64,7 +64,7 @@ pub struct Copies {
     /// The controller that makes the copies.
     pub by: Copier,
     /// The namespaces that it copies the Secret to.
-    pub to: Vec<Target>,
+    pub to: Vec<CopyTarget>,
 }
 
 /// Whether and why a namespace has a Secret, in ascending order of precedence.
@@ -90,10 +90,10 @@ impl Copies {
         let has = |key: &str| annotations.get(key).is_some();
         let mut copies: Vec<_> = [reflector(annotations), replicator(annotations)].into_iter().flatten().collect();
         if has("field.cattle.io/projectId") {
-            copies.push(Self { by: Copier::Rancher, to: vec![Target::Unknown] });
+            copies.push(Self { by: Copier::Rancher, to: vec![CopyTarget::Unknown] });
         }
         if has("kubed.appscode.com/sync") {
-            copies.push(Self { by: Copier::ConfigSyncer, to: vec![Target::Unknown] });
+            copies.push(Self { by: Copier::ConfigSyncer, to: vec![CopyTarget::Unknown] });
         }
         copies
     }
@@ -108,8 +108,8 @@ impl Copies {
             let get = |key: &str| annotations.get(&format!("{prefix}{key}"));
             let allowed = get(key).is_some_and(is_true);
             let listed = get(&format!("{key}-namespaces")).and_then(Node::text).map(namespaces);
-            let by_label = get(&format!("{key}-namespaces-selector")).map(|_| vec![Target::Unknown]);
-            let unlisted = if by == Copier::Reflector { vec![Target::Everywhere] } else { Vec::new() };
+            let by_label = get(&format!("{key}-namespaces-selector")).map(|_| vec![CopyTarget::Unknown]);
+            let unlisted = if by == Copier::Reflector { vec![CopyTarget::Everywhere] } else { Vec::new() };
             let to = by_label.or_else(|| listed.filter(|list| !list.is_empty())).unwrap_or(unlisted);
             allowed.then_some(Self { by, to })
         };
@@ -119,13 +119,13 @@ impl Copies {
 
     /// Returns how the copies reach a namespace, if they do. A `namespace` of `None` is not known.
     pub(super) fn presence(&self, namespace: Option<&str>) -> Option<Presence> {
-        let reaches = |target: &Target| match (target, namespace) {
-            (Target::Everywhere, _) => Some(Presence::Copied(self.by)),
-            (Target::Namespace(to), Some(namespace)) => (to == namespace).then_some(Presence::Copied(self.by)),
-            (Target::Matching(pattern), Some(namespace)) => {
+        let reaches = |target: &CopyTarget| match (target, namespace) {
+            (CopyTarget::Everywhere, _) => Some(Presence::Copied(self.by)),
+            (CopyTarget::Namespace(to), Some(namespace)) => (to == namespace).then_some(Presence::Copied(self.by)),
+            (CopyTarget::Matching(pattern), Some(namespace)) => {
                 matches(pattern, namespace).then_some(Presence::Copied(self.by))
             }
-            (Target::Unknown, _) | (Target::Namespace(_) | Target::Matching(_), None) => {
+            (CopyTarget::Unknown, _) | (CopyTarget::Namespace(_) | CopyTarget::Matching(_), None) => {
                 Some(Presence::Perhaps(self.by))
             }
         };
@@ -153,10 +153,10 @@ fn reflector(annotations: Node<'_>) -> Option<Copies> {
     let by_label =
         get("reflection-auto-namespaces-selector").is_some() || get("reflection-allowed-namespaces-selector").is_some();
     let to = if !get("reflection-auto-enabled").is_some_and(is_true) || by_label {
-        allowed.unwrap_or_else(|| vec![Target::Unknown]).iter().map(|_| Target::Unknown).collect()
+        allowed.unwrap_or_else(|| vec![CopyTarget::Unknown]).iter().map(|_| CopyTarget::Unknown).collect()
     } else {
         match (listed("reflection-auto-namespaces"), allowed) {
-            (None, None) => vec![Target::Everywhere],
+            (None, None) => vec![CopyTarget::Everywhere],
             (Some(list), None) | (None, Some(list)) => list,
             // Both must match.
             (Some(auto), Some(allowed)) => auto.into_iter().map(|to| within(to, &allowed)).collect(),
@@ -168,7 +168,7 @@ fn reflector(annotations: Node<'_>) -> Option<Copies> {
 /// `replicate-to` pushes the Secret. `replication-allowed` lets another Secret request the content, under any name.
 fn replicator(annotations: Node<'_>) -> Option<Copies> {
     let pushed = annotations.get(&format!("{REPLICATOR}replicate-to")).and_then(Node::text).map(namespaces);
-    let matching = annotations.get(&format!("{REPLICATOR}replicate-to-matching")).map(|_| Target::Unknown);
+    let matching = annotations.get(&format!("{REPLICATOR}replicate-to-matching")).map(|_| CopyTarget::Unknown);
     let to: Vec<_> = pushed.into_iter().flatten().chain(matching).collect();
     (!to.is_empty()).then_some(Copies { by: Copier::Replicator, to })
 }
@@ -178,12 +178,12 @@ fn is_true(node: Node<'_>) -> bool {
 }
 
 /// Reads a comma-separated list of namespaces and regular expressions.
-fn namespaces(list: &str) -> Vec<Target> {
+fn namespaces(list: &str) -> Vec<CopyTarget> {
     let patterns = list.split(',').map(str::trim).filter(|pattern| !pattern.is_empty());
-    patterns.map(Target::of_pattern).collect()
+    patterns.map(CopyTarget::of_pattern).collect()
 }
 
-impl Target {
+impl CopyTarget {
     /// The namespaces whose whole name a regular expression matches, if it has one of the simple forms in common use.
     pub(super) fn of_pattern(pattern: &str) -> Self {
         let inner = pattern.strip_prefix('^').unwrap_or(pattern);
@@ -212,7 +212,7 @@ fn matches(pattern: &str, name: &str) -> bool {
     left.ends_with(last)
 }
 
-fn within(to: Target, allowed: &[Target]) -> Target {
-    let fits = allowed.iter().any(|target| *target == Target::Everywhere || *target == to);
-    if fits { to } else { Target::Unknown }
+fn within(to: CopyTarget, allowed: &[CopyTarget]) -> CopyTarget {
+    let fits = allowed.iter().any(|target| *target == CopyTarget::Everywhere || *target == to);
+    if fits { to } else { CopyTarget::Unknown }
 }

@@ -3,9 +3,9 @@
 //! Follows `apis/externalsecrets/v1` of external-secrets: `target.name` takes precedence over the object's own name,
 //! an omitted type is `Opaque`, and with the creation policies `Merge` and `None` no Secret is created.
 
-use super::Found;
+use super::SecretFacts;
 use crate::resource::Object;
-use crate::resource::secret::copies::{Copier, Copies, Target};
+use crate::resource::secret::copies::{Copier, Copies, CopyTarget};
 use crate::resource::secret::producer::{Keys, SecretType};
 use crate::resource::secret::{Producer, Secret};
 use crate::resource::workload::ResourceId;
@@ -14,7 +14,7 @@ use crate::text::placeholder::is_placeholder;
 use crate::text::source::Spanned;
 use crate::text::yaml::Node;
 
-pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Found) {
+pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut SecretFacts) {
     let cluster = object.name.kind == "ClusterExternalSecret";
     let outer = object.node.get("spec");
     let spec = if cluster { outer.and_then(|spec| spec.get("externalSecretSpec")) } else { outer };
@@ -75,17 +75,17 @@ fn keys<'a>(spec: Option<Node<'a>>, template: Option<Node<'a>>) -> Keys<'a> {
 }
 
 /// The namespaces where a ClusterExternalSecret creates its Secrets. Those that a selector picks are not known.
-fn namespaces(spec: Node<'_>) -> Vec<Target> {
+fn namespaces(spec: Node<'_>) -> Vec<CopyTarget> {
     let listed = spec.get("namespaces").into_iter().flat_map(Node::items);
     let mut targets: Vec<_> = listed
         .map(|name| match name.as_str() {
-            Some(name) if !is_placeholder(name) => Target::Namespace(name.to_owned()),
-            _ => Target::Unknown,
+            Some(name) if !is_placeholder(name) => CopyTarget::Namespace(name.to_owned()),
+            _ => CopyTarget::Unknown,
         })
         .collect();
     let unlisted = spec.get("namespaces").is_some_and(|list| !list.is_sequence() && !list.is_null());
     if unlisted || spec.get("namespaceSelector").is_some() || spec.get("namespaceSelectors").is_some() {
-        targets.push(Target::Unknown);
+        targets.push(CopyTarget::Unknown);
     }
     targets
 }

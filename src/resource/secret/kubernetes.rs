@@ -4,7 +4,7 @@
 //! (`ValidateSecret`: what the API server rejects) and `pkg/apis/core/v1/conversion.go` (`stringData` over `data`) of
 //! Kubernetes 1.37.
 
-use super::Found;
+use super::SecretFacts;
 use crate::credential::dockerconfig::{self, DecodeError, DecodeErrorKind, DockerConfig, Format};
 use crate::credential::sensitive::Sensitive;
 use crate::resource::Object;
@@ -20,7 +20,7 @@ use crate::text::placeholder::is_unfilled_secret;
 use crate::text::yaml::{Entry, Node, Place};
 
 /// Reads a Secret object. Its values are masked in any case.
-pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Found) {
+pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut SecretFacts) {
     let is_secret = object.name.kind == "Secret" && object.name.api_version == "v1";
     if object.name.kind == "Secret" {
         mask_values(object.node, found);
@@ -66,7 +66,7 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Fou
 
 /// Masks everything below `data` and `stringData`, and the copy that `kubectl apply` leaves in an annotation. The
 /// redactor also learns every docker configuration, even if the Secret has other faults.
-pub(super) fn mask_values(secret: Node<'_>, found: &mut Found) {
+pub(super) fn mask_values(secret: Node<'_>, found: &mut SecretFacts) {
     const LAST_APPLIED: &[&str] = &["metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration"];
     let maps = ["data", "stringData"].into_iter().filter_map(|key| secret.get(key));
     let values = maps.flat_map(Node::entries).map(|entry| entry.value).chain(secret.at(LAST_APPLIED));
@@ -80,11 +80,11 @@ pub(super) fn mask_values(secret: Node<'_>, found: &mut Found) {
 }
 
 /// Returns the configuration itself, and every credential that either format contains.
-pub(super) fn known_secrets(text: &str, encoding: Encoding) -> Vec<Sensitive> {
+pub(super) fn known_secrets(text: &str, encoding: DataEncoding) -> Vec<Sensitive> {
     let mut secrets = vec![Sensitive::new(text)];
     let decoded = match encoding {
-        Encoding::Plain => Ok(text.as_bytes().to_vec()),
-        Encoding::Base64 => base64::decode(text.as_bytes(), base64::Padding::Required).map(|bytes| bytes.to_vec()),
+        DataEncoding::Plain => Ok(text.as_bytes().to_vec()),
+        DataEncoding::Base64 => base64::decode(text.as_bytes(), base64::Padding::Required).map(|bytes| bytes.to_vec()),
     };
     let configs = decoded.iter().flat_map(|content| FORMATS.map(|format| DockerConfig::decode(content, format)));
     secrets.extend(configs.flatten().flat_map(|config| config.secrets()));
@@ -144,24 +144,24 @@ fn not_base64(secret: Node<'_>) -> Option<Malformed> {
 }
 
 /// The place of the decoded text; a base64 value is pointed at as a whole.
-fn place(value: Node<'_>, encoding: Encoding) -> Place {
+fn place(value: Node<'_>, encoding: DataEncoding) -> Place {
     match encoding {
-        Encoding::Plain => value.place(),
-        Encoding::Base64 => Place::whole(value.span()),
+        DataEncoding::Plain => value.place(),
+        DataEncoding::Base64 => Place::whole(value.span()),
     }
 }
 
 /// How a value is encoded.
 #[derive(Clone, Copy)]
-pub(super) enum Encoding {
+pub(super) enum DataEncoding {
     Base64,
     Plain,
 }
 
 /// Returns the value of a data key: `stringData` overrides `data`.
-fn value<'a>(secret: Node<'a>, key: &str) -> Option<(Entry<'a>, Encoding)> {
-    let plain = secret.get("stringData").and_then(|data| data.entry(key)).map(|entry| (entry, Encoding::Plain));
-    plain.or_else(|| secret.get("data").and_then(|data| data.entry(key)).map(|entry| (entry, Encoding::Base64)))
+fn value<'a>(secret: Node<'a>, key: &str) -> Option<(Entry<'a>, DataEncoding)> {
+    let plain = secret.get("stringData").and_then(|data| data.entry(key)).map(|entry| (entry, DataEncoding::Plain));
+    plain.or_else(|| secret.get("data").and_then(|data| data.entry(key)).map(|entry| (entry, DataEncoding::Base64)))
 }
 
 /// Why a value cannot be decoded.
@@ -175,11 +175,11 @@ struct Refusal {
 }
 
 /// Decodes the base64 like the API server's JSON decoder, then applies its validation, then the kubelet's decoder.
-fn decode(text: &str, encoding: Encoding, format: Format) -> Result<DockerConfig, Refusal> {
+fn decode(text: &str, encoding: DataEncoding, format: Format) -> Result<DockerConfig, Refusal> {
     let decoded;
     let content = match encoding {
-        Encoding::Plain => text.as_bytes(),
-        Encoding::Base64 => {
+        DataEncoding::Plain => text.as_bytes(),
+        DataEncoding::Base64 => {
             decoded = base64::decode(text.as_bytes(), base64::Padding::Required).map_err(|error| Refusal {
                 refused_by: RefusedBy::ApiServer,
                 message: error.to_string(),

@@ -6,9 +6,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Found, may_hold_a_secret};
+use super::{SecretFacts, may_hold_a_secret};
 use crate::resource::kustomization::field;
-use crate::resource::secret::kubernetes::{Encoding, known_secrets};
+use crate::resource::secret::kubernetes::{DataEncoding, known_secrets};
 use crate::resource::secret::producer::{Keys, SecretType};
 use crate::resource::secret::{FORMATS, Producer, Secret, SecretContent};
 use crate::resource::workload::ResourceId;
@@ -20,7 +20,7 @@ use crate::text::yaml::scalar::Scalar;
 
 /// The names of a generator's Secrets, and which references may use the plain name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Generator {
+pub struct SecretGenerator {
     /// The folder of the kustomization.
     pub folder: String,
     /// The name with prefix and suffix, without hash.
@@ -44,7 +44,7 @@ pub struct NamedFrom<'a> {
     pub builtin: bool,
 }
 
-impl Generator {
+impl SecretGenerator {
     /// Whether a reference names the Secret: by its plain name if kustomize rewrites it, otherwise by its final name.
     pub(super) fn is_named(&self, plain: &str, reference: &str, from: NamedFrom<'_>) -> bool {
         let rewritten = self.build.contains(&from.source)
@@ -74,8 +74,8 @@ const HASH_LENGTH: usize = 10;
 const HASH_ALPHABET: &[u8] = b"2456789bcdfghkmt";
 
 /// Reads the secret generators in a kustomization.
-pub(crate) fn extract(folder: &str, root: Node<'_>, resource: ResourceId) -> Found {
-    let mut inner = Found::default();
+pub(crate) fn extract(folder: &str, root: Node<'_>, resource: ResourceId) -> SecretFacts {
+    let mut inner = SecretFacts::default();
     let found = &mut inner;
     let options = field(root, "generatorOptions");
     let affix = |key: &str| root.str(key).unwrap_or_default();
@@ -91,7 +91,7 @@ pub(crate) fn extract(folder: &str, root: Node<'_>, resource: ResourceId) -> Fou
         let namespace = generator.str("namespace").or_else(|| root.str("namespace"));
         found.secrets.push(Secret {
             namespace: namespace.filter(|namespace| !namespace.is_empty()).map(str::to_owned),
-            producer: Producer::Generator(Generator {
+            producer: Producer::Generator(SecretGenerator {
                 folder: folder.to_owned(),
                 full_name: format!("{}{}{}", affix("namePrefix"), name.value, affix("nameSuffix")),
                 hashed: !disabled,
@@ -150,7 +150,7 @@ fn keys<'a>(generator: Node<'a>) -> Keys<'a> {
 }
 
 /// Masks patches of a Secret, which contain its values.
-fn mask_patches(root: Node<'_>, found: &mut Found) {
+fn mask_patches(root: Node<'_>, found: &mut SecretFacts) {
     for list in ["patches", "patchesStrategicMerge", "patchesJson6902"].into_iter().filter_map(|key| field(root, key)) {
         let patches = list.items().filter_map(|item| item.get("patch").or(Some(item)));
         let texts = patches.filter(|patch| patch.text().is_some_and(may_hold_a_secret));
@@ -159,7 +159,7 @@ fn mask_patches(root: Node<'_>, found: &mut Found) {
 }
 
 /// Masks the literals, which are secret.
-fn mask(generator: Node<'_>, found: &mut Found) {
+fn mask(generator: Node<'_>, found: &mut SecretFacts) {
     // A value that is not a list is masked, too.
     let literals = generator.get("literals").filter(|literals| !literals.is_sequence());
     found.masked.extend(literals.map(Node::span));
@@ -167,7 +167,7 @@ fn mask(generator: Node<'_>, found: &mut Found) {
         found.masked.push(literal.span());
         let Some((key, value)) = literal.text().and_then(|text| text.split_once('=')) else { continue };
         if FORMATS.iter().any(|format| format.data_key() == key) {
-            found.secret_texts.extend(known_secrets(value.trim_matches(['\'', '"']), Encoding::Plain));
+            found.secret_texts.extend(known_secrets(value.trim_matches(['\'', '"']), DataEncoding::Plain));
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Operator kinds whose objects create one or more Secrets with names that the object specifies.
 
-use super::Found;
+use super::SecretFacts;
 use crate::resource::Object;
-use crate::resource::secret::copies::{Copier, Copies, Target};
+use crate::resource::secret::copies::{Copier, Copies, CopyTarget};
 use crate::resource::secret::producer::{Keys, SecretType};
 use crate::resource::secret::{Producer, Secret, SecretContent, kubernetes};
 use crate::resource::workload::ResourceId;
@@ -116,7 +116,7 @@ pub(super) static KYVERNO: Maker =
     Maker { is_for_many: true, ..maker(("kyverno.io", "ClusterPolicy"), &[], &[], &[], (&[], UNKNOWN, "type")) };
 
 /// Reads the Secrets that an object of such a kind creates.
-pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Found) {
+pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut SecretFacts) {
     let (group, kind) = (object.name.group(), object.name.kind.as_str());
     let own_name = || object.node.at(&["metadata", "name"]).and_then(spanned_string);
     let of_many = |maker: &'static Maker, name, declared_type, content, to, by| Secret {
@@ -148,7 +148,7 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Fou
         let former = Spanned { value: format!("{}-registrycreds", name.value), span: name.span };
         for name in [name, former] {
             // An annotation can exclude a namespace; it is not read.
-            let to = vec![Target::Unknown];
+            let to = vec![CopyTarget::Unknown];
             let secret = of_many(&CLUSTER_PULL_SECRET, name, None, SecretContent::Opaque, to, Copier::RegistryCreds);
             found.secrets.push(secret);
         }
@@ -184,14 +184,14 @@ pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Fou
 
 /// The namespaces where a ClusterSecret creates its Secrets: those whose beginning matches any of `matchNamespace`
 /// (`re.match`), or all if there is none. Exclusions by `avoidNamespaces` are not evaluated.
-fn of_cluster_secret(object: Node<'_>) -> Vec<Target> {
+fn of_cluster_secret(object: Node<'_>) -> Vec<CopyTarget> {
     let avoids = object.get("avoidNamespaces").is_some_and(|list| list.items().next().is_some());
     let Some(list) = object.get("matchNamespace").filter(|list| !list.is_null()) else {
-        return vec![if avoids { Target::Unknown } else { Target::Everywhere }];
+        return vec![if avoids { CopyTarget::Unknown } else { CopyTarget::Everywhere }];
     };
     let pattern = |item: Node<'_>| match item.as_str() {
-        Some(pattern) if !avoids => Target::of_pattern(&format!("{pattern}.*")),
-        _ => Target::Unknown,
+        Some(pattern) if !avoids => CopyTarget::of_pattern(&format!("{pattern}.*")),
+        _ => CopyTarget::Unknown,
     };
-    if list.is_sequence() { list.items().map(pattern).collect() } else { vec![Target::Unknown] }
+    if list.is_sequence() { list.items().map(pattern).collect() } else { vec![CopyTarget::Unknown] }
 }

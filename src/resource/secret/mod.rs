@@ -23,8 +23,8 @@ use crate::resource::workload::ResourceId;
 use crate::resource::workload::duplicate::DuplicateKey;
 use crate::text::source::{Span, Spanned};
 
-pub use copies::{Copier, Copies, Presence, Target};
-pub use kustomize::{Generator, NamedFrom};
+pub use copies::{Copier, Copies, CopyTarget, Presence};
+pub use kustomize::{NamedFrom, SecretGenerator};
 pub use maker::Maker;
 pub(crate) use mirror::follow as follow_mirrors;
 pub use patcher::{Patcher, Patches};
@@ -73,7 +73,7 @@ pub enum Producer {
     /// A SecretProviderClass of the Secrets Store CSI driver.
     SecretProviderClass,
     /// An entry in `secretGenerator` of a kustomization.
-    Generator(Generator),
+    Generator(SecretGenerator),
 }
 
 impl Producer {
@@ -234,7 +234,7 @@ impl Secret {
 
 /// Everything that objects contain about Secrets, or create.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
+pub(crate) struct SecretFacts {
     /// Secrets, and objects that produce one.
     pub(crate) secrets: Vec<Secret>,
     /// Namespaces and names of Secrets that something fills but does not create.
@@ -250,8 +250,8 @@ pub(crate) struct Found {
 }
 
 /// Reads a Secret, or an object that produces Secrets.
-pub(crate) fn extract(object: &Object<'_>, resource: ResourceId) -> Found {
-    let mut inner = Found::default();
+pub(crate) fn extract(object: &Object<'_>, resource: ResourceId) -> SecretFacts {
+    let mut inner = SecretFacts::default();
     let found = &mut inner;
     patcher::extract(object, resource, found);
     match (object.name.group(), object.name.kind.as_str()) {

@@ -3,9 +3,9 @@
 //!
 //! If one of them is in the inputs, the pull secrets that reach a pod cannot be determined from the manifests.
 
-use super::Found;
+use super::SecretFacts;
 use crate::resource::Object;
-use crate::resource::secret::copies::{Copier, Copies, Target};
+use crate::resource::secret::copies::{Copier, Copies, CopyTarget};
 use crate::resource::secret::maker::KYVERNO;
 use crate::resource::secret::{Producer, Secret, SecretContent};
 use crate::resource::workload::value::spanned_string;
@@ -59,7 +59,7 @@ const PROGRAMS: &[&str] = &[
 const FIELD: &str = "imagePullSecrets";
 
 /// Reads an object whose kind makes it a patcher.
-pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Found) {
+pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut SecretFacts) {
     let spec = object.node.get("spec");
     match (object.name.group(), object.name.kind.as_str()) {
         ("kyverno.io", "ClusterPolicy" | "Policy") => {
@@ -116,7 +116,7 @@ fn is_program(name: &str) -> bool {
     PROGRAMS.iter().any(|part| name.contains(part))
 }
 
-fn push(object: &Object<'_>, patches: Patches, makes_secrets: bool, found: &mut Found) {
+fn push(object: &Object<'_>, patches: Patches, makes_secrets: bool, found: &mut SecretFacts) {
     let namespace = object.name.namespace.clone();
     let span = object.node.at(&["metadata", "name"]).unwrap_or(object.node).span();
     found.patchers.push(Patcher {
@@ -129,7 +129,7 @@ fn push(object: &Object<'_>, patches: Patches, makes_secrets: bool, found: &mut 
 }
 
 /// Reads one rule in a Kyverno policy (`api/kyverno/v1/rule_types.go`).
-fn of_kyverno(object: &Object<'_>, rule: Node<'_>, resource: ResourceId, found: &mut Found) {
+fn of_kyverno(object: &Object<'_>, rule: Node<'_>, resource: ResourceId, found: &mut SecretFacts) {
     if rule.get("mutate").is_some_and(mentions_field) {
         push(object, Patches::Pods, false, found);
     }
@@ -150,7 +150,7 @@ fn of_kyverno(object: &Object<'_>, rule: Node<'_>, resource: ResourceId, found: 
         content: SecretContent::Opaque,
         producer: Producer::Operator(&KYVERNO),
         // The Secret is created in the namespaces where another object triggers the rule.
-        copies: vec![Copies { by: Copier::Kyverno, to: vec![Target::Unknown] }],
+        copies: vec![Copies { by: Copier::Kyverno, to: vec![CopyTarget::Unknown] }],
         lent: Vec::new(),
     });
 }

@@ -2,7 +2,7 @@
 //!
 //! Follows `pkg/util/secretutil/secret.go` of secrets-store-csi-driver; without a type it creates none.
 
-use super::Found;
+use super::SecretFacts;
 use crate::resource::Object;
 use crate::resource::secret::copies::Copies;
 use crate::resource::secret::producer::{Keys, SecretType};
@@ -11,7 +11,7 @@ use crate::resource::workload::ResourceId;
 use crate::resource::workload::value::spanned_string;
 use crate::text::yaml::Node;
 
-pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Found) {
+pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut SecretFacts) {
     for item in object.node.at(&["spec", "secretObjects"]).into_iter().flat_map(Node::items) {
         let Some(name) = item.get("secretName").and_then(spanned_string) else { continue };
         let secret_type = SecretType::of(item.get("type"));

@@ -3,7 +3,7 @@
 //! Follows `Unseal` of sealed-secrets, `pkg/apis/sealedsecrets/v1alpha1/sealedsecret_expansion.go`: the name in the
 //! template's metadata is overwritten, and an omitted type becomes `Opaque`.
 
-use super::Found;
+use super::SecretFacts;
 use crate::resource::Object;
 use crate::resource::secret::copies::Copies;
 use crate::resource::secret::producer::{Keys, SecretType};
@@ -11,7 +11,7 @@ use crate::resource::secret::{Producer, Secret, SecretContent};
 use crate::resource::workload::ResourceId;
 use crate::resource::workload::value::spanned_string;
 
-pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Found) {
+pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut SecretFacts) {
     let Some(name) = object.node.at(&["metadata", "name"]).and_then(spanned_string) else { return };
     let template = object.node.at(&["spec", "template"]);
     let encrypted = object.node.at(&["spec", "encryptedData"]);

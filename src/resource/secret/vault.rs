@@ -3,7 +3,7 @@
 //! Follows `Destination` of vault-secrets-operator, `api/v1beta1/common.go`: `type` only applies with `create: true`;
 //! otherwise the Secret must already exist.
 
-use super::Found;
+use super::SecretFacts;
 use crate::resource::Object;
 use crate::resource::secret::copies::Copies;
 use crate::resource::secret::producer::{Keys, SecretType};
@@ -17,7 +17,7 @@ use crate::text::yaml::scalar::Scalar;
 /// Kinds with a `spec.destination`.
 pub(super) const KINDS: &[&str] = &["VaultStaticSecret", "VaultDynamicSecret", "VaultPKISecret", "HCPVaultSecretsApp"];
 
-pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut Found) {
+pub(super) fn extract(object: &Object<'_>, resource: ResourceId, found: &mut SecretFacts) {
     let Some(destination) = object.node.at(&["spec", "destination"]) else { return };
     let Some(name) = destination.get("name").and_then(spanned_string).filter(|name| !name.value.is_empty()) else {
         return;

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use crate::image::reference::Reference;
 use crate::resource::workload::pod::{CONTAINER_LISTS, PodSpec, decided_by};
 use crate::resource::workload::{
-    Chosen, Container, ContainerKind, DecidedBy, Found, ImageText, ImageUse, Pod, PodId, PodOrigin,
+    Chosen, Container, ContainerKind, DecidedBy, ImageText, ImageUse, Pod, PodId, PodOrigin, WorkloadFacts,
 };
 use crate::text::placeholder::is_placeholder;
 use crate::text::source::{SourceId, Span, Spanned};
@@ -15,7 +15,7 @@ use crate::text::yaml::{self, Node, Piece};
 
 /// What kind of name a row contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum MentionKind {
     Flag,
     Env,
     Annotation,
@@ -24,7 +24,7 @@ enum Kind {
 /// A row of the table.
 #[derive(Debug, PartialEq, Eq)]
 struct Row {
-    kind: Kind,
+    kind: MentionKind,
     /// The name, without the `*` at its end.
     name: String,
     /// Whether the name may be followed by more characters.
@@ -47,7 +47,7 @@ static TABLE: LazyLock<Vec<Row>> = LazyLock::new(|| {
 
 impl Row {
     fn read(node: Node<'_>) -> Option<Self> {
-        let kinds = [("flag", Kind::Flag), ("env", Kind::Env), ("annotation", Kind::Annotation)];
+        let kinds = [("flag", MentionKind::Flag), ("env", MentionKind::Env), ("annotation", MentionKind::Annotation)];
         let (kind, name) = kinds.into_iter().find_map(|(key, kind)| Some((kind, node.str(key)?)))?;
         Some(Self {
             kind,
@@ -58,7 +58,7 @@ impl Row {
         })
     }
 
-    fn of(kind: Kind, name: &str) -> Option<&'static Self> {
+    fn of(kind: MentionKind, name: &str) -> Option<&'static Self> {
         let is = |row: &&Self| {
             row.kind == kind && name.strip_prefix(row.name.as_str()).is_some_and(|rest| row.open || rest.is_empty())
         };
@@ -81,7 +81,7 @@ struct Mention<'a> {
 
 /// Adds the images that a pod spec and its metadata mention, with a pod of their own: the program that reads the name
 /// decides on the credentials.
-pub(super) fn extract(spec: &PodSpec<'_>, found: &mut Found<'_>) {
+pub(super) fn extract(spec: &PodSpec<'_>, found: &mut WorkloadFacts<'_>) {
     let pod = PodId(found.pods.len() as u32);
     let images: Vec<ImageUse> = mentions(spec).into_iter().filter_map(|mention| mention.image(pod)).collect();
     if images.is_empty() {
@@ -128,7 +128,7 @@ fn in_flags<'a>(container: Node<'a>, path: &str, found: &mut Vec<Mention<'a>>) {
                 None => (text, items.get(at + 1).map(|next| (*next, at + 1, 0))),
             };
             let name = name.strip_prefix("--").or_else(|| name.strip_prefix('-')).unwrap_or(name);
-            let (Some(row), Some((node, at, before))) = (Row::of(Kind::Flag, name), value) else { continue };
+            let (Some(row), Some((node, at, before))) = (Row::of(MentionKind::Flag, name), value) else { continue };
             let written_before = node.written().and_then(|text| text.find('=')).map_or(0, |at| at + 1);
             let before = (if before == 0 { 0 } else { written_before }, before);
             let container = container.str("name").map(str::to_owned);
@@ -139,7 +139,7 @@ fn in_flags<'a>(container: Node<'a>, path: &str, found: &mut Vec<Mention<'a>>) {
 
 fn in_env<'a>(container: Node<'a>, path: &str, found: &mut Vec<Mention<'a>>) {
     for (at, variable) in container.get("env").into_iter().flat_map(Node::items).enumerate() {
-        let row = variable.str("name").and_then(|name| Row::of(Kind::Env, name));
+        let row = variable.str("name").and_then(|name| Row::of(MentionKind::Env, name));
         let (Some(row), Some(node)) = (row, variable.get("value")) else { continue };
         let (container, path) = (container.str("name").map(str::to_owned), format!("{path}.env[{at}].value"));
         found.push(Mention { row, node, before: (0, 0), tag: None, container, path });
@@ -149,7 +149,7 @@ fn in_env<'a>(container: Node<'a>, path: &str, found: &mut Vec<Mention<'a>>) {
 fn in_annotations<'a>(annotations: Node<'a>, path: &str, found: &mut Vec<Mention<'a>>) {
     for entry in annotations.entries() {
         let Some(key) = entry.key.text() else { continue };
-        let Some(row) = Row::of(Kind::Annotation, key) else { continue };
+        let Some(row) = Row::of(MentionKind::Annotation, key) else { continue };
         let tag = row.tag.as_ref().map(|tag| annotations.get(tag));
         // The program that reads it has a default tag, which is not known here.
         let Some(tag) = tag.map_or(Some(None), |tag| tag.map(Some)) else { continue };
@@ -200,7 +200,11 @@ mod tests {
         let text = include_str!("mentions.yaml");
         let rows = text.lines().filter(|line| line.starts_with("- ")).count();
         assert_eq!((TABLE.len(), text.matches("\n  source: ").count()), (rows, rows));
-        assert!(Row::of(Kind::Env, "RELATED_IMAGE_ETCD").is_some() && Row::of(Kind::Env, "RELATED").is_none());
-        assert!(Row::of(Kind::Flag, "nop-image-x").is_none() && Row::of(Kind::Env, "nop-image").is_none());
+        assert!(
+            Row::of(MentionKind::Env, "RELATED_IMAGE_ETCD").is_some() && Row::of(MentionKind::Env, "RELATED").is_none()
+        );
+        assert!(
+            Row::of(MentionKind::Flag, "nop-image-x").is_none() && Row::of(MentionKind::Env, "nop-image").is_none()
+        );
     }
 }

@@ -8,7 +8,7 @@ use crate::text::yaml::Node;
 
 /// The form of a field that names pull secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Form {
+pub enum SecretsForm {
     /// A list of objects, each with a `name`.
     Objects,
     /// A list of secret names.
@@ -50,9 +50,9 @@ pub enum Misplacement {
     /// The value is not a list.
     NotAList,
     /// The field belongs to a kind that is not built in, and must have this form instead.
-    OtherForm(Form),
+    OtherForm(SecretsForm),
     /// The kind is not built in and has a different field for pull secrets, with this form.
-    OtherField(Form),
+    OtherField(SecretsForm),
 }
 
 const KEY: &str = "imagePullSecrets";

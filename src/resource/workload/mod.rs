@@ -25,7 +25,7 @@ use self::openshift::StreamTag;
 use self::rewriter::Rewriter;
 use crate::image::node::Demand;
 use crate::image::reference::{Reference, ReferenceError};
-use crate::resource::workload::custom::kind::Kind;
+use crate::resource::workload::custom::kind::CustomKind;
 use crate::resource::workload::duplicate::DuplicateKey;
 use crate::resource::workload::pod::PodSpec;
 use crate::resource::workload::tag_name::TagName;
@@ -257,7 +257,7 @@ impl Pod {
 
 /// Everything that objects contain about workloads. The pods are numbered from 0.
 #[derive(Debug, Default)]
-pub(crate) struct Found<'d> {
+pub(crate) struct WorkloadFacts<'d> {
     /// Pods and pod templates, in the order found.
     pub(crate) pods: Vec<Pod>,
     /// Image uses of all pods.
@@ -278,7 +278,7 @@ pub(crate) struct Found<'d> {
     pub(crate) stream_tags: Vec<StreamTag>,
 }
 
-impl Found<'_> {
+impl WorkloadFacts<'_> {
     /// Returns the pod with an id.
     fn pod(&self, id: PodId) -> &Pod {
         &self.pods[id.0 as usize]
@@ -287,14 +287,14 @@ impl Found<'_> {
 
 /// Reads the workload in an object: its pods, their images, and misplaced pull secrets. `own_kinds` are the kinds
 /// from the configuration.
-pub(crate) fn extract<'d>(object: &Object<'d>, resource: ResourceId, own_kinds: &[Kind]) -> Found<'d> {
-    let mut found = Found::default();
+pub(crate) fn extract<'d>(object: &Object<'d>, resource: ResourceId, own_kinds: &[CustomKind]) -> WorkloadFacts<'d> {
+    let mut found = WorkloadFacts::default();
     read(object, resource, own_kinds, &mut found);
     found
 }
 
 /// Reads the workload in an object and adds the results to `found`.
-fn read<'d>(object: &Object<'d>, resource: ResourceId, own_kinds: &[Kind], found: &mut Found<'d>) {
+fn read<'d>(object: &Object<'d>, resource: ResourceId, own_kinds: &[CustomKind], found: &mut WorkloadFacts<'d>) {
     found.image_streams.extend(openshift::local_stream(object));
     found.stream_tags.extend(openshift::tags(object));
     openshift::extract(object, resource, found);

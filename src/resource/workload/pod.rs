@@ -147,7 +147,7 @@ pub(crate) fn container_image(
     triggered: bool,
 ) -> Option<ImageUse> {
     let name = container.str("name").map(str::to_owned);
-    let place = Place { pod, container: Container { kind, name }, path: format!("{path}.image") };
+    let place = ImageField { pod, container: Container { kind, name }, path: format!("{path}.image") };
     place.image(container.entry("image"), container.get("imagePullPolicy"), injected, triggered)
 }
 
@@ -156,12 +156,12 @@ pub(crate) fn volume_image(pod: PodId, volume: Node<'_>, path: &str) -> Option<I
     let image = volume.get("image").filter(|image| image.is_mapping())?;
     let name = volume.str("name").map(str::to_owned);
     let container = Container { kind: ContainerKind::Volume, name };
-    let place = Place { pod, container, path: format!("{path}.image.reference") };
+    let place = ImageField { pod, container, path: format!("{path}.image.reference") };
     place.image(image.entry("reference"), image.get("pullPolicy"), false, false)
 }
 
 /// The place of an image in the inputs.
-pub(super) struct Place {
+pub(super) struct ImageField {
     /// The pod that uses the image.
     pub(super) pod: PodId,
     /// The container that uses the image.
@@ -170,7 +170,7 @@ pub(super) struct Place {
     pub(super) path: String,
 }
 
-impl Place {
+impl ImageField {
     /// Returns the image use of a field; `None` if the field is omitted, as in patches and operators' templates.
     pub(super) fn image(
         self,

@@ -4,7 +4,7 @@
 //! If one of them is in the inputs, the image that the kubelet pulls cannot be determined from the manifests.
 
 use crate::resource::Object;
-use crate::resource::workload::{Found, ImageText, ImageUse};
+use crate::resource::workload::{ImageText, ImageUse, WorkloadFacts};
 use crate::text::go::glob;
 use crate::text::source::Span;
 use crate::text::yaml::Node;
@@ -44,7 +44,7 @@ const PROGRAMS: &[&str] = &[
 ];
 
 /// Reads an object that rewrites images, detected by its kind or by the programs that it runs: `images` are its own.
-pub(super) fn extract<'d>(object: &Object<'d>, images: &[ImageUse], found: &mut Found<'d>) {
+pub(super) fn extract<'d>(object: &Object<'d>, images: &[ImageUse], found: &mut WorkloadFacts<'d>) {
     let spec = object.node.get("spec");
     let namespaces = match (object.name.group(), object.name.kind.as_str()) {
         ("kyverno.io", "ClusterPolicy" | "Policy") => of_kyverno(spec),

@@ -48,7 +48,7 @@ pub(super) struct Set {
 
 /// The properties of a pod that a build decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Facts {
+pub(super) struct PodState {
     pub(super) namespace: Option<String>,
     pub(super) pull_secrets: Option<Vec<SecretReference>>,
     pub(super) service_account: Option<Spanned<String>>,
@@ -68,7 +68,7 @@ pub(super) struct BuiltPod {
     pub(super) names: Vec<String>,
     /// All namespaces that it has had, the current one last.
     pub(super) namespaces: Vec<Option<String>>,
-    pub(super) facts: Facts,
+    pub(super) facts: PodState,
     pub(super) items: Vec<Item>,
     /// Whether something may have changed it: it then has fields other than those written.
     pub(super) is_changed: bool,

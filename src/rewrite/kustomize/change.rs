@@ -7,8 +7,8 @@ use super::{Builder, MAX_CHECKS, keeping, missing};
 use crate::inventory::Inventory;
 use crate::resource::ResourceName;
 use crate::resource::kustomization::image::{containers_parent, list_of, within_item};
-use crate::resource::kustomization::patch::{Change, Form, Merge, MergedImage, Patch};
-use crate::resource::kustomization::unrendered::{Reason, Unfollowed};
+use crate::resource::kustomization::patch::{Change, Merge, MergedImage, Patch, PatchForm};
+use crate::resource::kustomization::unrendered::{Unfollowed, UnfollowedReason};
 use crate::resource::kustomization::{Kustomization, Refusal};
 use crate::resource::workload::{SecretReference, kinds};
 use crate::text::placeholder::is_placeholder;
@@ -19,8 +19,8 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
     let renames = keeping::may_rename(patch, changes.as_deref(), builder.sources);
     match missing::form(builder, own, patch) {
         // An empty patch changes nothing.
-        Some(Form::Empty) => return,
-        Some(Form::Operations { fault: Some(words) }) => {
+        Some(PatchForm::Empty) => return,
+        Some(PatchForm::Operations { fault: Some(words) }) => {
             let is_meant = |pod: &BuiltPod| fit(builder.inventory, patch, None, pod) == Some(true);
             if patch.target.is_some() && pods.iter().any(|pod| !pod.is_deleted && is_meant(pod)) {
                 builder.unmatched.push(Refusal::new(patch.span, words, "not an operation of JSON 6902"));
@@ -33,7 +33,7 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
     let merges = |changes: &[Change]| changes.iter().filter(|change| matches!(change, Change::Merge(_))).count();
     let changes = changes.filter(|changes| patch.target.is_none() || merges(changes) < 2);
     let Some(changes) = changes else {
-        builder.reasons.push(unfollowed(Reason::Patch));
+        builder.reasons.push(unfollowed(UnfollowedReason::Patch));
         for pod in pods.iter_mut().filter(|pod| fit(builder.inventory, patch, None, pod) != Some(false)) {
             pod.blur(Why::of_patch(patch));
             pod.is_renamed = true;
@@ -149,7 +149,7 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
             }
         }
         if !followed {
-            builder.reasons.push(unfollowed(Reason::Patch));
+            builder.reasons.push(unfollowed(UnfollowedReason::Patch));
         }
     }
 }

@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{BuiltPod, Facts, Item, Why, decided_by};
+use super::{BuiltPod, Item, PodState, Why, decided_by};
 use crate::inventory::Inventory;
-use crate::resource::kustomization::unrendered::{Reason, Unfollowed, Unrendered};
+use crate::resource::kustomization::unrendered::{PartialBuild, Unfollowed, UnfollowedReason};
 use crate::resource::kustomization::{Build, Kustomization};
 use crate::resource::workload::pod::classify;
 use crate::resource::workload::{DecidedBy, ImageText, ImageUse, InvalidImage, Pod, PodId, PodOrigin, Skip};
 use crate::text::source::Spanned;
 
 /// The result of building a root.
-pub(super) struct Outcome {
+pub(super) struct BuiltRoot {
     /// Index of the root's kustomization.
     pub(super) root: usize,
     pub(super) pods: Vec<BuiltPod>,
@@ -22,13 +22,13 @@ pub(super) struct Outcome {
 /// The result of a build for one image use.
 struct Variant<'o> {
     item: &'o Item,
-    facts: &'o Facts,
+    facts: &'o PodState,
 }
 
 /// Sets the first value of each use, and adds uses for the others. Returns the pods that were settled.
 pub(super) fn emit(
     inventory: &mut Inventory,
-    outcomes: &[Outcome],
+    outcomes: &[BuiltRoot],
     seen: &BTreeSet<usize>,
     patches: &BTreeSet<PodId>,
 ) -> BTreeSet<PodId> {
@@ -41,8 +41,10 @@ pub(super) fn emit(
             }
         }
     }
-    let patches_left =
-        outcomes.iter().flat_map(|outcome| &outcome.reasons).find(|unfollowed| unfollowed.reason == Reason::Patch);
+    let patches_left = outcomes
+        .iter()
+        .flat_map(|outcome| &outcome.reasons)
+        .find(|unfollowed| unfollowed.reason == UnfollowedReason::Patch);
     let doubt = patches_left.map(|unfollowed| Why::new(unfollowed.span, "this is not followed, and may change it"));
     let mut pods = Pods::default();
     let mut added = Vec::new();
@@ -121,13 +123,13 @@ fn as_set(image: &ImageUse, item: &Item, pod: PodId) -> ImageUse {
 /// The pods of the builds: the first one replaces the pod that was read.
 #[derive(Default)]
 struct Pods<'o> {
-    settled: BTreeMap<PodId, Vec<(&'o Facts, PodId)>>,
+    settled: BTreeMap<PodId, Vec<(&'o PodState, PodId)>>,
     /// The pods as they were read.
     read: BTreeMap<PodId, Pod>,
 }
 
 impl<'o> Pods<'o> {
-    fn of(&mut self, id: PodId, facts: &'o Facts, pods: &mut Vec<Pod>) -> PodId {
+    fn of(&mut self, id: PodId, facts: &'o PodState, pods: &mut Vec<Pod>) -> PodId {
         let known = self.settled.entry(id).or_default();
         if let Some((_, known)) = known.iter().find(|(known, _)| *known == facts) {
             return *known;
@@ -147,7 +149,7 @@ impl<'o> Pods<'o> {
     }
 }
 
-impl Facts {
+impl PodState {
     fn built(&self, read: &Pod) -> Pod {
         Pod {
             namespace: self.namespace.clone(),
@@ -174,10 +176,11 @@ pub(super) fn unrendered(
     inventory: &mut Inventory,
     kustomizations: &[Kustomization],
     builds: &[Build<'_>],
-    outcomes: &[Outcome],
+    outcomes: &[BuiltRoot],
 ) {
     // Refusals by kustomize have their own finding.
-    let is_told = |outcome: &Outcome| outcome.reasons.iter().any(|unfollowed| unfollowed.reason == Reason::Refused);
+    let is_told =
+        |outcome: &BuiltRoot| outcome.reasons.iter().any(|unfollowed| unfollowed.reason == UnfollowedReason::Refused);
     for outcome in outcomes.iter().filter(|outcome| !outcome.reasons.is_empty() && !is_told(outcome)) {
         let own = &kustomizations[outcome.root];
         let is_rendered = builds[outcome.root].folders.iter().any(|folder| inventory.rendered.contains(*folder));
@@ -185,6 +188,6 @@ pub(super) fn unrendered(
         if is_rendered || own.is_component {
             continue;
         }
-        inventory.unrendered.push(Unrendered::new(own, &outcome.reasons));
+        inventory.unrendered.push(PartialBuild::new(own, &outcome.reasons));
     }
 }

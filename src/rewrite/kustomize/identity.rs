@@ -83,7 +83,7 @@ pub(super) fn effective(namespace: Option<&Rc<str>>) -> Rc<str> {
 
 /// An object in a file.
 #[derive(Debug, Clone)]
-pub(super) struct Found {
+pub(super) struct FileObject {
     /// The object's identity.
     pub(super) id: Id,
     /// The place of its name.
@@ -98,7 +98,7 @@ pub(super) struct Found {
 #[derive(Debug, Default)]
 pub(super) struct FileObjects {
     /// The objects whose identity is known.
-    pub(super) objects: Vec<Found>,
+    pub(super) objects: Vec<FileObject>,
     /// Why kustomize rejects the file.
     pub(super) fault: Option<Refusal>,
     /// Whether the list of objects is complete.
@@ -193,7 +193,7 @@ impl FileObjects {
         }
         let at = metadata.and_then(|metadata| metadata.get("name")).map_or(node.span(), Node::span);
         let namespace = Some(namespace).filter(|text| !text.is_empty()).map(Rc::from);
-        self.objects.push(Found {
+        self.objects.push(FileObject {
             id: Id { api_version: api_version.into(), kind: kind.into(), name: name.into(), namespace },
             span: at,
             whole: node.span(),

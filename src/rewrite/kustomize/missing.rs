@@ -2,18 +2,18 @@
 
 use super::Builder;
 use super::built::BuiltPod;
-use crate::resource::kustomization::patch::{Body, Form, Operation, Patch};
+use crate::resource::kustomization::patch::{Body, Operation, Patch, PatchForm};
 use crate::resource::kustomization::{Kustomization, Refusal, member_path};
 use crate::text::yaml::{self, Node, Piece};
 
 /// The form of a patch; `None` if it is not in the inputs.
-pub(super) fn form(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patch) -> Option<Form> {
+pub(super) fn form(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patch) -> Option<PatchForm> {
     match (&patch.form, &patch.body) {
         (Some(form), _) => Some(form.clone()),
         (None, Body::File(file)) => {
             let id = *builder.files.get(&member_path(&own.folder, file))?;
             let sources = builder.sources;
-            Some(builder.forms.entry(id).or_insert_with(|| Form::of(sources.get(id).text())).clone())
+            Some(builder.forms.entry(id).or_insert_with(|| PatchForm::of(sources.get(id).text())).clone())
         }
         (None, _) => None,
     }

@@ -19,12 +19,12 @@ mod transform;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use built::{BuiltPod, Facts, Item, Set, Why};
+use built::{BuiltPod, Item, PodState, Set, Why};
 use refused::Refused;
 
 use crate::inventory::Inventory;
 use crate::resource::kustomization::patch::{self, Body, Change, Merge, MergedPod, Patch};
-use crate::resource::kustomization::unrendered::{Reason, Unfollowed};
+use crate::resource::kustomization::unrendered::{Unfollowed, UnfollowedReason};
 use crate::resource::kustomization::{
     Aside, Build, Effect, Kustomization, Refusal, Replacement, member_path, normalise, root_indices,
 };
@@ -87,9 +87,9 @@ pub(crate) fn apply(
         }
         if builder.is_all_known() && !kustomizations[root].is_component {
             let found = std::mem::take(&mut builder.unmatched);
-            builder
-                .reasons
-                .extend(found.iter().map(|refusal| Unfollowed { reason: Reason::Refused, span: refusal.span }));
+            builder.reasons.extend(
+                found.iter().map(|refusal| Unfollowed { reason: UnfollowedReason::Refused, span: refusal.span }),
+            );
             unmatched.extend(found);
         }
         if let Some(span) = parts.iter().find_map(|part| doubts.get(part)) {
@@ -98,10 +98,11 @@ pub(crate) fn apply(
         }
         if let Some(why) = builder.doubt {
             pods.iter_mut().for_each(|pod| pod.blur_images(why));
-            builder.reasons.push(Unfollowed { reason: Reason::Patch, span: why.span });
+            builder.reasons.push(Unfollowed { reason: UnfollowedReason::Patch, span: why.span });
         }
         // A build that fails produces nothing.
-        if let Some(refused) = builder.reasons.iter().find(|unfollowed| unfollowed.reason == Reason::Refused) {
+        if let Some(refused) = builder.reasons.iter().find(|unfollowed| unfollowed.reason == UnfollowedReason::Refused)
+        {
             let why = Why::new(refused.span, "kustomize refuses this, and builds nothing");
             pods.iter_mut().flat_map(|pod| &mut pod.items).for_each(|item| item.unknown = Some(why));
         }
@@ -111,15 +112,15 @@ pub(crate) fn apply(
             }
         }
         pods.retain(|pod| !pod.is_deleted);
-        outcomes.push(emit::Outcome { root, pods, reasons: std::mem::take(&mut builder.reasons) });
+        outcomes.push(emit::BuiltRoot { root, pods, reasons: std::mem::take(&mut builder.reasons) });
     }
     let patched = builder.patch_pods();
     let accounts = account::accounts(&builder, builds);
     let seen = builder.seen(&outcomes, builds);
     scope::hide(inventory, kustomizations, builds, &mut outcomes);
     emit::unrendered(inventory, kustomizations, builds, &outcomes);
-    let told: BTreeSet<Span> = refused.iter().flatten().map(|refusal| refusal.span).collect();
-    unmatched.retain(|refusal| !told.contains(&refusal.span));
+    let reported: BTreeSet<Span> = refused.iter().flatten().map(|refusal| refusal.span).collect();
+    unmatched.retain(|refusal| !reported.contains(&refusal.span));
     inventory.refusals.extend(refused.into_iter().flatten().chain(unmatched));
     inventory.refusals.sort_by_key(|refusal| refusal.span);
     inventory.refusals.dedup();
@@ -163,7 +164,7 @@ struct Builder<'k> {
     /// The changes in patch files that were already read.
     patch_files: BTreeMap<SourceId, Vec<Change>>,
     /// The forms of the patch files.
-    forms: BTreeMap<SourceId, patch::Form>,
+    forms: BTreeMap<SourceId, patch::PatchForm>,
     /// Namespaces that kustomizations of the current root give to objects, with their folders; `None` if not all are
     /// known.
     root_namespaces: Option<Vec<(&'k str, &'k str)>>,
@@ -259,7 +260,8 @@ impl<'k> Builder<'k> {
         let refused = self.refused.get(at).into_iter().flatten();
         let is_built = |refusal: &&Refusal| refusal.versions.is_built_by_some();
         let refused = refused.filter(|refusal| !is_built(refusal));
-        self.reasons.extend(refused.map(|refusal| Unfollowed { reason: Reason::Refused, span: refusal.span }));
+        self.reasons
+            .extend(refused.map(|refusal| Unfollowed { reason: UnfollowedReason::Refused, span: refusal.span }));
         for member in &own.resources {
             let path = member_path(&own.folder, member);
             if self.spent + pods.len() > BUDGET {
@@ -294,10 +296,14 @@ impl<'k> Builder<'k> {
 
     /// Whether all objects of the current root are in the inputs.
     fn is_all_known(&self) -> bool {
-        let is_open = |reason: &Reason| {
+        let is_open = |reason: &UnfollowedReason| {
             matches!(
                 reason,
-                Reason::Remote(_) | Reason::Missing(_) | Reason::Generators | Reason::Charts | Reason::Transformers(_)
+                UnfollowedReason::Remote(_)
+                    | UnfollowedReason::Missing(_)
+                    | UnfollowedReason::Generators
+                    | UnfollowedReason::Charts
+                    | UnfollowedReason::Transformers(_)
             )
         };
         let is_broken = self.inventory.problems.iter().any(|problem| self.root_sources.contains(&problem.span.source));
@@ -379,9 +385,9 @@ impl<'k> Builder<'k> {
     fn missing(&mut self, own: &Kustomization, member: &str) {
         let is_remote = member.contains("://") || member.starts_with("git@") || member.starts_with("github.com/");
         let reason = if is_remote || member.contains("?ref=") {
-            Reason::Remote(member.to_owned())
+            UnfollowedReason::Remote(member.to_owned())
         } else {
-            Reason::Missing(member.to_owned())
+            UnfollowedReason::Missing(member.to_owned())
         };
         self.reasons.push(Unfollowed { reason, span: own.members_span });
     }
@@ -417,7 +423,7 @@ impl<'k> Builder<'k> {
             pod: id,
             names: self.inventory.resource(pod.resource).name.name.iter().cloned().collect(),
             namespaces: vec![self.inventory.resource(pod.resource).name.namespace.clone()],
-            facts: Facts {
+            facts: PodState {
                 namespace: pod.namespace.clone(),
                 pull_secrets: pod.pull_secrets.clone(),
                 service_account: pod.service_account.clone(),
@@ -518,7 +524,7 @@ impl<'k> Builder<'k> {
     }
 
     /// The image uses that are part of a build, whether or not they are deployed.
-    fn seen(&self, outcomes: &[emit::Outcome], builds: &[Build<'_>]) -> BTreeSet<usize> {
+    fn seen(&self, outcomes: &[emit::BuiltRoot], builds: &[Build<'_>]) -> BTreeSet<usize> {
         let patches = self.patch_pods();
         let sources = outcomes.iter().flat_map(|outcome| &builds[outcome.root].sources);
         let pods = sources.flat_map(|source| self.pods.get(source).into_iter().flatten());

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::accumulate;
 use crate::resource::kustomization::member::{Absence, Role};
-use crate::resource::kustomization::patch::{Body, Form, Patch, is_broken_json};
+use crate::resource::kustomization::patch::{Body, Patch, PatchForm, is_broken_json};
 use crate::resource::kustomization::refusal::{Refusal, Remedy};
 use crate::resource::kustomization::template::is_template;
 use crate::resource::kustomization::{Kustomization, Pattern, Versions, is_file_name, member_path, normalise};
@@ -17,7 +17,7 @@ pub(super) struct Refused {
     /// The places that kustomize may refuse, by the index of the kustomization.
     pub(super) doubts: BTreeMap<usize, Span>,
     /// The forms of the patch files, each of which is read once.
-    pub(super) forms: BTreeMap<SourceId, Form>,
+    pub(super) forms: BTreeMap<SourceId, PatchForm>,
 }
 
 /// Finds what kustomize refuses.
@@ -33,7 +33,7 @@ pub(super) fn read(kustomizations: &[Kustomization], sources: &Sources) -> Refus
     let cyclic = cyclic(&folders, is_file);
     let built_from = built_from(kustomizations);
     // Many kustomizations may name one file.
-    let mut forms: BTreeMap<SourceId, Form> = BTreeMap::new();
+    let mut forms: BTreeMap<SourceId, PatchForm> = BTreeMap::new();
     let refusals = |own: &Kustomization| {
         let mut refusals: Vec<Refusal> = own.refusal.iter().cloned().collect();
         let is_decoded = refusals.iter().all(|refusal| refusal.versions == Versions::Older);
@@ -61,11 +61,11 @@ pub(super) fn read(kustomizations: &[Kustomization], sources: &Sources) -> Refus
             (Some(form), _) => Some(form.clone()),
             (None, Body::File(file)) => {
                 let id = *files.get(&member_path(&own.folder, file))?;
-                Some(forms.entry(id).or_insert_with(|| Form::of(sources.get(id).text())).clone())
+                Some(forms.entry(id).or_insert_with(|| PatchForm::of(sources.get(id).text())).clone())
             }
             (None, _) => None,
         };
-        let of_forms: Vec<Option<Form>> = own.patches.iter().map(&mut form).collect();
+        let of_forms: Vec<Option<PatchForm>> = own.patches.iter().map(&mut form).collect();
         let broken = own.patches.iter().filter_map(|patch| patch_refusal(patch, text));
         refusals.extend(broken);
         if refusals.iter().all(|refusal| refusal.versions != Versions::All) {
@@ -233,34 +233,34 @@ fn patch_refusal<'s>(patch: &Patch, text: impl Fn(&str) -> Option<&'s str>) -> O
 }
 
 /// The refusals for patches whose form does not fit their list or their target.
-fn form_refusals(own: &Kustomization, forms: &[Option<Form>]) -> Vec<Refusal> {
+fn form_refusals(own: &Kustomization, forms: &[Option<PatchForm>]) -> Vec<Refusal> {
     let with_forms = || own.patches.iter().zip(forms);
     let is_merge = |patch: &Patch| patch.path.starts_with("patchesStrategicMerge[");
-    let is_full = |form: &Option<Form>| *form != Some(Form::Empty);
+    let is_full = |form: &Option<PatchForm>| *form != Some(PatchForm::Empty);
     // Only if all are empty: kustomize reads them together.
     let are_merges_empty = !with_forms().any(|(patch, form)| is_merge(patch) && is_full(form));
-    let refusal = |(patch, form): (&Patch, &Option<Form>)| {
+    let refusal = |(patch, form): (&Patch, &Option<PatchForm>)| {
         let list = patch.path.split('[').next().unwrap_or_default();
         let (words, label) = match (list, form.as_ref()?, &patch.target) {
-            ("patchesStrategicMerge", Form::Empty, _) if are_merges_empty => {
+            ("patchesStrategicMerge", PatchForm::Empty, _) if are_merges_empty => {
                 ("patch appears to be empty", "it is empty")
             }
-            ("patchesStrategicMerge", Form::Neither(words), _) => (*words, "not an object with a kind and a name"),
-            ("patchesStrategicMerge", Form::Operations { .. }, _) => {
+            ("patchesStrategicMerge", PatchForm::Neither(words), _) => (*words, "not an object with a kind and a name"),
+            ("patchesStrategicMerge", PatchForm::Operations { .. }, _) => {
                 ("missing Resource metadata", "operations of JSON 6902: they belong under `patches`, with a `target`")
             }
-            ("patches", Form::Empty, _) => {
+            ("patches", PatchForm::Empty, _) => {
                 let words = "illegally qualifies as both an SM and JSON patch";
                 return Some(Refusal::new(patch.span, words, "it is empty").of(Versions::Older));
             }
-            ("patches", Form::Neither(_), _) => (
+            ("patches", PatchForm::Neither(_), _) => (
                 "unable to parse SM or JSON patch",
                 "neither an object with a kind and a name nor a list of JSON 6902 operations",
             ),
-            ("patches", Form::Operations { .. }, None) => {
+            ("patches", PatchForm::Operations { .. }, None) => {
                 ("must specify a target for JSON patch", "operations without a `target`")
             }
-            ("patches", Form::Objects(2..), Some(_)) => (
+            ("patches", PatchForm::Objects(2..), Some(_)) => (
                 "Multiple Strategic-Merge Patches in one `patches` entry is not allowed to set `patches.target` field",
                 "several objects and a `target`",
             ),
@@ -268,8 +268,8 @@ fn form_refusals(own: &Kustomization, forms: &[Option<Form>]) -> Vec<Refusal> {
             ("patchesJson6902", _, Some(target)) if target.name.is_none() => {
                 ("must specify the target name", "its `target` has no `name`")
             }
-            ("patchesJson6902", Form::Empty, _) => ("patch appears to be empty", "it is empty"),
-            ("patchesJson6902", Form::Objects(_) | Form::Neither(_), _) => {
+            ("patchesJson6902", PatchForm::Empty, _) => ("patch appears to be empty", "it is empty"),
+            ("patchesJson6902", PatchForm::Objects(_) | PatchForm::Neither(_), _) => {
                 ("json: cannot unmarshal object into Go value of type jsonpatch.Patch", "not a list of operations")
             }
             _ => return None,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::emit::Outcome;
+use super::emit::BuiltRoot;
 use crate::inventory::Inventory;
 use crate::resource::kustomization::{Build, Kustomization};
 use crate::text::source::SourceId;
@@ -12,7 +12,7 @@ pub(super) fn hide(
     inventory: &Inventory,
     kustomizations: &[Kustomization],
     builds: &[Build<'_>],
-    outcomes: &mut [Outcome],
+    outcomes: &mut [BuiltRoot],
 ) {
     let files: Vec<BTreeSet<SourceId>> =
         outcomes.iter().map(|outcome| files_of(&builds[outcome.root], kustomizations)).collect();

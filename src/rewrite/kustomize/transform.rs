@@ -2,10 +2,10 @@
 
 use super::{Aside, Builder, BuiltPod, Effect, Item, MAX_CHECKS, MAX_SET, MAX_VALUE, Set, Why, change, keeping};
 use crate::resource::kustomization::image::{self, ImageRule, Rewritten};
-use crate::resource::kustomization::patch::Target;
+use crate::resource::kustomization::patch::ObjectSelector;
 use crate::resource::kustomization::pattern::Matcher;
 use crate::resource::kustomization::transformer::{Replaced, Replacement, Transformer, leads_somewhere};
-use crate::resource::kustomization::unrendered::{Reason, Unfollowed};
+use crate::resource::kustomization::unrendered::{Unfollowed, UnfollowedReason};
 use crate::resource::kustomization::{Kustomization, Refusal, member_path};
 use crate::resource::workload::{ImageText, Skip};
 use crate::text::placeholder::is_placeholder;
@@ -84,7 +84,7 @@ impl<'k> Builder<'k> {
     }
 
     /// Whether every object that a target selects has pods, or the field at a path.
-    pub(super) fn has_pods_only(&mut self, target: &Target, path: &str) -> bool {
+    pub(super) fn has_pods_only(&mut self, target: &ObjectSelector, path: &str) -> bool {
         let path = path.replace('[', ".").replace(']', "").replace(".-", "");
         let resources: Vec<usize> =
             self.root_sources.iter().filter_map(|source| self.resources.get(source)).flatten().copied().collect();
@@ -224,7 +224,7 @@ impl<'k> Builder<'k> {
                     pod.blur_images(why);
                     pod.blur_credentials();
                 }
-                self.reasons.push(Unfollowed { reason: Reason::Replacements, span: replacement.span });
+                self.reasons.push(Unfollowed { reason: UnfollowedReason::Replacements, span: replacement.span });
             }
         }
     }
@@ -247,7 +247,7 @@ impl<'k> Builder<'k> {
         {
             let words = "kustomize fails where this replacement finds no such field";
             pods.iter_mut().for_each(|pod| pod.blur_images(Why::new(span, words)));
-            self.reasons.push(Unfollowed { reason: Reason::Replacements, span });
+            self.reasons.push(Unfollowed { reason: UnfollowedReason::Replacements, span });
         }
         let fits = |replaced: &Replaced, pod: &BuiltPod| {
             let object = &self.inventory.resource(self.inventory.pod(pod.pod).resource).name;
@@ -262,11 +262,11 @@ impl<'k> Builder<'k> {
                 let is_meant = fits(replaced, pod);
                 if replaced.images && is_meant {
                     pod.blur_images(Why::new(span, "this replacement may set it"));
-                    reasons.push(Reason::Replacements);
+                    reasons.push(UnfollowedReason::Replacements);
                 }
                 if replaced.credentials && is_meant || replaced.renames {
                     pod.blur_credentials();
-                    reasons.push(Reason::CredentialReplacements);
+                    reasons.push(UnfollowedReason::CredentialReplacements);
                 }
             }
         }
@@ -323,7 +323,7 @@ impl<'k> Builder<'k> {
     fn transform_by(&mut self, own: &'k Kustomization, transformer: &'k Transformer, pods: &mut [BuiltPod]) {
         let unfollowed = |name: &str| {
             let name = name.lines().next().unwrap_or_default().to_owned();
-            Unfollowed { reason: Reason::Transformers(name), span: transformer.span }
+            Unfollowed { reason: UnfollowedReason::Transformers(name), span: transformer.span }
         };
         let why = Why::new(transformer.span, "this transformer may set it");
         let effects = self.effects(own, transformer);

@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(related(Span { start: image.start + 2, end: image.end - 1, ..image }).len(), 1);
         assert!(related(cx.inventory.images[1].text.span).is_empty());
         assert!(related(Span { source: SourceId(7), ..image }).is_empty());
-        let told = Finding::new("x", Severity::Error, "x", image, "").related(decision.span, "");
-        assert_eq!(decisions.add_to(told).related.len(), 1);
+        let finding = Finding::new("x", Severity::Error, "x", image, "").related(decision.span, "");
+        assert_eq!(decisions.add_to(finding).related.len(), 1);
     }
 }

@@ -48,11 +48,11 @@ pub(in crate::rules) fn of_inputs<'a>(cx: &Context<'a>) -> Vec<ReadableSecret<'a
         let mut seen = BTreeSet::new();
         for named in &facts.judged.pull.secrets {
             let Some(at) = named.object.and_then(|object| place.get(object).copied().flatten()) else { continue };
-            let Some(held) = all.get_mut(at) else { continue };
-            held.references.insert(named.span);
-            held.by_account |= named.via == Via::ServiceAccount;
+            let Some(secret) = all.get_mut(at) else { continue };
+            secret.references.insert(named.span);
+            secret.by_account |= named.via == Via::ServiceAccount;
             if seen.insert(at) {
-                held.images.push(facts);
+                secret.images.push(facts);
             }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! The states are a stack and not calls, so that nesting costs only memory.
 
-use crate::text::yaml::scan::{Failure, Kind, Scanner, Text, Token};
+use crate::text::yaml::scan::{ScanError, Scanner, Text, Token, TokenKind};
 use crate::text::yaml::tree::build::{Builder, Layout, Properties, Tag};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,21 +60,21 @@ impl<'g, 't> Grammar<'g, 't> {
 
     /// Reads the first document into the builder's tree. Text after its end is not read, as in kubectl. The second
     /// part of the result is why the decoder refuses what the parser accepted.
-    pub(super) fn read(mut self) -> Result<(End, Option<Failure>), Failure> {
+    pub(super) fn read(mut self) -> Result<(End, Option<ScanError>), ScanError> {
         let end = self.read_document();
         let refused = self.builder.finish(self.scanner.owned, self.scanner.comments);
         Ok((end?, refused))
     }
 
-    fn read_document(&mut self) -> Result<End, Failure> {
+    fn read_document(&mut self) -> Result<End, ScanError> {
         let mut token = self.scanner.peek()?;
         match token.kind {
-            Kind::StreamEnd => return Ok(End::Empty),
-            Kind::Version | Kind::TagDirective | Kind::DocumentStart => {
+            TokenKind::StreamEnd => return Ok(End::Empty),
+            TokenKind::Version | TokenKind::TagDirective | TokenKind::DocumentStart => {
                 self.directives()?;
                 token = self.scanner.peek()?;
-                if token.kind != Kind::DocumentStart {
-                    return Err(Failure::new(token.start, "did not find expected <document start>"));
+                if token.kind != TokenKind::DocumentStart {
+                    return Err(ScanError::new(token.start, "did not find expected <document start>"));
                 }
                 self.scanner.skip();
                 self.state = State::DocumentContent;
@@ -86,32 +86,32 @@ impl<'g, 't> Grammar<'g, 't> {
         }
         let token = self.scanner.peek()?;
         Ok(match token.kind {
-            Kind::StreamEnd => End::Whole,
-            Kind::DocumentEnd => End::Before { at: token.end, marked: true },
+            TokenKind::StreamEnd => End::Whole,
+            TokenKind::DocumentEnd => End::Before { at: token.end, marked: true },
             _ => End::Before { at: token.start, marked: false },
         })
     }
 
-    fn directives(&mut self) -> Result<(), Failure> {
+    fn directives(&mut self) -> Result<(), ScanError> {
         let mut versions = 0;
         loop {
             let token = self.scanner.peek()?;
             match token.kind {
-                Kind::Version => {
+                TokenKind::Version => {
                     versions += 1;
                     if versions > 1 {
-                        return Err(Failure::new(token.start, "found duplicate %YAML directive"));
+                        return Err(ScanError::new(token.start, "found duplicate %YAML directive"));
                     }
                     let mut numbers = self.scanner.text(token.text).split('.').map(str::parse::<u8>);
                     if !matches!((numbers.next(), numbers.next()), (Some(Ok(1)), Some(Ok(1)))) {
-                        return Err(Failure::new(token.start, "found incompatible YAML document"));
+                        return Err(ScanError::new(token.start, "found incompatible YAML document"));
                     }
                 }
-                Kind::TagDirective => {
+                TokenKind::TagDirective => {
                     let tag = tag_number(token.text).and_then(|number| self.scanner.tags.get(number));
                     let Some(tag) = tag else { return Ok(()) };
                     if self.handles.iter().any(|(handle, _)| *handle == tag.handle) {
-                        return Err(Failure::new(token.start, "found duplicate %TAG directive"));
+                        return Err(ScanError::new(token.start, "found duplicate %TAG directive"));
                     }
                     self.handles.push((tag.handle.clone(), tag.suffix.clone()));
                 }
@@ -121,7 +121,7 @@ impl<'g, 't> Grammar<'g, 't> {
         }
     }
 
-    fn step(&mut self) -> Result<(), Failure> {
+    fn step(&mut self) -> Result<(), ScanError> {
         match self.state {
             State::DocumentContent => self.document_content(),
             State::DocumentEnd => Ok(()),
@@ -169,27 +169,31 @@ impl<'g, 't> Grammar<'g, 't> {
     }
 
     /// Adds an empty scalar, and enters the state after it.
-    fn empty(&mut self, at: u32, state: State) -> Result<(), Failure> {
+    fn empty(&mut self, at: u32, state: State) -> Result<(), ScanError> {
         self.state = state;
         self.builder.empty(at, Properties::default())
     }
 
     /// Adds a node, and enters the state after it.
-    fn node_then(&mut self, state: State, block: bool, indentless: bool) -> Result<(), Failure> {
+    fn node_then(&mut self, state: State, block: bool, indentless: bool) -> Result<(), ScanError> {
         self.states.push(state);
         self.node(block, indentless)
     }
 
     /// Takes the token that was seen last, and returns the next step.
-    fn next(&mut self) -> Result<Token, Failure> {
+    fn next(&mut self) -> Result<Token, ScanError> {
         self.scanner.skip();
         self.scanner.peek()
     }
 
-    fn document_content(&mut self) -> Result<(), Failure> {
+    fn document_content(&mut self) -> Result<(), ScanError> {
         let token = self.scanner.peek()?;
         match token.kind {
-            Kind::Version | Kind::TagDirective | Kind::DocumentStart | Kind::DocumentEnd | Kind::StreamEnd => {
+            TokenKind::Version
+            | TokenKind::TagDirective
+            | TokenKind::DocumentStart
+            | TokenKind::DocumentEnd
+            | TokenKind::StreamEnd => {
                 self.pop();
                 self.builder.empty(token.start, Properties::default())
             }
@@ -197,9 +201,9 @@ impl<'g, 't> Grammar<'g, 't> {
         }
     }
 
-    fn node(&mut self, block: bool, indentless: bool) -> Result<(), Failure> {
+    fn node(&mut self, block: bool, indentless: bool) -> Result<(), ScanError> {
         let mut token = self.scanner.peek()?;
-        if token.kind == Kind::Alias {
+        if token.kind == TokenKind::Alias {
             self.pop();
             self.builder.alias(token.start..token.end, self.scanner.text(token.text))?;
             self.scanner.skip();
@@ -208,11 +212,11 @@ impl<'g, 't> Grammar<'g, 't> {
         let start = token.start;
         let (mut properties, mut tag, mut end) = (Properties::default(), None, token.start);
         let mut seen = None;
-        while matches!(token.kind, Kind::Anchor | Kind::Tag) && seen != Some(token.kind) {
+        while matches!(token.kind, TokenKind::Anchor | TokenKind::Tag) && seen != Some(token.kind) {
             if properties.anchor.is_some() && tag.is_some() {
                 break;
             }
-            if token.kind == Kind::Anchor {
+            if token.kind == TokenKind::Anchor {
                 properties.anchor = anchor_name(token.text);
             } else {
                 tag = Some(token);
@@ -225,26 +229,26 @@ impl<'g, 't> Grammar<'g, 't> {
             properties.tag = self.resolve(tag)?;
         }
         let (mapping, layout, state) = match token.kind {
-            Kind::BlockEntry if indentless => (false, Layout::Indentless, State::IndentlessSequence),
-            Kind::Plain | Kind::Quoted => {
+            TokenKind::BlockEntry if indentless => (false, Layout::Indentless, State::IndentlessSequence),
+            TokenKind::Plain | TokenKind::Quoted => {
                 self.pop();
                 let value = self.scanner.text(token.text);
-                let plain = token.kind == Kind::Plain;
+                let plain = token.kind == TokenKind::Plain;
                 self.builder.scalar(token.start..token.end, token.text, value, plain, properties)?;
                 self.scanner.skip();
                 return Ok(());
             }
-            Kind::FlowSequenceStart => (false, Layout::Flow, State::FlowSequenceFirst),
-            Kind::FlowMappingStart => (true, Layout::Flow, State::FlowMappingFirst),
-            Kind::BlockSequenceStart if block => (false, Layout::Block, State::BlockSequenceFirst),
-            Kind::BlockMappingStart if block => (true, Layout::Block, State::BlockMappingFirst),
+            TokenKind::FlowSequenceStart => (false, Layout::Flow, State::FlowSequenceFirst),
+            TokenKind::FlowMappingStart => (true, Layout::Flow, State::FlowMappingFirst),
+            TokenKind::BlockSequenceStart if block => (false, Layout::Block, State::BlockSequenceFirst),
+            TokenKind::BlockMappingStart if block => (true, Layout::Block, State::BlockMappingFirst),
             _ if seen.is_some() => {
                 self.pop();
                 return self.builder.empty(end, properties);
             }
             _ => {
-                let at = if token.kind == Kind::StreamEnd { start } else { token.start };
-                return Err(Failure::new(at, "did not find expected node content"));
+                let at = if token.kind == TokenKind::StreamEnd { start } else { token.start };
+                return Err(ScanError::new(at, "did not find expected node content"));
             }
         };
         self.state = state;
@@ -252,7 +256,7 @@ impl<'g, 't> Grammar<'g, 't> {
     }
 
     /// Returns the type that a tag gives its scalar.
-    fn resolve(&self, token: Token) -> Result<Tag, Failure> {
+    fn resolve(&self, token: Token) -> Result<Tag, ScanError> {
         let tag = tag_number(token.text).and_then(|number| self.scanner.tags.get(number));
         let Some(tag) = tag else { return Ok(Tag::None) };
         if tag.handle.is_empty() {
@@ -262,23 +266,23 @@ impl<'g, 't> Grammar<'g, 't> {
             Some((_, prefix)) => prefix.as_str(),
             None if tag.handle == "!!" => "tag:yaml.org,2002:",
             None if tag.handle == "!" => "!",
-            None => return Err(Failure::new(token.start, "found undefined tag handle")),
+            None => return Err(ScanError::new(token.start, "found undefined tag handle")),
         };
         Ok(Tag::of(&format!("{prefix}{}", tag.suffix)))
     }
 
-    fn block_sequence(&mut self) -> Result<(), Failure> {
+    fn block_sequence(&mut self) -> Result<(), ScanError> {
         let token = self.scanner.peek()?;
         match token.kind {
-            Kind::BlockEntry => match self.next()?.kind {
-                Kind::BlockEntry | Kind::BlockEnd => self.empty(token.end, State::BlockSequence),
+            TokenKind::BlockEntry => match self.next()?.kind {
+                TokenKind::BlockEntry | TokenKind::BlockEnd => self.empty(token.end, State::BlockSequence),
                 _ => self.node_then(State::BlockSequence, true, false),
             },
-            Kind::BlockEnd => {
+            TokenKind::BlockEnd => {
                 self.close(token);
                 Ok(())
             }
-            _ => Err(Failure::new(token.start, "did not find expected '-' indicator")),
+            _ => Err(ScanError::new(token.start, "did not find expected '-' indicator")),
         }
     }
 
@@ -289,63 +293,65 @@ impl<'g, 't> Grammar<'g, 't> {
         self.scanner.skip();
     }
 
-    fn indentless_sequence(&mut self) -> Result<(), Failure> {
+    fn indentless_sequence(&mut self) -> Result<(), ScanError> {
         let token = self.scanner.peek()?;
-        if token.kind != Kind::BlockEntry {
+        if token.kind != TokenKind::BlockEntry {
             self.pop();
             self.builder.end(token.start);
             return Ok(());
         }
         match self.next()?.kind {
-            Kind::BlockEntry | Kind::Key | Kind::Value | Kind::BlockEnd => {
+            TokenKind::BlockEntry | TokenKind::Key | TokenKind::Value | TokenKind::BlockEnd => {
                 self.empty(token.end, State::IndentlessSequence)
             }
             _ => self.node_then(State::IndentlessSequence, true, false),
         }
     }
 
-    fn block_mapping_key(&mut self) -> Result<(), Failure> {
+    fn block_mapping_key(&mut self) -> Result<(), ScanError> {
         let token = self.scanner.peek()?;
         match token.kind {
-            Kind::Key => match self.next()?.kind {
-                Kind::Key | Kind::Value | Kind::BlockEnd => self.empty(token.end, State::BlockMappingValue),
+            TokenKind::Key => match self.next()?.kind {
+                TokenKind::Key | TokenKind::Value | TokenKind::BlockEnd => {
+                    self.empty(token.end, State::BlockMappingValue)
+                }
                 _ => self.node_then(State::BlockMappingValue, true, true),
             },
-            Kind::BlockEnd => {
+            TokenKind::BlockEnd => {
                 self.close(token);
                 Ok(())
             }
-            _ => Err(Failure::new(token.start, "did not find expected key")),
+            _ => Err(ScanError::new(token.start, "did not find expected key")),
         }
     }
 
-    fn block_mapping_value(&mut self) -> Result<(), Failure> {
+    fn block_mapping_value(&mut self) -> Result<(), ScanError> {
         let token = self.scanner.peek()?;
-        if token.kind != Kind::Value {
+        if token.kind != TokenKind::Value {
             return self.empty(token.start, State::BlockMappingKey);
         }
         match self.next()?.kind {
-            Kind::Key | Kind::Value | Kind::BlockEnd => self.empty(token.end, State::BlockMappingKey),
+            TokenKind::Key | TokenKind::Value | TokenKind::BlockEnd => self.empty(token.end, State::BlockMappingKey),
             _ => self.node_then(State::BlockMappingKey, true, true),
         }
     }
 
-    fn flow_sequence(&mut self, first: bool) -> Result<(), Failure> {
+    fn flow_sequence(&mut self, first: bool) -> Result<(), ScanError> {
         let mut token = self.scanner.peek()?;
-        if token.kind != Kind::FlowSequenceEnd {
+        if token.kind != TokenKind::FlowSequenceEnd {
             if !first {
-                if token.kind != Kind::FlowEntry {
-                    return Err(Failure::new(token.start, "did not find expected ',' or ']'"));
+                if token.kind != TokenKind::FlowEntry {
+                    return Err(ScanError::new(token.start, "did not find expected ',' or ']'"));
                 }
                 token = self.next()?;
             }
-            if token.kind == Kind::Key {
+            if token.kind == TokenKind::Key {
                 self.builder.start(token.start, true, Layout::Pair, Properties::default())?;
                 self.state = State::FlowSequencePairKey;
                 self.scanner.skip();
                 return Ok(());
             }
-            if token.kind != Kind::FlowSequenceEnd {
+            if token.kind != TokenKind::FlowSequenceEnd {
                 return self.node_then(State::FlowSequence, false, false);
             }
         }
@@ -353,10 +359,10 @@ impl<'g, 't> Grammar<'g, 't> {
         Ok(())
     }
 
-    fn flow_sequence_pair_key(&mut self) -> Result<(), Failure> {
+    fn flow_sequence_pair_key(&mut self) -> Result<(), ScanError> {
         let token = self.scanner.peek()?;
         match token.kind {
-            Kind::Value | Kind::FlowEntry | Kind::FlowSequenceEnd => {
+            TokenKind::Value | TokenKind::FlowEntry | TokenKind::FlowSequenceEnd => {
                 // The decoder consumes the token, so that the `:` of `[? : x]` is gone.
                 self.scanner.skip();
                 self.empty(token.end, State::FlowSequencePairValue)
@@ -365,33 +371,35 @@ impl<'g, 't> Grammar<'g, 't> {
         }
     }
 
-    fn flow_sequence_pair_value(&mut self) -> Result<(), Failure> {
+    fn flow_sequence_pair_value(&mut self) -> Result<(), ScanError> {
         let token = self.scanner.peek()?;
-        if token.kind == Kind::Value && !matches!(self.next()?.kind, Kind::FlowEntry | Kind::FlowSequenceEnd) {
+        if token.kind == TokenKind::Value
+            && !matches!(self.next()?.kind, TokenKind::FlowEntry | TokenKind::FlowSequenceEnd)
+        {
             return self.node_then(State::FlowSequencePairEnd, false, false);
         }
         self.empty(token.start, State::FlowSequencePairEnd)
     }
 
-    fn flow_mapping_key(&mut self, first: bool) -> Result<(), Failure> {
+    fn flow_mapping_key(&mut self, first: bool) -> Result<(), ScanError> {
         let mut token = self.scanner.peek()?;
-        if token.kind != Kind::FlowMappingEnd {
+        if token.kind != TokenKind::FlowMappingEnd {
             if !first {
-                if token.kind != Kind::FlowEntry {
-                    return Err(Failure::new(token.start, "did not find expected ',' or '}'"));
+                if token.kind != TokenKind::FlowEntry {
+                    return Err(ScanError::new(token.start, "did not find expected ',' or '}'"));
                 }
                 token = self.next()?;
             }
-            if token.kind == Kind::Key {
+            if token.kind == TokenKind::Key {
                 token = self.next()?;
                 return match token.kind {
-                    Kind::Value | Kind::FlowEntry | Kind::FlowMappingEnd => {
+                    TokenKind::Value | TokenKind::FlowEntry | TokenKind::FlowMappingEnd => {
                         self.empty(token.start, State::FlowMappingValue)
                     }
                     _ => self.node_then(State::FlowMappingValue, false, false),
                 };
             }
-            if token.kind != Kind::FlowMappingEnd {
+            if token.kind != TokenKind::FlowMappingEnd {
                 return self.node_then(State::FlowMappingNoValue, false, false);
             }
         }
@@ -399,12 +407,14 @@ impl<'g, 't> Grammar<'g, 't> {
         Ok(())
     }
 
-    fn flow_mapping_value(&mut self) -> Result<(), Failure> {
+    fn flow_mapping_value(&mut self) -> Result<(), ScanError> {
         let token = self.scanner.peek()?;
-        if token.kind == Kind::Value && !matches!(self.next()?.kind, Kind::FlowEntry | Kind::FlowMappingEnd) {
+        if token.kind == TokenKind::Value
+            && !matches!(self.next()?.kind, TokenKind::FlowEntry | TokenKind::FlowMappingEnd)
+        {
             return self.node_then(State::FlowMappingKey, false, false);
         }
-        let at = if token.kind == Kind::Value { token.end } else { token.start };
+        let at = if token.kind == TokenKind::Value { token.end } else { token.start };
         self.empty(at, State::FlowMappingKey)
     }
 }

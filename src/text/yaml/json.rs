@@ -2,12 +2,12 @@
 //! tabs indent, and a key may have any length.
 
 use crate::text::go::json::unquote;
-use crate::text::yaml::scan::{Failure, Text};
+use crate::text::yaml::scan::{ScanError, Text};
 use crate::text::yaml::tree::Tree;
 use crate::text::yaml::tree::build::{Builder, Layout, Properties};
 
 /// Reads one value that [`crate::text::go::json::first`] accepted.
-pub(super) fn read(text: &str, tree: &mut Tree) -> Result<Option<Failure>, Failure> {
+pub(super) fn read(text: &str, tree: &mut Tree) -> Result<Option<ScanError>, ScanError> {
     let mut builder = Builder::new(text, tree);
     let mut owned = Vec::new();
     let bytes = text.as_bytes();

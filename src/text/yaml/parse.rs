@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use crate::text::source::{SourceId, Span};
 use crate::text::yaml::grammar::{End, Grammar};
-use crate::text::yaml::scan::Failure;
+use crate::text::yaml::scan::ScanError;
 use crate::text::yaml::split::{Chunk, json_stream, split};
 use crate::text::yaml::tree::Tree;
 use crate::text::yaml::tree::build::Builder;
@@ -56,7 +56,7 @@ pub fn read_as(source: SourceId, text: &str, parse_all: bool, rule: MergeRule, s
             reader.refuse(at + base..at + base, at + base..text.len(), message);
         }
         start += stream.rest;
-        reader.json_fault = stream.fault.map(|(at, message)| Failure::new((at + base) as u32, message));
+        reader.json_fault = stream.fault.map(|(at, message)| ScanError::new((at + base) as u32, message));
     }
     let mut before = start;
     for chunk in split(&text[start..], parse_all) {
@@ -86,7 +86,7 @@ struct Reader<'a, 's> {
     rule: MergeRule,
     tree: Tree,
     /// Why the first document is not JSON.
-    json_fault: Option<Failure>,
+    json_fault: Option<ScanError>,
     sink: &'s mut dyn FnMut(Piece<'_>),
 }
 
@@ -114,12 +114,12 @@ impl Reader<'_, '_> {
         let text = &self.text[range.clone()];
         self.tree.clear();
         let read = match control_character(text) {
-            Some(at) => Err(Failure::new(at as u32, "control characters are not allowed")),
+            Some(at) => Err(ScanError::new(at as u32, "control characters are not allowed")),
             None => Grammar::new(text, Builder::new(text, &mut self.tree)).read(),
         };
         let read = match (self.json_fault.take(), read) {
             (Some(fault), Err(_) | Ok((_, Some(_)))) => {
-                Err(Failure { at: fault.at.saturating_sub(range.start), ..fault })
+                Err(ScanError { at: fault.at.saturating_sub(range.start), ..fault })
             }
             (_, read) => read,
         };
@@ -146,10 +146,10 @@ impl Reader<'_, '_> {
     fn deliver(
         &mut self,
         range: Range<usize>,
-        read: Result<(End, Option<Failure>), Failure>,
+        read: Result<(End, Option<ScanError>), ScanError>,
         refused: Option<&Range<usize>>,
     ) {
-        let point = |failure: &Failure| {
+        let point = |failure: &ScanError| {
             let at = (range.start + failure.at).min(range.end);
             at..at
         };

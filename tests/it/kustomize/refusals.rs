@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use super::generate::Files;
 use super::write;
-use crate::readers;
+use crate::report_parsers;
 
 const WEB: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  selector: {matchLabels: {a: \
                    b}}\n  template:\n    metadata: {labels: {a: b}}\n    spec:\n      containers:\n        - {name: app, \
@@ -26,7 +26,7 @@ fn folder(files: &[(&str, &str)]) -> TempDir {
 fn report(folder: &Path, arguments: &[&str]) -> (i32, Value) {
     let run = Run::new(env!("CARGO_BIN_EXE_pullcheck")).within(folder);
     let output = run.args(["--offline", "--format", "json"]).args(arguments).output();
-    (output.status.unwrap(), readers::report(&output.stdout).unwrap_or_else(|error| panic!("{error}")))
+    (output.status.unwrap(), report_parsers::report(&output.stdout).unwrap_or_else(|error| panic!("{error}")))
 }
 
 /// Severity, message and line of what the rule says.

@@ -12,7 +12,7 @@ use pullcheck::text::source::{SourceId, Sources, Span};
 use serde_json::{Value, json};
 
 use super::shop;
-use crate::readers::{self, Command};
+use crate::report_parsers::{self, Command};
 
 fn text(format: Format, (report, sources): &(Report, Sources)) -> String {
     output::render(format, report, sources, &Style::default(), &Redactor::default())
@@ -55,15 +55,15 @@ shop/api.yaml:13:18: error[image-not-found] ghcr.io/acme/api has no tag 1.9
 #[test]
 fn sarif_fits_the_official_schema() {
     for report in [shop(), silenced(), (Report::default(), Sources::default())] {
-        readers::sarif(&text(Format::Sarif, &report)).expect("valid");
+        report_parsers::sarif(&text(Format::Sarif, &report)).expect("valid");
     }
     let broken = text(Format::Sarif, &shop()).replace("\"startLine\"", "\"firstLine\"");
-    assert!(readers::sarif(&broken).is_err(), "the schema is no formality");
+    assert!(report_parsers::sarif(&broken).is_err(), "the schema is no formality");
 }
 
 #[test]
 fn sarif_contains_rule_location_and_message() {
-    let json = readers::sarif(&text(Format::Sarif, &shop())).expect("valid");
+    let json = report_parsers::sarif(&text(Format::Sarif, &shop())).expect("valid");
     let run = &json["runs"][0];
     assert_eq!(run["columnKind"], "unicodeCodePoints");
     let result = &run["results"][1];
@@ -98,13 +98,13 @@ fn sarif_contains_rule_location_and_message() {
 
 #[test]
 fn sarif_marks_suppressed_findings() {
-    let json = readers::sarif(&text(Format::Sarif, &silenced())).expect("valid");
+    let json = report_parsers::sarif(&text(Format::Sarif, &silenced())).expect("valid");
     let results = json["runs"][0]["results"].as_array().expect("results");
     let marks: Vec<&Value> = results.iter().map(|result| &result["suppressions"]).collect();
     let baseline = json!([{"kind": "external", "justification": "in the baseline"}]);
     let comment = json!([{"kind": "inSource", "justification": "mirrored"}]);
     assert_eq!(marks, [&json!([]), &json!([]), &baseline, &comment, &json!([{"kind": "inSource"}])]);
-    let none = readers::sarif(&text(Format::Sarif, &shop())).expect("valid");
+    let none = report_parsers::sarif(&text(Format::Sarif, &shop())).expect("valid");
     assert_eq!(none["runs"][0]["results"][0].get("suppressions"), None);
     let hashes = |json: &Value| {
         let results = json["runs"][0]["results"].as_array().cloned().unwrap_or_default();
@@ -119,7 +119,7 @@ fn equal_fingerprints_are_numbered() {
     report.findings = many(Severity::Warning, 3);
     let report = (report, sources);
     let gitlab: Value = serde_json::from_str(&text(Format::Gitlab, &report)).expect("JSON");
-    let sarif = readers::sarif(&text(Format::Sarif, &report)).expect("valid");
+    let sarif = report_parsers::sarif(&text(Format::Sarif, &report)).expect("valid");
     for (at, number) in [":1", ":2", ":3"].into_iter().enumerate() {
         let fingerprint = gitlab[at]["fingerprint"].as_str().expect("a fingerprint");
         assert!(fingerprint.ends_with(number), "{fingerprint}");
@@ -139,7 +139,7 @@ fn sarif_omits_results_over_the_code_scanning_limit() {
         Span::new(SourceId(0), 30_000, 30_000),
         "",
     ));
-    let json = readers::sarif(&text(Format::Sarif, &(report, sources))).expect("valid");
+    let json = report_parsers::sarif(&text(Format::Sarif, &(report, sources))).expect("valid");
     let results = json["runs"][0]["results"].as_array().expect("results");
     assert_eq!(results.len(), 25_000);
     assert_eq!(results[24_999]["ruleId"], "image-not-found");

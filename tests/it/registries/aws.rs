@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use pullcheck::kubelet::probe::{Attempt, Outcome, Prober, Target};
+use pullcheck::kubelet::probe::{Attempt, Outcome, Prober, TagOrDigest};
 use pullcheck::registry::{Client, ConnectTo};
 use pullcheck_support::{Access, Answer, Registry, Script};
 
@@ -182,7 +182,7 @@ fn public_ecr_token_is_renewed_after_a_400() {
     let attempt = |tag: &str| Attempt {
         registry: "public.ecr.aws".to_owned(),
         repository: "nginx/nginx".to_owned(),
-        target: Target::Tag(tag.to_owned()),
+        target: TagOrDigest::Tag(tag.to_owned()),
         credential: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

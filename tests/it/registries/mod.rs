@@ -7,8 +7,8 @@ mod aws;
 mod causes;
 mod clouds;
 mod hubs;
+mod self_hosted;
 mod transport;
-mod yours;
 
 use std::io;
 use std::sync::Arc;

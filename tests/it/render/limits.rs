@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use pullcheck::input::gather::{self, Gathered};
 use pullcheck::input::load::{self, WalkOptions};
-use pullcheck::input::render::{Limits, RenderOptions};
+use pullcheck::input::render::{RenderLimits, RenderOptions};
 use pullcheck::inventory::{ProblemKind, ReadOptions};
 use pullcheck::registry::Interrupter;
 
@@ -17,7 +17,7 @@ use super::Stage;
 /// Says which processes it is made of, and hangs.
 const HANGS: &str = "sleep 600 & echo $! $$ > \"$0.part\"; mv \"$0.part\" \"$0.pids\"";
 
-fn gathered(stage: &Stage, limits: Limits) -> Gathered {
+fn gathered(stage: &Stage, limits: RenderLimits) -> Gathered {
     let folder = stage.folder.path().to_str().unwrap().to_owned();
     let (inputs, errors) = load::inputs(&[folder], &WalkOptions::default()).unwrap();
     let options = RenderOptions { path: stage.path().into(), limits, ..RenderOptions::default() };
@@ -51,14 +51,14 @@ fn assert_all_end(stage: &Stage) {
 
 #[test]
 fn default_limits_are_one_minute_and_64_mib() {
-    let limits = Limits::default();
+    let limits = RenderLimits::default();
     assert_eq!((limits.time, limits.output), (Duration::from_secs(60), 64 << 20));
 }
 
 #[test]
 fn hanging_tool_is_stopped_with_its_children() {
     let stage = Stage::chart(&format!("{HANGS}; wait"));
-    let gathered = gathered(&stage, Limits { time: Duration::from_secs(2), ..Limits::default() });
+    let gathered = gathered(&stage, RenderLimits { time: Duration::from_secs(2), ..RenderLimits::default() });
     assert_eq!(failure(&gathered), "it did not finish within 2s and was stopped");
     assert_all_end(&stage);
     assert_eq!(gathered.inventory.images.len(), 2, "the files are read as they are");
@@ -67,7 +67,7 @@ fn hanging_tool_is_stopped_with_its_children() {
 #[test]
 fn flooding_tool_is_stopped_with_its_children() {
     let stage = Stage::chart(&format!("{HANGS}; while :; do echo 'a: b'; done"));
-    let gathered = gathered(&stage, Limits { output: 1000, ..Limits::default() });
+    let gathered = gathered(&stage, RenderLimits { output: 1000, ..RenderLimits::default() });
     assert_eq!(failure(&gathered), "it printed more than 1000 bytes and was stopped");
     assert_all_end(&stage);
 }
@@ -76,9 +76,9 @@ fn flooding_tool_is_stopped_with_its_children() {
 fn output_at_the_limit_is_accepted() {
     let text = super::pod("a", "docker.io/a/a:1");
     let stage = Stage::chart(&format!("cat <<'END'\n{text}END\n"));
-    let rendered = gathered(&stage, Limits { output: text.len(), ..Limits::default() });
+    let rendered = gathered(&stage, RenderLimits { output: text.len(), ..RenderLimits::default() });
     assert!(rendered.inventory.problems.is_empty(), "{:?}", rendered.inventory.problems);
-    let cut = gathered(&stage, Limits { output: text.len() - 1, ..Limits::default() });
+    let cut = gathered(&stage, RenderLimits { output: text.len() - 1, ..RenderLimits::default() });
     assert!(failure(&cut).starts_with("it printed more than"));
 }
 
@@ -86,7 +86,7 @@ fn output_at_the_limit_is_accepted() {
 fn long_error_output_is_truncated() {
     let script =
         "i=0; while [ $i -lt 3000 ]; do echo 0123456789012345678901234567890123456789 >&2; i=$((i+1)); done; exit 1";
-    let gathered = gathered(&Stage::chart(script), Limits::default());
+    let gathered = gathered(&Stage::chart(script), RenderLimits::default());
     let length = failure(&gathered).len();
     assert!((60_000..=64 << 10).contains(&length), "{length}");
 }

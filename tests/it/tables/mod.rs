@@ -3,5 +3,5 @@
 pub(crate) mod docker_configs;
 pub(crate) mod keyring;
 pub(crate) mod platforms;
-pub(crate) mod producers;
 pub(crate) mod references;
+pub(crate) mod secret_producers;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::{Either, join_all, select};
-use pullcheck::kubelet::probe::plan::{Look, Plan};
+use pullcheck::kubelet::probe::plan::{Plan, ReadPlan};
 use pullcheck::kubelet::probe::{Attempt, Denial, Outcome, Prober, Unknown};
 use pullcheck::registry::{Client, ClientOptions, Concurrency, Progress, probe_all};
 use pullcheck_support::{Access, Answer, Bearer, Registry, Run};
@@ -242,7 +242,7 @@ fn probe_all_sends_each_request_once() {
         try_anonymous: true,
         supplied: vec![],
         want_tags: true,
-        look: Look::default(),
+        look: ReadPlan::default(),
     };
     let bob = [("bob", "s3cret")];
     let plans = [

@@ -5,35 +5,35 @@ mod budget;
 mod command;
 mod contents;
 mod depths;
+mod failing_hosts;
 mod faults;
-mod floods;
-mod found;
-mod hostile;
+mod host_names;
+mod hostile_servers;
+mod manifest_lookup;
 mod memory;
 mod mirrors;
-mod names;
+mod oversized_answers;
 mod proxies;
-mod reach;
 mod realms;
-mod secure;
-mod sick;
+mod redirect_targets;
 mod tags;
+mod tls;
 
 use std::time::Duration;
 
 use pullcheck::credential::pair::Credential;
 use pullcheck::credential::sensitive::Sensitive;
-use pullcheck::kubelet::probe::{Attempt, Evidence, Manifest, Outcome, Prober, TagList, Target, Unknown};
+use pullcheck::kubelet::probe::{Attempt, Evidence, Manifest, Outcome, Prober, TagList, TagOrDigest, Unknown};
 use pullcheck::registry::{Client, ClientOptions, Proxies};
 use pullcheck_support::Registry;
 
 /// A question about an image of the registry, or of a registry that stands in its own name (`ghcr.io/acme/api:1`).
 fn image(registry: &str, name: &str) -> Attempt {
     let (repository, target) = match name.split_once('@') {
-        Some((repository, digest)) => (repository, Target::Digest(digest.to_owned())),
+        Some((repository, digest)) => (repository, TagOrDigest::Digest(digest.to_owned())),
         None => {
             let (repository, tag) = name.rsplit_once(':').unwrap();
-            (repository, Target::Tag(tag.to_owned()))
+            (repository, TagOrDigest::Tag(tag.to_owned()))
         }
     };
     Attempt { registry: registry.to_owned(), repository: repository.to_owned(), target, credential: None }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Manifests;
-use crate::place::Place;
+use crate::environment::Place;
 use crate::server::PASSWORD;
 use crate::tokens::Methods;
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Manifests;
-use crate::place::{Guard, Place};
+use crate::environment::{Guard, Place};
 use crate::push::{INDEX, Pusher};
 use crate::server::PASSWORD;
 
@@ -272,7 +272,7 @@ async fn each_depth_looks_as_far_as_it_says(place: Option<Place>) {
 macro_rules! everywhere {
     ($($setup:ident: $test:ident),*) => {$(
         mod $test {
-            use crate::place::Place;
+            use crate::environment::Place;
 
             #[tokio::test]
             async fn platform_mismatches_are_found() {

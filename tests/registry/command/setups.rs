@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Manifests, images};
-use crate::place::{Guard, Place};
+use crate::environment::{Guard, Place};
 use crate::push::{INDEX, MANIFEST};
 use crate::server::{PASSWORD, USER};
 

@@ -13,7 +13,7 @@ use crate::text::go::quote::is_print;
 
 /// The part of a reference that is at fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Blame {
+pub struct Diagnosis {
     /// Byte range in the text as written; empty if something is missing.
     pub range: Range<usize>,
     /// The fault, as a clause: "the tag is empty".
@@ -24,7 +24,7 @@ pub struct Blame {
     pub replacement: Option<String>,
 }
 
-impl Blame {
+impl Diagnosis {
     fn new(range: Range<usize>, reason: impl Into<String>) -> Self {
         Self { range, reason: reason.into(), help: None, replacement: None }
     }
@@ -42,20 +42,20 @@ impl Blame {
 }
 
 /// Finds the part of `text` that causes `error`.
-pub(super) fn blame(error: &ReferenceError, text: &str) -> Blame {
+pub(super) fn diagnose(error: &ReferenceError, text: &str) -> Diagnosis {
     around(text).unwrap_or_else(|| match error {
         ReferenceError::Identifier(_) => identifier(text),
         ReferenceError::Uppercase(_) => uppercase(text),
         ReferenceError::TooLong => too_long(text),
         ReferenceError::DigestAlgorithm | ReferenceError::DigestLength | ReferenceError::DigestFormat => digest(text),
-        ReferenceError::Format | ReferenceError::LowercaseOnly => parts::blame(text),
+        ReferenceError::Format | ReferenceError::LowercaseOnly => parts::diagnose(text),
     })
 }
 
 /// Space, quotes, schemes and foreign characters: faults that do not concern the grammar's parts.
-fn around(text: &str) -> Option<Blame> {
+fn around(text: &str) -> Option<Diagnosis> {
     if text.is_empty() {
-        return Some(Blame::new(0..0, "the image name is empty"));
+        return Some(Diagnosis::new(0..0, "the image name is empty"));
     }
     let is_blank = |c: char| c.is_whitespace() || !is_print(c);
     let trimmed = text.trim_matches(is_blank);
@@ -63,23 +63,23 @@ fn around(text: &str) -> Option<Blame> {
         let start = text.len() - text.trim_start_matches(is_blank).len();
         let (range, side) = if start > 0 { (0..start, "begins") } else { (trimmed.len()..text.len(), "ends") };
         let what = text[range.clone()].chars().next().map_or_else(String::new, describe);
-        return Some(Blame::new(range, format!("it {side} with {what}")).replacement(trimmed.to_owned()));
+        return Some(Diagnosis::new(range, format!("it {side} with {what}")).replacement(trimmed.to_owned()));
     }
     if let Some(scheme) = scheme(text) {
         let rest = text[scheme.end..].trim_end_matches('/').to_owned();
         let reason = format!("an image has no `{}` before it", &text[scheme.clone()]);
-        return Some(Blame::new(scheme, reason).replacement(rest));
+        return Some(Diagnosis::new(scheme, reason).replacement(rest));
     }
     let (at, bad) =
         text.char_indices().find(|&(_, c)| !c.is_ascii_graphic() || "\"'`$<>{}\\,;!?=&#%|^~()*".contains(c))?;
-    let blame = Blame::new(at..at + bad.len_utf8(), format!("an image cannot contain {}", describe(bad)));
+    let diagnosis = Diagnosis::new(at..at + bad.len_utf8(), format!("an image cannot contain {}", describe(bad)));
     Some(match bad {
-        '"' | '\'' | '`' => blame
+        '"' | '\'' | '`' => diagnosis
             .help("the quotes are part of the value: quote it once")
             .replacement(text.replace(['"', '\'', '`'], "")),
-        '$' | '<' | '>' | '{' | '}' => blame.help("this looks like a variable that was not filled in"),
-        '%' if text.starts_with('[') => blame.help("an IPv6 address cannot have a zone here"),
-        _ => blame,
+        '$' | '<' | '>' | '{' | '}' => diagnosis.help("this looks like a variable that was not filled in"),
+        '%' if text.starts_with('[') => diagnosis.help("an IPv6 address cannot have a zone here"),
+        _ => diagnosis,
     })
 }
 
@@ -104,13 +104,13 @@ fn scheme(text: &str) -> Option<Range<usize>> {
     word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)).then_some(0..end)
 }
 
-fn identifier(text: &str) -> Blame {
-    Blame::new(0..text.len(), "64 hexadecimal digits are an image id, not a name")
+fn identifier(text: &str) -> Diagnosis {
+    Diagnosis::new(0..text.len(), "64 hexadecimal digits are an image id, not a name")
         .help(format!("write the repository before the digest: `NAME@sha256:{text}`"))
 }
 
 /// Finds upper case in the text that the parser takes for the repository.
-fn uppercase(text: &str) -> Blame {
+fn uppercase(text: &str) -> Diagnosis {
     let start = text.len() - grammar::split_domain(text).1.len();
     let end = text[start..].find(':').map_or(text.len(), |colon| start + colon);
     let upper = |(_, c): &(usize, char)| grammar::has_upper(c.encode_utf8(&mut [0; 4]));
@@ -118,42 +118,44 @@ fn uppercase(text: &str) -> Blame {
     let lowered = format!("{}{}{}", &text[..start], text[start..end].to_lowercase(), &text[end..]);
     if text[start..first].contains('@') {
         let algorithm = text[..first].rfind('@').map_or(first, |at| at + 1);
-        return Blame::new(algorithm..end, "the algorithm of a digest must be lowercase").replacement(lowered);
+        return Diagnosis::new(algorithm..end, "the algorithm of a digest must be lowercase").replacement(lowered);
     }
     // The complete words that contain upper case, from the first to the last.
     let last = text[start..end].char_indices().rfind(upper).map_or(first, |(at, _)| start + at);
     let from = text[start..first].rfind('/').map_or(start, |slash| start + slash + 1);
     let to = text[last..end].find(['/', '@']).map_or(end, |slash| last + slash);
-    Blame::new(from..to, "a repository must be lowercase").replacement(lowered)
+    Diagnosis::new(from..to, "a repository must be lowercase").replacement(lowered)
 }
 
-fn too_long(text: &str) -> Blame {
+fn too_long(text: &str) -> Diagnosis {
     let (domain, remainder) = grammar::split_domain(text);
     let start = text.len() - remainder.len();
     let end = text[start..].find([':', '@']).map_or(text.len(), |at| start + at);
     let length = end - start + if domain.library { "library/".len() } else { 0 };
     let filled = if domain.library { ", the `library/` that Docker Hub adds included" } else { "" };
-    Blame::new(start..end, format!("the repository has {length} characters, {MAX_PATH} are allowed{filled}"))
+    Diagnosis::new(start..end, format!("the repository has {length} characters, {MAX_PATH} are allowed{filled}"))
 }
 
 /// A digest that the grammar accepts, but no algorithm does.
-fn digest(text: &str) -> Blame {
+fn digest(text: &str) -> Diagnosis {
     let at = text.rfind('@').map_or(0, |at| at + 1);
     let (algorithm, hex) = text[at..].split_once(':').unwrap_or((&text[at..], ""));
     let hex_start = at + algorithm.len() + 1;
     let lowered = format!("{}{}", &text[..at], text[at..].to_lowercase());
     match digest_length(algorithm) {
         None if digest_length(&algorithm.to_lowercase()).is_some() => {
-            Blame::new(at..at + algorithm.len(), "the algorithm of a digest must be lowercase").replacement(lowered)
+            Diagnosis::new(at..at + algorithm.len(), "the algorithm of a digest must be lowercase").replacement(lowered)
         }
-        None => Blame::new(at..at + algorithm.len(), format!("the kubelet does not know the algorithm `{algorithm}`"))
-            .help("use a sha256 digest"),
-        Some(length) if hex.len() != length => Blame::new(
+        None => {
+            Diagnosis::new(at..at + algorithm.len(), format!("the kubelet does not know the algorithm `{algorithm}`"))
+                .help("use a sha256 digest")
+        }
+        Some(length) if hex.len() != length => Diagnosis::new(
             hex_start..text.len(),
             format!("a {algorithm} digest has {length} hexadecimal digits, this one has {}", hex.len()),
         )
         .help(format!("copy the whole digest, from `{algorithm}:` on")),
-        Some(_) => Blame::new(hex_start..text.len(), "a digest must be lowercase").replacement(lowered),
+        Some(_) => Diagnosis::new(hex_start..text.len(), "a digest must be lowercase").replacement(lowered),
     }
 }
 
@@ -205,23 +207,23 @@ mod tests {
         ("nginx@sha256:xyz", "x", "a digest cannot contain `x`", None),
     ];
 
-    fn blamed(text: &str) -> Blame {
-        Reference::parse(text).expect_err(text).blame(text)
+    fn diagnosis_of(text: &str) -> Diagnosis {
+        Reference::parse(text).expect_err(text).diagnose(text)
     }
 
     #[test]
     fn invalid_part_of_reference_is_located_and_corrected() {
         for &(text, part, reason, replacement) in CASES {
-            let blame = blamed(text);
-            assert_eq!(&text[blame.range.clone()], part, "{text:?}: {blame:?}");
-            assert_eq!(blame.reason, reason, "{text:?}");
-            assert_eq!(blame.replacement.as_deref(), replacement, "{text:?}");
+            let diagnosis = diagnosis_of(text);
+            assert_eq!(&text[diagnosis.range.clone()], part, "{text:?}: {diagnosis:?}");
+            assert_eq!(diagnosis.reason, reason, "{text:?}");
+            assert_eq!(diagnosis.replacement.as_deref(), replacement, "{text:?}");
         }
     }
 
     #[test]
     fn help_asks_for_the_missing_part() {
-        let help = |text| blamed(text).help.unwrap_or_default();
+        let help = |text| diagnosis_of(text).help.unwrap_or_default();
         assert_eq!(help("ghcr.io/acme/app:"), "write the tag after the colon: `ghcr.io/acme/app:<version>`");
         assert_eq!(help("ghcr.io/acme/:1"), "write the missing name after the slash");
         assert_eq!(help("nginx@sha256:abc"), "copy the whole digest, from `sha256:` on");
@@ -230,25 +232,25 @@ mod tests {
     #[test]
     fn invalid_digests_and_lengths_are_explained() {
         let hex = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-        let short = blamed(&format!("nginx@sha256:{}", &hex[1..]));
+        let short = diagnosis_of(&format!("nginx@sha256:{}", &hex[1..]));
         assert_eq!(short.reason, "a sha256 digest has 64 hexadecimal digits, this one has 63");
         assert_eq!(short.help.as_deref(), Some("copy the whole digest, from `sha256:` on"));
-        let upper = blamed(&format!("nginx@sha256:{}", hex.to_uppercase()));
+        let upper = diagnosis_of(&format!("nginx@sha256:{}", hex.to_uppercase()));
         assert_eq!(upper.replacement, Some(format!("nginx@sha256:{hex}")));
-        let algorithm = blamed(&format!("nginx@SHA256:{hex}"));
+        let algorithm = diagnosis_of(&format!("nginx@SHA256:{hex}"));
         assert_eq!(algorithm.replacement, Some(format!("nginx@sha256:{hex}")));
-        let moved = blamed(&format!("nginx@sha256:{hex}:1.25"));
+        let moved = diagnosis_of(&format!("nginx@sha256:{hex}:1.25"));
         assert_eq!(moved.replacement, Some(format!("nginx:1.25@sha256:{hex}")));
         assert_eq!(
-            blamed(&format!("nginx@md5:{}", &hex[..32])).reason,
+            diagnosis_of(&format!("nginx@md5:{}", &hex[..32])).reason,
             "the kubelet does not know the algorithm `md5`"
         );
-        assert_eq!(blamed(hex).reason, "64 hexadecimal digits are an image id, not a name");
-        let long = blamed(&"a".repeat(250));
+        assert_eq!(diagnosis_of(hex).reason, "64 hexadecimal digits are an image id, not a name");
+        let long = diagnosis_of(&"a".repeat(250));
         let reason = "the repository has 258 characters, 255 are allowed, the `library/` that Docker Hub adds included";
         assert_eq!(long.reason, reason);
         assert_eq!(
-            blamed(&format!("a:{}", "t".repeat(129))).reason,
+            diagnosis_of(&format!("a:{}", "t".repeat(129))).reason,
             "a tag has at most 128 characters, this one has 129"
         );
     }

@@ -12,7 +12,7 @@ use crate::image::manifest::{Config, Entry, Image, ManifestBody, is_index_type};
 use crate::image::runtime::Runtime;
 use crate::kubelet::probe::plan::{Depth, Plan};
 use crate::kubelet::probe::{
-    Attempt, Denial, Evidence, Manifest, Outcome, PullAnswer, TagList, Target, Unknown, Unread,
+    Attempt, Denial, Evidence, Manifest, Outcome, PullAnswer, TagList, TagOrDigest, Unknown, Unread,
 };
 
 /// If fewer pulls than this are left, nothing is fetched that counts against the limit.
@@ -182,10 +182,10 @@ impl<'p> Pull<'p> {
             return None;
         }
         let look = &self.plan.look;
-        let ask = |target: Target| Attempt { target, ..self.plan.image.with(self.credential(index)) };
-        let by_digest = |digest: &str| ask(Target::Digest(digest.to_owned()));
-        if let (Some(tag), Target::Digest(_), None) = (&look.tag, &self.plan.image.target, &self.answer.tag) {
-            return Some(Question::Tag(ask(Target::Tag(tag.clone()))));
+        let ask = |target: TagOrDigest| Attempt { target, ..self.plan.image.with(self.credential(index)) };
+        let by_digest = |digest: &str| ask(TagOrDigest::Digest(digest.to_owned()));
+        if let (Some(tag), TagOrDigest::Digest(_), None) = (&look.tag, &self.plan.image.target, &self.answer.tag) {
+            return Some(Question::Tag(ask(TagOrDigest::Tag(tag.clone()))));
         }
         if let Some(index) = self.index_beside(manifest) {
             return Some(Question::Part(by_digest(index)));
@@ -306,7 +306,7 @@ impl<'p> Pull<'p> {
     fn is_told_by_tags(&self) -> bool {
         match (&self.answer.tags, &self.plan.image.target) {
             (Some(TagList::NoRepository), _) => true,
-            (Some(TagList::Tags(tags)), Target::Tag(tag)) => !tags.contains(tag),
+            (Some(TagList::Tags(tags)), TagOrDigest::Tag(tag)) => !tags.contains(tag),
             _ => false,
         }
     }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::credential::sensitive::Sensitive;
-use crate::kubelet::probe::plan::Look;
+use crate::kubelet::probe::plan::ReadPlan;
 
 fn credential(user: &str) -> Credential {
     Credential { username: Sensitive::new(user), password: Sensitive::new("p") }
@@ -11,14 +11,14 @@ fn plan(users: &[&str], supplied: &[&str]) -> Plan {
         image: Attempt {
             registry: "ghcr.io".to_owned(),
             repository: "acme/api".to_owned(),
-            target: Target::Tag("1.9".to_owned()),
+            target: TagOrDigest::Tag("1.9".to_owned()),
             credential: None,
         },
         credentials: users.iter().map(|user| credential(user)).collect(),
         try_anonymous: true,
         supplied: supplied.iter().map(|user| credential(user)).collect(),
         want_tags: true,
-        look: Look::default(),
+        look: ReadPlan::default(),
     }
 }
 
@@ -119,7 +119,7 @@ fn get_is_sent_only_if_the_tag_list_is_inconclusive() {
     let by_head = || Evidence { method: Some("HEAD"), ..Evidence::default() };
     let tags = |tags: &[&str]| TagList::Tags(tags.iter().map(|&tag| tag.to_owned()).collect());
     let log = |runtime, outcome: &Outcome, tags: &TagList| {
-        let plan = Plan { look: Look { runtime, ..Look::default() }, ..plan(&[], &[]) };
+        let plan = Plan { look: ReadPlan { runtime, ..ReadPlan::default() }, ..plan(&[], &[]) };
         let mut pull = Pull::new(&plan);
         let mut log = Vec::new();
         while let Some(question) = pull.next() {

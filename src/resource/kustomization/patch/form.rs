@@ -8,7 +8,7 @@ use crate::text::yaml::{self, MergeRule, Node, Piece};
 
 /// The form of a patch.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Form {
+pub enum PatchForm {
     /// No content: comments, null, `{}`, `[]`.
     Empty,
     /// Partial objects, with their number.
@@ -24,7 +24,7 @@ pub enum Form {
     Unknown,
 }
 
-impl Form {
+impl PatchForm {
     /// Determines the form of a patch's text.
     pub(crate) fn of(text: &str) -> Self {
         if text.contains("{{") || text.contains("#@") {
@@ -112,21 +112,21 @@ mod tests {
     fn form_of_a_patch_is_detected() {
         let object = "kind: Deployment\nmetadata: {name: web}\n";
         for (text, form) in [
-            ("# nothing\n", Form::Empty),
-            ("{}\n---\nnull\n---\n[]\n", Form::Empty),
-            (object, Form::Objects(1)),
-            (&format!("{object}---\n{object}---\n# nothing\n"), Form::Objects(2)),
-            ("metadata: {name: web}\n", Form::Neither(NO_METADATA)),
-            ("kind: Deployment\n", Form::Neither("missing metadata.name in object")),
-            ("- replicas\n", Form::Neither(NO_METADATA)),
-            ("text\n", Form::Neither(NO_METADATA)),
-            (&format!("{object}---\n- {{op: add, path: /a, value: b}}\n"), Form::Neither(NO_METADATA)),
-            ("[{op: remove, path: /spec/replicas}]\n", Form::Operations { fault: None }),
-            ("- {Op: remove}\n", Form::Operations { fault: Some("Unexpected kind: unknown".to_owned()) }),
-            ("metadata: {name: '{{ .name }}'}\n", Form::Unknown),
-            ("kind: [\n", Form::Unknown),
+            ("# nothing\n", PatchForm::Empty),
+            ("{}\n---\nnull\n---\n[]\n", PatchForm::Empty),
+            (object, PatchForm::Objects(1)),
+            (&format!("{object}---\n{object}---\n# nothing\n"), PatchForm::Objects(2)),
+            ("metadata: {name: web}\n", PatchForm::Neither(NO_METADATA)),
+            ("kind: Deployment\n", PatchForm::Neither("missing metadata.name in object")),
+            ("- replicas\n", PatchForm::Neither(NO_METADATA)),
+            ("text\n", PatchForm::Neither(NO_METADATA)),
+            (&format!("{object}---\n- {{op: add, path: /a, value: b}}\n"), PatchForm::Neither(NO_METADATA)),
+            ("[{op: remove, path: /spec/replicas}]\n", PatchForm::Operations { fault: None }),
+            ("- {Op: remove}\n", PatchForm::Operations { fault: Some("Unexpected kind: unknown".to_owned()) }),
+            ("metadata: {name: '{{ .name }}'}\n", PatchForm::Unknown),
+            ("kind: [\n", PatchForm::Unknown),
         ] {
-            assert_eq!(Form::of(text), form, "{text}");
+            assert_eq!(PatchForm::of(text), form, "{text}");
         }
     }
 }

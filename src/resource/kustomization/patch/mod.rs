@@ -5,7 +5,7 @@
 mod form;
 mod operation;
 
-pub use form::Form;
+pub use form::PatchForm;
 pub(crate) use operation::is_broken_json;
 pub(crate) use operation::operations;
 pub use operation::{Operation, PatchFiles};
@@ -27,9 +27,9 @@ pub struct Patch {
     /// The file that contains the patch, or its text.
     pub body: Body,
     /// The form of an inline patch; `None` for a file.
-    pub form: Option<Form>,
+    pub form: Option<PatchForm>,
     /// The objects to patch; `None` if the patch itself names its object.
-    pub target: Option<Target>,
+    pub target: Option<ObjectSelector>,
     /// The place of the entry.
     pub span: Span,
 }
@@ -132,7 +132,7 @@ impl Merge {
 
 /// Selects the objects to patch. Omitted fields match everything.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Target {
+pub struct ObjectSelector {
     /// Regular expression for the API group.
     pub group: Option<Matcher>,
     /// Regular expression for the kind.
@@ -147,7 +147,7 @@ pub struct Target {
     pub has_selector: bool,
 }
 
-impl Target {
+impl ObjectSelector {
     pub(crate) fn read(node: Node<'_>) -> Self {
         let fields = Fields::of(node);
         let field = |key: &str| fields.str(key).filter(|text| !text.is_empty()).map(Matcher::new);
@@ -230,7 +230,7 @@ pub(crate) fn read(fields: &Fields<'_>) -> Vec<Patch> {
 /// Reads an entry in `patches` or `patchesJson6902`, or a PatchTransformer.
 pub(crate) fn entry(path: String, node: Node<'_>) -> Patch {
     let fields = Fields::of(node);
-    let target = fields.get("target").filter(|target| target.is_mapping()).map(Target::read);
+    let target = fields.get("target").filter(|target| target.is_mapping()).map(ObjectSelector::read);
     let is_set = |key: &str| fields.str(key).is_some_and(|text| !text.trim().is_empty());
     let changes_kind = fields.get("options").map(Fields::of).is_some_and(|options| {
         options.get("allowKindChange").is_some_and(|node| node.scalar() == Some(Scalar::Bool(true)))
@@ -246,7 +246,7 @@ pub(crate) fn entry(path: String, node: Node<'_>) -> Patch {
         (None, Some(text)) => inline(text),
         (None, None) => Body::Unknown,
     };
-    let form = fields.str("patch").filter(|_| !is_set("path")).map(Form::of);
+    let form = fields.str("patch").filter(|_| !is_set("path")).map(PatchForm::of);
     Patch { path, body, form, target, span: node.span() }
 }
 
@@ -258,13 +258,13 @@ fn merge(path: String, node: Node<'_>) -> Patch {
         Some(file) => Body::File(file.to_owned()),
         None => Body::Unknown,
     };
-    let form = node.as_str().filter(|_| is_text).map(Form::of);
+    let form = node.as_str().filter(|_| is_text).map(PatchForm::of);
     Patch { path, body, form, target: None, span: node.span() }
 }
 
 /// Reads a PatchJson6902Transformer.
 pub(crate) fn of_json(path: String, node: Node<'_>) -> Patch {
-    let target = node.get("target").filter(|target| target.is_mapping()).map(Target::read);
+    let target = node.get("target").filter(|target| target.is_mapping()).map(ObjectSelector::read);
     let body = match (node.str("path"), node.get("jsonOp")) {
         (Some(file), None) => Body::File(file.to_owned()),
         (None, Some(text)) => inline(text),

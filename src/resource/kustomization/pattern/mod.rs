@@ -10,7 +10,7 @@ mod parse;
 
 use regex_automata::meta::{self, Regex};
 
-use parse::Fault;
+use parse::PatternError;
 
 /// A compiled pattern, or the reason why there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,8 +46,8 @@ impl Pattern {
     pub fn new(pattern: &str) -> Self {
         let tree = match parse::parse(pattern) {
             Ok(tree) => tree,
-            Err(Fault::Invalid) => return Self::Invalid,
-            Err(Fault::Unknown) => return Self::Unknown,
+            Err(PatternError::Invalid) => return Self::Invalid,
+            Err(PatternError::Unknown) => return Self::Unknown,
         };
         // Patterns are only tested against short texts, so that an automaton that has to be built first does not pay
         // off.

@@ -9,7 +9,7 @@ const MAX_DEPTH: usize = 50;
 const MAX_REPEAT: u32 = 1_000;
 
 /// Why a pattern cannot be parsed.
-pub(crate) enum Fault {
+pub(crate) enum PatternError {
     /// Go rejects the pattern.
     Invalid,
     /// The pattern uses syntax that is not supported here.
@@ -17,11 +17,11 @@ pub(crate) enum Fault {
 }
 
 /// Parses a whole pattern.
-pub(crate) fn parse(pattern: &str) -> Result<Hir, Fault> {
+pub(crate) fn parse(pattern: &str) -> Result<Hir, PatternError> {
     let mut parser = Parser { chars: pattern.chars().collect(), at: 0 };
     let tree = parser.alternatives(0)?;
     // The rest begins with an unmatched `)`.
-    if parser.at == parser.chars.len() { Ok(tree) } else { Err(Fault::Invalid) }
+    if parser.at == parser.chars.len() { Ok(tree) } else { Err(PatternError::Invalid) }
 }
 
 struct Parser {
@@ -40,9 +40,9 @@ impl Parser {
         is_there
     }
 
-    fn alternatives(&mut self, depth: usize) -> Result<Hir, Fault> {
+    fn alternatives(&mut self, depth: usize) -> Result<Hir, PatternError> {
         if depth > MAX_DEPTH {
-            return Err(Fault::Unknown);
+            return Err(PatternError::Unknown);
         }
         let mut all = vec![self.sequence(depth)?];
         while self.take('|') {
@@ -51,7 +51,7 @@ impl Parser {
         Ok(Hir::alternation(all))
     }
 
-    fn sequence(&mut self, depth: usize) -> Result<Hir, Fault> {
+    fn sequence(&mut self, depth: usize) -> Result<Hir, PatternError> {
         let mut items = Vec::new();
         while let Some(c) = self.peek().filter(|c| !matches!(c, '|' | ')')) {
             self.at += 1;
@@ -62,8 +62,8 @@ impl Parser {
                 '(' => self.group(depth)?,
                 '[' => self.class()?,
                 '\\' => self.escape()?,
-                '*' | '+' | '?' => return Err(Fault::Invalid),
-                '{' if self.bounds()?.is_some() => return Err(Fault::Invalid),
+                '*' | '+' | '?' => return Err(PatternError::Invalid),
+                '{' if self.bounds()?.is_some() => return Err(PatternError::Invalid),
                 c => one(c),
             };
             items.push(self.repeated(item)?);
@@ -71,17 +71,17 @@ impl Parser {
         Ok(Hir::concat(items))
     }
 
-    fn group(&mut self, depth: usize) -> Result<Hir, Fault> {
+    fn group(&mut self, depth: usize) -> Result<Hir, PatternError> {
         // Of `(?…`, only non-capturing groups are supported; names and flags are not.
         if self.take('?') && !self.take(':') {
-            return Err(Fault::Unknown);
+            return Err(PatternError::Unknown);
         }
         let inner = self.alternatives(depth + 1)?;
-        if self.take(')') { Ok(inner) } else { Err(Fault::Invalid) }
+        if self.take(')') { Ok(inner) } else { Err(PatternError::Invalid) }
     }
 
     /// Parses the repetition that follows an item.
-    fn repeated(&mut self, item: Hir) -> Result<Hir, Fault> {
+    fn repeated(&mut self, item: Hir) -> Result<Hir, PatternError> {
         let (least, most) = match self.peek() {
             Some('*') => (0, None),
             Some('+') => (1, None),
@@ -116,14 +116,14 @@ impl Parser {
             _ => false,
         };
         if again {
-            return Err(Fault::Invalid);
+            return Err(PatternError::Invalid);
         }
         Ok(Hir::repetition(Repetition { min: least, max: most, greedy: true, sub: Box::new(item) }))
     }
 
     /// Parses `n}`, `n,}` or `n,m}` after a `{`. If none of them follows, the `{` is an ordinary character, and
     /// nothing is consumed.
-    fn bounds(&mut self) -> Result<Option<(u32, Option<u32>)>, Fault> {
+    fn bounds(&mut self) -> Result<Option<(u32, Option<u32>)>, PatternError> {
         let rest = &self.chars[self.at..];
         let Some(end) = rest.iter().take(20).position(|c| *c == '}') else { return Ok(None) };
         let text: String = rest[..end].iter().collect();
@@ -139,42 +139,42 @@ impl Parser {
         };
         let Some((least, most)) = bounds else { return Ok(None) };
         if least > MAX_REPEAT || most.is_some_and(|most| most > MAX_REPEAT || most < least) {
-            return Err(Fault::Invalid);
+            return Err(PatternError::Invalid);
         }
         self.at += end + 1;
         Ok(Some((least, most)))
     }
 
-    fn escape(&mut self) -> Result<Hir, Fault> {
+    fn escape(&mut self) -> Result<Hir, PatternError> {
         let (ranges, negated) = self.escaped()?;
         Ok(class(&ranges, negated))
     }
 
     /// The characters that an escape matches; if the second part is true, those that it does not match.
-    fn escaped(&mut self) -> Result<(Vec<(char, char)>, bool), Fault> {
-        let c = self.peek().ok_or(Fault::Invalid)?;
+    fn escaped(&mut self) -> Result<(Vec<(char, char)>, bool), PatternError> {
+        let c = self.peek().ok_or(PatternError::Invalid)?;
         self.at += 1;
         match c {
             'd' | 'D' | 'w' | 'W' | 's' | 'S' => Ok((perl(c), c.is_ascii_uppercase())),
             c if c.is_ascii_punctuation() => Ok((vec![(c, c)], false)),
-            'a'..='z' | 'A'..='Z' | '0'..='9' => Err(Fault::Unknown),
-            _ => Err(Fault::Invalid),
+            'a'..='z' | 'A'..='Z' | '0'..='9' => Err(PatternError::Unknown),
+            _ => Err(PatternError::Invalid),
         }
     }
 
-    fn class(&mut self) -> Result<Hir, Fault> {
+    fn class(&mut self) -> Result<Hir, PatternError> {
         let negated = self.take('^');
         let mut ranges = Vec::new();
         let mut is_first = true;
         loop {
             match self.peek() {
-                None => return Err(Fault::Invalid),
+                None => return Err(PatternError::Invalid),
                 Some(']') if !is_first => break,
                 // Some dialects reject a hyphen in the middle of a class, and so does Go in some cases.
                 Some('-') if !is_first && self.chars.get(self.at + 1).is_none_or(|c| *c != ']') => {
-                    return Err(Fault::Unknown);
+                    return Err(PatternError::Unknown);
                 }
-                Some('[') if self.chars.get(self.at + 1) == Some(&':') => return Err(Fault::Unknown),
+                Some('[') if self.chars.get(self.at + 1) == Some(&':') => return Err(PatternError::Unknown),
                 Some(_) => {}
             }
             is_first = false;
@@ -187,7 +187,7 @@ impl Parser {
             self.at += 1;
             match self.class_char(&mut ranges)? {
                 Some(last) if last >= first => ranges.push((first, last)),
-                _ => return Err(Fault::Invalid),
+                _ => return Err(PatternError::Invalid),
             }
         }
         self.at += 1;
@@ -195,14 +195,14 @@ impl Parser {
     }
 
     /// Parses one character of a class; `None` if it was a class itself.
-    fn class_char(&mut self, ranges: &mut Vec<(char, char)>) -> Result<Option<char>, Fault> {
-        let c = self.peek().ok_or(Fault::Invalid)?;
+    fn class_char(&mut self, ranges: &mut Vec<(char, char)>) -> Result<Option<char>, PatternError> {
+        let c = self.peek().ok_or(PatternError::Invalid)?;
         self.at += 1;
         if c != '\\' {
             return Ok(Some(c));
         }
         match self.escaped()? {
-            (_, true) => Err(Fault::Unknown),
+            (_, true) => Err(PatternError::Unknown),
             (escaped, false) => match escaped.as_slice() {
                 [(first, last)] if first == last => Ok(Some(*first)),
                 _ => {

@@ -3,10 +3,10 @@
 //! Follows `pkg/apis/triggers/v1beta1/trigger_template_types.go` of Tekton Triggers and
 //! `pkg/apis/events/v1alpha1/sensor_types.go` of Argo Events.
 
-use crate::resource::workload::custom::kind::Kind;
-use crate::resource::workload::custom::path::{Field, FieldPath};
+use crate::resource::workload::custom::kind::CustomKind;
+use crate::resource::workload::custom::path::{Field, PathField};
 use crate::resource::workload::path::join;
-use crate::resource::workload::{Found, ResourceId};
+use crate::resource::workload::{ResourceId, WorkloadFacts};
 use crate::resource::{self, Object};
 
 /// The group, the kind, and the path of the embedded objects.
@@ -21,16 +21,21 @@ pub(super) fn is_holder(object: &Object<'_>) -> bool {
 }
 
 /// Reads the objects that an object contains. Objects nested in those are not read.
-pub(super) fn extract<'d>(object: &Object<'d>, resource: ResourceId, kinds: &[Kind], found: &mut Found<'d>) {
+pub(super) fn extract<'d>(
+    object: &Object<'d>,
+    resource: ResourceId,
+    kinds: &[CustomKind],
+    found: &mut WorkloadFacts<'d>,
+) {
     for (group, kind, path) in HOLDERS {
         if *group != object.name.group() || *kind != object.name.kind {
             continue;
         }
-        let Ok(path) = FieldPath::parse(path) else { continue };
+        let Ok(path) = PathField::parse(path) else { continue };
         for field in path.fields(&Field::root(object.node, "")) {
-            let mut held = Vec::new();
-            resource::objects(field.value, &mut held);
-            for mut inner in held.into_iter().filter(|inner| !is_holder(inner)) {
+            let mut inner_objects = Vec::new();
+            resource::objects(field.value, &mut inner_objects);
+            for mut inner in inner_objects.into_iter().filter(|inner| !is_holder(inner)) {
                 inner.path = join(&join(&object.path, &field.path), &inner.path);
                 inner.name.namespace = inner.name.namespace.or_else(|| object.name.namespace.clone());
                 crate::resource::workload::read(&inner, resource, kinds, found);

@@ -3,8 +3,8 @@
 use crate::resource::Object;
 use crate::resource::workload::ResourceId;
 use crate::resource::workload::custom::kind::PodFields;
-use crate::resource::workload::custom::path::{Field, FieldPath};
-use crate::resource::workload::misplaced::{Form, MisplacedPullSecrets, Misplacement};
+use crate::resource::workload::custom::path::{Field, PathField};
+use crate::resource::workload::misplaced::{MisplacedPullSecrets, Misplacement, SecretsForm};
 use crate::resource::workload::path::join;
 use crate::resource::workload::value::is_to_be_written;
 use crate::text::yaml::Node;
@@ -18,7 +18,7 @@ pub(super) fn check(
     found: &mut Vec<MisplacedPullSecrets>,
 ) {
     let right = fields.pull_secrets.first().map(|path| path.path.holder());
-    let (right, form) = right.map_or((String::new(), Form::Objects), |(path, form)| (path.to_string(), form));
+    let (right, form) = right.map_or((String::new(), SecretsForm::Objects), |(path, form)| (path.to_string(), form));
     for field in fields.no_pull_secrets.iter().flat_map(|path| path.path.fields(root)) {
         let named = field.value.items().filter_map(|item| item.as_str().or_else(|| item.str("name")));
         found.push(MisplacedPullSecrets {
@@ -30,7 +30,7 @@ pub(super) fn check(
             names: named.map(str::to_owned).collect(),
         });
     }
-    let mut push = |field: Field<'_>, form: Form| {
+    let mut push = |field: Field<'_>, form: SecretsForm| {
         let path = join(&object.path, &field.path);
         let known = |secrets: &MisplacedPullSecrets| secrets.resource == resource && secrets.span == field.key.span();
         if !fits(field.value, form) && !found.iter().any(known) {
@@ -58,23 +58,23 @@ pub(super) fn check(
             holder.fields(from).into_iter().for_each(|field| push(field, form));
         }
         let specs = fields.pod_spec.iter().flat_map(|path| path.fields(&each));
-        let lists = specs.flat_map(|spec| FieldPath::key("imagePullSecrets").fields(&spec));
-        lists.for_each(|field| push(field, Form::Objects));
+        let lists = specs.flat_map(|spec| PathField::key("imagePullSecrets").fields(&spec));
+        lists.for_each(|field| push(field, SecretsForm::Objects));
     }
 }
 
 /// Whether a value has the form, as far as is known.
-fn fits(value: Node<'_>, form: Form) -> bool {
+fn fits(value: Node<'_>, form: SecretsForm) -> bool {
     if value.is_null() || is_to_be_written(value) {
         return true;
     }
     let is_name = |item: Node<'_>| item.is_null() || is_to_be_written(item) || item.as_str().is_some();
     match form {
-        Form::Objects => {
+        SecretsForm::Objects => {
             let is_object = |item: Node<'_>| item.is_null() || is_to_be_written(item) || item.is_mapping();
             value.is_sequence() && value.items().all(is_object)
         }
-        Form::Names => value.is_sequence() && value.items().all(is_name),
-        Form::Name => is_name(value),
+        SecretsForm::Names => value.is_sequence() && value.items().all(is_name),
+        SecretsForm::Name => is_name(value),
     }
 }

@@ -16,13 +16,13 @@ mod walk;
 use std::collections::BTreeSet;
 
 use crate::resource::Object;
-use crate::resource::workload::custom::kind::Kind;
+use crate::resource::workload::custom::kind::CustomKind;
 use crate::resource::workload::custom::path::Field;
 use crate::resource::workload::custom::pods::Making;
 use crate::resource::workload::path::join;
 use crate::resource::workload::pod::PodSpec;
 use crate::resource::workload::trigger::Triggered;
-use crate::resource::workload::{Found, ImageText, ImageUse, Pod, PodId, ResourceId, Skip, mention};
+use crate::resource::workload::{ImageText, ImageUse, Pod, PodId, ResourceId, Skip, WorkloadFacts, mention};
 use crate::text::source::Span;
 use crate::text::yaml::Node;
 
@@ -31,13 +31,13 @@ pub(super) fn extract<'d>(
     object: &Object<'d>,
     resource: ResourceId,
     triggered: &[Triggered],
-    kinds: &[Kind],
-    found: &mut Found<'d>,
+    kinds: &[CustomKind],
+    found: &mut WorkloadFacts<'d>,
 ) {
     let first = found.images.len();
     embedded::extract(object, resource, kinds, found);
-    let held = found.images.iter().skip(first).map(|image| image.text.span);
-    let mut known: BTreeSet<Span> = held.collect();
+    let new_spans = found.images.iter().skip(first).map(|image| image.text.span);
+    let mut known: BTreeSet<Span> = new_spans.collect();
     if let Some(kind) = kind::of(&object.name, kinds) {
         for root in kind.at.fields(&Field::root(object.node, "")) {
             for fields in &kind.pods {
@@ -54,7 +54,7 @@ pub(super) fn extract<'d>(
 
 /// Lists the images of an object that another program creates from it, or merges with one in the cluster. They are
 /// not checked.
-pub(super) fn list<'d>(object: &Object<'d>, resource: ResourceId, found: &mut Found<'d>) {
+pub(super) fn list<'d>(object: &Object<'d>, resource: ResourceId, found: &mut WorkloadFacts<'d>) {
     let first = found.images.len();
     walk(object, resource, &[], &BTreeSet::new(), found);
     for image in found.images.iter_mut().skip(first) {
@@ -64,7 +64,7 @@ pub(super) fn list<'d>(object: &Object<'d>, resource: ResourceId, found: &mut Fo
 
 /// Lists the images of the objects that a Kyverno policy creates when another object triggers it
 /// (`api/kyverno/v1/rule_types.go`). Their data may be filled in and merged with existing objects.
-pub(super) fn list_generated<'d>(object: &Object<'d>, resource: ResourceId, found: &mut Found<'d>) {
+pub(super) fn list_generated<'d>(object: &Object<'d>, resource: ResourceId, found: &mut WorkloadFacts<'d>) {
     let rules = object.node.at(&["spec", "rules"]).into_iter().flat_map(Node::items);
     for (at, rule) in rules.enumerate() {
         let Some(generate) = rule.get("generate") else { continue };
@@ -86,7 +86,7 @@ fn walk<'d>(
     resource: ResourceId,
     triggered: &[Triggered],
     known: &BTreeSet<Span>,
-    found: &mut Found<'d>,
+    found: &mut WorkloadFacts<'d>,
 ) {
     let mut specs = Vec::new();
     walk::pod_specs(object, resource, triggered, &mut specs);
@@ -104,7 +104,7 @@ fn walk<'d>(
 }
 
 /// Adds a pod with its images.
-fn add<'d>(spec: &PodSpec<'d>, pod: Pod, images: Vec<ImageUse>, found: &mut Found<'d>) {
+fn add<'d>(spec: &PodSpec<'d>, pod: Pod, images: Vec<ImageUse>, found: &mut WorkloadFacts<'d>) {
     found.pods.push(pod);
     if let Some(template) = spec.template {
         found.templates.push((template.span(), spec.metadata));

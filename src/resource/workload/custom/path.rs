@@ -6,13 +6,13 @@
 
 use std::fmt;
 
-use crate::resource::workload::misplaced::Form;
+use crate::resource::workload::misplaced::SecretsForm;
 use crate::resource::workload::value::is_to_be_written;
 use crate::text::yaml::{Entry, Node};
 
 /// A path from one node of an object to others.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FieldPath(Vec<Step>);
+pub struct PathField(Vec<Step>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Step {
@@ -33,7 +33,7 @@ enum Step {
     },
 }
 
-impl fmt::Display for FieldPath {
+impl fmt::Display for PathField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.0.is_empty() {
             return f.write_str(".");
@@ -91,7 +91,7 @@ impl<'a> Field<'a> {
     }
 }
 
-impl FieldPath {
+impl PathField {
     /// Reads a path.
     ///
     /// # Errors
@@ -119,12 +119,12 @@ impl FieldPath {
     }
 
     /// The path of the field that contains pull secrets, and the form that the rest of the path implies.
-    pub(super) fn holder(&self) -> (Self, Form) {
+    pub(super) fn holder(&self) -> (Self, SecretsForm) {
         let cut = |at: usize| Self(self.0[..at].to_vec());
         match self.0.as_slice() {
-            [.., Step::Items, Step::Keys(_)] => (cut(self.0.len() - 2), Form::Objects),
-            [.., Step::Items] => (cut(self.0.len() - 1), Form::Names),
-            _ => (self.clone(), Form::Name),
+            [.., Step::Items, Step::Keys(_)] => (cut(self.0.len() - 2), SecretsForm::Objects),
+            [.., Step::Items] => (cut(self.0.len() - 1), SecretsForm::Names),
+            _ => (self.clone(), SecretsForm::Name),
         }
     }
 
@@ -231,7 +231,7 @@ mod tests {
         read(SourceId(0), text, false, &mut |piece| {
             let Piece::Document(document) = piece else { return };
             let root = Field::root(document.root().expect("a root"), "");
-            let path = FieldPath::parse(path).expect("a path");
+            let path = PathField::parse(path).expect("a path");
             found.extend(path.fields(&root).into_iter().map(|field| field.path));
         });
         found
@@ -265,14 +265,14 @@ mod tests {
     #[test]
     fn field_path_is_displayed_as_written() {
         for text in [".", "a", "spec.tasks[].image", "steps[][].inline", "spec.{a,b}.*.image", "a[b=c].d"] {
-            assert_eq!(FieldPath::parse(text).expect("a path").to_string(), text);
+            assert_eq!(PathField::parse(text).expect("a path").to_string(), text);
         }
     }
 
     #[test]
     fn invalid_field_path_is_rejected() {
         for wrong in ["", "a..b", "a[0]", "{a,}.b", "{a,b,a}.b", "a.[]", "$.a", "a b", "a[=b]", "a[]b", "a[", "a]"] {
-            assert!(FieldPath::parse(wrong).is_err(), "{wrong}");
+            assert!(PathField::parse(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -7,12 +7,12 @@ use crate::resource::workload::custom::kind::{Passes, PodFields, PodNamespace, S
 use crate::resource::workload::custom::path::Field;
 use crate::resource::workload::custom::{add, parts};
 use crate::resource::workload::path::join;
-use crate::resource::workload::pod::{Place, PodSpec, container_image, volume_image};
+use crate::resource::workload::pod::{ImageField, PodSpec, container_image, volume_image};
 use crate::resource::workload::trigger::Triggered;
 use crate::resource::workload::value::string_or_template;
 use crate::resource::workload::{
-    Chosen, Container, ContainerKind, Found, ImageText, ImageUse, InvalidImage, Pod, PodId, PodOrigin, ResourceId,
-    SecretReference, Skip,
+    Chosen, Container, ContainerKind, ImageText, ImageUse, InvalidImage, Pod, PodId, PodOrigin, ResourceId,
+    SecretReference, Skip, WorkloadFacts,
 };
 use crate::text::source::Span;
 use crate::text::yaml::Node;
@@ -39,7 +39,7 @@ struct Made {
 
 impl<'a> Making<'_, 'a> {
     /// Adds the pods and their images. Every place that was read is added to `known`.
-    pub(super) fn run(&self, known: &mut BTreeSet<Span>, found: &mut Found<'a>) {
+    pub(super) fn run(&self, known: &mut BTreeSet<Span>, found: &mut WorkloadFacts<'a>) {
         let mut made = Vec::new();
         for each in self.fields.each.iter().flat_map(|path| path.fields(self.root)) {
             self.of_part(&each, &mut made, known, found);
@@ -47,7 +47,13 @@ impl<'a> Making<'_, 'a> {
         self.shared_images(made, known, found);
     }
 
-    fn of_part(&self, each: &Field<'a>, made: &mut Vec<Made>, known: &mut BTreeSet<Span>, found: &mut Found<'a>) {
+    fn of_part(
+        &self,
+        each: &Field<'a>,
+        made: &mut Vec<Made>,
+        known: &mut BTreeSet<Span>,
+        found: &mut WorkloadFacts<'a>,
+    ) {
         let paths = self.fields.pod_spec.iter();
         let specs: Vec<Field<'a>> =
             paths.flat_map(|path| path.fields(each)).filter(|field| field.value.is_mapping()).collect();
@@ -86,7 +92,7 @@ impl<'a> Making<'_, 'a> {
     }
 
     /// Adds the images that all pods share.
-    fn shared_images(&self, made: Vec<Made>, known: &mut BTreeSet<Span>, found: &mut Found<'a>) {
+    fn shared_images(&self, made: Vec<Made>, known: &mut BTreeSet<Span>, found: &mut WorkloadFacts<'a>) {
         let fresh = PodId(found.pods.len() as u32);
         let only = if let [Made { id: Some(id), .. }] = made.as_slice() { Some(*id) } else { None };
         let mut images = Vec::new();
@@ -190,7 +196,7 @@ impl<'a> Making<'_, 'a> {
         };
         let other = || Container { kind: ContainerKind::Other, name: None };
         for field in fields(&self.fields.images) {
-            let place = Place { pod, container: other(), path: self.path(&field) };
+            let place = ImageField { pod, container: other(), path: self.path(&field) };
             let policy =
                 field.parent.filter(|parent| parent.is_mapping()).and_then(|parent| parent.get("imagePullPolicy"));
             images.extend(place.image(Some(field.entry()), policy, false, false));

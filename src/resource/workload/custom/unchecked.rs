@@ -4,7 +4,7 @@ use crate::image::reference::Reference;
 use crate::resource::Object;
 use crate::resource::workload::custom::walk::{Step, render};
 use crate::resource::workload::value::spanned_string;
-use crate::resource::workload::{Found, ResourceId};
+use crate::resource::workload::{ResourceId, WorkloadFacts};
 use crate::text::placeholder::is_placeholder;
 use crate::text::source::Span;
 use crate::text::yaml::Node;
@@ -49,7 +49,7 @@ fn may_hold_images(object: &Object<'_>) -> bool {
 }
 
 /// Notes the first field of an object that looks like an image and was not read.
-pub(super) fn note<'d>(object: &Object<'d>, resource: ResourceId, found: &mut Found<'d>) {
+pub(super) fn note<'d>(object: &Object<'d>, resource: ResourceId, found: &mut WorkloadFacts<'d>) {
     if !may_hold_images(object) {
         return;
     }

@@ -17,7 +17,7 @@ pub(super) enum Step<'a> {
 }
 
 /// Callback with a pod spec, its parent node, and the path to it.
-type Found<'f, 'a> = dyn FnMut(Node<'a>, Option<Node<'a>>, &[Step<'a>]) + 'f;
+type Visitor<'f, 'a> = dyn FnMut(Node<'a>, Option<Node<'a>>, &[Step<'a>]) + 'f;
 
 /// Finds every mapping of an object that looks like a pod spec. `status` is skipped, because it describes the past,
 /// not what will be pulled.
@@ -48,7 +48,7 @@ pub(super) fn pod_specs<'a>(
 }
 
 /// Aliases are not followed: their target is visited in its own place.
-fn walk<'a>(node: Node<'a>, parent: Option<Node<'a>>, steps: &mut Vec<Step<'a>>, found: &mut Found<'_, 'a>) {
+fn walk<'a>(node: Node<'a>, parent: Option<Node<'a>>, steps: &mut Vec<Step<'a>>, found: &mut Visitor<'_, 'a>) {
     if node.is_alias() {
         return;
     }

@@ -3,10 +3,10 @@
 use crate::resource::Object;
 use crate::resource::workload::openshift::stream;
 use crate::resource::workload::path::join;
-use crate::resource::workload::pod::Place;
+use crate::resource::workload::pod::ImageField;
 use crate::resource::workload::value::string_or_template;
 use crate::resource::workload::{
-    Container, ContainerKind, Found, ImageText, Pod, PodId, PodOrigin, ResourceId, SecretReference, Skip,
+    Container, ContainerKind, ImageText, Pod, PodId, PodOrigin, ResourceId, SecretReference, Skip, WorkloadFacts,
 };
 use crate::text::yaml::{Entry, Node};
 
@@ -23,12 +23,12 @@ struct Field<'a> {
 
 /// Reads the images of an OpenShift object. Streams import their images, and builds pull and push theirs, without a
 /// kubelet.
-pub(crate) fn extract<'d>(object: &Object<'d>, resource: ResourceId, found: &mut Found<'d>) {
+pub(crate) fn extract<'d>(object: &Object<'d>, resource: ResourceId, found: &mut WorkloadFacts<'d>) {
     for field in fields(object) {
         let secret = field.secret.and_then(string_or_template).filter(|name| !name.value.is_empty());
         let pod = PodId(found.pods.len() as u32);
         let container = Container { kind: ContainerKind::Other, name: None };
-        let place = Place { pod, container, path: join(&object.path, &field.path) };
+        let place = ImageField { pod, container, path: join(&object.path, &field.path) };
         let Some(mut image) = place.image(Some(field.entry), None, false, false) else { continue };
         if !field.by_kubelet {
             image.image = ImageText::Skipped(Skip::PulledByAnother);

@@ -11,7 +11,7 @@ mod sources;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::identity::{self, FileObjects, Found, Id, Key, Name, effective};
+use super::identity::{self, FileObject, FileObjects, Id, Key, Name, effective};
 use super::keeping;
 use crate::resource::kustomization::patch::{Body, Patch};
 use crate::resource::kustomization::refusal::{Refusal, Remedy};
@@ -100,7 +100,7 @@ impl Object {
         1 + self.past.len()
     }
 
-    fn of(found: &Found, by: &Rc<str>) -> Self {
+    fn of(found: &FileObject, by: &Rc<str>) -> Self {
         Self {
             id: found.id.clone(),
             past: Vec::new(),

@@ -8,14 +8,14 @@ use std::ops::Range;
 
 use super::quote::quote_byte;
 use super::utf8::decode_rune;
-pub(crate) use reader::{Kind, Reader, unquote};
+pub(crate) use reader::{Reader, ValueKind, unquote};
 
 /// `maxNestingDepth` of the scanner.
 const MAX_DEPTH: usize = 10_000;
 
 /// An error of the scanner, like Go's `SyntaxError`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SyntaxError {
+pub(crate) struct JsonSyntaxError {
     /// The message, as in Go.
     pub(crate) message: String,
     /// The offending character; empty if the text ends too early.
@@ -34,7 +34,7 @@ enum Expect {
 }
 
 /// Checks like `checkValid` that the text is one JSON value and nothing else.
-pub(crate) fn check(data: &[u8]) -> Result<(), SyntaxError> {
+pub(crate) fn check(data: &[u8]) -> Result<(), JsonSyntaxError> {
     let mut scanner = Scanner { data, at: 0, open: Vec::new() };
     let mut expect = Expect::Value;
     loop {
@@ -50,13 +50,13 @@ pub(crate) fn check(data: &[u8]) -> Result<(), SyntaxError> {
 }
 
 /// Returns the end of the first value of a stream, as `Decoder.Decode` finds it; `None` if only blanks are left.
-pub(crate) fn first(data: &[u8]) -> Result<Option<usize>, SyntaxError> {
+pub(crate) fn first(data: &[u8]) -> Result<Option<usize>, JsonSyntaxError> {
     let mut scanner = Scanner { data, at: 0, open: Vec::new() };
     let mut expect = Expect::Value;
     loop {
         scanner.skip_space();
         let Some(&byte) = data.get(scanner.at) else {
-            let error = || SyntaxError { message: "unexpected EOF".to_owned(), ..scanner.end() };
+            let error = || JsonSyntaxError { message: "unexpected EOF".to_owned(), ..scanner.end() };
             return if scanner.open.is_empty() { Ok(None) } else { Err(error()) };
         };
         expect = scanner.step(expect, byte)?;
@@ -85,7 +85,7 @@ struct Scanner<'d> {
 }
 
 impl Scanner<'_> {
-    fn step(&mut self, expect: Expect, byte: u8) -> Result<Expect, SyntaxError> {
+    fn step(&mut self, expect: Expect, byte: u8) -> Result<Expect, JsonSyntaxError> {
         match (expect, byte) {
             (Expect::ValueOrEnd, b']') | (Expect::KeyOrEnd, b'}') => Ok(self.close()),
             (Expect::Value | Expect::ValueOrEnd, _) => self.value(byte),
@@ -104,7 +104,7 @@ impl Scanner<'_> {
         }
     }
 
-    fn value(&mut self, byte: u8) -> Result<Expect, SyntaxError> {
+    fn value(&mut self, byte: u8) -> Result<Expect, JsonSyntaxError> {
         match byte {
             b'{' | b'[' => {
                 if self.open.len() == MAX_DEPTH {
@@ -137,7 +137,7 @@ impl Scanner<'_> {
         self.at += self.data.iter().skip(self.at).take_while(|&&byte| is_space(byte)).count();
     }
 
-    fn string(&mut self) -> Result<(), SyntaxError> {
+    fn string(&mut self) -> Result<(), JsonSyntaxError> {
         self.at += 1;
         loop {
             match self.data.get(self.at) {
@@ -153,7 +153,7 @@ impl Scanner<'_> {
         }
     }
 
-    fn escape(&mut self) -> Result<(), SyntaxError> {
+    fn escape(&mut self) -> Result<(), JsonSyntaxError> {
         self.at += 1;
         match self.data.get(self.at) {
             Some(b'b' | b'f' | b'n' | b'r' | b't' | b'\\' | b'/' | b'"') => self.at += 1,
@@ -171,7 +171,7 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    fn number(&mut self) -> Result<(), SyntaxError> {
+    fn number(&mut self) -> Result<(), JsonSyntaxError> {
         if self.data.get(self.at) == Some(&b'-') {
             self.at += 1;
         }
@@ -198,7 +198,7 @@ impl Scanner<'_> {
         self.at += self.data.iter().skip(self.at).take_while(|byte| byte.is_ascii_digit()).count();
     }
 
-    fn some_digits(&mut self, context: &str) -> Result<(), SyntaxError> {
+    fn some_digits(&mut self, context: &str) -> Result<(), JsonSyntaxError> {
         if !self.data.get(self.at).is_some_and(u8::is_ascii_digit) {
             return Err(self.error(context));
         }
@@ -206,7 +206,7 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    fn literal(&mut self, word: &str) -> Result<(), SyntaxError> {
+    fn literal(&mut self, word: &str) -> Result<(), JsonSyntaxError> {
         for &expected in word.as_bytes() {
             if self.data.get(self.at) != Some(&expected) {
                 let context = format!("in literal {word} (expecting '{}')", char::from(expected));
@@ -219,17 +219,17 @@ impl Scanner<'_> {
 
     /// Returns an error at the current character. At the end of the text Go feeds its scanner one more space, so a
     /// truncated number, literal or escape is reported at that character.
-    fn error(&self, context: &str) -> SyntaxError {
+    fn error(&self, context: &str) -> JsonSyntaxError {
         let byte = self.data.get(self.at).copied().unwrap_or(b' ');
         let width = decode_rune(self.data.get(self.at..).unwrap_or_default()).1;
-        SyntaxError {
+        JsonSyntaxError {
             message: format!("invalid character {} {context}", quote_byte(byte)),
             range: self.at..self.at + width,
         }
     }
 
-    fn end(&self) -> SyntaxError {
-        SyntaxError { message: "unexpected end of JSON input".to_owned(), range: self.data.len()..self.data.len() }
+    fn end(&self) -> JsonSyntaxError {
+        JsonSyntaxError { message: "unexpected end of JSON input".to_owned(), range: self.data.len()..self.data.len() }
     }
 }
 

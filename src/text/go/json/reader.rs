@@ -7,7 +7,7 @@ use crate::text::go::utf8::decode_rune;
 
 /// The kind of the next value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum ValueKind {
     Object,
     Array,
     String,
@@ -16,7 +16,7 @@ pub(crate) enum Kind {
     Null,
 }
 
-impl Kind {
+impl ValueKind {
     /// Returns the name in Go's `UnmarshalTypeError`.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
@@ -48,14 +48,14 @@ impl<'d> Reader<'d> {
     }
 
     /// Returns the kind of the next value.
-    pub(crate) fn kind(&mut self) -> Kind {
+    pub(crate) fn kind(&mut self) -> ValueKind {
         match self.peek() {
-            Some(b'{') => Kind::Object,
-            Some(b'[') => Kind::Array,
-            Some(b'"') => Kind::String,
-            Some(b't' | b'f') => Kind::Bool,
-            Some(b'-' | b'0'..=b'9') => Kind::Number,
-            _ => Kind::Null,
+            Some(b'{') => ValueKind::Object,
+            Some(b'[') => ValueKind::Array,
+            Some(b'"') => ValueKind::String,
+            Some(b't' | b'f') => ValueKind::Bool,
+            Some(b'-' | b'0'..=b'9') => ValueKind::Number,
+            _ => ValueKind::Null,
         }
     }
 

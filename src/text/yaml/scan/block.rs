@@ -1,6 +1,6 @@
 //! Literal and folded scalars.
 
-use super::{Failure, Kind, Scanner, Token};
+use super::{ScanError, Scanner, Token, TokenKind};
 use crate::text::yaml::scan::Text;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -11,7 +11,7 @@ enum Chomping {
 }
 
 impl Scanner<'_> {
-    pub(super) fn fetch_block_scalar(&mut self, literal: bool) -> Result<(), Failure> {
+    pub(super) fn fetch_block_scalar(&mut self, literal: bool) -> Result<(), ScanError> {
         self.remove_key()?;
         self.key_allowed = true;
         let token = self.scan_block_scalar(literal)?;
@@ -19,7 +19,7 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    fn scan_block_scalar(&mut self, literal: bool) -> Result<Token, Failure> {
+    fn scan_block_scalar(&mut self, literal: bool) -> Result<Token, ScanError> {
         self.cursor.advance(1);
         let (chomping, increment) = self.scan_header()?;
         let header_end = self.cursor.offset();
@@ -78,11 +78,11 @@ impl Scanner<'_> {
         end = start + written.trim_end().len() as u32;
         self.owned.push(value);
         let text = Text::Owned { index: self.owned.len() as u32 - 1 };
-        Ok(Token { text, ..Token::new(Kind::Quoted, start, end) })
+        Ok(Token { text, ..Token::new(TokenKind::Quoted, start, end) })
     }
 
     /// Scans what follows the `|` or `>`, in either order.
-    fn scan_header(&mut self) -> Result<(Chomping, i32), Failure> {
+    fn scan_header(&mut self) -> Result<(Chomping, i32), ScanError> {
         let mut chomping = Chomping::Clip;
         let mut increment = 0;
         for _ in 0..2 {
@@ -100,7 +100,7 @@ impl Scanner<'_> {
     }
 
     /// Skips indentation and empty lines, and determines the indentation if it is not given.
-    fn scan_breaks(&mut self, indent: &mut i32, breaks: &mut String) -> Result<(), Failure> {
+    fn scan_breaks(&mut self, indent: &mut i32, breaks: &mut String) -> Result<(), ScanError> {
         let mut deepest = 0;
         loop {
             while (*indent == 0 || self.cursor.column() < *indent) && self.cursor.at(0) == b' ' {

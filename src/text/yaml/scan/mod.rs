@@ -21,7 +21,7 @@ const MAX_DEPTH: usize = 10_000;
 const MAX_KEY: u32 = 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum TokenKind {
     StreamEnd,
     Version,
     TagDirective,
@@ -58,14 +58,14 @@ pub(super) enum Text {
 /// of a tag in [`Scanner::tags`].
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Token {
-    pub(super) kind: Kind,
+    pub(super) kind: TokenKind,
     pub(super) start: u32,
     pub(super) end: u32,
     pub(super) text: Text,
 }
 
 impl Token {
-    const fn new(kind: Kind, start: u32, end: u32) -> Self {
+    const fn new(kind: TokenKind, start: u32, end: u32) -> Self {
         Self { kind, start, end, text: Text::Source { start: 0, end: 0 } }
     }
 }
@@ -79,13 +79,13 @@ pub(super) struct Tag {
 
 /// Why kubectl refuses a document, with the message of its decoder.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Failure {
+pub(super) struct ScanError {
     /// Byte offset in the chunk of the text to fix.
     pub(super) at: usize,
     pub(super) message: String,
 }
 
-impl Failure {
+impl ScanError {
     pub(super) fn new(at: u32, message: impl Into<String>) -> Self {
         Self { at: at as usize, message: message.into() }
     }
@@ -155,7 +155,7 @@ impl<'t> Scanner<'t> {
 
     /// Returns the next token without taking it.
     #[inline]
-    pub(super) fn peek(&mut self) -> Result<Token, Failure> {
+    pub(super) fn peek(&mut self) -> Result<Token, ScanError> {
         if !self.ready {
             self.fetch_more()?;
         }
@@ -175,7 +175,7 @@ impl<'t> Scanner<'t> {
     }
 
     /// Scans until the head of the queue cannot turn into a key any more.
-    fn fetch_more(&mut self) -> Result<(), Failure> {
+    fn fetch_more(&mut self) -> Result<(), ScanError> {
         loop {
             if self.head != self.tokens.len() {
                 let at = self.keys.partition_point(|key| key.token < self.taken);
@@ -188,7 +188,7 @@ impl<'t> Scanner<'t> {
             }
             if self.ended {
                 let end = self.cursor.offset();
-                self.tokens.push(Token::new(Kind::StreamEnd, end, end));
+                self.tokens.push(Token::new(TokenKind::StreamEnd, end, end));
                 break;
             }
             self.fetch()?;
@@ -197,7 +197,7 @@ impl<'t> Scanner<'t> {
         Ok(())
     }
 
-    fn fetch(&mut self) -> Result<(), Failure> {
+    fn fetch(&mut self) -> Result<(), ScanError> {
         self.scan_to_next_token();
         let column = self.cursor.column();
         self.unroll_indent(column);
@@ -205,24 +205,24 @@ impl<'t> Scanner<'t> {
         if column == 0 {
             match first {
                 b'%' => return self.fetch_directive(),
-                b'-' if self.cursor.is_marker(b'-') => return self.fetch_marker(Kind::DocumentStart),
-                b'.' if self.cursor.is_marker(b'.') => return self.fetch_marker(Kind::DocumentEnd),
+                b'-' if self.cursor.is_marker(b'-') => return self.fetch_marker(TokenKind::DocumentStart),
+                b'.' if self.cursor.is_marker(b'.') => return self.fetch_marker(TokenKind::DocumentEnd),
                 _ => {}
             }
         }
         let in_flow = self.in_flow();
         match first {
             0 => self.fetch_stream_end(),
-            b'[' => self.fetch_flow_start(Kind::FlowSequenceStart),
-            b'{' => self.fetch_flow_start(Kind::FlowMappingStart),
-            b']' => self.fetch_flow_end(Kind::FlowSequenceEnd),
-            b'}' => self.fetch_flow_end(Kind::FlowMappingEnd),
+            b'[' => self.fetch_flow_start(TokenKind::FlowSequenceStart),
+            b'{' => self.fetch_flow_start(TokenKind::FlowMappingStart),
+            b']' => self.fetch_flow_end(TokenKind::FlowSequenceEnd),
+            b'}' => self.fetch_flow_end(TokenKind::FlowMappingEnd),
             b',' => self.fetch_flow_entry(),
             b'-' if self.cursor.is_blankz(1) => self.fetch_block_entry(),
             b'?' if in_flow || self.cursor.is_blankz(1) => self.fetch_key(),
             b':' if in_flow || self.cursor.is_blankz(1) => self.fetch_value(),
-            b'*' => self.fetch_anchor(Kind::Alias),
-            b'&' => self.fetch_anchor(Kind::Anchor),
+            b'*' => self.fetch_anchor(TokenKind::Alias),
+            b'&' => self.fetch_anchor(TokenKind::Anchor),
             b'!' => self.fetch_tag(),
             b'|' if !in_flow => self.fetch_block_scalar(true),
             b'>' if !in_flow => self.fetch_block_scalar(false),
@@ -236,12 +236,12 @@ impl<'t> Scanner<'t> {
         }
     }
 
-    fn no_token(&self) -> Result<(), Failure> {
+    fn no_token(&self) -> Result<(), ScanError> {
         Err(self.here("found character that cannot start any token"))
     }
 
-    fn here(&self, message: &str) -> Failure {
-        Failure::new(self.cursor.offset(), message)
+    fn here(&self, message: &str) -> ScanError {
+        ScanError::new(self.cursor.offset(), message)
     }
 
     fn in_flow(&self) -> bool {
@@ -263,7 +263,7 @@ impl<'t> Scanner<'t> {
         self.tokens.insert(at.min(self.tokens.len()), token);
     }
 
-    fn is_valid(&mut self, at: usize) -> Result<bool, Failure> {
+    fn is_valid(&mut self, at: usize) -> Result<bool, ScanError> {
         let key = self.keys[at];
         if !key.possible {
             return Ok(false);
@@ -279,7 +279,7 @@ impl<'t> Scanner<'t> {
         Ok(true)
     }
 
-    fn save_key(&mut self) -> Result<(), Failure> {
+    fn save_key(&mut self) -> Result<(), ScanError> {
         if self.key_allowed {
             let required = !self.in_flow() && self.indent == self.cursor.column();
             let key = SimpleKey {
@@ -296,7 +296,7 @@ impl<'t> Scanner<'t> {
         Ok(())
     }
 
-    fn remove_key(&mut self) -> Result<(), Failure> {
+    fn remove_key(&mut self) -> Result<(), ScanError> {
         let last = self.keys.len() - 1;
         let key = &mut self.keys[last];
         if key.possible {
@@ -309,14 +309,20 @@ impl<'t> Scanner<'t> {
     }
 
     /// Opens a block collection if the column is deeper than the indentation.
-    fn roll_indent(&mut self, column: i32, number: Option<usize>, kind: Kind, start: u32) -> Result<(), Failure> {
+    fn roll_indent(
+        &mut self,
+        column: i32,
+        number: Option<usize>,
+        kind: TokenKind,
+        start: u32,
+    ) -> Result<(), ScanError> {
         if self.in_flow() || self.indent >= column {
             return Ok(());
         }
         self.indents.push(self.indent);
         self.indent = column;
         if self.indents.len() > MAX_DEPTH {
-            return Err(Failure::new(start, format!("exceeded max depth of {MAX_DEPTH}")));
+            return Err(ScanError::new(start, format!("exceeded max depth of {MAX_DEPTH}")));
         }
         let token = Token::new(kind, start, start);
         match number {
@@ -332,7 +338,7 @@ impl<'t> Scanner<'t> {
         }
         while self.indent > column {
             let at = self.cursor.offset();
-            self.push(Token::new(Kind::BlockEnd, at, at));
+            self.push(Token::new(TokenKind::BlockEnd, at, at));
             self.indent = self.indents.pop().unwrap_or(-1);
         }
     }
@@ -364,6 +370,6 @@ impl<'t> Scanner<'t> {
 }
 
 /// kubectl names the line after it; the line to fix is the one without a `:`.
-fn no_colon(key: &SimpleKey) -> Failure {
-    Failure::new(key.mark.offset, "could not find expected ':'")
+fn no_colon(key: &SimpleKey) -> ScanError {
+    ScanError::new(key.mark.offset, "could not find expected ':'")
 }

@@ -1,10 +1,10 @@
 //! Anchors, aliases, tags and directives.
 
-use super::{Failure, Kind, Scanner, Tag, Token};
+use super::{ScanError, Scanner, Tag, Token, TokenKind};
 use crate::text::yaml::scan::Text;
 
 impl Scanner<'_> {
-    pub(super) fn fetch_anchor(&mut self, kind: Kind) -> Result<(), Failure> {
+    pub(super) fn fetch_anchor(&mut self, kind: TokenKind) -> Result<(), ScanError> {
         self.save_key()?;
         self.key_allowed = false;
         let start = self.cursor.offset();
@@ -28,7 +28,7 @@ impl Scanner<'_> {
         }
     }
 
-    pub(super) fn fetch_tag(&mut self) -> Result<(), Failure> {
+    pub(super) fn fetch_tag(&mut self) -> Result<(), ScanError> {
         self.save_key()?;
         self.key_allowed = false;
         let start = self.cursor.offset();
@@ -38,11 +38,11 @@ impl Scanner<'_> {
         }
         self.tags.push(tag);
         let text = Text::Owned { index: self.tags.len() as u32 - 1 };
-        self.push(Token { text, ..Token::new(Kind::Tag, start, self.cursor.offset()) });
+        self.push(Token { text, ..Token::new(TokenKind::Tag, start, self.cursor.offset()) });
         Ok(())
     }
 
-    fn scan_tag(&mut self) -> Result<Tag, Failure> {
+    fn scan_tag(&mut self) -> Result<Tag, ScanError> {
         if self.cursor.at(1) == b'<' {
             self.cursor.advance(2);
             let suffix = self.scan_uri("")?;
@@ -65,7 +65,7 @@ impl Scanner<'_> {
         Ok(Tag { handle: "!".to_owned(), suffix })
     }
 
-    fn scan_handle(&mut self, directive: bool) -> Result<String, Failure> {
+    fn scan_handle(&mut self, directive: bool) -> Result<String, ScanError> {
         if self.cursor.at(0) != b'!' {
             return Err(self.here("did not find expected '!'"));
         }
@@ -81,7 +81,7 @@ impl Scanner<'_> {
     }
 
     /// Scans a tag's URI; `head` was taken for a handle and turned out to be part of it.
-    fn scan_uri(&mut self, head: &str) -> Result<String, Failure> {
+    fn scan_uri(&mut self, head: &str) -> Result<String, ScanError> {
         let mut uri = head.get(1..).unwrap_or_default().as_bytes().to_vec();
         let mut found = !head.is_empty();
         loop {
@@ -106,7 +106,7 @@ impl Scanner<'_> {
     }
 
     /// Scans one character, written as `%` and two hexadecimal digits for each of its bytes.
-    fn scan_octets(&mut self, uri: &mut Vec<u8>) -> Result<(), Failure> {
+    fn scan_octets(&mut self, uri: &mut Vec<u8>) -> Result<(), ScanError> {
         let mut left = 0;
         loop {
             let digit = |at: usize| char::from(self.cursor.at(at)).to_digit(16);
@@ -134,7 +134,7 @@ impl Scanner<'_> {
         }
     }
 
-    pub(super) fn fetch_directive(&mut self) -> Result<(), Failure> {
+    pub(super) fn fetch_directive(&mut self) -> Result<(), ScanError> {
         self.unroll_indent(-1);
         self.remove_key()?;
         self.key_allowed = false;
@@ -149,12 +149,12 @@ impl Scanner<'_> {
             return Err(self.here("found unexpected non-alphabetical character"));
         }
         let kind = match self.cursor.slice(name, self.cursor.pos()) {
-            "YAML" => Kind::Version,
-            "TAG" => Kind::TagDirective,
-            _ => return Err(Failure::new(start, "found unknown directive name")),
+            "YAML" => TokenKind::Version,
+            "TAG" => TokenKind::TagDirective,
+            _ => return Err(ScanError::new(start, "found unknown directive name")),
         };
         self.cursor.skip_blanks();
-        let text = if kind == Kind::Version { self.scan_version()? } else { self.scan_tag_directive()? };
+        let text = if kind == TokenKind::Version { self.scan_version()? } else { self.scan_tag_directive()? };
         let end = self.cursor.offset();
         self.cursor.skip_blanks();
         if self.cursor.at(0) == b'#' {
@@ -170,7 +170,7 @@ impl Scanner<'_> {
     }
 
     /// Scans the version, and keeps it as text.
-    fn scan_version(&mut self) -> Result<Text, Failure> {
+    fn scan_version(&mut self) -> Result<Text, ScanError> {
         let start = self.cursor.offset();
         self.scan_version_number()?;
         if self.cursor.at(0) != b'.' {
@@ -181,7 +181,7 @@ impl Scanner<'_> {
         Ok(Text::Source { start, end: self.cursor.offset() })
     }
 
-    fn scan_version_number(&mut self) -> Result<(), Failure> {
+    fn scan_version_number(&mut self) -> Result<(), ScanError> {
         let digits = (0..3).take_while(|&at| self.cursor.at(at).is_ascii_digit()).count();
         match digits {
             0 => Err(self.here("did not find expected version number")),
@@ -193,7 +193,7 @@ impl Scanner<'_> {
         }
     }
 
-    fn scan_tag_directive(&mut self) -> Result<Text, Failure> {
+    fn scan_tag_directive(&mut self) -> Result<Text, ScanError> {
         let handle = self.scan_handle(true)?;
         if !self.cursor.is_blank() {
             return Err(self.here("did not find expected whitespace"));

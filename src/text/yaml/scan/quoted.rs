@@ -1,7 +1,7 @@
 //! Plain and quoted scalars.
 
 use super::cursor::Cursor;
-use super::{Failure, Kind, Scanner, Token};
+use super::{ScanError, Scanner, Token, TokenKind};
 use crate::text::yaml::scan::Text;
 
 /// A value that is the source text itself for as long as possible.
@@ -79,7 +79,7 @@ const fn special(bytes: &[u8]) -> [bool; 256] {
 }
 
 impl Scanner<'_> {
-    pub(super) fn fetch_plain(&mut self) -> Result<(), Failure> {
+    pub(super) fn fetch_plain(&mut self) -> Result<(), ScanError> {
         self.save_key()?;
         self.key_allowed = false;
         let token = self.scan_plain()?;
@@ -87,7 +87,7 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    fn scan_plain(&mut self) -> Result<Token, Failure> {
+    fn scan_plain(&mut self) -> Result<Token, ScanError> {
         let in_flow = self.in_flow();
         let indent = self.indent + 1;
         let cursor = &mut self.cursor;
@@ -128,7 +128,7 @@ impl Scanner<'_> {
                     if broken && cursor.column() < indent && cursor.at(0) == b'\t' {
                         // kubectl names the line of the tab, and so does this scanner.
                         let message = "found a tab character that violates indentation";
-                        return Err(Failure::new(cursor.offset(), message));
+                        return Err(ScanError::new(cursor.offset(), message));
                     }
                     cursor.advance(1);
                 } else if cursor.is_break(0) {
@@ -151,10 +151,10 @@ impl Scanner<'_> {
             self.key_allowed = true;
         }
         let text = value.finish(&self.cursor, end, &mut self.owned);
-        Ok(Token { text, ..Token::new(Kind::Plain, start as u32, end as u32) })
+        Ok(Token { text, ..Token::new(TokenKind::Plain, start as u32, end as u32) })
     }
 
-    pub(super) fn fetch_quoted(&mut self, single: bool) -> Result<(), Failure> {
+    pub(super) fn fetch_quoted(&mut self, single: bool) -> Result<(), ScanError> {
         self.save_key()?;
         self.key_allowed = false;
         let token = self.scan_quoted(single)?;
@@ -162,7 +162,7 @@ impl Scanner<'_> {
         Ok(())
     }
 
-    fn scan_quoted(&mut self, single: bool) -> Result<Token, Failure> {
+    fn scan_quoted(&mut self, single: bool) -> Result<Token, ScanError> {
         let (quote, special) = if single { (b'\'', &SPECIAL_SINGLE) } else { (b'"', &SPECIAL_DOUBLE) };
         let cursor = &mut self.cursor;
         let open = cursor.offset();
@@ -172,10 +172,10 @@ impl Scanner<'_> {
         loop {
             // The error is reported at the opening quote: that is the place to look for the missing one.
             if cursor.is_at_marker() {
-                return Err(Failure::new(open, "found unexpected document indicator"));
+                return Err(ScanError::new(open, "found unexpected document indicator"));
             }
             if cursor.at(0) == 0 {
-                return Err(Failure::new(open, "found unexpected end of stream"));
+                return Err(ScanError::new(open, "found unexpected end of stream"));
             }
             let mut broken = false;
             loop {
@@ -233,12 +233,12 @@ impl Scanner<'_> {
         }
         let text = value.finish(&self.cursor, self.cursor.pos(), &mut self.owned);
         self.cursor.advance(1);
-        Ok(Token { text, ..Token::new(Kind::Quoted, open, self.cursor.offset()) })
+        Ok(Token { text, ..Token::new(TokenKind::Quoted, open, self.cursor.offset()) })
     }
 }
 
 /// Returns the character of the escape at this position, and the number of its bytes.
-fn escape(cursor: &mut Cursor<'_>, open: u32) -> Result<(char, usize), Failure> {
+fn escape(cursor: &mut Cursor<'_>, open: u32) -> Result<(char, usize), ScanError> {
     let digits = match cursor.at(1) {
         b'x' => 2,
         b'u' => 4,
@@ -259,7 +259,7 @@ fn escape(cursor: &mut Cursor<'_>, open: u32) -> Result<(char, usize), Failure> 
                 b'_' => '\u{a0}',
                 b'L' => '\u{2028}',
                 b'P' => '\u{2029}',
-                _ => return Err(Failure::new(cursor.offset(), "found unknown escape character")),
+                _ => return Err(ScanError::new(cursor.offset(), "found unknown escape character")),
             };
             cursor.advance(2);
             return Ok((character, 2));
@@ -269,12 +269,12 @@ fn escape(cursor: &mut Cursor<'_>, open: u32) -> Result<(char, usize), Failure> 
     for at in 0..digits {
         let Some(digit) = char::from(cursor.at(2 + at)).to_digit(16) else {
             // The misspelling is the decoder's own.
-            return Err(Failure::new(cursor.offset(), "did not find expected hexdecimal number"));
+            return Err(ScanError::new(cursor.offset(), "did not find expected hexdecimal number"));
         };
         value = value.wrapping_shl(4) | digit;
     }
     let Some(character) = char::from_u32(value) else {
-        return Err(Failure::new(open, "found invalid Unicode character escape code"));
+        return Err(ScanError::new(open, "found invalid Unicode character escape code"));
     };
     cursor.advance(2 + digits);
     Ok((character, 2 + digits))

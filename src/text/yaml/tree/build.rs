@@ -7,7 +7,7 @@ use super::{NodeKind, RawNode, ScalarType, Tree, decode};
 use crate::text::go::base64::{self, Padding};
 use crate::text::go::utf8::decode_rune;
 use crate::text::yaml::scalar::{self, Scalar};
-use crate::text::yaml::scan::{Failure, Text};
+use crate::text::yaml::scan::{ScanError, Text};
 
 /// How many nodes one document may have: 28 bytes each. The largest object that a cluster stores has some 100,000.
 const MAX_NODES: usize = 4_000_000;
@@ -109,7 +109,7 @@ pub(in crate::text::yaml) struct Builder<'g, 't> {
     aliases: bool,
     /// The values of merge keys.
     merged: Vec<u32>,
-    refused: Option<Failure>,
+    refused: Option<ScanError>,
 }
 
 impl<'g, 't> Builder<'g, 't> {
@@ -120,7 +120,7 @@ impl<'g, 't> Builder<'g, 't> {
 
     /// Returns the texts that nodes point at, the comments, and the reason if kubectl's decoder refuses the
     /// document.
-    pub(in crate::text::yaml) fn finish(self, owned: Vec<String>, comments: Vec<Range<u32>>) -> Option<Failure> {
+    pub(in crate::text::yaml) fn finish(self, owned: Vec<String>, comments: Vec<Range<u32>>) -> Option<ScanError> {
         self.tree.owned = owned;
         self.tree.comments = comments;
         let refused = self.refused.or_else(|| decode::merge_fault(self.tree, &self.merged));
@@ -128,7 +128,7 @@ impl<'g, 't> Builder<'g, 't> {
     }
 
     fn refuse(&mut self, at: u32, message: impl Into<String>) {
-        self.refused.get_or_insert_with(|| Failure::new(at, message));
+        self.refused.get_or_insert_with(|| ScanError::new(at, message));
     }
 
     /// Adds a scalar, with its place and its value.
@@ -139,7 +139,7 @@ impl<'g, 't> Builder<'g, 't> {
         value: &str,
         plain: bool,
         properties: Properties,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), ScanError> {
         let at = range.start;
         let is_key = self.open.last().is_some_and(|open| open.next == Next::Key);
         let mut text = text;
@@ -176,7 +176,7 @@ impl<'g, 't> Builder<'g, 't> {
     }
 
     /// Adds a scalar without any text.
-    pub(in crate::text::yaml) fn empty(&mut self, at: u32, properties: Properties) -> Result<(), Failure> {
+    pub(in crate::text::yaml) fn empty(&mut self, at: u32, properties: Properties) -> Result<(), ScanError> {
         self.scalar(at..at, Text::Source { start: at, end: at }, "", true, properties)
     }
 
@@ -238,9 +238,9 @@ impl<'g, 't> Builder<'g, 't> {
     }
 
     /// Adds an alias; `name` is that of its anchor.
-    pub(in crate::text::yaml) fn alias(&mut self, range: Range<u32>, name: &str) -> Result<(), Failure> {
+    pub(in crate::text::yaml) fn alias(&mut self, range: Range<u32>, name: &str) -> Result<(), ScanError> {
         let Some(&target) = self.anchors.get(name) else {
-            return Err(Failure::new(range.start, format!("unknown anchor '{name}' referenced")));
+            return Err(ScanError::new(range.start, format!("unknown anchor '{name}' referenced")));
         };
         self.aliases = true;
         if self.open.last().is_some_and(|open| open.next == Next::Key) {
@@ -264,7 +264,7 @@ impl<'g, 't> Builder<'g, 't> {
         mapping: bool,
         layout: Layout,
         properties: Properties,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), ScanError> {
         if self.open.last().is_some_and(|open| open.next == Next::Key) {
             self.refuse(at, if mapping { INVALID_MAP } else { INVALID_SEQUENCE });
         }
@@ -292,10 +292,10 @@ impl<'g, 't> Builder<'g, 't> {
         }
     }
 
-    fn node(&mut self, range: Range<u32>, kind: NodeKind, properties: Properties) -> Result<(), Failure> {
+    fn node(&mut self, range: Range<u32>, kind: NodeKind, properties: Properties) -> Result<(), ScanError> {
         let id = self.tree.nodes.len();
         if id >= MAX_NODES {
-            return Err(Failure::new(range.start, format!("the document has more than {MAX_NODES} values")));
+            return Err(ScanError::new(range.start, format!("the document has more than {MAX_NODES} values")));
         }
         let id = id as u32;
         if let Some(open) = self.open.last_mut() {

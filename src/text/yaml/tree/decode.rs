@@ -2,10 +2,10 @@
 //! mappings, aliases within their own target, and aliases that repeat too much.
 
 use super::{NodeKind, ScalarType, Tree};
-use crate::text::yaml::scan::Failure;
+use crate::text::yaml::scan::ScanError;
 
 /// Returns a fault at the first value of a merge key that is neither a mapping nor a list of them.
-pub(super) fn merge_fault(tree: &Tree, merged: &[u32]) -> Option<Failure> {
+pub(super) fn merge_fault(tree: &Tree, merged: &[u32]) -> Option<ScanError> {
     let node = |id: u32| tree.nodes.get(id as usize);
     let is_mapping = |id: u32| match node(id)?.kind {
         NodeKind::Mapping => Some(true),
@@ -27,7 +27,7 @@ pub(super) fn merge_fault(tree: &Tree, merged: &[u32]) -> Option<Failure> {
         Some(false)
     };
     let at = merged.iter().copied().find(|&id| fails(id) == Some(true))?;
-    Some(Failure::new(node(at)?.start, "map merge requires map or sequence of maps as the value"))
+    Some(ScanError::new(node(at)?.start, "map merge requires map or sequence of maps as the value"))
 }
 
 /// A collection that is being decoded, or an alias.
@@ -49,7 +49,7 @@ enum Role {
 
 /// Walks the tree as the decoder does, but only counts. What is reached through aliases may be 99 parts of 100, and
 /// less if the document is large, so this takes at most a hundred steps for each node.
-pub(super) fn alias_fault(tree: &Tree, text: &str) -> Option<Failure> {
+pub(super) fn alias_fault(tree: &Tree, text: &str) -> Option<ScanError> {
     let mut active = vec![false; tree.nodes.len()];
     let (mut count, mut through, mut depth) = (1_u64, 0_u64, 0_u32);
     let mut frames = vec![Frame { next: 0, end: 1, role: Role::Item, alias: None }];
@@ -77,7 +77,7 @@ pub(super) fn alias_fault(tree: &Tree, text: &str) -> Option<Failure> {
             count += 1;
             through += u64::from(depth > 0);
             if through > 100 && count > 1000 && through as f64 / count as f64 > allowed_ratio(count) {
-                return Some(Failure::new(node.start, "document contains excessive aliasing"));
+                return Some(ScanError::new(node.start, "document contains excessive aliasing"));
             }
         }
         match node.kind {
@@ -85,7 +85,7 @@ pub(super) fn alias_fault(tree: &Tree, text: &str) -> Option<Failure> {
                 let flag = active.get_mut(id as usize)?;
                 if *flag {
                     let name = text.get(node.start as usize + 1..node.end as usize).unwrap_or_default();
-                    return Some(Failure::new(node.start, format!("anchor '{name}' value contains itself")));
+                    return Some(ScanError::new(node.start, format!("anchor '{name}' value contains itself")));
                 }
                 *flag = true;
                 depth += 1;

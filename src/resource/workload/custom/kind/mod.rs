@@ -9,20 +9,20 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use crate::resource::ResourceName;
-use crate::resource::workload::custom::path::FieldPath;
+use crate::resource::workload::custom::path::PathField;
 use crate::text::source::SourceId;
 use crate::text::yaml::{self, Piece};
 pub use read::{FIELD_KEYS, read};
 
 /// A kind, or several kinds of one group that have the same structure.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kind {
+pub struct CustomKind {
     /// API group, without version; empty for the core group.
     pub group: String,
     /// The kinds in the group.
     pub kinds: Vec<String>,
     /// The base of the pods' paths; if it is empty, the object itself.
-    pub at: FieldPath,
+    pub at: PathField,
     /// The pods that an operator creates from an object.
     pub pods: Vec<PodFields>,
     /// Objects of the kinds, one document each, that show its fields; only in the table.
@@ -33,9 +33,9 @@ pub struct Kind {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PodFields {
     /// Paths to values for each of which there is one pod; the other paths start there.
-    pub each: Vec<FieldPath>,
+    pub each: Vec<PathField>,
     /// Path of a whole pod spec, whose fields are read like those of a pod.
-    pub pod_spec: Option<FieldPath>,
+    pub pod_spec: Option<PathField>,
     /// Paths of fields that contain an image.
     pub images: Vec<ScopedPath>,
     /// Mappings whose `baseImage` and `sha`, `tag`, or `version` form one image if they have no `image`.
@@ -78,7 +78,7 @@ pub struct ScopedPath {
     /// Whether it has a leading `/`. An image there is shared by all pods.
     pub is_shared: bool,
     /// The path after the `/`.
-    pub path: FieldPath,
+    pub path: PathField,
 }
 
 impl fmt::Display for ScopedPath {
@@ -110,7 +110,7 @@ pub enum Passes {
 }
 
 /// The parsed kinds of the table.
-static TABLE: LazyLock<Vec<Kind>> = LazyLock::new(|| {
+static TABLE: LazyLock<Vec<CustomKind>> = LazyLock::new(|| {
     let mut kinds = Vec::new();
     yaml::read(SourceId(0), include_str!("../table.yaml"), true, &mut |piece| {
         if let Piece::Document(document) = piece {
@@ -122,13 +122,13 @@ static TABLE: LazyLock<Vec<Kind>> = LazyLock::new(|| {
 });
 
 /// Returns the kinds of the table.
-pub fn table() -> &'static [Kind] {
+pub fn table() -> &'static [CustomKind] {
     &TABLE
 }
 
 /// Returns the kind of an object: from `own` first, then from the table.
-pub(super) fn of<'k>(name: &ResourceName, own: &'k [Kind]) -> Option<&'k Kind> {
-    let is = |kind: &&Kind| kind.group == name.group() && kind.kinds.contains(&name.kind);
+pub(super) fn of<'k>(name: &ResourceName, own: &'k [CustomKind]) -> Option<&'k CustomKind> {
+    let is = |kind: &&CustomKind| kind.group == name.group() && kind.kinds.contains(&name.kind);
     own.iter().find(is).or_else(|| TABLE.iter().find(is))
 }
 

@@ -1,18 +1,18 @@
 //! Reads kinds from the table or from a configuration, and reports faults in them.
 
-use crate::resource::workload::custom::kind::{Kind, Passes, PodFields, PodNamespace, ScopedPath};
-use crate::resource::workload::custom::path::FieldPath;
+use crate::resource::workload::custom::kind::{CustomKind, Passes, PodFields, PodNamespace, ScopedPath};
+use crate::resource::workload::custom::path::PathField;
 use crate::resource::workload::kinds::BUILTIN;
 use crate::text::source::Span;
 use crate::text::yaml::Node;
 
 /// Reads a list of kinds. Faults are added to `faults`, with their place.
-pub fn read(list: Node<'_>, faults: &mut Vec<(Span, String)>) -> Vec<Kind> {
+pub fn read(list: Node<'_>, faults: &mut Vec<(Span, String)>) -> Vec<CustomKind> {
     if !list.is_sequence() && !list.is_null() {
         faults.push((list.span(), "expected a list of kinds, each with `group`, `kind`, and `pods`".into()));
     }
     let mut reader = Reader { faults };
-    let mut kinds: Vec<Kind> = Vec::new();
+    let mut kinds: Vec<CustomKind> = Vec::new();
     for item in list.items() {
         let Some(kind) = reader.kind(item) else { continue };
         let is_there =
@@ -71,7 +71,7 @@ impl Reader<'_> {
         self.faults.push((at, message.into()));
     }
 
-    fn kind(&mut self, node: Node<'_>) -> Option<Kind> {
+    fn kind(&mut self, node: Node<'_>) -> Option<CustomKind> {
         if !node.is_mapping() {
             self.fault(node.span(), "a kind must be a mapping with `group`, `kind`, and `pods`");
             return None;
@@ -88,7 +88,7 @@ impl Reader<'_> {
         }
         self.refuse_builtin(group.as_deref(), node);
         let example = node.str("example").map(str::to_owned);
-        Some(Kind { group: group?, kinds, at, pods, example })
+        Some(CustomKind { group: group?, kinds, at, pods, example })
     }
 
     fn group(&mut self, node: Node<'_>) -> Option<String> {
@@ -153,8 +153,8 @@ impl Reader<'_> {
         }
         let pod_spec = node.get("pod-spec").and_then(|value| self.path(value));
         let by_default = if pod_spec.is_some() { Passes::AsWritten } else { Passes::WithMore };
-        let each: Vec<FieldPath> = match node.get("each") {
-            None => vec![FieldPath::default()],
+        let each: Vec<PathField> = match node.get("each") {
+            None => vec![PathField::default()],
             Some(value) => self.paths(value).into_iter().filter_map(|path| self.path(path)).collect(),
         };
         let unknown_namespace = self.is_second(node, "namespace", ["own", "unknown"]);
@@ -220,12 +220,12 @@ impl Reader<'_> {
         paths
     }
 
-    fn path(&mut self, value: Node<'_>) -> Option<FieldPath> {
+    fn path(&mut self, value: Node<'_>) -> Option<PathField> {
         self.parsed(value.as_str().unwrap_or_default(), value.span())
     }
 
-    fn parsed(&mut self, text: &str, span: Span) -> Option<FieldPath> {
-        FieldPath::parse(text).map_err(|message| self.fault(span, format!("not a path of fields: {message}"))).ok()
+    fn parsed(&mut self, text: &str, span: Span) -> Option<PathField> {
+        PathField::parse(text).map_err(|message| self.fault(span, format!("not a path of fields: {message}"))).ok()
     }
 
     fn keys(&mut self, node: Node<'_>, known: &[&str], what: &str) {

@@ -6,7 +6,7 @@ use pullcheck::image::manifest::{self, Config, ManifestBody};
 use pullcheck::kubelet::probe::{
     Attempt, Defect, Denial, Evidence, Manifest, Outcome, Prober, RateLimit, TagList, TlsFault, Unknown, Unread,
 };
-use pullcheck_support::language::{self, Fault, Guard, Line, Reply};
+use pullcheck_support::registry_lines::{self, Fault, Guard, Line, Reply};
 use pullcheck_support::{RepositoryScript, Script};
 
 /// What registries answer.
@@ -66,7 +66,7 @@ impl Prober for Table {
 impl Table {
     pub(crate) fn new(lines: Vec<Line>) -> Self {
         let mut script = Script::default();
-        language::apply(&lines, &mut script);
+        registry_lines::apply(&lines, &mut script);
         Self { lines, held: Mutex::new(script) }
     }
 

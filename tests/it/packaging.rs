@@ -1,5 +1,5 @@
 //! What is made for other programs to read, hooks, templates and the image's recipe, fits the command and the package.
-//! Whether those programs take it is shown by `tests/places/`.
+//! Whether those programs take it is shown by `tests/packaging/`.
 #![expect(clippy::disallowed_methods, reason = "the documents are files")]
 
 use std::path::Path;

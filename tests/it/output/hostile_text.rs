@@ -10,7 +10,7 @@ use pullcheck::report::{InputError, Report};
 use pullcheck::text::source::{Encoding, Source, SourceId, Sources, Span};
 
 use super::shop;
-use crate::readers;
+use crate::report_parsers;
 
 const FORMATS: [Format; 8] = [
     Format::Human,
@@ -141,7 +141,8 @@ fn workflow_commands_in_input_are_neutralized() {
         for (format, shown) in outputs(text) {
             assert!(!shown.contains("##["), "{shown}");
             let command = |line: &&str| line.trim_start().starts_with("::");
-            let ours = shown.lines().filter(command).filter(|line| readers::Command::parse(line).is_some_and(is_ours));
+            let ours =
+                shown.lines().filter(command).filter(|line| report_parsers::Command::parse(line).is_some_and(is_ours));
             let all = shown.lines().filter(command);
             assert_eq!((format == Format::Github) as usize * 3, ours.count(), "{shown}");
             assert_eq!((format == Format::Github) as usize * 3, all.count(), "{shown}");
@@ -150,7 +151,7 @@ fn workflow_commands_in_input_are_neutralized() {
 }
 
 /// Whether a command is one that the report itself gives.
-fn is_ours(command: readers::Command) -> bool {
+fn is_ours(command: report_parsers::Command) -> bool {
     let names: Vec<&str> = command.properties.iter().map(|(name, _)| name.as_str()).collect();
     let title = command.property("title").unwrap_or_default();
     command.name == "error"
@@ -203,19 +204,23 @@ fn hostile_text_is_escaped_in_every_format() {
                     assert!(shown.lines().all(good), "{context}");
                 }
                 Format::Sarif => {
-                    let json = readers::sarif(&shown).expect(&context);
+                    let json = report_parsers::sarif(&shown).expect(&context);
                     let result = &json["runs"][0]["results"][0];
                     let message = result["message"]["text"].as_str().expect(&context);
                     assert!(!message.replace("\\](", "").contains("]("), "{context}");
                     let uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].as_str();
-                    assert_eq!(readers::percent_decoded(uri.expect(&context)), format!("{text}.yaml"), "{context}");
+                    assert_eq!(
+                        report_parsers::percent_decoded(uri.expect(&context)),
+                        format!("{text}.yaml"),
+                        "{context}"
+                    );
                 }
                 Format::Gitlab => {
                     let json: serde_json::Value = serde_json::from_str(&shown).expect(&context);
                     assert_eq!(json[0]["location"]["path"], format!("{text}.yaml"), "{context}");
                 }
                 Format::Github => {
-                    let commands: Vec<_> = shown.lines().filter_map(readers::Command::parse).collect();
+                    let commands: Vec<_> = shown.lines().filter_map(report_parsers::Command::parse).collect();
                     assert_eq!(commands.len(), 3, "{context}");
                     for command in commands {
                         let broken = spelt.replace("##[", "##\\[");
@@ -240,7 +245,7 @@ fn hostile_text_is_escaped_in_every_format() {
                     assert_eq!(failures[0].attribute("message"), Some(&*format!("says {spelt}")), "{context}");
                 }
                 Format::Markdown => {
-                    let prose = readers::markdown_prose(&shown);
+                    let prose = report_parsers::markdown_prose(&shown);
                     let markup = prose.find(['<', '>', '&', '@', '[', ']', '*', '_', '~', '$', '`', '/', '\\']);
                     assert_eq!(markup.map(|at| &prose[at..]), None, "{prose}\n{context}");
                     assert!(prose.lines().filter(|line| line.starts_with('#')).count() <= 3, "{context}");
@@ -339,7 +344,7 @@ fn secret_equal_to_a_format_keyword_leaves_formats_intact() {
     let (report, sources) = shop();
     let write = |format| output::render(format, &report, &sources, &Style::default(), &redactor);
     assert!(write(Format::Plain).starts_with("shop/api.yaml:10:17: error[wrong-secret-type] "));
-    assert_eq!(write(Format::Github).lines().filter_map(readers::Command::parse).count(), 5);
+    assert_eq!(write(Format::Github).lines().filter_map(report_parsers::Command::parse).count(), 5);
     let junit = write(Format::Junit);
     let junit = roxmltree::Document::parse(&junit).expect("XML");
     assert!(
@@ -347,7 +352,7 @@ fn secret_equal_to_a_format_keyword_leaves_formats_intact() {
             .descendants()
             .any(|node| node.has_tag_name("failure") && node.attribute("type") == Some("image-not-found"))
     );
-    let sarif = readers::sarif(&write(Format::Sarif)).expect("valid");
+    let sarif = report_parsers::sarif(&write(Format::Sarif)).expect("valid");
     let place = &sarif["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
     assert_eq!(place["artifactLocation"]["uri"], "shop/api.yaml");
     let gitlab: serde_json::Value = serde_json::from_str(&write(Format::Gitlab)).expect("JSON");

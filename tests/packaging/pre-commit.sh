@@ -2,11 +2,11 @@
 # The hooks, by the real pre-commit on real git repositories: what passes, what fails, what is skipped, and what
 # becomes of a user's own `args`.
 #
-#     tests/places/pre-commit.sh          with the program in PULLCHECK_BIN, by default that of the release build
-#     tests/places/pre-commit.sh rust     as pre-commit builds it: a release build of everything
+#     tests/packaging/pre-commit.sh          with the program in PULLCHECK_BIN, by default that of the release build
+#     tests/packaging/pre-commit.sh rust     as pre-commit builds it: a release build of everything
 #
 # Wants pre-commit, git, Python and docker-registry.
-source "$(dirname "${BASH_SOURCE[0]}")/ground.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 suffix=-system
 if [[ ${1-} == rust ]]; then

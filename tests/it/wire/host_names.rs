@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use pullcheck::kubelet::probe::{Prober, Unknown};
 use pullcheck::registry::{Client, ClientOptions, Lookup, OptionsError, Resolving};
-use pullcheck_support::{Access, Bearer, Certificate, Registry, certificate_authority, language};
+use pullcheck_support::{Access, Bearer, Certificate, Registry, certificate_authority, registry_lines};
 
 use super::{ask, block_on, found, image, plain, quick, unknown};
 
@@ -33,7 +33,7 @@ fn connect_to_serves_many_registries_from_one_server() {
     let lines = "ghcr.io/acme/api:1 = 200 index linux/amd64,linux/arm64\n\
                  redis:7 = 200\n\
                  quay.io/acme/api:1 = 401 Bearer\n";
-    let server = Registry::start_tls(|r| language::apply(&language::parse(lines).unwrap(), r));
+    let server = Registry::start_tls(|r| registry_lines::apply(&registry_lines::parse(lines).unwrap(), r));
     let options = connect(&server, &["ghcr.io", "docker.io", "quay.io"]);
     block_on(async {
         let client = Client::with_lookup(options, Arc::new(Table(""))).unwrap();

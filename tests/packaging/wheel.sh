@@ -2,10 +2,10 @@
 # The wheel: what is in it, and that pip and pipx make a command of it that works. Nothing is fetched but
 # pip itself, by pipx.
 #
-#     tests/places/wheel.sh [TARGET]      by default x86_64-unknown-linux-musl
+#     tests/packaging/wheel.sh [TARGET]      by default x86_64-unknown-linux-musl
 #
 # Wants maturin, pipx and Python.
-source "$(dirname "${BASH_SOURCE[0]}")/ground.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 target=${1:-x86_64-unknown-linux-musl}
 # A static program runs with either libc.

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use pullcheck::kubelet::probe::plan::{Look, Plan};
+use pullcheck::kubelet::probe::plan::{Plan, ReadPlan};
 use pullcheck::kubelet::probe::{Attempt, Evidence, Outcome, Prober, Unknown};
 use pullcheck::registry::{Client, ClientOptions, Concurrency, HostTraffic, Progress, probe_all};
 use pullcheck_support::{Access, Answer, Bearer, Registry};
@@ -33,7 +33,14 @@ fn images(host: &str, count: usize) -> Vec<Attempt> {
 }
 
 fn plan(image: Attempt) -> Plan {
-    Plan { image, credentials: vec![], try_anonymous: true, supplied: vec![], want_tags: true, look: Look::default() }
+    Plan {
+        image,
+        credentials: vec![],
+        try_anonymous: true,
+        supplied: vec![],
+        want_tags: true,
+        look: ReadPlan::default(),
+    }
 }
 
 /// One after the other, so that what happens to whom is certain.

@@ -6,7 +6,7 @@ use pullcheck::kubelet::cluster::ClusterFacts;
 use pullcheck::kubelet::pull;
 use pullcheck::text::source::{Encoding, Source};
 
-use crate::tables::producers::{PRODUCERS, Producer};
+use crate::tables::secret_producers::{PRODUCERS, Producer};
 
 /// The pull secrets of the last pod of some files, as state and reason.
 fn pull_secrets(files: &[(&str, String)], closed: bool) -> Vec<(String, String)> {

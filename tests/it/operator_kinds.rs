@@ -10,7 +10,7 @@ use pullcheck::inventory::{Problem, ReadOptions};
 use pullcheck::kubelet::cluster::ClusterFacts;
 use pullcheck::kubelet::pull;
 use pullcheck::resource::workload::custom::kind::table;
-use pullcheck::resource::workload::misplaced::{Form, Misplacement};
+use pullcheck::resource::workload::misplaced::{Misplacement, SecretsForm};
 use pullcheck::resource::workload::{ImageText, Skip};
 use pullcheck::text::source::{Encoding, Source};
 use pullcheck_support::Run;
@@ -85,7 +85,7 @@ fn pull_secrets_in_the_wrong_form_are_reported() {
     let job = |secrets: &str| {
         faults(&format!("apiVersion: apps.kruise.io/v1alpha1\nkind: ImagePullJob\nspec: {{pullSecrets: {secrets}}}\n"))
     };
-    let names = [(Misplacement::OtherForm(Form::Names), "spec.pullSecrets".to_owned())];
+    let names = [(Misplacement::OtherForm(SecretsForm::Names), "spec.pullSecrets".to_owned())];
     for wrong in ["[{name: a}]", "a", "{name: a}", "[a, {name: b}]"] {
         assert_eq!(job(wrong), names, "{wrong}");
     }
@@ -98,7 +98,7 @@ fn pull_secrets_in_the_wrong_form_are_reported() {
             "apiVersion: monitoring.coreos.com/v1\nkind: Prometheus\nspec: {{imagePullSecrets: {secrets}}}\n"
         ))
     };
-    let objects = [(Misplacement::OtherForm(Form::Objects), "spec.imagePullSecrets".to_owned())];
+    let objects = [(Misplacement::OtherForm(SecretsForm::Objects), "spec.imagePullSecrets".to_owned())];
     for wrong in ["[a]", "a", "{name: a}"] {
         assert_eq!(prometheus(wrong), objects, "{wrong}");
     }
@@ -108,20 +108,21 @@ fn pull_secrets_in_the_wrong_form_are_reported() {
     let without_parts =
         "apiVersion: sparkoperator.k8s.io/v1beta2\nkind: SparkApplication\nspec: {imagePullSecrets: [{name: a}]}\n";
     let path = "spec.imagePullSecrets".to_owned();
-    assert_eq!(faults(without_parts), [(Misplacement::OtherForm(Form::Names), path)]);
+    assert_eq!(faults(without_parts), [(Misplacement::OtherForm(SecretsForm::Names), path)]);
     let machine = |secret: &str| {
         faults(&format!(
             "apiVersion: kubevirt.io/v1\nkind: VirtualMachineInstance\nspec: {{volumes: [{{containerDisk: {{image: a, \
              imagePullSecret: {secret}}}}}]}}\n"
         ))
     };
-    let name = [(Misplacement::OtherForm(Form::Name), "spec.volumes[0].containerDisk.imagePullSecret".to_owned())];
+    let name =
+        [(Misplacement::OtherForm(SecretsForm::Name), "spec.volumes[0].containerDisk.imagePullSecret".to_owned())];
     assert_eq!((machine("{name: a}"), machine("[a]")), (name.to_vec(), name.to_vec()));
     assert_eq!((machine("a"), machine("${A}")), (vec![], vec![]));
     let rollout =
         "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nspec: {template: {spec: {imagePullSecrets: [a]}}}\n";
     let path = "spec.template.spec.imagePullSecrets".to_owned();
-    assert_eq!(faults(rollout), [(Misplacement::OtherForm(Form::Objects), path)]);
+    assert_eq!(faults(rollout), [(Misplacement::OtherForm(SecretsForm::Objects), path)]);
 }
 
 #[test]
@@ -264,7 +265,7 @@ fn catalog_source_pull_secrets_in_wrong_field_are_reported() {
     let misplaced = gather(text).inventory.misplaced;
     let found: Vec<_> =
         misplaced.iter().map(|secrets| (secrets.fault, secrets.path.as_str(), secrets.right_path.as_str())).collect();
-    assert_eq!(found, [(Misplacement::OtherField(Form::Names), "spec.imagePullSecrets", "spec.secrets")]);
+    assert_eq!(found, [(Misplacement::OtherField(SecretsForm::Names), "spec.imagePullSecrets", "spec.secrets")]);
     assert_eq!(misplaced[0].names, ["regcred"]);
 }
 

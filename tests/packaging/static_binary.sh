@@ -2,10 +2,10 @@
 # The static program in a root that holds nothing but itself, a bundle of authorities and manifests, as nobody and without an
 # environment: what the container image is.
 #
-#     tests/places/static.sh [PROGRAM]    by default the release build for x86_64-unknown-linux-musl
+#     tests/packaging/static_binary.sh [PROGRAM]    by default the release build for x86_64-unknown-linux-musl
 #
 # Wants root (for chroot), openssl, Python and docker-registry.
-source "$(dirname "${BASH_SOURCE[0]}")/ground.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 program=${1:-$repository/target/x86_64-unknown-linux-musl/release/pullcheck}
 if ldd "$program" 2>/dev/null | grep '=>'; then fault "$program is not static"; fi

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::data::{self, Failure, Node, NodeAnswer, Scenario};
-use crate::fill::fill;
+use crate::placeholders::fill;
+use crate::registry_hosts::World;
 use crate::run::{self, Depth, Seen};
-use crate::world::World;
+use crate::scenario::{self, Failure, Node, NodeAnswer, Scenario};
 
 /// How pullcheck can be wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -69,13 +69,13 @@ pub(crate) struct Exceptions {
 /// What is right as it is: an image that is pulled and cannot be started, a fault that HEAD does not show.
 const RIGHT: &str = "exceptions.toml";
 /// What is to be mended.
-const OPEN: &str = "open.toml";
+const KNOWN_FAULTS: &str = "known_faults.toml";
 
 impl Exceptions {
     pub(crate) fn read() -> Result<Self, String> {
         let mut listed = Vec::new();
-        for file in [RIGHT, OPEN] {
-            let read: ExceptionFile = data::read(&data::folder().join(file))?;
+        for file in [RIGHT, KNOWN_FAULTS] {
+            let read: ExceptionFile = scenario::read(&scenario::folder().join(file))?;
             listed.extend(read.exception.into_iter().map(|exception| (file, exception)));
         }
         Ok(Self { listed })

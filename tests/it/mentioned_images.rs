@@ -10,7 +10,7 @@ use pullcheck::text::source::{Encoding, Source};
 use pullcheck_support::Run;
 use tempfile::TempDir;
 
-use crate::readers;
+use crate::report_parsers;
 
 fn inventory(text: &str) -> Inventory {
     gather_sources(vec![Source::new("a.yaml", text, Encoding::Utf8)], ReadOptions::default()).inventory
@@ -150,7 +150,7 @@ fn findings_on_a_mention_are_only_notes() {
     fs::write(folder.path().join("a.yaml"), text).unwrap();
     let run = Run::new(env!("CARGO_BIN_EXE_pullcheck")).within(folder.path());
     let output = run.args(["--offline", "--format", "json", "a.yaml"]).output();
-    let report = readers::report(&output.stdout).unwrap();
+    let report = report_parsers::report(&output.stdout).unwrap();
     let of_mention = |finding: &&serde_json::Value| finding["image"] == "quay.io/acme/reloader:latest";
     let found: Vec<_> = report["findings"].as_array().unwrap().iter().filter(of_mention).collect();
     assert!(found.iter().any(|finding| finding["rule"] == "mutable-tag"), "{report:#}");

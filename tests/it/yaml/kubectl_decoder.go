@@ -1,7 +1,7 @@
 // What kubectl makes of streams: reads rows of rows.jsonl, and writes them with the answers of the code that kubectl
 // reads files with (k8s.io/apimachinery v0.36.3 and sigs.k8s.io/yaml v1.6.0; v0.37.2 gives the same table).
 //
-//	go mod init judge && go get k8s.io/apimachinery@v0.36.3 && go run judge.go < rows.jsonl
+//	go mod init kubectl_decoder && go get k8s.io/apimachinery@v0.36.3 && go run kubectl_decoder.go < rows.jsonl
 package main
 
 import (

@@ -7,8 +7,8 @@ use pullcheck_support::{Answer, Asked, Certificate, Hosts};
 use serde_json::json;
 
 use crate::content::{self, Object};
-use crate::data::{self, Auth, Reply, Scenario, Then, When};
-use crate::fill::fill;
+use crate::placeholders::fill;
+use crate::scenario::{self, Auth, Reply, Scenario, Then, When};
 
 /// Who has a password, on every host that asks for one.
 const USERS: [(&str, &str); 2] = [("ops", "s3cret-pw"), ("other", "0ther-pw")];
@@ -26,13 +26,13 @@ pub(crate) struct World {
 
 #[derive(Debug)]
 struct Host {
-    data: data::Host,
+    data: scenario::Host,
     images: Vec<(String, Object)>,
 }
 
 impl World {
     pub(crate) fn of(scenario: &Scenario) -> Self {
-        let host = |data: &data::Host| Host { images: content::images(&data.images), data: data.clone() };
+        let host = |data: &scenario::Host| Host { images: content::images(&data.images), data: data.clone() };
         Self { hosts: scenario.hosts.iter().map(host).collect(), tokens: Mutex::default() }
     }
 
@@ -133,11 +133,11 @@ impl World {
 impl Hosts for World {
     fn certificate(&self, name: &str) -> Certificate {
         match self.hosts.iter().find(|host| host.data.name == name).map(|host| host.data.certificate) {
-            None | Some(data::Certificate::Good) => Certificate::Good,
-            Some(data::Certificate::UnknownCa) => Certificate::UnknownAuthority,
-            Some(data::Certificate::Expired) => Certificate::Expired,
-            Some(data::Certificate::Future) => Certificate::NotYetValid,
-            Some(data::Certificate::WrongName) => Certificate::WrongName,
+            None | Some(scenario::Certificate::Good) => Certificate::Good,
+            Some(scenario::Certificate::UnknownCa) => Certificate::UnknownAuthority,
+            Some(scenario::Certificate::Expired) => Certificate::Expired,
+            Some(scenario::Certificate::Future) => Certificate::NotYetValid,
+            Some(scenario::Certificate::WrongName) => Certificate::WrongName,
         }
     }
 

@@ -12,7 +12,7 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 use crate::content::digest_of;
-use crate::world::World;
+use crate::registry_hosts::World;
 
 /// The text with everything filled in that is meant to be.
 ///

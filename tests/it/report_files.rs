@@ -7,7 +7,7 @@ use std::path::Path;
 use pullcheck_support::Run;
 use tempfile::TempDir;
 
-use crate::readers;
+use crate::report_parsers;
 
 const POD: &str = "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {containers: [{name: web, image: 'a b'}]}\n";
 
@@ -37,7 +37,7 @@ fn one_run_writes_several_reports() {
     let output = run.args(["--output", "junit=out.xml"]).output().assert_status(1);
     assert!(output.stdout.contains("\u{1b}["), "{output}");
     assert!(read("out.txt").starts_with("error[invalid-image-reference]: "), "a file has no colour");
-    readers::sarif(&read("out.sarif")).unwrap();
+    report_parsers::sarif(&read("out.sarif")).unwrap();
     roxmltree::Document::parse(&read("out.xml")).unwrap();
     let mut names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     names.sort();
@@ -171,7 +171,7 @@ fn github_actions_gets_annotations_and_a_summary() {
     let summary = folder.path().join("summary.md");
     let run = || pullcheck(folder.path()).env("GITHUB_ACTIONS", "true").env("GITHUB_STEP_SUMMARY", &summary);
     let output = run().output().assert_status(1);
-    let command = output.stdout.lines().find_map(readers::Command::parse).unwrap();
+    let command = output.stdout.lines().find_map(report_parsers::Command::parse).unwrap();
     assert_eq!((command.name.as_str(), command.property("line")), ("error", Some("4")));
     let first = fs::read_to_string(&summary).unwrap();
     assert!(first.starts_with("## pullcheck: 1 error\n"), "{first}");
