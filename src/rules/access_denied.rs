@@ -68,7 +68,7 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>, denial: Denial) -> Finding 
         _ => format!("{registry} denied access to {text:?} with the credentials in"),
     };
     let absent = absent_to_anyone(facts);
-    let message = format!("{what} {owners}{}{}{absent}{}", slips(cx, facts), quoted(facts), doubt(facts));
+    let message = format!("{what} {owners}{}{}{absent}{}", credential_faults(cx, facts), quoted(facts), doubt(facts));
     let finding = Finding::new(META.id, facts.severity(&META), message, facts.image.text.span, "refused")
         .help(match absent.is_empty() {
             true => help(cx, facts, denial).to_owned(),
@@ -136,7 +136,7 @@ const fn runtime(cx: &Context<'_>) -> &'static str {
 }
 
 /// Describes what is visibly wrong with the credentials that were sent, for the end of a sentence.
-pub(super) fn slips(cx: &Context<'_>, facts: &ImageFacts<'_>) -> String {
+pub(super) fn credential_faults(cx: &Context<'_>, facts: &ImageFacts<'_>) -> String {
     let of_entry = |sent: &CandidateCredential| {
         let (_, entry) = entry_of(cx, facts, sent)?;
         let what = match () {

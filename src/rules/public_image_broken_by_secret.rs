@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 
 use crate::findings::finding::Finding;
-use crate::rules::access_denied::{owners, related, slips};
+use crate::rules::access_denied::{credential_faults, owners, related};
 use crate::rules::engine::meta::Meta;
 use crate::rules::evidence::registry_message::quoted;
 use crate::rules::selection::attribution::Attribution;
@@ -41,7 +41,7 @@ fn finding(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Finding {
         "{text:?} is public, but the registry rejects the credentials of {}{}{}, and the kubelet does not fall back \
          to an anonymous pull{}",
         owners(facts),
-        slips(cx, facts),
+        credential_faults(cx, facts),
         quoted(facts),
         doubt(facts)
     );

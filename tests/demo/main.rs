@@ -22,7 +22,7 @@ fn main() -> ExitCode {
 }
 
 fn demo() -> Result<(), Box<dyn Error>> {
-    // The report names files as somebody sees them who stands in the project's folder.
+    // The report names files relative to the project's folder.
     std::env::set_current_dir(env!("CARGO_MANIFEST_DIR"))?;
     // An error means that a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -42,9 +42,6 @@ fn demo() -> Result<(), Box<dyn Error>> {
         return Err(format!("this is not the report that was expected:\n  {}", differences.join("\n  ")).into());
     }
     let (count, folder) = (shop::FAULTS.len(), shop::FOLDER);
-    writeln!(
-        io::stdout(),
-        "\nThose are the {count} faults of {folder}, each found where it stands, and nothing else."
-    )?;
+    writeln!(io::stdout(), "\npullcheck reported exactly the {count} faults in {folder}, each at its line.")?;
     Ok(())
 }

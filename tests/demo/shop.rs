@@ -97,8 +97,8 @@ fn acme(script: &mut Script) {
     }
 }
 
-/// The command line that an operator would write for such registries: the manifests name them as ever, and only their
-/// addresses and their certificate authority are others.
+/// The command line that an operator would write for such registries: the manifests name the real hosts, and only
+/// their addresses and their certificate authority differ.
 pub(crate) fn options(registries: &Registry, authority: &Path) -> Result<Options, Box<dyn Error>> {
     let mut arguments = vec!["pullcheck".to_owned(), FOLDER.to_owned(), format!("--ca-cert={}", authority.display())];
     arguments.extend(REGISTRIES.map(|name| format!("--connect-to={name}={}", registries.address())));

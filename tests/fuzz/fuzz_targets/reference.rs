@@ -1,4 +1,4 @@
-//! Image references: what parses parses again to the same, and what does not has a place to blame.
+//! Image references: what parses parses again to the same, and what does not has a place to diagnosis.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -18,10 +18,10 @@ fuzz_target!(|text: &str| {
             let _ = (reference.containerd_ref(), reference.cri_image(text));
         }
         Err(error) => {
-            let blame = error.blame(text);
-            assert!(text.get(blame.range.clone()).is_some(), "{blame:?}");
-            assert!(!blame.reason.is_empty() && !error.kubelet_text(text).is_empty());
-            if let Some(replacement) = blame.replacement {
+            let diagnosis = error.diagnose(text);
+            assert!(text.get(diagnosis.range.clone()).is_some(), "{diagnosis:?}");
+            assert!(!diagnosis.reason.is_empty() && !error.kubelet_text(text).is_empty());
+            if let Some(replacement) = diagnosis.replacement {
                 assert!(Reference::parse(&replacement).is_ok(), "{replacement}");
             }
         }

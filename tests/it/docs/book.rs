@@ -45,7 +45,7 @@ fn page_of(meta: &Meta) -> String {
     let yes = |holds: bool| if holds { "yes" } else { "no" };
     format!(
         "# {id}\n\n{title}.\n\n\
-         *Default: **{level}**. Asks the registry: {online}. Suggests a fix: {fix}. Since {since}.*\n\n{{{{#include ../../../rules/{id}.md:{first_line}:}}}}\n",
+         *Default: **{level}**. Queries the registry: {online}. Offers a fix: {fix}. Since {since}.*\n\n{{{{#include ../../../rules/{id}.md:{first_line}:}}}}\n",
         id = meta.id,
         title = meta.title,
         level = meta.default_level(),
