@@ -11,6 +11,7 @@ pub use kinds_without_images::kinds_without_images;
 use crate::credential::sensitive::Sensitive;
 use crate::findings::suppression::{self, Suppressions};
 use crate::resource::chart::{self, comment};
+use crate::resource::deployer::{self, Deployment};
 use crate::resource::hook::Hook;
 use crate::resource::kustomization::{self, Aside, Kustomization, PartialBuild, PatchFiles, Refusal};
 use crate::resource::secret::{self, Patcher, Secret, patcher};
@@ -64,6 +65,8 @@ pub struct Inventory {
     pub unchecked: Vec<Unchecked>,
     /// Kustomizations, with what they change.
     pub kustomizations: Vec<Kustomization>,
+    /// Folders that GitOps objects deploy.
+    pub deployments: Vec<Deployment>,
     /// JSON 6902 patches, which do not name an object.
     pub patch_files: PatchFiles,
     /// Other documents that kustomizations read, by file.
@@ -185,6 +188,7 @@ impl Inventory {
             self.check_names(object.node);
             self.resources.push(Resource { name: object.name.clone(), span, template: template.clone() });
             self.hooks.extend(Hook::of(object.node).map(|hook| (id, hook)));
+            self.deployments.extend(deployer::extract(&object, id));
             let images = self.images.len();
             self.add_workload(workload::extract(&object, id, kinds));
             let patcher = patcher::of_images(self.images.get(images..).unwrap_or_default(), &object);
@@ -286,6 +290,8 @@ impl Inventory {
         let unchecked = other.unchecked.into_iter();
         self.unchecked.extend(unchecked.map(|field| Unchecked { resource: resource(field.resource), ..field }));
         self.kustomizations.extend(other.kustomizations);
+        let deployments = other.deployments.into_iter();
+        self.deployments.extend(deployments.map(|own| Deployment { resource: resource(own.resource), ..own }));
         self.patch_files.extend(other.patch_files);
         self.asides.extend(other.asides);
         self.refusals.extend(other.refusals);

@@ -1,5 +1,6 @@
 //! How some objects in the inputs change others: namespaces, and names and contents of Secrets.
 
+mod deployers;
 mod image_stream;
 mod kustomize;
 mod unrendered_chart;
@@ -15,7 +16,9 @@ use crate::text::source::{SourceId, Sources, Spanned};
 /// Marks everything that another object in the inputs replaces: images that a kustomization's `images:` rewrites, or
 /// that are the bare names of image streams; namespaces that a kustomization sets; and Secrets that are filled in.
 pub fn apply(inventory: &mut Inventory, sources: &Sources) {
-    let kustomizations = std::mem::take(&mut inventory.kustomizations);
+    let mut kustomizations = std::mem::take(&mut inventory.kustomizations);
+    let written = kustomizations.len();
+    kustomizations.extend(deployers::derive(inventory, &kustomizations, sources));
     let builds = kustomization::builds(&kustomizations, sources);
     let settled = kustomize::apply(inventory, &kustomizations, &builds, sources);
     set_namespaces(inventory, &builds, &settled, sources);
@@ -32,6 +35,7 @@ pub fn apply(inventory: &mut Inventory, sources: &Sources) {
             image.image = ImageText::Skipped(Skip::SetByImageStream);
         }
     }
+    kustomizations.truncate(written);
     inventory.kustomizations = kustomizations;
     image_stream::resolve(inventory);
     unrendered_chart::separate_templates(inventory, sources);

@@ -96,6 +96,19 @@ pub struct Kustomization {
     pub unfollowed: Vec<Unfollowed>,
     /// The sources of the kustomization's objects.
     pub origins: Origins,
+    /// The GitOps object that builds the folder with changes of its own; `None` for the kustomization as written.
+    pub deployed_by: Option<DeployedBy>,
+}
+
+/// How a GitOps object builds a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeployedBy {
+    /// Index in [`crate::inventory::Inventory::deployments`].
+    pub deployment: usize,
+    /// Index of the folder's own kustomization; `None` if the folder has none.
+    pub base: Option<usize>,
+    /// Why it is not known what is deployed, with the place.
+    pub doubt: Option<(Span, &'static str)>,
 }
 
 /// The places in a kustomization that its objects come from, and the objects that it names.
@@ -189,13 +202,22 @@ pub fn read(file: &str, root: Node<'_>) -> Kustomization {
         configurations: strings(&["configurations"]),
         unfollowed: unrendered::read(&fields),
         origins: Origins::read(&fields),
+        deployed_by: None,
     }
 }
 
 /// Returns the kustomization for an empty file, which kustomize refuses to build.
 pub(crate) fn read_empty(file: &str, span: Span) -> Kustomization {
     Kustomization {
-        folder: folder(file).to_owned(),
+        refusal: Some(Refusal::new(span, "kustomization.yaml is empty", "it is empty")),
+        ..without_file(folder(file), span)
+    }
+}
+
+/// Returns the kustomization of a folder that has no kustomization file. The span stands for its places.
+pub(crate) fn without_file(folder: &str, span: Span) -> Kustomization {
+    Kustomization {
+        folder: folder.to_owned(),
         span,
         members_span: span,
         is_component: false,
@@ -204,7 +226,7 @@ pub(crate) fn read_empty(file: &str, span: Span) -> Kustomization {
         components: Vec::new(),
         named: Vec::new(),
         absent: Vec::new(),
-        refusal: Some(Refusal::new(span, "kustomization.yaml is empty", "it is empty")),
+        refusal: None,
         order: None,
         patches: Vec::new(),
         transformers: Vec::new(),
@@ -218,6 +240,7 @@ pub(crate) fn read_empty(file: &str, span: Span) -> Kustomization {
         configurations: Vec::new(),
         unfollowed: Vec::new(),
         origins: Origins::default(),
+        deployed_by: None,
     }
 }
 
@@ -278,8 +301,7 @@ fn members<'k>(
     sources: &Sources,
 ) -> Vec<BTreeSet<Member>> {
     let kustomizations: Vec<&Kustomization> = kustomizations.into_iter().collect();
-    let folders: BTreeMap<String, usize> =
-        kustomizations.iter().enumerate().map(|(at, kustomization)| (normalise(&kustomization.folder), at)).collect();
+    let folders = by_folder(kustomizations.iter().copied());
     let files: BTreeMap<String, SourceId> = sources.iter().map(|(id, source)| (normalise(source.name()), id)).collect();
     let of = |own: &&Kustomization| {
         let led = |member: &String| {
@@ -290,6 +312,12 @@ fn members<'k>(
         own.members.iter().filter_map(led).collect()
     };
     kustomizations.iter().map(of).collect()
+}
+
+/// Returns the index of the kustomization in each folder. Those of GitOps objects are not built by others.
+pub(crate) fn by_folder<'k>(kustomizations: impl Iterator<Item = &'k Kustomization>) -> BTreeMap<String, usize> {
+    let written = kustomizations.enumerate().filter(|(_, own)| own.deployed_by.is_none());
+    written.map(|(at, own)| (normalise(&own.folder), at)).collect()
 }
 
 /// Maximum number of steps from kustomizations to their members; longer builds are cut short.
@@ -330,14 +358,20 @@ fn build<'k>(
     build
 }
 
-/// Returns the kustomizations that no other one builds from.
+/// Returns the kustomizations that no other one builds from. A folder that a GitOps object builds is not built as
+/// written.
 pub(crate) fn root_indices(builds: &[Build<'_>]) -> Vec<usize> {
+    let is_deployed = |build: &Build<'_>| build.kustomization.deployed_by.is_some();
     let mut included = BTreeSet::new();
     for build in builds {
         let own = build.kustomization.folder.as_str();
-        included.extend(build.folders.iter().copied().filter(|folder| *folder != own));
+        included.extend(build.folders.iter().copied().filter(|folder| *folder != own || is_deployed(build)));
     }
-    (0..builds.len()).filter(|at| !included.contains(builds[*at].kustomization.folder.as_str())).collect()
+    let is_root = |at: &usize| {
+        let build = &builds[*at];
+        is_deployed(build) || !included.contains(build.kustomization.folder.as_str())
+    };
+    (0..builds.len()).filter(is_root).collect()
 }
 
 /// Returns the namespaces that builds give to the objects of each source. For each build that is not part of another,

@@ -33,6 +33,8 @@ pub enum UnfollowedReason {
     Generators,
     /// Helm charts that kustomize inflates.
     Charts,
+    /// A GitOps object that may build something else from the folder.
+    Deployer,
     /// kustomize refuses a kustomization in the build, so that it produces nothing.
     Refused,
 }
@@ -48,6 +50,7 @@ impl UnfollowedReason {
             Self::Transformers(_) => "`transformers`",
             Self::Generators => "`generators`",
             Self::Charts => "`helmCharts`",
+            Self::Deployer => "changes by the GitOps object that deploys it",
             Self::Refused => "kustomizations that kustomize refuses",
         }
     }

@@ -26,7 +26,7 @@ use crate::inventory::Inventory;
 use crate::resource::kustomization::patch::{self, Body, Change, Merge, MergedPod, Patch};
 use crate::resource::kustomization::unrendered::{Unfollowed, UnfollowedReason};
 use crate::resource::kustomization::{
-    Aside, Build, Effect, Kustomization, Refusal, Replacement, member_path, normalise, root_indices,
+    Aside, Build, Effect, Kustomization, Refusal, Replacement, by_folder, member_path, normalise, root_indices,
 };
 use crate::resource::workload::{DecidedBy, PodId, ResourceId};
 use crate::text::placeholder::is_placeholder;
@@ -59,7 +59,14 @@ pub(crate) fn apply(
         return BTreeSet::new();
     }
     let roots = root_indices(builds);
-    let Refused { refusals: refused, doubts, forms } = refused::read(kustomizations, sources);
+    let written = kustomizations.iter().take_while(|own| own.deployed_by.is_none()).count();
+    let Refused { refusals: mut refused, doubts, forms } = refused::read(&kustomizations[..written], sources);
+    // A GitOps object builds from the same files.
+    let bases: Vec<Option<usize>> =
+        kustomizations[written..].iter().map(|own| own.deployed_by.as_ref().and_then(|by| by.base)).collect();
+    for base in bases {
+        refused.push(base.and_then(|base| refused.get(base)).cloned().unwrap_or_default());
+    }
     let mut builder = Builder::new(inventory, kustomizations, sources, &refused);
     // Only the patches of transformers are left to read.
     builder.forms = forms;
@@ -72,7 +79,9 @@ pub(crate) fn apply(
         builder.is_exhausted = false;
         builder.root_sources = builds[root].sources.intersection(&resource_sources).copied().collect();
         let folders = builds[root].folders.iter();
-        let parts: Vec<usize> = folders.filter_map(|folder| builder.folders.get(&normalise(folder)).copied()).collect();
+        let parts = folders.filter_map(|folder| builder.folders.get(&normalise(folder)).copied());
+        let deployed_by = kustomizations[root].deployed_by.as_ref();
+        let parts: Vec<usize> = parts.chain(deployed_by.map(|_| root)).collect();
         builder.has_renames = parts.iter().any(|part| renaming[*part]);
         builder.root_namespaces = namespaces_of(parts.iter().map(|part| &kustomizations[*part]));
         builder.unmatched.clear();
@@ -85,12 +94,19 @@ pub(crate) fn apply(
             pods = builder.all_unknown(&fresh, kustomizations[root].span);
             builder.given_up.extend(fresh);
         }
-        if builder.is_all_known() && !kustomizations[root].is_component {
+        if builder.is_all_known() && !kustomizations[root].is_component && deployed_by.is_none() {
             let found = std::mem::take(&mut builder.unmatched);
             builder.reasons.extend(
                 found.iter().map(|refusal| Unfollowed { reason: UnfollowedReason::Refused, span: refusal.span }),
             );
             unmatched.extend(found);
+        }
+        if let Some(refusal) = builder.unmatched.first().filter(|_| deployed_by.is_some()) {
+            builder.doubt.get_or_insert(Why::new(refusal.span, "kustomize may refuse this: no object has this name"));
+        }
+        if let Some((span, words)) = deployed_by.and_then(|by| by.doubt) {
+            pods.iter_mut().for_each(|pod| pod.blur(Why::new(span, words)));
+            builder.reasons.push(Unfollowed { reason: UnfollowedReason::Deployer, span });
         }
         if let Some(span) = parts.iter().find_map(|part| doubts.get(part)) {
             let words = "kustomize may refuse this, depending on the objects in the build";
@@ -208,11 +224,7 @@ impl<'k> Builder<'k> {
             inventory,
             kustomizations,
             refused,
-            folders: kustomizations
-                .iter()
-                .enumerate()
-                .map(|(at, kustomization)| (normalise(&kustomization.folder), at))
-                .collect(),
+            folders: by_folder(kustomizations.iter()),
             files: sources.iter().map(|(id, source)| (normalise(source.name()), id)).collect(),
             sources,
             pods,

@@ -217,14 +217,17 @@ impl ObjectSelector {
 
 /// Reads the patches of a kustomization, in the order in which kustomize applies them.
 pub(crate) fn read(fields: &Fields<'_>) -> Vec<Patch> {
-    let mut patches = Vec::new();
-    for list in ["patchesStrategicMerge", "patches", "patchesJson6902"] {
-        for (at, node) in fields.items(list).enumerate() {
-            let path = format!("{list}[{at}]");
-            patches.push(if node.is_mapping() { entry(path, node) } else { merge(path, node) });
-        }
-    }
-    patches
+    let lists = ["patchesStrategicMerge", "patches", "patchesJson6902"];
+    lists.into_iter().flat_map(|list| read_list(fields, list)).collect()
+}
+
+/// Reads the patches in one list.
+pub(crate) fn read_list(fields: &Fields<'_>, list: &str) -> Vec<Patch> {
+    let read = |(at, node): (usize, Node<'_>)| {
+        let path = format!("{list}[{at}]");
+        if node.is_mapping() { entry(path, node) } else { merge(path, node) }
+    };
+    fields.items(list).enumerate().map(read).collect()
 }
 
 /// Reads an entry in `patches` or `patchesJson6902`, or a PatchTransformer.

@@ -1,0 +1,204 @@
+//! Folders that GitOps objects deploy: what Flux and Argo CD build from them.
+//!
+//! Both change the folder's kustomization in place: an override replaces a field, it is not an overlay.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::inventory::Inventory;
+use crate::resource::deployer::{Deployer, Deployment, Overrides};
+use crate::resource::kustomization::{
+    DeployedBy, ImageRule, Kustomization, folder, is_file_name, member_path, normalise, without_file,
+};
+use crate::text::placeholder::is_placeholder;
+use crate::text::source::{Sources, Span};
+
+/// Maximum number of files that are listed for folders without a kustomization.
+const MAX_LISTED: usize = 200_000;
+
+/// Returns the kustomizations that GitOps objects build, one for each folder that one of them deploys.
+pub(super) fn derive(
+    inventory: &Inventory,
+    kustomizations: &[Kustomization],
+    sources: &Sources,
+) -> Vec<Kustomization> {
+    if inventory.deployments.is_empty() {
+        return Vec::new();
+    }
+    let tree = Tree::new(kustomizations, sources);
+    let places: Vec<Vec<String>> =
+        inventory.deployments.iter().map(|deployment| tree.folders_of(deployment, inventory, sources)).collect();
+    let own_sources = [Deployer::Flux, Deployer::ArgoCd].map(|deployer| most_common(inventory, &places, deployer));
+    let mut listed = 0;
+    let mut derived = Vec::new();
+    for (at, (deployment, places)) in inventory.deployments.iter().zip(&places).enumerate() {
+        let span = deployment.path.span;
+        let doubt = if places.len() > 1 {
+            Some((span, "several folders in the inputs have this path"))
+        } else if repository(deployment).is_some_and(|source| !own_sources.contains(&Some(source))) {
+            Some((span, "this may be a folder in another repository"))
+        } else {
+            deployment.overrides.unfollowed.map(|span| (span, "this may change what is deployed, and is not followed"))
+        };
+        for place in places {
+            let base = tree.kustomizations.get(place).copied();
+            let built = match base.and_then(|base| kustomizations.get(base)) {
+                Some(base) if base.is_component => continue,
+                Some(base) => base.clone(),
+                None if listed < MAX_LISTED => {
+                    let members = tree.members(place, deployment.deployer);
+                    listed += members.len();
+                    without_kustomization(place, members, span)
+                }
+                None => continue,
+            };
+            let mut built = overridden(built, &deployment.overrides);
+            built.deployed_by = Some(DeployedBy { deployment: at, base, doubt });
+            derived.push(built);
+        }
+    }
+    derived
+}
+
+/// The repository that most of the deployments with a folder in the inputs name: it is this one.
+fn most_common<'i>(inventory: &'i Inventory, places: &[Vec<String>], deployer: Deployer) -> Option<&'i str> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let found = inventory.deployments.iter().zip(places).filter(|(_, places)| !places.is_empty());
+    let found = found.filter(|(deployment, _)| deployment.deployer == deployer);
+    for source in found.filter_map(|(deployment, _)| repository(deployment)) {
+        *counts.entry(source).or_default() += 1;
+    }
+    counts.into_iter().max_by_key(|(_, count)| *count).map(|(source, _)| source)
+}
+
+/// The Git repository of a deployment. Artifacts of other kinds are often made from this repository, one for each
+/// part of it.
+fn repository(deployment: &Deployment) -> Option<&str> {
+    let source = deployment.source.as_deref()?;
+    (deployment.deployer == Deployer::ArgoCd || source.starts_with("GitRepository/")).then_some(source)
+}
+
+/// The folders of the inputs.
+struct Tree<'k> {
+    /// The kustomization in each folder.
+    kustomizations: BTreeMap<String, usize>,
+    /// The paths of all sources, in order.
+    files: BTreeSet<String>,
+    /// The folders of Helm charts.
+    charts: BTreeSet<&'k str>,
+}
+
+impl<'k> Tree<'k> {
+    fn new(kustomizations: &[Kustomization], sources: &'k Sources) -> Self {
+        let files = kustomizations.iter().enumerate().filter(|(_, own)| is_file_name(sources.get(own.span.source).name()));
+        let charts = sources.iter().filter_map(|(_, source)| source.name().strip_suffix("/Chart.yaml"));
+        Self {
+            kustomizations: files.map(|(at, own)| (normalise(&own.folder), at)).collect(),
+            files: sources.iter().map(|(_, source)| normalise(source.name())).collect(),
+            charts: charts.collect(),
+        }
+    }
+
+    /// The folders in the inputs that a deployment may mean: its path below each folder that its own file is in.
+    fn folders_of(&self, deployment: &Deployment, inventory: &Inventory, sources: &Sources) -> Vec<String> {
+        let path = deployment.path.value.trim_start_matches('/');
+        let file = sources.get(inventory.resource(deployment.resource).span.source).name();
+        if is_placeholder(path) || path.split('/').any(|part| part == "..") {
+            return Vec::new();
+        }
+        let mut roots = vec![folder(file)];
+        while let Some(root) = roots.last().filter(|root| !root.is_empty()) {
+            roots.push(folder(root));
+        }
+        // Without a path, nothing shows which folder is the root.
+        let is_root = normalise(path).is_empty();
+        let found: BTreeSet<String> = roots
+            .into_iter()
+            .filter(|_| !is_root)
+            .map(|root| member_path(root, path))
+            .filter(|place| self.has(place) && !self.charts.contains(place.as_str()))
+            .collect();
+        found.into_iter().collect()
+    }
+
+    fn has(&self, place: &str) -> bool {
+        self.kustomizations.contains_key(place) || self.below(place).next().is_some()
+    }
+
+    /// The files below a folder.
+    fn below<'t>(&'t self, place: &str) -> impl Iterator<Item = &'t str> + use<'t> {
+        let prefix = format!("{place}/");
+        let files = self.files.range(prefix.clone()..);
+        files.map(String::as_str).take_while(move |file| file.starts_with(&prefix))
+    }
+
+    /// The files and folders that are built from a folder without a kustomization, relative to it. Flux takes all
+    /// manifests below it, and a folder with a kustomization as a whole (`scanManifests` of fluxcd/pkg
+    /// `kustomize/kustomize_generator.go`). Argo CD takes the files of the folder itself.
+    fn members(&self, place: &str, deployer: Deployer) -> BTreeSet<String> {
+        let member = |file: &str| {
+            let path = file.get(place.len() + 1..)?;
+            match deployer {
+                Deployer::ArgoCd => {
+                    let is_manifest = [".yaml", ".yml", ".json"].iter().any(|end| path.ends_with(end));
+                    (is_manifest && !path.contains('/')).then(|| path.to_owned())
+                }
+                Deployer::Flux => {
+                    let mut ends = path.match_indices('/').map(|(end, _)| end);
+                    let is_built = |end: &usize| self.kustomizations.contains_key(&file[..place.len() + 1 + end]);
+                    let inner = ends.find(is_built).map(|end| path[..end].to_owned());
+                    inner.or_else(|| (path.ends_with(".yaml") || path.ends_with(".yml")).then(|| path.to_owned()))
+                }
+            }
+        };
+        self.below(place).filter_map(member).collect()
+    }
+}
+
+/// The kustomization that Flux generates for a folder without one.
+fn without_kustomization(place: &str, members: BTreeSet<String>, span: Span) -> Kustomization {
+    let members: Vec<String> = members.into_iter().collect();
+    let mut own = without_file(place, span);
+    own.origins.resources = vec![span; members.len()];
+    own.resources.clone_from(&members);
+    own.members = members;
+    own
+}
+
+/// The folder's kustomization after the changes of the GitOps object.
+fn overridden(mut own: Kustomization, overrides: &Overrides) -> Kustomization {
+    if let Some(namespace) = &overrides.namespace {
+        own.namespace = Some(namespace.clone());
+    }
+    if let Some(prefix) = &overrides.name_prefix {
+        own.name_prefix.clone_from(prefix);
+    }
+    if let Some(suffix) = &overrides.name_suffix {
+        own.name_suffix.clone_from(suffix);
+    }
+    // kustomize applies `patchesJson6902` last.
+    let last = own.patches.iter().position(|patch| patch.path.starts_with("patchesJson6902["));
+    let at = last.unwrap_or(own.patches.len());
+    own.patches.splice(at..at, overrides.patches.iter().cloned());
+    for component in &overrides.components {
+        own.components.push(component.value.clone());
+        own.members.push(component.value.clone());
+        own.origins.components.push(component.span);
+    }
+    for image in &overrides.images {
+        match own.images.iter_mut().find(|rule| rule.name.value == image.name.value) {
+            Some(rule) => *rule = merged(rule, image),
+            None => own.images.push(image.clone()),
+        }
+    }
+    own
+}
+
+/// The entry of a kustomization and that of the GitOps object for one name. Flux replaced the whole entry until
+/// kustomize-controller 1.9.3, and keeps the fields that the object does not set since 1.9.4: where that differs, the
+/// result is not known.
+fn merged(own: &ImageRule, image: &ImageRule) -> ImageRule {
+    let keeps_name = image.new_name.is_none() && own.new_name.is_some();
+    let has_version = |rule: &ImageRule| rule.new_tag.is_some() || rule.digest.is_some() || rule.tag_suffix.is_some();
+    let keeps_version = !has_version(image) && has_version(own);
+    ImageRule { is_broken: image.is_broken || keeps_name || keeps_version, ..image.clone() }
+}
