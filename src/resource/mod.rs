@@ -1,6 +1,7 @@
 //! Kubernetes objects and their names, including the objects within Lists and Templates.
 
 pub mod chart;
+pub(crate) mod deployer;
 pub mod hook;
 pub mod kustomization;
 pub mod secret;

@@ -1,0 +1,4 @@
+//! What Flux and Argo CD change of the kustomizations that they deploy: the variables they substitute and the images
+//! they override.
+
+pub(crate) mod envsubst;
