@@ -16,11 +16,7 @@ use crate::text::source::{Sources, Span};
 const MAX_LISTED: usize = 200_000;
 
 /// Returns the kustomizations that GitOps objects build, one for each folder that one of them deploys.
-pub(super) fn derive(
-    inventory: &Inventory,
-    kustomizations: &[Kustomization],
-    sources: &Sources,
-) -> Vec<Kustomization> {
+pub(super) fn derive(inventory: &Inventory, kustomizations: &[Kustomization], sources: &Sources) -> Vec<Kustomization> {
     if inventory.deployments.is_empty() {
         return Vec::new();
     }
@@ -89,7 +85,8 @@ struct Tree<'k> {
 
 impl<'k> Tree<'k> {
     fn new(kustomizations: &[Kustomization], sources: &'k Sources) -> Self {
-        let files = kustomizations.iter().enumerate().filter(|(_, own)| is_file_name(sources.get(own.span.source).name()));
+        let files =
+            kustomizations.iter().enumerate().filter(|(_, own)| is_file_name(sources.get(own.span.source).name()));
         let charts = sources.iter().filter_map(|(_, source)| source.name().strip_suffix("/Chart.yaml"));
         Self {
             kustomizations: files.map(|(at, own)| (normalise(&own.folder), at)).collect(),

@@ -35,9 +35,10 @@ pub(super) fn read(object: &Object<'_>, resource: ResourceId) -> Option<Deployme
         images: images.filter_map(|(at, entry)| ImageRule::of(format!("spec.images[{at}]"), entry)).collect(),
         unfollowed: older.map(Node::span),
     };
-    let variables = spec.get("postBuild").filter(|build| build.is_mapping()).and_then(|build| {
-        variables(build, object.name.namespace.clone())
-    });
+    let variables = spec
+        .get("postBuild")
+        .filter(|build| build.is_mapping())
+        .and_then(|build| variables(build, object.name.namespace.clone()));
     Some(Deployment { resource, deployer: Deployer::Flux, path, source, overrides, variables })
 }
 

@@ -3,6 +3,7 @@
 //! Both tools change the folder's own kustomization before they build it, and Flux replaces variables afterwards.
 
 mod argo;
+pub(crate) mod envsubst;
 mod flux;
 
 use crate::resource::Object;

@@ -47,7 +47,7 @@ pub(crate) fn matches(mut pattern: &[u8], mut name: &[u8]) -> Result<bool, BadPa
 }
 
 /// Returns the next run without a star, whether stars precede it, and what follows.
-fn scan_chunk(mut pattern: &[u8]) -> (bool, &[u8], &[u8]) {
+pub(crate) fn scan_chunk(mut pattern: &[u8]) -> (bool, &[u8], &[u8]) {
     let mut star = false;
     while let [b'*', rest @ ..] = pattern {
         pattern = rest;
@@ -111,7 +111,7 @@ fn match_chunk<'n>(mut chunk: &[u8], mut name: &'n [u8]) -> Result<Option<&'n [u
 }
 
 /// Parses a character class from after its `[`: returns whether it contains the character, and what follows its `]`.
-fn match_class(mut chunk: &[u8], character: char) -> Result<(bool, &[u8]), BadPattern> {
+pub(crate) fn match_class(mut chunk: &[u8], character: char) -> Result<(bool, &[u8]), BadPattern> {
     let mut negated = false;
     if let [b'^', rest @ ..] = chunk {
         negated = true;
