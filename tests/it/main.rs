@@ -13,6 +13,7 @@ mod docs;
 mod duplicate_keys;
 mod events;
 mod exit_status;
+mod gitops;
 mod helm;
 mod inputs;
 mod kustomizations;

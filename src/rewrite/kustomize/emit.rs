@@ -62,8 +62,11 @@ pub(super) fn emit(
         let unknown = variants.iter().find_map(|variant| Some((variant.facts, variant.item.unknown?)));
         let Some(kept) = inventory.images.get_mut(*at) else { continue };
         let is_skipped = matches!(kept.image, ImageText::Skipped(_));
+        // Every build fills the placeholder in.
+        let is_filled = kept.image == ImageText::Skipped(Skip::Placeholder) && !variants.is_empty();
         match (slot, unknown) {
             (Some(pod), _) => kept.pod = pod,
+            (None, None) if is_filled => kept.image = ImageText::Skipped(Skip::ReplacedByKustomize),
             _ if is_skipped => {}
             (None, Some((_, why))) => skip(kept, why),
             // If something is not followed, a deleted object may still exist.

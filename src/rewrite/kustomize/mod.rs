@@ -8,6 +8,7 @@ mod account;
 mod accumulate;
 mod built;
 mod change;
+mod deploy;
 mod emit;
 mod identity;
 mod keeping;
@@ -29,6 +30,7 @@ use crate::resource::kustomization::{
     Aside, Build, Effect, Kustomization, Refusal, Replacement, by_folder, member_path, normalise, root_indices,
 };
 use crate::resource::workload::{DecidedBy, PodId, ResourceId};
+use crate::rewrite::deployers;
 use crate::text::placeholder::is_placeholder;
 use crate::text::source::{SourceId, Sources, Span, Spanned};
 
@@ -59,6 +61,7 @@ pub(crate) fn apply(
         return BTreeSet::new();
     }
     let roots = root_indices(builds);
+    let variables = deployers::variables(inventory, sources);
     let written = kustomizations.iter().take_while(|own| own.deployed_by.is_none()).count();
     let Refused { refusals: mut refused, doubts, forms } = refused::read(&kustomizations[..written], sources);
     // A GitOps object builds from the same files.
@@ -103,6 +106,12 @@ pub(crate) fn apply(
         }
         if let Some(refusal) = builder.unmatched.first().filter(|_| deployed_by.is_some()) {
             builder.doubt.get_or_insert(Why::new(refusal.span, "kustomize may refuse this: no object has this name"));
+        }
+        if let Some(by) = deployed_by
+            && let Some(deployment) = inventory.deployments.get(by.deployment)
+        {
+            let variables = variables.get(by.deployment).and_then(Option::as_ref);
+            builder.deploy(deployment, variables, &mut pods);
         }
         if let Some((span, words)) = deployed_by.and_then(|by| by.doubt) {
             pods.iter_mut().for_each(|pod| pod.blur(Why::new(span, words)));

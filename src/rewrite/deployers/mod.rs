@@ -2,7 +2,11 @@
 //!
 //! Both change the folder's kustomization in place: an override replaces a field, it is not an overlay.
 
+mod variables;
+
 use std::collections::{BTreeMap, BTreeSet};
+
+pub(super) use variables::KnownVariables;
 
 use crate::inventory::Inventory;
 use crate::resource::deployer::{Deployer, Deployment, Overrides};
@@ -14,6 +18,11 @@ use crate::text::source::{Sources, Span};
 
 /// Maximum number of files that are listed for folders without a kustomization.
 const MAX_LISTED: usize = 200_000;
+
+/// Returns the variables of each deployment; `None` if its texts are left as they are.
+pub(super) fn variables(inventory: &Inventory, sources: &Sources) -> Vec<Option<KnownVariables>> {
+    variables::read(inventory, sources)
+}
 
 /// Returns the kustomizations that GitOps objects build, one for each folder that one of them deploys.
 pub(super) fn derive(inventory: &Inventory, kustomizations: &[Kustomization], sources: &Sources) -> Vec<Kustomization> {

@@ -1,0 +1,178 @@
+//! Folders that Flux and Argo CD deploy, with the changes that their objects make.
+
+use std::collections::BTreeSet;
+
+use pullcheck::input::gather::gather_sources;
+use pullcheck::inventory::{Inventory, ReadOptions};
+use pullcheck::resource::workload::{ImageText, ImageUse, Skip};
+use pullcheck::text::source::{Encoding, Source, Sources};
+
+const FLUX: &str = include_str!("gitops/flux.txt");
+
+const WEB: &str = "apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  template:
+    spec: {containers: [{name: web, image: 'ghcr.io/acme/web:1.0'}]}
+";
+
+fn gathered(files: &[(&str, &str)]) -> (Inventory, Sources) {
+    let sources = files.iter().map(|(name, text)| Source::new(*name, *text, Encoding::Utf8)).collect();
+    let gathered = gather_sources(sources, ReadOptions::default());
+    (gathered.inventory, gathered.sources)
+}
+
+fn flux(spec: &str) -> String {
+    format!(
+        "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {{name: apps, namespace: \
+         flux-system}}\nspec:\n  path: ./apps/web\n  sourceRef: {{kind: GitRepository, name: flux-system}}\n{spec}"
+    )
+}
+
+fn argo(source: &str) -> String {
+    format!(
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: web}}\nspec:\n  destination: \
+         {{namespace: shop}}\n  source:\n    repoURL: https://git.example/acme/deploy\n    path: apps/web\n{source}"
+    )
+}
+
+fn is_known(image: &&ImageUse) -> bool {
+    !matches!(image.image, ImageText::Skipped(_))
+}
+
+/// The images that are checked, with the text at the place that decides each.
+fn checked(files: &[(&str, &str)]) -> Vec<(String, String)> {
+    let (inventory, sources) = gathered(files);
+    let uses = inventory.images.iter().filter(is_known);
+    uses.map(|image| (image.text.value.clone(), sources.slice(image.text.span).to_owned())).collect()
+}
+
+fn expanded(line: &str) -> String {
+    if line == "@vars" {
+        return "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: vars, namespace: flux-system}\ndata: {REG: cm.io, TAG: \
+                cm-tag}\n"
+            .to_owned();
+    }
+    let words: Vec<&str> = line.splitn(3, ' ').collect();
+    match words.as_slice() {
+        ["@flux", name, spec] => format!(
+            "apiVersion: kustomize.toolkit.fluxcd.io/v1\nkind: Kustomization\nmetadata: {{name: {name}, namespace: \
+             flux-system}}\nspec: {spec}\n"
+        ),
+        ["@deployment", name, rest] => {
+            let (namespace, images) = rest.split_once(' ').unwrap();
+            let namespace = if namespace == "-" { String::new() } else { format!(", namespace: {namespace}") };
+            let containers =
+                images.split(' ').enumerate().map(|(at, image)| format!("{{name: c{at}, image: '{image}'}}"));
+            let containers = containers.collect::<Vec<_>>().join(", ");
+            format!(
+                "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}{namespace}}}\nspec: {{template: {{spec: \
+                 {{containers: [{containers}]}}}}}}\n"
+            )
+        }
+        _ => format!("{line}\n"),
+    }
+}
+
+#[test]
+fn folders_deployed_by_flux_match_its_own_builds() {
+    let (mut whole, mut cases) = (0, 0);
+    for case in FLUX.split("\n=== ").skip(1) {
+        let (files, answer) = case.split_once("=> ").unwrap();
+        let (number, files) = files.split_once('\n').unwrap();
+        let sources = files.split("--- ").skip(1).map(|file| {
+            let (name, lines) = file.split_once('\n').unwrap();
+            let documents: Vec<String> = lines.lines().map(expanded).collect();
+            Source::new(name, documents.join("---\n"), Encoding::Utf8)
+        });
+        let inventory = gather_sources(sources.collect(), ReadOptions::default()).inventory;
+        let mut words = answer.split_whitespace();
+        let is_whole = words.next() == Some("all");
+        let built: BTreeSet<&str> = words.collect();
+        let known: BTreeSet<&str> = inventory.images.iter().filter(is_known).map(|image| &*image.text.value).collect();
+        assert!(known.is_subset(&built), "{number}: {known:?}, but Flux deploys {built:?}");
+        let is_told = |image: &&ImageUse| {
+            matches!(image.image, ImageText::Skipped(Skip::Placeholder | Skip::RewrittenByKustomize))
+        };
+        let unknown = inventory.images.iter().filter(is_told).count();
+        assert_eq!(known == built && unknown == 0, is_whole, "{number}: {known:?} of {built:?}, {unknown} unknown");
+        assert!(known == built || unknown > 0, "{number}: an image is passed over");
+        whole += usize::from(is_whole);
+        cases += 1;
+    }
+    assert_eq!((cases, whole), (45, 40));
+}
+
+#[test]
+fn deciding_line_of_a_flux_image_is_in_the_flux_object() {
+    let object = flux("  images: [{name: ghcr.io/acme/web, newTag: '2.0'}]\n");
+    let with_file =
+        [("ks.yaml", &*object), ("apps/web/web.yaml", WEB), ("apps/web/kustomization.yaml", "resources: [web.yaml]")];
+    let expected = [("ghcr.io/acme/web:2.0".to_owned(), "'2.0'".to_owned())];
+    assert_eq!(checked(&with_file), expected);
+    assert_eq!(checked(&with_file[..2]), expected, "Flux lists the files of a folder without a kustomization");
+}
+
+#[test]
+fn substituted_image_is_decided_by_the_variable() {
+    let web = WEB.replace("web:1.0", "web:${TAG}");
+    let own = flux("  postBuild: {substitute: {TAG: '3.1'}}\n");
+    let files = |object: &str| checked(&[("ks.yaml", object), ("apps/web/web.yaml", &web)]);
+    assert_eq!(files(&own), [("ghcr.io/acme/web:3.1".to_owned(), "'3.1'".to_owned())]);
+    let from = flux("  postBuild: {substituteFrom: [{kind: ConfigMap, name: settings}]}\n");
+    let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: flux-system}\ndata: {TAG: '4'}\n";
+    assert_eq!(files(&format!("{from}---\n{map}")), [("ghcr.io/acme/web:4".to_owned(), "'4'".to_owned())]);
+    assert_eq!(files(&from), [], "the ConfigMap is not in the inputs");
+    let secret = flux("  postBuild: {substituteFrom: [{kind: Secret, name: settings}], substitute: {OTHER: a}}\n");
+    assert_eq!(files(&secret), []);
+    assert_eq!(files(&flux("  postBuild: {substitute: {OTHER: a}}\n")), [], "Flux versions disagree");
+}
+
+#[test]
+fn image_of_the_base_is_not_checked_when_the_gitops_object_is_not_followed() {
+    let sources =
+        [("a/ks.yaml", flux("")), ("a/apps/web/web.yaml", WEB.to_owned()), ("apps/web/web.yaml", WEB.to_owned())];
+    let files: Vec<(&str, &str)> = sources.iter().map(|(name, text)| (*name, text.as_str())).collect();
+    let (inventory, _) = gathered(&files);
+    let reasons: Vec<&str> =
+        inventory.images.iter().flat_map(|image| &image.decided_by).map(|decision| &*decision.message).collect();
+    assert_eq!(reasons, ["several folders in the inputs have this path"; 2]);
+    assert!(!inventory.images.iter().any(|image| is_known(&image)));
+}
+
+#[test]
+fn path_is_relative_to_any_folder_above_the_object() {
+    let object = flux("  targetNamespace: shop\n");
+    let (inventory, _) = gathered(&[("repo/clusters/prod/ks.yaml", &object), ("repo/apps/web/web.yaml", WEB)]);
+    assert_eq!(inventory.pods[0].namespace.as_deref(), Some("shop"));
+    let elsewhere = gathered(&[("one/clusters/ks.yaml", &object), ("other/apps/web/web.yaml", WEB)]).0;
+    assert_eq!(elsewhere.pods[0].namespace, None);
+}
+
+#[test]
+fn one_folder_deployed_twice_has_two_uses_of_an_image() {
+    let first = flux("  targetNamespace: one\n  images: [{name: ghcr.io/acme/web, newTag: '2'}]\n");
+    let second = flux("  targetNamespace: two\n  images: [{name: ghcr.io/acme/web, newTag: '3'}]\n");
+    let files = [("ks.yaml", &*format!("{first}---\n{second}")), ("apps/web/web.yaml", WEB)];
+    let (inventory, _) = gathered(&files);
+    let uses = inventory.images.iter().filter(is_known);
+    let uses: Vec<(&str, Option<&str>)> =
+        uses.map(|image| (&*image.text.value, inventory.pod(image.pod).namespace.as_deref())).collect();
+    assert_eq!(uses, [("ghcr.io/acme/web:2", Some("one")), ("ghcr.io/acme/web:3", Some("two"))]);
+}
+
+#[test]
+fn argo_application_sets_namespace_and_patches() {
+    let object = argo(
+        "    kustomize:\n      patches:\n        - target: {kind: Deployment}\n          patch: |\n            - op: \
+         replace\n              path: /spec/template/spec/containers/0/image\n              value: ghcr.io/acme/web:5\n",
+    );
+    let files =
+        [("app.yaml", &*object), ("apps/web/web.yaml", WEB), ("apps/web/kustomization.yaml", "resources: [web.yaml]")];
+    let (inventory, _) = gathered(&files);
+    let uses: Vec<&str> = inventory.images.iter().filter(is_known).map(|image| &*image.text.value).collect();
+    assert_eq!(uses, ["ghcr.io/acme/web:5"]);
+    let image = inventory.images.iter().find(is_known).unwrap();
+    assert_eq!(inventory.pod(image.pod).namespace.as_deref(), Some("shop"));
+}
