@@ -2,3 +2,4 @@
 //! they override.
 
 pub(crate) mod envsubst;
+pub(crate) mod image_override;

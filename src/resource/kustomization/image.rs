@@ -173,7 +173,7 @@ fn is_tag(text: &str) -> bool {
 }
 
 /// Splits a value into name, tag, and digest like kustomize: after the first slash, whatever is before it.
-fn split(value: &str) -> (&str, &str, &str) {
+pub(crate) fn split(value: &str) -> (&str, &str, &str) {
     let path = value.find('/').filter(|slash| *slash > 0).unwrap_or(0);
     let digest_at = value[path..].find('@').map(|at| at + path);
     let tag_at = value[path..].find(':').map(|at| at + path).filter(|at| digest_at.is_none_or(|digest| *at < digest));
