@@ -2,7 +2,7 @@
 # Question: a kustomization has newName and newTag for an image. What does "kustomize edit set image app:2" change,
 # which Argo CD runs for kustomize.images of an Application?
 # The usual guess: the tag; and of other entries nothing.
-# Version: sigs.k8s.io/kustomize/kustomize/v5 v5.8.1 (what Argo CD 3.5 installs)
+# Version: sigs.k8s.io/kustomize/kustomize/v5 v5.8.1 (which Argo CD 3.4 and 3.5 install)
 # Behavior: the entry is replaced as a whole. app:2 drops the newName, app=NAME drops the tag; only app=*:2 keeps the
 # name. The list is then sorted by name, and because each entry sees what the one before made, a list in which one
 # entry leads to another builds another image, even after an override of something else.

@@ -60,8 +60,8 @@ pub(crate) enum OverrideError {
 /// Parses a string of `spec.source.kustomize.images`. Argo CD passes it to `kustomize edit set image` as it is, except
 /// that it fills in `$ARGOCD_APP_NAME` and the like before: a text with a `$` is not the override yet.
 ///
-/// Follows `parse` in `kustomize/commands/edit/set/setimage.go` of kustomize 5.8.1, which Argo CD 3 installs
-/// (`hack/tool-versions.sh`); 5.8.3 has the same file.
+/// Follows `parse` in `kustomize/commands/edit/set/setimage.go` of kustomize 5.8.1, which Argo CD 3.4 and 3.5 install
+/// (`hack/tool-versions.sh`); the file is the same from 5.4.3 (Argo CD 2.14) to 5.8.3.
 ///
 /// # Errors
 ///
@@ -85,7 +85,8 @@ pub(crate) fn parse(text: &str) -> Result<ImageOverride, OverrideError> {
 ///
 /// `existing` are the kustomization's entries, those of the old `imageTags` after those of `images`. The overrides are
 /// those of one Application, in order: Argo CD passes all to one command. It merges them with others of the same name
-/// only in its command line (`MergeImage`), not when it syncs.
+/// only in its command line (`MergeImage`), not when it syncs; but `.argocd-source.yaml` and `.argocd-source-APP.yaml`
+/// in the kustomization's folder, which its image updater writes, replace the whole list before.
 ///
 /// An override replaces the whole entry of its name: `app:2` drops the entry's `newName`, and `app=new` its tag. Of
 /// several overrides with a name the last counts, of several entries the first. The list is sorted by name then, and
