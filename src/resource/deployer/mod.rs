@@ -4,3 +4,4 @@
 pub(crate) mod build_environment;
 pub(crate) mod envsubst;
 pub(crate) mod image_override;
+pub(crate) mod variables;
