@@ -176,3 +176,49 @@ fn argo_application_sets_namespace_and_patches() {
     let image = inventory.images.iter().find(is_known).unwrap();
     assert_eq!(inventory.pod(image.pod).namespace.as_deref(), Some("shop"));
 }
+
+#[test]
+fn argo_images_are_set_as_kustomize_edit_does() {
+    let images = |list: &str| {
+        let object = argo(&format!("    kustomize:\n      images: [{list}]\n"));
+        let kustomization =
+            "resources: [web.yaml]\nimages: [{name: ghcr.io/acme/web, newName: reg.example/web, newTag: '7'}]\n";
+        let files =
+            [("app.yaml", &*object), ("apps/web/web.yaml", WEB), ("apps/web/kustomization.yaml", kustomization)];
+        checked(&files)
+    };
+    let image = |value: &str, place: &str| vec![(value.to_owned(), place.to_owned())];
+    assert_eq!(images("'ghcr.io/acme/web:9'"), image("ghcr.io/acme/web:9", "'ghcr.io/acme/web:9'"));
+    let renamed = "ghcr.io/acme/web=quay.io/w";
+    assert_eq!(images(renamed), image("quay.io/w:1.0", renamed), "an override replaces the whole entry");
+    let kept = "'ghcr.io/acme/web=*:9'";
+    assert_eq!(images(kept), image("reg.example/web:9", kept), "`*` keeps what the entry has");
+    assert_eq!(images("other:1"), image("reg.example/web:7", "'7'"));
+    assert_eq!(images("'ghcr.io/acme/web:$ARGOCD_APP_REVISION'"), [], "only the cluster knows the revision");
+}
+
+#[test]
+fn flux_image_entry_is_unknown_where_versions_disagree() {
+    let object = flux("  images: [{name: ghcr.io/acme/web, newName: quay.io/w}]\n");
+    let kustomization = |entry: &str| format!("resources: [web.yaml]\nimages: [{{name: ghcr.io/acme/web, {entry}}}]\n");
+    let of = |entry: &str| {
+        let kustomization = kustomization(entry);
+        checked(&[("ks.yaml", &object), ("apps/web/web.yaml", WEB), ("apps/web/kustomization.yaml", &kustomization)])
+    };
+    assert_eq!(of("newTag: '7'"), [], "older versions drop the tag");
+    assert_eq!(of("newName: reg.example/web"), [("quay.io/w:1.0".to_owned(), "quay.io/w".to_owned())]);
+}
+
+#[test]
+fn folder_in_another_repository_is_not_judged_as_its_own() {
+    let own = flux("").replace("apps/web", "apps/api");
+    let third =
+        flux("  images: [{name: ghcr.io/acme/web, newTag: '2'}]\n").replace("name: flux-system}", "name: upstream}");
+    let other = flux("").replace("apps/web", "apps/db");
+    let objects = [own, other, third].join("---\n");
+    let files = [("ks.yaml", &*objects), ("apps/web/web.yaml", WEB), ("apps/api/a.yaml", WEB), ("apps/db/a.yaml", WEB)];
+    let (inventory, sources) = gathered(&files);
+    let unknown = inventory.images.iter().filter(|image| !is_known(image));
+    let files: Vec<&str> = unknown.map(|image| sources.get(image.text.span.source).name()).collect();
+    assert_eq!(files, ["apps/web/web.yaml"]);
+}

@@ -3,12 +3,16 @@
 //! Follows `pkg/apis/application/v1alpha1/types.go` and `util/kustomize/kustomize.go` of Argo CD 3.2: Argo CD edits the
 //! folder's kustomization with `kustomize edit` and builds it.
 
+use super::build_environment::{Expanded, expand_variables};
+use super::envsubst::Variable;
+use super::image_override::{self, OverrideError};
 use super::{Deployer, Deployment, Overrides};
 use crate::resource::Object;
 use crate::resource::kustomization::fields::Fields;
-use crate::resource::kustomization::patch;
+use crate::resource::kustomization::{ImageRule, patch};
 use crate::resource::workload::ResourceId;
 use crate::resource::workload::value::spanned_string;
+use crate::text::source::Spanned;
 use crate::text::yaml::Node;
 
 /// Reads the sources of an Application that are folders. Charts from a repository have no path.
@@ -31,6 +35,9 @@ fn read_source(source: Node<'_>, resource: ResourceId, namespace: Option<&str>) 
     let kustomize = source.get("kustomize").filter(|kustomize| kustomize.is_mapping());
     let text = |key: &str| kustomize?.str(key).filter(|text| !text.is_empty()).map(str::to_owned);
     let components = kustomize.and_then(|kustomize| kustomize.get("components"));
+    let list = kustomize.and_then(|kustomize| kustomize.get("images"));
+    let images: Option<Vec<ImageRule>> = list.into_iter().flat_map(Node::items).enumerate().map(image).collect();
+    let unfollowed = list.filter(|_| images.is_none()).map(Node::span);
     let overrides = Overrides {
         namespace: text("namespace"),
         default_namespace: namespace.filter(|name| !name.is_empty()).map(str::to_owned),
@@ -38,9 +45,23 @@ fn read_source(source: Node<'_>, resource: ResourceId, namespace: Option<&str>) 
         name_suffix: text("nameSuffix"),
         patches: kustomize.map_or_else(Vec::new, |kustomize| patch::read_list(&Fields::of(kustomize), "patches")),
         components: components.into_iter().flat_map(Node::items).filter_map(spanned_string).collect(),
-        images: Vec::new(),
-        unfollowed: kustomize.and_then(|kustomize| kustomize.get("images")).map(Node::span),
+        images: images.unwrap_or_default(),
+        unfollowed,
     };
     let source = source.str("repoURL").map(str::to_owned);
     Some(Deployment { resource, deployer: Deployer::ArgoCd, path, source, overrides, variables: None })
+}
+
+/// Reads an override of an image; `None` if it is not known what it does.
+fn image((at, node): (usize, Node<'_>)) -> Option<ImageRule> {
+    let text = node.as_str()?;
+    // The values of the build environment depend on the cluster and the revision.
+    let Expanded::Known(text) = expand_variables(text, &|_| Variable::Unknown) else { return None };
+    let entry = image_override::parse(&text);
+    let entry = entry.map(|entry| entry.map(|value| Spanned { value, span: node.span() }));
+    let path = format!("spec.source.kustomize.images[{at}]");
+    match entry {
+        Ok(entry) => Some(image_override::rule(path, entry)),
+        Err(OverrideError::Format | OverrideError::Flag) => None,
+    }
 }

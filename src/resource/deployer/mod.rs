@@ -3,8 +3,10 @@
 //! Both tools change the folder's own kustomization before they build it, and Flux replaces variables afterwards.
 
 mod argo;
+pub(crate) mod build_environment;
 pub(crate) mod envsubst;
 mod flux;
+pub(crate) mod image_override;
 
 use crate::resource::Object;
 use crate::resource::kustomization::{ImageRule, Patch};

@@ -60,11 +60,7 @@ impl ImageRule {
         let (new_name, new_tag) = (string("newName"), string("newTag"));
         let (tag_suffix, digest) = (string("tagSuffix"), string("digest"));
         let name = name?;
-        let pattern = (!pattern::is_plain(&name.value.replace('.', ""))).then(|| {
-            let tag = "(:[a-zA-Z0-9_.{}-]*)?";
-            let digest = "(@[a-zA-Z0-9]+([.+_-][a-zA-Z0-9]+)*:[a-zA-Z0-9_.{}-]*)?";
-            Pattern::new(&format!("^{}{tag}{digest}$", name.value))
-        });
+        let pattern = pattern_of(&name.value);
         Some(Self { path, name, pattern, new_name, new_tag, tag_suffix, digest, is_broken })
     }
 
@@ -148,6 +144,15 @@ impl ImageRule {
     }
 }
 
+/// The expression of a name that has special characters.
+pub(crate) fn pattern_of(name: &str) -> Option<Pattern> {
+    (!pattern::is_plain(&name.replace('.', ""))).then(|| {
+        let tag = "(:[a-zA-Z0-9_.{}-]*)?";
+        let digest = "(@[a-zA-Z0-9]+([.+_-][a-zA-Z0-9]+)*:[a-zA-Z0-9_.{}-]*)?";
+        Pattern::new(&format!("^{name}{tag}{digest}$"))
+    })
+}
+
 /// Whether a text equals a name, in which a dot matches any character.
 fn is_same(name: &str, text: &str) -> bool {
     let (mut wanted, mut given) = (name.chars(), text.chars());
@@ -173,7 +178,7 @@ fn is_tag(text: &str) -> bool {
 }
 
 /// Splits a value into name, tag, and digest like kustomize: after the first slash, whatever is before it.
-fn split(value: &str) -> (&str, &str, &str) {
+pub(crate) fn split(value: &str) -> (&str, &str, &str) {
     let path = value.find('/').filter(|slash| *slash > 0).unwrap_or(0);
     let digest_at = value[path..].find('@').map(|at| at + path);
     let tag_at = value[path..].find(':').map(|at| at + path).filter(|at| digest_at.is_none_or(|digest| *at < digest));

@@ -9,12 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) use variables::KnownVariables;
 
 use crate::inventory::Inventory;
+use crate::resource::deployer::image_override::{self, FluxMerge, ImageEntry, merge_images, set_images};
 use crate::resource::deployer::{Deployer, Deployment, Overrides};
 use crate::resource::kustomization::{
     DeployedBy, ImageRule, Kustomization, folder, is_file_name, member_path, normalise, without_file,
 };
 use crate::text::placeholder::is_placeholder;
-use crate::text::source::{Sources, Span};
+use crate::text::source::{Sources, Span, Spanned};
 
 /// Maximum number of files that are listed for folders without a kustomization.
 const MAX_LISTED: usize = 200_000;
@@ -56,7 +57,7 @@ pub(super) fn derive(inventory: &Inventory, kustomizations: &[Kustomization], so
                 }
                 None => continue,
             };
-            let mut built = overridden(built, &deployment.overrides);
+            let mut built = overridden(built, &deployment.overrides, deployment.deployer);
             built.deployed_by = Some(DeployedBy { deployment: at, base, doubt });
             derived.push(built);
         }
@@ -171,7 +172,7 @@ fn without_kustomization(place: &str, members: BTreeSet<String>, span: Span) -> 
 }
 
 /// The folder's kustomization after the changes of the GitOps object.
-fn overridden(mut own: Kustomization, overrides: &Overrides) -> Kustomization {
+fn overridden(mut own: Kustomization, overrides: &Overrides, deployer: Deployer) -> Kustomization {
     if let Some(namespace) = &overrides.namespace {
         own.namespace = Some(namespace.clone());
     }
@@ -190,21 +191,52 @@ fn overridden(mut own: Kustomization, overrides: &Overrides) -> Kustomization {
         own.members.push(component.value.clone());
         own.origins.components.push(component.span);
     }
-    for image in &overrides.images {
-        match own.images.iter_mut().find(|rule| rule.name.value == image.name.value) {
-            Some(rule) => *rule = merged(rule, image),
-            None => own.images.push(image.clone()),
-        }
-    }
+    own.images = match deployer {
+        _ if overrides.images.is_empty() => own.images,
+        Deployer::Flux => flux_images(&own.images, &overrides.images),
+        Deployer::ArgoCd => argo_images(&own.images, &overrides.images),
+    };
     own
 }
 
-/// The entry of a kustomization and that of the GitOps object for one name. Flux replaced the whole entry until
-/// kustomize-controller 1.9.3, and keeps the fields that the object does not set since 1.9.4: where that differs, the
-/// result is not known.
-fn merged(own: &ImageRule, image: &ImageRule) -> ImageRule {
-    let keeps_name = image.new_name.is_none() && own.new_name.is_some();
-    let has_version = |rule: &ImageRule| rule.new_tag.is_some() || rule.digest.is_some() || rule.tag_suffix.is_some();
-    let keeps_version = !has_version(image) && has_version(own);
-    ImageRule { is_broken: image.is_broken || keeps_name || keeps_version, ..image.clone() }
+/// The `images` after Flux has merged its own into them. Versions that disagree about an entry leave it unknown: Flux
+/// replaced the whole entry until kustomize-controller 1.9.3, and keeps the fields that it does not set since 1.9.4.
+fn flux_images(own: &[ImageRule], given: &[ImageRule]) -> Vec<ImageRule> {
+    let (older, own): (Vec<&ImageRule>, Vec<&ImageRule>) =
+        own.iter().partition(|rule| rule.path.starts_with("imageTags"));
+    let entries: Vec<_> = own.iter().map(|rule| image_override::entry(rule)).collect();
+    let overrides: Vec<_> = given.iter().map(image_override::entry).collect();
+    let merged = [FluxMerge::Fields, FluxMerge::Entry].map(|rule| merge_images(&entries, &overrides, rule));
+    let [newer, before] = &merged;
+    let rules = newer.iter().zip(before).enumerate().map(|(at, (newer, before))| {
+        let kept = own.get(at).filter(|rule| image_override::entry(rule) == *newer && is_same(newer, before));
+        let origin = given.iter().find(|rule| rule.name.value == newer.name.value);
+        kept.map_or_else(|| changed(newer, origin, !is_same(newer, before)), |rule| (*rule).clone())
+    });
+    rules.chain(older.into_iter().cloned()).collect()
+}
+
+/// Whether two entries have the same effect, wherever they are written.
+fn is_same(one: &ImageEntry<Spanned<String>>, other: &ImageEntry<Spanned<String>>) -> bool {
+    one.clone().map(|text| text.value) == other.clone().map(|text| text.value)
+}
+
+/// The `images` after `kustomize edit set image`.
+fn argo_images(own: &[ImageRule], given: &[ImageRule]) -> Vec<ImageRule> {
+    let entries: Vec<_> = own.iter().map(image_override::entry).collect();
+    let overrides: Vec<_> = given.iter().map(image_override::entry).collect();
+    let set = set_images(&entries, &overrides);
+    let rules = set.iter().map(|entry| {
+        let kept = own.iter().find(|rule| image_override::entry(rule) == *entry);
+        let origin = given.iter().find(|rule| rule.name.value == entry.name.value);
+        kept.map_or_else(|| changed(entry, origin, false), ImageRule::clone)
+    });
+    rules.collect()
+}
+
+/// The rule of an entry that the GitOps object sets.
+fn changed(entry: &ImageEntry<Spanned<String>>, origin: Option<&ImageRule>, is_unknown: bool) -> ImageRule {
+    let path = origin.map_or_else(String::new, |rule| rule.path.clone());
+    let rule = image_override::rule(path, entry.clone());
+    ImageRule { is_broken: is_unknown || origin.is_some_and(|rule| rule.is_broken), ..rule }
 }

@@ -6,10 +6,11 @@
 //! Kubernetes 1.37. Go 1.26 behaves the same with one exception: it refuses more malformed hosts (more than one
 //! colon, brackets around anything but an IPv6 address), of which none but a key like `[A-Z]` could match an image.
 //!
-//! `path` and `time` are for containerd's `hosts.toml`, as are its URLs.
+//! `path` and `time` are for containerd's `hosts.toml`, as are its URLs; `expand` is for Argo CD.
 
 pub mod base64;
 pub(crate) mod digest;
+pub(crate) mod expand;
 pub(crate) mod glob;
 pub(crate) mod json;
 #[cfg(feature = "cli")]

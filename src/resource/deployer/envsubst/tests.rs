@@ -168,7 +168,7 @@ fn hostile_text_is_given_up_and_not_worked_through() {
     assert_eq!(of("${B##*a*a*a*b}"), limit);
     assert_eq!(of("${B##*[b-c]}"), limit);
     assert_eq!(of(&"${B}".repeat(50)), limit);
-    assert_eq!(of(&"${#B}".repeat(50)), format!("={}", "100000".repeat(50)));
+    assert_eq!(of(&"${#B}".repeat(30)), format!("={}", "100000".repeat(30)));
     assert_eq!(of(&"${#B}".repeat(5_000)), limit);
     assert_eq!(lenient(&"$$".repeat(100_000)).len(), 100_001);
     let deep = format!("{}x{}", "${Z:-".repeat(64), "}".repeat(64));
