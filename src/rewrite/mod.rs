@@ -22,6 +22,7 @@ pub fn apply(inventory: &mut Inventory, sources: &Sources) {
     let builds = kustomization::builds(&kustomizations, sources);
     let settled = kustomize::apply(inventory, &kustomizations, &builds, sources);
     set_namespaces(inventory, &builds, &settled, sources);
+    deployers::mark_rendered(inventory, &kustomizations[..written], sources);
     mark_generated(&mut inventory.secrets, &builds);
     mark_filled_in(&mut inventory.secrets, &inventory.filled_in);
     secret::follow_mirrors(&mut inventory.secrets);

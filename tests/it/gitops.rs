@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use pullcheck::input::gather::gather_sources;
 use pullcheck::inventory::{Inventory, ReadOptions};
 use pullcheck::resource::workload::{ImageText, ImageUse, Skip};
-use pullcheck::text::source::{Encoding, Source, Sources};
+use pullcheck::text::source::{Encoding, Rendering, Source, Sources};
 
 const FLUX: &str = include_str!("gitops/flux.txt");
 
@@ -221,4 +221,22 @@ fn folder_in_another_repository_is_not_judged_as_its_own() {
     let unknown = inventory.images.iter().filter(|image| !is_known(image));
     let files: Vec<&str> = unknown.map(|image| sources.get(image.text.span.source).name()).collect();
     assert_eq!(files, ["apps/web/web.yaml"]);
+}
+
+#[test]
+fn rendered_folder_is_unknown_if_the_gitops_object_changes_its_images() {
+    let of = |spec: &str| {
+        let rendering = Rendering { tool: "kustomize build", folder: "apps/web".to_owned() };
+        let sources = vec![
+            Source::new("ks.yaml", flux(spec), Encoding::Utf8),
+            Source::new("apps/web/web.yaml", "", Encoding::Utf8),
+            Source::rendered(rendering, WEB),
+        ];
+        gather_sources(sources, ReadOptions::default()).inventory
+    };
+    let moved = of("  targetNamespace: shop\n");
+    assert_eq!(moved.pods[0].namespace.as_deref(), Some("shop"));
+    assert!(is_known(&&moved.images[0]));
+    let changed = of("  images: [{name: ghcr.io/acme/web, newTag: '2'}]\n");
+    assert_eq!(changed.images[0].image, ImageText::Skipped(Skip::RewrittenByKustomize));
 }

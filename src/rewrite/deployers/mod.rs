@@ -2,10 +2,12 @@
 //!
 //! Both change the folder's kustomization in place: an override replaces a field, it is not an overlay.
 
+mod rendered;
 mod variables;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(super) use rendered::mark_rendered;
 pub(super) use variables::KnownVariables;
 
 use crate::inventory::Inventory;
@@ -15,7 +17,7 @@ use crate::resource::kustomization::{
     DeployedBy, ImageRule, Kustomization, folder, is_file_name, member_path, normalise, without_file,
 };
 use crate::text::placeholder::is_placeholder;
-use crate::text::source::{Sources, Span, Spanned};
+use crate::text::source::{Source, SourceId, SourceOrigin, Sources, Span, Spanned};
 
 /// Maximum number of files that are listed for folders without a kustomization.
 const MAX_LISTED: usize = 200_000;
@@ -45,7 +47,7 @@ pub(super) fn derive(inventory: &Inventory, kustomizations: &[Kustomization], so
         } else {
             deployment.overrides.unfollowed.map(|span| (span, "this may change what is deployed, and is not followed"))
         };
-        for place in places {
+        for place in places.iter().filter(|place| !tree.rendered.contains_key(*place)) {
             let base = tree.kustomizations.get(place).copied();
             let built = match base.and_then(|base| kustomizations.get(base)) {
                 Some(base) if base.is_component => continue,
@@ -91,6 +93,8 @@ struct Tree<'k> {
     files: BTreeSet<String>,
     /// The folders of Helm charts.
     charts: BTreeSet<&'k str>,
+    /// The output of kustomize for the folders that it has rendered.
+    rendered: BTreeMap<String, SourceId>,
 }
 
 impl<'k> Tree<'k> {
@@ -102,6 +106,7 @@ impl<'k> Tree<'k> {
             kustomizations: files.map(|(at, own)| (normalise(&own.folder), at)).collect(),
             files: sources.iter().map(|(_, source)| normalise(source.name())).collect(),
             charts: charts.collect(),
+            rendered: sources.iter().filter_map(rendered_folder).collect(),
         }
     }
 
@@ -158,6 +163,16 @@ impl<'k> Tree<'k> {
             }
         };
         self.below(place).filter_map(member).collect()
+    }
+}
+
+/// The folder of a source that kustomize has rendered.
+fn rendered_folder((id, source): (SourceId, &Source)) -> Option<(String, SourceId)> {
+    match source.origin() {
+        SourceOrigin::Rendered(rendering) if rendering.tool != "helm template" => {
+            Some((normalise(&rendering.folder), id))
+        }
+        _ => None,
     }
 }
 
