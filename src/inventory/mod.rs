@@ -10,6 +10,7 @@ pub use kinds_without_images::kinds_without_images;
 
 use crate::credential::sensitive::Sensitive;
 use crate::findings::suppression::{self, Suppressions};
+use crate::resource::build_config::{self, BuildConfig};
 use crate::resource::chart::{self, comment};
 use crate::resource::hook::Hook;
 use crate::resource::kustomization::{self, Aside, Kustomization, PartialBuild, PatchFiles, Refusal};
@@ -64,6 +65,8 @@ pub struct Inventory {
     pub unchecked: Vec<Unchecked>,
     /// Kustomizations, with what they change.
     pub kustomizations: Vec<Kustomization>,
+    /// What build tools build and deploy: `skaffold.yaml` and the like.
+    pub build_configs: Vec<BuildConfig>,
     /// JSON 6902 patches, which do not name an object.
     pub patch_files: PatchFiles,
     /// Other documents that kustomizations read, by file.
@@ -160,6 +163,7 @@ impl Inventory {
         {
             self.kustomizations.push(kustomization::read(source.name(), root));
         }
+        self.build_configs.extend(build_config::read(source.name(), root));
         if let Some(aside) = Aside::read(root).filter(|_| !is_kustomization) {
             self.asides.entry(root.span().source).or_default().push(aside);
         }
@@ -286,6 +290,7 @@ impl Inventory {
         let unchecked = other.unchecked.into_iter();
         self.unchecked.extend(unchecked.map(|field| Unchecked { resource: resource(field.resource), ..field }));
         self.kustomizations.extend(other.kustomizations);
+        self.build_configs.extend(other.build_configs);
         self.patch_files.extend(other.patch_files);
         self.asides.extend(other.asides);
         self.refusals.extend(other.refusals);

@@ -1,5 +1,6 @@
 //! How some objects in the inputs change others: namespaces, and names and contents of Secrets.
 
+mod built_image;
 mod image_stream;
 mod kustomize;
 mod unrendered_chart;
@@ -32,6 +33,7 @@ pub fn apply(inventory: &mut Inventory, sources: &Sources) {
             image.image = ImageText::Skipped(Skip::SetByImageStream);
         }
     }
+    built_image::mark(inventory, &builds, sources);
     inventory.kustomizations = kustomizations;
     image_stream::resolve(inventory);
     unrendered_chart::separate_templates(inventory, sources);
