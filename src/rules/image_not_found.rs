@@ -6,6 +6,7 @@ use crate::findings::finding::{Edit, Finding, Fix, Safety};
 use crate::image::reference::Reference;
 use crate::kubelet::probe::{Outcome, TagList};
 use crate::rules::engine::meta::Meta;
+use crate::rules::evidence::image_automation;
 use crate::rules::evidence::nearest_tag::nearest;
 use crate::rules::evidence::registry_message::{quoted, refusals};
 use crate::rules::evidence::retired::retired;
@@ -38,6 +39,7 @@ impl Rule for ImageNotFound {
                     help = format!("{} {}: move to {}", retired.prefix, retired.fate, retired.instead);
                 }
                 let finding = finding.help(help).event(facts.judged.event.clone()).subject(facts.subject());
+                let finding = with_automation(cx, &facts, finding);
                 Some(finding.fix(tag_fix(cx, &facts, image, missing)))
             },
         ));
@@ -131,6 +133,16 @@ fn tag_fix(cx: &Context<'_>, facts: &ImageFacts<'_>, image: &Reference, missing:
     facts.image.text.value.strip_suffix(wanted).filter(|name| is_tag && name.ends_with(':'))?;
     let edits = vec![Edit { span: facts.place_of(cx.sources, wanted)?, replacement: best.tag.to_owned() }];
     Some(Fix { title: format!("use the tag `{}`", best.tag), safety: Safety::Unsafe, edits })
+}
+
+/// Says if Flux may write another image into the line than the one that does not exist.
+fn with_automation(cx: &Context<'_>, facts: &ImageFacts<'_>, finding: Finding) -> Finding {
+    let Some(marker) = image_automation::marker(cx.sources, facts.image) else { return finding };
+    let message = format!(
+        "Flux may write this line: image automation sets what the ImagePolicy `{}/{}` selects",
+        marker.namespace, marker.policy
+    );
+    finding.related(marker.span, message)
 }
 
 fn near_tags(wanted: &str, tags: &[String]) -> String {
