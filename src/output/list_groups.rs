@@ -8,6 +8,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use super::edge::Edge;
 use super::{Grouping, sanitize};
 use crate::report::ImageReport;
+use crate::text::placeholder::is_placeholder;
 
 /// The number of columns that no line exceeds.
 const COLUMNS: usize = 80;
@@ -66,7 +67,11 @@ pub(super) fn render(edge: &Edge<'_>, grouping: Grouping) -> String {
 fn heading(edge: &Edge<'_>, image: &ImageReport, grouping: Grouping) -> (Option<String>, String) {
     let text = |text: &str| edge.line(text);
     let heading = match grouping {
-        Grouping::Registry => image.reference.as_ref().map(|reference| text(&reference.registry)),
+        Grouping::Registry => {
+            let value = image.resolved.as_ref().unwrap_or(&image.value);
+            let known = image.reference.as_ref().map(|reference| reference.registry.as_str());
+            known.or_else(|| written_registry(value)).map(text)
+        }
         Grouping::Namespace => image.namespace.as_deref().map(text),
         Grouping::File => Some(edge.file(image.span.source)),
         Grouping::Release => {
@@ -76,6 +81,15 @@ fn heading(edge: &Edge<'_>, image: &ImageReport, grouping: Grouping) -> (Option<
         }
     };
     (heading, String::new())
+}
+
+/// Returns the registry that a text names, if it is not a whole reference: `oci://ghcr.io/acme/charts`,
+/// `ghcr.io/acme/api:${TAG}`.
+fn written_registry(text: &str) -> Option<&str> {
+    let text = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let (host, _) = text.split_once('/')?;
+    let is_host = (host.contains(['.', ':']) || host == "localhost") && !is_placeholder(host);
+    is_host.then_some(host)
 }
 
 /// Adds a line; if it is too long, it is continued under the text of its first line.
@@ -114,6 +128,21 @@ fn broken(text: &str, room: usize) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn registry_of_a_text_that_is_no_reference_is_its_host() {
+        for (text, expected) in [
+            ("oci://ghcr.io/acme/charts", Some("ghcr.io")),
+            ("ghcr.io/acme/api:${TAG}", Some("ghcr.io")),
+            ("localhost/api", Some("localhost")),
+            ("registry:5000/api", Some("registry:5000")),
+            ("${REGISTRY}.example/api", None),
+            ("acme/api", None),
+            ("frontend", None),
+        ] {
+            assert_eq!(written_registry(text), expected, "{text}");
+        }
+    }
 
     #[test]
     fn long_texts_are_broken_at_digests_and_slashes() {

@@ -166,9 +166,9 @@ fn together(configs: &[BuildConfig], sources: &Sources, steps: &mut usize) -> Ve
         named.collect()
     };
     let mut edges: Vec<Vec<usize>> = Vec::new();
+    let largest = of_file.values().map(Vec::len).max().unwrap_or_default();
     for config in configs {
         let names: usize = config.required.iter().map(|required| 1 + required.names.len()).sum();
-        let largest = of_file.values().map(Vec::len).max().unwrap_or_default();
         edges.push(if spend(steps, names.saturating_mul(largest)) { required(config) } else { Vec::new() });
     }
     let mut groups = Vec::new();
@@ -260,11 +260,16 @@ impl Files {
                     }
                 },
                 Manifests::FileOrFolder(_) => {
-                    let own = self.by_path.get(&path).copied();
+                    take(&mut self.by_path.get(&path).copied().into_iter());
                     let start = below_of(&path);
-                    let is_direct = |file: &str| !file.get(start.len()..).unwrap_or_default().contains('/');
-                    let members = self.below(&start).filter(|(file, _)| is_direct(file)).map(|(_, id)| id);
-                    take(&mut own.into_iter().chain(members));
+                    for (file, id) in self.below(&start) {
+                        if !spend(steps, 1) {
+                            return found;
+                        }
+                        if !file.get(start.len()..).unwrap_or_default().contains('/') {
+                            found.insert(id);
+                        }
+                    }
                 }
                 Manifests::Kustomization(_) if self.kustomizations.contains_key(&path) => {
                     let read = self.kustomizations.get(&path).into_iter().flatten().copied();

@@ -257,6 +257,23 @@ mod tests {
     }
 
     #[test]
+    fn line_that_flux_may_write_is_pointed_at() {
+        let mut facts = Facts::default();
+        let pod = facts.pod(PodOrigin::Template);
+        let judged = facts.image(pod, "ghcr.io/acme/api:1.9", Verdict::Fails(Cause::Absent));
+        let attempts = vec![(None, Outcome::Absent(evidence(404)))];
+        judged.answer = answer(PullAnswer { attempts, ..PullAnswer::default() });
+        assert!(facts.check(&ImageNotFound)[0].related.is_empty());
+        let line = facts.write("ghcr.io/acme/api:1.9 # {\"$imagepolicy\": \"flux-system:api\"}");
+        facts.inventory.images[0].text.span.start = line.start;
+        facts.inventory.images[0].text.span.end = line.start + 20;
+        let finding = facts.check(&ImageNotFound).remove(0);
+        assert_eq!((finding.severity, finding.related[0].span.start), (Severity::Error, line.start + 21));
+        let message = &finding.related[0].message;
+        assert!(message.contains("the ImagePolicy `flux-system/api` selects"), "{message}");
+    }
+
+    #[test]
     fn fix_replaces_only_a_mistyped_tag() {
         let fix = |text: &str, listed: &[&str]| {
             let mut facts = Facts::default();

@@ -3,7 +3,7 @@
 use pullcheck::input::gather::gather_sources;
 use pullcheck::inventory::ReadOptions;
 use pullcheck::resource::workload::{ImageText, Skip};
-use pullcheck::text::source::{Encoding, Source};
+use pullcheck::text::source::{Encoding, Rendering, Source};
 
 /// How an image is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +92,31 @@ fn only_manifests_that_skaffold_deploys_are_concerned() {
         ("profiles: [{name: a, manifests: {rawYaml: [a.yaml]}}]", "shop/k8s/web.yaml", NotAsked),
     ] {
         assert_eq!(beside(&format!("{WEB}{deployed}"), file, "web"), expected, "{deployed} {file}");
+    }
+}
+
+#[test]
+fn output_of_a_chart_that_skaffold_deploys_is_concerned() {
+    let of = |folder: &str| {
+        let head = "apiVersion: skaffold/v4beta11\nkind: Config\n";
+        let deployed = "manifests: {helm: {releases: [{name: web, chartPath: chart}]}}\n";
+        let skaffold = Source::new("shop/skaffold.yaml", format!("{head}{WEB}{deployed}"), Encoding::Utf8);
+        let rendering = Rendering { tool: "helm template", folder: folder.to_owned() };
+        let sources = vec![skaffold, Source::rendered(rendering, pod("web"))];
+        let inventory = gather_sources(sources, ReadOptions::default()).inventory;
+        inventory.images[0].image == ImageText::Skipped(Skip::Built)
+    };
+    assert!(of("./shop/chart") && !of("other/chart"));
+}
+
+#[test]
+fn files_of_build_tools_have_no_images_of_their_own() {
+    let skaffold = format!("apiVersion: skaffold/v4beta11\nkind: Config\n{WEB}");
+    let devspace = "version: v2beta1\nimages: {web: {image: acme/web, tags: [a]}}\n";
+    for (name, text) in [("skaffold.yaml", skaffold.as_str()), ("devspace.yaml", devspace)] {
+        let source = Source::new(name, text, Encoding::Utf8);
+        let inventory = gather_sources(vec![source], ReadOptions::default()).inventory;
+        assert!(inventory.images.is_empty() && inventory.unchecked.is_empty() && inventory.problems.is_empty());
     }
 }
 

@@ -31,6 +31,7 @@ const FORBIDDEN: [(&str, &str); 29] = [
     ("output", "json=stolen.json"),
     // Not by anybody's file.
     ("list-images", "true"),
+    ("by", "file"),
     ("config", "other.yaml"),
     ("stdin-filename", "x"),
     ("render", "true"),
