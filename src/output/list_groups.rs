@@ -121,7 +121,9 @@ fn broken(text: &str, room: usize) -> Vec<&str> {
         lines.push(line);
         rest = left;
     }
-    lines.push(rest);
+    if !rest.is_empty() || lines.is_empty() {
+        lines.push(rest);
+    }
     lines
 }
 
