@@ -10,7 +10,7 @@ use crate::inventory::Inventory;
 use crate::resource::ResourceName;
 use crate::resource::build_config::{BuildConfig, BuildTool, Manifests};
 use crate::resource::kustomization::{Build, member_path, normalise};
-use crate::resource::workload::{DecidedBy, ImageText, ImageUse, PodOrigin, Skip};
+use crate::resource::workload::{ContainerKind, DecidedBy, ImageText, ImageUse, PodOrigin, Skip};
 use crate::text::go::glob;
 use crate::text::source::{SourceId, SourceOrigin, Sources, Span};
 
@@ -125,7 +125,10 @@ fn name(tool: BuildTool, image: &ImageUse) -> Option<String> {
 
 /// Whether a tool replaces this field of such an object.
 fn replaces(config: &BuildConfig, image: &ImageUse, object: &ResourceName) -> bool {
-    let is_image = image.path.rsplit('.').next() == Some("image");
+    // If a kustomization sets the image, the path is the kustomization's.
+    let is_of_container =
+        matches!(image.container.kind, ContainerKind::Container | ContainerKind::Init | ContainerKind::Ephemeral);
+    let is_image = is_of_container || image.path.rsplit('.').next() == Some("image");
     match config.tool {
         BuildTool::DevSpace => is_image,
         // The objects in a List are not visited.

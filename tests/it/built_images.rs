@@ -130,16 +130,17 @@ fn profile_builds_artifacts_too() {
 fn kustomization_of_skaffold_reaches_its_bases_and_no_other_overlay() {
     let skaffold = "apiVersion: skaffold/v3\nkind: Config\nbuild: {artifacts: [{image: ghcr.io/acme/web}]}\n\
                     manifests: {kustomize: {paths: [dev]}}\n";
-    let prod = "resources: [../base]\nimages: [{name: ghcr.io/acme/web, newTag: '2'}]\n";
+    let dev = "resources: [../base]\nimages: [{name: ghcr.io/acme/web, newTag: '2'}]\n";
+    let prod = "resources: [../base]\nimages: [{name: ghcr.io/acme/web, newTag: '3'}]\n";
     let found = judged(&[
         ("skaffold.yaml", skaffold),
         ("base/kustomization.yaml", "resources: [web.yaml]\n"),
         ("base/web.yaml", &pod("ghcr.io/acme/web:1")),
-        ("dev/kustomization.yaml", "resources: [../base]\nnamePrefix: dev-\n"),
+        ("dev/kustomization.yaml", dev),
         ("prod/kustomization.yaml", prod),
     ]);
     let of = |tag: &str| found.iter().find(|(text, _)| text.ends_with(tag)).map(|(_, judged)| *judged);
-    assert_eq!((of(":1"), of(":2")), (Some(MayBeAbsent), Some(AsWritten)), "{found:?}");
+    assert_eq!((of(":2"), of(":3")), (Some(MayBeAbsent), Some(AsWritten)), "{found:?}");
 }
 
 #[test]
