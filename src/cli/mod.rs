@@ -123,7 +123,10 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
     let names = names::in_clear(&gathered.sources, &gathered.inventory);
     let redactor = Redactor::new(secrets.iter().map(Sensitive::expose)).sparing(names);
     let (asked, content) = match options.task {
-        Task::ListImages => (Asked::nobody(check::list(gathered, &options.settings, supplied)), ReportPart::Images),
+        Task::ListImages => {
+            let part = options.grouping.map_or(ReportPart::Images, ReportPart::GroupedImages);
+            (Asked::nobody(check::list(gathered, &options.settings, supplied)), part)
+        }
         _ if options.quiet => (check_with_client(gathered, options, supplied)?, ReportPart::Findings),
         _ => (check_with_client(gathered, options, supplied)?, ReportPart::Check),
     };

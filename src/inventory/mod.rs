@@ -10,6 +10,7 @@ pub use kinds_without_images::kinds_without_images;
 
 use crate::credential::sensitive::Sensitive;
 use crate::findings::suppression::{self, Suppressions};
+use crate::resource::build_config::{self, BuildConfig};
 use crate::resource::chart::{self, comment};
 use crate::resource::deployer::{self, Deployment};
 use crate::resource::hook::Hook;
@@ -67,6 +68,8 @@ pub struct Inventory {
     pub kustomizations: Vec<Kustomization>,
     /// Folders that GitOps objects deploy.
     pub deployments: Vec<Deployment>,
+    /// What build tools build and deploy: `skaffold.yaml` and the like.
+    pub build_configs: Vec<BuildConfig>,
     /// JSON 6902 patches, which do not name an object.
     pub patch_files: PatchFiles,
     /// Other documents that kustomizations read, by file.
@@ -163,6 +166,7 @@ impl Inventory {
         {
             self.kustomizations.push(kustomization::read(source.name(), root));
         }
+        self.build_configs.extend(build_config::read(source.name(), root));
         if let Some(aside) = Aside::read(root).filter(|_| !is_kustomization) {
             self.asides.entry(root.span().source).or_default().push(aside);
         }
@@ -292,6 +296,7 @@ impl Inventory {
         self.kustomizations.extend(other.kustomizations);
         let deployments = other.deployments.into_iter();
         self.deployments.extend(deployments.map(|own| Deployment { resource: resource(own.resource), ..own }));
+        self.build_configs.extend(other.build_configs);
         self.patch_files.extend(other.patch_files);
         self.asides.extend(other.asides);
         self.refusals.extend(other.refusals);

@@ -10,7 +10,7 @@ use crate::image::platform::Platform;
 use crate::kubelet::operator::AssumedSecrets;
 use crate::kubelet::operator::DeclaredServiceAccount;
 use crate::kubelet::operator::ExpectedImages;
-use crate::options::outputs::{FormatArg, OutputArg};
+use crate::options::outputs::{FormatArg, GroupingArg, OutputArg};
 use crate::options::values::{PullSecretFile, at_least_one, duration, glob, node_credentials, pull_secret, size};
 use crate::registry::{ConnectTo, HostPattern, Mirror};
 
@@ -294,6 +294,9 @@ pub struct OutputArgs {
     /// List all images instead of checking them
     #[arg(long)]
     pub list_images: bool,
+    /// List each image once in each group, with the number of its uses
+    #[arg(long, value_enum, value_name = "GROUP", requires = "list_images")]
+    pub by: Option<GroupingArg>,
     /// When to use color; NO_COLOR and CLICOLOR_FORCE are respected
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     pub color: Color,

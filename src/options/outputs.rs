@@ -12,7 +12,7 @@ use std::str::FromStr;
 use clap::ValueEnum;
 
 use crate::error::UsageError;
-use crate::output::Format;
+use crate::output::{Format, Grouping};
 
 /// Bytes of a step's summary that GitHub shows.
 const SUMMARY: u64 = 1 << 20;
@@ -50,6 +50,30 @@ impl From<FormatArg> for Format {
             FormatArg::Gitlab => Self::Gitlab,
             FormatArg::Junit => Self::Junit,
             FormatArg::Markdown => Self::Markdown,
+        }
+    }
+}
+
+/// `--by`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GroupingArg {
+    /// The registry.
+    Registry,
+    /// The namespace of the pod.
+    Namespace,
+    /// The object that deploys the image, such as a HelmRelease.
+    Release,
+    /// The file.
+    File,
+}
+
+impl From<GroupingArg> for Grouping {
+    fn from(grouping: GroupingArg) -> Self {
+        match grouping {
+            GroupingArg::Registry => Self::Registry,
+            GroupingArg::Namespace => Self::Namespace,
+            GroupingArg::Release => Self::Release,
+            GroupingArg::File => Self::File,
         }
     }
 }

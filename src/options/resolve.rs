@@ -30,7 +30,7 @@ use crate::options::baseline_file;
 use crate::options::config::{self, Invocation, Layers, Policy};
 use crate::options::outputs::Outputs;
 use crate::options::values::PullSecretFile;
-use crate::output::{Format, Style};
+use crate::output::{Format, Grouping, Style};
 use crate::registry::{CertsDir, ClientOptions, Identity};
 use crate::resource::workload::custom::kind::CustomKind;
 use crate::rules::Settings;
@@ -62,6 +62,8 @@ pub enum Task {
 pub struct Options {
     /// The task of the run.
     pub task: Task,
+    /// The groups of the list of images; `None` if each use is listed.
+    pub grouping: Option<Grouping>,
     /// The inputs: files, folders, globs, `-`.
     pub paths: Vec<String>,
     /// How to walk folders.
@@ -142,6 +144,7 @@ impl Options {
             return Err(UsageError::new("standard input can be read only once: as a manifest or as dockerconfigjson"));
         }
         let default = if is_github_actions() { Format::Github } else { Format::Human };
+        let grouping = output.by.map(Grouping::from);
         let outputs = Outputs::new(output.format, output.output, task == Task::ListImages, default)?;
         if let Some(file) = rules.write_baseline.as_deref().filter(|file| outputs.has(file)) {
             let file = file.display();
@@ -195,6 +198,7 @@ impl Options {
         };
         Ok(Self {
             task,
+            grouping,
             paths,
             walk: WalkOptions {
                 exclude: inputs.exclude,

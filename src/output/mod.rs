@@ -26,6 +26,7 @@ mod human;
 mod json;
 mod junit;
 mod list;
+mod list_groups;
 mod markdown;
 mod numbered;
 mod order;
@@ -111,6 +112,33 @@ pub enum ReportPart {
     Findings,
     /// The list of images (`--list-images`).
     Images,
+    /// The list of images in groups (`--by`); in JSON the same as [`Self::Images`].
+    GroupedImages(Grouping),
+}
+
+/// What the images of a list have in common in each group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grouping {
+    /// The registry.
+    Registry,
+    /// The namespace of the pod.
+    Namespace,
+    /// The object that deploys the image, such as a HelmRelease.
+    Release,
+    /// The file that decides the image.
+    File,
+}
+
+impl Grouping {
+    /// Returns the name on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Registry => "registry",
+            Self::Namespace => "namespace",
+            Self::Release => "release",
+            Self::File => "file",
+        }
+    }
 }
 
 /// Returns the address of the project's repository, if the package has one.
@@ -140,8 +168,10 @@ pub fn write(
         (Format::Human, ReportPart::Check) => human::render(&edge),
         (Format::Human, ReportPart::Findings) => human::render_findings(&edge),
         (Format::Human, ReportPart::Images) => list::render(&edge),
+        (Format::Human, ReportPart::GroupedImages(grouping)) => list_groups::render(&edge, grouping),
         (Format::Markdown, _) => markdown::render(&edge, markdown::COMMENT),
         (Format::Plain, _) => return plain::write(&edge, out),
+        (Format::Json, ReportPart::GroupedImages(_)) => return json::write(&edge, ReportPart::Images, out),
         (Format::Json, content) => return json::write(&edge, content, out),
         (Format::Sarif, _) => return sarif::write(&edge, out),
         (Format::Github, _) => return github::write(&edge, out),
@@ -167,6 +197,17 @@ pub fn render(format: Format, report: &Report, sources: &Sources, style: &Style,
 /// Returns the images (`--list-images`), as finished text that ends in a line feed.
 pub fn render_images(format: Format, report: &Report, sources: &Sources, style: &Style, redactor: &Redactor) -> String {
     text((format, ReportPart::Images), (report, sources), style, redactor)
+}
+
+/// Returns the images in groups (`--list-images --by`), as finished text that ends in a line feed.
+pub fn render_grouped_images(
+    (format, grouping): (Format, Grouping),
+    report: &Report,
+    sources: &Sources,
+    style: &Style,
+    redactor: &Redactor,
+) -> String {
+    text((format, ReportPart::GroupedImages(grouping)), (report, sources), style, redactor)
 }
 
 fn text(form: (Format, ReportPart), report: (&Report, &Sources), style: &Style, redactor: &Redactor) -> String {

@@ -96,6 +96,8 @@ pub struct ImageReport {
     pub path: String,
     /// The object that uses the image.
     pub resource: ResourceName,
+    /// The namespace of the pod, if the inputs show it.
+    pub namespace: Option<String>,
     /// The template that wrote the image, as a renderer's comment names it.
     pub template: Option<String>,
     /// The container that uses the image.
@@ -193,6 +195,7 @@ impl Report {
             .map(|(at, (image, pull))| {
                 let resource = inventory.resource_of(image);
                 let report = ImageReport::listed(image, resource, pull);
+                let report = ImageReport { namespace: inventory.pod(image.pod).namespace.clone(), ..report };
                 match judged.get(at) {
                     Some(judged) => report.judged(judged),
                     None => report,
@@ -251,6 +254,7 @@ impl ImageReport {
             span: image.text.span,
             path: image.path.clone(),
             resource: resource.name.clone(),
+            namespace: resource.name.namespace.clone(),
             template: resource.template.clone(),
             container: image.container.clone(),
             reference,

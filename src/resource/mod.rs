@@ -1,5 +1,6 @@
 //! Kubernetes objects and their names, including the objects within Lists and Templates.
 
+pub mod build_config;
 pub mod chart;
 pub mod deployer;
 pub mod hook;

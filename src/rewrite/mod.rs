@@ -1,5 +1,6 @@
 //! How some objects in the inputs change others: namespaces, and names and contents of Secrets.
 
+mod built_image;
 mod deployers;
 mod image_stream;
 mod kustomize;
@@ -36,6 +37,7 @@ pub fn apply(inventory: &mut Inventory, sources: &Sources) {
             image.image = ImageText::Skipped(Skip::SetByImageStream);
         }
     }
+    built_image::mark(inventory, &builds, sources);
     kustomizations.truncate(written);
     inventory.kustomizations = kustomizations;
     image_stream::resolve(inventory);

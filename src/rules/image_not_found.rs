@@ -6,6 +6,7 @@ use crate::findings::finding::{Edit, Finding, Fix, Safety};
 use crate::image::reference::Reference;
 use crate::kubelet::probe::{Outcome, TagList};
 use crate::rules::engine::meta::Meta;
+use crate::rules::evidence::image_automation;
 use crate::rules::evidence::nearest_tag::nearest;
 use crate::rules::evidence::registry_message::{quoted, refusals};
 use crate::rules::evidence::retired::retired;
@@ -38,6 +39,7 @@ impl Rule for ImageNotFound {
                     help = format!("{} {}: move to {}", retired.prefix, retired.fate, retired.instead);
                 }
                 let finding = finding.help(help).event(facts.judged.event.clone()).subject(facts.subject());
+                let finding = with_automation(cx, &facts, finding);
                 Some(finding.fix(tag_fix(cx, &facts, image, missing)))
             },
         ));
@@ -131,6 +133,16 @@ fn tag_fix(cx: &Context<'_>, facts: &ImageFacts<'_>, image: &Reference, missing:
     facts.image.text.value.strip_suffix(wanted).filter(|name| is_tag && name.ends_with(':'))?;
     let edits = vec![Edit { span: facts.place_of(cx.sources, wanted)?, replacement: best.tag.to_owned() }];
     Some(Fix { title: format!("use the tag `{}`", best.tag), safety: Safety::Unsafe, edits })
+}
+
+/// Says if Flux may write another image into the line than the one that does not exist.
+fn with_automation(cx: &Context<'_>, facts: &ImageFacts<'_>, finding: Finding) -> Finding {
+    let Some(marker) = image_automation::marker(cx.sources, facts.image) else { return finding };
+    let message = format!(
+        "Flux may write this line: image automation sets what the ImagePolicy `{}/{}` selects",
+        marker.namespace, marker.policy
+    );
+    finding.related(marker.span, message)
 }
 
 fn near_tags(wanted: &str, tags: &[String]) -> String {
@@ -242,6 +254,23 @@ mod tests {
         assert_eq!(facts.flags(&ImageNotFound), [(Severity::Error, "shop-api:1")]);
         let help = facts.check(&ImageNotFound).pop().and_then(|finding| finding.help).unwrap_or_default();
         assert!(help.contains("a name without a registry"), "{help}");
+    }
+
+    #[test]
+    fn line_that_flux_may_write_is_pointed_at() {
+        let mut facts = Facts::default();
+        let pod = facts.pod(PodOrigin::Template);
+        let judged = facts.image(pod, "ghcr.io/acme/api:1.9", Verdict::Fails(Cause::Absent));
+        let attempts = vec![(None, Outcome::Absent(evidence(404)))];
+        judged.answer = answer(PullAnswer { attempts, ..PullAnswer::default() });
+        assert!(facts.check(&ImageNotFound)[0].related.is_empty());
+        let line = facts.write("ghcr.io/acme/api:1.9 # {\"$imagepolicy\": \"flux-system:api\"}");
+        facts.inventory.images[0].text.span.start = line.start;
+        facts.inventory.images[0].text.span.end = line.start + 20;
+        let finding = facts.check(&ImageNotFound).remove(0);
+        assert_eq!((finding.severity, finding.related[0].span.start), (Severity::Error, line.start + 21));
+        let message = &finding.related[0].message;
+        assert!(message.contains("the ImagePolicy `flux-system/api` selects"), "{message}");
     }
 
     #[test]

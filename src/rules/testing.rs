@@ -98,6 +98,7 @@ impl Facts {
             written: None,
             decided_by: Vec::new(),
             stream_tag: None,
+            built_by: None,
             declared_policy: None,
         });
         let pull_policy = Some(default_pull_policy(&self.inventory.images[self.judged.len()].text.value));

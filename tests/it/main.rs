@@ -5,6 +5,7 @@
 #[cfg(unix)]
 mod action;
 mod baselines;
+mod built_images;
 mod cache;
 mod canary;
 mod config;

@@ -149,6 +149,7 @@ fn shop() -> (Report, Sources) {
         value: image.into(),
         resolved: None,
         template: None,
+        namespace: Some("shop".into()),
         span: at(&sources, 0, image),
         path: "spec.template.spec.containers[0].image".into(),
         resource: resource("Deployment", Some("shop"), "api"),

@@ -166,6 +166,17 @@ fn image_list_supports_only_human_and_json() {
 }
 
 #[test]
+fn image_list_is_grouped_only_if_it_is_requested() {
+    let folder = folder();
+    let run = |args: &[&str]| pullcheck(folder.path()).args(args).output();
+    run(&["--by", "registry"]).assert_status(2).assert_stderr_has("--list-images");
+    run(&["--list-images", "--by", "node"]).assert_status(2).assert_stderr_has("registry, namespace, release, file");
+    run(&["--list-images", "--by", "file"]).assert_status(0).assert_stdout_has("pod.yaml\n    1  ");
+    let json = |args: &[&str]| run(&[&["--list-images", "--format", "json"], args].concat()).assert_status(0).stdout;
+    assert_eq!(json(&["--by", "release"]), json(&[]));
+}
+
+#[test]
 fn github_actions_gets_annotations_and_a_summary() {
     let folder = folder();
     let summary = folder.path().join("summary.md");

@@ -261,6 +261,7 @@ mod tests {
             written: None,
             decided_by: Vec::new(),
             stream_tag: None,
+            built_by: None,
             declared_policy: None,
         }
     }

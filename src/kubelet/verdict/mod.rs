@@ -34,7 +34,7 @@ pub enum Cause {
     ServiceAccountUnknown,
     /// Anonymous pulls are refused and a referenced secret's content is unknown.
     SecretUnknown,
-    /// The image will be pushed later, as the operator declares.
+    /// The image will be pushed later, as the operator declares or a build tool's file in the inputs shows.
     Expected,
     /// The image contains a placeholder.
     Placeholder,
@@ -171,7 +171,8 @@ pub fn judge(
     }
 }
 
-/// The verdict with the operator's declarations: images that will be pushed later (`--expect-image`), and the nodes'
+/// The verdict with the operator's declarations: images that will be pushed later (`--expect-image`, or because a
+/// tool such as Skaffold builds them), and the nodes'
 /// hosts.toml files (`--certs-dir`). With those files, a registry that speaks HTTP and is not among them cannot be
 /// pulled from.
 pub fn as_declared(
@@ -182,8 +183,8 @@ pub fn as_declared(
     cluster: &ClusterFacts,
 ) -> Verdict {
     let ImageText::Reference(reference) = &image.image else { return verdict };
-    let expected =
-        || cluster.operator.expected_images.iter().any(|pattern| pattern.matches(&image.text.value, reference));
+    let declared = || cluster.operator.expected_images.iter().any(|glob| glob.matches(&image.text.value, reference));
+    let expected = || image.built_by.is_some() || declared();
     match verdict {
         Verdict::Fails(Cause::Absent) | Verdict::Unverified(Cause::Absent) if expected() => {
             Verdict::Skipped(Cause::Expected)
@@ -389,6 +390,7 @@ const fn skip_cause(skip: Skip) -> Cause {
         Skip::RewrittenByKustomize | Skip::ReplacedByKustomize => Cause::RewrittenByKustomize,
         Skip::SetByImageStream => Cause::SetByImageStream,
         Skip::PulledByAnother => Cause::PulledByAnother,
+        Skip::Built => Cause::Expected,
         Skip::Finished => Cause::Finished,
     }
 }

@@ -104,6 +104,7 @@ pub(super) const OPTIONS: &[(&str, SettableBy, Names)] = &[
     ("write-baseline", SettableBy::CommandLine, Names::File),
     ("no-suppressions", SettableBy::Repository, Names::Nothing),
     ("list-images", SettableBy::CommandLine, Names::Nothing),
+    ("by", SettableBy::CommandLine, Names::Nothing),
     ("color", SettableBy::Repository, Names::Nothing),
     ("quiet", SettableBy::Repository, Names::Nothing),
     ("verbose", SettableBy::Repository, Names::Nothing),

@@ -179,6 +179,7 @@ impl Mention<'_> {
             text: Spanned { value, span: place(self.node, self.before.0..self.before.0 + written.len()) },
             decided_by: decisions,
             stream_tag: None,
+            built_by: None,
             image: ImageText::Reference(reference),
             declared_policy: None,
         })

@@ -105,6 +105,8 @@ pub enum Skip {
     /// Something other than a kubelet pulls the image: Flux, Crossplane, an image build, or Istio's agent. Or a
     /// policy may create an object from it, merged with what is in the cluster.
     PulledByAnother,
+    /// A tool such as Skaffold builds the image, and replaces the name when it deploys.
+    Built,
     /// The pod has completed: nothing is pulled for it any more.
     Finished,
 }
@@ -150,6 +152,8 @@ pub struct ImageUse {
     pub decided_by: Vec<DecidedBy>,
     /// The image stream tag that an OpenShift trigger replaces the value with.
     pub stream_tag: Option<TagName>,
+    /// The place of the build that replaces the image when a tool such as Skaffold deploys it.
+    pub built_by: Option<Span>,
     /// The value as a parsed reference, or the reason why there is none.
     pub image: ImageText,
     /// The value of `imagePullPolicy`, as written.

@@ -211,6 +211,7 @@ impl ImageField {
             written: filling.and(value.written()).map(str::to_owned),
             decided_by: filling.map(decided_by).unwrap_or_default(),
             stream_tag: None,
+            built_by: None,
             image,
             declared_policy,
         })

@@ -119,6 +119,7 @@ fn as_set(image: &ImageUse, item: &Item, pod: PodId) -> ImageUse {
         decided_by,
         image: judged,
         stream_tag: None,
+        built_by: None,
         declared_policy: image.declared_policy.clone().filter(|_| !is_new),
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::*;
 
 /// A value for each setting that only the operator may give.
-const FORBIDDEN: [(&str, &str); 29] = [
+const FORBIDDEN: [(&str, &str); 30] = [
     ("pull-secret", "pull=secret.json"),
     ("dockerconfigjson", "secret.json"),
     ("credential-hosts", "'*'"),
@@ -31,6 +31,7 @@ const FORBIDDEN: [(&str, &str); 29] = [
     ("output", "json=stolen.json"),
     // Not by anybody's file.
     ("list-images", "true"),
+    ("by", "file"),
     ("config", "other.yaml"),
     ("stdin-filename", "x"),
     ("render", "true"),

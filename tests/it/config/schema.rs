@@ -93,6 +93,7 @@ fn schema_and_reader_accept_the_same_configs() {
         "kinds: [{group: a, kind: '', pods: [{images: a}]}]\n",
         "deny: [mutable-tag]\n",
         "list-images: true\n",
+        "by: file\n",
         "print-config: true\n",
     ];
     for text in bad {

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 use pullcheck::output::redact::Redactor;
-use pullcheck::output::{self, Format, Style};
+use pullcheck::output::{self, Format, Grouping, Style};
 use pullcheck::report::Report;
 use pullcheck::resource::workload::ContainerKind;
 use pullcheck::text::source::{Source, SourceId, Sources, Span};
@@ -46,4 +46,115 @@ fn empty_image_list_prints_a_message() {
         &Redactor::default(),
     );
     assert_eq!(shown, "no images in 0 files\n");
+}
+
+/// A report of six image uses: in two registries, two namespaces, two files, and of a HelmRelease.
+fn grouped(grouping: Grouping) -> String {
+    let (mut report, mut sources) = shop();
+    let release = Span::new(sources.push(Source::unreadable("media/release.yaml")), 0, 0);
+    let first = report.images[0].clone();
+    let with = |value: &str, registry: Option<&str>| {
+        let mut image = first.clone();
+        image.value = value.to_owned();
+        image.reference = registry.and_then(|registry| {
+            let mut reference = first.reference.clone()?;
+            reference.registry = registry.to_owned();
+            Some(reference)
+        });
+        image
+    };
+    let digest = "a".repeat(64);
+    let long = format!("registry.corp.example/platform/a-team-with-a-long-name/api-gateway@sha256:{digest}");
+    let mut of_release = with("docker.io/acme/media:2", Some("docker.io"));
+    (of_release.namespace, of_release.span) = (Some("media".into()), release);
+    of_release.resource.api_version = "helm.toolkit.fluxcd.io/v2".into();
+    of_release.resource.kind = "HelmRelease".into();
+    let mut placeholder = with("${IMAGE}", None);
+    placeholder.namespace = None;
+    let repeated = with("ghcr.io/acme/api:1.9", Some("ghcr.io"));
+    report.images.extend([
+        with(&long, Some("registry.corp.example")),
+        of_release,
+        placeholder,
+        repeated.clone(),
+        repeated,
+    ]);
+    let (style, redactor) = (Style::default(), Redactor::default());
+    let shown = output::render_grouped_images((Format::Human, grouping), &report, &sources, &style, &redactor);
+    assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
+    shown
+}
+
+#[test]
+fn images_by_registry_are_counted_once_in_each_group() {
+    assert_snapshot!(grouped(Grouping::Registry), @r"
+docker.io
+    1  docker.io/acme/media:2
+
+ghcr.io
+    3  ghcr.io/acme/api:1.9
+
+registry.corp.example
+    1  registry.corp.example/platform/a-team-with-a-long-name/api-gateway
+       @sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+
+(no registry)
+    1  ${IMAGE}
+");
+}
+
+#[test]
+fn images_without_a_namespace_come_last() {
+    assert_snapshot!(grouped(Grouping::Namespace), @r"
+media
+    1  docker.io/acme/media:2
+
+shop
+    3  ghcr.io/acme/api:1.9
+    1  registry.corp.example/platform/a-team-with-a-long-name/api-gateway
+       @sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+
+(no namespace)
+    1  ${IMAGE}
+");
+}
+
+#[test]
+fn images_of_no_release_are_listed_under_their_workload() {
+    assert_snapshot!(grouped(Grouping::Release), @r"
+HelmRelease shop/api
+    1  docker.io/acme/media:2
+
+(no release)
+  Deployment shop/api
+    1  ${IMAGE}
+    3  ghcr.io/acme/api:1.9
+    1  registry.corp.example/platform/a-team-with-a-long-name/api-gateway
+       @sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+");
+}
+
+#[test]
+fn images_by_file_have_the_path_as_heading() {
+    assert_snapshot!(grouped(Grouping::File), @r"
+media/release.yaml
+    1  docker.io/acme/media:2
+
+shop/api.yaml
+    1  ${IMAGE}
+    3  ghcr.io/acme/api:1.9
+    1  registry.corp.example/platform/a-team-with-a-long-name/api-gateway
+       @sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+");
+}
+
+#[test]
+fn json_is_the_same_in_groups() {
+    let (report, sources) = shop();
+    let (style, redactor) = (Style::default(), Redactor::default());
+    let grouping = (Format::Json, Grouping::Release);
+    assert_eq!(
+        output::render_grouped_images(grouping, &report, &sources, &style, &redactor),
+        output::render_images(Format::Json, &report, &sources, &style, &redactor),
+    );
 }

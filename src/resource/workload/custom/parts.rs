@@ -38,6 +38,7 @@ pub(super) fn image(field: &Field<'_>, pod: PodId, container: Container, path: &
         declared_policy: None,
         decided_by: Vec::new(),
         stream_tag: None,
+        built_by: None,
     })
 }
 
@@ -76,6 +77,7 @@ pub(super) fn of_object(field: &Field<'_>, pod: PodId, container: Container, pat
         declared_policy: None,
         decided_by: version.map(decided).into_iter().collect(),
         stream_tag: None,
+        built_by: None,
     })
 }
 
@@ -97,6 +99,7 @@ pub(super) fn of_uri(field: &Field<'_>, pod: PodId, container: Container, path: 
         declared_policy: None,
         decided_by: Vec::new(),
         stream_tag: None,
+        built_by: None,
     })
 }
 
