@@ -206,7 +206,9 @@ impl Inventory {
             }
         }
         // A kustomization may already be an object.
-        let of_root = if is_kustomization && self.resources.len() > first.0 as usize { first } else {
+        let of_root = if is_kustomization && self.resources.len() > first.0 as usize {
+            first
+        } else {
             ResourceId(self.resources.len() as u32)
         };
         if let Some((object, facts)) = values::of_file(source.name(), root, is_kustomization, of_root) {

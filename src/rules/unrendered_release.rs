@@ -23,8 +23,7 @@ impl Rule for UnrenderedRelease {
         let sources = SourceTable::new(&cx.inventory.chart_sources);
         // A kustomization with charts is reported as a whole.
         let releases = cx.inventory.releases.iter().zip(0..);
-        let reported =
-            releases.filter(|(release, _)| !release.is_partial && release.installer != Installer::Kustomize);
+        let reported = releases.filter(|(release, _)| !release.is_partial && release.installer != Installer::Kustomize);
         let mut namespaces = vec![None; cx.inventory.releases.len()];
         for pod in &cx.inventory.pods {
             let place = pod.release.and_then(|id| namespaces.get_mut(id.0 as usize));
@@ -54,7 +53,7 @@ fn message(release: &Release, kind: &str) -> String {
     if let Some(first) = &release.first_incomplete {
         let rest = match release.incomplete {
             1 => format!("`{first}` is incomplete: the chart adds the rest"),
-            many => format!("{many} of them are incomplete, and the chart adds the rest: the first is `{first}`"),
+            many => format!("{many} images are incomplete, and the chart adds the rest: the first is `{first}`"),
         };
         message.push_str(&format!("; {rest}"));
     }
@@ -89,7 +88,9 @@ fn template(name: Option<&str>, chart: &ChartName, namespace: &str) -> String {
     let (of_chart, option) = match repository {
         Some(url) if is_git(&url) => (of_chart, String::new()),
         Some(url) if is_web(&url) => (of_chart, format!(" --repo {}", word(&url))),
-        Some(url) => (format!("oci://{}/{of_chart}", url.trim_start_matches("oci://").trim_end_matches('/')), String::new()),
+        Some(url) => {
+            (format!("oci://{}/{of_chart}", url.trim_start_matches("oci://").trim_end_matches('/')), String::new())
+        }
         None => (of_chart, String::new()),
     };
     let version = known(&chart.version).filter(|version| !version.starts_with("sha256:"));

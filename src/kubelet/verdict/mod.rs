@@ -228,7 +228,9 @@ fn may_be_absent(answer: Option<&PullAnswer>) -> bool {
 fn as_written(image: &ImageUse, pull: &PullContext, answer: Option<&PullAnswer>, runtime: Runtime) -> Verdict {
     let reference = match &image.image {
         // The image is deployed, with a value that is not known.
-        ImageText::Skipped(skip @ (Skip::RewrittenByKustomize | Skip::ChosenByChart)) => return Verdict::Unverified(skip_cause(*skip)),
+        ImageText::Skipped(skip @ (Skip::RewrittenByKustomize | Skip::ChosenByChart)) => {
+            return Verdict::Unverified(skip_cause(*skip));
+        }
         ImageText::Skipped(skip) => return Verdict::Skipped(skip_cause(*skip)),
         ImageText::Invalid(_) => return Verdict::Fails(Cause::InvalidName),
         ImageText::Reference(reference) => reference,

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 pub use self::chart::{ChartName, ChartSource, SourceReference, SourceTable};
 use self::part::PartPlace;
 use self::release::Reading;
-use self::walk::FoundImage;
+use self::walk::{FoundImage, FoundValues};
 use crate::resource::workload::pod::secret_references;
 use crate::resource::workload::{
     Chosen, Container, ContainerKind, ImageUse, Pod, PodId, PodOrigin, Resource, ResourceId, SecretReference,
@@ -58,7 +58,7 @@ pub struct Release {
     pub chart: ChartName,
     /// How many images its values contain.
     pub images: usize,
-    /// How many of these are incomplete: the chart decides the rest.
+    /// How many images are incomplete, with those that have no name: the chart decides the rest.
     pub incomplete: usize,
     /// The path of the first incomplete image.
     pub first_incomplete: Option<String>,
@@ -102,25 +102,33 @@ pub(crate) fn of_file<'d>(
 fn add<'d>(reading: Reading<'d>, whole: Span, resource: ResourceId, found: &mut WorkloadFacts<'d>) {
     let id = ReleaseId(found.releases.len() as u32);
     let mut secrets = Vec::new();
-    let mut images = Vec::new();
+    let mut values = FoundValues::default();
     let mut unread = reading.unread;
     let mut overrides = walk::Overrides::new(reading.parameters);
     for part in &reading.parts {
         let mut is_whole = true;
         let is_read = part.read(&mut |tree, place| {
             secrets.extend(release_secrets(tree, place));
-            is_whole &= walk::images(tree, place, &mut overrides, &mut images);
+            is_whole &= walk::images(tree, place, &mut overrides, &mut values);
         });
         if !(is_read && is_whole) && unread.is_none() {
             unread = Some(part.path().to_owned());
         }
     }
+    let FoundValues { mut images, nameless, first_nameless } = values;
     overrides.rest(&mut images);
     if reading.is_post_rendered {
         images.iter_mut().for_each(FoundImage::doubt);
     }
     secrets.truncate(MAX_SECRETS);
-    let mut release = Release { resource, images: images.len(), unread, ..reading.release };
+    let mut release = Release {
+        resource,
+        images: images.len(),
+        incomplete: nameless,
+        first_incomplete: first_nameless,
+        unread,
+        ..reading.release
+    };
     let pod = |span, own: Vec<SecretReference>| {
         let all: Vec<SecretReference> = own.into_iter().chain(secrets.iter().cloned()).collect();
         Pod {

@@ -10,6 +10,16 @@ use crate::resource::workload::{DecidedBy, ImageText, SecretReference, Skip};
 use crate::text::source::Spanned;
 use crate::text::yaml::Node;
 
+/// What the values of a release contain.
+#[derive(Default)]
+pub(super) struct FoundValues {
+    pub(super) images: Vec<FoundImage>,
+    /// How many mappings set a part of an image, and not its name.
+    pub(super) nameless: usize,
+    /// The path of the first of these.
+    pub(super) first_nameless: Option<String>,
+}
+
 /// An image in values.
 pub(super) struct FoundImage {
     pub(super) path: String,
@@ -58,9 +68,8 @@ pub(super) struct Overrides {
 
 impl Overrides {
     pub(super) fn new(parameters: Vec<(String, Node<'_>, String)>) -> Self {
-        let word = |(name, node, path): (String, Node<'_>, String)| {
-            Some((name, Word::read(node, node.span(), || path)?))
-        };
+        let word =
+            |(name, node, path): (String, Node<'_>, String)| Some((name, Word::read(node, node.span(), || path)?));
         Self { words: parameters.into_iter().filter_map(word).collect(), used: BTreeSet::new() }
     }
 
@@ -117,7 +126,7 @@ pub(super) fn images(
     tree: Node<'_>,
     place: &PartPlace<'_>,
     overrides: &mut Overrides,
-    found: &mut Vec<FoundImage>,
+    found: &mut FoundValues,
 ) -> bool {
     let is_set = |path: &&[&str]| tree.at(path).is_some_and(|node| node.as_str().is_some_and(|text| !text.is_empty()));
     let registries: [&[&str]; 4] =
@@ -133,7 +142,7 @@ struct Walk<'w, 'p, 'a> {
     overrides: &'w mut Overrides,
     naming: Naming,
     steps: Vec<Step<'a>>,
-    found: &'w mut Vec<FoundImage>,
+    found: &'w mut FoundValues,
     is_whole: bool,
 }
 
@@ -170,8 +179,10 @@ impl<'a> Walk<'_, '_, 'a> {
         };
         let is_group = node.entries().any(|entry| is_part(&entry)) && self.group(node, key);
         let tag_of = |key: &str| key.ends_with("Tag") || key == "tag";
-        let tags: BTreeMap<&str, Node<'a>> =
-            node.entries().filter_map(|entry| Some((entry.key.text().filter(|key| tag_of(key))?, entry.value))).collect();
+        let tags: BTreeMap<&str, Node<'a>> = node
+            .entries()
+            .filter_map(|entry| Some((entry.key.text().filter(|key| tag_of(key))?, entry.value)))
+            .collect();
         let is_container = self.is_container(node, key);
         for entry in node.entries() {
             let Some(name) = entry.key.text() else { continue };
@@ -204,7 +215,7 @@ impl<'a> Walk<'_, '_, 'a> {
     fn tagged(&mut self, image: Node<'a>, tag: Node<'a>) {
         let word = |node: Node<'a>| Word::at(node, self.place, || self.place.path(&self.steps));
         let group = Group { image: word(image), tag: word(tag), is_image: true, ..Group::default() };
-        self.found.extend(group.compose(self.naming).map(FoundImage::from));
+        self.found.images.extend(group.compose(self.naming).map(FoundImage::from));
     }
 
     fn string(&mut self, node: Node<'a>, is_own: bool, naming: Naming) {
@@ -214,7 +225,7 @@ impl<'a> Walk<'_, '_, 'a> {
         let given = self.overrides.take(|| render(&self.steps));
         let own = || Word::at(node, self.place, || self.place.path(&self.steps));
         let composed = given.or_else(own).and_then(|word| Composed::of_string(word, is_own, naming));
-        self.found.extend(composed.map(FoundImage::from));
+        self.found.images.extend(composed.map(FoundImage::from));
     }
 
     /// Reads the parts of an image in a mapping. Returns whether there are any.
@@ -246,12 +257,21 @@ impl<'a> Walk<'_, '_, 'a> {
         let secrets = field(["pullSecrets", "imagePullSecrets"]);
         group.is_image = is_image_key(key) || policy.is_some();
         let naming = if self.is_app_template() { Naming::AsWritten } else { self.naming };
-        let Some(composed) = group.compose(naming) else { return false };
+        let is_nameless = is_image_key(key)
+            && [&group.registry, &group.tag, &group.digest, &group.sha].iter().any(|word| word.is_some());
+        let Some(composed) = group.compose(naming) else {
+            if is_nameless {
+                self.found.nameless += 1;
+                self.found.first_nameless.get_or_insert_with(|| self.place.path(&self.steps));
+            }
+            return false;
+        };
         let mut found = FoundImage::from(composed);
-        found.policy =
-            policy.and_then(|policy| Some(spanned(policy.as_str().filter(|text| !text.is_empty())?.to_owned(), policy, self.place)));
+        found.policy = policy.and_then(|policy| {
+            Some(spanned(policy.as_str().filter(|text| !text.is_empty())?.to_owned(), policy, self.place))
+        });
         found.secrets = secrets.map(|list| secrets_of(list, self.place)).unwrap_or_default();
-        self.found.push(found);
+        self.found.images.push(found);
         true
     }
 
@@ -266,9 +286,7 @@ impl<'a> Walk<'_, '_, 'a> {
     /// (`templates/lib/container/fields/_image.tpl`).
     fn is_app_template(&self) -> bool {
         let lists = ["containers", "initContainers"];
-        let is_of = |steps: &[Step<'_>]| {
-            matches!(steps, [.., Step::Key("controllers"), Step::Key(_), Step::Key(list), Step::Key(_)] if lists.contains(list))
-        };
+        let is_of = |steps: &[Step<'_>]| matches!(steps, [.., Step::Key("controllers"), Step::Key(_), Step::Key(list), Step::Key(_)] if lists.contains(list));
         match self.steps.as_slice() {
             [holder @ .., Step::Key("image")] => is_of(holder),
             steps => is_of(steps),
