@@ -394,7 +394,8 @@ fn report_names_the_release_and_the_chart_of_its_source() {
     let (report, status) = run(&[("a.yaml", &format!("{source}{release}"))], &["--offline", "--fail-on-unverified"]);
     let expected = serde_json::json!({"kind": "HelmRelease", "namespace": "web", "name": "shop", "chart":
         "oci://ghcr.io/acme/charts/web", "version": "1.2.3"});
-    let of_kind = |kind: &str| report["images"].as_array().unwrap().iter().find(|image| image["container"]["kind"] == kind);
+    let of_kind =
+        |kind: &str| report["images"].as_array().unwrap().iter().find(|image| image["container"]["kind"] == kind);
     let image = of_kind("values").unwrap();
     assert_eq!(image["release"], expected);
     assert_eq!((&image["container"]["kind"], &image["verdict"]), (&"values".into(), &"unverified".into()));

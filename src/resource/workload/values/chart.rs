@@ -70,8 +70,8 @@ impl ChartSource {
 #[derive(Debug, Default)]
 pub struct SourceTable<'s>(BTreeMap<(&'s str, &'s str), Vec<&'s ChartSource>>);
 
-/// More sources of one name are not told apart.
-const MAX_SAME_NAME: usize = 64;
+/// More sources of one name are not told apart: each release looks at all of them.
+const MAX_SAME_NAME: usize = 256;
 
 impl<'s> SourceTable<'s> {
     /// Collects sources.
@@ -107,11 +107,13 @@ impl<'s> SourceTable<'s> {
 /// Chooses the source in the same namespace, or else in the same file. A kustomization may give both their namespace,
 /// so a source that names none may be meant too.
 fn choose<'s>(reference: &SourceReference, named: &[&'s ChartSource]) -> Option<&'s ChartSource> {
-    let says = |source: &ChartSource| (source.url.clone(), source.version.clone());
+    if named.len() > MAX_SAME_NAME {
+        return None;
+    }
     let only = |fits: &dyn Fn(&ChartSource) -> bool| {
-        let mut fitting = named.iter().copied().filter(|source| fits(source)).take(MAX_SAME_NAME);
+        let mut fitting = named.iter().copied().filter(|source| fits(source));
         let first = fitting.next()?;
-        fitting.all(|other| says(other) == says(first)).then_some(first)
+        fitting.all(|other| (&other.url, &other.version) == (&first.url, &first.version)).then_some(first)
     };
     let is_near = |source: &ChartSource| source.file == reference.file;
     let is_possible = |source: &ChartSource| {
