@@ -314,6 +314,11 @@ fn pull_secrets_of_values_are_those_of_the_pod() {
     let two = "    global: {imagePullSecrets: [a]}\n    image: {repository: quay.io/acme/web, tag: v1, pullSecrets: [b]}\n    \
                init: {image: {repository: quay.io/acme/init, tag: v1}}\n";
     assert_eq!(names(two), [vec!["b", "a"], vec!["a"]]);
+    let spec =
+        "    template: {spec: {imagePullSecrets: [{name: c}], containers: [{name: a, image: 'quay.io/acme/a:v1'}]}}\n";
+    assert_eq!(names(spec), [["c"]]);
+    let both = "    imagePullSecrets: [{name: c}]\n    extraContainers: [{name: a, image: 'quay.io/acme/a:v1'}]\n";
+    assert_eq!(names(both), [["c"]]);
 }
 
 #[test]

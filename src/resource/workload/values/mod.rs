@@ -130,7 +130,10 @@ fn add<'d>(reading: Reading<'d>, whole: Span, resource: ResourceId, found: &mut 
         ..reading.release
     };
     let pod = |span, own: Vec<SecretReference>| {
-        let all: Vec<SecretReference> = own.into_iter().chain(secrets.iter().cloned()).collect();
+        let mut all = own;
+        let is_new = |secret: &&SecretReference| !all.iter().any(|own| own.span == secret.span);
+        let more: Vec<SecretReference> = secrets.iter().filter(is_new).cloned().collect();
+        all.extend(more);
         Pod {
             resource,
             origin: PodOrigin::Values,

@@ -132,7 +132,7 @@ pub(super) fn images(
     let registries: [&[&str]; 4] =
         [&["global", "imageRegistry"], &["global", "registry"], &["global", "image", "registry"], &["imageRegistry"]];
     let naming = if registries.iter().any(is_set) { Naming::Replaced } else { Naming::WithDefault };
-    let mut walk = Walk { place, overrides, naming, steps: Vec::new(), found, is_whole: true };
+    let mut walk = Walk { place, overrides, naming, steps: Vec::new(), found, pod_secrets: None, is_whole: true };
     walk.below(tree, "");
     walk.is_whole
 }
@@ -143,6 +143,8 @@ struct Walk<'w, 'p, 'a> {
     naming: Naming,
     steps: Vec<Step<'a>>,
     found: &'w mut FoundValues,
+    /// The pull secrets of the pod spec that is read.
+    pod_secrets: Option<Node<'a>>,
     is_whole: bool,
 }
 
@@ -184,6 +186,12 @@ impl<'a> Walk<'_, '_, 'a> {
             .filter_map(|entry| Some((entry.key.text().filter(|key| tag_of(key))?, entry.value)))
             .collect();
         let is_container = self.is_container(node, key);
+        let has_containers =
+            || node.entries().any(|entry| entry.key.text().is_some_and(|key| key.ends_with("ontainers")));
+        let outer = self.pod_secrets;
+        if let Some(secrets) = node.get("imagePullSecrets").filter(|_| has_containers()) {
+            self.pod_secrets = Some(secrets);
+        }
         for entry in node.entries() {
             let Some(name) = entry.key.text() else { continue };
             if entry.key.is_merge() || is_group && PARTS.contains(&name) && entry.value.text().is_some() {
@@ -201,6 +209,7 @@ impl<'a> Walk<'_, '_, 'a> {
             }
             self.steps.pop();
         }
+        self.pod_secrets = outer;
     }
 
     /// The value of `fooTag` or `fooImageTag` for `fooImage`, and of `imageTag` for `image`.
@@ -225,7 +234,11 @@ impl<'a> Walk<'_, '_, 'a> {
         let given = self.overrides.take(|| render(&self.steps));
         let own = || Word::at(node, self.place, || self.place.path(&self.steps));
         let composed = given.or_else(own).and_then(|word| Composed::of_string(word, is_own, naming));
-        self.found.images.extend(composed.map(FoundImage::from));
+        let Some(mut found) = composed.map(FoundImage::from) else { return };
+        if let Some(list) = self.pod_secrets.filter(|_| naming == Naming::AsWritten) {
+            found.secrets = secrets_of(list, self.place);
+        }
+        self.found.images.push(found);
     }
 
     /// Reads the parts of an image in a mapping. Returns whether there are any.
