@@ -17,7 +17,6 @@ use crate::resource::hook::Hook;
 use crate::resource::kustomization::{self, Aside, Kustomization, PartialBuild, PatchFiles, Refusal};
 use crate::resource::secret::{self, Patcher, Secret, patcher};
 use crate::resource::service_account::{self, ServiceAccount};
-use crate::resource::workload::custom::fleet;
 use crate::resource::workload::custom::kind::CustomKind;
 use crate::resource::workload::custom::unchecked::Unchecked;
 use crate::resource::workload::duplicate::DuplicateKey;
@@ -25,6 +24,7 @@ use crate::resource::workload::misplaced::MisplacedPullSecrets;
 use crate::resource::workload::openshift::{StreamTag, template};
 use crate::resource::workload::rewriter::Rewriter;
 use crate::resource::workload::value::is_unquoted_template;
+use crate::resource::workload::values::{self, ChartSource, Release, ReleaseId};
 use crate::resource::workload::{self, ImageUse, Pod, PodId, Resource, ResourceId};
 use crate::resource::{self, ResourceName};
 use crate::text::placeholder::is_placeholder;
@@ -64,6 +64,10 @@ pub struct Inventory {
     pub misplaced: Vec<MisplacedPullSecrets>,
     /// Fields of unknown kinds that look like an image: the first of each object.
     pub unchecked: Vec<Unchecked>,
+    /// Releases of charts: their values were read, and nothing else of them.
+    pub releases: Vec<Release>,
+    /// Flux objects that say where charts are.
+    pub chart_sources: Vec<ChartSource>,
     /// Kustomizations, with what they change.
     pub kustomizations: Vec<Kustomization>,
     /// Folders that GitOps objects deploy.
@@ -209,10 +213,17 @@ impl Inventory {
                 self.unrecognisable.push(object.node.span());
             }
         }
-        let fleet = fleet::note(source.name(), root, ResourceId(self.resources.len() as u32));
-        if let Some((object, unchecked)) = fleet {
-            self.resources.push(object);
-            self.unchecked.push(unchecked);
+        // A kustomization may already be an object.
+        let of_root = if is_kustomization && self.resources.len() > first.0 as usize {
+            first
+        } else {
+            ResourceId(self.resources.len() as u32)
+        };
+        if let Some((object, facts)) = values::of_file(source.name(), root, is_kustomization, of_root) {
+            if of_root.0 as usize == self.resources.len() {
+                self.resources.push(object);
+            }
+            self.add_workload(facts);
         }
         if is_kustomization && kustomization::field(root, "secretGenerator").is_some() {
             // A kustomization may leave out what it is.
@@ -229,7 +240,10 @@ impl Inventory {
 
     fn add_workload(&mut self, found: workload::WorkloadFacts<'_>) {
         let pods = self.pods.len() as u32;
-        self.pods.extend(found.pods);
+        let releases = self.releases.len() as u32;
+        self.pods.extend(found.pods.into_iter().map(|pod| of_later_release(pod, releases)));
+        self.releases.extend(found.releases);
+        self.chart_sources.extend(found.chart_sources);
         self.images.extend(found.images.into_iter().map(|image| ImageUse { pod: PodId(image.pod.0 + pods), ..image }));
         for (template, metadata) in found.templates {
             self.suppressions.add_annotation(template, metadata);
@@ -267,11 +281,15 @@ impl Inventory {
     pub fn append(&mut self, other: Self) {
         let resources = self.resources.len() as u32;
         let pods = self.pods.len() as u32;
+        let releases = self.releases.len() as u32;
         let resource = |id: ResourceId| ResourceId(id.0 + resources);
         let shifted = |mut pod: Pod| {
             pod.resource = resource(pod.resource);
-            pod
+            of_later_release(pod, releases)
         };
+        let later = other.releases.into_iter();
+        self.releases.extend(later.map(|release| Release { resource: resource(release.resource), ..release }));
+        self.chart_sources.extend(other.chart_sources);
         self.documents += other.documents;
         self.resources.extend(other.resources);
         self.pods.extend(other.pods.into_iter().map(shifted));
@@ -336,6 +354,11 @@ impl Inventory {
     pub fn resource_of(&self, image: &ImageUse) -> &Resource {
         self.resource(self.pod(image.pod).resource)
     }
+}
+
+/// Returns a pod whose release has moved behind others.
+fn of_later_release(pod: Pod, others: u32) -> Pod {
+    Pod { release: pod.release.map(|id| ReleaseId(id.0 + others)), ..pod }
 }
 
 /// An input that could not be read or parsed.

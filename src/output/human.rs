@@ -295,6 +295,7 @@ pub(super) fn describe(subject: &Subject) -> String {
             ContainerKind::Init => "init container",
             ContainerKind::Ephemeral => "ephemeral container",
             ContainerKind::Volume => "image volume",
+            ContainerKind::Values => "chart values",
             ContainerKind::Other => "image",
         };
         container.name.as_ref().map_or_else(|| kind.to_owned(), |name| format!("{kind} {name}"))

@@ -9,7 +9,9 @@ use serde::{Serialize, Serializer};
 use super::edge::{Edge, Value};
 use super::{ReportPart, sanitize};
 use crate::findings::finding::{Edit, Finding, Fix, Label};
-use crate::report::{AttemptReport, CredentialReport, ImageReport, InputError, PullSecretReport, Summary};
+use crate::report::{
+    AttemptReport, CredentialReport, ImageReport, InputError, PullSecretReport, ReleaseReport, Summary,
+};
 use crate::resource::ResourceName;
 use crate::resource::workload::Container;
 use crate::text::source::Span;
@@ -193,6 +195,7 @@ struct JsonImage<'a> {
     resource: Resource<'a>,
     template: Option<Value<'a>>,
     container: JsonContainer<'a>,
+    release: Option<JsonRelease<'a>>,
     reference: Option<Reference<'a>>,
     declared_pull_policy: Option<Value<'a>>,
     pull_policy: Option<&'static str>,
@@ -207,6 +210,15 @@ struct JsonImage<'a> {
     platforms: Option<Vec<Value<'a>>>,
     size: Option<u64>,
     attempts: &'a [AttemptReport],
+}
+
+#[derive(Serialize)]
+struct JsonRelease<'a> {
+    kind: Value<'a>,
+    namespace: Option<Value<'a>>,
+    name: Option<Value<'a>>,
+    chart: Option<Value<'a>>,
+    version: Option<Value<'a>>,
 }
 
 #[derive(Serialize)]
@@ -312,6 +324,7 @@ fn image<'a>(edge: &Edge<'a>, image: &'a ImageReport) -> JsonImage<'a> {
         resource: resource(edge, &image.resource),
         template: image.template.as_deref().map(|template| edge.clear(template)),
         container: container(edge, &image.container),
+        release: image.release.as_ref().map(|of_image| release(edge, of_image)),
         reference: image.reference.as_ref().map(|reference| Reference {
             registry: edge.name(&reference.registry),
             repository: edge.name(&reference.repository),
@@ -331,6 +344,16 @@ fn image<'a>(edge: &Edge<'a>, image: &'a ImageReport) -> JsonImage<'a> {
         platforms: image.platforms.as_ref().map(|all| all.iter().map(|platform| edge.name(platform)).collect()),
         size: image.size,
         attempts: &image.attempts,
+    }
+}
+
+fn release<'a>(edge: &Edge<'_>, release: &'a ReleaseReport) -> JsonRelease<'a> {
+    JsonRelease {
+        kind: edge.clear(&release.kind),
+        namespace: release.namespace.as_deref().map(|namespace| edge.clear(namespace)),
+        name: release.name.as_deref().map(|name| edge.clear(name)),
+        chart: release.chart.as_deref().map(|chart| edge.value(chart)),
+        version: release.version.as_deref().map(|version| edge.value(version)),
     }
 }
 

@@ -19,17 +19,6 @@ const COUNT: usize = 5;
 /// The images of a group, with the number of uses.
 type Counts = BTreeMap<String, usize>;
 
-/// The kinds of objects that deploy others, by group.
-const RELEASES: &[(&str, &str)] = &[
-    ("helm.toolkit.fluxcd.io", "HelmRelease"),
-    ("kustomize.toolkit.fluxcd.io", "Kustomization"),
-    ("argoproj.io", "Application"),
-    ("argoproj.io", "ApplicationSet"),
-    ("helm.cattle.io", "HelmChart"),
-    ("helm.cattle.io", "HelmChartConfig"),
-    ("fleet.cattle.io", "fleet.yaml"),
-];
-
 pub(super) fn render(edge: &Edge<'_>, grouping: Grouping) -> String {
     let report = edge.report;
     if report.images.is_empty() {
@@ -75,9 +64,10 @@ fn heading(edge: &Edge<'_>, image: &ImageReport, grouping: Grouping) -> (Option<
         Grouping::Namespace => image.namespace.as_deref().map(text),
         Grouping::File => Some(edge.file(image.span.source)),
         Grouping::Release => {
-            let object = text(&image.resource.to_string());
-            let deploys = RELEASES.contains(&(image.resource.group(), image.resource.kind.as_str()));
-            return if deploys { (Some(object), String::new()) } else { (None, object) };
+            let Some(release) = &image.release else { return (None, text(&image.resource.to_string())) };
+            let name = [&release.namespace, &release.name].into_iter().flatten().map(String::as_str);
+            let name = name.collect::<Vec<_>>().join("/");
+            Some(text(format!("{} {name}", release.kind).trim_end()))
         }
     };
     (heading, String::new())

@@ -13,6 +13,7 @@ use crate::inventory::Inventory;
 use crate::kubelet::pull::{CandidateCredential, PullContext, PullSecret};
 use crate::kubelet::verdict;
 use crate::resource::ResourceName;
+use crate::resource::workload::values::SourceTable;
 use crate::resource::workload::{Container, ImageText, ImageUse, Resource};
 use crate::rules::{Filtered, JudgedImage};
 use crate::text::source::{Source, SourceOrigin, Sources, Span};
@@ -102,6 +103,8 @@ pub struct ImageReport {
     pub template: Option<String>,
     /// The container that uses the image.
     pub container: Container,
+    /// The release whose values contain the image.
+    pub release: Option<ReleaseReport>,
     /// The parts of the reference, if the image is a valid one.
     pub reference: Option<ReferenceReport>,
     /// The value of `imagePullPolicy` as written.
@@ -130,6 +133,21 @@ pub struct ImageReport {
     pub size: Option<u64>,
     /// The answer to each credential; empty if the registry was not asked.
     pub attempts: Vec<AttemptReport>,
+}
+
+/// The release whose values contain an image.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct ReleaseReport {
+    /// The kind of the object that describes it: `HelmRelease`.
+    pub kind: String,
+    /// The namespace that it is installed in.
+    pub namespace: Option<String>,
+    /// The name of the release.
+    pub name: Option<String>,
+    /// The name, path or URL of the chart.
+    pub chart: Option<String>,
+    /// The version of the chart, or a range.
+    pub version: Option<String>,
 }
 
 /// The parts of a reference.
@@ -191,11 +209,14 @@ impl Report {
         errors: Vec<InputError>,
     ) -> Self {
         let reports = inventory.images.iter().zip(pulls).enumerate();
+        let charts = SourceTable::new(&inventory.chart_sources);
         let mut images: Vec<ImageReport> = reports
             .map(|(at, (image, pull))| {
                 let resource = inventory.resource_of(image);
                 let report = ImageReport::listed(image, resource, pull);
-                let report = ImageReport { namespace: inventory.pod(image.pod).namespace.clone(), ..report };
+                let namespace = inventory.pod(image.pod).namespace.clone();
+                let release = ReleaseReport::of(image, inventory, &charts);
+                let report = ImageReport { namespace, release, ..report };
                 match judged.get(at) {
                     Some(judged) => report.judged(judged),
                     None => report,
@@ -257,6 +278,7 @@ impl ImageReport {
             namespace: resource.name.namespace.clone(),
             template: resource.template.clone(),
             container: image.container.clone(),
+            release: None,
             reference,
             declared_pull_policy: image.declared_policy.as_ref().map(|policy| policy.value.clone()),
             pull_policy: pull.pull_policy.filter(|_| !skipped).map(|policy| policy.as_str()),
@@ -293,6 +315,22 @@ impl ImageReport {
             self.platforms = platforms.map(|list| list.iter().map(ToString::to_string).collect());
         }
         self
+    }
+}
+
+impl ReleaseReport {
+    fn of(image: &ImageUse, inventory: &Inventory, charts: &SourceTable<'_>) -> Option<Self> {
+        let pod = inventory.pod(image.pod);
+        let release = inventory.releases.get(pod.release?.0 as usize)?;
+        let resource = &inventory.resource(release.resource).name;
+        let chart = charts.complete(&release.chart);
+        Some(Self {
+            kind: resource.kind.clone(),
+            namespace: pod.namespace.clone(),
+            name: release.name.clone(),
+            chart: chart.chart,
+            version: chart.version,
+        })
     }
 }
 

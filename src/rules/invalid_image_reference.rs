@@ -80,7 +80,7 @@ fn around_whitespace(facts: &ImageFacts<'_>, trimmed: Option<String>) -> (String
         PodOrigin::Template | PodOrigin::Patched => {
             "the API server accepts the template and then rejects each of its pods (FailedCreate)"
         }
-        PodOrigin::Operator | PodOrigin::Custom | PodOrigin::Unrendered | PodOrigin::Mention => {
+        PodOrigin::Operator | PodOrigin::Custom | PodOrigin::Unrendered | PodOrigin::Mention | PodOrigin::Values => {
             "no pod with it can start"
         }
     };

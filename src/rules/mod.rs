@@ -51,6 +51,7 @@ mod unlisted_pull_secret;
 mod unpinned_image;
 mod unreadable_input;
 mod unrendered_kustomization;
+mod unrendered_release;
 mod unrendered_template;
 mod unresolved_placeholder;
 mod unsupported_manifest;
@@ -132,6 +133,7 @@ pub static RULES: &[&dyn Rule] = &[
     &unrendered_template::UnrenderedTemplate,
     &invalid_kustomization::InvalidKustomization,
     &unrendered_kustomization::UnrenderedKustomization,
+    &unrendered_release::UnrenderedRelease,
     &unchecked_kind::UncheckedKind,
     &duplicate_key::DuplicateKey,
     &unused_suppression::UnusedSuppression,

@@ -77,6 +77,7 @@ impl Facts {
             demand: Demand::default(),
             chosen: Chosen::default(),
             hidden: Default::default(),
+            release: None,
         });
         PodId(self.inventory.pods.len() as u32 - 1)
     }

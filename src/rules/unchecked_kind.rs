@@ -5,7 +5,6 @@ use std::sync::LazyLock;
 
 use crate::findings::finding::{Finding, Subject};
 use crate::resource::ResourceName;
-use crate::resource::workload::custom::fleet;
 use crate::resource::workload::custom::unchecked::Unchecked;
 use crate::rules::engine::meta::Meta;
 use crate::rules::{Context, Rule};
@@ -34,21 +33,15 @@ impl Rule for UncheckedKind {
 
 fn finding(first: &Unchecked, name: &ResourceName, count: usize) -> Finding {
     let (group, kind) = (name.group(), &name.kind);
-    let is_fleet = (group, kind.as_str()) == (fleet::GROUP, fleet::KIND);
-    let what = if is_fleet { "bundle" } else { "object" };
     let objects = match count {
-        1 => format!("one {what}"),
-        many => format!("{many} {what}s"),
+        1 => "one object".to_owned(),
+        many => format!("{many} objects"),
     };
-    let message = if is_fleet {
-        format!("the images of the chart in {objects} of Fleet are not checked: it is set up by `{}`", first.path)
-    } else {
-        format!(
-            "unknown kind `{kind}` in the group {group:?}: a field in {objects} looks like an image but is not \
-             checked: `{}`",
-            first.path
-        )
-    };
+    let message = format!(
+        "unknown kind `{kind}` in the group {group:?}: a field in {objects} looks like an image but is not checked: \
+         `{}`",
+        first.path
+    );
     let subject = Subject { resource: Some(name.clone()), ..Subject::default() };
     Finding::new(META.id, META.severity, message, first.span, "not checked").help(help(group, kind)).subject(subject)
 }
@@ -56,14 +49,6 @@ fn finding(first: &Unchecked, name: &ResourceName, count: usize) -> Finding {
 /// Explains how to get the images of the kind checked.
 fn help(group: &str, kind: &str) -> String {
     match (group, kind) {
-        ("helm.toolkit.fluxcd.io", "HelmRelease") | ("helm.cattle.io", "HelmChart" | "HelmChartConfig") => {
-            "values are a chart's input: render the chart with them and check the result: `helm template … | \
-             pullcheck -`"
-                .to_owned()
-        }
-        (fleet::GROUP, fleet::KIND) => {
-            "render the chart with these values and check the result: `helm template … | pullcheck -`".to_owned()
-        }
         ("argoproj.io", "Application" | "ApplicationSet") => {
             "check what it deploys: `argocd app manifests NAME | pullcheck -`, or `helm template … | pullcheck -`"
                 .to_owned()
@@ -98,8 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn help_for_chart_resources_suggests_rendering() {
-        assert!(help("helm.toolkit.fluxcd.io", "HelmRelease").contains("helm template"));
+    fn help_for_applications_names_their_own_command() {
         assert!(help("argoproj.io", "Application").contains("argocd app manifests"));
     }
 }

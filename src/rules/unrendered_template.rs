@@ -42,7 +42,7 @@ impl Rule for UnrenderedTemplate {
 }
 
 /// Returns a word of a command line, quoted if a shell would split or change it.
-fn word(text: &str) -> String {
+pub(super) fn word(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%,:=".contains(c);
     let is_word = !text.is_empty() && !text.starts_with('-') && text.chars().all(plain);
     if is_word { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }

@@ -290,23 +290,6 @@ fn objects_in_trigger_templates_are_read() {
 }
 
 #[test]
-fn fleet_charts_and_values_are_noted_as_unchecked() {
-    let paths = |name: &str, text: &str| {
-        let unchecked = gather_sources(vec![Source::new(name, text, Encoding::Utf8)], ReadOptions::default());
-        unchecked.inventory.unchecked.into_iter().map(|field| field.path).collect::<Vec<_>>()
-    };
-    let chart = "defaultNamespace: shop\nhelm: {releaseName: shop, chart: shop, repo: 'https://charts.example.com'}\n";
-    assert_eq!(paths("a/fleet.yaml", chart), ["helm.chart"]);
-    let values = "helm: {values: {image: x}}\ntargetCustomizations: [{name: a, helm: {chart: b}}]\n";
-    assert_eq!(paths("fleet.yaml", values), ["helm.values"]);
-    let target = "targetCustomizations: [{name: a}, {name: b, helm: {values: {replicas: 2}}}]\n";
-    assert_eq!(paths("fleet.yml", target), ["targetCustomizations[1].helm.values"]);
-    assert_eq!(paths("a.yaml", chart), [""; 0], "it is read by its name");
-    assert_eq!(paths("fleet.yaml", "namespace: shop\nkustomize: {dir: over}\n"), [""; 0], "that is read as it stands");
-    assert_eq!(paths("fleet.yaml", "helm: {releaseName: shop}\n"), [""; 0]);
-}
-
-#[test]
 fn images_generated_by_kyverno_are_listed_and_skipped() {
     let text = "apiVersion: kyverno.io/v1\nkind: ClusterPolicy\nmetadata: {name: probe}\nspec:\n  rules:\n  - name: a\n    \
                 match: {any: [{resources: {kinds: [Namespace]}}]}\n    generate: {apiVersion: apps/v1, kind: Deployment, name: \

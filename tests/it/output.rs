@@ -154,6 +154,7 @@ fn shop() -> (Report, Sources) {
         path: "spec.template.spec.containers[0].image".into(),
         resource: resource("Deployment", Some("shop"), "api"),
         container: Container { kind: ContainerKind::Container, name: Some("api".into()) },
+        release: None,
         reference: Some(ReferenceReport {
             registry: "ghcr.io".into(),
             repository: "acme/api".into(),

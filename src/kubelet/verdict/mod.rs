@@ -48,6 +48,8 @@ pub enum Cause {
     PulledByAnother,
     /// The pod has already finished.
     Finished,
+    /// The chart of a release decides the tag or the registry.
+    ChosenByChart,
     /// The pull policy is `Never`.
     Never,
 }
@@ -100,6 +102,7 @@ impl Cause {
             Self::SetByImageStream => "set-by-image-stream",
             Self::PulledByAnother => "pulled-by-another",
             Self::Finished => "finished",
+            Self::ChosenByChart => "chosen-by-chart",
             Self::Never => "never",
         }
     }
@@ -226,7 +229,9 @@ fn may_be_absent(answer: Option<&PullAnswer>) -> bool {
 fn as_written(image: &ImageUse, pull: &PullContext, answer: Option<&PullAnswer>, runtime: Runtime) -> Verdict {
     let reference = match &image.image {
         // The image is deployed, with a value that is not known.
-        ImageText::Skipped(skip @ Skip::RewrittenByKustomize) => return Verdict::Unverified(skip_cause(*skip)),
+        ImageText::Skipped(skip @ (Skip::RewrittenByKustomize | Skip::ChosenByChart)) => {
+            return Verdict::Unverified(skip_cause(*skip));
+        }
         ImageText::Skipped(skip) => return Verdict::Skipped(skip_cause(*skip)),
         ImageText::Invalid(_) => return Verdict::Fails(Cause::InvalidName),
         ImageText::Reference(reference) => reference,
@@ -392,6 +397,7 @@ const fn skip_cause(skip: Skip) -> Cause {
         Skip::PulledByAnother => Cause::PulledByAnother,
         Skip::Built => Cause::Expected,
         Skip::Finished => Cause::Finished,
+        Skip::ChosenByChart => Cause::ChosenByChart,
     }
 }
 

@@ -98,6 +98,7 @@ pub(super) fn extract(spec: &PodSpec<'_>, found: &mut WorkloadFacts<'_>) {
         // The pod that names the image need not be the one that pulls it.
         chosen: Chosen { service_account: true, ..Chosen::default() },
         hidden: Default::default(),
+        release: None,
     });
     found.images.extend(images);
 }

@@ -16,6 +16,7 @@ pub mod rewriter;
 pub mod tag_name;
 mod trigger;
 pub(crate) mod value;
+pub mod values;
 
 use std::collections::BTreeSet;
 
@@ -23,6 +24,7 @@ use self::custom::unchecked::Unchecked;
 use self::misplaced::MisplacedPullSecrets;
 use self::openshift::StreamTag;
 use self::rewriter::Rewriter;
+use self::values::{ChartSource, Release, ReleaseId};
 use crate::image::node::Demand;
 use crate::image::reference::{Reference, ReferenceError};
 use crate::resource::workload::custom::kind::CustomKind;
@@ -63,6 +65,8 @@ pub enum ContainerKind {
     Ephemeral,
     /// `volumes[].image`.
     Volume,
+    /// A value that a release sets for its chart.
+    Values,
     /// Any other field that contains an image.
     Other,
 }
@@ -75,6 +79,7 @@ impl ContainerKind {
             Self::Init => "init",
             Self::Ephemeral => "ephemeral",
             Self::Volume => "volume",
+            Self::Values => "values",
             Self::Other => "other",
         }
     }
@@ -109,6 +114,8 @@ pub enum Skip {
     Built,
     /// The pod has completed: nothing is pulled for it any more.
     Finished,
+    /// Values of a release contain only a part of the image: the chart decides its tag or its registry.
+    ChosenByChart,
 }
 
 /// The parsed form of an image field's text.
@@ -190,6 +197,8 @@ pub enum PodOrigin {
     Unrendered,
     /// An image named by a flag or an annotation: another program may create a pod from it.
     Mention,
+    /// An image in the values of a release: the chart decides what it makes of them.
+    Values,
 }
 
 impl PodOrigin {
@@ -235,6 +244,8 @@ pub struct Pod {
     pub hidden: BTreeSet<SourceId>,
     /// The properties that an operator chooses and the object does not show.
     pub chosen: Chosen,
+    /// The release whose values contain the images.
+    pub release: Option<ReleaseId>,
 }
 
 /// The properties of a pod that an operator chooses and its object does not show.
@@ -274,6 +285,10 @@ pub(crate) struct WorkloadFacts<'d> {
     pub(crate) misplaced: Vec<MisplacedPullSecrets>,
     /// Fields of unknown kinds that look like an image: the first of each object.
     pub(crate) unchecked: Vec<Unchecked>,
+    /// Releases of charts. The pods refer to them by their index.
+    pub(crate) releases: Vec<Release>,
+    /// Objects that say where charts are.
+    pub(crate) chart_sources: Vec<ChartSource>,
     /// Objects that may write other images into pods.
     pub(crate) rewriters: Vec<Rewriter>,
     /// Names of OpenShift image streams that pods may use as images.
@@ -327,6 +342,8 @@ fn read<'d>(object: &Object<'d>, resource: ResourceId, own_kinds: &[CustomKind],
         custom::list(object, resource, found);
     } else if policy::generates_objects(&object.name) {
         custom::list_generated(object, resource, found);
+    } else if !own_kinds.iter().any(|kind| kind.is_of(&object.name)) && values::extract(object, resource, found) {
+        // Its values were read.
     } else if !object.name.api_version.is_empty() && !policy::is_policy(&object.name) {
         custom::extract(object, resource, &triggered, own_kinds, found);
     }

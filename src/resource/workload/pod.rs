@@ -73,6 +73,7 @@ impl PodSpec<'_> {
             demand: demand::of_pod_spec(self.node),
             chosen: Chosen::default(),
             hidden: Default::default(),
+            release: None,
         }
     }
 

@@ -10,7 +10,7 @@ use crate::resource::kustomization::image::{containers_parent, list_of, within_i
 use crate::resource::kustomization::patch::{Change, Merge, MergedImage, Patch, PatchForm};
 use crate::resource::kustomization::unrendered::{Unfollowed, UnfollowedReason};
 use crate::resource::kustomization::{Kustomization, Refusal};
-use crate::resource::workload::{SecretReference, kinds};
+use crate::resource::workload::{PodOrigin, SecretReference, kinds};
 use crate::text::placeholder::is_placeholder;
 
 /// Applies one patch to the pods.
@@ -97,6 +97,12 @@ pub(super) fn patch(builder: &mut Builder<'_>, own: &Kustomization, patch: &Patc
             );
             let refusal = Refusal::new(patch.span, words, format!("several objects have had the name {kind} `{name}`"));
             builder.unmatched.push(refusal);
+        }
+        // Nothing follows a patch into the values of a release.
+        for (pod, _) in pods.iter_mut().zip(&fits).filter(|(_, fits)| **fits != Some(false)) {
+            if change.may_set_values() && builder.inventory.pod(pod.pod).origin == PodOrigin::Values {
+                pod.blur_images(Why::of_patch(patch));
+            }
         }
         if !concerns {
             continue;

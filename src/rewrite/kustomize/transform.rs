@@ -7,7 +7,7 @@ use crate::resource::kustomization::pattern::Matcher;
 use crate::resource::kustomization::transformer::{Replaced, Replacement, Transformer, leads_somewhere};
 use crate::resource::kustomization::unrendered::{Unfollowed, UnfollowedReason};
 use crate::resource::kustomization::{Kustomization, Refusal, member_path};
-use crate::resource::workload::{ImageText, Skip};
+use crate::resource::workload::{ImageText, PodOrigin, Skip};
 use crate::text::placeholder::is_placeholder;
 use crate::text::source::{SourceId, Span, Spanned};
 use crate::text::yaml::{self, Piece};
@@ -52,6 +52,11 @@ impl<'k> Builder<'k> {
 
     fn set_namespace(&self, namespace: &str, pod: &mut BuiltPod) {
         let read = self.inventory.pod(pod.pod);
+        // A release is installed in the namespace that it names, wherever its object is.
+        if read.origin == PodOrigin::Values && read.chosen.namespace {
+            pod.namespaces.push(Some(namespace.to_owned()).filter(|text| !is_placeholder(text)));
+            return;
+        }
         let is_elsewhere = read.namespace.is_none() && self.inventory.resource(read.resource).name.namespace.is_some();
         let namespace = Some(namespace.to_owned()).filter(|text| !is_placeholder(text) && !is_elsewhere);
         pod.facts.namespace.clone_from(&namespace);

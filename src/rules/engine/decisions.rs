@@ -1,6 +1,6 @@
 //! The places elsewhere in the inputs that decide an image: to fix a fault of the image, those have to change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::findings::finding::{Finding, Label, Severity, Subject};
 use crate::resource::workload::{DecidedBy, PodOrigin};
@@ -9,32 +9,48 @@ use crate::text::source::Span;
 
 /// The images that are decided, or only mentioned, elsewhere, by their places. Several images share a place if a
 /// kustomization sets the image of several workloads.
-pub(in crate::rules) struct Decisions<'a>(BTreeMap<Span, Vec<ImageFacts<'a>>>);
+pub(in crate::rules) struct Decisions<'a> {
+    images: BTreeMap<Span, Vec<ImageFacts<'a>>>,
+    /// The places of pull secrets and policies in the values of releases.
+    values: BTreeSet<Span>,
+}
 
 impl<'a> Decisions<'a> {
     pub(in crate::rules) fn new(cx: &Context<'a>) -> Self {
         let mut decided: BTreeMap<Span, Vec<ImageFacts<'a>>> = BTreeMap::new();
         for facts in cx.images() {
-            if !facts.image.decided_by.is_empty() || facts.pod.origin == PodOrigin::Mention {
+            let is_uncertain = matches!(facts.pod.origin, PodOrigin::Mention | PodOrigin::Values);
+            if !facts.image.decided_by.is_empty() || is_uncertain {
                 decided.entry(facts.image.text.span).or_default().push(facts);
             }
         }
-        Self(decided)
+        let pods = cx.inventory.pods.iter().filter(|pod| pod.origin == PodOrigin::Values);
+        let secrets = pods.flat_map(|pod| &pod.pull_secrets).flatten().map(|secret| secret.span);
+        let of_values = cx.images().filter(|facts| facts.pod.origin == PodOrigin::Values);
+        let policies = of_values.filter_map(|facts| Some(facts.image.declared_policy.as_ref()?.span));
+        Self { images: decided, values: secrets.chain(policies).collect() }
     }
 
     /// Returns the images at the place that a finding flags, or that contains the flagged text.
     fn at(&self, finding: &Finding) -> &[ImageFacts<'a>] {
         let at = finding.primary.span;
-        let found = self.0.range(..=Span { end: u32::MAX, ..at }).next_back();
+        let found = self.images.range(..=Span { end: u32::MAX, ..at }).next_back();
         let found = found.filter(|(whole, _)| whole.source == at.source && at.end <= whole.end);
         found.map_or(&[], |(_, images)| images)
     }
 
     /// Returns the highest severity that a finding can have. If only a flag or an annotation names an image, another
-    /// program decides what becomes of it.
+    /// program decides what becomes of it. A chart decides what becomes of its values, but an image in them that does
+    /// not exist is rarely meant.
     pub(in crate::rules) fn most(&self, finding: &Finding) -> Severity {
-        let mentioned = self.at(finding).iter().any(|facts| facts.pod.origin == PodOrigin::Mention);
-        if mentioned { Severity::Note } else { Severity::Error }
+        let is_of = |origin| self.at(finding).iter().any(|facts| facts.pod.origin == origin);
+        if is_of(PodOrigin::Mention) || self.values.contains(&finding.primary.span) {
+            Severity::Note
+        } else if is_of(PodOrigin::Values) {
+            if finding.rule == "image-not-found" { Severity::Warning } else { Severity::Note }
+        } else {
+            Severity::Error
+        }
     }
 
     /// Adds the places that decide an image to a finding about the image or a part of it. If several images share

@@ -88,6 +88,7 @@ pub(crate) fn attribute(cx: &Context<'_>, facts: &ImageFacts<'_>) -> Option<Attr
         | Cause::Expected
         | Cause::PulledByAnother
         | Cause::Finished
+        | Cause::ChosenByChart
         | Cause::Placeholder
         | Cause::RewrittenByKustomize
         | Cause::RewrittenAtAdmission

@@ -119,6 +119,7 @@ fn schema_lists_every_cause() {
         Cause::RewrittenByKustomize,
         Cause::SetByImageStream,
         Cause::PulledByAnother,
+        Cause::ChosenByChart,
         Cause::Finished,
         Cause::RewrittenAtAdmission,
         Cause::Never,
@@ -203,7 +204,7 @@ fn json_keys_follow_the_documented_order() {
                     container image event related fixes template fingerprint";
     assert_eq!(keys_at(&text, 6, "\"findings\"").join(" "), expected);
     let expected = "value resolved file line column end_line end_column byte_start byte_end path resource template \
-                    container reference \
+                    container release reference \
                     declared_pull_policy pull_policy service_account pull_secrets credentials verdict cause event \
                     digest media_type platforms size attempts";
     assert_eq!(keys_at(&text, 6, "\"images\"").join(" "), expected);

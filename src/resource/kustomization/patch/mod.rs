@@ -56,6 +56,26 @@ pub enum Change {
     Operations(Vec<Operation>),
 }
 
+/// The fields of releases that decide on the values of their chart, and on where it is installed.
+const OF_RELEASES: &[&str] =
+    &["values", "parameters", "set:", "helm:", "sources:", "postRenderers", "targetNamespace", "destination"];
+
+impl Change {
+    /// Whether it may change the values that a release sets for its chart.
+    pub(crate) fn may_set_values(&self) -> bool {
+        let is_of_release = |path: &str| {
+            matches!(path, "" | "spec" | "spec.source" | "spec.template" | "spec.template.spec")
+                || OF_RELEASES.iter().any(|word| path.contains(word.trim_end_matches(':')))
+        };
+        match self {
+            Self::Merge(merge) => merge.sets_values || merge.has_directive,
+            Self::Operations(operations) => {
+                operations.iter().any(|operation| operation.op != "test" && is_of_release(&operation.path))
+            }
+        }
+    }
+}
+
 /// The changes made by a partial object.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Merge {
@@ -71,6 +91,8 @@ pub struct Merge {
     pub has_directive: bool,
     /// Whether it mentions containers: those come first in their list after the merge.
     pub reorders: bool,
+    /// Whether it may set a chart or its values.
+    pub sets_values: bool,
 }
 
 /// The image of a container in a partial object.
@@ -126,6 +148,7 @@ impl Merge {
             // name, kustomize refuses it.
             has_directive: is_beyond(text) || is_partial && (text.contains("ontainers") || text.contains("image")),
             reorders: text.contains("ontainers"),
+            sets_values: OF_RELEASES.iter().any(|word| text.contains(word)),
         }
     }
 }
@@ -363,6 +386,7 @@ fn account_pod(node: Node<'_>) -> Pod {
         demand: Default::default(),
         chosen: Default::default(),
         hidden: Default::default(),
+        release: None,
     }
 }
 

@@ -4,14 +4,13 @@
 //! A bare `image:` key in an unknown kind is never treated as an image, but is reported as unchecked.
 
 mod embedded;
-pub(crate) mod fleet;
 mod form;
 pub mod kind;
 mod parts;
 pub mod path;
 mod pods;
 pub mod unchecked;
-mod walk;
+pub(in crate::resource::workload) mod walk;
 
 use std::collections::BTreeSet;
 

@@ -140,6 +140,7 @@ impl<'a> Making<'_, 'a> {
             demand: Default::default(),
             chosen: Chosen::default(),
             hidden: Default::default(),
+            release: None,
         }
     }
 

@@ -144,7 +144,7 @@ fn after_equals(text: &str) -> &str {
 }
 
 /// Whether a text is a reference with a host or a tag: a single word may be anything.
-fn is_written_out(text: &str) -> bool {
+pub(in crate::resource::workload) fn is_written_out(text: &str) -> bool {
     // A reference in capitals is still meant as one.
     let Ok(reference) = Reference::parse(&text.to_ascii_lowercase()) else { return false };
     let host = text.split('/').next().filter(|first| first.len() < text.len());
@@ -153,7 +153,7 @@ fn is_written_out(text: &str) -> bool {
     (has_host || has_tag) && !is_picture(text) && !is_placeholder(text)
 }
 
-fn is_picture(text: &str) -> bool {
+pub(in crate::resource::workload) fn is_picture(text: &str) -> bool {
     [".png", ".svg", ".jpg", ".jpeg", ".gif", ".webp", ".ico"].iter().any(|ending| text.ends_with(ending))
 }
 

@@ -11,7 +11,7 @@ use crate::resource::workload::{PodOrigin, ResourceId};
 use crate::text::yaml::Node;
 
 /// A step from a node to one below it.
-pub(super) enum Step<'a> {
+pub(in crate::resource::workload) enum Step<'a> {
     Key(&'a str),
     Index(usize),
 }
@@ -79,7 +79,7 @@ fn is_pod_spec(node: Node<'_>) -> bool {
     lists.flat_map(Node::items).any(|item| item.get("image").is_some_and(|image| image.text().is_some()))
 }
 
-pub(super) fn render(steps: &[Step<'_>]) -> String {
+pub(in crate::resource::workload) fn render(steps: &[Step<'_>]) -> String {
     let mut path = String::new();
     for step in steps {
         match step {

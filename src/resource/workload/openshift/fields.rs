@@ -43,6 +43,7 @@ pub(crate) fn extract<'d>(object: &Object<'d>, resource: ResourceId, found: &mut
             demand: Default::default(),
             chosen: Default::default(),
             hidden: Default::default(),
+            release: None,
         });
         found.images.push(image);
     }

@@ -127,8 +127,15 @@ pub fn table() -> &'static [CustomKind] {
 }
 
 /// Returns the kind of an object: from `own` first, then from the table.
+impl CustomKind {
+    /// Whether an object is of the kind.
+    pub(in crate::resource::workload) fn is_of(&self, name: &ResourceName) -> bool {
+        self.group == name.group() && self.kinds.contains(&name.kind)
+    }
+}
+
 pub(super) fn of<'k>(name: &ResourceName, own: &'k [CustomKind]) -> Option<&'k CustomKind> {
-    let is = |kind: &&CustomKind| kind.group == name.group() && kind.kinds.contains(&name.kind);
+    let is = |kind: &&CustomKind| kind.is_of(name);
     own.iter().find(is).or_else(|| TABLE.iter().find(is))
 }
 

@@ -1,0 +1,213 @@
+//! Releases of charts: the images in the values that an object sets for a chart, and what of the release is not read.
+//!
+//! The chart decides what it makes of its values, so that none of these images is certain to be pulled.
+
+mod chart;
+mod group;
+mod number;
+mod part;
+mod release;
+mod walk;
+
+use std::collections::BTreeMap;
+
+pub use self::chart::{ChartName, ChartSource, SourceReference, SourceTable};
+use self::part::PartPlace;
+use self::release::Reading;
+use self::walk::{FoundImage, FoundValues};
+use crate::resource::workload::pod::secret_references;
+use crate::resource::workload::{
+    Chosen, Container, ContainerKind, ImageUse, Pod, PodId, PodOrigin, Resource, ResourceId, SecretReference,
+    WorkloadFacts,
+};
+use crate::resource::{Object, ResourceName};
+use crate::text::source::{Span, Spanned};
+use crate::text::yaml::Node;
+
+/// Index of a [`Release`] in [`crate::inventory::Inventory::releases`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ReleaseId(pub u32);
+
+/// The program that installs a release.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Installer {
+    /// Flux's helm-controller.
+    Flux,
+    /// Argo CD.
+    ArgoCd,
+    /// The helm-controller of k3s and RKE2.
+    HelmController,
+    /// Rancher's Fleet.
+    Fleet,
+    /// kustomize, with `--enable-helm`.
+    Kustomize,
+}
+
+/// A chart that an object installs with values of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// The object that describes the release.
+    pub resource: ResourceId,
+    /// The place of the chart's name, or else of the object.
+    pub span: Span,
+    /// The program that installs it.
+    pub installer: Installer,
+    /// The name that Helm gets for the release; `None` if it is not known.
+    pub name: Option<String>,
+    /// The chart as the object names it.
+    pub chart: ChartName,
+    /// How many images its values contain.
+    pub images: usize,
+    /// How many images are incomplete, with those that have no name: the chart decides the rest.
+    pub incomplete: usize,
+    /// The path of the first incomplete image.
+    pub first_incomplete: Option<String>,
+    /// The path of the first field whose values are not read: they are elsewhere, or not YAML.
+    pub unread: Option<String>,
+    /// Whether the object is only a part of a release: a patch, or the values for a chart that another object names.
+    pub is_partial: bool,
+}
+
+/// The most pull secrets that are read for a whole release.
+const MAX_SECRETS: usize = 32;
+
+/// Reads the releases in an object. Returns whether it is of a kind that describes releases.
+pub(super) fn extract<'d>(object: &Object<'d>, resource: ResourceId, found: &mut WorkloadFacts<'d>) -> bool {
+    found.chart_sources.extend(ChartSource::of(object));
+    let Some(readings) = release::of_object(object) else { return false };
+    readings.into_iter().for_each(|reading| add(reading, object.node.span(), resource, found));
+    true
+}
+
+/// Reads the releases in a file whose root is not an object: `fleet.yaml`, or a kustomization.
+pub(crate) fn of_file<'d>(
+    file: &str,
+    root: Node<'d>,
+    is_kustomization: bool,
+    resource: ResourceId,
+) -> Option<(Resource, WorkloadFacts<'d>)> {
+    let (readings, api_version, kind) = match is_kustomization {
+        true => (release::of_kustomization(root), String::new(), "Kustomization"),
+        false => (release::of_fleet(file, root)?, format!("{}/v1alpha1", release::FLEET_GROUP), release::FLEET_FILE),
+    };
+    if readings.is_empty() {
+        return None;
+    }
+    let mut found = WorkloadFacts::default();
+    readings.into_iter().for_each(|reading| add(reading, root.span(), resource, &mut found));
+    let name = ResourceName { api_version, kind: kind.to_owned(), ..ResourceName::default() };
+    Some((Resource { name, span: root.span(), template: None }, found))
+}
+
+fn add<'d>(reading: Reading<'d>, whole: Span, resource: ResourceId, found: &mut WorkloadFacts<'d>) {
+    let id = ReleaseId(found.releases.len() as u32);
+    let mut secrets = Vec::new();
+    let mut values = FoundValues::default();
+    let mut unread = reading.unread;
+    let mut overrides = walk::Overrides::new(reading.parameters);
+    for part in &reading.parts {
+        let mut is_whole = true;
+        let is_read = part.read(&mut |tree, place| {
+            secrets.extend(release_secrets(tree, place));
+            is_whole &= walk::images(tree, place, &mut overrides, &mut values);
+        });
+        if !(is_read && is_whole) && unread.is_none() {
+            unread = Some(part.path().to_owned());
+        }
+    }
+    let FoundValues { mut images, nameless, first_nameless } = values;
+    overrides.rest(&mut images);
+    if reading.is_post_rendered {
+        images.iter_mut().for_each(FoundImage::doubt);
+    }
+    secrets.truncate(MAX_SECRETS);
+    let mut release = Release {
+        resource,
+        images: images.len(),
+        incomplete: nameless,
+        first_incomplete: first_nameless,
+        unread,
+        ..reading.release
+    };
+    let pod = |span, own: Vec<SecretReference>| {
+        let mut all = own;
+        let is_new = |secret: &&SecretReference| !all.iter().any(|own| own.span == secret.span);
+        let more: Vec<SecretReference> = secrets.iter().filter(is_new).cloned().collect();
+        all.extend(more);
+        Pod {
+            resource,
+            origin: PodOrigin::Values,
+            span,
+            namespace: reading.namespace.value.clone(),
+            service_account: None,
+            pull_secrets: Some(all).filter(|all| !all.is_empty()),
+            demand: Default::default(),
+            chosen: Chosen { namespace: reading.namespace.is_chosen, service_account: true },
+            hidden: Default::default(),
+            release: Some(id),
+        }
+    };
+    // A release without images has a pod too: a patch of its values may add one.
+    let shared = PodId(found.pods.len() as u32);
+    found.pods.push(pod(whole, Vec::new()));
+    let mut pods: BTreeMap<Span, PodId> = BTreeMap::new();
+    for FoundImage { path, text, written, image, decided_by, policy, secrets: own, is_incomplete } in images {
+        if is_incomplete {
+            release.incomplete += 1;
+            release.first_incomplete.get_or_insert_with(|| path.clone());
+        }
+        let id = match own.first().map(|secret| secret.span) {
+            None => shared,
+            Some(span) => *pods.entry(span).or_insert_with(|| {
+                found.pods.push(pod(whole, own));
+                PodId(found.pods.len() as u32 - 1)
+            }),
+        };
+        found.images.push(ImageUse {
+            pod: id,
+            container: Container { kind: ContainerKind::Values, name: None },
+            path,
+            text,
+            written,
+            decided_by,
+            stream_tag: None,
+            image,
+            declared_policy: policy,
+            built_by: None,
+        });
+    }
+    found.releases.push(release);
+}
+
+/// The pull secrets that the values give to all pods of a release.
+fn release_secrets(tree: Node<'_>, place: &PartPlace<'_>) -> Vec<SecretReference> {
+    let lists: [&[&str]; 3] =
+        [&["imagePullSecrets"], &["global", "imagePullSecrets"], &["defaultPodOptions", "imagePullSecrets"]];
+    lists.into_iter().filter_map(|path| tree.at(path)).flat_map(|list| secrets_of(list, place)).collect()
+}
+
+/// The names in a list of pull secrets: mappings as in a pod, or plain names.
+fn secrets_of(list: Node<'_>, place: &PartPlace<'_>) -> Vec<SecretReference> {
+    let plain = |item: Node<'_>| Some(SecretReference { name: item.as_str()?.to_owned(), span: item.span() });
+    let mut names: Vec<SecretReference> = list.items().take(MAX_SECRETS).filter_map(plain).collect();
+    if names.is_empty() {
+        names = secret_references(list);
+    }
+    names.truncate(MAX_SECRETS);
+    names.retain(|name| !name.name.is_empty());
+    names.iter_mut().for_each(|name| name.span = place.span(name.span));
+    names
+}
+
+/// The namespace that a release is installed in.
+#[derive(Debug, Clone, Default)]
+struct TargetNamespace {
+    value: Option<String>,
+    /// Whether the object chooses another namespace than its own.
+    is_chosen: bool,
+}
+
+/// Returns a text with its place in the file.
+fn spanned(value: String, node: Node<'_>, place: &PartPlace<'_>) -> Spanned<String> {
+    Spanned { value, span: place.span(node.span()) }
+}

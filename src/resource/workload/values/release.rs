@@ -1,0 +1,288 @@
+//! The kinds that describe releases: where their values are, what their chart is, and in which namespace it is
+//! installed.
+//!
+//! Follows `api/v2/helmrelease_types.go` of Flux's helm-controller, `pkg/apis/application/v1alpha1/types.go` of Argo
+//! CD, `pkg/apis/helm.cattle.io/v1/types.go` of k3s' helm-controller,
+//! `pkg/apis/fleet.cattle.io/v1alpha1/{fleetyaml,bundledeployment}_types.go` of Fleet, and
+//! `api/types/helmchartargs.go` of kustomize.
+
+use super::part::Part;
+use super::{ChartName, Installer, Release, SourceReference, TargetNamespace};
+use crate::resource::Object;
+use crate::resource::workload::ResourceId;
+use crate::resource::workload::path::join;
+use crate::text::placeholder::is_placeholder;
+use crate::text::yaml::Node;
+
+/// The group assigned to a `fleet.yaml`, which does not contain one.
+pub(super) const FLEET_GROUP: &str = "fleet.cattle.io";
+/// The kind assigned to such a file; see [`FLEET_GROUP`].
+pub(super) const FLEET_FILE: &str = "fleet.yaml";
+
+/// A release, with the values that are still to be read.
+pub(super) struct Reading<'d> {
+    pub(super) release: Release,
+    /// The sets of values, each in its place.
+    pub(super) parts: Vec<Part<'d>>,
+    /// Single values that override those of the sets: their names, and the nodes of the values with their paths.
+    pub(super) parameters: Vec<(String, Node<'d>, String)>,
+    pub(super) namespace: TargetNamespace,
+    /// The path of the first field whose values are elsewhere.
+    pub(super) unread: Option<String>,
+    /// Whether the rendered objects are changed in a way that may replace their images.
+    pub(super) is_post_rendered: bool,
+}
+
+impl<'d> Reading<'d> {
+    fn new(installer: Installer, whole: Node<'d>) -> Self {
+        Self {
+            release: Release {
+                resource: ResourceId(0),
+                span: whole.span(),
+                installer,
+                name: None,
+                chart: ChartName::default(),
+                images: 0,
+                incomplete: 0,
+                first_incomplete: None,
+                unread: None,
+                is_partial: false,
+            },
+            parts: Vec::new(),
+            parameters: Vec::new(),
+            namespace: TargetNamespace::default(),
+            unread: None,
+            is_post_rendered: false,
+        }
+    }
+
+    /// Adds the values in a field, if it is set.
+    fn add(&mut self, holder: Node<'d>, key: &str, path: &str, form: fn(Node<'d>, String) -> Part<'d>) {
+        if let Some(value) = holder.get(key).filter(|value| !value.is_null()) {
+            self.parts.push(form(value, join(path, key)));
+        }
+    }
+
+    /// Notes the first of the fields that refers to values elsewhere.
+    fn refers(&mut self, holder: Node<'d>, keys: &[&str], path: &str) {
+        let is_set = |key: &&&str| holder.get(key).is_some_and(|value| value.items().next().is_some());
+        if let Some(key) = keys.iter().find(is_set) {
+            self.unread.get_or_insert_with(|| join(path, key));
+        }
+    }
+
+    /// Sets the chart's name and the place of the release.
+    fn chart(&mut self, node: Option<Node<'d>>) {
+        if let Some(node) = node {
+            self.release.span = node.span();
+            self.release.chart.chart = text(Some(node));
+        }
+    }
+}
+
+/// Returns the text of a scalar that is not empty.
+fn text(node: Option<Node<'_>>) -> Option<String> {
+    let node = node.filter(|node| !node.is_null())?;
+    node.text().filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+fn known(node: Option<Node<'_>>) -> Option<String> {
+    text(node).filter(|text| !is_placeholder(text))
+}
+
+/// Returns the releases of an object; `None` if it is of another kind.
+pub(super) fn of_object<'d>(object: &Object<'d>) -> Option<Vec<Reading<'d>>> {
+    match (object.name.group(), object.name.kind.as_str()) {
+        ("helm.toolkit.fluxcd.io", "HelmRelease") => Some(vec![of_flux(object)]),
+        ("helm.cattle.io", "HelmChart" | "HelmChartConfig") => Some(vec![of_helm_controller(object)]),
+        ("argoproj.io", "Application") => {
+            let destination = object.node.at(&["spec", "destination"]);
+            let spec = object.node.get("spec").map(|spec| (spec, join(&object.path, "spec")));
+            Some(of_argo(object, spec, destination)).filter(|found| !found.is_empty())
+        }
+        ("argoproj.io", "ApplicationSet") => {
+            let destination = object.node.at(&["spec", "template", "spec", "destination"]);
+            let path = join(&object.path, "spec.template.spec");
+            let spec = object.node.at(&["spec", "template", "spec"]).map(|spec| (spec, path));
+            Some(of_argo(object, spec, destination)).filter(|found| !found.is_empty())
+        }
+        _ => None,
+    }
+}
+
+/// The namespace in a field, or else the object's own.
+fn target_or_own(field: Option<Node<'_>>, object: &Object<'_>) -> TargetNamespace {
+    match text(field) {
+        Some(name) => TargetNamespace { value: Some(name).filter(|name| !is_placeholder(name)), is_chosen: true },
+        None => TargetNamespace { value: object.name.namespace.clone(), is_chosen: false },
+    }
+}
+
+fn of_flux<'d>(object: &Object<'d>) -> Reading<'d> {
+    let mut reading = Reading::new(Installer::Flux, object.node);
+    let path = join(&object.path, "spec");
+    let Some(spec) = object.node.get("spec") else {
+        reading.release.is_partial = true;
+        return reading;
+    };
+    reading.namespace = target_or_own(spec.get("targetNamespace"), object);
+    // The name of a release with a target namespace begins with it (`GetReleaseName` of the helm-controller).
+    let own = object.name.name.clone().map(|name| match known(spec.get("targetNamespace")) {
+        Some(target) => format!("{target}-{name}"),
+        None => name,
+    });
+    reading.release.name = text(spec.get("releaseName")).or(own);
+    let reference = |node: Node<'d>| {
+        let namespace = text(node.get("namespace")).or_else(|| object.name.namespace.clone());
+        let (kind, name) = (text(node.get("kind"))?, text(node.get("name"))?);
+        Some(SourceReference { kind, name, namespace, file: node.span().source })
+    };
+    if let Some(chart) = spec.at(&["chart", "spec"]) {
+        reading.chart(chart.get("chart"));
+        reading.release.chart.version = text(chart.get("version"));
+        reading.release.chart.source = chart.get("sourceRef").and_then(reference);
+    } else if let Some(chart) = spec.get("chartRef") {
+        reading.release.span = chart.get("name").unwrap_or(chart).span();
+        reading.release.chart.source = reference(chart);
+    } else {
+        reading.release.is_partial = true;
+    }
+    reading.add(spec, "values", &path, Part::Tree);
+    reading.refers(spec, &["valuesFrom"], &path);
+    let renderers = spec.get("postRenderers").into_iter().flat_map(Node::items);
+    reading.is_post_rendered = renderers.filter_map(|renderer| renderer.get("kustomize")).any(|renderer| {
+        let patches = ["patches", "patchesStrategicMerge", "patchesJson6902"];
+        let mut patches = patches.into_iter().filter_map(|key| renderer.get(key)).flat_map(Node::items);
+        let has_image = |patch: Node<'_>| {
+            let text = patch.get("patch").unwrap_or(patch).text();
+            text.is_none_or(|text| text.contains("image"))
+        };
+        renderer.get("images").is_some_and(|images| images.items().next().is_some()) || patches.any(has_image)
+    });
+    reading
+}
+
+fn of_helm_controller<'d>(object: &Object<'d>) -> Reading<'d> {
+    let mut reading = Reading::new(Installer::HelmController, object.node);
+    let path = join(&object.path, "spec");
+    reading.release.name = object.name.name.clone();
+    let Some(spec) = object.node.get("spec") else { return reading };
+    if object.name.kind == "HelmChart" {
+        reading.namespace = target_or_own(spec.get("targetNamespace"), object);
+        reading.chart(spec.get("chart"));
+        reading.release.chart.version = text(spec.get("version"));
+        reading.release.chart.repository = text(spec.get("repo"));
+        if let Some(content) = spec.get("chartContent") {
+            reading.release.span = content.span();
+        }
+    } else {
+        // The chart is that of the HelmChart with the same name, which may have another target namespace.
+        reading.namespace.is_chosen = true;
+        reading.release.span = spec.get("valuesContent").map_or(object.node.span(), |values| values.span());
+    }
+    reading.add(spec, "valuesContent", &path, Part::Text);
+    reading.add(spec, "values", &path, Part::Tree);
+    reading.refers(spec, &["valuesSecrets"], &path);
+    for entry in spec.get("set").into_iter().flat_map(Node::entries) {
+        let Some(name) = entry.key.text() else { continue };
+        reading.parameters.push((name.to_owned(), entry.value, format!("{path}.set['{name}']")));
+    }
+    reading
+}
+
+/// Returns one release for each source that is a chart, or has values for one.
+fn of_argo<'d>(
+    object: &Object<'d>,
+    spec: Option<(Node<'d>, String)>,
+    destination: Option<Node<'d>>,
+) -> Vec<Reading<'d>> {
+    let Some((spec, path)) = spec else { return Vec::new() };
+    let sources = spec.get("sources").into_iter().flat_map(Node::items).enumerate();
+    let sources: Vec<(Node<'d>, String)> =
+        sources.map(|(at, source)| (source, format!("{path}.sources[{at}]"))).collect();
+    // `source` is ignored if there are `sources` (`GetSources`).
+    let single = spec.get("source").filter(|_| sources.is_empty()).map(|source| (source, format!("{path}.source")));
+    let mut found = Vec::new();
+    for (source, path) in single.into_iter().chain(sources) {
+        let (chart, helm) = (source.get("chart"), source.get("helm").filter(|helm| helm.is_mapping()));
+        if chart.is_none_or(Node::is_null) && helm.is_none() {
+            continue;
+        }
+        let mut reading = Reading::new(Installer::ArgoCd, source);
+        let target = destination.and_then(|destination| destination.get("namespace"));
+        reading.namespace = TargetNamespace { value: known(target), is_chosen: true };
+        reading.release.name = text(helm.and_then(|helm| helm.get("releaseName"))).or(object.name.name.clone());
+        reading.chart(chart.filter(|chart| !chart.is_null()).or_else(|| source.get("path")));
+        reading.release.chart.repository = text(source.get("repoURL"));
+        reading.release.chart.version = text(source.get("targetRevision"));
+        if let Some(helm) = helm {
+            let path = join(&path, "helm");
+            // `valuesObject` takes the place of `values` (`ValuesIsEmpty`, `ValuesYAML`).
+            match helm.get("valuesObject").filter(|values| !values.is_null()) {
+                Some(_) => reading.add(helm, "valuesObject", &path, Part::Tree),
+                None => reading.add(helm, "values", &path, Part::Text),
+            }
+            reading.refers(helm, &["valueFiles", "fileParameters"], &path);
+            for (at, parameter) in helm.get("parameters").into_iter().flat_map(Node::items).enumerate() {
+                let (Some(name), Some(value)) = (parameter.str("name"), parameter.get("value")) else { continue };
+                reading.parameters.push((name.to_owned(), value, format!("{path}.parameters[{at}].value")));
+            }
+        }
+        found.push(reading);
+    }
+    found
+}
+
+/// Returns the releases of a `fleet.yaml`: the chart, and the values that each target has in addition. `None` for
+/// another file.
+pub(super) fn of_fleet<'d>(file: &str, root: Node<'d>) -> Option<Vec<Reading<'d>>> {
+    let name = file.rsplit('/').next().unwrap_or_default();
+    if !matches!(name, FLEET_FILE | "fleet.yml") || root.get("kind").is_some() || root.get("apiVersion").is_some() {
+        return None;
+    }
+    let targets = root.get("targetCustomizations").into_iter().flat_map(Node::items).enumerate();
+    let targets = targets.map(|(at, target)| (target, format!("targetCustomizations[{at}]")));
+    let keys = ["chart", "repo", "valuesFiles", "valuesFrom", "values"];
+    let mut reading = Reading::new(Installer::Fleet, root);
+    let mut is_release = false;
+    for (holder, path) in std::iter::once((root, String::new())).chain(targets) {
+        let Some(helm) = holder.get("helm") else { continue };
+        let field = |key: &&str| helm.get(key).filter(|value| !value.is_null());
+        let Some(first) = keys.iter().find_map(field) else { continue };
+        let path = join(&path, "helm");
+        if !is_release {
+            is_release = true;
+            reading.release.span = first.span();
+            reading.release.name = text(helm.get("releaseName"));
+            reading.chart(field(&"chart"));
+            reading.release.chart.repository = text(field(&"repo"));
+            reading.release.chart.version = text(helm.get("version"));
+        }
+        reading.add(helm, "values", &path, Part::Tree);
+        reading.refers(helm, &["valuesFiles", "valuesFrom"], &path);
+    }
+    let namespace = known(root.get("namespace")).or_else(|| known(root.get("defaultNamespace")));
+    reading.namespace = TargetNamespace { value: namespace, is_chosen: true };
+    Some(if is_release { vec![reading] } else { Vec::new() })
+}
+
+/// Returns the releases of a kustomization: charts with values in it. What kustomize inflates is reported for the
+/// kustomization as a whole.
+pub(super) fn of_kustomization(root: Node<'_>) -> Vec<Reading<'_>> {
+    let charts = root.get("helmCharts").into_iter().flat_map(Node::items).enumerate();
+    let with_values = charts.filter(|(_, chart)| chart.get("valuesInline").is_some_and(Node::is_mapping));
+    let reading = |(at, chart): (usize, _)| {
+        let chart: Node<'_> = chart;
+        let mut reading = Reading::new(Installer::Kustomize, chart);
+        let path = format!("helmCharts[{at}]");
+        reading.release.name = text(chart.get("releaseName"));
+        reading.chart(chart.get("name"));
+        reading.release.chart.repository = text(chart.get("repo"));
+        reading.release.chart.version = text(chart.get("version"));
+        let namespace = known(chart.get("namespace")).or_else(|| known(root.get("namespace")));
+        reading.namespace = TargetNamespace { value: namespace, is_chosen: true };
+        reading.add(chart, "valuesInline", &path, Part::Tree);
+        reading
+    };
+    with_values.map(reading).collect()
+}
