@@ -3,7 +3,8 @@
 use insta::assert_snapshot;
 use pullcheck::output::redact::Redactor;
 use pullcheck::output::{self, Format, Grouping, Style};
-use pullcheck::report::Report;
+
+use pullcheck::report::{ReleaseReport, Report};
 use pullcheck::resource::workload::ContainerKind;
 use pullcheck::text::source::{Source, SourceId, Sources, Span};
 
@@ -67,8 +68,13 @@ fn grouped(grouping: Grouping) -> String {
     let long = format!("registry.corp.example/platform/a-team-with-a-long-name/api-gateway@sha256:{digest}");
     let mut of_release = with("docker.io/acme/media:2", Some("docker.io"));
     (of_release.namespace, of_release.span) = (Some("media".into()), release);
-    of_release.resource.api_version = "helm.toolkit.fluxcd.io/v2".into();
-    of_release.resource.kind = "HelmRelease".into();
+    of_release.release = Some(ReleaseReport {
+        kind: "HelmRelease".into(),
+        namespace: Some("shop".into()),
+        name: Some("api".into()),
+        chart: None,
+        version: None,
+    });
     let mut placeholder = with("${IMAGE}", None);
     placeholder.namespace = None;
     let repeated = with("ghcr.io/acme/api:1.9", Some("ghcr.io"));
