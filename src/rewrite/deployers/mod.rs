@@ -8,7 +8,7 @@ mod variables;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) use rendered::mark_rendered;
-pub(super) use variables::KnownVariables;
+pub(super) use variables::{Known, KnownVariables};
 
 use crate::inventory::Inventory;
 use crate::resource::deployer::image_override::{self, FluxMerge, ImageEntry, merge_images, set_images};
@@ -19,8 +19,8 @@ use crate::resource::kustomization::{
 use crate::text::placeholder::is_placeholder;
 use crate::text::source::{Source, SourceId, SourceOrigin, Sources, Span, Spanned};
 
-/// Maximum number of files that are listed for folders without a kustomization.
-const MAX_LISTED: usize = 200_000;
+/// Maximum number of entries in all kustomizations that are derived: members, images and patches.
+const MAX_ENTRIES: usize = 1_000_000;
 
 /// Returns the variables of each deployment; `None` if its texts are left as they are.
 pub(super) fn variables(inventory: &Inventory, sources: &Sources) -> Vec<Option<KnownVariables>> {
@@ -36,11 +36,12 @@ pub(super) fn derive(inventory: &Inventory, kustomizations: &[Kustomization], so
     let places: Vec<Vec<String>> =
         inventory.deployments.iter().map(|deployment| tree.folders_of(deployment, inventory, sources)).collect();
     let own_sources = [Deployer::Flux, Deployer::ArgoCd].map(|deployer| most_common(inventory, &places, deployer));
-    let mut listed = 0;
+    let mut entries = 0;
+    let mut given_up = BTreeSet::new();
     let mut derived = Vec::new();
     for (at, (deployment, places)) in inventory.deployments.iter().zip(&places).enumerate() {
         let span = deployment.path.span;
-        let doubt = if places.len() > 1 {
+        let mut doubt = if places.len() > 1 {
             Some((span, "several folders in the inputs have this path"))
         } else if repository(deployment).is_some_and(|source| !own_sources.contains(&Some(source))) {
             Some((span, "this may be a folder in another repository"))
@@ -48,18 +49,21 @@ pub(super) fn derive(inventory: &Inventory, kustomizations: &[Kustomization], so
             deployment.overrides.unfollowed.map(|span| (span, "this may change what is deployed, and is not followed"))
         };
         for place in places.iter().filter(|place| !tree.rendered.contains_key(*place)) {
+            if entries > MAX_ENTRIES {
+                doubt = Some((span, "too many objects deploy folders in the inputs for pullcheck to follow"));
+                // Once is enough for the images of a folder to be unknown.
+                if !given_up.insert(place) {
+                    continue;
+                }
+            }
             let base = tree.kustomizations.get(place).copied();
             let built = match base.and_then(|base| kustomizations.get(base)) {
                 Some(base) if base.is_component => continue,
                 Some(base) => base.clone(),
-                None if listed < MAX_LISTED => {
-                    let members = tree.members(place, deployment.deployer);
-                    listed += members.len();
-                    without_kustomization(place, members, span)
-                }
-                None => continue,
+                None => without_kustomization(place, tree.members(place, deployment.deployer), span),
             };
             let mut built = overridden(built, &deployment.overrides, deployment.deployer);
+            entries += 1 + built.members.len() + built.named.len() + built.images.len() + built.patches.len();
             built.deployed_by = Some(DeployedBy { deployment: at, base, doubt });
             derived.push(built);
         }
@@ -223,9 +227,10 @@ fn flux_images(own: &[ImageRule], given: &[ImageRule]) -> Vec<ImageRule> {
     let overrides: Vec<_> = given.iter().map(image_override::entry).collect();
     let merged = [FluxMerge::Fields, FluxMerge::Entry].map(|rule| merge_images(&entries, &overrides, rule));
     let [newer, before] = &merged;
+    let given = by_name(given);
     let rules = newer.iter().zip(before).enumerate().map(|(at, (newer, before))| {
         let kept = own.get(at).filter(|rule| image_override::entry(rule) == *newer && is_same(newer, before));
-        let origin = given.iter().find(|rule| rule.name.value == newer.name.value);
+        let origin = given.get(newer.name.value.as_str()).copied();
         kept.map_or_else(|| changed(newer, origin, !is_same(newer, before)), |rule| (*rule).clone())
     });
     rules.chain(older.into_iter().cloned()).collect()
@@ -241,12 +246,18 @@ fn argo_images(own: &[ImageRule], given: &[ImageRule]) -> Vec<ImageRule> {
     let entries: Vec<_> = own.iter().map(image_override::entry).collect();
     let overrides: Vec<_> = given.iter().map(image_override::entry).collect();
     let set = set_images(&entries, &overrides);
+    let (own, given) = (by_name(own), by_name(given));
     let rules = set.iter().map(|entry| {
-        let kept = own.iter().find(|rule| image_override::entry(rule) == *entry);
-        let origin = given.iter().find(|rule| rule.name.value == entry.name.value);
-        kept.map_or_else(|| changed(entry, origin, false), ImageRule::clone)
+        let kept = own.get(entry.name.value.as_str()).filter(|rule| image_override::entry(rule) == *entry);
+        let origin = given.get(entry.name.value.as_str()).copied();
+        kept.map_or_else(|| changed(entry, origin, false), |rule| (*rule).clone())
     });
     rules.collect()
+}
+
+/// The first rule of each name.
+fn by_name(rules: &[ImageRule]) -> BTreeMap<&str, &ImageRule> {
+    rules.iter().rev().map(|rule| (rule.name.value.as_str(), rule)).collect()
 }
 
 /// The rule of an entry that the GitOps object sets.

@@ -1,6 +1,9 @@
 //! The values of the variables that Flux replaces after a build.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use aho_corasick::AhoCorasick;
 
 use crate::inventory::Inventory;
 use crate::resource;
@@ -10,77 +13,115 @@ use crate::text::source::{Sources, Spanned};
 use crate::text::yaml::{self, Node, Piece};
 
 /// Maximum number of names of ConfigMaps that are searched for.
-const MAX_NAMES: usize = 256;
+const MAX_NAMES: usize = 1_000;
+
+/// Maximum number of objects that one deployment takes variables from.
+const MAX_SOURCES: usize = 64;
+
+/// The variables of one object.
+type Values = BTreeMap<String, Spanned<String>>;
 
 /// The variables of a deployment as far as the inputs show them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub(in crate::rewrite) struct KnownVariables {
-    /// The values, each with the place and the path of the field that sets it.
-    pub(in crate::rewrite) values: BTreeMap<String, (Spanned<String>, String)>,
+    /// What sets the variables, the last one first: it takes precedence.
+    layers: Vec<Layer>,
     /// Whether Flux fails because of the name of a variable.
-    pub(in crate::rewrite) is_broken: bool,
-    /// Whether an object that is not in the inputs, or cannot be read, may set more variables or replace values of
-    /// [`Self::replaceable`].
-    pub(in crate::rewrite) is_open: bool,
-    /// The variables whose value such an object may replace.
-    pub(in crate::rewrite) replaceable: BTreeSet<String>,
+    is_broken: bool,
+}
+
+/// An object that sets variables.
+#[derive(Debug, Clone)]
+enum Layer {
+    /// The deployment itself.
+    Own(Rc<Values>),
+    /// A ConfigMap in the inputs.
+    ConfigMap(Rc<Values>),
+    /// An object that is not in the inputs, or cannot be read. Any variable may be in it.
+    Unseen,
+}
+
+/// What is known about a variable.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::rewrite) enum Known<'v> {
+    /// Its value with the place, and the field that contains it.
+    Value(&'v Spanned<String>, &'static str),
+    /// Nothing sets it.
+    Unset,
+    /// An object outside the inputs may set it.
+    Unknown,
+}
+
+impl KnownVariables {
+    /// Looks a variable up.
+    pub(in crate::rewrite) fn get(&self, name: &str) -> Known<'_> {
+        if self.is_broken {
+            return Known::Unknown;
+        }
+        for layer in &self.layers {
+            let (values, field) = match layer {
+                Layer::Own(values) => (values, "spec.postBuild.substitute"),
+                Layer::ConfigMap(values) => (values, "data"),
+                Layer::Unseen => return Known::Unknown,
+            };
+            if let Some(value) = values.get(name) {
+                return Known::Value(value, field);
+            }
+        }
+        Known::Unset
+    }
 }
 
 /// A ConfigMap in the inputs.
 struct ConfigMap {
     namespace: Option<String>,
-    data: Vec<(String, Spanned<String>)>,
+    values: Rc<Values>,
+    /// Whether all names are valid.
+    is_valid: bool,
 }
 
 /// Returns the variables of each deployment; `None` if Flux leaves its texts as they are.
 pub(in crate::rewrite) fn read(inventory: &Inventory, sources: &Sources) -> Vec<Option<KnownVariables>> {
-    let variables = |deployment: &Deployment| deployment.variables.clone();
-    let wanted: BTreeSet<String> = inventory
-        .deployments
-        .iter()
-        .filter_map(variables)
-        .flat_map(|variables| variables.from)
-        .filter(|source| source.kind == "ConfigMap")
-        .map(|source| source.name)
-        .take(MAX_NAMES)
-        .collect();
+    let from = inventory.deployments.iter().filter_map(|deployment| deployment.variables.as_ref());
+    let from = from.flat_map(|variables| &variables.from).filter(|source| source.kind == "ConfigMap");
+    let mut wanted = BTreeSet::new();
+    for source in from {
+        if wanted.len() < MAX_NAMES {
+            wanted.insert(source.name.as_str());
+        }
+    }
     let maps = config_maps(&wanted, sources);
     let is_patched = patches_deployments(inventory);
     let known = |deployment: &Deployment| {
         let variables = deployment.variables.as_ref()?;
-        let mut known = KnownVariables { is_open: is_patched, ..KnownVariables::default() };
-        for source in &variables.from {
-            known.add(source, variables, &maps);
+        let own = variables.own.iter().cloned().collect::<Values>();
+        let mut is_broken = !own.keys().all(|name| is_variable_name(name));
+        let mut layers = vec![Layer::Own(Rc::new(own))];
+        for source in variables.from.iter().rev().take(MAX_SOURCES) {
+            let map = found(source, variables, &maps);
+            is_broken |= map.is_some_and(|map| !map.is_valid);
+            layers.push(map.map_or(Layer::Unseen, |map| Layer::ConfigMap(Rc::clone(&map.values))));
         }
-        for (name, value) in &variables.own {
-            known.replaceable.remove(name);
-            known.values.insert(name.clone(), (value.clone(), format!("spec.postBuild.substitute.{name}")));
+        if is_patched || variables.from.len() > MAX_SOURCES {
+            layers.push(Layer::Unseen);
         }
-        // Flux fails if the name of any of them is not valid.
-        known.is_broken = !known.values.keys().all(|name| is_variable_name(name));
-        Some(known)
+        Some(KnownVariables { layers, is_broken })
     };
     inventory.deployments.iter().map(known).collect()
 }
 
-impl KnownVariables {
-    fn add(&mut self, source: &VariableSource, variables: &Variables, maps: &BTreeMap<String, Vec<ConfigMap>>) {
-        let is_near = |map: &&ConfigMap| {
-            map.namespace.is_none() || variables.namespace.is_none() || map.namespace == variables.namespace
-        };
-        let found = maps.get(&source.name).into_iter().flatten().filter(is_near);
-        let mut found = found.filter(|_| source.kind == "ConfigMap");
-        // Texts from Secrets are not shown, so that they are not known either.
-        let (Some(map), None) = (found.next(), found.next()) else {
-            self.is_open = true;
-            self.replaceable = self.values.keys().cloned().collect();
-            return;
-        };
-        for (name, value) in &map.data {
-            self.replaceable.remove(name);
-            self.values.insert(name.clone(), (value.clone(), format!("data.{name}")));
-        }
-    }
+/// The ConfigMap that a deployment means. Texts from Secrets are not shown, so that they are not known either.
+fn found<'m>(
+    source: &VariableSource,
+    variables: &Variables,
+    maps: &'m BTreeMap<String, Vec<ConfigMap>>,
+) -> Option<&'m ConfigMap> {
+    let is_near = |map: &&ConfigMap| {
+        map.namespace.is_none() || variables.namespace.is_none() || map.namespace == variables.namespace
+    };
+    let named = maps.get(&source.name).filter(|_| source.kind == "ConfigMap")?;
+    let mut found = named.iter().filter(is_near);
+    found.next().filter(|_| found.next().is_none())
 }
 
 /// Whether a patch in the inputs may change Flux Kustomizations: they then have fields other than those written.
@@ -95,21 +136,21 @@ fn patches_deployments(inventory: &Inventory) -> bool {
 }
 
 /// Reads the ConfigMaps with these names.
-fn config_maps(wanted: &BTreeSet<String>, sources: &Sources) -> BTreeMap<String, Vec<ConfigMap>> {
+fn config_maps(wanted: &BTreeSet<&str>, sources: &Sources) -> BTreeMap<String, Vec<ConfigMap>> {
     let mut maps: BTreeMap<String, Vec<ConfigMap>> = BTreeMap::new();
-    for (id, source) in sources.iter() {
-        let text = source.text();
-        if !text.contains("ConfigMap") || !wanted.iter().any(|name| text.contains(name.as_str())) {
+    let Ok(names) = AhoCorasick::new(wanted) else { return maps };
+    for (id, source) in sources.iter().filter(|_| !wanted.is_empty()) {
+        if !source.text().contains("ConfigMap") || !names.is_match(source.text()) {
             continue;
         }
-        yaml::read(id, text, true, &mut |piece| {
+        yaml::read(id, source.text(), true, &mut |piece| {
             let Piece::Document(document) = piece else { return };
             let mut objects = Vec::new();
             if let Some(root) = document.root() {
                 resource::objects(root, &mut objects);
             }
             for object in objects {
-                let Some(name) = object.name.name.filter(|name| wanted.contains(name)) else { continue };
+                let Some(name) = object.name.name.filter(|name| wanted.contains(name.as_str())) else { continue };
                 if object.name.kind != "ConfigMap" || object.name.api_version != "v1" {
                     continue;
                 }
@@ -117,7 +158,9 @@ fn config_maps(wanted: &BTreeSet<String>, sources: &Sources) -> BTreeMap<String,
                     let value = Spanned { value: value_of(entry.value.text()?), span: entry.value.span() };
                     Some((entry.key.text()?.to_owned(), value))
                 });
-                let map = ConfigMap { namespace: object.name.namespace, data: data.collect() };
+                let values: Values = data.collect();
+                let is_valid = values.keys().all(|name| is_variable_name(name));
+                let map = ConfigMap { namespace: object.name.namespace, values: Rc::new(values), is_valid };
                 maps.entry(name).or_default().push(map);
             }
         });

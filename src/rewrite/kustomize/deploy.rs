@@ -3,7 +3,17 @@
 use super::{Builder, BuiltPod, Item, MAX_VALUE, Set, Why};
 use crate::resource::deployer::Deployment;
 use crate::resource::deployer::envsubst::{DISABLED, DISABLING_KEY, Strictness, Substituted, Variable, substitute};
-use crate::rewrite::deployers::KnownVariables;
+use crate::resource::workload::ResourceId;
+use crate::rewrite::deployers::{Known, KnownVariables};
+
+/// What the text of an object contains.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Marks {
+    /// Whether it may name a namespace, even one that is a placeholder.
+    names_namespace: bool,
+    /// Whether it may be exempt from the replacement of variables.
+    may_be_exempt: bool,
+}
 
 /// A text after the replacement.
 enum Replaced {
@@ -15,19 +25,24 @@ enum Replaced {
 
 impl Builder<'_> {
     /// Applies the changes that a deployment makes to the objects of its build.
-    pub(super) fn deploy(&self, deployment: &Deployment, variables: Option<&KnownVariables>, pods: &mut [BuiltPod]) {
+    pub(super) fn deploy(
+        &mut self,
+        deployment: &Deployment,
+        variables: Option<&KnownVariables>,
+        pods: &mut [BuiltPod],
+    ) {
         for pod in pods {
-            let text = self.sources.slice(self.inventory.resource(self.inventory.pod(pod.pod).resource).span);
+            let marks = self.marks(self.inventory.pod(pod.pod).resource);
             if let Some(namespace) = &deployment.overrides.default_namespace
                 && pod.facts.namespace.is_none()
-                && !text.contains("namespace")
+                && !marks.names_namespace
             {
                 pod.facts.namespace = Some(namespace.clone());
             }
             if let Some(variables) = variables {
                 // An object may be exempt by a label or an annotation.
                 let why = Why::new(deployment.path.span, "it may be exempt from the replacement of variables");
-                match text.contains(DISABLING_KEY) && text.contains(DISABLED) {
+                match marks.may_be_exempt {
                     true => {
                         pod.items.iter_mut().filter(|item| self.has_variables(item)).for_each(|item| item.blur(why))
                     }
@@ -35,6 +50,18 @@ impl Builder<'_> {
                 }
             }
         }
+    }
+
+    /// What the text of an object contains; it is read once.
+    fn marks(&mut self, resource: ResourceId) -> Marks {
+        let (inventory, sources) = (self.inventory, self.sources);
+        *self.marks.entry(resource).or_insert_with(|| {
+            let text = sources.slice(inventory.resource(resource).span);
+            Marks {
+                names_namespace: text.contains("namespace"),
+                may_be_exempt: text.contains(DISABLING_KEY) && text.contains(DISABLED),
+            }
+        })
     }
 
     fn value<'i>(&'i self, item: &'i Item) -> &'i str {
@@ -54,11 +81,11 @@ impl Builder<'_> {
             }
             match replaced(self.value(item), variables) {
                 Replaced::Text(value, variable) if value.len() <= MAX_VALUE => {
-                    let setting = variable.and_then(|name| variables.values.get(&name));
+                    let setting = variable.map(|name| (variables.get(&name), name));
                     let (span, path) = match (setting, item.set.last()) {
-                        (Some((value, path)), _) => (value.span, path.clone()),
-                        (None, Some(set)) => (set.span, set.path.clone()),
-                        (None, None) => {
+                        (Some((Known::Value(value, field), name)), _) => (value.span, format!("{field}.{name}")),
+                        (_, Some(set)) => (set.span, set.path.clone()),
+                        (_, None) => {
                             let Some(image) = self.inventory.images.get(item.image) else { continue };
                             (image.text.span, image.path.clone())
                         }
@@ -87,12 +114,10 @@ impl Builder<'_> {
 /// Replaces the variables in a text. Versions of Flux disagree about a variable that is not set: since
 /// kustomize-controller 1.9, the build fails.
 fn replaced(text: &str, variables: &KnownVariables) -> Replaced {
-    let lookup = |name: &str| match variables.values.get(name) {
-        _ if variables.is_broken => Variable::Unknown,
-        Some(_) if variables.is_open && variables.replaceable.contains(name) => Variable::Unknown,
-        Some((value, _)) => Variable::Value(value.value.clone()),
-        None if variables.is_open => Variable::Unknown,
-        None => Variable::Unset,
+    let lookup = |name: &str| match variables.get(name) {
+        Known::Value(value, _) => Variable::Value(value.value.clone()),
+        Known::Unset => Variable::Unset,
+        Known::Unknown => Variable::Unknown,
     };
     let (text, uses) = match substitute(text, Strictness::Strict, &lookup) {
         Ok(Substituted::Known { text, uses }) => (text, uses),
@@ -104,7 +129,8 @@ fn replaced(text: &str, variables: &KnownVariables) -> Replaced {
     };
     // The text is part of a YAML document, which is read again.
     let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._/:@".contains(&byte));
-    let decides = uses.iter().rev().find(|used| variables.values.contains_key(&used.variable));
+    let is_set = |name: &str| matches!(variables.get(name), Known::Value(..));
+    let decides = uses.iter().rev().find(|used| is_set(&used.variable));
     match is_plain {
         true => Replaced::Text(text, decides.map(|used| used.variable.clone())),
         false => Replaced::Unknown("Flux replaces a variable in it with a text that YAML may read differently"),

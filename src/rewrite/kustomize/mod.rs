@@ -195,6 +195,8 @@ struct Builder<'k> {
     root_namespaces: Option<Vec<(&'k str, &'k str)>>,
     /// Whether patches or replacements of the current root may rename objects: no name is then certainly missing.
     has_renames: bool,
+    /// What the texts of objects contain, as far as they were looked at.
+    marks: BTreeMap<ResourceId, deploy::Marks>,
     /// The sources of the current root.
     root_sources: BTreeSet<SourceId>,
     /// References to objects that the current root does not have.
@@ -247,6 +249,7 @@ impl<'k> Builder<'k> {
             forms: BTreeMap::new(),
             root_namespaces: None,
             has_renames: false,
+            marks: BTreeMap::new(),
             root_sources: BTreeSet::new(),
             unmatched: Vec::new(),
             deleted: BTreeSet::new(),
