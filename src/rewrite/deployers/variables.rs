@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use aho_corasick::AhoCorasick;
-
 use crate::inventory::Inventory;
 use crate::resource;
 use crate::resource::deployer::envsubst::{is_variable_name, value_of};
@@ -138,9 +136,11 @@ fn patches_deployments(inventory: &Inventory) -> bool {
 /// Reads the ConfigMaps with these names.
 fn config_maps(wanted: &BTreeSet<&str>, sources: &Sources) -> BTreeMap<String, Vec<ConfigMap>> {
     let mut maps: BTreeMap<String, Vec<ConfigMap>> = BTreeMap::new();
-    let Ok(names) = AhoCorasick::new(wanted) else { return maps };
+    // A name is a DNS subdomain.
+    let is_outside = |c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | '.'));
+    let names_one = |text: &str| text.split(is_outside).any(|word| wanted.contains(word));
     for (id, source) in sources.iter().filter(|_| !wanted.is_empty()) {
-        if !source.text().contains("ConfigMap") || !names.is_match(source.text()) {
+        if !source.text().contains("ConfigMap") || !names_one(source.text()) {
             continue;
         }
         yaml::read(id, source.text(), true, &mut |piece| {
