@@ -1,6 +1,7 @@
 //! How some objects in the inputs change others: namespaces, and names and contents of Secrets.
 
 mod built_image;
+mod chart_config;
 mod deployers;
 mod image_stream;
 mod kustomize;
@@ -38,6 +39,7 @@ pub fn apply(inventory: &mut Inventory, sources: &Sources) {
         }
     }
     built_image::mark(inventory, &builds, sources);
+    chart_config::doubt_overridden(inventory);
     kustomizations.truncate(written);
     inventory.kustomizations = kustomizations;
     image_stream::resolve(inventory);

@@ -470,3 +470,18 @@ fn hostile_values_are_read_in_linear_time() {
     }
     assert_eq!(of_values(&bomb), ["quay.io/acme/web:v1"]);
 }
+
+#[test]
+fn helm_chart_with_a_config_of_its_name_is_left_to_the_chart() {
+    let object = |kind: &str, name: &str, tag: &str| {
+        let values = format!("image: {{repository: ghcr.io/acme/web, tag: '{tag}'}}");
+        format!(
+            "apiVersion: helm.cattle.io/v1\nkind: {kind}\nmetadata: {{name: {name}}}\nspec:\n  valuesContent: |\n    \
+             {values}\n"
+        )
+    };
+    let chart = object("HelmChart", "web", "1");
+    let of = |config: &str| images(&gather(&[("a.yaml", &chart), ("b.yaml", config)]));
+    assert_eq!(of(&object("HelmChartConfig", "other", "2")), ["ghcr.io/acme/web:1", "ghcr.io/acme/web:2"]);
+    assert_eq!(of(&object("HelmChartConfig", "web", "2")), ["? ghcr.io/acme/web:1", "ghcr.io/acme/web:2"]);
+}
