@@ -28,7 +28,11 @@ impl Rule for UnrenderedKustomization {
 
 fn help(unrendered: &PartialBuild) -> String {
     let folder = quoted(&unrendered.folder);
-    if unrendered.has_charts {
+    if unrendered.is_deployed {
+        "check what the tool deploys: `flux build kustomization NAME --path FOLDER | pullcheck -`, or `argocd app \
+         manifests NAME | pullcheck -`"
+            .to_owned()
+    } else if unrendered.has_charts {
         format!(
             "render it and check the result: `kustomize build --enable-helm {folder} | pullcheck -`; pullcheck \
              itself never passes --enable-helm, because it runs code from the charts"
@@ -62,12 +66,15 @@ mod tests {
             folder: folder.to_owned(),
             parts: vec!["a".to_owned(), "b".to_owned()],
             has_charts,
+            is_deployed: false,
         };
-        facts.inventory.unrendered = vec![unrendered("a/b", false), unrendered("a b", true)];
+        let deployed = PartialBuild { is_deployed: true, ..unrendered("a", false) };
+        facts.inventory.unrendered = vec![unrendered("a/b", false), unrendered("a b", true), deployed];
         let found = facts.check(&UnrenderedKustomization);
         assert!(found[0].message.ends_with("not followed: a, b"));
         let helps: Vec<&str> = found.iter().filter_map(|finding| finding.help.as_deref()).collect();
         assert!(helps[0].contains("`kubectl kustomize a/b | pullcheck -`, or pass `--render`"));
         assert!(helps[1].contains("--enable-helm 'a b' | pullcheck -"));
+        assert!(helps[2].contains("`flux build kustomization"));
     }
 }

@@ -240,3 +240,20 @@ fn rendered_folder_is_unknown_if_the_gitops_object_changes_its_images() {
     let changed = of("  images: [{name: ghcr.io/acme/web, newTag: '2'}]\n");
     assert_eq!(changed.images[0].image, ImageText::Skipped(Skip::RewrittenByKustomize));
 }
+
+#[test]
+fn own_repository_is_unknown_if_two_are_named_as_often() {
+    let own = flux("  images: [{name: ghcr.io/acme/web, newTag: '2'}]\n");
+    let other = own.replace("apps/web", "apps/api").replace("name: flux-system}", "name: upstream}");
+    let objects = [own, other].join("---\n");
+    let files = [("ks.yaml", &*objects), ("apps/web/web.yaml", WEB), ("apps/api/a.yaml", WEB)];
+    assert_eq!(checked(&files), []);
+}
+
+#[test]
+fn images_behind_a_component_outside_the_inputs_are_unknown() {
+    let kustomization = "resources: [web.yaml]\ncomponents: ['https://git.example/acme/parts//mirror?ref=v1']\n";
+    assert_eq!(checked(&[("kustomization.yaml", kustomization), ("web.yaml", WEB)]), []);
+    let object = flux("  components: [../../parts/mirror]\n");
+    assert_eq!(checked(&[("ks.yaml", &object), ("apps/web/web.yaml", WEB)]), []);
+}

@@ -51,8 +51,7 @@ fn variables(build: Node<'_>, namespace: Option<String>) -> Option<Variables> {
         Some((entry.key.text()?.to_owned(), Spanned { value, span: entry.value.span() }))
     });
     let from = build.get("substituteFrom").into_iter().flat_map(Node::items).filter_map(|source| {
-        let is_optional = source.get("optional").and_then(Node::text) == Some("true");
-        Some(VariableSource { kind: source.str("kind")?.to_owned(), name: source.str("name")?.to_owned(), is_optional })
+        Some(VariableSource { kind: source.str("kind")?.to_owned(), name: source.str("name")?.to_owned() })
     });
     let variables = Variables { own: own.collect(), from: from.collect(), namespace };
     (is_always || !variables.own.is_empty() || !variables.from.is_empty()).then_some(variables)

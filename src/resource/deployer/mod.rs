@@ -78,8 +78,6 @@ pub struct VariableSource {
     pub kind: String,
     /// The name of the object.
     pub name: String,
-    /// Whether the object may be missing.
-    pub is_optional: bool,
 }
 
 /// Returns the folders that an object deploys.

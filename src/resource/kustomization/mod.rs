@@ -26,7 +26,7 @@ pub use pattern::{Compiled, Matcher, Pattern};
 pub use reference::{Selected, Variable};
 pub use refusal::{Refusal, Remedy, Versions};
 pub use transformer::{Aside, Effect, Replacement, Transformer};
-pub use unrendered::{PartialBuild, Unfollowed};
+pub use unrendered::{DeployerDoubt, PartialBuild, Unfollowed};
 
 use fields::Fields;
 
@@ -108,7 +108,7 @@ pub struct DeployedBy {
     /// Index of the folder's own kustomization; `None` if the folder has none.
     pub base: Option<usize>,
     /// Why it is not known what is deployed, with the place.
-    pub doubt: Option<(Span, &'static str)>,
+    pub doubt: Option<(Span, DeployerDoubt)>,
 }
 
 /// The places in a kustomization that its objects come from, and the objects that it names.

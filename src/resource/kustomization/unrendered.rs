@@ -34,7 +34,7 @@ pub enum UnfollowedReason {
     /// Helm charts that kustomize inflates.
     Charts,
     /// A GitOps object that may build something else from the folder.
-    Deployer,
+    Deployer(DeployerDoubt),
     /// kustomize refuses a kustomization in the build, so that it produces nothing.
     Refused,
 }
@@ -50,7 +50,7 @@ impl UnfollowedReason {
             Self::Transformers(_) => "`transformers`",
             Self::Generators => "`generators`",
             Self::Charts => "`helmCharts`",
-            Self::Deployer => "changes by the GitOps object that deploys it",
+            Self::Deployer(doubt) => doubt.part(),
             Self::Refused => "kustomizations that kustomize refuses",
         }
     }
@@ -61,6 +61,41 @@ impl UnfollowedReason {
             Self::Remote(member) | Self::Missing(member) => Some(member),
             Self::Transformers(name) => Some(name).filter(|name| !name.is_empty()).map(String::as_str),
             _ => None,
+        }
+    }
+}
+
+/// Why it is not known what a GitOps object builds from a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DeployerDoubt {
+    /// Several folders have the path that the object names.
+    AmbiguousPath,
+    /// The object names another repository than most do.
+    OtherRepository,
+    /// A field of the object is not followed.
+    Field,
+    /// Following all objects would take too long.
+    TooMany,
+}
+
+impl DeployerDoubt {
+    /// The reason why an image is not known.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::AmbiguousPath => "several folders in the inputs have this path",
+            Self::OtherRepository => "this may be a folder in another repository",
+            Self::Field => "this may change what is deployed, and is not followed",
+            Self::TooMany => "too many objects deploy folders in the inputs for pullcheck to follow",
+        }
+    }
+
+    /// The description among the parts that are not followed.
+    const fn part(self) -> &'static str {
+        match self {
+            Self::AmbiguousPath => "the object that deploys it, because several folders in the inputs have its path",
+            Self::OtherRepository => "the object that deploys it, because it may deploy a folder in another repository",
+            Self::Field => "a field of the object that deploys it",
+            Self::TooMany => "the objects that deploy it, because there are too many",
         }
     }
 }
@@ -76,6 +111,8 @@ pub struct PartialBuild {
     pub parts: Vec<String>,
     /// Whether these include charts, which kustomize inflates only if it is configured to.
     pub has_charts: bool,
+    /// Whether a GitOps object builds the folder with changes of its own.
+    pub is_deployed: bool,
 }
 
 impl PartialBuild {
@@ -88,6 +125,7 @@ impl PartialBuild {
             span: own.map_or(root.span, |unfollowed| unfollowed.span),
             folder: if root.folder.is_empty() { ".".to_owned() } else { root.folder.clone() },
             parts: parts(&sorted),
+            is_deployed: root.deployed_by.is_some(),
             has_charts: sorted.contains(&&UnfollowedReason::Charts),
         }
     }

@@ -14,7 +14,7 @@ use crate::inventory::Inventory;
 use crate::resource::deployer::image_override::{self, FluxMerge, ImageEntry, merge_images, set_images};
 use crate::resource::deployer::{Deployer, Deployment, Overrides};
 use crate::resource::kustomization::{
-    DeployedBy, ImageRule, Kustomization, folder, is_file_name, member_path, normalise, without_file,
+    DeployedBy, DeployerDoubt, ImageRule, Kustomization, folder, is_file_name, member_path, normalise, without_file,
 };
 use crate::text::placeholder::is_placeholder;
 use crate::text::source::{Source, SourceId, SourceOrigin, Sources, Span, Spanned};
@@ -42,15 +42,15 @@ pub(super) fn derive(inventory: &Inventory, kustomizations: &[Kustomization], so
     for (at, (deployment, places)) in inventory.deployments.iter().zip(&places).enumerate() {
         let span = deployment.path.span;
         let mut doubt = if places.len() > 1 {
-            Some((span, "several folders in the inputs have this path"))
+            Some((span, DeployerDoubt::AmbiguousPath))
         } else if repository(deployment).is_some_and(|source| !own_sources.contains(&Some(source))) {
-            Some((span, "this may be a folder in another repository"))
+            Some((span, DeployerDoubt::OtherRepository))
         } else {
-            deployment.overrides.unfollowed.map(|span| (span, "this may change what is deployed, and is not followed"))
+            deployment.overrides.unfollowed.map(|span| (span, DeployerDoubt::Field))
         };
         for place in places.iter().filter(|place| !tree.rendered.contains_key(*place)) {
             if entries > MAX_ENTRIES {
-                doubt = Some((span, "too many objects deploy folders in the inputs for pullcheck to follow"));
+                doubt = Some((span, DeployerDoubt::TooMany));
                 // Once is enough for the images of a folder to be unknown.
                 if !given_up.insert(place) {
                     continue;
@@ -71,7 +71,8 @@ pub(super) fn derive(inventory: &Inventory, kustomizations: &[Kustomization], so
     derived
 }
 
-/// The repository that most of the deployments with a folder in the inputs name: it is this one.
+/// The repository that most of the deployments with a folder in the inputs name: it is this one. `None` if two are
+/// named as often.
 fn most_common<'i>(inventory: &'i Inventory, places: &[Vec<String>], deployer: Deployer) -> Option<&'i str> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     let found = inventory.deployments.iter().zip(places).filter(|(_, places)| !places.is_empty());
@@ -79,7 +80,9 @@ fn most_common<'i>(inventory: &'i Inventory, places: &[Vec<String>], deployer: D
     for source in found.filter_map(|(deployment, _)| repository(deployment)) {
         *counts.entry(source).or_default() += 1;
     }
-    counts.into_iter().max_by_key(|(_, count)| *count).map(|(source, _)| source)
+    let most = counts.values().copied().max()?;
+    let mut common = counts.into_iter().filter(|(_, count)| *count == most).map(|(source, _)| source);
+    common.next().filter(|_| common.next().is_none())
 }
 
 /// The Git repository of a deployment. Artifacts of other kinds are often made from this repository, one for each

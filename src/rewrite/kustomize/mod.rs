@@ -113,9 +113,9 @@ pub(crate) fn apply(
             let variables = variables.get(by.deployment).and_then(Option::as_ref);
             builder.deploy(deployment, variables, &mut pods);
         }
-        if let Some((span, words)) = deployed_by.and_then(|by| by.doubt) {
-            pods.iter_mut().for_each(|pod| pod.blur(Why::new(span, words)));
-            builder.reasons.push(Unfollowed { reason: UnfollowedReason::Deployer, span });
+        if let Some((span, doubt)) = deployed_by.and_then(|by| by.doubt) {
+            pods.iter_mut().for_each(|pod| pod.blur(Why::new(span, doubt.words())));
+            builder.reasons.push(Unfollowed { reason: UnfollowedReason::Deployer(doubt), span });
         }
         if let Some(span) = parts.iter().find_map(|part| doubts.get(part)) {
             let words = "kustomize may refuse this, depending on the objects in the build";
@@ -304,7 +304,11 @@ impl<'k> Builder<'k> {
         for member in &own.components {
             match self.folders.get(&member_path(&own.folder, member)).copied() {
                 Some(inner) => pods = self.build(inner, Some(pods), depth + 1),
-                None => self.missing(own, member),
+                None => {
+                    self.missing(own, member);
+                    let why = Why::new(own.members_span, "a Component that is not in the inputs may change it");
+                    pods.iter_mut().for_each(|pod| pod.blur(why));
+                }
             }
         }
         self.transform(own, &mut pods);
