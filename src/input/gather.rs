@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::error::UsageError;
 use crate::input::load::{self, Input, ReadError};
-use crate::input::render::{self, RenderCount, RenderOptions, Rendered};
+use crate::input::render::{RenderCount, RenderOptions, Rendered, Renderer};
 use crate::input::stack;
 use crate::inventory::{Inventory, Problem, ProblemKind, ReadOptions};
 use crate::registry::Interrupter;
@@ -50,9 +50,27 @@ pub fn gather_rendered(
     interrupter: &Interrupter,
 ) -> Result<Option<(Gathered, RenderCount)>, UsageError> {
     let (mut sources, mut parts) = read(inputs, reading);
-    let Some(rendered) = render::render(&sources, &parts, options, interrupter)? else { return Ok(None) };
+    let renderer = Renderer::new(options, interrupter)?;
+    let mut count = RenderCount::default();
+    let Some(kustomizations) = renderer.kustomizations(&sources, &parts)? else { return Ok(None) };
+    add_rendered(&mut sources, &mut parts, kustomizations, reading, &mut count);
+    // The releases may be among what kustomize builds.
+    let Some(charts) = renderer.charts(&sources, &parts)? else { return Ok(None) };
+    add_rendered(&mut sources, &mut parts, charts, reading, &mut count);
+    Ok(Some((merge(sources, parts, errors), count)))
+}
+
+/// Adds what was rendered, in the place of the files that it was rendered from.
+fn add_rendered(
+    sources: &mut Sources,
+    parts: &mut Vec<Inventory>,
+    rendered: Rendered,
+    reading: ReadOptions<'_>,
+    count: &mut RenderCount,
+) {
     let Rendered { sources: outputs, failures, covered } = rendered;
-    let count = RenderCount { rendered: outputs.len(), failed: failures.len() };
+    count.rendered += outputs.len();
+    count.failed += failures.len();
     for id in covered {
         if let Some(part) = parts.get_mut(id.0 as usize) {
             *part = std::mem::take(part).only_secrets();
@@ -68,7 +86,6 @@ pub fn gather_rendered(
         let id = sources.push(output);
         parts.push(Inventory::of(id, sources.get(id), reading));
     }
-    Ok(Some((merge(sources, parts, errors), count)))
 }
 
 /// Reads and parses all inputs, on all cores.

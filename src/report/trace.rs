@@ -83,7 +83,10 @@ pub fn to_templates(
     let mut templates = Templates::new(inventory, sources);
     let mut place = |span: Span| match origin_at(&origins, span).and_then(|origin| origin.line) {
         Some(line) => line,
-        None => house.place(span, templates.at(span).as_deref()),
+        None => {
+            let span = house.visible(span);
+            house.place(span, templates.at(span).as_deref())
+        }
     };
     let silenced = report.silenced.iter_mut().map(|silenced| &mut silenced.finding);
     for finding in report.findings.iter_mut().chain(silenced) {
@@ -91,7 +94,7 @@ pub fn to_templates(
         let origin = origin_at(&origins, span);
         if is_rendered(span.source) {
             finding.primary.span = place(span);
-            if finding.subject.image.is_some() && origin.is_some() {
+            if finding.subject.image.is_some() && (origin.is_some() || house.visible(span) != span) {
                 renders_as(finding);
             }
             finding.fixes.retain(|fix| !fix.edits.iter().any(|edit| is_rendered(edit.span.source)));
@@ -390,6 +393,16 @@ impl<'a> House<'a> {
 
     fn trace(&self, located: &Located) -> Option<Traced<'_>> {
         self.programs.get(located.root.as_str())?.run(located.source, &located.owner, located.values.as_ref())
+    }
+
+    /// Returns the place of the release for a place in the output of a chart that is not in the inputs.
+    fn visible(&self, span: Span) -> Span {
+        match self.sources.get(span.source).origin() {
+            SourceOrigin::Rendered(rendering) if rendering.is_remote() => {
+                rendering.release.as_ref().map_or(span, |release| release.span)
+            }
+            _ => span,
+        }
     }
 
     /// Returns a place in a file for one in a tool's output: the beginning of the template, otherwise of the chart

@@ -5,6 +5,8 @@ mod chart_config;
 mod deployers;
 mod image_stream;
 mod kustomize;
+pub mod release_values;
+mod rendered_release;
 mod unrendered_chart;
 
 use std::collections::BTreeSet;
@@ -18,6 +20,8 @@ use crate::text::source::{SourceId, Sources, Spanned};
 /// Marks everything that another object in the inputs replaces: images that a kustomization's `images:` rewrites, or
 /// that are the bare names of image streams; namespaces that a kustomization sets; and Secrets that are filled in.
 pub fn apply(inventory: &mut Inventory, sources: &Sources) {
+    release_values::complete(inventory, sources);
+    rendered_release::settle(inventory, sources);
     let mut kustomizations = std::mem::take(&mut inventory.kustomizations);
     let written = kustomizations.len();
     kustomizations.extend(deployers::derive(inventory, &kustomizations, sources));

@@ -28,7 +28,7 @@ pub(super) fn separate_templates(inventory: &mut Inventory, sources: &Sources) {
     }
     // A rendering that failed is reported separately.
     let rendered = sources.iter().filter_map(|(_, source)| match source.origin() {
-        SourceOrigin::Rendered(rendering) => Some(rendering.folder.as_str()),
+        SourceOrigin::Rendered(rendering) if !rendering.is_remote() => Some(rendering.folder.as_str()),
         _ => None,
     });
     let rendered: BTreeSet<&str> = rendered.collect();

@@ -23,7 +23,10 @@ impl Rule for UnrenderedRelease {
         let sources = SourceTable::new(&cx.inventory.chart_sources);
         // A kustomization with charts is reported as a whole.
         let releases = cx.inventory.releases.iter().zip(0..);
-        let reported = releases.filter(|(release, _)| !release.is_partial && release.installer != Installer::Kustomize);
+        let is_whole = |release: &Release| release.is_rendered && release.unread.is_none();
+        let reported = releases.filter(|(release, _)| {
+            !release.is_partial && release.installer != Installer::Kustomize && !is_whole(release)
+        });
         let mut namespaces = vec![None; cx.inventory.releases.len()];
         for pod in &cx.inventory.pods {
             let place = pod.release.and_then(|id| namespaces.get_mut(id.0 as usize));
@@ -43,6 +46,12 @@ impl Rule for UnrenderedRelease {
 }
 
 fn message(release: &Release, kind: &str) -> String {
+    if let Some(path) = release.unread.as_ref().filter(|_| release.is_rendered) {
+        return format!(
+            "the chart of this {kind} is rendered without the values that come from `{path}`, so its images may be \
+             others"
+        );
+    }
     let what = format!("the chart of this {kind} is not rendered, so the images of its templates are not checked");
     let images = match release.images {
         0 => "its values name no image".to_owned(),
@@ -118,6 +127,8 @@ mod tests {
             incomplete: 0,
             first_incomplete: None,
             unread: None,
+            has_references: false,
+            is_rendered: false,
             is_partial: false,
         };
         help(&release, chart, Some("web"))

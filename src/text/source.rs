@@ -97,8 +97,35 @@ pub enum SourceOrigin {
 pub struct Rendering {
     /// The tool, as a user would call it: `helm template`, `kubectl kustomize`, `kustomize build`.
     pub tool: &'static str,
-    /// The folder of the chart or kustomization, written like the names of sources; `.` for the current one.
+    /// The folder of the chart or kustomization, written like the names of sources; `.` for the current one. For a
+    /// chart that is not in the inputs, the folder of the file that describes its release.
     pub folder: String,
+    /// The release that a chart was rendered for; `None` if it was rendered by itself.
+    pub release: Option<RenderedRelease>,
+}
+
+/// The release that a chart was rendered for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RenderedRelease {
+    /// The object that describes the release: `HelmRelease web/shop`.
+    pub name: String,
+    /// The place of the release in the inputs.
+    pub span: Span,
+    /// Whether the chart is not in the inputs.
+    pub is_remote: bool,
+    /// The namespace of the release, which is that of all objects that name none; `None` if it is unknown.
+    pub namespace: Option<String>,
+    /// The path of a field whose values were not available: the objects may be others.
+    pub unread: Option<String>,
+    /// Whether something may change the images of the rendered objects.
+    pub is_post_rendered: bool,
+}
+
+impl Rendering {
+    /// Whether the rendered chart is not in the inputs.
+    pub fn is_remote(&self) -> bool {
+        self.release.as_ref().is_some_and(|release| release.is_remote)
+    }
 }
 
 /// One input file, standard input, or the output that a tool made of input files.
@@ -161,7 +188,10 @@ impl Source {
     /// a file. Baselines contain the name: it is the same whichever program builds a kustomization here.
     pub fn rendered(rendering: Rendering, text: impl Into<String>) -> Self {
         let how = if rendering.tool == "kubectl kustomize" { "kustomize build" } else { rendering.tool };
-        let name = format!("{} ({how})", rendering.folder);
+        let name = match &rendering.release {
+            Some(release) => format!("{}: {} ({how})", rendering.folder, release.name),
+            None => format!("{} ({how})", rendering.folder),
+        };
         Self { origin: SourceOrigin::Rendered(rendering), ..Self::new(name, text, Encoding::Utf8) }
     }
 

@@ -101,7 +101,7 @@ fn output_of_a_chart_that_skaffold_deploys_is_concerned() {
         let head = "apiVersion: skaffold/v4beta11\nkind: Config\n";
         let deployed = "manifests: {helm: {releases: [{name: web, chartPath: chart}]}}\n";
         let skaffold = Source::new("shop/skaffold.yaml", format!("{head}{WEB}{deployed}"), Encoding::Utf8);
-        let rendering = Rendering { tool: "helm template", folder: folder.to_owned() };
+        let rendering = Rendering { tool: "helm template", folder: folder.to_owned(), release: None };
         let sources = vec![skaffold, Source::rendered(rendering, pod("web"))];
         let inventory = gather_sources(sources, ReadOptions::default()).inventory;
         inventory.images[0].image == ImageText::Skipped(Skip::Built)

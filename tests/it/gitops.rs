@@ -226,7 +226,7 @@ fn folder_in_another_repository_is_not_judged_as_its_own() {
 #[test]
 fn rendered_folder_is_unknown_if_the_gitops_object_changes_its_images() {
     let of = |spec: &str| {
-        let rendering = Rendering { tool: "kustomize build", folder: "apps/web".to_owned() };
+        let rendering = Rendering { tool: "kustomize build", folder: "apps/web".to_owned(), release: None };
         let sources = vec![
             Source::new("ks.yaml", flux(spec), Encoding::Utf8),
             Source::new("apps/web/web.yaml", "", Encoding::Utf8),

@@ -294,7 +294,7 @@ fn text_that_is_no_mapping_is_reported_as_not_read() {
     }
     let elsewhere = "apiVersion: helm.toolkit.fluxcd.io/v2\nkind: HelmRelease\nmetadata: {name: a}\nspec: {chartRef: {name: c}, \
                      valuesFrom: [{kind: ConfigMap, name: b}]}\n";
-    assert_eq!(gather(&[("a.yaml", elsewhere)]).releases[0].unread.as_deref(), Some("spec.valuesFrom"));
+    assert_eq!(gather(&[("a.yaml", elsewhere)]).releases[0].unread.as_deref(), Some("spec.valuesFrom[0]"));
 }
 
 #[test]

@@ -56,6 +56,7 @@ fn folder_of(gathered: &Gathered, id: SourceId, name: &str) -> Option<PathBuf> {
     let input = Path::new(source.name());
     let here = PathBuf::from(".");
     let (places, roots) = match source.origin() {
+        SourceOrigin::Rendered(rendering) if rendering.is_remote() => return None,
         SourceOrigin::Rendered(rendering) => {
             (vec![PathBuf::from(&rendering.folder)], vec![PathBuf::from(&rendering.folder), here])
         }

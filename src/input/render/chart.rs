@@ -13,7 +13,7 @@ use crate::text::yaml::{self, Piece};
 pub(super) const MAX_RELEASE_NAME: usize = 53;
 
 /// The Kubernetes version whose kubelet is modeled. Helm's own choice depends on how it was built.
-const KUBE_VERSION: &str = "--kube-version=1.37.0";
+pub(super) const KUBE_VERSION: &str = "--kube-version=1.37.0";
 
 /// Returns the charts that are deployed by themselves: no libraries, and no part of another chart.
 pub(super) fn find(sources: &Sources) -> Vec<Job> {
@@ -29,7 +29,7 @@ pub(super) fn find(sources: &Sources) -> Vec<Job> {
             continue;
         }
         let covers = files().filter(|(_, other)| is_covered(chart, other.name())).map(|(id, _)| id).collect();
-        jobs.push(Job { folder: chart.to_owned(), file, covers, kind: JobKind::Chart });
+        jobs.push(Job { folder: chart.to_owned(), file, covers, kind: JobKind::Chart, is_installed: false });
     }
     jobs
 }
@@ -55,7 +55,7 @@ fn is_library(id: SourceId, source: &Source) -> bool {
 
 /// The namespace of a release for which none is given. Helm would use `default`, and most charts write it into the
 /// objects, which would then claim a namespace that they will not have. This word is read as a placeholder.
-const UNKNOWN_NAMESPACE: &str = "PLACEHOLDER";
+pub(super) const UNKNOWN_NAMESPACE: &str = "PLACEHOLDER";
 
 /// Runs `helm template` with nothing turned on: no plugins, no cluster, no fetching of dependencies. Test hooks
 /// stay, as `helm test` runs them with the release's pull secrets.
@@ -93,7 +93,7 @@ fn release_name(chart: &str) -> String {
     sanitised(&name.next_back().unwrap_or_default())
 }
 
-fn sanitised(name: &str) -> String {
+pub(super) fn sanitised(name: &str) -> String {
     let lower = name.to_lowercase();
     let letters = lower.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
     let name: String = letters.skip_while(|c| *c == '-').take(MAX_RELEASE_NAME).collect();

@@ -8,6 +8,7 @@
 mod chart;
 mod child;
 mod kustomization;
+mod release;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -19,6 +20,7 @@ use futures_util::stream::{self, StreamExt as _};
 use tempfile::TempDir;
 
 pub use chart::is_release_name;
+use release::ReleaseJob;
 
 use crate::error::UsageError;
 use crate::input::find_program;
@@ -70,7 +72,7 @@ pub struct Rendered {
 }
 
 /// The number of charts and kustomizations that were rendered, or could not be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct RenderCount {
     /// How many were rendered.
     pub rendered: usize,
@@ -88,69 +90,122 @@ struct Job {
     /// The sources that its rendering replaces.
     covers: BTreeSet<SourceId>,
     kind: JobKind,
+    /// Whether a release installs the chart.
+    is_installed: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug)]
 enum JobKind {
     Chart,
+    /// The chart of a release.
+    Release(Box<ReleaseJob>),
     /// A kustomization. `wraps`: it may be built from another one, which asks for the origin of each object.
     Kustomization {
         wraps: bool,
     },
 }
 
-/// Renders the charts and kustomizations among the inputs; `parts` is the content of each source. The result is
-/// `None` when interrupted.
-///
-/// # Errors
-/// There is something to render, but no tool to render it with.
-pub fn render(
-    sources: &Sources,
-    parts: &[Inventory],
-    options: &RenderOptions,
-    interrupter: &Interrupter,
-) -> Result<Option<Rendered>, UsageError> {
-    let mut jobs = chart::find(sources);
-    let of_charts: BTreeSet<SourceId> = jobs.iter().flat_map(|job| job.covers.iter().copied()).collect();
-    jobs.extend(kustomization::find(sources, parts, &of_charts));
-    jobs.sort_by(|a, b| (&a.folder, a.kind).cmp(&(&b.folder, b.kind)));
-    if jobs.is_empty() {
-        return Ok(Some(Rendered::default()));
-    }
-    let tools = Tools::find(&jobs, options)?;
-    let bench = Bench::new(options).map_err(|error| UsageError::new(format!("--render: {error}")))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| UsageError::new(format!("--render: {error}")))?;
-    let together = thread::available_parallelism().map_or(1, usize::from);
-    let outcomes = runtime.block_on(interrupter.unless_interrupted(async {
-        let runs = jobs.iter().enumerate().map(|(at, job)| tools.run(at, job, &bench));
-        stream::iter(runs).buffered(together).collect::<Vec<_>>().await
-    }));
-    Ok(outcomes.map(|outcomes| collect(sources, jobs, outcomes, &tools)))
+/// Renders charts and kustomizations. Everything it does happens in one folder, which is removed with it.
+pub struct Renderer<'o> {
+    tools: Tools,
+    bench: Bench<'o>,
+    runtime: tokio::runtime::Runtime,
+    interrupter: &'o Interrupter,
 }
 
-fn collect(sources: &Sources, jobs: Vec<Job>, outcomes: Vec<Result<String, String>>, tools: &Tools) -> Rendered {
-    let mut rendered = Rendered::default();
-    // The sources of a failed rendering are read as they are, even if another rendering covers them too.
-    let mut uncovered = BTreeSet::new();
-    for (job, outcome) in jobs.into_iter().zip(outcomes) {
-        let tool = tools.name(job.kind);
-        match outcome {
-            Ok(text) => {
-                let folder = if job.folder.is_empty() { ".".to_owned() } else { job.folder };
-                rendered.sources.push(Source::rendered(Rendering { tool, folder }, text));
-                rendered.covered.extend(job.covers);
-            }
-            Err(message) => {
-                let line = sources.get(job.file).line_range(1);
-                let span = Span::new(job.file, line.start as u32, line.end as u32);
-                rendered.failures.push(Problem { kind: ProblemKind::RenderFailed { tool }, span, message });
-                uncovered.extend(job.covers);
+impl<'o> Renderer<'o> {
+    /// Looks for the tools, and makes the folder in which they run.
+    ///
+    /// # Errors
+    /// The folder cannot be made.
+    pub fn new(options: &'o RenderOptions, interrupter: &'o Interrupter) -> Result<Self, UsageError> {
+        let failed = |error: std::io::Error| UsageError::new(format!("--render: {error}"));
+        let bench = Bench::new(options).map_err(failed)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        Ok(Self { tools: Tools::find(options), bench, runtime, interrupter })
+    }
+
+    /// Renders the kustomizations among the inputs; `parts` is the content of each source. The result is `None` when
+    /// interrupted.
+    ///
+    /// # Errors
+    /// There is something to render, but no tool to render it with.
+    pub fn kustomizations(
+        &self,
+        sources: &Sources,
+        parts: &[Inventory],
+    ) -> Result<Option<Rendered>, UsageError> {
+        let charts = chart::find(sources);
+        let of_charts: BTreeSet<SourceId> = charts.iter().flat_map(|job| job.covers.iter().copied()).collect();
+        let jobs = kustomization::find(sources, parts, &of_charts);
+        // All missing tools are reported before anything runs.
+        self.tools.check(&charts)?;
+        self.run(sources, jobs)
+    }
+
+    /// Renders the charts among the inputs, and those of the releases, with their values. `parts` is the content of
+    /// each source, the output of kustomize included. The result is `None` when interrupted.
+    ///
+    /// # Errors
+    /// There is something to render, but no tool to render it with.
+    pub fn charts(&self, sources: &Sources, parts: &[Inventory]) -> Result<Option<Rendered>, UsageError> {
+        let mut jobs = chart::find(sources);
+        let releases = release::find(sources, parts, &self.bench);
+        // A chart that releases install is not deployed with its own values.
+        let installed: BTreeSet<&str> = releases.iter().filter_map(|release| release.folder.as_deref()).collect();
+        for job in &mut jobs {
+            job.is_installed = installed.contains(job.folder.as_str());
+        }
+        let mut all: Vec<Job> = releases.into_iter().map(|release| release.into_job(&jobs)).collect();
+        jobs.retain(|job| !job.is_installed);
+        all.append(&mut jobs);
+        self.run(sources, all)
+    }
+
+    /// Runs a tool for each job.
+    fn run(&self, sources: &Sources, mut jobs: Vec<Job>) -> Result<Option<Rendered>, UsageError> {
+        self.tools.check(&jobs)?;
+        jobs.sort_by(|a, b| (&a.folder, a.file).cmp(&(&b.folder, b.file)));
+        let together = thread::available_parallelism().map_or(1, usize::from);
+        let outcomes = self.runtime.block_on(self.interrupter.unless_interrupted(async {
+            let runs = jobs.iter().enumerate().map(|(at, job)| self.tools.run(at, job, &self.bench));
+            stream::iter(runs).buffered(together).collect::<Vec<_>>().await
+        }));
+        Ok(outcomes.map(|outcomes| self.collect(sources, jobs, outcomes)))
+    }
+
+    fn collect(&self, sources: &Sources, jobs: Vec<Job>, outcomes: Vec<Result<String, String>>) -> Rendered {
+        let mut rendered = Rendered::default();
+        // The sources of a failed rendering are read as they are, even if another rendering covers them too.
+        let mut uncovered = BTreeSet::new();
+        for (job, outcome) in jobs.into_iter().zip(outcomes) {
+            let tool = self.tools.name(&job.kind);
+            match outcome {
+                Ok(text) => {
+                    let folder = if job.folder.is_empty() { ".".to_owned() } else { job.folder };
+                    let release = match job.kind {
+                        JobKind::Release(release) => Some(release.origin),
+                        JobKind::Chart | JobKind::Kustomization { .. } => None,
+                    };
+                    rendered.sources.push(Source::rendered(Rendering { tool, folder, release }, text));
+                    rendered.covered.extend(job.covers);
+                }
+                Err(message) => {
+                    let span = match &job.kind {
+                        JobKind::Release(release) => release.origin.span,
+                        JobKind::Chart | JobKind::Kustomization { .. } => {
+                            let line = sources.get(job.file).line_range(1);
+                            Span::new(job.file, line.start as u32, line.end as u32)
+                        }
+                    };
+                    rendered.failures.push(Problem { kind: ProblemKind::RenderFailed { tool }, span, message });
+                    uncovered.extend(job.covers);
+                }
             }
         }
+        rendered.covered.retain(|source| !uncovered.contains(source));
+        rendered
     }
-    rendered.covered.retain(|source| !uncovered.contains(source));
-    rendered
 }
 
 /// The programs, by their full paths.
@@ -162,12 +217,16 @@ struct Tools {
 }
 
 impl Tools {
-    fn find(jobs: &[Job], options: &RenderOptions) -> Result<Self, UsageError> {
+    fn find(options: &RenderOptions) -> Self {
         let [helm, kustomize, kubectl] =
             ["helm", "kustomize", "kubectl"].map(|name| find_program::find(name, &options.path));
-        let tools = Self { helm, kustomize, kubectl };
-        let missing = |is: fn(JobKind) -> bool, what: &str, install: &str| {
-            let folders: Vec<_> = jobs.iter().filter(|job| is(job.kind)).map(|job| job.folder.as_str()).collect();
+        Self { helm, kustomize, kubectl }
+    }
+
+    /// Checks that each job has a tool.
+    fn check(&self, jobs: &[Job]) -> Result<(), UsageError> {
+        let missing = |is: fn(&JobKind) -> bool, what: &str, install: &str| {
+            let folders: Vec<_> = jobs.iter().filter(|job| is(&job.kind)).map(|job| job.folder.as_str()).collect();
             let first = folders.first()?;
             let first = if first.is_empty() { "." } else { first };
             let more = if folders.len() > 1 { format!(" and {} more", folders.len() - 1) } else { String::new() };
@@ -176,21 +235,22 @@ impl Tools {
                  install it, or skip the folder with --exclude"
             )))
         };
-        let is_kustomization = |kind| matches!(kind, JobKind::Kustomization { .. });
-        let no_helm = tools.helm.is_none().then(|| missing(|kind| kind == JobKind::Chart, "the chart", "`helm`"));
-        let builder = tools.kustomize.is_some() || tools.kubectl.is_some();
+        let is_kustomization = |kind: &JobKind| matches!(kind, JobKind::Kustomization { .. });
+        let is_chart = |kind: &JobKind| !matches!(kind, JobKind::Kustomization { .. });
+        let no_helm = self.helm.is_none().then(|| missing(is_chart, "the chart", "`helm`"));
+        let builder = self.kustomize.is_some() || self.kubectl.is_some();
         let no_builder =
             (!builder).then(|| missing(is_kustomization, "the kustomization", "`kustomize` and no `kubectl`"));
         match no_helm.flatten().or(no_builder.flatten()) {
             Some(error) => Err(error),
-            None => Ok(tools),
+            None => Ok(()),
         }
     }
 
     /// Returns the command, as a user would call it.
-    fn name(&self, kind: JobKind) -> &'static str {
+    fn name(&self, kind: &JobKind) -> &'static str {
         match kind {
-            JobKind::Chart => "helm template",
+            JobKind::Chart | JobKind::Release(_) => "helm template",
             JobKind::Kustomization { .. } if self.kustomize.is_some() => "kustomize build",
             JobKind::Kustomization { .. } => "kubectl kustomize",
         }
@@ -199,10 +259,16 @@ impl Tools {
     /// Returns the tool's output, or the message with which it failed.
     async fn run(&self, at: usize, job: &Job, bench: &Bench<'_>) -> Result<String, String> {
         let not_found = || "it is not installed".to_owned();
-        match job.kind {
+        let helm = || self.helm.as_deref().ok_or_else(not_found);
+        match &job.kind {
             JobKind::Chart => {
-                let helm = self.helm.as_deref().ok_or_else(not_found)?;
-                bench.run(helm, &chart::arguments(&job.folder, bench.options)).await.map_err(|error| error.to_string())
+                bench
+                    .run(helm()?, &chart::arguments(&job.folder, bench.options))
+                    .await
+                    .map_err(|error| error.to_string())
+            }
+            JobKind::Release(release) => {
+                bench.run(helm()?, &release.arguments()?).await.map_err(|error| error.to_string())
             }
             JobKind::Kustomization { wraps } => {
                 let builder = match (&self.kustomize, &self.kubectl) {
@@ -211,7 +277,7 @@ impl Tools {
                     (None, None) => return Err(not_found()),
                 };
                 let wrapper = bench.home.path().join(format!("build-{at}"));
-                let wrapper = if wraps { kustomization::Wrapper::new(&wrapper, &job.folder) } else { None };
+                let wrapper = if *wraps { kustomization::Wrapper::new(&wrapper, &job.folder) } else { None };
                 kustomization::build(builder, &job.folder, wrapper.as_ref(), bench).await
             }
         }

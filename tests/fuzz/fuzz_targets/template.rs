@@ -21,7 +21,7 @@ fuzz_target!(|text: &str| {
     let (template, values, output) = (next().unwrap_or_default(), next().unwrap_or_default(), next().unwrap_or(OUTPUT));
     for rendered in [false, true] {
         let source = if rendered {
-            Source::rendered(Rendering { tool: "helm template", folder: "c".to_owned() }, output)
+            Source::rendered(Rendering { tool: "helm template", folder: "c".to_owned(), release: None }, output)
         } else {
             Source::new("out.yaml", output, Encoding::Utf8)
         };

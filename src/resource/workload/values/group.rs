@@ -20,17 +20,24 @@ pub(super) struct Word {
     pub(super) span: Span,
     /// The path of the field.
     pub(super) path: String,
+    /// Whether a lower set of values contains it than the one that is read.
+    pub(super) is_below: bool,
 }
 
 impl Word {
     /// Reads a scalar; `None` if it is empty or null, which charts treat as not set.
     pub(super) fn read(node: Node<'_>, span: Span, path: impl FnOnce() -> String) -> Option<Self> {
         let written = node.text().filter(|text| !text.is_empty() && !node.is_null())?.to_owned();
-        Some(Self { written, printed: number::printed(node), span, path: path() })
+        Some(Self { written, printed: number::printed(node), span, path: path(), is_below: false })
     }
 
     pub(super) fn at(node: Node<'_>, place: &PartPlace<'_>, path: impl FnOnce() -> String) -> Option<Self> {
         Self::read(node, place.span(node.span()), path)
+    }
+
+    /// Marks the value as one of a set below the one that is read.
+    pub(super) fn of_lower_set(self) -> Self {
+        Self { is_below: true, ..self }
     }
 
     fn is_name(&self) -> bool {
@@ -106,6 +113,9 @@ impl Group {
         let mut decide = |word: &Word, message: &str| {
             decided_by.push(DecidedBy { span: word.span, message: message.to_owned() });
         };
+        // A set above that of the name decides what is deployed.
+        let parts = [&digest, &sha, &tag, &registry];
+        let upper = parts.into_iter().flatten().find(|word| main.is_below && !word.is_below).cloned();
         let mut whole = main.written.clone();
         if let Some(rest) = rest {
             whole = format!("{}/{}", whole.trim_end_matches('/'), rest.written);
@@ -136,6 +146,14 @@ impl Group {
             whole = format!("{whole}@{digest}");
             decide(&word, "its digest is set here");
         }
+        let main = match upper {
+            None => main,
+            Some(upper) => {
+                decided_by.retain(|decided| decided.span != upper.span);
+                decided_by.insert(0, DecidedBy { span: main.span, message: "its name is set here".to_owned() });
+                Word { written: main.written, ..upper }
+            }
+        };
         Some(Composed::new(main, whole, decided_by, is_known))
     }
 }

@@ -6,14 +6,20 @@ mod chart;
 mod group;
 mod number;
 mod part;
+mod reference;
 mod release;
+mod render_input;
 mod walk;
 
 use std::collections::BTreeMap;
 
 pub use self::chart::{ChartName, ChartSource, SourceReference, SourceTable};
-use self::part::PartPlace;
+use self::part::{Part, PartPlace, References};
+pub use self::reference::{
+    FileBase, FoundReference, FoundText, NoLookup, ReferenceLookup, ReferenceTarget, ValuesReference,
+};
 use self::release::Reading;
+pub use self::render_input::{ParameterText, RenderInput, RenderValues, render_inputs};
 use self::walk::{FoundImage, FoundValues};
 use crate::resource::workload::pod::secret_references;
 use crate::resource::workload::{
@@ -64,6 +70,10 @@ pub struct Release {
     pub first_incomplete: Option<String>,
     /// The path of the first field whose values are not read: they are elsewhere, or not YAML.
     pub unread: Option<String>,
+    /// Whether some of its values are elsewhere, so that other inputs may complete it.
+    pub has_references: bool,
+    /// Whether its chart was rendered with its values: its images are those of the rendered objects.
+    pub is_rendered: bool,
     /// Whether the object is only a part of a release: a patch, or the values for a chart that another object names.
     pub is_partial: bool,
 }
@@ -74,9 +84,29 @@ const MAX_SECRETS: usize = 32;
 /// Reads the releases in an object. Returns whether it is of a kind that describes releases.
 pub(super) fn extract<'d>(object: &Object<'d>, resource: ResourceId, found: &mut WorkloadFacts<'d>) -> bool {
     found.chart_sources.extend(ChartSource::of(object));
+    extract_with(object, resource, &NoLookup, found)
+}
+
+/// Reads the releases in an object together with the values that they refer to.
+pub(crate) fn extract_with<'d>(
+    object: &Object<'d>,
+    resource: ResourceId,
+    lookup: &dyn ReferenceLookup,
+    found: &mut WorkloadFacts<'d>,
+) -> bool {
     let Some(readings) = release::of_object(object) else { return false };
-    readings.into_iter().for_each(|reading| add(reading, object.node.span(), resource, found));
+    readings.into_iter().for_each(|reading| add(reading, object.node.span(), resource, lookup, found));
     true
+}
+
+/// A single value that takes precedence over the sets, such as Helm's `--set`.
+struct Parameter<'d> {
+    name: String,
+    value: Node<'d>,
+    /// The path of the value in the object.
+    path: String,
+    /// Whether the value is a string whatever it looks like.
+    is_string: bool,
 }
 
 /// Reads the releases in a file whose root is not an object: `fleet.yaml`, or a kustomization.
@@ -85,6 +115,7 @@ pub(crate) fn of_file<'d>(
     root: Node<'d>,
     is_kustomization: bool,
     resource: ResourceId,
+    lookup: &dyn ReferenceLookup,
 ) -> Option<(Resource, WorkloadFacts<'d>)> {
     let (readings, api_version, kind) = match is_kustomization {
         true => (release::of_kustomization(root), String::new(), "Kustomization"),
@@ -94,24 +125,42 @@ pub(crate) fn of_file<'d>(
         return None;
     }
     let mut found = WorkloadFacts::default();
-    readings.into_iter().for_each(|reading| add(reading, root.span(), resource, &mut found));
+    readings.into_iter().for_each(|reading| add(reading, root.span(), resource, lookup, &mut found));
     let name = ResourceName { api_version, kind: kind.to_owned(), ..ResourceName::default() };
     Some((Resource { name, span: root.span(), template: None }, found))
 }
 
-fn add<'d>(reading: Reading<'d>, whole: Span, resource: ResourceId, found: &mut WorkloadFacts<'d>) {
+fn add<'d>(
+    reading: Reading<'d>,
+    whole: Span,
+    resource: ResourceId,
+    lookup: &dyn ReferenceLookup,
+    found: &mut WorkloadFacts<'d>,
+) {
     let id = ReleaseId(found.releases.len() as u32);
     let mut secrets = Vec::new();
     let mut values = FoundValues::default();
     let mut unread = reading.unread;
     let mut overrides = walk::Overrides::new(reading.parameters);
-    for part in &reading.parts {
+    let has_references = reading.parts.iter().any(|part| matches!(part, Part::Elsewhere(..)));
+    let chart = reading.release.chart.chart.clone();
+    let references = References { lookup, file: whole.source, chart: chart.as_deref() };
+    let mut layers = walk::Layers::default();
+    if reading.parts.len() > 1 && !reading.has_targets {
+        for part in &reading.parts {
+            let mut words = BTreeMap::new();
+            part.read(references, &mut |tree, place| words = walk::words(tree, place));
+            layers.add(words);
+        }
+    }
+    for (at, part) in reading.parts.iter().enumerate().rev() {
         let mut is_whole = true;
-        let is_read = part.read(&mut |tree, place| {
+        layers.turn_to(at);
+        let is_read = part.read(references, &mut |tree, place| {
             secrets.extend(release_secrets(tree, place));
-            is_whole &= walk::images(tree, place, &mut overrides, &mut values);
+            is_whole &= walk::images(tree, place, &mut overrides, &mut layers, &mut values);
         });
-        if !(is_read && is_whole) && unread.is_none() {
+        if !(is_read && is_whole) {
             unread = Some(part.path().to_owned());
         }
     }
@@ -127,6 +176,7 @@ fn add<'d>(reading: Reading<'d>, whole: Span, resource: ResourceId, found: &mut 
         incomplete: nameless,
         first_incomplete: first_nameless,
         unread,
+        has_references,
         ..reading.release
     };
     let pod = |span, own: Vec<SecretReference>| {

@@ -1,5 +1,6 @@
-//! The forms in which an object contains values: a mapping, or a YAML text within a string.
+//! The forms in which a release has values: a mapping, a YAML text within a string, or a reference.
 
+use super::reference::{FoundReference, ReferenceLookup, ValuesReference};
 use crate::resource::workload::custom::walk::{Step, render};
 use crate::resource::workload::path::join;
 use crate::text::source::{SourceId, Span};
@@ -11,12 +12,14 @@ pub(super) enum Part<'d> {
     Tree(Node<'d>, String),
     /// A scalar whose text is YAML.
     Text(Node<'d>, String),
+    /// Values that are elsewhere.
+    Elsewhere(ValuesReference, String),
 }
 
 /// The place of a set of values in the file.
 pub(super) struct PartPlace<'p> {
     path: &'p str,
-    /// The place of the text; `None` for a mapping, whose nodes have their own places.
+    /// The place of the text; `None` for nodes that have their own places.
     text: Option<Place>,
 }
 
@@ -36,16 +39,32 @@ impl PartPlace<'_> {
     }
 }
 
+/// Looks up the references of one release.
+#[derive(Clone, Copy)]
+pub(super) struct References<'l> {
+    pub(super) lookup: &'l dyn ReferenceLookup,
+    /// The file that describes the release.
+    pub(super) file: SourceId,
+    /// The path of its chart as written.
+    pub(super) chart: Option<&'l str>,
+}
+
+impl<'l> References<'l> {
+    pub(super) fn find(&self, reference: &ValuesReference) -> FoundReference<'l> {
+        self.lookup.find(reference, self.file, self.chart)
+    }
+}
+
 impl Part<'_> {
     pub(super) fn path(&self) -> &str {
         match self {
-            Self::Tree(_, path) | Self::Text(_, path) => path,
+            Self::Tree(_, path) | Self::Text(_, path) | Self::Elsewhere(_, path) => path,
         }
     }
 
     /// Passes the root of the values on. Returns `false` for a text that Helm would not accept as values, or that a
-    /// template has yet to produce.
-    pub(super) fn read(&self, sink: &mut dyn FnMut(Node<'_>, &PartPlace<'_>)) -> bool {
+    /// template has yet to produce, and for values that are not in the inputs.
+    pub(super) fn read(&self, references: References<'_>, sink: &mut dyn FnMut(Node<'_>, &PartPlace<'_>)) -> bool {
         match self {
             Self::Tree(node, path) => {
                 sink(*node, &PartPlace { path, text: None });
@@ -53,23 +72,39 @@ impl Part<'_> {
             }
             Self::Text(node, path) => {
                 let Some(text) = node.as_str() else { return node.is_null() };
-                let place = PartPlace { path, text: Some(node.place()) };
-                let (mut is_first, mut is_read) = (true, true);
-                yaml::read(SourceId(0), text, true, &mut |piece| match piece {
-                    // Helm reads the first document only.
-                    Piece::Document(document) if is_first => {
-                        if let Some(root) = document.root() {
-                            is_first = false;
-                            is_read &= root.is_mapping() || root.is_null();
-                            sink(root, &place);
-                            is_read &= !document.is_alias_bomb();
-                        }
-                    }
-                    Piece::Broken(_) | Piece::Refused(_) if is_first => is_read = false,
-                    _ => {}
-                });
-                is_read
+                read_text(SourceId(0), text, &PartPlace { path, text: Some(node.place()) }, sink)
             }
+            Self::Elsewhere(reference, _) => match references.find(reference) {
+                FoundReference::Text(found) => {
+                    let place = PartPlace { path: &found.path, text: found.place };
+                    read_text(found.source, found.text, &place, sink)
+                }
+                FoundReference::Absent => true,
+                FoundReference::Unknown => false,
+            },
         }
     }
+}
+
+fn read_text(
+    source: SourceId,
+    text: &str,
+    place: &PartPlace<'_>,
+    sink: &mut dyn FnMut(Node<'_>, &PartPlace<'_>),
+) -> bool {
+    let (mut is_first, mut is_read) = (true, true);
+    yaml::read(source, text, true, &mut |piece| match piece {
+        // Helm reads the first document only.
+        Piece::Document(document) if is_first => {
+            if let Some(root) = document.root() {
+                is_first = false;
+                is_read &= root.is_mapping() || root.is_null();
+                sink(root, place);
+                is_read &= !document.is_alias_bomb();
+            }
+        }
+        Piece::Broken(_) | Piece::Refused(_) if is_first => is_read = false,
+        _ => {}
+    });
+    is_read
 }

@@ -7,7 +7,8 @@
 //! `api/types/helmchartargs.go` of kustomize.
 
 use super::part::Part;
-use super::{ChartName, Installer, Release, SourceReference, TargetNamespace};
+use super::reference::{FileBase, ReferenceTarget, ValuesReference};
+use super::{ChartName, Installer, Parameter, Release, SourceReference, TargetNamespace};
 use crate::resource::Object;
 use crate::resource::workload::ResourceId;
 use crate::resource::workload::path::join;
@@ -22,13 +23,17 @@ pub(super) const FLEET_FILE: &str = "fleet.yaml";
 /// A release, with the values that are still to be read.
 pub(super) struct Reading<'d> {
     pub(super) release: Release,
-    /// The sets of values, each in its place.
+    /// The sets of values, each in its place: later ones take precedence.
     pub(super) parts: Vec<Part<'d>>,
-    /// Single values that override those of the sets: their names, and the nodes of the values with their paths.
-    pub(super) parameters: Vec<(String, Node<'d>, String)>,
+    /// Whether each set is for another cluster, instead of on top of the one before it.
+    pub(super) has_targets: bool,
+    /// Single values that override those of the sets.
+    pub(super) parameters: Vec<Parameter<'d>>,
     pub(super) namespace: TargetNamespace,
-    /// The path of the first field whose values are elsewhere.
+    /// The path of the first field whose values are not followed.
     pub(super) unread: Option<String>,
+    /// The content of the chart: an archive in base64.
+    pub(super) content: Option<Node<'d>>,
     /// Whether the rendered objects are changed in a way that may replace their images.
     pub(super) is_post_rendered: bool,
 }
@@ -46,12 +51,16 @@ impl<'d> Reading<'d> {
                 incomplete: 0,
                 first_incomplete: None,
                 unread: None,
+                has_references: false,
+                is_rendered: false,
                 is_partial: false,
             },
             parts: Vec::new(),
+            has_targets: false,
             parameters: Vec::new(),
             namespace: TargetNamespace::default(),
             unread: None,
+            content: None,
             is_post_rendered: false,
         }
     }
@@ -63,7 +72,29 @@ impl<'d> Reading<'d> {
         }
     }
 
-    /// Notes the first of the fields that refers to values elsewhere.
+    /// Adds a reference to values elsewhere.
+    fn refer(&mut self, target: ReferenceTarget, node: Node<'d>, is_optional: bool, path: String) {
+        let reference = ValuesReference { target, span: node.span(), is_optional };
+        self.parts.push(Part::Elsewhere(reference, path));
+    }
+
+    /// Adds the values of a chart that is a folder: the lowest set.
+    fn chart_values(&mut self, chart: Option<Node<'d>>) {
+        if let Some(chart) = chart {
+            self.refer(ReferenceTarget::Chart, chart, true, String::new());
+        }
+    }
+
+    /// Adds the files in a list.
+    fn files(&mut self, holder: Node<'d>, key: &str, path: &str, of_file: &dyn Fn(&str) -> ReferenceTarget) {
+        for (at, item) in holder.get(key).into_iter().flat_map(Node::items).enumerate() {
+            let target = item.as_str().map_or(ReferenceTarget::Unfollowed, of_file);
+            let is_optional = holder.get("ignoreMissingValueFiles").is_some_and(|value| value.text() == Some("true"));
+            self.refer(target, item, is_optional, join(path, &format!("{key}[{at}]")));
+        }
+    }
+
+    /// Notes the first of the fields that is set and not followed.
     fn refers(&mut self, holder: Node<'d>, keys: &[&str], path: &str) {
         let is_set = |key: &&&str| holder.get(key).is_some_and(|value| value.items().next().is_some());
         if let Some(key) = keys.iter().find(is_set) {
@@ -147,8 +178,28 @@ fn of_flux<'d>(object: &Object<'d>) -> Reading<'d> {
     } else {
         reading.release.is_partial = true;
     }
+    if let Some(chart) = spec.at(&["chart", "spec"]) {
+        // These files take the place of the chart's own values.
+        reading.refers(chart, &["valuesFiles"], &join(&path, "chart.spec"));
+        let source = chart.at(&["sourceRef", "kind"]).and_then(Node::as_str);
+        if matches!(source, Some("GitRepository" | "Bucket")) && reading.unread.is_none() {
+            reading.chart_values(chart.get("chart"));
+        }
+    }
+    for (at, source) in spec.get("valuesFrom").into_iter().flat_map(Node::items).enumerate() {
+        let is_whole = source.get("targetPath").is_none_or(Node::is_null);
+        let target = match (source.str("kind"), source.str("name")) {
+            (Some("ConfigMap"), Some(name)) if is_whole => ReferenceTarget::ConfigMap {
+                namespace: object.name.namespace.clone(),
+                name: name.to_owned(),
+                key: text(source.get("valuesKey")).unwrap_or_else(|| "values.yaml".to_owned()),
+            },
+            _ => ReferenceTarget::Unfollowed,
+        };
+        let is_optional = source.get("optional").is_some_and(|value| value.text() == Some("true"));
+        reading.refer(target, source, is_optional, format!("{path}.valuesFrom[{at}]"));
+    }
     reading.add(spec, "values", &path, Part::Tree);
-    reading.refers(spec, &["valuesFrom"], &path);
     let renderers = spec.get("postRenderers").into_iter().flat_map(Node::items);
     reading.is_post_rendered = renderers.filter_map(|renderer| renderer.get("kustomize")).any(|renderer| {
         let patches = ["patches", "patchesStrategicMerge", "patchesJson6902"];
@@ -174,6 +225,7 @@ fn of_helm_controller<'d>(object: &Object<'d>) -> Reading<'d> {
         reading.release.chart.repository = text(spec.get("repo"));
         if let Some(content) = spec.get("chartContent") {
             reading.release.span = content.span();
+            reading.content = Some(content);
         }
     } else {
         // The chart is that of the HelmChart with the same name, which may have another target namespace.
@@ -185,7 +237,11 @@ fn of_helm_controller<'d>(object: &Object<'d>) -> Reading<'d> {
     reading.refers(spec, &["valuesSecrets"], &path);
     for entry in spec.get("set").into_iter().flat_map(Node::entries) {
         let Some(name) = entry.key.text() else { continue };
-        reading.parameters.push((name.to_owned(), entry.value, format!("{path}.set['{name}']")));
+        let path = format!("{path}.set['{name}']");
+        // Numbers and booleans keep their type (`typedVal` in `pkg/controllers/chart/chart.go`).
+        let is_typed = |text: &str| matches!(text.to_ascii_lowercase().as_str(), "true" | "false" | "null");
+        let is_string = entry.value.as_str().is_some_and(|text| !is_typed(text));
+        reading.parameters.push(Parameter { name: name.to_owned(), value: entry.value, path, is_string });
     }
     reading
 }
@@ -200,6 +256,8 @@ fn of_argo<'d>(
     let sources = spec.get("sources").into_iter().flat_map(Node::items).enumerate();
     let sources: Vec<(Node<'d>, String)> =
         sources.map(|(at, source)| (source, format!("{path}.sources[{at}]"))).collect();
+    let repositories: Vec<(&str, &str)> =
+        sources.iter().filter_map(|(source, _)| Some((source.str("ref")?, source.str("repoURL")?))).collect();
     // `source` is ignored if there are `sources` (`GetSources`).
     let single = spec.get("source").filter(|_| sources.is_empty()).map(|source| (source, format!("{path}.source")));
     let mut found = Vec::new();
@@ -217,20 +275,46 @@ fn of_argo<'d>(
         reading.release.chart.version = text(source.get("targetRevision"));
         if let Some(helm) = helm {
             let path = join(&path, "helm");
+            if chart.is_none_or(Node::is_null) {
+                reading.chart_values(source.get("path"));
+            }
+            let own = source.str("repoURL").unwrap_or_default();
+            let of_file = |file: &str| value_file(file, own, &repositories);
+            reading.files(helm, "valueFiles", &path, &of_file);
             // `valuesObject` takes the place of `values` (`ValuesIsEmpty`, `ValuesYAML`).
             match helm.get("valuesObject").filter(|values| !values.is_null()) {
                 Some(_) => reading.add(helm, "valuesObject", &path, Part::Tree),
                 None => reading.add(helm, "values", &path, Part::Text),
             }
-            reading.refers(helm, &["valueFiles", "fileParameters"], &path);
+            reading.refers(helm, &["fileParameters"], &path);
             for (at, parameter) in helm.get("parameters").into_iter().flat_map(Node::items).enumerate() {
                 let (Some(name), Some(value)) = (parameter.str("name"), parameter.get("value")) else { continue };
-                reading.parameters.push((name.to_owned(), value, format!("{path}.parameters[{at}].value")));
+                let is_string = parameter.get("forceString").is_some_and(|value| value.text() == Some("true"));
+                let path = format!("{path}.parameters[{at}].value");
+                reading.parameters.push(Parameter { name: name.to_owned(), value, path, is_string });
             }
         }
         found.push(reading);
     }
     found
+}
+
+/// Returns what an entry of `valueFiles` names (`getResolvedValueFiles` in `reposerver/repository/repository.go` and
+/// `ResolveValueFilePathOrUrl` in `util/io/path/resolved.go` of Argo CD).
+fn value_file(file: &str, own: &str, repositories: &[(&str, &str)]) -> ReferenceTarget {
+    let is_followed = |path: &str| !path.contains(['$', '*', '?', '[', '{']) && !path.contains("://");
+    let of = |path: &str, base: FileBase| match is_followed(path) {
+        true => ReferenceTarget::File { path: path.to_owned(), base },
+        false => ReferenceTarget::Unfollowed,
+    };
+    if let Some((name, path)) = file.strip_prefix('$').map(|rest| rest.split_once('/').unwrap_or((rest, ""))) {
+        let repository = repositories.iter().find(|(reference, _)| *reference == name);
+        return repository.map_or(ReferenceTarget::Unfollowed, |(_, url)| of(path, FileBase::Repository((*url).into())));
+    }
+    match file.strip_prefix('/') {
+        Some(path) => of(path, FileBase::Repository(own.to_owned())),
+        None => of(file, FileBase::Chart),
+    }
 }
 
 /// Returns the releases of a `fleet.yaml`: the chart, and the values that each target has in addition. `None` for
@@ -258,8 +342,19 @@ pub(super) fn of_fleet<'d>(file: &str, root: Node<'d>) -> Option<Vec<Reading<'d>
             reading.release.chart.repository = text(field(&"repo"));
             reading.release.chart.version = text(helm.get("version"));
         }
+        let of_file =
+            |file: &str| ReferenceTarget::File { path: file.to_owned(), base: FileBase::Release };
         reading.add(helm, "values", &path, Part::Tree);
-        reading.refers(helm, &["valuesFiles", "valuesFrom"], &path);
+        reading.files(helm, "valuesFiles", &path, &of_file);
+        reading.refers(helm, &["valuesFrom"], &path);
+    }
+    reading.has_targets = root.get("targetCustomizations").is_some();
+    let chart = reading.release.chart.chart.as_deref();
+    if reading.release.chart.repository.is_none() && chart.is_some_and(|chart| !chart.contains("://")) {
+        if let Some(node) = root.at(&["helm", "chart"]) {
+            let reference = ValuesReference { target: ReferenceTarget::Chart, span: node.span(), is_optional: true };
+            reading.parts.insert(0, Part::Elsewhere(reference, String::new()));
+        }
     }
     let namespace = known(root.get("namespace")).or_else(|| known(root.get("defaultNamespace")));
     reading.namespace = TargetNamespace { value: namespace, is_chosen: true };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::group::{Composed, Group, Naming, Word};
 use super::part::PartPlace;
-use super::{secrets_of, spanned};
+use super::{Parameter, secrets_of, spanned};
 use crate::resource::workload::custom::walk::{Step, render};
 use crate::resource::workload::{DecidedBy, ImageText, SecretReference, Skip};
 use crate::text::source::Spanned;
@@ -67,9 +67,10 @@ pub(super) struct Overrides {
 }
 
 impl Overrides {
-    pub(super) fn new(parameters: Vec<(String, Node<'_>, String)>) -> Self {
-        let word =
-            |(name, node, path): (String, Node<'_>, String)| Some((name, Word::read(node, node.span(), || path)?));
+    pub(super) fn new(parameters: Vec<Parameter<'_>>) -> Self {
+        let word = |Parameter { name, value, path, .. }: Parameter<'_>| {
+            Some((name, Word::read(value, value.span(), || path)?))
+        };
         Self { words: parameters.into_iter().filter_map(word).collect(), used: BTreeSet::new() }
     }
 
@@ -117,6 +118,70 @@ impl Overrides {
     }
 }
 
+/// The sets of values below and above the one that is read: those above take precedence.
+#[derive(Default)]
+pub(super) struct Layers {
+    /// The parts of images in each set, the lowest first.
+    words: Vec<BTreeMap<String, Word>>,
+    /// How many of them are below the one that is read.
+    below: usize,
+    /// The paths of the images in the sets above it.
+    above: BTreeSet<String>,
+}
+
+/// The most parts of images that are remembered of all sets of a release.
+const MAX_WORDS: usize = 20_000;
+
+impl Layers {
+    /// Adds the next higher set.
+    pub(super) fn add(&mut self, words: BTreeMap<String, Word>) {
+        self.words.push(words);
+    }
+
+    /// Turns to a set: those that were turned to before are above it.
+    pub(super) fn turn_to(&mut self, at: usize) {
+        self.below = at;
+    }
+
+    fn below(&self, path: &str) -> Option<&Word> {
+        let below = self.words.get(..self.below)?;
+        below.iter().rev().find_map(|words| words.get(path))
+    }
+
+    fn has_others(&self) -> bool {
+        self.words.len() > 1
+    }
+}
+
+/// Returns the scalars of a set that may be parts of images, by path.
+pub(super) fn words(tree: Node<'_>, place: &PartPlace<'_>) -> BTreeMap<String, Word> {
+    let mut found = BTreeMap::new();
+    collect(tree, place, &mut Vec::new(), &mut found);
+    found
+}
+
+fn collect<'a>(
+    node: Node<'a>,
+    place: &PartPlace<'_>,
+    steps: &mut Vec<Step<'a>>,
+    found: &mut BTreeMap<String, Word>,
+) {
+    if node.is_alias() && !steps.is_empty() || steps.len() >= MAX_STEPS {
+        return;
+    }
+    for entry in node.entries() {
+        let Some(key) = entry.key.text().filter(|key| key.len() <= MAX_KEY) else { continue };
+        steps.push(Step::Key(key));
+        if entry.value.text().is_none() {
+            collect(entry.value, place, steps, found);
+        } else if (PARTS.contains(&key) || is_image_key(key)) && found.len() < MAX_WORDS {
+            let word = Word::at(entry.value, place, || place.path(steps));
+            found.extend(word.map(|word| (render(steps), word)));
+        }
+        steps.pop();
+    }
+}
+
 /// How deep values are read, and the length of the keys on the way: each image has a path of its own.
 const MAX_STEPS: usize = 64;
 const MAX_KEY: usize = 256;
@@ -126,13 +191,15 @@ pub(super) fn images(
     tree: Node<'_>,
     place: &PartPlace<'_>,
     overrides: &mut Overrides,
+    layers: &mut Layers,
     found: &mut FoundValues,
 ) -> bool {
     let is_set = |path: &&[&str]| tree.at(path).is_some_and(|node| node.as_str().is_some_and(|text| !text.is_empty()));
     let registries: [&[&str]; 4] =
         [&["global", "imageRegistry"], &["global", "registry"], &["global", "image", "registry"], &["imageRegistry"]];
     let naming = if registries.iter().any(is_set) { Naming::Replaced } else { Naming::WithDefault };
-    let mut walk = Walk { place, overrides, naming, steps: Vec::new(), found, pod_secrets: None, is_whole: true };
+    let mut walk =
+        Walk { place, overrides, layers, naming, steps: Vec::new(), found, pod_secrets: None, is_whole: true };
     walk.below(tree, "");
     walk.is_whole
 }
@@ -140,6 +207,7 @@ pub(super) fn images(
 struct Walk<'w, 'p, 'a> {
     place: &'w PartPlace<'p>,
     overrides: &'w mut Overrides,
+    layers: &'w mut Layers,
     naming: Naming,
     steps: Vec<Step<'a>>,
     found: &'w mut FoundValues,
@@ -231,6 +299,9 @@ impl<'a> Walk<'_, '_, 'a> {
         if node.as_str().is_none() {
             return;
         }
+        if self.is_replaced() {
+            return;
+        }
         let given = self.overrides.take(|| render(&self.steps));
         let own = || Word::at(node, self.place, || self.place.path(&self.steps));
         let composed = given.or_else(own).and_then(|word| Composed::of_string(word, is_own, naming));
@@ -239,6 +310,11 @@ impl<'a> Walk<'_, '_, 'a> {
             found.secrets = secrets_of(list, self.place);
         }
         self.found.images.push(found);
+    }
+
+    /// Whether a set above this one contains the image. Otherwise sets below are told of it.
+    fn is_replaced(&mut self) -> bool {
+        self.layers.has_others() && !self.layers.above.insert(render(&self.steps))
     }
 
     /// Reads the parts of an image in a mapping. Returns whether there are any.
@@ -250,7 +326,8 @@ impl<'a> Walk<'_, '_, 'a> {
                 let value = node.get(part)?;
                 Word::at(value, self.place, || self.place.path(&self.steps))
             };
-            let word = given.or_else(own);
+            let below = || self.layers.below(&render(&self.steps)).cloned().map(Word::of_lower_set);
+            let word = given.or_else(own).or_else(below);
             self.steps.pop();
             word
         };
@@ -279,6 +356,9 @@ impl<'a> Walk<'_, '_, 'a> {
             }
             return false;
         };
+        if self.is_replaced() {
+            return true;
+        }
         let mut found = FoundImage::from(composed);
         found.policy = policy.and_then(|policy| {
             Some(spanned(policy.as_str().filter(|text| !text.is_empty())?.to_owned(), policy, self.place))

@@ -1,0 +1,180 @@
+//! The charts of releases, rendered with the values, the name and the namespace of the release.
+#![expect(clippy::disallowed_methods, reason = "writes the values that Helm reads")]
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::input::render::chart::{self, KUBE_VERSION, UNKNOWN_NAMESPACE};
+use crate::input::render::{Bench, Job, JobKind, path_argument};
+use crate::inventory::Inventory;
+use crate::resource::kustomization::folder;
+use crate::resource::workload::values::{
+    FoundReference, ParameterText, ReferenceLookup as _, RenderInput, RenderValues, render_inputs,
+};
+use crate::rewrite::release_values::InputLookup;
+use crate::text::source::{RenderedRelease, SourceId, Sources};
+
+/// A release whose chart is at hand.
+#[derive(Debug)]
+pub(super) struct ReleaseJob {
+    /// The release, for the rendered text.
+    pub(super) origin: RenderedRelease,
+    name: String,
+    /// The file that describes it.
+    file: SourceId,
+    /// The folder of that file.
+    file_folder: String,
+    /// The folder of the chart, if it is in the inputs.
+    pub(super) folder: Option<String>,
+    /// The chart as an archive, if it is not.
+    archive: Option<PathBuf>,
+    /// The files of values, in Helm's order. `Err` is why they could not be written.
+    values: Result<Vec<PathBuf>, String>,
+    parameters: Vec<ParameterText>,
+}
+
+/// Returns the releases whose chart is in the inputs.
+pub(super) fn find(sources: &Sources, parts: &[Inventory], bench: &Bench<'_>) -> Vec<ReleaseJob> {
+    let with_releases = parts.iter().zip(0..).filter(|(part, _)| !part.releases.is_empty());
+    let ids: Vec<SourceId> = with_releases.map(|(_, at)| SourceId(at)).collect();
+    if ids.is_empty() {
+        return Vec::new();
+    }
+    let kustomizations: Vec<_> = parts.iter().flat_map(|part| part.kustomizations.iter().cloned()).collect();
+    let lookup = InputLookup::new(&kustomizations, sources, ids.iter().copied());
+    let inputs = ids.iter().flat_map(|&id| render_inputs(id, sources.get(id)).into_iter().map(move |input| (id, input)));
+    let (configs, inputs): (Vec<_>, Vec<_>) = inputs.partition(|(_, input)| input.object.kind == "HelmChartConfig");
+    let mut configured: BTreeMap<String, Vec<RenderValues>> = BTreeMap::new();
+    for (_, config) in configs {
+        configured.entry(config.object.name.unwrap_or_default()).or_default().extend(config.values);
+    }
+    let mut jobs = Vec::new();
+    for (id, mut input) in inputs {
+        let at = jobs.len();
+        let path = input.chart.chart.as_deref().filter(|_| input.is_folder);
+        let folder = path.and_then(|path| lookup.chart_folder(id, path));
+        let archive = match &input.content {
+            Some(content) => decoded(content, &bench.home.path().join(format!("chart-{at}.tgz"))),
+            None => None,
+        };
+        if folder.is_none() && archive.is_none() {
+            continue;
+        }
+        if input.object.kind == "HelmChart" {
+            // Its values take precedence (`pkg/controllers/chart/chart.go` of the helm-controller of k3s).
+            let more = input.object.name.as_ref().and_then(|name| configured.get(name));
+            input.values.extend(more.into_iter().flatten().cloned());
+        }
+        let (texts, unread) = texts(&input, id, &lookup);
+        let source = sources.get(id);
+        let file_folder = match source.origin() {
+            crate::text::source::SourceOrigin::Rendered(rendering) => rendering.folder.clone(),
+            _ => folder_name(source.name()),
+        };
+        jobs.push(ReleaseJob {
+            name: release_name(&input),
+            file: id,
+            file_folder,
+            values: write(&texts, at, bench),
+            parameters: input.parameters,
+            origin: RenderedRelease {
+                name: input.object.to_string(),
+                span: input.span,
+                is_remote: folder.is_none(),
+                namespace: input.namespace.or_else(|| bench.options.namespace.clone()),
+                unread: input.unread.or(unread),
+                is_post_rendered: input.is_post_rendered,
+            },
+            folder,
+            archive,
+        });
+    }
+    jobs
+}
+
+fn folder_name(file: &str) -> String {
+    folder(file).to_owned()
+}
+
+/// Returns the texts of a release's values in order, and the path of the first that is unknown.
+fn texts(input: &RenderInput, file: SourceId, lookup: &InputLookup<'_>) -> (Vec<String>, Option<String>) {
+    let (mut texts, mut unread) = (Vec::new(), None);
+    for values in &input.values {
+        match values {
+            RenderValues::Text(text) => texts.push(text.clone()),
+            RenderValues::Elsewhere(reference, path) => {
+                match lookup.find(reference, file, input.chart.chart.as_deref()) {
+                    FoundReference::Text(found) => texts.push(found.text.to_owned()),
+                    FoundReference::Absent => {}
+                    FoundReference::Unknown => unread = unread.or_else(|| Some(path.clone())),
+                }
+            }
+        }
+    }
+    (texts, unread)
+}
+
+fn write(texts: &[String], at: usize, bench: &Bench<'_>) -> Result<Vec<PathBuf>, String> {
+    let write = |(number, text): (usize, &String)| {
+        let file = bench.home.path().join(format!("values-{at}-{number}.yaml"));
+        fs::write(&file, text).map_err(|error| format!("its values cannot be written: {error}"))?;
+        Ok(file)
+    };
+    texts.iter().enumerate().map(write).collect()
+}
+
+/// Writes a chart that is an archive in base64; `None` if it is not one.
+fn decoded(content: &str, file: &std::path::Path) -> Option<PathBuf> {
+    let compact: String = content.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+    let bytes = STANDARD.decode(compact).ok()?;
+    fs::write(file, bytes).ok()?;
+    Some(file.to_owned())
+}
+
+/// The name of the release, as Helm accepts it.
+fn release_name(input: &RenderInput) -> String {
+    match &input.name {
+        Some(name) if chart::is_release_name(name) => name.clone(),
+        name => chart::sanitised(name.as_deref().unwrap_or_default()),
+    }
+}
+
+impl ReleaseJob {
+    /// Returns the job of rendering the chart; `charts` are those of the inputs.
+    pub(super) fn into_job(self, charts: &[Job]) -> Job {
+        let chart = charts.iter().find(|chart| Some(&chart.folder) == self.folder.as_ref());
+        let folder = self.folder.clone().unwrap_or_else(|| self.file_folder.clone());
+        let covers = chart.map(|chart| chart.covers.clone()).unwrap_or_default();
+        Job { folder, file: self.file, covers, kind: JobKind::Release(Box::new(self)), is_installed: false }
+    }
+
+    /// Returns the arguments of `helm template`.
+    ///
+    /// # Errors
+    /// The values could not be written.
+    pub(super) fn arguments(&self) -> Result<Vec<OsString>, String> {
+        let chart = match (&self.folder, &self.archive) {
+            (Some(folder), _) => path_argument(folder),
+            (None, Some(archive)) => archive.clone().into_os_string(),
+            (None, None) => return Err("its chart is not in the inputs".to_owned()),
+        };
+        let namespace = self.origin.namespace.as_deref().unwrap_or(UNKNOWN_NAMESPACE);
+        let mut arguments = vec!["template".into(), self.name.clone().into(), chart, KUBE_VERSION.into()];
+        arguments.push(format!("--namespace={namespace}").into());
+        for file in self.values.as_ref().map_err(Clone::clone)? {
+            let mut argument = OsString::from("--values=");
+            argument.push(file);
+            arguments.push(argument);
+        }
+        for ParameterText { name, value, is_string } in &self.parameters {
+            let option = if *is_string { "set-string" } else { "set" };
+            arguments.push(format!("--{option}={name}={value}").into());
+        }
+        Ok(arguments)
+    }
+}

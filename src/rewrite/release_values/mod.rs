@@ -1,0 +1,123 @@
+//! Releases whose values are elsewhere in the inputs: in a ConfigMap, in a file, or in the chart itself.
+
+mod lookup;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use lookup::InputLookup;
+
+use crate::inventory::Inventory;
+use crate::resource::{self, ResourceName, kustomization};
+use crate::resource::workload::values::{self, ReleaseId};
+use crate::resource::workload::{ImageUse, PodId, ResourceId, WorkloadFacts};
+use crate::text::source::{SourceId, Sources, Span};
+use crate::text::yaml::{self, Piece};
+
+/// Reads the releases again that refer to values in other inputs.
+pub(super) fn complete(inventory: &mut Inventory, sources: &Sources) {
+    let mut objects: BTreeMap<SourceId, BTreeMap<Span, ResourceId>> = BTreeMap::new();
+    for release in inventory.releases.iter().filter(|release| release.has_references) {
+        let span = inventory.resource(release.resource).span;
+        objects.entry(span.source).or_default().insert(span, release.resource);
+    }
+    if objects.is_empty() {
+        return;
+    }
+    let lookup = InputLookup::new(&inventory.kustomizations, sources, objects.keys().copied());
+    for (source, objects) in objects {
+        for (object, facts) in read(source, sources, &objects, &lookup) {
+            replace(inventory, object, facts);
+        }
+    }
+}
+
+/// Reads the releases of some objects of a source. Nothing else of the facts is used.
+fn read(
+    source: SourceId,
+    sources: &Sources,
+    wanted: &BTreeMap<Span, ResourceId>,
+    lookup: &InputLookup,
+) -> Vec<(ResourceId, WorkloadFacts<'static>)> {
+    let mut found = Vec::new();
+    let name = sources.get(source).name();
+    let mut add = |id: ResourceId, facts: WorkloadFacts<'_>| {
+        let WorkloadFacts { pods, images, releases, .. } = facts;
+        found.push((id, WorkloadFacts { pods, images, releases, ..WorkloadFacts::default() }));
+    };
+    yaml::read(source, sources.get(source).text(), false, &mut |piece| {
+        let Piece::Document(document) = piece else { return };
+        let Some(root) = document.root() else { return };
+        let mut objects = Vec::new();
+        resource::objects(root, &mut objects);
+        for object in objects {
+            let Some(&id) = wanted.get(&object.node.span()) else { continue };
+            let mut facts = WorkloadFacts::default();
+            if values::extract_with(&object, id, lookup, &mut facts) {
+                add(id, facts);
+            }
+        }
+        let Some(&id) = wanted.get(&root.span()) else { return };
+        if let Some((_, facts)) = values::of_file(name, root, kustomization::is_kustomization(name, root), id, lookup) {
+            add(id, facts);
+        }
+    });
+    found
+}
+
+/// Returns the images in the values of the releases in a file, with their objects.
+pub(super) fn images_in(file: SourceId, sources: &Sources, lookup: &InputLookup<'_>) -> Vec<(ResourceName, ImageUse)> {
+    let mut found = Vec::new();
+    yaml::read(file, sources.get(file).text(), false, &mut |piece| {
+        let Piece::Document(document) = piece else { return };
+        let mut objects = Vec::new();
+        if let Some(root) = document.root() {
+            resource::objects(root, &mut objects);
+        }
+        for object in objects {
+            let mut facts = WorkloadFacts::default();
+            if values::extract_with(&object, ResourceId(0), lookup, &mut facts) {
+                found.extend(facts.images.into_iter().map(|image| (object.name.clone(), image)));
+            }
+        }
+    });
+    found
+}
+
+/// Puts the releases of an object in the place of those that were read without the values elsewhere.
+fn replace(inventory: &mut Inventory, object: ResourceId, facts: WorkloadFacts<'static>) {
+    let old = inventory.releases.iter().zip(0..).filter(|(release, _)| release.resource == object);
+    let ids: Vec<ReleaseId> = old.map(|(_, at)| ReleaseId(at)).collect();
+    if ids.len() != facts.releases.len() {
+        return;
+    }
+    let replaced: BTreeSet<ReleaseId> = ids.iter().copied().collect();
+    let is_old = |inventory: &Inventory, image: &ImageUse| {
+        let release = inventory.pods.get(image.pod.0 as usize).and_then(|pod| pod.release);
+        release.is_some_and(|id| replaced.contains(&id))
+    };
+    let images = std::mem::take(&mut inventory.images);
+    let (mut kept, mut at) = (Vec::with_capacity(images.len()), None);
+    for image in images {
+        if is_old(inventory, &image) {
+            at.get_or_insert(kept.len());
+        } else {
+            kept.push(image);
+        }
+    }
+    let behind = || kept.partition_point(|image| inventory.pod(image.pod).resource <= object);
+    let at = at.unwrap_or_else(behind);
+    let pods = inventory.pods.len() as u32;
+    let new = facts.images.into_iter().map(|image| ImageUse { pod: PodId(image.pod.0 + pods), ..image });
+    kept.splice(at..at, new);
+    inventory.images = kept;
+    let of_release = |id: ReleaseId| ids.get(id.0 as usize).copied();
+    inventory.pods.extend(facts.pods.into_iter().map(|mut pod| {
+        pod.release = pod.release.and_then(of_release);
+        pod
+    }));
+    for (id, release) in ids.iter().zip(facts.releases) {
+        if let Some(old) = inventory.releases.get_mut(id.0 as usize) {
+            *old = release;
+        }
+    }
+}

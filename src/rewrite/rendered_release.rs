@@ -1,0 +1,156 @@
+//! The objects of charts that were rendered with the values of a release.
+
+use std::collections::BTreeMap;
+
+use crate::inventory::Inventory;
+use crate::resource::ResourceName;
+use crate::resource::workload::values::ReleaseId;
+use crate::resource::workload::{ImageText, ImageUse, PodOrigin, ResourceId, Skip};
+use crate::rewrite::release_values::{InputLookup, images_in};
+use crate::text::source::{RenderedRelease, SourceId, SourceOrigin, Sources, Span};
+
+/// Gives the rendered objects what only their release knows, and leads their images to the values that decide them.
+/// The values themselves are then no longer read as they stand.
+pub(super) fn settle(inventory: &mut Inventory, sources: &Sources) {
+    let rendered = sources.iter().filter_map(|(id, source)| match source.origin() {
+        SourceOrigin::Rendered(rendering) => rendering.release.as_ref().map(|release| (id, release)),
+        _ => None,
+    });
+    let rendered: BTreeMap<SourceId, &RenderedRelease> = rendered.collect();
+    if rendered.is_empty() {
+        return;
+    }
+    let mut values = take_values(inventory, &rendered);
+    lead_to_bases(&mut values, inventory, sources);
+    set_namespaces(inventory, &rendered);
+    for pod in &mut inventory.pods {
+        let Some(release) = rendered.get(&pod.span.source) else { continue };
+        pod.release = values.get(&release.span).map(|values| values.id);
+        if release.unread.is_some() && pod.origin.is_certain() {
+            pod.origin = PodOrigin::Unrendered;
+        }
+    }
+    for image in &mut inventory.images {
+        let Some(release) = rendered.get(&image.text.span.source) else { continue };
+        if release.is_post_rendered && !matches!(image.image, ImageText::Skipped(_)) {
+            image.image = ImageText::Skipped(Skip::RewrittenByKustomize);
+        }
+        let values = values.get(&release.span).map(|values| values.images.as_slice()).unwrap_or_default();
+        if let Some(value) = closest(&image.text.value, values) {
+            image.text.span = value.text.span;
+            image.decided_by.clone_from(&value.decided_by);
+        }
+    }
+}
+
+/// A release, and the images in its values.
+struct ReleaseValues {
+    id: ReleaseId,
+    images: Vec<ImageUse>,
+}
+
+/// Takes the images in the values of the rendered releases out of the inventory.
+fn take_values(
+    inventory: &mut Inventory,
+    rendered: &BTreeMap<SourceId, &RenderedRelease>,
+) -> BTreeMap<Span, ReleaseValues> {
+    let unread: BTreeMap<Span, Option<&String>> =
+        rendered.values().map(|release| (release.span, release.unread.as_ref())).collect();
+    let mut found = BTreeMap::new();
+    let mut spans = BTreeMap::new();
+    for (release, at) in inventory.releases.iter_mut().zip(0..) {
+        let Some(unread) = unread.get(&release.span) else { continue };
+        release.is_rendered = true;
+        release.unread = unread.cloned();
+        spans.insert(ReleaseId(at), release.span);
+        found.insert(release.span, ReleaseValues { id: ReleaseId(at), images: Vec::new() });
+    }
+    let images = std::mem::take(&mut inventory.images);
+    for image in images {
+        let release = inventory.pods.get(image.pod.0 as usize).and_then(|pod| pod.release);
+        let values = release.and_then(|id| spans.get(&id)).and_then(|span| found.get_mut(span));
+        match values {
+            Some(values) => values.images.push(image),
+            None => inventory.images.push(image),
+        }
+    }
+    found
+}
+
+/// Leads the values of releases that kustomize printed back to the file that it took them from.
+fn lead_to_bases(values: &mut BTreeMap<Span, ReleaseValues>, inventory: &Inventory, sources: &Sources) {
+    let files = sources.iter().filter(|(_, source)| *source.origin() == SourceOrigin::File);
+    let files: BTreeMap<&str, SourceId> = files.map(|(id, source)| (source.name(), id)).collect();
+    let mut based = Vec::new();
+    for own in values.values_mut() {
+        let Some(release) = inventory.releases.get(own.id.0 as usize) else { continue };
+        let resource = inventory.resource(release.resource);
+        let file = resource.template.as_deref().and_then(|path| files.get(path));
+        based.extend(file.map(|file| (*file, &resource.name, own)));
+    }
+    if based.is_empty() {
+        return;
+    }
+    let lookup = InputLookup::new(&inventory.kustomizations, sources, based.iter().map(|(file, ..)| *file));
+    let mut bases: BTreeMap<SourceId, Vec<(ResourceName, ImageUse)>> = BTreeMap::new();
+    for (file, name, own) in based {
+        let written = bases.entry(file).or_insert_with(|| images_in(file, sources, &lookup));
+        // kustomize may have added a prefix or a suffix.
+        let is_same = |written: &ResourceName| match (&written.name, &name.name) {
+            (Some(base), Some(built)) => written.kind == name.kind && built.contains(base.as_str()),
+            _ => false,
+        };
+        for image in &mut own.images {
+            let same = |(object, other): &&(ResourceName, ImageUse)| {
+                is_same(object) && other.path == image.path && other.text.value == image.text.value
+            };
+            if let Some((_, other)) = written.iter().find(same) {
+                image.text.span = other.text.span;
+                image.decided_by.clone_from(&other.decided_by);
+            }
+        }
+    }
+}
+
+/// Sets the namespace of the objects that name none, as Helm creates them in that of the release.
+fn set_namespaces(inventory: &mut Inventory, rendered: &BTreeMap<SourceId, &RenderedRelease>) {
+    let namespace_of = |span: Span| rendered.get(&span.source).and_then(|release| release.namespace.clone());
+    let mut named: Vec<(ResourceId, String)> = Vec::new();
+    let mut set = |own: &mut Option<String>, resource: ResourceId, namespace: Option<String>| {
+        if let Some(namespace) = namespace.filter(|_| own.is_none()) {
+            named.push((resource, namespace.clone()));
+            *own = Some(namespace);
+        }
+    };
+    for pod in inventory.pods.iter_mut().filter(|pod| !pod.chosen.namespace) {
+        set(&mut pod.namespace, pod.resource, namespace_of(pod.span));
+    }
+    for secret in inventory.secrets.iter_mut().filter(|secret| !secret.is_for_many_namespaces()) {
+        set(&mut secret.namespace, secret.resource, namespace_of(secret.name.span));
+    }
+    for account in &mut inventory.service_accounts {
+        let resource = inventory.resources.get(account.resource.0 as usize);
+        let namespace = resource.and_then(|resource| namespace_of(resource.span));
+        set(&mut account.namespace, account.resource, namespace);
+    }
+    for (id, namespace) in named {
+        if let Some(resource) = inventory.resources.get_mut(id.0 as usize) {
+            resource.name.namespace.get_or_insert(namespace);
+        }
+    }
+}
+
+/// Returns the image in the values that a rendered image was made of: the same one, or one that lacks the registry or
+/// the tag.
+fn closest<'v>(rendered: &str, values: &'v [ImageUse]) -> Option<&'v ImageUse> {
+    let ends = |whole: &str, end: &str| whole.strip_suffix(end).is_some_and(|rest| rest.ends_with('/'));
+    let name = rendered.split('@').next().unwrap_or(rendered);
+    let name = name.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).map_or(name, |(name, _)| name);
+    let rank = |value: &ImageUse| {
+        let text = value.text.value.as_str();
+        [rendered == text, ends(rendered, text), name == text || ends(name, text)].iter().position(|fits| *fits)
+    };
+    let ranked = values.iter().filter(|value| !value.text.value.is_empty());
+    let ranked = ranked.filter_map(|value| Some((rank(value)?, value)));
+    ranked.min_by_key(|(rank, _)| *rank).map(|(_, value)| value)
+}
