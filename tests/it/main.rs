@@ -30,6 +30,7 @@ mod pull_credentials;
 mod references;
 mod registries;
 mod registry_keys;
+mod release_references;
 mod release_values;
 mod render;
 mod report_files;

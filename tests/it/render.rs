@@ -4,6 +4,7 @@
 
 mod limits;
 mod real_tools;
+mod releases;
 
 use std::fs;
 use std::os::unix::fs::symlink;
