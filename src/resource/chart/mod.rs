@@ -4,6 +4,7 @@
 //! happen to be YAML. So each chart is reported once, and nothing inside it is treated as certain.
 
 pub mod comment;
+pub mod version_range;
 
 use std::collections::{BTreeMap, BTreeSet};
 
