@@ -131,6 +131,11 @@ impl Helpers {
         Ok(completed)
     }
 
+    /// Asks one helper for a key; `None` if it returns no credential, whatever the reason.
+    pub(crate) async fn ask(name: &str, key: &str) -> Option<Credential> {
+        get(name, key, PATIENCE).await.ok().flatten()
+    }
+
     /// Returns the keys that an image needs, with the helper to ask.
     fn needed<'h>(&'h self, config: &'h DockerConfig, inventory: &Inventory) -> Vec<(&'h str, &'h str)> {
         let images: BTreeSet<&str> = inventory
@@ -141,6 +146,15 @@ impl Helpers {
                 ImageText::Invalid(_) | ImageText::Skipped(_) => None,
             })
             .collect();
+        self.needed_for(config, &images)
+    }
+
+    /// Returns the keys that one of these repositories needs, with the helper to ask.
+    pub(crate) fn needed_for<'h>(
+        &'h self,
+        config: &'h DockerConfig,
+        images: &BTreeSet<&str>,
+    ) -> Vec<(&'h str, &'h str)> {
         // Docker looks a key up literally: one with a wildcard is never asked for.
         let is_needed = |key: &str| !is_wildcard(key) && images.iter().any(|image| key_matches(key, image));
         let by_key = self.by_key.iter().map(|(key, name)| (key.as_str(), name.as_str()));

@@ -12,6 +12,7 @@ use crate::kubelet::operator::DeclaredServiceAccount;
 use crate::kubelet::operator::ExpectedImages;
 use crate::options::outputs::{FormatArg, GroupingArg, OutputArg};
 use crate::options::values::{PullSecretFile, at_least_one, duration, glob, node_credentials, pull_secret, size};
+use crate::registry::chart::ChartHost;
 use crate::registry::{ConnectTo, HostPattern, Mirror};
 
 /// The text after the options in `--help`.
@@ -121,6 +122,13 @@ pub struct RenderArgs {
     /// Release name of every rendered chart [default: the name of the chart's folder]
     #[arg(long, value_name = "NAME", requires = "render")]
     pub release_name: Option<String>,
+    /// Fetch the charts that releases of Flux, Argo CD, and other tools name (OCI registries, Helm repositories), and
+    /// render them too. Of the credentials, only those of --dockerconfigjson are sent, to OCI registries
+    #[arg(long, requires = "render")]
+    pub fetch_charts: bool,
+    /// Fetch charts from these hosts only (repeatable; * stands for one label) [default: any host]
+    #[arg(long, value_name = "HOST[:PORT]", requires = "fetch_charts")]
+    pub chart_hosts: Vec<ChartHost>,
 }
 
 /// Options that declare what the cluster has.

@@ -6,6 +6,7 @@ use std::env;
 use std::fs;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::credential::dockerconfig::{DockerConfig, Format as ConfigFormat};
@@ -13,6 +14,7 @@ use crate::credential::sensitive::Sensitive;
 use crate::error::UsageError;
 use crate::findings::finding::Severity;
 use crate::image::runtime::Runtime;
+use crate::input::chart_credentials::OperatorCredentials;
 use crate::input::credential_helper::Helpers;
 use crate::input::load::WalkOptions;
 use crate::input::render::{self, RenderOptions};
@@ -31,6 +33,7 @@ use crate::options::config::{self, Invocation, Layers, Policy};
 use crate::options::outputs::Outputs;
 use crate::options::values::PullSecretFile;
 use crate::output::{Format, Grouping, Style};
+use crate::registry::chart::{ChartCache, ChartCredentials, FetchOptions};
 use crate::registry::{CertsDir, ClientOptions, Identity};
 use crate::resource::workload::custom::kind::CustomKind;
 use crate::rules::Settings;
@@ -40,6 +43,10 @@ use crate::text::source::Sources;
 
 /// The environment variable with the operator's dockerconfigjson, raw or base64.
 const DOCKERCONFIGJSON_VARIABLE: &str = "PULLCHECK_DOCKERCONFIGJSON";
+
+/// Two options that contradict each other.
+const FETCH_OFFLINE: &str = "--fetch-charts cannot be used with --offline: charts are fetched over the network; leave out \
+    one of the two, or vendor the charts to render them offline";
 
 /// Largest configuration that is read, in bytes: a Secret contains 1 MiB at most.
 const MAX_CONFIG_BYTES: u64 = 4 << 20;
@@ -162,7 +169,6 @@ impl Options {
             (Some(file), None) => Some((file.clone(), baseline_file::read(file)?)),
             _ => None,
         };
-        let render = render_options(render, inputs.namespace.as_deref())?;
         let runtime = match cluster.runtime {
             RuntimeArg::Containerd => Runtime::Containerd,
             RuntimeArg::Containerd2_3 => Runtime::Containerd2_3,
@@ -170,18 +176,36 @@ impl Options {
             RuntimeArg::ContainerdOne => Runtime::ContainerdOne,
             RuntimeArg::Crio => Runtime::Crio,
         };
+        let offline = registry.offline;
+        let has_certs_dir = !registry.certs_dir.is_empty();
+        let depth = registry.depth;
+        let cache_time_to_live = if limits.no_cache { Duration::ZERO } else { limits.cache_ttl };
+        let client = client_options(registry, limits, runtime)?;
+        let fetch = match render.fetch_charts {
+            true if offline => return Err(UsageError::new(FETCH_OFFLINE)),
+            true => Some(FetchOptions {
+                client: client.clone(),
+                hosts: render.chart_hosts.clone(),
+                credentials: supplied
+                    .as_ref()
+                    .map(|supplied| chart_credentials(supplied, &credentials.credential_hosts)),
+                cache: if cache_time_to_live.is_zero() { ChartCache::Nowhere } else { ChartCache::Platform },
+            }),
+            false => None,
+        };
+        let render = render_options(render, inputs.namespace.as_deref(), fetch)?;
         let settings = Settings {
             cluster: ClusterFacts {
                 closed: cluster.closed,
-                certs_dir: !registry.certs_dir.is_empty(),
+                certs_dir: has_certs_dir,
                 namespace: inputs.namespace,
                 credential_hosts: credentials.credential_hosts,
                 runtime,
                 operator: operator_facts(cluster)?,
             },
-            offline: registry.offline,
+            offline,
             supplied: supplied.is_some(),
-            depth: match registry.depth {
+            depth: match depth {
                 DepthArg::Head => Depth::Head,
                 DepthArg::Manifest => Depth::Manifest,
                 DepthArg::Layers => Depth::Layers,
@@ -214,8 +238,8 @@ impl Options {
             layers,
             supplied: supplied.as_ref().map(|supplied| supplied.config.clone()),
             helpers: supplied.map(|supplied| supplied.helpers).unwrap_or_default(),
-            cache_time_to_live: if limits.no_cache { Duration::ZERO } else { limits.cache_ttl },
-            client: client_options(registry, limits, runtime)?,
+            cache_time_to_live,
+            client,
             fail_on: rules.fail_on,
             fail_on_unverified: rules.fail_on_unverified,
             outputs,
@@ -310,7 +334,17 @@ impl Options {
     }
 }
 
-fn render_options(args: RenderArgs, namespace: Option<&str>) -> Result<Option<RenderOptions>, UsageError> {
+/// The credentials for charts: those of the operator alone.
+fn chart_credentials(supplied: &Supplied, wildcard_hosts: &[String]) -> Arc<dyn ChartCredentials> {
+    let Supplied { config, helpers } = supplied;
+    Arc::new(OperatorCredentials::new(config.clone(), helpers.clone(), wildcard_hosts.to_vec()))
+}
+
+fn render_options(
+    args: RenderArgs,
+    namespace: Option<&str>,
+    fetch: Option<FetchOptions>,
+) -> Result<Option<RenderOptions>, UsageError> {
     if !args.render {
         return Ok(None);
     }
@@ -333,6 +367,7 @@ fn render_options(args: RenderArgs, namespace: Option<&str>) -> Result<Option<Re
         namespace: namespace.map(str::to_owned),
         path: env::var_os("PATH").unwrap_or_default(),
         limits: render::RenderLimits::default(),
+        fetch,
     }))
 }
 

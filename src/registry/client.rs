@@ -10,20 +10,24 @@ use reqwest::{Method, Url};
 use tokio::time::Instant;
 
 use super::auth::{Memory, Session, Wish};
-use super::endpoint::{Endpoint, NoEndpoint, hosts_of};
+use super::endpoint::{Dial, Endpoint, NoEndpoint, hosts_of};
+use super::exchange::Ask;
 use super::interrupt::Interrupter;
 use super::options::ClientOptions;
 use super::options_error::OptionsError;
 use super::read::{self, ContentKind, Reader};
-use super::reply::{Judged, MAX_MANIFEST, judge_get, judge_head, judge_status, media_type, read_content};
-use super::resolve::{Lookup, SystemLookup};
-use super::tags;
+use super::redirect::follow;
+use super::reply::{
+    Judged, MAX_MANIFEST, evidence, failed, judge_get, judge_head, judge_status, media_type, read_content,
+};
+use super::resolve::{Lookup, Reach, SystemLookup};
+use super::tags::{self, TagLimits};
 use super::traffic::HostTraffic;
 use super::transport::{Budget, SMALL_BODY, Transport};
 use super::verdicts::Verdicts;
 use crate::image::manifest::{Config, ManifestBody};
 use crate::kubelet::probe::{
-    Attempt, Defect, Evidence, Manifest, Outcome, Prober, TagList, TagOrDigest, Unknown, Unread,
+    Attempt, Defect, Denial, Evidence, Manifest, Outcome, Prober, TagList, TagOrDigest, Unknown, Unread,
 };
 
 /// The media types that containerd accepts (`core/remotes/docker/resolver.go`). Without the OCI types, or with `*/*`
@@ -86,6 +90,11 @@ impl Client {
         options.overrides_any() || options.is_overridden(registry)
     }
 
+    /// Whether an option names this host.
+    pub(super) fn names(&self, host: &str) -> bool {
+        self.transport.options().names(host)
+    }
+
     /// The hosts to ask, in order.
     fn hosts(&self, attempt: &Attempt) -> VecDeque<Result<Endpoint, NoEndpoint>> {
         let by_tag = matches!(attempt.target, TagOrDigest::Tag(_));
@@ -112,9 +121,9 @@ impl Client {
     async fn first_of_hosts<'s, T>(
         &'s self,
         attempt: &'s Attempt,
+        mut budget: Budget,
         ask: impl for<'a> Fn(&'a mut Session<'s>) -> BoxFuture<'a, Result<T, Outcome>>,
     ) -> Result<T, Outcome> {
-        let mut budget = self.budget();
         let mut all = Verdicts::default();
         let mut hosts = self.hosts(attempt);
         while let Some(host) = hosts.pop_front() {
@@ -145,14 +154,16 @@ impl Client {
     }
 
     async fn ask_hosts(&self, attempt: &Attempt, by: &Method) -> Outcome {
-        let found = self.first_of_hosts(attempt, |session| Box::pin(ask(session, &attempt.target, by))).await;
+        let found =
+            self.first_of_hosts(attempt, self.budget(), |session| Box::pin(ask(session, &attempt.target, by))).await;
         let outcome = found.map_or_else(|outcome| outcome, Outcome::Found);
         let runtime = self.transport.options().runtime;
         match (&outcome, &attempt.target) {
             // A digest without a manifest may be that of a blob, which containerd takes for an image of an unknown
             // kind.
             (Outcome::Absent(_), TagOrDigest::Digest(_)) if *by == Method::HEAD && runtime.is_containerd() => {
-                let blob = self.first_of_hosts(attempt, |session| Box::pin(ask_for_blob(session, &attempt.target)));
+                let blob = self
+                    .first_of_hosts(attempt, self.budget(), |session| Box::pin(ask_for_blob(session, &attempt.target)));
                 match blob.await {
                     Ok(blob) => Outcome::Found(blob),
                     Err(Outcome::Absent(_)) => outcome,
@@ -166,21 +177,79 @@ impl Client {
 
     /// The content at a digest, whose bytes are checked against it.
     async fn read_at(&self, attempt: &Attempt, place: ContentKind) -> Result<Vec<u8>, Unread> {
-        let digest = attempt.target.as_str();
-        self.first_of_hosts(attempt, |session| Box::pin(read_from(session, digest, place))).await.map_err(unread)
+        let wanted = Wanted { target: &attempt.target, place, cap: MAX_MANIFEST as usize };
+        self.first_of_hosts(attempt, self.budget(), |session| Box::pin(read_from(session, wanted)))
+            .await
+            .map_err(unread)
     }
 
-    async fn tags_of_hosts(&self, attempt: &Attempt) -> TagList {
+    /// A manifest or blob of any kind, unmodified and of at most `cap` bytes, within a time of its own. Bytes at a
+    /// `sha256` digest are checked against it. Larger content is an [`Outcome::Found`] with [`Defect::TooBig`].
+    pub(super) async fn download(
+        &self,
+        attempt: &Attempt,
+        (place, cap): (ContentKind, usize),
+        time: Duration,
+    ) -> Result<Vec<u8>, Outcome> {
+        let wanted = Wanted { target: &attempt.target, place, cap };
+        let read = self.first_of_hosts(attempt, Budget::new(time), |session| Box::pin(read_from(session, wanted)));
+        self.interrupter.unless_interrupted(read).await.unwrap_or_else(|| Err(interrupted()))
+    }
+
+    /// Lists the tags of the attempt's repository up to these limits, and whether those are all.
+    pub(super) async fn list_tags(&self, attempt: &Attempt, limits: TagLimits) -> (TagList, bool) {
+        let list = self.interrupter.unless_interrupted(self.tags_of_hosts(attempt, limits)).await;
+        list.unwrap_or((TagList::Unknown, false))
+    }
+
+    /// The body at a URL that belongs to no registry, of at most `cap` bytes, asked for without credentials. `from` is
+    /// the URL that named it, if it was a server that did.
+    pub(super) async fn get(
+        &self,
+        url: &Url,
+        from: Option<&Url>,
+        cap: usize,
+        time: Duration,
+    ) -> Result<Vec<u8>, Outcome> {
+        let reach = from.map_or(Reach::Private, |from| self.transport.connections().reach_from(from, url));
+        let ask = Ask {
+            method: Method::GET,
+            url: url.clone(),
+            headers: HeaderMap::new(),
+            cap,
+            reach,
+            own: HeaderMap::new(),
+            dial: Dial::default(),
+            is_token: false,
+            is_anonymous: true,
+            form: Vec::new(),
+        };
+        let mut budget = Budget::new(time);
+        let followed = self.interrupter.unless_interrupted(follow(&self.transport, ask, &mut budget)).await;
+        let followed = followed.ok_or_else(interrupted)?;
+        let followed = followed.map_err(|(failure, url)| failed(&Method::GET, &url, failure))?;
+        let evidence = evidence(&Method::GET, &followed.url, &followed.answer, None);
+        match followed.answer.status {
+            200 if followed.answer.cut => Err(too_big()),
+            200 => Ok(followed.answer.body),
+            401 => Err(Outcome::Denied(Denial::AuthRequired, evidence)),
+            404 | 410 if followed.foreign => Err(Outcome::Unknown(Unknown::RegistryError, evidence)),
+            410 => Err(Outcome::Absent(evidence)),
+            status => Err(judge_status(status, evidence)),
+        }
+    }
+
+    async fn tags_of_hosts(&self, attempt: &Attempt, limits: TagLimits) -> (TagList, bool) {
         let mut budget = self.budget();
-        let mut tags = TagList::Unknown;
+        let mut tags = (TagList::Unknown, false);
         let mut hosts = self.hosts(attempt);
         while let Some(host) = hosts.pop_front() {
             let Ok(endpoint) = host else { continue };
             let share = budget.share(turns(&endpoint, &hosts));
             let mut session = self.session(attempt, endpoint, share);
-            match tags::list(&mut session).await {
-                TagList::Unknown => {}
-                TagList::NoRepository => tags = TagList::NoRepository,
+            match tags::list(&mut session, limits).await {
+                (TagList::Unknown, _) => {}
+                (TagList::NoRepository, all) => tags = (TagList::NoRepository, all),
                 tags => return tags,
             }
             budget.give_back(session.budget);
@@ -234,20 +303,36 @@ async fn ask_for_blob(session: &mut Session<'_>, target: &TagOrDigest) -> Result
     }
 }
 
-/// The bytes at a digest of one host. `Err` means that they are missing, that they do not match, or that it is
+/// Content to read whole.
+#[derive(Clone, Copy)]
+struct Wanted<'w> {
+    target: &'w TagOrDigest,
+    place: ContentKind,
+    /// The limit in bytes.
+    cap: usize,
+}
+
+/// The bytes at a tag or digest of one host. `Err` means that they are missing, that they do not match, or that it is
 /// unknown.
-async fn read_from(session: &mut Session<'_>, digest: &str, place: ContentKind) -> Result<Vec<u8>, Outcome> {
-    let url = match place {
-        ContentKind::Manifest => session.endpoint.manifest(session.repository, digest),
-        ContentKind::Blob => session.endpoint.blob(session.repository, digest),
+async fn read_from(session: &mut Session<'_>, wanted: Wanted<'_>) -> Result<Vec<u8>, Outcome> {
+    let target = wanted.target.as_str();
+    let url = match wanted.place {
+        ContentKind::Manifest => session.endpoint.manifest(session.repository, target),
+        ContentKind::Blob => session.endpoint.blob(session.repository, target),
     };
     let host = session.endpoint.base().host_str().unwrap_or_default();
-    let get = wish(Method::GET, url.ok_or_else(|| not_a_host(host))?);
+    let get = Wish { cap: wanted.cap, ..wish(Method::GET, url.ok_or_else(|| not_a_host(host))?) };
     let followed = session.fetch(&get).await?;
     match followed.answer.status {
         404 if !followed.foreign => Err(Outcome::Absent(session.evidence(&get, &followed))),
-        _ => read_content(&followed.answer, digest, session.evidence(&get, &followed)),
+        403 if !followed.foreign => Err(Outcome::Denied(Denial::Denied, session.evidence(&get, &followed))),
+        200 if followed.answer.cut && wanted.cap != MAX_MANIFEST as usize => Err(too_big()),
+        _ => read_content(&followed.answer, target, session.evidence(&get, &followed)),
     }
+}
+
+fn too_big() -> Outcome {
+    Outcome::Found(Manifest { defect: Some(Defect::TooBig), ..Manifest::default() })
 }
 
 /// Whether one host has a blob. A negative answer to `HEAD` is not trusted: containerd uses `GET`, and the storage
@@ -299,8 +384,7 @@ impl Prober for Client {
     }
 
     async fn tags(&self, attempt: &Attempt) -> TagList {
-        let list = self.interrupter.unless_interrupted(self.tags_of_hosts(attempt)).await;
-        list.unwrap_or(TagList::Unknown)
+        self.list_tags(attempt, TagLimits::default()).await.0
     }
 
     async fn explain(&self, attempt: &Attempt) -> Outcome {
@@ -318,7 +402,7 @@ impl Prober for Client {
 
     async fn layer(&self, attempt: &Attempt) -> Result<(), Unread> {
         let digest = attempt.target.as_str();
-        let asked = self.first_of_hosts(attempt, |session| Box::pin(has_blob(session, digest)));
+        let asked = self.first_of_hosts(attempt, self.budget(), |session| Box::pin(has_blob(session, digest)));
         match self.interrupter.unless_interrupted(asked).await {
             Some(has) => has.map_err(unread),
             None => Err(unread(interrupted())),

@@ -14,6 +14,7 @@
 //! connections  which client for which host                               tls, identity
 //!                resolve, address: guard over addresses
 //! ```
+//! `chart` fetches the charts of releases with the client's own transport, and is asked by rendering alone.
 //! The other modules are `options` (the operator's settings), `endpoint` (the hosts of a registry, from `certs_dir`,
 //! `hosts_toml` and `host_url`), `interrupt` (ending a run early) and `once_map` (values that tasks share).
 //!
@@ -27,6 +28,7 @@ mod breaker;
 mod cache;
 mod certs_dir;
 pub mod challenge;
+pub mod chart;
 mod client;
 mod connections;
 mod digest;

@@ -13,39 +13,52 @@ use crate::kubelet::probe::TagList;
 
 /// Maximum size of a page in bytes.
 const CAP: usize = 8 * 1024 * 1024;
-/// Maximum number of pages.
-const PAGES: usize = 5;
 /// Maximum number of tags.
 const TAGS: usize = 10_000;
 
-/// Lists the tags of the session's repository, up to the limits.
-pub(crate) async fn list(session: &mut Session<'_>) -> TagList {
-    let Some(plain) = session.endpoint.tags(session.repository) else { return TagList::Unknown };
+/// How much of a tag list is read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TagLimits {
+    /// Maximum number of pages.
+    pub(crate) pages: usize,
+}
+
+impl Default for TagLimits {
+    /// Enough for "did you mean".
+    fn default() -> Self {
+        Self { pages: 5 }
+    }
+}
+
+/// Lists the tags of the session's repository up to the limits, and whether those are all.
+pub(crate) async fn list(session: &mut Session<'_>, limits: TagLimits) -> (TagList, bool) {
+    let Some(plain) = session.endpoint.tags(session.repository) else { return (TagList::Unknown, false) };
     let mut url = plain.clone();
     // Registries with small pages honor it; docker-registry ignores it.
     url.query_pairs_mut().append_pair("n", "1000");
     let mut tags = Vec::new();
-    for page in 0..PAGES {
+    for page in 0..limits.pages {
         let mut followed = fetch(session, &url).await;
         if page == 0 && matches!(&followed, Some(followed) if followed.answer.status == 400) {
             followed = fetch(session, &plain).await;
         }
-        let Some(followed) = followed else { return partial(tags) };
+        let Some(followed) = followed else { return (partial(tags), false) };
         match read(&followed) {
-            Page::NoRepository if page == 0 => return TagList::NoRepository,
-            Page::NoRepository | Page::Unreadable => return partial(tags),
+            Page::NoRepository if page == 0 => return (TagList::NoRepository, true),
+            Page::NoRepository | Page::Unreadable => return (partial(tags), false),
             Page::Tags(more) => tags.extend(more),
         }
         if tags.len() >= TAGS {
             tags.truncate(TAGS);
-            break;
+            return (TagList::Tags(tags), false);
         }
-        match next_page(&followed.answer.headers, &url) {
+        let Some(link) = next_link(&followed.answer.headers) else { return (TagList::Tags(tags), true) };
+        match next_page(link, &url) {
             Some(next) => url = next,
             None => break,
         }
     }
-    TagList::Tags(tags)
+    (TagList::Tags(tags), false)
 }
 
 /// The tags read so far: some are better than none for "did you mean".
@@ -116,15 +129,19 @@ impl<'de> Deserialize<'de> for First {
     }
 }
 
-/// The `Link` with `rel="next"`, if it points to the same registry.
-fn next_page(headers: &HeaderMap, from: &Url) -> Option<Url> {
+/// The `Link` with `rel="next"`, wherever it points.
+fn next_link(headers: &HeaderMap) -> Option<&str> {
     let links = headers.get_all(reqwest::header::LINK).iter().filter_map(|value| value.to_str().ok());
-    let next = links.flat_map(|value| value.split(',')).find_map(|link| {
+    links.flat_map(|value| value.split(',')).find_map(|link| {
         let (target, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
         let is_next = parameters.split(';').any(|p| matches!(p.trim(), "rel=\"next\"" | "rel=next"));
         is_next.then_some(target)
-    })?;
-    from.join(next).ok().filter(|url| url.origin() == from.origin())
+    })
+}
+
+/// The URL of the next page, if it is on the same registry.
+fn next_page(link: &str, from: &Url) -> Option<Url> {
+    from.join(link).ok().filter(|url| url.origin() == from.origin())
 }
 
 #[cfg(test)]
@@ -135,7 +152,8 @@ mod tests {
     fn next(link: &str) -> Option<String> {
         let mut headers = HeaderMap::new();
         headers.insert(LINK, HeaderValue::from_str(link).unwrap());
-        next_page(&headers, &Url::parse("https://reg.example/v2/a/tags/list").unwrap()).map(String::from)
+        let link = next_link(&headers)?;
+        next_page(link, &Url::parse("https://reg.example/v2/a/tags/list").unwrap()).map(String::from)
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod answers;
 mod authority;
+mod charts;
 mod client;
 mod command;
 mod environment;

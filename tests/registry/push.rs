@@ -16,6 +16,8 @@ pub(crate) const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 const HELM_CONFIG: &str = "application/vnd.cncf.helm.config.v1+json";
+const FLUX_CONFIG: &str = "application/vnd.cncf.flux.config.v1+json";
+const FLUX_LAYER: &str = "application/vnd.cncf.flux.content.v1.tar+gzip";
 const HELM_LAYER: &str = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
 
 /// Pushes to one registry.
@@ -97,6 +99,27 @@ impl<'a> Pusher<'a> {
         let layer = self.blob(repository, b"not really a chart", HELM_LAYER).await;
         let manifest = json!({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer]});
         self.manifest(repository, tag, &manifest, MANIFEST).await
+    }
+
+    /// A chart with this archive and version, as `helm push` of Helm 3.22 and 4.2 puts it there: without a media type
+    /// in the manifest, and with the version in an annotation. Gives the digest of the manifest.
+    pub(crate) async fn chart(&self, repository: &str, version: &str, archive: &[u8]) -> String {
+        self.artifact(repository, version, archive, (HELM_CONFIG, HELM_LAYER)).await
+    }
+
+    /// An artifact as `flux push artifact` makes it of a folder.
+    pub(crate) async fn flux_artifact(&self, repository: &str, version: &str, archive: &[u8]) -> String {
+        self.artifact(repository, version, archive, (FLUX_CONFIG, FLUX_LAYER)).await
+    }
+
+    async fn artifact(&self, repository: &str, version: &str, archive: &[u8], types: (&str, &str)) -> String {
+        let name = repository.rsplit('/').next().unwrap_or_default();
+        let chart = json!({"name": name, "version": version, "apiVersion": "v2"}).to_string();
+        let config = self.blob(repository, chart.as_bytes(), types.0).await;
+        let layer = self.blob(repository, archive, types.1).await;
+        let annotations = json!({"org.opencontainers.image.title": name, "org.opencontainers.image.version": version});
+        let manifest = json!({"schemaVersion": 2, "config": config, "layers": [layer], "annotations": annotations});
+        self.manifest(repository, &version.replace('+', "_"), &manifest, MANIFEST).await
     }
 
     /// A manifest whose blobs are in place, and its size in bytes.

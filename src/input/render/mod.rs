@@ -26,6 +26,7 @@ use crate::error::UsageError;
 use crate::input::find_program;
 use crate::inventory::{Inventory, Problem, ProblemKind};
 use crate::registry::Interrupter;
+use crate::registry::chart::FetchOptions;
 use crate::text::source::{Rendering, Source, SourceId, Sources, Span};
 
 /// The settings of `--render` and related options.
@@ -43,6 +44,8 @@ pub struct RenderOptions {
     pub path: OsString,
     /// The limits of one rendering.
     pub limits: RenderLimits,
+    /// How to fetch the charts of releases; `None` if they are not fetched.
+    pub fetch: Option<FetchOptions>,
 }
 
 /// The limits of one rendering.

@@ -55,6 +55,8 @@ pub(super) const OPTIONS: &[(&str, SettableBy, Names)] = &[
     ("values", SettableBy::CommandLine, Names::File),
     ("set", SettableBy::CommandLine, Names::Nothing),
     ("release-name", SettableBy::CommandLine, Names::Nothing),
+    ("fetch-charts", SettableBy::CommandLine, Names::Nothing),
+    ("chart-hosts", SettableBy::CommandLine, Names::Nothing),
     // What the cluster is like: names, never contents. A supplied credential still goes only to the hosts of its
     // key.
     ("closed", SettableBy::Repository, Names::Nothing),

@@ -26,11 +26,11 @@ const MAX_ENTRY: usize = 256 * 1024;
 const PARTS: usize = 16;
 /// Limits of one part. If it exceeds them, the oldest files are removed, down to half.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Room {
-    pub(super) files: usize,
-    pub(super) bytes: u64,
+pub(in crate::registry) struct Room {
+    pub(in crate::registry) files: usize,
+    pub(in crate::registry) bytes: u64,
     /// Number of files of this run after which a part is checked again.
-    pub(super) look_every: usize,
+    pub(in crate::registry) look_every: usize,
 }
 
 const ROOM: Room = Room { files: 1024, bytes: 4 << 20, look_every: 256 };
@@ -65,7 +65,7 @@ pub(super) struct Folder {
 }
 
 /// The platform's folder for caches; `XDG_CACHE_HOME` takes precedence on every platform.
-pub(super) fn platform_folder() -> Result<PathBuf, NoStore> {
+pub(in crate::registry) fn platform_folder() -> Result<PathBuf, NoStore> {
     if let Some(path) = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute()) {
         return Ok(path);
     }
@@ -78,29 +78,35 @@ pub(super) fn platform_folder() -> Result<PathBuf, NoStore> {
     Some(native.cache_dir()).filter(|path| path.is_absolute()).ok_or(NoStore::NoFolder)
 }
 
+/// Opens or creates a folder below that of this program: it belongs to this user and is closed to others.
+pub(in crate::registry) fn own_folder(cache: &Path, name: &str) -> Result<PathBuf, NoStore> {
+    let unusable = |path: &Path| {
+        let path = path.to_owned();
+        move |error| NoStore::Unusable(path, error)
+    };
+    private_folder(true).create(cache).map_err(unusable(cache))?;
+    let mut root = fs::canonicalize(cache).map_err(unusable(cache))?;
+    for above in root.ancestors() {
+        let metadata = fs::metadata(above).map_err(unusable(above))?;
+        permissions::check_above(&metadata).map_err(|why| NoStore::Unsafe(above.to_owned(), why))?;
+    }
+    for name in ["pullcheck", name] {
+        root.push(name);
+        match private_folder(false).create(&root) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(unusable(&root)(error)),
+            _ => {}
+        }
+        let metadata = fs::symlink_metadata(&root).map_err(unusable(&root))?;
+        let checked = if metadata.is_dir() { permissions::check_own(&metadata) } else { Err("it is not a folder") };
+        checked.map_err(|why| NoStore::Unsafe(root.clone(), why))?;
+    }
+    Ok(root)
+}
+
 impl Folder {
     /// Opens or creates the folder, with its key.
     pub(super) fn open(cache: &Path, random: &SystemRandom) -> Result<(Self, Zeroizing<[u8; KEY_BYTES]>), NoStore> {
-        let unusable = |path: &Path| {
-            let path = path.to_owned();
-            move |error| NoStore::Unusable(path, error)
-        };
-        private_folder(true).create(cache).map_err(unusable(cache))?;
-        let mut root = fs::canonicalize(cache).map_err(unusable(cache))?;
-        for above in root.ancestors() {
-            let metadata = fs::metadata(above).map_err(unusable(above))?;
-            permissions::check_above(&metadata).map_err(|why| NoStore::Unsafe(above.to_owned(), why))?;
-        }
-        for name in ["pullcheck", "v1"] {
-            root.push(name);
-            match private_folder(false).create(&root) {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(unusable(&root)(error)),
-                _ => {}
-            }
-            let metadata = fs::symlink_metadata(&root).map_err(unusable(&root))?;
-            let checked = if metadata.is_dir() { permissions::check_own(&metadata) } else { Err("it is not a folder") };
-            checked.map_err(|why| NoStore::Unsafe(root.clone(), why))?;
-        }
+        let root = own_folder(cache, "v1")?;
         let mut mark = [0; 8];
         random.fill(&mut mark).map_err(|_| NoStore::Key)?;
         let folder = Self {
@@ -191,7 +197,7 @@ fn part_of(name: &[u8; 32]) -> usize {
 }
 
 /// Removes the oldest files of a part that is over its limit, and with them any files left behind by a killed run.
-fn make_room(part: &Path, room: Room) {
+pub(in crate::registry) fn make_room(part: &Path, room: Room) {
     let Ok(entries) = fs::read_dir(part) else { return };
     let measured = |entry: DirEntry| {
         let metadata = entry.metadata().ok()?;
@@ -215,7 +221,8 @@ fn make_room(part: &Path, room: Room) {
     }
 }
 
-fn read_own(path: &Path, most: usize) -> io::Result<Vec<u8>> {
+/// Reads a file of this user's alone, of at most so many bytes; never through a link.
+pub(in crate::registry) fn read_own(path: &Path, most: usize) -> io::Result<Vec<u8>> {
     let mut options = OpenOptions::new();
     options.read(true);
     permissions::no_surprises(&mut options);
@@ -230,7 +237,8 @@ fn read_own(path: &Path, most: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes a file for this user alone, which must not exist yet.
+pub(in crate::registry) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     permissions::private(&mut options);

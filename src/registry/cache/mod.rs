@@ -19,6 +19,7 @@ use super::read::{self, ContentKind, Reader};
 use crate::image::manifest::{Config, ManifestBody};
 use crate::kubelet::probe::{Attempt, Manifest, Outcome, Prober, TagList, Unread};
 pub use folder::NoStore;
+pub(in crate::registry) use folder::{Room, make_room, own_folder, platform_folder, read_own, write_new};
 use store::CacheScope;
 pub use store::Store;
 

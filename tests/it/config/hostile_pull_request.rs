@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::*;
 
 /// A value for each setting that only the operator may give.
-const FORBIDDEN: [(&str, &str); 30] = [
+const FORBIDDEN: [(&str, &str); 32] = [
     ("pull-secret", "pull=secret.json"),
     ("dockerconfigjson", "secret.json"),
     ("credential-hosts", "'*'"),
@@ -38,6 +38,8 @@ const FORBIDDEN: [(&str, &str); 30] = [
     ("values", "evil.yaml"),
     ("set", "image.tag=evil"),
     ("release-name", "evil"),
+    ("fetch-charts", "true"),
+    ("chart-hosts", "evil.example"),
 ];
 
 #[test]
