@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::error::UsageError;
 use crate::input::load::{self, Input, ReadError};
-use crate::input::render::{RenderCount, RenderOptions, Rendered, Renderer};
+use crate::input::render::{RenderCount, RenderOptions, Rendered, Renderer, Unfetched};
 use crate::input::stack;
 use crate::inventory::{Inventory, Problem, ProblemKind, ReadOptions};
 use crate::registry::Interrupter;
@@ -68,7 +68,7 @@ fn add_rendered(
     reading: ReadOptions<'_>,
     count: &mut RenderCount,
 ) {
-    let Rendered { sources: outputs, failures, covered } = rendered;
+    let Rendered { sources: outputs, failures, covered, unfetched } = rendered;
     count.rendered += outputs.len();
     count.failed += failures.len();
     for id in covered {
@@ -79,6 +79,12 @@ fn add_rendered(
     for failure in failures {
         if let Some(part) = parts.get_mut(failure.span.source.0 as usize) {
             part.problems.push(failure);
+        }
+    }
+    for Unfetched { span, message } in unfetched {
+        let part = parts.get_mut(span.source.0 as usize);
+        for release in part.into_iter().flat_map(|part| &mut part.releases).filter(|release| release.span == span) {
+            release.unfetched = Some(message.clone());
         }
     }
     let reading = ReadOptions { named: true, ..reading };

@@ -219,7 +219,9 @@ impl Inventory {
         } else {
             ResourceId(self.resources.len() as u32)
         };
-        if let Some((object, facts)) = values::of_file(source.name(), root, is_kustomization, of_root, &values::NoLookup) {
+        if let Some((object, facts)) =
+            values::of_file(source.name(), root, is_kustomization, of_root, &values::NoLookup)
+        {
             if of_root.0 as usize == self.resources.len() {
                 self.resources.push(object);
             }

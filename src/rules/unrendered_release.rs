@@ -52,6 +52,9 @@ fn message(release: &Release, kind: &str) -> String {
              others"
         );
     }
+    if let Some(why) = &release.unfetched {
+        return format!("the chart of this {kind} could not be fetched, so its images are not checked: {why}");
+    }
     let what = format!("the chart of this {kind} is not rendered, so the images of its templates are not checked");
     let images = match release.images {
         0 => "its values name no image".to_owned(),
@@ -129,6 +132,7 @@ mod tests {
             unread: None,
             has_references: false,
             is_rendered: false,
+            unfetched: None,
             is_partial: false,
         };
         help(&release, chart, Some("web"))
@@ -141,6 +145,7 @@ mod tests {
             repository: repository.map(str::to_owned),
             version: Some(version.to_owned()),
             source: None,
+            pin: None,
         };
         let cases = [
             (

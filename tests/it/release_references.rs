@@ -48,7 +48,8 @@ fn argo(sources: &str) -> String {
     )
 }
 
-const VALUES_FROM: &str = "  chartRef: {kind: OCIRepository, name: shop}\n  valuesFrom: [{kind: ConfigMap, name: shop-values}]\n";
+const VALUES_FROM: &str =
+    "  chartRef: {kind: OCIRepository, name: shop}\n  valuesFrom: [{kind: ConfigMap, name: shop-values}]\n";
 
 #[test]
 fn config_map_values_lie_under_those_of_the_release() {
@@ -76,7 +77,10 @@ fn later_config_map_takes_precedence() {
          name: two}]\n",
     );
     let maps = map("one", "v1") + &map("two", "v2");
-    assert_eq!(read(&[("a.yaml", &release), ("b.yaml", &maps)]).images(), ["quay.io/acme/shop:v2 < b.yaml: quay.io/acme/shop"]);
+    assert_eq!(
+        read(&[("a.yaml", &release), ("b.yaml", &maps)]).images(),
+        ["quay.io/acme/shop:v2 < b.yaml: quay.io/acme/shop"]
+    );
 }
 
 #[test]
@@ -93,9 +97,8 @@ fn generated_config_map_leads_to_its_file() {
     // Each release takes the ConfigMap that is generated beside it.
     let all: Vec<(String, String)> = files("one").into_iter().chain(files("two")).collect();
     let all: Vec<(&str, &str)> = all.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
-    let expected = ["one", "two"].map(|folder| {
-        format!("quay.io/acme/{folder}:v1 < {folder}/helm/values.yaml: quay.io/acme/{folder}:v1")
-    });
+    let expected = ["one", "two"]
+        .map(|folder| format!("quay.io/acme/{folder}:v1 < {folder}/helm/values.yaml: quay.io/acme/{folder}:v1"));
     assert_eq!(read(&all).images(), expected);
 }
 
@@ -104,7 +107,8 @@ fn values_outside_the_inputs_are_named() {
     let secret = VALUES_FROM.replace("ConfigMap", "Secret");
     let other_key = VALUES_FROM.replace("name: shop-values}", "name: shop-values, valuesKey: prod.yaml}");
     let target = VALUES_FROM.replace("name: shop-values}", "name: shop-values, targetPath: image.tag}");
-    let other_namespace = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shop-values, namespace: db}\ndata: {values.yaml: ''}\n";
+    let other_namespace =
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: shop-values, namespace: db}\ndata: {values.yaml: ''}\n";
     let map = other_namespace.replace("namespace: db", "namespace: web");
     for (spec, map) in [(VALUES_FROM, other_namespace), (&secret, &map), (&other_key, &map), (&target, &map)] {
         let found = read(&[("a.yaml", &flux(spec)), ("b.yaml", map)]);
@@ -173,7 +177,9 @@ fn argo_value_files_are_found_in_the_chart_and_below_the_root() {
 
 #[test]
 fn argo_value_files_that_are_not_followed_are_named() {
-    for file in ["$other/a.yaml", "https://values.example/a.yaml", "envs/*.yaml", "../../../a.yaml", "$ARGOCD_APP_NAME.yaml"] {
+    for file in
+        ["$other/a.yaml", "https://values.example/a.yaml", "envs/*.yaml", "../../../a.yaml", "$ARGOCD_APP_NAME.yaml"]
+    {
         let sources = format!(
             "    - {{repoURL: 'https://charts.example', chart: shop, helm: {{valueFiles: ['{file}']}}}}\n    - {{repoURL: \
              'https://git.example/ops.git', ref: ops}}\n"

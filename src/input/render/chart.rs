@@ -59,9 +59,11 @@ pub(super) const UNKNOWN_NAMESPACE: &str = "PLACEHOLDER";
 
 /// Runs `helm template` with nothing turned on: no plugins, no cluster, no fetching of dependencies. Test hooks
 /// stay, as `helm test` runs them with the release's pull secrets.
-pub(super) fn arguments(chart: &str, options: &RenderOptions) -> Vec<OsString> {
+/// `copy` is the folder to render in place of the chart's own.
+pub(super) fn arguments(chart: &str, copy: Option<&Path>, options: &RenderOptions) -> Vec<OsString> {
     let release = options.release_name.clone().unwrap_or_else(|| release_name(chart));
-    let mut arguments = vec!["template".into(), release.into(), path_argument(chart), KUBE_VERSION.into()];
+    let folder = copy.map_or_else(|| path_argument(chart), |copy| copy.as_os_str().to_owned());
+    let mut arguments = vec!["template".into(), release.into(), folder, KUBE_VERSION.into()];
     let namespace = options.namespace.as_deref().unwrap_or(UNKNOWN_NAMESPACE);
     arguments.push(format!("--namespace={namespace}").into());
     let values = options.values.iter().map(|file| quoted(file));
@@ -180,12 +182,12 @@ mod tests {
             "--values=/v.yaml",
             "--set=--post-renderer=x",
         ];
-        assert_eq!(arguments("-c/a", &options), expected);
+        assert_eq!(arguments("-c/a", None, &options), expected);
     }
 
     #[test]
     fn unset_namespace_is_rendered_as_a_placeholder() {
-        let arguments = arguments("a", &RenderOptions::default());
+        let arguments = arguments("a", None, &RenderOptions::default());
         let given = arguments.iter().find_map(|argument| argument.to_str()?.strip_prefix("--namespace="));
         assert!(given.is_some_and(is_placeholder), "{arguments:?}");
     }

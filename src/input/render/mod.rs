@@ -7,6 +7,7 @@
 
 mod chart;
 mod child;
+mod fetch;
 mod kustomization;
 mod release;
 
@@ -26,6 +27,7 @@ use crate::error::UsageError;
 use crate::input::find_program;
 use crate::inventory::{Inventory, Problem, ProblemKind};
 use crate::registry::Interrupter;
+use crate::registry::chart::ChartFetcher;
 use crate::registry::chart::FetchOptions;
 use crate::text::source::{Rendering, Source, SourceId, Sources, Span};
 
@@ -72,7 +74,21 @@ pub struct Rendered {
     pub failures: Vec<Problem>,
     /// The sources that are part of the outputs: their own contents would appear twice.
     pub covered: BTreeSet<SourceId>,
+    /// The releases whose chart could not be fetched.
+    pub unfetched: Vec<Unfetched>,
 }
+
+/// A release whose chart could not be fetched.
+#[derive(Debug)]
+pub struct Unfetched {
+    /// The place of the release.
+    pub span: Span,
+    /// The reason.
+    pub message: String,
+}
+
+/// Fetches that are begun at the same time; the fetcher has limits of its own.
+const FETCHES: usize = 16;
 
 /// The number of charts and kustomizations that were rendered, or could not be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -113,6 +129,7 @@ pub struct Renderer<'o> {
     tools: Tools,
     bench: Bench<'o>,
     runtime: tokio::runtime::Runtime,
+    fetcher: Option<ChartFetcher>,
     interrupter: &'o Interrupter,
 }
 
@@ -125,7 +142,9 @@ impl<'o> Renderer<'o> {
         let failed = |error: std::io::Error| UsageError::new(format!("--render: {error}"));
         let bench = Bench::new(options).map_err(failed)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-        Ok(Self { tools: Tools::find(options), bench, runtime, interrupter })
+        let fetcher = runtime.block_on(async { fetch::fetcher(options) });
+        let fetcher = fetcher.map_err(|error| UsageError::new(format!("--fetch-charts: {error}")))?;
+        Ok(Self { tools: Tools::find(options), bench, runtime, fetcher, interrupter })
     }
 
     /// Renders the kustomizations among the inputs; `parts` is the content of each source. The result is `None` when
@@ -133,11 +152,7 @@ impl<'o> Renderer<'o> {
     ///
     /// # Errors
     /// There is something to render, but no tool to render it with.
-    pub fn kustomizations(
-        &self,
-        sources: &Sources,
-        parts: &[Inventory],
-    ) -> Result<Option<Rendered>, UsageError> {
+    pub fn kustomizations(&self, sources: &Sources, parts: &[Inventory]) -> Result<Option<Rendered>, UsageError> {
         let charts = chart::find(sources);
         let of_charts: BTreeSet<SourceId> = charts.iter().flat_map(|job| job.covers.iter().copied()).collect();
         let jobs = kustomization::find(sources, parts, &of_charts);
@@ -153,7 +168,8 @@ impl<'o> Renderer<'o> {
     /// There is something to render, but no tool to render it with.
     pub fn charts(&self, sources: &Sources, parts: &[Inventory]) -> Result<Option<Rendered>, UsageError> {
         let mut jobs = chart::find(sources);
-        let releases = release::find(sources, parts, &self.bench);
+        let mut releases = release::find(sources, parts, &self.bench);
+        let Some(unfetched) = self.fetch(&mut releases) else { return Ok(None) };
         // A chart that releases install is not deployed with its own values.
         let installed: BTreeSet<&str> = releases.iter().filter_map(|release| release.folder.as_deref()).collect();
         for job in &mut jobs {
@@ -162,7 +178,31 @@ impl<'o> Renderer<'o> {
         let mut all: Vec<Job> = releases.into_iter().map(|release| release.into_job(&jobs)).collect();
         jobs.retain(|job| !job.is_installed);
         all.append(&mut jobs);
-        self.run(sources, all)
+        let rendered = self.run(sources, all)?;
+        Ok(rendered.map(|rendered| Rendered { unfetched, ..rendered }))
+    }
+
+    /// Fetches the charts that are not in the inputs, and keeps the releases whose chart is at hand. Returns why the
+    /// others are not; `None` when interrupted.
+    fn fetch(&self, releases: &mut Vec<ReleaseJob>) -> Option<Vec<Unfetched>> {
+        let mut unfetched = Vec::new();
+        if let Some(fetcher) = &self.fetcher {
+            let fetched = self.runtime.block_on(self.interrupter.unless_interrupted(async {
+                let fetches = stream::iter(releases.iter().map(|release| release.fetch(fetcher)));
+                fetches.buffered(FETCHES).collect::<Vec<_>>().await
+            }))?;
+            for (release, fetched) in releases.iter_mut().zip(fetched) {
+                match fetched {
+                    None => {}
+                    Some(Ok(archive)) => release.archive = Some(archive),
+                    Some(Err(error)) => {
+                        unfetched.push(Unfetched { span: release.origin.span, message: error.to_string() });
+                    }
+                }
+            }
+        }
+        releases.retain(ReleaseJob::has_chart);
+        Some(unfetched)
     }
 
     /// Runs a tool for each job.
@@ -171,10 +211,27 @@ impl<'o> Renderer<'o> {
         jobs.sort_by(|a, b| (&a.folder, a.file).cmp(&(&b.folder, b.file)));
         let together = thread::available_parallelism().map_or(1, usize::from);
         let outcomes = self.runtime.block_on(self.interrupter.unless_interrupted(async {
-            let runs = jobs.iter().enumerate().map(|(at, job)| self.tools.run(at, job, &self.bench));
+            let runs = jobs.iter().enumerate().map(|(at, job)| self.run_one(at, job));
             stream::iter(runs).buffered(together).collect::<Vec<_>>().await
         }));
         Ok(outcomes.map(|outcomes| self.collect(sources, jobs, outcomes)))
+    }
+
+    /// Runs a tool for one job, with the dependencies of a chart fetched that it lacks.
+    async fn run_one(&self, at: usize, job: &Job) -> Result<String, String> {
+        let is_folder = match &job.kind {
+            JobKind::Chart => true,
+            JobKind::Release(release) => release.folder.is_some(),
+            JobKind::Kustomization { .. } => false,
+        };
+        let copy = match self.fetcher.as_ref().filter(|_| is_folder) {
+            Some(fetcher) => {
+                let to = self.bench.home.path().join(format!("chart-of-{at}"));
+                fetch::complete(Path::new(&path_argument(&job.folder)), &to, fetcher).await?
+            }
+            None => None,
+        };
+        self.tools.run((at, copy.as_deref()), job, &self.bench).await
     }
 
     fn collect(&self, sources: &Sources, jobs: Vec<Job>, outcomes: Vec<Result<String, String>>) -> Rendered {
@@ -260,18 +317,17 @@ impl Tools {
     }
 
     /// Returns the tool's output, or the message with which it failed.
-    async fn run(&self, at: usize, job: &Job, bench: &Bench<'_>) -> Result<String, String> {
+    /// `copy` is the folder of a chart's copy with all dependencies.
+    async fn run(&self, (at, copy): (usize, Option<&Path>), job: &Job, bench: &Bench<'_>) -> Result<String, String> {
         let not_found = || "it is not installed".to_owned();
         let helm = || self.helm.as_deref().ok_or_else(not_found);
         match &job.kind {
-            JobKind::Chart => {
-                bench
-                    .run(helm()?, &chart::arguments(&job.folder, bench.options))
-                    .await
-                    .map_err(|error| error.to_string())
-            }
+            JobKind::Chart => bench
+                .run(helm()?, &chart::arguments(&job.folder, copy, bench.options))
+                .await
+                .map_err(|error| error.to_string()),
             JobKind::Release(release) => {
-                bench.run(helm()?, &release.arguments()?).await.map_err(|error| error.to_string())
+                bench.run(helm()?, &release.arguments(copy)?).await.map_err(|error| error.to_string())
             }
             JobKind::Kustomization { wraps } => {
                 let builder = match (&self.kustomize, &self.kubectl) {

@@ -4,17 +4,20 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::input::render::chart::{self, KUBE_VERSION, UNKNOWN_NAMESPACE};
+use crate::input::render::fetch;
 use crate::input::render::{Bench, Job, JobKind, path_argument};
 use crate::inventory::Inventory;
+use crate::registry::chart::{ChartError, ChartFetcher, ChartRequest};
 use crate::resource::kustomization::folder;
 use crate::resource::workload::values::{
-    FoundReference, ParameterText, ReferenceLookup as _, RenderInput, RenderValues, render_inputs,
+    ChartSource, FoundReference, ParameterText, ReferenceLookup as _, RenderInput, RenderValues, SourceTable,
+    render_inputs,
 };
 use crate::rewrite::release_values::InputLookup;
 use crate::text::source::{RenderedRelease, SourceId, Sources};
@@ -32,7 +35,9 @@ pub(super) struct ReleaseJob {
     /// The folder of the chart, if it is in the inputs.
     pub(super) folder: Option<String>,
     /// The chart as an archive, if it is not.
-    archive: Option<PathBuf>,
+    pub(super) archive: Option<PathBuf>,
+    /// Where the chart is, if it is neither.
+    request: Option<Result<ChartRequest, ChartError>>,
     /// The files of values, in Helm's order. `Err` is why they could not be written.
     values: Result<Vec<PathBuf>, String>,
     parameters: Vec<ParameterText>,
@@ -47,12 +52,15 @@ pub(super) fn find(sources: &Sources, parts: &[Inventory], bench: &Bench<'_>) ->
     }
     let kustomizations: Vec<_> = parts.iter().flat_map(|part| part.kustomizations.iter().cloned()).collect();
     let lookup = InputLookup::new(&kustomizations, sources, ids.iter().copied());
-    let inputs = ids.iter().flat_map(|&id| render_inputs(id, sources.get(id)).into_iter().map(move |input| (id, input)));
+    let inputs =
+        ids.iter().flat_map(|&id| render_inputs(id, sources.get(id)).into_iter().map(move |input| (id, input)));
     let (configs, inputs): (Vec<_>, Vec<_>) = inputs.partition(|(_, input)| input.object.kind == "HelmChartConfig");
     let mut configured: BTreeMap<String, Vec<RenderValues>> = BTreeMap::new();
     for (_, config) in configs {
         configured.entry(config.object.name.unwrap_or_default()).or_default().extend(config.values);
     }
+    let chart_sources: Vec<ChartSource> = parts.iter().flat_map(|part| part.chart_sources.iter().cloned()).collect();
+    let charts = SourceTable::new(&chart_sources);
     let mut jobs = Vec::new();
     for (id, mut input) in inputs {
         let at = jobs.len();
@@ -62,7 +70,12 @@ pub(super) fn find(sources: &Sources, parts: &[Inventory], bench: &Bench<'_>) ->
             Some(content) => decoded(content, &bench.home.path().join(format!("chart-{at}.tgz"))),
             None => None,
         };
-        if folder.is_none() && archive.is_none() {
+        let is_elsewhere = folder.is_none() && archive.is_none();
+        let request = match is_elsewhere && bench.options.fetch.is_some() {
+            true => fetch::request(input.installer, &charts.complete(&input.chart)),
+            false => None,
+        };
+        if is_elsewhere && request.is_none() {
             continue;
         }
         if input.object.kind == "HelmChart" {
@@ -92,6 +105,7 @@ pub(super) fn find(sources: &Sources, parts: &[Inventory], bench: &Bench<'_>) ->
             },
             folder,
             archive,
+            request,
         });
     }
     jobs
@@ -129,7 +143,7 @@ fn write(texts: &[String], at: usize, bench: &Bench<'_>) -> Result<Vec<PathBuf>,
 }
 
 /// Writes a chart that is an archive in base64; `None` if it is not one.
-fn decoded(content: &str, file: &std::path::Path) -> Option<PathBuf> {
+fn decoded(content: &str, file: &Path) -> Option<PathBuf> {
     let compact: String = content.chars().filter(|c| !c.is_ascii_whitespace()).collect();
     let bytes = STANDARD.decode(compact).ok()?;
     fs::write(file, bytes).ok()?;
@@ -145,6 +159,19 @@ fn release_name(input: &RenderInput) -> String {
 }
 
 impl ReleaseJob {
+    /// Whether the chart is at hand.
+    pub(super) fn has_chart(&self) -> bool {
+        self.folder.is_some() || self.archive.is_some()
+    }
+
+    /// Fetches the chart; `None` if it is at hand.
+    pub(super) async fn fetch(&self, fetcher: &ChartFetcher) -> Option<Result<PathBuf, ChartError>> {
+        match self.request.clone()? {
+            Ok(request) => Some(fetcher.fetch(&request).await.map(|fetched| fetched.path)),
+            Err(error) => Some(Err(error)),
+        }
+    }
+
     /// Returns the job of rendering the chart; `charts` are those of the inputs.
     pub(super) fn into_job(self, charts: &[Job]) -> Job {
         let chart = charts.iter().find(|chart| Some(&chart.folder) == self.folder.as_ref());
@@ -153,12 +180,13 @@ impl ReleaseJob {
         Job { folder, file: self.file, covers, kind: JobKind::Release(Box::new(self)), is_installed: false }
     }
 
-    /// Returns the arguments of `helm template`.
+    /// Returns the arguments of `helm template`. `copy` is the folder to render in place of the chart's own.
     ///
     /// # Errors
     /// The values could not be written.
-    pub(super) fn arguments(&self) -> Result<Vec<OsString>, String> {
+    pub(super) fn arguments(&self, copy: Option<&Path>) -> Result<Vec<OsString>, String> {
         let chart = match (&self.folder, &self.archive) {
+            (Some(_), _) if copy.is_some() => copy.map(|copy| copy.as_os_str().to_owned()).unwrap_or_default(),
             (Some(folder), _) => path_argument(folder),
             (None, Some(archive)) => archive.clone().into_os_string(),
             (None, None) => return Err("its chart is not in the inputs".to_owned()),

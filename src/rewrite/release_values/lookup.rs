@@ -178,9 +178,8 @@ impl<'s> InputLookup<'s> {
     fn config_map(&self, namespace: Option<&str>, name: &str, source: SourceId) -> Option<&ConfigMap> {
         let near = self.folder_of(source);
         let is_file = |id: SourceId| *self.sources.get(id).origin() == SourceOrigin::File;
-        let is_possible = |map: &&ConfigMap| {
-            map.namespace.is_none() || namespace.is_none() || map.namespace.as_deref() == namespace
-        };
+        let is_possible =
+            |map: &&ConfigMap| map.namespace.is_none() || namespace.is_none() || map.namespace.as_deref() == namespace;
         let all = self.config_maps.get(name)?.iter().filter(is_possible);
         // What a tool printed is in the inputs a second time.
         let all: Vec<&ConfigMap> =

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use lookup::InputLookup;
 
 use crate::inventory::Inventory;
-use crate::resource::{self, ResourceName, kustomization};
 use crate::resource::workload::values::{self, ReleaseId};
 use crate::resource::workload::{ImageUse, PodId, ResourceId, WorkloadFacts};
+use crate::resource::{self, ResourceName, kustomization};
 use crate::text::source::{SourceId, Sources, Span};
 use crate::text::yaml::{self, Piece};
 
@@ -117,7 +117,9 @@ fn replace(inventory: &mut Inventory, object: ResourceId, facts: WorkloadFacts<'
     }));
     for (id, release) in ids.iter().zip(facts.releases) {
         if let Some(old) = inventory.releases.get_mut(id.0 as usize) {
+            let unfetched = old.unfetched.take();
             *old = release;
+            old.unfetched = unfetched;
         }
     }
 }

@@ -72,8 +72,12 @@ fn helm_gets_the_values_name_and_namespace_of_the_release() {
                parameters: [{name: image.tag, value: 'v2,v3'}, {name: x, value: '1', forceString: true}]\n";
     let script = "for word in \"$@\"; do case $word in --values=*) cat \"${word#--values=}\";; *) echo \"$word\";; esac; done \
                   > \"$0.words\"; echo '# nothing'";
-    let files =
-        [("shop/Chart.yaml", CHART), ("shop/prod.yaml", "d: 1\n"), ("shop/templates/a.yaml", "a: 1\n"), ("app.yaml", app)];
+    let files = [
+        ("shop/Chart.yaml", CHART),
+        ("shop/prod.yaml", "d: 1\n"),
+        ("shop/templates/a.yaml", "a: 1\n"),
+        ("app.yaml", app),
+    ];
     let stage = Stage::new(&files, &[("helm", script)]);
     stage.run().arg(".").output();
     assert_eq!(
@@ -114,7 +118,8 @@ fn two_releases_of_a_chart_are_two_uses_and_its_own_values_are_none() {
     let found = images(&json(&real(&stage).output()));
     let mut found: Vec<&str> = found.iter().map(|(_, image)| image.as_str()).collect();
     found.sort_unstable();
-    let expected = ["a:v1", "b:v1", "fixed:v1", "fixed:v1", "shop:a", "shop:b"].map(|end| format!("quay.io/acme/{end}"));
+    let expected =
+        ["a:v1", "b:v1", "fixed:v1", "fixed:v1", "shop:a", "shop:b"].map(|end| format!("quay.io/acme/{end}"));
     assert_eq!(found, expected);
 }
 
@@ -143,7 +148,8 @@ fn unknown_values_make_the_images_uncertain() {
     let stage = staged(&release("  valuesFrom: [{kind: Secret, name: shop}]\n"), &[]);
     let report = json(&real(&stage).output());
     let findings = report["findings"].as_array().unwrap();
-    let message = findings.iter().find(|finding| finding["rule"] == "unrendered-release").unwrap()["message"].to_string();
+    let message =
+        findings.iter().find(|finding| finding["rule"] == "unrendered-release").unwrap()["message"].to_string();
     assert!(message.contains("without the values that come from `spec.valuesFrom[0]`"), "{message}");
 }
 
@@ -152,7 +158,8 @@ fn failure_of_helm_stands_at_the_release() {
     if renderer(&["helm"]).is_none() {
         return;
     }
-    let stage = staged(&release("  values: {image: 'quay.io/acme/shop:v1'}\n"), &[("b.yaml", &pod("b", "quay.io/acme/b:1"))]);
+    let stage =
+        staged(&release("  values: {image: 'quay.io/acme/shop:v1'}\n"), &[("b.yaml", &pod("b", "quay.io/acme/b:1"))]);
     let report = json(&real(&stage).output());
     let findings = report["findings"].as_array().unwrap();
     let failed = findings.iter().find(|finding| finding["rule"] == "render-failed").unwrap();

@@ -14,8 +14,21 @@ pub struct ChartName {
     pub repository: Option<String>,
     /// The version, or range of versions.
     pub version: Option<String>,
+    /// What an OCIRepository takes the version for; `None` for charts that are named otherwise.
+    pub pin: Option<ChartPin>,
     /// The object that says where the chart is.
     pub source: Option<SourceReference>,
+}
+
+/// The field of an OCIRepository that says which artifact is meant: the first that is set counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ChartPin {
+    /// `ref.digest`.
+    Digest,
+    /// `ref.semver`: a range of versions.
+    Semver,
+    /// `ref.tag`, or `latest` without any.
+    Tag,
 }
 
 /// A reference to a Flux source.
@@ -40,7 +53,7 @@ pub struct ChartSource {
     namespace: Option<String>,
     name: String,
     url: String,
-    version: Option<String>,
+    version: Option<(ChartPin, String)>,
     file: SourceId,
 }
 
@@ -54,13 +67,14 @@ impl ChartSource {
         }
         let spec = object.node.get("spec")?;
         let reference = spec.get("ref");
-        let version = ["digest", "semver", "tag"].into_iter().find_map(|key| reference?.str(key));
+        let pins = [("digest", ChartPin::Digest), ("semver", ChartPin::Semver), ("tag", ChartPin::Tag)];
+        let version = pins.into_iter().find_map(|(key, pin)| Some((pin, reference?.str(key)?.to_owned())));
         Some(Self {
             kind: name.kind.clone(),
             namespace: name.namespace.clone(),
             name: name.name.clone()?,
             url: spec.str("url")?.to_owned(),
-            version: version.map(str::to_owned),
+            version,
             file: object.node.span().source,
         })
     }
@@ -92,7 +106,9 @@ impl<'s> SourceTable<'s> {
         match (reference.kind.as_str(), source.url.starts_with("oci://")) {
             ("OCIRepository", _) => {
                 whole.chart = Some(source.url.clone());
-                whole.version = source.version.clone().or(whole.version);
+                let (pin, version) = source.version.clone().unzip();
+                whole.version = version.or(whole.version);
+                whole.pin = Some(pin.unwrap_or(ChartPin::Tag));
             }
             (_, true) => {
                 let chart = whole.chart.as_deref().unwrap_or_default();

@@ -13,7 +13,7 @@ mod walk;
 
 use std::collections::BTreeMap;
 
-pub use self::chart::{ChartName, ChartSource, SourceReference, SourceTable};
+pub use self::chart::{ChartName, ChartPin, ChartSource, SourceReference, SourceTable};
 use self::part::{Part, PartPlace, References};
 pub use self::reference::{
     FileBase, FoundReference, FoundText, NoLookup, ReferenceLookup, ReferenceTarget, ValuesReference,
@@ -74,6 +74,8 @@ pub struct Release {
     pub has_references: bool,
     /// Whether its chart was rendered with its values: its images are those of the rendered objects.
     pub is_rendered: bool,
+    /// Why its chart could not be fetched, if that was tried.
+    pub unfetched: Option<String>,
     /// Whether the object is only a part of a release: a patch, or the values for a chart that another object names.
     pub is_partial: bool,
 }

@@ -53,6 +53,7 @@ impl<'d> Reading<'d> {
                 unread: None,
                 has_references: false,
                 is_rendered: false,
+                unfetched: None,
                 is_partial: false,
             },
             parts: Vec::new(),
@@ -309,7 +310,8 @@ fn value_file(file: &str, own: &str, repositories: &[(&str, &str)]) -> Reference
     };
     if let Some((name, path)) = file.strip_prefix('$').map(|rest| rest.split_once('/').unwrap_or((rest, ""))) {
         let repository = repositories.iter().find(|(reference, _)| *reference == name);
-        return repository.map_or(ReferenceTarget::Unfollowed, |(_, url)| of(path, FileBase::Repository((*url).into())));
+        return repository
+            .map_or(ReferenceTarget::Unfollowed, |(_, url)| of(path, FileBase::Repository((*url).into())));
     }
     match file.strip_prefix('/') {
         Some(path) => of(path, FileBase::Repository(own.to_owned())),
@@ -342,8 +344,7 @@ pub(super) fn of_fleet<'d>(file: &str, root: Node<'d>) -> Option<Vec<Reading<'d>
             reading.release.chart.repository = text(field(&"repo"));
             reading.release.chart.version = text(helm.get("version"));
         }
-        let of_file =
-            |file: &str| ReferenceTarget::File { path: file.to_owned(), base: FileBase::Release };
+        let of_file = |file: &str| ReferenceTarget::File { path: file.to_owned(), base: FileBase::Release };
         reading.add(helm, "values", &path, Part::Tree);
         reading.files(helm, "valuesFiles", &path, &of_file);
         reading.refers(helm, &["valuesFrom"], &path);

@@ -160,12 +160,7 @@ pub(super) fn words(tree: Node<'_>, place: &PartPlace<'_>) -> BTreeMap<String, W
     found
 }
 
-fn collect<'a>(
-    node: Node<'a>,
-    place: &PartPlace<'_>,
-    steps: &mut Vec<Step<'a>>,
-    found: &mut BTreeMap<String, Word>,
-) {
+fn collect<'a>(node: Node<'a>, place: &PartPlace<'_>, steps: &mut Vec<Step<'a>>, found: &mut BTreeMap<String, Word>) {
     if node.is_alias() && !steps.is_empty() || steps.len() >= MAX_STEPS {
         return;
     }
