@@ -20,7 +20,7 @@ pub enum Exit {
     Usage,
     /// 3: nothing to check.
     NothingToCheck,
-    /// 4: unverified images under `--fail-on-unverified`.
+    /// 4: unverified images, or releases that were not rendered, under `--fail-on-unverified`.
     Unverified,
     /// 0: the reader of standard output closed it, before the end of a text that is not a report.
     BrokenPipe,
@@ -46,11 +46,12 @@ impl Exit {
         let checks = options.task == Task::Check;
         // Writing a baseline is a fresh start: all current findings become known.
         let fails_on_unverified = options.fail_on_unverified && options.write_baseline.is_none();
+        let is_unverified = report.summary.unverified + report.summary.unrendered_releases > 0;
         if !report.errors.is_empty() {
             Self::Usage
         } else if checks && report.findings.iter().any(|finding| fails(finding.severity)) {
             Self::Findings
-        } else if checks && fails_on_unverified && report.summary.unverified > 0 {
+        } else if checks && fails_on_unverified && is_unverified {
             Self::Unverified
         } else if nothing && !options.allow_empty {
             Self::NothingToCheck

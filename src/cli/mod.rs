@@ -168,12 +168,13 @@ fn gather(
     let interrupter = Interrupter::default();
     let _signals = Signals::listen(interrupter.clone());
     let gathered = gather::gather_rendered(inputs, errors, reading, render, &interrupter)?;
-    match gathered.as_ref().map(|(_, count)| (count.rendered, count.failed)) {
-        Some((0, 0)) if !options.quiet => {
+    match gathered.as_ref().map(|(_, count)| (count.rendered, count.failed, count.unfetched)) {
+        Some((0, 0, 0)) if !options.quiet => {
             print_error("note: --render: the inputs contain no chart and no kustomization");
         }
-        Some((rendered, failed)) if options.verbose => {
-            print_error(&format!("--render: {rendered} rendered, {failed} failed"));
+        Some((rendered, failed, unfetched)) if options.verbose => {
+            let fetches = if unfetched > 0 { format!(", {unfetched} not fetched") } else { String::new() };
+            print_error(&format!("--render: {rendered} rendered, {failed} failed{fetches}"));
         }
         _ => {}
     }

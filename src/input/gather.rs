@@ -71,6 +71,7 @@ fn add_rendered(
     let Rendered { sources: outputs, failures, covered, unfetched } = rendered;
     count.rendered += outputs.len();
     count.failed += failures.len();
+    count.unfetched += unfetched.len();
     for id in covered {
         if let Some(part) = parts.get_mut(id.0 as usize) {
             *part = std::mem::take(part).only_secrets();

@@ -31,7 +31,7 @@ Exit status:
   1    findings
   2    wrong usage or configuration
   3    nothing to check (--allow-empty makes it 0)
-  4    images that could not be verified, with --fail-on-unverified
+  4    images that could not be verified, or releases that were not rendered, with --fail-on-unverified
   130  interrupted; the report contains what was found until then";
 
 /// Will the kubelet be able to pull every image in these manifests?
@@ -274,7 +274,7 @@ pub struct RuleArgs {
     /// Lowest severity that makes the run fail, with exit status 1
     #[arg(long, value_enum, default_value_t, value_name = "SEVERITY")]
     pub fail_on: FailOn,
-    /// Exit with 4 if an image could not be verified
+    /// Exit with 4 if an image could not be verified, or the chart of a release was not rendered
     #[arg(long)]
     pub fail_on_unverified: bool,
     /// File with known findings, which are counted but not reported and do not fail the run. Its paths are relative to

@@ -322,12 +322,14 @@ type Counts = Vec<(String, Option<Ansi>)>;
 fn counts(summary: &Summary) -> (Counts, Counts) {
     let bad = Some(severity(Severity::Error).bold());
     let doubtful = Some(severity(Severity::Warning).bold());
+    let releases = if summary.unrendered_releases == 1 { "release not rendered" } else { "releases not rendered" };
     let images = [
         (summary.pullable, "pullable", Some(Ansi::new().green().bold())),
         (summary.failing, "failing", bad),
         (summary.unverified, "unverified", doubtful),
         (summary.skipped, "skipped", None),
         (summary.not_pulled, "not pulled", None),
+        (summary.unrendered_releases, releases, doubtful),
     ];
     let findings = [
         (summary.errors, "error", bad),

@@ -63,6 +63,7 @@ fn head(summary: &Summary) -> String {
         ("unverified", summary.unverified),
         ("skipped", summary.skipped),
         ("not pulled", summary.not_pulled),
+        ("releases not rendered", summary.unrendered_releases),
         ("suppressed", summary.suppressed),
         ("in the baseline", summary.baselined),
     ];

@@ -69,6 +69,8 @@ pub struct Summary {
     pub skipped: usize,
     /// Image uses with pull policy `Never`.
     pub not_pulled: usize,
+    /// Releases whose chart was not rendered, or not with all values.
+    pub unrendered_releases: usize,
     /// Findings of severity error.
     pub errors: usize,
     /// Findings of severity warning.
@@ -230,6 +232,7 @@ impl Report {
         let rendered = sources.iter().filter(|(_, source)| is_rendered(source)).count();
         summary.files = sources.inputs() - rendered;
         summary.documents = inventory.documents;
+        summary.unrendered_releases = inventory.releases.iter().filter(|release| release.is_unchecked()).count();
         summary.resources = inventory.resources.len();
         summary.baselined = silenced.iter().filter(|entry| entry.by == SilencedBy::Baseline).count();
         summary.suppressed = silenced.len() - summary.baselined;

@@ -1,12 +1,12 @@
 //! The objects of charts that were rendered with the values of a release.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::inventory::Inventory;
 use crate::resource::ResourceName;
-use crate::resource::workload::values::ReleaseId;
+use crate::resource::workload::values::{ReleaseId, ValueText};
 use crate::resource::workload::{ImageText, ImageUse, PodOrigin, ResourceId, Skip};
-use crate::rewrite::release_values::{InputLookup, images_in};
+use crate::rewrite::release_values::{InputLookup, images_in, texts_in};
 use crate::text::source::{RenderedRelease, SourceId, SourceOrigin, Sources, Span};
 
 /// Gives the rendered objects what only their release knows, and leads their images to the values that decide them.
@@ -21,6 +21,7 @@ pub(super) fn settle(inventory: &mut Inventory, sources: &Sources) {
         return;
     }
     let mut values = take_values(inventory, &rendered);
+    read_texts(&mut values, inventory, sources);
     lead_to_bases(&mut values, inventory, sources);
     set_namespaces(inventory, &rendered);
     for pod in &mut inventory.pods {
@@ -35,10 +36,14 @@ pub(super) fn settle(inventory: &mut Inventory, sources: &Sources) {
         if release.is_post_rendered && !matches!(image.image, ImageText::Skipped(_)) {
             image.image = ImageText::Skipped(Skip::RewrittenByKustomize);
         }
-        let values = values.get(&release.span).map(|values| values.images.as_slice()).unwrap_or_default();
-        if let Some(value) = closest(&image.text.value, values) {
-            image.text.span = value.text.span;
-            image.decided_by.clone_from(&value.decided_by);
+        let Some(values) = values.get(&release.span) else { continue };
+        match decisive(&image.text.value, values) {
+            Some(Decisive::Image(value)) => {
+                image.text.span = value.text.span;
+                image.decided_by.clone_from(&value.decided_by);
+            }
+            Some(Decisive::Text(span)) => image.text.span = span,
+            None => {}
         }
     }
 }
@@ -47,6 +52,8 @@ pub(super) fn settle(inventory: &mut Inventory, sources: &Sources) {
 struct ReleaseValues {
     id: ReleaseId,
     images: Vec<ImageUse>,
+    /// All scalars in the values, those that take precedence first.
+    texts: Vec<ValueText>,
 }
 
 /// Takes the images in the values of the rendered releases out of the inventory.
@@ -63,7 +70,7 @@ fn take_values(
         release.is_rendered = true;
         release.unread = unread.cloned();
         spans.insert(ReleaseId(at), release.span);
-        found.insert(release.span, ReleaseValues { id: ReleaseId(at), images: Vec::new() });
+        found.insert(release.span, ReleaseValues { id: ReleaseId(at), images: Vec::new(), texts: Vec::new() });
     }
     let images = std::mem::take(&mut inventory.images);
     for image in images {
@@ -75,6 +82,17 @@ fn take_values(
         }
     }
     found
+}
+
+/// Reads all scalars in the values of the releases.
+fn read_texts(values: &mut BTreeMap<Span, ReleaseValues>, inventory: &Inventory, sources: &Sources) {
+    let files: BTreeSet<SourceId> = values.keys().map(|span| span.source).collect();
+    let lookup = InputLookup::new(&inventory.kustomizations, sources, files.iter().copied());
+    for (span, texts) in files.into_iter().flat_map(|file| texts_in(file, sources, &lookup)) {
+        if let Some(own) = values.get_mut(&span) {
+            own.texts = texts;
+        }
+    }
 }
 
 /// Leads the values of releases that kustomize printed back to the file that it took them from.
@@ -140,17 +158,38 @@ fn set_namespaces(inventory: &mut Inventory, rendered: &BTreeMap<SourceId, &Rend
     }
 }
 
-/// Returns the image in the values that a rendered image was made of: the same one, or one that lacks the registry or
-/// the tag.
-fn closest<'v>(rendered: &str, values: &'v [ImageUse]) -> Option<&'v ImageUse> {
+/// The values that decide a rendered image.
+enum Decisive<'v> {
+    Image(&'v ImageUse),
+    Text(Span),
+}
+
+/// Returns the values that a rendered image was made of: the image itself, one that lacks the registry, the text of
+/// the image or its tag, or an image that lacks the tag.
+fn decisive<'v>(rendered: &str, values: &'v ReleaseValues) -> Option<Decisive<'v>> {
     let ends = |whole: &str, end: &str| whole.strip_suffix(end).is_some_and(|rest| rest.ends_with('/'));
-    let name = rendered.split('@').next().unwrap_or(rendered);
-    let name = name.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).map_or(name, |(name, _)| name);
-    let rank = |value: &ImageUse| {
-        let text = value.text.value.as_str();
-        [rendered == text, ends(rendered, text), name == text || ends(name, text)].iter().position(|fits| *fits)
+    let (name, digest) = rendered.split_once('@').map_or((rendered, None), |(name, digest)| (name, Some(digest)));
+    let tagged = name.rsplit_once(':').filter(|(_, tag)| !tag.contains('/'));
+    let (name, tag) = tagged.map_or((name, None), |(name, tag)| (name, Some(tag)));
+    let images = || values.images.iter().filter(|value| !value.text.value.is_empty());
+    let image =
+        |fits: &dyn Fn(&str) -> bool| images().find(|value| fits(value.text.value.as_str())).map(Decisive::Image);
+    let whole = || values.texts.iter().find(|value| value.text == rendered).map(|value| Decisive::Text(value.span));
+    let version = || {
+        let is_version = |value: &&ValueText| {
+            let key = value.key.as_str();
+            let is_key =
+                |key: &str, of: &str| key == of || key.ends_with(&format!("{}{}", of[..1].to_uppercase(), &of[1..]));
+            is_key(key, "tag") && Some(value.text.as_str()) == tag
+                || is_key(key, "digest") && Some(value.text.as_str()) == digest
+        };
+        // The same tag twice may belong to two images.
+        let mut found = values.texts.iter().filter(is_version);
+        found.next().filter(|_| found.next().is_none()).map(|value| Decisive::Text(value.span))
     };
-    let ranked = values.iter().filter(|value| !value.text.value.is_empty());
-    let ranked = ranked.filter_map(|value| Some((rank(value)?, value)));
-    ranked.min_by_key(|(rank, _)| *rank).map(|(_, value)| value)
+    image(&|text| text == rendered)
+        .or_else(|| image(&|text| ends(rendered, text)))
+        .or_else(whole)
+        .or_else(version)
+        .or_else(|| image(&|text| text == name || ends(name, text)))
 }

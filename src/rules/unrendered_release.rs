@@ -21,12 +21,7 @@ impl Rule for UnrenderedRelease {
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
         let sources = SourceTable::new(&cx.inventory.chart_sources);
-        // A kustomization with charts is reported as a whole.
-        let releases = cx.inventory.releases.iter().zip(0..);
-        let is_whole = |release: &Release| release.is_rendered && release.unread.is_none();
-        let reported = releases.filter(|(release, _)| {
-            !release.is_partial && release.installer != Installer::Kustomize && !is_whole(release)
-        });
+        let reported = cx.inventory.releases.iter().zip(0..).filter(|(release, _)| release.is_unchecked());
         let mut namespaces = vec![None; cx.inventory.releases.len()];
         for pod in &cx.inventory.pods {
             let place = pod.release.and_then(|id| namespaces.get_mut(id.0 as usize));

@@ -2,6 +2,7 @@
 
 mod budget;
 mod contents;
+mod releases;
 mod setups;
 
 use std::fs;

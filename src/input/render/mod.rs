@@ -97,6 +97,8 @@ pub struct RenderCount {
     pub rendered: usize,
     /// How many failed to render.
     pub failed: usize,
+    /// How many charts could not be fetched.
+    pub unfetched: usize,
 }
 
 /// A chart or a kustomization to render.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use lookup::InputLookup;
 
 use crate::inventory::Inventory;
-use crate::resource::workload::values::{self, ReleaseId};
+use crate::resource::workload::values::{self, ReleaseId, ValueText};
 use crate::resource::workload::{ImageUse, PodId, ResourceId, WorkloadFacts};
 use crate::resource::{self, ResourceName, kustomization};
 use crate::text::source::{SourceId, Sources, Span};
@@ -79,6 +79,20 @@ pub(super) fn images_in(file: SourceId, sources: &Sources, lookup: &InputLookup<
                 found.extend(facts.images.into_iter().map(|image| (object.name.clone(), image)));
             }
         }
+    });
+    found
+}
+
+/// Returns the scalars in the values of the releases in a file, by the place of the release.
+pub(super) fn texts_in(file: SourceId, sources: &Sources, lookup: &InputLookup<'_>) -> Vec<(Span, Vec<ValueText>)> {
+    let mut found = Vec::new();
+    yaml::read(file, sources.get(file).text(), false, &mut |piece| {
+        let Piece::Document(document) = piece else { return };
+        let mut objects = Vec::new();
+        if let Some(root) = document.root() {
+            resource::objects(root, &mut objects);
+        }
+        found.extend(objects.iter().flat_map(|object| values::texts_of(object, lookup)));
     });
     found
 }

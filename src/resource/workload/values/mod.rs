@@ -80,6 +80,15 @@ pub struct Release {
     pub is_partial: bool,
 }
 
+impl Release {
+    /// Whether images of the release may be missing from what was read. A kustomization with charts is reported as a
+    /// whole.
+    pub fn is_unchecked(&self) -> bool {
+        let is_whole = self.is_rendered && self.unread.is_none();
+        !self.is_partial && self.installer != Installer::Kustomize && !is_whole
+    }
+}
+
 /// The most pull secrets that are read for a whole release.
 const MAX_SECRETS: usize = 32;
 
@@ -99,6 +108,36 @@ pub(crate) fn extract_with<'d>(
     let Some(readings) = release::of_object(object) else { return false };
     readings.into_iter().for_each(|reading| add(reading, object.node.span(), resource, lookup, found));
     true
+}
+
+/// A scalar in the values of a release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ValueText {
+    /// Its key; empty for an item of a list.
+    pub key: String,
+    /// The text as written.
+    pub text: String,
+    /// Its place.
+    pub span: Span,
+}
+
+/// Returns all scalars in the values of the releases in an object, by the place of the release: those that take
+/// precedence come first.
+pub(crate) fn texts_of(object: &Object<'_>, lookup: &dyn ReferenceLookup) -> Vec<(Span, Vec<ValueText>)> {
+    let of_reading = |reading: Reading<'_>| {
+        let chart = reading.release.chart.chart.clone();
+        let references = References { lookup, file: object.node.span().source, chart: chart.as_deref() };
+        let parameters = reading.parameters.iter().filter_map(|own| {
+            let key = own.name.rsplit('.').next()?.to_owned();
+            Some(ValueText { key, text: own.value.text()?.to_owned(), span: own.value.span() })
+        });
+        let mut found: Vec<ValueText> = parameters.collect();
+        for part in reading.parts.iter().rev() {
+            part.read(references, &mut |tree, place| walk::scalars(tree, place, 0, &mut found));
+        }
+        (reading.release.span, found)
+    };
+    release::of_object(object).into_iter().flatten().map(of_reading).collect()
 }
 
 /// A single value that takes precedence over the sets, such as Helm's `--set`.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::group::{Composed, Group, Naming, Word};
 use super::part::PartPlace;
-use super::{Parameter, secrets_of, spanned};
+use super::{Parameter, ValueText, secrets_of, spanned};
 use crate::resource::workload::custom::walk::{Step, render};
 use crate::resource::workload::{DecidedBy, ImageText, SecretReference, Skip};
 use crate::text::source::Spanned;
@@ -152,6 +152,29 @@ impl Layers {
         self.words.len() > 1
     }
 }
+
+/// Adds the scalars of a set, whatever they mean, with their keys.
+pub(super) fn scalars(tree: Node<'_>, place: &PartPlace<'_>, depth: usize, found: &mut Vec<ValueText>) {
+    if depth >= MAX_STEPS {
+        return;
+    }
+    let mut add = |key: &str, value: Node<'_>| {
+        if let Some(text) = value.text() {
+            let is_short = text.len() <= MAX_TEXT && found.len() < MAX_WORDS;
+            if is_short && !text.is_empty() {
+                let span = place.span(value.span());
+                found.push(ValueText { key: key.to_owned(), text: text.to_owned(), span });
+            }
+        } else if !value.is_alias() {
+            scalars(value, place, depth + 1, found);
+        }
+    };
+    tree.entries().for_each(|entry| add(entry.key.text().unwrap_or_default(), entry.value));
+    tree.items().for_each(|item| add("", item));
+}
+
+/// The longest text that can be an image.
+const MAX_TEXT: usize = 512;
 
 /// Returns the scalars of a set that may be parts of images, by path.
 pub(super) fn words(tree: Node<'_>, place: &PartPlace<'_>) -> BTreeMap<String, Word> {
