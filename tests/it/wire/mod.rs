@@ -2,6 +2,7 @@
 
 mod auth;
 mod budget;
+mod charts;
 mod command;
 mod contents;
 mod depths;
