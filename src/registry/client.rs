@@ -326,7 +326,8 @@ async fn read_from(session: &mut Session<'_>, wanted: Wanted<'_>) -> Result<Vec<
     match followed.answer.status {
         404 if !followed.foreign => Err(Outcome::Absent(session.evidence(&get, &followed))),
         403 if !followed.foreign => Err(Outcome::Denied(Denial::Denied, session.evidence(&get, &followed))),
-        200 if followed.answer.cut && wanted.cap != MAX_MANIFEST as usize => Err(too_big()),
+        // That a manifest is too big is for the runtime to say.
+        200 if followed.answer.cut && wanted.cap > MAX_MANIFEST as usize => Err(too_big()),
         _ => read_content(&followed.answer, target, session.evidence(&get, &followed)),
     }
 }

@@ -272,7 +272,7 @@ fn missing_render_tool_is_a_usage_error() {
 fn invalid_render_options_are_usage_errors() {
     let stage = Stage::chart("exit 1");
     let pullcheck = || Run::new(env!("CARGO_BIN_EXE_pullcheck")).within(stage.folder.path()).env("PATH", stage.path());
-    for option in ["--values=b.yaml", "--set=a=b", "--release-name=a"] {
+    for option in ["--values=b.yaml", "--set=a=b", "--release-name=a", "--fetch-charts"] {
         pullcheck().arg(option).output().assert_status(2).assert_stderr_has("--render");
     }
     for (option, words) in [
@@ -280,9 +280,14 @@ fn invalid_render_options_are_usage_errors() {
         ("--values=https://example.com/a.yaml", "No such file"),
         ("--values=shop", "--values shop: it is not a regular file"),
         ("--release-name=--post-renderer", "--release-name --post-renderer: Helm accepts"),
+        ("--chart-hosts=ghcr.io", "--fetch-charts"),
+        ("--chart-hosts=https://ghcr.io", "\"https://ghcr.io\" is not a host"),
     ] {
         pullcheck().args(["--render", option]).output().assert_status(2).assert_stderr_has(words);
     }
+    let offline = ["--render", "--fetch-charts", "--offline"];
+    let words = "--fetch-charts cannot be used with --offline: charts are fetched over the network";
+    pullcheck().args(offline).output().assert_status(2).assert_stderr_has(words);
     let empty = Stage::new(&[("b.yaml", &pod("a", "docker.io/a/a:1"))], &[]);
     empty.run().output().assert_status(0).assert_stderr_has("the inputs contain no chart and no kustomization");
 }

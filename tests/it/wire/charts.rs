@@ -240,21 +240,27 @@ fn large_answers_are_cut_off() {
 
 #[test]
 fn each_failure_has_its_cause() {
-    let table: [(Answer, fn(&ChartError) -> bool); 6] = [
-        (Answer::status(404), |error| matches!(error, ChartError::Network { .. })),
-        (Answer::status(401), |error| matches!(error, ChartError::Denied { .. })),
-        (Answer::status(403), |error| matches!(error, ChartError::Denied { .. })),
-        (Answer::status(500), |error| matches!(error, ChartError::Network { .. })),
-        (Answer::status(200).body("<html>"), |error| matches!(error, ChartError::Network { .. })),
-        (Answer::hang(), |error| matches!(error, ChartError::Timeout { .. })),
+    let table = [
+        (Answer::status(404), "network"),
+        (Answer::status(401), "denied"),
+        (Answer::status(403), "denied"),
+        (Answer::status(500), "network"),
+        (Answer::status(200).body("<html>"), "network"),
+        (Answer::hang(), "timeout"),
     ];
-    for (answer, is_expected) in table {
+    for (answer, expected) in table {
         let shown = format!("{answer:?}");
         let server = Registry::start(|r| _ = r.answer("GET", INDEX, [answer]));
         let mut options = options(&[&server]);
         options.client.timeout = Duration::from_millis(300);
         let error = fetch(&options, &shop(&server, "")).unwrap_err();
-        assert!(is_expected(&error) && !error.is_certain(), "{shown}: {error:?}");
+        let cause = match &error {
+            ChartError::Network { .. } => "network",
+            ChartError::Denied { .. } => "denied",
+            ChartError::Timeout { .. } => "timeout",
+            other => panic!("{shown}: {other:?}"),
+        };
+        assert!(cause == expected && !error.is_certain(), "{shown}: {error:?}");
     }
 }
 
