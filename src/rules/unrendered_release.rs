@@ -82,7 +82,15 @@ fn help(release: &Release, chart: &ChartName, namespace: Option<&str>) -> String
             format!("helm get manifest {}{namespace}", word(name.unwrap_or("NAME")))
         }
     };
-    format!("check what is deployed: `{command} | pullcheck -`")
+    let options = match (&chart.chart, &chart.repository, &release.unfetched) {
+        (.., Some(_)) => None,
+        (Some(chart), Some(_), None) if !chart.contains('/') => Some("--render --fetch-charts"),
+        (Some(chart), None, None) if chart.starts_with("oci://") => Some("--render --fetch-charts"),
+        (Some(chart), _, None) if chart.contains('/') && !release.is_rendered => Some("--render"),
+        _ => None,
+    };
+    let or = options.map(|options| format!(", or pass `{options}`")).unwrap_or_default();
+    format!("check what is deployed: `{command} | pullcheck -`{or}")
 }
 
 fn template(name: Option<&str>, chart: &ChartName, namespace: &str) -> String {
@@ -157,7 +165,8 @@ mod tests {
             ),
         ];
         for (chart, expected) in cases {
-            assert_eq!(command(Installer::Flux, chart), format!("check what is deployed: `{expected} | pullcheck -`"));
+            let expected = format!("check what is deployed: `{expected} | pullcheck -`, or pass `--render --fetch-charts`");
+            assert_eq!(command(Installer::Flux, chart), expected);
         }
         assert!(command(Installer::Flux, ChartName::default()).contains("`helm get manifest shop --namespace web |"));
         assert!(command(Installer::ArgoCd, ChartName::default()).contains("`argocd app manifests shop |"));
