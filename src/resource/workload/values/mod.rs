@@ -3,6 +3,7 @@
 //! The chart decides what it makes of its values, so that none of these images is certain to be pulled.
 
 mod chart;
+pub mod chart_defaults;
 mod group;
 mod number;
 mod part;
