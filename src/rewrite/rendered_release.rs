@@ -87,7 +87,7 @@ fn take_values(
 /// Reads all scalars in the values of the releases.
 fn read_texts(values: &mut BTreeMap<Span, ReleaseValues>, inventory: &Inventory, sources: &Sources) {
     let files: BTreeSet<SourceId> = values.keys().map(|span| span.source).collect();
-    let lookup = InputLookup::new(&inventory.kustomizations, sources, files.iter().copied());
+    let lookup = InputLookup::new(&inventory.kustomizations, &inventory.chart_sources, sources, files.iter().copied());
     for (span, texts) in files.into_iter().flat_map(|file| texts_in(file, sources, &lookup)) {
         if let Some(own) = values.get_mut(&span) {
             own.texts = texts;
@@ -109,7 +109,12 @@ fn lead_to_bases(values: &mut BTreeMap<Span, ReleaseValues>, inventory: &Invento
     if based.is_empty() {
         return;
     }
-    let lookup = InputLookup::new(&inventory.kustomizations, sources, based.iter().map(|(file, ..)| *file));
+    let lookup = InputLookup::new(
+        &inventory.kustomizations,
+        &inventory.chart_sources,
+        sources,
+        based.iter().map(|(file, ..)| *file),
+    );
     let mut bases: BTreeMap<SourceId, Vec<(ResourceName, ImageUse)>> = BTreeMap::new();
     for (file, name, own) in based {
         let written = bases.entry(file).or_insert_with(|| images_in(file, sources, &lookup));

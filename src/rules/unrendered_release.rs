@@ -165,7 +165,8 @@ mod tests {
             ),
         ];
         for (chart, expected) in cases {
-            let expected = format!("check what is deployed: `{expected} | pullcheck -`, or pass `--render --fetch-charts`");
+            let expected =
+                format!("check what is deployed: `{expected} | pullcheck -`, or pass `--render --fetch-charts`");
             assert_eq!(command(Installer::Flux, chart), expected);
         }
         assert!(command(Installer::Flux, ChartName::default()).contains("`helm get manifest shop --namespace web |"));

@@ -188,3 +188,62 @@ fn argo_value_files_that_are_not_followed_are_named() {
         assert_eq!(found.unread(), [Some("spec.sources[0].helm.valueFiles[0]")], "{file}");
     }
 }
+
+#[test]
+fn known_chart_completes_an_image_whose_tag_is_set() {
+    let repository = |url: &str| {
+        format!(
+            "apiVersion: source.toolkit.fluxcd.io/v1\nkind: HelmRepository\nmetadata: {{name: charts, namespace: web}}\nspec: {{url: \
+             '{url}'}}\n"
+        )
+    };
+    let release = |chart: &str, version: &str, values: &str| {
+        flux(&format!(
+            "  chart: {{spec: {{chart: {chart}, version: {version}, sourceRef: {{kind: HelmRepository, name: charts}}}}}}\n  values: \
+             {values}\n"
+        ))
+    };
+    let nginx = "https://kubernetes.github.io/ingress-nginx";
+    let jetstack = "https://charts.jetstack.io";
+    let cases = [
+        (
+            jetstack,
+            "cert-manager",
+            "1.15.0",
+            "{image: {tag: v9}}",
+            "quay.io/jetstack/cert-manager-controller:v9 < a.yaml: v9",
+        ),
+        (
+            nginx,
+            "ingress-nginx",
+            "4.11.0",
+            "{controller: {image: {tag: v9, digest: ''}}}",
+            "registry.k8s.io/ingress-nginx/controller:v9 < a.yaml: v9",
+        ),
+        // Without a digest in the values, that of the chart stays.
+        (
+            nginx,
+            "ingress-nginx",
+            "4.11.0",
+            "{controller: {image: {tag: v9}}}",
+            "? registry.k8s.io/ingress-nginx/controller:v9 < a.yaml: v9",
+        ),
+        // The chart decides the tag.
+        (
+            jetstack,
+            "cert-manager",
+            "1.15.0",
+            "{image: {repository: reg.example/cm}}",
+            "? reg.example/cm < a.yaml: reg.example/cm",
+        ),
+    ];
+    for (url, chart, version, values, expected) in cases {
+        let found = read(&[("a.yaml", &release(chart, version, values)), ("b.yaml", &repository(url))]);
+        assert_eq!(found.images(), [expected], "{chart} {values}");
+    }
+    // Another publisher, and a version that is not in the table.
+    for (url, version) in [("https://charts.example", "1.15.0"), (jetstack, "99.0.0")] {
+        let text = release("cert-manager", version, "{image: {tag: v9}}");
+        assert_eq!(read(&[("a.yaml", &text), ("b.yaml", &repository(url))]).images(), [""; 0], "{url} {version}");
+    }
+}

@@ -411,7 +411,7 @@ fn report_names_the_release_and_the_chart_of_its_source() {
     assert_eq!((&note["rule"], &note["severity"]), (&"unrendered-release".into(), &"note".into()));
     assert!(note["message"].as_str().unwrap().contains("`spec.values.image.repository` is incomplete"), "{note}");
     let command = "`helm template shop oci://ghcr.io/acme/charts/web --version 1.2.3 --namespace web --values FILE | pullcheck -`";
-    assert_eq!(note["help"], format!("check what is deployed: {command}"));
+    assert_eq!(note["help"], format!("check what is deployed: {command}, or pass `--render --fetch-charts`"));
 }
 
 #[test]

@@ -51,7 +51,8 @@ pub(super) fn find(sources: &Sources, parts: &[Inventory], bench: &Bench<'_>) ->
         return Vec::new();
     }
     let kustomizations: Vec<_> = parts.iter().flat_map(|part| part.kustomizations.iter().cloned()).collect();
-    let lookup = InputLookup::new(&kustomizations, sources, ids.iter().copied());
+    let chart_sources: Vec<ChartSource> = parts.iter().flat_map(|part| part.chart_sources.iter().cloned()).collect();
+    let lookup = InputLookup::new(&kustomizations, &chart_sources, sources, ids.iter().copied());
     let inputs =
         ids.iter().flat_map(|&id| render_inputs(id, sources.get(id)).into_iter().map(move |input| (id, input)));
     let (configs, inputs): (Vec<_>, Vec<_>) = inputs.partition(|(_, input)| input.object.kind == "HelmChartConfig");
@@ -59,7 +60,6 @@ pub(super) fn find(sources: &Sources, parts: &[Inventory], bench: &Bench<'_>) ->
     for (_, config) in configs {
         configured.entry(config.object.name.unwrap_or_default()).or_default().extend(config.values);
     }
-    let chart_sources: Vec<ChartSource> = parts.iter().flat_map(|part| part.chart_sources.iter().cloned()).collect();
     let charts = SourceTable::new(&chart_sources);
     let mut jobs = Vec::new();
     for (id, mut input) in inputs {

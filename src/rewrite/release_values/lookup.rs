@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::resource;
 use crate::resource::kustomization::{Kustomization, folder, is_file_name, member_path, normalise};
 use crate::resource::workload::values::{
-    FileBase, FoundReference, FoundText, ReferenceLookup, ReferenceTarget, ValuesReference,
+    ChartDefaults, ChartName, ChartSource, FileBase, FoundReference, FoundText, ReferenceLookup, ReferenceTarget,
+    SourceTable, ValuesReference, defaults,
 };
 use crate::text::placeholder::is_placeholder;
 use crate::text::source::{SourceId, SourceOrigin, Sources};
@@ -15,6 +16,7 @@ use crate::text::yaml::{self, Node, Piece, Place};
 pub struct InputLookup<'s> {
     sources: &'s Sources,
     files: BTreeMap<String, SourceId>,
+    charts: SourceTable<'s>,
     config_maps: BTreeMap<String, Vec<ConfigMap>>,
 }
 
@@ -44,12 +46,13 @@ impl<'s> InputLookup<'s> {
     /// Collects what the releases in some of the sources may refer to.
     pub fn new(
         kustomizations: &[Kustomization],
+        chart_sources: &'s [ChartSource],
         sources: &'s Sources,
         of_releases: impl Iterator<Item = SourceId>,
     ) -> Self {
         let files = sources.iter().filter(|(_, source)| *source.origin() == SourceOrigin::File && source.is_readable());
         let files = files.map(|(id, source)| (normalise(source.name()), id)).collect();
-        let mut lookup = Self { sources, files, config_maps: BTreeMap::new() };
+        let mut lookup = Self { sources, files, charts: SourceTable::new(chart_sources), config_maps: BTreeMap::new() };
         let mut names = BTreeSet::new();
         for source in of_releases {
             names_in(source, sources, &mut names);
@@ -199,6 +202,10 @@ impl<'s> InputLookup<'s> {
 }
 
 impl ReferenceLookup for InputLookup<'_> {
+    fn defaults(&self, chart: &ChartName) -> Option<ChartDefaults> {
+        defaults(&self.charts.complete(chart))
+    }
+
     fn find(&self, reference: &ValuesReference, source: SourceId, chart: Option<&str>) -> FoundReference<'_> {
         let whole = |id: SourceId| {
             let text = self.sources.get(id).text();

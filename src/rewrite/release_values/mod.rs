@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use lookup::InputLookup;
 
 use crate::inventory::Inventory;
-use crate::resource::workload::values::{self, ReleaseId, ValueText};
+use crate::resource::workload::values::{self, Release, ReleaseId, SourceTable, ValueText};
 use crate::resource::workload::{ImageUse, PodId, ResourceId, WorkloadFacts};
 use crate::resource::{self, ResourceName, kustomization};
 use crate::text::source::{SourceId, Sources, Span};
@@ -16,18 +16,23 @@ use crate::text::yaml::{self, Piece};
 /// Reads the releases again that refer to values in other inputs.
 pub(super) fn complete(inventory: &mut Inventory, sources: &Sources) {
     let mut objects: BTreeMap<SourceId, BTreeMap<Span, ResourceId>> = BTreeMap::new();
-    for release in inventory.releases.iter().filter(|release| release.has_references) {
+    let charts = SourceTable::new(&inventory.chart_sources);
+    let has_defaults = |release: &Release| {
+        (release.incomplete > 0 || release.images > 0) && values::defaults(&charts.complete(&release.chart)).is_some()
+    };
+    for release in inventory.releases.iter().filter(|release| release.has_references || has_defaults(release)) {
         let span = inventory.resource(release.resource).span;
         objects.entry(span.source).or_default().insert(span, release.resource);
     }
     if objects.is_empty() {
         return;
     }
-    let lookup = InputLookup::new(&inventory.kustomizations, sources, objects.keys().copied());
-    for (source, objects) in objects {
-        for (object, facts) in read(source, sources, &objects, &lookup) {
-            replace(inventory, object, facts);
-        }
+    let files = objects.keys().copied();
+    let lookup = InputLookup::new(&inventory.kustomizations, &inventory.chart_sources, sources, files);
+    let read = objects.into_iter().flat_map(|(source, objects)| read(source, sources, &objects, &lookup));
+    let read: Vec<_> = read.collect();
+    for (object, facts) in read {
+        replace(inventory, object, facts);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Images that values write in parts, and what a chart makes of the parts.
 
+use super::chart_defaults::{DefaultImage, DefaultTag, DigestUse};
 use super::number;
 use super::part::PartPlace;
 use crate::image::reference::Reference;
@@ -155,6 +156,76 @@ impl Group {
             }
         };
         Some(Composed::new(main, whole, decided_by, is_known))
+    }
+}
+
+/// What the values say of an image whose chart is known, besides its parts.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Beside {
+    /// Whether they clear the digest of the chart.
+    pub(super) clears_digest: bool,
+    /// Whether they replace the registry of all images of the chart.
+    pub(super) has_global_registry: bool,
+}
+
+impl Group {
+    /// Returns the image that a known chart makes of the parts, and of its own defaults; `None` if the values set no
+    /// part of it, or the chart does more than the table knows.
+    pub(super) fn compose_with(&self, default: &DefaultImage, beside: Beside) -> Option<Composed> {
+        let own_name = match default.name_key {
+            "image" => self.image.as_ref(),
+            _ => self.repository.as_ref(),
+        };
+        let whole = self.repository.as_ref().filter(|_| default.repository_is_whole);
+        let registry = self.registry.as_ref().filter(|_| default.reads_registry);
+        let digest = match default.digest_use {
+            DigestUse::Unread => None,
+            DigestUse::AfterTag | DigestUse::InsteadOfTag => self.digest.as_ref(),
+            DigestUse::Sha => self.sha.as_ref(),
+        };
+        let set = [whole, own_name, digest, self.tag.as_ref(), registry];
+        let main = set.into_iter().flatten().next()?.clone();
+        if beside.has_global_registry || self.name.is_some() || own_name.or(whole).is_some_and(|word| !word.is_name()) {
+            return None;
+        }
+        let name = match (whole, own_name) {
+            (Some(whole), _) => whole.written.clone(),
+            (None, own) => {
+                let name = own.map_or(default.repository, |word| &word.written);
+                match registry.map(|word| word.written.as_str()).or(default.registry) {
+                    Some(registry) => format!("{}/{name}", registry.trim_end_matches('/')),
+                    None => name.to_owned(),
+                }
+            }
+        };
+        let printed = |word: &Word| word.printed.clone();
+        let tag = match (&self.tag, default.tag) {
+            (Some(tag), _) => Some(printed(tag)?),
+            (None, DefaultTag::Literal(tag)) => Some(tag.to_owned()),
+            (None, DefaultTag::AppVersion | DefaultTag::Varying) => None,
+        };
+        let pinned = digest.map(|word| format!("sha256:{}", word.written.trim_start_matches("sha256:")));
+        // Nodes pull by the digest of the chart, whatever the tag says.
+        let keeps_digest = default.has_digest && pinned.is_none() && !beside.clears_digest;
+        let mut text = name;
+        if let Some(tag) = tag.as_ref().filter(|_| pinned.is_none() || default.digest_use != DigestUse::InsteadOfTag) {
+            text = format!("{text}:{tag}");
+        }
+        if let Some(pinned) = &pinned {
+            text = format!("{text}@{pinned}");
+        }
+        let is_known = !keeps_digest && (tag.is_some() || pinned.is_some());
+        let decides = |word: &&Word, message: &str| {
+            (word.span != main.span).then(|| DecidedBy { span: word.span, message: message.to_owned() })
+        };
+        let named = [
+            (whole.or(own_name), "its name is set here"),
+            (registry, "its registry is set here"),
+            (self.tag.as_ref(), "its tag is set here"),
+            (digest, "its digest is set here"),
+        ];
+        let decided_by = named.into_iter().filter_map(|(word, message)| decides(&word?, message)).collect();
+        Some(Composed::new(main, text, decided_by, is_known))
     }
 }
 

@@ -15,6 +15,7 @@ mod walk;
 use std::collections::BTreeMap;
 
 pub use self::chart::{ChartName, ChartPin, ChartSource, SourceReference, SourceTable};
+pub use self::chart_defaults::{ChartDefaults, defaults};
 use self::part::{Part, PartPlace, References};
 pub use self::reference::{
     FileBase, FoundReference, FoundText, NoLookup, ReferenceLookup, ReferenceTarget, ValuesReference,
@@ -185,6 +186,7 @@ fn add<'d>(
     let mut unread = reading.unread;
     let mut overrides = walk::Overrides::new(reading.parameters);
     let has_references = reading.parts.iter().any(|part| matches!(part, Part::Elsewhere(..)));
+    let defaults = lookup.defaults(&reading.release.chart);
     let chart = reading.release.chart.chart.clone();
     let references = References { lookup, file: whole.source, chart: chart.as_deref() };
     let mut layers = walk::Layers::default();
@@ -200,7 +202,7 @@ fn add<'d>(
         layers.turn_to(at);
         let is_read = part.read(references, &mut |tree, place| {
             secrets.extend(release_secrets(tree, place));
-            is_whole &= walk::images(tree, place, &mut overrides, &mut layers, &mut values);
+            is_whole &= walk::images(tree, place, &mut overrides, &mut layers, defaults, &mut values);
         });
         if !(is_read && is_whole) {
             unread = Some(part.path().to_owned());

@@ -1,5 +1,7 @@
 //! Values that a release takes from elsewhere: ConfigMaps, Secrets, and files of the repository.
 
+use super::ChartName;
+use super::chart_defaults::ChartDefaults;
 use crate::text::source::{SourceId, Span};
 use crate::text::yaml::Place;
 
@@ -78,6 +80,9 @@ pub enum FoundReference<'s> {
 pub trait ReferenceLookup {
     /// Looks up a reference of a release that a file describes. `chart` is the path of the release's chart as written.
     fn find(&self, reference: &ValuesReference, file: SourceId, chart: Option<&str>) -> FoundReference<'_>;
+
+    /// Returns what a chart uses by default, if that is known.
+    fn defaults(&self, chart: &ChartName) -> Option<ChartDefaults>;
 }
 
 /// Knows a single file: everything that it refers to is unknown.
@@ -86,5 +91,9 @@ pub struct NoLookup;
 impl ReferenceLookup for NoLookup {
     fn find(&self, _: &ValuesReference, _: SourceId, _: Option<&str>) -> FoundReference<'_> {
         FoundReference::Unknown
+    }
+
+    fn defaults(&self, _: &ChartName) -> Option<ChartDefaults> {
+        None
     }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::group::{Composed, Group, Naming, Word};
+use super::chart_defaults::ChartDefaults;
+use super::group::{Beside, Composed, Group, Naming, Word};
 use super::part::PartPlace;
 use super::{Parameter, ValueText, secrets_of, spanned};
 use crate::resource::workload::custom::walk::{Step, render};
@@ -210,14 +211,25 @@ pub(super) fn images(
     place: &PartPlace<'_>,
     overrides: &mut Overrides,
     layers: &mut Layers,
+    defaults: Option<ChartDefaults>,
     found: &mut FoundValues,
 ) -> bool {
     let is_set = |path: &&[&str]| tree.at(path).is_some_and(|node| node.as_str().is_some_and(|text| !text.is_empty()));
     let registries: [&[&str]; 4] =
         [&["global", "imageRegistry"], &["global", "registry"], &["global", "image", "registry"], &["imageRegistry"]];
     let naming = if registries.iter().any(is_set) { Naming::Replaced } else { Naming::WithDefault };
-    let mut walk =
-        Walk { place, overrides, layers, naming, steps: Vec::new(), found, pod_secrets: None, is_whole: true };
+    let mut walk = Walk {
+        place,
+        overrides,
+        layers,
+        defaults,
+        root: tree,
+        naming,
+        steps: Vec::new(),
+        found,
+        pod_secrets: None,
+        is_whole: true,
+    };
     walk.below(tree, "");
     walk.is_whole
 }
@@ -226,6 +238,9 @@ struct Walk<'w, 'p, 'a> {
     place: &'w PartPlace<'p>,
     overrides: &'w mut Overrides,
     layers: &'w mut Layers,
+    /// What the chart uses by default.
+    defaults: Option<ChartDefaults>,
+    root: Node<'a>,
     naming: Naming,
     steps: Vec<Step<'a>>,
     found: &'w mut FoundValues,
@@ -365,9 +380,19 @@ impl<'a> Walk<'_, '_, 'a> {
         let secrets = field(["pullSecrets", "imagePullSecrets"]);
         group.is_image = is_image_key(key) || policy.is_some();
         let naming = if self.is_app_template() { Naming::AsWritten } else { self.naming };
+        let by_default = self.defaults.and_then(|defaults| defaults.at(&render(&self.steps)));
+        let by_default = by_default.and_then(|image| {
+            let is_set = |node: Node<'_>| node.text().is_some_and(|text| !text.is_empty());
+            let global: Option<Vec<&str>> = image.global_registry.map(|path| path.split('.').collect());
+            let beside = Beside {
+                clears_digest: ["digest", "sha"].iter().any(|key| node.get(key).is_some_and(|value| !is_set(value))),
+                has_global_registry: global.and_then(|path| self.root.at(&path)).is_some_and(is_set),
+            };
+            group.compose_with(&image, beside)
+        });
         let is_nameless = is_image_key(key)
             && [&group.registry, &group.tag, &group.digest, &group.sha].iter().any(|word| word.is_some());
-        let Some(composed) = group.compose(naming) else {
+        let Some(composed) = by_default.or_else(|| group.compose(naming)) else {
             if is_nameless {
                 self.found.nameless += 1;
                 self.found.first_nameless.get_or_insert_with(|| self.place.path(&self.steps));
