@@ -196,10 +196,10 @@ impl Client {
         self.interrupter.unless_interrupted(read).await.unwrap_or_else(|| Err(interrupted()))
     }
 
-    /// Lists the tags of the attempt's repository up to these limits, and whether those are all.
-    pub(super) async fn list_tags(&self, attempt: &Attempt, limits: TagLimits) -> (TagList, bool) {
+    /// Lists the tags of the attempt's repository, up to these limits.
+    pub(super) async fn list_tags(&self, attempt: &Attempt, limits: TagLimits) -> TagList {
         let list = self.interrupter.unless_interrupted(self.tags_of_hosts(attempt, limits)).await;
-        list.unwrap_or((TagList::Unknown, false))
+        list.unwrap_or(TagList::Unknown)
     }
 
     /// The body at a URL that belongs to no registry, of at most `cap` bytes, asked for without credentials. `from` is
@@ -239,17 +239,17 @@ impl Client {
         }
     }
 
-    async fn tags_of_hosts(&self, attempt: &Attempt, limits: TagLimits) -> (TagList, bool) {
+    async fn tags_of_hosts(&self, attempt: &Attempt, limits: TagLimits) -> TagList {
         let mut budget = self.budget();
-        let mut tags = (TagList::Unknown, false);
+        let mut tags = TagList::Unknown;
         let mut hosts = self.hosts(attempt);
         while let Some(host) = hosts.pop_front() {
             let Ok(endpoint) = host else { continue };
             let share = budget.share(turns(&endpoint, &hosts));
             let mut session = self.session(attempt, endpoint, share);
             match tags::list(&mut session, limits).await {
-                (TagList::Unknown, _) => {}
-                (TagList::NoRepository, all) => tags = (TagList::NoRepository, all),
+                TagList::Unknown => {}
+                TagList::NoRepository => tags = TagList::NoRepository,
                 tags => return tags,
             }
             budget.give_back(session.budget);
@@ -385,7 +385,7 @@ impl Prober for Client {
     }
 
     async fn tags(&self, attempt: &Attempt) -> TagList {
-        self.list_tags(attempt, TagLimits::default()).await.0
+        self.list_tags(attempt, TagLimits::default()).await
     }
 
     async fn explain(&self, attempt: &Attempt) -> Outcome {

@@ -30,9 +30,9 @@ impl Default for TagLimits {
     }
 }
 
-/// Lists the tags of the session's repository up to the limits, and whether those are all.
-pub(crate) async fn list(session: &mut Session<'_>, limits: TagLimits) -> (TagList, bool) {
-    let Some(plain) = session.endpoint.tags(session.repository) else { return (TagList::Unknown, false) };
+/// Lists the tags of the session's repository, up to the limits.
+pub(crate) async fn list(session: &mut Session<'_>, limits: TagLimits) -> TagList {
+    let Some(plain) = session.endpoint.tags(session.repository) else { return TagList::Unknown };
     let mut url = plain.clone();
     // Registries with small pages honor it; docker-registry ignores it.
     url.query_pairs_mut().append_pair("n", "1000");
@@ -42,28 +42,28 @@ pub(crate) async fn list(session: &mut Session<'_>, limits: TagLimits) -> (TagLi
         if page == 0 && matches!(&followed, Some(followed) if followed.answer.status == 400) {
             followed = fetch(session, &plain).await;
         }
-        let Some(followed) = followed else { return (partial(tags), false) };
+        let Some(followed) = followed else { return partial(tags) };
         match read(&followed) {
-            Page::NoRepository if page == 0 => return (TagList::NoRepository, true),
-            Page::NoRepository | Page::Unreadable => return (partial(tags), false),
+            Page::NoRepository if page == 0 => return TagList::NoRepository,
+            Page::NoRepository | Page::Unreadable => return partial(tags),
             Page::Tags(more) => tags.extend(more),
         }
         if tags.len() >= TAGS {
             tags.truncate(TAGS);
-            return (TagList::Tags(tags), false);
+            return TagList::Incomplete(tags);
         }
-        let Some(link) = next_link(&followed.answer.headers) else { return (TagList::Tags(tags), true) };
+        let Some(link) = next_link(&followed.answer.headers) else { return TagList::Tags(tags) };
         match next_page(link, &url) {
             Some(next) => url = next,
-            None => break,
+            None => return TagList::Incomplete(tags),
         }
     }
-    (TagList::Tags(tags), false)
+    TagList::Incomplete(tags)
 }
 
 /// The tags read so far: some are better than none for "did you mean".
 fn partial(tags: Vec<String>) -> TagList {
-    if tags.is_empty() { TagList::Unknown } else { TagList::Tags(tags) }
+    if tags.is_empty() { TagList::Unknown } else { TagList::Incomplete(tags) }
 }
 
 async fn fetch(session: &mut Session<'_>, url: &Url) -> Option<Followed> {

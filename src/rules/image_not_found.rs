@@ -79,7 +79,7 @@ fn missing(facts: &ImageFacts<'_>, image: &Reference) -> Missing {
         Some(TagList::NoRepository) => Missing::Repository,
         _ if code == Some("NAME_UNKNOWN") => Missing::Repository,
         _ if image.digest().is_some() => Missing::Digest,
-        Some(TagList::Tags(_)) => Missing::Tag,
+        Some(TagList::Tags(_) | TagList::Incomplete(_)) => Missing::Tag,
         _ => Missing::TagOrRepository,
     }
 }
@@ -111,7 +111,9 @@ fn help(facts: &ImageFacts<'_>, image: &Reference, missing: Missing) -> String {
     }
     let tags = facts.judged.answer.as_deref().and_then(|answer| answer.tags.as_ref());
     match (missing, tags) {
-        (Missing::Tag, Some(TagList::Tags(tags))) => near_tags(image.tag().unwrap_or("latest"), tags),
+        (Missing::Tag, Some(TagList::Tags(tags) | TagList::Incomplete(tags))) => {
+            near_tags(image.tag().unwrap_or("latest"), tags)
+        }
         (Missing::ByHead, _) => {
             "fix the registry or the proxy in front of it: `docker pull` and CRI-O, which send GET, get the image, \
              but containerd does not"
@@ -126,8 +128,8 @@ fn help(facts: &ImageFacts<'_>, image: &Reference, missing: Missing) -> String {
 /// Returns a fix that writes the tag that was probably meant. The registry names it, and nothing but a tag may get
 /// into a file.
 fn tag_fix(cx: &Context<'_>, facts: &ImageFacts<'_>, image: &Reference, missing: Missing) -> Option<Fix> {
-    let tags = facts.judged.answer.as_deref()?.tags.as_ref();
-    let (Missing::Tag, Some(TagList::Tags(tags)), Some(wanted)) = (missing, tags, image.tag()) else { return None };
+    let tags = facts.judged.answer.as_deref()?.tags.as_ref().and_then(TagList::known);
+    let (Missing::Tag, Some(tags), Some(wanted)) = (missing, tags, image.tag()) else { return None };
     let best = nearest(wanted, tags).into_iter().find(|near| near.likely)?;
     let is_tag = best.tag.len() <= 128 && best.tag.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
     facts.image.text.value.strip_suffix(wanted).filter(|name| is_tag && name.ends_with(':'))?;

@@ -77,7 +77,7 @@ pub(crate) fn explains(facts: &ImageFacts<'_>) -> bool {
 /// Whether the host answered as a registry does: with a manifest, a challenge, or an error code of the API.
 fn is_registry(facts: &ImageFacts<'_>) -> bool {
     let Some(answer) = facts.judged.answer.as_deref() else { return false };
-    if matches!(answer.tags, Some(TagList::Tags(_) | TagList::NoRepository)) {
+    if matches!(answer.tags, Some(TagList::Tags(_) | TagList::Incomplete(_) | TagList::NoRepository)) {
         return true;
     }
     let outcomes = answer.attempts.iter().map(|(_, outcome)| outcome);

@@ -318,12 +318,24 @@ pub struct Unread {
 /// Tags of a repository, for "did you mean".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TagList {
-    /// The existing tags (cut at 10,000).
+    /// All existing tags.
     Tags(Vec<String>),
+    /// Some of the existing tags: there are more than 10,000, or the rest could not be read.
+    Incomplete(Vec<String>),
     /// The repository itself is missing.
     NoRepository,
     /// The tags could not be determined.
     Unknown,
+}
+
+impl TagList {
+    /// The tags that are known to exist, if the repository does.
+    pub fn known(&self) -> Option<&[String]> {
+        match self {
+            Self::Tags(tags) | Self::Incomplete(tags) => Some(tags),
+            Self::NoRepository | Self::Unknown => None,
+        }
+    }
 }
 
 /// Everything that was asked for one image use, in the order in which the kubelet would ask.

@@ -166,9 +166,10 @@ impl<'f> Repository<'f> {
         let mut last = None;
         for attempt in &self.attempts {
             let (tags, all) = match self.fetcher.client.list_tags(attempt, LISTED).await {
-                (TagList::Tags(tags), all) => (tags, all),
-                (TagList::NoRepository, _) => return Err(self.no_repository(attempt)),
-                (TagList::Unknown, _) => {
+                TagList::Tags(tags) => (tags, true),
+                TagList::Incomplete(tags) => (tags, false),
+                TagList::NoRepository => return Err(self.no_repository(attempt)),
+                TagList::Unknown => {
                     last = Some(attempt);
                     continue;
                 }

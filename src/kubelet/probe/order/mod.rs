@@ -306,7 +306,7 @@ impl<'p> Pull<'p> {
     fn is_told_by_tags(&self) -> bool {
         match (&self.answer.tags, &self.plan.image.target) {
             (Some(TagList::NoRepository), _) => true,
-            (Some(TagList::Tags(tags)), TagOrDigest::Tag(tag)) => !tags.contains(tag),
+            (Some(TagList::Tags(tags) | TagList::Incomplete(tags)), TagOrDigest::Tag(tag)) => !tags.contains(tag),
             _ => false,
         }
     }
