@@ -11,6 +11,7 @@ pub use kinds_without_images::kinds_without_images;
 use crate::credential::sensitive::Sensitive;
 use crate::findings::suppression::{self, Suppressions};
 use crate::resource::build_config::{self, BuildConfig};
+use crate::resource::chart::artifact::{self, ChartArtifact, ChartReference, HelmRepository};
 use crate::resource::chart::{self, comment};
 use crate::resource::deployer::{self, Deployment};
 use crate::resource::hook::Hook;
@@ -68,6 +69,12 @@ pub struct Inventory {
     pub releases: Vec<Release>,
     /// Flux objects that say where charts are.
     pub chart_sources: Vec<ChartSource>,
+    /// The artifacts that objects fetch from registries, charts above all.
+    pub chart_artifacts: Vec<ChartArtifact>,
+    /// The same, as the objects name them.
+    pub chart_references: Vec<ChartReference>,
+    /// The HelmRepositories that they may name.
+    pub helm_repositories: Vec<HelmRepository>,
     /// Kustomizations, with what they change.
     pub kustomizations: Vec<Kustomization>,
     /// Folders that GitOps objects deploy.
@@ -197,6 +204,9 @@ impl Inventory {
             self.resources.push(Resource { name: object.name.clone(), span, template: template.clone() });
             self.hooks.extend(Hook::of(object.node).map(|hook| (id, hook)));
             self.deployments.extend(deployer::extract(&object, id));
+            let artifacts = artifact::extract(&object, id);
+            self.chart_references.extend(artifacts.references);
+            self.helm_repositories.extend(artifacts.repositories);
             let images = self.images.len();
             self.add_workload(workload::extract(&object, id, kinds));
             let patcher = patcher::of_images(self.images.get(images..).unwrap_or_default(), &object);
@@ -227,6 +237,13 @@ impl Inventory {
             }
             self.add_workload(facts);
         }
+        let fetched = artifact::of_file(source.name(), root, is_kustomization, of_root);
+        if !fetched.is_empty() && of_root.0 as usize == self.resources.len() {
+            let kind = if is_kustomization { "Kustomization" } else { "fleet.yaml" };
+            let name = ResourceName { kind: kind.to_owned(), ..ResourceName::default() };
+            self.resources.push(Resource { name, span: root.span(), template: template.clone() });
+        }
+        self.chart_references.extend(fetched);
         if is_kustomization && kustomization::field(root, "secretGenerator").is_some() {
             // A kustomization may leave out what it is.
             if self.resources.len() == first.0 as usize {
@@ -292,6 +309,9 @@ impl Inventory {
         let later = other.releases.into_iter();
         self.releases.extend(later.map(|release| Release { resource: resource(release.resource), ..release }));
         self.chart_sources.extend(other.chart_sources);
+        let references = other.chart_references.into_iter();
+        self.chart_references.extend(references.map(|reference| reference.with_resource(resource)));
+        self.helm_repositories.extend(other.helm_repositories);
         self.documents += other.documents;
         self.resources.extend(other.resources);
         self.pods.extend(other.pods.into_iter().map(shifted));

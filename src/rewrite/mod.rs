@@ -1,6 +1,7 @@
 //! How some objects in the inputs change others: namespaces, and names and contents of Secrets.
 
 mod built_image;
+mod chart_artifact;
 mod chart_config;
 mod deployers;
 mod image_stream;
@@ -27,6 +28,7 @@ pub fn apply(inventory: &mut Inventory, sources: &Sources) {
     kustomizations.extend(deployers::derive(inventory, &kustomizations, sources));
     let builds = kustomization::builds(&kustomizations, sources);
     let settled = kustomize::apply(inventory, &kustomizations, &builds, sources);
+    chart_artifact::settle(inventory, &kustomizations, sources);
     set_namespaces(inventory, &builds, &settled, sources);
     deployers::mark_rendered(inventory, &kustomizations[..written], sources);
     mark_generated(&mut inventory.secrets, &builds);
@@ -48,6 +50,7 @@ pub fn apply(inventory: &mut Inventory, sources: &Sources) {
     inventory.kustomizations = kustomizations;
     image_stream::resolve(inventory);
     unrendered_chart::separate_templates(inventory, sources);
+    chart_artifact::leave_out_templates(inventory);
 }
 
 /// Returns an image's name without tag and digest.
@@ -79,6 +82,9 @@ fn set_namespaces(inventory: &mut Inventory, builds: &[Build<'_>], settled: &BTr
         if !matches!(secret.producer, Producer::Generator(_)) && !secret.is_for_many_namespaces() {
             set(&mut secret.namespace, secret.name.span.source);
         }
+    }
+    for artifact in &mut inventory.chart_artifacts {
+        set(&mut artifact.namespace, artifact.span.source);
     }
     for account in &mut inventory.service_accounts {
         let resource = inventory.resources.get(account.resource.0 as usize);

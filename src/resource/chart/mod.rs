@@ -3,6 +3,7 @@
 //! A chart's templates are not manifests before they are rendered: a condition may omit or change the parts that
 //! happen to be YAML. So each chart is reported once, and nothing inside it is treated as certain.
 
+pub mod artifact;
 pub mod comment;
 pub mod version_range;
 
