@@ -15,12 +15,13 @@ use crate::credential::dockerconfig::DockerConfig;
 use crate::image::reference::Reference;
 use crate::input::gather::Gathered;
 use crate::inventory::Inventory;
+use crate::kubelet::artifact::{self, ArtifactAnswer, ArtifactPull, ArtifactQuestion, JudgedArtifact};
 use crate::kubelet::event;
 use crate::kubelet::probe::plan::{Depth, Plan, ReadPlan};
-use crate::kubelet::probe::{Outcome, Prober, PullAnswer};
+use crate::kubelet::probe::{Attempt, Outcome, Prober, PullAnswer};
 use crate::kubelet::pull::{self, PullContext};
 use crate::kubelet::verdict::{self, Verdict, content};
-use crate::registry::{Concurrency, Progress, probe_all};
+use crate::registry::{Concurrency, Progress, list_all, probe_all};
 use crate::report::{Report, trace};
 use crate::resource::workload::{ImageText, ImageUse, PodOrigin};
 use crate::rules::{self, Context, Filtered, JudgedImage, Settings};
@@ -42,12 +43,14 @@ pub async fn check<P: Prober>(
         None => vec![None; pulls.len()],
     };
     let judged = judge(&inventory, pulls, answers, settings);
-    let context = Context::new(&sources, &inventory, &judged, settings);
+    let artifacts = judge_artifacts(&inventory, supplied, settings, prober).await;
+    let context = Context::new(&sources, &inventory, &judged, settings).with_artifacts(&artifacts);
     let findings = rules::run(&context);
     let mut filtered = rules::suppress(&context, findings);
     let pulls = judged.iter().map(|judged| &judged.pull);
     trace::name_templates(&mut filtered, &inventory, &sources);
-    let mut report = Report::new(&sources, &inventory, pulls, &judged, filtered, errors);
+    let mut report =
+        Report::new(&sources, &inventory, pulls, &judged, filtered, errors).with_charts(&inventory, &artifacts);
     trace::to_templates(&mut report, &inventory, &sources, &charts);
     (sources, report)
 }
@@ -57,6 +60,7 @@ pub fn list(gathered: Gathered, settings: &Settings, supplied: Option<&DockerCon
     let Gathered { sources, inventory, errors, charts } = gathered;
     let pulls = pull::resolve(&inventory, &settings.cluster, supplied);
     let mut report = Report::new(&sources, &inventory, &pulls, &[], Filtered::default(), errors);
+    report = report.with_charts(&inventory, &[]);
     trace::to_templates(&mut report, &inventory, &sources, &charts);
     (sources, report)
 }
@@ -89,6 +93,47 @@ async fn probe<P: Prober>(
         answers = new_answers.into_iter().zip(answers).map(|(new, old)| new.or(old)).collect();
     }
     answers
+}
+
+/// Asks the registries for the charts and other artifacts, each once, and judges the answers.
+async fn judge_artifacts<P: Prober>(
+    inventory: &Inventory,
+    supplied: Option<&DockerConfig>,
+    settings: &Settings,
+    prober: Option<(&P, Concurrency)>,
+) -> Vec<JudgedArtifact> {
+    let cluster = &settings.cluster;
+    let pulls = artifact::resolve(inventory, cluster, supplied);
+    let answers = match prober {
+        Some(prober) => ask_for_artifacts(&pulls, prober).await,
+        None => vec![None; pulls.len()],
+    };
+    let artifacts = inventory.chart_artifacts.iter().zip(&pulls).zip(answers);
+    artifacts.map(|((artifact, pull), answer)| pull.judge(artifact, answer, cluster)).collect()
+}
+
+async fn ask_for_artifacts<P: Prober>(
+    pulls: &[ArtifactPull],
+    (prober, concurrency): (&P, Concurrency),
+) -> Vec<Option<ArtifactAnswer>> {
+    let mut plans: Vec<Option<Plan>> = vec![None; pulls.len()];
+    let mut lists: Vec<Option<Attempt>> = vec![None; pulls.len()];
+    for ((pull, plan), list) in pulls.iter().zip(&mut plans).zip(&mut lists) {
+        match pull.question() {
+            Some(ArtifactQuestion::Manifest(reference, pull)) => {
+                let credentials = pull.credentials.iter().map(|candidate| candidate.credential.clone()).collect();
+                *plan = Some(Plan { supplied: pull.supplied.clone(), ..Plan::new(reference, credentials) });
+            }
+            Some(ArtifactQuestion::Tags(attempt)) => *list = Some(attempt),
+            None => {}
+        }
+    }
+    let manifests = ask(&plans, (prober, concurrency), &Progress::default()).await;
+    let attempts: Vec<Attempt> = lists.iter().flatten().cloned().collect();
+    let mut tags = list_all(prober, &attempts, concurrency).await.into_iter();
+    let tags = lists.iter().map(|list| list.as_ref().and_then(|_| tags.next()).map(ArtifactAnswer::Tags));
+    let manifests = manifests.into_iter().map(|answer| answer.map(ArtifactAnswer::Manifest));
+    manifests.zip(tags).map(|(manifest, tags)| manifest.or(tags)).collect()
 }
 
 async fn ask<P: Prober>(

@@ -46,7 +46,8 @@ impl Exit {
         let checks = options.task == Task::Check;
         // Writing a baseline is a fresh start: all current findings become known.
         let fails_on_unverified = options.fail_on_unverified && options.write_baseline.is_none();
-        let is_unverified = report.summary.unverified + report.summary.unrendered_releases > 0;
+        let is_unverified =
+            report.summary.unverified + report.summary.unrendered_releases + report.summary.charts_unverified > 0;
         if !report.errors.is_empty() {
             Self::Usage
         } else if checks && report.findings.iter().any(|finding| fails(finding.severity)) {

@@ -228,7 +228,15 @@ impl Screen<'_> {
     }
 
     fn offline(&mut self) {
-        if self.edge.report.images.iter().any(|image| image.cause == Some("offline")) {
+        let report = self.edge.report;
+        let images = report.images.iter().any(|image| image.cause == Some("offline"));
+        if !images && report.charts.iter().any(|chart| chart.cause == Some("offline")) {
+            let lead = self.paint("offline", Ansi::new().bold());
+            let text = "no registry was contacted, so no chart is verified. Run without --offline to check whether \
+             the charts exist.";
+            self.write(&format!("{lead}: "), 4, text);
+        }
+        if images {
             let lead = self.paint("offline", Ansi::new().bold());
             let text = "no registry was contacted, so no image is verified. Run without --offline to check whether \
              the images can be pulled.";
@@ -337,10 +345,13 @@ fn counts(summary: &Summary) -> (Counts, Counts) {
         (summary.notes, "note", Some(severity(Severity::Note).bold())),
     ];
     let silenced = [(summary.suppressed, "suppressed"), (summary.baselined, "in the baseline")];
+    let charts = [(summary.charts_failing, "not found", doubtful), (summary.charts_unverified, "unverified", doubtful)];
+    let charts = charts.into_iter().filter(|count| count.0 > 0);
+    let charts = charts.map(|(n, word, style)| (format!("{} {word}", number(n, "chart")), style));
     let images = images.into_iter().filter(|count| count.0 > 0).map(|(n, word, style)| (format!("{n} {word}"), style));
     let findings = findings.into_iter().filter(|count| count.0 > 0).map(|(n, noun, style)| (number(n, noun), style));
     let silenced = silenced.into_iter().filter(|count| count.0 > 0).map(|(n, word)| (format!("{n} {word}"), None));
-    (images.collect(), findings.chain(silenced).collect())
+    (images.chain(charts).collect(), findings.chain(silenced).collect())
 }
 
 #[cfg(test)]

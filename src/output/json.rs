@@ -10,7 +10,7 @@ use super::edge::{Edge, Value};
 use super::{ReportPart, sanitize};
 use crate::findings::finding::{Edit, Finding, Fix, Label};
 use crate::report::{
-    AttemptReport, CredentialReport, ImageReport, InputError, PullSecretReport, ReleaseReport, Summary,
+    AttemptReport, ChartReport, CredentialReport, ImageReport, InputError, PullSecretReport, ReleaseReport, Summary,
 };
 use crate::resource::ResourceName;
 use crate::resource::workload::Container;
@@ -31,6 +31,7 @@ pub(super) fn write(edge: &Edge<'_>, content: ReportPart, out: &mut dyn io::Writ
         summary: &report.summary,
         findings: (content != ReportPart::Images).then_some(Each(&report.findings, |entry| finding(edge, entry))),
         images: Each(&report.images, |entry| image(edge, entry)),
+        charts: Each(&report.charts, |entry| chart(edge, entry)),
         errors: Each(&report.errors, |error| input_error(edge, error)),
     };
     write_json(&json, out)
@@ -95,13 +96,14 @@ impl io::Write for Escaping<'_> {
 }
 
 #[derive(Serialize)]
-struct JsonReport<'a, F, I, E> {
+struct JsonReport<'a, F, I, C, E> {
     schema_version: u32,
     tool: Tool,
     summary: &'a Summary,
     #[serde(skip_serializing_if = "Option::is_none")]
     findings: Option<F>,
     images: I,
+    charts: C,
     errors: E,
 }
 
@@ -210,6 +212,21 @@ struct JsonImage<'a> {
     platforms: Option<Vec<Value<'a>>>,
     size: Option<u64>,
     attempts: &'a [AttemptReport],
+}
+
+#[derive(Serialize)]
+struct JsonChart<'a> {
+    value: Value<'a>,
+    range: Option<Value<'a>>,
+    tag: Option<Value<'a>>,
+    file: Value<'a>,
+    #[serde(flatten)]
+    place: JsonSpan,
+    path: Value<'a>,
+    resource: Resource<'a>,
+    verdict: Option<&'static str>,
+    cause: Option<&'static str>,
+    digest: Option<Value<'a>>,
 }
 
 #[derive(Serialize)]
@@ -344,6 +361,21 @@ fn image<'a>(edge: &Edge<'a>, image: &'a ImageReport) -> JsonImage<'a> {
         platforms: image.platforms.as_ref().map(|all| all.iter().map(|platform| edge.name(platform)).collect()),
         size: image.size,
         attempts: &image.attempts,
+    }
+}
+
+fn chart<'a>(edge: &Edge<'a>, chart: &'a ChartReport) -> JsonChart<'a> {
+    JsonChart {
+        value: edge.name(&chart.value),
+        range: chart.range.as_deref().map(|range| edge.value(range)),
+        tag: chart.tag.as_deref().map(|tag| edge.name(tag)),
+        file: file(edge, chart.span),
+        place: place(edge, chart.span),
+        path: edge.clear(&chart.path),
+        resource: resource(edge, &chart.resource),
+        verdict: chart.verdict,
+        cause: chart.cause,
+        digest: chart.digest.as_deref().map(|digest| edge.name(digest)),
     }
 }
 

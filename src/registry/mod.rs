@@ -75,5 +75,5 @@ pub use progress::Progress;
 pub use read::{ContentKind, Reader};
 pub use resolve::{Lookup, Resolving, SystemLookup};
 pub use scheduler::Concurrency;
-pub use scheduler::probe_all;
+pub use scheduler::{list_all, probe_all};
 pub use traffic::HostTraffic;

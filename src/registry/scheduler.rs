@@ -66,6 +66,16 @@ pub async fn probe_all(
     plans.iter().map(|plan| answers.get(plan).cloned().unwrap_or_default()).collect()
 }
 
+/// Lists the tags of the repositories of attempts, each once, and returns the lists in the same order.
+pub async fn list_all(prober: &impl Prober, attempts: &[Attempt], concurrency: Concurrency) -> Vec<TagList> {
+    let of_repository = |attempt: &Attempt| Attempt { target: TagOrDigest::Tag(String::new()), ..attempt.clone() };
+    let lists: Answers<TagList> = Answers::default();
+    let lists = &lists;
+    let asked =
+        attempts.iter().map(|attempt| async move { lists.once(of_repository(attempt), || prober.tags(attempt)).await });
+    stream::iter(asked).buffered(concurrency.per_registry.max(1)).collect().await
+}
+
 /// Answers by question, each asked once.
 type Answers<V> = OnceMap<Attempt, OnceCell<V>>;
 

@@ -1,7 +1,10 @@
 //! The result of a run, ready to be printed: flat, owned and free of secrets by construction.
 
+mod chart;
 mod template;
 pub mod trace;
+
+pub use chart::ChartReport;
 
 use std::collections::BTreeSet;
 
@@ -29,6 +32,8 @@ pub struct Report {
     pub baseline: BaselineUse,
     /// Every image use, in the order of source and place.
     pub images: Vec<ImageReport>,
+    /// The charts and other artifacts that objects fetch, in the same order.
+    pub charts: Vec<ChartReport>,
     /// The counts of the run.
     pub summary: Summary,
     /// Faults of an input or a setting that did not stop the run.
@@ -71,6 +76,12 @@ pub struct Summary {
     pub not_pulled: usize,
     /// Releases whose chart was not rendered, or not with all values.
     pub unrendered_releases: usize,
+    /// Charts and other artifacts that objects fetch.
+    pub charts: usize,
+    /// Those that their registry does not have.
+    pub charts_failing: usize,
+    /// Those that could not be verified.
+    pub charts_unverified: usize,
     /// Findings of severity error.
     pub errors: usize,
     /// Findings of severity warning.
@@ -236,7 +247,16 @@ impl Report {
         summary.resources = inventory.resources.len();
         summary.baselined = silenced.iter().filter(|entry| entry.by == SilencedBy::Baseline).count();
         summary.suppressed = silenced.len() - summary.baselined;
-        Self { findings, silenced, baseline, images, summary, errors, masked: inventory.masked.clone() }
+        Self {
+            findings,
+            silenced,
+            baseline,
+            images,
+            charts: Vec::new(),
+            summary,
+            errors,
+            masked: inventory.masked.clone(),
+        }
     }
 }
 

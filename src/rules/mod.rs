@@ -9,6 +9,7 @@ mod selection;
 
 mod access_denied;
 mod cached_mutable_tag;
+mod chart_not_found;
 mod committed_credentials;
 mod deprecated_registry;
 pub mod disallowed_registry;
@@ -116,6 +117,7 @@ pub static RULES: &[&dyn Rule] = &[
     &committed_credentials::CommittedCredentials,
     &hook_before_secret::HookBeforeSecret,
     &image_not_found::ImageNotFound,
+    &chart_not_found::ChartNotFound,
     &access_denied::AccessDenied,
     &public_image_broken_by_secret::PublicImageBrokenBySecret,
     &platform_mismatch::PlatformMismatch,

@@ -8,6 +8,7 @@ use crate::kubelet::probe::{Evidence, Outcome, Unknown};
 use crate::kubelet::pull::Blind;
 use crate::kubelet::verdict::{Cause, Verdict, found_by, is_found_by_anyone};
 use crate::resource::workload::rewriter::Rewriter;
+use crate::rules::chart_not_found;
 use crate::rules::engine::meta::Meta;
 use crate::rules::evidence::registry_message::host_of;
 use crate::rules::missing_pull_secret::with_supplied;
@@ -26,6 +27,7 @@ impl Rule for UnverifiedImage {
     }
 
     fn check(&self, cx: &Context<'_>, out: &mut Vec<Finding>) {
+        out.extend(chart_not_found::unverified(cx, &META));
         out.extend(cx.inventory.rewriters.iter().filter_map(|rewriter| rewritten(cx, rewriter)));
         out.extend(cx.images().filter_map(|facts| {
             // The message names no image and no address: all images of a host that is down are one fault.

@@ -19,7 +19,7 @@ use crate::image::pull_policy::PullPolicy;
 use crate::inventory::Inventory;
 use crate::kubelet::cluster::ClusterFacts;
 use crate::kubelet::operator::NodeIdentity;
-use crate::resource::workload::ImageUse;
+use crate::resource::workload::{ImageUse, Pod};
 use crate::text::source::Span;
 use pod_pull::PodPull;
 use resolver::Resolver;
@@ -191,4 +191,16 @@ pub fn resolve(inventory: &Inventory, cluster: &ClusterFacts, supplied: Option<&
         pods[pod].of_image(image, &inventory.pods[pod], &resolver, &siblings)
     };
     inventory.images.iter().map(of_image).collect()
+}
+
+/// Resolves the credentials of images that are not in the inventory, each with the pod that has its pull secrets.
+pub fn resolve_others(
+    inventory: &Inventory,
+    cluster: &ClusterFacts,
+    supplied: Option<&DockerConfig>,
+    others: &[(Pod, ImageUse)],
+) -> Vec<PullContext> {
+    let resolver = Resolver::new(inventory, cluster, supplied);
+    let siblings = Siblings::of(&resolver, &[]);
+    others.iter().map(|(pod, image)| resolver.pod(pod).of_image(image, pod, &resolver, &siblings)).collect()
 }

@@ -10,6 +10,7 @@ use crate::findings::baseline::Baseline;
 use crate::findings::finding::{Severity, Subject};
 use crate::image::reference::Reference;
 use crate::inventory::Inventory;
+use crate::kubelet::artifact::JudgedArtifact;
 use crate::kubelet::cluster::ClusterFacts;
 use crate::kubelet::probe::plan::Depth;
 use crate::kubelet::probe::{Manifest, PullAnswer};
@@ -95,6 +96,9 @@ pub struct Context<'a> {
     pub inventory: &'a Inventory,
     /// The verdicts, one per image of the inventory and in its order.
     pub judged: &'a [JudgedImage],
+    /// The verdicts on charts and other artifacts, one per artifact of the inventory and in its order; empty if none
+    /// was judged.
+    pub artifacts: &'a [JudgedArtifact],
     /// The operator's settings for the run.
     pub settings: &'a Settings,
     /// The readable pull secrets of the inputs, with the pods that use them.
@@ -174,8 +178,14 @@ impl<'a> Context<'a> {
         judged: &'a [JudgedImage],
         settings: &'a Settings,
     ) -> Self {
-        let facts = Self { sources, inventory, judged, settings, readable_secrets: Vec::new() };
+        let facts = Self { sources, inventory, judged, artifacts: &[], settings, readable_secrets: Vec::new() };
         Self { readable_secrets: readable_secrets::of_inputs(&facts), ..facts }
+    }
+
+    /// Adds the verdicts on the artifacts of the inventory, in its order.
+    #[must_use]
+    pub fn with_artifacts(self, artifacts: &'a [JudgedArtifact]) -> Self {
+        Self { artifacts, ..self }
     }
 
     /// Returns every image use, in order.
