@@ -8,6 +8,7 @@ mod baselines;
 mod built_images;
 mod cache;
 mod canary;
+mod charts;
 mod config;
 mod credentials;
 mod docs;

@@ -1,6 +1,7 @@
 //! The built command against a real registry: what a user would see.
 
 mod budget;
+mod charts;
 mod contents;
 mod releases;
 mod setups;

@@ -11,7 +11,7 @@ use crate::image::reference::Reference;
 use crate::image::runtime::Runtime;
 use crate::inventory::Inventory;
 use crate::kubelet::cluster::ClusterFacts;
-use crate::kubelet::probe::{Attempt, Evidence, Outcome, PullAnswer, TagList, Unknown};
+use crate::kubelet::probe::{Attempt, Defect, Evidence, Outcome, PullAnswer, TagList, Unknown};
 use crate::kubelet::pull::{self, Blind, PullContext, SecretState};
 use crate::kubelet::verdict::{self, Cause, Verdict};
 use crate::resource::chart::artifact::{Access, ChartArtifact, Wanted, WantedRange};
@@ -188,12 +188,18 @@ impl ArtifactPull {
 
     fn of_answer(&self, answer: Option<&PullAnswer>, cluster: &ClusterFacts) -> Verdict {
         let origin = PodOrigin::Pod;
+        // Whether it is an image does not matter.
+        if let Some(manifest) = answer.and_then(verdict::found_by) {
+            return match manifest.defect {
+                None | Some(Defect::NotAnImage | Defect::TooBig) => Verdict::Pullable(manifest.clone()),
+                Some(_) => Verdict::Unverified(Cause::Unknown(Unknown::RegistryError)),
+            };
+        }
         let verdict = verdict::judge(&self.image, origin, &self.pull, answer, cluster.runtime);
         let verdict = verdict::as_declared(verdict, &self.image, origin, answer, cluster);
         match verdict {
             // Only the registry's own word that there is no such artifact is certain: the fetcher is no kubelet.
             Verdict::Fails(Cause::Absent) => Verdict::Fails(Cause::Absent),
-            Verdict::Fails(Cause::Defect(_)) => Verdict::Unverified(Cause::Unknown(Unknown::RegistryError)),
             Verdict::Fails(cause) => Verdict::Unverified(cause),
             verdict => verdict,
         }
