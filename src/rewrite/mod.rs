@@ -25,6 +25,7 @@ pub fn apply(inventory: &mut Inventory, sources: &Sources) {
     rendered_release::settle(inventory, sources);
     let mut kustomizations = std::mem::take(&mut inventory.kustomizations);
     let written = kustomizations.len();
+    deployers::complete(inventory, &kustomizations, sources);
     kustomizations.extend(deployers::derive(inventory, &kustomizations, sources));
     let builds = kustomization::builds(&kustomizations, sources);
     let settled = kustomize::apply(inventory, &kustomizations, &builds, sources);

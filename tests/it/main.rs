@@ -2,8 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail by panicking")]
 
-#[cfg(unix)]
 mod action;
+#[cfg(unix)]
+mod application_sets;
 mod baselines;
 mod built_images;
 mod cache;

@@ -6,7 +6,7 @@
 use super::{Deployer, Deployment, Overrides, VariableSource, Variables};
 use crate::resource::Object;
 use crate::resource::kustomization::fields::Fields;
-use crate::resource::kustomization::{ImageRule, patch};
+use crate::resource::kustomization::{DeployerDoubt, ImageRule, patch};
 use crate::resource::workload::ResourceId;
 use crate::resource::workload::value::spanned_string;
 use crate::text::source::Spanned;
@@ -33,13 +33,24 @@ pub(super) fn read(object: &Object<'_>, resource: ResourceId) -> Option<Deployme
         patches: spec.get("patches").map_or_else(Vec::new, |_| patch::read_list(&Fields::of(spec), "patches")),
         components: spec.get("components").into_iter().flat_map(Node::items).filter_map(spanned_string).collect(),
         images: images.filter_map(|(at, entry)| ImageRule::of(format!("spec.images[{at}]"), entry)).collect(),
-        unfollowed: older.map(Node::span),
+        doubt: older.map(|field| (field.span(), DeployerDoubt::Field)),
     };
     let variables = spec
         .get("postBuild")
         .filter(|build| build.is_mapping())
         .and_then(|build| variables(build, object.name.namespace.clone()));
-    Some(Deployment { resource, deployer: Deployer::Flux, path, source, overrides, variables })
+    Some(Deployment {
+        resource,
+        deployer: Deployer::Flux,
+        path,
+        source,
+        application: None,
+        generated_from: Vec::new(),
+        directory: None,
+        is_kustomization: false,
+        overrides,
+        variables,
+    })
 }
 
 /// Reads `postBuild`; `None` if there are no variables, because nothing is then replaced.

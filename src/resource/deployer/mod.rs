@@ -1,24 +1,28 @@
-//! GitOps objects that deploy folders of the inputs: Flux Kustomizations and Argo CD Applications.
+//! GitOps objects that deploy folders of the inputs: Flux Kustomizations, and Argo CD Applications and ApplicationSets.
 //!
 //! Both tools change the folder's own kustomization before they build it, and Flux replaces variables afterwards.
 
+pub(crate) mod application_set;
 mod argo;
+pub(crate) mod argo_directory;
 pub(crate) mod build_environment;
 pub(crate) mod envsubst;
 mod flux;
 pub(crate) mod image_override;
 
-use crate::resource::Object;
-use crate::resource::kustomization::{ImageRule, Patch};
+use crate::resource::deployer::application_set::Application;
+use crate::resource::kustomization::{DeployerDoubt, ImageRule, Patch};
 use crate::resource::workload::ResourceId;
+use crate::resource::{self, Object};
 use crate::text::source::{Span, Spanned};
+use crate::text::yaml::{self, Piece};
 
 /// The tool that deploys a folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deployer {
     /// Flux: `Kustomization` of `kustomize.toolkit.fluxcd.io`.
     Flux,
-    /// Argo CD: `Application`.
+    /// Argo CD: `Application`, and those that an `ApplicationSet` generates.
     ArgoCd,
 }
 
@@ -29,10 +33,19 @@ pub struct Deployment {
     pub resource: ResourceId,
     /// The tool that reads the object.
     pub deployer: Deployer,
-    /// The folder, relative to the root of the repository that the source names.
+    /// The folder, relative to the root of the repository that the source names. In an ApplicationSet,
+    /// U+0000 stands for a part that is not known.
     pub path: Spanned<String>,
     /// The name of the source: that of a GitRepository with its kind, or the URL of a repository.
     pub source: Option<String>,
+    /// The name of the Application, and the index of the source in its `sources`.
+    pub application: Option<(String, Option<usize>)>,
+    /// The repositories in which an ApplicationSet found its parameters.
+    pub generated_from: Vec<String>,
+    /// How a folder is read that is no kustomization; `None` if the tool finds out what the folder is.
+    pub directory: Option<Directory>,
+    /// Whether the folder has to be a kustomization.
+    pub is_kustomization: bool,
     /// The changes to the folder's kustomization.
     pub overrides: Overrides,
     /// The variables that are replaced in everything that is built; `None` if text is left as it is.
@@ -56,8 +69,19 @@ pub struct Overrides {
     pub components: Vec<Spanned<String>>,
     /// Entries of `images` that replace those with the same name.
     pub images: Vec<ImageRule>,
-    /// A field whose effect is not followed.
-    pub unfollowed: Option<Span>,
+    /// Why it is not known what is deployed, with the place.
+    pub doubt: Option<(Span, DeployerDoubt)>,
+}
+
+/// `directory` of a source: which files of a folder Argo CD deploys.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Directory {
+    /// Whether folders in the folder are read too.
+    pub recurse: bool,
+    /// The pattern of paths that are read; empty for all.
+    pub include: String,
+    /// The pattern of paths that are not read; empty for none.
+    pub exclude: String,
 }
 
 /// The variables of a deployment.
@@ -87,4 +111,27 @@ pub(crate) fn extract(object: &Object<'_>, resource: ResourceId) -> Vec<Deployme
         ("argoproj.io", "Application") => argo::read(object, resource),
         _ => Vec::new(),
     }
+}
+
+/// Returns the folders that an Application deploys which was generated or changed.
+pub(crate) fn of_application(application: &Application, resource: ResourceId, around: Span) -> Vec<Deployment> {
+    let (json, places) = application.json(around);
+    let mut deployments = Vec::new();
+    let mut places = Some(places);
+    yaml::read(around.source, &json, true, &mut |piece| {
+        let Piece::Document(document) = piece else { return };
+        document.place_nodes(places.take().unwrap_or_default());
+        let mut objects = Vec::new();
+        if let Some(root) = document.root() {
+            resource::objects(root, &mut objects);
+        }
+        deployments.extend(objects.iter().flat_map(|object| argo::read(object, resource)));
+    });
+    for deployment in &mut deployments {
+        deployment.generated_from = application.repositories().map(str::to_owned).collect();
+        if application.is_uncertain() {
+            deployment.overrides.doubt.get_or_insert((deployment.path.span, DeployerDoubt::Generation));
+        }
+    }
+    deployments
 }

@@ -74,6 +74,14 @@ pub enum DeployerDoubt {
     OtherRepository,
     /// A field of the object is not followed.
     Field,
+    /// An ApplicationSet fills a template in with something that is not in the inputs.
+    Parameter,
+    /// Argo CD may fail to generate the Application, or generate another one.
+    Generation,
+    /// A file beside the manifests changes the Application, and is not followed.
+    SourceFile,
+    /// Argo CD fails to build the folder.
+    Failing,
     /// Following all objects would take too long.
     TooMany,
 }
@@ -85,6 +93,10 @@ impl DeployerDoubt {
             Self::AmbiguousPath => "several folders in the inputs have this path",
             Self::OtherRepository => "this may be a folder in another repository",
             Self::Field => "this may change what is deployed, and is not followed",
+            Self::Parameter => "the ApplicationSet fills this in with a value that is not in the inputs",
+            Self::Generation => "it is not known whether the ApplicationSet generates this Application",
+            Self::SourceFile => "a `.argocd-source` file changes this Application, and is not followed",
+            Self::Failing => "Argo CD fails to build this folder",
             Self::TooMany => "too many objects deploy folders in the inputs for pullcheck to follow",
         }
     }
@@ -95,6 +107,14 @@ impl DeployerDoubt {
             Self::AmbiguousPath => "the object that deploys it, because several folders in the inputs have its path",
             Self::OtherRepository => "the object that deploys it, because it may deploy a folder in another repository",
             Self::Field => "a field of the object that deploys it",
+            Self::Parameter => {
+                "the ApplicationSet that deploys it, because a value for its template is not in the inputs"
+            }
+            Self::Generation => {
+                "the ApplicationSet that deploys it, because it is not known which Applications it generates"
+            }
+            Self::SourceFile => "the `.argocd-source` file beside it",
+            Self::Failing => "the Application that deploys it, because Argo CD fails to build it",
             Self::TooMany => "the objects that deploy it, because there are too many",
         }
     }

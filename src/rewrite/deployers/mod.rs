@@ -2,15 +2,19 @@
 //!
 //! Both change the folder's kustomization in place: an override replaces a field, it is not an overlay.
 
+mod applications;
 mod rendered;
 mod variables;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub(super) use applications::complete;
 pub(super) use rendered::mark_rendered;
 pub(super) use variables::{Known, KnownVariables};
 
 use crate::inventory::Inventory;
+use crate::resource::deployer::application_set::{UNKNOWN, fits};
+use crate::resource::deployer::argo_directory::{Filter, SKIPPED, UnknownPattern};
 use crate::resource::deployer::image_override::{self, FluxMerge, ImageEntry, merge_images, set_images};
 use crate::resource::deployer::{Deployer, Deployment, Overrides};
 use crate::resource::kustomization::{
@@ -41,13 +45,23 @@ pub(super) fn derive(inventory: &Inventory, kustomizations: &[Kustomization], so
     let mut derived = Vec::new();
     for (at, (deployment, places)) in inventory.deployments.iter().zip(&places).enumerate() {
         let span = deployment.path.span;
-        let mut doubt = if places.len() > 1 {
+        let generated_from = deployment.generated_from.iter().map(String::as_str);
+        let is_pattern = deployment.path.value.contains(UNKNOWN);
+        let mut doubt = if places.len() > 1 && !is_pattern {
             Some((span, DeployerDoubt::AmbiguousPath))
-        } else if repository(deployment).is_some_and(|source| !own_sources.contains(&Some(source))) {
+        } else if repository(deployment)
+            .into_iter()
+            .chain(generated_from)
+            .any(|name| !own_sources.contains(&Some(name)))
+        {
             Some((span, DeployerDoubt::OtherRepository))
         } else {
-            deployment.overrides.unfollowed.map(|span| (span, DeployerDoubt::Field))
+            deployment.overrides.doubt
         };
+        let directory = Filter::new(deployment.directory.as_ref());
+        if let (Err(UnknownPattern), None) = (&directory, doubt) {
+            doubt = Some((span, DeployerDoubt::Field));
+        }
         for place in places.iter().filter(|place| !tree.rendered.contains_key(*place)) {
             if entries > MAX_ENTRIES {
                 doubt = Some((span, DeployerDoubt::TooMany));
@@ -56,11 +70,20 @@ pub(super) fn derive(inventory: &Inventory, kustomizations: &[Kustomization], so
                     continue;
                 }
             }
-            let base = tree.kustomizations.get(place).copied();
+            let base = tree.kustomizations.get(place).copied().filter(|_| deployment.directory.is_none());
             let built = match base.and_then(|base| kustomizations.get(base)) {
                 Some(base) if base.is_component => continue,
                 Some(base) => base.clone(),
-                None => without_kustomization(place, tree.members(place, deployment.deployer), span),
+                None => {
+                    if deployment.is_kustomization && doubt.is_none() {
+                        doubt = Some((span, DeployerDoubt::Failing));
+                    }
+                    let members = match deployment.deployer {
+                        Deployer::Flux => tree.members(place),
+                        Deployer::ArgoCd => tree.plain_files(place, directory.as_ref().ok(), sources),
+                    };
+                    without_kustomization(place, members, span)
+                }
             };
             let mut built = overridden(built, &deployment.overrides, deployment.deployer);
             entries += 1 + built.members.len() + built.named.len() + built.images.len() + built.patches.len();
@@ -97,7 +120,7 @@ struct Tree<'k> {
     /// The kustomization in each folder.
     kustomizations: BTreeMap<String, usize>,
     /// The paths of all sources, in order.
-    files: BTreeSet<String>,
+    files: BTreeMap<String, SourceId>,
     /// The folders of Helm charts.
     charts: BTreeSet<&'k str>,
     /// The output of kustomize for the folders that it has rendered.
@@ -111,7 +134,7 @@ impl<'k> Tree<'k> {
         let charts = sources.iter().filter_map(|(_, source)| source.name().strip_suffix("/Chart.yaml"));
         Self {
             kustomizations: files.map(|(at, own)| (normalise(&own.folder), at)).collect(),
-            files: sources.iter().map(|(_, source)| normalise(source.name())).collect(),
+            files: sources.iter().map(|(id, source)| (normalise(source.name()), id)).collect(),
             charts: charts.collect(),
             rendered: sources.iter().filter_map(rendered_folder).collect(),
         }
@@ -121,7 +144,13 @@ impl<'k> Tree<'k> {
     fn folders_of(&self, deployment: &Deployment, inventory: &Inventory, sources: &Sources) -> Vec<String> {
         let path = deployment.path.value.trim_start_matches('/');
         let file = sources.get(inventory.resource(deployment.resource).span.source).name();
-        if is_placeholder(path) || path.split('/').any(|part| part == "..") {
+        if path.split('/').any(|part| part == "..") {
+            return Vec::new();
+        }
+        if path.contains(UNKNOWN) {
+            return if changes_images(&deployment.overrides) { self.folders_like(path, file) } else { Vec::new() };
+        }
+        if is_placeholder(path) {
             return Vec::new();
         }
         let mut roots = vec![folder(file)];
@@ -144,33 +173,72 @@ impl<'k> Tree<'k> {
     }
 
     /// The files below a folder.
-    fn below<'t>(&'t self, place: &str) -> impl Iterator<Item = &'t str> + use<'t> {
-        let prefix = format!("{place}/");
-        let files = self.files.range(prefix.clone()..);
-        files.map(String::as_str).take_while(move |file| file.starts_with(&prefix))
+    fn below<'t>(&'t self, place: &str) -> impl Iterator<Item = &'t str> + use<'t, 'k> {
+        self.files_below(place).map(|(file, _)| file)
     }
 
-    /// The files and folders that are built from a folder without a kustomization, relative to it. Flux takes all
-    /// manifests below it, and a folder with a kustomization as a whole (`scanManifests` of fluxcd/pkg
-    /// `kustomize/kustomize_generator.go`). Argo CD takes the files of the folder itself.
-    fn members(&self, place: &str, deployer: Deployer) -> BTreeSet<String> {
+    fn files_below<'t>(&'t self, place: &str) -> impl Iterator<Item = (&'t str, SourceId)> + use<'t, 'k> {
+        let prefix = format!("{place}/");
+        let files = self.files.range(prefix.clone()..);
+        files.map(|(file, id)| (file.as_str(), *id)).take_while(move |(file, _)| file.starts_with(&prefix))
+    }
+
+    /// The folders that a path with parts that are not known may lead to, from any folder above a file.
+    fn folders_like(&self, path: &str, file: &str) -> Vec<String> {
+        let path = normalise(path);
+        let own = normalise(folder(file));
+        let mut roots: Vec<&str> =
+            own.match_indices('/').map(|(end, _)| &own[..end]).chain([own.as_str(), ""]).collect();
+        roots.dedup();
+        let with_files = self.files.keys().map(|file| folder(file)).filter(|place| !self.charts.contains(place));
+        let mut places: Vec<&str> = with_files.collect();
+        places.dedup();
+        let below = |place: &&str, root: &str| {
+            if root.is_empty() {
+                Some(place.to_string())
+            } else {
+                Some(place.strip_prefix(root)?.strip_prefix('/')?.to_owned())
+            }
+        };
+        let found = places.into_iter().filter(|place| {
+            roots.iter().filter_map(|root| below(place, root)).any(|place| !place.is_empty() && fits(&place, &path))
+        });
+        found.map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// The files and folders that Flux builds from a folder without a kustomization, relative to it: all manifests
+    /// below it, and a folder with a kustomization as a whole (`scanManifests` of fluxcd/pkg
+    /// `kustomize/kustomize_generator.go`).
+    fn members(&self, place: &str) -> BTreeSet<String> {
         let member = |file: &str| {
             let path = file.get(place.len() + 1..)?;
-            match deployer {
-                Deployer::ArgoCd => {
-                    let is_manifest = [".yaml", ".yml", ".json"].iter().any(|end| path.ends_with(end));
-                    (is_manifest && !path.contains('/')).then(|| path.to_owned())
-                }
-                Deployer::Flux => {
-                    let mut ends = path.match_indices('/').map(|(end, _)| end);
-                    let is_built = |end: &usize| self.kustomizations.contains_key(&file[..place.len() + 1 + end]);
-                    let inner = ends.find(is_built).map(|end| path[..end].to_owned());
-                    inner.or_else(|| (path.ends_with(".yaml") || path.ends_with(".yml")).then(|| path.to_owned()))
-                }
-            }
+            let mut ends = path.match_indices('/').map(|(end, _)| end);
+            let is_built = |end: &usize| self.kustomizations.contains_key(&file[..place.len() + 1 + end]);
+            let inner = ends.find(is_built).map(|end| path[..end].to_owned());
+            inner.or_else(|| (path.ends_with(".yaml") || path.ends_with(".yml")).then(|| path.to_owned()))
         };
         self.below(place).filter_map(member).collect()
     }
+
+    /// The files of a folder that Argo CD deploys as they are, relative to it. Without a filter, it is not known
+    /// which.
+    fn plain_files(&self, place: &str, filter: Option<&Filter>, sources: &Sources) -> BTreeSet<String> {
+        let below = self.files_below(place).filter_map(|(file, id)| Some((file.get(place.len() + 1..)?, id)));
+        let is_deployed = |(path, id): &(&str, SourceId)| {
+            let is_meant = filter.is_none_or(|filter| filter.deploys(path));
+            is_meant && !sources.get(*id).text().contains(SKIPPED)
+        };
+        below.filter(is_deployed).map(|(path, _)| path.to_owned()).collect()
+    }
+}
+
+/// Whether overrides may change images.
+fn changes_images(overrides: &Overrides) -> bool {
+    let may_change = |(_, doubt): &(Span, DeployerDoubt)| *doubt != DeployerDoubt::Parameter;
+    !overrides.images.is_empty()
+        || !overrides.patches.is_empty()
+        || !overrides.components.is_empty()
+        || overrides.doubt.as_ref().is_some_and(may_change)
 }
 
 /// The folder of a source that kustomize has rendered.

@@ -37,7 +37,7 @@ pub(in crate::rewrite) fn mark_rendered(
         let is_plain = overrides.images.is_empty()
             && overrides.patches.is_empty()
             && overrides.components.is_empty()
-            && overrides.unfollowed.is_none();
+            && overrides.doubt.is_none();
         let places = tree.folders_of(deployment, inventory, sources);
         for place in &places {
             let Some(&id) = tree.rendered.get(place) else { continue };

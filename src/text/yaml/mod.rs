@@ -59,6 +59,8 @@ pub struct Document<'a> {
     aliases_left: Cell<u32>,
     /// Scalars that are replaced by another text, by their nodes.
     filled: OnceCell<BTreeMap<u32, Filling>>,
+    /// The places of the nodes in another text, from which this one was made.
+    places: OnceCell<Vec<Span>>,
 }
 
 /// The text that replaces a scalar with the names of parameters.
@@ -74,7 +76,23 @@ pub struct Filling {
 
 impl<'a> Document<'a> {
     fn new(source: SourceId, base: u32, text: &'a str, tree: &'a Tree, rule: MergeRule) -> Self {
-        Self { source, base, text, tree, rule, aliases_left: Cell::new(ALIAS_BUDGET), filled: OnceCell::new() }
+        Self {
+            source,
+            base,
+            text,
+            tree,
+            rule,
+            aliases_left: Cell::new(ALIAS_BUDGET),
+            filled: OnceCell::new(),
+            places: OnceCell::new(),
+        }
+    }
+
+    /// Sets the places of the nodes, in source order, for a text that was made from another one. Later calls have no
+    /// effect.
+    pub(crate) fn place_nodes(&self, places: Vec<Span>) {
+        // A second list is ignored on purpose.
+        let _ = self.places.set(places);
     }
 
     /// Replaces the text of scalars. A document is filled in once; later calls have no effect.
@@ -169,7 +187,8 @@ impl<'a> Node<'a> {
     /// Returns the node's place. For a scalar it includes the quotes; for an alias it is the alias.
     pub fn span(self) -> Span {
         let range = self.range();
-        self.document.span(range.start, range.end)
+        let placed = self.document.places.get().and_then(|places| places.get(self.id as usize));
+        placed.copied().unwrap_or_else(|| self.document.span(range.start, range.end))
     }
 
     /// Returns the document that contains the node.
@@ -254,7 +273,9 @@ impl<'a> Node<'a> {
         let range = self.range();
         let written = self.document.text.get(range.start as usize..range.end as usize);
         match (self.is_alias(), text, written) {
-            (false, Some(text), Some(written)) => Place::of_scalar(text, written, self.span()),
+            (false, Some(text), Some(written)) if self.document.places.get().is_none() => {
+                Place::of_scalar(text, written, self.span())
+            }
             _ => Place::whole(self.span()),
         }
     }

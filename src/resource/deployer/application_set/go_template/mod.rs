@@ -1,0 +1,20 @@
+//! Go templates: the part of `text/template` and sprig 3.3 that ApplicationSets commonly use. Everything else is
+//! unknown, never wrong.
+
+mod eval;
+mod function;
+mod parse;
+
+use super::data::UNKNOWN;
+use super::{Failed, Filled, Parameters};
+
+/// Fills in a text. `is_strict` is `missingkey=error` in `goTemplateOptions`.
+pub(super) fn fill(text: &str, parameters: &Parameters, is_strict: bool) -> Result<Filled, Failed> {
+    if !text.contains("{{") {
+        return Ok(Filled { text: text.to_owned(), span: None });
+    }
+    match parse::parse(text) {
+        Some(parts) => eval::Eval { parameters, is_strict }.fill(&parts),
+        None => Ok(Filled { text: UNKNOWN.to_string(), span: None }),
+    }
+}
