@@ -79,6 +79,8 @@ pub struct Inventory {
     pub kustomizations: Vec<Kustomization>,
     /// Folders that GitOps objects deploy.
     pub deployments: Vec<Deployment>,
+    /// The paths of folders that GitOps objects deploy, and of which no file is in the inputs.
+    pub missing_folders: Vec<Span>,
     /// What build tools build and deploy: `skaffold.yaml` and the like.
     pub build_configs: Vec<BuildConfig>,
     /// JSON 6902 patches, which do not name an object.
@@ -336,6 +338,7 @@ impl Inventory {
         self.kustomizations.extend(other.kustomizations);
         let deployments = other.deployments.into_iter();
         self.deployments.extend(deployments.map(|own| Deployment { resource: resource(own.resource), ..own }));
+        self.missing_folders.extend(other.missing_folders);
         self.build_configs.extend(other.build_configs);
         self.patch_files.extend(other.patch_files);
         self.asides.extend(other.asides);

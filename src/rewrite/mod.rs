@@ -26,7 +26,8 @@ pub fn apply(inventory: &mut Inventory, sources: &Sources) {
     let mut kustomizations = std::mem::take(&mut inventory.kustomizations);
     let written = kustomizations.len();
     deployers::complete(inventory, &kustomizations, sources);
-    kustomizations.extend(deployers::derive(inventory, &kustomizations, sources));
+    let derived = deployers::derive(inventory, &kustomizations, sources);
+    kustomizations.extend(derived);
     let builds = kustomization::builds(&kustomizations, sources);
     let settled = kustomize::apply(inventory, &kustomizations, &builds, sources);
     chart_artifact::settle(inventory, &kustomizations, sources);

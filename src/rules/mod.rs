@@ -45,6 +45,7 @@ mod shadowed_credentials;
 mod short_name;
 pub(crate) mod stale_digest;
 mod suppressed_service_account_secrets;
+mod unchecked_folder;
 mod unchecked_kind;
 mod undefined_pull_secret;
 mod undefined_service_account;
@@ -136,6 +137,7 @@ pub static RULES: &[&dyn Rule] = &[
     &invalid_kustomization::InvalidKustomization,
     &unrendered_kustomization::UnrenderedKustomization,
     &unrendered_release::UnrenderedRelease,
+    &unchecked_folder::UncheckedFolder,
     &unchecked_kind::UncheckedKind,
     &duplicate_key::DuplicateKey,
     &unused_suppression::UnusedSuppression,

@@ -216,11 +216,27 @@ fn files_of_a_plain_folder_are_those_that_argo_cd_reads() {
     };
     let (web, inner) = ("ghcr.io/acme/web:1", "ghcr.io/acme/inner:1");
     assert_eq!(of("directory: {}"), [web]);
-    assert_eq!(of("directory: {recurse: true}"), [inner, web], "a kustomization in it is a file like others");
+    assert_eq!(of("directory: {recurse: true}"), [web, inner], "a kustomization in it is a file like others");
     assert_eq!(of("directory: {recurse: true, exclude: '{more/*,x}'}"), [web]);
     assert_eq!(of("directory: {recurse: true, exclude: '*er.yml'}"), [web], "a star matches slashes");
     assert_eq!(of("directory: {recurse: true, include: 'more/*'}"), [inner]);
     assert_eq!(of("directory: {recurse: true, include: '[w]*'}"), [""; 0], "classes are not followed");
     assert_eq!(of("directory: {}\n    kustomize: {}"), [""; 0], "Argo CD fails");
     assert_eq!(of("kustomize: {namePrefix: a-}"), [""; 0], "it is no kustomization");
+}
+
+#[test]
+fn path_outside_the_inputs_is_told_once() {
+    let set = set(
+        "- list: {elements: [{namespace: one, app: web}, {namespace: two, app: none}, {namespace: three, app: none}]}",
+        "path: 'apps/{{app}}'",
+    );
+    let web = workload("ghcr.io/acme/web:1.0");
+    let missing = |set: &str| {
+        let (inventory, sources) = gathered(&[("set.yaml", set), ("apps/web/web.yaml", &web)]);
+        inventory.missing_folders.iter().map(|span| sources.slice(*span).to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(missing(&set), ["none", "none"], "the elements decide");
+    assert_eq!(missing(&set.replace("none", "web")), [""; 0]);
+    assert_eq!(missing(&set.replace("apps/{{app}}", "{{other}}")).len(), 1);
 }

@@ -257,3 +257,32 @@ fn images_behind_a_component_outside_the_inputs_are_unknown() {
     let object = flux("  components: [../../parts/mirror]\n");
     assert_eq!(checked(&[("ks.yaml", &object), ("apps/web/web.yaml", WEB)]), []);
 }
+
+#[test]
+fn variable_in_a_namespace_is_replaced() {
+    let of = |spec: &str, kustomization: &str| {
+        let object = flux(spec);
+        let files = [("ks.yaml", &*object), ("apps/web/web.yaml", WEB), ("apps/web/kustomization.yaml", kustomization)];
+        gathered(&files).0.pods[0].namespace.clone()
+    };
+    let plain = "resources: [web.yaml]";
+    let set = "  postBuild: {substitute: {NS: shop}}\n";
+    assert_eq!(of(&format!("  targetNamespace: ${{NS}}\n{set}"), plain).as_deref(), Some("shop"));
+    assert_eq!(of(set, "resources: [web.yaml]\nnamespace: '${NS:=own}-1'").as_deref(), Some("shop-1"));
+    assert_eq!(of("  targetNamespace: ${NS}\n", plain), None, "it stays a variable");
+    assert_eq!(of("  targetNamespace: ${NO}\n  postBuild: {substitute: {NS: shop}}\n", plain), None);
+}
+
+#[test]
+fn text_that_flux_cannot_replace_leaves_the_images_of_the_build_unknown() {
+    let of = |text: &str, spec: &str| {
+        let object = flux(spec);
+        let map =
+            format!("# ${{a b}}\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: m}}\ndata: {{a: '{text}'}}\n");
+        checked(&[("ks.yaml", &object), ("apps/web/web.yaml", WEB), ("apps/web/map.yaml", &map)]).len()
+    };
+    let set = "  postBuild: {substitute: {NS: shop}}\n";
+    assert_eq!(of("${NS} $${x y} ${NS:0:2}", set), 1);
+    assert_eq!(of("${NS with}", set), 0, "Flux deploys nothing");
+    assert_eq!(of("${NS with}", ""), 1, "nothing is replaced");
+}

@@ -208,7 +208,7 @@ impl<'f> Repository<'f> {
 
     /// The error for a tag or digest that the registry does not know.
     async fn absent(&self, attempt: &Attempt, written: &str) -> ChartError {
-        match self.fetcher.client.list_tags(attempt, LISTED).await.0 {
+        match self.fetcher.client.list_tags(attempt, LISTED).await {
             TagList::NoRepository => self.no_repository(attempt),
             TagList::Tags(tags) => self.no_version(written, nearest(written, tags.iter().map(String::as_str))),
             TagList::Unknown => self.no_version(written, None),

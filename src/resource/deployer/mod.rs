@@ -130,7 +130,7 @@ pub(crate) fn of_application(application: &Application, resource: ResourceId, ar
     for deployment in &mut deployments {
         deployment.generated_from = application.repositories().map(str::to_owned).collect();
         if application.is_uncertain() {
-            deployment.overrides.doubt.get_or_insert((deployment.path.span, DeployerDoubt::Generation));
+            deployment.overrides.doubt = Some((deployment.path.span, DeployerDoubt::Generation));
         }
     }
     deployments

@@ -82,6 +82,8 @@ pub enum DeployerDoubt {
     SourceFile,
     /// Argo CD fails to build the folder.
     Failing,
+    /// Flux fails to replace the variables in a text.
+    Substitution,
     /// Following all objects would take too long.
     TooMany,
 }
@@ -97,6 +99,7 @@ impl DeployerDoubt {
             Self::Generation => "it is not known whether the ApplicationSet generates this Application",
             Self::SourceFile => "a `.argocd-source` file changes this Application, and is not followed",
             Self::Failing => "Argo CD fails to build this folder",
+            Self::Substitution => "Flux fails to replace the variables in this, and deploys nothing of the build",
             Self::TooMany => "too many objects deploy folders in the inputs for pullcheck to follow",
         }
     }
@@ -114,6 +117,9 @@ impl DeployerDoubt {
                 "the ApplicationSet that deploys it, because it is not known which Applications it generates"
             }
             Self::SourceFile => "the `.argocd-source` file beside it",
+            Self::Substitution => {
+                "the Flux Kustomization that deploys it, because it fails to replace variables in a text"
+            }
             Self::Failing => "the Application that deploys it, because Argo CD fails to build it",
             Self::TooMany => "the objects that deploy it, because there are too many",
         }

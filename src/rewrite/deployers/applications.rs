@@ -9,7 +9,7 @@ use crate::resource;
 use crate::resource::deployer::application_set::{
     self, Application, Budget, Repository, UNKNOWN, is_match, with_source_files,
 };
-use crate::resource::deployer::{Deployer, Deployment, of_application};
+use crate::resource::deployer::{Deployer, Deployment, Overrides, of_application};
 use crate::resource::kustomization::{DeployerDoubt, Kustomization, folder};
 use crate::resource::workload::ResourceId;
 use crate::text::source::{SourceId, Sources, Span};
@@ -21,6 +21,9 @@ const SOURCE_FILE: &str = ".argocd-source";
 /// Maximum number of folders of Applications that are generated.
 const MAX_DEPLOYMENTS: usize = 20_000;
 
+/// Maximum number of paths with parts that are not known, for which all folders are looked at.
+const MAX_PATTERNS: usize = 1_000;
+
 /// Adds the Applications that ApplicationSets generate, and changes those that have a `.argocd-source` file.
 pub(in crate::rewrite) fn complete(inventory: &mut Inventory, kustomizations: &[Kustomization], sources: &Sources) {
     let wanted = wanted(inventory, sources);
@@ -31,6 +34,7 @@ pub(in crate::rewrite) fn complete(inventory: &mut Inventory, kustomizations: &[
     let repository = Repository::new(sources);
     let mut budget = Budget::default();
     let mut added = Vec::new();
+    let mut patterns = 0;
     let mut changed: BTreeMap<usize, Option<Deployment>> = BTreeMap::new();
     let mut by_resource: BTreeMap<ResourceId, Vec<usize>> = BTreeMap::new();
     for (at, deployment) in inventory.deployments.iter().enumerate() {
@@ -61,7 +65,14 @@ pub(in crate::rewrite) fn complete(inventory: &mut Inventory, kustomizations: &[
                     if added.len() >= MAX_DEPLOYMENTS {
                         break;
                     }
-                    for own in of_application(&application, resource, span) {
+                    for mut own in of_application(&application, resource, span) {
+                        if own.path.value.contains(UNKNOWN) {
+                            patterns += 1;
+                            if patterns > MAX_PATTERNS {
+                                own.path.value = UNKNOWN.to_string();
+                                own.overrides = Overrides::default();
+                            }
+                        }
                         let new = files.change(&application, &own, &mut budget, span);
                         added.push(doubted(own, new));
                     }

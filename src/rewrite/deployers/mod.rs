@@ -4,12 +4,14 @@
 
 mod applications;
 mod rendered;
+mod substitution;
 mod variables;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) use applications::complete;
 pub(super) use rendered::mark_rendered;
+pub(super) use substitution::Refusals;
 pub(super) use variables::{Known, KnownVariables};
 
 use crate::inventory::Inventory;
@@ -32,16 +34,23 @@ pub(super) fn variables(inventory: &Inventory, sources: &Sources) -> Vec<Option<
 }
 
 /// Returns the kustomizations that GitOps objects build, one for each folder that one of them deploys.
-pub(super) fn derive(inventory: &Inventory, kustomizations: &[Kustomization], sources: &Sources) -> Vec<Kustomization> {
+pub(super) fn derive(
+    inventory: &mut Inventory,
+    kustomizations: &[Kustomization],
+    sources: &Sources,
+) -> Vec<Kustomization> {
     if inventory.deployments.is_empty() {
         return Vec::new();
     }
     let tree = Tree::new(kustomizations, sources);
     let places: Vec<Vec<String>> =
         inventory.deployments.iter().map(|deployment| tree.folders_of(deployment, inventory, sources)).collect();
+    inventory.missing_folders = missing(inventory, &places, &tree, sources);
+    let inventory = &*inventory;
     let own_sources = [Deployer::Flux, Deployer::ArgoCd].map(|deployer| most_common(inventory, &places, deployer));
     let mut entries = 0;
     let mut given_up = BTreeSet::new();
+    let mut variables = None;
     let mut derived = Vec::new();
     for (at, (deployment, places)) in inventory.deployments.iter().zip(&places).enumerate() {
         let span = deployment.path.span;
@@ -86,12 +95,28 @@ pub(super) fn derive(inventory: &Inventory, kustomizations: &[Kustomization], so
                 }
             };
             let mut built = overridden(built, &deployment.overrides, deployment.deployer);
+            // Flux replaces variables after the build.
+            if built.namespace.as_deref().is_some_and(|name| name.contains("${")) {
+                let known = variables.get_or_insert_with(|| variables::read(inventory, sources));
+                let known = known.get(at).and_then(Option::as_ref);
+                built.namespace = built.namespace.map(|name| known.and_then(|own| own.replaced(&name)).unwrap_or(name));
+            }
             entries += 1 + built.members.len() + built.named.len() + built.images.len() + built.patches.len();
             built.deployed_by = Some(DeployedBy { deployment: at, base, doubt });
             derived.push(built);
         }
     }
     derived
+}
+
+/// The paths of deployments that lead to nothing in the inputs.
+fn missing(inventory: &Inventory, places: &[Vec<String>], tree: &Tree<'_>, sources: &Sources) -> Vec<Span> {
+    let found = inventory.deployments.iter().zip(places).filter(|(own, places)| {
+        // Without a path, nothing shows which folder is the root.
+        let is_root = normalise(own.path.value.trim_start_matches('/')).is_empty();
+        places.is_empty() && !is_root && !tree.may_have(own, inventory, sources)
+    });
+    found.map(|(own, _)| own.path.span).collect::<BTreeSet<Span>>().into_iter().collect()
 }
 
 /// The repository that most of the deployments with a folder in the inputs name: it is this one. `None` if two are
@@ -153,19 +178,27 @@ impl<'k> Tree<'k> {
         if is_placeholder(path) {
             return Vec::new();
         }
-        let mut roots = vec![folder(file)];
-        while let Some(root) = roots.last().filter(|root| !root.is_empty()) {
-            roots.push(folder(root));
-        }
         // Without a path, nothing shows which folder is the root.
         let is_root = normalise(path).is_empty();
-        let found: BTreeSet<String> = roots
+        let found: BTreeSet<String> = roots(file)
             .into_iter()
             .filter(|_| !is_root)
             .map(|root| member_path(root, path))
             .filter(|place| self.has(place) && !self.charts.contains(place.as_str()))
             .collect();
         found.into_iter().collect()
+    }
+
+    /// Whether a folder in the inputs may be the one of a deployment, even if it is a chart.
+    fn may_have(&self, deployment: &Deployment, inventory: &Inventory, sources: &Sources) -> bool {
+        let path = deployment.path.value.trim_start_matches('/');
+        let file = sources.get(inventory.resource(deployment.resource).span.source).name();
+        if path.contains(UNKNOWN) {
+            let is_open = normalise(path).chars().all(|c| c == UNKNOWN);
+            return !is_open && !self.folders_like(path, file).is_empty();
+        }
+        let is_outside = path.split('/').any(|part| part == "..");
+        !is_outside && roots(file).into_iter().any(|root| self.has(&member_path(root, path)))
     }
 
     fn has(&self, place: &str) -> bool {
@@ -232,9 +265,19 @@ impl<'k> Tree<'k> {
     }
 }
 
-/// Whether overrides may change images.
+/// The folders above a file, in which a repository may begin.
+fn roots(file: &str) -> Vec<&str> {
+    let mut roots = vec![folder(file)];
+    while let Some(root) = roots.last().filter(|root| !root.is_empty()) {
+        roots.push(folder(root));
+    }
+    roots
+}
+
+/// Whether overrides may change images, apart from a path that is not known.
 fn changes_images(overrides: &Overrides) -> bool {
-    let may_change = |(_, doubt): &(Span, DeployerDoubt)| *doubt != DeployerDoubt::Parameter;
+    let of_path = [DeployerDoubt::Parameter, DeployerDoubt::Generation];
+    let may_change = |(_, doubt): &(Span, DeployerDoubt)| !of_path.contains(doubt);
     !overrides.images.is_empty()
         || !overrides.patches.is_empty()
         || !overrides.components.is_empty()

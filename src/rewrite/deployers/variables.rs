@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::inventory::Inventory;
 use crate::resource;
-use crate::resource::deployer::envsubst::{is_variable_name, value_of};
+use crate::resource::deployer::envsubst::{Strictness, Substituted, Variable, is_variable_name, substitute, value_of};
 use crate::resource::deployer::{Deployment, VariableSource, Variables};
 use crate::text::source::{Sources, Spanned};
 use crate::text::yaml::{self, Node, Piece};
@@ -67,6 +67,21 @@ impl KnownVariables {
             }
         }
         Known::Unset
+    }
+}
+
+impl KnownVariables {
+    /// A text after Flux has replaced its variables; `None` if that is not known.
+    pub(in crate::rewrite) fn replaced(&self, text: &str) -> Option<String> {
+        let lookup = |name: &str| match self.get(name) {
+            Known::Value(value, _) => Variable::Value(value.value.clone()),
+            Known::Unset => Variable::Unset,
+            Known::Unknown => Variable::Unknown,
+        };
+        match substitute(text, Strictness::Strict, &lookup) {
+            Ok(Substituted::Known { text, .. }) => Some(text),
+            _ => None,
+        }
     }
 }
 

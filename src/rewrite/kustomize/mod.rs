@@ -27,7 +27,8 @@ use crate::inventory::Inventory;
 use crate::resource::kustomization::patch::{self, Body, Change, Merge, MergedPod, Patch};
 use crate::resource::kustomization::unrendered::{Unfollowed, UnfollowedReason};
 use crate::resource::kustomization::{
-    Aside, Build, Effect, Kustomization, Refusal, Replacement, by_folder, member_path, normalise, root_indices,
+    Aside, Build, DeployerDoubt, Effect, Kustomization, Refusal, Replacement, by_folder, member_path, normalise,
+    root_indices,
 };
 use crate::resource::workload::{DecidedBy, PodId, ResourceId};
 use crate::rewrite::deployers;
@@ -74,6 +75,7 @@ pub(crate) fn apply(
     // Only the patches of transformers are left to read.
     builder.forms = forms;
     let mut unmatched = Vec::new();
+    let mut substitutions = deployers::Refusals::default();
     let resource_sources = builder.resource_sources();
     let renaming: Vec<bool> = kustomizations.iter().map(|own| builder.may_rename(own)).collect();
     let mut outcomes = Vec::new();
@@ -107,13 +109,19 @@ pub(crate) fn apply(
         if let Some(refusal) = builder.unmatched.first().filter(|_| deployed_by.is_some()) {
             builder.doubt.get_or_insert(Why::new(refusal.span, "kustomize may refuse this: no object has this name"));
         }
+        let mut substitution = None;
         if let Some(by) = deployed_by
             && let Some(deployment) = inventory.deployments.get(by.deployment)
         {
             let variables = variables.get(by.deployment).and_then(Option::as_ref);
             builder.deploy(deployment, variables, &mut pods);
+            if variables.is_some() {
+                let mut texts = builder.root_sources.iter();
+                substitution = texts.find_map(|source| substitutions.of(*source, sources));
+            }
         }
-        if let Some((span, doubt)) = deployed_by.and_then(|by| by.doubt) {
+        let substitution = substitution.map(|span| (span, DeployerDoubt::Substitution));
+        if let Some((span, doubt)) = deployed_by.and_then(|by| by.doubt).or(substitution) {
             pods.iter_mut().for_each(|pod| pod.blur(Why::new(span, doubt.words())));
             builder.reasons.push(Unfollowed { reason: UnfollowedReason::Deployer(doubt), span });
         }

@@ -152,13 +152,17 @@ impl Set<'_> {
                 |(pattern, _): &&(&str, bool)| glob::matches(pattern.as_bytes(), path.as_bytes()) == Ok(true);
             let mut matching = patterns.iter().filter(is_match).peekable();
             self.left = self.left.saturating_sub(1);
+            if self.left == 0 {
+                self.is_cut = true;
+                break;
+            }
             if matching.peek().is_none() || matching.any(|(_, excludes)| *excludes) {
                 continue;
             }
             let mut values = BTreeMap::new();
             self.add_path(path, None, spec, &mut values);
             all.push(self.with_values(spec, Parameters { values, ..Parameters::default() })?);
-            if all.len() >= MAX_APPLICATIONS || self.left == 0 {
+            if all.len() >= MAX_APPLICATIONS {
                 self.is_cut = true;
                 break;
             }
@@ -172,7 +176,11 @@ impl Set<'_> {
         let repository = self.repository;
         let mut all = Vec::new();
         for file in repository.files(root) {
-            self.left = self.left.saturating_sub(1);
+            self.left = self.left.saturating_sub(patterns.len());
+            if self.left == 0 {
+                self.is_cut = true;
+                break;
+            }
             let (mut is_included, mut is_excluded) = (false, false);
             for (pattern, excludes) in &patterns {
                 match lists(pattern, file) {
@@ -207,7 +215,7 @@ impl Set<'_> {
                 self.add_path(folder, Some(name), spec, &mut values);
                 all.push(self.with_values(spec, Parameters { values, ..Parameters::default() })?);
             }
-            if all.len() >= MAX_APPLICATIONS || self.left == 0 {
+            if all.len() >= MAX_APPLICATIONS {
                 self.is_cut = true;
                 break;
             }

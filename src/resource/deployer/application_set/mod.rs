@@ -86,6 +86,8 @@ struct Set<'r> {
     left: usize,
     /// Whether something was left out.
     is_cut: bool,
+    /// Whether Argo CD fails to fill in a template.
+    has_failed: bool,
 }
 
 /// Generates the Applications of an ApplicationSet in a file.
@@ -100,15 +102,14 @@ pub(crate) fn generate(
     let options = spec.get("goTemplateOptions").map_or(&[][..], Data::items);
     let is_strict = options.iter().any(|option| option.value == Value::Text("missingkey=error".to_owned()));
     let is_go = spec.is_true("goTemplate");
-    let mut set = Set { repository, file, is_go, is_strict, left: budget.values, is_cut: false };
+    let mut set = Set { repository, file, is_go, is_strict, left: budget.values, is_cut: false, has_failed: false };
     let template = spec.get("template").cloned().unwrap_or_else(|| Value::Map(BTreeMap::new()).into());
     let mut applications = Vec::new();
-    let mut has_failed = false;
     for item in spec.get("generators").map_or(&[][..], Data::items) {
-        let Ok(made) = set.transform(item, None, 0) else {
-            has_failed = true;
-            continue;
-        };
+        let made = set.transform(item, None, 0).unwrap_or_else(|Failed| {
+            set.has_failed = true;
+            vec![(vec![Parameters::unknown()], None)]
+        });
         for (all, own) in made {
             let mut merged = own.unwrap_or_else(|| Value::Map(BTreeMap::new()).into());
             merged.complete_with(&template);
@@ -117,16 +118,14 @@ pub(crate) fn generate(
                     set.is_cut = true;
                     break;
                 }
-                match set.application(&merged, spec.get("templatePatch"), &parameters) {
-                    Ok(application) => applications.push((application, parameters)),
-                    Err(Failed) => has_failed = true,
-                }
+                let application = set.application(&merged, spec.get("templatePatch"), &parameters);
+                applications.push((application, parameters));
             }
         }
     }
     budget.values = set.left;
-    // If one Application fails, none is changed.
-    let is_uncertain = has_failed || set.is_cut;
+    // If one Application fails, none is changed: they are as they were before.
+    let is_uncertain = set.has_failed || set.is_cut;
     let generated = applications.into_iter().map(|(data, parameters)| Application {
         data,
         is_uncertain: is_uncertain || parameters.is_uncertain,
@@ -184,8 +183,8 @@ impl Set<'_> {
     }
 
     /// The Application of a set of parameters.
-    fn application(&mut self, template: &Data, patch: Option<&Data>, parameters: &Parameters) -> Result<Data, Failed> {
-        let filled = self.fill_all(template, parameters)?;
+    fn application(&mut self, template: &Data, patch: Option<&Data>, parameters: &Parameters) -> Data {
+        let filled = self.fill_template(template, parameters);
         let part = |key: &str| filled.get(key).cloned().unwrap_or_else(|| Value::Map(BTreeMap::new()).into());
         let fields = [
             ("apiVersion", Data::text("argoproj.io/v1alpha1")),
@@ -196,9 +195,11 @@ impl Set<'_> {
         let mut application: Data =
             Value::Map(fields.into_iter().map(|(key, data)| (key.to_owned(), data)).collect()).into();
         if let Some(Data { value: Value::Text(text), span }) = patch {
-            let filled = self.fill(text, parameters)?;
-            let place = filled.span.or(*span);
-            match self.repository.parse(&filled.text, place, &mut self.left) {
+            let filled = self.fill(text, parameters);
+            self.has_failed |= filled.is_err();
+            let place = filled.as_ref().ok().and_then(|filled| filled.span).or(*span);
+            let text = filled.map_or_else(|Failed| UNKNOWN.to_string(), |filled| filled.text);
+            match self.repository.parse(&text, place, &mut self.left) {
                 // Lists of an Application are replaced as a whole.
                 Some(patch) if !patch.has_unknown() && !text.contains("$patch") => {
                     merge_patch(&mut application, &patch)
@@ -206,7 +207,22 @@ impl Set<'_> {
                 _ => doubt(&mut application, *span),
             }
         }
-        Ok(application)
+        application
+    }
+
+    /// Fills in a template field by field: one that fails is not known.
+    fn fill_template(&mut self, template: &Data, parameters: &Parameters) -> Data {
+        match &template.value {
+            Value::Map(map) => {
+                let fields = map.iter().map(|(key, data)| (key.clone(), self.fill_template(data, parameters)));
+                let map = fields.collect();
+                Data { value: Value::Map(map), span: template.span }
+            }
+            _ => self.fill_all(template, parameters).unwrap_or_else(|Failed| {
+                self.has_failed = true;
+                Data { value: Value::Unknown, span: template.span }
+            }),
+        }
     }
 }
 

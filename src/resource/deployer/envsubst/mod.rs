@@ -144,6 +144,11 @@ pub(crate) fn value_of(text: &str) -> String {
     text.replace('\n', "")
 }
 
+/// Whether Flux fails because of how a text is written, whatever the variables are.
+pub(crate) fn is_refused(text: &str) -> bool {
+    matches!(parse::parse(text), Err(Stop::Fails(_)))
+}
+
 /// Substitutes all expressions in a text, in time and memory that are linear in the text and the values.
 ///
 /// # Errors
