@@ -150,6 +150,25 @@ impl Data {
         }
     }
 
+    /// Whether there are more values than these in it, or a longer text.
+    pub(super) fn is_larger_than(&self, values: usize, length: usize) -> bool {
+        let mut left = values;
+        let mut open = vec![self];
+        while let Some(data) = open.pop() {
+            let Some(rest) = left.checked_sub(1) else { return true };
+            left = rest;
+            match &data.value {
+                Value::Text(text) if text.len() > length => return true,
+                Value::List(items) if items.len() > left => return true,
+                Value::List(items) => open.extend(items),
+                Value::Map(map) if map.len() > left => return true,
+                Value::Map(map) => open.extend(map.values()),
+                _ => {}
+            }
+        }
+        false
+    }
+
     /// Sets the values of another mapping in this one, mapping by mapping.
     pub(super) fn override_with(&mut self, other: &Self) {
         match (&mut self.value, &other.value) {

@@ -160,7 +160,8 @@ impl Set<'_> {
         let value = match &data.value {
             Value::Text(text) => {
                 let filled = self.fill(text, parameters)?;
-                self.left = self.left.saturating_sub(filled.text.len() / 64);
+                let actions = text.matches("{{").count() + text.matches('|').count();
+                self.left = self.left.saturating_sub(filled.text.len() / 64 + actions);
                 span = filled.span.or(span);
                 Value::Text(filled.text)
             }

@@ -2,11 +2,11 @@
 
 use super::super::data::{Data, UNKNOWN, Value};
 use super::super::{Failed, Filled, Parameters};
-use super::function;
 use super::parse::{Operand, Part, Pipeline};
+use super::{MAX_LENGTH, function};
 
-/// The longest text that is followed, in bytes.
-const MAX_LENGTH: usize = 1 << 16;
+/// Maximum number of values in a list or a mapping that functions get.
+pub(super) const MAX_NODES: usize = 1_000;
 
 pub(super) struct Eval<'p> {
     pub(super) parameters: &'p Parameters,
@@ -108,16 +108,12 @@ impl Eval<'_> {
         Ok(match operand {
             Operand::Field(names) => match names.split_first() {
                 None => Value::Unknown.into(),
-                Some((first, rest)) => {
-                    let own = self.parameters.values.get(first).cloned();
-                    let own = match own {
-                        Some(own) => own,
-                        None if self.parameters.is_open => Value::Unknown.into(),
-                        None if self.is_strict => return Err(Failed),
-                        None => Value::Missing.into(),
-                    };
-                    self.field(own, rest)?
-                }
+                Some((first, rest)) => match self.parameters.values.get(first) {
+                    Some(own) => self.field(own, rest)?,
+                    None if self.parameters.is_open => Value::Unknown.into(),
+                    None if self.is_strict => return Err(Failed),
+                    None => Value::Missing.into(),
+                },
             },
             Operand::Text(text) => Data::text(text.clone()),
             Operand::Integer(number) => Value::Integer(*number).into(),
@@ -125,26 +121,26 @@ impl Eval<'_> {
             Operand::Nil => Value::Null.into(),
             Operand::Inner(pipeline, names) => {
                 let own = self.pipeline(pipeline)?;
-                self.field(own, names)?
+                self.field(&own, names)?
             }
             Operand::Function(name) => function::call(name, &[])?,
         })
     }
 
-    fn field(&self, own: Data, names: &[String]) -> Result<Data, Failed> {
+    fn field(&self, own: &Data, names: &[String]) -> Result<Data, Failed> {
         let mut own = own;
         for name in names {
-            own = match own.value {
+            own = match &own.value {
                 Value::Unknown => return Ok(Value::Unknown.into()),
-                Value::Map(mut map) => match map.remove(name) {
+                Value::Map(map) => match map.get(name) {
                     Some(data) => data,
                     None if self.is_strict => return Err(Failed),
-                    None => Value::Missing.into(),
+                    None => return Ok(Value::Missing.into()),
                 },
-                Value::Missing if !self.is_strict => Value::Missing.into(),
+                Value::Missing if !self.is_strict => return Ok(Value::Missing.into()),
                 _ => return Err(Failed),
             };
         }
-        Ok(own)
+        Ok(if own.is_larger_than(MAX_NODES, MAX_LENGTH) { Value::Unknown.into() } else { own.clone() })
     }
 }

@@ -2,6 +2,8 @@
 
 use super::super::data::{Data, UNKNOWN, Value};
 use super::super::{Failed, sanitized};
+use super::MAX_LENGTH;
+use super::eval::MAX_NODES;
 
 /// Calls a function. One that is not followed gives an unknown value.
 pub(super) fn call(name: &str, arguments: &[Data]) -> Result<Data, Failed> {
@@ -40,11 +42,13 @@ pub(super) fn call(name: &str, arguments: &[Data]) -> Result<Data, Failed> {
         ("trimSuffix", [part, own]) => stripped(text(own)?, |own| own.strip_suffix(text(part).unwrap_or_default())),
         ("replace", [old, new, own]) => {
             let (old, new, own) = (text(old)?, text(new)?, text(own)?);
-            if old.is_empty() { Value::Unknown } else { Value::Text(own.replace(old, new)) }
+            let grows_to = own.matches(old).count().saturating_mul(new.len()).saturating_add(own.len());
+            if old.is_empty() || grows_to > MAX_LENGTH { Value::Unknown } else { Value::Text(own.replace(old, new)) }
         }
         ("trunc", [Data { value: Value::Integer(length), .. }, own]) => truncated(*length, text(own)?),
         ("splitList", [separator, own]) => match text(separator)? {
             "" => Value::Unknown,
+            separator if text(own)?.matches(separator).count() > MAX_NODES => Value::Unknown,
             separator => Value::List(text(own)?.split(separator).map(Data::text).collect()),
         },
         ("join", [separator, Data { value: Value::List(items), .. }]) => {
@@ -52,7 +56,10 @@ pub(super) fn call(name: &str, arguments: &[Data]) -> Result<Data, Failed> {
                 .iter()
                 .map(|item| if let Value::Text(text) = &item.value { Some(text.clone()) } else { None })
                 .collect();
-            items.map_or(Value::Unknown, |items| Value::Text(items.join(text(separator).unwrap_or_default())))
+            let separator = text(separator)?;
+            let length = |items: &[String]| items.iter().map(|item| item.len() + separator.len()).sum::<usize>();
+            let items = items.filter(|items| length(items) <= MAX_LENGTH);
+            items.map_or(Value::Unknown, |items| Value::Text(items.join(separator)))
         }
         ("first", [Data { value: Value::List(items), .. }]) => return Ok(item(items.first())),
         ("last", [Data { value: Value::List(items), .. }]) => return Ok(item(items.last())),
@@ -172,8 +179,8 @@ fn formatted(format: &str, values: &[Data]) -> Value {
             _ => None,
         };
         match written {
-            Some(written) => text.push_str(&written),
-            None => return Value::Unknown,
+            Some(written) if text.len() + written.len() <= MAX_LENGTH => text.push_str(&written),
+            _ => return Value::Unknown,
         }
     }
     if values.next().is_some() { Value::Unknown } else { Value::Text(text) }

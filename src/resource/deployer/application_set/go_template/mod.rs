@@ -8,6 +8,9 @@ mod parse;
 use super::data::UNKNOWN;
 use super::{Failed, Filled, Parameters};
 
+/// The longest text that is followed, in bytes.
+const MAX_LENGTH: usize = 1 << 16;
+
 /// Fills in a text. `is_strict` is `missingkey=error` in `goTemplateOptions`.
 pub(super) fn fill(text: &str, parameters: &Parameters, is_strict: bool) -> Result<Filled, Failed> {
     if !text.contains("{{") {
