@@ -13,6 +13,7 @@ use crate::resource::kustomization::fields::Fields;
 use crate::resource::kustomization::{DeployerDoubt, ImageRule, patch};
 use crate::resource::workload::ResourceId;
 use crate::resource::workload::value::spanned_string;
+use crate::text::placeholder::is_placeholder;
 use crate::text::source::{Span, Spanned};
 use crate::text::yaml::Node;
 use crate::text::yaml::scalar::Scalar;
@@ -26,7 +27,7 @@ pub(super) fn read(object: &Object<'_>, resource: ResourceId) -> Vec<Deployment>
     let has_sources = spec.get("sources").is_some_and(|sources| sources.items().next().is_some());
     let source = spec.get("source").filter(|_| !has_sources).map(|source| (source, None));
     let namespace = spec.at(&["destination", "namespace"]).and_then(Node::as_str);
-    let namespace = namespace.filter(|name| !name.is_empty() && !name.contains(UNKNOWN));
+    let namespace = namespace.filter(|name| !name.is_empty() && !name.contains(UNKNOWN) && !is_placeholder(name));
     let name = object.name.name.clone().unwrap_or_default();
     let deployments = sources.chain(source).filter_map(|(source, at)| {
         let mut own = read_source(source, at, resource)?;

@@ -79,3 +79,45 @@ fn choices(pattern: &str) -> Result<Vec<String>, UnknownPattern> {
 fn matches(pattern: &str, path: &str) -> bool {
     super::application_set::is_match(pattern.as_bytes(), path.as_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `github.com/gobwas/glob` 0.2.3 matches.
+    const TABLE: &[(&str, &str)] = &[
+        ("*.yaml", "a.yaml a/b.yaml b.yaml a/c/b.yaml aXb.yaml x,y.yaml"),
+        ("*", "a.yaml a/b.yaml b.yaml a/c/b.yaml aXb.yaml b.json x,y.yaml b/x.yml"),
+        ("**/*.yaml", "a/b.yaml a/c/b.yaml"),
+        ("a/*", "a/b.yaml a/c/b.yaml"),
+        ("{a,b}/*", "a/b.yaml a/c/b.yaml b/x.yml"),
+        ("*.{yaml,json}", "a.yaml a/b.yaml b.yaml a/c/b.yaml aXb.yaml b.json x,y.yaml"),
+        ("?.yaml", "a.yaml b.yaml"),
+        ("a?b.yaml", "a/b.yaml aXb.yaml"),
+        ("{,a/}b.yaml", "a/b.yaml b.yaml"),
+        ("x,y.yaml", "x,y.yaml"),
+        ("{*.json,b/*}", "b.json b/x.yml"),
+    ];
+
+    #[test]
+    fn patterns_match_what_argo_cd_matches() {
+        let paths =
+            ["a.yaml", "a/b.yaml", "b.yaml", "a/c/b.yaml", "aXb.yaml", "b.json", "x,y.yaml", "b/x.yml", "a.jsonnet"];
+        for (pattern, expected) in TABLE {
+            let own = Directory { recurse: true, include: (*pattern).to_owned(), exclude: String::new() };
+            let filter = Filter::new(Some(&own)).unwrap();
+            let found: Vec<&str> = paths.into_iter().filter(|path| filter.deploys(path)).collect();
+            assert_eq!(found.join(" "), *expected, "{pattern}");
+        }
+        for pattern in ["[ab].yaml", "{a,{b,c}}.yaml", "{a", "a}", r"\*.yaml"] {
+            let own = Directory { exclude: pattern.to_owned(), ..Directory::default() };
+            assert_eq!(Filter::new(Some(&own)).err(), Some(UnknownPattern), "{pattern}");
+        }
+    }
+
+    #[test]
+    fn files_below_are_deployed_only_with_recurse() {
+        let filter = Filter::new(None).unwrap();
+        assert!(filter.deploys("a.yml") && !filter.deploys("a/b.yml") && !filter.deploys("a.txt"));
+    }
+}

@@ -54,7 +54,7 @@ pub(super) fn derive(
     let mut derived = Vec::new();
     for (at, (deployment, places)) in inventory.deployments.iter().zip(&places).enumerate() {
         let span = deployment.path.span;
-        let generated_from = deployment.generated_from.iter().map(String::as_str);
+        let generated_from = deployment.generated_from.iter().map(|url| without_end(url));
         let is_pattern = deployment.path.value.contains(UNKNOWN);
         let mut doubt = if places.len() > 1 && !is_pattern {
             Some((span, DeployerDoubt::AmbiguousPath))
@@ -136,8 +136,17 @@ fn most_common<'i>(inventory: &'i Inventory, places: &[Vec<String>], deployer: D
 /// The Git repository of a deployment. Artifacts of other kinds are often made from this repository, one for each
 /// part of it.
 fn repository(deployment: &Deployment) -> Option<&str> {
-    let source = deployment.source.as_deref()?;
-    (deployment.deployer == Deployer::ArgoCd || source.starts_with("GitRepository/")).then_some(source)
+    let source = deployment.source.as_deref().filter(|source| !source.contains(UNKNOWN))?;
+    match deployment.deployer {
+        Deployer::ArgoCd => Some(without_end(source)),
+        Deployer::Flux => source.starts_with("GitRepository/").then_some(source),
+    }
+}
+
+/// The URL of a repository without the end that makes no difference (`NormalizeGitURL` in `util/git/git.go` of
+/// Argo CD).
+fn without_end(url: &str) -> &str {
+    url.strip_suffix(".git").unwrap_or(url)
 }
 
 /// The folders of the inputs.
