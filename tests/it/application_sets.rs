@@ -240,3 +240,16 @@ fn path_outside_the_inputs_is_told_once() {
     assert_eq!(missing(&set.replace("none", "web")), [""; 0]);
     assert_eq!(missing(&set.replace("apps/{{app}}", "{{other}}")).len(), 1);
 }
+
+#[test]
+fn merge_keys_of_yaml_are_followed() {
+    let set = set(
+        "- list: {elements: [{<<: *common, namespace: one}, {<<: [*common], tag: '3'}]}",
+        "path: apps/web\n        kustomize: {images: ['ghcr.io/acme/web:{{tag}}']}",
+    );
+    let set = set.replace("spec:\n  gen", "x-common: &common {tag: '2', namespace: all}\nspec:\n  gen");
+    let web = workload("ghcr.io/acme/web:1.0");
+    let files = [("set.yaml", &*set), ("apps/web/web.yaml", &*web), ("apps/web/kustomization.yaml", KUSTOMIZATION)];
+    let expected = [triple("ghcr.io/acme/web:2", "one", "'2'"), triple("ghcr.io/acme/web:3", "all", "'3'")];
+    assert_eq!(checked(&files), expected);
+}

@@ -1,6 +1,7 @@
 //! Values of an ApplicationSet: JSON, as far as it is known, with the places that it comes from.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::text::source::Span;
 use crate::text::yaml::Node;
@@ -8,6 +9,12 @@ use crate::text::yaml::scalar::Scalar;
 
 /// Stands in a text for a part that is not known. No path and no name contains it.
 pub(crate) const UNKNOWN: char = '\0';
+
+/// Maximum depth of mappings that are merged into each other.
+const MAX_MERGES: u8 = 8;
+
+/// Maximum number of keys that are merged into a mapping.
+const MAX_MERGED: usize = 256;
 
 /// A value and its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,11 +60,19 @@ impl Data {
         let Some(rest) = left.checked_sub(1) else { return Value::Unknown.into() };
         *left = rest;
         let value = if node.is_mapping() {
-            let keys = node.entries().filter_map(|entry| entry.key.key());
             let mut map: BTreeMap<String, Data> = BTreeMap::new();
-            for key in keys {
-                if let Some(value) = node.get(&key).filter(|_| !map.contains_key(&*key)) {
-                    map.insert(key.into_owned(), Self::read(value, left));
+            for entry in node.entries() {
+                if entry.key.is_merge() {
+                    let mut merged = BTreeSet::new();
+                    keys(entry.value, MAX_MERGES, &mut merged);
+                    for key in merged {
+                        if let Some(value) = node.get(&key) {
+                            map.insert(key.into_owned(), Self::read(value, left));
+                        }
+                    }
+                } else if let Some(key) = entry.key.key().filter(|_| *left > 0) {
+                    // Of duplicates, the last one counts.
+                    map.insert(key.into_owned(), Self::read(entry.value, left));
                 }
             }
             Value::Map(map)
@@ -198,6 +213,18 @@ impl Data {
             }
             _ if is_empty => *self = other.clone(),
             _ => {}
+        }
+    }
+}
+
+/// The keys of a mapping that is merged into another one, and of those that are merged into it.
+fn keys<'a>(node: Node<'a>, depth: u8, found: &mut BTreeSet<Cow<'a, str>>) {
+    let Some(depth) = depth.checked_sub(1) else { return };
+    node.items().for_each(|item| keys(item, depth, found));
+    for entry in node.entries().take(MAX_MERGED) {
+        match entry.key.is_merge() {
+            true => keys(entry.value, depth, found),
+            false => found.extend(entry.key.key().filter(|_| found.len() < MAX_MERGED)),
         }
     }
 }
