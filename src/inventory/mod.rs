@@ -180,6 +180,11 @@ impl Inventory {
             self.kustomizations.push(kustomization::read(source.name(), root));
         }
         self.build_configs.extend(build_config::read(source.name(), root));
+        self.chart_sources.extend(values::repositories(source.name(), root));
+        self.masked.extend(values::passwords(source.name(), root));
+        if let Some(span) = values::template(source.name(), root) {
+            self.problems.push(Problem { kind: ProblemKind::Template, span, message: String::new() });
+        }
         if let Some(aside) = Aside::read(root).filter(|_| !is_kustomization) {
             self.asides.entry(root.span().source).or_default().push(aside);
         }

@@ -34,7 +34,8 @@ impl Rule for UnrenderedRelease {
             let subject = Subject { resource: Some(name.clone()), ..Subject::default() };
             let message = message(release, &name.kind);
             let chart = sources.complete(&release.chart);
-            let help = help(release, &chart, namespaces.get(at).copied().flatten());
+            let file = cx.sources.get(release.span.source).name();
+            let help = help(release, &chart, namespaces.get(at).copied().flatten(), file);
             Finding::new(META.id, META.severity, message, release.span, "not rendered").help(help).subject(subject)
         }));
     }
@@ -71,10 +72,14 @@ fn message(release: &Release, kind: &str) -> String {
 }
 
 /// Returns the command that shows what is deployed.
-fn help(release: &Release, chart: &ChartName, namespace: Option<&str>) -> String {
+fn help(release: &Release, chart: &ChartName, namespace: Option<&str>, file: &str) -> String {
     let name = release.name.as_deref().filter(|name| !is_placeholder(name));
     let namespace = namespace.map(|namespace| format!(" --namespace {}", word(namespace))).unwrap_or_default();
     let command = match (&chart.chart, release.installer) {
+        (_, Installer::Helmfile) => {
+            let selector = name.map(|name| format!(" --selector name={}", word(name))).unwrap_or_default();
+            format!("helmfile --file {}{selector} template", word(file))
+        }
         (Some(_), _) | (None, Installer::Fleet) => template(name, chart, &namespace),
         (None, Installer::ArgoCd) => format!("argocd app manifests {}", word(name.unwrap_or("NAME"))),
         // Another object names the chart, and it is not in the inputs.
@@ -138,7 +143,7 @@ mod tests {
             unfetched: None,
             is_partial: false,
         };
-        help(&release, chart, Some("web"))
+        help(&release, chart, Some("web"), "deploy/helmfile.yaml")
     }
 
     #[test]
@@ -170,6 +175,10 @@ mod tests {
             assert_eq!(command(Installer::Flux, chart), expected);
         }
         assert!(command(Installer::Flux, ChartName::default()).contains("`helm get manifest shop --namespace web |"));
+        assert!(
+            command(Installer::Helmfile, ChartName::default())
+                .contains("`helmfile --file deploy/helmfile.yaml --selector name=shop template |")
+        );
         assert!(command(Installer::ArgoCd, ChartName::default()).contains("`argocd app manifests shop |"));
     }
 }

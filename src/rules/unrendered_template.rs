@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use crate::findings::finding::Finding;
 use crate::inventory::ProblemKind;
+use crate::resource::workload::values::is_helmfile_name;
 use crate::rules::engine::meta::Meta;
 use crate::rules::{Context, Rule};
 
@@ -24,10 +25,16 @@ impl Rule for UnrenderedTemplate {
         // of a chart are one fault.
         out.extend(templates.map(|problem| {
             let message = "this template is not rendered, so its images are not checked";
-            Finding::new(META.id, META.severity, message, problem.span, "template").help(
-                "render it first and check the result: `helm template … | pullcheck -`, or use the tool that it is \
-                 for",
-            )
+            let file = cx.sources.get(problem.span.source).name();
+            let help = match is_helmfile_name(file) {
+                true => {
+                    format!("check what is deployed: `helmfile --file {} template | pullcheck -`", word(file))
+                }
+                false => "render it first and check the result: `helm template … | pullcheck -`, or use the tool that \
+                          it is for"
+                    .to_owned(),
+            };
+            Finding::new(META.id, META.severity, message, problem.span, "template").help(help)
         }));
         out.extend(cx.inventory.charts.charts.iter().map(|unrendered| {
             let (chart, count) = (&unrendered.chart, unrendered.templates);

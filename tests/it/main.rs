@@ -18,6 +18,7 @@ mod events;
 mod exit_status;
 mod gitops;
 mod helm;
+mod helmfile;
 mod inputs;
 mod kustomizations;
 mod kustomize;

@@ -210,7 +210,9 @@ impl<'f> Repository<'f> {
     async fn absent(&self, attempt: &Attempt, written: &str) -> ChartError {
         match self.fetcher.client.list_tags(attempt, LISTED).await {
             TagList::NoRepository => self.no_repository(attempt),
-            TagList::Tags(tags) => self.no_version(written, nearest(written, tags.iter().map(String::as_str))),
+            TagList::Tags(tags) | TagList::Incomplete(tags) => {
+                self.no_version(written, nearest(written, tags.iter().map(String::as_str)))
+            }
             TagList::Unknown => self.no_version(written, None),
         }
     }

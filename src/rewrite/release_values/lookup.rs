@@ -89,8 +89,11 @@ impl<'s> InputLookup<'s> {
 
     /// Returns the folder of the chart that a release names by its path, if it is in the inputs.
     pub fn chart_folder(&self, source: SourceId, path: &str) -> Option<String> {
-        let path = path.trim_start_matches('/');
-        let file = self.below_roots(source, &member_path(path, "Chart.yaml"))?;
+        let file = match path.split('/').any(|part| part == "..") {
+            // Only Fleet and helmfile leave the folder of the file.
+            true => *self.files.get(&member_path(&self.folder_of(source), &format!("{path}/Chart.yaml")))?,
+            false => self.below_roots(source, &member_path(path.trim_start_matches('/'), "Chart.yaml"))?,
+        };
         Some(folder(self.sources.get(file).name()).to_owned())
     }
 

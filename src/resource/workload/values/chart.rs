@@ -44,7 +44,7 @@ pub struct SourceReference {
     pub file: SourceId,
 }
 
-/// An OCIRepository or HelmRepository.
+/// An OCIRepository or HelmRepository, or a repository that a helmfile declares.
 ///
 /// Follows `api/v1/{ocirepository,helmrepository}_types.go` of Flux's source-controller.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +57,16 @@ pub struct ChartSource {
     file: SourceId,
 }
 
+/// The kind of the repositories that a helmfile declares.
+pub(super) const HELMFILE_REPOSITORY: &str = "helmfile";
+
 impl ChartSource {
+    /// Returns the repository that a helmfile declares.
+    pub(super) fn of_helmfile(name: &str, url: String, file: SourceId) -> Self {
+        let kind = HELMFILE_REPOSITORY.to_owned();
+        Self { kind, namespace: None, name: name.to_owned(), url, version: None, file }
+    }
+
     /// Reads an object of one of these kinds.
     pub(super) fn of(object: &Object<'_>) -> Option<Self> {
         let name = &object.name;
@@ -103,6 +112,9 @@ impl<'s> SourceTable<'s> {
         let Some(reference) = &chart.source else { return whole };
         let named = self.0.get(&(reference.kind.as_str(), reference.name.as_str()));
         let Some(source) = named.and_then(|named| choose(reference, named)) else { return whole };
+        if reference.kind == HELMFILE_REPOSITORY {
+            whole.chart = whole.chart.and_then(|chart| Some(chart.split_once('/')?.1.to_owned()));
+        }
         match (reference.kind.as_str(), source.url.starts_with("oci://")) {
             ("OCIRepository", _) => {
                 whole.chart = Some(source.url.clone());
@@ -135,5 +147,7 @@ fn choose<'s>(reference: &SourceReference, named: &[&'s ChartSource]) -> Option<
     let is_possible = |source: &ChartSource| {
         source.namespace.is_none() || reference.namespace.is_none() || source.namespace == reference.namespace
     };
-    only(&|source| is_near(source) && is_possible(source)).or_else(|| only(&is_possible))
+    let near = only(&|source| is_near(source) && is_possible(source));
+    // helmfile looks no further than the file.
+    near.or_else(|| only(&is_possible).filter(|_| reference.kind != HELMFILE_REPOSITORY))
 }

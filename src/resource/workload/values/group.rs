@@ -36,6 +36,11 @@ impl Word {
         Self::read(node, place.span(node.span()), path)
     }
 
+    /// Marks the value as one that Helm's `--set` reads, which has no floats: a chart prints it as written.
+    pub(super) fn as_parameter(self) -> Self {
+        Self { printed: Some(self.written.clone()), ..self }
+    }
+
     /// Marks the value as one of a set below the one that is read.
     pub(super) fn of_lower_set(self) -> Self {
         Self { is_below: true, ..self }

@@ -5,6 +5,7 @@
 mod chart;
 pub mod chart_defaults;
 mod group;
+mod helmfile;
 mod number;
 mod part;
 mod reference;
@@ -16,6 +17,7 @@ use std::collections::BTreeMap;
 
 pub use self::chart::{ChartName, ChartPin, ChartSource, SourceReference, SourceTable};
 pub use self::chart_defaults::{ChartDefaults, defaults};
+pub(crate) use self::helmfile::{is_file_name as is_helmfile_name, passwords, repositories, template};
 use self::part::{Part, PartPlace, References};
 pub use self::reference::{
     FileBase, FoundReference, FoundText, NoLookup, ReferenceLookup, ReferenceTarget, ValuesReference,
@@ -47,6 +49,8 @@ pub enum Installer {
     HelmController,
     /// Rancher's Fleet.
     Fleet,
+    /// helmfile.
+    Helmfile,
     /// kustomize, with `--enable-helm`.
     Kustomize,
 }
@@ -152,7 +156,7 @@ struct Parameter<'d> {
     is_string: bool,
 }
 
-/// Reads the releases in a file whose root is not an object: `fleet.yaml`, or a kustomization.
+/// Reads the releases in a file whose root is not an object: `fleet.yaml`, `helmfile.yaml`, or a kustomization.
 pub(crate) fn of_file<'d>(
     file: &str,
     root: Node<'d>,
@@ -160,9 +164,12 @@ pub(crate) fn of_file<'d>(
     resource: ResourceId,
     lookup: &dyn ReferenceLookup,
 ) -> Option<(Resource, WorkloadFacts<'d>)> {
-    let (readings, api_version, kind) = match is_kustomization {
-        true => (release::of_kustomization(root), String::new(), "Kustomization"),
-        false => (release::of_fleet(file, root)?, format!("{}/v1alpha1", release::FLEET_GROUP), release::FLEET_FILE),
+    let (readings, api_version, kind) = if is_kustomization {
+        (release::of_kustomization(root), String::new(), "Kustomization")
+    } else if let Some(readings) = release::of_fleet(file, root) {
+        (readings, format!("{}/v1alpha1", release::FLEET_GROUP), release::FLEET_FILE)
+    } else {
+        (helmfile::of_helmfile(file, root)?, String::new(), helmfile::HELMFILE)
     };
     if readings.is_empty() {
         return None;
@@ -190,6 +197,7 @@ fn add<'d>(
     let chart = reading.release.chart.chart.clone();
     let references = References { lookup, file: whole.source, chart: chart.as_deref() };
     let mut layers = walk::Layers::default();
+    let mut doubted = None;
     if reading.parts.len() > 1 && !reading.has_targets {
         for part in &reading.parts {
             let mut words = BTreeMap::new();
@@ -207,10 +215,15 @@ fn add<'d>(
         if !(is_read && is_whole) {
             unread = Some(part.path().to_owned());
         }
+        if !is_read {
+            doubted.get_or_insert(values.images.len());
+        }
     }
     let FoundValues { mut images, nameless, first_nameless } = values;
+    // Values that are not read may replace the images in the sets below.
+    images.iter_mut().skip(doubted.unwrap_or(usize::MAX)).for_each(FoundImage::doubt);
     overrides.rest(&mut images);
-    if reading.is_post_rendered {
+    if reading.is_post_rendered || reading.is_doubtful {
         images.iter_mut().for_each(FoundImage::doubt);
     }
     secrets.truncate(MAX_SECRETS);

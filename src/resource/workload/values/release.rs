@@ -36,10 +36,12 @@ pub(super) struct Reading<'d> {
     pub(super) content: Option<Node<'d>>,
     /// Whether the rendered objects are changed in a way that may replace their images.
     pub(super) is_post_rendered: bool,
+    /// Whether values that are not read may replace any image in those that are.
+    pub(super) is_doubtful: bool,
 }
 
 impl<'d> Reading<'d> {
-    fn new(installer: Installer, whole: Node<'d>) -> Self {
+    pub(super) fn new(installer: Installer, whole: Node<'d>) -> Self {
         Self {
             release: Release {
                 resource: ResourceId(0),
@@ -63,6 +65,7 @@ impl<'d> Reading<'d> {
             unread: None,
             content: None,
             is_post_rendered: false,
+            is_doubtful: false,
         }
     }
 
@@ -74,7 +77,7 @@ impl<'d> Reading<'d> {
     }
 
     /// Adds a reference to values elsewhere.
-    fn refer(&mut self, target: ReferenceTarget, node: Node<'d>, is_optional: bool, path: String) {
+    pub(super) fn refer(&mut self, target: ReferenceTarget, node: Node<'d>, is_optional: bool, path: String) {
         let reference = ValuesReference { target, span: node.span(), is_optional };
         self.parts.push(Part::Elsewhere(reference, path));
     }
@@ -113,12 +116,12 @@ impl<'d> Reading<'d> {
 }
 
 /// Returns the text of a scalar that is not empty.
-fn text(node: Option<Node<'_>>) -> Option<String> {
+pub(super) fn text(node: Option<Node<'_>>) -> Option<String> {
     let node = node.filter(|node| !node.is_null())?;
     node.text().filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
-fn known(node: Option<Node<'_>>) -> Option<String> {
+pub(super) fn known(node: Option<Node<'_>>) -> Option<String> {
     text(node).filter(|text| !is_placeholder(text))
 }
 

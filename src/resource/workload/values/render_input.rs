@@ -1,5 +1,6 @@
 //! What Helm gets to render the chart of a release: its name, namespace and values.
 
+use super::helmfile;
 use super::part::Part;
 use super::reference::{ReferenceTarget, ValuesReference};
 use super::release::{self, Reading};
@@ -79,6 +80,11 @@ pub fn render_inputs(id: SourceId, source: &Source) -> Vec<RenderInput> {
         let readings = release::of_fleet(source.name(), root).unwrap_or_default();
         let name = ResourceName { kind: release::FLEET_FILE.to_owned(), ..ResourceName::default() };
         found.extend(readings.into_iter().filter_map(|reading| of_reading(reading, &name)));
+        for reading in helmfile::of_helmfile(source.name(), root).unwrap_or_default() {
+            let kind = helmfile::HELMFILE.to_owned();
+            let name = ResourceName { kind, name: reading.release.name.clone(), ..ResourceName::default() };
+            found.extend(of_reading(reading, &name));
+        }
     });
     found
 }

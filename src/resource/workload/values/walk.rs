@@ -70,7 +70,7 @@ pub(super) struct Overrides {
 impl Overrides {
     pub(super) fn new(parameters: Vec<Parameter<'_>>) -> Self {
         let word = |Parameter { name, value, path, .. }: Parameter<'_>| {
-            Some((name, Word::read(value, value.span(), || path)?))
+            Some((name, Word::read(value, value.span(), || path)?.as_parameter()))
         };
         Self { words: parameters.into_iter().filter_map(word).collect(), used: BTreeSet::new() }
     }
