@@ -36,7 +36,7 @@ pub async fn check<P: Prober>(
     prober: Option<(&P, Concurrency)>,
     progress: &Progress,
 ) -> (Sources, Report) {
-    let Gathered { sources, inventory, errors, charts } = gathered;
+    let Gathered { sources, inventory, errors, charts, values } = gathered;
     let pulls = pull::resolve(&inventory, &settings.cluster, supplied);
     let answers = match prober {
         Some(prober) => probe(&inventory, &pulls, settings, prober, progress).await,
@@ -51,17 +51,17 @@ pub async fn check<P: Prober>(
     trace::name_templates(&mut filtered, &inventory, &sources);
     let mut report =
         Report::new(&sources, &inventory, pulls, &judged, filtered, errors).with_charts(&inventory, &artifacts);
-    trace::to_templates(&mut report, &inventory, &sources, &charts);
+    trace::to_templates(&mut report, &inventory, &sources, &charts, &values);
     (sources, report)
 }
 
 /// Lists the images without judging them.
 pub fn list(gathered: Gathered, settings: &Settings, supplied: Option<&DockerConfig>) -> (Sources, Report) {
-    let Gathered { sources, inventory, errors, charts } = gathered;
+    let Gathered { sources, inventory, errors, charts, values } = gathered;
     let pulls = pull::resolve(&inventory, &settings.cluster, supplied);
     let mut report = Report::new(&sources, &inventory, &pulls, &[], Filtered::default(), errors);
     report = report.with_charts(&inventory, &[]);
-    trace::to_templates(&mut report, &inventory, &sources, &charts);
+    trace::to_templates(&mut report, &inventory, &sources, &charts, &values);
     (sources, report)
 }
 

@@ -111,6 +111,7 @@ pub fn run(options: &Options) -> Result<Exit, UsageError> {
     };
     beside::chart::beside(&mut gathered);
     beside::operator::beside(&mut gathered, options.client.certs_dir.ignored());
+    beside::operator::add_values(&mut gathered, options.render.as_ref().map_or(&[], |render| &render.values));
     let asks = options.task == Task::Check && !options.settings.offline;
     let mut notes: Vec<String> =
         kinds_without_images(&options.kinds, &gathered.inventory).into_iter().map(no_image).collect();

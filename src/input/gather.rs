@@ -28,6 +28,8 @@ pub struct Gathered {
     pub errors: Vec<InputError>,
     /// The folders of the charts next to the inputs, by the input and the name that it gives the chart.
     pub charts: BTreeMap<(SourceId, String), String>,
+    /// The files of values that every chart was rendered with: later ones take precedence.
+    pub values: Vec<SourceId>,
 }
 
 /// Reads and parses all inputs, on all cores. The result does not depend on which core was first.
@@ -171,5 +173,5 @@ fn merge(sources: Sources, parts: Vec<Inventory>, errors: Vec<InputError>) -> Ga
     let mut inventory = Inventory::default();
     parts.into_iter().for_each(|part| inventory.append(part));
     rewrite::apply(&mut inventory, &sources);
-    Gathered { sources, inventory, errors, charts: BTreeMap::new() }
+    Gathered { sources, inventory, errors, charts: BTreeMap::new(), values: Vec::new() }
 }

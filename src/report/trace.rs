@@ -10,7 +10,7 @@ use crate::report::template::{Program, Supplier, Traced, WantedImage};
 use crate::report::{ImageReport, ReferenceReport, Report};
 use crate::resource::chart::{self, CHART_FILE, ChartFile, comment};
 use crate::resource::kustomization::{self, Build, Kustomization};
-use crate::resource::workload::ImageUse;
+use crate::resource::workload::{ImageUse, Resource};
 use crate::rules::{self, Filtered};
 use crate::text::source::{SourceId, SourceOrigin, Sources, Span};
 
@@ -31,13 +31,18 @@ fn all(filtered: &mut Filtered) -> impl Iterator<Item = &mut Finding> {
 struct Templates<'a> {
     inventory: &'a Inventory,
     sources: &'a Sources,
+    /// How many of the objects are in the order of their places: those that a rewrite adds are behind them.
+    in_order: usize,
     /// Whether a source has comments that name templates.
     named: BTreeMap<SourceId, bool>,
 }
 
 impl<'a> Templates<'a> {
     fn new(inventory: &'a Inventory, sources: &'a Sources) -> Self {
-        Self { inventory, sources, named: BTreeMap::new() }
+        let key = |resource: &Resource| (resource.span.source, resource.span.start);
+        let resources = inventory.resources.iter().zip(inventory.resources.iter().skip(1));
+        let in_order = 1 + resources.take_while(|(one, next)| key(one) <= key(next)).count();
+        Self { inventory, sources, in_order: in_order.min(inventory.resources.len()), named: BTreeMap::new() }
     }
 
     /// Returns the template that wrote a place. If no object contains the place, as in a document that cannot be
@@ -48,8 +53,8 @@ impl<'a> Templates<'a> {
         if !named {
             return None;
         }
-        let resources = &self.inventory.resources;
         let key = |span: Span| (span.source, span.start);
+        let resources = self.inventory.resources.get(..self.in_order).unwrap_or_default();
         let after = resources.partition_point(|resource| key(resource.span) <= key(span));
         let holder = after.checked_sub(1).and_then(|at| resources.get(at));
         if let Some(holder) =
@@ -64,7 +69,7 @@ impl<'a> Templates<'a> {
 
 /// Moves findings from rendered text to templates and values, as far as that is certain: the last step before a
 /// report is printed. `charts` are the folders of the charts, by the source and the name that its comments give
-/// them.
+/// them; `values` are the files of values that every chart was rendered with.
 ///
 /// A tool's output is not a file, so every place in it becomes a place in a template, otherwise in the chart or
 /// kustomization. In a rendered file that a user keeps, places stay, and templates and values become related places.
@@ -73,12 +78,14 @@ pub fn to_templates(
     inventory: &Inventory,
     sources: &Sources,
     charts: &BTreeMap<(SourceId, String), String>,
+    values: &[SourceId],
 ) {
+    mask_values(report, inventory, sources);
     let is_rendered = |id: SourceId| matches!(sources.get(id).origin(), SourceOrigin::Rendered(_));
     if charts.is_empty() && !sources.iter().any(|(id, _)| is_rendered(id)) {
         return;
     }
-    let house = House::new(sources, charts);
+    let house = House::new(sources, charts, values);
     let origins = image_origins(report, &house);
     let mut templates = Templates::new(inventory, sources);
     let mut place = |span: Span| match origin_at(&origins, span).and_then(|origin| origin.line) {
@@ -156,6 +163,23 @@ const PUBLIC: &[&str] = &[
     "type",
     "version",
 ];
+
+/// Masks what may be secret around the images in the values of charts that are read as they stand.
+fn mask_values(report: &mut Report, inventory: &Inventory, sources: &Sources) {
+    let settings = &inventory.charts.settings;
+    let mut shown: BTreeMap<SourceId, BTreeSet<Span>> = BTreeMap::new();
+    for image in &inventory.images {
+        let places = std::iter::once(image.text.span).chain(image.decided_by.iter().map(|other| other.span));
+        for span in places.filter(|span| settings.contains(&span.source)) {
+            shown.entry(span.source).or_default().insert(span);
+        }
+    }
+    for (id, shown) in shown {
+        if let Some(tree) = tree::read(id, sources.get(id)) {
+            mask(&tree, &shown, &mut report.masked);
+        }
+    }
+}
 
 fn mask(tree: &Tree, shown: &BTreeSet<Span>, masked: &mut Vec<Span>) {
     match tree {
@@ -292,10 +316,12 @@ struct House<'a> {
     folders: &'a BTreeMap<(SourceId, String), String>,
     files: BTreeMap<&'a str, SourceId>,
     programs: BTreeMap<&'a str, Program>,
+    /// The values that every chart was rendered with in addition to its own.
+    given: Vec<Rc<Tree>>,
 }
 
 impl<'a> House<'a> {
-    fn new(sources: &'a Sources, folders: &'a BTreeMap<(SourceId, String), String>) -> Self {
+    fn new(sources: &'a Sources, folders: &'a BTreeMap<(SourceId, String), String>, values: &[SourceId]) -> Self {
         let readable = sources.iter().filter(|(_, source)| *source.origin() == SourceOrigin::File);
         let files: BTreeMap<_, _> = readable.map(|(id, source)| (source.name(), id)).collect();
         let budget = Rc::default();
@@ -304,7 +330,8 @@ impl<'a> House<'a> {
             (folder.as_str(), Program::new(inside.map(|(_, &id)| (id, sources.get(id).text())), &budget))
         };
         let programs = folders.values().collect::<BTreeSet<_>>().into_iter().map(program).collect();
-        Self { sources, folders, files, programs }
+        let given = values.iter().filter_map(|&id| tree::read(id, sources.get(id))).collect();
+        Self { sources, folders, files, programs, given }
     }
 
     fn file(&self, folder: &str, path: &str) -> Option<SourceId> {
@@ -329,6 +356,10 @@ impl<'a> House<'a> {
         let mut folder = root.clone();
         let mut owner = self.chart(&folder)?;
         let mut values = self.values(&folder);
+        // The operator's values are not those of a release.
+        if matches!(self.sources.get(source).origin(), SourceOrigin::Rendered(own) if own.release.is_none()) {
+            values = self.given.iter().fold(values, |below, given| tree::coalesce(given, &below));
+        }
         let mut path = path;
         while let Some(rest) = path.strip_prefix("charts/") {
             let (key, rest) = rest.split_once('/')?;

@@ -3,6 +3,7 @@
 mod built_image;
 mod chart_artifact;
 mod chart_config;
+mod chart_values;
 mod deployers;
 mod image_stream;
 mod kustomize;

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::inventory::{Inventory, ProblemKind};
-use crate::resource::chart::{ChartFile, UnrenderedChart, UnrenderedCharts, is_setting, is_template, read, within};
+use crate::resource::chart::{ChartFile, UnrenderedChart, UnrenderedCharts, chart_of, is_setting, is_template, read};
 use crate::resource::workload::PodOrigin;
+use crate::rewrite::chart_values;
 use crate::text::source::{SourceId, SourceOrigin, Sources, Span};
 
 /// Finds the charts in the sources, and marks the content of their templates as uncertain.
@@ -40,24 +41,7 @@ pub(super) fn separate_templates(inventory: &mut Inventory, sources: &Sources) {
     unrendered.charts = named.map(|(chart, templates)| UnrenderedChart { chart: chart.clone(), templates }).collect();
     doubt(inventory, &unrendered.templates);
     inventory.charts = unrendered;
-}
-
-/// Returns the outermost chart that a file belongs to, and the file's path in it. A chart in the `charts/` folder of
-/// another is part of that one.
-fn chart_of<'p>(path: &'p str, by_folder: &BTreeMap<&str, usize>) -> Option<(usize, &'p str)> {
-    let mut found = by_folder.get(".").and_then(|&at| Some((at, within(path, ".")?)));
-    let ends = path.match_indices('/').map(|(at, _)| at);
-    for end in ends {
-        let Some(&at) = by_folder.get(&path[..end]) else { continue };
-        let is_sub = found.is_some_and(|(_, inside): (usize, &str)| {
-            let folder = &inside[..inside.len() - (path.len() - end)];
-            folder.rsplit_once('/').is_some_and(|(parent, _)| parent == "charts" || parent.ends_with("/charts"))
-        });
-        if !is_sub {
-            found = Some((at, &path[end + 1..]));
-        }
-    }
-    found
+    chart_values::read(inventory, sources, &charts, |chart| rendered.contains(chart.folder.as_str()));
 }
 
 /// Marks the facts from templates as uncertain: pods may get other images and pull secrets, and Secrets may have

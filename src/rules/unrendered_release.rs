@@ -83,7 +83,7 @@ fn help(release: &Release, chart: &ChartName, namespace: Option<&str>, file: &st
         (Some(_), _) | (None, Installer::Fleet) => template(name, chart, &namespace),
         (None, Installer::ArgoCd) => format!("argocd app manifests {}", word(name.unwrap_or("NAME"))),
         // Another object names the chart, and it is not in the inputs.
-        (None, Installer::Flux | Installer::HelmController | Installer::Kustomize) => {
+        (None, Installer::Flux | Installer::HelmController | Installer::Kustomize | Installer::Unknown) => {
             format!("helm get manifest {}{namespace}", word(name.unwrap_or("NAME")))
         }
     };

@@ -98,6 +98,24 @@ pub fn within<'p>(path: &'p str, folder: &str) -> Option<&'p str> {
     path.strip_prefix(folder)?.strip_prefix('/')
 }
 
+/// Returns the outermost chart that a file belongs to, and the file's path in it. A chart in the `charts/` folder of
+/// another is part of that one.
+pub(crate) fn chart_of<'p>(path: &'p str, by_folder: &BTreeMap<&str, usize>) -> Option<(usize, &'p str)> {
+    let mut found = by_folder.get(".").and_then(|&at| Some((at, within(path, ".")?)));
+    let ends = path.match_indices('/').map(|(at, _)| at);
+    for end in ends {
+        let Some(&at) = by_folder.get(&path[..end]) else { continue };
+        let is_sub = found.is_some_and(|(_, inside): (usize, &str)| {
+            let folder = &inside[..inside.len() - (path.len() - end)];
+            folder.rsplit_once('/').is_some_and(|(parent, _)| parent == "charts" || parent.ends_with("/charts"))
+        });
+        if !is_sub {
+            found = Some((at, &path[end + 1..]));
+        }
+    }
+    found
+}
+
 /// Whether a path within a chart is a template of the chart or a subchart.
 pub(crate) fn is_template(path: &str) -> bool {
     let mut parts = path.split('/');

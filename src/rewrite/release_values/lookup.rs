@@ -87,6 +87,11 @@ impl<'s> InputLookup<'s> {
         found.first().copied().filter(|_| found.len() == 1)
     }
 
+    /// Returns the file with a name, as [`normalise`] writes it.
+    pub(crate) fn file_at(&self, name: &str) -> Option<SourceId> {
+        self.files.get(&normalise(name)).copied()
+    }
+
     /// Returns the folder of the chart that a release names by its path, if it is in the inputs.
     pub fn chart_folder(&self, source: SourceId, path: &str) -> Option<String> {
         let file = match path.split('/').any(|part| part == "..") {

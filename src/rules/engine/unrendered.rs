@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::findings::finding::{Finding, Severity};
+use crate::resource::workload::PodOrigin;
 use crate::rules::Context;
 use crate::text::source::{SourceId, Span};
 
@@ -40,15 +41,20 @@ pub(in crate::rules) struct Doubt<'a> {
     templates: &'a BTreeSet<SourceId>,
     settings: &'a BTreeSet<SourceId>,
     images: BTreeSet<Span>,
+    /// The images in the values of charts.
+    values: BTreeSet<Span>,
 }
 
 impl<'a> Doubt<'a> {
     pub(in crate::rules) fn new(cx: &Context<'a>) -> Self {
         let unrendered = &cx.inventory.charts;
         let images = cx.inventory.images.iter().map(|image| image.text.span);
+        let of_values = cx.images().filter(|facts| facts.pod.origin == PodOrigin::Values);
+        let values = of_values.map(|facts| facts.image.text.span);
         Self {
             templates: &unrendered.templates,
             settings: &unrendered.settings,
+            values: values.filter(|span| unrendered.settings.contains(&span.source)).collect(),
             images: images.filter(|span| unrendered.templates.contains(&span.source)).collect(),
         }
     }
@@ -60,19 +66,20 @@ impl<'a> Doubt<'a> {
             return Some(finding);
         }
         if self.settings.contains(&span.source) {
-            return matches!(finding.rule, "invalid-yaml" | "unrendered-template").then_some(finding);
+            let is_of_file = matches!(finding.rule, "invalid-yaml" | "unrendered-template");
+            let is_of_image = OF_IMAGES.contains(&finding.rule) && contains(&self.values, span);
+            return (is_of_file || is_of_image).then_some(finding);
         }
         if !self.templates.contains(&span.source) {
             return Some(finding);
         }
-        let of_image = || {
-            let until = Span { end: u32::MAX, ..span };
-            self.images
-                .range(..=until)
-                .next_back()
-                .is_some_and(|image| image.source == span.source && span.end <= image.end)
-        };
-        let said = OF_IMAGES.contains(&finding.rule) && of_image();
+        let said = OF_IMAGES.contains(&finding.rule) && contains(&self.images, span);
         said.then(|| Finding { severity: finding.severity.min(Severity::Warning), ..finding })
     }
+}
+
+/// Whether a place is within one of the images.
+fn contains(images: &BTreeSet<Span>, span: Span) -> bool {
+    let last = images.range(..=Span { end: u32::MAX, ..span }).next_back();
+    last.is_some_and(|image| image.source == span.source && span.end <= image.end)
 }

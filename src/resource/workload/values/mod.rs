@@ -51,6 +51,8 @@ pub enum Installer {
     Fleet,
     /// helmfile.
     Helmfile,
+    /// Nothing in the inputs: a chart stands by itself.
+    Unknown,
     /// kustomize, with `--enable-helm`.
     Kustomize,
 }
@@ -178,6 +180,28 @@ pub(crate) fn of_file<'d>(
     readings.into_iter().for_each(|reading| add(reading, root.span(), resource, lookup, &mut found));
     let name = ResourceName { api_version, kind: kind.to_owned(), ..ResourceName::default() };
     Some((Resource { name, span: root.span(), template: None }, found))
+}
+
+/// Reads the values in files of a chart that nothing in the inputs installs: later ones take precedence. `place` is in
+/// its `Chart.yaml`.
+pub(crate) fn extract_chart(
+    chart: ChartName,
+    place: Span,
+    files: &[String],
+    resource: ResourceId,
+    lookup: &dyn ReferenceLookup,
+    found: &mut WorkloadFacts<'_>,
+) {
+    let mut reading = Reading::at(Installer::Unknown, place);
+    reading.release.chart = chart;
+    reading.release.is_partial = true;
+    reading.namespace.is_chosen = true;
+    for file in files {
+        let target = ReferenceTarget::File { path: file.clone(), base: FileBase::Release };
+        let reference = ValuesReference { target, span: place, is_optional: false };
+        reading.parts.push(Part::Elsewhere(reference, String::new()));
+    }
+    add(reading, place, resource, lookup, found);
 }
 
 fn add<'d>(

@@ -13,6 +13,7 @@ use crate::resource::Object;
 use crate::resource::workload::ResourceId;
 use crate::resource::workload::path::join;
 use crate::text::placeholder::is_placeholder;
+use crate::text::source::Span;
 use crate::text::yaml::Node;
 
 /// The group assigned to a `fleet.yaml`, which does not contain one.
@@ -42,10 +43,15 @@ pub(super) struct Reading<'d> {
 
 impl<'d> Reading<'d> {
     pub(super) fn new(installer: Installer, whole: Node<'d>) -> Self {
+        Self::at(installer, whole.span())
+    }
+
+    /// Returns a release at a place.
+    pub(super) fn at(installer: Installer, span: Span) -> Self {
         Self {
             release: Release {
                 resource: ResourceId(0),
-                span: whole.span(),
+                span,
                 installer,
                 name: None,
                 chart: ChartName::default(),
