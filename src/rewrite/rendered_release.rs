@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::inventory::Inventory;
 use crate::resource::ResourceName;
-use crate::resource::workload::values::{ReleaseId, ValueText};
+use crate::resource::workload::values::{ReleaseId, ReleaseKey, ValueText};
 use crate::resource::workload::{ImageText, ImageUse, PodOrigin, ResourceId, Skip};
 use crate::rewrite::release_values::{InputLookup, images_in, texts_in};
 use crate::text::source::{RenderedRelease, SourceId, SourceOrigin, Sources, Span};
@@ -26,7 +26,7 @@ pub(super) fn settle(inventory: &mut Inventory, sources: &Sources) {
     set_namespaces(inventory, &rendered);
     for pod in &mut inventory.pods {
         let Some(release) = rendered.get(&pod.span.source) else { continue };
-        pod.release = values.get(&release.span).map(|values| values.id);
+        pod.release = values.get(&key(release)).map(|values| values.id);
         if release.unread.is_some() && pod.origin.is_certain() {
             pod.origin = PodOrigin::Unrendered;
         }
@@ -36,7 +36,7 @@ pub(super) fn settle(inventory: &mut Inventory, sources: &Sources) {
         if release.is_post_rendered && !matches!(image.image, ImageText::Skipped(_)) {
             image.image = ImageText::Skipped(Skip::RewrittenByKustomize);
         }
-        let Some(values) = values.get(&release.span) else { continue };
+        let Some(values) = values.get(&key(release)) else { continue };
         match decisive(&image.text.value, values) {
             Some(Decisive::Image(value)) => {
                 image.text.span = value.text.span;
@@ -46,6 +46,10 @@ pub(super) fn settle(inventory: &mut Inventory, sources: &Sources) {
             None => {}
         }
     }
+}
+
+fn key(release: &RenderedRelease) -> ReleaseKey {
+    (release.span, release.release_name.clone())
 }
 
 /// A release, and the images in its values.
@@ -60,17 +64,17 @@ struct ReleaseValues {
 fn take_values(
     inventory: &mut Inventory,
     rendered: &BTreeMap<SourceId, &RenderedRelease>,
-) -> BTreeMap<Span, ReleaseValues> {
-    let unread: BTreeMap<Span, Option<&String>> =
-        rendered.values().map(|release| (release.span, release.unread.as_ref())).collect();
+) -> BTreeMap<ReleaseKey, ReleaseValues> {
+    let unread: BTreeMap<ReleaseKey, Option<&String>> =
+        rendered.values().map(|release| (key(release), release.unread.as_ref())).collect();
     let mut found = BTreeMap::new();
     let mut spans = BTreeMap::new();
     for (release, at) in inventory.releases.iter_mut().zip(0..) {
-        let Some(unread) = unread.get(&release.span) else { continue };
+        let Some(unread) = unread.get(&release.key()) else { continue };
         release.is_rendered = true;
         release.unread = unread.cloned();
-        spans.insert(ReleaseId(at), release.span);
-        found.insert(release.span, ReleaseValues { id: ReleaseId(at), images: Vec::new(), texts: Vec::new() });
+        spans.insert(ReleaseId(at), release.key());
+        found.insert(release.key(), ReleaseValues { id: ReleaseId(at), images: Vec::new(), texts: Vec::new() });
     }
     let images = std::mem::take(&mut inventory.images);
     for image in images {
@@ -85,18 +89,18 @@ fn take_values(
 }
 
 /// Reads all scalars in the values of the releases.
-fn read_texts(values: &mut BTreeMap<Span, ReleaseValues>, inventory: &Inventory, sources: &Sources) {
-    let files: BTreeSet<SourceId> = values.keys().map(|span| span.source).collect();
+fn read_texts(values: &mut BTreeMap<ReleaseKey, ReleaseValues>, inventory: &Inventory, sources: &Sources) {
+    let files: BTreeSet<SourceId> = values.keys().map(|(span, _)| span.source).collect();
     let lookup = InputLookup::new(&inventory.kustomizations, &inventory.chart_sources, sources, files.iter().copied());
     for (span, texts) in files.into_iter().flat_map(|file| texts_in(file, sources, &lookup)) {
-        if let Some(own) = values.get_mut(&span) {
-            own.texts = texts;
+        for (_, own) in values.iter_mut().filter(|((place, _), _)| *place == span) {
+            own.texts.clone_from(&texts);
         }
     }
 }
 
 /// Leads the values of releases that kustomize printed back to the file that it took them from.
-fn lead_to_bases(values: &mut BTreeMap<Span, ReleaseValues>, inventory: &Inventory, sources: &Sources) {
+fn lead_to_bases(values: &mut BTreeMap<ReleaseKey, ReleaseValues>, inventory: &Inventory, sources: &Sources) {
     let files = sources.iter().filter(|(_, source)| *source.origin() == SourceOrigin::File);
     let files: BTreeMap<&str, SourceId> = files.map(|(id, source)| (source.name(), id)).collect();
     let mut based = Vec::new();

@@ -111,6 +111,8 @@ pub struct RenderedRelease {
     pub name: String,
     /// The place of the release in the inputs.
     pub span: Span,
+    /// The name that Helm gets for the release; several releases may have one place.
+    pub release_name: Option<String>,
     /// Whether the chart is not in the inputs.
     pub is_remote: bool,
     /// The namespace of the release, which is that of all objects that name none; `None` if it is unknown.

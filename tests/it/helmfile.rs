@@ -165,7 +165,7 @@ fn releases_are_rendered_with_their_values() {
     let text = "templates: {a: {chart: ./web}}\nreleases:\n- &x {name: a, inherit: {template: a}}\n- {name: b, inherit: \
                 {template: a}}\n";
     let inputs = render_inputs(SourceId(0), &Source::new("helmfile.yaml", text, Encoding::Utf8));
-    assert!(inputs.len() == 2 && inputs[0].span != inputs[1].span);
+    assert!(inputs.len() == 2 && inputs[0].key != inputs[1].key);
 }
 
 #[test]

@@ -247,3 +247,31 @@ fn known_chart_completes_an_image_whose_tag_is_set() {
         assert_eq!(read(&[("a.yaml", &text), ("b.yaml", &repository(url))]).images(), [""; 0], "{url} {version}");
     }
 }
+
+#[test]
+fn application_set_is_one_release_for_each_application() {
+    let set = "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {name: shops, namespace: argocd}\nspec:\n  \
+               generators:\n    - list:\n        elements:\n          - {env: dev, tag: v2}\n          - {env: prod, tag: v1}\n  \
+               template:\n    metadata: {name: 'shop-{{env}}'}\n    spec:\n      destination: {namespace: '{{env}}'}\n      source:\n        \
+               repoURL: https://charts.example\n        chart: shop\n        helm:\n          values: |\n            image: \
+               {repository: quay.io/acme/shop, tag: '{{tag}}'}\n";
+    let found = read(&[("a.yaml", set)]);
+    let named: Vec<_> = found.inventory.releases.iter().filter(|release| !release.is_partial).collect();
+    let names: Vec<_> = named.iter().map(|release| release.name.as_deref()).collect();
+    assert_eq!(names, [Some("shop-dev"), Some("shop-prod")]);
+    let images: Vec<_> = found.inventory.images.iter().map(|image| image.text.value.as_str()).collect();
+    assert_eq!(images, ["quay.io/acme/shop:v2", "quay.io/acme/shop:v1"]);
+    let namespaces = found.inventory.images.iter().map(|image| found.inventory.pod(image.pod).namespace.as_deref());
+    assert_eq!(namespaces.collect::<Vec<_>>(), [Some("dev"), Some("prod")]);
+    // What only the cluster knows leaves the image unknown.
+    let clusters = set.replace(
+        "    - list:\n        elements:\n          - {env: dev, tag: v2}\n          - {env: prod, tag: v1}\n",
+        "    - clusters: {}\n",
+    );
+    let found = read(&[("a.yaml", &clusters)]);
+    assert!(
+        found.inventory.images.iter().all(|image| matches!(image.image, ImageText::Skipped(_))),
+        "{:?}",
+        found.images()
+    );
+}

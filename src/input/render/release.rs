@@ -19,7 +19,7 @@ use crate::resource::workload::values::{
     ChartSource, FoundReference, ParameterText, ReferenceLookup as _, RenderInput, RenderValues, SourceTable,
     render_inputs,
 };
-use crate::rewrite::release_values::InputLookup;
+use crate::rewrite::release_values::{InputLookup, render_inputs_of_sets};
 use crate::text::source::{RenderedRelease, SourceId, Sources};
 
 /// A release whose chart is at hand.
@@ -53,8 +53,10 @@ pub(super) fn find(sources: &Sources, parts: &[Inventory], bench: &Bench<'_>) ->
     let kustomizations: Vec<_> = parts.iter().flat_map(|part| part.kustomizations.iter().cloned()).collect();
     let chart_sources: Vec<ChartSource> = parts.iter().flat_map(|part| part.chart_sources.iter().cloned()).collect();
     let lookup = InputLookup::new(&kustomizations, &chart_sources, sources, ids.iter().copied());
-    let inputs =
-        ids.iter().flat_map(|&id| render_inputs(id, sources.get(id)).into_iter().map(move |input| (id, input)));
+    let inputs = ids.iter().flat_map(|&id| {
+        let own = render_inputs(id, sources.get(id)).into_iter().chain(render_inputs_of_sets(id, sources));
+        own.map(move |input| (id, input))
+    });
     let (configs, inputs): (Vec<_>, Vec<_>) = inputs.partition(|(_, input)| input.object.kind == "HelmChartConfig");
     let mut configured: BTreeMap<String, Vec<RenderValues>> = BTreeMap::new();
     for (_, config) in configs {
@@ -97,7 +99,8 @@ pub(super) fn find(sources: &Sources, parts: &[Inventory], bench: &Bench<'_>) ->
             parameters: input.parameters,
             origin: RenderedRelease {
                 name: input.object.to_string(),
-                span: input.span,
+                span: input.key.0,
+                release_name: input.key.1,
                 is_remote: folder.is_none(),
                 namespace: input.namespace.or_else(|| bench.options.namespace.clone()),
                 unread: input.unread.or(unread),

@@ -1,9 +1,11 @@
 //! Releases whose values are elsewhere in the inputs: in a ConfigMap, in a file, or in the chart itself.
 
+mod generated;
 mod lookup;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use generated::render_inputs_of_sets;
 pub use lookup::InputLookup;
 
 use crate::inventory::Inventory;
@@ -20,8 +22,13 @@ pub(super) fn complete(inventory: &mut Inventory, sources: &Sources) {
     let has_defaults = |release: &Release| {
         (release.incomplete > 0 || release.images > 0) && values::defaults(&charts.complete(&release.chart)).is_some()
     };
-    for release in inventory.releases.iter().filter(|release| release.has_references || has_defaults(release)) {
-        let span = inventory.resource(release.resource).span;
+    for release in &inventory.releases {
+        let resource = inventory.resource(release.resource);
+        let is_generated = resource.name.kind == generated::KIND;
+        if !(release.has_references || is_generated || has_defaults(release)) {
+            continue;
+        }
+        let span = resource.span;
         objects.entry(span.source).or_default().insert(span, release.resource);
     }
     if objects.is_empty() {
@@ -45,6 +52,7 @@ fn read(
 ) -> Vec<(ResourceId, WorkloadFacts<'static>)> {
     let mut found = Vec::new();
     let name = sources.get(source).name();
+    let mut sets = generated::Sets::new(sources);
     let mut add = |id: ResourceId, facts: WorkloadFacts<'_>| {
         let WorkloadFacts { pods, images, releases, .. } = facts;
         found.push((id, WorkloadFacts { pods, images, releases, ..WorkloadFacts::default() }));
@@ -57,6 +65,14 @@ fn read(
         for object in objects {
             let Some(&id) = wanted.get(&object.node.span()) else { continue };
             let mut facts = WorkloadFacts::default();
+            if object.name.kind == generated::KIND {
+                sets.extract(&object, name, id, lookup, &mut facts);
+                // Without an Application, the template is all there is.
+                if !facts.releases.is_empty() {
+                    add(id, facts);
+                    continue;
+                }
+            }
             if values::extract_with(&object, id, lookup, &mut facts) {
                 add(id, facts);
             }
@@ -105,10 +121,7 @@ pub(super) fn texts_in(file: SourceId, sources: &Sources, lookup: &InputLookup<'
 /// Puts the releases of an object in the place of those that were read without the values elsewhere.
 fn replace(inventory: &mut Inventory, object: ResourceId, facts: WorkloadFacts<'static>) {
     let old = inventory.releases.iter().zip(0..).filter(|(release, _)| release.resource == object);
-    let ids: Vec<ReleaseId> = old.map(|(_, at)| ReleaseId(at)).collect();
-    if ids.len() != facts.releases.len() {
-        return;
-    }
+    let mut ids: Vec<ReleaseId> = old.map(|(_, at)| ReleaseId(at)).collect();
     let replaced: BTreeSet<ReleaseId> = ids.iter().copied().collect();
     let is_old = |inventory: &Inventory, image: &ImageUse| {
         let release = inventory.pods.get(image.pod.0 as usize).and_then(|pod| pod.release);
@@ -129,6 +142,16 @@ fn replace(inventory: &mut Inventory, object: ResourceId, facts: WorkloadFacts<'
     let new = facts.images.into_iter().map(|image| ImageUse { pod: PodId(image.pod.0 + pods), ..image });
     kept.splice(at..at, new);
     inventory.images = kept;
+    // A template is replaced by any number of releases.
+    for id in ids.split_off(facts.releases.len().min(ids.len())) {
+        if let Some(old) = inventory.releases.get_mut(id.0 as usize) {
+            old.is_partial = true;
+        }
+    }
+    let more = facts.releases.len() - ids.len();
+    let next = inventory.releases.len() as u32;
+    ids.extend((next..).map(ReleaseId).take(more));
+    inventory.releases.extend(facts.releases.iter().rev().take(more).rev().cloned());
     let of_release = |id: ReleaseId| ids.get(id.0 as usize).copied();
     inventory.pods.extend(facts.pods.into_iter().map(|mut pod| {
         pod.release = pod.release.and_then(of_release);

@@ -23,6 +23,7 @@ pub use self::reference::{
     FileBase, FoundReference, FoundText, NoLookup, ReferenceLookup, ReferenceTarget, ValuesReference,
 };
 use self::release::Reading;
+pub(crate) use self::render_input::render_inputs_of;
 pub use self::render_input::{ParameterText, RenderInput, RenderValues, render_inputs};
 use self::walk::{FoundImage, FoundValues};
 use crate::resource::workload::pod::secret_references;
@@ -88,7 +89,15 @@ pub struct Release {
     pub is_partial: bool,
 }
 
+/// What tells a release from all others: its place, and its name, because an ApplicationSet makes several of one place.
+pub type ReleaseKey = (Span, Option<String>);
+
 impl Release {
+    /// Returns what tells the release from all others.
+    pub fn key(&self) -> ReleaseKey {
+        (self.span, self.name.clone())
+    }
+
     /// Whether images of the release may be missing from what was read. A kustomization with charts is reported as a
     /// whole.
     pub fn is_unchecked(&self) -> bool {

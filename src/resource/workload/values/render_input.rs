@@ -4,18 +4,18 @@ use super::helmfile;
 use super::part::Part;
 use super::reference::{ReferenceTarget, ValuesReference};
 use super::release::{self, Reading};
-use super::{ChartName, Installer};
+use super::{ChartName, Installer, ReleaseKey};
 use crate::resource::{self, Object, ResourceName};
 use crate::text::placeholder::is_placeholder;
-use crate::text::source::{Source, SourceId, Span};
+use crate::text::source::{Source, SourceId};
 use crate::text::yaml::scalar::Scalar;
 use crate::text::yaml::{self, Node, Piece};
 
 /// A release as its chart is rendered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RenderInput {
-    /// The place of the release: that of [`super::Release::span`].
-    pub span: Span,
+    /// The place of the release and its name, as in [`super::Release`].
+    pub key: ReleaseKey,
     /// The object that describes the release.
     pub object: ResourceName,
     /// The program that installs it.
@@ -69,13 +69,9 @@ pub fn render_inputs(id: SourceId, source: &Source) -> Vec<RenderInput> {
         let Some(root) = document.root() else { return };
         let mut objects = Vec::new();
         resource::objects(root, &mut objects);
-        for Object { name, node, path } in objects {
-            let object = Object { name, node, path };
-            // The generators of an ApplicationSet fill in its template.
-            if object.name.kind != "ApplicationSet" {
-                let readings = release::of_object(&object).unwrap_or_default();
-                found.extend(readings.into_iter().filter_map(|reading| of_reading(reading, &object.name)));
-            }
+        // The generators of an ApplicationSet fill in its template.
+        for object in objects.iter().filter(|object| object.name.kind != "ApplicationSet") {
+            found.extend(render_inputs_of(object));
         }
         let readings = release::of_fleet(source.name(), root).unwrap_or_default();
         let name = ResourceName { kind: release::FLEET_FILE.to_owned(), ..ResourceName::default() };
@@ -87,6 +83,12 @@ pub fn render_inputs(id: SourceId, source: &Source) -> Vec<RenderInput> {
         }
     });
     found
+}
+
+/// Returns the releases of an object that a chart can be rendered for.
+pub(crate) fn render_inputs_of(object: &Object<'_>) -> Vec<RenderInput> {
+    let readings = release::of_object(object).unwrap_or_default().into_iter();
+    readings.filter_map(|reading| of_reading(reading, &object.name)).collect()
 }
 
 fn of_reading(reading: Reading<'_>, object: &ResourceName) -> Option<RenderInput> {
@@ -123,7 +125,7 @@ fn of_reading(reading: Reading<'_>, object: &ResourceName) -> Option<RenderInput
     };
     let known = |text: Option<String>| text.filter(|text| !is_placeholder(text));
     Some(RenderInput {
-        span: reading.release.span,
+        key: reading.release.key(),
         object: object.clone(),
         installer: reading.release.installer,
         name: known(reading.release.name),
