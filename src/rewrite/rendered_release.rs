@@ -37,7 +37,7 @@ pub(super) fn settle(inventory: &mut Inventory, sources: &Sources) {
             image.image = ImageText::Skipped(Skip::RewrittenByKustomize);
         }
         let Some(values) = values.get(&key(release)) else { continue };
-        match decisive(&image.text.value, values) {
+        match decisive(&image.text.value, values, release.is_remote) {
             Some(Decisive::Image(value)) => {
                 image.text.span = value.text.span;
                 image.decided_by.clone_from(&value.decided_by);
@@ -174,8 +174,9 @@ enum Decisive<'v> {
 }
 
 /// Returns the values that a rendered image was made of: the image itself, one that lacks the registry, the text of
-/// the image or its tag, or an image that lacks the tag.
-fn decisive<'v>(rendered: &str, values: &'v ReleaseValues) -> Option<Decisive<'v>> {
+/// the image or its tag, or an image that lacks the tag. Texts are looked at for remote charts only: the templates of
+/// others tell which values they use.
+fn decisive<'v>(rendered: &str, values: &'v ReleaseValues, is_remote: bool) -> Option<Decisive<'v>> {
     let ends = |whole: &str, end: &str| whole.strip_suffix(end).is_some_and(|rest| rest.ends_with('/'));
     let (name, digest) = rendered.split_once('@').map_or((rendered, None), |(name, digest)| (name, Some(digest)));
     let tagged = name.rsplit_once(':').filter(|(_, tag)| !tag.contains('/'));
@@ -198,7 +199,7 @@ fn decisive<'v>(rendered: &str, values: &'v ReleaseValues) -> Option<Decisive<'v
     };
     image(&|text| text == rendered)
         .or_else(|| image(&|text| ends(rendered, text)))
-        .or_else(whole)
-        .or_else(version)
+        .or_else(|| whole().filter(|_| is_remote))
+        .or_else(|| version().filter(|_| is_remote))
         .or_else(|| image(&|text| text == name || ends(name, text)))
 }
