@@ -3,6 +3,7 @@
 pub(crate) mod args;
 pub(crate) mod baseline_file;
 pub mod config;
+mod fetch;
 pub(crate) mod outputs;
 pub(crate) mod resolve;
 pub(crate) mod values;

@@ -6,7 +6,6 @@ use std::env;
 use std::fs;
 use std::io::{self, IsTerminal, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::credential::dockerconfig::{DockerConfig, Format as ConfigFormat};
@@ -14,7 +13,6 @@ use crate::credential::sensitive::Sensitive;
 use crate::error::UsageError;
 use crate::findings::finding::Severity;
 use crate::image::runtime::Runtime;
-use crate::input::chart_credentials::OperatorCredentials;
 use crate::input::credential_helper::Helpers;
 use crate::input::load::WalkOptions;
 use crate::input::render::{self, RenderOptions};
@@ -30,10 +28,11 @@ use crate::options::args::{
 };
 use crate::options::baseline_file;
 use crate::options::config::{self, Invocation, Layers, Policy};
+use crate::options::fetch;
 use crate::options::outputs::Outputs;
 use crate::options::values::PullSecretFile;
 use crate::output::{Format, Grouping, Style};
-use crate::registry::chart::{ChartCache, ChartCredentials, FetchOptions};
+use crate::registry::chart::FetchOptions;
 use crate::registry::{CertsDir, ClientOptions, Identity};
 use crate::resource::workload::custom::kind::CustomKind;
 use crate::rules::Settings;
@@ -43,10 +42,6 @@ use crate::text::source::Sources;
 
 /// The environment variable with the operator's dockerconfigjson, raw or base64.
 const DOCKERCONFIGJSON_VARIABLE: &str = "PULLCHECK_DOCKERCONFIGJSON";
-
-/// Two options that contradict each other.
-const FETCH_OFFLINE: &str = "--fetch-charts cannot be used with --offline: charts are fetched over the network; leave out \
-    one of the two, or vendor the charts to render them offline";
 
 /// Largest configuration that is read, in bytes: a Secret contains 1 MiB at most.
 const MAX_CONFIG_BYTES: u64 = 4 << 20;
@@ -181,18 +176,14 @@ impl Options {
         let depth = registry.depth;
         let cache_time_to_live = if limits.no_cache { Duration::ZERO } else { limits.cache_ttl };
         let client = client_options(registry, limits, runtime)?;
-        let fetch = match render.fetch_charts {
-            true if offline => return Err(UsageError::new(FETCH_OFFLINE)),
-            true => Some(FetchOptions {
-                client: client.clone(),
-                hosts: render.chart_hosts.clone(),
-                credentials: supplied
-                    .as_ref()
-                    .map(|supplied| chart_credentials(supplied, &credentials.credential_hosts)),
-                cache: if cache_time_to_live.is_zero() { ChartCache::Nowhere } else { ChartCache::Platform },
-            }),
-            false => None,
-        };
+        let fetch = render.fetch_charts.then(|| {
+            let access = supplied.as_ref().map(|supplied| (&supplied.config, &supplied.helpers));
+            let hosts = (&render.chart_hosts[..], &credentials.credential_hosts[..]);
+            fetch::options(&client, access, hosts, cache_time_to_live)
+        });
+        if fetch.is_some() && offline {
+            return Err(UsageError::new(fetch::OFFLINE));
+        }
         let render = render_options(render, inputs.namespace.as_deref(), fetch)?;
         let settings = Settings {
             cluster: ClusterFacts {
@@ -332,12 +323,6 @@ impl Options {
         let headers = self.client.certs_dir.secrets();
         supplied.chain(inventory.secret_texts.iter().cloned()).chain(headers).collect()
     }
-}
-
-/// The credentials for charts: those of the operator alone.
-fn chart_credentials(supplied: &Supplied, wildcard_hosts: &[String]) -> Arc<dyn ChartCredentials> {
-    let Supplied { config, helpers } = supplied;
-    Arc::new(OperatorCredentials::new(config.clone(), helpers.clone(), wildcard_hosts.to_vec()))
 }
 
 fn render_options(

@@ -172,11 +172,10 @@ fn answer_of(evidence: &Evidence) -> String {
 /// The name that may be meant: at most three letters away.
 pub(super) fn nearest<'n>(wanted: &str, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
     /// Longer names are not compared, which would take long.
-    const LONGEST: usize = 128;
-    let short = |name: &&str| name.len() <= LONGEST;
-    if !short(&wanted) {
-        return None;
-    }
-    let near = names.into_iter().filter(short).map(|name| (strsim::osa_distance(wanted, name), name));
+    const LONGEST: usize = 64;
+    /// As many names are compared.
+    const MOST: usize = 10_000;
+    let is_like = |name: &&str| name.len() <= LONGEST && name.len().abs_diff(wanted.len()) <= 3;
+    let near = names.into_iter().filter(is_like).take(MOST).map(|name| (strsim::osa_distance(wanted, name), name));
     near.min_by_key(|(distance, _)| *distance).filter(|(distance, _)| *distance <= 3).map(|(_, name)| name.to_owned())
 }

@@ -13,13 +13,17 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::chart_error::nearest;
-use crate::resource::chart::version_range::{Version, VersionRange, VersionReading, highest};
+use crate::resource::chart::version::Version;
+use crate::resource::chart::version_range::{VersionRange, VersionReading, highest};
 use crate::text::source::SourceId;
 use crate::text::yaml::{self, Node, Piece};
 
 /// Largest index that is parsed whole, because its lines cannot be told apart, in bytes. Such a one is written by
 /// hand, and small.
 const MAX_WHOLE: usize = 4 << 20;
+
+/// Most lines of one chart that are parsed, in bytes: ten times those of the longest real one.
+const MAX_LINES: usize = 16 << 20;
 
 /// One version of a chart.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -188,6 +192,9 @@ impl<'de, 'c> Visitor<'de> for EntriesSeed<'c> {
 
 fn of_yaml(text: &str, chart: &str) -> Result<Vec<IndexEntry>, NoEntries> {
     match lines_of(text, chart) {
+        Some(Ok(lines)) if lines.len() > MAX_LINES => {
+            return Err(NoEntries::Unreadable("it has more versions of the chart than are read"));
+        }
         Some(Ok(lines)) => {
             if let Some(entries) = parsed(&text[lines], |root| root.get(chart)) {
                 return Ok(entries);
@@ -374,7 +381,8 @@ generated: \"2024-05-01T10:00:00Z\"
 
     #[test]
     fn index_in_other_styles_is_read_the_same() {
-        let json = r#"{"apiVersion":"v1","entries":{"web":[],"api":[{"name":"api","version":"1.0.0","urls":["a.tgz"],"digest":""},null]}}"#;
+        let json = r#"{"apiVersion":"v1","entries":{"web":[],
+            "api":[{"name":"api","version":"1.0.0","urls":["a.tgz"],"digest":""},null]}}"#;
         let flow = "apiVersion: v1\nentries: {web: [], api: [{name: api, version: 1.0.0, urls: [a.tgz]}]}\n";
         let anchors = "apiVersion: v1\nx: &u [a.tgz]\nentries:\n  api:\n  - {name: api, version: 1.0.0, urls: *u}\n";
         let expected = IndexEntry { version: "1.0.0".to_owned(), url: Some("a.tgz".to_owned()), digest: None };

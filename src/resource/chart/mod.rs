@@ -5,6 +5,7 @@
 
 pub mod artifact;
 pub mod comment;
+pub mod version;
 pub mod version_range;
 
 use std::collections::{BTreeMap, BTreeSet};

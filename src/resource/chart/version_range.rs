@@ -1,6 +1,6 @@
-//! Versions of charts, and the ranges that choose one: `^1.2`, `>=1.0 <2`, `1.x || ~2.1`.
+//! Ranges of versions, which choose a chart: `^1.2`, `>=1.0 <2`, `1.x || ~2.1`.
 //!
-//! Follows `version.go` and `constraints.go` of Masterminds/semver v3.5.0, which Helm, Flux and Argo CD share. It is
+//! Follows `constraints.go` of Masterminds/semver v3.5.0, which Helm, Flux and Argo CD share. It is
 //! not Cargo's syntax, and not npm's either: a version alone means that version, missing parts make it a range, and
 //! versions may lack parts, lead with a `v` or have zeros in front. Cargo's `semver` refuses `v1.2`, `1.2`, `!=` and
 //! `||`; crates for npm ranges order or skip prereleases otherwise. So the library's own regular expressions are used.
@@ -12,140 +12,28 @@ use std::sync::LazyLock;
 use regex_automata::meta::Regex;
 use regex_automata::util::captures::Captures;
 
-/// `MaxVersionLen`, in bytes.
-const MAX_VERSION: usize = 256;
+use super::version::{Version, compare_prereleases, group, regex};
+
 /// `MaxConstraintLen`, in bytes.
 const MAX_RANGE: usize = 512;
 /// `MaxConstraintGroups`: alternatives between `||`.
 const MAX_ALTERNATIVES: usize = 32;
 
-/// `looseSemVerRegex`.
-const LOOSE_VERSION: &str = r"^v?([0-9]+)(\.[0-9]+)?(\.[0-9]+)?(-([0-9A-Za-z\-]+(\.[0-9A-Za-z\-]+)*))?(\+([0-9A-Za-z\-]+(\.[0-9A-Za-z\-]+)*))?$";
 /// `cvRegex`: a version within a range. The `|` in the classes is the library's own.
-const PART: &str = r"v?([0-9|x|X|\*]+)(\.[0-9|x|X|\*]+)?(\.[0-9|x|X|\*]+)?(-([0-9A-Za-z\-]+(\.[0-9A-Za-z\-]+)*))?(\+([0-9A-Za-z\-]+(\.[0-9A-Za-z\-]+)*))?";
+const PART: &str = concat!(
+    r"v?([0-9|x|X|\*]+)(\.[0-9|x|X|\*]+)?(\.[0-9|x|X|\*]+)?",
+    r"(-([0-9A-Za-z\-]+(\.[0-9A-Za-z\-]+)*))?(\+([0-9A-Za-z\-]+(\.[0-9A-Za-z\-]+)*))?",
+);
 const OPERATORS: &str = r"=||!=|>|<|>=|=>|<=|=<|~|~>|\^";
 /// `\s` of Go, which is ASCII.
 const SPACE: &str = r"[\t\n\f\r ]";
 
-static VERSION: LazyLock<Regex> = LazyLock::new(|| regex(LOOSE_VERSION));
 static HYPHEN: LazyLock<Regex> = LazyLock::new(|| regex(&format!("{SPACE}*({PART}){SPACE}+-{SPACE}+({PART}){SPACE}*")));
 static COMPARISON: LazyLock<Regex> = LazyLock::new(|| regex(&format!("({OPERATORS}){SPACE}*({PART})")));
 static ALTERNATIVE: LazyLock<Regex> = LazyLock::new(|| {
     let one = format!("({OPERATORS}){SPACE}*({PART}){SPACE}*");
     regex(&format!("^({SPACE}*{one})((?:{SPACE}+|,{SPACE}*){one})*$"))
 });
-
-#[expect(clippy::expect_used, reason = "the patterns are constants, and every test compiles them")]
-fn regex(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("a valid pattern")
-}
-
-/// A version of a chart, as `semver.NewVersion` reads it. Equality and order ignore the build metadata.
-#[derive(Debug, Clone)]
-pub struct Version {
-    major: u64,
-    minor: u64,
-    patch: u64,
-    prerelease: String,
-}
-
-impl Version {
-    /// Reads a version: a `v` in front, missing parts and leading zeros are accepted.
-    pub fn parse(text: &str) -> Option<Self> {
-        if text.len() > MAX_VERSION {
-            return None;
-        }
-        let mut found = VERSION.create_captures();
-        VERSION.captures(text, &mut found);
-        let group = |index| group(&found, text, index);
-        found.get_match()?;
-        let number = |part: &str| match part.trim_start_matches('.') {
-            "" => Some(0),
-            digits => digits.parse().ok(),
-        };
-        let prerelease = group(5);
-        // `validatePrerelease`: the other checks hold for every match.
-        let leads_with_zero = |part: &str| part.len() > 1 && part.starts_with('0') && is_number(part);
-        if prerelease.split('.').any(leads_with_zero) {
-            return None;
-        }
-        let (major, minor, patch) = (number(group(1))?, number(group(2))?, number(group(3))?);
-        Some(Self { major, minor, patch, prerelease: prerelease.to_owned() })
-    }
-
-    /// Reads a version as `semver.StrictNewVersion` does: three parts, no `v`, no leading zeros.
-    pub fn parse_strict(text: &str) -> Option<Self> {
-        let end = text.find(['-', '+']).unwrap_or(text.len());
-        let mut parts = text[..end].split('.');
-        let plain = |part: &str| is_number(part) && (part.len() == 1 || !part.starts_with('0'));
-        let three = parts.by_ref().take(3).filter(|part| plain(part)).count() == 3 && parts.next().is_none();
-        if three { Self::parse(text) } else { None }
-    }
-
-    /// Whether it is a prerelease, which a range without one never matches.
-    pub fn is_prerelease(&self) -> bool {
-        !self.prerelease.is_empty()
-    }
-}
-
-impl Ord for Version {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let numbers = |it: &Self| (it.major, it.minor, it.patch);
-        let order = numbers(self).cmp(&numbers(other));
-        order.then_with(|| match (self.prerelease.as_str(), other.prerelease.as_str()) {
-            ("", "") => Ordering::Equal,
-            ("", _) => Ordering::Greater,
-            (_, "") => Ordering::Less,
-            (own, other) => compare_prereleases(own, other),
-        })
-    }
-}
-
-impl PartialOrd for Version {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Version {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Version {}
-
-/// `comparePrerelease`.
-fn compare_prereleases(a: &str, b: &str) -> Ordering {
-    let (mut a, mut b) = (a.split('.'), b.split('.'));
-    loop {
-        let order = match (a.next(), b.next()) {
-            (None, None) => return Ordering::Equal,
-            (a, b) => compare_parts(a.unwrap_or_default(), b.unwrap_or_default()),
-        };
-        if order.is_ne() {
-            return order;
-        }
-    }
-}
-
-/// `comparePrePart`. A number that does not fit is compared as a text, as there.
-fn compare_parts(a: &str, b: &str) -> Ordering {
-    if a.is_empty() || b.is_empty() {
-        return a.len().min(1).cmp(&b.len().min(1));
-    }
-    let number = |text: &str| text.parse::<u64>().ok().filter(|_| is_number(text));
-    match (number(a), number(b)) {
-        (None, None) => a.cmp(b),
-        (Some(_), None) => Ordering::Less,
-        (None, Some(_)) => Ordering::Greater,
-        (Some(a), Some(b)) => a.cmp(&b),
-    }
-}
-
-fn is_number(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
-}
 
 /// A range of versions: alternatives, each of which is a list of comparisons that all have to hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -350,10 +238,6 @@ fn without_hyphens(text: &str) -> String {
     }
     out.push_str(&text[at..]);
     out
-}
-
-fn group<'t>(found: &Captures, text: &'t str, index: usize) -> &'t str {
-    found.get_group(index).map_or("", |span| &text[span.range()])
 }
 
 /// Who chooses the version of a chart: their readings differ where a version is incomplete or leads with a `v`.
