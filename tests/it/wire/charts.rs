@@ -283,6 +283,26 @@ fn range_over_a_cut_off_tag_list_is_unknown() {
 }
 
 #[test]
+fn run_asks_for_a_limited_number_of_charts() {
+    let hosts = vec!["ghcr.io".parse().unwrap()];
+    let request = |patch: usize| {
+        let version = format!("1.0.{patch}");
+        ChartRequest::in_repository("https://charts.example", "shop", &version, VersionReading::Helm).unwrap()
+    };
+    runtime().block_on(async {
+        let fetcher = ChartFetcher::new(&FetchOptions { hosts, ..options(&[]) }).unwrap();
+        for patch in 0..500 {
+            let error = fetcher.fetch(&request(patch)).await.unwrap_err();
+            assert_eq!(error, ChartError::HostNotAllowed("charts.example".to_owned()));
+        }
+        let error = fetcher.fetch(&request(500)).await.unwrap_err();
+        assert!(matches!(error, ChartError::RunLimit(_)) && !error.is_certain(), "{error:?}");
+        let known = fetcher.fetch(&request(0)).await.unwrap_err();
+        assert!(matches!(known, ChartError::HostNotAllowed(_)), "what is known is still told: {known:?}");
+    });
+}
+
+#[test]
 fn interrupted_fetch_ends_at_once() {
     let server = Registry::start(|r| _ = r.answer("GET", INDEX, [Answer::hang()]));
     runtime().block_on(async {
