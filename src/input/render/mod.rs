@@ -130,7 +130,7 @@ enum JobKind {
 pub struct Renderer<'o> {
     tools: Tools,
     bench: Bench<'o>,
-    runtime: tokio::runtime::Runtime,
+    runtime: Runtime,
     fetcher: Option<ChartFetcher>,
     interrupter: &'o Interrupter,
 }
@@ -146,7 +146,7 @@ impl<'o> Renderer<'o> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let fetcher = runtime.block_on(async { fetch::fetcher(options) });
         let fetcher = fetcher.map_err(|error| UsageError::new(format!("--fetch-charts: {error}")))?;
-        Ok(Self { tools: Tools::find(options), bench, runtime, fetcher, interrupter })
+        Ok(Self { tools: Tools::find(options), bench, runtime: Runtime(Some(runtime)), fetcher, interrupter })
     }
 
     /// Renders the kustomizations among the inputs; `parts` is the content of each source. The result is `None` when
@@ -267,6 +267,27 @@ impl<'o> Renderer<'o> {
         }
         rendered.covered.retain(|source| !uncovered.contains(source));
         rendered
+    }
+}
+
+/// The runtime of the tools and fetches. It does not wait for what was given up.
+struct Runtime(Option<tokio::runtime::Runtime>);
+
+impl Runtime {
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        // It is there until it is dropped.
+        match &self.0 {
+            Some(runtime) => runtime.block_on(future),
+            None => unreachable!("the runtime was dropped"),
+        }
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 
