@@ -3,10 +3,7 @@
 use super::super::data::{Data, UNKNOWN, Value};
 use super::super::{Failed, Filled, Parameters};
 use super::parse::{Operand, Part, Pipeline};
-use super::{MAX_LENGTH, function};
-
-/// Maximum number of values in a list or a mapping that functions get.
-pub(super) const MAX_NODES: usize = 1_000;
+use super::{MAX_LENGTH, MAX_NODES, function};
 
 pub(super) struct Eval<'p> {
     pub(super) parameters: &'p Parameters,

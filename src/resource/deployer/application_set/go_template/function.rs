@@ -2,8 +2,7 @@
 
 use super::super::data::{Data, UNKNOWN, Value};
 use super::super::{Failed, sanitized};
-use super::MAX_LENGTH;
-use super::eval::MAX_NODES;
+use super::{MAX_LENGTH, MAX_NODES};
 
 /// Calls a function. One that is not followed gives an unknown value.
 pub(super) fn call(name: &str, arguments: &[Data]) -> Result<Data, Failed> {

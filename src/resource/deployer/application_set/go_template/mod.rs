@@ -11,6 +11,9 @@ use super::{Failed, Filled, Parameters};
 /// The longest text that is followed, in bytes.
 const MAX_LENGTH: usize = 1 << 16;
 
+/// Maximum number of values in a list or a mapping that is followed.
+const MAX_NODES: usize = 1_000;
+
 /// Fills in a text. `is_strict` is `missingkey=error` in `goTemplateOptions`.
 pub(super) fn fill(text: &str, parameters: &Parameters, is_strict: bool) -> Result<Filled, Failed> {
     if !text.contains("{{") {
