@@ -328,7 +328,12 @@ fn overridden(mut own: Kustomization, overrides: &Overrides, deployer: Deployer)
     let last = own.patches.iter().position(|patch| patch.path.starts_with("patchesJson6902["));
     let at = last.unwrap_or(own.patches.len());
     own.patches.splice(at..at, overrides.patches.iter().cloned());
+    // `kustomize edit add component`, which Argo CD runs, leaves out one that is there.
+    let is_new = |there: &[String], path: &String| deployer == Deployer::Flux || !there.contains(path);
     for component in &overrides.components {
+        if !is_new(&own.components, &component.value) {
+            continue;
+        }
         own.components.push(component.value.clone());
         own.members.push(component.value.clone());
         own.origins.components.push(component.span);
