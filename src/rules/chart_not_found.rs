@@ -125,6 +125,10 @@ pub(super) fn unverified(cx: &Context<'_>, meta: &Meta) -> Vec<Finding> {
     let artifacts = cx.inventory.chart_artifacts.iter().zip(cx.artifacts);
     let finding = |(artifact, judged): (&ChartArtifact, &JudgedArtifact)| {
         let Verdict::Unverified(cause) = judged.verdict else { return None };
+        // One line says it for all.
+        if cx.settings.offline && cause == Cause::Unknown(Unknown::Offline) {
+            return None;
+        }
         let (reason, help) = reason(artifact, judged, cause)?;
         let message = format!("unknown whether this chart or artifact can be fetched: {reason}");
         let finding = Finding::new(meta.id, meta.severity, message, artifact.span, "not verified");
