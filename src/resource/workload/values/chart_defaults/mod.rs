@@ -59,8 +59,8 @@ pub struct DefaultImage {
     pub has_digest: bool,
     /// What the chart does with a digest in values.
     pub digest_use: DigestUse,
-    /// The path of a value that replaces the registry of all images of the chart.
-    pub global_registry: Option<&'static str>,
+    /// The paths of [`Self::changed_by`], with commas between them.
+    changed_by: &'static str,
 }
 
 /// The tag that a chart uses if values set none.
@@ -110,6 +110,14 @@ fn url_of(repository: &str, name: &str) -> String {
         Some(("oci", _)) => format!("{repository}/{name}"),
         Some(_) => repository.to_owned(),
         None => format!("oci://{repository}/{name}"),
+    }
+}
+
+impl DefaultImage {
+    /// The paths of other values that change the image if they are set: they replace the registry or the whole name, or
+    /// add something to it or to the tag.
+    pub fn changed_by(&self) -> impl Iterator<Item = &'static str> {
+        self.changed_by.split(',').filter(|path| !path.is_empty())
     }
 }
 
@@ -170,7 +178,7 @@ fn row(mut words: std::str::SplitAsciiWhitespace<'static>) -> Option<Row> {
         tag,
         has_digest: false,
         digest_use: DigestUse::Unread,
-        global_registry: None,
+        changed_by: "",
     };
     for word in words {
         match word {
@@ -182,7 +190,7 @@ fn row(mut words: std::str::SplitAsciiWhitespace<'static>) -> Option<Row> {
             "tag@sha" => image.digest_use = DigestUse::Sha,
             _ => match word.split_once('=')? {
                 ("key", key) => image.name_key = key,
-                ("global", path) => image.global_registry = Some(path),
+                ("changed-by", paths) => image.changed_by = paths,
                 _ => return None,
             },
         }

@@ -81,6 +81,7 @@ fn digest_of_chart_stays_beside_tag_of_values() {
     let image = ingress("4.11.3").and_then(|chart| chart.at("controller.image")).unwrap();
     assert!(image.has_digest && image.repository_is_whole && image.reads_registry);
     assert_eq!((image.name_key, image.digest_use), ("image", DigestUse::AfterTag));
+    assert_eq!(image.changed_by().collect::<Vec<_>>(), ["controller.image.chroot"]);
     let other = ingress("4.11.3").and_then(|chart| chart.at("defaultBackend.image")).unwrap();
     assert!(!other.has_digest);
     assert_eq!(other.tag, DefaultTag::Literal("1.5"));
@@ -110,4 +111,15 @@ fn chart_in_registry_is_found_in_each_spelling() {
     assert!(is_known("cert-manager", Some("oci://quay.io/jetstack/charts")));
     assert!(is_known("cert-manager", Some("quay.io/jetstack/charts/")));
     assert!(!is_known("cert-manager", Some("quay.io/jetstack")));
+}
+
+#[test]
+fn values_elsewhere_change_the_image_of_some_charts() {
+    let chart = named("cert-manager", Some("https://charts.jetstack.io"), "v1.20.0");
+    let image = defaults(&chart).and_then(|chart| chart.at("webhook.image")).unwrap();
+    assert_eq!(image.changed_by().collect::<Vec<_>>(), ["imageRegistry", "imageNamespace"]);
+    let chart = named("kube-prometheus-stack", Some("https://prometheus-community.github.io/helm-charts"), "85.4.0");
+    let image = defaults(&chart).and_then(|chart| chart.at("prometheus.prometheusSpec.image")).unwrap();
+    assert_eq!((image.registry, image.repository), (Some("quay.io"), "prometheus/prometheus"));
+    assert!(!image.repository_is_whole && image.digest_use == DigestUse::Sha);
 }
