@@ -32,7 +32,8 @@ fn tag_list_follows_at_most_five_pages() {
     assert_eq!(tags(list(plain(&server), &image(&server.host(), "acme/api:2"))), names);
     assert_eq!(server.count(), 3);
     server.forget();
-    assert_eq!(tags(list(plain(&server), &image(&server.host(), "acme/many:2"))), names[..10]);
+    let first = TagList::Incomplete(names[..10].to_vec());
+    assert_eq!(list(plain(&server), &image(&server.host(), "acme/many:2")), first);
     assert_eq!(server.count(), 5);
 }
 
