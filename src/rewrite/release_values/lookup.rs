@@ -273,7 +273,13 @@ fn names_in(id: SourceId, sources: &Sources, names: &mut BTreeSet<String>) {
             resource::objects(root, &mut objects);
         }
         let references = objects.iter().filter_map(|object| object.node.at(&["spec", "valuesFrom"]));
-        let named = references.flat_map(Node::items).filter(|source| source.str("kind") == Some("ConfigMap"));
-        names.extend(named.filter_map(|source| source.str("name")).map(str::to_owned));
+        let targets = ["targets", "targetCustomizations"].into_iter().filter_map(|key| document.root()?.get(key));
+        let holders = document.root().into_iter().chain(targets.flat_map(Node::items));
+        let of_fleet = holders.filter_map(|holder| holder.at(&["helm", "valuesFrom"]));
+        for source in references.chain(of_fleet).flat_map(Node::items) {
+            let named = Some(source).filter(|source| source.str("kind") == Some("ConfigMap"));
+            let named = named.or_else(|| source.get("configMapKeyRef"));
+            names.extend(named.and_then(|named| named.str("name")).map(str::to_owned));
+        }
     });
 }

@@ -169,8 +169,8 @@ impl Group {
 pub(super) struct Beside {
     /// Whether they clear the digest of the chart.
     pub(super) clears_digest: bool,
-    /// Whether they replace the registry of all images of the chart.
-    pub(super) has_global_registry: bool,
+    /// Whether they set something else that changes the image, such as the registry of all images.
+    pub(super) is_changed: bool,
 }
 
 impl Group {
@@ -190,7 +190,7 @@ impl Group {
         };
         let set = [whole, own_name, digest, self.tag.as_ref(), registry];
         let main = set.into_iter().flatten().next()?.clone();
-        if beside.has_global_registry || self.name.is_some() || own_name.or(whole).is_some_and(|word| !word.is_name()) {
+        if beside.is_changed || self.name.is_some() || own_name.or(whole).is_some_and(|word| !word.is_name()) {
             return None;
         }
         let name = match (whole, own_name) {

@@ -4,7 +4,9 @@
 
 mod chart;
 pub mod chart_defaults;
+mod fleet;
 mod group;
+mod helm_operator;
 mod helmfile;
 mod number;
 mod part;
@@ -13,7 +15,7 @@ mod release;
 mod render_input;
 mod walk;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::chart::{ChartName, ChartPin, ChartSource, SourceReference, SourceTable};
 pub use self::chart_defaults::{ChartDefaults, defaults};
@@ -177,8 +179,8 @@ pub(crate) fn of_file<'d>(
 ) -> Option<(Resource, WorkloadFacts<'d>)> {
     let (readings, api_version, kind) = if is_kustomization {
         (release::of_kustomization(root), String::new(), "Kustomization")
-    } else if let Some(readings) = release::of_fleet(file, root) {
-        (readings, format!("{}/v1alpha1", release::FLEET_GROUP), release::FLEET_FILE)
+    } else if let Some(readings) = fleet::of_fleet(file, root) {
+        (readings, format!("{}/v1alpha1", fleet::FLEET_GROUP), fleet::FLEET_FILE)
     } else {
         (helmfile::of_helmfile(file, root)?, String::new(), helmfile::HELMFILE)
     };
@@ -221,41 +223,21 @@ fn add<'d>(
     found: &mut WorkloadFacts<'d>,
 ) {
     let id = ReleaseId(found.releases.len() as u32);
-    let mut secrets = Vec::new();
-    let mut values = FoundValues::default();
-    let mut unread = reading.unread;
-    let mut overrides = walk::Overrides::new(reading.parameters);
-    let has_references = reading.parts.iter().any(|part| matches!(part, Part::Elsewhere(..)));
-    let defaults = lookup.defaults(&reading.release.chart);
+    let has_references = {
+        let all = reading.parts.iter().chain(reading.targets.iter().flatten());
+        all.into_iter().any(|part| matches!(part, Part::Elsewhere(..)))
+    };
     let chart = reading.release.chart.chart.clone();
     let references = References { lookup, file: whole.source, chart: chart.as_deref() };
-    let mut layers = walk::Layers::default();
-    let mut doubted = None;
-    if reading.parts.len() > 1 && !reading.has_targets {
-        for part in &reading.parts {
-            let mut words = BTreeMap::new();
-            part.read(references, &mut |tree, place| words = walk::words(tree, place));
-            layers.add(words);
-        }
-    }
-    for (at, part) in reading.parts.iter().enumerate().rev() {
-        let mut is_whole = true;
-        layers.turn_to(at);
-        let is_read = part.read(references, &mut |tree, place| {
-            secrets.extend(release_secrets(tree, place));
-            is_whole &= walk::images(tree, place, &mut overrides, &mut layers, defaults, &mut values);
-        });
-        if !(is_read && is_whole) {
-            unread = Some(part.path().to_owned());
-        }
-        if !is_read {
-            doubted.get_or_insert(values.images.len());
-        }
-    }
-    let FoundValues { mut images, nameless, first_nameless } = values;
-    // Values that are not read may replace the images in the sets below.
-    images.iter_mut().skip(doubted.unwrap_or(usize::MAX)).for_each(FoundImage::doubt);
-    overrides.rest(&mut images);
+    let mut unread = reading.unread;
+    let defaults = lookup.defaults(&reading.release.chart);
+    let mut sets = Sets { references, defaults, parameters: &reading.parameters, secrets: Vec::new(), unread: None };
+    let FoundValues { mut images, nameless, first_nameless } = match reading.targets.is_empty() {
+        true => sets.read(&reading.parts.iter().collect::<Vec<_>>()),
+        false => sets.read_targets(&reading.parts, &reading.targets),
+    };
+    let Sets { mut secrets, unread: of_sets, .. } = sets;
+    unread = of_sets.or(unread);
     if reading.is_post_rendered || reading.is_doubtful {
         images.iter_mut().for_each(FoundImage::doubt);
     }
@@ -317,6 +299,76 @@ fn add<'d>(
         });
     }
     found.releases.push(release);
+}
+
+/// Reads the sets of values of one release.
+struct Sets<'s, 'd> {
+    references: References<'s>,
+    /// What the chart uses by default.
+    defaults: Option<ChartDefaults>,
+    parameters: &'s [Parameter<'d>],
+    /// The pull secrets of all pods.
+    secrets: Vec<SecretReference>,
+    /// The path of the lowest set that is not read as a whole.
+    unread: Option<String>,
+}
+
+impl Sets<'_, '_> {
+    /// Reads sets of values: later ones take precedence.
+    fn read(&mut self, parts: &[&Part<'_>]) -> FoundValues {
+        let references = self.references;
+        let mut values = FoundValues::default();
+        let mut overrides = walk::Overrides::new(self.parameters);
+        let mut layers = walk::Layers::default();
+        let mut doubted = None;
+        if parts.len() > 1 {
+            for part in parts {
+                let mut words = BTreeMap::new();
+                part.read(references, &mut |tree, place| words = walk::words(tree, place));
+                layers.add(words);
+            }
+        }
+        for (at, part) in parts.iter().enumerate().rev() {
+            let mut is_whole = true;
+            layers.turn_to(at);
+            let is_read = part.read(references, &mut |tree, place| {
+                self.secrets.extend(release_secrets(tree, place));
+                is_whole &= walk::images(tree, place, &mut overrides, &mut layers, self.defaults, &mut values);
+            });
+            if !(is_read && is_whole) {
+                self.unread = Some(part.path().to_owned());
+            }
+            if !is_read {
+                doubted.get_or_insert(values.images.len());
+            }
+        }
+        // Values that are not read may replace the images in the sets below.
+        values.images.iter_mut().skip(doubted.unwrap_or(usize::MAX)).for_each(FoundImage::doubt);
+        overrides.rest(&mut values.images);
+        values
+    }
+
+    /// Reads the values for each target on top of those for all clusters, and then the last target, which stands for
+    /// the clusters that no other is for. What all others change may not be deployed like that anywhere.
+    fn read_targets(&mut self, parts: &[Part<'_>], targets: &[Vec<Part<'_>>]) -> FoundValues {
+        let mut found = FoundValues::default();
+        let mut known = BTreeSet::new();
+        for (at, target) in targets.iter().enumerate() {
+            let values = self.read(&parts.iter().chain(target).collect::<Vec<_>>());
+            found.nameless = found.nameless.max(values.nameless);
+            found.first_nameless = found.first_nameless.or(values.first_nameless);
+            for mut image in values.images {
+                if !known.insert((image.text.span, image.path.clone(), image.text.value.clone())) {
+                    continue;
+                }
+                if at + 1 == targets.len() {
+                    image.doubt();
+                }
+                found.images.push(image);
+            }
+        }
+        found
+    }
 }
 
 /// The pull secrets that the values give to all pods of a release.

@@ -2,10 +2,9 @@
 //! installed.
 //!
 //! Follows `api/v2/helmrelease_types.go` of Flux's helm-controller, `pkg/apis/application/v1alpha1/types.go` of Argo
-//! CD, `pkg/apis/helm.cattle.io/v1/types.go` of k3s' helm-controller,
-//! `pkg/apis/fleet.cattle.io/v1alpha1/{fleetyaml,bundledeployment}_types.go` of Fleet, and
-//! `api/types/helmchartargs.go` of kustomize.
+//! CD, `pkg/apis/helm.cattle.io/v1/types.go` of k3s' helm-controller, and `api/types/helmchartargs.go` of kustomize.
 
+use super::helm_operator;
 use super::part::Part;
 use super::reference::{FileBase, ReferenceTarget, ValuesReference};
 use super::{ChartName, Installer, Parameter, Release, SourceReference, TargetNamespace};
@@ -16,18 +15,13 @@ use crate::text::placeholder::is_placeholder;
 use crate::text::source::Span;
 use crate::text::yaml::Node;
 
-/// The group assigned to a `fleet.yaml`, which does not contain one.
-pub(super) const FLEET_GROUP: &str = "fleet.cattle.io";
-/// The kind assigned to such a file; see [`FLEET_GROUP`].
-pub(super) const FLEET_FILE: &str = "fleet.yaml";
-
 /// A release, with the values that are still to be read.
 pub(super) struct Reading<'d> {
     pub(super) release: Release,
     /// The sets of values, each in its place: later ones take precedence.
     pub(super) parts: Vec<Part<'d>>,
-    /// Whether each set is for another cluster, instead of on top of the one before it.
-    pub(super) has_targets: bool,
+    /// Further sets for some of the clusters, each on top of all `parts`.
+    pub(super) targets: Vec<Vec<Part<'d>>>,
     /// Single values that override those of the sets.
     pub(super) parameters: Vec<Parameter<'d>>,
     pub(super) namespace: TargetNamespace,
@@ -65,7 +59,7 @@ impl<'d> Reading<'d> {
                 is_partial: false,
             },
             parts: Vec::new(),
-            has_targets: false,
+            targets: Vec::new(),
             parameters: Vec::new(),
             namespace: TargetNamespace::default(),
             unread: None,
@@ -76,7 +70,7 @@ impl<'d> Reading<'d> {
     }
 
     /// Adds the values in a field, if it is set.
-    fn add(&mut self, holder: Node<'d>, key: &str, path: &str, form: fn(Node<'d>, String) -> Part<'d>) {
+    pub(super) fn add(&mut self, holder: Node<'d>, key: &str, path: &str, form: fn(Node<'d>, String) -> Part<'d>) {
         if let Some(value) = holder.get(key).filter(|value| !value.is_null()) {
             self.parts.push(form(value, join(path, key)));
         }
@@ -89,14 +83,14 @@ impl<'d> Reading<'d> {
     }
 
     /// Adds the values of a chart that is a folder: the lowest set.
-    fn chart_values(&mut self, chart: Option<Node<'d>>) {
+    pub(super) fn chart_values(&mut self, chart: Option<Node<'d>>) {
         if let Some(chart) = chart {
             self.refer(ReferenceTarget::Chart, chart, true, String::new());
         }
     }
 
     /// Adds the files in a list.
-    fn files(&mut self, holder: Node<'d>, key: &str, path: &str, of_file: &dyn Fn(&str) -> ReferenceTarget) {
+    pub(super) fn files(&mut self, holder: Node<'d>, key: &str, path: &str, of_file: &dyn Fn(&str) -> ReferenceTarget) {
         for (at, item) in holder.get(key).into_iter().flat_map(Node::items).enumerate() {
             let target = item.as_str().map_or(ReferenceTarget::Unfollowed, of_file);
             let is_optional = holder.get("ignoreMissingValueFiles").is_some_and(|value| value.text() == Some("true"));
@@ -105,7 +99,7 @@ impl<'d> Reading<'d> {
     }
 
     /// Notes the first of the fields that is set and not followed.
-    fn refers(&mut self, holder: Node<'d>, keys: &[&str], path: &str) {
+    pub(super) fn refers(&mut self, holder: Node<'d>, keys: &[&str], path: &str) {
         let is_set = |key: &&&str| holder.get(key).is_some_and(|value| value.items().next().is_some());
         if let Some(key) = keys.iter().find(is_set) {
             self.unread.get_or_insert_with(|| join(path, key));
@@ -113,7 +107,7 @@ impl<'d> Reading<'d> {
     }
 
     /// Sets the chart's name and the place of the release.
-    fn chart(&mut self, node: Option<Node<'d>>) {
+    pub(super) fn chart(&mut self, node: Option<Node<'d>>) {
         if let Some(node) = node {
             self.release.span = node.span();
             self.release.chart.chart = text(Some(node));
@@ -135,6 +129,7 @@ pub(super) fn known(node: Option<Node<'_>>) -> Option<String> {
 pub(super) fn of_object<'d>(object: &Object<'d>) -> Option<Vec<Reading<'d>>> {
     match (object.name.group(), object.name.kind.as_str()) {
         ("helm.toolkit.fluxcd.io", "HelmRelease") => Some(vec![of_flux(object)]),
+        (helm_operator::GROUP, "HelmRelease") => Some(vec![helm_operator::of_operator(object)]),
         ("helm.cattle.io", "HelmChart" | "HelmChartConfig") => Some(vec![of_helm_controller(object)]),
         ("argoproj.io", "Application") => {
             let destination = object.node.at(&["spec", "destination"]);
@@ -152,7 +147,7 @@ pub(super) fn of_object<'d>(object: &Object<'d>) -> Option<Vec<Reading<'d>>> {
 }
 
 /// The namespace in a field, or else the object's own.
-fn target_or_own(field: Option<Node<'_>>, object: &Object<'_>) -> TargetNamespace {
+pub(super) fn target_or_own(field: Option<Node<'_>>, object: &Object<'_>) -> TargetNamespace {
     match text(field) {
         Some(name) => TargetNamespace { value: Some(name).filter(|name| !is_placeholder(name)), is_chosen: true },
         None => TargetNamespace { value: object.name.namespace.clone(), is_chosen: false },
@@ -326,49 +321,6 @@ fn value_file(file: &str, own: &str, repositories: &[(&str, &str)]) -> Reference
         Some(path) => of(path, FileBase::Repository(own.to_owned())),
         None => of(file, FileBase::Chart),
     }
-}
-
-/// Returns the releases of a `fleet.yaml`: the chart, and the values that each target has in addition. `None` for
-/// another file.
-pub(super) fn of_fleet<'d>(file: &str, root: Node<'d>) -> Option<Vec<Reading<'d>>> {
-    let name = file.rsplit('/').next().unwrap_or_default();
-    if !matches!(name, FLEET_FILE | "fleet.yml") || root.get("kind").is_some() || root.get("apiVersion").is_some() {
-        return None;
-    }
-    let targets = root.get("targetCustomizations").into_iter().flat_map(Node::items).enumerate();
-    let targets = targets.map(|(at, target)| (target, format!("targetCustomizations[{at}]")));
-    let keys = ["chart", "repo", "valuesFiles", "valuesFrom", "values"];
-    let mut reading = Reading::new(Installer::Fleet, root);
-    let mut is_release = false;
-    for (holder, path) in std::iter::once((root, String::new())).chain(targets) {
-        let Some(helm) = holder.get("helm") else { continue };
-        let field = |key: &&str| helm.get(key).filter(|value| !value.is_null());
-        let Some(first) = keys.iter().find_map(field) else { continue };
-        let path = join(&path, "helm");
-        if !is_release {
-            is_release = true;
-            reading.release.span = first.span();
-            reading.release.name = text(helm.get("releaseName"));
-            reading.chart(field(&"chart"));
-            reading.release.chart.repository = text(field(&"repo"));
-            reading.release.chart.version = text(helm.get("version"));
-        }
-        let of_file = |file: &str| ReferenceTarget::File { path: file.to_owned(), base: FileBase::Release };
-        reading.add(helm, "values", &path, Part::Tree);
-        reading.files(helm, "valuesFiles", &path, &of_file);
-        reading.refers(helm, &["valuesFrom"], &path);
-    }
-    reading.has_targets = root.get("targetCustomizations").is_some();
-    let chart = reading.release.chart.chart.as_deref();
-    if reading.release.chart.repository.is_none() && chart.is_some_and(|chart| !chart.contains("://")) {
-        if let Some(node) = root.at(&["helm", "chart"]) {
-            let reference = ValuesReference { target: ReferenceTarget::Chart, span: node.span(), is_optional: true };
-            reading.parts.insert(0, Part::Elsewhere(reference, String::new()));
-        }
-    }
-    let namespace = known(root.get("namespace")).or_else(|| known(root.get("defaultNamespace")));
-    reading.namespace = TargetNamespace { value: namespace, is_chosen: true };
-    Some(if is_release { vec![reading] } else { Vec::new() })
 }
 
 /// Returns the releases of a kustomization: charts with values in it. What kustomize inflates is reported for the

@@ -1,10 +1,10 @@
 //! What Helm gets to render the chart of a release: its name, namespace and values.
 
-use super::helmfile;
 use super::part::Part;
 use super::reference::{ReferenceTarget, ValuesReference};
 use super::release::{self, Reading};
 use super::{ChartName, Installer, ReleaseKey};
+use super::{fleet, helmfile};
 use crate::resource::{self, Object, ResourceName};
 use crate::text::placeholder::is_placeholder;
 use crate::text::source::{Source, SourceId};
@@ -73,8 +73,8 @@ pub fn render_inputs(id: SourceId, source: &Source) -> Vec<RenderInput> {
         for object in objects.iter().filter(|object| object.name.kind != "ApplicationSet") {
             found.extend(render_inputs_of(object));
         }
-        let readings = release::of_fleet(source.name(), root).unwrap_or_default();
-        let name = ResourceName { kind: release::FLEET_FILE.to_owned(), ..ResourceName::default() };
+        let readings = fleet::of_fleet(source.name(), root).unwrap_or_default();
+        let name = ResourceName { kind: fleet::FLEET_FILE.to_owned(), ..ResourceName::default() };
         found.extend(readings.into_iter().filter_map(|reading| of_reading(reading, &name)));
         for reading in helmfile::of_helmfile(source.name(), root).unwrap_or_default() {
             let kind = helmfile::HELMFILE.to_owned();
@@ -92,7 +92,7 @@ pub(crate) fn render_inputs_of(object: &Object<'_>) -> Vec<RenderInput> {
 }
 
 fn of_reading(reading: Reading<'_>, object: &ResourceName) -> Option<RenderInput> {
-    if reading.release.is_partial || reading.has_targets {
+    if reading.release.is_partial || !reading.targets.is_empty() {
         return None;
     }
     let mut unread = reading.unread;

@@ -68,11 +68,11 @@ pub(super) struct Overrides {
 }
 
 impl Overrides {
-    pub(super) fn new(parameters: Vec<Parameter<'_>>) -> Self {
-        let word = |Parameter { name, value, path, .. }: Parameter<'_>| {
-            Some((name, Word::read(value, value.span(), || path)?.as_parameter()))
+    pub(super) fn new(parameters: &[Parameter<'_>]) -> Self {
+        let word = |Parameter { name, value, path, .. }: &Parameter<'_>| {
+            Some((name.clone(), Word::read(*value, value.span(), || path.clone())?.as_parameter()))
         };
-        Self { words: parameters.into_iter().filter_map(word).collect(), used: BTreeSet::new() }
+        Self { words: parameters.iter().filter_map(word).collect(), used: BTreeSet::new() }
     }
 
     fn take(&mut self, path: impl FnOnce() -> String) -> Option<Word> {
@@ -383,10 +383,13 @@ impl<'a> Walk<'_, '_, 'a> {
         let by_default = self.defaults.and_then(|defaults| defaults.at(&render(&self.steps)));
         let by_default = by_default.and_then(|image| {
             let is_set = |node: Node<'_>| node.text().is_some_and(|text| !text.is_empty());
-            let global: Option<Vec<&str>> = image.global_registry.map(|path| path.split('.').collect());
+            let is_changed = |path: &str| {
+                let path: Vec<&str> = path.split('.').collect();
+                self.root.at(&path).is_some_and(is_set)
+            };
             let beside = Beside {
                 clears_digest: ["digest", "sha"].iter().any(|key| node.get(key).is_some_and(|value| !is_set(value))),
-                has_global_registry: global.and_then(|path| self.root.at(&path)).is_some_and(is_set),
+                is_changed: image.changed_by().any(is_changed),
             };
             group.compose_with(&image, beside)
         });
